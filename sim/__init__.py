@@ -1,0 +1,1 @@
+"""The vocabulary, the mapper, the performance model and the integer reference."""

@@ -1,0 +1,141 @@
+"""Energy proxy: arithmetic done and bytes moved, priced with published 45 nm figures.
+
+M. Horowitz, "Computing's energy problem (and what we can do about it)", ISSCC 2014, gives at
+45 nm and 0.9 V: int8 multiply 0.2 pJ, int32 add 0.1 pJ, a 64-bit read of an 8 KiB, 32 KiB and
+1 MiB SRAM 10, 20 and 100 pJ, a 64-bit DRAM access 1.3 … 2.6 nJ. It ranks designs; it does not
+promise joules. What it assumes:
+
+* Each multiply-accumulate of the network costs one int8 multiply and one int32 add. SIMD units
+  without work are free.
+* In each cycle in which EXECUTE is busy, every lane reads one register-file row and every PE
+  one vector of its local memory, whatever the layer: an upper bound for CONV, and for the
+  other kinds (private bank paths, no rows) the right order.
+* A byte read from outside is written once into local memory, a byte stored is read from it once.
+* A write costs as much as a read of the same memory.
+
+Not counted: writes of results into local memory, requantization, clock tree, control, leakage.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Protocol
+
+from sim.spec.accelerator import AcceleratorConfig
+
+__all__ = ["Activity", "EnergyBreakdown", "HasMacs", "Prediction", "energy", "sram_pj_per_byte"]
+
+INT8_MULTIPLY_PJ = 0.2
+INT32_ADD_PJ = 0.1
+DRAM_PJ_PER_BYTE = 1300.0 / 8
+"""The lower figure: an efficient mobile DRAM."""
+
+_SRAM_POINTS = ((8 << 10, 10.0 / 8), (32 << 10, 20.0 / 8), (1 << 20, 100.0 / 8))
+"""(capacity in bytes, pJ per byte)."""
+
+
+class HasMacs(Protocol):
+    """A layer: a prediction's or a network's."""
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one image."""
+        ...
+
+
+class Prediction(Protocol):
+    """What the proxy needs to know of one image's run."""
+
+    @property
+    def execute_busy(self) -> int:
+        """Cycles in which EXECUTE works."""
+        ...
+
+    @property
+    def read_bytes(self) -> int:
+        """Bytes read from external memory."""
+        ...
+
+    @property
+    def write_bytes(self) -> int:
+        """Bytes written to external memory."""
+        ...
+
+    @property
+    def layers(self) -> Sequence[HasMacs]:
+        """Layers that were run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """The least that satisfies :class:`Prediction`, for totals that come from a table.
+
+    Parameters
+    ----------
+    execute_busy : int
+        Cycles in which EXECUTE works.
+    read_bytes, write_bytes : int
+        External bytes.
+    layers : sequence with ``macs``
+        ``network.layers`` will do.
+    """
+
+    execute_busy: int
+    read_bytes: int
+    write_bytes: int
+    layers: Sequence[HasMacs]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyBreakdown:
+    """Energy of one image by part, pJ of the 45 nm proxy.
+
+    Parameters
+    ----------
+    multiply_accumulate : float
+        Arithmetic.
+    register_files : float
+        Weight rows read.
+    local_memory : float
+        Vectors read, and external traffic passing through.
+    external_memory : float
+        DRAM reads and writes.
+    """
+
+    multiply_accumulate: float
+    register_files: float
+    local_memory: float
+    external_memory: float
+
+    @property
+    def total(self) -> float:
+        """Sum of all parts, pJ."""
+        return float(sum(getattr(self, part.name) for part in fields(self)))
+
+
+def energy(config: AcceleratorConfig, prediction: Prediction) -> EnergyBreakdown:
+    """Energy of one image by part, pJ of the 45 nm proxy."""
+    row_bytes = config.pes * config.compute_lanes * config.row_bytes
+    vector_bytes = config.pes * config.vector_bytes
+    external_bytes = prediction.read_bytes + prediction.write_bytes
+    bank_bytes = config.local_memory_kb * 1024 // config.compute_lanes
+    macs = sum(layer.macs for layer in prediction.layers)
+    busy = prediction.execute_busy
+    return EnergyBreakdown(
+        multiply_accumulate=macs * (INT8_MULTIPLY_PJ + INT32_ADD_PJ),
+        register_files=busy * row_bytes * sram_pj_per_byte(config.register_file_kb * 1024),
+        local_memory=(busy * vector_bytes + external_bytes) * sram_pj_per_byte(bank_bytes),
+        external_memory=external_bytes * DRAM_PJ_PER_BYTE,
+    )
+
+
+def sram_pj_per_byte(size_bytes: int) -> float:
+    """Energy of reading one byte of an SRAM of `size_bytes`.
+
+    Horowitz's three sizes, straight lines between and beyond them in logarithms: about the square
+    root of the capacity.
+    """
+    (x0, y0), (x1, y1) = _SRAM_POINTS[:2] if size_bytes <= _SRAM_POINTS[1][0] else _SRAM_POINTS[1:]
+    slope = math.log(y1 / y0) / math.log(x1 / x0)
+    return float(y0 * (size_bytes / x0) ** slope)

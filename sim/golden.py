@@ -1,0 +1,235 @@
+"""Bit-exact integer reference of every layer kind (TensorFlow Lite Micro's int8 arithmetic)."""
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from sim.spec.network import ADD_LEFT_SHIFT, Layer, LayerKind, Network, TensorSpec
+
+__all__ = [
+    "POOL_COUNT_LIMIT",
+    "PoolReciprocal",
+    "divide_half_away",
+    "pool_reciprocal",
+    "requantize",
+    "run",
+    "run_layer",
+]
+
+Activations: TypeAlias = NDArray[np.int8]
+"""int8[N, height, width, channels]."""
+
+POOL_COUNT_LIMIT = 1 << 22
+"""`pool_reciprocal` is exact for smaller counts."""
+
+_FLOAT32_EXACT = 1 << 24
+"""float32 holds every integer up to this magnitude, so sums that stay below are exact."""
+
+_BLOCK_ELEMENTS = 1 << 21
+"""Gathered inputs per matrix product; bounds the memory of wide layers."""
+
+
+class PoolReciprocal(NamedTuple):
+    """Requantizer constants of a division: a record's ``multiplier``, ``left`` and ``right``."""
+
+    multiplier: int
+    left: int
+    right: int
+
+
+def requantize(
+    acc: NDArray[np.integer[Any]],
+    multiplier: NDArray[np.int32] | int,
+    shift: NDArray[np.int32] | int,
+) -> NDArray[np.int32]:
+    """Multiply int32 by a real number, rounding twice as gemmlowp does.
+
+    The accumulator is shifted left by ``max(shift, 0)``, wrapping in int32; the saturating
+    rounding doubling high product with ``multiplier`` is then divided by 2^max(-shift, 0), ties
+    away from zero.
+
+    Parameters
+    ----------
+    acc : int32[...]
+        Accumulators; wider integers wrap to int32 first.
+    multiplier : int32, broadcast against `acc`
+        Q31 significand, 0 … 2^31 - 1.
+    shift : int32, broadcast against `acc`
+        Positive shifts left; -31 … 31.
+
+    Returns
+    -------
+    int32[...]
+    """
+    significand = np.asarray(multiplier, np.int64)
+    exponent = np.asarray(shift, np.int64)
+    wide = _wrap(_wrap(acc).astype(np.int64) << np.maximum(exponent, 0)).astype(np.int64)
+    # The nudge of gemmlowp and its truncating division are floor(x + 1/2) for any sign as long
+    # as the multiplier is not negative, which also excludes the one product that saturates.
+    high = (wide * significand + (1 << 30)) >> 31
+    return _shift_right_half_away(high, np.maximum(-exponent, 0)).astype(np.int32)
+
+
+def divide_half_away(total: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Divide integers by a positive count, rounding to nearest, ties away from zero."""
+    magnitude: NDArray[np.int64] = (np.abs(total) + count // 2) // count
+    return np.sign(total) * magnitude
+
+
+def pool_reciprocal(count: int) -> PoolReciprocal:
+    """Requantizer constants that divide the sum of ``count`` int8 values exactly.
+
+    For every |x| <= 128 · count the rounding doubling high product of ``x << left`` with
+    ``multiplier``, then the rounding shift right by ``right``, equals x / count rounded to
+    nearest, ties away from zero. ``x << left`` does not overflow int32.
+
+    Notes
+    -----
+    With k = floor(log2(count)) the constants compute x · 2^(k+2) / count in fixed point. The
+    multiplier's rounding moves that by e <= count · 2^-23 < 1/2. A tie of x / count is an integer
+    here, so it is met exactly; any other quotient is at least 2^(k+1) / count >= 1 + 1/count away
+    from it, more than 1/2 + e, so it cannot be rounded onto a tie. A power of two has no
+    error, only a multiplier that must be halved to fit.
+
+    Raises
+    ------
+    ValueError
+        If ``count`` is not in 1 … ``POOL_COUNT_LIMIT`` - 1.
+    """
+    if not 1 <= count < POOL_COUNT_LIMIT:
+        raise ValueError(f"count must be in 1 … {POOL_COUNT_LIMIT - 1}, not {count!r}")
+    exponent = count.bit_length() - 1
+    if count == 1 << exponent:
+        return PoolReciprocal(1 << 30, 2, exponent + 1)
+    return PoolReciprocal(((1 << (32 + exponent)) // count + 1) // 2, 2, exponent + 2)
+
+
+def run(network: Network, x: Activations) -> dict[str, Activations]:
+    """Compute all tensors of a network.
+
+    Parameters
+    ----------
+    network : Network
+    x : int8[N, height, width, channels]
+        Quantized images in the shape of ``network.input``.
+
+    Returns
+    -------
+    dict of str to int8[N, height, width, channels]
+        Every tensor by name, the input included, in order of computation.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is not int8 or not of the input's shape.
+    """
+    if x.dtype != np.int8:
+        raise TypeError(f"x must be int8, not {x.dtype}")
+    if x.ndim != 4 or x.shape[1:] != network.input.shape:
+        raise ValueError(f"x must have shape (N, *{network.input.shape}), not {x.shape}")
+    specs = network.tensors
+    values = {network.input.name: x}
+    for layer in network.layers:
+        sources = [specs[name] for name in layer.inputs]
+        values[layer.name] = run_layer(layer, sources, [values[name] for name in layer.inputs])
+    return values
+
+
+def run_layer(layer: Layer, sources: list[TensorSpec], inputs: list[Activations]) -> Activations:
+    """Compute one layer: ``inputs[i]`` int8[N, *sources[i].shape] to int8[N, *output.shape]."""
+    if layer.kind is LayerKind.ADD:
+        return _add(layer, sources, inputs)
+    if layer.kind is LayerKind.GLOBAL_AVERAGE_POOL:
+        total = inputs[0].sum(axis=(1, 2), keepdims=True, dtype=np.int64)
+        mean = divide_half_away(total, sources[0].height * sources[0].width)
+        return mean.clip(*layer.clamp).astype(np.int8)
+    out = np.empty((len(inputs[0]), *layer.output.shape), np.int8)
+    pixels = layer.output.height * layer.output.width
+    widest = max(layer.weights[0].size, layer.output.channels)
+    step = max(1, _BLOCK_ELEMENTS // (pixels * widest))
+    compute = _depthwise if layer.kind is LayerKind.DEPTHWISE else _convolve
+    # b' = b - z_in·Σw, with z_in injected by the padding: every tap then reads an int8 value
+    folded = layer.bias.astype(np.int64) - sources[0].zero_point * _weight_sums(layer)
+    for start in range(0, len(out), step):
+        block = slice(start, start + step)
+        acc = compute(layer, _pad(layer, inputs[0][block], sources[0].zero_point)) + folded
+        y = requantize(acc, layer.multiplier, layer.shift).astype(np.int64)
+        out[block] = (y + layer.output.zero_point).clip(*layer.clamp)
+    return out
+
+
+def _add(layer: Layer, sources: list[TensorSpec], inputs: list[Activations]) -> Activations:
+    total = np.zeros(inputs[0].shape, np.int64)
+    for i, (source, x) in enumerate(zip(sources, inputs, strict=True)):
+        scaled = (x.astype(np.int64) - source.zero_point) << ADD_LEFT_SHIFT
+        total += requantize(scaled, int(layer.multiplier[i]), int(layer.shift[i]))
+    y = requantize(total, int(layer.multiplier[2]), int(layer.shift[2])).astype(np.int64)
+    return (y + layer.output.zero_point).clip(*layer.clamp).astype(np.int8)
+
+
+def _convolve(layer: Layer, padded: Activations) -> NDArray[np.int64]:
+    """Sum of products of a convolution or fully connected layer: int64[n, P, Q, K]."""
+    real = _exact_float(layer)
+    windows = _windows(layer, padded)  # [n, P, Q, C, kh, kw]
+    filters: NDArray[Any] = layer.weights.reshape(layer.output.channels, -1).astype(real)
+    gathered: NDArray[Any] = windows.transpose(0, 1, 2, 4, 5, 3).astype(real, order="C")
+    sums: NDArray[Any] = gathered.reshape(-1, filters.shape[1]) @ filters.T
+    return sums.astype(np.int64).reshape(len(padded), *layer.output.shape)
+
+
+def _depthwise(layer: Layer, padded: Activations) -> NDArray[np.int64]:
+    """Sum of products of a depthwise layer, tap by tap: int64[n, P, Q, C]."""
+    real = _exact_float(layer)
+    windows = _windows(layer, padded.astype(real))  # [n, P, Q, C, kh, kw]
+    filters = layer.weights.astype(real)
+    sums = np.zeros(windows.shape[:4], real)
+    for ky in range(layer.kernel[0]):
+        for kx in range(layer.kernel[1]):
+            sums += windows[..., ky, kx] * filters[ky, kx]
+    return sums.astype(np.int64)
+
+
+def _pad(layer: Layer, x: Activations, zero_point: int) -> Activations:
+    pad = layer.padding
+    if not (pad.top or pad.bottom or pad.left or pad.right):
+        return x
+    widths = ((0, 0), (pad.top, pad.bottom), (pad.left, pad.right), (0, 0))
+    return np.pad(x, widths, constant_values=zero_point)
+
+
+def _windows(layer: Layer, padded: NDArray[Any]) -> NDArray[Any]:
+    """View of every output pixel's taps: [n, P, Q, C, kh, kw]."""
+    view = sliding_window_view(padded, layer.kernel, axis=(1, 2))
+    return view[:, :: layer.stride[0], :: layer.stride[1]]
+
+
+def _weight_sums(layer: Layer, *, magnitude: bool = False) -> NDArray[np.int64]:
+    """Sum of each output channel's weights, or of their magnitudes: int64[K]."""
+    weights = layer.weights.astype(np.int64)
+    axes = (0, 1) if layer.kind is LayerKind.DEPTHWISE else (1, 2, 3)
+    sums: NDArray[np.int64] = (np.abs(weights) if magnitude else weights).sum(axis=axes)
+    return sums
+
+
+def _exact_float(layer: Layer) -> type[np.float32] | type[np.float64]:
+    """Floating type in which this layer's sums are exact in any order of summation.
+
+    No partial sum exceeds 128·Σ|w|: below 2^24 float32 holds all of them, and below 2^53, which
+    would take 2^39 taps to reach, float64 does.
+    """
+    bound = 128 * int(_weight_sums(layer, magnitude=True).max())
+    return np.float32 if bound <= _FLOAT32_EXACT else np.float64
+
+
+def _wrap(value: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
+    """Keep the low 32 bits as a two's complement number."""
+    return np.asarray(value).astype(np.int32)  # C-style truncation: numpy wraps integer casts
+
+
+def _shift_right_half_away(value: NDArray[np.int64], shift: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Divide by 2^shift, rounding to nearest, ties away from zero."""
+    # 2^(shift-1) for ties, minus 1 for negatives: they would otherwise round up, to zero.
+    half = (np.int64(1) << shift) >> 1
+    return (value + half - ((value < 0) & (shift > 0))) >> shift

@@ -1,0 +1,173 @@
+"""Realizability: whether a configuration can be generated and a network compiled for it.
+
+The generator, the compiler and the search all ask :func:`check`; none has rules of its own.
+"""
+
+from dataclasses import dataclass
+
+from sim.mapper import Failure
+from sim.plan import Mapped, map_network
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.descriptor import FIELDS
+from sim.spec.errors import NotRealizableError
+from sim.spec.network import ADD_LEFT_SHIFT, LayerKind, Network
+
+__all__ = ["Violation", "arithmetic_violations", "check", "describe", "require"]
+
+MAX_BANK_DEPTH = 1 << 16
+MIN_BANK_DEPTH = 2
+MAX_PES = 8
+MAX_SHIFT = 31
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken limit.
+
+    Parameters
+    ----------
+    code : str
+        GEN_… (the generator cannot build it), MAP_… (the network cannot be compiled) or
+        PHYS_… (a budget is exceeded).
+    detail : str
+        One line naming the limit and both numbers.
+    excess : float
+        Distance from the limit, relative to it; positive.
+    """
+
+    code: str
+    detail: str
+    excess: float
+
+
+def check(
+    config: AcceleratorConfig,
+    network: Network | None = None,
+    *,
+    area_mm2: float | None = None,
+    area_budget_mm2: float | None = None,
+) -> list[Violation]:
+    """All generator violations, or the first that stops the network's mapping; empty if none.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    network : Network, optional
+        Without it only the generator's rules are asked.
+    area_mm2, area_budget_mm2 : float, optional
+        The configuration's area figure and its budget: gives PHYS_AREA.
+    """
+    violations = _generator(config)
+    if area_mm2 is not None and area_budget_mm2 is not None and area_mm2 > area_budget_mm2:
+        detail = f"area is {area_mm2:.4f} mm2, but the budget is {area_budget_mm2:.4f}"
+        violations.append(Violation("PHYS_AREA", detail, area_mm2 / area_budget_mm2 - 1))
+    if network is None or violations:
+        return violations
+    violations = arithmetic_violations(network)
+    if violations:
+        return violations
+    return _mapping(config, network)
+
+
+def require(config: AcceleratorConfig, network: Network | None = None) -> None:
+    """Raise :class:`NotRealizableError` with the first violation's line."""
+    for violation in check(config, network):
+        raise NotRealizableError(violation.detail)
+
+
+def _generator(config: AcceleratorConfig) -> list[Violation]:
+    found = []
+
+    def limit(code: str, detail: str, needed: float, available: float) -> None:
+        found.append(Violation(code, detail, max(needed / available - 1, 1e-3)))
+
+    for name in ("pes_x", "pes_y"):
+        value = getattr(config, name)
+        if value > MAX_PES:
+            limit("GEN_GRID", f"{name} must be at most {MAX_PES}, not {value}", value, MAX_PES)
+    for name, low, high in (("simd_units", 4, 128), ("compute_lanes", 1, 8)):
+        value = getattr(config, name)
+        if value & (value - 1) or not low <= value <= high:
+            detail = f"{name} must be a power of two in {low} … {high}, not {value}"
+            limit("GEN_WIDTH", detail, max(value / high, low / value), 1)
+    if found:
+        return found
+    depth = config.bank_depth
+    if not MIN_BANK_DEPTH <= depth <= MAX_BANK_DEPTH:
+        detail = (
+            f"local_memory_kb gives banks of {depth} vectors, but they must have "
+            f"{MIN_BANK_DEPTH} … {MAX_BANK_DEPTH}"
+        )
+        limit(
+            "GEN_BANK_DEPTH", detail, max(depth / MAX_BANK_DEPTH, MIN_BANK_DEPTH / (depth + 1)), 1
+        )
+    if config.weight_rows < 1:
+        needed = 2 * config.row_bytes
+        available = config.register_file_kb * 1024
+        detail = (
+            f"two weight rows of simd_units {config.simd_units} need {needed} bytes, "
+            f"but register_file_kb gives {available}"
+        )
+        limit("GEN_REGISTER_FILE", detail, needed, available)
+    if config.bytes_per_cycle != config.bus_bytes:
+        detail = (
+            f"io_bandwidth_gbps must give a power of two of bytes per cycle at clock_mhz "
+            f"{config.clock_mhz}, not {float(config.bytes_per_cycle):g}"
+        )
+        limit("GEN_BANDWIDTH", detail, config.bus_bytes, float(config.bytes_per_cycle))
+    if config.bus_bytes > config.vector_bytes:
+        detail = (
+            f"io_bandwidth_gbps needs a bus of {config.bus_bytes} bytes, "
+            f"but simd_units gives vectors of {config.vector_bytes}"
+        )
+        limit("GEN_BUS", detail, config.bus_bytes, config.vector_bytes)
+    return found
+
+
+def arithmetic_violations(network: Network) -> list[Violation]:
+    """Requantizations out of range: no configuration can mend them."""
+    found = []
+    for layer in network.layers:
+        shifts = layer.shift.astype(int)
+        left = int(shifts.max(initial=0))
+        if layer.kind is LayerKind.ADD:
+            left = max(ADD_LEFT_SHIFT + int(shifts[:2].max()), int(shifts[2]))
+        if left > MAX_SHIFT:
+            detail = (
+                f"requantization of layer {layer.name!r} shifts left by {left}, "
+                f"but the requantizer shifts by at most {MAX_SHIFT}"
+            )
+            found.append(Violation("MAP_SHIFT", detail, left / MAX_SHIFT - 1))
+    return found
+
+
+def _mapping(config: AcceleratorConfig, network: Network) -> list[Violation]:
+    mapped = map_network(config, network)
+    if mapped.failure == Failure.NONE:
+        return []
+    return [describe(mapped, network)]
+
+
+def describe(mapped: Mapped, network: Network) -> Violation:
+    """The violation that stopped a mapping."""
+    name = network.layers[mapped.layer].name
+    needed, available = mapped.needed, mapped.available
+    excess = abs(needed - available) / max(abs(available), 1)
+    if mapped.failure == Failure.WEIGHTS:
+        detail = (
+            f"weights of layer {name!r} need {needed} register-file rows per lane, "
+            f"but register_file_kb gives {available}"
+        )
+        return Violation("MAP_WEIGHTS", detail, excess)
+    if mapped.failure == Failure.TILE:
+        detail = (
+            f"the smallest tile of layer {name!r} needs {needed} vectors per bank, "
+            f"but local_memory_kb gives {available}"
+        )
+        return Violation("MAP_TILE", detail, excess)
+    field = next(f for fields in FIELDS.values() for f in fields if f.name == mapped.column)
+    detail = (
+        f"descriptor field {field.name} of layer {name!r} must be in "
+        f"{field.low} … {field.high}, not {needed}"
+    )
+    return Violation("MAP_FIELD", detail, excess)

@@ -1,0 +1,1 @@
+"""The vocabulary that every stage shares: accelerator, network, descriptors, design files."""

@@ -1,0 +1,151 @@
+"""The accelerator template's parameters."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from fractions import Fraction
+from typing import Any
+
+from sim.spec.errors import DesignFileError
+
+__all__ = ["ADD_INTERVAL", "DOT_WIDTH", "REQUANTIZER_PHASES", "AcceleratorConfig"]
+
+ADD_INTERVAL = 12
+"""Least initiation interval of ADD: three requantizations per value."""
+
+DOT_WIDTH = 4
+"""int8 products that one SIMD unit sums per cycle."""
+
+REQUANTIZER_PHASES = 4
+"""Cycles a lane's requantizer needs for one vector: its width is ``simd_units / 4``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceleratorConfig:
+    """One point of the accelerator template (parameter names of NAHAS, Table 2).
+
+    Parameters
+    ----------
+    pes_x, pes_y : int
+        Columns and rows of the PE grid.
+    simd_units : int
+        SIMD units per lane (S), each a 4-way int8 dot product into int32. A vector is S bytes.
+    compute_lanes : int
+        Lanes per PE (L); also the number of local-memory banks.
+    local_memory_kb : int
+        Activation memory per PE, KiB.
+    register_file_kb : int
+        Weight register file per lane, KiB; half of it is loaded while the other half computes.
+    io_bandwidth_gbps : float
+        External memory bandwidth in each direction, GB/s (1e9 bytes).
+    clock_mhz : int
+        Clock frequency, MHz.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field is of the wrong kind or not positive. Whether the point can be built is
+        the question of :func:`sim.realizability.check`, not of this class.
+    """
+
+    pes_x: int
+    pes_y: int
+    simd_units: int
+    compute_lanes: int
+    local_memory_kb: int
+    register_file_kb: int
+    io_bandwidth_gbps: float
+    clock_mhz: int
+
+    def __post_init__(self) -> None:
+        """Check every field's kind and sign."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "io_bandwidth_gbps":
+                if isinstance(value, bool) or not isinstance(value, int | float):
+                    raise TypeError(f"{field.name} must be a number, not {value!r}")
+            elif isinstance(value, bool) or not isinstance(value, int):
+                raise TypeError(f"{field.name} must be an integer, not {value!r}")
+            if not 0 < value < 1 << 32:
+                raise ValueError(f"{field.name} must be positive, not {value!r}")
+        if abs(self.io_bandwidth_gbps * 1000 - self._megabytes_per_s) > 1e-6:
+            raise ValueError(
+                f"io_bandwidth_gbps must be a multiple of 0.001, not {self.io_bandwidth_gbps!r}"
+            )
+
+    @property
+    def pes(self) -> int:
+        """PEs in the grid."""
+        return self.pes_x * self.pes_y
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates per cycle of the whole grid."""
+        return self.pes * self.compute_lanes * self.simd_units * DOT_WIDTH
+
+    @property
+    def vector_bytes(self) -> int:
+        """Bytes of a vector: one pixel's S consecutive channels."""
+        return self.simd_units
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a register-file row: 4 reduction elements of S outputs."""
+        return DOT_WIDTH * self.simd_units
+
+    @property
+    def bank_depth(self) -> int:
+        """Vectors per local-memory bank (L banks per PE)."""
+        return self.local_memory_kb * 1024 // (self.compute_lanes * self.vector_bytes)
+
+    @property
+    def weight_rows(self) -> int:
+        """Register-file rows in one of a lane's two weight halves."""
+        return self.register_file_kb * 1024 // self.row_bytes // 2
+
+    @property
+    def requantizer_width(self) -> int:
+        """Values that a lane requantizes per cycle (R)."""
+        return self.simd_units // REQUANTIZER_PHASES
+
+    @property
+    def _megabytes_per_s(self) -> int:
+        return round(self.io_bandwidth_gbps * 1000)
+
+    @property
+    def bytes_per_cycle(self) -> Fraction:
+        """External bandwidth in bytes per clock cycle, exact."""
+        return Fraction(self._megabytes_per_s, self.clock_mhz)
+
+    @property
+    def bus_bytes(self) -> int:
+        """AXI4 data width in bytes: the smallest power of two at least ``bytes_per_cycle``."""
+        cycles = -(-self._megabytes_per_s // self.clock_mhz)
+        return 1 << (cycles - 1).bit_length()
+
+    @property
+    def fingerprint(self) -> int:
+        """32-bit hash of all fields; stands in a CSR and in every program's header."""
+        text = json.dumps(self.to_json(), sort_keys=True)
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+
+    def to_json(self) -> dict[str, Any]:
+        """Fields as a JSON object."""
+        return asdict(self) | {"io_bandwidth_gbps": float(self.io_bandwidth_gbps)}
+
+    @classmethod
+    def from_json(cls, data: Any) -> "AcceleratorConfig":
+        """Build from a JSON object; every field must be there and no other."""
+        if not isinstance(data, dict):
+            raise DesignFileError(f"accelerator must be an object, not {data!r}")
+        known = {field.name for field in fields(cls)}
+        for name in data:
+            if name not in known:
+                raise DesignFileError(f"accelerator has no field {name!r}")
+        for name in sorted(known):
+            if name not in data:
+                raise DesignFileError(f"accelerator.{name} must be given")
+        try:
+            return cls(**data)
+        except (TypeError, ValueError) as error:
+            raise DesignFileError(f"accelerator.{error}") from None

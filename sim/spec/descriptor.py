@@ -1,0 +1,192 @@
+"""The descriptor field table: 64-byte commands of the LOAD, EXECUTE and STORE queues.
+
+The compiler encodes with it, the gateware builds its layouts from it, the documentation
+prints it. Fields are packed from bit 0 up in table order; the first ones are common.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+__all__ = [
+    "COMMON_FIELDS",
+    "DESCRIPTOR_BYTES",
+    "EXECUTE_FIELDS",
+    "FIELDS",
+    "HEADER_MAGIC",
+    "LOAD_FIELDS",
+    "STORE_FIELDS",
+    "ExecuteOp",
+    "Field",
+    "LoadKind",
+    "Queue",
+    "decode",
+    "encode",
+]
+
+DESCRIPTOR_BYTES = 64
+HEADER_MAGIC = 0x4C49534F
+"""First word of a program; the second is the configuration's fingerprint, the third the
+number of descriptors that follow the 64-byte header."""
+
+
+class Queue(IntEnum):
+    """The three in-order queues; a token goes from one to another."""
+
+    LOAD = 0
+    EXECUTE = 1
+    STORE = 2
+
+
+class ExecuteOp(IntEnum):
+    """Data path of an EXECUTE descriptor."""
+
+    CONV = 0
+    DEPTHWISE = 1
+    ADD = 2
+    POOL = 3
+
+
+class LoadKind(IntEnum):
+    """What a LOAD descriptor fills."""
+
+    WEIGHTS = 0
+    TILE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One packed field; ``signed`` is two's complement."""
+
+    name: str
+    bits: int
+    doc: str
+    signed: bool = False
+
+    @property
+    def low(self) -> int:
+        """Smallest value."""
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def high(self) -> int:
+        """Largest value."""
+        return (1 << (self.bits - self.signed)) - 1
+
+
+COMMON_FIELDS = (
+    Field("queue", 2, "Queue that runs this descriptor"),
+    Field("wait", 3, "bit q: consume one token from queue q before starting"),
+    Field("post", 3, "bit q: give one token to queue q when done"),
+)
+
+_TRANSFER_FIELDS = (
+    Field("address", 32, "byte offset in external memory, a multiple of the vector"),
+    Field("pe_y", 4, "PE row of the tile"),
+    Field("pe_x", 4, "PE column of the tile"),
+    Field("local_address", 16, "vector address of the first pixel in bank 0"),
+    Field("groups", 12, "channel groups; group g lies in bank g mod L"),
+    Field("rows", 12, "rows per group"),
+    Field("columns", 12, "contiguous vectors per row"),
+    Field("local_plane", 16, "vectors between groups of one bank"),
+    Field("local_row", 12, "vectors between rows in local memory"),
+    Field("group_stride", 28, "bytes between groups in external memory"),
+    Field("row_stride", 24, "bytes between rows in external memory"),
+)
+
+LOAD_FIELDS = (
+    Field("kind", 1, "LoadKind: weights (multicast to all PEs) or a tile (one PE)"),
+    *_TRANSFER_FIELDS,
+    Field("half", 1, "weights: register-file and parameter half"),
+    Field("lanes", 4, "weights: lanes to fill, 1 … L; each has its own rows in the stream"),
+    Field("broadcast", 1, "weights: the stream holds one lane's rows; they go to all L lanes"),
+    Field("parameter_rows", 3, "weights: requantization rows that come first per lane, 0 … 4"),
+    Field("weight_rows", 16, "weights: register-file rows per lane after them"),
+)
+
+STORE_FIELDS = _TRANSFER_FIELDS
+
+EXECUTE_FIELDS = (
+    Field("op", 2, "ExecuteOp"),
+    Field("wait_drain", 1, "start only when the pipeline behind the issue stage is empty"),
+    Field("half", 1, "register-file and parameter half to use"),
+    Field("lanes", 4, "lanes that store, 1 … L"),
+    Field("initiation_interval", 20, "cycles per window (II)"),
+    Field("tile_rows", 10, "output rows per PE, 1 …"),
+    Field("tile_columns", 10, "output columns per PE, 1 …"),
+    Field("kernel_rows", 10, "taps; POOL: rows of the tile to sum"),
+    Field("kernel_columns", 10, "taps; POOL: columns of the tile to sum"),
+    Field("stride_y", 3, "vertical stride"),
+    Field("stride_x", 3, "horizontal stride"),
+    Field("groups", 12, "CONV: input channel groups"),
+    Field("last_quads", 6, "CONV: 4-channel steps in the last group, 1 … S/4"),
+    Field("in_address", 16, "vector address, in its bank, of the first tap of window (0, 0)"),
+    Field("in_plane", 16, "CONV: vectors between input groups of one bank"),
+    Field("in_row", 12, "vectors between input rows"),
+    Field("in2_address", 16, "ADD: address of operand b of window (0, 0)"),
+    Field("in2_row", 12, "ADD: vectors between rows of operand b"),
+    Field("out_address", 16, "vector address of output pixel (0, 0) in every active lane's bank"),
+    Field("out_row", 12, "vectors between output rows"),
+    Field("halo_top", 3, "rows that the output keeps of its northern neighbour's tile"),
+    Field("halo_bottom", 3, "rows that the output keeps of its southern neighbour's tile"),
+    Field("halo_left", 3, "columns that the output keeps of its western neighbour's tile"),
+    Field("halo_right", 3, "columns that the output keeps of its eastern neighbour's tile"),
+    Field("origin_y", 13, "image row of PE row 0's first tap of window (0, 0)", signed=True),
+    Field("origin_x", 13, "image column of PE column 0's first tap of window (0, 0)", signed=True),
+    Field("pitch_y", 12, "image rows from one PE row to the next in the input"),
+    Field("pitch_x", 12, "image columns from one PE column to the next in the input"),
+    Field("bound_y", 12, "input image height: taps outside 0 … bound_y - 1 read pad_value"),
+    Field("bound_x", 12, "input image width"),
+    Field("pad_value", 8, "what a tap outside the image reads", signed=True),
+    Field("zero_point", 8, "output zero point", signed=True),
+    Field("clamp_low", 8, "lowest output", signed=True),
+    Field("clamp_high", 8, "highest output", signed=True),
+)
+
+FIELDS: dict[Queue, tuple[Field, ...]] = {
+    Queue.LOAD: COMMON_FIELDS + LOAD_FIELDS,
+    Queue.EXECUTE: COMMON_FIELDS + EXECUTE_FIELDS,
+    Queue.STORE: COMMON_FIELDS + STORE_FIELDS,
+}
+"""All fields of each queue's descriptors, in packing order."""
+
+
+def encode(queue: Queue, values: dict[str, int]) -> bytes:
+    """Pack one descriptor; fields that are not given are 0.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown or a value does not fit its field.
+    """
+    values = values | {"queue": int(queue)}
+    word, position = 0, 0
+    for field in FIELDS[queue]:
+        value = values.pop(field.name, 0)
+        if not field.low <= value <= field.high:
+            raise ValueError(f"{field.name} must be in {field.low} … {field.high}, not {value}")
+        word |= (value & ((1 << field.bits) - 1)) << position
+        position += field.bits
+    if values:
+        raise ValueError(f"{queue.name} descriptors have no field {next(iter(values))!r}")
+    return word.to_bytes(DESCRIPTOR_BYTES, "little")
+
+
+def decode(data: bytes) -> dict[str, int]:
+    """Unpack one descriptor: every field of its queue by name.
+
+    Raises
+    ------
+    ValueError
+        If the data is not 64 bytes or names no queue.
+    """
+    if len(data) != DESCRIPTOR_BYTES:
+        raise ValueError(f"a descriptor must have {DESCRIPTOR_BYTES} bytes, not {len(data)}")
+    word = int.from_bytes(data, "little")
+    values = {}
+    for field in FIELDS[Queue(word & 3)]:
+        value = word & ((1 << field.bits) - 1)
+        if field.signed and value > field.high:
+            value -= 1 << field.bits
+        values[field.name] = value
+        word >>= field.bits
+    return values

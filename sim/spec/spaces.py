@@ -1,0 +1,151 @@
+"""Hardware spaces: the values that each field of the accelerator may take."""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from sim.spec.accelerator import AcceleratorConfig
+
+__all__ = ["EDGE", "HARDWARE_SPACES", "TINY", "HardwareSpace"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HardwareSpace:
+    """A grid of accelerators, indexed field by field or by one flat index (last field fastest).
+
+    Parameters
+    ----------
+    name : str
+    clock_mhz : int
+        The same for all points.
+    values : mapping of field name to values
+        In the order of the accelerator's fields; every field but the clock.
+    default : AcceleratorConfig
+        The point that a search has to beat; its area is the budget.
+    """
+
+    name: str
+    clock_mhz: int
+    values: Mapping[str, tuple[int, ...] | tuple[float, ...]]
+    default: AcceleratorConfig
+
+    def __post_init__(self) -> None:
+        """Check that the default is a point of the space."""
+        self.indices(self.default)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of values of each field."""
+        return tuple(len(values) for values in self.values.values())
+
+    def __len__(self) -> int:
+        """Return the number of points."""
+        return math.prod(self.sizes)
+
+    def __iter__(self) -> Iterator[AcceleratorConfig]:
+        """All points in the order of the flat index."""
+        for indices in itertools.product(*map(range, self.sizes)):
+            yield self.config(indices)
+
+    def config(self, indices: Sequence[int]) -> AcceleratorConfig:
+        """Return the point with the given index of every field's value."""
+        chosen = {
+            name: values[int(index)]
+            for (name, values), index in zip(self.values.items(), indices, strict=True)
+        }
+        return AcceleratorConfig.from_json(chosen | {"clock_mhz": self.clock_mhz})
+
+    def indices(self, config: AcceleratorConfig) -> tuple[int, ...]:
+        """Index of every field's value.
+
+        Raises
+        ------
+        ValueError
+            If the configuration is not a point of the space.
+        """
+        if config.clock_mhz != self.clock_mhz:
+            raise ValueError(f"clock_mhz must be {self.clock_mhz}, not {config.clock_mhz!r}")
+        found = []
+        for name, values in self.values.items():
+            value = getattr(config, name)
+            if value not in values:
+                raise ValueError(f"{name} must be one of {list(values)}, not {value!r}")
+            found.append(values.index(value))
+        return tuple(found)
+
+    def flat_index(self, config: AcceleratorConfig) -> int:
+        """Position of the configuration in the order of iteration."""
+        flat = 0
+        for index, size in zip(self.indices(config), self.sizes, strict=True):
+            flat = flat * size + index
+        return flat
+
+    def at(self, flat_index: int) -> AcceleratorConfig:
+        """Return the point at a flat index."""
+        if not 0 <= flat_index < len(self):
+            raise IndexError(f"flat_index must be in 0 … {len(self) - 1}, not {flat_index}")
+        indices = []
+        for size in reversed(self.sizes):
+            flat_index, index = divmod(flat_index, size)
+            indices.append(index)
+        return self.config(indices[::-1])
+
+
+TINY = HardwareSpace(
+    name="tiny",
+    clock_mhz=200,
+    values=MappingProxyType(
+        {
+            "pes_x": (1, 2, 3, 4),
+            "pes_y": (1, 2, 3, 4),
+            "simd_units": (4, 8, 16, 32),
+            "compute_lanes": (1, 2, 4),
+            "local_memory_kb": (4, 8, 16, 32, 64),
+            "register_file_kb": (1, 2, 4, 8, 16),
+            "io_bandwidth_gbps": (0.4, 0.8, 1.6, 3.2),
+        }
+    ),
+    default=AcceleratorConfig(
+        pes_x=2,
+        pes_y=2,
+        simd_units=8,
+        compute_lanes=2,
+        local_memory_kb=16,
+        register_file_kb=4,
+        io_bandwidth_gbps=0.8,
+        clock_mhz=200,
+    ),
+)
+"""Microcontroller class: 19,200 points, 16 … 8,192 MACs."""
+
+EDGE = HardwareSpace(
+    name="edge",
+    clock_mhz=800,
+    values=MappingProxyType(
+        {
+            "pes_x": (1, 2, 4, 6, 8),
+            "pes_y": (1, 2, 4, 6, 8),
+            "simd_units": (16, 32, 64, 128),
+            "compute_lanes": (1, 2, 4, 8),
+            "local_memory_kb": (512, 1024, 2048, 3072, 4096),
+            "register_file_kb": (8, 16, 32, 64, 128),
+            "io_bandwidth_gbps": (5.0, 10.0, 15.0, 20.0, 25.0),
+        }
+    ),
+    default=AcceleratorConfig(
+        pes_x=4,
+        pes_y=4,
+        simd_units=64,
+        compute_lanes=4,
+        local_memory_kb=2048,
+        register_file_kb=32,
+        io_bandwidth_gbps=20.0,
+        clock_mhz=800,
+    ),
+)
+"""The 50,000 points of NAHAS, Table 2; the default is its baseline."""
+
+HARDWARE_SPACES: Mapping[str, HardwareSpace] = MappingProxyType({"tiny": TINY, "edge": EDGE})
+"""Spaces by name."""

@@ -1,0 +1,121 @@
+"""Networks, accelerators and schedules as int64 arrays, the form the numba kernels read."""
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.descriptor import FIELDS, ExecuteOp
+from sim.spec.network import Layer, LayerKind, Network
+
+__all__ = [
+    "COLUMNS",
+    "Hw",
+    "LayerColumn",
+    "TensorColumn",
+    "accelerator_row",
+    "layer_table",
+    "tensor_table",
+]
+
+
+class Hw(IntEnum):
+    """Columns of an accelerator row."""
+
+    PES_X = 0
+    PES_Y = 1
+    SIMD = 2
+    LANES = 3
+    BANK_DEPTH = 4
+    WEIGHT_ROWS = 5
+    BUS_BYTES = 6
+
+
+class TensorColumn(IntEnum):
+    """Columns of the tensor table; row 0 is the network's input, row i + 1 layer i's output."""
+
+    HEIGHT = 0
+    WIDTH = 1
+    CHANNELS = 2
+
+
+class LayerColumn(IntEnum):
+    """Columns of the layer table."""
+
+    OP = 0
+    INPUT = 1
+    INPUT2 = 2
+    KERNEL_Y = 3
+    KERNEL_X = 4
+    STRIDE_Y = 5
+    STRIDE_X = 6
+    PAD_Y = 7
+    PAD_X = 8
+    PAD_VALUE = 9
+    ZERO_POINT = 10
+    CLAMP_LOW = 11
+    CLAMP_HIGH = 12
+
+
+EXTRA_COLUMNS = ("layer", "after_load", "after_execute", "after_store", "round", "pass")
+"""What a schedule row holds beside the descriptor's fields: the layer, the rows of the
+descriptors whose tokens it waits for (-1: none), output-group round and spatial pass."""
+
+_NAMES = dict.fromkeys(
+    [field.name for fields in FIELDS.values() for field in fields] + list(EXTRA_COLUMNS)
+)
+COLUMNS: dict[str, int] = {name: i for i, name in enumerate(_NAMES)}
+"""Column of every descriptor field (a name shared by two queues has one column) in a schedule."""
+
+_OPS = {
+    LayerKind.CONV: ExecuteOp.CONV,
+    LayerKind.FULLY_CONNECTED: ExecuteOp.CONV,
+    LayerKind.DEPTHWISE: ExecuteOp.DEPTHWISE,
+    LayerKind.ADD: ExecuteOp.ADD,
+    LayerKind.GLOBAL_AVERAGE_POOL: ExecuteOp.POOL,
+}
+
+
+def accelerator_row(config: AcceleratorConfig) -> NDArray[np.int64]:
+    """Columns :class:`Hw` : int64[7]."""
+    row = np.empty(len(Hw), np.int64)
+    row[Hw.PES_X] = config.pes_x
+    row[Hw.PES_Y] = config.pes_y
+    row[Hw.SIMD] = config.simd_units
+    row[Hw.LANES] = config.compute_lanes
+    row[Hw.BANK_DEPTH] = config.bank_depth
+    row[Hw.WEIGHT_ROWS] = config.weight_rows
+    row[Hw.BUS_BYTES] = config.bus_bytes
+    return row
+
+
+def tensor_table(network: Network) -> NDArray[np.int64]:
+    """Columns :class:`TensorColumn` : int64[n_layers + 1, 3]."""
+    return np.array([tensor.shape for tensor in network.tensors.values()], np.int64)
+
+
+def layer_table(network: Network) -> NDArray[np.int64]:
+    """Columns :class:`LayerColumn` : int64[n_layers, 13]."""
+    tensors = network.tensors
+    index = {name: i for i, name in enumerate(tensors)}
+    table = np.zeros((len(network.layers), len(LayerColumn)), np.int64)
+    for row, layer in zip(table, network.layers, strict=True):
+        _fill(row, layer, index, tensors[layer.inputs[0]].zero_point)
+    return table
+
+
+def _fill(
+    row: NDArray[np.int64], layer: Layer, index: dict[str, int], input_zero_point: int
+) -> None:
+    op = _OPS[layer.kind]
+    row[LayerColumn.OP] = op
+    row[LayerColumn.INPUT] = index[layer.inputs[0]]
+    row[LayerColumn.INPUT2] = index[layer.inputs[-1]]
+    row[LayerColumn.KERNEL_Y], row[LayerColumn.KERNEL_X] = layer.kernel
+    row[LayerColumn.STRIDE_Y], row[LayerColumn.STRIDE_X] = layer.stride
+    row[LayerColumn.PAD_Y] = layer.padding.top
+    row[LayerColumn.PAD_X] = layer.padding.left
+    row[LayerColumn.PAD_VALUE] = 0 if op is ExecuteOp.POOL else input_zero_point
+    row[LayerColumn.ZERO_POINT] = 0 if op is ExecuteOp.POOL else layer.output.zero_point
+    row[LayerColumn.CLAMP_LOW], row[LayerColumn.CLAMP_HIGH] = layer.clamp

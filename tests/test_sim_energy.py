@@ -1,0 +1,78 @@
+"""The energy proxy: prices of the source, each activity charged where it happens."""
+
+from dataclasses import astuple, replace
+
+import pytest
+
+from sim.energy import Activity, energy, sram_pj_per_byte
+from sim.spec.accelerator import AcceleratorConfig
+
+CONFIG = AcceleratorConfig(
+    pes_x=2,
+    pes_y=3,
+    simd_units=16,
+    compute_lanes=4,
+    local_memory_kb=128,
+    register_file_kb=8,
+    io_bandwidth_gbps=1.6,
+    clock_mhz=200,
+)
+
+
+class Macs:
+    """A layer as the proxy sees it."""
+
+    def __init__(self, macs: int) -> None:
+        self.macs = macs
+
+
+IDLE = Activity(execute_busy=0, read_bytes=0, write_bytes=0, layers=())
+BUSY = Activity(execute_busy=1000, read_bytes=640, write_bytes=160, layers=(Macs(300), Macs(0)))
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "pj"), [(8 << 10, 10.0 / 8), (32 << 10, 20.0 / 8), (1 << 20, 100.0 / 8)]
+)
+def test_sram_energy_meets_the_published_points(size_bytes: int, pj: float) -> None:
+    assert sram_pj_per_byte(size_bytes) == pytest.approx(pj, rel=1e-12)
+
+
+def test_sram_energy_grows_with_capacity() -> None:
+    energies = [sram_pj_per_byte(1 << k) for k in range(8, 24)]
+    assert energies == sorted(set(energies))
+    assert sram_pj_per_byte(2 << 10) == pytest.approx(5.0 / 8)  # half for a quarter
+
+
+def test_nothing_done_costs_nothing() -> None:
+    assert energy(CONFIG, IDLE).total == 0
+
+
+def test_each_activity_has_its_price() -> None:
+    parts = energy(CONFIG, BUSY)
+    assert parts.multiply_accumulate == pytest.approx(300 * 0.3)
+    # 6 PEs of 4 lanes read rows of 64 bytes from 8 KiB
+    assert parts.register_files == pytest.approx(1000 * 6 * 4 * 64 * 1.25)
+    # 6 PEs read vectors of 16 bytes from banks of 32 KiB, and 800 bytes pass through
+    assert parts.local_memory == pytest.approx((1000 * 6 * 16 + 800) * 2.5)
+    assert parts.external_memory == pytest.approx(800 * 162.5)
+    assert parts.total == pytest.approx(sum(astuple(parts)), rel=1e-12)
+
+
+@pytest.mark.parametrize("field", ["execute_busy", "read_bytes", "write_bytes"])
+def test_more_activity_costs_more(field: str) -> None:
+    more = replace(BUSY, **{field: getattr(BUSY, field) + 1})
+    assert energy(CONFIG, more).total > energy(CONFIG, BUSY).total
+
+
+@pytest.mark.parametrize(
+    "field", ["pes_x", "pes_y", "simd_units", "local_memory_kb", "register_file_kb"]
+)
+def test_same_work_costs_more_on_a_larger_accelerator(field: str) -> None:
+    larger = replace(CONFIG, **{field: 2 * getattr(CONFIG, field)})
+    assert energy(larger, BUSY).total > energy(CONFIG, BUSY).total
+
+
+def test_more_lanes_read_more_rows_from_the_same_vectors() -> None:
+    one, two = energy(CONFIG, BUSY), energy(replace(CONFIG, compute_lanes=8), BUSY)
+    assert two.register_files == 2 * one.register_files
+    assert two.local_memory < one.local_memory  # the same bytes lie in smaller banks

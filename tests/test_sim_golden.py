@@ -1,0 +1,548 @@
+"""The integer reference against a slow twin written with Python's unbounded integers."""
+
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from sim import golden
+from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
+
+INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+
+
+def wrap(value: int) -> int:
+    return (value + 2**31) % 2**32 - 2**31
+
+
+def truncated_quotient(value: int, divisor: int) -> int:
+    return value // divisor if value >= 0 else -(-value // divisor)
+
+
+def requantize_twin(acc: int, multiplier: int, shift: int) -> int:
+    product_ = wrap(wrap(acc) << max(shift, 0)) * multiplier
+    high = truncated_quotient(product_ + (2**30 if product_ >= 0 else 1 - 2**30), 2**31)
+    right = max(-shift, 0)
+    mask = (1 << right) - 1
+    threshold = (mask >> 1) + (1 if high < 0 else 0)
+    return (high >> right) + (1 if (high & mask) > threshold else 0)
+
+
+def half_away_twin(numerator: int, denominator: int) -> int:
+    value = Fraction(abs(numerator), denominator) + Fraction(1, 2)
+    return (value.numerator // value.denominator) * (1 if numerator >= 0 else -1)
+
+
+def clamp_twin(layer: Layer, value: int) -> int:
+    return min(max(value, layer.clamp[0]), layer.clamp[1])
+
+
+def layer_twin(layer: Layer, sources: list[TensorSpec], images: list[Any]) -> list[Any]:
+    """One image: nested lists [y][x][c] in and out."""
+    out = layer.output
+    if layer.kind is LayerKind.ADD:
+        return [
+            [
+                [
+                    add_twin(layer, sources, [image[y][x][c] for image in images])
+                    for c in range(out.channels)
+                ]
+                for x in range(out.width)
+            ]
+            for y in range(out.height)
+        ]
+    (image,), (source,) = images, sources
+    if layer.kind is LayerKind.GLOBAL_AVERAGE_POOL:
+        count = source.height * source.width
+        sums = [sum(pixel[c] for row in image for pixel in row) for c in range(source.channels)]
+        return [[[clamp_twin(layer, half_away_twin(total, count)) for total in sums]]]
+    return [
+        [
+            [products_twin(layer, source, image, y, x, k) for k in range(out.channels)]
+            for x in range(out.width)
+        ]
+        for y in range(out.height)
+    ]
+
+
+def add_twin(layer: Layer, sources: list[TensorSpec], values: list[int]) -> int:
+    total = 0
+    for i, value in enumerate(values):
+        scaled = (value - sources[i].zero_point) << 20
+        total += requantize_twin(scaled, int(layer.multiplier[i]), int(layer.shift[i]))
+    y = requantize_twin(total, int(layer.multiplier[2]), int(layer.shift[2]))
+    return clamp_twin(layer, y + layer.output.zero_point)
+
+
+def products_twin(layer: Layer, source: TensorSpec, image: Any, y: int, x: int, k: int) -> int:
+    acc = int(layer.bias[k])
+    for ky, kx in product(range(layer.kernel[0]), range(layer.kernel[1])):
+        row = y * layer.stride[0] + ky - layer.padding.top
+        column = x * layer.stride[1] + kx - layer.padding.left
+        if not (0 <= row < source.height and 0 <= column < source.width):
+            continue
+        if layer.kind is LayerKind.DEPTHWISE:
+            taps = [(k, int(layer.weights[ky, kx, k]))]
+        else:
+            taps = [(c, int(layer.weights[k, ky, kx, c])) for c in range(source.channels)]
+        for channel, weight in taps:
+            acc = wrap(acc + weight * (image[row][column][channel] - source.zero_point))
+    value = requantize_twin(acc, int(layer.multiplier[k]), int(layer.shift[k]))
+    return clamp_twin(layer, value + layer.output.zero_point)
+
+
+def tensor(name: str, shape: tuple[int, int, int], zero_point: int = 0) -> TensorSpec:
+    height, width, channels = shape
+    return TensorSpec(
+        name=name,
+        height=height,
+        width=width,
+        channels=channels,
+        scale=1.0,
+        zero_point=zero_point,
+    )
+
+
+def products_layer(
+    rng: np.random.Generator,
+    kind: LayerKind,
+    source: TensorSpec,
+    channels: int,
+    kernel: tuple[int, int],
+    *,
+    stride: tuple[int, int] = (1, 1),
+    padding: Padding | None = None,
+    zero_point: int = 0,
+    clamp: tuple[int, int] = (-128, 127),
+    bias_limit: int = 1 << 12,
+    shift: tuple[int, int] = (-12, -3),
+) -> Layer:
+    """Layer with random parameters; `channels` is the input's for a depthwise one."""
+    pad = padding or Padding()
+    height = (source.height + pad.top + pad.bottom - kernel[0]) // stride[0] + 1
+    width = (source.width + pad.left + pad.right - kernel[1]) // stride[1] + 1
+    shape: tuple[int, ...] = (channels, *kernel, source.channels)
+    if kind is LayerKind.DEPTHWISE:
+        shape = (*kernel, channels)
+    return Layer(
+        name="y",
+        kind=kind,
+        inputs=(source.name,),
+        output=tensor("y", (height, width, channels), zero_point),
+        kernel=kernel,
+        stride=stride,
+        padding=pad,
+        weights=rng.integers(-128, 128, shape).astype(np.int8),
+        bias=rng.integers(-bias_limit, bias_limit, channels).astype(np.int32),
+        multiplier=rng.integers(2**30, 2**31, channels).astype(np.int32),
+        shift=rng.integers(shift[0], shift[1] + 1, channels).astype(np.int32),
+        clamp=clamp,
+    )
+
+
+def images(rng: np.random.Generator, count: int, source: TensorSpec) -> NDArray[np.int8]:
+    x = rng.integers(-128, 128, (count, *source.shape)).astype(np.int8)
+    x[0] = -128
+    return x
+
+
+def check_layer(layer: Layer, sources: list[TensorSpec], inputs: list[NDArray[np.int8]]) -> None:
+    found = golden.run_layer(layer, sources, inputs)
+    assert found.dtype == np.int8
+    assert found.shape == (len(inputs[0]), *layer.output.shape)
+    for n in range(len(found)):
+        expected = layer_twin(layer, sources, [x[n].tolist() for x in inputs])
+        assert found[n].tolist() == expected
+
+
+ACCUMULATORS = [
+    *(sign * (1 << k) + delta for sign in (1, -1) for k in range(31) for delta in (-1, 0, 1)),
+    INT32_MIN,
+    INT32_MIN + 1,
+    INT32_MAX,
+    0,
+]
+MULTIPLIERS = [0, 1, 2**30 - 1, 2**30, 2**30 + 1, 3 * 2**29, INT32_MAX - 1, INT32_MAX]
+
+
+@pytest.mark.parametrize("shift", range(-31, 32))
+def test_requantize_is_gemmlowp_at_corners_and_at_random(shift: int) -> None:
+    rng = np.random.default_rng(shift + 31)
+    for multiplier in [*MULTIPLIERS, *rng.integers(2**30, 2**31, 4).tolist()]:
+        acc = [*ACCUMULATORS, *rng.integers(INT32_MIN, INT32_MAX + 1, 60).tolist()]
+        acc += rng.integers(-3000, 3000, 40).tolist()
+        found = golden.requantize(np.array(acc, np.int32), multiplier, shift)
+        assert found.dtype == np.int32
+        assert found.tolist() == [requantize_twin(value, multiplier, shift) for value in acc]
+
+
+def test_requantize_rounds_half_up_in_the_product_and_half_away_in_the_division() -> None:
+    acc = np.array([-6, -5, -3, -2, -1, 1, 2, 3, 5, 6], np.int32)
+    # a multiplier of 2^30 halves; the left shift by 1 takes that back
+    assert golden.requantize(acc, 2**30, 1).tolist() == acc.tolist()
+    in_product = golden.requantize(acc, 2**30, 0)
+    assert in_product.tolist() == [-3, -2, -1, -1, 0, 1, 1, 2, 3, 3]  # gemmlowp's nudge: half up
+    in_division = golden.requantize(acc * 2, 2**30, -1)
+    assert in_division.tolist() == [-3, -3, -2, -1, -1, 1, 1, 2, 3, 3]
+
+
+def test_requantize_of_int_min_does_not_saturate() -> None:
+    acc = np.array([INT32_MIN], np.int32)
+    assert golden.requantize(acc, INT32_MAX, 0).tolist() == [INT32_MIN + 1]
+    assert golden.requantize(acc, 2**30, 0).tolist() == [-(2**30)]
+    assert golden.requantize(acc, 2**30, -31).tolist() == [-1]  # -1/2 goes away from zero
+    assert golden.requantize(acc, 2**30, 1).tolist() == [0]  # the left shift wraps
+
+
+def test_requantize_wraps_wide_accumulators() -> None:
+    acc = np.array([2**31 + 4, -(2**31) - 4, 2**32 + 7], np.int64)
+    same = np.array([-(2**31) + 4, 2**31 - 4, 7], np.int32)
+    expected = golden.requantize(same, 3 * 2**29, -2)
+    assert golden.requantize(acc, 3 * 2**29, -2).tolist() == expected.tolist()
+
+
+def test_requantize_broadcasts_over_the_last_axis() -> None:
+    acc = np.arange(-12, 12, dtype=np.int32).reshape(2, 4, 3) * 1001
+    multiplier = np.array([2**30, 3 * 2**29, INT32_MAX], np.int32)
+    shift = np.array([-3, 2, 0], np.int32)
+    found = golden.requantize(acc, multiplier, shift)
+    for index in np.ndindex(acc.shape):
+        c = index[2]
+        expected = requantize_twin(int(acc[index]), int(multiplier[c]), int(shift[c]))
+        assert found[index] == expected
+
+
+def reciprocal_divide(total: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Divide as a requantizer does with the constants, by the hardware's formula."""
+    multiplier, left, right = golden.pool_reciprocal(count)
+    shifted = total << left
+    assert shifted.max() <= INT32_MAX
+    assert shifted.min() >= INT32_MIN
+    high: NDArray[np.int64] = (shifted * multiplier + 2**30) >> 31
+    magnitude: NDArray[np.int64] = (np.abs(high) + ((1 << right) >> 1)) >> right
+    return np.sign(high) * magnitude
+
+
+@pytest.mark.parametrize("first", range(1, 257, 32))
+def test_pool_reciprocal_is_exact_for_all_sums(first: int) -> None:
+    for count in range(first, first + 32):
+        total = np.arange(-128 * count, 128 * count + 1)
+        # round half away = (2|x| + count) div 2·count, in exact integers
+        exact = np.sign(total) * ((2 * np.abs(total) + count) // (2 * count))
+        assert np.array_equal(reciprocal_divide(total, count), exact)
+        assert np.array_equal(golden.divide_half_away(total, count), exact)
+
+
+def test_exact_division_agrees_with_fractions() -> None:
+    for count in (1, 2, 3, 7, 16, 49):
+        total = np.arange(-128 * count, 128 * count + 1)
+        expected = [half_away_twin(value, count) for value in total.tolist()]
+        assert golden.divide_half_away(total, count).tolist() == expected
+
+
+def test_pool_reciprocal_is_exact_around_ties_of_large_counts() -> None:
+    rng = np.random.default_rng(7)
+    limit = golden.POOL_COUNT_LIMIT
+    counts = [112 * 112, 2**16, 2**16 + 1, limit - 1, limit // 2, limit // 2 - 1, limit // 2 + 1]
+    for count in [*counts, *rng.integers(257, limit, 200).tolist()]:
+        ties = (2 * np.arange(-128, 128) + 1) * count // 2
+        total = (ties[:, None] + np.arange(-2, 4)).ravel()
+        total = total.clip(-128 * count, 128 * count)
+        exact = np.sign(total) * ((2 * np.abs(total) + count) // (2 * count))
+        assert np.array_equal(reciprocal_divide(total, count), exact)
+
+
+def test_pool_reciprocal_fits_a_record() -> None:
+    for count in [*range(1, 5000), golden.POOL_COUNT_LIMIT - 1]:
+        multiplier, left, right = golden.pool_reciprocal(count)
+        assert 2**30 <= multiplier < 2**31
+        assert 0 <= left <= 31
+        assert 0 <= right <= 31
+
+
+@pytest.mark.parametrize("count", [0, -1, 2**22])
+def test_pool_reciprocal_refuses_counts_out_of_range(count: int) -> None:
+    with pytest.raises(ValueError, match=rf"^count must be in 1 … 4194303, not {count}$"):
+        golden.pool_reciprocal(count)
+
+
+SHAPES = [
+    # source, kernel, stride, padding
+    ((5, 6, 3), (3, 3), (1, 1), Padding(top=1, bottom=1, left=1, right=1)),
+    ((6, 5, 2), (3, 3), (2, 2), Padding(bottom=1, right=1)),
+    ((7, 7, 1), (5, 5), (2, 1), Padding(top=2, bottom=2, left=2, right=2)),
+    ((4, 4, 5), (1, 1), (1, 1), Padding()),
+    ((5, 4, 4), (1, 1), (2, 2), Padding()),
+    ((3, 8, 2), (2, 3), (1, 2), Padding(top=3, left=1)),
+    ((1, 1, 6), (3, 3), (1, 1), Padding(top=1, bottom=1, left=1, right=1)),
+]
+
+
+@pytest.mark.parametrize("zero_point", [-128, 0, 127])
+@pytest.mark.parametrize(("shape", "kernel", "stride", "padding"), SHAPES)
+def test_conv_equals_its_twin(
+    shape: tuple[int, int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: Padding,
+    zero_point: int,
+) -> None:
+    rng = np.random.default_rng(1)
+    source = tensor("x", shape, zero_point)
+    layer = products_layer(
+        rng,
+        LayerKind.CONV,
+        source,
+        4,
+        kernel,
+        stride=stride,
+        padding=padding,
+        zero_point=-7,
+    )
+    check_layer(layer, [source], [images(rng, 2, source)])
+
+
+@pytest.mark.parametrize("zero_point", [-128, 0, 127])
+@pytest.mark.parametrize(("shape", "kernel", "stride", "padding"), SHAPES)
+def test_depthwise_equals_its_twin(
+    shape: tuple[int, int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: Padding,
+    zero_point: int,
+) -> None:
+    rng = np.random.default_rng(2)
+    source = tensor("x", shape, zero_point)
+    layer = products_layer(
+        rng,
+        LayerKind.DEPTHWISE,
+        source,
+        shape[2],
+        kernel,
+        stride=stride,
+        padding=padding,
+        zero_point=5,
+        clamp=(5, 100),
+    )
+    check_layer(layer, [source], [images(rng, 3, source)])
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 9), (3, 2, 4)])
+def test_fully_connected_equals_its_twin(shape: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(3)
+    source = tensor("x", shape, -3)
+    layer = products_layer(rng, LayerKind.FULLY_CONNECTED, source, 5, shape[:2], zero_point=9)
+    check_layer(layer, [source], [images(rng, 4, source)])
+
+
+@pytest.mark.parametrize("kind", [LayerKind.CONV, LayerKind.DEPTHWISE])
+def test_accumulators_and_left_shifts_wrap_in_int32(kind: LayerKind) -> None:
+    rng = np.random.default_rng(4)
+    source = tensor("x", (3, 3, 6), -128)
+    layer = products_layer(
+        rng,
+        kind,
+        source,
+        6,
+        (3, 3),
+        padding=Padding(top=1, bottom=1, left=1, right=1),
+        bias_limit=2**31,
+        shift=(-31, 30),
+    )
+    layer.bias[:2] = INT32_MAX, INT32_MIN
+    check_layer(layer, [source], [images(rng, 3, source)])
+
+
+def test_adding_the_zero_point_does_not_wrap() -> None:
+    rng = np.random.default_rng(5)
+    source = tensor("x", (1, 1, 1))
+    layer = products_layer(rng, LayerKind.CONV, source, 2, (1, 1), zero_point=127)
+    layer.weights[:] = 0
+    layer.multiplier[:] = INT32_MAX
+    layer.shift[:] = 0
+    layer.bias[:] = INT32_MAX, INT32_MIN
+    found = golden.run_layer(layer, [source], [np.zeros((1, 1, 1, 1), np.int8)])
+    assert found.ravel().tolist() == [127, -128]
+
+
+@pytest.mark.parametrize("taps", [1023, 1024, 1025, 1041, 5000])
+def test_long_sums_are_exact_on_both_sides_of_float32(taps: int) -> None:
+    """1,024 taps of -128 · -128 reach 2^24, the last sum that float32 is trusted with."""
+    rng = np.random.default_rng(taps)
+    source = tensor("x", (1, 1, taps))
+    layer = products_layer(
+        rng, LayerKind.FULLY_CONNECTED, source, 3, (1, 1), bias_limit=2, shift=(-17, -17)
+    )
+    layer.weights[0] = -128
+    layer.weights[1] = 127
+    layer.multiplier[:] = 2**30
+    layer.shift[:] = -17
+    x = images(rng, 3, source)
+    x[1] = 127
+    check_layer(layer, [source], [x])
+    exact = layer.weights[:, 0, 0].astype(object) @ x[:, 0, 0].astype(object).T
+    sums = golden._convolve(layer, x)
+    assert sums[:, 0, 0].tolist() == exact.T.tolist()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_add_equals_its_twin(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shape = (2, 3, 5)
+    a, b = (tensor(name, shape, int(rng.integers(-128, 128))) for name in "ab")
+    layer = Layer(
+        name="y",
+        kind=LayerKind.ADD,
+        inputs=("a", "b"),
+        output=tensor("y", shape, int(rng.integers(-128, 128))),
+        multiplier=rng.integers(2**30, 2**31, 3).astype(np.int32),
+        shift=np.array([0, -rng.integers(0, 5), -rng.integers(16, 21)], np.int32),
+        clamp=(-100, 90),
+    )
+    check_layer(layer, [a, b], [images(rng, 3, a), images(rng, 3, b)])
+
+
+def test_add_of_every_pair_of_values_equals_its_twin() -> None:
+    a, b = tensor("a", (1, 256, 1), -128), tensor("b", (1, 256, 1), 127)
+    layer = Layer(
+        name="y",
+        kind=LayerKind.ADD,
+        inputs=("a", "b"),
+        output=tensor("y", (1, 256, 1), 3),
+        multiplier=np.array([2**30, 1518500250, 1417339208], np.int32),
+        shift=np.array([0, -1, -18], np.int32),
+    )
+    values = np.arange(-128, 128, dtype=np.int8).reshape(1, 1, 256, 1)
+    pairs = np.array([np.roll(values[0], k, 1) for k in range(0, 256, 17)])
+    check_layer(layer, [a, b], [np.repeat(values, len(pairs), 0), pairs])
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (2, 2, 4), (3, 3, 2), (7, 5, 3)])
+def test_global_average_pool_equals_its_twin(shape: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(6)
+    source = tensor("x", shape, -128)
+    layer = Layer(
+        name="y",
+        kind=LayerKind.GLOBAL_AVERAGE_POOL,
+        inputs=("x",),
+        output=tensor("y", (1, 1, shape[2]), -128),
+        clamp=(-120, 110),
+    )
+    x = images(rng, 40, source)
+    x[1], x[2] = 127, np.where(np.arange(shape[1])[:, None] % 2, -1, 0)
+    check_layer(layer, [source], [x])
+
+
+def test_average_of_two_rounds_half_away_from_zero() -> None:
+    layer = Layer(
+        name="y",
+        kind=LayerKind.GLOBAL_AVERAGE_POOL,
+        inputs=("x",),
+        output=tensor("y", (1, 1, 1)),
+    )
+    x = np.array([[0, 1], [0, -1], [-127, -128], [127, 126], [1, 2]], np.int8)
+    found = golden.run_layer(layer, [tensor("x", (1, 2, 1))], [x.reshape(5, 1, 2, 1)])
+    assert found.ravel().tolist() == [1, -1, -128, 127, 2]
+
+
+def small_network(rng: np.random.Generator) -> Network:
+    """Every layer kind once: conv, depthwise, add of both, pool, fully connected."""
+    source = tensor("x", (6, 6, 3), -2)
+    same = Padding(top=1, bottom=1, left=1, right=1)
+
+    def named(layer: Layer, name: str) -> Layer:
+        shape = layer.output.shape
+        return Layer(
+            name=name,
+            kind=layer.kind,
+            inputs=layer.inputs,
+            output=tensor(name, shape, layer.output.zero_point),
+            kernel=layer.kernel,
+            stride=layer.stride,
+            padding=layer.padding,
+            weights=layer.weights,
+            bias=layer.bias,
+            multiplier=layer.multiplier,
+            shift=layer.shift,
+            clamp=layer.clamp,
+        )
+
+    conv = named(
+        products_layer(rng, LayerKind.CONV, source, 4, (3, 3), stride=(2, 2), padding=same),
+        "conv",
+    )
+    depthwise = named(
+        products_layer(rng, LayerKind.DEPTHWISE, conv.output, 4, (3, 3), padding=same),
+        "depthwise",
+    )
+    add = Layer(
+        name="add",
+        kind=LayerKind.ADD,
+        inputs=("conv", "depthwise"),
+        output=tensor("add", conv.output.shape, 1),
+        multiplier=np.array([2**30, 3 * 2**29, 2**30], np.int32),
+        shift=np.array([0, -1, -18], np.int32),
+    )
+    pool = Layer(
+        name="pool",
+        kind=LayerKind.GLOBAL_AVERAGE_POOL,
+        inputs=("add",),
+        output=tensor("pool", (1, 1, 4), 1),
+    )
+    dense = named(
+        products_layer(rng, LayerKind.FULLY_CONNECTED, pool.output, 5, (1, 1)),
+        "dense",
+    )
+    return Network(name="small", input=source, layers=(conv, depthwise, add, pool, dense))
+
+
+def test_run_gives_every_tensor_in_order() -> None:
+    rng = np.random.default_rng(8)
+    network = small_network(rng)
+    x = images(rng, 3, network.input)
+    values = golden.run(network, x)
+    assert list(values) == ["x", "conv", "depthwise", "add", "pool", "dense"]
+    assert values["x"] is x
+    for layer in network.layers:
+        sources = [network.tensors[name] for name in layer.inputs]
+        for n in range(len(x)):
+            expected = layer_twin(
+                layer, sources, [values[name][n].tolist() for name in layer.inputs]
+            )
+            assert values[layer.name][n].tolist() == expected
+
+
+def test_run_does_not_depend_on_the_number_of_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(9)
+    network = small_network(rng)
+    x = images(rng, 7, network.input)
+    whole = golden.run(network, x)
+    monkeypatch.setattr(golden, "_BLOCK_ELEMENTS", 2 * 3 * 3 * 27)  # two images of conv a block
+    in_blocks = golden.run(network, x)
+    for name, values in whole.items():
+        assert np.array_equal(in_blocks[name], values)
+        for n in range(len(x)):
+            assert np.array_equal(golden.run(network, x[n : n + 1])[name][0], values[n])
+
+
+def test_run_of_no_images_gives_empty_tensors() -> None:
+    network = small_network(np.random.default_rng(10))
+    values = golden.run(network, np.zeros((0, 6, 6, 3), np.int8))
+    assert values["dense"].shape == (0, 1, 1, 5)
+
+
+def test_run_refuses_other_types_and_shapes() -> None:
+    network = small_network(np.random.default_rng(11))
+    with pytest.raises(TypeError, match=r"^x must be int8, not uint8$"):
+        golden.run(network, np.zeros((1, 6, 6, 3), np.uint8))
+    with pytest.raises(
+        ValueError, match=r"^x must have shape \(N, \*\(6, 6, 3\)\), not \(6, 6, 3\)$"
+    ):
+        golden.run(network, np.zeros((6, 6, 3), np.int8))
+    with pytest.raises(
+        ValueError, match=r"^x must have shape \(N, \*\(6, 6, 3\)\), not \(1, 6, 6, 4\)$"
+    ):
+        golden.run(network, np.zeros((1, 6, 6, 4), np.int8))

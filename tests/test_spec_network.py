@@ -1,0 +1,307 @@
+"""The network vocabulary: padding, counts, and every rule's message."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
+
+
+def tensor(name: str = "x", shape: tuple[int, int, int] = (6, 5, 3), **changes: Any) -> TensorSpec:
+    height, width, channels = shape
+    fields: dict[str, Any] = {
+        "name": name,
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "scale": 0.5,
+        "zero_point": 0,
+    }
+    return TensorSpec(**fields | changes)
+
+
+def quantization(channels: int) -> dict[str, Any]:
+    return {
+        "bias": np.zeros(channels, np.int32),
+        "multiplier": np.full(channels, 2**30, np.int32),
+        "shift": np.zeros(channels, np.int32),
+    }
+
+
+def conv(name: str = "c", source: str = "x", **changes: Any) -> Layer:
+    """3 x 3 convolution of stride 2 with SAME padding, (6, 5, 3) to (3, 3, 4)."""
+    fields: dict[str, Any] = {
+        "name": name,
+        "kind": LayerKind.CONV,
+        "inputs": (source,),
+        "output": tensor(name, (3, 3, 4)),
+        "kernel": (3, 3),
+        "stride": (2, 2),
+        "padding": Padding.same((6, 5), (3, 3), (2, 2)),
+        "weights": np.ones((4, 3, 3, 3), np.int8),
+        **quantization(4),
+    }
+    return Layer(**fields | changes)
+
+
+def depthwise(name: str = "d", source: str = "c", **changes: Any) -> Layer:
+    """1 x 2 depthwise layer, (3, 3, 4) to (3, 2, 4)."""
+    fields: dict[str, Any] = {
+        "name": name,
+        "kind": LayerKind.DEPTHWISE,
+        "inputs": (source,),
+        "output": tensor(name, (3, 2, 4)),
+        "kernel": (1, 2),
+        "weights": np.ones((1, 2, 4), np.int8),
+        **quantization(4),
+    }
+    return Layer(**fields | changes)
+
+
+def add(name: str = "a", inputs: tuple[str, ...] = ("d", "d"), **changes: Any) -> Layer:
+    fields: dict[str, Any] = {
+        "name": name,
+        "kind": LayerKind.ADD,
+        "inputs": inputs,
+        "output": tensor(name, (3, 2, 4)),
+        "multiplier": np.full(3, 2**30, np.int32),
+        "shift": np.zeros(3, np.int32),
+    }
+    return Layer(**fields | changes)
+
+
+def dense(name: str = "f", source: str = "a", **changes: Any) -> Layer:
+    fields: dict[str, Any] = {
+        "name": name,
+        "kind": LayerKind.FULLY_CONNECTED,
+        "inputs": (source,),
+        "output": tensor(name, (1, 1, 7)),
+        "kernel": (3, 2),
+        "weights": np.ones((7, 3, 2, 4), np.int8),
+        **quantization(7),
+    }
+    return Layer(**fields | changes)
+
+
+def pool(name: str = "p", source: str = "a", **changes: Any) -> Layer:
+    fields: dict[str, Any] = {
+        "name": name,
+        "kind": LayerKind.GLOBAL_AVERAGE_POOL,
+        "inputs": (source,),
+        "output": tensor(name, (1, 1, 4)),
+    }
+    return Layer(**fields | changes)
+
+
+def network(*layers: Layer) -> Network:
+    return Network(name="n", input=tensor(), layers=layers)
+
+
+def exactly(message: str) -> str:
+    return f"^{re.escape(message)}$"
+
+
+def test_shape_is_height_width_channels() -> None:
+    assert tensor(shape=(2, 3, 4)).shape == (2, 3, 4)
+
+
+@pytest.mark.parametrize("name", ["height", "width", "channels"])
+def test_refuses_empty_tensors(name: str) -> None:
+    with pytest.raises(ValueError, match=exactly(f"{name} of 'x' must be positive")):
+        tensor(**dict[str, Any]({name: 0}))
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan")])
+def test_refuses_scales_that_are_not_positive(scale: float) -> None:
+    with pytest.raises(ValueError, match=exactly(f"scale of 'x' must be positive, not {scale!r}")):
+        tensor(scale=scale)
+
+
+@pytest.mark.parametrize("zero_point", [-129, 128])
+def test_refuses_zero_points_outside_int8(zero_point: int) -> None:
+    message = exactly(f"zero_point of 'x' must be int8, not {zero_point}")
+    with pytest.raises(ValueError, match=message):
+        tensor(zero_point=zero_point)
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "vertical", "horizontal"),
+    [
+        ((6, 5), (3, 3), (2, 2), (0, 1), (1, 1)),  # the odd pixel at the bottom
+        ((8, 8), (3, 3), (1, 1), (1, 1), (1, 1)),
+        ((8, 8), (5, 5), (2, 2), (1, 2), (1, 2)),
+        ((7, 8), (1, 1), (2, 2), (0, 0), (0, 0)),  # never negative
+        ((4, 4), (2, 4), (1, 1), (0, 1), (1, 2)),
+        ((1, 1), (3, 3), (1, 1), (1, 1), (1, 1)),
+    ],
+)
+def test_same_padding_is_tensorflow_s(
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    vertical: tuple[int, int],
+    horizontal: tuple[int, int],
+) -> None:
+    pad = Padding.same(size, kernel, stride)
+    assert (pad.top, pad.bottom) == vertical
+    assert (pad.left, pad.right) == horizontal
+
+
+def test_same_padding_gives_a_stride_th_of_the_pixels_rounded_up() -> None:
+    for size in range(1, 20):
+        for kernel in range(1, 8):
+            for stride in range(1, 4):
+                pad = Padding.same((size, size), (kernel, kernel), (stride, stride))
+                outputs = (size + pad.top + pad.bottom - kernel) // stride + 1
+                assert outputs == -(-size // stride)
+                assert 0 <= pad.bottom - pad.top <= 1
+
+
+def test_macs_count_every_product_of_one_image() -> None:
+    assert conv().macs == 3 * 3 * 4 * 3 * 3 * 3
+    assert depthwise().macs == 3 * 2 * 1 * 2 * 4
+    assert dense().macs == 7 * 3 * 2 * 4
+    assert add().macs == 0
+    assert pool().macs == 0
+
+
+def test_refuses_an_output_of_another_name() -> None:
+    with pytest.raises(ValueError, match=exactly("output of layer 'c' must bear its name")):
+        conv(output=tensor("other", (3, 3, 4)))
+
+
+@pytest.mark.parametrize("inputs", [(), ("x", "x")])
+def test_refuses_a_wrong_number_of_inputs(inputs: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match=exactly("layer 'c' has the wrong number of inputs")):
+        conv(inputs=inputs)
+    with pytest.raises(ValueError, match=exactly("layer 'a' has the wrong number of inputs")):
+        add(inputs=(*inputs, "x"))
+
+
+@pytest.mark.parametrize("clamp", [(-129, 0), (0, 128), (1, 0)])
+def test_refuses_clamps_that_are_not_ordered_int8(clamp: tuple[int, int]) -> None:
+    message = exactly("clamp of layer 'c' must be ordered int8 values")
+    with pytest.raises(ValueError, match=message):
+        conv(clamp=clamp)
+
+
+def test_refuses_negative_multipliers() -> None:
+    multiplier = np.array([2**30, -5, 0, 1], np.int32)
+    message = exactly("multiplier of layer 'c' must not be negative, not -5")
+    with pytest.raises(ValueError, match=message):
+        conv(multiplier=multiplier)
+
+
+@pytest.mark.parametrize("shift", [-32, 31])
+def test_refuses_shifts_out_of_range(shift: int) -> None:
+    message = exactly("shift of layer 'c' must be in -31 … 30")
+    with pytest.raises(ValueError, match=message):
+        conv(shift=np.array([0, 0, shift, 0], np.int32))
+
+
+def test_accepts_the_limits_of_shift_and_multiplier() -> None:
+    layer = conv(
+        shift=np.array([-31, 30, 0, 0], np.int32),
+        multiplier=np.array([0, 2**31 - 1, 2**30, 1], np.int32),
+    )
+    assert layer.shift.tolist() == [-31, 30, 0, 0]
+
+
+def test_network_knows_its_tensors_in_order() -> None:
+    whole = network(conv(), depthwise(), add(), dense())
+    assert list(whole.tensors) == ["x", "c", "d", "a", "f"]
+    assert whole.tensors["x"] is whole.input
+    assert whole.output.shape == (1, 1, 7)
+    assert whole.macs == sum(layer.macs for layer in whole.layers) > 0
+    assert network(conv(), depthwise(), add(), pool()).output.name == "p"
+
+
+def test_refuses_a_network_without_layers() -> None:
+    with pytest.raises(ValueError, match=exactly("network 'n' must have layers")):
+        network()
+
+
+def test_refuses_a_tensor_that_was_not_made_before() -> None:
+    message = exactly("layer 'd' reads unknown tensor 'c'")
+    with pytest.raises(ValueError, match=message):
+        network(depthwise(), conv())
+    with pytest.raises(ValueError, match=exactly("layer 'c' reads unknown tensor 'c'")):
+        network(conv(source="c"))
+
+
+def test_refuses_a_name_used_twice() -> None:
+    with pytest.raises(ValueError, match=exactly("tensor name 'c' must be unique")):
+        network(conv(), conv())
+    with pytest.raises(ValueError, match=exactly("tensor name 'x' must be unique")):
+        network(conv("x"))
+
+
+def test_refuses_operands_of_different_shapes() -> None:
+    message = exactly("operands and output of 'a' must have one shape")
+    with pytest.raises(ValueError, match=message):
+        network(conv(), depthwise(), add(inputs=("c", "d")))
+    with pytest.raises(ValueError, match=message):
+        network(conv(), depthwise(), add(output=tensor("a", (3, 3, 4))))
+
+
+@pytest.mark.parametrize("name", ["multiplier", "shift"])
+def test_refuses_an_add_without_three_requantizations(name: str) -> None:
+    message = exactly(f"{name} of layer 'a' must have shape (3,), not (4,)")
+    with pytest.raises(ValueError, match=message):
+        network(conv(), depthwise(), add(**dict[str, Any]({name: np.zeros(4, np.int32)})))
+
+
+def test_refuses_a_pool_that_keeps_pixels_or_loses_channels() -> None:
+    for shape in ((3, 2, 4), (1, 1, 3)):
+        message = exactly(f"output of layer 'p' must have shape (1, 1, 4), not {shape}")
+        with pytest.raises(ValueError, match=message):
+            network(conv(), pool(source="c", output=tensor("p", shape)))
+
+
+def test_refuses_a_fully_connected_kernel_that_does_not_cover_the_input() -> None:
+    message = exactly("kernel of 'f' must be its input's size (3, 2), without padding")
+    with pytest.raises(ValueError, match=message):
+        network(conv(), depthwise(), add(), dense(kernel=(1, 1)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"stride": (1, 2)}, (5, 3, 4)),
+        ({"padding": Padding()}, (2, 2, 4)),
+        ({"kernel": (1, 3)}, (4, 3, 4)),
+    ],
+)
+def test_refuses_an_output_that_the_geometry_does_not_give(
+    changes: dict[str, Any], expected: tuple[int, int, int]
+) -> None:
+    message = exactly(f"output of layer 'c' must have shape {expected}, not (3, 3, 4)")
+    with pytest.raises(ValueError, match=message):
+        network(conv(**changes))
+
+
+def test_refuses_a_depthwise_layer_that_changes_the_channels() -> None:
+    message = exactly("output of layer 'd' must have shape (3, 2, 4), not (3, 2, 8)")
+    with pytest.raises(ValueError, match=message):
+        network(conv(), depthwise(output=tensor("d", (3, 2, 8))))
+
+
+def test_refuses_weights_of_another_shape() -> None:
+    message = exactly("weights of layer 'c' must have shape (4, 3, 3, 3), not (3, 3, 3, 4)")
+    with pytest.raises(ValueError, match=message):
+        network(conv(weights=np.ones((3, 3, 3, 4), np.int8)))
+    message = exactly("weights of layer 'd' must have shape (1, 2, 4), not (4, 1, 2)")
+    with pytest.raises(ValueError, match=message):
+        network(conv(), depthwise(weights=np.ones((4, 1, 2), np.int8)))
+    message = exactly("weights of layer 'f' must have shape (7, 3, 2, 4), not (7, 24)")
+    with pytest.raises(ValueError, match=message):
+        network(conv(), depthwise(), add(), dense(weights=np.ones((7, 24), np.int8)))
+
+
+@pytest.mark.parametrize("name", ["bias", "multiplier", "shift"])
+def test_refuses_channel_parameters_of_another_length(name: str) -> None:
+    message = exactly(f"{name} of layer 'c' must have shape (4,), not (3,)")
+    with pytest.raises(ValueError, match=message):
+        network(conv(**dict[str, Any]({name: np.zeros(3, np.int32)})))
