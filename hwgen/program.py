@@ -1,0 +1,155 @@
+"""The compiler's last step: a design's schedule as descriptors and a memory image."""
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.placement import TensorPlacement
+from hwgen.weights import layer_stream
+from sim.mapper import LayerPlan, TensorPlan
+from sim.model import schedule
+from sim.plan import Mapped
+from sim.spec.descriptor import DESCRIPTOR_BYTES, FIELDS, HEADER_MAGIC, Queue, encode
+from sim.spec.design import Design
+from sim.tables import COLUMNS
+
+__all__ = ["Probe", "Program", "compile_design"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """Activations that lie in the local memories when an EXECUTE descriptor is done.
+
+    PE (py, px) holds, for each group and in bank g mod L, ``rows`` × ``columns`` vectors at
+    ``local_address`` + (g div L)·``local_plane`` + row·``local_row`` + column; its pixel (r, c)
+    is image pixel (``origin_y`` + py·rows + r, ``origin_x`` + px·columns + c).
+    """
+
+    layer: int
+    execute_index: int
+    local_address: int
+    groups: int
+    rows: int
+    columns: int
+    local_plane: int
+    local_row: int
+    group_start: int
+    origin_y: int
+    origin_x: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """Everything a run needs beside the gateware.
+
+    Parameters
+    ----------
+    image : bytes
+        External memory from MEMORY_BASE on: weights, room for tensors, header, descriptors.
+    header_address : int
+        What the PROGRAM CSR takes.
+    input, output : TensorPlacement
+    descriptors : tuple of (queue, layer)
+        In program order.
+    probes : tuple of Probe
+        One per layer, or per chunk of a layer that runs tile by tile, in EXECUTE order.
+    """
+
+    image: bytes
+    header_address: int
+    input: TensorPlacement
+    output: TensorPlacement
+    descriptors: tuple[tuple[int, int], ...]
+    probes: tuple[Probe, ...]
+
+    @property
+    def memory_bytes(self) -> int:
+        """Size of external memory the program uses."""
+        return len(self.image)
+
+
+def compile_design(design: Design) -> Program:
+    """Compile a design.
+
+    Raises
+    ------
+    NotRealizableError
+        If :func:`sim.realizability.check` finds a violation.
+    """
+    found = schedule(design.accelerator, design.network)
+    image = bytearray(found.end)
+    tensors = design.network.tensors
+    for i, layer in enumerate(design.network.layers):
+        stream = layer_stream(
+            layer, [tensors[name] for name in layer.inputs], design.accelerator.simd_units
+        )
+        start = int(found.layer_plan[i, LayerPlan.BLOCK_ADDRESS])
+        image[start : start + len(stream)] = stream
+    header_address = len(image)
+    image += struct.pack(
+        "<3I", HEADER_MAGIC, design.accelerator.fingerprint, len(found.rows)
+    ).ljust(DESCRIPTOR_BYTES, b"\0")
+    for row in found.rows:
+        image += encode_row(row)
+    names = list(tensors)
+    return Program(
+        image=bytes(image),
+        header_address=header_address,
+        input=_placement(design, found, 0),
+        output=_placement(design, found, len(names) - 1),
+        descriptors=tuple((int(r[COLUMNS["queue"]]), int(r[COLUMNS["layer"]])) for r in found.rows),
+        probes=tuple(_probes(design, found)),
+    )
+
+
+def encode_row(row: NDArray[np.int64]) -> bytes:
+    """One schedule row as a 64-byte descriptor."""
+    queue = Queue(int(row[COLUMNS["queue"]]))
+    return encode(queue, {f.name: int(row[COLUMNS[f.name]]) for f in FIELDS[queue]})
+
+
+def _placement(design: Design, found: Mapped, tensor: int) -> TensorPlacement:
+    spec = list(design.network.tensors.values())[tensor]
+    return TensorPlacement(
+        address=int(found.tensor_plan[tensor, TensorPlan.EXTERNAL]),
+        height=spec.height,
+        width=spec.width,
+        channels=spec.channels,
+        vector_bytes=design.accelerator.vector_bytes,
+    )
+
+
+def _probes(design: Design, found: Mapped) -> list[Probe]:
+    """A probe at the last round of every chunk."""
+    config = design.accelerator
+    probes = []
+    execute = [row for row in found.rows if row[COLUMNS["queue"]] == Queue.EXECUTE]
+    for index, row in enumerate(execute):
+        layer, last = int(row[COLUMNS["layer"]]), int(row[COLUMNS["round"]])
+        plan = found.layer_plan[layer]
+        chunk, rounds = int(plan[LayerPlan.CHUNK]), int(plan[LayerPlan.ROUNDS])
+        first = last - last % chunk
+        if last != min(first + chunk, rounds) - 1:
+            continue
+        groups = -(-design.network.layers[layer].output.channels // config.simd_units)
+        lanes, number = config.compute_lanes, int(row[COLUMNS["pass"]])
+        rows, columns = int(plan[LayerPlan.TILE_Y]), int(plan[LayerPlan.TILE_X])
+        passes_x = int(plan[LayerPlan.PASSES_X])
+        probes.append(
+            Probe(
+                layer=layer,
+                execute_index=index,
+                local_address=int(plan[LayerPlan.OUT_ADDRESS]),
+                groups=min(chunk * lanes, groups - first * lanes),
+                rows=rows,
+                columns=columns,
+                local_plane=int(plan[LayerPlan.OUT_PLANE]),
+                local_row=int(plan[LayerPlan.OUT_ROW]),
+                group_start=first * lanes,
+                origin_y=number // passes_x * config.pes_y * rows,
+                origin_x=number % passes_x * config.pes_x * columns,
+            )
+        )
+    return probes
