@@ -5,10 +5,10 @@ engine's duration is a closed form of the descriptor (docs/hardware.md). Time 0 
 """
 
 import numpy as np
-from numba import njit
 
 from sim.calibration import Constant
 from sim.geometry import stores_of_last_window
+from sim.kernel import kernel
 from sim.spec.descriptor import DESCRIPTOR_BYTES, ExecuteOp, LoadKind, Queue
 from sim.tables import COLUMNS, Hw
 
@@ -44,7 +44,7 @@ HALO_LEFT = COLUMNS["halo_left"]
 HALO_RIGHT = COLUMNS["halo_right"]
 
 
-@njit(cache=True)
+@kernel
 def _segments(row, simd):  # type: ignore[no-untyped-def]  # numba infers the types
     """(groups, rows, bytes per row) of a transfer; a weight stream is one row."""
     if row[QUEUE] == Queue.LOAD and row[KIND] == LoadKind.WEIGHTS:
@@ -53,13 +53,13 @@ def _segments(row, simd):  # type: ignore[no-untyped-def]  # numba infers the ty
     return row[GROUPS], row[ROWS], row[COLS] * simd
 
 
-@njit(cache=True)
+@kernel
 def _burst(address, left, bus):  # type: ignore[no-untyped-def]
     """Bytes of the next burst: at most 256 beats, not over a 4 KiB page."""
     return min(left, BURST_BEATS * bus, PAGE_BYTES - address % PAGE_BYTES)
 
 
-@njit(cache=True)
+@kernel
 def load_duration(row, simd, bus, constants):  # type: ignore[no-untyped-def]
     """Cycles from start to done: requests run ahead by READ_BURSTS bursts, data is in order."""
     groups, rows, size = _segments(row, simd)
@@ -84,7 +84,7 @@ def load_duration(row, simd, bus, constants):  # type: ignore[no-untyped-def]
     return end + constants[Constant.LOAD_OVERHEAD]
 
 
-@njit(cache=True)
+@kernel
 def store_duration(row, simd, bus, constants):  # type: ignore[no-untyped-def]
     """Cycles from start to done: bursts one after another, then the last write response."""
     groups, rows, size = _segments(row, simd)
@@ -101,14 +101,14 @@ def store_duration(row, simd, bus, constants):  # type: ignore[no-untyped-def]
     return cycles + constants[Constant.MEMORY_LATENCY] + constants[Constant.STORE_OVERHEAD]
 
 
-@njit(cache=True)
+@kernel
 def issue_duration(row, constants):  # type: ignore[no-untyped-def]
     """Cycles that EXECUTE's issue stage is taken: F + N·II."""
     windows = row[TILE_ROWS] * row[TILE_COLUMNS]
     return constants[Constant.FILL_CONV + row[OP]] + windows * row[INTERVAL]
 
 
-@njit(cache=True)
+@kernel
 def drain_duration(row, hw, constants):  # type: ignore[no-untyped-def]
     """Cycles from the end of issue to done."""
     cycles = constants[Constant.DRAIN_CONV + row[OP]]
@@ -124,7 +124,7 @@ def drain_duration(row, hw, constants):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(cache=True)
+@kernel
 def walk(rows, hw, constants):  # type: ignore[no-untyped-def]
     """Start, end of issue and end of every descriptor.
 
@@ -211,7 +211,7 @@ def walk(rows, hw, constants):  # type: ignore[no-untyped-def]
     return start, issued, done, waits, finish + constants[Constant.FINISH]
 
 
-@njit(cache=True)
+@kernel
 def summarize(rows, hw, start, done):  # type: ignore[no-untyped-def]
     """Totals over a walked schedule.
 

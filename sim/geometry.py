@@ -1,7 +1,6 @@
 """Tiles, halos and windows of one layer on one PE grid: small numba functions on integers."""
 
-from numba import njit
-
+from sim.kernel import kernel
 from sim.spec.accelerator import ADD_INTERVAL, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
 from sim.tables import LayerColumn, TensorColumn
@@ -22,13 +21,13 @@ MAX_HALO = 7
 """Largest value of a descriptor's halo fields."""
 
 
-@njit(cache=True)
+@kernel
 def ceil_div(a, b):  # type: ignore[no-untyped-def]  # numba infers the types
     """Integer ceil(a / b) for a ≥ 0, b > 0."""
     return (a + b - 1) // b
 
 
-@njit(cache=True)
+@kernel
 def tile_candidate(size, pes, power):  # type: ignore[no-untyped-def]
     """Smallest tile of a multiple of 2^power that covers ``size`` with ``pes`` PEs.
 
@@ -42,18 +41,18 @@ def tile_candidate(size, pes, power):  # type: ignore[no-untyped-def]
     return tile
 
 
-@njit(cache=True)
+@kernel
 def halo_after(kernel, stride, pad):  # type: ignore[no-untyped-def]
     """Rows that the last window of a tile reads of the next neighbour's tile."""
     return max(0, kernel - stride - pad)
 
 
-@njit(cache=True)
+@kernel
 def _one_pe(n_in, tile_in, n_out, tile_out):  # type: ignore[no-untyped-def]
     return n_out <= tile_out and n_in <= tile_in
 
 
-@njit(cache=True)
+@kernel
 def aligned(op, kernel, stride, pad, n_in, tile_in, n_out, tile_out):  # type: ignore[no-untyped-def]
     """Whether a resident input tile serves the output tile, along one axis.
 
@@ -71,7 +70,7 @@ def aligned(op, kernel, stride, pad, n_in, tile_in, n_out, tile_out):  # type: i
     return tile_in == stride * tile_out and pad <= reach and after <= reach
 
 
-@njit(cache=True)
+@kernel
 def resident_halo(op, kernel, stride, pad, n_in, tile_in, n_out, tile_out):  # type: ignore[no-untyped-def]
     """(before, after): neighbour rows that an aligned resident input must hold."""
     if op == ExecuteOp.POOL or op == ExecuteOp.ADD or _one_pe(n_in, tile_in, n_out, tile_out):
@@ -79,7 +78,7 @@ def resident_halo(op, kernel, stride, pad, n_in, tile_in, n_out, tile_out):  # t
     return pad, halo_after(kernel, stride, pad)
 
 
-@njit(cache=True)
+@kernel
 def weight_rows(layer, channels):  # type: ignore[no-untyped-def]
     """Register-file rows per lane that one round of the layer needs."""
     op = layer[LayerColumn.OP]
@@ -93,7 +92,7 @@ def weight_rows(layer, channels):  # type: ignore[no-untyped-def]
     return 0
 
 
-@njit(cache=True)
+@kernel
 def steps(layer, source, tile_in_y, tile_in_x):  # type: ignore[no-untyped-def]
     """Cycles of one window in which SIMD units compute (0 for ADD)."""
     op = layer[LayerColumn.OP]
@@ -107,7 +106,7 @@ def steps(layer, source, tile_in_y, tile_in_x):  # type: ignore[no-untyped-def]
     return 0
 
 
-@njit(cache=True)
+@kernel
 def _served(tile, before, after, index):  # type: ignore[no-untyped-def]
     """Neighbours (itself included) along one axis that store pixel ``index`` of a tile."""
     count = 1
@@ -118,14 +117,14 @@ def _served(tile, before, after, index):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(cache=True)
+@kernel
 def stores_of_last_window(tile_y, tile_x, top, bottom, left, right):  # type: ignore[no-untyped-def]
     """Store cycles of window (tile_y - 1, tile_x - 1)."""
     rows = _served(tile_y, top, bottom, tile_y - 1)
     return rows * _served(tile_x, left, right, tile_x - 1)
 
 
-@njit(cache=True)
+@kernel
 def _most_served(tile, before, after):  # type: ignore[no-untyped-def]
     most = 1
     for index in range(tile):
@@ -133,7 +132,7 @@ def _most_served(tile, before, after):  # type: ignore[no-untyped-def]
     return most
 
 
-@njit(cache=True)
+@kernel
 def initiation_interval(  # type: ignore[no-untyped-def]
     op, n_steps, tile_y, tile_x, top, bottom, left, right
 ):

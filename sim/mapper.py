@@ -9,7 +9,6 @@ external memory, down to single layers that run tile by tile.
 from enum import IntEnum
 
 import numpy as np
-from numba import njit
 
 from sim.geometry import (
     aligned,
@@ -20,6 +19,7 @@ from sim.geometry import (
     tile_candidate,
     weight_rows,
 )
+from sim.kernel import kernel
 from sim.spec.descriptor import ExecuteOp
 from sim.tables import Hw, LayerColumn, TensorColumn
 
@@ -97,14 +97,14 @@ class Failure(IntEnum):
     FIELD = 3
 
 
-@njit(cache=True)
+@kernel
 def _axis(layer, vertical):  # type: ignore[no-untyped-def]  # numba infers the types
     if vertical:
         return layer[LayerColumn.KERNEL_Y], layer[LayerColumn.STRIDE_Y], layer[LayerColumn.PAD_Y]
     return layer[LayerColumn.KERNEL_X], layer[LayerColumn.STRIDE_X], layer[LayerColumn.PAD_X]
 
 
-@njit(cache=True)
+@kernel
 def _fits_tile(layer, source, target, in_y, in_x, out_y, out_x):  # type: ignore[no-untyped-def]
     """Whether a resident input with tile (in_y, in_x) serves output tile (out_y, out_x)."""
     op = layer[LayerColumn.OP]
@@ -115,7 +115,7 @@ def _fits_tile(layer, source, target, in_y, in_x, out_y, out_x):  # type: ignore
     return aligned(op, k, s, p, source[1], in_x, target[1], out_x)
 
 
-@njit(cache=True)
+@kernel
 def _choose_tiles(layers, tensors, hw, tile):  # type: ignore[no-untyped-def]
     """Fill tile[n_tensors, 2] with each tensor's tile by dynamic programming."""
     n = layers.shape[0]
@@ -161,7 +161,7 @@ def _choose_tiles(layers, tensors, hw, tile):  # type: ignore[no-untyped-def]
     tile[0, 1] = ceil_div(tensors[0, 1], hw[Hw.PES_X])
 
 
-@njit(cache=True)
+@kernel
 def _mark_resident(layers, tensors, tensor_plan):  # type: ignore[no-untyped-def]
     """Set halos and the last resident use of every tensor from its consumers' tiles."""
     for i in range(layers.shape[0]):
@@ -186,7 +186,7 @@ def _mark_resident(layers, tensors, tensor_plan):  # type: ignore[no-untyped-def
             row[TensorPlan.HALO_RIGHT] = max(row[TensorPlan.HALO_RIGHT], high)
 
 
-@njit(cache=True)
+@kernel
 def _place(live, n_live, size, depth):  # type: ignore[no-untyped-def]
     """Lowest free address for ``size`` vectors, or -1; live[i] = (address, size, until, tensor)."""
     best = -1
@@ -204,7 +204,7 @@ def _place(live, n_live, size, depth):  # type: ignore[no-untyped-def]
     return best
 
 
-@njit(cache=True)
+@kernel
 def _extent(layer, tile_y, tile_x):  # type: ignore[no-untyped-def]
     """Input rows and columns that one PE's output tile reads, padding included."""
     if layer[LayerColumn.OP] == ExecuteOp.ADD:
@@ -213,7 +213,7 @@ def _extent(layer, tile_y, tile_x):  # type: ignore[no-untyped-def]
     return rows, (tile_x - 1) * layer[LayerColumn.STRIDE_X] + layer[LayerColumn.KERNEL_X]
 
 
-@njit(cache=True)
+@kernel
 def _whole(i, layers, tensors, hw, lp, tp, live, n_live):  # type: ignore[no-untyped-def]
     """Try layer i in one pass with a resident output. Returns the new n_live, or -1."""
     layer = layers[i]
@@ -289,7 +289,7 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):  # type: ignore[no-unt
     return n_live + 1
 
 
-@njit(cache=True)
+@kernel
 def _tiled(i, layers, tensors, hw, lp):  # type: ignore[no-untyped-def]
     """Map layer i tile by tile through an empty local memory. Returns the vectors short, or 0."""
     layer = layers[i]
@@ -339,7 +339,7 @@ def _tiled(i, layers, tensors, hw, lp):  # type: ignore[no-untyped-def]
     return 0
 
 
-@njit(cache=True)
+@kernel
 def _allocate(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
     """Walk forward; returns (failure, layer, vectors short)."""
     n = layers.shape[0]
@@ -384,12 +384,12 @@ def _allocate(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
     return Failure.NONE, -1, 0
 
 
-@njit(cache=True)
+@kernel
 def _align(address):  # type: ignore[no-untyped-def]
     return ceil_div(address, ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
-@njit(cache=True)
+@kernel
 def plan_network(layers, tensors, hw):  # type: ignore[no-untyped-def]
     """Map a network onto an accelerator.
 

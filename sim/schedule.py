@@ -10,9 +10,9 @@ The compiler encodes these rows, the cycle model walks them; there is no other l
 """
 
 import numpy as np
-from numba import njit
 
 from sim.geometry import ceil_div
+from sim.kernel import kernel
 from sim.mapper import LayerPlan, TensorPlan
 from sim.spec.descriptor import FIELDS, ExecuteOp, LoadKind, Queue
 from sim.tables import COLUMNS, Hw, LayerColumn, TensorColumn
@@ -82,7 +82,7 @@ ROUND = COLUMNS["round"]
 PASS = COLUMNS["pass"]
 
 
-@njit(cache=True)
+@kernel
 def _append(rows, n, queue, layer):  # type: ignore[no-untyped-def]  # numba infers the types
     """Add an empty row; returns (rows, its index)."""
     if n == rows.shape[0]:
@@ -95,7 +95,7 @@ def _append(rows, n, queue, layer):  # type: ignore[no-untyped-def]  # numba inf
     return rows, n
 
 
-@njit(cache=True)
+@kernel
 def _require(rows, consumer, producer, waited):  # type: ignore[no-untyped-def]
     """Make ``consumer`` start after ``producer`` is done, by a token if none implies it yet."""
     if producer < 0:
@@ -109,7 +109,7 @@ def _require(rows, consumer, producer, waited):  # type: ignore[no-untyped-def]
     waited[source, target] = producer
 
 
-@njit(cache=True)
+@kernel
 def _transfer(  # type: ignore[no-untyped-def]
     row, tensor, external, simd, first_group, groups, y, x, n_y, n_x, local, local_row, local_plane
 ):
@@ -131,7 +131,7 @@ def _transfer(  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True)
+@kernel
 def _execute(row, layer, plan, source, hw, pass_y, pass_x, index):  # type: ignore[no-untyped-def]
     """Fill an EXECUTE descriptor; ``index`` is the round's number within its chunk."""
     op = layer[LayerColumn.OP]
@@ -175,7 +175,7 @@ def _execute(row, layer, plan, source, hw, pass_y, pass_x, index):  # type: igno
     row[CLAMP_LOW], row[CLAMP_HIGH] = layer[LayerColumn.CLAMP_LOW], layer[LayerColumn.CLAMP_HIGH]
 
 
-@njit(cache=True)
+@kernel
 def build_schedule(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
     """All descriptors of a planned network.
 
@@ -291,7 +291,7 @@ def build_schedule(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
     return rows[:n]
 
 
-@njit(cache=True)
+@kernel
 def first_overflow(rows, low, high):  # type: ignore[no-untyped-def]
     """(row, column) of the first value that its descriptor field cannot hold, or (-1, -1)."""
     for i in range(rows.shape[0]):

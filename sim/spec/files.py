@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["write_atomic"]
+__all__ = ["cache_root", "write_atomic"]
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
@@ -26,3 +26,12 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def cache_root() -> Path:
+    """Where builds are kept: ``COSILICO_CACHE``, or ``cosilico`` in the user's cache directory."""
+    chosen = os.environ.get("COSILICO_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "cosilico"

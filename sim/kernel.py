@@ -1,0 +1,41 @@
+"""The decorator of every numba kernel: compiled once per state of the package's source.
+
+numba's own file cache looks at one file at a time and would keep a kernel whose callee in
+another file has changed. Here the cache's place depends on all of ``sim``'s source.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import numba
+
+from sim.spec.files import cache_root
+
+__all__ = ["kernel"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _source_hash() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+_CACHE = str(cache_root() / "kernels" / _source_hash())
+
+
+def kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function of arrays and integers with numba at its first call."""
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    config.CACHE_DIR = _CACHE
+    try:
+        compiled: Callable[P, R] = numba.njit(cache=True)(function)
+    finally:
+        config.CACHE_DIR = before
+    return compiled
