@@ -37,10 +37,10 @@ class Constant(IntEnum):
     STORE_OVERHEAD = 11
     STORE_NEXT = 12
     STORE_BURST = 13
-    FILL_CONV = 14
-    FILL_DEPTHWISE = 15
-    FILL_ADD = 16
-    FILL_POOL = 17
+    HOLD_CONV = 14
+    HOLD_DEPTHWISE = 15
+    HOLD_ADD = 16
+    HOLD_POOL = 17
     DRAIN_CONV = 18
     DRAIN_DEPTHWISE = 19
     DRAIN_ADD = 20
@@ -48,7 +48,8 @@ class Constant(IntEnum):
     POOL_HOP = 22
     EXECUTE_NEXT = 23
     EXECUTE_AFTER_DRAIN = 24
-    FINISH = 25
+    STORES_HIDDEN = 25
+    FINISH = 26
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ class Calibration:
 
     @property
     def array(self) -> NDArray[np.int64]:
-        """Constants in the order of :class:`Constant` : int64[26]."""
+        """Constants in the order of :class:`Constant` : int64[27]."""
         return np.array([self.constants[c.name.lower()] for c in Constant], np.int64)
 
     def require_hash(self, gateware_hash: str) -> None:

@@ -102,26 +102,28 @@ def store_duration(row, simd, bus, constants):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def issue_duration(row, constants):  # type: ignore[no-untyped-def]
-    """Cycles that EXECUTE's issue stage is taken: F + N·II."""
-    windows = row[TILE_ROWS] * row[TILE_COLUMNS]
-    return constants[Constant.FILL_CONV + row[OP]] + windows * row[INTERVAL]
+def execute_durations(row, hw, constants):  # type: ignore[no-untyped-def]
+    """(cycles from start to the end of issue, cycles from start to done).
 
-
-@kernel
-def drain_duration(row, hw, constants):  # type: ignore[no-untyped-def]
-    """Cycles from the end of issue to done."""
-    cycles = constants[Constant.DRAIN_CONV + row[OP]]
-    if row[OP] == ExecuteOp.POOL:
-        return cycles + constants[Constant.POOL_HOP] * (hw[Hw.PES_X] + hw[Hw.PES_Y] - 2)
-    return cycles + stores_of_last_window(
-        row[TILE_ROWS],
-        row[TILE_COLUMNS],
-        row[HALO_TOP],
-        row[HALO_BOTTOM],
-        row[HALO_LEFT],
-        row[HALO_RIGHT],
-    )
+    Issue is held for the stores of the last window that the next descriptor would not hide.
+    """
+    op = row[OP]
+    cycles = row[TILE_ROWS] * row[TILE_COLUMNS] * row[INTERVAL]
+    stores = 1
+    if op == ExecuteOp.POOL:
+        cycles += constants[Constant.POOL_HOP] * (hw[Hw.PES_X] + hw[Hw.PES_Y] - 2)
+    else:
+        stores = stores_of_last_window(
+            row[TILE_ROWS],
+            row[TILE_COLUMNS],
+            row[HALO_TOP],
+            row[HALO_BOTTOM],
+            row[HALO_LEFT],
+            row[HALO_RIGHT],
+        )
+    held = max(0, stores - constants[Constant.STORES_HIDDEN])
+    issue = cycles + constants[Constant.HOLD_CONV + op] + held
+    return issue, cycles + constants[Constant.DRAIN_CONV + op] + stores
 
 
 @kernel
@@ -134,7 +136,7 @@ def walk(rows, hw, constants):  # type: ignore[no-untyped-def]
         The schedule.
     hw : int64[7]
         Columns :class:`sim.tables.Hw`.
-    constants : int64[26]
+    constants : int64[27]
         :attr:`sim.calibration.Calibration.array`.
 
     Returns
@@ -205,8 +207,9 @@ def walk(rows, hw, constants):  # type: ignore[no-untyped-def]
             issued[i] = begin + store_duration(row, hw[Hw.SIMD], hw[Hw.BUS_BYTES], constants)
             done[i] = issued[i]
         else:
-            issued[i] = begin + issue_duration(row, constants)
-            done[i] = issued[i] + drain_duration(row, hw, constants)
+            issue, drain = execute_durations(row, hw, constants)
+            issued[i] = begin + issue
+            done[i] = begin + drain
         finish = max(finish, done[i])
     return start, issued, done, waits, finish + constants[Constant.FINISH]
 

@@ -1,0 +1,1 @@
+"""The accelerator's modules, one unit per file, built for one ``AcceleratorConfig``."""

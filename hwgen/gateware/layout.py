@@ -1,0 +1,33 @@
+"""Bit layouts of the descriptors, built from the field table in ``sim.spec.descriptor``."""
+
+from amaranth.hdl import signed, unsigned
+from amaranth.lib import data
+
+from sim.spec.descriptor import FIELDS, Queue
+
+__all__ = ["descriptor_layout", "execute_layout", "load_layout", "store_layout"]
+
+
+def descriptor_layout(queue: Queue) -> data.StructLayout:
+    """Layout of one queue's descriptors: the table's fields from bit 0 up."""
+    return data.StructLayout(
+        {
+            field.name: signed(field.bits) if field.signed else unsigned(field.bits)
+            for field in FIELDS[queue]
+        }
+    )
+
+
+def load_layout() -> data.StructLayout:
+    """Layout of a LOAD descriptor."""
+    return descriptor_layout(Queue.LOAD)
+
+
+def execute_layout() -> data.StructLayout:
+    """Layout of an EXECUTE descriptor."""
+    return descriptor_layout(Queue.EXECUTE)
+
+
+def store_layout() -> data.StructLayout:
+    """Layout of a STORE descriptor."""
+    return descriptor_layout(Queue.STORE)

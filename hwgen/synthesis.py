@@ -1,0 +1,85 @@
+"""Static checks of emitted Verilog: Verilator's lint and a Yosys synthesis."""
+
+import json
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwgen import verilator, yosys
+from hwgen.emit import TOP_MODULE
+
+__all__ = ["SynthesisReport", "lint", "synthesize"]
+
+_WAIVERS = Path(__file__).parent / "rtl" / "lint.vlt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SynthesisReport:
+    """What Yosys found in a design, each module counted as often as it is instantiated.
+
+    Parameters
+    ----------
+    cells : int
+        Word-level cells (adders, multipliers, multiplexers, registers), without memories.
+    memories : int
+        Memories that stayed memories.
+    latches : int
+        Latches; 0 in a correct design.
+    warnings : tuple[str, ...]
+        Yosys's warnings, among them undriven or multiply driven nets.
+    """
+
+    cells: int
+    memories: int
+    latches: int
+    warnings: tuple[str, ...]
+
+
+def lint(verilog_path: Path) -> tuple[str, ...]:
+    """Return the warnings of ``verilator --lint-only -Wall``, waivers of ``lint.vlt`` applied."""
+    result = subprocess.run(
+        [
+            verilator.executable(),
+            *("--lint-only", "-Wall", "--top-module", TOP_MODULE),
+            *(str(_WAIVERS), str(verilog_path)),
+        ],
+        env=verilator.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = tuple(line for line in result.stderr.splitlines() if line.startswith("%"))
+    if result.returncode != 0 and not found:
+        return (result.stderr.strip() or f"Verilator ended with {result.returncode}",)
+    return found
+
+
+def synthesize(verilog_path: Path) -> SynthesisReport:
+    """Run Yosys's ``synth`` up to word-level cells, module by module, with memories kept.
+
+    Raises
+    ------
+    yosys.YosysError
+        If the text is not accepted, or a net has no driver or several.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        statistics = Path(directory) / "statistics.json"
+        log = yosys.run(
+            [
+                f"read_verilog {verilog_path}",
+                f"hierarchy -check -top {TOP_MODULE}",
+                f"synth -top {TOP_MODULE} -run begin:fine",
+                "check -assert",
+                f"tee -q -o {statistics} stat -json",
+            ]
+        )
+        design = json.loads(statistics.read_text(encoding="utf-8"))["design"]
+    counts: dict[str, int] = design["num_cells_by_type"]
+    memories = sum(count for kind, count in counts.items() if kind.startswith("$mem"))
+    return SynthesisReport(
+        cells=sum(count for kind, count in counts.items() if kind.startswith("$")) - memories,
+        memories=memories,
+        latches=sum(count for kind, count in counts.items() if "latch" in kind.lower()),
+        warnings=tuple(line for line in log.splitlines() if line.startswith("Warning")),
+    )

@@ -1,0 +1,1 @@
+"""Running emitted accelerators in RTL simulation and comparing them with model and reference."""

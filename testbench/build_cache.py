@@ -1,0 +1,61 @@
+"""Directories that are built once and kept by the hash of what they are made from."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+__all__ = ["cache_root", "cached_directory", "content_key"]
+
+
+def cache_root() -> Path:
+    """Where builds are kept: ``COSILICO_CACHE``, or ``cosilico`` in the user's cache directory."""
+    chosen = os.environ.get("COSILICO_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "cosilico"
+
+
+def content_key(*parts: str) -> str:
+    """Hash of an ordered list of texts, 24 hexadecimal digits; ("ab", "c") is not ("a", "bc")."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode()
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()[:24]
+
+
+def cached_directory(root: Path, key: str, make: Callable[[Path], None]) -> Path:
+    """Return the directory ``root/key``, filled by ``make`` if it is not there yet.
+
+    Safe when several processes ask for one key, and when any is killed: ``make`` fills a private
+    directory beside it, which then takes the name in one step. The first to finish wins.
+
+    Parameters
+    ----------
+    root : Path
+        Made if absent.
+    key : str
+        Names the content; see :func:`content_key`.
+    make : callable
+        Fills the empty directory that it is given. If it raises, nothing is kept.
+    """
+    target = root / key
+    if target.is_dir():
+        return target
+    root.mkdir(parents=True, exist_ok=True)
+    private = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=root))
+    try:
+        make(private)
+        try:
+            private.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
+    return target

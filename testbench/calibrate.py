@@ -1,0 +1,223 @@
+"""Calibration: microbenchmarks in RTL, each solved for the timing constant that it isolates.
+
+No constant of the cycle model is written by hand: sizes of buffers come from the gateware's
+classes, delays from measured traces. Afterwards the whole model must predict held-out random
+networks to the cycle, or the calibration fails.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hwgen.gateware.fetch import FetchUnit
+from hwgen.gateware.load import LoadUnit
+from hwgen.gateware.sequencer import Sequencer
+from hwgen.gateware_hash import gateware_hash
+from hwgen.verilator import version
+from sim.calibration import Calibration
+from sim.cycles import FETCH_BEATS
+from sim.spec.accelerator import ADD_INTERVAL, AcceleratorConfig
+from sim.spec.descriptor import ExecuteOp, Queue
+from sim.spec.errors import CosilicoError
+from sim.spec.spaces import TINY
+from testbench.cases import draw_cases
+from testbench.harness import build
+from testbench.memory_model import MemoryModel
+from testbench.microbenchmark import (
+    Command,
+    Timing,
+    add,
+    conv,
+    load,
+    measure,
+    store,
+    weights,
+    windowed,
+)
+from testbench.validate import run_case
+
+__all__ = ["CalibrationError", "CalibrationReport", "calibrate", "held_out_errors"]
+
+LONG_LATENCY = 120
+"""Memory latency at which a full descriptor buffer, not the port, limits the fetch."""
+
+_TO = {queue: 1 << queue for queue in Queue}
+
+
+class CalibrationError(CosilicoError):
+    """The gateware does not behave as the model's formulas say, whatever the constants."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationReport:
+    """A calibration and how it was checked.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    microbenchmarks : int
+        Programs run.
+    held_out : int
+        Descriptors of random networks whose start and end were predicted; none differed.
+    """
+
+    calibration: Calibration
+    microbenchmarks: int
+    held_out: int
+
+
+def _config(pes: int) -> AcceleratorConfig:
+    return AcceleratorConfig(
+        pes_x=pes,
+        pes_y=pes,
+        simd_units=4,
+        compute_lanes=1,
+        local_memory_kb=4,
+        register_file_kb=1,
+        io_bandwidth_gbps=0.8,
+        clock_mhz=200,
+    )
+
+
+class _Bench:
+    """Runs programs on the two microbenchmark accelerators and counts them."""
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self.progress = progress
+        self.runs = 0
+        self.harnesses = {pes: build(_config(pes)) for pes in (1, 2)}
+
+    def run(
+        self, name: str, *commands: Command, latency: int = MemoryModel().latency, pes: int = 1
+    ) -> Timing:
+        self.progress(name)
+        self.runs += 1
+        return measure(self.harnesses[pes], commands, latency)
+
+
+def calibrate(progress: Callable[[str], None] = lambda _: None) -> CalibrationReport:
+    """Measure all timing constants on the present gateware.
+
+    Parameters
+    ----------
+    progress : callable
+        Told the name of each microbenchmark as it starts.
+
+    Raises
+    ------
+    CalibrationError
+        If held-out networks are not predicted to the cycle with the solved constants.
+    """
+    bench = _Bench(progress)
+    latency = MemoryModel().latency
+    constants = {
+        "memory_latency": latency,
+        "fetch_depth": FetchUnit.DEPTH,
+        "queue_depth": Sequencer.QUEUE_DEPTH,
+        "read_bursts": LoadUnit.OUTSTANDING,
+        **_load_constants(bench, latency),
+        **_store_constants(bench, latency),
+        **_execute_constants(bench),
+        **_control_constants(bench, latency),
+    }
+    calibration = Calibration(
+        gateware_hash=gateware_hash(), simulator=f"verilator {version()}", constants=constants
+    )
+    progress("held-out networks")
+    held_out, differing = held_out_errors(calibration)
+    if differing:
+        raise CalibrationError(
+            f"{differing} of {held_out} held-out descriptors differ from the calibrated model"
+        )
+    return CalibrationReport(calibration=calibration, microbenchmarks=bench.runs, held_out=held_out)
+
+
+def _load_constants(bench: _Bench, latency: int) -> dict[str, int]:
+    """One beat per burst, so that only requests and latency count."""
+    page = 4096
+    one = bench.run("load: one burst", load(1, 1, page))
+    overhead = one.duration(0) - latency
+    ahead = LoadUnit.OUTSTANDING
+    full = bench.run("load: one burst more than may be outstanding", load(ahead + 1, 1, page))
+    pair = bench.run("load: two descriptors", load(64, 1, page // 64), load(1, 1, page))
+    return {
+        "load_overhead": overhead,
+        "load_reuse": full.duration(0) - overhead - 2 * latency,
+        "load_next": pair.start[1] - pair.done[0],
+    }
+
+
+def _store_constants(bench: _Bench, latency: int) -> dict[str, int]:
+    one = bench.run("store: one burst", store(1, 1, 64))
+    two = bench.run("store: two bursts", store(2, 1, 64))
+    pair = bench.run("store: two descriptors", store(64, 1, 64), store(1, 1, 64))
+    burst = two.duration(0) - one.duration(0) - 1
+    return {
+        "store_burst": burst,
+        "store_overhead": one.duration(0) - 1 - burst - latency,
+        "store_next": pair.start[1] - pair.done[0],
+    }
+
+
+def _execute_constants(bench: _Bench) -> dict[str, int]:
+    found = {}
+    windows, interval = 3, max(ADD_INTERVAL, 16)
+    for op in ExecuteOp:
+        count = 1 if op is ExecuteOp.POOL else windows
+        command = {
+            ExecuteOp.CONV: conv(count, interval),
+            ExecuteOp.ADD: add(count, interval),
+        }.get(op, windowed(op, count, interval))
+        run = bench.run(f"execute: {op.name.lower()}", command)
+        found[f"hold_{op.name.lower()}"] = run.issued[0] - run.start[0] - count * interval
+        found[f"drain_{op.name.lower()}"] = run.duration(0) - count * interval - 1
+    pool = windowed(ExecuteOp.POOL, 1, interval)
+    grid = bench.run("execute: pool over a 2x2 grid", pool, pes=2)
+    found["pool_hop"] = (grid.duration(0) - interval - found["drain_pool"] - 1) // 2
+    halos = dict.fromkeys(("halo_top", "halo_bottom", "halo_left", "halo_right"), 1)
+    nine = bench.run("execute: nine stores", conv(1, interval, **halos))
+    held = nine.issued[0] - nine.start[0] - interval - found["hold_conv"]
+    found["stores_hidden"] = 9 - held
+    follow = bench.run("execute: back to back", conv(8, 64), conv(8, 64))
+    found["execute_next"] = follow.start[1] - follow.issued[0]
+    drained = bench.run("execute: after drain", conv(8, 64), conv(8, 64, wait_drain=1))
+    found["execute_after_drain"] = drained.start[1] - drained.done[0]
+    return found
+
+
+def _control_constants(bench: _Bench, latency: int) -> dict[str, int]:
+    first = bench.run("fetch: first descriptor", conv(1, 16))
+    arrival = FETCH_BEATS - 1
+    token = bench.run(
+        "token: LOAD to EXECUTE",
+        load(64, 1, 64, post=_TO[Queue.EXECUTE]),
+        conv(1, 16, wait=_TO[Queue.LOAD]),
+    )
+    depth = FetchUnit.DEPTH
+    reuse = bench.run(
+        "fetch: one descriptor more than the buffer",
+        *[conv(1, 16)] * (depth + 1),
+        latency=LONG_LATENCY,
+    )
+    queue = Sequencer.QUEUE_DEPTH
+    blocked = bench.run(
+        "queue: one descriptor more than it holds",
+        *[weights(28, half=1)] * (queue + 2),
+        conv(1, 16),
+    )
+    return {
+        "fetch_start": first.start[0] - 2 * latency - arrival,
+        "fetch_reuse": reuse.start[depth] - reuse.start[0] - LONG_LATENCY - arrival,
+        "queue_reuse": blocked.start[queue + 2] - 1 - blocked.start[1],
+        "token": token.start[1] - token.done[0],
+        "finish": first.total - first.done[0],
+    }
+
+
+def held_out_errors(calibration: Calibration, *, count: int = 6, seed: int = 0) -> tuple[int, int]:
+    """Descriptors of ``count`` random networks checked, and how many differ in start or end."""
+    checked = differing = 0
+    for case in draw_cases(count, TINY, seed):
+        outcome = run_case(case, calibration=calibration)
+        checked += outcome.descriptors
+        differing += outcome.cycle_differences
+    return checked, differing

@@ -1,0 +1,180 @@
+"""Registers, doorbell, interrupt, refusal, error responses, and a layer under random stalls."""
+
+from typing import Any
+
+import cocotb
+from cocotb.triggers import ClockCycles
+
+from testbench.cocotb_cases.bench import REGISTERS, Bench, load_case
+
+STATUS_BUSY, STATUS_DONE, STATUS_REFUSED, STATUS_HAZARD, STATUS_ERROR = (1 << i for i in range(5))
+STALL_SEEDS = 5
+QUIET_CYCLES = 200
+
+
+async def bench_of(dut: Any, **options: Any) -> Bench:
+    """Return a reset bench with the case in memory."""
+    bench = Bench(dut, load_case(), **options)
+    await bench.reset()
+    return bench
+
+
+@cocotb.test()
+async def reset_values(dut: Any) -> None:
+    """Identity and fingerprint are there, everything else is 0."""
+    bench = await bench_of(dut)
+    for name in REGISTERS:
+        expected = {"ID": 0x4C49534F, "FINGERPRINT": bench.case.fingerprint}.get(name, 0)
+        assert await bench.read(name) == expected, name
+    assert not dut.irq.value
+
+
+@cocotb.test()
+async def read_write_registers_keep_their_bits(dut: Any) -> None:
+    """Addresses are aligned, byte strobes are honoured, read-only registers stay."""
+    bench = await bench_of(dut)
+    await bench.write("PROGRAM", 0xFFFFFFFF)
+    assert await bench.read("PROGRAM") == 0xFFFFFFC0
+    await bench.write("MEMORY_BASE", 0xFFFFFFFF)
+    assert await bench.read("MEMORY_BASE") == 0xFFFFF000
+    await bench.csr.write(REGISTERS["PROGRAM"] + 1, b"\x12")
+    assert await bench.read("PROGRAM") == 0xFFFF12C0
+    await bench.write("IRQ_ENABLE", 1)
+    assert await bench.read("IRQ_ENABLE") == 1
+    for name in ("ID", "FINGERPRINT", "STATUS", "CYCLES"):
+        before = await bench.read(name)
+        await bench.write(name, 0xFFFFFFFF)
+        assert await bench.read(name) == before, name
+
+
+@cocotb.test()
+async def doorbell_runs_the_layer_and_interrupts(dut: Any) -> None:
+    """The output is the reference's, the counters count, the interrupt is cleared by writing 1."""
+    bench = await bench_of(dut)
+    await bench.start()
+    assert await bench.read("STATUS") == STATUS_BUSY
+    await bench.interrupt()
+    assert await bench.read("STATUS") == STATUS_DONE
+    assert bench.output() == bench.case.expected
+    assert await bench.read("READ_BEATS") == bench.case.read_beats
+    assert await bench.read("WRITE_BEATS") == bench.case.write_beats
+    assert await bench.read("CYCLES") > 0
+    assert await bench.read("IRQ_PENDING") == 1
+    await bench.write("IRQ_PENDING", 0)
+    assert await bench.read("IRQ_PENDING") == 1
+    await bench.write("IRQ_PENDING", 1)
+    assert await bench.read("IRQ_PENDING") == 0
+    assert not dut.irq.value
+    bench.assert_quiet()
+
+
+@cocotb.test()
+async def disabled_interrupt_stays_low(dut: Any) -> None:
+    """The end shows in STATUS and IRQ_PENDING; enabling later raises the line."""
+    bench = await bench_of(dut)
+    await bench.write("PROGRAM", bench.case.header_address)
+    await bench.write("CONTROL", 1)
+    while await bench.read("STATUS") & STATUS_BUSY:
+        assert not dut.irq.value
+    assert await bench.read("IRQ_PENDING") == 1
+    assert not dut.irq.value
+    await bench.write("IRQ_ENABLE", 1)
+    await ClockCycles(dut.clk, 2)
+    assert dut.irq.value
+
+
+@cocotb.test()
+async def second_doorbell_runs_again(dut: Any) -> None:
+    """A doorbell while busy is ignored; one after the end starts anew, in as many cycles."""
+    bench = await bench_of(dut)
+    await bench.start()
+    await bench.write("CONTROL", 1)
+    await bench.interrupt()
+    first = await bench.read("READ_BEATS")
+    output = bench.case.output_address
+    bench.region.mem[output : output + len(bench.case.expected)] = bytes(len(bench.case.expected))
+    await bench.write("IRQ_PENDING", 1)
+    await bench.write("CONTROL", 1)
+    await bench.interrupt()
+    assert await bench.read("STATUS") == STATUS_DONE
+    assert await bench.read("READ_BEATS") == first
+    assert bench.output() == bench.case.expected
+
+
+@cocotb.test()
+async def memory_base_moves_the_program(dut: Any) -> None:
+    """The same image at another address gives the same output."""
+    bench = await bench_of(dut, base=0x8765_4000)
+    await bench.start()
+    await bench.interrupt()
+    assert await bench.read("STATUS") == STATUS_DONE
+    assert bench.output() == bench.case.expected
+
+
+@cocotb.test()
+async def program_for_another_configuration_is_refused(dut: Any) -> None:
+    """It ends at once, says so, and touches nothing; a good one runs afterwards."""
+    bench = await bench_of(dut)
+    address = bench.case.header_address + 4
+    bench.region.mem[address] ^= 1
+    await bench.start()
+    await bench.interrupt()
+    assert await bench.read("STATUS") == STATUS_DONE | STATUS_REFUSED
+    assert await bench.read("READ_BEATS") == 0
+    assert await bench.read("WRITE_BEATS") == 0
+    bench.region.mem[address] ^= 1
+    await bench.write("IRQ_PENDING", 1)
+    await bench.write("CONTROL", 1)
+    await bench.interrupt()
+    assert await bench.read("STATUS") == STATUS_DONE
+    assert bench.output() == bench.case.expected
+
+
+@cocotb.test()
+async def text_that_is_no_program_is_refused(dut: Any) -> None:
+    """The magic word is checked as well."""
+    bench = await bench_of(dut)
+    bench.region.mem[bench.case.header_address] ^= 0x80
+    await bench.start()
+    await bench.interrupt()
+    assert await bench.read("STATUS") == STATUS_DONE | STATUS_REFUSED
+
+
+@cocotb.test()
+async def error_responses_set_the_flag_and_the_program_ends(dut: Any) -> None:
+    """The data port's memory fails on every read and write; descriptors arrive."""
+    bench = await bench_of(dut)
+    bench.data.read_if.target = bench.data.write_if.target = Failing()
+    await bench.start()
+    await bench.interrupt()
+    assert await bench.read("STATUS") == STATUS_DONE | STATUS_ERROR
+    await bench.write("IRQ_PENDING", 1)
+    bench.assert_quiet()
+
+
+@cocotb.test()
+@cocotb.parametrize(seed=range(STALL_SEEDS))
+async def random_stalls_change_no_bit(dut: Any, seed: int) -> None:
+    """Every channel pauses at random; beats, flags and output stay."""
+    bench = await bench_of(dut)
+    bench.stall(seed)
+    await bench.start()
+    await bench.interrupt()
+    assert await bench.read("STATUS") == STATUS_DONE
+    assert await bench.read("READ_BEATS") == bench.case.read_beats
+    assert await bench.read("WRITE_BEATS") == bench.case.write_beats
+    assert bench.output() == bench.case.expected
+    await ClockCycles(dut.clk, QUIET_CYCLES)
+    bench.assert_quiet()
+
+
+class Failing:
+    """A memory that answers nothing but errors."""
+
+    async def read(self, address: int, length: int, **extra: Any) -> bytes:
+        """Fail."""
+        raise ValueError(f"no memory at {address:#x}")
+
+    async def write(self, address: int, data: bytes, **extra: Any) -> None:
+        """Fail."""
+        raise ValueError(f"no memory at {address:#x}")

@@ -1,0 +1,281 @@
+"""One accelerator as an executable simulation that runs whole programs, image after image."""
+
+import functools
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.emit import TOP_MODULE
+from hwgen.program import Program
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.network import Network
+from testbench.activations import assemble_activations
+from testbench.build_cache import cache_root, cached_directory, content_key
+from testbench.emission import emit_once
+from testbench.job import read_counters, read_events, read_outputs, read_state, write_job
+from testbench.memory_model import MemoryModel
+from testbench.verilate import BUILD_FLAGS, build_executable, toolchain_version
+from testbench.watchdog import explain_hang, program_descriptors, watchdog_cycles
+
+__all__ = ["Harness", "HarnessError", "Progress", "RunResult", "build"]
+
+HEADERS = ("axi_memory.h", "job.h")
+EXIT_HANG = 3
+
+STATUS_FAULTS = {2: "program refused", 3: "hazard", 4: "AXI error response"}
+"""Bits of STATUS that no run of a correct design sets."""
+
+
+class HarnessError(RuntimeError):
+    """A run stopped, broke an AXI rule or ended with a fault in STATUS."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run is."""
+
+    images_done: int
+    images: int
+    cycles: int
+    cycles_per_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunResult:
+    """What a run measured; N images, D descriptors in program order.
+
+    Cycle 0 of an image is the first cycle in which the accelerator is busy after the doorbell
+    write (``trace_busy``). A descriptor starts in the cycle in which its engine takes it and ends in
+    the cycle in which the engine reports it done.
+
+    Parameters
+    ----------
+    outputs : int8[N, height, width, channels]
+    activations : dict
+        Layer index to int8[N, height, width, channels]; empty if they were not asked for.
+    cycles : int64[N]
+        The CYCLES register.
+    start, end : int64[N, D]
+    issue_end : int64[N, D]
+        When the issue stage of EXECUTE became free; -1 for the other queues.
+    counters : dict
+        Name (see ``testbench.job.COUNTERS``) to int64[N].
+    status : int64[N]
+        The STATUS register after the image.
+    wall_s : float
+    simulated_cycles : int
+        All cycles simulated, register accesses between the images included.
+    """
+
+    outputs: NDArray[np.int8]
+    activations: Mapping[int, NDArray[np.int8]]
+    cycles: NDArray[np.int64]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    issue_end: NDArray[np.int64]
+    counters: Mapping[str, NDArray[np.int64]]
+    status: NDArray[np.int64]
+    wall_s: float
+    simulated_cycles: int
+
+    @property
+    def cycles_per_s(self) -> float:
+        """Simulation rate."""
+        return self.simulated_cycles / max(self.wall_s, 1e-9)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harness:
+    """A built simulation of one configuration; see :func:`build`."""
+
+    config: AcceleratorConfig
+    directory: Path
+
+    @property
+    def executable(self) -> Path:
+        """The program that runs a job directory."""
+        return self.directory / "harness"
+
+    def run(
+        self,
+        program: Program,
+        inputs: NDArray[np.int8],
+        *,
+        network: Network | None = None,
+        memory: MemoryModel | None = None,
+        waves: Path | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        check: bool = True,
+    ) -> RunResult:
+        """Run a program on every input, back to back on one powered-up accelerator.
+
+        Parameters
+        ----------
+        program : Program
+            Compiled for ``config``.
+        inputs : int8[N, height, width, channels]
+        network : Network, optional
+            If given, every layer's activations are collected as well.
+        memory : MemoryModel, optional
+            T1 with the default latency if not given.
+        waves : Path, optional
+            VCD file to write; the harness must have been built with ``waves=True``.
+        progress : callable, optional
+            Called about four times a second.
+        check : bool
+            Raise if STATUS reports a fault or a descriptor was not seen to start and end.
+
+        Raises
+        ------
+        HarnessError
+            If no queue makes progress any more (the message names the blocked queue and the
+            missing token), the accelerator breaks a rule of AXI4, or ``check`` finds a fault.
+        """
+        memory = memory or MemoryModel()
+        descriptors = program_descriptors(program)
+        probes = program.probes if network is not None else ()
+        with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
+            directory = Path(name)
+            write_job(
+                directory,
+                program,
+                [program.input.pack(image) for image in inputs],
+                probes=probes,
+                memory=memory or MemoryModel(),
+                watchdog=watchdog_cycles(descriptors),
+            )
+            command = [str(self.executable), name, *([str(waves)] if waves else [])]
+            started = time.perf_counter()
+            code, cycles, words = _execute(command, len(inputs), progress)
+            wall_s = time.perf_counter() - started
+            if code == EXIT_HANG:
+                image, cycle, begun, ended = read_state(directory)
+                reason = explain_hang(descriptors, begun, ended)
+                raise HarnessError(f"image {image} stopped at cycle {cycle}: {reason}")
+            if code != 0:
+                raise HarnessError(words or f"the simulation ended with exit code {code}")
+            start, end, issue_end = read_events(directory, program)
+            counters = read_counters(directory)
+            activations: Mapping[int, NDArray[np.int8]] = {}
+            if network is not None:
+                raw = np.fromfile(directory / "probes.bin", np.int8).reshape(len(inputs), -1)
+                activations = assemble_activations(self.config, network, probes, raw)
+            result = RunResult(
+                outputs=read_outputs(directory, program),
+                activations=activations,
+                cycles=counters["cycles"],
+                start=start,
+                end=end,
+                issue_end=issue_end,
+                counters=counters,
+                status=counters["status"],
+                wall_s=wall_s,
+                simulated_cycles=cycles,
+            )
+        if check:
+            _check(result)
+        return result
+
+
+def build(
+    config: AcceleratorConfig, *, build_root: Path | None = None, waves: bool = False
+) -> Harness:
+    """Emit and compile a configuration's simulation, or take it from the cache.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    build_root : Path, optional
+        Where builds are kept; see :func:`testbench.build_cache.cache_root`.
+    waves : bool
+        Whether runs can write waveforms; such a build is kept apart and runs slower.
+    """
+    root = build_root or cache_root()
+    verilog = emit_once(config, root)
+    main = _render(config, waves)
+    headers = {name: _template_text(name) for name in HEADERS}
+    key = content_key(verilog, main, *headers.values(), *BUILD_FLAGS, toolchain_version())
+
+    def make(directory: Path) -> None:
+        build_executable(
+            directory, top=TOP_MODULE, verilog=verilog, main=main, headers=headers, waves=waves
+        )
+
+    return Harness(config=config, directory=cached_directory(root / "harness", key, make))
+
+
+@functools.cache
+def _template_text(name: str) -> str:
+    return (resources.files("testbench") / "templates" / name).read_text()
+
+
+def _render(config: AcceleratorConfig, waves: bool) -> str:
+    scopes = [
+        f"TOP.{TOP_MODULE}.grid.pe_{y}_{x}.bank_{bank}"
+        for y in range(config.pes_y)
+        for x in range(config.pes_x)
+        for bank in range(config.compute_lanes)
+    ]
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    return environment.from_string(_template_text("harness.cpp.j2")).render(
+        top=TOP_MODULE,
+        waves=waves,
+        pes_y=config.pes_y,
+        pes_x=config.pes_x,
+        lanes=config.compute_lanes,
+        vector_bytes=config.vector_bytes,
+        bank_depth=config.bank_depth,
+        bus_bytes=config.bus_bytes,
+        bank_scopes=scopes,
+    )
+
+
+def _execute(
+    command: list[str], images: int, progress: Callable[[Progress], None] | None
+) -> tuple[int, int, str]:
+    """Run the simulation; return (exit code, cycles simulated, last words)."""
+    started = time.perf_counter()
+    cycles, words = 0, ""
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                key, *numbers = line.split()
+                if key != "progress":
+                    continue
+                done, cycles = map(int, numbers)
+                if progress is not None:
+                    rate = cycles / max(time.perf_counter() - started, 1e-9)
+                    progress(
+                        Progress(images_done=done, images=images, cycles=cycles, cycles_per_s=rate)
+                    )
+        except BaseException:
+            process.kill()
+            raise
+        code = process.wait()
+        errors.seek(0)
+        words = errors.read().strip()
+    return code, cycles, words
+
+
+def _check(result: RunResult) -> None:
+    for bit, fault in STATUS_FAULTS.items():
+        images = np.flatnonzero(result.status >> bit & 1)
+        if images.size:
+            raise HarnessError(f"STATUS reports {fault} after image {images[0]}")
+    for name, cycles in (("start", result.start), ("end", result.end)):
+        missing = np.argwhere(cycles < 0)
+        if missing.size:
+            image, index = missing[0]
+            raise HarnessError(f"descriptor {index} of image {image} was not seen to {name}")

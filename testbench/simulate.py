@@ -1,0 +1,271 @@
+"""Running a design in RTL and comparing it with the reference and the model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen import verilator
+from hwgen.program import Program, compile_design
+from sim import calibration as calibrations
+from sim import golden
+from sim.calibration import Calibration
+from sim.model import Prediction, layer_ends, predict
+from sim.spec.descriptor import Queue
+from sim.spec.design import Design
+from testbench import harness
+from testbench.harness import Harness, Progress, RunResult
+from testbench.memory_model import MemoryModel
+
+__all__ = ["LayerMeasurement", "SimulationResult", "execute_durations", "simulate"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerMeasurement:
+    """One layer, predicted and measured.
+
+    Parameters
+    ----------
+    name, kind : str
+    macs : int
+    predicted_cycles, measured_cycles : int
+        From the end of the layer before (the doorbell for the first) to the layer's own end: the
+        latest done of its EXECUTE and STORE descriptors. Measured: the first image's.
+    utilization : float
+        MACs per measured cycle over the configuration's MACs.
+    mismatched_activations : int
+        Values that differ from the reference, over all images.
+    """
+
+    name: str
+    kind: str
+    macs: int
+    predicted_cycles: int
+    measured_cycles: int
+    utilization: float
+    mismatched_activations: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SimulationResult:
+    """What an RTL run of a design showed.
+
+    Parameters
+    ----------
+    simulator, simulator_version : str
+    images : int
+    accuracy, golden_accuracy : float or None
+        Of RTL and of the reference; None without labels.
+    mismatched_activations : int
+        Values of all layers and images that differ from the reference.
+    predicted_cycles, measured_cycles : int
+        Doorbell to done; measured: the first image's CYCLES.
+    mismatched_cycles : int
+        How many totals and layer times, over all images, differ from the model; it counts on the
+        deterministic memory (``stall_seed`` is None) only and is 0 otherwise.
+    stall_seed : int or None
+        Seed of the random AXI stalls.
+    cycles_per_s : float
+        Simulation rate.
+    layers : tuple of LayerMeasurement
+    counters : dict
+        The first image's performance counters.
+    outputs : int8[images, height, width, channels]
+    cycles : int64[images]
+    execute_durations : int64[images, n_execute]
+        Start to done of every EXECUTE descriptor.
+    """
+
+    simulator: str
+    simulator_version: str
+    images: int
+    accuracy: float | None
+    golden_accuracy: float | None
+    mismatched_activations: int
+    predicted_cycles: int
+    measured_cycles: int
+    mismatched_cycles: int
+    stall_seed: int | None
+    cycles_per_s: float
+    layers: tuple[LayerMeasurement, ...]
+    counters: dict[str, int]
+    outputs: NDArray[np.int8] = field(repr=False)
+    cycles: NDArray[np.int64] = field(repr=False)
+    execute_durations: NDArray[np.int64] = field(repr=False)
+
+    @property
+    def exact(self) -> bool:
+        """No activation and no cycle differs."""
+        return self.mismatched_activations == 0 and self.mismatched_cycles == 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the ``rtl`` object of ``results.json``: everything but the arrays."""
+        names = [name for name in self.__slots__ if name not in _ARRAYS]
+        document = {name: getattr(self, name) for name in names}
+        document["layers"] = [
+            {name: getattr(layer, name) for name in layer.__slots__} for layer in self.layers
+        ]
+        return document
+
+
+_ARRAYS = ("outputs", "cycles", "execute_durations")
+
+
+def simulate(
+    design: Design,
+    *,
+    images: int | None = None,
+    inputs: NDArray[np.int8] | None = None,
+    labels: NDArray[np.integer[Any]] | None = None,
+    stalls: int | None = None,
+    waves: Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    calibration: Calibration | None = None,
+    build_root: Path | None = None,
+) -> SimulationResult:
+    """Emit, build and run a design; compare every activation and every layer's cycles.
+
+    Parameters
+    ----------
+    design : Design
+    images : int, optional
+        How many images to run: the first of ``inputs``, or random ones (one by default).
+    inputs : int8[N, height, width, channels], optional
+        Random values of seed 0 if not given.
+    labels : int[N], optional
+        Class of each input; accuracies are computed if given.
+    stalls : int, optional
+        Seed of random AXI stalls (tier T2); without it the memory is deterministic (T1).
+    waves : Path, optional
+        VCD file to write.
+    progress : callable, optional
+        Called about four times a second while images run.
+    calibration : Calibration, optional
+        Timing constants of the prediction; those shipped if not given. Its memory latency is also
+        that of the run.
+    build_root : Path, optional
+        Where simulations are kept; see :mod:`testbench.build_cache`.
+
+    Raises
+    ------
+    NotRealizableError
+        If the design cannot be built.
+    ValueError
+        If ``inputs`` do not have the network's shape, or there are fewer than ``images``.
+    HarnessError
+        If the run stops or reports a fault.
+    """
+    calibration = calibration or calibrations.default()
+    program = compile_design(design)
+    x = _inputs(design, images, inputs)
+    if labels is not None:
+        if len(labels) < len(x):
+            raise ValueError(f"labels must be at least {len(x)}, not {len(labels)}")
+        labels = labels[: len(x)]
+    prediction = predict(design.accelerator, design.network, calibration)
+    built: Harness = harness.build(
+        design.accelerator, build_root=build_root, waves=waves is not None
+    )
+    run = built.run(
+        program,
+        x,
+        network=design.network,
+        memory=MemoryModel(latency=calibration.constants["memory_latency"], stall_seed=stalls),
+        waves=waves,
+        progress=progress,
+    )
+    return _compare(design, program, prediction, run, x, labels, stalls)
+
+
+def execute_durations(program: Program, run: RunResult) -> NDArray[np.int64]:
+    """Cycles from start to done of every EXECUTE descriptor, int64[images, n_execute]."""
+    chosen = np.array([queue == Queue.EXECUTE for queue, _ in program.descriptors])
+    durations: NDArray[np.int64] = (run.end - run.start)[:, chosen]
+    return durations
+
+
+def _inputs(
+    design: Design, images: int | None, inputs: NDArray[np.int8] | None
+) -> NDArray[np.int8]:
+    shape = design.network.input.shape
+    if images is not None and images < 1:
+        raise ValueError(f"images must be positive, not {images!r}")
+    if inputs is None:
+        random = np.random.default_rng(0)
+        return random.integers(-128, 128, (images or 1, *shape), dtype=np.int8)
+    if inputs.dtype != np.int8 or inputs.shape[1:] != shape or not len(inputs):
+        raise ValueError(
+            f"inputs must be int8{[len(inputs), *shape]}, not {inputs.dtype}{list(inputs.shape)}"
+        )
+    if images is not None and images > len(inputs):
+        raise ValueError(f"images must be at most {len(inputs)}, not {images!r}")
+    return inputs[:images]
+
+
+def _compare(
+    design: Design,
+    program: Program,
+    prediction: Prediction,
+    run: RunResult,
+    x: NDArray[np.int8],
+    labels: NDArray[np.integer[Any]] | None,
+    stalls: int | None,
+) -> SimulationResult:
+    network = design.network
+    expected = golden.run(network, x)
+    measured = _layer_cycles(program, run, len(network.layers))
+    predicted = np.array([layer.cycles for layer in prediction.layers], np.int64)
+    layers = tuple(
+        LayerMeasurement(
+            name=layer.name,
+            kind=str(layer.kind),
+            macs=layer.macs,
+            predicted_cycles=int(predicted[index]),
+            measured_cycles=int(measured[0, index]),
+            utilization=layer.macs / (max(1, int(measured[0, index])) * design.accelerator.macs),
+            mismatched_activations=int(
+                np.count_nonzero(run.activations[index] != expected[layer.name])
+            ),
+        )
+        for index, layer in enumerate(network.layers)
+    )
+    reference = expected[network.output.name]
+    mismatched_cycles = 0
+    if stalls is None:
+        mismatched_cycles = int(np.count_nonzero(measured != predicted))
+        mismatched_cycles += int(np.count_nonzero(run.cycles != prediction.total_cycles))
+    return SimulationResult(
+        simulator="verilator",
+        simulator_version=verilator.version(),
+        images=len(x),
+        accuracy=_accuracy(run.outputs, labels),
+        golden_accuracy=_accuracy(reference, labels),
+        mismatched_activations=sum(layer.mismatched_activations for layer in layers)
+        + int(np.count_nonzero(run.outputs != reference)),
+        predicted_cycles=prediction.total_cycles,
+        measured_cycles=int(run.cycles[0]),
+        mismatched_cycles=mismatched_cycles,
+        stall_seed=stalls,
+        cycles_per_s=round(run.cycles_per_s, 1),
+        layers=layers,
+        counters={name: int(values[0]) for name, values in run.counters.items()},
+        outputs=run.outputs,
+        cycles=run.cycles,
+        execute_durations=execute_durations(program, run),
+    )
+
+
+def _layer_cycles(program: Program, run: RunResult, count: int) -> NDArray[np.int64]:
+    """Measured cycles of every layer, int64[images, layers]."""
+    queues, layers = np.array(program.descriptors, np.int64).T
+    ends = np.array([layer_ends(queues, layers, done, count) for done in run.end], np.int64)
+    return np.diff(ends, axis=1, prepend=0)
+
+
+def _accuracy(outputs: NDArray[np.int8], labels: NDArray[np.integer[Any]] | None) -> float | None:
+    if labels is None:
+        return None
+    return float(np.mean(outputs.reshape(len(outputs), -1).argmax(axis=1) == labels))

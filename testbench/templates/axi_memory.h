@@ -1,0 +1,286 @@
+// External memory behind the accelerator's AXI4 ports: T1 (deterministic) and T2 (random stalls).
+//
+// A model's outputs of a cycle depend on its own state only, never on the inputs of that cycle.
+// Per simulated cycle call drive(), settle the design, then observe().
+
+#ifndef COSILICO_AXI_MEMORY_H
+#define COSILICO_AXI_MEMORY_H
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <vector>
+
+namespace cosilico {
+
+constexpr int EXIT_HANG = 3;
+constexpr int EXIT_PROTOCOL = 4;
+constexpr uint8_t RESPONSE_OKAY = 0;
+constexpr uint8_t RESPONSE_DECODE_ERROR = 3;
+
+[[noreturn]] inline void protocol_error(uint64_t cycle, const char* channel, const char* rule) {
+    std::fprintf(stderr, "AXI protocol violation on %s at cycle %llu: %s\n", channel,
+                 static_cast<unsigned long long>(cycle), rule);
+    std::exit(EXIT_PROTOCOL);
+}
+
+struct MemoryTiming {
+    uint64_t latency = 24;      // cycles from AR handshake to first R beat; last W beat to B
+    bool stalls = false;        // T2
+    uint64_t seed = 0;          // of the stalls
+    unsigned stall_percent = 0; // chance per cycle that a free channel begins a stall
+};
+
+// Bytes at addresses base ... base + size - 1.
+struct MemoryBytes {
+    uint64_t base = 0;
+    std::vector<uint8_t> bytes;
+
+    uint8_t* at(uint64_t address, uint64_t count) {
+        if (address < base || address - base + count > bytes.size()) return nullptr;
+        return bytes.data() + (address - base);
+    }
+};
+
+// Decides per cycle whether one channel is stalled: runs of 1 ... 16 cycles, begun at random.
+class Stalls {
+  public:
+    Stalls(const MemoryTiming& timing, uint64_t channel)
+        : percent_(timing.stalls ? timing.stall_percent : 0),
+          state_((timing.seed + 1) * 0x9E3779B97F4A7C15ull ^ (channel * 0xD1B54A32D192ED03ull + 1)) {
+        for (int i = 0; i < 4; ++i) next();
+    }
+    bool stalled() {
+        if (percent_ == 0) return false;
+        if (left_ == 0 && next() % 100 < percent_) left_ = 1 + next() % 16;
+        if (left_ == 0) return false;
+        --left_;
+        return true;
+    }
+    uint64_t extra_latency() { return percent_ == 0 ? 0 : next() % 32; }
+
+  private:
+    uint64_t next() { // xorshift64*
+        state_ ^= state_ >> 12;
+        state_ ^= state_ << 25;
+        state_ ^= state_ >> 27;
+        return (state_ * 0x2545F4914F6CDD1Dull) >> 33;
+    }
+    unsigned percent_;
+    uint64_t state_;
+    uint64_t left_ = 0;
+};
+
+struct Burst {
+    uint64_t address = 0;
+    unsigned beats = 0;
+    unsigned done = 0;
+    uint64_t due = 0;
+    uint8_t id = 0;
+    uint8_t response = RESPONSE_OKAY;
+};
+
+// Address-channel payload as the design drives it.
+struct AddressBeat {
+    uint32_t address = 0;
+    uint8_t length = 0;
+    uint8_t size = 0;
+    uint8_t burst = 0;
+    uint8_t id = 0;
+    bool operator==(const AddressBeat& o) const {
+        return address == o.address && length == o.length && size == o.size && burst == o.burst &&
+               id == o.id;
+    }
+};
+
+// What AXI4 demands of an address channel, and what the accelerator promises besides
+// (INCR, full width, aligned).
+template <unsigned BEAT_BYTES> class AddressRules {
+  public:
+    explicit AddressRules(const char* name) : name_(name) {}
+    void check(uint64_t cycle, bool valid, bool ready, const AddressBeat& beat) {
+        if (waiting_ && !valid) protocol_error(cycle, name_, "valid fell before ready");
+        if (waiting_ && !(beat == held_)) protocol_error(cycle, name_, "payload changed before ready");
+        waiting_ = valid && !ready;
+        held_ = beat;
+        if (!valid) return;
+        if (beat.burst != 1) protocol_error(cycle, name_, "burst is not INCR");
+        if ((1u << beat.size) != BEAT_BYTES) protocol_error(cycle, name_, "size is not the bus width");
+        if (beat.address % BEAT_BYTES) protocol_error(cycle, name_, "address is not aligned");
+        const uint64_t last = beat.address + uint64_t(beat.length + 1) * BEAT_BYTES - 1;
+        if (beat.address >> 12 != last >> 12) protocol_error(cycle, name_, "burst crosses 4 KiB");
+    }
+
+  private:
+    const char* name_;
+    bool waiting_ = false;
+    AddressBeat held_;
+};
+
+// AR and R. T1: the first beat comes max(latency after its AR handshake, one cycle after the burst
+// before), then one beat per cycle; any number of bursts may be outstanding; ARREADY is constant.
+template <unsigned BEAT_BYTES> class ReadPort {
+  public:
+    bool arready = true;
+    bool rvalid = false;
+    bool rlast = false;
+    uint8_t rid = 0;
+    uint8_t rresp = RESPONSE_OKAY;
+    uint8_t rdata[BEAT_BYTES] = {};
+    uint64_t beats = 0;
+
+    ReadPort(MemoryBytes& memory, const MemoryTiming& timing, uint64_t channel, const char* name)
+        : memory_(memory), latency_(timing.latency), rules_(name), address_(timing, channel),
+          data_(timing, channel + 1) {}
+
+    void drive(uint64_t cycle) {
+        arready = !address_.stalled();
+        if (rvalid) return; // AXI: a presented beat stays until it is taken
+        if (bursts_.empty() || bursts_.front().due > cycle || data_.stalled()) return;
+        Burst& burst = bursts_.front();
+        const uint8_t* source = memory_.at(burst.address + burst.done * BEAT_BYTES, BEAT_BYTES);
+        rvalid = true;
+        rlast = burst.done + 1 == burst.beats;
+        rid = burst.id;
+        rresp = source ? RESPONSE_OKAY : RESPONSE_DECODE_ERROR;
+        if (source) std::memcpy(rdata, source, BEAT_BYTES);
+        else std::memset(rdata, 0, BEAT_BYTES);
+    }
+
+    // Returns whether a handshake took place.
+    bool observe(uint64_t cycle, bool arvalid, const AddressBeat& beat, bool rready) {
+        bool moved = false;
+        rules_.check(cycle, arvalid, arready, beat);
+        if (arvalid && arready) {
+            Burst burst;
+            burst.address = beat.address;
+            burst.beats = beat.length + 1u;
+            burst.due = cycle + latency_ + data_.extra_latency();
+            burst.id = beat.id;
+            bursts_.push_back(burst);
+            moved = true;
+        }
+        if (rvalid && rready) {
+            rvalid = false;
+            ++beats;
+            if (++bursts_.front().done == bursts_.front().beats) bursts_.pop_front();
+            moved = true;
+        }
+        return moved;
+    }
+    size_t outstanding() const { return bursts_.size(); }
+
+  private:
+    MemoryBytes& memory_;
+    uint64_t latency_;
+    AddressRules<BEAT_BYTES> rules_;
+    Stalls address_, data_;
+    std::deque<Burst> bursts_;
+};
+
+// AW, W and B. T1: AWREADY and WREADY are constant; B comes `latency` cycles after the burst's last W
+// beat. W beats may come before their AW.
+template <unsigned BEAT_BYTES> class WritePort {
+  public:
+    bool awready = true;
+    bool wready = true;
+    bool bvalid = false;
+    uint8_t bid = 0;
+    uint8_t bresp = RESPONSE_OKAY;
+    uint64_t beats = 0;
+
+    WritePort(MemoryBytes& memory, const MemoryTiming& timing, uint64_t channel, const char* name)
+        : memory_(memory), latency_(timing.latency), rules_(name), address_(timing, channel),
+          data_(timing, channel + 1), response_(timing, channel + 2) {}
+
+    void drive(uint64_t cycle) {
+        awready = !address_.stalled();
+        wready = !data_.stalled();
+        if (bvalid || responses_.empty() || responses_.front().due > cycle) return;
+        if (response_.stalled()) return;
+        bvalid = true;
+        bid = responses_.front().id;
+        bresp = responses_.front().response;
+    }
+
+    bool observe(uint64_t cycle, bool awvalid, const AddressBeat& beat, bool wvalid,
+                 const void* wdata, uint64_t wstrb, bool wlast, bool bready) {
+        bool moved = false;
+        rules_.check(cycle, awvalid, awready, beat);
+        if (awvalid && awready) {
+            Burst burst;
+            burst.address = beat.address;
+            burst.beats = beat.length + 1u;
+            burst.id = beat.id;
+            bursts_.push_back(burst);
+            moved = true;
+        }
+        check_data(cycle, wvalid, wdata, wstrb, wlast);
+        if (wvalid && wready) {
+            early_.push_back(held_);
+            ++beats;
+            moved = true;
+        }
+        while (!bursts_.empty() && !early_.empty()) write(cycle);
+        if (bvalid && bready) {
+            bvalid = false;
+            responses_.pop_front();
+            moved = true;
+        }
+        return moved;
+    }
+    size_t outstanding() const { return bursts_.size() + responses_.size(); }
+
+  private:
+    struct DataBeat {
+        uint8_t data[BEAT_BYTES] = {};
+        uint64_t strobe = 0;
+        bool last = false;
+    };
+
+    void check_data(uint64_t cycle, bool valid, const void* data, uint64_t strobe, bool last) {
+        if (waiting_ && !valid) protocol_error(cycle, "W", "valid fell before ready");
+        if (waiting_ && (last != held_.last || strobe != held_.strobe ||
+                         std::memcmp(data, held_.data, BEAT_BYTES) != 0))
+            protocol_error(cycle, "W", "payload changed before ready");
+        waiting_ = valid && !wready;
+        if (!valid) return;
+        std::memcpy(held_.data, data, BEAT_BYTES);
+        held_.strobe = strobe;
+        held_.last = last;
+    }
+
+    void write(uint64_t cycle) {
+        Burst& burst = bursts_.front();
+        const DataBeat& beat = early_.front();
+        uint8_t* target = memory_.at(burst.address + burst.done * BEAT_BYTES, BEAT_BYTES);
+        if (!target) burst.response = RESPONSE_DECODE_ERROR;
+        else
+            for (unsigned i = 0; i < BEAT_BYTES; ++i)
+                if (beat.strobe >> i & 1) target[i] = beat.data[i];
+        ++burst.done;
+        if (beat.last != (burst.done == burst.beats))
+            protocol_error(cycle, "W", "last does not agree with the burst's length");
+        if (beat.last) {
+            burst.due = cycle + latency_ + response_.extra_latency();
+            responses_.push_back(burst);
+            bursts_.pop_front();
+        }
+        early_.pop_front();
+    }
+
+    MemoryBytes& memory_;
+    uint64_t latency_;
+    AddressRules<BEAT_BYTES> rules_;
+    Stalls address_, data_, response_;
+    std::deque<Burst> bursts_, responses_;
+    std::deque<DataBeat> early_;
+    bool waiting_ = false;
+    DataBeat held_;
+};
+
+} // namespace cosilico
+
+#endif

@@ -1,0 +1,109 @@
+// What the harness is asked to run: a job directory written by testbench/harness.py.
+//
+//   job.txt      one "key value..." per line, see read_job()
+//   memory.bin   the program's memory image, from address 0
+//   inputs.bin   input bytes of all images, back to back
+// and what it leaves there, all int64 little endian unless said:
+//   events.bin   per image, per queue (LOAD, EXECUTE, STORE): start[n], end[n], and issue_end[n] for
+//                EXECUTE; n descriptors of that queue in order; -1 where nothing was seen
+//   counters.bin per image: the CSRs named in the job, in its order
+//   outputs.bin  per image: bytes of the output region
+//   probes.bin   per image, per probe in the job's order: bytes [pe_y][pe_x][group][row][column][S]
+//   state.txt    on a hang: where each queue stands
+// Progress goes to standard output: "progress <images done> <cycles>".
+
+#ifndef COSILICO_JOB_H
+#define COSILICO_JOB_H
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "axi_memory.h"
+
+namespace cosilico {
+
+struct Probe {
+    int64_t execute_index, local_address, groups, rows, columns, plane, row;
+};
+
+struct Job {
+    MemoryTiming timing;
+    uint64_t base = 0, header_address = 0, memory_bytes = 0, images = 0;
+    uint64_t input_address = 0, input_bytes = 0, output_address = 0, output_bytes = 0;
+    uint64_t watchdog = 0, progress_ms = 250;
+    size_t descriptors[3] = {0, 0, 0};
+    std::vector<unsigned> counters; // CSR offsets
+    std::vector<Probe> probes;
+};
+
+class File {
+  public:
+    File(const std::string& directory, const char* name, const char* mode)
+        : path_(directory + "/" + name), file_(std::fopen(path_.c_str(), mode)) {
+        if (!file_) fail("cannot be opened");
+    }
+    ~File() { std::fclose(file_); }
+    File(const File&) = delete;
+    void operator=(const File&) = delete;
+    void read(void* data, size_t bytes) {
+        if (std::fread(data, 1, bytes, file_) != bytes) fail("is too short");
+    }
+    void write(const void* data, size_t bytes) {
+        if (std::fwrite(data, 1, bytes, file_) != bytes) fail("cannot be written");
+    }
+    void write(const std::vector<int64_t>& values) { write(values.data(), values.size() * 8); }
+    std::FILE* stream() { return file_; }
+
+  private:
+    [[noreturn]] void fail(const char* what) {
+        std::fprintf(stderr, "%s %s\n", path_.c_str(), what);
+        std::exit(2);
+    }
+    std::string path_;
+    std::FILE* file_;
+};
+
+inline Job read_job(const std::string& directory) {
+    Job job;
+    File file(directory, "job.txt", "r");
+    char key[64];
+    long long v[7];
+    while (std::fscanf(file.stream(), "%63s", key) == 1) {
+        const std::string name = key;
+        const int wanted = name == "probe" ? 7 : name == "descriptors" ? 3 : 1;
+        for (int i = 0; i < wanted; ++i)
+            if (std::fscanf(file.stream(), "%lld", &v[i]) != 1) std::exit(2);
+        if (name == "latency") job.timing.latency = v[0];
+        else if (name == "stalls") job.timing.stalls = v[0] != 0;
+        else if (name == "seed") job.timing.seed = v[0];
+        else if (name == "stall_percent") job.timing.stall_percent = v[0];
+        else if (name == "base") job.base = v[0];
+        else if (name == "header_address") job.header_address = v[0];
+        else if (name == "memory_bytes") job.memory_bytes = v[0];
+        else if (name == "images") job.images = v[0];
+        else if (name == "input_address") job.input_address = v[0];
+        else if (name == "input_bytes") job.input_bytes = v[0];
+        else if (name == "output_address") job.output_address = v[0];
+        else if (name == "output_bytes") job.output_bytes = v[0];
+        else if (name == "watchdog") job.watchdog = v[0];
+        else if (name == "progress_ms") job.progress_ms = v[0];
+        else if (name == "counter") job.counters.push_back(v[0]);
+        else if (name == "descriptors")
+            for (int q = 0; q < 3; ++q) job.descriptors[q] = v[q];
+        else if (name == "probe")
+            job.probes.push_back({v[0], v[1], v[2], v[3], v[4], v[5], v[6]});
+        else {
+            std::fprintf(stderr, "job.txt has unknown key %s\n", key);
+            std::exit(2);
+        }
+    }
+    return job;
+}
+
+} // namespace cosilico
+
+#endif

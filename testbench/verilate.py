@@ -1,0 +1,212 @@
+"""From Verilog text to an executable simulation: Verilator, then the C++ compiler."""
+
+import functools
+import os
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from hwgen import verilator
+from testbench.build_cache import cache_root, cached_directory, content_key
+
+__all__ = ["BUILD_FLAGS", "BuildError", "build_executable", "toolchain_version"]
+
+OPTIMIZATION = "-O1"
+"""Of the model's cycle code. Measured on the default tiny configuration, see docs/testbench.md."""
+
+BUILD_FLAGS = (
+    "--cc",
+    "-O3",
+    "--no-timing",
+    "--no-assert",
+    "--x-initial",
+    "unique",
+    "-Wno-fatal",
+    "-Wno-lint",
+    "-Wno-style",
+    "--output-split",
+    "20000",
+)
+"""Verilator's flags. Memories start with random contents: nothing may depend on them."""
+
+SMALL_BYTES = 100_000
+"""Generated files below this are compiled together: most of their time goes into headers."""
+
+PUBLIC_MEMORIES = '`verilator_config\npublic_flat_rd -module "cosilico_ram" -var "memory"\n'
+RUNTIME_SOURCES = ("verilated", "verilated_dpi", "verilated_threads", "verilated_vcd_c")
+PRECOMPILED_HEADERS = """#include <chrono>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+#include "verilated.h"
+#include "verilated_syms.h"
+"""
+COMPILE_FLAGS = (
+    "-std=gnu++17",
+    "-DVERILATOR=1",
+    "-DVM_COVERAGE=0",
+    "-DVM_SC=0",
+    "-DVM_TIMING=0",
+    "-DVM_TRACE_FST=0",
+    "-DVM_TRACE_SAIF=0",
+    "-w",
+)
+
+
+class BuildError(RuntimeError):
+    """Verilator or the C++ compiler refused its input."""
+
+
+@functools.cache
+def compiler() -> str:
+    """Path of the C++ compiler: ``CXX``, or g++.
+
+    Raises
+    ------
+    BuildError
+        If there is none.
+    """
+    name = os.environ.get("CXX", "g++")
+    found = shutil.which(name)
+    if found is None:
+        raise BuildError(f"a C++ compiler must be on PATH, not only the name {name!r}")
+    return found
+
+
+@functools.cache
+def toolchain_version() -> str:
+    """Versions of Verilator and the compiler, one line."""
+    first = _run([compiler(), "--version"]).splitlines()[0]
+    return f"verilator {verilator.version()}, {first}"
+
+
+def build_executable(
+    directory: Path, *, top: str, verilog: str, main: str, headers: dict[str, str], waves: bool
+) -> Path:
+    """Compile `verilog` with the C++ program `main` in `directory`.
+
+    Parameters
+    ----------
+    directory : Path
+        An empty directory; it is left with the Verilog, ``harness.cpp`` and the executable.
+    top : str
+        Top module.
+    verilog, main : str
+        Texts.
+    headers : dict of str
+        Further C++ files by name.
+    waves : bool
+        Whether the executable can write VCD files; such a build runs slower.
+
+    Returns
+    -------
+    Path
+        The executable, ``harness``.
+    """
+    (directory / f"{top}.v").write_text(verilog)
+    (directory / "public.vlt").write_text(PUBLIC_MEMORIES)
+    (directory / "harness.cpp").write_text(main)
+    for name, text in headers.items():
+        (directory / name).write_text(text)
+    flags = [*BUILD_FLAGS, *(["--trace-vcd"] if waves else [])]
+    generated = directory / "generated"
+    _run(
+        [
+            verilator.executable(),
+            *flags,
+            *("--top-module", top, "--Mdir", str(generated)),
+            *(str(directory / name) for name in ("public.vlt", f"{top}.v")),
+        ]
+    )
+    runtime = _runtime(waves)
+    include = [f"-I{path}" for path in (generated, directory, *_include_paths())]
+    units = [*_translation_units(generated), (directory / "harness.cpp", OPTIMIZATION)]
+    objects = [directory / f"unit{index}.o" for index in range(len(units))]
+    commands = [
+        [
+            *(*_compile(level, waves), "-include", str(_precompiled(runtime, level)), *include),
+            *("-c", str(source), "-o", str(target)),
+        ]
+        for (source, level), target in zip(units, objects, strict=True)
+    ]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        list(pool.map(_run, commands))
+    executable = directory / "harness"
+    _run(
+        [
+            compiler(),
+            *map(str, objects),
+            str(runtime / "runtime.a"),
+            "-pthread",
+            "-o",
+            str(executable),
+        ]
+    )
+    shutil.rmtree(generated)
+    for path in objects:
+        path.unlink()
+    return executable
+
+
+def _translation_units(generated: Path) -> list[tuple[Path, str]]:
+    """Merge Verilator's small files; cycle code is optimized, set-up code is not."""
+    sources = sorted(generated.glob("*.cpp"))
+    slow = [path for path in sources if path.stem.endswith("Slow") or "__Trace" in path.stem]
+    fast = [path for path in sources if path not in slow]
+    small = [path for path in fast if path.stat().st_size < SMALL_BYTES]
+    units = [(path, OPTIMIZATION) for path in fast if path not in small]
+    for name, paths, level in (("small", small, OPTIMIZATION), ("slow", slow, "-O0")):
+        merged = generated / f"{name}.cc"
+        merged.write_text("".join(f'#include "{path.name}"\n' for path in paths))
+        units.append((merged, level))
+    return units
+
+
+def _compile(level: str, waves: bool) -> list[str]:
+    trace = [f"-DVM_TRACE={int(waves)}", f"-DVM_TRACE_VCD={int(waves)}"]
+    return [compiler(), *COMPILE_FLAGS, *trace, level]
+
+
+def _include_paths() -> list[Path]:
+    include = Path(verilator.executable()).parent.parent / "include"
+    return [include, include / "vltstd"]
+
+
+def _precompiled(runtime: Path, level: str) -> Path:
+    """Header whose precompiled form for that optimization level lies beside it."""
+    return runtime / level.strip("-") / "precompiled.h"
+
+
+def _runtime(waves: bool) -> Path:
+    """Verilator's own library and headers, compiled once for all designs."""
+    sources = RUNTIME_SOURCES if waves else RUNTIME_SOURCES[:-1]
+    include = [f"-I{path}" for path in _include_paths()]
+
+    def make(directory: Path) -> None:
+        for level in ("-O0", OPTIMIZATION):
+            header = _precompiled(directory, level)
+            header.parent.mkdir()
+            header.write_text(PRECOMPILED_HEADERS)
+            _run([*_compile(level, waves), *include, "-x", "c++-header", str(header)])
+        objects = []
+        for name in sources:
+            objects.append(str(directory / f"{name}.o"))
+            source = str(_include_paths()[0] / f"{name}.cpp")
+            _run([*_compile("-O2", waves), *include, "-c", source, "-o", objects[-1]])
+        _run(["ar", "rcs", str(directory / "runtime.a"), *objects])
+
+    key = content_key(
+        toolchain_version(), *COMPILE_FLAGS, PRECOMPILED_HEADERS, OPTIMIZATION, f"{waves}"
+    )
+    return cached_directory(cache_root() / "runtime", key, make)
+
+
+def _run(command: list[str]) -> str:
+    result = subprocess.run(
+        command, env=verilator.environment(), capture_output=True, text=True, check=False
+    )
+    if result.returncode != 0:
+        raise BuildError(f"{Path(command[0]).name} failed:\n{result.stderr[-4000:]}")
+    return result.stdout

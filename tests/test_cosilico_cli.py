@@ -1,0 +1,176 @@
+"""The command line: every fault of the input is one line on stderr and exit status 2."""
+
+import json
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosilico.cli import main
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def design(tmp_path: Path) -> Path:
+    script = ROOT / "examples" / "handwritten" / "make_weights.py"
+    runpy.run_path(str(script))["main"](tmp_path)
+    return tmp_path / "design.json"
+
+
+def edit(path: Path, *keys: str | int, value: Any) -> None:
+    document = json.loads(path.read_text())
+    place = document
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    path.write_text(json.dumps(document))
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
+    """Run a command that must be refused; return its one line."""
+    assert main([str(word) for word in words]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert re.fullmatch(r"cosilico: [^\n]+\n", captured.err)
+    return captured.err.removeprefix("cosilico: ").rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["run"], "Missing argument 'SPEC'."),
+        (["run", "x.toml"], "Missing option '--out'."),
+        (["generate", "x", "--nonsense"], "No such option: --nonsense"),
+        (
+            ["generate", "absent.json", "--out", "o"],
+            "design file absent.json cannot be read: No such file or directory",
+        ),
+        (["run", "absent.toml", "--out", "o"], "absent.toml does not exist"),
+        (
+            ["report", "absent"],
+            "results file absent/results.json cannot be read: No such file or directory",
+        ),
+        (["validate"], "validate must be given either a design file or --random N"),
+        (
+            ["validate", "x", "--random", "3"],
+            "validate must be given either a design file or --random N",
+        ),
+        (
+            ["validate", "--random", "1", "--space", "huge"],
+            "space must be one of tiny, edge, not 'huge'",
+        ),
+        (
+            ["enumerate", "x", "--space", "huge", "--out", "o"],
+            "space must be one of tiny, edge, not 'huge'",
+        ),
+    ],
+)
+def test_says_what_is_wrong_with_a_command(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    line: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert refused(capsys, *words).startswith(line)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_a_field_of_the_wrong_type(capsys: pytest.CaptureFixture[str], design: Path) -> None:
+    edit(design, "accelerator", "pes_x", value="two")
+    line = refused(capsys, "simulate", design)
+    assert line == "accelerator.pes_x must be an integer, not 'two'"
+
+
+def test_names_an_unknown_op(capsys: pytest.CaptureFixture[str], design: Path) -> None:
+    edit(design, "network", "layers", 1, "kind", value="softmax")
+    assert "layers[1].kind must be one of conv, depthwise," in refused(capsys, "validate", design)
+
+
+def test_names_the_limit_of_a_non_realizable_design(
+    capsys: pytest.CaptureFixture[str], design: Path, tmp_path: Path
+) -> None:
+    edit(design, "accelerator", "io_bandwidth_gbps", value=3.2)
+    line = refused(capsys, "generate", design, "--out", tmp_path / "verilog")
+    assert line == ("io_bandwidth_gbps needs a bus of 16 bytes, but simd_units gives vectors of 8")
+    assert not (tmp_path / "verilog").exists()
+
+
+def test_refuses_weights_of_another_design(
+    capsys: pytest.CaptureFixture[str], design: Path
+) -> None:
+    edit(design, "weights", "sha256", value="0" * 64)
+    line = refused(capsys, "simulate", design)
+    assert line.endswith("weights.npz does not match the design's weights.sha256")
+
+
+def test_refuses_truncated_weights(capsys: pytest.CaptureFixture[str], design: Path) -> None:
+    weights = design.parent / "weights.npz"
+    weights.write_bytes(weights.read_bytes()[:-500])
+    line = refused(capsys, "simulate", design)
+    assert line.endswith("weights.npz is truncated or not an npz file")
+
+
+def test_refuses_a_stale_calibration(
+    capsys: pytest.CaptureFixture[str], design: Path, tmp_path: Path
+) -> None:
+    shipped = json.loads((ROOT / "sim" / "calibration.json").read_text())
+    stale = tmp_path / "calibration.json"
+    stale.write_text(json.dumps(shipped | {"gateware_hash": "f" * 64}))
+    line = refused(capsys, "simulate", design, "--calibration", stale)
+    assert re.fullmatch(
+        r"calibration was measured on gateware ffffffffffff, "
+        r"but the gateware is [0-9a-f]{12}: run cosilico calibrate",
+        line,
+    )
+
+
+def test_refuses_images_of_another_shape(
+    capsys: pytest.CaptureFixture[str], design: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "x.npz").write_bytes(b"no npz file")
+    line = refused(capsys, "simulate", design, "--input", tmp_path / "x.npz")
+    assert line == f"image file {tmp_path / 'x.npz'} must be an npz file with array x"
+
+
+def test_a_folder_in_a_files_place_is_one_line(
+    capsys: pytest.CaptureFixture[str], design: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    line = refused(capsys, "generate", design, "--out", tmp_path / "file" / "verilog")
+    assert line.endswith(": Not a directory")
+
+
+def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "absent", "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_help_lists_the_commands_without_loading_the_stages() -> None:
+    program = (
+        "import sys; from cosilico.cli import main; main(['--help']); "
+        "print(sorted({'torch', 'numba', 'amaranth', 'matplotlib', 'sklearn'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True, text=True, check=True, cwd=ROOT, env=os.environ | {"COLUMNS": "80"},
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "[]"
+    for name in ("run", "search", "generate", "simulate", "validate", "calibrate", "enumerate"):
+        assert re.search(rf"^│ {name} ", done.stdout, re.MULTILINE)
+
+
+def test_python_dash_m_is_the_same_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cosilico", "report", "absent"],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("cosilico: results file absent")

@@ -1,0 +1,109 @@
+"""Enumeration: the table of a space, its optimum and front, and the files."""
+
+import csv
+import dataclasses
+import json
+import re
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+from cosilico.enumeration import Enumeration, enumerate_network, enumerate_to_file
+from cosilico.networks import load_network
+from sim.model import predict
+from sim.spec.errors import DesignFileError
+from sim.spec.network import Network
+from sim.spec.spaces import TINY, HardwareSpace
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Network:
+    source = json.loads((ROOT / "examples" / "handwritten" / "design.json").read_text())
+    path = tmp_path_factory.mktemp("network") / "network.json"
+    path.write_text(json.dumps(source["network"]))
+    return load_network(path)
+
+
+@pytest.fixture(scope="module")
+def space() -> HardwareSpace:
+    values = dict(TINY.values) | {"pes_x": (1, 2), "pes_y": (2,), "compute_lanes": (2,)}
+    return dataclasses.replace(TINY, values=MappingProxyType(values))
+
+
+@pytest.fixture(scope="module")
+def table(network: Network, space: HardwareSpace) -> Enumeration:
+    return enumerate_network(network, space, lambda step, done, total: None)
+
+
+def test_agrees_with_the_model_point_by_point(table: Enumeration, network: Network) -> None:
+    rows = np.flatnonzero(table.realizable)
+    for row in np.random.default_rng(0).choice(rows, 20, replace=False):
+        prediction = predict(table.configs[row], network)
+        assert table.cycles[row] == prediction.total_cycles
+        assert table.read_bytes[row] == prediction.read_bytes
+        assert table.energy[row] > 0
+
+
+def test_optimum_is_the_least_cost_within_the_budget(table: Enumeration) -> None:
+    budget = float(np.median(table.area))
+    for objective in ("latency", "edp"):
+        row = table.optimum(budget, objective)
+        assert row is not None
+        others = table.realizable & (table.area <= budget)
+        assert table.cost(objective)[row] == table.cost(objective)[others].min()
+    assert table.optimum(0.0) is None
+
+
+def test_nothing_beats_the_front(table: Enumeration) -> None:
+    front = table.front()
+    for row in front:
+        better = (table.cycles <= table.cycles[row]) & (table.area <= table.area[row])
+        strictly = (table.cycles < table.cycles[row]) | (table.area < table.area[row])
+        assert not (better & strictly & table.realizable).any()
+    assert list(table.cycles[front]) == sorted(table.cycles[front])
+
+
+def test_writes_one_csv_line_per_accelerator(
+    tmp_path: Path,
+    network: Network,
+    table: Enumeration,
+    space: HardwareSpace,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("cosilico.enumeration.load_network", lambda path: network)
+    monkeypatch.setattr("cosilico.enumeration.named_space", lambda name: space)
+    monkeypatch.setattr("cosilico.enumeration.current_calibration", lambda: None)
+    out = tmp_path / "space.csv"
+    enumerate_to_file(tmp_path / "network.json", "tiny", out)
+    with out.open() as file:
+        lines = list(csv.DictReader(file))
+    assert [int(line["predicted_cycles"]) for line in lines] == table.cycles.tolist()
+    assert {line["violations"] == "" for line in lines} == {True, False}
+    assert str(len(table.configs)) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "message"),
+    [
+        (("layers", 0, "kind"), "softmax", "layers[0].kind must be one of"),
+        (("layers", 1, "inputs"), ["nothing"], "network cannot be read: missing 'nothing'"),
+        (("input",), 3, "network cannot be read:"),
+    ],
+)
+def test_says_what_is_wrong_with_a_network_file(
+    tmp_path: Path, keys: tuple[str | int, ...], value: object, message: str
+) -> None:
+    source = json.loads((ROOT / "examples" / "handwritten" / "design.json").read_text())["network"]
+    place = source
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    path = tmp_path / "network.json"
+    path.write_text(json.dumps(source))
+    with pytest.raises(DesignFileError, match=f"^{re.escape(message)}"):
+        load_network(path)

@@ -1,0 +1,71 @@
+"""Image sets: what a design is run on, and what is refused."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cosilico.images import images_for, load_images, random_images, save_arrays
+from sim.spec.errors import CosilicoError
+from sim.spec.network import Layer, LayerKind, Network, TensorSpec
+
+
+@pytest.fixture
+def network() -> Network:
+    source = TensorSpec(name="in", height=2, width=3, channels=1, scale=1.0, zero_point=0)
+    pooled = TensorSpec(name="pool", height=1, width=1, channels=1, scale=1.0, zero_point=0)
+    pool = Layer(name="pool", kind=LayerKind.GLOBAL_AVERAGE_POOL, inputs=("in",), output=pooled)
+    return Network(name="n", input=source, layers=(pool,))
+
+
+def test_takes_what_stands_beside_the_design(tmp_path: Path, network: Network) -> None:
+    x = np.arange(12, dtype=np.int8).reshape(2, 2, 3, 1)
+    save_arrays(tmp_path / "test.npz", x=x, y=np.array([3, 4]))
+    found = images_for(tmp_path / "design.json", network, None, 1)
+    assert found.y is not None
+    np.testing.assert_array_equal(found.x, x[:1])
+    np.testing.assert_array_equal(found.y, [3])
+
+
+def test_draws_the_same_random_images_where_there_are_none(
+    tmp_path: Path, network: Network
+) -> None:
+    found = images_for(tmp_path / "design.json", network, None, 3)
+    np.testing.assert_array_equal(found.x, random_images(network, 3).x)
+    assert found.x.shape == (3, 2, 3, 1)
+    assert found.y is None
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"z": np.zeros(1)}, "image file {} must hold array 'x'"),
+        (
+            {"x": np.zeros((1, 2, 3, 1))},
+            "x of {} must be int8 of shape (N, 2, 3, 1), not float64 of shape (1, 2, 3, 1)",
+        ),
+        (
+            {"x": np.zeros((1, 3, 2, 1), np.int8)},
+            "x of {} must be int8 of shape (N, 2, 3, 1), not int8 of shape (1, 3, 2, 1)",
+        ),
+        (
+            {"x": np.zeros((1, 2, 3, 1), np.int8), "y": np.zeros(2, np.int64)},
+            "y of {} must be integers of shape (1,), not int64 of shape (2,)",
+        ),
+    ],
+)
+def test_refuses_arrays_that_do_not_fit(
+    tmp_path: Path, network: Network, arrays: dict[str, np.ndarray], message: str
+) -> None:
+    path = tmp_path / "x.npz"
+    save_arrays(path, **arrays)
+    with pytest.raises(CosilicoError, match=f"^{re.escape(message.format(path))}$"):
+        load_images(path, network)
+
+
+def test_refuses_more_images_than_given(tmp_path: Path, network: Network) -> None:
+    path = tmp_path / "x.npz"
+    save_arrays(path, x=np.zeros((2, 2, 3, 1), np.int8))
+    with pytest.raises(CosilicoError, match=r"^images must be at most the 2 given, not 3$"):
+        images_for(tmp_path / "design.json", network, path, 3)

@@ -1,0 +1,180 @@
+"""The report: one file that needs no other, from the results of a run."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cosilico.cli import main
+from cosilico.floorplan import floorplan
+from cosilico.images import save_arrays
+from cosilico.report import write_report
+from cosilico.summary import agreement_lines, print_summary
+from sim.area import area
+from sim.spec.spaces import TINY
+
+OUTSIDE = {"link", "script", "iframe", "object", "embed", "base"}
+
+
+def side(measured_cycles: int) -> dict[str, Any]:
+    layers = [
+        {"name": "stem", "kind": "conv", "macs": 9, "predicted_cycles": 60, "measured_cycles": 60},
+        {"name": "pool", "kind": "global_average_pool", "macs": 0, "predicted_cycles": 30,
+         "measured_cycles": 31},
+    ]  # fmt: skip
+    return {
+        "accelerator": TINY.default.to_json(),
+        "macs_per_cycle": 256,
+        "macs": 9,
+        "utilization": 0.5,
+        "area": 0.9,
+        "energy": 2.5e6,
+        "simulator": "verilator",
+        "simulator_version": "5.48.0",
+        "images": 360,
+        "accuracy": 0.975,
+        "golden_accuracy": 0.975,
+        "mismatched_activations": 0,
+        "predicted_cycles": measured_cycles,
+        "measured_cycles": measured_cycles,
+        "layers": [layer | {"utilization": 0.1} for layer in layers],
+    }
+
+
+@pytest.fixture
+def results() -> dict[str, Any]:
+    optimum = {"accelerator": TINY.default.to_json(), "predicted_cycles": 80, "area": 0.8}
+    return {
+        "schema": 1,
+        "name": "digits <b>",
+        "space": "tiny",
+        "search": {
+            "strategy": "rhnas",
+            "seed": 3,
+            "evaluations": 4,
+            "wall_s": 1.5,
+            "area_budget": 0.9,
+            "best": {"float_accuracy": 0.98},
+            "optimum": optimum,
+            "space_points": 3,
+            "space_realizable": 2,
+        },
+        "rtl": side(100),
+        "rtl_default": side(250),
+        "violations": {"sampled": 4, "non_realizable": 1},
+        "calibration": {"gateware_hash": "a" * 64, "constants": {"memory_latency": 24}},
+    }
+
+
+@pytest.fixture
+def run(tmp_path: Path, results: dict[str, Any]) -> Path:
+    history = [
+        {"index": 0, "cycles": 300, "area": 0.5, "violations": []},
+        {"index": 1, "cycles": 0, "area": 0.5, "violations": ["MAP_TILE"]},
+        {"index": 2, "cycles": 90, "area": 2.0, "violations": []},
+        {"index": 3, "cycles": 100, "area": 0.9, "violations": []},
+    ]
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    (tmp_path / "search.json").write_text(json.dumps({"history": history}))
+    save_arrays(
+        tmp_path / "enumeration.npz",
+        area=np.array([0.5, 0.7, 0.9]),
+        predicted_cycles=np.array([300, 0, 80]),
+        realizable=np.array([True, False, True]),
+        front=np.array([2, 0]),
+    )
+    return tmp_path
+
+
+class Page(HTMLParser):
+    """Collects all tags with their attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remember a tag."""
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_refers_to_nothing_outside_itself(run: Path) -> None:
+    text = write_report(run).read_text()
+    page = Page()
+    page.feed(text)
+    assert not {tag for tag, _ in page.tags} & OUTSIDE
+    references = [
+        value or ""
+        for _, attributes in page.tags
+        for name, value in attributes.items()
+        if name in ("src", "href", "xlink:href", "data")
+    ]
+    assert references
+    assert all(reference.startswith(("#", "data:")) for reference in references)
+    assert not re.search(r"url\((?!#)|@import", text)
+
+
+def test_shows_every_figure_the_run_measured(run: Path) -> None:
+    text = write_report(run).read_text()
+    assert "digits &lt;b&gt;" in text
+    assert "2.50×" in text
+    assert "2 / 4" in text
+    assert text.count("<svg") == 7
+
+
+def test_is_the_same_file_for_the_same_results(run: Path) -> None:
+    first = write_report(run).read_bytes()
+    assert write_report(run).read_bytes() == first
+
+
+def test_a_folder_without_a_run_is_one_line(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "search.json").unlink()
+    assert main(["report", str(run)]) == 2
+    assert capsys.readouterr().err == (
+        f"cosilico: {run / 'search.json'} cannot be read: No such file or directory\n"
+    )
+    (run / "results.json").write_text("{}")
+    assert main(["report", str(run)]) == 2
+    assert capsys.readouterr().err.endswith("must have schema 1\n")
+
+
+def test_floorplan_areas_are_the_models(run: Path) -> None:
+    scale = 100.0
+    drawing = floorplan(TINY.default, scale)
+    sizes = re.findall(
+        r'<rect class="(\w+)" .*?width="([\d.]+)" height="([\d.]+)"><title>', drawing
+    )
+    drawn: dict[str, float] = {}
+    for name, width, height in sizes:
+        drawn[name] = drawn.get(name, 0.0) + float(width) * float(height) / scale**2
+    parts = area(TINY.default)
+    assert drawn["system"] == pytest.approx(parts.bus + parts.control, rel=1e-2)
+    # The gaps between PEs come off all parts in a PE alike.
+    ratio = drawn["local_memory"] / parts.local_memory
+    assert 0.8 < ratio < 1
+    assert drawn["register_files"] / parts.register_files == pytest.approx(ratio, rel=1e-2)
+
+
+def test_summary_counts_the_layers_that_agree(
+    run: Path, results: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = agreement_lines(results)
+    assert lines[0] == (
+        "predicted = measured cycles: 1 of 2 layers on the searched hardware, 1 of 2 on the default"
+    )
+    assert "2.50x fewer cycles in 100.0 % of the area" in lines[2]
+    assert "1.250 times" in lines[3]
+    print_summary(results, run)
+    printed = capsys.readouterr().out
+    for text in (
+        "accuracy in RTL",
+        "measured cycles",
+        "predicted cycles",
+        "utilization",
+        "2.50 µJ",
+    ):
+        assert text in printed

@@ -1,0 +1,198 @@
+"""The whole accelerator: LOAD and STORE programs through the ports, flags and counters."""
+
+import random
+import struct
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from amaranth.sim import Simulator
+
+from hwgen.axi_memory import MemoryPort, read_side, write_side
+from hwgen.gateware.accelerator import Accelerator
+from hwgen.gateware.csr import REGISTERS
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.descriptor import DESCRIPTOR_BYTES, HEADER_MAGIC, LoadKind, Queue, encode
+
+OFFSET = {register.name: register.offset for register in REGISTERS}
+CONFIG = AcceleratorConfig(
+    pes_x=2,
+    pes_y=1,
+    simd_units=8,
+    compute_lanes=2,
+    local_memory_kb=4,
+    register_file_kb=1,
+    io_bandwidth_gbps=0.8,
+    clock_mhz=200,
+)
+PROGRAM, BASE, INPUT, OUTPUT = 0x400, 0x4000, 0x200, 0x1800
+
+
+@dataclass
+class Result:
+    """What the ports showed; cycles count from the first clock edge."""
+
+    memory: bytearray
+    csr: dict[str, int] = field(default_factory=dict)
+    traces: dict[str, list[int]] = field(default_factory=dict)
+
+
+def channels(top: Accelerator, prefix: str) -> Any:
+    """Return the signals of one bus without its prefix."""
+    names = [name for name in top.signature.members if name.startswith(prefix)]
+    return SimpleNamespace(**{name.removeprefix(prefix): getattr(top, name) for name in names})
+
+
+def run(
+    descriptors: list[bytes], stalls: float = 0.0, fingerprint: int = CONFIG.fingerprint
+) -> Result:
+    top = Accelerator(CONFIG)
+    header = struct.pack("<III", HEADER_MAGIC, fingerprint, len(descriptors))
+    image = header.ljust(DESCRIPTOR_BYTES, b"\0") + b"".join(descriptors)
+    memory = bytearray(random.Random(9).randbytes(1 << 15))
+    memory[PROGRAM : PROGRAM + len(image)] = image
+    result = Result(memory)
+    reads = MemoryPort(memory, CONFIG.bus_bytes, stalls=stalls, seed=1)
+    program = MemoryPort(memory, 8, stalls=stalls, seed=2)
+    csr = channels(top, "s_axil_")
+    traces = [name for name in top.signature.members if name.startswith("trace_")]
+
+    async def write(ctx: Any, name: str, value: int) -> None:
+        ctx.set(csr.awaddr, OFFSET[name])
+        ctx.set(csr.wdata, value)
+        ctx.set(csr.wstrb, 15)
+        ctx.set(csr.awvalid, 1)
+        ctx.set(csr.wvalid, 1)
+        ctx.set(csr.bready, 1)
+        await ctx.tick()
+        ctx.set(csr.awvalid, 0)
+        ctx.set(csr.wvalid, 0)
+        await ctx.tick().until(csr.bvalid)
+
+    async def read(ctx: Any, name: str) -> int:
+        ctx.set(csr.araddr, OFFSET[name])
+        ctx.set(csr.arvalid, 1)
+        ctx.set(csr.rready, 1)
+        await ctx.tick()
+        ctx.set(csr.arvalid, 0)
+        (data,) = await ctx.tick().sample(csr.rdata).until(csr.rvalid)
+        return int(data)
+
+    async def drive(ctx: Any) -> None:
+        await write(ctx, "PROGRAM", PROGRAM)
+        await write(ctx, "MEMORY_BASE", BASE)
+        await write(ctx, "IRQ_ENABLE", 1)
+        await write(ctx, "CONTROL", 1)
+        for _ in range(5000):
+            if ctx.get(top.irq):
+                break
+            await ctx.tick()
+        assert ctx.get(top.irq), "no interrupt"
+        for register in REGISTERS:
+            result.csr[register.name] = await read(ctx, register.name)
+        await write(ctx, "IRQ_PENDING", 1)
+        assert not ctx.get(top.irq)
+
+    async def watch(ctx: Any) -> None:
+        cycle = -1
+        async for _, _, *values in ctx.tick().sample(*(getattr(top, name) for name in traces)):
+            cycle += 1
+            for name, value in zip(traces, values, strict=True):
+                if value:
+                    result.traces.setdefault(name.removeprefix("trace_"), []).append(cycle)
+
+    simulator = Simulator(top)
+    simulator.add_clock(1e-6)
+    simulator.add_process(read_side(reads, channels(top, "m_axi_")))
+    simulator.add_process(write_side(reads, channels(top, "m_axi_")))
+    simulator.add_process(read_side(program, channels(top, "m_axi_desc_")))
+    simulator.add_process(watch)
+    simulator.add_testbench(drive)
+    simulator.run()
+    return result
+
+
+TILE = {
+    "groups": 3,
+    "rows": 4,
+    "columns": 5,
+    "local_address": 2,
+    "local_plane": 40,
+    "local_row": 6,
+    "group_stride": 0x400,
+    "row_stride": 0x60,
+}
+TOKEN = {"load": 0b001, "store": 0b100}
+
+
+def load(pe_x: int, **fields: int) -> bytes:
+    values = {"kind": LoadKind.TILE, "pe_x": pe_x, "address": INPUT + 0x1000 * pe_x}
+    return encode(Queue.LOAD, TILE | values | fields)
+
+
+def store(pe_x: int, **fields: int) -> bytes:
+    return encode(Queue.STORE, TILE | {"pe_x": pe_x, "address": OUTPUT + 0x1000 * pe_x} | fields)
+
+
+ROUND_TRIP = [
+    load(0, post=TOKEN["store"]),
+    load(1, post=TOKEN["store"]),
+    store(0, wait=TOKEN["load"]),
+    store(1, wait=TOKEN["load"]),
+]
+
+
+def moved(memory: bytearray) -> bool:
+    """Whether both tiles have gone from input to output."""
+    for pe_x in range(2):
+        for group in range(TILE["groups"]):
+            for row in range(TILE["rows"]):
+                offset = 0x1000 * pe_x + group * TILE["group_stride"] + row * TILE["row_stride"]
+                size = TILE["columns"] * CONFIG.vector_bytes
+                source, target = BASE + INPUT + offset, BASE + OUTPUT + offset
+                if memory[source : source + size] != memory[target : target + size]:
+                    return False
+    return True
+
+
+def test_tiles_go_to_the_local_memories_and_back() -> None:
+    result = run(ROUND_TRIP)
+    assert moved(result.memory)
+    assert result.csr["STATUS"] == 0b00010
+    beats = 2 * 3 * 4 * 5 * CONFIG.vector_bytes // CONFIG.bus_bytes
+    assert result.csr["READ_BEATS"] == beats
+    assert result.csr["WRITE_BEATS"] == beats
+    assert result.csr["WRITE_STALLS"] == 0
+    assert "hazard" not in result.traces
+
+
+def test_traces_agree_with_the_counters() -> None:
+    result = run(ROUND_TRIP)
+    traces = result.traces
+    for queue, register in (("load", "LOAD_ACTIVE"), ("store", "STORE_ACTIVE")):
+        starts, dones = traces[f"{queue}_start"], traces[f"{queue}_done"]
+        assert len(starts) == len(dones) == 2
+        assert result.csr[register] == sum(dones) - sum(starts)
+    # Each STORE takes one token: it starts a cycle after the LOAD that gives it.
+    assert traces["store_start"][0] == traces["load_done"][0] + 1
+    # The program is busy from the doorbell to one cycle after the last descriptor's end.
+    assert traces["busy"][-1] == traces["store_done"][-1] + 1
+    assert result.csr["CYCLES"] == len(traces["busy"])
+
+
+def test_random_stalls_move_the_same_bytes() -> None:
+    result = run(ROUND_TRIP, stalls=0.4)
+    assert moved(result.memory)
+    assert result.csr["STATUS"] == 0b00010
+    assert result.csr["WRITE_STALLS"] > 0
+
+
+def test_program_of_another_configuration_is_refused_with_an_interrupt() -> None:
+    result = run(ROUND_TRIP, fingerprint=CONFIG.fingerprint ^ 1)
+    assert result.csr["STATUS"] == 0b00110
+    assert result.csr["IRQ_PENDING"] == 1
+    assert "load_start" not in result.traces
+
+
+def test_empty_program_is_done() -> None:
+    assert run([]).csr["STATUS"] == 0b00010

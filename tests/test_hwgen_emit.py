@@ -1,0 +1,130 @@
+"""Emitted Verilog: determinism, unique modules, lint, synthesis, manifest and hash."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from hwgen import emit
+from hwgen.gateware_hash import code, gateware_hash
+from hwgen.synthesis import lint, synthesize
+from sim.spec.accelerator import AcceleratorConfig
+
+
+def config(
+    grid: tuple[int, int], simd_units: int, lanes: int, memory: int, gbps: float
+) -> AcceleratorConfig:
+    return AcceleratorConfig(
+        pes_x=grid[0],
+        pes_y=grid[1],
+        simd_units=simd_units,
+        compute_lanes=lanes,
+        local_memory_kb=memory,
+        register_file_kb=4,
+        io_bandwidth_gbps=gbps,
+        clock_mhz=200,
+    )
+
+
+TINY = config((2, 2), 8, 2, 16, 0.8)
+CONFIGS = {
+    "tiny": TINY,
+    "single PE": config((1, 1), 4, 1, 4, 0.8),
+    "three lanes, narrow bus": config((1, 2), 8, 3, 6, 0.2),
+    "wide bus": config((3, 1), 16, 1, 16, 3.2),
+    "byte bus": config((1, 2), 16, 2, 8, 0.1),
+}
+
+
+@pytest.fixture(scope="module", params=list(CONFIGS.values()), ids=list(CONFIGS))
+def written(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[AcceleratorConfig, Path]:
+    directory = tmp_path_factory.mktemp("emitted")
+    return request.param, emit.write(request.param, directory)
+
+
+def instances_below_top(text: str) -> dict[str, int]:
+    """Count instances of each module in the whole hierarchy."""
+    bodies = dict(re.findall(r"^module (\w+)(.*?)^endmodule", text, re.DOTALL | re.MULTILINE))
+    counts: dict[str, int] = {}
+
+    def visit(name: str) -> None:
+        counts[name] = counts.get(name, 0) + 1
+        for child in re.findall(r"^  (cosilico_\w+) ", bodies[name], re.MULTILINE):
+            visit(child)
+
+    visit(emit.TOP_MODULE)
+    return counts
+
+
+def test_every_module_is_emitted_once(written: tuple[AcceleratorConfig, Path]) -> None:
+    accelerator, path = written
+    text = path.read_text()
+    modules = re.findall(r"^module (\S+?)[\s(]", text, re.MULTILINE)
+    assert len(modules) == len(set(modules))
+    assert all(name.startswith("cosilico_") for name in modules)
+    counts = instances_below_top(text)
+    assert set(counts) == set(modules)
+    assert counts["cosilico_pe"] == accelerator.pes
+    assert counts["cosilico_lane"] == accelerator.pes * accelerator.compute_lanes
+
+
+def test_lint_has_no_warnings(written: tuple[AcceleratorConfig, Path]) -> None:
+    assert lint(written[1]) == ()
+
+
+def test_synthesis_keeps_memories_and_finds_no_latches(
+    written: tuple[AcceleratorConfig, Path],
+) -> None:
+    report = synthesize(written[1])
+    memories = json.loads((written[1].parent / emit.MANIFEST_FILE).read_text())["memories"]
+    assert report.warnings == ()
+    assert report.latches == 0
+    assert report.memories == len(memories)
+    assert report.cells > 0
+
+
+def test_manifest_describes_the_accelerator(written: tuple[AcceleratorConfig, Path]) -> None:
+    accelerator, path = written
+    manifest = json.loads((path.parent / emit.MANIFEST_FILE).read_text())
+    assert AcceleratorConfig.from_json(manifest["accelerator"]) == accelerator
+    assert manifest["fingerprint"] == accelerator.fingerprint
+    assert manifest["gateware_hash"] == gateware_hash()
+    banks = [
+        memory
+        for memory in manifest["memories"]
+        if memory["path"].startswith("grid.")
+        and (memory["width"], memory["depth"])
+        == (8 * accelerator.vector_bytes, accelerator.bank_depth)
+    ]
+    assert len(banks) == accelerator.pes * accelerator.compute_lanes
+    header = re.search(r"module cosilico_top\((.*?)\);", path.read_text(), re.DOTALL)
+    assert header is not None
+    names = {name.strip() for name in header[1].split(",")}
+    assert names == {port["name"] for port in manifest["ports"]}
+
+
+def test_same_configuration_gives_the_same_text() -> None:
+    assert emit.emit(TINY) == emit.emit(TINY)
+
+
+def test_fingerprint_is_in_the_text() -> None:
+    assert f"{TINY.fingerprint:x}" in emit.emit(TINY)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"""A."""\nx = 1\n', "x = 1  # one\n"),
+        ('def f():\n    """Doc.\n\n    More.\n    """\n    return 1\n', "def f():\n\n    return 1\n"),
+    ],
+)
+def test_hash_ignores_comments_blank_lines_and_docstrings(before: str, after: str) -> None:
+    assert code(before) == code(after)
+
+
+def test_hash_sees_every_other_change() -> None:
+    assert code("x = 1\n") != code("x = 2\n")
+    assert code("def f(a):\n    return a\n") != code("def f(b):\n    return b\n")

@@ -1,0 +1,126 @@
+"""The requantizer against plain integer arithmetic."""
+
+import random
+from typing import Any
+
+from amaranth.sim import Simulator
+
+from hwgen.gateware.requantizer import RECORD_BITS, Requantizer
+
+INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
+HALF = 1 << 30  # a multiplier of one half
+
+Record = tuple[int, int, int, int]  # bias, multiplier, left, right
+
+
+def wrap(value: int) -> int:
+    """Two's complement of 32 bits."""
+    return (value + (1 << 31)) % (1 << 32) - (1 << 31)
+
+
+def requantize(accumulator: int, record: Record) -> int:
+    """Reference: written with exact quotients, not with the shifts of the hardware."""
+    bias, multiplier, left, right = record
+    x = wrap((accumulator + bias) << left)
+    h = wrap((x * multiplier + HALF) // (1 << 31))
+    magnitude = (2 * abs(h) + (1 << right)) // (1 << (right + 1))
+    return magnitude if h >= 0 else -magnitude
+
+
+def finish(result: int, zero_point: int, low: int, high: int) -> int:
+    """Reference of the last stage."""
+    return min(max(result + zero_point, low), high)
+
+
+def run(
+    cases: list[tuple[int, Record]],
+    zero_point: int = 0,
+    low: int = -128,
+    high: int = 127,
+    width: int = 2,
+    idle: int = 0,
+) -> tuple[list[int], list[int]]:
+    """Send `cases` through a requantizer, `idle` cycles apart; return results and outputs."""
+    dut = Requantizer(width)
+    slices = [cases[i : i + width] for i in range(0, len(cases), width)]
+    assert all(len(values) == width for values in slices)
+    results: list[int] = []
+    outputs: list[int] = []
+
+    async def bench(ctx: Any) -> None:
+        ctx.set(dut.zero_point, zero_point)
+        ctx.set(dut.clamp_low, low)
+        ctx.set(dut.clamp_high, high)
+        enabled = []
+        for cycle in range(len(slices) * (idle + 1) + 5):
+            index, rest = divmod(cycle, idle + 1)
+            enable = rest == 0 and index < len(slices)
+            enabled.append(enable)
+            ctx.set(dut.enable, enable)
+            if enable:
+                word = 0
+                for i, (accumulator, (bias, multiplier, left, right)) in enumerate(slices[index]):
+                    ctx.set(dut.accumulator[i], accumulator)
+                    record = bias % (1 << 32) | multiplier << 32 | left << 64 | right << 72
+                    word |= record << (RECORD_BITS * i)
+                ctx.set(dut.record, word)
+            if cycle >= 5 and enabled[cycle - 5]:
+                outputs.extend(ctx.get(port) for port in dut.output)
+            ready = cycle >= 4 and enabled[cycle - 4]
+            ctx.set(dut.finish, ready)
+            if ready:
+                results.extend(ctx.get(port) for port in dut.result)
+            await ctx.tick()
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    return results, outputs
+
+
+def test_rounds_half_away_from_zero() -> None:
+    """Ties of the right shift go away from zero on both sides."""
+    cases = [(value, (0, HALF, 1, 1)) for value in (-5, -3, -2, -1, 1, 2, 3, 5)]
+    assert run(cases)[0] == [-3, -2, -1, -1, 1, 1, 2, 3]
+
+
+def test_doubling_high_multiply_rounds_half_up() -> None:
+    """The first rounding is gemmlowp's: a negative tie goes up, to zero here."""
+    assert run([(1, (0, HALF, 0, 0)), (-1, (0, HALF, 0, 0))])[0] == [1, 0]
+
+
+def test_extremes_at_every_shift() -> None:
+    """All right and left shifts, with the extreme accumulators, biases and multipliers."""
+    cases = []
+    for shift in range(32):
+        for accumulator in (INT32_MIN, INT32_MIN + 1, -1, 0, 1, INT32_MAX):
+            for multiplier in (0, 1, HALF, (1 << 31) - 1):
+                cases.append((accumulator, (0, multiplier, 0, shift)))
+                cases.append((accumulator, (INT32_MAX, multiplier, shift, 31 - shift)))
+    results, _ = run(cases)
+    assert results == [requantize(*case) for case in cases]
+
+
+def test_random_values_with_idle_cycles() -> None:
+    """Seeded random records; the pipeline holds nothing that an idle cycle could lose."""
+    rng = random.Random(1)
+    cases: list[tuple[int, Record]] = []
+    for _ in range(400):
+        accumulator = rng.randint(INT32_MIN, INT32_MAX) >> rng.randrange(31)
+        bias = rng.randint(INT32_MIN, INT32_MAX) >> rng.randrange(31)
+        multiplier = rng.choice((rng.randrange(HALF, 1 << 31), rng.randrange(1 << 31)))
+        cases.append((accumulator, (bias, multiplier, rng.randrange(32), rng.randrange(32))))
+    expected = [requantize(*case) for case in cases]
+    assert run(cases)[0] == expected
+    assert run(cases[:60], idle=2)[0] == expected[:60]
+
+
+def test_zero_point_does_not_wrap_before_the_clamp() -> None:
+    """Results near the ends of int32 are clamped, not wrapped."""
+    record = (0, (1 << 31) - 1, 0, 0)
+    cases = [(value, record) for value in (INT32_MAX, INT32_MIN, 100, -100, 5, 0)]
+    for zero_point, low, high in ((127, -128, 127), (-128, -128, 127), (3, -7, 90)):
+        outputs = run(cases, zero_point, low, high)[1]
+        results = [requantize(*case) for case in cases]
+        assert outputs == [finish(result, zero_point, low, high) for result in results]

@@ -1,0 +1,61 @@
+"""The examples run as their page says."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cosilico.cli import main
+from search.spec import load_spec
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture
+def design(tmp_path: Path) -> Path:
+    script = EXAMPLES / "handwritten" / "make_weights.py"
+    subprocess.run([sys.executable, script, tmp_path], check=True)
+    return tmp_path / "design.json"
+
+
+def test_demo_specification_is_the_whole_test_set() -> None:
+    spec = load_spec(EXAMPLES / "digits.toml")
+    assert (spec.name, spec.space, spec.task.test_images) == ("digits", "tiny", 360)
+
+
+@pytest.mark.rtl
+def test_handwritten_design_runs_in_rtl(
+    design: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "y.npz"
+    words = ["simulate", str(design), "--images", "2", "--output", str(out), "--json"]
+    status = main(words)
+    result = json.loads(capsys.readouterr().out)
+    assert result["mismatched_activations"] == 0
+    assert result["measured_cycles"] == result["predicted_cycles"]
+    assert status == 0
+    with np.load(out) as file:
+        assert file["y"].shape == (2, 1, 1, 10)
+        assert (file["cycles"] == result["measured_cycles"]).all()
+    assert main(["simulate", str(design), "--images", "1", "--stalls", "3"]) == 0
+    assert main(["validate", str(design)]) == 0
+
+
+@pytest.mark.rtl
+def test_handwritten_design_writes_waves(design: Path) -> None:
+    assert main(["simulate", str(design), "--images", "1", "--waves"]) == 0
+    assert (design.parent / "waves.vcd").read_text().startswith("$version")
+    assert not list(design.parent.glob(".waves.vcd.*"))
+
+
+def test_handwritten_design_generates(design: Path, tmp_path: Path) -> None:
+    out = tmp_path / "verilog"
+    assert main(["generate", str(design), "--out", str(out)]) == 0
+    program = json.loads((out / "program.json").read_text())
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert program["fingerprint"] == manifest["fingerprint"]
+    assert (out / "program.bin").stat().st_size == program["memory_bytes"]
+    assert "module cosilico_top" in (out / "cosilico_top.v").read_text()

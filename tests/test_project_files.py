@@ -1,0 +1,73 @@
+"""The project's own files: targets, links, import rules."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
+TARGETS = [
+    "install",
+    "format",
+    "lint",
+    "test",
+    "check",
+    "demo",
+    "validate",
+    "calibrate",
+    "bench",
+    "clean",
+]
+
+
+def test_make_lists_its_targets() -> None:
+    done = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    )  # fmt: skip
+    listed = [line.split()[0] for line in done.stdout.splitlines()]
+    assert listed == ["help", *TARGETS]
+
+
+def test_ci_runs_the_tests() -> None:
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert "exec make test" in script.read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_decisions_have_all_sections() -> None:
+    pages = sorted((ROOT / "docs" / "adr").glob("0*.md"))
+    assert pages
+    for number, page in enumerate(pages, start=1):
+        text = page.read_text()
+        assert text.startswith(f"# {number}. ")
+        assert "**Status.**" in text
+        for section in ("Context", "Decision", "Consequences", "Alternatives"):
+            assert f"\n## {section}\n" in text, page.name
+
+
+def test_calibration_page_names_every_constant() -> None:
+    from sim.calibration import Constant
+
+    page = (ROOT / "docs" / "calibration.md").read_text()
+    for constant in Constant:
+        assert f"`{constant.name.lower()}`" in page
+
+
+def test_stages_import_in_one_direction() -> None:
+    linter = Path(sys.executable).parent / "lint-imports"
+    done = subprocess.run(
+        [linter, "--no-cache"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,74 @@
+"""Builds are kept by content, appear complete, and survive a race."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from testbench.build_cache import cache_root, cached_directory, content_key
+
+
+def test_key_depends_on_where_one_text_ends() -> None:
+    """Moving a letter from one part to the next is other content."""
+    assert content_key("ab", "c") != content_key("a", "bc")
+    assert content_key("ab", "c") == content_key("ab", "c")
+
+
+def test_environment_variable_names_the_cache(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Else it lies in the user's cache directory."""
+    monkeypatch.setenv("COSILICO_CACHE", str(tmp_path))
+    assert cache_root() == tmp_path
+    monkeypatch.delenv("COSILICO_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
+    assert cache_root() == tmp_path / "x" / "cosilico"
+
+
+def test_content_is_made_once(tmp_path: Path) -> None:
+    """The second request finds the first one's directory."""
+    made = []
+
+    def make(directory: Path) -> None:
+        made.append(directory)
+        (directory / "file").write_text("content")
+
+    first = cached_directory(tmp_path, "key", make)
+    second = cached_directory(tmp_path, "key", make)
+    assert first == second
+    assert len(made) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_failed_build_leaves_nothing(tmp_path: Path) -> None:
+    """The next request builds anew."""
+
+    def fail(directory: Path) -> None:
+        (directory / "half").write_text("")
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match=r"^no$"):
+        cached_directory(tmp_path, "key", fail)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_racing_builders_share_the_first_result(tmp_path: Path) -> None:
+    """Both build; one directory stays and is complete."""
+    barrier = threading.Barrier(2)
+    results: list[Path] = []
+
+    def make(directory: Path) -> None:
+        barrier.wait()
+        (directory / "file").write_text("content")
+
+    threads = [
+        threading.Thread(target=lambda: results.append(cached_directory(tmp_path, "key", make)))
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [tmp_path / "key"] * 2
+    assert (tmp_path / "key" / "file").read_text() == "content"
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]

@@ -1,0 +1,129 @@
+"""Starts the protocol-level cases of testbench/cocotb_cases in Verilator."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cocotb_tools.check_results import get_results
+from cocotb_tools.runner import Runner, get_runner
+
+from hwgen import emit, verilator
+from hwgen.program import compile_design
+from sim import golden
+from sim.model import predict
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.design import Design
+from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
+from testbench.cocotb_cases.bench import CASE_VARIABLE
+
+CONFIG = AcceleratorConfig(
+    pes_x=2,
+    pes_y=1,
+    simd_units=4,
+    compute_lanes=1,
+    local_memory_kb=4,
+    register_file_kb=1,
+    io_bandwidth_gbps=0.8,
+    clock_mhz=200,
+)
+CASES = (
+    "reset_values",
+    "read_write_registers_keep_their_bits",
+    "doorbell_runs_the_layer_and_interrupts",
+    "disabled_interrupt_stays_low",
+    "second_doorbell_runs_again",
+    "memory_base_moves_the_program",
+    "program_for_another_configuration_is_refused",
+    "text_that_is_no_program_is_refused",
+    "error_responses_set_the_flag_and_the_program_ends",
+    "random_stalls_change_no_bit",
+)
+
+
+def small_design() -> Design:
+    """A 3x3 convolution with partial vectors and an odd image, on two PEs."""
+    rng = np.random.default_rng(7)
+    size, channels, filters = (5, 7), 6, 5
+    layer = Layer(
+        name="conv",
+        kind=LayerKind.CONV,
+        inputs=("input",),
+        output=TensorSpec(
+            name="conv", height=5, width=7, channels=filters, scale=1.0, zero_point=-3
+        ),
+        kernel=(3, 3),
+        padding=Padding.same(size, (3, 3), (1, 1)),
+        weights=rng.integers(-127, 128, (filters, 3, 3, channels)).astype(np.int8),
+        bias=rng.integers(-1000, 1000, filters).astype(np.int32),
+        multiplier=rng.integers(1 << 30, (1 << 31) - 1, filters).astype(np.int32),
+        shift=np.full(filters, -8, np.int32),
+    )
+    source = TensorSpec(
+        name="input", height=size[0], width=size[1], channels=channels, scale=1.0, zero_point=5
+    )
+    return Design(network=Network(name="small", input=source, layers=(layer,)), accelerator=CONFIG)
+
+
+@pytest.fixture(scope="module")
+def case_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the memory image with an input in place, and what the run must leave."""
+    design = small_design()
+    program = compile_design(design)
+    inputs = np.random.default_rng(8).integers(-128, 128, (1, 5, 7, 6)).astype(np.int8)
+    memory = bytearray(program.image)
+    packed = program.input.pack(inputs[0])
+    memory[program.input.address : program.input.address + len(packed)] = packed
+    prediction = predict(CONFIG, design.network)
+    case = {
+        "header_address": program.header_address,
+        "output_address": program.output.address,
+        "expected": program.output.pack(golden.run(design.network, inputs)["conv"][0]).hex(),
+        "channels": program.output.pack(np.ones((5, 7, 5), np.int8)).hex(),
+        "fingerprint": CONFIG.fingerprint,
+        "read_beats": prediction.read_bytes // CONFIG.bus_bytes,
+        "write_beats": prediction.write_bytes // CONFIG.bus_bytes,
+    }
+    directory = tmp_path_factory.mktemp("case")
+    (directory / "memory.bin").write_bytes(memory)
+    (directory / "case.json").write_text(json.dumps(case))
+    return directory
+
+
+@pytest.fixture(scope="module")
+def simulation(tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    """Emit the accelerator and build it for cocotb."""
+    directory = tmp_path_factory.mktemp("cocotb")
+    source = emit.write(CONFIG, directory)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in verilator.environment().items():
+            patch.setenv(name, value)
+        runner = get_runner("verilator")
+        runner.build(
+            sources=[source],
+            hdl_toplevel=emit.TOP_MODULE,
+            build_dir=directory / "build",
+            build_args=["-Wno-fatal", "-Wno-lint", "-Wno-style", "--no-timing"],
+        )
+    return runner
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_protocol(case: str, simulation: Runner, case_directory: Path, tmp_path: Path) -> None:
+    """One case, or one family of cases, of testbench/cocotb_cases/protocol.py."""
+    root = Path(__file__).parent.parent
+    paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
+    results = simulation.test(
+        test_module="testbench.cocotb_cases.protocol",
+        hdl_toplevel=emit.TOP_MODULE,
+        test_filter=rf"\.{case}(/|$)",
+        test_dir=tmp_path,
+        results_xml=str(tmp_path / "results.xml"),
+        extra_env={CASE_VARIABLE: str(case_directory), "PYTHONPATH": os.pathsep.join(paths)},
+    )
+    run, failed = get_results(results)
+    assert failed == 0
+    assert run >= 1
