@@ -16,7 +16,8 @@ __all__ = ["Case", "Stratum", "draw_cases", "random_network", "strata"]
 
 SIZES = (13, 13, 13, 40)
 """Largest images, one drawn per case; the large one overflows small local memories."""
-MAX_TRIES = 500
+TRIES = 8
+"""Networks drawn for a configuration before another configuration is taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,21 +60,34 @@ def strata() -> tuple[Stratum, ...]:
 
 
 def draw_cases(
-    count: int, space: HardwareSpace, seed: int, *, networks_per_config: int = 3
+    count: int,
+    space: HardwareSpace,
+    seed: int,
+    *,
+    networks_per_config: int = 3,
+    max_macs: int | None = None,
 ) -> list[Case]:
     """Draw ``count`` realizable cases, the strata in turn.
 
-    Every configuration serves ``networks_per_config`` cases, for a build takes longer than a run.
+    Parameters
+    ----------
+    count : int
+    space : HardwareSpace
+    seed : int
+    networks_per_config : int
+        Cases that share a configuration, for a build takes longer than a run.
+    max_macs : int, optional
+        Pass over larger configurations.
     """
     found: list[Case] = []
     order = strata()
     generator = np.random.default_rng([seed, len(space)])
-    config = space.at(int(generator.integers(len(space))))
+    config = _draw_config(space, generator, max_macs)
     used = 0
     while len(found) < count:
         stratum = order[len(found) % len(order)]
         if used >= networks_per_config:
-            config, used = space.at(int(generator.integers(len(space)))), 0
+            config, used = _draw_config(space, generator, max_macs), 0
         case = _try_case(len(found), stratum, config, generator)
         if case is None:
             used = networks_per_config
@@ -83,12 +97,19 @@ def draw_cases(
     return found
 
 
+def _draw_config(
+    space: HardwareSpace, rng: np.random.Generator, max_macs: int | None
+) -> AcceleratorConfig:
+    while True:
+        config = space.at(int(rng.integers(len(space))))
+        if not check(config) and (max_macs is None or config.macs <= max_macs):
+            return config
+
+
 def _try_case(
     index: int, stratum: Stratum, config: AcceleratorConfig, rng: np.random.Generator
 ) -> Case | None:
-    if check(config):
-        return None
-    for _ in range(8):
+    for _ in range(TRIES):
         network = random_network(stratum, config, rng)
         if check(config, network):
             continue

@@ -35,6 +35,8 @@ class Outcome:
     cycle_differences : int
         Descriptors whose start, end of issue or end differ from the prediction, plus images
         whose total does.
+    execute_differences : int
+        EXECUTE descriptors whose issue or whole duration differs; 0 on any memory.
     measured_cycles, predicted_cycles : int
         Of the first image.
     """
@@ -44,13 +46,14 @@ class Outcome:
     bit_differences: int
     descriptors: int
     cycle_differences: int
+    execute_differences: int
     measured_cycles: int
     predicted_cycles: int
 
     @property
     def passed(self) -> bool:
         """No difference in bits or cycles."""
-        return self.bit_differences == 0 and self.cycle_differences == 0
+        return not (self.bit_differences or self.cycle_differences or self.execute_differences)
 
 
 def run_case(
@@ -70,12 +73,16 @@ def run_case(
     prediction = predict(case.config, case.network, calibration)
     wrong = (result.start != prediction.start) | (result.end != prediction.done)
     wrong |= (result.issue_end >= 0) & (result.issue_end != prediction.issued)
+    execute = result.issue_end >= 0
+    issue = result.issue_end - result.start != prediction.issued - prediction.start
+    duration = result.end - result.start != prediction.done - prediction.start
     cycles = int(wrong.sum()) + int((result.cycles != prediction.total_cycles).sum())
     return Outcome(
         case=case,
         activations=activations,
         bit_differences=bits,
         descriptors=int(wrong.size),
+        execute_differences=int((execute & (issue | duration)).sum()),
         cycle_differences=cycles if memory.deterministic else 0,
         measured_cycles=int(result.cycles[0]),
         predicted_cycles=prediction.total_cycles,
@@ -88,6 +95,8 @@ def validate_random(
     seed: int,
     *,
     jobs: int = 2,
+    networks_per_config: int = 3,
+    max_macs: int | None = None,
     memory: MemoryModel | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Outcome]:
@@ -95,7 +104,7 @@ def validate_random(
 
     Parameters
     ----------
-    count, space, seed
+    count, space, seed, networks_per_config, max_macs
         See :func:`testbench.cases.draw_cases`.
     jobs : int
         Builds and simulations side by side.
@@ -104,7 +113,9 @@ def validate_random(
     progress : callable
         Told the number of finished cases.
     """
-    cases = draw_cases(count, space, seed)
+    cases = draw_cases(
+        count, space, seed, networks_per_config=networks_per_config, max_macs=max_macs
+    )
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         pending = [pool.submit(run_case, case, memory=memory) for case in cases]
         try:

@@ -5,7 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sim.geometry import aligned, initiation_interval, stores_of_last_window, tile_candidate
+from sim.geometry import (
+    aligned,
+    ceil_div,
+    initiation_interval,
+    stores_of_last_window,
+    tile_candidate,
+)
 from sim.mapper import Failure, LayerPlan, TensorPlan
 from sim.plan import Mapped, map_network
 from sim.realizability import check
@@ -78,9 +84,9 @@ def test_live_tensors_never_share_local_memory() -> None:
                 - plan[TensorPlan.HALO_TOP] * plan[TensorPlan.ROW]
                 - plan[TensorPlan.HALO_LEFT]
             )
-            planes = -(-(-(-tensor.channels // simd)) // lanes)
+            planes = ceil_div(ceil_div(tensor.channels, simd), lanes)
             size = planes * rows * plan[TensorPlan.ROW]
-            assert 0 <= first
+            assert first >= 0
             assert first + size <= case.config.bank_depth
             spans.append((first, first + size, t - 1, until))
         for i, (a, b, born, dies) in enumerate(spans):
@@ -120,7 +126,7 @@ def test_execute_interval_holds_steps_and_stores() -> None:
 
 def test_a_smaller_local_memory_never_becomes_realizable_by_shrinking() -> None:
     for case in CASES[:40]:
-        sizes = [kb for kb in (64, 32, 16, 8, 4, 2, 1)]
+        sizes = (64, 32, 16, 8, 4, 2, 1)
         realizable = [
             not check(dataclasses.replace(case.config, local_memory_kb=kb), case.network)
             for kb in sizes
