@@ -144,7 +144,7 @@ def walk(rows, hw, constants):  # type: ignore[no-untyped-def]
     start, issued, done : int64[n]
         Cycles after the doorbell; ``issued`` equals ``done`` for LOAD and STORE.
     waits : int64[2]
-        Cycles in which EXECUTE's head lacked a token of LOAD; only a token of STORE.
+        Cycles in which EXECUTE was idle and its head lacked a token of LOAD; only one of STORE.
     total : int
         Cycles from doorbell to done.
     """
@@ -179,7 +179,7 @@ def walk(rows, hw, constants):  # type: ignore[no-untyped-def]
         head = begin
         if place > 0:
             last = members[queue, place - 1]
-            head = max(head, start[last] + 1)
+            head = max(head, done[last])
             if queue == Queue.LOAD:
                 begin = max(begin, done[last] + constants[Constant.LOAD_NEXT])
             elif queue == Queue.STORE:
@@ -221,7 +221,8 @@ def summarize(rows, hw, start, done):  # type: ignore[no-untyped-def]
     Returns
     -------
     active : int64[3]
-        Cycles in which each queue has a descriptor started and not done.
+        Cycles in which each queue's engine is busy: LOAD and STORE up to the cycle of done,
+        EXECUTE up to the cycle before it.
     traffic : int64[2]
         Bytes read and written on the data port.
     """
@@ -230,8 +231,9 @@ def summarize(rows, hw, start, done):  # type: ignore[no-untyped-def]
     traffic = np.zeros(2, np.int64)
     for i in range(rows.shape[0]):
         queue = rows[i, QUEUE]
-        active[queue] += max(0, done[i] - max(start[i], until[queue]))
-        until[queue] = max(until[queue], done[i])
+        end = done[i] - 1 if queue == Queue.EXECUTE else done[i]
+        active[queue] += max(0, end - max(start[i], until[queue]))
+        until[queue] = max(until[queue], end)
         if queue != Queue.EXECUTE:
             groups, n_rows, size = _segments(rows[i], hw[Hw.SIMD])
             traffic[1 if queue == Queue.STORE else 0] += groups * n_rows * size

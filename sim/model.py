@@ -93,6 +93,19 @@ class Prediction:
     issued: NDArray[np.int64]
     done: NDArray[np.int64]
 
+    def counters(self, config: AcceleratorConfig) -> dict[str, int]:
+        """What the accelerator's performance counters show after the run, by their names."""
+        return {
+            "cycles": self.total_cycles,
+            "execute_busy": self.execute_busy,
+            "execute_wait_load": self.execute_wait_load,
+            "execute_wait_store": self.execute_wait_store,
+            "load_active": self.load_active,
+            "store_active": self.store_active,
+            "read_beats": self.read_bytes // config.bus_bytes,
+            "write_beats": self.write_bytes // config.bus_bytes,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EvaluationTable:

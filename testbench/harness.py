@@ -22,7 +22,7 @@ from testbench.build_cache import cache_root, cached_directory, content_key
 from testbench.emission import emit_once
 from testbench.job import read_counters, read_events, read_outputs, read_state, write_job
 from testbench.memory_model import MemoryModel
-from testbench.verilate import BUILD_FLAGS, build_executable, toolchain_version
+from testbench.verilate import BUILD_RECIPE, build_executable, toolchain_version
 from testbench.watchdog import explain_hang, program_descriptors, watchdog_cycles
 
 __all__ = ["Harness", "HarnessError", "Progress", "RunResult", "build"]
@@ -202,7 +202,7 @@ def build(
     verilog = emit_once(config, root)
     main = _render(config, waves)
     headers = {name: _template_text(name) for name in HEADERS}
-    key = content_key(verilog, main, *headers.values(), *BUILD_FLAGS, toolchain_version())
+    key = content_key(verilog, main, *headers.values(), *BUILD_RECIPE, toolchain_version())
 
     def make(directory: Path) -> None:
         build_executable(

@@ -35,6 +35,8 @@ class Outcome:
     cycle_differences : int
         Descriptors whose start, end of issue or end differ from the prediction, plus images
         whose total does.
+    counter_differences : int
+        Performance counters that differ from the prediction, all images.
     execute_differences : int
         EXECUTE descriptors whose issue or whole duration differs; 0 on any memory.
     measured_cycles, predicted_cycles : int
@@ -46,6 +48,7 @@ class Outcome:
     bit_differences: int
     descriptors: int
     cycle_differences: int
+    counter_differences: int
     execute_differences: int
     measured_cycles: int
     predicted_cycles: int
@@ -53,7 +56,12 @@ class Outcome:
     @property
     def passed(self) -> bool:
         """No difference in bits or cycles."""
-        return not (self.bit_differences or self.cycle_differences or self.execute_differences)
+        return not (
+            self.bit_differences
+            or self.cycle_differences
+            or self.counter_differences
+            or self.execute_differences
+        )
 
 
 def run_case(
@@ -77,12 +85,15 @@ def run_case(
     issue = result.issue_end - result.start != prediction.issued - prediction.start
     duration = result.end - result.start != prediction.done - prediction.start
     cycles = int(wrong.sum()) + int((result.cycles != prediction.total_cycles).sum())
+    predicted = prediction.counters(case.config)
+    counters = sum(int((result.counters[name] != value).sum()) for name, value in predicted.items())
     return Outcome(
         case=case,
         activations=activations,
         bit_differences=bits,
         descriptors=int(wrong.size),
         execute_differences=int((execute & (issue | duration)).sum()),
+        counter_differences=counters if memory.deterministic else 0,
         cycle_differences=cycles if memory.deterministic else 0,
         measured_cycles=int(result.cycles[0]),
         predicted_cycles=prediction.total_cycles,

@@ -10,10 +10,11 @@ from pathlib import Path
 from hwgen import verilator
 from testbench.build_cache import cache_root, cached_directory, content_key
 
-__all__ = ["BUILD_FLAGS", "BuildError", "build_executable", "toolchain_version"]
+__all__ = ["BUILD_RECIPE", "BuildError", "build_executable", "toolchain_version"]
 
 OPTIMIZATION = "-O1"
-"""Of the model's cycle code. Measured on the default tiny configuration, see docs/testbench.md."""
+"""Of the cycle code. Default tiny configuration, CPU seconds to build and cycles/s: -O1 11 s, 554 k;
+-O2 20 s, 486 k; -Os 17 s, 246 k."""
 
 BUILD_FLAGS = (
     "--cc",
@@ -58,6 +59,10 @@ COMPILE_FLAGS = (
     "-DVM_TRACE_SAIF=0",
     "-w",
 )
+
+
+BUILD_RECIPE = (*BUILD_FLAGS, *COMPILE_FLAGS, PRECOMPILED_HEADERS, OPTIMIZATION, CONTROL_FILE)
+"""All that decides how a given text is built, beside the tools' versions."""
 
 
 class BuildError(RuntimeError):
@@ -202,9 +207,7 @@ def _runtime(waves: bool) -> Path:
             _run([*_compile("-O2", waves), *include, "-c", source, "-o", objects[-1]])
         _run(["ar", "rcs", str(directory / "runtime.a"), *objects])
 
-    key = content_key(
-        toolchain_version(), *COMPILE_FLAGS, PRECOMPILED_HEADERS, OPTIMIZATION, f"{waves}"
-    )
+    key = content_key(toolchain_version(), *BUILD_RECIPE, f"waves {waves}")
     return cached_directory(cache_root() / "runtime", key, make)
 
 

@@ -118,7 +118,10 @@ def test_fingerprint_is_in_the_text() -> None:
     ("before", "after"),
     [
         ('"""A."""\nx = 1\n', "x = 1  # one\n"),
-        ('def f():\n    """Doc.\n\n    More.\n    """\n    return 1\n', "def f():\n\n    return 1\n"),
+        (
+            'def f():\n    """Doc.\n\n    More.\n    """\n    return 1\n',
+            "def f():\n\n    return 1\n",
+        ),
     ],
 )
 def test_hash_ignores_comments_blank_lines_and_docstrings(before: str, after: str) -> None:

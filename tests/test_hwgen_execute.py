@@ -126,8 +126,8 @@ class GridModel:
     def compute(self, d: Descriptor, py: int, px: int, oy: int, ox: int) -> Any:
         """Output vectors int8[L, S] of a window.
 
-        POOL: a PE other than (0, 0) gets the sum of those to the east and south of it. No program
-        uses that, but the model then knows all memories.
+        POOL: a PE other than (0, 0) gets the sum of those to the east of it and, in the first column,
+        of the rows below. No program uses that, but the model then knows all memories.
         """
         config = self.config
         lanes, simd, width = config.compute_lanes, config.simd_units, config.requantizer_width
@@ -146,7 +146,7 @@ class GridModel:
             if d["op"] == ExecuteOp.POOL:
                 total = sum(
                     self.accumulate(d, y, x, oy, ox)
-                    for y in range(py, config.pes_y)
+                    for y in range(py, config.pes_y if px == 0 else py + 1)
                     for x in range(px, config.pes_x)
                 )
             else:

@@ -35,6 +35,7 @@ def test_rtl_equals_reference_and_model(config: AcceleratorConfig) -> None:
         assert outcome.descriptors > 0
         assert outcome.bit_differences == 0, f"case {case.index} {case.stratum}"
         assert outcome.cycle_differences == 0, f"case {case.index} {case.stratum}"
+        assert outcome.counter_differences == 0, f"case {case.index} {case.stratum}"
         assert outcome.measured_cycles == outcome.predicted_cycles
 
 

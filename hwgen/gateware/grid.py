@@ -125,13 +125,15 @@ class Grid(wiring.Component):
         for (y, x), pe in pes.items():
             east, west = pes.get((y, x + 1)), pes.get((y, x - 1))
             south, north = pes.get((y + 1, x)), pes.get((y - 1, x))
+            # POOL adds up the rows in the first column only
+            south_sum = south if x == 0 else None
             for port, neighbour, source in (
                 (pe.east_output, east, "output"),
                 (pe.west_output, west, "output"),
                 (pe.south_taken, south, "taken"),
                 (pe.north_taken, north, "taken"),
                 (pe.east_head, east, "head"),
-                (pe.south_head, south, "head"),
+                (pe.south_head, south_sum, "head"),
             ):
                 if neighbour is not None:
                     m.d.comb += [port[lane].eq(getattr(neighbour, source)[lane]) for lane in lanes]

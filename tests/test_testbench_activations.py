@@ -1,0 +1,115 @@
+"""Putting tensors together from the PEs' tiles."""
+
+import numpy as np
+import pytest
+
+from hwgen.program import Probe
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.network import Layer, LayerKind, Network, TensorSpec
+from testbench.activations import assemble_activations, probe_bytes
+
+CONFIG = AcceleratorConfig(
+    pes_x=2,
+    pes_y=3,
+    simd_units=4,
+    compute_lanes=2,
+    local_memory_kb=4,
+    register_file_kb=1,
+    io_bandwidth_gbps=0.4,
+    clock_mhz=200,
+)
+HEIGHT, WIDTH, CHANNELS = 7, 5, 6
+
+
+def one_layer() -> Network:
+    """A 1x1 convolution; only its output's shape matters."""
+    layer = Layer(
+        name="layer",
+        kind=LayerKind.CONV,
+        inputs=("input",),
+        output=TensorSpec(
+            name="layer", height=HEIGHT, width=WIDTH, channels=CHANNELS, scale=1.0, zero_point=0
+        ),
+        weights=np.zeros((CHANNELS, 1, 1, 1), np.int8),
+        bias=np.zeros(CHANNELS, np.int32),
+        multiplier=np.zeros(CHANNELS, np.int32),
+        shift=np.zeros(CHANNELS, np.int32),
+    )
+    source = TensorSpec(
+        name="input", height=HEIGHT, width=WIDTH, channels=1, scale=1.0, zero_point=0
+    )
+    return Network(name="one", input=source, layers=(layer,))
+
+
+def probe(*, groups: int = 2, group_start: int = 0, rows: int = 3) -> Probe:
+    """Return a probe of 3x3 pixels per PE."""
+    return Probe(
+        layer=0,
+        execute_index=0,
+        local_address=0,
+        groups=groups,
+        rows=rows,
+        columns=3,
+        local_plane=9,
+        local_row=3,
+        group_start=group_start,
+        origin_y=0,
+        origin_x=0,
+    )
+
+
+def value(image: int, y: int, x: int, c: int) -> int:
+    """Return a number that tells every place apart from its neighbours."""
+    return (image * 31 + y * 17 + x * 5 + c * 3) % 256 - 128
+
+
+def dump(found: Probe, images: int) -> np.ndarray[tuple[int, int], np.dtype[np.int8]]:
+    """Return what the PEs would hold, pixel by pixel."""
+    flat = [
+        [
+            value(image, py * found.rows + r, px * 3 + x, (found.group_start + g) * 4 + s)
+            for py in range(3)
+            for px in range(2)
+            for g in range(found.groups)
+            for r in range(found.rows)
+            for x in range(3)
+            for s in range(4)
+        ]
+        for image in range(images)
+    ]
+    raw = np.array(flat, np.int16).astype(np.int8)
+    assert raw.shape[1] == probe_bytes(CONFIG, found)
+    return raw
+
+
+EXPECTED = np.array(
+    [
+        [
+            [[value(i, y, x, c) for c in range(CHANNELS)] for x in range(WIDTH)]
+            for y in range(HEIGHT)
+        ]
+        for i in range(2)
+    ],
+    np.int16,
+).astype(np.int8)
+
+
+def test_tiles_become_the_image() -> None:
+    """Rows and columns of all PEs side by side; what hangs over the edge is cut."""
+    found = assemble_activations(CONFIG, one_layer(), [probe()], dump(probe(), 2))
+    assert (found[0] == EXPECTED).all()
+
+
+def test_chunks_of_channels_join() -> None:
+    """Two probes of one group each give the same tensor."""
+    probes = [probe(groups=1), probe(groups=1, group_start=1)]
+    raw = np.concatenate([dump(p, 2) for p in probes], axis=1)
+    found = assemble_activations(CONFIG, one_layer(), probes, raw)
+    assert (found[0] == EXPECTED).all()
+
+
+def test_gap_is_refused() -> None:
+    """A layer that is compared in part only would look exact."""
+    message = r"^probes of layer 'layer' must cover its tensor, not 66\.666667%$"
+    with pytest.raises(ValueError, match=message):
+        assemble_activations(CONFIG, one_layer(), [probe(groups=1)], dump(probe(groups=1), 1))

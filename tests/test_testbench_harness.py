@@ -1,0 +1,187 @@
+"""The harness itself: faults it must notice, what it must not depend on."""
+
+import dataclasses
+import functools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hwgen.program import Program, compile_design
+from sim import golden
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue, decode, encode
+from sim.spec.design import Design
+from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
+from testbench import harness
+from testbench.harness import Harness, HarnessError, Progress
+from testbench.memory_model import MemoryModel
+from testbench.simulate import execute_durations
+
+pytestmark = [pytest.mark.rtl, pytest.mark.slow]
+
+CONFIG = AcceleratorConfig(
+    pes_x=1,
+    pes_y=2,
+    simd_units=4,
+    compute_lanes=2,
+    local_memory_kb=4,
+    register_file_kb=1,
+    io_bandwidth_gbps=0.4,
+    clock_mhz=200,
+)
+SHAPE = (6, 5, 7)
+
+
+@functools.cache
+def network() -> Network:
+    """One 3x3 convolution to three vectors of channels."""
+    rng = np.random.default_rng(1)
+    layer = Layer(
+        name="conv",
+        kind=LayerKind.CONV,
+        inputs=("input",),
+        output=TensorSpec(name="conv", height=6, width=5, channels=10, scale=1.0, zero_point=4),
+        kernel=(3, 3),
+        padding=Padding.same(SHAPE[:2], (3, 3), (1, 1)),
+        weights=rng.integers(-127, 128, (10, 3, 3, 7)).astype(np.int8),
+        bias=rng.integers(-1000, 1000, 10).astype(np.int32),
+        multiplier=np.full(10, 1 << 30, np.int32),
+        shift=np.full(10, -8, np.int32),
+    )
+    source = TensorSpec(name="input", height=6, width=5, channels=7, scale=1.0, zero_point=-9)
+    return Network(name="conv", input=source, layers=(layer,))
+
+
+@functools.cache
+def program() -> Program:
+    """The network's program."""
+    return compile_design(Design(network=network(), accelerator=CONFIG))
+
+
+@functools.cache
+def built() -> Harness:
+    """The simulation, from the cache if it is there."""
+    return harness.build(CONFIG)
+
+
+@functools.cache
+def inputs() -> NDArray[np.int8]:
+    """Four random images."""
+    return np.random.default_rng(2).integers(-128, 128, (4, *SHAPE)).astype(np.int8)
+
+
+def changed(image: bytes, address: int, data: bytes) -> Program:
+    """Return the program with other bytes at an address of its image."""
+    patched = image[:address] + data + image[address + len(data) :]
+    return dataclasses.replace(program(), image=patched)
+
+
+def test_images_run_back_to_back() -> None:
+    """Each image gives its own output in the same number of cycles."""
+    result = built().run(program(), inputs(), network=network())
+    expected = golden.run(network(), inputs())["conv"]
+    assert (result.outputs == expected).all()
+    assert (result.activations[0] == expected).all()
+    assert len(set(result.cycles.tolist())) == 1
+    assert (result.status == 0b10).all()
+
+
+def test_events_are_ordered() -> None:
+    """Start before end, everything inside the program's cycles, issue ends for EXECUTE only."""
+    result = built().run(program(), inputs()[:1])
+    queues = np.array([queue for queue, _ in program().descriptors])
+    assert (result.start[0] > 0).all()
+    assert (result.end[0] > result.start[0]).all()
+    assert result.end[0].max() < result.cycles[0]
+    execute = queues == Queue.EXECUTE
+    assert (result.issue_end[0][~execute] == -1).all()
+    assert (result.issue_end[0][execute] > result.start[0][execute]).all()
+    assert (result.issue_end[0][execute] <= result.end[0][execute]).all()
+    for queue in Queue:
+        assert (np.diff(result.start[0][queues == queue]) > 0).all()
+
+
+def test_base_address_changes_nothing() -> None:
+    """The program runs wherever it lies."""
+    there = built().run(program(), inputs(), memory=MemoryModel(base=0x4000_0000))
+    here = built().run(program(), inputs())
+    assert (there.outputs == here.outputs).all()
+    assert (there.cycles == here.cycles).all()
+
+
+def test_latency_costs_cycles_and_no_bits() -> None:
+    """Slower memory: later, the same, and as long in EXECUTE."""
+    fast = built().run(program(), inputs(), memory=MemoryModel(latency=4))
+    slow = built().run(program(), inputs(), memory=MemoryModel(latency=100))
+    assert (fast.outputs == slow.outputs).all()
+    assert (fast.cycles < slow.cycles).all()
+    assert (execute_durations(program(), fast) == execute_durations(program(), slow)).all()
+
+
+def test_stall_seed_reproduces_a_run() -> None:
+    """One seed, one timing; another seed, another timing."""
+    runs = [built().run(program(), inputs(), memory=MemoryModel(stall_seed=s)) for s in (5, 5, 6)]
+    assert (runs[0].cycles == runs[1].cycles).all()
+    assert (runs[0].cycles != runs[2].cycles).any()
+    assert (runs[0].outputs == runs[2].outputs).all()
+
+
+def test_wrong_weight_is_noticed() -> None:
+    """A flipped weight bit shows in the activations: they come from the RTL, not from the reference."""
+    first = min(i for i, byte in enumerate(program().image) if byte)
+    address = first + 200
+    flipped = changed(program().image, address, bytes([program().image[address] ^ 0x40]))
+    result = built().run(flipped, inputs(), network=network())
+    expected = golden.run(network(), inputs())["conv"]
+    assert (result.activations[0] != expected).any()
+    assert (result.outputs == result.activations[0]).all()
+
+
+def test_refused_program_raises() -> None:
+    """Unless the caller wants to see STATUS."""
+    address = program().header_address + 4
+    wrong = changed(program().image, address, bytes([program().image[address] ^ 1]))
+    with pytest.raises(HarnessError, match=r"^STATUS reports program refused after image 0$"):
+        built().run(wrong, inputs()[:1])
+    result = built().run(wrong, inputs()[:1], check=False)
+    assert result.status.tolist() == [0b110]
+    assert (result.start == -1).all()
+
+
+def test_missing_token_is_named() -> None:
+    """A STORE that waits for a token nobody gives stops the program; LOAD is asked for it."""
+    index = next(i for i, (q, _) in enumerate(program().descriptors) if q == Queue.STORE)
+    address = program().header_address + DESCRIPTOR_BYTES * (index + 1)
+    fields = decode(program().image[address : address + DESCRIPTOR_BYTES])
+    fields["wait"] |= 1 << Queue.LOAD
+    stuck = changed(program().image, address, encode(Queue.STORE, fields))
+    message = r"^image 0 stopped at cycle \d+: .*STORE descriptor 0 of \d+ lacks a token of LOAD$"
+    with pytest.raises(HarnessError, match=message):
+        built().run(stuck, inputs()[:1])
+
+
+def test_load_outside_the_memory_is_an_error_response() -> None:
+    """The memory answers DECERR, STATUS says so."""
+    index = next(i for i, (q, _) in enumerate(program().descriptors) if q == Queue.LOAD)
+    address = program().header_address + DESCRIPTOR_BYTES * (index + 1)
+    fields = decode(program().image[address : address + DESCRIPTOR_BYTES])
+    fields["address"] = 1 << 20
+    lost = changed(program().image, address, encode(Queue.LOAD, fields))
+    with pytest.raises(HarnessError, match=r"^STATUS reports AXI error response after image 0$"):
+        built().run(lost, inputs()[:1])
+
+
+def test_progress_is_reported() -> None:
+    """At least once, at the end."""
+    seen: list[Progress] = []
+    result = built().run(program(), inputs(), progress=seen.append)
+    assert seen[-1].images_done == seen[-1].images == 4
+    assert seen[-1].cycles == result.simulated_cycles > result.cycles.sum()
+
+
+def test_second_build_is_the_first(tmp_path: Path) -> None:
+    """The cache is asked by content; a half-written build never takes the name."""
+    assert harness.build(CONFIG).directory == built().directory
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,240 @@
+"""Whole networks in RTL against reference and model, calm and under random stalls."""
+
+import functools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwgen.program import compile_design
+from sim.model import predict
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.design import Design
+from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
+from testbench import harness
+from testbench.simulate import SimulationResult, simulate
+
+TINY_DEFAULT = AcceleratorConfig(
+    pes_x=2,
+    pes_y=2,
+    simd_units=8,
+    compute_lanes=2,
+    local_memory_kb=16,
+    register_file_kb=4,
+    io_bandwidth_gbps=0.8,
+    clock_mhz=200,
+)
+IMAGES = 3
+STALL_SEEDS = 5
+
+
+def tensor(name: str, height: int, width: int, channels: int) -> TensorSpec:
+    """Return a tensor whose zero point depends on its name."""
+    return TensorSpec(
+        name=name,
+        height=height,
+        width=width,
+        channels=channels,
+        scale=0.1,
+        zero_point=len(name) * 7 % 40 - 20,
+    )
+
+
+def weighted(
+    name: str, kind: LayerKind, source: TensorSpec, channels: int, kernel: int, stride: int
+) -> Layer:
+    """Return a convolution of random weights with SAME padding (fully connected: none)."""
+    rng = np.random.default_rng(len(name) + channels)
+    depthwise = kind is LayerKind.DEPTHWISE
+    whole = kind is LayerKind.FULLY_CONNECTED
+    taps = source.shape[:2] if whole else (kernel, kernel)
+    size, strides = source.shape[:2], (stride, stride)
+    height, width = (1, 1) if whole else (-(-n // stride) for n in size)
+    shape = (*taps, source.channels) if depthwise else (channels, *taps, source.channels)
+    return Layer(
+        name=name,
+        kind=kind,
+        inputs=(source.name,),
+        output=tensor(name, height, width, channels),
+        kernel=taps,
+        stride=strides,
+        padding=Padding() if whole else Padding.same(size, taps, strides),
+        weights=rng.integers(-127, 128, shape).astype(np.int8),
+        bias=rng.integers(-2000, 2000, channels).astype(np.int32),
+        multiplier=rng.integers(1 << 30, (1 << 31) - 1, channels).astype(np.int32),
+        shift=np.full(channels, -7 if depthwise else -9, np.int32),
+    )
+
+
+@functools.cache
+def every_kind() -> Design:
+    """Each layer kind once, on odd sizes and partial vectors."""
+    source = tensor("input", 9, 7, 3)
+    stem = weighted("stem", LayerKind.CONV, source, 12, 3, 2)
+    expand = weighted("expand", LayerKind.CONV, stem.output, 20, 1, 1)
+    filtered = weighted("filtered", LayerKind.DEPTHWISE, expand.output, 20, 5, 1)
+    project = weighted("project", LayerKind.CONV, filtered.output, 12, 1, 1)
+    residual = Layer(
+        name="sum",
+        kind=LayerKind.ADD,
+        inputs=("stem", "project"),
+        output=tensor("sum", 5, 4, 12),
+        multiplier=np.array([1 << 30, 3 << 29, 1 << 30], np.int32),
+        shift=np.array([0, -1, -19], np.int32),
+        clamp=(-100, 90),
+    )
+    pool = Layer(
+        name="pool",
+        kind=LayerKind.GLOBAL_AVERAGE_POOL,
+        inputs=("sum",),
+        output=TensorSpec(
+            name="pool",
+            height=1,
+            width=1,
+            channels=12,
+            scale=0.1,
+            zero_point=residual.output.zero_point,
+        ),
+    )
+    classes = weighted("classes", LayerKind.FULLY_CONNECTED, pool.output, 10, 1, 1)
+    layers = (stem, expand, filtered, project, residual, pool, classes)
+    return Design(
+        network=Network(name="every kind", input=source, layers=layers), accelerator=TINY_DEFAULT
+    )
+
+
+@functools.cache
+def calm() -> SimulationResult:
+    """The run on the deterministic memory."""
+    return simulate(every_kind(), images=IMAGES)
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_every_activation_and_every_cycle_is_as_predicted() -> None:
+    """All layers of all images, bit by bit, and each layer's time."""
+    result = calm()
+    assert [layer.mismatched_activations for layer in result.layers] == [0] * 7
+    assert result.mismatched_activations == 0
+    for layer in result.layers:
+        assert layer.measured_cycles == layer.predicted_cycles, layer.name
+    assert result.measured_cycles == result.predicted_cycles
+    assert result.mismatched_cycles == 0
+    assert result.exact
+    assert (result.cycles == result.measured_cycles).all()
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_every_descriptor_starts_and_ends_as_predicted() -> None:
+    """The model is right for the right reason: each event of each queue, and each image alike."""
+    design = every_kind()
+    x = np.random.default_rng(3).integers(-128, 128, (2, 9, 7, 3)).astype(np.int8)
+    run = harness.build(TINY_DEFAULT).run(compile_design(design), x)
+    prediction = predict(TINY_DEFAULT, design.network)
+    for image in range(2):
+        assert run.start[image].tolist() == prediction.start.tolist()
+        assert run.end[image].tolist() == prediction.done.tolist()
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_counters_are_as_predicted() -> None:
+    """Busy, waiting and active cycles, and beats times the bus width."""
+    counters = calm().counters
+    prediction = predict(TINY_DEFAULT, every_kind().network)
+    for name in (
+        "execute_busy",
+        "execute_wait_load",
+        "execute_wait_store",
+        "load_active",
+        "store_active",
+    ):
+        assert counters[name] == getattr(prediction, name), name
+    assert counters["read_beats"] * TINY_DEFAULT.bus_bytes == prediction.read_bytes
+    assert counters["write_beats"] * TINY_DEFAULT.bus_bytes == prediction.write_bytes
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(STALL_SEEDS))
+def test_stalls_change_no_bit_and_no_execute_duration(seed: int) -> None:
+    """They cost time and nothing else."""
+    stalled = simulate(every_kind(), images=IMAGES, stalls=seed)
+    assert stalled.mismatched_activations == 0
+    assert (stalled.outputs == calm().outputs).all()
+    assert (stalled.execute_durations == calm().execute_durations).all()
+    assert (stalled.cycles > calm().cycles).all()
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_wrong_reference_is_noticed() -> None:
+    """Accuracy is computed of RTL and reference; a label that is wrong counts."""
+    labels = calm().outputs.reshape(IMAGES, -1).argmax(axis=1)
+    labels[1] = (labels[1] + 1) % 10
+    result = simulate(every_kind(), images=IMAGES, labels=labels)
+    assert result.accuracy == result.golden_accuracy == pytest.approx(2 / 3)
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_result_is_the_documented_json() -> None:
+    """What results.json promises under ``rtl`` is there."""
+    document = json.loads(json.dumps(calm().to_json()))
+    assert {
+        "simulator",
+        "simulator_version",
+        "images",
+        "accuracy",
+        "golden_accuracy",
+        "mismatched_activations",
+        "predicted_cycles",
+        "measured_cycles",
+        "cycles_per_s",
+        "layers",
+    } <= document.keys()
+    assert {
+        "name",
+        "kind",
+        "macs",
+        "predicted_cycles",
+        "measured_cycles",
+        "utilization",
+    } <= document["layers"][0].keys()
+    assert document["layers"][2]["kind"] == "depthwise"
+    assert "outputs" not in document
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_waves_are_written(tmp_path: Path) -> None:
+    """The VCD names the top-level ports, and watching changes nothing."""
+    path = tmp_path / "waves.vcd"
+    result = simulate(every_kind(), images=1, waves=path)
+    assert result.mismatched_activations == 0
+    assert result.measured_cycles == calm().measured_cycles
+    with path.open() as file:
+        header = file.read(200_000)
+    assert "m_axi_araddr" in header
+    assert "trace_execute_done" in header
+
+
+def test_input_of_another_shape_is_refused() -> None:
+    """Both shapes are named."""
+    message = r"^inputs must be int8\[2, 9, 7, 3\], not int8\[2, 8, 8, 3\]$"
+    with pytest.raises(ValueError, match=message):
+        simulate(every_kind(), inputs=np.zeros((2, 8, 8, 3), np.int8))
+
+
+def test_more_images_than_inputs_are_refused() -> None:
+    """The number of inputs is named."""
+    with pytest.raises(ValueError, match=r"^images must be at most 2, not 3$"):
+        simulate(every_kind(), inputs=np.zeros((2, 9, 7, 3), np.int8), images=3)
+
+
+def test_no_images_are_refused() -> None:
+    """At least one."""
+    with pytest.raises(ValueError, match=r"^images must be positive, not 0$"):
+        simulate(every_kind(), images=0)
