@@ -1,22 +1,12 @@
 """Directories that are built once and kept by the hash of what they are made from."""
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["cache_root", "cached_directory", "content_key"]
-
-
-def cache_root() -> Path:
-    """Where builds are kept: ``COSILICO_CACHE``, or ``cosilico`` in the user's cache directory."""
-    chosen = os.environ.get("COSILICO_CACHE")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "cosilico"
+__all__ = ["cached_directory", "content_key"]
 
 
 def content_key(*parts: str) -> str:

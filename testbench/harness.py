@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from hwgen.emit import TOP_MODULE
 from hwgen.program import Program
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.files import cache_root
 from sim.spec.network import Network
 from testbench.activations import assemble_activations
-from testbench.build_cache import cache_root, cached_directory, content_key
+from testbench.build_cache import cached_directory, content_key
 from testbench.emission import emit_once
 from testbench.job import read_counters, read_events, read_outputs, read_state, write_job
 from testbench.memory_model import MemoryModel
@@ -194,7 +195,7 @@ def build(
     ----------
     config : AcceleratorConfig
     build_root : Path, optional
-        Where builds are kept; see :func:`testbench.build_cache.cache_root`.
+        Where builds are kept; see :func:`sim.spec.files.cache_root`.
     waves : bool
         Whether runs can write waveforms; such a build is kept apart and runs slower.
     """

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hwgen import verilator
-from testbench.build_cache import cache_root, cached_directory, content_key
+from sim.spec.files import cache_root
+from testbench.build_cache import cached_directory, content_key
 
 __all__ = ["BUILD_RECIPE", "BuildError", "build_executable", "toolchain_version"]
 

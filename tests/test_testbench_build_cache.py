@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from testbench.build_cache import cache_root, cached_directory, content_key
+from sim.spec.files import cache_root
+from testbench.build_cache import cached_directory, content_key
 
 
 def test_key_depends_on_where_one_text_ends() -> None:

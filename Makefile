@@ -1,0 +1,66 @@
+# Every target that works on the code first installs the project into .venv.
+PYTHON ?= python3
+# The exact release is asked for so that an index which offers a CPU build of it is believed.
+TORCH ?= 2.13.0
+# Extra arguments for pip, e.g. PIP_EXTRA="--extra-index-url URL" for an index of CPU builds.
+PIP_EXTRA ?=
+JOBS ?= $(shell nproc)
+OUT ?= build/digits
+PAIRS ?= 60
+SEED ?= 1
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Modules are compiled when first imported: compiling all of torch takes longer than installing it.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile $(PIP_EXTRA)
+STAMP := $(VENV)/.installed
+CODE := search hwgen sim testbench cosilico tests benchmarks examples
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help install format lint test check demo validate calibrate bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) "torch==$(TORCH)"
+	$(PIP) --editable ".[dev]"
+	touch $@
+
+install: $(STAMP) ## create .venv with the project and its tools
+
+format: $(STAMP) ## rewrite the code in the house format
+	$(BIN)/ruff check --fix-only --quiet $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+lint: $(STAMP) ## style, format, types and import rules
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(STAMP) ## all tests, RTL included, on all cores
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
+
+check: lint test ## what a commit must pass
+
+demo: $(STAMP) ## search, generate, simulate and report the digits example
+	$(BIN)/cosilico run examples/digits.toml --out $(OUT)
+
+validate: $(STAMP) ## compare random (configuration, layer) pairs with the RTL
+	$(BIN)/cosilico validate --random $(PAIRS) --space tiny --seed $(SEED)
+
+calibrate: $(STAMP) ## measure the timing constants of the present gateware
+	$(BIN)/cosilico calibrate --out sim/calibration.json
+
+bench: $(STAMP) ## speed of the model and of the RTL simulation
+	$(BIN)/python benchmarks/model_speed.py
+	$(BIN)/python benchmarks/rtl_speed.py
+
+clean: ## remove everything that can be built again, except .venv
+	rm -rf build sim_build results.xml .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +

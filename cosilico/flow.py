@@ -1,0 +1,248 @@
+"""The stages of a run, each resumable: search to report."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cosilico import __version__
+from cosilico.cache import StageCache, digest, source_digest
+from cosilico.enumeration import Enumeration, enumerate_network, named_space
+from cosilico.gateware import current_calibration
+from cosilico.generation import generate_design
+from cosilico.images import load_images, save_arrays
+from cosilico.progress import Report, progress_bar, within
+from cosilico.report import write_report
+from cosilico.results import RESULTS_FILE, SCHEMA, figures
+from cosilico.simulation import simulate_design
+from search.spec import SearchSpec, load_spec
+from sim.calibration import Calibration, save
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.design import Design
+from sim.spec.design import load as load_design
+from sim.spec.design import save as save_design
+from sim.spec.files import write_atomic
+
+__all__ = ["run_flow", "search_to_folder"]
+
+_OUTPUTS = ("design.json", "weights.npz", "search.json", "test.npz", "enumeration.npz")
+"""Files of a run beside its folders; a fresh run removes them first."""
+
+
+def run_flow(spec_path: Path, out: Path, *, resume: bool, seed: int) -> dict[str, Any]:
+    """Run all stages and return the content of ``results.json``.
+
+    A run that was killed at any instant and resumed finds the same design as one that was not.
+
+    Raises
+    ------
+    CosilicoError
+        If the specification is wrong, the calibration is stale, or ``out`` holds a run of
+        another specification or seed that was to be resumed.
+    """
+    spec = load_spec(spec_path)
+    with progress_bar() as report:
+        flow = _Flow(spec, out, seed, current_calibration(), report)
+        if not resume:
+            flow.clear()
+        with ThreadPoolExecutor(max_workers=1) as background:
+            # The search computes on one core; the other compiles simulations meanwhile.
+            remeasured = background.submit(flow.remeasure)
+            background.submit(flow.build_default)
+            try:
+                flow.search(resume=resume)
+                results = flow.finish(remeasured)
+            except BaseException:
+                background.shutdown(wait=False, cancel_futures=True)
+                raise
+    write_atomic(out / RESULTS_FILE, json.dumps(results, indent=1) + "\n")
+    write_report(out)
+    return results
+
+
+def search_to_folder(spec_path: Path, out: Path, *, resume: bool, seed: int) -> str:
+    """Run only the search; return one line on what it found."""
+    spec = load_spec(spec_path)
+    with progress_bar() as report:
+        flow = _Flow(spec, out, seed, current_calibration(), report)
+        if not resume:
+            flow.clear()
+        found = flow.search(resume=resume)
+    best = found["best"]
+    return (
+        f"{best['predicted_cycles']:,} predicted cycles ({found['default']['predicted_cycles']:,} "
+        f"on the default), int8 accuracy {best['int8_accuracy']:.4f}"
+    )
+
+
+class _Flow:
+    """One run's folder, and its stages."""
+
+    def __init__(
+        self, spec: SearchSpec, out: Path, seed: int, calibration: Calibration, report: Report
+    ) -> None:
+        self.spec, self.out, self.seed = spec, out, seed
+        self.calibration, self.report = calibration, report
+        self.space = named_space(spec.space)
+        self.cache = StageCache(out / "stages")
+        self.sources = source_digest("sim", "hwgen", "testbench")
+        out.mkdir(parents=True, exist_ok=True)
+
+    def clear(self) -> None:
+        """Remove what an earlier run left, its results first."""
+        for name in (RESULTS_FILE, "report.html"):
+            (self.out / name).unlink(missing_ok=True)
+        self.cache.clear()
+        for name in _OUTPUTS:
+            (self.out / name).unlink(missing_ok=True)
+
+    def remeasure(self) -> dict[str, Any]:
+        """Measure the timing constants again, as a check of those in force."""
+        from testbench.calibrate import calibrate
+
+        path = self.out / "calibration.json"
+
+        def measure() -> dict[str, Any]:
+            measured = calibrate()
+            save(measured.calibration, path)
+            return {
+                "constants": measured.calibration.constants,
+                "microbenchmarks": measured.microbenchmarks,
+                "held_out_descriptors": measured.held_out,
+            }
+
+        return self.cache.result("calibration", digest(self.sources), measure, (path,))
+
+    def build_default(self) -> None:
+        """Build the default accelerator's simulation ahead of its use."""
+        from testbench.harness import build
+
+        build(self.space.default)
+
+    def search(self, *, resume: bool) -> dict[str, Any]:
+        """Search; return the figures of ``search.json``."""
+        paths = tuple(self.out / name for name in _OUTPUTS[:4])
+        key = digest(json.dumps(self.spec.to_json(), sort_keys=True), str(self.seed))
+        return self.cache.result("search", key, lambda: self._search(resume), paths)
+
+    def _search(self, resume: bool) -> dict[str, Any]:
+        from search.run import run_search
+        from search.task import digits, quantize_images
+
+        found = run_search(
+            self.spec,
+            self.out,
+            resume=resume,
+            seed=self.seed,
+            progress=within("search", self.report),
+        ).to_json()
+        task = self.spec.task
+        test = digits(
+            test_images=task.test_images,
+            validation_images=task.validation_images,
+            split_seed=task.split_seed,
+        ).test
+        save_arrays(self.out / "test.npz", x=quantize_images(test.images), y=test.labels.numpy())
+        return {name: value for name, value in found.items() if name not in ("history", "pareto")}
+
+    def finish(self, remeasured: "Future[dict[str, Any]]") -> dict[str, Any]:
+        """All stages after the search; return the results."""
+        design = load_design(self.out / "design.json")
+        default = Design(network=design.network, accelerator=self.space.default)
+        found = self.search(resume=True)
+        design_bytes = (self.out / "design.json").read_bytes()
+        key = digest(design_bytes, (self.out / "test.npz").read_bytes(), self.sources)
+        optimum = self.cache.result(
+            "enumerate",
+            key,
+            lambda: self._enumerate(design, found["area_budget"]),
+            (self.out / "enumeration.npz",),
+        )
+        folders = {"rtl": self.out, "rtl_default": self.out / "default"}
+        designs = {"rtl": design, "rtl_default": default}
+        for name, folder in folders.items():
+            self.cache.result(
+                f"generate_{name}", key, self._generation(designs[name], folder),
+                (folder / "design.json", folder / "verilog" / "program.json"),
+            )  # fmt: skip
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            runs = {
+                name: pool.submit(
+                    self.cache.result, f"simulate_{name}", key, self._simulation(name, one)
+                )
+                for name, one in designs.items()
+            }
+            sections = {name: figures(designs[name]) | run.result() for name, run in runs.items()}
+        again = remeasured.result()
+        return {
+            "schema": SCHEMA,
+            "cosilico": __version__,
+            "name": self.spec.name,
+            "space": self.spec.space,
+            "search": {k: v for k, v in found.items() if k not in ("schema", "violations")}
+            | optimum,
+            **sections,
+            "violations": found["violations"],
+            "calibration": {
+                "gateware_hash": self.calibration.gateware_hash,
+                "simulator": self.calibration.simulator,
+                "constants": self.calibration.constants,
+                "remeasured": again | {"equal": again["constants"] == self.calibration.constants},
+            },
+        }
+
+    def _generation(self, design: Design, folder: Path) -> Callable[[], dict[str, Any]]:
+        def generate() -> dict[str, Any]:
+            if folder != self.out:
+                images = load_images(self.out / "test.npz", design.network)
+                save_design(design, folder / "design.json")
+                save_arrays(folder / "test.npz", x=images.x, y=_labels(images.y))
+            paths = generate_design(design, folder / "verilog")
+            return {"files": [path.relative_to(self.out).as_posix() for path in paths]}
+
+        return generate
+
+    def _simulation(self, name: str, design: Design) -> Callable[[], dict[str, Any]]:
+        label = {"rtl": "searched hardware", "rtl_default": "default hardware"}[name]
+
+        def simulate() -> dict[str, Any]:
+            images = load_images(self.out / "test.npz", design.network)
+            report = within(label, self.report)
+            return simulate_design(design, images, self.calibration, report).to_json()
+
+        return simulate
+
+    def _enumerate(self, design: Design, area_budget: float) -> dict[str, Any]:
+        table = enumerate_network(design.network, self.space, within("enumerate", self.report))
+        row = table.optimum(area_budget, self.spec.search.metric)
+        realizable = table.realizable
+        save_arrays(
+            self.out / "enumeration.npz",
+            area=table.area,
+            predicted_cycles=table.cycles,
+            energy=table.energy,
+            realizable=realizable,
+            front=np.array(table.front(), np.int64),
+        )
+        return {
+            "optimum": None if row is None else _row(table, row),
+            "space_points": len(table.configs),
+            "space_realizable": int(realizable.sum()),
+        }
+
+
+def _row(table: Enumeration, row: int) -> dict[str, Any]:
+    config: AcceleratorConfig = table.configs[row]
+    return {
+        "accelerator": config.to_json(),
+        "predicted_cycles": int(table.cycles[row]),
+        "area": float(table.area[row]),
+        "energy": float(table.energy[row]),
+    }
+
+
+def _labels(labels: Any) -> Any:
+    return np.zeros(0, np.int64) if labels is None else labels

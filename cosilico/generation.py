@@ -1,0 +1,47 @@
+"""A design's Verilog and program as files."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from hwgen import emit, program
+from sim.realizability import require
+from sim.spec.design import Design, load
+from sim.spec.files import write_atomic
+
+__all__ = ["PROGRAM_FILE", "PROGRAM_MANIFEST", "generate_design", "generate_to_folder"]
+
+PROGRAM_FILE = "program.bin"
+PROGRAM_MANIFEST = "program.json"
+
+
+def generate_to_folder(design_path: Path, out: Path) -> list[Path]:
+    """Generate a design file's hardware and program; return the paths of the files."""
+    return generate_design(load(design_path), out)
+
+
+def generate_design(design: Design, out: Path) -> list[Path]:
+    """Write the Verilog with its manifest and the program with its own.
+
+    ``program.bin`` is external memory from MEMORY_BASE on; ``program.json`` says where the
+    header, the input and the output lie.
+
+    Raises
+    ------
+    NotRealizableError
+        Before anything is written.
+    """
+    require(design.accelerator, design.network)
+    compiled = program.compile_design(design)
+    verilog = emit.write(design.accelerator, out)
+    write_atomic(out / PROGRAM_FILE, compiled.image)
+    manifest = {
+        "fingerprint": design.accelerator.fingerprint,
+        "memory_bytes": compiled.memory_bytes,
+        "header_address": compiled.header_address,
+        "descriptors": len(compiled.descriptors),
+        "input": asdict(compiled.input),
+        "output": asdict(compiled.output),
+    }
+    write_atomic(out / PROGRAM_MANIFEST, json.dumps(manifest, indent=2) + "\n")
+    return [verilog, *(out / name for name in (emit.MANIFEST_FILE, PROGRAM_FILE, PROGRAM_MANIFEST))]

@@ -1,0 +1,132 @@
+"""``report.html``: a run for people, in one file without outside references."""
+
+import json
+import zipfile
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from numpy.typing import NDArray
+
+from cosilico import figures
+from cosilico.floorplan import PARTS, floorplan
+from cosilico.results import layer_agreement, load_results
+from cosilico.summary import accelerator_text, agreement_lines, summary_rows
+from sim.area import area
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.errors import DesignFileError
+from sim.spec.files import write_atomic
+
+__all__ = ["REPORT_FILE", "write_report"]
+
+REPORT_FILE = "report.html"
+
+_LARGER_SIDE_PX = 400
+"""Side of the larger accelerator's drawing."""
+
+
+def write_report(directory: Path) -> Path:
+    """Write the report of a run from the files in its folder; return its path.
+
+    Raises
+    ------
+    DesignFileError
+        If one of them is missing or damaged.
+    """
+    results = load_results(directory)
+    search = _load_json(directory / "search.json")
+    space = _load_arrays(directory / "enumeration.npz")
+    path = directory / REPORT_FILE
+    try:
+        write_atomic(path, _page(results, search, space))
+    except (KeyError, IndexError) as error:
+        raise DesignFileError(
+            f"results in {directory} must be of one run: {error} is missing"
+        ) from None
+    return path
+
+
+def _page(results: dict[str, Any], search: dict[str, Any], space: dict[str, NDArray[Any]]) -> str:
+    found, default = results["rtl"], results["rtl_default"]
+    sides = {"found": found, "default": default}
+    optimum = results["search"].get("optimum")
+    chosen = space["realizable"]
+    # Positions of the front's rows among the realizable ones.
+    front = np.cumsum(chosen)[space["front"]] - 1
+    marks = [(role, side["area"], side["predicted_cycles"]) for role, side in sides.items()]
+    if optimum:
+        marks.append(("optimum", optimum["area"], optimum["predicted_cycles"]))
+    return _template().render(
+        results=results,
+        rows=summary_rows(results),
+        lines=agreement_lines(results),
+        agreement={role: layer_agreement(side) for role, side in sides.items()},
+        speedup=default["measured_cycles"] / found["measured_cycles"],
+        optimum=optimum,
+        accelerator_text=accelerator_text,
+        trajectory=figures.trajectory(
+            search["history"],
+            default["predicted_cycles"],
+            found["predicted_cycles"],
+            results["search"]["area_budget"],
+        ),
+        pareto=figures.pareto(
+            space["area"][chosen], space["predicted_cycles"][chosen], list(front), marks
+        ),
+        cycles={
+            role: figures.cycles_by_layer(side["layers"], role) for role, side in sides.items()
+        },
+        utilization=figures.utilization_by_layer(found["layers"], default["layers"]),
+        floorplans=_floorplans(sides),
+        parts=[
+            (name, title, *(_part(side, name) for side in (default, found)))
+            for name, (title, _) in PARTS.items()
+        ],
+        constants=sorted(results["calibration"]["constants"].items()),
+    )
+
+
+def _floorplans(sides: dict[str, dict[str, Any]]) -> dict[str, str]:
+    scale = _LARGER_SIDE_PX / max(side["area"] for side in sides.values()) ** 0.5
+    return {
+        role: floorplan(AcceleratorConfig.from_json(side["accelerator"]), scale)
+        for role, side in sides.items()
+    }
+
+
+def _part(side: dict[str, Any], name: str) -> float:
+    """mm² of a drawn part."""
+    parts = area(AcceleratorConfig.from_json(side["accelerator"]))
+    return float(sum(getattr(parts, part) for part in PARTS[name][1]))
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    source = resources.files("cosilico") / "templates" / "report.html.j2"
+    return environment.from_string(source.read_text(encoding="utf-8"))
+
+
+def _load_json(path: Path) -> dict[str, Any]:
+    try:
+        data: dict[str, Any] = json.loads(path.read_text())
+    except OSError as error:
+        raise DesignFileError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise DesignFileError(f"{path} is not JSON: {error}") from None
+    return data
+
+
+def _load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except OSError as error:
+        raise DesignFileError(f"{path} cannot be read: {error.strerror}") from None
+    except (zipfile.BadZipFile, ValueError, EOFError, AttributeError):
+        raise DesignFileError(f"{path} must be an npz file") from None

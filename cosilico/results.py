@@ -1,0 +1,65 @@
+"""``results.json``: what a run found and measured, in one object (docs/results.md)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sim.area import area
+from sim.energy import energy
+from sim.model import predict
+from sim.spec.design import Design
+from sim.spec.errors import DesignFileError
+
+__all__ = ["RESULTS_FILE", "SCHEMA", "figures", "layer_agreement", "load_results"]
+
+SCHEMA = 1
+RESULTS_FILE = "results.json"
+
+_SECTIONS = ("search", "rtl", "rtl_default", "violations", "calibration")
+
+
+def figures(design: Design) -> dict[str, Any]:
+    """What the models say of a design: MACs, utilization, traffic, area and energy."""
+    prediction = predict(design.accelerator, design.network)
+    return {
+        "accelerator": design.accelerator.to_json(),
+        "macs_per_cycle": design.accelerator.macs,
+        "macs": design.network.macs,
+        "predicted_cycles": prediction.total_cycles,
+        "utilization": prediction.utilization,
+        "read_bytes": prediction.read_bytes,
+        "write_bytes": prediction.write_bytes,
+        "spilled": list(prediction.spilled),
+        "area": area(design.accelerator).total,
+        "energy": energy(design.accelerator, prediction).total,
+    }
+
+
+def layer_agreement(rtl: dict[str, Any]) -> tuple[int, int]:
+    """How many layers' predicted cycles equal the measured ones, and how many layers there are."""
+    layers = rtl["layers"]
+    equal = sum(layer["predicted_cycles"] == layer["measured_cycles"] for layer in layers)
+    return equal, len(layers)
+
+
+def load_results(directory: Path) -> dict[str, Any]:
+    """Read a run's results.
+
+    Raises
+    ------
+    DesignFileError
+        If the file is missing, damaged or of another schema.
+    """
+    path = directory / RESULTS_FILE
+    try:
+        results = json.loads(path.read_text())
+    except OSError as error:
+        raise DesignFileError(f"results file {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise DesignFileError(f"results file {path} is not JSON: {error}") from None
+    if not isinstance(results, dict) or results.get("schema") != SCHEMA:
+        raise DesignFileError(f"results file {path} must have schema {SCHEMA}")
+    for name in _SECTIONS:
+        if name not in results:
+            raise DesignFileError(f"results file {path} must have section {name!r}")
+    return results

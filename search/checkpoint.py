@@ -1,0 +1,92 @@
+"""Checkpoints that survive a kill at any instant, and the evaluation log beside them."""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from search.evaluator import Evaluation
+from sim.spec.errors import CosilicoError
+from sim.spec.files import write_atomic
+
+__all__ = ["CheckpointStore"]
+
+_DIGEST_BYTES = hashlib.sha256().digest_size
+"""SHA-256 of the rest, with which a checkpoint begins."""
+
+
+class CheckpointStore:
+    """``checkpoint.pt`` and ``evaluations.jsonl`` in one folder, always consistent.
+
+    The log is appended first and the checkpoint states its length, so what a killed run
+    wrote after its last checkpoint is cut off on resume.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+    identity : str
+        What the run is (specification and seed); another one's checkpoint is refused.
+    """
+
+    def __init__(self, folder: Path, identity: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._checkpoint = folder / "checkpoint.pt"
+        self._log = folder / "evaluations.jsonl"
+        self._identity = identity
+        self._written = 0
+        for leftover in folder.glob(".checkpoint.pt.*"):
+            leftover.unlink()
+
+    def clear(self) -> None:
+        """Forget earlier runs."""
+        self._checkpoint.unlink(missing_ok=True)
+        self._log.unlink(missing_ok=True)
+        self._written = 0
+
+    def save(self, state: dict[str, Any], records: Sequence[Evaluation]) -> None:
+        """Store the state and all evaluations so far."""
+        rows = [json.dumps(record.to_json()) + "\n" for record in records[self._written :]]
+        with self._log.open("ab") as file:
+            file.write("".join(rows).encode())
+            file.flush()
+            os.fsync(file.fileno())
+            length_bytes = file.tell()
+        buffer = io.BytesIO()
+        torch.save({"identity": self._identity, "log_bytes": length_bytes, "state": state}, buffer)
+        payload = buffer.getvalue()
+        write_atomic(self._checkpoint, hashlib.sha256(payload).digest() + payload)
+        self._written = len(records)
+
+    def load(self) -> tuple[dict[str, Any], list[Evaluation]] | None:
+        """Return the last state and its evaluations; None where there is none.
+
+        Raises
+        ------
+        CosilicoError
+            If the checkpoint is of another run or cannot be read.
+        """
+        if not self._checkpoint.exists():
+            self.clear()
+            return None
+        content = self._checkpoint.read_bytes()
+        digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+        if hashlib.sha256(payload).digest() != digest:
+            raise CosilicoError(f"{self._checkpoint} must be a checkpoint, but is damaged")
+        saved = torch.load(io.BytesIO(payload), weights_only=True)
+        if saved["identity"] != self._identity:
+            raise CosilicoError(
+                f"{self._checkpoint} must be of the same specification and seed to resume"
+            )
+        if not self._log.exists() or self._log.stat().st_size < saved["log_bytes"]:
+            raise CosilicoError(f"{self._log} must have the {saved['log_bytes']} bytes it had")
+        os.truncate(self._log, saved["log_bytes"])
+        lines = self._log.read_text(encoding="utf-8").splitlines()
+        records = [Evaluation.from_json(json.loads(line)) for line in lines]
+        self._written = len(records)
+        return saved["state"], records

@@ -1,0 +1,283 @@
+"""RHNAS: an RL hardware agent and differentiable architecture search take turns."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from search.agent import Args, HardwareAgent
+from search.architecture import Architecture, NetworkSpace
+from search.evaluator import Evaluation, Evaluator
+from search.export import shape_network
+from search.objective import Objective
+from search.spec import SearchSpec
+from search.supernet import Supernet, sample_gates
+from search.task import Task
+from search.training import accuracy, draw_batch, shifted
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.network import Network
+from sim.spec.spaces import HardwareSpace
+
+__all__ = ["Rhnas"]
+
+_ARCHITECTURE_STEP = 0.05
+_WEIGHT_STEP = 0.004
+_LOGIT_BATCH = 64
+
+
+class Rhnas:
+    """State of a co-search (Akhauri et al., RHNAS, 2021), advanced step by step.
+
+    A round: the agent learns on the most probable architecture and a drawn one; the best
+    hardware found for the former gives every choice a latency; the supernet's weights and
+    the architecture's logits then take gradient steps, weights on training images, logits on
+    validation images and the expected latency.
+
+    Parameters
+    ----------
+    spec : SearchSpec
+    task : Task
+    hardware : HardwareSpace
+    networks : NetworkSpace
+    evaluator : Evaluator
+    objective : Objective
+    seed : int
+    """
+
+    def __init__(
+        self,
+        spec: SearchSpec,
+        task: Task,
+        *,
+        hardware: HardwareSpace,
+        networks: NetworkSpace,
+        evaluator: Evaluator,
+        objective: Objective,
+        seed: int,
+    ) -> None:
+        self.spec, self.task, self.objective = spec, task, objective
+        self.hardware, self.networks, self.evaluator = hardware, networks, evaluator
+        self._augmented = shifted(task.train.images)
+        self._generator = torch.Generator().manual_seed(seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.supernet = Supernet(networks)
+        self.logits = {
+            name: torch.zeros(len(values), requires_grad=True)
+            for name, values in networks.decisions.items()
+        }
+        self._weight_optimizer = torch.optim.AdamW(
+            self.supernet.parameters(), lr=_WEIGHT_STEP, weight_decay=1e-4
+        )
+        self._logit_optimizer = torch.optim.Adam(
+            self.logits.values(), lr=_ARCHITECTURE_STEP, betas=(0.5, 0.999)
+        )
+        updates = spec.search.rounds * spec.search.updates_per_round + spec.search.refine_updates
+        self.agent = HardwareAgent(
+            hardware.sizes,
+            sum(map(len, networks.decisions.values())),
+            Args(batch=spec.search.designs_per_update, total_updates=updates),
+            seed=seed,
+        )
+        self.rounds_done = 0
+
+    @property
+    def architecture(self) -> Architecture:
+        """Most probable architecture."""
+        choices = {name: int(logit.argmax()) for name, logit in self.logits.items()}
+        return self.networks.architecture(choices)
+
+    def network(self, architecture: Architecture) -> Network:
+        """Shapes of the architecture for the cost model."""
+        return shape_network(self.networks.layers(architecture), name=architecture.key)
+
+    def warmup_epoch(self) -> None:
+        """One supernet epoch under the initial, uniform distribution."""
+        for part in self._batches():
+            self._weight_step(part)
+
+    def round(self) -> None:
+        """One turn of the agent and of the architecture."""
+        architecture = self.architecture
+        share = self.supernet_accuracy(architecture)
+        for _ in range(self.spec.search.updates_per_round):
+            drawn = self._drawn_architecture()
+            self.agent_update([architecture, drawn], phase="agent", accuracies=[share, None])
+        best = self.best_hardware(architecture, share)
+        base, deltas = self._choice_latencies(architecture, best.accelerator)
+        progress = self.rounds_done / self.spec.search.rounds
+        temperature = 2.0 * (1 - progress) + 0.3 * progress
+        for _ in range(self.spec.search.epochs_per_round):
+            for part in self._batches():
+                self._weight_step(part)
+                self._logit_step(temperature, base, deltas)
+        self.rounds_done += 1
+
+    def refine(self, architecture: Architecture) -> None:
+        """One agent update on the final network alone."""
+        share = self.supernet_accuracy(architecture)
+        self.agent_update([architecture], phase="refine", accuracies=[share])
+        self.best_hardware(architecture, share)
+
+    def polish(self, architecture: Architecture) -> None:
+        """Change one field of the best design at a time until no change makes it better.
+
+        Room that shrinks a memory without a cost in cycles is taken too: it lets another
+        field grow.
+        """
+        share = self.supernet_accuracy(architecture)
+        best = self.best_hardware(architecture, share)
+        while True:
+            chosen = self.hardware.indices(best.accelerator)
+            neighbours = [
+                self.hardware.config([*chosen[:field], index, *chosen[field + 1 :]])
+                for field, size in enumerate(self.hardware.sizes)
+                for index in range(size)
+                if index != chosen[field]
+            ]
+            found = self._evaluate(architecture, neighbours, "polish", share)
+            feasible = filter(self.objective.feasible, [best, *found])
+            better = min(feasible, key=self.objective.rank, default=best)
+            if better is best:
+                return
+            best = better
+
+    @torch.no_grad()
+    def supernet_accuracy(self, architecture: Architecture) -> float:
+        """Return the validation accuracy with shared weights."""
+        split = self.task.validation
+        logits = self.supernet.forward_one(split.images, architecture)
+        return accuracy(logits, split.labels)
+
+    def agent_update(
+        self,
+        architectures: Sequence[Architecture],
+        *,
+        phase: str,
+        accuracies: Sequence[float | None],
+    ) -> float:
+        """One PPO update, its batch shared by the architectures; return the mean reward."""
+        rows = np.arange(self.agent.args.batch) % len(architectures)
+        contexts = np.stack([self.networks.encode(one) for one in architectures])[rows]
+
+        def reward(actions: NDArray[np.int64]) -> NDArray[np.float64]:
+            rewards = np.zeros(len(actions))
+            for i, architecture in enumerate(architectures):
+                mine = np.flatnonzero(rows == i)
+                configs = [self.hardware.config(action) for action in actions[mine].tolist()]
+                reference, *found = self._evaluate(
+                    architecture, [self.hardware.default, *configs], phase, accuracies[i]
+                )
+                rewards[mine] = [self.objective.reward(one, reference) for one in found]
+            return rewards
+
+        return self.agent.learn(contexts, reward)
+
+    def best_hardware(self, architecture: Architecture, share: float | None = None) -> Evaluation:
+        """Best feasible design that was evaluated for the architecture, the default if none.
+
+        The agent's most probable proposal is evaluated first.
+        """
+        guess = self.hardware.config(
+            self.agent.best_guess(self.networks.encode(architecture)).tolist()
+        )
+        default, _ = self._evaluate(architecture, [self.hardware.default, guess], "greedy", share)
+        rows = [row for row in self.evaluator.records if row.network == architecture.key]
+        feasible = [row for row in rows if self.objective.feasible(row)]
+        return min(feasible, key=self.objective.rank, default=default)
+
+    def _evaluate(
+        self,
+        architecture: Architecture,
+        configs: Sequence[AcceleratorConfig],
+        phase: str,
+        share: float | None,
+    ) -> list[Evaluation]:
+        network = self.network(architecture)
+        return self.evaluator.evaluate(configs, network, phase=phase, accuracy=share)
+
+    def _choice_latencies(
+        self, architecture: Architecture, config: AcceleratorConfig
+    ) -> tuple[float, dict[str, Tensor]]:
+        """Cycles of the architecture, and what every single other choice would add to them.
+
+        Exact for all networks that differ in one decision; a choice that is not realizable on
+        the accelerator counts as doubling the cycles. All zero if the architecture itself
+        is not.
+        """
+        chosen = self.networks.choices(architecture)
+        base = self._evaluate(architecture, [config], "choices", None)[0]
+        deltas = {}
+        for name, values in self.networks.decisions.items():
+            delta = torch.zeros(len(values))
+            deltas[name] = delta
+            if not base.realizable:
+                continue
+            for index in range(len(values)):
+                other = self.networks.architecture(chosen | {name: index})
+                row = self._evaluate(other, [config], "choices", None)[0]
+                cycles = row.cycles if row.realizable else 2 * base.cycles
+                delta[index] = cycles - base.cycles
+        return float(max(base.cycles, 1)), deltas
+
+    def _batches(self) -> tuple[Tensor, ...]:
+        batch = self.spec.train.batch
+        order = torch.randperm(len(self.task.train), generator=self._generator)
+        return torch.split(order[: len(order) // batch * batch], batch)
+
+    def _weight_step(self, part: Tensor) -> None:
+        labels = self.task.train.labels
+        images, labels = draw_batch(self._augmented, labels, part, self._generator)
+        logits = self.supernet.forward_one(images, self._drawn_architecture())
+        loss = cross_entropy(logits, labels)
+        self._weight_optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
+        self._weight_optimizer.step()
+
+    def _logit_step(self, temperature: float, base: float, deltas: dict[str, Tensor]) -> None:
+        split = self.task.validation
+        part = torch.randperm(len(split), generator=self._generator)[:_LOGIT_BATCH]
+        gates = sample_gates(self.logits, temperature=temperature, generator=self._generator)
+        loss = cross_entropy(self.supernet(split.images[part], gates), split.labels[part])
+        added = torch.stack(
+            [torch.softmax(self.logits[name], 0) @ delta for name, delta in deltas.items()]
+        )
+        loss = loss + self.spec.search.latency_weight * (1 + added.sum() / base)
+        self._logit_optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
+        self._logit_optimizer.step()
+
+    def _drawn_architecture(self) -> Architecture:
+        choices = {
+            name: int(torch.multinomial(logit.softmax(0), 1, generator=self._generator))
+            for name, logit in self.logits.items()
+        }
+        return self.networks.architecture(choices)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that decides how the search goes on, but the evaluator's records."""
+        return {
+            "supernet": self.supernet.state_dict(),
+            "logits": {name: logit.detach() for name, logit in self.logits.items()},
+            "weight_optimizer": self._weight_optimizer.state_dict(),
+            "logit_optimizer": self._logit_optimizer.state_dict(),
+            "agent": self.agent.state_dict(),
+            "generator": self._generator.get_state(),
+            "rounds_done": self.rounds_done,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`state_dict` returned."""
+        self.supernet.load_state_dict(state["supernet"])
+        with torch.no_grad():
+            for name, logit in self.logits.items():
+                logit.copy_(state["logits"][name])
+        self._weight_optimizer.load_state_dict(state["weight_optimizer"])
+        self._logit_optimizer.load_state_dict(state["logit_optimizer"])
+        self.agent.load_state_dict(state["agent"])
+        self._generator.set_state(state["generator"])
+        self.rounds_done = state["rounds_done"]

@@ -1,0 +1,103 @@
+"""Training of a static child: augmented images, AdamW with a one-cycle step size."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, pad
+
+from search.children import Child
+from search.task import Split
+
+__all__ = ["ChildTraining", "accuracy", "draw_batch", "shifted"]
+
+_SHIFTS = ((0, 0), (0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
+"""Row and column shifts that augment; a third of the images stay."""
+
+
+def shifted(images: Tensor) -> Tensor:
+    """All augmentations of images [N, C, H, W]: [shifts, N, C, H, W]."""
+    height, width = images.shape[2:]
+    wide = pad(images, (1, 1, 1, 1))
+    return torch.stack(
+        [wide[:, :, 1 + y : 1 + y + height, 1 + x : 1 + x + width] for y, x in _SHIFTS]
+    )
+
+
+def draw_batch(
+    augmented: Tensor, labels: Tensor, part: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Images ``part`` int64[n], each with a random augmentation, and their labels."""
+    shift = torch.randint(len(augmented), part.shape, generator=generator)
+    return augmented[shift, part], labels[part]
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> float:
+    """Share of images whose largest logit is the label's."""
+    return float((logits.argmax(1) == labels).double().mean())
+
+
+class ChildTraining:
+    """Trains a child epoch by epoch; can be stopped and continued between epochs.
+
+    Parameters
+    ----------
+    child : Child
+        Trained in place.
+    split : Split
+    epochs, batch : int
+    learning_rate : float
+        Largest step size.
+    seed : int
+        Of the order and the augmentation.
+    """
+
+    def __init__(
+        self,
+        child: Child,
+        split: Split,
+        *,
+        epochs: int,
+        batch: int,
+        learning_rate: float,
+        seed: int,
+    ) -> None:
+        self.child = child
+        self._augmented, self._labels = shifted(split.images), split.labels
+        self._batch = batch
+        self._generator = torch.Generator().manual_seed(seed)
+        self._optimizer = torch.optim.AdamW(child.parameters(), lr=learning_rate, weight_decay=0.02)
+        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self._optimizer,
+            max_lr=learning_rate,
+            total_steps=epochs * (len(split) // batch) + 1,
+            pct_start=0.2,
+        )
+
+    def epoch(self) -> None:
+        """One pass over the data; a last partial batch is left out."""
+        self.child.train()
+        order = torch.randperm(len(self._labels), generator=self._generator)
+        for part in torch.split(order[: len(order) // self._batch * self._batch], self._batch):
+            images, labels = draw_batch(self._augmented, self._labels, part, self._generator)
+            loss = cross_entropy(self.child(images), labels, label_smoothing=0.1)
+            self._optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
+            self._optimizer.step()
+            self._schedule.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that decides how the training goes on."""
+        return {
+            "child": self.child.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "generator": self._generator.get_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`state_dict` returned."""
+        self.child.load_state_dict(state["child"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
+        self._generator.set_state(state["generator"])

@@ -1,0 +1,287 @@
+"""The flow: what it writes, and that an interrupted run goes on to the same results."""
+
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cosilico import flow
+from cosilico.images import ImageSet
+from cosilico.progress import Report
+from search import run as search_run
+from sim import area, calibration
+from sim.calibration import Calibration
+from sim.model import predict
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.design import Design, load, save
+from sim.spec.errors import CosilicoError
+from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
+from sim.spec.spaces import TINY
+from testbench import calibrate, harness
+
+SPEC = """
+name = "small"
+[task]
+test_images = 5
+[search]
+warmup_epochs = 1
+rounds = 1
+epochs_per_round = 1
+updates_per_round = 1
+refine_updates = 2
+designs_per_update = 16
+[train]
+epochs = 2
+"""
+RTL_FIELDS = {
+    "simulator", "simulator_version", "images", "accuracy", "golden_accuracy",
+    "mismatched_activations", "predicted_cycles", "measured_cycles", "cycles_per_s", "layers",
+}  # fmt: skip
+FIGURES = {"accelerator", "predicted_cycles", "area", "energy"}
+
+
+def network() -> Network:
+    def tensor(name: str, size: int, channels: int) -> TensorSpec:
+        return TensorSpec(
+            name=name, height=size, width=size, channels=channels, scale=0.1, zero_point=0
+        )
+
+    def factors(channels: int) -> dict[str, Any]:
+        return {
+            "bias": np.zeros(channels, np.int32),
+            "multiplier": np.full(channels, 1 << 30, np.int32),
+            "shift": np.full(channels, -8, np.int32),
+        }
+
+    stem = Layer(
+        name="stem",
+        kind=LayerKind.CONV,
+        inputs=("input",),
+        output=tensor("stem", 8, 8),
+        kernel=(3, 3),
+        padding=Padding(top=1, bottom=1, left=1, right=1),
+        weights=np.ones((8, 3, 3, 1), np.int8),
+        **factors(8),
+    )
+    pool = Layer(
+        name="pool",
+        kind=LayerKind.GLOBAL_AVERAGE_POOL,
+        inputs=("stem",),
+        output=tensor("pool", 1, 8),
+    )
+    scores = Layer(
+        name="scores",
+        kind=LayerKind.FULLY_CONNECTED,
+        inputs=("pool",),
+        output=tensor("scores", 1, 10),
+        weights=np.ones((10, 1, 1, 8), np.int8),
+        **factors(10),
+    )
+    return Network(name="small", input=tensor("input", 8, 1), layers=(stem, pool, scores))
+
+
+class Stages:
+    """Stand-ins for the expensive stages; counts their runs and fails where told to."""
+
+    def __init__(self) -> None:
+        self.runs: Counter[str] = Counter()
+        self.failing = ""
+
+    def enter(self, stage: str) -> None:
+        """Count a run; die in the middle of it if it is the failing stage."""
+        self.runs[stage] += 1
+        if stage == self.failing:
+            raise KeyboardInterrupt
+
+    def search(self, spec: object, out: Path, **options: object) -> Any:
+        """Write a design and return figures as a search does."""
+        found = AcceleratorConfig.from_json(TINY.default.to_json() | {"io_bandwidth_gbps": 1.6})
+        save(Design(network=network(), accelerator=found), out / "design.json")
+        self.enter("search")
+        figures = {
+            "default": {"predicted_cycles": 2},
+            "best": {"predicted_cycles": 1, "float_accuracy": 1.0, "int8_accuracy": 1.0},
+            "strategy": "rhnas", "seed": 3, "evaluations": 1, "wall_s": 0.1,
+            "area_budget": area.area(TINY.default).total,
+            "violations": {"sampled": 1, "non_realizable": 0},
+            "history": [{"index": 0, "cycles": 9, "area": 0.5, "violations": []}],
+        }  # fmt: skip
+        (out / "search.json").write_text(json.dumps(figures))
+
+        class Result:
+            def to_json(self) -> dict[str, Any]:
+                return figures
+
+        return Result()
+
+    def simulate(
+        self, design: Design, images: ImageSet, constants: Calibration, report: Report
+    ) -> Any:
+        """Predict instead of measuring."""
+        self.enter("simulate")
+        prediction = predict(design.accelerator, design.network, constants)
+        layers = [
+            {"name": layer.name, "kind": str(layer.kind), "macs": layer.macs,
+             "predicted_cycles": layer.cycles, "measured_cycles": layer.cycles,
+             "utilization": layer.utilization}
+            for layer in prediction.layers
+        ]  # fmt: skip
+        measured = {
+            "simulator": "verilator", "simulator_version": "5", "images": len(images.x),
+            "accuracy": 1.0, "golden_accuracy": 1.0, "mismatched_activations": 0,
+            "predicted_cycles": prediction.total_cycles,
+            "measured_cycles": prediction.total_cycles, "cycles_per_s": 1.0, "layers": layers,
+        }  # fmt: skip
+
+        class Result:
+            def to_json(self) -> dict[str, Any]:
+                return measured
+
+        return Result()
+
+    def calibrate(self) -> calibrate.CalibrationReport:
+        """Find the shipped constants."""
+        self.enter("calibrate")
+        return calibrate.CalibrationReport(
+            calibration=calibration.default(), microbenchmarks=1, held_out=2
+        )
+
+    def generate(self, design: Design, out: Path) -> list[Path]:
+        """Write the last file that generation writes."""
+        self.enter("generate")
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "program.json").write_text("{}")
+        return [out / "program.json"]
+
+
+@pytest.fixture
+def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
+    fakes = Stages()
+    monkeypatch.setattr(search_run, "run_search", fakes.search)
+    values = dict(TINY.values) | {"pes_x": (2,), "pes_y": (1, 2), "compute_lanes": (2,)}
+    space = dataclasses.replace(TINY, values=MappingProxyType(values))
+    monkeypatch.setattr(flow, "named_space", lambda name: space)
+    monkeypatch.setattr(flow, "simulate_design", fakes.simulate)
+    monkeypatch.setattr(flow, "generate_design", fakes.generate)
+    monkeypatch.setattr(flow, "current_calibration", calibration.default)
+    monkeypatch.setattr(calibrate, "calibrate", fakes.calibrate)
+    monkeypatch.setattr(harness, "build", lambda config: fakes.enter("build"))
+    return fakes
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "spec.toml"
+    path.write_text(SPEC)
+    return path
+
+
+def test_writes_the_documented_results(stages: Stages, spec: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    results = flow.run_flow(spec, out, resume=False, seed=3)
+    assert json.loads((out / "results.json").read_text()) == results
+    assert results["schema"] == 1
+    assert {"strategy", "seed", "evaluations", "wall_s", "default", "best"} <= set(
+        results["search"]
+    )
+    assert set(results["search"]["optimum"]) == FIGURES
+    for side in ("rtl", "rtl_default"):
+        assert set(results[side]) >= RTL_FIELDS | FIGURES
+    assert results["rtl_default"]["accelerator"] == TINY.default.to_json()
+    assert results["rtl"]["accelerator"]["io_bandwidth_gbps"] == 1.6
+    assert results["violations"] == {"sampled": 1, "non_realizable": 0}
+    assert results["calibration"]["constants"] == calibration.default().constants
+    assert results["calibration"]["remeasured"]["equal"] is True
+    documented = (Path(__file__).parent.parent / "docs" / "results.md").read_text()
+    names = {*results, *results["search"], *results["rtl"], *results["calibration"]}
+    assert {name for name in names if f"`{name}`" not in documented} == set()
+    assert (out / "report.html").exists()
+    assert load(out / "default" / "design.json").accelerator == TINY.default
+
+
+def test_resume_repeats_nothing_that_is_finished(
+    stages: Stages, spec: Path, tmp_path: Path
+) -> None:
+    first = flow.run_flow(spec, tmp_path / "out", resume=False, seed=3)
+    runs = stages.runs.copy()
+    assert flow.run_flow(spec, tmp_path / "out", resume=True, seed=3) == first
+    assert stages.runs - runs == Counter({"build": 1})
+
+
+def test_a_run_without_resume_starts_over(stages: Stages, spec: Path, tmp_path: Path) -> None:
+    flow.run_flow(spec, tmp_path / "out", resume=False, seed=3)
+    flow.run_flow(spec, tmp_path / "out", resume=False, seed=3)
+    assert stages.runs["search"] == 2
+    assert stages.runs["simulate"] == 4
+
+
+@pytest.mark.parametrize("stage", ["search", "generate", "simulate", "calibrate"])
+def test_an_interrupted_stage_is_repeated(
+    stages: Stages, spec: Path, tmp_path: Path, stage: str
+) -> None:
+    out = tmp_path / "out"
+    stages.failing = stage
+    with pytest.raises(KeyboardInterrupt):
+        flow.run_flow(spec, out, resume=False, seed=3)
+    assert not (out / "results.json").exists()
+    stages.failing = ""
+    resumed = flow.run_flow(spec, out, resume=True, seed=3)
+    fresh = flow.run_flow(spec, tmp_path / "fresh", resume=False, seed=3)
+    assert resumed == fresh
+
+
+def test_a_fresh_run_removes_what_another_left(stages: Stages, spec: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    flow.run_flow(spec, out, resume=False, seed=3)
+    stages.failing = "search"
+    with pytest.raises(KeyboardInterrupt):
+        flow.run_flow(spec, out, resume=False, seed=4)
+    for name in ("results.json", "report.html", "test.npz"):
+        assert not (out / name).exists()
+
+
+def test_an_unknown_field_of_the_specification_is_one_line(
+    stages: Stages, spec: Path, tmp_path: Path
+) -> None:
+    spec.write_text("colour = 3\n" + SPEC)
+    with pytest.raises(CosilicoError, match=r"colour"):
+        flow.run_flow(spec, tmp_path / "out", resume=False, seed=3)
+    assert not (tmp_path / "out").exists()
+
+
+PROGRAM = """
+import sys
+from cosilico import flow
+from sim import calibration
+flow.current_calibration = calibration.default
+flow.search_to_folder(sys.argv[1], sys.argv[2], resume=True, seed=5)
+"""
+
+
+@pytest.mark.slow
+def test_a_search_killed_again_and_again_finds_the_same_design(spec: Path, tmp_path: Path) -> None:
+    program = PROGRAM.replace("sys.argv[1], sys.argv[2]", "Path(sys.argv[1]), Path(sys.argv[2])")
+    command = [sys.executable, "-c", "from pathlib import Path" + program, str(spec)]
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
+    killed = tmp_path / "killed"
+    delays = np.random.default_rng(5).uniform(0.0, 1.5, 5)
+    for delay in delays:
+        process = subprocess.Popen([*command, str(killed)], stderr=subprocess.DEVNULL)
+        # Starting Python takes longer than the search's steps: wait for its first file.
+        while process.poll() is None and not list(killed.glob("*")):
+            time.sleep(0.01)
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run([*command, str(killed)], check=True, capture_output=True)
+    for name in ("design.json", "weights.npz", "test.npz"):
+        assert (killed / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

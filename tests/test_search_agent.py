@@ -1,0 +1,124 @@
+"""The PPO agent finds a known optimum, uses its context and keeps clear of violations."""
+
+import copy
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from search.agent import Args, HardwareAgent
+from search.evaluator import Evaluation
+from search.objective import Objective
+from sim.spec.spaces import TINY
+
+SIZES = (4, 4, 4, 3, 5, 5, 4)
+OPTIMUM = np.array([2, 0, 3, 1, 4, 0, 2])
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Small networks wait for a second thread more than they gain from it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def _distance_reward(actions: NDArray[np.int64]) -> NDArray[np.float64]:
+    rewards: NDArray[np.float64] = -np.abs(actions - OPTIMUM).sum(1) / 10.0
+    return rewards
+
+
+def test_finds_the_optimum_of_a_synthetic_reward() -> None:
+    args = Args(batch=64, total_updates=60)
+    agent = HardwareAgent(SIZES, 3, args, seed=0)
+    contexts = np.zeros((64, 3), np.float32)
+    first = agent.learn(contexts, _distance_reward)
+    rewards = [agent.learn(contexts, _distance_reward) for _ in range(59)]
+    assert first < -0.5
+    assert rewards[-1] > -0.15
+    assert agent.best_guess(contexts[0]).tolist() == OPTIMUM.tolist()
+
+
+def test_learns_one_answer_per_context() -> None:
+    args = Args(batch=64, total_updates=60, entropy=0.05)
+    agent = HardwareAgent((4, 4), 2, args, seed=1)
+    contexts = np.eye(2, dtype=np.float32)[np.arange(64) % 2]
+    wanted = np.array([[0, 3], [3, 0]])[np.arange(64) % 2]
+    for _ in range(60):
+        agent.learn(contexts, lambda actions: (actions == wanted).mean(1))
+    assert agent.best_guess(contexts[0]).tolist() == [0, 3]
+    assert agent.best_guess(contexts[1]).tolist() == [3, 0]
+
+
+def test_learns_around_non_realizable_designs() -> None:
+    """A violation wherever field 0 is large, though the reward would grow with it."""
+    args = Args(batch=64, total_updates=60)
+    agent = HardwareAgent((8, 4), 1, args, seed=2)
+    contexts = np.zeros((64, 1), np.float32)
+
+    def reward(actions: NDArray[np.int64]) -> NDArray[np.float64]:
+        excess = np.maximum(0, actions[:, 0] - 4) / 4
+        return np.where(excess > 0, -1.1 - excess / (1 + excess), actions[:, 0] / 4)
+
+    for _ in range(60):
+        agent.learn(contexts, reward)
+    sampled = agent.propose(np.zeros((500, 1), np.float32))[:, 0]
+    assert (sampled > 4).mean() < 0.05
+    assert agent.best_guess(contexts[0])[0] == 4
+
+
+def test_state_continues_exactly() -> None:
+    args = Args(batch=16, total_updates=10)
+    contexts = np.zeros((16, 3), np.float32)
+    whole = HardwareAgent(SIZES, 3, args, seed=4)
+    for _ in range(3):
+        whole.learn(contexts, _distance_reward)
+    resumed = HardwareAgent(SIZES, 3, args, seed=99)
+    resumed.load_state_dict(copy.deepcopy(whole.state_dict()))
+    ahead = [whole.learn(contexts, _distance_reward) for _ in range(3)]
+    assert [resumed.learn(contexts, _distance_reward) for _ in range(3)] == ahead
+    assert np.array_equal(whole.propose(contexts), resumed.propose(contexts))
+
+
+def _evaluation(**values: object) -> Evaluation:
+    fields: dict[str, object] = {
+        "index": 0,
+        "phase": "agent",
+        "network": "n",
+        "accelerator": TINY.default,
+        "cycles": 1000,
+        "energy": 5.0,
+        "area": 1.0,
+        "violations": (),
+        "excess": 0.0,
+        "accuracy": None,
+    }
+    return Evaluation(**(fields | values))  # type: ignore[arg-type]  # values of mixed kinds
+
+
+def test_reward_is_the_relative_gain() -> None:
+    objective = Objective(metric="latency", area_budget=1.0)
+    reference = _evaluation()
+    assert objective.reward(_evaluation(cycles=500), reference) == pytest.approx(1.0)
+    assert objective.reward(_evaluation(cycles=4000), reference) == pytest.approx(-0.75)
+    energy_delay = Objective(metric="edp", area_budget=1.0)
+    assert energy_delay.reward(_evaluation(cycles=500, energy=10.0), reference) == 0
+
+
+def test_blame_grows_with_count_and_distance() -> None:
+    objective = Objective(metric="latency", area_budget=1.0)
+    reference = _evaluation()
+    blames = [
+        objective.reward(_evaluation(area=1.1), reference),
+        objective.reward(_evaluation(area=1.5), reference),
+        objective.reward(_evaluation(area=1.5, violations=("GEN_X",), excess=0.5), reference),
+        objective.reward(
+            _evaluation(area=1.5, violations=("GEN_X", "MAP_Y"), excess=4.0), reference
+        ),
+    ]
+    assert blames == sorted(blames, reverse=True)
+    assert blames[0] < -1  # worse than any realizable design
+    assert not objective.feasible(_evaluation(area=1.1))

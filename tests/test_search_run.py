@@ -1,0 +1,175 @@
+"""A whole search: what it leaves, and that a kill at any instant changes nothing."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from search.architecture import DIGITS_SPACE, Architecture
+from search.evaluator import Evaluator, SimCosts
+from search.export import shape_network
+from search.result import pareto_front
+from search.run import run_search
+from search.spec import SearchSpec, load_spec
+from sim.spec.design import load
+from sim.spec.errors import CosilicoError, NotRealizableError
+from sim.spec.spaces import TINY
+
+SMALL = """
+name = "small"
+[search]
+warmup_epochs = 1
+rounds = 2
+refine_updates = 3
+designs_per_update = 16
+[train]
+epochs = 3
+batch = 192
+"""
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from search.run import run_search
+from search.spec import load_spec
+folder = Path(sys.argv[1])
+run_search(load_spec(folder.parent / "spec.toml"), folder, resume=True, seed=3)
+"""
+
+
+@pytest.fixture(scope="module")
+def spec_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("search") / "spec.toml"
+    path.write_text(SMALL)
+    return path
+
+
+@pytest.fixture(scope="module")
+def spec(spec_path: Path) -> SearchSpec:
+    return load_spec(spec_path)
+
+
+@pytest.fixture(scope="module")
+def whole(spec: SearchSpec, spec_path: Path) -> Path:
+    folder = spec_path.parent / "whole"
+    stages = []
+    run_search(spec, folder, seed=3, progress=lambda *step: stages.append(step))
+    assert stages[0] == ("warm-up", 0, 1)
+    assert stages[-1] == ("training", 3, 3)
+    return folder
+
+
+def _found(folder: Path) -> tuple[bytes, bytes, dict[str, object]]:
+    result = json.loads((folder / "search.json").read_text())
+    del result["wall_s"]
+    files = (folder / "design.json").read_bytes(), (folder / "weights.npz").read_bytes()
+    return *files, result
+
+
+def test_result_is_realizable_within_the_area_and_complete(whole: Path) -> None:
+    result = json.loads((whole / "search.json").read_text())
+    assert result["best"]["area"] <= result["default"]["area"] == result["area_budget"]
+    assert result["best"]["predicted_cycles"] <= result["default"]["predicted_cycles"]
+    assert result["default"]["accelerator"] == TINY.default.to_json()
+    assert 0 < result["best"]["int8_accuracy"] <= 1
+    assert result["evaluations"] == len(result["history"]) == result["violations"]["sampled"]
+    assert result["violations"]["non_realizable"] == sum(
+        bool(row["violations"]) for row in result["history"]
+    )
+    assert [row["index"] for row in result["history"]] == list(range(result["evaluations"]))
+    design = load(whole / "design.json")
+    assert design.accelerator.to_json() == result["best"]["accelerator"]
+
+
+def test_killed_and_resumed_search_finds_the_same_design(whole: Path) -> None:
+    folder = whole.parent / "killed"
+    command = [sys.executable, "-c", PROGRAM, str(folder)]
+    generator = random.Random(0)
+    kills = 0
+    while True:
+        process = subprocess.Popen(command)
+        if kills < 3:
+            # start the clock when the run works, so that every attempt gets further
+            marker = folder / "checkpoint.pt"
+            before = marker.stat().st_mtime_ns if marker.exists() else 0
+            while process.poll() is None and (
+                not marker.exists() or marker.stat().st_mtime_ns == before
+            ):
+                time.sleep(0.01)
+            time.sleep(generator.uniform(0, 0.6))
+            kills += process.poll() is None
+            process.kill()
+            process.wait()
+        elif process.wait() == 0:
+            break
+        else:
+            pytest.fail("the resumed search failed")
+    assert _found(folder) == _found(whole)
+
+
+def test_a_finished_search_resumes_to_itself(whole: Path, spec: SearchSpec) -> None:
+    before = _found(whole)
+    run_search(spec, whole, resume=True, seed=3)
+    assert _found(whole) == before
+
+
+def test_another_run_is_not_resumed(whole: Path, spec: SearchSpec) -> None:
+    with pytest.raises(CosilicoError, match=r"must be of the same specification and seed to"):
+        run_search(spec, whole, resume=True, seed=4)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, spec: SearchSpec) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"half of a checkpoi")
+    with pytest.raises(CosilicoError, match=r"must be a checkpoint, but is damaged$"):
+        run_search(spec, tmp_path, resume=True, seed=3)
+
+
+def test_a_space_whose_default_cannot_be_built_is_refused(tmp_path: Path) -> None:
+    """The generator has no bus of 31.25 bytes per cycle yet."""
+    with pytest.raises(NotRealizableError, match=r"^default accelerator of space 'edge': "):
+        run_search(SearchSpec(space="edge"), tmp_path, seed=0)
+
+
+def test_evaluator_spends_a_pair_once() -> None:
+    architecture = Architecture(
+        widths=(16, 32, 48), kernels=(3, 3, 3, 3, 3), expansions=(0, 1, 0, 1, 0), head=0
+    )
+    network = shape_network(DIGITS_SPACE.layers(architecture), name="n")
+    evaluator = Evaluator(SimCosts())
+    configs = [TINY.default, TINY.at(0), TINY.default]
+    rows = evaluator.evaluate(configs, network, phase="a")
+    assert rows[0] is rows[2]
+    assert rows[0].cycles > 0
+    assert rows[0].energy > 0
+    assert evaluator.evaluate(configs[:1], network, phase="b") == rows[:1]
+    assert len(evaluator.records) == 2
+
+
+def test_pareto_front_has_no_dominated_design() -> None:
+    architecture = Architecture(
+        widths=(16, 32, 48), kernels=(3, 3, 3, 3, 3), expansions=(0, 1, 0, 1, 0), head=0
+    )
+    network = shape_network(DIGITS_SPACE.layers(architecture), name="n")
+    configs = [TINY.at(index) for index in range(0, len(TINY), 191)]
+    rows = Evaluator(SimCosts()).evaluate(configs, network, phase="a")
+    front = pareto_front(rows)
+    expected = {
+        one.index
+        for one in rows
+        if one.realizable
+        and not any(
+            other.realizable
+            and (other.cycles, other.area) != (one.cycles, one.area)
+            and other.cycles <= one.cycles
+            and other.area <= one.area
+            for other in rows
+        )
+    }
+    assert {row.index for row in front} <= expected
+    assert {(rows[i].cycles, rows[i].area) for i in expected} == {
+        (row.cycles, row.area) for row in front
+    }
