@@ -17,8 +17,15 @@ def calibrate_to_file(out: Path) -> None:
     CosilicoError
         If no constants explain the measurements; nothing is written then.
     """
+    begun: list[str] = []
     with progress_bar() as report:
-        measured = calibrate(lambda name: report(name, 0, 1))
+
+        def progress(name: str) -> None:
+            begun.append(name)
+            # How many there will be is known only at the end.
+            report("microbenchmarks", len(begun) - 1, len(begun))
+
+        measured = calibrate(progress)
     calibration.save(measured.calibration, out)
     print(
         f"{out}: {len(measured.calibration.constants)} constants from {measured.microbenchmarks} "

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -46,24 +47,27 @@ def validate_pairs(count: int, space_name: str, seed: int) -> int:
 
 
 def _table(outcomes: list[Outcome]) -> Table:
-    table = Table(title="random pairs, one image")
-    for name in ("layer", "PEs", "lanes", "SIMD", "KiB", "mapping"):
-        table.add_column(name)
-    for name in ("predicted", "measured", "cycle differences", "bit differences"):
-        table.add_column(name, justify="right")
+    table = Table(
+        title="random pairs: cycles of one image, differences over all",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("layer", no_wrap=True)
+    table.add_column("accelerator", no_wrap=True)
+    table.add_column("mapping")
+    for name in ("predicted", "measured", "cycle diff.", "bit diff."):
+        table.add_column(name, justify="right", min_width=max(map(len, name.split())))
     for outcome in outcomes:
         case, config = outcome.case, outcome.case.config
         traits = {
             f"{case.passes} passes": case.passes > 1,
-            "partial tile": case.partial_tile,
+            "partial": case.partial_tile,
             "spills": case.spills,
         }
         table.add_row(
             str(case.stratum),
-            f"{config.pes_x}x{config.pes_y}",
-            str(config.compute_lanes),
-            str(config.simd_units),
-            f"{config.local_memory_kb} + {config.register_file_kb}",
+            f"{config.pes_x}x{config.pes_y} L{config.compute_lanes} S{config.simd_units} "
+            f"{config.local_memory_kb}+{config.register_file_kb}K",
             ", ".join(name for name, holds in traits.items() if holds),
             f"{outcome.predicted_cycles:,}",
             f"{outcome.measured_cycles:,}",

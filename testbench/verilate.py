@@ -196,16 +196,18 @@ def _runtime(waves: bool) -> Path:
     include = [f"-I{path}" for path in _include_paths()]
 
     def make(directory: Path) -> None:
+        commands = []
         for level in sorted({"-O0", OPTIMIZATION}):
             header = _precompiled(directory, level)
             header.parent.mkdir()
             header.write_text(PRECOMPILED_HEADERS)
-            _run([*_compile(level, waves), *include, "-x", "c++-header", str(header)])
-        objects = []
-        for name in sources:
-            objects.append(str(directory / f"{name}.o"))
+            commands.append([*_compile(level, waves), *include, "-x", "c++-header", str(header)])
+        objects = [str(directory / f"{name}.o") for name in sources]
+        for name, target in zip(sources, objects, strict=True):
             source = str(_include_paths()[0] / f"{name}.cpp")
-            _run([*_compile("-O2", waves), *include, "-c", source, "-o", objects[-1]])
+            commands.append([*_compile("-O1", waves), *include, "-c", source, "-o", target])
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            list(pool.map(_run, commands))
         _run(["ar", "rcs", str(directory / "runtime.a"), *objects])
 
     key = content_key(toolchain_version(), *BUILD_RECIPE, f"waves {waves}")
