@@ -37,7 +37,7 @@ def validate_pairs(count: int, space_name: str, seed: int) -> int:
         outcomes = sorted(found, key=lambda outcome: outcome.case.index)
     console = Console()
     console.print(_table(outcomes))
-    cycles = sum(outcome.cycle_differences for outcome in outcomes)
+    cycles = sum(outcome.timing_differences for outcome in outcomes)
     bits = sum(outcome.bit_differences for outcome in outcomes)
     console.print(
         f"{len(outcomes)} pairs: {cycles} cycle counts and {bits} activations differ",
@@ -71,7 +71,7 @@ def _table(outcomes: list[Outcome]) -> Table:
             ", ".join(name for name, holds in traits.items() if holds),
             f"{outcome.predicted_cycles:,}",
             f"{outcome.measured_cycles:,}",
-            str(outcome.cycle_differences),
+            str(outcome.timing_differences),
             str(outcome.bit_differences),
         )
     return table
