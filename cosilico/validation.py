@@ -15,6 +15,9 @@ from testbench.validate import Outcome, validate_random
 
 __all__ = ["validate_design", "validate_pairs"]
 
+FILE_WIDTH = 120
+"""Columns of the table where no terminal says its own."""
+
 
 def validate_design(design_path: Path) -> int:
     """Run a design's images in RTL, print every layer; return the number of differences."""
@@ -36,6 +39,8 @@ def validate_pairs(count: int, space_name: str, seed: int) -> int:
         )
         outcomes = sorted(found, key=lambda outcome: outcome.case.index)
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=FILE_WIDTH)
     console.print(_table(outcomes))
     cycles = sum(outcome.timing_differences for outcome in outcomes)
     bits = sum(outcome.bit_differences for outcome in outcomes)

@@ -9,12 +9,14 @@ from sim.spec.design import Design
 from sim.spec.spaces import TINY
 from testbench.activations import assemble_activations
 from testbench.cases import Case, draw_cases
+from testbench.chains import draw_chains
 from testbench.emulator import Emulator
 
 CASES = draw_cases(90, TINY, 11)
+CHAINS = draw_chains(list(dict.fromkeys(case.config for case in CASES)), 11)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.index} {case.stratum}")
+@pytest.mark.parametrize("case", CASES + CHAINS, ids=lambda case: f"{case.index} {case.stratum}")
 def test_every_activation_of_a_compiled_network_equals_the_reference(case: Case) -> None:
     program = compile_design(Design(network=case.network, accelerator=case.config))
     emulator = Emulator(case.config, program)
@@ -36,3 +38,9 @@ def test_the_drawn_cases_cover_spills_passes_partial_tiles_and_grids() -> None:
     assert any(case.partial_tile for case in CASES)
     assert any(case.config.pes_x != case.config.pes_y for case in CASES)
     assert any(case.config.compute_lanes == 1 for case in CASES)
+
+
+def test_the_deep_networks_cover_skips_that_stay_and_skips_that_spill() -> None:
+    assert len(CHAINS) >= 20
+    assert any(case.spills for case in CHAINS)
+    assert any(not case.spills for case in CHAINS)

@@ -7,6 +7,7 @@ import pytest
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import TINY
 from testbench.cases import Case, draw_cases, strata
+from testbench.chains import draw_chains
 from testbench.memory_model import MemoryModel
 from testbench.validate import run_case
 
@@ -23,7 +24,10 @@ def by_config(cases: Iterable[Case]) -> dict[AcceleratorConfig, list[Case]]:
     return groups
 
 
-GROUPS = by_config(CASES)
+CHAINS = draw_chains(list(by_config(CASES)), 22)
+"""One deep network with residual blocks on each of the same configurations."""
+
+GROUPS = by_config(CASES + CHAINS)
 
 
 @pytest.mark.rtl
@@ -60,6 +64,8 @@ def test_the_pairs_cover_what_they_are_meant_to_cover() -> None:
     assert sum(case.passes > 1 for case in CASES) >= 3
     assert sum(case.partial_tile for case in CASES) >= 20
     assert any(3 in (c.pes_x, c.pes_y) for c in configs)
+    assert len(CHAINS) >= 10
+    assert max(len(case.network.layers) for case in CHAINS) >= 10
 
 
 def test_another_seed_draws_other_pairs_and_the_same_seed_the_same() -> None:

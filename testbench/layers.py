@@ -1,0 +1,132 @@
+"""Layers with random weights and quantization, for validation."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.spec.network import Layer, LayerKind, Padding, TensorSpec
+
+__all__ = ["add", "fully_connected", "pool", "random_tensor", "windowed"]
+
+
+def windowed(
+    name: str,
+    kind: LayerKind,
+    source: TensorSpec,
+    kernel: int,
+    stride: int,
+    rng: np.random.Generator,
+    channels: int = 0,
+    *,
+    plain: bool = False,
+) -> Layer:
+    """A conv or depthwise layer; unless ``plain``, sometimes without padding or of two strides."""
+    size, taps, strides = source.shape[:2], (kernel, kernel), (stride, stride)
+    if not plain and rng.random() < 0.2:
+        strides = (stride, 3 - stride)
+    padding = Padding.same(size, taps, strides)
+    if not plain and rng.random() < 0.25 and min(size) >= kernel:
+        padding = Padding()
+    rows = (size[0] + padding.top + padding.bottom - kernel) // strides[0] + 1
+    columns = (size[1] + padding.left + padding.right - kernel) // strides[1] + 1
+    depth = source.channels if kind is LayerKind.DEPTHWISE else channels
+    shape: tuple[int, ...] = (*taps, source.channels)
+    if kind is not LayerKind.DEPTHWISE:
+        shape = (depth, *shape)
+    weights, bias, multiplier, shift = _parameters(shape, depth, rng)
+    return Layer(
+        name=name,
+        kind=kind,
+        inputs=(source.name,),
+        output=random_tensor(name, rows, columns, depth, rng),
+        kernel=taps,
+        stride=strides,
+        padding=padding,
+        clamp=_clamp(rng),
+        weights=weights,
+        bias=bias,
+        multiplier=multiplier,
+        shift=shift,
+    )
+
+
+def fully_connected(
+    name: str, source: TensorSpec, channels: int, rng: np.random.Generator
+) -> Layer:
+    """A fully connected layer over the whole input."""
+    kernel = source.shape[:2]
+    shape = (channels, *kernel, source.channels)
+    weights, bias, multiplier, shift = _parameters(shape, channels, rng)
+    return Layer(
+        name=name,
+        kind=LayerKind.FULLY_CONNECTED,
+        inputs=(source.name,),
+        output=random_tensor(name, 1, 1, channels, rng),
+        kernel=kernel,
+        clamp=_clamp(rng),
+        weights=weights,
+        bias=bias,
+        multiplier=multiplier,
+        shift=shift,
+    )
+
+
+def add(name: str, a: TensorSpec, b: TensorSpec, rng: np.random.Generator) -> Layer:
+    """A residual add."""
+    return Layer(
+        name=name,
+        kind=LayerKind.ADD,
+        inputs=(a.name, b.name),
+        output=random_tensor(name, a.height, a.width, a.channels, rng),
+        multiplier=rng.integers(1 << 30, 1 << 31, 3).astype(np.int32),
+        shift=np.array([-rng.integers(0, 3), -rng.integers(0, 3), -rng.integers(17, 21)], np.int32),
+        clamp=_clamp(rng),
+    )
+
+
+def pool(name: str, source: TensorSpec) -> Layer:
+    """A global average pool."""
+    output = TensorSpec(
+        name=name, height=1, width=1, channels=source.channels, scale=source.scale,
+        zero_point=source.zero_point,
+    )  # fmt: skip
+    return Layer(
+        name=name, kind=LayerKind.GLOBAL_AVERAGE_POOL, inputs=(source.name,), output=output
+    )
+
+
+def random_tensor(
+    name: str, height: int, width: int, channels: int, rng: np.random.Generator
+) -> TensorSpec:
+    """A tensor with a random zero point."""
+    return TensorSpec(
+        name=name, height=height, width=width, channels=channels, scale=1.0,
+        zero_point=int(rng.integers(-128, 128)),
+    )  # fmt: skip
+
+
+def _clamp(rng: np.random.Generator) -> tuple[int, int]:
+    if rng.random() < 0.5:
+        return (-128, 127)
+    low, high = sorted(int(x) for x in rng.integers(-128, 128, 2))
+    return (low, high)
+
+
+def _parameters(
+    shape: tuple[int, ...], channels: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int8], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """(weights, bias, multiplier, shift) that mostly keep the outputs within int8, sometimes do not."""
+    taps = int(np.prod(shape)) // channels
+    spread = 74.0 * 74.0 * np.sqrt(taps)
+    real = 50.0 / spread * 2.0 ** rng.uniform(-2, 1.5, channels)
+    significand, exponent = np.frexp(real)
+    multiplier = np.minimum(np.round(significand * (1 << 31)), (1 << 31) - 1)
+    bias = rng.normal(0, spread, channels).clip(-(2**31), 2**31 - 1)
+    if rng.random() < 0.2:
+        bias = rng.integers(-(2**31), 2**31, channels)
+        exponent = rng.integers(-31, 3, channels)
+    return (
+        rng.integers(-127, 128, shape).astype(np.int8),
+        bias.astype(np.int32),
+        multiplier.astype(np.int32),
+        exponent.astype(np.int32),
+    )
