@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from hwgen.gateware.axi import PAGE_BYTES
+from sim.spec.bus import PAGE_BYTES
 
 __all__ = ["Burst", "MemoryPort", "read_side", "write_side"]
 

@@ -7,11 +7,12 @@ import tokenize
 from pathlib import Path
 from typing import TypeGuard
 
-import sim.spec.descriptor
+import sim.spec
 
 __all__ = ["code", "gateware_hash"]
 
 _ROOT = Path(__file__).parent
+_VOCABULARY = ("accelerator.py", "bus.py", "descriptor.py")
 
 
 def code(source: str) -> str:
@@ -34,13 +35,13 @@ def code(source: str) -> str:
 def gateware_hash() -> str:
     """Return a hexadecimal SHA-256 over the gateware's sources.
 
-    It covers the code of ``hwgen/gateware/*.py``, ``hwgen/emit.py`` and the descriptor table, and
-    the text of ``hwgen/rtl/*.v``. Comments and docstrings do not change it; any change of
+    It covers the code of ``hwgen/gateware/*.py``, ``hwgen/emit.py`` and the vocabulary that they
+    import, and the text of ``hwgen/rtl/*.v``. Comments and docstrings do not change it; any change of
     behaviour does, and makes a calibration stale.
     """
     python = [*sorted((_ROOT / "gateware").glob("*.py")), _ROOT / "emit.py"]
     parts = [(f"hwgen/{path.relative_to(_ROOT).as_posix()}", path) for path in python]
-    parts.append(("sim/spec/descriptor.py", Path(sim.spec.descriptor.__file__)))
+    parts += [(f"sim/spec/{name}", Path(sim.spec.__path__[0]) / name) for name in _VOCABULARY]
     digest = hashlib.sha256()
     for name, path in parts:
         digest.update(f"{name}\0{code(path.read_text(encoding='utf-8'))}\0".encode())

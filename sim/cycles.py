@@ -9,15 +9,14 @@ import numpy as np
 from sim.calibration import Constant
 from sim.geometry import stores_of_last_window
 from sim.kernel import kernel
+from sim.spec.bus import BURST_BEATS, DESCRIPTOR_PORT_BYTES, PAGE_BYTES
 from sim.spec.descriptor import DESCRIPTOR_BYTES, ExecuteOp, LoadKind, Queue
 from sim.tables import COLUMNS, Hw
 
-__all__ = ["BURST_BEATS", "FETCH_BEATS", "PAGE_BYTES", "summarize", "walk"]
+__all__ = ["FETCH_BEATS", "summarize", "walk"]
 
-BURST_BEATS = 256
-PAGE_BYTES = 4096
-FETCH_BEATS = DESCRIPTOR_BYTES // 8
-"""Beats of a descriptor on the 64-bit descriptor port."""
+FETCH_BEATS = DESCRIPTOR_BYTES // DESCRIPTOR_PORT_BYTES
+"""Beats of a descriptor on the descriptor port."""
 
 QUEUE = COLUMNS["queue"]
 AFTER = COLUMNS["after_load"]

@@ -74,7 +74,7 @@ class Emulator:
             raise ValueError("the program is not for this configuration")
         dumps: dict[int, list[bytes]] = {}
         executed = 0
-        for index in range(count):
+        for _ in range(count):
             at += DESCRIPTOR_BYTES
             fields = decode(self.memory[at : at + DESCRIPTOR_BYTES].tobytes())
             if fields["queue"] == Queue.LOAD and fields["kind"] == LoadKind.WEIGHTS:
@@ -93,7 +93,6 @@ class Emulator:
                     if probe.execute_index == executed
                 ]
                 executed += 1
-            del index
         place = self.program.output
         data = self.memory[place.address : place.address + place.size_bytes]
         return place.unpack(data.tobytes()), dumps

@@ -5,7 +5,6 @@ from typing import Any
 from amaranth.lib.wiring import In, Out
 
 __all__ = [
-    "PAGE_BYTES",
     "PROTECTION",
     "lite_subordinate",
     "manager_constants",
@@ -13,8 +12,6 @@ __all__ = [
     "write_manager",
 ]
 
-PAGE_BYTES = 4096
-"""A burst must not cross this boundary (AMBA AXI, A3.4.1)."""
 
 PROTECTION = 0b000
 """Unprivileged, secure, data access."""

@@ -4,11 +4,9 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.gateware.axi import PAGE_BYTES
+from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 
 __all__ = ["BurstGenerator", "burst_layout", "region_layout"]
-
-_MAXIMUM_BEATS = 256
 
 
 def region_layout(length_bits: int) -> data.StructLayout:
@@ -121,7 +119,7 @@ class BurstGenerator(wiring.Component):
         cut_address = Signal(32)
         cut_beats = Signal(self.length_bits)
         cut_final = Signal()
-        count = Signal(range(_MAXIMUM_BEATS + 1))
+        count = Signal(range(BURST_BEATS + 1))
         ends = Signal()
         m.d.comb += [
             ends.eq(cut_beats == count),
@@ -162,8 +160,8 @@ class BurstGenerator(wiring.Component):
         offset = address[self.bus_bytes.bit_length() - 1 : 12]
         to_boundary = Signal(range(page_beats + 1))
         m.d.comb += to_boundary.eq(page_beats - offset)
-        if page_beats <= _MAXIMUM_BEATS:
+        if page_beats <= BURST_BEATS:
             return to_boundary
-        limit = Signal(range(_MAXIMUM_BEATS + 1))
-        m.d.comb += limit.eq(Mux(to_boundary > _MAXIMUM_BEATS, _MAXIMUM_BEATS, to_boundary))
+        limit = Signal(range(BURST_BEATS + 1))
+        m.d.comb += limit.eq(Mux(to_boundary > BURST_BEATS, BURST_BEATS, to_boundary))
         return limit

@@ -7,7 +7,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.gateware.axi import PAGE_BYTES, lite_subordinate
+from hwgen.gateware.axi import lite_subordinate
+from sim.spec.bus import PAGE_BYTES
 from sim.spec.descriptor import DESCRIPTOR_BYTES, HEADER_MAGIC
 
 __all__ = ["COUNTERS", "CSR_ADDRESS_BITS", "REGISTERS", "CsrUnit", "Register"]

@@ -9,15 +9,15 @@ from amaranth.lib.wiring import In, Out
 from hwgen.gateware.axi import read_manager
 from hwgen.gateware.fifo import Fifo, unique_fifo
 from hwgen.gateware.layout import descriptor_layout
+from sim.spec.bus import DESCRIPTOR_PORT_BYTES
 from sim.spec.descriptor import COMMON_FIELDS, DESCRIPTOR_BYTES, HEADER_MAGIC, Queue
 
 __all__ = ["FetchUnit"]
 
-_WORD_BYTES = 8
-_WORDS = DESCRIPTOR_BYTES // _WORD_BYTES
+_WORDS = DESCRIPTOR_BYTES // DESCRIPTOR_PORT_BYTES
 _QUEUE_BITS = COMMON_FIELDS[0].bits
 _LAYOUTS = {queue: descriptor_layout(queue) for queue in Queue}
-_STORED_WORDS = -(-max(layout.size for layout in _LAYOUTS.values()) // (8 * _WORD_BYTES))
+_STORED_WORDS = -(-max(layout.size for layout in _LAYOUTS.values()) // (8 * DESCRIPTOR_PORT_BYTES))
 
 
 class FetchUnit(wiring.Component):
@@ -79,7 +79,7 @@ class FetchUnit(wiring.Component):
                 "busy": Out(1),
                 "refused": Out(1),
                 "error": Out(1),
-                **read_manager(_WORD_BYTES),
+                **read_manager(DESCRIPTOR_PORT_BYTES),
             }
         )
 
@@ -111,7 +111,7 @@ class FetchUnit(wiring.Component):
         # Beats: the words that hold fields are kept
         index = Signal(range(_WORDS))
         words = [
-            Signal(8 * _WORD_BYTES, name=f"word_{number}", reset_less=True)
+            Signal(8 * DESCRIPTOR_PORT_BYTES, name=f"word_{number}", reset_less=True)
             for number in range(_STORED_WORDS)
         ]
         last_beat = Signal()
@@ -127,7 +127,7 @@ class FetchUnit(wiring.Component):
                     m.d.sync += word.eq(self.rdata)
 
         # The last beats hold no fields, so all words are there when the last one comes
-        buffer = Fifo(8 * _WORD_BYTES * _STORED_WORDS, self.DEPTH)
+        buffer = Fifo(8 * DESCRIPTOR_PORT_BYTES * _STORED_WORDS, self.DEPTH)
         m.submodules.buffer = unique_fifo(buffer)
         m.d.comb += [
             buffer.enter.valid.eq(last_beat & running),

@@ -12,7 +12,7 @@ from hwgen.gateware.ram import address_bits
 from hwgen.gateware.taps import TapWalker
 from hwgen.gateware.window import step_layout, window_layout
 from hwgen.gateware.windows import WindowWalker
-from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
+from sim.spec.accelerator import ADD_INTERVAL, REQUANTIZER_PHASES, AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp
 
 __all__ = ["IssueStage"]
@@ -62,7 +62,7 @@ class IssueStage(wiring.Component):
         A window that ends in this cycle, reduction included, if ``valid``.
     """
 
-    ADD_INTERVAL: ClassVar[int] = 3 * REQUANTIZER_PHASES
+    ADD_INTERVAL: ClassVar[int] = ADD_INTERVAL
     """Least `initiation_interval` of ADD: two operands and a sum share the requantizer."""
 
     ADD_HOLD: ClassVar[int] = 2

@@ -10,14 +10,14 @@ from sim.spec.errors import DesignFileError
 
 __all__ = ["ADD_INTERVAL", "DOT_WIDTH", "REQUANTIZER_PHASES", "AcceleratorConfig"]
 
-ADD_INTERVAL = 12
-"""Least initiation interval of ADD: three requantizations per value."""
-
 DOT_WIDTH = 4
 """int8 products that one SIMD unit sums per cycle."""
 
 REQUANTIZER_PHASES = 4
 """Cycles a lane's requantizer needs for one vector: its width is ``simd_units / 4``."""
+
+ADD_INTERVAL = 3 * REQUANTIZER_PHASES
+"""Least initiation interval of ADD: three requantizations per value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
