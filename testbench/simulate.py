@@ -64,8 +64,8 @@ class SimulationResult:
     predicted_cycles, measured_cycles : int
         Doorbell to done; measured: the first image's CYCLES.
     mismatched_cycles : int
-        How many totals and layer times, over all images, differ from the model; it counts on the
-        deterministic memory (``stall_seed`` is None) only and is 0 otherwise.
+        Over all images, how many durations of EXECUTE descriptors differ from the model, and on the
+        deterministic memory (``stall_seed`` is None) how many totals and layer times.
     stall_seed : int or None
         Seed of the random AXI stalls.
     cycles_per_s : float
@@ -233,9 +233,12 @@ def _compare(
         for index, layer in enumerate(network.layers)
     )
     reference = expected[network.output.name]
-    mismatched_cycles = 0
+    durations = execute_durations(program, run)
+    executes = np.array([queue == Queue.EXECUTE for queue, _ in program.descriptors])
+    predicted_durations = (prediction.done - prediction.start)[executes]
+    mismatched_cycles = int(np.count_nonzero(durations != predicted_durations))
     if stalls is None:
-        mismatched_cycles = int(np.count_nonzero(measured != predicted))
+        mismatched_cycles += int(np.count_nonzero(measured != predicted))
         mismatched_cycles += int(np.count_nonzero(run.cycles != prediction.total_cycles))
     return SimulationResult(
         simulator="verilator",
@@ -254,7 +257,7 @@ def _compare(
         counters={name: int(values[0]) for name, values in run.counters.items()},
         outputs=run.outputs,
         cycles=run.cycles,
-        execute_durations=execute_durations(program, run),
+        execute_durations=durations,
     )
 
 

@@ -1,5 +1,6 @@
 """Whole networks in RTL against reference and model, calm and under random stalls."""
 
+import dataclasses
 import functools
 import json
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from hwgen.program import compile_design
+from sim import calibration
 from sim.model import predict
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
@@ -238,3 +240,14 @@ def test_no_images_are_refused() -> None:
     """At least one."""
     with pytest.raises(ValueError, match=r"^images must be positive, not 0$"):
         simulate(every_kind(), images=0)
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_wrong_execute_durations_are_noticed_under_stalls_too() -> None:
+    """Totals cannot be compared there, but what EXECUTE takes can."""
+    shipped = calibration.default()
+    constants = shipped.constants | {"drain_conv": shipped.constants["drain_conv"] + 1}
+    wrong = dataclasses.replace(shipped, constants=constants)
+    assert simulate(every_kind(), images=1, stalls=1).mismatched_cycles == 0
+    assert simulate(every_kind(), images=1, stalls=1, calibration=wrong).mismatched_cycles > 0
