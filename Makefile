@@ -6,7 +6,6 @@ TORCH ?= 2.13.0
 PIP_EXTRA ?=
 JOBS ?= $(shell nproc)
 OUT ?= build/digits
-PAIRS ?= 60
 SEED ?= 1
 
 VENV := .venv
@@ -51,8 +50,8 @@ check: lint test ## what a commit must pass
 demo: $(STAMP) ## search, generate, simulate and report the digits example
 	$(BIN)/cosilico run examples/digits.toml --out $(OUT)
 
-validate: $(STAMP) ## compare random (configuration, layer) pairs with the RTL
-	$(BIN)/cosilico validate --random $(PAIRS) --space tiny --seed $(SEED)
+validate: $(STAMP) ## compare model and RTL on over 2,000 (configuration, layer) pairs (hours)
+	$(BIN)/cosilico validate --full --seed $(SEED) --jobs $(JOBS) --out benchmarks
 
 calibrate: $(STAMP) ## measure the timing constants of the present gateware
 	$(BIN)/cosilico calibrate --out sim/calibration.json

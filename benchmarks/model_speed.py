@@ -1,47 +1,175 @@
-"""Speed of the performance model: (network, accelerator) pairs per second on one core.
+"""Speed of the performance model: evaluations per second, a whole space, linearity, and ZigZag.
 
-Run as ``python benchmarks/model_speed.py [DESIGN]``; without a design, the hand-written example's shapes.
+Run as ``python benchmarks/model_speed.py [--zigzag PYTHON]``; ``PYTHON`` is an interpreter of an
+environment with ``zigzag-dse`` and ``six``. An evaluation maps a network onto an accelerator and
+predicts its cycles and traffic; nothing is kept from one accelerator to the next.
 """
 
+import argparse
 import json
+import os
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-from cosilico.networks import load_network
+import numpy as np
+
+from cosilico.evaluation import evaluate_chunks
 from sim.model import evaluate_many
-from sim.spec.network import Network
-from sim.spec.spaces import TINY
+from sim.networks import mobilenet_v2
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.network import Layer, LayerKind, Network
+from sim.spec.spaces import EDGE
+from testbench.layers import random_tensor, windowed
 
 REPEATS = 3
+SAMPLE = 1000
+"""Accelerators of the space that one core evaluates."""
+
+PAIRS_OF_LAYERS = (8, 16, 32, 64, 128)
+"""Lengths of the networks that show linearity: that many 1x1 and depthwise layers."""
 
 
-def main(network: Network) -> None:
-    """Print the best of a few repeats, the mapping included."""
-    configs = list(TINY)
-    evaluate_many(configs[:10], network)
+def main() -> None:
+    """Print one line per figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--zigzag", metavar="PYTHON", help="an interpreter that has ZigZag")
+    zigzag = parser.parse_args().zigzag
+    network = mobilenet_v2()
+    configs = sample(SAMPLE)
+    evaluate_many(configs[:2], network)
+    seconds = best_of(configs, network)
+    print(
+        f"{network.name}: {len(network.layers)} layers, {len(configs)} accelerators of the edge "
+        f"space in {seconds:.2f} s on one core: {len(configs) / seconds:,.0f} evaluations/s, "
+        "mapping included",
+        flush=True,
+    )
+    print(whole_space(network), flush=True)
+    for line in linearity(configs[: SAMPLE // 5]):
+        print(line, flush=True)
+    if zigzag:
+        print(compare_zigzag(zigzag, network, seconds / len(configs)))
+
+
+def sample(count: int) -> list[AcceleratorConfig]:
+    """Points of the edge space, evenly spread by chance."""
+    rng = np.random.default_rng(0)
+    return [EDGE.at(int(i)) for i in rng.choice(len(EDGE), count, replace=False)]
+
+
+def best_of(configs: list[AcceleratorConfig], network: Network) -> float:
+    """Least seconds of a few repeats."""
     seconds = []
     for _ in range(REPEATS):
-        start = time.perf_counter()
-        table = evaluate_many(configs, network)
-        seconds.append(time.perf_counter() - start)
-    realizable = sum(not codes for codes in table.violations)
-    best = min(seconds)
-    print(
-        f"{network.name}: {len(network.layers)} layers, {len(configs)} accelerators "
-        f"({realizable} realizable) in {best:.2f} s: {len(configs) / best:,.0f} pairs/s"
+        started = time.perf_counter()
+        evaluate_many(configs, network)
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)
+
+
+def whole_space(network: Network) -> str:
+    """Enumerate the edge space on all cores, starting the processes included."""
+    jobs = os.cpu_count() or 1
+    started = time.perf_counter()
+    chunks = list(evaluate_chunks(network, tuple(EDGE), jobs))
+    seconds = time.perf_counter() - started
+    realizable = sum(not codes for chunk in chunks for codes in chunk.violations)
+    return (
+        f"{network.name}: the edge space, {len(EDGE):,} accelerators ({realizable:,} realizable), "
+        f"in {seconds:.1f} s on {jobs} cores, area and energy included"
     )
 
 
-def example() -> Network:
-    """Shapes of the hand-written example."""
-    source = Path(__file__).parent.parent / "examples" / "handwritten" / "design.json"
+def linearity(configs: list[AcceleratorConfig]) -> list[str]:
+    """Time per layer of longer and longer networks of the same layers."""
+    lines = []
+    for pairs in PAIRS_OF_LAYERS:
+        network = repeated(pairs)
+        evaluate_many(configs[:1], network)
+        per_layer = best_of(configs, network) / len(configs) / len(network.layers)
+        lines.append(f"{len(network.layers)} equal layers: {1e6 * per_layer:.2f} µs per layer")
+    return lines
+
+
+def repeated(pairs: int) -> Network:
+    """``pairs`` times a 1x1 layer and a depthwise layer on 14x14x96."""
+    rng = np.random.default_rng(0)
+    source = random_tensor("input", 14, 14, 96, rng)
+    layers: list[Layer] = []
+    current = source
+    for index in range(pairs):
+        layers.append(windowed(f"dense{index}", LayerKind.CONV, current, 1, 1, rng, 96, plain=True))
+        current = layers[-1].output
+        layers.append(
+            windowed(f"spatial{index}", LayerKind.DEPTHWISE, current, 3, 1, rng, plain=True)
+        )
+        current = layers[-1].output
+    return Network(name="repeated", input=source, layers=tuple(layers))
+
+
+def compare_zigzag(python: str, network: Network, seconds: float) -> str:
+    """Time ZigZag on the same layers in this run, and say what each time includes."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.json"
-        path.write_text(json.dumps(json.loads(source.read_text())["network"]))
-        return load_network(path)
+        path = Path(folder) / "layers.json"
+        path.write_text(json.dumps(zigzag_layers(network)))
+        script = Path(__file__).with_name("zigzag_speed.py")
+        done = subprocess.run(
+            [python, str(script), str(path)], capture_output=True, text=True, check=False
+        )
+    if done.returncode != 0:
+        sys.exit(f"ZigZag failed:\n{done.stderr[-2000:]}")
+    found = json.loads(done.stdout.splitlines()[-1])
+    return "\n".join(
+        (
+            f"{network.name}, {found['layers']} layers with weights, seconds per network:",
+            f"  this model, mapping chosen, transfers and all layers: {seconds:.6f}",
+            f"  ZigZag, cost model alone, mappings given and inputs parsed: "
+            f"{found['cost_model_s']:.3f} ({found['cost_model_s'] / seconds:,.0f} times)",
+            f"  ZigZag, whole call with its mapping search (lpf_limit {found['factors']}) on "
+            f"{found['architecture']}: {found['whole_call_s']:.1f} "
+            f"({found['whole_call_s'] / seconds:,.0f} times)",
+        )
+    )
+
+
+def zigzag_layers(network: Network) -> list[dict[str, Any]]:
+    """Layers with weights in ZigZag's workload format; each reads the one before it."""
+    found: list[dict[str, Any]] = []
+    for layer in network.layers:
+        if not layer.macs:
+            continue
+        out, source = layer.output, network.tensors[layer.inputs[0]]
+        window = {"FY": layer.kernel[0], "FX": layer.kernel[1]}
+        pixels = {"OY": out.height, "OX": out.width}
+        if layer.kind is LayerKind.DEPTHWISE:
+            sizes = {"B": 1, "G": out.channels, **pixels, **window}
+            equation = "O[b][g][oy][ox]+=W[g][fy][fx]*I[b][g][iy][ix]"
+        else:
+            sizes = {"B": 1, "K": out.channels, "C": source.channels, **pixels, **window}
+            equation = "O[b][k][oy][ox]+=W[k][c][fy][fx]*I[b][c][iy][ix]"
+        index = len(found)
+        found.append(
+            {
+                "id": index,
+                "name": layer.name,
+                "operator_type": "Conv",
+                "equation": equation,
+                "dimension_relations": [
+                    f"ix={layer.stride[1]}*ox+1*fx",
+                    f"iy={layer.stride[0]}*oy+1*fy",
+                ],
+                "loop_dims": list(sizes),
+                "loop_sizes": list(sizes.values()),
+                "operand_precision": {"W": 8, "I": 8, "O": 16, "O_final": 8},
+                "operand_source": {"W": index, "I": max(0, index - 1)},
+            }
+        )
+    return found
 
 
 if __name__ == "__main__":
-    main(load_network(Path(sys.argv[1])) if len(sys.argv) > 1 else example())
+    main()

@@ -1,16 +1,24 @@
 """Measuring the timing constants from the command line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from cosilico.progress import progress_bar
 from sim import calibration
 from testbench.calibrate import calibrate
+from testbench.calibrate_dram import calibrate_dram
 
 __all__ = ["calibrate_to_file"]
 
 
-def calibrate_to_file(out: Path) -> None:
+def calibrate_to_file(out: Path, *, dram: bool = False) -> None:
     """Run the microbenchmarks and write the constants.
+
+    Parameters
+    ----------
+    out : Path
+    dram : bool
+        Fit the DRAM of tier T3 as well.
 
     Raises
     ------
@@ -26,8 +34,17 @@ def calibrate_to_file(out: Path) -> None:
             report("microbenchmarks", len(begun) - 1, len(begun))
 
         measured = calibrate(progress)
-    calibration.save(measured.calibration, out)
+        found = measured.calibration
+        if dram:
+            behind = calibrate_dram(found, progress)
+            found = replace(found, dram=behind.calibration)
+    calibration.save(found, out)
     print(
         f"{out}: {len(measured.calibration.constants)} constants from {measured.microbenchmarks} "
         f"microbenchmarks, exact on {measured.held_out} held-out descriptors"
     )
+    if found.dram is not None:
+        print(
+            f"dram: {len(found.dram.parameters)} parameters, mean error {found.dram.mean:.3%} and worst "
+            f"{found.dram.worst:.3%} on {found.dram.layers} held-out layers"
+        )

@@ -2,7 +2,9 @@
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -28,6 +30,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+class View(StrEnum):
+    """Form of the SIMD datapath that is simulated; both are one design (docs/hardware.md)."""
+
+    SYNTHESIS = "synthesis"
+    SIMULATION = "simulation"
+
+
 DesignFile = Annotated[Path, typer.Argument(metavar="DESIGN", help="a design.json")]
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="a search specification (TOML)")]
 OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="folder for the results")]
@@ -36,6 +46,11 @@ Resume = Annotated[bool, typer.Option("--resume", help="go on with what an earli
 SearchSeed = Annotated[
     int, typer.Option("--seed", min=0, max=2**31 - 1, help="decides every random choice")
 ]
+WeightSeed = Annotated[
+    int, typer.Option("--seed", min=0, max=2**31 - 1, help="weights of a named network")
+]
+ViewName = Annotated[View, typer.Option("--view", help="form of the datapath that is simulated")]
+Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="processes [one per core]")]
 SpaceName = Annotated[str, typer.Option("--space", help="hardware space: tiny or edge")]
 
 
@@ -85,7 +100,20 @@ def generate(design: DesignFile, out: OutFolder) -> None:
 
 @app.command()
 def simulate(
-    design: DesignFile,
+    network: Annotated[
+        str,
+        typer.Argument(metavar="NETWORK", help="a design.json, mobilenet_v2 or efficientnet_lite0"),
+    ],
+    accelerator: Annotated[
+        str | None,
+        typer.Option(metavar="A", help="tiny, edge or a JSON file [the design's own]"),
+    ] = None,
+    view: ViewName = View.SIMULATION,
+    image: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="a picture [named networks: scikit-learn's china.jpg]"),
+    ] = None,
+    seed: WeightSeed = 0,
     images: Annotated[int | None, typer.Option(min=1, help="images to run [all]")] = None,
     input_file: Annotated[
         Path | None, typer.Option("--input", metavar="X.npz", help="x: int8 images, y: labels")
@@ -94,29 +122,42 @@ def simulate(
         Path | None, typer.Option("--output", metavar="Y.npz", help="where outputs go")
     ] = None,
     stalls: Annotated[
-        int | None, typer.Option(metavar="SEED", min=0, help="random stalls on every AXI channel")
+        str | None,
+        typer.Option(metavar="SEEDS", help="a run with random stalls for each of these, as 1,2,3"),
     ] = None,
     waves: Annotated[
         bool, typer.Option("--waves", help="write waves.vcd beside the design")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="write the figures as JSON; - prints them")
+    ] = None,
     calibration: Annotated[
         Path | None, typer.Option(metavar="FILE", help="timing constants [those shipped]")
     ] = None,
 ) -> None:
-    """Run a design's network in RTL and compare every activation and cycle count."""
-    from cosilico.simulation import print_simulation, simulate_file
+    """Run a network in RTL and compare every activation and cycle count; exit 1 if they differ."""
+    from cosilico.measurements import print_results, write_json
+    from cosilico.simulation import parse_stalls, simulate_argument
 
-    result = simulate_file(
-        design,
-        images=images,
-        input_file=input_file,
-        output_file=output_file,
-        stall_seed=stalls,
-        waves=waves,
-        calibration_file=calibration,
-    )
-    if print_simulation(result, as_json=json):
+    with _stopped_runs():
+        design, results = simulate_argument(
+            network,
+            accelerator=accelerator,
+            view=view.value,
+            seed=seed,
+            images=images,
+            input_file=input_file,
+            photograph=image,
+            output_file=output_file,
+            stalls=parse_stalls(stalls),
+            waves=waves,
+            calibration_file=calibration,
+        )
+    if json is not None:
+        write_json(json, design, results)
+    if json != Path("-"):
+        print_results(design, results)
+    if not all(result.exact for result in results):
         raise typer.Exit(EXIT_DIFFERENCE)
 
 
@@ -126,42 +167,93 @@ def validate(
     random: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="random (configuration, layer) pairs")
     ] = None,
+    stalls: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="random pairs under random stalls on every channel"),
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="over 2,000 pairs and all layers of the named networks")
+    ] = False,
     space: SpaceName = "tiny",
     seed: Annotated[int, typer.Option(min=0, help="draws the pairs")] = 1,
+    jobs: Jobs = None,
+    view: ViewName = View.SIMULATION,
+    max_macs: Annotated[
+        int | None, typer.Option(metavar="N", min=16, help="pass over larger random accelerators")
+    ] = None,
+    journal: Annotated[
+        Path, typer.Option(metavar="FILE", help="--full: what is done; a killed run goes on here")
+    ] = Path("build/validation.jsonl"),
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="--full: folder of the results file")
+    ] = Path("benchmarks"),
 ) -> None:
     """Compare model and RTL, for a design or for random pairs; exit 1 if they differ."""
-    from cosilico.validation import validate_design, validate_pairs
+    from cosilico.validation import validate_design, validate_everything, validate_pairs
 
-    if (design is None) == (random is None):
-        raise CosilicoError("validate must be given either a design file or --random N")
-    if design is not None:
-        differences = validate_design(design)
-    elif random is not None:
-        differences = validate_pairs(random, space, seed)
+    if sum((design is not None, random is not None, stalls is not None, full)) != 1:
+        raise CosilicoError(
+            "validate must be given one of a design file, --random N, --stalls N or --full"
+        )
+    with _stopped_runs():
+        if design is not None:
+            differences = validate_design(design, view=view.value)
+        elif full:
+            from testbench.campaign import Campaign
+
+            campaign = Campaign(seed=seed, view=view.value, max_macs=max_macs)
+            differences = validate_everything(campaign, journal, out, jobs=jobs)
+        else:
+            differences = validate_pairs(
+                random or stalls or 0,
+                space,
+                seed,
+                jobs=jobs,
+                stalls=stalls is not None,
+                view=view.value,
+                max_macs=max_macs,
+            )
     if differences:
         raise typer.Exit(EXIT_DIFFERENCE)
 
 
 @app.command()
-def calibrate(out: OutFile) -> None:
+def calibrate(
+    out: OutFile,
+    memory: Annotated[
+        str, typer.Option(help="fixed, or dram: fit the DRAM of tier T3 as well")
+    ] = "fixed",
+) -> None:
     """Measure the model's timing constants in RTL."""
     from cosilico.calibration import calibrate_to_file
 
-    calibrate_to_file(out)
+    if memory not in ("fixed", "dram"):
+        raise CosilicoError(f"--memory must be fixed or dram, not {memory!r}")
+    calibrate_to_file(out, dram=memory == "dram")
 
 
 @app.command(name="enumerate")
 def enumerate_space(
     network: Annotated[
-        Path, typer.Argument(metavar="NETWORK", help="a design.json, or a network alone as JSON")
+        str,
+        typer.Argument(
+            metavar="NETWORK",
+            help="mobilenet_v2, efficientnet_lite0, a design.json or a network alone as JSON",
+        ),
     ],
     out: OutFile,
     space: SpaceName = "tiny",
+    area_budget: Annotated[
+        float | None,
+        typer.Option(metavar="MM2", min=0, help="for the optimum [area of the space's default]"),
+    ] = None,
+    seed: WeightSeed = 0,
+    jobs: Jobs = None,
 ) -> None:
     """Evaluate a network on every accelerator of a space; writes CSV or Parquet."""
     from cosilico.enumeration import enumerate_to_file
 
-    enumerate_to_file(network, space, out)
+    enumerate_to_file(network, space, out, area_budget=area_budget, seed=seed, jobs=jobs)
 
 
 @app.command()
@@ -172,6 +264,18 @@ def report(
     from cosilico.report import write_report
 
     typer.echo(str(write_report(directory)))
+
+
+@contextmanager
+def _stopped_runs() -> Iterator[None]:
+    """A run that hangs or faults is a difference: one line that says which queue is blocked."""
+    from testbench.harness import HarnessError
+
+    try:
+        yield
+    except HarnessError as error:
+        print(f"cosilico: {_one_line(error)}", file=sys.stderr)
+        raise typer.Exit(EXIT_DIFFERENCE) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

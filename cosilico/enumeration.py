@@ -2,6 +2,8 @@
 
 import csv
 import io
+import os
+from collections import Counter
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,21 +11,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.table import Table
 
+from cosilico.accelerators import named_space
+from cosilico.console import output_console
+from cosilico.evaluation import evaluate_chunks
 from cosilico.gateware import current_calibration
-from cosilico.networks import load_network
+from cosilico.networks import network_argument
 from cosilico.progress import Report, progress_bar
-from sim import area, energy, model
+from cosilico.summary import accelerator_text
+from sim.area import area
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
-from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
+from sim.spec.spaces import HardwareSpace
 
-__all__ = ["Enumeration", "enumerate_network", "enumerate_to_file", "named_space"]
-
-_CHUNK = 960
-"""Accelerators evaluated between two movements of the progress bar."""
+__all__ = ["Enumeration", "census", "enumerate_network", "enumerate_to_file"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -98,62 +102,105 @@ class Enumeration:
         }
 
 
-def named_space(name: str) -> HardwareSpace:
-    """Hardware space of a name that a user gave."""
-    if name not in HARDWARE_SPACES:
-        known = ", ".join(HARDWARE_SPACES)
-        raise CosilicoError(f"space must be one of {known}, not {name!r}")
-    return HARDWARE_SPACES[name]
+def census(table: Enumeration) -> dict[str, int]:
+    """How many accelerators are realizable, and how many break each rule, most first."""
+    broken = Counter(code for codes in table.violations for code in set(codes))
+    return {"realizable": int(table.realizable.sum())} | dict(broken.most_common())
 
 
-def enumerate_network(network: Network, space: HardwareSpace, report: Report) -> Enumeration:
-    """Evaluate a network on every accelerator of a space."""
+def enumerate_network(
+    network: Network, space: HardwareSpace, report: Report, *, jobs: int = 1
+) -> Enumeration:
+    """Evaluate a network on every accelerator of a space, in ``jobs`` processes."""
     configs = tuple(space)
-    tables = []
-    for start in range(0, len(configs), _CHUNK):
-        report("accelerators", start, len(configs))
-        tables.append(model.evaluate_many(configs[start : start + _CHUNK], network))
-    report("accelerators", len(configs), len(configs))
-    violations = [codes for table in tables for codes in table.violations]
-    cycles, execute_busy, read_bytes, write_bytes = (
-        np.concatenate([getattr(table, name) for table in tables])
-        for name in ("cycles", "execute_busy", "read_bytes", "write_bytes")
+    chunks = []
+    report("accelerators", 0, len(configs))
+    done = 0
+    for chunk in evaluate_chunks(network, configs, jobs):
+        chunks.append(chunk)
+        done += len(chunk.cycles)
+        report("accelerators", done, len(configs))
+    columns = (
+        np.concatenate([getattr(chunk, name) for chunk in chunks])
+        for name in ("cycles", "execute_busy", "read_bytes", "write_bytes", "area", "energy")
     )
-    energies = np.zeros(len(configs))
-    for i, config in enumerate(configs):
-        if not violations[i]:
-            activity = energy.Activity(
-                execute_busy=int(execute_busy[i]),
-                read_bytes=int(read_bytes[i]),
-                write_bytes=int(write_bytes[i]),
-                layers=network.layers,
-            )
-            energies[i] = energy.energy(config, activity).total
+    cycles, execute_busy, read_bytes, write_bytes, areas, energies = columns
     return Enumeration(
         configs=configs,
-        violations=violations,
+        violations=[codes for chunk in chunks for codes in chunk.violations],
         cycles=cycles,
         execute_busy=execute_busy,
         read_bytes=read_bytes,
         write_bytes=write_bytes,
-        area=np.array([area.area(config).total for config in configs]),
+        area=areas,
         energy=energies,
     )
 
 
-def enumerate_to_file(network_path: Path, space_name: str, out: Path) -> None:
-    """Write the enumeration as CSV, or as Parquet if ``out`` ends in ``.parquet``."""
+def enumerate_to_file(
+    network_name: str,
+    space_name: str,
+    out: Path,
+    *,
+    area_budget: float | None = None,
+    seed: int = 0,
+    jobs: int | None = None,
+) -> None:
+    """Write the enumeration as CSV, or as Parquet if ``out`` ends in ``.parquet``.
+
+    Prints which rules the accelerators break and the fastest one within the area budget.
+
+    Parameters
+    ----------
+    network_name : str
+        See :func:`cosilico.networks.network_argument`.
+    space_name : str
+    out : Path
+    area_budget : float, optional
+        mm² of the area proxy; the area of the space's default if not given.
+    seed : int
+        Of a named network's weights, which change no figure.
+    jobs : int, optional
+        Processes; one per core if not given.
+    """
     space = named_space(space_name)
     current_calibration()
     parquet = out.suffix == ".parquet"
     if parquet and find_spec("pyarrow") is None:
         raise CosilicoError(f"{out} must end in .csv, as pyarrow is not installed")
-    network = load_network(network_path)
+    network = network_argument(network_name, seed)
     with progress_bar() as report:
-        table = enumerate_network(network, space, report)
+        table = enumerate_network(network, space, report, jobs=jobs or os.cpu_count() or 1)
     write_atomic(out, _parquet(table) if parquet else _csv(table))
+    console = output_console()
+    console.print(_census_table(table, f"{network.name} on the {space.name} space"))
+    budget = area(space.default).total if area_budget is None else area_budget
+    console.print(_optimum_line(table, budget), highlight=False, soft_wrap=True)
     realizable = int(table.realizable.sum())
     print(f"{out}: {len(table.configs)} accelerators, {realizable} realizable")
+
+
+def _census_table(table: Enumeration, title: str) -> Table:
+    found = Table(title=title)
+    found.add_column("accelerators", no_wrap=True)
+    for name in ("points", "share"):
+        found.add_column(name, justify="right")
+    for name, points in census(table).items():
+        label = name if name == "realizable" else f"break {name}"
+        found.add_row(label, f"{points:,}", f"{100 * points / len(table.configs):.1f} %")
+    return found
+
+
+def _optimum_line(table: Enumeration, budget: float) -> str:
+    row = table.optimum(budget)
+    if row is None:
+        return f"no realizable accelerator has an area of at most {budget:.3f} mm²"
+    config, cycles = table.configs[row], int(table.cycles[row])
+    return (
+        f"fastest within {budget:.3f} mm²: {accelerator_text(config.to_json())}\n"
+        f"  {cycles:,} cycles, {cycles / (config.clock_mhz * 1000):.3f} ms, "
+        f"{table.area[row]:.3f} mm², {table.energy[row] * 1e-6:.2f} µJ"
+    )
 
 
 def _csv(table: Enumeration) -> str:

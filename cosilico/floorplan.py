@@ -10,7 +10,7 @@ __all__ = ["PARTS", "floorplan"]
 
 PARTS = {
     "local_memory": ("local memory", ("local_memory",)),
-    "register_files": ("register files", ("register_files",)),
+    "register_files": ("register files", ("register_files", "window_rings")),
     "arithmetic": ("multipliers, accumulators", ("multiply_accumulate", "accumulators")),
     "requantizers": ("requantizers", ("requantizers", "parameter_memory")),
     "interconnect": ("interconnect", ("interconnect",)),

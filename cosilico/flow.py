@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from cosilico import __version__
+from cosilico.accelerators import named_space
 from cosilico.cache import StageCache, digest, source_digest
-from cosilico.enumeration import Enumeration, enumerate_network, named_space
+from cosilico.enumeration import Enumeration, enumerate_network
 from cosilico.gateware import current_calibration
 from cosilico.generation import generate_design
 from cosilico.images import load_images, save_arrays

@@ -1,10 +1,12 @@
 """A design's Verilog and program as files."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 from hwgen import emit, program
+from hwgen.placement import TensorPlacement
 from sim.realizability import require
 from sim.spec.design import Design, load
 from sim.spec.files import write_atomic
@@ -24,7 +26,7 @@ def generate_design(design: Design, out: Path) -> list[Path]:
     """Write the Verilog with its manifest and the program with its own.
 
     ``program.bin`` is external memory from MEMORY_BASE on; ``program.json`` says where the
-    header, the input and the output lie.
+    header, the input and the output lie, and how the host unfolds the input, if at all.
 
     Raises
     ------
@@ -40,8 +42,29 @@ def generate_design(design: Design, out: Path) -> list[Path]:
         "memory_bytes": compiled.memory_bytes,
         "header_address": compiled.header_address,
         "descriptors": len(compiled.descriptors),
-        "input": asdict(compiled.input),
-        "output": asdict(compiled.output),
+        "input": _placement(compiled.input),
+        "output": _placement(compiled.output),
     }
     write_atomic(out / PROGRAM_MANIFEST, json.dumps(manifest, indent=2) + "\n")
     return [verilog, *(out / name for name in (emit.MANIFEST_FILE, PROGRAM_FILE, PROGRAM_MANIFEST))]
+
+
+def _placement(placement: TensorPlacement) -> dict[str, Any]:
+    """What a host must know to write or read a tensor."""
+    known = {
+        field.name: getattr(placement, field.name)
+        for field in fields(placement)
+        if field.name != "unfolding"
+    }
+    if placement.unfolding is None:
+        return known | {"unfolding": None}
+    layer = placement.unfolding.layer
+    return known | {
+        "unfolding": {
+            "shape": placement.unfolding.shape,
+            "zero_point": placement.unfolding.zero_point,
+            "kernel": layer.kernel,
+            "stride": layer.stride,
+            "padding": asdict(layer.padding),
+        }
+    }

@@ -1,4 +1,4 @@
-"""Networks for questions that weights do not decide: from a design, or from shapes alone."""
+"""Networks that a user names: by name, from a design file, or from shapes alone."""
 
 import json
 import tempfile
@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.networks import NAMED_NETWORKS, named_network
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import SCHEMA, load
-from sim.spec.errors import DesignFileError
+from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.network import LayerKind, Network
 
-__all__ = ["load_network"]
+__all__ = ["is_named", "load_network", "network_argument"]
 
 _ANY_ACCELERATOR = AcceleratorConfig(
     pes_x=1,
@@ -25,6 +26,34 @@ _ANY_ACCELERATOR = AcceleratorConfig(
     io_bandwidth_gbps=0.8,
     clock_mhz=200,
 )
+
+
+def is_named(text: str) -> bool:
+    """Whether a user means a named network, not a file.
+
+    Raises
+    ------
+    CosilicoError
+        If it is neither.
+    """
+    if text in NAMED_NETWORKS:
+        return True
+    path = Path(text)
+    if not path.suffix and not path.exists():
+        known = ", ".join(NAMED_NETWORKS)
+        raise CosilicoError(f"network must be one of {known}, or a JSON file, not {text!r}")
+    return False
+
+
+def network_argument(text: str, seed: int = 0) -> Network:
+    """Network of a name, with weights of that seed, or of a file (see :func:`load_network`).
+
+    Raises
+    ------
+    CosilicoError
+        If there is none, or its file is wrong.
+    """
+    return named_network(text, seed) if is_named(text) else load_network(Path(text))
 
 
 def load_network(path: Path) -> Network:

@@ -1,60 +1,108 @@
-"""Running a design file in RTL from the command line."""
+"""Running a network on an accelerator in RTL from the command line."""
 
-import json
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
+from cosilico.accelerators import accelerator_argument
 from cosilico.gateware import current_calibration
-from cosilico.images import ImageSet, images_for, save_arrays
+from cosilico.images import ImageSet, images_for, load_images, save_arrays
+from cosilico.networks import is_named
+from cosilico.photographs import load_photograph, photograph_input
 from cosilico.progress import Report, progress_bar
 from sim.calibration import Calibration
+from sim.model import predict
+from sim.networks import named_network
 from sim.realizability import require
 from sim.spec.design import Design, load
+from sim.spec.errors import CosilicoError
 from testbench.harness import Progress
 from testbench.simulate import SimulationResult, simulate
 
-__all__ = ["layer_table", "print_simulation", "simulate_design", "simulate_file"]
+__all__ = ["parse_stalls", "simulate_argument", "simulate_design"]
 
 
-def simulate_file(
-    design_path: Path,
+def simulate_argument(
+    network: str,
     *,
+    accelerator: str | None = None,
+    view: str = "simulation",
+    seed: int = 0,
     images: int | None = None,
     input_file: Path | None = None,
+    photograph: Path | None = None,
     output_file: Path | None = None,
-    stall_seed: int | None = None,
+    stalls: tuple[int, ...] = (),
     waves: bool = False,
     calibration_file: Path | None = None,
-) -> SimulationResult:
-    """Run a design file; write the outputs (``y``) and ``waves.vcd`` if asked for.
+) -> tuple[Design, list[SimulationResult]]:
+    """Run a design file or a named network; write the outputs and ``waves.vcd`` if asked for.
+
+    Parameters
+    ----------
+    network : str
+        A design file, or the name of a network, which then needs ``accelerator``.
+    accelerator : str, optional
+        See :func:`cosilico.accelerators.accelerator_argument`; the design's own if not given.
+    view : str
+        Of the datapath: "synthesis" or "simulation".
+    seed : int
+        Of a named network's weights.
+    images : int, optional
+        How many, of those that there are.
+    input_file : Path, optional
+        npz file of images.
+    photograph : Path, optional
+        Picture to run instead. A named network runs scikit-learn's photograph by default.
+    output_file : Path, optional
+        npz file for outputs and cycles of the last run.
+    stalls : tuple of int
+        One run per seed, under random stalls; without any, one run on the deterministic memory.
+    waves : bool
+        Write ``waves.vcd`` of the first run, beside a design file or in the present folder.
+    calibration_file : Path, optional
 
     Raises
     ------
     CosilicoError
-        If a file is wrong, the design is not realizable or the calibration is stale.
+        If a file is wrong, the pair is not realizable or the calibration is stale.
     """
-    design = load(design_path)
+    named = is_named(network)
+    folder = Path() if named else Path(network).parent
+    design = _design(network, named, accelerator, seed)
     require(design.accelerator, design.network)
-    image_set = images_for(design_path, design.network, input_file, images)
+    if input_file is not None and photograph is not None:
+        raise CosilicoError("simulate must be given either --input or --image, not both")
+    if photograph is not None or (named and input_file is None):
+        pixels = load_photograph(photograph)
+        image_set = ImageSet(photograph_input(pixels, design.network.input)).first(images)
+    elif named:
+        assert input_file is not None
+        image_set = load_images(input_file, design.network).first(images)
+    else:
+        image_set = images_for(Path(network), design.network, input_file, images)
     calibration = current_calibration(calibration_file)
+    results = []
     with progress_bar() as report:
-        if waves:
-            result = _with_waves(
-                design_path.parent / "waves.vcd",
-                lambda path: simulate_design(
-                    design, image_set, calibration, report, stall_seed=stall_seed, waves=path
-                ),
-            )
-        else:
-            result = simulate_design(design, image_set, calibration, report, stall_seed=stall_seed)
+        for index, stall_seed in enumerate(stalls or (None,)):
+
+            def run(path: Path | None, stall_seed: int | None = stall_seed) -> SimulationResult:
+                return simulate_design(
+                    design,
+                    image_set,
+                    calibration,
+                    report,
+                    stall_seed=stall_seed,
+                    waves=path,
+                    view=view,
+                )
+
+            first_waves = waves and index == 0
+            results.append(_with_waves(folder / "waves.vcd", run) if first_waves else run(None))
     if output_file is not None:
-        save_arrays(output_file, y=result.outputs, cycles=result.cycles)
-    return result
+        save_arrays(output_file, y=results[-1].outputs, cycles=results[-1].cycles)
+    return design, results
 
 
 def simulate_design(
@@ -65,13 +113,18 @@ def simulate_design(
     *,
     stall_seed: int | None = None,
     waves: Path | None = None,
+    view: str = "simulation",
 ) -> SimulationResult:
     """Build and run a design in RTL and compare it with the reference and the model."""
+    expected = predict(design.accelerator, design.network, calibration).total_cycles
+    step = "cycles in RTL" if stall_seed is None else f"cycles in RTL, stalls {stall_seed}"
     report("building", 0, 1)
 
     def progress(state: Progress) -> None:
         report("building", 1, 1)
-        report("images in RTL", state.images_done, state.images)
+        # Stalls and register accesses come on top of what is expected.
+        total = max(state.cycles, expected * state.images)
+        report(step, total if state.images_done == state.images else state.cycles, total)
 
     return simulate(
         design,
@@ -81,46 +134,34 @@ def simulate_design(
         waves=waves,
         progress=progress,
         calibration=calibration,
+        view=view,
     )
 
 
-def print_simulation(result: SimulationResult, *, as_json: bool = False) -> int:
-    """Print a result; return the number of differences from the reference and the model."""
-    differences = result.mismatched_activations + result.mismatched_cycles
-    if as_json:
-        print(json.dumps(result.to_json(), indent=1))
-        return differences
-    console = Console()
-    console.print(layer_table(result))
-    if result.accuracy is not None:
-        console.print(f"accuracy {result.accuracy:.4f} in RTL, {result.golden_accuracy:.4f} golden")
-    console.print(
-        f"{result.images} images: {result.mismatched_activations} activations and "
-        f"{result.mismatched_cycles} cycle counts differ",
-        style="red" if differences else "green",
-    )
-    return differences
+def parse_stalls(text: str | None) -> tuple[int, ...]:
+    """Seeds of ``--stalls``: numbers with commas between them.
+
+    Raises
+    ------
+    CosilicoError
+        If one is not a number of 0 or more.
+    """
+    words = [] if text is None else text.split(",")
+    for word in words:
+        if not (word.isascii() and word.isdigit()):
+            raise CosilicoError(f"stalls must be seeds of 0 or more, as in 1,2,3, not {text!r}")
+    return tuple(map(int, words))
 
 
-def layer_table(result: SimulationResult) -> Table:
-    """Predicted and measured cycles of every layer, and from doorbell to done."""
-    title = f"{result.simulator} {result.simulator_version}, one image"
-    if result.stall_seed is not None:
-        title += f", random stalls of seed {result.stall_seed}"
-    table = Table(title=title)
-    for name in ("layer", "kind"):
-        table.add_column(name, no_wrap=True)
-    for name in ("MACs", "predicted", "measured", "utilization"):
-        table.add_column(name, justify="right")
-    for layer in result.layers:
-        share = f"{100 * layer.utilization:.1f} %" if layer.macs else ""
-        cycles = (f"{layer.predicted_cycles:,}", f"{layer.measured_cycles:,}")
-        table.add_row(layer.name, layer.kind, f"{layer.macs:,}", *cycles, share)
-    table.add_section()
-    macs = f"{sum(layer.macs for layer in result.layers):,}"
-    total = (f"{result.predicted_cycles:,}", f"{result.measured_cycles:,}")
-    table.add_row("total", "", macs, *total, "")
-    return table
+def _design(network: str, named: bool, accelerator: str | None, seed: int) -> Design:
+    if named and accelerator is None:
+        raise CosilicoError(f"network {network!r} must be given an --accelerator")
+    config = None if accelerator is None else accelerator_argument(accelerator)
+    if named:
+        assert config is not None
+        return Design(network=named_network(network, seed), accelerator=config)
+    design = load(Path(network))
+    return design if config is None else Design(network=design.network, accelerator=config)
 
 
 def _with_waves(path: Path, run: Callable[[Path], SimulationResult]) -> SimulationResult:

@@ -1,57 +1,142 @@
-"""Model against RTL from the command line: a design, or random (configuration, layer) pairs."""
+"""Model against RTL from the command line: a design, random pairs, or everything."""
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from cosilico.enumeration import named_space
+from cosilico.accelerators import named_space
+from cosilico.cache import source_digest
+from cosilico.console import output_console
 from cosilico.gateware import current_calibration
+from cosilico.measurements import print_results
 from cosilico.progress import progress_bar
-from cosilico.simulation import print_simulation, simulate_file
+from cosilico.simulation import simulate_argument
+from cosilico.validation_summary import summarize, write_summary
+from hwgen.verilator import version
+from sim.spec.errors import CosilicoError
+from testbench.campaign import Campaign
+from testbench.journal import Journal
 from testbench.validate import Outcome, validate_random
 
-__all__ = ["validate_design", "validate_pairs"]
+__all__ = ["validate_design", "validate_everything", "validate_pairs"]
 
-FILE_WIDTH = 120
-"""Columns of the table where no terminal says its own."""
+LISTED = 200
+"""Most pairs that are listed one by one; of more, only those that differ."""
 
 
-def validate_design(design_path: Path) -> int:
+def validate_design(design_path: Path, *, view: str = "simulation") -> int:
     """Run a design's images in RTL, print every layer; return the number of differences."""
-    return print_simulation(simulate_file(design_path))
+    return print_results(*simulate_argument(str(design_path), view=view))
 
 
-def validate_pairs(count: int, space_name: str, seed: int) -> int:
-    """Run random pairs in RTL, print a table; return the number of differences."""
+def validate_pairs(
+    count: int,
+    space_name: str,
+    seed: int,
+    *,
+    jobs: int | None = None,
+    stalls: bool = False,
+    view: str = "simulation",
+    max_macs: int | None = None,
+) -> int:
+    """Run random pairs in RTL, print a table; return the number of differences and failures."""
     space = named_space(space_name)
     current_calibration()
     outcomes = []
     with progress_bar() as report:
-        found = validate_random(
+        report("pairs in RTL", 0, count)
+        for outcome in validate_random(
             count,
             space,
             seed,
-            jobs=os.cpu_count() or 1,
-            progress=lambda done: report("pairs in RTL", done, count),
-        )
-        outcomes = sorted(found, key=lambda outcome: outcome.case.index)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=FILE_WIDTH)
-    console.print(_table(outcomes))
+            jobs=jobs or os.cpu_count() or 1,
+            stalls=stalls,
+            view=view,
+            max_macs=max_macs,
+        ):
+            outcomes.append(outcome)
+            report("pairs in RTL", len(outcomes), count)
+    outcomes.sort(key=lambda outcome: outcome.case.index)
+    console = output_console()
+    listed = outcomes if count <= LISTED else [x for x in outcomes if not x.passed]
+    if listed:
+        console.print(_table(listed))
+    return _print_verdict(console, outcomes)
+
+
+def validate_everything(
+    campaign: Campaign, journal_file: Path, out: Path, *, jobs: int | None = None
+) -> int:
+    """Run a campaign, or what is left of it; return the number of differences and failures.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    journal_file : Path
+        Takes every outcome; outcomes of the same campaign and sources are not run again.
+    out : Path
+        Folder for ``validation.json`` and ``validation.md``, written when all is done.
+    jobs : int, optional
+        Builds and simulations side by side; one per core if not given.
+    """
+    calibration = current_calibration()
+    header = campaign.header(
+        sources=source_digest("sim", "hwgen", "testbench"), simulator=f"verilator {version()}"
+    )
+    journal = Journal(journal_file, header)
+    console = output_console()
+    if journal.records:
+        console.print(f"{journal_file}: {len(journal.records)} pairs are done")
+    with progress_bar() as report:
+        for outcome in campaign.run(journal, jobs or os.cpu_count() or 1, report):
+            if not outcome.passed:
+                console.print(_failure_line(outcome), highlight=False, soft_wrap=True)
+    total = sum(part.count for part in campaign.parts())
+    if len(journal.records) != total:
+        raise CosilicoError(f"{journal_file} must hold {total} pairs, not {len(journal.records)}")
+    summary = summarize(campaign, journal, calibration.gateware_hash)
+    write_summary(summary, out)
+    wrong: int = sum(
+        record["bit_differences"] + record["timing_differences"] + bool(record["failure"])
+        for record in journal.records.values()
+    )
+    console.print(
+        f"{total} pairs: {wrong} differences; {out / 'validation.md'}",
+        style="red" if wrong else "green",
+        soft_wrap=True,
+    )
+    return wrong
+
+
+def _print_verdict(console: Console, outcomes: Sequence[Outcome]) -> int:
     cycles = sum(outcome.timing_differences for outcome in outcomes)
     bits = sum(outcome.bit_differences for outcome in outcomes)
+    failures = Counter(outcome.failure for outcome in outcomes if outcome.failure)
+    for failure, times in failures.items():
+        console.print(f"{times} pairs failed: {failure}", style="red", highlight=False)
+    wrong = cycles + bits + sum(failures.values())
     console.print(
         f"{len(outcomes)} pairs: {cycles} cycle counts and {bits} activations differ",
-        style="red" if cycles or bits else "green",
+        style="red" if wrong else "green",
     )
-    return cycles + bits
+    return wrong
 
 
-def _table(outcomes: list[Outcome]) -> Table:
+def _failure_line(outcome: Outcome) -> str:
+    case = outcome.case
+    what = outcome.failure or (
+        f"{outcome.bit_differences} activations and {outcome.timing_differences} cycle counts "
+        "differ"
+    )
+    return f"{case.network.name} on {case.config.to_json()}: {what}"
+
+
+def _table(outcomes: Sequence[Outcome]) -> Table:
     table = Table(
         title="random pairs: cycles of one image, differences over all",
         box=SIMPLE_HEAD,
@@ -64,16 +149,11 @@ def _table(outcomes: list[Outcome]) -> Table:
         table.add_column(name, justify="right", min_width=max(map(len, name.split())))
     for outcome in outcomes:
         case, config = outcome.case, outcome.case.config
-        traits = {
-            f"{case.passes} passes": case.passes > 1,
-            "partial": case.partial_tile,
-            "spills": case.spills,
-        }
         table.add_row(
             str(case.stratum),
             f"{config.pes_x}x{config.pes_y} L{config.compute_lanes} S{config.simd_units} "
             f"{config.local_memory_kb}+{config.register_file_kb}K",
-            ", ".join(name for name, holds in traits.items() if holds),
+            ", ".join(case.traits),
             f"{outcome.predicted_cycles:,}",
             f"{outcome.measured_cycles:,}",
             str(outcome.timing_differences),

@@ -1,11 +1,23 @@
-"""Activation tensors in external memory: ``[group][y][x][S]`` bytes."""
+"""Activation tensors in external memory: ``[group][y][x]`` pixels of S bytes, or fewer or more."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TensorPlacement"]
+from sim.spec.network import Layer
+from sim.unfold import unfold_input
+
+__all__ = ["TensorPlacement", "Unfolding"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfolding:
+    """How the host unfolds the input for the first layer (:mod:`sim.unfold`)."""
+
+    layer: Layer
+    shape: tuple[int, int, int]
+    zero_point: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +29,14 @@ class TensorPlacement:
     address : int
         Byte address, relative to MEMORY_BASE.
     height, width, channels : int
+        As it lies in memory.
     vector_bytes : int
         S, channels per group.
+    pixel_bytes : int
+        Bytes from one pixel of a group to the next: S, or less if the tensor's only group has few
+        channels, or more if the bus is wider than a vector.
+    unfolding : Unfolding, optional
+        The tensor is the network's input, unfolded.
     """
 
     address: int
@@ -26,6 +44,8 @@ class TensorPlacement:
     width: int
     channels: int
     vector_bytes: int
+    pixel_bytes: int
+    unfolding: Unfolding | None = None
 
     @property
     def groups(self) -> int:
@@ -33,24 +53,35 @@ class TensorPlacement:
         return -(-self.channels // self.vector_bytes)
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the activations that :meth:`pack` takes."""
+        if self.unfolding is not None:
+            return self.unfolding.shape
+        return (self.height, self.width, self.channels)
+
+    @property
     def size_bytes(self) -> int:
         """Bytes of the whole tensor."""
-        return self.groups * self.height * self.width * self.vector_bytes
+        return self.groups * self.height * self.width * self.pixel_bytes
 
     def pack(self, x: NDArray[np.int8]) -> bytes:
-        """Bytes of activations int8[height, width, channels]."""
-        if x.shape != (self.height, self.width, self.channels) or x.dtype != np.int8:
+        """Bytes of activations int8[height, width, channels], of the network's own shape."""
+        if x.shape != self.shape or x.dtype != np.int8:
             raise ValueError(
-                f"activations must be int8[{self.height}, {self.width}, {self.channels}], "
-                f"not {x.dtype}{list(x.shape)}"
+                f"activations must be int8{list(self.shape)}, not {x.dtype}{list(x.shape)}"
             )
-        padded = np.zeros((self.height, self.width, self.groups * self.vector_bytes), np.int8)
+        if self.unfolding is not None:
+            x = unfold_input(x, self.unfolding.layer, self.unfolding.zero_point)
+        used = min(self.vector_bytes, self.pixel_bytes)
+        padded = np.zeros((self.height, self.width, self.groups * used), np.int8)
         padded[:, :, : self.channels] = x
-        grouped = padded.reshape(self.height, self.width, self.groups, self.vector_bytes)
-        return grouped.transpose(2, 0, 1, 3).tobytes()
+        pixels = np.zeros((self.height, self.width, self.groups, self.pixel_bytes), np.int8)
+        pixels[:, :, :, :used] = padded.reshape(self.height, self.width, self.groups, used)
+        return pixels.transpose(2, 0, 1, 3).tobytes()
 
     def unpack(self, data: bytes) -> NDArray[np.int8]:
         """Activations int8[height, width, channels] from their bytes."""
-        shape = (self.groups, self.height, self.width, self.vector_bytes)
-        grouped = np.frombuffer(data, np.int8).reshape(shape).transpose(1, 2, 0, 3)
+        used = min(self.vector_bytes, self.pixel_bytes)
+        shape = (self.groups, self.height, self.width, self.pixel_bytes)
+        grouped = np.frombuffer(data, np.int8).reshape(shape)[:, :, :, :used].transpose(1, 2, 0, 3)
         return grouped.reshape(self.height, self.width, -1)[:, :, : self.channels].copy()

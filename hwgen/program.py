@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.placement import TensorPlacement
+from hwgen.placement import TensorPlacement, Unfolding
 from hwgen.weights import layer_stream
-from sim.mapper import LayerPlan, TensorPlan
 from sim.model import schedule
 from sim.plan import Mapped
+from sim.plans import LayerPlan, TensorPlan
 from sim.spec.descriptor import DESCRIPTOR_BYTES, FIELDS, HEADER_MAGIC, Queue, encode
 from sim.spec.design import Design
 from sim.tables import COLUMNS
@@ -80,10 +80,14 @@ def compile_design(design: Design) -> Program:
     """
     found = schedule(design.accelerator, design.network)
     image = bytearray(found.end)
-    tensors = design.network.tensors
-    for i, layer in enumerate(design.network.layers):
+    tensors = found.network.tensors
+    for i, layer in enumerate(found.network.layers):
         stream = layer_stream(
-            layer, [tensors[name] for name in layer.inputs], design.accelerator.simd_units
+            layer,
+            [tensors[name] for name in layer.inputs],
+            design.accelerator,
+            found.layers[i],
+            found.layer_plan[i],
         )
         start = int(found.layer_plan[i, LayerPlan.BLOCK_ADDRESS])
         image[start : start + len(stream)] = stream
@@ -111,30 +115,39 @@ def encode_row(row: NDArray[np.int64]) -> bytes:
 
 
 def _placement(design: Design, found: Mapped, tensor: int) -> TensorPlacement:
-    spec = list(design.network.tensors.values())[tensor]
+    spec = list(found.network.tensors.values())[tensor]
+    unfolding = None
+    if tensor == 0 and found.network is not design.network:
+        source = design.network.input
+        unfolding = Unfolding(
+            layer=design.network.layers[0], shape=source.shape, zero_point=source.zero_point
+        )
     return TensorPlacement(
         address=int(found.tensor_plan[tensor, TensorPlan.EXTERNAL]),
         height=spec.height,
         width=spec.width,
         channels=spec.channels,
         vector_bytes=design.accelerator.vector_bytes,
+        pixel_bytes=int(found.tensor_plan[tensor, TensorPlan.PIXEL_BYTES]),
+        unfolding=unfolding,
     )
 
 
 def _probes(design: Design, found: Mapped) -> list[Probe]:
-    """A probe at the last round of every chunk."""
+    """A probe where an EXECUTE completes a chunk of rounds."""
     config = design.accelerator
     probes = []
     execute = [row for row in found.rows if row[COLUMNS["queue"]] == Queue.EXECUTE]
     for index, row in enumerate(execute):
+        if not row[COLUMNS["final"]]:
+            continue
         layer, last = int(row[COLUMNS["layer"]]), int(row[COLUMNS["round"]])
         plan = found.layer_plan[layer]
-        chunk, rounds = int(plan[LayerPlan.CHUNK]), int(plan[LayerPlan.ROUNDS])
+        chunk = int(plan[LayerPlan.CHUNK])
         first = last - last % chunk
-        if last != min(first + chunk, rounds) - 1:
-            continue
         groups = -(-design.network.layers[layer].output.channels // config.simd_units)
-        lanes, number = config.compute_lanes, int(row[COLUMNS["pass"]])
+        lanes = config.compute_lanes // int(plan[LayerPlan.PIXELS])
+        number = int(row[COLUMNS["pass"]])
         rows, columns = int(plan[LayerPlan.TILE_Y]), int(plan[LayerPlan.TILE_X])
         passes_x = int(plan[LayerPlan.PASSES_X])
         probes.append(

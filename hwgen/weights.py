@@ -1,10 +1,16 @@
 """Weight blocks: a layer's parameter and register-file rows as the LOAD unit streams them."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
 from sim import golden
+from sim.plans import LayerPlan
+from sim.spec.accelerator import DOT_WIDTH, AcceleratorConfig
 from sim.spec.network import ADD_LEFT_SHIFT, Layer, LayerKind, TensorSpec
+from sim.splits import split_bounds
+from sim.tables import LayerColumn
 
 __all__ = ["RECORD", "layer_stream"]
 
@@ -19,51 +25,92 @@ RECORD = np.dtype(
 """One channel's requantization record (docs/hardware.md, Parameters)."""
 
 
-def layer_stream(layer: Layer, inputs: list[TensorSpec], simd_units: int) -> bytes:
-    """All lanes' rows of a layer, one after another, in the order of output-channel groups.
+def layer_stream(
+    layer: Layer,
+    inputs: list[TensorSpec],
+    config: AcceleratorConfig,
+    table: NDArray[np.int64],
+    plan: NDArray[np.int64],
+) -> bytes:
+    """All weight blocks of a layer, one after another, in the order in which LOADs name them.
 
-    ADD and GLOBAL_AVERAGE_POOL give one lane's rows, which LOAD broadcasts.
+    Round after round of output-channel groups; in it split after split; in it group after group:
+    with the last split the group's parameter rows, then the split's register-file rows. ADD and
+    GLOBAL_AVERAGE_POOL have a single block, which LOAD gives to all lanes.
+
+    Parameters
+    ----------
+    table, plan : int64 arrays
+        The layer's rows of the layer table and of the layer plan.
     """
+    simd = config.simd_units
     if layer.kind is LayerKind.ADD:
-        return _add_records(layer, inputs, simd_units).tobytes()
+        return _add_records(layer, inputs, simd).tobytes()
     if layer.kind is LayerKind.GLOBAL_AVERAGE_POOL:
-        ones = np.zeros((simd_units, 4), np.int8)
+        ones = np.zeros((simd, DOT_WIDTH), np.int8)
         ones[:, 0] = 1
         count = inputs[0].height * inputs[0].width
-        return _pool_records(count, simd_units).tobytes() + ones.tobytes()
-    groups = -(-layer.output.channels // simd_units)
-    rows = (_depthwise_rows if layer.kind is LayerKind.DEPTHWISE else _dense_rows)(
-        layer.weights, groups, simd_units
+        return _pool_records(count, simd).tobytes() + ones.tobytes()
+    groups = -(-layer.output.channels // simd)
+    records = _channel_records(layer, inputs[0].zero_point, groups * simd)
+    parameters = records.view(np.uint8).reshape(groups, -1)
+    if layer.kind is LayerKind.DEPTHWISE:
+        splits = [_depthwise_rows(layer.weights, groups, simd)]
+    else:
+        splits = _dense_rows(layer.weights, groups, simd, table, plan)
+    blocks = [rows.reshape(groups, -1).view(np.uint8) for rows in splits]
+    blocks[-1] = np.concatenate([parameters, blocks[-1]], axis=1)
+    per_round = config.compute_lanes // int(plan[LayerPlan.PIXELS])
+    return b"".join(
+        block[first : first + per_round].tobytes()
+        for first in range(0, groups, per_round)
+        for block in blocks
     )
-    records = _channel_records(layer, inputs[0].zero_point, groups * simd_units)
-    blocks = records.view(np.uint8).reshape(groups, -1)
-    return np.concatenate([blocks, rows.reshape(groups, -1).view(np.uint8)], axis=1).tobytes()
 
 
-def _dense_rows(weights: NDArray[np.int8], groups: int, simd: int) -> NDArray[np.int8]:
-    """[group, row, unit, element] : rows in the order input group, ky, kx, quad."""
+def _dense_rows(
+    weights: NDArray[np.int8],
+    groups: int,
+    simd: int,
+    table: NDArray[np.int64],
+    plan: NDArray[np.int64],
+) -> list[NDArray[np.int8]]:
+    """[group, row, unit, element] of every split : rows by input group, ky, kx, quad."""
     k, kh, kw, c = weights.shape
-    quads = -(-c // 4)
-    padded = np.zeros((groups * simd, kh, kw, quads * 4), np.int8)
+    quads = -(-c // DOT_WIDTH)
+    padded = np.zeros((groups * simd, kh, kw, quads * DOT_WIDTH), np.int8)
     padded[:k, :, :, :c] = weights
-    split = padded.reshape(groups, simd, kh, kw, quads, 4)
-    per_group = simd // 4
-    parts = [
-        split[:, :, :, :, first : first + per_group]
-        .transpose(0, 2, 3, 4, 1, 5)
-        .reshape(groups, -1, simd, 4)
-        for first in range(0, quads, per_group)
-    ]
-    return np.concatenate(parts, axis=1)
+    whole = padded.reshape(groups, simd, kh, kw, quads, DOT_WIDTH)
+    per_group = simd // DOT_WIDTH
+    found = []
+    for index in range(int(plan[LayerPlan.SPLITS])):
+        y0, y1, x0, x1, first, end = split_bounds(
+            table[LayerColumn.KERNEL_Y],
+            table[LayerColumn.KERNEL_X],
+            quads,
+            plan[LayerPlan.SPLIT_TAP_ROWS],
+            plan[LayerPlan.SPLIT_TAP_COLUMNS],
+            plan[LayerPlan.SPLIT_STEPS],
+            index,
+        )
+        cuts = [first, *range((first // per_group + 1) * per_group, end, per_group), end]
+        parts = [
+            whole[:, :, y0:y1, x0:x1, low:high]
+            .transpose(0, 2, 3, 4, 1, 5)
+            .reshape(groups, -1, simd, DOT_WIDTH)
+            for low, high in pairwise(cuts)
+        ]
+        found.append(np.concatenate(parts, axis=1))
+    return found
 
 
 def _depthwise_rows(weights: NDArray[np.int8], groups: int, simd: int) -> NDArray[np.int8]:
-    """[group, row, unit, element] : element t mod 4 of row t div 4 is tap t."""
+    """[group, row, unit, element] : element t mod 4 of row t div 4 is tap t = kx · kh + ky."""
     kh, kw, c = weights.shape
-    rows = -(-kh * kw // 4)
-    padded = np.zeros((rows * 4, groups * simd), np.int8)
-    padded[: kh * kw, :c] = weights.reshape(kh * kw, c)
-    return padded.reshape(rows, 4, groups, simd).transpose(2, 0, 3, 1).copy()
+    rows = -(-kh * kw // DOT_WIDTH)
+    padded = np.zeros((rows * DOT_WIDTH, groups * simd), np.int8)
+    padded[: kh * kw, :c] = weights.transpose(1, 0, 2).reshape(kh * kw, c)
+    return padded.reshape(rows, DOT_WIDTH, groups, simd).transpose(2, 0, 3, 1).copy()
 
 
 def _channel_records(layer: Layer, zero_point: int, channels: int) -> NDArray[np.void]:

@@ -1,12 +1,13 @@
 """Post-training int8 quantization as TensorFlow Lite does it."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from sim.scales import Scale, activation_scale, quantize_multiplier, quantize_multipliers
 
 __all__ = [
     "QuantizedWeights",
@@ -22,61 +23,12 @@ _BIAS_LIMIT = 2**30
 """Largest magnitude of a quantized bias; leaves the accumulator a bit for the products."""
 
 
-class Scale(NamedTuple):
-    """real = scale · (value - zero_point)."""
-
-    scale: float
-    zero_point: int
-
-
 class QuantizedWeights(NamedTuple):
     """``weights`` int8[K, ...], ``scales`` float64[K], ``bias`` int32[K] in s_in·scales[k]."""
 
     weights: NDArray[np.int8]
     scales: NDArray[np.float64]
     bias: NDArray[np.int32]
-
-
-def quantize_multiplier(real: float) -> tuple[int, int]:
-    """Significand in [2^30, 2^31) and shift with real = significand · 2^(shift - 31).
-
-    Rounds the significand to nearest, ties away from zero (TensorFlow Lite's QuantizeMultiplier).
-    A multiplier below 2^-32 becomes (0, 0).
-
-    Raises
-    ------
-    ValueError
-        If ``real`` is negative or too large for a shift of 30.
-    """
-    if real < 0 or not math.isfinite(real):
-        raise ValueError(f"multiplier must be a finite non-negative number, not {real!r}")
-    fraction, shift = math.frexp(real)
-    significand = math.floor(fraction * 2**31 + 0.5)
-    if significand == 2**31:
-        significand, shift = significand // 2, shift + 1
-    if significand == 0 or shift < -31:
-        return 0, 0
-    if shift > 30:
-        raise ValueError(f"multiplier must be below 2^30, not {real!r}")
-    return significand, shift
-
-
-def quantize_multipliers(
-    reals: NDArray[np.float64],
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Significands and shifts of ``reals`` float64[K]."""
-    pairs = np.array([quantize_multiplier(float(real)) for real in reals], np.int32)
-    return pairs[:, 0].copy(), pairs[:, 1].copy()
-
-
-def activation_scale(low: float, high: float) -> Scale:
-    """Asymmetric int8 scale of the range, widened to hold 0, which becomes an exact value."""
-    low, high = min(low, 0.0), max(high, 0.0)
-    if high == low:
-        return Scale(1.0, 0)
-    scale = (high - low) / 255
-    zero_point = math.floor(-128 - low / scale + 0.5)
-    return Scale(scale, min(127, max(-128, zero_point)))
 
 
 def fold_batch_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

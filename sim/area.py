@@ -17,10 +17,16 @@ bus width alone.
 
 from dataclasses import dataclass, fields
 
-from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES, AcceleratorConfig
-from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue
+from sim.spec.accelerator import (
+    DOT_WIDTH,
+    REQUANTIZER_PHASES,
+    WINDOW_VECTORS,
+    AcceleratorConfig,
+)
+from sim.spec.bus import BURST_BEATS, DESCRIPTOR_PORT_BYTES
+from sim.spec.descriptor import FIELDS, Queue
 
-__all__ = ["AreaBreakdown", "area"]
+__all__ = ["AreaBreakdown", "Memory", "area", "memories"]
 
 INT8_MULTIPLIER_UM2 = 282.0
 INT16_ADDER_UM2 = 67.0
@@ -31,13 +37,52 @@ MUX2_UM2 = 1.862
 SRAM_BIT_UM2 = 0.346 * 1.33 / 0.6
 """Two-port bit in a macro; decoders and sense amplifiers take 40 % of it (assumed)."""
 
+MACRO_EXTRA_ROWS = 64
+"""What every column of a macro takes besides its rows, counted in rows (assumed). With it flip-flops
+are the smaller choice up to nine rows."""
+
 ACCUMULATOR_BITS = 32
+DOT_BITS = 18
+"""Sum of four products of int8 values."""
+RECORD_BITS = 80
+"""Requantization parameters of one output channel."""
 SHIFT_STAGES = 5
 """Multiplexer levels of a barrel shifter by 0 … 31."""
-QUEUE_ENTRIES = 4
-"""Descriptors that each queue holds (assumed)."""
-BURST_BEATS = 256
-"""Beats of the longest AXI4 burst; what the read and the write buffer of the bus hold each."""
+QUEUE_ENTRIES = 8
+"""Descriptors that the fetch unit's buffer and each queue hold."""
+HELD_TRANSFERS = 4
+"""Descriptors that LOAD and STORE hold each."""
+BURSTS = 8
+"""Bursts that STORE holds."""
+BURST_BITS = 16
+"""What STORE holds of a burst, and of a descriptor whose responses have not all come."""
+STORED_VECTORS = 8
+"""Vectors that STORE reads ahead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """RAM primitives of one size.
+
+    Parameters
+    ----------
+    width : int
+        Bits per row.
+    rows : int
+    count : int
+        How many of them the whole accelerator has.
+    """
+
+    width: int
+    rows: int
+    count: int = 1
+
+    @property
+    def um2(self) -> float:
+        """Area of all of them, as macros or as flip-flops with a multiplexer, what is smaller."""
+        macro = (self.rows + MACRO_EXTRA_ROWS) * SRAM_BIT_UM2
+        flip_flops = self.rows * FLIP_FLOP_UM2 + (self.rows - 1) * MUX2_UM2
+        return self.count * self.width * min(macro, flip_flops)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,23 +92,27 @@ class AreaBreakdown:
     Parameters
     ----------
     multiply_accumulate : float
-        int8 multipliers, adder trees and accumulating adders.
+        int8 multipliers, adder trees and accumulating adders, and the choice of their operands.
     accumulators : float
         Accumulators and drain registers.
     requantizers : float
-        32-bit multipliers, both shifters, the adders and the pipeline registers.
+        32-bit multipliers, both shifters, the adders, the pipeline registers, and the registers in
+        which output vectors are put together.
     parameter_memory : float
-        Requantization records: flip-flops, as eight rows are too few for a macro.
+        Requantization records.
     register_files : float
-        Weight memories of all lanes.
+        Weights and saved accumulators of all lanes.
+    window_rings : float
+        The vectors from which lanes take four taps at once.
     local_memory : float
         Activation memories of all PEs.
     interconnect : float
-        Inside a PE the read bus; between PEs halo links, row sums and multicast registers.
+        Inside a PE the choice of a bank for every lane and of a lane for every bank, and the
+        vector registers of both; between PEs halo links and row sums.
     bus : float
-        AXI buffers and the gearbox between beats, vectors and rows.
+        Buffers of the memory port, and the registers between beats, vectors and rows.
     control : float
-        Descriptor queues.
+        Descriptors: fetch buffer, queues, and those that the engines hold.
     """
 
     multiply_accumulate: float
@@ -71,6 +120,7 @@ class AreaBreakdown:
     requantizers: float
     parameter_memory: float
     register_files: float
+    window_rings: float
     local_memory: float
     interconnect: float
     bus: float
@@ -82,6 +132,40 @@ class AreaBreakdown:
         return float(sum(getattr(self, part.name) for part in fields(self)))
 
 
+_DESCRIPTOR_BITS = {queue: sum(field.bits for field in FIELDS[queue]) for queue in Queue}
+_BEAT_BITS = 8 * DESCRIPTOR_PORT_BYTES
+_FETCHED_BITS = -(-max(_DESCRIPTOR_BITS.values()) // _BEAT_BITS) * _BEAT_BITS
+"""The fetch unit keeps whole beats of a descriptor."""
+
+_DESCRIPTOR_MEMORIES = (
+    Memory(width=_FETCHED_BITS, rows=QUEUE_ENTRIES),
+    *(Memory(width=bits, rows=QUEUE_ENTRIES) for bits in _DESCRIPTOR_BITS.values()),
+    Memory(width=_DESCRIPTOR_BITS[Queue.LOAD], rows=HELD_TRANSFERS),
+    Memory(width=_DESCRIPTOR_BITS[Queue.STORE], rows=HELD_TRANSFERS),
+    Memory(width=BURST_BITS, rows=HELD_TRANSFERS),
+    Memory(width=BURST_BITS, rows=BURSTS),
+)
+
+
+def memories(config: AcceleratorConfig) -> dict[str, tuple[Memory, ...]]:
+    """RAM primitives of the generated accelerator, by the part of the area that counts them."""
+    lanes = config.pes * config.compute_lanes
+    vector_bits, row_bits = 8 * config.vector_bytes, 8 * config.row_bytes
+    records_bits = RECORD_BITS * config.requantizer_width
+    ring_rows = WINDOW_VECTORS // DOT_WIDTH
+    return {
+        "parameter_memory": (Memory(width=records_bits, rows=2 * REQUANTIZER_PHASES, count=lanes),),
+        "register_files": (
+            Memory(width=row_bits, rows=2 * config.weight_rows, count=lanes),
+            Memory(width=row_bits, rows=config.accumulator_rows, count=lanes),
+        ),
+        "window_rings": (Memory(width=vector_bits, rows=ring_rows, count=DOT_WIDTH * lanes),),
+        "local_memory": (Memory(width=vector_bits, rows=config.bank_depth, count=lanes),),
+        "bus": (Memory(width=vector_bits, rows=STORED_VECTORS),),
+        "control": _DESCRIPTOR_MEMORIES,
+    }
+
+
 def area(config: AcceleratorConfig) -> AreaBreakdown:
     """Area of an accelerator by part, mm² of the 45 nm proxy.
 
@@ -89,26 +173,27 @@ def area(config: AcceleratorConfig) -> AreaBreakdown:
     """
     lanes = config.pes * config.compute_lanes
     units = lanes * config.simd_units
-    requantizers = lanes * config.requantizer_width
-    vector_bits, row_bits = 8 * config.vector_bytes, 8 * config.row_bytes
-    dot_um2 = DOT_WIDTH * INT8_MULTIPLIER_UM2 + (DOT_WIDTH - 1) * INT16_ADDER_UM2
-    bank_bits = config.bank_depth * vector_bits
-    beat_bits = 8 * config.bus_bytes
+    stored = {part: sum(memory.um2 for memory in found) for part, found in memories(config).items()}
     return AreaBreakdown(
-        multiply_accumulate=_mm2(units * (dot_um2 + INT32_ADDER_UM2)),
+        multiply_accumulate=_mm2(units * _simd_unit_um2()),
         accumulators=_mm2(units * 2 * ACCUMULATOR_BITS * FLIP_FLOP_UM2),
-        requantizers=_mm2(requantizers * _requantizer_um2()),
-        parameter_memory=_mm2(lanes * 2 * REQUANTIZER_PHASES * row_bits * FLIP_FLOP_UM2),
-        register_files=_mm2(lanes * 2 * config.weight_rows * row_bits * SRAM_BIT_UM2),
-        local_memory=_mm2(lanes * bank_bits * SRAM_BIT_UM2),
+        requantizers=_mm2(lanes * config.requantizer_width * _requantizer_um2()),
+        parameter_memory=_mm2(stored["parameter_memory"]),
+        register_files=_mm2(stored["register_files"]),
+        window_rings=_mm2(stored["window_rings"] + lanes * _rotation_um2(config)),
+        local_memory=_mm2(stored["local_memory"]),
         interconnect=_mm2(config.pes * _interconnect_um2(config)),
-        # a burst buffer and a vector being assembled each way, and the row for the lanes
-        bus=_mm2(
-            2 * BURST_BEATS * beat_bits * SRAM_BIT_UM2
-            + (2 * vector_bits + row_bits) * FLIP_FLOP_UM2
-        ),
-        control=_mm2(len(Queue) * QUEUE_ENTRIES * 8 * DESCRIPTOR_BYTES * FLIP_FLOP_UM2),
+        bus=_mm2(stored["bus"] + _bus_um2(config)),
+        control=_mm2(stored["control"] + _descriptors_um2()),
     )
+
+
+def _simd_unit_um2() -> float:
+    """Dot product of four int8 pairs, private or broadcast, and its accumulation."""
+    products = DOT_WIDTH * INT8_MULTIPLIER_UM2 + (DOT_WIDTH - 1) * INT16_ADDER_UM2
+    # its own 4 bytes or the lane's; the accumulator or what it restarts from
+    choices = (8 * DOT_WIDTH + ACCUMULATOR_BITS) * MUX2_UM2
+    return products + INT32_ADDER_UM2 + choices + DOT_BITS * FLIP_FLOP_UM2
 
 
 def _requantizer_um2() -> float:
@@ -116,25 +201,54 @@ def _requantizer_um2() -> float:
     shifters = 2 * SHIFT_STAGES * ACCUMULATOR_BITS * MUX2_UM2
     # between the five steps: three 32-bit values and the 64-bit product
     registers = 5 * ACCUMULATOR_BITS * FLIP_FLOP_UM2
-    return INT32_MULTIPLIER_UM2 + 2 * INT32_ADDER_UM2 + shifters + registers
+    # all quarters of the output vector, and all but the last of the next one
+    output = 8 * (2 * REQUANTIZER_PHASES - 1) * FLIP_FLOP_UM2
+    return INT32_MULTIPLIER_UM2 + 2 * INT32_ADDER_UM2 + shifters + registers + output
+
+
+def _rotation_um2(config: AcceleratorConfig) -> float:
+    """One lane's rotation of the four vectors that its ring's banks give."""
+    stages = (DOT_WIDTH - 1).bit_length()
+    return stages * DOT_WIDTH * 8 * config.vector_bytes * MUX2_UM2
 
 
 def _interconnect_um2(config: AcceleratorConfig) -> float:
-    """One PE: choice of bank and quad, the broadcast register, and its links to neighbours."""
-    vector_bits = 8 * config.vector_bytes
-    banks = (config.compute_lanes - 1) * vector_bits * MUX2_UM2
-    quads = (config.requantizer_width - 1) * 8 * DOT_WIDTH * MUX2_UM2
-    # a row on its way to the register files stops in every PE
-    multicast = 8 * config.row_bytes * FLIP_FLOP_UM2
+    """One PE: from banks to lanes, from lanes to banks, and its links to neighbours."""
+    lanes, vector_bits = config.compute_lanes, 8 * config.vector_bytes
+    stages = (lanes - 1).bit_length()
+    # per lane: a bank or padding, the incoming vector and the one in use, 4 bytes of it
+    feed = (stages + 1) * vector_bits * MUX2_UM2 + 2 * vector_bits * FLIP_FLOP_UM2
+    quad = 8 * DOT_WIDTH * ((config.simd_units // DOT_WIDTH - 1) * MUX2_UM2 + FLIP_FLOP_UM2)
+    # per bank: a lane, and the vector to store
+    stores = vector_bits * (stages * MUX2_UM2 + FLIP_FLOP_UM2)
     links = 0.0
     for neighbours in (config.pes_x, config.pes_y):
         if neighbours > 1:
-            # per lane: itself or one of two neighbours, a register, and POOL's sum over the PEs
-            choice = vector_bits * (2 * MUX2_UM2 + FLIP_FLOP_UM2)
-            links += config.compute_lanes * choice
+            # per bank: itself or one of two neighbours
+            links += 2 * vector_bits * MUX2_UM2
     if config.pes > 1:
-        links += config.compute_lanes * config.requantizer_width * INT32_ADDER_UM2
-    return banks + quads + multicast + links
+        # per lane: POOL's sum over the PEs
+        links += config.requantizer_width * INT32_ADDER_UM2
+    return lanes * (feed + quad + stores + links)
+
+
+def _bus_um2(config: AcceleratorConfig) -> float:
+    """Memory port: a burst each way, its pace, and what passes between it and the grid."""
+    vector_bits, row_bits = 8 * config.vector_bytes, 8 * config.row_bytes
+    # outside of what is generated, but any port of this width needs it
+    buffers = 2 * BURST_BEATS * 8 * config.bus_bytes * SRAM_BIT_UM2
+    earn, cost = config.pacing
+    # a bucket each way
+    pace = 2 * (cost.bit_length() + 1) * FLIP_FLOP_UM2 if earn < cost else 0.0
+    # a row being put together; on the way to the PEs a row, parameters and a vector; one vector back
+    records_bits = RECORD_BITS * config.requantizer_width
+    registers = (2 * row_bits + records_bits + 2 * vector_bits) * FLIP_FLOP_UM2
+    return buffers + pace + registers
+
+
+def _descriptors_um2() -> float:
+    """Registers with the descriptor that each engine works on."""
+    return sum(_DESCRIPTOR_BITS.values()) * FLIP_FLOP_UM2
 
 
 def _mm2(um2: float) -> float:

@@ -1,7 +1,7 @@
 """Measured timing constants: what ``cosilico calibrate`` writes and the cycle model reads."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import IntEnum
 from functools import lru_cache
 from importlib import resources
@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from sim.spec.errors import DesignFileError, StaleCalibrationError
 from sim.spec.files import write_atomic
 
-__all__ = ["DEFAULT_FILE", "SCHEMA", "Calibration", "Constant", "default", "load", "save"]
+__all__ = [
+    "DEFAULT_FILE",
+    "SCHEMA",
+    "Calibration",
+    "Constant",
+    "DramCalibration",
+    "default",
+    "load",
+    "save",
+]
 
 SCHEMA = 1
 DEFAULT_FILE = "calibration.json"
@@ -27,20 +36,20 @@ class Constant(IntEnum):
     FETCH_DEPTH = 1
     QUEUE_DEPTH = 2
     READ_BURSTS = 3
-    FETCH_START = 4
-    FETCH_REUSE = 5
-    QUEUE_REUSE = 6
-    TOKEN = 7
-    LOAD_OVERHEAD = 8
-    LOAD_NEXT = 9
-    LOAD_REUSE = 10
-    STORE_OVERHEAD = 11
-    STORE_NEXT = 12
-    STORE_BURST = 13
-    HOLD_CONV = 14
-    HOLD_DEPTHWISE = 15
-    HOLD_ADD = 16
-    HOLD_POOL = 17
+    WRITE_BURSTS = 4
+    TRANSFERS = 5
+    FETCH_START = 6
+    FETCH_REUSE = 7
+    QUEUE_REUSE = 8
+    TOKEN = 9
+    LOAD_OVERHEAD = 10
+    LOAD_NEXT = 11
+    LOAD_REUSE = 12
+    LOAD_ROOM = 13
+    STORE_OVERHEAD = 14
+    STORE_NEXT = 15
+    STORE_REUSE = 16
+    STORE_ROOM = 17
     DRAIN_CONV = 18
     DRAIN_DEPTHWISE = 19
     DRAIN_ADD = 20
@@ -48,8 +57,35 @@ class Constant(IntEnum):
     POOL_HOP = 22
     EXECUTE_NEXT = 23
     EXECUTE_AFTER_DRAIN = 24
-    STORES_HIDDEN = 25
-    FINISH = 26
+    FINISH = 25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DramCalibration:
+    """Parameters of a DRAM, fitted to microbenchmarks, and how well they foretell other runs.
+
+    Parameters
+    ----------
+    parameters : dict of str to int
+        Every measured :class:`sim.dram.DramParameter` by its lower-case name.
+    layers, networks : int
+        Held-out layers and networks that were compared.
+    mean, worst : float
+        Relative error of the layers' cycles.
+    network_mean, network_worst : float
+        Of the networks' cycles.
+    spearman : float
+        Rank correlation of the layers' predicted and measured cycles.
+    """
+
+    parameters: dict[str, int]
+    layers: int
+    networks: int
+    mean: float
+    worst: float
+    network_mean: float
+    network_worst: float
+    spearman: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +100,14 @@ class Calibration:
         Name and version.
     constants : dict of str to int
         Every :class:`Constant` by its lower-case name.
+    dram : DramCalibration, optional
+        For tier T3, measured with the same gateware.
     """
 
     gateware_hash: str
     simulator: str
     constants: dict[str, int]
+    dram: DramCalibration | None = None
 
     def __post_init__(self) -> None:
         """Check that every constant is there and no other."""
@@ -79,7 +118,7 @@ class Calibration:
 
     @property
     def array(self) -> NDArray[np.int64]:
-        """Constants in the order of :class:`Constant` : int64[27]."""
+        """Constants in the order of :class:`Constant` : int64[n_constants]."""
         return np.array([self.constants[c.name.lower()] for c in Constant], np.int64)
 
     def require_hash(self, gateware_hash: str) -> None:
@@ -92,12 +131,13 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """The file's content."""
-        return {
+        content = {
             "schema": SCHEMA,
             "gateware_hash": self.gateware_hash,
             "simulator": self.simulator,
             "constants": self.constants,
         }
+        return content if self.dram is None else content | {"dram": asdict(self.dram)}
 
 
 def save(calibration: Calibration, path: Path) -> None:
@@ -135,4 +175,5 @@ def _parse(text: str) -> Calibration:
         gateware_hash=str(data["gateware_hash"]),
         simulator=str(data["simulator"]),
         constants={str(name): int(value) for name, value in data["constants"].items()},
+        dram=None if data.get("dram") is None else DramCalibration(**data["dram"]),
     )

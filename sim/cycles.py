@@ -7,34 +7,31 @@ engine's duration is a closed form of the descriptor (docs/hardware.md). Time 0 
 import numpy as np
 
 from sim.calibration import Constant
-from sim.geometry import stores_of_last_window
+from sim.geometry import ceil_div, served
 from sim.kernel import kernel
-from sim.spec.bus import BURST_BEATS, DESCRIPTOR_PORT_BYTES, PAGE_BYTES
-from sim.spec.descriptor import DESCRIPTOR_BYTES, ExecuteOp, LoadKind, Queue
+from sim.spec.bus import DESCRIPTOR_PORT_BYTES
+from sim.spec.descriptor import DESCRIPTOR_BYTES, ExecuteOp, Queue
 from sim.tables import COLUMNS, Hw
+from sim.transfers import idle, load, store, transfer_bytes
 
-__all__ = ["FETCH_BEATS", "summarize", "walk"]
+__all__ = ["FETCH_BEATS", "execute_durations", "summarize", "walk"]
 
 FETCH_BEATS = DESCRIPTOR_BYTES // DESCRIPTOR_PORT_BYTES
 """Beats of a descriptor on the descriptor port."""
 
 QUEUE = COLUMNS["queue"]
 AFTER = COLUMNS["after_load"]
-KIND = COLUMNS["kind"]
-ADDRESS = COLUMNS["address"]
-GROUPS = COLUMNS["groups"]
-ROWS = COLUMNS["rows"]
-COLS = COLUMNS["columns"]
-GROUP_STRIDE = COLUMNS["group_stride"]
-ROW_STRIDE = COLUMNS["row_stride"]
-LANES = COLUMNS["lanes"]
-BROADCAST = COLUMNS["broadcast"]
-PARAMETER_ROWS = COLUMNS["parameter_rows"]
-WEIGHT_ROWS = COLUMNS["weight_rows"]
 OP = COLUMNS["op"]
-WAIT = COLUMNS["wait"]
 WAIT_DRAIN = COLUMNS["wait_drain"]
+PIXELS = COLUMNS["pixels"]
+SAVE = COLUMNS["save"]
+HOLD = COLUMNS["hold"]
+ROW_LEAD = COLUMNS["row_lead"]
 INTERVAL = COLUMNS["initiation_interval"]
+WINDOW_ROWS = COLUMNS["window_rows"]
+WINDOW_COLUMNS = COLUMNS["window_columns"]
+FIRST_ROW = COLUMNS["first_row"]
+FIRST_COLUMN = COLUMNS["first_column"]
 TILE_ROWS = COLUMNS["tile_rows"]
 TILE_COLUMNS = COLUMNS["tile_columns"]
 HALO_TOP = COLUMNS["halo_top"]
@@ -44,85 +41,34 @@ HALO_RIGHT = COLUMNS["halo_right"]
 
 
 @kernel
-def _segments(row, simd):  # type: ignore[no-untyped-def]  # numba infers the types
-    """(groups, rows, bytes per row) of a transfer; a weight stream is one row."""
-    if row[QUEUE] == Queue.LOAD and row[KIND] == LoadKind.WEIGHTS:
-        lanes = 1 if row[BROADCAST] else row[LANES]
-        return 1, 1, lanes * (row[PARAMETER_ROWS] + row[WEIGHT_ROWS]) * 4 * simd
-    return row[GROUPS], row[ROWS], row[COLS] * simd
-
-
-@kernel
-def _burst(address, left, bus):  # type: ignore[no-untyped-def]
-    """Bytes of the next burst: at most 256 beats, not over a 4 KiB page."""
-    return min(left, BURST_BEATS * bus, PAGE_BYTES - address % PAGE_BYTES)
-
-
-@kernel
-def load_duration(row, simd, bus, constants):  # type: ignore[no-untyped-def]
-    """Cycles from start to done: requests run ahead by READ_BURSTS bursts, data is in order."""
-    groups, rows, size = _segments(row, simd)
-    depth = constants[Constant.READ_BURSTS]
-    latency = constants[Constant.MEMORY_LATENCY]
-    ends = np.zeros(depth, np.int64)
-    request, end, k = -1, -1, 0
-    for g in range(groups):
-        for y in range(rows):
-            address = row[ADDRESS] + g * row[GROUP_STRIDE] + y * row[ROW_STRIDE]
-            left = size
-            while left > 0:
-                length = _burst(address, left, bus)
-                request += 1
-                if k >= depth:
-                    request = max(request, ends[k % depth] + constants[Constant.LOAD_REUSE])
-                end = max(request + latency, end + 1) + length // bus - 1
-                ends[k % depth] = end
-                address += length
-                left -= length
-                k += 1
-    return end + constants[Constant.LOAD_OVERHEAD]
-
-
-@kernel
-def store_duration(row, simd, bus, constants):  # type: ignore[no-untyped-def]
-    """Cycles from start to done: bursts one after another, then the last write response."""
-    groups, rows, size = _segments(row, simd)
-    cycles = 0
-    for g in range(groups):
-        for y in range(rows):
-            address = row[ADDRESS] + g * row[GROUP_STRIDE] + y * row[ROW_STRIDE]
-            left = size
-            while left > 0:
-                length = _burst(address, left, bus)
-                cycles += length // bus + constants[Constant.STORE_BURST]
-                address += length
-                left -= length
-    return cycles + constants[Constant.MEMORY_LATENCY] + constants[Constant.STORE_OVERHEAD]
+def _last_stores(row):  # type: ignore[no-untyped-def]  # numba infers the types
+    """Store cycles of a descriptor's last set of windows."""
+    if row[SAVE] or row[OP] == ExecuteOp.POOL:
+        return 1
+    left = (row[WINDOW_COLUMNS] - 1) // row[PIXELS] * row[PIXELS]
+    bottom = row[FIRST_ROW] + row[WINDOW_ROWS] - 1
+    rows = served(row[TILE_ROWS], row[HALO_TOP], row[HALO_BOTTOM], bottom, 1)
+    return rows * served(
+        row[TILE_COLUMNS],
+        row[HALO_LEFT],
+        row[HALO_RIGHT],
+        row[FIRST_COLUMN] + left,
+        row[WINDOW_COLUMNS] - left,
+    )
 
 
 @kernel
 def execute_durations(row, hw, constants):  # type: ignore[no-untyped-def]
-    """(cycles from start to the end of issue, cycles from start to done).
-
-    Issue is held for the stores of the last window that the next descriptor would not hide.
-    """
+    """(cycles from start to the end of issue, cycles from start to done)."""
     op = row[OP]
-    cycles = row[TILE_ROWS] * row[TILE_COLUMNS] * row[INTERVAL]
-    stores = 1
+    sets = row[WINDOW_ROWS] * ceil_div(row[WINDOW_COLUMNS], row[PIXELS])
+    cycles = sets * row[INTERVAL] + row[WINDOW_ROWS] * row[ROW_LEAD]
+    drain = constants[Constant.DRAIN_CONV + op]
     if op == ExecuteOp.POOL:
         cycles += constants[Constant.POOL_HOP] * (hw[Hw.PES_X] + hw[Hw.PES_Y] - 2)
-    else:
-        stores = stores_of_last_window(
-            row[TILE_ROWS],
-            row[TILE_COLUMNS],
-            row[HALO_TOP],
-            row[HALO_BOTTOM],
-            row[HALO_LEFT],
-            row[HALO_RIGHT],
-        )
-    held = max(0, stores - constants[Constant.STORES_HIDDEN])
-    issue = cycles + constants[Constant.HOLD_CONV + op] + held
-    return issue, cycles + constants[Constant.DRAIN_CONV + op] + stores
+    elif op == ExecuteOp.CONV:
+        drain += row[PIXELS] - 1
+    return cycles + row[HOLD], cycles + drain + _last_stores(row)
 
 
 @kernel
@@ -133,9 +79,9 @@ def walk(rows, hw, constants):  # type: ignore[no-untyped-def]
     ----------
     rows : int64[n, len(COLUMNS)]
         The schedule.
-    hw : int64[7]
+    hw : int64[10]
         Columns :class:`sim.tables.Hw`.
-    constants : int64[27]
+    constants : int64[n_constants]
         :attr:`sim.calibration.Calibration.array`.
 
     Returns
@@ -160,6 +106,8 @@ def walk(rows, hw, constants):  # type: ignore[no-untyped-def]
     request = constants[Constant.FETCH_START] + latency
     arrive = -1
     finish = 0
+    loads, stores = idle(hw, constants), idle(hw, constants)
+    free = np.zeros(3, np.int64)
     for i in range(n):
         row, queue = rows[i], rows[i, QUEUE]
         if i > 0:
@@ -179,14 +127,9 @@ def walk(rows, hw, constants):  # type: ignore[no-untyped-def]
         if place > 0:
             last = members[queue, place - 1]
             head = max(head, done[last])
-            if queue == Queue.LOAD:
-                begin = max(begin, done[last] + constants[Constant.LOAD_NEXT])
-            elif queue == Queue.STORE:
-                begin = max(begin, done[last] + constants[Constant.STORE_NEXT])
-            else:
-                begin = max(begin, issued[last] + constants[Constant.EXECUTE_NEXT])
-                if row[WAIT_DRAIN]:
-                    begin = max(begin, done[last] + constants[Constant.EXECUTE_AFTER_DRAIN])
+            begin = max(begin, free[queue])
+            if queue == Queue.EXECUTE and row[WAIT_DRAIN]:
+                begin = max(begin, done[last] + constants[Constant.EXECUTE_AFTER_DRAIN])
         for source in range(3):
             if row[AFTER + source] >= 0:
                 begin = max(begin, done[row[AFTER + source]] + constants[Constant.TOKEN])
@@ -200,15 +143,16 @@ def walk(rows, hw, constants):  # type: ignore[no-untyped-def]
         count[queue] += 1
         start[i] = begin
         if queue == Queue.LOAD:
-            issued[i] = begin + load_duration(row, hw[Hw.SIMD], hw[Hw.BUS_BYTES], constants)
-            done[i] = issued[i]
+            free[queue], done[i] = load(row, hw, constants, loads, begin)
+            issued[i] = done[i]
         elif queue == Queue.STORE:
-            issued[i] = begin + store_duration(row, hw[Hw.SIMD], hw[Hw.BUS_BYTES], constants)
-            done[i] = issued[i]
+            free[queue], done[i] = store(row, hw, constants, stores, begin)
+            issued[i] = done[i]
         else:
             issue, drain = execute_durations(row, hw, constants)
             issued[i] = begin + issue
             done[i] = begin + drain
+            free[queue] = issued[i] + constants[Constant.EXECUTE_NEXT]
         finish = max(finish, done[i])
     return start, issued, done, waits, finish + constants[Constant.FINISH]
 
@@ -234,6 +178,5 @@ def summarize(rows, hw, start, done):  # type: ignore[no-untyped-def]
         active[queue] += max(0, end - max(start[i], until[queue]))
         until[queue] = max(until[queue], end)
         if queue != Queue.EXECUTE:
-            groups, n_rows, size = _segments(rows[i], hw[Hw.SIMD])
-            traffic[1 if queue == Queue.STORE else 0] += groups * n_rows * size
+            traffic[1 if queue == Queue.STORE else 0] += transfer_bytes(rows[i], hw)
     return active, traffic

@@ -8,12 +8,14 @@ promise joules. What it assumes:
 * Each multiply-accumulate of the network costs one int8 multiply and one int32 add. SIMD units
   without work are free.
 * In each cycle in which EXECUTE is busy, every lane reads one register-file row and every PE
-  one vector of its local memory, whatever the layer: an upper bound for CONV, and for the
-  other kinds (private bank paths, no rows) the right order.
+  one vector of its local memory, whatever the layer. For CONV an upper bound: a vector lasts for
+  several cycles, and two pixels are never read at once. For the other kinds, whose lanes read
+  their own banks and, in DEPTHWISE, only the new columns of a window, the right order.
 * A byte read from outside is written once into local memory, a byte stored is read from it once.
 * A write costs as much as a read of the same memory.
 
-Not counted: writes of results into local memory, requantization, clock tree, control, leakage.
+Not counted: writes of results into local memory, window rings, saved accumulators, requantization,
+clock tree, control, leakage.
 """
 
 import math

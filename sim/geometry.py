@@ -1,20 +1,30 @@
 """Tiles, halos and windows of one layer on one PE grid: small numba functions on integers."""
 
 from sim.kernel import kernel
-from sim.spec.accelerator import ADD_INTERVAL, REQUANTIZER_PHASES
+from sim.spec.accelerator import (
+    ADD_HOLD,
+    ADD_INTERVAL,
+    DOT_WIDTH,
+    REQUANTIZER_PHASES,
+    WINDOW_VECTORS,
+)
 from sim.spec.descriptor import ExecuteOp
-from sim.tables import LayerColumn, TensorColumn
 
 __all__ = [
+    "add_slots",
     "aligned",
     "ceil_div",
+    "depthwise_slots",
+    "groups_of",
     "halo_after",
-    "initiation_interval",
+    "hold_cycles",
+    "most_served",
+    "pixel_bytes",
     "resident_halo",
-    "steps",
-    "stores_of_last_window",
+    "segment_slots",
+    "served",
     "tile_candidate",
-    "weight_rows",
+    "uses_window",
 ]
 
 MAX_HALO = 7
@@ -65,6 +75,8 @@ def aligned(op, kernel, stride, pad, n_in, tile_in, n_out, tile_out):  # type: i
         return tile_in == tile_out
     if _one_pe(n_in, tile_in, n_out, tile_out):
         return True
+    if n_in == 1:
+        return False  # POOL pushes no halos
     after = halo_after(kernel, stride, pad)
     reach = min(tile_in, MAX_HALO)
     return tile_in == stride * tile_out and pad <= reach and after <= reach
@@ -79,66 +91,91 @@ def resident_halo(op, kernel, stride, pad, n_in, tile_in, n_out, tile_out):  # t
 
 
 @kernel
-def weight_rows(layer, channels):  # type: ignore[no-untyped-def]
-    """Register-file rows per lane that one round of the layer needs."""
-    op = layer[LayerColumn.OP]
-    taps = layer[LayerColumn.KERNEL_Y] * layer[LayerColumn.KERNEL_X]
-    if op == ExecuteOp.CONV:
-        return taps * ceil_div(channels, 4)
-    if op == ExecuteOp.DEPTHWISE:
-        return ceil_div(taps, 4)
-    if op == ExecuteOp.POOL:
-        return 1
-    return 0
+def served(tile, before, after, first, count):  # type: ignore[no-untyped-def]
+    """Stores along one axis of pixels first … first + count - 1 of a tile.
+
+    A pixel is stored by its own PE, and by a neighbour whose halo it lies in.
+    """
+    east = max(0, min(first + count, after) - first)
+    west = max(0, first + count - max(first, tile - before))
+    return count + east + west
 
 
 @kernel
-def steps(layer, source, tile_in_y, tile_in_x):  # type: ignore[no-untyped-def]
-    """Cycles of one window in which SIMD units compute (0 for ADD)."""
-    op = layer[LayerColumn.OP]
-    taps = layer[LayerColumn.KERNEL_Y] * layer[LayerColumn.KERNEL_X]
-    if op == ExecuteOp.CONV:
-        return taps * ceil_div(source[TensorColumn.CHANNELS], 4)
-    if op == ExecuteOp.DEPTHWISE:
-        return taps
-    if op == ExecuteOp.POOL:
-        return tile_in_y * tile_in_x
-    return 0
-
-
-@kernel
-def _served(tile, before, after, index):  # type: ignore[no-untyped-def]
-    """Neighbours (itself included) along one axis that store pixel ``index`` of a tile."""
-    count = 1
-    if index < after:
-        count += 1
-    if index >= tile - before:
-        count += 1
-    return count
-
-
-@kernel
-def stores_of_last_window(tile_y, tile_x, top, bottom, left, right):  # type: ignore[no-untyped-def]
-    """Store cycles of window (tile_y - 1, tile_x - 1)."""
-    rows = _served(tile_y, top, bottom, tile_y - 1)
-    return rows * _served(tile_x, left, right, tile_x - 1)
-
-
-@kernel
-def _most_served(tile, before, after):  # type: ignore[no-untyped-def]
-    most = 1
-    for index in range(tile):
-        most = max(most, _served(tile, before, after, index))
+def most_served(tile, before, after, first, count, step):  # type: ignore[no-untyped-def]
+    """Largest :func:`served` of the sets of ``step`` pixels that cover ``count`` pixels."""
+    if before == 0 and after == 0:
+        return min(step, count)
+    most = 0
+    for start in range(0, count, step):
+        most = max(most, served(tile, before, after, first + start, min(step, count - start)))
     return most
 
 
 @kernel
-def initiation_interval(  # type: ignore[no-untyped-def]
-    op, n_steps, tile_y, tile_x, top, bottom, left, right
-):
-    """Cycles per window: the slowest of compute, requantizer and stores."""
-    stores = _most_served(tile_y, top, bottom) * _most_served(tile_x, left, right)
-    interval = max(n_steps, REQUANTIZER_PHASES, stores)
+def pixel_bytes(channels, simd, bus):  # type: ignore[no-untyped-def]
+    """Bytes that one pixel of a channel group takes in external memory.
+
+    A whole vector; of a tensor with one group the smallest power of two that holds its channels.
+    Never less than a bus beat.
+    """
+    size = simd
+    while channels <= size // 2:
+        size //= 2
+    return max(size, bus)
+
+
+@kernel
+def groups_of(channels, simd):  # type: ignore[no-untyped-def]
+    """Channel groups."""
+    return ceil_div(channels, simd)
+
+
+@kernel
+def segment_slots(first, end, simd, pixels):  # type: ignore[no-untyped-def]
+    """Issue slots of one tap of CONV over 4-channel steps first … end - 1.
+
+    A vector takes as many slots as it has steps, but at least one for each pixel to be read.
+    """
+    per_group = simd // DOT_WIDTH
+    slots = 0
+    while first < end:
+        stop = min(end, (first // per_group + 1) * per_group)
+        slots += max(stop - first, pixels)
+        first = stop
+    return slots
+
+
+@kernel
+def uses_window(kernel_y, kernel_x, stride_x):  # type: ignore[no-untyped-def]
+    """Whether a depthwise kernel fits the window ring, present and next columns."""
+    return kernel_y * (kernel_x + min(kernel_x, stride_x)) <= WINDOW_VECTORS
+
+
+@kernel
+def depthwise_slots(kernel_y, kernel_x, stride_x):  # type: ignore[no-untyped-def]
+    """Least cycles of a depthwise window: dot products or reads."""
+    taps = kernel_y * kernel_x
+    if not uses_window(kernel_y, kernel_x, stride_x):
+        return taps
+    return max(ceil_div(taps, DOT_WIDTH), kernel_y * min(kernel_x, stride_x))
+
+
+@kernel
+def add_slots(pixels):  # type: ignore[no-untyped-def]
+    """Least cycles of a set of ADD's windows: three requantizations, two reads per pixel."""
+    return max(ADD_INTERVAL, pixels + max(REQUANTIZER_PHASES, pixels))
+
+
+@kernel
+def hold_cycles(op, pixels, stores):  # type: ignore[no-untyped-def]
+    """Idle issue cycles after a descriptor whose last set has that many stores.
+
+    The next set can end REQUANTIZER_PHASES cycles after its start, so that many stores are hidden.
+    """
+    hold = max(0, stores - REQUANTIZER_PHASES)
+    if op == ExecuteOp.CONV:
+        return hold + pixels - 1
     if op == ExecuteOp.ADD:
-        interval = max(interval, ADD_INTERVAL)
-    return interval
+        return max(hold, ADD_HOLD)
+    return hold

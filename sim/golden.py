@@ -11,6 +11,7 @@ from sim.spec.network import ADD_LEFT_SHIFT, Layer, LayerKind, Network, TensorSp
 __all__ = [
     "POOL_COUNT_LIMIT",
     "PoolReciprocal",
+    "accumulate",
     "divide_half_away",
     "pool_reciprocal",
     "requantize",
@@ -149,15 +150,23 @@ def run_layer(layer: Layer, sources: list[TensorSpec], inputs: list[Activations]
     pixels = layer.output.height * layer.output.width
     widest = max(layer.weights[0].size, layer.output.channels)
     step = max(1, _BLOCK_ELEMENTS // (pixels * widest))
-    compute = _depthwise if layer.kind is LayerKind.DEPTHWISE else _convolve
-    # b' = b - z_in·Σw, with z_in injected by the padding: every tap then reads an int8 value
-    folded = layer.bias.astype(np.int64) - sources[0].zero_point * _weight_sums(layer)
     for start in range(0, len(out), step):
         block = slice(start, start + step)
-        acc = compute(layer, _pad(layer, inputs[0][block], sources[0].zero_point)) + folded
+        acc = accumulate(layer, sources[0], inputs[0][block])
         y = requantize(acc, layer.multiplier, layer.shift).astype(np.int64)
         out[block] = (y + layer.output.zero_point).clip(*layer.clamp)
     return out
+
+
+def accumulate(layer: Layer, source: TensorSpec, x: Activations) -> NDArray[np.int64]:
+    """Sums of products and bias of a layer with weights, before requantization.
+
+    int8[N, *source.shape] to int64[N, *output.shape].
+    """
+    compute = _depthwise if layer.kind is LayerKind.DEPTHWISE else _convolve
+    # b' = b - z_in·Σw, with z_in injected by the padding: every tap then reads an int8 value
+    folded = layer.bias.astype(np.int64) - source.zero_point * _weight_sums(layer)
+    return compute(layer, _pad(layer, x, source.zero_point)) + folded
 
 
 def _add(layer: Layer, sources: list[TensorSpec], inputs: list[Activations]) -> Activations:

@@ -6,95 +6,48 @@ The second walks forward, allocates local memory first-fit and demotes what does
 external memory, down to single layers that run tile by tile.
 """
 
-from enum import IntEnum
-
 import numpy as np
 
+from sim.execution import choose_pixels, weight_rows
 from sim.geometry import (
     aligned,
     ceil_div,
-    initiation_interval,
+    groups_of,
+    pixel_bytes,
     resident_halo,
-    steps,
     tile_candidate,
-    weight_rows,
 )
 from sim.kernel import kernel
+from sim.plans import Failure, LayerPlan, TensorPlan
+from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
+from sim.splits import choose_block, choose_split, split_count
 from sim.tables import Hw, LayerColumn, TensorColumn
+from sim.tiling import choose_tiling, extent
 
-__all__ = ["Failure", "LayerPlan", "TensorPlan", "plan_network"]
+__all__ = ["first_layer_cycles", "plan_network"]
 
-POWERS = 3
-"""Tile candidates per axis: the smallest covering multiples of 1, 2 and 4."""
+POWERS = 6
+"""Tile candidates per axis: the smallest covering multiples of 1, 2, 4 … 32."""
 
-STATES = POWERS * POWERS
-ALIGNMENT_BYTES = 64
+STATES = 16
+"""Most tiles that are weighed for a tensor."""
+
+ALIGNMENT_BYTES = 128
 """Weight blocks and tensors start at multiples of this in external memory."""
 
-DESCRIPTOR_WEIGHT = 24
-"""Cycles that a descriptor costs beside its windows when tiles are weighed; predictions do
-not use it."""
+LAYER_CYCLES = 24
+"""What a layer is taken to cost beside its windows when tiles are weighed; predictions do not
+use it."""
 
+ADD_ROWS = 3
+"""Parameter rows of ADD: operand a, operand b, sum."""
+
+TIE = 64
+"""Weight of the slower one of EXECUTE and LOAD against EXECUTE alone when tiles are weighed."""
+
+LAYER_COLUMNS, TENSOR_COLUMNS = len(LayerPlan), len(TensorPlan)
 _FAR = 1 << 60
-
-
-class LayerPlan(IntEnum):
-    """Columns of the layer plan; addresses and strides in vectors."""
-
-    TILE_Y = 0
-    TILE_X = 1
-    PASSES_Y = 2
-    PASSES_X = 3
-    ROUNDS = 4
-    CHUNK = 5
-    LOADED = 6
-    LOADED2 = 7
-    IN_ADDRESS = 8
-    IN_ROW = 9
-    IN_PLANE = 10
-    IN_TILE_Y = 11
-    IN_TILE_X = 12
-    IN2_ADDRESS = 13
-    IN2_ROW = 14
-    IN2_PLANE = 15
-    OUT_ADDRESS = 16
-    OUT_ROW = 17
-    OUT_PLANE = 18
-    INTERVAL = 19
-    WEIGHT_ROWS = 20
-    PARAMETER_ROWS = 21
-    BLOCK_ADDRESS = 22
-    HALO_TOP = 23
-    HALO_BOTTOM = 24
-    HALO_LEFT = 25
-    HALO_RIGHT = 26
-
-
-class TensorPlan(IntEnum):
-    """Columns of the tensor plan; ``ADDRESS`` is the tile's first pixel in local memory."""
-
-    TILE_Y = 0
-    TILE_X = 1
-    HALO_TOP = 2
-    HALO_BOTTOM = 3
-    HALO_LEFT = 4
-    HALO_RIGHT = 5
-    ADDRESS = 6
-    ROW = 7
-    PLANE = 8
-    RESIDENT_UNTIL = 9
-    STORED = 10
-    EXTERNAL = 11
-
-
-class Failure(IntEnum):
-    """Why a network cannot be mapped."""
-
-    NONE = 0
-    WEIGHTS = 1
-    TILE = 2
-    FIELD = 3
 
 
 @kernel
@@ -116,46 +69,73 @@ def _fits_tile(layer, source, target, in_y, in_x, out_y, out_x):  # type: ignore
 
 
 @kernel
+def _list_tiles(tensor, hw, found):  # type: ignore[no-untyped-def]
+    """Write a tensor's tile candidates to found[STATES, 2]; returns their number."""
+    count = 0
+    for power_y in range(POWERS):
+        y = tile_candidate(tensor[0], hw[Hw.PES_Y], power_y)
+        for power_x in range(POWERS):
+            x = tile_candidate(tensor[1], hw[Hw.PES_X], power_x)
+            if y > 0 and x > 0 and count < STATES:
+                found[count, 0], found[count, 1] = y, x
+                count += 1
+    return count
+
+
+@kernel
+def _transfer_cycles(tensor, hw):  # type: ignore[no-untyped-def]
+    """Cycles that a tensor takes on the bus."""
+    simd, bus = hw[Hw.SIMD], hw[Hw.BUS_BYTES]
+    size = tensor[0] * tensor[1] * groups_of(tensor[2], simd) * pixel_bytes(tensor[2], simd, bus)
+    return size * hw[Hw.COST] // (bus * hw[Hw.EARN])
+
+
+@kernel
 def _choose_tiles(layers, tensors, hw, tile):  # type: ignore[no-untyped-def]
     """Fill tile[n_tensors, 2] with each tensor's tile by dynamic programming."""
     n = layers.shape[0]
     cost = np.full((n, STATES), _FAR, np.int64)
     origin = np.zeros((n, STATES), np.int64)
+    tiles = np.zeros((n, STATES, 2), np.int64)
+    counts = np.zeros(n, np.int64)
+    alone = np.zeros((n, STATES), np.int64)
+    no_halo = np.zeros(4, np.int64)
     for i in range(n):
         layer = layers[i]
+        op = layer[LayerColumn.OP]
         source = tensors[layer[LayerColumn.INPUT]]
         before, target = tensors[i], tensors[i + 1]
-        groups = ceil_div(target[2], hw[Hw.SIMD])
-        rounds = ceil_div(groups, hw[Hw.LANES])
-        moved = before[0] * before[1] * ceil_div(before[2], hw[Hw.SIMD]) * hw[Hw.SIMD]
-        spill = 2 * (moved // hw[Hw.BUS_BYTES] + DESCRIPTOR_WEIGHT)
+        groups = groups_of(target[2], hw[Hw.SIMD])
+        spill = 2 * (_transfer_cycles(before, hw) + LAYER_CYCLES)
         chained = layer[LayerColumn.INPUT] == i or layer[LayerColumn.INPUT2] == i
-        for state in range(STATES):
-            out_y = tile_candidate(target[0], hw[Hw.PES_Y], state // POWERS)
-            out_x = tile_candidate(target[1], hw[Hw.PES_X], state % POWERS)
-            if out_y == 0 or out_x == 0:
-                continue
-            for last in range(STATES):
-                in_y = tile_candidate(before[0], hw[Hw.PES_Y], last // POWERS)
-                in_x = tile_candidate(before[1], hw[Hw.PES_X], last % POWERS)
-                if in_y == 0 or in_x == 0 or (i == 0 and last > 0):
-                    continue
-                n_steps = steps(layer, source, in_y, in_x)
-                interval = initiation_interval(
-                    layer[LayerColumn.OP], n_steps, out_y, out_x, 0, 0, 0, 0
+        in_y, in_x = ceil_div(source[0], hw[Hw.PES_Y]), ceil_div(source[1], hw[Hw.PES_X])
+        counts[i] = _list_tiles(target, hw, tiles[i])
+        for state in range(counts[i]):
+            out_y, out_x = tiles[i, state, 0], tiles[i, state, 1]
+            if layer[LayerColumn.TWIN] == i:
+                _, cycles, transfer = choose_pixels(
+                    layer, source[2], groups, out_y, out_x, in_y, in_x, no_halo, hw
                 )
-                total = rounds * (out_y * out_x * interval + DESCRIPTOR_WEIGHT)
-                if i > 0:
-                    total += cost[i - 1, last]
-                    if chained and not _fits_tile(layer, before, target, in_y, in_x, out_y, out_x):
-                        total += spill
+                alone[i, state] = TIE * max(cycles, transfer) + cycles
+            else:
+                alone[i, state] = alone[layer[LayerColumn.TWIN], state]
+            own = alone[i, state]
+            if i == 0:
+                cost[i, state] = own
+                continue
+            for last in range(counts[i - 1]):
+                tile_y, tile_x = tiles[i - 1, last, 0], tiles[i - 1, last, 1]
+                total = cost[i - 1, last] + own
+                if op == ExecuteOp.POOL:
+                    total += TIE * groups * max(0, tile_y * tile_x - in_y * in_x)
+                if chained and not _fits_tile(layer, before, target, tile_y, tile_x, out_y, out_x):
+                    total += TIE * spill
                 if total < cost[i, state]:
                     cost[i, state] = total
                     origin[i, state] = last
     state = int(np.argmin(cost[n - 1]))
     for i in range(n - 1, -1, -1):
-        tile[i + 1, 0] = tile_candidate(tensors[i + 1, 0], hw[Hw.PES_Y], state // POWERS)
-        tile[i + 1, 1] = tile_candidate(tensors[i + 1, 1], hw[Hw.PES_X], state % POWERS)
+        tile[i + 1, :2] = tiles[i, state]
         state = origin[i, state]
     tile[0, 0] = ceil_div(tensors[0, 0], hw[Hw.PES_Y])
     tile[0, 1] = ceil_div(tensors[0, 1], hw[Hw.PES_X])
@@ -205,15 +185,6 @@ def _place(live, n_live, size, depth):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _extent(layer, tile_y, tile_x):  # type: ignore[no-untyped-def]
-    """Input rows and columns that one PE's output tile reads, padding included."""
-    if layer[LayerColumn.OP] == ExecuteOp.ADD:
-        return tile_y, tile_x
-    rows = (tile_y - 1) * layer[LayerColumn.STRIDE_Y] + layer[LayerColumn.KERNEL_Y]
-    return rows, (tile_x - 1) * layer[LayerColumn.STRIDE_X] + layer[LayerColumn.KERNEL_X]
-
-
-@kernel
 def _whole(i, layers, tensors, hw, lp, tp, live, n_live):  # type: ignore[no-untyped-def]
     """Try layer i in one pass with a resident output. Returns the new n_live, or -1."""
     layer = layers[i]
@@ -250,7 +221,7 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):  # type: ignore[no-unt
             rows = ceil_div(tensors[t, 0], hw[Hw.PES_Y])
             columns = ceil_div(tensors[t, 1], hw[Hw.PES_X])
         else:
-            rows, columns = _extent(layer, tile_y, tile_x)
+            rows, columns = extent(layer, tile_y, tile_x)
         planes = ceil_div(ceil_div(tensors[t, 2], simd), lanes)
         size = planes * rows * columns
         address = _place(live, n_live, size, depth)
@@ -282,61 +253,25 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):  # type: ignore[no-unt
         lp[i, LayerPlan.HALO_TOP + h] = out[TensorPlan.HALO_TOP + h]
     lp[i, LayerPlan.TILE_Y], lp[i, LayerPlan.TILE_X] = tile_y, tile_x
     lp[i, LayerPlan.PASSES_Y] = lp[i, LayerPlan.PASSES_X] = 1
+    lp[i, LayerPlan.PIXELS], _, _ = choose_pixels(
+        layer,
+        tensors[layer[LayerColumn.INPUT], 2],
+        groups_of(tensors[i + 1, 2], simd),
+        tile_y,
+        tile_x,
+        lp[i, LayerPlan.IN_TILE_Y],
+        lp[i, LayerPlan.IN_TILE_X],
+        lp[i, LayerPlan.HALO_TOP : LayerPlan.HALO_RIGHT + 1],
+        hw,
+    )
+    lp[i, LayerPlan.ROUNDS] = ceil_div(
+        groups_of(tensors[i + 1, 2], simd), lanes // lp[i, LayerPlan.PIXELS]
+    )
     lp[i, LayerPlan.CHUNK] = lp[i, LayerPlan.ROUNDS]
     lp[i, LayerPlan.OUT_ADDRESS] = out[TensorPlan.ADDRESS]
     lp[i, LayerPlan.OUT_ROW] = columns
     lp[i, LayerPlan.OUT_PLANE] = rows * columns
     return n_live + 1
-
-
-@kernel
-def _tiled(i, layers, tensors, hw, lp):  # type: ignore[no-untyped-def]
-    """Map layer i tile by tile through an empty local memory. Returns the vectors short, or 0."""
-    layer = layers[i]
-    source, target = tensors[layer[LayerColumn.INPUT]], tensors[i + 1]
-    op = layer[LayerColumn.OP]
-    lanes, depth = hw[Hw.LANES], hw[Hw.BANK_DEPTH]
-    tile_y = ceil_div(target[0], hw[Hw.PES_Y])
-    tile_x = ceil_div(target[1], hw[Hw.PES_X])
-    rounds = lp[i, LayerPlan.ROUNDS]
-    while True:
-        rows, columns = _extent(layer, tile_y, tile_x)
-        if op == ExecuteOp.POOL:
-            rows, columns = ceil_div(source[0], hw[Hw.PES_Y]), ceil_div(source[1], hw[Hw.PES_X])
-        area = rows * columns
-        operands = 2 if op == ExecuteOp.ADD else 1
-        chunk = rounds
-        planes = ceil_div(ceil_div(source[2], hw[Hw.SIMD]), lanes)
-        need = operands * planes * area + chunk * tile_y * tile_x
-        if need > depth:
-            chunk = 1
-            if op != ExecuteOp.CONV:
-                planes = 1
-            need = operands * planes * area + tile_y * tile_x
-        if need <= depth:
-            break
-        if tile_y == 1 and tile_x == 1:
-            return need - depth
-        if tile_y >= tile_x:
-            tile_y = ceil_div(tile_y, 2)
-        else:
-            tile_x = ceil_div(tile_x, 2)
-    lp[i, LayerPlan.TILE_Y], lp[i, LayerPlan.TILE_X] = tile_y, tile_x
-    lp[i, LayerPlan.PASSES_Y] = ceil_div(target[0], tile_y * hw[Hw.PES_Y])
-    lp[i, LayerPlan.PASSES_X] = ceil_div(target[1], tile_x * hw[Hw.PES_X])
-    lp[i, LayerPlan.CHUNK] = chunk
-    lp[i, LayerPlan.LOADED] = 1
-    lp[i, LayerPlan.LOADED2] = operands - 1
-    lp[i, LayerPlan.IN_ADDRESS], lp[i, LayerPlan.IN2_ADDRESS] = 0, planes * area
-    lp[i, LayerPlan.IN_ROW] = lp[i, LayerPlan.IN2_ROW] = columns
-    lp[i, LayerPlan.IN_PLANE] = lp[i, LayerPlan.IN2_PLANE] = area
-    lp[i, LayerPlan.IN_TILE_Y], lp[i, LayerPlan.IN_TILE_X] = rows, columns
-    lp[i, LayerPlan.OUT_ADDRESS] = operands * planes * area
-    lp[i, LayerPlan.OUT_ROW] = tile_x
-    lp[i, LayerPlan.OUT_PLANE] = tile_y * tile_x
-    for h in range(4):
-        lp[i, LayerPlan.HALO_TOP + h] = 0
-    return 0
 
 
 @kernel
@@ -349,8 +284,11 @@ def _allocate(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
     tp[n, TensorPlan.STORED] = 1
     for i in range(n):
         mark = n_live
-        grown = _whole(i, layers, tensors, hw, lp, tp, live, n_live)
-        if grown < 0:
+        grown = -1
+        alone = n_live == 0 and tp[i + 1, TensorPlan.RESIDENT_UNTIL] < 0
+        if not alone:
+            grown = _whole(i, layers, tensors, hw, lp, tp, live, n_live)
+        if grown < 0 and not alone:
             kept = 0
             for j in range(mark):
                 t = live[j, 3]
@@ -366,7 +304,9 @@ def _allocate(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
             for j in range(mark):
                 tp[live[j, 3], TensorPlan.STORED] = 1
                 tp[live[j, 3], TensorPlan.RESIDENT_UNTIL] = -1
-            short = _tiled(i, layers, tensors, hw, lp)
+            short = choose_tiling(
+                layers[i], tensors[layers[i, LayerColumn.INPUT]], tensors[i + 1], hw, lp[i]
+            )
             if short > 0:
                 return Failure.TILE, i, short
             tp[i + 1, TensorPlan.STORED] = 1
@@ -385,8 +325,55 @@ def _allocate(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _split(layer, channels, hw, plan):  # type: ignore[no-untyped-def]
+    """Choose a convolution's splits and blocks; returns the weight rows that do not fit, or 0."""
+    quads = ceil_div(channels, DOT_WIDTH)
+    kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
+    plan[LayerPlan.SPLITS] = 1
+    plan[LayerPlan.SPLIT_TAP_ROWS], plan[LayerPlan.SPLIT_TAP_COLUMNS] = kernel_y, kernel_x
+    plan[LayerPlan.SPLIT_STEPS] = quads
+    plan[LayerPlan.BLOCK_ROWS] = plan[LayerPlan.TILE_Y]
+    plan[LayerPlan.BLOCK_COLUMNS] = plan[LayerPlan.TILE_X]
+    if layer[LayerColumn.OP] != ExecuteOp.CONV:
+        return
+    tap_rows, tap_columns, size = choose_split(
+        kernel_y, kernel_x, quads, hw[Hw.WEIGHT_ROWS], hw[Hw.SIMD] // DOT_WIDTH
+    )
+    count = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
+    if count == 1:
+        return
+    plan[LayerPlan.SPLITS] = count
+    plan[LayerPlan.SPLIT_TAP_ROWS], plan[LayerPlan.SPLIT_TAP_COLUMNS] = tap_rows, tap_columns
+    plan[LayerPlan.SPLIT_STEPS] = size
+    plan[LayerPlan.BLOCK_ROWS], plan[LayerPlan.BLOCK_COLUMNS] = choose_block(
+        plan[LayerPlan.TILE_Y],
+        plan[LayerPlan.TILE_X],
+        plan[LayerPlan.PIXELS],
+        hw[Hw.ACCUMULATOR_ROWS],
+    )
+
+
+@kernel
 def _align(address):  # type: ignore[no-untyped-def]
     return ceil_div(address, ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+
+
+@kernel
+def first_layer_cycles(layers, tensors, hw):  # type: ignore[no-untyped-def]
+    """Cycles to load the input and compute the first layer, as mappings are weighed."""
+    layer, source, target = layers[0], tensors[0], tensors[1]
+    _, cycles, transfer = choose_pixels(
+        layer,
+        source[2],
+        groups_of(target[2], hw[Hw.SIMD]),
+        ceil_div(target[0], hw[Hw.PES_Y]),
+        ceil_div(target[1], hw[Hw.PES_X]),
+        ceil_div(source[0], hw[Hw.PES_Y]),
+        ceil_div(source[1], hw[Hw.PES_X]),
+        np.zeros(4, np.int64),
+        hw,
+    )
+    return _transfer_cycles(source, hw) + max(cycles, transfer)
 
 
 @kernel
@@ -395,34 +382,33 @@ def plan_network(layers, tensors, hw):  # type: ignore[no-untyped-def]
 
     Parameters
     ----------
-    layers : int64[n, 13], tensors : int64[n + 1, 3], hw : int64[7]
+    layers : int64[n, 14], tensors : int64[n + 1, 3], hw : int64[10]
         Tables of :mod:`sim.tables`.
 
     Returns
     -------
     failure, layer, needed, available : int
         A :class:`Failure`, the layer and both numbers of the limit it broke.
-    layer_plan : int64[n, 27], tensor_plan : int64[n + 1, 12]
+    layer_plan : int64[n, 33], tensor_plan : int64[n + 1, 13]
     end : int
         First external address after weights and tensors.
     """
     n = layers.shape[0]
-    lp = np.zeros((n, 27), np.int64)
-    tp = np.zeros((n + 1, 12), np.int64)
+    lp = np.zeros((n, LAYER_COLUMNS), np.int64)
+    tp = np.zeros((n + 1, TENSOR_COLUMNS), np.int64)
     address = 0
     for i in range(n):
         layer, op = layers[i], layers[i, LayerColumn.OP]
-        groups = ceil_div(tensors[i + 1, 2], hw[Hw.SIMD])
-        lp[i, LayerPlan.ROUNDS] = ceil_div(groups, hw[Hw.LANES])
+        groups = groups_of(tensors[i + 1, 2], hw[Hw.SIMD])
         rows = weight_rows(layer, tensors[layer[LayerColumn.INPUT], 2])
-        if rows > hw[Hw.WEIGHT_ROWS]:
+        if op != ExecuteOp.CONV and rows > hw[Hw.WEIGHT_ROWS]:
             return Failure.WEIGHTS, i, rows, hw[Hw.WEIGHT_ROWS], lp, tp, 0
         lp[i, LayerPlan.WEIGHT_ROWS] = rows
-        lp[i, LayerPlan.PARAMETER_ROWS] = 3 if op == ExecuteOp.ADD else 4
+        lp[i, LayerPlan.PARAMETER_ROWS] = ADD_ROWS if op == ExecuteOp.ADD else REQUANTIZER_PHASES
         address = _align(address)
         lp[i, LayerPlan.BLOCK_ADDRESS] = address
         blocks = 1 if op >= ExecuteOp.ADD else groups
-        address += blocks * (lp[i, LayerPlan.PARAMETER_ROWS] + rows) * 4 * hw[Hw.SIMD]
+        address += blocks * (lp[i, LayerPlan.PARAMETER_ROWS] + rows) * DOT_WIDTH * hw[Hw.SIMD]
     for t in range(n + 1):
         tp[t, TensorPlan.RESIDENT_UNTIL] = -1
     _choose_tiles(layers, tensors, hw, tp)
@@ -431,23 +417,13 @@ def plan_network(layers, tensors, hw):  # type: ignore[no-untyped-def]
     if failure != Failure.NONE:
         return failure, i, hw[Hw.BANK_DEPTH] + short, hw[Hw.BANK_DEPTH], lp, tp, 0
     for i in range(n):
-        source = tensors[layers[i, LayerColumn.INPUT]]
-        row = lp[i]
-        n_steps = steps(layers[i], source, row[LayerPlan.IN_TILE_Y], row[LayerPlan.IN_TILE_X])
-        row[LayerPlan.INTERVAL] = initiation_interval(
-            layers[i, LayerColumn.OP],
-            n_steps,
-            row[LayerPlan.TILE_Y],
-            row[LayerPlan.TILE_X],
-            row[LayerPlan.HALO_TOP],
-            row[LayerPlan.HALO_BOTTOM],
-            row[LayerPlan.HALO_LEFT],
-            row[LayerPlan.HALO_RIGHT],
-        )
+        _split(layers[i], tensors[layers[i, LayerColumn.INPUT], 2], hw, lp[i])
     for t in range(n + 1):
+        tp[t, TensorPlan.PIXEL_BYTES] = pixel_bytes(tensors[t, 2], hw[Hw.SIMD], hw[Hw.BUS_BYTES])
         if tp[t, TensorPlan.STORED]:
             address = _align(address)
             tp[t, TensorPlan.EXTERNAL] = address
             size = tensors[t, TensorColumn.HEIGHT] * tensors[t, TensorColumn.WIDTH]
-            address += size * ceil_div(tensors[t, 2], hw[Hw.SIMD]) * hw[Hw.SIMD]
+            size *= groups_of(tensors[t, 2], hw[Hw.SIMD])
+            address += size * tp[t, TensorPlan.PIXEL_BYTES]
     return Failure.NONE, -1, 0, 0, lp, tp, _align(address)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sim import calibration as calibrations
 from sim.calibration import Calibration
 from sim.cycles import summarize, walk
-from sim.mapper import Failure, TensorPlan
 from sim.plan import Mapped, map_network
+from sim.plans import Failure, TensorPlan
 from sim.realizability import arithmetic_violations, check, describe, require
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import Queue

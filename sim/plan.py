@@ -6,11 +6,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.mapper import Failure, plan_network
+from sim.mapper import first_layer_cycles, plan_network
+from sim.plans import Failure
 from sim.schedule import FIELD_HIGH, FIELD_LOW, build_schedule, first_overflow
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
 from sim.tables import COLUMNS, accelerator_row, layer_table, tensor_table
+from sim.unfold import unfolded
 
 __all__ = ["Mapped", "map_network", "network_tables"]
 
@@ -28,14 +30,18 @@ class Mapped:
         Both numbers of the broken limit.
     column : str
         Descriptor field that overflows, or "".
-    layer_plan : int64[n_layers, 27]
-        Columns :class:`sim.mapper.LayerPlan`.
-    tensor_plan : int64[n_layers + 1, 12]
-        Columns :class:`sim.mapper.TensorPlan`.
+    layer_plan : int64[n_layers, 33]
+        Columns :class:`sim.plans.LayerPlan`.
+    tensor_plan : int64[n_layers + 1, 13]
+        Columns :class:`sim.plans.TensorPlan`.
     rows : int64[n_descriptors, len(COLUMNS)]
         The schedule, in program order.
     end : int
         First external byte after weights and tensors.
+    network : Network
+        What was mapped: the network, or its unfolded form (:mod:`sim.unfold`).
+    layers, tensors : int64 arrays
+        Its tables.
     """
 
     failure: Failure
@@ -47,25 +53,53 @@ class Mapped:
     tensor_plan: NDArray[np.int64]
     rows: NDArray[np.int64]
     end: int
+    network: Network
+    layers: NDArray[np.int64]
+    tensors: NDArray[np.int64]
 
 
+Tables = tuple[Network, NDArray[np.int64], NDArray[np.int64]]
+_unfolded: WeakKeyDictionary[Network, Network | None] = WeakKeyDictionary()
 _tables: WeakKeyDictionary[Network, tuple[NDArray[np.int64], NDArray[np.int64]]] = (
     WeakKeyDictionary()
 )
 
 
-def network_tables(network: Network) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(layer table, tensor table) of a network, kept while the network lives."""
-    found = _tables.get(network)
-    if found is None:
-        found = _tables[network] = (layer_table(network), tensor_table(network))
-    return found
+def network_tables(network: Network) -> tuple[Tables, ...]:
+    """(network, layer table, tensor table), first as it is, then unfolded if that is possible.
+
+    Kept while the network lives.
+    """
+    if network not in _unfolded:
+        _unfolded[network] = unfolded(network)
+    found = []
+    for form in (network, _unfolded[network]):
+        if form is None:
+            continue
+        if form not in _tables:
+            _tables[form] = (layer_table(form), tensor_table(form))
+        found.append((form, *_tables[form]))
+    return tuple(found)
 
 
 def map_network(config: AcceleratorConfig, network: Network) -> Mapped:
-    """Map a network onto a configuration that the generator can build."""
-    layers, tensors = network_tables(network)
+    """Map a network onto a configuration that the generator can build.
+
+    The first layer is unfolded where loading and computing it then takes less time, unless only the
+    network as it is can be mapped.
+    """
     hw = accelerator_row(config)
+    plain, *others = network_tables(network)
+    for other in others:
+        if first_layer_cycles(*other[1:], hw) < first_layer_cycles(*plain[1:], hw):
+            found = _map(other, hw)
+            if found.failure == Failure.NONE:
+                return found
+    return _map(plain, hw)
+
+
+def _map(form: Tables, hw: NDArray[np.int64]) -> Mapped:
+    chosen, layers, tensors = form
     failure, layer, needed, available, layer_plan, tensor_plan, end = plan_network(
         layers, tensors, hw
     )
@@ -88,4 +122,7 @@ def map_network(config: AcceleratorConfig, network: Network) -> Mapped:
         tensor_plan=tensor_plan,
         rows=rows,
         end=int(end),
+        network=chosen,
+        layers=layers,
+        tensors=tensors,
     )

@@ -3,7 +3,7 @@
 The compiler encodes these rows, the cycle model walks them; there is no other list. Rules:
 
 * Weights go alternately to the two register-file halves; a half is refilled once the last
-  EXECUTE that used it is done.
+  EXECUTE that used it is done. What a half still holds is not loaded again.
 * Activation LOADs and STOREs own the local memories' ports: they wait for all EXECUTEs before
   them, and EXECUTEs wait for them.
 * A token is posted only where it is waited for, so a program ends with no token left.
@@ -11,13 +11,25 @@ The compiler encodes these rows, the cycle model walks them; there is no other l
 
 import numpy as np
 
-from sim.geometry import ceil_div
+from sim.execution import interval, row_lead
+from sim.geometry import (
+    add_slots,
+    ceil_div,
+    depthwise_slots,
+    groups_of,
+    hold_cycles,
+    segment_slots,
+    served,
+    uses_window,
+)
 from sim.kernel import kernel
-from sim.mapper import LayerPlan, TensorPlan
+from sim.plans import LayerPlan, TensorPlan
+from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import FIELDS, ExecuteOp, LoadKind, Queue
+from sim.splits import split_bounds
 from sim.tables import COLUMNS, Hw, LayerColumn, TensorColumn
 
-__all__ = ["FIELD_HIGH", "FIELD_LOW", "build_schedule", "first_overflow"]
+__all__ = ["FIELD_HIGH", "FIELD_LOW", "build_schedule", "first_overflow", "split_rows"]
 
 _LIMITS = {field.name: (field.low, field.high) for fields in FIELDS.values() for field in fields}
 _ANY = (-(1 << 40), 1 << 40)
@@ -43,20 +55,34 @@ LOCAL_PLANE = COLUMNS["local_plane"]
 LOCAL_ROW = COLUMNS["local_row"]
 GROUP_STRIDE = COLUMNS["group_stride"]
 ROW_STRIDE = COLUMNS["row_stride"]
+VECTOR_BEATS = COLUMNS["vector_beats"]
 HALF = COLUMNS["half"]
 LANES = COLUMNS["lanes"]
-BROADCAST = COLUMNS["broadcast"]
+LANE_MASK = COLUMNS["lane_mask"]
 PARAMETER_ROWS = COLUMNS["parameter_rows"]
 WEIGHT_ROWS = COLUMNS["weight_rows"]
 OP = COLUMNS["op"]
 WAIT_DRAIN = COLUMNS["wait_drain"]
+PIXELS = COLUMNS["pixels"]
+BANK = COLUMNS["bank"]
+OUT_BANK = COLUMNS["out_bank"]
+RESTORE = COLUMNS["restore"]
+SAVE = COLUMNS["save"]
+WINDOW = COLUMNS["window"]
+HOLD = COLUMNS["hold"]
+ROW_LEAD = COLUMNS["row_lead"]
 INTERVAL = COLUMNS["initiation_interval"]
+WINDOW_ROWS = COLUMNS["window_rows"]
+WINDOW_COLUMNS = COLUMNS["window_columns"]
+FIRST_ROW = COLUMNS["first_row"]
+FIRST_COLUMN = COLUMNS["first_column"]
 TILE_ROWS = COLUMNS["tile_rows"]
 TILE_COLUMNS = COLUMNS["tile_columns"]
 KERNEL_ROWS = COLUMNS["kernel_rows"]
 KERNEL_COLUMNS = COLUMNS["kernel_columns"]
 STRIDE_Y = COLUMNS["stride_y"]
 STRIDE_X = COLUMNS["stride_x"]
+FIRST_QUAD = COLUMNS["first_quad"]
 LAST_QUADS = COLUMNS["last_quads"]
 IN_ADDRESS = COLUMNS["in_address"]
 IN_PLANE = COLUMNS["in_plane"]
@@ -80,19 +106,17 @@ LAYER = COLUMNS["layer"]
 AFTER = COLUMNS["after_load"]
 ROUND = COLUMNS["round"]
 PASS = COLUMNS["pass"]
+FINAL = COLUMNS["final"]
 
 
 @kernel
 def _append(rows, n, queue, layer):  # type: ignore[no-untyped-def]  # numba infers the types
-    """Add an empty row; returns (rows, its index)."""
-    if n == rows.shape[0]:
-        grown = np.zeros((2 * n, WIDTH), np.int64)
-        grown[:n] = rows
-        rows = grown
+    """Empty row ``n``; returns its index."""
+    rows[n] = 0
     rows[n, QUEUE] = queue
     rows[n, LAYER] = layer
     rows[n, AFTER : AFTER + 3] = -1
-    return rows, n
+    return n
 
 
 @kernel
@@ -111,68 +135,201 @@ def _require(rows, consumer, producer, waited):  # type: ignore[no-untyped-def]
 
 @kernel
 def _transfer(  # type: ignore[no-untyped-def]
-    row, tensor, external, simd, first_group, groups, y, x, n_y, n_x, local, local_row, local_plane
+    row, tensor, plan, bus, first_group, groups, y, x, n_y, n_x, local, local_row, local_plane
 ):
     """Fill a tile transfer of image rows y … y + n_y - 1; returns False if none is in the image."""
     height, width = tensor[TensorColumn.HEIGHT], tensor[TensorColumn.WIDTH]
+    size = plan[TensorPlan.PIXEL_BYTES]
     top, bottom = max(0, y), min(height, y + n_y)
     left, right = max(0, x), min(width, x + n_x)
     if top >= bottom or left >= right:
         return False
-    row[ADDRESS] = external + ((first_group * height + top) * width + left) * simd
+    place = (first_group * height + top) * width + left
+    row[ADDRESS] = plan[TensorPlan.EXTERNAL] + place * size
     row[LOCAL_ADDRESS] = (local + (top - y) * local_row + (left - x)) & LOCAL_MASK
     row[GROUPS] = groups
     row[ROWS] = bottom - top
     row[COLS] = right - left
     row[LOCAL_PLANE] = local_plane
     row[LOCAL_ROW] = local_row
-    row[GROUP_STRIDE] = height * width * simd
-    row[ROW_STRIDE] = width * simd
+    row[GROUP_STRIDE] = height * width * size
+    row[ROW_STRIDE] = width * size
+    row[VECTOR_BEATS] = size // bus
     return True
 
 
 @kernel
-def _execute(row, layer, plan, source, hw, pass_y, pass_x, index):  # type: ignore[no-untyped-def]
-    """Fill an EXECUTE descriptor; ``index`` is the round's number within its chunk."""
+def split_rows(layer, plan, channels, index):  # type: ignore[no-untyped-def]
+    """(weight rows of the splits before ``index``, its own weight rows)."""
+    if plan[LayerPlan.SPLITS] == 1:
+        return 0, plan[LayerPlan.WEIGHT_ROWS]
+    before = 0
+    for k in range(index + 1):
+        y0, y1, x0, x1, first, end = split_bounds(
+            layer[LayerColumn.KERNEL_Y],
+            layer[LayerColumn.KERNEL_X],
+            ceil_div(channels, DOT_WIDTH),
+            plan[LayerPlan.SPLIT_TAP_ROWS],
+            plan[LayerPlan.SPLIT_TAP_COLUMNS],
+            plan[LayerPlan.SPLIT_STEPS],
+            k,
+        )
+        own = (y1 - y0) * (x1 - x0) * (end - first)
+        if k < index:
+            before += own
+    return before, own
+
+
+@kernel
+def _weights(row, layer, plan, channels, hw, r, k, active):  # type: ignore[no-untyped-def]
+    """Fill a weights LOAD of split ``k`` of round ``r``; parameters come with the last split."""
+    before, own = split_rows(layer, plan, channels, k)
+    parameters = plan[LayerPlan.PARAMETER_ROWS]
+    per_round = hw[Hw.LANES] // plan[LayerPlan.PIXELS]
+    place = r * per_round * (parameters + plan[LayerPlan.WEIGHT_ROWS]) + active * before
+    row[KIND] = LoadKind.WEIGHTS
+    row[LANES] = active
+    row[ADDRESS] = plan[LayerPlan.BLOCK_ADDRESS] + place * DOT_WIDTH * hw[Hw.SIMD]
+    row[PARAMETER_ROWS] = parameters if k == plan[LayerPlan.SPLITS] - 1 else 0
+    row[WEIGHT_ROWS] = own
+    step = 1 if layer[LayerColumn.OP] >= ExecuteOp.ADD else per_round
+    for lane in range(0, hw[Hw.LANES], step):
+        row[LANE_MASK] |= 1 << lane
+
+
+@kernel
+def _walk_channels(row, layer, plan, channels, hw, k):  # type: ignore[no-untyped-def]
+    """Fill the input channels and taps of split ``k``; returns the issue slots of a set."""
+    y0, y1, x0, x1, first, end = split_bounds(
+        layer[LayerColumn.KERNEL_Y],
+        layer[LayerColumn.KERNEL_X],
+        ceil_div(channels, DOT_WIDTH),
+        plan[LayerPlan.SPLIT_TAP_ROWS],
+        plan[LayerPlan.SPLIT_TAP_COLUMNS],
+        plan[LayerPlan.SPLIT_STEPS],
+        k,
+    )
+    per_group = hw[Hw.SIMD] // DOT_WIDTH
+    group, last = first // per_group, (end - 1) // per_group
+    row[GROUPS] = last - group + 1
+    row[FIRST_QUAD] = first - group * per_group
+    row[LAST_QUADS] = end - last * per_group
+    row[BANK] = group % hw[Hw.LANES]
+    row[KERNEL_ROWS], row[KERNEL_COLUMNS] = y1 - y0, x1 - x0
+    row[IN_PLANE] = plan[LayerPlan.IN_PLANE]
+    row[IN_ADDRESS] += group // hw[Hw.LANES] * plan[LayerPlan.IN_PLANE]
+    row[IN_ADDRESS] += y0 * plan[LayerPlan.IN_ROW] + x0
+    row[ORIGIN_Y] += y0
+    row[ORIGIN_X] += x0
+    row[RESTORE] = k > 0
+    row[SAVE] = k < plan[LayerPlan.SPLITS] - 1
+    return (y1 - y0) * (x1 - x0) * segment_slots(first, end, hw[Hw.SIMD], plan[LayerPlan.PIXELS])
+
+
+@kernel
+def _timing(row, layer, plan, slots):  # type: ignore[no-untyped-def]
+    """Fill the initiation interval, the lead and the hold."""
+    pixels, saves = row[PIXELS], row[SAVE] == 1
+    halo = plan[LayerPlan.HALO_TOP : LayerPlan.HALO_RIGHT + 1]
+    rows, columns = row[WINDOW_ROWS], row[WINDOW_COLUMNS]
+    tile_y, tile_x = row[TILE_ROWS], row[TILE_COLUMNS]
+    cycles = interval(
+        layer, slots, pixels, rows, columns, row[FIRST_ROW], row[FIRST_COLUMN], tile_y, tile_x,
+        halo, saves,
+    )  # fmt: skip
+    stores = 1
+    if not saves:
+        last = (columns - 1) // pixels * pixels
+        stores = served(tile_y, halo[0], halo[1], row[FIRST_ROW] + rows - 1, 1)
+        stores *= served(tile_x, halo[2], halo[3], row[FIRST_COLUMN] + last, columns - last)
+    row[INTERVAL] = cycles
+    row[ROW_LEAD] = row_lead(layer, cycles)
+    row[HOLD] = hold_cycles(row[OP], pixels, stores)
+
+
+@kernel
+def _execute(row, layer, plan, source, hw, pass_y, pass_x, k, r0, c0):  # type: ignore[no-untyped-def]
+    """Fill an EXECUTE descriptor of the first round of a chunk.
+
+    ``k`` is the split, (``r0``, ``c0``) the block's first window.
+    """
     op = layer[LayerColumn.OP]
+    row[QUEUE] = Queue.EXECUTE
+    row[AFTER : AFTER + 3] = -1
     row[OP] = op
-    row[INTERVAL] = plan[LayerPlan.INTERVAL]
+    row[PIXELS] = pixels = plan[LayerPlan.PIXELS]
     row[TILE_ROWS], row[TILE_COLUMNS] = plan[LayerPlan.TILE_Y], plan[LayerPlan.TILE_X]
+    row[FIRST_ROW], row[FIRST_COLUMN] = r0, c0
+    row[WINDOW_ROWS] = min(plan[LayerPlan.BLOCK_ROWS], plan[LayerPlan.TILE_Y] - r0)
+    row[WINDOW_COLUMNS] = min(plan[LayerPlan.BLOCK_COLUMNS], plan[LayerPlan.TILE_X] - c0)
     row[KERNEL_ROWS], row[KERNEL_COLUMNS] = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
     row[STRIDE_Y], row[STRIDE_X] = layer[LayerColumn.STRIDE_Y], layer[LayerColumn.STRIDE_X]
-    plane = 0
-    if op == ExecuteOp.CONV:
-        groups = ceil_div(source[TensorColumn.CHANNELS], hw[Hw.SIMD])
-        quads = ceil_div(source[TensorColumn.CHANNELS], 4)
-        row[GROUPS] = groups
-        row[LAST_QUADS] = quads - (groups - 1) * (hw[Hw.SIMD] // 4)
-        row[IN_PLANE] = plan[LayerPlan.IN_PLANE]
-    else:
-        plane = index
-    row[IN_ADDRESS] = (plan[LayerPlan.IN_ADDRESS] + plane * plan[LayerPlan.IN_PLANE]) & LOCAL_MASK
     row[IN_ROW] = plan[LayerPlan.IN_ROW]
-    if op == ExecuteOp.ADD:
-        row[IN2_ADDRESS] = plan[LayerPlan.IN2_ADDRESS] + plane * plan[LayerPlan.IN2_PLANE]
-        row[IN2_ROW] = plan[LayerPlan.IN2_ROW]
-    row[OUT_ADDRESS] = plan[LayerPlan.OUT_ADDRESS] + index * plan[LayerPlan.OUT_PLANE]
+    row[IN_ADDRESS] = plan[LayerPlan.IN_ADDRESS]
+    row[OUT_ADDRESS] = plan[LayerPlan.OUT_ADDRESS] + r0 * plan[LayerPlan.OUT_ROW] + c0
     row[OUT_ROW] = plan[LayerPlan.OUT_ROW]
     for h in range(4):
         row[HALO_TOP + h] = plan[LayerPlan.HALO_TOP + h]
+    slots = 0
     if op == ExecuteOp.POOL:
-        row[KERNEL_ROWS], row[KERNEL_COLUMNS] = (
-            plan[LayerPlan.IN_TILE_Y],
-            plan[LayerPlan.IN_TILE_X],
-        )
-        row[PITCH_Y], row[PITCH_X] = plan[LayerPlan.IN_TILE_Y], plan[LayerPlan.IN_TILE_X]
-    elif op != ExecuteOp.ADD:
-        row[PITCH_Y] = plan[LayerPlan.TILE_Y] * layer[LayerColumn.STRIDE_Y]
-        row[PITCH_X] = plan[LayerPlan.TILE_X] * layer[LayerColumn.STRIDE_X]
+        in_y, in_x = plan[LayerPlan.IN_TILE_Y], plan[LayerPlan.IN_TILE_X]
+        row[KERNEL_ROWS], row[KERNEL_COLUMNS] = in_y, in_x
+        row[PITCH_Y], row[PITCH_X] = in_y, in_x
+        slots = in_y * in_x
+    elif op == ExecuteOp.ADD:
+        row[IN2_ADDRESS] = plan[LayerPlan.IN2_ADDRESS]
+        row[IN2_ROW] = plan[LayerPlan.IN2_ROW]
+        slots = add_slots(pixels)
+    else:
+        stride_y, stride_x = row[STRIDE_Y], row[STRIDE_X]
+        row[PITCH_Y] = plan[LayerPlan.TILE_Y] * stride_y
+        row[PITCH_X] = plan[LayerPlan.TILE_X] * stride_x
         row[ORIGIN_Y] = pass_y * hw[Hw.PES_Y] * row[PITCH_Y] - layer[LayerColumn.PAD_Y]
         row[ORIGIN_X] = pass_x * hw[Hw.PES_X] * row[PITCH_X] - layer[LayerColumn.PAD_X]
+        row[ORIGIN_Y] += r0 * stride_y
+        row[ORIGIN_X] += c0 * stride_x
+        row[IN_ADDRESS] += r0 * stride_y * row[IN_ROW] + c0 * stride_x
+        if op == ExecuteOp.CONV:
+            slots = _walk_channels(row, layer, plan, source[TensorColumn.CHANNELS], hw, k)
+        else:
+            row[WINDOW] = uses_window(row[KERNEL_ROWS], row[KERNEL_COLUMNS], stride_x)
+            slots = depthwise_slots(row[KERNEL_ROWS], row[KERNEL_COLUMNS], stride_x)
+    row[IN_ADDRESS] &= LOCAL_MASK
     row[BOUND_Y], row[BOUND_X] = source[TensorColumn.HEIGHT], source[TensorColumn.WIDTH]
     row[PAD_VALUE] = layer[LayerColumn.PAD_VALUE]
     row[ZERO_POINT] = layer[LayerColumn.ZERO_POINT]
     row[CLAMP_LOW], row[CLAMP_HIGH] = layer[LayerColumn.CLAMP_LOW], layer[LayerColumn.CLAMP_HIGH]
+    _timing(row, layer, plan, slots)
+
+
+@kernel
+def _next_round(row, plan, lanes, index):  # type: ignore[no-untyped-def]
+    """Move an EXECUTE descriptor from round 0 of its chunk to round ``index``."""
+    group = index * (lanes // plan[LayerPlan.PIXELS])
+    plane, bank = group // lanes, group % lanes
+    row[OUT_BANK] = bank
+    row[OUT_ADDRESS] += plane * plan[LayerPlan.OUT_PLANE]
+    if row[OP] != ExecuteOp.CONV:
+        row[IN_ADDRESS] = (row[IN_ADDRESS] + plane * plan[LayerPlan.IN_PLANE]) & LOCAL_MASK
+    if row[OP] == ExecuteOp.ADD:
+        row[BANK] = bank
+        row[IN2_ADDRESS] += plane * plan[LayerPlan.IN2_PLANE]
+
+
+@kernel
+def _most_rows(lp, tp, pes):  # type: ignore[no-untyped-def]
+    """No fewer than the descriptors of a plan."""
+    total = 0
+    for i in range(lp.shape[0]):
+        plan = lp[i]
+        blocks = ceil_div(plan[LayerPlan.TILE_X], plan[LayerPlan.BLOCK_COLUMNS])
+        blocks *= ceil_div(plan[LayerPlan.TILE_Y], plan[LayerPlan.BLOCK_ROWS])
+        chunks = ceil_div(plan[LayerPlan.ROUNDS], plan[LayerPlan.CHUNK])
+        moved = plan[LayerPlan.LOADED] + plan[LayerPlan.LOADED2] + tp[i + 1, TensorPlan.STORED]
+        per_pass = 2 * plan[LayerPlan.ROUNDS] * blocks * plan[LayerPlan.SPLITS]
+        per_pass += chunks * pes * moved
+        total += plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X] * per_pass
+    return total
 
 
 @kernel
@@ -189,96 +346,122 @@ def build_schedule(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
     rows : int64[n_descriptors, len(COLUMNS)]
         In program order; fields that a queue does not have are 0.
     """
-    rows = np.zeros((64, WIDTH), np.int64)
+    # one row more: a transfer without pixels is begun and dropped
+    rows = np.empty((_most_rows(lp, tp, hw[Hw.PES_Y] * hw[Hw.PES_X]) + 1, WIDTH), np.int64)
     n = 0
     waited = np.full((3, 3), -1, np.int64)
-    last_tile_load = last_store = last_execute = weights_load = -1
+    last_tile_load = last_store = last_execute = -1
     half_user = np.full(2, -1, np.int64)
+    half_load = np.full(2, -1, np.int64)
     half = 1
     simd, lanes = hw[Hw.SIMD], hw[Hw.LANES]
     for i in range(layers.shape[0]):
         layer, plan, op = layers[i], lp[i], layers[i, LayerColumn.OP]
         source, target = tensors[layer[LayerColumn.INPUT]], tensors[i + 1]
-        shared = op >= ExecuteOp.ADD
-        rounds, chunk = plan[LayerPlan.ROUNDS], plan[LayerPlan.CHUNK]
-        out_groups = ceil_div(target[TensorColumn.CHANNELS], simd)
-        in_groups = ceil_div(source[TensorColumn.CHANNELS], simd)
-        stream = (plan[LayerPlan.PARAMETER_ROWS] + plan[LayerPlan.WEIGHT_ROWS]) * 4 * simd
+        rounds, chunk, splits = (
+            plan[LayerPlan.ROUNDS],
+            plan[LayerPlan.CHUNK],
+            plan[LayerPlan.SPLITS],
+        )
+        per_round = lanes // plan[LayerPlan.PIXELS]
+        out_groups = groups_of(target[TensorColumn.CHANNELS], simd)
+        in_groups = groups_of(source[TensorColumn.CHANNELS], simd)
+        blocks_x = ceil_div(plan[LayerPlan.TILE_X], plan[LayerPlan.BLOCK_COLUMNS])
+        blocks = blocks_x * ceil_div(plan[LayerPlan.TILE_Y], plan[LayerPlan.BLOCK_ROWS])
         passes = plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]
+        holds = np.full(2, -1, np.int64)
         for p in range(passes):
             pass_y, pass_x = p // plan[LayerPlan.PASSES_X], p % plan[LayerPlan.PASSES_X]
+            executes = np.zeros((blocks * splits, WIDTH), np.int64)
+            for b in range(blocks * splits):
+                r0 = b // splits // blocks_x * plan[LayerPlan.BLOCK_ROWS]
+                c0 = b // splits % blocks_x * plan[LayerPlan.BLOCK_COLUMNS]
+                executes[b, LAYER], executes[b, PASS] = i, p
+                _execute(executes[b], layer, plan, source, hw, pass_y, pass_x, b % splits, r0, c0)
             for r in range(rounds):
                 first = r - r % chunk
-                active = min(lanes, out_groups - r * lanes)
-                if (p == 0 or rounds > 1) and (not shared or p + r == 0):
-                    rows, w = _append(rows, n, Queue.LOAD, i)
+                active = min(per_round, out_groups - r * per_round)
+                for b in range(blocks * splits):
+                    k = b % splits
+                    block = 0 if op >= ExecuteOp.ADD else r * splits + k
+                    if holds[half] != block and holds[half ^ 1] == block:
+                        half ^= 1
+                    elif holds[half] != block:
+                        w = _append(rows, n, Queue.LOAD, i)
+                        n += 1
+                        half ^= 1
+                        holds[half] = block
+                        rows[w, HALF] = half
+                        shared = 1 if op >= ExecuteOp.ADD else active
+                        _weights(
+                            rows[w], layer, plan, source[TensorColumn.CHANNELS], hw, r, k, shared
+                        )
+                        _require(rows, w, half_user[half], waited)
+                        half_load[half] = w
+                    if b == 0 and r == (0 if op == ExecuteOp.CONV else first):
+                        for operand in range(2):
+                            if not plan[LayerPlan.LOADED + operand]:
+                                continue
+                            t = layer[LayerColumn.INPUT + operand]
+                            base = plan[LayerPlan.IN2_ADDRESS if operand else LayerPlan.IN_ADDRESS]
+                            row_step = plan[LayerPlan.IN2_ROW if operand else LayerPlan.IN_ROW]
+                            plane = plan[LayerPlan.IN2_PLANE if operand else LayerPlan.IN_PLANE]
+                            group = 0 if op == ExecuteOp.CONV else first * per_round
+                            groups = in_groups
+                            if op != ExecuteOp.CONV:
+                                groups = min(chunk * per_round, in_groups - group)
+                            in_y, in_x = plan[LayerPlan.IN_TILE_Y], plan[LayerPlan.IN_TILE_X]
+                            for pe in range(hw[Hw.PES_Y] * hw[Hw.PES_X]):
+                                pe_y, pe_x = pe // hw[Hw.PES_X], pe % hw[Hw.PES_X]
+                                y = (pass_y * hw[Hw.PES_Y] + pe_y) * plan[LayerPlan.TILE_Y]
+                                x = (pass_x * hw[Hw.PES_X] + pe_x) * plan[LayerPlan.TILE_X]
+                                if op == ExecuteOp.POOL:
+                                    y, x = pe_y * in_y, pe_x * in_x
+                                elif y >= target[0] or x >= target[1]:
+                                    continue
+                                if op < ExecuteOp.ADD:
+                                    y = y * layer[LayerColumn.STRIDE_Y] - layer[LayerColumn.PAD_Y]
+                                    x = x * layer[LayerColumn.STRIDE_X] - layer[LayerColumn.PAD_X]
+                                d = _append(rows, n, Queue.LOAD, i)
+                                if not _transfer(
+                                    rows[d], tensors[t], tp[t], hw[Hw.BUS_BYTES], group,
+                                    groups, y, x, in_y, in_x, base, row_step, plane,
+                                ):  # fmt: skip
+                                    continue
+                                n += 1
+                                rows[d, KIND] = LoadKind.TILE
+                                rows[d, PE_Y], rows[d, PE_X] = pe_y, pe_x
+                                _require(rows, d, last_execute, waited)
+                                _require(rows, d, last_store, waited)
+                                last_tile_load = d
+                    e = n
                     n += 1
-                    half ^= 1
-                    rows[w, KIND] = LoadKind.WEIGHTS
-                    rows[w, HALF] = half
-                    rows[w, LANES] = active
-                    rows[w, BROADCAST] = shared
-                    rows[w, PARAMETER_ROWS] = plan[LayerPlan.PARAMETER_ROWS]
-                    rows[w, WEIGHT_ROWS] = plan[LayerPlan.WEIGHT_ROWS]
-                    block = 0 if shared else r * lanes
-                    rows[w, ADDRESS] = plan[LayerPlan.BLOCK_ADDRESS] + block * stream
-                    _require(rows, w, half_user[half], waited)
-                    weights_load = w
-                if r == (0 if op == ExecuteOp.CONV else first):
-                    for operand in range(2):
-                        if not plan[LayerPlan.LOADED + operand]:
-                            continue
-                        t = layer[LayerColumn.INPUT + operand]
-                        base = plan[LayerPlan.IN2_ADDRESS if operand else LayerPlan.IN_ADDRESS]
-                        row_step = plan[LayerPlan.IN2_ROW if operand else LayerPlan.IN_ROW]
-                        plane = plan[LayerPlan.IN2_PLANE if operand else LayerPlan.IN_PLANE]
-                        group = 0 if op == ExecuteOp.CONV else first * lanes
-                        groups = in_groups
-                        if op != ExecuteOp.CONV:
-                            groups = min(chunk * lanes, in_groups - group)
-                        in_y, in_x = plan[LayerPlan.IN_TILE_Y], plan[LayerPlan.IN_TILE_X]
-                        for pe in range(hw[Hw.PES_Y] * hw[Hw.PES_X]):
-                            pe_y, pe_x = pe // hw[Hw.PES_X], pe % hw[Hw.PES_X]
-                            y = (pass_y * hw[Hw.PES_Y] + pe_y) * plan[LayerPlan.TILE_Y]
-                            x = (pass_x * hw[Hw.PES_X] + pe_x) * plan[LayerPlan.TILE_X]
-                            if op == ExecuteOp.POOL:
-                                y, x = pe_y * in_y, pe_x * in_x
-                            elif y >= target[0] or x >= target[1]:
-                                continue
-                            if op < ExecuteOp.ADD:
-                                y = y * layer[LayerColumn.STRIDE_Y] - layer[LayerColumn.PAD_Y]
-                                x = x * layer[LayerColumn.STRIDE_X] - layer[LayerColumn.PAD_X]
-                            rows, d = _append(rows, n, Queue.LOAD, i)
-                            if not _transfer(
-                                rows[d], tensors[t], tp[t, TensorPlan.EXTERNAL], simd, group,
-                                groups, y, x, in_y, in_x, base, row_step, plane,
-                            ):  # fmt: skip
-                                continue
-                            n += 1
-                            rows[d, KIND] = LoadKind.TILE
-                            rows[d, PE_Y], rows[d, PE_X] = pe_y, pe_x
-                            _require(rows, d, last_execute, waited)
-                            _require(rows, d, last_store, waited)
-                            last_tile_load = d
-                rows, e = _append(rows, n, Queue.EXECUTE, i)
-                n += 1
-                _execute(rows[e], layer, plan, source, hw, pass_y, pass_x, r - first)
-                rows[e, HALF], rows[e, LANES] = half, active
-                rows[e, WAIT_DRAIN] = r == first
-                rows[e, ROUND], rows[e, PASS] = r, p
-                _require(rows, e, max(weights_load, last_tile_load), waited)
-                _require(rows, e, last_store, waited)
-                half_user[half] = last_execute = e
-                if not tp[i + 1, TensorPlan.STORED] or r != min(first + chunk, rounds) - 1:
+                    rows[e] = executes[b]
+                    _next_round(rows[e], plan, lanes, r - first)
+                    rows[e, HALF] = half
+                    if not rows[e, SAVE]:
+                        rows[e, LANES] = active
+                    one_set = rows[e, WINDOW_ROWS] == 1 and (
+                        rows[e, WINDOW_COLUMNS] <= rows[e, PIXELS]
+                    )
+                    rows[e, WAIT_DRAIN] = (b == 0 and r == first) or (k > 0 and one_set)
+                    rows[e, ROUND] = r
+                    _require(rows, e, max(half_load[half], last_tile_load), waited)
+                    _require(rows, e, last_store, waited)
+                    half_user[half] = last_execute = e
+                if r != min(first + chunk, rounds) - 1:
                     continue
-                groups = min(chunk * lanes, out_groups - first * lanes)
+                rows[last_execute, FINAL] = 1
+                if not tp[i + 1, TensorPlan.STORED]:
+                    continue
+                groups = min(chunk * per_round, out_groups - first * per_round)
                 for pe in range(hw[Hw.PES_Y] * hw[Hw.PES_X]):
                     pe_y, pe_x = pe // hw[Hw.PES_X], pe % hw[Hw.PES_X]
                     y = (pass_y * hw[Hw.PES_Y] + pe_y) * plan[LayerPlan.TILE_Y]
                     x = (pass_x * hw[Hw.PES_X] + pe_x) * plan[LayerPlan.TILE_X]
-                    rows, d = _append(rows, n, Queue.STORE, i)
+                    d = _append(rows, n, Queue.STORE, i)
                     if not _transfer(
-                        rows[d], target, tp[i + 1, TensorPlan.EXTERNAL], simd, first * lanes,
+                        rows[d], target, tp[i + 1], hw[Hw.BUS_BYTES], first * per_round,
                         groups, y, x, plan[LayerPlan.TILE_Y], plan[LayerPlan.TILE_X],
                         plan[LayerPlan.OUT_ADDRESS], plan[LayerPlan.OUT_ROW],
                         plan[LayerPlan.OUT_PLANE],

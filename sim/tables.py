@@ -30,6 +30,9 @@ class Hw(IntEnum):
     BANK_DEPTH = 4
     WEIGHT_ROWS = 5
     BUS_BYTES = 6
+    EARN = 7
+    COST = 8
+    ACCUMULATOR_ROWS = 9
 
 
 class TensorColumn(IntEnum):
@@ -56,11 +59,14 @@ class LayerColumn(IntEnum):
     ZERO_POINT = 10
     CLAMP_LOW = 11
     CLAMP_HIGH = 12
+    TWIN = 13
+    """First layer of the same operation and shapes: it runs in the same time on the same tile."""
 
 
-EXTRA_COLUMNS = ("layer", "after_load", "after_execute", "after_store", "round", "pass")
+EXTRA_COLUMNS = ("layer", "after_load", "after_execute", "after_store", "round", "pass", "final")
 """What a schedule row holds beside the descriptor's fields: the layer, the rows of the
-descriptors whose tokens it waits for (-1: none), output-group round and spatial pass."""
+descriptors whose tokens it waits for (-1: none), output-group round, spatial pass, and whether
+an EXECUTE completes a chunk of rounds."""
 
 _NAMES = dict.fromkeys(
     [field.name for fields in FIELDS.values() for field in fields] + list(EXTRA_COLUMNS)
@@ -78,7 +84,7 @@ _OPS = {
 
 
 def accelerator_row(config: AcceleratorConfig) -> NDArray[np.int64]:
-    """Columns :class:`Hw` : int64[7]."""
+    """Columns :class:`Hw` : int64[10]."""
     row = np.empty(len(Hw), np.int64)
     row[Hw.PES_X] = config.pes_x
     row[Hw.PES_Y] = config.pes_y
@@ -87,6 +93,8 @@ def accelerator_row(config: AcceleratorConfig) -> NDArray[np.int64]:
     row[Hw.BANK_DEPTH] = config.bank_depth
     row[Hw.WEIGHT_ROWS] = config.weight_rows
     row[Hw.BUS_BYTES] = config.bus_bytes
+    row[Hw.EARN], row[Hw.COST] = config.pacing
+    row[Hw.ACCUMULATOR_ROWS] = config.accumulator_rows
     return row
 
 
@@ -96,12 +104,16 @@ def tensor_table(network: Network) -> NDArray[np.int64]:
 
 
 def layer_table(network: Network) -> NDArray[np.int64]:
-    """Columns :class:`LayerColumn` : int64[n_layers, 13]."""
+    """Columns :class:`LayerColumn` : int64[n_layers, 14]."""
     tensors = network.tensors
     index = {name: i for i, name in enumerate(tensors)}
     table = np.zeros((len(network.layers), len(LayerColumn)), np.int64)
-    for row, layer in zip(table, network.layers, strict=True):
-        _fill(row, layer, index, tensors[layer.inputs[0]].zero_point)
+    first: dict[tuple[object, ...], int] = {}
+    for i, (row, layer) in enumerate(zip(table, network.layers, strict=True)):
+        source = tensors[layer.inputs[0]]
+        _fill(row, layer, index, source.zero_point)
+        shape = (row[LayerColumn.OP], layer.kernel, layer.stride, source.shape, layer.output.shape)
+        row[LayerColumn.TWIN] = first.setdefault(shape, i)
     return table
 
 

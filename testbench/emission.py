@@ -7,6 +7,7 @@ from pathlib import Path
 import hwgen
 import sim.spec
 from hwgen.emit import VERILOG_FILE, emit
+from hwgen.simulation_view import View
 from sim.spec.accelerator import AcceleratorConfig
 from testbench.build_cache import cached_directory, content_key
 
@@ -18,7 +19,7 @@ def _sources_hash() -> str:
     digest = hashlib.sha256(metadata.version("amaranth").encode())
     for package in (hwgen, sim.spec):
         root = Path(next(iter(package.__path__)))
-        for path in sorted([*root.rglob("*.py"), *root.rglob("*.v")]):
+        for path in sorted([path for end in ("py", "v", "j2") for path in root.rglob(f"*.{end}")]):
             digest.update(f"\0{path.relative_to(root)}\0".encode() + path.read_bytes())
     return digest.hexdigest()
 
@@ -27,11 +28,11 @@ _SOURCES = _sources_hash()
 """Taken at import, as the code that runs is."""
 
 
-def emit_once(config: AcceleratorConfig, root: Path) -> str:
-    """Return the accelerator's Verilog, from ``root`` if it was emitted before."""
+def emit_once(config: AcceleratorConfig, root: Path, view: View = "synthesis") -> str:
+    """Return the accelerator's Verilog in that view, from ``root`` if it was emitted before."""
 
     def make(directory: Path) -> None:
-        (directory / VERILOG_FILE).write_text(emit(config))
+        (directory / VERILOG_FILE).write_text(emit(config, view))
 
-    key = content_key(repr(config.to_json()), _SOURCES)
+    key = content_key(repr(config.to_json()), _SOURCES, view)
     return (cached_directory(root / "verilog", key, make) / VERILOG_FILE).read_text()

@@ -45,10 +45,12 @@ class Emulator:
         rng = np.random.default_rng(0)
         simd, lanes = config.simd_units, config.compute_lanes
         shape = (config.pes_y, config.pes_x, lanes, config.bank_depth, simd)
-        self.local = rng.integers(-128, 128, shape).astype(np.int8)
+        self.local = rng.integers(-128, 128, shape, np.int8)
         self.weights = rng.integers(
-            -128, 128, (2, lanes, config.weight_rows, simd, DOT_WIDTH)
-        ).astype(np.int8)
+            -128, 128, (2, lanes, config.weight_rows, simd, DOT_WIDTH), np.int8
+        )
+        saved = (config.pes_y, config.pes_x, lanes, config.accumulator_rows, simd)
+        self.accumulators = rng.integers(-(1 << 31), 1 << 31, saved)
         self.records = np.zeros((2, lanes, REQUANTIZER_PHASES, simd // REQUANTIZER_PHASES), RECORD)
 
     def run(self, inputs: NDArray[np.int8]) -> tuple[NDArray[np.int8], dict[int, list[bytes]]]:
@@ -80,11 +82,14 @@ class Emulator:
             if fields["queue"] == Queue.LOAD and fields["kind"] == LoadKind.WEIGHTS:
                 self._load_weights(fields)
             elif fields["queue"] == Queue.LOAD:
-                for address, vector in self._transfer(fields):
-                    vector[...] = self.memory[address : address + vector.size].view(np.int8)
+                for address, vector, used in self._transfer(fields):
+                    vector[:used] = self.memory[address : address + used].view(np.int8)
+                    vector[used:] = 0
             elif fields["queue"] == Queue.STORE:
-                for address, vector in self._transfer(fields):
-                    self.memory[address : address + vector.size] = vector.view(np.uint8)
+                for address, vector, used in self._transfer(fields):
+                    size = fields["vector_beats"] * self.config.bus_bytes
+                    self.memory[address : address + size] = 0
+                    self.memory[address : address + used] = vector[:used].view(np.uint8)
             else:
                 self._execute(fields)
                 dumps[executed] = [
@@ -100,11 +105,13 @@ class Emulator:
     def _load_weights(self, d: dict[str, int]) -> None:
         simd = self.config.simd_units
         at = d["address"]
-        lanes = 1 if d["broadcast"] else d["lanes"]
-        for lane in range(lanes):
-            targets = range(self.config.compute_lanes) if d["broadcast"] else [lane]
+        lanes = self.config.compute_lanes
+        for block in range(d["lanes"]):
+            targets = [lane for lane in range(lanes) if d["lane_mask"] << block >> lane & 1]
             size = d["parameter_rows"] * 4 * simd
-            records = self.memory[at : at + size].view(RECORD).reshape(d["parameter_rows"], -1)
+            records = (
+                self.memory[at : at + size].view(RECORD).reshape(-1, simd // REQUANTIZER_PHASES)
+            )
             at += size
             size = d["weight_rows"] * 4 * simd
             rows = self.memory[at : at + size].view(np.int8).reshape(-1, simd, DOT_WIDTH)
@@ -114,7 +121,9 @@ class Emulator:
                 self.weights[d["half"], target, : d["weight_rows"]] = rows
 
     def _transfer(self, d: dict[str, int]):  # type: ignore[no-untyped-def]  # a generator of views
-        lanes, simd = self.config.compute_lanes, self.config.simd_units
+        lanes = self.config.compute_lanes
+        size = d["vector_beats"] * self.config.bus_bytes
+        used = min(size, self.config.simd_units)
         local = self.local[d["pe_y"], d["pe_x"]]
         for group in range(d["groups"]):
             for row in range(d["rows"]):
@@ -122,98 +131,131 @@ class Emulator:
                 start = d["local_address"] + group // lanes * d["local_plane"]
                 for column in range(d["columns"]):
                     address = (start + row * d["local_row"] + column) & 0xFFFF
-                    yield external + column * simd, local[group % lanes, address]
+                    yield external + column * size, local[group % lanes, address], used
 
-    def _read(self, address: int) -> NDArray[np.int32]:
-        """int32[pes_y, pes_x, L, S] of one address; what lies outside the banks is garbage."""
-        address &= 0xFFFF
-        if address >= self.config.bank_depth:
-            return np.full(self.local.shape[:3] + self.local.shape[4:], 99, np.int32)
-        return self.local[:, :, :, address].astype(np.int32)
+    def _read(self, banks: NDArray[np.int64], address: NDArray[np.int64]) -> NDArray[np.int32]:
+        """int32[pes_y, pes_x, n, banks, S] of n addresses; outside the banks there is garbage."""
+        address = address & 0xFFFF
+        depth = self.config.bank_depth
+        found = self.local[:, :, banks, np.minimum(address, depth - 1)[:, None]].astype(np.int32)
+        found[:, :, address >= depth] = 99
+        return found
 
-    def _tap(self, d: dict[str, int], plane: int, y: int, x: int) -> NDArray[np.int32]:
-        """The banks' vectors for the tap at (y, x) from the first one, padding injected."""
+    def _tap(
+        self, d: dict[str, int], banks: NDArray[np.int64], plane: int, y: int, x: NDArray[np.int64]
+    ) -> NDArray[np.int32]:
+        """Read the vectors of n taps, (y, x) from the first one, padding injected."""
         rows = d["origin_y"] + np.arange(self.config.pes_y) * d["pitch_y"] + y
-        columns = d["origin_x"] + np.arange(self.config.pes_x) * d["pitch_x"] + x
-        inside = ((rows >= 0) & (rows < d["bound_y"]))[:, None] & (
+        columns = d["origin_x"] + np.arange(self.config.pes_x)[:, None] * d["pitch_x"] + x
+        inside = ((rows >= 0) & (rows < d["bound_y"]))[:, None, None] & (
             (columns >= 0) & (columns < d["bound_x"])
         )
         address = d["in_address"] + plane * d["in_plane"] + y * d["in_row"] + x
-        return np.where(inside[:, :, None, None], self._read(address), d["pad_value"])
+        return np.where(inside[..., None, None], self._read(banks, address), d["pad_value"])
 
     def _execute(self, d: dict[str, int]) -> None:
-        for oy in range(d["tile_rows"]):
-            for ox in range(d["tile_columns"]):
-                self._store(d, oy, ox, self._window(d, oy, ox))
+        """Run window row after window row; of a row, first the windows that are pixel 0 of a set.
 
-    def _window(self, d: dict[str, int], oy: int, ox: int) -> NDArray[np.int8]:
-        """int8[pes_y, pes_x, L, S] of one output pixel."""
-        records = self.records[d["half"]]
-        if d["op"] == ExecuteOp.ADD:
-            a = self._read(d["in_address"] + oy * d["in_row"] + ox)
-            b = self._read(d["in2_address"] + oy * d["in2_row"] + ox)
-            scaled = [
-                _requantize(value, records[:, number, :1])
-                for number, value in zip(PASSES, (a, b), strict=False)
-            ]
-            total = (scaled[0].astype(np.int64) + scaled[1]).astype(np.int32)
-            return _finish(d, _requantize(total, records[:, 2, :1]))
-        total = self._accumulate(d, oy, ox)
-        if d["op"] == ExecuteOp.POOL:
-            total = np.broadcast_to(total.sum(axis=(0, 1)), total.shape).astype(np.int32)
-        lanes = self.config.compute_lanes
-        return _finish(d, _requantize(total, records.reshape(lanes, -1)))
+        All arrays are [pes_y, pes_x, n, groups, S] : n windows, output groups of the round.
+        """
+        per_pixel = self.config.compute_lanes // d["pixels"]
+        sets = -(-d["window_columns"] // d["pixels"])
+        groups = np.arange(per_pixel)
+        quads = d["groups"] * (self.config.simd_units // DOT_WIDTH)
+        steps = d["kernel_rows"] * d["kernel_columns"] * max(1, quads)
+        weights = self.weights[d["half"], :, :steps].transpose(1, 3, 0, 2).astype(np.float64)
+        for oy in range(d["window_rows"]):
+            for pixel in range(min(d["pixels"], d["window_columns"])):
+                ox = np.arange(pixel, d["window_columns"], d["pixels"])
+                lanes = pixel * per_pixel + groups
+                records = self.records[d["half"]][lanes]
+                if d["op"] == ExecuteOp.ADD:
+                    self._store(d, oy, ox, self._add(d, oy, ox, d["bank"] + groups, records))
+                    continue
+                total = self._accumulate(d, oy, ox, weights[:, :, lanes])
+                saved = np.s_[:, :, lanes, (oy * sets + ox // d["pixels"])[:, None]]
+                if d["restore"]:
+                    total = total + self.accumulators[saved]
+                if d["save"]:
+                    self.accumulators[saved] = total
+                    continue
+                if d["op"] == ExecuteOp.POOL:
+                    total = np.broadcast_to(total.sum(axis=(0, 1)), total.shape)
+                values = _requantize(total.astype(np.int32), records.reshape(per_pixel, -1))
+                self._store(d, oy, ox, _finish(d, values))
 
-    def _accumulate(self, d: dict[str, int], oy: int, ox: int) -> NDArray[np.int32]:
-        lanes, quads = self.config.compute_lanes, self.config.simd_units // DOT_WIDTH
-        weights = self.weights[d["half"]].astype(np.int32)
-        total = np.zeros(self.local.shape[:3] + self.local.shape[4:], np.int64)
+    def _add(
+        self,
+        d: dict[str, int],
+        oy: int,
+        ox: NDArray[np.int64],
+        banks: NDArray[np.int64],
+        records: NDArray[np.void],
+    ) -> NDArray[np.int8]:
+        a = self._read(banks, d["in_address"] + oy * d["in_row"] + ox)
+        b = self._read(banks, d["in2_address"] + oy * d["in2_row"] + ox)
+        scaled = [
+            _requantize(value, records[:, number, :1])
+            for number, value in zip(PASSES, (a, b), strict=False)
+        ]
+        total = (scaled[0].astype(np.int64) + scaled[1]).astype(np.int32)
+        return _finish(d, _requantize(total, records[:, 2, :1]))
+
+    def _accumulate(
+        self, d: dict[str, int], oy: int, ox: NDArray[np.int64], weights: NDArray[np.float64]
+    ) -> NDArray[np.int32]:
+        """Dot products of windows; float64 holds every sum exactly.
+
+        Parameters
+        ----------
+        weights : float64[weight_rows, 4, groups, S]
+        """
+        simd = self.config.simd_units
+        banks, quads = self.config.compute_lanes, simd // DOT_WIDTH
+        total = np.zeros((*self.local.shape[:2], len(ox), weights.shape[2], simd))
+        y, x = oy * d["stride_y"], ox * d["stride_x"]
         step = 0
-        groups = d["groups"] if d["op"] == ExecuteOp.CONV else 1
-        for group in range(groups):
-            last = d["last_quads"] if group == groups - 1 else quads
+        if d["op"] != ExecuteOp.CONV:
+            for kx in range(d["kernel_columns"]):
+                for ky in range(d["kernel_rows"]):
+                    row, slot = (0, 0) if d["op"] == ExecuteOp.POOL else divmod(step, DOT_WIDTH)
+                    own = self._tap(d, np.arange(banks), 0, y + ky, x + kx)
+                    total += own * weights[row, slot]
+                    step += 1
+            return total.astype(np.int64).astype(np.int32)
+        matrix = weights.reshape(len(weights) * DOT_WIDTH, -1)
+        for group in range(d["groups"]):
+            first = d["first_quad"] if group == 0 else 0
+            last = d["last_quads"] if group == d["groups"] - 1 else quads
+            plane, bank = divmod(d["bank"] + group, banks)
             for ky in range(d["kernel_rows"]):
                 for kx in range(d["kernel_columns"]):
-                    y, x = oy * d["stride_y"] + ky, ox * d["stride_x"] + kx
-                    vectors = self._tap(d, group // lanes, y, x)
-                    if d["op"] == ExecuteOp.CONV:
-                        shared = vectors[:, :, group % lanes]
-                        for quad in range(last):
-                            part = shared[:, :, quad * DOT_WIDTH : (quad + 1) * DOT_WIDTH]
-                            total += np.einsum("yxe,lse->yxls", part, weights[:, step])
-                            step += 1
-                        continue
-                    row, slot = divmod(step, DOT_WIDTH)
-                    if d["op"] == ExecuteOp.POOL:
-                        row = slot = 0
-                    total += vectors * weights[:, row, :, slot]
-                    step += 1
-        return total.astype(np.int32)
+                    shared = self._tap(d, np.array([bank]), plane, y + ky, x + kx)[:, :, :, 0]
+                    rows = matrix[DOT_WIDTH * step : DOT_WIDTH * (step + last - first)]
+                    part = shared[..., DOT_WIDTH * first : DOT_WIDTH * last] @ rows
+                    total += part.reshape(total.shape)
+                    step += last - first
+        return total.astype(np.int64).astype(np.int32)
 
-    def _store(self, d: dict[str, int], oy: int, ox: int, out: NDArray[np.int8]) -> None:
-        """Write a window's vectors to their tile and to the neighbours' halos."""
-        rows, columns = [0], [0]
+    def _store(
+        self, d: dict[str, int], oy: int, ox: NDArray[np.int64], out: NDArray[np.int8]
+    ) -> None:
+        """Write windows' vectors to their tiles and to the neighbours' halos."""
+        everywhere = np.ones(len(ox), np.bool_)
+        rows, columns = [0], {0: everywhere}
+        ty, tx = d["first_row"] + oy, d["first_column"] + ox
         if d["op"] != ExecuteOp.POOL:
-            rows += [1] * (oy < d["halo_bottom"])
-            rows += [-1] * (oy >= d["tile_rows"] - d["halo_top"])
-            columns += [1] * (ox < d["halo_right"])
-            columns += [-1] * (ox >= d["tile_columns"] - d["halo_left"])
+            rows += [1] * (ty < d["halo_bottom"])
+            rows += [-1] * (ty >= d["tile_rows"] - d["halo_top"])
+            columns[1] = tx < d["halo_right"]
+            columns[-1] = tx >= d["tile_columns"] - d["halo_left"]
+        banks = d["out_bank"] + np.arange(d["lanes"])
         for dy in rows:
-            for dx in columns:
-                address = d["out_address"] + (oy + dy * d["tile_rows"]) * d["out_row"]
-                address = (address + ox + dx * d["tile_columns"]) & 0xFFFF
-                shifted = np.zeros_like(out)
-                pes_y, pes_x = self.config.pes_y, self.config.pes_x
-                ys, xs = (
-                    slice(max(0, -dy), pes_y - max(0, dy)),
-                    slice(max(0, -dx), pes_x - max(0, dx)),
-                )
-                yd, xd = (
-                    slice(max(0, dy), pes_y - max(0, -dy)),
-                    slice(max(0, dx), pes_x - max(0, -dx)),
-                )
-                shifted[ys, xs] = out[yd, xd]
-                self.local[:, :, : d["lanes"], address] = shifted[:, :, : d["lanes"]]
+            for dx, served in columns.items():
+                start = d["out_address"] + (oy + dy * d["tile_rows"]) * d["out_row"]
+                address = (start + ox[served] + dx * d["tile_columns"]) & 0xFFFF
+                taken = _from_neighbour(out[:, :, served], dy, dx)
+                self.local[:, :, banks, address[:, None]] = taken[:, :, :, : d["lanes"]]
 
     def _dump(self, probe: Probe) -> bytes:
         lanes = self.config.compute_lanes
@@ -235,6 +277,16 @@ class Emulator:
                 block = self.local[:, :, group % lanes, start : start + probe.columns]
                 parts[:, :, group, row] = block
         return parts.tobytes()
+
+
+def _from_neighbour(out: NDArray[np.int8], dy: int, dx: int) -> NDArray[np.int8]:
+    """What every PE takes of PE (+ dy, + dx); zeros where there is none."""
+    pes_y, pes_x = out.shape[:2]
+    taken = np.zeros_like(out)
+    to_y, to_x = slice(max(0, -dy), pes_y - max(0, dy)), slice(max(0, -dx), pes_x - max(0, dx))
+    from_y, from_x = slice(max(0, dy), pes_y - max(0, -dy)), slice(max(0, dx), pes_x - max(0, -dx))
+    taken[to_y, to_x] = out[from_y, from_x]
+    return taken
 
 
 def _requantize(values: NDArray[np.int32], records: NDArray[np.void]) -> NDArray[np.int32]:

@@ -53,9 +53,10 @@ def write_job(
     """
     values = {
         "latency": memory.latency,
-        "stalls": int(not memory.deterministic),
+        "stalls": int(memory.stall_seed is not None),
         "seed": memory.stall_seed or 0,
         "stall_percent": memory.stall_percent,
+        **memory.dram_values,
         "base": memory.base,
         "header_address": program.header_address,
         "memory_bytes": program.memory_bytes,

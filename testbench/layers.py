@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from sim.spec.network import Layer, LayerKind, Padding, TensorSpec
 
-__all__ = ["add", "fully_connected", "pool", "random_tensor", "windowed"]
+__all__ = ["add", "fully_connected", "padded", "pool", "random_tensor", "windowed"]
 
 
 def windowed(
@@ -26,8 +26,22 @@ def windowed(
     padding = Padding.same(size, taps, strides)
     if not plain and rng.random() < 0.25 and min(size) >= kernel:
         padding = Padding()
-    rows = (size[0] + padding.top + padding.bottom - kernel) // strides[0] + 1
-    columns = (size[1] + padding.left + padding.right - kernel) // strides[1] + 1
+    return padded(name, kind, source, taps, strides, padding, rng, channels)
+
+
+def padded(
+    name: str,
+    kind: LayerKind,
+    source: TensorSpec,
+    taps: tuple[int, int],
+    strides: tuple[int, int],
+    padding: Padding,
+    rng: np.random.Generator,
+    channels: int = 0,
+) -> Layer:
+    """A conv or depthwise layer of the given shape."""
+    rows = (source.height + padding.top + padding.bottom - taps[0]) // strides[0] + 1
+    columns = (source.width + padding.left + padding.right - taps[1]) // strides[1] + 1
     depth = source.channels if kind is LayerKind.DEPTHWISE else channels
     shape: tuple[int, ...] = (*taps, source.channels)
     if kind is not LayerKind.DEPTHWISE:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from testbench.dram import Dram
+
 __all__ = ["MemoryModel"]
 
 MAXIMUM_LATENCY = 4096
@@ -21,6 +23,9 @@ class MemoryModel:
     with a chance of ``stall_percent`` per cycle for 1 to 16 cycles, and each burst's latency is
     longer by 0 to 31 cycles.
 
+    With ``dram`` it is tier T3: all ports share one DRAM channel (:class:`testbench.dram.Dram`),
+    and ``latency`` is not used.
+
     Parameters
     ----------
     latency : int
@@ -29,6 +34,8 @@ class MemoryModel:
         Seed of the stalls, not negative.
     stall_percent : int
         1 to 50; used with ``stall_seed`` only.
+    dram : Dram, optional
+        The channel; not together with ``stall_seed``.
     base : int
         Where the program's address 0 lies, a multiple of 4096; written to MEMORY_BASE.
     """
@@ -36,6 +43,7 @@ class MemoryModel:
     latency: int = 24
     stall_seed: int | None = None
     stall_percent: int = 10
+    dram: Dram | None = None
     base: int = 0
 
     def __post_init__(self) -> None:
@@ -44,6 +52,8 @@ class MemoryModel:
             raise ValueError(f"latency must be in 1 … {MAXIMUM_LATENCY}, not {self.latency!r}")
         if self.stall_seed is not None and self.stall_seed < 0:
             raise ValueError(f"stall_seed must not be negative, not {self.stall_seed!r}")
+        if self.stall_seed is not None and self.dram is not None:
+            raise ValueError("stall_seed must not be given with dram")
         if not 1 <= self.stall_percent <= 50:
             raise ValueError(f"stall_percent must be in 1 … 50, not {self.stall_percent!r}")
         if self.base < 0 or self.base % 4096 or self.base >= 1 << 32:
@@ -52,4 +62,9 @@ class MemoryModel:
     @property
     def deterministic(self) -> bool:
         """Whether this is T1, for which predicted cycles must equal measured cycles."""
-        return self.stall_seed is None
+        return self.stall_seed is None and self.dram is None
+
+    @property
+    def dram_values(self) -> dict[str, int]:
+        """Lines of the job for the DRAM; none without one."""
+        return {} if self.dram is None else self.dram.job_values

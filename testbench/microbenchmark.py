@@ -8,7 +8,7 @@ import numpy as np
 
 from hwgen.placement import TensorPlacement
 from hwgen.program import Program
-from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.accelerator import ADD_HOLD, AcceleratorConfig
 from sim.spec.descriptor import (
     DESCRIPTOR_BYTES,
     HEADER_MAGIC,
@@ -51,20 +51,21 @@ class Timing:
 def load(rows: int, columns: int, row_stride: int, **fields: int) -> Command:
     """A tile LOAD of one group into PE (0, 0)."""
     values = {"kind": LoadKind.TILE, "groups": 1, "rows": rows, "columns": columns}
-    values |= {"row_stride": row_stride, "local_row": 1}
+    values |= {"row_stride": row_stride, "local_row": 1, "vector_beats": 1}
     return Command(Queue.LOAD, values | fields)
 
 
 def weights(rows: int, **fields: int) -> Command:
     """A weights LOAD of one lane."""
-    values = {"kind": LoadKind.WEIGHTS, "lanes": 1, "parameter_rows": 4, "weight_rows": rows}
+    values = {"kind": LoadKind.WEIGHTS, "lanes": 1, "lane_mask": 1}
+    values |= {"parameter_rows": 4, "weight_rows": rows}
     return Command(Queue.LOAD, values | fields)
 
 
 def store(rows: int, columns: int, row_stride: int, **fields: int) -> Command:
     """A tile STORE of one group from PE (0, 0)."""
     values = {"groups": 1, "rows": rows, "columns": columns, "row_stride": row_stride}
-    return Command(Queue.STORE, values | {"local_row": 1} | fields)
+    return Command(Queue.STORE, values | {"local_row": 1, "vector_beats": 1} | fields)
 
 
 def conv(windows: int, interval: int, **fields: int) -> Command:
@@ -79,17 +80,19 @@ def add(windows: int, interval: int, **fields: int) -> Command:
 
 def windowed(op: ExecuteOp, windows: int, interval: int, **fields: int) -> Command:
     """An EXECUTE with ``windows`` output columns."""
-    values = {"op": op, "lanes": 1, "initiation_interval": interval, "tile_rows": 1}
-    values |= {"tile_columns": windows, "kernel_rows": 1, "kernel_columns": 1}
+    hold = ADD_HOLD if op is ExecuteOp.ADD else 0
+    values = {"op": op, "lanes": 1, "pixels": 1, "hold": hold, "initiation_interval": interval}
+    values |= {"tile_rows": 1, "tile_columns": windows, "window_rows": 1}
+    values |= {"window_columns": windows, "kernel_rows": 1, "kernel_columns": 1}
     values |= {"stride_y": 1, "stride_x": 1, "bound_y": 1, "bound_x": 1, "clamp_high": 1}
     return Command(Queue.EXECUTE, values | fields)
 
 
-def measure(harness: Harness, commands: Sequence[Command], latency: int) -> Timing:
-    """Run one program on the deterministic memory and read its trace."""
+def measure(harness: Harness, commands: Sequence[Command], memory: MemoryModel) -> Timing:
+    """Run one program and read its trace."""
     program = _program(harness.config, commands)
     image = np.zeros((1, 1, 1, 1), np.int8)
-    result = harness.run(program, image, memory=MemoryModel(latency=latency))
+    result = harness.run(program, image, memory=memory)
     queues = [command.queue for command in commands]
     done = result.end[0].tolist()
     issued = [
@@ -108,7 +111,12 @@ def _program(config: AcceleratorConfig, commands: Sequence[Command]) -> Program:
     for command in commands:
         image += encode(command.queue, command.fields)
     place = TensorPlacement(
-        address=0, height=1, width=1, channels=1, vector_bytes=config.vector_bytes
+        address=0,
+        height=1,
+        width=1,
+        channels=1,
+        vector_bytes=config.vector_bytes,
+        pixel_bytes=config.vector_bytes,
     )
     return Program(
         image=bytes(image),

@@ -14,11 +14,13 @@ from sim import calibration as calibrations
 from sim import golden
 from sim.calibration import Calibration
 from sim.model import Prediction, layer_ends, predict
-from sim.spec.descriptor import Queue
+from sim.spec.descriptor import LoadKind, Queue
 from sim.spec.design import Design
 from testbench import harness
-from testbench.harness import Harness, Progress, RunResult
+from testbench.comparison import compare
+from testbench.harness import Progress, RunResult
 from testbench.memory_model import MemoryModel
+from testbench.watchdog import program_descriptors
 
 __all__ = ["LayerMeasurement", "SimulationResult", "execute_durations", "simulate"]
 
@@ -56,7 +58,11 @@ class SimulationResult:
     Parameters
     ----------
     simulator, simulator_version : str
+    view : str
+        Of the datapath: "synthesis" or "simulation".
     images : int
+    macs, macs_per_cycle : int
+        Of the network for one image, and of the accelerator.
     accuracy, golden_accuracy : float or None
         Of RTL and of the reference; None without labels.
     mismatched_activations : int
@@ -65,11 +71,16 @@ class SimulationResult:
         Doorbell to done; measured: the first image's CYCLES.
     mismatched_cycles : int
         Over all images, how many durations of EXECUTE descriptors differ from the model, and on the
-        deterministic memory (``stall_seed`` is None) how many totals and layer times.
+        deterministic memory (``stall_seed`` is None) how many descriptors' starts or ends, totals
+        and counters.
     stall_seed : int or None
         Seed of the random AXI stalls.
+    descriptors : int
+        Compared, over all images.
     cycles_per_s : float
         Simulation rate.
+    weight_cycles, tile_cycles : int
+        Cycles of the first image in which LOAD brings weights, and tiles.
     layers : tuple of LayerMeasurement
     counters : dict
         The first image's performance counters.
@@ -81,7 +92,10 @@ class SimulationResult:
 
     simulator: str
     simulator_version: str
+    view: str
     images: int
+    macs: int
+    macs_per_cycle: int
     accuracy: float | None
     golden_accuracy: float | None
     mismatched_activations: int
@@ -89,7 +103,10 @@ class SimulationResult:
     measured_cycles: int
     mismatched_cycles: int
     stall_seed: int | None
+    descriptors: int
     cycles_per_s: float
+    weight_cycles: int
+    tile_cycles: int
     layers: tuple[LayerMeasurement, ...]
     counters: dict[str, int]
     outputs: NDArray[np.int8] = field(repr=False)
@@ -101,10 +118,22 @@ class SimulationResult:
         """No activation and no cycle differs."""
         return self.mismatched_activations == 0 and self.mismatched_cycles == 0
 
+    @property
+    def utilization(self) -> float:
+        """MACs over what the accelerator could have done from doorbell to done."""
+        return self.macs / (self.measured_cycles * self.macs_per_cycle)
+
+    @property
+    def busy_utilization(self) -> float:
+        """MACs over what the accelerator could have done while EXECUTE was busy."""
+        return self.macs / (max(1, self.counters["execute_busy"]) * self.macs_per_cycle)
+
     def to_json(self) -> dict[str, Any]:
         """Return the ``rtl`` object of ``results.json``: everything but the arrays."""
         names = [name for name in self.__slots__ if name not in _ARRAYS]
         document = {name: getattr(self, name) for name in names}
+        document["utilization"] = self.utilization
+        document["busy_utilization"] = self.busy_utilization
         document["layers"] = [
             {name: getattr(layer, name) for name in layer.__slots__} for layer in self.layers
         ]
@@ -125,6 +154,7 @@ def simulate(
     progress: Callable[[Progress], None] | None = None,
     calibration: Calibration | None = None,
     build_root: Path | None = None,
+    view: str = "simulation",
 ) -> SimulationResult:
     """Emit, build and run a design; compare every activation and every layer's cycles.
 
@@ -148,6 +178,8 @@ def simulate(
         that of the run.
     build_root : Path, optional
         Where simulations are kept; see :mod:`testbench.build_cache`.
+    view : str
+        Of the datapath; see :func:`testbench.harness.build`.
 
     Raises
     ------
@@ -166,8 +198,8 @@ def simulate(
             raise ValueError(f"labels must be at least {len(x)}, not {len(labels)}")
         labels = labels[: len(x)]
     prediction = predict(design.accelerator, design.network, calibration)
-    built: Harness = harness.build(
-        design.accelerator, build_root=build_root, waves=waves is not None
+    built = harness.build(
+        design.accelerator, build_root=build_root, waves=waves is not None, view=view
     )
     run = built.run(
         program,
@@ -177,7 +209,7 @@ def simulate(
         waves=waves,
         progress=progress,
     )
-    return _compare(design, program, prediction, run, x, labels, stalls)
+    return _compare(design, program, prediction, run, x, labels, stalls, view)
 
 
 def execute_durations(program: Program, run: RunResult) -> NDArray[np.int64]:
@@ -213,52 +245,63 @@ def _compare(
     x: NDArray[np.int8],
     labels: NDArray[np.integer[Any]] | None,
     stalls: int | None,
+    view: str,
 ) -> SimulationResult:
-    network = design.network
+    network, config = design.network, design.accelerator
     expected = golden.run(network, x)
+    found = compare(config, network, prediction, run, expected, deterministic=stalls is None)
     measured = _layer_cycles(program, run, len(network.layers))
-    predicted = np.array([layer.cycles for layer in prediction.layers], np.int64)
     layers = tuple(
         LayerMeasurement(
             name=layer.name,
             kind=str(layer.kind),
             macs=layer.macs,
-            predicted_cycles=int(predicted[index]),
+            predicted_cycles=predicted.cycles,
             measured_cycles=int(measured[0, index]),
-            utilization=layer.macs / (max(1, int(measured[0, index])) * design.accelerator.macs),
-            mismatched_activations=int(
-                np.count_nonzero(run.activations[index] != expected[layer.name])
-            ),
+            utilization=layer.macs / (max(1, int(measured[0, index])) * config.macs),
+            mismatched_activations=found.layer_bits[index],
         )
-        for index, layer in enumerate(network.layers)
+        for index, (layer, predicted) in enumerate(
+            zip(network.layers, prediction.layers, strict=True)
+        )
     )
-    reference = expected[network.output.name]
-    durations = execute_durations(program, run)
-    executes = np.array([queue == Queue.EXECUTE for queue, _ in program.descriptors])
-    predicted_durations = (prediction.done - prediction.start)[executes]
-    mismatched_cycles = int(np.count_nonzero(durations != predicted_durations))
-    if stalls is None:
-        mismatched_cycles += int(np.count_nonzero(measured != predicted))
-        mismatched_cycles += int(np.count_nonzero(run.cycles != prediction.total_cycles))
+    weights, tiles = _load_cycles(program, run)
     return SimulationResult(
         simulator="verilator",
         simulator_version=verilator.version(),
+        view=view,
         images=len(x),
+        macs=network.macs,
+        macs_per_cycle=config.macs,
         accuracy=_accuracy(run.outputs, labels),
-        golden_accuracy=_accuracy(reference, labels),
-        mismatched_activations=sum(layer.mismatched_activations for layer in layers)
-        + int(np.count_nonzero(run.outputs != reference)),
+        golden_accuracy=_accuracy(expected[network.output.name], labels),
+        mismatched_activations=found.bit_differences,
         predicted_cycles=prediction.total_cycles,
         measured_cycles=int(run.cycles[0]),
-        mismatched_cycles=mismatched_cycles,
+        mismatched_cycles=found.timing_differences,
         stall_seed=stalls,
+        descriptors=found.descriptors,
         cycles_per_s=round(run.cycles_per_s, 1),
+        weight_cycles=weights,
+        tile_cycles=tiles,
         layers=layers,
         counters={name: int(values[0]) for name, values in run.counters.items()},
         outputs=run.outputs,
         cycles=run.cycles,
-        execute_durations=durations,
+        execute_durations=execute_durations(program, run),
     )
+
+
+def _load_cycles(program: Program, run: RunResult) -> tuple[int, int]:
+    """Cycles of the first image in which the oldest LOAD under way brings weights, and a tile."""
+    descriptors = program_descriptors(program)
+    loads = np.array([d["queue"] == Queue.LOAD for d in descriptors])
+    tiles = np.array([d["kind"] == LoadKind.TILE for d in descriptors if d["queue"] == Queue.LOAD])
+    start, end = run.start[0, loads], run.end[0, loads]
+    if not end.size:
+        return 0, 0
+    cycles = end - np.maximum(start, np.concatenate((start[:1], end[:-1])))
+    return int(cycles[~tiles].sum()), int(cycles[tiles].sum())
 
 
 def _layer_cycles(program: Program, run: RunResult, count: int) -> NDArray[np.int64]:

@@ -1,10 +1,12 @@
 """Validation: random networks on random configurations, RTL against reference and model."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-
-import numpy as np
+from functools import partial
+from typing import Any
 
 from hwgen.program import compile_design
 from sim import golden
@@ -12,11 +14,12 @@ from sim.calibration import Calibration
 from sim.model import predict
 from sim.spec.design import Design
 from sim.spec.spaces import HardwareSpace
-from testbench.cases import Case, draw_cases
+from testbench.cases import NETWORKS_PER_CONFIG, Case, draw_group
+from testbench.comparison import Comparison, compare
 from testbench.harness import build
 from testbench.memory_model import MemoryModel
 
-__all__ = ["Outcome", "run_case", "validate_random"]
+__all__ = ["Outcome", "in_threads", "run_case", "try_case", "validate_random"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,78 +29,110 @@ class Outcome:
     Parameters
     ----------
     case : Case
-    activations : int
-        Values compared, all layers and images.
-    bit_differences : int
-        Values that differ from the integer reference.
-    descriptors : int
-        Descriptors whose start and end were compared, all images.
-    cycle_differences : int
-        Descriptors whose start, end of issue or end differ from the prediction, plus images
-        whose total does.
-    counter_differences : int
-        Performance counters that differ from the prediction, all images.
-    execute_differences : int
-        EXECUTE descriptors whose issue or whole duration differs; 0 on any memory.
+    comparison : Comparison or None
+        None if the run failed.
     measured_cycles, predicted_cycles : int
-        Of the first image.
+        Of the first image; 0 if the run failed.
+    failure : str
+        Why there is no comparison: not realizable, not built, stopped, a fault in STATUS.
     """
 
     case: Case
-    activations: int
-    bit_differences: int
-    descriptors: int
-    cycle_differences: int
-    counter_differences: int
-    execute_differences: int
-    measured_cycles: int
-    predicted_cycles: int
+    comparison: Comparison | None = None
+    measured_cycles: int = 0
+    predicted_cycles: int = 0
+    failure: str = ""
 
     @property
-    def passed(self) -> bool:
-        """No difference in bits, cycles or counters."""
-        return not (self.bit_differences or self.timing_differences)
+    def bit_differences(self) -> int:
+        """Values that differ from the integer reference."""
+        return self.comparison.bit_differences if self.comparison else 0
 
     @property
     def timing_differences(self) -> int:
         """Descriptors, totals and counters that differ from the prediction."""
-        return self.cycle_differences + self.counter_differences + self.execute_differences
+        return self.comparison.timing_differences if self.comparison else 0
+
+    @property
+    def descriptors(self) -> int:
+        """Descriptors whose start and end were compared, all images."""
+        return self.comparison.descriptors if self.comparison else 0
+
+    @property
+    def cycle_differences(self) -> int:
+        """Descriptors and totals that differ from the prediction on the deterministic memory."""
+        found = self.comparison
+        return found.descriptor_cycles + found.totals if found else 0
+
+    @property
+    def execute_differences(self) -> int:
+        """EXECUTE descriptors whose durations differ; 0 on any memory."""
+        return self.comparison.execute if self.comparison else 0
+
+    @property
+    def passed(self) -> bool:
+        """The case ran, without a difference in bits, cycles or counters."""
+        return not (self.failure or self.bit_differences or self.timing_differences)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the arrays: what a journal keeps."""
+        found = self.comparison
+        return {
+            "stratum": str(self.case.stratum),
+            "corner": str(self.case.corner),
+            "traits": list(self.case.traits),
+            "network": self.case.network.name,
+            "accelerator": self.case.config.to_json(),
+            "activations": found.activations if found else 0,
+            "bit_differences": self.bit_differences,
+            "descriptors": self.descriptors,
+            "timing_differences": self.timing_differences,
+            "predicted_cycles": self.predicted_cycles,
+            "measured_cycles": self.measured_cycles,
+            "failure": self.failure,
+        }
 
 
 def run_case(
-    case: Case, *, memory: MemoryModel | None = None, calibration: Calibration | None = None
+    case: Case,
+    *,
+    memory: MemoryModel | None = None,
+    calibration: Calibration | None = None,
+    view: str = "simulation",
 ) -> Outcome:
     """Run one case in RTL; cycles are compared on the deterministic memory only."""
     memory = memory or MemoryModel()
-    design = Design(network=case.network, accelerator=case.config)
-    program = compile_design(design)
-    expected = golden.run(case.network, case.images)
-    result = build(case.config).run(program, case.images, network=case.network, memory=memory)
-    activations = bits = 0
-    for index, layer in enumerate(case.network.layers):
-        activations += expected[layer.name].size
-        bits += int(np.count_nonzero(result.activations[index] != expected[layer.name]))
-    bits += int(np.count_nonzero(result.outputs != expected[case.network.output.name]))
+    program = compile_design(Design(network=case.network, accelerator=case.config))
+    images = case.images
+    built = build(case.config, view=view)
+    run = built.run(program, images, network=case.network, memory=memory)
     prediction = predict(case.config, case.network, calibration)
-    wrong = (result.start != prediction.start) | (result.end != prediction.done)
-    wrong |= (result.issue_end >= 0) & (result.issue_end != prediction.issued)
-    execute = result.issue_end >= 0
-    issue = result.issue_end - result.start != prediction.issued - prediction.start
-    duration = result.end - result.start != prediction.done - prediction.start
-    cycles = int(wrong.sum()) + int((result.cycles != prediction.total_cycles).sum())
-    predicted = prediction.counters(case.config)
-    counters = sum(int((result.counters[name] != value).sum()) for name, value in predicted.items())
+    comparison = compare(
+        case.config,
+        case.network,
+        prediction,
+        run,
+        golden.run(case.network, images),
+        deterministic=memory.deterministic,
+    )
     return Outcome(
         case=case,
-        activations=activations,
-        bit_differences=bits,
-        descriptors=int(wrong.size),
-        execute_differences=int((execute & (issue | duration)).sum()),
-        counter_differences=counters if memory.deterministic else 0,
-        cycle_differences=cycles if memory.deterministic else 0,
-        measured_cycles=int(result.cycles[0]),
+        comparison=comparison,
+        measured_cycles=int(run.cycles[0]),
         predicted_cycles=prediction.total_cycles,
     )
+
+
+def try_case(case: Case, *, stalls: bool = False, view: str = "simulation") -> Outcome:
+    """Run one case; whatever goes wrong is its outcome and stops no other.
+
+    With ``stalls`` the memory is T2, seeded by the case.
+    """
+    memory = MemoryModel(stall_seed=case.image_seed) if stalls else MemoryModel()
+    try:
+        return run_case(case, memory=memory, view=view)
+    except Exception as error:
+        return Outcome(case=case, failure=f"{type(error).__name__}: {error}")
 
 
 def validate_random(
@@ -106,10 +141,10 @@ def validate_random(
     seed: int,
     *,
     jobs: int = 2,
-    networks_per_config: int = 3,
+    networks_per_config: int = NETWORKS_PER_CONFIG,
     max_macs: int | None = None,
-    memory: MemoryModel | None = None,
-    progress: Callable[[int], None] = lambda _: None,
+    stalls: bool = False,
+    view: str = "simulation",
 ) -> Iterator[Outcome]:
     """Outcomes of ``count`` random cases, in the order in which they finish.
 
@@ -119,20 +154,50 @@ def validate_random(
         See :func:`testbench.cases.draw_cases`.
     jobs : int
         Builds and simulations side by side.
-    memory : MemoryModel, optional
-        T1 if not given.
-    progress : callable
-        Told the number of finished cases.
+    stalls : bool
+        Random stalls (T2) instead of the deterministic memory (T1).
+    view : str
+        Of the datapath; see :func:`testbench.harness.build`.
     """
-    cases = draw_cases(
-        count, space, seed, networks_per_config=networks_per_config, max_macs=max_macs
-    )
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        pending = [pool.submit(run_case, case, memory=memory) for case in cases]
+
+    def run(group: int) -> Iterator[Outcome]:
+        first = group * networks_per_config
+        size = min(networks_per_config, count - first)
+        for case in draw_group(group, first, size, space, seed, max_macs=max_macs):
+            yield try_case(case, stalls=stalls, view=view)
+
+    groups = range(-(-count // networks_per_config))
+    yield from in_threads([partial(run, group) for group in groups], jobs)
+
+
+def in_threads(work: Sequence[Callable[[], Iterator[Outcome]]], jobs: int) -> Iterator[Outcome]:
+    """Outcomes of several sources as they come, each source drained by one of ``jobs`` threads."""
+    found: queue.Queue[Outcome | Exception | None] = queue.Queue()
+    left = threading.Event()
+
+    def drain(source: Callable[[], Iterator[Outcome]]) -> None:
         try:
-            for done, future in enumerate(as_completed(pending), start=1):
-                progress(done)
-                yield future.result()
+            for outcome in source():
+                found.put(outcome)
+                if left.is_set():
+                    break
+        except Exception as error:
+            found.put(error)
+        found.put(None)
+
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        pending = [pool.submit(drain, source) for source in work]
+        unfinished = len(pending)
+        try:
+            while unfinished:
+                item = found.get()
+                if item is None:
+                    unfinished -= 1
+                elif isinstance(item, Outcome):
+                    yield item
+                else:
+                    raise item
         finally:
+            left.set()
             for future in pending:
                 future.cancel()

@@ -8,14 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hwgen import verilator
+from hwgen.simulation_view import GRID_MODULE, MEMORY, PE_MODULE, View
 from sim.spec.files import cache_root
 from testbench.build_cache import cached_directory, content_key
 
 __all__ = ["BUILD_RECIPE", "BuildError", "build_executable", "toolchain_version"]
 
-OPTIMIZATION = "-O1"
+SET_UP = ("-O0",)
+"""Optimization of code that runs once."""
+
+OPTIMIZATION = ("-O1",)
 """Of the cycle code. Default tiny configuration, CPU seconds to build and cycles/s: -O1 11 s, 554 k;
 -O2 20 s, 486 k; -Os 17 s, 246 k."""
+
+LOOPS = ("-O3", "-march=native", "-mprefer-vector-width=512")
+"""Of the simulation view, whose loops the compiler is to turn into vector instructions."""
+
+LEVELS = {"set_up": SET_UP, "cycle": OPTIMIZATION, "loops": LOOPS}
 
 BUILD_FLAGS = (
     "--cc",
@@ -35,11 +44,24 @@ BUILD_FLAGS = (
 SMALL_BYTES = 100_000
 """Generated files below this are compiled together: most of their time goes into headers."""
 
-CONTROL_FILE = """`verilator_config
-public_flat_rd -module "cosilico_ram" -var "memory"
-no_inline -module "cosilico_pe"
-"""
-"""The harness reads local memories; PEs that are not inlined build in 0.7 of the time."""
+VIEW_FLAGS: dict[View, tuple[str, ...]] = {
+    "synthesis": (),
+    "simulation": ("--unroll-count", "1"),
+}
+"""Loops stay loops."""
+
+CONTROL_FILES: dict[View, str] = {
+    "synthesis": f"""`verilator_config
+public_flat_rd -module "cosilico_ram" -var "{MEMORY}"
+no_inline -module "{PE_MODULE}"
+""",
+    "simulation": f"""`verilator_config
+public_flat_rd -module "{GRID_MODULE}" -var "{MEMORY}"
+no_inline -module "{GRID_MODULE}"
+""",
+}
+"""The harness reads local memories; PEs that are not inlined build in 0.7 of the time. The
+simulation view stays a module, so that its code lies in files of its own."""
 
 RUNTIME_SOURCES = ("verilated", "verilated_dpi", "verilated_threads", "verilated_vcd_c")
 PRECOMPILED_HEADERS = """#include <chrono>
@@ -62,8 +84,13 @@ COMPILE_FLAGS = (
 )
 
 
-BUILD_RECIPE = (*BUILD_FLAGS, *COMPILE_FLAGS, PRECOMPILED_HEADERS, OPTIMIZATION, CONTROL_FILE)
-"""All that decides how a given text is built, beside the tools' versions."""
+BUILD_RECIPE = (
+    *BUILD_FLAGS,
+    *COMPILE_FLAGS,
+    PRECOMPILED_HEADERS,
+    repr((LEVELS, VIEW_FLAGS, CONTROL_FILES)),
+)
+"""All that decides how a given text is built, beside the view and :func:`toolchain_version`."""
 
 
 class BuildError(RuntimeError):
@@ -88,13 +115,23 @@ def compiler() -> str:
 
 @functools.cache
 def toolchain_version() -> str:
-    """Versions of Verilator and the compiler, one line."""
+    """Versions of Verilator and the compiler, and a hash of the processor's features, one line."""
     first = _run([compiler(), "--version"]).splitlines()[0]
-    return f"verilator {verilator.version()}, {first}"
+    features = _run([compiler(), *LOOPS, "-dM", "-E", "-x", "c++", os.devnull])
+    return f"verilator {verilator.version()}, {first}, processor {content_key(features)[:8]}"
 
 
 def build_executable(
-    directory: Path, *, top: str, verilog: str, main: str, headers: dict[str, str], waves: bool
+    directory: Path,
+    *,
+    top: str,
+    verilog: str,
+    main: str,
+    headers: dict[str, str],
+    view: View,
+    waves: bool = False,
+    loops: str = GRID_MODULE,
+    block: str | None = None,
 ) -> Path:
     """Compile `verilog` with the C++ program `main` in `directory`.
 
@@ -108,8 +145,14 @@ def build_executable(
         Texts.
     headers : dict of str
         Further C++ files by name.
+    view : {"synthesis", "simulation"}
+        View of the PE grid in `verilog`.
     waves : bool
         Whether the executable can write VCD files; such a build runs slower.
+    loops : str
+        Module that the simulation view is in.
+    block : str, optional
+        Module to build once, as a library for all its instances, which slows the simulation down.
 
     Returns
     -------
@@ -117,11 +160,16 @@ def build_executable(
         The executable, ``harness``.
     """
     (directory / f"{top}.v").write_text(verilog)
-    (directory / "control.vlt").write_text(CONTROL_FILE)
+    control = CONTROL_FILES[view].replace(GRID_MODULE, loops)
+    if block is not None:
+        control = control.replace(f'no_inline -module "{block}"', f'hier_block -module "{block}"')
+    (directory / "control.vlt").write_text(control)
     (directory / "harness.cpp").write_text(main)
     for name, text in headers.items():
         (directory / name).write_text(text)
-    flags = [*BUILD_FLAGS, *(["--trace-vcd"] if waves else [])]
+    flags = [*BUILD_FLAGS, *VIEW_FLAGS[view], *(["--trace-vcd"] if waves else [])]
+    if block is not None:
+        flags.append("--hierarchical")
     generated = directory / "generated"
     _run(
         [
@@ -132,8 +180,11 @@ def build_executable(
         ]
     )
     runtime = _runtime(waves)
-    include = [f"-I{path}" for path in (generated, directory, *_include_paths())]
-    units = [*_translation_units(generated), (directory / "harness.cpp", OPTIMIZATION)]
+    folders = [generated, *([generated / f"V{block}"] if block is not None else [])]
+    include = [f"-I{path}" for path in (*folders, directory, *_include_paths())]
+    prefix = f"V{top}_{loops}__" if view == "simulation" else None
+    units = [unit for folder in folders for unit in _translation_units(folder, prefix)]
+    units.append((directory / "harness.cpp", "cycle"))
     objects = [directory / f"unit{index}.o" for index in range(len(units))]
     commands = [
         [
@@ -161,14 +212,20 @@ def build_executable(
     return executable
 
 
-def _translation_units(generated: Path) -> list[tuple[Path, str]]:
-    """Merge Verilator's small files; cycle code is optimized, set-up code is not."""
+def _translation_units(generated: Path, loops: str | None) -> list[tuple[Path, str]]:
+    """Merge Verilator's small files, and name the level of optimization of each.
+
+    Files whose names begin with `loops` are those of the simulation view.
+    """
     sources = sorted(generated.glob("*.cpp"))
     slow = [path for path in sources if path.stem.endswith("Slow") or "__Trace" in path.stem]
     fast = [path for path in sources if path not in slow]
-    small = [path for path in fast if path.stat().st_size < SMALL_BYTES]
-    units = [(path, OPTIMIZATION) for path in fast if path not in small]
-    for name, paths, level in (("small", small, OPTIMIZATION), ("slow", slow, "-O0")):
+    looped = [path for path in fast if loops is not None and path.name.startswith(loops)]
+    rest = [path for path in fast if path not in looped]
+    small = [path for path in rest if path.stat().st_size < SMALL_BYTES]
+    units = [(path, "loops") for path in looped]
+    units += [(path, "cycle") for path in rest if path not in small]
+    for name, paths, level in (("small", small, "cycle"), ("slow", slow, "set_up")):
         merged = generated / f"{name}.cc"
         merged.write_text("".join(f'#include "{path.name}"\n' for path in paths))
         units.append((merged, level))
@@ -177,7 +234,7 @@ def _translation_units(generated: Path) -> list[tuple[Path, str]]:
 
 def _compile(level: str, waves: bool) -> list[str]:
     trace = [f"-DVM_TRACE={int(waves)}", f"-DVM_TRACE_VCD={int(waves)}"]
-    return [compiler(), *COMPILE_FLAGS, *trace, level]
+    return [compiler(), *COMPILE_FLAGS, *trace, *LEVELS[level]]
 
 
 def _include_paths() -> list[Path]:
@@ -187,7 +244,7 @@ def _include_paths() -> list[Path]:
 
 def _precompiled(runtime: Path, level: str) -> Path:
     """Header whose precompiled form for that optimization level lies beside it."""
-    return runtime / level.strip("-") / "precompiled.h"
+    return runtime / level / "precompiled.h"
 
 
 def _runtime(waves: bool) -> Path:
@@ -197,7 +254,7 @@ def _runtime(waves: bool) -> Path:
 
     def make(directory: Path) -> None:
         commands = []
-        for level in sorted({"-O0", OPTIMIZATION}):
+        for level in LEVELS:
             header = _precompiled(directory, level)
             header.parent.mkdir()
             header.write_text(PRECOMPILED_HEADERS)
@@ -205,7 +262,7 @@ def _runtime(waves: bool) -> Path:
         objects = [str(directory / f"{name}.o") for name in sources]
         for name, target in zip(sources, objects, strict=True):
             source = str(_include_paths()[0] / f"{name}.cpp")
-            commands.append([*_compile("-O1", waves), *include, "-c", source, "-o", target])
+            commands.append([*_compile("cycle", waves), *include, "-c", source, "-o", target])
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             list(pool.map(_run, commands))
         _run(["ar", "rcs", str(directory / "runtime.a"), *objects])

@@ -25,11 +25,12 @@ def program_descriptors(program: Program) -> list[dict[str, int]]:
 def watchdog_cycles(descriptors: Sequence[Mapping[str, int]]) -> int:
     """Cycles without any beat, start or end after which a program counts as stopped.
 
-    The longest silence of a healthy run is one EXECUTE descriptor, N·II cycles.
+    The longest silence of a healthy run is one EXECUTE descriptor; its sets of windows are at most
+    its windows.
     """
     longest = max(
         (
-            d["tile_rows"] * d["tile_columns"] * d["initiation_interval"]
+            d["window_rows"] * (d["window_columns"] * d["initiation_interval"] + d["row_lead"])
             for d in descriptors
             if d["queue"] == Queue.EXECUTE
         ),

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from cosilico.cli import main
+from sim.calibration import default
+from testbench.harness import HarnessError
 
 ROOT = Path(__file__).parent.parent
 
@@ -56,10 +58,42 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             ["report", "absent"],
             "results file absent/results.json cannot be read: No such file or directory",
         ),
-        (["validate"], "validate must be given either a design file or --random N"),
+        (
+            ["validate"],
+            "validate must be given one of a design file, --random N, --stalls N or --full",
+        ),
         (
             ["validate", "x", "--random", "3"],
-            "validate must be given either a design file or --random N",
+            "validate must be given one of a design file, --random N, --stalls N or --full",
+        ),
+        (
+            ["validate", "--full", "--stalls", "3"],
+            "validate must be given one of a design file, --random N, --stalls N or --full",
+        ),
+        (
+            ["simulate", "mobilenet_v2"],
+            "network 'mobilenet_v2' must be given an --accelerator",
+        ),
+        (
+            ["simulate", "mobilenet_v2", "--accelerator", "huge"],
+            "accelerator must be one of tiny, edge, or a JSON file, not 'huge'",
+        ),
+        (
+            ["simulate", "mobilenet_v9", "--accelerator", "edge"],
+            "network must be one of mobilenet_v2, efficientnet_lite0, or a JSON file, "
+            "not 'mobilenet_v9'",
+        ),
+        (
+            ["simulate", "x.json", "--stalls", "1,two"],
+            "stalls must be seeds of 0 or more, as in 1,2,3, not '1,two'",
+        ),
+        (
+            ["simulate", "x.json", "--view", "fast"],
+            "Invalid value for '--view': ",
+        ),
+        (
+            ["enumerate", "vgg", "--space", "tiny", "--out", "o.csv"],
+            "network must be one of mobilenet_v2, efficientnet_lite0, or a JSON file, not 'vgg'",
         ),
         (
             ["validate", "--random", "1", "--space", "huge"],
@@ -97,9 +131,9 @@ def test_names_an_unknown_op(capsys: pytest.CaptureFixture[str], design: Path) -
 def test_names_the_limit_of_a_non_realizable_design(
     capsys: pytest.CaptureFixture[str], design: Path, tmp_path: Path
 ) -> None:
-    edit(design, "accelerator", "io_bandwidth_gbps", value=3.2)
+    edit(design, "accelerator", "io_bandwidth_gbps", value=12.8)
     line = refused(capsys, "generate", design, "--out", tmp_path / "verilog")
-    assert line == ("io_bandwidth_gbps needs a bus of 16 bytes, but simd_units gives vectors of 8")
+    assert line == "io_bandwidth_gbps needs a bus of 64 bytes, but at simd_units 8 it can have 32"
     assert not (tmp_path / "verilog").exists()
 
 
@@ -138,6 +172,27 @@ def test_refuses_images_of_another_shape(
     (tmp_path / "x.npz").write_bytes(b"no npz file")
     line = refused(capsys, "simulate", design, "--input", tmp_path / "x.npz")
     assert line == f"image file {tmp_path / 'x.npz'} must be an npz file with array x"
+
+
+def test_refuses_two_kinds_of_images(
+    capsys: pytest.CaptureFixture[str], design: Path, tmp_path: Path
+) -> None:
+    line = refused(capsys, "simulate", design, "--input", "x.npz", "--image", "x.png")
+    assert line == "simulate must be given either --input or --image, not both"
+
+
+def test_a_stopped_run_is_one_line_and_a_difference(
+    capsys: pytest.CaptureFixture[str], design: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*arguments: object, **named: object) -> None:
+        raise HarnessError("image 0 stopped at cycle 99: EXECUTE descriptor 0 of 1 lacks a token")
+
+    monkeypatch.setattr("cosilico.simulation.simulate", stopped)
+    monkeypatch.setattr("cosilico.simulation.current_calibration", lambda path: default())
+    assert main(["simulate", str(design)]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "cosilico: image 0 stopped at cycle 99: EXECUTE descriptor 0 of 1 lacks a token"
+    )
 
 
 def test_a_folder_in_a_files_place_is_one_line(

@@ -4,14 +4,17 @@ import csv
 import dataclasses
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 import pytest
+from pyarrow import parquet
 
-from cosilico.enumeration import Enumeration, enumerate_network, enumerate_to_file
+from cosilico.enumeration import Enumeration, census, enumerate_network, enumerate_to_file
 from cosilico.networks import load_network
+from sim.area import area
 from sim.model import predict
 from sim.spec.errors import DesignFileError
 from sim.spec.network import Network
@@ -67,24 +70,79 @@ def test_nothing_beats_the_front(table: Enumeration) -> None:
     assert list(table.cycles[front]) == sorted(table.cycles[front])
 
 
-def test_writes_one_csv_line_per_accelerator(
-    tmp_path: Path,
-    network: Network,
-    table: Enumeration,
-    space: HardwareSpace,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_processes_find_what_one_finds(
+    table: Enumeration, network: Network, space: HardwareSpace
 ) -> None:
-    monkeypatch.setattr("cosilico.enumeration.load_network", lambda path: network)
+    seen: list[tuple[int, int]] = []
+    other = enumerate_network(
+        network, space, lambda step, done, total: seen.append((done, total)), jobs=2
+    )
+    for name in ("cycles", "execute_busy", "read_bytes", "write_bytes", "area", "energy"):
+        np.testing.assert_array_equal(getattr(other, name), getattr(table, name))
+    assert other.violations == table.violations
+    assert other.configs == table.configs
+    assert seen == sorted(seen)
+    assert seen[-1] == (len(space), len(space))
+
+
+def test_census_counts_points_by_rule(table: Enumeration) -> None:
+    found = census(table)
+    assert next(iter(found)) == "realizable"
+    assert found["realizable"] == table.realizable.sum()
+    for code, points in found.items():
+        if code != "realizable":
+            assert points == sum(code in codes for codes in table.violations) > 0
+
+
+@pytest.fixture
+def written(
+    network: Network, space: HardwareSpace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Path]:
+    """Write a file of the small space."""
+    monkeypatch.setattr("cosilico.enumeration.network_argument", lambda name, seed: network)
     monkeypatch.setattr("cosilico.enumeration.named_space", lambda name: space)
     monkeypatch.setattr("cosilico.enumeration.current_calibration", lambda: None)
-    out = tmp_path / "space.csv"
-    enumerate_to_file(tmp_path / "network.json", "tiny", out)
-    with out.open() as file:
+
+    def write(name: str, **options: float) -> Path:
+        out = tmp_path / name
+        enumerate_to_file("network.json", "tiny", out, jobs=1, **options)  # type: ignore[arg-type]
+        return out
+
+    return write
+
+
+def test_writes_one_csv_line_per_accelerator(
+    written: Callable[..., Path], table: Enumeration, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with written("space.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert [int(line["predicted_cycles"]) for line in lines] == table.cycles.tolist()
+    assert [int(line["read_bytes"]) for line in lines] == table.read_bytes.tolist()
     assert {line["violations"] == "" for line in lines} == {True, False}
     assert str(len(table.configs)) in capsys.readouterr().out
+
+
+def test_writes_the_same_as_parquet(written: Callable[..., Path], table: Enumeration) -> None:
+    columns = parquet.read_table(written("space.parquet")).to_pydict()
+    assert columns == table.columns()
+
+
+def test_prints_the_optimum_under_the_budget(
+    written: Callable[..., Path], table: Enumeration, capsys: pytest.CaptureFixture[str]
+) -> None:
+    budget = float(np.median(table.area))
+    written("space.csv", area_budget=budget)
+    row = table.optimum(budget)
+    assert row is not None
+    printed = capsys.readouterr().out
+    assert f"fastest within {budget:.3f} mm²: {table.configs[row].pes_x}x" in printed
+    assert f"  {table.cycles[row]:,} cycles, " in printed
+    default = area(TINY.default).total
+    written("space.csv")
+    assert f"fastest within {default:.3f} mm²" in capsys.readouterr().out
+    written("space.csv", area_budget=0.001)
+    line = "no realizable accelerator has an area of at most 0.001 mm²"
+    assert line in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,26 @@
 
 import random
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from amaranth.sim import Simulator
 
 from hwgen.axi_memory import MemoryPort, read_side, write_side
 from hwgen.gateware.accelerator import Accelerator
 from hwgen.gateware.csr import REGISTERS
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.descriptor import DESCRIPTOR_BYTES, HEADER_MAGIC, LoadKind, Queue, encode
+from sim.spec.descriptor import (
+    DESCRIPTOR_BYTES,
+    HEADER_MAGIC,
+    ExecuteOp,
+    LoadKind,
+    Queue,
+    encode,
+)
 
 OFFSET = {register.name: register.offset for register in REGISTERS}
 CONFIG = AcceleratorConfig(
@@ -121,8 +130,9 @@ TILE = {
     "local_row": 6,
     "group_stride": 0x400,
     "row_stride": 0x60,
+    "vector_beats": CONFIG.vector_bytes // CONFIG.bus_bytes,
 }
-TOKEN = {"load": 0b001, "store": 0b100}
+TOKEN = {"load": 0b001, "execute": 0b010, "store": 0b100}
 
 
 def load(pe_x: int, **fields: int) -> bytes:
@@ -132,6 +142,20 @@ def load(pe_x: int, **fields: int) -> bytes:
 
 def store(pe_x: int, **fields: int) -> bytes:
     return encode(Queue.STORE, TILE | {"pe_x": pe_x, "address": OUTPUT + 0x1000 * pe_x} | fields)
+
+
+def weights(half: int) -> bytes:
+    """All weights of one half, without parameters."""
+    fields = {"half": half, "lanes": 2, "lane_mask": 1, "weight_rows": CONFIG.weight_rows}
+    return encode(Queue.LOAD, {"kind": LoadKind.WEIGHTS, "address": INPUT} | fields)
+
+
+def execute(half: int, post: int = 0) -> bytes:
+    """A 1x1 convolution of half a thousand cycles that stores nothing."""
+    fields = {"op": ExecuteOp.CONV, "half": half, "pixels": 1, "groups": 1, "last_quads": 1}
+    fields |= dict.fromkeys(("kernel_rows", "kernel_columns", "stride_y", "stride_x"), 1)
+    fields |= {"post": post, "initiation_interval": 64, "window_rows": 1, "window_columns": 8}
+    return encode(Queue.EXECUTE, fields | {"tile_rows": 1, "tile_columns": 8})
 
 
 ROUND_TRIP = [
@@ -172,7 +196,9 @@ def test_traces_agree_with_the_counters() -> None:
     for queue, register in (("load", "LOAD_ACTIVE"), ("store", "STORE_ACTIVE")):
         starts, dones = traces[f"{queue}_start"], traces[f"{queue}_done"]
         assert len(starts) == len(dones) == 2
-        assert result.csr[register] == sum(dones) - sum(starts)
+        # The second is taken while the first still runs, so they share cycles.
+        assert starts[1] < dones[0]
+        assert result.csr[register] == dones[1] - starts[0]
     # Each STORE takes one token: it starts a cycle after the LOAD that gives it.
     assert traces["store_start"][0] == traces["load_done"][0] + 1
     # The program is busy from the doorbell to one cycle after the last descriptor's end.
@@ -185,6 +211,37 @@ def test_random_stalls_move_the_same_bytes() -> None:
     assert moved(result.memory)
     assert result.csr["STATUS"] == 0b00010
     assert result.csr["WRITE_STALLS"] > 0
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_weights_may_come_into_the_half_that_does_not_compute(half: int) -> None:
+    result = run([execute(half), weights(1 - half)])
+    assert result.csr["STATUS"] == 0b00010
+    assert "hazard" not in result.traces
+    assert result.traces["load_done"][0] < result.traces["execute_done"][0]
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_weights_for_the_half_that_computes_are_a_hazard(half: int) -> None:
+    result = run([execute(half), weights(half)])
+    assert result.csr["STATUS"] == 0b01010
+    assert len(result.traces["hazard"]) == 2 * CONFIG.weight_rows  # in each cycle that writes a row
+
+
+@pytest.mark.parametrize("transfer", [load(1), store(1)], ids=["load", "store"])
+def test_access_to_local_memory_while_execute_runs_is_a_hazard(transfer: bytes) -> None:
+    result = run([execute(0), transfer])
+    assert result.csr["STATUS"] == 0b01010
+    vectors = TILE["groups"] * TILE["rows"] * TILE["columns"]
+    assert len(result.traces["hazard"]) == vectors
+
+
+@pytest.mark.parametrize("transfer", [load, store], ids=["load", "store"])
+def test_transfer_that_waits_for_execute_is_no_hazard(transfer: Callable[..., bytes]) -> None:
+    name = transfer.__name__
+    result = run([execute(0, post=TOKEN[name]), transfer(1, wait=TOKEN["execute"])])
+    assert result.csr["STATUS"] == 0b00010
+    assert result.traces[f"{name}_start"][0] == result.traces["execute_done"][0] + 1
 
 
 def test_program_of_another_configuration_is_refused_with_an_interrupt() -> None:

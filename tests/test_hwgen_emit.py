@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from hwgen import emit
 from hwgen.gateware_hash import code, gateware_hash
 from hwgen.synthesis import lint, synthesize
+from sim.area import memories
+from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
 
 
@@ -31,9 +34,10 @@ TINY = config((2, 2), 8, 2, 16, 0.8)
 CONFIGS = {
     "tiny": TINY,
     "single PE": config((1, 1), 4, 1, 4, 0.8),
-    "three lanes, narrow bus": config((1, 2), 8, 3, 6, 0.2),
+    "eight lanes, paced bus": config((1, 1), 4, 8, 8, 0.6),
+    "bus wider than a vector": config((2, 1), 4, 2, 4, 1.6),
     "wide bus": config((3, 1), 16, 1, 16, 3.2),
-    "byte bus": config((1, 2), 16, 2, 8, 0.1),
+    "byte bus, paced": config((1, 2), 16, 2, 8, 0.1),
 }
 
 
@@ -104,6 +108,26 @@ def test_manifest_describes_the_accelerator(written: tuple[AcceleratorConfig, Pa
     assert header is not None
     names = {name.strip() for name in header[1].split(",")}
     assert names == {port["name"] for port in manifest["ports"]}
+
+
+def test_area_counts_every_memory(written: tuple[AcceleratorConfig, Path]) -> None:
+    accelerator, path = written
+    manifest = json.loads((path.parent / emit.MANIFEST_FILE).read_text())
+    emitted = Counter((memory["width"], memory["depth"]) for memory in manifest["memories"])
+    counted: Counter[tuple[int, int]] = Counter()
+    for part in memories(accelerator).values():
+        for memory in part:
+            counted[memory.width, memory.rows] += memory.count
+    assert emitted == counted
+
+
+def test_configurations_are_what_they_are_called() -> None:
+    wide = CONFIGS["bus wider than a vector"]
+    assert wide.bus_bytes > wide.vector_bytes
+    for name, accelerator in CONFIGS.items():
+        earn, cost = accelerator.pacing
+        assert (earn < cost) == ("paced" in name)
+        assert check(accelerator) == []
 
 
 def test_same_configuration_gives_the_same_text() -> None:

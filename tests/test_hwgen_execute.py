@@ -1,25 +1,26 @@
-"""EXECUTE unit and PE grid against a model of the local memories, in value and in time."""
+"""EXECUTE unit: every control field in every cycle, against a plain walk over the descriptors."""
 
 import random
+from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pytest
-from amaranth.hdl import Module
-from amaranth.lib import wiring
+from amaranth.hdl import Cat, Value
 from amaranth.sim import Simulator
-from numpy.typing import NDArray
 
 from hwgen.gateware.execute import ExecuteUnit
-from hwgen.gateware.grid import Grid
-from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
 from sim.spec.descriptor import FIELDS, ExecuteOp, Queue
 
 Descriptor = dict[str, int]
+Events = dict[int, dict[str, int]]
 
-HALF = 1 << 30  # a multiplier of one half
 DEFAULTS: Descriptor = {
-    "initiation_interval": 4,
+    "pixels": 1,
+    "lanes": 1,
+    "window_rows": 1,
+    "window_columns": 1,
     "tile_rows": 1,
     "tile_columns": 1,
     "kernel_rows": 1,
@@ -28,256 +29,371 @@ DEFAULTS: Descriptor = {
     "stride_x": 1,
     "groups": 1,
     "last_quads": 1,
-    "bound_y": 100,
-    "bound_x": 100,
-    "clamp_low": -128,
-    "clamp_high": 127,
 }
+ENABLES = (
+    "read_enable",
+    "incoming",
+    "ring_write",
+    "advance",
+    "ring_read",
+    "weight_enable",
+    "multiply",
+    "restore_enable",
+    "accumulate",
+    "capture",
+    "save",
+    "reduce",
+    "parameter_enable",
+    "slot",
+    "keep",
+    "finish",
+    "assemble",
+    "commit",
+    "push",
+    "write_enable",
+)
+"""Fields that are 0 in every cycle without an event; the others are then of no account."""
 
 
 def make_config(pes_y: int, pes_x: int, lanes: int, simd: int) -> AcceleratorConfig:
-    """Return a grid with small memories: 32 register-file rows per half, 64 vectors or more."""
+    """Return a grid with 256 register-file rows and 2048 vectors per bank."""
     return AcceleratorConfig(
         pes_x=pes_x,
         pes_y=pes_y,
         simd_units=simd,
         compute_lanes=lanes,
-        local_memory_kb=max(1, lanes * simd // 16),
-        register_file_kb=simd // 4,
+        local_memory_kb=2 * lanes * simd,
+        register_file_kb=simd,
         io_bandwidth_gbps=1.0,
         clock_mhz=500,
     )
 
 
-def wrap(value: int) -> int:
-    """Two's complement of 32 bits."""
-    return (value + (1 << 31)) % (1 << 32) - (1 << 31)
+def window_sets(d: Descriptor) -> Iterator[tuple[int, int, int]]:
+    """Row, first column and number of windows of every set."""
+    for row in range(d["window_rows"]):
+        for column in range(0, d["window_columns"], d["pixels"]):
+            yield row, column, min(d["pixels"], d["window_columns"] - column)
 
 
-def requantize(accumulator: int, record: NDArray[np.int64]) -> int:
-    """Reference arithmetic of docs/hardware.md."""
-    bias, multiplier, left, right = (int(value) for value in record)
-    x = wrap((accumulator + bias) << left)
-    h = wrap((x * multiplier + HALF) // (1 << 31))
-    magnitude = (2 * abs(h) + (1 << right)) // (1 << (right + 1))
-    return magnitude if h >= 0 else -magnitude
-
-
-class GridModel:
-    """Local memories of all PEs and what a descriptor does to them, by docs/hardware.md.
-
-    memory : int8[pes_y, pes_x, L, depth, S]; weights : int8[2, L, rows, S, 4];
-    records : int64[2, L, 4, R, 4]
-    """
-
-    def __init__(self, config: AcceleratorConfig, seed: int, depth: int) -> None:
-        """Fill everything with random values; only `depth` vectors per bank are modelled."""
-        self.config = config
-        self.depth = depth
-        self.rows = min(config.weight_rows, 24)
-        lanes, simd, width = config.compute_lanes, config.simd_units, config.requantizer_width
-        rng = np.random.default_rng(seed)
-        shape = (config.pes_y, config.pes_x, lanes, depth, simd)
-        self.memory = rng.integers(-128, 128, shape, np.int8)
-        self.weights = rng.integers(-128, 128, (2, lanes, self.rows, simd, 4), np.int8)
-        self.records = np.zeros((2, lanes, 4, width, 4), np.int64)
-        self.records[..., 0] = rng.integers(-1000, 1000, (2, lanes, 4, width))
-        self.records[..., 1] = rng.integers(HALF, 1 << 31, (2, lanes, 4, width))
-        self.records[..., 2] = rng.integers(0, 3, (2, lanes, 4, width))
-        self.records[..., 3] = rng.integers(4, 9, (2, lanes, 4, width))
-
-    def read(self, d: Descriptor, py: int, px: int, bank: int, tap: tuple[int, int, int]) -> Any:
-        """Vector of a PE, or padding; `tap` is address, image row and image column of PE (0, 0)."""
-        address, y, x = tap
-        y, x = y + py * d["pitch_y"], x + px * d["pitch_x"]
-        if not (0 <= y < d["bound_y"] and 0 <= x < d["bound_x"]):
-            return np.full(self.config.simd_units, d["pad_value"])
-        return self.memory[py, px, bank, address % self.depth].astype(np.int64)
-
-    def accumulate(self, d: Descriptor, py: int, px: int, oy: int, ox: int) -> Any:
-        """Accumulators int64[L, S] of a window of CONV, DEPTHWISE or POOL."""
-        config = self.config
-        lanes, simd = config.compute_lanes, config.simd_units
-        weights = self.weights[d["half"]].astype(np.int64)
-        total = np.zeros((lanes, simd), np.int64)
-        taps = []
-        for ky in range(d["kernel_rows"]):
-            for kx in range(d["kernel_columns"]):
-                y, x = oy * d["stride_y"] + ky, ox * d["stride_x"] + kx
-                address = d["in_address"] + y * d["in_row"] + x
-                taps.append((address, d["origin_y"] + y, d["origin_x"] + x))
-        if d["op"] != ExecuteOp.CONV:
-            for t, tap in enumerate(taps):
-                row, byte = divmod(t, 4) if d["op"] == ExecuteOp.DEPTHWISE else (0, 0)
-                for lane in range(lanes):
-                    total[lane] += self.read(d, py, px, lane, tap) * weights[lane, row, :, byte]
-            return total
-        row = 0
-        for group in range(d["groups"]):
-            quads = d["last_quads"] if group == d["groups"] - 1 else simd // 4
-            for address, y, x in taps:
-                plane = group // lanes * d["in_plane"]
-                vector = self.read(d, py, px, group % lanes, (address + plane, y, x))
-                for quad in range(quads):
-                    total += weights[:, row] @ vector[4 * quad : 4 * quad + 4]
-                    row += 1
-        return total
-
-    def compute(self, d: Descriptor, py: int, px: int, oy: int, ox: int) -> Any:
-        """Output vectors int8[L, S] of a window.
-
-        POOL: a PE other than (0, 0) gets the sum of those to the east of it and, in the first column,
-        of the rows below. No program uses that, but the model then knows all memories.
-        """
-        config = self.config
-        lanes, simd, width = config.compute_lanes, config.simd_units, config.requantizer_width
-        records = self.records[d["half"]]
-        values = np.zeros((lanes, simd), np.int64)
-        if d["op"] == ExecuteOp.ADD:
-            first = d["in_address"] + oy * d["in_row"] + ox
-            second = d["in2_address"] + oy * d["in2_row"] + ox
-            for lane in range(lanes):
-                for channel in range(simd):
-                    record = records[lane, :, channel % width]
-                    a = requantize(int(self.memory[py, px, lane, first, channel]), record[0])
-                    b = requantize(int(self.memory[py, px, lane, second, channel]), record[1])
-                    values[lane, channel] = requantize(wrap(a + b), record[2])
-        else:
-            if d["op"] == ExecuteOp.POOL:
-                total = sum(
-                    self.accumulate(d, y, x, oy, ox)
-                    for y in range(py, config.pes_y if px == 0 else py + 1)
-                    for x in range(px, config.pes_x)
-                )
-            else:
-                total = self.accumulate(d, py, px, oy, ox)
-            for lane in range(lanes):
-                for channel in range(simd):
-                    record = records[lane, channel // width, channel % width]
-                    values[lane, channel] = requantize(int(total[lane, channel]), record)
-        return np.clip(values + d["zero_point"], d["clamp_low"], d["clamp_high"]).astype(np.int8)
-
-    def execute(self, d: Descriptor) -> None:
-        """Run a descriptor."""
-        config = self.config
-        for oy in range(d["tile_rows"]):
-            for ox in range(d["tile_columns"]):
-                outputs = {
-                    (py, px): self.compute(d, py, px, oy, ox)
-                    for py in range(config.pes_y)
-                    for px in range(config.pes_x)
-                }
-                for dy, dx in stores(d, oy, ox):
-                    row = oy + dy * d["tile_rows"]
-                    address = d["out_address"] + row * d["out_row"] + ox + dx * d["tile_columns"]
-                    for py in range(config.pes_y):
-                        for px in range(config.pes_x):
-                            zeros = np.zeros_like(outputs[0, 0])
-                            vectors = outputs.get((py + dy, px + dx), zeros)
-                            for lane in range(d["lanes"]):
-                                self.memory[py, px, lane, address] = vectors[lane]
-
-
-def stores(d: Descriptor, oy: int, ox: int) -> list[tuple[int, int]]:
-    """Stores of a window as (dy, dx), in order."""
+def set_stores(d: Descriptor, row: int, column: int, count: int) -> list[tuple[int, int, int]]:
+    """Return the stores of a set as (pixel, dy, dx), in order."""
+    if d["save"]:
+        return [(0, 0, 0)]
     if d["op"] == ExecuteOp.POOL:
-        return [(0, 0)]
-    columns = [0] + [1] * (ox < d["halo_right"]) + [-1] * (ox >= d["tile_columns"] - d["halo_left"])
-    rows = [0] + [1] * (oy < d["halo_bottom"]) + [-1] * (oy >= d["tile_rows"] - d["halo_top"])
-    return [(dy, dx) for dy in rows for dx in columns]
+        return [(pixel, 0, 0) for pixel in range(count)]
+    stores = []
+    y = d["first_row"] + row
+    for pixel in range(count):
+        x = d["first_column"] + column + pixel
+        east, west = x < d["halo_right"], x >= d["tile_columns"] - d["halo_left"]
+        south, north = y < d["halo_bottom"], y >= d["tile_rows"] - d["halo_top"]
+        for dy in [0] + [1] * south + [-1] * north:
+            stores += [(pixel, dy, dx) for dx in [0] + [1] * east + [-1] * west]
+    return stores
+
+
+def group_quads(config: AcceleratorConfig, d: Descriptor) -> list[range]:
+    """Quads of every channel group."""
+    return [
+        range(
+            d["first_quad"] if group == 0 else 0,
+            d["last_quads"] if group == d["groups"] - 1 else config.simd_units // 4,
+        )
+        for group in range(d["groups"])
+    ]
 
 
 def least_interval(config: AcceleratorConfig, d: Descriptor) -> int:
     """Return the least II of a descriptor."""
-    taps = d["kernel_rows"] * d["kernel_columns"]
-    if d["op"] == ExecuteOp.CONV:
-        taps *= (d["groups"] - 1) * config.simd_units // 4 + d["last_quads"]
-    most = max(
-        len(stores(d, oy, ox)) for oy in range(d["tile_rows"]) for ox in range(d["tile_columns"])
-    )
+    most = max(len(set_stores(d, *place)) for place in window_sets(d))
+    rows, columns = d["kernel_rows"], d["kernel_columns"]
+    taps = rows * columns
     if d["op"] == ExecuteOp.ADD:
-        taps = ExecuteUnit.ADD_INTERVAL
-    return max(4, taps, most)
+        return max(12, most, d["pixels"] + max(4, d["pixels"]))
+    if d["op"] == ExecuteOp.CONV:
+        taps *= sum(max(len(quads), d["pixels"]) for quads in group_quads(config, d))
+    if d["window"]:
+        taps = max(-(-taps // 4), rows * min(columns, d["stride_x"]))
+    return max(4, most, taps)
+
+
+def complete(config: AcceleratorConfig, **fields: int) -> Descriptor:
+    """Return a descriptor with all fields, the least II and hold, and the row lead that it needs."""
+    names = [field.name for field in FIELDS[Queue.EXECUTE]]
+    d = dict.fromkeys(names, 0) | DEFAULTS | {"queue": int(Queue.EXECUTE)}
+    d |= {
+        "tile_rows": fields.get("window_rows", 1),
+        "tile_columns": fields.get("window_columns", 1),
+    }
+    d |= fields
+    assert set(d) == set(names)
+    last = len(set_stores(d, *list(window_sets(d))[-1]))
+    hold = max(0, last - 4)
+    if d["op"] == ExecuteOp.CONV:
+        hold += d["pixels"] - 1
+    if d["op"] == ExecuteOp.ADD:
+        hold = max(3, hold)
+    d |= {"initiation_interval": least_interval(config, d), "hold": hold} | fields
+    if d["window"]:
+        taps = d["kernel_rows"] * d["kernel_columns"]
+        d["row_lead"] = max(0, taps - d["initiation_interval"])
+    return d
 
 
 def durations(config: AcceleratorConfig, d: Descriptor) -> tuple[int, int]:
     """Return cycles from start to issue end and to done, in closed form."""
-    windows = d["tile_rows"] * d["tile_columns"] * d["initiation_interval"]
-    count = len(stores(d, d["tile_rows"] - 1, d["tile_columns"] - 1))
+    per_row = -(-d["window_columns"] // d["pixels"])
+    cycles = d["window_rows"] * (per_row * d["initiation_interval"] + d["row_lead"])
     if d["op"] == ExecuteOp.POOL:
-        windows += 4 * (config.pes_x + config.pes_y - 2)
-    hold = ExecuteUnit.ADD_HOLD if d["op"] == ExecuteOp.ADD else 0
-    return windows + hold + max(0, count - 4), windows + ExecuteUnit.DRAIN + count
+        cycles += 4 * (config.pes_x + config.pes_y - 2)
+    skew = d["pixels"] - 1 if d["op"] == ExecuteOp.CONV else 0
+    stores = len(set_stores(d, *list(window_sets(d))[-1]))
+    return cycles + d["hold"], cycles + skew + ExecuteUnit.DRAIN + stores
+
+
+class Walk:
+    """The control fields of descriptors that start in given cycles.
+
+    `events` holds, per cycle, the fields that matter in it.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        """Start with an empty ring."""
+        self.config = config
+        self.events: Events = defaultdict(dict)
+        self.position = 0
+
+    def put(self, cycle: int, **fields: int) -> None:
+        """Expect fields in a cycle, each once."""
+        assert not self.events[cycle].keys() & fields.keys()
+        self.events[cycle].update(fields)
+
+    def run(self, d: Descriptor, start: int) -> None:
+        """Expect a whole descriptor."""
+        cycle = start + 1
+        previous_row = -1
+        for index, (row, column, count) in enumerate(window_sets(d)):
+            lead = d["row_lead"] if row != previous_row else 0
+            end = cycle + d["initiation_interval"] + lead - 1
+            if d["op"] == ExecuteOp.CONV:
+                end_step = self._conv(d, cycle, end, (row, column, index))
+            elif d["op"] == ExecuteOp.ADD:
+                end_step = self._add(d, end, (row, column))
+            else:
+                end_step = self._ring(d, cycle, end, (row, column), row != previous_row)
+            self._finish(d, end_step, (row, column, count), index)
+            cycle, previous_row = end + 1, row
+
+    def _lanes(self, d: Descriptor, pixel: int) -> int:
+        """Mask of the lanes that work on a pixel."""
+        group = self.config.compute_lanes // d["pixels"]
+        return ((1 << group) - 1) << (pixel * group)
+
+    def _read(self, d: Descriptor, cycle: int, place: tuple[int, int, int], **lanes: int) -> None:
+        """Expect a read of (address, y, x)."""
+        address, y, x = place
+        inject = d["op"] != ExecuteOp.ADD
+        self.put(
+            cycle,
+            read_enable=lanes.pop("enable"),
+            read_address=address % (1 << (self.config.bank_depth - 1).bit_length()),
+            inject=inject,
+        )
+        if inject:
+            bounds = {name: d[name] for name in ("pitch_y", "pitch_x", "bound_y", "bound_x")}
+            self.put(cycle, tap_y=y, tap_x=x, **bounds)
+            self.put(cycle + 1, pad_value=d["pad_value"])
+        self.put(cycle + 1, **lanes)
+
+    def _step(self, d: Descriptor, cycle: int, first: bool, row: int) -> None:
+        """Expect what every step that multiplies does."""
+        weight_row = d["half"] * self.config.weight_rows + row
+        private = d["op"] != ExecuteOp.CONV
+        self.put(cycle + 3, weight_enable=1, weight_row=weight_row)
+        self.put(cycle + 4, multiply=1, private=private)
+        self.put(cycle + 5, accumulate=1, restart=first)
+        if first:
+            self.put(cycle + 5, restore=d["restore"])
+
+    def _conv(self, d: Descriptor, cycle: int, end: int, place: tuple[int, int, int]) -> int:
+        """Expect the reads and steps of a CONV set; return the cycle in which its steps end."""
+        row, column, index = place
+        lanes, pixels = self.config.compute_lanes, d["pixels"]
+        number = 0
+        for group, quads in enumerate(group_quads(self.config, d)):
+            plane, bank = divmod(d["bank"] + group, lanes)
+            for ky in range(d["kernel_rows"]):
+                for kx in range(d["kernel_columns"]):
+                    y = row * d["stride_y"] + ky
+                    for pixel in range(pixels):
+                        x = (column + pixel) * d["stride_x"] + kx
+                        address = d["in_address"] + plane * d["in_plane"] + y * d["in_row"] + x
+                        self._read(
+                            d,
+                            cycle + pixel,
+                            (address, d["origin_y"] + y, d["origin_x"] + x),
+                            enable=1 << bank,
+                            incoming=self._lanes(d, pixel),
+                            source_mask=0,
+                            source_base=bank,
+                        )
+                    for slot, quad in enumerate(quads):
+                        step = cycle + slot + pixels - 1
+                        self._step(d, step, number == 0, number)
+                        self.put(step + 3, quad=quad)
+                        if slot == 0:
+                            self.put(step + 2, advance=1)
+                        if number == 0 and d["restore"]:
+                            self.put(step + 4, restore_enable=1, restore_row=index)
+                        number += 1
+                    cycle += max(len(quads), pixels)
+        assert cycle <= end + 1
+        return end + pixels - 1
+
+    def _add(self, d: Descriptor, end: int, place: tuple[int, int]) -> int:
+        """Expect the reads of both operands, and their requantization."""
+        row, column = place
+        pixels, group = d["pixels"], self.config.compute_lanes // d["pixels"]
+        for second, step in ((0, end - max(4, pixels)), (1, end)):
+            first = d["in2_address"] if second else d["in_address"]
+            pitch = d["in2_row"] if second else d["in_row"]
+            for pixel in range(pixels):
+                self._read(
+                    d,
+                    step - (pixels - 1 - pixel),
+                    (first + row * pitch + column + pixel, 0, 0),
+                    enable=((1 << group) - 1) << d["bank"],
+                    incoming=self._lanes(d, pixel),
+                    source_mask=(1 << (group - 1).bit_length()) - 1,
+                    source_base=d["bank"],
+                )
+            self.put(step + 2, advance=1)
+            for phase in range(4):
+                self.put(step + 2 + phase, parameter_enable=1, parameter_row=4 * d["half"] + second)
+                self.put(step + 3 + phase, slot=1, operand=1, sum=0, phase=phase)
+                if not second:
+                    self.put(step + 7 + phase, keep=1)
+        return end
+
+    def _ring(
+        self, d: Descriptor, cycle: int, end: int, place: tuple[int, int], row_start: bool
+    ) -> int:
+        """Expect the reads and steps of a DEPTHWISE or POOL window."""
+        row, column = place
+        lanes, rows, columns = self.config.compute_lanes, d["kernel_rows"], d["kernel_columns"]
+        known = 0 if row_start or not d["window"] else max(0, columns - d["stride_x"])
+        for tap in range(known * rows, columns * rows):
+            kx, ky = divmod(tap, rows)
+            y, x = row * d["stride_y"] + ky, column * d["stride_x"] + kx
+            self._read(
+                d,
+                cycle,
+                (d["in_address"] + y * d["in_row"] + x, d["origin_y"] + y, d["origin_x"] + x),
+                enable=(1 << lanes) - 1,
+                incoming=(1 << lanes) - 1,
+                source_mask=(1 << (lanes - 1).bit_length()) - 1,
+                source_base=0,
+            )
+            position = self.position % WINDOW_VECTORS
+            self.put(cycle + 2, ring_write=1, ring_write_position=position)
+            if not d["window"]:
+                element = 0 if d["op"] == ExecuteOp.POOL else tap % 4
+                weight_row = 0 if d["op"] == ExecuteOp.POOL else tap // 4
+                self._step(d, cycle, tap == 0, weight_row)
+                self.put(cycle + 4, tap=1 << element)
+                position = (position - element) % WINDOW_VECTORS
+                self.put(cycle + 3, ring_read=1, ring_read_position=position)
+            self.position += 1
+            cycle += 1
+        assert cycle <= end + 1
+        if d["window"]:
+            steps = -(-rows * columns // 4)
+            for number in range(steps):
+                step = end + 1 - steps + number
+                self._step(d, step, number == 0, number)
+                used = min(4, rows * columns - 4 * number)
+                self.put(step + 4, tap=(1 << used) - 1)
+                # All of the window's taps are the ring's newest vectors
+                position = (self.position - rows * columns + 4 * number) % WINDOW_VECTORS
+                self.put(step + 3, ring_read=1, ring_read_position=position)
+        return end
+
+    def _finish(self, d: Descriptor, end: int, place: tuple[int, int, int], index: int) -> None:
+        """Expect the end of a set: requantization and stores, or what comes in their place."""
+        config = self.config
+        if d["op"] != ExecuteOp.ADD:
+            self.put(end + 6, capture=1)
+        if d["save"]:
+            self.put(end + 6, save=1, save_row=index)
+        if d["op"] == ExecuteOp.POOL:
+            hops = [(0, x) for x in reversed(range(config.pes_x - 1))]
+            hops += [(1, y) for y in reversed(range(config.pes_y - 1))]
+            for vertical, receiver in hops:
+                for cycle in range(end + 7, end + 11):
+                    self.put(cycle, reduce=1, vertical=vertical, reduce_index=receiver)
+                end += 4
+        is_sum = d["op"] == ExecuteOp.ADD
+        for phase in range(4):
+            row = 4 * d["half"] + (2 if is_sum else phase)
+            self.put(end + 6 + phase, parameter_enable=1, parameter_row=row)
+            self.put(end + 7 + phase, slot=1, operand=0, sum=is_sum, phase=phase)
+            finish = {name: d[name] for name in ("zero_point", "clamp_low", "clamp_high")}
+            self.put(end + 11 + phase, finish=1, **finish)
+            self.put(end + 12 + phase, assemble=1, commit=phase == 3)
+
+        row, column, _ = place
+        group = config.compute_lanes // d["pixels"]
+        written = ((1 << d["lanes"]) - 1) << d["out_bank"]
+        for number, (pixel, dy, dx) in enumerate(set_stores(d, *place)):
+            push = end + 16 + number
+            mask = (1 << (group - 1).bit_length()) - 1
+            self.put(push, push=1, take_mask=mask, take_base=pixel * group)
+            self.put(push, from_east=dx == 1, from_west=dx == -1)
+            self.put(push + 1, write_enable=written)
+            if written:
+                y, x = row + dy * d["tile_rows"], column + pixel + dx * d["tile_columns"]
+                address = (d["out_address"] + y * d["out_row"] + x) % self.config.bank_depth
+                self.put(push + 1, write_address=address, from_south=dy == 1, from_north=dy == -1)
 
 
 class Bench:
-    """An EXECUTE unit with its grid, filled from a model."""
+    """An EXECUTE unit that runs descriptors and records its control fields."""
 
-    def __init__(self, config: AcceleratorConfig, seed: int = 0, depth: int = 64) -> None:
-        """Build both; the model holds the first `depth` vectors of each bank."""
+    def __init__(self, config: AcceleratorConfig) -> None:
+        """Build the unit."""
         self.config = config
-        self.model = GridModel(config, seed, min(depth, config.bank_depth))
-        self.grid = Grid(config)
         self.execute = ExecuteUnit(config)
 
     def check(self, descriptors: list[Descriptor], idles: list[int] | None = None) -> None:
-        """Run complete descriptors, `idles` cycles before each, and compare memories and times."""
-        m = Module()
-        m.submodules.grid, m.submodules.execute = self.grid, self.execute
-        wiring.connect(m, self.execute.control, self.grid.control)
+        """Run complete descriptors, `idles` cycles before each; compare control and times."""
+        simulator = Simulator(self.execute)
+        simulator.add_clock(1e-6)
+        trace: list[int] = []
+        starts: list[int] = []
 
         async def bench(ctx: Any) -> None:
-            await self._fill(ctx)
-            await self._run(ctx, descriptors, idles or [0] * len(descriptors))
-            for d in descriptors:
-                self.model.execute(d)
-            await self._compare(ctx)
+            await self._run(ctx, descriptors, idles or [0] * len(descriptors), starts, trace)
 
-        simulator = Simulator(m)
-        simulator.add_clock(1e-6)
         simulator.add_testbench(bench)
         simulator.run()
+        walk = Walk(self.config)
+        for d, start in zip(descriptors, starts, strict=True):
+            walk.run(d, start)
+        self._compare(walk.events, trace)
 
-    async def _fill(self, ctx: Any) -> None:
-        """Write the model's memories, weights and records through the grid's ports."""
-        model, config = self.model, self.config
-        tile, row = self.grid.tile_write, self.grid.row_write
-        for half in range(2):
-            for lane in range(config.compute_lanes):
-                for index in range(4 + model.rows):
-                    parameter = index < 4
-                    if parameter:
-                        data = b"".join(
-                            (int(bias) % (1 << 32)).to_bytes(4, "little")
-                            + int(multiplier).to_bytes(4, "little")
-                            + bytes((int(left), int(right)))
-                            + b"\xa5" * 6
-                            for bias, multiplier, left, right in model.records[half, lane, index]
-                        )
-                        address = 4 * half + index
-                    else:
-                        data = model.weights[half, lane, index - 4].tobytes()
-                        address = half * config.weight_rows + index - 4
-                    ctx.set(row.enable, 1)
-                    ctx.set(row.lanes, 1 << lane)
-                    ctx.set(row.parameter, parameter)
-                    ctx.set(row.address, address)
-                    ctx.set(row.data, int.from_bytes(data, "little"))
-                    await ctx.tick()
-        ctx.set(row.enable, 0)
-        for py, px, bank, address in np.ndindex(model.memory.shape[:4]):
-            vector = model.memory[py, px, bank, address].tobytes()
-            values = {"enable": 1, "pe_y": py, "pe_x": px, "bank": bank, "address": address}
-            ctx.set(tile, values | {"data": int.from_bytes(vector, "little")})
-            await ctx.tick()
-        ctx.set(tile.enable, 0)
-        for _ in range(Grid.WRITE_LATENCY - 1):
-            await ctx.tick()
-
-    async def _run(self, ctx: Any, descriptors: list[Descriptor], idles: list[int]) -> None:
+    async def _run(
+        self,
+        ctx: Any,
+        descriptors: list[Descriptor],
+        idles: list[int],
+        starts: list[int],
+        trace: list[int],
+    ) -> None:
         """Run the descriptors; check when each starts, leaves the issue stage and is done."""
         execute = self.execute
-        starts: list[int] = []
+        members = execute.control.signature.members
+        control = Cat(Value.cast(getattr(execute.control, name)) for name in members)
         issue_ends: list[int] = []
         dones: list[tuple[int, int]] = []
         offered: list[int] = []
@@ -292,6 +408,7 @@ class Bench:
                 if len(offered) == len(starts):
                     offered.append(cycle)
             idle = max(0, idle - 1)
+            trace.append(ctx.get(control))
             if ctx.get(execute.issue_end):
                 issue_ends.append(cycle)
             if ctx.get(execute.done):
@@ -316,251 +433,175 @@ class Bench:
                 before = max(before, free)
             assert start == before
 
-    async def _compare(self, ctx: Any) -> None:
-        """Read all memories back, one vector per cycle."""
-        memory = self.model.memory
-        places = list(np.ndindex(memory.shape[:4]))
-        simd = self.config.simd_units
-        found = np.zeros_like(memory)
-        for index in range(len(places) + Grid.READ_LATENCY):
-            enable = index < len(places)
-            ctx.set(self.grid.tile_read.enable, enable)
-            if enable:
-                values = zip(("pe_y", "pe_x", "bank", "address"), places[index], strict=True)
-                ctx.set(self.grid.tile_read, dict(values) | {"enable": 1})
-            if index >= Grid.READ_LATENCY:
-                data = ctx.get(self.grid.tile_read_data).to_bytes(simd, "little")
-                found[places[index - Grid.READ_LATENCY]] = np.frombuffer(data, np.int8)
-            await ctx.tick()
-        np.testing.assert_array_equal(found, memory)
+    def _compare(self, events: Events, trace: list[int]) -> None:
+        """Compare every cycle; after the last event nothing may happen."""
+        assert max(events) < len(trace)
+        shapes = {
+            name: Value.cast(getattr(self.execute.control, name)).shape()
+            for name in self.execute.control.signature.members
+        }
+        for cycle, word in enumerate(trace):
+            expected = dict.fromkeys(ENABLES, 0) | events.get(cycle, {})
+            found = {}
+            for name, shape in shapes.items():
+                value = word & ((1 << shape.width) - 1)
+                word >>= shape.width
+                if shape.signed and value >> (shape.width - 1):
+                    value -= 1 << shape.width
+                found[name] = value
+            assert not expected.keys() - found.keys()
+            wrong = {name: (found[name], v) for name, v in expected.items() if found[name] != v}
+            assert (cycle, wrong) == (cycle, {})
 
 
-def complete(config: AcceleratorConfig, **fields: int) -> Descriptor:
-    """Return a descriptor with all fields, by default with all lanes and the least II."""
-    d = {field.name: 0 for field in FIELDS[Queue.EXECUTE]}
-    d |= DEFAULTS | {"lanes": config.compute_lanes} | fields
-    if "initiation_interval" not in fields:
-        d["initiation_interval"] = least_interval(config, d)
-    return d
+def split(rng: random.Random, d: Descriptor) -> None:
+    """Let a descriptor compute a part of a tile that has halos to any side."""
+    d["first_row"], d["first_column"] = rng.randrange(3), rng.randrange(3)
+    d["tile_rows"] = d["first_row"] + d["window_rows"] + rng.randrange(2)
+    d["tile_columns"] = d["first_column"] + d["window_columns"] + rng.randrange(2)
+    d |= {f"halo_{side}": rng.randrange(4) for side in ("top", "bottom", "left", "right")}
 
 
-def test_conv_with_stride_padding_and_partial_group() -> None:
-    """3 groups on 2 lanes (one wraps to the next plane), the last with fewer quads."""
-    config = make_config(2, 2, 2, 8)
-    d = complete(
-        config,
-        op=ExecuteOp.CONV,
-        tile_rows=2,
-        tile_columns=2,
-        kernel_rows=2,
-        kernel_columns=2,
-        stride_y=2,
-        stride_x=1,
-        groups=3,
-        last_quads=1,
-        in_plane=16,
-        in_row=3,
-        in_address=1,
-        origin_y=-1,
-        origin_x=-1,
-        pitch_y=4,
-        pitch_x=2,
-        bound_y=6,
-        bound_x=4,
-        pad_value=-7,
-        out_address=40,
-        out_row=2,
-        zero_point=3,
-        clamp_low=-100,
-        clamp_high=90,
-        post=5,
-    )
-    Bench(config).check([d])
-
-
-def test_depthwise() -> None:
-    """Taps beyond the fourth come from further rows; only the first of two lanes stores."""
-    config = make_config(1, 2, 2, 4)
-    descriptors = []
-    for index, (kernel, stride) in enumerate([(3, 1), (3, 2), (5, 1)]):
-        d = complete(
-            config,
-            op=ExecuteOp.DEPTHWISE,
-            lanes=1,
-            half=index % 2,
-            tile_rows=2,
-            tile_columns=2,
-            kernel_rows=kernel,
-            kernel_columns=kernel,
-            stride_y=stride,
-            stride_x=stride,
-            in_row=6,
-            origin_y=-1,
-            origin_x=-1,
-            pitch_x=2 * stride,
-            bound_y=5,
-            bound_x=5,
-            pad_value=17,
-            out_address=45 + 6 * index,
-            out_row=3,
-        )
-        descriptors.append(d)
-    Bench(config).check(descriptors)
-
-
-@pytest.mark.parametrize("shape", [(2, 2), (1, 3), (3, 1)])
-def test_pool_sums_over_the_grid(shape: tuple[int, int]) -> None:
-    """Pixels outside the image read the zero point that the bias takes off again."""
-    config = make_config(*shape, 1, 4)
-    d = complete(
-        config,
-        op=ExecuteOp.POOL,
-        kernel_rows=3,
-        kernel_columns=2,
-        in_row=2,
-        pitch_y=3,
-        pitch_x=2,
-        bound_y=3 * shape[0] - 1,
-        bound_x=2 * shape[1] - 1,
-        pad_value=-3,
-        out_address=20,
-    )
-    Bench(config, depth=24).check([d, d | {"half": 1, "out_address": 21}])
-
-
-def test_add() -> None:
-    """Each operand has its own address and row length."""
-    config = make_config(1, 1, 2, 8)
-    d = complete(
-        config,
-        op=ExecuteOp.ADD,
-        tile_rows=2,
-        tile_columns=3,
-        in_address=2,
-        in_row=4,
-        in2_address=20,
-        in2_row=5,
-        out_address=40,
-        out_row=6,
-        zero_point=-5,
-        bound_y=0,
-        bound_x=0,
-        stride_x=2,
-    )
-    Bench(config).check([d, d | {"initiation_interval": 15, "half": 1, "out_address": 52}])
-
-
-def test_halo_of_every_neighbour() -> None:
-    """Up to 9 stores per window; with II = 4 the next descriptor must not run into them."""
-    config = make_config(3, 3, 1, 4)
-    descriptors = []
-    for index, (rows, columns) in enumerate([(1, 1), (2, 2), (1, 3), (3, 2)]):
-        d = complete(
-            config,
-            op=ExecuteOp.CONV,
-            tile_rows=rows,
-            tile_columns=columns,
-            in_row=columns,
-            out_row=columns + 2,
-            out_address=8 + 26 * index + columns + 3,
-            halo_top=1,
-            halo_bottom=1,
-            halo_left=1,
-            halo_right=1,
-        )
-        plain = complete(config, op=ExecuteOp.CONV, out_address=112 + 2 * index)
-        descriptors += [d, plain, plain | {"in_address": 1, "out_address": 113 + 2 * index}]
-    Bench(config, depth=120).check(descriptors)
-
-
-def test_kernel_larger_than_image() -> None:
-    """Every tap of the outer PEs is padding."""
-    config = make_config(1, 3, 1, 8)
-    d = complete(
-        config,
-        op=ExecuteOp.CONV,
-        kernel_rows=3,
-        kernel_columns=3,
-        last_quads=2,
-        in_address=config.bank_depth - 4,
-        in_row=3,
-        origin_y=-1,
-        origin_x=-4,
-        pitch_x=4,
-        bound_y=1,
-        bound_x=1,
-        pad_value=5,
-        out_address=30,
-    )
-    Bench(config, depth=config.bank_depth).check([d])
-
-
-def random_descriptor(rng: random.Random, config: AcceleratorConfig, previous: int) -> Descriptor:
-    """Draw a descriptor that reads region 0, or the region that an earlier one wrote.
-
-    A bank has 3 regions of 21 vectors; only region 0 may be read without ``wait_drain``.
-    """
-    op = rng.choice(list(ExecuteOp))
-    source = rng.choice((0, previous))
-    target = rng.choice([region for region in (1, 2) if region != source])
-    pool = op == ExecuteOp.POOL
-    rows, columns = (1, 1) if pool else (rng.randint(1, 2), rng.randint(1, 3))
-    kernel_rows, kernel_columns = rng.randint(1, 2), rng.randint(1, 2)
-    fields = {
-        "op": op,
+def random_descriptor(rng: random.Random, config: AcceleratorConfig, op: ExecuteOp) -> Descriptor:
+    """Draw a descriptor; addresses may wrap around, they only have to be right."""
+    lanes, quads = config.compute_lanes, config.simd_units // 4
+    pixels = 1
+    if op in (ExecuteOp.CONV, ExecuteOp.ADD) and lanes & (lanes - 1) == 0:
+        pixels = 1 << rng.randrange(lanes.bit_length())
+    group = lanes // pixels
+    d = {
+        "op": int(op),
         "post": rng.randrange(8),
-        "wait_drain": int(source != 0 or rng.random() < 0.1),
+        "wait_drain": int(rng.random() < 0.1),
         "half": rng.randrange(2),
-        "lanes": rng.randint(1, config.compute_lanes),
-        "tile_rows": rows,
-        "tile_columns": columns,
-        "kernel_rows": kernel_rows,
-        "kernel_columns": kernel_columns,
-        "in_address": 21 * source,
-        "in2_address": 21 * source + rng.randrange(4),
-        "in2_row": columns,
-        "out_row": columns + 2,
-        "out_address": 21 * target + columns + 3 if rows + columns < 4 else 21 * target + 3,
-        "origin_y": rng.randint(-2, 1),
-        "origin_x": rng.randint(-2, 1),
-        "pitch_y": rng.randrange(4),
-        "pitch_x": rng.randrange(4),
-        "bound_y": rng.randint(1, 6),
-        "bound_x": rng.randint(1, 6),
+        "pixels": pixels,
+        "lanes": rng.randint(1, group),
+        "window_rows": 1 if op == ExecuteOp.POOL else rng.randint(1, 3),
+        "window_columns": 1 if op == ExecuteOp.POOL else rng.randint(1, 2 * pixels + 3),
+        "kernel_rows": rng.randint(1, 3),
+        "kernel_columns": rng.randint(1, 3),
+        "stride_y": rng.randint(1, 3),
+        "stride_x": rng.randint(1, 3),
+        "zero_point": rng.randint(-128, 127),
+        "clamp_low": rng.randint(-128, 0),
+        "clamp_high": rng.randint(0, 127),
         "pad_value": rng.randint(-128, 127),
-        "zero_point": rng.randint(-20, 20),
-        "clamp_low": rng.randint(-128, -80),
-        "clamp_high": rng.randint(80, 127),
-        "stride_y": rng.randint(1, 2),
-        "stride_x": 1,
-        "in_row": rng.randint(1, 4),
+        "out_row": rng.randint(1, 40),
     }
+    d["out_bank"] = rng.randint(0, lanes - d["lanes"])
+    for name in ("in_address", "in2_address", "out_address"):
+        d[name] = rng.randrange(config.bank_depth)
+    for name in ("in_row", "in2_row", "in_plane"):
+        d[name] = rng.randint(1, 60)
+    for axis in ("y", "x"):
+        d[f"origin_{axis}"] = rng.randint(-20, 20)
+        d[f"pitch_{axis}"] = rng.randrange(1 << 12)
+        d[f"bound_{axis}"] = rng.randrange(1 << 12)
+    if op != ExecuteOp.POOL and rng.random() < 0.6:
+        split(rng, d)
+    if op == ExecuteOp.ADD:
+        d["bank"] = rng.randrange(pixels) * group
     if op == ExecuteOp.CONV:
-        quads = config.simd_units // 4
-        fields["groups"] = groups = rng.randint(1, 2 * config.compute_lanes)
-        fields["last_quads"] = rng.randint(1, quads)
-        fields["in_plane"] = 2
-        if kernel_rows * kernel_columns * ((groups - 1) * quads + fields["last_quads"]) > 24:
-            fields["groups"] = 1
-    if not pool and rows + columns < 4:
-        fields |= {f"halo_{side}": rng.randrange(2) for side in ("top", "bottom", "left", "right")}
-    d = complete(config, **fields)
+        d["bank"] = rng.randrange(lanes)
+        d["groups"] = rng.randint(1, lanes + 2)
+        d["first_quad"] = rng.randrange(quads)
+        d["last_quads"] = rng.randint(d["first_quad"] + 1, quads)
+        taps = d["kernel_rows"] * d["kernel_columns"]
+        while taps * sum(map(len, group_quads(config, d))) > config.weight_rows:
+            d["groups"] -= 1
+        sets = d["window_rows"] * -(-d["window_columns"] // pixels)
+        if sets <= config.accumulator_rows:
+            d["restore"], d["save"] = rng.randrange(2), rng.randrange(2)
+        if d.get("save"):
+            d["lanes"] = 0
+    if op == ExecuteOp.DEPTHWISE:
+        new = min(d["kernel_columns"], d["stride_x"])
+        fits = d["kernel_rows"] * (d["kernel_columns"] + new) <= WINDOW_VECTORS
+        d["window"] = int(fits and rng.random() < 0.7)
+    d = complete(config, **d)
     if rng.random() < 0.3:
         d["initiation_interval"] += rng.randrange(6)
+        d["hold"] += rng.randrange(6)
+        d["row_lead"] += rng.randrange(3) if op == ExecuteOp.DEPTHWISE else 0
     return d
 
 
-@pytest.mark.parametrize(
-    ("shape", "lanes", "simd", "seed"),
-    [((1, 1), 1, 4, 1), ((2, 2), 1, 4, 2), ((1, 2), 4, 4, 3), ((2, 1), 2, 8, 4)],
-)
-def test_random_descriptors(shape: tuple[int, int], lanes: int, simd: int, seed: int) -> None:
-    """Every order of operations back to back, also with idle cycles between commands."""
-    rng = random.Random(seed)
+SHAPES = [
+    ((1, 1), 1, 4),
+    ((2, 1), 2, 8),
+    ((1, 2), 3, 8),
+    ((1, 3), 4, 4),
+    ((3, 2), 4, 16),
+    ((2, 2), 8, 8),
+    ((1, 1), 8, 32),
+]
+
+
+@pytest.mark.parametrize("op", list(ExecuteOp))
+@pytest.mark.parametrize(("shape", "lanes", "simd"), SHAPES)
+def test_each_operation(op: ExecuteOp, shape: tuple[int, int], lanes: int, simd: int) -> None:
+    """Random descriptors of one operation, back to back."""
+    rng = random.Random(f"{op} {shape} {lanes} {simd}")
     config = make_config(*shape, lanes, simd)
-    descriptors: list[Descriptor] = []
-    for _ in range(40 if config.pes == 1 else 12):
-        written = descriptors[-1]["out_address"] // 21 if descriptors else 0
-        descriptors.append(random_descriptor(rng, config, written))
-    idles = [rng.choice((0, 0, 0, rng.randrange(30))) for _ in descriptors]
-    Bench(config, seed, depth=63).check(descriptors, idles)
+    Bench(config).check([random_descriptor(rng, config, op) for _ in range(6)])
+
+
+@pytest.mark.parametrize(("shape", "lanes", "simd"), SHAPES)
+def test_operations_follow_each_other(shape: tuple[int, int], lanes: int, simd: int) -> None:
+    """Every order of operations, also with idle cycles between the commands."""
+    rng = random.Random(f"{shape} {lanes} {simd}")
+    config = make_config(*shape, lanes, simd)
+    descriptors = [random_descriptor(rng, config, rng.choice(list(ExecuteOp))) for _ in range(16)]
+    idles = [rng.choice((0, 0, 0, rng.randrange(40))) for _ in descriptors]
+    Bench(config).check(descriptors, idles)
+
+
+@pytest.mark.parametrize("kernel", [(3, 3), (5, 5), (1, 7), (7, 1), (7, 2), (1, 1), (2, 2), (4, 8)])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_window_ring(kernel: tuple[int, int], stride: int) -> None:
+    """Windows at the least II, also those that fill the ring; the next row starts anew."""
+    rows, columns = kernel
+    assert rows * (columns + min(columns, stride)) <= WINDOW_VECTORS
+    config = make_config(1, 1, 2, 4)
+    d = complete(
+        config,
+        op=ExecuteOp.DEPTHWISE,
+        window=1,
+        window_rows=2,
+        window_columns=6,
+        kernel_rows=rows,
+        kernel_columns=columns,
+        stride_y=stride,
+        stride_x=stride,
+        in_row=50,
+    )
+    Bench(config).check([d, d | {"half": 1}, d])
+
+
+def test_short_descriptors_pile_up() -> None:
+    """With the least II, as many descriptors as possible are between start and done."""
+    config = make_config(1, 1, 8, 4)
+    plain = complete(config, op=ExecuteOp.CONV)
+    halos = {f"halo_{side}": 1 for side in ("top", "bottom", "left", "right")}
+    wide = complete(config, op=ExecuteOp.CONV, pixels=8, window_columns=8, **halos)
+    assert wide["initiation_interval"] == 3 * (8 + 2)
+    Bench(config).check([wide, *[plain] * 12, wide, *[plain | {"half": 1}] * 12])
+
+
+def test_every_neighbour_of_every_pixel() -> None:
+    """A set of 8 pixels in a tile of one row takes up to 72 stores."""
+    config = make_config(1, 1, 8, 4)
+    halos = {f"halo_{side}": 7 for side in ("top", "bottom", "left", "right")}
+    d = complete(
+        config,
+        op=ExecuteOp.CONV,
+        pixels=8,
+        window_columns=7,
+        first_row=0,
+        tile_columns=7,
+        out_row=30,
+        out_address=100,
+        **halos,
+    )
+    assert d["initiation_interval"] == 63
+    Bench(config).check([d, complete(config, op=ExecuteOp.CONV), d])

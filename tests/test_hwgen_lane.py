@@ -1,27 +1,39 @@
-"""One lane, cycle by cycle, with its control driven by hand."""
+"""One lane with its control driven by hand: at random, and window by window."""
 
+import random
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
+import pytest
 from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
-from hwgen.gateware.drain import Drain
 from hwgen.gateware.lane import Lane
-from hwgen.gateware.simd_unit import SimdUnit
-from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
 
-CONFIG = AcceleratorConfig(
-    pes_x=1,
-    pes_y=1,
-    simd_units=8,
-    compute_lanes=1,
-    local_memory_kb=1,
-    register_file_kb=1,
-    io_bandwidth_gbps=1.0,
-    clock_mhz=500,
-)
-WIDTH = CONFIG.requantizer_width
+Ints = NDArray[np.int64]
+Record = tuple[int, int, int, int]
+"""Bias, multiplier, left shift, right shift."""
+Script = defaultdict[int, dict[str, int]]
+"""Control of every cycle; what is not named is 0."""
+
+
+def make_config(simd: int) -> AcceleratorConfig:
+    """Return a lane of `simd` units with a small register file."""
+    return AcceleratorConfig(
+        pes_x=1,
+        pes_y=1,
+        simd_units=simd,
+        compute_lanes=1,
+        local_memory_kb=1,
+        register_file_kb=1,
+        io_bandwidth_gbps=1.0,
+        clock_mhz=500,
+    )
+
+
+CONFIG = make_config(8)
 
 
 def simulate(dut: Any, bench: Any) -> None:
@@ -32,157 +44,455 @@ def simulate(dut: Any, bench: Any) -> None:
     simulator.run()
 
 
-def word(values: NDArray[np.int8]) -> int:
-    """Bytes as one little-endian number."""
-    return int.from_bytes(values.tobytes(), "little")
+def word(values: Any, bits: int = 8) -> int:
+    """Values as one little-endian number."""
+    return sum((int(value) % (1 << bits)) << bits * k for k, value in enumerate(values))
 
 
-def test_simd_unit_sums_four_products() -> None:
-    """The extremes of int8 neither saturate nor wrap the dot product."""
-    dut = SimdUnit()
-    rng = np.random.default_rng(1)
-    steps = [
-        (np.full(4, -128, np.int8), np.full(4, -128, np.int8)),
-        (np.full(4, 127, np.int8), np.full(4, -128, np.int8)),
-        *(
-            (rng.integers(-128, 128, 4, np.int8), rng.integers(-128, 128, 4, np.int8))
-            for _ in "abc"
-        ),
-    ]
-    expected = sum(int(x.astype(int) @ w.astype(int)) for x, w in steps)
+def wrap(values: Any) -> Any:
+    """Two's complement of 32 bits."""
+    return (values + (1 << 31)) % (1 << 32) - (1 << 31)
+
+
+def requantize(value: int, record: Record) -> int:
+    """Scale one value before the zero point is added."""
+    bias, multiplier, left, right = record
+    x = wrap(wrap(value + bias) << left)
+    h = (x * multiplier + (1 << 30)) >> 31
+    half = 1 << right >> 1
+    return int(-((-h + half) >> right) if h < 0 else (h + half) >> right)
+
+
+def record_word(records: list[Record]) -> int:
+    """Pack a parameter row."""
+    return word(
+        [b % (1 << 32) | m << 32 | left << 64 | right << 72 for b, m, left, right in records], 80
+    )
+
+
+class LaneModel:
+    """The lane's registers and memories, one method call per cycle."""
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        """Start as the simulator does, with zeros."""
+        simd, self.width = config.simd_units, config.requantizer_width
+        self.vector = np.zeros(simd, np.int64)
+        self.operand = np.zeros(4, np.int64)
+        self.ring = np.zeros((WINDOW_VECTORS, simd), np.int64)
+        self.window = np.zeros((4, simd), np.int64)
+        self.weight_rows = np.zeros((2 * config.weight_rows, simd, 4), np.int64)
+        self.weights = np.zeros((simd, 4), np.int64)
+        self.dot = np.zeros(simd, np.int64)
+        self.accumulator = np.zeros(simd, np.int64)
+        self.saved_rows = np.zeros((config.accumulator_rows, simd), np.int64)
+        self.saved = np.zeros(simd, np.int64)
+        self.drain = np.zeros(simd, np.int64)
+        self.parameter_rows = [[(0, 0, 0, 0)] * self.width for _ in range(8)]
+        self.records = self.parameter_rows[0]
+        self.stages: list[list[int] | None] = [None] * 3
+        self.result = np.zeros(self.width, np.int64)
+        self.finished = np.zeros(self.width, np.int64)
+        self.waiting = np.zeros(3 * self.width, np.int64)
+        self.output = np.zeros(simd, np.int64)
+
+    @property
+    def head(self) -> Ints:
+        """First quarter of the drain register."""
+        return self.drain[: self.width]
+
+    def tick(self, c: dict[str, int], incoming: Ints, neighbour: Ints) -> None:
+        """Advance by one cycle, from the last pipeline stage to the first."""
+        arrived = np.concatenate([self.waiting, self.finished])
+        if c["commit"]:
+            self.output = arrived
+        if c["assemble"]:
+            self.waiting = arrived[self.width :]
+        if c["finish"]:
+            self.finished = np.clip(self.result + c["zero_point"], c["clamp_low"], c["clamp_high"])
+        self._requantize_and_drain(c, neighbour)
+
+        if c["save"]:
+            self.saved_rows[c["save_row"]] = self.accumulator
+        if c["accumulate"]:
+            first = self.saved if c["restore"] else np.zeros_like(self.saved)
+            self.accumulator = wrap((first if c["restart"] else self.accumulator) + self.dot)
+        if c["restore_enable"]:
+            self.saved = self.saved_rows[c["restore_row"]].copy()
+        if c["multiply"]:
+            taps = np.array([c["tap"] >> j & 1 for j in range(4)])
+            own = self.window.T * taps
+            x = own if c["private"] else np.broadcast_to(self.operand, own.shape)
+            self.dot = (x * self.weights).sum(axis=1)
+        if c["weight_enable"]:
+            self.weights = self.weight_rows[c["weight_row"]].copy()
+            self.operand = self.vector[4 * c["quad"] : 4 * c["quad"] + 4]
+        if c["ring_read"]:
+            positions = (c["ring_read_position"] + np.arange(4)) % WINDOW_VECTORS
+            self.window = self.ring[positions]
+        if c["ring_write"]:
+            self.ring[c["ring_write_position"]] = incoming
+        if c["advance"]:
+            self.vector = incoming
+        if c["parameter_enable"]:
+            self.records = list(self.parameter_rows[c["parameter_row"]])
+
+    def _requantize_and_drain(self, c: dict[str, int], neighbour: Ints) -> None:
+        """Results come 4 cycles after their slot."""
+        entering = None
+        if c["slot"]:
+            start = self.width * c["phase"]
+            operands = self.vector[start : start + self.width]
+            values = operands if c["operand"] else self.head
+            values = wrap(values + (self.result if c["sum"] else 0))
+            entering = [requantize(int(v), r) for v, r in zip(values, self.records, strict=True)]
+        kept, rotated = self.result, self.head
+        if self.stages[-1] is not None:
+            self.result = np.array(self.stages[-1])
+        self.stages = [entering, *self.stages[:-1]]
+        if c["capture"]:
+            self.drain = self.accumulator.copy()
+        elif c["keep"]:
+            self.drain = np.concatenate([self.drain[self.width :], kept])
+        elif c["reduce"] or (c["slot"] and not c["operand"]):
+            if c["reduce"] and c["receive"]:
+                rotated = wrap(rotated + neighbour)
+            self.drain = np.concatenate([self.drain[self.width :], rotated])
+
+
+def random_control(rng: random.Random, config: AcceleratorConfig) -> dict[str, int]:
+    """Return any control that reads no row or position in the cycle that writes it."""
+    flags = dict.fromkeys(("advance", "ring_read", "ring_write", "weight_enable"), 0.5)
+    flags |= dict.fromkeys(("private", "restore_enable", "restore", "receive"), 0.5)
+    flags |= dict.fromkeys(("multiply", "accumulate", "parameter_enable", "slot"), 0.7)
+    flags |= dict.fromkeys(("operand", "sum", "restart", "save", "reduce"), 0.3)
+    flags |= {"capture": 0.15, "keep": 0.2, "finish": 0.7, "assemble": 0.7, "commit": 0.3}
+    c = {name: int(rng.random() < odds) for name, odds in flags.items()}
+    c |= {
+        "tap": rng.randrange(16),
+        "quad": rng.randrange(config.simd_units // 4),
+        "ring_write_position": rng.randrange(WINDOW_VECTORS),
+        "ring_read_position": rng.randrange(WINDOW_VECTORS),
+        "weight_row": rng.randrange(2 * config.weight_rows),
+        "save_row": rng.randrange(config.accumulator_rows),
+        "restore_row": rng.randrange(config.accumulator_rows),
+        "parameter_row": rng.randrange(8),
+        "phase": rng.randrange(4),
+        "zero_point": rng.randrange(-128, 128),
+        "clamp_low": rng.randrange(-128, 0),
+        "clamp_high": rng.randrange(0, 128),
+    }
+    if (c["ring_write_position"] - c["ring_read_position"]) % WINDOW_VECTORS < 4:
+        c["ring_write"] &= ~c["ring_read"]
+    if c["save_row"] == c["restore_row"]:
+        c["save"] &= ~c["restore_enable"]
+    return c
+
+
+@pytest.mark.parametrize("simd", [4, 8, 16])
+def test_matches_the_reference_under_random_control(simd: int) -> None:
+    """Head and output in every cycle, whatever the control and the writes."""
+    config = make_config(simd)
+    dut, model = Lane(config), LaneModel(config)
+    rng, numbers = random.Random(8), np.random.default_rng(8)
+    width = config.requantizer_width
 
     async def bench(ctx: Any) -> None:
-        for window in range(2):
-            for index in range(len(steps) + 1):
-                feeding = index < len(steps)
-                if feeding:
-                    ctx.set(dut.broadcast, word(steps[index][0]))
-                    ctx.set(dut.weights, word(steps[index][1]))
-                ctx.set(dut.multiply, feeding)
-                ctx.set(dut.accumulate, index > 0)
-                ctx.set(dut.restart, index == 1)
-                await ctx.tick()
-            assert ctx.get(dut.accumulator) == expected, window
+        for cycle in range(500):
+            c = random_control(rng, config)
+            incoming = numbers.integers(-128, 128, simd)
+            neighbour = numbers.integers(-(1 << 31), 1 << 31, width)
+            for name, value in c.items():
+                ctx.set(getattr(dut.control, name), value)
+            ctx.set(dut.incoming, word(incoming))
+            ctx.set(dut.neighbour, word(neighbour, 32))
+            weights = numbers.integers(-128, 128, (simd, 4))
+            # small values reach the output unclamped, large ones try the extremes
+            biases = (lambda: rng.randrange(-99, 99), lambda: rng.randrange(-(1 << 31), 1 << 31))
+            records = [
+                (rng.choice(biases)(), rng.randrange(1 << 30, 1 << 31), left, rng.randrange(31))
+                for left in rng.choices(range(6), k=width)
+            ]
+            row = rng.randrange(2 * config.weight_rows)
+            parameter = rng.random() < 0.5
+            if parameter:
+                row %= 8
+            read = "parameter" if parameter else "weight"
+            writing = not (c[f"{read}_enable"] and c[f"{read}_row"] == row)
+            ctx.set(dut.weight_write, writing and not parameter)
+            ctx.set(dut.parameter_write, writing and parameter)
+            ctx.set(dut.row_write_address, row)
+            ctx.set(dut.weight_write_data, word(weights.reshape(-1)))
+            ctx.set(dut.parameter_write_data, record_word(records))
+            await ctx.tick()
+            model.tick(c, incoming, neighbour)
+            if writing and parameter:
+                model.parameter_rows[row] = records
+            elif writing:
+                model.weight_rows[row] = weights
+            assert ctx.get(dut.head) == word(model.head, 32), cycle
+            assert ctx.get(dut.output) == word(model.output), cycle
 
     simulate(dut, bench)
 
 
-def test_simd_unit_multiplies_the_private_byte_with_one_weight() -> None:
-    """A tap selects the weight; the others are multiplied with nothing."""
-    dut = SimdUnit()
-
-    async def bench(ctx: Any) -> None:
-        ctx.set(dut.private, -100 % 256)
-        ctx.set(dut.weights, word(np.array([1, -2, 3, -128], np.int8)))
-        for tap, expected in enumerate((-100, 200, -300, 12800)):
-            ctx.set(dut.tap, 1 << tap)
-            ctx.set(dut.multiply, 1)
-            ctx.set(dut.accumulate, 0)
-            await ctx.tick()
-            ctx.set(dut.multiply, 0)
-            ctx.set(dut.accumulate, 1)
-            ctx.set(dut.restart, 1)
-            await ctx.tick()
-            assert ctx.get(dut.accumulator) == expected
-
-    simulate(dut, bench)
-
-
-def test_drain_rotates_and_receives() -> None:
-    """A hop of 4 shifts restores the register, plus what the neighbour gave."""
-    dut = Drain(1)
-    values, others = [1, -2, 1 << 30, -(1 << 31)], [10, 20, 1 << 30, -1]
-
-    async def bench(ctx: Any) -> None:
-        for index, value in enumerate(values):
-            ctx.set(dut.accumulator[index], value)
-        ctx.set(dut.capture, 1)
+async def load(ctx: Any, dut: Any, weights: Ints, records: list[Record]) -> None:
+    """Write register-file rows from row 0 on, and four parameter rows."""
+    ctx.set(dut.weight_write, 1)
+    for row, values in enumerate(weights):
+        ctx.set(dut.row_write_address, row)
+        ctx.set(dut.weight_write_data, word(values.reshape(-1)))
         await ctx.tick()
-        ctx.set(dut.capture, 0)
-        for receive in (0, 1, 0):
-            ctx.set(dut.shift, 1)
-            ctx.set(dut.receive, receive)
-            for other in others:
-                ctx.set(dut.neighbour, other % (1 << 32))
-                await ctx.tick()
-        ctx.set(dut.shift, 0)
-        sums = [11, 18, -(1 << 31), (1 << 31) - 1]
-        for total in sums:
-            assert ctx.get(dut.head) == total % (1 << 32)
-            ctx.set(dut.shift, 1)
-            await ctx.tick()
-        for index, kept in enumerate(others):
-            ctx.set(dut.shift, 0)
-            ctx.set(dut.keep, 1)
-            ctx.set(dut.result[0], kept)
-            assert ctx.get(dut.head) == sums[index] % (1 << 32)
-            await ctx.tick()
-        assert ctx.get(dut.head) == others[0]
+    ctx.set(dut.weight_write, 0)
+    ctx.set(dut.parameter_write, 1)
+    width = len(records) // 4
+    for phase in range(4):
+        ctx.set(dut.row_write_address, phase)
+        ctx.set(dut.parameter_write_data, record_word(records[width * phase : width * (phase + 1)]))
+        await ctx.tick()
+    ctx.set(dut.parameter_write, 0)
 
-    simulate(dut, bench)
+
+def add_step(script: Script, cycle: int, row: int, **fields: int) -> None:
+    """Schedule a step of cycle i; `fields` are those of cycle i + 5 and i + 6."""
+    script[cycle + 4] |= {"weight_enable": 1, "weight_row": row}
+    script[cycle + 5] |= {"multiply": 1}
+    script[cycle + 6] |= {"accumulate": 1}
+    for name, value in fields.items():
+        script[cycle + (5 if name in ("private", "tap") else 6)][name] = value
+
+
+def add_requantization(script: Script, cycle: int, addition: bool = False) -> None:
+    """Schedule a window's slots from `cycle` on, and what brings their results to the output.
+
+    A sum has the same parameter row for all quarters.
+    """
+    for phase in range(4):
+        row = 2 if addition else phase
+        script[cycle + phase - 1] |= {"parameter_enable": 1, "parameter_row": row}
+        script[cycle + phase] |= {"slot": 1, "phase": phase, "sum": int(addition)}
+        script[cycle + phase + 4] |= {"finish": 1}
+        script[cycle + phase + 5] |= {"assemble": 1}
+    script[cycle + 8] |= {"commit": 1}
+
+
+def add_operand(script: Script, cycle: int, second: bool) -> None:
+    """Schedule a step that requantizes an operand; the first one is kept."""
+    script[cycle + 3] |= {"advance": 1}
+    for slot in range(cycle + 4, cycle + 8):
+        script[slot - 1] |= {"parameter_enable": 1, "parameter_row": int(second)}
+        script[slot] |= {"slot": 1, "phase": slot - cycle - 4, "operand": 1}
+        if not second:
+            script[slot + 4] |= {"keep": 1}
+
+
+async def play(
+    ctx: Any, dut: Any, script: Script, incoming: dict[int, Ints], outputs: dict[int, Ints]
+) -> None:
+    """Run a script: what is not named is 0; outputs are compared in their cycles."""
+    constants = {"zero_point": -9, "clamp_low": -120, "clamp_high": 100}
+    names = [name for name in dut.control.signature.members if name not in constants]
+    for name, value in constants.items():
+        ctx.set(getattr(dut.control, name), value)
+    for cycle in range(max([*script, *outputs]) + 1):
+        for name in names:
+            ctx.set(getattr(dut.control, name), script[cycle].get(name, 0))
+        # garbage when nothing is due
+        vector = incoming.get(cycle, np.arange(CONFIG.simd_units) * 37 - cycle)
+        ctx.set(dut.incoming, word(vector))
+        if cycle in outputs:
+            assert ctx.get(dut.output) == word(outputs[cycle]), cycle
+        await ctx.tick()
+
+
+def scale(totals: Ints, records: list[Record]) -> Ints:
+    """Requantize a vector to int8 with the constants of `play`."""
+    results = [
+        requantize(int(total), record) for total, record in zip(totals, records, strict=True)
+    ]
+    values: Ints = np.clip(np.array(results) - 9, -120, 100)
+    return values
+
+
+def some_records(rng: np.random.Generator) -> list[Record]:
+    """Records whose results use the range of int8."""
+    return [
+        (int(rng.integers(-500, 500)), int(rng.integers(1 << 30, 1 << 31)), 1, 6 + unit % 3)
+        for unit in range(CONFIG.simd_units)
+    ]
 
 
 def test_output_stays_while_the_next_window_is_requantized() -> None:
     """Windows follow every 4 cycles; each output vector lasts exactly 4 cycles."""
     dut = Lane(CONFIG)
     rng = np.random.default_rng(2)
-    weights = rng.integers(-128, 128, (CONFIG.simd_units, 4), np.int8)
-    inputs = rng.integers(-128, 128, (6, 4), np.int8)
-    # multiplier 2^30 with left shift 1 is the identity; the right shift differs by unit
-    records = [(5 * phase + unit, unit + 6) for phase in range(4) for unit in range(WIDTH)]
-    bias, right = (np.array(column) for column in zip(*records, strict=True))
-    totals = inputs.astype(int) @ weights.astype(int).T + bias
-    halves = 1 << (right - 1)
-    rounded = np.sign(totals) * ((abs(totals) + halves) >> right)
-    expected = np.clip(rounded - 9, -120, 100).astype(np.int8)
-    windows = len(inputs)
+    weights = rng.integers(-128, 128, (1, CONFIG.simd_units, 4))
+    vectors = rng.integers(-128, 128, (6, CONFIG.simd_units))
+    records = some_records(rng)
+    script: Script = defaultdict(dict)
+    incoming: dict[int, Ints] = {}
+    outputs: dict[int, Ints] = {}
+    for window, vector in enumerate(vectors):
+        cycle = 4 * window
+        incoming[cycle + 3] = vector
+        script[cycle + 3] |= {"advance": 1}
+        script[cycle + 4] |= {"quad": window % 2}
+        add_step(script, cycle, 0, restart=1)
+        script[cycle + 7] |= {"capture": 1}
+        add_requantization(script, cycle + 8)
+        operand = vector[4 * (window % 2) :][:4]
+        expected = scale((weights[0] * operand).sum(axis=1), records)
+        outputs |= {cycle + 17 + later: expected for later in range(4)}
 
     async def bench(ctx: Any) -> None:
-        control = dut.control
-        ctx.set(dut.weight_write, 1)
-        ctx.set(dut.row_write_address, 3)
-        ctx.set(dut.weight_write_data, word(weights))
-        await ctx.tick()
-        ctx.set(dut.weight_write, 0)
-        ctx.set(dut.parameter_write, 1)
-        for phase in range(4):
-            rows = records[WIDTH * phase : WIDTH * (phase + 1)]
-            data = sum(
-                (b | (1 << 30) << 32 | 1 << 64 | r << 72) << (80 * unit)
-                for unit, (b, r) in enumerate(rows)
-            )
-            ctx.set(dut.row_write_address, 4 + phase)
-            ctx.set(dut.parameter_write_data, data)
-            await ctx.tick()
-        ctx.set(dut.parameter_write, 0)
-        ctx.set(control.zero_point, -9)
-        ctx.set(control.clamp_low, -120)
-        ctx.set(control.clamp_high, 100)
-        ctx.set(control.weight_enable, 1)
-        ctx.set(control.weight_row, 3)
-        await ctx.tick()
-        for cycle in range(4 * windows + 20):
-            # Window w is multiplied in cycle 4w; each later use is named by its distance from that.
-            def now(distance: int, length: int = 1, cycle: int = cycle) -> bool:
-                window, rest = divmod(cycle - distance, 4)
-                return 0 <= window < windows and rest < length
+        await load(ctx, dut, weights, records)
+        await play(ctx, dut, script, incoming, outputs)
 
-            if now(0):
-                ctx.set(dut.broadcast, word(inputs[cycle // 4]))
-            ctx.set(control.multiply, now(0))
-            ctx.set(control.accumulate, now(1))
-            ctx.set(control.restart, now(1))
-            ctx.set(control.capture, now(2))
-            ctx.set(control.parameter_enable, now(2, 4))
-            ctx.set(control.parameter_row, 4 + (cycle - 2) % 4)
-            ctx.set(control.slot, now(3, 4))
-            ctx.set(control.phase, (cycle - 3) % 4)
-            ctx.set(control.finish, now(7, 4))
-            ctx.set(control.assemble, now(8, 4))
-            ctx.set(control.commit, now(11))
-            if now(12, 4):
-                window = (cycle - 12) // 4
-                assert ctx.get(dut.output) == word(expected[window]), window
-            await ctx.tick()
+    simulate(dut, bench)
+
+
+def test_split_windows_give_the_same_as_whole_ones() -> None:
+    """CONV in two descriptors of five windows: the second starts from what the first saved."""
+    dut = Lane(CONFIG)
+    rng = np.random.default_rng(3)
+    sets, quads, interval = 5, 2, 4
+    weights = rng.integers(-128, 128, (2 * quads, CONFIG.simd_units, 4))
+    vectors = rng.integers(-128, 128, (2, sets, CONFIG.simd_units))
+    records = some_records(rng)
+    script: Script = defaultdict(dict)
+    incoming: dict[int, Ints] = {}
+    outputs: dict[int, Ints] = {}
+    for part in range(2):
+        for number in range(sets):
+            start = (part * sets + number) * interval
+            end = start + interval - 1
+            incoming[start + 3] = vectors[part, number]
+            script[start + 3] |= {"advance": 1}
+            for quad in range(quads):
+                script[start + quad + 4] |= {"quad": quad}
+                add_step(script, start + quad, quads * part + quad, restart=int(quad == 0))
+            if part == 0:
+                script[end + 7] |= {"save": 1, "save_row": number}
+            else:
+                script[start + 5] |= {"restore_enable": 1, "restore_row": number}
+                script[start + 6] |= {"restore": 1}
+                script[end + 7] |= {"capture": 1}
+                add_requantization(script, end + 8)
+                steps = vectors[:, number].reshape(2 * quads, 1, 4)
+                outputs[end + 17] = scale((weights * steps).sum(axis=(0, 2)), records)
+
+    async def bench(ctx: Any) -> None:
+        await load(ctx, dut, weights, records)
+        await play(ctx, dut, script, incoming, outputs)
+
+    simulate(dut, bench)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "start"), [(3, 1, 0), (3, 2, 59), (5, 1, 33)])
+def test_depthwise_windows_slide_along_the_ring(kernel: int, stride: int, start: int) -> None:
+    """Only the new columns of a window come in; four taps are multiplied per cycle."""
+    dut = Lane(CONFIG)
+    rng = np.random.default_rng(kernel)
+    windows, taps, fresh = 7, kernel * kernel, kernel * min(kernel, stride)
+    steps = -(-taps // 4)
+    interval, lead = max(4, steps, fresh), max(0, taps - max(4, steps, fresh))
+    columns = rng.integers(-128, 128, ((windows - 1) * stride + kernel, kernel, CONFIG.simd_units))
+    kernels = rng.integers(-128, 128, (4 * steps, CONFIG.simd_units))
+    weights = kernels.reshape(steps, 4, -1).transpose(0, 2, 1)
+    records = some_records(rng)
+    stream = columns.reshape(-1, CONFIG.simd_units)
+    script: Script = defaultdict(dict)
+    incoming: dict[int, Ints] = {}
+    outputs: dict[int, Ints] = {}
+    came, begin = 0, 0
+    for window in range(windows):
+        length = interval + (lead if window == 0 else 0)
+        for slot in range(taps if window == 0 else fresh):
+            position = (start + came) % WINDOW_VECTORS
+            incoming[begin + slot + 3] = stream[came]
+            script[begin + slot + 3] |= {"ring_write": 1, "ring_write_position": position}
+            came += 1
+        end = begin + length - 1
+        base = start + window * fresh
+        for step in range(steps):
+            cycle = end - steps + 1 + step
+            position = (base + 4 * step) % WINDOW_VECTORS
+            script[cycle + 4] |= {"ring_read": 1, "ring_read_position": position}
+            tap = (1 << min(4, taps - 4 * step)) - 1
+            add_step(script, cycle, step, private=1, tap=tap, restart=int(step == 0))
+        script[end + 7] |= {"capture": 1}
+        add_requantization(script, end + 8)
+        pixels = columns[window * stride : window * stride + kernel].reshape(taps, -1)
+        outputs[end + 17] = scale((pixels * kernels[:taps]).sum(axis=0), records)
+        begin += length
+
+    async def bench(ctx: Any) -> None:
+        await load(ctx, dut, weights, records)
+        await play(ctx, dut, script, incoming, outputs)
+
+    simulate(dut, bench)
+
+
+def test_one_tap_steps_read_what_has_just_been_written() -> None:
+    """A vector written in cycle r + 3 is multiplied by the step of the same cycle."""
+    dut = Lane(CONFIG)
+    rng = np.random.default_rng(9)
+    taps, windows = 6, 3
+    vectors = rng.integers(-128, 128, (windows, taps, CONFIG.simd_units))
+    kernels = rng.integers(-128, 128, (8, CONFIG.simd_units))
+    weights = kernels.reshape(2, 4, -1).transpose(0, 2, 1)
+    records = some_records(rng)
+    script: Script = defaultdict(dict)
+    incoming: dict[int, Ints] = {}
+    outputs: dict[int, Ints] = {}
+    for window in range(windows):
+        for t in range(taps):
+            cycle = window * taps + t
+            position = (60 + cycle) % WINDOW_VECTORS
+            incoming[cycle + 3] = vectors[window, t]
+            script[cycle + 3] |= {"ring_write": 1, "ring_write_position": position}
+            first = (position - t % 4) % WINDOW_VECTORS
+            script[cycle + 4] |= {"ring_read": 1, "ring_read_position": first}
+            add_step(script, cycle, t // 4, private=1, tap=1 << t % 4, restart=int(t == 0))
+        script[cycle + 7] |= {"capture": 1}
+        add_requantization(script, cycle + 8)
+        outputs[cycle + 17] = scale((vectors[window] * kernels[:taps]).sum(axis=0), records)
+
+    async def bench(ctx: Any) -> None:
+        await load(ctx, dut, weights, records)
+        await play(ctx, dut, script, incoming, outputs)
+
+    simulate(dut, bench)
+
+
+@pytest.mark.parametrize(("apart", "interval"), [(4, 12), (8, 16)])
+def test_add_scales_both_operands_and_their_sum(apart: int, interval: int) -> None:
+    """Operand a waits in the drain register for operand b's results."""
+    dut = Lane(CONFIG)
+    rng = np.random.default_rng(10)
+    simd, windows = CONFIG.simd_units, 4
+    # shifted left by 8 first and right by 7 with the sum, as TensorFlow Lite does
+    scales = [(0, int(multiplier), 8, 1) for multiplier in rng.integers(1 << 30, 1 << 31, 2)]
+    rows = [[scales[0]] * 2, [scales[1]] * 2, [(0, 3 << 29, 0, 7)] * 2, [(0, 0, 0, 0)] * 2]
+    operands = rng.integers(-128, 128, (windows, 2, simd))
+    script: Script = defaultdict(dict)
+    incoming: dict[int, Ints] = {}
+    outputs: dict[int, Ints] = {}
+    for window, pair in enumerate(operands):
+        end = window * interval + interval - 1
+        for cycle, vector in zip((end - apart, end), pair, strict=True):
+            incoming[cycle + 3] = vector
+            add_operand(script, cycle, second=cycle == end)
+        add_requantization(script, end + 8, addition=True)
+        totals = [
+            sum(
+                requantize(int(value), record) for value, record in zip(values, scales, strict=True)
+            )
+            for values in pair.T
+        ]
+        outputs[end + 17] = scale(np.array(totals), rows[2] * 4)
+
+    async def bench(ctx: Any) -> None:
+        await load(ctx, dut, np.zeros((0, simd, 4), np.int64), [r for row in rows for r in row])
+        await play(ctx, dut, script, incoming, outputs)
 
     simulate(dut, bench)

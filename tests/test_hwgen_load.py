@@ -8,6 +8,7 @@ from amaranth.sim import Simulator
 
 from hwgen.axi_memory import MemoryPort, read_side
 from hwgen.gateware.load import LoadUnit
+from hwgen.gateware.transfer import most_vector_beats
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import LoadKind
 
@@ -36,17 +37,24 @@ class Run:
         descriptors: list[dict[str, int]],
         stalls: float = 0.0,
         error_address: int = -1,
+        latency: int = 24,
     ) -> None:
         self.config = config
-        data = bytearray(random.Random(1).randbytes(1 << 16))
+        data = bytearray(random.Random(1).randbytes(1 << 18))
         self.port = MemoryPort(
-            data, config.bus_bytes, stalls=stalls, seed=7, error_address=error_address
+            data,
+            config.bus_bytes,
+            latency=latency,
+            stalls=stalls,
+            seed=7,
+            error_address=error_address,
         )
         self.starts: list[int] = []
         self.dones: list[int] = []
         self.posts: list[int] = []
         self.tiles: list[tuple[int, ...]] = []
         self.rows: list[tuple[int, ...]] = []
+        self.row_halves: list[int] = []
         self.waiting = self.errors = self.busy = 0
         unit = LoadUnit(config)
         simulator = Simulator(unit)
@@ -61,13 +69,13 @@ class Run:
                 unit.done_post,
                 unit.tile_write,
                 unit.row_write,
+                unit.row_half,
                 unit.waiting,
                 unit.error,
                 unit.busy,
             )
-            async for _, _, start, done, post, tile, row, waiting, error, busy in ctx.tick().sample(
-                *watched
-            ):
+            async for _, _, *seen in ctx.tick().sample(*watched):
+                start, done, post, tile, row, half, waiting, error, busy = seen
                 cycle += 1
                 if start:
                     self.starts.append(cycle)
@@ -78,6 +86,7 @@ class Run:
                     self.tiles.append((tile.pe_y, tile.pe_x, tile.bank, tile.address, tile.data))
                 if row.enable:
                     self.rows.append((row.lanes, row.parameter, row.address, row.data))
+                    self.row_halves.append(half)
                 self.waiting += waiting
                 self.errors += error
                 self.busy += busy
@@ -104,23 +113,42 @@ class Run:
         """Return memory content as the bus gives it."""
         return int.from_bytes(self.port.data[BASE + address : BASE + address + count], "little")
 
-    def expected_tiles(self, d: dict[str, int]) -> list[tuple[int, ...]]:
-        """Return the writes of a tile by definition."""
-        size, lanes = self.config.vector_bytes, self.config.compute_lanes
+    def expected_tiles(self, *descriptors: dict[str, int]) -> list[tuple[int, ...]]:
+        """Return the writes of tiles by definition."""
+        lanes = self.config.compute_lanes
         return [
             (
                 d["pe_y"],
                 d["pe_x"],
                 g % lanes,
                 d["local_address"] + g // lanes * d["local_plane"] + r * d["local_row"] + c,
-                self.word(
-                    d["address"] + g * d["group_stride"] + r * d["row_stride"] + c * size, size
-                ),
+                self.vector(d, g * d["group_stride"] + r * d["row_stride"], c),
             )
+            for d in descriptors
             for g in range(d["groups"])
             for r in range(d["rows"])
             for c in range(d["columns"])
         ]
+
+    def vector(self, d: dict[str, int], row: int, column: int) -> int:
+        """Return a vector: the low bytes of its beats, then zeros."""
+        size = d["vector_beats"] * self.config.bus_bytes
+        used = min(size, self.config.vector_bytes)
+        return self.word(d["address"] + row + column * size, used)
+
+    def expected_rows(self, d: dict[str, int]) -> list[tuple[int, ...]]:
+        """Return the writes of a weight stream by definition."""
+        size, lanes = self.config.row_bytes, self.config.compute_lanes
+        order = [
+            ((d["lane_mask"] << block) % (1 << lanes), parameter, d["half"] * depth + row)
+            for block in range(d["lanes"])
+            for parameter, depth, rows in (
+                (1, 4, d["parameter_rows"]),
+                (0, self.config.weight_rows, d["weight_rows"]),
+            )
+            for row in range(rows)
+        ]
+        return [(*to, self.word(d["address"] + n * size, size)) for n, to in enumerate(order)]
 
 
 def cuts(address: int, size: int, bus_bytes: int) -> list[tuple[int, int]]:
@@ -133,19 +161,62 @@ def cuts(address: int, size: int, bus_bytes: int) -> list[tuple[int, int]]:
     return found
 
 
-def predicted(run: Run, index: int) -> tuple[list[int], int]:
-    """Request cycles and the done cycle of the documented recurrence."""
-    unit, start, latency = LoadUnit, run.starts[index], run.port.latency
+def bursts(config: AcceleratorConfig, d: dict[str, int]) -> list[tuple[int, int]]:
+    """Bursts of a descriptor by definition: (address, beats)."""
+    at = BASE + d["address"]
+    if d["kind"] == LoadKind.WEIGHTS:
+        rows = d["lanes"] * (d["parameter_rows"] + d["weight_rows"])
+        return cuts(at, rows * config.row_bytes, config.bus_bytes)
+    return [
+        cut
+        for g in range(d["groups"])
+        for r in range(d["rows"])
+        for cut in cuts(
+            at + g * d["group_stride"] + r * d["row_stride"],
+            d["columns"] * d["vector_beats"] * config.bus_bytes,
+            config.bus_bytes,
+        )
+    ]
+
+
+def predicted(run: Run, descriptors: list[dict[str, int]]) -> tuple[list[int], ...]:
+    """Start, request and done cycles of the documented recurrence, from the first start on.
+
+    Credit is counted cycle by cycle.
+    """
+    earn, cost = run.config.pacing
+    credit, now = 2 * cost - 1, 0
+    starts: list[int] = []
     requests: list[int] = []
     last: list[int] = []
-    for k, burst in enumerate(run.port.reads):
-        request = requests[-1] + 1 if k else start + unit.FIRST_REQUEST
-        if k >= unit.OUTSTANDING:
-            request = max(request, last[k - unit.OUTSTANDING] + 1)
-        requests.append(request)
-        first = max(request + latency, last[-1] + 1 if k else 0)
-        last.append(first + burst.beats - 1)
-    return requests, last[-1] + unit.DONE_DELAY
+    dones: list[int] = []
+    for d in descriptors:
+        start = requests[-1] + 1 if requests else run.starts[0]
+        if len(dones) >= LoadUnit.HELD:
+            start = max(start, dones[-LoadUnit.HELD] + 1)
+        starts.append(start)
+        for k, (_, beats) in enumerate(bursts(run.config, d)):
+            request = requests[-1] + 1 if k else start + LoadUnit.FIRST_REQUEST
+            if len(last) >= LoadUnit.OUTSTANDING:
+                request = max(request, last[-LoadUnit.OUTSTANDING] + 1)
+            requests.append(request)
+            for _ in range(beats):
+                while now < request + run.port.latency or credit < cost:
+                    now, credit = now + 1, min(2 * cost - 1, credit + earn)
+                now, credit = now + 1, credit + earn - cost
+            last.append(now - 1)
+        dones.append(last[-1] + LoadUnit.DONE_DELAY)
+    return starts, requests, dones
+
+
+def check_cycles(run: Run, descriptors: list[dict[str, int]]) -> None:
+    """Compare bursts and cycles with the definition."""
+    expected = [burst for d in descriptors for burst in bursts(run.config, d)]
+    assert [(burst.address, burst.beats) for burst in run.port.reads] == expected
+    starts, requests, dones = predicted(run, descriptors)
+    assert run.starts == starts
+    assert [burst.cycle for burst in run.port.reads] == requests
+    assert run.dones == dones
 
 
 TILE = {
@@ -161,56 +232,80 @@ TILE = {
     "local_row": 9,
     "group_stride": 0x800,
     "row_stride": 0x68,
+    "vector_beats": 2,
     "post": 0b010,
 }
 
 
-@pytest.mark.parametrize(
-    "config",
-    [make_config(), make_config(8, 3, 1.6), make_config(16, 2, 0.2), make_config(4, 1, 0.8)],
-    ids=["S8B4", "S8B8L3", "S16B1", "S4B4L1"],
-)
-def test_tile_reaches_its_banks_in_the_predicted_cycles(config: AcceleratorConfig) -> None:
-    tile = TILE | {"row_stride": 16 * config.vector_bytes}
-    run = Run(config, [tile])
-    assert run.tiles == run.expected_tiles(tile)
+def tile_for(config: AcceleratorConfig, vector_beats: int, **fields: int) -> dict[str, int]:
+    """Return a tile whose rows do not overlap, aligned to the bus."""
+    size = 10 * vector_beats * config.bus_bytes
+    values = {"address": 0x1000 - 4 * config.bus_bytes, "row_stride": size}
+    return TILE | values | {"vector_beats": vector_beats} | fields
+
+
+CONFIGS = {
+    "S8B4": (make_config(), 2),
+    "S8B4 half a vector": (make_config(), 1),
+    "S8B8L3": (make_config(8, 3, 1.6), 1),
+    "S16B1": (make_config(16, 2, 0.2), 16),
+    "S16B1, 5 bytes of a vector": (make_config(16, 2, 0.2), 5),
+    "S4B4L1": (make_config(4, 1, 0.8), 1),
+    "S4B16L2": (make_config(4, 2, 3.2), 1),
+    "S8B8, 25/32": (make_config(8, 2, 1.25), 1),
+    "S8B4, 3/4": (make_config(8, 2, 0.6), 2),
+    "S16B16, 601/800": (make_config(16, 2, 2.404), 1),
+    "S8B1, 1/200": (make_config(8, 2, 0.001), 3),
+}
+
+
+@pytest.mark.parametrize("latency", [1, 24])
+@pytest.mark.parametrize(("config", "vector_beats"), CONFIGS.values(), ids=CONFIGS.keys())
+def test_tiles_reach_their_banks_in_the_predicted_cycles(
+    config: AcceleratorConfig, vector_beats: int, latency: int
+) -> None:
+    if config.pacing == (1, 200):
+        tiles = [tile_for(config, vector_beats, groups=1, rows=1)]
+    else:
+        tiles = [
+            tile_for(config, vector_beats),
+            tile_for(config, vector_beats, columns=1, rows=9, pe_y=0, pe_x=1, post=0b100),
+            tile_for(config, vector_beats, groups=1, rows=1, columns=1, local_address=40),
+            tile_for(config, vector_beats, groups=4, rows=1, columns=2, post=0b110),
+        ]
+    run = Run(config, tiles, latency=latency)
+    assert run.tiles == run.expected_tiles(*tiles)
     assert run.rows == []
-    bursts = [
-        cut
-        for g in range(3)
-        for r in range(4)
-        for cut in cuts(
-            BASE + 0x0FE0 + g * 0x800 + r * tile["row_stride"],
-            7 * config.vector_bytes,
-            config.bus_bytes,
-        )
-    ]
-    assert [(burst.address, burst.beats) for burst in run.port.reads] == bursts
-    requests, done = predicted(run, 0)
-    assert [burst.cycle for burst in run.port.reads] == requests
-    assert run.dones == [done]
-    assert run.posts == [0b010]
-    assert run.busy == done - run.starts[0]
+    check_cycles(run, tiles)
+    assert run.posts == [tile["post"] for tile in tiles]
+    assert run.busy == run.dones[-1] - run.starts[0]
 
 
 def test_random_stalls_give_the_same_vectors() -> None:
-    calm = Run(make_config(), [TILE, TILE | {"address": 0x40}])
-    stalled = Run(make_config(), [TILE, TILE | {"address": 0x40}], stalls=0.5)
-    assert stalled.tiles == calm.tiles
-    assert stalled.dones[-1] > calm.dones[-1]
+    tiles = [TILE, TILE | {"address": 0x40}]
+    for gbps in (0.8, 0.75):
+        config = make_config(gbps=gbps)
+        calm, stalled = Run(config, tiles), Run(config, tiles, stalls=0.5)
+        assert stalled.tiles == calm.tiles == calm.expected_tiles(*tiles)
+        assert stalled.dones[-1] > calm.dones[-1]
 
 
-def test_next_command_is_accepted_after_done() -> None:
-    run = Run(make_config(), [TILE, TILE])
-    assert run.starts[1] == run.dones[0] + 1
+def test_a_fifth_descriptor_waits_for_the_first_to_be_done() -> None:
+    tiles = [TILE | {"groups": 1, "rows": 1, "columns": columns} for columns in (3, 1, 1, 2, 1, 1)]
+    run = Run(make_config(), tiles, latency=60)
+    assert run.starts[4] == run.dones[0] + 1
+    assert run.busy == run.dones[-1] - run.starts[0]
+    check_cycles(run, tiles)
 
 
-def weights(broadcast: int, parameter_rows: int, weight_rows: int, half: int) -> dict[str, int]:
+def weights(
+    lane_mask: int, parameter_rows: int, weight_rows: int, half: int, lanes: int = 2
+) -> dict[str, int]:
     return {
         "kind": LoadKind.WEIGHTS,
         "address": 0x7C0,
-        "lanes": 2,
-        "broadcast": broadcast,
+        "lanes": lanes,
+        "lane_mask": lane_mask,
         "half": half,
         "parameter_rows": parameter_rows,
         "weight_rows": weight_rows,
@@ -223,47 +318,59 @@ def weights(broadcast: int, parameter_rows: int, weight_rows: int, half: int) ->
 def test_weights_go_lane_after_lane(
     half: int, parameter_rows: int, weight_rows: int, stalls: float
 ) -> None:
-    config = make_config(lanes=3)
-    run = Run(config, [weights(0, parameter_rows, weight_rows, half)], stalls=stalls)
-    size = config.row_bytes
-    order = [
-        (1 << lane, parameter, half * depth + row)
-        for lane in range(2)
-        for parameter, depth, rows in ((1, 4, parameter_rows), (0, config.weight_rows, weight_rows))
-        for row in range(rows)
-    ]
-    expected = [(*where, run.word(0x7C0 + n * size, size)) for n, where in enumerate(order)]
-    assert run.rows == expected
+    stream = weights(1, parameter_rows, weight_rows, half)
+    run = Run(make_config(lanes=3), [stream], stalls=stalls)
+    assert run.rows == run.expected_rows(stream)
+    assert run.tiles == []
     if not stalls:
-        requests, done = predicted(run, 0)
-        assert [burst.cycle for burst in run.port.reads] == requests
-        assert run.dones == [done]
+        check_cycles(run, [stream])
 
 
-def test_broadcast_weights_go_to_all_lanes() -> None:
-    config = make_config(lanes=3)
-    run = Run(config, [weights(1, 2, 2, 1)])
-    assert [row[:3] for row in run.rows] == [(7, 1, 4), (7, 1, 5), (7, 0, 64), (7, 0, 65)]
+@pytest.mark.parametrize("gbps", [0.8, 0.2, 3.2, 6.4, 1.25])
+@pytest.mark.parametrize(("lane_mask", "lanes"), [(0b1111, 1), (0b0011, 2), (0b0101, 2), (2, 3)])
+def test_every_block_goes_to_its_mask_of_lanes(lane_mask: int, lanes: int, gbps: float) -> None:
+    config = make_config(lanes=4, gbps=gbps)
+    stream = weights(lane_mask, 2, 3, 1, lanes)
+    run = Run(config, [stream])
+    assert run.rows == run.expected_rows(stream)
+    check_cycles(run, [stream])
+
+
+def test_streams_and_tiles_follow_each_other_without_a_gap() -> None:
+    sequence = [
+        weights(1, 4, 3, 0),
+        weights(3, 0, 1, 1, 1) | {"address": 0x2000, "post": 1},
+        TILE | {"groups": 1, "columns": 9, "rows": 4, "address": 0x3000, "post": 2},
+        TILE | {"groups": 1, "columns": 9, "rows": 3, "address": 0x2800, "post": 4},
+        weights(2, 1, 2, 1, 1) | {"address": 0x1000, "post": 7},
+        weights(1, 0, 9, 0, 1) | {"address": 0x1400, "post": 2},
+    ]
+    run = Run(make_config(), sequence, latency=8)
+    streams = [d for d in sequence if d["kind"] == LoadKind.WEIGHTS]
+    assert run.tiles == run.expected_tiles(*sequence[2:4])
+    assert run.rows == [row for d in streams for row in run.expected_rows(d)]
+    assert run.row_halves == [d["half"] for d in streams for _ in run.expected_rows(d)]
+    assert run.posts == [d.get("post", 0) for d in sequence]
+    check_cycles(run, sequence)
+    beats = sum(beats for d in sequence for _, beats in bursts(run.config, d))
+    first = run.starts[0] + LoadUnit.FIRST_REQUEST + run.port.latency
+    assert run.dones[-1] == first + beats - 1 + LoadUnit.DONE_DELAY
+    assert run.waiting == run.port.latency - 1
 
 
 def test_long_stream_is_cut_at_256_beats_and_4_kib() -> None:
     config = make_config(simd_units=16)
-    run = Run(config, [weights(0, 4, 32, 0) | {"address": 0xE00}])
-    assert [(b.address, b.beats) for b in run.port.reads] == cuts(
-        BASE + 0xE00, 2 * 36 * 64, config.bus_bytes
-    )
-    requests, done = predicted(run, 0)
-    assert run.dones == [done]
-    assert [burst.cycle for burst in run.port.reads] == requests
+    stream = weights(1, 4, 12, 0) | {"address": 0xE00}
+    run = Run(config, [stream])
+    assert [b.beats for b in run.port.reads] == [128, 256, 128]
+    check_cycles(run, [stream])
     # Every cycle without a beat before the end is one of waiting for the first.
     assert run.waiting == run.port.latency - 1
 
 
-@pytest.mark.parametrize("field", ["groups", "rows", "columns"])
-def test_empty_tile_is_done_at_once(field: str) -> None:
-    run = Run(make_config(), [TILE | {field: 0}, TILE])
-    assert run.dones[0] == run.starts[0] + 2
-    assert run.tiles == run.expected_tiles(TILE)
+def test_a_bus_wider_than_a_register_file_row_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^bus_bytes must divide row_bytes 16, not 32$"):
+        most_vector_beats(make_config(simd_units=4, gbps=6.4))
 
 
 def test_error_response_is_reported() -> None:

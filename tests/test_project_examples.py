@@ -31,9 +31,9 @@ def test_handwritten_design_runs_in_rtl(
     design: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "y.npz"
-    words = ["simulate", str(design), "--images", "2", "--output", str(out), "--json"]
+    words = ["simulate", str(design), "--images", "2", "--output", str(out), "--json", "-"]
     status = main(words)
-    result = json.loads(capsys.readouterr().out)
+    (result,) = json.loads(capsys.readouterr().out)["runs"]
     assert result["mismatched_activations"] == 0
     assert result["measured_cycles"] == result["predicted_cycles"]
     assert status == 0
@@ -58,4 +58,14 @@ def test_handwritten_design_generates(design: Path, tmp_path: Path) -> None:
     manifest = json.loads((out / "manifest.json").read_text())
     assert program["fingerprint"] == manifest["fingerprint"]
     assert (out / "program.bin").stat().st_size == program["memory_bytes"]
+    # The host writes every 3x3 window of the 12x10 image as the 27 channels of one pixel.
+    assert [program["input"][name] for name in ("height", "width", "channels")] == [6, 5, 27]
+    assert program["input"]["unfolding"] == {
+        "shape": [12, 10, 3],
+        "zero_point": 0,
+        "kernel": [3, 3],
+        "stride": [2, 2],
+        "padding": {"top": 0, "bottom": 1, "left": 0, "right": 1},
+    }
+    assert program["output"]["unfolding"] is None
     assert "module cosilico_top" in (out / "cosilico_top.v").read_text()

@@ -1,5 +1,6 @@
 """A whole search: what it leaves, and that a kill at any instant changes nothing."""
 
+import dataclasses
 import json
 import random
 import subprocess
@@ -17,7 +18,7 @@ from search.run import run_search
 from search.spec import SearchSpec, load_spec
 from sim.spec.design import load
 from sim.spec.errors import CosilicoError, NotRealizableError
-from sim.spec.spaces import TINY
+from sim.spec.spaces import HARDWARE_SPACES, TINY
 
 SMALL = """
 name = "small"
@@ -128,10 +129,30 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, spec: SearchSpec) -> None
         run_search(spec, tmp_path, resume=True, seed=3)
 
 
-def test_a_space_whose_default_cannot_be_built_is_refused(tmp_path: Path) -> None:
-    """The generator has no bus of 31.25 bytes per cycle yet."""
-    with pytest.raises(NotRealizableError, match=r"^default accelerator of space 'edge': "):
-        run_search(SearchSpec(space="edge"), tmp_path, seed=0)
+def test_a_space_whose_default_cannot_be_built_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = dict(TINY.values) | {"simd_units": (128,), "register_file_kb": (1,)}
+    default = dataclasses.replace(TINY.default, simd_units=128, register_file_kb=1)
+    narrow = dataclasses.replace(TINY, name="narrow", values=values, default=default)
+    monkeypatch.setattr("search.run.HARDWARE_SPACES", {"tiny": narrow})
+    message = (
+        r"^default accelerator of space 'narrow': two weight rows and an accumulator row of "
+        r"simd_units 128 need 1536 bytes, but register_file_kb gives 1024$"
+    )
+    with pytest.raises(NotRealizableError, match=message):
+        run_search(SearchSpec(space="tiny"), tmp_path, seed=0)
+
+
+def test_every_default_runs_the_smallest_network() -> None:
+    architecture = Architecture(
+        widths=(16, 32, 48), kernels=(3, 3, 3, 3, 3), expansions=(0, 1, 0, 1, 0), head=0
+    )
+    network = shape_network(DIGITS_SPACE.layers(architecture), name="n")
+    for space in HARDWARE_SPACES.values():
+        (row,) = Evaluator(SimCosts()).evaluate([space.default], network, phase="a")
+        assert row.realizable
+        assert row.cycles > 0
 
 
 def test_evaluator_spends_a_pair_once() -> None:

@@ -1,12 +1,21 @@
 """The area proxy: every field that costs silicon shows, and pinned breakdowns."""
 
-from dataclasses import astuple, replace
+from dataclasses import astuple, fields, replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from sim.area import SRAM_BIT_UM2, area
+from sim.area import (
+    FLIP_FLOP_UM2,
+    MACRO_EXTRA_ROWS,
+    MUX2_UM2,
+    SRAM_BIT_UM2,
+    AreaBreakdown,
+    Memory,
+    area,
+    memories,
+)
 from sim.spec.accelerator import AcceleratorConfig
 
 EDGE = AcceleratorConfig(
@@ -70,9 +79,30 @@ def test_one_pe_has_no_links_to_neighbours() -> None:
 
 def test_lanes_share_local_memory_but_not_register_files() -> None:
     one, two = area(replace(TINY, compute_lanes=1)), area(TINY)
-    assert two.local_memory == one.local_memory
     assert two.register_files == 2 * one.register_files
+    assert two.window_rings == 2 * one.window_rings
     assert two.requantizers == 2 * one.requantizers
+    # The same bits in twice as many banks: only what each bank has besides its rows is twice
+    extra_mm2 = 4 * 64 * MACRO_EXTRA_ROWS * SRAM_BIT_UM2 * 1e-6
+    assert two.local_memory - one.local_memory == pytest.approx(extra_mm2)
+
+
+def test_a_lane_for_every_bank_takes_a_multiplexer_per_index_bit() -> None:
+    alone = replace(EDGE, pes_x=1, pes_y=1)
+    per_lane = [
+        area(replace(alone, compute_lanes=lanes)).interconnect / lanes for lanes in (1, 2, 4, 8)
+    ]
+    stage_mm2 = 2 * 8 * EDGE.vector_bytes * MUX2_UM2 * 1e-6  # to the lane, and to the bank
+    steps = [more - less for less, more in pairwise(per_lane)]
+    assert steps == pytest.approx([stage_mm2] * 3)
+
+
+def test_only_a_paced_bus_has_pacers() -> None:
+    full, paced = replace(TINY, io_bandwidth_gbps=1.6), replace(TINY, io_bandwidth_gbps=1.4)
+    assert full.bus_bytes == paced.bus_bytes
+    assert (full.pacing, paced.pacing) == ((1, 1), (7, 8))
+    buckets_um2 = 2 * 5 * FLIP_FLOP_UM2  # one each way
+    assert area(paced).bus - area(full).bus == pytest.approx(buckets_um2 * 1e-6)
 
 
 def test_parts_add_up() -> None:
@@ -82,27 +112,49 @@ def test_parts_add_up() -> None:
         assert all(part > 0 for part in astuple(parts))
 
 
-def test_memories_hold_the_bits_that_were_asked_for() -> None:
-    parts = area(EDGE)
-    mm2_per_kb = 1024 * 8 * SRAM_BIT_UM2 * 1e-6
-    assert parts.local_memory == pytest.approx(16 * 2048 * mm2_per_kb)
-    assert parts.register_files == pytest.approx(16 * 4 * 32 * mm2_per_kb)
+@pytest.mark.parametrize("config", [EDGE, TINY], ids=["edge", "tiny"])
+def test_memories_hold_the_bits_that_were_asked_for(config: AcceleratorConfig) -> None:
+    lanes = config.pes * config.compute_lanes
+    bits = {
+        part: sum(memory.count * memory.rows * memory.width for memory in found)
+        for part, found in memories(config).items()
+    }
+    assert bits["local_memory"] == config.pes * config.local_memory_kb * 8192
+    assert bits["register_files"] == lanes * config.register_file_kb * 8192
+    assert bits["window_rings"] == lanes * 64 * 8 * config.simd_units
+    assert bits["parameter_memory"] == lanes * 2 * 80 * config.simd_units
+
+
+def test_deep_memories_are_macros_and_shallow_ones_flip_flops() -> None:
+    cost = {rows: Memory(width=10, rows=rows, count=3).um2 for rows in range(1, 4096)}
+    assert cost[8] == pytest.approx(30 * (8 * FLIP_FLOP_UM2 + 7 * MUX2_UM2))
+    assert cost[16] == pytest.approx(30 * (16 + MACRO_EXTRA_ROWS) * SRAM_BIT_UM2)
+    assert cost[9] < 30 * (9 + MACRO_EXTRA_ROWS) * SRAM_BIT_UM2
+    assert all(less < more for less, more in pairwise(cost.values()))
+
+
+@pytest.mark.parametrize("part", [field.name for field in fields(AreaBreakdown)])
+def test_every_memory_is_in_its_part(part: str) -> None:
+    stored_mm2 = sum(memory.um2 for memory in memories(EDGE).get(part, ())) * 1e-6
+    assert getattr(area(EDGE), part) >= stored_mm2 * (1 - 1e-12)
+    assert set(memories(EDGE)) <= {field.name for field in fields(AreaBreakdown)}
 
 
 def test_baselines_are_pinned() -> None:
     """A change of a constant or a count must be seen: search results depend on it."""
     assert astuple(area(EDGE)) == pytest.approx(
         (
-            6.004736,
+            6.826246,
             1.185415,
-            5.210481,
-            4.741661,
-            12.867565,
-            205.881047,
-            0.888935,
-            0.114419,
-            0.027783,
+            5.469790,
+            4.031283,
+            25.735131,
+            8.530341,
+            207.489493,
+            1.200407,
+            0.154727,
+            0.075827,
         ),
         abs=1e-6,
     )
-    assert area(TINY).total == pytest.approx(0.929082, abs=1e-6)
+    assert area(TINY).total == pytest.approx(1.348883, abs=1e-6)

@@ -1,117 +1,399 @@
-"""The cycle model's closed forms against slow twins that step through single cycles."""
+"""The walk over a schedule against a slow twin that steps through single cycles.
+
+Durations of LOAD and STORE have their own twin in test_sim_transfers.py and are taken from the
+model here.
+"""
+
+from collections import deque
+from functools import cache
 
 import numpy as np
 import pytest
 
 from sim.calibration import Constant, default
-from sim.cycles import execute_durations, load_duration, store_duration
+from sim.cycles import FETCH_BEATS, execute_durations, summarize, walk
+from sim.plan import map_network
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
-from sim.spec.spaces import TINY
+from sim.spec.spaces import EDGE, TINY
 from sim.tables import COLUMNS, accelerator_row
+from sim.transfers import idle, load, store
+from testbench.cases import Case, draw_cases
+from testbench.stress import draw_stress
 
 CONSTANTS = default().array
-PAGE = 4096
-MOST_BEATS = 256
+LONGEST = 20_000
+"""Cycles of the runs that the twin steps through."""
+
+CASES = draw_cases(45, TINY, 17) + draw_cases(30, EDGE, 17) + draw_stress(60, 17)
+
+Rows = np.ndarray[tuple[int, int], np.dtype[np.int64]]
+Times = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
-def row(queue: Queue, **fields: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    made = np.zeros(len(COLUMNS), np.int64)
-    made[COLUMNS["queue"]] = queue
-    for name, value in fields.items():
-        made[COLUMNS[name]] = value
-    return made
+def constant(name: Constant) -> int:
+    return int(CONSTANTS[name])
 
 
-def bursts(fields: dict[str, int], simd: int, bus: int) -> list[int]:
-    """Beats of every burst, cut byte by byte."""
-    found = []
-    for group in range(fields["groups"]):
-        for y in range(fields["rows"]):
-            at = fields["address"] + group * fields["group_stride"] + y * fields["row_stride"]
-            beats = 0
-            for beat in range(fields["columns"] * simd // bus):
-                if beats and ((at + beat * bus) % PAGE == 0 or beats == MOST_BEATS):
-                    found.append(beats)
-                    beats = 0
-                beats += 1
-            found.append(beats)
-    return found
+@cache
+def schedule_of(case: Case) -> Rows:
+    return map_network(case.config, case.network).rows
 
 
-def stepped_load(cut: list[int]) -> int:
-    """Count cycles of a memory with a request port, a latency and a data port."""
-    latency, depth = (int(CONSTANTS[c]) for c in (Constant.MEMORY_LATENCY, Constant.READ_BURSTS))
-    requested: list[int] = []
-    pending: list[list[int]] = []
-    ended: list[int] = []
-    cycle = 0
-    while len(ended) < len(cut):
-        if pending and pending[0][0] <= cycle:
-            pending[0][1] -= 1
-            if pending[0][1] == 0:
-                pending.pop(0)
-                ended.append(cycle)
-        flying = len(requested) - sum(end < cycle for end in ended)
-        if len(requested) < len(cut) and flying < depth:
-            pending.append([cycle + latency, cut[len(requested)]])
-            requested.append(cycle)
-        cycle += 1
-    return ended[-1] + int(CONSTANTS[Constant.LOAD_OVERHEAD])
+def fields(row: Times) -> dict[str, int]:
+    return dict(zip(COLUMNS, row.tolist(), strict=True))
 
 
-def random_transfer(rng: np.random.Generator, simd: int) -> dict[str, int]:
-    columns = int(rng.integers(1, 400))
-    return {
-        "address": int(rng.integers(0, 3000)) * simd,
-        "groups": int(rng.integers(1, 4)),
-        "rows": int(rng.integers(1, 9)),
-        "columns": columns,
-        "row_stride": int(rng.integers(columns, 2 * columns + 1)) * simd,
-        "group_stride": int(rng.integers(1, 5000)) * simd,
-    }
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_transfers_take_as_long_as_when_stepped_through(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    simd = int(rng.choice([4, 8, 16, 32]))
-    bus = int(rng.choice([width for width in (2, 4, 8, 16) if width <= simd]))
-    fields = random_transfer(rng, simd)
-    if seed % 3 == 0:
-        fields["columns"] = int(rng.integers(1, 4))
-    cut = bursts(fields, simd, bus)
-    load = row(Queue.LOAD, kind=LoadKind.TILE, **fields)
-    assert load_duration(load, simd, bus, CONSTANTS) == stepped_load(cut)
-    gap, overhead, latency = (
-        int(CONSTANTS[c])
-        for c in (Constant.STORE_BURST, Constant.STORE_OVERHEAD, Constant.MEMORY_LATENCY)
+def last_set_stores(d: dict[str, int]) -> int:
+    """Stores of a descriptor's last set of windows, pixel by pixel."""
+    if d["save"] or d["op"] == ExecuteOp.POOL:
+        return 1
+    oy = d["first_row"] + d["window_rows"] - 1
+    rows = 1 + (oy < d["halo_bottom"]) + (oy >= d["tile_rows"] - d["halo_top"])
+    end = d["first_column"] + d["window_columns"]
+    left = list(range(d["first_column"], end, d["pixels"]))[-1]
+    return rows * sum(
+        1 + (ox < d["halo_right"]) + (ox >= d["tile_columns"] - d["halo_left"])
+        for ox in range(left, end)
     )
-    expected = sum(cut) + gap * len(cut) + latency + overhead
-    assert store_duration(row(Queue.STORE, **fields), simd, bus, CONSTANTS) == expected
 
 
-def test_a_weight_stream_is_one_row_and_broadcast_holds_one_lane() -> None:
-    stream = {"kind": LoadKind.WEIGHTS, "lanes": 2, "parameter_rows": 4, "weight_rows": 9}
-    plain = load_duration(row(Queue.LOAD, **stream), 8, 4, CONSTANTS)
-    shared = load_duration(row(Queue.LOAD, **stream, broadcast=1), 8, 4, CONSTANTS)
-    assert plain - shared == 13 * 32 // 4
+def stepped_execute(d: dict[str, int], config: AcceleratorConfig) -> tuple[int, int]:
+    """Issue row after row and set after set, then drain."""
+    cycle = 0
+    for _ in range(d["window_rows"]):
+        cycle += d["row_lead"]
+        for _ in range(0, d["window_columns"], d["pixels"]):
+            cycle += d["initiation_interval"]
+    if d["op"] == ExecuteOp.POOL:
+        for _hop in range(config.pes_x - 1 + config.pes_y - 1):
+            cycle += constant(Constant.POOL_HOP)
+    drained = cycle + constant(Constant.DRAIN_CONV) + last_set_stores(d)
+    if d["op"] == ExecuteOp.CONV:
+        drained += d["pixels"] - 1
+    return cycle + d["hold"], drained
 
 
-def test_more_than_four_stores_hold_the_issue_stage() -> None:
+def test_all_drains_are_equal() -> None:
+    drains = [Constant.DRAIN_CONV, Constant.DRAIN_DEPTHWISE, Constant.DRAIN_ADD]
+    assert {constant(name) for name in (*drains, Constant.DRAIN_POOL)} == {18}
+
+
+def test_executes_take_as_long_as_their_rows_and_sets() -> None:
+    pixels = leads = saves = 0
+    for case in CASES:
+        hw = accelerator_row(case.config)
+        for row in schedule_of(case):
+            if row[COLUMNS["queue"]] != Queue.EXECUTE:
+                continue
+            d = fields(row)
+            assert execute_durations(row, hw, CONSTANTS) == stepped_execute(d, case.config)
+            pixels += d["pixels"] > 1
+            leads += d["row_lead"] > 0
+            saves += d["save"]
+    assert min(pixels, leads, saves) > 50
+
+
+def execute(changes: dict[str, int]) -> Times:
+    values = {
+        "queue": Queue.EXECUTE,
+        "pixels": 1,
+        "initiation_interval": 12,
+        "window_rows": 2,
+        "window_columns": 2,
+        "tile_rows": 2,
+        "tile_columns": 2,
+        "lanes": 1,
+    } | changes
+    row = np.zeros(len(COLUMNS), np.int64)
+    for name, value in values.items():
+        row[COLUMNS[name]] = value
+    return row
+
+
+def durations(changes: dict[str, int], config: AcceleratorConfig = TINY.default) -> tuple[int, int]:
+    issue, done = execute_durations(execute(changes), accelerator_row(config), CONSTANTS)
+    return int(issue), int(done)
+
+
+def test_the_last_windows_stores_and_the_hold_are_paid_once() -> None:
     """Seed 5, case 12 of the random pairs: 6 stores held issue for 2 cycles more."""
-    add = {"op": ExecuteOp.ADD, "initiation_interval": 12, "tile_rows": 2, "tile_columns": 2}
+    plain: dict[str, int] = {"op": ExecuteOp.DEPTHWISE}
+    free, done = durations(plain)
+    assert (free, done) == (48, 48 + 18 + 1)
     halos = {"halo_top": 2, "halo_bottom": 1, "halo_left": 1, "halo_right": 2}
-    hw = accelerator_row(TINY.default)
-    free, done = execute_durations(row(Queue.EXECUTE, **add), hw, CONSTANTS)
-    held, later = execute_durations(row(Queue.EXECUTE, **add, **halos), hw, CONSTANTS)
+    held, later = durations(plain | halos | {"hold": 2})
     assert held - free == 2
     assert later - done == 5
 
 
+def test_pixel_lanes_lag_behind_their_reads() -> None:
+    narrow = {"op": ExecuteOp.CONV, "window_columns": 5, "tile_columns": 5}
+    assert durations(narrow) == (120, 120 + 18 + 1)
+    # two sets a row; the last one has a single pixel
+    assert durations(narrow | {"pixels": 4}) == (48, 48 + 3 + 18 + 1)
+    wide = {"op": ExecuteOp.CONV, "window_columns": 8, "tile_columns": 8, "pixels": 4}
+    assert durations(wide) == (48, 48 + 3 + 18 + 4)
+    assert durations(wide | {"op": ExecuteOp.ADD}) == (48, 48 + 18 + 4)
+
+
+def test_a_set_that_is_saved_takes_one_store_cycle() -> None:
+    wide = {"op": ExecuteOp.CONV, "window_columns": 8, "tile_columns": 8, "pixels": 4}
+    wide |= {"halo_left": 2, "halo_top": 1}
+    assert durations(wide)[1] == 48 + 3 + 18 + 2 * (4 + 2)
+    assert durations(wide | {"save": 1, "lanes": 0})[1] == 48 + 3 + 18 + 1
+
+
+def test_every_row_of_windows_pays_its_lead() -> None:
+    assert durations({"op": ExecuteOp.DEPTHWISE, "row_lead": 5}) == (58, 77)
+
+
 def test_pooling_pays_for_every_hop() -> None:
-    pool = {"op": ExecuteOp.POOL, "initiation_interval": 9, "tile_rows": 1, "tile_columns": 1}
-    hw = accelerator_row(TINY.at(0))
-    one, _ = execute_durations(row(Queue.EXECUTE, **pool), hw, CONSTANTS)
-    hw = accelerator_row(TINY.at(len(TINY) - 1))
-    many, _ = execute_durations(row(Queue.EXECUTE, **pool), hw, CONSTANTS)
-    assert many - one == 6 * CONSTANTS[Constant.POOL_HOP]
+    pool = {"op": ExecuteOp.POOL, "window_rows": 1, "window_columns": 1}
+    one = durations(pool, TINY.at(0))
+    many = durations(pool, TINY.at(len(TINY) - 1))
+    assert many[0] - one[0] == many[1] - one[1] == 6 * constant(Constant.POOL_HOP)
+
+
+class Fetch:
+    """Descriptors on their way from memory to their queues."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.requested = 0
+        self.first = constant(Constant.FETCH_START) + constant(Constant.MEMORY_LATENCY)
+        self.coming: deque[list[int]] = deque()
+        self.arrived: deque[int] = deque()
+        self.dispatched: list[int] = []
+
+    def step(self, cycle: int) -> None:
+        """Take a beat and ask for another descriptor if there is a place for it."""
+        if self.coming and self.coming[0][0] <= cycle:
+            self.coming[0][1] -= 1
+            if self.coming[0][1] == 0:
+                self.arrived.append(self.coming.popleft()[2])
+        released = sum(
+            ready + constant(Constant.FETCH_REUSE) <= cycle for ready in self.dispatched[-40:]
+        ) + max(0, len(self.dispatched) - 40)
+        held = self.requested - released
+        if (
+            cycle >= self.first
+            and self.requested < self.count
+            and held < constant(Constant.FETCH_DEPTH)
+        ):
+            latency = constant(Constant.MEMORY_LATENCY)
+            self.coming.append([cycle + latency, FETCH_BEATS, self.requested])
+            self.requested += 1
+
+
+class Machine:
+    """Queues, tokens and engines, cycle by cycle; tokens are counted, not matched."""
+
+    def __init__(self, rows: Rows, config: AcceleratorConfig) -> None:
+        self.rows = rows
+        self.d = [fields(row) for row in rows]
+        self.config, self.hw = config, accelerator_row(config)
+        self.states = {q: idle(self.hw, CONSTANTS) for q in (Queue.LOAD, Queue.STORE)}
+        self.fetch = Fetch(len(rows))
+        self.queues: dict[Queue, deque[int]] = {q: deque() for q in Queue}
+        self.left: dict[Queue, list[int]] = {q: [] for q in Queue}
+        self.free = dict.fromkeys(Queue, 0)
+        self.last_done = dict.fromkeys(Queue, 0)
+        self.given: dict[tuple[Queue, Queue], list[int]] = {}
+        self.taken: dict[tuple[Queue, Queue], int] = {}
+        self.start = [-1] * len(rows)
+        self.issued = [-1] * len(rows)
+        self.done = [-1] * len(rows)
+        self.waits = [0, 0]
+
+    def has_token(self, giver: Queue, taker: Queue, cycle: int) -> bool:
+        """Whether a token is left to take."""
+        given = self.given.get((giver, taker), [])
+        number = self.taken.get((giver, taker), 0)
+        return number < len(given) and given[number] <= cycle
+
+    def dispatch(self, cycle: int) -> None:
+        """Move a descriptor to its queue if that has a place."""
+        fetch = self.fetch
+        if not fetch.arrived or (fetch.dispatched and fetch.dispatched[-1] >= cycle):
+            return
+        queue = Queue(self.d[fetch.arrived[0]]["queue"])
+        reuse = constant(Constant.QUEUE_REUSE)
+        leaving = sum(left + reuse > cycle for left in self.left[queue][-10:])
+        if len(self.queues[queue]) + leaving < constant(Constant.QUEUE_DEPTH):
+            self.queues[queue].append(fetch.arrived.popleft())
+            fetch.dispatched.append(cycle)
+
+    def try_start(self, queue: Queue, cycle: int) -> None:
+        """Start a queue's head if its engine and its tokens allow."""
+        if not self.queues[queue]:
+            return
+        index = self.queues[queue][0]
+        d = self.d[index]
+        missing = [q for q in Queue if d["wait"] >> q & 1 and not self.has_token(q, queue, cycle)]
+        if queue == Queue.EXECUTE and cycle >= self.last_done[queue] and missing:
+            self.waits[0 if Queue.LOAD in missing else 1] += 1
+        drained = self.last_done[queue] + constant(Constant.EXECUTE_AFTER_DRAIN)
+        if missing or cycle < self.free[queue] or (d["wait_drain"] and cycle < drained):
+            return
+        self.queues[queue].popleft()
+        self.left[queue].append(cycle)
+        for q in Queue:
+            if d["wait"] >> q & 1:
+                self.taken[q, queue] = self.taken.get((q, queue), 0) + 1
+        self.run(index, queue, cycle)
+        for q in Queue:
+            if d["post"] >> q & 1:
+                token = self.done[index] + constant(Constant.TOKEN)
+                self.given.setdefault((queue, q), []).append(token)
+
+    def run(self, index: int, queue: Queue, cycle: int) -> None:
+        """Note when a descriptor that starts now leaves its engine and is done."""
+        self.start[index] = cycle
+        if queue == Queue.EXECUTE:
+            issue, drain = stepped_execute(self.d[index], self.config)
+            self.issued[index], self.done[index] = cycle + issue, cycle + drain
+            self.free[queue] = self.issued[index] + constant(Constant.EXECUTE_NEXT)
+        else:
+            move = load if queue == Queue.LOAD else store
+            free, done = move(self.rows[index], self.hw, CONSTANTS, self.states[queue], cycle)
+            self.free[queue], self.done[index] = int(free), int(done)
+            self.issued[index] = self.done[index]
+        self.last_done[queue] = self.done[index]
+
+    def finish(self) -> int:
+        """Run to the end; returns the cycle of done."""
+        cycle = 0
+        while min(self.start, default=0) < 0:
+            self.fetch.step(cycle)
+            self.dispatch(cycle)
+            for queue in Queue:
+                self.try_start(queue, cycle)
+            cycle += 1
+            assert cycle < 2 * LONGEST
+        return max(self.done) + constant(Constant.FINISH)
+
+
+def walked(case: Case):  # type: ignore[no-untyped-def]
+    return walk(schedule_of(case), accelerator_row(case.config), CONSTANTS)
+
+
+SHORT = [case for case in CASES if walked(case)[4] < LONGEST]
+
+
+def assert_walks_as_stepped(rows: Rows, config: AcceleratorConfig) -> list[int]:
+    """Returns EXECUTE's waits."""
+    start, issued, done, waits, total = walk(rows, accelerator_row(config), CONSTANTS)
+    machine = Machine(rows, config)
+    assert machine.finish() == total
+    assert machine.start == start.tolist()
+    assert machine.issued == issued.tolist()
+    assert machine.done == done.tolist()
+    assert machine.waits == waits.tolist()
+    return machine.waits
+
+
+@pytest.mark.parametrize("case", SHORT[::2], ids=lambda case: f"{case.network.name} {case.index}")
+def test_a_program_runs_as_when_stepped_through(case: Case) -> None:
+    assert_walks_as_stepped(schedule_of(case), case.config)
+
+
+def test_the_stepped_programs_are_long_enough_to_fill_the_queues() -> None:
+    assert len(SHORT) > 60
+    depth = constant(Constant.FETCH_DEPTH) + 3 * constant(Constant.QUEUE_DEPTH)
+    assert sum(len(schedule_of(case)) > 2 * depth for case in SHORT[::2]) > 5
+
+
+def random_row(rng: np.random.Generator, queue: Queue) -> Times:
+    if queue == Queue.EXECUTE:
+        op = ExecuteOp(int(rng.integers(0, 4)))
+        columns = 1 if op == ExecuteOp.POOL else int(rng.integers(1, 6))
+        pixels = int(rng.choice([1, 2, 4])) if op in (ExecuteOp.CONV, ExecuteOp.ADD) else 1
+        return execute(
+            {
+                "op": op,
+                "pixels": pixels,
+                "initiation_interval": int(rng.integers(4, 30)),
+                "window_rows": 1,
+                "tile_rows": 1,
+                "window_columns": columns,
+                "tile_columns": columns,
+                "hold": pixels + 2,
+                "wait_drain": int(rng.random() < 0.2),
+            }
+        )
+    row = np.zeros(len(COLUMNS), np.int64)
+    row[COLUMNS["queue"]] = queue
+    row[COLUMNS["kind"]] = LoadKind.TILE
+    row[COLUMNS["vector_beats"]] = 1
+    for name in ("groups", "rows", "columns"):
+        row[COLUMNS[name]] = int(rng.integers(1, 5))
+    row[COLUMNS["address"]] = 16 * int(rng.integers(0, 2000))
+    row[COLUMNS["row_stride"]], row[COLUMNS["group_stride"]] = 64, 1024
+    return row
+
+
+def random_program(rng: np.random.Generator) -> Rows:
+    """Descriptors of any queue, each with tokens of those before it with some chance."""
+    weights = rng.dirichlet([1.0, 1.0, 1.0])
+    rows: list[Times] = []
+    last = dict.fromkeys(Queue, -1)
+    waited = {(a, b): -1 for a in Queue for b in Queue}
+    eager = rng.random()
+    for index in range(int(rng.integers(2, 120))):
+        queue = Queue(int(rng.choice(3, p=weights)))
+        row = random_row(rng, queue)
+        for giver, name in zip(Queue, ("after_load", "after_execute", "after_store"), strict=True):
+            row[COLUMNS[name]] = -1
+            if giver != queue and last[giver] > waited[giver, queue] and rng.random() < eager:
+                producer = last[giver]
+                rows[producer][COLUMNS["post"]] |= 1 << queue
+                row[COLUMNS["wait"]] |= 1 << giver
+                row[COLUMNS[name]] = waited[giver, queue] = producer
+        rows.append(row)
+        last[queue] = index
+    return np.array(rows)
+
+
+def test_random_programs_run_as_when_stepped_through() -> None:
+    waits = np.zeros((60, 2), np.int64)
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        config = TINY.at(int(rng.integers(len(TINY))))
+        waits[seed] = assert_walks_as_stepped(random_program(rng), config)
+    assert (waits > 0).sum(axis=0).min() > 20
+
+
+def test_every_queue_starts_and_ends_in_order() -> None:
+    for case in CASES:
+        start, issued, done, _, total = walked(case)
+        queues = schedule_of(case)[:, COLUMNS["queue"]]
+        for queue in Queue:
+            assert (np.diff(start[queues == queue]) > 0).all()
+            assert (np.diff(done[queues == queue]) > 0).all()
+        assert (start < issued).all()
+        assert (issued <= done).all()
+        assert total == done.max() + constant(Constant.FINISH)
+
+
+def moved_bytes(d: dict[str, int], config: AcceleratorConfig) -> int:
+    if d["queue"] == Queue.LOAD and d["kind"] == LoadKind.WEIGHTS:
+        return d["lanes"] * (d["parameter_rows"] + d["weight_rows"]) * config.row_bytes
+    return d["groups"] * d["rows"] * d["columns"] * d["vector_beats"] * config.bus_bytes
+
+
+def test_busy_cycles_and_traffic_are_those_of_the_single_descriptors() -> None:
+    for case in SHORT:
+        rows = schedule_of(case)
+        start, _, done, _, _ = walked(case)
+        active, traffic = summarize(rows, accelerator_row(case.config), start, done)
+        busy: dict[int, set[int]] = {q: set() for q in Queue}
+        moved = [0, 0]
+        for row, begin, end in zip(rows, start.tolist(), done.tolist(), strict=True):
+            d = fields(row)
+            last = end - 1 if d["queue"] == Queue.EXECUTE else end
+            busy[d["queue"]].update(range(begin, last))
+            if d["queue"] != Queue.EXECUTE:
+                moved[d["queue"] == Queue.STORE] += moved_bytes(d, case.config)
+        assert active.tolist() == [len(busy[q]) for q in Queue]
+        assert traffic.tolist() == moved

@@ -1,19 +1,20 @@
 """Realizability: each rule's message, and agreement with the compiler."""
 
 import re
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from hwgen.program import compile_design
-from sim.realizability import check, require
-from sim.spec.accelerator import AcceleratorConfig
+from sim.realizability import Violation, check, require
 from sim.spec.design import Design
 from sim.spec.errors import NotRealizableError
-from sim.spec.network import LayerKind
-from sim.spec.spaces import TINY
-from testbench.cases import Stratum, random_network
+from sim.spec.network import LayerKind, Network, Padding
+from sim.spec.spaces import EDGE, TINY
+from testbench.layers import add, fully_connected, padded, random_tensor
+from testbench.stress import random_accelerator, random_windows
 
 DEFAULT = TINY.default
 
@@ -30,51 +31,130 @@ DEFAULT = TINY.default
             "local_memory_kb gives banks of 524288 vectors, but they must have 2 … 65536",
         ),
         (
-            {"register_file_kb": 1, "simd_units": 128, "io_bandwidth_gbps": 0.2},
-            None,
-            None,
+            {"local_memory_kb": 1, "compute_lanes": 8, "simd_units": 128},
+            "GEN_BANK_DEPTH",
+            "local_memory_kb gives banks of 1 vectors, but they must have 2 … 65536",
         ),
         (
-            {"io_bandwidth_gbps": 0.6},
-            "GEN_BANDWIDTH",
-            "io_bandwidth_gbps must give a power of two of bytes per cycle at clock_mhz 200, not 3",
+            {"register_file_kb": 1, "simd_units": 128},
+            "GEN_REGISTER_FILE",
+            "two weight rows and an accumulator row of simd_units 128 need 1536 bytes, "
+            "but register_file_kb gives 1024",
         ),
         (
-            {"simd_units": 8, "io_bandwidth_gbps": 3.2},
+            {"io_bandwidth_gbps": 6.401},
             "GEN_BUS",
-            "io_bandwidth_gbps needs a bus of 16 bytes, but simd_units gives vectors of 8",
+            "io_bandwidth_gbps needs a bus of 64 bytes, but at simd_units 8 it can have 32",
+        ),
+        (
+            {"simd_units": 64, "io_bandwidth_gbps": 25.7},
+            "GEN_BUS",
+            "io_bandwidth_gbps needs a bus of 256 bytes, but at simd_units 64 it can have 128",
         ),
     ],
 )
 def test_generator_rules_name_the_limit_and_both_numbers(
-    changes: dict[str, float], code: str | None, detail: str | None
+    changes: dict[str, float], code: str, detail: str
 ) -> None:
     found = check(replace(DEFAULT, **changes))  # type: ignore[arg-type]  # values of mixed type
-    if code is None:
-        assert found == []
-        return
     assert [violation.code for violation in found] == [code]
     assert found[0].detail == detail
     assert found[0].excess > 0
 
 
-def network(kind: LayerKind, config: AcceleratorConfig, seed: int, kernel: int = 1):  # type: ignore[no-untyped-def]
-    rng = np.random.default_rng(seed)
-    return random_network(Stratum(kind=kind, kernel=kernel, stride=1), config, rng)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"register_file_kb": 1, "simd_units": 64},
+        {"io_bandwidth_gbps": 0.6},
+        {"io_bandwidth_gbps": 0.001},
+        {"io_bandwidth_gbps": 6.4},
+        {"simd_units": 4, "io_bandwidth_gbps": 3.2},
+        {"simd_units": 128, "io_bandwidth_gbps": 25.6},
+        {"local_memory_kb": 64, "simd_units": 4, "compute_lanes": 1},
+        {"local_memory_kb": 2, "compute_lanes": 8, "simd_units": 128},
+        {"pes_x": 8, "pes_y": 8},
+    ],
+)
+def test_the_limits_themselves_can_be_built(changes: dict[str, float]) -> None:
+    assert check(replace(DEFAULT, **changes)) == []  # type: ignore[arg-type]  # mixed types
+
+
+def test_every_point_of_the_tiny_space_can_be_built() -> None:
+    assert not any(check(config) for config in TINY)
+
+
+def test_the_edge_space_is_refused_only_where_banks_are_too_deep() -> None:
+    """65,536 vectors of 16 bytes in one bank are 1 MiB."""
+    refused = 0
+    for config in EDGE:
+        codes = [violation.code for violation in check(config)]
+        assert codes == ["GEN_BANK_DEPTH"] * (config.bank_depth > 65536)
+        refused += bool(codes)
+    assert 0 < refused < len(EDGE) // 10
+    assert check(EDGE.default) == []
+
+
+def one_layer(kind: LayerKind, height: int, width: int, channels: int, kernel: int = 1) -> Network:
+    rng = np.random.default_rng(0)
+    source = random_tensor("input", height, width, channels, rng)
+    if kind is LayerKind.FULLY_CONNECTED:
+        layer = fully_connected("layer", source, 2, rng)
+    else:
+        taps = (kernel, kernel)
+        layer = padded("layer", kind, source, taps, (1, 1), Padding(), rng, channels)
+    return Network(name="one", input=source, layers=(layer,))
 
 
 def test_names_the_layer_whose_weights_do_not_fit() -> None:
-    wide = network(LayerKind.CONV, replace(DEFAULT, simd_units=32), 1, kernel=5)
-    small = replace(DEFAULT, register_file_kb=1)
+    """Convolutions are split; a depthwise window needs all its taps at once."""
+    small = replace(DEFAULT, simd_units=32, register_file_kb=1)
+    assert check(small, one_layer(LayerKind.CONV, 7, 7, 40, kernel=7)) == []
+    wide = one_layer(LayerKind.DEPTHWISE, 7, 7, 40, kernel=7)
     (violation,) = check(small, wide)
     assert violation.code == "MAP_WEIGHTS"
-    assert re.fullmatch(
-        r"weights of layer '\w+' need \d+ register-file rows per lane, "
-        r"but register_file_kb gives 16",
-        violation.detail,
+    assert violation.detail == (
+        "weights of layer 'layer' need 13 register-file rows per lane, but register_file_kb gives 3"
     )
+    assert violation.excess == pytest.approx(10 / 3)
     with pytest.raises(NotRealizableError, match=f"^{re.escape(violation.detail)}$"):
         require(small, wide)
+
+
+def test_names_the_layer_whose_smallest_tile_does_not_fit() -> None:
+    """All input vectors of one output pixel, and the pixel: inputs are not loaded in parts."""
+    config = replace(DEFAULT, local_memory_kb=1)
+    wide = one_layer(LayerKind.FULLY_CONNECTED, 9, 9, 8)
+    (violation,) = check(config, wide)
+    assert violation.code == "MAP_TILE"
+    assert config.bank_depth == 64
+    assert check(config, one_layer(LayerKind.CONV, 9, 9, 8)) == []
+    assert violation.detail == (
+        "the smallest tile of layer 'layer' needs 82 vectors per bank, but local_memory_kb gives 64"
+    )
+    assert violation.excess == pytest.approx(18 / 64)
+
+
+def test_names_the_field_that_a_layer_overflows() -> None:
+    config = replace(DEFAULT, pes_x=1, local_memory_kb=16)
+    (violation,) = check(config, one_layer(LayerKind.CONV, 1, 5000, 4))
+    assert violation.code == "MAP_FIELD"
+    assert violation.detail == (
+        "descriptor field bound_x of layer 'layer' must be in 0 … 4095, not 5000"
+    )
+    assert violation.excess == pytest.approx(905 / 4095)
+
+
+def test_a_shift_beyond_the_requantizer_is_named_before_any_mapping() -> None:
+    rng = np.random.default_rng(0)
+    source = random_tensor("input", 3, 3, 4, rng)
+    layer = replace(add("layer", source, source, rng), shift=np.array([12, 0, 0], np.int32))
+    (violation,) = check(DEFAULT, Network(name="shift", input=source, layers=(layer,)))
+    assert violation.code == "MAP_SHIFT"
+    assert violation.detail == (
+        "requantization of layer 'layer' shifts left by 32, "
+        "but the requantizer shifts by at most 31"
+    )
 
 
 def test_area_beyond_the_budget_is_a_violation() -> None:
@@ -85,15 +165,18 @@ def test_area_beyond_the_budget_is_a_violation() -> None:
 
 def test_what_passes_compiles_and_what_fails_does_not() -> None:
     rng = np.random.default_rng(3)
-    accepted = 0
-    for index in range(150):
-        config = TINY.at(int(rng.integers(len(TINY))))
-        made = network(LayerKind.CONV, DEFAULT, index, kernel=int(rng.choice([1, 3, 5])))
+    codes: Counter[str] = Counter()
+    for _ in range(200):
+        config, made = random_accelerator(rng), random_windows(rng)
         design = Design(network=made, accelerator=config)
-        if check(config, made):
-            with pytest.raises(NotRealizableError):
+        found = check(config, made)
+        codes.update(violation.code for violation in found or [Violation("", "", 0.0)])
+        if found:
+            with pytest.raises(NotRealizableError, match=f"^{re.escape(found[0].detail)}$"):
                 compile_design(design)
+            assert found[0].excess > 0
         else:
-            accepted += 1
             assert compile_design(design).memory_bytes > 0
-    assert 20 < accepted < 140
+    assert 40 < codes[""] < 190
+    assert codes["MAP_WEIGHTS"] > 5
+    assert codes["MAP_TILE"] > 5

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.accelerator import MAX_ACCUMULATOR_ROWS, AcceleratorConfig
 from sim.spec.errors import CosilicoError, DesignFileError
 
 EDGE: dict[str, Any] = {
@@ -41,7 +41,9 @@ def test_edge_baseline_has_the_published_size() -> None:
     assert config.vector_bytes == 64
     assert config.row_bytes == 256
     assert config.bank_depth == 8192
-    assert config.weight_rows == 64
+    assert config.register_file_rows == 128
+    assert config.accumulator_rows == 16
+    assert config.weight_rows == 56
     assert config.requantizer_width == 16
     assert config.bytes_per_cycle == 25
     assert config.bus_bytes == 32
@@ -52,10 +54,68 @@ def test_tiny_configuration_derives_its_sizes() -> None:
     assert config.pes == 6
     assert config.macs == 6 * 2 * 8 * 4
     assert config.bank_depth == 16 * 1024 // (2 * 8)
-    assert config.weight_rows == 4 * 1024 // 32 // 2
+    assert config.register_file_rows == 4 * 1024 // 32
+    assert config.weight_rows == (128 - 16) // 2
     assert config.requantizer_width == 2
     assert config.bytes_per_cycle == 4
     assert config.bus_bytes == 4
+
+
+@pytest.mark.parametrize(
+    ("simd_units", "register_file_kb", "accumulators", "weights"),
+    [
+        (64, 8, 8, 12),
+        (128, 8, 4, 6),
+        (128, 1, 1, 0),
+        (64, 1, 1, 1),
+        (32, 1, 2, 3),
+        (4, 16, 16, 504),
+    ],
+)
+def test_a_register_file_holds_accumulators_and_two_halves_of_weights(
+    simd_units: int, register_file_kb: int, accumulators: int, weights: int
+) -> None:
+    changes = {"simd_units": simd_units, "register_file_kb": register_file_kb}
+    config = AcceleratorConfig(**EDGE | changes)
+    assert config.accumulator_rows == accumulators
+    assert config.weight_rows == weights
+    assert accumulators + 2 * weights <= max(1, config.register_file_rows)
+
+
+def test_no_register_file_wastes_more_than_a_row_or_uses_more_than_it_has() -> None:
+    for simd in (4, 8, 16, 32, 64, 128):
+        for kilobytes in range(1, 130):
+            changes = {"simd_units": simd, "register_file_kb": kilobytes}
+            config = AcceleratorConfig(**EDGE | changes)
+            used = config.accumulator_rows + 2 * config.weight_rows
+            assert 1 <= config.accumulator_rows <= MAX_ACCUMULATOR_ROWS
+            assert config.register_file_rows - 1 <= used
+            assert used <= config.register_file_rows or config.register_file_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("gbps", "clock_mhz", "earn", "cost"),
+    [
+        (5, 800, 25, 32),
+        (10, 800, 25, 32),
+        (15, 800, 75, 128),
+        (20, 800, 25, 32),
+        (25, 800, 125, 128),
+        (0.4, 200, 1, 1),
+        (3.2, 200, 1, 1),
+        (0.1, 200, 1, 2),
+        (0.6, 200, 3, 4),
+        (1.1, 300, 11, 12),
+        (0.001, 800, 1, 800),
+    ],
+)
+def test_pacing_is_the_share_of_cycles_that_move_a_beat(
+    gbps: float, clock_mhz: int, earn: int, cost: int
+) -> None:
+    config = AcceleratorConfig(**EDGE | {"io_bandwidth_gbps": gbps, "clock_mhz": clock_mhz})
+    assert config.pacing == (earn, cost)
+    assert Fraction(earn, cost) * config.bus_bytes == config.bytes_per_cycle
+    assert earn <= cost
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import random
 
 import pytest
 
+from sim.geometry import MAX_HALO
+from sim.spec.accelerator import MAX_ACCUMULATOR_ROWS, REQUANTIZER_PHASES, WINDOW_VECTORS
 from sim.spec.descriptor import (
     COMMON_FIELDS,
     DESCRIPTOR_BYTES,
@@ -113,6 +115,67 @@ def test_codes_fit_their_fields() -> None:
     assert max(LoadKind) <= load["kind"].high
     assert max(Queue) <= execute["queue"].high
     assert len(Queue) <= execute["wait"].bits == execute["post"].bits
+
+
+def test_a_field_of_two_queues_has_the_same_limits_in_both() -> None:
+    """A schedule keeps both in one column and checks it once."""
+    limits: dict[str, tuple[int, int]] = {}
+    for fields in FIELDS.values():
+        for field in fields:
+            assert limits.setdefault(field.name, (field.low, field.high)) == (field.low, field.high)
+
+
+@pytest.mark.parametrize(
+    ("queue", "name", "most"),
+    [
+        # the widest configuration: 128 SIMD units, 8 lanes, 8 x 8 PEs, a bus of 1 to 128 bytes
+        (Queue.LOAD, "lanes", 8),
+        (Queue.LOAD, "lane_mask", 0xFF),
+        (Queue.LOAD, "parameter_rows", REQUANTIZER_PHASES),
+        (Queue.LOAD, "weight_rows", (128 * 1024 // 16 - MAX_ACCUMULATOR_ROWS) // 2),
+        (Queue.LOAD, "vector_beats", 128),
+        (Queue.LOAD, "pe_x", 7),
+        (Queue.EXECUTE, "lanes", 8),
+        (Queue.EXECUTE, "pixels", 8),
+        (Queue.EXECUTE, "bank", 7),
+        (Queue.EXECUTE, "out_bank", 7),
+        (Queue.EXECUTE, "first_quad", 31),
+        (Queue.EXECUTE, "last_quads", 32),
+        # 8 pixels that three rows and three columns of PEs keep
+        (Queue.EXECUTE, "hold", 7 + 3 * 3 * 8 - REQUANTIZER_PHASES),
+        (Queue.EXECUTE, "row_lead", WINDOW_VECTORS - REQUANTIZER_PHASES),
+        (Queue.EXECUTE, "halo_top", MAX_HALO),
+        (Queue.EXECUTE, "halo_right", MAX_HALO),
+    ],
+)
+def test_fields_hold_what_the_widest_configuration_needs(
+    queue: Queue, name: str, most: int
+) -> None:
+    (field,) = (field for field in FIELDS[queue] if field.name == name)
+    assert field.low <= 0 <= most <= field.high
+
+
+def test_a_split_with_pixel_lanes_survives() -> None:
+    values = {
+        "queue": int(Queue.EXECUTE),
+        "pixels": 4,
+        "bank": 3,
+        "out_bank": 2,
+        "restore": 1,
+        "save": 1,
+        "hold": 75,
+        "window_rows": 2,
+        "window_columns": 5,
+        "first_row": 6,
+        "first_column": 1023,
+        "first_quad": 7,
+        "last_quads": 9,
+        "origin_y": -4096,
+        "origin_x": 4095,
+    }
+    found = decode(encode(Queue.EXECUTE, values))
+    assert {name: found[name] for name in values} == values
+    assert not any(found[name] for name in found if name not in values)
 
 
 def test_encode_leaves_its_argument_alone() -> None:

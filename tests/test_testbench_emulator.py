@@ -1,46 +1,200 @@
 """Compiler against the integer reference, through the functional emulator (no RTL)."""
 
+import dataclasses
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from hwgen.program import compile_design
 from sim import golden
+from sim.plan import Mapped, map_network
+from sim.plans import LayerPlan, TensorPlan
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.descriptor import ExecuteOp, Queue
 from sim.spec.design import Design
-from sim.spec.spaces import TINY
+from sim.spec.network import Layer, LayerKind, Network, Padding
+from sim.spec.spaces import EDGE, TINY
+from sim.tables import COLUMNS, LayerColumn
 from testbench.activations import assemble_activations
 from testbench.cases import Case, draw_cases
 from testbench.chains import draw_chains
 from testbench.emulator import Emulator
+from testbench.layers import padded, pool, random_tensor
+from testbench.stress import draw_stress
 
-CASES = draw_cases(90, TINY, 11)
-CHAINS = draw_chains(list(dict.fromkeys(case.config for case in CASES)), 11)
+TINY_CASES = draw_cases(45, TINY, 11)
+EDGE_CASES = draw_cases(30, EDGE, 11, max_macs=32768)
+STRESS = draw_stress(120, 11)
+CHAINS = draw_chains(list(dict.fromkeys(case.config for case in TINY_CASES + EDGE_CASES)), 11)
 
 
-@pytest.mark.parametrize("case", CASES + CHAINS, ids=lambda case: f"{case.index} {case.stratum}")
-def test_every_activation_of_a_compiled_network_equals_the_reference(case: Case) -> None:
-    program = compile_design(Design(network=case.network, accelerator=case.config))
-    emulator = Emulator(case.config, program)
-    expected = golden.run(case.network, case.images)
-    for image, inputs in enumerate(case.images):
+def assert_equals_reference(
+    config: AcceleratorConfig, network: Network, seed: int = 0, image_count: int = 1
+) -> None:
+    shape = (image_count, *network.input.shape)
+    images = np.random.default_rng(seed).integers(-128, 128, shape, np.int8)
+    program = compile_design(Design(network=network, accelerator=config))
+    emulator = Emulator(config, program)
+    expected = golden.run(network, images)
+    for image, inputs in enumerate(images):
         output, dumps = emulator.run(inputs)
         raw = b"".join(dump for index in sorted(dumps) for dump in dumps[index])
         found = assemble_activations(
-            case.config, case.network, program.probes, np.frombuffer(raw, np.int8)[None]
+            config, network, program.probes, np.frombuffer(raw, np.int8)[None]
         )
-        for index, layer in enumerate(case.network.layers):
+        for index, layer in enumerate(network.layers):
             np.testing.assert_array_equal(found[index][0], expected[layer.name][image], layer.name)
-        np.testing.assert_array_equal(output, expected[case.network.output.name][image])
+        np.testing.assert_array_equal(output, expected[network.output.name][image])
+
+
+@pytest.mark.parametrize(
+    "case",
+    TINY_CASES + EDGE_CASES + STRESS + CHAINS,
+    ids=lambda case: f"{case.network.name} {case.index} {case.stratum}",
+)
+def test_every_activation_of_a_compiled_network_equals_the_reference(case: Case) -> None:
+    assert_equals_reference(case.config, case.network, case.image_seed)
+
+
+def test_an_image_leaves_nothing_behind_for_the_next() -> None:
+    for case in STRESS[:12] + CHAINS[:3]:
+        assert_equals_reference(case.config, case.network, case.image_seed, image_count=3)
 
 
 def test_the_drawn_cases_cover_spills_passes_partial_tiles_and_grids() -> None:
-    assert any(case.spills for case in CASES)
-    assert any(case.passes > 1 for case in CASES)
-    assert any(case.partial_tile for case in CASES)
-    assert any(case.config.pes_x != case.config.pes_y for case in CASES)
-    assert any(case.config.compute_lanes == 1 for case in CASES)
+    for cases in (TINY_CASES, EDGE_CASES):
+        assert any(case.partial_tile for case in cases)
+        assert any(case.config.pes_x != case.config.pes_y for case in cases)
+        assert any(case.config.compute_lanes == 1 for case in cases)
+        assert any(case.pixels > 1 for case in cases)
+        assert any(case.splits > 1 for case in cases)
+    assert any(case.spills for case in TINY_CASES)
+    assert any(case.passes > 1 for case in TINY_CASES)
+    assert {case.config.pes_x for case in EDGE_CASES} >= {1, 6}
 
 
 def test_the_deep_networks_cover_skips_that_stay_and_skips_that_spill() -> None:
-    assert len(CHAINS) >= 20
+    assert len(CHAINS) >= 8
     assert any(case.spills for case in CHAINS)
     assert any(not case.spills for case in CHAINS)
+
+
+def layers_of(found: Mapped, op: ExecuteOp) -> NDArray[np.bool_]:
+    return np.equal(found.layers[:, LayerColumn.OP], op)
+
+
+def halos(found: Mapped) -> NDArray[np.bool_]:
+    columns = range(LayerPlan.HALO_TOP, LayerPlan.HALO_RIGHT + 1)
+    return np.array([row[columns].any() for row in found.layer_plan])
+
+
+def plan(found: Mapped, column: LayerPlan) -> NDArray[np.int64]:
+    return found.layer_plan[:, column]
+
+
+def executes(found: Mapped, name: str) -> NDArray[np.int64]:
+    column: NDArray[np.int64] = found.rows[:, COLUMNS[name]]
+    return np.compress(found.rows[:, COLUMNS["queue"]] == Queue.EXECUTE, column)
+
+
+MAPPINGS: dict[str, Callable[[Case, Mapped], bool]] = {
+    "input unfolded": lambda case, m: m.network is not case.network,
+    "narrow pixels": lambda case, m: bool(
+        (m.tensor_plan[:, TensorPlan.PIXEL_BYTES] < case.config.simd_units).any()
+    ),
+    "bus wider than a vector": lambda case, m: case.config.bus_bytes > case.config.simd_units,
+    "pixel lanes of CONV": lambda case, m: bool(
+        (layers_of(m, ExecuteOp.CONV) & (plan(m, LayerPlan.PIXELS) > 1)).any()
+    ),
+    "pixel lanes of ADD": lambda case, m: bool(
+        (layers_of(m, ExecuteOp.ADD) & (plan(m, LayerPlan.PIXELS) > 1)).any()
+    ),
+    "pixel lanes, last set partial": lambda case, m: bool(
+        (executes(m, "window_columns") % executes(m, "pixels") > 0).any()
+    ),
+    "pixel lanes with halos": lambda case, m: bool(
+        (halos(m) & (plan(m, LayerPlan.PIXELS) > 1)).any()
+    ),
+    "two splits": lambda case, m: 2 in plan(m, LayerPlan.SPLITS),
+    "more splits": lambda case, m: case.splits > 2,
+    "splits between tap rows": lambda case, m: bool(
+        (
+            layers_of(m, ExecuteOp.CONV)
+            & (plan(m, LayerPlan.SPLIT_TAP_ROWS) < m.layers[:, LayerColumn.KERNEL_Y])
+        ).any()
+    ),
+    "splits between tap columns": lambda case, m: bool(
+        (
+            layers_of(m, ExecuteOp.CONV)
+            & (plan(m, LayerPlan.SPLIT_TAP_COLUMNS) < m.layers[:, LayerColumn.KERNEL_X])
+        ).any()
+    ),
+    "splits within a channel group": lambda case, m: bool((executes(m, "first_quad") > 0).any()),
+    "splits with halos": lambda case, m: bool((halos(m) & (plan(m, LayerPlan.SPLITS) > 1)).any()),
+    "splits of pixel lanes": lambda case, m: bool(
+        ((plan(m, LayerPlan.PIXELS) > 1) & (plan(m, LayerPlan.SPLITS) > 1)).any()
+    ),
+    "blocks of rows": lambda case, m: bool(
+        (plan(m, LayerPlan.BLOCK_ROWS) < plan(m, LayerPlan.TILE_Y)).any()
+    ),
+    "blocks of columns": lambda case, m: bool(
+        (plan(m, LayerPlan.BLOCK_COLUMNS) < plan(m, LayerPlan.TILE_X)).any()
+    ),
+    "restored set drained first": lambda case, m: bool(
+        ((executes(m, "restore") == 1) & (executes(m, "wait_drain") == 1)).any()
+    ),
+    "chunks of rounds": lambda case, m: bool(
+        (plan(m, LayerPlan.CHUNK) < plan(m, LayerPlan.ROUNDS)).any()
+    ),
+    "depthwise in the window ring": lambda case, m: bool((executes(m, "window") == 1).any()),
+    "row lead": lambda case, m: bool((executes(m, "row_lead") > 0).any()),
+    "depthwise beyond the window ring": lambda case, m: bool(
+        ((executes(m, "op") == ExecuteOp.DEPTHWISE) & (executes(m, "window") == 0)).any()
+    ),
+    "passes": lambda case, m: case.passes > 1,
+    "spills": lambda case, m: case.spills,
+}
+"""What short register files, banks and buses make the mapper do."""
+
+
+def test_the_stress_cases_meet_every_kind_of_mapping() -> None:
+    found = [(case, map_network(case.config, case.network)) for case in STRESS]
+    for name, holds in MAPPINGS.items():
+        assert sum(holds(*pair) for pair in found) >= 2, name
+
+
+def pooled(kernel: tuple[int, int], padding: Padding, seed: int) -> Network:
+    rng = np.random.default_rng(seed)
+    source = random_tensor("input", 5, 5, 6, rng)
+    first = pool("pool", source)
+    layers: tuple[Layer, ...] = (
+        first,
+        padded("layer", LayerKind.CONV, first.output, kernel, (1, 1), padding, rng, 9),
+    )
+    return Network(name="pooled", input=source, layers=layers)
+
+
+@pytest.mark.parametrize("pes", [1, 2, 3])
+@pytest.mark.parametrize(
+    "padding",
+    [
+        Padding(top=1, bottom=2, left=1, right=2),
+        Padding(top=2, bottom=2, left=2, right=2),
+        Padding(top=1, bottom=1, left=0, right=4),
+    ],
+)
+def test_a_pooled_pixel_serves_the_windows_of_every_pe(pes: int, padding: Padding) -> None:
+    """POOL pushes no halo, but a pixel with wide padding lies in the windows of several PEs."""
+    config = dataclasses.replace(TINY.default, pes_x=pes, pes_y=pes)
+    for seed in range(4):
+        assert_equals_reference(config, pooled((3, 3), padding, seed), seed)
+
+
+def test_a_program_of_another_configuration_is_refused() -> None:
+    case = TINY_CASES[0]
+    program = compile_design(Design(network=case.network, accelerator=case.config))
+    other = dataclasses.replace(case.config, clock_mhz=case.config.clock_mhz + 1)
+    with pytest.raises(ValueError, match=r"^the program is not for this configuration$"):
+        Emulator(other, program).run(case.images[0])

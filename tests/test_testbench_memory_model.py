@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import testbench
+from sim.spec.spaces import TINY
+from testbench.dram import lpddr4
 from testbench.memory_model import MemoryModel
 from testbench.verilate import compiler
 
@@ -28,8 +30,9 @@ int main(int argc, char** argv) {
     MemoryBytes memory;
     memory.base = 0x10000;
     for (int i = 0; i < 16384; ++i) memory.bytes.push_back(uint8_t(i * 7 + (i >> 8)));
-    ReadPort<4> read(memory, timing, 1, "AR");
-    WritePort<4> write(memory, timing, 11, "AW");
+    Dram dram(timing.dram);
+    ReadPort<4> read(memory, dram, timing, 1, "AR");
+    WritePort<4> write(memory, dram, timing, 11, "AW");
     std::vector<AddressBeat> bursts;
     std::vector<std::pair<unsigned, bool>> beats;
     for (int i = 6; i + 1 < argc; i += 2) {
@@ -199,6 +202,10 @@ def test_unaligned_address_is_refused(driver: Driver) -> None:
         (lambda: MemoryModel(latency=0), "latency must be in 1 … 4096, not 0"),
         (lambda: MemoryModel(stall_seed=-1), "stall_seed must not be negative, not -1"),
         (lambda: MemoryModel(stall_percent=60), "stall_percent must be in 1 … 50, not 60"),
+        (
+            lambda: MemoryModel(stall_seed=1, dram=lpddr4(TINY.default)),
+            "stall_seed must not be given with dram",
+        ),
         (lambda: MemoryModel(base=64), "base must be a 32-bit multiple of 4096, not 64"),
     ],
 )

@@ -168,6 +168,7 @@ def test_stalls_change_no_bit_and_no_execute_duration(seed: int) -> None:
     assert (stalled.outputs == calm().outputs).all()
     assert (stalled.execute_durations == calm().execute_durations).all()
     assert (stalled.cycles > calm().cycles).all()
+    assert stalled.mismatched_cycles == 0
 
 
 @pytest.mark.rtl
@@ -207,6 +208,9 @@ def test_result_is_the_documented_json() -> None:
     } <= document["layers"][0].keys()
     assert document["layers"][2]["kind"] == "depthwise"
     assert "outputs" not in document
+    assert document["view"] == "simulation"
+    assert document["macs"] == every_kind().network.macs
+    assert 0 < document["utilization"] < document["busy_utilization"] < 1
 
 
 @pytest.mark.rtl
@@ -221,6 +225,40 @@ def test_waves_are_written(tmp_path: Path) -> None:
         header = file.read(200_000)
     assert "m_axi_araddr" in header
     assert "trace_execute_done" in header
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_load_time_is_told_apart_by_what_it_brings() -> None:
+    """Weights and tiles are loaded one after the other; together they are LOAD's activity."""
+    result = calm()
+    active = result.counters["load_active"]
+    assert 0 < result.tile_cycles < result.weight_cycles < active
+    # A descriptor's start and end are not counted alike in trace and counter.
+    assert abs(result.tile_cycles + result.weight_cycles - active) <= 0.02 * active
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_every_descriptor_counts() -> None:
+    """A constant that only moves LOAD is noticed where the totals are not compared alone."""
+    shipped = calibration.default()
+    constants = shipped.constants | {"load_overhead": shipped.constants["load_overhead"] + 1}
+    wrong = dataclasses.replace(shipped, constants=constants)
+    result = simulate(every_kind(), images=1, calibration=wrong)
+    assert result.mismatched_cycles > len(result.layers)
+    assert result.descriptors > 2 * len(result.layers)
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_both_views_are_one_design() -> None:
+    """Bits, cycles and counters agree; the result says which view it is of."""
+    synthesis = simulate(every_kind(), images=IMAGES, view="synthesis")
+    assert synthesis.view == "synthesis"
+    assert synthesis.exact
+    assert synthesis.counters == calm().counters
+    assert (synthesis.outputs == calm().outputs).all()
 
 
 def test_input_of_another_shape_is_refused() -> None:

@@ -56,6 +56,12 @@ def test_all_done_and_no_end() -> None:
 
 
 def test_patience_covers_the_longest_execute() -> None:
-    """N windows of II cycles are silent."""
-    execute = {"queue": EXECUTE, "tile_rows": 10, "tile_columns": 20, "initiation_interval": 5000}
-    assert watchdog_cycles([execute]) > 10 * 20 * 5000
+    """N windows of II cycles are silent, and the first of every row takes longer."""
+    execute = {
+        "queue": EXECUTE,
+        "window_rows": 10,
+        "window_columns": 20,
+        "initiation_interval": 5000,
+        "row_lead": 40,
+    }
+    assert watchdog_cycles([execute]) > 10 * (20 * 5000 + 40)

@@ -52,7 +52,8 @@ class BurstGenerator(wiring.Component):
     start : In(1)
         Strobe; only when all bursts of the region before were taken.
     region : In(region_layout(length_bits))
-        What to cut; sampled with ``start``, the strides are to hold until the last burst.
+        What to cut. ``base``, ``rows`` and ``groups`` are sampled with ``start``; ``beats`` is to be
+        there one cycle later. All but ``base`` are to hold until the last burst.
     bursts : Out(stream.Signature(burst_layout()))
         The bursts in order.
     """

@@ -7,7 +7,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import Out
 
 from hwgen.gateware.ram import address_bits
-from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
+from sim.spec.accelerator import REQUANTIZER_PHASES, WINDOW_VECTORS, AcceleratorConfig
 
 __all__ = [
     "ExecuteControl",
@@ -22,14 +22,28 @@ __all__ = [
 
 def _lane_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
     """Fields that a lane uses, in the order of its pipeline."""
+    ring = unsigned(address_bits(WINDOW_VECTORS))
+    accumulator_row = unsigned(address_bits(config.accumulator_rows))
     return {
+        "ring_write": unsigned(1),
+        "ring_write_position": ring,
+        "advance": unsigned(1),
+        "quad": unsigned(address_bits(config.simd_units // 4)),
+        "ring_read": unsigned(1),
+        "ring_read_position": ring,
         "weight_enable": unsigned(1),
         "weight_row": unsigned(address_bits(2 * config.weight_rows)),
         "multiply": unsigned(1),
+        "private": unsigned(1),
         "tap": unsigned(4),
+        "restore_enable": unsigned(1),
+        "restore_row": accumulator_row,
         "accumulate": unsigned(1),
         "restart": unsigned(1),
+        "restore": unsigned(1),
         "capture": unsigned(1),
+        "save": unsigned(1),
+        "save_row": accumulator_row,
         "reduce": unsigned(1),
         "parameter_enable": unsigned(1),
         "parameter_row": unsigned(3),
@@ -50,15 +64,17 @@ def _lane_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
 def _pe_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
     """Fields that a PE uses, without those of `pad` and `receive`, which differ between PEs."""
     lanes = config.compute_lanes
+    index = unsigned(address_bits(lanes))
     return {
         "read_enable": unsigned(lanes),
         "read_address": unsigned(address_bits(config.bank_depth)),
-        "feed": unsigned(1),
-        "private": unsigned(1),
-        "bank": unsigned(lanes),
-        "quad": unsigned(address_bits(config.simd_units // 4)),
+        "incoming": unsigned(lanes),
+        "source_mask": index,
+        "source_base": index,
         "pad_value": signed(8),
         "vertical": unsigned(1),
+        "take_mask": index,
+        "take_base": index,
         "push": unsigned(1),
         "from_east": unsigned(1),
         "from_west": unsigned(1),
@@ -73,8 +89,8 @@ def _pe_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
 class LaneControl(wiring.Signature):
     """What a lane is told, each field in the cycle in which the lane uses it.
 
-    A *step* that the issue stage makes in cycle i and a *tick* (end of a window) in cycle e
-    reach the lane as follows. Widths follow `config`.
+    The issue stage *reads* in cycle r, makes a *step* in cycle i and *ticks* (end of a set of
+    windows) in cycle e; these reach the lane as follows. Widths follow `config`.
 
     Parameters
     ----------
@@ -83,22 +99,35 @@ class LaneControl(wiring.Signature):
 
     Members
     -------
+    ring_write, ring_write_position
+        r + 3: write the incoming vector to the window ring (DEPTHWISE, POOL).
+    advance
+        i + 3: the incoming vector becomes the lane's vector (CONV, ADD).
+    quad
+        i + 4: 4 bytes of the lane's vector to broadcast to its SIMD units.
+    ring_read, ring_read_position
+        i + 4: read the 4 vectors of the ring from that position on, modulo its length.
     weight_enable, weight_row
-        i + 2: register-file row to read.
-    multiply, tap
-        i + 3: compute dot products; `tap` (one-hot) is the byte of each unit's weights that
-        multiplies the private vector, 0 for CONV.
-    accumulate, restart
-        i + 4: add the dot products to the accumulators, or to 0.
+        i + 4: register-file row to read.
+    multiply, private, tap
+        i + 5: compute dot products of the quad, or (`private`) of the ring's vectors whose `tap`
+        bit is set: byte u of vector j and weight j of unit u.
+    restore_enable, restore_row
+        i + 5: read saved accumulators.
+    accumulate, restart, restore
+        i + 6: add the dot products to the accumulators; with `restart` to 0 or, with `restore` too,
+        to the saved accumulators.
     capture
-        e + 5: move the accumulators to the drain register.
+        e + 7: move the accumulators to the drain register.
+    save, save_row
+        e + 7: save the accumulators.
     reduce
-        e + 6 …: shift the drain register, adding the neighbour's head where `receive` is set.
+        e + 8 …: shift the drain register, adding the neighbour's head where `receive` is set.
     parameter_enable, parameter_row
         One cycle before each slot: parameter row to read.
     slot, operand, sum, phase
-        e + 6 … e + 9: requantize quarter `phase` of the drain register; with `sum`, of the drain
-        register plus the result coming out; with `operand`, of the private vector.
+        e + 8 … e + 11: requantize quarter `phase` of the drain register; with `sum`, of the drain
+        register plus the result coming out. With `operand`, of the lane's vector: i + 4 … i + 7.
     keep
         4 cycles after an operand's slot: shift the result into the drain register.
     finish, zero_point, clamp_low, clamp_high
@@ -126,16 +155,17 @@ class PeControl(wiring.Signature):
     Members
     -------
     read_enable, read_address
-        i + 1: banks to read, bit b for bank b.
-    feed, private, bank, quad, pad, pad_value
-        i + 2: what goes to the lanes: each bank's vector to its own lane (`private`), or bytes
-        4·quad … of the bank in `bank` (one-hot) to all.
+        r + 1: banks to read, bit b for bank b.
+    incoming, source_mask, source_base, pad, pad_value
+        r + 2: lanes (bit l for lane l) whose incoming register takes a vector: that of bank
+        ``(l & source_mask) | source_base``, or `pad_value` in all bytes with `pad`.
     vertical
         With `reduce`: the neighbour is the southern PE, not the eastern one.
     receive
         With `reduce`: this PE adds what its neighbour shifts out.
-    push, from_east, from_west
-        e + 15 …: take an output vector: one's own unless a neighbour is named.
+    push, take_mask, take_base, from_east, from_west
+        e + 17 …: bank b takes the output vector of lane ``(b & take_mask) | take_base``: one's own
+        unless a neighbour is named.
     write_enable, write_address, from_south, from_north
         One cycle after `push`: store that vector, or the one a vertical neighbour took.
     """

@@ -20,11 +20,11 @@ __all__ = ["ExecuteUnit"]
 class ExecuteUnit(wiring.Component):
     """Issues descriptors and sends the grid each control field when the grid's pipeline needs it.
 
-    A descriptor of N windows of II cycles, of which the last has P stores, that starts in cycle s
-    has its `issue_end` in cycle s + N · II + F + max(0, P - 4) and its `done` in cycle
-    s + N · II + F + ``DRAIN`` + P. F is ``ADD_HOLD`` for ADD (in `done`: 0), 4 · (`pes_x` + `pes_y` - 2) for POOL,
-    else 0. Descriptors of all kinds may follow each other without ``wait_drain``, as far as they
-    do not read what an earlier one writes.
+    A descriptor of N sets of II cycles, of which the last has k stores, that starts in cycle s has its
+    `issue_end` in cycle s + T + `hold` and its `done` in cycle s + T + D + ``DRAIN`` + k.
+    T = N · II + `window_rows` · `row_lead`, for POOL plus 4 · (`pes_x` + `pes_y` - 2); D is P - 1 for CONV,
+    else 0. Descriptors of all kinds may follow each other without ``wait_drain``, as far as they do
+    not read what an earlier one writes to the banks.
 
     Latency and throughput: the next descriptor may start with `issue_end`, one with ``wait_drain`` with
     the last `done`.
@@ -53,10 +53,8 @@ class ExecuteUnit(wiring.Component):
         To the grid.
     """
 
-    ADD_INTERVAL: ClassVar[int] = IssueStage.ADD_INTERVAL
-    ADD_HOLD: ClassVar[int] = IssueStage.ADD_HOLD
-    DRAIN: ClassVar[int] = 16
-    """Cycles from the end of a window to the `done` that follows its stores, less their number."""
+    DRAIN: ClassVar[int] = 18
+    """Cycles from the end of a set to the `done` that follows its stores, less their number."""
 
     def __init__(self, config: AcceleratorConfig) -> None:
         """Create the unit for `config`."""
@@ -90,46 +88,22 @@ class ExecuteUnit(wiring.Component):
             self.done_post.eq(stores.done_post),
         ]
 
-        # Cycle 0 of a step: read the banks, locate the tap
-        for name in ("read_enable", "read_address", "tap_y", "tap_x", "inject"):
-            m.d.comb += getattr(control, name).eq(getattr(issue, name))
-        for name in ("pitch_y", "pitch_x", "bound_y", "bound_x"):
-            m.d.comb += getattr(control, name).eq(getattr(issue.descriptor, name))
+        self._read(m, issue)
+        step = delay(m, issue.step, 1, "step")
+        fed = delay(m, step, 1, "fed_step")
+        self._step(m, delay(m, fed, 1, "read_step"), fed.valid & fed.advance)
 
-        # Cycle 1: feed activations, read weights
-        step = Signal.like(issue.step)
-        m.d.sync += step.eq(issue.step)
-        multiply = step.valid & ~step.operand
-        m.d.comb += [
-            control.feed.eq(step.valid),
-            control.private.eq(step.private),
-            control.bank.eq(step.bank),
-            control.quad.eq(step.quad),
-            control.pad_value.eq(step.pad_value),
-            control.weight_enable.eq(multiply),
-            control.weight_row.eq(step.row),
-            # Cycles 2 and 3: multiply, accumulate
-            control.multiply.eq(delay(m, multiply, 1, "multiply")),
-            control.tap.eq(delay(m, step.tap, 1, "tap")),
-            control.accumulate.eq(delay(m, multiply, 2, "accumulate")),
-            control.restart.eq(delay(m, step.first, 2, "restart")),
-        ]
+        # Cycle 6 of a set's end, when its last step has been accumulated
+        for name in ("capture", "save", "save_row", "reduce", "vertical", "reduce_index"):
+            m.d.comb += getattr(control, name).eq(delay(m, getattr(issue, name), 6, name))
 
-        # Cycle 4 of a window's end, when its last step has been accumulated
-        m.d.comb += [
-            control.capture.eq(delay(m, issue.capture, 4, "capture")),
-            control.reduce.eq(delay(m, issue.reduce, 4, "reduce")),
-            control.vertical.eq(delay(m, issue.vertical, 4, "vertical")),
-            control.reduce_index.eq(delay(m, issue.reduce_index, 4, "reduce_index")),
-        ]
-
-        # Cycles 5 to 8: requantize. The parameters are read one cycle before.
-        accumulated = delay(m, issue.window, 3, "window")
-        m.d.comb += [slots.step.eq(issue.step), slots.window.eq(accumulated)]
+        # Cycles 7 to 10: requantize. The parameters are read one cycle before.
+        accumulated = delay(m, issue.window, 5, "window")
+        m.d.comb += [slots.step.eq(step), slots.window.eq(accumulated)]
         for name in SLOT_MEMBERS:
             m.d.comb += getattr(control, name).eq(getattr(slots, name))
 
-        # Cycle 14: store
+        # Cycle 16: store
         m.d.comb += stores.window.eq(delay(m, accumulated, 10, "requantized"))
         for name in STORE_MEMBERS:
             m.d.comb += getattr(control, name).eq(getattr(stores, name))
@@ -137,11 +111,65 @@ class ExecuteUnit(wiring.Component):
         self._count(m, issue, stores)
         return m
 
+    def _read(self, m: Any, issue: Any) -> None:
+        """Read the banks and bring the vectors to the lanes."""
+        control, read = self.control, issue.read
+
+        # Cycle 0 of a read: address the banks, locate the tap
+        m.d.comb += [
+            control.read_enable.eq(read.enable),
+            control.read_address.eq(read.address),
+            control.tap_y.eq(read.y),
+            control.tap_x.eq(read.x),
+            control.inject.eq(read.inject),
+        ]
+        for name in ("pitch_y", "pitch_x", "bound_y", "bound_x"):
+            m.d.comb += getattr(control, name).eq(getattr(issue.descriptor, name))
+
+        # Cycle 1: the lanes' incoming registers; cycle 2: the ring
+        m.d.comb += [
+            control.incoming.eq(delay(m, read.lanes, 1, "incoming")),
+            control.source_mask.eq(delay(m, read.source_mask, 1, "source_mask")),
+            control.source_base.eq(delay(m, read.source_base, 1, "source_base")),
+            control.pad_value.eq(delay(m, read.pad_value, 1, "pad_value")),
+            control.ring_write.eq(delay(m, read.ring, 2, "ring_write")),
+            control.ring_write_position.eq(delay(m, read.position, 2, "ring_write_position")),
+        ]
+
+    def _step(self, m: Any, step: Any, advance: Any) -> None:
+        """Compute; `step` is the issue stage's of 3 cycles ago, `advance` belongs to the one of 2."""
+        control = self.control
+        multiply = step.valid & ~step.operand
+        m.d.comb += [
+            # Cycle 2: the vector. Cycle 3: activations and weights
+            control.advance.eq(advance),
+            control.quad.eq(step.quad),
+            control.ring_read.eq(multiply & step.private),
+            control.ring_read_position.eq(step.position),
+            control.weight_enable.eq(multiply),
+            control.weight_row.eq(step.row),
+        ]
+        # Cycle 4: multiply, read what was saved
+        m.d.comb += [
+            control.multiply.eq(delay(m, multiply, 1, "multiply")),
+            control.private.eq(delay(m, step.private, 1, "private")),
+            control.tap.eq(delay(m, step.tap, 1, "tap")),
+            control.restore_enable.eq(delay(m, multiply & step.restore, 1, "restore_enable")),
+            control.restore_row.eq(delay(m, step.saved_row, 1, "restore_row")),
+        ]
+        # Cycle 5: accumulate
+        m.d.comb += [
+            control.accumulate.eq(delay(m, multiply, 2, "accumulate")),
+            control.restart.eq(delay(m, step.first, 2, "restart")),
+            control.restore.eq(delay(m, step.restore, 2, "restore")),
+        ]
+
     def _count(self, m: Any, issue: Any, stores: Any) -> None:
         """Count the descriptors of each half that have started and are not done."""
         start = issue.command.valid & issue.command.ready
-        # With the least II of 4 cycles no more than this many are between start and done.
-        most = -(-(self.DRAIN + 9) // REQUANTIZER_PHASES) + 2
+        # With the least II of 4 cycles no more than this many are between start and done: each pixel
+        # of a set has up to 9 stores, and its skew.
+        most = -(-(self.DRAIN + 10 * self.config.compute_lanes) // REQUANTIZER_PHASES) + 2
         for half in range(2):
             count = Signal(range(most + 1), name=f"in_flight_{half}")
             up = start & (issue.command.payload.half == half)

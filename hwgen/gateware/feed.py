@@ -1,4 +1,4 @@
-"""Activation feed: turns bank vectors into the operands of a PE's lanes."""
+"""Activation feed: brings bank vectors to a PE's lanes."""
 
 from typing import Any
 
@@ -7,15 +7,16 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.gateware.ram import address_bits
+from hwgen.gateware.selection import select
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = ["Feed"]
 
 
 class Feed(wiring.Component):
-    """Selects, pads and registers the activations of one step.
+    """Selects, pads and registers the vectors that come to the lanes.
 
-    Latency: 1 cycle. Throughput: 1 step per cycle.
+    Latency: 1 cycle. Throughput: 1 vector per lane and cycle.
 
     Parameters
     ----------
@@ -24,22 +25,16 @@ class Feed(wiring.Component):
 
     Members
     -------
-    feed : In(1)
-        `bank_data` holds a step's vectors.
-    private : In(1)
-        Each bank's vector goes to its own lane, instead of 4 bytes of one bank to all.
-    bank : In(L)
-        Bank to broadcast from, one-hot.
-    quad : In
-        Which 4 bytes.
+    incoming : In(L)
+        Bit l: lane l takes a vector.
+    source_mask, source_base : In
+        Lane l takes that of bank ``(l & source_mask) | source_base``.
     pad, pad_value : In
         Replace all bytes by `pad_value`.
     bank_data : In(8 * S).array(L)
         What the banks read.
-    broadcast : Out(32)
-        4 activations for all lanes; 0 after a private step.
     vector : Out(8 * S).array(L)
-        Each lane's last private vector; not changed by broadcast steps.
+        The vector that each lane took last.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -48,14 +43,12 @@ class Feed(wiring.Component):
         lanes, vector_bits = config.compute_lanes, 8 * config.vector_bytes
         super().__init__(
             {
-                "feed": In(1),
-                "private": In(1),
-                "bank": In(lanes),
-                "quad": In(address_bits(config.simd_units // 4)),
+                "incoming": In(lanes),
+                "source_mask": In(address_bits(lanes)),
+                "source_base": In(address_bits(lanes)),
                 "pad": In(1),
                 "pad_value": In(signed(8)),
                 "bank_data": In(vector_bits).array(lanes),
-                "broadcast": Out(32),
                 "vector": Out(vector_bits).array(lanes),
             }
         )
@@ -63,24 +56,11 @@ class Feed(wiring.Component):
     def elaborate(self, platform: object) -> Any:
         """Build the module."""
         m = Module()
-        selected = Signal(32)
-        quads: Any = 0
-        for bank, vector in enumerate(self.bank_data):
-            quads = quads | Mux(self.bank[bank], vector.word_select(self.quad, 32), 0)
-        m.d.comb += selected.eq(quads)
-
-        broadcast = Signal(32, reset_less=True)
-        m.d.comb += self.broadcast.eq(broadcast)
-        with m.If(self.feed & ~self.private):
-            m.d.sync += broadcast.eq(
-                Mux(self.pad, self.pad_value.as_unsigned().replicate(4), selected)
-            )
-        with m.If(self.feed & self.private):
-            m.d.sync += broadcast.eq(0)
         padding = self.pad_value.as_unsigned().replicate(self.config.vector_bytes)
-        for index, read in enumerate(self.bank_data):
-            vector = Signal(len(read), name=f"vector_{index}", reset_less=True)
+        sources = select(m, "source", self.bank_data, self.source_mask, self.source_base)
+        for index, source in enumerate(sources):
+            vector = Signal(len(source), name=f"vector_{index}", reset_less=True)
             m.d.comb += self.vector[index].eq(vector)
-            with m.If(self.feed & self.private):
-                m.d.sync += vector.eq(Mux(self.pad, padding, read))
+            with m.If(self.incoming[index]):
+                m.d.sync += vector.eq(Mux(self.pad, padding, source))
         return m

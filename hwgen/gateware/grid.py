@@ -1,9 +1,7 @@
-"""PE grid: neighbour wiring, distribution of control, image bounds, external access."""
+"""PE grid: the PEs, the wires between neighbours, and what brings them control and data."""
 
 from typing import Any, ClassVar
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.gateware.control import (
@@ -13,15 +11,35 @@ from hwgen.gateware.control import (
     tile_read_layout,
     tile_write_layout,
 )
+from hwgen.gateware.distributor import Distributor
 from hwgen.gateware.pe import Pe
-from hwgen.gateware.requantizer import RECORD_BITS, RECORD_STRIDE_BITS
-from hwgen.gateware.unique import unique
+from hwgen.gateware.structure import Structure, Wire
+from hwgen.gateware.union import Union
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = ["Grid"]
 
+_DISTRIBUTOR = "distributor"
+_OWN = ("pad", "receive")
+"""Control that differs between PEs."""
 
-class Grid(wiring.Component):
+_ENABLES = ("tile_write_enable", "tile_read_enable")
+"""External access to one PE."""
+
+_SHARED = (
+    "tile_write_address",
+    "tile_write_data",
+    "tile_read_address",
+    "weight_write",
+    "parameter_write",
+    "row_write_address",
+    "weight_write_data",
+    "parameter_write_data",
+)
+"""What all PEs see of external accesses."""
+
+
+class Grid(Structure):
     """All PEs, in `pes_y` rows of `pes_x`.
 
     Everything that enters is registered once. Nothing checks that external accesses and EXECUTE
@@ -66,132 +84,72 @@ class Grid(wiring.Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Any:
-        """Build the module."""
-        m = Module()
+    def parts(self) -> dict[str, Any]:
+        """Return the distributor, the PEs, and what joins the vectors that a row's PEs read."""
         config = self.config
-        pes: dict[tuple[int, int], Any] = {}
-        for y in range(config.pes_y):
-            for x in range(config.pes_x):
-                pes[y, x] = pe = Pe(config)
-                m.submodules[f"pe_{y}_{x}"] = unique(pe)
+        return {
+            _DISTRIBUTOR: Distributor(config),
+            **{name: Pe(config) for name in self._names().values()},
+            **{
+                f"row_{y}": Union(config.pes_x, 8 * config.vector_bytes)
+                for y in range(config.pes_y)
+            },
+        }
 
-        self._distribute_control(m, pes)
-        self._pad(m, pes)
-        self._connect_neighbours(m, pes)
-        self._write_rows(m, pes)
-        self._write_tiles(m, pes)
-        self._read_tiles(m, pes)
-        return m
-
-    def _distribute_control(self, m: Any, pes: dict[tuple[int, int], Any]) -> None:
-        """Register what is the same for all PEs, and compare the index of a POOL hop."""
-        reduce_index = Signal.like(self.control.reduce_index)
-        m.d.sync += reduce_index.eq(self.control.reduce_index)
-        for name, member in PeControl(self.config).members.items():
-            if name in ("pad", "receive"):
-                continue
-            register = Signal(member.shape, name=f"control_{name}")
-            m.d.sync += register.eq(getattr(self.control, name))
-            for pe in pes.values():
-                m.d.comb += getattr(pe.control, name).eq(register)
-        for (y, x), pe in pes.items():
-            m.d.comb += pe.control.receive.eq(reduce_index == Mux(pe.control.vertical, y, x))
-
-    def _pad(self, m: Any, pes: dict[tuple[int, int], Any]) -> None:
-        """Find the PE rows and columns whose tap lies outside the image."""
-        control = self.control
-        inject = Signal()
-        m.d.sync += inject.eq(control.inject)
-        outside: dict[str, list[Any]] = {"y": [], "x": []}
-        for axis, count in (("y", self.config.pes_y), ("x", self.config.pes_x)):
-            bound = Signal(12, name=f"bound_{axis}")
-            m.d.sync += bound.eq(getattr(control, f"bound_{axis}"))
-            for index in range(count):
-                # Cycle 1: this PE's coordinate
-                coordinate = Signal(signed(18), name=f"coordinate_{axis}_{index}")
-                tap, pitch = getattr(control, f"tap_{axis}"), getattr(control, f"pitch_{axis}")
-                m.d.sync += coordinate.eq(tap + index * pitch)
-                # Cycle 2: compare; as an unsigned number a negative coordinate is beyond any bound
-                flag = Signal(name=f"outside_{axis}_{index}")
-                m.d.sync += flag.eq(inject & (coordinate.as_unsigned() >= bound))
-                outside[axis].append(flag)
-        for (y, x), pe in pes.items():
-            m.d.comb += pe.control.pad.eq(outside["y"][y] | outside["x"][x])
-
-    def _connect_neighbours(self, m: Any, pes: dict[tuple[int, int], Any]) -> None:
-        """Wire the halo exchange and the POOL reduction; missing neighbours give zeros."""
-        lanes = range(self.config.compute_lanes)
-        for (y, x), pe in pes.items():
-            east, west = pes.get((y, x + 1)), pes.get((y, x - 1))
-            south, north = pes.get((y + 1, x)), pes.get((y - 1, x))
-            # POOL adds up the rows in the first column only
-            south_sum = south if x == 0 else None
-            for port, neighbour, source in (
-                (pe.east_output, east, "output"),
-                (pe.west_output, west, "output"),
-                (pe.south_taken, south, "taken"),
-                (pe.north_taken, north, "taken"),
-                (pe.east_head, east, "head"),
-                (pe.south_head, south_sum, "head"),
-            ):
-                if neighbour is not None:
-                    m.d.comb += [port[lane].eq(getattr(neighbour, source)[lane]) for lane in lanes]
-
-    def _write_rows(self, m: Any, pes: dict[tuple[int, int], Any]) -> None:
-        """Register a row and offer it to all lanes; of a parameter row only the used bits."""
-        config, row = self.config, self.row_write
-        weight_write = Signal(config.compute_lanes)
-        parameter_write = Signal(config.compute_lanes)
-        address = Signal.like(row.address, reset_less=True)
-        weights = Signal(8 * config.row_bytes, reset_less=True)
-        records = Signal(RECORD_BITS * config.requantizer_width, reset_less=True)
-        used = Cat(
-            row.data[start : start + RECORD_BITS]
-            for start in range(0, 8 * config.row_bytes, RECORD_STRIDE_BITS)
-        )
-        m.d.sync += [
-            weight_write.eq(Mux(row.enable & ~row.parameter, row.lanes, 0)),
-            parameter_write.eq(Mux(row.enable & row.parameter, row.lanes, 0)),
+    def wires(self) -> list[Wire]:
+        """Return what connects them."""
+        wires = [
+            Wire(_DISTRIBUTOR, name, None, name)
+            for name in (
+                *(f"control__{field}" for field in ExecuteControl(self.config).members),
+                *("row_write", "tile_write", "tile_read"),
+            )
         ]
-        with m.If(row.enable):
-            m.d.sync += [address.eq(row.address), weights.eq(row.data), records.eq(used)]
-        for pe in pes.values():
-            m.d.comb += [
-                pe.weight_write.eq(weight_write),
-                pe.parameter_write.eq(parameter_write),
-                pe.row_write_address.eq(address),
-                pe.weight_write_data.eq(weights),
-                pe.parameter_write_data.eq(records),
-            ]
+        wires.append(Wire(None, "tile_read_data", _DISTRIBUTOR, "tile_read_data"))
+        for index, ((y, x), name) in enumerate(self._names().items()):
+            wires += self._distribution(index, name)
+            wires += self._neighbours(y, x, name)
+            wires.append(Wire(f"row_{y}", f"vectors__{x}", name, "tile_read_data"))
+        for y in range(self.config.pes_y):
+            wires.append(Wire(_DISTRIBUTOR, f"row_read_data__{y}", f"row_{y}", "vector"))
+        return wires
 
-    def _write_tiles(self, m: Any, pes: dict[tuple[int, int], Any]) -> None:
-        """Register a vector and offer it to its PE."""
-        tile = self.tile_write
-        address = Signal.like(tile.address, reset_less=True)
-        vector = Signal.like(tile.data, reset_less=True)
-        with m.If(tile.enable):
-            m.d.sync += [address.eq(tile.address), vector.eq(tile.data)]
-        for (y, x), pe in pes.items():
-            enable = Signal(self.config.compute_lanes, name=f"tile_write_{y}_{x}")
-            chosen = tile.enable & (tile.pe_y == y) & (tile.pe_x == x)
-            m.d.sync += enable.eq(chosen << tile.bank)
-            m.d.comb += [
-                pe.tile_write_enable.eq(enable),
-                pe.tile_write_address.eq(address),
-                pe.tile_write_data.eq(vector),
-            ]
+    def _names(self) -> dict[tuple[int, int], str]:
+        """Names of the PEs by row and column."""
+        rows, columns = range(self.config.pes_y), range(self.config.pes_x)
+        return {(y, x): f"pe_{y}_{x}" for y in rows for x in columns}
 
-    def _read_tiles(self, m: Any, pes: dict[tuple[int, int], Any]) -> None:
-        """Register an address for its PE, and what the PE gives; the other PEs give 0."""
-        tile = self.tile_read
-        address = Signal.like(tile.address)
-        m.d.sync += address.eq(tile.address)
-        gathered: Any = 0
-        for (y, x), pe in pes.items():
-            enable = Signal(self.config.compute_lanes, name=f"tile_read_{y}_{x}")
-            chosen = tile.enable & (tile.pe_y == y) & (tile.pe_x == x)
-            m.d.sync += enable.eq(chosen << tile.bank)
-            m.d.comb += [pe.tile_read_enable.eq(enable), pe.tile_read_address.eq(address)]
-            gathered = gathered | pe.tile_read_data
-        m.d.sync += self.tile_read_data.eq(gathered)
+    def _distribution(self, index: int, name: str) -> list[Wire]:
+        """Wires between PE number `index` and the distributor."""
+        common = [field for field in PeControl(self.config).members if field not in _OWN]
+        wires = [
+            Wire(name, f"control__{field}", _DISTRIBUTOR, f"pe_control__{field}")
+            for field in common
+        ]
+        wires += [
+            Wire(name, f"control__{field}", _DISTRIBUTOR, f"{field}__{index}") for field in _OWN
+        ]
+        wires += [Wire(name, port, _DISTRIBUTOR, f"{port}__{index}") for port in _ENABLES]
+        wires += [Wire(name, port, _DISTRIBUTOR, port) for port in _SHARED]
+        return wires
+
+    def _neighbours(self, y: int, x: int, name: str) -> list[Wire]:
+        """Wires of the halo exchange and the POOL reduction; missing neighbours give zeros."""
+        names = self._names()
+        east, west = names.get((y, x + 1)), names.get((y, x - 1))
+        south, north = names.get((y + 1, x)), names.get((y - 1, x))
+        # POOL adds up the rows in the first column only
+        south_sum = south if x == 0 else None
+        return [
+            Wire(name, f"{port}__{lane}", neighbour, f"{source}__{lane}")
+            for port, neighbour, source in (
+                ("east_output", east, "output"),
+                ("west_output", west, "output"),
+                ("south_taken", south, "taken"),
+                ("north_taken", north, "taken"),
+                ("east_head", east, "head"),
+                ("south_head", south_sum, "head"),
+            )
+            if neighbour is not None
+            for lane in range(self.config.compute_lanes)
+        ]

@@ -1,4 +1,4 @@
-"""Lane: S SIMD units with their weights, requantizer and output vector."""
+"""Lane: S SIMD units with their operands, weights, requantizer and output vector."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from hwgen.gateware.control import LaneControl, row_address_bits
 from hwgen.gateware.drain import Drain
 from hwgen.gateware.ram import Ram
 from hwgen.gateware.requantizer import RECORD_BITS, Requantizer
+from hwgen.gateware.ring import Ring
 from hwgen.gateware.simd_unit import SimdUnit
 from hwgen.gateware.unique import unique
 from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
@@ -32,10 +33,8 @@ class Lane(wiring.Component):
     -------
     control : In(LaneControl(config))
         What to do.
-    broadcast : In(32)
-        4 activations for all units.
-    private : In(8 * S)
-        One activation for each unit, or an ADD operand.
+    incoming : In(8 * S)
+        Vector for the window ring, for all units, or an ADD operand.
     weight_write, parameter_write : In(1)
         Write a row of the register file, or of the parameters, at `row_write_address`.
     weight_write_data, parameter_write_data : In
@@ -55,8 +54,7 @@ class Lane(wiring.Component):
         super().__init__(
             {
                 "control": In(LaneControl(config)),
-                "broadcast": In(32),
-                "private": In(8 * config.vector_bytes),
+                "incoming": In(8 * config.vector_bytes),
                 "weight_write": In(1),
                 "parameter_write": In(1),
                 "row_write_address": In(row_address_bits(config)),
@@ -73,7 +71,7 @@ class Lane(wiring.Component):
         m = Module()
         config, control = self.config, self.control
         width = config.requantizer_width
-        m.submodules.weights = weights = Ram(8 * config.row_bytes, 2 * config.weight_rows)
+        m.submodules.register_file = weights = Ram(8 * config.row_bytes, 2 * config.weight_rows)
         m.submodules.parameters = parameters = Ram(RECORD_BITS * width, 2 * REQUANTIZER_PHASES)
         m.submodules.drain = drain = Drain(width)
         m.submodules.requantizer = requantizer = Requantizer(width)
@@ -90,20 +88,7 @@ class Lane(wiring.Component):
             parameters.read_address.eq(control.parameter_row),
         ]
 
-        for index in range(config.simd_units):
-            unit = SimdUnit()
-            m.submodules[f"simd_{index}"] = unique(unit)
-            m.d.comb += [
-                unit.broadcast.eq(self.broadcast),
-                unit.private.eq(self.private.word_select(index, 8)),
-                unit.weights.eq(weights.read_data.word_select(index, 32)),
-                unit.tap.eq(control.tap),
-                unit.multiply.eq(control.multiply),
-                unit.accumulate.eq(control.accumulate),
-                unit.restart.eq(control.restart),
-                drain.accumulator[index].eq(unit.accumulator),
-            ]
-
+        vector = self._add_units(m, weights, drain)
         m.d.comb += [
             drain.capture.eq(control.capture),
             drain.shift.eq(control.reduce | (control.slot & ~control.operand)),
@@ -119,7 +104,7 @@ class Lane(wiring.Component):
             requantizer.clamp_high.eq(control.clamp_high),
         ]
         operands = Signal(8 * width)
-        m.d.comb += operands.eq(self.private.word_select(control.phase, 8 * width))
+        m.d.comb += operands.eq(vector.word_select(control.phase, 8 * width))
         for index in range(width):
             operand = operands.word_select(index, 8).as_signed()
             drained = drain.head.word_select(index, 32).as_signed()
@@ -140,3 +125,52 @@ class Lane(wiring.Component):
             m.d.sync += output.eq(arrived)
         m.d.comb += self.output.eq(output)
         return m
+
+    def _add_units(self, m: Any, weights: Any, drain: Any) -> Any:
+        """Add the SIMD units and what brings them activations; return the vector register."""
+        config, control = self.config, self.control
+        m.submodules.ring = ring = Ring(8 * config.vector_bytes)
+        m.submodules.accumulators = saved = Ram(32 * config.simd_units, config.accumulator_rows)
+        m.d.comb += [
+            ring.write_enable.eq(control.ring_write),
+            ring.write_position.eq(control.ring_write_position),
+            ring.write_data.eq(self.incoming),
+            ring.read_enable.eq(control.ring_read),
+            ring.read_position.eq(control.ring_read_position),
+            saved.write_enable.eq(control.save),
+            saved.write_address.eq(control.save_row),
+            saved.read_enable.eq(control.restore_enable),
+            saved.read_address.eq(control.restore_row),
+        ]
+
+        # Cycle i + 3: the vector of this and the next steps
+        vector = Signal(8 * config.vector_bytes, reset_less=True)
+        with m.If(control.advance):
+            m.d.sync += vector.eq(self.incoming)
+
+        # Cycle i + 4: the step's 4 bytes; every step reads weights
+        operand = Signal(32, reset_less=True)
+        with m.If(control.weight_enable):
+            m.d.sync += operand.eq(vector.word_select(control.quad, 32))
+
+        # Cycles i + 5 and i + 6: multiply and accumulate
+        accumulators = []
+        for index in range(config.simd_units):
+            unit = SimdUnit()
+            m.submodules[f"simd_{index}"] = unique(unit)
+            m.d.comb += [
+                unit.broadcast.eq(operand),
+                unit.private.eq(Cat(read.word_select(index, 8) for read in ring.vectors)),
+                unit.weights.eq(weights.read_data.word_select(index, 32)),
+                unit.private_mode.eq(control.private),
+                unit.tap.eq(control.tap),
+                unit.multiply.eq(control.multiply),
+                unit.accumulate.eq(control.accumulate),
+                unit.restart.eq(control.restart),
+                unit.restore.eq(control.restore),
+                unit.saved.eq(saved.read_data.word_select(index, 32).as_signed()),
+                drain.accumulator[index].eq(unit.accumulator),
+            ]
+            accumulators.append(unit.accumulator)
+        m.d.comb += saved.write_data.eq(Cat(accumulators))
+        return vector

@@ -1,58 +1,71 @@
 """LOAD unit: external memory to local memories, register files and parameters."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.gateware.axi import read_manager
 from hwgen.gateware.bursts import BurstGenerator
 from hwgen.gateware.control import row_write_layout, tile_write_layout
+from hwgen.gateware.fifo import Fifo, unique_fifo
 from hwgen.gateware.grid import Grid
 from hwgen.gateware.layout import load_layout
+from hwgen.gateware.pacer import Pacer
 from hwgen.gateware.rows import RowWalker
 from hwgen.gateware.transfer import (
+    HELD,
     MOST_COLUMNS,
-    beats_per_vector,
     connect_region,
     connect_tile,
-    is_empty,
+    most_vector_beats,
 )
 from hwgen.gateware.unique import unique
 from hwgen.gateware.walker import TileWalker
-from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES, AcceleratorConfig
+from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
 from sim.spec.descriptor import LoadKind
 
 __all__ = ["LoadUnit"]
 
 
 class LoadUnit(wiring.Component):
-    """Runs LOAD descriptors one at a time, reading ahead by up to OUTSTANDING bursts.
+    """Runs LOAD descriptors, up to HELD at a time, reading ahead by up to OUTSTANDING bursts.
 
-    The descriptor's bursts are those of :class:`BurstGenerator`; weights are one segment. Data
-    is taken whenever the memory gives it. With the command transferred in cycle s, bursts
-    k = 0 … n - 1 are requested (AR handshake, on an always ready memory) in cycle ::
+    The request side asks for a descriptor's bursts, those of :class:`BurstGenerator` (weights are one
+    segment), and then takes the next command; the data side follows in the same order. Data is
+    taken whenever the memory gives it and, on a paced bus, there is credit (:class:`Pacer`).
+    Descriptor i, whose command is transferred in cycle s[i], requests its bursts k, numbered on
+    over all descriptors, (AR handshake, on an always ready memory) in cycle ::
 
-        ar[k] = max(s + FIRST_REQUEST if k == 0 else ar[k-1] + 1, last_beat[k-OUTSTANDING] + 1)
+        ar[k] = max(s[i] + FIRST_REQUEST if k is its first burst else ar[k-1] + 1,
+                    last_beat[k-OUTSTANDING] + 1)
 
-    and done is given in cycle ``last_beat[n-1] + DONE_DELAY``; n = 0 gives done in cycle
-    s + 2. The next command is accepted from the cycle after done. A memory that gives the first
-    beat ``latency`` cycles after the AR handshake and then a beat per cycle has ::
+    The next command is transferred, and done given, in cycle ::
+
+        s[i+1] >= max(ar[its last burst] + 1, done[i+1-HELD] + 1)
+        done[i] = last_beat[its last burst] + DONE_DELAY
+
+    A memory that gives the first beat ``latency`` cycles after the AR handshake and then a beat per
+    cycle has, without pacing, ::
 
         last_beat[k] = max(ar[k] + latency, last_beat[k-1] + 1) + beats[k] - 1
 
-    Latency: as above. Throughput: 1 beat per cycle.
+    A sequence of descriptors keeps such a bus busy if any OUTSTANDING - 1 bursts in a row have at least
+    ``latency`` beats, any HELD - 1 descriptors ``latency + FIRST_REQUEST + DONE_DELAY``, and any
+    descriptor ``FIRST_REQUEST + 1``.
+
+    Latency: as above. Throughput: 1 beat per cycle, or the bus's pace.
 
     Parameters
     ----------
     config : AcceleratorConfig
-        Sizes of the accelerator; the bus must not be wider than a vector.
+        Sizes of the accelerator; the bus must not be wider than a register-file row.
 
     Members
     -------
     command : In(stream.Signature(load_layout()))
-        Descriptors.
+        Descriptors; each moves at least one vector or row.
     memory_base : In(32)
         Added to the descriptor's address.
     row_write : Out(row_write_layout(config))
@@ -60,13 +73,13 @@ class LoadUnit(wiring.Component):
     row_half : Out(1)
         Half that `row_write` goes to.
     tile_write : Out(tile_write_layout(config))
-        Activations.
+        Activations; bytes that a vector does not have in external memory are 0.
     done : Out(1)
-        Pulse: the last vector is written and can be read.
+        Pulse: the oldest descriptor's last vector is written and can be read.
     done_post : Out(3)
         The descriptor's ``post``, with `done`.
     busy : Out(1)
-        From the cycle after the command's transfer to `done`.
+        From the cycle after a command's transfer to its `done`.
     waiting : Out(1)
         A read is outstanding and there is no data.
     error : Out(1)
@@ -75,14 +88,16 @@ class LoadUnit(wiring.Component):
         AXI4 read channels (:func:`read_manager`).
     """
 
-    OUTSTANDING: ClassVar[int] = 4
+    OUTSTANDING: ClassVar[int] = 8
+    HELD: ClassVar[int] = HELD
     FIRST_REQUEST: ClassVar[int] = 1 + BurstGenerator.LATENCY
     DONE_DELAY: ClassVar[int] = 1 + Grid.WRITE_LATENCY
 
     def __init__(self, config: AcceleratorConfig) -> None:
         """Create an idle unit."""
         self.config = config
-        self.beats = beats_per_vector(config)
+        self.row_beats = config.row_bytes // config.bus_bytes
+        self.vector_beats = most_vector_beats(config)
         super().__init__(
             {
                 "command": In(stream.Signature(load_layout())),
@@ -100,124 +115,190 @@ class LoadUnit(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build control, the request side and the data side."""
+        """Build the command side, the request side and the data side."""
         m = Module()
-        row_beats = DOT_WIDTH * self.beats
-        most_rows = self.config.compute_lanes * (REQUANTIZER_PHASES + self.config.weight_rows)
-        longest = max(most_rows * row_beats, MOST_COLUMNS * self.beats)
-        generator = BurstGenerator(self.config.bus_bytes, longest.bit_length())
-        tile_walker = TileWalker(self.config.compute_lanes)
-        row_walker = RowWalker(self.config)
-        m.submodules.generator = unique(generator, "load_bursts")
-        m.submodules.tile_walker = unique(tile_walker, "tile_walker")
-        m.submodules.row_walker = unique(row_walker, "row_walker")
-
-        # Cycle 0: the command
+        descriptors = Fifo(load_layout(), self.HELD)
+        m.submodules.descriptors = unique_fifo(descriptors)
         descriptor = Signal(load_layout(), reset_less=True)
-        weights = Signal()
         begin = Signal()
-        empty = Signal()
-        finished = Signal()
-        m.d.comb += self.command.ready.eq(~self.busy)
-        m.d.sync += begin.eq(self.command.valid & self.command.ready)
-        with m.If(self.command.valid & self.command.ready):
-            m.d.sync += [descriptor.eq(self.command.payload), self.busy.eq(1)]
-        with m.If(self.done):
-            m.d.sync += self.busy.eq(0)
-        m.d.comb += [self.done.eq(finished), self.done_post.eq(descriptor.post)]
+        last_requested = Signal()
 
-        # Cycle 1: the external region and the destination
-        lanes = Signal(4)
+        # Cycle 0: the command, to the request side and in line for the data side
+        requesting = Signal()
+        held = Signal(range(self.HELD + 1))
+        accepted = Signal()
+        m.d.comb += [
+            self.command.ready.eq(~requesting & (held != self.HELD)),
+            accepted.eq(self.command.valid & self.command.ready),
+            descriptors.enter.valid.eq(accepted),
+            descriptors.enter.payload.eq(self.command.payload),
+            self.busy.eq(held != 0),
+        ]
+        m.d.sync += [begin.eq(accepted), held.eq(held + accepted - self.done)]
+        with m.If(accepted):
+            m.d.sync += [descriptor.eq(self.command.payload), requesting.eq(1)]
+        with m.Elif(last_requested):
+            m.d.sync += requesting.eq(0)
+
+        beat = Signal()
+        last_beat = self._request(m, descriptor, begin, last_requested, beat)
+        self._take(m, descriptors, beat, last_beat)
+        return m
+
+    def _request(
+        self, m: Module, descriptor: Any, begin: Signal, last_requested: Signal, beat: Signal
+    ) -> Signal:
+        """Build the request side; return whether a beat is a descriptor's last."""
+        row_beats = self.row_beats
+        most_rows = self.config.compute_lanes * (REQUANTIZER_PHASES + self.config.weight_rows)
+        longest = max(most_rows * row_beats, MOST_COLUMNS * self.vector_beats)
+        generator = BurstGenerator(self.config.bus_bytes, longest.bit_length())
+        m.submodules.generator = unique(generator, "load_bursts")
+
+        # Cycle 1: the external region
+        region = generator.region
+        weights = Signal()
         lane_rows = Signal(17)
         m.d.comb += [
             weights.eq(descriptor.kind == LoadKind.WEIGHTS),
-            lanes.eq(Mux(descriptor.broadcast, 1, descriptor.lanes)),
             lane_rows.eq(descriptor.parameter_rows + descriptor.weight_rows),
-            empty.eq(Mux(weights, (lanes == 0) | (lane_rows == 0), is_empty(descriptor))),
-            connect_region(generator, descriptor, self.memory_base, self.beats),
-            connect_tile(tile_walker, descriptor),
-            [
-                row_walker.block[name].eq(descriptor[name])
-                for name in ("half", "lanes", "broadcast", "parameter_rows", "weight_rows")
-            ],
-            generator.start.eq(begin & ~empty),
-            tile_walker.start.eq(begin),
-            row_walker.start.eq(begin),
+            connect_region(generator, descriptor, self.memory_base),
+            generator.start.eq(begin),
         ]
         with m.If(weights):
-            m.d.comb += [
-                generator.region.beats.eq(lanes * lane_rows * row_beats),
-                generator.region.rows.eq(1),
-                generator.region.groups.eq(1),
-            ]
+            m.d.comb += [region.rows.eq(1), region.groups.eq(1)]
+        # Cycle 2: the beats of its rows
+        segment_beats = Signal.like(region.beats, reset_less=True)
+        m.d.sync += segment_beats.eq(
+            Mux(
+                weights,
+                descriptor.lanes * lane_rows * row_beats,
+                descriptor.columns * descriptor.vector_beats,
+            )
+        )
+        m.d.comb += region.beats.eq(segment_beats)
 
         # Cycle 4: requests, while fewer than OUTSTANDING bursts are in flight
+        burst = generator.bursts
         in_flight = Signal(range(self.OUTSTANDING + 1))
+        finals = Signal(self.OUTSTANDING)  # whether each burst in flight is its descriptor's last
+        newest = Signal(range(self.OUTSTANDING))
+        oldest = Signal(range(self.OUTSTANDING))
         room = Signal()
-        beat = Signal()
+        requested = Signal()
+        burst_end = Signal()
+        last_beat = Signal()
         m.d.comb += [
             room.eq(in_flight != self.OUTSTANDING),
-            self.araddr.eq(generator.bursts.payload.address),
-            self.arlen.eq(generator.bursts.payload.length),
-            self.arvalid.eq(generator.bursts.valid & room),
-            generator.bursts.ready.eq(self.arready & room),
-            self.rready.eq(self.busy),
-            beat.eq(self.rvalid & self.rready),
+            self.araddr.eq(burst.payload.address),
+            self.arlen.eq(burst.payload.length),
+            self.arvalid.eq(burst.valid & room),
+            burst.ready.eq(self.arready & room),
+            requested.eq(self.arvalid & self.arready),
+            last_requested.eq(requested & burst.payload.final),
+            burst_end.eq(beat & self.rlast),
+            last_beat.eq(burst_end & finals.bit_select(oldest, 1)),
             self.waiting.eq((in_flight != 0) & ~self.rvalid),
             self.error.eq(beat & self.rresp[1]),
         ]
-        m.d.sync += in_flight.eq(in_flight + (self.arvalid & self.arready) - (beat & self.rlast))
-
-        # Data cycle 0: beats shift into a row; a vector is the newest quarter of it
-        row = Signal(8 * self.config.row_bytes, reset_less=True)
-        vector_end = self._every(m, beat, self.beats, begin)
-        row_end = self._every(m, vector_end, DOT_WIDTH, begin)
-        with m.If(beat):
-            m.d.sync += row.eq(Cat(row, self.rdata)[8 * self.config.bus_bytes :])
         m.d.sync += [
-            self.tile_write.enable.eq(vector_end & ~weights),
-            self.row_write.enable.eq(row_end & weights),
+            in_flight.eq(in_flight + requested - burst_end),
+            newest.eq(newest + requested),
+            oldest.eq(oldest + burst_end),
         ]
+        with m.If(requested):
+            m.d.sync += finals.bit_select(newest, 1).eq(burst.payload.final)
+        return last_beat
+
+    def _take(self, m: Module, descriptors: Fifo, beat: Signal, last_beat: Signal) -> None:
+        """Build the data side: beats to vectors and rows, and these to their destinations."""
+        config = self.config
+        tile_walker = TileWalker(config.compute_lanes)
+        row_walker = RowWalker(config)
+        m.submodules.tile_walker = unique(tile_walker, "tile_walker")
+        m.submodules.row_walker = unique(row_walker, "row_walker")
+        descriptor = descriptors.leave.payload
+
+        # Data cycle 0: beats of the descriptor that is first in line
+        credit = self._credit(m, beat)
+        weights = Signal()
+        index = Signal(range(max(256, self.row_beats)))
+        last_index = Signal.like(index)
+        complete = Signal()
+        row = Signal(8 * config.row_bytes, reset_less=True)
+        m.d.comb += [
+            self.rready.eq(descriptors.leave.valid & credit),
+            beat.eq(self.rvalid & self.rready),
+            descriptors.leave.ready.eq(last_beat),
+            weights.eq(descriptor.kind == LoadKind.WEIGHTS),
+            last_index.eq(Mux(weights, self.row_beats - 1, descriptor.vector_beats - 1)),
+            complete.eq(beat & (index == last_index)),
+        ]
+        with m.If(beat):
+            m.d.sync += index.eq(Mux(complete, 0, index + 1))
+            for place in range(self.row_beats):
+                word = row.word_select(place, 8 * config.bus_bytes)
+                with m.If(index == place):
+                    m.d.sync += word.eq(self.rdata)
+                if 0 < place < self.vector_beats:
+                    # The vector may have less in external memory
+                    with m.Elif(index == 0):
+                        m.d.sync += word.eq(0)
+        m.d.sync += [
+            self.tile_write.enable.eq(complete & ~weights),
+            self.row_write.enable.eq(complete & weights),
+        ]
+
+        # The walkers start in the first cycle of a descriptor at the head of the line
+        known = Signal()
+        fresh = Signal()
+        m.d.comb += [
+            fresh.eq(descriptors.leave.valid & ~known),
+            connect_tile(tile_walker, descriptor),
+            [
+                row_walker.block[name].eq(descriptor[name])
+                for name in ("half", "lane_mask", "parameter_rows", "weight_rows")
+            ],
+            tile_walker.start.eq(fresh),
+            row_walker.start.eq(fresh),
+        ]
+        m.d.sync += known.eq(descriptors.leave.valid & ~last_beat)
 
         # Data cycle 1: write
         last_write = Signal()
-        m.d.comb += [
+        post = Signal(3, reset_less=True)
+        m.d.sync += [
+            last_write.eq(last_beat),
+            post.eq(descriptor.post),
+            self.row_half.eq(descriptor.half),
             self.tile_write.pe_y.eq(descriptor.pe_y),
             self.tile_write.pe_x.eq(descriptor.pe_x),
+        ]
+        m.d.comb += [
             self.tile_write.bank.eq(tile_walker.bank),
             self.tile_write.address.eq(tile_walker.address),
-            self.tile_write.data.eq(row[-8 * self.config.vector_bytes :]),
+            self.tile_write.data.eq(row),
             tile_walker.advance.eq(self.tile_write.enable),
-            self.row_half.eq(descriptor.half),
             self.row_write.lanes.eq(row_walker.lanes),
             self.row_write.parameter.eq(row_walker.parameter),
             self.row_write.address.eq(row_walker.address),
             self.row_write.data.eq(row),
             row_walker.advance.eq(self.row_write.enable),
-            last_write.eq(
-                (self.tile_write.enable & tile_walker.last)
-                | (self.row_write.enable & row_walker.last)
-            ),
         ]
 
         # Data cycle DONE_DELAY: what was written can be read
-        settling = Signal(Grid.WRITE_LATENCY)
-        m.d.sync += settling.eq(Cat(last_write, settling))
-        nothing = Signal()
-        m.d.sync += nothing.eq(begin & empty)
-        m.d.comb += finished.eq(settling[-1] | nothing)
-        return m
+        for _ in range(self.DONE_DELAY - 1):
+            settled, settled_post = Signal(), Signal(3, reset_less=True)
+            m.d.sync += [settled.eq(last_write), settled_post.eq(post)]
+            last_write, post = settled, settled_post
+        m.d.comb += [self.done.eq(last_write), self.done_post.eq(post)]
 
-    @staticmethod
-    def _every(m: Module, event: Signal, count: int, clear: Signal) -> Signal:
-        """Return a signal that is high with every `count`-th `event` since `clear`."""
-        if count == 1:
-            return event
-        seen = Signal(range(count))
-        end = Signal()
-        m.d.comb += end.eq(event & (seen == count - 1))
-        with m.If(event):
-            m.d.sync += seen.eq(seen + 1)
-        with m.If(clear):
-            m.d.sync += seen.eq(0)
-        return end
+    def _credit(self, m: Module, beat: Signal) -> Any:
+        """Return whether the bus's pace allows a beat."""
+        earn, cost = self.config.pacing
+        if earn == cost:
+            return 1
+        pacer = Pacer(earn, cost)
+        m.submodules.pacer = unique(pacer)
+        m.d.comb += pacer.beat.eq(beat)
+        return pacer.ready

@@ -11,6 +11,7 @@ from hwgen.gateware.feed import Feed
 from hwgen.gateware.lane import Lane
 from hwgen.gateware.ram import Ram, address_bits
 from hwgen.gateware.requantizer import RECORD_BITS
+from hwgen.gateware.selection import select
 from hwgen.gateware.unique import unique
 from sim.spec.accelerator import AcceleratorConfig
 
@@ -21,7 +22,8 @@ class Pe(wiring.Component):
     """Computes one tile; has no control of its own, all PEs run in lockstep.
 
     A store takes two cycles: first every PE *takes* the output vectors of itself or of a
-    horizontal neighbour, then it writes those that it, or a vertical neighbour, has taken.
+    horizontal neighbour, each bank that of the lane chosen for it; then it writes those that it,
+    or a vertical neighbour, has taken.
 
     Latency: see :class:`~hwgen.gateware.control.PeControl`; 2 cycles from `tile_read_enable` to
     `tile_read_data`. Throughput: one step and one store per cycle.
@@ -46,7 +48,7 @@ class Pe(wiring.Component):
     row_write_address, weight_write_data, parameter_write_data : In
         The row, see :class:`~hwgen.gateware.lane.Lane`.
     output, taken : Out(8 * S).array(L)
-        The lanes' output vectors; the vectors taken last.
+        The output vector of the lane chosen for each bank; the vectors taken last.
     east_output, west_output, south_taken, north_taken : In(8 * S).array(L)
         The same of the neighbours; 0 where there is none.
     head : Out(32 * R).array(L)
@@ -91,23 +93,31 @@ class Pe(wiring.Component):
         m = Module()
         control = self.control
         m.submodules.feed = feed = Feed(self.config)
-        for name in ("feed", "private", "bank", "quad", "pad", "pad_value"):
+        for name in ("incoming", "source_mask", "source_base", "pad", "pad_value"):
             m.d.comb += getattr(feed, name).eq(getattr(control, name))
+        outputs = []
         for index in range(self.config.compute_lanes):
-            self._add_lane(m, feed, index)
+            outputs.append(self._add_lane(m, feed, index))
             self._add_bank(m, feed, index)
+        chosen = select(m, "chosen", outputs, control.take_mask, control.take_base)
+        m.d.comb += [port.eq(vector) for port, vector in zip(self.output, chosen, strict=True)]
         return m
 
-    def _add_lane(self, m: Any, feed: Any, index: int) -> None:
-        """Add a lane and what connects it to the feed, the neighbours and the loader."""
+    def _add_lane(self, m: Any, feed: Any, index: int) -> Any:
+        """Add a lane and what connects it to the feed, the neighbours and the loader.
+
+        Returns
+        -------
+        Value
+            The lane's output vector.
+        """
         control = self.control
         lane = Lane(self.config)
         m.submodules[f"lane_{index}"] = unique(lane)
         for name in LaneControl(self.config).members:
             m.d.comb += getattr(lane.control, name).eq(getattr(control, name))
         m.d.comb += [
-            lane.broadcast.eq(feed.broadcast),
-            lane.private.eq(feed.vector[index]),
+            lane.incoming.eq(feed.vector[index]),
             lane.weight_write.eq(self.weight_write[index]),
             lane.parameter_write.eq(self.parameter_write[index]),
             lane.row_write_address.eq(self.row_write_address),
@@ -115,8 +125,8 @@ class Pe(wiring.Component):
             lane.parameter_write_data.eq(self.parameter_write_data),
             lane.neighbour.eq(Mux(control.vertical, self.south_head[index], self.east_head[index])),
             self.head[index].eq(lane.head),
-            self.output[index].eq(lane.output),
         ]
+        return lane.output
 
     def _add_bank(self, m: Any, feed: Any, index: int) -> None:
         """Add a bank, the stores into it and the loader's access."""
@@ -124,7 +134,7 @@ class Pe(wiring.Component):
         bank = Ram(8 * self.config.vector_bytes, self.config.bank_depth)
         m.submodules[f"bank_{index}"] = bank
 
-        # Cycle 1: take one's own output vector or a horizontal neighbour's
+        # Cycle 1: take the PE's own chosen output vector or a horizontal neighbour's
         taken = Signal(8 * self.config.vector_bytes, name=f"taken_{index}", reset_less=True)
         m.d.comb += self.taken[index].eq(taken)
         with m.If(control.push):

@@ -1,32 +1,26 @@
 """Where the rows of a weight stream go: lane, parameter or register-file row."""
 
-from amaranth.hdl import Const, Module, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.gateware.ram import address_bits
+from hwgen.gateware.control import row_address_bits
 from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
 
-__all__ = ["RowWalker", "row_address_bits", "weights_layout"]
-
-
-def row_address_bits(config: AcceleratorConfig) -> int:
-    """Width of a row address: a register-file row or a parameter row of either half."""
-    return address_bits(max(2 * config.weight_rows, 2 * REQUANTIZER_PHASES))
+__all__ = ["RowWalker", "weights_layout"]
 
 
 def weights_layout() -> data.StructLayout:
-    """Layout of a weight block's shape; the fields are those of the descriptor."""
-    return data.StructLayout(
-        {"half": 1, "lanes": 4, "broadcast": 1, "parameter_rows": 3, "weight_rows": 16}
-    )
+    """Layout of a weight stream's shape; the fields are those of the descriptor."""
+    return data.StructLayout({"half": 1, "lane_mask": 8, "parameter_rows": 3, "weight_rows": 16})
 
 
 class RowWalker(wiring.Component):
-    """Destination of every row of a weight block, in the stream's order.
+    """Destination of every row of a weight stream, in the stream's order.
 
-    Lane after lane: its parameter rows, then its register-file rows. With ``broadcast`` there is
-    one such sequence, for all lanes.
+    The stream consists of equal blocks: parameter rows, then register-file rows. The lanes in
+    ``lane_mask`` take block 0, every further block goes one lane further. The walker does not know
+    how many blocks there are.
 
     Latency: 1 cycle from ``start`` to the first row. Throughput: 1 row per cycle.
 
@@ -38,9 +32,10 @@ class RowWalker(wiring.Component):
     Members
     -------
     start : In(1)
-        Strobe; starts over with the block.
+        Strobe; starts over with block 0. The last row may be advanced over in the same cycle.
     block : In(weights_layout())
-        The block's shape; at least one row per lane. It must hold until the last row.
+        The stream's shape; at least one row per block. It must hold from ``start`` to the cycle
+        before the last row is advanced over.
     advance : In(1)
         Go on to the next row at the end of this cycle.
     lanes : Out(L)
@@ -49,8 +44,6 @@ class RowWalker(wiring.Component):
         The row is a parameter row.
     address : Out
         half * 4 + row for a parameter row, half * weight_rows + row for a register-file row.
-    last : Out(1)
-        This is the last row.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -64,21 +57,18 @@ class RowWalker(wiring.Component):
                 "lanes": Out(config.compute_lanes),
                 "parameter": Out(1),
                 "address": Out(row_address_bits(config)),
-                "last": Out(1),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build two nested counters and the address that follows them."""
+        """Build the counter of a block's rows and the address that follows it."""
         m = Module()
         block = self.block
-        lanes_left = Signal(4)
         rows_left = Signal(16)
         last_row = Signal()
         parameter_start = Signal.like(self.address)
         weight_start = Signal.like(self.address)
         m.d.comb += last_row.eq((rows_left == 1) & ~(self.parameter & (block.weight_rows != 0)))
-        m.d.comb += self.last.eq(last_row & ((lanes_left == 1) | block.broadcast))
         with m.If(block.half):
             m.d.comb += [
                 parameter_start.eq(REQUANTIZER_PHASES),
@@ -88,7 +78,7 @@ class RowWalker(wiring.Component):
         with m.If(self.advance):
             m.d.sync += [self.address.eq(self.address + 1), rows_left.eq(rows_left - 1)]
         with m.If(self.start | (self.advance & last_row)):
-            # The first row of a lane
+            # The first row of a block
             with m.If(block.parameter_rows != 0):
                 m.d.sync += [
                     self.parameter.eq(1),
@@ -101,7 +91,7 @@ class RowWalker(wiring.Component):
                     self.address.eq(weight_start),
                     rows_left.eq(block.weight_rows),
                 ]
-            m.d.sync += [lanes_left.eq(lanes_left - 1), self.lanes.eq(self.lanes << 1)]
+            m.d.sync += self.lanes.eq(self.lanes << 1)
         with m.Elif(self.advance & (rows_left == 1)):
             # From the parameter rows to the register-file rows
             m.d.sync += [
@@ -110,7 +100,5 @@ class RowWalker(wiring.Component):
                 rows_left.eq(block.weight_rows),
             ]
         with m.If(self.start):
-            m.d.sync += [lanes_left.eq(block.lanes), self.lanes.eq(1)]
-            with m.If(block.broadcast):
-                m.d.sync += self.lanes.eq(Const(-1, self.config.compute_lanes))
+            m.d.sync += self.lanes.eq(block.lane_mask)
         return m

@@ -12,26 +12,31 @@ __all__ = ["SimdUnit"]
 
 
 class SimdUnit(wiring.Component):
-    """Accumulates Σ x[j]·w[j] over j < 4, with x[j] = broadcast[j] + (tap[j] ? private : 0).
+    """Accumulates Σ x[j]·w[j] over j < 4.
 
-    The feed keeps one of the two addends at zero: `broadcast` while a `tap` bit is set.
+    x[j] is `broadcast[j]` or, in private mode, `private[j]` where `tap[j]` is set and 0 elsewhere.
 
     Latency: 2 cycles from operands to `accumulator`. Throughput: 4 products per cycle.
 
     Members
     -------
     broadcast : In(32)
-        4 int8 activations that all units of the PE share.
-    private : In(8)
-        This unit's own int8 activation.
+        4 int8 activations that all units of the lane share.
+    private : In(32)
+        This unit's own 4 int8 activations, one of each vector that the window ring gives.
     weights : In(32)
         4 int8 weights.
+    private_mode : In(1)
+        Multiply `private`, not `broadcast`.
     tap : In(4)
-        Weight, one-hot, that multiplies `private`.
+        Private activations that count.
     multiply : In(1)
         The above hold a step's operands.
-    accumulate, restart : In(1)
-        One cycle after `multiply`: add the dot product to the accumulator, or to 0.
+    accumulate, restart, restore : In(1)
+        One cycle after `multiply`: add the dot product to the accumulator; with `restart` to 0 or,
+        with `restore` too, to `saved`.
+    saved : In(signed(32))
+        With `restore`: an accumulator that was saved.
     accumulator : Out(signed(32))
         Wraps.
     """
@@ -41,12 +46,15 @@ class SimdUnit(wiring.Component):
         super().__init__(
             {
                 "broadcast": In(8 * DOT_WIDTH),
-                "private": In(8),
+                "private": In(8 * DOT_WIDTH),
                 "weights": In(8 * DOT_WIDTH),
+                "private_mode": In(1),
                 "tap": In(DOT_WIDTH),
                 "multiply": In(1),
                 "accumulate": In(1),
                 "restart": In(1),
+                "restore": In(1),
+                "saved": In(signed(32)),
                 "accumulator": Out(signed(32)),
             }
         )
@@ -62,13 +70,17 @@ class SimdUnit(wiring.Component):
         # Cycle 1: multiply and sum
         products = []
         for j in range(DOT_WIDTH):
-            private = Mux(self.tap[j], self.private, 0)
-            activation = (self.broadcast.word_select(j, 8) | private)[:8].as_signed()
+            private = Mux(self.tap[j], self.private.word_select(j, 8), 0)
+            activation = Signal(signed(8), name=f"activation_{j}")
+            m.d.comb += activation.eq(
+                Mux(self.private_mode, private, self.broadcast.word_select(j, 8))
+            )
             products.append(activation * self.weights.word_select(j, 8).as_signed())
         with m.If(self.multiply):
             m.d.sync += dot.eq((products[0] + products[1]) + (products[2] + products[3]))
 
         # Cycle 2: accumulate
+        first = Mux(self.restore, self.saved, 0)
         with m.If(self.accumulate):
-            m.d.sync += accumulator.eq(Mux(self.restart, 0, accumulator) + dot)
+            m.d.sync += accumulator.eq(Mux(self.restart, first, accumulator) + dot)
         return m

@@ -48,7 +48,7 @@ class SlotSequencer(wiring.Component):
     Members
     -------
     step : In(step_layout(config))
-        Trigger if it reads an ADD operand: requantize that.
+        Trigger if it is of an ADD operand: requantize that.
     window : In(window_layout(config))
         Trigger if ``valid``: requantize and finish a window.
     parameter_enable … commit : Out

@@ -1,9 +1,9 @@
 """STORE unit: local memories to external memory."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from amaranth.hdl import Cat, Module, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.gateware.axi import write_manager
@@ -12,12 +12,13 @@ from hwgen.gateware.control import tile_read_layout
 from hwgen.gateware.fifo import Fifo, unique_fifo
 from hwgen.gateware.grid import Grid
 from hwgen.gateware.layout import store_layout
+from hwgen.gateware.pacer import Pacer
 from hwgen.gateware.transfer import (
+    HELD,
     MOST_COLUMNS,
-    beats_per_vector,
     connect_region,
     connect_tile,
-    is_empty,
+    most_vector_beats,
 )
 from hwgen.gateware.unique import unique
 from hwgen.gateware.walker import TileWalker
@@ -27,33 +28,41 @@ __all__ = ["StoreUnit"]
 
 
 class StoreUnit(wiring.Component):
-    """Runs STORE descriptors one at a time, burst after burst.
+    """Runs STORE descriptors, up to HELD at a time, up to OUTSTANDING addresses ahead of the data.
 
-    Vectors are read ahead into a small FIFO, so that data never lacks after the first beat. A
-    burst is its address and then, from the next cycle, its beats. With the command transferred in
-    cycle s and a memory that is always ready, burst k of n and the end are at ::
+    Vectors are read ahead into a small FIFO, so that data never lacks after a descriptor's first
+    beat. The next command is taken once all bursts of the one before are addressed; its vectors
+    follow the others without a gap. Descriptor i, whose command is transferred in cycle s[i], has its
+    bursts k, numbered on over all descriptors, on an always ready memory in cycles ::
 
-        aw[0] = s + FIRST_ADDRESS
-        w[0] = s + FIRST_BEAT                      # first beat of burst 0
-        aw[k] = w[k-1] + beats[k-1]
-        w[k] = aw[k] + 1
-        done = (cycle of the last write response) + 1
+        aw[k] = max(s[i] + FIRST_ADDRESS if k is its first burst else aw[k-1] + 1,
+                    last_beat[k-OUTSTANDING] + 1)
+        first_beat[k] = max(s[i] + FIRST_BEAT if k is its first burst else 0, last_beat[k-1] + 1)
+        last_beat[k] = first_beat[k] + beats[k] - 1
 
-    that is, the last beat is in cycle ``s + FIRST_BEAT + sum(beats) + (n - 1) - 1``. A descriptor
-    without vectors is done in cycle s + 2. The next command is accepted from the cycle after
-    done. Up to RESPONSES bursts may wait for their responses.
+    or later as credit allows on a paced bus (:class:`Pacer`). The next command is transferred, and
+    done given, in cycle ::
 
-    Latency: as above. Throughput: 1 beat per cycle within a burst.
+        s[i+1] >= max(aw[its last burst] + 1, done[i+1-HELD] + 1)
+        done[i] = (cycle of its last write response) + 1
+
+    so data follow each other without a gap if a descriptor has FIRST_BEAT - FIRST_ADDRESS - 1 beats
+    more than bursts and its last OUTSTANDING bursts have FIRST_BEAT + 1 beats.
+
+    Addresses come before their data. Up to RESPONSES bursts may wait for their responses; a memory
+    that answers within 4,096 cycles never makes a burst wait for that.
+
+    Latency: as above. Throughput: 1 beat per cycle, or the bus's pace.
 
     Parameters
     ----------
     config : AcceleratorConfig
-        Sizes of the accelerator; the bus must not be wider than a vector.
+        Sizes of the accelerator; the bus must not be wider than a register-file row.
 
     Members
     -------
     command : In(stream.Signature(store_layout()))
-        Descriptors.
+        Descriptors; each moves at least one vector.
     memory_base : In(32)
         Added to the descriptor's address.
     tile_read : Out(tile_read_layout(config))
@@ -61,27 +70,28 @@ class StoreUnit(wiring.Component):
     tile_read_data : In(8 * S)
         The vector, ``Grid.READ_LATENCY`` cycles later.
     done : Out(1)
-        Pulse: all write responses have come.
+        Pulse: all write responses of the oldest descriptor have come.
     done_post : Out(3)
         The descriptor's ``post``, with `done`.
     busy : Out(1)
-        From the cycle after the command's transfer to `done`.
+        From the cycle after a command's transfer to its `done`.
     error : Out(1)
         Pulse: an error response has come.
     awaddr … bready
-        AXI4 write channels (:func:`write_manager`); all byte lanes are written.
+        AXI4 write channels (:func:`write_manager`). All byte lanes are written; those beyond a vector
+        on a wider bus with 0.
     """
 
+    OUTSTANDING: ClassVar[int] = 8
+    HELD: ClassVar[int] = HELD
     FIRST_ADDRESS: ClassVar[int] = 1 + BurstGenerator.LATENCY
-    FIRST_BEAT: ClassVar[int] = max(
-        1 + TileWalker.LATENCY + Grid.READ_LATENCY + Fifo.LATENCY, FIRST_ADDRESS + 1
-    )
-    RESPONSES: ClassVar[int] = 255
+    FIRST_BEAT: ClassVar[int] = Fifo.LATENCY + TileWalker.LATENCY + Grid.READ_LATENCY + Fifo.LATENCY
+    RESPONSES: ClassVar[int] = (1 << 13) - 1
 
     def __init__(self, config: AcceleratorConfig) -> None:
         """Create an idle unit."""
         self.config = config
-        self.beats = beats_per_vector(config)
+        self.vector_beats = most_vector_beats(config)
         super().__init__(
             {
                 "command": In(stream.Signature(store_layout())),
@@ -97,44 +107,131 @@ class StoreUnit(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build control, the vector reader and the burst sequencer."""
+        """Build the command side, the vector reader, the addresses, the data and the responses."""
         m = Module()
+        descriptors = Fifo(store_layout(), self.HELD)
+        bursts = Fifo(data.StructLayout({"length": 8, "vector_beats": 8}), self.OUTSTANDING)
+        ends = Fifo(
+            data.StructLayout({"answered": range(self.RESPONSES + 1), "post": 3}), self.HELD
+        )
+        m.submodules.descriptors = unique_fifo(descriptors)
+        m.submodules.bursts = unique_fifo(bursts)
+        m.submodules.ends = unique_fifo(ends)
         descriptor = Signal(store_layout(), reset_less=True)
         begin = Signal()
-        empty = Signal()
-        generator = BurstGenerator(self.config.bus_bytes, (MOST_COLUMNS * self.beats).bit_length())
-        walker = TileWalker(self.config.compute_lanes)
-        m.submodules.generator = unique(generator, "store_bursts")
-        m.submodules.walker = unique(walker, "tile_walker")
+        last_addressed = Signal()
 
-        # Cycle 0: the command
-        m.d.comb += self.command.ready.eq(~self.busy)
-        m.d.sync += begin.eq(self.command.valid & self.command.ready)
-        with m.If(self.command.valid & self.command.ready):
-            m.d.sync += [descriptor.eq(self.command.payload), self.busy.eq(1)]
-        with m.If(self.done):
-            m.d.sync += self.busy.eq(0)
-
-        # Cycle 1: the external and the local extent
+        # Cycle 0: the command, to the addresses and in line for the vector reader
+        addressing = Signal()
+        held = Signal(range(self.HELD + 1))
+        accepted = Signal()
         m.d.comb += [
-            empty.eq(is_empty(descriptor)),
-            connect_region(generator, descriptor, self.memory_base, self.beats),
-            connect_tile(walker, descriptor),
-            generator.start.eq(begin & ~empty),
-            walker.start.eq(begin & ~empty),
+            self.command.ready.eq(~addressing & (held != self.HELD)),
+            accepted.eq(self.command.valid & self.command.ready),
+            descriptors.enter.valid.eq(accepted),
+            descriptors.enter.payload.eq(self.command.payload),
+            self.busy.eq(held != 0),
+        ]
+        m.d.sync += [begin.eq(accepted), held.eq(held + accepted - self.done)]
+        with m.If(accepted):
+            m.d.sync += [descriptor.eq(self.command.payload), addressing.eq(1)]
+        with m.Elif(last_addressed):
+            m.d.sync += addressing.eq(0)
+
+        self._address(m, descriptor, begin, last_addressed, bursts, ends)
+        vectors = self._read(m, descriptors)
+        self._send(m, bursts, vectors)
+        return m
+
+    def _address(
+        self,
+        m: Module,
+        descriptor: Any,
+        begin: Signal,
+        last_addressed: Signal,
+        bursts: Fifo,
+        ends: Fifo,
+    ) -> None:
+        """Build the address channel and the count of the responses."""
+        longest = MOST_COLUMNS * self.vector_beats
+        generator = BurstGenerator(self.config.bus_bytes, longest.bit_length())
+        m.submodules.generator = unique(generator, "store_bursts")
+
+        # Cycle 1: the external region; cycle 2: the beats of its rows
+        segment_beats = Signal.like(generator.region.beats, reset_less=True)
+        m.d.sync += segment_beats.eq(descriptor.columns * descriptor.vector_beats)
+        m.d.comb += [
+            connect_region(generator, descriptor, self.memory_base),
+            generator.region.beats.eq(segment_beats),
+            generator.start.eq(begin),
         ]
 
-        # Cycle 2: read vectors while the FIFO has room for them
+        # Cycle 4: addresses. Bursts are numbered modulo RESPONSES + 1
+        burst = generator.bursts
+        number = Signal(range(self.RESPONSES + 1))
+        next_number = Signal.like(number)
+        answered = Signal.like(number)
+        waiting = Signal.like(number)
+        room = Signal()
+        addressed = Signal()
+        m.d.comb += [
+            next_number.eq(number + 1),
+            waiting.eq(number - answered),
+            room.eq(bursts.enter.ready & (waiting != self.RESPONSES)),
+            self.awaddr.eq(burst.payload.address),
+            self.awlen.eq(burst.payload.length),
+            self.awvalid.eq(burst.valid & room),
+            burst.ready.eq(self.awready & room),
+            addressed.eq(self.awvalid & self.awready),
+            last_addressed.eq(addressed & burst.payload.final),
+            bursts.enter.valid.eq(addressed),
+            bursts.enter.payload.length.eq(burst.payload.length),
+            bursts.enter.payload.vector_beats.eq(descriptor.vector_beats),
+            ends.enter.valid.eq(last_addressed),
+            ends.enter.payload.answered.eq(next_number),
+            ends.enter.payload.post.eq(descriptor.post),
+        ]
+        with m.If(addressed):
+            m.d.sync += number.eq(next_number)
+
+        # Responses; a descriptor is done when its last burst is answered
+        m.d.comb += [
+            self.bready.eq(1),
+            self.error.eq(self.bvalid & self.bresp[1]),
+            self.done.eq(ends.leave.valid & (answered == ends.leave.payload.answered)),
+            self.done_post.eq(ends.leave.payload.post),
+            ends.leave.ready.eq(self.done),
+        ]
+        m.d.sync += answered.eq(answered + self.bvalid)
+
+    def _read(self, m: Module, descriptors: Fifo) -> Fifo:
+        """Build the reader of vectors; return what was read."""
+        walker = TileWalker(self.config.compute_lanes)
+        m.submodules.walker = unique(walker, "tile_walker")
+        descriptor = descriptors.leave.payload
         depth = 1 << (Grid.READ_LATENCY + Fifo.LATENCY).bit_length()
         vectors = Fifo(8 * self.config.vector_bytes, depth)
         m.submodules.vectors = unique_fifo(vectors)
+
+        # Cycle 2: the local extent, as soon as the last vector before is being read
+        start = Signal()
+        m.d.comb += [
+            start.eq(descriptors.leave.valid & (~walker.valid | (walker.last & walker.advance))),
+            descriptors.leave.ready.eq(start),
+            connect_tile(walker, descriptor),
+            walker.start.eq(start),
+        ]
+        with m.If(start):
+            m.d.sync += [
+                self.tile_read.pe_y.eq(descriptor.pe_y),
+                self.tile_read.pe_x.eq(descriptor.pe_x),
+            ]
+
+        # Cycle 3: read while the FIFO has room
         on_the_way = Signal(Grid.READ_LATENCY)
         inside = Signal(range(depth + 1))
-        vector_sent = Signal()
         m.d.comb += [
             self.tile_read.enable.eq(walker.valid & (inside != depth)),
-            self.tile_read.pe_y.eq(descriptor.pe_y),
-            self.tile_read.pe_x.eq(descriptor.pe_x),
             self.tile_read.bank.eq(walker.bank),
             self.tile_read.address.eq(walker.address),
             walker.advance.eq(self.tile_read.enable),
@@ -143,59 +240,41 @@ class StoreUnit(wiring.Component):
         ]
         m.d.sync += [
             on_the_way.eq(Cat(self.tile_read.enable, on_the_way)),
-            inside.eq(inside + self.tile_read.enable - vector_sent),
+            inside.eq(inside + self.tile_read.enable - (vectors.leave.valid & vectors.leave.ready)),
         ]
+        return vectors
 
-        # Cycle 4: a burst's address
-        sending = Signal()
-        responses = Signal(range(self.RESPONSES + 1))
-        may_address = Signal()
-        addressed = Signal()
-        beats_left = Signal(8)
-        final = Signal()
-        burst = generator.bursts
-        m.d.comb += [
-            may_address.eq(~sending & (responses != self.RESPONSES)),
-            self.awaddr.eq(burst.payload.address),
-            self.awlen.eq(burst.payload.length),
-            self.awvalid.eq(burst.valid & may_address),
-            burst.ready.eq(self.awready & may_address),
-            addressed.eq(self.awvalid & self.awready),
-        ]
-
-        # From the cycle after it: its beats
-        index = Signal(range(self.beats))
+    def _send(self, m: Module, bursts: Fifo, vectors: Fifo) -> None:
+        """Build the data channel: the beats of the bursts that were addressed."""
+        burst = bursts.leave
+        position = Signal(8)  # beats of the burst that were sent
+        index = Signal(range(self.vector_beats))  # beats of the vector that were sent
+        vector_end = Signal()
         sent = Signal()
+        credit = self._credit(m, sent)
+        beat_bits = 8 * min(self.config.bus_bytes, self.config.vector_bytes)
         m.d.comb += [
-            self.wdata.eq(vectors.leave.payload.word_select(index, 8 * self.config.bus_bytes)),
-            self.wvalid.eq(sending & vectors.leave.valid),
-            self.wlast.eq(beats_left == 0),
+            self.wdata.eq(vectors.leave.payload.word_select(index, beat_bits)),
+            self.wvalid.eq(burst.valid & vectors.leave.valid & credit),
+            self.wlast.eq(position == burst.payload.length),
             sent.eq(self.wvalid & self.wready),
-            vector_sent.eq(sent & (index == self.beats - 1)),
-            vectors.leave.ready.eq(vector_sent),
+            vector_end.eq(index == burst.payload.vector_beats - 1),
+            vectors.leave.ready.eq(sent & vector_end),
+            burst.ready.eq(sent & self.wlast),
         ]
-        with m.If(addressed):
-            m.d.sync += [
-                sending.eq(1),
-                beats_left.eq(burst.payload.length),
-                final.eq(burst.payload.final),
-            ]
         with m.If(sent):
-            m.d.sync += [index.eq(index + 1), beats_left.eq(beats_left - 1)]
+            m.d.sync += [position.eq(position + 1), index.eq(index + 1)]
+            with m.If(vector_end):
+                m.d.sync += index.eq(0)
             with m.If(self.wlast):
-                m.d.sync += sending.eq(0)
+                m.d.sync += position.eq(0)
 
-        # Responses, and the end
-        all_sent = Signal()
-        m.d.comb += [
-            self.bready.eq(1),
-            self.error.eq(self.bvalid & self.bresp[1]),
-            self.done.eq(all_sent & (responses == 0)),
-            self.done_post.eq(descriptor.post),
-        ]
-        m.d.sync += responses.eq(responses + addressed - self.bvalid)
-        with m.If((sent & self.wlast & final) | (begin & empty)):
-            m.d.sync += all_sent.eq(1)
-        with m.Elif(self.done):
-            m.d.sync += all_sent.eq(0)
-        return m
+    def _credit(self, m: Module, beat: Signal) -> Any:
+        """Return whether the bus's pace allows a beat."""
+        earn, cost = self.config.pacing
+        if earn == cost:
+            return 1
+        pacer = Pacer(earn, cost)
+        m.submodules.pacer = unique(pacer)
+        m.d.comb += pacer.beat.eq(beat)
+        return pacer.ready

@@ -14,6 +14,8 @@ __all__ = ["STORE_MEMBERS", "StoreSequencer"]
 
 STORE_MEMBERS = (
     "push",
+    "take_mask",
+    "take_base",
     "from_east",
     "from_west",
     "write_enable",
@@ -25,10 +27,10 @@ STORE_MEMBERS = (
 
 
 class StoreSequencer(wiring.Component):
-    """Stores a window's vectors: one's own, then those of the neighbours that the window names.
+    """Stores a set's vectors: each window's own, then the neighbours' that it names.
 
     Horizontal neighbours run innermost, in the order own, east, west; rows in the order own, south,
-    north. A window comes only after the stores of the one before.
+    north; windows outermost. A set comes only after the stores of the one before.
 
     Latency: 1 cycle from `window` to its first `push`, 2 to its first `write_enable`. `done` pulses one
     cycle after the last write. Throughput: one store per cycle.
@@ -41,7 +43,7 @@ class StoreSequencer(wiring.Component):
     Members
     -------
     window : In(window_layout(config))
-        A window to store if ``valid``.
+        A set of windows to store if ``valid``.
     push … from_north : Out
         See :class:`~hwgen.gateware.control.PeControl`.
     finishing : Out(1)
@@ -49,7 +51,7 @@ class StoreSequencer(wiring.Component):
     finishing_half : Out(1)
         Parameter half of that descriptor.
     done : Out(1)
-        The last window of a descriptor is written.
+        The last set of a descriptor is written.
     done_post : Out(3)
         Its `post` bits, with `done`.
     """
@@ -73,29 +75,43 @@ class StoreSequencer(wiring.Component):
         """Build the module."""
         m = Module()
         window = Signal(window_layout(self.config))
+        take_base = Signal.like(self.take_base)
         east, west, south, north = Signal(), Signal(), Signal(), Signal()
 
-        # Cycle 1: take. A row is over when no further horizontal neighbour follows.
-        to_east = ~east & ~west & window.east
-        to_west = ~west & ~to_east & window.west
+        # Cycle 1: take. A row is over when no further horizontal neighbour follows. Bit 0 of
+        # `pixels`, `east` and `west` is for the present window.
+        to_east = ~east & ~west & window.east[0]
+        to_west = ~west & ~to_east & window.west[0]
         row_end = ~to_east & ~to_west
         to_south = ~south & ~north & window.south
         to_north = ~north & ~to_south & window.north
-        window_end = row_end & ~to_south & ~to_north
+        pixel_end = row_end & ~to_south & ~to_north
+        set_end = pixel_end & ~window.pixels[1:].any()
         with m.If(self.window.valid):
             m.d.sync += [
                 window.eq(self.window),
+                take_base.eq(0),
                 east.eq(0),
                 west.eq(0),
                 south.eq(0),
                 north.eq(0),
             ]
         with m.Elif(window.valid):
-            m.d.sync += [east.eq(to_east), west.eq(to_west), window.valid.eq(~window_end)]
+            m.d.sync += [east.eq(to_east), west.eq(to_west), window.valid.eq(~set_end)]
             with m.If(row_end):
                 m.d.sync += [south.eq(to_south), north.eq(to_north)]
+            with m.If(pixel_end):
+                m.d.sync += [
+                    window.address.eq(window.address + 1),
+                    take_base.eq(take_base + window.lane_mask + 1),
+                    window.pixels.eq(window.pixels >> 1),
+                    window.east.eq(window.east >> 1),
+                    window.west.eq(window.west >> 1),
+                ]
         m.d.comb += [
             self.push.eq(window.valid),
+            self.take_mask.eq(window.lane_mask),
+            self.take_base.eq(take_base),
             self.from_east.eq(east),
             self.from_west.eq(west),
         ]
@@ -105,11 +121,11 @@ class StoreSequencer(wiring.Component):
         vertical = Mux(south, window.row_span, Mux(north, -window.row_span, 0))
         ended, ended_post, ended_half = Signal(), Signal(3), Signal()
         m.d.sync += [
-            self.write_enable.eq(Mux(window.valid, window.lanes, 0)),
+            self.write_enable.eq(Mux(window.valid, window.banks, 0)),
             self.write_address.eq(window.address + horizontal + vertical),
             self.from_south.eq(south),
             self.from_north.eq(north),
-            ended.eq(window.valid & window_end & window.last),
+            ended.eq(window.valid & set_end & window.last),
             ended_post.eq(window.post),
             ended_half.eq(window.finish.half),
         ]

@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["MODULE_PREFIX", "EmitPlatform", "Unique", "unique"]
+__all__ = ["MODULE_PREFIX", "EmitPlatform", "Unique", "module_name", "unique"]
 
 MODULE_PREFIX = "cosilico_"
 
@@ -73,8 +73,13 @@ def unique(component: Any, name: str | None = None) -> Unique:
         Module name without the ``cosilico_`` prefix; the class name in snake case by default. Give
         one where a class is built with different parameters in one design.
     """
+    return Unique(component, f"{MODULE_PREFIX}{name}" if name else module_name(component))
+
+
+def module_name(component: Any) -> str:
+    """Module name of a component that is given none: its class name in snake case."""
     class_name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(component).__name__).lower()
-    return Unique(component, MODULE_PREFIX + (name or class_name))
+    return MODULE_PREFIX + class_name
 
 
 def _connections(component: Any) -> dict[str, Any]:

@@ -39,9 +39,9 @@ class TileWalker(wiring.Component):
     Members
     -------
     start : In(1)
-        Strobe; starts over with the tile.
+        Strobe; starts over with the tile. The last vector may be advanced over in the same cycle.
     tile : In(tile_layout())
-        The extent; it must hold from ``start`` to the last vector.
+        The extent, with ``start``.
     advance : In(1)
         Go on to the next vector at the end of this cycle.
     valid : Out(1)
@@ -72,7 +72,7 @@ class TileWalker(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build three nested counters and the addresses that follow them."""
         m = Module()
-        tile = self.tile
+        tile = Signal(tile_layout(), reset_less=True)
         columns_left = Signal(12)
         rows_left = Signal(12)
         groups_left = Signal(12)
@@ -96,14 +96,15 @@ class TileWalker(wiring.Component):
 
         with m.If(self.start):
             m.d.sync += [
+                tile.eq(self.tile),
                 self.valid.eq(1),
                 self.bank.eq(0),
-                self.address.eq(tile.local_address),
-                row_address.eq(tile.local_address),
-                plane_address.eq(tile.local_address),
-                columns_left.eq(tile.columns),
-                rows_left.eq(tile.rows),
-                groups_left.eq(tile.groups),
+                self.address.eq(self.tile.local_address),
+                row_address.eq(self.tile.local_address),
+                plane_address.eq(self.tile.local_address),
+                columns_left.eq(self.tile.columns),
+                rows_left.eq(self.tile.rows),
+                groups_left.eq(self.tile.groups),
             ]
         with m.Elif(self.advance):
             m.d.sync += columns_left.eq(tile.columns)

@@ -8,7 +8,15 @@ from typing import Any
 
 from sim.spec.errors import DesignFileError
 
-__all__ = ["ADD_INTERVAL", "DOT_WIDTH", "REQUANTIZER_PHASES", "AcceleratorConfig"]
+__all__ = [
+    "ADD_HOLD",
+    "ADD_INTERVAL",
+    "DOT_WIDTH",
+    "MAX_ACCUMULATOR_ROWS",
+    "REQUANTIZER_PHASES",
+    "WINDOW_VECTORS",
+    "AcceleratorConfig",
+]
 
 DOT_WIDTH = 4
 """int8 products that one SIMD unit sums per cycle."""
@@ -18,6 +26,15 @@ REQUANTIZER_PHASES = 4
 
 ADD_INTERVAL = 3 * REQUANTIZER_PHASES
 """Least initiation interval of ADD: three requantizations per value."""
+
+ADD_HOLD = 3
+"""Idle issue cycles after ADD: its last operand is still being requantized."""
+
+MAX_ACCUMULATOR_ROWS = 16
+"""Most register-file rows of a lane that hold saved accumulators (A)."""
+
+WINDOW_VECTORS = 64
+"""Vectors in a lane's window ring, from which DEPTHWISE reads any four in a row per cycle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +52,8 @@ class AcceleratorConfig:
     local_memory_kb : int
         Activation memory per PE, KiB.
     register_file_kb : int
-        Weight register file per lane, KiB; half of it is loaded while the other half computes.
+        Register file per lane, KiB: saved accumulators, and two halves of weights, of which one is
+        loaded while the other one computes.
     io_bandwidth_gbps : float
         External memory bandwidth in each direction, GB/s (1e9 bytes).
     clock_mhz : int
@@ -99,9 +117,19 @@ class AcceleratorConfig:
         return self.local_memory_kb * 1024 // (self.compute_lanes * self.vector_bytes)
 
     @property
+    def register_file_rows(self) -> int:
+        """Rows of a lane's register file."""
+        return self.register_file_kb * 1024 // self.row_bytes
+
+    @property
+    def accumulator_rows(self) -> int:
+        """Register-file rows of a lane that hold saved accumulators (A), S int32 values each."""
+        return max(1, min(MAX_ACCUMULATOR_ROWS, self.register_file_rows // 4))
+
+    @property
     def weight_rows(self) -> int:
         """Register-file rows in one of a lane's two weight halves."""
-        return self.register_file_kb * 1024 // self.row_bytes // 2
+        return (self.register_file_rows - self.accumulator_rows) // 2
 
     @property
     def requantizer_width(self) -> int:
@@ -122,6 +150,15 @@ class AcceleratorConfig:
         """AXI4 data width in bytes: the smallest power of two at least ``bytes_per_cycle``."""
         cycles = -(-self._megabytes_per_s // self.clock_mhz)
         return 1 << (cycles - 1).bit_length()
+
+    @property
+    def pacing(self) -> tuple[int, int]:
+        """(earn, cost): credits that a direction earns per cycle and that a beat costs.
+
+        Their ratio is the share of cycles in which a beat may move, in lowest terms.
+        """
+        share = self.bytes_per_cycle / self.bus_bytes
+        return share.numerator, share.denominator
 
     @property
     def fingerprint(self) -> int:

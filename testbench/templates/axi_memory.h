@@ -1,4 +1,5 @@
-// External memory behind the accelerator's AXI4 ports: T1 (deterministic) and T2 (random stalls).
+// External memory behind the accelerator's AXI4 ports: T1 (deterministic), T2 (random stalls) and
+// T3 (a DRAM channel that all ports share, dram.h).
 //
 // A model's outputs of a cycle depend on its own state only, never on the inputs of that cycle.
 // Per simulated cycle call drive(), settle the design, then observe().
@@ -12,6 +13,8 @@
 #include <cstring>
 #include <deque>
 #include <vector>
+
+#include "dram.h"
 
 namespace cosilico {
 
@@ -31,6 +34,7 @@ struct MemoryTiming {
     bool stalls = false;        // T2
     uint64_t seed = 0;          // of the stalls
     unsigned stall_percent = 0; // chance per cycle that a free channel begins a stall
+    DramTiming dram;            // T3
 };
 
 // Bytes at addresses base ... base + size - 1.
@@ -78,8 +82,11 @@ struct Burst {
     unsigned beats = 0;
     unsigned done = 0;
     uint64_t due = 0;
+    std::vector<uint64_t> there; // T3: when each beat of a read is in the controller
     uint8_t id = 0;
     uint8_t response = RESPONSE_OKAY;
+
+    uint64_t beat_due() const { return there.empty() ? due : there[done]; }
 };
 
 // Address-channel payload as the design drives it.
@@ -121,6 +128,7 @@ template <unsigned BEAT_BYTES> class AddressRules {
 
 // AR and R. T1: the first beat comes max(latency after its AR handshake, one cycle after the burst
 // before), then one beat per cycle; any number of bursts may be outstanding; ARREADY is constant.
+// T3: each beat comes when the DRAM has given it.
 template <unsigned BEAT_BYTES> class ReadPort {
   public:
     bool arready = true;
@@ -131,14 +139,15 @@ template <unsigned BEAT_BYTES> class ReadPort {
     uint8_t rdata[BEAT_BYTES] = {};
     uint64_t beats = 0;
 
-    ReadPort(MemoryBytes& memory, const MemoryTiming& timing, uint64_t channel, const char* name)
-        : memory_(memory), latency_(timing.latency), rules_(name), address_(timing, channel),
+    ReadPort(MemoryBytes& memory, Dram& dram, const MemoryTiming& timing, uint64_t channel,
+             const char* name)
+        : memory_(memory), dram_(dram), latency_(timing.latency), rules_(name), address_(timing, channel),
           data_(timing, channel + 1) {}
 
     void drive(uint64_t cycle) {
         arready = !address_.stalled();
         if (rvalid) return; // AXI: a presented beat stays until it is taken
-        if (bursts_.empty() || bursts_.front().due > cycle || data_.stalled()) return;
+        if (bursts_.empty() || bursts_.front().beat_due() > cycle || data_.stalled()) return;
         Burst& burst = bursts_.front();
         const uint8_t* source = memory_.at(burst.address + burst.done * BEAT_BYTES, BEAT_BYTES);
         rvalid = true;
@@ -158,6 +167,8 @@ template <unsigned BEAT_BYTES> class ReadPort {
             burst.address = beat.address;
             burst.beats = beat.length + 1u;
             burst.due = cycle + latency_ + data_.extra_latency();
+            if (dram_.present())
+                burst.there = dram_.read(beat.address, burst.beats, BEAT_BYTES, cycle);
             burst.id = beat.id;
             bursts_.push_back(burst);
             moved = true;
@@ -174,6 +185,7 @@ template <unsigned BEAT_BYTES> class ReadPort {
 
   private:
     MemoryBytes& memory_;
+    Dram& dram_;
     uint64_t latency_;
     AddressRules<BEAT_BYTES> rules_;
     Stalls address_, data_;
@@ -181,7 +193,8 @@ template <unsigned BEAT_BYTES> class ReadPort {
 };
 
 // AW, W and B. T1: AWREADY and WREADY are constant; B comes `latency` cycles after the burst's last W
-// beat. W beats may come before their AW.
+// beat. W beats may come before their AW. T3: B comes when the DRAM has the burst, and AWREADY is low
+// while the controller holds as many bursts as it can.
 template <unsigned BEAT_BYTES> class WritePort {
   public:
     bool awready = true;
@@ -191,12 +204,14 @@ template <unsigned BEAT_BYTES> class WritePort {
     uint8_t bresp = RESPONSE_OKAY;
     uint64_t beats = 0;
 
-    WritePort(MemoryBytes& memory, const MemoryTiming& timing, uint64_t channel, const char* name)
-        : memory_(memory), latency_(timing.latency), rules_(name), address_(timing, channel),
+    WritePort(MemoryBytes& memory, Dram& dram, const MemoryTiming& timing, uint64_t channel,
+              const char* name)
+        : memory_(memory), dram_(dram), latency_(timing.latency), rules_(name), address_(timing, channel),
           data_(timing, channel + 1), response_(timing, channel + 2) {}
 
     void drive(uint64_t cycle) {
-        awready = !address_.stalled();
+        awready = !address_.stalled() &&
+                  (!dram_.present() || outstanding() < dram_.timing().write_queue);
         wready = !data_.stalled();
         if (bvalid || responses_.empty() || responses_.front().due > cycle) return;
         if (response_.stalled()) return;
@@ -264,7 +279,9 @@ template <unsigned BEAT_BYTES> class WritePort {
         if (beat.last != (burst.done == burst.beats))
             protocol_error(cycle, "W", "last does not agree with the burst's length");
         if (beat.last) {
-            burst.due = cycle + latency_ + response_.extra_latency();
+            burst.due = dram_.present()
+                            ? dram_.write(burst.address, burst.beats, BEAT_BYTES, cycle)
+                            : cycle + latency_ + response_.extra_latency();
             responses_.push_back(burst);
             bursts_.pop_front();
         }
@@ -272,6 +289,7 @@ template <unsigned BEAT_BYTES> class WritePort {
     }
 
     MemoryBytes& memory_;
+    Dram& dram_;
     uint64_t latency_;
     AddressRules<BEAT_BYTES> rules_;
     Stalls address_, data_, response_;

@@ -19,6 +19,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -67,11 +68,41 @@ class File {
     std::FILE* file_;
 };
 
+// Keys of the DRAM's values, each "dram_" and the member's name.
+inline std::map<std::string, uint64_t*> dram_fields(DramTiming& t) {
+    return {
+        {"dram_clock_mhz", &t.clock_mhz},
+        {"dram_memory_mhz", &t.memory_mhz},
+        {"dram_access_bytes", &t.access_bytes},
+        {"dram_page_bytes", &t.page_bytes},
+        {"dram_banks", &t.banks},
+        {"dram_write_queue", &t.write_queue},
+        {"dram_front", &t.front},
+        {"dram_back", &t.back},
+        {"dram_read_latency", &t.read_latency},
+        {"dram_write_latency", &t.write_latency},
+        {"dram_column", &t.column},
+        {"dram_row_to_column", &t.row_to_column},
+        {"dram_precharge", &t.precharge},
+        {"dram_precharge_all", &t.precharge_all},
+        {"dram_row_active", &t.row_active},
+        {"dram_row_to_row", &t.row_to_row},
+        {"dram_four_rows", &t.four_rows},
+        {"dram_read_to_precharge", &t.read_to_precharge},
+        {"dram_write_to_precharge", &t.write_to_precharge},
+        {"dram_read_to_write", &t.read_to_write},
+        {"dram_write_to_read", &t.write_to_read},
+        {"dram_refresh_interval", &t.refresh_interval},
+        {"dram_refresh", &t.refresh},
+    };
+}
+
 inline Job read_job(const std::string& directory) {
     Job job;
     File file(directory, "job.txt", "r");
     char key[64];
     long long v[7];
+    const std::map<std::string, uint64_t*> dram = dram_fields(job.timing.dram);
     while (std::fscanf(file.stream(), "%63s", key) == 1) {
         const std::string name = key;
         const int wanted = name == "probe" ? 7 : name == "descriptors" ? 3 : 1;
@@ -81,6 +112,7 @@ inline Job read_job(const std::string& directory) {
         else if (name == "stalls") job.timing.stalls = v[0] != 0;
         else if (name == "seed") job.timing.seed = v[0];
         else if (name == "stall_percent") job.timing.stall_percent = v[0];
+        else if (dram.count(name)) *dram.at(name) = v[0];
         else if (name == "base") job.base = v[0];
         else if (name == "header_address") job.header_address = v[0];
         else if (name == "memory_bytes") job.memory_bytes = v[0];

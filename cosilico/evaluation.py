@@ -1,0 +1,110 @@
+"""One network on many accelerators, in one process or in several."""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim import area, energy, model
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.network import Network
+
+__all__ = ["Chunk", "evaluate_chunks"]
+
+CHUNK = 480
+"""Accelerators evaluated between two movements of the progress bar."""
+
+_in_worker: list[Network] = []
+"""The network of a worker process, given once and not with every chunk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Chunk:
+    """Figures of some accelerators; 0 where not realizable, except for the area.
+
+    Parameters
+    ----------
+    violations : list of tuple of str
+    cycles, execute_busy, read_bytes, write_bytes : int64[n]
+    area, energy : float64[n]
+        mm² and pJ.
+    """
+
+    violations: list[tuple[str, ...]]
+    cycles: NDArray[np.int64]
+    execute_busy: NDArray[np.int64]
+    read_bytes: NDArray[np.int64]
+    write_bytes: NDArray[np.int64]
+    area: NDArray[np.float64]
+    energy: NDArray[np.float64]
+
+
+def evaluate_chunks(
+    network: Network, configs: Sequence[AcceleratorConfig], jobs: int = 1
+) -> Iterator[Chunk]:
+    """Evaluate all accelerators, in their order, chunk by chunk.
+
+    Parameters
+    ----------
+    network : Network
+    configs : sequence of AcceleratorConfig
+    jobs : int
+        Processes; with one, the work is done here.
+    """
+    chunks = [configs[start : start + CHUNK] for start in range(0, len(configs), CHUNK)]
+    if jobs == 1:
+        for chunk in chunks:
+            yield _evaluate(network, chunk)
+        return
+    # Started afresh, not forked: the parent has threads, of the progress bar and of numba.
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(jobs, len(chunks)), _begin, (network,)) as pool:
+        yield from pool.imap(_evaluate_in_worker, chunks)
+
+
+def _evaluate(network: Network, configs: Sequence[AcceleratorConfig]) -> Chunk:
+    table = model.evaluate_many(configs, network)
+    energies = np.zeros(len(configs))
+    for i, config in enumerate(configs):
+        if table.violations[i]:
+            continue
+        activity = energy.Activity(
+            execute_busy=int(table.execute_busy[i]),
+            read_bytes=int(table.read_bytes[i]),
+            write_bytes=int(table.write_bytes[i]),
+            layers=network.layers,
+        )
+        energies[i] = energy.energy(config, activity).total
+    return Chunk(
+        violations=table.violations,
+        cycles=table.cycles,
+        execute_busy=table.execute_busy,
+        read_bytes=table.read_bytes,
+        write_bytes=table.write_bytes,
+        area=np.array([area.area(config).total for config in configs]),
+        energy=energies,
+    )
+
+
+def _begin(network: Network) -> None:
+    """Make a worker ready; it leaves interrupts to its parent and ends when that one does."""
+    _in_worker.append(network)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _evaluate_in_worker(configs: Sequence[AcceleratorConfig]) -> Chunk:
+    return _evaluate(_in_worker[0], configs)

@@ -1,0 +1,125 @@
+"""What an RTL run showed, as tables on the terminal and as JSON."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from cosilico.console import output_console
+from cosilico.summary import accelerator_text
+from sim.spec.design import Design
+from sim.spec.files import write_atomic
+from testbench.simulate import SimulationResult
+
+__all__ = ["layer_table", "print_results", "time_rows", "write_json"]
+
+
+def print_results(design: Design, results: Sequence[SimulationResult]) -> int:
+    """Print the runs of a design; return the differences from the reference and the model."""
+    console = output_console()
+    for result in results:
+        console.print(layer_table(result))
+        console.print(_heading(design, result), highlight=False, soft_wrap=True)
+        console.print(_time_table(result))
+        console.print(_rate_line(result), highlight=False, soft_wrap=True)
+        if result.accuracy is not None:
+            console.print(
+                f"accuracy {result.accuracy:.4f} in RTL, {result.golden_accuracy:.4f} golden"
+            )
+        console.print(
+            f"{result.images} images, {result.descriptors:,} descriptors: "
+            f"{result.mismatched_activations} activations and "
+            f"{result.mismatched_cycles} cycle counts differ",
+            style="green" if result.exact else "red",
+        )
+    return sum(result.mismatched_activations + result.mismatched_cycles for result in results)
+
+
+def write_json(path: Path, design: Design, results: Sequence[SimulationResult]) -> None:
+    """Write all figures of the runs; ``-`` prints them."""
+    document: dict[str, Any] = {
+        "network": design.network.name,
+        "accelerator": design.accelerator.to_json(),
+        "milliseconds": _milliseconds(design, results[0].measured_cycles),
+        "runs": [result.to_json() for result in results],
+    }
+    text = json.dumps(document, indent=1) + "\n"
+    if str(path) == "-":
+        print(text, end="")
+    else:
+        write_atomic(path, text)
+
+
+def layer_table(result: SimulationResult) -> Table:
+    """Predicted and measured cycles of every layer, and from doorbell to done."""
+    title = f"{result.simulator} {result.simulator_version}, one image"
+    if result.stall_seed is not None:
+        title += f", random stalls of seed {result.stall_seed}"
+    table = Table(title=title)
+    for name in ("layer", "kind"):
+        table.add_column(name, no_wrap=True)
+    for name in ("MACs", "predicted", "measured", "utilization"):
+        table.add_column(name, justify="right")
+    for layer in result.layers:
+        share = f"{100 * layer.utilization:.1f} %" if layer.macs else ""
+        cycles = (f"{layer.predicted_cycles:,}", f"{layer.measured_cycles:,}")
+        table.add_row(layer.name, layer.kind, f"{layer.macs:,}", *cycles, share)
+    table.add_section()
+    total = (f"{result.predicted_cycles:,}", f"{result.measured_cycles:,}")
+    table.add_row("total", "", f"{result.macs:,}", *total, f"{100 * result.utilization:.1f} %")
+    return table
+
+
+def time_rows(result: SimulationResult) -> list[tuple[str, int]]:
+    """Where the first image's cycles go: EXECUTE's three states and the rest, then transfers."""
+    counters = result.counters
+    states = [
+        ("EXECUTE busy", counters["execute_busy"]),
+        ("EXECUTE waits for LOAD", counters["execute_wait_load"]),
+        ("EXECUTE waits for STORE", counters["execute_wait_store"]),
+    ]
+    rest = result.measured_cycles - sum(cycles for _, cycles in states)
+    return [
+        *states,
+        ("neither", rest),
+        ("LOAD brings weights", result.weight_cycles),
+        ("LOAD brings tiles", result.tile_cycles),
+        ("STORE active", counters["store_active"]),
+    ]
+
+
+def _heading(design: Design, result: SimulationResult) -> str:
+    config = design.accelerator
+    return (
+        f"{design.network.name} on {accelerator_text(config.to_json())}\n"
+        f"{result.measured_cycles:,} cycles, "
+        f"{_milliseconds(design, result.measured_cycles):.3f} ms at {config.clock_mhz} MHz\n"
+        f"utilization {100 * result.utilization:.1f} % of {result.macs_per_cycle:,} MACs per "
+        f"cycle, {100 * result.busy_utilization:.1f} % while EXECUTE is busy"
+    )
+
+
+def _time_table(result: SimulationResult) -> Table:
+    table = Table()
+    table.add_column("where the time goes", no_wrap=True)
+    for name in ("cycles", "share"):
+        table.add_column(name, justify="right")
+    for name, cycles in time_rows(result):
+        share = f"{100 * cycles / result.measured_cycles:.1f} %"
+        # What EXECUTE does adds up to all cycles; transfers overlap it.
+        table.add_row(name, f"{cycles:,}", share, end_section=name == "neither")
+    return table
+
+
+def _rate_line(result: SimulationResult) -> str:
+    macs = result.cycles_per_s * result.macs / result.measured_cycles
+    return (
+        f"{result.view} view of the datapath: {result.cycles_per_s:,.0f} cycles and "
+        f"{macs:,.0f} of the network's MACs simulated per second"
+    )
+
+
+def _milliseconds(design: Design, cycles: int) -> float:
+    return cycles / (design.accelerator.clock_mhz * 1000)

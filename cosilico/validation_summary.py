@@ -1,0 +1,108 @@
+"""The results file of a full validation: figures by part, layer and corner, and every failure."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.files import write_atomic
+from testbench.campaign import Campaign
+from testbench.journal import Journal
+
+__all__ = ["RESULTS_JSON", "RESULTS_TEXT", "summarize", "write_summary"]
+
+RESULTS_JSON = "validation.json"
+RESULTS_TEXT = "validation.md"
+
+_COLUMNS = {
+    "pairs": "pairs",
+    "configurations": "configurations",
+    "macs_per_cycle": "MACs per cycle",
+    "activations": "activations compared",
+    "bit_differences": "differ",
+    "descriptors": "descriptors compared",
+    "timing_differences": "differ",
+    "failures": "failed",
+}
+
+
+def summarize(campaign: Campaign, journal: Journal, gateware_hash: str) -> dict[str, Any]:
+    """Return the results of a campaign as one JSON object."""
+    records = list(journal.records.values())
+    parts = {
+        part.name: _figures(record for record in records if record["part"] == part.name)
+        | {"memory": "T2" if part.stalls else "T1"}
+        for part in campaign.parts()
+    }
+    return {
+        "campaign": campaign.header(),
+        "gateware_hash": gateware_hash,
+        "total": _figures(records),
+        "parts": parts,
+        "layers": dict(sorted(Counter(record["stratum"] for record in records).items())),
+        "corners": dict(sorted(Counter(record["corner"] for record in records).items())),
+        "mappings": dict(sorted(_mappings(records).items())),
+        "wrong": {key: record for key, record in journal.records.items() if not _right(record)},
+    }
+
+
+def write_summary(summary: Mapping[str, Any], out: Path) -> None:
+    """Write ``validation.json`` and ``validation.md`` into a folder."""
+    write_atomic(out / RESULTS_JSON, json.dumps(summary, indent=1) + "\n")
+    write_atomic(out / RESULTS_TEXT, _text(summary))
+
+
+def _figures(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    found = list(records)
+    configs = {json.dumps(record["accelerator"]) for record in found}
+    macs = sorted(AcceleratorConfig.from_json(json.loads(config)).macs for config in configs)
+    return {
+        "pairs": len(found),
+        "configurations": len(configs),
+        "macs_per_cycle": [macs[0], macs[-1]] if macs else [],
+        "activations": sum(record["activations"] for record in found),
+        "bit_differences": sum(record["bit_differences"] for record in found),
+        "descriptors": sum(record["descriptors"] for record in found),
+        "timing_differences": sum(record["timing_differences"] for record in found),
+        "failures": sum(bool(record["failure"]) for record in found),
+    }
+
+
+def _mappings(records: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """Pairs by what their mapping does, without the numbers."""
+    return Counter(
+        name for record in records for name in {trait.split()[-1] for trait in record["traits"]}
+    )
+
+
+def _right(record: Mapping[str, Any]) -> bool:
+    return not (record["failure"] or record["bit_differences"] or record["timing_differences"])
+
+
+def _text(summary: Mapping[str, Any]) -> str:
+    campaign = summary["campaign"]
+    lines = [
+        "# Validation",
+        "",
+        f"`cosilico validate --full --seed {campaign['seed']}`, {campaign['view']} view of the "
+        f"datapath, gateware `{summary['gateware_hash'][:12]}`. On T1 every descriptor's start, end "
+        "of issue and end, every image's total and every counter is compared with the prediction; "
+        "under random stalls (T2) the duration of every EXECUTE descriptor.",
+        "",
+        "| part | memory | " + " | ".join(_COLUMNS.values()) + " |",
+        "|---|---|" + "---:|" * len(_COLUMNS),
+    ]
+    for name, figures in [*summary["parts"].items(), ("total", summary["total"])]:
+        cells = [_cell(figures[column]) for column in _COLUMNS]
+        lines.append(f"| {name} | {figures.get('memory', '')} | " + " | ".join(cells) + " |")
+    for title, key in (("Layers", "layers"), ("Corners", "corners"), ("Mappings", "mappings")):
+        lines += ["", f"{title}: " + ", ".join(f"{k} {v}" for k, v in summary[key].items()) + "."]
+    if summary["wrong"]:
+        lines += ["", "Wrong: " + ", ".join(summary["wrong"]) + "."]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: int | list[int]) -> str:
+    return f"{value:,}" if isinstance(value, int) else " … ".join(f"{x:,}" for x in value)

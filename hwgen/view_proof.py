@@ -1,0 +1,353 @@
+"""Proof that the two views of the PE grid are the same machine, for one small grid.
+
+The registers of either view are functions of those of the other. The proof takes any state of both
+that fits together in this sense, and any input, and shows that the next states fit together and the
+outputs are the same. Reset is not part of it: the co-simulation covers that.
+"""
+
+import contextlib
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+from hwgen import simulation_view, yosys
+from hwgen.emit import emit_grid
+from hwgen.gateware import control, ring
+from hwgen.simulation_view import GRID_MODULE, grid_view
+from sim.spec.accelerator import AcceleratorConfig
+
+__all__ = ["WINDOW_VECTORS", "SmallGrid", "prove_views"]
+
+WINDOW_VECTORS = 8
+"""Of the proved grid's ring; 64 would multiply the states, not the cases."""
+
+Term = Callable[[Callable[[str], str]], str]
+"""Verilog expression over registers, given what names them: their states, or their next states."""
+
+_PORT = re.compile(
+    r"^  wire (?:width (\d+) )?(?:signed )?(input|output) \d+ (?:signed )?\\(\S+)$", re.MULTILINE
+)
+_LANE = "pe_0_0.lane_0."
+_UNIT = f"{_LANE}requantizer.unit_0."
+_RECORD = {"bias": (0, 32), "multiplier": (32, 32), "left": (64, 5), "right": (72, 5)}
+"""Fields of a requantization record: first bit, bits that are used."""
+
+
+class SmallGrid(AcceleratorConfig):
+    """One PE of one lane of four units, with memories of two rows."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        """Create it."""
+        super().__init__(
+            pes_x=1,
+            pes_y=1,
+            simd_units=4,
+            compute_lanes=1,
+            local_memory_kb=1,
+            register_file_kb=1,
+            io_bandwidth_gbps=1.0,
+            clock_mhz=100,
+        )
+
+    @property
+    def bank_depth(self) -> int:
+        """Rows of the local memory."""
+        return 2
+
+    @property
+    def weight_rows(self) -> int:
+        """Rows of a weight half."""
+        return 1
+
+    @property
+    def accumulator_rows(self) -> int:
+        """Rows of saved accumulators."""
+        return 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    """A view as combinational logic: `registers` and `inputs` by width, `module` by name."""
+
+    module: str
+    registers: dict[str, int]
+    inputs: dict[str, int]
+    driven: frozenset[str]
+
+
+def prove_views(*, private: bool) -> None:
+    """Prove one step, of those with `control__private` registered as `private`.
+
+    Raises
+    ------
+    YosysError
+        If there is a counterexample.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        synthesis, simulation = _machines(directory)
+        to_simulation, to_synthesis = _relation(simulation)
+        checks = _checks(to_simulation, to_synthesis)
+        wrapper = _wrapper(synthesis, simulation, to_simulation, to_synthesis, checks, private)
+        (directory / "step.sv").write_text(wrapper, encoding="utf-8")
+        ones = f"{len(checks)}'b{'1' * len(checks)}"
+        yosys.run(
+            [
+                *(f"read_rtlil {directory / machine}.il" for machine in ("gold", "gate")),
+                f"read_verilog -sv {directory / 'step.sv'}",
+                "hierarchy -top step",
+                "proc",
+                "flatten",
+                # What both views compute from the same registers becomes one cell.
+                "opt -full",
+                "wreduce",
+                "opt -full",
+                "opt_clean -purge",
+                f"sat -verify -set promised 1 -prove fits {ones}",
+            ]
+        )
+
+
+def _machines(directory: Path) -> tuple[_Machine, _Machine]:
+    """Write both views as ``gold.il`` and ``gate.il``, with registers as ports."""
+    config = SmallGrid()
+    with contextlib.ExitStack() as stack:
+        for module in (control, ring, simulation_view):
+            stack.enter_context(mock.patch.object(module, "WINDOW_VECTORS", WINDOW_VECTORS))
+        (directory / "gold.v").write_text(emit_grid(config), encoding="utf-8")
+        (directory / "gate.v").write_text(grid_view(config, "gate"), encoding="utf-8")
+    last = ["opt_expr", "opt_clean -purge", "expose -evert-dff"]
+    yosys.run(
+        [
+            f"read_verilog {directory / 'gold.v'}",
+            f"hierarchy -top {GRID_MODULE}",
+            f"rename {GRID_MODULE} gold",
+            *("proc", "memory_map", "opt_expr", "flatten"),
+            *last,
+            f"write_rtlil {directory / 'gold.il'}",
+        ]
+    )
+    yosys.run(
+        [
+            f"read_verilog -sv -mem2reg {directory / 'gate.v'}",
+            *("hierarchy -top gate", "proc"),
+            *last,
+            f"write_rtlil {directory / 'gate.il'}",
+        ]
+    )
+    gold, gate = (_machine(directory, module) for module in ("gold", "gate"))
+    return gold, gate
+
+
+def _machine(directory: Path, module: str) -> _Machine:
+    text = (directory / f"{module}.il").read_text(encoding="utf-8")
+    ports = {port[3]: (int(port[1] or 1), port[2]) for port in _PORT.finditer(text)}
+    return _Machine(
+        module,
+        {name[:-2]: width for name, (width, _) in ports.items() if name.endswith(".q")},
+        {
+            name: width
+            for name, (width, side) in ports.items()
+            if side == "input" and not name.endswith(".q")
+        },
+        frozenset(name[:-2] for name in ports if name.endswith(".d")),
+    )
+
+
+def _part(name: str, low: int, width: int) -> Term:
+    return lambda of: f"{of(name)}[{low} +: {width}]"
+
+
+def _whole(name: str) -> Term:
+    return lambda of: of(name)
+
+
+def _extended(name: str, width: int, more: int) -> Term:
+    return lambda of: f"{{ {{{more}{{{of(name)}[{width - 1}]}}}}, {of(name)} }}"
+
+
+def _constant(value: str) -> Term:
+    return lambda of: value
+
+
+def _window(vector: int, byte: int) -> Term:
+    """Byte of one of the vectors that the ring gives; the same multiplexers as in the ring."""
+
+    def term(of: Callable[[str], str]) -> str:
+        rotation = of(f"{_LANE}ring.rotation")
+        banks = [of(f"{_LANE}ring.bank_{(vector + turn) % 4}.read_data") for turn in range(4)]
+        first, third = (f"({rotation}[0] ? {banks[turn + 1]} : {banks[turn]})" for turn in (0, 2))
+        return f"8'(({rotation}[1] ? {third} : {first}) >> {8 * byte})"
+
+    return term
+
+
+def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
+    """Terms of the simulation view's registers over the other's, and the reverse."""
+    terms: dict[str, Term] = {}
+    for unit in range(4):
+        byte, word = (8 * unit, 8), (32 * unit, 32)
+        for row in range(2):
+            index = 4 * row + unit
+            terms[f"memory[{index}]"] = _part(f"pe_0_0.bank_0.memory[{row}]", *byte)
+            terms[f"weight_memory[{index}]"] = _part(f"{_LANE}register_file.memory[{row}]", *word)
+            terms[f"saved_memory[{index}]"] = _part(f"{_LANE}accumulators.memory[{row}]", *word)
+        for position in range(WINDOW_VECTORS):
+            bank = f"{_LANE}ring.bank_{position % 4}.memory[{position // 4}]"
+            terms[f"ring[{4 * position + unit}]"] = _part(bank, *byte)
+        for name, source in (
+            ("bank_data", "pe_0_0.bank_0.read_data"),
+            ("taken", "pe_0_0.taken__0"),
+            ("incoming", "pe_0_0.feed.vector__0"),
+            ("vector", f"{_LANE}vector"),
+            ("output_vector", f"{_LANE}output"),
+            ("tile_write_vector", "distributor.tile_write_data"),
+        ):
+            terms[f"{name}[{unit}]"] = _part(source, *byte)
+        terms[f"weights[{unit}]"] = _part(f"{_LANE}read_data", *word)
+        terms[f"saved[{unit}]"] = _part(f"{_LANE}accumulators.read_data", *word)
+        terms[f"accumulator[{unit}]"] = _whole(f"{_LANE}simd_{unit}.accumulator")
+        terms[f"dot[{unit}]"] = _extended(f"{_LANE}simd_{unit}.dot", 18, 14)
+        for vector in range(4):
+            terms[f"window_{vector}[{unit}]"] = _window(vector, unit)
+    for field, place in _RECORD.items():
+        terms[f"{field}[0]"] = _part(f"{_LANE}parameters.read_data", *place)
+        for row in range(8):
+            terms[f"{field}_memory[{row}]"] = _part(f"{_LANE}parameters.memory[{row}]", *place)
+    for quarter in range(4):
+        source = f"quarter_{quarter}" if quarter else "head"
+        terms[f"drain_{quarter}[0]"] = _whole(f"{_LANE}drain.{source}")
+    for quarter in range(3):
+        terms[f"waiting_{quarter}[0]"] = _part(f"{_LANE}waiting", 8 * quarter, 8)
+        terms[f"right_{quarter}[0]"] = _whole(f"{_UNIT}right_{quarter}")
+    for half in ("low", "high"):
+        terms[f"{half}[0]"] = _extended(f"{_UNIT}product_{half}", 48, 16)
+    for name, source in (
+        ("broadcast[0]", f"{_LANE}broadcast"),
+        ("shifted[0]", f"{_UNIT}x"),
+        ("factor[0]", f"{_UNIT}multiplier"),
+        ("doubled[0]", f"{_UNIT}h"),
+        ("result[0]", f"{_UNIT}result"),
+        ("finished[0]", f"{_UNIT}output"),
+        ("later", f"{_LANE}requantizer.later"),
+        ("control_reduce_index", "distributor.reduce_index"),
+        ("tile_write_valid", "distributor.tile_write_enable__0"),
+        ("tile_read_valid", "distributor.tile_read_enable__0"),
+        ("tile_bank_valid", "pe_0_0.selected_0"),
+        ("tile_read_data", "tile_read_data"),
+        *(
+            (f"{name}_{axis}[0]", f"distributor.{name}_{axis}_0")
+            for name in ("coordinate", "outside")
+            for axis in "yx"
+        ),
+        *(
+            (name, f"distributor.{name}")
+            for name in ("bound_y", "bound_x", "inject", "tile_write_address", "tile_read_address")
+        ),
+    ):
+        terms[name] = _whole(source)
+    for name in ("tile_write_bank", "tile_read_bank", "tile_bank"):
+        terms[name] = _constant("32'd0")
+    for name in gate.registers.keys() - terms.keys():
+        if name.startswith("control_"):
+            terms[name] = _whole(f"distributor.pe_{name.replace('control_', 'control__', 1)}")
+    reverse: dict[str, Term] = {
+        "distributor.weight_write": lambda of: f"{of('weight_write')} & {of('row_lanes')}",
+        "distributor.parameter_write": lambda of: f"{of('parameter_write')} & {of('row_lanes')}",
+        "distributor.row_write_address": _whole("row_address"),
+        "distributor.weight_write_data": (
+            lambda of: f"{{ {', '.join(of(f'row[{unit}]') for unit in (3, 2, 1, 0))} }}"
+        ),
+        "distributor.parameter_write_data": (
+            lambda of: f"{{ {of('row[2]')}[15:0], {of('row[1]')}, {of('row[0]')} }}"
+        ),
+        "pe_0_0.tile_read_data": (
+            lambda of: f"({of('tile_vector_valid')} ? {of('tile_vector')} : 32'd0)"
+        ),
+    }
+    return {name: term for name, term in terms.items() if name in gate.registers}, reverse
+
+
+def _name(view: str, register: str) -> str:
+    """Name of a register in the wrapper: ``q`` its state, ``d`` its next one."""
+    return f"{view}_{re.sub(r'[^A-Za-z0-9]', '_', register)}"
+
+
+def _of(prefix: str) -> Callable[[str], str]:
+    return lambda register: _name(prefix, register)
+
+
+def _checks(to_gate: dict[str, Term], to_gold: dict[str, Term]) -> list[str]:
+    """What must hold of the next states: every term again."""
+    return [
+        *(f"{_name('gate_d', name)} == {term(_of('gold_d'))}" for name, term in to_gate.items()),
+        *(f"{_name('gold_d', name)} == ({term(_of('gate_d'))})" for name, term in to_gold.items()),
+        "~(gate_d_weight_write & gate_d_parameter_write)",
+    ]
+
+
+def _wrapper(
+    gold: _Machine,
+    gate: _Machine,
+    to_gate: dict[str, Term],
+    to_gold: dict[str, Term],
+    checks: list[str],
+    private: bool,
+) -> str:
+    """Both views from one choice of states and inputs, as module ``step``."""
+    chosen = _name("gold_q", "distributor.pe_control__private")
+    ports = [f"input wire [{width - 1}:0] {name}" for name, width in gold.inputs.items()]
+    body = []
+    for machine, terms, of in (
+        (gold, to_gold, _of("gate_q")),
+        (gate, to_gate, _of("gold_q")),
+    ):
+        for register, width in machine.registers.items():
+            state = _name(f"{machine.module}_q", register)
+            body.append(f"wire [{width - 1}:0] {_name(f'{machine.module}_d', register)};")
+            if register in terms:
+                body.append(f"wire [{width - 1}:0] {state} = {terms[register](of)};")
+            elif state == chosen:
+                body.append(f"wire {state} = 1'b{int(private)};")
+            else:
+                ports.append(f"input wire [{width - 1}:0] {state}")
+    for machine in (gold, gate):
+        pins = [f".{name}({name})" for name in machine.inputs]
+        pins += [
+            f".\\{register}.{end} ({_name(f'{machine.module}_{end}', register)})"
+            for register in machine.registers
+            for end in ("q", "d")
+            if end == "q" or register in machine.driven
+        ]
+        body.append(f"{machine.module} {machine.module} ({', '.join(pins)});")
+    body += [f"assign fits[{index}] = {check};" for index, check in enumerate(checks)]
+    registered = "gold_q_distributor_"
+    promises = " & ".join(f"({promise})" for promise in _promises(registered))
+    body.append(f"assign promised = {promises};")
+    ports += ["output wire promised", f"output wire [{len(checks) - 1}:0] fits"]
+    # A register that a view does not have is an error, not a new wire.
+    head = ["`default_nettype none", f"module step ({', '.join(ports)});"]
+    return "\n".join([*head, *body, "endmodule", ""])
+
+
+def _promises(registered: str) -> list[str]:
+    """What the grid is promised, of registers and inputs."""
+    control = f"{registered}pe_control__"
+    return [
+        "~rst",
+        # Rows and places exist.
+        *("control__quad == 0", f"{control}quad == 0"),
+        *("tile_write[3:1] == 0", "tile_read[3:1] == 0"),
+        # No row is read in the cycle of its write; here the views take either value.
+        f"~({control}save & {control}restore_enable & {control}save_row == {control}restore_row)",
+        # A bank is accessed either from outside or by EXECUTE.
+        f"~({registered}tile_write_enable__0 & {control}write_enable)",
+        f"~({registered}tile_read_enable__0 & {control}read_enable)",
+        # A row is one of weights or of parameters; the checks show that this stays true.
+        "~(gate_q_weight_write & gate_q_parameter_write)",
+    ]

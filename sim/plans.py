@@ -1,0 +1,70 @@
+"""Columns of the mapper's two tables, and why a network cannot be mapped."""
+
+from enum import IntEnum
+
+__all__ = ["Failure", "LayerPlan", "TensorPlan"]
+
+
+class LayerPlan(IntEnum):
+    """Columns of the layer plan; addresses and strides in vectors."""
+
+    TILE_Y = 0
+    TILE_X = 1
+    PASSES_Y = 2
+    PASSES_X = 3
+    ROUNDS = 4
+    CHUNK = 5
+    LOADED = 6
+    LOADED2 = 7
+    IN_ADDRESS = 8
+    IN_ROW = 9
+    IN_PLANE = 10
+    IN_TILE_Y = 11
+    IN_TILE_X = 12
+    IN2_ADDRESS = 13
+    IN2_ROW = 14
+    IN2_PLANE = 15
+    OUT_ADDRESS = 16
+    OUT_ROW = 17
+    OUT_PLANE = 18
+    PIXELS = 19
+    WEIGHT_ROWS = 20
+    PARAMETER_ROWS = 21
+    BLOCK_ADDRESS = 22
+    HALO_TOP = 23
+    HALO_BOTTOM = 24
+    HALO_LEFT = 25
+    HALO_RIGHT = 26
+    SPLITS = 27
+    SPLIT_TAP_ROWS = 28
+    SPLIT_TAP_COLUMNS = 29
+    SPLIT_STEPS = 30
+    BLOCK_ROWS = 31
+    BLOCK_COLUMNS = 32
+
+
+class TensorPlan(IntEnum):
+    """Columns of the tensor plan; ``ADDRESS`` is the tile's first pixel in local memory."""
+
+    TILE_Y = 0
+    TILE_X = 1
+    HALO_TOP = 2
+    HALO_BOTTOM = 3
+    HALO_LEFT = 4
+    HALO_RIGHT = 5
+    ADDRESS = 6
+    ROW = 7
+    PLANE = 8
+    RESIDENT_UNTIL = 9
+    STORED = 10
+    EXTERNAL = 11
+    PIXEL_BYTES = 12
+
+
+class Failure(IntEnum):
+    """Why a network cannot be mapped."""
+
+    NONE = 0
+    WEIGHTS = 1
+    TILE = 2
+    FIELD = 3

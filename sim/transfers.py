@@ -1,0 +1,172 @@
+"""Timing of LOAD and STORE on the deterministic memory: exact, a few operations per burst.
+
+Both units have the same shape (docs/hardware.md). The request side asks for one burst per cycle,
+up to OUTSTANDING bursts before their data; the data side moves the bursts in order, one beat per
+cycle in which there is credit. A descriptor follows the one before it as soon as the request
+side is free, up to TRANSFERS descriptors before their done.
+
+Only starts and dones can be observed, so request times are counted from the descriptor's start, and
+all delays that a descriptor sees once are summed in the overhead.
+"""
+
+import numpy as np
+
+from sim.calibration import Constant
+from sim.kernel import kernel
+from sim.spec.accelerator import DOT_WIDTH
+from sim.spec.bus import BURST_BEATS, PAGE_BYTES
+from sim.spec.descriptor import LoadKind, Queue
+from sim.tables import COLUMNS, Hw
+
+__all__ = ["idle", "load", "paced", "segments", "store", "transfer_bytes"]
+
+QUEUE = COLUMNS["queue"]
+KIND = COLUMNS["kind"]
+ADDRESS = COLUMNS["address"]
+GROUPS = COLUMNS["groups"]
+ROWS = COLUMNS["rows"]
+COLS = COLUMNS["columns"]
+GROUP_STRIDE = COLUMNS["group_stride"]
+ROW_STRIDE = COLUMNS["row_stride"]
+VECTOR_BEATS = COLUMNS["vector_beats"]
+LANES = COLUMNS["lanes"]
+PARAMETER_ROWS = COLUMNS["parameter_rows"]
+WEIGHT_ROWS = COLUMNS["weight_rows"]
+
+# State of a unit: bursts and descriptors so far, the last beat's cycle, the credit in a cycle,
+# then the last beats of the latest bursts and the dones of the latest descriptors.
+BURSTS, DESCRIPTORS, END, CREDIT, CREDIT_AT, RECENT = 0, 1, 2, 3, 4, 5
+
+NEVER = -(1 << 40)
+
+
+@kernel
+def segments(row, hw):  # type: ignore[no-untyped-def]  # numba infers the types
+    """(groups, rows, beats per row) of a transfer; a weight stream is one row."""
+    if row[QUEUE] == Queue.LOAD and row[KIND] == LoadKind.WEIGHTS:
+        lane_rows = row[PARAMETER_ROWS] + row[WEIGHT_ROWS]
+        return 1, 1, row[LANES] * lane_rows * DOT_WIDTH * hw[Hw.SIMD] // hw[Hw.BUS_BYTES]
+    return row[GROUPS], row[ROWS], row[COLS] * row[VECTOR_BEATS]
+
+
+@kernel
+def transfer_bytes(row, hw):  # type: ignore[no-untyped-def]
+    """Bytes that a LOAD or STORE moves over the data port."""
+    groups, rows, beats = segments(row, hw)
+    return groups * rows * beats * hw[Hw.BUS_BYTES]
+
+
+@kernel
+def idle(hw, constants):  # type: ignore[no-untyped-def]
+    """State of a LOAD or STORE unit that has run nothing and has full credit : int64[n]."""
+    bursts = max(constants[Constant.READ_BURSTS], constants[Constant.WRITE_BURSTS])
+    state = np.full(RECENT + bursts + constants[Constant.TRANSFERS], NEVER, np.int64)
+    state[BURSTS] = 0
+    state[DESCRIPTORS] = 0
+    state[CREDIT] = 2 * hw[Hw.COST] - 1
+    state[CREDIT_AT] = 0
+    return state
+
+
+@kernel
+def paced(state, hw, available, beats):  # type: ignore[no-untyped-def]
+    """Move one burst that could move a beat per cycle from ``available`` on.
+
+    Beat j needs credit for j + 1 beats. Once credit lacks, it lacks for every further beat (a beat
+    costs at least what a cycle earns), so the last beat decides alone.
+
+    Returns
+    -------
+    end : int
+        Cycle of the last beat.
+    """
+    earn, cost = hw[Hw.EARN], hw[Hw.COST]
+    credit = min(2 * cost - 1, state[CREDIT] + earn * (available - state[CREDIT_AT]))
+    end = available + max(beats - 1, -((credit - cost * beats) // earn))
+    state[CREDIT] = credit + earn * (end + 1 - available) - cost * beats
+    state[CREDIT_AT] = end + 1
+    return end
+
+
+@kernel
+def _transfer(row, hw, state, begin, lag, outstanding, reuse):  # type: ignore[no-untyped-def]
+    """(cycle of the last request, cycle of the last beat); ``lag`` is from a request to its data."""
+    bus = hw[Hw.BUS_BYTES]
+    groups, rows, row_beats = segments(row, hw)
+    request = begin - 1
+    end = state[END]
+    place = state[BURSTS] % outstanding
+    for g in range(groups):
+        for y in range(rows):
+            address = row[ADDRESS] + g * row[GROUP_STRIDE] + y * row[ROW_STRIDE]
+            left = row_beats
+            while left > 0:
+                beats = min(left, BURST_BEATS, (PAGE_BYTES - address % PAGE_BYTES) // bus)
+                request = max(request + 1, state[RECENT + place] + reuse)
+                end = paced(state, hw, max(request + lag, end + 1), beats)
+                state[RECENT + place] = end
+                place = (place + 1) % outstanding
+                address += beats * bus
+                left -= beats
+    state[BURSTS] = place
+    state[END] = end
+    return request, end
+
+
+@kernel
+def _finish(state, constants, done, outstanding, room):  # type: ignore[no-untyped-def]
+    """Note a descriptor's done; return the next one's earliest start as far as places go."""
+    first = RECENT + outstanding
+    transfers = constants[Constant.TRANSFERS]
+    place = state[DESCRIPTORS]
+    state[first + place] = done
+    state[DESCRIPTORS] = (place + 1) % transfers
+    return state[first + state[DESCRIPTORS]] + room
+
+
+@kernel
+def load(row, hw, constants, state, begin):  # type: ignore[no-untyped-def]
+    """Run one LOAD descriptor.
+
+    Parameters
+    ----------
+    row : int64[len(COLUMNS)]
+        The descriptor; it moves at least one beat.
+    hw : int64[n]
+        Columns :class:`sim.tables.Hw`.
+    constants : int64[n]
+        :attr:`sim.calibration.Calibration.array`.
+    state : int64[n]
+        :func:`idle` at first; changed.
+    begin : int
+        Cycle in which the descriptor starts; at least ``free`` of the one before.
+
+    Returns
+    -------
+    free, done : int
+        Earliest start of the next descriptor; cycle of this one's done.
+    """
+    outstanding = constants[Constant.READ_BURSTS]
+    request, end = _transfer(
+        row,
+        hw,
+        state,
+        begin,
+        constants[Constant.MEMORY_LATENCY],
+        outstanding,
+        constants[Constant.LOAD_REUSE],
+    )
+    done = end + constants[Constant.LOAD_OVERHEAD]
+    room = _finish(state, constants, done, outstanding, constants[Constant.LOAD_ROOM])
+    return max(request + constants[Constant.LOAD_NEXT], room), done
+
+
+@kernel
+def store(row, hw, constants, state, begin):  # type: ignore[no-untyped-def]
+    """Run one STORE descriptor; as :func:`load`, but done when the last response has come."""
+    outstanding = constants[Constant.WRITE_BURSTS]
+    reuse = constants[Constant.STORE_REUSE]
+    request, end = _transfer(row, hw, state, begin, 0, outstanding, reuse)
+    done = end + constants[Constant.MEMORY_LATENCY] + constants[Constant.STORE_OVERHEAD]
+    room = _finish(state, constants, done, outstanding, constants[Constant.STORE_ROOM])
+    return max(request + constants[Constant.STORE_NEXT], room), done

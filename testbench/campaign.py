@@ -1,0 +1,168 @@
+"""Everything that a full validation runs: random pairs, named networks' layers, random stalls."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sim.networks import NAMED_NETWORKS
+from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
+from testbench.cases import Case, draw_group
+from testbench.journal import Journal
+from testbench.named_cases import LAYER_CONFIGS, layer_cases
+from testbench.validate import Outcome, in_threads, try_case
+
+__all__ = ["Campaign", "Part", "Unit"]
+
+CASES_PER_CONFIG = 10
+"""Random cases that share a configuration and so a build."""
+
+STALL_SEED_OFFSET = 1
+"""The pairs that run under stalls are other ones than those that do not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A section of the results: ``name``, how many cases it has, whether the memory stalls."""
+
+    name: str
+    count: int
+    stalls: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """Cases that are drawn and run one after the other, as they share builds.
+
+    Parameters
+    ----------
+    part : Part
+    name : str
+        Of the unit; with a case's index it is the case's key.
+    draw : callable
+        Returns the cases.
+    """
+
+    part: Part
+    name: str
+    draw: Callable[[], list[Case]]
+
+    def key(self, case: Case) -> str:
+        """Name of a case in the journal."""
+        return f"{self.name}/{case.index}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """What to run; the same seed draws the same cases.
+
+    Parameters
+    ----------
+    pairs : int
+        Random pairs of each space on the deterministic memory (T1).
+    stalled : int
+        Random pairs of each space under random stalls (T2).
+    layers : bool
+        Whether every layer of every named network runs on every one of
+        ``testbench.named_cases.LAYER_CONFIGS``.
+    seed : int
+    view : str
+        Of the datapath; see :func:`testbench.harness.build`.
+    max_macs : int, optional
+        Pass over larger configurations in the random pairs.
+    """
+
+    pairs: int = 1000
+    stalled: int = 120
+    layers: bool = True
+    seed: int = 1
+    view: str = "simulation"
+    max_macs: int | None = None
+
+    def parts(self) -> list[Part]:
+        """Sections in the order of the results."""
+        found = [
+            *map(self._pairs, HARDWARE_SPACES),
+            *map(self._layers, NAMED_NETWORKS),
+            *map(self._stalled, HARDWARE_SPACES),
+        ]
+        return [part for part in found if part.count]
+
+    def units(self) -> Iterator[Unit]:
+        """All work, part by part."""
+        for name, space in HARDWARE_SPACES.items():
+            yield from self._random(self._pairs(name), space, self.seed)
+        for name in NAMED_NETWORKS:
+            yield from self._named(self._layers(name), name)
+        for name, space in HARDWARE_SPACES.items():
+            seed = self.seed + STALL_SEED_OFFSET
+            yield from self._random(self._stalled(name), space, seed)
+
+    def run(
+        self, journal: Journal, jobs: int, progress: Callable[[str, int, int], None]
+    ) -> Iterator[Outcome]:
+        """Run what the journal does not have; outcomes of this run, as they come.
+
+        Parameters
+        ----------
+        journal : Journal
+            Takes every outcome as it comes, with its part.
+        jobs : int
+            Builds and simulations side by side.
+        progress : callable
+            Told a part's name, how many of its cases are done and how many there are.
+        """
+        done = {part.name: 0 for part in self.parts()}
+        for record in journal.records.values():
+            done[record["part"]] += 1
+
+        lock = threading.Lock()
+
+        def work(unit: Unit) -> Iterator[Outcome]:
+            for case in unit.draw():
+                if unit.key(case) in journal.records:
+                    continue
+                outcome = try_case(case, stalls=unit.part.stalls, view=self.view)
+                journal.append(unit.key(case), {"part": unit.part.name} | outcome.to_json())
+                with lock:
+                    done[unit.part.name] += 1
+                    progress(unit.part.name, done[unit.part.name], unit.part.count)
+                yield outcome
+
+        for part in self.parts():
+            if done[part.name]:
+                progress(part.name, done[part.name], part.count)
+        yield from in_threads([partial(work, unit) for unit in self.units()], jobs)
+
+    def header(self, **sources: str) -> dict[str, Any]:
+        """What the journal's records depend on: the campaign, and digests of sources."""
+        return {
+            "pairs": self.pairs,
+            "stalled": self.stalled,
+            "layers": self.layers,
+            "seed": self.seed,
+            "view": self.view,
+            "max_macs": self.max_macs,
+        } | sources
+
+    def _pairs(self, space: str) -> Part:
+        return Part(name=f"random pairs, {space}", count=self.pairs)
+
+    def _layers(self, network: str) -> Part:
+        count = len(NAMED_NETWORKS[network]()) * len(LAYER_CONFIGS)
+        return Part(name=f"layers of {network}", count=count if self.layers else 0)
+
+    def _stalled(self, space: str) -> Part:
+        return Part(name=f"random stalls, {space}", count=self.stalled, stalls=True)
+
+    def _random(self, part: Part, space: HardwareSpace, seed: int) -> Iterator[Unit]:
+        for group, first in enumerate(range(0, part.count, CASES_PER_CONFIG)):
+            size = min(CASES_PER_CONFIG, part.count - first)
+            draw = partial(draw_group, group, first, size, space, seed, max_macs=self.max_macs)
+            yield Unit(part=part, name=part.name, draw=draw)
+
+    def _named(self, part: Part, network: str) -> Iterator[Unit]:
+        for place, config in enumerate(LAYER_CONFIGS if part.count else ()):
+            draw = partial(layer_cases, network, config)
+            yield Unit(part=part, name=f"{part.name}/{place}", draw=draw)

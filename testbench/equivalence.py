@@ -1,0 +1,110 @@
+"""Seeded co-simulation of the two views of the PE grid."""
+
+import subprocess
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+
+from hwgen.emit import emit_grid
+from hwgen.simulation_view import GRID_MODULE, grid_view, view_context
+from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
+from sim.spec.files import cache_root
+from testbench.build_cache import cached_directory, content_key
+from testbench.verilate import BUILD_RECIPE, BuildError, build_executable, toolchain_version
+
+__all__ = ["Comparison", "compare_views"]
+
+TOP = "equivalence"
+SIMULATION_MODULE = "simulation_grid"
+OBSERVED = ("tile_read_data", "output vectors", "taken vectors", "heads of drain registers")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Outcome of a co-simulation.
+
+    Parameters
+    ----------
+    compared : int
+        Cycles in which all was equal, up to the first difference.
+    different : tuple of str
+        What differed in the cycle after them; empty if nothing did.
+    """
+
+    compared: int
+    different: tuple[str, ...]
+
+
+def compare_views(
+    config: AcceleratorConfig, *, seed: int, cycles: int, build_root: Path | None = None
+) -> Comparison:
+    """Drive both views of `config`'s grid with random control and compare them.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Small memories make a short fill: it takes 4 cycles per row of the largest one.
+    seed : int
+        Of the control and of what the memories hold at power-up.
+    cycles : int
+        Cycles to compare.
+    build_root : Path, optional
+        Where builds are kept; see :func:`sim.spec.files.cache_root`.
+    """
+    quarter = _quarter(config)
+    bench = _bench(config, quarter)
+    verilog = "\n".join((bench, grid_view(config, SIMULATION_MODULE), emit_grid(config)))
+    main = (resources.files("testbench") / "templates" / "equivalence.cpp").read_text()
+    key = content_key(verilog, main, *BUILD_RECIPE, toolchain_version())
+
+    def make(directory: Path) -> None:
+        build_executable(
+            directory,
+            top=TOP,
+            verilog=verilog,
+            main=main,
+            headers={},
+            view="simulation",
+            loops=SIMULATION_MODULE,
+        )
+
+    directory = cached_directory((build_root or cache_root()) / "equivalence", key, make)
+    result = subprocess.run(
+        [str(directory / "harness"), str(seed), str(cycles + 4 * quarter + 4)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise BuildError(f"the comparison failed: {result.stderr.strip()}")
+    compared, mismatch = map(int, result.stdout.split())
+    different = tuple(name for bit, name in enumerate(OBSERVED) if mismatch >> bit & 1)
+    return Comparison(compared=compared, different=different)
+
+
+def _quarter(config: AcceleratorConfig) -> int:
+    """Cycles in which every row of any memory can be written and the registers behind it flushed."""
+    rows = max(config.bank_depth, 4 * config.weight_rows, config.accumulator_rows, WINDOW_VECTORS)
+    return rows + 64
+
+
+def _bench(config: AcceleratorConfig, quarter: int) -> str:
+    text = (resources.files("testbench") / "templates" / "equivalence.sv.j2").read_text()
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    return environment.from_string(text).render(
+        view_context(config),
+        synthesis=GRID_MODULE,
+        simulation=SIMULATION_MODULE,
+        inside="",
+        quarter=quarter,
+        rows={
+            "control__quad": config.simd_units // 4,
+            "control__weight_row": 2 * config.weight_rows,
+            "control__restore_row": config.accumulator_rows,
+            "control__save_row": config.accumulator_rows,
+            "control__read_address": config.bank_depth,
+            "control__write_address": config.bank_depth,
+        },
+    )

@@ -1,0 +1,50 @@
+"""Accelerators by name and from files."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from cosilico.accelerators import accelerator_argument, named_space
+from sim.spec.errors import CosilicoError
+from sim.spec.spaces import EDGE, TINY
+
+
+def test_a_spaces_name_is_its_default() -> None:
+    assert accelerator_argument("edge") == EDGE.default
+    assert accelerator_argument("tiny") == TINY.default
+    assert named_space("edge") is EDGE
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_reads_fields_or_a_design(tmp_path: Path, wrap: bool) -> None:
+    path = tmp_path / "a.json"
+    fields = TINY.at(77).to_json()
+    path.write_text(json.dumps({"accelerator": fields, "schema": 1} if wrap else fields))
+    assert accelerator_argument(str(path)) == TINY.at(77)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "accelerator file {path} is not JSON: "),
+        ("[]", "accelerator must be an object, not []"),
+        ('{"lanes": 1}', "accelerator has no field 'lanes'"),
+        (None, "accelerator file {path} cannot be read: No such file or directory"),
+    ],
+)
+def test_says_what_is_wrong_with_a_file(tmp_path: Path, content: str | None, message: str) -> None:
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(CosilicoError, match="^" + re.escape(message.format(path=path))):
+        accelerator_argument(str(path))
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    message = r"^accelerator must be one of tiny, edge, or a JSON file, not 'huge'$"
+    with pytest.raises(CosilicoError, match=message):
+        accelerator_argument("huge")
+    with pytest.raises(CosilicoError, match=r"^space must be one of tiny, edge, not 'huge'$"):
+        named_space("huge")

@@ -1,0 +1,125 @@
+"""``simulate`` end to end on small designs: images, stalls, figures and files."""
+
+import json
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cosilico.cli import main
+from cosilico.measurements import print_results, time_rows, write_json
+from cosilico.photographs import load_photograph, photograph_input
+from cosilico.simulation import parse_stalls, simulate_argument
+from sim import golden
+from sim.spec.design import Design, load
+from testbench.simulate import SimulationResult
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def design_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("design")
+    script = ROOT / "examples" / "handwritten" / "make_weights.py"
+    runpy.run_path(str(script))["main"](folder)
+    return folder / "design.json"
+
+
+@pytest.fixture(scope="module")
+def calm(design_file: Path) -> tuple[Design, SimulationResult]:
+    design, results = simulate_argument(str(design_file), images=2)
+    return design, results[0]
+
+
+def test_stall_seeds_are_numbers_with_commas() -> None:
+    assert parse_stalls(None) == ()
+    assert parse_stalls("7") == (7,)
+    assert parse_stalls("1,2,30") == (1, 2, 30)
+
+
+@pytest.mark.rtl
+def test_every_seed_is_a_run(design_file: Path, calm: tuple[Design, SimulationResult]) -> None:
+    _, results = simulate_argument(str(design_file), images=2, stalls=(3, 4))
+    assert [result.stall_seed for result in results] == [3, 4]
+    assert results[0].measured_cycles != results[1].measured_cycles
+    for result in results:
+        assert result.exact
+        np.testing.assert_array_equal(result.outputs, calm[1].outputs)
+
+
+@pytest.mark.rtl
+def test_another_accelerator_gives_the_same_bits(
+    design_file: Path, calm: tuple[Design, SimulationResult]
+) -> None:
+    design, results = simulate_argument(str(design_file), accelerator="tiny", images=2)
+    assert design.accelerator != load(design_file).accelerator
+    np.testing.assert_array_equal(results[0].outputs, calm[1].outputs)
+    assert results[0].macs_per_cycle == 256
+
+
+@pytest.mark.rtl
+def test_a_picture_is_run(design_file: Path, tmp_path: Path) -> None:
+    network = load(design_file).network
+    path = tmp_path / "p.png"
+    pixels = load_photograph()[:100, :120]
+    Image.fromarray(pixels).save(path)
+    _, results = simulate_argument(str(design_file), photograph=path)
+    x = photograph_input(pixels, network.input)
+    assert results[0].images == 1
+    expected = golden.run(network, x)[network.output.name]
+    np.testing.assert_array_equal(results[0].outputs, expected)
+
+
+@pytest.mark.rtl
+def test_states_of_execute_add_up(calm: tuple[Design, SimulationResult]) -> None:
+    rows = dict(time_rows(calm[1]))
+    names = ("EXECUTE busy", "EXECUTE waits for LOAD", "EXECUTE waits for STORE", "neither")
+    assert sum(rows[name] for name in names) == calm[1].measured_cycles
+    assert rows["neither"] > 0
+    assert rows["LOAD brings weights"] > rows["LOAD brings tiles"] > 0
+
+
+@pytest.mark.rtl
+def test_prints_cycles_time_utilization_and_rate(
+    calm: tuple[Design, SimulationResult], capsys: pytest.CaptureFixture[str]
+) -> None:
+    design, result = calm
+    assert print_results(design, [result]) == 0
+    printed = capsys.readouterr().out
+    milliseconds = result.measured_cycles / design.accelerator.clock_mhz / 1000
+    assert f"{result.measured_cycles:,} cycles, {milliseconds:.3f} ms at 200 MHz" in printed
+    assert f"utilization {100 * result.utilization:.1f} % of" in printed
+    assert f"{100 * result.busy_utilization:.1f} % while EXECUTE is busy" in printed
+    assert "simulation view of the datapath: " in printed
+    assert "0 activations and 0 cycle counts differ" in printed
+
+
+@pytest.mark.rtl
+def test_figures_are_json(
+    calm: tuple[Design, SimulationResult], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    design, result = calm
+    write_json(tmp_path / "r.json", design, [result])
+    document = json.loads((tmp_path / "r.json").read_text())
+    assert document["accelerator"] == design.accelerator.to_json()
+    assert document["runs"][0]["measured_cycles"] == result.measured_cycles
+    assert document["runs"][0]["layers"][0]["mismatched_activations"] == 0
+    write_json(Path("-"), design, [result])
+    assert json.loads(capsys.readouterr().out) == document
+
+
+@pytest.mark.rtl
+def test_exits_1_if_a_cycle_differs(
+    design_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped = json.loads((ROOT / "sim" / "calibration.json").read_text())
+    shipped["constants"]["drain_conv"] += 1
+    wrong = tmp_path / "calibration.json"
+    wrong.write_text(json.dumps(shipped))
+    words = ["simulate", str(design_file), "--images", "1"]
+    assert main([*words, "--calibration", str(wrong)]) == 1
+    assert " 0 activations and 0 cycle counts differ" not in capsys.readouterr().out
+    assert main(words) == 0
+    assert " 0 activations and 0 cycle counts differ" in capsys.readouterr().out

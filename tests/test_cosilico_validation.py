@@ -1,0 +1,142 @@
+"""``validate`` on random pairs and in full: what is printed, written, and gone on with."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cosilico import validation
+from cosilico.validation import validate_everything, validate_pairs
+from sim.calibration import default
+from testbench import campaign as campaigns
+from testbench.campaign import Campaign
+from testbench.cases import Case
+from testbench.comparison import Comparison
+from testbench.validate import Outcome
+
+SMALL = Campaign(pairs=11, stalled=2, layers=False, seed=5, max_macs=128)
+PAIRS = 26
+EQUAL = Comparison(
+    activations=500,
+    layer_bits=(0, 0),
+    output_bits=0,
+    descriptors=20,
+    descriptor_cycles=0,
+    totals=0,
+    counters=0,
+    execute=0,
+)
+
+
+@pytest.fixture(autouse=True)
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[Case]:
+    """Cases run; nothing is simulated, and nothing is stale."""
+    found: list[Case] = []
+
+    def run(case: Case, *, stalls: bool = False, view: str = "simulation") -> Outcome:
+        found.append(case)
+        return Outcome(case=case, comparison=EQUAL, measured_cycles=9, predicted_cycles=9)
+
+    monkeypatch.setattr(campaigns, "try_case", run)
+    monkeypatch.setattr("testbench.validate.try_case", run)
+    monkeypatch.setattr(validation, "current_calibration", default)
+    return found
+
+
+def test_random_pairs_are_listed(runs: list[Case], capsys: pytest.CaptureFixture[str]) -> None:
+    assert validate_pairs(7, "tiny", 3, jobs=2, max_macs=256) == 0
+    assert len(runs) == 7
+    printed = capsys.readouterr().out
+    assert printed.endswith("7 pairs: 0 cycle counts and 0 activations differ\n")
+    for case in runs:
+        assert str(case.stratum) in printed
+
+
+def test_any_seed_draws_pairs(runs: list[Case]) -> None:
+    for seed in (0, 1, 123456789, 2**40):
+        assert validate_pairs(2, "tiny", seed, jobs=1, max_macs=256) == 0
+    assert len({(case.config, case.network.macs) for case in runs}) > 4
+
+
+def test_differences_and_failures_are_counted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(case: Case, *, stalls: bool, view: str) -> Outcome:
+        if case.index == 1:
+            return Outcome(case=case, failure="HarnessError: LOAD is blocked")
+        wrong = Comparison(
+            activations=5,
+            layer_bits=(1, 2),
+            output_bits=3,
+            descriptors=9,
+            descriptor_cycles=4,
+            totals=1,
+            counters=0,
+            execute=0,
+        )
+        return Outcome(case=case, comparison=wrong)
+
+    monkeypatch.setattr("testbench.validate.try_case", run)
+    assert validate_pairs(3, "tiny", 3, jobs=1, max_macs=256) == 2 * 11 + 1
+    printed = capsys.readouterr().out
+    assert "1 pairs failed: HarnessError: LOAD is blocked" in printed
+    assert "3 pairs: 10 cycle counts and 12 activations differ" in printed
+
+
+def test_everything_is_written_when_all_is_done(tmp_path: Path, runs: list[Case]) -> None:
+    journal = tmp_path / "journal.jsonl"
+    assert validate_everything(SMALL, journal, tmp_path / "out", jobs=2) == 0
+    assert len(runs) == PAIRS
+    summary = json.loads((tmp_path / "out" / "validation.json").read_text())
+    assert summary["total"]["pairs"] == PAIRS
+    assert summary["total"]["activations"] == 500 * PAIRS
+    assert summary["gateware_hash"] == default().gateware_hash
+    assert validate_everything(SMALL, journal, tmp_path / "out", jobs=2) == 0
+    assert len(runs) == PAIRS
+
+
+def test_an_interrupted_validation_goes_on(
+    tmp_path: Path, runs: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = tmp_path / "journal.jsonl"
+
+    def interrupted(case: Case, *, stalls: bool, view: str) -> Outcome:
+        if len(runs) == 9:
+            raise KeyboardInterrupt
+        runs.append(case)
+        return Outcome(case=case, comparison=EQUAL)
+
+    with monkeypatch.context() as patch:
+        # In this thread, as an interrupt comes to the main one.
+        patch.setattr(campaigns, "in_threads", lambda work, jobs: work[0]())
+        patch.setattr(campaigns, "try_case", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            validate_everything(SMALL, journal, tmp_path / "out", jobs=1)
+    assert not (tmp_path / "out").exists()
+    assert validate_everything(SMALL, journal, tmp_path / "out", jobs=1) == 0
+    assert len(runs) == PAIRS
+
+
+def test_other_sources_begin_anew(
+    tmp_path: Path, runs: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = tmp_path / "journal.jsonl"
+    validate_everything(SMALL, journal, tmp_path / "out", jobs=2)
+    monkeypatch.setattr(validation, "source_digest", lambda *packages: "other")
+    validate_everything(SMALL, journal, tmp_path / "out", jobs=2)
+    assert len(runs) == 2 * PAIRS
+
+
+def test_failures_are_printed_and_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(case: Case, *, stalls: bool, view: str) -> Outcome:
+        if stalls and case.index == 1:
+            return Outcome(case=case, failure="HarnessError: STORE is blocked")
+        return Outcome(case=case, comparison=EQUAL)
+
+    monkeypatch.setattr(campaigns, "try_case", run)
+    assert validate_everything(SMALL, tmp_path / "j.jsonl", tmp_path / "out", jobs=2) == 2
+    assert capsys.readouterr().out.count("HarnessError: STORE is blocked") == 2
+    summary = json.loads((tmp_path / "out" / "validation.json").read_text())
+    assert list(summary["wrong"]) == ["random stalls, tiny/1", "random stalls, edge/1"]

@@ -1,0 +1,76 @@
+"""The results file: every part's figures, and every pair that is not right."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosilico.validation_summary import RESULTS_JSON, RESULTS_TEXT, summarize, write_summary
+from sim.spec.spaces import EDGE, TINY
+from testbench.campaign import Campaign
+from testbench.journal import Journal
+
+CAMPAIGN = Campaign(pairs=2, stalled=1, layers=False, seed=4)
+
+
+def record(part: str, **changed: Any) -> dict[str, Any]:
+    config = (EDGE if "edge" in part else TINY).default
+    return {
+        "part": part,
+        "stratum": "conv 1x1/1",
+        "corner": "odd size",
+        "traits": ["3 passes", "spills"],
+        "network": "n",
+        "accelerator": config.to_json(),
+        "activations": 1000,
+        "bit_differences": 0,
+        "descriptors": 40,
+        "timing_differences": 0,
+        "predicted_cycles": 70,
+        "measured_cycles": 70,
+        "failure": "",
+    } | changed
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    found = Journal(tmp_path / "journal.jsonl", CAMPAIGN.header())
+    for part in CAMPAIGN.parts():
+        for index in range(part.count):
+            found.append(f"{part.name}/{index}", record(part.name))
+    return found
+
+
+def test_figures_add_up(journal: Journal) -> None:
+    summary = summarize(CAMPAIGN, journal, "f" * 64)
+    assert summary["total"]["pairs"] == 6
+    assert summary["total"]["activations"] == 6000
+    assert summary["total"]["configurations"] == 2
+    assert summary["total"]["macs_per_cycle"] == [256, 16384]
+    assert summary["parts"]["random stalls, edge"]["memory"] == "T2"
+    assert summary["parts"]["random pairs, tiny"]["descriptors"] == 80
+    assert summary["mappings"] == {"passes": 6, "spills": 6}
+    assert summary["wrong"] == {}
+
+
+@pytest.mark.parametrize(
+    "change", [{"failure": "hangs"}, {"bit_differences": 1}, {"timing_differences": 2}]
+)
+def test_what_is_wrong_is_listed(journal: Journal, change: dict[str, Any]) -> None:
+    journal.append("random pairs, edge/1", record("random pairs, edge", **change))
+    summary = summarize(CAMPAIGN, journal, "f" * 64)
+    assert list(summary["wrong"]) == ["random pairs, edge/1"]
+    assert summary["total"]["failures"] == ("failure" in change)
+
+
+def test_both_files_are_written(journal: Journal, tmp_path: Path) -> None:
+    summary = summarize(CAMPAIGN, journal, "f" * 64)
+    write_summary(summary, tmp_path / "out")
+    assert json.loads((tmp_path / "out" / RESULTS_JSON).read_text()) == summary
+    text = (tmp_path / "out" / RESULTS_TEXT).read_text()
+    assert "`cosilico validate --full --seed 4`, simulation view" in text
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({row.count("|") for row in rows}) == 1
+    assert rows[-1].startswith("| total |  | 6 | 2 | 256 … 16,384 | 6,000 | 0 | 240 | 0 | 0 |")
+    assert "Wrong" not in text

@@ -1,0 +1,486 @@
+"""EXECUTE unit and PE grid together, against a model of the local memories."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.sim import Simulator
+from numpy.typing import NDArray
+
+from hwgen.gateware.execute import ExecuteUnit
+from hwgen.gateware.grid import Grid
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.descriptor import FIELDS, ExecuteOp, Queue
+
+Descriptor = dict[str, int]
+
+HALF = 1 << 30  # a multiplier of one half
+REGION = 48  # vectors; a bank has three regions, of which the first is only read
+DEFAULTS: Descriptor = {
+    "pixels": 1,
+    "window_rows": 1,
+    "window_columns": 1,
+    "tile_rows": 1,
+    "tile_columns": 1,
+    "kernel_rows": 1,
+    "kernel_columns": 1,
+    "stride_y": 1,
+    "stride_x": 1,
+    "groups": 1,
+    "last_quads": 1,
+    "bound_y": 100,
+    "bound_x": 100,
+    "clamp_low": -128,
+    "clamp_high": 127,
+}
+
+
+def make_config(pes_y: int, pes_x: int, lanes: int, simd: int) -> AcceleratorConfig:
+    """Return a grid with 64 register-file rows per lane and 256 vectors per bank."""
+    return AcceleratorConfig(
+        pes_x=pes_x,
+        pes_y=pes_y,
+        simd_units=simd,
+        compute_lanes=lanes,
+        local_memory_kb=lanes * simd // 4,
+        register_file_kb=simd // 4,
+        io_bandwidth_gbps=1.0,
+        clock_mhz=500,
+    )
+
+
+def wrap(value: int) -> int:
+    """Two's complement of 32 bits."""
+    return (value + (1 << 31)) % (1 << 32) - (1 << 31)
+
+
+def requantize(accumulator: int, record: NDArray[np.int64]) -> int:
+    """Reference arithmetic of docs/hardware.md."""
+    bias, multiplier, left, right = (int(value) for value in record)
+    x = wrap((accumulator + bias) << left)
+    h = wrap((x * multiplier + HALF) // (1 << 31))
+    magnitude = (2 * abs(h) + (1 << right)) // (1 << (right + 1))
+    return magnitude if h >= 0 else -magnitude
+
+
+class GridModel:
+    """Local memories of all PEs and what a descriptor does to them, by docs/hardware.md.
+
+    memory : int8[pes_y, pes_x, L, depth, S]; weights : int8[2, L, rows, S, 4];
+    records : int64[2, L, 4, R, 4]; saved : int64[A, pes_y, pes_x, L, S]
+    """
+
+    def __init__(self, config: AcceleratorConfig, seed: int) -> None:
+        """Fill everything with random values; only three regions of a bank are modelled."""
+        self.config = config
+        lanes, simd, width = config.compute_lanes, config.simd_units, config.requantizer_width
+        rng = np.random.default_rng(seed)
+        shape = (config.pes_y, config.pes_x, lanes, 3 * REGION, simd)
+        self.memory = rng.integers(-128, 128, shape, np.int8)
+        self.weights = rng.integers(-128, 128, (2, lanes, config.weight_rows, simd, 4), np.int8)
+        self.records = np.zeros((2, lanes, 4, width, 4), np.int64)
+        self.records[..., 0] = rng.integers(-1000, 1000, (2, lanes, 4, width))
+        self.records[..., 1] = rng.integers(HALF, 1 << 31, (2, lanes, 4, width))
+        self.records[..., 2] = rng.integers(0, 3, (2, lanes, 4, width))
+        self.records[..., 3] = rng.integers(4, 9, (2, lanes, 4, width))
+        saved = (config.accumulator_rows, config.pes_y, config.pes_x, lanes, simd)
+        self.saved = np.zeros(saved, np.int64)
+
+    def read(self, d: Descriptor, pe: tuple[int, int], bank: int, y: int, x: int) -> Any:
+        """Vector of a PE, `y` rows and `x` columns from the first one, or padding."""
+        image_y = d["origin_y"] + y + pe[0] * d["pitch_y"]
+        image_x = d["origin_x"] + x + pe[1] * d["pitch_x"]
+        if not (0 <= image_y < d["bound_y"] and 0 <= image_x < d["bound_x"]):
+            return np.full(self.config.simd_units, d["pad_value"])
+        plane, bank = divmod(bank, self.config.compute_lanes)
+        address = d["in_address"] + plane * d["in_plane"] + y * d["in_row"] + x
+        return self.memory[*pe, bank, address].astype(np.int64)
+
+    def accumulate(self, d: Descriptor, pe: tuple[int, int], row: int, column: int) -> Any:
+        """Accumulators int64[L, S] of a set of windows of CONV, DEPTHWISE or POOL.
+
+        Lanes of pixels beyond the row compute what no one stores: here 0.
+        """
+        lanes, simd = self.config.compute_lanes, self.config.simd_units
+        weights = self.weights[d["half"]].astype(np.int64)
+        total = np.zeros((lanes, simd), np.int64)
+        for lane in range(lanes):
+            pixel = lane // (lanes // d["pixels"])
+            if column + pixel >= d["window_columns"]:
+                continue
+            top, left = row * d["stride_y"], (column + pixel) * d["stride_x"]
+            if d["op"] != ExecuteOp.CONV:
+                for tap in range(d["kernel_rows"] * d["kernel_columns"]):
+                    kx, ky = divmod(tap, d["kernel_rows"])
+                    index, byte = divmod(tap, 4) if d["op"] == ExecuteOp.DEPTHWISE else (0, 0)
+                    vector = self.read(d, pe, lane, top + ky, left + kx)
+                    total[lane] += vector * weights[lane, index, :, byte]
+                continue
+            step = 0
+            for group in range(d["groups"]):
+                first = d["first_quad"] if group == 0 else 0
+                end = d["last_quads"] if group == d["groups"] - 1 else simd // 4
+                for ky in range(d["kernel_rows"]):
+                    for kx in range(d["kernel_columns"]):
+                        vector = self.read(d, pe, d["bank"] + group, top + ky, left + kx)
+                        for quad in range(first, end):
+                            total[lane] += weights[lane, step] @ vector[4 * quad : 4 * quad + 4]
+                            step += 1
+        return total
+
+    def add(self, d: Descriptor, pe: tuple[int, int], row: int, column: int) -> Any:
+        """Sums int64[L, S] of a set of windows of ADD."""
+        lanes, width = self.config.compute_lanes, self.config.requantizer_width
+        group = lanes // d["pixels"]
+        values = np.zeros((lanes, self.config.simd_units), np.int64)
+        for lane in range(lanes):
+            pixel, bank = lane // group, d["bank"] + lane % group
+            if column + pixel >= d["window_columns"]:
+                continue
+            first = d["in_address"] + row * d["in_row"] + column + pixel
+            second = d["in2_address"] + row * d["in2_row"] + column + pixel
+            for channel in range(self.config.simd_units):
+                record = self.records[d["half"], lane, :, channel % width]
+                a = requantize(int(self.memory[*pe, bank, first, channel]), record[0])
+                b = requantize(int(self.memory[*pe, bank, second, channel]), record[1])
+                values[lane, channel] = requantize(wrap(a + b), record[2])
+        return values
+
+    def compute(self, d: Descriptor, row: int, column: int, index: int) -> dict[Any, Any]:
+        """Output vectors int8[L, S] of a set of windows, by PE.
+
+        POOL: a PE other than (0, 0) gets the sum of those to the east of it and, in the first column,
+        of the rows below. No program uses that, but the model then knows all memories.
+        """
+        config, width = self.config, self.config.requantizer_width
+        pes = list(np.ndindex(config.pes_y, config.pes_x))
+        if d["op"] == ExecuteOp.ADD:
+            values = {pe: self.add(d, pe, row, column) for pe in pes}
+        else:
+            totals = {pe: self.accumulate(d, pe, row, column) for pe in pes}
+            if d["op"] == ExecuteOp.POOL:
+                totals = {
+                    (py, px): sum(
+                        totals[y, x]
+                        for y in range(py, config.pes_y if px == 0 else py + 1)
+                        for x in range(px, config.pes_x)
+                    )
+                    for py, px in pes
+                }
+            if d["restore"]:
+                totals = {pe: total + self.saved[index, *pe] for pe, total in totals.items()}
+            if d["save"]:
+                for pe, total in totals.items():
+                    self.saved[index, *pe] = total
+            values = {}
+            for pe, total in totals.items():
+                values[pe] = np.zeros_like(total)
+                for lane, channel in np.ndindex(total.shape):
+                    record = self.records[d["half"], lane, channel // width, channel % width]
+                    values[pe][lane, channel] = requantize(int(total[lane, channel]), record)
+        low, high = d["clamp_low"], d["clamp_high"]
+        return {
+            pe: np.clip(value + d["zero_point"], low, high).astype(np.int8)
+            for pe, value in values.items()
+        }
+
+    def execute(self, d: Descriptor) -> None:
+        """Run a descriptor."""
+        group = self.config.compute_lanes // d["pixels"]
+        zeros = np.zeros((self.config.compute_lanes, self.config.simd_units), np.int8)
+        for index, (row, column) in enumerate(window_sets(d)):
+            outputs = self.compute(d, row, column, index)
+            for pixel, dy, dx in set_stores(d, row, column):
+                y, x = row + dy * d["tile_rows"], column + pixel + dx * d["tile_columns"]
+                address = d["out_address"] + y * d["out_row"] + x
+                for py, px in outputs:
+                    vectors = outputs.get((py + dy, px + dx), zeros)
+                    for bank in range(d["out_bank"], d["out_bank"] + d["lanes"]):
+                        lane = pixel * group + bank % group
+                        self.memory[py, px, bank, address] = vectors[lane]
+
+
+def window_sets(d: Descriptor) -> Iterator[tuple[int, int]]:
+    """Row and first column of every set of windows."""
+    for row in range(d["window_rows"]):
+        for column in range(0, d["window_columns"], d["pixels"]):
+            yield row, column
+
+
+def set_stores(d: Descriptor, row: int, column: int) -> list[tuple[int, int, int]]:
+    """Return the stores of a set as (pixel, dy, dx), in order."""
+    if d["save"]:
+        return [(0, 0, 0)]
+    stores = []
+    y = d["first_row"] + row
+    for pixel in range(min(d["pixels"], d["window_columns"] - column)):
+        x = d["first_column"] + column + pixel
+        halo = d["op"] != ExecuteOp.POOL
+        east = halo and x < d["halo_right"]
+        west = halo and x >= d["tile_columns"] - d["halo_left"]
+        south = halo and y < d["halo_bottom"]
+        north = halo and y >= d["tile_rows"] - d["halo_top"]
+        for dy in [0] + [1] * south + [-1] * north:
+            stores += [(pixel, dy, dx) for dx in [0] + [1] * east + [-1] * west]
+    return stores
+
+
+def complete(config: AcceleratorConfig, **fields: int) -> Descriptor:
+    """Return a descriptor with all fields, the least II and hold, and the row lead that it needs."""
+    names = [field.name for field in FIELDS[Queue.EXECUTE]]
+    d = dict.fromkeys(names, 0) | DEFAULTS | {"queue": int(Queue.EXECUTE)}
+    d |= {
+        "tile_rows": fields.get("window_rows", 1),
+        "tile_columns": fields.get("window_columns", 1),
+    }
+    d |= {"lanes": config.compute_lanes // fields.get("pixels", 1)} | fields
+    counts = [len(set_stores(d, *place)) for place in window_sets(d)]
+    rows, columns, pixels = d["kernel_rows"], d["kernel_columns"], d["pixels"]
+    taps, hold = rows * columns, max(0, counts[-1] - 4)
+    if d["op"] == ExecuteOp.ADD:
+        taps, hold = max(12, pixels + max(4, pixels)), max(3, hold)
+    elif d["op"] == ExecuteOp.CONV:
+        ends = [config.simd_units // 4] * (d["groups"] - 1) + [d["last_quads"]]
+        ends[0] -= d["first_quad"]
+        taps *= sum(max(quads, pixels) for quads in ends)
+        hold += pixels - 1
+    elif d["window"]:
+        taps = max(-(-taps // 4), rows * min(columns, d["stride_x"]))
+    if d["save"]:
+        # A single set's accumulators are saved before the next descriptor restores them
+        hold = max(hold, 2)
+    interval = max(4, taps, *counts)
+    d |= {"initiation_interval": interval, "hold": hold} | fields
+    if d["window"]:
+        d["row_lead"] = max(0, rows * columns - d["initiation_interval"])
+    return d
+
+
+class Bench:
+    """An EXECUTE unit with its grid, filled from a model."""
+
+    def __init__(self, config: AcceleratorConfig, seed: int = 0) -> None:
+        """Build both."""
+        self.config = config
+        self.model = GridModel(config, seed)
+        self.grid = Grid(config)
+        self.execute = ExecuteUnit(config)
+
+    def check(self, descriptors: list[Descriptor], idles: list[int] | None = None) -> None:
+        """Run complete descriptors, `idles` cycles before each, and compare the memories."""
+        m = Module()
+        m.submodules.grid, m.submodules.execute = self.grid, self.execute
+        wiring.connect(m, self.execute.control, self.grid.control)
+
+        async def bench(ctx: Any) -> None:
+            await self._fill(ctx)
+            for d, idle in zip(descriptors, idles or [0] * len(descriptors), strict=True):
+                for _ in range(idle):
+                    await ctx.tick()
+                ctx.set(self.execute.command.payload, d)
+                ctx.set(self.execute.command.valid, 1)
+                await ctx.tick().until(self.execute.command.ready)
+                ctx.set(self.execute.command.valid, 0)
+            await ctx.tick().until(~self.execute.busy)
+            for d in descriptors:
+                self.model.execute(d)
+            await self._compare(ctx)
+
+        simulator = Simulator(m)
+        simulator.add_clock(1e-6)
+        simulator.add_testbench(bench)
+        simulator.run()
+
+    async def _fill(self, ctx: Any) -> None:
+        """Write the model's memories, weights and records through the grid's ports."""
+        model, config = self.model, self.config
+        tile, row = self.grid.tile_write, self.grid.row_write
+        for half in range(2):
+            for lane in range(config.compute_lanes):
+                for index in range(4 + config.weight_rows):
+                    parameter = index < 4
+                    if parameter:
+                        data = b"".join(
+                            (int(bias) % (1 << 32)).to_bytes(4, "little")
+                            + int(multiplier).to_bytes(4, "little")
+                            + bytes((int(left), int(right)))
+                            + b"\xa5" * 6
+                            for bias, multiplier, left, right in model.records[half, lane, index]
+                        )
+                        address = 4 * half + index
+                    else:
+                        data = model.weights[half, lane, index - 4].tobytes()
+                        address = half * config.weight_rows + index - 4
+                    ctx.set(row.enable, 1)
+                    ctx.set(row.lanes, 1 << lane)
+                    ctx.set(row.parameter, parameter)
+                    ctx.set(row.address, address)
+                    ctx.set(row.data, int.from_bytes(data, "little"))
+                    await ctx.tick()
+        ctx.set(row.enable, 0)
+        for py, px, bank, address in np.ndindex(model.memory.shape[:4]):
+            vector = model.memory[py, px, bank, address].tobytes()
+            values = {"enable": 1, "pe_y": py, "pe_x": px, "bank": bank, "address": address}
+            ctx.set(tile, values | {"data": int.from_bytes(vector, "little")})
+            await ctx.tick()
+        ctx.set(tile.enable, 0)
+        for _ in range(Grid.WRITE_LATENCY - 1):
+            await ctx.tick()
+
+    async def _compare(self, ctx: Any) -> None:
+        """Read all memories back, one vector per cycle."""
+        memory = self.model.memory
+        places = list(np.ndindex(memory.shape[:4]))
+        simd = self.config.simd_units
+        found = np.zeros_like(memory)
+        for index in range(len(places) + Grid.READ_LATENCY):
+            enable = index < len(places)
+            ctx.set(self.grid.tile_read.enable, enable)
+            if enable:
+                values = zip(("pe_y", "pe_x", "bank", "address"), places[index], strict=True)
+                ctx.set(self.grid.tile_read, dict(values) | {"enable": 1})
+            if index >= Grid.READ_LATENCY:
+                data = ctx.get(self.grid.tile_read_data).to_bytes(simd, "little")
+                found[places[index - Grid.READ_LATENCY]] = np.frombuffer(data, np.int8)
+            await ctx.tick()
+        np.testing.assert_array_equal(found, memory)
+
+
+def random_descriptor(rng: random.Random, config: AcceleratorConfig, previous: int) -> Descriptor:
+    """Draw a descriptor that reads region 0, or the region that an earlier one wrote.
+
+    Only region 0 may be read without ``wait_drain``.
+    """
+    op = rng.choice(list(ExecuteOp))
+    lanes, quads = config.compute_lanes, config.simd_units // 4
+    source = rng.choice((0, previous))
+    target = rng.choice([region for region in (1, 2) if region != source])
+    pixels = 1 << rng.randrange(lanes.bit_length()) if op in (ExecuteOp.CONV, ExecuteOp.ADD) else 1
+    pool = op == ExecuteOp.POOL
+    tile_rows, tile_columns = (1, 1) if pool else (rng.randint(1, 2), rng.randint(1, pixels + 2))
+    first_row, first_column = rng.randrange(tile_rows), rng.randrange(tile_columns)
+    columns = tile_columns - first_column
+    stride_x = rng.randint(1, 2)
+    d = {
+        "op": int(op),
+        "wait_drain": int(source != 0 or rng.random() < 0.1),
+        "half": rng.randrange(2),
+        "pixels": pixels,
+        "lanes": rng.randint(1, lanes // pixels),
+        "tile_rows": tile_rows,
+        "tile_columns": tile_columns,
+        "first_row": first_row,
+        "first_column": first_column,
+        "window_rows": tile_rows - first_row,
+        "window_columns": columns,
+        "kernel_rows": rng.randint(1, 3),
+        "kernel_columns": rng.randint(1, 3),
+        "stride_y": rng.randint(1, 2),
+        "stride_x": stride_x,
+        "in_address": REGION * source,
+        "in_row": rng.randint(1, 4),
+        "in_plane": 3,
+        "in2_address": REGION * source + rng.randrange(4),
+        "in2_row": columns,
+        "out_row": tile_columns + 2,
+        "out_address": REGION * target + (first_row + 1) * (tile_columns + 2) + first_column + 1,
+        "origin_y": rng.randint(-2, 1),
+        "origin_x": rng.randint(-2, 1),
+        "pitch_y": rng.randrange(4),
+        "pitch_x": rng.randrange(4),
+        "bound_y": rng.randint(1, 8),
+        "bound_x": rng.randint(1, 8),
+        "pad_value": rng.randint(-128, 127),
+        "zero_point": rng.randint(-20, 20),
+        "clamp_low": rng.randint(-128, -80),
+        "clamp_high": rng.randint(80, 127),
+    }
+    d["out_bank"] = rng.randint(0, lanes - d["lanes"])
+    d |= {f"halo_{side}": rng.randrange(2) for side in ("top", "bottom", "left", "right")}
+    if op == ExecuteOp.ADD:
+        d["bank"] = rng.randrange(pixels) * (lanes // pixels)
+    if op == ExecuteOp.DEPTHWISE:
+        d["window"] = int(rng.random() < 0.7)
+    if op == ExecuteOp.CONV:
+        d |= {"bank": rng.randrange(lanes), "groups": rng.randint(1, 2 * lanes)}
+        d["first_quad"] = rng.randrange(quads)
+        d["last_quads"] = rng.randint(d["first_quad"] + 1, quads)
+        if d["kernel_rows"] * d["kernel_columns"] * d["groups"] * quads > config.weight_rows:
+            d["groups"] = 1
+    if rng.random() < 0.3:
+        d["initiation_interval"] = complete(config, **d)["initiation_interval"] + rng.randrange(6)
+    return complete(config, **d)
+
+
+SHAPES = [((1, 1), 1, 4), ((2, 2), 2, 4), ((1, 2), 4, 4), ((2, 1), 2, 8), ((1, 1), 8, 8)]
+
+
+@pytest.mark.parametrize(("shape", "lanes", "simd"), SHAPES)
+def test_random_descriptors(shape: tuple[int, int], lanes: int, simd: int) -> None:
+    """Every order of operations back to back, also with idle cycles between commands."""
+    rng = random.Random(f"{shape} {lanes} {simd}")
+    config = make_config(*shape, lanes, simd)
+    descriptors: list[Descriptor] = []
+    for _ in range(20 if config.pes == 1 else 12):
+        written = descriptors[-1]["out_address"] // REGION if descriptors else 0
+        descriptors.append(random_descriptor(rng, config, written))
+    idles = [rng.choice((0, 0, 0, rng.randrange(30))) for _ in descriptors]
+    Bench(config).check(descriptors, idles)
+
+
+@pytest.mark.parametrize("columns", [1, 7])
+def test_input_channels_in_three_parts(columns: int) -> None:
+    """Saved accumulators are restored by the next descriptor, and again by the one after."""
+    config = make_config(1, 1, 4, 8)
+    descriptors = []
+    for index, pixels in enumerate([1, 2, 4]):
+        fields = {
+            "op": ExecuteOp.CONV,
+            "pixels": pixels,
+            "window_rows": 2 if columns == 7 and pixels > 1 else 1,
+            "window_columns": columns,
+            "kernel_columns": 2,
+            "in_row": 8,
+            "in_plane": 16,
+            "out_address": REGION + 16 * index,
+            "out_row": 7,
+        }
+        first = complete(config, groups=2, last_quads=1, save=1, **fields | {"lanes": 0})
+        second = first | {"restore": 1, "half": 1, "bank": 1, "first_quad": 1, "last_quads": 2}
+        third = complete(config, groups=1, bank=3, last_quads=2, restore=1, **fields)
+        descriptors += [first, second, third, first]
+        descriptors.append(third | {"out_address": third["out_address"] + REGION})
+    Bench(config).check(descriptors)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1), (2, 3)])
+def test_depthwise_both_ways(kernel: int, stride: int) -> None:
+    """The window ring and one tap per cycle give the same, padding included."""
+    config = make_config(1, 2, 1, 4)
+    fields = {
+        "op": ExecuteOp.DEPTHWISE,
+        "window_rows": 2,
+        "window_columns": 2,
+        "kernel_rows": kernel,
+        "kernel_columns": kernel,
+        "stride_y": stride,
+        "stride_x": stride,
+        "in_row": 6,
+        "origin_y": -1,
+        "origin_x": -1,
+        "pitch_x": 2 * stride,
+        "bound_y": 5,
+        "bound_x": 5,
+        "pad_value": 17,
+        "out_row": 2,
+    }
+    ring = complete(config, window=1, out_address=REGION, **fields)
+    single = complete(config, out_address=2 * REGION, **fields)
+    bench = Bench(config)
+    bench.check([ring, single, ring | {"half": 1, "out_address": REGION + 8}])
+    memory = bench.model.memory[..., REGION:, :]
+    np.testing.assert_array_equal(memory[..., :4, :], memory[..., REGION : REGION + 4, :])

@@ -1,0 +1,61 @@
+"""The simulation view of the PE grid: its ports, and the proof that it is the same machine."""
+
+import re
+
+import pytest
+
+from hwgen.emit import emit, emit_grid
+from hwgen.simulation_view import GRID_MODULE, VIEWS, check_view, grid_view
+from hwgen.view_proof import prove_views
+from sim.spec.accelerator import AcceleratorConfig
+
+CONFIG = AcceleratorConfig(
+    pes_x=2,
+    pes_y=1,
+    simd_units=8,
+    compute_lanes=2,
+    local_memory_kb=4,
+    register_file_kb=1,
+    io_bandwidth_gbps=0.4,
+    clock_mhz=200,
+)
+
+
+def ports(module: str, text: str) -> set[tuple[str, str, int]]:
+    """Return direction, name and bits of every port of `module`."""
+    body = re.search(rf"^module {module}\b.*?^endmodule", text, re.DOTALL | re.MULTILINE)
+    assert body is not None
+    pattern = r"^ +(input|output)(?: wire| reg)?(?: signed)?(?: \[(\d+):0\])? \\?(\w+) ?[;,]?$"
+    found = re.findall(pattern, body[0], re.MULTILINE)
+    return {(direction, name, int(high or 0) + 1) for direction, high, name in found}
+
+
+def test_has_the_ports_of_the_synthesis_view() -> None:
+    simulation = ports(GRID_MODULE, grid_view(CONFIG))
+    assert simulation == ports(GRID_MODULE, emit_grid(CONFIG))
+    assert ("output", "tile_read_data", 64) in simulation
+
+
+def test_stands_in_for_the_grid_and_all_below_it() -> None:
+    text = emit(CONFIG, "simulation")
+    modules = re.findall(r"^module (\w+)", text, re.MULTILINE)
+    assert len(modules) == len(set(modules))
+    assert {"cosilico_top", "cosilico_execute", GRID_MODULE, "cosilico_ram"} <= set(modules)
+    assert not {"cosilico_pe", "cosilico_lane", "cosilico_simd_unit"} & set(modules)
+    assert grid_view(CONFIG).strip() in text
+    assert emit(CONFIG, "simulation") == text
+
+
+def test_knows_two_views() -> None:
+    assert [check_view(view) for view in VIEWS] == ["synthesis", "simulation"]
+    with pytest.raises(
+        ValueError, match=r"^view must be one of synthesis, simulation, not 'fast'$"
+    ):
+        check_view("fast")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("private", [False, True])
+def test_is_proved_to_be_the_same_machine(private: bool) -> None:
+    """Every step of a one-lane grid of 4 units, with and without vectors of the lane's own."""
+    prove_views(private=private)

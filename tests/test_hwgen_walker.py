@@ -1,0 +1,120 @@
+"""Walkers: destinations of vectors and rows, also when tiles and streams follow without a gap."""
+
+import random
+from typing import Any
+
+import pytest
+from amaranth.sim import Simulator
+
+from hwgen.gateware.rows import RowWalker
+from hwgen.gateware.walker import TileWalker
+from sim.spec.accelerator import AcceleratorConfig
+
+
+def random_tile(generator: random.Random) -> dict[str, int]:
+    limits = {"groups": 7, "rows": 4, "columns": 5, "local_address": 99}
+    tile = {name: generator.randint(1, limit) for name, limit in limits.items()}
+    return tile | {"local_plane": generator.randint(20, 60), "local_row": generator.randint(5, 9)}
+
+
+def vectors(tile: dict[str, int], banks: int) -> list[tuple[int, int]]:
+    """Bank and address of every vector by definition."""
+    return [
+        (g % banks, tile["local_address"] + g // banks * tile["local_plane"] + r * step + c)
+        for step in [tile["local_row"]]
+        for g in range(tile["groups"])
+        for r in range(tile["rows"])
+        for c in range(tile["columns"])
+    ]
+
+
+@pytest.mark.parametrize("banks", [1, 2, 3, 8])
+@pytest.mark.parametrize("pauses", [0.0, 0.4])
+def test_tiles_follow_each_other_without_a_gap(banks: int, pauses: float) -> None:
+    generator = random.Random(banks)
+    tiles = [random_tile(generator) for _ in range(6)] + [dict.fromkeys(random_tile(generator), 1)]
+    walker = TileWalker(banks)
+    seen: list[tuple[int, int]] = []
+    lasts: list[int] = []
+
+    async def drive(ctx: Any) -> None:
+        waiting = list(tiles)
+        assert not ctx.get(walker.valid)
+        while waiting or ctx.get(walker.valid):
+            valid, last = ctx.get(walker.valid), ctx.get(walker.last)
+            advance = bool(valid) and generator.random() >= pauses
+            if advance:
+                seen.append((ctx.get(walker.bank), ctx.get(walker.address)))
+                lasts.append(last)
+            start = bool(waiting) and (not valid or (advance and last))
+            ctx.set(walker.advance, advance)
+            ctx.set(walker.start, start)
+            # The extent need not hold.
+            ctx.set(walker.tile, waiting.pop(0) if start else random_tile(generator))
+            await ctx.tick()
+            if start:
+                assert ctx.get(walker.valid)
+
+    simulator = Simulator(walker)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(drive)
+    simulator.run()
+    expected = [vectors(tile, banks) for tile in tiles]
+    assert seen == [vector for tile in expected for vector in tile]
+    assert lasts == [i == len(tile) - 1 for tile in expected for i in range(len(tile))]
+
+
+@pytest.mark.parametrize("lanes", [1, 3, 8])
+def test_rows_of_streams_follow_each_other_without_a_gap(lanes: int) -> None:
+    config = AcceleratorConfig(
+        pes_x=1,
+        pes_y=1,
+        simd_units=8,
+        compute_lanes=lanes,
+        local_memory_kb=16,
+        register_file_kb=1,
+        io_bandwidth_gbps=0.8,
+        clock_mhz=200,
+    )
+    generator = random.Random(lanes)
+    streams = []
+    for parameter_rows, weight_rows in [(4, 3), (0, 2), (1, 0), (2, 1), (0, 1), (1, 1), (3, 5)]:
+        shape = {"parameter_rows": parameter_rows, "weight_rows": weight_rows}
+        shape |= {"half": generator.randrange(2), "lane_mask": generator.randrange(1, 1 << lanes)}
+        streams.append((shape, generator.randint(1, lanes)))
+    walker = RowWalker(config)
+    seen: list[tuple[int, int, int]] = []
+
+    def rows(shape: dict[str, int], blocks: int) -> list[tuple[int, int, int]]:
+        """Lanes, kind and address of every row by definition."""
+        return [
+            ((shape["lane_mask"] << block) % (1 << lanes), parameter, shape["half"] * depth + row)
+            for block in range(blocks)
+            for parameter, depth, count in (
+                (1, 4, shape["parameter_rows"]),
+                (0, config.weight_rows, shape["weight_rows"]),
+            )
+            for row in range(count)
+        ]
+
+    async def drive(ctx: Any) -> None:
+        ctx.set(walker.start, 1)
+        for i, (shape, blocks) in enumerate(streams):
+            ctx.set(walker.block, shape)
+            await ctx.tick()
+            count = len(rows(shape, blocks))
+            for row in range(count):
+                seen.append(
+                    (ctx.get(walker.lanes), ctx.get(walker.parameter), ctx.get(walker.address))
+                )
+                ctx.set(walker.advance, 1)
+                ctx.set(walker.start, row == count - 1)
+                if row < count - 1:
+                    await ctx.tick()
+            assert i < len(streams)
+
+    simulator = Simulator(walker)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(drive)
+    simulator.run()
+    assert seen == [row for shape, blocks in streams for row in rows(shape, blocks)]

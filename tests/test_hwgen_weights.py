@@ -1,0 +1,224 @@
+"""Weight blocks against plain loops over every row, unit and element."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from hwgen.program import compile_design
+from hwgen.weights import RECORD, layer_stream
+from sim.plan import Mapped, map_network
+from sim.plans import LayerPlan
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
+from sim.spec.design import Design
+from sim.spec.network import Layer, LayerKind, TensorSpec
+from sim.spec.spaces import EDGE, TINY
+from sim.tables import COLUMNS, LayerColumn
+from testbench.cases import Case, draw_cases
+from testbench.layers import pool, random_tensor
+from testbench.stress import draw_stress
+
+CASES = draw_cases(30, TINY, 41) + draw_cases(15, EDGE, 41, max_macs=8192) + draw_stress(60, 41)
+
+
+def schedule_of(case: Case) -> Mapped:
+    return map_network(case.config, case.network)
+
+
+def stream_of(case: Case, found: Mapped, index: int) -> bytes:
+    layer = found.network.layers[index]
+    inputs = [found.network.tensors[name] for name in layer.inputs]
+    return layer_stream(layer, inputs, case.config, found.layers[index], found.layer_plan[index])
+
+
+def record(bias: int, multiplier: int, shift: int) -> bytes:
+    """The 16 bytes of one channel."""
+    word = bias & 0xFFFFFFFF | multiplier << 32 | max(shift, 0) << 64 | max(-shift, 0) << 72
+    return word.to_bytes(16, "little")
+
+
+def group_parameters(layer: Layer, source: TensorSpec, group: int, simd: int) -> bytes:
+    found = b""
+    for k in range(group * simd, (group + 1) * simd):
+        if k >= layer.output.channels:
+            found += bytes(16)
+            continue
+        own = layer.weights[..., k] if layer.kind is LayerKind.DEPTHWISE else layer.weights[k]
+        bias = int(layer.bias[k]) - source.zero_point * int(own.astype(int).sum())
+        found += record(bias, int(layer.multiplier[k]), int(layer.shift[k]))
+    return found
+
+
+def conv_rows(
+    layer: Layer, group: int, simd: int, taps: tuple[range, range], steps: range
+) -> bytes:
+    """Rows of a split in the order in which EXECUTE reads them."""
+    channels = layer.weights.shape[3]
+    found = []
+    for vector in sorted({step // (simd // 4) for step in steps}):
+        for ky in taps[0]:
+            for kx in taps[1]:
+                for step in steps:
+                    if step // (simd // 4) != vector:
+                        continue
+                    for k in range(group * simd, (group + 1) * simd):
+                        for c in range(4 * step, 4 * step + 4):
+                            inside = k < layer.output.channels and c < channels
+                            found.append(int(layer.weights[k, ky, kx, c]) if inside else 0)
+    return np.array(found, np.int8).tobytes()
+
+
+def depthwise_rows(layer: Layer, group: int, simd: int) -> bytes:
+    kernel_y, kernel_x, channels = layer.weights.shape
+    taps = [(ky, kx) for kx in range(kernel_x) for ky in range(kernel_y)]
+    found = []
+    for row in range(0, len(taps), 4):
+        for k in range(group * simd, (group + 1) * simd):
+            for t in range(row, row + 4):
+                inside = k < channels and t < len(taps)
+                found.append(int(layer.weights[(*taps[t], k)]) if inside else 0)
+    return np.array(found, np.int8).tobytes()
+
+
+def split_ranges(layer: Layer, plan, index: int):  # type: ignore[no-untyped-def]
+    """Taps and steps of split ``index``: rows of taps, then columns, then steps."""
+    sizes = [
+        int(plan[c])
+        for c in (LayerPlan.SPLIT_TAP_ROWS, LayerPlan.SPLIT_TAP_COLUMNS, LayerPlan.SPLIT_STEPS)
+    ]
+    ends = [*layer.kernel, -(-layer.weights.shape[3] // 4)]
+    ranges = [
+        [range(low, min(end, low + size)) for low in range(0, end, size)]
+        for size, end in zip(sizes, ends, strict=True)
+    ]
+    every = [
+        (rows, columns, steps) for rows in ranges[0] for columns in ranges[1] for steps in ranges[2]
+    ]
+    assert len(every) == plan[LayerPlan.SPLITS]
+    return every[index]
+
+
+def expected_stream(case: Case, found: Mapped, index: int) -> bytes:
+    config, layer, plan = case.config, found.network.layers[index], found.layer_plan[index]
+    simd = config.simd_units
+    source = found.network.tensors[layer.inputs[0]]
+    per_round = config.compute_lanes // int(plan[LayerPlan.PIXELS])
+    groups = range(-(-layer.output.channels // simd))
+    stream = b""
+    for first in groups[::per_round]:
+        for split in range(int(plan[LayerPlan.SPLITS])):
+            for group in groups[first : first + per_round]:
+                if split == plan[LayerPlan.SPLITS] - 1:
+                    stream += group_parameters(layer, source, group, simd)
+                if layer.kind is LayerKind.DEPTHWISE:
+                    stream += depthwise_rows(layer, group, simd)
+                    continue
+                rows, columns, steps = split_ranges(layer, plan, split)
+                stream += conv_rows(layer, group, simd, (rows, columns), steps)
+    return stream
+
+
+def test_streams_hold_rounds_splits_and_groups_in_the_order_of_the_loads() -> None:
+    seen: Counter[str] = Counter()
+    for case in CASES:
+        found = schedule_of(case)
+        for index, layer in enumerate(found.network.layers):
+            if layer.kind in (LayerKind.ADD, LayerKind.GLOBAL_AVERAGE_POOL):
+                continue
+            plan = found.layer_plan[index]
+            if layer.weights.size * (plan[LayerPlan.SPLITS] + 1) > 300_000:
+                continue
+            assert stream_of(case, found, index) == expected_stream(case, found, index)
+            seen[layer.kind] += 1
+            seen["splits"] += plan[LayerPlan.SPLITS] > 1
+            seen["pixels"] += plan[LayerPlan.PIXELS] > 1
+            seen["rounds"] += plan[LayerPlan.ROUNDS] > 1
+    assert all(seen[kind] > 3 for kind in ("conv", "depthwise", "fully_connected"))
+    assert all(seen[trait] > 10 for trait in ("splits", "pixels", "rounds"))
+
+
+@pytest.mark.parametrize("config", [TINY.default, EDGE.default])
+def test_add_scales_its_operands_and_their_sum(config: AcceleratorConfig) -> None:
+    case = next(c for c in CASES if any(x.kind is LayerKind.ADD for x in c.network.layers))
+    layer = next(x for x in case.network.layers if x.kind is LayerKind.ADD)
+    inputs = [case.network.tensors[name] for name in layer.inputs]
+    stream = layer_stream(layer, inputs, config, np.zeros(0, np.int64), np.zeros(0, np.int64))
+    expected = b""
+    for row, bias in enumerate([-inputs[0].zero_point, -inputs[1].zero_point, 0]):
+        shift, left = int(layer.shift[row]), 20 if row < 2 else 0
+        made = np.zeros(1, RECORD)
+        made["bias"], made["multiplier"] = bias, layer.multiplier[row]
+        made["left"], made["right"] = left + max(shift, 0), max(-shift, 0)
+        expected += made.tobytes() * (config.simd_units // 4)
+    assert stream == expected
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 7), (3, 5), (40, 40)])
+def test_pool_weighs_its_first_element_by_one_and_divides(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    source = random_tensor("input", *size, 3, rng)
+    config = TINY.default
+    stream = layer_stream(
+        pool("pool", source), [source], config, np.zeros(0, np.int64), np.zeros(0, np.int64)
+    )
+    simd = config.simd_units
+    records = np.frombuffer(stream[: 16 * simd], RECORD)
+    assert len(set(records.tolist())) == 1
+    count = size[0] * size[1]
+    real = int(records["multiplier"][0]) * 2.0 ** (
+        int(records["left"][0]) - int(records["right"][0]) - 31
+    )
+    assert real == pytest.approx(1 / count, rel=1e-6)
+    assert stream[16 * simd :] == bytes([1, 0, 0, 0]) * simd
+
+
+def loads(found: Mapped, index: int) -> list[dict[str, int]]:
+    return [
+        value
+        for value in ({name: int(row[i]) for name, i in COLUMNS.items()} for row in found.rows)
+        if (value["queue"], value["kind"], value["layer"]) == (Queue.LOAD, LoadKind.WEIGHTS, index)
+    ]
+
+
+def test_loads_tile_their_layers_stream_without_gap_or_overlap() -> None:
+    for case in CASES:
+        found = schedule_of(case)
+        program = compile_design(Design(network=case.network, accelerator=case.config))
+        end = 0
+        for index in range(len(found.network.layers)):
+            plan = found.layer_plan[index]
+            stream = stream_of(case, found, index)
+            start = int(plan[LayerPlan.BLOCK_ADDRESS])
+            assert start >= end
+            assert start % 128 == 0
+            end = start + len(stream)
+            assert program.image[start:end] == stream
+            parts = {
+                (v["address"], v["lanes"] * (v["parameter_rows"] + v["weight_rows"]))
+                for v in loads(found, index)
+            }
+            at = start
+            for address, rows in sorted(parts):
+                assert address == at
+                at += rows * case.config.row_bytes
+            assert at == end
+
+
+def test_a_load_fills_the_lanes_that_compute_its_groups() -> None:
+    for case in CASES:
+        found = schedule_of(case)
+        lanes = case.config.compute_lanes
+        for index, layer in enumerate(found.layers):
+            plan = found.layer_plan[index]
+            per_round = lanes // int(plan[LayerPlan.PIXELS])
+            for value in loads(found, index):
+                assert 0 < value["weight_rows"] <= case.config.weight_rows or (
+                    layer[LayerColumn.OP] == ExecuteOp.ADD and value["weight_rows"] == 0
+                )
+                for block in range(value["lanes"]):
+                    taken = [x for x in range(lanes) if value["lane_mask"] << block >> x & 1]
+                    if layer[LayerColumn.OP] >= ExecuteOp.ADD:
+                        assert taken == list(range(lanes))
+                    else:
+                        assert taken == list(range(block, lanes, per_round))

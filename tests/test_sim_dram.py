@@ -1,0 +1,232 @@
+"""The burst-level DRAM model against the harness's, which schedules every access by itself."""
+
+import subprocess
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import testbench
+from sim.dram import PIECES, DramParameter, initial_state, read_burst, write_burst
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.spaces import EDGE, TINY
+from testbench.dram import Dram, lpddr4
+from testbench.dram_parameters import true_parameters
+from testbench.verilate import compiler
+
+TEMPLATES = Path(testbench.__file__).parent / "templates"
+
+DRIVER = r"""
+#include <cstdio>
+#include "job.h"
+using namespace cosilico;
+// stdin: the DRAM's values in the order of dram_fields() names given as "name value" lines up to "go",
+// then bursts "write address beats beat_bytes arrival"; stdout: cycles of the beats or the response.
+int main() {
+    DramTiming timing;
+    auto fields = dram_fields(timing);
+    char key[64];
+    long long v[5];
+    while (std::scanf("%63s", key) == 1 && std::strcmp(key, "go") != 0) {
+        if (std::scanf("%lld", v) != 1) return 1;
+        *fields.at(key) = v[0];
+    }
+    Dram dram(timing);
+    while (std::scanf("%lld %lld %lld %lld %lld", v, v + 1, v + 2, v + 3, v + 4) == 5) {
+        if (v[0]) std::printf("%llu", (unsigned long long)dram.write(v[1], v[2], v[3], v[4]));
+        else
+            for (uint64_t cycle : dram.read(v[1], v[2], v[3], v[4]))
+                std::printf("%llu ", (unsigned long long)cycle);
+        std::printf("\n");
+    }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Burst:
+    """A request to the memory."""
+
+    write: int
+    address: int
+    beats: int
+    beat_bytes: int
+    arrival: int
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("dram")
+    (directory / "driver.cpp").write_text(DRIVER)
+    command = [compiler(), "-std=gnu++17", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{TEMPLATES}"]
+    command += [str(directory / "driver.cpp"), "-o", str(directory / "driver")]
+    subprocess.run(command, check=True)
+    return directory / "driver"
+
+
+def stepped(driver: Path, dram: Dram, bursts: list[Burst]) -> list[list[int]]:
+    """Cycles of every beat or response, access by access."""
+    lines = [f"{name} {value}" for name, value in dram.job_values.items()] + ["go"]
+    lines += [" ".join(map(str, astuple(burst))) for burst in bursts]
+    result = subprocess.run(
+        [str(driver)], input="\n".join(lines), capture_output=True, text=True, check=True
+    )
+    return [[int(word) for word in line.split()] for line in result.stdout.splitlines()]
+
+
+def closed(dram: Dram, bursts: list[Burst]) -> list[list[int]]:
+    """Delivery of a port that takes one beat per cycle, or the response, from the closed forms."""
+    parameters = true_parameters(dram)
+    state = initial_state(parameters)
+    pieces = np.zeros((PIECES, 2), np.int64)
+    found = []
+    for burst in bursts:
+        place = (state, parameters, burst.address, burst.beats, burst.beat_bytes, burst.arrival)
+        if burst.write:
+            found.append([write_burst(*place)])
+            continue
+        beats: list[int] = []
+        for cycle, count in pieces[: read_burst(*place, pieces)].tolist():
+            begin = max(cycle, beats[-1] + 1 if beats else 0)
+            beats += range(begin, begin + count)
+        found.append(beats)
+    return found
+
+
+def one_per_cycle(there: list[int]) -> list[int]:
+    """When a port that takes at most one beat per cycle takes beats that are there since."""
+    taken: list[int] = []
+    for cycle in there:
+        taken.append(max(cycle, taken[-1] + 1 if taken else 0))
+    return taken
+
+
+def config(clock_mhz: int, gbps: float) -> AcceleratorConfig:
+    return replace(TINY.default, clock_mhz=clock_mhz, io_bandwidth_gbps=gbps)
+
+
+def random_bursts(rng: np.random.Generator, bus: int, count: int, gap: int) -> list[Burst]:
+    """Bursts within 4 KiB pages, often near the one before, at a chosen load."""
+    bursts, arrival, address = [], 0, 0
+    for _ in range(count):
+        arrival += int(rng.integers(0, gap)) if rng.random() < 0.7 else 0
+        if rng.random() < 0.02:
+            arrival += int(rng.integers(0, 40000))
+        if rng.random() < 0.5:
+            address = int(rng.integers(0, 1 << 18)) // bus * bus
+        width = bus if rng.random() < 0.8 else min(bus, 8)
+        beats = int(rng.integers(1, min(256, (4096 - address % 4096) // width) + 1))
+        bursts.append(Burst(int(rng.random() < 0.4), address, beats, width, arrival))
+        address = -(-(address + beats * width) // bus) * bus
+    return bursts
+
+
+CONFIGS = [
+    config(200, 0.4),
+    config(200, 0.8),
+    config(200, 3.2),
+    config(1600, 6.4),
+    config(300, 2.0),
+    config(333, 5.1),
+    config(100, 6.4),
+    config(900, 6.0),
+    replace(EDGE.default, io_bandwidth_gbps=5.0),
+    replace(EDGE.default, io_bandwidth_gbps=25.0),
+]
+
+
+@pytest.mark.parametrize("gap", [4, 60, 700])
+@pytest.mark.parametrize("accelerator", CONFIGS, ids=lambda c: f"{c.clock_mhz}-{c.bus_bytes}")
+def test_every_beat_and_response_comes_when_stepped_through(
+    driver: Path, accelerator: AcceleratorConfig, gap: int
+) -> None:
+    rng = np.random.default_rng([gap, accelerator.clock_mhz, accelerator.bus_bytes])
+    dram = lpddr4(accelerator)
+    bursts = random_bursts(rng, accelerator.bus_bytes, 500, gap)
+    steps = stepped(driver, dram, bursts)
+    for burst, there, found in zip(bursts, steps, closed(dram, bursts), strict=True):
+        assert found == (there if burst.write else one_per_cycle(there)), burst
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_timing_is_followed_not_only_that_of_the_part(driver: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    names = [
+        *("front", "back", "read_latency", "write_latency", "row_to_column", "precharge"),
+        *("precharge_all", "row_active", "row_to_row", "four_rows", "read_to_precharge"),
+        *("write_to_precharge", "read_to_write", "write_to_read", "refresh"),
+    ]
+    dram = replace(
+        lpddr4(config(200, 0.8)),
+        refresh_interval=int(rng.integers(500, 3000)),
+        banks=int(rng.choice([1, 2, 4, 16])),
+        **{name: int(rng.integers(1, 120)) for name in names},
+    )
+    bursts = random_bursts(rng, 4, 300, 40)
+    steps = stepped(driver, dram, bursts)
+    for burst, there, found in zip(bursts, steps, closed(dram, bursts), strict=True):
+        assert found == (there if burst.write else one_per_cycle(there)), burst
+
+
+def first_beats(dram: Dram, *addresses: int, apart: int = 2000) -> list[int]:
+    """Latency in memory clocks of one-beat reads that wait for each other."""
+    reads = [Burst(0, address, 1, 4, apart * i) for i, address in enumerate(addresses)]
+    return [beats[0] - read.arrival for read, beats in zip(reads, closed(dram, reads), strict=True)]
+
+
+def test_a_hit_a_closed_row_and_a_conflict_differ_by_trcd_and_trp() -> None:
+    dram = lpddr4(config(1600, 6.4))
+    stripe = dram.page_bytes * dram.banks
+    closed_row, hit, conflict = first_beats(dram, 0, 64, stripe)
+    assert closed_row - hit == dram.row_to_column == 29
+    assert conflict - closed_row == dram.precharge == 29
+    assert hit == dram.front + dram.read_latency + dram.back
+
+
+def test_a_read_in_a_refresh_waits_for_its_end() -> None:
+    dram = lpddr4(config(1600, 6.4))
+    due = dram.refresh_interval
+    calm, late = closed(dram, [Burst(0, 0, 1, 4, 0), Burst(0, 0, 1, 4, due)])
+    assert late[0] - due - calm[0] == dram.precharge_all + dram.refresh - dram.front
+
+
+def test_streams_reach_the_peak_but_for_refreshes() -> None:
+    """4 KiB bursts of the widest edge bus: 92.8 % is what tRFC leaves of tREFI."""
+    accelerator = replace(EDGE.default, io_bandwidth_gbps=25.0)
+    dram = lpddr4(accelerator)
+    count = 2000
+    reads = [Burst(0, 4096 * i, 128, 32, 0) for i in range(count)]
+    last = closed(dram, reads)[-1][-1]
+    share = count * 128 / last
+    left = 1 - (dram.refresh + dram.precharge_all) / dram.refresh_interval
+    assert left - 0.02 < share <= left + 0.001
+
+
+def test_the_fewest_channels_that_feed_the_bus_are_taken() -> None:
+    assert lpddr4(config(200, 0.8)).access_bytes == 32
+    assert lpddr4(replace(EDGE.default, io_bandwidth_gbps=10.0)).access_bytes == 64
+    assert lpddr4(replace(EDGE.default, io_bandwidth_gbps=25.0)).access_bytes == 128
+
+
+def test_parameters_are_numbered_without_a_gap() -> None:
+    assert [int(p) for p in DramParameter] == list(range(len(DramParameter)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"banks": 6}, "banks must be a power of two, not 6"),
+        ({"column": 0}, "column must be positive, not 0"),
+        ({"refresh_interval": 400}, "refresh_interval must be longer than a refresh, not 400"),
+    ],
+)
+def test_dram_names_the_rule(change: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        replace(lpddr4(TINY.default), **change)
+
+
+def test_a_bus_beyond_sixteen_channels_is_refused() -> None:
+    message = "bus of 128 bytes at 1600 MHz must need at most 16 LPDDR4 channels, not 32"
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        lpddr4(config(1600, 128.0))

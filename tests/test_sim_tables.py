@@ -1,0 +1,97 @@
+"""Networks and accelerators as arrays: every column is what its name says."""
+
+import numpy as np
+
+from sim.spec.descriptor import FIELDS, ExecuteOp
+from sim.spec.network import LayerKind
+from sim.spec.spaces import EDGE, TINY
+from sim.tables import (
+    COLUMNS,
+    EXTRA_COLUMNS,
+    Hw,
+    LayerColumn,
+    accelerator_row,
+    layer_table,
+    tensor_table,
+)
+from testbench.chains import random_chain
+from testbench.stress import random_accelerator, random_windows
+
+OPS = {
+    LayerKind.CONV: ExecuteOp.CONV,
+    LayerKind.FULLY_CONNECTED: ExecuteOp.CONV,
+    LayerKind.DEPTHWISE: ExecuteOp.DEPTHWISE,
+    LayerKind.ADD: ExecuteOp.ADD,
+    LayerKind.GLOBAL_AVERAGE_POOL: ExecuteOp.POOL,
+}
+
+
+def test_an_accelerator_row_holds_what_the_kernels_ask_for() -> None:
+    rng = np.random.default_rng(0)
+    configs = [TINY.default, EDGE.default, *(random_accelerator(rng) for _ in range(50))]
+    for config in configs:
+        expected = {
+            Hw.PES_X: config.pes_x,
+            Hw.PES_Y: config.pes_y,
+            Hw.SIMD: config.simd_units,
+            Hw.LANES: config.compute_lanes,
+            Hw.BANK_DEPTH: config.bank_depth,
+            Hw.WEIGHT_ROWS: config.weight_rows,
+            Hw.BUS_BYTES: config.bus_bytes,
+            Hw.EARN: config.pacing[0],
+            Hw.COST: config.pacing[1],
+            Hw.ACCUMULATOR_ROWS: config.accumulator_rows,
+        }
+        row = accelerator_row(config)
+        assert {column: row[column] for column in Hw} == expected
+        assert len(row) == len(Hw)
+
+
+def test_layer_and_tensor_tables_name_each_layers_operands() -> None:
+    rng = np.random.default_rng(1)
+    for network in [random_windows(rng) for _ in range(80)] + [random_chain(rng) for _ in range(8)]:
+        tensors = list(network.tensors.values())
+        assert tensor_table(network).tolist() == [list(tensor.shape) for tensor in tensors]
+        table = layer_table(network)
+        assert table.shape == (len(network.layers), len(LayerColumn))
+        for row, layer in zip(table, network.layers, strict=True):
+            names = [tensors[row[c]].name for c in (LayerColumn.INPUT, LayerColumn.INPUT2)]
+            assert names == [layer.inputs[0], layer.inputs[-1]]
+            assert row[LayerColumn.OP] == OPS[layer.kind]
+            assert (row[LayerColumn.KERNEL_Y], row[LayerColumn.KERNEL_X]) == layer.kernel
+            assert (row[LayerColumn.STRIDE_Y], row[LayerColumn.STRIDE_X]) == layer.stride
+            assert row[LayerColumn.PAD_Y] == layer.padding.top
+            assert row[LayerColumn.PAD_X] == layer.padding.left
+            assert (row[LayerColumn.CLAMP_LOW], row[LayerColumn.CLAMP_HIGH]) == layer.clamp
+            pooled = layer.kind is LayerKind.GLOBAL_AVERAGE_POOL
+            source = network.tensors[layer.inputs[0]]
+            assert row[LayerColumn.PAD_VALUE] == (0 if pooled else source.zero_point)
+            assert row[LayerColumn.ZERO_POINT] == (0 if pooled else layer.output.zero_point)
+
+
+def test_a_twin_is_the_first_layer_of_the_same_work() -> None:
+    rng = np.random.default_rng(2)
+    found = 0
+    for network in [random_chain(rng) for _ in range(40)]:
+        table = layer_table(network)
+        for i, layer in enumerate(network.layers):
+            alike = [
+                j
+                for j, other in enumerate(network.layers[: i + 1])
+                if table[j, LayerColumn.OP] == table[i, LayerColumn.OP]
+                and (other.kernel, other.stride) == (layer.kernel, layer.stride)
+                and other.output.shape == layer.output.shape
+                and network.tensors[other.inputs[0]].shape == network.tensors[layer.inputs[0]].shape
+            ]
+            assert table[i, LayerColumn.TWIN] == alike[0]
+            found += alike[0] < i
+    assert found > 20
+
+
+def test_a_schedule_has_one_column_for_every_field_of_any_queue() -> None:
+    names = {field.name for fields in FIELDS.values() for field in fields}
+    assert set(COLUMNS) == names | set(EXTRA_COLUMNS)
+    assert list(COLUMNS.values()) == list(range(len(COLUMNS)))
+    # the tokens' givers, in the order of the queues
+    after = [COLUMNS[name] for name in ("after_load", "after_execute", "after_store")]
+    assert after == list(range(after[0], after[0] + 3))

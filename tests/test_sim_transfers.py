@@ -1,0 +1,325 @@
+"""LOAD and STORE timing: the gateware on a memory of fixed latency, and a twin of single beats."""
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+from numpy.typing import NDArray
+
+from hwgen.axi_memory import MemoryPort, read_side, write_side
+from hwgen.gateware.load import LoadUnit
+from hwgen.gateware.store import StoreUnit
+from sim.calibration import Constant, default
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.bus import BURST_BEATS, PAGE_BYTES
+from sim.spec.descriptor import LoadKind, Queue
+from sim.tables import COLUMNS, accelerator_row
+from sim.transfers import idle, load, paced, store, transfer_bytes
+
+Sequence = list[tuple[int, dict[str, int]]]
+"""Earliest start and fields of each descriptor."""
+
+
+def draw_config(generator: random.Random) -> AcceleratorConfig:
+    """Draw an accelerator with any bus and pace that the gateware can have."""
+    simd_units = generator.choice([4, 8, 16])
+    bus = generator.choice([b for b in (1, 2, 4, 8, 16, 32, 64) if b <= 4 * simd_units])
+    share = generator.choice([1, 1, 0.78125, 0.5859375, 0.9765625, 0.75, generator.random()])
+    megabytes = max(200 * bus // 2 + 1, round(200 * bus * share)) if bus > 1 else 200
+    return AcceleratorConfig(
+        pes_x=2,
+        pes_y=1,
+        simd_units=simd_units,
+        compute_lanes=generator.choice([1, 2]),
+        local_memory_kb=16,
+        register_file_kb=4,
+        io_bandwidth_gbps=megabytes / 1000,
+        clock_mhz=200 if bus > 1 else generator.choice([200, 256, 333, 1000]),
+    )
+
+
+def draw_tile(generator: random.Random, config: AcceleratorConfig, beats: int) -> dict[str, int]:
+    """Draw a tile of up to about ``beats`` beats."""
+    most = max(1, config.vector_bytes // config.bus_bytes)
+    vector_beats = generator.choice([most, generator.randint(1, most)])
+    shape = {}
+    left = max(1, beats // vector_beats)
+    for name in generator.sample(["columns", "rows", "groups"], 3):
+        shape[name] = generator.choice([1, generator.randint(1, left)])
+        left //= shape[name]
+    vector = vector_beats * config.bus_bytes
+    row_stride = (shape["columns"] + generator.randrange(3)) * vector
+    return shape | {
+        "kind": LoadKind.TILE,
+        "address": generator.randrange(6000 // vector) * vector,
+        "vector_beats": vector_beats,
+        "row_stride": row_stride,
+        "group_stride": shape["rows"] * row_stride + generator.choice([0, vector]),
+        "local_row": shape["columns"],
+        "local_plane": shape["rows"] * shape["columns"],
+    }
+
+
+def draw_weights(generator: random.Random, config: AcceleratorConfig, beats: int) -> dict[str, int]:
+    """Draw a weight stream of up to about ``beats`` beats."""
+    lanes = generator.randint(1, config.compute_lanes)
+    most = beats * config.bus_bytes // (lanes * config.row_bytes)
+    rows = generator.randint(1, max(1, min(most, config.weight_rows)))
+    parameter_rows = generator.randint(0, min(4, rows))
+    return {
+        "kind": LoadKind.WEIGHTS,
+        "address": generator.randrange(6000 // config.bus_bytes) * config.bus_bytes,
+        "lanes": lanes,
+        "lane_mask": 1,
+        "parameter_rows": parameter_rows,
+        "weight_rows": rows - parameter_rows,
+    }
+
+
+def draw_sequence(
+    generator: random.Random, config: AcceleratorConfig, queue: Queue, count: int, beats: int
+) -> Sequence:
+    """Draw descriptors that come in bunches or with pauses."""
+    sequence: Sequence = []
+    arrival = 0
+    for _ in range(count):
+        arrival += generator.choice([0, 0, 0, generator.randrange(1, 40), 150])
+        size = generator.choice([1, generator.randint(1, beats)])
+        draw = draw_weights if queue == Queue.LOAD and generator.random() < 0.4 else draw_tile
+        fields = draw(generator, config, size)
+        if queue == Queue.STORE:
+            del fields["kind"]
+        sequence.append((arrival, fields))
+    return sequence
+
+
+def row_of(queue: Queue, fields: dict[str, int]) -> NDArray[np.int64]:
+    row = np.zeros(len(COLUMNS), np.int64)
+    row[COLUMNS["queue"]] = queue
+    for name, value in fields.items():
+        row[COLUMNS[name]] = value
+    return row
+
+
+def constants_for(latency: int) -> NDArray[np.int64]:
+    constants = default().array
+    constants[Constant.MEMORY_LATENCY] = latency
+    return constants
+
+
+def predict(
+    config: AcceleratorConfig, queue: Queue, sequence: Sequence, latency: int
+) -> tuple[list[int], list[int]]:
+    """Starts and dones by the model."""
+    hw, constants = accelerator_row(config), constants_for(latency)
+    state = idle(hw, constants)
+    run = load if queue == Queue.LOAD else store
+    starts, dones = [], []
+    free = 0
+    for arrival, fields in sequence:
+        starts.append(max(arrival, free))
+        free, done = run(row_of(queue, fields), hw, constants, state, starts[-1])
+        dones.append(done)
+    return starts, dones
+
+
+def measure(
+    config: AcceleratorConfig, queue: Queue, sequence: Sequence, latency: int
+) -> tuple[list[int], list[int], int]:
+    """Starts, dones and data beats of the gateware."""
+    port = MemoryPort(bytearray(1 << 18), config.bus_bytes, latency=latency)
+    unit: Any = LoadUnit(config) if queue == Queue.LOAD else StoreUnit(config)
+    starts: list[int] = []
+    dones: list[int] = []
+
+    async def monitor(ctx: Any) -> None:
+        cycle = -1
+        strobe = unit.command.valid & unit.command.ready
+        async for _, _, start, done in ctx.tick().sample(strobe, unit.done):
+            cycle += 1
+            if start:
+                starts.append(cycle)
+            if done:
+                dones.append(cycle)
+
+    async def drive(ctx: Any) -> None:
+        cycle = 0
+        for arrival, fields in sequence:
+            while cycle < arrival:
+                await ctx.tick()
+                cycle += 1
+            ctx.set(unit.command.payload, fields)
+            ctx.set(unit.command.valid, 1)
+            accepted = False
+            while not accepted:
+                *_, accepted = await ctx.tick().sample(unit.command.ready)
+                cycle += 1
+            ctx.set(unit.command.valid, 0)
+        for _ in range(100_000):
+            if len(dones) == len(sequence):
+                break
+            await ctx.tick()
+
+    simulator = Simulator(unit)
+    simulator.add_clock(1e-6)
+    simulator.add_process((read_side if queue == Queue.LOAD else write_side)(port, unit))
+    simulator.add_process(monitor)
+    simulator.add_testbench(drive)
+    simulator.run()
+    assert len(dones) == len(sequence)
+    return starts, dones, sum(burst.beats for burst in port.reads + port.writes)
+
+
+@pytest.mark.parametrize("queue", [Queue.LOAD, Queue.STORE])
+@pytest.mark.parametrize("seed", range(24))
+def test_gateware_takes_the_predicted_cycles(queue: Queue, seed: int) -> None:
+    generator = random.Random(f"{queue} {seed}")
+    config = draw_config(generator)
+    latency = generator.choice([1, 2, 7, 24, 24, 61])
+    sequence = draw_sequence(generator, config, queue, 14, generator.choice([6, 40]))
+    starts, dones, beats = measure(config, queue, sequence, latency)
+    assert predict(config, queue, sequence, latency) == (starts, dones)
+    hw = accelerator_row(config)
+    moved = sum(transfer_bytes(row_of(queue, fields), hw) for _, fields in sequence)
+    assert moved == beats * config.bus_bytes
+
+
+@pytest.mark.parametrize("queue", [Queue.LOAD, Queue.STORE])
+@pytest.mark.parametrize("gbps", [0.2, 0.15])
+def test_long_bursts_take_the_predicted_cycles(queue: Queue, gbps: float) -> None:
+    generator = random.Random(5)
+    config = AcceleratorConfig(
+        pes_x=1,
+        pes_y=1,
+        simd_units=8,
+        compute_lanes=2,
+        local_memory_kb=16,
+        register_file_kb=4,
+        io_bandwidth_gbps=gbps,
+        clock_mhz=200,
+    )
+    sequence = [(0, draw_tile(generator, config, 900)) for _ in range(3)]
+    if queue == Queue.LOAD:
+        sequence.insert(1, (0, draw_weights(generator, config, 700)))
+    else:
+        for _, fields in sequence:
+            del fields["kind"]
+    starts, dones, _ = measure(config, queue, sequence, 100)
+    assert predict(config, queue, sequence, 100) == (starts, dones)
+
+
+def cut(config: AcceleratorConfig, fields: dict[str, int]) -> list[int]:
+    """Beats of every burst, cut beat by beat."""
+    if fields.get("kind") == LoadKind.WEIGHTS:
+        rows = fields["lanes"] * (fields["parameter_rows"] + fields["weight_rows"])
+        segments = [(fields["address"], rows * config.row_bytes // config.bus_bytes)]
+    else:
+        segments = [
+            (
+                fields["address"] + g * fields["group_stride"] + r * fields["row_stride"],
+                fields["columns"] * fields["vector_beats"],
+            )
+            for g in range(fields["groups"])
+            for r in range(fields["rows"])
+        ]
+    found = []
+    for address, count in segments:
+        beats = 0
+        for beat in range(count):
+            at_page = (address + beat * config.bus_bytes) % PAGE_BYTES == 0
+            if beats and (at_page or beats == BURST_BEATS):
+                found.append(beats)
+                beats = 0
+            beats += 1
+        found.append(beats)
+    return found
+
+
+def stepped(
+    config: AcceleratorConfig, queue: Queue, sequence: Sequence, latency: int
+) -> tuple[list[int], list[int]]:
+    """Starts and dones, beat by beat and with credit counted cycle by cycle."""
+    values = default().constants | {"memory_latency": latency}
+    name = queue.name.lower()
+    lag = latency if queue == Queue.LOAD else 0
+    answer = 0 if queue == Queue.LOAD else latency
+    depth = values["read_bursts" if queue == Queue.LOAD else "write_bursts"]
+    earn, cost = config.pacing
+    credit, now, request = 2 * cost - 1, 0, 0
+    starts: list[int] = []
+    dones: list[int] = []
+    ends: list[int] = []
+    for arrival, fields in sequence:
+        start = arrival
+        if starts:
+            start = max(start, request + values[f"{name}_next"])
+        if len(dones) >= values["transfers"]:
+            start = max(start, dones[-values["transfers"]] + values[f"{name}_room"])
+        starts.append(start)
+        request = start - 1
+        for beats in cut(config, fields):
+            request += 1
+            if len(ends) >= depth:
+                request = max(request, ends[-depth] + values[f"{name}_reuse"])
+            for _ in range(beats):
+                while now < request + lag or credit < cost:
+                    now, credit = now + 1, min(2 * cost - 1, credit + earn)
+                now, credit = now + 1, credit + earn - cost
+            ends.append(now - 1)
+        dones.append(now - 1 + answer + values[f"{name}_overhead"])
+    return starts, dones
+
+
+@pytest.mark.parametrize("queue", [Queue.LOAD, Queue.STORE])
+@pytest.mark.parametrize("seed", range(60))
+def test_closed_forms_agree_with_single_beats(queue: Queue, seed: int) -> None:
+    generator = random.Random(f"stepped {queue} {seed}")
+    config = draw_config(generator)
+    latency = generator.choice([1, 24, 300])
+    sequence = draw_sequence(generator, config, queue, 12, generator.choice([8, 200, 1500]))
+    assert predict(config, queue, sequence, latency) == stepped(config, queue, sequence, latency)
+
+
+@pytest.mark.parametrize(("earn", "cost"), [(1, 1), (25, 32), (1, 3), (333, 1000), (999, 1000)])
+def test_a_burst_takes_as_long_as_its_beats(earn: int, cost: int) -> None:
+    config = AcceleratorConfig(
+        pes_x=1,
+        pes_y=1,
+        simd_units=4,
+        compute_lanes=1,
+        local_memory_kb=4,
+        register_file_kb=1,
+        io_bandwidth_gbps=earn / 1000 * (1000 // cost if cost in (1, 1000) else 1),
+        clock_mhz=1000 if cost in (1, 1000) else cost,
+    )
+    assert config.pacing == (earn, cost)
+    hw = accelerator_row(config)
+    generator = random.Random(cost)
+    state = idle(hw, constants_for(24))
+    credit, now = 2 * cost - 1, 0
+    for _ in range(200):
+        available = now + generator.choice([0, 0, 1, 2, 5, 40])
+        beats = generator.choice([1, 1, 2, 3, 16, 256])
+        moved = 0
+        while moved < beats:
+            beat = now >= available and credit >= cost
+            moved += beat
+            credit = min(2 * cost - 1, credit + earn - beat * cost)
+            now += 1
+        assert paced(state, hw, available, beats) == now - 1
+
+
+def test_weight_bound_loads_keep_the_bus_busy() -> None:
+    config = draw_config(random.Random(0))
+    hw, constants = accelerator_row(config), constants_for(24)
+    fields = {"kind": LoadKind.WEIGHTS, "lanes": 1, "lane_mask": 1, "weight_rows": 31}
+    state = idle(hw, constants)
+    free, dones = 0, []
+    for _ in range(40):
+        free, done = load(row_of(Queue.LOAD, fields), hw, constants, state, free)
+        dones.append(done)
+    beats = 31 * config.row_bytes // config.bus_bytes
+    earn, cost = config.pacing
+    assert abs((dones[-1] - dones[0]) - 39 * beats * cost / earn) < 2

@@ -1,0 +1,116 @@
+"""A campaign runs everything once, whatever interrupts it."""
+
+from pathlib import Path
+
+import pytest
+
+from sim.networks import NAMED_NETWORKS
+from testbench import campaign as campaigns
+from testbench.campaign import Campaign
+from testbench.cases import Case
+from testbench.journal import Journal
+from testbench.named_cases import LAYER_CONFIGS
+from testbench.validate import Outcome
+
+SMALL = Campaign(pairs=12, stalled=3, layers=False, seed=5, max_macs=128)
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Case, bool]]:
+    """Cases run, and whether under stalls; nothing is simulated."""
+    found: list[tuple[Case, bool]] = []
+
+    def run(case: Case, *, stalls: bool, view: str) -> Outcome:
+        assert view == "simulation"
+        found.append((case, stalls))
+        return Outcome(case=case, failure="not run" if case.index == 7 else "")
+
+    monkeypatch.setattr(campaigns, "try_case", run)
+    return found
+
+
+def silent(part: str, done: int, total: int) -> None:
+    assert 0 < done <= total
+
+
+def test_every_pair_of_every_part_runs_once(tmp_path: Path, runs: list[tuple[Case, bool]]) -> None:
+    journal = Journal(tmp_path / "journal.jsonl", SMALL.header())
+    outcomes = list(SMALL.run(journal, 2, silent))
+    assert len(outcomes) == len(runs) == sum(part.count for part in SMALL.parts()) == 30
+    assert sum(stalls for _, stalls in runs) == 6
+    assert set(journal.records) == {
+        f"{part.name}/{index}" for part in SMALL.parts() for index in range(part.count)
+    }
+    assert [part.name for part in SMALL.parts()] == [
+        "random pairs, tiny",
+        "random pairs, edge",
+        "random stalls, tiny",
+        "random stalls, edge",
+    ]
+
+
+def test_a_killed_campaign_goes_on_where_it_stopped(
+    tmp_path: Path, runs: list[tuple[Case, bool]]
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    outcomes = SMALL.run(Journal(path, SMALL.header()), 1, silent)
+    for _ in range(9):
+        next(outcomes)
+    outcomes.close()  # type: ignore[attr-defined]
+    before = len(runs)
+    assert 9 <= before <= 12
+    journal = Journal(path, SMALL.header())
+    assert len(journal.records) == before
+    list(SMALL.run(journal, 2, silent))
+    assert len(runs) == 30
+    assert list(SMALL.run(Journal(path, SMALL.header()), 2, silent)) == []
+
+
+def test_the_journal_keeps_failures(tmp_path: Path, runs: list[tuple[Case, bool]]) -> None:
+    journal = Journal(tmp_path / "journal.jsonl", SMALL.header())
+    list(SMALL.run(journal, 1, silent))
+    failed = [key for key, record in journal.records.items() if record["failure"]]
+    assert sorted(failed) == ["random pairs, edge/7", "random pairs, tiny/7"]
+
+
+def test_stalled_pairs_are_others(tmp_path: Path, runs: list[tuple[Case, bool]]) -> None:
+    list(SMALL.run(Journal(tmp_path / "journal.jsonl", SMALL.header()), 1, silent))
+    calm = {(case.config, case.network.macs) for case, stalls in runs if not stalls}
+    stalled = {(case.config, case.network.macs) for case, stalls in runs if stalls}
+    assert not calm & stalled
+
+
+def test_the_full_campaign_is_as_large_as_promised() -> None:
+    parts = {part.name: part for part in Campaign().parts()}
+    assert sum(p.count for n, p in parts.items() if n.startswith("random pairs")) >= 2000
+    assert sum(p.count for p in parts.values() if p.stalls) >= 200
+    for name, shapes in NAMED_NETWORKS.items():
+        assert parts[f"layers of {name}"].count == len(shapes()) * len(LAYER_CONFIGS)
+    keys = [unit.name for unit in Campaign().units()]
+    assert sum(name.startswith("layers") for name in keys) == len(NAMED_NETWORKS) * len(
+        LAYER_CONFIGS
+    )
+
+
+def test_an_error_in_drawing_is_raised(
+    tmp_path: Path, runs: list[tuple[Case, bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object, **named: object) -> list[Case]:
+        raise ZeroDivisionError("drawing")
+
+    monkeypatch.setattr(campaigns, "draw_group", broken)
+    journal = Journal(tmp_path / "journal.jsonl", SMALL.header())
+    with pytest.raises(ZeroDivisionError, match=r"^drawing$"):
+        list(SMALL.run(journal, 2, silent))
+
+
+def test_what_a_journal_depends_on_is_in_its_header() -> None:
+    different = (
+        Campaign(),
+        Campaign(seed=2),
+        Campaign(pairs=3),
+        Campaign(view="synthesis"),
+    )
+    headers = [campaign.header() for campaign in different]
+    assert len({str(header) for header in headers}) == 4
+    assert Campaign().header(sources="a") != Campaign().header(sources="b")

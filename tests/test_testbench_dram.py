@@ -1,0 +1,59 @@
+"""Tier T3 in RTL: same bits, a fit that finds the DRAM's intervals, predictions that hold."""
+
+import numpy as np
+import pytest
+
+from hwgen.program import compile_design
+from sim import golden
+from sim.calibration import default
+from sim.dram import DramParameter
+from sim.spec.design import Design
+from sim.spec.spaces import TINY
+from testbench.calibrate_dram import dram_errors, fit_parameters
+from testbench.cases import draw_cases
+from testbench.dram import lpddr4
+from testbench.dram_parameters import MEASURED, OF_THE_PORTS, true_parameters
+from testbench.harness import build
+from testbench.memory_model import MemoryModel
+
+NEVER_FELT = {DramParameter.FOUR_ROWS}
+"""tFAW is 4 tRRD."""
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_the_fit_finds_every_interval_and_predicts_held_out_networks() -> None:
+    """Nothing of the data sheet is told to the fit; the networks took no part in it."""
+    base = default()
+    found, runs, missed = fit_parameters(base)
+    truth = true_parameters(lpddr4(TINY.default))
+    for parameter in set(MEASURED) - NEVER_FELT - set(OF_THE_PORTS):
+        assert found[parameter] == truth[parameter], parameter.name
+    assert missed == 0
+    assert runs >= 10
+    errors = dram_errors(base, found, count=3, seed=1)
+    assert errors.layers >= 3
+    assert errors.worst == errors.network_worst == 0
+    assert errors.spearman > 0.99
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_a_dram_changes_time_and_never_bits() -> None:
+    """Every image takes as long as the first, for the DRAM begins anew with each."""
+    for case in draw_cases(2, TINY, 3, max_macs=512):
+        program = compile_design(Design(network=case.network, accelerator=case.config))
+        harness = build(case.config)
+        memory = MemoryModel(dram=lpddr4(case.config))
+        assert not memory.deterministic
+        run = harness.run(program, case.images, network=case.network, memory=memory)
+        fixed = harness.run(program, case.images, network=case.network)
+        expected = golden.run(case.network, case.images)
+        for index, layer in enumerate(case.network.layers):
+            np.testing.assert_array_equal(run.activations[index], expected[layer.name])
+        execute = run.issue_end >= 0
+        assert len(set(run.cycles.tolist())) == 1
+        assert run.cycles[0] != fixed.cycles[0]
+        np.testing.assert_array_equal(
+            (run.end - run.start)[execute], (fixed.end - fixed.start)[execute]
+        )

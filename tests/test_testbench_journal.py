@@ -1,0 +1,62 @@
+"""A journal loses nothing to a kill and never mixes what differs."""
+
+import json
+import threading
+from pathlib import Path
+
+from testbench.journal import Journal
+
+HEADER = {"seed": 1, "sources": "abc"}
+
+
+def test_records_are_found_again(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "journal.jsonl"
+    journal = Journal(path, HEADER)
+    journal.append("a/1", {"passed": True})
+    journal.append("a/2", {"passed": False})
+    assert Journal(path, HEADER).records == {"a/1": {"passed": True}, "a/2": {"passed": False}}
+
+
+def test_half_a_line_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    Journal(path, HEADER).append("a", {"value": 1})
+    whole = path.read_text()
+    for cut in range(1, len(whole)):
+        path.write_text(whole[:cut])
+        journal = Journal(path, HEADER)
+        assert journal.records in ({}, {"a": {"value": 1}})
+        journal.append("b", {"value": 2})
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        assert lines[0] == HEADER
+        assert lines[-1] == {"key": "b", "value": 2}
+
+
+def test_another_header_begins_anew(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    Journal(path, HEADER).append("a", {"value": 1})
+    assert Journal(path, HEADER | {"seed": 2}).records == {}
+    assert Journal(path, HEADER).records == {}
+
+
+def test_the_last_record_of_a_key_counts(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path, HEADER)
+    journal.append("a", {"value": 1})
+    journal.append("a", {"value": 2})
+    assert Journal(path, HEADER).records == {"a": {"value": 2}}
+
+
+def test_threads_do_not_mix_their_lines(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path, HEADER)
+
+    def work(thread: int) -> None:
+        for index in range(20):
+            journal.append(f"{thread}/{index}", {"text": "x" * 500})
+
+    threads = [threading.Thread(target=work, args=(thread,)) for thread in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(Journal(path, HEADER).records) == 80
