@@ -125,8 +125,11 @@ def _emit(component: Any, name: str, views: dict[str, str]) -> str:
     ]:
         for below in waiting:
             modules[below] = _rtlil(platform.modules[below], below, platform)
+    components = {name: component, **platform.modules}
+    logic = [text for key, text in modules.items() if not isinstance(components[key], Structure)]
+    wiring_only = [text for key, text in modules.items() if isinstance(components[key], Structure)]
     parts = [
-        _verilog("\n".join(modules.values())),
+        _verilog("\n".join(logic), "\n".join(wiring_only)),
         *views.values(),
         _RAM.read_text(encoding="utf-8"),
     ]
@@ -141,11 +144,13 @@ def _rtlil(component: Any, name: str, platform: EmitPlatform) -> str:
     return text
 
 
-def _verilog(modules: str) -> str:
+def _verilog(logic: str, structures: str) -> str:
     """Convert modules in Yosys's format to Verilog with plain module names."""
     with tempfile.TemporaryDirectory() as directory:
         source, target = Path(directory) / "modules.il", Path(directory) / "modules.v"
-        source.write_text(modules, encoding="utf-8")
+        wires = Path(directory) / "structures.il"
+        source.write_text(logic, encoding="utf-8")
+        wires.write_text(structures, encoding="utf-8")
         yosys.run(
             [
                 f"read_rtlil {source}",
@@ -153,6 +158,8 @@ def _verilog(modules: str) -> str:
                 "pmuxtree",
                 "wreduce",
                 "clean -purge",
+                # Nothing to do in these, and much to look at.
+                f"read_rtlil {wires}",
                 f"write_verilog -norename -noattr {target}",
             ]
         )

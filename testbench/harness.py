@@ -219,9 +219,9 @@ def build(
     root = build_root or cache_root()
     chosen = check_view(view)
     verilog = emit_once(config, root, chosen)
-    main = _render(config, waves, chosen)
-    headers = {name: _template_text(name) for name in HEADERS}
     block = _block(config, chosen, waves)
+    main = _render(config, waves, chosen, block)
+    headers = {name: _template_text(name) for name in HEADERS}
     recipe = (*BUILD_RECIPE, toolchain_version(), chosen, block or "flat")
     key = content_key(verilog, main, *headers.values(), *recipe)
 
@@ -252,13 +252,14 @@ def _template_text(name: str) -> str:
     return (resources.files("testbench") / "templates" / name).read_text()
 
 
-def _render(config: AcceleratorConfig, waves: bool, view: View) -> str:
+def _render(config: AcceleratorConfig, waves: bool, view: View, block: str | None) -> str:
     grid = f"TOP.{TOP_MODULE}.grid"
+    library = f".{block}" if block is not None else ""
     if view == "simulation":
         scopes = [grid]
     else:
         scopes = [
-            f"{grid}.pe_{y}_{x}.bank_{bank}"
+            f"{grid}.pe_{y}_{x}{library}.bank_{bank}"
             for y in range(config.pes_y)
             for x in range(config.pes_x)
             for bank in range(config.compute_lanes)

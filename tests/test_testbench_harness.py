@@ -173,6 +173,26 @@ def test_load_outside_the_memory_is_an_error_response() -> None:
         built().run(lost, inputs()[:1])
 
 
+@pytest.mark.parametrize("flat_macs", [4096, 0], ids=["flat", "PEs as libraries"])
+def test_views_run_alike(flat_macs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outputs, activations, cycles and every event; results say which view ran."""
+    monkeypatch.setattr(harness, "FLAT_MACS", flat_macs)
+    other = harness.build(CONFIG, view="synthesis")
+    simulation = built().run(program(), inputs(), network=network())
+    synthesis = other.run(program(), inputs(), network=network())
+    assert (simulation.view, synthesis.view) == ("simulation", "synthesis")
+    assert (simulation.activations[0] == synthesis.activations[0]).all()
+    for field in ("outputs", "cycles", "start", "end", "issue_end"):
+        assert (getattr(simulation, field) == getattr(synthesis, field)).all()
+
+
+def test_refuses_an_unknown_view() -> None:
+    """Before anything is built."""
+    message = r"^view must be one of synthesis, simulation, not 'fast'$"
+    with pytest.raises(ValueError, match=message):
+        harness.build(CONFIG, view="fast")
+
+
 def test_progress_is_reported() -> None:
     """At least once, at the end."""
     seen: list[Progress] = []
