@@ -49,7 +49,7 @@ def weight_rows(layer, channels):  # type: ignore[no-untyped-def]  # numba infer
 
 @kernel
 def interval(  # type: ignore[no-untyped-def]
-    layer, slots, pixels, rows, columns, first_row, first_column, tile_y, tile_x, halo, saves
+    slots, pixels, rows, columns, first_row, first_column, tile_y, tile_x, halo, saves
 ):
     """Cycles per set of windows: the slowest of issue, requantizer and stores.
 
@@ -72,11 +72,6 @@ def row_lead(layer, cycles):  # type: ignore[no-untyped-def]
     if not uses_window(kernel_y, kernel_x, layer[LayerColumn.STRIDE_X]):
         return 0
     return max(0, kernel_y * kernel_x - cycles)
-
-
-@kernel
-def _pool_slots(in_y, in_x):  # type: ignore[no-untyped-def]
-    return in_y * in_x
 
 
 @kernel
@@ -107,8 +102,8 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
         elif op == ExecuteOp.ADD:
             slots = add_slots(pixels)
         else:
-            slots = _pool_slots(in_y, in_x)
-        cycles = interval(layer, slots, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False)
+            slots = in_y * in_x
+        cycles = interval(slots, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False)
         lead = row_lead(layer, cycles)
         return rounds * (tile_y * (sets * cycles + lead) + DESCRIPTOR_CYCLES), 1
     quads = ceil_div(channels, DOT_WIDTH)
@@ -126,9 +121,7 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
             kernel_y, kernel_x, quads, tap_rows, tap_columns, size, k
         )
         slots = (y1 - y0) * (x1 - x0) * segment_slots(first, end, hw[Hw.SIMD], pixels)
-        cycles = interval(
-            layer, slots, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, k < splits - 1
-        )
+        cycles = interval(slots, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, k < splits - 1)
         total += tile_y * sets * cycles + blocks * (DESCRIPTOR_CYCLES + pixels)
     return rounds * total, (1 if splits <= 2 else blocks)
 

@@ -326,7 +326,7 @@ def _allocate(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
 
 @kernel
 def _split(layer, channels, hw, plan):  # type: ignore[no-untyped-def]
-    """Choose a convolution's splits and blocks; returns the weight rows that do not fit, or 0."""
+    """Fill the splits and blocks of a layer's plan; only a convolution has more than one."""
     quads = ceil_div(channels, DOT_WIDTH)
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
     plan[LayerPlan.SPLITS] = 1

@@ -234,7 +234,7 @@ def _timing(row, layer, plan, slots):  # type: ignore[no-untyped-def]
     rows, columns = row[WINDOW_ROWS], row[WINDOW_COLUMNS]
     tile_y, tile_x = row[TILE_ROWS], row[TILE_COLUMNS]
     cycles = interval(
-        layer, slots, pixels, rows, columns, row[FIRST_ROW], row[FIRST_COLUMN], tile_y, tile_x,
+        slots, pixels, rows, columns, row[FIRST_ROW], row[FIRST_COLUMN], tile_y, tile_x,
         halo, saves,
     )  # fmt: skip
     stores = 1

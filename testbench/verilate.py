@@ -39,7 +39,7 @@ BUILD_FLAGS = (
     "--output-split",
     "20000",
 )
-"""Verilator's flags. Memories start with random contents: nothing may depend on them."""
+"""Verilator's flags. The harness sets no seed of initial values: memories start with zeros."""
 
 SMALL_BYTES = 100_000
 """Generated files below this are compiled together: most of their time goes into headers."""

@@ -208,7 +208,6 @@ def window_stores(tile: list[int], halo: list[int], y: int, x: int) -> int:
 @pytest.mark.parametrize("seed", range(40))
 def test_the_interval_is_that_of_the_set_with_most_stores(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    layer = layer_row(ExecuteOp.CONV, 1, 1)
     for _ in range(25):
         tile = [int(x) for x in rng.integers(1, 10, 2)]
         halo = [int(rng.integers(0, min(7, tile[i // 2]) + 1)) for i in range(4)]
@@ -225,7 +224,7 @@ def test_the_interval_is_that_of_the_set_with_most_stores(seed: int) -> None:
         )
         for saves in (False, True):
             found = interval(
-                layer, slots, pixels, count[0], count[1], first[0], first[1], tile[0], tile[1],
+                slots, pixels, count[0], count[1], first[0], first[1], tile[0], tile[1],
                 np.array(halo), saves,
             )  # fmt: skip
             assert found == (max(4, slots) if saves else max(4, slots, most))
