@@ -20,6 +20,9 @@ class LayerKind(StrEnum):
     FULLY_CONNECTED = "fully_connected"
     ADD = "add"
     GLOBAL_AVERAGE_POOL = "global_average_pool"
+    AVERAGE_POOL = "average_pool"
+    MAX_POOL = "max_pool"
+    MEAN = "mean"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
