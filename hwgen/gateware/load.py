@@ -9,16 +9,17 @@ from amaranth.lib.wiring import In, Out
 from hwgen.gateware.axi import read_manager
 from hwgen.gateware.bursts import BurstGenerator
 from hwgen.gateware.control import row_write_layout, tile_write_layout
-from hwgen.gateware.fifo import Fifo, unique_fifo
+from hwgen.gateware.fifo import Fifo
 from hwgen.gateware.grid import Grid
 from hwgen.gateware.layout import load_layout
-from hwgen.gateware.pacer import Pacer
 from hwgen.gateware.rows import RowWalker
 from hwgen.gateware.transfer import (
     HELD,
     MOST_COLUMNS,
+    accept_commands,
     connect_region,
     connect_tile,
+    credit,
     most_vector_beats,
 )
 from hwgen.gateware.unique import unique
@@ -117,29 +118,10 @@ class LoadUnit(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the command side, the request side and the data side."""
         m = Module()
-        descriptors = Fifo(load_layout(), self.HELD)
-        m.submodules.descriptors = unique_fifo(descriptors)
-        descriptor = Signal(load_layout(), reset_less=True)
-        begin = Signal()
         last_requested = Signal()
 
         # Cycle 0: the command, to the request side and in line for the data side
-        requesting = Signal()
-        held = Signal(range(self.HELD + 1))
-        accepted = Signal()
-        m.d.comb += [
-            self.command.ready.eq(~requesting & (held != self.HELD)),
-            accepted.eq(self.command.valid & self.command.ready),
-            descriptors.enter.valid.eq(accepted),
-            descriptors.enter.payload.eq(self.command.payload),
-            self.busy.eq(held != 0),
-        ]
-        m.d.sync += [begin.eq(accepted), held.eq(held + accepted - self.done)]
-        with m.If(accepted):
-            m.d.sync += [descriptor.eq(self.command.payload), requesting.eq(1)]
-        with m.Elif(last_requested):
-            m.d.sync += requesting.eq(0)
-
+        descriptor, begin, descriptors = accept_commands(m, self, load_layout(), last_requested)
         beat = Signal()
         last_beat = self._request(m, descriptor, begin, last_requested, beat)
         self._take(m, descriptors, beat, last_beat)
@@ -220,14 +202,14 @@ class LoadUnit(wiring.Component):
         descriptor = descriptors.leave.payload
 
         # Data cycle 0: beats of the descriptor that is first in line
-        credit = self._credit(m, beat)
+        allowed = credit(m, self.config, beat)
         weights = Signal()
         index = Signal(range(max(256, self.row_beats)))
         last_index = Signal.like(index)
         complete = Signal()
         row = Signal(8 * config.row_bytes, reset_less=True)
         m.d.comb += [
-            self.rready.eq(descriptors.leave.valid & credit),
+            self.rready.eq(descriptors.leave.valid & allowed),
             beat.eq(self.rvalid & self.rready),
             descriptors.leave.ready.eq(last_beat),
             weights.eq(descriptor.kind == LoadKind.WEIGHTS),
@@ -292,13 +274,3 @@ class LoadUnit(wiring.Component):
             m.d.sync += [settled.eq(last_write), settled_post.eq(post)]
             last_write, post = settled, settled_post
         m.d.comb += [self.done.eq(last_write), self.done_post.eq(post)]
-
-    def _credit(self, m: Module, beat: Signal) -> Any:
-        """Return whether the bus's pace allows a beat."""
-        earn, cost = self.config.pacing
-        if earn == cost:
-            return 1
-        pacer = Pacer(earn, cost)
-        m.submodules.pacer = unique(pacer)
-        m.d.comb += pacer.beat.eq(beat)
-        return pacer.ready

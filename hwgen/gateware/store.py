@@ -12,12 +12,13 @@ from hwgen.gateware.control import tile_read_layout
 from hwgen.gateware.fifo import Fifo, unique_fifo
 from hwgen.gateware.grid import Grid
 from hwgen.gateware.layout import store_layout
-from hwgen.gateware.pacer import Pacer
 from hwgen.gateware.transfer import (
     HELD,
     MOST_COLUMNS,
+    accept_commands,
     connect_region,
     connect_tile,
+    credit,
     most_vector_beats,
 )
 from hwgen.gateware.unique import unique
@@ -109,35 +110,16 @@ class StoreUnit(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the command side, the vector reader, the addresses, the data and the responses."""
         m = Module()
-        descriptors = Fifo(store_layout(), self.HELD)
         bursts = Fifo(data.StructLayout({"length": 8, "vector_beats": 8}), self.OUTSTANDING)
         ends = Fifo(
             data.StructLayout({"answered": range(self.RESPONSES + 1), "post": 3}), self.HELD
         )
-        m.submodules.descriptors = unique_fifo(descriptors)
         m.submodules.bursts = unique_fifo(bursts)
         m.submodules.ends = unique_fifo(ends)
-        descriptor = Signal(store_layout(), reset_less=True)
-        begin = Signal()
         last_addressed = Signal()
 
         # Cycle 0: the command, to the addresses and in line for the vector reader
-        addressing = Signal()
-        held = Signal(range(self.HELD + 1))
-        accepted = Signal()
-        m.d.comb += [
-            self.command.ready.eq(~addressing & (held != self.HELD)),
-            accepted.eq(self.command.valid & self.command.ready),
-            descriptors.enter.valid.eq(accepted),
-            descriptors.enter.payload.eq(self.command.payload),
-            self.busy.eq(held != 0),
-        ]
-        m.d.sync += [begin.eq(accepted), held.eq(held + accepted - self.done)]
-        with m.If(accepted):
-            m.d.sync += [descriptor.eq(self.command.payload), addressing.eq(1)]
-        with m.Elif(last_addressed):
-            m.d.sync += addressing.eq(0)
-
+        descriptor, begin, descriptors = accept_commands(m, self, store_layout(), last_addressed)
         self._address(m, descriptor, begin, last_addressed, bursts, ends)
         vectors = self._read(m, descriptors)
         self._send(m, bursts, vectors)
@@ -251,11 +233,11 @@ class StoreUnit(wiring.Component):
         index = Signal(range(self.vector_beats))  # beats of the vector that were sent
         vector_end = Signal()
         sent = Signal()
-        credit = self._credit(m, sent)
+        allowed = credit(m, self.config, sent)
         beat_bits = 8 * min(self.config.bus_bytes, self.config.vector_bytes)
         m.d.comb += [
             self.wdata.eq(vectors.leave.payload.word_select(index, beat_bits)),
-            self.wvalid.eq(burst.valid & vectors.leave.valid & credit),
+            self.wvalid.eq(burst.valid & vectors.leave.valid & allowed),
             self.wlast.eq(position == burst.payload.length),
             sent.eq(self.wvalid & self.wready),
             vector_end.eq(index == burst.payload.vector_beats - 1),
@@ -268,13 +250,3 @@ class StoreUnit(wiring.Component):
                 m.d.sync += index.eq(0)
             with m.If(self.wlast):
                 m.d.sync += position.eq(0)
-
-    def _credit(self, m: Module, beat: Signal) -> Any:
-        """Return whether the bus's pace allows a beat."""
-        earn, cost = self.config.pacing
-        if earn == cost:
-            return 1
-        pacer = Pacer(earn, cost)
-        m.submodules.pacer = unique(pacer)
-        m.d.comb += pacer.beat.eq(beat)
-        return pacer.ready

@@ -2,14 +2,25 @@
 
 from typing import Any
 
-from amaranth.hdl import Signal
+from amaranth.hdl import Module, Signal
 
 from hwgen.gateware.bursts import BurstGenerator
+from hwgen.gateware.fifo import Fifo, unique_fifo
+from hwgen.gateware.pacer import Pacer
+from hwgen.gateware.unique import unique
 from hwgen.gateware.walker import TileWalker
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import STORE_FIELDS
 
-__all__ = ["HELD", "MOST_COLUMNS", "connect_region", "connect_tile", "most_vector_beats"]
+__all__ = [
+    "HELD",
+    "MOST_COLUMNS",
+    "accept_commands",
+    "connect_region",
+    "connect_tile",
+    "credit",
+    "most_vector_beats",
+]
 
 
 MOST_COLUMNS = next(field.high for field in STORE_FIELDS if field.name == "columns")
@@ -32,6 +43,60 @@ def most_vector_beats(config: AcceleratorConfig) -> int:
             f"bus_bytes must divide row_bytes {config.row_bytes}, not {config.bus_bytes}"
         )
     return max(1, config.vector_bytes // config.bus_bytes)
+
+
+def accept_commands(m: Module, unit: Any, layout: Any, last: Signal) -> tuple[Any, Signal, Fifo]:
+    """Take the next command once the bursts of the one before are requested.
+
+    Parameters
+    ----------
+    unit
+        Component with the members `command`, `busy` and `done`.
+    layout
+        Of a descriptor.
+    last : Signal
+        The descriptor's last burst is requested in this cycle.
+
+    Returns
+    -------
+    descriptor : Signal(layout)
+        From the cycle after the command's transfer on, whose bursts to request.
+    begin : Signal
+        Pulse in the first of these cycles.
+    descriptors : Fifo
+        HELD descriptors in line for the data.
+    """
+    descriptors = Fifo(layout, HELD)
+    m.submodules.descriptors = unique_fifo(descriptors)
+    descriptor = Signal(layout, reset_less=True)
+    begin = Signal()
+    requesting = Signal()
+    held = Signal(range(HELD + 1))
+    accepted = Signal()
+    m.d.comb += [
+        unit.command.ready.eq(~requesting & (held != HELD)),
+        accepted.eq(unit.command.valid & unit.command.ready),
+        descriptors.enter.valid.eq(accepted),
+        descriptors.enter.payload.eq(unit.command.payload),
+        unit.busy.eq(held != 0),
+    ]
+    m.d.sync += [begin.eq(accepted), held.eq(held + accepted - unit.done)]
+    with m.If(accepted):
+        m.d.sync += [descriptor.eq(unit.command.payload), requesting.eq(1)]
+    with m.Elif(last):
+        m.d.sync += requesting.eq(0)
+    return descriptor, begin, descriptors
+
+
+def credit(m: Module, config: AcceleratorConfig, beat: Signal) -> Any:
+    """Return whether the bus's pace allows a beat; `beat` says that one moves."""
+    earn, cost = config.pacing
+    if earn == cost:
+        return 1
+    pacer = Pacer(earn, cost)
+    m.submodules.pacer = unique(pacer)
+    m.d.comb += pacer.beat.eq(beat)
+    return pacer.ready
 
 
 def connect_tile(walker: TileWalker, descriptor: Any) -> list[Any]:
