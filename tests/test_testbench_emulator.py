@@ -26,7 +26,7 @@ from testbench.stress import draw_stress
 
 TINY_CASES = draw_cases(45, TINY, 11)
 EDGE_CASES = draw_cases(30, EDGE, 11, max_macs=32768)
-STRESS = draw_stress(120, 11)
+STRESS = draw_stress(150, 12)
 CHAINS = draw_chains(list(dict.fromkeys(case.config for case in TINY_CASES + EDGE_CASES)), 11)
 
 
