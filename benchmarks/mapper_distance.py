@@ -29,7 +29,7 @@ from sim.spec.network import LayerKind, Network
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
 from sim.tables import Hw, LayerColumn, accelerator_row
 from sim.tiling import lay_out
-from testbench.layers import add, fully_connected, pool, random_tensor, windowed
+from testbench.layers import add, fully_connected, mean, pool, random_tensor, windowed
 
 MOST_MAPPINGS = 4000
 """Layers with more mappings are passed over: another one is drawn."""
@@ -134,6 +134,8 @@ def random_layer(config: AcceleratorConfig, rng: np.random.Generator) -> Network
         layer = add("layer", source, source, rng)
     elif kind is LayerKind.GLOBAL_AVERAGE_POOL:
         layer = pool("layer", source)
+    elif kind is LayerKind.MEAN:
+        layer = mean("layer", source, rng)
     elif kind is LayerKind.FULLY_CONNECTED:
         source = random_tensor("input", 1, 1, channels(), rng)
         layer = fully_connected("layer", source, channels(), rng)

@@ -12,7 +12,7 @@ from sim.networks import NAMED_NETWORKS, named_network
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import SCHEMA, load
 from sim.spec.errors import CosilicoError, DesignFileError
-from sim.spec.network import LayerKind, Network
+from sim.spec.network import WINDOW_POOLS, LayerKind, Network
 
 __all__ = ["is_named", "load_network", "network_argument"]
 
@@ -98,14 +98,14 @@ def _zeros(document: dict[str, Any]) -> dict[str, NDArray[Any]]:
             outputs = channels[name] = layer["output"]["channels"]
             inputs = channels[layer["inputs"][0]]
             window = tuple(layer.get("kernel", (1, 1)))
-            entries = 3 if kind == LayerKind.ADD else outputs
-            if kind == LayerKind.GLOBAL_AVERAGE_POOL:
+            entries = {LayerKind.ADD: 3, LayerKind.MEAN: 1}.get(kind, outputs)
+            if kind in (LayerKind.GLOBAL_AVERAGE_POOL, *WINDOW_POOLS):
                 continue
             if kind == LayerKind.DEPTHWISE:
                 arrays[f"{name}.weights"] = np.zeros((*window, inputs), np.int8)
-            elif kind != LayerKind.ADD:
+            elif kind not in (LayerKind.ADD, LayerKind.MEAN):
                 arrays[f"{name}.weights"] = np.zeros((outputs, *window, inputs), np.int8)
-            if kind != LayerKind.ADD:
+            if kind not in (LayerKind.ADD, LayerKind.MEAN):
                 arrays[f"{name}.bias"] = np.zeros(entries, np.int32)
             arrays[f"{name}.multiplier"] = np.zeros(entries, np.int32)
             arrays[f"{name}.shift"] = np.zeros(entries, np.int32)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sim import golden
 from sim.plans import LayerPlan
 from sim.spec.accelerator import DOT_WIDTH, AcceleratorConfig
-from sim.spec.network import ADD_LEFT_SHIFT, Layer, LayerKind, TensorSpec
+from sim.spec.network import ADD_LEFT_SHIFT, WINDOW_POOLS, Layer, LayerKind, TensorSpec
 from sim.splits import split_bounds
 from sim.tables import LayerColumn
 
@@ -35,8 +35,8 @@ def layer_stream(
     """All weight blocks of a layer, one after another, in the order in which LOADs name them.
 
     Round after round of output-channel groups; in it split after split; in it group after group:
-    with the last split the group's parameter rows, then the split's register-file rows. ADD and
-    GLOBAL_AVERAGE_POOL have a single block, which LOAD gives to all lanes.
+    with the last split the group's parameter rows, then the split's register-file rows. ADD, MEAN
+    and pools have a single block, which LOAD gives to all lanes.
 
     Parameters
     ----------
@@ -46,11 +46,11 @@ def layer_stream(
     simd = config.simd_units
     if layer.kind is LayerKind.ADD:
         return _add_records(layer, inputs, simd).tobytes()
-    if layer.kind is LayerKind.GLOBAL_AVERAGE_POOL:
-        ones = np.zeros((simd, DOT_WIDTH), np.int8)
-        ones[:, 0] = 1
-        count = inputs[0].height * inputs[0].width
-        return _pool_records(count, simd).tobytes() + ones.tobytes()
+    if layer.kind in (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.MEAN):
+        return _pool_records(layer, inputs[0], simd).tobytes() + _ones(1, simd).tobytes()
+    if layer.kind in WINDOW_POOLS:
+        taps = layer.kernel[0] * layer.kernel[1]
+        return _pool_records(layer, inputs[0], simd).tobytes() + _ones(taps, simd).tobytes()
     groups = -(-layer.output.channels // simd)
     records = _channel_records(layer, inputs[0].zero_point, groups * simd)
     parameters = records.view(np.uint8).reshape(groups, -1)
@@ -138,9 +138,27 @@ def _add_records(layer: Layer, inputs: list[TensorSpec], simd: int) -> NDArray[n
     return records
 
 
-def _pool_records(count: int, simd: int) -> NDArray[np.void]:
-    """The reciprocal of the pixel count, exact for round-half-away division."""
-    multiplier, left, right = golden.pool_reciprocal(count)
+def _ones(taps: int, simd: int) -> NDArray[np.int8]:
+    """Rows [row, unit, element] that weigh ``taps`` taps by 1 and the rest of the last row by 0."""
+    rows = -(-taps // DOT_WIDTH)
+    weights = (np.arange(rows * DOT_WIDTH) < taps).astype(np.int8).reshape(rows, 1, DOT_WIDTH)
+    return np.broadcast_to(weights, (rows, simd, DOT_WIDTH)).copy()
+
+
+def _pool_records(layer: Layer, source: TensorSpec, simd: int) -> NDArray[np.void]:
+    """What becomes of a sum, or of a maximum, in every channel."""
     records = np.zeros(simd, RECORD)
-    records["multiplier"], records["left"], records["right"] = multiplier, left, right
+    pixels = source.height * source.width
+    if layer.kind is LayerKind.MEAN:
+        shift = int(layer.shift[0])
+        records["bias"] = np.int64(-pixels * source.zero_point).astype(np.int32)
+        records["multiplier"] = layer.multiplier[0]
+        records["left"], records["right"] = max(shift, 0), max(-shift, 0)
+        return records
+    if layer.kind is LayerKind.MAX_POOL:
+        constants = golden.IDENTITY
+    else:
+        average = layer.kind is LayerKind.AVERAGE_POOL
+        constants = golden.pool_reciprocal(layer.kernel[0] * layer.kernel[1] if average else pixels)
+    records["multiplier"], records["left"], records["right"] = constants
     return records

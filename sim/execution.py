@@ -80,7 +80,7 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
 
     Parameters
     ----------
-    layer : int64[14]
+    layer : int64[16]
         Row of the layer table.
     channels, groups : int
         Input channels; output channel groups.
@@ -129,18 +129,17 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
 @kernel
 def weight_bytes(layer, channels, groups, simd):  # type: ignore[no-untyped-def]
     """Bytes of a layer's weights and parameters in external memory."""
-    blocks = 1 if layer[LayerColumn.OP] >= ExecuteOp.ADD else groups
+    blocks = 1 if layer[LayerColumn.SHARED] else groups
     return blocks * (REQUANTIZER_PHASES + weight_rows(layer, channels)) * DOT_WIDTH * simd
 
 
 @kernel
 def weight_blocks(layer, channels, groups, pixels, hw):  # type: ignore[no-untyped-def]
     """Different weight blocks that a layer's LOADs bring; two stay in the register files."""
-    op = layer[LayerColumn.OP]
-    if op >= ExecuteOp.ADD:
+    if layer[LayerColumn.SHARED]:
         return 1
     rounds = ceil_div(groups, hw[Hw.LANES] // pixels)
-    if op == ExecuteOp.DEPTHWISE:
+    if layer[LayerColumn.OP] == ExecuteOp.DEPTHWISE:
         return rounds
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
     quads = ceil_div(channels, DOT_WIDTH)

@@ -6,9 +6,17 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from sim.spec.network import ADD_LEFT_SHIFT, Layer, LayerKind, Network, TensorSpec
+from sim.spec.network import (
+    ADD_LEFT_SHIFT,
+    WINDOW_POOLS,
+    Layer,
+    LayerKind,
+    Network,
+    TensorSpec,
+)
 
 __all__ = [
+    "IDENTITY",
     "POOL_COUNT_LIMIT",
     "PoolReciprocal",
     "accumulate",
@@ -38,6 +46,10 @@ class PoolReciprocal(NamedTuple):
     multiplier: int
     left: int
     right: int
+
+
+IDENTITY = PoolReciprocal(1 << 30, 1, 0)
+"""Requantizer constants that leave every value below 2^30 as it is."""
 
 
 def requantize(
@@ -142,10 +154,10 @@ def run_layer(layer: Layer, sources: list[TensorSpec], inputs: list[Activations]
     """Compute one layer: ``inputs[i]`` int8[N, *sources[i].shape] to int8[N, *output.shape]."""
     if layer.kind is LayerKind.ADD:
         return _add(layer, sources, inputs)
-    if layer.kind is LayerKind.GLOBAL_AVERAGE_POOL:
-        total = inputs[0].sum(axis=(1, 2), keepdims=True, dtype=np.int64)
-        mean = divide_half_away(total, sources[0].height * sources[0].width)
-        return mean.clip(*layer.clamp).astype(np.int8)
+    if layer.kind in (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.MEAN):
+        return _mean(layer, sources[0], inputs[0])
+    if layer.kind in WINDOW_POOLS:
+        return _pool(layer, inputs[0])
     out = np.empty((len(inputs[0]), *layer.output.shape), np.int8)
     pixels = layer.output.height * layer.output.width
     widest = max(layer.weights[0].size, layer.output.channels)
@@ -176,6 +188,32 @@ def _add(layer: Layer, sources: list[TensorSpec], inputs: list[Activations]) -> 
         total += requantize(scaled, int(layer.multiplier[i]), int(layer.shift[i]))
     y = requantize(total, int(layer.multiplier[2]), int(layer.shift[2])).astype(np.int64)
     return (y + layer.output.zero_point).clip(*layer.clamp).astype(np.int8)
+
+
+def _mean(layer: Layer, source: TensorSpec, x: Activations) -> Activations:
+    """Mean of all pixels: in the input's quantization by a division, in another by requantizing."""
+    total = x.sum(axis=(1, 2), keepdims=True, dtype=np.int64)
+    count = source.height * source.width
+    if layer.kind is LayerKind.GLOBAL_AVERAGE_POOL:
+        return divide_half_away(total, count).clip(*layer.clamp).astype(np.int8)
+    centred = total - count * source.zero_point
+    y = requantize(centred, int(layer.multiplier[0]), int(layer.shift[0])).astype(np.int64)
+    return (y + layer.output.zero_point).clip(*layer.clamp).astype(np.int8)
+
+
+def _pool(layer: Layer, x: Activations) -> Activations:
+    """Largest or mean value of every window, tap by tap."""
+    windows = _windows(layer, _pad(layer, x, -128))  # [n, P, Q, C, kh, kw]
+    taps = [windows[..., ky, kx] for ky in range(layer.kernel[0]) for kx in range(layer.kernel[1])]
+    if layer.kind is LayerKind.MAX_POOL:
+        largest = taps[0].copy()
+        for tap in taps[1:]:
+            np.maximum(largest, tap, out=largest)
+        return largest.clip(*layer.clamp)
+    total = np.zeros(windows.shape[:4], np.int64)
+    for tap in taps:
+        total += tap
+    return divide_half_away(total, len(taps)).clip(*layer.clamp).astype(np.int8)
 
 
 def _convolve(layer: Layer, padded: Activations) -> NDArray[np.int64]:

@@ -382,7 +382,7 @@ def plan_network(layers, tensors, hw):  # type: ignore[no-untyped-def]
 
     Parameters
     ----------
-    layers : int64[n, 14], tensors : int64[n + 1, 3], hw : int64[10]
+    layers : int64[n, 16], tensors : int64[n + 1, 3], hw : int64[10]
         Tables of :mod:`sim.tables`.
 
     Returns
@@ -407,7 +407,7 @@ def plan_network(layers, tensors, hw):  # type: ignore[no-untyped-def]
         lp[i, LayerPlan.PARAMETER_ROWS] = ADD_ROWS if op == ExecuteOp.ADD else REQUANTIZER_PHASES
         address = _align(address)
         lp[i, LayerPlan.BLOCK_ADDRESS] = address
-        blocks = 1 if op >= ExecuteOp.ADD else groups
+        blocks = 1 if layer[LayerColumn.SHARED] else groups
         address += blocks * (lp[i, LayerPlan.PARAMETER_ROWS] + rows) * DOT_WIDTH * hw[Hw.SIMD]
     for t in range(n + 1):
         tp[t, TensorPlan.RESIDENT_UNTIL] = -1

@@ -5,12 +5,13 @@ The generator, the compiler and the search all ask :func:`check`; none has rules
 
 from dataclasses import dataclass
 
+from sim.golden import POOL_COUNT_LIMIT
 from sim.plan import Mapped, map_network
 from sim.plans import Failure
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import FIELDS
 from sim.spec.errors import NotRealizableError
-from sim.spec.network import ADD_LEFT_SHIFT, LayerKind, Network
+from sim.spec.network import ADD_LEFT_SHIFT, Layer, LayerKind, Network, TensorSpec
 
 __all__ = ["Violation", "arithmetic_violations", "check", "describe", "require"]
 
@@ -138,7 +139,24 @@ def arithmetic_violations(network: Network) -> list[Violation]:
                 f"but the requantizer shifts by at most {MAX_SHIFT}"
             )
             found.append(Violation("MAP_SHIFT", detail, left / MAX_SHIFT - 1))
+        count = _averaged(layer, network.tensors)
+        if count >= POOL_COUNT_LIMIT:
+            detail = (
+                f"layer {layer.name!r} averages {count} values, "
+                f"but the requantizer divides by at most {POOL_COUNT_LIMIT - 1}"
+            )
+            found.append(Violation("MAP_COUNT", detail, count / (POOL_COUNT_LIMIT - 1) - 1))
     return found
+
+
+def _averaged(layer: Layer, tensors: dict[str, TensorSpec]) -> int:
+    """Values over whose number a layer divides."""
+    if layer.kind is LayerKind.AVERAGE_POOL:
+        return layer.kernel[0] * layer.kernel[1]
+    if layer.kind is LayerKind.GLOBAL_AVERAGE_POOL:
+        source = tensors[layer.inputs[0]]
+        return source.height * source.width
+    return 1
 
 
 def _mapping(config: AcceleratorConfig, network: Network) -> list[Violation]:

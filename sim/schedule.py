@@ -68,6 +68,7 @@ BANK = COLUMNS["bank"]
 OUT_BANK = COLUMNS["out_bank"]
 RESTORE = COLUMNS["restore"]
 SAVE = COLUMNS["save"]
+MAXIMUM = COLUMNS["maximum"]
 WINDOW = COLUMNS["window"]
 HOLD = COLUMNS["hold"]
 ROW_LEAD = COLUMNS["row_lead"]
@@ -192,7 +193,7 @@ def _weights(row, layer, plan, channels, hw, r, k, active):  # type: ignore[no-u
     row[ADDRESS] = plan[LayerPlan.BLOCK_ADDRESS] + place * DOT_WIDTH * hw[Hw.SIMD]
     row[PARAMETER_ROWS] = parameters if k == plan[LayerPlan.SPLITS] - 1 else 0
     row[WEIGHT_ROWS] = own
-    step = 1 if layer[LayerColumn.OP] >= ExecuteOp.ADD else per_round
+    step = 1 if layer[LayerColumn.SHARED] else per_round
     for lane in range(0, hw[Hw.LANES], step):
         row[LANE_MASK] |= 1 << lane
 
@@ -292,6 +293,7 @@ def _execute(row, layer, plan, source, hw, pass_y, pass_x, k, r0, c0):  # type: 
         if op == ExecuteOp.CONV:
             slots = _walk_channels(row, layer, plan, source[TensorColumn.CHANNELS], hw, k)
         else:
+            row[MAXIMUM] = layer[LayerColumn.MAXIMUM]
             row[WINDOW] = uses_window(row[KERNEL_ROWS], row[KERNEL_COLUMNS], stride_x)
             slots = depthwise_slots(row[KERNEL_ROWS], row[KERNEL_COLUMNS], stride_x)
     row[IN_ADDRESS] &= LOCAL_MASK
@@ -383,7 +385,7 @@ def build_schedule(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
                 active = min(per_round, out_groups - r * per_round)
                 for b in range(blocks * splits):
                     k = b % splits
-                    block = 0 if op >= ExecuteOp.ADD else r * splits + k
+                    block = 0 if layer[LayerColumn.SHARED] else r * splits + k
                     if holds[half] != block and holds[half ^ 1] == block:
                         half ^= 1
                     elif holds[half] != block:
@@ -392,7 +394,7 @@ def build_schedule(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
                         half ^= 1
                         holds[half] = block
                         rows[w, HALF] = half
-                        shared = 1 if op >= ExecuteOp.ADD else active
+                        shared = 1 if layer[LayerColumn.SHARED] else active
                         _weights(
                             rows[w], layer, plan, source[TensorColumn.CHANNELS], hw, r, k, shared
                         )

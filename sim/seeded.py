@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from sim import golden
 from sim.scales import Scale, activation_scale, quantize_multiplier, quantize_multipliers
-from sim.spec.network import ADD_LEFT_SHIFT, Layer, LayerKind, Network, Padding, TensorSpec
+from sim.spec.network import (
+    ADD_LEFT_SHIFT,
+    WINDOW_POOLS,
+    Layer,
+    LayerKind,
+    Network,
+    Padding,
+    TensorSpec,
+)
 
 __all__ = ["LayerShape", "noise_image", "seeded_network"]
 
@@ -28,7 +36,7 @@ _RELU6_SPREAD, _RELU6_MEAN = 2.0, 1.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerShape:
-    """A layer without numbers; its padding is TensorFlow's SAME.
+    """A layer without numbers; its padding is TensorFlow's SAME, but an average pool has none.
 
     Parameters
     ----------
@@ -67,6 +75,10 @@ def seeded_network(
             layer = _add(shape, inputs, activations)
         elif shape.kind is LayerKind.GLOBAL_AVERAGE_POOL:
             layer = _pool(shape, inputs[0])
+        elif shape.kind is LayerKind.MEAN:
+            layer = _mean(shape, inputs[0], activations[0])
+        elif shape.kind in WINDOW_POOLS:
+            layer = _window_pool(shape, inputs[0])
         else:
             layer = _weighted(shape, inputs[0], activations[0], rng)
         specs[layer.name] = layer.output
@@ -189,6 +201,40 @@ def _add(shape: LayerShape, inputs: list[TensorSpec], x: list[NDArray[np.int8]])
 def _pool(shape: LayerShape, source: TensorSpec) -> Layer:
     output = _tensor(shape.name, (1, 1, source.channels), Scale(source.scale, source.zero_point))
     return Layer(name=shape.name, kind=shape.kind, inputs=shape.inputs, output=output)
+
+
+def _window_pool(shape: LayerShape, source: TensorSpec) -> Layer:
+    kernel, stride = (shape.kernel, shape.kernel), (shape.stride, shape.stride)
+    padding = Padding()
+    if shape.kind is LayerKind.MAX_POOL:
+        padding = Padding.same(source.shape[:2], kernel, stride)
+    rows = (source.height + padding.top + padding.bottom - kernel[0]) // stride[0] + 1
+    columns = (source.width + padding.left + padding.right - kernel[1]) // stride[1] + 1
+    scale = Scale(source.scale, source.zero_point)
+    return Layer(
+        name=shape.name,
+        kind=shape.kind,
+        inputs=shape.inputs,
+        output=_tensor(shape.name, (rows, columns, source.channels), scale),
+        kernel=kernel,
+        stride=stride,
+        padding=padding,
+    )
+
+
+def _mean(shape: LayerShape, source: TensorSpec, x: NDArray[np.int8]) -> Layer:
+    count = source.height * source.width
+    sums = x.sum(axis=(1, 2), dtype=np.int64) - count * source.zero_point
+    scale = activation_scale(*(source.scale * int(end) / count for end in (sums.min(), sums.max())))
+    multiplier, shift = quantize_multiplier(source.scale / count / scale.scale)
+    return Layer(
+        name=shape.name,
+        kind=shape.kind,
+        inputs=shape.inputs,
+        output=_tensor(shape.name, (1, 1, source.channels), scale),
+        multiplier=np.array([multiplier], np.int32),
+        shift=np.array([shift], np.int32),
+    )
 
 
 def _tensor(name: str, shape: tuple[int, int, int], scale: Scale) -> TensorSpec:

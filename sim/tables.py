@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import FIELDS, ExecuteOp
-from sim.spec.network import Layer, LayerKind, Network
+from sim.spec.network import WINDOW_POOLS, Layer, LayerKind, Network
 
 __all__ = [
     "COLUMNS",
@@ -61,6 +61,10 @@ class LayerColumn(IntEnum):
     CLAMP_HIGH = 12
     TWIN = 13
     """First layer of the same operation and shapes: it runs in the same time on the same tile."""
+    SHARED = 14
+    """Whether one weight block serves all output groups."""
+    MAXIMUM = 15
+    """The descriptor's ``maximum``: DEPTHWISE takes the largest tap."""
 
 
 EXTRA_COLUMNS = ("layer", "after_load", "after_execute", "after_store", "round", "pass", "final")
@@ -80,7 +84,16 @@ _OPS = {
     LayerKind.DEPTHWISE: ExecuteOp.DEPTHWISE,
     LayerKind.ADD: ExecuteOp.ADD,
     LayerKind.GLOBAL_AVERAGE_POOL: ExecuteOp.POOL,
+    LayerKind.AVERAGE_POOL: ExecuteOp.DEPTHWISE,
+    LayerKind.MAX_POOL: ExecuteOp.DEPTHWISE,
+    LayerKind.MEAN: ExecuteOp.POOL,
 }
+
+_PER_CHANNEL = (LayerKind.CONV, LayerKind.FULLY_CONNECTED, LayerKind.DEPTHWISE)
+"""Kinds with weights and parameters of their own for every output channel."""
+
+_DIVISIONS = (LayerKind.GLOBAL_AVERAGE_POOL, *WINDOW_POOLS)
+"""Kinds that keep the input's quantization: the zero point goes through with the values."""
 
 
 def accelerator_row(config: AcceleratorConfig) -> NDArray[np.int64]:
@@ -104,7 +117,7 @@ def tensor_table(network: Network) -> NDArray[np.int64]:
 
 
 def layer_table(network: Network) -> NDArray[np.int64]:
-    """Columns :class:`LayerColumn` : int64[n_layers, 14]."""
+    """Columns :class:`LayerColumn` : int64[n_layers, 16]."""
     tensors = network.tensors
     index = {name: i for i, name in enumerate(tensors)}
     table = np.zeros((len(network.layers), len(LayerColumn)), np.int64)
@@ -112,8 +125,8 @@ def layer_table(network: Network) -> NDArray[np.int64]:
     for i, (row, layer) in enumerate(zip(table, network.layers, strict=True)):
         source = tensors[layer.inputs[0]]
         _fill(row, layer, index, source.zero_point)
-        shape = (row[LayerColumn.OP], layer.kernel, layer.stride, source.shape, layer.output.shape)
-        row[LayerColumn.TWIN] = first.setdefault(shape, i)
+        work = (int(row[LayerColumn.OP]), int(row[LayerColumn.SHARED]), layer.kernel, layer.stride)
+        row[LayerColumn.TWIN] = first.setdefault((*work, source.shape, layer.output.shape), i)
     return table
 
 
@@ -128,6 +141,10 @@ def _fill(
     row[LayerColumn.STRIDE_Y], row[LayerColumn.STRIDE_X] = layer.stride
     row[LayerColumn.PAD_Y] = layer.padding.top
     row[LayerColumn.PAD_X] = layer.padding.left
-    row[LayerColumn.PAD_VALUE] = 0 if op is ExecuteOp.POOL else input_zero_point
-    row[LayerColumn.ZERO_POINT] = 0 if op is ExecuteOp.POOL else layer.output.zero_point
+    # POOL sums pixels: beyond the image are none. No value is less than -128.
+    pads = {LayerKind.GLOBAL_AVERAGE_POOL: 0, LayerKind.MEAN: 0, LayerKind.MAX_POOL: -128}
+    row[LayerColumn.PAD_VALUE] = pads.get(layer.kind, input_zero_point)
+    row[LayerColumn.ZERO_POINT] = 0 if layer.kind in _DIVISIONS else layer.output.zero_point
+    row[LayerColumn.SHARED] = layer.kind not in _PER_CHANNEL
+    row[LayerColumn.MAXIMUM] = layer.kind is LayerKind.MAX_POOL
     row[LayerColumn.CLAMP_LOW], row[LayerColumn.CLAMP_HIGH] = layer.clamp

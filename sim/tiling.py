@@ -62,7 +62,7 @@ def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):  # 
 
     Parameters
     ----------
-    layer : int64[14], source, target : int64[3], hw : int64[10]
+    layer : int64[16], source, target : int64[3], hw : int64[10]
         Rows of the tables of :mod:`sim.tables`.
     plan : int64[33]
         Changed.

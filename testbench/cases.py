@@ -13,9 +13,9 @@ from sim.plans import LayerPlan, TensorPlan
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
-from sim.spec.network import Layer, LayerKind, Network, TensorSpec
+from sim.spec.network import WINDOW_POOLS, Layer, LayerKind, Network, TensorSpec
 from sim.spec.spaces import HardwareSpace
-from testbench.layers import add, fully_connected, pool, windowed
+from testbench.layers import add, fully_connected, mean, pool, windowed
 
 __all__ = [
     "NETWORKS_PER_CONFIG",
@@ -66,7 +66,7 @@ class Stratum:
 
     def __str__(self) -> str:
         """Short name for tables."""
-        if self.kind in (LayerKind.CONV, LayerKind.DEPTHWISE):
+        if self.kind in (LayerKind.CONV, LayerKind.DEPTHWISE, *WINDOW_POOLS):
             return f"{self.kind} {self.kernel}x{self.kernel}/{self.stride}"
         return str(self.kind)
 
@@ -133,8 +133,19 @@ def strata() -> tuple[Stratum, ...]:
     depthwise = [
         Stratum(kind=LayerKind.DEPTHWISE, kernel=k, stride=s) for k in (3, 5, 7) for s in (1, 2)
     ]
-    rest = (LayerKind.ADD, LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.FULLY_CONNECTED)
-    return (*convs, *depthwise, *(Stratum(kind=kind) for kind in rest))
+    pools = [
+        Stratum(kind=kind, kernel=k, stride=s)
+        for kind in WINDOW_POOLS
+        for k in (2, 3, 5, 8)
+        for s in (1, 2)
+    ]
+    rest = (
+        LayerKind.ADD,
+        LayerKind.GLOBAL_AVERAGE_POOL,
+        LayerKind.MEAN,
+        LayerKind.FULLY_CONNECTED,
+    )
+    return (*convs, *depthwise, *pools, *(Stratum(kind=kind) for kind in rest))
 
 
 def draw_cases(
@@ -284,12 +295,14 @@ def random_network(
         layers.append(add("layer", current, layers[-1].output, rng))
     elif stratum.kind is LayerKind.GLOBAL_AVERAGE_POOL:
         layers.append(pool("layer", current))
+    elif stratum.kind is LayerKind.MEAN:
+        layers.append(mean("layer", current, rng))
     elif stratum.kind is LayerKind.FULLY_CONNECTED:
         if rng.random() < 0.5:
             layers.append(pool("pool", current))
             current = layers[-1].output
         layers.append(fully_connected("layer", current, channels(), rng))
-    elif stratum.kind is LayerKind.DEPTHWISE:
+    elif stratum.kind in (LayerKind.DEPTHWISE, *WINDOW_POOLS):
         layers.append(windowed("layer", stratum.kind, current, stratum.kernel, stratum.stride, rng))
     else:
         layers.append(_dense("layer", current, channels(), stratum.kernel, stratum.stride, rng))
@@ -309,7 +322,10 @@ def _size(stratum: Stratum, rng: np.random.Generator, corner: Corner) -> tuple[i
         most = 1
     elif corner is Corner.BELOW_KERNEL:
         most = max(1, stratum.kernel - 1)
-    height, width = (int(x) for x in rng.integers(1, most + 1, 2))
+    least = 1
+    if stratum.kind is LayerKind.AVERAGE_POOL:
+        least = min(stratum.kernel, most)  # its windows do not reach beyond the image
+    height, width = (int(x) for x in rng.integers(least, most + 1, 2))
     if corner is Corner.ODD:
         return height | 1, width | 1
     return height, width

@@ -6,9 +6,9 @@ import numpy as np
 
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.network import Layer, LayerKind, Network, TensorSpec
+from sim.spec.network import WINDOW_POOLS, Layer, LayerKind, Network, TensorSpec
 from testbench.cases import Case, Stratum, describe_case
-from testbench.layers import add, fully_connected, pool, random_tensor, windowed
+from testbench.layers import add, fully_connected, mean, pool, random_tensor, windowed
 
 __all__ = ["draw_chains", "random_chain"]
 
@@ -40,7 +40,7 @@ def draw_chains(configs: Sequence[AcceleratorConfig], seed: int) -> list[Case]:
 
 
 def random_chain(rng: np.random.Generator) -> Network:
-    """2 … 6 blocks, residual or plain, then a global average pool and a classifier."""
+    """2 … 6 blocks, residual or plain, then the average of all pixels and a classifier."""
     height, width = (int(x) for x in rng.integers(SMALLEST, LARGEST, 2))
     source = random_tensor("input", height, width, int(rng.integers(1, 20)), rng)
     layers: list[Layer] = []
@@ -49,7 +49,8 @@ def random_chain(rng: np.random.Generator) -> Network:
         block = _residual if rng.random() < 0.6 else _plain
         layers += block(index, current, rng)
         current = layers[-1].output
-    layers.append(pool("pool", current))
+    last = pool("pool", current) if rng.random() < 0.5 else mean("pool", current, rng)
+    layers.append(last)
     classes = int(rng.integers(2, 12))
     layers.append(fully_connected("classifier", layers[-1].output, classes, rng))
     return Network(name="chain", input=source, layers=tuple(layers))
@@ -72,9 +73,13 @@ def _residual(index: int, source: TensorSpec, rng: np.random.Generator) -> list[
 
 
 def _plain(index: int, source: TensorSpec, rng: np.random.Generator) -> list[Layer]:
-    """One convolution or depthwise layer with stride 1 or 2."""
+    """One convolution, depthwise layer or pool with stride 1 or 2."""
     stride = int(rng.integers(1, 3))
-    if rng.random() < 0.5:
+    draw = rng.random()
+    if draw < 0.3:
+        kind = WINDOW_POOLS[int(rng.integers(len(WINDOW_POOLS)))]
+        return [windowed(f"pool{index}", kind, source, int(rng.choice([2, 3])), stride, rng)]
+    if draw < 0.6:
         kernel, channels = int(rng.choice([1, 3])), int(rng.integers(4, MOST_CHANNELS))
         return [windowed(f"conv{index}", LayerKind.CONV, source, kernel, stride, rng, channels)]
     kernel = int(rng.choice([3, 5]))

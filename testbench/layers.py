@@ -3,9 +3,19 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.spec.network import Layer, LayerKind, Padding, TensorSpec
+from sim.scales import quantize_multiplier
+from sim.spec.network import WINDOW_POOLS, Layer, LayerKind, Padding, TensorSpec
 
-__all__ = ["add", "fully_connected", "padded", "pool", "random_tensor", "windowed"]
+__all__ = [
+    "add",
+    "fully_connected",
+    "mean",
+    "padded",
+    "pool",
+    "random_tensor",
+    "window_pool",
+    "windowed",
+]
 
 
 def windowed(
@@ -19,10 +29,16 @@ def windowed(
     *,
     plain: bool = False,
 ) -> Layer:
-    """A conv or depthwise layer; unless ``plain``, sometimes without padding or of two strides."""
+    """A layer of windows; unless ``plain``, sometimes without padding or of two strides.
+
+    An average pool has no padding; its window is no larger than the image.
+    """
     size, taps, strides = source.shape[:2], (kernel, kernel), (stride, stride)
     if not plain and rng.random() < 0.2:
         strides = (stride, 3 - stride)
+    if kind is LayerKind.AVERAGE_POOL:
+        taps = min(kernel, source.height), min(kernel, source.width)
+        return window_pool(name, kind, source, taps, strides, Padding(), rng)
     padding = Padding.same(size, taps, strides)
     if not plain and rng.random() < 0.25 and min(size) >= kernel:
         padding = Padding()
@@ -39,7 +55,9 @@ def padded(
     rng: np.random.Generator,
     channels: int = 0,
 ) -> Layer:
-    """A conv or depthwise layer of the given shape."""
+    """A conv, depthwise or max pool layer of the given shape."""
+    if kind in WINDOW_POOLS:
+        return window_pool(name, kind, source, taps, strides, padding, rng)
     rows = (source.height + padding.top + padding.bottom - taps[0]) // strides[0] + 1
     columns = (source.width + padding.left + padding.right - taps[1]) // strides[1] + 1
     depth = source.channels if kind is LayerKind.DEPTHWISE else channels
@@ -105,6 +123,49 @@ def pool(name: str, source: TensorSpec) -> Layer:
     )  # fmt: skip
     return Layer(
         name=name, kind=LayerKind.GLOBAL_AVERAGE_POOL, inputs=(source.name,), output=output
+    )
+
+
+def window_pool(
+    name: str,
+    kind: LayerKind,
+    source: TensorSpec,
+    taps: tuple[int, int],
+    strides: tuple[int, int],
+    padding: Padding,
+    rng: np.random.Generator,
+) -> Layer:
+    """A max or average pool of the given shape."""
+    rows = (source.height + padding.top + padding.bottom - taps[0]) // strides[0] + 1
+    columns = (source.width + padding.left + padding.right - taps[1]) // strides[1] + 1
+    output = TensorSpec(
+        name=name, height=rows, width=columns, channels=source.channels, scale=source.scale,
+        zero_point=source.zero_point,
+    )  # fmt: skip
+    return Layer(
+        name=name,
+        kind=kind,
+        inputs=(source.name,),
+        output=output,
+        kernel=taps,
+        stride=strides,
+        padding=padding,
+        clamp=_clamp(rng),
+    )
+
+
+def mean(name: str, source: TensorSpec, rng: np.random.Generator) -> Layer:
+    """A mean over all pixels, to a scale that spreads it over int8 or a little beyond."""
+    count = source.height * source.width
+    multiplier, shift = quantize_multiplier(float(2 ** rng.uniform(-1, 3)) / count)
+    return Layer(
+        name=name,
+        kind=LayerKind.MEAN,
+        inputs=(source.name,),
+        output=random_tensor(name, 1, 1, source.channels, rng),
+        clamp=_clamp(rng),
+        multiplier=np.array([multiplier], np.int32),
+        shift=np.array([shift], np.int32),
     )
 
 

@@ -6,7 +6,15 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ADD_LEFT_SHIFT", "Layer", "LayerKind", "Network", "Padding", "TensorSpec"]
+__all__ = [
+    "ADD_LEFT_SHIFT",
+    "WINDOW_POOLS",
+    "Layer",
+    "LayerKind",
+    "Network",
+    "Padding",
+    "TensorSpec",
+]
 
 ADD_LEFT_SHIFT = 20
 """Left shift of both operands of a residual add (TensorFlow Lite Micro's int8 ADD)."""
@@ -23,6 +31,10 @@ class LayerKind(StrEnum):
     AVERAGE_POOL = "average_pool"
     MAX_POOL = "max_pool"
     MEAN = "mean"
+
+
+WINDOW_POOLS = (LayerKind.MAX_POOL, LayerKind.AVERAGE_POOL)
+"""Kinds that pool windows, channel by channel, without parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +66,7 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Padding:
-    """Rows and columns of ``zero_point`` around the input."""
+    """Rows and columns of ``zero_point`` around the input; of -128 for MAX_POOL."""
 
     top: int = 0
     bottom: int = 0
@@ -91,16 +103,19 @@ class Layer:
         ``output.name == name``.
     kernel, stride : (int, int)
         (vertical, horizontal). Fully connected: the kernel is the input's (height, width),
-        stride (1, 1), no padding. ADD and GLOBAL_AVERAGE_POOL leave the defaults.
+        stride (1, 1), no padding. ADD, GLOBAL_AVERAGE_POOL and MEAN leave the defaults.
     padding : Padding
+        None for AVERAGE_POOL: every window divides by kh·kw.
     weights : int8 array
         conv and fully connected [K, kh, kw, C]; depthwise [kh, kw, C]; else empty.
     bias : int32[K]
-        In units of s_in·s_w[k], without the input's zero point folded in; empty for ADD and pool.
+        In units of s_in·s_w[k], without the input's zero point folded in; empty for ADD, MEAN and
+        pools.
     multiplier : int32[K], not negative
         Q31 significand of s_in·s_w[k]/s_out = multiplier · 2^(shift - 31), normally in
         [2^30, 2^31). ADD: three entries
-        for operand a, operand b and the sum. GLOBAL_AVERAGE_POOL: empty, it divides by the count.
+        for operand a, operand b and the sum. MEAN: one, s_in/s_out over the count, for the sum of
+        all pixels less their zero points. Pools: empty, the averages divide by the count.
     shift : int32[K]
         Positive shifts left; each in -31 … 30.
     clamp : (int, int)
@@ -146,7 +161,7 @@ class Layer:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of the layer for one image; 0 for ADD and pooling."""
+        """Multiply-accumulates of the layer for one image; 0 for ADD, MEAN and pools."""
         pixels = self.output.height * self.output.width
         return pixels * int(self.weights.size)
 
@@ -201,6 +216,15 @@ def _check_shapes(layer: Layer, inputs: list[TensorSpec]) -> None:
     expected: tuple[int, ...]
     if layer.kind in (LayerKind.ADD, LayerKind.GLOBAL_AVERAGE_POOL):
         _expect(layer, "weights", layer.weights.shape, (0,))
+    if layer.kind in (*WINDOW_POOLS, LayerKind.MEAN):
+        entries = 1 if layer.kind is LayerKind.MEAN else 0
+        for name, size in (
+            ("weights", 0),
+            ("bias", 0),
+            ("multiplier", entries),
+            ("shift", entries),
+        ):
+            _expect(layer, name, getattr(layer, name).shape, (size,))
     if layer.kind is LayerKind.ADD:
         if not inputs[0].shape == inputs[1].shape == out.shape:
             raise ValueError(f"operands and output of {layer.name!r} must have one shape")
@@ -209,9 +233,19 @@ def _check_shapes(layer: Layer, inputs: list[TensorSpec]) -> None:
         return
     if layer.kind is LayerKind.GLOBAL_AVERAGE_POOL:
         _expect(layer, "output", out.shape, (1, 1, source.channels))
-        if (source.scale, source.zero_point) != (out.scale, out.zero_point):
-            raise ValueError(f"input and output of {layer.name!r} must be quantized alike")
+        _expect_alike(layer, source)
         return
+    if layer.kind is LayerKind.MEAN:
+        _expect(layer, "output", out.shape, (1, 1, source.channels))
+        if (layer.kernel, layer.stride, layer.padding) != ((1, 1), (1, 1), Padding()):
+            raise ValueError(f"mean {layer.name!r} must have no kernel, stride or padding")
+        return
+    if layer.kind is LayerKind.AVERAGE_POOL and layer.padding != Padding():
+        pad = layer.padding
+        raise ValueError(
+            f"padding of average pool {layer.name!r} must be 0 on every side, "
+            f"not {(pad.top, pad.bottom, pad.left, pad.right)}"
+        )
     if layer.kind is LayerKind.FULLY_CONNECTED and (
         layer.kernel != source.shape[:2] or layer.padding != Padding() or layer.stride != (1, 1)
     ):
@@ -221,14 +255,23 @@ def _check_shapes(layer: Layer, inputs: list[TensorSpec]) -> None:
     pad = layer.padding
     height = (source.height + pad.top + pad.bottom - layer.kernel[0]) // layer.stride[0] + 1
     width = (source.width + pad.left + pad.right - layer.kernel[1]) // layer.stride[1] + 1
-    channels = source.channels if layer.kind is LayerKind.DEPTHWISE else out.channels
+    own = layer.kind in (LayerKind.DEPTHWISE, *WINDOW_POOLS)
+    channels = source.channels if own else out.channels
     _expect(layer, "output", out.shape, (height, width, channels))
+    if layer.kind in WINDOW_POOLS:
+        _expect_alike(layer, source)
+        return
     expected = (*layer.kernel, source.channels)
     if layer.kind is not LayerKind.DEPTHWISE:
         expected = (channels, *expected)
     _expect(layer, "weights", layer.weights.shape, expected)
     for name in ("bias", "multiplier", "shift"):
         _expect(layer, name, getattr(layer, name).shape, (channels,))
+
+
+def _expect_alike(layer: Layer, source: TensorSpec) -> None:
+    if (source.scale, source.zero_point) != (layer.output.scale, layer.output.zero_point):
+        raise ValueError(f"input and output of {layer.name!r} must be quantized alike")
 
 
 def _expect(layer: Layer, what: str, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
