@@ -15,7 +15,7 @@ from testbench.validate import Outcome, in_threads, try_case
 
 __all__ = ["Campaign", "Part", "Unit"]
 
-CASES_PER_CONFIG = 10
+CASES_PER_CONFIG = 20
 """Random cases that share a configuration and so a build."""
 
 STALL_SEED_OFFSET = 1
