@@ -12,7 +12,7 @@ from cosilico.networks import is_named
 from cosilico.photographs import load_photograph, photograph_input
 from cosilico.progress import Report, progress_bar
 from sim.calibration import Calibration
-from sim.model import predict
+from sim.model import Memory, predict
 from sim.networks import named_network
 from sim.realizability import require
 from sim.spec.design import Design, load
@@ -33,6 +33,7 @@ def simulate_argument(
     input_file: Path | None = None,
     photograph: Path | None = None,
     output_file: Path | None = None,
+    memory: Memory = Memory.DETERMINISTIC,
     stalls: tuple[int, ...] = (),
     waves: bool = False,
     calibration_file: Path | None = None,
@@ -57,8 +58,10 @@ def simulate_argument(
         Picture to run instead. A named network runs scikit-learn's photograph by default.
     output_file : Path, optional
         npz file for outputs and cycles of the last run.
+    memory : Memory
+        What lies behind the ports.
     stalls : tuple of int
-        One run per seed, under random stalls; without any, one run on the deterministic memory.
+        One run per seed, under random stalls of the deterministic memory; without any, one run.
     waves : bool
         Write ``waves.vcd`` of the first run, beside a design file or in the present folder.
     calibration_file : Path, optional
@@ -68,6 +71,10 @@ def simulate_argument(
     CosilicoError
         If a file is wrong, the pair is not realizable or the calibration is stale.
     """
+    if stalls and memory is not Memory.DETERMINISTIC:
+        raise CosilicoError(
+            f"simulate must be given either --stalls or --memory {memory}, not both"
+        )
     named = is_named(network)
     folder = Path() if named else Path(network).parent
     design = _design(network, named, accelerator, seed)
@@ -93,6 +100,7 @@ def simulate_argument(
                     image_set,
                     calibration,
                     report,
+                    memory=memory,
                     stall_seed=stall_seed,
                     waves=path,
                     view=view,
@@ -111,12 +119,14 @@ def simulate_design(
     calibration: Calibration,
     report: Report,
     *,
+    memory: Memory = Memory.DETERMINISTIC,
     stall_seed: int | None = None,
     waves: Path | None = None,
     view: str = "simulation",
 ) -> SimulationResult:
     """Build and run a design in RTL and compare it with the reference and the model."""
-    expected = predict(design.accelerator, design.network, calibration).total_cycles
+    prediction = predict(design.accelerator, design.network, calibration, memory=memory)
+    expected = prediction.total_cycles
     step = "cycles in RTL" if stall_seed is None else f"cycles in RTL, stalls {stall_seed}"
     report("building", 0, 1)
 
@@ -130,6 +140,7 @@ def simulate_design(
         design,
         inputs=images.x,
         labels=images.y,
+        memory=memory,
         stalls=stall_seed,
         waves=waves,
         progress=progress,

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.dram import MEASURED
 from sim.spec.errors import DesignFileError, StaleCalibrationError
 from sim.spec.files import write_atomic
 
 __all__ = [
     "DEFAULT_FILE",
+    "DRAM_ERROR_LIMIT",
     "SCHEMA",
     "Calibration",
     "Constant",
@@ -27,6 +29,10 @@ __all__ = [
 
 SCHEMA = 1
 DEFAULT_FILE = "calibration.json"
+
+DRAM_ERROR_LIMIT = 0.05
+"""Largest relative error of predicted cycles on the DRAM: a calibration beyond it is refused, and a run
+that shows more is a difference."""
 
 
 class Constant(IntEnum):
@@ -67,7 +73,7 @@ class DramCalibration:
     Parameters
     ----------
     parameters : dict of str to int
-        Every measured :class:`sim.dram.DramParameter` by its lower-case name.
+        Every one of :data:`sim.dram.MEASURED` by its lower-case name.
     layers, networks : int
         Held-out layers and networks that were compared.
     mean, worst : float
@@ -86,6 +92,10 @@ class DramCalibration:
     network_mean: float
     network_worst: float
     spearman: float
+
+    def __post_init__(self) -> None:
+        """Check that every parameter is there and no other."""
+        _require_names("parameter", {p.name.lower() for p in MEASURED}, set(self.parameters))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +121,7 @@ class Calibration:
 
     def __post_init__(self) -> None:
         """Check that every constant is there and no other."""
-        known = {constant.name.lower() for constant in Constant}
-        for name in sorted(known ^ set(self.constants)):
-            rule = "must be given" if name in known else "is not a timing constant"
-            raise ValueError(f"calibration constant {name!r} {rule}")
+        _require_names("constant", {c.name.lower() for c in Constant}, set(self.constants))
 
     @property
     def array(self) -> NDArray[np.int64]:
@@ -138,6 +145,12 @@ class Calibration:
             "constants": self.constants,
         }
         return content if self.dram is None else content | {"dram": asdict(self.dram)}
+
+
+def _require_names(kind: str, known: set[str], given: set[str]) -> None:
+    for name in sorted(known ^ given):
+        rule = "must be given" if name in known else f"is not a timing {kind}"
+        raise ValueError(f"calibration {kind} {name!r} {rule}")
 
 
 def save(calibration: Calibration, path: Path) -> None:

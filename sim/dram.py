@@ -13,6 +13,7 @@ from sim.kernel import kernel
 
 __all__ = [
     "BANK_COLUMNS",
+    "MEASURED",
     "PIECES",
     "DramParameter",
     "DramState",
@@ -64,6 +65,10 @@ class DramParameter(IntEnum):
     STORE_ADDRESS = 24
     STORE_BEAT = 25
     STORE_LAG = 26
+
+
+MEASURED = tuple(p for p in DramParameter if p >= DramParameter.START)
+"""Parameters that calibration finds; the others say what the memory is made of."""
 
 
 class DramState(IntEnum):

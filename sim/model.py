@@ -2,30 +2,47 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim import calibration as calibrations
+from sim import lpddr4
 from sim.calibration import Calibration
 from sim.cycles import summarize, walk
+from sim.dram import initial_state
+from sim.dram_walk import walk_dram
 from sim.plan import Mapped, map_network
 from sim.plans import Failure, TensorPlan
 from sim.realizability import arithmetic_violations, check, describe, require
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import Queue
+from sim.spec.errors import DesignFileError
 from sim.spec.network import LayerKind, Network
 from sim.tables import COLUMNS, accelerator_row
 
 __all__ = [
     "EvaluationTable",
     "LayerPrediction",
+    "Memory",
     "Prediction",
     "evaluate_many",
     "layer_ends",
     "predict",
     "schedule",
 ]
+
+
+class Memory(StrEnum):
+    """The external memory that a prediction is for.
+
+    DETERMINISTIC is tier T1, a fixed latency, for which cycles are exact. DRAM is tier T3, an LPDDR4
+    memory whose parameters are fitted; docs/calibration.md states the error.
+    """
+
+    DETERMINISTIC = "deterministic"
+    DRAM = "dram"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +73,12 @@ class LayerPrediction:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Prediction:
-    """Predicted run of one image on the deterministic memory (tier T1), warm start to done.
+    """Predicted run of one image, warm start to done.
 
     Parameters
     ----------
+    memory : Memory
+        What it runs on. A DRAM begins with all rows closed and its refresh calendar anew.
     total_cycles : int
         Doorbell to done, what the CYCLES counter shows.
     execute_busy, execute_wait_load, execute_wait_store, load_active, store_active : int
@@ -77,6 +96,7 @@ class Prediction:
         Cycles after the doorbell, in program order.
     """
 
+    memory: Memory
     total_cycles: int
     execute_busy: int
     execute_wait_load: int
@@ -159,7 +179,11 @@ def layer_ends(
 
 
 def predict(
-    config: AcceleratorConfig, network: Network, calibration: Calibration | None = None
+    config: AcceleratorConfig,
+    network: Network,
+    calibration: Calibration | None = None,
+    *,
+    memory: Memory = Memory.DETERMINISTIC,
 ) -> Prediction:
     """Predict one image's run.
 
@@ -169,16 +193,22 @@ def predict(
         A realizable pair.
     calibration : Calibration, optional
         Timing constants; those shipped with the gateware if not given.
+    memory : Memory
+        What lies behind the ports.
 
     Raises
     ------
     NotRealizableError
         With the first violation's line.
+    DesignFileError
+        If the memory is a DRAM and the calibration has no parameters of one.
+    CosilicoError
+        If the bus is too fast for the DRAM's channels.
     """
     mapped = schedule(config, network)
-    constants = (calibration or calibrations.default()).array
+    constants = calibration or calibrations.default()
     hw = accelerator_row(config)
-    start, issued, done, waits, total = walk(mapped.rows, hw, constants)
+    start, issued, done, waits, total = _walk(config, mapped, constants, memory)
     active, traffic = summarize(mapped.rows, hw, start, done)
     queues, layers = mapped.rows[:, COLUMNS["queue"]], mapped.rows[:, COLUMNS["layer"]]
     ends = layer_ends(queues, layers, done, len(network.layers))
@@ -201,7 +231,8 @@ def predict(
     names = list(network.tensors)
     stored = mapped.tensor_plan[:, TensorPlan.STORED]
     return Prediction(
-        total_cycles=int(total),
+        memory=memory,
+        total_cycles=total,
         execute_busy=int(active[Queue.EXECUTE]),
         execute_wait_load=int(waits[0]),
         execute_wait_store=int(waits[1]),
@@ -211,12 +242,33 @@ def predict(
         write_bytes=int(traffic[1]),
         descriptor_bytes=64 * (len(mapped.rows) + 1),
         layers=tuple(predictions),
-        utilization=network.macs / (int(total) * config.macs),
+        utilization=network.macs / (total * config.macs),
         spilled=tuple(n for n, s in zip(names[1:-1], stored[1:-1], strict=True) if s),
         start=start,
         issued=issued,
         done=done,
     )
+
+
+def _walk(
+    config: AcceleratorConfig, mapped: Mapped, calibration: Calibration, memory: Memory
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
+    """What :func:`sim.cycles.walk` returns, on either memory."""
+    hw = accelerator_row(config)
+    if memory is Memory.DETERMINISTIC:
+        start, issued, done, waits, total = walk(mapped.rows, hw, calibration.array)
+    else:
+        if calibration.dram is None:
+            raise DesignFileError(
+                "calibration must have a dram section for memory dram: run cosilico calibrate "
+                "--memory dram"
+            )
+        p = lpddr4.parameters(config, calibration.dram.parameters)
+        state = initial_state(p)
+        start, issued, done, waits, total = walk_dram(
+            mapped.rows, hw, calibration.array, p, state, 0, mapped.end
+        )
+    return start, issued, done, waits, int(total)
 
 
 def evaluate_many(

@@ -37,7 +37,7 @@ class Mapped:
     rows : int64[n_descriptors, len(COLUMNS)]
         The schedule, in program order.
     end : int
-        First external byte after weights and tensors.
+        First external byte after weights and tensors, where the program's header lies.
     network : Network
         What was mapped: the network, or its unfolded form (:mod:`sim.unfold`).
     layers, tensors : int64 arrays

@@ -3,19 +3,10 @@
 from dataclasses import asdict, dataclass
 from math import ceil
 
+from sim.lpddr4 import BURST_LENGTH, MEMORY_MHZ, organization
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["MEMORY_MHZ", "PIN_BYTES", "Dram", "lpddr4"]
-
-MEMORY_MHZ = 1600
-"""Clock of LPDDR4-3200 (tCK = 0.625 ns)."""
-
-PIN_BYTES = 2
-"""Data pins of one LPDDR4 channel, in bytes."""
-
-BURST_LENGTH = 16
-PAGE_COLUMNS = 1024
-WIDEST_CHANNELS = 16
+__all__ = ["Dram", "lpddr4"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +18,8 @@ class Dram:
 
     Parameters
     ----------
-    clock_mhz, memory_mhz : int
-        Clocks of the accelerator and of the memory.
-    access_bytes : int
-        Bytes of one column access.
-    page_bytes, banks : int
-        Bytes of a row, rows that can be open.
-    write_queue : int
-        Write bursts that the controller holds; AWREADY is low while it is full.
+    clock_mhz, memory_mhz, access_bytes, page_bytes, banks, write_queue : int
+        See :class:`sim.lpddr4.Organization`.
     front, back : int
         Controller and PHY, from the request to the first command and from the data to the port.
     read_latency, write_latency : int
@@ -96,38 +81,22 @@ class Dram:
 
 
 def lpddr4(config: AcceleratorConfig) -> Dram:
-    """LPDDR4-3200, 8 Gb per x16 channel, in as many channels as the accelerator's bus needs.
+    """LPDDR4-3200, 8 Gb per x16 channel, organized as :func:`sim.lpddr4.organization` says.
 
-    The channels work in lockstep as one wide channel: 1, 2, 4, … of them, the fewest whose 6.4 GB/s
-    each are not less than a bus beat per cycle. Figures are those of JEDEC JESD209-4 for
-    LPDDR4-3200 (tables of core timing, read and write latencies and refresh; the part is Micron's
-    MT53D512M32D2, two x16 channels of 8 Gb), see docs/calibration.md. The controller's and PHY's
-    latencies are 10 ns each way.
+    Figures are those of JEDEC JESD209-4 for LPDDR4-3200 (tables of core timing, read and write
+    latencies and refresh; the part is Micron's MT53D512M32D2, two x16 channels of 8 Gb), see
+    docs/calibration.md. The controller's and PHY's latencies are 10 ns each way.
 
     Raises
     ------
-    ValueError
+    CosilicoError
         If the bus needs more than 16 channels.
     """
-    per_channel = 2 * MEMORY_MHZ * PIN_BYTES
-    channels = 1
-    while channels * per_channel < config.bus_bytes * config.clock_mhz:
-        channels *= 2
-    if channels > WIDEST_CHANNELS:
-        raise ValueError(
-            f"bus of {config.bus_bytes} bytes at {config.clock_mhz} MHz must need at most "
-            f"{WIDEST_CHANNELS} LPDDR4 channels, not {channels}"
-        )
     data = BURST_LENGTH // 2
     read, write = 28, 14  # RL without DBI, WL set A
     strobe, preamble, postamble = _clocks(3.5), 2, 0  # tDQSCK max, tWPRE, tRPST rounded down
     return Dram(
-        clock_mhz=config.clock_mhz,
-        memory_mhz=MEMORY_MHZ,
-        access_bytes=channels * PIN_BYTES * BURST_LENGTH,
-        page_bytes=channels * PIN_BYTES * PAGE_COLUMNS,
-        banks=8,
-        write_queue=16,
+        **asdict(organization(config)),
         front=_clocks(10),
         back=_clocks(10),
         read_latency=read + strobe + data,

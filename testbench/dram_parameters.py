@@ -6,13 +6,10 @@ from numpy.typing import NDArray
 from hwgen.gateware.fifo import Fifo
 from hwgen.gateware.load import LoadUnit
 from hwgen.gateware.store import StoreUnit
-from sim.dram import DramParameter
+from sim.dram import MEASURED, DramParameter
 from testbench.dram import Dram
 
-__all__ = ["FROM_GATEWARE", "MEASURED", "OF_THE_PORTS", "structure", "true_parameters"]
-
-MEASURED = tuple(p for p in DramParameter if p >= DramParameter.START)
-"""Parameters that calibration finds; the others say what the memory is made of."""
+__all__ = ["FROM_GATEWARE", "OF_THE_PORTS", "true_parameters"]
 
 OF_THE_PORTS = (DramParameter.START, *(p for p in MEASURED if p >= DramParameter.FETCH_DELAY))
 """Measured parameters that are not the DRAM's."""
@@ -26,19 +23,10 @@ FROM_GATEWARE = {
 """Delays that the gateware's classes state; a start and a done alone do not show them."""
 
 
-def structure(dram: Dram) -> NDArray[np.int64]:
-    """What a memory's user knows: clocks, widths and sizes; measured parameters are 0."""
-    row = np.zeros(len(DramParameter), np.int64)
-    for parameter in DramParameter:
-        if parameter not in MEASURED:
-            row[parameter] = getattr(dram, parameter.name.lower())
-    return row
-
-
 def true_parameters(dram: Dram, start: int = 0) -> NDArray[np.int64]:
     """All parameters, as the C++ has them; ``start`` is the harness's."""
-    row = structure(dram)
-    for parameter in MEASURED:
+    row = np.zeros(len(DramParameter), np.int64)
+    for parameter in DramParameter:
         if parameter not in OF_THE_PORTS:
             row[parameter] = getattr(dram, parameter.name.lower())
     row[DramParameter.START] = start

@@ -27,7 +27,7 @@ from testbench.memory_model import MemoryModel
 from testbench.verilate import BUILD_RECIPE, build_executable, toolchain_version
 from testbench.watchdog import explain_hang, program_descriptors, watchdog_cycles
 
-__all__ = ["Harness", "HarnessError", "Progress", "RunResult", "build"]
+__all__ = ["INITIAL_SEED", "Harness", "HarnessError", "Progress", "RunResult", "build"]
 
 HEADERS = ("axi_memory.h", "dram.h", "job.h")
 EXIT_HANG = 3
@@ -35,6 +35,9 @@ EXIT_HANG = 3
 FLAT_MACS = 2048
 """Largest synthesis view to build flat: 1.7 times as fast as with PEs as libraries, but what takes
 15 s to build at 1,024 MACs takes 39 s, and four times that at 4,096."""
+
+INITIAL_SEED = 1
+"""Of what memories and registers hold at power-up, where a run is not told another one."""
 
 STATUS_FAULTS = {2: "program refused", 3: "hazard", 4: "AXI error response"}
 """Bits of STATUS that no run of a correct design sets."""
@@ -124,6 +127,7 @@ class Harness:
         waves: Path | None = None,
         progress: Callable[[Progress], None] | None = None,
         check: bool = True,
+        initial_seed: int = INITIAL_SEED,
     ) -> RunResult:
         """Run a program on every input, back to back on one powered-up accelerator.
 
@@ -142,14 +146,20 @@ class Harness:
             Called about four times a second.
         check : bool
             Raise if STATUS reports a fault or a descriptor was not seen to start and end.
+        initial_seed : int
+            Of the random values that memories and registers hold at power-up, 1 … 2**31 - 1. No run of
+            a correct program depends on it.
 
         Raises
         ------
+        ValueError
+            If ``initial_seed`` is out of range.
         HarnessError
             If no queue makes progress any more (the message names the blocked queue and the
             missing token), the accelerator breaks a rule of AXI4, or ``check`` finds a fault.
         """
-        memory = memory or MemoryModel()
+        if not 1 <= initial_seed < 1 << 31:
+            raise ValueError(f"initial_seed must be in 1 … 2**31 - 1, not {initial_seed!r}")
         descriptors = program_descriptors(program)
         probes = program.probes if network is not None else ()
         with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
@@ -161,6 +171,7 @@ class Harness:
                 probes=probes,
                 memory=memory or MemoryModel(),
                 watchdog=watchdog_cycles(descriptors),
+                initial_seed=initial_seed,
             )
             command = [str(self.executable), name, *([str(waves)] if waves else [])]
             started = time.perf_counter()

@@ -36,6 +36,7 @@ def write_job(
     probes: Sequence[Probe],
     memory: MemoryModel,
     watchdog: int,
+    initial_seed: int,
 ) -> None:
     """Write ``job.txt``, ``memory.bin`` and ``inputs.bin`` for ``templates/job.h``.
 
@@ -50,6 +51,8 @@ def write_job(
     memory : MemoryModel
     watchdog : int
         Cycles without an event after which the run is given up.
+    initial_seed : int
+        Of what memories and registers hold at power-up.
     """
     values = {
         "latency": memory.latency,
@@ -66,6 +69,7 @@ def write_job(
         "output_address": program.output.address,
         "output_bytes": program.output.size_bytes,
         "watchdog": watchdog,
+        "initial_seed": initial_seed,
     }
     lines = [f"{name} {value}" for name, value in values.items()]
     lines.append("descriptors " + " ".join(map(str, _queue_lengths(program))))

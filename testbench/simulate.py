@@ -12,13 +12,14 @@ from hwgen import verilator
 from hwgen.program import Program, compile_design
 from sim import calibration as calibrations
 from sim import golden
-from sim.calibration import Calibration
-from sim.model import Prediction, layer_ends, predict
+from sim.calibration import DRAM_ERROR_LIMIT, Calibration
+from sim.model import Memory, Prediction, layer_ends, predict
 from sim.spec.descriptor import LoadKind, Queue
 from sim.spec.design import Design
 from testbench import harness
 from testbench.comparison import compare
-from testbench.harness import Progress, RunResult
+from testbench.dram import lpddr4
+from testbench.harness import INITIAL_SEED, Progress, RunResult
 from testbench.memory_model import MemoryModel
 from testbench.watchdog import program_descriptors
 
@@ -71,10 +72,13 @@ class SimulationResult:
         Doorbell to done; measured: the first image's CYCLES.
     mismatched_cycles : int
         Over all images, how many durations of EXECUTE descriptors differ from the model, and on the
-        deterministic memory (``stall_seed`` is None) how many descriptors' starts or ends, totals
-        and counters.
+        deterministic memory without stalls how many descriptors' starts or ends, totals and counters.
+    memory : Memory
+        What lay behind the ports, and what was predicted for.
     stall_seed : int or None
         Seed of the random AXI stalls.
+    initial_seed : int
+        Seed of what memories and registers held at power-up.
     descriptors : int
         Compared, over all images.
     cycles_per_s : float
@@ -102,7 +106,9 @@ class SimulationResult:
     predicted_cycles: int
     measured_cycles: int
     mismatched_cycles: int
+    memory: Memory
     stall_seed: int | None
+    initial_seed: int
     descriptors: int
     cycles_per_s: float
     weight_cycles: int
@@ -115,8 +121,19 @@ class SimulationResult:
 
     @property
     def exact(self) -> bool:
-        """No activation and no cycle differs."""
+        """No activation and no compared cycle differs."""
         return self.mismatched_activations == 0 and self.mismatched_cycles == 0
+
+    @property
+    def cycles_error(self) -> float:
+        """Largest relative error of the predicted cycles from doorbell to done, over all images."""
+        return float(np.max(np.abs(self.predicted_cycles - self.cycles) / self.cycles))
+
+    @property
+    def passed(self) -> bool:
+        """The run is exact and, on the DRAM, within the bound that its calibration claims."""
+        close = self.memory is Memory.DETERMINISTIC or self.cycles_error <= DRAM_ERROR_LIMIT
+        return self.exact and close
 
     @property
     def utilization(self) -> float:
@@ -132,6 +149,7 @@ class SimulationResult:
         """Return the ``rtl`` object of ``results.json``: everything but the arrays."""
         names = [name for name in self.__slots__ if name not in _ARRAYS]
         document = {name: getattr(self, name) for name in names}
+        document["cycles_error"] = self.cycles_error
         document["utilization"] = self.utilization
         document["busy_utilization"] = self.busy_utilization
         document["layers"] = [
@@ -149,12 +167,14 @@ def simulate(
     images: int | None = None,
     inputs: NDArray[np.int8] | None = None,
     labels: NDArray[np.integer[Any]] | None = None,
+    memory: Memory = Memory.DETERMINISTIC,
     stalls: int | None = None,
     waves: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     calibration: Calibration | None = None,
     build_root: Path | None = None,
     view: str = "simulation",
+    initial_seed: int = INITIAL_SEED,
 ) -> SimulationResult:
     """Emit, build and run a design; compare every activation and every layer's cycles.
 
@@ -167,8 +187,10 @@ def simulate(
         Random values of seed 0 if not given.
     labels : int[N], optional
         Class of each input; accuracies are computed if given.
+    memory : Memory
+        What lies behind the ports: T1, or the DRAM of T3, whose parameters the calibration must have.
     stalls : int, optional
-        Seed of random AXI stalls (tier T2); without it the memory is deterministic (T1).
+        Seed of random AXI stalls (tier T2), on the deterministic memory only.
     waves : Path, optional
         VCD file to write.
     progress : callable, optional
@@ -180,13 +202,18 @@ def simulate(
         Where simulations are kept; see :mod:`testbench.build_cache`.
     view : str
         Of the datapath; see :func:`testbench.harness.build`.
+    initial_seed : int
+        See :meth:`testbench.harness.Harness.run`.
 
     Raises
     ------
     NotRealizableError
         If the design cannot be built.
     ValueError
-        If ``inputs`` do not have the network's shape, or there are fewer than ``images``.
+        If ``inputs`` do not have the network's shape, or there are fewer than ``images``; or with
+        stalls on a DRAM.
+    DesignFileError
+        If the calibration lacks a DRAM that is asked for.
     HarnessError
         If the run stops or reports a fault.
     """
@@ -197,7 +224,12 @@ def simulate(
         if len(labels) < len(x):
             raise ValueError(f"labels must be at least {len(x)}, not {len(labels)}")
         labels = labels[: len(x)]
-    prediction = predict(design.accelerator, design.network, calibration)
+    behind = MemoryModel(
+        latency=calibration.constants["memory_latency"],
+        stall_seed=stalls,
+        dram=lpddr4(design.accelerator) if memory is Memory.DRAM else None,
+    )
+    prediction = predict(design.accelerator, design.network, calibration, memory=memory)
     built = harness.build(
         design.accelerator, build_root=build_root, waves=waves is not None, view=view
     )
@@ -205,11 +237,12 @@ def simulate(
         program,
         x,
         network=design.network,
-        memory=MemoryModel(latency=calibration.constants["memory_latency"], stall_seed=stalls),
+        memory=behind,
         waves=waves,
         progress=progress,
+        initial_seed=initial_seed,
     )
-    return _compare(design, program, prediction, run, x, labels, stalls, view)
+    return _compare(design, program, prediction, run, x, labels, behind, initial_seed)
 
 
 def execute_durations(program: Program, run: RunResult) -> NDArray[np.int64]:
@@ -244,12 +277,12 @@ def _compare(
     run: RunResult,
     x: NDArray[np.int8],
     labels: NDArray[np.integer[Any]] | None,
-    stalls: int | None,
-    view: str,
+    memory: MemoryModel,
+    initial_seed: int,
 ) -> SimulationResult:
     network, config = design.network, design.accelerator
     expected = golden.run(network, x)
-    found = compare(config, network, prediction, run, expected, deterministic=stalls is None)
+    found = compare(config, network, prediction, run, expected, deterministic=memory.deterministic)
     measured = _layer_cycles(program, run, len(network.layers))
     layers = tuple(
         LayerMeasurement(
@@ -269,7 +302,7 @@ def _compare(
     return SimulationResult(
         simulator="verilator",
         simulator_version=verilator.version(),
-        view=view,
+        view=run.view,
         images=len(x),
         macs=network.macs,
         macs_per_cycle=config.macs,
@@ -279,7 +312,9 @@ def _compare(
         predicted_cycles=prediction.total_cycles,
         measured_cycles=int(run.cycles[0]),
         mismatched_cycles=found.timing_differences,
-        stall_seed=stalls,
+        memory=prediction.memory,
+        stall_seed=memory.stall_seed,
+        initial_seed=initial_seed,
         descriptors=found.descriptors,
         cycles_per_s=round(run.cycles_per_s, 1),
         weight_cycles=weights,

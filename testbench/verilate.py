@@ -31,15 +31,31 @@ BUILD_FLAGS = (
     "-O3",
     "--no-timing",
     "--no-assert",
-    "--x-initial",
-    "unique",
+    *("--x-initial", "unique", "--x-assign", "unique"),
     "-Wno-fatal",
     "-Wno-lint",
     "-Wno-style",
     "--output-split",
     "20000",
 )
-"""Verilator's flags. The harness sets no seed of initial values: memories start with zeros."""
+"""Verilator's flags. Initial values and unknowns are what the executable's context says."""
+
+INITIAL_VALUES = """#include "verilated.h"
+// Every word another one, in the order in which the model is constructed.
+__attribute__((optimize("O2"))) static uint32_t initial_bits() {
+    static uint64_t state = uint64_t(Verilated::threadContextp()->randSeed()) * 0x9E3779B97F4A7C15u;
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return uint32_t(state >> 32);
+}
+#define VL_SCOPED_RAND_RESET_I(bits, scope, salt) (initial_bits() & VL_MASK_I(bits))
+#define VL_SCOPED_RAND_RESET_Q(bits, scope, salt) \\
+    ((uint64_t(initial_bits()) << 32 | initial_bits()) & VL_MASK_Q(bits))
+#define VL_SCOPED_RAND_RESET_W(bits, words, scope, salt) \\
+    for (int i = 0; i < VL_WORDS_I(bits); ++i) \\
+        (words)[i] = initial_bits() & (i + 1 < VL_WORDS_I(bits) ? ~0u : VL_MASK_E(bits))
+"""
+"""Ahead of the code that runs once. Verilator would hash initial values from names: all words of a
+memory would be one number, and a read of the wrong one would go unnoticed."""
 
 SMALL_BYTES = 100_000
 """Generated files below this are compiled together: most of their time goes into headers."""
@@ -88,6 +104,7 @@ BUILD_RECIPE = (
     *BUILD_FLAGS,
     *COMPILE_FLAGS,
     PRECOMPILED_HEADERS,
+    INITIAL_VALUES,
     repr((LEVELS, VIEW_FLAGS, CONTROL_FILES)),
 )
 """All that decides how a given text is built, beside the view and :func:`toolchain_version`."""
@@ -227,7 +244,8 @@ def _translation_units(generated: Path, loops: str | None) -> list[tuple[Path, s
     units += [(path, "cycle") for path in rest if path not in small]
     for name, paths, level in (("small", small, "cycle"), ("slow", slow, "set_up")):
         merged = generated / f"{name}.cc"
-        merged.write_text("".join(f'#include "{path.name}"\n' for path in paths))
+        first = INITIAL_VALUES if level == "set_up" else ""
+        merged.write_text(first + "".join(f'#include "{path.name}"\n' for path in paths))
         units.append((merged, level))
     return units
 

@@ -1,6 +1,7 @@
 """``simulate`` end to end on small designs: images, stalls, figures and files."""
 
 import json
+import re
 import runpy
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cosilico.cli import main
+from cosilico.cli import MemoryTier, main
 from cosilico.measurements import print_results, time_rows, write_json
 from cosilico.photographs import load_photograph, photograph_input
 from cosilico.simulation import parse_stalls, simulate_argument
 from sim import golden
+from sim.calibration import DRAM_ERROR_LIMIT
+from sim.model import Memory
 from sim.spec.design import Design, load
 from testbench.simulate import SimulationResult
 
@@ -123,3 +126,68 @@ def test_exits_1_if_a_cycle_differs(
     assert " 0 activations and 0 cycle counts differ" not in capsys.readouterr().out
     assert main(words) == 0
     assert " 0 activations and 0 cycle counts differ" in capsys.readouterr().out
+
+
+@pytest.mark.rtl
+def test_a_dram_is_run_and_its_error_reported(
+    design_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["simulate", str(design_file), "--images", "2", "--memory", "dram"]
+    assert main([*words, "--json", str(tmp_path / "r.json")]) == 0
+    printed = capsys.readouterr().out
+    assert "LPDDR4 memory" in printed
+    assert re.search(
+        r"predicted and measured cycles on the DRAM differ by \d\.\d{3} %, at most 5 % are", printed
+    )
+    assert " 0 activations and 0 durations of EXECUTE differ" in printed
+    run = json.loads((tmp_path / "r.json").read_text())["runs"][0]
+    assert run["memory"] == "dram"
+    assert run["cycles_error"] <= DRAM_ERROR_LIMIT
+    total = abs(run["predicted_cycles"] - run["measured_cycles"]) / run["measured_cycles"]
+    assert run["cycles_error"] >= total
+
+
+@pytest.mark.rtl
+def test_exits_1_if_a_dram_is_predicted_too_badly(design_file: Path, tmp_path: Path) -> None:
+    shipped = json.loads((ROOT / "sim" / "calibration.json").read_text())
+    shipped["dram"]["parameters"]["read_latency"] += 100
+    wrong = tmp_path / "calibration.json"
+    wrong.write_text(json.dumps(shipped))
+    words = ["simulate", str(design_file), "--images", "1", "--memory", "dram"]
+    assert main([*words, "--calibration", str(wrong)]) == 1
+
+
+def test_a_dram_takes_one_line_to_refuse(
+    design_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["simulate", str(design_file), "--memory", "dram"]
+    assert main([*words, "--stalls", "1,2"]) == 2
+    message = "simulate must be given either --stalls or --memory dram, not both"
+    assert capsys.readouterr().err == f"cosilico: {message}\n"
+    shipped = json.loads((ROOT / "sim" / "calibration.json").read_text())
+    del shipped["dram"]
+    without = tmp_path / "calibration.json"
+    without.write_text(json.dumps(shipped))
+    assert main([*words, "--calibration", str(without)]) == 2
+    assert capsys.readouterr().err == (
+        "cosilico: calibration must have a dram section for memory dram: "
+        "run cosilico calibrate --memory dram\n"
+    )
+
+
+def test_a_bus_beyond_the_dram_takes_one_line_to_refuse(
+    design_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fast = load(design_file).accelerator.to_json() | {
+        "simd_units": 32, "clock_mhz": 1600, "io_bandwidth_gbps": 204.8,
+    }  # fmt: skip
+    path = tmp_path / "fast.json"
+    path.write_text(json.dumps(fast))
+    assert main(["simulate", str(design_file), "--accelerator", str(path), "--memory", "dram"]) == 2
+    assert capsys.readouterr().err == (
+        "cosilico: bus of 128 bytes at 1600 MHz must need at most 16 LPDDR4 channels, not 32\n"
+    )
+
+
+def test_the_commands_memories_are_the_models() -> None:
+    assert [tier.value for tier in MemoryTier] == [memory.value for memory in Memory]

@@ -98,6 +98,36 @@ def test_hardware_page_has_the_descriptor_tables() -> None:
     assert tables == [field_rows(fields) for fields in expected]
 
 
+def table_rows(page: str, header: str) -> list[list[str]]:
+    """Cells of the table below a header line."""
+    lines = page.splitlines()
+    start = lines.index(header) + 2
+    end = next(i for i in range(start, len(lines)) if not lines[i].startswith("|"))
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[start:end]]
+
+
+def test_calibration_page_has_the_files_dram() -> None:
+    from sim import calibration
+
+    page = (ROOT / "docs" / "calibration.md").read_text()
+    dram = calibration.default().dram
+    assert dram is not None
+    header = "| compared | number | mean error | worst error | rank correlation |"
+    layers = [f"{dram.mean:.3%}", f"{dram.worst:.3%}", f"{dram.spearman:.3f}"]
+    networks = [f"{dram.network_mean:.3%}", f"{dram.network_worst:.3%}", ""]
+    assert table_rows(page.replace(" %", "%"), header) == [
+        ["layers", str(dram.layers), *layers],
+        ["networks", str(dram.networks), *networks],
+    ]
+    documented: dict[str, int] = {}
+    for names, values, _ in table_rows(page, "| parameter | fitted | from the table |"):
+        numbers = [int(value.replace(",", "")) for value in values.split(", ")]
+        documented |= zip(re.findall(r"`(\w+)`", names), numbers, strict=True)
+    unlisted = {"four_rows", "load_request", "store_address", "store_beat", "store_lag"}
+    assert documented == {n: v for n, v in dram.parameters.items() if n not in unlisted}
+    assert f"{calibration.DRAM_ERROR_LIMIT:.0%}".replace("%", " %") in page
+
+
 def test_stages_import_in_one_direction() -> None:
     linter = Path(sys.executable).parent / "lint-imports"
     done = subprocess.run(

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 import testbench
+from sim import calibration
 from sim.dram import PIECES, DramParameter, initial_state, read_burst, write_burst
+from sim.lpddr4 import parameters as lpddr4_parameters
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.errors import CosilicoError
 from sim.spec.spaces import EDGE, TINY
 from testbench.dram import Dram, lpddr4
 from testbench.dram_parameters import true_parameters
@@ -209,6 +212,30 @@ def test_the_fewest_channels_that_feed_the_bus_are_taken() -> None:
     assert lpddr4(replace(EDGE.default, io_bandwidth_gbps=25.0)).access_bytes == 128
 
 
+def test_fitted_parameters_and_the_organization_make_all_of_them() -> None:
+    """What the model reckons with is what the harness steps through, but for the ports' delays."""
+    fitted = calibration.default().dram
+    assert fitted is not None
+    for accelerator in (*CONFIGS, EDGE.default):
+        found = lpddr4_parameters(accelerator, fitted.parameters)
+        truth = true_parameters(lpddr4(accelerator), fitted.parameters["start"])
+        for parameter in DramParameter:
+            if parameter < DramParameter.FETCH_DELAY and parameter != DramParameter.FOUR_ROWS:
+                assert found[parameter] == truth[parameter], parameter.name
+
+
+def test_a_calibration_names_the_parameter_that_is_missing() -> None:
+    fitted = calibration.default().dram
+    assert fitted is not None
+    parameters = {name: value for name, value in fitted.parameters.items() if name != "front"}
+    with pytest.raises(ValueError, match=r"^calibration parameter 'front' must be given$"):
+        replace(fitted, parameters=parameters)
+    with pytest.raises(
+        ValueError, match=r"^calibration parameter 'banks' is not a timing parameter$"
+    ):
+        replace(fitted, parameters=fitted.parameters | {"banks": 8})
+
+
 def test_parameters_are_numbered_without_a_gap() -> None:
     assert [int(p) for p in DramParameter] == list(range(len(DramParameter)))
 
@@ -228,5 +255,5 @@ def test_dram_names_the_rule(change: dict[str, int], message: str) -> None:
 
 def test_a_bus_beyond_sixteen_channels_is_refused() -> None:
     message = "bus of 128 bytes at 1600 MHz must need at most 16 LPDDR4 channels, not 32"
-    with pytest.raises(ValueError, match=f"^{message}$"):
+    with pytest.raises(CosilicoError, match=f"^{message}$"):
         lpddr4(config(1600, 128.0))

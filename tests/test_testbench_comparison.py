@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.model import Prediction
+from sim.model import Memory, Prediction
 from sim.spec.network import Layer, LayerKind, Network, TensorSpec
 from sim.spec.spaces import TINY
 from testbench.comparison import Comparison, compare
@@ -37,6 +37,7 @@ START, ISSUED, DONE = (np.array(x, np.int64) for x in ([0, 10, 30], [5, 25, 40],
 @pytest.fixture
 def prediction() -> Prediction:
     return Prediction(
+        memory=Memory.DETERMINISTIC,
         total_cycles=60,
         execute_busy=15,
         execute_wait_load=10,

@@ -6,13 +6,13 @@ import pytest
 from hwgen.program import compile_design
 from sim import golden
 from sim.calibration import default
-from sim.dram import DramParameter
+from sim.dram import MEASURED, DramParameter
 from sim.spec.design import Design
 from sim.spec.spaces import TINY
 from testbench.calibrate_dram import dram_errors, fit_parameters
 from testbench.cases import draw_cases
 from testbench.dram import lpddr4
-from testbench.dram_parameters import MEASURED, OF_THE_PORTS, true_parameters
+from testbench.dram_parameters import OF_THE_PORTS, true_parameters
 from testbench.harness import build
 from testbench.memory_model import MemoryModel
 

@@ -186,6 +186,86 @@ def test_views_run_alike(flat_macs: int, monkeypatch: pytest.MonkeyPatch) -> Non
         assert (getattr(simulation, field) == getattr(synthesis, field)).all()
 
 
+def patched(queue: Queue, **values: int) -> Program:
+    """The program with other values in the fields of a queue's first descriptor."""
+    index = next(i for i, (q, _) in enumerate(program().descriptors) if q == queue)
+    address = program().header_address + DESCRIPTOR_BYTES * (index + 1)
+    fields = decode(program().image[address : address + DESCRIPTOR_BYTES]) | values
+    return changed(program().image, address, encode(queue, fields))
+
+
+VIEWS = pytest.mark.parametrize(
+    ("view", "flat_macs"),
+    [("simulation", 4096), ("synthesis", 4096), ("synthesis", 0)],
+    ids=["simulation", "synthesis", "PEs as libraries"],
+)
+NEVER_WRITTEN = CONFIG.bank_depth - 40
+"""Vectors from here on lie behind everything that the program stores."""
+
+
+@VIEWS
+def test_what_memories_hold_at_power_up_changes_nothing(
+    view: str, flat_macs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A correct program reads nothing that was not written."""
+    monkeypatch.setattr(harness, "FLAT_MACS", flat_macs)
+    there = harness.build(CONFIG, view=view)
+    first, *others = (
+        there.run(program(), inputs(), network=network(), initial_seed=seed)
+        for seed in (1, 2, 2**31 - 1)
+    )
+    assert (first.outputs == golden.run(network(), inputs())["conv"]).all()
+    for other in others:
+        assert (other.activations[0] == first.activations[0]).all()
+        for field in ("outputs", "cycles", "start", "end", "issue_end"):
+            assert (getattr(other, field) == getattr(first, field)).all()
+
+
+@VIEWS
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        patched(Queue.EXECUTE, in_address=NEVER_WRITTEN),
+        patched(Queue.EXECUTE, restore=1),
+        patched(Queue.EXECUTE, half=1),
+        patched(Queue.STORE, local_address=NEVER_WRITTEN),
+    ],
+    ids=["activations", "accumulators", "weights", "outputs"],
+)
+def test_a_read_of_what_was_never_written_is_noticed(
+    wrong: Program, view: str, flat_macs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It differs from seed to seed, and is the same whenever the seed is."""
+    monkeypatch.setattr(harness, "FLAT_MACS", flat_macs)
+    there = harness.build(CONFIG, view=view)
+    one, again, other = (
+        # A half that is loaded and used at once is a hazard besides.
+        there.run(wrong, inputs()[:1], check=False, initial_seed=seed).outputs
+        for seed in (1, 1, 2)
+    )
+    assert (one == again).all()
+    assert (one != other).any()
+
+
+@VIEWS
+def test_every_word_is_another_at_power_up(
+    view: str, flat_macs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a read of the wrong word is noticed too."""
+    monkeypatch.setattr(harness, "FLAT_MACS", flat_macs)
+    there = harness.build(CONFIG, view=view)
+    stored = there.run(patched(Queue.STORE, local_address=NEVER_WRITTEN), inputs()[:1]).outputs
+    pixels = stored.reshape(-1, CONFIG.vector_bytes * 2 + 2)
+    assert len(np.unique(stored)) > 64
+    assert len(np.unique(pixels[:, : CONFIG.vector_bytes], axis=0)) > len(pixels) // 3
+
+
+@pytest.mark.parametrize("seed", [0, -1, 2**31])
+def test_a_seed_out_of_range_is_refused(seed: int) -> None:
+    with pytest.raises(ValueError, match=rf"^initial_seed must be in 1 … 2\*\*31 - 1, not {seed}$"):
+        built().run(program(), inputs()[:1], initial_seed=seed)
+
+
 def test_refuses_an_unknown_view() -> None:
     """Before anything is built."""
     message = r"^view must be one of synthesis, simulation, not 'fast'$"

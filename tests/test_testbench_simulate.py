@@ -10,9 +10,11 @@ import pytest
 
 from hwgen.program import compile_design
 from sim import calibration
-from sim.model import predict
+from sim.calibration import DRAM_ERROR_LIMIT
+from sim.model import Memory, predict
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
+from sim.spec.errors import DesignFileError
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from testbench import harness
 from testbench.simulate import SimulationResult, simulate
@@ -169,6 +171,72 @@ def test_stalls_change_no_bit_and_no_execute_duration(seed: int) -> None:
     assert (stalled.execute_durations == calm().execute_durations).all()
     assert (stalled.cycles > calm().cycles).all()
     assert stalled.mismatched_cycles == 0
+
+
+@functools.cache
+def behind_dram() -> SimulationResult:
+    """The same images on the memory of tier T3."""
+    return simulate(every_kind(), images=IMAGES, memory=Memory.DRAM)
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_a_dram_is_predicted_within_the_bound() -> None:
+    """Time moves; bits and durations of EXECUTE are those of the deterministic memory."""
+    result = behind_dram()
+    assert result.memory is Memory.DRAM
+    assert result.passed
+    assert result.cycles_error <= DRAM_ERROR_LIMIT
+    assert (result.outputs == calm().outputs).all()
+    assert (result.execute_durations == calm().execute_durations).all()
+    assert (result.cycles != calm().cycles).all()
+    assert calm().memory is Memory.DETERMINISTIC
+    assert calm().cycles_error == 0
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_counters_behind_a_dram_are_as_predicted() -> None:
+    """Traffic and EXECUTE's work to the number, the others within the bound."""
+    prediction = predict(TINY_DEFAULT, every_kind().network, memory=Memory.DRAM)
+    assert prediction.memory is Memory.DRAM
+    counters, predicted = behind_dram().counters, prediction.counters(TINY_DEFAULT)
+    for name in ("execute_busy", "read_beats", "write_beats"):
+        assert counters[name] == predicted[name], name
+    for name in ("execute_wait_load", "execute_wait_store", "load_active", "store_active"):
+        error = abs(predicted[name] - counters[name])
+        assert error <= DRAM_ERROR_LIMIT * behind_dram().measured_cycles, name
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_a_dram_beyond_the_bound_does_not_pass() -> None:
+    """Bits and EXECUTE stay right, so the total alone must be noticed."""
+    shipped = calibration.default()
+    assert shipped.dram is not None
+    parameters = shipped.dram.parameters | {"read_latency": 200}
+    wrong = dataclasses.replace(
+        shipped, dram=dataclasses.replace(shipped.dram, parameters=parameters)
+    )
+    result = simulate(every_kind(), images=1, memory=Memory.DRAM, calibration=wrong)
+    assert result.exact
+    assert result.cycles_error > DRAM_ERROR_LIMIT
+    assert not result.passed
+
+
+def test_a_dram_needs_its_parameters() -> None:
+    without = dataclasses.replace(calibration.default(), dram=None)
+    message = (
+        r"^calibration must have a dram section for memory dram: "
+        r"run cosilico calibrate --memory dram$"
+    )
+    with pytest.raises(DesignFileError, match=message):
+        predict(TINY_DEFAULT, every_kind().network, without, memory=Memory.DRAM)
+
+
+def test_a_dram_does_not_stall_at_random() -> None:
+    with pytest.raises(ValueError, match=r"^stall_seed must not be given with dram$"):
+        simulate(every_kind(), memory=Memory.DRAM, stalls=1)
 
 
 @pytest.mark.rtl

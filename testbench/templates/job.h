@@ -36,6 +36,7 @@ struct Job {
     uint64_t base = 0, header_address = 0, memory_bytes = 0, images = 0;
     uint64_t input_address = 0, input_bytes = 0, output_address = 0, output_bytes = 0;
     uint64_t watchdog = 0, progress_ms = 250;
+    int initial_seed = 0; // of what memories and registers hold before the first reset
     size_t descriptors[3] = {0, 0, 0};
     std::vector<unsigned> counters; // CSR offsets
     std::vector<Probe> probes;
@@ -122,6 +123,7 @@ inline Job read_job(const std::string& directory) {
         else if (name == "output_address") job.output_address = v[0];
         else if (name == "output_bytes") job.output_bytes = v[0];
         else if (name == "watchdog") job.watchdog = v[0];
+        else if (name == "initial_seed") job.initial_seed = int(v[0]);
         else if (name == "progress_ms") job.progress_ms = v[0];
         else if (name == "counter") job.counters.push_back(v[0]);
         else if (name == "descriptors")
