@@ -30,6 +30,7 @@ def simulate_argument(
     view: str = "simulation",
     seed: int = 0,
     images: int | None = None,
+    batch: int = 1,
     input_file: Path | None = None,
     photograph: Path | None = None,
     output_file: Path | None = None,
@@ -51,6 +52,8 @@ def simulate_argument(
         Of a named network's weights.
     images : int, optional
         How many, of those that there are.
+    batch : int
+        Images per program.
     input_file : Path, optional
         npz file of images.
     photograph : Path, optional
@@ -71,7 +74,7 @@ def simulate_argument(
     named = is_named(network)
     folder = Path() if named else Path(network).parent
     design = _design(network, named, accelerator, seed)
-    require(design.accelerator, design.network)
+    require(design.accelerator, design.network, batch)
     if input_file is not None and photograph is not None:
         raise CosilicoError("simulate must be given either --input or --image, not both")
     if photograph is not None or (named and input_file is None):
@@ -96,6 +99,7 @@ def simulate_argument(
                     stall_seed=stall_seed,
                     waves=path,
                     view=view,
+                    batch=batch,
                 )
 
             first_waves = waves and index == 0
@@ -114,20 +118,22 @@ def simulate_design(
     stall_seed: int | None = None,
     waves: Path | None = None,
     view: str = "simulation",
+    batch: int = 1,
 ) -> SimulationResult:
     """Build and run a design in RTL and compare it with the reference and the model."""
-    expected = predict(design.accelerator, design.network, calibration).total_cycles
+    expected = predict(design.accelerator, design.network, calibration, batch).total_cycles
     step = "cycles in RTL" if stall_seed is None else f"cycles in RTL, stalls {stall_seed}"
     report("building", 0, 1)
 
     def progress(state: Progress) -> None:
         report("building", 1, 1)
         # Stalls and register accesses come on top of what is expected.
-        total = max(state.cycles, expected * state.images)
-        report(step, total if state.images_done == state.images else state.cycles, total)
+        total = max(state.cycles, expected * state.runs)
+        report(step, total if state.runs_done == state.runs else state.cycles, total)
 
     return simulate(
         design,
+        batch=batch,
         inputs=images.x,
         labels=images.y,
         stalls=stall_seed,

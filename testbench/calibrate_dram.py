@@ -17,7 +17,7 @@ from hwgen.program import compile_design
 from sim.calibration import Calibration, DramCalibration
 from sim.dram import DramParameter, initial_state
 from sim.dram_walk import walk_dram
-from sim.model import layer_ends, schedule
+from sim.model import layer_cycles, schedule
 from sim.spec.descriptor import Queue
 from sim.spec.design import Design
 from sim.spec.spaces import EDGE, TINY
@@ -412,21 +412,21 @@ def _case_layers(
 ) -> tuple[list[int], list[int], float]:
     """Predicted and measured cycles of every layer, and the relative error of the total."""
     dram = lpddr4(case.config)
-    program = compile_design(Design(network=case.network, accelerator=case.config))
+    program = compile_design(Design(network=case.network, accelerator=case.config), case.batch)
     memory = MemoryModel(dram=dram)
-    run = build(case.config).run(program, case.images[:1], memory=memory)
+    run = build(case.config).run(program, case.images[: case.batch], memory=memory)
     place = p.copy()
     known = structure(dram)
     place[known != 0] = known[known != 0]
-    rows = schedule(case.config, case.network).rows
-    hw = accelerator_row(case.config)
+    rows = schedule(case.config, case.network, case.batch).rows
+    hw = accelerator_row(case.config, case.batch)
     _, _, done, _, total = walk_dram(
         rows, hw, base.array, place, initial_state(place), 0, program.header_address
     )
     queues, layers = rows[:, COLUMNS["queue"]], rows[:, COLUMNS["layer"]]
     count = len(case.network.layers)
-    both = [layer_ends(queues, layers, ends, count) for ends in (done, run.end[0])]
-    mine, theirs = (np.diff(ends, prepend=0).tolist() for ends in both)
+    both = (layer_cycles(queues, layers, ends, count) for ends in (done, run.end[0]))
+    mine, theirs = (cycles.tolist() for cycles in both)
     return mine, theirs, abs(int(total) - int(run.cycles[0])) / int(run.cycles[0])
 
 

@@ -27,7 +27,7 @@ Row = dict[str, int]
 
 @cache
 def mapped(case: Case) -> Mapped:
-    found = map_network(case.config, case.network)
+    found = map_network(case.config, case.network, case.batch)
     assert found.failure is Failure.NONE
     return found
 
@@ -481,7 +481,7 @@ def test_a_single_split_reads_each_group_once() -> None:
 
 def test_the_same_pair_gives_the_same_schedule() -> None:
     for case in CASES[::10]:
-        again = map_network(case.config, case.network)
+        again = map_network(case.config, case.network, case.batch)
         np.testing.assert_array_equal(again.rows, mapped(case).rows)
 
 

@@ -37,6 +37,7 @@ START, ISSUED, DONE = (np.array(x, np.int64) for x in ([0, 10, 30], [5, 25, 40],
 @pytest.fixture
 def prediction() -> Prediction:
     return Prediction(
+        images=1,
         total_cycles=60,
         execute_busy=15,
         execute_wait_load=10,
