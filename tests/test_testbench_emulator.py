@@ -155,11 +155,15 @@ MAPPINGS: dict[str, Callable[[Case, Mapped], bool]] = {
         ((executes(m, "op") == ExecuteOp.DEPTHWISE) & (executes(m, "window") == 0)).any()
     ),
     "images together": lambda case, m: bool((plan(m, LayerPlan.IMAGES) > 1).any()),
-    "images one after another": lambda case, m: bool((plan(m, LayerPlan.IMAGES) < case.batch).any()),
+    "images one after another": lambda case, m: bool(
+        (plan(m, LayerPlan.IMAGES) < case.batch).any()
+    ),
     "images together behind others": lambda case, m: (
         len(set(plan(m, LayerPlan.IMAGES).tolist())) > 1
     ),
-    "images share accumulator rows": lambda case, m: bool((executes(m, "accumulator_row") > 0).any()),
+    "images share accumulator rows": lambda case, m: bool(
+        (executes(m, "accumulator_row") > 0).any()
+    ),
     "more images than accumulator rows": lambda case, m: bool(
         (
             (plan(m, LayerPlan.SPLITS) > 1)
