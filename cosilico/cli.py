@@ -57,6 +57,9 @@ WeightSeed = Annotated[
     int, typer.Option("--seed", min=0, max=2**31 - 1, help="weights of a named network")
 ]
 ViewName = Annotated[View, typer.Option("--view", help="form of the datapath that is simulated")]
+Batch = Annotated[
+    int, typer.Option("--batch", metavar="B", min=1, help="images that one program computes")
+]
 Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="processes [one per core]")]
 SpaceName = Annotated[str, typer.Option("--space", help="hardware space: tiny or edge")]
 
@@ -97,11 +100,11 @@ def search(spec: SpecFile, out: OutFolder, resume: Resume = False, seed: SearchS
 
 
 @app.command()
-def generate(design: DesignFile, out: OutFolder) -> None:
+def generate(design: DesignFile, out: OutFolder, batch: Batch = 1) -> None:
     """Emit a design's Verilog, its program and a manifest."""
     from cosilico.generation import generate_to_folder
 
-    for path in generate_to_folder(design, out):
+    for path in generate_to_folder(design, out, batch):
         typer.echo(str(path))
 
 
@@ -122,6 +125,7 @@ def simulate(
     ] = None,
     seed: WeightSeed = 0,
     images: Annotated[int | None, typer.Option(min=1, help="images to run [all]")] = None,
+    batch: Batch = 1,
     input_file: Annotated[
         Path | None, typer.Option("--input", metavar="X.npz", help="x: int8 images, y: labels")
     ] = None,
@@ -160,6 +164,7 @@ def simulate(
             view=view.value,
             seed=seed,
             images=images,
+            batch=batch,
             input_file=input_file,
             photograph=image,
             output_file=output_file,

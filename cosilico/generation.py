@@ -17,28 +17,30 @@ PROGRAM_FILE = "program.bin"
 PROGRAM_MANIFEST = "program.json"
 
 
-def generate_to_folder(design_path: Path, out: Path) -> list[Path]:
+def generate_to_folder(design_path: Path, out: Path, batch: int = 1) -> list[Path]:
     """Generate a design file's hardware and program; return the paths of the files."""
-    return generate_design(load(design_path), out)
+    return generate_design(load(design_path), out, batch)
 
 
-def generate_design(design: Design, out: Path) -> list[Path]:
+def generate_design(design: Design, out: Path, batch: int = 1) -> list[Path]:
     """Write the Verilog with its manifest and the program with its own.
 
-    ``program.bin`` is external memory from MEMORY_BASE on; ``program.json`` says where the
-    header, the input and the output lie, and how the host unfolds the input, if at all.
+    ``program.bin`` is external memory from MEMORY_BASE on, for a program that computes ``batch``
+    images; ``program.json`` says where the header, the first image's input and output lie, the
+    others' behind them, and how the host unfolds the input, if at all.
 
     Raises
     ------
     NotRealizableError
         Before anything is written.
     """
-    require(design.accelerator, design.network)
-    compiled = program.compile_design(design)
+    require(design.accelerator, design.network, batch)
+    compiled = program.compile_design(design, batch)
     verilog = emit.write(design.accelerator, out)
     write_atomic(out / PROGRAM_FILE, compiled.image)
     manifest = {
         "fingerprint": design.accelerator.fingerprint,
+        "images": compiled.images,
         "memory_bytes": compiled.memory_bytes,
         "header_address": compiled.header_address,
         "descriptors": len(compiled.descriptors),

@@ -48,6 +48,7 @@ def write_json(path: Path, design: Design, results: Sequence[SimulationResult]) 
         "network": design.network.name,
         "accelerator": design.accelerator.to_json(),
         "milliseconds": _milliseconds(design, results[0].measured_cycles),
+        "milliseconds_per_image": _milliseconds(design, results[0].cycles_per_image),
         "runs": [result.to_json() for result in results],
     }
     text = json.dumps(document, indent=1) + "\n"
@@ -58,8 +59,9 @@ def write_json(path: Path, design: Design, results: Sequence[SimulationResult]) 
 
 
 def layer_table(result: SimulationResult) -> Table:
-    """Predicted and measured cycles of every layer, and from doorbell to done."""
-    title = f"{result.simulator} {result.simulator_version}, one image"
+    """Predicted and measured cycles of every layer of a program, and from doorbell to done."""
+    whole = "one image" if result.batch == 1 else f"a program of {result.batch} images"
+    title = f"{result.simulator} {result.simulator_version}, {whole}"
     if result.stall_seed is not None:
         title += f", random stalls of seed {result.stall_seed}"
     if result.memory is Memory.DRAM:
@@ -80,7 +82,7 @@ def layer_table(result: SimulationResult) -> Table:
 
 
 def time_rows(result: SimulationResult) -> list[tuple[str, int]]:
-    """Where the first image's cycles go: EXECUTE's three states and the rest, then transfers."""
+    """Where the first run's cycles go: EXECUTE's three states and the rest, then transfers."""
     counters = result.counters
     states = [
         ("EXECUTE busy", counters["execute_busy"]),
@@ -99,10 +101,17 @@ def time_rows(result: SimulationResult) -> list[tuple[str, int]]:
 
 def _heading(design: Design, result: SimulationResult) -> str:
     config = design.accelerator
+    per_image = ""
+    if result.batch > 1:
+        per_image = (
+            f" for {result.batch} images: {result.cycles_per_image:,.0f} cycles, "
+            f"{_milliseconds(design, result.cycles_per_image):.3f} ms per image"
+        )
     return (
         f"{design.network.name} on {accelerator_text(config.to_json())}\n"
         f"{result.measured_cycles:,} cycles, "
-        f"{_milliseconds(design, result.measured_cycles):.3f} ms at {config.clock_mhz} MHz\n"
+        f"{_milliseconds(design, result.measured_cycles):.3f} ms at {config.clock_mhz} MHz"
+        f"{per_image}\n"
         f"utilization {100 * result.utilization:.1f} % of {result.macs_per_cycle:,} MACs per "
         f"cycle, {100 * result.busy_utilization:.1f} % while EXECUTE is busy"
     )
@@ -133,12 +142,12 @@ def _error_line(result: SimulationResult) -> str:
 
 
 def _rate_line(result: SimulationResult) -> str:
-    macs = result.cycles_per_s * result.macs / result.measured_cycles
+    macs = result.cycles_per_s * result.macs / result.cycles_per_image
     return (
         f"{result.view} view of the datapath: {result.cycles_per_s:,.0f} cycles and "
         f"{macs:,.0f} of the network's MACs simulated per second"
     )
 
 
-def _milliseconds(design: Design, cycles: int) -> float:
+def _milliseconds(design: Design, cycles: float) -> float:
     return cycles / (design.accelerator.clock_mhz * 1000)

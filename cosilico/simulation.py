@@ -30,6 +30,7 @@ def simulate_argument(
     view: str = "simulation",
     seed: int = 0,
     images: int | None = None,
+    batch: int = 1,
     input_file: Path | None = None,
     photograph: Path | None = None,
     output_file: Path | None = None,
@@ -52,6 +53,8 @@ def simulate_argument(
         Of a named network's weights.
     images : int, optional
         How many, of those that there are.
+    batch : int
+        Images per program.
     input_file : Path, optional
         npz file of images.
     photograph : Path, optional
@@ -78,7 +81,7 @@ def simulate_argument(
     named = is_named(network)
     folder = Path() if named else Path(network).parent
     design = _design(network, named, accelerator, seed)
-    require(design.accelerator, design.network)
+    require(design.accelerator, design.network, batch)
     if input_file is not None and photograph is not None:
         raise CosilicoError("simulate must be given either --input or --image, not both")
     if photograph is not None or (named and input_file is None):
@@ -104,6 +107,7 @@ def simulate_argument(
                     stall_seed=stall_seed,
                     waves=path,
                     view=view,
+                    batch=batch,
                 )
 
             first_waves = waves and index == 0
@@ -123,9 +127,12 @@ def simulate_design(
     stall_seed: int | None = None,
     waves: Path | None = None,
     view: str = "simulation",
+    batch: int = 1,
 ) -> SimulationResult:
     """Build and run a design in RTL and compare it with the reference and the model."""
-    prediction = predict(design.accelerator, design.network, calibration, memory=memory)
+    prediction = predict(
+        design.accelerator, design.network, calibration, images=batch, memory=memory
+    )
     expected = prediction.total_cycles
     step = "cycles in RTL" if stall_seed is None else f"cycles in RTL, stalls {stall_seed}"
     report("building", 0, 1)
@@ -133,11 +140,12 @@ def simulate_design(
     def progress(state: Progress) -> None:
         report("building", 1, 1)
         # Stalls and register accesses come on top of what is expected.
-        total = max(state.cycles, expected * state.images)
-        report(step, total if state.images_done == state.images else state.cycles, total)
+        total = max(state.cycles, expected * state.runs)
+        report(step, total if state.runs_done == state.runs else state.cycles, total)
 
     return simulate(
         design,
+        batch=batch,
         inputs=images.x,
         labels=images.y,
         memory=memory,

@@ -20,7 +20,7 @@ __all__ = ["Probe", "Program", "compile_design"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """Activations that lie in the local memories when an EXECUTE descriptor is done.
+    """Activations of an image that lie in the local memories when an EXECUTE descriptor is done.
 
     PE (py, px) holds, for each group and in bank g mod L, ``rows`` × ``columns`` vectors at
     ``local_address`` + (g div L)·``local_plane`` + row·``local_row`` + column; its pixel (r, c)
@@ -28,6 +28,7 @@ class Probe:
     """
 
     layer: int
+    image: int
     execute_index: int
     local_address: int
     groups: int
@@ -50,15 +51,19 @@ class Program:
         External memory from MEMORY_BASE on: weights, room for tensors, header, descriptors.
     header_address : int
         What the PROGRAM CSR takes.
+    images : int
+        How many the program computes.
     input, output : TensorPlacement
+        Of image 0; image b's lie b times their size further on.
     descriptors : tuple of (queue, layer)
         In program order.
     probes : tuple of Probe
-        One per layer, or per chunk of a layer that runs tile by tile, in EXECUTE order.
+        One per image and layer, or per chunk of a layer that runs tile by tile, in EXECUTE order.
     """
 
     image: bytes
     header_address: int
+    images: int
     input: TensorPlacement
     output: TensorPlacement
     descriptors: tuple[tuple[int, int], ...]
@@ -70,15 +75,15 @@ class Program:
         return len(self.image)
 
 
-def compile_design(design: Design) -> Program:
-    """Compile a design.
+def compile_design(design: Design, images: int = 1) -> Program:
+    """Compile a design to a program that computes ``images`` at once.
 
     Raises
     ------
     NotRealizableError
         If :func:`sim.realizability.check` finds a violation.
     """
-    found = schedule(design.accelerator, design.network)
+    found = schedule(design.accelerator, design.network, images)
     image = bytearray(found.end)
     tensors = found.network.tensors
     for i, layer in enumerate(found.network.layers):
@@ -101,6 +106,7 @@ def compile_design(design: Design) -> Program:
     return Program(
         image=bytes(image),
         header_address=header_address,
+        images=images,
         input=_placement(design, found, 0),
         output=_placement(design, found, len(names) - 1),
         descriptors=tuple((int(r[COLUMNS["queue"]]), int(r[COLUMNS["layer"]])) for r in found.rows),
@@ -134,7 +140,7 @@ def _placement(design: Design, found: Mapped, tensor: int) -> TensorPlacement:
 
 
 def _probes(design: Design, found: Mapped) -> list[Probe]:
-    """A probe where an EXECUTE completes a chunk of rounds."""
+    """A probe where an EXECUTE completes a chunk of rounds of an image."""
     config = design.accelerator
     probes = []
     execute = [row for row in found.rows if row[COLUMNS["queue"]] == Queue.EXECUTE]
@@ -147,14 +153,17 @@ def _probes(design: Design, found: Mapped) -> list[Probe]:
         first = last - last % chunk
         groups = -(-design.network.layers[layer].output.channels // config.simd_units)
         lanes = config.compute_lanes // int(plan[LayerPlan.PIXELS])
-        number = int(row[COLUMNS["pass"]])
+        number, image = int(row[COLUMNS["pass"]]), int(row[COLUMNS["image"]])
+        together = int(plan[LayerPlan.IMAGES])
+        part = image % together * (config.bank_depth // together)
         rows, columns = int(plan[LayerPlan.TILE_Y]), int(plan[LayerPlan.TILE_X])
         passes_x = int(plan[LayerPlan.PASSES_X])
         probes.append(
             Probe(
                 layer=layer,
+                image=image,
                 execute_index=index,
-                local_address=int(plan[LayerPlan.OUT_ADDRESS]),
+                local_address=int(plan[LayerPlan.OUT_ADDRESS]) + part,
                 groups=min(chunk * lanes, groups - first * lanes),
                 rows=rows,
                 columns=columns,

@@ -79,7 +79,7 @@ def walk(rows, hw, constants):  # type: ignore[no-untyped-def]
     ----------
     rows : int64[n, len(COLUMNS)]
         The schedule.
-    hw : int64[10]
+    hw : int64[11]
         Columns :class:`sim.tables.Hw`.
     constants : int64[n_constants]
         :attr:`sim.calibration.Calibration.array`.

@@ -15,7 +15,7 @@ from sim.geometry import (
 from sim.kernel import kernel
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
-from sim.splits import choose_block, choose_split, split_bounds, split_count
+from sim.splits import choose_block, choose_split, share_rows, split_bounds, split_count
 from sim.tables import Hw, LayerColumn
 
 __all__ = [
@@ -76,7 +76,7 @@ def row_lead(layer, cycles):  # type: ignore[no-untyped-def]
 
 @kernel
 def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, hw):  # type: ignore[no-untyped-def]
-    """(EXECUTE cycles, times that the weights are loaded) of a layer's tile.
+    """(EXECUTE cycles of an image, times that the weights are loaded) of a layer's tile.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
         Pixels computed at once (P).
     halo : int64[4]
         Rows and columns that neighbours keep: top, bottom, left, right.
-    hw : int64[10]
+    hw : int64[11]
     """
     op = layer[LayerColumn.OP]
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
@@ -111,10 +111,13 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
         kernel_y, kernel_x, quads, hw[Hw.WEIGHT_ROWS], hw[Hw.SIMD] // DOT_WIDTH
     )
     splits = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
-    blocks = 1
+    blocks = loads = 1
     if splits > 1:
-        rows, columns = choose_block(tile_y, tile_x, pixels, hw[Hw.ACCUMULATOR_ROWS])
+        together, own = share_rows(hw[Hw.IMAGES], hw[Hw.ACCUMULATOR_ROWS])
+        rows, columns = choose_block(tile_y, tile_x, pixels, own)
         blocks = ceil_div(tile_y, rows) * ceil_div(tile_x, columns)
+        if splits > 2:
+            loads = blocks * ceil_div(hw[Hw.IMAGES], together)
     total = 0
     for k in range(splits):
         y0, y1, x0, x1, first, end = split_bounds(
@@ -123,7 +126,7 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
         slots = (y1 - y0) * (x1 - x0) * segment_slots(first, end, hw[Hw.SIMD], pixels)
         cycles = interval(slots, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, k < splits - 1)
         total += tile_y * sets * cycles + blocks * (DESCRIPTOR_CYCLES + pixels)
-    return rounds * total, (1 if splits <= 2 else blocks)
+    return rounds * total, loads
 
 
 @kernel
@@ -151,7 +154,7 @@ def weight_blocks(layer, channels, groups, pixels, hw):  # type: ignore[no-untyp
 
 @kernel
 def choose_pixels(layer, channels, groups, tile_y, tile_x, in_y, in_x, halo, hw):  # type: ignore[no-untyped-def]
-    """(pixels computed at once, EXECUTE cycles, transfer cycles of the weights).
+    """(pixels computed at once, EXECUTE cycles, transfer cycles of the weights) of all images.
 
     Least time in which weights stream behind the computation, one block ahead, and of the EXECUTE
     cycles where these are equal.
@@ -164,6 +167,7 @@ def choose_pixels(layer, channels, groups, tile_y, tile_x, in_y, in_x, halo, hw)
         cycles, loads = layer_cycles(
             layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, hw
         )
+        cycles *= hw[Hw.IMAGES]
         transfer = loads * size * hw[Hw.COST] // (hw[Hw.BUS_BYTES] * hw[Hw.EARN])
         blocks = weight_blocks(layer, channels, groups, pixels, hw)
         total = max(cycles, transfer) + min(cycles, transfer) // blocks

@@ -21,7 +21,7 @@ from sim.kernel import kernel
 from sim.plans import Failure, LayerPlan, TensorPlan
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
-from sim.splits import choose_block, choose_split, split_count
+from sim.splits import choose_block, choose_split, share_rows, split_count
 from sim.tables import Hw, LayerColumn, TensorColumn
 from sim.tiling import choose_tiling, extent
 
@@ -51,7 +51,17 @@ _FAR = 1 << 60
 
 
 @kernel
-def _axis(layer, vertical):  # type: ignore[no-untyped-def]  # numba infers the types
+def _own_row(hw, layer, cut):  # type: ignore[no-untyped-def]  # numba infers the types
+    """What a layer has of the accelerator: before ``cut`` one image all, then each an equal part."""
+    own = hw.copy()
+    if layer < cut:
+        own[Hw.IMAGES] = 1
+    own[Hw.BANK_DEPTH] //= own[Hw.IMAGES]
+    return own
+
+
+@kernel
+def _axis(layer, vertical):  # type: ignore[no-untyped-def]
     if vertical:
         return layer[LayerColumn.KERNEL_Y], layer[LayerColumn.STRIDE_Y], layer[LayerColumn.PAD_Y]
     return layer[LayerColumn.KERNEL_X], layer[LayerColumn.STRIDE_X], layer[LayerColumn.PAD_X]
@@ -84,14 +94,15 @@ def _list_tiles(tensor, hw, found):  # type: ignore[no-untyped-def]
 
 @kernel
 def _transfer_cycles(tensor, hw):  # type: ignore[no-untyped-def]
-    """Cycles that a tensor takes on the bus."""
+    """Cycles that a tensor of every image takes on the bus."""
     simd, bus = hw[Hw.SIMD], hw[Hw.BUS_BYTES]
     size = tensor[0] * tensor[1] * groups_of(tensor[2], simd) * pixel_bytes(tensor[2], simd, bus)
+    size *= hw[Hw.IMAGES]
     return size * hw[Hw.COST] // (bus * hw[Hw.EARN])
 
 
 @kernel
-def _choose_tiles(layers, tensors, hw, tile):  # type: ignore[no-untyped-def]
+def _choose_tiles(layers, tensors, hw, cut, tile):  # type: ignore[no-untyped-def]
     """Fill tile[n_tensors, 2] with each tensor's tile by dynamic programming."""
     n = layers.shape[0]
     cost = np.full((n, STATES), _FAR, np.int64)
@@ -102,7 +113,7 @@ def _choose_tiles(layers, tensors, hw, tile):  # type: ignore[no-untyped-def]
     no_halo = np.zeros(4, np.int64)
     for i in range(n):
         layer = layers[i]
-        op = layer[LayerColumn.OP]
+        op, twin = layer[LayerColumn.OP], layer[LayerColumn.TWIN]
         source = tensors[layer[LayerColumn.INPUT]]
         before, target = tensors[i], tensors[i + 1]
         groups = groups_of(target[2], hw[Hw.SIMD])
@@ -110,15 +121,17 @@ def _choose_tiles(layers, tensors, hw, tile):  # type: ignore[no-untyped-def]
         chained = layer[LayerColumn.INPUT] == i or layer[LayerColumn.INPUT2] == i
         in_y, in_x = ceil_div(source[0], hw[Hw.PES_Y]), ceil_div(source[1], hw[Hw.PES_X])
         counts[i] = _list_tiles(target, hw, tiles[i])
+        share = _own_row(hw, i, cut)
+        times = hw[Hw.IMAGES] // share[Hw.IMAGES]
         for state in range(counts[i]):
             out_y, out_x = tiles[i, state, 0], tiles[i, state, 1]
-            if layer[LayerColumn.TWIN] == i:
+            if twin == i or twin < cut <= i:
                 _, cycles, transfer = choose_pixels(
-                    layer, source[2], groups, out_y, out_x, in_y, in_x, no_halo, hw
+                    layer, source[2], groups, out_y, out_x, in_y, in_x, no_halo, share
                 )
-                alone[i, state] = TIE * max(cycles, transfer) + cycles
+                alone[i, state] = times * (TIE * max(cycles, transfer) + cycles)
             else:
-                alone[i, state] = alone[layer[LayerColumn.TWIN], state]
+                alone[i, state] = alone[twin, state]
             own = alone[i, state]
             if i == 0:
                 cost[i, state] = own
@@ -127,8 +140,11 @@ def _choose_tiles(layers, tensors, hw, tile):  # type: ignore[no-untyped-def]
                 tile_y, tile_x = tiles[i - 1, last, 0], tiles[i - 1, last, 1]
                 total = cost[i - 1, last] + own
                 if op == ExecuteOp.POOL:
-                    total += TIE * groups * max(0, tile_y * tile_x - in_y * in_x)
-                if chained and not _fits_tile(layer, before, target, tile_y, tile_x, out_y, out_x):
+                    more = max(0, tile_y * tile_x - in_y * in_x)
+                    total += TIE * hw[Hw.IMAGES] * groups * more
+                if chained and (
+                    i == cut or not _fits_tile(layer, before, target, tile_y, tile_x, out_y, out_x)
+                ):
                     total += TIE * spill
                 if total < cost[i, state]:
                     cost[i, state] = total
@@ -142,8 +158,11 @@ def _choose_tiles(layers, tensors, hw, tile):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _mark_resident(layers, tensors, tensor_plan):  # type: ignore[no-untyped-def]
-    """Set halos and the last resident use of every tensor from its consumers' tiles."""
+def _mark_resident(layers, tensors, cut, tensor_plan):  # type: ignore[no-untyped-def]
+    """Set halos and the last resident use of every tensor from its consumers' tiles.
+
+    Nothing stays from before layer ``cut`` to behind it.
+    """
     for i in range(layers.shape[0]):
         layer = layers[i]
         target = tensors[i + 1]
@@ -153,7 +172,9 @@ def _mark_resident(layers, tensors, tensor_plan):  # type: ignore[no-untyped-def
         for t in (layer[LayerColumn.INPUT], layer[LayerColumn.INPUT2]):
             row = tensor_plan[t]
             in_y, in_x = row[TensorPlan.TILE_Y], row[TensorPlan.TILE_X]
-            if t == 0 or not _fits_tile(layer, tensors[t], target, in_y, in_x, out_y, out_x):
+            if t == 0 or t <= cut <= i:
+                continue
+            if not _fits_tile(layer, tensors[t], target, in_y, in_x, out_y, out_x):
                 continue
             row[TensorPlan.RESIDENT_UNTIL] = max(row[TensorPlan.RESIDENT_UNTIL], i)
             k, s, p = _axis(layer, True)
@@ -275,8 +296,8 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):  # type: ignore[no-unt
 
 
 @kernel
-def _allocate(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
-    """Walk forward; returns (failure, layer, vectors short)."""
+def _allocate(layers, tensors, hw, cut, lp, tp):  # type: ignore[no-untyped-def]
+    """Walk forward; returns (failure, layer, vectors needed, vectors there)."""
     n = layers.shape[0]
     live = np.zeros((n + 4, 4), np.int64)
     n_live = 0
@@ -284,10 +305,12 @@ def _allocate(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
     tp[n, TensorPlan.STORED] = 1
     for i in range(n):
         mark = n_live
+        share = _own_row(hw, i, cut)
+        lp[i, LayerPlan.IMAGES] = share[Hw.IMAGES]
         grown = -1
         alone = n_live == 0 and tp[i + 1, TensorPlan.RESIDENT_UNTIL] < 0
         if not alone:
-            grown = _whole(i, layers, tensors, hw, lp, tp, live, n_live)
+            grown = _whole(i, layers, tensors, share, lp, tp, live, n_live)
         if grown < 0 and not alone:
             kept = 0
             for j in range(mark):
@@ -298,17 +321,17 @@ def _allocate(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
                 else:
                     tp[t, TensorPlan.STORED] = 1
                     tp[t, TensorPlan.RESIDENT_UNTIL] = -1
-            grown = _whole(i, layers, tensors, hw, lp, tp, live, kept)
+            grown = _whole(i, layers, tensors, share, lp, tp, live, kept)
             mark = kept
         if grown < 0:
             for j in range(mark):
                 tp[live[j, 3], TensorPlan.STORED] = 1
                 tp[live[j, 3], TensorPlan.RESIDENT_UNTIL] = -1
             short = choose_tiling(
-                layers[i], tensors[layers[i, LayerColumn.INPUT]], tensors[i + 1], hw, lp[i]
+                layers[i], tensors[layers[i, LayerColumn.INPUT]], tensors[i + 1], share, lp[i]
             )
             if short > 0:
-                return Failure.TILE, i, short
+                return Failure.TILE, i, share[Hw.BANK_DEPTH] + short, share[Hw.BANK_DEPTH]
             tp[i + 1, TensorPlan.STORED] = 1
             tp[i + 1, TensorPlan.RESIDENT_UNTIL] = -1
             grown = 0
@@ -321,7 +344,7 @@ def _allocate(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
             if live[j, 2] > i:
                 live[n_live] = live[j]
                 n_live += 1
-    return Failure.NONE, -1, 0
+    return Failure.NONE, -1, 0, 0
 
 
 @kernel
@@ -349,7 +372,7 @@ def _split(layer, channels, hw, plan):  # type: ignore[no-untyped-def]
         plan[LayerPlan.TILE_Y],
         plan[LayerPlan.TILE_X],
         plan[LayerPlan.PIXELS],
-        hw[Hw.ACCUMULATOR_ROWS],
+        share_rows(plan[LayerPlan.IMAGES], hw[Hw.ACCUMULATOR_ROWS])[1],
     )
 
 
@@ -360,7 +383,7 @@ def _align(address):  # type: ignore[no-untyped-def]
 
 @kernel
 def first_layer_cycles(layers, tensors, hw):  # type: ignore[no-untyped-def]
-    """Cycles to load the input and compute the first layer, as mappings are weighed."""
+    """Cycles to load the inputs and compute the first layer, as mappings are weighed."""
     layer, source, target = layers[0], tensors[0], tensors[1]
     _, cycles, transfer = choose_pixels(
         layer,
@@ -377,19 +400,22 @@ def first_layer_cycles(layers, tensors, hw):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def plan_network(layers, tensors, hw):  # type: ignore[no-untyped-def]
+def plan_network(layers, tensors, hw, cut=0):  # type: ignore[no-untyped-def]
     """Map a network onto an accelerator.
 
     Parameters
     ----------
-    layers : int64[n, 16], tensors : int64[n + 1, 3], hw : int64[10]
+    layers : int64[n, 16], tensors : int64[n + 1, 3], hw : int64[11]
         Tables of :mod:`sim.tables`.
+    cut : int
+        With several images per program: the layers before run image after image, each with the
+        whole local memory, the others with all images together.
 
     Returns
     -------
     failure, layer, needed, available : int
         A :class:`Failure`, the layer and both numbers of the limit it broke.
-    layer_plan : int64[n, 33], tensor_plan : int64[n + 1, 13]
+    layer_plan : int64[n, 34], tensor_plan : int64[n + 1, 13]
     end : int
         First external address after weights and tensors.
     """
@@ -411,11 +437,11 @@ def plan_network(layers, tensors, hw):  # type: ignore[no-untyped-def]
         address += blocks * (lp[i, LayerPlan.PARAMETER_ROWS] + rows) * DOT_WIDTH * hw[Hw.SIMD]
     for t in range(n + 1):
         tp[t, TensorPlan.RESIDENT_UNTIL] = -1
-    _choose_tiles(layers, tensors, hw, tp)
-    _mark_resident(layers, tensors, tp)
-    failure, i, short = _allocate(layers, tensors, hw, lp, tp)
+    _choose_tiles(layers, tensors, hw, cut, tp)
+    _mark_resident(layers, tensors, cut, tp)
+    failure, i, needed, available = _allocate(layers, tensors, hw, cut, lp, tp)
     if failure != Failure.NONE:
-        return failure, i, hw[Hw.BANK_DEPTH] + short, hw[Hw.BANK_DEPTH], lp, tp, 0
+        return failure, i, needed, available, lp, tp, 0
     for i in range(n):
         _split(layers[i], tensors[layers[i, LayerColumn.INPUT], 2], hw, lp[i])
     for t in range(n + 1):
@@ -424,6 +450,6 @@ def plan_network(layers, tensors, hw):  # type: ignore[no-untyped-def]
             address = _align(address)
             tp[t, TensorPlan.EXTERNAL] = address
             size = tensors[t, TensorColumn.HEIGHT] * tensors[t, TensorColumn.WIDTH]
-            size *= groups_of(tensors[t, 2], hw[Hw.SIMD])
+            size *= groups_of(tensors[t, 2], hw[Hw.SIMD]) * hw[Hw.IMAGES]
             address += size * tp[t, TensorPlan.PIXEL_BYTES]
     return Failure.NONE, -1, 0, 0, lp, tp, _align(address)

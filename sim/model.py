@@ -28,7 +28,7 @@ __all__ = [
     "Memory",
     "Prediction",
     "evaluate_many",
-    "layer_ends",
+    "layer_cycles",
     "predict",
     "schedule",
 ]
@@ -47,20 +47,21 @@ class Memory(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerPrediction:
-    """One layer's share of the run.
+    """One layer's share of a program's run.
 
     Parameters
     ----------
     name : str
     kind : LayerKind
     macs : int
+        Of one image.
     cycles : int
         From the end of the layer before (the doorbell for the first) to the layer's own end: the
-        latest done of its EXECUTE and STORE descriptors.
+        latest done of its EXECUTE and STORE descriptors. The sum where images take turns.
     execute_busy : int
         Cycles in which EXECUTE works on the layer.
     utilization : float
-        ``macs`` per cycle over the configuration's MACs.
+        MACs of all images per cycle over the configuration's MACs.
     """
 
     name: str
@@ -73,12 +74,14 @@ class LayerPrediction:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Prediction:
-    """Predicted run of one image, warm start to done.
+    """Predicted run of one program, warm start to done; all figures are for all its images.
 
     Parameters
     ----------
     memory : Memory
         What it runs on. A DRAM begins with all rows closed and its refresh calendar anew.
+    images : int
+        Images that the program computes.
     total_cycles : int
         Doorbell to done, what the CYCLES counter shows.
     execute_busy, execute_wait_load, execute_wait_store, load_active, store_active : int
@@ -97,6 +100,7 @@ class Prediction:
     """
 
     memory: Memory
+    images: int
     total_cycles: int
     execute_busy: int
     execute_wait_load: int
@@ -148,22 +152,25 @@ class EvaluationTable:
     excess: NDArray[np.float64]
 
 
-def schedule(config: AcceleratorConfig, network: Network) -> Mapped:
-    """Map a realizable pair.
+def schedule(config: AcceleratorConfig, network: Network, images: int = 1) -> Mapped:
+    """Map a realizable pair, ``images`` per program.
 
     Raises
     ------
     NotRealizableError
         With the first violation's line.
     """
-    require(config, network)
-    return map_network(config, network)
+    require(config, network, images)
+    return map_network(config, network, images)
 
 
-def layer_ends(
+def layer_cycles(
     queues: NDArray[np.int64], layers: NDArray[np.int64], done: NDArray[np.int64], count: int
 ) -> NDArray[np.int64]:
-    """End of every layer: the latest done of its EXECUTE and STORE descriptors.
+    """Cycles of every layer: from the end of what runs before it to its own end.
+
+    A layer ends with the latest done of its EXECUTE and STORE descriptors. One that runs for image
+    after image has the sum of all its turns.
 
     Parameters
     ----------
@@ -172,20 +179,25 @@ def layer_ends(
     count : int
         Number of layers.
     """
-    ends = np.zeros(count, np.int64)
+    turns = np.cumsum(np.diff(layers, prepend=layers[0]) != 0)
+    ends = np.zeros(turns[-1] + 1, np.int64)
     chosen = queues != Queue.LOAD
-    np.maximum.at(ends, layers[chosen], done[chosen])
-    return ends
+    np.maximum.at(ends, turns[chosen], done[chosen])
+    cycles = np.zeros(count, np.int64)
+    firsts = np.flatnonzero(np.diff(turns, prepend=-1))
+    np.add.at(cycles, layers[firsts], np.diff(ends, prepend=0))
+    return cycles
 
 
 def predict(
     config: AcceleratorConfig,
     network: Network,
     calibration: Calibration | None = None,
+    images: int = 1,
     *,
     memory: Memory = Memory.DETERMINISTIC,
 ) -> Prediction:
-    """Predict one image's run.
+    """Predict one program's run.
 
     Parameters
     ----------
@@ -193,6 +205,8 @@ def predict(
         A realizable pair.
     calibration : Calibration, optional
         Timing constants; those shipped with the gateware if not given.
+    images : int
+        Images that the program computes.
     memory : Memory
         What lies behind the ports.
 
@@ -205,33 +219,33 @@ def predict(
     CosilicoError
         If the bus is too fast for the DRAM's channels.
     """
-    mapped = schedule(config, network)
+    mapped = schedule(config, network, images)
     constants = calibration or calibrations.default()
-    hw = accelerator_row(config)
+    hw = accelerator_row(config, images)
     start, issued, done, waits, total = _walk(config, mapped, constants, memory)
     active, traffic = summarize(mapped.rows, hw, start, done)
     queues, layers = mapped.rows[:, COLUMNS["queue"]], mapped.rows[:, COLUMNS["layer"]]
-    ends = layer_ends(queues, layers, done, len(network.layers))
+    cycles = layer_cycles(queues, layers, done, len(network.layers))
     predictions = []
     for i, layer in enumerate(network.layers):
         own = mapped.rows[layers == i]
         mine = layers == i
         busy, _ = summarize(own, hw, start[mine], done[mine])
-        cycles = int(ends[i] - (ends[i - 1] if i else 0))
         predictions.append(
             LayerPrediction(
                 name=layer.name,
                 kind=layer.kind,
                 macs=layer.macs,
-                cycles=cycles,
+                cycles=int(cycles[i]),
                 execute_busy=int(busy[Queue.EXECUTE]),
-                utilization=layer.macs / (cycles * config.macs),
+                utilization=images * layer.macs / (int(cycles[i]) * config.macs),
             )
         )
     names = list(network.tensors)
     stored = mapped.tensor_plan[:, TensorPlan.STORED]
     return Prediction(
         memory=memory,
+        images=images,
         total_cycles=total,
         execute_busy=int(active[Queue.EXECUTE]),
         execute_wait_load=int(waits[0]),
@@ -242,7 +256,7 @@ def predict(
         write_bytes=int(traffic[1]),
         descriptor_bytes=64 * (len(mapped.rows) + 1),
         layers=tuple(predictions),
-        utilization=network.macs / (total * config.macs),
+        utilization=images * network.macs / (total * config.macs),
         spilled=tuple(n for n, s in zip(names[1:-1], stored[1:-1], strict=True) if s),
         start=start,
         issued=issued,

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from sim.mapper import first_layer_cycles, plan_network
 from sim.plans import Failure
-from sim.schedule import FIELD_HIGH, FIELD_LOW, build_schedule, first_overflow
+from sim.schedule import FIELD_HIGH, FIELD_LOW, build_schedule, first_overflow, weigh_schedule
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
-from sim.tables import COLUMNS, accelerator_row, layer_table, tensor_table
+from sim.tables import COLUMNS, Hw, accelerator_row, layer_table, tensor_table
 from sim.unfold import unfolded
 
 __all__ = ["Mapped", "map_network", "network_tables"]
@@ -30,7 +30,7 @@ class Mapped:
         Both numbers of the broken limit.
     column : str
         Descriptor field that overflows, or "".
-    layer_plan : int64[n_layers, 33]
+    layer_plan : int64[n_layers, 34]
         Columns :class:`sim.plans.LayerPlan`.
     tensor_plan : int64[n_layers + 1, 13]
         Columns :class:`sim.plans.TensorPlan`.
@@ -38,6 +38,8 @@ class Mapped:
         The schedule, in program order.
     end : int
         First external byte after weights and tensors, where the program's header lies.
+    images : int
+        Images that a program computes.
     network : Network
         What was mapped: the network, or its unfolded form (:mod:`sim.unfold`).
     layers, tensors : int64 arrays
@@ -53,6 +55,7 @@ class Mapped:
     tensor_plan: NDArray[np.int64]
     rows: NDArray[np.int64]
     end: int
+    images: int
     network: Network
     layers: NDArray[np.int64]
     tensors: NDArray[np.int64]
@@ -82,13 +85,13 @@ def network_tables(network: Network) -> tuple[Tables, ...]:
     return tuple(found)
 
 
-def map_network(config: AcceleratorConfig, network: Network) -> Mapped:
-    """Map a network onto a configuration that the generator can build.
+def map_network(config: AcceleratorConfig, network: Network, images: int = 1) -> Mapped:
+    """Map a network onto a configuration that the generator can build, ``images`` per program.
 
     The first layer is unfolded where loading and computing it then takes less time, unless only the
     network as it is can be mapped.
     """
-    hw = accelerator_row(config)
+    hw = accelerator_row(config, images)
     plain, *others = network_tables(network)
     for other in others:
         if first_layer_cycles(*other[1:], hw) < first_layer_cycles(*plain[1:], hw):
@@ -99,9 +102,31 @@ def map_network(config: AcceleratorConfig, network: Network) -> Mapped:
 
 
 def _map(form: Tables, hw: NDArray[np.int64]) -> Mapped:
+    """Map one form of a network; with several images, cut where that is weighed least.
+
+    Cut behind the last layer, a program is one after another for each image: whatever can be mapped
+    for one image can be for more.
+    """
+    _, layers, _ = form
+    if hw[Hw.IMAGES] == 1:
+        return _cut(form, hw, 0)
+    best, least = None, 0
+    for cut in range(len(layers), -1, -1):
+        found = _cut(form, hw, cut)
+        if found.failure != Failure.NONE:
+            best = best or found
+            continue
+        cost = weigh_schedule(found.rows, len(layers), hw)
+        if best is None or best.failure != Failure.NONE or cost < least:
+            best, least = found, cost
+    assert best is not None
+    return best
+
+
+def _cut(form: Tables, hw: NDArray[np.int64], cut: int) -> Mapped:
     chosen, layers, tensors = form
     failure, layer, needed, available, layer_plan, tensor_plan, end = plan_network(
-        layers, tensors, hw
+        layers, tensors, hw, cut
     )
     rows = np.zeros((0, len(COLUMNS)), np.int64)
     column = ""
@@ -122,6 +147,7 @@ def _map(form: Tables, hw: NDArray[np.int64]) -> Mapped:
         tensor_plan=tensor_plan,
         rows=rows,
         end=int(end),
+        images=int(hw[Hw.IMAGES]),
         network=chosen,
         layers=layers,
         tensors=tensors,

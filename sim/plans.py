@@ -41,6 +41,8 @@ class LayerPlan(IntEnum):
     SPLIT_STEPS = 30
     BLOCK_ROWS = 31
     BLOCK_COLUMNS = 32
+    IMAGES = 33
+    """Images that go through the layer together: all of the program's, or one after another."""
 
 
 class TensorPlan(IntEnum):

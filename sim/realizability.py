@@ -50,6 +50,7 @@ def check(
     config: AcceleratorConfig,
     network: Network | None = None,
     *,
+    images: int = 1,
     area_mm2: float | None = None,
     area_budget_mm2: float | None = None,
 ) -> list[Violation]:
@@ -60,6 +61,8 @@ def check(
     config : AcceleratorConfig
     network : Network, optional
         Without it only the generator's rules are asked.
+    images : int
+        Images that a program computes.
     area_mm2, area_budget_mm2 : float, optional
         The configuration's area figure and its budget: gives PHYS_AREA.
     """
@@ -72,12 +75,12 @@ def check(
     violations = arithmetic_violations(network)
     if violations:
         return violations
-    return _mapping(config, network)
+    return _mapping(config, network, images)
 
 
-def require(config: AcceleratorConfig, network: Network | None = None) -> None:
+def require(config: AcceleratorConfig, network: Network | None = None, images: int = 1) -> None:
     """Raise :class:`NotRealizableError` with the first violation's line."""
-    for violation in check(config, network):
+    for violation in check(config, network, images=images):
         raise NotRealizableError(violation.detail)
 
 
@@ -159,8 +162,8 @@ def _averaged(layer: Layer, tensors: dict[str, TensorSpec]) -> int:
     return 1
 
 
-def _mapping(config: AcceleratorConfig, network: Network) -> list[Violation]:
-    mapped = map_network(config, network)
+def _mapping(config: AcceleratorConfig, network: Network, images: int) -> list[Violation]:
+    mapped = map_network(config, network, images)
     if mapped.failure == Failure.NONE:
         return []
     return [describe(mapped, network)]

@@ -7,6 +7,8 @@ The compiler encodes these rows, the cycle model walks them; there is no other l
 * Activation LOADs and STOREs own the local memories' ports: they wait for all EXECUTEs before
   them, and EXECUTEs wait for them.
 * A token is posted only where it is waited for, so a program ends with no token left.
+* Images of a program that go through a layer together take turns with every EXECUTE, so that they
+  use the same weights; each has an equal part of every bank and of the accumulator rows.
 """
 
 import numpy as np
@@ -26,10 +28,23 @@ from sim.kernel import kernel
 from sim.plans import LayerPlan, TensorPlan
 from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import FIELDS, ExecuteOp, LoadKind, Queue
-from sim.splits import split_bounds
+from sim.splits import share_rows, split_bounds
 from sim.tables import COLUMNS, Hw, LayerColumn, TensorColumn
 
-__all__ = ["FIELD_HIGH", "FIELD_LOW", "build_schedule", "first_overflow", "split_rows"]
+__all__ = [
+    "FIELD_HIGH",
+    "FIELD_LOW",
+    "build_schedule",
+    "first_overflow",
+    "split_rows",
+    "weigh_schedule",
+]
+
+DRAIN_CYCLES = 40
+"""What waiting for the drain is taken to cost when schedules are compared."""
+
+TRANSFER_BYTES = 512
+"""The same for a tile transfer, beside its own bytes."""
 
 _LIMITS = {field.name: (field.low, field.high) for fields in FIELDS.values() for field in fields}
 _ANY = (-(1 << 40), 1 << 40)
@@ -64,6 +79,7 @@ WEIGHT_ROWS = COLUMNS["weight_rows"]
 OP = COLUMNS["op"]
 WAIT_DRAIN = COLUMNS["wait_drain"]
 PIXELS = COLUMNS["pixels"]
+ACCUMULATOR_ROW = COLUMNS["accumulator_row"]
 BANK = COLUMNS["bank"]
 OUT_BANK = COLUMNS["out_bank"]
 RESTORE = COLUMNS["restore"]
@@ -107,6 +123,7 @@ LAYER = COLUMNS["layer"]
 AFTER = COLUMNS["after_load"]
 ROUND = COLUMNS["round"]
 PASS = COLUMNS["pass"]
+IMAGE = COLUMNS["image"]
 FINAL = COLUMNS["final"]
 
 
@@ -319,7 +336,18 @@ def _next_round(row, plan, lanes, index):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _most_rows(lp, tp, pes):  # type: ignore[no-untyped-def]
+def _place_image(row, vectors, accumulators):  # type: ignore[no-untyped-def]
+    """Move an EXECUTE descriptor to an image's own part of the banks and of accumulator rows."""
+    row[IN_ADDRESS] = (row[IN_ADDRESS] + vectors) & LOCAL_MASK
+    row[OUT_ADDRESS] += vectors
+    if row[OP] == ExecuteOp.ADD:
+        row[IN2_ADDRESS] += vectors
+    if row[SAVE] or row[RESTORE]:
+        row[ACCUMULATOR_ROW] = accumulators
+
+
+@kernel
+def _most_rows(lp, tp, pes, images):  # type: ignore[no-untyped-def]
     """No fewer than the descriptors of a plan."""
     total = 0
     for i in range(lp.shape[0]):
@@ -331,7 +359,7 @@ def _most_rows(lp, tp, pes):  # type: ignore[no-untyped-def]
         per_pass = 2 * plan[LayerPlan.ROUNDS] * blocks * plan[LayerPlan.SPLITS]
         per_pass += chunks * pes * moved
         total += plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X] * per_pass
-    return total
+    return images * total
 
 
 @kernel
@@ -349,16 +377,27 @@ def build_schedule(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
         In program order; fields that a queue does not have are 0.
     """
     # one row more: a transfer without pixels is begun and dropped
-    rows = np.empty((_most_rows(lp, tp, hw[Hw.PES_Y] * hw[Hw.PES_X]) + 1, WIDTH), np.int64)
+    images = hw[Hw.IMAGES]
+    rows = np.empty((_most_rows(lp, tp, hw[Hw.PES_Y] * hw[Hw.PES_X], images) + 1, WIDTH), np.int64)
     n = 0
     waited = np.full((3, 3), -1, np.int64)
     last_tile_load = last_store = last_execute = -1
     half_user = np.full(2, -1, np.int64)
     half_load = np.full(2, -1, np.int64)
     half = 1
-    simd, lanes = hw[Hw.SIMD], hw[Hw.LANES]
-    for i in range(layers.shape[0]):
+    simd, lanes, pes = hw[Hw.SIMD], hw[Hw.LANES], hw[Hw.PES_Y] * hw[Hw.PES_X]
+    cut = 0
+    while lp[cut, LayerPlan.IMAGES] < images:
+        cut += 1
+        if cut == layers.shape[0]:
+            break
+    for step in range(cut * images + layers.shape[0] - cut):
+        i, low = step - cut * (images - 1), 0
+        if step < cut * images:
+            i, low = step % cut, step // cut
         layer, plan, op = layers[i], lp[i], layers[i, LayerColumn.OP]
+        high = low + plan[LayerPlan.IMAGES]
+        depth = hw[Hw.BANK_DEPTH] // plan[LayerPlan.IMAGES]
         source, target = tensors[layer[LayerColumn.INPUT]], tensors[i + 1]
         rounds, chunk, splits = (
             plan[LayerPlan.ROUNDS],
@@ -371,6 +410,10 @@ def build_schedule(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
         blocks_x = ceil_div(plan[LayerPlan.TILE_X], plan[LayerPlan.BLOCK_COLUMNS])
         blocks = blocks_x * ceil_div(plan[LayerPlan.TILE_Y], plan[LayerPlan.BLOCK_ROWS])
         passes = plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]
+        together, saved = high - low, 0
+        if splits > 1:
+            together, saved = share_rows(high - low, hw[Hw.ACCUMULATOR_ROWS])
+        descriptors = blocks * splits * ceil_div(high - low, together)
         holds = np.full(2, -1, np.int64)
         for p in range(passes):
             pass_y, pass_x = p // plan[LayerPlan.PASSES_X], p % plan[LayerPlan.PASSES_X]
@@ -383,8 +426,11 @@ def build_schedule(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
             for r in range(rounds):
                 first = r - r % chunk
                 active = min(per_round, out_groups - r * per_round)
-                for b in range(blocks * splits):
+                last_round = r == min(first + chunk, rounds) - 1
+                for b in range(descriptors):
                     k = b % splits
+                    image = low + b // (blocks * splits) * together
+                    end = min(high, image + together)
                     block = 0 if layer[LayerColumn.SHARED] else r * splits + k
                     if holds[half] != block and holds[half ^ 1] == block:
                         half ^= 1
@@ -413,7 +459,8 @@ def build_schedule(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
                             if op != ExecuteOp.CONV:
                                 groups = min(chunk * per_round, in_groups - group)
                             in_y, in_x = plan[LayerPlan.IN_TILE_Y], plan[LayerPlan.IN_TILE_X]
-                            for pe in range(hw[Hw.PES_Y] * hw[Hw.PES_X]):
+                            for copy in range(low * pes, high * pes):
+                                other, pe = copy // pes, copy % pes
                                 pe_y, pe_x = pe // hw[Hw.PES_X], pe % hw[Hw.PES_X]
                                 y = (pass_y * hw[Hw.PES_Y] + pe_y) * plan[LayerPlan.TILE_Y]
                                 x = (pass_x * hw[Hw.PES_X] + pe_x) * plan[LayerPlan.TILE_X]
@@ -426,54 +473,93 @@ def build_schedule(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
                                     x = x * layer[LayerColumn.STRIDE_X] - layer[LayerColumn.PAD_X]
                                 d = _append(rows, n, Queue.LOAD, i)
                                 if not _transfer(
-                                    rows[d], tensors[t], tp[t], hw[Hw.BUS_BYTES], group,
-                                    groups, y, x, in_y, in_x, base, row_step, plane,
+                                    rows[d], tensors[t], tp[t], hw[Hw.BUS_BYTES],
+                                    other * in_groups + group, groups, y, x, in_y, in_x,
+                                    base + (other - low) * depth, row_step, plane,
                                 ):  # fmt: skip
                                     continue
                                 n += 1
+                                rows[d, IMAGE] = other
                                 rows[d, KIND] = LoadKind.TILE
                                 rows[d, PE_Y], rows[d, PE_X] = pe_y, pe_x
                                 _require(rows, d, last_execute, waited)
                                 _require(rows, d, last_store, waited)
                                 last_tile_load = d
-                    e = n
-                    n += 1
-                    rows[e] = executes[b]
-                    _next_round(rows[e], plan, lanes, r - first)
-                    rows[e, HALF] = half
-                    if not rows[e, SAVE]:
-                        rows[e, LANES] = active
-                    one_set = rows[e, WINDOW_ROWS] == 1 and (
-                        rows[e, WINDOW_COLUMNS] <= rows[e, PIXELS]
-                    )
-                    rows[e, WAIT_DRAIN] = (b == 0 and r == first) or (k > 0 and one_set)
-                    rows[e, ROUND] = r
-                    _require(rows, e, max(half_load[half], last_tile_load), waited)
-                    _require(rows, e, last_store, waited)
-                    half_user[half] = last_execute = e
-                if r != min(first + chunk, rounds) - 1:
-                    continue
-                rows[last_execute, FINAL] = 1
-                if not tp[i + 1, TensorPlan.STORED]:
+                    place = b % (blocks * splits)
+                    complete = last_round and place == blocks * splits - 1
+                    alone = end - image == 1
+                    for own in range(image, end):
+                        e = n
+                        n += 1
+                        rows[e] = executes[place]
+                        _next_round(rows[e], plan, lanes, r - first)
+                        _place_image(rows[e], (own - low) * depth, (own - image) * saved)
+                        rows[e, IMAGE] = own
+                        rows[e, HALF] = half
+                        if not rows[e, SAVE]:
+                            rows[e, LANES] = active
+                        # between two images' sets lies a whole interval, as between two of one
+                        one_set = alone and rows[e, WINDOW_ROWS] == 1
+                        one_set = one_set and rows[e, WINDOW_COLUMNS] <= rows[e, PIXELS]
+                        begins = b == 0 and own == low and r == first
+                        rows[e, WAIT_DRAIN] = begins or (k > 0 and one_set)
+                        rows[e, ROUND] = r
+                        rows[e, FINAL] = complete
+                        _require(rows, e, max(half_load[half], last_tile_load), waited)
+                        _require(rows, e, last_store, waited)
+                        half_user[half] = last_execute = e
+                if not last_round or not tp[i + 1, TensorPlan.STORED]:
                     continue
                 groups = min(chunk * per_round, out_groups - first * per_round)
-                for pe in range(hw[Hw.PES_Y] * hw[Hw.PES_X]):
+                for copy in range(low * pes, high * pes):
+                    other, pe = copy // pes, copy % pes
                     pe_y, pe_x = pe // hw[Hw.PES_X], pe % hw[Hw.PES_X]
                     y = (pass_y * hw[Hw.PES_Y] + pe_y) * plan[LayerPlan.TILE_Y]
                     x = (pass_x * hw[Hw.PES_X] + pe_x) * plan[LayerPlan.TILE_X]
                     d = _append(rows, n, Queue.STORE, i)
                     if not _transfer(
-                        rows[d], target, tp[i + 1], hw[Hw.BUS_BYTES], first * per_round,
-                        groups, y, x, plan[LayerPlan.TILE_Y], plan[LayerPlan.TILE_X],
-                        plan[LayerPlan.OUT_ADDRESS], plan[LayerPlan.OUT_ROW],
-                        plan[LayerPlan.OUT_PLANE],
+                        rows[d], target, tp[i + 1], hw[Hw.BUS_BYTES],
+                        other * out_groups + first * per_round, groups, y, x,
+                        plan[LayerPlan.TILE_Y], plan[LayerPlan.TILE_X],
+                        plan[LayerPlan.OUT_ADDRESS] + (other - low) * depth,
+                        plan[LayerPlan.OUT_ROW], plan[LayerPlan.OUT_PLANE],
                     ):  # fmt: skip
                         continue
                     n += 1
+                    rows[d, IMAGE] = other
                     rows[d, PE_Y], rows[d, PE_X] = pe_y, pe_x
                     _require(rows, d, last_execute, waited)
                     last_store = d
     return rows[:n]
+
+
+@kernel
+def weigh_schedule(rows, count, hw):  # type: ignore[no-untyped-def]
+    """Cycles that a schedule is taken to need, when schedules of a network are compared.
+
+    In each of the ``count`` layers weights come while EXECUTE works, and tiles while it does not.
+    Predictions do not use it.
+    """
+    computed = np.zeros(count, np.int64)
+    weights = np.zeros(count, np.int64)
+    moved = 0
+    for row in rows:
+        i = row[LAYER]
+        if row[QUEUE] == Queue.EXECUTE:
+            sets = ceil_div(row[WINDOW_COLUMNS], row[PIXELS])
+            computed[i] += row[WINDOW_ROWS] * (sets * row[INTERVAL] + row[ROW_LEAD]) + row[HOLD]
+            computed[i] += DRAIN_CYCLES * row[WAIT_DRAIN]
+        elif row[QUEUE] == Queue.LOAD and row[KIND] == LoadKind.WEIGHTS:
+            own = row[LANES] * (row[PARAMETER_ROWS] + row[WEIGHT_ROWS])
+            weights[i] += own * DOT_WIDTH * hw[Hw.SIMD]
+        else:
+            vectors = row[GROUPS] * row[ROWS] * row[COLS]
+            moved += vectors * row[VECTOR_BEATS] * hw[Hw.BUS_BYTES] + TRANSFER_BYTES
+    per_cycle = hw[Hw.BUS_BYTES] * hw[Hw.EARN]
+    total = moved * hw[Hw.COST] // per_cycle
+    for i in range(count):
+        total += max(computed[i], weights[i] * hw[Hw.COST] // per_cycle)
+    return total
 
 
 @kernel

@@ -2,13 +2,14 @@
 
 A *split* is a range of 4-channel steps and a rectangle of taps; the partial sums of all splits
 but the last wait in the accumulator rows. These hold one set of windows each, so the tile is
-computed in *blocks* of at most that many sets, each block split after split.
+computed in *blocks* of at most that many sets, each block split after split. With several images
+per program, as many of them as have a row go through a block together and share the rows.
 """
 
 from sim.geometry import ceil_div
 from sim.kernel import kernel
 
-__all__ = ["choose_block", "choose_split", "split_bounds", "split_count"]
+__all__ = ["choose_block", "choose_split", "share_rows", "split_bounds", "split_count"]
 
 
 @kernel
@@ -68,3 +69,10 @@ def choose_block(tile_y, tile_x, pixels, accumulators):  # type: ignore[no-untyp
             best = down * across
             best_rows, best_sets = ceil_div(tile_y, down), ceil_div(sets, across)
     return best_rows, min(tile_x, best_sets * pixels)
+
+
+@kernel
+def share_rows(images, accumulators):  # type: ignore[no-untyped-def]
+    """(images that go through a block together, accumulator rows that each of them has)."""
+    together = min(images, accumulators)
+    return together, accumulators // together

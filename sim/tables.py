@@ -33,6 +33,7 @@ class Hw(IntEnum):
     EARN = 7
     COST = 8
     ACCUMULATOR_ROWS = 9
+    IMAGES = 10
 
 
 class TensorColumn(IntEnum):
@@ -67,10 +68,12 @@ class LayerColumn(IntEnum):
     """The descriptor's ``maximum``: DEPTHWISE takes the largest tap."""
 
 
-EXTRA_COLUMNS = ("layer", "after_load", "after_execute", "after_store", "round", "pass", "final")
+EXTRA_COLUMNS = (
+    "layer", "after_load", "after_execute", "after_store", "round", "pass", "image", "final",
+)  # fmt: skip
 """What a schedule row holds beside the descriptor's fields: the layer, the rows of the
-descriptors whose tokens it waits for (-1: none), output-group round, spatial pass, and whether
-an EXECUTE completes a chunk of rounds."""
+descriptors whose tokens it waits for (-1: none), output-group round, spatial pass, the image (0 for
+weights, which are for all), and whether an EXECUTE completes a chunk of rounds of its image."""
 
 _NAMES = dict.fromkeys(
     [field.name for fields in FIELDS.values() for field in fields] + list(EXTRA_COLUMNS)
@@ -96,8 +99,17 @@ _DIVISIONS = (LayerKind.GLOBAL_AVERAGE_POOL, *WINDOW_POOLS)
 """Kinds that keep the input's quantization: the zero point goes through with the values."""
 
 
-def accelerator_row(config: AcceleratorConfig) -> NDArray[np.int64]:
-    """Columns :class:`Hw` : int64[10]."""
+def accelerator_row(config: AcceleratorConfig, images: int = 1) -> NDArray[np.int64]:
+    """Columns :class:`Hw` : int64[11].
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    images : int
+        Images that a program computes.
+    """
+    if images < 1:
+        raise ValueError(f"images must be positive, not {images!r}")
     row = np.empty(len(Hw), np.int64)
     row[Hw.PES_X] = config.pes_x
     row[Hw.PES_Y] = config.pes_y
@@ -108,6 +120,7 @@ def accelerator_row(config: AcceleratorConfig) -> NDArray[np.int64]:
     row[Hw.BUS_BYTES] = config.bus_bytes
     row[Hw.EARN], row[Hw.COST] = config.pacing
     row[Hw.ACCUMULATOR_ROWS] = config.accumulator_rows
+    row[Hw.IMAGES] = images
     return row
 
 

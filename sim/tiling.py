@@ -62,9 +62,9 @@ def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):  # 
 
     Parameters
     ----------
-    layer : int64[16], source, target : int64[3], hw : int64[10]
+    layer : int64[16], source, target : int64[3], hw : int64[11]
         Rows of the tables of :mod:`sim.tables`.
-    plan : int64[33]
+    plan : int64[34]
         Changed.
     tile_y, tile_x : int
         Output rows and columns per PE.
@@ -109,14 +109,16 @@ def _weigh(layer, source, target, tile_y, tile_x, whole, hw):  # type: ignore[no
     """(cycles, pixels) of all passes with that tile, as tilings are weighed."""
     simd, bus = hw[Hw.SIMD], hw[Hw.BUS_BYTES]
     rows, columns = _input_tile(layer, source, tile_y, tile_x, hw)
-    groups = groups_of(target[2], simd)
+    images, groups = hw[Hw.IMAGES], groups_of(target[2], simd)
     pixels, cycles, transfer = choose_pixels(
         layer, source[2], groups, tile_y, tile_x, rows, columns, np.zeros(4, np.int64), hw
     )
     pes_y, pes_x = hw[Hw.PES_Y], hw[Hw.PES_X]
     passes_y, passes_x = ceil_div(target[0], tile_y * pes_y), ceil_div(target[1], tile_x * pes_x)
     operands = 2 if layer[LayerColumn.OP] == ExecuteOp.ADD else 1
-    in_groups = groups_of(source[2], simd) * operands
+    # of all images
+    in_groups = groups_of(source[2], simd) * operands * images
+    out_groups = groups * images
     read_rows, read_columns = source[0], source[1]
     if layer[LayerColumn.OP] < ExecuteOp.ADD:
         # what neighbouring tiles share is read twice, what strides leave out between them not at all
@@ -127,7 +129,7 @@ def _weigh(layer, source, target, tile_y, tile_x, whole, hw):  # type: ignore[no
     loads = _bus_cycles(
         read_rows * read_columns * in_groups * pixel_bytes(source[2], simd, bus), hw
     )
-    stores = _bus_cycles(target[0] * target[1] * groups * pixel_bytes(target[2], simd, bus), hw)
+    stores = _bus_cycles(target[0] * target[1] * out_groups * pixel_bytes(target[2], simd, bus), hw)
     passes = passes_y * passes_x
     blocks = weight_blocks(layer, source[2], groups, pixels, hw)
     if blocks > 2:
@@ -138,8 +140,8 @@ def _weigh(layer, source, target, tile_y, tile_x, whole, hw):  # type: ignore[no
         own += stores
         stores = passes * PASS_CYCLES * ceil_div(groups, hw[Hw.LANES])
     total = loads + max(own, transfer) + min(own, transfer) // (blocks * passes) + stores
-    total += passes * (PASS_CYCLES + TILE_CYCLES * pes_y * pes_x)
-    total += ROW_CYCLES * (read_rows * in_groups + target[0] * groups)
+    total += passes * (PASS_CYCLES + TILE_CYCLES * images * pes_y * pes_x)
+    total += ROW_CYCLES * (read_rows * in_groups + target[0] * out_groups)
     return total, pixels
 
 

@@ -13,7 +13,7 @@ __all__ = ["assemble_activations", "probe_bytes"]
 
 
 def probe_bytes(config: AcceleratorConfig, probe: Probe) -> int:
-    """Bytes that one probe dumps for one image."""
+    """Bytes that one probe dumps in one run."""
     return config.pes * probe.groups * probe.rows * probe.columns * config.vector_bytes
 
 
@@ -31,44 +31,48 @@ def assemble_activations(
     network : Network
         Gives each layer's shape.
     probes : sequence of Probe
-    raw : int8[images, bytes]
-        Per image the probes in order, each [pe_y][pe_x][group][row][column][S].
+        Of a program of one or more images.
+    raw : int8[runs, bytes]
+        Per run the probes in order, each [pe_y][pe_x][group][row][column][S].
 
     Returns
     -------
     dict
-        Layer index to int8[images, height, width, channels].
+        Layer index to int8[runs * images, height, width, channels].
 
     Raises
     ------
     ValueError
         If the probes of a layer leave a part of its tensor out.
     """
-    images, s = raw.shape[0], config.vector_bytes
+    runs, s = raw.shape[0], config.vector_bytes
+    images = 1 + max((probe.image for probe in probes), default=0)
     found: dict[int, NDArray[np.int8]] = {}
     seen: dict[int, NDArray[np.bool_]] = {}
     offset = 0
     for probe in probes:
         size = probe_bytes(config, probe)
-        shape = (images, config.pes_y, config.pes_x, probe.groups, probe.rows, probe.columns, s)
+        shape = (runs, config.pes_y, config.pes_x, probe.groups, probe.rows, probe.columns, s)
         block = raw[:, offset : offset + size].reshape(shape)
         offset += size
-        # -> [image][pe_y][row][pe_x][column][group][S]
+        # -> [run][pe_y][row][pe_x][column][group][S]
         tile = block.transpose(0, 1, 4, 2, 5, 3, 6).reshape(
-            images, config.pes_y * probe.rows, config.pes_x * probe.columns, probe.groups * s
+            runs, config.pes_y * probe.rows, config.pes_x * probe.columns, probe.groups * s
         )
         height, width, channels = network.layers[probe.layer].output.shape
         if probe.layer not in found:
-            found[probe.layer] = np.zeros((images, height, width, channels), np.int8)
-            seen[probe.layer] = np.zeros((height, width, channels), np.bool_)
+            found[probe.layer] = np.zeros((runs, images, height, width, channels), np.int8)
+            seen[probe.layer] = np.zeros((images, height, width, channels), np.bool_)
         y, x, c = probe.origin_y, probe.origin_x, probe.group_start * s
         inside = np.s_[: max(0, height - y), : max(0, width - x), : max(0, channels - c)]
         part = tile[:, *inside]
         region = np.s_[y : y + part.shape[1], x : x + part.shape[2], c : c + part.shape[3]]
-        found[probe.layer][:, *region] = part
-        seen[probe.layer][region] = True
+        found[probe.layer][:, probe.image, *region] = part
+        seen[probe.layer][probe.image, *region] = True
     for layer, mask in seen.items():
         if not mask.all():
             name = network.layers[layer].name
             raise ValueError(f"probes of layer {name!r} must cover its tensor, not {mask.mean():%}")
-    return found
+    return {
+        layer: blocks.reshape(runs * images, *blocks.shape[2:]) for layer, blocks in found.items()
+    }

@@ -18,7 +18,7 @@ from sim.calibration import DRAM_ERROR_LIMIT, Calibration, DramCalibration
 from sim.dram import MEASURED, DramParameter, initial_state
 from sim.dram_walk import walk_dram
 from sim.lpddr4 import MEMORY_MHZ, structure
-from sim.model import Memory, layer_ends, predict
+from sim.model import Memory, layer_cycles, predict
 from sim.spec.descriptor import Queue
 from sim.spec.design import Design
 from sim.spec.spaces import EDGE, TINY
@@ -414,13 +414,15 @@ def dram_errors(
 
 def _case_layers(case: Case, calibration: Calibration) -> tuple[list[int], list[int], float]:
     """Predicted and measured cycles of every layer, and the relative error of the total."""
-    program = compile_design(Design(network=case.network, accelerator=case.config))
+    program = compile_design(Design(network=case.network, accelerator=case.config), case.batch)
     memory = MemoryModel(dram=lpddr4(case.config))
-    run = build(case.config).run(program, case.images[:1], memory=memory)
-    prediction = predict(case.config, case.network, calibration, memory=Memory.DRAM)
+    run = build(case.config).run(program, case.images[: case.batch], memory=memory)
+    prediction = predict(
+        case.config, case.network, calibration, images=case.batch, memory=Memory.DRAM
+    )
     queues, layers = np.array(program.descriptors, np.int64).T
-    ends = layer_ends(queues, layers, run.end[0], len(case.network.layers))
-    measured, total = np.diff(ends, prepend=0).tolist(), int(run.cycles[0])
+    measured = layer_cycles(queues, layers, run.end[0], len(case.network.layers)).tolist()
+    total = int(run.cycles[0])
     predicted = [layer.cycles for layer in prediction.layers]
     return predicted, measured, abs(prediction.total_cycles - total) / total
 

@@ -1,7 +1,7 @@
 """Random small networks for validation: every layer kind in the middle of real neighbours."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,6 +18,7 @@ from sim.spec.spaces import HardwareSpace
 from testbench.layers import add, fully_connected, mean, pool, windowed
 
 __all__ = [
+    "BATCHES",
     "NETWORKS_PER_CONFIG",
     "Case",
     "Corner",
@@ -40,6 +41,9 @@ MOST_MACS = 100_000_000
 
 TRIES = 8
 """Networks drawn for a configuration before another configuration is taken."""
+
+BATCHES = (1, 1, 1, 2, 3, 4)
+"""Images per program, one drawn per case."""
 
 AWKWARD_GROUPS = 4
 """Every so many groups have a grid whose width divides few images."""
@@ -84,6 +88,8 @@ class Case:
     network : Network
     image_seed, image_count : int
         Draw ``images``.
+    batch : int
+        Images per program.
     corner : Corner
     spills : bool
         Whether a tensor between layers goes through external memory.
@@ -100,6 +106,7 @@ class Case:
     network: Network
     image_seed: int
     image_count: int = 2
+    batch: int = 1
     corner: Corner = Corner.NONE
     spills: bool
     passes: int
@@ -121,6 +128,7 @@ class Case:
             f"{self.passes} passes": self.passes > 1,
             f"{self.pixels} pixels": self.pixels > 1,
             f"{self.splits} splits": self.splits > 1,
+            f"{self.batch} images": self.batch > 1,
             "partial": self.partial_tile,
             "spills": self.spills,
         }
@@ -233,7 +241,7 @@ def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -
         network = random_network(stratum, config, rng, corner)
         if network.macs > MOST_MACS or check(config, network):
             continue
-        return describe_case(index, stratum, config, network, rng, corner)
+        return describe_case(index, stratum, config, network, rng, corner, batches=BATCHES)
     return None
 
 
@@ -246,9 +254,16 @@ def describe_case(
     corner: Corner = Corner.NONE,
     *,
     image_count: int = 2,
+    batches: Sequence[int] = (1,),
 ) -> Case:
-    """Draw images for a pair and note what its mapping, if there is one, does."""
-    mapped = map_network(config, network)
+    """Draw images for a pair and note what its mapping, if there is one, does.
+
+    One of ``batches`` is drawn as well; with more than one image per program there are images for a
+    whole run and one that is not full.
+    """
+    image_seed = int(rng.integers(1 << 31))
+    batch = int(np.random.default_rng(image_seed).choice(batches))
+    mapped = map_network(config, network, batch)
     inner = mapped.tensor_plan[1:-1, TensorPlan.STORED]
     plan = mapped.layer_plan
     passes = plan[:, LayerPlan.PASSES_Y] * plan[:, LayerPlan.PASSES_X]
@@ -258,8 +273,9 @@ def describe_case(
         stratum=stratum,
         config=config,
         network=network,
-        image_seed=int(rng.integers(1 << 31)),
-        image_count=image_count,
+        image_seed=image_seed,
+        image_count=image_count if batch == 1 else batch + 1,
+        batch=batch,
         corner=corner,
         spills=bool(inner.any()),
         passes=int(passes.max(initial=1)),

@@ -16,7 +16,7 @@ __all__ = ["Comparison", "compare"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What differs, over all images.
+    """What differs, over all images and runs.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Comparison:
     descriptor_cycles : int
         Descriptors whose start, end of issue or end differs from the prediction.
     totals : int
-        Images whose cycles from doorbell to done differ.
+        Runs whose cycles from doorbell to done differ.
     counters : int
         Performance counters that differ.
     execute : int

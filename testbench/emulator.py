@@ -5,6 +5,7 @@ integer reference and the emulator is a compiler bug, one between the emulator a
 bug.
 """
 
+import itertools
 import struct
 
 import numpy as np
@@ -54,22 +55,22 @@ class Emulator:
         self.records = np.zeros((2, lanes, REQUANTIZER_PHASES, simd // REQUANTIZER_PHASES), RECORD)
 
     def run(self, inputs: NDArray[np.int8]) -> tuple[NDArray[np.int8], dict[int, list[bytes]]]:
-        """Run one image.
+        """Run the program once.
 
         Parameters
         ----------
-        inputs : int8[height, width, channels]
+        inputs : int8[images, height, width, channels]
 
         Returns
         -------
-        output : int8[height, width, channels]
+        outputs : int8[images, height, width, channels]
         probes : dict
             Index of each EXECUTE descriptor to the raw dumps of its probes, laid out as
             ``[pe_y][pe_x][group][row][column][S]``.
         """
         place = self.program.input
-        packed = np.frombuffer(place.pack(inputs), np.uint8)
-        self.memory[place.address : place.address + place.size_bytes] = packed
+        packed = np.frombuffer(b"".join(map(place.pack, inputs)), np.uint8)
+        self.memory[place.address : place.address + len(packed)] = packed
         at = self.program.header_address
         magic, fingerprint, count = struct.unpack("<3I", self.memory[at : at + 12].tobytes())
         if magic != HEADER_MAGIC or fingerprint != self.config.fingerprint:
@@ -99,8 +100,9 @@ class Emulator:
                 ]
                 executed += 1
         place = self.program.output
-        data = self.memory[place.address : place.address + place.size_bytes]
-        return place.unpack(data.tobytes()), dumps
+        ends = place.address + place.size_bytes * np.arange(self.program.images + 1)
+        outputs = [place.unpack(self.memory[a:b].tobytes()) for a, b in itertools.pairwise(ends)]
+        return np.array(outputs), dumps
 
     def _load_weights(self, d: dict[str, int]) -> None:
         simd = self.config.simd_units
@@ -173,8 +175,8 @@ class Emulator:
                     self._store(d, oy, ox, self._add(d, oy, ox, d["bank"] + groups, records))
                     continue
                 total = self._accumulate(d, oy, ox, weights[:, :, lanes])
-                rows = d["accumulator_row"] + oy * sets + ox // d["pixels"]
-                saved = np.s_[:, :, lanes, rows[:, None]]
+                row = d["accumulator_row"] + oy * sets + ox // d["pixels"]
+                saved = np.s_[:, :, lanes, row[:, None]]
                 if d["restore"]:
                     total = total + self.accumulators[saved]
                 if d["save"]:

@@ -1,4 +1,4 @@
-"""One accelerator as an executable simulation that runs whole programs, image after image."""
+"""One accelerator as an executable simulation that runs whole programs, one after another."""
 
 import functools
 import subprocess
@@ -49,19 +49,19 @@ class HarnessError(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run is."""
+    """How many runs of the program are done, and the cycles so far."""
 
-    images_done: int
-    images: int
+    runs_done: int
+    runs: int
     cycles: int
     cycles_per_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunResult:
-    """What a run measured; N images, D descriptors in program order.
+    """What was measured: N images in R runs of a program of D descriptors, in program order.
 
-    Cycle 0 of an image is the first cycle in which the accelerator is busy after the doorbell
+    Cycle 0 of a run is the first cycle in which the accelerator is busy after the doorbell
     write (``trace_busy``). A descriptor starts in the cycle in which its engine takes it and ends in
     the cycle in which the engine reports it done.
 
@@ -70,20 +70,20 @@ class RunResult:
     outputs : int8[N, height, width, channels]
     activations : dict
         Layer index to int8[N, height, width, channels]; empty if they were not asked for.
-    cycles : int64[N]
+    cycles : int64[R]
         The CYCLES register.
-    start, end : int64[N, D]
-    issue_end : int64[N, D]
+    start, end : int64[R, D]
+    issue_end : int64[R, D]
         When the issue stage of EXECUTE became free; -1 for the other queues.
     counters : dict
-        Name (see ``testbench.job.COUNTERS``) to int64[N].
-    status : int64[N]
-        The STATUS register after the image.
+        Name (see ``testbench.job.COUNTERS``) to int64[R].
+    status : int64[R]
+        The STATUS register after the run.
     view : {"synthesis", "simulation"}
         View of the PE grid that ran.
     wall_s : float
     simulated_cycles : int
-        All cycles simulated, register accesses between the images included.
+        All cycles simulated, register accesses between the runs included.
     """
 
     outputs: NDArray[np.int8]
@@ -129,7 +129,10 @@ class Harness:
         check: bool = True,
         initial_seed: int = INITIAL_SEED,
     ) -> RunResult:
-        """Run a program on every input, back to back on one powered-up accelerator.
+        """Run a program on all inputs, back to back on one powered-up accelerator.
+
+        Where the images are no multiple of the program's, the last run gets the last image more
+        than once; what it makes of the copies is left out.
 
         Parameters
         ----------
@@ -160,6 +163,12 @@ class Harness:
         """
         if not 1 <= initial_seed < 1 << 31:
             raise ValueError(f"initial_seed must be in 1 … 2**31 - 1, not {initial_seed!r}")
+        memory = memory or MemoryModel()
+        packed = [program.input.pack(image) for image in inputs]
+        packed += packed[-1:] * (-len(packed) % program.images)
+        runs = [
+            b"".join(packed[i : i + program.images]) for i in range(0, len(packed), program.images)
+        ]
         descriptors = program_descriptors(program)
         probes = program.probes if network is not None else ()
         with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
@@ -167,7 +176,7 @@ class Harness:
             write_job(
                 directory,
                 program,
-                [program.input.pack(image) for image in inputs],
+                runs,
                 probes=probes,
                 memory=memory or MemoryModel(),
                 watchdog=watchdog_cycles(descriptors),
@@ -175,22 +184,23 @@ class Harness:
             )
             command = [str(self.executable), name, *([str(waves)] if waves else [])]
             started = time.perf_counter()
-            code, cycles, words = _execute(command, len(inputs), progress)
+            code, cycles, words = _execute(command, len(runs), progress)
             wall_s = time.perf_counter() - started
             if code == EXIT_HANG:
-                image, cycle, begun, ended = read_state(directory)
+                stopped, cycle, begun, ended = read_state(directory)
                 reason = explain_hang(descriptors, begun, ended)
-                raise HarnessError(f"image {image} stopped at cycle {cycle}: {reason}")
+                raise HarnessError(f"run {stopped} stopped at cycle {cycle}: {reason}")
             if code != 0:
                 raise HarnessError(words or f"the simulation ended with exit code {code}")
             start, end, issue_end = read_events(directory, program)
             counters = read_counters(directory)
             activations: Mapping[int, NDArray[np.int8]] = {}
             if network is not None:
-                raw = np.fromfile(directory / "probes.bin", np.int8).reshape(len(inputs), -1)
-                activations = assemble_activations(self.config, network, probes, raw)
+                raw = np.fromfile(directory / "probes.bin", np.int8).reshape(len(runs), -1)
+                found = assemble_activations(self.config, network, probes, raw)
+                activations = {layer: x[: len(inputs)] for layer, x in found.items()}
             result = RunResult(
-                outputs=read_outputs(directory, program),
+                outputs=read_outputs(directory, program)[: len(inputs)],
                 activations=activations,
                 cycles=counters["cycles"],
                 start=start,
@@ -291,7 +301,7 @@ def _render(config: AcceleratorConfig, waves: bool, view: View, block: str | Non
 
 
 def _execute(
-    command: list[str], images: int, progress: Callable[[Progress], None] | None
+    command: list[str], runs: int, progress: Callable[[Progress], None] | None
 ) -> tuple[int, int, str]:
     """Run the simulation; return (exit code, cycles simulated, last words)."""
     started = time.perf_counter()
@@ -309,9 +319,7 @@ def _execute(
                 done, cycles = map(int, numbers)
                 if progress is not None:
                     rate = cycles / max(time.perf_counter() - started, 1e-9)
-                    progress(
-                        Progress(images_done=done, images=images, cycles=cycles, cycles_per_s=rate)
-                    )
+                    progress(Progress(runs_done=done, runs=runs, cycles=cycles, cycles_per_s=rate))
         except BaseException:
             process.kill()
             raise
@@ -323,11 +331,11 @@ def _execute(
 
 def _check(result: RunResult) -> None:
     for bit, fault in STATUS_FAULTS.items():
-        images = np.flatnonzero(result.status >> bit & 1)
-        if images.size:
-            raise HarnessError(f"STATUS reports {fault} after image {images[0]}")
+        runs = np.flatnonzero(result.status >> bit & 1)
+        if runs.size:
+            raise HarnessError(f"STATUS reports {fault} after run {runs[0]}")
     for name, cycles in (("start", result.start), ("end", result.end)):
         missing = np.argwhere(cycles < 0)
         if missing.size:
-            image, index = missing[0]
-            raise HarnessError(f"descriptor {index} of image {image} was not seen to {name}")
+            run, index = missing[0]
+            raise HarnessError(f"descriptor {index} of run {run} was not seen to {name}")

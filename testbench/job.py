@@ -25,7 +25,7 @@ COUNTERS = {
     "read_stalls": 0x40,
     "write_stalls": 0x44,
 }
-"""CSRs that are read after every image, and their offsets."""
+"""CSRs that are read after every run, and their offsets."""
 
 
 def write_job(
@@ -45,7 +45,7 @@ def write_job(
     directory : Path
     program : Program
     inputs : sequence of bytes
-        Per image the input tensor as it lies in external memory.
+        Per run the input tensors of its images as they lie in external memory.
     probes : sequence of Probe
         What to dump of the local memories.
     memory : MemoryModel
@@ -63,11 +63,11 @@ def write_job(
         "base": memory.base,
         "header_address": program.header_address,
         "memory_bytes": program.memory_bytes,
-        "images": len(inputs),
+        "runs": len(inputs),
         "input_address": program.input.address,
-        "input_bytes": program.input.size_bytes,
+        "input_bytes": program.images * program.input.size_bytes,
         "output_address": program.output.address,
-        "output_bytes": program.output.size_bytes,
+        "output_bytes": program.images * program.output.size_bytes,
         "watchdog": watchdog,
         "initial_seed": initial_seed,
     }
@@ -86,7 +86,7 @@ def write_job(
 
 
 def read_outputs(directory: Path, program: Program) -> NDArray[np.int8]:
-    """Read the output tensors, int8[images, height, width, channels]."""
+    """Read the output tensors, int8[runs * images, height, width, channels]."""
     data = (directory / "outputs.bin").read_bytes()
     size = program.output.size_bytes
     place = program.output
@@ -96,7 +96,7 @@ def read_outputs(directory: Path, program: Program) -> NDArray[np.int8]:
 
 
 def read_counters(directory: Path) -> dict[str, NDArray[np.int64]]:
-    """Read every register of ``COUNTERS`` after each image, int64[images]."""
+    """Read every register of ``COUNTERS`` after each run, int64[runs]."""
     values = np.fromfile(directory / "counters.bin", np.int64).reshape(-1, len(COUNTERS))
     return {name: values[:, i].copy() for i, name in enumerate(COUNTERS)}
 
@@ -104,7 +104,7 @@ def read_counters(directory: Path) -> dict[str, NDArray[np.int64]]:
 def read_events(
     directory: Path, program: Program
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Read (start, end, issue_end), each int64[images, descriptors] in program order, or -1."""
+    """Read (start, end, issue_end), each int64[runs, descriptors] in program order, or -1."""
     counts = _queue_lengths(program)
     columns = 2 * sum(counts) + counts[Queue.EXECUTE]
     raw = np.fromfile(directory / "events.bin", np.int64).reshape(-1, columns)
@@ -120,13 +120,13 @@ def read_events(
 
 
 def read_state(directory: Path) -> tuple[int, int, dict[Queue, int], dict[Queue, int]]:
-    """Read where a run stopped: image, cycle, descriptors started and finished by queue."""
+    """Read where a job stopped: run, cycle, descriptors started and finished by queue."""
     lines = [line.split() for line in (directory / "state.txt").read_text().splitlines()]
-    single = {words[0]: int(words[1]) for words in lines if words[0] in ("image", "cycle")}
+    single = {words[0]: int(words[1]) for words in lines if words[0] in ("run", "cycle")}
     queues = [(int(words[1]), int(words[2])) for words in lines if words[0] == "queue"]
     started = {queue: queues[queue][0] for queue in Queue}
     finished = {queue: queues[queue][1] for queue in Queue}
-    return single["image"], single["cycle"], started, finished
+    return single["run"], single["cycle"], started, finished
 
 
 def _queue_lengths(program: Program) -> list[int]:

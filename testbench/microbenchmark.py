@@ -119,6 +119,7 @@ def _program(config: AcceleratorConfig, commands: Sequence[Command]) -> Program:
         pixel_bytes=config.vector_bytes,
     )
     return Program(
+        images=1,
         image=bytes(image),
         header_address=DATA_BYTES,
         input=place,

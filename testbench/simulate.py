@@ -13,7 +13,7 @@ from hwgen.program import Program, compile_design
 from sim import calibration as calibrations
 from sim import golden
 from sim.calibration import DRAM_ERROR_LIMIT, Calibration
-from sim.model import Memory, Prediction, layer_ends, predict
+from sim.model import Memory, Prediction, layer_cycles, predict
 from sim.spec.descriptor import LoadKind, Queue
 from sim.spec.design import Design
 from testbench import harness
@@ -34,11 +34,12 @@ class LayerMeasurement:
     ----------
     name, kind : str
     macs : int
+        Of one image.
     predicted_cycles, measured_cycles : int
-        From the end of the layer before (the doorbell for the first) to the layer's own end: the
-        latest done of its EXECUTE and STORE descriptors. Measured: the first image's.
+        Of a program, from the end of the layer before (the doorbell for the first) to the layer's own
+        end: the latest done of its EXECUTE and STORE descriptors. Measured: the first run's.
     utilization : float
-        MACs per measured cycle over the configuration's MACs.
+        MACs of all images of a program per measured cycle over the configuration's MACs.
     mismatched_activations : int
         Values that differ from the reference, over all images.
     """
@@ -62,6 +63,9 @@ class SimulationResult:
     view : str
         Of the datapath: "synthesis" or "simulation".
     images : int
+        Compared.
+    batch : int
+        Images per program.
     macs, macs_per_cycle : int
         Of the network for one image, and of the accelerator.
     accuracy, golden_accuracy : float or None
@@ -69,9 +73,9 @@ class SimulationResult:
     mismatched_activations : int
         Values of all layers and images that differ from the reference.
     predicted_cycles, measured_cycles : int
-        Doorbell to done; measured: the first image's CYCLES.
+        Of a program, doorbell to done; measured: the first run's CYCLES.
     mismatched_cycles : int
-        Over all images, how many durations of EXECUTE descriptors differ from the model, and on the
+        Over all runs, how many durations of EXECUTE descriptors differ from the model, and on the
         deterministic memory without stalls how many descriptors' starts or ends, totals and counters.
     memory : Memory
         What lay behind the ports, and what was predicted for.
@@ -80,17 +84,17 @@ class SimulationResult:
     initial_seed : int
         Seed of what memories and registers held at power-up.
     descriptors : int
-        Compared, over all images.
+        Compared, over all runs.
     cycles_per_s : float
         Simulation rate.
     weight_cycles, tile_cycles : int
-        Cycles of the first image in which LOAD brings weights, and tiles.
+        Cycles of the first run in which LOAD brings weights, and tiles.
     layers : tuple of LayerMeasurement
     counters : dict
-        The first image's performance counters.
+        The first run's performance counters.
     outputs : int8[images, height, width, channels]
-    cycles : int64[images]
-    execute_durations : int64[images, n_execute]
+    cycles : int64[runs]
+    execute_durations : int64[runs, n_execute]
         Start to done of every EXECUTE descriptor.
     """
 
@@ -98,6 +102,7 @@ class SimulationResult:
     simulator_version: str
     view: str
     images: int
+    batch: int
     macs: int
     macs_per_cycle: int
     accuracy: float | None
@@ -126,7 +131,7 @@ class SimulationResult:
 
     @property
     def cycles_error(self) -> float:
-        """Largest relative error of the predicted cycles from doorbell to done, over all images."""
+        """Largest relative error of the predicted cycles from doorbell to done, over all runs."""
         return float(np.max(np.abs(self.predicted_cycles - self.cycles) / self.cycles))
 
     @property
@@ -136,14 +141,20 @@ class SimulationResult:
         return self.exact and close
 
     @property
+    def cycles_per_image(self) -> float:
+        """Measured cycles of a program over its images."""
+        return self.measured_cycles / self.batch
+
+    @property
     def utilization(self) -> float:
         """MACs over what the accelerator could have done from doorbell to done."""
-        return self.macs / (self.measured_cycles * self.macs_per_cycle)
+        return self.batch * self.macs / (self.measured_cycles * self.macs_per_cycle)
 
     @property
     def busy_utilization(self) -> float:
         """MACs over what the accelerator could have done while EXECUTE was busy."""
-        return self.macs / (max(1, self.counters["execute_busy"]) * self.macs_per_cycle)
+        busy = max(1, self.counters["execute_busy"])
+        return self.batch * self.macs / (busy * self.macs_per_cycle)
 
     def to_json(self) -> dict[str, Any]:
         """Return the ``rtl`` object of ``results.json``: everything but the arrays."""
@@ -165,6 +176,7 @@ def simulate(
     design: Design,
     *,
     images: int | None = None,
+    batch: int = 1,
     inputs: NDArray[np.int8] | None = None,
     labels: NDArray[np.integer[Any]] | None = None,
     memory: Memory = Memory.DETERMINISTIC,
@@ -182,7 +194,9 @@ def simulate(
     ----------
     design : Design
     images : int, optional
-        How many images to run: the first of ``inputs``, or random ones (one by default).
+        How many images to run: the first of ``inputs``, or random ones (one program's by default).
+    batch : int
+        Images per program.
     inputs : int8[N, height, width, channels], optional
         Random values of seed 0 if not given.
     labels : int[N], optional
@@ -218,8 +232,8 @@ def simulate(
         If the run stops or reports a fault.
     """
     calibration = calibration or calibrations.default()
-    program = compile_design(design)
-    x = _inputs(design, images, inputs)
+    program = compile_design(design, batch)
+    x = _inputs(design, images, inputs, batch)
     if labels is not None:
         if len(labels) < len(x):
             raise ValueError(f"labels must be at least {len(x)}, not {len(labels)}")
@@ -229,7 +243,9 @@ def simulate(
         stall_seed=stalls,
         dram=lpddr4(design.accelerator) if memory is Memory.DRAM else None,
     )
-    prediction = predict(design.accelerator, design.network, calibration, memory=memory)
+    prediction = predict(
+        design.accelerator, design.network, calibration, images=batch, memory=memory
+    )
     built = harness.build(
         design.accelerator, build_root=build_root, waves=waves is not None, view=view
     )
@@ -246,21 +262,21 @@ def simulate(
 
 
 def execute_durations(program: Program, run: RunResult) -> NDArray[np.int64]:
-    """Cycles from start to done of every EXECUTE descriptor, int64[images, n_execute]."""
+    """Cycles from start to done of every EXECUTE descriptor, int64[runs, n_execute]."""
     chosen = np.array([queue == Queue.EXECUTE for queue, _ in program.descriptors])
     durations: NDArray[np.int64] = (run.end - run.start)[:, chosen]
     return durations
 
 
 def _inputs(
-    design: Design, images: int | None, inputs: NDArray[np.int8] | None
+    design: Design, images: int | None, inputs: NDArray[np.int8] | None, batch: int
 ) -> NDArray[np.int8]:
     shape = design.network.input.shape
     if images is not None and images < 1:
         raise ValueError(f"images must be positive, not {images!r}")
     if inputs is None:
         random = np.random.default_rng(0)
-        return random.integers(-128, 128, (images or 1, *shape), dtype=np.int8)
+        return random.integers(-128, 128, (images or batch, *shape), dtype=np.int8)
     if inputs.dtype != np.int8 or inputs.shape[1:] != shape or not len(inputs):
         raise ValueError(
             f"inputs must be int8{[len(inputs), *shape]}, not {inputs.dtype}{list(inputs.shape)}"
@@ -291,7 +307,9 @@ def _compare(
             macs=layer.macs,
             predicted_cycles=predicted.cycles,
             measured_cycles=int(measured[0, index]),
-            utilization=layer.macs / (max(1, int(measured[0, index])) * config.macs),
+            utilization=program.images
+            * layer.macs
+            / (max(1, int(measured[0, index])) * config.macs),
             mismatched_activations=found.layer_bits[index],
         )
         for index, (layer, predicted) in enumerate(
@@ -304,6 +322,7 @@ def _compare(
         simulator_version=verilator.version(),
         view=run.view,
         images=len(x),
+        batch=program.images,
         macs=network.macs,
         macs_per_cycle=config.macs,
         accuracy=_accuracy(run.outputs, labels),
@@ -328,7 +347,7 @@ def _compare(
 
 
 def _load_cycles(program: Program, run: RunResult) -> tuple[int, int]:
-    """Cycles of the first image in which the oldest LOAD under way brings weights, and a tile."""
+    """Cycles of the first run in which the oldest LOAD under way brings weights, and a tile."""
     descriptors = program_descriptors(program)
     loads = np.array([d["queue"] == Queue.LOAD for d in descriptors])
     tiles = np.array([d["kind"] == LoadKind.TILE for d in descriptors if d["queue"] == Queue.LOAD])
@@ -340,10 +359,9 @@ def _load_cycles(program: Program, run: RunResult) -> tuple[int, int]:
 
 
 def _layer_cycles(program: Program, run: RunResult, count: int) -> NDArray[np.int64]:
-    """Measured cycles of every layer, int64[images, layers]."""
+    """Measured cycles of every layer, int64[runs, layers]."""
     queues, layers = np.array(program.descriptors, np.int64).T
-    ends = np.array([layer_ends(queues, layers, done, count) for done in run.end], np.int64)
-    return np.diff(ends, axis=1, prepend=0)
+    return np.array([layer_cycles(queues, layers, done, count) for done in run.end], np.int64)
 
 
 def _accuracy(outputs: NDArray[np.int8], labels: NDArray[np.integer[Any]] | None) -> float | None:

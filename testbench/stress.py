@@ -5,7 +5,7 @@ import numpy as np
 from sim.realizability import check
 from sim.spec.accelerator import DOT_WIDTH, AcceleratorConfig
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
-from testbench.cases import Case, Stratum, describe_case
+from testbench.cases import BATCHES, Case, Stratum, describe_case
 from testbench.layers import add, fully_connected, mean, padded, pool, random_tensor
 
 __all__ = ["draw_stress", "random_accelerator", "random_windows"]
@@ -30,7 +30,10 @@ def draw_stress(count: int, seed: int) -> list[Case]:
         if check(config, network):
             continue
         stratum = Stratum(kind=network.layers[-1].kind)
-        found.append(describe_case(len(found), stratum, config, network, rng, image_count=1))
+        case = describe_case(
+            len(found), stratum, config, network, rng, image_count=1, batches=BATCHES
+        )
+        found.append(case)
     return found
 
 

@@ -32,7 +32,7 @@ class Outcome:
     comparison : Comparison or None
         None if the run failed.
     measured_cycles, predicted_cycles : int
-        Of the first image; 0 if the run failed.
+        Of the first run of the program; 0 if it failed.
     failure : str
         Why there is no comparison: not realizable, not built, stopped, a fault in STATUS.
     """
@@ -55,7 +55,7 @@ class Outcome:
 
     @property
     def descriptors(self) -> int:
-        """Descriptors whose start and end were compared, all images."""
+        """Descriptors whose start and end were compared, all runs."""
         return self.comparison.descriptors if self.comparison else 0
 
     @property
@@ -102,11 +102,11 @@ def run_case(
 ) -> Outcome:
     """Run one case in RTL; cycles are compared on the deterministic memory only."""
     memory = memory or MemoryModel()
-    program = compile_design(Design(network=case.network, accelerator=case.config))
+    program = compile_design(Design(network=case.network, accelerator=case.config), case.batch)
     images = case.images
     built = build(case.config, view=view)
     run = built.run(program, images, network=case.network, memory=memory)
-    prediction = predict(case.config, case.network, calibration)
+    prediction = predict(case.config, case.network, calibration, case.batch)
     comparison = compare(
         case.config,
         case.network,

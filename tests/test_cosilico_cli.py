@@ -185,13 +185,13 @@ def test_a_stopped_run_is_one_line_and_a_difference(
     capsys: pytest.CaptureFixture[str], design: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stopped(*arguments: object, **named: object) -> None:
-        raise HarnessError("image 0 stopped at cycle 99: EXECUTE descriptor 0 of 1 lacks a token")
+        raise HarnessError("run 0 stopped at cycle 99: EXECUTE descriptor 0 of 1 lacks a token")
 
     monkeypatch.setattr("cosilico.simulation.simulate", stopped)
     monkeypatch.setattr("cosilico.simulation.current_calibration", lambda path: default())
     assert main(["simulate", str(design)]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "cosilico: image 0 stopped at cycle 99: EXECUTE descriptor 0 of 1 lacks a token"
+        "cosilico: run 0 stopped at cycle 99: EXECUTE descriptor 0 of 1 lacks a token"
     )
 
 

@@ -127,8 +127,8 @@ class LaneModel:
         if c["restore_enable"]:
             self.saved = self.saved_rows[c["restore_row"]].copy()
         if c["multiply"] and c["maximum"]:
-            taps = [self.window[j] for j in range(4) if c["tap"] >> j & 1]
-            self.dot = np.max([np.full_like(self.dot, -128), *taps], axis=0)
+            counted = [self.window[j] for j in range(4) if c["tap"] >> j & 1]
+            self.dot = np.max([np.full_like(self.dot, -128), *counted], axis=0)
         elif c["multiply"]:
             taps = np.array([c["tap"] >> j & 1 for j in range(4)])
             own = self.window.T * taps

@@ -37,7 +37,7 @@ def constant(name: Constant) -> int:
 
 @cache
 def schedule_of(case: Case) -> Rows:
-    return map_network(case.config, case.network).rows
+    return map_network(case.config, case.network, case.batch).rows
 
 
 def fields(row: Times) -> dict[str, int]:

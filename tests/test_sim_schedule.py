@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ Row = dict[str, int]
 
 @cache
 def mapped(case: Case) -> Mapped:
-    found = map_network(case.config, case.network)
+    found = map_network(case.config, case.network, case.batch)
     assert found.failure is Failure.NONE
     return found
 
@@ -151,10 +152,13 @@ def test_accumulators_are_saved_before_they_are_restored() -> None:
 
     With two sets or more a whole interval of at least 4 cycles lies between tick and step.
     """
-    restored = 0
+    restored = shared = 0
     for case in CASES:
-        previous: Row = {}
+        saved_last: dict[int, tuple[Row, int]] = {}
+        held: dict[int, tuple[int, int]] = {}
+        now = 0  # cycles of issue
         for row in executes(case):
+            previous, since = saved_last.pop(row["image"], ({}, 0))
             sets = row["window_rows"] * ceil_div(row["window_columns"], row["pixels"])
             if row["restore"]:
                 restored += 1
@@ -162,26 +166,37 @@ def test_accumulators_are_saved_before_they_are_restored() -> None:
                 same = ("window_rows", "window_columns", "first_row", "first_column", "pixels")
                 assert [row[name] for name in same] == [previous[name] for name in same]
                 first_tick = previous["initiation_interval"] - 1
-                first_step = sets * previous["initiation_interval"] + previous["hold"]
+                first_step = now - since
                 first_step -= row["pixels"] - 1  # the tick lags as much as the step
                 saved = first_tick + 7
                 assert row["wait_drain"] or first_step + 5 > saved
+                for k in range(sets):
+                    assert held[row["accumulator_row"] + k] == (row["image"], k)
             else:
-                assert not previous or not previous["save"]
-            assert sets <= case.config.accumulator_rows or not (row["save"] or row["restore"])
-            assert not row["save"] or row["lanes"] == 0
-            previous = row
-        assert not previous["save"]
+                assert not previous
+            if row["save"] or row["restore"]:
+                assert row["accumulator_row"] + sets <= case.config.accumulator_rows
+                shared += row["accumulator_row"] > 0
+            else:
+                assert row["accumulator_row"] == 0
+            if row["save"]:
+                assert row["lanes"] == 0
+                saved_last[row["image"]] = (row, now)
+                held |= {row["accumulator_row"] + k: (row["image"], k) for k in range(sets)}
+            now += sets * row["initiation_interval"] + row["hold"]
+        assert not saved_last
     assert restored > 500
+    assert shared > 100
 
 
 def test_every_split_of_every_block_of_every_round_is_executed_once() -> None:
     for case in CASES:
         found = mapped(case)
-        seen: dict[tuple[int, int, int], dict[tuple[int, int], int]] = {}
+        seen: dict[tuple[int, int, int, int], dict[tuple[int, int], int]] = {}
         for row in executes(case):
             plan = found.layer_plan[row["layer"]]
-            windows = seen.setdefault((row["layer"], row["pass"], row["round"]), {})
+            key = (row["layer"], row["image"], row["pass"], row["round"])
+            windows = seen.setdefault(key, {})
             assert row["tile_rows"] == plan[LayerPlan.TILE_Y]
             assert row["tile_columns"] == plan[LayerPlan.TILE_X]
             for y in range(row["window_rows"]):
@@ -191,9 +206,9 @@ def test_every_split_of_every_block_of_every_round_is_executed_once() -> None:
         for i, plan in enumerate(found.layer_plan):
             passes = plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]
             tile = plan[LayerPlan.TILE_Y] * plan[LayerPlan.TILE_X]
-            for p in range(passes):
+            for image, p in product(range(case.batch), range(passes)):
                 for r in range(plan[LayerPlan.ROUNDS]):
-                    windows = seen.pop((i, p, r))
+                    windows = seen.pop((i, image, p, r))
                     assert len(windows) == tile
                     assert set(windows.values()) == {plan[LayerPlan.SPLITS]}
         assert not seen
@@ -220,7 +235,7 @@ def test_an_execute_finds_its_own_weights_in_its_half() -> None:
         found = mapped(case)
         held: list[Row | None] = [None, None]
         used: set[int] = set()
-        steps: dict[tuple[int, int], int] = {}
+        steps: dict[tuple[int, int, int], int] = {}
         for row in descriptors(case):
             if is_weights(row):
                 held[row["half"]] = row
@@ -241,7 +256,7 @@ def test_an_execute_finds_its_own_weights_in_its_half() -> None:
                 shared += 1
                 continue
             # the splits so far of this block and round have used up so many rows per lane
-            key = (row["layer"], row["round"])
+            key = (row["layer"], row["image"], row["round"])
             if not row["restore"]:
                 steps[key] = 0
             per_round = case.config.compute_lanes // row["pixels"]
@@ -280,7 +295,9 @@ def test_live_tensors_never_share_local_memory() -> None:
             planes = ceil_div(ceil_div(tensor.channels, simd), lanes)
             size = planes * rows * plan[TensorPlan.ROW]
             assert first >= 0
-            assert first + size <= case.config.bank_depth
+            assert (
+                first + size <= case.config.bank_depth // found.layer_plan[t - 1, LayerPlan.IMAGES]
+            )
             spans.append((first, first + size, t - 1, until))
         for i, (a, b, born, dies) in enumerate(spans):
             for c, d, other, ends in spans[i + 1 :]:
@@ -302,7 +319,7 @@ def external_spans(case: Case) -> list[tuple[int, int]]:
         if plan[TensorPlan.STORED]:
             groups = ceil_div(int(channels), case.config.simd_units)
             start = int(plan[TensorPlan.EXTERNAL])
-            size = groups * int(height * width * plan[TensorPlan.PIXEL_BYTES])
+            size = case.batch * groups * int(height * width * plan[TensorPlan.PIXEL_BYTES])
             spans.append((start, start + size))
     return spans
 
@@ -319,12 +336,12 @@ def test_weights_and_tensors_never_share_external_memory() -> None:
 
 
 def test_transfers_stay_inside_their_tensor_and_move_it_whole() -> None:
-    """Every pixel of a stored tensor is stored exactly once; no transfer is empty."""
+    """Every pixel of every image's tensor is stored exactly once; no transfer is empty."""
     spilled = 0
     for case in CASES:
         found = mapped(case)
         count = len(found.layers)
-        written = [np.zeros(shape[:2], np.int64) for shape in found.tensors]
+        written = [np.zeros((case.batch, *shape[:2]), np.int64) for shape in found.tensors]
         groups_written = [0] * (count + 1)
         for row in descriptors(case):
             if row["queue"] == Queue.EXECUTE or is_weights(row):
@@ -338,7 +355,8 @@ def test_transfers_stay_inside_their_tensor_and_move_it_whole() -> None:
                     for t in inputs
                     if 0
                     <= row["address"] - found.tensor_plan[t, TensorPlan.EXTERNAL]
-                    < row["group_stride"] * ceil_div(int(found.tensors[t, 2]), case.config.simd_units)
+                    < case.batch * row["group_stride"]
+                    * ceil_div(int(found.tensors[t, 2]), case.config.simd_units)
                 )  # fmt: skip
             height, width, channels = (int(n) for n in found.tensors[t])
             plan = found.tensor_plan[t]
@@ -349,12 +367,14 @@ def test_transfers_stay_inside_their_tensor_and_move_it_whole() -> None:
             place, rest = divmod(row["address"] - int(plan[TensorPlan.EXTERNAL]), pixel)
             assert rest == 0
             group, place = divmod(place, height * width)
+            image, group = divmod(group, ceil_div(channels, case.config.simd_units))
+            assert image == row["image"]
             y, x = divmod(place, width)
             assert y + row["rows"] <= height
             assert x + row["columns"] <= width
             assert group + row["groups"] <= ceil_div(channels, case.config.simd_units)
             if row["queue"] == Queue.STORE:
-                region = np.s_[y : y + row["rows"], x : x + row["columns"]]
+                region = np.s_[image, y : y + row["rows"], x : x + row["columns"]]
                 written[t][region] += row["groups"]
                 groups_written[t] = ceil_div(channels, case.config.simd_units)
         for t in range(1, count + 1):
@@ -434,6 +454,8 @@ def test_banks_and_lanes_are_those_of_the_round() -> None:
             assert row["out_bank"] + row["lanes"] <= lanes
             planes = group // lanes * int(plan[LayerPlan.OUT_PLANE])
             inner = row["first_row"] * row["out_row"] + row["first_column"]
+            together = int(plan[LayerPlan.IMAGES])
+            inner += row["image"] % together * (case.config.bank_depth // together)
             assert row["out_address"] == plan[LayerPlan.OUT_ADDRESS] + planes + inner
             groups = ceil_div(int(found.tensors[row["layer"] + 1, 2]), simd)
             if not row["save"]:
@@ -536,7 +558,7 @@ def as_depthwise(layer: Layer) -> Layer:
 
 def test_the_same_pair_gives_the_same_schedule() -> None:
     for case in CASES[::10]:
-        again = map_network(case.config, case.network)
+        again = map_network(case.config, case.network, case.batch)
         np.testing.assert_array_equal(again.rows, mapped(case).rows)
 
 

@@ -44,6 +44,7 @@ def test_an_accelerator_row_holds_what_the_kernels_ask_for() -> None:
             Hw.EARN: config.pacing[0],
             Hw.COST: config.pacing[1],
             Hw.ACCUMULATOR_ROWS: config.accumulator_rows,
+            Hw.IMAGES: 1,
         }
         row = accelerator_row(config)
         assert {column: row[column] for column in Hw} == expected

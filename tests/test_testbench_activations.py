@@ -41,10 +41,11 @@ def one_layer() -> Network:
     return Network(name="one", input=source, layers=(layer,))
 
 
-def probe(*, groups: int = 2, group_start: int = 0, rows: int = 3) -> Probe:
+def probe(*, groups: int = 2, group_start: int = 0, rows: int = 3, image: int = 0) -> Probe:
     """Return a probe of 3x3 pixels per PE."""
     return Probe(
         layer=0,
+        image=image,
         execute_index=0,
         local_address=0,
         groups=groups,

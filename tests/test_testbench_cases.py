@@ -113,7 +113,7 @@ def test_images_are_random_bytes_of_the_input() -> None:
 def test_traits_say_what_the_mapping_does() -> None:
     cases = draw_cases(60, TINY, 22)
     traits = {trait.split()[-1] for case in cases for trait in case.traits}
-    assert {"partial", "pixels", "spills"} <= traits
+    assert {"partial", "pixels", "spills", "images"} <= traits
     spilled = next(case for case in cases if case.spills)
     assert "spills" in spilled.traits
 

@@ -38,6 +38,7 @@ START, ISSUED, DONE = (np.array(x, np.int64) for x in ([0, 10, 30], [5, 25, 40],
 def prediction() -> Prediction:
     return Prediction(
         memory=Memory.DETERMINISTIC,
+        images=1,
         total_cycles=60,
         execute_busy=15,
         execute_wait_load=10,

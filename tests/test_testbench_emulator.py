@@ -31,22 +31,23 @@ CHAINS = draw_chains(list(dict.fromkeys(case.config for case in TINY_CASES + EDG
 
 
 def assert_equals_reference(
-    config: AcceleratorConfig, network: Network, seed: int = 0, image_count: int = 1
+    config: AcceleratorConfig, network: Network, seed: int = 0, runs: int = 1, batch: int = 1
 ) -> None:
-    shape = (image_count, *network.input.shape)
+    shape = (runs * batch, *network.input.shape)
     images = np.random.default_rng(seed).integers(-128, 128, shape, np.int8)
-    program = compile_design(Design(network=network, accelerator=config))
+    program = compile_design(Design(network=network, accelerator=config), batch)
     emulator = Emulator(config, program)
     expected = golden.run(network, images)
-    for image, inputs in enumerate(images):
-        output, dumps = emulator.run(inputs)
+    for first in range(0, len(images), batch):
+        own = slice(first, first + batch)
+        outputs, dumps = emulator.run(images[own])
         raw = b"".join(dump for index in sorted(dumps) for dump in dumps[index])
         found = assemble_activations(
             config, network, program.probes, np.frombuffer(raw, np.int8)[None]
         )
         for index, layer in enumerate(network.layers):
-            np.testing.assert_array_equal(found[index][0], expected[layer.name][image], layer.name)
-        np.testing.assert_array_equal(output, expected[network.output.name][image])
+            np.testing.assert_array_equal(found[index], expected[layer.name][own], layer.name)
+        np.testing.assert_array_equal(outputs, expected[network.output.name][own])
 
 
 @pytest.mark.parametrize(
@@ -55,12 +56,12 @@ def assert_equals_reference(
     ids=lambda case: f"{case.network.name} {case.index} {case.stratum}",
 )
 def test_every_activation_of_a_compiled_network_equals_the_reference(case: Case) -> None:
-    assert_equals_reference(case.config, case.network, case.image_seed)
+    assert_equals_reference(case.config, case.network, case.image_seed, batch=case.batch)
 
 
 def test_an_image_leaves_nothing_behind_for_the_next() -> None:
     for case in STRESS[:12] + CHAINS[:3]:
-        assert_equals_reference(case.config, case.network, case.image_seed, image_count=3)
+        assert_equals_reference(case.config, case.network, case.image_seed, 3, case.batch)
 
 
 def test_the_drawn_cases_cover_spills_passes_partial_tiles_and_grids() -> None:
@@ -177,6 +178,22 @@ MAPPINGS: dict[str, Callable[[Case, Mapped], bool]] = {
     "pools of windows with rounds": lambda case, m: bool(
         (is_pool(m, reads=False) & (plan(m, LayerPlan.ROUNDS) > 1)).any()
     ),
+    "images together": lambda case, m: bool((plan(m, LayerPlan.IMAGES) > 1).any()),
+    "images one after another": lambda case, m: bool(
+        (plan(m, LayerPlan.IMAGES) < case.batch).any()
+    ),
+    "images together behind others": lambda case, m: (
+        len(set(plan(m, LayerPlan.IMAGES).tolist())) > 1
+    ),
+    "images share accumulator rows": lambda case, m: bool(
+        (executes(m, "accumulator_row") > 0).any()
+    ),
+    "more images than accumulator rows": lambda case, m: bool(
+        (
+            (plan(m, LayerPlan.SPLITS) > 1)
+            & (plan(m, LayerPlan.IMAGES) > case.config.accumulator_rows)
+        ).any()
+    ),
     "passes": lambda case, m: case.passes > 1,
     "spills": lambda case, m: case.spills,
 }
@@ -184,7 +201,7 @@ MAPPINGS: dict[str, Callable[[Case, Mapped], bool]] = {
 
 
 def test_the_stress_cases_meet_every_kind_of_mapping() -> None:
-    found = [(case, map_network(case.config, case.network)) for case in STRESS]
+    found = [(case, map_network(case.config, case.network, case.batch)) for case in STRESS]
     for name, holds in MAPPINGS.items():
         assert sum(holds(*pair) for pair in found) >= 2, name
 
@@ -221,4 +238,4 @@ def test_a_program_of_another_configuration_is_refused() -> None:
     program = compile_design(Design(network=case.network, accelerator=case.config))
     other = dataclasses.replace(case.config, clock_mhz=case.config.clock_mhz + 1)
     with pytest.raises(ValueError, match=r"^the program is not for this configuration$"):
-        Emulator(other, program).run(case.images[0])
+        Emulator(other, program).run(case.images[:1])

@@ -143,7 +143,7 @@ def test_refused_program_raises() -> None:
     """Unless the caller wants to see STATUS."""
     address = program().header_address + 4
     wrong = changed(program().image, address, bytes([program().image[address] ^ 1]))
-    with pytest.raises(HarnessError, match=r"^STATUS reports program refused after image 0$"):
+    with pytest.raises(HarnessError, match=r"^STATUS reports program refused after run 0$"):
         built().run(wrong, inputs()[:1])
     result = built().run(wrong, inputs()[:1], check=False)
     assert result.status.tolist() == [0b110]
@@ -157,7 +157,7 @@ def test_missing_token_is_named() -> None:
     fields = decode(program().image[address : address + DESCRIPTOR_BYTES])
     fields["wait"] |= 1 << Queue.LOAD
     stuck = changed(program().image, address, encode(Queue.STORE, fields))
-    message = r"^image 0 stopped at cycle \d+: .*STORE descriptor 0 of \d+ lacks a token of LOAD$"
+    message = r"^run 0 stopped at cycle \d+: .*STORE descriptor 0 of \d+ lacks a token of LOAD$"
     with pytest.raises(HarnessError, match=message):
         built().run(stuck, inputs()[:1])
 
@@ -169,7 +169,7 @@ def test_load_outside_the_memory_is_an_error_response() -> None:
     fields = decode(program().image[address : address + DESCRIPTOR_BYTES])
     fields["address"] = 1 << 20
     lost = changed(program().image, address, encode(Queue.LOAD, fields))
-    with pytest.raises(HarnessError, match=r"^STATUS reports AXI error response after image 0$"):
+    with pytest.raises(HarnessError, match=r"^STATUS reports AXI error response after run 0$"):
         built().run(lost, inputs()[:1])
 
 
@@ -277,7 +277,7 @@ def test_progress_is_reported() -> None:
     """At least once, at the end."""
     seen: list[Progress] = []
     result = built().run(program(), inputs(), progress=seen.append)
-    assert seen[-1].images_done == seen[-1].images == 4
+    assert seen[-1].runs_done == seen[-1].runs == 4
     assert seen[-1].cycles == result.simulated_cycles > result.cycles.sum()
 
 

@@ -69,12 +69,12 @@ def test_random_pairs_come_as_they_finish(stalls: bool) -> None:
 
 def test_a_run_that_fails_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(case: Case, **options: object) -> None:
-        raise HarnessError("image 0 stopped at cycle 9: LOAD descriptor 0 of 1 did not end")
+        raise HarnessError("run 0 stopped at cycle 9: LOAD descriptor 0 of 1 did not end")
 
     monkeypatch.setattr(validate, "run_case", stopped)
     outcome = try_case(CASES[0])
     assert not outcome.passed
-    assert outcome.failure.startswith("HarnessError: image 0 stopped at cycle 9")
+    assert outcome.failure.startswith("HarnessError: run 0 stopped at cycle 9")
     assert outcome.to_json()["failure"] == outcome.failure
     assert outcome.to_json()["activations"] == 0
 

@@ -2,15 +2,15 @@
 //
 //   job.txt      one "key value..." per line, see read_job()
 //   memory.bin   the program's memory image, from address 0
-//   inputs.bin   input bytes of all images, back to back
+//   inputs.bin   input bytes of all runs, back to back; of a run those of all its images
 // and what it leaves there, all int64 little endian unless said:
-//   events.bin   per image, per queue (LOAD, EXECUTE, STORE): start[n], end[n], and issue_end[n] for
+//   events.bin   per run, per queue (LOAD, EXECUTE, STORE): start[n], end[n], and issue_end[n] for
 //                EXECUTE; n descriptors of that queue in order; -1 where nothing was seen
-//   counters.bin per image: the CSRs named in the job, in its order
-//   outputs.bin  per image: bytes of the output region
-//   probes.bin   per image, per probe in the job's order: bytes [pe_y][pe_x][group][row][column][S]
+//   counters.bin per run: the CSRs named in the job, in its order
+//   outputs.bin  per run: bytes of the output region
+//   probes.bin   per run, per probe in the job's order: bytes [pe_y][pe_x][group][row][column][S]
 //   state.txt    on a hang: where each queue stands
-// Progress goes to standard output: "progress <images done> <cycles>".
+// Progress goes to standard output: "progress <runs done> <cycles>".
 
 #ifndef COSILICO_JOB_H
 #define COSILICO_JOB_H
@@ -33,7 +33,7 @@ struct Probe {
 
 struct Job {
     MemoryTiming timing;
-    uint64_t base = 0, header_address = 0, memory_bytes = 0, images = 0;
+    uint64_t base = 0, header_address = 0, memory_bytes = 0, runs = 0;
     uint64_t input_address = 0, input_bytes = 0, output_address = 0, output_bytes = 0;
     uint64_t watchdog = 0, progress_ms = 250;
     int initial_seed = 0; // of what memories and registers hold before the first reset
@@ -117,7 +117,7 @@ inline Job read_job(const std::string& directory) {
         else if (name == "base") job.base = v[0];
         else if (name == "header_address") job.header_address = v[0];
         else if (name == "memory_bytes") job.memory_bytes = v[0];
-        else if (name == "images") job.images = v[0];
+        else if (name == "runs") job.runs = v[0];
         else if (name == "input_address") job.input_address = v[0];
         else if (name == "input_bytes") job.input_bytes = v[0];
         else if (name == "output_address") job.output_address = v[0];

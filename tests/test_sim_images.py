@@ -1,0 +1,176 @@
+"""Several images per program: what they share, what each has of its own, and what that costs."""
+
+import dataclasses
+import zlib
+from functools import cache
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from sim.model import layer_cycles, predict
+from sim.networks import named_network
+from sim.plan import Mapped, map_network
+from sim.plans import Failure, LayerPlan
+from sim.realizability import check
+from sim.spec.descriptor import LoadKind, Queue
+from sim.spec.network import Network
+from sim.spec.spaces import EDGE
+from sim.splits import share_rows
+from sim.tables import COLUMNS, accelerator_row
+from testbench.cases import Case
+from testbench.named_cases import LAYER_CONFIGS
+from testbench.stress import draw_stress
+
+STRESS = draw_stress(60, 29)
+BATCHES = (2, 3, 4, 7)
+
+ONE_IMAGE = {
+    "mobilenet_v2": (
+        1329990738, 4162252983, 2629325969, 2476445849, 2867353094, 193725604, 2705266044,
+    ),
+    "efficientnet_lite0": (
+        574674287, 2757472165, 2827518462, 502273979, 2762497863, 2882952829, 4140872472,
+    ),
+}  # fmt: skip
+"""Digests of the schedules on ``LAYER_CONFIGS`` from before programs could have several images."""
+
+
+@cache
+def network(name: str) -> Network:
+    return named_network(name)
+
+
+@cache
+def mapped(case: Case, images: int) -> Mapped:
+    return map_network(case.config, case.network, images)
+
+
+def column(found: Mapped, name: str) -> NDArray[np.int64]:
+    values: NDArray[np.int64] = found.rows[:, COLUMNS[name]]
+    return values
+
+
+def digest(found: Mapped) -> int:
+    """Of every column that is not all 0, by name."""
+    value = 0
+    for name in sorted(COLUMNS):
+        values = column(found, name)
+        if values.any():
+            value = zlib.crc32(values.tobytes(), zlib.crc32(name.encode(), value))
+    return value
+
+
+@pytest.mark.parametrize("name", ONE_IMAGE)
+def test_schedules_of_one_image_are_as_ever(name: str) -> None:
+    found = [digest(map_network(config, network(name))) for config in LAYER_CONFIGS]
+    assert tuple(found) == ONE_IMAGE[name]
+
+
+def test_images_are_counted_from_one() -> None:
+    with pytest.raises(ValueError, match=r"^images must be positive, not 0$"):
+        accelerator_row(EDGE.default, 0)
+
+
+def test_what_is_realizable_for_one_image_is_for_several() -> None:
+    for case in STRESS:
+        for images in BATCHES:
+            assert check(case.config, case.network, images=images) == []
+
+
+def test_weights_serve_all_images_that_go_together() -> None:
+    """Each LOAD of weights is followed by the same EXECUTEs for every image, before the next."""
+    several = 0
+    for case in STRESS:
+        for images in BATCHES:
+            found = mapped(case, images)
+            weights = (column(found, "queue") == Queue.LOAD) & (
+                column(found, "kind") == LoadKind.WEIGHTS
+            )
+            for part in np.split(found.rows, np.flatnonzero(weights))[1:]:
+                plan = found.layer_plan[part[0, COLUMNS["layer"]]]
+                executes = part[part[:, COLUMNS["queue"]] == Queue.EXECUTE]
+                together = int(plan[LayerPlan.IMAGES])
+                if plan[LayerPlan.SPLITS] > 1:
+                    together, _ = share_rows(together, case.config.accumulator_rows)
+                    if plan[LayerPlan.IMAGES] % together:
+                        continue
+                turns = executes[:, COLUMNS["image"]]
+                assert len(turns) % together == 0
+                for turn in turns.reshape(-1, together):
+                    assert turn.tolist() == list(range(turn[0], turn[0] + together))
+                several += together > 1
+    assert several > 500
+
+
+def test_images_that_go_together_differ_in_their_places_only() -> None:
+    places = ("image", "in_address", "in2_address", "out_address", "accumulator_row")
+    tokens = ("half", "wait", "post", "wait_drain", "after_load", "after_execute", "after_store")
+    same = [i for name, i in COLUMNS.items() if name not in places + tokens]
+    moved = 0
+    for case in STRESS:
+        found = mapped(case, 3)
+        rows = found.rows[column(found, "queue") == Queue.EXECUTE]
+        image = rows[:, COLUMNS["image"]]
+        first = rows[image == 0]
+        for other in (1, 2):
+            own = rows[image == other]
+            np.testing.assert_array_equal(own[:, same], first[:, same])
+            together = found.layer_plan[own[:, COLUMNS["layer"]], LayerPlan.IMAGES]
+            expected = np.where(together > 1, other * (case.config.bank_depth // 3), 0)
+            moved += int((expected > 0).sum())
+            for name in ("in_address", "out_address"):
+                distance = (own - first)[:, COLUMNS[name]]
+                np.testing.assert_array_equal(distance & 0xFFFF, expected)
+    assert moved > 100
+
+
+def test_a_drain_serves_all_images() -> None:
+    for case in STRESS:
+        found = mapped(case, 4)
+        drains = found.rows[column(found, "wait_drain") == 1]
+        together = found.layer_plan[drains[:, COLUMNS["layer"]], LayerPlan.IMAGES] == 4
+        later = drains[together & (drains[:, COLUMNS["restore"]] == 0)]
+        assert (later[:, COLUMNS["image"]] == 0).all()
+
+
+def test_more_images_than_accumulator_rows_take_turns() -> None:
+    assert share_rows(1, 16) == (1, 16)
+    assert share_rows(3, 16) == (3, 5)
+    assert share_rows(6, 4) == (4, 1)
+
+
+def test_layers_that_run_image_after_image_have_the_sum_of_their_turns() -> None:
+    queues = np.array([0, 1, 1, 0, 1, 2, 1, 1, 1])
+    layers = np.array([0, 0, 1, 0, 0, 1, 2, 2, 3])
+    done = np.array([5, 10, 30, 90, 36, 50, 60, 65, 80])
+    assert layer_cycles(queues, layers, done, 4).tolist() == [16, 34, 15, 15]
+
+
+def test_layers_of_a_program_take_its_time() -> None:
+    for case in STRESS[:20]:
+        for images in (1, 3):
+            prediction = predict(case.config, case.network, images=images)
+            rest = prediction.total_cycles - sum(layer.cycles for layer in prediction.layers)
+            assert prediction.images == images
+            assert 0 < rest < 10
+
+
+@pytest.mark.parametrize("name", ONE_IMAGE)
+def test_an_image_takes_less_time_the_more_there_are(name: str) -> None:
+    """The weights of the default accelerator take longer than what it computes with them."""
+    each = [predict(EDGE.default, network(name), images=b).total_cycles / b for b in (1, 2, 4, 8)]
+    assert each == sorted(each, reverse=True)
+    assert each[2] < 0.45 * each[0]
+
+
+def test_early_layers_run_image_after_image_where_local_memory_is_short() -> None:
+    found = map_network(EDGE.default, network("mobilenet_v2"), 8)
+    images = found.layer_plan[:, LayerPlan.IMAGES]
+    cut = int((images == 1).sum())
+    assert 0 < cut < len(images)
+    assert (images[cut:] == 8).all()
+    roomy = dataclasses.replace(EDGE.default, local_memory_kb=16384)
+    found = map_network(roomy, network("mobilenet_v2"), 8)
+    assert found.failure is Failure.NONE
+    assert (found.layer_plan[:, LayerPlan.IMAGES] == 8).all()

@@ -1,0 +1,77 @@
+"""Programs of several images in RTL: every activation and cycle of each."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cosilico.generation import PROGRAM_MANIFEST, generate_design
+from hwgen.program import compile_design
+from sim import golden
+from sim.plan import map_network
+from sim.plans import LayerPlan
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.design import Design
+from sim.spec.spaces import TINY
+from testbench.chains import random_chain
+from testbench.simulate import simulate
+
+WIDE = dataclasses.replace(TINY.default, local_memory_kb=64)
+SHORT = dataclasses.replace(TINY.default, local_memory_kb=8)
+"""Local memories that hold all images of all layers, and of the last layers only."""
+
+
+def design(config: AcceleratorConfig, seed: int = 3) -> Design:
+    return Design(network=random_chain(np.random.default_rng(seed)), accelerator=config)
+
+
+def images_together(made: Design, batch: int) -> set[int]:
+    found = map_network(made.accelerator, made.network, batch)
+    return set(found.layer_plan[:, LayerPlan.IMAGES].tolist())
+
+
+def test_inputs_and_outputs_of_a_program_lie_one_behind_the_other() -> None:
+    made = design(WIDE)
+    one, four = compile_design(made), compile_design(made, 4)
+    assert (one.images, four.images) == (1, 4)
+    first, last = sorted((four.input, four.output), key=lambda place: place.address)
+    assert first.address + 4 * first.size_bytes <= last.address
+    assert last.address + 4 * last.size_bytes <= four.header_address
+    assert [probe.image for probe in four.probes].count(3) == len(one.probes)
+
+
+def test_the_manifest_of_a_program_tells_its_images(tmp_path: Path) -> None:
+    for batch in (1, 3):
+        generate_design(design(WIDE), tmp_path, batch)
+        assert json.loads((tmp_path / PROGRAM_MANIFEST).read_text())["images"] == batch
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("stalls", [None, 5])
+@pytest.mark.parametrize("batch", [2, 4])
+@pytest.mark.parametrize("config", [WIDE, SHORT], ids=["wide", "short"])
+def test_every_image_of_a_program_is_exact(
+    config: AcceleratorConfig, batch: int, stalls: int | None
+) -> None:
+    """The last run is not full: what it makes of the copies is left out."""
+    made = design(config)
+    assert images_together(made, batch) == ({batch} if config is WIDE else {1, batch})
+    shape = (batch + 1, *made.network.input.shape)
+    x = np.random.default_rng(3).integers(-128, 128, shape, np.int8)
+    found = simulate(made, inputs=x, batch=batch, stalls=stalls)
+    assert found.exact
+    assert (found.images, found.batch, len(found.cycles)) == (batch + 1, batch, 2)
+    assert found.cycles_per_image == found.measured_cycles / batch
+    expected = golden.run(made.network, x)[made.network.output.name]
+    np.testing.assert_array_equal(found.outputs, expected)
+
+
+@pytest.mark.rtl
+def test_without_images_one_program_runs() -> None:
+    found = simulate(design(WIDE), batch=3)
+    assert found.exact
+    assert found.images == 3
+    assert len(found.cycles) == 1
+    assert found.measured_cycles == found.predicted_cycles
