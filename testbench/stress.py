@@ -10,7 +10,7 @@ from testbench.layers import add, fully_connected, mean, padded, pool, random_te
 
 __all__ = ["draw_stress", "random_accelerator", "random_windows"]
 
-MOST_LAYERS = 4
+MOST_LAYERS = 5
 MOST_CHANNELS = 70
 LARGEST_IMAGE = 14
 KERNELS = (1, 1, 2, 3, 4, 5)
@@ -52,7 +52,7 @@ def random_accelerator(rng: np.random.Generator) -> AcceleratorConfig:
 
 
 def random_windows(rng: np.random.Generator) -> Network:
-    """1 … 4 layers whose kernels, strides and paddings are drawn side by side."""
+    """1 … 5 layers whose kernels, strides and paddings are drawn side by side."""
     height, width = (int(x) for x in rng.integers(1, LARGEST_IMAGE + 1, 2))
     current = source = random_tensor("input", height, width, _channels(rng), rng)
     layers: list[Layer] = []
@@ -64,22 +64,22 @@ def random_windows(rng: np.random.Generator) -> Network:
 
 def _layers(index: int, source: TensorSpec, rng: np.random.Generator) -> list[Layer]:
     draw = rng.random()
-    if draw < 0.4:
+    if draw < 0.45:
         return [_windows(f"conv{index}", LayerKind.CONV, source, rng)]
     if draw < 0.63:
         return [_windows(f"depthwise{index}", LayerKind.DEPTHWISE, source, rng)]
-    if draw < 0.71:
+    if draw < 0.7:
         return [_windows(f"largest{index}", LayerKind.MAX_POOL, source, rng)]
-    if draw < 0.79:
+    if draw < 0.76:
         return [_windows(f"average{index}", LayerKind.AVERAGE_POOL, source, rng)]
-    if draw < 0.87:
+    if draw < 0.85:
         branch = padded(
             f"branch{index}", LayerKind.DEPTHWISE, source, (1, 1), (1, 1), Padding(), rng
         )
         return [branch, add(f"add{index}", source, branch.output, rng)]
-    if draw < 0.91:
+    if draw < 0.89:
         return [pool(f"pool{index}", source)]
-    if draw < 0.95:
+    if draw < 0.93:
         return [mean(f"mean{index}", source, rng)]
     return [fully_connected(f"connected{index}", source, _channels(rng), rng)]
 

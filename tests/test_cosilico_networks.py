@@ -3,11 +3,15 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cosilico.networks import is_named, network_argument
 from sim.networks import named_network
+from sim.spec.design import Design, save
 from sim.spec.errors import CosilicoError
+from sim.spec.spaces import TINY
+from testbench.cases import Stratum, random_network, strata
 
 ROOT = Path(__file__).parent.parent
 
@@ -38,3 +42,18 @@ def test_a_file_may_hold_shapes_alone(tmp_path: Path) -> None:
     network = network_argument(str(path))
     assert network.name == document["network"]["name"]
     assert not network.layers[0].weights.any()
+
+
+@pytest.mark.parametrize("stratum", strata(), ids=str)
+def test_shapes_alone_do_for_every_kind(tmp_path: Path, stratum: Stratum) -> None:
+    made = random_network(stratum, TINY.default, np.random.default_rng(3))
+    save(Design(network=made, accelerator=TINY.default), tmp_path / "design.json")
+    document = json.loads((tmp_path / "design.json").read_text())["network"]
+    path = tmp_path / "network.json"
+    path.write_text(json.dumps(document))
+    found = network_argument(str(path))
+    assert found.tensors == made.tensors
+    assert stratum.kind in {layer.kind for layer in found.layers}
+    for ours, theirs in zip(found.layers, made.layers, strict=True):
+        assert ours.multiplier.shape == theirs.multiplier.shape
+        assert not ours.multiplier.any()

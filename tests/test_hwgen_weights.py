@@ -1,22 +1,25 @@
 """Weight blocks against plain loops over every row, unit and element."""
 
+import dataclasses
 from collections import Counter
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from hwgen.program import compile_design
 from hwgen.weights import RECORD, layer_stream
+from sim import golden
 from sim.plan import Mapped, map_network
 from sim.plans import LayerPlan
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
 from sim.spec.design import Design
-from sim.spec.network import Layer, LayerKind, TensorSpec
+from sim.spec.network import WINDOW_POOLS, Layer, LayerKind, Padding, TensorSpec
 from sim.spec.spaces import EDGE, TINY
 from sim.tables import COLUMNS, LayerColumn
 from testbench.cases import Case, draw_cases
-from testbench.layers import pool, random_tensor
+from testbench.layers import mean, pool, random_tensor, window_pool
 from testbench.stress import draw_stress
 
 CASES = draw_cases(30, TINY, 41) + draw_cases(15, EDGE, 41, max_macs=8192) + draw_stress(60, 41)
@@ -124,7 +127,7 @@ def test_streams_hold_rounds_splits_and_groups_in_the_order_of_the_loads() -> No
     for case in CASES:
         found = schedule_of(case)
         for index, layer in enumerate(found.network.layers):
-            if layer.kind in (LayerKind.ADD, LayerKind.GLOBAL_AVERAGE_POOL):
+            if layer.weights.size == 0:
                 continue
             plan = found.layer_plan[index]
             if layer.weights.size * (plan[LayerPlan.SPLITS] + 1) > 300_000:
@@ -173,6 +176,51 @@ def test_pool_weighs_its_first_element_by_one_and_divides(size: tuple[int, int])
     assert stream[16 * simd :] == bytes([1, 0, 0, 0]) * simd
 
 
+EMPTY = np.zeros(0, np.int64)
+
+
+def pool_stream(
+    layer: Layer, source: TensorSpec, config: AcceleratorConfig
+) -> tuple[tuple[int, int, int, int], NDArray[np.int8]]:
+    """(bias, multiplier, left, right) of every channel, and the rows [row, unit, element]."""
+    simd = config.simd_units
+    stream = layer_stream(layer, [source], config, EMPTY, EMPTY)
+    records = np.frombuffer(stream[: 16 * simd], RECORD)
+    (values,) = set(records.tolist())
+    return values, np.frombuffer(stream[16 * simd :], np.int8).reshape(-1, simd, 4)
+
+
+@pytest.mark.parametrize("kind", WINDOW_POOLS)
+@pytest.mark.parametrize("taps", [(1, 1), (2, 2), (3, 3), (5, 4), (8, 8), (1, 7)])
+def test_pools_of_windows_weigh_their_taps_by_one(kind: LayerKind, taps: tuple[int, int]) -> None:
+    rng = np.random.default_rng(1)
+    source = random_tensor("input", 9, 9, 130, rng)
+    layer = window_pool("pool", kind, source, taps, (1, 1), Padding(), rng)
+    (bias, multiplier, left, right), rows = pool_stream(layer, source, EDGE.default)
+    count = taps[0] * taps[1]
+    assert len(rows) == -(-count // 4)
+    for unit in range(EDGE.default.simd_units):
+        assert rows[:, unit].ravel().tolist() == [1] * count + [0] * (-count % 4)
+    assert bias == 0
+    if kind is LayerKind.MAX_POOL:
+        assert (multiplier, left, right) == (1 << 30, 1, 0)
+    else:
+        assert (multiplier, left, right) == golden.pool_reciprocal(count)
+
+
+@pytest.mark.parametrize("zero_point", [-128, -3, 127])
+@pytest.mark.parametrize("shift", [-9, 0, 4])
+def test_mean_subtracts_the_zero_points_and_requantizes(zero_point: int, shift: int) -> None:
+    rng = np.random.default_rng(2)
+    source = dataclasses.replace(random_tensor("input", 5, 7, 3, rng), zero_point=zero_point)
+    layer = dataclasses.replace(mean("mean", source, rng), shift=np.array([shift], np.int32))
+    values, rows = pool_stream(layer, source, TINY.default)
+    assert values == (
+        -35 * zero_point, int(layer.multiplier[0]), max(shift, 0), max(-shift, 0)
+    )  # fmt: skip
+    assert rows.tolist() == [[[1, 0, 0, 0]] * TINY.default.simd_units]
+
+
 def loads(found: Mapped, index: int) -> list[dict[str, int]]:
     return [
         value
@@ -218,7 +266,7 @@ def test_a_load_fills_the_lanes_that_compute_its_groups() -> None:
                 )
                 for block in range(value["lanes"]):
                     taken = [x for x in range(lanes) if value["lane_mask"] << block >> x & 1]
-                    if layer[LayerColumn.OP] >= ExecuteOp.ADD:
+                    if layer[LayerColumn.SHARED]:
                         assert taken == list(range(lanes))
                     else:
                         assert taken == list(range(block, lanes, per_round))

@@ -27,7 +27,7 @@ from testbench.cases import draw_cases
 from testbench.layers import padded, random_tensor
 from testbench.stress import draw_stress
 
-CASES = draw_cases(45, TINY, 31) + draw_cases(15, EDGE, 31) + draw_stress(120, 31)
+CASES = draw_cases(90, TINY, 31) + draw_cases(30, EDGE, 31) + draw_stress(180, 31)
 Row = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 

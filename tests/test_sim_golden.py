@@ -1,5 +1,6 @@
 """The integer reference against a slow twin written with Python's unbounded integers."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -59,9 +60,14 @@ def layer_twin(layer: Layer, sources: list[TensorSpec], images: list[Any]) -> li
         count = source.height * source.width
         sums = [sum(pixel[c] for row in image for pixel in row) for c in range(source.channels)]
         return [[[clamp_twin(layer, half_away_twin(total, count)) for total in sums]]]
+    if layer.kind is LayerKind.MEAN:
+        return [[[mean_twin(layer, source, image, c) for c in range(source.channels)]]]
+    value = (
+        pool_twin if layer.kind in (LayerKind.MAX_POOL, LayerKind.AVERAGE_POOL) else products_twin
+    )
     return [
         [
-            [products_twin(layer, source, image, y, x, k) for k in range(out.channels)]
+            [value(layer, source, image, y, x, k) for k in range(out.channels)]
             for x in range(out.width)
         ]
         for y in range(out.height)
@@ -75,6 +81,28 @@ def add_twin(layer: Layer, sources: list[TensorSpec], values: list[int]) -> int:
         total += requantize_twin(scaled, int(layer.multiplier[i]), int(layer.shift[i]))
     y = requantize_twin(total, int(layer.multiplier[2]), int(layer.shift[2]))
     return clamp_twin(layer, y + layer.output.zero_point)
+
+
+def mean_twin(layer: Layer, source: TensorSpec, image: Any, c: int) -> int:
+    acc = 0
+    for row in image:
+        for pixel in row:
+            acc = wrap(acc + pixel[c] - source.zero_point)
+    value = requantize_twin(acc, int(layer.multiplier[0]), int(layer.shift[0]))
+    return clamp_twin(layer, value + layer.output.zero_point)
+
+
+def pool_twin(layer: Layer, source: TensorSpec, image: Any, y: int, x: int, c: int) -> int:
+    taps = []
+    for ky, kx in product(range(layer.kernel[0]), range(layer.kernel[1])):
+        row = y * layer.stride[0] + ky - layer.padding.top
+        column = x * layer.stride[1] + kx - layer.padding.left
+        if 0 <= row < source.height and 0 <= column < source.width:
+            taps.append(image[row][column][c])
+    if layer.kind is LayerKind.MAX_POOL:
+        return clamp_twin(layer, max(taps, default=-128))
+    assert len(taps) == layer.kernel[0] * layer.kernel[1]
+    return clamp_twin(layer, half_away_twin(sum(taps), len(taps)))
 
 
 def products_twin(layer: Layer, source: TensorSpec, image: Any, y: int, x: int, k: int) -> int:
@@ -448,8 +476,137 @@ def test_average_of_two_rounds_half_away_from_zero() -> None:
     assert found.ravel().tolist() == [1, -1, -128, 127, 2]
 
 
+WINDOWS = [
+    # source, kernel, stride
+    ((5, 6, 3), (2, 2), (2, 2)),
+    ((7, 5, 2), (3, 3), (1, 2)),
+    ((9, 9, 1), (5, 4), (2, 1)),
+    ((8, 10, 2), (8, 8), (1, 2)),
+    ((4, 3, 5), (1, 1), (2, 2)),
+    ((5, 7, 2), (1, 2), (3, 3)),
+    ((1, 1, 9), (1, 1), (1, 1)),
+]
+PADDINGS = [
+    Padding(),
+    Padding(top=1, bottom=1, left=1, right=1),
+    Padding(bottom=1, right=1),
+    Padding(top=9, left=9),  # windows of nothing but padding
+]
+
+
+def window_pool(
+    kind: LayerKind,
+    source: TensorSpec,
+    kernel: tuple[int, int],
+    stride: tuple[int, int] = (1, 1),
+    padding: Padding | None = None,
+    clamp: tuple[int, int] = (-128, 127),
+) -> Layer:
+    pad = padding or Padding()
+    height = (source.height + pad.top + pad.bottom - kernel[0]) // stride[0] + 1
+    width = (source.width + pad.left + pad.right - kernel[1]) // stride[1] + 1
+    return Layer(
+        name="y",
+        kind=kind,
+        inputs=(source.name,),
+        output=tensor("y", (height, width, source.channels), source.zero_point),
+        kernel=kernel,
+        stride=stride,
+        padding=pad,
+        clamp=clamp,
+    )
+
+
+@pytest.mark.parametrize("clamp", [(-128, 127), (-20, 60)])
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize(("shape", "kernel", "stride"), WINDOWS)
+def test_max_pool_equals_its_twin(
+    shape: tuple[int, int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: Padding,
+    clamp: tuple[int, int],
+) -> None:
+    source = tensor("x", shape, 17)
+    layer = window_pool(LayerKind.MAX_POOL, source, kernel, stride, padding, clamp)
+    x = images(np.random.default_rng(12), 3, source)
+    x[1] = -128
+    check_layer(layer, [source], [x])
+
+
+def test_padding_is_never_the_largest() -> None:
+    """Neither 0 nor the zero point counts, as it would in a convolution."""
+    source = tensor("x", (1, 1, 2), 100)
+    layer = window_pool(LayerKind.MAX_POOL, source, (3, 3), padding=PADDINGS[1])
+    found = golden.run_layer(layer, [source], [np.array([[[[-128, -7]]]], np.int8)])
+    assert found.ravel().tolist() == [-128, -7]
+
+
+@pytest.mark.parametrize("clamp", [(-128, 127), (-20, 60)])
+@pytest.mark.parametrize(("shape", "kernel", "stride"), WINDOWS)
+def test_average_pool_equals_its_twin(
+    shape: tuple[int, int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    clamp: tuple[int, int],
+) -> None:
+    source = tensor("x", shape, -100)
+    layer = window_pool(LayerKind.AVERAGE_POOL, source, kernel, stride, clamp=clamp)
+    x = images(np.random.default_rng(13), 5, source)
+    x[1], x[2] = -128, 127
+    x[3] = np.where(np.arange(shape[1])[:, None] % 2, -1, 0)
+    check_layer(layer, [source], [x])
+
+
+def test_average_of_a_window_rounds_half_away_from_zero() -> None:
+    source = tensor("x", (1, 6, 1), -128)
+    layer = window_pool(LayerKind.AVERAGE_POOL, source, (1, 2), (1, 2))
+    x = np.array([0, 1, 0, -1, -127, -128], np.int8).reshape(1, 1, 6, 1)
+    assert golden.run_layer(layer, [source], [x]).ravel().tolist() == [1, -1, -128]
+
+
+def mean_layer(source: TensorSpec, multiplier: int, shift: int, zero_point: int) -> Layer:
+    return Layer(
+        name="y",
+        kind=LayerKind.MEAN,
+        inputs=(source.name,),
+        output=tensor("y", (1, 1, source.channels), zero_point),
+        multiplier=np.array([multiplier], np.int32),
+        shift=np.array([shift], np.int32),
+        clamp=(-120, 111),
+    )
+
+
+@pytest.mark.parametrize("zero_point", [-128, 3, 127])
+@pytest.mark.parametrize("shape", [(1, 1, 3), (2, 2, 4), (7, 5, 3), (16, 16, 2)])
+def test_mean_equals_its_twin(shape: tuple[int, int, int], zero_point: int) -> None:
+    rng = np.random.default_rng(14)
+    source = tensor("x", shape, zero_point)
+    x = images(rng, 20, source)
+    x[1], x[2] = -128, 127
+    for shift in (-14, -6, 0, 3, 30):
+        multiplier = int(rng.integers(2**30, 2**31))
+        check_layer(mean_layer(source, multiplier, shift, -9), [source], [x])
+
+
+def test_mean_rounds_twice() -> None:
+    """Not as a division: the high product rounds before the shift does."""
+    source = tensor("x", (1, 3, 1), 10)
+    # one third, as the converter writes it: 2^32 / 3, halved once
+    layer = mean_layer(source, round(2**32 / 3), -1, 0)
+    x = np.array([[10, 10, 11], [11, 11, 10], [10, 13, 12]], np.int8)
+    found = golden.run_layer(layer, [source], [x.reshape(3, 1, 3, 1)])
+    assert found.ravel().tolist() == [1, 1, 2]
+
+
+def test_the_identity_keeps_every_value() -> None:
+    x = np.arange(-(2**12), 2**12)
+    multiplier, left, right = golden.IDENTITY
+    assert np.array_equal(golden.requantize(x << left, multiplier, -right), x)
+
+
 def small_network(rng: np.random.Generator) -> Network:
-    """Every layer kind once: conv, depthwise, add of both, pool, fully connected."""
+    """Every layer kind once, but the mean: conv, depthwise, add of both, pools, fully connected."""
     source = tensor("x", (6, 6, 3), -2)
     same = Padding(top=1, bottom=1, left=1, right=1)
 
@@ -486,17 +643,29 @@ def small_network(rng: np.random.Generator) -> Network:
         multiplier=np.array([2**30, 3 * 2**29, 2**30], np.int32),
         shift=np.array([0, -1, -18], np.int32),
     )
+    largest = replace(
+        window_pool(LayerKind.MAX_POOL, add.output, (3, 3), padding=same),
+        name="largest",
+        output=tensor("largest", add.output.shape, 1),
+    )
+    average = replace(
+        window_pool(LayerKind.AVERAGE_POOL, largest.output, (2, 2)),
+        name="average",
+        output=tensor("average", (2, 2, 4), 1),
+    )
     pool = Layer(
         name="pool",
         kind=LayerKind.GLOBAL_AVERAGE_POOL,
-        inputs=("add",),
+        inputs=("average",),
         output=tensor("pool", (1, 1, 4), 1),
     )
     dense = named(
         products_layer(rng, LayerKind.FULLY_CONNECTED, pool.output, 5, (1, 1)),
         "dense",
     )
-    return Network(name="small", input=source, layers=(conv, depthwise, add, pool, dense))
+    return Network(
+        name="small", input=source, layers=(conv, depthwise, add, largest, average, pool, dense)
+    )
 
 
 def test_run_gives_every_tensor_in_order() -> None:
@@ -504,7 +673,8 @@ def test_run_gives_every_tensor_in_order() -> None:
     network = small_network(rng)
     x = images(rng, 3, network.input)
     values = golden.run(network, x)
-    assert list(values) == ["x", "conv", "depthwise", "add", "pool", "dense"]
+    names = ["x", "conv", "depthwise", "add", "largest", "average", "pool", "dense"]
+    assert list(values) == names
     assert values["x"] is x
     for layer in network.layers:
         sources = [network.tensors[name] for name in layer.inputs]

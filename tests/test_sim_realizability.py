@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from hwgen.program import compile_design
-from sim.realizability import Violation, check, require
+from sim.realizability import Violation, arithmetic_violations, check, require
 from sim.spec.design import Design
 from sim.spec.errors import NotRealizableError
-from sim.spec.network import LayerKind, Network, Padding
+from sim.spec.network import WINDOW_POOLS, LayerKind, Network, Padding
 from sim.spec.spaces import EDGE, TINY
-from testbench.layers import add, fully_connected, padded, random_tensor
+from testbench.layers import add, fully_connected, padded, pool, random_tensor, window_pool
 from testbench.stress import random_accelerator, random_windows
 
 DEFAULT = TINY.default
@@ -155,6 +155,54 @@ def test_a_shift_beyond_the_requantizer_is_named_before_any_mapping() -> None:
         "requantization of layer 'layer' shifts left by 32, "
         "but the requantizer shifts by at most 31"
     )
+
+
+@pytest.mark.parametrize("stride", [7, 8])
+def test_a_stride_beyond_its_field_is_named(stride: int) -> None:
+    rng = np.random.default_rng(0)
+    source = random_tensor("input", 20, 20, 4, rng)
+    taps, strides = (2, 2), (1, stride)
+    layer = window_pool("layer", LayerKind.MAX_POOL, source, taps, strides, Padding(), rng)
+    found = check(DEFAULT, Network(name="one", input=source, layers=(layer,)))
+    expected = [] if stride == 7 else [
+        "descriptor field stride_x of layer 'layer' must be in 0 … 7, not 8"
+    ]  # fmt: skip
+    assert [violation.detail for violation in found] == expected
+    assert {violation.code for violation in found} <= {"MAP_FIELD"}
+
+
+@pytest.mark.parametrize("kind", WINDOW_POOLS)
+def test_names_the_pool_whose_taps_do_not_fit(kind: LayerKind) -> None:
+    small = replace(DEFAULT, simd_units=32, register_file_kb=1)
+    rng = np.random.default_rng(0)
+    source = random_tensor("input", 9, 9, 40, rng)
+    for kernel, codes in ((3, []), (4, ["MAP_WEIGHTS"])):
+        taps = (kernel, kernel)
+        layer = window_pool("layer", kind, source, taps, (1, 1), Padding(), rng)
+        found = check(small, Network(name="one", input=source, layers=(layer,)))
+        assert [violation.code for violation in found] == codes
+
+
+def averages(kind: LayerKind, height: int, width: int) -> Network:
+    """An average of height x width values."""
+    rng = np.random.default_rng(0)
+    source = random_tensor("input", height, width, 1, rng)
+    if kind is LayerKind.AVERAGE_POOL:
+        layer = window_pool("layer", kind, source, (height, width), (1, 1), Padding(), rng)
+    else:
+        layer = pool("layer", source)
+    return Network(name="one", input=source, layers=(layer,))
+
+
+@pytest.mark.parametrize("kind", [LayerKind.AVERAGE_POOL, LayerKind.GLOBAL_AVERAGE_POOL])
+def test_a_count_beyond_the_reciprocal_is_named_before_any_mapping(kind: LayerKind) -> None:
+    assert arithmetic_violations(averages(kind, 2048, 2047)) == []
+    (violation,) = check(DEFAULT, averages(kind, 2048, 2048))
+    assert violation.code == "MAP_COUNT"
+    assert violation.detail == (
+        "layer 'layer' averages 4194304 values, but the requantizer divides by at most 4194303"
+    )
+    assert 0 < violation.excess < 1e-6
 
 
 def test_area_beyond_the_budget_is_a_violation() -> None:

@@ -77,6 +77,30 @@ def test_pool_keeps_its_inputs_scale(network: Network) -> None:
     assert (before.scale, before.zero_point) == (after.scale, after.zero_point)
 
 
+def test_pools_of_windows_and_means_are_calibrated_too() -> None:
+    shapes = (
+        *SHAPES[:4],
+        LayerShape(name="largest", kind=LayerKind.MAX_POOL, inputs=("sum",), kernel=3, stride=2),
+        LayerShape(name="average", kind=LayerKind.AVERAGE_POOL, inputs=("largest",), kernel=2),
+        LayerShape(name="mean", kind=LayerKind.MEAN, inputs=("average",)),
+    )
+    network = seeded_network("pools", SOURCE, shapes, 5)
+    assert network.tensors["largest"].shape == (8, 6, 24)
+    assert network.tensors["average"].shape == (7, 5, 24)
+    assert network.layers[4].padding == Padding(bottom=1, right=1)
+    image = noise_image(SOURCE, np.random.default_rng(8))
+    found = golden.run(network, image)
+    average, mean = network.tensors["average"], network.tensors["mean"]
+    real = average.scale * (found["average"].astype(float).mean(axis=(1, 2)) - average.zero_point)
+    values = mean.scale * (found["mean"].ravel().astype(float) - mean.zero_point)
+    inside = np.abs(found["mean"].ravel() + 0.5) < 127
+    assert inside.sum() > 12
+    # the product rounds first, at what the shift makes a fraction of an output's step
+    bound = 0.5 + 2.0 ** (int(network.layers[-1].shift[0]) - 1)
+    assert np.abs(values - real)[0, inside].max() <= bound * mean.scale
+    assert mean.scale < average.scale
+
+
 def test_a_seed_gives_the_same_network(network: Network) -> None:
     again = seeded_network("small", SOURCE, SHAPES, 5)
     for layer, other in zip(network.layers, again.layers, strict=True):

@@ -23,6 +23,9 @@ OPS = {
     LayerKind.DEPTHWISE: ExecuteOp.DEPTHWISE,
     LayerKind.ADD: ExecuteOp.ADD,
     LayerKind.GLOBAL_AVERAGE_POOL: ExecuteOp.POOL,
+    LayerKind.MAX_POOL: ExecuteOp.DEPTHWISE,
+    LayerKind.AVERAGE_POOL: ExecuteOp.DEPTHWISE,
+    LayerKind.MEAN: ExecuteOp.POOL,
 }
 
 
@@ -49,6 +52,7 @@ def test_an_accelerator_row_holds_what_the_kernels_ask_for() -> None:
 
 def test_layer_and_tensor_tables_name_each_layers_operands() -> None:
     rng = np.random.default_rng(1)
+    seen = set()
     for network in [random_windows(rng) for _ in range(80)] + [random_chain(rng) for _ in range(8)]:
         tensors = list(network.tensors.values())
         assert tensor_table(network).tolist() == [list(tensor.shape) for tensor in tensors]
@@ -63,10 +67,17 @@ def test_layer_and_tensor_tables_name_each_layers_operands() -> None:
             assert row[LayerColumn.PAD_Y] == layer.padding.top
             assert row[LayerColumn.PAD_X] == layer.padding.left
             assert (row[LayerColumn.CLAMP_LOW], row[LayerColumn.CLAMP_HIGH]) == layer.clamp
-            pooled = layer.kind is LayerKind.GLOBAL_AVERAGE_POOL
+            seen.add(layer.kind)
+            largest = layer.kind is LayerKind.MAX_POOL
             source = network.tensors[layer.inputs[0]]
-            assert row[LayerColumn.PAD_VALUE] == (0 if pooled else source.zero_point)
-            assert row[LayerColumn.ZERO_POINT] == (0 if pooled else layer.output.zero_point)
+            outside = 0 if OPS[layer.kind] is ExecuteOp.POOL else source.zero_point
+            assert row[LayerColumn.PAD_VALUE] == (-128 if largest else outside)
+            # what divides or compares the values themselves adds no zero point
+            added = 0 if str(layer.kind).endswith("pool") else layer.output.zero_point
+            assert row[LayerColumn.ZERO_POINT] == added
+            assert row[LayerColumn.MAXIMUM] == largest
+            assert row[LayerColumn.SHARED] == (layer.weights.size == 0)
+    assert seen == set(LayerKind)
 
 
 def test_a_twin_is_the_first_layer_of_the_same_work() -> None:
@@ -79,6 +90,7 @@ def test_a_twin_is_the_first_layer_of_the_same_work() -> None:
                 j
                 for j, other in enumerate(network.layers[: i + 1])
                 if table[j, LayerColumn.OP] == table[i, LayerColumn.OP]
+                and (other.weights.size > 0) == (layer.weights.size > 0)
                 and (other.kernel, other.stride) == (layer.kernel, layer.stride)
                 and other.output.shape == layer.output.shape
                 and network.tensors[other.inputs[0]].shape == network.tensors[layer.inputs[0]].shape

@@ -10,8 +10,10 @@ import pytest
 
 from sim.spec.design import Design, load, save
 from sim.spec.errors import DesignFileError
+from sim.spec.network import LayerKind, Network, Padding
 from sim.spec.spaces import TINY
-from testbench.cases import draw_cases
+from testbench.cases import draw_cases, strata
+from testbench.layers import random_tensor, window_pool
 
 
 @pytest.fixture
@@ -55,6 +57,38 @@ def test_round_trip_keeps_every_value(design: Design, path: Path) -> None:
         )
         for name in ("weights", "bias", "multiplier", "shift"):
             np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+
+
+def test_pools_and_means_come_back(tmp_path: Path) -> None:
+    cases = draw_cases(len(strata()), TINY, 5)
+    kinds = set()
+    for case in cases:
+        kinds |= {layer.kind for layer in case.network.layers}
+        file = tmp_path / "design.json"
+        save(Design(network=case.network, accelerator=case.config), file)
+        found = load(file).network
+        assert found.tensors == case.network.tensors
+        for ours, theirs in zip(found.layers, case.network.layers, strict=True):
+            assert (ours.kind, ours.kernel, ours.padding) == (
+                theirs.kind,
+                theirs.kernel,
+                theirs.padding,
+            )
+            for name in ("weights", "bias", "multiplier", "shift"):
+                np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+    assert kinds == set(LayerKind)
+
+
+def test_a_padded_average_pool_is_refused(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    source = random_tensor("input", 4, 4, 3, rng)
+    kind = LayerKind.AVERAGE_POOL
+    layer = window_pool("layer", kind, source, (2, 2), (1, 1), Padding(), rng)
+    file = tmp_path / "design.json"
+    whole = Network(name="one", input=source, layers=(layer,))
+    save(Design(network=whole, accelerator=TINY.default), file)
+    edit(file, "network", "layers", 0, "padding", value={"top": 1})
+    expect(file, "padding of average pool 'layer' must be 0 on every side, not (1, 0, 0, 0)")
 
 
 def test_same_design_gives_the_same_bytes(tmp_path: Path, design: Design, path: Path) -> None:
@@ -104,7 +138,8 @@ def test_names_a_missing_and_an_unknown_field(path: Path) -> None:
 
 def test_names_an_unknown_op(path: Path) -> None:
     edit(path, "network", "layers", 0, "kind", value="softmax")
-    kinds = "conv, depthwise, fully_connected, add, global_average_pool"
+    kinds = ", ".join(LayerKind)
+    assert "max_pool" in kinds
     expect(path, f"layers[0].kind must be one of {kinds}, not 'softmax'")
 
 

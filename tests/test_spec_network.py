@@ -95,6 +95,31 @@ def pool(name: str = "p", source: str = "a", **changes: Any) -> Layer:
     return Layer(**fields | changes)
 
 
+def window(kind: LayerKind, name: str = "w", source: str = "x", **changes: Any) -> Layer:
+    """2 x 2 windows of stride 2, (6, 5, 3) to (3, 2, 3)."""
+    fields: dict[str, Any] = {
+        "name": name,
+        "kind": kind,
+        "inputs": (source,),
+        "output": tensor(name, (3, 2, 3)),
+        "kernel": (2, 2),
+        "stride": (2, 2),
+    }
+    return Layer(**fields | changes)
+
+
+def mean(name: str = "m", source: str = "x", **changes: Any) -> Layer:
+    fields: dict[str, Any] = {
+        "name": name,
+        "kind": LayerKind.MEAN,
+        "inputs": (source,),
+        "output": tensor(name, (1, 1, 3), scale=0.25, zero_point=9),
+        "multiplier": np.full(1, 2**30, np.int32),
+        "shift": np.zeros(1, np.int32),
+    }
+    return Layer(**fields | changes)
+
+
 def network(*layers: Layer) -> Network:
     return Network(name="n", input=tensor(), layers=layers)
 
@@ -258,6 +283,79 @@ def test_refuses_a_pool_that_keeps_pixels_or_loses_channels() -> None:
         message = exactly(f"output of layer 'p' must have shape (1, 1, 4), not {shape}")
         with pytest.raises(ValueError, match=message):
             network(conv(), pool(source="c", output=tensor("p", shape)))
+
+
+POOLS = pytest.mark.parametrize("kind", [LayerKind.MAX_POOL, LayerKind.AVERAGE_POOL])
+
+
+@POOLS
+def test_pools_of_windows_keep_the_channels(kind: LayerKind) -> None:
+    assert network(window(kind)).output.shape == (3, 2, 3)
+    assert network(window(kind)).macs == 0
+    message = exactly("output of layer 'w' must have shape (3, 2, 3), not (3, 2, 4)")
+    with pytest.raises(ValueError, match=message):
+        network(window(kind, output=tensor("w", (3, 2, 4))))
+    message = exactly("output of layer 'w' must have shape (5, 4, 3), not (3, 2, 3)")
+    with pytest.raises(ValueError, match=message):
+        network(window(kind, stride=(1, 1)))
+
+
+@POOLS
+@pytest.mark.parametrize("changes", [{"scale": 0.25}, {"zero_point": 1}])
+def test_pools_of_windows_keep_the_quantization(kind: LayerKind, changes: dict[str, Any]) -> None:
+    message = exactly("input and output of 'w' must be quantized alike")
+    with pytest.raises(ValueError, match=message):
+        network(window(kind, output=tensor("w", (3, 2, 3), **changes)))
+
+
+@POOLS
+@pytest.mark.parametrize("name", ["weights", "bias", "multiplier", "shift"])
+def test_pools_of_windows_have_no_parameters(kind: LayerKind, name: str) -> None:
+    array = np.zeros(3, np.int8 if name == "weights" else np.int32)
+    message = exactly(f"{name} of layer 'w' must have shape (0,), not (3,)")
+    with pytest.raises(ValueError, match=message):
+        network(window(kind, **dict[str, Any]({name: array})))
+
+
+def test_only_a_max_pool_may_be_padded() -> None:
+    padding = Padding(bottom=1, right=1)
+    output = tensor("w", (3, 3, 3))
+    assert network(window(LayerKind.MAX_POOL, padding=padding, output=output)).output is output
+    message = exactly("padding of average pool 'w' must be 0 on every side, not (0, 1, 0, 1)")
+    with pytest.raises(ValueError, match=message):
+        network(window(LayerKind.AVERAGE_POOL, padding=padding, output=output))
+
+
+def test_a_mean_may_change_the_quantization() -> None:
+    found = network(mean())
+    assert found.output.scale != found.input.scale
+    assert found.macs == 0
+
+
+def test_refuses_a_mean_that_keeps_pixels_or_loses_channels() -> None:
+    for shape in ((6, 5, 3), (1, 1, 2)):
+        message = exactly(f"output of layer 'm' must have shape (1, 1, 3), not {shape}")
+        with pytest.raises(ValueError, match=message):
+            network(mean(output=tensor("m", shape)))
+
+
+@pytest.mark.parametrize(
+    ("name", "entries"), [("weights", 0), ("bias", 0), ("multiplier", 1), ("shift", 1)]
+)
+def test_refuses_a_mean_with_parameters_of_channels(name: str, entries: int) -> None:
+    array = np.zeros(3, np.int8 if name == "weights" else np.int32)
+    message = exactly(f"{name} of layer 'm' must have shape ({entries},), not (3,)")
+    with pytest.raises(ValueError, match=message):
+        network(mean(**dict[str, Any]({name: array})))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"kernel": (6, 5)}, {"stride": (2, 2)}, {"padding": Padding(top=1)}]
+)
+def test_refuses_a_mean_of_windows(changes: dict[str, Any]) -> None:
+    message = exactly("mean 'm' must have no kernel, stride or padding")
+    with pytest.raises(ValueError, match=message):
+        network(mean(**changes))
 
 
 def test_refuses_a_fully_connected_kernel_that_does_not_cover_the_input() -> None:

@@ -87,6 +87,22 @@ def test_corners_are_what_they_say(corner: Corner) -> None:
                 assert layer.output.channels == simd + step
 
 
+def test_windows_of_average_pools_lie_within_the_image() -> None:
+    rng = np.random.default_rng(1)
+    whole = 0
+    for stratum in strata():
+        if stratum.kind is not LayerKind.AVERAGE_POOL:
+            continue
+        for _ in range(20):
+            network = random_network(stratum, TINY.default, rng)
+            layer = next(x for x in network.layers if x.name == "layer")
+            source = network.tensors[layer.inputs[0]]
+            assert layer.kernel[0] == min(stratum.kernel, source.height)
+            assert layer.kernel[1] == min(stratum.kernel, source.width)
+            whole += layer.kernel == (stratum.kernel, stratum.kernel)
+    assert whole > 80
+
+
 def test_images_are_random_bytes_of_the_input() -> None:
     case = draw_cases(1, TINY, 1)[0]
     assert case.images.shape == (2, *case.network.input.shape)
@@ -105,5 +121,5 @@ def test_traits_say_what_the_mapping_does() -> None:
 def test_a_stratum_names_its_kernel_and_stride() -> None:
     names = [str(stratum) for stratum in strata()]
     assert names[0] == "conv 1x1/1"
-    assert "depthwise 7x7/2" in names
+    assert {"depthwise 7x7/2", "max_pool 8x8/2", "average_pool 3x3/1", "mean"} <= set(names)
     assert names[-1] == str(LayerKind.FULLY_CONNECTED)

@@ -26,7 +26,7 @@ from testbench.stress import draw_stress
 
 TINY_CASES = draw_cases(45, TINY, 11)
 EDGE_CASES = draw_cases(30, EDGE, 11, max_macs=32768)
-STRESS = draw_stress(120, 11)
+STRESS = draw_stress(150, 12)
 CHAINS = draw_chains(list(dict.fromkeys(case.config for case in TINY_CASES + EDGE_CASES)), 11)
 
 
@@ -94,6 +94,19 @@ def plan(found: Mapped, column: LayerPlan) -> NDArray[np.int64]:
     return found.layer_plan[:, column]
 
 
+def is_pool(found: Mapped, *, reads: bool) -> NDArray[np.bool_]:
+    """Layers that pool windows; with ``reads`` of a resident tensor with halos."""
+    shared = np.equal(found.layers[:, LayerColumn.SHARED], 1)
+    pools: NDArray[np.bool_] = layers_of(found, ExecuteOp.DEPTHWISE) & shared
+    if not reads:
+        return pools
+    columns = range(TensorPlan.HALO_TOP, TensorPlan.HALO_RIGHT + 1)
+    sources = found.tensor_plan[found.layers[:, LayerColumn.INPUT]]
+    resident = found.layer_plan[:, LayerPlan.LOADED] == 0
+    kept: NDArray[np.bool_] = pools & resident & sources[:, columns].any(axis=1)
+    return kept
+
+
 def executes(found: Mapped, name: str) -> NDArray[np.int64]:
     column: NDArray[np.int64] = found.rows[:, COLUMNS[name]]
     return np.compress(found.rows[:, COLUMNS["queue"]] == Queue.EXECUTE, column)
@@ -152,6 +165,17 @@ MAPPINGS: dict[str, Callable[[Case, Mapped], bool]] = {
     "row lead": lambda case, m: bool((executes(m, "row_lead") > 0).any()),
     "depthwise beyond the window ring": lambda case, m: bool(
         ((executes(m, "op") == ExecuteOp.DEPTHWISE) & (executes(m, "window") == 0)).any()
+    ),
+    "largest taps in the window ring": lambda case, m: bool(
+        ((executes(m, "maximum") == 1) & (executes(m, "window") == 1)).any()
+    ),
+    "largest taps beyond the window ring": lambda case, m: bool(
+        ((executes(m, "maximum") == 1) & (executes(m, "window") == 0)).any()
+    ),
+    "pools of windows with halos": lambda case, m: bool((halos(m) & is_pool(m, reads=False)).any()),
+    "pools of windows of a tensor with halos": lambda case, m: bool(is_pool(m, reads=True).any()),
+    "pools of windows with rounds": lambda case, m: bool(
+        (is_pool(m, reads=False) & (plan(m, LayerPlan.ROUNDS) > 1)).any()
     ),
     "passes": lambda case, m: case.passes > 1,
     "spills": lambda case, m: case.spills,

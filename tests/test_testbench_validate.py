@@ -13,8 +13,8 @@ from testbench.harness import HarnessError
 from testbench.memory_model import MemoryModel
 from testbench.validate import run_case, try_case, validate_random
 
-TINY_CASES = draw_cases(60, TINY, 22, networks_per_config=6, max_macs=384)
-EDGE_CASES = draw_cases(48, EDGE, 22, networks_per_config=8, max_macs=1024)
+TINY_CASES = draw_cases(60, TINY, 24, networks_per_config=6, max_macs=384)
+EDGE_CASES = draw_cases(48, EDGE, 24, networks_per_config=8, max_macs=1024)
 CASES = TINY_CASES + EDGE_CASES
 """Draws as of ``cosilico validate --random``, but of accelerators that build quickly."""
 
@@ -27,7 +27,7 @@ def by_config(cases: Iterable[Case]) -> dict[AcceleratorConfig, list[Case]]:
     return groups
 
 
-CHAINS = draw_chains(list(by_config(CASES)), 22)
+CHAINS = draw_chains(list(by_config(CASES)), 24)
 """One deep network with residual blocks on each of the same configurations."""
 
 GROUPS = by_config(CASES + CHAINS)
