@@ -89,6 +89,17 @@ def search(spec: SpecFile, out: OutFolder, resume: Resume = False, seed: SearchS
     typer.echo(f"{out / 'design.json'}: {found}")
 
 
+@app.command(name="import")
+def import_model(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="a .tflite file, int8")],
+    out: OutFolder,
+) -> None:
+    """Import a quantized network made elsewhere; writes network.json and weights.npz."""
+    from cosilico.imports import import_to_folder
+
+    typer.echo(import_to_folder(model, out))
+
+
 @app.command()
 def generate(design: DesignFile, out: OutFolder) -> None:
     """Emit a design's Verilog, its program and a manifest."""
@@ -102,7 +113,10 @@ def generate(design: DesignFile, out: OutFolder) -> None:
 def simulate(
     network: Annotated[
         str,
-        typer.Argument(metavar="NETWORK", help="a design.json, mobilenet_v2 or efficientnet_lite0"),
+        typer.Argument(
+            metavar="NETWORK",
+            help="a design.json, an imported folder, mobilenet_v2 or efficientnet_lite0",
+        ),
     ],
     accelerator: Annotated[
         str | None,
@@ -116,7 +130,7 @@ def simulate(
     seed: WeightSeed = 0,
     images: Annotated[int | None, typer.Option(min=1, help="images to run [all]")] = None,
     input_file: Annotated[
-        Path | None, typer.Option("--input", metavar="X.npz", help="x: int8 images, y: labels")
+        Path | None, typer.Option("--input", metavar="X.npz", help="x: inputs, y: labels")
     ] = None,
     output_file: Annotated[
         Path | None, typer.Option("--output", metavar="Y.npz", help="where outputs go")
@@ -163,7 +177,14 @@ def simulate(
 
 @app.command()
 def validate(
-    design: Annotated[Path | None, typer.Argument(metavar="[DESIGN]", help="a design.json")] = None,
+    design: Annotated[
+        str | None,
+        typer.Argument(metavar="[DESIGN]", help="a design.json or an imported folder"),
+    ] = None,
+    accelerator: Annotated[
+        str | None,
+        typer.Option(metavar="A", help="of DESIGN: tiny, edge or a JSON file [the design's own]"),
+    ] = None,
     random: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="random (configuration, layer) pairs")
     ] = None,
@@ -197,7 +218,7 @@ def validate(
         )
     with _stopped_runs():
         if design is not None:
-            differences = validate_design(design, view=view.value)
+            differences = validate_design(design, accelerator=accelerator, view=view.value)
         elif full:
             from testbench.campaign import Campaign
 
@@ -238,7 +259,8 @@ def enumerate_space(
         str,
         typer.Argument(
             metavar="NETWORK",
-            help="mobilenet_v2, efficientnet_lite0, a design.json or a network alone as JSON",
+            help="mobilenet_v2, efficientnet_lite0, a design.json, an imported folder or a "
+            "network alone as JSON",
         ),
     ],
     out: OutFile,

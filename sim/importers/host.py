@@ -13,6 +13,7 @@ from sim.spec.arrays import field_value
 from sim.spec.errors import CosilicoError, DesignFileError
 
 __all__ = [
+    "PORT_TYPES",
     "STEPS",
     "Argmax",
     "Dequantize",
@@ -28,6 +29,9 @@ __all__ = [
 ]
 
 _Array = NDArray[Any]
+
+PORT_TYPES = ("int8", "uint8", "int32", "int64", "float32")
+"""Types at the ends of a model."""
 
 
 class HostStep(Protocol):
@@ -61,7 +65,8 @@ class Quantize:
             ratio = (x.astype(np.float32) / np.float32(self.scale)).astype(np.float64)
         # Half away from zero; float64 holds a float32 and a half exactly where it matters.
         rounded = np.copysign(np.floor(np.abs(ratio) + 0.5), ratio)
-        return (rounded + self.zero_point).clip(limits.min, limits.max).astype(self.dtype)
+        result: _Array = (rounded + self.zero_point).clip(limits.min, limits.max).astype(self.dtype)
+        return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +119,8 @@ class Transpose:
 
     def run(self, x: _Array) -> _Array:
         """Return the step's result."""
-        return np.ascontiguousarray(x.transpose(0, *(axis + 1 for axis in self.axes)))
+        result: _Array = np.ascontiguousarray(x.transpose(0, *(axis + 1 for axis in self.axes)))
+        return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +152,8 @@ class Argmax:
 
     def run(self, x: _Array) -> _Array:
         """Return the step's result."""
-        return x.argmax(axis=-1).astype(self.dtype)
+        result: _Array = x.argmax(axis=-1).astype(self.dtype)
+        return result
 
 
 STEPS: dict[str, type[Any]] = {
@@ -298,9 +305,8 @@ def _step(data: Any, where: str) -> HostStep:
 
 
 def _dtype(text: str, where: str) -> str:
-    known = ("int8", "uint8", "int32", "int64", "float32")
-    if text not in known:
-        raise DesignFileError(f"{where} must be one of {', '.join(known)}, not {text!r}")
+    if text not in PORT_TYPES:
+        raise DesignFileError(f"{where} must be one of {', '.join(PORT_TYPES)}, not {text!r}")
     return text
 
 

@@ -1,6 +1,5 @@
 """Lowering a model's graph to layers: what is known of its tensors, and how layers are made."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -112,7 +111,9 @@ class Lowering:
         if tensor.data is None:
             self.model.refuse(operator, f"input {tensor.name!r} must be a constant")
         if tensor.dtype != dtype:
-            self.model.refuse(operator, f"input {tensor.name!r} must be {dtype}, not {tensor.dtype}")
+            self.model.refuse(
+                operator, f"input {tensor.name!r} must be {dtype}, not {tensor.dtype}"
+            )
         return tensor.data
 
     def quantized(self, operator: TfliteOperator, index: int) -> TfliteTensor:

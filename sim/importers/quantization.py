@@ -46,7 +46,10 @@ def relu6_clamp(scale: np.float32, zero_point: int) -> tuple[int, int]:
 
 
 def window_multipliers(
-    input_scale: np.float32, weight_scales: NDArray[np.float32], output_scale: np.float32, count: int
+    input_scale: np.float32,
+    weight_scales: NDArray[np.float32],
+    output_scale: np.float32,
+    count: int,
 ) -> Multipliers:
     """Of convolutions: the scales are multiplied in double precision."""
     reals = np.float64(input_scale) * weight_scales.astype(np.float64) / np.float64(output_scale)
@@ -54,7 +57,10 @@ def window_multipliers(
 
 
 def row_multipliers(
-    input_scale: np.float32, weight_scales: NDArray[np.float32], output_scale: np.float32, count: int
+    input_scale: np.float32,
+    weight_scales: NDArray[np.float32],
+    output_scale: np.float32,
+    count: int,
 ) -> Multipliers:
     """Of FULLY_CONNECTED: with one weight scale the product is rounded to single precision."""
     if len(weight_scales) > 1:
@@ -88,7 +94,9 @@ def ratio_multiplier(input_scale: np.float32, output_scale: np.float32, count: i
 
 def mean_multiplier(input_scale: np.float32, output_scale: np.float32, count: int) -> Multipliers:
     """Of MEAN over ``count`` values: the division is merged into the scale's ratio."""
-    multiplier, shift = quantize_multiplier(float(np.float64(input_scale) / np.float64(output_scale)))
+    multiplier, shift = quantize_multiplier(
+        float(np.float64(input_scale) / np.float64(output_scale))
+    )
     bits = min(count.bit_length() - 1, 32, 31 + shift)
     merged = (multiplier << bits) // count
     return np.array([merged], np.int32), np.array([shift - bits], np.int32)

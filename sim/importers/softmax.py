@@ -72,7 +72,7 @@ def softmax_int8(x: NDArray[np.int8], scale: float, beta: float) -> NDArray[np.i
 
 
 def _exp_of_negative(a: _Raw) -> _Raw:
-    """exp of Q5.26 numbers not above 0, in Q0.31."""
+    """Exponential of Q5.26 numbers not above 0, in Q0.31."""
     quarter = 1 << (_FRACTION_BITS - 2)
     part = (a & (quarter - 1)) - quarter  # -1/4 <= part < 0
     result = _exp_above_minus_quarter(part << _INTEGER_BITS)
@@ -84,7 +84,7 @@ def _exp_of_negative(a: _Raw) -> _Raw:
 
 
 def _exp_above_minus_quarter(a: _Raw) -> _Raw:
-    """exp of Q0.31 numbers in -1/4 … 0, in Q0.31: Taylor's expansion around -1/8."""
+    """Exponential of Q0.31 numbers in -1/4 … 0, in Q0.31: Taylor's expansion around -1/8."""
     x = a + (1 << 28)
     x2 = _multiply(x, x)
     x3 = _multiply(x2, x)

@@ -20,8 +20,7 @@ _MOST_NEGATIVE = -128
 @lowers(
     "ADD",
     becomes="`add`",
-    conditions="two activations of one shape; fused activations as above; not: broadcasting, "
-    "constants",
+    conditions="two activations of one shape; not: broadcasting, constants",
 )
 def _add(lowering: Lowering, operator: TfliteOperator) -> None:
     sources = (lowering.source(operator, 0), lowering.source(operator, 1))
@@ -136,9 +135,7 @@ def _padded(lowering: Lowering, operator: TfliteOperator, value: int) -> None:
         lowering.model.refuse(operator, rule)
     lowering.image(operator)
     widths = [(int(a), int(b)) for a, b in data.tolist()]
-    padding = Padding(
-        top=widths[1][0], bottom=widths[1][1], left=widths[2][0], right=widths[2][1]
-    )
+    padding = Padding(top=widths[1][0], bottom=widths[1][1], left=widths[2][0], right=widths[2][1])
     reader = lowering.only_reader(out.index)
     if widths[3] == (0, 0) and reader is not None and reader.inputs[0] == out.index:
         # Where the reader pads with the same value, and only there, its padding can be widened.

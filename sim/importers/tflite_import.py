@@ -6,7 +6,7 @@ from pathlib import Path
 from sim.importers import tflite_elementwise, tflite_pooling, tflite_windows
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork
-from sim.importers.host import HostProgram, HostStep, Port, Reshape
+from sim.importers.host import PORT_TYPES, HostProgram, HostStep, Port, Reshape
 from sim.importers.lowering import OPERATORS, Lowering, image_shape
 from sim.importers.tflite_host import HOST_OPERATORS, host_step
 from sim.importers.tflite_model import TfliteModel, TfliteOperator
@@ -97,18 +97,16 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
     layers = tuple(lowering.layers.values())
     if not layers:
         raise UnsupportedModelError("model must have a layer that the accelerator computes")
-    ends = [model.tensors[index] for index in (model.inputs[0], model.outputs[0])]
-    shapes = [_port_shape(model, index) for index in (model.inputs[0], model.outputs[0])]
     shape = image_shape(model.tensors[input_tensor].shape)
     steps = [step for _, step in before]
     if model.tensors[input_tensor].shape[1:] != shape:
         steps.append(Reshape(shape=shape))
     host = HostProgram(
-        input=Port(dtype=ends[0].dtype, shape=shapes[0]),
+        input=_port(model, model.inputs[0]),
         before=tuple(steps),
         logits_shape=model.tensors[output_tensor].shape[1:],
         after=tuple(step for _, step in after),
-        output=Port(dtype=ends[1].dtype, shape=shapes[1]),
+        output=_port(model, model.outputs[0]),
     )
     tensors = {layer: model.tensors[index].name for layer, index in lowering.origins.items()}
     network = Network(name=name, input=lowering.specs["input"], layers=layers)
@@ -166,14 +164,19 @@ def _after(
         index = operator.inputs[0]
 
 
-def _port_shape(model: TfliteModel, index: int) -> tuple[int, ...]:
-    """Shape of one inference at an end of the model."""
+def _port(model: TfliteModel, index: int) -> Port:
+    """One inference at an end of the model."""
     tensor = model.tensors[index]
-    if not tensor.shape or tensor.shape[0] != 1 or any(axis > 0 for axis in tensor.variable_axes):
+    if tensor.dtype not in PORT_TYPES:
+        known = ", ".join(PORT_TYPES)
+        raise UnsupportedModelError(
+            f"tensor {tensor.name!r} must be one of {known}, not {tensor.dtype}"
+        )
+    if tensor.shape[:1] != (1,) or min(tensor.shape) < 1 or max(tensor.variable_axes, default=0):
         raise UnsupportedModelError(
             f"tensor {tensor.name!r} must have a fixed shape with a batch of 1, not {tensor.shape}"
         )
-    return tensor.shape[1:]
+    return Port(dtype=tensor.dtype, shape=tensor.shape[1:])
 
 
 def _refuse_operator(model: TfliteModel, operator: TfliteOperator) -> None:

@@ -14,8 +14,7 @@ __all__: list[str] = []
 @lowers(
     "AVERAGE_POOL_2D",
     becomes="`average_pool`; `global_average_pool` if the window is the whole image",
-    conditions="no window may reach over the border; input and output quantized alike; fused "
-    "activations as above",
+    conditions="no window may reach over the border; input and output quantized alike",
 )
 def _average_pool(lowering: Lowering, operator: TfliteOperator) -> None:
     _pool(lowering, operator, LayerKind.AVERAGE_POOL)
@@ -24,7 +23,7 @@ def _average_pool(lowering: Lowering, operator: TfliteOperator) -> None:
 @lowers(
     "MAX_POOL_2D",
     becomes="`max_pool`",
-    conditions="`SAME` or `VALID`; input and output quantized alike; fused activations as above",
+    conditions="input and output quantized alike",
 )
 def _max_pool(lowering: Lowering, operator: TfliteOperator) -> None:
     _pool(lowering, operator, LayerKind.MAX_POOL)

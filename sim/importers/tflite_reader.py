@@ -28,9 +28,7 @@ _NAMES = {
     value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)
 }
 _DTYPES = {
-    value: name.lower()
-    for name, value in vars(tflite.TensorType).items()
-    if isinstance(value, int)
+    value: name.lower() for name, value in vars(tflite.TensorType).items() if isinstance(value, int)
 }
 
 _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -11,13 +11,6 @@ from sim.spec.network import LayerKind, Padding, TensorSpec
 __all__ = ["check_output", "window_padding"]
 
 _SAME, _VALID = 0, 1
-_WEIGHTS = (
-    "weights int8 with zero point 0, per tensor or per output channel; int32 bias or none; "
-)
-_WINDOW = (
-    "strides of any size, `SAME` or `VALID`; fused `NONE`, `RELU`, `RELU6`, `RELU_N1_TO_1`; "
-    "not: dilation, "
-)
 
 
 def window_padding(
@@ -119,7 +112,7 @@ def _multipliers(
 @lowers(
     "CONV_2D",
     becomes="`conv`",
-    conditions=_WEIGHTS + _WINDOW + "groups",
+    conditions="not: dilation, groups",
 )
 def _conv(lowering: Lowering, operator: TfliteOperator) -> None:
     source, padding = lowering.image(operator)
@@ -134,7 +127,7 @@ def _conv(lowering: Lowering, operator: TfliteOperator) -> None:
 @lowers(
     "DEPTHWISE_CONV_2D",
     becomes="`depthwise`; `conv` if the input has one channel and the output several",
-    conditions=_WEIGHTS + _WINDOW + "a depth multiplier on more than one input channel",
+    conditions="not: dilation, a depth multiplier on more than one input channel",
 )
 def _depthwise(lowering: Lowering, operator: TfliteOperator) -> None:
     source, padding = lowering.image(operator)
@@ -190,7 +183,7 @@ def _windowed(
     "FULLY_CONNECTED",
     becomes="`fully_connected`, with a kernel of its input's size; a 1×1 `conv` if it is applied "
     "to every pixel",
-    conditions=_WEIGHTS + "fused activations as above",
+    conditions="weights in the default format",
 )
 def _fully_connected(lowering: Lowering, operator: TfliteOperator) -> None:
     source = lowering.source(operator)

@@ -161,4 +161,6 @@ def _layer(data: Any, arrays: dict[str, NDArray[Any]], where: str) -> Layer:
 
 
 def _tensor(data: Any, where: str) -> TensorSpec:
-    return TensorSpec(**{name: field_value(data, name, kind, where) for name, kind in _TENSOR.items()})
+    return TensorSpec(
+        **{name: field_value(data, name, kind, where) for name, kind in _TENSOR.items()}
+    )
