@@ -72,12 +72,36 @@ def _options(
 
 
 @app.command()
-def run(spec: SpecFile, out: OutFolder, resume: Resume = False, seed: SearchSeed = 0) -> None:
+def run(
+    out: OutFolder,
+    spec: Annotated[
+        Path | None, typer.Argument(metavar="[SPEC]", help="a search specification (TOML)")
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NETWORK",
+            help="instead of SPEC: search only the accelerator, for an imported folder, a "
+            "design.json, mobilenet_v2 or efficientnet_lite0",
+        ),
+    ] = None,
+    space: Annotated[
+        str | None, typer.Option("--space", help="with --network: tiny or edge [tiny]")
+    ] = None,
+    resume: Resume = False,
+    seed: SearchSeed = 0,
+) -> None:
     """Run every stage: search, generate, simulate, check the calibration, report."""
-    from cosilico.flow import run_flow
+    from cosilico.flow import run_flow, run_network_flow
     from cosilico.summary import print_summary
 
-    print_summary(run_flow(spec, out, resume=resume, seed=seed), out)
+    if spec is not None and network is None and space is None:
+        results = run_flow(spec, out, resume=resume, seed=seed)
+    elif spec is None and network is not None:
+        results = run_network_flow(network, space or "tiny", out, resume=resume, seed=seed)
+    else:
+        raise CosilicoError("run must be given either SPEC, which names its space, or --network")
+    print_summary(results, out)
 
 
 @app.command()

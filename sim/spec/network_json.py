@@ -15,7 +15,14 @@ from sim.spec.errors import DesignFileError
 from sim.spec.files import write_atomic
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 
-__all__ = ["WEIGHTS_FILE", "network_fields", "read_document", "read_network", "write_document"]
+__all__ = [
+    "WEIGHTS_FILE",
+    "network_digest",
+    "network_fields",
+    "read_document",
+    "read_network",
+    "write_document",
+]
 
 WEIGHTS_FILE = "weights.npz"
 
@@ -35,14 +42,7 @@ def write_document(path: Path, document: Mapping[str, Any], network: Network) ->
 
     The JSON bears the npz file's SHA-256.
     """
-    weights = npz_bytes(
-        {
-            f"{layer.name}.{name}": getattr(layer, name)
-            for layer in network.layers
-            for name in _ARRAYS
-            if getattr(layer, name).size
-        }
-    )
+    weights = _weights_bytes(network)
     complete = {
         **document,
         "network": network_fields(network),
@@ -90,6 +90,12 @@ def read_network(document: Mapping[str, Any], path: Path, what: str) -> Network:
     return _network(field_value(document, "network", dict, what), arrays)
 
 
+def network_digest(network: Network) -> str:
+    """SHA-256 of everything that a network is."""
+    fields = json.dumps(network_fields(network), sort_keys=True).encode()
+    return hashlib.sha256(fields + _weights_bytes(network)).hexdigest()
+
+
 def network_fields(network: Network) -> dict[str, Any]:
     """All of a network but its arrays, as a JSON object."""
     return {
@@ -109,6 +115,17 @@ def network_fields(network: Network) -> dict[str, Any]:
             for layer in network.layers
         ],
     }
+
+
+def _weights_bytes(network: Network) -> bytes:
+    return npz_bytes(
+        {
+            f"{layer.name}.{name}": getattr(layer, name)
+            for layer in network.layers
+            for name in _ARRAYS
+            if getattr(layer, name).size
+        }
+    )
 
 
 def _network(data: Mapping[str, Any], arrays: dict[str, NDArray[Any]]) -> Network:
