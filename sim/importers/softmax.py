@@ -57,7 +57,8 @@ def softmax_int8(x: NDArray[np.int8], scale: float, beta: float) -> NDArray[np.i
     int8[..., n]
     """
     factor = min(beta * scale * 2**_FRACTION_BITS, 2.0**31 - 1)
-    multiplier, shift = quantize_multiplier(factor)
+    # Where a difference of 1 leaves Q5.26 only the largest values count, and theirs is 0.
+    multiplier, shift = quantize_multiplier(factor) if factor < 2.0**30 - 1 else (0, 31)
     radius = ((1 << _INTEGER_BITS) - 1) * 2.0**_FRACTION_BITS / 2.0**shift
     differences = x.astype(np.int64) - x.max(axis=-1, keepdims=True)
     counted = differences >= -math.floor(radius)
