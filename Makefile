@@ -18,7 +18,7 @@ CODE := search hwgen sim testbench cosilico tests benchmarks examples
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install format lint test check demo validate calibrate bench clean
+.PHONY: help install format lint test check demo validate calibrate supported bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,9 @@ validate: $(STAMP) ## compare model and RTL on over 2,000 (configuration, layer)
 
 calibrate: $(STAMP) ## measure the timing constants of the present gateware
 	$(BIN)/cosilico calibrate --out sim/calibration.json
+
+supported: $(STAMP) ## write docs/supported_ops.md from the importer's tables
+	$(BIN)/python -c 'from pathlib import Path; from sim.importers import supported as s; Path(s.SUPPORTED_PAGE).write_text(s.supported_operators())'
 
 bench: $(STAMP) ## speed of the model and of the RTL simulation
 	$(BIN)/python benchmarks/model_speed.py

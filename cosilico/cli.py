@@ -82,12 +82,36 @@ def _options(
 
 
 @app.command()
-def run(spec: SpecFile, out: OutFolder, resume: Resume = False, seed: SearchSeed = 0) -> None:
+def run(
+    out: OutFolder,
+    spec: Annotated[
+        Path | None, typer.Argument(metavar="[SPEC]", help="a search specification (TOML)")
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NETWORK",
+            help="instead of SPEC: search only the accelerator, for an imported folder, a "
+            "design.json, mobilenet_v2 or efficientnet_lite0",
+        ),
+    ] = None,
+    space: Annotated[
+        str | None, typer.Option("--space", help="with --network: tiny or edge [tiny]")
+    ] = None,
+    resume: Resume = False,
+    seed: SearchSeed = 0,
+) -> None:
     """Run every stage: search, generate, simulate, check the calibration, report."""
-    from cosilico.flow import run_flow
+    from cosilico.flow import run_flow, run_network_flow
     from cosilico.summary import print_summary
 
-    print_summary(run_flow(spec, out, resume=resume, seed=seed), out)
+    if spec is not None and network is None and space is None:
+        results = run_flow(spec, out, resume=resume, seed=seed)
+    elif spec is None and network is not None:
+        results = run_network_flow(network, space or "tiny", out, resume=resume, seed=seed)
+    else:
+        raise CosilicoError("run must be given either SPEC, which names its space, or --network")
+    print_summary(results, out)
 
 
 @app.command()
@@ -97,6 +121,17 @@ def search(spec: SpecFile, out: OutFolder, resume: Resume = False, seed: SearchS
 
     found = search_to_folder(spec, out, resume=resume, seed=seed)
     typer.echo(f"{out / 'design.json'}: {found}")
+
+
+@app.command(name="import")
+def import_model(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="a .tflite file, int8")],
+    out: OutFolder,
+) -> None:
+    """Import a quantized network made elsewhere; writes network.json and weights.npz."""
+    from cosilico.imports import import_to_folder
+
+    typer.echo(import_to_folder(model, out))
 
 
 @app.command()
@@ -112,7 +147,10 @@ def generate(design: DesignFile, out: OutFolder, batch: Batch = 1) -> None:
 def simulate(
     network: Annotated[
         str,
-        typer.Argument(metavar="NETWORK", help="a design.json, mobilenet_v2 or efficientnet_lite0"),
+        typer.Argument(
+            metavar="NETWORK",
+            help="a design.json, an imported folder, mobilenet_v2 or efficientnet_lite0",
+        ),
     ],
     accelerator: Annotated[
         str | None,
@@ -127,7 +165,7 @@ def simulate(
     images: Annotated[int | None, typer.Option(min=1, help="images to run [all]")] = None,
     batch: Batch = 1,
     input_file: Annotated[
-        Path | None, typer.Option("--input", metavar="X.npz", help="x: int8 images, y: labels")
+        Path | None, typer.Option("--input", metavar="X.npz", help="x: inputs, y: labels")
     ] = None,
     output_file: Annotated[
         Path | None, typer.Option("--output", metavar="Y.npz", help="where outputs go")
@@ -183,7 +221,14 @@ def simulate(
 
 @app.command()
 def validate(
-    design: Annotated[Path | None, typer.Argument(metavar="[DESIGN]", help="a design.json")] = None,
+    design: Annotated[
+        str | None,
+        typer.Argument(metavar="[DESIGN]", help="a design.json or an imported folder"),
+    ] = None,
+    accelerator: Annotated[
+        str | None,
+        typer.Option(metavar="A", help="of DESIGN: tiny, edge or a JSON file [the design's own]"),
+    ] = None,
     random: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="random (configuration, layer) pairs")
     ] = None,
@@ -217,7 +262,7 @@ def validate(
         )
     with _stopped_runs():
         if design is not None:
-            differences = validate_design(design, view=view.value)
+            differences = validate_design(design, accelerator=accelerator, view=view.value)
         elif full:
             from testbench.campaign import Campaign
 
@@ -256,7 +301,8 @@ def enumerate_space(
         str,
         typer.Argument(
             metavar="NETWORK",
-            help="mobilenet_v2, efficientnet_lite0, a design.json or a network alone as JSON",
+            help="mobilenet_v2, efficientnet_lite0, a design.json, an imported folder or a "
+            "network alone as JSON",
         ),
     ],
     out: OutFile,

@@ -19,7 +19,7 @@ from cosilico.progress import Report, progress_bar, within
 from cosilico.report import write_report
 from cosilico.results import RESULTS_FILE, SCHEMA, figures
 from cosilico.simulation import simulate_design
-from search.spec import SearchSpec, load_spec
+from cosilico.subjects import NetworkSubject, SpecSubject, Subject
 from sim.calibration import Calibration, save
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
@@ -27,7 +27,7 @@ from sim.spec.design import load as load_design
 from sim.spec.design import save as save_design
 from sim.spec.files import write_atomic
 
-__all__ = ["run_flow", "search_to_folder"]
+__all__ = ["run_flow", "run_network_flow", "search_to_folder"]
 
 _OUTPUTS = ("design.json", "weights.npz", "search.json", "test.npz", "enumeration.npz")
 """Files of a run beside its folders; a fresh run removes them first."""
@@ -44,9 +44,24 @@ def run_flow(spec_path: Path, out: Path, *, resume: bool, seed: int) -> dict[str
         If the specification is wrong, the calibration is stale, or ``out`` holds a run of
         another specification or seed that was to be resumed.
     """
-    spec = load_spec(spec_path)
+    subject = SpecSubject(spec_path, seed)
+    return _run(subject, subject.space, out, resume=resume)
+
+
+def run_network_flow(
+    network: str, space_name: str, out: Path, *, resume: bool, seed: int
+) -> dict[str, Any]:
+    """Run all stages with a network that is given: only its accelerator is searched.
+
+    Otherwise as :func:`run_flow`; ``network`` as in :func:`cosilico.networks.network_argument`.
+    """
+    subject = NetworkSubject(network, named_space(space_name), seed)
+    return _run(subject, space_name, out, resume=resume)
+
+
+def _run(subject: Subject, space_name: str, out: Path, *, resume: bool) -> dict[str, Any]:
     with progress_bar() as report:
-        flow = _Flow(spec, out, seed, current_calibration(), report)
+        flow = _Flow(subject, space_name, out, current_calibration(), report)
         if not resume:
             flow.clear()
         with ThreadPoolExecutor(max_workers=1) as background:
@@ -66,9 +81,9 @@ def run_flow(spec_path: Path, out: Path, *, resume: bool, seed: int) -> dict[str
 
 def search_to_folder(spec_path: Path, out: Path, *, resume: bool, seed: int) -> str:
     """Run only the search; return one line on what it found."""
-    spec = load_spec(spec_path)
+    subject = SpecSubject(spec_path, seed)
     with progress_bar() as report:
-        flow = _Flow(spec, out, seed, current_calibration(), report)
+        flow = _Flow(subject, subject.space, out, current_calibration(), report)
         if not resume:
             flow.clear()
         found = flow.search(resume=resume)
@@ -83,11 +98,16 @@ class _Flow:
     """One run's folder, and its stages."""
 
     def __init__(
-        self, spec: SearchSpec, out: Path, seed: int, calibration: Calibration, report: Report
+        self,
+        subject: Subject,
+        space_name: str,
+        out: Path,
+        calibration: Calibration,
+        report: Report,
     ) -> None:
-        self.spec, self.out, self.seed = spec, out, seed
+        self.subject, self.out = subject, out
         self.calibration, self.report = calibration, report
-        self.space = named_space(spec.space)
+        self.space = named_space(space_name)
         self.cache = StageCache(out / "stages")
         self.sources = source_digest("sim", "hwgen", "testbench")
         out.mkdir(parents=True, exist_ok=True)
@@ -126,27 +146,10 @@ class _Flow:
     def search(self, *, resume: bool) -> dict[str, Any]:
         """Search; return the figures of ``search.json``."""
         paths = tuple(self.out / name for name in _OUTPUTS[:4])
-        key = digest(json.dumps(self.spec.to_json(), sort_keys=True), str(self.seed))
-        return self.cache.result("search", key, lambda: self._search(resume), paths)
+        return self.cache.result("search", self.subject.key(), lambda: self._search(resume), paths)
 
     def _search(self, resume: bool) -> dict[str, Any]:
-        from search.run import run_search
-        from search.task import digits, quantize_images
-
-        found = run_search(
-            self.spec,
-            self.out,
-            resume=resume,
-            seed=self.seed,
-            progress=within("search", self.report),
-        ).to_json()
-        task = self.spec.task
-        test = digits(
-            test_images=task.test_images,
-            validation_images=task.validation_images,
-            split_seed=task.split_seed,
-        ).test
-        save_arrays(self.out / "test.npz", x=quantize_images(test.images), y=test.labels.numpy())
+        found = self.subject.search(self.out, resume=resume, progress=within("search", self.report))
         return {name: value for name, value in found.items() if name not in ("history", "pareto")}
 
     def finish(self, remeasured: "Future[dict[str, Any]]") -> dict[str, Any]:
@@ -181,8 +184,8 @@ class _Flow:
         return {
             "schema": SCHEMA,
             "cosilico": __version__,
-            "name": self.spec.name,
-            "space": self.spec.space,
+            "name": self.subject.name,
+            "space": self.space.name,
             "search": {k: v for k, v in found.items() if k not in ("schema", "violations")}
             | optimum,
             **sections,
@@ -200,7 +203,8 @@ class _Flow:
             if folder != self.out:
                 images = load_images(self.out / "test.npz", design.network)
                 save_design(design, folder / "design.json")
-                save_arrays(folder / "test.npz", x=images.x, y=_labels(images.y))
+                labels = {} if images.y is None else {"y": images.y}
+                save_arrays(folder / "test.npz", x=images.x, **labels)
             paths = generate_design(design, folder / "verilog")
             return {"files": [path.relative_to(self.out).as_posix() for path in paths]}
 
@@ -218,7 +222,7 @@ class _Flow:
 
     def _enumerate(self, design: Design, area_budget: float) -> dict[str, Any]:
         table = enumerate_network(design.network, self.space, within("enumerate", self.report))
-        row = table.optimum(area_budget, self.spec.search.metric)
+        row = table.optimum(area_budget, self.subject.metric)
         realizable = table.realizable
         save_arrays(
             self.out / "enumeration.npz",
@@ -243,7 +247,3 @@ def _row(table: Enumeration, row: int) -> dict[str, Any]:
         "area": float(table.area[row]),
         "energy": float(table.energy[row]),
     }
-
-
-def _labels(labels: Any) -> Any:
-    return np.zeros(0, np.int64) if labels is None else labels

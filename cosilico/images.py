@@ -4,6 +4,7 @@ import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,16 @@ from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
 
-__all__ = ["ImageSet", "images_for", "load_images", "random_images", "save_arrays"]
+__all__ = [
+    "RANDOM_IMAGES",
+    "ImageSet",
+    "images_for",
+    "labels",
+    "load_images",
+    "random_images",
+    "read_arrays",
+    "save_arrays",
+]
 
 RANDOM_IMAGES = 8
 """Images drawn where a design has no test images beside it and none are given."""
@@ -39,13 +49,13 @@ def save_arrays(path: Path, **arrays: NDArray[np.generic]) -> None:
     write_atomic(path, buffer.getvalue())
 
 
-def load_images(path: Path, network: Network) -> ImageSet:
-    """Read images and check them against the network's input.
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Arrays of an npz file that must have ``x``.
 
     Raises
     ------
     CosilicoError
-        If the file is missing, damaged or does not fit the network.
+        If the file is missing, damaged or has no ``x``.
     """
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
@@ -56,17 +66,43 @@ def load_images(path: Path, network: Network) -> ImageSet:
         raise CosilicoError(f"image file {path} must be an npz file with array x") from None
     if "x" not in arrays:
         raise CosilicoError(f"image file {path} must hold array 'x'")
-    x, y = arrays["x"], arrays.get("y")
+    return arrays
+
+
+def labels(path: Path, arrays: dict[str, NDArray[Any]], count: int) -> NDArray[np.int64] | None:
+    """Labels ``y`` of a file with ``count`` images, None where it has none.
+
+    Raises
+    ------
+    CosilicoError
+        If they are not one integer for each image.
+    """
+    y = arrays.get("y")
+    if y is None:
+        return None
+    if not np.issubdtype(y.dtype, np.integer) or y.shape != (count,):
+        raise CosilicoError(
+            f"y of {path} must be integers of shape ({count},), not {y.dtype} of shape {y.shape}"
+        )
+    return y.astype(np.int64)
+
+
+def load_images(path: Path, network: Network) -> ImageSet:
+    """Read images and check them against the network's input.
+
+    Raises
+    ------
+    CosilicoError
+        If the file is missing, damaged or does not fit the network.
+    """
+    arrays = read_arrays(path)
+    x = arrays["x"]
     if x.dtype != np.int8 or x.ndim != 4 or x.shape[1:] != network.input.shape or not len(x):
         raise CosilicoError(
             f"x of {path} must be int8 of shape (N, {', '.join(map(str, network.input.shape))}), "
             f"not {x.dtype} of shape {x.shape}"
         )
-    if y is not None and (not np.issubdtype(y.dtype, np.integer) or y.shape != (len(x),)):
-        raise CosilicoError(
-            f"y of {path} must be integers of shape ({len(x)},), not {y.dtype} of shape {y.shape}"
-        )
-    return ImageSet(x, None if y is None else y.astype(np.int64))
+    return ImageSet(x, labels(path, arrays, len(x)))
 
 
 def random_images(network: Network, count: int) -> ImageSet:

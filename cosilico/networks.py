@@ -1,4 +1,4 @@
-"""Networks that a user names: by name, from a design file, or from shapes alone."""
+"""Networks that a user names: by name, from a design or imported, or from shapes alone."""
 
 import json
 import tempfile
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.importers.folder import load as load_imported
 from sim.networks import NAMED_NETWORKS, named_network
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import SCHEMA, load
@@ -41,19 +42,25 @@ def is_named(text: str) -> bool:
     path = Path(text)
     if not path.suffix and not path.exists():
         known = ", ".join(NAMED_NETWORKS)
-        raise CosilicoError(f"network must be one of {known}, or a JSON file, not {text!r}")
+        raise CosilicoError(
+            f"network must be one of {known}, a JSON file or an imported folder, not {text!r}"
+        )
     return False
 
 
 def network_argument(text: str, seed: int = 0) -> Network:
-    """Network of a name, with weights of that seed, or of a file (see :func:`load_network`).
+    """Network of a name, with weights of that seed, or of a file or folder.
+
+    Files: see :func:`load_network`; folders are of imported networks.
 
     Raises
     ------
     CosilicoError
         If there is none, or its file is wrong.
     """
-    return named_network(text, seed) if is_named(text) else load_network(Path(text))
+    if is_named(text):
+        return named_network(text, seed)
+    return load_imported(Path(text)).network if Path(text).is_dir() else load_network(Path(text))
 
 
 def load_network(path: Path) -> Network:

@@ -8,6 +8,7 @@ from pathlib import Path
 from cosilico.accelerators import accelerator_argument
 from cosilico.gateware import current_calibration
 from cosilico.images import ImageSet, images_for, load_images, save_arrays
+from cosilico.imports import imported_images, is_imported, load_imported, save_outputs
 from cosilico.networks import is_named
 from cosilico.photographs import load_photograph, photograph_input
 from cosilico.progress import Report, progress_bar
@@ -15,6 +16,7 @@ from sim.calibration import Calibration
 from sim.model import Memory, predict
 from sim.networks import named_network
 from sim.realizability import require
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design, load
 from sim.spec.errors import CosilicoError
 from testbench.harness import Progress
@@ -44,7 +46,8 @@ def simulate_argument(
     Parameters
     ----------
     network : str
-        A design file, or the name of a network, which then needs ``accelerator``.
+        A design file, or the name of a network or folder of an imported one, which then need
+        ``accelerator``.
     accelerator : str, optional
         See :func:`cosilico.accelerators.accelerator_argument`; the design's own if not given.
     view : str
@@ -56,17 +59,18 @@ def simulate_argument(
     batch : int
         Images per program.
     input_file : Path, optional
-        npz file of images.
+        npz file of images; for an imported network in its model's own type and layout.
     photograph : Path, optional
         Picture to run instead. A named network runs scikit-learn's photograph by default.
     output_file : Path, optional
-        npz file for outputs and cycles of the last run.
+        npz file for outputs and cycles of the last run (see :func:`cosilico.imports.save_outputs`).
     memory : Memory
         What lies behind the ports.
     stalls : tuple of int
         One run per seed, under random stalls of the deterministic memory; without any, one run.
     waves : bool
-        Write ``waves.vcd`` of the first run, beside a design file or in the present folder.
+        Write ``waves.vcd`` of the first run, beside a design file, in an imported network's folder
+        or in the present one.
     calibration_file : Path, optional
 
     Raises
@@ -79,12 +83,21 @@ def simulate_argument(
             f"simulate must be given either --stalls or --memory {memory}, not both"
         )
     named = is_named(network)
-    folder = Path() if named else Path(network).parent
-    design = _design(network, named, accelerator, seed)
+    imported = load_imported(network) if is_imported(network) else None
+    folder = Path() if named else Path(network) if imported else Path(network).parent
+    if imported is not None:
+        given = _required_accelerator(network, accelerator)
+        design = Design(network=imported.network, accelerator=given)
+    else:
+        design = _design(network, named, accelerator, seed)
     require(design.accelerator, design.network, batch)
     if input_file is not None and photograph is not None:
         raise CosilicoError("simulate must be given either --input or --image, not both")
-    if photograph is not None or (named and input_file is None):
+    if imported is not None:
+        if photograph is not None:
+            raise CosilicoError("an imported network must be given --input, not --image")
+        image_set = imported_images(imported, folder, input_file, images)
+    elif photograph is not None or (named and input_file is None):
         pixels = load_photograph(photograph)
         image_set = ImageSet(photograph_input(pixels, design.network.input)).first(images)
     elif named:
@@ -112,7 +125,9 @@ def simulate_argument(
 
             first_waves = waves and index == 0
             results.append(_with_waves(folder / "waves.vcd", run) if first_waves else run(None))
-    if output_file is not None:
+    if output_file is not None and imported is not None:
+        save_outputs(output_file, imported, results[-1])
+    elif output_file is not None:
         save_arrays(output_file, y=results[-1].outputs, cycles=results[-1].cycles)
     return design, results
 
@@ -173,14 +188,19 @@ def parse_stalls(text: str | None) -> tuple[int, ...]:
 
 
 def _design(network: str, named: bool, accelerator: str | None, seed: int) -> Design:
-    if named and accelerator is None:
-        raise CosilicoError(f"network {network!r} must be given an --accelerator")
-    config = None if accelerator is None else accelerator_argument(accelerator)
     if named:
-        assert config is not None
+        config = _required_accelerator(network, accelerator)
         return Design(network=named_network(network, seed), accelerator=config)
     design = load(Path(network))
-    return design if config is None else Design(network=design.network, accelerator=config)
+    if accelerator is None:
+        return design
+    return Design(network=design.network, accelerator=accelerator_argument(accelerator))
+
+
+def _required_accelerator(network: str, accelerator: str | None) -> AcceleratorConfig:
+    if accelerator is None:
+        raise CosilicoError(f"network {network!r} must be given an --accelerator")
+    return accelerator_argument(accelerator)
 
 
 def _with_waves(path: Path, run: Callable[[Path], SimulationResult]) -> SimulationResult:

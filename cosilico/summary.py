@@ -49,7 +49,7 @@ def summary_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("external bandwidth", _bandwidth_text(default_config), _bandwidth_text(found_config)),
         row("MACs per cycle", "{:,}", "macs_per_cycle"),
         row("images through RTL", "{:,}", "images"),
-        row("accuracy in RTL", "{:.4f}", "accuracy"),
+        *([row("accuracy in RTL", "{:.4f}", "accuracy")] if _labelled(results) else []),
         row("measured cycles", "{:,}", "measured_cycles"),
         row("predicted cycles", "{:,}", "predicted_cycles"),
         row("MACs of the network", "{:,}", "macs"),
@@ -57,6 +57,11 @@ def summary_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
         row("area figure (proxy)", "{:.3f} mm²", "area"),
         row("energy figure (proxy)", "{:.2f} µJ", "energy", 1e-6),
     ]
+
+
+def _labelled(results: dict[str, Any]) -> bool:
+    """Whether the test images have labels."""
+    return results["rtl"]["accuracy"] is not None
 
 
 def print_summary(results: dict[str, Any], out: Path) -> None:

@@ -29,9 +29,15 @@ LISTED = 200
 """Most pairs that are listed one by one; of more, only those that differ."""
 
 
-def validate_design(design_path: Path, *, view: str = "simulation") -> int:
-    """Run a design's images in RTL, print every layer; return the number of differences."""
-    return print_results(*simulate_argument(str(design_path), view=view))
+def validate_design(
+    network: str, *, accelerator: str | None = None, view: str = "simulation"
+) -> int:
+    """Run a design's or an imported network's images in RTL, print every layer.
+
+    Returns the number of differences. ``accelerator`` as in
+    :func:`cosilico.simulation.simulate_argument`.
+    """
+    return print_results(*simulate_argument(network, accelerator=accelerator, view=view))
 
 
 def validate_pairs(

@@ -34,12 +34,14 @@ class SearchResult:
     seed : int
     design : Design
         The int8 network on the best accelerator.
-    architecture : Architecture
+    architecture : Architecture or None
+        None where the network was given.
     default, best : Evaluation
         The network on the space's default accelerator and on the best one.
     area_budget : float
-    float_accuracy, int8_accuracy : float
-        Test accuracy before quantization and by the integer reference after it.
+    float_accuracy, int8_accuracy : float or None
+        Test accuracy before quantization and by the integer reference after it; None where the
+        network was given.
     history : tuple of Evaluation
         Every evaluation spent, in order.
     pareto : tuple of Evaluation
@@ -51,12 +53,12 @@ class SearchResult:
     strategy: str
     seed: int
     design: Design
-    architecture: Architecture
+    architecture: Architecture | None
     default: Evaluation
     best: Evaluation
     area_budget: float
-    float_accuracy: float
-    int8_accuracy: float
+    float_accuracy: float | None
+    int8_accuracy: float | None
     history: tuple[Evaluation, ...]
     pareto: tuple[Evaluation, ...]
     wall_s: float
@@ -85,7 +87,7 @@ class SearchResult:
             "evaluations": self.evaluations,
             "wall_s": self.wall_s,
             "area_budget": self.area_budget,
-            "architecture": self.architecture.to_json(),
+            "architecture": None if self.architecture is None else self.architecture.to_json(),
             "default": _figures(self.default),
             "best": _figures(self.best)
             | {"float_accuracy": self.float_accuracy, "int8_accuracy": self.int8_accuracy},

@@ -13,6 +13,7 @@ from search.agent import Args, HardwareAgent
 from search.architecture import Architecture, NetworkSpace
 from search.evaluator import Evaluation, Evaluator
 from search.export import shape_network
+from search.neighbourhood import descend
 from search.objective import Objective
 from search.spec import SearchSpec
 from search.supernet import Supernet, sample_gates
@@ -124,27 +125,14 @@ class Rhnas:
         self.best_hardware(architecture, share)
 
     def polish(self, architecture: Architecture) -> None:
-        """Change one field of the best design at a time until no change makes it better.
-
-        Room that shrinks a memory without a cost in cycles is taken too: it lets another
-        field grow.
-        """
+        """Change one field of the best design at a time until no change makes it better."""
         share = self.supernet_accuracy(architecture)
-        best = self.best_hardware(architecture, share)
-        while True:
-            chosen = self.hardware.indices(best.accelerator)
-            neighbours = [
-                self.hardware.config([*chosen[:field], index, *chosen[field + 1 :]])
-                for field, size in enumerate(self.hardware.sizes)
-                for index in range(size)
-                if index != chosen[field]
-            ]
-            found = self._evaluate(architecture, neighbours, "polish", share)
-            feasible = filter(self.objective.feasible, [best, *found])
-            better = min(feasible, key=self.objective.rank, default=best)
-            if better is best:
-                return
-            best = better
+        descend(
+            self.hardware,
+            self.objective,
+            self.best_hardware(architecture, share),
+            lambda configs: self._evaluate(architecture, configs, "polish", share),
+        )
 
     @torch.no_grad()
     def supernet_accuracy(self, architecture: Architecture) -> float:

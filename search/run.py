@@ -30,7 +30,7 @@ from sim.spec.files import write_atomic
 from sim.spec.network import Network
 from sim.spec.spaces import HARDWARE_SPACES
 
-__all__ = ["Progress", "run_search"]
+__all__ = ["Progress", "deterministic_torch", "run_search"]
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage's name, the steps done and the steps there are."""
@@ -74,7 +74,7 @@ def run_search(
     store = CheckpointStore(out, hashlib.sha256(identity.encode()).hexdigest())
     if not resume:
         store.clear()
-    with _deterministic_torch():
+    with deterministic_torch():
         search = _Search(spec, seed, store, costs or SimCosts())
         search.advance(progress or (lambda stage, done, total: None))
         result = search.finish()
@@ -84,7 +84,8 @@ def run_search(
 
 
 @contextmanager
-def _deterministic_torch() -> Iterator[None]:
+def deterministic_torch() -> Iterator[None]:
+    """One thread and deterministic kernels, for results that do not depend on the machine's load."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)

@@ -80,8 +80,8 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ),
         (
             ["simulate", "mobilenet_v9", "--accelerator", "edge"],
-            "network must be one of mobilenet_v2, efficientnet_lite0, or a JSON file, "
-            "not 'mobilenet_v9'",
+            "network must be one of mobilenet_v2, efficientnet_lite0, a JSON file or an imported "
+            "folder, not 'mobilenet_v9'",
         ),
         (
             ["simulate", "x.json", "--stalls", "1,two"],
@@ -93,7 +93,37 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ),
         (
             ["enumerate", "vgg", "--space", "tiny", "--out", "o.csv"],
-            "network must be one of mobilenet_v2, efficientnet_lite0, or a JSON file, not 'vgg'",
+            "network must be one of mobilenet_v2, efficientnet_lite0, a JSON file or an imported "
+            "folder, not 'vgg'",
+        ),
+        (
+            ["import", "model.onnx", "--out", "o"],
+            "model file must end in .tflite, not 'model.onnx'",
+        ),
+        (
+            ["import", "model.tflite", "--out", "o"],
+            "model file model.tflite cannot be read: No such file or directory",
+        ),
+        (
+            ["simulate", ".", "--accelerator", "tiny"],
+            "network file network.json cannot be read: No such file or directory",
+        ),
+        (
+            ["run", "--out", "o"],
+            "run must be given either SPEC, which names its space, or --network",
+        ),
+        (
+            ["run", "spec.toml", "--network", "net", "--out", "o"],
+            "run must be given either SPEC, which names its space, or --network",
+        ),
+        (
+            ["run", "--network", "net", "--out", "o"],
+            "network must be one of mobilenet_v2, efficientnet_lite0, a JSON file or an imported "
+            "folder, not 'net'",
+        ),
+        (
+            ["run", "--network", "net.json", "--space", "huge", "--out", "o"],
+            "space must be one of tiny, edge, not 'huge'",
         ),
         (
             ["validate", "--random", "1", "--space", "huge"],

@@ -25,7 +25,8 @@ def test_names_and_files_are_told_apart(tmp_path: Path) -> None:
 
 def test_neither_name_nor_file_is_refused() -> None:
     message = (
-        r"^network must be one of mobilenet_v2, efficientnet_lite0, or a JSON file, not 'vgg'$"
+        r"^network must be one of mobilenet_v2, efficientnet_lite0, a JSON file or an imported "
+        r"folder, not 'vgg'$"
     )
     with pytest.raises(CosilicoError, match=message):
         network_argument("vgg")

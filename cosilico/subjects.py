@@ -1,0 +1,124 @@
+"""What a run is about: a specification to search by, or a network that is given."""
+
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+from cosilico.cache import digest
+from cosilico.images import ImageSet, images_for, save_arrays
+from cosilico.imports import imported_images, is_imported, load_imported
+from cosilico.networks import is_named, network_argument
+from cosilico.photographs import load_photograph, photograph_input
+from cosilico.progress import Report
+from search.objective import Metric
+from search.spec import SearchSpec, load_spec
+from sim.spec.network import Network
+from sim.spec.network_json import network_digest
+from sim.spec.spaces import HardwareSpace
+
+__all__ = ["NetworkSubject", "SpecSubject", "Subject"]
+
+TEST_IMAGES = 2
+"""Random inputs that a given network runs in RTL where no test images are beside it."""
+
+
+class Subject(Protocol):
+    """A run's name, what it is allowed to choose, and its search."""
+
+    name: str
+    metric: Metric
+
+    def key(self) -> str:
+        """Digest of all that the search depends on."""
+        ...
+
+    def search(self, out: Path, *, resume: bool, progress: Report) -> dict[str, Any]:
+        """Search; write the design, ``search.json`` and ``test.npz``, return the second."""
+        ...
+
+
+class SpecSubject:
+    """Co-search by a specification."""
+
+    def __init__(self, spec_path: Path, seed: int) -> None:
+        self.spec = load_spec(spec_path)
+        self.seed = seed
+        self.name: str = self.spec.name
+        self.metric: Metric = self.spec.search.metric
+        self.space: str = self.spec.space
+
+    def key(self) -> str:
+        """Digest of specification and seed."""
+        return digest(json.dumps(self.spec.to_json(), sort_keys=True), str(self.seed))
+
+    def search(self, out: Path, *, resume: bool, progress: Report) -> dict[str, Any]:
+        """Search network and accelerator."""
+        from search.run import run_search
+
+        found = run_search(self.spec, out, resume=resume, seed=self.seed, progress=progress)
+        _save_test_images(self.spec, out / "test.npz")
+        return found.to_json()
+
+
+class NetworkSubject:
+    """Search of the accelerator for a network, which is a name, a design file or a folder.
+
+    Test images: ``test.npz`` beside a file or in an imported folder, scikit-learn's photograph for
+    a named network, else random ones.
+    """
+
+    def __init__(
+        self, network: str, hardware: HardwareSpace, seed: int, *, metric: Metric = "latency"
+    ) -> None:
+        self.network: Network = network_argument(network, seed)
+        self.images = _images(network, self.network)
+        self.hardware, self.seed = hardware, seed
+        self.name: str = self.network.name
+        self.metric: Metric = metric
+
+    def key(self) -> str:
+        """Digest of network, images, space, objective and seed."""
+        images = [self.images.x.tobytes()]
+        if self.images.y is not None:
+            images.append(self.images.y.tobytes())
+        rest = json.dumps([self.hardware.name, self.metric, self.seed])
+        return digest(network_digest(self.network), rest, *images)
+
+    def search(self, out: Path, *, resume: bool, progress: Report) -> dict[str, Any]:
+        """Search the accelerator."""
+        from search.hardware import run_hardware_search
+
+        found = run_hardware_search(
+            self.network,
+            self.hardware,
+            out,
+            metric=self.metric,
+            resume=resume,
+            seed=self.seed,
+            progress=progress,
+        )
+        labels = {} if self.images.y is None else {"y": self.images.y}
+        save_arrays(out / "test.npz", x=self.images.x, **labels)
+        return found.to_json()
+
+
+def _save_test_images(spec: SearchSpec, path: Path) -> None:
+    from search.task import digits, quantize_images
+
+    task = spec.task
+    test = digits(
+        test_images=task.test_images,
+        validation_images=task.validation_images,
+        split_seed=task.split_seed,
+    ).test
+    save_arrays(path, x=quantize_images(test.images), y=test.labels.numpy())
+
+
+def _images(text: str, network: Network) -> ImageSet:
+    if is_imported(text):
+        count = None if (Path(text) / "test.npz").exists() else TEST_IMAGES
+        return imported_images(load_imported(text), Path(text), None, count)
+    if is_named(text):
+        return ImageSet(photograph_input(load_photograph(None), network.input))
+    count = None if (Path(text).parent / "test.npz").exists() else TEST_IMAGES
+    return images_for(Path(text), network, None, count)

@@ -1,0 +1,59 @@
+"""The folder of an imported network: ``network.json`` with the host's steps, ``weights.npz``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sim.importers.host import HostProgram
+from sim.spec.arrays import field_value
+from sim.spec.network import Network
+from sim.spec.network_json import read_document, read_network, write_document
+
+__all__ = ["NETWORK_FILE", "SCHEMA", "ImportedNetwork", "load", "save"]
+
+SCHEMA = 1
+NETWORK_FILE = "network.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ImportedNetwork:
+    """A network made elsewhere, and what the host does around it.
+
+    Parameters
+    ----------
+    network : Network
+    host : HostProgram
+    source : mapping
+        Where it comes from: ``file``, ``format``, ``sha256`` of the file, and ``tensors``, from each
+        layer's name to that of the model's tensor it computes.
+    """
+
+    network: Network
+    host: HostProgram
+    source: Mapping[str, Any] = field(default_factory=dict)
+
+
+def save(imported: ImportedNetwork, folder: Path) -> None:
+    """Write ``network.json`` and ``weights.npz``."""
+    document = {
+        "schema": SCHEMA,
+        "source": dict(imported.source),
+        "host": imported.host.to_json(),
+    }
+    write_document(folder / NETWORK_FILE, document, imported.network)
+
+
+def load(folder: Path) -> ImportedNetwork:
+    """Read a folder that :func:`save` wrote.
+
+    Raises
+    ------
+    DesignFileError
+        One line that names the file or field, the rule and the value.
+    """
+    path = folder / NETWORK_FILE
+    document = read_document(path, "network", SCHEMA)
+    network = read_network(document, path, "network")
+    host = HostProgram.from_json(field_value(document, "host", dict, "network"))
+    return ImportedNetwork(network=network, host=host, source=document.get("source", {}))

@@ -1,0 +1,317 @@
+"""What the host does around the accelerator: from a model's input to int8, and on to its output."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim import golden
+from sim.importers.softmax import softmax_int8
+from sim.spec.arrays import field_value
+from sim.spec.errors import CosilicoError, DesignFileError
+
+__all__ = [
+    "PORT_TYPES",
+    "STEPS",
+    "Argmax",
+    "Dequantize",
+    "HostProgram",
+    "HostStep",
+    "Port",
+    "Quantize",
+    "Requantize",
+    "Reshape",
+    "Softmax",
+    "Transpose",
+    "run_steps",
+]
+
+_Array = NDArray[Any]
+
+PORT_TYPES = ("int8", "uint8", "int32", "int64", "float32")
+"""Types at the ends of a model."""
+
+
+class HostStep(Protocol):
+    """Computes on arrays whose first axis counts inferences."""
+
+    def run(self, x: _Array) -> _Array:
+        """Return the step's result."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantize:
+    """float32 to int8 or uint8: round(x / scale) + zero_point, clamped; one division in float32."""
+
+    scale: float
+    zero_point: int
+    dtype: str
+
+    def run(self, x: _Array) -> _Array:
+        """Return the step's result.
+
+        Raises
+        ------
+        CosilicoError
+            If a value is infinite or not a number.
+        """
+        if not np.isfinite(x).all():
+            raise CosilicoError("x must hold finite numbers, but has infinities or NaN")
+        limits = np.iinfo(self.dtype)
+        with np.errstate(over="ignore"):  # what overflows is clamped
+            ratio = (x.astype(np.float32) / np.float32(self.scale)).astype(np.float64)
+        # Half away from zero; float64 holds a float32 and a half exactly where it matters.
+        rounded = np.copysign(np.floor(np.abs(ratio) + 0.5), ratio)
+        result: _Array = (rounded + self.zero_point).clip(limits.min, limits.max).astype(self.dtype)
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requantize:
+    """An integer type and scale to another, as TensorFlow Lite Micro's QUANTIZE."""
+
+    multiplier: int
+    shift: int
+    input_zero_point: int
+    output_zero_point: int
+    dtype: str
+
+    def run(self, x: _Array) -> _Array:
+        """Return the step's result."""
+        limits = np.iinfo(self.dtype)
+        centred = x.astype(np.int32) - self.input_zero_point
+        scaled = golden.requantize(centred, self.multiplier, self.shift).astype(np.int64)
+        return (scaled + self.output_zero_point).clip(limits.min, limits.max).astype(self.dtype)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dequantize:
+    """int8 or uint8 to float32: scale · (x - zero_point), rounded once."""
+
+    scale: float
+    zero_point: int
+
+    def run(self, x: _Array) -> _Array:
+        """Return the step's result."""
+        result: _Array = (self.scale * (x.astype(np.float64) - self.zero_point)).astype(np.float32)
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reshape:
+    """Another shape of one inference, in the same order."""
+
+    shape: tuple[int, ...]
+
+    def run(self, x: _Array) -> _Array:
+        """Return the step's result."""
+        return x.reshape(len(x), *self.shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transpose:
+    """Another order of the axes of one inference: result axis i is axis ``axes[i]``."""
+
+    axes: tuple[int, ...]
+
+    def run(self, x: _Array) -> _Array:
+        """Return the step's result."""
+        result: _Array = np.ascontiguousarray(x.transpose(0, *(axis + 1 for axis in self.axes)))
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Softmax:
+    """Softmax over the last axis.
+
+    int8 (of ``scale``) in fixed point with TensorFlow Lite Micro's bits; float32 in float32, where
+    the last bits depend on the machine's exponential function.
+    """
+
+    beta: float
+    scale: float
+
+    def run(self, x: _Array) -> _Array:
+        """Return the step's result."""
+        if x.dtype == np.int8:
+            return softmax_int8(x, self.scale, self.beta)
+        shifted = (x - x.max(axis=-1, keepdims=True)) * np.float32(self.beta)
+        powers = np.exp(shifted.astype(np.float32))
+        result: _Array = powers / powers.sum(axis=-1, keepdims=True, dtype=np.float32)
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argmax:
+    """Index of the largest value on the last axis, the first of several."""
+
+    dtype: str
+
+    def run(self, x: _Array) -> _Array:
+        """Return the step's result."""
+        result: _Array = x.argmax(axis=-1).astype(self.dtype)
+        return result
+
+
+STEPS: dict[str, type[Any]] = {
+    "quantize": Quantize,
+    "requantize": Requantize,
+    "dequantize": Dequantize,
+    "reshape": Reshape,
+    "transpose": Transpose,
+    "softmax": Softmax,
+    "argmax": Argmax,
+}
+"""Steps by the name that ``network.json`` gives them."""
+
+_FIELDS: dict[str, type] = {
+    "scale": float,
+    "beta": float,
+    "zero_point": int,
+    "multiplier": int,
+    "shift": int,
+    "input_zero_point": int,
+    "output_zero_point": int,
+    "dtype": str,
+    "shape": list,
+    "axes": list,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """Type and shape of one inference at an end of the model."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostProgram:
+    """Everything that a model does outside the accelerator.
+
+    Parameters
+    ----------
+    input, output : Port
+        The model's own; an inference is a row of an array.
+    before, after : tuple of HostStep
+        To the network's int8 input [height, width, channels], and from its logits on.
+    logits_shape : tuple of int
+        In which the model holds what the network computes.
+    """
+
+    input: Port
+    before: tuple[HostStep, ...]
+    logits_shape: tuple[int, ...]
+    after: tuple[HostStep, ...]
+    output: Port
+
+    def prepare(self, x: _Array) -> NDArray[np.int8]:
+        """int8[N, height, width, channels] of the model's inputs [N, ...].
+
+        Raises
+        ------
+        CosilicoError
+            If ``x`` is not of the model's input type and shape, or has a value without int8 form.
+        """
+        if x.dtype != np.dtype(self.input.dtype) or x.shape[1:] != self.input.shape or not len(x):
+            shape = ", ".join(map(str, self.input.shape))
+            raise CosilicoError(
+                f"x must be {self.input.dtype} of shape (N, {shape}), "
+                f"not {x.dtype} of shape {x.shape}"
+            )
+        return run_steps(self.before, x)
+
+    def logits(self, y: NDArray[np.int8]) -> NDArray[np.int8]:
+        """What the network computed, int8[N, height, width, channels], in the model's shape."""
+        return y.reshape(len(y), *self.logits_shape)
+
+    def finish(self, logits: NDArray[np.int8]) -> _Array:
+        """The model's outputs [N, ...] for :meth:`logits`."""
+        return run_steps(self.after, logits)
+
+    def to_json(self) -> dict[str, Any]:
+        """Fields as a JSON object."""
+        return {
+            "input": _port_json(self.input),
+            "before": [_step_json(step) for step in self.before],
+            "logits_shape": list(self.logits_shape),
+            "after": [_step_json(step) for step in self.after],
+            "output": _port_json(self.output),
+        }
+
+    @classmethod
+    def from_json(cls, data: Any) -> "HostProgram":
+        """Build from what :meth:`to_json` made.
+
+        Raises
+        ------
+        DesignFileError
+            If a field is missing, of another type or unknown.
+        """
+        return cls(
+            input=_port(field_value(data, "input", dict, "host"), "host.input"),
+            before=_steps(data, "before"),
+            logits_shape=_integers(field_value(data, "logits_shape", list, "host"), "logits_shape"),
+            after=_steps(data, "after"),
+            output=_port(field_value(data, "output", dict, "host"), "host.output"),
+        )
+
+
+def run_steps(steps: Sequence[HostStep], x: _Array) -> _Array:
+    """Compute steps one after the other."""
+    for step in steps:
+        x = step.run(x)
+    return x
+
+
+def _port_json(port: Port) -> dict[str, Any]:
+    return {"dtype": port.dtype, "shape": list(port.shape)}
+
+
+def _step_json(step: Any) -> dict[str, Any]:
+    (kind,) = (name for name, one in STEPS.items() if type(step) is one)
+    values = {name: getattr(step, name) for name in step.__slots__}
+    return {"kind": kind} | {
+        name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
+    }
+
+
+def _port(data: Mapping[str, Any], where: str) -> Port:
+    dtype = _dtype(field_value(data, "dtype", str, where), f"{where}.dtype")
+    return Port(dtype=dtype, shape=_integers(field_value(data, "shape", list, where), where))
+
+
+def _steps(data: Mapping[str, Any], name: str) -> tuple[HostStep, ...]:
+    items = field_value(data, name, list, "host")
+    return tuple(_step(item, f"host.{name}[{i}]") for i, item in enumerate(items))
+
+
+def _step(data: Any, where: str) -> HostStep:
+    kind = field_value(data, "kind", str, where)
+    if kind not in STEPS:
+        raise DesignFileError(f"{where}.kind must be one of {', '.join(STEPS)}, not {kind!r}")
+    values: dict[str, Any] = {}
+    for name in STEPS[kind].__slots__:
+        value = field_value(data, name, _FIELDS[name], where)
+        if name == "dtype":
+            value = _dtype(value, f"{where}.dtype")
+        values[name] = _integers(value, f"{where}.{name}") if isinstance(value, list) else value
+    step: HostStep = STEPS[kind](**values)
+    return step
+
+
+def _dtype(text: str, where: str) -> str:
+    if text not in PORT_TYPES:
+        raise DesignFileError(f"{where} must be one of {', '.join(PORT_TYPES)}, not {text!r}")
+    return text
+
+
+def _integers(values: list[Any], where: str) -> tuple[int, ...]:
+    for value in values:
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise DesignFileError(f"{where} must hold integers of 0 or more, not {value!r}")
+    return tuple(values)

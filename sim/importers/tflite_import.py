@@ -1,0 +1,185 @@
+"""Importing a TensorFlow Lite model: what the host computes, what the accelerator computes."""
+
+import hashlib
+from pathlib import Path
+
+from sim.importers import tflite_elementwise, tflite_pooling, tflite_windows
+from sim.importers.errors import UnsupportedModelError
+from sim.importers.folder import ImportedNetwork
+from sim.importers.host import PORT_TYPES, HostProgram, HostStep, Port, Reshape
+from sim.importers.lowering import OPERATORS, Lowering, image_shape
+from sim.importers.tflite_host import HOST_OPERATORS, host_step
+from sim.importers.tflite_model import TfliteModel, TfliteOperator
+from sim.importers.tflite_reader import parse_tflite
+from sim.spec.arrays import read_bytes
+from sim.spec.network import Network
+
+__all__ = ["HINTS", "import_tflite", "lower_tflite"]
+
+_TABLES = (tflite_elementwise, tflite_pooling, tflite_windows)
+"""Importing them enters their operators into the table."""
+
+_DATA_INPUTS = {"RESHAPE": 1, "SQUEEZE": 1, "EXPAND_DIMS": 1}
+"""Operators of which later inputs only say a shape, which their output has anyway."""
+
+HINTS = {
+    "MUL": "products of activations, as in squeeze-and-excitation blocks, are not supported",
+    "LOGISTIC": "sigmoids, as in squeeze-and-excitation blocks, are not supported",
+    "HARD_SWISH": "activations must be clamps",
+    "LEAKY_RELU": "activations must be clamps",
+    "PRELU": "activations must be clamps",
+    "ELU": "activations must be clamps",
+    "TANH": "activations must be clamps",
+    "BATCH_TO_SPACE_ND": "dilated convolutions are not supported",
+    "SPACE_TO_BATCH_ND": "dilated convolutions are not supported",
+    "SOFTMAX": "must be at the end of the model, where the host computes it",
+    "ARG_MAX": "must be at the end of the model, where the host computes it",
+    "DEQUANTIZE": "must be at the end of the model: all of it must be quantized",
+    "TRANSPOSE": "must be at an end of the model, where the host computes it",
+}
+"""Why an operator is refused, where more can be said than that it is."""
+
+
+def import_tflite(path: Path) -> ImportedNetwork:
+    """Import a model file.
+
+    Raises
+    ------
+    DesignFileError
+        If the file cannot be read or is damaged.
+    UnsupportedModelError
+        If the hardware cannot compute the model bit by bit; names the operator and the rule.
+    """
+    content = read_bytes(path, "model file")
+    model = parse_tflite(content, f"model file {path}")
+    imported = lower_tflite(model, network_name(path.stem))
+    source = {
+        "file": path.name,
+        "format": "tflite",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        **imported.source,
+    }
+    return ImportedNetwork(network=imported.network, host=imported.host, source=source)
+
+
+def network_name(stem: str) -> str:
+    """A file's name as an identifier."""
+    name = "".join(c if c.isascii() and c.isalnum() else "_" for c in stem).strip("_")
+    return name if name[:1].isalpha() else f"network_{name}".rstrip("_")
+
+
+def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
+    """Cut a model into host steps and a network; ``source`` has the tensors' names.
+
+    Raises
+    ------
+    UnsupportedModelError
+        As :func:`import_tflite`.
+    """
+    for ends, what in ((model.inputs, "input"), (model.outputs, "output")):
+        if len(ends) != 1:
+            raise UnsupportedModelError(f"model must have one {what}, not {len(ends)}")
+    live = _live(model)
+    for operator in live:
+        if operator.name not in OPERATORS and operator.name not in HOST_OPERATORS:
+            _refuse_operator(model, operator)
+    before, input_tensor = _before(model, live)
+    after, output_tensor = _after(model, live, [step for step, _ in before])
+    cut = {operator.index for operator, _ in (*before, *after)}
+    inner = [operator for operator in live if operator.index not in cut]
+    if not inner or not any(input_tensor in operator.inputs for operator in inner):
+        raise UnsupportedModelError("model must compute something of its input")
+    lowering = Lowering(model, inner, input_tensor, output_tensor)
+    for operator in inner:
+        if operator.name not in OPERATORS:
+            _refuse_operator(model, operator)
+        OPERATORS[operator.name].lower(lowering, operator)
+    layers = tuple(lowering.layers.values())
+    if not layers:
+        raise UnsupportedModelError("model must have a layer that the accelerator computes")
+    shape = image_shape(model.tensors[input_tensor].shape)
+    steps = [step for _, step in before]
+    if model.tensors[input_tensor].shape[1:] != shape:
+        steps.append(Reshape(shape=shape))
+    host = HostProgram(
+        input=_port(model, model.inputs[0]),
+        before=tuple(steps),
+        logits_shape=model.tensors[output_tensor].shape[1:],
+        after=tuple(step for _, step in after),
+        output=_port(model, model.outputs[0]),
+    )
+    tensors = {layer: model.tensors[index].name for layer, index in lowering.origins.items()}
+    network = Network(name=name, input=lowering.specs["input"], layers=layers)
+    return ImportedNetwork(network=network, host=host, source={"tensors": tensors})
+
+
+def _live(model: TfliteModel) -> list[TfliteOperator]:
+    """Operators that the output depends on; those that only compute shapes are not among them."""
+    wanted = set(model.outputs)
+    live = []
+    for operator in reversed(model.operators):
+        if wanted.intersection(operator.outputs):
+            live.append(operator)
+            wanted.update(operator.inputs[: _DATA_INPUTS.get(operator.name)])
+    return live[::-1]
+
+
+def _readers(live: list[TfliteOperator], index: int) -> list[TfliteOperator]:
+    return [one for one in live for i in one.inputs[: _DATA_INPUTS.get(one.name)] if i == index]
+
+
+def _before(
+    model: TfliteModel, live: list[TfliteOperator]
+) -> tuple[list[tuple[TfliteOperator, HostStep]], int]:
+    """Steps from the model's input to the first tensor that the accelerator reads."""
+    steps: list[tuple[TfliteOperator, HostStep]] = []
+    index = model.inputs[0]
+    while True:
+        readers = _readers(live, index)
+        if len(readers) != 1 or index in model.outputs:
+            return steps, index
+        (operator,) = readers
+        known = HOST_OPERATORS.get(operator.name)
+        if known is None or not known.before:
+            return steps, index
+        steps.append((operator, host_step(model, operator)))
+        index = operator.outputs[0]
+
+
+def _after(
+    model: TfliteModel, live: list[TfliteOperator], before: list[TfliteOperator]
+) -> tuple[list[tuple[TfliteOperator, HostStep]], int]:
+    """Steps from the last tensor that the accelerator writes to the model's output."""
+    steps: list[tuple[TfliteOperator, HostStep]] = []
+    producers = {index: operator for operator in live for index in operator.outputs}
+    index = model.outputs[0]
+    while True:
+        operator = producers.get(index)
+        if operator is None or operator in before:
+            raise UnsupportedModelError("model must have a layer that the accelerator computes")
+        known = HOST_OPERATORS.get(operator.name)
+        if known is None or not known.after:
+            return steps[::-1], index
+        steps.append((operator, host_step(model, operator)))
+        index = operator.inputs[0]
+
+
+def _port(model: TfliteModel, index: int) -> Port:
+    """One inference at an end of the model."""
+    tensor = model.tensors[index]
+    if tensor.dtype not in PORT_TYPES:
+        known = ", ".join(PORT_TYPES)
+        raise UnsupportedModelError(
+            f"tensor {tensor.name!r} must be one of {known}, not {tensor.dtype}"
+        )
+    if tensor.shape[:1] != (1,) or min(tensor.shape) < 1 or max(tensor.variable_axes, default=0):
+        raise UnsupportedModelError(
+            f"tensor {tensor.name!r} must have a fixed shape with a batch of 1, not {tensor.shape}"
+        )
+    return Port(dtype=tensor.dtype, shape=tensor.shape[1:])
+
+
+def _refuse_operator(model: TfliteModel, operator: TfliteOperator) -> None:
+    hint = HINTS.get(operator.name, "is not supported")
+    known = ", ".join(sorted({*OPERATORS, *HOST_OPERATORS}))
+    model.refuse(operator, f"{hint}; supported are {known}")

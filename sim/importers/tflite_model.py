@@ -1,0 +1,93 @@
+"""A TensorFlow Lite model as plain objects, whatever reads or makes them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.importers.errors import UnsupportedModelError
+
+__all__ = ["TfliteModel", "TfliteOperator", "TfliteTensor"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TfliteTensor:
+    """A tensor of the model's graph.
+
+    Parameters
+    ----------
+    index : int
+    name : str
+    shape : tuple of int
+    variable_axes : tuple of int
+        Axes whose size the model leaves open (its shape signature says -1).
+    dtype : str
+        As numpy calls it, or TensorFlow Lite's own name where numpy has none ("int4").
+    scales : float32[n]
+        Empty where not quantized, one for the whole tensor or one for each index of ``axis``.
+    zero_points : int64[n]
+    axis : int
+    data : array or None
+        Content of a constant, in the tensor's type and shape.
+    """
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    variable_axes: tuple[int, ...] = ()
+    dtype: str
+    scales: NDArray[np.float32]
+    zero_points: NDArray[np.int64]
+    axis: int = 0
+    data: NDArray[Any] | None = None
+
+    @property
+    def scale(self) -> np.float32:
+        """The scale of a tensor that has one."""
+        return np.float32(self.scales[0])
+
+    @property
+    def zero_point(self) -> int:
+        """The zero point of a tensor that has one."""
+        return int(self.zero_points[0])
+
+    def quantized_like(self, other: "TfliteTensor") -> bool:
+        """Whether both have one scale and zero point, the same."""
+        return (
+            self.dtype == other.dtype
+            and np.array_equal(self.scales, other.scales)
+            and np.array_equal(self.zero_points, other.zero_points)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TfliteOperator:
+    """An operator; an input of -1 is one that is left out.
+
+    ``options`` holds the fields of its option table, by TensorFlow Lite's names.
+    """
+
+    index: int
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TfliteModel:
+    """Operators in order of execution."""
+
+    tensors: tuple[TfliteTensor, ...]
+    operators: tuple[TfliteOperator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    def refuse(self, operator: TfliteOperator, rule: str) -> NoReturn:
+        """Raise the one line that names the operator, its output tensor and the rule."""
+        tensor = self.tensors[operator.outputs[0]].name if operator.outputs else ""
+        raise UnsupportedModelError(
+            f"operator {operator.index} {operator.name} (tensor {tensor!r}): {rule}"
+        )

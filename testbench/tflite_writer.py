@@ -1,0 +1,212 @@
+"""Writing TensorFlow Lite models, for tests that need ones with chosen numbers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import tflite
+from numpy.typing import NDArray
+
+__all__ = ["ModelWriter"]
+
+_VERSION = 3
+_OPTIONS = {
+    "ADD": "AddOptions",
+    "ARG_MAX": "ArgMaxOptions",
+    "AVERAGE_POOL_2D": "Pool2DOptions",
+    "CONV_2D": "Conv2DOptions",
+    "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
+    "FULLY_CONNECTED": "FullyConnectedOptions",
+    "MAX_POOL_2D": "Pool2DOptions",
+    "MEAN": "ReducerOptions",
+    "RESHAPE": "ReshapeOptions",
+    "SOFTMAX": "SoftmaxOptions",
+    "SQUEEZE": "SqueezeOptions",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Tensor:
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    axis: int
+    buffer: int
+    signature: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class ModelWriter:
+    """A model with one graph; tensors and operators are appended, then :meth:`finish` encodes.
+
+    An operator's version is the highest that any kernel asked for here looks at.
+    """
+
+    _tensors: list[_Tensor] = field(default_factory=list)
+    _buffers: list[bytes] = field(default_factory=lambda: [b""])
+    _operators: list[tuple[str, tuple[int, ...], tuple[int, ...], dict[str, Any]]] = field(
+        default_factory=list
+    )
+
+    def tensor(
+        self,
+        shape: Sequence[int],
+        dtype: str = "int8",
+        *,
+        scales: Sequence[float] = (),
+        zero_points: Sequence[int] | None = None,
+        axis: int = 0,
+        data: NDArray[Any] | None = None,
+        name: str | None = None,
+        signature: Sequence[int] = (),
+    ) -> int:
+        """Append a tensor, a constant if it has ``data``; return its index."""
+        buffer = 0
+        if data is not None:
+            buffer = len(self._buffers)
+            self._buffers.append(np.ascontiguousarray(data, np.dtype(dtype)).tobytes())
+        points = [0] * len(scales) if zero_points is None else zero_points
+        self._tensors.append(
+            _Tensor(
+                name or f"tensor{len(self._tensors)}",
+                tuple(shape),
+                dtype,
+                tuple(scales),
+                tuple(points),
+                axis,
+                buffer,
+                tuple(signature),
+            )
+        )
+        return len(self._tensors) - 1
+
+    def constant(self, data: Any, dtype: str, **quantization: Any) -> int:
+        """Append a constant; return its index."""
+        array = np.asarray(data, np.dtype(dtype))
+        return self.tensor(array.shape, dtype, data=array, **quantization)
+
+    def operator(
+        self, name: str, inputs: Sequence[int], outputs: Sequence[int], **options: Any
+    ) -> None:
+        """Append an operator; ``options`` are the fields of its table by TensorFlow Lite's names."""
+        self._operators.append((name, tuple(inputs), tuple(outputs), dict(options)))
+
+    @property
+    def operator_names(self) -> set[str]:
+        """Kinds of operators so far."""
+        return {name for name, *_ in self._operators}
+
+    def finish(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+        """Encode the model."""
+        builder = flatbuffers.Builder(1024)
+        names = list(dict.fromkeys(name for name, *_ in self._operators))
+        buffers = [_buffer(builder, content) for content in self._buffers]
+        tensors = [_encode_tensor(builder, tensor) for tensor in self._tensors]
+        operators = [
+            _encode_operator(builder, names.index(name), name, reads, writes, options)
+            for name, reads, writes, options in self._operators
+        ]
+        parts = {
+            "Tensors": _offsets(builder, tensors),
+            "Inputs": _numbers(builder, inputs, np.int32),
+            "Outputs": _numbers(builder, outputs, np.int32),
+            "Operators": _offsets(builder, operators),
+        }
+        graph = _table(builder, "SubGraph", parts)
+        codes = [_code(builder, name) for name in names]
+        root = _table(
+            builder,
+            "Model",
+            {
+                "Version": _VERSION,
+                "OperatorCodes": _offsets(builder, codes),
+                "Subgraphs": _offsets(builder, [graph]),
+                "Buffers": _offsets(builder, buffers),
+            },
+        )
+        builder.Finish(root, b"TFL3")
+        return bytes(builder.Output())
+
+
+def _table(builder: Any, name: str, fields: Mapping[str, Any]) -> int:
+    getattr(tflite, f"{name}Start")(builder)
+    for key, value in fields.items():
+        getattr(tflite, f"{name}Add{key}")(builder, value)
+    offset: int = getattr(tflite, f"{name}End")(builder)
+    return offset
+
+
+def _buffer(builder: Any, content: bytes) -> int:
+    if not content:
+        return _table(builder, "Buffer", {})
+    # Kernels read constants in place as 16-byte aligned arrays.
+    builder.StartVector(1, len(content), 16)
+    builder.head -= len(content)
+    builder.Bytes[builder.head : builder.head + len(content)] = content
+    return _table(builder, "Buffer", {"Data": builder.EndVector()})
+
+
+def _encode_tensor(builder: Any, tensor: _Tensor) -> int:
+    fields = {
+        "Shape": _numbers(builder, tensor.shape, np.int32),
+        "Name": builder.CreateString(tensor.name),
+        "Type": getattr(tflite.TensorType, tensor.dtype.upper()),
+        "Buffer": tensor.buffer,
+    }
+    if tensor.signature:
+        fields["ShapeSignature"] = _numbers(builder, tensor.signature, np.int32)
+    if tensor.scales:
+        quantization = {
+            "Scale": _numbers(builder, tensor.scales, np.float32),
+            "ZeroPoint": _numbers(builder, tensor.zero_points, np.int64),
+            "QuantizedDimension": tensor.axis,
+        }
+        fields["Quantization"] = _table(builder, "QuantizationParameters", quantization)
+    return _table(builder, "Tensor", fields)
+
+
+def _encode_operator(
+    builder: Any,
+    code: int,
+    name: str,
+    inputs: Sequence[int],
+    outputs: Sequence[int],
+    options: Mapping[str, Any],
+) -> int:
+    fields = {
+        "OpcodeIndex": code,
+        "Inputs": _numbers(builder, inputs, np.int32),
+        "Outputs": _numbers(builder, outputs, np.int32),
+    }
+    if name in _OPTIONS:
+        kind = _OPTIONS[name]
+        values = {
+            key: _numbers(builder, value, np.int32) if isinstance(value, tuple) else value
+            for key, value in options.items()
+        }
+        fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, kind)
+        fields["BuiltinOptions"] = _table(builder, kind, values)
+    return _table(builder, "Operator", fields)
+
+
+def _code(builder: Any, name: str) -> int:
+    number = getattr(tflite.BuiltinOperator, name)
+    fields = {"DeprecatedBuiltinCode": min(number, 127), "BuiltinCode": number, "Version": 1}
+    return _table(builder, "OperatorCode", fields)
+
+
+def _numbers(builder: Any, values: Sequence[Any], kind: type) -> int:
+    offset: int = builder.CreateNumpyVector(np.array(values, kind))
+    return offset
+
+
+def _offsets(builder: Any, offsets: Sequence[int]) -> int:
+    builder.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        builder.PrependUOffsetTRelative(offset)
+    vector: int = builder.EndVector()
+    return vector

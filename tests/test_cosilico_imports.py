@@ -1,0 +1,100 @@
+"""Imported networks on the command line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cosilico.cli import EXIT_BAD_INPUT, main
+from cosilico.imports import imported_images, load_imported
+from cosilico.networks import network_argument
+from sim import golden
+from sim.spec.errors import CosilicoError
+from testbench.tflite_models import RandomModel, random_model
+
+SEED = 5
+
+
+@pytest.fixture(scope="module")
+def model() -> RandomModel:
+    return random_model(SEED, images=3)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, model: RandomModel) -> Path:
+    base = tmp_path_factory.mktemp("import")
+    path = base / "small.tflite"
+    path.write_bytes(model.content)
+    assert main(["import", str(path), "--out", str(base / "net")]) == 0
+    return base / "net"
+
+
+def test_a_folder_is_a_network(folder: Path) -> None:
+    imported = load_imported(str(folder))
+    assert imported.source["file"] == "small.tflite"
+    assert network_argument(str(folder)).name == imported.network.name == "small"
+
+
+def test_says_what_the_model_became(
+    folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["import", str(folder.parent / "small.tflite"), "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    imported = load_imported(str(folder))
+    assert f"{len(imported.network.layers)} layers" in out
+    assert f"input {imported.host.input.dtype} {imported.host.input.shape}" in out
+
+
+def test_a_refused_model_leaves_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, model: RandomModel
+) -> None:
+    path = tmp_path / "cut.tflite"
+    path.write_bytes(model.content[:-100])
+    assert main(["import", str(path), "--out", str(tmp_path / "net")]) == EXIT_BAD_INPUT
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "net").exists()
+
+
+def test_inputs_are_the_models_own(folder: Path, model: RandomModel, tmp_path: Path) -> None:
+    imported = load_imported(str(folder))
+    path = tmp_path / "x.npz"
+    np.savez(path, x=model.inputs, y=np.arange(3))
+    images = imported_images(imported, folder, path, 2)
+    assert np.array_equal(images.x, imported.host.prepare(model.inputs)[:2])
+    assert images.y is not None
+    assert images.y.tolist() == [0, 1]
+    np.savez(path, x=model.inputs[:, :-1])
+    with pytest.raises(CosilicoError, match=rf"^image file {path}: x must be .* of shape \(N, "):
+        imported_images(imported, folder, path, None)
+    assert len(imported_images(imported, folder, None, 4).x) == 4
+
+
+def test_a_folder_needs_an_accelerator_and_no_photograph(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["simulate", str(folder)]) == EXIT_BAD_INPUT
+    assert capsys.readouterr().err == (
+        f"cosilico: network {str(folder)!r} must be given an --accelerator\n"
+    )
+    words = ["simulate", str(folder), "--accelerator", "tiny", "--image", "x.jpg"]
+    assert main(words) == EXIT_BAD_INPUT
+    assert capsys.readouterr().err == (
+        "cosilico: an imported network must be given --input, not --image\n"
+    )
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_rtl_computes_the_models_outputs(folder: Path, model: RandomModel, tmp_path: Path) -> None:
+    x, y = tmp_path / "x.npz", tmp_path / "y.npz"
+    np.savez(x, x=model.inputs)
+    words = ["simulate", str(folder), "--accelerator", "tiny", "--input", str(x)]
+    assert main([*words, "--output", str(y)]) == 0
+    imported = load_imported(str(folder))
+    values = golden.run(imported.network, imported.host.prepare(model.inputs))
+    logits = imported.host.logits(values[imported.network.output.name])
+    with np.load(y) as file:
+        assert np.array_equal(file["logits"], logits)
+        assert np.array_equal(file["output"], imported.host.finish(logits))
+        assert np.array_equal(file["measured_cycles"], file["predicted_cycles"])
+        assert file["measured_cycles"].shape == (3,)
