@@ -1,0 +1,81 @@
+"""Photographs that come with Python packages: some to calibrate with, others to be judged by."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from cosilico.photographs import resize_area
+from sim.spec.errors import CosilicoError
+
+__all__ = [
+    "JUDGED",
+    "SIDE",
+    "calibration_photographs",
+    "judged_photographs",
+    "real_images",
+    "steps",
+]
+
+SIDE = 224
+"""Height and width of the network's input."""
+
+_CROP = 224 / 256
+"""Of the shorter side: what EfficientNet's evaluation keeps, a border of 32 around 224 pixels."""
+
+JUDGED = ("chelsea", "coffee", "china", "flower", "motorcycle", "rocket", "astronaut")
+"""Photographs of scikit-image and scikit-learn by name; none of them calibrates."""
+
+
+def judged_photographs() -> NDArray[np.uint8]:
+    """The photographs of ``JUDGED``: uint8[7, 224, 224, 3]."""
+    import skimage.data
+    from sklearn.datasets import load_sample_image
+
+    left, _, _ = skimage.data.stereo_motorcycle()
+    found = {
+        "chelsea": skimage.data.chelsea(),
+        "coffee": skimage.data.coffee(),
+        "china": load_sample_image("china.jpg"),
+        "flower": load_sample_image("flower.jpg"),
+        "motorcycle": left,
+        "rocket": skimage.data.rocket(),
+        "astronaut": skimage.data.astronaut(),
+    }
+    return np.stack([_framed(found[name]) for name in JUDGED])
+
+
+def calibration_photographs() -> tuple[NDArray[np.uint8], list[int]]:
+    """The 20 images of ImageNet in foolbox, uint8[20, 224, 224, 3], and their classes."""
+    package = find_spec("foolbox")
+    if package is None or package.origin is None:
+        raise CosilicoError("this example needs the packages of the extra 'examples'")
+    files = sorted((Path(package.origin).parent / "data").glob("imagenet_*.jpg"))
+    images = []
+    for path in files:
+        with Image.open(path) as image:
+            images.append(_framed(np.asarray(image.convert("RGB"), np.uint8)))
+    return np.stack(images), [int(path.stem.rpartition("_")[2]) for path in files]
+
+
+def real_images(pixels: NDArray[np.uint8]) -> Tensor:
+    """What the network was trained on: (byte - 127) / 128, float32[N, 3, 224, 224]."""
+    real = (pixels.astype(np.float32) - 127) / 128
+    return torch.from_numpy(real.transpose(0, 3, 1, 2).copy())
+
+
+def steps(pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """The same as int8 with scale 1/128 and zero point -1, without any rounding."""
+    return (pixels.astype(np.int16) - 128).astype(np.int8)
+
+
+def _framed(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The middle of a photograph, resized by area."""
+    side = round(min(pixels.shape[:2]) * _CROP)
+    top, left = ((size - side) // 2 for size in pixels.shape[:2])
+    crop = pixels[top : top + side, left : left + side].astype(np.float64)
+    return np.rint(resize_area(crop, SIDE, SIDE)).astype(np.uint8)

@@ -1,0 +1,191 @@
+"""EfficientNet-Lite0, trained by others, to int8 and through RTL on two accelerators.
+
+Usage: python examples/efficientnet_lite0/run.py OUT [--images N] [--no-rtl] [--pictures DIR]
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from photographs import (
+    JUDGED,
+    calibration_photographs,
+    judged_photographs,
+    real_images,
+    steps,
+)
+from PIL import Image
+from pretrained import class_name, pretrained, quantized, top_classes
+
+from cosilico.evaluation import evaluate_chunks
+from cosilico.gateware import current_calibration
+from cosilico.images import ImageSet, save_arrays
+from cosilico.progress import progress_bar
+from cosilico.simulation import simulate_design
+from cosilico.summary import accelerator_text
+from sim import golden
+from sim.area import area
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.design import Design, save
+from sim.spec.errors import CosilicoError
+from sim.spec.files import write_atomic
+from sim.spec.network import Network
+from sim.spec.spaces import EDGE
+
+MACS_PER_CYCLE = 4096
+"""Of the second accelerator: a quarter of the first one's."""
+
+_PICTURE_SIDE = 160
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """Where to write, how many photographs run in RTL, and where pictures for a page go."""
+
+    out: Path
+    images: int
+    rtl: bool
+    pictures: Path | None
+
+
+def main() -> int:
+    """Print what the photographs show, in floating point and int8, then cycles of both runs."""
+    try:
+        _run(_arguments())
+    except CosilicoError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _run(arguments: Arguments) -> None:
+    module = pretrained()
+    calibration_pixels, labels = calibration_photographs()
+    pixels = judged_photographs()
+    network = quantized(module, real_images(calibration_pixels))
+    found = {
+        "judged": _classified(module, network, pixels),
+        "calibration": _classified(module, network, calibration_pixels),
+    }
+    _print_classes(found["judged"])
+    for form, top in found["calibration"].items():
+        right = sum(row[0] == label for row, label in zip(top, labels, strict=True))
+        print(f"calibration images, {form}: {right} of {len(labels)} right")
+    if arguments.pictures is not None:
+        _write_pictures(arguments.pictures, pixels)
+    accelerators = {"default": EDGE.default, "small": small_accelerator(network)}
+    runs = {}
+    for name, accelerator in accelerators.items():
+        design = Design(network=network, accelerator=accelerator)
+        save(design, arguments.out / name / "design.json")
+        save_arrays(arguments.out / name / "test.npz", x=steps(pixels))
+        if arguments.rtl:
+            runs[name] = _simulated(design, steps(pixels)[: arguments.images])
+            _print_run(name, design, runs[name])
+    document = {"photographs": JUDGED, "top5": found, "rtl": runs}
+    write_atomic(arguments.out / "results.json", json.dumps(document, indent=1) + "\n")
+
+
+def small_accelerator(network: Network) -> AcceleratorConfig:
+    """Fastest accelerator of the edge space with ``MACS_PER_CYCLE`` and at most the default's area.
+
+    The smallest one, if several take the same time.
+    """
+    budget = area(EDGE.default).total
+    configs = [config for config in EDGE if config.macs == MACS_PER_CYCLE]
+    configs = [config for config in configs if area(config).total <= budget]
+    best: tuple[int, float, int] | None = None
+    done = 0
+    with progress_bar() as report:
+        for chunk in evaluate_chunks(network, configs, os.cpu_count() or 1):
+            for i, cycles in enumerate(chunk.cycles):
+                candidate = (int(cycles), float(chunk.area[i]), done + i)
+                if not chunk.violations[i] and (best is None or candidate < best):
+                    best = candidate
+            done += len(chunk.cycles)
+            report("accelerators", done, len(configs))
+    if best is None:
+        raise CosilicoError(f"no accelerator of {MACS_PER_CYCLE} MACs runs {network.name}")
+    return configs[best[2]]
+
+
+def _classified(
+    module: torch.nn.Module, network: Network, pixels: NDArray[np.uint8]
+) -> dict[str, list[list[int]]]:
+    """Five best classes of every image, of the module and of the int8 network."""
+    with torch.no_grad():
+        scores = module(real_images(pixels)).numpy()
+    logits = golden.run(network, steps(pixels))[network.output.name].reshape(len(pixels), -1)
+    return {"float": top_classes(scores), "int8": top_classes(logits)}
+
+
+def _simulated(design: Design, x: NDArray[np.int8]) -> dict[str, Any]:
+    with progress_bar() as report:
+        start = time.perf_counter()
+        result = simulate_design(design, ImageSet(x), current_calibration(), report)
+        seconds = time.perf_counter() - start
+    if not result.exact:
+        raise CosilicoError(f"RTL differs from reference and model on {design.accelerator}")
+    logits = result.outputs.reshape(len(x), -1)
+    return result.to_json() | {
+        "accelerator": design.accelerator.to_json(),
+        "area": area(design.accelerator).total,
+        "top5": top_classes(logits),
+        "seconds_with_build": seconds,
+    }
+
+
+def _print_classes(found: dict[str, list[list[int]]]) -> None:
+    for i, name in enumerate(JUDGED):
+        for form, top in found.items():
+            print(f"{name:>10}  {form:<5}  {', '.join(class_name(k) for k in top[i])}")
+
+
+def _print_run(name: str, design: Design, run: dict[str, Any]) -> None:
+    cycles, clock = run["measured_cycles"], design.accelerator.clock_mhz
+    print(f"{name}: {accelerator_text(design.accelerator.to_json())}")
+    print(f"  {run['macs_per_cycle']:,} MACs per cycle, {run['area']:.1f} mm² (proxy)")
+    print(f"  {run['images']} photographs, {run['mismatched_activations']} activations differ")
+    print(
+        f"  {cycles:,} cycles measured, {run['predicted_cycles']:,} predicted, "
+        f"{cycles / clock / 1000:.3f} ms at {clock} MHz, utilization {run['utilization']:.1%}"
+    )
+    print(
+        f"  simulated at {run['cycles_per_s']:,.0f} cycles/s, "
+        f"{cycles / run['cycles_per_s']:.0f} s per photograph"
+    )
+    for i, top in enumerate(run["top5"]):
+        print(f"  {JUDGED[i]:>10}  {', '.join(class_name(k) for k in top)}")
+
+
+def _write_pictures(folder: Path, pixels: NDArray[np.uint8]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, photograph in zip(JUDGED, pixels, strict=True):
+        picture = Image.fromarray(photograph).resize((_PICTURE_SIDE, _PICTURE_SIDE))
+        picture.save(folder / f"{name}.jpg", quality=80)
+
+
+def _arguments() -> Arguments:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("out", type=Path, help="folder for designs and results")
+    parser.add_argument(
+        "--images", type=int, default=len(JUDGED), help="photographs that run in RTL"
+    )
+    parser.add_argument("--no-rtl", dest="rtl", action="store_false", help="only the reference")
+    parser.add_argument("--pictures", type=Path, help="folder for small JPEG files")
+    given = parser.parse_args()
+    if not 1 <= given.images <= len(JUDGED):
+        parser.error(f"--images must be in 1 … {len(JUDGED)}, not {given.images}")
+    return Arguments(out=given.out, images=given.images, rtl=given.rtl, pictures=given.pictures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

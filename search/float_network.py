@@ -1,0 +1,136 @@
+"""A network before quantization: the layers of sim.spec with real weights, and their arithmetic."""
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from sim.spec.network import LayerKind, Padding
+
+__all__ = ["INPUT", "FloatLayer", "FloatNetwork", "compute"]
+
+INPUT = "input"
+"""Name of the tensor that the first layer reads."""
+
+_BLOCK_IMAGES = 8
+"""Images computed at once; bounds the memory of large ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FloatLayer:
+    """One layer; ``name`` is also the name of its output.
+
+    Parameters
+    ----------
+    kind, inputs, kernel, stride, padding
+        As of :class:`sim.spec.network.Layer`.
+    shape : (int, int, int)
+        Height, width and channels of the output.
+    weight : float64[K, C, kh, kw], optional
+        Depthwise [C, 1, kh, kw]; fully connected over the input's height and width.
+    bias : float64[K], optional
+        Given where ``weight`` is.
+    clamp : (float, float)
+        Least and greatest output: the fused activation.
+    """
+
+    name: str
+    kind: LayerKind
+    inputs: tuple[str, ...]
+    shape: tuple[int, int, int]
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    padding: Padding = field(default_factory=Padding)
+    weight: Tensor | None = None
+    bias: Tensor | None = None
+    clamp: tuple[float, float] = (-math.inf, math.inf)
+
+    def parameters(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias of a layer that has them."""
+        if self.weight is None or self.bias is None:
+            raise ValueError(f"layer {self.name!r} must have weights")
+        return self.weight, self.bias
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FloatNetwork:
+    """Layers in execution order; the last one's output is the network's.
+
+    Parameters
+    ----------
+    name : str
+    shape : (int, int, int)
+        Height, width and channels of the input, whose name is ``input``.
+    layers : tuple of FloatLayer
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    layers: tuple[FloatLayer, ...]
+
+    def visit(self, images: Tensor, seen: Callable[[str, Tensor], None]) -> None:
+        """Show every tensor, the input first, for some images at a time.
+
+        Parameters
+        ----------
+        images : float[N, C, H, W]
+            Everything is computed in their type.
+        seen : callable
+            Called with the tensor's name and its values, [n, C, P, Q].
+        """
+        readers = Counter(name for layer in self.layers for name in layer.inputs)
+        with torch.no_grad():
+            for block in images.split(_BLOCK_IMAGES):
+                left = Counter(readers)
+                made = {INPUT: block}
+                seen(INPUT, block)
+                for layer in self.layers:
+                    made[layer.name] = compute(layer, [made[name] for name in layer.inputs])
+                    seen(layer.name, made[layer.name])
+                    for name in layer.inputs:
+                        left[name] -= 1
+                        if not left[name]:
+                            made.pop(name, None)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Output [N, C, P, Q] of images [N, C, H, W]."""
+        found: list[Tensor] = []
+        last = self.layers[-1].name
+
+        def keep(name: str, values: Tensor) -> None:
+            if name == last:
+                found.append(values)
+
+        self.visit(images, keep)
+        return torch.cat(found)
+
+
+def compute(layer: FloatLayer, inputs: list[Tensor]) -> Tensor:
+    """Output [N, C, P, Q] of one layer from its inputs, in their type."""
+    low, high = layer.clamp
+    y = _unclamped(layer, inputs)
+    return y if low == -math.inf and high == math.inf else y.clamp(low, high)
+
+
+def _unclamped(layer: FloatLayer, inputs: list[Tensor]) -> Tensor:
+    x, pad = inputs[0], layer.padding
+    sides = (pad.left, pad.right, pad.top, pad.bottom)
+    match layer.kind:
+        case LayerKind.ADD:
+            return x + inputs[1]
+        case LayerKind.GLOBAL_AVERAGE_POOL | LayerKind.MEAN:
+            return x.mean((2, 3), keepdim=True)
+        case LayerKind.AVERAGE_POOL:
+            return functional.avg_pool2d(x, layer.kernel, layer.stride)
+        case LayerKind.MAX_POOL:
+            return functional.max_pool2d(
+                functional.pad(x, sides, value=-math.inf), layer.kernel, layer.stride
+            )
+    weight, bias = (values.to(x.dtype) for values in layer.parameters())
+    groups = x.shape[1] if layer.kind is LayerKind.DEPTHWISE else 1
+    wide = functional.pad(x, sides) if any(sides) else x
+    return functional.conv2d(wide, weight, bias, layer.stride, groups=groups)
