@@ -80,8 +80,8 @@ class _Machine:
     driven: frozenset[str]
 
 
-def prove_views(*, private: bool) -> None:
-    """Prove one step, of those with `control__private` registered as `private`.
+def prove_views(*, private: bool, maximum: bool) -> None:
+    """Prove one step, of those with these values registered as `control__private` and `control__maximum`.
 
     Raises
     ------
@@ -93,7 +93,8 @@ def prove_views(*, private: bool) -> None:
         synthesis, simulation = _machines(directory)
         to_simulation, to_synthesis = _relation(simulation)
         checks = _checks(to_simulation, to_synthesis)
-        wrapper = _wrapper(synthesis, simulation, to_simulation, to_synthesis, checks, private)
+        chosen = {"private": private, "maximum": maximum}
+        wrapper = _wrapper(synthesis, simulation, to_simulation, to_synthesis, checks, chosen)
         (directory / "step.sv").write_text(wrapper, encoding="utf-8")
         ones = f"{len(checks)}'b{'1' * len(checks)}"
         yosys.run(
@@ -297,10 +298,12 @@ def _wrapper(
     to_gate: dict[str, Term],
     to_gold: dict[str, Term],
     checks: list[str],
-    private: bool,
+    chosen: dict[str, bool],
 ) -> str:
     """Both views from one choice of states and inputs, as module ``step``."""
-    chosen = _name("gold_q", "distributor.pe_control__private")
+    fixed = {
+        _name("gold_q", f"distributor.pe_control__{name}"): value for name, value in chosen.items()
+    }
     ports = [f"input wire [{width - 1}:0] {name}" for name, width in gold.inputs.items()]
     body = []
     for machine, terms, of in (
@@ -312,8 +315,8 @@ def _wrapper(
             body.append(f"wire [{width - 1}:0] {_name(f'{machine.module}_d', register)};")
             if register in terms:
                 body.append(f"wire [{width - 1}:0] {state} = {terms[register](of)};")
-            elif state == chosen:
-                body.append(f"wire {state} = 1'b{int(private)};")
+            elif state in fixed:
+                body.append(f"wire {state} = 1'b{int(fixed[state])};")
             else:
                 ports.append(f"input wire [{width - 1}:0] {state}")
     for machine in (gold, gate):

@@ -29,6 +29,7 @@ from sim.spec.descriptor import FIELDS, Queue
 __all__ = ["AreaBreakdown", "Memory", "area", "memories"]
 
 INT8_MULTIPLIER_UM2 = 282.0
+INT8_ADDER_UM2 = 36.0
 INT16_ADDER_UM2 = 67.0
 INT32_ADDER_UM2 = 137.0
 INT32_MULTIPLIER_UM2 = 3495.0
@@ -92,7 +93,8 @@ class AreaBreakdown:
     Parameters
     ----------
     multiply_accumulate : float
-        int8 multipliers, adder trees and accumulating adders, and the choice of their operands.
+        int8 multipliers, adder trees and accumulating adders, comparators, and the choice of their
+        operands.
     accumulators : float
         Accumulators and drain registers.
     requantizers : float
@@ -189,11 +191,14 @@ def area(config: AcceleratorConfig) -> AreaBreakdown:
 
 
 def _simd_unit_um2() -> float:
-    """Dot product of four int8 pairs, private or broadcast, and its accumulation."""
+    """Dot product of four int8 pairs, private or broadcast, or their maximum, and its accumulation."""
     products = DOT_WIDTH * INT8_MULTIPLIER_UM2 + (DOT_WIDTH - 1) * INT16_ADDER_UM2
     # its own 4 bytes or the lane's; the accumulator or what it restarts from
     choices = (8 * DOT_WIDTH + ACCUMULATOR_BITS) * MUX2_UM2
-    return products + INT32_ADDER_UM2 + choices + DOT_BITS * FLIP_FLOP_UM2
+    # three between the four taps, one with the accumulator; the sum or the maximum, of both
+    maxima = DOT_WIDTH * (INT8_ADDER_UM2 + 8 * MUX2_UM2)
+    maxima += (DOT_BITS + ACCUMULATOR_BITS) * MUX2_UM2
+    return products + INT32_ADDER_UM2 + choices + maxima + DOT_BITS * FLIP_FLOP_UM2
 
 
 def _requantizer_um2() -> float:

@@ -175,8 +175,8 @@ class Emulator:
                     self._store(d, oy, ox, self._add(d, oy, ox, d["bank"] + groups, records))
                     continue
                 total = self._accumulate(d, oy, ox, weights[:, :, lanes])
-                row = d["accumulator_row"] + oy * sets + ox // d["pixels"]
-                saved = np.s_[:, :, lanes, row[:, None]]
+                rows = d["accumulator_row"] + oy * sets + ox // d["pixels"]
+                saved = np.s_[:, :, lanes, rows[:, None]]
                 if d["restore"]:
                     total = total + self.accumulators[saved]
                 if d["save"]:
@@ -207,7 +207,7 @@ class Emulator:
     def _accumulate(
         self, d: dict[str, int], oy: int, ox: NDArray[np.int64], weights: NDArray[np.float64]
     ) -> NDArray[np.int32]:
-        """Dot products of windows; float64 holds every sum exactly.
+        """Dot products, or maxima, of windows; float64 holds every sum exactly.
 
         Parameters
         ----------
@@ -218,12 +218,18 @@ class Emulator:
         total = np.zeros((*self.local.shape[:2], len(ox), weights.shape[2], simd))
         y, x = oy * d["stride_y"], ox * d["stride_x"]
         step = 0
+        largest = d["op"] == ExecuteOp.DEPTHWISE and d["maximum"]
+        if largest:
+            total -= 128
         if d["op"] != ExecuteOp.CONV:
             for kx in range(d["kernel_columns"]):
                 for ky in range(d["kernel_rows"]):
                     row, slot = (0, 0) if d["op"] == ExecuteOp.POOL else divmod(step, DOT_WIDTH)
                     own = self._tap(d, np.arange(banks), 0, y + ky, x + kx)
-                    total += own * weights[row, slot]
+                    if largest:
+                        np.maximum(total, own, out=total)
+                    else:
+                        total += own * weights[row, slot]
                     step += 1
             return total.astype(np.int64).astype(np.int32)
         matrix = weights.reshape(len(weights) * DOT_WIDTH, -1)

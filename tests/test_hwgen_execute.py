@@ -211,8 +211,9 @@ class Walk:
         weight_row = d["half"] * self.config.weight_rows + row
         private = d["op"] != ExecuteOp.CONV
         self.put(cycle + 3, weight_enable=1, weight_row=weight_row)
-        self.put(cycle + 4, multiply=1, private=private)
-        self.put(cycle + 5, accumulate=1, restart=first)
+        maximum = d["maximum"] if d["op"] == ExecuteOp.DEPTHWISE else 0
+        self.put(cycle + 4, multiply=1, private=private, maximum=maximum)
+        self.put(cycle + 5, accumulate=1, restart=first, compare=maximum)
         if first:
             self.put(cycle + 5, restore=d["restore"])
 
@@ -245,7 +246,8 @@ class Walk:
                         if slot == 0:
                             self.put(step + 2, advance=1)
                         if number == 0 and d["restore"]:
-                            self.put(step + 4, restore_enable=1, restore_row=index)
+                            saved = d["accumulator_row"] + index
+                            self.put(step + 4, restore_enable=1, restore_row=saved)
                         number += 1
                     cycle += max(len(quads), pixels)
         assert cycle <= end + 1
@@ -325,7 +327,7 @@ class Walk:
         if d["op"] != ExecuteOp.ADD:
             self.put(end + 6, capture=1)
         if d["save"]:
-            self.put(end + 6, save=1, save_row=index)
+            self.put(end + 6, save=1, save_row=d["accumulator_row"] + index)
         if d["op"] == ExecuteOp.POOL:
             hops = [(0, x) for x in reversed(range(config.pes_x - 1))]
             hops += [(1, y) for y in reversed(range(config.pes_y - 1))]
@@ -512,12 +514,14 @@ def random_descriptor(rng: random.Random, config: AcceleratorConfig, op: Execute
         sets = d["window_rows"] * -(-d["window_columns"] // pixels)
         if sets <= config.accumulator_rows:
             d["restore"], d["save"] = rng.randrange(2), rng.randrange(2)
+            d["accumulator_row"] = rng.randint(0, config.accumulator_rows - sets)
         if d.get("save"):
             d["lanes"] = 0
     if op == ExecuteOp.DEPTHWISE:
         new = min(d["kernel_columns"], d["stride_x"])
         fits = d["kernel_rows"] * (d["kernel_columns"] + new) <= WINDOW_VECTORS
         d["window"] = int(fits and rng.random() < 0.7)
+        d["maximum"] = rng.randrange(2)
     d = complete(config, **d)
     if rng.random() < 0.3:
         d["initiation_interval"] += rng.randrange(6)
@@ -576,6 +580,43 @@ def test_window_ring(kernel: tuple[int, int], stride: int) -> None:
         in_row=50,
     )
     Bench(config).check([d, d | {"half": 1}, d])
+
+
+@pytest.mark.parametrize("op", [ExecuteOp.CONV, ExecuteOp.ADD, ExecuteOp.POOL])
+def test_only_depthwise_takes_maxima(op: ExecuteOp) -> None:
+    """The others sum, whatever the descriptor says, also right after a maximum."""
+    config = make_config(2, 1, 2, 8)
+    largest = complete(config, op=ExecuteOp.DEPTHWISE, maximum=1, window=1, kernel_columns=3)
+    other = complete(config, op=op, maximum=1, kernel_rows=2)
+    Bench(config).check([largest, other, largest, other])
+
+
+def test_maxima_and_sums_follow_each_other_in_both_modes() -> None:
+    """The last step of a window has fewer taps; one tap per cycle has one in each step."""
+    config = make_config(1, 1, 1, 4)
+    fields = {"kernel_rows": 3, "kernel_columns": 3, "window_columns": 3, "in_row": 9}
+    fields |= {"op": ExecuteOp.DEPTHWISE, "pad_value": -128}
+    modes = [(window, maximum) for window in (0, 1, 1, 0) for maximum in (1, 0)]
+    Bench(config).check(
+        [complete(config, window=window, maximum=maximum, **fields) for window, maximum in modes]
+    )
+
+
+@pytest.mark.parametrize("pixels", [1, 4])
+@pytest.mark.parametrize("first", [0, 1, 13, 15])
+def test_saved_rows_count_from_the_descriptors_first_one(pixels: int, first: int) -> None:
+    """With as many sets as there are rows from there on, and one less; one descriptor after another."""
+    config = make_config(1, 1, 4, 8)
+    assert config.accumulator_rows == 16
+    descriptors = []
+    for sets in {16 - first, max(1, 15 - first)}:
+        fields = {"op": ExecuteOp.CONV, "pixels": pixels, "window_columns": sets * pixels}
+        fields |= {"accumulator_row": first, "last_quads": 2}
+        save = complete(config, save=1, **fields | {"lanes": 0})
+        low = complete(config, op=ExecuteOp.CONV, save=1, lanes=0)
+        restore = complete(config, restore=1, **fields)
+        descriptors += [save, low, save | {"restore": 1}, restore, low | {"restore": 1}]
+    Bench(config).check(descriptors)
 
 
 def test_short_descriptors_pile_up() -> None:

@@ -108,6 +108,8 @@ class GridModel:
         lanes, simd = self.config.compute_lanes, self.config.simd_units
         weights = self.weights[d["half"]].astype(np.int64)
         total = np.zeros((lanes, simd), np.int64)
+        if d["maximum"]:
+            total -= 128
         for lane in range(lanes):
             pixel = lane // (lanes // d["pixels"])
             if column + pixel >= d["window_columns"]:
@@ -118,7 +120,10 @@ class GridModel:
                     kx, ky = divmod(tap, d["kernel_rows"])
                     index, byte = divmod(tap, 4) if d["op"] == ExecuteOp.DEPTHWISE else (0, 0)
                     vector = self.read(d, pe, lane, top + ky, left + kx)
-                    total[lane] += vector * weights[lane, index, :, byte]
+                    if d["maximum"]:
+                        total[lane] = np.maximum(total[lane], vector)
+                    else:
+                        total[lane] += vector * weights[lane, index, :, byte]
                 continue
             step = 0
             for group in range(d["groups"]):
@@ -171,11 +176,12 @@ class GridModel:
                     )
                     for py, px in pes
                 }
+            saved = d["accumulator_row"] + index
             if d["restore"]:
-                totals = {pe: total + self.saved[index, *pe] for pe, total in totals.items()}
+                totals = {pe: total + self.saved[saved, *pe] for pe, total in totals.items()}
             if d["save"]:
                 for pe, total in totals.items():
-                    self.saved[index, *pe] = total
+                    self.saved[saved, *pe] = total
             values = {}
             for pe, total in totals.items():
                 values[pe] = np.zeros_like(total)
@@ -405,6 +411,7 @@ def random_descriptor(rng: random.Random, config: AcceleratorConfig, previous: i
         d["bank"] = rng.randrange(pixels) * (lanes // pixels)
     if op == ExecuteOp.DEPTHWISE:
         d["window"] = int(rng.random() < 0.7)
+        d["maximum"] = rng.randrange(2)
     if op == ExecuteOp.CONV:
         d |= {"bank": rng.randrange(lanes), "groups": rng.randint(1, 2 * lanes)}
         d["first_quad"] = rng.randrange(quads)
@@ -432,8 +439,8 @@ def test_random_descriptors(shape: tuple[int, int], lanes: int, simd: int) -> No
     Bench(config).check(descriptors, idles)
 
 
-@pytest.mark.parametrize("columns", [1, 7])
-def test_input_channels_in_three_parts(columns: int) -> None:
+@pytest.mark.parametrize(("columns", "row"), [(1, 0), (7, 0), (1, 15), (7, 8), (7, 5)])
+def test_input_channels_in_three_parts(columns: int, row: int) -> None:
     """Saved accumulators are restored by the next descriptor, and again by the one after."""
     config = make_config(1, 1, 4, 8)
     descriptors = []
@@ -448,6 +455,7 @@ def test_input_channels_in_three_parts(columns: int) -> None:
             "in_plane": 16,
             "out_address": REGION + 16 * index,
             "out_row": 7,
+            "accumulator_row": row,
         }
         first = complete(config, groups=2, last_quads=1, save=1, **fields | {"lanes": 0})
         second = first | {"restore": 1, "half": 1, "bank": 1, "first_quad": 1, "last_quads": 2}
@@ -457,8 +465,28 @@ def test_input_channels_in_three_parts(columns: int) -> None:
     Bench(config).check(descriptors)
 
 
+def test_parts_of_several_tiles_interleave() -> None:
+    """Each keeps its sums in rows of its own while the weights of one part serve them all."""
+    config = make_config(1, 2, 2, 8)
+    assert config.accumulator_rows == 16
+    fields = {"op": ExecuteOp.CONV, "pixels": 2, "window_columns": 5, "kernel_columns": 2}
+    parts: list[Descriptor] = [
+        {"groups": 1, "last_quads": 2, "save": 1, "lanes": 0},
+        {"groups": 2, "last_quads": 1, "save": 1, "lanes": 0, "restore": 1, "half": 1},
+        {"groups": 1, "last_quads": 2, "restore": 1},
+    ]
+    tiles: list[Descriptor] = [
+        {"accumulator_row": row, "in_address": 8 * tile, "out_address": REGION + 8 * tile}
+        for tile, row in enumerate((3, 0, 13, 6))
+    ]
+    Bench(config).check(
+        [complete(config, **fields | part | tile) for part in parts for tile in tiles]
+    )
+
+
+@pytest.mark.parametrize("maximum", [0, 1])
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1), (2, 3)])
-def test_depthwise_both_ways(kernel: int, stride: int) -> None:
+def test_depthwise_both_ways(kernel: int, stride: int, maximum: int) -> None:
     """The window ring and one tap per cycle give the same, padding included."""
     config = make_config(1, 2, 1, 4)
     fields = {
@@ -475,8 +503,9 @@ def test_depthwise_both_ways(kernel: int, stride: int) -> None:
         "pitch_x": 2 * stride,
         "bound_y": 5,
         "bound_x": 5,
-        "pad_value": 17,
+        "pad_value": -128 if maximum else 17,
         "out_row": 2,
+        "maximum": maximum,
     }
     ring = complete(config, window=1, out_address=REGION, **fields)
     single = complete(config, out_address=2 * REGION, **fields)

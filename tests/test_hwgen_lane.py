@@ -54,6 +54,11 @@ def wrap(values: Any) -> Any:
     return (values + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
+def low_byte(values: Ints) -> Ints:
+    """Lowest byte as int8."""
+    return (values + 128) % 256 - 128
+
+
 def requantize(value: int, record: Record) -> int:
     """Scale one value before the zero point is added."""
     bias, multiplier, left, right = record
@@ -114,11 +119,17 @@ class LaneModel:
         if c["save"]:
             self.saved_rows[c["save_row"]] = self.accumulator
         if c["accumulate"]:
-            first = self.saved if c["restore"] else np.zeros_like(self.saved)
-            self.accumulator = wrap((first if c["restart"] else self.accumulator) + self.dot)
+            empty = np.full_like(self.saved, -128 if c["compare"] else 0)
+            start = self.saved if c["restore"] else empty
+            first = start if c["restart"] else self.accumulator
+            larger = np.maximum(low_byte(first), low_byte(self.dot))
+            self.accumulator = larger if c["compare"] else wrap(first + self.dot)
         if c["restore_enable"]:
             self.saved = self.saved_rows[c["restore_row"]].copy()
-        if c["multiply"]:
+        if c["multiply"] and c["maximum"]:
+            taps = [self.window[j] for j in range(4) if c["tap"] >> j & 1]
+            self.dot = np.max([np.full_like(self.dot, -128), *taps], axis=0)
+        elif c["multiply"]:
             taps = np.array([c["tap"] >> j & 1 for j in range(4)])
             own = self.window.T * taps
             x = own if c["private"] else np.broadcast_to(self.operand, own.shape)
@@ -164,6 +175,7 @@ def random_control(rng: random.Random, config: AcceleratorConfig) -> dict[str, i
     flags = dict.fromkeys(("advance", "ring_read", "ring_write", "weight_enable"), 0.5)
     flags |= dict.fromkeys(("private", "restore_enable", "restore", "receive"), 0.5)
     flags |= dict.fromkeys(("multiply", "accumulate", "parameter_enable", "slot"), 0.7)
+    flags |= dict.fromkeys(("maximum", "compare"), 0.4)
     flags |= dict.fromkeys(("operand", "sum", "restart", "save", "reduce"), 0.3)
     flags |= {"capture": 0.15, "keep": 0.2, "finish": 0.7, "assemble": 0.7, "commit": 0.3}
     c = {name: int(rng.random() < odds) for name, odds in flags.items()}
@@ -258,7 +270,19 @@ def add_step(script: Script, cycle: int, row: int, **fields: int) -> None:
     script[cycle + 5] |= {"multiply": 1}
     script[cycle + 6] |= {"accumulate": 1}
     for name, value in fields.items():
-        script[cycle + (5 if name in ("private", "tap") else 6)][name] = value
+        script[cycle + (5 if name in ("private", "tap", "maximum") else 6)][name] = value
+
+
+def add_tap_step(script: Script, cycle: int, row: int, tap: int, first: bool, maximum: int) -> None:
+    """Schedule a step of the ring's vectors: of their weighted sum or of their maximum."""
+    fields = {"tap": tap, "restart": int(first), "maximum": maximum, "compare": maximum}
+    add_step(script, cycle, row, private=1, **fields)
+
+
+def combine(taps: Ints, weights: Ints, maximum: int) -> Ints:
+    """Accumulators of a window, taps[t, unit]."""
+    total: Ints = taps.max(axis=0) if maximum else (taps * weights).sum(axis=0)
+    return total
 
 
 def add_requantization(script: Script, cycle: int, addition: bool = False) -> None:
@@ -314,7 +338,7 @@ def scale(totals: Ints, records: list[Record]) -> Ints:
 
 
 def some_records(rng: np.random.Generator) -> list[Record]:
-    """Records whose results use the range of int8."""
+    """Records whose results use the range of int8, of sums."""
     return [
         (int(rng.integers(-500, 500)), int(rng.integers(1 << 30, 1 << 31)), 1, 6 + unit % 3)
         for unit in range(CONFIG.simd_units)
@@ -387,9 +411,12 @@ def test_split_windows_give_the_same_as_whole_ones() -> None:
     simulate(dut, bench)
 
 
+@pytest.mark.parametrize("maximum", [0, 1])
 @pytest.mark.parametrize(("kernel", "stride", "start"), [(3, 1, 0), (3, 2, 59), (5, 1, 33)])
-def test_depthwise_windows_slide_along_the_ring(kernel: int, stride: int, start: int) -> None:
-    """Only the new columns of a window come in; four taps are multiplied per cycle."""
+def test_depthwise_windows_slide_along_the_ring(
+    kernel: int, stride: int, start: int, maximum: int
+) -> None:
+    """Only the new columns of a window come in; four taps are multiplied, or compared, per cycle."""
     dut = Lane(CONFIG)
     rng = np.random.default_rng(kernel)
     windows, taps, fresh = 7, kernel * kernel, kernel * min(kernel, stride)
@@ -418,11 +445,11 @@ def test_depthwise_windows_slide_along_the_ring(kernel: int, stride: int, start:
             position = (base + 4 * step) % WINDOW_VECTORS
             script[cycle + 4] |= {"ring_read": 1, "ring_read_position": position}
             tap = (1 << min(4, taps - 4 * step)) - 1
-            add_step(script, cycle, step, private=1, tap=tap, restart=int(step == 0))
+            add_tap_step(script, cycle, step, tap, step == 0, maximum)
         script[end + 7] |= {"capture": 1}
         add_requantization(script, end + 8)
         pixels = columns[window * stride : window * stride + kernel].reshape(taps, -1)
-        outputs[end + 17] = scale((pixels * kernels[:taps]).sum(axis=0), records)
+        outputs[end + 17] = scale(combine(pixels, kernels[:taps], maximum), records)
         begin += length
 
     async def bench(ctx: Any) -> None:
@@ -432,7 +459,8 @@ def test_depthwise_windows_slide_along_the_ring(kernel: int, stride: int, start:
     simulate(dut, bench)
 
 
-def test_one_tap_steps_read_what_has_just_been_written() -> None:
+@pytest.mark.parametrize("maximum", [0, 1])
+def test_one_tap_steps_read_what_has_just_been_written(maximum: int) -> None:
     """A vector written in cycle r + 3 is multiplied by the step of the same cycle."""
     dut = Lane(CONFIG)
     rng = np.random.default_rng(9)
@@ -452,10 +480,11 @@ def test_one_tap_steps_read_what_has_just_been_written() -> None:
             script[cycle + 3] |= {"ring_write": 1, "ring_write_position": position}
             first = (position - t % 4) % WINDOW_VECTORS
             script[cycle + 4] |= {"ring_read": 1, "ring_read_position": first}
-            add_step(script, cycle, t // 4, private=1, tap=1 << t % 4, restart=int(t == 0))
+            add_tap_step(script, cycle, t // 4, 1 << t % 4, t == 0, maximum)
         script[cycle + 7] |= {"capture": 1}
         add_requantization(script, cycle + 8)
-        outputs[cycle + 17] = scale((vectors[window] * kernels[:taps]).sum(axis=0), records)
+        total = combine(vectors[window], kernels[:taps], maximum)
+        outputs[cycle + 17] = scale(total, records)
 
     async def bench(ctx: Any) -> None:
         await load(ctx, dut, weights, records)

@@ -1,8 +1,10 @@
-"""SIMD unit: both operand modes, restart and restore."""
+"""SIMD unit: both operand modes, maxima, restart and restore."""
 
+import itertools
 from typing import Any
 
 import numpy as np
+import pytest
 from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
@@ -83,6 +85,102 @@ def test_private_mode_multiplies_the_bytes_of_the_taps() -> None:
     simulate(dut, bench)
 
 
+def low_byte(value: int) -> int:
+    """Lowest byte as int8."""
+    return (value + 128) % 256 - 128
+
+
+async def step(ctx: Any, dut: Any, **inputs: int) -> int:
+    """Run one step through both cycles; return the accumulator."""
+    second = ("restart", "restore", "compare", "saved")
+    for name, value in inputs.items():
+        if name not in second:
+            ctx.set(getattr(dut, name), value)
+    ctx.set(dut.multiply, 1)
+    ctx.set(dut.accumulate, 0)
+    await ctx.tick()
+    for name in second:
+        ctx.set(getattr(dut, name), inputs.get(name, 0))
+    ctx.set(dut.multiply, 0)
+    ctx.set(dut.accumulate, 1)
+    await ctx.tick()
+    accumulator: int = ctx.get(dut.accumulator)
+    return accumulator
+
+
+@pytest.mark.parametrize("private_mode", [0, 1])
+def test_takes_the_largest_byte_of_the_taps(private_mode: int) -> None:
+    """Every set of taps, every place of the largest; weights and the broadcast do not count."""
+    dut = SimdUnit()
+    places = [
+        np.array(values, np.int8)
+        for values in itertools.chain(
+            itertools.permutations((-128, -1, 0, 127)),
+            [(-128,) * 4, (127,) * 4, (-127, -128, -128, -128), (-128, -128, -128, -127)],
+        )
+    ]
+
+    async def bench(ctx: Any) -> None:
+        for tap, private in itertools.product(range(16), places):
+            inputs = {
+                "broadcast": 0x7F7F7F7F,
+                "private": word(private),
+                "weights": 0x80FF7F01,
+                "private_mode": private_mode,
+                "tap": tap,
+            }
+            found = await step(ctx, dut, **inputs, maximum=1, restart=1, compare=1)
+            expected = max([-128, *(int(private[j]) for j in range(4) if tap >> j & 1)])
+            assert found == expected, (tap, private)
+
+    simulate(dut, bench)
+
+
+def test_a_maximum_goes_on_until_restart() -> None:
+    """The largest of several steps; restart forgets it and starts from -128, or from `saved`."""
+    dut = SimdUnit()
+    steps: list[tuple[list[int], int, dict[str, int], int]] = [
+        ([-128, -128, -128, -128], 0b1111, {"restart": 1}, -128),
+        ([-128, -128, -128, -128], 0b1111, {}, -128),
+        ([-100, 99, -128, 7], 0b1101, {}, 7),
+        ([6, 99, 5, 6], 0b1101, {}, 7),
+        ([127, 127, 127, 127], 0b0000, {}, 7),
+        ([-3, -2, -1, -4], 0b0001, {"restart": 1}, -3),
+        ([-3, -2, -1, -4], 0b1011, {}, -2),
+        ([100, 101, 102, 103], 0b0000, {"restart": 1}, -128),
+        ([1, 2, 3, 4], 0b1111, {"restart": 1, "restore": 1, "saved": 5}, 5),
+        ([1, 2, 3, 6], 0b1111, {"restart": 1, "restore": 1, "saved": 5}, 6),
+        ([1, 2, 3, 4], 0b1111, {"restart": 1, "restore": 1, "saved": -128}, 4),
+        ([127, 0, 0, 0], 0b0001, {}, 127),
+    ]
+
+    async def bench(ctx: Any) -> None:
+        for number, (private, tap, control, expected) in enumerate(steps):
+            packed = word(np.array(private, np.int8))
+            inputs = {"private": packed, "tap": tap, "maximum": 1, "compare": 1}
+            assert await step(ctx, dut, **inputs, **control) == expected, number
+
+    simulate(dut, bench)
+
+
+def test_sums_and_maxima_take_turns() -> None:
+    """Neither is seen in what restarts after it."""
+    dut = SimdUnit()
+    private = word(np.array([-128, 127, 127, 127], np.int8))
+    weights = word(np.array([127, 1, 1, 1], np.int8))
+    common = {"private": private, "weights": weights, "private_mode": 1, "tap": 0b1011}
+
+    async def bench(ctx: Any) -> None:
+        for _ in range(2):
+            assert await step(ctx, dut, **common, maximum=0, restart=1) == 254 - 128 * 127
+            assert await step(ctx, dut, **common, maximum=0) == 2 * (254 - 128 * 127)
+            least = common | {"tap": 0b0001, "maximum": 1, "compare": 1}
+            assert await step(ctx, dut, **least, restart=1) == -128
+            assert await step(ctx, dut, **common, maximum=1, compare=1) == 127
+
+    simulate(dut, bench)
+
+
 def test_matches_the_reference_under_random_control() -> None:
     """Any mix of enables, modes and starting values, wrapping accumulators included."""
     dut = SimdUnit()
@@ -95,8 +193,8 @@ def test_matches_the_reference_under_random_control() -> None:
         for cycle in range(1500):
             x, p, w = (rng.integers(-128, 128, 4, np.int8) for _ in range(3))
             tap = int(rng.integers(16))
-            private, multiply, accumulate, restart, restore = (
-                int(bit) for bit in rng.integers(0, 2, 5)
+            private, multiply, accumulate, restart, restore, maximum, compare = (
+                int(bit) for bit in rng.integers(0, 2, 7)
             )
             random = int(rng.integers(-(1 << 31), 1 << 31))
             saved = extremes[cycle % 4] if cycle % 3 else random
@@ -110,14 +208,20 @@ def test_matches_the_reference_under_random_control() -> None:
                 ("accumulate", accumulate),
                 ("restart", restart),
                 ("restore", restore),
+                ("maximum", maximum),
+                ("compare", compare),
                 ("saved", saved),
             ):
                 ctx.set(getattr(dut, name), value)
             await ctx.tick()
             if accumulate:
-                first = (saved if restore else 0) if restart else accumulator
-                accumulator = wrap(first + dot)
-            if multiply:
+                start = saved if restore else -128 if compare else 0
+                first = start if restart else accumulator
+                larger = max(low_byte(first), low_byte(dot))
+                accumulator = larger if compare else wrap(first + dot)
+            if multiply and maximum:
+                dot = max([-128, *(int(p[j]) for j in range(4) if tap >> j & 1)])
+            elif multiply:
                 taken = [p[j] if tap >> j & 1 else 0 for j in range(4)] if private else x
                 dot = sum(int(taken[j]) * int(w[j]) for j in range(4))
             assert ctx.get(dut.accumulator) == accumulator, cycle

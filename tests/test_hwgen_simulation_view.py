@@ -56,6 +56,7 @@ def test_knows_two_views() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("private", [False, True])
-def test_is_proved_to_be_the_same_machine(private: bool) -> None:
+@pytest.mark.parametrize("maximum", [False, True])
+def test_is_proved_to_be_the_same_machine(private: bool, maximum: bool) -> None:
     """Every step of a one-lane grid of 4 units, with and without vectors of the lane's own."""
-    prove_views(private=private)
+    prove_views(private=private, maximum=maximum)

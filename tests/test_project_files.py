@@ -8,6 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from sim.spec.descriptor import (
+    COMMON_FIELDS,
+    EXECUTE_FIELDS,
+    LOAD_FIELDS,
+    STORE_FIELDS,
+    Field,
+)
+
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 TARGETS = [
@@ -63,6 +71,31 @@ def test_calibration_page_names_every_constant() -> None:
     page = (ROOT / "docs" / "calibration.md").read_text()
     for constant in Constant:
         assert f"`{constant.name.lower()}`" in page
+
+
+def field_rows(fields: tuple[Field, ...]) -> list[str]:
+    """Rows of a table of descriptor fields."""
+    return [
+        f"| `{field.name}` | {field.bits}{', signed' if field.signed else ''} | {field.doc} |"
+        for field in fields
+    ]
+
+
+def test_hardware_page_has_the_descriptor_tables() -> None:
+    """Every field with its bits, its sign and what it says, in packing order."""
+    page = (ROOT / "docs" / "hardware.md").read_text()
+    section = page.split("\n## Descriptor fields\n")[1].split("\n## ")[0]
+    tables = [
+        table.splitlines()[2:]
+        for table in re.findall(r"(?:^\|.*\n)+", section, re.MULTILINE)
+        if table.startswith("| field | bits | meaning |\n|---|---|---|\n")
+    ]
+    shared = [field.name for field in STORE_FIELDS]
+    own = tuple(field for field in LOAD_FIELDS if field.name not in shared)
+    # LOAD's table leaves out what STORE's says, between its first field and the others
+    assert (own[0], *STORE_FIELDS, *own[1:]) == LOAD_FIELDS
+    expected = (COMMON_FIELDS, STORE_FIELDS, own, EXECUTE_FIELDS)
+    assert tables == [field_rows(fields) for fields in expected]
 
 
 def test_stages_import_in_one_direction() -> None:

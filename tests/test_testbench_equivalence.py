@@ -54,8 +54,11 @@ def test_views_agree_in_every_cycle(shape: tuple[int, int, int, int]) -> None:
         ("source = target - 4", "source = target"),
         ("vector[n][1 + i]", "vector[n][2 + i]"),
         ("accumulator[k] = saved[k] + dot[k]", "accumulator[k] = dot[k]"),
+        ("$signed(window_2[k]) : 8'sh80", "$signed(window_2[k]) : 8'sh81"),
+        ("accumulator[k] = $signed(dot[k][7:0])", "accumulator[k] = dot[k]"),
+        ("$signed(accumulator[k][7:0]) > $signed", "accumulator[k][7:0] > $signed"),
     ],
-    ids=["shift", "drain", "halo", "operand", "restore"],
+    ids=["shift", "drain", "halo", "operand", "restore", "tap", "least", "larger"],
 )
 def test_a_difference_is_found(line: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(config: AcceleratorConfig, module: str) -> str:

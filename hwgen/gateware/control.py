@@ -36,11 +36,13 @@ def _lane_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
         "multiply": unsigned(1),
         "private": unsigned(1),
         "tap": unsigned(4),
+        "maximum": unsigned(1),
         "restore_enable": unsigned(1),
         "restore_row": accumulator_row,
         "accumulate": unsigned(1),
         "restart": unsigned(1),
         "restore": unsigned(1),
+        "compare": unsigned(1),
         "capture": unsigned(1),
         "save": unsigned(1),
         "save_row": accumulator_row,
@@ -112,11 +114,16 @@ class LaneControl(wiring.Signature):
     multiply, private, tap
         i + 5: compute dot products of the quad, or (`private`) of the ring's vectors whose `tap`
         bit is set: byte u of vector j and weight j of unit u.
+    maximum
+        With `multiply`: instead of dot products, the largest of those bytes, whatever `private`.
     restore_enable, restore_row
         i + 5: read saved accumulators.
     accumulate, restart, restore
         i + 6: add the dot products to the accumulators; with `restart` to 0 or, with `restore` too,
         to the saved accumulators.
+    compare
+        With `accumulate`: accumulators keep the larger value instead of the sum. `restart` starts from
+        -128, not 0.
     capture
         e + 7: move the accumulators to the drain register.
     save, save_row

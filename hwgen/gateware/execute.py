@@ -154,6 +154,7 @@ class ExecuteUnit(wiring.Component):
             control.multiply.eq(delay(m, multiply, 1, "multiply")),
             control.private.eq(delay(m, step.private, 1, "private")),
             control.tap.eq(delay(m, step.tap, 1, "tap")),
+            control.maximum.eq(delay(m, step.maximum, 1, "maximum")),
             control.restore_enable.eq(delay(m, multiply & step.restore, 1, "restore_enable")),
             control.restore_row.eq(delay(m, step.saved_row, 1, "restore_row")),
         ]
@@ -162,6 +163,7 @@ class ExecuteUnit(wiring.Component):
             control.accumulate.eq(delay(m, multiply, 2, "accumulate")),
             control.restart.eq(delay(m, step.first, 2, "restart")),
             control.restore.eq(delay(m, step.restore, 2, "restore")),
+            control.compare.eq(delay(m, step.maximum, 2, "compare")),
         ]
 
     def _count(self, m: Any, issue: Any, stores: Any) -> None:

@@ -183,7 +183,7 @@ class IssueStage(wiring.Component):
             skew.entry.advance.eq(taps.advance),
             skew.entry.quad.eq(taps.quad),
             skew.entry.count.eq(taps.count),
-            skew.entry.index.eq(windows.index),
+            skew.entry.saved_row.eq(windows.saved_row),
         ]
         with m.If(is_conv):
             m.d.comb += [
@@ -196,7 +196,7 @@ class IssueStage(wiring.Component):
                 step.valid.eq(skew.exit.step),
                 step.first.eq(skew.exit.first),
                 step.restore.eq(skew.exit.first & d.restore),
-                step.saved_row.eq(skew.exit.index),
+                step.saved_row.eq(skew.exit.saved_row),
                 step.advance.eq(skew.exit.advance),
                 step.quad.eq(skew.exit.quad),
                 step.row.eq(self._half_row + skew.exit.count),
@@ -244,6 +244,7 @@ class IssueStage(wiring.Component):
                 step.private.eq(1),
                 step.position.eq(ring.step_position),
                 step.tap.eq(ring.tap),
+                step.maximum.eq(d.maximum & (d.op == ExecuteOp.DEPTHWISE)),
                 step.row.eq(self._half_row + ring.row),
             ]
 
@@ -288,7 +289,7 @@ class IssueStage(wiring.Component):
             chosen.eq(Mux(skew.cycles == 0, present.as_value(), kept.as_value())),
             self.capture.eq(skew.exit.last & (d.op != ExecuteOp.ADD)),
             self.save.eq(skew.exit.last & d.save),
-            self.save_row.eq(chosen.index),
+            self.save_row.eq(chosen.saved_row),
             window.valid.eq(tick),
             window.last.eq(chosen.last),
             window.sum.eq(d.op == ExecuteOp.ADD),
@@ -342,7 +343,7 @@ class IssueStage(wiring.Component):
 
 
 def _skewed_layout(config: AcceleratorConfig) -> data.StructLayout:
-    """What CONV delays: the end of a set and, with ``step``, a step of set ``index``."""
+    """What CONV delays: the end of a set and, with ``step``, a step of the set with that ``saved_row``."""
     return data.StructLayout(
         {
             "last": 1,
@@ -351,7 +352,7 @@ def _skewed_layout(config: AcceleratorConfig) -> data.StructLayout:
             "advance": 1,
             "quad": address_bits(config.simd_units // 4),
             "count": address_bits(config.weight_rows),
-            "index": address_bits(config.accumulator_rows),
+            "saved_row": address_bits(config.accumulator_rows),
         }
     )
 
@@ -361,7 +362,7 @@ def _set_layout(config: AcceleratorConfig) -> data.StructLayout:
     return data.StructLayout(
         {
             "last": 1,
-            "index": address_bits(config.accumulator_rows),
+            "saved_row": address_bits(config.accumulator_rows),
             "out_address": address_bits(config.bank_depth),
             "pixels": config.compute_lanes,
             "east": config.compute_lanes,

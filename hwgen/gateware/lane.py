@@ -164,10 +164,12 @@ class Lane(wiring.Component):
                 unit.weights.eq(weights.read_data.word_select(index, 32)),
                 unit.private_mode.eq(control.private),
                 unit.tap.eq(control.tap),
+                unit.maximum.eq(control.maximum),
                 unit.multiply.eq(control.multiply),
                 unit.accumulate.eq(control.accumulate),
                 unit.restart.eq(control.restart),
                 unit.restore.eq(control.restore),
+                unit.compare.eq(control.compare),
                 unit.saved.eq(saved.read_data.word_select(index, 32).as_signed()),
                 drain.accumulator[index].eq(unit.accumulator),
             ]

@@ -51,6 +51,7 @@ def step_layout(config: AcceleratorConfig) -> data.StructLayout:
 
     ``operand``: the step requantizes an ADD operand and multiplies nothing; ``second``: operand b.
     ``first``: the step begins a set of windows, with ``restore`` from accumulator row ``saved_row``.
+    ``maximum``: the set's accumulators keep the largest of the taps, not the weighted sum.
     """
     return data.StructLayout(
         {
@@ -66,6 +67,7 @@ def step_layout(config: AcceleratorConfig) -> data.StructLayout:
             "private": unsigned(1),
             "position": unsigned(address_bits(WINDOW_VECTORS)),
             "tap": unsigned(4),
+            "maximum": unsigned(1),
             "row": unsigned(address_bits(2 * config.weight_rows)),
         }
     )

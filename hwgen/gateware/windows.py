@@ -36,8 +36,9 @@ class WindowWalker(wiring.Component):
         See `start`.
     last, row_end : Out(1)
         The present set is the descriptor's last, or the last in its row.
-    index : Out
-        Number of the present set, modulo `accumulator_rows` or more.
+    saved_row : Out
+        Accumulator row of the present set: ``accumulator_row`` and one more with every set, modulo
+        `accumulator_rows` or more.
     next_address, next_y, next_x : Out
         With `start` or `advance`: address and image coordinates of the first tap of that set.
     address, second_address, out_address : Out
@@ -64,7 +65,7 @@ class WindowWalker(wiring.Component):
                 "next_descriptor": In(execute_layout()),
                 "last": Out(1),
                 "row_end": Out(1),
-                "index": Out(address_bits(config.accumulator_rows)),
+                "saved_row": Out(address_bits(config.accumulator_rows)),
                 "next_address": Out(address),
                 "next_y": Out(signed(16)),
                 "next_x": Out(signed(16)),
@@ -98,7 +99,7 @@ class WindowWalker(wiring.Component):
                 columns_left.eq(following.window_columns),
                 row.eq(following.first_row),
                 rows_left.eq(following.window_rows),
-                self.index.eq(0),
+                self.saved_row.eq(following.accumulator_row),
             ]
         with m.Elif(self.advance):
             m.d.sync += [
@@ -106,7 +107,7 @@ class WindowWalker(wiring.Component):
                 columns_left.eq(Mux(self.row_end, d.window_columns, columns_left - pixels)),
                 row.eq(row + self.row_end),
                 rows_left.eq(rows_left - self.row_end),
-                self.index.eq(self.index + 1),
+                self.saved_row.eq(self.saved_row + 1),
             ]
 
         self._walk(m, pixels, is_add)

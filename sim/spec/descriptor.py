@@ -116,7 +116,9 @@ EXECUTE_FIELDS = (
     Field("out_bank", 3, "first bank to store to"),
     Field("restore", 1, "CONV: windows start from the saved accumulators, not from 0"),
     Field("save", 1, "CONV: windows save their accumulators; lanes must be 0"),
-    Field("accumulator_row", 4, "CONV: of the first set's saved accumulators, with save or restore"),
+    Field(
+        "accumulator_row", 4, "CONV: of the first set's saved accumulators, with save or restore"
+    ),
     Field("maximum", 1, "DEPTHWISE: the largest tap in place of the weighted sum"),
     Field("window", 1, "DEPTHWISE: four taps per cycle from the window ring, not one"),
     Field("hold", 7, "idle cycles after the last window"),
