@@ -94,7 +94,7 @@ def _list_tiles(tensor, hw, found):  # type: ignore[no-untyped-def]
 
 @kernel
 def _transfer_cycles(tensor, hw):  # type: ignore[no-untyped-def]
-    """Cycles that a tensor of every image takes on the bus."""
+    """Cycles that a tensor takes on the bus, of all images that share the accelerator."""
     simd, bus = hw[Hw.SIMD], hw[Hw.BUS_BYTES]
     size = tensor[0] * tensor[1] * groups_of(tensor[2], simd) * pixel_bytes(tensor[2], simd, bus)
     size *= hw[Hw.IMAGES]
@@ -117,12 +117,13 @@ def _choose_tiles(layers, tensors, hw, cut, tile):  # type: ignore[no-untyped-de
         source = tensors[layer[LayerColumn.INPUT]]
         before, target = tensors[i], tensors[i + 1]
         groups = groups_of(target[2], hw[Hw.SIMD])
-        spill = 2 * (_transfer_cycles(before, hw) + LAYER_CYCLES)
         chained = layer[LayerColumn.INPUT] == i or layer[LayerColumn.INPUT2] == i
         in_y, in_x = ceil_div(source[0], hw[Hw.PES_Y]), ceil_div(source[1], hw[Hw.PES_X])
         counts[i] = _list_tiles(target, hw, tiles[i])
         share = _own_row(hw, i, cut)
+        # a layer before the cut costs so many times what it costs for one image, so tiles are the same
         times = hw[Hw.IMAGES] // share[Hw.IMAGES]
+        spill = times * 2 * (_transfer_cycles(before, share) + LAYER_CYCLES)
         for state in range(counts[i]):
             out_y, out_x = tiles[i, state, 0], tiles[i, state, 1]
             if twin == i or twin < cut <= i:

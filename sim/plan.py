@@ -88,16 +88,16 @@ def network_tables(network: Network) -> tuple[Tables, ...]:
 def map_network(config: AcceleratorConfig, network: Network, images: int = 1) -> Mapped:
     """Map a network onto a configuration that the generator can build, ``images`` per program.
 
-    The first layer is unfolded where loading and computing it then takes less time, unless only the
-    network as it is can be mapped.
+    The first layer is unfolded where loading and computing it then takes less time, or where only
+    the unfolded network can be mapped; not where only the network as it is can be.
     """
     hw = accelerator_row(config, images)
     plain, *others = network_tables(network)
-    for other in others:
-        if first_layer_cycles(*other[1:], hw) < first_layer_cycles(*plain[1:], hw):
-            found = _map(other, hw)
-            if found.failure == Failure.NONE:
-                return found
+    forms = sorted([plain, *others], key=lambda form: first_layer_cycles(*form[1:], hw))
+    for form in forms:
+        found = _map(form, hw)
+        if found.failure == Failure.NONE:
+            return found
     return _map(plain, hw)
 
 

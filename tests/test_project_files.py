@@ -27,6 +27,7 @@ TARGETS = [
     "demo",
     "validate",
     "calibrate",
+    "supported",
     "bench",
     "clean",
 ]

@@ -528,7 +528,7 @@ def test_a_pool_runs_as_a_depthwise_layer_of_its_shape() -> None:
         layers = case.network.layers
         network = dataclasses.replace(case.network, layers=tuple(map(as_depthwise, layers)))
         groups = ceil_div(max(x.output.channels for x in layers), case.config.simd_units)
-        other = map_network(case.config, network)
+        other = map_network(case.config, network, case.batch)
         assert other.failure is Failure.NONE
         if groups > case.config.compute_lanes:
             continue  # more rounds: the pool loads its one block once
