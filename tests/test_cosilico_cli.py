@@ -46,7 +46,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["run"], "Missing argument 'SPEC'."),
+        (["run"], "Missing option '--out'."),
         (["run", "x.toml"], "Missing option '--out'."),
         (["generate", "x", "--nonsense"], "No such option: --nonsense"),
         (

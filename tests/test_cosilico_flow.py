@@ -17,9 +17,11 @@ import pytest
 from cosilico import flow
 from cosilico.images import ImageSet
 from cosilico.progress import Report
+from cosilico.summary import print_summary
 from search import run as search_run
 from sim import area, calibration
 from sim.calibration import Calibration
+from sim.importers.folder import save as save_imported
 from sim.model import predict
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design, load, save
@@ -27,6 +29,7 @@ from sim.spec.errors import CosilicoError
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from sim.spec.spaces import TINY
 from testbench import calibrate, harness
+from testbench.tflite_models import draw_imported
 
 SPEC = """
 name = "small"
@@ -137,7 +140,8 @@ class Stages:
         ]  # fmt: skip
         measured = {
             "simulator": "verilator", "simulator_version": "5", "images": len(images.x),
-            "accuracy": 1.0, "golden_accuracy": 1.0, "mismatched_activations": 0,
+            **dict.fromkeys(("accuracy", "golden_accuracy"), None if images.y is None else 1.0),
+            "mismatched_activations": 0,
             "predicted_cycles": prediction.total_cycles,
             "measured_cycles": prediction.total_cycles, "cycles_per_s": 1.0, "layers": layers,
         }  # fmt: skip
@@ -206,6 +210,35 @@ def test_writes_the_documented_results(stages: Stages, spec: Path, tmp_path: Pat
     assert {name for name in names if f"`{name}`" not in documented} == set()
     assert (out / "report.html").exists()
     assert load(out / "default" / "design.json").accelerator == TINY.default
+
+
+@pytest.mark.slow
+def test_searches_the_accelerator_of_an_imported_network(
+    stages: Stages, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    imported, _ = draw_imported(5)
+    save_imported(imported, tmp_path / "net")
+    out = tmp_path / "out"
+    results = flow.run_network_flow(str(tmp_path / "net"), "tiny", out, resume=False, seed=1)
+    assert results["name"] == imported.network.name
+    assert results["search"]["architecture"] is None
+    assert results["search"]["best"]["int8_accuracy"] is None
+    assert results["rtl"]["accuracy"] is None
+    assert "right, in RTL" not in (out / "report.html").read_text()
+    print_summary(results, out)
+    assert "accuracy" not in capsys.readouterr().out
+    found = load(out / "design.json")
+    assert found.accelerator.to_json() == results["rtl"]["accelerator"]
+    assert (
+        results["search"]["best"]["predicted_cycles"]
+        == (results["search"]["optimum"]["predicted_cycles"])
+    )
+    again = flow.run_network_flow(str(tmp_path / "net"), "tiny", out, resume=True, seed=1)
+    assert again == results
+    other = draw_imported(7)[0]
+    save_imported(other, tmp_path / "net")
+    with pytest.raises(CosilicoError, match="same specification and seed to resume"):
+        flow.run_network_flow(str(tmp_path / "net"), "tiny", out, resume=True, seed=1)
 
 
 def test_resume_repeats_nothing_that_is_finished(

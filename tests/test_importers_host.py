@@ -73,7 +73,7 @@ def test_quantization_rounds_as_the_interpreter_does() -> None:
     x = np.concatenate(
         [ticks, np.nextafter(ticks, np.float32(9)), np.nextafter(ticks, np.float32(-9))]
     )
-    x = np.concatenate([x, np.float32([1e8, -1e8, 0.0, -0.0])])[None]
+    x = np.concatenate([x, np.array([1e8, -1e8, 0.0, -0.0], np.float32)])[None]
     out = {"scales": [scale], "zero_points": [-20]}
     expected = oracle("QUANTIZE", x, {"dtype": "float32"}, out)
     step = Quantize(scale=scale, zero_point=-20, dtype="int8")
@@ -92,18 +92,18 @@ def test_refuses_numbers_without_an_integer() -> None:
     step = Quantize(scale=0.5, zero_point=0, dtype="int8")
     for wrong in (np.inf, np.nan):
         with pytest.raises(CosilicoError, match=r"^x must hold finite numbers, but has infinities"):
-            step.run(np.float32([[wrong]]))
+            step.run(np.array([[wrong]], np.float32))
 
 
 def test_float_softmax_sums_to_one() -> None:
-    y = Softmax(beta=2.0, scale=1.0).run(np.float32([[0.0, 1.0, -1000.0]]))
+    y = Softmax(beta=2.0, scale=1.0).run(np.array([[0.0, 1.0, -1000.0]], np.float32))
     assert y.dtype == np.float32
     assert y[0] == pytest.approx([1 / (1 + np.e**2), 1 / (1 + np.e**-2), 0], abs=1e-6)
 
 
 def test_argmax_takes_the_first_of_equals() -> None:
     step = Argmax(dtype="int64")
-    assert step.run(np.int8([[1, 5, 5], [7, 5, 5]])).tolist() == [1, 0]
+    assert step.run(np.array([[1, 5, 5], [7, 5, 5]], np.int8)).tolist() == [1, 0]
 
 
 def test_prepares_inputs_step_by_step() -> None:

@@ -322,7 +322,7 @@ def test_refuses_a_depth_multiplier() -> None:
 
 def input_refusal(*shape: int, dtype: str = "int8", **fields: Any) -> str:
     model = Model()
-    given = {"scales": [SCALE], "zero_points": [Z]} | fields
+    given: dict[str, Any] = {"scales": [SCALE], "zero_points": [Z]} | fields
     source = model.tensor(shape, dtype, name="x", **given)
     return refusal(model, source, model.conv(source, (4, 1, 1, 3), (*shape[:3], 4)))
 

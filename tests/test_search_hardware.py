@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from search import hardware
 from search.checkpoint import CheckpointStore
 from search.hardware import run_hardware_search
 from search.result import SearchResult
@@ -57,7 +56,7 @@ def test_a_killed_search_goes_on_to_the_same_design(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(hardware.CheckpointStore, "save", failing)
+        patch.setattr(CheckpointStore, "save", failing)
         with pytest.raises(KeyboardInterrupt):
             search(network, tmp_path / "cut")
     resumed = search(network, tmp_path / "cut", resume=True)
