@@ -93,7 +93,7 @@ def map_network(config: AcceleratorConfig, network: Network, images: int = 1) ->
     """
     hw = accelerator_row(config, images)
     plain, *others = network_tables(network)
-    forms = sorted([plain, *others], key=lambda form: first_layer_cycles(*form[1:], hw))
+    forms = sorted([plain, *others], key=lambda form: first_layer_cycles(form[1], form[2], hw))
     for form in forms:
         found = _map(form, hw)
         if found.failure == Failure.NONE:
