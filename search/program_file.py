@@ -2,6 +2,7 @@
 
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -44,17 +45,26 @@ def load_program(path: Path) -> ExportedProgram:
     DesignFileError
     """
     try:
-        # other files would make torch try its older formats, and warn
-        archive = zipfile.is_zipfile(path.open("rb"))
+        with path.open("rb") as file:
+            # given anything else, torch tries its older formats and logs what it finds
+            if not _is_program(file):
+                raise DesignFileError(f"program file {path} must be written by torch.export.save")
+            file.seek(0)
+            return torch.export.load(file)
+    except DesignFileError:
+        raise
     except OSError as error:
         raise DesignFileError(f"program file {path} cannot be read: {error.strerror}") from None
-    if archive:
-        try:
-            return torch.export.load(path)
-        except Exception as error:  # whatever torch's reader raises on a damaged file
-            reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-            raise DesignFileError(f"program file {path} cannot be read: {reason}") from error
-    raise DesignFileError(f"program file {path} must be written by torch.export.save")
+    except Exception as error:  # whatever torch's reader raises on a damaged file
+        reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+        raise DesignFileError(f"program file {path} cannot be read: {reason}") from error
+
+
+def _is_program(file: BinaryIO) -> bool:
+    if not zipfile.is_zipfile(file):
+        return False
+    with zipfile.ZipFile(file) as archive:
+        return any(name.endswith("/archive_format") for name in archive.namelist())
 
 
 def load_calibration_images(path: Path) -> Tensor:

@@ -9,8 +9,9 @@ at most half a step, and the rounding of the requantizer's first step.
 import copy
 import math
 import re
+import zipfile
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from sim import golden
 from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.network import Layer, LayerKind, Network, TensorSpec
 
-ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.Hardtanh)
+FOLLOWERS = (nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.Hardtanh)
 POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
 ALIKE = (LayerKind.MAX_POOL, LayerKind.AVERAGE_POOL, LayerKind.GLOBAL_AVERAGE_POOL)
 
@@ -148,12 +149,12 @@ class Reference(fx.Interpreter):
         if starts:
             self.layer = next(self.layers)
         if isinstance(module, nn.BatchNorm2d):
-            return self.fetch_args_kwargs_from_env(n)[0][0]  # part of the convolution's weights
-        if isinstance(module, nn.Conv2d | nn.Linear):
+            value = self.fetch_args_kwargs_from_env(n)[0][0]  # part of the convolution's weights
+        elif isinstance(module, nn.Conv2d | nn.Linear):
             value = self._weighted(n, module)
         else:
             value = super().run_node(n)
-        follows = isinstance(module, ACTIVATIONS) or n.target is functional.relu
+        follows = isinstance(module, FOLLOWERS) or n.target is functional.relu
         if (starts or follows) and not self._goes_on(n):
             value = self._compare(value)
         return value
@@ -166,15 +167,14 @@ class Reference(fx.Interpreter):
         module = self.modules.get(str(user.target)) if user.op == "call_module" else None
         if user.target is functional.relu:
             return True
-        return isinstance(module, (nn.BatchNorm2d, *ACTIVATIONS))
+        return isinstance(module, FOLLOWERS)
 
     def _weighted(self, n: fx.Node, module: nn.Conv2d | nn.Linear) -> Tensor:
         """Product with weights and bias that were rounded to the scales' steps."""
         assert self.layer is not None
         weight = module.weight.detach()
         bias = torch.zeros(len(weight)).double() if module.bias is None else module.bias.detach()
-        (user,) = n.users
-        norm = self.modules.get(str(user.target)) if user.op == "call_module" else None
+        norm = self.modules.get(str(next(iter(n.users)).target))
         if isinstance(norm, nn.BatchNorm2d):
             assert norm.running_mean is not None and norm.running_var is not None
             deviation = (norm.running_var + norm.eps).sqrt()
@@ -239,13 +239,14 @@ def test_random_modules_layer_by_layer(seed: int) -> None:
 def test_the_reference_fails_if_a_layer_is_wrong() -> None:
     rng = np.random.default_rng(5)
     conv = nn.Sequential(nn.ZeroPad2d((0, 1, 0, 2)), nn.Conv2d(2, 3, 3), nn.ReLU6())
-    images = torch.from_numpy(rng.normal(0.5, 1, (4, 2, 6, 6)).astype(np.float32))
+    images = torch.from_numpy(rng.normal(0, 20, (4, 2, 6, 6)).astype(np.float32))
     network = quantize_module(conv, images, name="n")
     checked(conv, network, images)
     for wrong in (
         nn.Sequential(nn.ZeroPad2d((1, 0, 0, 2)), conv[1], conv[2]),
-        nn.Sequential(conv[0], conv[1], nn.Hardtanh(0, 5)),
-        nn.Sequential(conv[0], conv[1], nn.Hardtanh(-1, 6)),
+        nn.Sequential(nn.ZeroPad2d((0, 1, 2, 0)), conv[1], conv[2]),
+        nn.Sequential(conv[0], conv[1], nn.Hardtanh(0, 5.95)),
+        nn.Sequential(conv[0], conv[1], nn.Hardtanh(0.1, 6)),
     ):
         with pytest.raises(AssertionError):
             checked(wrong, network, images)
@@ -288,29 +289,30 @@ def test_given_input_scale_is_kept() -> None:
         (nn.Hardtanh(-2.5, 0.5), -2.5, 0.5),
     ],
 )
-def test_clamps_are_the_bounds_in_steps_from_the_zero_point(
+def test_clamp_of_a_given_scale_is_the_bounds_in_steps_from_the_zero_point(
     module: nn.Module, low: float, high: float
 ) -> None:
     images = torch.linspace(-8, 12, 64).reshape(1, 1, 8, 8)
-    conv = nn.Conv2d(1, 1, 1)
-    with torch.no_grad():
-        cast(Tensor, conv.weight).fill_(1)
-        cast(Tensor, conv.bias).fill_(0)
-    # the sum is read twice: its own range is wider than the bounds
-    body = nn.Sequential(conv, Residual(nn.Identity(), relu=False), module)
-    network = quantize_module(body, images, name="n")
-    bounded = network.layers[-1]
-    scale, zero_point = bounded.output.scale, bounded.output.zero_point
-    ends = [max(low, -16.0), min(high, 24.0)]
-    expected = [min(127, max(-128, zero_point + round(end / scale))) for end in ends]
-    assert list(bounded.clamp) == expected
-    standing = quantize_module(module, images, name="n").layers[0]
-    scale, zero_point = standing.output.scale, standing.output.zero_point
-    assert standing.kind is LayerKind.MAX_POOL
-    assert (scale, zero_point) == (pytest.approx(20 / 255, rel=1e-6), -26)
-    least = -128 if low < -8 else -26 + round(low / scale)
-    greatest = 127 if high > 12 else -26 + round(high / scale)
-    assert standing.clamp == (least, greatest)
+    scale = Scale(0.0625, 10)
+    network = quantize_module(module, images, name="n", input_scale=scale)
+    expected = (max(-128, round(10 + 16 * low)), 127 if high > 7 else round(10 + 16 * high))
+    assert network.layers[0].clamp == expected
+    fused = quantize_module(nn.Sequential(nn.Conv2d(1, 1, 1), module), images, name="n")
+    # nothing else than the bounded values has to be represented
+    assert len(fused.layers) == 1
+    assert fused.layers[0].output.scale <= (min(high, 12) - low) / 255 * 1.001
+
+
+def test_clamp_within_the_range_of_the_sum() -> None:
+    images = torch.linspace(-3, 4, 64).reshape(1, 1, 8, 8)
+    scale = Scale(0.0625, 0)
+    module = nn.Sequential(Residual(nn.Identity(), relu=True), nn.MaxPool2d(1), nn.ReLU6())
+    network = quantize_module(module, images, name="n", input_scale=scale)
+    add, pool = network.layers
+    assert (add.clamp, add.output.zero_point) == ((-128, 127), -128)
+    # 6 of 8, the largest sum
+    assert pool.clamp == (-128, -128 + round(6 / (8 / 255)))
+    assert pool.output.scale == add.output.scale
 
 
 def test_flattened_pixels_keep_their_weights() -> None:
@@ -404,8 +406,12 @@ def test_wrong_files_are_refused(
     refused(program, text, f"calibration file {text} is truncated or not an npz file")
     other = tmp_path / "other.npz"
     np.savez(other, y=np.zeros(3))
-    with pytest.raises(DesignFileError, match=r"^program file .* cannot be read: .+$"):
-        load_program(other)
+    refused(other, calibration, f"program file {other} must be written by torch.export.save")
+    damaged = tmp_path / "damaged.pt2"
+    with zipfile.ZipFile(damaged, "w") as archive:
+        archive.writestr("damaged/archive_format", "pt2")
+    with pytest.raises(DesignFileError, match=rf"^program file {damaged} cannot be read: .+$"):
+        load_program(damaged)
     refused(program, other, f"calibration file {other} must hold an array x")
     np.savez(other, x=np.zeros((2, 2, 4, 4), np.int8))
     rule = "must be floating point of shape [N, C, H, W], not int8 [2, 2, 4, 4]"
