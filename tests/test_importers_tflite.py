@@ -15,6 +15,7 @@ from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork
 from sim.importers.tflite_import import import_tflite, lower_tflite, network_name
 from sim.importers.tflite_reader import parse_tflite, read_tflite
+from sim.scales import quantize_multiplier
 from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.network import LayerKind, Padding
 from testbench.tflite_models import random_model
@@ -24,6 +25,7 @@ from testbench.tflite_writer import ModelWriter
 NETS = Path(os.environ.get("COSILICO_NETS", Path(__file__).parents[2] / "shared" / "nets"))
 Z = 5
 SCALE = 0.5
+WINDOW = {"Padding": 1, "StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1}
 
 
 class Model(ModelWriter):
@@ -43,9 +45,7 @@ class Model(ModelWriter):
     ) -> int:
         """Append a convolution; return its output."""
         result = self.activation(*out, scale=2.0, zero_point=-7)
-        fields = {
-            "Padding": 1, "StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1,
-        } | options  # fmt: skip
+        fields = WINDOW | options
         self.operator("CONV_2D", [source, self.weights(*shape)], [result], **fields)
         return result
 
@@ -99,19 +99,74 @@ def test_reads_a_depth_multiplier_on_one_channel_as_a_convolution() -> None:
     assert kinds(model.check(source, result)) == [LayerKind.CONV]
 
 
-def test_rounds_the_product_of_scales_for_one_weight_scale_only() -> None:
-    """FULLY_CONNECTED multiplies the scales in single precision, convolutions in double."""
+@pytest.mark.parametrize("name", ["FULLY_CONNECTED", "CONV_2D"])
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_multiplies_scales_in_double_precision(name: str, per_channel: bool) -> None:
+    """Both differ from single precision in the last bits of the multiplier.
+
+    Biases lie between the sums that round up under one multiplier and under the other.
+    """
+    scales = np.array([0.1, 0.3], np.float32)
+    product = {True: float(scales[0] * scales[1]), False: float(scales[0]) * float(scales[1])}
+    assert product[True] != product[False]
+    out = float(np.float32(product[True] * 2.0**30 / 100))
+    ties = np.arange(20, 90) + 0.5
+    biases = np.rint((ties / (product[True] / out) + ties / (product[False] / out)) / 2)
+    count = len(ties)
     model = Model()
-    scales = (np.float32(0.1), np.float32(0.3), np.float32(0.7))
-    source = model.activation(1, 4, scale=float(scales[0]))
-    weights = model.constant(np.ones((3, 4)), "int8", scales=[float(scales[1])])
-    result = model.activation(1, 3, scale=float(scales[2]))
-    model.operator("FULLY_CONNECTED", [source, weights], [result])
+    image = (1, 1) if name == "CONV_2D" else ()
+    source = model.activation(1, *image, 1, scale=float(scales[0]))
+    given = [float(scales[1])] * (count if per_channel else 1)
+    weights = model.constant(np.zeros((count, *image, 1)), "int8", scales=given)
+    bias = model.constant(biases, "int32", scales=[product[True]] * len(given))
+    result = model.activation(1, *image, count, scale=out, zero_point=0)
+    model.operator(name, [source, weights, bias], [result], **(WINDOW if image else {}))
     (layer,) = model.check(source, result).network.layers
-    real = float(scales[0] * scales[1]) / float(scales[2])
-    assert float(scales[0]) * float(scales[1]) / float(scales[2]) != real
-    assert layer.multiplier[0] * 2.0 ** (int(layer.shift[0]) - 31) == pytest.approx(real, rel=1e-9)
-    assert layer.multiplier[0] == round(np.frexp(real)[0] * 2**31)
+    multiplier, shift = quantize_multiplier(product[False] / out)
+    assert set(layer.multiplier.tolist()) == {multiplier}
+    other, _ = quantize_multiplier(product[True] / out)
+    chosen, passed_over = (golden.requantize(layer.bias, one, shift) for one in (multiplier, other))
+    assert not np.array_equal(chosen, passed_over)
+
+
+def sensitive_scales(count: int) -> list[tuple[float, float]]:
+    """Pairs (input, output) whose ratio in single precision requantizes some value otherwise."""
+    rng = np.random.default_rng(11)
+    values = np.arange(-255, 256)
+    found: list[tuple[float, float]] = []
+    while len(found) < count:
+        source, out = (np.float32(2.0 ** rng.uniform(-5, 0)) for _ in range(2))
+        wide = quantize_multiplier(float(source) / float(out))
+        narrow = quantize_multiplier(float(source / out))
+        if not np.array_equal(golden.requantize(values, *wide), golden.requantize(values, *narrow)):
+            found.append((float(source), float(out)))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["QUANTIZE", "RELU", "MEAN"])
+def test_divides_scales_in_double_precision(name: str) -> None:
+    pytest.importorskip("tflite_micro", reason="the judge is a package of the extra 'dev'")
+    for scale, out in sensitive_scales(6):
+        for zero_point in (-128, 127):  # so that all differences of one sign occur
+            model = Model()
+            flat = model.activation(1, 256, scale=scale, zero_point=zero_point)
+            source = model.activation(1, 1, 1, 256, scale=scale, zero_point=zero_point)
+            model.operator("RESHAPE", [flat, model.constant([1, 1, 1, 256], "int32")], [source])
+            # The same scale: a layer, so that what follows is not the host's.
+            middle = model.activation(1, 1, 1, 256, scale=scale, zero_point=zero_point)
+            model.pool("MAX_POOL_2D", source, middle, 1)
+            result = model.activation(1, 1, 1, 256, scale=out, zero_point=-zero_point // 2)
+            inputs = [middle] if name != "MEAN" else [middle, model.constant([1, 2], "int32")]
+            options = {"KeepDims": True} if name == "MEAN" else {}
+            model.operator(name, inputs, [result], **options)
+            last = model.activation(1, 1, 1, 256, scale=out, zero_point=-zero_point // 2)
+            model.pool("MAX_POOL_2D", result, last, 1)
+            content = model.finish([flat], [last])
+            imported = lower_tflite(parse_tflite(content, "model"), "net")
+            x = np.arange(-128, 128).astype(np.int8)[None]
+            expected, _ = run_model(content, x)
+            assert np.array_equal(computed(imported, x), expected)
 
 
 def test_flattens_an_image_into_a_kernel_of_its_size() -> None:

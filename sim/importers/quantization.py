@@ -14,7 +14,6 @@ __all__ = [
     "mean_multiplier",
     "ratio_multiplier",
     "relu6_clamp",
-    "row_multipliers",
     "window_multipliers",
 ]
 
@@ -51,22 +50,8 @@ def window_multipliers(
     output_scale: np.float32,
     count: int,
 ) -> Multipliers:
-    """Of convolutions: the scales are multiplied in double precision."""
+    """Of convolutions and FULLY_CONNECTED: all of it in double precision."""
     reals = np.float64(input_scale) * weight_scales.astype(np.float64) / np.float64(output_scale)
-    return quantize_multipliers(np.broadcast_to(reals, (count,)))
-
-
-def row_multipliers(
-    input_scale: np.float32,
-    weight_scales: NDArray[np.float32],
-    output_scale: np.float32,
-    count: int,
-) -> Multipliers:
-    """Of FULLY_CONNECTED: with one weight scale the product is rounded to single precision."""
-    if len(weight_scales) > 1:
-        return window_multipliers(input_scale, weight_scales, output_scale, count)
-    product = np.float32(input_scale) * weight_scales.astype(np.float32)
-    reals = product.astype(np.float64) / np.float64(output_scale)
     return quantize_multipliers(np.broadcast_to(reals, (count,)))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.importers.lowering import Lowering, lowers
-from sim.importers.quantization import Multipliers, row_multipliers, window_multipliers
+from sim.importers.quantization import Multipliers, window_multipliers
 from sim.importers.tflite_model import TfliteOperator, TfliteTensor
 from sim.spec.network import LayerKind, Padding, TensorSpec
 
@@ -101,10 +101,9 @@ def _bias(lowering: Lowering, operator: TfliteOperator, channels: int) -> NDArra
 def _multipliers(
     lowering: Lowering, operator: TfliteOperator, weights: TfliteTensor, channels: int
 ) -> Multipliers:
-    compute = row_multipliers if operator.name == "FULLY_CONNECTED" else window_multipliers
     scales = (lowering.model.tensors[operator.inputs[0]].scale, weights.scales)
     try:
-        return compute(*scales, lowering.output(operator).scale, channels)
+        return window_multipliers(*scales, lowering.output(operator).scale, channels)
     except ValueError as error:
         lowering.model.refuse(operator, str(error))
 
