@@ -50,7 +50,8 @@ check: lint test ## what a commit must pass
 demo: $(STAMP) ## search, generate, simulate and report the digits example
 	$(BIN)/cosilico run examples/digits.toml --out $(OUT)
 
-validate: $(STAMP) ## compare model and RTL on over 2,000 (configuration, layer) pairs (hours)
+validate: $(STAMP) ## the long tests; model against RTL on over 2,000 (configuration, layer) pairs (hours)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) -m long
 	$(BIN)/cosilico validate --full --seed $(SEED) --jobs $(JOBS) --out benchmarks
 
 calibrate: $(STAMP) ## measure the timing constants of the present gateware

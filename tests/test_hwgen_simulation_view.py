@@ -55,8 +55,15 @@ def test_knows_two_views() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("private", [False, True])
-@pytest.mark.parametrize("maximum", [False, True])
+@pytest.mark.parametrize(
+    ("private", "maximum"),
+    [
+        (False, False),
+        (True, True),
+        pytest.param(True, False, marks=pytest.mark.long),
+        pytest.param(False, True, marks=pytest.mark.long),
+    ],
+)
 def test_is_proved_to_be_the_same_machine(private: bool, maximum: bool) -> None:
     """Every step of a one-lane grid of 4 units, with and without vectors of the lane's own."""
     prove_views(private=private, maximum=maximum)

@@ -112,7 +112,7 @@ def test_emulator_takes_the_largest_tap(kernel: int, stride: int, padding: Paddi
     program = compile_design(Design(network=network, accelerator=CONFIG))
     images = images_of(network)
     emulator = Emulator(CONFIG, patched(program, maxima))
-    found = [emulator.run(image)[0] for image in images]
+    found = [emulator.run(image[None])[0][0] for image in images]
     np.testing.assert_array_equal(found, largest_taps(network, images))
 
 
@@ -160,8 +160,8 @@ def test_emulator_saves_from_the_descriptors_row_on(size: int) -> None:
     emulator = Emulator(CONFIG, moved)
     before = emulator.accumulators.copy()
     image = np.random.default_rng(1).integers(-128, 128, network.input.shape, np.int8)
-    output, _ = emulator.run(image)
-    np.testing.assert_array_equal(output, golden.run(network, image[None])["layer"][0])
+    output, _ = emulator.run(image[None])
+    np.testing.assert_array_equal(output, golden.run(network, image[None])["layer"])
     changed = (emulator.accumulators != before).any(axis=(0, 1, 2, 4))
     assert np.flatnonzero(changed).tolist() == list(range(row, row + used))
 
