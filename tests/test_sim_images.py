@@ -57,7 +57,7 @@ def digest(found: Mapped) -> int:
     for name in sorted(COLUMNS):
         values = column(found, name)
         if values.any():
-            value = zlib.crc32(np.ascontiguousarray(values), zlib.crc32(name.encode(), value))
+            value = zlib.crc32(values.tobytes(), zlib.crc32(name.encode(), value))
     return value
 
 
