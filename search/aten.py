@@ -257,9 +257,7 @@ class _Reader:
             if given.get(factor, 1) != 1:
                 self._rule(node, f"{factor} must be 1", given[factor])
         # addmm(bias, image, weight) or mm(image, weight)
-        bias, right = (
-            (given["self"], given["mat2"]) if "mat1" in given else (None, given["mat2"])
-        )
+        bias, right = (given["self"], given["mat2"]) if "mat1" in given else (None, given["mat2"])
         weight = self._constant(node, right, "weight")  # [H·W·C, K]
         height, width, channels = value.shape
         outputs = weight.shape[1]
@@ -286,7 +284,8 @@ class _Reader:
             None if given[what] is None else self._constant(node, given[what], what)
             for what in named
         )
-        assert mean is not None and variance is not None
+        assert mean is not None
+        assert variance is not None
         gain, offset = gain_and_offset(mean, variance, weight, bias, given["eps"])
         source = self.layers.get(value.tensor)
         open_ended = source is not None and source.clamp == (-math.inf, math.inf)

@@ -29,6 +29,7 @@ class Function(nn.Module):
             self.add_module(name, module)
 
     def forward(self, x: Tensor) -> Tensor:
+        """What the function makes of x."""
         return self.function(self, x)
 
 
