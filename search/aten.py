@@ -4,28 +4,31 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field, replace
-from typing import Any, Never
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind
 
+from search.aten_nodes import (
+    UnsupportedModuleError,
+    arguments_of,
+    bounds_of,
+    break_rule,
+    image_shape,
+    pair,
+    refuse,
+    sizes_of,
+    stored_tensors,
+    title,
+    undilated,
+    widened,
+)
 from search.batch_norm import gain_and_offset
 from search.float_network import INPUT, FloatLayer, FloatNetwork
-from sim.spec.errors import CosilicoError
 from sim.spec.network import LayerKind, Padding
 
-__all__ = ["UnsupportedModuleError", "export_module", "read_program"]
-
-_SUPPORTED = (
-    "convolution, batch normalization, ReLU, ReLU6, hardtanh and clamp, linear, add, "
-    "average pooling, max pooling, mean over height and width, zero padding, flatten, dropout"
-)
-
-
-class UnsupportedModuleError(CosilicoError):
-    """A module does what the integer arithmetic has no layer for."""
+__all__ = ["export_module", "read_program"]
 
 
 def export_module(module: nn.Module, image: Tensor) -> ExportedProgram:
@@ -115,7 +118,7 @@ class _Reader:
         self.constants: dict[fx.Node, Tensor] = {}
         self.names: dict[fx.Node, str] = {}
         self.input: fx.Node | None = None
-        self._stored = _stored_tensors(program)
+        self._stored = stored_tensors(program)
         self._readers: dict[str, Callable[[fx.Node, _Value], _Value]] = {
             "aten.convolution.default": self._convolution,
             "aten._native_batch_norm_legit_no_training.default": self._batch_norm,
@@ -176,7 +179,7 @@ class _Reader:
             )
         self.input = node
         self.values[node] = _Value(
-            tensor=INPUT, shape=self._image_shape(node), alone=self._read_once(node)
+            tensor=INPUT, shape=image_shape(node), alone=self._read_once(node)
         )
 
     def _user_inputs(self) -> int:
@@ -200,13 +203,13 @@ class _Reader:
             if all(source in self.constants for source in node.all_input_nodes):
                 self._fold_constant(node)
                 return
-            self._refuse(node)
+            refuse(node)
         target = str(node.target)
         if target == "aten.sym_size.int":  # a batch of any size; views are read by their result
             return
         reader = self._readers.get(target)
         if reader is None or node.op != "call_function":
-            self._refuse(node)
+            refuse(node)
         value = self.values[sources[0]]
         if reader not in (self._convolution, self._max_pool, self._pad):
             self._unpadded(node, value)
@@ -226,40 +229,38 @@ class _Reader:
     # Layers with weights
 
     def _convolution(self, node: fx.Node, value: _Value) -> _Value:
-        given = _arguments(node)
+        given = arguments_of(node)
         groups, weight = given["groups"], self._constant(node, given["weight"], "weight")
         if given["transposed"] or weight.ndim != 4:
-            self._refuse(node)
-        self._undilated(node, given)
+            refuse(node)
+        undilated(node, given)
         inputs = value.shape[2]
         if groups not in (1, inputs):
-            self._rule(node, f"groups must be 1 or {inputs}, the number of channels", groups)
+            break_rule(node, f"groups must be 1 or {inputs}, the number of channels", groups)
         depthwise = groups == inputs and inputs > 1
         if depthwise and weight.shape[0] != inputs:
             rule = f"a depthwise convolution must have {inputs} outputs, as it has inputs"
-            self._rule(node, rule, weight.shape[0])
+            break_rule(node, rule, weight.shape[0])
         layer = FloatLayer(
             name=self._layer_name(node, given["weight"]),
             kind=LayerKind.DEPTHWISE if depthwise else LayerKind.CONV,
             inputs=(value.tensor,),
-            shape=self._image_shape(node),
+            shape=image_shape(node),
             kernel=(weight.shape[2], weight.shape[3]),
-            stride=_pair(given["stride"]),
-            padding=_widened(value.padding, _pair(given["padding"])),
+            stride=pair(given["stride"]),
+            padding=widened(value.padding, pair(given["padding"])),
             weight=weight.double(),
             bias=self._bias(node, given["bias"], weight.shape[0]),
         )
         return self._append(node, layer)
 
     def _linear(self, node: fx.Node, value: _Value) -> _Value:
-        given = _arguments(node)
+        given = arguments_of(node)
         for factor in ("alpha", "beta"):
             if given.get(factor, 1) != 1:
-                self._rule(node, f"{factor} must be 1", given[factor])
+                break_rule(node, f"{factor} must be 1", given[factor])
         # addmm(bias, image, weight) or mm(image, weight)
-        bias, right = (
-            (given["self"], given["mat2"]) if "mat1" in given else (None, given["mat2"])
-        )
+        bias, right = (given["self"], given["mat2"]) if "mat1" in given else (None, given["mat2"])
         weight = self._constant(node, right, "weight")  # [H·W·C, K]
         height, width, channels = value.shape
         outputs = weight.shape[1]
@@ -276,17 +277,18 @@ class _Reader:
         return self._append(node, layer)
 
     def _batch_norm(self, node: fx.Node, value: _Value) -> _Value:
-        given = _arguments(node)
+        given = arguments_of(node)
         channels = value.shape[2]
-        if self._sizes(node)[0] != channels:
+        if sizes_of(node)[0] != channels:
             rule = "flattened pixels cannot be normalized one by one: channels must be"
-            self._rule(node, f"{rule} {channels}", self._sizes(node)[0])
+            break_rule(node, f"{rule} {channels}", sizes_of(node)[0])
         named = ("running_mean", "running_var", "weight", "bias")
         mean, variance, weight, bias = (
             None if given[what] is None else self._constant(node, given[what], what)
             for what in named
         )
-        assert mean is not None and variance is not None
+        assert mean is not None
+        assert variance is not None
         gain, offset = gain_and_offset(mean, variance, weight, bias, given["eps"])
         source = self.layers.get(value.tensor)
         open_ended = source is not None and source.clamp == (-math.inf, math.inf)
@@ -309,7 +311,7 @@ class _Reader:
     # Layers without weights
 
     def _activation(self, node: fx.Node, value: _Value) -> _Value:
-        low, high = self._bounds(node)
+        low, high = bounds_of(node)
         source = self.layers.get(value.tensor)
         if source is None or not value.alone:
             # values pass through a window of one tap, which is only there for its clamp
@@ -327,34 +329,19 @@ class _Reader:
         positive = clamp[0] >= 0 or (value.positive and high >= 0)
         return replace(value, alone=self._read_once(node), positive=positive)
 
-    def _bounds(self, node: fx.Node) -> tuple[float, float]:
-        """Least and greatest output of an activation."""
-        given = _arguments(node)
-        low, high = (
-            next((given[name] for name in names if name in given), None)
-            for names in (("min", "min_val"), ("max", "max_val"))
-        )
-        if str(node.target) == "aten.relu.default":
-            low = 0.0
-        least = -math.inf if low is None else float(low)
-        greatest = math.inf if high is None else float(high)
-        if not least <= greatest:
-            self._rule(node, "bounds must be ordered", (least, greatest))
-        return least, greatest
-
     def _add(self, node: fx.Node, value: _Value) -> _Value:
-        given = _arguments(node)
+        given = arguments_of(node)
         operands = (given["self"], given["other"])
         if given["alpha"] != 1:
-            self._rule(node, "alpha must be 1", given["alpha"])
+            break_rule(node, "alpha must be 1", given["alpha"])
         for operand in operands:
             if not isinstance(operand, fx.Node) or operand not in self.values:
-                self._rule(node, "both operands must come from the image", str(operand))
+                break_rule(node, "both operands must come from the image", str(operand))
             self._unpadded(node, self.values[operand])
         a, b = (self.values[operand] for operand in operands)
-        sizes = [self._sizes(operand) for operand in operands]
+        sizes = [sizes_of(operand) for operand in operands]
         if a.shape != b.shape or sizes[0] != sizes[1]:
-            self._rule(node, "operands must have one shape", sizes)
+            break_rule(node, "operands must have one shape", sizes)
         layer = FloatLayer(
             name=self._layer_name(node),
             kind=LayerKind.ADD,
@@ -364,11 +351,11 @@ class _Reader:
         return self._append(node, layer)
 
     def _mean(self, node: fx.Node, value: _Value) -> _Value:
-        given = _arguments(node)
+        given = arguments_of(node)
         rank = len(given["self"].meta["val"].shape)
         dims = sorted({dim % rank for dim in given["dim"] or range(rank)})
         if rank < 3 or dims != list(range(2, rank)):
-            self._rule(node, "mean must be taken over height and width", dims)
+            break_rule(node, "mean must be taken over height and width", dims)
         if value.shape[:2] == (1, 1):
             return replace(value, alone=value.alone and self._read_once(node))
         layer = FloatLayer(
@@ -380,20 +367,20 @@ class _Reader:
         return self._append(node, layer, positive=value.positive)
 
     def _average_pool(self, node: fx.Node, value: _Value) -> _Value:
-        given = _arguments(node)
+        given = arguments_of(node)
         if any(given["padding"]):
-            self._rule(node, "padding of an average pool must be 0", _pair(given["padding"]))
-        taps = _pair(given["kernel_size"])
+            break_rule(node, "padding of an average pool must be 0", pair(given["padding"]))
+        taps = pair(given["kernel_size"])
         if given["divisor_override"] not in (None, taps[0] * taps[1]):
-            self._rule(node, "divisor_override must not be given", given["divisor_override"])
-        return self._average(node, value, taps, _pair(given["stride"] or taps))
+            break_rule(node, "divisor_override must not be given", given["divisor_override"])
+        return self._average(node, value, taps, pair(given["stride"] or taps))
 
     def _adaptive_pool(self, node: fx.Node, value: _Value) -> _Value:
-        rows, columns = _pair(_arguments(node)["output_size"])
+        rows, columns = pair(arguments_of(node)["output_size"])
         height, width = value.shape[:2]
         if height % rows or width % columns:
             rule = f"output of an adaptive pool must divide its input {(height, width)}"
-            self._rule(node, rule, (rows, columns))
+            break_rule(node, rule, (rows, columns))
         taps = (height // rows, width // columns)
         return self._average(node, value, taps, taps)
 
@@ -409,14 +396,16 @@ class _Reader:
         )
 
     def _max_pool(self, node: fx.Node, value: _Value) -> _Value:
-        given = _arguments(node)
-        self._undilated(node, given)
+        given = arguments_of(node)
+        undilated(node, given)
         if value.padding != Padding() and not value.positive:
-            # a zero may then be the largest value of a window
-            self._rule(node, "zero padding must follow a ReLU", astuple(value.padding))
-        wide = _widened(value.padding, _pair(given["padding"]))
-        taps = _pair(given["kernel_size"])
-        stride = _pair(given["stride"] or taps)
+            # a zero could be the largest value of a window, but the hardware's padding never wins
+            break_rule(node, "zero padding must follow a ReLU", astuple(value.padding))
+        wide = widened(value.padding, pair(given["padding"]))
+        taps = pair(given["kernel_size"])
+        if max(wide.top, wide.bottom) >= taps[0] or max(wide.left, wide.right) >= taps[1]:
+            break_rule(node, f"padding must be smaller than the window {taps}", astuple(wide))
+        stride = pair(given["stride"] or taps)
         shape = self._pooled_shape(node, value, taps, stride, wide)
         layer = self._pool(node, value, LayerKind.MAX_POOL, taps, stride, shape)
         return self._append(node, replace(layer, padding=wide), positive=value.positive)
@@ -451,28 +440,28 @@ class _Reader:
         height, width, channels = value.shape
         rows = (height + pad.top + pad.bottom - taps[0]) // stride[0] + 1
         columns = (width + pad.left + pad.right - taps[1]) // stride[1] + 1
-        shape = self._image_shape(node)
+        shape = image_shape(node)
         if shape != (rows, columns, channels):
-            self._rule(node, f"ceil_mode must not add windows to {(rows, columns)}", shape[:2])
+            break_rule(node, f"ceil_mode must not add windows to {(rows, columns)}", shape[:2])
         return shape
 
     # What leaves no layer
 
     def _pad(self, node: fx.Node, value: _Value) -> _Value:
-        given = _arguments(node)
+        given = arguments_of(node)
         sides = list(given["pad"])
         if given["value"] != 0:
-            self._rule(node, "the value of padding must be 0", given["value"])
+            break_rule(node, "the value of padding must be 0", given["value"])
         left, right, top, bottom, *others = [*sides, 0, 0, 0, 0][: max(4, len(sides))]
         if any(others) or len(node.meta["val"].shape) != 4:
-            self._rule(node, "padding must be around height and width", sides)
+            break_rule(node, "padding must be around height and width", sides)
         if min(sides, default=0) < 0:
-            self._rule(node, "padding must not be negative", sides)
-        wide = _widened(value.padding, (top, left), (bottom, right))
+            break_rule(node, "padding must not be negative", sides)
+        wide = widened(value.padding, (top, left), (bottom, right))
         return replace(value, padding=wide, alone=value.alone and self._read_once(node))
 
     def _view(self, node: fx.Node, value: _Value) -> _Value:
-        sizes = self._sizes(node)
+        sizes = sizes_of(node)
         height, width, channels = value.shape
         pixels = height * width
         forms = [(channels, height, width), (channels, pixels), (channels * pixels,)]
@@ -481,19 +470,19 @@ class _Reader:
         if str(node.meta["val"].shape[0]) != str(first) or not (sizes in forms or flat):
             source = tuple(node.all_input_nodes[0].meta["val"].shape[1:])
             rule = f"a view of [N, {', '.join(map(str, source))}] must keep or flatten it"
-            self._rule(node, rule, ["N", *sizes])
+            break_rule(node, rule, ["N", *sizes])
         return replace(value, alone=value.alone and self._read_once(node))
 
     def _strided(self, node: fx.Node, value: _Value) -> _Value:
         """What flattening one pixel becomes if channels are innermost in memory."""
-        given = _arguments(node)
+        given = arguments_of(node)
         if value.shape[:2] != (1, 1) or given["stride"][1] != 1 or given["storage_offset"]:
-            self._refuse(node)
+            refuse(node)
         return self._view(node, value)
 
     def _first(self, node: fx.Node, value: _Value) -> _Value:
         if node.args[1] != 0:
-            self._rule(node, "only the first result can be used", node.args[1])
+            break_rule(node, "only the first result can be used", node.args[1])
         return replace(value, alone=value.alone and self._read_once(node))
 
     # What all of them need
@@ -516,25 +505,9 @@ class _Reader:
             name = f"{name}_{node.name}"
         return name
 
-    def _sizes(self, node: fx.Node) -> tuple[int, ...]:
-        """Shape of a node without the batch."""
-        found = node.meta["val"]
-        found = found[0] if isinstance(found, tuple | list) else found
-        sizes = tuple(found.shape[1:])
-        if not all(isinstance(size, int) for size in sizes):
-            self._rule(node, "shapes must be fixed but for the batch", [str(s) for s in sizes])
-        return sizes
-
-    def _image_shape(self, node: fx.Node) -> tuple[int, int, int]:
-        sizes = self._sizes(node)
-        if len(sizes) != 3:
-            self._rule(node, "result must have shape [N, C, H, W]", ["N", *sizes])
-        channels, height, width = sizes
-        return (height, width, channels)
-
     def _constant(self, node: fx.Node, source: Any, what: str) -> Tensor:
         if not isinstance(source, fx.Node) or source not in self.constants:
-            self._rule(node, f"{what} must not depend on the image", str(source))
+            break_rule(node, f"{what} must not depend on the image", str(source))
         return self.constants[source]
 
     def _bias(self, node: fx.Node, source: Any, channels: int) -> Tensor:
@@ -542,63 +515,7 @@ class _Reader:
             return torch.zeros(channels, dtype=torch.float64)
         return self._constant(node, source, "bias").double()
 
-    def _undilated(self, node: fx.Node, given: dict[str, Any]) -> None:
-        if any(step != 1 for step in given["dilation"]):
-            self._rule(node, "dilation must be 1", _pair(given["dilation"]))
-
     def _unpadded(self, node: fx.Node, value: _Value) -> None:
         if value.padding != Padding():
             rule = "zero padding must be followed by a convolution or max pooling"
-            raise UnsupportedModuleError(f"{rule}, not by {_title(node)}")
-
-    def _rule(self, node: fx.Node, rule: str, value: Any) -> Never:
-        raise UnsupportedModuleError(f"{_title(node)}: {rule}, not {value!r}")
-
-    def _refuse(self, node: fx.Node) -> Never:
-        raise UnsupportedModuleError(f"{_title(node)} is not supported; there is {_SUPPORTED}")
-
-
-def _stored_tensors(program: ExportedProgram) -> dict[str, tuple[str, Tensor]]:
-    """Name in the module and value of every placeholder that is not an argument."""
-    found: dict[str, tuple[str, Tensor]] = {}
-    for spec in program.graph_signature.input_specs:
-        if spec.kind is InputKind.USER_INPUT or spec.target is None:
-            continue
-        value = program.state_dict.get(spec.target, program.constants.get(spec.target))
-        if isinstance(value, Tensor):
-            found[spec.arg.name] = (spec.target, value)
-    return found
-
-
-def _arguments(node: fx.Node) -> dict[str, Any]:
-    """Arguments of an operator by name, its defaults included."""
-    schema: Any = getattr(node.target, "_schema")  # noqa: B009  # Target has no such member for mypy
-    given = dict(zip((argument.name for argument in schema.arguments), node.args, strict=False))
-    defaults = {
-        argument.name: argument.default_value
-        for argument in schema.arguments
-        if argument.has_default_value()
-    }
-    return defaults | given | node.kwargs
-
-
-def _pair(sizes: Sequence[int]) -> tuple[int, int]:
-    """(vertical, horizontal) of one size for both or of two."""
-    return (sizes[0], sizes[-1])
-
-
-def _widened(
-    padding: Padding, before: tuple[int, int], after: tuple[int, int] | None = None
-) -> Padding:
-    """Padding with (rows, columns) more at the top and left, and at the bottom and right."""
-    rows, columns = before if after is None else after
-    return Padding(
-        top=padding.top + before[0],
-        bottom=padding.bottom + rows,
-        left=padding.left + before[1],
-        right=padding.right + columns,
-    )
-
-
-def _title(node: fx.Node) -> str:
-    return f"{node.target} at node {node.name!r}"
+            raise UnsupportedModuleError(f"{rule}, not by {title(node)}")

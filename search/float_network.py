@@ -84,7 +84,8 @@ class FloatNetwork:
         """
         readers = Counter(name for layer in self.layers for name in layer.inputs)
         with torch.no_grad():
-            for block in images.split(_BLOCK_IMAGES):
+            for start in range(0, len(images), _BLOCK_IMAGES):
+                block = images[start : start + _BLOCK_IMAGES]
                 left = Counter(readers)
                 made = {INPUT: block}
                 seen(INPUT, block)

@@ -175,9 +175,7 @@ def _check_images(images: Tensor) -> None:
         raise CosilicoError("calibration images must be finite")
 
 
-def _parameters(
-    layer: FloatLayer, inputs: list[float], output: float, pixels: int
-) -> _Parameters:
+def _parameters(layer: FloatLayer, inputs: list[float], output: float, pixels: int) -> _Parameters:
     """Integer parameters for the scales of the inputs and the output."""
     if layer.kind in _ALIKE:
         return _NO_PARAMETERS

@@ -10,6 +10,7 @@ import pytest
 
 from cosilico.cli import main
 from search.spec import load_spec
+from sim.spec.design import load
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -19,6 +20,27 @@ def design(tmp_path: Path) -> Path:
     script = EXAMPLES / "handwritten" / "make_weights.py"
     subprocess.run([sys.executable, script, tmp_path], check=True)
     return tmp_path / "design.json"
+
+
+@pytest.mark.slow
+def test_efficientnet_lite0_knows_the_photographs_in_int8(tmp_path: Path) -> None:
+    script = EXAMPLES / "efficientnet_lite0" / "run.py"
+    pictures = tmp_path / "pictures"
+    words = [sys.executable, str(script), str(tmp_path), "--no-rtl", "--pictures", str(pictures)]
+    run = subprocess.run(words, check=True, capture_output=True, text=True)
+    assert "coffee  int8   espresso, " in run.stdout
+    found = json.loads((tmp_path / "results.json").read_text())
+    top = dict(zip(found["photographs"], found["top5"]["judged"]["int8"], strict=True))
+    # ImageNet's tabby and tiger cat, palace and daisy
+    assert top["chelsea"][0] in (281, 282)
+    assert (top["coffee"][0], top["china"][0], top["flower"][0]) == (967, 698, 985)
+    for images in found["top5"].values():
+        for real, quantized in zip(images["float"], images["int8"], strict=True):
+            assert real[0] == quantized[0]
+    network = load(tmp_path / "default" / "design.json").network
+    assert (len(network.layers), network.macs) == (60, 385_187_552)
+    assert all(path.stat().st_size <= 30_000 for path in pictures.iterdir())
+    assert len(list(pictures.iterdir())) == 6
 
 
 def test_demo_specification_is_the_whole_test_set() -> None:

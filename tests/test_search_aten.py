@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from search.aten import UnsupportedModuleError, export_module, read_program
+from search.aten import export_module, read_program
+from search.aten_nodes import UnsupportedModuleError
 from search.float_network import FloatNetwork
 from sim.spec.network import LayerKind, Padding
 
@@ -29,6 +30,7 @@ class Function(nn.Module):
             self.add_module(name, module)
 
     def forward(self, x: Tensor) -> Tensor:
+        """What the function makes of x."""
         return self.function(self, x)
 
 
@@ -180,6 +182,15 @@ def test_zero_padding_before_max_pooling_needs_values_that_are_not_negative() ->
         "must follow a ReLU, not (0, 1, 0, 1)"
     )
     refused(nn.Sequential(nn.Conv2d(3, 4, 1), *pool), line, 3, 6, 6)
+
+
+def test_windows_wholly_in_padding_are_refused() -> None:
+    module = nn.Sequential(nn.ReLU(), nn.ZeroPad2d((0, 2, 0, 0)), nn.MaxPool2d(2, 1))
+    line = (
+        "aten.max_pool2d_with_indices.default at node 'max_pool2d_with_indices': padding must be "
+        "smaller than the window (2, 2), not (0, 0, 0, 2)"
+    )
+    refused(module, line, 1, 4, 4)
 
 
 def test_views_that_keep_the_order_are_no_layers() -> None:

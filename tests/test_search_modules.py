@@ -40,6 +40,7 @@ class Residual(nn.Module):
         self.relu = relu
 
     def forward(self, x: Tensor) -> Tensor:
+        """Sum [N, C, H, W]."""
         y: Tensor = x + self.body(x)
         return functional.relu(y) if self.relu else y
 
@@ -47,7 +48,8 @@ class Residual(nn.Module):
 def normalized(channels: int, rng: np.random.Generator) -> nn.BatchNorm2d:
     norm = nn.BatchNorm2d(channels, eps=float(rng.choice([1e-5, 1e-3])))
     with torch.no_grad():
-        assert norm.running_mean is not None and norm.running_var is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
         norm.weight.copy_(torch.from_numpy(rng.uniform(-1.5, 1.5, channels)))
         norm.bias.copy_(torch.from_numpy(rng.normal(size=channels)))
         norm.running_mean.copy_(torch.from_numpy(rng.normal(size=channels)))
@@ -58,7 +60,10 @@ def normalized(channels: int, rng: np.random.Generator) -> nn.BatchNorm2d:
 def activation(rng: np.random.Generator) -> list[nn.Module]:
     chosen = int(rng.integers(5))
     low = -float(rng.uniform(0.1, 1))
-    return [[nn.ReLU()], [nn.ReLU6()], [nn.Hardtanh()], [nn.Hardtanh(low, 0.7)], []][chosen]
+    choices: list[list[nn.Module]] = [
+        [nn.ReLU()], [nn.ReLU6()], [nn.Hardtanh()], [nn.Hardtanh(low, 0.7)], []
+    ]  # fmt: skip
+    return choices[chosen]
 
 
 def convolution(
@@ -176,7 +181,8 @@ class Reference(fx.Interpreter):
         bias = torch.zeros(len(weight)).double() if module.bias is None else module.bias.detach()
         norm = self.modules.get(str(next(iter(n.users)).target))
         if isinstance(norm, nn.BatchNorm2d):
-            assert norm.running_mean is not None and norm.running_var is not None
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
             deviation = (norm.running_var + norm.eps).sqrt()
             weight = weight * (norm.weight / deviation)[:, None, None, None]
             bias = (bias - norm.running_mean) * norm.weight / deviation + norm.bias
@@ -397,9 +403,7 @@ def test_wrong_files_are_refused(
     none = tmp_path / "none"
     refused(none, calibration, f"program file {none} cannot be read: No such file or directory")
     refused(program, none, f"calibration file {none} cannot be read: No such file or directory")
-    refused(
-        tmp_path, calibration, f"program file {tmp_path} cannot be read: Is a directory"
-    )
+    refused(tmp_path, calibration, f"program file {tmp_path} cannot be read: Is a directory")
     text = tmp_path / "text.pt2"
     text.write_text("not a program")
     refused(text, calibration, f"program file {text} must be written by torch.export.save")

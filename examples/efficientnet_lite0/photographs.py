@@ -13,6 +13,7 @@ from cosilico.photographs import resize_area
 from sim.spec.errors import CosilicoError
 
 __all__ = [
+    "FREE",
     "JUDGED",
     "SIDE",
     "calibration_photographs",
@@ -29,6 +30,9 @@ _CROP = 224 / 256
 
 JUDGED = ("chelsea", "coffee", "china", "flower", "motorcycle", "rocket", "astronaut")
 """Photographs of scikit-image and scikit-learn by name; none of them calibrates."""
+
+FREE = ("chelsea", "coffee", "china", "flower", "rocket", "astronaut")
+"""Those of them that anyone may pass on: CC0, public domain, or CC BY 2.0 (china, flower)."""
 
 
 def judged_photographs() -> NDArray[np.uint8]:

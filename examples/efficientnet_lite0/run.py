@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from photographs import (
+    FREE,
     JUDGED,
     calibration_photographs,
     judged_photographs,
@@ -81,7 +82,9 @@ def _run(arguments: Arguments) -> None:
         print(f"calibration images, {form}: {right} of {len(labels)} right")
     if arguments.pictures is not None:
         _write_pictures(arguments.pictures, pixels)
-    accelerators = {"default": EDGE.default, "small": small_accelerator(network)}
+    accelerators = {"default": EDGE.default}
+    if arguments.rtl:
+        accelerators["small"] = small_accelerator(network)
     runs = {}
     for name, accelerator in accelerators.items():
         design = Design(network=network, accelerator=accelerator)
@@ -168,8 +171,9 @@ def _print_run(name: str, design: Design, run: dict[str, Any]) -> None:
 
 def _write_pictures(folder: Path, pixels: NDArray[np.uint8]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, photograph in zip(JUDGED, pixels, strict=True):
-        picture = Image.fromarray(photograph).resize((_PICTURE_SIDE, _PICTURE_SIDE))
+    for name in FREE:
+        picture = Image.fromarray(pixels[JUDGED.index(name)])
+        picture = picture.resize((_PICTURE_SIDE, _PICTURE_SIDE))
         picture.save(folder / f"{name}.jpg", quality=80)
 
 
@@ -179,7 +183,12 @@ def _arguments() -> Arguments:
     parser.add_argument(
         "--images", type=int, default=len(JUDGED), help="photographs that run in RTL"
     )
-    parser.add_argument("--no-rtl", dest="rtl", action="store_false", help="only the reference")
+    parser.add_argument(
+        "--no-rtl",
+        dest="rtl",
+        action="store_false",
+        help="only the reference: no search for an accelerator",
+    )
     parser.add_argument("--pictures", type=Path, help="folder for small JPEG files")
     given = parser.parse_args()
     if not 1 <= given.images <= len(JUDGED):

@@ -1,0 +1,134 @@
+"""Nodes of an exported program's graph: their arguments and shapes, and how they are refused."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Never
+
+from torch import Tensor, fx
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
+
+from sim.spec.errors import CosilicoError
+from sim.spec.network import Padding
+
+__all__ = [
+    "UnsupportedModuleError",
+    "arguments_of",
+    "bounds_of",
+    "break_rule",
+    "image_shape",
+    "pair",
+    "refuse",
+    "sizes_of",
+    "stored_tensors",
+    "title",
+    "undilated",
+    "widened",
+]
+
+_SUPPORTED = (
+    "convolution, batch normalization, ReLU, ReLU6, hardtanh and clamp, linear, add, "
+    "average pooling, max pooling, mean over height and width, zero padding, flatten, dropout"
+)
+
+
+class UnsupportedModuleError(CosilicoError):
+    """A module does what the integer arithmetic has no layer for."""
+
+
+def refuse(node: fx.Node) -> Never:
+    """Say that no layer does what the node does."""
+    raise UnsupportedModuleError(f"{title(node)} is not supported; there is {_SUPPORTED}")
+
+
+def break_rule(node: fx.Node, rule: str, value: Any) -> Never:
+    """Say which rule of its layer the node breaks, and with what."""
+    raise UnsupportedModuleError(f"{title(node)}: {rule}, not {value!r}")
+
+
+def sizes_of(node: fx.Node) -> tuple[int, ...]:
+    """Shape of a node's first result without the batch."""
+    found = node.meta["val"]
+    found = found[0] if isinstance(found, tuple | list) else found
+    sizes = tuple(found.shape[1:])
+    if not all(isinstance(size, int) for size in sizes):
+        break_rule(node, "shapes must be fixed but for the batch", [str(s) for s in sizes])
+    return sizes
+
+
+def image_shape(node: fx.Node) -> tuple[int, int, int]:
+    """Height, width and channels of a node's first result."""
+    sizes = sizes_of(node)
+    if len(sizes) != 3:
+        break_rule(node, "result must have shape [N, C, H, W]", ["N", *sizes])
+    channels, height, width = sizes
+    return (height, width, channels)
+
+
+def stored_tensors(program: ExportedProgram) -> dict[str, tuple[str, Tensor]]:
+    """Name in the module and value of every placeholder that is not an argument."""
+    found: dict[str, tuple[str, Tensor]] = {}
+    for spec in program.graph_signature.input_specs:
+        if spec.kind is InputKind.USER_INPUT or spec.target is None:
+            continue
+        value = program.state_dict.get(spec.target, program.constants.get(spec.target))
+        if isinstance(value, Tensor):
+            found[spec.arg.name] = (spec.target, value)
+    return found
+
+
+def arguments_of(node: fx.Node) -> dict[str, Any]:
+    """Arguments of an operator by name, its defaults included."""
+    schema: Any = getattr(node.target, "_schema")  # noqa: B009  # Target has no such member for mypy
+    given = dict(zip((argument.name for argument in schema.arguments), node.args, strict=False))
+    defaults = {
+        argument.name: argument.default_value
+        for argument in schema.arguments
+        if argument.has_default_value()
+    }
+    return defaults | given | node.kwargs
+
+
+def bounds_of(node: fx.Node) -> tuple[float, float]:
+    """Least and greatest output of an activation."""
+    given = arguments_of(node)
+    low, high = (
+        next((given[name] for name in names if name in given), None)
+        for names in (("min", "min_val"), ("max", "max_val"))
+    )
+    if str(node.target) == "aten.relu.default":
+        low = 0.0
+    least = -math.inf if low is None else float(low)
+    greatest = math.inf if high is None else float(high)
+    if not least <= greatest:
+        break_rule(node, "bounds must be ordered", (least, greatest))
+    return least, greatest
+
+
+def undilated(node: fx.Node, given: dict[str, Any]) -> None:
+    """Refuse a window with gaps."""
+    if any(step != 1 for step in given["dilation"]):
+        break_rule(node, "dilation must be 1", pair(given["dilation"]))
+
+
+def pair(sizes: Sequence[int]) -> tuple[int, int]:
+    """(vertical, horizontal) of one size for both or of two."""
+    return (sizes[0], sizes[-1])
+
+
+def widened(
+    padding: Padding, before: tuple[int, int], after: tuple[int, int] | None = None
+) -> Padding:
+    """Padding with (rows, columns) more at the top and left, and at the bottom and right."""
+    rows, columns = before if after is None else after
+    return Padding(
+        top=padding.top + before[0],
+        bottom=padding.bottom + rows,
+        left=padding.left + before[1],
+        right=padding.right + columns,
+    )
+
+
+def title(node: fx.Node) -> str:
+    """Operation and name of a node."""
+    return f"{node.target} at node {node.name!r}"
