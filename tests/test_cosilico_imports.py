@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from cosilico.cli import EXIT_BAD_INPUT, main
 from cosilico.imports import imported_images, load_imported
 from cosilico.networks import network_argument
+from search.aten import export_module
 from sim import golden
 from sim.spec.errors import CosilicoError
 from testbench.tflite_models import RandomModel, random_model
@@ -81,6 +84,36 @@ def test_a_folder_needs_an_accelerator_and_no_photograph(
     assert capsys.readouterr().err == (
         "cosilico: an imported network must be given --input, not --image\n"
     )
+
+
+def test_a_pytorch_program_is_quantized(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    module = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(320, 5)
+    )
+    images = torch.randn(32, 3, 5, 8)
+    program, calibration = tmp_path / "small.pt2", tmp_path / "x.npz"
+    torch.export.save(export_module(module, images[:1]), program)
+    np.savez(calibration, x=images.numpy())
+    words = ["import", str(program), "--out", str(tmp_path / "net")]
+    assert main([*words, "--calibration", str(calibration)]) == 0
+    imported = load_imported(str(tmp_path / "net"))
+    values = golden.run(imported.network, imported.host.prepare(images.numpy()))
+    found = imported.host.finish(imported.host.logits(values[imported.network.output.name]))
+    expected = module(images).detach().numpy()
+    assert found.shape == expected.shape
+    # 1.6 steps of the output's scale here; a wrong order of the flattened image is off by dozens
+    assert np.abs(found - expected).max() < 4 * imported.network.output.scale
+
+
+def test_calibration_images_belong_to_pytorch_programs(
+    folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    rule = "cosilico: --calibration must be given with a .pt2 file, and only with one, not with"
+    model = str(folder.parent / "small.tflite")
+    for words in ([model, "--calibration", "x.npz"], ["net.pt2"]):
+        assert main(["import", *words, "--out", str(tmp_path)]) == EXIT_BAD_INPUT
+        assert capsys.readouterr().err == f"{rule} {words[0]!r}\n"
 
 
 @pytest.mark.rtl
