@@ -92,8 +92,8 @@ def lower_onnx(model: OnnxModel, name: str) -> ImportedNetwork:
     lowering.values[model.inputs[0].name] = start
     for node in live:
         lowering.values[node.outputs[0]] = ONNX_OPERATORS[node.operator].lower(lowering, node)
-    layers = tuple(lowering.layers.values())
     result = _result(lowering, live, model.outputs[0])
+    layers = tuple(lowering.layers.values())
     if not layers or lowering.prepared is None or lowering.input is None:
         raise UnsupportedModelError("model must have a layer that the accelerator computes")
     if result.source.spec.name != layers[-1].name:
