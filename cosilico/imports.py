@@ -71,19 +71,18 @@ def _import_program(path: Path, calibration: Path) -> ImportedNetwork:
     network = import_program(path, calibration, name=network_name(path.stem))
     source, result = network.input, network.output
     after: list[HostStep] = [Dequantize(scale=result.scale, zero_point=result.zero_point)]
-    shape = result.shape
-    if shape[:2] == (1, 1):
-        shape = logits_shape = shape[2:]
-    else:
+    height, width, channels = result.shape
+    shape: tuple[int, ...] = (channels,)
+    if (height, width) != (1, 1):
         after.insert(0, Transpose(axes=(2, 0, 1)))
-        shape, logits_shape = (shape[2], *shape[:2]), shape
+        shape = (channels, height, width)
     host = HostProgram(
         input=Port(dtype="float32", shape=(source.channels, source.height, source.width)),
         before=(
             Transpose(axes=(1, 2, 0)),
             Quantize(scale=source.scale, zero_point=source.zero_point, dtype="int8"),
         ),
-        logits_shape=logits_shape,
+        logits_shape=shape if len(shape) == 1 else result.shape,
         after=tuple(after),
         output=Port(dtype="float32", shape=shape),
     )

@@ -273,22 +273,24 @@ def test_a_max_pool_is_exact() -> None:
 
 
 @pytest.mark.parametrize("operator", ["QLinearAdd", "Add"])
-def test_a_sum(operator: str) -> None:
+@pytest.mark.parametrize(("b", "bound"), [((0.05, 3), 1), ((0.031, -60), 2)])
+def test_a_sum(operator: str, b: tuple[float, int], bound: int) -> None:
+    """A second operand of another scale is a layer that rounds too."""
     graph = Graph("uint8")
-    a, b, out = (0.05, 3), (0.031, -60), (0.07, 9)
+    a, out = (0.05, 3), (0.07, 9)
     y = graph.node("MaxPool", graph.pair("x", *a), kernel_shape=[1, 1])
     other = graph.pair(y, *b)
     if operator == "Add":
         y = graph.pair(graph.node("Add", y, other), *out)
-        imported = check(graph.model(y, (1, 3, 5, 6)), step=out[0], bound=2)
+        imported = check(graph.model(y, (1, 3, 5, 6)), step=out[0], bound=bound)
     else:
         quantized = [
             graph.node("QuantizeLinear", y, *graph.scale(*a)), *graph.scale(*a),
             graph.node("QuantizeLinear", other, *graph.scale(*b)), *graph.scale(*b),
         ]  # fmt: skip
         y = graph.node("QLinearAdd", *quantized, *graph.scale(*out), domain=MICROSOFT)
-        imported = check(graph.model(y, (1, 3, 5, 6)), bound=2)
-    # two layers round here, each by 1 at most: the second operand is rescaled by one of them
+        imported = check(graph.model(y, (1, 3, 5, 6)), bound=bound)
+    assert sum(one.bound for one in differences(imported)) == bound
     assert imported.network.layers[-1].kind is LayerKind.ADD
 
 

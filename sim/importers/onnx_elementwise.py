@@ -181,8 +181,8 @@ def _clamped(lowering: OnnxLowering, node: OnnxNode, low: float, high: float) ->
         if not source.real:
             node.refuse(f"input {node.inputs[0]!r} must be real, not integers")
         value = lowering.rescaled(node, source)
-    ends = (min(max(end, low), high) for end in (value.low, value.high))
-    return replace(value, **dict(zip(("low", "high"), ends, strict=True)))
+    least, most = (min(max(end, low), high) for end in (value.low, value.high))
+    return replace(value, low=least, high=most)
 
 
 @lowers(
