@@ -125,13 +125,20 @@ def search(spec: SpecFile, out: OutFolder, resume: Resume = False, seed: SearchS
 
 @app.command(name="import")
 def import_model(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="a .tflite file, int8")],
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="a quantized .tflite or .onnx file, or a .pt2 file"),
+    ],
     out: OutFolder,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(metavar="X.npz", help="with a .pt2 file: x, float [N, C, H, W]"),
+    ] = None,
 ) -> None:
-    """Import a quantized network made elsewhere; writes network.json and weights.npz."""
+    """Import a network made elsewhere; writes network.json and weights.npz."""
     from cosilico.imports import import_to_folder
 
-    typer.echo(import_to_folder(model, out))
+    typer.echo(import_to_folder(model, out, calibration))
 
 
 @app.command()

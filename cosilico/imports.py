@@ -1,5 +1,8 @@
 """Networks made elsewhere, on the command line: importing them, their inputs and outputs."""
 
+import hashlib
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,29 +11,89 @@ from numpy.typing import NDArray
 
 from cosilico.images import RANDOM_IMAGES, ImageSet, labels, random_images, read_arrays, save_arrays
 from sim.importers.folder import NETWORK_FILE, ImportedNetwork, load, save
-from sim.importers.tflite_import import import_tflite
+from sim.importers.host import Dequantize, HostProgram, HostStep, Port, Quantize, Transpose
+from sim.importers.onnx_difference import LayerDifference, differences, report
+from sim.importers.onnx_import import import_onnx
+from sim.importers.tflite_import import import_tflite, network_name
+from sim.spec.arrays import read_bytes
 from sim.spec.errors import CosilicoError
+from sim.spec.files import write_atomic
 from testbench.simulate import SimulationResult
 
 __all__ = ["import_to_folder", "imported_images", "is_imported", "load_imported", "save_outputs"]
 
-_IMPORTERS = {".tflite": import_tflite}
+_IMPORTERS = {".tflite": import_tflite, ".onnx": import_onnx}
+_REPORT_FILE = "report.json"
 
 
-def import_to_folder(model: Path, out: Path) -> str:
+_PROGRAM = ".pt2"
+"""Suffix of what ``torch.export.save`` writes."""
+
+
+def import_to_folder(model: Path, out: Path, calibration: Path | None = None) -> str:
     """Import a model file into a folder; return a few lines on what it became.
+
+    Parameters
+    ----------
+    model, out : Path
+    calibration : Path, optional
+        Images of a PyTorch program, which is quantized here; no other model has them.
 
     Raises
     ------
     CosilicoError
         If the file is damaged, of an unknown kind, or the hardware cannot compute the model exactly.
     """
-    if model.suffix not in _IMPORTERS:
-        known = ", ".join(_IMPORTERS)
+    if model.suffix not in (*_IMPORTERS, _PROGRAM):
+        known = ", ".join((*_IMPORTERS, _PROGRAM))
         raise CosilicoError(f"model file must end in {known}, not {str(model)!r}")
-    imported = _IMPORTERS[model.suffix](model)
+    if (calibration is not None) != (model.suffix == _PROGRAM):
+        rule = f"--calibration must be given with a {_PROGRAM} file, and only with one"
+        raise CosilicoError(f"{rule}, not with {str(model)!r}")
+    if calibration is None:
+        imported = _IMPORTERS[model.suffix](model)
+    else:
+        imported = _import_program(model, calibration)
     save(imported, out)
-    return f"{out / NETWORK_FILE}: {_summary(imported)}"
+    summary = f"{out / NETWORK_FILE}: {_summary(imported)}"
+    if model.suffix == ".onnx":
+        found = differences(imported)
+        write_atomic(out / _REPORT_FILE, json.dumps(report(found), indent=1) + "\n")
+        summary += f"\n{_compared(found)}\n{out / _REPORT_FILE}: each layer's bound and count"
+    return summary
+
+
+def _import_program(path: Path, calibration: Path) -> ImportedNetwork:
+    """Quantize a PyTorch program; the host changes floats in [C, H, W] to int8 and back."""
+    from search.program_file import import_program  # torch takes seconds to import
+
+    content = read_bytes(path, "program file")
+    network = import_program(path, calibration, name=network_name(path.stem))
+    source, result = network.input, network.output
+    after: list[HostStep] = [Dequantize(scale=result.scale, zero_point=result.zero_point)]
+    height, width, channels = result.shape
+    shape: tuple[int, ...] = (channels,)
+    if (height, width) != (1, 1):
+        after.insert(0, Transpose(axes=(2, 0, 1)))
+        shape = (channels, height, width)
+    host = HostProgram(
+        input=Port(dtype="float32", shape=(source.channels, source.height, source.width)),
+        before=(
+            Transpose(axes=(1, 2, 0)),
+            Quantize(scale=source.scale, zero_point=source.zero_point, dtype="int8"),
+        ),
+        logits_shape=shape if len(shape) == 1 else result.shape,
+        after=tuple(after),
+        output=Port(dtype="float32", shape=shape),
+    )
+    origin = {
+        "file": path.name,
+        "format": "pt2",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "calibration": calibration.name,
+        "tensors": {layer.name: layer.name for layer in network.layers},
+    }
+    return ImportedNetwork(network=network, host=host, source=origin)
 
 
 def is_imported(text: str) -> bool:
@@ -81,6 +144,21 @@ def save_outputs(path: Path, imported: ImportedNetwork, result: SimulationResult
         "predicted_cycles": np.full(len(result.cycles), result.predicted_cycles, np.int64),
     }
     save_arrays(path, **arrays)
+
+
+def _compared(found: Sequence[LayerDifference]) -> str:
+    """A line for what is exact and one for each layer that can differ."""
+    exact = [one for one in found if one.bound == 0]
+    lines = [
+        f"against onnxruntime, each layer by itself: {len(exact)} of {len(found)} layers equal; "
+        "the others differ by 1 at most, here with what its formula gives on random inputs"
+    ]
+    lines += [
+        f"  {one.layer}: {one.differing:,} of {one.values:,} values differ ({one.reason})"
+        for one in found
+        if one.bound
+    ]
+    return "\n".join(lines)
 
 
 def _summary(imported: ImportedNetwork) -> str:

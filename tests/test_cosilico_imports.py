@@ -1,13 +1,19 @@
 """Imported networks on the command line."""
 
+import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
 
 from cosilico.cli import EXIT_BAD_INPUT, main
 from cosilico.imports import imported_images, load_imported
 from cosilico.networks import network_argument
+from search.aten import export_module
 from sim import golden
 from sim.spec.errors import CosilicoError
 from testbench.tflite_models import RandomModel, random_model
@@ -81,6 +87,66 @@ def test_a_folder_needs_an_accelerator_and_no_photograph(
     assert capsys.readouterr().err == (
         "cosilico: an imported network must be given --input, not --image\n"
     )
+
+
+def test_a_pytorch_program_is_quantized(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    module = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(320, 5)
+    )
+    images = torch.randn(32, 3, 5, 8)
+    program, calibration = tmp_path / "small.pt2", tmp_path / "x.npz"
+    torch.export.save(export_module(module, images[:1]), program)
+    np.savez(calibration, x=images.numpy())
+    words = ["import", str(program), "--out", str(tmp_path / "net")]
+    assert main([*words, "--calibration", str(calibration)]) == 0
+    imported = load_imported(str(tmp_path / "net"))
+    values = golden.run(imported.network, imported.host.prepare(images.numpy()))
+    found = imported.host.finish(imported.host.logits(values[imported.network.output.name]))
+    expected = module(images).detach().numpy()
+    assert found.shape == expected.shape
+    # 1.6 steps of the output's scale here; a wrong order of the flattened image is off by dozens
+    assert np.abs(found - expected).max() < 4 * imported.network.output.scale
+
+
+def test_an_onnx_model_comes_with_its_differences(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    numbers = {"s": np.float32(0.03), "z": np.uint8(133), "t": np.float32(0.05), "y": np.uint8(9)}
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["a"]),
+        helper.make_node("MaxPool", ["a"], ["b"], kernel_shape=[2, 2]),
+        helper.make_node("DequantizeLinear", ["b", "s", "z"], ["c"]),
+        helper.make_node("QuantizeLinear", ["c", "t", "y"], ["d"], name="last"),
+    ]
+    ends = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 3, 6, 5)),
+        helper.make_tensor_value_info("d", TensorProto.UINT8, (1, 3, 5, 4)),
+    ]
+    constants = [numpy_helper.from_array(np.asarray(one), name) for name, one in numbers.items()]
+    graph = helper.make_graph(nodes, "graph", ends[:1], ends[1:], constants)
+    onnx.save(helper.make_model(graph), tmp_path / "small.onnx")
+    assert main(["import", str(tmp_path / "small.onnx"), "--out", str(tmp_path / "net")]) == 0
+    report = json.loads((tmp_path / "net" / "report.json").read_text())
+    assert [(one["layer"], one["bound"]) for one in report["layers"]] == [
+        ("maxpool_1", 0),
+        ("quantizelinear_3", 1),
+    ]
+    last = report["layers"][1]
+    assert last["node"] == "QuantizeLinear last"
+    out = capsys.readouterr().out
+    assert "each layer by itself: 1 of 2 layers equal" in out
+    assert f"quantizelinear_3: {last['differing']:,} of {last['values']:,} values differ" in out
+
+
+def test_calibration_images_belong_to_pytorch_programs(
+    folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    rule = "cosilico: --calibration must be given with a .pt2 file, and only with one, not with"
+    model = str(folder.parent / "small.tflite")
+    for words in ([model, "--calibration", "x.npz"], ["net.pt2"]):
+        assert main(["import", *words, "--out", str(tmp_path)]) == EXIT_BAD_INPUT
+        assert capsys.readouterr().err == f"{rule} {words[0]!r}\n"
 
 
 @pytest.mark.rtl

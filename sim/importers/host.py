@@ -21,6 +21,7 @@ __all__ = [
     "HostStep",
     "Port",
     "Quantize",
+    "QuantizeHalfEven",
     "Requantize",
     "Reshape",
     "Softmax",
@@ -58,15 +59,29 @@ class Quantize:
         CosilicoError
             If a value is infinite or not a number.
         """
-        if not np.isfinite(x).all():
-            raise CosilicoError("x must hold finite numbers, but has infinities or NaN")
-        limits = np.iinfo(self.dtype)
-        with np.errstate(over="ignore"):  # what overflows is clamped
-            ratio = (x.astype(np.float32) / np.float32(self.scale)).astype(np.float64)
+        ratio = _ratio(x, self.scale)
         # Half away from zero; float64 holds a float32 and a half exactly where it matters.
         rounded = np.copysign(np.floor(np.abs(ratio) + 0.5), ratio)
-        result: _Array = (rounded + self.zero_point).clip(limits.min, limits.max).astype(self.dtype)
-        return result
+        return _saturated(rounded + self.zero_point, self.dtype)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizeHalfEven:
+    """:class:`Quantize` with ties to even, as ONNX's QuantizeLinear."""
+
+    scale: float
+    zero_point: int
+    dtype: str
+
+    def run(self, x: _Array) -> _Array:
+        """Return the step's result.
+
+        Raises
+        ------
+        CosilicoError
+            If a value is infinite or not a number.
+        """
+        return _saturated(np.rint(_ratio(x, self.scale)) + self.zero_point, self.dtype)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +173,7 @@ class Argmax:
 
 STEPS: dict[str, type[Any]] = {
     "quantize": Quantize,
+    "quantize_half_even": QuantizeHalfEven,
     "requantize": Requantize,
     "dequantize": Dequantize,
     "reshape": Reshape,
@@ -266,6 +282,21 @@ def run_steps(steps: Sequence[HostStep], x: _Array) -> _Array:
     for step in steps:
         x = step.run(x)
     return x
+
+
+def _ratio(x: _Array, scale: float) -> _Array:
+    """X / scale, divided in single precision."""
+    if not np.isfinite(x).all():
+        raise CosilicoError("x must hold finite numbers, but has infinities or NaN")
+    with np.errstate(over="ignore"):  # what overflows is clamped
+        result: _Array = (x.astype(np.float32) / np.float32(scale)).astype(np.float64)
+    return result
+
+
+def _saturated(values: _Array, dtype: str) -> _Array:
+    limits = np.iinfo(dtype)
+    result: _Array = values.clip(limits.min, limits.max).astype(dtype)
+    return result
 
 
 def _port_json(port: Port) -> dict[str, Any]:

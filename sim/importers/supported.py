@@ -1,6 +1,10 @@
 """The page docs/supported_ops.md, from the tables that the importers work by."""
 
+from collections.abc import Mapping
+
 from sim.importers.lowering import OPERATORS
+from sim.importers.onnx_import import ONNX_HINTS
+from sim.importers.onnx_lowering import ONNX_OPERATORS
 from sim.importers.tflite_host import HOST_OPERATORS
 from sim.importers.tflite_import import HINTS
 
@@ -13,16 +17,23 @@ _HEAD = """# Supported operators
 This page is generated from the importer's tables (`make supported`); a test compares the two.
 
 What is not here is refused with the operator's name, its index and the name of its output tensor. Nothing is
-replaced by something similar. In all of it: one input and one output, a batch of 1, fixed shapes, int8
-activations with one scale and zero point, one graph. Fused activations: `NONE`, `RELU`, `RELU6`,
-`RELU_N1_TO_1`. Windows: `SAME` or `VALID`, any stride. Weights: int8 with zero point 0, one scale or one for each
-output channel; biases: int32 or none.
+replaced by something similar. In all of it: one input and one output, a batch of 1, fixed shapes, 8-bit
+activations with one scale and zero point, one graph. Weights: one scale or one for each output channel; biases:
+int32 or none.
+
+TensorFlow Lite: int8 activations; fused activations `NONE`, `RELU`, `RELU6`, `RELU_N1_TO_1`; windows `SAME` or
+`VALID`, any stride; int8 weights with zero point 0.
+
+ONNX: int8 or uint8 activations (uint8 become int8, less 128); any padding and stride; int8 weights with zero point
+0 or uint8 weights with zero point 128.
 """
 
 
 def supported_operators() -> str:
     """Markdown text of the page."""
-    return "\n".join([_HEAD, *_network(), "", *_host(), "", *_hints(), ""])
+    tflite = [*_network(), "", *_host(), "", *_hints("TensorFlow Lite", HINTS)]
+    onnx = [*_onnx(), "", *_hints("ONNX", ONNX_HINTS)]
+    return "\n".join([_HEAD, *tflite, "", *onnx, ""])
 
 
 def _network() -> list[str]:
@@ -59,10 +70,26 @@ def _host() -> list[str]:
     ]
 
 
-def _hints() -> list[str]:
-    rows = [f"| `{name}` | {hint} |" for name, hint in sorted(HINTS.items())]
+def _onnx() -> list[str]:
+    rows = [
+        f"| `{name}` | {one.becomes} | {one.conditions} |"
+        for name, one in sorted(ONNX_OPERATORS.items())
+    ]
     return [
-        "## Refused with a reason",
+        "## ONNX",
+        "",
+        "Each layer within 1 of onnxruntime ([what differs](importing.md#onnx)).",
+        "",
+        "| operator | becomes | conditions |",
+        "|---|---|---|",
+        *rows,
+    ]
+
+
+def _hints(format_name: str, hints: Mapping[str, str]) -> list[str]:
+    rows = [f"| `{name}` | {hint} |" for name, hint in sorted(hints.items())]
+    return [
+        f"## {format_name}: refused with a reason",
         "",
         "| operator | elsewhere than above |",
         "|---|---|",

@@ -1,0 +1,143 @@
+"""Where an imported ONNX network can differ from onnxruntime, and how often it does on a sample.
+
+onnxruntime computes clamp(round_half_even(float32(sum) · float32(multiplier)) + zero point). The
+accelerator multiplies by the same multiplier in fixed point and rounds once or twice, ties away
+from zero. Both results are the integer below or above the real product, so that they differ by
+1 at most.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim import golden
+from sim.importers.folder import ImportedNetwork
+from sim.spec.network import Layer, LayerKind, Network, TensorSpec
+
+__all__ = ["SEED", "LayerDifference", "differences", "onnxruntime_layer", "report"]
+
+SEED = 1
+_SAMPLE_MACS = 1 << 28
+_MOST_IMAGES = 8
+
+_WINDOWS = (LayerKind.CONV, LayerKind.DEPTHWISE, LayerKind.FULLY_CONNECTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerDifference:
+    """One layer against onnxruntime, given the same input.
+
+    Parameters
+    ----------
+    layer, node : str
+        Of the network and of the model.
+    bound : int
+        Largest possible difference of a value.
+    reason : str
+    values, differing : int
+        Values that were compared on random int8 inputs, and how many of them differ.
+    """
+
+    layer: str
+    node: str
+    bound: int
+    reason: str
+    values: int
+    differing: int
+
+
+def differences(imported: ImportedNetwork, seed: int = SEED) -> tuple[LayerDifference, ...]:
+    """Compare every layer of an imported ONNX model, by itself, with onnxruntime's formula."""
+    network = imported.network
+    nodes = imported.source["nodes"]
+    rng = np.random.default_rng(seed)
+    return tuple(_difference(network, layer, nodes[layer.name], rng) for layer in network.layers)
+
+
+def report(found: Sequence[LayerDifference]) -> dict[str, object]:
+    """JSON object of the comparison."""
+    return {
+        "schema": 1,
+        "reference": "onnxruntime: clamp(round_half_even(float32(sum) * multiplier) + zero_point)",
+        "seed": SEED,
+        "layers": [asdict(one) for one in found],
+    }
+
+
+def _difference(
+    network: Network, layer: Layer, node: str, rng: np.random.Generator
+) -> LayerDifference:
+    sources = [network.tensors[name] for name in layer.inputs]
+    images = max(1, min(_MOST_IMAGES, _SAMPLE_MACS // max(1, layer.macs)))
+    inputs = [rng.integers(-128, 128, (images, *one.shape)).astype(np.int8) for one in sources]
+    ours = golden.run_layer(layer, sources, inputs)
+    theirs = onnxruntime_layer(layer, sources, inputs)
+    bound, reason = _bound(layer)
+    return LayerDifference(
+        layer=layer.name,
+        node=node,
+        bound=bound,
+        reason=reason,
+        values=ours.size,
+        differing=int((ours != theirs).sum()),
+    )
+
+
+def _bound(layer: Layer) -> tuple[int, str]:
+    if layer.kind is LayerKind.MAX_POOL:
+        return 0, "nothing is rounded"
+    if layer.kind in (*_WINDOWS, LayerKind.MEAN):
+        # 2^30 · 2^(shift - 31): a whole number from a shift of 1 on
+        if bool(((layer.multiplier == 1 << 30) & (layer.shift >= 1)).all()):
+            return 0, "every multiplier is a power of two of at least 1: nothing is rounded"
+        return 1, "the product with the multiplier is rounded in fixed point"
+    if layer.kind is LayerKind.ADD:
+        return 1, "both operands and their sum are rounded in fixed point"
+    return 1, "a half is rounded away from zero, not to even"
+
+
+def onnxruntime_layer(
+    layer: Layer, sources: list[TensorSpec], inputs: list[NDArray[np.int8]]
+) -> NDArray[np.int8]:
+    """One layer by onnxruntime's formulas, of its operators on int8 and uint8."""
+    zero_point, x = layer.output.zero_point, inputs[0]
+    if layer.kind is LayerKind.MAX_POOL:
+        return golden.run_layer(layer, sources, inputs)
+    if layer.kind is LayerKind.ADD:
+        scale = np.float32(layer.output.scale)
+        total = np.zeros(x.shape, np.float32)
+        for source, operand in zip(sources, inputs, strict=True):
+            ratio = np.float32(source.scale) / scale
+            total += ratio * (operand.astype(np.int32) - source.zero_point).astype(np.float32)
+        rounded = np.rint(total)
+    elif layer.kind is LayerKind.AVERAGE_POOL:
+        rounded = np.rint(_window_means(layer, x, sources[0].zero_point))
+    else:
+        if layer.kind is LayerKind.MEAN:
+            count = sources[0].height * sources[0].width
+            total_pixels = x.sum(axis=(1, 2), keepdims=True, dtype=np.int64)
+            acc = total_pixels - count * sources[0].zero_point
+        else:
+            acc = golden.accumulate(layer, sources[0], x)
+        exponents = layer.shift.astype(np.int32) - 31
+        multiplier = np.ldexp(layer.multiplier.astype(np.float64), exponents).astype(np.float32)
+        rounded = np.rint(acc.astype(np.int32).astype(np.float32) * multiplier)
+    result: NDArray[np.int8] = (
+        (rounded.astype(np.float64) + zero_point).clip(*layer.clamp).astype(np.int8)
+    )
+    return result
+
+
+def _window_means(layer: Layer, x: NDArray[np.int8], zero_point: int) -> NDArray[np.float32]:
+    """Mean of every window less the zero point, in single precision."""
+    height, width = layer.output.height, layer.output.width
+    down, right = layer.stride
+    total = np.zeros((len(x), *layer.output.shape), np.int32)
+    for top in range(layer.kernel[0]):
+        for left in range(layer.kernel[1]):
+            rows = slice(top, top + down * (height - 1) + 1, down)
+            total += x[:, rows, left : left + right * (width - 1) + 1 : right]
+            total -= zero_point
+    return total.astype(np.float32) / np.float32(layer.kernel[0] * layer.kernel[1])
