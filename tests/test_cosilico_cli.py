@@ -97,8 +97,8 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             "folder, not 'vgg'",
         ),
         (
-            ["import", "model.onnx", "--out", "o"],
-            "model file must end in .tflite, not 'model.onnx'",
+            ["import", "model.keras", "--out", "o"],
+            "model file must end in .tflite, .onnx, .pt2, not 'model.keras'",
         ),
         (
             ["import", "model.tflite", "--out", "o"],
