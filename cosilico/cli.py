@@ -92,7 +92,7 @@ def run(
         typer.Option(
             metavar="NETWORK",
             help="instead of SPEC: search only the accelerator, for an imported folder, a "
-            "design.json, mobilenet_v2 or efficientnet_lite0",
+            "design.json or a named network",
         ),
     ] = None,
     space: Annotated[
@@ -156,7 +156,8 @@ def simulate(
         str,
         typer.Argument(
             metavar="NETWORK",
-            help="a design.json, an imported folder, mobilenet_v2 or efficientnet_lite0",
+            help="a design.json, an imported folder, mobilenet_v2, efficientnet_lite0, resnet8, "
+            "mobilenet_v1_025, ds_cnn or autoencoder",
         ),
     ],
     accelerator: Annotated[
@@ -166,7 +167,7 @@ def simulate(
     view: ViewName = View.SIMULATION,
     image: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="a picture [named networks: scikit-learn's china.jpg]"),
+        typer.Option(metavar="FILE", help="a picture [named networks of pictures: china.jpg]"),
     ] = None,
     seed: WeightSeed = 0,
     images: Annotated[int | None, typer.Option(min=1, help="images to run [all]")] = None,
@@ -244,7 +245,8 @@ def validate(
         typer.Option(metavar="N", min=1, help="random pairs under random stalls on every channel"),
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="over 2,000 pairs and all layers of the named networks")
+        bool,
+        typer.Option("--full", help="over 2,000 pairs and all layers of the ImageNet networks"),
     ] = False,
     space: SpaceName = "tiny",
     seed: Annotated[int, typer.Option(min=0, help="draws the pairs")] = 1,
@@ -308,8 +310,7 @@ def enumerate_space(
         str,
         typer.Argument(
             metavar="NETWORK",
-            help="mobilenet_v2, efficientnet_lite0, a design.json, an imported folder or a "
-            "network alone as JSON",
+            help="a named network, a design.json, an imported folder or a network alone as JSON",
         ),
     ],
     out: OutFile,

@@ -1,17 +1,28 @@
-"""Photographs as network inputs: cropped, resized by area, quantized."""
+"""Inputs of named networks: photographs, cropped, resized by area and quantized, or noise."""
 
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cosilico.images import ImageSet
+from sim.seeded import noise_image
 from sim.spec.errors import CosilicoError
 from sim.spec.network import TensorSpec
 
-__all__ = ["load_photograph", "photograph_input", "resize_area"]
+__all__ = ["default_images", "load_photograph", "photograph_input", "resize_area"]
 
 DEFAULT_PHOTOGRAPH = "china.jpg"
 """Of scikit-learn's sample images: a palace, 640 by 427."""
+
+NOISE_SEED = 1
+
+
+def default_images(tensor: TensorSpec) -> ImageSet:
+    """One image for an input: scikit-learn's photograph if it has 3 channels, else seeded noise."""
+    if tensor.channels == 3:
+        return ImageSet(photograph_input(load_photograph(), tensor))
+    return ImageSet(noise_image(tensor, np.random.default_rng(NOISE_SEED)))
 
 
 def load_photograph(path: Path | None = None) -> NDArray[np.uint8]:

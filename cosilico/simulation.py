@@ -10,7 +10,7 @@ from cosilico.gateware import current_calibration
 from cosilico.images import ImageSet, images_for, load_images, save_arrays
 from cosilico.imports import imported_images, is_imported, load_imported, save_outputs
 from cosilico.networks import is_named
-from cosilico.photographs import load_photograph, photograph_input
+from cosilico.photographs import default_images, load_photograph, photograph_input
 from cosilico.progress import Report, progress_bar
 from sim.calibration import Calibration
 from sim.model import Memory, predict
@@ -61,7 +61,8 @@ def simulate_argument(
     input_file : Path, optional
         npz file of images; for an imported network in its model's own type and layout.
     photograph : Path, optional
-        Picture to run instead. A named network runs scikit-learn's photograph by default.
+        Picture to run instead. A named network runs :func:`cosilico.photographs.default_images` by
+        default.
     output_file : Path, optional
         npz file for outputs and cycles of the last run (see :func:`cosilico.imports.save_outputs`).
     memory : Memory
@@ -97,9 +98,11 @@ def simulate_argument(
         if photograph is not None:
             raise CosilicoError("an imported network must be given --input, not --image")
         image_set = imported_images(imported, folder, input_file, images)
-    elif photograph is not None or (named and input_file is None):
+    elif photograph is not None:
         pixels = load_photograph(photograph)
         image_set = ImageSet(photograph_input(pixels, design.network.input)).first(images)
+    elif named and input_file is None:
+        image_set = default_images(design.network.input).first(images)
     elif named:
         assert input_file is not None
         image_set = load_images(input_file, design.network).first(images)

@@ -8,7 +8,7 @@ from cosilico.cache import digest
 from cosilico.images import ImageSet, images_for, save_arrays
 from cosilico.imports import imported_images, is_imported, load_imported
 from cosilico.networks import is_named, network_argument
-from cosilico.photographs import load_photograph, photograph_input
+from cosilico.photographs import default_images
 from cosilico.progress import Report
 from search.objective import Metric
 from search.spec import SearchSpec, load_spec
@@ -63,8 +63,8 @@ class SpecSubject:
 class NetworkSubject:
     """Search of the accelerator for a network, which is a name, a design file or a folder.
 
-    Test images: ``test.npz`` beside a file or in an imported folder, scikit-learn's photograph for
-    a named network, else random ones.
+    Test images: ``test.npz`` beside a file or in an imported folder,
+    :func:`cosilico.photographs.default_images` for a named network, else random ones.
     """
 
     def __init__(
@@ -119,6 +119,6 @@ def _images(text: str, network: Network) -> ImageSet:
         count = None if (Path(text) / "test.npz").exists() else TEST_IMAGES
         return imported_images(load_imported(text), Path(text), None, count)
     if is_named(text):
-        return ImageSet(photograph_input(load_photograph(None), network.input))
+        return default_images(network.input)
     count = None if (Path(text).parent / "test.npz").exists() else TEST_IMAGES
     return images_for(Path(text), network, None, count)

@@ -22,7 +22,7 @@ from sim.spec.network import (
     TensorSpec,
 )
 
-__all__ = ["LayerShape", "noise_image", "seeded_network"]
+__all__ = ["LayerShape", "Topology", "noise_image", "seeded_network"]
 
 RELU6 = Scale(6 / 255, -128)
 """Output scale behind ReLU6: the int8 range is 0 … 6, so that the type's own limits clamp."""
@@ -30,8 +30,8 @@ RELU6 = Scale(6 / 255, -128)
 _WEIGHT_SPREAD = 42.0
 """Standard deviation of the weights: three of them fill int8."""
 
-_RELU6_SPREAD, _RELU6_MEAN = 2.0, 1.2
-"""Of a channel before ReLU6, in its units: about a quarter of the values become 0, few 6."""
+_RELU_SPREAD, _RELU_MEAN = 2.0, 1.2
+"""Of a channel before ReLU or ReLU6: about a quarter of the values become 0, few exceed 6."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,19 +45,38 @@ class LayerShape:
     inputs : tuple of str
     channels : int
         Of the output; 0 keeps the input's.
-    kernel, stride : int
-        Of square windows.
-    relu6 : bool
-        Whether ReLU6 is fused.
+    kernel, stride : int or (int, int)
+        One number for square ones, else (vertical, horizontal).
+    relu6, relu : bool
+        Which activation is fused: at most one. ReLU: of weighted layers and ADD.
     """
 
     name: str
     kind: LayerKind
     inputs: tuple[str, ...]
     channels: int = 0
-    kernel: int = 1
-    stride: int = 1
+    kernel: int | tuple[int, int] = 1
+    stride: int | tuple[int, int] = 1
     relu6: bool = False
+    relu: bool = False
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """The kernel as (vertical, horizontal)."""
+        return _pair(self.kernel)
+
+    @property
+    def step(self) -> tuple[int, int]:
+        """The stride as (vertical, horizontal)."""
+        return _pair(self.stride)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """A network without numbers: its input and its layers in execution order."""
+
+    input: TensorSpec
+    layers: tuple[LayerShape, ...]
 
 
 def seeded_network(
@@ -108,15 +127,17 @@ def _weighted(
     mean, spread = _statistics(acc)
     wanted_spread = rng.uniform(0.7, 1.3, len(mean))
     wanted_mean = rng.normal(0, 0.3, len(mean))
-    if shape.relu6:
-        wanted_spread *= _RELU6_SPREAD
-        wanted_mean = _RELU6_MEAN + _RELU6_SPREAD * wanted_mean
-        scale = RELU6
+    rectified = shape.relu or shape.relu6
+    if rectified:
+        wanted_spread *= _RELU_SPREAD
+        wanted_mean = _RELU_MEAN + _RELU_SPREAD * wanted_mean
     gain = wanted_spread / spread  # real value per unit of the accumulator
     bias = np.rint(wanted_mean / gain - mean)
-    if not shape.relu6:
+    if shape.relu6:
+        scale = RELU6
+    else:
         real = (acc + bias) * gain
-        scale = activation_scale(real.min(), real.max())
+        scale = activation_scale(0.0 if shape.relu else real.min(), real.max())
     multiplier, shift = quantize_multipliers(gain / scale.scale)
     return Layer(
         name=shape.name,
@@ -130,12 +151,13 @@ def _weighted(
         bias=bias.astype(np.int32),
         multiplier=multiplier,
         shift=shift,
+        clamp=_clamp(scale, rectified),
     )
 
 
 def _blank(shape: LayerShape, source: TensorSpec, rng: np.random.Generator) -> Layer:
     """The layer with weights, but no bias, and multipliers of 0."""
-    kernel, stride = (shape.kernel, shape.kernel), (shape.stride, shape.stride)
+    kernel, stride = shape.window, shape.step
     padding = Padding.same(source.shape[:2], kernel, stride)
     if shape.kind is LayerKind.FULLY_CONNECTED:
         kernel, padding = source.shape[:2], Padding()
@@ -184,7 +206,8 @@ def _add(shape: LayerShape, inputs: list[TensorSpec], x: list[NDArray[np.int8]])
         spec.scale * (value.astype(np.float64) - spec.zero_point)
         for spec, value in zip(inputs, x, strict=True)
     )
-    scale = activation_scale(float(np.min(real)), float(np.max(real)))
+    low = 0.0 if shape.relu else float(np.min(real))
+    scale = activation_scale(low, float(np.max(real)))
     twice = 2 * max(spec.scale for spec in inputs)
     factors = [*(spec.scale / twice for spec in inputs), twice / 2**ADD_LEFT_SHIFT / scale.scale]
     multiplier, shift = zip(*map(quantize_multiplier, factors), strict=True)
@@ -195,6 +218,7 @@ def _add(shape: LayerShape, inputs: list[TensorSpec], x: list[NDArray[np.int8]])
         output=_tensor(shape.name, inputs[0].shape, scale),
         multiplier=np.array(multiplier, np.int32),
         shift=np.array(shift, np.int32),
+        clamp=_clamp(scale, shape.relu),
     )
 
 
@@ -204,7 +228,7 @@ def _pool(shape: LayerShape, source: TensorSpec) -> Layer:
 
 
 def _window_pool(shape: LayerShape, source: TensorSpec) -> Layer:
-    kernel, stride = (shape.kernel, shape.kernel), (shape.stride, shape.stride)
+    kernel, stride = shape.window, shape.step
     padding = Padding()
     if shape.kind is LayerKind.MAX_POOL:
         padding = Padding.same(source.shape[:2], kernel, stride)
@@ -247,3 +271,12 @@ def _tensor(name: str, shape: tuple[int, int, int], scale: Scale) -> TensorSpec:
         scale=float(scale.scale),
         zero_point=scale.zero_point,
     )
+
+
+def _clamp(scale: Scale, rectified: bool) -> tuple[int, int]:
+    """Output range: ReLU gives nothing below the real 0."""
+    return (scale.zero_point if rectified else -128, 127)
+
+
+def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size

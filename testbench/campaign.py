@@ -10,7 +10,7 @@ from sim.networks import NAMED_NETWORKS
 from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
 from testbench.cases import Case, draw_group
 from testbench.journal import Journal
-from testbench.named_cases import LAYER_CONFIGS, layer_cases
+from testbench.named_cases import LAYER_CONFIGS, LAYER_NETWORKS, layer_cases
 from testbench.validate import Outcome, in_threads, try_case
 
 __all__ = ["Campaign", "Part", "Unit"]
@@ -64,8 +64,8 @@ class Campaign:
     stalled : int
         Random pairs of each space under random stalls (T2).
     layers : bool
-        Whether every layer of every named network runs on every one of
-        ``testbench.named_cases.LAYER_CONFIGS``.
+        Whether every layer of ``testbench.named_cases.LAYER_NETWORKS`` runs on every one of its
+        ``LAYER_CONFIGS``.
     seed : int
     view : str
         Of the datapath; see :func:`testbench.harness.build`.
@@ -84,7 +84,7 @@ class Campaign:
         """Sections in the order of the results."""
         found = [
             *map(self._pairs, HARDWARE_SPACES),
-            *map(self._layers, NAMED_NETWORKS),
+            *map(self._layers, LAYER_NETWORKS),
             *map(self._stalled, HARDWARE_SPACES),
         ]
         return [part for part in found if part.count]
@@ -93,7 +93,7 @@ class Campaign:
         """All work, part by part."""
         for name, space in HARDWARE_SPACES.items():
             yield from self._random(self._pairs(name), space, self.seed)
-        for name in NAMED_NETWORKS:
+        for name in LAYER_NETWORKS:
             yield from self._named(self._layers(name), name)
         for name, space in HARDWARE_SPACES.items():
             seed = self.seed + STALL_SEED_OFFSET
@@ -150,7 +150,7 @@ class Campaign:
         return Part(name=f"random pairs, {space}", count=self.pairs)
 
     def _layers(self, network: str) -> Part:
-        count = len(NAMED_NETWORKS[network]()) * len(LAYER_CONFIGS)
+        count = len(NAMED_NETWORKS[network].layers) * len(LAYER_CONFIGS)
         return Part(name=f"layers of {network}", count=count if self.layers else 0)
 
     def _stalled(self, space: str) -> Part:

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from sim.imagenet import IMAGENET_NETWORKS
 from sim.networks import named_network
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Layer, LayerKind, Network, TensorSpec
@@ -11,7 +12,10 @@ from sim.spec.spaces import EDGE, TINY
 from testbench.cases import Case, Stratum, describe_case
 from testbench.layers import windowed
 
-__all__ = ["LAYER_CONFIGS", "layer_cases", "single_layer"]
+__all__ = ["LAYER_CONFIGS", "LAYER_NETWORKS", "layer_cases", "single_layer"]
+
+LAYER_NETWORKS = tuple(IMAGENET_NETWORKS)
+"""Named networks whose layers a campaign runs: the large ones. The others run whole."""
 
 
 def _edge(pes: int, lanes: int, simd: int, local_kb: int, register_kb: int) -> AcceleratorConfig:

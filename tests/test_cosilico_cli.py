@@ -13,6 +13,7 @@ import pytest
 
 from cosilico.cli import main
 from sim.calibration import default
+from sim.networks import NAMED_NETWORKS
 from testbench.harness import HarnessError
 
 ROOT = Path(__file__).parent.parent
@@ -80,7 +81,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ),
         (
             ["simulate", "mobilenet_v9", "--accelerator", "edge"],
-            "network must be one of mobilenet_v2, efficientnet_lite0, a JSON file or an imported "
+            f"network must be one of {', '.join(NAMED_NETWORKS)}, a JSON file or an imported "
             "folder, not 'mobilenet_v9'",
         ),
         (
@@ -93,7 +94,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ),
         (
             ["enumerate", "vgg", "--space", "tiny", "--out", "o.csv"],
-            "network must be one of mobilenet_v2, efficientnet_lite0, a JSON file or an imported "
+            f"network must be one of {', '.join(NAMED_NETWORKS)}, a JSON file or an imported "
             "folder, not 'vgg'",
         ),
         (
@@ -118,7 +119,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ),
         (
             ["run", "--network", "net", "--out", "o"],
-            "network must be one of mobilenet_v2, efficientnet_lite0, a JSON file or an imported "
+            f"network must be one of {', '.join(NAMED_NETWORKS)}, a JSON file or an imported "
             "folder, not 'net'",
         ),
         (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cosilico.networks import is_named, network_argument
-from sim.networks import named_network
+from sim.networks import NAMED_NETWORKS, named_network
 from sim.spec.design import Design, save
 from sim.spec.errors import CosilicoError
 from sim.spec.spaces import TINY
@@ -25,7 +25,7 @@ def test_names_and_files_are_told_apart(tmp_path: Path) -> None:
 
 def test_neither_name_nor_file_is_refused() -> None:
     message = (
-        r"^network must be one of mobilenet_v2, efficientnet_lite0, a JSON file or an imported "
+        rf"^network must be one of {', '.join(NAMED_NETWORKS)}, a JSON file or an imported "
         r"folder, not 'vgg'$"
     )
     with pytest.raises(CosilicoError, match=message):

@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cosilico.photographs import load_photograph, photograph_input, resize_area
+from cosilico.photographs import (
+    default_images,
+    load_photograph,
+    photograph_input,
+    resize_area,
+)
 from sim import golden
-from sim.networks import IMAGE, named_network
+from sim.imagenet import IMAGE
+from sim.networks import named_network
 from sim.spec.errors import CosilicoError
 from sim.spec.network import TensorSpec
 
@@ -76,6 +82,17 @@ def test_other_channel_counts_are_refused() -> None:
     message = r"^a picture needs an input of 1 or 3 channels, but 'in' has 4$"
     with pytest.raises(CosilicoError, match=message):
         photograph_input(np.zeros((2, 2, 3), np.uint8), tensor(2, 2, channels=4))
+
+
+def test_networks_of_pictures_see_the_photograph_and_others_noise() -> None:
+    picture = default_images(tensor(32, 32))
+    np.testing.assert_array_equal(picture.x, photograph_input(load_photograph(), tensor(32, 32)))
+    for shape in ((49, 10, 1), (1, 1, 640)):
+        sound = default_images(tensor(*shape))
+        assert sound.x.shape == (1, *shape)
+        assert sound.y is None
+        assert sound.x.std() > 20
+        np.testing.assert_array_equal(sound.x, default_images(tensor(*shape)).x)
 
 
 def test_reads_picture_files(tmp_path: Path) -> None:

@@ -91,10 +91,20 @@ def test_damaged_cache_is_made_again() -> None:
 
 
 def test_unknown_name_is_refused_with_the_known_ones() -> None:
-    message = r"^network must be one of mobilenet_v2, efficientnet_lite0, not 'vgg'$"
+    message = (
+        r"^network must be one of mobilenet_v2, efficientnet_lite0, resnet8, mobilenet_v1_025, "
+        r"ds_cnn, autoencoder, not 'vgg'$"
+    )
     with pytest.raises(CosilicoError, match=message):
         named_network("vgg")
-    assert list(NAMED_NETWORKS) == ["mobilenet_v2", "efficientnet_lite0"]
+    assert list(NAMED_NETWORKS) == [
+        "mobilenet_v2",
+        "efficientnet_lite0",
+        "resnet8",
+        "mobilenet_v1_025",
+        "ds_cnn",
+        "autoencoder",
+    ]
 
 
 def test_other_sources_do_not_take_this_cache(

@@ -9,7 +9,7 @@ from testbench import campaign as campaigns
 from testbench.campaign import Campaign
 from testbench.cases import Case
 from testbench.journal import Journal
-from testbench.named_cases import LAYER_CONFIGS
+from testbench.named_cases import LAYER_CONFIGS, LAYER_NETWORKS
 from testbench.validate import Outcome
 
 SMALL = Campaign(pairs=12, stalled=3, layers=False, seed=5, max_macs=128)
@@ -84,10 +84,15 @@ def test_the_full_campaign_is_as_large_as_promised() -> None:
     parts = {part.name: part for part in Campaign().parts()}
     assert sum(p.count for n, p in parts.items() if n.startswith("random pairs")) >= 2000
     assert sum(p.count for p in parts.values() if p.stalls) >= 200
-    for name, shapes in NAMED_NETWORKS.items():
-        assert parts[f"layers of {name}"].count == len(shapes()) * len(LAYER_CONFIGS)
+    assert LAYER_NETWORKS == ("mobilenet_v2", "efficientnet_lite0")
+    assert [name for name in parts if name.startswith("layers")] == [
+        f"layers of {name}" for name in LAYER_NETWORKS
+    ]
+    for name in LAYER_NETWORKS:
+        layers = NAMED_NETWORKS[name].layers
+        assert parts[f"layers of {name}"].count == len(layers) * len(LAYER_CONFIGS)
     keys = [unit.name for unit in Campaign().units()]
-    assert sum(name.startswith("layers") for name in keys) == len(NAMED_NETWORKS) * len(
+    assert sum(name.startswith("layers") for name in keys) == len(LAYER_NETWORKS) * len(
         LAYER_CONFIGS
     )
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from sim.networks import NAMED_NETWORKS, named_network
+from sim.networks import named_network
 from sim.realizability import check
 from sim.spec.network import LayerKind
 from sim.spec.spaces import EDGE, TINY
-from testbench.named_cases import LAYER_CONFIGS, layer_cases, single_layer
+from testbench.named_cases import LAYER_CONFIGS, LAYER_NETWORKS, layer_cases, single_layer
 
 
 def test_the_baseline_and_at_least_five_others() -> None:
@@ -19,7 +19,7 @@ def test_the_baseline_and_at_least_five_others() -> None:
     assert any(config.pes_x == 6 for config in LAYER_CONFIGS)
 
 
-@pytest.mark.parametrize("name", NAMED_NETWORKS)
+@pytest.mark.parametrize("name", LAYER_NETWORKS)
 def test_every_layer_is_a_case_with_its_own_weights(name: str) -> None:
     network = named_network(name)
     cases = layer_cases(name, EDGE.default)
@@ -44,6 +44,6 @@ def test_the_second_operand_of_a_sum_keeps_its_scale() -> None:
 
 @pytest.mark.parametrize("config", LAYER_CONFIGS, ids=lambda c: f"{c.fingerprint:08x}")
 def test_every_layer_is_realizable_everywhere(config: object) -> None:
-    for name in NAMED_NETWORKS:
+    for name in LAYER_NETWORKS:
         for case in layer_cases(name, config):  # type: ignore[arg-type]
             assert check(case.config, case.network) == [], case.network.name
