@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sim.importers.host import (
+    STEPS,
     Argmax,
     Dequantize,
     HostProgram,
@@ -134,7 +135,7 @@ def test_names_what_is_wrong_in_json() -> None:
         change(data)
         return data
 
-    kinds = "quantize, requantize, dequantize, reshape, transpose, softmax, argmax"
+    kinds = ", ".join(STEPS)
     for change, line in (
         (lambda d: d.pop("after"), "host.after must be given"),
         (
