@@ -1,6 +1,7 @@
 """Seeded co-simulation of the two views of the PE grid."""
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -14,7 +15,7 @@ from sim.spec.files import cache_root
 from testbench.build_cache import cached_directory, content_key
 from testbench.verilate import BUILD_RECIPE, BuildError, build_executable, toolchain_version
 
-__all__ = ["Comparison", "compare_views"]
+__all__ = ["Comparison", "ViewPair", "build_views"]
 
 TOP = "equivalence"
 SIMULATION_MODULE = "simulation_grid"
@@ -37,19 +38,53 @@ class Comparison:
     different: tuple[str, ...]
 
 
-def compare_views(
-    config: AcceleratorConfig, *, seed: int, cycles: int, build_root: Path | None = None
-) -> Comparison:
-    """Drive both views of `config`'s grid with random control and compare them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewPair:
+    """Both views of one grid in one executable; see :func:`build_views`.
+
+    Parameters
+    ----------
+    executable : Path
+    fill_cycles : int
+        Cycles that a run spends writing every memory, ahead of the comparison.
+    """
+
+    executable: Path
+    fill_cycles: int
+
+    def compare(self, *, seed: int, cycles: int, plusargs: Sequence[str] = ()) -> Comparison:
+        """Drive both views with random control and compare them.
+
+        Parameters
+        ----------
+        seed : int
+            Of the control and of what the memories hold at power-up.
+        cycles : int
+            Cycles to compare.
+        plusargs : sequence of str
+            For ``$value$plusargs`` in the Verilog.
+        """
+        numbers = (str(seed), str(cycles + self.fill_cycles))
+        result = subprocess.run(
+            [str(self.executable), *numbers, *plusargs],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if result.returncode != 0:
+            raise BuildError(f"the comparison failed: {result.stderr.strip()}")
+        compared, mismatch = map(int, result.stdout.split())
+        different = tuple(name for bit, name in enumerate(OBSERVED) if mismatch >> bit & 1)
+        return Comparison(compared=compared, different=different)
+
+
+def build_views(config: AcceleratorConfig, *, build_root: Path | None = None) -> ViewPair:
+    """Emit and compile both views of `config`'s grid side by side.
 
     Parameters
     ----------
     config : AcceleratorConfig
         Small memories make a short fill: it takes 4 cycles per row of the largest one.
-    seed : int
-        Of the control and of what the memories hold at power-up.
-    cycles : int
-        Cycles to compare.
     build_root : Path, optional
         Where builds are kept; see :func:`sim.spec.files.cache_root`.
     """
@@ -71,17 +106,7 @@ def compare_views(
         )
 
     directory = cached_directory((build_root or cache_root()) / "equivalence", key, make)
-    result = subprocess.run(
-        [str(directory / "harness"), str(seed), str(cycles + 4 * quarter + 4)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode != 0:
-        raise BuildError(f"the comparison failed: {result.stderr.strip()}")
-    compared, mismatch = map(int, result.stdout.split())
-    different = tuple(name for bit, name in enumerate(OBSERVED) if mismatch >> bit & 1)
-    return Comparison(compared=compared, different=different)
+    return ViewPair(executable=directory / "harness", fill_cycles=4 * quarter + 4)
 
 
 def _quarter(config: AcceleratorConfig) -> int:

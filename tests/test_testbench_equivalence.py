@@ -1,11 +1,13 @@
 """Both views of the PE grid, cycle by cycle, at every width; and that a difference is found."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from hwgen.simulation_view import grid_view
 from sim.spec.accelerator import AcceleratorConfig
 from testbench import equivalence
-from testbench.equivalence import compare_views
+from testbench.equivalence import ViewPair, build_views
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 
@@ -40,33 +42,65 @@ def config(pes_y: int, pes_x: int, lanes: int, simd: int) -> AcceleratorConfig:
     ids=lambda shape: "x".join(map(str, shape)),
 )
 def test_views_agree_in_every_cycle(shape: tuple[int, int, int, int]) -> None:
+    views = build_views(config(*shape))
     for seed in (1, 2):
-        comparison = compare_views(config(*shape), seed=seed, cycles=CYCLES)
+        comparison = views.compare(seed=seed, cycles=CYCLES)
         assert comparison.different == ()
         assert comparison.compared >= CYCLES
 
 
-@pytest.mark.parametrize(
-    ("line", "wrong"),
-    [
-        ("<< left[k]", "<< left[0]"),
-        ("tail[k] = result[k]", "tail[k] = drain_0[k]"),
-        ("source = target - 4", "source = target"),
-        ("vector[n][1 + i]", "vector[n][2 + i]"),
-        ("accumulator[k] = saved[k] + dot[k]", "accumulator[k] = dot[k]"),
-        ("$signed(window_2[k]) : 8'sh80", "$signed(window_2[k]) : 8'sh81"),
-        ("accumulator[k] = $signed(dot[k][7:0])", "accumulator[k] = dot[k]"),
-        ("$signed(accumulator[k][7:0]) > $signed", "accumulator[k][7:0] > $signed"),
-    ],
-    ids=["shift", "drain", "halo", "operand", "restore", "tap", "least", "larger"],
-)
-def test_a_difference_is_found(line: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(config: AcceleratorConfig, module: str) -> str:
-        text = grid_view(config, module)
-        assert line in text
-        return text.replace(line, wrong)
+FAULTS = {
+    "shift": ("<< left[k]", "<< ({} ? left[0] : left[k])"),
+    "drain": ("tail[k] = result[k]", "tail[k] = {} ? drain_0[k] : result[k]"),
+    "halo": ("source = target - 4", "source = {} ? target : target - 4"),
+    "operand": ("vector[n][1 + i]", "vector[n][{} ? 2 + i : 1 + i]"),
+    "restore": (
+        "accumulator[k] = saved[k] + dot[k]",
+        "accumulator[k] = {} ? dot[k] : saved[k] + dot[k]",
+    ),
+    "tap": ("$signed(window_2[k]) : 8'sh80", "$signed(window_2[k]) : ({} ? 8'sh81 : 8'sh80)"),
+    "least": (
+        "accumulator[k] = $signed(dot[k][7:0])",
+        "accumulator[k] = {} ? dot[k] : 32'($signed(dot[k][7:0]))",
+    ),
+    "larger": (
+        "$signed(accumulator[k][7:0]) > $signed(dot[k][7:0])",
+        "({} ? accumulator[k][7:0] > dot[k][7:0]"
+        " : $signed(accumulator[k][7:0]) > $signed(dot[k][7:0]))",
+    ),
+}
+"""Parts of the simulation view, and the same with a fault where `{}` holds."""
 
-    monkeypatch.setattr(equivalence, "grid_view", broken)
-    comparison = compare_views(config(2, 2, 2, 4), seed=1, cycles=CYCLES)
+DECLARATION = "  reg exists;\n"
+CHOICE = """  int unsigned fault;
+  initial if (!$value$plusargs("fault=%d", fault)) fault = 0;
+"""
+
+
+@pytest.fixture(scope="module")
+def faulty() -> Iterator[ViewPair]:
+    """One build with all faults, of which a run chooses one by number, or none."""
+
+    def with_faults(config: AcceleratorConfig, module: str) -> str:
+        text = grid_view(config, module)
+        assert text.count(DECLARATION) == 1
+        for number, (right, wrong) in enumerate(FAULTS.values(), 1):
+            assert right in text
+            text = text.replace(right, wrong.format(f"fault == {number}"))
+        return text.replace(DECLARATION, DECLARATION + CHOICE)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(equivalence, "grid_view", with_faults)
+        yield build_views(config(2, 2, 2, 4))
+
+
+def test_a_build_with_faults_agrees_without_them(faulty: ViewPair) -> None:
+    assert faulty.compare(seed=1, cycles=CYCLES).different == ()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_difference_is_found(fault: str, faulty: ViewPair) -> None:
+    number = list(FAULTS).index(fault) + 1
+    comparison = faulty.compare(seed=1, cycles=CYCLES, plusargs=(f"+fault={number}",))
     assert comparison.different
     assert comparison.compared < CYCLES

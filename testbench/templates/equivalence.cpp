@@ -1,5 +1,5 @@
-// Runs the comparison of the two views: equivalence SEED CYCLES; prints the cycles compared before
-// the first difference, and whether there was one.
+// Runs the comparison of the two views: equivalence SEED CYCLES [+PLUSARG ...]; prints the cycles
+// compared before the first difference, and whether there was one.
 
 #include <cstdio>
 #include <cstdlib>
@@ -10,8 +10,9 @@
 constexpr long RESET_CYCLES = 4;
 
 int main(int argc, char** argv) {
-    if (argc != 3) return 2;
+    if (argc < 3) return 2;
     VerilatedContext context;
+    context.commandArgs(argc, argv);
     context.randSeed(std::atoi(argv[1]));
     context.randReset(2);
     Vequivalence top(&context);
