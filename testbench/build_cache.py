@@ -1,9 +1,11 @@
 """Directories that are built once and kept by the hash of what they are made from."""
 
+import contextlib
+import fcntl
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 __all__ = ["cached_directory", "content_key"]
@@ -22,8 +24,9 @@ def content_key(*parts: str) -> str:
 def cached_directory(root: Path, key: str, make: Callable[[Path], None]) -> Path:
     """Return the directory ``root/key``, filled by ``make`` if it is not there yet.
 
-    Safe when several processes ask for one key, and when any is killed: ``make`` fills a private
-    directory beside it, which then takes the name in one step. The first to finish wins.
+    Safe when several threads or processes ask for one key, and when any is killed: ``make`` fills a
+    private directory beside it, which then takes the name in one step. While one makes it the others
+    wait, unless the file system has no locks: then the first to finish wins.
 
     Parameters
     ----------
@@ -38,14 +41,30 @@ def cached_directory(root: Path, key: str, make: Callable[[Path], None]) -> Path
     if target.is_dir():
         return target
     root.mkdir(parents=True, exist_ok=True)
-    private = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=root))
-    try:
-        make(private)
+    with _alone(root / f".{key}.lock"):
+        if target.is_dir():
+            return target
+        private = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=root))
         try:
-            private.rename(target)
-        except OSError:
-            if not target.is_dir():
-                raise
-    finally:
-        shutil.rmtree(private, ignore_errors=True)
+            make(private)
+            try:
+                private.rename(target)
+            except OSError:
+                if not target.is_dir():
+                    raise
+        finally:
+            shutil.rmtree(private, ignore_errors=True)
     return target
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the lock of a file, which is free again when its holder ends, however it does."""
+    with path.open("w") as file:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            # One who opens a new file of the name meanwhile does not wait: at worst both build.
+            path.unlink(missing_ok=True)

@@ -1,6 +1,9 @@
 """Builds are kept by content, appear complete, and survive a race."""
 
+import fcntl
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,23 +56,49 @@ def test_failed_build_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_racing_builders_share_the_first_result(tmp_path: Path) -> None:
-    """Both build; one directory stays and is complete."""
-    barrier = threading.Barrier(2)
+def ask_twice(root: Path, make: Callable[[Path], None]) -> list[Path]:
+    """Ask for one key in two threads at once."""
     results: list[Path] = []
-
-    def make(directory: Path) -> None:
-        barrier.wait()
-        (directory / "file").write_text("content")
-
     threads = [
-        threading.Thread(target=lambda: results.append(cached_directory(tmp_path, "key", make)))
+        threading.Thread(target=lambda: results.append(cached_directory(root, "key", make)))
         for _ in range(2)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert results == [tmp_path / "key"] * 2
+    return results
+
+
+def test_who_asks_meanwhile_waits(tmp_path: Path) -> None:
+    """One builds, both get it."""
+    made = []
+
+    def make(directory: Path) -> None:
+        made.append(directory)
+        time.sleep(0.2)
+        (directory / "file").write_text("content")
+
+    assert ask_twice(tmp_path, make) == [tmp_path / "key"] * 2
+    assert len(made) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_racing_builders_share_the_first_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without locks both build; one directory stays and is complete."""
+
+    def refuse(*arguments: object) -> None:
+        raise OSError("no locks")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    barrier = threading.Barrier(2)
+
+    def make(directory: Path) -> None:
+        barrier.wait()
+        (directory / "file").write_text("content")
+
+    assert ask_twice(tmp_path, make) == [tmp_path / "key"] * 2
     assert (tmp_path / "key" / "file").read_text() == "content"
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
