@@ -276,25 +276,29 @@ class Bench:
         self.grid = Grid(config)
         self.execute = ExecuteUnit(config)
 
-    def check(self, descriptors: list[Descriptor], idles: list[int] | None = None) -> None:
-        """Run complete descriptors, `idles` cycles before each, and compare the memories."""
+    def check(self, *programs: list[Descriptor], idles: list[int] | None = None) -> None:
+        """Run complete descriptors and compare the memories after each program of them.
+
+        `idles` are the cycles before each descriptor of a program.
+        """
         m = Module()
         m.submodules.grid, m.submodules.execute = self.grid, self.execute
         wiring.connect(m, self.execute.control, self.grid.control)
 
         async def bench(ctx: Any) -> None:
             await self._fill(ctx)
-            for d, idle in zip(descriptors, idles or [0] * len(descriptors), strict=True):
-                for _ in range(idle):
-                    await ctx.tick()
-                ctx.set(self.execute.command.payload, d)
-                ctx.set(self.execute.command.valid, 1)
-                await ctx.tick().until(self.execute.command.ready)
-                ctx.set(self.execute.command.valid, 0)
-            await ctx.tick().until(~self.execute.busy)
-            for d in descriptors:
-                self.model.execute(d)
-            await self._compare(ctx)
+            for descriptors in programs:
+                for d, idle in zip(descriptors, idles or [0] * len(descriptors), strict=True):
+                    for _ in range(idle):
+                        await ctx.tick()
+                    ctx.set(self.execute.command.payload, d)
+                    ctx.set(self.execute.command.valid, 1)
+                    await ctx.tick().until(self.execute.command.ready)
+                    ctx.set(self.execute.command.valid, 0)
+                await ctx.tick().until(~self.execute.busy)
+                for d in descriptors:
+                    self.model.execute(d)
+                await self._compare(ctx)
 
         simulator = Simulator(m)
         simulator.add_clock(1e-6)
@@ -436,13 +440,11 @@ def test_random_descriptors(shape: tuple[int, int], lanes: int, simd: int) -> No
         written = descriptors[-1]["out_address"] // REGION if descriptors else 0
         descriptors.append(random_descriptor(rng, config, written))
     idles = [rng.choice((0, 0, 0, rng.randrange(30))) for _ in descriptors]
-    Bench(config).check(descriptors, idles)
+    Bench(config).check(descriptors, idles=idles)
 
 
-@pytest.mark.parametrize(("columns", "row"), [(1, 0), (7, 0), (1, 15), (7, 8), (7, 5)])
-def test_input_channels_in_three_parts(columns: int, row: int) -> None:
-    """Saved accumulators are restored by the next descriptor, and again by the one after."""
-    config = make_config(1, 1, 4, 8)
+def three_parts(config: AcceleratorConfig, columns: int, row: int) -> list[Descriptor]:
+    """Return convolutions whose input channels are split, with accumulators in rows from `row` on."""
     descriptors = []
     for index, pixels in enumerate([1, 2, 4]):
         fields = {
@@ -462,7 +464,14 @@ def test_input_channels_in_three_parts(columns: int, row: int) -> None:
         third = complete(config, groups=1, bank=3, last_quads=2, restore=1, **fields)
         descriptors += [first, second, third, first]
         descriptors.append(third | {"out_address": third["out_address"] + REGION})
-    Bench(config).check(descriptors)
+    return descriptors
+
+
+def test_input_channels_in_three_parts() -> None:
+    """Saved accumulators are restored by the next descriptor, and again by the one after."""
+    config = make_config(1, 1, 4, 8)
+    places = [(1, 0), (7, 0), (1, 15), (7, 8), (7, 5)]
+    Bench(config).check(*(three_parts(config, *place) for place in places))
 
 
 def test_parts_of_several_tiles_interleave() -> None:
