@@ -14,7 +14,7 @@ from testbench.calibrate import calibrate
 
 @pytest.mark.rtl
 def test_recalibrating_gives_the_shipped_constants() -> None:
-    report = calibrate()
+    report = calibrate(held_out=3)
     assert report.calibration.constants == calibration.default().constants
     assert report.microbenchmarks >= 15
     assert report.held_out > 100

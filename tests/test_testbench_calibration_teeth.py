@@ -61,7 +61,8 @@ try:
 except StaleCalibrationError as error:
     refusal = str(error)
 measured = calibrate(held_out=2).calibration
-case = draw_cases(1, TINY, 5, max_macs=256)[0]
+# Behind the held-out networks, on their accelerator, so that it is built once.
+case = draw_cases(3, TINY, 0)[2]
 before = run_case(case, calibration=shipped)
 after = run_case(case, calibration=measured)
 print(json.dumps({
