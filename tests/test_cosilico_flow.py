@@ -3,10 +3,9 @@
 import dataclasses
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -291,30 +290,40 @@ def test_an_unknown_field_of_the_specification_is_one_line(
     assert not (tmp_path / "out").exists()
 
 
-PROGRAM = """
-import sys
-from cosilico import flow
-from sim import calibration
-flow.current_calibration = calibration.default
-flow.search_to_folder(sys.argv[1], sys.argv[2], resume=True, seed=5)
-"""
-
-
 @pytest.mark.slow
-def test_a_search_killed_again_and_again_finds_the_same_design(spec: Path, tmp_path: Path) -> None:
-    program = PROGRAM.replace("sys.argv[1], sys.argv[2]", "Path(sys.argv[1]), Path(sys.argv[2])")
-    command = [sys.executable, "-c", "from pathlib import Path" + program, str(spec)]
-    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
-    killed = tmp_path / "killed"
-    delays = np.random.default_rng(5).uniform(0.0, 1.5, 5)
-    for delay in delays:
-        process = subprocess.Popen([*command, str(killed)], stderr=subprocess.DEVNULL)
-        # Starting Python takes longer than the search's steps: wait for its first file.
-        while process.poll() is None and not list(killed.glob("*")):
+def test_a_search_killed_again_and_again_finds_the_same_design(
+    spec: Path, tmp_path: Path, processes: ForkServerContext
+) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    flow.search_to_folder(spec, whole, resume=False, seed=5)
+    checkpoint = killed / "checkpoint.pt"
+
+    def search() -> ForkServerProcess:
+        process = processes.Process(
+            target=flow.search_to_folder,
+            args=(spec, killed),
+            kwargs={"resume": True, "seed": 5},
+        )
+        process.start()
+        return process
+
+    def written() -> int:
+        return checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+
+    # Before the first checkpoint, right after one, and somewhere behind one.
+    kills = 0
+    for awaited, delay in ((False, 0.5), (True, 0.0), (True, 0.4)):
+        process, before = search(), written()
+        while awaited and process.is_alive() and written() == before:
             time.sleep(0.01)
         time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    subprocess.run([*command, str(killed)], check=True, capture_output=True)
+        process.kill()
+        process.join()
+        kills += process.exitcode == -signal.SIGKILL
+    # A fast machine may be done before the last one.
+    assert kills >= 2
+    process = search()
+    process.join()
+    assert process.exitcode == 0
     for name in ("design.json", "weights.npz", "test.npz"):
-        assert (killed / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+        assert (killed / name).read_bytes() == (whole / name).read_bytes()

@@ -1,0 +1,81 @@
+"""What the tests share: processes that start quickly, and their order on several workers."""
+
+import multiprocessing
+import os
+from multiprocessing.context import ForkServerContext
+
+import pytest
+
+SECONDS = {
+    "test_testbench_validate": 280,
+    "test_hwgen_execute_grid": 90,
+    "test_hwgen_emit": 80,
+    "test_testbench_dram": 68,
+    "test_hwgen_execute": 68,
+    "test_hwgen_accelerator": 67,
+    "test_testbench_emulator": 57,
+    "test_testbench_calibration_teeth": 45,
+    "test_testbench_simulate": 41,
+    "test_testbench_harness": 37,
+    "test_testbench_images": 37,
+    "test_testbench_calibrate": 35,
+    "test_testbench_cocotb": 35,
+    "test_testbench_descriptor_fields": 30,
+    "test_cosilico_flow": 30,
+    "test_search_run": 20,
+    "test_cosilico_simulation": 14,
+}
+"""Of a processor, that files of tests take; those not named here take less."""
+
+WITHOUT_KERNELS = {
+    "test_hwgen_simulation_view": 90,
+    "test_testbench_equivalence": 155,
+}
+"""The same of files that need no kernel of the model: by the time that they end, another worker has
+compiled all kernels."""
+
+
+@pytest.fixture(scope="session")
+def processes() -> ForkServerContext:
+    """Processes forked from one that has imported torch and the search.
+
+    They are real ones, to be killed at any instant, but do not spend seconds on imports.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["cosilico.flow", "search.run"])
+    return context
+
+
+@pytest.hookimpl(trylast=True)  # what is deselected is gone by then
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the tests for pytest-xdist, whose workers each begin with an equal share in a row.
+
+    A share begins with the files that take longest, so that what a worker takes over from another
+    near the end is short; a file stays whole, so that its builds are made once. Only the first worker
+    begins with tests that need the kernels of the model.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers == 1:
+        return
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path.stem, []).append(item)
+    shares: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    loads = [0] * workers
+    ordered = [(name, WITHOUT_KERNELS[name], 1) for name in WITHOUT_KERNELS]
+    ordered += [(name, SECONDS[name], 0) for name in sorted(SECONDS, key=SECONDS.__getitem__)[::-1]]
+    for name, seconds, first in ordered:
+        place = min(range(first, workers), key=loads.__getitem__)
+        shares[place] += files.pop(name, [])
+        loads[place] += seconds
+    rest = [item for tests in files.values() for item in tests]
+    # As pytest-xdist cuts: the first share gets the floor of its part of what is left.
+    left = len(items)
+    items.clear()
+    for index, share in enumerate(shares):
+        size = left // (workers - index)
+        missing = max(0, size - len(share))
+        items += share + rest[:missing]
+        del rest[:missing]
+        left -= size
+    items += rest
