@@ -1,42 +1,49 @@
 """Random (configuration, layer) pairs in RTL: no bit and no cycle may differ."""
 
-from collections.abc import Iterable
+import functools
 
 import pytest
 
-from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.spaces import EDGE, TINY
+from sim.spec.spaces import EDGE, TINY, HardwareSpace
 from testbench import validate
-from testbench.cases import Case, Corner, draw_cases, strata
+from testbench.cases import Case, Corner, draw_group, strata
 from testbench.chains import draw_chains
 from testbench.harness import HarnessError
 from testbench.memory_model import MemoryModel
 from testbench.validate import run_case, try_case, validate_random
 
-TINY_CASES = draw_cases(60, TINY, 24, networks_per_config=6, max_macs=384)
-EDGE_CASES = draw_cases(48, EDGE, 24, networks_per_config=8, max_macs=1024)
-CASES = TINY_CASES + EDGE_CASES
-"""Draws as of ``cosilico validate --random``, but of accelerators that build quickly."""
+SEED = 24
+MAX_MACS = {TINY: 384, EDGE: 1024}
+SIZES = {TINY: [8] * 8, EDGE: [12] * 4}
+"""Cases of each group. Draws as of ``cosilico validate --random``, but of accelerators that build
+quickly."""
+
+GROUPS = [(space, group) for space, sizes in SIZES.items() for group in range(len(sizes))]
+EACH_GROUP = pytest.mark.parametrize(
+    ("space", "group"), GROUPS, ids=[f"{space.name}-{group}" for space, group in GROUPS]
+)
 
 
-def by_config(cases: Iterable[Case]) -> dict[AcceleratorConfig, list[Case]]:
-    """Cases that share a build, so that one test builds each configuration once."""
-    groups: dict[AcceleratorConfig, list[Case]] = {}
-    for case in cases:
-        groups.setdefault(case.config, []).append(case)
-    return groups
+@functools.cache
+def drawn(space: HardwareSpace, group: int) -> tuple[Case, ...]:
+    """Cases that share a build."""
+    sizes = SIZES[space]
+    first = sum(sizes[:group])
+    limit = MAX_MACS[space]
+    return tuple(draw_group(group, first, sizes[group], space, SEED, max_macs=limit))
 
 
-CHAINS = draw_chains(list(by_config(CASES)), 24)
-"""One deep network with residual blocks on each of the same configurations."""
-
-GROUPS = by_config(CASES + CHAINS)
+@functools.cache
+def chains(space: HardwareSpace, group: int) -> tuple[Case, ...]:
+    """One deep network with residual blocks on each of the same configurations."""
+    configs = dict.fromkeys(case.config for case in drawn(space, group))
+    return tuple(draw_chains(list(configs), SEED + GROUPS.index((space, group))))
 
 
 @pytest.mark.rtl
-@pytest.mark.parametrize("config", GROUPS, ids=[f"{c.fingerprint:08x}" for c in GROUPS])
-def test_rtl_equals_reference_and_model(config: AcceleratorConfig) -> None:
-    for case in GROUPS[config]:
+@EACH_GROUP
+def test_rtl_equals_reference_and_model(space: HardwareSpace, group: int) -> None:
+    for case in drawn(space, group) + chains(space, group):
         outcome = run_case(case)
         name = f"case {case.index} {case.stratum}, {case.corner}"
         assert outcome.comparison is not None
@@ -50,7 +57,7 @@ def test_rtl_equals_reference_and_model(config: AcceleratorConfig) -> None:
 
 @pytest.mark.rtl
 def test_random_stalls_change_no_bit_and_no_execute_duration() -> None:
-    for seed, case in enumerate(next(iter(GROUPS.values()))):
+    for seed, case in enumerate(drawn(TINY, 0) + chains(TINY, 0)):
         outcome = run_case(case, memory=MemoryModel(stall_seed=seed))
         assert outcome.bit_differences == 0
         assert outcome.execute_differences == 0
@@ -72,7 +79,7 @@ def test_a_run_that_fails_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None
         raise HarnessError("run 0 stopped at cycle 9: LOAD descriptor 0 of 1 did not end")
 
     monkeypatch.setattr(validate, "run_case", stopped)
-    outcome = try_case(CASES[0])
+    outcome = try_case(drawn(TINY, 0)[0])
     assert not outcome.passed
     assert outcome.failure.startswith("HarnessError: run 0 stopped at cycle 9")
     assert outcome.to_json()["failure"] == outcome.failure
@@ -80,20 +87,23 @@ def test_a_run_that_fails_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_pairs_cover_what_they_are_meant_to_cover() -> None:
-    assert len(CASES) >= 100
-    assert {case.stratum for case in TINY_CASES} == set(strata())
-    assert {case.stratum for case in EDGE_CASES} == set(strata())
-    assert {case.corner for case in CASES} == set(Corner)
-    configs = GROUPS.keys()
+    cases = [case for place in GROUPS for case in drawn(*place)]
+    deep = [case for place in GROUPS for case in chains(*place)]
+    assert len(cases) >= 100
+    for space in SIZES:
+        found = {case.stratum for place in GROUPS if place[0] is space for case in drawn(*place)}
+        assert found == set(strata())
+    assert {case.corner for case in cases} == set(Corner)
+    configs = {case.config for case in cases}
     assert len({(c.pes_x, c.pes_y) for c in configs}) >= 8
     assert {c.simd_units for c in configs} >= {4, 8, 16, 32}
     assert {c.compute_lanes for c in configs} >= {1, 2, 4}
     assert len({c.bus_bytes for c in configs}) >= 4
-    assert sum(case.spills for case in CASES) >= 5
-    assert sum(case.passes > 1 for case in CASES) >= 2
-    assert sum(case.pixels > 1 for case in CASES) >= 5
-    assert sum(case.splits > 1 for case in CASES) >= 3
-    assert sum(case.partial_tile for case in CASES) >= 20
+    assert sum(case.spills for case in cases) >= 5
+    assert sum(case.passes > 1 for case in cases) >= 2
+    assert sum(case.pixels > 1 for case in cases) >= 5
+    assert sum(case.splits > 1 for case in cases) >= 3
+    assert sum(case.partial_tile for case in cases) >= 20
     assert {3, 6} <= {c.pes_x for c in configs}
-    assert len(CHAINS) >= 10
-    assert max(len(case.network.layers) for case in CHAINS) >= 10
+    assert len(deep) >= 10
+    assert max(len(case.network.layers) for case in deep) >= 10
