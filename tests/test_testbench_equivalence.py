@@ -1,7 +1,5 @@
 """Both views of the PE grid, cycle by cycle, at every width; and that a difference is found."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from hwgen.simulation_view import grid_view
@@ -78,7 +76,7 @@ CHOICE = """  int unsigned fault;
 
 
 @pytest.fixture(scope="module")
-def faulty() -> Iterator[ViewPair]:
+def faulty() -> ViewPair:
     """One build with all faults, of which a run chooses one by number, or none."""
 
     def with_faults(config: AcceleratorConfig, module: str) -> str:
@@ -91,7 +89,7 @@ def faulty() -> Iterator[ViewPair]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(equivalence, "grid_view", with_faults)
-        yield build_views(config(2, 2, 2, 4))
+        return build_views(config(2, 2, 2, 4))
 
 
 def test_a_build_with_faults_agrees_without_them(faulty: ViewPair) -> None:
