@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from typing import Any
@@ -157,8 +158,9 @@ class AcceleratorConfig:
 
         Their ratio is the share of cycles in which a beat may move, in lowest terms.
         """
-        share = self.bytes_per_cycle / self.bus_bytes
-        return share.numerator, share.denominator
+        earn, cost = self._megabytes_per_s, self.clock_mhz * self.bus_bytes
+        divisor = math.gcd(earn, cost)
+        return earn // divisor, cost // divisor
 
     @property
     def fingerprint(self) -> int:
