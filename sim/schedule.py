@@ -122,9 +122,15 @@ FINAL = COLUMNS["final"]
 
 
 @in_place
-def _append(rows, n, queue, layer):  # type: ignore[no-untyped-def]  # numba infers the types
-    """Begin LOAD or STORE ``n``, empty; returns its place: the only one, if rows are not kept."""
-    place = n if rows.shape[0] > 1 else 0
+def _place(rows, n):  # type: ignore[no-untyped-def]  # numba infers the types
+    """Row of descriptor ``n``: the only one, if rows are not kept."""
+    return n if rows.shape[0] > 1 else 0
+
+
+@in_place
+def _append(rows, n, queue, layer):  # type: ignore[no-untyped-def]
+    """Begin descriptor ``n``, empty; returns its row."""
+    place = _place(rows, n)
     rows[place] = 0
     rows[place, QUEUE] = queue
     rows[place, LAYER] = layer
@@ -133,18 +139,18 @@ def _append(rows, n, queue, layer):  # type: ignore[no-untyped-def]  # numba inf
 
 
 @in_place
-def _require(rows, row, source, producer, waited):  # type: ignore[no-untyped-def]
-    """Make descriptor ``row`` start after ``producer``, of queue ``source``, is done.
+def _require(rows, consumer, source, producer, waited):  # type: ignore[no-untyped-def]
+    """Make row ``consumer`` start after descriptor ``producer``, of queue ``source``, is done.
 
     By a token, if none implies it yet.
     """
-    target = row[QUEUE]
+    target = rows[consumer, QUEUE]
     if producer < 0 or source == target or producer <= waited[source, target]:
         return
     if rows.shape[0] > 1:
         rows[producer, POST] |= 1 << target
-    row[WAIT] |= 1 << source
-    row[AFTER + source] = producer
+    rows[consumer, WAIT] |= 1 << source
+    rows[consumer, AFTER + source] = producer
     waited[source, target] = producer
 
 
@@ -287,6 +293,7 @@ def _execute(row, layer, plan, source, hw, pass_y, pass_x, k, r0, c0):  # type: 
     row[STRIDE_Y], row[STRIDE_X] = layer[LayerColumn.STRIDE_Y], layer[LayerColumn.STRIDE_X]
     row[IN_ROW] = plan[LayerPlan.IN_ROW]
     row[IN_ADDRESS] = plan[LayerPlan.IN_ADDRESS]
+    row[OUT_ADDRESS] = plan[LayerPlan.OUT_ADDRESS] + r0 * plan[LayerPlan.OUT_ROW] + c0
     row[OUT_ROW] = plan[LayerPlan.OUT_ROW]
     for h in range(4):
         row[HALO_TOP + h] = plan[LayerPlan.HALO_TOP + h]
@@ -297,6 +304,7 @@ def _execute(row, layer, plan, source, hw, pass_y, pass_x, k, r0, c0):  # type: 
         row[PITCH_Y], row[PITCH_X] = in_y, in_x
         slots = in_y * in_x
     elif op == ExecuteOp.ADD:
+        row[IN2_ADDRESS] = plan[LayerPlan.IN2_ADDRESS]
         row[IN2_ROW] = plan[LayerPlan.IN2_ROW]
         slots = add_slots(pixels)
     else:
@@ -322,20 +330,17 @@ def _execute(row, layer, plan, source, hw, pass_y, pass_x, k, r0, c0):  # type: 
 
 
 @in_place
-def _to_round(row, plan, lanes, index):  # type: ignore[no-untyped-def]
-    """Move an EXECUTE descriptor to round ``index`` of its chunk, from any other one."""
+def _next_round(row, plan, lanes, index):  # type: ignore[no-untyped-def]
+    """Move an EXECUTE descriptor from round 0 of its chunk to round ``index``."""
     group = index * (lanes // plan[LayerPlan.PIXELS])
     plane, bank = group // lanes, group % lanes
-    y, x = row[FIRST_ROW], row[FIRST_COLUMN]
     row[OUT_BANK] = bank
-    row[OUT_ADDRESS] = plan[LayerPlan.OUT_ADDRESS] + y * plan[LayerPlan.OUT_ROW] + x
     row[OUT_ADDRESS] += plane * plan[LayerPlan.OUT_PLANE]
-    if row[OP] != ExecuteOp.CONV:  # only a convolution has blocks
-        address = plan[LayerPlan.IN_ADDRESS] + plane * plan[LayerPlan.IN_PLANE]
-        row[IN_ADDRESS] = address & LOCAL_MASK
+    if row[OP] != ExecuteOp.CONV:
+        row[IN_ADDRESS] = (row[IN_ADDRESS] + plane * plan[LayerPlan.IN_PLANE]) & LOCAL_MASK
     if row[OP] == ExecuteOp.ADD:
         row[BANK] = bank
-        row[IN2_ADDRESS] = plan[LayerPlan.IN2_ADDRESS] + plane * plan[LayerPlan.IN2_PLANE]
+        row[IN2_ADDRESS] += plane * plan[LayerPlan.IN2_PLANE]
 
 
 @in_place
@@ -365,9 +370,9 @@ class Work(NamedTuple):
     Parameters
     ----------
     rows : int64[n, len(COLUMNS)]
-        All descriptors; with a single row, none but the present LOAD or STORE.
+        All descriptors; with a single row, the present one.
     executes : int64[m, len(COLUMNS)]
-        EXECUTE of every split and block of a pass, moved from round to round.
+        EXECUTE of every split and block of a pass, as in round 0 of a chunk.
     waited : int64[3, 3]
         Latest descriptor of queue i that queue j has waited for.
     halves : int64[3, 2]
@@ -453,7 +458,7 @@ def _descriptors(layers, tensors, hw, lp, tp, work, constants, clock):  # type: 
                         _weights(
                             rows[w], layer, plan, source[TensorColumn.CHANNELS], hw, r, k, shared
                         )
-                        _require(rows, rows[w], Queue.EXECUTE, half_user[half], waited)
+                        _require(rows, w, Queue.EXECUTE, half_user[half], waited)
                         if not keep:
                             ends = r == 0 or r == rounds - 1
                             _walk_over(rows[w], n, ends, hw, constants, clock, work.fits)
@@ -491,31 +496,31 @@ def _descriptors(layers, tensors, hw, lp, tp, work, constants, clock):  # type: 
                                     continue
                                 rows[d, KIND] = LoadKind.TILE
                                 rows[d, PE_Y], rows[d, PE_X] = pe_y, pe_x
-                                _require(rows, rows[d], Queue.EXECUTE, last_execute, waited)
-                                _require(rows, rows[d], Queue.STORE, last_store, waited)
+                                _require(rows, d, Queue.EXECUTE, last_execute, waited)
+                                _require(rows, d, Queue.STORE, last_store, waited)
                                 if not keep:
                                     _walk_over(rows[d], n, True, hw, constants, clock, work.fits)
                                 last_tile_load = n
                                 n += 1
-                    row = executes[b]
-                    _to_round(row, plan, lanes, r - first)
-                    row[HALF] = half
-                    if not row[SAVE]:
-                        row[LANES] = active
-                    one_set = row[WINDOW_ROWS] == 1 and row[WINDOW_COLUMNS] <= row[PIXELS]
-                    row[WAIT_DRAIN] = (b == 0 and r == first) or (k > 0 and one_set)
-                    row[ROUND] = r
-                    row[FINAL] = r == last and b == blocks * splits - 1
-                    row[WAIT] = 0
-                    row[AFTER : AFTER + 3] = -1
+                    e = _place(rows, n)
+                    for j in range(WIDTH):
+                        rows[e, j] = executes[b, j]
+                    _next_round(rows[e], plan, lanes, r - first)
+                    rows[e, HALF] = half
+                    if not rows[e, SAVE]:
+                        rows[e, LANES] = active
+                    one_set = rows[e, WINDOW_ROWS] == 1 and (
+                        rows[e, WINDOW_COLUMNS] <= rows[e, PIXELS]
+                    )
+                    rows[e, WAIT_DRAIN] = (b == 0 and r == first) or (k > 0 and one_set)
+                    rows[e, ROUND] = r
+                    rows[e, FINAL] = r == last and b == blocks * splits - 1
                     loaded = max(half_load[half], last_tile_load)
-                    _require(rows, row, Queue.LOAD, loaded, waited)
-                    _require(rows, row, Queue.STORE, last_store, waited)
-                    if keep:
-                        for j in range(WIDTH):
-                            rows[n, j] = row[j]
-                    else:
-                        _walk_over(row, n, r == 0 or r == last, hw, constants, clock, work.fits)
+                    _require(rows, e, Queue.LOAD, loaded, waited)
+                    _require(rows, e, Queue.STORE, last_store, waited)
+                    if not keep:
+                        ends = r == 0 or r == last
+                        _walk_over(rows[e], n, ends, hw, constants, clock, work.fits)
                     half_user[half] = last_execute = n
                     n += 1
                 if r != last:
@@ -536,7 +541,7 @@ def _descriptors(layers, tensors, hw, lp, tp, work, constants, clock):  # type: 
                     ):  # fmt: skip
                         continue
                     rows[d, PE_Y], rows[d, PE_X] = pe_y, pe_x
-                    _require(rows, rows[d], Queue.EXECUTE, last_execute, waited)
+                    _require(rows, d, Queue.EXECUTE, last_execute, waited)
                     if not keep:
                         _walk_over(rows[d], n, True, hw, constants, clock, work.fits)
                     last_store = n
