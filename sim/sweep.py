@@ -29,7 +29,7 @@ COLUMNS = len(Found)
 def _time(form, hw, constants, found):  # type: ignore[no-untyped-def]  # numba infers the types
     """Map and time one form of the network; returns whether it can be mapped."""
     layers, tensors = form
-    failure, _, _, _, lp, tp, _ = plan_network(layers, tensors, hw)
+    failure, _, _, _, lp, tp, _ = plan_network(layers, tensors, hw, 0)
     if failure != Failure.NONE:
         return False
     fits, cycles, busy, read, written = time_schedule(layers, tensors, hw, lp, tp, constants)
