@@ -58,8 +58,8 @@ def test_knows_two_views() -> None:
 @pytest.mark.parametrize(
     ("private", "maximum"),
     [
-        (False, False),
         (True, True),
+        pytest.param(False, False, marks=pytest.mark.long),
         pytest.param(True, False, marks=pytest.mark.long),
         pytest.param(False, True, marks=pytest.mark.long),
     ],

@@ -12,8 +12,10 @@ from sim.spec.errors import DesignFileError, StaleCalibrationError
 from testbench.calibrate import calibrate
 
 
+@pytest.mark.long
 @pytest.mark.rtl
 def test_recalibrating_gives_the_shipped_constants() -> None:
+    """Long: they are of this gateware (below), and every run in RTL is compared with them."""
     report = calibrate()
     assert report.calibration.constants == calibration.default().constants
     assert report.microbenchmarks >= 15
