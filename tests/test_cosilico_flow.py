@@ -300,8 +300,9 @@ flow.search_to_folder(sys.argv[1], sys.argv[2], resume=True, seed=5)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_search_killed_again_and_again_finds_the_same_design(spec: Path, tmp_path: Path) -> None:
+    """Long: tests/test_search_run.py kills the same search, each time where it has got further."""
     program = PROGRAM.replace("sys.argv[1], sys.argv[2]", "Path(sys.argv[1]), Path(sys.argv[2])")
     command = [sys.executable, "-c", "from pathlib import Path" + program, str(spec)]
     subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)

@@ -86,9 +86,7 @@ def test_result_is_realizable_within_the_area_and_complete(whole: Path) -> None:
     assert design.accelerator.to_json() == result["best"]["accelerator"]
 
 
-@pytest.mark.long
 def test_killed_and_resumed_search_finds_the_same_design(whole: Path) -> None:
-    """Long: tests/test_cosilico_flow.py kills the same search through the command line."""
     folder = whole.parent / "killed"
     command = [sys.executable, "-c", PROGRAM, str(folder)]
     generator = random.Random(0)
