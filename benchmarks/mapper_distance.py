@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from sim import calibration
-from sim.cycles import walk
 from sim.geometry import ceil_div
 from sim.mapper import plan_network
 from sim.plan import network_tables
 from sim.plans import Failure, LayerPlan
 from sim.realizability import check
-from sim.schedule import build_schedule
+from sim.schedule import time_schedule
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp
 from sim.spec.network import LayerKind, Network
@@ -65,8 +64,10 @@ class Layer:
 
     def cycles(self, plan: Array) -> int:
         """Cycles of a mapping: its schedule, walked."""
-        rows = build_schedule(self.layers, self.tensors, self.hw, plan, self.tensor_plan)
-        return int(walk(rows, self.hw, self.constants)[-1])
+        timed = time_schedule(
+            self.layers, self.tensors, self.hw, plan, self.tensor_plan, self.constants
+        )
+        return int(timed[1])
 
     def mappings(self) -> Iterator[Array]:
         """Plans of all legal mappings."""

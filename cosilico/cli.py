@@ -244,6 +244,12 @@ def validate(
         int | None,
         typer.Option(metavar="N", min=1, help="random pairs under random stalls on every channel"),
     ] = None,
+    imported: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="random TensorFlow Lite models, the interpreter judging too"
+        ),
+    ] = None,
     full: Annotated[
         bool,
         typer.Option("--full", help="over 2,000 pairs and all layers of the ImageNet networks"),
@@ -265,9 +271,11 @@ def validate(
     """Compare model and RTL, for a design or for random pairs; exit 1 if they differ."""
     from cosilico.validation import validate_design, validate_everything, validate_pairs
 
-    if sum((design is not None, random is not None, stalls is not None, full)) != 1:
+    counts = [count for count in (random, stalls, imported) if count is not None]
+    if len(counts) + (design is not None) + full != 1:
         raise CosilicoError(
-            "validate must be given one of a design file, --random N, --stalls N or --full"
+            "validate must be given one of a design file, --random N, --stalls N, --imported N "
+            "or --full"
         )
     with _stopped_runs():
         if design is not None:
@@ -279,11 +287,12 @@ def validate(
             differences = validate_everything(campaign, journal, out, jobs=jobs)
         else:
             differences = validate_pairs(
-                random or stalls or 0,
+                counts[0],
                 space,
                 seed,
                 jobs=jobs,
                 stalls=stalls is not None,
+                imported=imported is not None,
                 view=view.value,
                 max_macs=max_macs,
             )

@@ -70,17 +70,6 @@ def evaluate_chunks(
 
 def _evaluate(network: Network, configs: Sequence[AcceleratorConfig]) -> Chunk:
     table = model.evaluate_many(configs, network)
-    energies = np.zeros(len(configs))
-    for i, config in enumerate(configs):
-        if table.violations[i]:
-            continue
-        activity = energy.Activity(
-            execute_busy=int(table.execute_busy[i]),
-            read_bytes=int(table.read_bytes[i]),
-            write_bytes=int(table.write_bytes[i]),
-            layers=network.layers,
-        )
-        energies[i] = energy.energy(config, activity).total
     return Chunk(
         violations=table.violations,
         cycles=table.cycles,
@@ -88,7 +77,7 @@ def _evaluate(network: Network, configs: Sequence[AcceleratorConfig]) -> Chunk:
         read_bytes=table.read_bytes,
         write_bytes=table.write_bytes,
         area=np.array([area.area(config).total for config in configs]),
-        energy=energies,
+        energy=energy.energies(configs, table, network),
     )
 
 

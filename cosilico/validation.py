@@ -21,6 +21,7 @@ from hwgen.verilator import version
 from sim.spec.errors import CosilicoError
 from testbench.campaign import Campaign
 from testbench.journal import Journal
+from testbench.tflite_oracle import require_oracle
 from testbench.validate import Outcome, validate_random
 
 __all__ = ["validate_design", "validate_everything", "validate_pairs"]
@@ -47,11 +48,18 @@ def validate_pairs(
     *,
     jobs: int | None = None,
     stalls: bool = False,
+    imported: bool = False,
     view: str = "simulation",
     max_macs: int | None = None,
 ) -> int:
-    """Run random pairs in RTL, print a table; return the number of differences and failures."""
+    """Run random pairs in RTL, print a table; return the number of differences and failures.
+
+    ``imported``: pairs with networks imported from random models, which are also compared with
+    TensorFlow Lite Micro.
+    """
     space = named_space(space_name)
+    if imported:
+        require_oracle()
     current_calibration()
     outcomes = []
     with progress_bar() as report:
@@ -62,6 +70,7 @@ def validate_pairs(
             seed,
             jobs=jobs or os.cpu_count() or 1,
             stalls=stalls,
+            imported=imported,
             view=view,
             max_macs=max_macs,
         ):
@@ -69,6 +78,9 @@ def validate_pairs(
             report("pairs in RTL", len(outcomes), count)
     outcomes.sort(key=lambda outcome: outcome.case.index)
     console = output_console()
+    for outcome in outcomes:
+        if imported and not outcome.passed:
+            console.print(_failure_line(outcome), highlight=False, soft_wrap=True)
     listed = outcomes if count <= LISTED else [x for x in outcomes if not x.passed]
     if listed:
         console.print(_table(listed))
@@ -90,6 +102,8 @@ def validate_everything(
     jobs : int, optional
         Builds and simulations side by side; one per core if not given.
     """
+    if campaign.imported:
+        require_oracle()
     calibration = current_calibration()
     header = campaign.header(
         sources=source_digest("sim", "hwgen", "testbench"), simulator=f"verilator {version()}"
@@ -108,7 +122,10 @@ def validate_everything(
     summary = summarize(campaign, journal, calibration.gateware_hash)
     write_summary(summary, out)
     wrong: int = sum(
-        record["bit_differences"] + record["timing_differences"] + bool(record["failure"])
+        record["bit_differences"]
+        + record["judged_differences"]
+        + record["timing_differences"]
+        + bool(record["failure"])
         for record in journal.records.values()
     )
     console.print(
@@ -125,7 +142,15 @@ def _print_verdict(console: Console, outcomes: Sequence[Outcome]) -> int:
     failures = Counter(outcome.failure for outcome in outcomes if outcome.failure)
     for failure, times in failures.items():
         console.print(f"{times} pairs failed: {failure}", style="red", highlight=False)
-    wrong = cycles + bits + sum(failures.values())
+    judged = sum(outcome.judged_values for outcome in outcomes)
+    unlike = sum(outcome.judged_differences for outcome in outcomes)
+    wrong = cycles + bits + unlike + sum(failures.values())
+    if judged:
+        console.print(
+            f"{unlike} of {judged:,} activations differ from TensorFlow Lite Micro's",
+            style="red" if unlike else "green",
+            highlight=False,
+        )
     console.print(
         f"{len(outcomes)} pairs: {cycles} cycle counts and {bits} activations differ",
         style="red" if wrong else "green",
@@ -139,7 +164,9 @@ def _failure_line(outcome: Outcome) -> str:
         f"{outcome.bit_differences} activations and {outcome.timing_differences} cycle counts "
         "differ"
     )
-    return f"{case.network.name} on {case.config.to_json()}: {what}"
+    if outcome.judged_differences:
+        what += f", {outcome.judged_differences} from TensorFlow Lite Micro's"
+    return f"{case.title} on {case.config.to_json()}: {what}"
 
 
 def _table(outcomes: Sequence[Outcome]) -> Table:
@@ -156,7 +183,7 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
     for outcome in outcomes:
         case, config = outcome.case, outcome.case.config
         table.add_row(
-            str(case.stratum),
+            case.label,
             f"{config.pes_x}x{config.pes_y} L{config.compute_lanes} S{config.simd_units} "
             f"{config.local_memory_kb}+{config.register_file_kb}K",
             ", ".join(case.traits),

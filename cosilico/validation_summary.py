@@ -64,6 +64,8 @@ def _figures(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         "macs_per_cycle": [macs[0], macs[-1]] if macs else [],
         "activations": sum(record["activations"] for record in found),
         "bit_differences": sum(record["bit_differences"] for record in found),
+        "judged_values": sum(record["judged_values"] for record in found),
+        "judged_differences": sum(record["judged_differences"] for record in found),
         "descriptors": sum(record["descriptors"] for record in found),
         "timing_differences": sum(record["timing_differences"] for record in found),
         "failures": sum(bool(record["failure"]) for record in found),
@@ -78,7 +80,8 @@ def _mappings(records: Iterable[Mapping[str, Any]]) -> Counter[str]:
 
 
 def _right(record: Mapping[str, Any]) -> bool:
-    return not (record["failure"] or record["bit_differences"] or record["timing_differences"])
+    differences = ("bit_differences", "judged_differences", "timing_differences")
+    return not (record["failure"] or any(record[name] for name in differences))
 
 
 def _text(summary: Mapping[str, Any]) -> str:
@@ -97,6 +100,14 @@ def _text(summary: Mapping[str, Any]) -> str:
     for name, figures in [*summary["parts"].items(), ("total", summary["total"])]:
         cells = [_cell(figures[column]) for column in _COLUMNS]
         lines.append(f"| {name} | {figures.get('memory', '')} | " + " | ".join(cells) + " |")
+    total = summary["total"]
+    if total["judged_values"]:
+        judged, unlike = _cell(total["judged_values"]), _cell(total["judged_differences"])
+        lines += [
+            "",
+            f"Of the imported networks {judged} activations and outputs in RTL were also compared "
+            f"with TensorFlow Lite Micro's: {unlike} differ.",
+        ]
     for title, key in (("Layers", "layers"), ("Corners", "corners"), ("Mappings", "mappings")):
         lines += ["", f"{title}: " + ", ".join(f"{k} {v}" for k, v in summary[key].items()) + "."]
     if summary["wrong"]:

@@ -42,19 +42,9 @@ class SimCosts:
     def costs(self, configs: Sequence[AcceleratorConfig], network: Network) -> CostTable:
         """Costs of every accelerator on the network."""
         table = model.evaluate_many(configs, network)
-        picojoules = np.zeros(len(configs))
-        for i, config in enumerate(configs):
-            if not table.violations[i]:
-                activity = energy.Activity(
-                    execute_busy=int(table.execute_busy[i]),
-                    read_bytes=int(table.read_bytes[i]),
-                    write_bytes=int(table.write_bytes[i]),
-                    layers=network.layers,
-                )
-                picojoules[i] = energy.energy(config, activity).total
         return CostTable(
             cycles=table.cycles,
-            energy=picojoules,
+            energy=energy.energies(configs, table, network),
             area=np.array([area.area(config).total for config in configs]),
             violations=table.violations,
             excess=table.excess,

@@ -1,20 +1,32 @@
-"""The cycle model: one forward walk over the schedule, exact on the deterministic memory.
+"""The cycle model: one forward walk over the descriptors, exact on the deterministic memory.
 
 Each descriptor starts when it has arrived, its engine accepts it and its tokens are there; each
 engine's duration is a closed form of the descriptor (docs/hardware.md). Time 0 is the doorbell.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.calibration import Constant
 from sim.geometry import ceil_div, served
-from sim.kernel import kernel
+from sim.kernel import in_place, kernel
 from sim.spec.bus import DESCRIPTOR_PORT_BYTES
 from sim.spec.descriptor import DESCRIPTOR_BYTES, ExecuteOp, Queue
 from sim.tables import COLUMNS, Hw
-from sim.transfers import idle, load, store, transfer_bytes
+from sim.transfers import BEATS, NEVER, idle, load, store, transfer_bytes
 
-__all__ = ["FETCH_BEATS", "execute_durations", "summarize", "walk"]
+__all__ = [
+    "FETCH_BEATS",
+    "Clock",
+    "clock_at_doorbell",
+    "execute_durations",
+    "step",
+    "summarize",
+    "totals",
+    "walk",
+]
 
 FETCH_BEATS = DESCRIPTOR_BYTES // DESCRIPTOR_PORT_BYTES
 """Beats of a descriptor on the descriptor port."""
@@ -39,8 +51,50 @@ HALO_BOTTOM = COLUMNS["halo_bottom"]
 HALO_LEFT = COLUMNS["halo_left"]
 HALO_RIGHT = COLUMNS["halo_right"]
 
+# A clock's fetch: the latest request, its arrival and dispatch, the place in the ring of dispatches;
+# then EXECUTE's waits for LOAD and for STORE only, and the latest done of all; then the ring.
+REQUEST, ARRIVE, READY, FETCH_PLACE, WAIT_LOAD, WAIT_STORE, FINISH, DISPATCHED = range(8)
+# Of each queue: the cycle from which its engine is free, the done of its latest descriptor, busy
+# cycles, the cycle up to which they are counted, the place in the ring of starts; then the ring.
+FREE, LAST, ACTIVE, UNTIL, START_PLACE, STARTS = range(6)
+
+
+class Clock(NamedTuple):
+    """A walk between two descriptors.
+
+    Parameters
+    ----------
+    done : int64[n]
+        Cycle of done of every descriptor so far.
+    fetch : int64[DISPATCHED + FETCH_DEPTH]
+        Ends with a ring of the cycles in which the latest descriptors went to their queues.
+    queues : int64[3, STARTS + QUEUE_DEPTH]
+        Each ends with a ring of its queue's latest starts.
+    loads, stores : int64[n]
+        State of both units, of :func:`sim.transfers.idle`.
+    """
+
+    done: NDArray[np.int64]
+    fetch: NDArray[np.int64]
+    queues: NDArray[np.int64]
+    loads: NDArray[np.int64]
+    stores: NDArray[np.int64]
+
 
 @kernel
+def clock_at_doorbell(hw, constants, most):  # type: ignore[no-untyped-def]  # numba infers the types
+    """Clock for at most ``most`` descriptors, at the doorbell."""
+    fetch = np.full(DISPATCHED + constants[Constant.FETCH_DEPTH], NEVER, np.int64)
+    fetch[REQUEST] = constants[Constant.FETCH_START] + constants[Constant.MEMORY_LATENCY] - 1
+    fetch[ARRIVE] = fetch[READY] = -1
+    fetch[FETCH_PLACE:DISPATCHED] = 0
+    queues = np.full((3, STARTS + constants[Constant.QUEUE_DEPTH]), NEVER, np.int64)
+    queues[:, :STARTS] = 0
+    queues[:, LAST] = NEVER
+    return Clock(np.empty(most, np.int64), fetch, queues, idle(hw, constants), idle(hw, constants))
+
+
+@in_place
 def _last_stores(row):  # type: ignore[no-untyped-def]  # numba infers the types
     """Store cycles of a descriptor's last set of windows."""
     if row[SAVE] or row[OP] == ExecuteOp.POOL:
@@ -57,7 +111,7 @@ def _last_stores(row):  # type: ignore[no-untyped-def]  # numba infers the types
     )
 
 
-@kernel
+@in_place
 def execute_durations(row, hw, constants):  # type: ignore[no-untyped-def]
     """(cycles from start to the end of issue, cycles from start to done)."""
     op = row[OP]
@@ -69,6 +123,106 @@ def execute_durations(row, hw, constants):  # type: ignore[no-untyped-def]
     elif op == ExecuteOp.CONV:
         drain += row[PIXELS] - 1
     return cycles + row[HOLD], cycles + drain + _last_stores(row)
+
+
+@in_place
+def _dispatch(queue, constants, clock):  # type: ignore[no-untyped-def]
+    """Fetch the next descriptor; returns the cycle in which it is in its queue."""
+    fetch, own = clock.fetch, clock.queues[queue]
+    place = fetch[FETCH_PLACE]
+    reuse = fetch[DISPATCHED + place] + constants[Constant.FETCH_REUSE]
+    request = max(fetch[REQUEST] + 1, reuse)
+    arrive = max(request + constants[Constant.MEMORY_LATENCY], fetch[ARRIVE] + 1) + FETCH_BEATS - 1
+    oldest = own[STARTS + own[START_PLACE]]
+    ready = max(arrive, fetch[READY] + 1, oldest + constants[Constant.QUEUE_REUSE])
+    fetch[REQUEST], fetch[ARRIVE], fetch[READY] = request, arrive, ready
+    fetch[DISPATCHED + place] = ready
+    fetch[FETCH_PLACE] = place + 1 if place + 1 < constants[Constant.FETCH_DEPTH] else 0
+    return ready
+
+
+@in_place
+def _execute_begin(row, ready, constants, clock):  # type: ignore[no-untyped-def]
+    """Earliest start of an EXECUTE descriptor as far as EXECUTE goes; counts its waits."""
+    last = clock.queues[Queue.EXECUTE, LAST]
+    head = max(ready, last)
+    for source in (Queue.LOAD, Queue.STORE):
+        if row[AFTER + source] >= 0:
+            token = clock.done[row[AFTER + source]] + constants[Constant.TOKEN]
+            clock.fetch[WAIT_LOAD + source // 2] += max(0, token - head)
+            head = max(head, token)
+    if row[WAIT_DRAIN]:
+        return max(ready, last + constants[Constant.EXECUTE_AFTER_DRAIN])
+    return ready
+
+
+@in_place
+def step(row, index, hw, constants, clock):  # type: ignore[no-untyped-def]
+    """Walk over one descriptor.
+
+    Parameters
+    ----------
+    row : int64[len(COLUMNS)]
+    index : int
+        Its place in the program: one more than at the step before.
+    hw : int64[11]
+        Columns :class:`sim.tables.Hw`.
+    constants : int64[n_constants]
+        :attr:`sim.calibration.Calibration.array`.
+    clock : Clock
+        Changed.
+
+    Returns
+    -------
+    start, issued, done : int
+        As of :func:`walk`.
+    """
+    queue = row[QUEUE]
+    own = clock.queues[queue]
+    ready = _dispatch(queue, constants, clock)
+    begin = max(ready, own[FREE])
+    if queue == Queue.EXECUTE:
+        begin = max(begin, _execute_begin(row, ready, constants, clock))
+    for source in range(3):
+        if row[AFTER + source] >= 0:
+            begin = max(begin, clock.done[row[AFTER + source]] + constants[Constant.TOKEN])
+    if queue == Queue.EXECUTE:
+        issue, drain = execute_durations(row, hw, constants)
+        issued, done = begin + issue, begin + drain
+        own[FREE] = issued + constants[Constant.EXECUTE_NEXT]
+    else:
+        if queue == Queue.LOAD:
+            own[FREE], done = load(row, hw, constants, clock.loads, begin)
+        else:
+            own[FREE], done = store(row, hw, constants, clock.stores, begin)
+        issued = done
+    place = own[START_PLACE]
+    own[STARTS + place] = begin
+    own[START_PLACE] = place + 1 if place + 1 < constants[Constant.QUEUE_DEPTH] else 0
+    own[LAST] = done
+    _count(own, begin, done - 1 if queue == Queue.EXECUTE else done)
+    clock.done[index] = done
+    clock.fetch[FINISH] = max(clock.fetch[FINISH], done)
+    return begin, issued, done
+
+
+@in_place
+def _count(own, begin, end):  # type: ignore[no-untyped-def]
+    """Count the cycles of a queue's next descriptor as busy, each cycle once."""
+    own[ACTIVE] += max(0, end - max(begin, own[UNTIL]))
+    own[UNTIL] = max(own[UNTIL], end)
+
+
+@in_place
+def totals(hw, constants, clock):  # type: ignore[no-untyped-def]
+    """(cycles from doorbell to done, EXECUTE's busy cycles, bytes read, bytes written)."""
+    bus = hw[Hw.BUS_BYTES]
+    return (
+        clock.fetch[FINISH] + constants[Constant.FINISH],
+        clock.queues[Queue.EXECUTE, ACTIVE],
+        clock.loads[BEATS] * bus,
+        clock.stores[BEATS] * bus,
+    )
 
 
 @kernel
@@ -96,65 +250,11 @@ def walk(rows, hw, constants):  # type: ignore[no-untyped-def]
     n = rows.shape[0]
     start = np.zeros(n, np.int64)
     issued = np.zeros(n, np.int64)
-    done = np.zeros(n, np.int64)
-    ready = np.zeros(n, np.int64)
-    waits = np.zeros(2, np.int64)
-    fetch_depth, queue_depth = constants[Constant.FETCH_DEPTH], constants[Constant.QUEUE_DEPTH]
-    latency = constants[Constant.MEMORY_LATENCY]
-    members = np.zeros((3, n), np.int64)
-    count = np.zeros(3, np.int64)
-    request = constants[Constant.FETCH_START] + latency
-    arrive = -1
-    finish = 0
-    loads, stores = idle(hw, constants), idle(hw, constants)
-    free = np.zeros(3, np.int64)
+    clock = clock_at_doorbell(hw, constants, n)
     for i in range(n):
-        row, queue = rows[i], rows[i, QUEUE]
-        if i > 0:
-            request += 1
-        if i >= fetch_depth:
-            request = max(request, ready[i - fetch_depth] + constants[Constant.FETCH_REUSE])
-        arrive = max(request + latency, arrive + 1) + FETCH_BEATS - 1
-        ready[i] = arrive
-        if i > 0:
-            ready[i] = max(ready[i], ready[i - 1] + 1)
-        place = count[queue]
-        if place >= queue_depth:
-            oldest = members[queue, place - queue_depth]
-            ready[i] = max(ready[i], start[oldest] + constants[Constant.QUEUE_REUSE])
-        begin = ready[i]
-        head = begin
-        if place > 0:
-            last = members[queue, place - 1]
-            head = max(head, done[last])
-            begin = max(begin, free[queue])
-            if queue == Queue.EXECUTE and row[WAIT_DRAIN]:
-                begin = max(begin, done[last] + constants[Constant.EXECUTE_AFTER_DRAIN])
-        for source in range(3):
-            if row[AFTER + source] >= 0:
-                begin = max(begin, done[row[AFTER + source]] + constants[Constant.TOKEN])
-        if queue == Queue.EXECUTE:
-            for source in (Queue.LOAD, Queue.STORE):
-                if row[AFTER + source] >= 0:
-                    token = done[row[AFTER + source]] + constants[Constant.TOKEN]
-                    waits[source // 2] += max(0, token - head)
-                    head = max(head, token)
-        members[queue, place] = i
-        count[queue] += 1
-        start[i] = begin
-        if queue == Queue.LOAD:
-            free[queue], done[i] = load(row, hw, constants, loads, begin)
-            issued[i] = done[i]
-        elif queue == Queue.STORE:
-            free[queue], done[i] = store(row, hw, constants, stores, begin)
-            issued[i] = done[i]
-        else:
-            issue, drain = execute_durations(row, hw, constants)
-            issued[i] = begin + issue
-            done[i] = begin + drain
-            free[queue] = issued[i] + constants[Constant.EXECUTE_NEXT]
-        finish = max(finish, done[i])
-    return start, issued, done, waits, finish + constants[Constant.FINISH]
+        start[i], issued[i], _ = step(rows[i], i, hw, constants, clock)
+    waits = clock.fetch[WAIT_LOAD : WAIT_STORE + 1]
+    return start, issued, clock.done, waits, totals(hw, constants, clock)[0]
 
 
 @kernel
@@ -169,14 +269,11 @@ def summarize(rows, hw, start, done):  # type: ignore[no-untyped-def]
     traffic : int64[2]
         Bytes read and written on the data port.
     """
-    active = np.zeros(3, np.int64)
-    until = np.zeros(3, np.int64)
+    queues = np.zeros((3, STARTS), np.int64)
     traffic = np.zeros(2, np.int64)
     for i in range(rows.shape[0]):
         queue = rows[i, QUEUE]
-        end = done[i] - 1 if queue == Queue.EXECUTE else done[i]
-        active[queue] += max(0, end - max(start[i], until[queue]))
-        until[queue] = max(until[queue], end)
+        _count(queues[queue], start[i], done[i] - 1 if queue == Queue.EXECUTE else done[i])
         if queue != Queue.EXECUTE:
             traffic[1 if queue == Queue.STORE else 0] += transfer_bytes(rows[i], hw)
-    return active, traffic
+    return queues[:, ACTIVE].copy(), traffic

@@ -23,9 +23,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["Activity", "EnergyBreakdown", "HasMacs", "Prediction", "energy", "sram_pj_per_byte"]
+__all__ = [
+    "Activity",
+    "EnergyBreakdown",
+    "HasMacs",
+    "Prediction",
+    "Table",
+    "energies",
+    "energy",
+    "sram_pj_per_byte",
+]
 
 INT8_MULTIPLY_PJ = 0.2
 INT32_ADD_PJ = 0.1
@@ -67,6 +79,43 @@ class Prediction(Protocol):
     def layers(self) -> Sequence[HasMacs]:
         """Layers that were run."""
         ...
+
+
+class Table(Protocol):
+    """Totals of many accelerators: a :class:`sim.model.EvaluationTable`."""
+
+    @property
+    def violations(self) -> Sequence[Sequence[str]]:
+        """Codes, empty where realizable."""
+        ...
+
+    @property
+    def execute_busy(self) -> NDArray[np.int64]:
+        """Cycles in which EXECUTE works."""
+        ...
+
+    @property
+    def read_bytes(self) -> NDArray[np.int64]:
+        """Bytes read from external memory."""
+        ...
+
+    @property
+    def write_bytes(self) -> NDArray[np.int64]:
+        """Bytes written to external memory."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Layers as one.
+
+    Parameters
+    ----------
+    macs : int
+        Multiply-accumulates for one image.
+    """
+
+    macs: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +179,24 @@ def energy(config: AcceleratorConfig, prediction: Prediction) -> EnergyBreakdown
         local_memory=(busy * vector_bytes + external_bytes) * sram_pj_per_byte(bank_bytes),
         external_memory=external_bytes * DRAM_PJ_PER_BYTE,
     )
+
+
+def energies(
+    configs: Sequence[AcceleratorConfig], table: Table, network: HasMacs
+) -> NDArray[np.float64]:
+    """Energy of one image on every accelerator, pJ; 0 where not realizable : float64[n]."""
+    layers = (Work(macs=network.macs),)
+    found = np.zeros(len(configs))
+    for i, config in enumerate(configs):
+        if not table.violations[i]:
+            activity = Activity(
+                execute_busy=int(table.execute_busy[i]),
+                read_bytes=int(table.read_bytes[i]),
+                write_bytes=int(table.write_bytes[i]),
+                layers=layers,
+            )
+            found[i] = energy(config, activity).total
+    return found
 
 
 def sram_pj_per_byte(size_bytes: int) -> float:

@@ -4,21 +4,23 @@ Every function works on one output tile; what it returns is exact for the EXECUT
 and the mapper chooses by it.
 """
 
+import numpy as np
+
 from sim.geometry import (
     add_slots,
     ceil_div,
     depthwise_slots,
     most_served,
-    segment_slots,
     uses_window,
 )
-from sim.kernel import kernel
+from sim.kernel import in_place
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
-from sim.splits import choose_block, choose_split, share_rows, split_bounds, split_count
+from sim.splits import choose_block, choose_split, share_rows, split_count, split_cycles
 from sim.tables import Hw, LayerColumn
 
 __all__ = [
+    "NO_HALO",
     "choose_pixels",
     "interval",
     "layer_cycles",
@@ -33,7 +35,11 @@ DESCRIPTOR_CYCLES = 4
 predictions do not use it."""
 
 
-@kernel
+NO_HALO = np.zeros(4, np.int64)
+"""Rows and columns that neighbours keep of a tile that no other layer reads on chip."""
+
+
+@in_place
 def weight_rows(layer, channels):  # type: ignore[no-untyped-def]  # numba infers the types
     """Register-file rows per lane of one output group's weights."""
     op = layer[LayerColumn.OP]
@@ -47,7 +53,7 @@ def weight_rows(layer, channels):  # type: ignore[no-untyped-def]  # numba infer
     return 0
 
 
-@kernel
+@in_place
 def interval(  # type: ignore[no-untyped-def]
     slots, pixels, rows, columns, first_row, first_column, tile_y, tile_x, halo, saves
 ):
@@ -63,7 +69,7 @@ def interval(  # type: ignore[no-untyped-def]
     return max(least, stores * most_served(tile_x, halo[2], halo[3], first_column, columns, pixels))
 
 
-@kernel
+@in_place
 def row_lead(layer, cycles):  # type: ignore[no-untyped-def]
     """Further cycles of the first window of a row: DEPTHWISE fills its window."""
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
@@ -74,7 +80,7 @@ def row_lead(layer, cycles):  # type: ignore[no-untyped-def]
     return max(0, kernel_y * kernel_x - cycles)
 
 
-@kernel
+@in_place
 def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, hw):  # type: ignore[no-untyped-def]
     """(EXECUTE cycles of an image, times that the weights are loaded) of a layer's tile.
 
@@ -118,25 +124,22 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
         blocks = ceil_div(tile_y, rows) * ceil_div(tile_x, columns)
         if splits > 2:
             loads = blocks * ceil_div(hw[Hw.IMAGES], together)
-    total = 0
-    for k in range(splits):
-        y0, y1, x0, x1, first, end = split_bounds(
-            kernel_y, kernel_x, quads, tap_rows, tap_columns, size, k
-        )
-        slots = (y1 - y0) * (x1 - x0) * segment_slots(first, end, hw[Hw.SIMD], pixels)
-        cycles = interval(slots, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, k < splits - 1)
-        total += tile_y * sets * cycles + blocks * (DESCRIPTOR_CYCLES + pixels)
+    saved, slots = split_cycles(
+        kernel_y, kernel_x, quads, tap_rows, tap_columns, size, hw[Hw.SIMD] // DOT_WIDTH, pixels
+    )
+    cycles = interval(slots, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False)
+    total = tile_y * sets * (saved + cycles) + splits * blocks * (DESCRIPTOR_CYCLES + pixels)
     return rounds * total, loads
 
 
-@kernel
+@in_place
 def weight_bytes(layer, channels, groups, simd):  # type: ignore[no-untyped-def]
     """Bytes of a layer's weights and parameters in external memory."""
     blocks = 1 if layer[LayerColumn.SHARED] else groups
     return blocks * (REQUANTIZER_PHASES + weight_rows(layer, channels)) * DOT_WIDTH * simd
 
 
-@kernel
+@in_place
 def weight_blocks(layer, channels, groups, pixels, hw):  # type: ignore[no-untyped-def]
     """Different weight blocks that a layer's LOADs bring; two stay in the register files."""
     if layer[LayerColumn.SHARED]:
@@ -152,7 +155,7 @@ def weight_blocks(layer, channels, groups, pixels, hw):  # type: ignore[no-untyp
     return rounds * split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
 
 
-@kernel
+@in_place
 def choose_pixels(layer, channels, groups, tile_y, tile_x, in_y, in_x, halo, hw):  # type: ignore[no-untyped-def]
     """(pixels computed at once, EXECUTE cycles, transfer cycles of the weights) of all images.
 

@@ -1,6 +1,6 @@
 """Tiles, halos and windows of one layer on one PE grid: small numba functions on integers."""
 
-from sim.kernel import kernel
+from sim.kernel import in_place
 from sim.spec.accelerator import (
     ADD_HOLD,
     ADD_INTERVAL,
@@ -31,13 +31,13 @@ MAX_HALO = 7
 """Largest value of a descriptor's halo fields."""
 
 
-@kernel
+@in_place
 def ceil_div(a, b):  # type: ignore[no-untyped-def]  # numba infers the types
     """Integer ceil(a / b) for a ≥ 0, b > 0."""
     return (a + b - 1) // b
 
 
-@kernel
+@in_place
 def tile_candidate(size, pes, power):  # type: ignore[no-untyped-def]
     """Smallest tile of a multiple of 2^power that covers ``size`` with ``pes`` PEs.
 
@@ -51,18 +51,18 @@ def tile_candidate(size, pes, power):  # type: ignore[no-untyped-def]
     return tile
 
 
-@kernel
+@in_place
 def halo_after(kernel, stride, pad):  # type: ignore[no-untyped-def]
     """Rows that the last window of a tile reads of the next neighbour's tile."""
     return max(0, kernel - stride - pad)
 
 
-@kernel
+@in_place
 def _one_pe(n_in, tile_in, n_out, tile_out):  # type: ignore[no-untyped-def]
     return n_out <= tile_out and n_in <= tile_in
 
 
-@kernel
+@in_place
 def aligned(op, kernel, stride, pad, n_in, tile_in, n_out, tile_out):  # type: ignore[no-untyped-def]
     """Whether a resident input tile serves the output tile, along one axis.
 
@@ -82,7 +82,7 @@ def aligned(op, kernel, stride, pad, n_in, tile_in, n_out, tile_out):  # type: i
     return tile_in == stride * tile_out and pad <= reach and after <= reach
 
 
-@kernel
+@in_place
 def resident_halo(op, kernel, stride, pad, n_in, tile_in, n_out, tile_out):  # type: ignore[no-untyped-def]
     """(before, after): neighbour rows that an aligned resident input must hold."""
     if op == ExecuteOp.POOL or op == ExecuteOp.ADD or _one_pe(n_in, tile_in, n_out, tile_out):
@@ -90,7 +90,7 @@ def resident_halo(op, kernel, stride, pad, n_in, tile_in, n_out, tile_out):  # t
     return pad, halo_after(kernel, stride, pad)
 
 
-@kernel
+@in_place
 def served(tile, before, after, first, count):  # type: ignore[no-untyped-def]
     """Stores along one axis of pixels first … first + count - 1 of a tile.
 
@@ -101,7 +101,7 @@ def served(tile, before, after, first, count):  # type: ignore[no-untyped-def]
     return count + east + west
 
 
-@kernel
+@in_place
 def most_served(tile, before, after, first, count, step):  # type: ignore[no-untyped-def]
     """Largest :func:`served` of the sets of ``step`` pixels that cover ``count`` pixels."""
     if before == 0 and after == 0:
@@ -112,7 +112,7 @@ def most_served(tile, before, after, first, count, step):  # type: ignore[no-unt
     return most
 
 
-@kernel
+@in_place
 def pixel_bytes(channels, simd, bus):  # type: ignore[no-untyped-def]
     """Bytes that one pixel of a channel group takes in external memory.
 
@@ -125,34 +125,33 @@ def pixel_bytes(channels, simd, bus):  # type: ignore[no-untyped-def]
     return max(size, bus)
 
 
-@kernel
+@in_place
 def groups_of(channels, simd):  # type: ignore[no-untyped-def]
     """Channel groups."""
     return ceil_div(channels, simd)
 
 
-@kernel
+@in_place
 def segment_slots(first, end, simd, pixels):  # type: ignore[no-untyped-def]
     """Issue slots of one tap of CONV over 4-channel steps first … end - 1.
 
     A vector takes as many slots as it has steps, but at least one for each pixel to be read.
     """
     per_group = simd // DOT_WIDTH
-    slots = 0
-    while first < end:
-        stop = min(end, (first // per_group + 1) * per_group)
-        slots += max(stop - first, pixels)
-        first = stop
-    return slots
+    group, last = first // per_group, (end - 1) // per_group
+    if group == last:
+        return max(end - first, pixels)
+    slots = max((group + 1) * per_group - first, pixels) + max(end - last * per_group, pixels)
+    return slots + (last - group - 1) * max(per_group, pixels)
 
 
-@kernel
+@in_place
 def uses_window(kernel_y, kernel_x, stride_x):  # type: ignore[no-untyped-def]
     """Whether a depthwise kernel fits the window ring, present and next columns."""
     return kernel_y * (kernel_x + min(kernel_x, stride_x)) <= WINDOW_VECTORS
 
 
-@kernel
+@in_place
 def depthwise_slots(kernel_y, kernel_x, stride_x):  # type: ignore[no-untyped-def]
     """Least cycles of a depthwise window: dot products or reads."""
     taps = kernel_y * kernel_x
@@ -161,13 +160,13 @@ def depthwise_slots(kernel_y, kernel_x, stride_x):  # type: ignore[no-untyped-de
     return max(ceil_div(taps, DOT_WIDTH), kernel_y * min(kernel_x, stride_x))
 
 
-@kernel
+@in_place
 def add_slots(pixels):  # type: ignore[no-untyped-def]
     """Least cycles of a set of ADD's windows: three requantizations, two reads per pixel."""
     return max(ADD_INTERVAL, pixels + max(REQUANTIZER_PHASES, pixels))
 
 
-@kernel
+@in_place
 def hold_cycles(op, pixels, stores):  # type: ignore[no-untyped-def]
     """Idle issue cycles after a descriptor whose last set has that many stores.
 

@@ -1,4 +1,4 @@
-"""The decorator of every numba kernel: compiled once per state of the package's source.
+"""The decorators of numba kernels: compiled once per state of the package's source.
 
 numba's own file cache looks at one file at a time and would keep a kernel whose callee in
 another file has changed. Here the cache's place depends on all of ``sim``'s source.
@@ -13,7 +13,7 @@ import numba
 
 from sim.spec.files import cache_root
 
-__all__ = ["kernel"]
+__all__ = ["in_place", "kernel"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,11 +31,25 @@ _CACHE = str(cache_root() / "kernels" / _source_hash())
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function of arrays and integers with numba at its first call."""
+    return _compiled(function, counted=True)
+
+
+def in_place(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a kernel that allocates no array and returns none: it works on those it is given.
+
+    Views of arrays are then not counted (numba's option ``_nrt``). Counting is atomic, and took half
+    the time of kernels that do little per view.
+    """
+    return _compiled(function, counted=False)
+
+
+def _compiled(function: Callable[P, R], *, counted: bool) -> Callable[P, R]:
     config: Any = numba.config
+    options: dict[str, Any] = {"cache": True, "_nrt": counted}
     before = config.CACHE_DIR
     config.CACHE_DIR = _CACHE
     try:
-        compiled: Callable[P, R] = numba.njit(cache=True)(function)
+        compiled: Callable[P, R] = numba.njit(**options)(function)
     finally:
         config.CACHE_DIR = before
     return compiled

@@ -8,7 +8,7 @@ external memory, down to single layers that run tile by tile.
 
 import numpy as np
 
-from sim.execution import choose_pixels, weight_rows
+from sim.execution import NO_HALO, choose_pixels, weight_rows
 from sim.geometry import (
     aligned,
     ceil_div,
@@ -17,7 +17,7 @@ from sim.geometry import (
     resident_halo,
     tile_candidate,
 )
-from sim.kernel import kernel
+from sim.kernel import in_place, kernel
 from sim.plans import Failure, LayerPlan, TensorPlan
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
@@ -60,14 +60,14 @@ def _own_row(hw, layer, cut):  # type: ignore[no-untyped-def]  # numba infers th
     return own
 
 
-@kernel
+@in_place
 def _axis(layer, vertical):  # type: ignore[no-untyped-def]
     if vertical:
         return layer[LayerColumn.KERNEL_Y], layer[LayerColumn.STRIDE_Y], layer[LayerColumn.PAD_Y]
     return layer[LayerColumn.KERNEL_X], layer[LayerColumn.STRIDE_X], layer[LayerColumn.PAD_X]
 
 
-@kernel
+@in_place
 def _fits_tile(layer, source, target, in_y, in_x, out_y, out_x):  # type: ignore[no-untyped-def]
     """Whether a resident input with tile (in_y, in_x) serves output tile (out_y, out_x)."""
     op = layer[LayerColumn.OP]
@@ -78,7 +78,7 @@ def _fits_tile(layer, source, target, in_y, in_x, out_y, out_x):  # type: ignore
     return aligned(op, k, s, p, source[1], in_x, target[1], out_x)
 
 
-@kernel
+@in_place
 def _list_tiles(tensor, hw, found):  # type: ignore[no-untyped-def]
     """Write a tensor's tile candidates to found[STATES, 2]; returns their number."""
     count = 0
@@ -92,13 +92,60 @@ def _list_tiles(tensor, hw, found):  # type: ignore[no-untyped-def]
     return count
 
 
-@kernel
+@in_place
 def _transfer_cycles(tensor, hw):  # type: ignore[no-untyped-def]
     """Cycles that a tensor takes on the bus, of all images that share the accelerator."""
     simd, bus = hw[Hw.SIMD], hw[Hw.BUS_BYTES]
     size = tensor[0] * tensor[1] * groups_of(tensor[2], simd) * pixel_bytes(tensor[2], simd, bus)
     size *= hw[Hw.IMAGES]
     return size * hw[Hw.COST] // (bus * hw[Hw.EARN])
+
+
+@in_place
+def _weigh_tiles(i, layers, tensors, hw, share, cut, tiles, counts, alone, cost, origin):  # type: ignore[no-untyped-def]
+    """Fill row i: the tiles of layer i's output, what they cost at least, and the tile before.
+
+    ``share`` is what the layer has of the accelerator ``hw``.
+    """
+    layer = layers[i]
+    op, twin = layer[LayerColumn.OP], layer[LayerColumn.TWIN]
+    source = tensors[layer[LayerColumn.INPUT]]
+    before, target = tensors[i], tensors[i + 1]
+    groups = groups_of(target[2], hw[Hw.SIMD])
+    # a layer before the cut costs so many times what it costs for one image, so tiles are the same
+    times = hw[Hw.IMAGES] // share[Hw.IMAGES]
+    spill = times * 2 * (_transfer_cycles(before, share) + LAYER_CYCLES)
+    chained = layer[LayerColumn.INPUT] == i or layer[LayerColumn.INPUT2] == i
+    in_y, in_x = ceil_div(source[0], hw[Hw.PES_Y]), ceil_div(source[1], hw[Hw.PES_X])
+    counts[i] = _list_tiles(target, hw, tiles[i])
+    for state in range(counts[i]):
+        out_y, out_x = tiles[i, state, 0], tiles[i, state, 1]
+        if twin == i or twin < cut <= i:
+            _, cycles, transfer = choose_pixels(
+                layer, source[2], groups, out_y, out_x, in_y, in_x, NO_HALO, share
+            )
+            alone[i, state] = times * (TIE * max(cycles, transfer) + cycles)
+        else:
+            alone[i, state] = alone[twin, state]
+        own = alone[i, state]
+        if i == 0:
+            cost[i, state] = own
+            continue
+        for last in range(counts[i - 1]):
+            tile_y, tile_x = tiles[i - 1, last, 0], tiles[i - 1, last, 1]
+            total = cost[i - 1, last] + own
+            if op == ExecuteOp.POOL:
+                more = max(0, tile_y * tile_x - in_y * in_x)
+                total += TIE * hw[Hw.IMAGES] * groups * more
+            if total >= cost[i, state]:
+                continue
+            if chained and (
+                i == cut or not _fits_tile(layer, before, target, tile_y, tile_x, out_y, out_x)
+            ):
+                total += TIE * spill
+            if total < cost[i, state]:
+                cost[i, state] = total
+                origin[i, state] = last
 
 
 @kernel
@@ -110,46 +157,9 @@ def _choose_tiles(layers, tensors, hw, cut, tile):  # type: ignore[no-untyped-de
     tiles = np.zeros((n, STATES, 2), np.int64)
     counts = np.zeros(n, np.int64)
     alone = np.zeros((n, STATES), np.int64)
-    no_halo = np.zeros(4, np.int64)
     for i in range(n):
-        layer = layers[i]
-        op, twin = layer[LayerColumn.OP], layer[LayerColumn.TWIN]
-        source = tensors[layer[LayerColumn.INPUT]]
-        before, target = tensors[i], tensors[i + 1]
-        groups = groups_of(target[2], hw[Hw.SIMD])
-        chained = layer[LayerColumn.INPUT] == i or layer[LayerColumn.INPUT2] == i
-        in_y, in_x = ceil_div(source[0], hw[Hw.PES_Y]), ceil_div(source[1], hw[Hw.PES_X])
-        counts[i] = _list_tiles(target, hw, tiles[i])
         share = _own_row(hw, i, cut)
-        # a layer before the cut costs so many times what it costs for one image, so tiles are the same
-        times = hw[Hw.IMAGES] // share[Hw.IMAGES]
-        spill = times * 2 * (_transfer_cycles(before, share) + LAYER_CYCLES)
-        for state in range(counts[i]):
-            out_y, out_x = tiles[i, state, 0], tiles[i, state, 1]
-            if twin == i or twin < cut <= i:
-                _, cycles, transfer = choose_pixels(
-                    layer, source[2], groups, out_y, out_x, in_y, in_x, no_halo, share
-                )
-                alone[i, state] = times * (TIE * max(cycles, transfer) + cycles)
-            else:
-                alone[i, state] = alone[twin, state]
-            own = alone[i, state]
-            if i == 0:
-                cost[i, state] = own
-                continue
-            for last in range(counts[i - 1]):
-                tile_y, tile_x = tiles[i - 1, last, 0], tiles[i - 1, last, 1]
-                total = cost[i - 1, last] + own
-                if op == ExecuteOp.POOL:
-                    more = max(0, tile_y * tile_x - in_y * in_x)
-                    total += TIE * hw[Hw.IMAGES] * groups * more
-                if chained and (
-                    i == cut or not _fits_tile(layer, before, target, tile_y, tile_x, out_y, out_x)
-                ):
-                    total += TIE * spill
-                if total < cost[i, state]:
-                    cost[i, state] = total
-                    origin[i, state] = last
+        _weigh_tiles(i, layers, tensors, hw, share, cut, tiles, counts, alone, cost, origin)
     state = int(np.argmin(cost[n - 1]))
     for i in range(n - 1, -1, -1):
         tile[i + 1, :2] = tiles[i, state]
@@ -158,7 +168,7 @@ def _choose_tiles(layers, tensors, hw, cut, tile):  # type: ignore[no-untyped-de
     tile[0, 1] = ceil_div(tensors[0, 1], hw[Hw.PES_X])
 
 
-@kernel
+@in_place
 def _mark_resident(layers, tensors, cut, tensor_plan):  # type: ignore[no-untyped-def]
     """Set halos and the last resident use of every tensor from its consumers' tiles.
 
@@ -188,7 +198,7 @@ def _mark_resident(layers, tensors, cut, tensor_plan):  # type: ignore[no-untype
             row[TensorPlan.HALO_RIGHT] = max(row[TensorPlan.HALO_RIGHT], high)
 
 
-@kernel
+@in_place
 def _place(live, n_live, size, depth):  # type: ignore[no-untyped-def]
     """Lowest free address for ``size`` vectors, or -1; live[i] = (address, size, until, tensor)."""
     best = -1
@@ -206,7 +216,7 @@ def _place(live, n_live, size, depth):  # type: ignore[no-untyped-def]
     return best
 
 
-@kernel
+@in_place
 def _whole(i, layers, tensors, hw, lp, tp, live, n_live):  # type: ignore[no-untyped-def]
     """Try layer i in one pass with a resident output. Returns the new n_live, or -1."""
     layer = layers[i]
@@ -348,7 +358,7 @@ def _allocate(layers, tensors, hw, cut, lp, tp):  # type: ignore[no-untyped-def]
     return Failure.NONE, -1, 0, 0
 
 
-@kernel
+@in_place
 def _split(layer, channels, hw, plan):  # type: ignore[no-untyped-def]
     """Fill the splits and blocks of a layer's plan; only a convolution has more than one."""
     quads = ceil_div(channels, DOT_WIDTH)
@@ -377,7 +387,7 @@ def _split(layer, channels, hw, plan):  # type: ignore[no-untyped-def]
     )
 
 
-@kernel
+@in_place
 def _align(address):  # type: ignore[no-untyped-def]
     return ceil_div(address, ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
@@ -394,7 +404,7 @@ def first_layer_cycles(layers, tensors, hw):  # type: ignore[no-untyped-def]
         ceil_div(target[1], hw[Hw.PES_X]),
         ceil_div(source[0], hw[Hw.PES_Y]),
         ceil_div(source[1], hw[Hw.PES_X]),
-        np.zeros(4, np.int64),
+        NO_HALO,
         hw,
     )
     return _transfer_cycles(source, hw) + max(cycles, transfer)

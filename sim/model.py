@@ -13,13 +13,14 @@ from sim.calibration import Calibration
 from sim.cycles import summarize, walk
 from sim.dram import initial_state
 from sim.dram_walk import walk_dram
-from sim.plan import Mapped, map_network
-from sim.plans import Failure, TensorPlan
+from sim.plan import Mapped, map_network, network_tables
+from sim.plans import TensorPlan
 from sim.realizability import arithmetic_violations, check, describe, require
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import Queue
 from sim.spec.errors import DesignFileError
 from sim.spec.network import LayerKind, Network
+from sim.sweep import Found, sweep
 from sim.tables import COLUMNS, accelerator_row
 
 __all__ = [
@@ -292,30 +293,23 @@ def evaluate_many(
 ) -> EvaluationTable:
     """Predict many configurations, realizable or not, on one network."""
     constants = (calibration or calibrations.default()).array
-    n = len(configs)
-    cycles, busy, read, written = (np.zeros(n, np.int64) for _ in range(4))
-    excess = np.zeros(n, np.float64)
-    codes: list[tuple[str, ...]] = []
     blocked = arithmetic_violations(network)
-    for i, config in enumerate(configs):
-        violations = check(config) or blocked
-        if not violations:
-            mapped = map_network(config, network)
-            if mapped.failure == Failure.NONE:
-                hw = accelerator_row(config)
-                start, _, done, _, total = walk(mapped.rows, hw, constants)
-                active, traffic = summarize(mapped.rows, hw, start, done)
-                cycles[i], busy[i] = total, active[Queue.EXECUTE]
-                read[i], written[i] = traffic
-            else:
-                violations = [describe(mapped, network)]
-        codes.append(tuple(v.code for v in violations))
-        excess[i] = sum(v.excess for v in violations)
+    violations = [check(config) or blocked for config in configs]
+    open_rows = [i for i, broken in enumerate(violations) if not broken]
+    found = np.zeros((len(configs), len(Found)), np.int64)
+    if open_rows:
+        plain, *others = [tables for _, *tables in network_tables(network)]
+        accelerators = np.array([accelerator_row(configs[i]) for i in open_rows])
+        other = others[0] if others else plain
+        found[open_rows] = sweep(tuple(plain), tuple(other), accelerators, constants)
+    for i in open_rows:
+        if not found[i, Found.MAPPED]:
+            violations[i] = [describe(map_network(configs[i], network), network)]
     return EvaluationTable(
-        cycles=cycles,
-        execute_busy=busy,
-        read_bytes=read,
-        write_bytes=written,
-        violations=codes,
-        excess=excess,
+        cycles=found[:, Found.CYCLES],
+        execute_busy=found[:, Found.EXECUTE_BUSY],
+        read_bytes=found[:, Found.READ_BYTES],
+        write_bytes=found[:, Found.WRITE_BYTES],
+        violations=[tuple(v.code for v in broken) for broken in violations],
+        excess=np.array([sum(v.excess for v in broken) for broken in violations], np.float64),
     )

@@ -11,8 +11,13 @@ The compiler encodes these rows, the cycle model walks them; there is no other l
   use the same weights; each has an equal part of every bank and of the accumulator rows.
 """
 
-import numpy as np
+from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.calibration import Constant
+from sim.cycles import clock_at_doorbell, step, totals
 from sim.execution import interval, row_lead
 from sim.geometry import (
     add_slots,
@@ -24,7 +29,7 @@ from sim.geometry import (
     served,
     uses_window,
 )
-from sim.kernel import kernel
+from sim.kernel import in_place, kernel
 from sim.plans import LayerPlan, TensorPlan
 from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import FIELDS, ExecuteOp, LoadKind, Queue
@@ -37,6 +42,7 @@ __all__ = [
     "build_schedule",
     "first_overflow",
     "split_rows",
+    "time_schedule",
     "weigh_schedule",
 ]
 
@@ -52,7 +58,7 @@ FIELD_LOW = np.array([_LIMITS.get(name, _ANY)[0] for name in COLUMNS], np.int64)
 FIELD_HIGH = np.array([_LIMITS.get(name, _ANY)[1] for name in COLUMNS], np.int64)
 """Smallest and largest encodable value of every schedule column."""
 
-WIDTH = len(COLUMNS)
+WIDTH, CONSTANTS = len(COLUMNS), len(Constant)
 LOCAL_MASK = 0xFFFF
 
 QUEUE = COLUMNS["queue"]
@@ -127,31 +133,48 @@ IMAGE = COLUMNS["image"]
 FINAL = COLUMNS["final"]
 
 
-@kernel
-def _append(rows, n, queue, layer):  # type: ignore[no-untyped-def]  # numba infers the types
-    """Empty row ``n``; returns its index."""
-    rows[n] = 0
-    rows[n, QUEUE] = queue
-    rows[n, LAYER] = layer
-    rows[n, AFTER : AFTER + 3] = -1
-    return n
+@in_place
+def _place(rows, n):  # type: ignore[no-untyped-def]  # numba infers the types
+    """Row of descriptor ``n``: the only one, if rows are not kept."""
+    return n if rows.shape[0] > 1 else 0
 
 
-@kernel
-def _require(rows, consumer, producer, waited):  # type: ignore[no-untyped-def]
-    """Make ``consumer`` start after ``producer`` is done, by a token if none implies it yet."""
-    if producer < 0:
+@in_place
+def _append(rows, n, queue, layer):  # type: ignore[no-untyped-def]
+    """Begin descriptor ``n``, empty; returns its row."""
+    place = _place(rows, n)
+    rows[place] = 0
+    rows[place, QUEUE] = queue
+    rows[place, LAYER] = layer
+    rows[place, AFTER : AFTER + 3] = -1
+    return place
+
+
+@in_place
+def _require(rows, consumer, source, producer, waited):  # type: ignore[no-untyped-def]
+    """Make row ``consumer`` start after descriptor ``producer``, of queue ``source``, is done.
+
+    By a token, if none implies it yet.
+    """
+    target = rows[consumer, QUEUE]
+    if producer < 0 or source == target or producer <= waited[source, target]:
         return
-    source, target = rows[producer, QUEUE], rows[consumer, QUEUE]
-    if source == target or producer <= waited[source, target]:
-        return
-    rows[producer, POST] |= 1 << target
+    if rows.shape[0] > 1:
+        rows[producer, POST] |= 1 << target
     rows[consumer, WAIT] |= 1 << source
     rows[consumer, AFTER + source] = producer
     waited[source, target] = producer
 
 
-@kernel
+@in_place
+def _walk_over(row, n, check, hw, constants, clock, fits):  # type: ignore[no-untyped-def]
+    """Let descriptor ``n``, which is not kept, run; with ``check`` see whether its values fit."""
+    if check and _overflows(row):
+        fits[0] = 0
+    step(row, n, hw, constants, clock)
+
+
+@in_place
 def _transfer(  # type: ignore[no-untyped-def]
     row, tensor, plan, bus, first_group, groups, y, x, n_y, n_x, local, local_row, local_plane
 ):
@@ -176,29 +199,27 @@ def _transfer(  # type: ignore[no-untyped-def]
     return True
 
 
-@kernel
+@in_place
 def split_rows(layer, plan, channels, index):  # type: ignore[no-untyped-def]
     """(weight rows of the splits before ``index``, its own weight rows)."""
     if plan[LayerPlan.SPLITS] == 1:
         return 0, plan[LayerPlan.WEIGHT_ROWS]
-    before = 0
-    for k in range(index + 1):
-        y0, y1, x0, x1, first, end = split_bounds(
-            layer[LayerColumn.KERNEL_Y],
-            layer[LayerColumn.KERNEL_X],
-            ceil_div(channels, DOT_WIDTH),
-            plan[LayerPlan.SPLIT_TAP_ROWS],
-            plan[LayerPlan.SPLIT_TAP_COLUMNS],
-            plan[LayerPlan.SPLIT_STEPS],
-            k,
-        )
-        own = (y1 - y0) * (x1 - x0) * (end - first)
-        if k < index:
-            before += own
-    return before, own
+    kernel_x, quads = layer[LayerColumn.KERNEL_X], ceil_div(channels, DOT_WIDTH)
+    y0, y1, x0, x1, first, end = split_bounds(
+        layer[LayerColumn.KERNEL_Y],
+        kernel_x,
+        quads,
+        plan[LayerPlan.SPLIT_TAP_ROWS],
+        plan[LayerPlan.SPLIT_TAP_COLUMNS],
+        plan[LayerPlan.SPLIT_STEPS],
+        index,
+    )
+    # taps above, taps to the left, steps before
+    before = (y0 * kernel_x + (y1 - y0) * x0) * quads + (y1 - y0) * (x1 - x0) * first
+    return before, (y1 - y0) * (x1 - x0) * (end - first)
 
 
-@kernel
+@in_place
 def _weights(row, layer, plan, channels, hw, r, k, active):  # type: ignore[no-untyped-def]
     """Fill a weights LOAD of split ``k`` of round ``r``; parameters come with the last split."""
     before, own = split_rows(layer, plan, channels, k)
@@ -215,7 +236,7 @@ def _weights(row, layer, plan, channels, hw, r, k, active):  # type: ignore[no-u
         row[LANE_MASK] |= 1 << lane
 
 
-@kernel
+@in_place
 def _walk_channels(row, layer, plan, channels, hw, k):  # type: ignore[no-untyped-def]
     """Fill the input channels and taps of split ``k``; returns the issue slots of a set."""
     y0, y1, x0, x1, first, end = split_bounds(
@@ -244,7 +265,7 @@ def _walk_channels(row, layer, plan, channels, hw, k):  # type: ignore[no-untype
     return (y1 - y0) * (x1 - x0) * segment_slots(first, end, hw[Hw.SIMD], plan[LayerPlan.PIXELS])
 
 
-@kernel
+@in_place
 def _timing(row, layer, plan, slots):  # type: ignore[no-untyped-def]
     """Fill the initiation interval, the lead and the hold."""
     pixels, saves = row[PIXELS], row[SAVE] == 1
@@ -265,7 +286,7 @@ def _timing(row, layer, plan, slots):  # type: ignore[no-untyped-def]
     row[HOLD] = hold_cycles(row[OP], pixels, stores)
 
 
-@kernel
+@in_place
 def _execute(row, layer, plan, source, hw, pass_y, pass_x, k, r0, c0):  # type: ignore[no-untyped-def]
     """Fill an EXECUTE descriptor of the first round of a chunk.
 
@@ -321,7 +342,7 @@ def _execute(row, layer, plan, source, hw, pass_y, pass_x, k, r0, c0):  # type: 
     _timing(row, layer, plan, slots)
 
 
-@kernel
+@in_place
 def _next_round(row, plan, lanes, index):  # type: ignore[no-untyped-def]
     """Move an EXECUTE descriptor from round 0 of its chunk to round ``index``."""
     group = index * (lanes // plan[LayerPlan.PIXELS])
@@ -335,7 +356,7 @@ def _next_round(row, plan, lanes, index):  # type: ignore[no-untyped-def]
         row[IN2_ADDRESS] += plane * plan[LayerPlan.IN2_PLANE]
 
 
-@kernel
+@in_place
 def _place_image(row, vectors, accumulators):  # type: ignore[no-untyped-def]
     """Move an EXECUTE descriptor to an image's own part of the banks and of accumulator rows."""
     row[IN_ADDRESS] = (row[IN_ADDRESS] + vectors) & LOCAL_MASK
@@ -346,55 +367,89 @@ def _place_image(row, vectors, accumulators):  # type: ignore[no-untyped-def]
         row[ACCUMULATOR_ROW] = accumulators
 
 
-@kernel
+@in_place
+def _blocks(plan):  # type: ignore[no-untyped-def]
+    """Blocks of a tile."""
+    down = ceil_div(plan[LayerPlan.TILE_Y], plan[LayerPlan.BLOCK_ROWS])
+    return down * ceil_div(plan[LayerPlan.TILE_X], plan[LayerPlan.BLOCK_COLUMNS])
+
+
+@in_place
 def _most_rows(lp, tp, pes, images):  # type: ignore[no-untyped-def]
     """No fewer than the descriptors of a plan."""
     total = 0
     for i in range(lp.shape[0]):
         plan = lp[i]
-        blocks = ceil_div(plan[LayerPlan.TILE_X], plan[LayerPlan.BLOCK_COLUMNS])
-        blocks *= ceil_div(plan[LayerPlan.TILE_Y], plan[LayerPlan.BLOCK_ROWS])
         chunks = ceil_div(plan[LayerPlan.ROUNDS], plan[LayerPlan.CHUNK])
         moved = plan[LayerPlan.LOADED] + plan[LayerPlan.LOADED2] + tp[i + 1, TensorPlan.STORED]
-        per_pass = 2 * plan[LayerPlan.ROUNDS] * blocks * plan[LayerPlan.SPLITS]
+        per_pass = 2 * plan[LayerPlan.ROUNDS] * _blocks(plan) * plan[LayerPlan.SPLITS]
         per_pass += chunks * pes * moved
         total += plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X] * per_pass
     return images * total
 
 
-@kernel
-def build_schedule(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
-    """All descriptors of a planned network.
+class Work(NamedTuple):
+    """What the making of descriptors writes to.
 
     Parameters
     ----------
-    layers, tensors, hw : tables of :mod:`sim.tables`
-    lp, tp : plans of :func:`sim.mapper.plan_network`
-
-    Returns
-    -------
-    rows : int64[n_descriptors, len(COLUMNS)]
-        In program order; fields that a queue does not have are 0.
+    rows : int64[n, len(COLUMNS)]
+        All descriptors; with a single row, the present one.
+    executes : int64[m, len(COLUMNS)]
+        EXECUTE of every split and block of a pass, as in round 0 of a chunk.
+    waited : int64[3, 3]
+        Latest descriptor of queue i that queue j has waited for.
+    halves : int64[3, 2]
+        Of both register-file halves the latest EXECUTE, the latest LOAD and the block they hold.
+    fits : int64[1]
+        Becomes 0 where a value is out of its field's range, if rows are not kept.
     """
-    # one row more: a transfer without pixels is begun and dropped
-    images = hw[Hw.IMAGES]
-    rows = np.empty((_most_rows(lp, tp, hw[Hw.PES_Y] * hw[Hw.PES_X], images) + 1, WIDTH), np.int64)
+
+    rows: NDArray[np.int64]
+    executes: NDArray[np.int64]
+    waited: NDArray[np.int64]
+    halves: NDArray[np.int64]
+    fits: NDArray[np.int64]
+
+
+@kernel
+def _work(lp, most):  # type: ignore[no-untyped-def]
+    """Room for ``most`` descriptors."""
+    executes = 1
+    for i in range(lp.shape[0]):
+        executes = max(executes, _blocks(lp[i]) * lp[i, LayerPlan.SPLITS])
+    return Work(
+        np.empty((most, WIDTH), np.int64),
+        np.empty((executes, WIDTH), np.int64),
+        np.full((3, 3), -1, np.int64),
+        np.full((3, 2), -1, np.int64),
+        np.ones(1, np.int64),
+    )
+
+
+@in_place
+def _descriptors(layers, tensors, hw, lp, tp, work, constants, clock):  # type: ignore[no-untyped-def]
+    """Make all descriptors, in program order; returns their number.
+
+    With more than one of ``work.rows`` they are kept there. With one, each is walked over and
+    forgotten. Values of a layer's rounds rise or stay, so the first and the last are checked.
+    """
+    rows, executes, waited = work.rows, work.executes, work.waited
+    keep = rows.shape[0] > 1
+    half_user, half_load, holds = work.halves[0], work.halves[1], work.halves[2]
     n = 0
-    waited = np.full((3, 3), -1, np.int64)
     last_tile_load = last_store = last_execute = -1
-    half_user = np.full(2, -1, np.int64)
-    half_load = np.full(2, -1, np.int64)
     half = 1
     simd, lanes, pes = hw[Hw.SIMD], hw[Hw.LANES], hw[Hw.PES_Y] * hw[Hw.PES_X]
-    cut = 0
+    images, cut = hw[Hw.IMAGES], 0
     while lp[cut, LayerPlan.IMAGES] < images:
         cut += 1
         if cut == layers.shape[0]:
             break
-    for step in range(cut * images + layers.shape[0] - cut):
-        i, low = step - cut * (images - 1), 0
-        if step < cut * images:
-            i, low = step % cut, step // cut
+    for turn in range(cut * images + layers.shape[0] - cut):
+        i, low = turn - cut * (images - 1), 0
+        if turn < cut * images:
+            i, low = turn % cut, turn // cut
         layer, plan, op = layers[i], lp[i], layers[i, LayerColumn.OP]
         high = low + plan[LayerPlan.IMAGES]
         depth = hw[Hw.BANK_DEPTH] // plan[LayerPlan.IMAGES]
@@ -408,25 +463,25 @@ def build_schedule(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
         out_groups = groups_of(target[TensorColumn.CHANNELS], simd)
         in_groups = groups_of(source[TensorColumn.CHANNELS], simd)
         blocks_x = ceil_div(plan[LayerPlan.TILE_X], plan[LayerPlan.BLOCK_COLUMNS])
-        blocks = blocks_x * ceil_div(plan[LayerPlan.TILE_Y], plan[LayerPlan.BLOCK_ROWS])
+        blocks = _blocks(plan)
         passes = plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]
         together, saved = high - low, 0
         if splits > 1:
             together, saved = share_rows(high - low, hw[Hw.ACCUMULATOR_ROWS])
         descriptors = blocks * splits * ceil_div(high - low, together)
-        holds = np.full(2, -1, np.int64)
+        holds[:] = -1
         for p in range(passes):
             pass_y, pass_x = p // plan[LayerPlan.PASSES_X], p % plan[LayerPlan.PASSES_X]
-            executes = np.zeros((blocks * splits, WIDTH), np.int64)
             for b in range(blocks * splits):
                 r0 = b // splits // blocks_x * plan[LayerPlan.BLOCK_ROWS]
                 c0 = b // splits % blocks_x * plan[LayerPlan.BLOCK_COLUMNS]
+                executes[b] = 0
                 executes[b, LAYER], executes[b, PASS] = i, p
                 _execute(executes[b], layer, plan, source, hw, pass_y, pass_x, b % splits, r0, c0)
             for r in range(rounds):
                 first = r - r % chunk
+                last = min(first + chunk, rounds) - 1
                 active = min(per_round, out_groups - r * per_round)
-                last_round = r == min(first + chunk, rounds) - 1
                 for b in range(descriptors):
                     k = b % splits
                     image = low + b // (blocks * splits) * together
@@ -436,7 +491,6 @@ def build_schedule(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
                         half ^= 1
                     elif holds[half] != block:
                         w = _append(rows, n, Queue.LOAD, i)
-                        n += 1
                         half ^= 1
                         holds[half] = block
                         rows[w, HALF] = half
@@ -444,8 +498,12 @@ def build_schedule(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
                         _weights(
                             rows[w], layer, plan, source[TensorColumn.CHANNELS], hw, r, k, shared
                         )
-                        _require(rows, w, half_user[half], waited)
-                        half_load[half] = w
+                        _require(rows, w, Queue.EXECUTE, half_user[half], waited)
+                        if not keep:
+                            ends = r == 0 or r == rounds - 1
+                            _walk_over(rows[w], n, ends, hw, constants, clock, work.fits)
+                        half_load[half] = n
+                        n += 1
                     if b == 0 and r == (0 if op == ExecuteOp.CONV else first):
                         for operand in range(2):
                             if not plan[LayerPlan.LOADED + operand]:
@@ -478,20 +536,23 @@ def build_schedule(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
                                     base + (other - low) * depth, row_step, plane,
                                 ):  # fmt: skip
                                     continue
-                                n += 1
                                 rows[d, IMAGE] = other
                                 rows[d, KIND] = LoadKind.TILE
                                 rows[d, PE_Y], rows[d, PE_X] = pe_y, pe_x
-                                _require(rows, d, last_execute, waited)
-                                _require(rows, d, last_store, waited)
-                                last_tile_load = d
+                                _require(rows, d, Queue.EXECUTE, last_execute, waited)
+                                _require(rows, d, Queue.STORE, last_store, waited)
+                                if not keep:
+                                    _walk_over(rows[d], n, True, hw, constants, clock, work.fits)
+                                last_tile_load = n
+                                n += 1
                     place = b % (blocks * splits)
-                    complete = last_round and place == blocks * splits - 1
+                    complete = r == last and place == blocks * splits - 1
                     alone = end - image == 1
+                    loaded = max(half_load[half], last_tile_load)
                     for own in range(image, end):
-                        e = n
-                        n += 1
-                        rows[e] = executes[place]
+                        e = _place(rows, n)
+                        for j in range(WIDTH):
+                            rows[e, j] = executes[place, j]
                         _next_round(rows[e], plan, lanes, r - first)
                         _place_image(rows[e], (own - low) * depth, (own - image) * saved)
                         rows[e, IMAGE] = own
@@ -505,10 +566,14 @@ def build_schedule(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
                         rows[e, WAIT_DRAIN] = begins or (k > 0 and one_set)
                         rows[e, ROUND] = r
                         rows[e, FINAL] = complete
-                        _require(rows, e, max(half_load[half], last_tile_load), waited)
-                        _require(rows, e, last_store, waited)
-                        half_user[half] = last_execute = e
-                if not last_round or not tp[i + 1, TensorPlan.STORED]:
+                        _require(rows, e, Queue.LOAD, loaded, waited)
+                        _require(rows, e, Queue.STORE, last_store, waited)
+                        if not keep:
+                            ends = r == 0 or r == last
+                            _walk_over(rows[e], n, ends, hw, constants, clock, work.fits)
+                        half_user[half] = last_execute = n
+                        n += 1
+                if r != last or not tp[i + 1, TensorPlan.STORED]:
                     continue
                 groups = min(chunk * per_round, out_groups - first * per_round)
                 for copy in range(low * pes, high * pes):
@@ -525,12 +590,14 @@ def build_schedule(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
                         plan[LayerPlan.OUT_ROW], plan[LayerPlan.OUT_PLANE],
                     ):  # fmt: skip
                         continue
-                    n += 1
                     rows[d, IMAGE] = other
                     rows[d, PE_Y], rows[d, PE_X] = pe_y, pe_x
-                    _require(rows, d, last_execute, waited)
-                    last_store = d
-    return rows[:n]
+                    _require(rows, d, Queue.EXECUTE, last_execute, waited)
+                    if not keep:
+                        _walk_over(rows[d], n, True, hw, constants, clock, work.fits)
+                    last_store = n
+                    n += 1
+    return n
 
 
 @kernel
@@ -563,6 +630,63 @@ def weigh_schedule(rows, count, hw):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def build_schedule(layers, tensors, hw, lp, tp):  # type: ignore[no-untyped-def]
+    """All descriptors of a planned network.
+
+    Parameters
+    ----------
+    layers, tensors, hw : tables of :mod:`sim.tables`
+    lp, tp : plans of :func:`sim.mapper.plan_network`
+
+    Returns
+    -------
+    rows : int64[n_descriptors, len(COLUMNS)]
+        In program order; fields that a queue does not have are 0.
+    """
+    # one row more: a transfer without pixels is begun and dropped
+    work = _work(lp, _most_rows(lp, tp, hw[Hw.PES_Y] * hw[Hw.PES_X], hw[Hw.IMAGES]) + 1)
+    untimed = np.zeros(CONSTANTS, np.int64)
+    clock = clock_at_doorbell(hw, untimed, 0)
+    return work.rows[: _descriptors(layers, tensors, hw, lp, tp, work, untimed, clock)]
+
+
+@kernel
+def time_schedule(layers, tensors, hw, lp, tp, constants):  # type: ignore[no-untyped-def]
+    """Walk over a planned network's schedule without keeping it.
+
+    Parameters
+    ----------
+    layers, tensors, hw, lp, tp
+        As of :func:`build_schedule`.
+    constants : int64[n_constants]
+        :attr:`sim.calibration.Calibration.array`.
+
+    Returns
+    -------
+    fits : bool
+        Whether every value is in the range of its field, as :func:`first_overflow` asks.
+    cycles, execute_busy, read_bytes, write_bytes : int
+        As of :func:`sim.cycles.totals`.
+    """
+    work = _work(lp, 1)
+    clock = clock_at_doorbell(
+        hw, constants, _most_rows(lp, tp, hw[Hw.PES_Y] * hw[Hw.PES_X], hw[Hw.IMAGES])
+    )
+    _descriptors(layers, tensors, hw, lp, tp, work, constants, clock)
+    cycles, busy, read, written = totals(hw, constants, clock)
+    return work.fits[0] == 1, cycles, busy, read, written
+
+
+@in_place
+def _overflows(row):  # type: ignore[no-untyped-def]
+    """Whether a descriptor's field cannot hold its value; without branches, so it is vectorized."""
+    found = False
+    for j in range(WIDTH):
+        found |= (row[j] < FIELD_LOW[j]) | (row[j] > FIELD_HIGH[j])
+    return found
+
+
+@in_place
 def first_overflow(rows, low, high):  # type: ignore[no-untyped-def]
     """(row, column) of the first value that its descriptor field cannot hold, or (-1, -1)."""
     for i in range(rows.shape[0]):

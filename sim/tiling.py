@@ -1,10 +1,8 @@
 """Layers that run tile by tile through local memory: what a tile takes, and which tile is best."""
 
-import numpy as np
-
-from sim.execution import choose_pixels, weight_blocks
+from sim.execution import NO_HALO, choose_pixels, weight_blocks
 from sim.geometry import ceil_div, groups_of, pixel_bytes
-from sim.kernel import kernel
+from sim.kernel import in_place
 from sim.plans import LayerPlan
 from sim.spec.descriptor import ExecuteOp
 from sim.tables import Hw, LayerColumn
@@ -21,7 +19,7 @@ ROW_CYCLES = 1
 """The same for every row of a tile transfer; predictions use none of them."""
 
 
-@kernel
+@in_place
 def extent(layer, tile_y, tile_x):  # type: ignore[no-untyped-def]  # numba infers the types
     """Input rows and columns that one PE's output tile reads, padding included."""
     if layer[LayerColumn.OP] == ExecuteOp.ADD:
@@ -30,14 +28,14 @@ def extent(layer, tile_y, tile_x):  # type: ignore[no-untyped-def]  # numba infe
     return rows, (tile_x - 1) * layer[LayerColumn.STRIDE_X] + layer[LayerColumn.KERNEL_X]
 
 
-@kernel
+@in_place
 def _input_tile(layer, source, tile_y, tile_x, hw):  # type: ignore[no-untyped-def]
     if layer[LayerColumn.OP] == ExecuteOp.POOL:
         return ceil_div(source[0], hw[Hw.PES_Y]), ceil_div(source[1], hw[Hw.PES_X])
     return extent(layer, tile_y, tile_x)
 
 
-@kernel
+@in_place
 def _need(layer, source, target, tile_y, tile_x, whole, hw):  # type: ignore[no-untyped-def]
     """Vectors per bank of a tile's operands and outputs.
 
@@ -56,7 +54,7 @@ def _need(layer, source, target, tile_y, tile_x, whole, hw):  # type: ignore[no-
     return operands * planes * rows * columns + outputs * tile_y * tile_x
 
 
-@kernel
+@in_place
 def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):  # type: ignore[no-untyped-def]
     """Fill the plan of a layer that runs tile by tile through an empty local memory.
 
@@ -99,19 +97,19 @@ def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):  # 
         plan[LayerPlan.HALO_TOP + h] = 0
 
 
-@kernel
+@in_place
 def _bus_cycles(size, hw):  # type: ignore[no-untyped-def]
     return size * hw[Hw.COST] // (hw[Hw.BUS_BYTES] * hw[Hw.EARN])
 
 
-@kernel
+@in_place
 def _weigh(layer, source, target, tile_y, tile_x, whole, hw):  # type: ignore[no-untyped-def]
     """(cycles, pixels) of all passes with that tile, as tilings are weighed."""
     simd, bus = hw[Hw.SIMD], hw[Hw.BUS_BYTES]
     rows, columns = _input_tile(layer, source, tile_y, tile_x, hw)
     images, groups = hw[Hw.IMAGES], groups_of(target[2], simd)
     pixels, cycles, transfer = choose_pixels(
-        layer, source[2], groups, tile_y, tile_x, rows, columns, np.zeros(4, np.int64), hw
+        layer, source[2], groups, tile_y, tile_x, rows, columns, NO_HALO, hw
     )
     pes_y, pes_x = hw[Hw.PES_Y], hw[Hw.PES_X]
     passes_y, passes_x = ceil_div(target[0], tile_y * pes_y), ceil_div(target[1], tile_x * pes_x)
@@ -145,7 +143,7 @@ def _weigh(layer, source, target, tile_y, tile_x, whole, hw):  # type: ignore[no
     return total, pixels
 
 
-@kernel
+@in_place
 def choose_tiling(layer, source, target, hw, plan):  # type: ignore[no-untyped-def]
     """Choose a layer's tile and fill its plan; returns the vectors per bank that lack, or 0.
 

@@ -12,13 +12,14 @@ all delays that a descriptor sees once are summed in the overhead.
 import numpy as np
 
 from sim.calibration import Constant
-from sim.kernel import kernel
+from sim.geometry import ceil_div
+from sim.kernel import in_place, kernel
 from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 from sim.spec.descriptor import LoadKind, Queue
 from sim.tables import COLUMNS, Hw
 
-__all__ = ["idle", "load", "paced", "segments", "store", "transfer_bytes"]
+__all__ = ["BEATS", "NEVER", "idle", "load", "paced", "segments", "store", "transfer_bytes"]
 
 QUEUE = COLUMNS["queue"]
 KIND = COLUMNS["kind"]
@@ -33,14 +34,15 @@ LANES = COLUMNS["lanes"]
 PARAMETER_ROWS = COLUMNS["parameter_rows"]
 WEIGHT_ROWS = COLUMNS["weight_rows"]
 
-# State of a unit: bursts and descriptors so far, the last beat's cycle, the credit in a cycle,
-# then the last beats of the latest bursts and the dones of the latest descriptors.
-BURSTS, DESCRIPTORS, END, CREDIT, CREDIT_AT, RECENT = 0, 1, 2, 3, 4, 5
+# State of a unit: places in the two rings below, the last beat's cycle, the credit in a cycle, beats
+# so far; then rings of the last beats of the latest bursts and the dones of the latest descriptors.
+BURSTS, DESCRIPTORS, END, CREDIT, CREDIT_AT, BEATS, RECENT = range(7)
 
 NEVER = -(1 << 40)
+"""Cycle of what has not been: long before any other."""
 
 
-@kernel
+@in_place
 def segments(row, hw):  # type: ignore[no-untyped-def]  # numba infers the types
     """(groups, rows, beats per row) of a transfer; a weight stream is one row."""
     if row[QUEUE] == Queue.LOAD and row[KIND] == LoadKind.WEIGHTS:
@@ -49,7 +51,7 @@ def segments(row, hw):  # type: ignore[no-untyped-def]  # numba infers the types
     return row[GROUPS], row[ROWS], row[COLS] * row[VECTOR_BEATS]
 
 
-@kernel
+@in_place
 def transfer_bytes(row, hw):  # type: ignore[no-untyped-def]
     """Bytes that a LOAD or STORE moves over the data port."""
     groups, rows, beats = segments(row, hw)
@@ -63,12 +65,13 @@ def idle(hw, constants):  # type: ignore[no-untyped-def]
     state = np.full(RECENT + bursts + constants[Constant.TRANSFERS], NEVER, np.int64)
     state[BURSTS] = 0
     state[DESCRIPTORS] = 0
+    state[BEATS] = 0
     state[CREDIT] = 2 * hw[Hw.COST] - 1
     state[CREDIT_AT] = 0
     return state
 
 
-@kernel
+@in_place
 def paced(state, hw, available, beats):  # type: ignore[no-untyped-def]
     """Move one burst that could move a beat per cycle from ``available`` on.
 
@@ -82,49 +85,56 @@ def paced(state, hw, available, beats):  # type: ignore[no-untyped-def]
     """
     earn, cost = hw[Hw.EARN], hw[Hw.COST]
     credit = min(2 * cost - 1, state[CREDIT] + earn * (available - state[CREDIT_AT]))
-    end = available + max(beats - 1, -((credit - cost * beats) // earn))
+    wait = beats - 1
+    lack = cost * beats - credit
+    if lack > earn * wait:
+        wait = ceil_div(lack, earn)
+    end = available + wait
     state[CREDIT] = credit + earn * (end + 1 - available) - cost * beats
     state[CREDIT_AT] = end + 1
     return end
 
 
-@kernel
+@in_place
 def _transfer(row, hw, state, begin, lag, outstanding, reuse):  # type: ignore[no-untyped-def]
     """(cycle of the last request, cycle of the last beat); ``lag`` is from a request to its data."""
     bus = hw[Hw.BUS_BYTES]
+    page = PAGE_BYTES // bus
     groups, rows, row_beats = segments(row, hw)
+    state[BEATS] += groups * rows * row_beats
     request = begin - 1
     end = state[END]
-    place = state[BURSTS] % outstanding
+    place = state[BURSTS]
     for g in range(groups):
         for y in range(rows):
             address = row[ADDRESS] + g * row[GROUP_STRIDE] + y * row[ROW_STRIDE]
+            room = page - address % PAGE_BYTES // bus
             left = row_beats
             while left > 0:
-                beats = min(left, BURST_BEATS, (PAGE_BYTES - address % PAGE_BYTES) // bus)
+                beats = min(left, BURST_BEATS, room)
                 request = max(request + 1, state[RECENT + place] + reuse)
                 end = paced(state, hw, max(request + lag, end + 1), beats)
                 state[RECENT + place] = end
-                place = (place + 1) % outstanding
-                address += beats * bus
+                place = place + 1 if place + 1 < outstanding else 0
                 left -= beats
+                room = room - beats if room > beats else page
     state[BURSTS] = place
     state[END] = end
     return request, end
 
 
-@kernel
+@in_place
 def _finish(state, constants, done, outstanding, room):  # type: ignore[no-untyped-def]
     """Note a descriptor's done; return the next one's earliest start as far as places go."""
     first = RECENT + outstanding
     transfers = constants[Constant.TRANSFERS]
     place = state[DESCRIPTORS]
     state[first + place] = done
-    state[DESCRIPTORS] = (place + 1) % transfers
+    state[DESCRIPTORS] = place + 1 if place + 1 < transfers else 0
     return state[first + state[DESCRIPTORS]] + room
 
 
-@kernel
+@in_place
 def load(row, hw, constants, state, begin):  # type: ignore[no-untyped-def]
     """Run one LOAD descriptor.
 
@@ -161,7 +171,7 @@ def load(row, hw, constants, state, begin):  # type: ignore[no-untyped-def]
     return max(request + constants[Constant.LOAD_NEXT], room), done
 
 
-@kernel
+@in_place
 def store(row, hw, constants, state, begin):  # type: ignore[no-untyped-def]
     """Run one STORE descriptor; as :func:`load`, but done when the last response has come."""
     outstanding = constants[Constant.WRITE_BURSTS]

@@ -1,4 +1,4 @@
-"""Everything that a full validation runs: random pairs, named networks' layers, random stalls."""
+"""Everything that a full validation runs: random pairs, layers, random stalls, imported networks."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ from typing import Any
 from sim.networks import NAMED_NETWORKS
 from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
 from testbench.cases import Case, draw_group
+from testbench.imported_cases import IMPORTED_PER_CONFIG, draw_imported_group
 from testbench.journal import Journal
 from testbench.named_cases import LAYER_CONFIGS, LAYER_NETWORKS, layer_cases
 from testbench.validate import Outcome, in_threads, try_case
@@ -66,6 +67,8 @@ class Campaign:
     layers : bool
         Whether every layer of ``testbench.named_cases.LAYER_NETWORKS`` runs on every one of its
         ``LAYER_CONFIGS``.
+    imported : int
+        Random TensorFlow Lite models for each space on T1, compared with the interpreter as well.
     seed : int
     view : str
         Of the datapath; see :func:`testbench.harness.build`.
@@ -76,6 +79,7 @@ class Campaign:
     pairs: int = 1000
     stalled: int = 120
     layers: bool = True
+    imported: int = 64
     seed: int = 1
     view: str = "simulation"
     max_macs: int | None = None
@@ -86,6 +90,7 @@ class Campaign:
             *map(self._pairs, HARDWARE_SPACES),
             *map(self._layers, LAYER_NETWORKS),
             *map(self._stalled, HARDWARE_SPACES),
+            *map(self._imported, HARDWARE_SPACES),
         ]
         return [part for part in found if part.count]
 
@@ -98,6 +103,8 @@ class Campaign:
         for name, space in HARDWARE_SPACES.items():
             seed = self.seed + STALL_SEED_OFFSET
             yield from self._random(self._stalled(name), space, seed)
+        for name, space in HARDWARE_SPACES.items():
+            yield from self._models(self._imported(name), space)
 
     def run(
         self, journal: Journal, jobs: int, progress: Callable[[str, int, int], None]
@@ -141,6 +148,7 @@ class Campaign:
             "pairs": self.pairs,
             "stalled": self.stalled,
             "layers": self.layers,
+            "imported": self.imported,
             "seed": self.seed,
             "view": self.view,
             "max_macs": self.max_macs,
@@ -156,10 +164,21 @@ class Campaign:
     def _stalled(self, space: str) -> Part:
         return Part(name=f"random stalls, {space}", count=self.stalled, stalls=True)
 
+    def _imported(self, space: str) -> Part:
+        return Part(name=f"imported networks, {space}", count=self.imported)
+
     def _random(self, part: Part, space: HardwareSpace, seed: int) -> Iterator[Unit]:
         for group, first in enumerate(range(0, part.count, CASES_PER_CONFIG)):
             size = min(CASES_PER_CONFIG, part.count - first)
             draw = partial(draw_group, group, first, size, space, seed, max_macs=self.max_macs)
+            yield Unit(part=part, name=part.name, draw=draw)
+
+    def _models(self, part: Part, space: HardwareSpace) -> Iterator[Unit]:
+        for group, first in enumerate(range(0, part.count, IMPORTED_PER_CONFIG)):
+            size = min(IMPORTED_PER_CONFIG, part.count - first)
+            draw = partial(
+                draw_imported_group, group, first, size, space, self.seed, max_macs=self.max_macs
+            )
             yield Unit(part=part, name=part.name, draw=draw)
 
     def _named(self, part: Part, network: str) -> Iterator[Unit]:

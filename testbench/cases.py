@@ -25,6 +25,7 @@ __all__ = [
     "Stratum",
     "describe_case",
     "draw_cases",
+    "draw_configs",
     "draw_group",
     "random_network",
     "strata",
@@ -83,7 +84,7 @@ class Case:
     ----------
     index : int
         Within the draw.
-    stratum : Stratum
+    stratum : Stratum or str
     config : AcceleratorConfig
     network : Network
     image_seed, image_count : int
@@ -101,7 +102,7 @@ class Case:
     """
 
     index: int
-    stratum: Stratum
+    stratum: Stratum | str
     config: AcceleratorConfig
     network: Network
     image_seed: int
@@ -120,6 +121,16 @@ class Case:
         shape = (self.image_count, *self.network.input.shape)
         rng = np.random.default_rng(self.image_seed)
         return rng.integers(-128, 128, shape).astype(np.int8)
+
+    @property
+    def label(self) -> str:
+        """Short name for tables."""
+        return str(self.stratum)
+
+    @property
+    def title(self) -> str:
+        """What a line about a failure begins with."""
+        return self.network.name
 
     @property
     def traits(self) -> tuple[str, ...]:
@@ -199,7 +210,7 @@ def draw_group(
     group. No group depends on another.
     """
     rng = np.random.default_rng([seed, len(space), group])
-    configs = _draw_configs(space, rng, max_macs, awkward=group % AWKWARD_GROUPS == 0)
+    configs = draw_configs(space, rng, max_macs, awkward=group % AWKWARD_GROUPS == 0)
     config = next(configs)
     found: list[Case] = []
     while len(found) < size:
@@ -211,7 +222,7 @@ def draw_group(
     return found
 
 
-def _draw_configs(
+def draw_configs(
     space: HardwareSpace, rng: np.random.Generator, max_macs: int | None, *, awkward: bool
 ) -> Iterator[AcceleratorConfig]:
     """Configurations that the generator can build; ``awkward``: 6 PEs wide, or 3 in small spaces."""
@@ -247,7 +258,7 @@ def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -
 
 def describe_case(
     index: int,
-    stratum: Stratum,
+    stratum: Stratum | str,
     config: AcceleratorConfig,
     network: Network,
     rng: np.random.Generator,

@@ -16,7 +16,7 @@ from sim.importers.tflite_import import lower_tflite
 from sim.importers.tflite_reader import parse_tflite
 from testbench.tflite_writer import ModelWriter
 
-__all__ = ["RandomModel", "draw_imported", "random_model"]
+__all__ = ["RandomModel", "draw_imported", "import_random", "random_model"]
 
 _MOST_LAYERS = 6
 _MOST_VALUES = 4096
@@ -48,19 +48,28 @@ class _Activation:
 
 def draw_imported(seed: int, images: int = 2) -> tuple[ImportedNetwork, NDArray[np.int8]]:
     """A random network as the importer makes it, and int8 images for it; for campaigns in RTL."""
-    content, inputs = random_model(seed, images)
-    imported = lower_tflite(parse_tflite(content, "model"), f"random{seed}")
-    return imported, imported.host.prepare(inputs)
+    model = random_model(seed, images)
+    imported = import_random(model, seed)
+    return imported, imported.host.prepare(model.inputs)
+
+
+def import_random(model: RandomModel, seed: int) -> ImportedNetwork:
+    """What the importer makes of a model; the network is called after its seed."""
+    return lower_tflite(parse_tflite(model.content, "model"), f"random{seed}")
 
 
 def random_model(seed: int, images: int = 2) -> RandomModel:
-    """Draw a model of 1 … 6 operators with everything that the importer supports."""
+    """Draw a model of 1 … 6 operators with everything that the importer supports.
+
+    The model does not depend on ``images``, the number of inputs that come with it.
+    """
     return _Draw(np.random.default_rng(seed)).model(images)
 
 
 class _Draw:
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
+        (self.input_rng,) = rng.spawn(1)
         self.writer = ModelWriter()
 
     def model(self, images: int) -> RandomModel:
@@ -109,16 +118,16 @@ class _Draw:
 
     def input(self, first: _Activation, images: int) -> tuple[int, NDArray[Any]]:
         """The model's input: int8 itself, or float32 or uint8 behind a QUANTIZE."""
-        rng, shape = self.rng, (images, *first.shape[1:])
+        rng, values, shape = self.rng, self.input_rng, (images, *first.shape[1:])
         form = rng.integers(4)
         if form >= 2:
-            return first.index, rng.integers(-128, 128, shape).astype(np.int8)
+            return first.index, values.integers(-128, 128, shape).astype(np.int8)
         x: NDArray[Any]
         if form == 0:
             index = self.writer.tensor(first.shape, "float32")
-            reals = rng.normal(0, 100, shape) * first.scale
-            ties = (rng.integers(-200, 200, shape) + 0.5) * first.scale
-            x = np.where(rng.random(shape) < 0.3, ties, reals).astype(np.float32)
+            reals = values.normal(0, 100, shape) * first.scale
+            ties = (values.integers(-200, 200, shape) + 0.5) * first.scale
+            x = np.where(values.random(shape) < 0.3, ties, reals).astype(np.float32)
         else:
             scale = (
                 first.scale * float(2.0 ** rng.uniform(-2, 2))
@@ -127,7 +136,7 @@ class _Draw:
             )
             points = [first.zero_point + 128] if rng.random() < 0.5 else [int(rng.integers(256))]
             index = self.writer.tensor(first.shape, "uint8", scales=[scale], zero_points=points)
-            x = rng.integers(0, 256, shape).astype(np.uint8)
+            x = values.integers(0, 256, shape).astype(np.uint8)
         self.writer.operator("QUANTIZE", [index], [first.index])
         return index, x
 

@@ -1,14 +1,50 @@
 """TensorFlow Lite Micro itself, as the judge of imported networks (package tflite-micro)."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["run_model"]
+from sim.importers.folder import ImportedNetwork
+from sim.importers.tflite_reader import parse_tflite
+from sim.spec.errors import CosilicoError
+
+__all__ = ["judge", "require_oracle", "run_model"]
 
 _ARENA_BYTES = 16 << 20
+
+
+def require_oracle() -> None:
+    """Make sure that the package is there.
+
+    Raises
+    ------
+    CosilicoError
+    """
+    if find_spec("tflite_micro") is None:
+        raise CosilicoError(
+            "comparing imported networks needs the package tflite-micro, which is in the extra 'dev'"
+        )
+
+
+def judge(
+    content: bytes, imported: ImportedNetwork, x: NDArray[Any]
+) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
+    """Run the model that a network was imported from.
+
+    Returns
+    -------
+    activations : dict of str to [N, ...]
+        Of every layer, in the shape of the model's tensor.
+    outputs : [N, ...]
+        Of the model.
+    """
+    indices = {tensor.name: tensor.index for tensor in parse_tflite(content, "model").tensors}
+    places = {layer: indices[name] for layer, name in imported.source["tensors"].items()}
+    outputs, observed = run_model(content, x, sorted(places.values()))
+    return {layer: observed[index] for layer, index in places.items()}, outputs
 
 
 def run_model(

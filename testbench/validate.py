@@ -17,6 +17,12 @@ from sim.spec.spaces import HardwareSpace
 from testbench.cases import NETWORKS_PER_CONFIG, Case, draw_group
 from testbench.comparison import Comparison, compare
 from testbench.harness import build
+from testbench.imported_cases import (
+    IMPORTED_PER_CONFIG,
+    ImportedCase,
+    Judgement,
+    draw_imported_group,
+)
 from testbench.memory_model import MemoryModel
 
 __all__ = ["Outcome", "in_threads", "run_case", "try_case", "validate_random"]
@@ -31,6 +37,8 @@ class Outcome:
     case : Case
     comparison : Comparison or None
         None if the run failed.
+    judgement : Judgement or None
+        None if the run failed, or the network is not imported.
     measured_cycles, predicted_cycles : int
         Of the first run of the program; 0 if it failed.
     failure : str
@@ -39,6 +47,7 @@ class Outcome:
 
     case: Case
     comparison: Comparison | None = None
+    judgement: Judgement | None = None
     measured_cycles: int = 0
     predicted_cycles: int = 0
     failure: str = ""
@@ -47,6 +56,16 @@ class Outcome:
     def bit_differences(self) -> int:
         """Values that differ from the integer reference."""
         return self.comparison.bit_differences if self.comparison else 0
+
+    @property
+    def judged_values(self) -> int:
+        """Values compared with TensorFlow Lite Micro."""
+        return self.judgement.values if self.judgement else 0
+
+    @property
+    def judged_differences(self) -> int:
+        """Values that differ from TensorFlow Lite Micro."""
+        return self.judgement.differences if self.judgement else 0
 
     @property
     def timing_differences(self) -> int:
@@ -72,7 +91,8 @@ class Outcome:
     @property
     def passed(self) -> bool:
         """The case ran, without a difference in bits, cycles or counters."""
-        return not (self.failure or self.bit_differences or self.timing_differences)
+        differences = self.bit_differences + self.judged_differences + self.timing_differences
+        return not (self.failure or differences)
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the arrays: what a journal keeps."""
@@ -85,6 +105,8 @@ class Outcome:
             "accelerator": self.case.config.to_json(),
             "activations": found.activations if found else 0,
             "bit_differences": self.bit_differences,
+            "judged_values": self.judged_values,
+            "judged_differences": self.judged_differences,
             "descriptors": self.descriptors,
             "timing_differences": self.timing_differences,
             "predicted_cycles": self.predicted_cycles,
@@ -115,9 +137,13 @@ def run_case(
         golden.run(case.network, images),
         deterministic=memory.deterministic,
     )
+    judgement = None
+    if isinstance(case, ImportedCase):
+        judgement = case.judge(run.activations, run.outputs)
     return Outcome(
         case=case,
         comparison=comparison,
+        judgement=judgement,
         measured_cycles=int(run.cycles[0]),
         predicted_cycles=prediction.total_cycles,
     )
@@ -141,7 +167,8 @@ def validate_random(
     seed: int,
     *,
     jobs: int = 2,
-    networks_per_config: int = NETWORKS_PER_CONFIG,
+    networks_per_config: int | None = None,
+    imported: bool = False,
     max_macs: int | None = None,
     stalls: bool = False,
     view: str = "simulation",
@@ -150,8 +177,12 @@ def validate_random(
 
     Parameters
     ----------
-    count, space, seed, networks_per_config, max_macs
+    count, space, seed, max_macs
         See :func:`testbench.cases.draw_cases`.
+    networks_per_config : int, optional
+        ``NETWORKS_PER_CONFIG`` if not given, of imported networks ``IMPORTED_PER_CONFIG``.
+    imported : bool
+        Networks imported from random models instead of networks around one layer.
     jobs : int
         Builds and simulations side by side.
     stalls : bool
@@ -159,14 +190,16 @@ def validate_random(
     view : str
         Of the datapath; see :func:`testbench.harness.build`.
     """
+    draw = draw_imported_group if imported else draw_group
+    share = networks_per_config or (IMPORTED_PER_CONFIG if imported else NETWORKS_PER_CONFIG)
 
     def run(group: int) -> Iterator[Outcome]:
-        first = group * networks_per_config
-        size = min(networks_per_config, count - first)
-        for case in draw_group(group, first, size, space, seed, max_macs=max_macs):
+        first = group * share
+        size = min(share, count - first)
+        for case in draw(group, first, size, space, seed, max_macs=max_macs):
             yield try_case(case, stalls=stalls, view=view)
 
-    groups = range(-(-count // networks_per_config))
+    groups = range(-(-count // share))
     yield from in_threads([partial(run, group) for group in groups], jobs)
 
 

@@ -18,10 +18,9 @@ SECONDS = {
     "test_testbench_simulate": 41,
     "test_testbench_harness": 37,
     "test_testbench_images": 37,
-    "test_testbench_calibrate": 35,
     "test_testbench_cocotb": 35,
     "test_testbench_descriptor_fields": 30,
-    "test_cosilico_flow": 30,
+    "test_cosilico_flow": 20,
     "test_search_run": 20,
     "test_cosilico_simulation": 14,
 }

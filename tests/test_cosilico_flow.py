@@ -290,10 +290,11 @@ def test_an_unknown_field_of_the_specification_is_one_line(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_search_killed_again_and_again_finds_the_same_design(
     spec: Path, tmp_path: Path, processes: ForkServerContext
 ) -> None:
+    """Long: tests/test_search_run.py kills the same search, each time where it has got further."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     flow.search_to_folder(spec, whole, resume=False, seed=5)
     checkpoint = killed / "checkpoint.pt"

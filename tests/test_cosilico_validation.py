@@ -8,14 +8,16 @@ import pytest
 from cosilico import validation
 from cosilico.validation import validate_everything, validate_pairs
 from sim.calibration import default
+from sim.spec.errors import CosilicoError
 from testbench import campaign as campaigns
 from testbench.campaign import Campaign
 from testbench.cases import Case
 from testbench.comparison import Comparison
+from testbench.imported_cases import ImportedCase, Judgement
 from testbench.validate import Outcome
 
-SMALL = Campaign(pairs=11, stalled=2, layers=False, seed=5, max_macs=128)
-PAIRS = 26
+SMALL = Campaign(pairs=11, stalled=2, layers=False, imported=1, seed=5, max_macs=128)
+PAIRS = 28
 EQUAL = Comparison(
     activations=500,
     layer_bits=(0, 0),
@@ -40,6 +42,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Case]:
     monkeypatch.setattr(campaigns, "try_case", run)
     monkeypatch.setattr("testbench.validate.try_case", run)
     monkeypatch.setattr(validation, "current_calibration", default)
+    monkeypatch.setattr(validation, "require_oracle", lambda: None)
     return found
 
 
@@ -81,6 +84,41 @@ def test_differences_and_failures_are_counted(
     printed = capsys.readouterr().out
     assert "1 pairs failed: HarnessError: LOAD is blocked" in printed
     assert "3 pairs: 10 cycle counts and 12 activations differ" in printed
+
+
+def test_an_imported_network_that_differs_is_named_by_its_seed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found: list[ImportedCase] = []
+
+    def run(case: Case, *, stalls: bool, view: str) -> Outcome:
+        assert isinstance(case, ImportedCase)
+        found.append(case)
+        wrong = Judgement(values=70, differences=4 if case.index == 1 else 0)
+        return Outcome(case=case, comparison=EQUAL, judgement=wrong)
+
+    monkeypatch.setattr("testbench.validate.try_case", run)
+    assert validate_pairs(3, "tiny", 3, jobs=1, imported=True, max_macs=256) == 4
+    printed = capsys.readouterr().out
+    case = found[1]
+    assert (
+        f"random_model({case.model_seed}, images={case.image_count}), {case.batch} images per "
+        f"program, on {case.config.to_json()}: 0 activations and 0 cycle counts differ, "
+        "4 from TensorFlow Lite Micro's\n"
+    ) in printed
+    assert "4 of 210 activations differ from TensorFlow Lite Micro's\n" in printed
+    for one in found:
+        assert f"random{one.model_seed}" in printed
+
+
+def test_imported_networks_need_their_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr("testbench.tflite_oracle.find_spec", lambda name: None)
+    line = (
+        r"^comparing imported networks needs the package tflite-micro, which is in the extra 'dev'$"
+    )
+    with pytest.raises(CosilicoError, match=line):
+        validate_pairs(3, "tiny", 3, imported=True)
 
 
 def test_everything_is_written_when_all_is_done(tmp_path: Path, runs: list[Case]) -> None:

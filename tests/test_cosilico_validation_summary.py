@@ -11,7 +11,7 @@ from sim.spec.spaces import EDGE, TINY
 from testbench.campaign import Campaign
 from testbench.journal import Journal
 
-CAMPAIGN = Campaign(pairs=2, stalled=1, layers=False, seed=4)
+CAMPAIGN = Campaign(pairs=2, stalled=1, layers=False, imported=0, seed=4)
 
 
 def record(part: str, **changed: Any) -> dict[str, Any]:
@@ -25,6 +25,8 @@ def record(part: str, **changed: Any) -> dict[str, Any]:
         "accelerator": config.to_json(),
         "activations": 1000,
         "bit_differences": 0,
+        "judged_values": 0,
+        "judged_differences": 0,
         "descriptors": 40,
         "timing_differences": 0,
         "predicted_cycles": 70,
@@ -55,7 +57,13 @@ def test_figures_add_up(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"failure": "hangs"}, {"bit_differences": 1}, {"timing_differences": 2}]
+    "change",
+    [
+        {"failure": "hangs"},
+        {"bit_differences": 1},
+        {"judged_differences": 1},
+        {"timing_differences": 2},
+    ],
 )
 def test_what_is_wrong_is_listed(journal: Journal, change: dict[str, Any]) -> None:
     journal.append("random pairs, edge/1", record("random pairs, edge", **change))
@@ -74,3 +82,17 @@ def test_both_files_are_written(journal: Journal, tmp_path: Path) -> None:
     assert len({row.count("|") for row in rows}) == 1
     assert rows[-1].startswith("| total |  | 6 | 2 | 256 … 16,384 | 6,000 | 0 | 240 | 0 | 0 |")
     assert "Wrong" not in text
+    assert "TensorFlow" not in text
+
+
+def test_imported_networks_were_judged(journal: Journal, tmp_path: Path) -> None:
+    key = "random pairs, tiny"
+    journal.append(f"{key}/1", record(key, judged_values=12345, judged_differences=6))
+    summary = summarize(CAMPAIGN, journal, "f" * 64)
+    assert summary["parts"][key]["judged_values"] == 12345
+    assert summary["total"]["judged_differences"] == 6
+    write_summary(summary, tmp_path)
+    assert (
+        "12,345 activations and outputs in RTL were also compared with TensorFlow Lite Micro's: "
+        "6 differ."
+    ) in (tmp_path / RESULTS_TEXT).read_text()

@@ -2,9 +2,11 @@
 
 from dataclasses import astuple, replace
 
+import numpy as np
 import pytest
 
-from sim.energy import Activity, energy, sram_pj_per_byte
+from sim.energy import Activity, energies, energy, sram_pj_per_byte
+from sim.model import EvaluationTable
 from sim.spec.accelerator import AcceleratorConfig
 
 CONFIG = AcceleratorConfig(
@@ -38,8 +40,8 @@ def test_sram_energy_meets_the_published_points(size_bytes: int, pj: float) -> N
 
 
 def test_sram_energy_grows_with_capacity() -> None:
-    energies = [sram_pj_per_byte(1 << k) for k in range(8, 24)]
-    assert energies == sorted(set(energies))
+    prices = [sram_pj_per_byte(1 << k) for k in range(8, 24)]
+    assert prices == sorted(set(prices))
     assert sram_pj_per_byte(2 << 10) == pytest.approx(5.0 / 8)  # half for a quarter
 
 
@@ -76,3 +78,17 @@ def test_more_lanes_read_more_rows_from_the_same_vectors() -> None:
     one, two = energy(CONFIG, BUSY), energy(replace(CONFIG, compute_lanes=8), BUSY)
     assert two.register_files == 2 * one.register_files
     assert two.local_memory < one.local_memory  # the same bytes lie in smaller banks
+
+
+def test_many_accelerators_cost_what_each_costs_and_nothing_where_not_realizable() -> None:
+    table = EvaluationTable(
+        cycles=np.array([9, 0, 9]),
+        execute_busy=np.array([1000, 0, 7]),
+        read_bytes=np.array([640, 0, 5]),
+        write_bytes=np.array([160, 0, 3]),
+        violations=[(), ("GEN_GRID",), ()],
+        excess=np.zeros(3),
+    )
+    small = Activity(execute_busy=7, read_bytes=5, write_bytes=3, layers=(Macs(300),))
+    expected = [energy(CONFIG, BUSY).total, 0.0, energy(CONFIG, small).total]
+    assert energies([CONFIG] * 3, table, Macs(300)).tolist() == expected

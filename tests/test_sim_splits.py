@@ -1,10 +1,12 @@
 """Splits and blocks against plain enumeration of every dot product and every set of windows."""
 
 import itertools
+from collections import Counter
 
 import pytest
 
-from sim.splits import choose_block, choose_split, split_bounds, split_count
+from sim.spec.accelerator import REQUANTIZER_PHASES
+from sim.splits import choose_block, choose_split, split_bounds, split_count, split_cycles
 
 KERNELS = [(1, 1), (1, 3), (3, 1), (3, 3), (2, 5), (5, 5), (7, 7)]
 
@@ -96,3 +98,21 @@ def test_blocks_fit_the_accumulator_rows_and_are_as_few_as_possible() -> None:
             # equal blocks: one row or set less would need more of them
             assert rows == 1 or -(-tile_y // (rows - 1)) > -(-tile_y // rows)
             assert sets == 1 or -(-row_sets // (sets - 1)) > -(-row_sets // sets)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("per_group", [1, 2, 4, 32])
+def test_cycles_of_all_splits_are_those_of_the_single_ones(
+    kernel: tuple[int, int], per_group: int
+) -> None:
+    """Issue slots step by step: a group's steps, but at least a read per pixel."""
+    for quads, rows, pixels in itertools.product(
+        (1, 2, 3, 4, 7, 8, 33), (1, 2, 3, 5, 8, 9, 24, 49, 500), (1, 2, 8)
+    ):
+        (y, x, size), found = splits(kernel, quads, rows, per_group)
+        slots = []
+        for y0, y1, x0, x1, first, end in found:
+            groups = Counter(step // per_group for step in range(first, end))
+            slots.append((y1 - y0) * (x1 - x0) * sum(max(n, pixels) for n in groups.values()))
+        saved = sum(max(count, REQUANTIZER_PHASES) for count in slots[:-1])
+        assert split_cycles(*kernel, quads, y, x, size, per_group, pixels) == (saved, slots[-1])

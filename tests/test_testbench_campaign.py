@@ -8,11 +8,13 @@ from sim.networks import NAMED_NETWORKS
 from testbench import campaign as campaigns
 from testbench.campaign import Campaign
 from testbench.cases import Case
+from testbench.imported_cases import IMPORTED_PER_CONFIG, ImportedCase
 from testbench.journal import Journal
 from testbench.named_cases import LAYER_CONFIGS, LAYER_NETWORKS
 from testbench.validate import Outcome
 
-SMALL = Campaign(pairs=12, stalled=3, layers=False, seed=5, max_macs=128)
+SMALL = Campaign(pairs=12, stalled=3, layers=False, imported=9, seed=5, max_macs=128)
+CASES = 48
 
 
 @pytest.fixture
@@ -36,8 +38,9 @@ def silent(part: str, done: int, total: int) -> None:
 def test_every_pair_of_every_part_runs_once(tmp_path: Path, runs: list[tuple[Case, bool]]) -> None:
     journal = Journal(tmp_path / "journal.jsonl", SMALL.header())
     outcomes = list(SMALL.run(journal, 2, silent))
-    assert len(outcomes) == len(runs) == sum(part.count for part in SMALL.parts()) == 30
+    assert len(outcomes) == len(runs) == sum(part.count for part in SMALL.parts()) == CASES
     assert sum(stalls for _, stalls in runs) == 6
+    assert sum(isinstance(case, ImportedCase) for case, _ in runs) == 18
     assert set(journal.records) == {
         f"{part.name}/{index}" for part in SMALL.parts() for index in range(part.count)
     }
@@ -46,6 +49,8 @@ def test_every_pair_of_every_part_runs_once(tmp_path: Path, runs: list[tuple[Cas
         "random pairs, edge",
         "random stalls, tiny",
         "random stalls, edge",
+        "imported networks, tiny",
+        "imported networks, edge",
     ]
 
 
@@ -62,7 +67,7 @@ def test_a_killed_campaign_goes_on_where_it_stopped(
     journal = Journal(path, SMALL.header())
     assert len(journal.records) == before
     list(SMALL.run(journal, 2, silent))
-    assert len(runs) == 30
+    assert len(runs) == CASES
     assert list(SMALL.run(Journal(path, SMALL.header()), 2, silent)) == []
 
 
@@ -70,20 +75,39 @@ def test_the_journal_keeps_failures(tmp_path: Path, runs: list[tuple[Case, bool]
     journal = Journal(tmp_path / "journal.jsonl", SMALL.header())
     list(SMALL.run(journal, 1, silent))
     failed = [key for key, record in journal.records.items() if record["failure"]]
-    assert sorted(failed) == ["random pairs, edge/7", "random pairs, tiny/7"]
+    assert sorted(failed) == [
+        "imported networks, edge/7",
+        "imported networks, tiny/7",
+        "random pairs, edge/7",
+        "random pairs, tiny/7",
+    ]
 
 
 def test_stalled_pairs_are_others(tmp_path: Path, runs: list[tuple[Case, bool]]) -> None:
     list(SMALL.run(Journal(tmp_path / "journal.jsonl", SMALL.header()), 1, silent))
-    calm = {(case.config, case.network.macs) for case, stalls in runs if not stalls}
+    calm = {
+        (case.config, case.network.macs)
+        for case, stalls in runs
+        if not stalls and not isinstance(case, ImportedCase)
+    }
     stalled = {(case.config, case.network.macs) for case, stalls in runs if stalls}
     assert not calm & stalled
+
+
+def test_imported_networks_share_builds(tmp_path: Path, runs: list[tuple[Case, bool]]) -> None:
+    list(SMALL.run(Journal(tmp_path / "journal.jsonl", SMALL.header()), 1, silent))
+    found = [case for case, _ in runs if isinstance(case, ImportedCase)]
+    assert len({case.model_seed for case in found}) == len(found)
+    first = found[:IMPORTED_PER_CONFIG]
+    assert len({case.config for case in first}) == 1
 
 
 def test_the_full_campaign_is_as_large_as_promised() -> None:
     parts = {part.name: part for part in Campaign().parts()}
     assert sum(p.count for n, p in parts.items() if n.startswith("random pairs")) >= 2000
     assert sum(p.count for p in parts.values() if p.stalls) >= 200
+    for space in ("tiny", "edge"):
+        assert parts[f"imported networks, {space}"].count >= 60
     assert LAYER_NETWORKS == ("mobilenet_v2", "efficientnet_lite0")
     assert [name for name in parts if name.startswith("layers")] == [
         f"layers of {name}" for name in LAYER_NETWORKS
@@ -114,8 +138,9 @@ def test_what_a_journal_depends_on_is_in_its_header() -> None:
         Campaign(),
         Campaign(seed=2),
         Campaign(pairs=3),
+        Campaign(imported=3),
         Campaign(view="synthesis"),
     )
     headers = [campaign.header() for campaign in different]
-    assert len({str(header) for header in headers}) == 4
+    assert len({str(header) for header in headers}) == 5
     assert Campaign().header(sources="a") != Campaign().header(sources="b")

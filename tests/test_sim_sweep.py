@@ -1,0 +1,101 @@
+"""Sweeps and schedules that are not kept, against kept ones: the same figures and failures."""
+
+import numpy as np
+import pytest
+
+from sim.calibration import default
+from sim.cycles import walk
+from sim.model import evaluate_many, predict
+from sim.plan import Mapped, map_network
+from sim.plans import Failure, LayerPlan
+from sim.realizability import check
+from sim.schedule import FIELD_HIGH, FIELD_LOW, build_schedule, first_overflow, time_schedule
+from sim.spec.descriptor import LoadKind, Queue
+from sim.spec.spaces import EDGE, TINY, HardwareSpace
+from sim.tables import COLUMNS, accelerator_row
+from testbench.cases import Case, draw_cases
+from testbench.stress import draw_stress
+
+CASES = draw_cases(30, TINY, 23) + draw_cases(20, EDGE, 23) + draw_stress(60, 23)
+CONSTANTS = default().array
+
+
+def mapped(case: Case) -> Mapped:
+    found = map_network(case.config, case.network)
+    assert found.failure is Failure.NONE
+    return found
+
+
+def test_a_schedule_that_is_not_kept_runs_as_the_kept_one() -> None:
+    for case in CASES:
+        found, hw = mapped(case), accelerator_row(case.config)
+        plan = (found.layers, found.tensors, hw, found.layer_plan, found.tensor_plan)
+        fits, cycles, busy, read, written = time_schedule(*plan, CONSTANTS)
+        prediction = predict(case.config, case.network)
+        assert fits
+        assert cycles == prediction.total_cycles == walk(found.rows, hw, CONSTANTS)[-1]
+        assert busy == prediction.execute_busy
+        assert (read, written) == (prediction.read_bytes, prediction.write_bytes)
+
+
+@pytest.mark.parametrize(
+    ("column", "field"),
+    [
+        (LayerPlan.BLOCK_ADDRESS, "address"),
+        (LayerPlan.OUT_ADDRESS, "out_address"),
+        (LayerPlan.IN2_ADDRESS, "in2_address"),
+    ],
+)
+def test_a_value_that_fits_no_more_is_seen_in_whatever_round_it_comes(
+    column: LayerPlan, field: str
+) -> None:
+    """Every layer's addresses are moved up until the largest just fits its field, then by one."""
+    at = COLUMNS[field]
+    layers = rounds = 0
+    for case in CASES:
+        found, hw = mapped(case), accelerator_row(case.config)
+        rows = found.rows
+        queue = rows[:, COLUMNS["queue"]]
+        if field == "address":
+            chosen = (queue == Queue.LOAD) & (rows[:, COLUMNS["kind"]] == LoadKind.WEIGHTS)
+        else:
+            chosen = queue == Queue.EXECUTE
+        for index in range(len(found.layers)):
+            own = rows[chosen & (rows[:, COLUMNS["layer"]] == index), at]
+            if not own.any():
+                continue
+            for beyond in (0, 1):
+                plan = found.layer_plan.copy()
+                plan[index, column] += FIELD_HIGH[at] - own.max() + beyond
+                tables = (found.layers, found.tensors, hw, plan, found.tensor_plan)
+                kept = first_overflow(build_schedule(*tables), FIELD_LOW, FIELD_HIGH)
+                assert (kept == (-1, -1)) == (not beyond)
+                assert time_schedule(*tables, CONSTANTS)[0] == (not beyond)
+            layers += 1
+            rounds += own.max() > own[0]
+    assert layers > 10
+    assert rounds > 2
+
+
+@pytest.mark.parametrize("space", [TINY, EDGE])
+def test_many_accelerators_give_what_each_gives_alone(space: HardwareSpace) -> None:
+    rng = np.random.default_rng(5)
+    broken = 0
+    for case in draw_cases(8, space, 37):
+        configs = [space.at(int(i)) for i in rng.choice(len(space), 40, replace=False)]
+        table = evaluate_many(configs, case.network)
+        for i, config in enumerate(configs):
+            violations = check(config, case.network)
+            assert table.violations[i] == tuple(v.code for v in violations)
+            assert table.excess[i] == sum(v.excess for v in violations)
+            broken += bool(violations)
+            if violations:
+                assert table.cycles[i] == table.execute_busy[i] == 0
+                assert table.read_bytes[i] == table.write_bytes[i] == 0
+                continue
+            prediction = predict(config, case.network)
+            assert table.cycles[i] == prediction.total_cycles
+            assert table.execute_busy[i] == prediction.execute_busy
+            assert table.read_bytes[i] == prediction.read_bytes
+            assert table.write_bytes[i] == prediction.write_bytes
+    assert broken > 0

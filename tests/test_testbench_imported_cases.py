@@ -1,0 +1,76 @@
+"""Imported networks in RTL: no bit differs from reference and interpreter, no cycle from the model."""
+
+import numpy as np
+import pytest
+
+from sim import golden
+from sim.realizability import check
+from sim.spec.spaces import EDGE, TINY, HardwareSpace
+from testbench.cases import Case
+from testbench.imported_cases import IMPORTED, ImportedCase, draw_imported_group
+from testbench.tflite_models import random_model
+from testbench.validate import run_case
+
+SEED = 5
+MAX_MACS = 384
+"""Accelerators that build quickly."""
+
+
+def drawn(size: int, space: HardwareSpace = TINY) -> list[ImportedCase]:
+    cases: list[Case] = draw_imported_group(1, 0, size, space, SEED, max_macs=MAX_MACS)
+    return [case for case in cases if isinstance(case, ImportedCase)]
+
+
+def test_draws_models_that_fit_one_accelerator() -> None:
+    cases = drawn(8)
+    assert [case.index for case in cases] == list(range(8))
+    assert len({case.config for case in cases}) == 1
+    assert len({case.batch for case in cases}) > 1
+    for case in cases:
+        assert check(case.config, case.network, images=case.batch) == []
+        assert (str(case.stratum), case.label) == (IMPORTED, f"random{case.model_seed}")
+        assert case.images.shape == (case.image_count, *case.network.input.shape)
+        again = random_model(case.model_seed, case.image_count)
+        assert again.content == case.model.content
+        np.testing.assert_array_equal(again.inputs, case.model.inputs)
+
+
+def test_the_same_seed_draws_the_same_models() -> None:
+    seeds = [case.model_seed for case in drawn(3)]
+    assert [case.model_seed for case in drawn(3)] == seeds
+    assert [case.model_seed for case in drawn(3, EDGE)] != seeds
+
+
+def test_a_model_does_not_depend_on_how_many_inputs_come_with_it() -> None:
+    for seed in range(20):
+        assert random_model(seed, 1).content == random_model(seed, 5).content
+
+
+def test_the_interpreter_judges_every_value() -> None:
+    pytest.importorskip("tflite_micro", reason="the judge is a package of the extra 'dev'")
+    case = next(case for case in drawn(8) if len(case.network.layers) > 2)
+    values = golden.run(case.network, case.images)
+    activations = {i: values[layer.name] for i, layer in enumerate(case.network.layers)}
+    last = values[case.network.output.name]
+    judgement = case.judge(activations, last)
+    layers = sum(array.size for array in activations.values())
+    assert judgement.differences == 0
+    assert judgement.values > layers
+    activations[1] = activations[1].copy()
+    activations[1].reshape(-1)[-1] ^= 1
+    assert case.judge(activations, last).differences == 1
+
+
+@pytest.mark.rtl
+def test_rtl_equals_interpreter_reference_and_model() -> None:
+    pytest.importorskip("tflite_micro", reason="the judge is a package of the extra 'dev'")
+    for case in drawn(4):
+        outcome = run_case(case)
+        assert outcome.comparison is not None
+        assert outcome.comparison.activations > 0
+        assert outcome.judged_values > outcome.comparison.activations
+        assert outcome.bit_differences == 0, case.title
+        assert outcome.judged_differences == 0, case.title
+        assert outcome.timing_differences == 0, case.title
+        assert outcome.measured_cycles == outcome.predicted_cycles, case.title
+        assert outcome.passed
