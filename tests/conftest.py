@@ -9,6 +9,7 @@ import pytest
 SECONDS = {
     "test_testbench_validate": 280,
     "test_hwgen_execute_grid": 90,
+    "test_project_examples": 85,
     "test_hwgen_emit": 80,
     "test_testbench_dram": 68,
     "test_hwgen_execute": 68,
@@ -22,6 +23,8 @@ SECONDS = {
     "test_testbench_descriptor_fields": 30,
     "test_cosilico_flow": 20,
     "test_search_run": 20,
+    "test_cosilico_imports": 19,
+    "test_testbench_imported_cases": 15,
     "test_cosilico_simulation": 14,
 }
 """Of a processor, that files of tests take; those not named here take less."""
