@@ -82,7 +82,7 @@ def refusal(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> st
         ),
         (
             lambda: conv_model(signature=(1, -1, 4, 3)),
-            "tensor 'image' must have a fixed shape with a batch of 1, not (1, 4, 4, 3)",
+            f"{CONV}: shape of activation 'image' must be fixed and positive, not (1, -1, 4, 3)",
         ),
         (
             lambda: conv_model(DilationHFactor=2, DilationWFactor=2),

@@ -179,8 +179,7 @@ def test_zero_padding_before_max_pooling_needs_values_that_are_not_negative() ->
     assert network.layers[1].padding == Padding(bottom=1, right=1)
     line = (
         "operator 2 aten.max_pool2d_with_indices.default (tensor 'max_pool2d_with_indices'): "
-        "zero padding "
-        "must follow a ReLU, not (0, 1, 0, 1)"
+        "zero padding must follow a ReLU, not (0, 1, 0, 1)"
     )
     refused(nn.Sequential(nn.Conv2d(3, 4, 1), *pool), line, 3, 6, 6)
 
@@ -189,8 +188,7 @@ def test_windows_wholly_in_padding_are_refused() -> None:
     module = nn.Sequential(nn.ReLU(), nn.ZeroPad2d((0, 2, 0, 0)), nn.MaxPool2d(2, 1))
     line = (
         "operator 2 aten.max_pool2d_with_indices.default (tensor 'max_pool2d_with_indices'): "
-        "padding must be "
-        "smaller than the window (2, 2), not (0, 0, 0, 2)"
+        "padding must be smaller than the window (2, 2), not (0, 0, 0, 2)"
     )
     refused(module, line, 1, 4, 4)
 
