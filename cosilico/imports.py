@@ -18,9 +18,17 @@ from sim.importers.tflite_import import import_tflite, network_name
 from sim.spec.arrays import read_bytes
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
+from sim.spec.network import Network
 from testbench.simulate import SimulationResult
 
-__all__ = ["import_to_folder", "imported_images", "is_imported", "load_imported", "save_outputs"]
+__all__ = [
+    "import_to_folder",
+    "imported_images",
+    "is_imported",
+    "load_imported",
+    "program_host",
+    "save_outputs",
+]
 
 _IMPORTERS = {".tflite": import_tflite, ".onnx": import_onnx}
 _REPORT_FILE = "report.json"
@@ -69,6 +77,21 @@ def _import_program(path: Path, calibration: Path) -> ImportedNetwork:
 
     content = read_bytes(path, "program file")
     network = import_program(path, calibration, name=network_name(path.stem))
+    origin = {
+        "file": path.name,
+        "format": "pt2",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "calibration": calibration.name,
+        "tensors": {layer.name: layer.name for layer in network.layers},
+    }
+    return ImportedNetwork(network=network, host=program_host(network), source=origin)
+
+
+def program_host(network: Network) -> HostProgram:
+    """Steps around a network that was quantized from a PyTorch module.
+
+    Inputs and outputs are float32 in the module's own layout: [C, H, W], an output of one pixel [C].
+    """
     source, result = network.input, network.output
     after: list[HostStep] = [Dequantize(scale=result.scale, zero_point=result.zero_point)]
     height, width, channels = result.shape
@@ -76,7 +99,7 @@ def _import_program(path: Path, calibration: Path) -> ImportedNetwork:
     if (height, width) != (1, 1):
         after.insert(0, Transpose(axes=(2, 0, 1)))
         shape = (channels, height, width)
-    host = HostProgram(
+    return HostProgram(
         input=Port(dtype="float32", shape=(source.channels, source.height, source.width)),
         before=(
             Transpose(axes=(1, 2, 0)),
@@ -86,14 +109,6 @@ def _import_program(path: Path, calibration: Path) -> ImportedNetwork:
         after=tuple(after),
         output=Port(dtype="float32", shape=shape),
     )
-    origin = {
-        "file": path.name,
-        "format": "pt2",
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "calibration": calibration.name,
-        "tensors": {layer.name: layer.name for layer in network.layers},
-    }
-    return ImportedNetwork(network=network, host=host, source=origin)
 
 
 def is_imported(text: str) -> bool:

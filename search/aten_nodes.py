@@ -130,5 +130,8 @@ def widened(
 
 
 def title(node: fx.Node) -> str:
-    """Operation and name of a node."""
-    return f"{node.target} at node {node.name!r}"
+    """An operator with its index among all of the graph, and the name of what it computes."""
+    operators = [one for one in node.graph.nodes if one.op == "call_function"]
+    if node not in operators:
+        return f"{node.op} {node.name!r}"
+    return f"operator {operators.index(node)} {node.target} (tensor {node.name!r})"

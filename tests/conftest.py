@@ -21,7 +21,7 @@ SECONDS = {
     "test_testbench_images": 37,
     "test_testbench_cocotb": 35,
     "test_testbench_descriptor_fields": 30,
-    "test_cosilico_flow": 20,
+    "test_cosilico_flow": 50,
     "test_search_run": 20,
     "test_cosilico_imports": 19,
     "test_testbench_imported_cases": 15,

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from cosilico import flow
+from cosilico.cli import main
 from cosilico.images import ImageSet
 from cosilico.progress import Report
 from cosilico.summary import print_summary
 from search import run as search_run
-from sim import area, calibration
+from sim import area, calibration, golden
 from sim.calibration import Calibration
 from sim.importers.folder import save as save_imported
 from sim.model import predict
@@ -28,7 +29,7 @@ from sim.spec.errors import CosilicoError
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from sim.spec.spaces import TINY
 from testbench import calibrate, harness
-from testbench.tflite_models import draw_imported
+from testbench.tflite_models import draw_imported, import_random, random_model
 
 SPEC = """
 name = "small"
@@ -328,3 +329,47 @@ def test_a_search_killed_again_and_again_finds_the_same_design(
     assert process.exitcode == 0
     for name in ("design.json", "weights.npz", "test.npz"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes()
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_everything_runs_for_an_imported_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All stages but the calibration, which has a test of its own, as from the command line."""
+    values = dict(TINY.values) | {"pes_x": (1, 2), "pes_y": (1, 2), "simd_units": (4, 8)}
+    values["compute_lanes"] = (1, 2)
+    space = dataclasses.replace(TINY, values=MappingProxyType(values))
+    monkeypatch.setattr(flow, "named_space", lambda name: space)
+    monkeypatch.setattr(calibrate, "calibrate", Stages().calibrate)
+    model, net, out = random_model(5), tmp_path / "net", tmp_path / "out"
+    imported = import_random(model, 5)
+    save_imported(imported, net)
+    np.savez(net / "test.npz", x=model.inputs)
+    assert main(["run", "--network", str(net), "--space", "tiny", "--out", str(out)]) == 0
+    results = json.loads((out / "results.json").read_text())
+    for side, folder in (("rtl", out), ("rtl_default", out / "default")):
+        run = results[side]
+        assert run["simulator"] == "verilator"
+        assert run["images"] == len(model.inputs)
+        assert run["mismatched_activations"] == 0
+        assert run["measured_cycles"] == run["predicted_cycles"]
+        assert load(folder / "design.json").accelerator.to_json() == run["accelerator"]
+        manifest = json.loads((folder / "verilog" / "manifest.json").read_text())
+        program = json.loads((folder / "verilog" / "program.json").read_text())
+        assert program["fingerprint"] == manifest["fingerprint"]
+        assert "module cosilico_top" in (folder / "verilog" / "cosilico_top.v").read_text()
+        assert (folder / "verilog" / "program.bin").stat().st_size == program["memory_bytes"]
+        with np.load(folder / "test.npz") as file:
+            assert np.array_equal(file["x"], imported.host.prepare(model.inputs))
+    assert results["rtl"]["measured_cycles"] < results["rtl_default"]["measured_cycles"]
+    best = results["search"]["best"]["predicted_cycles"]
+    assert best == results["rtl"]["predicted_cycles"]
+    assert best == results["search"]["optimum"]["predicted_cycles"]
+    assert results["search"]["space_points"] == len(space)
+    found = load(out / "design.json").network
+    expected = golden.run(imported.network, imported.host.prepare(model.inputs))
+    again = golden.run(found, imported.host.prepare(model.inputs))
+    assert np.array_equal(again[found.output.name], expected[imported.network.output.name])
+    page = (out / "report.html").read_text()
+    assert imported.network.name in page

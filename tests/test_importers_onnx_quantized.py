@@ -177,6 +177,8 @@ def test_every_layer_is_as_near_to_onnxruntime_as_the_report_says(quantized: Qua
         off = np.abs(ours.astype(int) - quantized.theirs[layer.name])
         assert off.max() <= bounds[layer.name], layer.name
         assert len(np.unique(ours)) > 4, f"{layer.name} is saturated"
+    last = host.finish(host.logits(given[network.output.name]))
+    assert np.allclose(last, quantized.outputs, rtol=1e-6, atol=0)
 
 
 @pytest.mark.rtl

@@ -396,7 +396,7 @@ def test_refuses_inputs_that_are_not_quantized_images() -> None:
     assert missing == f"{where}activation 'x' must have one scale, not 0"
     assert input_refusal(2, 4, 4, 3) == f"{where}batch of activation 'x' must be 1, not 2"
     assert input_refusal(1, 4, 4, 3, signature=(1, -1, 4, 3)) == (
-        f"{where}shape of activation 'x' must be fixed and positive, not (1, 4, 4, 3)"
+        f"{where}shape of activation 'x' must be fixed and positive, not (1, -1, 4, 3)"
     )
 
 

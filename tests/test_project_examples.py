@@ -10,6 +10,7 @@ import pytest
 
 from cosilico.cli import main
 from search.spec import load_spec
+from sim.importers.folder import load as load_imported
 from sim.spec.design import load
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -39,6 +40,17 @@ def test_efficientnet_lite0_knows_the_photographs_in_int8(tmp_path: Path) -> Non
             assert real[0] == quantized[0]
     network = load(tmp_path / "default" / "design.json").network
     assert (len(network.layers), network.macs) == (60, 385_187_552)
+    imported = load_imported(tmp_path / "net")
+    with np.load(tmp_path / "net" / "test.npz") as file:
+        x = file["x"]
+    assert (x.dtype, x.shape) == (np.float32, (7, 3, 224, 224))
+    with np.load(tmp_path / "default" / "test.npz") as file:
+        assert np.array_equal(imported.host.prepare(x), file["x"])
+    for ours, theirs in zip(imported.network.layers, network.layers, strict=True):
+        assert ours.name == theirs.name
+        assert np.array_equal(ours.weights, theirs.weights)
+    scores = np.zeros((1, *imported.network.output.shape), np.int8)
+    assert imported.host.finish(imported.host.logits(scores)).shape == (1, 1000)
     assert all(path.stat().st_size <= 30_000 for path in pictures.iterdir())
     assert len(list(pictures.iterdir())) == 6
 

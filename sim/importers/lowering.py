@@ -140,7 +140,8 @@ class Lowering:
         """Refuse a batch other than 1, open axes and more than four axes."""
         shape = tensor.shape
         if any(axis > 0 for axis in tensor.variable_axes) or min(shape, default=1) < 1:
-            rule = f"shape of activation {tensor.name!r} must be fixed and positive, not {shape}"
+            rule = f"shape of activation {tensor.name!r} must be fixed and positive"
+            rule += f", not {tensor.signature}"
             self.model.refuse(operator, rule)
         if not 2 <= len(shape) <= 4:
             rule = f"activation {tensor.name!r} must have 2 … 4 axes, not shape {shape}"

@@ -44,7 +44,7 @@ def host_step(model: TfliteModel, operator: TfliteOperator) -> HostStep:
             # An argmax may leave nothing but the batch.
             if tensor.shape == (1,):
                 continue
-            rule = f"tensor {tensor.name!r} must have a fixed shape (1, …), not {tensor.shape}"
+            rule = f"tensor {tensor.name!r} must have a fixed shape (1, …), not {tensor.signature}"
             model.refuse(operator, rule)
     return HOST_OPERATORS[operator.name].make(model, operator, source, out)
 

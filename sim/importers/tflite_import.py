@@ -174,7 +174,7 @@ def _port(model: TfliteModel, index: int) -> Port:
         )
     if tensor.shape[:1] != (1,) or min(tensor.shape) < 1 or max(tensor.variable_axes, default=0):
         raise UnsupportedModelError(
-            f"tensor {tensor.name!r} must have a fixed shape with a batch of 1, not {tensor.shape}"
+            f"tensor {tensor.name!r} must have a fixed shape with a batch of 1, not {tensor.signature}"
         )
     return Port(dtype=tensor.dtype, shape=tensor.shape[1:])
 

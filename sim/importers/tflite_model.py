@@ -44,6 +44,11 @@ class TfliteTensor:
     data: NDArray[Any] | None = None
 
     @property
+    def signature(self) -> tuple[int, ...]:
+        """The shape with -1 where the model leaves it open."""
+        return tuple(-1 if i in self.variable_axes else n for i, n in enumerate(self.shape))
+
+    @property
     def scale(self) -> np.float32:
         """The scale of a tensor that has one."""
         return np.float32(self.scales[0])
