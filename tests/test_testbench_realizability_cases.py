@@ -29,8 +29,8 @@ def draw(group: int, space: str = "tiny", max_macs: int | None = None) -> list[R
     return [case for case in cases if isinstance(case, RealizabilityCase)]
 
 
-SMALL = list(chain.from_iterable(draw(group, max_macs=256) for group in range(6)))
-"""Pairs whose accelerators build quickly."""
+SMALL = list(chain.from_iterable(draw(group, max_macs=64) for group in (0, 4, 37)))
+"""Pairs of several verdicts whose accelerators are emitted and built quickly."""
 
 
 @pytest.mark.parametrize("space", HARDWARE_SPACES)
@@ -78,8 +78,8 @@ def test_the_verdicts_hold() -> None:
         assert outcome.passed, outcome.failure
         assert (outcome.comparison is not None) == case.simulated
         assert outcome.to_json()["verdict"] == case.verdict
-    assert {"realizable", "MAP_WEIGHTS"} <= {case.verdict for case in SMALL}
-    assert any(case.simulated for case in SMALL)
+    assert {"realizable", "MAP_WEIGHTS", "GEN_WIDTH"} <= {case.verdict for case in SMALL}
+    assert sum(case.simulated for case in SMALL) == 1
 
 
 @pytest.mark.rtl
