@@ -11,7 +11,7 @@ from hwgen.weights import layer_stream
 from sim.model import schedule
 from sim.plan import Mapped
 from sim.plans import LayerPlan, TensorPlan
-from sim.spec.descriptor import DESCRIPTOR_BYTES, FIELDS, HEADER_MAGIC, Queue, encode
+from sim.spec.descriptor import DESCRIPTOR_BYTES, FIELDS, HEADER_MAGIC, Queue, encode_many
 from sim.spec.design import Design
 from sim.tables import COLUMNS
 
@@ -100,8 +100,7 @@ def compile_design(design: Design, images: int = 1) -> Program:
     image += struct.pack(
         "<3I", HEADER_MAGIC, design.accelerator.fingerprint, len(found.rows)
     ).ljust(DESCRIPTOR_BYTES, b"\0")
-    for row in found.rows:
-        image += encode_row(row)
+    image += encode_rows(found.rows)
     names = list(tensors)
     return Program(
         image=bytes(image),
@@ -109,15 +108,26 @@ def compile_design(design: Design, images: int = 1) -> Program:
         images=images,
         input=_placement(design, found, 0),
         output=_placement(design, found, len(names) - 1),
-        descriptors=tuple((int(r[COLUMNS["queue"]]), int(r[COLUMNS["layer"]])) for r in found.rows),
+        descriptors=tuple(
+            zip(
+                found.rows[:, COLUMNS["queue"]].tolist(),
+                found.rows[:, COLUMNS["layer"]].tolist(),
+                strict=True,
+            )
+        ),
         probes=tuple(_probes(design, found)),
     )
 
 
-def encode_row(row: NDArray[np.int64]) -> bytes:
-    """One schedule row as a 64-byte descriptor."""
-    queue = Queue(int(row[COLUMNS["queue"]]))
-    return encode(queue, {f.name: int(row[COLUMNS[f.name]]) for f in FIELDS[queue]})
+def encode_rows(rows: NDArray[np.int64]) -> bytes:
+    """Schedule rows as 64-byte descriptors."""
+    data = np.empty((len(rows), DESCRIPTOR_BYTES), np.uint8)
+    for queue in Queue:
+        chosen = rows[:, COLUMNS["queue"]] == queue
+        own = rows[chosen]
+        columns = {field.name: own[:, COLUMNS[field.name]] for field in FIELDS[queue]}
+        data[chosen] = encode_many(queue, columns, len(own))
+    return data.tobytes()
 
 
 def _placement(design: Design, found: Mapped, tensor: int) -> TensorPlacement:
@@ -143,10 +153,9 @@ def _probes(design: Design, found: Mapped) -> list[Probe]:
     """A probe where an EXECUTE completes a chunk of rounds of an image."""
     config = design.accelerator
     probes = []
-    execute = [row for row in found.rows if row[COLUMNS["queue"]] == Queue.EXECUTE]
-    for index, row in enumerate(execute):
-        if not row[COLUMNS["final"]]:
-            continue
+    execute = found.rows[found.rows[:, COLUMNS["queue"]] == Queue.EXECUTE]
+    for index in np.flatnonzero(execute[:, COLUMNS["final"]]).tolist():
+        row = execute[index]
         layer, last = int(row[COLUMNS["layer"]]), int(row[COLUMNS["round"]])
         plan = found.layer_plan[layer]
         chunk = int(plan[LayerPlan.CHUNK])

@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 
 from sim.geometry import MAX_HALO
@@ -16,6 +17,7 @@ from sim.spec.descriptor import (
     Queue,
     decode,
     encode,
+    encode_many,
 )
 
 CASES = [
@@ -68,6 +70,28 @@ def test_random_descriptors_survive(queue: Queue) -> None:
             for field in FIELDS[queue]
         } | {"queue": int(queue)}
         assert decode(encode(queue, values)) == values
+
+
+@pytest.mark.parametrize("queue", Queue)
+def test_many_descriptors_at_once_are_the_same(queue: Queue) -> None:
+    rng = np.random.default_rng(int(queue))
+    values = {
+        field.name: rng.integers(field.low, field.high + 1, 50)
+        for field in FIELDS[queue]
+        if field.name != "queue"
+    }
+    data = encode_many(queue, values, 50)
+    assert data.shape == (50, DESCRIPTOR_BYTES)
+    for index, descriptor in enumerate(data):
+        expected = {name: int(column[index]) for name, column in values.items()}
+        assert decode(descriptor.tobytes()) == expected | {"queue": queue}
+    assert encode_many(queue, {name: column[:0] for name, column in values.items()}, 0).size == 0
+
+
+def test_the_first_value_beyond_a_field_is_named() -> None:
+    rows = np.array([1, 4096, 5000])
+    with pytest.raises(ValueError, match=r"^rows must be in 0 … 4095, not 4096$"):
+        encode_many(Queue.LOAD, {"rows": rows}, 3)
 
 
 @pytest.mark.parametrize("queue", Queue)

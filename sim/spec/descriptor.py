@@ -4,8 +4,12 @@ The compiler encodes with it, the gateware builds its layouts from it, the docum
 prints it. Fields are packed from bit 0 up in table order; the first ones are common.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = [
     "COMMON_FIELDS",
@@ -21,9 +25,11 @@ __all__ = [
     "Queue",
     "decode",
     "encode",
+    "encode_many",
 ]
 
 DESCRIPTOR_BYTES = 64
+WORD_BYTES = 8
 HEADER_MAGIC = 0x4C49534F
 """First word of a program; the second is the configuration's fingerprint, the third the
 number of descriptors that follow the 64-byte header."""
@@ -180,17 +186,44 @@ def encode(queue: Queue, values: dict[str, int]) -> bytes:
     ValueError
         If a name is unknown or a value does not fit its field.
     """
-    values = values | {"queue": int(queue)}
-    word, position = 0, 0
-    for field in FIELDS[queue]:
-        value = values.pop(field.name, 0)
-        if not field.low <= value <= field.high:
-            raise ValueError(f"{field.name} must be in {field.low} … {field.high}, not {value}")
-        word |= (value & ((1 << field.bits) - 1)) << position
+    columns = {name: np.array([value], np.int64) for name, value in values.items()}
+    return encode_many(queue, columns, 1).tobytes()
+
+
+def encode_many(
+    queue: Queue, values: Mapping[str, NDArray[np.int64]], count: int
+) -> NDArray[np.uint8]:
+    """Pack descriptors of one queue: uint8[count, 64]; fields that are not given are 0.
+
+    Parameters
+    ----------
+    queue : Queue
+    values : mapping of field name to int64[count]
+    count : int
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown or a value does not fit its field.
+    """
+    fields = FIELDS[queue]
+    for name in values.keys() - {field.name for field in fields}:
+        raise ValueError(f"{queue.name} descriptors have no field {name!r}")
+    columns = {**values, "queue": np.full(count, queue, np.int64)}
+    words = np.zeros((count, DESCRIPTOR_BYTES // WORD_BYTES), f"<u{WORD_BYTES}")
+    position = 0
+    for field in fields:
+        column = columns.get(field.name)
+        if column is not None:
+            for value in column[(column < field.low) | (column > field.high)][:1]:
+                raise ValueError(f"{field.name} must be in {field.low} … {field.high}, not {value}")
+            bits = (column & ((1 << field.bits) - 1)).astype(np.uint64)
+            word, shift = divmod(position, 8 * WORD_BYTES)
+            words[:, word] |= bits << np.uint64(shift)
+            if shift + field.bits > 8 * WORD_BYTES:
+                words[:, word + 1] |= bits >> np.uint64(8 * WORD_BYTES - shift)
         position += field.bits
-    if values:
-        raise ValueError(f"{queue.name} descriptors have no field {next(iter(values))!r}")
-    return word.to_bytes(DESCRIPTOR_BYTES, "little")
+    return words.view(np.uint8)
 
 
 def decode(data: bytes) -> dict[str, int]:

@@ -1,0 +1,129 @@
+"""How well transfers hide behind computation: cycles against what the slower of the two needs.
+
+The bound of an inference is the sum over its layers of max(cycles in which EXECUTE is busy, bytes
+that LOAD and STORE move over the bus's rate). A program that hides everything but the slower one
+takes exactly that. The first table runs in RTL; the second asks the exact model about random points
+of the edge space, apart for those whose activations stay in local memory, so that LOAD only streams
+weights, and for those that spill.
+
+    python benchmarks/overlap.py [--network mobilenet_v2] [--points 400] [--seed 0] [--model-only]
+"""
+
+import argparse
+import dataclasses
+
+import numpy as np
+from rich.progress import track
+
+from cosilico.photographs import default_images
+from cosilico.summary import accelerator_text
+from sim.model import Prediction, predict, schedule
+from sim.networks import NAMED_NETWORKS, named_network
+from sim.realizability import check
+from sim.spec.accelerator import DOT_WIDTH, AcceleratorConfig
+from sim.spec.descriptor import LoadKind, Queue
+from sim.spec.design import Design
+from sim.spec.network import Network
+from sim.spec.spaces import EDGE
+from sim.tables import COLUMNS
+from testbench.simulate import simulate
+
+
+def _edge(pes_x: int, pes_y: int, lanes: int, simd: int, local_kb: int) -> AcceleratorConfig:
+    return dataclasses.replace(
+        EDGE.default,
+        pes_x=pes_x,
+        pes_y=pes_y,
+        compute_lanes=lanes,
+        simd_units=simd,
+        local_memory_kb=local_kb,
+    )
+
+
+CONFIGS = (
+    EDGE.default,
+    _edge(2, 2, 2, 32, 1024),
+    _edge(2, 2, 4, 32, 1024),
+    _edge(4, 2, 2, 64, 1024),
+    _edge(4, 4, 2, 32, 512),
+    _edge(6, 2, 2, 16, 512),
+    _edge(8, 8, 1, 16, 512),
+    _edge(8, 8, 4, 64, 512),
+)
+"""1,024 … 65,536 MACs whose local memories hold MobileNetV2's activations."""
+
+
+def bound(config: AcceleratorConfig, network: Network, prediction: Prediction) -> float:
+    """Cycles: sum over layers of max(EXECUTE busy, bytes moved over the bus's rate)."""
+    rows = schedule(config, network).rows
+    column = {name: rows[:, place] for name, place in COLUMNS.items()}
+    weights = (column["queue"] == Queue.LOAD) & (column["kind"] == LoadKind.WEIGHTS)
+    row_bytes = DOT_WIDTH * config.simd_units
+    moved = np.where(
+        weights,
+        column["lanes"] * (column["parameter_rows"] + column["weight_rows"]) * row_bytes,
+        column["groups"] * column["rows"] * column["columns"] * column["vector_beats"]
+        * config.bus_bytes,
+    )  # fmt: skip
+    moved[column["queue"] == Queue.EXECUTE] = 0
+    if moved.sum() != prediction.read_bytes + prediction.write_bytes:
+        raise SystemExit("the layers' bytes must add up to the traffic predicted")
+    of_layer = np.bincount(column["layer"], moved, len(network.layers))
+    busy = np.array([layer.execute_busy for layer in prediction.layers])
+    return float(np.maximum(busy, of_layer / float(config.bytes_per_cycle)).sum())
+
+
+def measured(network: Network) -> None:
+    """Print the table of what ran in RTL."""
+    images = default_images(network.input).x
+    print("| accelerator | MACs | cycles, predicted = measured | bound | ratio |")
+    print("|---|---:|---:|---:|---:|")
+    for config in CONFIGS:
+        result = simulate(Design(network=network, accelerator=config), inputs=images)
+        name = accelerator_text(config.to_json())
+        if not result.exact:
+            raise SystemExit(f"{name}: {result.mismatched_cycles} durations differ")
+        least = bound(config, network, predict(config, network))
+        cycles = result.measured_cycles
+        print(
+            f"| {name} | {config.macs:,} | {cycles:,} | {least:,.0f} | {cycles / least:.3f} |",
+            flush=True,
+        )
+
+
+def surveyed(network: Network, points: int, seed: int) -> None:
+    """Print the ratios over a sample of the edge space."""
+    rng = np.random.default_rng(seed)
+    ratios: dict[bool, list[float]] = {False: [], True: []}
+    for index in track(rng.permutation(len(EDGE))[:points], description="points"):
+        config = EDGE.at(int(index))
+        if check(config, network):
+            continue
+        prediction = predict(config, network)
+        ratio = prediction.total_cycles / bound(config, network, prediction)
+        ratios[bool(prediction.spilled)].append(ratio)
+    for spills, found in ratios.items():
+        values = np.array(found)
+        print(
+            f"{'activations spill' if spills else 'activations stay'}: {len(values)} points, "
+            f"median {np.median(values):.3f}, 90 % at most {np.quantile(values, 0.9):.3f}, "
+            f"worst {values.max():.3f}, at most 1.1: {np.mean(values <= 1.1):.1%}"
+        )
+
+
+def main() -> None:
+    """Run both."""
+    parser = argparse.ArgumentParser(description=__doc__, add_help=True)
+    parser.add_argument("--network", choices=NAMED_NETWORKS, default="mobilenet_v2")
+    parser.add_argument("--points", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--model-only", action="store_true")
+    arguments = parser.parse_args()
+    network = named_network(arguments.network)
+    if not arguments.model_only:
+        measured(network)
+    surveyed(network, arguments.points, arguments.seed)
+
+
+if __name__ == "__main__":
+    main()
