@@ -1,6 +1,5 @@
 """Networks made elsewhere, on the command line: importing them, their inputs and outputs."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosilico.images import RANDOM_IMAGES, ImageSet, labels, random_images, read_arrays, save_arrays
-from sim.importers.folder import NETWORK_FILE, ImportedNetwork, load, save
+from sim.importers.folder import NETWORK_FILE, ImportedNetwork, load, network_name, save, with_file
 from sim.importers.host import Dequantize, HostProgram, HostStep, Port, Quantize, Transpose
 from sim.importers.onnx_difference import LayerDifference, differences, report
 from sim.importers.onnx_import import import_onnx
-from sim.importers.tflite_import import import_tflite, network_name
+from sim.importers.tflite_import import import_tflite
 from sim.spec.arrays import read_bytes
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
@@ -32,8 +31,6 @@ __all__ = [
 
 _IMPORTERS = {".tflite": import_tflite, ".onnx": import_onnx}
 _REPORT_FILE = "report.json"
-
-
 _PROGRAM = ".pt2"
 """Suffix of what ``torch.export.save`` writes."""
 
@@ -77,14 +74,12 @@ def _import_program(path: Path, calibration: Path) -> ImportedNetwork:
 
     content = read_bytes(path, "program file")
     network = import_program(path, calibration, name=network_name(path.stem))
-    origin = {
-        "file": path.name,
-        "format": "pt2",
-        "sha256": hashlib.sha256(content).hexdigest(),
+    source = {
         "calibration": calibration.name,
         "tensors": {layer.name: layer.name for layer in network.layers},
     }
-    return ImportedNetwork(network=network, host=program_host(network), source=origin)
+    imported = ImportedNetwork(network=network, host=program_host(network), source=source)
+    return with_file(imported, path, "pt2", content)
 
 
 def program_host(network: Network) -> HostProgram:

@@ -1,4 +1,4 @@
-"""Hash of everything that decides how the emitted accelerator behaves."""
+"""Hash of everything that decides how the emitted accelerator behaves, in both views."""
 
 import ast
 import hashlib
@@ -35,17 +35,20 @@ def code(source: str) -> str:
 def gateware_hash() -> str:
     """Return a hexadecimal SHA-256 over the gateware's sources.
 
-    It covers the code of ``hwgen/gateware/*.py``, ``hwgen/emit.py`` and the vocabulary that they
-    import, and the text of ``hwgen/rtl/*.v``. Comments and docstrings do not change it; any change of
-    behaviour does, and makes a calibration stale.
+    It covers the code of ``hwgen/gateware/*.py``, ``hwgen/emit.py``, ``hwgen/simulation_view.py`` and
+    the vocabulary that they import, and the text of ``hwgen/rtl/*.v`` and of the simulation view's
+    template, for the constants are measured in that view. Python's comments and docstrings do not
+    change it; any change of behaviour does, and makes a calibration stale.
     """
-    python = [*sorted((_ROOT / "gateware").glob("*.py")), _ROOT / "emit.py"]
+    python = sorted((_ROOT / "gateware").glob("*.py"))
+    python += [_ROOT / "emit.py", _ROOT / "simulation_view.py"]
     parts = [(f"hwgen/{path.relative_to(_ROOT).as_posix()}", path) for path in python]
     parts += [(f"sim/spec/{name}", Path(sim.spec.__path__[0]) / name) for name in _VOCABULARY]
     digest = hashlib.sha256()
     for name, path in parts:
         digest.update(f"{name}\0{code(path.read_text(encoding='utf-8'))}\0".encode())
-    for path in sorted((_ROOT / "rtl").glob("*.v")):
+    rtl = _ROOT / "rtl"
+    for path in sorted([*rtl.glob("*.v"), *rtl.glob("*.j2")]):
         digest.update(f"{path.name}\0{path.read_text(encoding='utf-8')}\0".encode())
     return digest.hexdigest()
 

@@ -121,12 +121,7 @@ def widened(
 ) -> Padding:
     """Padding with (rows, columns) more at the top and left, and at the bottom and right."""
     rows, columns = before if after is None else after
-    return Padding(
-        top=padding.top + before[0],
-        bottom=padding.bottom + rows,
-        left=padding.left + before[1],
-        right=padding.right + columns,
-    )
+    return padding + Padding(top=before[0], bottom=rows, left=before[1], right=columns)
 
 
 def title(node: fx.Node) -> str:

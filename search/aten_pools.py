@@ -55,7 +55,7 @@ def _average(
     whole = taps == value.shape[:2]
     kind = LayerKind.GLOBAL_AVERAGE_POOL if whole else LayerKind.AVERAGE_POOL
     window = ((1, 1), (1, 1)) if whole else (taps, stride)
-    shape = _pooled_shape(graph, node, value, taps, stride, Padding())
+    shape = _pooled_shape(node, value, taps, stride, Padding())
     return graph.append(
         node, pool(graph, node, value, kind, *window, shape), positive=value.positive
     )
@@ -72,7 +72,7 @@ def _max_pool(graph: Graph, node: fx.Node, value: Value) -> Value:
     if max(wide.top, wide.bottom) >= taps[0] or max(wide.left, wide.right) >= taps[1]:
         break_rule(node, f"padding must be smaller than the window {taps}", astuple(wide))
     stride = pair(given["stride"] or taps)
-    shape = _pooled_shape(graph, node, value, taps, stride, wide)
+    shape = _pooled_shape(node, value, taps, stride, wide)
     layer = pool(graph, node, value, LayerKind.MAX_POOL, taps, stride, shape)
     return graph.append(node, replace(layer, padding=wide), positive=value.positive)
 
@@ -98,7 +98,6 @@ def pool(
 
 
 def _pooled_shape(
-    graph: Graph,
     node: fx.Node,
     value: Value,
     taps: tuple[int, int],
@@ -106,12 +105,10 @@ def _pooled_shape(
     pad: Padding,
 ) -> tuple[int, int, int]:
     """Shape of a pool's output, whose last windows end within the padded image."""
-    height, width, channels = value.shape
-    rows = (height + pad.top + pad.bottom - taps[0]) // stride[0] + 1
-    columns = (width + pad.left + pad.right - taps[1]) // stride[1] + 1
+    windows = pad.windows(value.shape[:2], taps, stride)
     shape = image_shape(node)
-    if shape != (rows, columns, channels):
-        break_rule(node, f"ceil_mode must not add windows to {(rows, columns)}", shape[:2])
+    if shape != (*windows, value.shape[2]):
+        break_rule(node, f"ceil_mode must not add windows to {windows}", shape[:2])
     return shape
 
 

@@ -18,7 +18,7 @@ def descend(
 ) -> Evaluation:
     """Take the best neighbour, a design with another value of one field, while there is a better.
 
-    Room that shrinks a memory without a cost in cycles is taken too: it lets another field grow.
+    A smaller area at the same cost is better too: it lets another field grow.
     """
     while True:
         chosen = hardware.indices(best.accelerator)

@@ -13,9 +13,9 @@ from torch.export import ExportedProgram
 from search.aten import export_module, read_program
 from search.float_network import INPUT, FloatLayer, FloatNetwork
 from search.ranges import activation_ranges
-from sim.scales import Scale, activation_scale, quantize_multiplier, quantize_multipliers
+from sim.scales import Scale, activation_scale, add_factors, quantize_multipliers
 from sim.spec.errors import CosilicoError
-from sim.spec.network import ADD_LEFT_SHIFT, Layer, LayerKind, Network, TensorSpec
+from sim.spec.network import Layer, LayerKind, Network, TensorSpec
 
 __all__ = [
     "QuantizedWeights",
@@ -23,8 +23,6 @@ __all__ = [
     "activation_scale",
     "quantize_layers",
     "quantize_module",
-    "quantize_multiplier",
-    "quantize_multipliers",
     "quantize_network",
     "quantize_program",
     "quantize_weights",
@@ -140,7 +138,7 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
                 name=layer.name,
                 kind=layer.kind,
                 inputs=layer.inputs,
-                output=_tensor(layer.name, layer.shape, scale),
+                output=TensorSpec.of_shape(layer.name, layer.shape, *scale),
                 kernel=layer.kernel,
                 stride=layer.stride,
                 padding=layer.padding,
@@ -148,7 +146,7 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
                 **parameters._asdict(),
             )
         )
-    source = _tensor(INPUT, network.shape, used[INPUT])
+    source = TensorSpec.of_shape(INPUT, network.shape, *used[INPUT])
     return Network(name=network.name, input=source, layers=tuple(layers))
 
 
@@ -183,9 +181,7 @@ def _parameters(layer: FloatLayer, inputs: list[float], output: float, pixels: i
         multiplier, shift = quantize_multipliers(np.array([inputs[0] / (pixels * output)]))
         return _NO_PARAMETERS._replace(multiplier=multiplier, shift=shift)
     if layer.kind is LayerKind.ADD:
-        twice = 2 * max(inputs)
-        reals = [*(scale / twice for scale in inputs), twice / (2**ADD_LEFT_SHIFT * output)]
-        multiplier, shift = quantize_multipliers(np.array(reals))
+        multiplier, shift = quantize_multipliers(add_factors(inputs[0], inputs[1], output))
         return _NO_PARAMETERS._replace(multiplier=multiplier, shift=shift)
     quantized = quantize_weights(*layer.parameters(), inputs[0])  # [K, C, kh, kw]
     multiplier, shift = quantize_multipliers(inputs[0] * quantized.scales / output)
@@ -207,15 +203,3 @@ def _quantized_bound(real: float, scale: Scale) -> int:
         return 127 if real > 0 else -128
     steps = math.copysign(math.floor(abs(real) / scale.scale + 0.5), real)
     return int(min(127, max(-128, scale.zero_point + steps)))
-
-
-def _tensor(name: str, shape: tuple[int, int, int], scale: Scale) -> TensorSpec:
-    height, width, channels = shape
-    return TensorSpec(
-        name=name,
-        height=height,
-        width=width,
-        channels=channels,
-        scale=scale.scale,
-        zero_point=scale.zero_point,
-    )

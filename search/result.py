@@ -6,7 +6,6 @@ from typing import Any
 
 from search.architecture import Architecture
 from search.evaluator import Evaluation
-from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 
 __all__ = ["SCHEMA", "SearchResult", "pareto_front"]
@@ -62,11 +61,6 @@ class SearchResult:
     history: tuple[Evaluation, ...]
     pareto: tuple[Evaluation, ...]
     wall_s: float
-
-    @property
-    def default_accelerator(self) -> AcceleratorConfig:
-        """The accelerator that the search had to beat."""
-        return self.default.accelerator
 
     @property
     def evaluations(self) -> int:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from sim.seeded import LayerShape, Topology
 from sim.spec.network import LayerKind, TensorSpec
+from sim.topology import LayerShape, Topology, conv, depthwise, fully_connected, pool
 
 __all__ = ["IMAGE", "IMAGENET_NETWORKS"]
 
@@ -53,7 +53,7 @@ def _efficientnet_lite0() -> Topology:
 
 def _inverted_residuals(stages: tuple[_Stage, ...]) -> Topology:
     """Stem of 32 channels, the stages, head of 1280 channels, pool and classifier."""
-    layers = [_dense("stem", IMAGE.name, 32, kernel=3, stride=2)]
+    layers = [conv("stem", IMAGE.name, 32, 3, 2, relu6=True)]
     channels, index = 32, 0
     for stage in stages:
         for position in range(stage.blocks):
@@ -62,14 +62,9 @@ def _inverted_residuals(stages: tuple[_Stage, ...]) -> Topology:
             layers += _block(f"block{index}", layers[-1].name, channels, stage, stride)
             channels = stage.channels
     layers += [
-        _dense("head", layers[-1].name, 1280),
-        LayerShape(name="pool", kind=LayerKind.GLOBAL_AVERAGE_POOL, inputs=("head",)),
-        LayerShape(
-            name="classifier",
-            kind=LayerKind.FULLY_CONNECTED,
-            inputs=("pool",),
-            channels=CLASSES,
-        ),
+        conv("head", layers[-1].name, 1280, relu6=True),
+        pool("pool", "head"),
+        fully_connected("classifier", "pool", CLASSES),
     ]
     return Topology(input=IMAGE, layers=tuple(layers))
 
@@ -80,37 +75,16 @@ def _block(name: str, source: str, channels: int, stage: _Stage, stride: int) ->
     last = source
     if stage.expansion > 1:
         last = f"{name}.expand"
-        layers.append(_dense(last, source, channels * stage.expansion))
+        layers.append(conv(last, source, channels * stage.expansion, relu6=True))
     layers += [
-        LayerShape(
-            name=f"{name}.depthwise",
-            kind=LayerKind.DEPTHWISE,
-            inputs=(last,),
-            kernel=stage.kernel,
-            stride=stride,
-            relu6=True,
-        ),
-        _dense(f"{name}.project", f"{name}.depthwise", stage.channels, relu6=False),
+        depthwise(f"{name}.depthwise", last, stage.kernel, stride, relu6=True),
+        conv(f"{name}.project", f"{name}.depthwise", stage.channels),
     ]
     if stride == 1 and channels == stage.channels:
         layers.append(
             LayerShape(name=f"{name}.add", kind=LayerKind.ADD, inputs=(source, f"{name}.project"))
         )
     return layers
-
-
-def _dense(
-    name: str, source: str, channels: int, *, kernel: int = 1, stride: int = 1, relu6: bool = True
-) -> LayerShape:
-    return LayerShape(
-        name=name,
-        kind=LayerKind.CONV,
-        inputs=(source,),
-        channels=channels,
-        kernel=kernel,
-        stride=stride,
-        relu6=relu6,
-    )
 
 
 IMAGENET_NETWORKS: Mapping[str, Topology] = MappingProxyType(

@@ -9,13 +9,14 @@ from types import MappingProxyType
 
 from sim.imagenet import IMAGENET_NETWORKS
 from sim.mlperf_tiny import MLPERF_TINY_NETWORKS
-from sim.seeded import Topology, seeded_network
+from sim.seeded import seeded_network
 from sim.spec import design
 from sim.spec.design import Design
 from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.files import cache_root
 from sim.spec.network import Network
 from sim.spec.spaces import EDGE
+from sim.topology import Topology
 
 __all__ = ["NAMED_NETWORKS", "efficientnet_lite0", "mobilenet_v2", "named_network"]
 
@@ -23,9 +24,11 @@ _SOURCES = (
     "networks.py",
     "imagenet.py",
     "mlperf_tiny.py",
+    "topology.py",
     "seeded.py",
     "golden.py",
     "scales.py",
+    "spec/network.py",
 )
 """Files that decide the numbers of a named network."""
 

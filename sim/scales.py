@@ -6,7 +6,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Scale", "activation_scale", "quantize_multiplier", "quantize_multipliers"]
+from sim.spec.network import ADD_LEFT_SHIFT
+
+__all__ = [
+    "Scale",
+    "activation_scale",
+    "add_factors",
+    "quantize_multiplier",
+    "quantize_multipliers",
+]
 
 
 class Scale(NamedTuple):
@@ -48,11 +56,20 @@ def quantize_multipliers(
     return pairs[:, 0].copy(), pairs[:, 1].copy()
 
 
+def add_factors(a: float, b: float, output: float) -> NDArray[np.float64]:
+    """Real multipliers of ADD, float64[3], for scales ``a``, ``b`` and ``output``.
+
+    Both operands go to twice the larger scale and, behind ADD's left shift, their sum to the output's.
+    """
+    twice = 2 * max(a, b)
+    return np.array([a / twice, b / twice, twice / (2**ADD_LEFT_SHIFT * output)])
+
+
 def activation_scale(low: float, high: float) -> Scale:
     """Asymmetric int8 scale of the range, widened to hold 0, which becomes an exact value."""
     low, high = min(low, 0.0), max(high, 0.0)
     if high == low:
         return Scale(1.0, 0)
-    scale = (high - low) / 255
+    scale = float(high - low) / 255
     zero_point = math.floor(-128 - low / scale + 0.5)
     return Scale(scale, min(127, max(-128, zero_point)))

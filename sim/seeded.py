@@ -5,15 +5,20 @@ normalization would leave it with, measured on one image of smooth noise with th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim import golden
-from sim.scales import Scale, activation_scale, quantize_multiplier, quantize_multipliers
+from sim.scales import (
+    Scale,
+    activation_scale,
+    add_factors,
+    quantize_multiplier,
+    quantize_multipliers,
+)
 from sim.spec.network import (
-    ADD_LEFT_SHIFT,
     WINDOW_POOLS,
     Layer,
     LayerKind,
@@ -21,8 +26,9 @@ from sim.spec.network import (
     Padding,
     TensorSpec,
 )
+from sim.topology import LayerShape
 
-__all__ = ["LayerShape", "Topology", "noise_image", "seeded_network"]
+__all__ = ["noise_image", "seeded_network"]
 
 RELU6 = Scale(6 / 255, -128)
 """Output scale behind ReLU6: the int8 range is 0 … 6, so that the type's own limits clamp."""
@@ -32,51 +38,6 @@ _WEIGHT_SPREAD = 42.0
 
 _RELU_SPREAD, _RELU_MEAN = 2.0, 1.2
 """Of a channel before ReLU or ReLU6: about a quarter of the values become 0, few exceed 6."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerShape:
-    """A layer without numbers; its padding is TensorFlow's SAME, but an average pool has none.
-
-    Parameters
-    ----------
-    name : str
-    kind : LayerKind
-    inputs : tuple of str
-    channels : int
-        Of the output; 0 keeps the input's.
-    kernel, stride : int or (int, int)
-        One number for square ones, else (vertical, horizontal).
-    relu6, relu : bool
-        Which activation is fused: at most one. ReLU: of weighted layers and ADD.
-    """
-
-    name: str
-    kind: LayerKind
-    inputs: tuple[str, ...]
-    channels: int = 0
-    kernel: int | tuple[int, int] = 1
-    stride: int | tuple[int, int] = 1
-    relu6: bool = False
-    relu: bool = False
-
-    @property
-    def window(self) -> tuple[int, int]:
-        """The kernel as (vertical, horizontal)."""
-        return _pair(self.kernel)
-
-    @property
-    def step(self) -> tuple[int, int]:
-        """The stride as (vertical, horizontal)."""
-        return _pair(self.stride)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Topology:
-    """A network without numbers: its input and its layers in execution order."""
-
-    input: TensorSpec
-    layers: tuple[LayerShape, ...]
 
 
 def seeded_network(
@@ -143,7 +104,7 @@ def _weighted(
         name=shape.name,
         kind=shape.kind,
         inputs=shape.inputs,
-        output=_tensor(shape.name, blank.output.shape, scale),
+        output=TensorSpec.of_shape(shape.name, blank.output.shape, *scale),
         kernel=blank.kernel,
         stride=blank.stride,
         padding=blank.padding,
@@ -161,8 +122,7 @@ def _blank(shape: LayerShape, source: TensorSpec, rng: np.random.Generator) -> L
     padding = Padding.same(source.shape[:2], kernel, stride)
     if shape.kind is LayerKind.FULLY_CONNECTED:
         kernel, padding = source.shape[:2], Padding()
-    rows = (source.height + padding.top + padding.bottom - kernel[0]) // stride[0] + 1
-    columns = (source.width + padding.left + padding.right - kernel[1]) // stride[1] + 1
+    windows = padding.windows(source.shape[:2], kernel, stride)
     channels = shape.channels or source.channels
     size: tuple[int, ...] = (*kernel, source.channels)
     if shape.kind is not LayerKind.DEPTHWISE:
@@ -173,7 +133,7 @@ def _blank(shape: LayerShape, source: TensorSpec, rng: np.random.Generator) -> L
         name=shape.name,
         kind=shape.kind,
         inputs=shape.inputs,
-        output=_tensor(shape.name, (rows, columns, channels), Scale(1.0, 0)),
+        output=TensorSpec.of_shape(shape.name, (*windows, channels), 1.0, 0),
         kernel=kernel,
         stride=stride,
         padding=padding,
@@ -208,22 +168,21 @@ def _add(shape: LayerShape, inputs: list[TensorSpec], x: list[NDArray[np.int8]])
     )
     low = 0.0 if shape.relu else float(np.min(real))
     scale = activation_scale(low, float(np.max(real)))
-    twice = 2 * max(spec.scale for spec in inputs)
-    factors = [*(spec.scale / twice for spec in inputs), twice / 2**ADD_LEFT_SHIFT / scale.scale]
-    multiplier, shift = zip(*map(quantize_multiplier, factors), strict=True)
+    factors = add_factors(inputs[0].scale, inputs[1].scale, scale.scale)
+    multiplier, shift = quantize_multipliers(factors)
     return Layer(
         name=shape.name,
         kind=shape.kind,
         inputs=shape.inputs,
-        output=_tensor(shape.name, inputs[0].shape, scale),
-        multiplier=np.array(multiplier, np.int32),
-        shift=np.array(shift, np.int32),
+        output=TensorSpec.of_shape(shape.name, inputs[0].shape, *scale),
+        multiplier=multiplier,
+        shift=shift,
         clamp=_clamp(scale, shape.relu),
     )
 
 
 def _pool(shape: LayerShape, source: TensorSpec) -> Layer:
-    output = _tensor(shape.name, (1, 1, source.channels), Scale(source.scale, source.zero_point))
+    output = replace(source, name=shape.name, height=1, width=1)
     return Layer(name=shape.name, kind=shape.kind, inputs=shape.inputs, output=output)
 
 
@@ -232,14 +191,12 @@ def _window_pool(shape: LayerShape, source: TensorSpec) -> Layer:
     padding = Padding()
     if shape.kind is LayerKind.MAX_POOL:
         padding = Padding.same(source.shape[:2], kernel, stride)
-    rows = (source.height + padding.top + padding.bottom - kernel[0]) // stride[0] + 1
-    columns = (source.width + padding.left + padding.right - kernel[1]) // stride[1] + 1
-    scale = Scale(source.scale, source.zero_point)
+    rows, columns = padding.windows(source.shape[:2], kernel, stride)
     return Layer(
         name=shape.name,
         kind=shape.kind,
         inputs=shape.inputs,
-        output=_tensor(shape.name, (rows, columns, source.channels), scale),
+        output=replace(source, name=shape.name, height=rows, width=columns),
         kernel=kernel,
         stride=stride,
         padding=padding,
@@ -255,28 +212,12 @@ def _mean(shape: LayerShape, source: TensorSpec, x: NDArray[np.int8]) -> Layer:
         name=shape.name,
         kind=shape.kind,
         inputs=shape.inputs,
-        output=_tensor(shape.name, (1, 1, source.channels), scale),
+        output=TensorSpec.of_shape(shape.name, (1, 1, source.channels), *scale),
         multiplier=np.array([multiplier], np.int32),
         shift=np.array([shift], np.int32),
-    )
-
-
-def _tensor(name: str, shape: tuple[int, int, int], scale: Scale) -> TensorSpec:
-    height, width, channels = shape
-    return TensorSpec(
-        name=name,
-        height=height,
-        width=width,
-        channels=channels,
-        scale=float(scale.scale),
-        zero_point=scale.zero_point,
     )
 
 
 def _clamp(scale: Scale, rectified: bool) -> tuple[int, int]:
     """Output range: ReLU gives nothing below the real 0."""
     return (scale.zero_point if rectified else -128, 127)
-
-
-def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else size

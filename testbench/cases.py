@@ -1,9 +1,10 @@
 """Random small networks for validation: every layer kind in the middle of real neighbours."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +24,11 @@ __all__ = [
     "Case",
     "Corner",
     "Stratum",
+    "TryCase",
     "describe_case",
     "draw_cases",
-    "draw_configs",
     "draw_group",
+    "draw_group_of",
     "random_network",
     "strata",
 ]
@@ -48,6 +50,9 @@ BATCHES = (1, 1, 1, 2, 3, 4)
 
 AWKWARD_GROUPS = 4
 """Every so many groups have a grid whose width divides few images."""
+
+
+KindOfCase = TypeVar("KindOfCase", bound="Case")
 
 
 class Corner(StrEnum):
@@ -132,6 +137,11 @@ class Case:
         """What a line about a failure begins with."""
         return self.network.name
 
+    def extended(self, kind: type[KindOfCase], **more: Any) -> KindOfCase:
+        """Return the same as a subclass, whose own fields are ``more``."""
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return kind(**own, **more)
+
     @property
     def verdict(self) -> str:
         """Whether the pair is realizable, if it was drawn to ask that."""
@@ -149,6 +159,10 @@ class Case:
             "spills": self.spills,
         }
         return tuple(name for name, holds in found.items() if holds)
+
+
+TryCase: TypeAlias = Callable[[int, AcceleratorConfig, np.random.Generator], Case | None]
+"""Draws the case of an index for a configuration, or finds none that it can run."""
 
 
 def strata() -> tuple[Stratum, ...]:
@@ -209,17 +223,31 @@ def draw_group(
     *,
     max_macs: int | None = None,
 ) -> list[Case]:
+    """Draw cases ``first`` … ``first + size - 1`` of the strata; see :func:`draw_group_of`."""
+    return draw_group_of(_try_case, group, first, size, space, seed, max_macs=max_macs)
+
+
+def draw_group_of(
+    try_case: TryCase,
+    group: int,
+    first: int,
+    size: int,
+    space: HardwareSpace,
+    seed: int,
+    *,
+    max_macs: int | None = None,
+) -> list[Case]:
     """Draw cases ``first`` … ``first + size - 1``, which share a configuration where they can.
 
-    A configuration for which no network of a stratum is found is replaced for the rest of the
+    A configuration for which ``try_case`` finds no case is replaced for the rest of the
     group. No group depends on another.
     """
     rng = np.random.default_rng([seed, len(space), group])
-    configs = draw_configs(space, rng, max_macs, awkward=group % AWKWARD_GROUPS == 0)
+    configs = _draw_configs(space, rng, max_macs, awkward=group % AWKWARD_GROUPS == 0)
     config = next(configs)
     found: list[Case] = []
     while len(found) < size:
-        case = _try_case(first + len(found), config, rng)
+        case = try_case(first + len(found), config, rng)
         if case is None:
             config = next(configs)
             continue
@@ -227,7 +255,7 @@ def draw_group(
     return found
 
 
-def draw_configs(
+def _draw_configs(
     space: HardwareSpace, rng: np.random.Generator, max_macs: int | None, *, awkward: bool
 ) -> Iterator[AcceleratorConfig]:
     """Configurations that the generator can build; ``awkward``: 6 PEs wide, or 3 in small spaces."""

@@ -3,23 +3,21 @@
 from dataclasses import asdict, dataclass
 from math import ceil
 
-from sim.lpddr4 import BURST_LENGTH, MEMORY_MHZ, organization
+from sim.lpddr4 import BURST_LENGTH, MEMORY_MHZ, Organization, organization
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = ["Dram", "lpddr4"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dram:
-    """One memory channel and its controller; intervals in memory clocks.
+class Dram(Organization):
+    """An organization and its timing: one memory channel and its controller, in memory clocks.
 
     ``templates/dram.h`` is the model: requests in order of arrival, open rows, all-bank refresh.
     Addresses are row : bank : column, so that consecutive pages lie in consecutive banks.
 
     Parameters
     ----------
-    clock_mhz, memory_mhz, access_bytes, page_bytes, banks, write_queue : int
-        See :class:`sim.lpddr4.Organization`.
     front, back : int
         Controller and PHY, from the request to the first command and from the data to the port.
     read_latency, write_latency : int
@@ -36,12 +34,6 @@ class Dram:
         tREFI, tRFCab.
     """
 
-    clock_mhz: int
-    memory_mhz: int
-    access_bytes: int
-    page_bytes: int
-    banks: int
-    write_queue: int
     front: int
     back: int
     read_latency: int

@@ -1,7 +1,7 @@
 """Random TensorFlow Lite models as cases: RTL against reference, prediction and interpreter."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +10,7 @@ from sim.importers.folder import ImportedNetwork
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import HardwareSpace
-from testbench.cases import (
-    AWKWARD_GROUPS,
-    BATCHES,
-    TRIES,
-    Case,
-    describe_case,
-    draw_configs,
-)
+from testbench.cases import BATCHES, TRIES, Case, describe_case, draw_group_of
 from testbench.tflite_models import RandomModel, import_random, random_model
 from testbench.tflite_oracle import judge
 
@@ -108,21 +101,8 @@ def draw_imported_group(
     *,
     max_macs: int | None = None,
 ) -> list[Case]:
-    """Draw cases ``first`` … ``first + size - 1``, which share a configuration where they can.
-
-    As :func:`testbench.cases.draw_group`.
-    """
-    rng = np.random.default_rng([seed, len(space), group])
-    configs = draw_configs(space, rng, max_macs, awkward=group % AWKWARD_GROUPS == 0)
-    config = next(configs)
-    found: list[Case] = []
-    while len(found) < size:
-        case = _try_case(first + len(found), config, rng)
-        if case is None:
-            config = next(configs)
-            continue
-        found.append(case)
-    return found
+    """Draw cases ``first`` … ``first + size - 1``; see :func:`testbench.cases.draw_group_of`."""
+    return draw_group_of(_try_case, group, first, size, space, seed, max_macs=max_macs)
 
 
 def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -> Case | None:
@@ -134,10 +114,5 @@ def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -
         if check(config, imported.network, images=batch):
             continue
         case = describe_case(index, IMPORTED, config, imported.network, rng, batches=(batch,))
-        return ImportedCase(
-            **{field.name: getattr(case, field.name) for field in fields(case)},
-            model_seed=model_seed,
-            model=model,
-            imported=imported,
-        )
+        return case.extended(ImportedCase, model_seed=model_seed, model=model, imported=imported)
     return None

@@ -1,5 +1,7 @@
 """Layers with random weights and quantization, for validation."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,8 +60,7 @@ def padded(
     """A conv, depthwise or max pool layer of the given shape."""
     if kind in WINDOW_POOLS:
         return window_pool(name, kind, source, taps, strides, padding, rng)
-    rows = (source.height + padding.top + padding.bottom - taps[0]) // strides[0] + 1
-    columns = (source.width + padding.left + padding.right - taps[1]) // strides[1] + 1
+    rows, columns = padding.windows(source.shape[:2], taps, strides)
     depth = source.channels if kind is LayerKind.DEPTHWISE else channels
     shape: tuple[int, ...] = (*taps, source.channels)
     if kind is not LayerKind.DEPTHWISE:
@@ -117,10 +118,7 @@ def add(name: str, a: TensorSpec, b: TensorSpec, rng: np.random.Generator) -> La
 
 def pool(name: str, source: TensorSpec) -> Layer:
     """A global average pool."""
-    output = TensorSpec(
-        name=name, height=1, width=1, channels=source.channels, scale=source.scale,
-        zero_point=source.zero_point,
-    )  # fmt: skip
+    output = replace(source, name=name, height=1, width=1)
     return Layer(
         name=name, kind=LayerKind.GLOBAL_AVERAGE_POOL, inputs=(source.name,), output=output
     )
@@ -136,17 +134,12 @@ def window_pool(
     rng: np.random.Generator,
 ) -> Layer:
     """A max or average pool of the given shape."""
-    rows = (source.height + padding.top + padding.bottom - taps[0]) // strides[0] + 1
-    columns = (source.width + padding.left + padding.right - taps[1]) // strides[1] + 1
-    output = TensorSpec(
-        name=name, height=rows, width=columns, channels=source.channels, scale=source.scale,
-        zero_point=source.zero_point,
-    )  # fmt: skip
+    rows, columns = padding.windows(source.shape[:2], taps, strides)
     return Layer(
         name=name,
         kind=kind,
         inputs=(source.name,),
-        output=output,
+        output=replace(source, name=name, height=rows, width=columns),
         kernel=taps,
         stride=strides,
         padding=padding,

@@ -1,6 +1,5 @@
 """Random pairs, realizable or not: what the check says against what can be built."""
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -146,17 +145,17 @@ def _draw_case(
     rounds, place = divmod(index, POINTS_PER_CONFIG)
     batch = 1
     if place == 0:
-        network = named_network(_turn(tuple(IMAGENET_NETWORKS), rounds))
+        network = named_network(tuple(IMAGENET_NETWORKS)[rounds % len(IMAGENET_NETWORKS)])
     elif place == 1:
-        network = named_network(_turn(tuple(MLPERF_TINY_NETWORKS), rounds))
+        network = named_network(tuple(MLPERF_TINY_NETWORKS)[rounds % len(MLPERF_TINY_NETWORKS)])
     else:
         network = _small(config, rng)
         batch = int(rng.choice(BATCHES))
     violations = tuple(check(config, network, images=batch))
     if not violations:
         case = describe_case(index, network.name, config, network, rng, batches=(batch,))
-        own = {field.name: getattr(case, field.name) for field in dataclasses.fields(case)}
-        return RealizabilityCase(**own, violations=(), simulated=chosen and place > 1)
+        simulated = chosen and place > 1
+        return case.extended(RealizabilityCase, violations=(), simulated=simulated)
     return RealizabilityCase(
         index=index,
         stratum=network.name,
@@ -183,7 +182,3 @@ def _small(config: AcceleratorConfig, rng: np.random.Generator) -> Network:
         network = random_network(stratum, config, rng, corner)
         if network.macs <= MOST_MACS:
             return network
-
-
-def _turn(names: tuple[str, ...], index: int) -> str:
-    return names[index % len(names)]

@@ -22,6 +22,9 @@ _MOST_LAYERS = 6
 _MOST_VALUES = 4096
 """Of an activation, so that a draw takes milliseconds."""
 
+_MOST_INPUTS = 600
+"""Of a fully connected layer in the middle."""
+
 _MOST_CLASSES = 512
 """The interpreter's fixed-point softmax aborts where that many values are about the largest."""
 
@@ -47,7 +50,7 @@ class _Activation:
 
 
 def draw_imported(seed: int, images: int = 2) -> tuple[ImportedNetwork, NDArray[np.int8]]:
-    """A random network as the importer makes it, and int8 images for it; for campaigns in RTL."""
+    """A random network as the importer makes it, and int8 images for it."""
     model = random_model(seed, images)
     imported = import_random(model, seed)
     return imported, imported.host.prepare(model.inputs)
@@ -145,12 +148,7 @@ class _Draw:
         rng, writer = self.rng, self.writer
         current = last
         if rng.random() < 0.4:
-            flat = (1, int(np.prod(current.shape)))
-            reshaped = self.like(current, flat)
-            writer.operator(
-                "RESHAPE", [current.index, writer.constant(flat, "int32")], [reshaped.index]
-            )
-            current = reshaped
+            current = self.reshaped(current, (1, int(np.prod(current.shape))))
         if rng.random() < 0.4 and len(current.shape) == 2 and current.shape[1] < _MOST_CLASSES:
             result = self.activation(current.shape, 1 / 256, -128)
             writer.operator("SOFTMAX", [current.index], [result.index], Beta=1.0)
@@ -205,7 +203,7 @@ class _Draw:
 
     def fully_connected(self, source: _Activation) -> _Activation | None:
         depth = int(np.prod(source.shape))
-        if depth > 600:
+        if depth > _MOST_INPUTS:
             return None
         channels = int(self.rng.integers(1, 20))
         return self.weighted(
@@ -247,7 +245,7 @@ class _Draw:
         if name == "FULLY_CONNECTED":
             # The interpreter compares input scale times weight scale with the bias's scale.
             scales = np.maximum(scales, np.float32(1e-30))
-        limit = self.bias_limit(weights, axis, source, float(reals.max()))
+        limit = self.bias_limit(weights, axis, float(reals.max()))
         inputs = [source.index]
         inputs.append(
             writer.constant(
@@ -272,9 +270,7 @@ class _Draw:
         writer.operator(name, inputs, [out.index], **fields)
         return out
 
-    def bias_limit(
-        self, weights: NDArray[np.int8], axis: int, source: _Activation, real: float
-    ) -> int:
+    def bias_limit(self, weights: NDArray[np.int8], axis: int, real: float) -> int:
         """Largest bias with which no sum leaves int32, and none that is scaled up either.
 
         Past that the interpreter's behaviour is undefined: its C++ overflows signed integers.
@@ -414,17 +410,16 @@ class _Draw:
     def reshape(self, source: _Activation) -> _Activation | None:
         """Flatten an image, or make an image of one pixel again."""
         size = int(np.prod(source.shape))
-        if size != source.shape[-1] and size > 600:
-            return None
-        shape = (1, size) if len(source.shape) == 4 else (1, 1, 1, size)
-        if len(source.shape) == 2 and size != source.shape[-1]:
-            return None
-        if len(source.shape) == 4 and size != source.shape[-1]:
-            # Only a fully connected layer reads what was an image.
-            flat = self.like(source, shape)
-            inputs = [source.index, self.writer.constant(shape, "int32")]
-            self.writer.operator("RESHAPE", inputs, [flat.index])
-            return self.fully_connected(flat)
+        if len(source.shape) == 2:
+            return self.reshaped(source, (1, 1, 1, size))
+        if size == source.shape[-1]:
+            return self.reshaped(source, (1, size))
+        # Only a fully connected layer reads what was an image.
+        return (
+            None if size > _MOST_INPUTS else self.fully_connected(self.reshaped(source, (1, size)))
+        )
+
+    def reshaped(self, source: _Activation, shape: tuple[int, ...]) -> _Activation:
         out = self.like(source, shape)
         inputs = [source.index, self.writer.constant(shape, "int32")]
         self.writer.operator("RESHAPE", inputs, [out.index])

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -155,3 +156,20 @@ def test_hash_ignores_comments_blank_lines_and_docstrings(before: str, after: st
 def test_hash_sees_every_other_change() -> None:
     assert code("x = 1\n") != code("x = 2\n")
     assert code("def f(a):\n    return a\n") != code("def f(b):\n    return b\n")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["gateware/lane.py", "emit.py", "simulation_view.py", "rtl/ram.v", "rtl/grid.sv.j2"],
+)
+def test_hash_covers_what_both_views_are_made_of(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = Path(emit.__file__).parent
+    shutil.copytree(sources, tmp_path / "hwgen", ignore=shutil.ignore_patterns("__pycache__"))
+    before = gateware_hash()
+    monkeypatch.setattr("hwgen.gateware_hash._ROOT", tmp_path / "hwgen")
+    assert gateware_hash() == before
+    with (tmp_path / "hwgen" / name).open("a", encoding="utf-8") as file:
+        file.write("added = 1\n")
+    assert gateware_hash() != before

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from sim import golden
 from sim.importers.errors import UnsupportedModelError
-from sim.importers.folder import ImportedNetwork
-from sim.importers.tflite_import import import_tflite, lower_tflite, network_name
-from sim.importers.tflite_reader import parse_tflite, read_tflite
+from sim.importers.folder import ImportedNetwork, network_name
+from sim.importers.tflite_import import import_tflite, lower_tflite
+from sim.importers.tflite_reader import parse_tflite
 from sim.scales import quantize_multiplier
 from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.network import LayerKind, Padding
@@ -172,7 +172,7 @@ def test_divides_scales_in_double_precision(name: str) -> None:
 def test_flattens_an_image_into_a_kernel_of_its_size() -> None:
     model = Model()
     source = model.activation(1, 3, 4, 5)
-    flat, result = model.activation(1, 60), model.activation(1, 7, scale=9.0)
+    result = model.activation(1, 7, scale=9.0)
     middle = model.conv(source, (5, 1, 1, 5), (1, 3, 4, 5))
     flat = model.activation(1, 60, scale=2.0, zero_point=-7)
     model.operator("RESHAPE", [middle, model.constant([1, 60], "int32")], [flat])
@@ -217,7 +217,8 @@ SIDES = [[0, 0], [1, 2], [0, 3], [0, 0]]
 
 
 def test_folds_a_pad_into_the_convolution_that_alone_reads_it() -> None:
-    imported = padded(SIDES, same_conv, None)[0].check(*padded(SIDES, same_conv, None)[1:])
+    model, source, result = padded(SIDES, same_conv, None)
+    imported = model.check(source, result)
     assert len(imported.network.layers) == 2
     assert imported.network.layers[1].padding == Padding(top=2, bottom=3, left=0, right=4)
 
@@ -505,6 +506,5 @@ def test_networks_of_others_equal_the_interpreter(name: str) -> None:
     logits = imported.host.logits(values[imported.network.output.name])
     assert np.array_equal(logits, known["logits_tflm"])
     assert np.array_equal(imported.host.finish(logits), known["out_tflm"])
-    assert {tensor.name for tensor in read_tflite(path).tensors} >= set(
-        imported.source["tensors"].values()
-    )
+    model = parse_tflite(path.read_bytes(), "model")
+    assert {tensor.name for tensor in model.tensors} >= set(imported.source["tensors"].values())

@@ -1,9 +1,6 @@
 """The integer reference against a slow twin written with Python's unbounded integers."""
 
 from dataclasses import replace
-from fractions import Fraction
-from itertools import product
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,127 +8,13 @@ from numpy.typing import NDArray
 
 from sim import golden
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
+from testbench.layer_twin import layer_twin
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 
 
-def wrap(value: int) -> int:
-    return (value + 2**31) % 2**32 - 2**31
-
-
-def truncated_quotient(value: int, divisor: int) -> int:
-    return value // divisor if value >= 0 else -(-value // divisor)
-
-
-def requantize_twin(acc: int, multiplier: int, shift: int) -> int:
-    product_ = wrap(wrap(acc) << max(shift, 0)) * multiplier
-    high = truncated_quotient(product_ + (2**30 if product_ >= 0 else 1 - 2**30), 2**31)
-    right = max(-shift, 0)
-    mask = (1 << right) - 1
-    threshold = (mask >> 1) + (1 if high < 0 else 0)
-    return (high >> right) + (1 if (high & mask) > threshold else 0)
-
-
-def half_away_twin(numerator: int, denominator: int) -> int:
-    value = Fraction(abs(numerator), denominator) + Fraction(1, 2)
-    return (value.numerator // value.denominator) * (1 if numerator >= 0 else -1)
-
-
-def clamp_twin(layer: Layer, value: int) -> int:
-    return min(max(value, layer.clamp[0]), layer.clamp[1])
-
-
-def layer_twin(layer: Layer, sources: list[TensorSpec], images: list[Any]) -> list[Any]:
-    """One image: nested lists [y][x][c] in and out."""
-    out = layer.output
-    if layer.kind is LayerKind.ADD:
-        return [
-            [
-                [
-                    add_twin(layer, sources, [image[y][x][c] for image in images])
-                    for c in range(out.channels)
-                ]
-                for x in range(out.width)
-            ]
-            for y in range(out.height)
-        ]
-    (image,), (source,) = images, sources
-    if layer.kind is LayerKind.GLOBAL_AVERAGE_POOL:
-        count = source.height * source.width
-        sums = [sum(pixel[c] for row in image for pixel in row) for c in range(source.channels)]
-        return [[[clamp_twin(layer, half_away_twin(total, count)) for total in sums]]]
-    if layer.kind is LayerKind.MEAN:
-        return [[[mean_twin(layer, source, image, c) for c in range(source.channels)]]]
-    value = (
-        pool_twin if layer.kind in (LayerKind.MAX_POOL, LayerKind.AVERAGE_POOL) else products_twin
-    )
-    return [
-        [
-            [value(layer, source, image, y, x, k) for k in range(out.channels)]
-            for x in range(out.width)
-        ]
-        for y in range(out.height)
-    ]
-
-
-def add_twin(layer: Layer, sources: list[TensorSpec], values: list[int]) -> int:
-    total = 0
-    for i, value in enumerate(values):
-        scaled = (value - sources[i].zero_point) << 20
-        total += requantize_twin(scaled, int(layer.multiplier[i]), int(layer.shift[i]))
-    y = requantize_twin(total, int(layer.multiplier[2]), int(layer.shift[2]))
-    return clamp_twin(layer, y + layer.output.zero_point)
-
-
-def mean_twin(layer: Layer, source: TensorSpec, image: Any, c: int) -> int:
-    acc = 0
-    for row in image:
-        for pixel in row:
-            acc = wrap(acc + pixel[c] - source.zero_point)
-    value = requantize_twin(acc, int(layer.multiplier[0]), int(layer.shift[0]))
-    return clamp_twin(layer, value + layer.output.zero_point)
-
-
-def pool_twin(layer: Layer, source: TensorSpec, image: Any, y: int, x: int, c: int) -> int:
-    taps = []
-    for ky, kx in product(range(layer.kernel[0]), range(layer.kernel[1])):
-        row = y * layer.stride[0] + ky - layer.padding.top
-        column = x * layer.stride[1] + kx - layer.padding.left
-        if 0 <= row < source.height and 0 <= column < source.width:
-            taps.append(image[row][column][c])
-    if layer.kind is LayerKind.MAX_POOL:
-        return clamp_twin(layer, max(taps, default=-128))
-    assert len(taps) == layer.kernel[0] * layer.kernel[1]
-    return clamp_twin(layer, half_away_twin(sum(taps), len(taps)))
-
-
-def products_twin(layer: Layer, source: TensorSpec, image: Any, y: int, x: int, k: int) -> int:
-    acc = int(layer.bias[k])
-    for ky, kx in product(range(layer.kernel[0]), range(layer.kernel[1])):
-        row = y * layer.stride[0] + ky - layer.padding.top
-        column = x * layer.stride[1] + kx - layer.padding.left
-        if not (0 <= row < source.height and 0 <= column < source.width):
-            continue
-        if layer.kind is LayerKind.DEPTHWISE:
-            taps = [(k, int(layer.weights[ky, kx, k]))]
-        else:
-            taps = [(c, int(layer.weights[k, ky, kx, c])) for c in range(source.channels)]
-        for channel, weight in taps:
-            acc = wrap(acc + weight * (image[row][column][channel] - source.zero_point))
-    value = requantize_twin(acc, int(layer.multiplier[k]), int(layer.shift[k]))
-    return clamp_twin(layer, value + layer.output.zero_point)
-
-
 def tensor(name: str, shape: tuple[int, int, int], zero_point: int = 0) -> TensorSpec:
-    height, width, channels = shape
-    return TensorSpec(
-        name=name,
-        height=height,
-        width=width,
-        channels=channels,
-        scale=1.0,
-        zero_point=zero_point,
-    )
+    return TensorSpec.of_shape(name, shape, 1.0, zero_point)
 
 
 def products_layer(
@@ -150,8 +33,7 @@ def products_layer(
 ) -> Layer:
     """Layer with random parameters; `channels` is the input's for a depthwise one."""
     pad = padding or Padding()
-    height = (source.height + pad.top + pad.bottom - kernel[0]) // stride[0] + 1
-    width = (source.width + pad.left + pad.right - kernel[1]) // stride[1] + 1
+    height, width = pad.windows(source.shape[:2], kernel, stride)
     shape: tuple[int, ...] = (channels, *kernel, source.channels)
     if kind is LayerKind.DEPTHWISE:
         shape = (*kernel, channels)
@@ -184,117 +66,6 @@ def check_layer(layer: Layer, sources: list[TensorSpec], inputs: list[NDArray[np
     for n in range(len(found)):
         expected = layer_twin(layer, sources, [x[n].tolist() for x in inputs])
         assert found[n].tolist() == expected
-
-
-ACCUMULATORS = [
-    *(sign * (1 << k) + delta for sign in (1, -1) for k in range(31) for delta in (-1, 0, 1)),
-    INT32_MIN,
-    INT32_MIN + 1,
-    INT32_MAX,
-    0,
-]
-MULTIPLIERS = [0, 1, 2**30 - 1, 2**30, 2**30 + 1, 3 * 2**29, INT32_MAX - 1, INT32_MAX]
-
-
-@pytest.mark.parametrize("shift", range(-31, 32))
-def test_requantize_is_gemmlowp_at_corners_and_at_random(shift: int) -> None:
-    rng = np.random.default_rng(shift + 31)
-    for multiplier in [*MULTIPLIERS, *rng.integers(2**30, 2**31, 4).tolist()]:
-        acc = [*ACCUMULATORS, *rng.integers(INT32_MIN, INT32_MAX + 1, 60).tolist()]
-        acc += rng.integers(-3000, 3000, 40).tolist()
-        found = golden.requantize(np.array(acc, np.int32), multiplier, shift)
-        assert found.dtype == np.int32
-        assert found.tolist() == [requantize_twin(value, multiplier, shift) for value in acc]
-
-
-def test_requantize_rounds_half_up_in_the_product_and_half_away_in_the_division() -> None:
-    acc = np.array([-6, -5, -3, -2, -1, 1, 2, 3, 5, 6], np.int32)
-    # a multiplier of 2^30 halves; the left shift by 1 takes that back
-    assert golden.requantize(acc, 2**30, 1).tolist() == acc.tolist()
-    in_product = golden.requantize(acc, 2**30, 0)
-    assert in_product.tolist() == [-3, -2, -1, -1, 0, 1, 1, 2, 3, 3]  # gemmlowp's nudge: half up
-    in_division = golden.requantize(acc * 2, 2**30, -1)
-    assert in_division.tolist() == [-3, -3, -2, -1, -1, 1, 1, 2, 3, 3]
-
-
-def test_requantize_of_int_min_does_not_saturate() -> None:
-    acc = np.array([INT32_MIN], np.int32)
-    assert golden.requantize(acc, INT32_MAX, 0).tolist() == [INT32_MIN + 1]
-    assert golden.requantize(acc, 2**30, 0).tolist() == [-(2**30)]
-    assert golden.requantize(acc, 2**30, -31).tolist() == [-1]  # -1/2 goes away from zero
-    assert golden.requantize(acc, 2**30, 1).tolist() == [0]  # the left shift wraps
-
-
-def test_requantize_wraps_wide_accumulators() -> None:
-    acc = np.array([2**31 + 4, -(2**31) - 4, 2**32 + 7], np.int64)
-    same = np.array([-(2**31) + 4, 2**31 - 4, 7], np.int32)
-    expected = golden.requantize(same, 3 * 2**29, -2)
-    assert golden.requantize(acc, 3 * 2**29, -2).tolist() == expected.tolist()
-
-
-def test_requantize_broadcasts_over_the_last_axis() -> None:
-    acc = np.arange(-12, 12, dtype=np.int32).reshape(2, 4, 3) * 1001
-    multiplier = np.array([2**30, 3 * 2**29, INT32_MAX], np.int32)
-    shift = np.array([-3, 2, 0], np.int32)
-    found = golden.requantize(acc, multiplier, shift)
-    for index in np.ndindex(acc.shape):
-        c = index[2]
-        expected = requantize_twin(int(acc[index]), int(multiplier[c]), int(shift[c]))
-        assert found[index] == expected
-
-
-def reciprocal_divide(total: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Divide as a requantizer does with the constants, by the hardware's formula."""
-    multiplier, left, right = golden.pool_reciprocal(count)
-    shifted = total << left
-    assert shifted.max() <= INT32_MAX
-    assert shifted.min() >= INT32_MIN
-    high: NDArray[np.int64] = (shifted * multiplier + 2**30) >> 31
-    magnitude: NDArray[np.int64] = (np.abs(high) + ((1 << right) >> 1)) >> right
-    return np.sign(high) * magnitude
-
-
-@pytest.mark.parametrize("first", range(1, 257, 32))
-def test_pool_reciprocal_is_exact_for_all_sums(first: int) -> None:
-    for count in range(first, first + 32):
-        total = np.arange(-128 * count, 128 * count + 1)
-        # round half away = (2|x| + count) div 2·count, in exact integers
-        exact = np.sign(total) * ((2 * np.abs(total) + count) // (2 * count))
-        assert np.array_equal(reciprocal_divide(total, count), exact)
-        assert np.array_equal(golden.divide_half_away(total, count), exact)
-
-
-def test_exact_division_agrees_with_fractions() -> None:
-    for count in (1, 2, 3, 7, 16, 49):
-        total = np.arange(-128 * count, 128 * count + 1)
-        expected = [half_away_twin(value, count) for value in total.tolist()]
-        assert golden.divide_half_away(total, count).tolist() == expected
-
-
-def test_pool_reciprocal_is_exact_around_ties_of_large_counts() -> None:
-    rng = np.random.default_rng(7)
-    limit = golden.POOL_COUNT_LIMIT
-    counts = [112 * 112, 2**16, 2**16 + 1, limit - 1, limit // 2, limit // 2 - 1, limit // 2 + 1]
-    for count in [*counts, *rng.integers(257, limit, 200).tolist()]:
-        ties = (2 * np.arange(-128, 128) + 1) * count // 2
-        total = (ties[:, None] + np.arange(-2, 4)).ravel()
-        total = total.clip(-128 * count, 128 * count)
-        exact = np.sign(total) * ((2 * np.abs(total) + count) // (2 * count))
-        assert np.array_equal(reciprocal_divide(total, count), exact)
-
-
-def test_pool_reciprocal_fits_a_record() -> None:
-    for count in [*range(1, 5000), golden.POOL_COUNT_LIMIT - 1]:
-        multiplier, left, right = golden.pool_reciprocal(count)
-        assert 2**30 <= multiplier < 2**31
-        assert 0 <= left <= 31
-        assert 0 <= right <= 31
-
-
-@pytest.mark.parametrize("count", [0, -1, 2**22])
-def test_pool_reciprocal_refuses_counts_out_of_range(count: int) -> None:
-    with pytest.raises(ValueError, match=rf"^count must be in 1 … 4194303, not {count}$"):
-        golden.pool_reciprocal(count)
 
 
 SHAPES = [
@@ -503,8 +274,7 @@ def window_pool(
     clamp: tuple[int, int] = (-128, 127),
 ) -> Layer:
     pad = padding or Padding()
-    height = (source.height + pad.top + pad.bottom - kernel[0]) // stride[0] + 1
-    width = (source.width + pad.left + pad.right - kernel[1]) // stride[1] + 1
+    height, width = pad.windows(source.shape[:2], kernel, stride)
     return Layer(
         name="y",
         kind=kind,
@@ -599,33 +369,13 @@ def test_mean_rounds_twice() -> None:
     assert found.ravel().tolist() == [1, 1, 2]
 
 
-def test_the_identity_keeps_every_value() -> None:
-    x = np.arange(-(2**12), 2**12)
-    multiplier, left, right = golden.IDENTITY
-    assert np.array_equal(golden.requantize(x << left, multiplier, -right), x)
-
-
 def small_network(rng: np.random.Generator) -> Network:
     """Every layer kind once, but the mean: conv, depthwise, add of both, pools, fully connected."""
     source = tensor("x", (6, 6, 3), -2)
     same = Padding(top=1, bottom=1, left=1, right=1)
 
     def named(layer: Layer, name: str) -> Layer:
-        shape = layer.output.shape
-        return Layer(
-            name=name,
-            kind=layer.kind,
-            inputs=layer.inputs,
-            output=tensor(name, shape, layer.output.zero_point),
-            kernel=layer.kernel,
-            stride=layer.stride,
-            padding=layer.padding,
-            weights=layer.weights,
-            bias=layer.bias,
-            multiplier=layer.multiplier,
-            shift=layer.shift,
-            clamp=layer.clamp,
-        )
+        return replace(layer, name=name, output=replace(layer.output, name=name))
 
     conv = named(
         products_layer(rng, LayerKind.CONV, source, 4, (3, 3), stride=(2, 2), padding=same),

@@ -1,5 +1,6 @@
 """Components that only connect others, port to port."""
 
+from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
 from amaranth.hdl import Module, Value
@@ -25,20 +26,20 @@ class Wire(NamedTuple):
     source: str
 
 
-class Structure(wiring.Component):
+class Structure(wiring.Component, ABC):
     """Base of components made of parts and wires between whole ports; unwired inputs are 0.
 
     Amaranth takes a wire apart into bits, which takes minutes for a large grid; emission writes a
     structure as text instead, from the same lists as its simulation.
     """
 
+    @abstractmethod
     def parts(self) -> dict[str, Any]:
         """Components to instantiate, by name; asked for once per elaboration."""
-        raise NotImplementedError
 
+    @abstractmethod
     def wires(self) -> list[Wire]:
         """Wires between the parts, and to the structure's own ports."""
-        raise NotImplementedError
 
     def elaborate(self, platform: object) -> Any:
         """Build the module for Amaranth's simulator."""

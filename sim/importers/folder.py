@@ -1,7 +1,8 @@
 """The folder of an imported network: ``network.json`` with the host's steps, ``weights.npz``."""
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from sim.spec.arrays import field_value
 from sim.spec.network import Network
 from sim.spec.network_json import read_document, read_network, write_document
 
-__all__ = ["NETWORK_FILE", "SCHEMA", "ImportedNetwork", "load", "save"]
+__all__ = ["NETWORK_FILE", "SCHEMA", "ImportedNetwork", "load", "network_name", "save", "with_file"]
 
 SCHEMA = 1
 NETWORK_FILE = "network.json"
@@ -32,6 +33,25 @@ class ImportedNetwork:
     network: Network
     host: HostProgram
     source: Mapping[str, Any] = field(default_factory=dict)
+
+
+def network_name(stem: str) -> str:
+    """A file's name as an identifier."""
+    name = "".join(c if c.isascii() and c.isalnum() else "_" for c in stem).strip("_")
+    return name if name[:1].isalpha() else f"network_{name}".rstrip("_")
+
+
+def with_file(
+    imported: ImportedNetwork, path: Path, format_name: str, content: bytes
+) -> ImportedNetwork:
+    """The network with the model file in its source."""
+    source = {
+        "file": path.name,
+        "format": format_name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        **imported.source,
+    }
+    return replace(imported, source=source)
 
 
 def save(imported: ImportedNetwork, folder: Path) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.importers.operator_table import OperatorTable
 from sim.importers.quantization import ACTIVATIONS, activation_clamp
 from sim.importers.tflite_model import TfliteModel, TfliteOperator, TfliteTensor
 from sim.spec.network import Layer, LayerKind, Padding, TensorSpec
 
-__all__ = ["INPUT", "OPERATORS", "Lowering", "Pending", "Supported", "image_shape", "lowers"]
+__all__ = ["INPUT", "OPERATORS", "Lowering", "Pending", "image_shape", "lowers"]
 
 INPUT = "input"
 """Name of a network's input tensor."""
@@ -19,31 +20,10 @@ INPUT = "input"
 Shape = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Supported:
-    """An operator of the table: what it becomes and under which conditions."""
-
-    becomes: str
-    conditions: str
-    lower: "Callable[[Lowering, TfliteOperator], None]"
-
-
-OPERATORS: dict[str, Supported] = {}
+OPERATORS: OperatorTable[Callable[["Lowering", TfliteOperator], None]] = OperatorTable()
 """Operators that become part of the network, by name."""
 
-
-def lowers(
-    name: str, *, becomes: str, conditions: str
-) -> "Callable[[Callable[[Lowering, TfliteOperator], None]], Callable[[Lowering, TfliteOperator], None]]":
-    """Enter a function that lowers an operator into the table."""
-
-    def enter(
-        function: "Callable[[Lowering, TfliteOperator], None]",
-    ) -> "Callable[[Lowering, TfliteOperator], None]":
-        OPERATORS[name] = Supported(becomes=becomes, conditions=conditions, lower=function)
-        return function
-
-    return enter
+lowers = OPERATORS.lowers
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +203,12 @@ class Lowering:
         the operator's.
         """
         pad = padding or Padding()
-        height, width, channels = source.shape
+        channels = source.channels
         self.emit(
             operator,
             LayerKind.DEPTHWISE,
             (source,),
-            (height + pad.top + pad.bottom, width + pad.left + pad.right, channels),
+            (*pad.around(source.shape[:2]), channels),
             padding=pad,
             weights=np.ones((1, 1, channels), np.int8),
             bias=np.zeros(channels, np.int32),
@@ -272,14 +252,6 @@ class Lowering:
 
     def _place(self, index: int, name: str, shape: Shape) -> None:
         tensor = self.model.tensors[index]
-        height, width, channels = shape
-        self.specs[name] = TensorSpec(
-            name=name,
-            height=height,
-            width=width,
-            channels=channels,
-            scale=float(tensor.scale),
-            zero_point=tensor.zero_point,
-        )
+        self.specs[name] = TensorSpec.of_shape(name, shape, float(tensor.scale), tensor.zero_point)
         self._places[index] = name
         self.origins[name] = index

@@ -52,8 +52,7 @@ def _quantize(lowering: OnnxLowering, node: OnnxNode) -> Value:
         node.refuse(f"input {name!r} must be real, not integers")
     if source.quantization == quantization:
         return replace(source, real=False)
-    result = lowering.quantize(lowering.rescaled(node, source), node.outputs[0], quantization)
-    return result
+    return lowering.quantize(lowering.rescaled(node, source), node.outputs[0], quantization)
 
 
 def _quantized_constant(lowering: OnnxLowering, node: OnnxNode, value: Constant) -> Constant:

@@ -1,22 +1,19 @@
 """Importing a quantized ONNX model: what the host computes, what the accelerator computes."""
 
-import hashlib
 import itertools
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from sim.importers import onnx_elementwise, onnx_pooling, onnx_shapes, onnx_windows
 from sim.importers.errors import UnsupportedModelError
-from sim.importers.folder import ImportedNetwork
+from sim.importers.folder import ImportedNetwork, network_name, with_file
 from sim.importers.host import HostProgram, HostStep, Port, Transpose
 from sim.importers.onnx_lowering import ONNX_OPERATORS, OnnxLowering
 from sim.importers.onnx_model import OnnxEnd, OnnxModel, OnnxNode
 from sim.importers.onnx_reader import parse_onnx
 from sim.importers.onnx_shapes import host_output
 from sim.importers.onnx_values import HostInput, HostOutput, Quantized
-from sim.importers.tflite_import import network_name
 from sim.spec.arrays import read_bytes
 from sim.spec.network import Network
 
@@ -64,13 +61,7 @@ def import_onnx(path: Path) -> ImportedNetwork:
     content = read_bytes(path, "model file")
     model = parse_onnx(content, f"model file {path}")
     imported = lower_onnx(model, network_name(path.stem))
-    source = {
-        "file": path.name,
-        "format": "onnx",
-        "sha256": hashlib.sha256(content).hexdigest(),
-        **imported.source,
-    }
-    return replace(imported, source=source)
+    return with_file(imported, path, "onnx", content)
 
 
 def lower_onnx(model: OnnxModel, name: str) -> ImportedNetwork:

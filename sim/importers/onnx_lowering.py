@@ -1,7 +1,7 @@
 """Lowering an ONNX graph to layers: its tensors so far, and the table of operators."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,50 +21,27 @@ from sim.importers.onnx_values import (
     image_places,
     quantized_bound,
 )
+from sim.importers.operator_table import OperatorTable
 from sim.scales import quantize_multipliers
 from sim.spec.network import Layer, LayerKind, Padding, TensorSpec
 
-__all__ = ["ONNX_OPERATORS", "TO_INT8", "OnnxLowering", "OnnxSupported", "lowers"]
+__all__ = ["ONNX_OPERATORS", "SPREAD", "OnnxLowering", "lowers"]
 
-TO_INT8 = Requantize(
+_TO_INT8 = Requantize(
     multiplier=1 << 30, shift=1, input_zero_point=128, output_zero_point=0, dtype="int8"
 )
 """uint8 as the int8 of the same real value."""
 
 _INTEGERS = ("int8", "uint8")
 _WRAP = 1 << 31
-_SPREAD = 255
+SPREAD = 255
 """Largest magnitude of an int8 value less a zero point."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnnxSupported:
-    """An operator of the table: what it becomes and under which conditions."""
-
-    becomes: str
-    conditions: str
-    lower: "Callable[[OnnxLowering, OnnxNode], Value]"
-
-
-ONNX_OPERATORS: dict[str, OnnxSupported] = {}
+ONNX_OPERATORS: OperatorTable[Callable[["OnnxLowering", OnnxNode], Value]] = OperatorTable()
 """Operators by name."""
 
-
-def lowers(
-    *names: str, becomes: str, conditions: str
-) -> "Callable[[Callable[[OnnxLowering, OnnxNode], Value]], Callable[[OnnxLowering, OnnxNode], Value]]":
-    """Enter a function that lowers operators into the table."""
-
-    def enter(
-        function: "Callable[[OnnxLowering, OnnxNode], Value]",
-    ) -> "Callable[[OnnxLowering, OnnxNode], Value]":
-        for name in names:
-            ONNX_OPERATORS[name] = OnnxSupported(
-                becomes=becomes, conditions=conditions, lower=function
-            )
-        return function
-
-    return enter
+lowers = ONNX_OPERATORS.lowers
 
 
 class OnnxLowering:
@@ -217,7 +194,7 @@ class OnnxLowering:
         name, copies = base, 1
         while name in self.layers:
             name, copies = f"{base}_{copies + 1}", copies + 1
-        spec = tensor_spec(name, shape, target.quantization)
+        spec = target.quantization.tensor(name, shape)
         try:
             self.layers[name] = Layer(
                 name=name,
@@ -241,20 +218,20 @@ class OnnxLowering:
         A depthwise layer of one tap of weight 1: the sum is x - z_in.
         """
         pad, source = value.padding, value.spec
-        height, width, channels = source.shape
+        channels = source.channels
         real = value.quantization.scale / target.quantization.scale
         reals = np.full(channels, real, np.float32)
         return self.emit(
             node,
             LayerKind.DEPTHWISE,
             (source,),
-            (height + pad.top + pad.bottom, width + pad.left + pad.right, channels),
+            (*pad.around(source.shape[:2]), channels),
             target,
             name,
             padding=pad,
             weights=np.ones((1, 1, channels), np.int8),
             bias=np.zeros(channels, np.int32),
-            **self.multipliers(node, reals, np.full(channels, _SPREAD)),
+            **self.multipliers(node, reals, np.full(channels, SPREAD)),
         )
 
     def rescaled(self, node: OnnxNode, value: Quantized) -> Deferred:
@@ -287,7 +264,7 @@ class OnnxLowering:
                 node.refuse("all layers must read the model's input in one form")
             return replace(self.input, real=value.real)
         shape: Shape = value.shape
-        steps = [*value.steps, *([TO_INT8] if value.held == "uint8" else [])]
+        steps = [*value.steps, *([_TO_INT8] if value.held == "uint8" else [])]
         if len(shape) == 4:
             memory = (shape[2], shape[3], shape[1])
             places = image_places(*memory)
@@ -301,23 +278,10 @@ class OnnxLowering:
         self._read = value
         self.prepared = replace(value, steps=tuple(steps))
         self.input = Quantized(
-            spec=tensor_spec("input", memory, value.quantization),
+            spec=value.quantization.tensor("input", memory),
             shape=shape,
             places=places,
             quantization=value.quantization,
             real=False,
         )
         return replace(self.input, real=value.real)
-
-
-def tensor_spec(name: str, shape: tuple[int, int, int], quantization: Quantization) -> TensorSpec:
-    """The tensor of the network."""
-    height, width, channels = shape
-    return TensorSpec(
-        name=name,
-        height=height,
-        width=width,
-        channels=channels,
-        scale=float(quantization.scale),
-        zero_point=quantization.zero_point,
-    )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim.importers.onnx_lowering import OnnxLowering, lowers
+from sim.importers.onnx_lowering import SPREAD, OnnxLowering, lowers
 from sim.importers.onnx_model import OnnxNode
 from sim.importers.onnx_values import Deferred, Quantized, Target, Value, image_places
 from sim.importers.onnx_windows import window_output, window_padding
@@ -10,7 +10,6 @@ from sim.spec.network import LayerKind, Padding, TensorSpec
 
 __all__: list[str] = []
 
-_SPREAD = 255
 _MEAN = "`mean`"
 _REAL = "between DequantizeLinear and QuantizeLinear"
 
@@ -113,7 +112,7 @@ def _mean(lowering: OnnxLowering, node: OnnxNode, source: Quantized, *, keep: bo
     def emit(target: Target) -> TensorSpec:
         real = source.quantization.scale / (target.quantization.scale * np.float32(count))
         fields = lowering.multipliers(
-            node, np.array([real], np.float32), np.array([count * _SPREAD])
+            node, np.array([real], np.float32), np.array([count * SPREAD])
         )
         return lowering.emit(node, LayerKind.MEAN, (spec,), (1, 1, channels), target, **fields)
 

@@ -37,6 +37,10 @@ class Quantization:
     zero_point: int
     dtype: str
 
+    def tensor(self, name: str, shape: tuple[int, int, int]) -> TensorSpec:
+        """A tensor of the network, quantized so."""
+        return TensorSpec.of_shape(name, shape, float(self.scale), self.zero_point)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:

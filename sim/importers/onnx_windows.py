@@ -1,18 +1,18 @@
 """Lowering of ONNX operators with weights: convolutions and matrix products."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.importers.onnx_lowering import OnnxLowering, lowers
+from sim.importers.onnx_lowering import SPREAD, OnnxLowering, lowers
 from sim.importers.onnx_model import OnnxNode
 from sim.importers.onnx_values import Constant, Deferred, Quantized, Target, Value, image_places
 from sim.spec.network import LayerKind, Padding, TensorSpec
 
 __all__ = ["window_output", "window_padding"]
 
-_SPREAD = 255
 _BIAS_TOLERANCE = 2.0**-20
 
 
@@ -50,15 +50,13 @@ def window_output(
     stride: tuple[int, int],
 ) -> tuple[int, int]:
     """Height and width of a windowed layer's output."""
-    room = (
-        spec.height + padding.top + padding.bottom - kernel[0],
-        spec.width + padding.left + padding.right - kernel[1],
-    )
+    height, width = padding.around(spec.shape[:2])
+    room = (height - kernel[0], width - kernel[1])
     if min(room) < 0:
         node.refuse(f"kernel {kernel} must fit into the padded input, which is smaller")
     if node.attributes.get("ceil_mode", 0) and (room[0] % stride[0] or room[1] % stride[1]):
         node.refuse("ceil_mode must be 0 where windows would reach over the border")
-    return room[0] // stride[0] + 1, room[1] // stride[1] + 1
+    return padding.windows(spec.shape[:2], kernel, stride)
 
 
 def _integer_weights(
@@ -196,18 +194,10 @@ def _convolution(
         node.refuse(f"group must be 1 or the {spec.channels} input channels, not {group}")
     height, width = source.shape[2:]
     first, second = node.integers("strides", (1, 1))
-    own = window_padding(node, (height, width), kernel, (first, second))
-    padding = Padding(
-        top=before.top + own.top,
-        bottom=before.bottom + own.bottom,
-        left=before.left + own.left,
-        right=before.right + own.right,
-    )
+    padding = before + window_padding(node, (height, width), kernel, (first, second))
     size = window_output(node, spec, padding, kernel, (first, second))
-    sums = _sums(weights.reshape(channels, -1), bias)
 
     def emit(target: Target) -> TensorSpec:
-        reals = source.quantization.scale * scales / target.quantization.scale
         return lowering.emit(
             node,
             kind,
@@ -219,7 +209,7 @@ def _convolution(
             padding=padding,
             weights=np.ascontiguousarray(arranged),
             bias=bias,
-            **lowering.multipliers(node, reals, sums),
+            **_multipliers(lowering, node, source, target, weights, scales, bias),
         )
 
     return Deferred(shape=(1, channels, *size), places=image_places(*size, channels), emit=emit)
@@ -302,10 +292,8 @@ def _product(
     arranged = np.empty((channels, depth), np.int8)
     arranged[:, source.places.reshape(-1)] = weights
     kernel = spec.shape[:2]
-    sums = _sums(weights, bias)
 
     def emit(target: Target) -> TensorSpec:
-        reals = source.quantization.scale * scales / target.quantization.scale
         return lowering.emit(
             node,
             LayerKind.FULLY_CONNECTED,
@@ -315,13 +303,23 @@ def _product(
             kernel=kernel,
             weights=arranged.reshape(channels, *kernel, spec.channels),
             bias=bias,
-            **lowering.multipliers(node, reals, sums),
+            **_multipliers(lowering, node, source, target, weights, scales, bias),
         )
 
     return Deferred(shape=(1, channels), places=np.arange(channels), emit=emit)
 
 
-def _sums(weights: NDArray[np.int8], bias: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Largest magnitude of each channel's accumulator: int64[K]."""
-    magnitudes: NDArray[np.int64] = np.abs(weights.astype(np.int64)).sum(axis=1)
-    return magnitudes * _SPREAD + np.abs(bias.astype(np.int64))
+def _multipliers(
+    lowering: OnnxLowering,
+    node: OnnxNode,
+    source: Quantized,
+    target: Target,
+    weights: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    bias: NDArray[np.int32],
+) -> dict[str, Any]:
+    """Fields ``multiplier`` and ``shift`` of a layer with ``weights`` [K, ...]."""
+    reals = source.quantization.scale * scales / target.quantization.scale
+    magnitudes = np.abs(weights.astype(np.int64)).reshape(len(weights), -1).sum(axis=1)
+    sums = magnitudes * SPREAD + np.abs(bias.astype(np.int64))  # of each channel's accumulator
+    return lowering.multipliers(node, reals, sums)

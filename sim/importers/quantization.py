@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.scales import quantize_multiplier, quantize_multipliers
-from sim.spec.network import ADD_LEFT_SHIFT
+from sim.scales import add_factors, quantize_multiplier, quantize_multipliers
 
 __all__ = [
     "ACTIVATIONS",
@@ -63,11 +62,9 @@ def add_multipliers(a: np.float32, b: np.float32, output: np.float32) -> Multipl
     ValueError
         If the output's scale is so small that the sum would have to be multiplied by 1 or more.
     """
-    twice = 2 * np.float64(max(a, b))
-    total = twice / (2**ADD_LEFT_SHIFT * np.float64(output))
-    if total >= 1:
-        raise ValueError(f"the sum's multiplier must be below 1, not {total:g}")
-    reals = np.array([np.float64(a) / twice, np.float64(b) / twice, total])
+    reals = add_factors(float(a), float(b), float(output))
+    if reals[2] >= 1:
+        raise ValueError(f"the sum's multiplier must be below 1, not {reals[2]:g}")
     return quantize_multipliers(reals)
 
 

@@ -1,10 +1,12 @@
 """The page docs/supported_ops.md, from the tables that the importers work by."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sim.importers.lowering import OPERATORS
 from sim.importers.onnx_import import ONNX_HINTS
 from sim.importers.onnx_lowering import ONNX_OPERATORS
+from sim.importers.operator_table import OperatorTable
 from sim.importers.tflite_host import HOST_OPERATORS
 from sim.importers.tflite_import import HINTS
 
@@ -28,70 +30,52 @@ ONNX: int8 or uint8 activations (uint8 become int8, less 128); any padding and s
 0 or uint8 weights with zero point 128.
 """
 
+_NETWORK = "Bit by bit as TensorFlow Lite Micro computes them."
+_HOST = """Only in a row from the model's input on, or up to its output. `SHAPE`, `STRIDED_SLICE` and `PACK` may
+compute what shape a `RESHAPE` gives; they are passed over, as the shape is fixed anyway."""
+_ONNX = "Each layer within 1 of onnxruntime ([what differs](importing.md#onnx))."
+
+_BECOMES = ("operator", "becomes", "conditions")
+_ENDS = ("operator", "at the input", "at the output", "conditions")
+_HINT = ("operator", "elsewhere than above")
+
 
 def supported_operators() -> str:
     """Markdown text of the page."""
-    tflite = [*_network(), "", *_host(), "", *_hints("TensorFlow Lite", HINTS)]
-    onnx = [*_onnx(), "", *_hints("ONNX", ONNX_HINTS)]
-    return "\n".join([_HEAD, *tflite, "", *onnx, ""])
-
-
-def _network() -> list[str]:
-    rows = [
-        f"| `{name}` | {one.becomes} | {one.conditions} |"
-        for name, one in sorted(OPERATORS.items())
+    parts = [
+        _HEAD,
+        *_table(
+            "TensorFlow Lite: computed by the accelerator", _NETWORK, _BECOMES, _rows(OPERATORS)
+        ),
+        *_table("TensorFlow Lite: computed by the host", _HOST, _ENDS, _host_rows()),
+        *_hints("TensorFlow Lite", HINTS),
+        *_table("ONNX", _ONNX, _BECOMES, _rows(ONNX_OPERATORS)),
+        *_hints("ONNX", ONNX_HINTS),
     ]
-    return [
-        "## TensorFlow Lite: computed by the accelerator",
-        "",
-        "Bit by bit as TensorFlow Lite Micro computes them.",
-        "",
-        "| operator | becomes | conditions |",
-        "|---|---|---|",
-        *rows,
-    ]
+    return "\n".join(parts)
 
 
-def _host() -> list[str]:
+def _table(
+    title: str, text: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
+) -> list[str]:
+    """A section with a table, and the empty line behind it."""
+    lines = [f"| {' | '.join(row)} |" for row in (columns, *rows)]
+    lines.insert(1, "|---" * len(columns) + "|")
+    return [f"## {title}", "", *([text, ""] if text else []), *lines, ""]
+
+
+def _rows(table: OperatorTable[Any]) -> list[tuple[str, ...]]:
+    return [(f"`{name}`", one.becomes, one.conditions) for name, one in sorted(table.items())]
+
+
+def _host_rows() -> list[tuple[str, ...]]:
     mark = {True: "yes", False: ""}
-    rows = [
-        f"| `{name}` | {mark[one.before]} | {mark[one.after]} | {one.conditions} |"
+    return [
+        (f"`{name}`", mark[one.before], mark[one.after], one.conditions)
         for name, one in sorted(HOST_OPERATORS.items())
-    ]
-    return [
-        "## TensorFlow Lite: computed by the host",
-        "",
-        "Only in a row from the model's input on, or up to its output. `SHAPE`, `STRIDED_SLICE` and `PACK` may",
-        "compute what shape a `RESHAPE` gives; they are passed over, as the shape is fixed anyway.",
-        "",
-        "| operator | at the input | at the output | conditions |",
-        "|---|---|---|---|",
-        *rows,
-    ]
-
-
-def _onnx() -> list[str]:
-    rows = [
-        f"| `{name}` | {one.becomes} | {one.conditions} |"
-        for name, one in sorted(ONNX_OPERATORS.items())
-    ]
-    return [
-        "## ONNX",
-        "",
-        "Each layer within 1 of onnxruntime ([what differs](importing.md#onnx)).",
-        "",
-        "| operator | becomes | conditions |",
-        "|---|---|---|",
-        *rows,
     ]
 
 
 def _hints(format_name: str, hints: Mapping[str, str]) -> list[str]:
-    rows = [f"| `{name}` | {hint} |" for name, hint in sorted(hints.items())]
-    return [
-        f"## {format_name}: refused with a reason",
-        "",
-        "| operator | elsewhere than above |",
-        "|---|---|",
-        *rows,
-    ]
+    rows = [(f"`{name}`", hint) for name, hint in sorted(hints.items())]
+    return _table(f"{format_name}: refused with a reason", "", _HINT, rows)

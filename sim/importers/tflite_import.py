@@ -1,11 +1,10 @@
 """Importing a TensorFlow Lite model: what the host computes, what the accelerator computes."""
 
-import hashlib
 from pathlib import Path
 
 from sim.importers import tflite_elementwise, tflite_pooling, tflite_windows
 from sim.importers.errors import UnsupportedModelError
-from sim.importers.folder import ImportedNetwork
+from sim.importers.folder import ImportedNetwork, network_name, with_file
 from sim.importers.host import PORT_TYPES, HostProgram, HostStep, Port, Reshape
 from sim.importers.lowering import OPERATORS, Lowering, image_shape
 from sim.importers.tflite_host import HOST_OPERATORS, host_step
@@ -53,19 +52,7 @@ def import_tflite(path: Path) -> ImportedNetwork:
     content = read_bytes(path, "model file")
     model = parse_tflite(content, f"model file {path}")
     imported = lower_tflite(model, network_name(path.stem))
-    source = {
-        "file": path.name,
-        "format": "tflite",
-        "sha256": hashlib.sha256(content).hexdigest(),
-        **imported.source,
-    }
-    return ImportedNetwork(network=imported.network, host=imported.host, source=source)
-
-
-def network_name(stem: str) -> str:
-    """A file's name as an identifier."""
-    name = "".join(c if c.isascii() and c.isalnum() else "_" for c in stem).strip("_")
-    return name if name[:1].isalpha() else f"network_{name}".rstrip("_")
+    return with_file(imported, path, "tflite", content)
 
 
 def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:

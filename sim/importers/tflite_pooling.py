@@ -5,7 +5,7 @@ import numpy as np
 from sim.importers.lowering import Lowering, lowers
 from sim.importers.quantization import mean_multiplier
 from sim.importers.tflite_model import TfliteOperator
-from sim.importers.tflite_windows import check_output, joined, window_padding
+from sim.importers.tflite_windows import check_output, window_padding
 from sim.spec.network import LayerKind, Padding
 
 __all__: list[str] = []
@@ -36,9 +36,8 @@ def _pool(lowering: Lowering, operator: TfliteOperator, kind: LayerKind) -> None
     stride = (options["StrideH"], options["StrideW"])
     if not lowering.output(operator).quantized_like(lowering.tensor(operator, 0)):
         lowering.model.refuse(operator, "input and output must be quantized alike")
-    size = (source.height + before.top + before.bottom, source.width + before.left + before.right)
-    own = window_padding(lowering, operator, size, kernel, stride)
-    padding = joined(before, own)
+    size = before.around(source.shape[:2])
+    padding = before + window_padding(lowering, operator, size, kernel, stride)
     if kind is LayerKind.AVERAGE_POOL and padding != Padding():
         rule = "windows must not reach over the border, where they would average fewer values"
         lowering.model.refuse(operator, rule)

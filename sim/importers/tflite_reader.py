@@ -6,7 +6,6 @@ the file is therefore read here, into plain objects that are checked, and nowher
 
 import math
 import struct
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,9 @@ from numpy.typing import NDArray
 
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.tflite_model import TfliteModel, TfliteOperator, TfliteTensor
-from sim.spec.arrays import read_bytes
 from sim.spec.errors import DesignFileError
 
-__all__ = ["parse_tflite", "read_tflite"]
+__all__ = ["parse_tflite"]
 
 _IDENTIFIER = b"TFL3"
 _IDENTIFIER_OFFSET = 4
@@ -51,13 +49,10 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "DepthwiseConv2DOptions",
         (
             "Padding", "StrideH", "StrideW", "DilationHFactor", "DilationWFactor",
-            "DepthMultiplier", "FusedActivationFunction",
+            "FusedActivationFunction",
         ),
     ),
-    "FULLY_CONNECTED": (
-        "FullyConnectedOptions", ("FusedActivationFunction", "WeightsFormat", "KeepNumDims")
-    ),
-    "MEAN": ("ReducerOptions", ("KeepDims",)),
+    "FULLY_CONNECTED": ("FullyConnectedOptions", ("FusedActivationFunction", "WeightsFormat")),
     "SOFTMAX": ("SoftmaxOptions", ("Beta",)),
 }  # fmt: skip
 _OPTIONS["MAX_POOL_2D"] = _OPTIONS["AVERAGE_POOL_2D"]
@@ -69,21 +64,16 @@ _DAMAGE = (
 """What the accessors raise where an offset or a length is wrong."""
 
 
-def read_tflite(path: Path) -> TfliteModel:
-    """Read a model file.
+def parse_tflite(content: bytes, what: str) -> TfliteModel:
+    """Parse a model; ``what`` names it in errors.
 
     Raises
     ------
     DesignFileError
-        If it cannot be read or is not a complete model.
+        If it is not a complete model.
     UnsupportedModelError
         If it has more than one graph, or parts that this reader does not know.
     """
-    return parse_tflite(read_bytes(path, "model file"), f"model file {path}")
-
-
-def parse_tflite(content: bytes, what: str) -> TfliteModel:
-    """Parse a model; ``what`` names it in errors, which are those of :func:`read_tflite`."""
     if content[_IDENTIFIER_OFFSET : _IDENTIFIER_OFFSET + 4] != _IDENTIFIER:
         raise DesignFileError(f"{what} must be a TensorFlow Lite model ({_IDENTIFIER.decode()})")
     try:

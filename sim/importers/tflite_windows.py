@@ -30,16 +30,6 @@ def window_padding(
     return Padding.same(size, kernel, stride) if choice == _SAME else Padding()
 
 
-def joined(a: Padding, b: Padding) -> Padding:
-    """Both paddings, one around the other."""
-    return Padding(
-        top=a.top + b.top,
-        bottom=a.bottom + b.bottom,
-        left=a.left + b.left,
-        right=a.right + b.right,
-    )
-
-
 def check_output(
     lowering: Lowering,
     operator: TfliteOperator,
@@ -50,8 +40,7 @@ def check_output(
     channels: int,
 ) -> tuple[int, int, int]:
     """Shape of a windowed layer's output, which must be the one that the model says."""
-    height = (source.height + padding.top + padding.bottom - kernel[0]) // stride[0] + 1
-    width = (source.width + padding.left + padding.right - kernel[1]) // stride[1] + 1
+    height, width = padding.windows(source.shape[:2], kernel, stride)
     shape = lowering.output(operator).shape
     if shape != (1, height, width, channels):
         rule = f"output must have shape (1, {height}, {width}, {channels}), not {shape}"
@@ -158,8 +147,8 @@ def _windowed(
 ) -> None:
     kernel = weights.shape[-3:-1]
     stride = _stride(lowering, operator)
-    size = (source.height + before.top + before.bottom, source.width + before.left + before.right)
-    padding = joined(before, window_padding(lowering, operator, size, kernel, stride))
+    size = before.around(source.shape[:2])
+    padding = before + window_padding(lowering, operator, size, kernel, stride)
     shape = check_output(lowering, operator, source, padding, kernel, stride, channels)
     multiplier, shift = _multipliers(lowering, operator, tensor, channels)
     lowering.emit(

@@ -58,6 +58,21 @@ class TensorSpec:
         if not -128 <= self.zero_point <= 127:
             raise ValueError(f"zero_point of {self.name!r} must be int8, not {self.zero_point!r}")
 
+    @classmethod
+    def of_shape(
+        cls, name: str, shape: tuple[int, int, int], scale: float, zero_point: int
+    ) -> "TensorSpec":
+        """A tensor of (height, width, channels)."""
+        height, width, channels = shape
+        return cls(
+            name=name,
+            height=height,
+            width=width,
+            channels=channels,
+            scale=scale,
+            zero_point=zero_point,
+        )
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(height, width, channels), the order of every activation array in memory."""
@@ -88,6 +103,26 @@ class Padding:
             left=total[1] // 2,
             right=total[1] - total[1] // 2,
         )
+
+    def __add__(self, other: "Padding") -> "Padding":
+        """Both paddings, one around the other."""
+        return Padding(
+            top=self.top + other.top,
+            bottom=self.bottom + other.bottom,
+            left=self.left + other.left,
+            right=self.right + other.right,
+        )
+
+    def around(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of an image of ``size`` with this padding."""
+        return size[0] + self.top + self.bottom, size[1] + self.left + self.right
+
+    def windows(
+        self, size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int]
+    ) -> tuple[int, int]:
+        """Rows and columns of the windows that end within an image of ``size`` and this padding."""
+        height, width = self.around(size)
+        return (height - kernel[0]) // stride[0] + 1, (width - kernel[1]) // stride[1] + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -252,12 +287,10 @@ def _check_shapes(layer: Layer, inputs: list[TensorSpec]) -> None:
         raise ValueError(
             f"kernel of {layer.name!r} must be its input's size {source.shape[:2]}, without padding"
         )
-    pad = layer.padding
-    height = (source.height + pad.top + pad.bottom - layer.kernel[0]) // layer.stride[0] + 1
-    width = (source.width + pad.left + pad.right - layer.kernel[1]) // layer.stride[1] + 1
+    windows = layer.padding.windows(source.shape[:2], layer.kernel, layer.stride)
     own = layer.kind in (LayerKind.DEPTHWISE, *WINDOW_POOLS)
     channels = source.channels if own else out.channels
-    _expect(layer, "output", out.shape, (height, width, channels))
+    _expect(layer, "output", out.shape, (*windows, channels))
     if layer.kind in WINDOW_POOLS:
         _expect_alike(layer, source)
         return
