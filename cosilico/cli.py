@@ -250,6 +250,14 @@ def validate(
             metavar="N", min=1, help="random TensorFlow Lite models, the interpreter judging too"
         ),
     ] = None,
+    realizability: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="random pairs, realizable or not: does what the check says hold?",
+        ),
+    ] = None,
     full: Annotated[
         bool,
         typer.Option("--full", help="over 2,000 pairs and all layers of the ImageNet networks"),
@@ -271,11 +279,17 @@ def validate(
     """Compare model and RTL, for a design or for random pairs; exit 1 if they differ."""
     from cosilico.validation import validate_design, validate_everything, validate_pairs
 
-    counts = [count for count in (random, stalls, imported) if count is not None]
+    asked = {
+        "pairs": random,
+        "stalls": stalls,
+        "imported": imported,
+        "realizability": realizability,
+    }
+    counts = {kind: count for kind, count in asked.items() if count is not None}
     if len(counts) + (design is not None) + full != 1:
         raise CosilicoError(
-            "validate must be given one of a design file, --random N, --stalls N, --imported N "
-            "or --full"
+            "validate must be given one of a design file, --random N, --stalls N, --imported N, "
+            "--realizability N or --full"
         )
     with _stopped_runs():
         if design is not None:
@@ -286,13 +300,14 @@ def validate(
             campaign = Campaign(seed=seed, view=view.value, max_macs=max_macs)
             differences = validate_everything(campaign, journal, out, jobs=jobs)
         else:
+            [(kind, count)] = counts.items()
             differences = validate_pairs(
-                counts[0],
+                count,
                 space,
                 seed,
                 jobs=jobs,
+                kind="pairs" if stalls else kind,
                 stalls=stalls is not None,
-                imported=imported is not None,
                 view=view.value,
                 max_macs=max_macs,
             )

@@ -22,7 +22,7 @@ from sim.spec.errors import CosilicoError
 from testbench.campaign import Campaign
 from testbench.journal import Journal
 from testbench.tflite_oracle import require_oracle
-from testbench.validate import Outcome, validate_random
+from testbench.validate import DRAWS, Outcome, validate_random
 
 __all__ = ["validate_design", "validate_everything", "validate_pairs"]
 
@@ -48,17 +48,18 @@ def validate_pairs(
     *,
     jobs: int | None = None,
     stalls: bool = False,
-    imported: bool = False,
+    kind: str = "pairs",
     view: str = "simulation",
     max_macs: int | None = None,
 ) -> int:
     """Run random pairs in RTL, print a table; return the number of differences and failures.
 
-    ``imported``: pairs with networks imported from random models, which are also compared with
-    TensorFlow Lite Micro.
+    ``kind`` is one of ``testbench.validate.DRAWS``. Networks imported from random models are also
+    compared with TensorFlow Lite Micro; of pairs drawn for their realizability the verdict is
+    compared with what generator and compiler do, and some run.
     """
     space = named_space(space_name)
-    if imported:
+    if kind == "imported":
         require_oracle()
     current_calibration()
     outcomes = []
@@ -70,7 +71,7 @@ def validate_pairs(
             seed,
             jobs=jobs or os.cpu_count() or 1,
             stalls=stalls,
-            imported=imported,
+            draw=DRAWS[kind],
             view=view,
             max_macs=max_macs,
         ):
@@ -79,7 +80,7 @@ def validate_pairs(
     outcomes.sort(key=lambda outcome: outcome.case.index)
     console = output_console()
     for outcome in outcomes:
-        if imported and not outcome.passed:
+        if kind != "pairs" and not outcome.passed:
             console.print(_failure_line(outcome), highlight=False, soft_wrap=True)
     listed = outcomes if count <= LISTED else [x for x in outcomes if not x.passed]
     if listed:
@@ -142,6 +143,8 @@ def _print_verdict(console: Console, outcomes: Sequence[Outcome]) -> int:
     failures = Counter(outcome.failure for outcome in outcomes if outcome.failure)
     for failure, times in failures.items():
         console.print(f"{times} pairs failed: {failure}", style="red", highlight=False)
+    if any(outcome.case.verdict for outcome in outcomes):
+        console.print(_verdicts(outcomes), highlight=False, soft_wrap=True)
     judged = sum(outcome.judged_values for outcome in outcomes)
     unlike = sum(outcome.judged_differences for outcome in outcomes)
     wrong = cycles + bits + unlike + sum(failures.values())
@@ -156,6 +159,13 @@ def _print_verdict(console: Console, outcomes: Sequence[Outcome]) -> int:
         style="red" if wrong else "green",
     )
     return wrong
+
+
+def _verdicts(outcomes: Sequence[Outcome]) -> str:
+    """How many pairs are realizable, how many of these ran, and what stops the others."""
+    verdicts = Counter(outcome.case.verdict for outcome in outcomes)
+    ran = sum(outcome.comparison is not None for outcome in outcomes)
+    return ", ".join([f"{n} {name}" for name, n in sorted(verdicts.items())] + [f"{ran} ran"])
 
 
 def _failure_line(outcome: Outcome) -> str:

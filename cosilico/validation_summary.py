@@ -44,6 +44,7 @@ def summarize(campaign: Campaign, journal: Journal, gateware_hash: str) -> dict[
         "layers": dict(sorted(Counter(record["stratum"] for record in records).items())),
         "corners": dict(sorted(Counter(record["corner"] for record in records).items())),
         "mappings": dict(sorted(_mappings(records).items())),
+        "verdicts": dict(sorted(_verdicts(records).items())),
         "wrong": {key: record for key, record in journal.records.items() if not _right(record)},
     }
 
@@ -79,6 +80,16 @@ def _mappings(records: Iterable[Mapping[str, Any]]) -> Counter[str]:
     )
 
 
+def _verdicts(records: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """Pairs drawn for their realizability by what the check says, and how many of them ran."""
+    found: Counter[str] = Counter()
+    for record in records:
+        if record["verdict"]:
+            found[record["verdict"]] += 1
+            found["ran"] += bool(record["descriptors"])
+    return found
+
+
 def _right(record: Mapping[str, Any]) -> bool:
     differences = ("bit_differences", "judged_differences", "timing_differences")
     return not (record["failure"] or any(record[name] for name in differences))
@@ -110,6 +121,14 @@ def _text(summary: Mapping[str, Any]) -> str:
         ]
     for title, key in (("Layers", "layers"), ("Corners", "corners"), ("Mappings", "mappings")):
         lines += ["", f"{title}: " + ", ".join(f"{k} {v}" for k, v in summary[key].items()) + "."]
+    if summary["verdicts"]:
+        counts = ", ".join(f"{count:,} {name}" for name, count in summary["verdicts"].items())
+        lines += [
+            "",
+            "Pairs drawn for their realizability, by what the check says, and how many of the "
+            f"realizable ones ran: {counts}. Generator and compiler did the same on every pair that "
+            "is not listed as wrong.",
+        ]
     if summary["wrong"]:
         lines += ["", "Wrong: " + ", ".join(summary["wrong"]) + "."]
     return "\n".join(lines) + "\n"

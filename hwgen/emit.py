@@ -18,6 +18,7 @@ from hwgen.gateware.structure import Structure
 from hwgen.gateware.unique import MODULE_PREFIX, EmitPlatform
 from hwgen.gateware_hash import gateware_hash
 from hwgen.simulation_view import GRID_MODULE, View, check_view, grid_view
+from sim.realizability import require
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = ["MANIFEST_FILE", "TOP_MODULE", "VERILOG_FILE", "emit", "emit_grid", "manifest", "write"]
@@ -42,13 +43,20 @@ def emit(config: AcceleratorConfig, view: View = "synthesis") -> str:
 
     The file holds ``cosilico_top``, every module below it once, and the RAM primitive. It is
     Verilog-2005; with the simulation view of the PE grid that module is SystemVerilog.
+
+    Raises
+    ------
+    NotRealizableError
+        With the line of the first GEN violation that :func:`sim.realizability.check` finds.
     """
+    require(config)
     views = {GRID_MODULE: grid_view(config)} if check_view(view) == "simulation" else {}
     return _emit(Accelerator(config), TOP_MODULE, views)
 
 
 def emit_grid(config: AcceleratorConfig) -> str:
     """Return the synthesis view of the PE grid alone, as in :func:`emit`."""
+    require(config)
     return _emit(Grid(config), GRID_MODULE, {})
 
 

@@ -1,4 +1,4 @@
-"""Everything that a full validation runs: random pairs, layers, random stalls, imported networks."""
+"""Everything that a full validation runs: random cases of several kinds, and layers."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,11 +8,10 @@ from typing import Any
 
 from sim.networks import NAMED_NETWORKS
 from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
-from testbench.cases import Case, draw_group
-from testbench.imported_cases import IMPORTED_PER_CONFIG, draw_imported_group
+from testbench.cases import Case
 from testbench.journal import Journal
 from testbench.named_cases import LAYER_CONFIGS, LAYER_NETWORKS, layer_cases
-from testbench.validate import Outcome, in_threads, try_case
+from testbench.validate import DRAWS, Draw, Outcome, in_threads, try_case
 
 __all__ = ["Campaign", "Part", "Unit"]
 
@@ -69,6 +68,9 @@ class Campaign:
         ``LAYER_CONFIGS``.
     imported : int
         Random TensorFlow Lite models for each space on T1, compared with the interpreter as well.
+    points : int
+        Random pairs for each space, realizable or not, of which the verdict is compared with what
+        generator and compiler do; some run, on T1.
     seed : int
     view : str
         Of the datapath; see :func:`testbench.harness.build`.
@@ -80,6 +82,7 @@ class Campaign:
     stalled: int = 120
     layers: bool = True
     imported: int = 64
+    points: int = 1000
     seed: int = 1
     view: str = "simulation"
     max_macs: int | None = None
@@ -91,20 +94,23 @@ class Campaign:
             *map(self._layers, LAYER_NETWORKS),
             *map(self._stalled, HARDWARE_SPACES),
             *map(self._imported, HARDWARE_SPACES),
+            *map(self._points, HARDWARE_SPACES),
         ]
         return [part for part in found if part.count]
 
     def units(self) -> Iterator[Unit]:
         """All work, part by part."""
+        pairs = Draw(group=DRAWS["pairs"].group, per_config=CASES_PER_CONFIG)
         for name, space in HARDWARE_SPACES.items():
-            yield from self._random(self._pairs(name), space, self.seed)
+            yield from self._random(self._pairs(name), pairs, space)
         for name in LAYER_NETWORKS:
             yield from self._named(self._layers(name), name)
         for name, space in HARDWARE_SPACES.items():
-            seed = self.seed + STALL_SEED_OFFSET
-            yield from self._random(self._stalled(name), space, seed)
+            yield from self._random(self._stalled(name), pairs, space)
         for name, space in HARDWARE_SPACES.items():
-            yield from self._models(self._imported(name), space)
+            yield from self._random(self._imported(name), DRAWS["imported"], space)
+        for name, space in HARDWARE_SPACES.items():
+            yield from self._random(self._points(name), DRAWS["realizability"], space)
 
     def run(
         self, journal: Journal, jobs: int, progress: Callable[[str, int, int], None]
@@ -149,6 +155,7 @@ class Campaign:
             "stalled": self.stalled,
             "layers": self.layers,
             "imported": self.imported,
+            "points": self.points,
             "seed": self.seed,
             "view": self.view,
             "max_macs": self.max_macs,
@@ -167,19 +174,15 @@ class Campaign:
     def _imported(self, space: str) -> Part:
         return Part(name=f"imported networks, {space}", count=self.imported)
 
-    def _random(self, part: Part, space: HardwareSpace, seed: int) -> Iterator[Unit]:
-        for group, first in enumerate(range(0, part.count, CASES_PER_CONFIG)):
-            size = min(CASES_PER_CONFIG, part.count - first)
-            draw = partial(draw_group, group, first, size, space, seed, max_macs=self.max_macs)
-            yield Unit(part=part, name=part.name, draw=draw)
+    def _points(self, space: str) -> Part:
+        return Part(name=f"realizability, {space}", count=self.points)
 
-    def _models(self, part: Part, space: HardwareSpace) -> Iterator[Unit]:
-        for group, first in enumerate(range(0, part.count, IMPORTED_PER_CONFIG)):
-            size = min(IMPORTED_PER_CONFIG, part.count - first)
-            draw = partial(
-                draw_imported_group, group, first, size, space, self.seed, max_macs=self.max_macs
-            )
-            yield Unit(part=part, name=part.name, draw=draw)
+    def _random(self, part: Part, draw: Draw, space: HardwareSpace) -> Iterator[Unit]:
+        seed = self.seed + (STALL_SEED_OFFSET if part.stalls else 0)
+        for group, first in enumerate(range(0, part.count, draw.per_config)):
+            size = min(draw.per_config, part.count - first)
+            cases = partial(draw.group, group, first, size, space, seed, max_macs=self.max_macs)
+            yield Unit(part=part, name=part.name, draw=cases)
 
     def _named(self, part: Part, network: str) -> Iterator[Unit]:
         for place, config in enumerate(LAYER_CONFIGS if part.count else ()):

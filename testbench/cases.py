@@ -135,6 +135,11 @@ class Case:
         return self.network.name
 
     @property
+    def verdict(self) -> str:
+        """Whether the pair is realizable, if it was drawn to ask that."""
+        return ""
+
+    @property
     def traits(self) -> tuple[str, ...]:
         """What the mapping does, in words."""
         found = {

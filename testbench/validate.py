@@ -2,10 +2,11 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from hwgen.program import compile_design
@@ -24,8 +25,31 @@ from testbench.imported_cases import (
     draw_imported_group,
 )
 from testbench.memory_model import MemoryModel
+from testbench.realizability_cases import (
+    POINTS_PER_CONFIG,
+    RealizabilityCase,
+    draw_realizability_group,
+)
 
-__all__ = ["Outcome", "in_threads", "run_case", "try_case", "validate_random"]
+__all__ = ["DRAWS", "Draw", "Outcome", "in_threads", "run_case", "try_case", "validate_random"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """A way to draw random cases: the function, and how many share a configuration."""
+
+    group: Callable[..., list[Case]]
+    per_config: int
+
+
+DRAWS: Mapping[str, Draw] = MappingProxyType(
+    {
+        "pairs": Draw(group=draw_group, per_config=NETWORKS_PER_CONFIG),
+        "imported": Draw(group=draw_imported_group, per_config=IMPORTED_PER_CONFIG),
+        "realizability": Draw(group=draw_realizability_group, per_config=POINTS_PER_CONFIG),
+    }
+)
+"""By name: random networks around a layer, imported from random models, realizable or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +125,7 @@ class Outcome:
             "stratum": str(self.case.stratum),
             "corner": str(self.case.corner),
             "traits": list(self.case.traits),
+            "verdict": self.case.verdict,
             "network": self.case.network.name,
             "accelerator": self.case.config.to_json(),
             "activations": found.activations if found else 0,
@@ -152,10 +177,15 @@ def run_case(
 def try_case(case: Case, *, stalls: bool = False, view: str = "simulation") -> Outcome:
     """Run one case; whatever goes wrong is its outcome and stops no other.
 
-    With ``stalls`` the memory is T2, seeded by the case.
+    With ``stalls`` the memory is T2, seeded by the case. Of a case that asks for realizability the
+    verdict is tried first, and many end there.
     """
     memory = MemoryModel(stall_seed=case.image_seed) if stalls else MemoryModel()
     try:
+        if isinstance(case, RealizabilityCase):
+            failure = case.contradiction()
+            if failure or not case.simulated:
+                return Outcome(case=case, failure=failure)
         return run_case(case, memory=memory, view=view)
     except Exception as error:
         return Outcome(case=case, failure=f"{type(error).__name__}: {error}")
@@ -167,8 +197,7 @@ def validate_random(
     seed: int,
     *,
     jobs: int = 2,
-    networks_per_config: int | None = None,
-    imported: bool = False,
+    draw: Draw = DRAWS["pairs"],
     max_macs: int | None = None,
     stalls: bool = False,
     view: str = "simulation",
@@ -179,10 +208,8 @@ def validate_random(
     ----------
     count, space, seed, max_macs
         See :func:`testbench.cases.draw_cases`.
-    networks_per_config : int, optional
-        ``NETWORKS_PER_CONFIG`` if not given, of imported networks ``IMPORTED_PER_CONFIG``.
-    imported : bool
-        Networks imported from random models instead of networks around one layer.
+    draw : Draw
+        One of ``DRAWS``.
     jobs : int
         Builds and simulations side by side.
     stalls : bool
@@ -190,16 +217,14 @@ def validate_random(
     view : str
         Of the datapath; see :func:`testbench.harness.build`.
     """
-    draw = draw_imported_group if imported else draw_group
-    share = networks_per_config or (IMPORTED_PER_CONFIG if imported else NETWORKS_PER_CONFIG)
 
     def run(group: int) -> Iterator[Outcome]:
-        first = group * share
-        size = min(share, count - first)
-        for case in draw(group, first, size, space, seed, max_macs=max_macs):
+        first = group * draw.per_config
+        size = min(draw.per_config, count - first)
+        for case in draw.group(group, first, size, space, seed, max_macs=max_macs):
             yield try_case(case, stalls=stalls, view=view)
 
-    groups = range(-(-count // share))
+    groups = range(-(-count // draw.per_config))
     yield from in_threads([partial(run, group) for group in groups], jobs)
 
 

@@ -16,8 +16,8 @@ from testbench.comparison import Comparison
 from testbench.imported_cases import ImportedCase, Judgement
 from testbench.validate import Outcome
 
-SMALL = Campaign(pairs=11, stalled=2, layers=False, imported=1, seed=5, max_macs=128)
-PAIRS = 28
+SMALL = Campaign(pairs=11, stalled=2, layers=False, imported=1, points=5, seed=5, max_macs=128)
+PAIRS = 38
 EQUAL = Comparison(
     activations=500,
     layer_bits=(0, 0),
@@ -98,7 +98,7 @@ def test_an_imported_network_that_differs_is_named_by_its_seed(
         return Outcome(case=case, comparison=EQUAL, judgement=wrong)
 
     monkeypatch.setattr("testbench.validate.try_case", run)
-    assert validate_pairs(3, "tiny", 3, jobs=1, imported=True, max_macs=256) == 4
+    assert validate_pairs(3, "tiny", 3, jobs=1, kind="imported", max_macs=256) == 4
     printed = capsys.readouterr().out
     case = found[1]
     assert (
@@ -118,7 +118,7 @@ def test_imported_networks_need_their_judge(monkeypatch: pytest.MonkeyPatch) -> 
         r"^comparing imported networks needs the package tflite-micro, which is in the extra 'dev'$"
     )
     with pytest.raises(CosilicoError, match=line):
-        validate_pairs(3, "tiny", 3, imported=True)
+        validate_pairs(3, "tiny", 3, kind="imported")
 
 
 def test_everything_is_written_when_all_is_done(tmp_path: Path, runs: list[Case]) -> None:
@@ -178,3 +178,10 @@ def test_failures_are_printed_and_written(
     assert capsys.readouterr().out.count("HarnessError: STORE is blocked") == 2
     summary = json.loads((tmp_path / "out" / "validation.json").read_text())
     assert list(summary["wrong"]) == ["random stalls, tiny/1", "random stalls, edge/1"]
+
+
+def test_verdicts_are_counted(runs: list[Case], capsys: pytest.CaptureFixture[str]) -> None:
+    assert validate_pairs(8, "tiny", 1, jobs=1, kind="realizability", max_macs=256) == 0
+    verdicts = [case.verdict for case in runs]
+    counts = [f"{verdicts.count(name)} {name}" for name in sorted(set(verdicts))]
+    assert f"{', '.join(counts)}, 8 ran\n" in capsys.readouterr().out

@@ -11,7 +11,7 @@ from sim.spec.spaces import EDGE, TINY
 from testbench.campaign import Campaign
 from testbench.journal import Journal
 
-CAMPAIGN = Campaign(pairs=2, stalled=1, layers=False, imported=0, seed=4)
+CAMPAIGN = Campaign(pairs=2, stalled=1, layers=False, imported=0, points=0, seed=4)
 
 
 def record(part: str, **changed: Any) -> dict[str, Any]:
@@ -21,6 +21,7 @@ def record(part: str, **changed: Any) -> dict[str, Any]:
         "stratum": "conv 1x1/1",
         "corner": "odd size",
         "traits": ["3 passes", "spills"],
+        "verdict": "",
         "network": "n",
         "accelerator": config.to_json(),
         "activations": 1000,
@@ -82,6 +83,7 @@ def test_both_files_are_written(journal: Journal, tmp_path: Path) -> None:
     assert len({row.count("|") for row in rows}) == 1
     assert rows[-1].startswith("| total |  | 6 | 2 | 256 … 16,384 | 6,000 | 0 | 240 | 0 | 0 |")
     assert "Wrong" not in text
+    assert "realizability" not in text
     assert "TensorFlow" not in text
 
 
@@ -96,3 +98,13 @@ def test_imported_networks_were_judged(journal: Journal, tmp_path: Path) -> None
         "12,345 activations and outputs in RTL were also compared with TensorFlow Lite Micro's: "
         "6 differ."
     ) in (tmp_path / RESULTS_TEXT).read_text()
+
+
+def test_verdicts_are_counted(journal: Journal, tmp_path: Path) -> None:
+    key = "random pairs, tiny"
+    journal.append(f"{key}/0", record(key, verdict="realizable"))
+    journal.append(f"{key}/1", record(key, verdict="MAP_TILE", descriptors=0))
+    summary = summarize(CAMPAIGN, journal, "f" * 64)
+    assert summary["verdicts"] == {"MAP_TILE": 1, "ran": 1, "realizable": 1}
+    write_summary(summary, tmp_path)
+    assert "ones ran: 1 MAP_TILE, 1 ran, 1 realizable." in (tmp_path / RESULTS_TEXT).read_text()

@@ -11,10 +11,11 @@ from testbench.cases import Case
 from testbench.imported_cases import IMPORTED_PER_CONFIG, ImportedCase
 from testbench.journal import Journal
 from testbench.named_cases import LAYER_CONFIGS, LAYER_NETWORKS
-from testbench.validate import Outcome
+from testbench.realizability_cases import RealizabilityCase
+from testbench.validate import DRAWS, Draw, Outcome
 
-SMALL = Campaign(pairs=12, stalled=3, layers=False, imported=9, seed=5, max_macs=128)
-CASES = 48
+SMALL = Campaign(pairs=12, stalled=3, layers=False, imported=9, points=6, seed=5, max_macs=128)
+CASES = 60
 
 
 @pytest.fixture
@@ -51,6 +52,8 @@ def test_every_pair_of_every_part_runs_once(tmp_path: Path, runs: list[tuple[Cas
         "random stalls, edge",
         "imported networks, tiny",
         "imported networks, edge",
+        "realizability, tiny",
+        "realizability, edge",
     ]
 
 
@@ -88,7 +91,7 @@ def test_stalled_pairs_are_others(tmp_path: Path, runs: list[tuple[Case, bool]])
     calm = {
         (case.config, case.network.macs)
         for case, stalls in runs
-        if not stalls and not isinstance(case, ImportedCase)
+        if not stalls and not isinstance(case, ImportedCase | RealizabilityCase)
     }
     stalled = {(case.config, case.network.macs) for case, stalls in runs if stalls}
     assert not calm & stalled
@@ -108,6 +111,7 @@ def test_the_full_campaign_is_as_large_as_promised() -> None:
     assert sum(p.count for p in parts.values() if p.stalls) >= 200
     for space in ("tiny", "edge"):
         assert parts[f"imported networks, {space}"].count >= 60
+        assert parts[f"realizability, {space}"].count >= 1000
     assert LAYER_NETWORKS == ("mobilenet_v2", "efficientnet_lite0")
     assert [name for name in parts if name.startswith("layers")] == [
         f"layers of {name}" for name in LAYER_NETWORKS
@@ -127,7 +131,8 @@ def test_an_error_in_drawing_is_raised(
     def broken(*arguments: object, **named: object) -> list[Case]:
         raise ZeroDivisionError("drawing")
 
-    monkeypatch.setattr(campaigns, "draw_group", broken)
+    draws = dict.fromkeys(DRAWS, Draw(group=broken, per_config=1))
+    monkeypatch.setattr(campaigns, "DRAWS", draws)
     journal = Journal(tmp_path / "journal.jsonl", SMALL.header())
     with pytest.raises(ZeroDivisionError, match=r"^drawing$"):
         list(SMALL.run(journal, 2, silent))
@@ -139,8 +144,9 @@ def test_what_a_journal_depends_on_is_in_its_header() -> None:
         Campaign(seed=2),
         Campaign(pairs=3),
         Campaign(imported=3),
+        Campaign(points=3),
         Campaign(view="synthesis"),
     )
     headers = [campaign.header() for campaign in different]
-    assert len({str(header) for header in headers}) == 5
+    assert len({str(header) for header in headers}) == 6
     assert Campaign().header(sources="a") != Campaign().header(sources="b")
