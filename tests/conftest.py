@@ -1,10 +1,18 @@
-"""What the tests share: processes that start quickly, and their order on several workers."""
+"""What the tests share: a search that is killed, and their order on several workers."""
 
 import multiprocessing
 import os
-from multiprocessing.context import ForkServerContext
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
 
 import pytest
+
+KillAndResume: TypeAlias = Callable[
+    [Callable[[], object], Path, Sequence[tuple[bool, float]]], None
+]
 
 SECONDS = {
     "test_testbench_validate": 280,
@@ -38,14 +46,40 @@ compiled all kernels."""
 
 
 @pytest.fixture(scope="session")
-def processes() -> ForkServerContext:
-    """Processes forked from one that has imported torch and the search.
+def kill_and_resume() -> KillAndResume:
+    """Kills a search that resumes, then lets it finish.
 
-    They are real ones, to be killed at any instant, but do not spend seconds on imports.
+    Given the search, its checkpoint and, for each kill, whether it waits for the checkpoint to be
+    written and for how many seconds then. Processes are real ones, to be killed at any instant, but
+    forked from one that has imported torch and the search, which takes seconds.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["cosilico.flow", "search.run"])
-    return context
+
+    def run(
+        search: Callable[[], object], checkpoint: Path, kills: Sequence[tuple[bool, float]]
+    ) -> None:
+        def written() -> int:
+            return checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+
+        killed = 0
+        for awaited, delay in kills:
+            before, process = written(), context.Process(target=search)
+            process.start()
+            while awaited and process.is_alive() and written() == before:
+                time.sleep(0.01)
+            time.sleep(delay)
+            process.kill()
+            process.join()
+            killed += process.exitcode == -signal.SIGKILL
+        # A fast machine may be done before the last one.
+        assert killed >= len(kills) - 1
+        process = context.Process(target=search)
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+
+    return run
 
 
 @pytest.hookimpl(trylast=True)  # what is deselected is gone by then

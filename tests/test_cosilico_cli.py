@@ -213,9 +213,7 @@ def test_refuses_images_of_another_shape(
     assert line == f"image file {tmp_path / 'x.npz'} must be an npz file with array x"
 
 
-def test_refuses_two_kinds_of_images(
-    capsys: pytest.CaptureFixture[str], design: Path, tmp_path: Path
-) -> None:
+def test_refuses_two_kinds_of_images(capsys: pytest.CaptureFixture[str], design: Path) -> None:
     line = refused(capsys, "simulate", design, "--input", "x.npz", "--image", "x.png")
     assert line == "simulate must be given either --input or --image, not both"
 

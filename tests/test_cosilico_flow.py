@@ -1,11 +1,10 @@
 """The flow: what it writes, and that an interrupted run goes on to the same results."""
 
 import dataclasses
+import functools
 import json
-import signal
-import time
 from collections import Counter
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -293,40 +292,14 @@ def test_an_unknown_field_of_the_specification_is_one_line(
 
 @pytest.mark.long
 def test_a_search_killed_again_and_again_finds_the_same_design(
-    spec: Path, tmp_path: Path, processes: ForkServerContext
+    spec: Path, tmp_path: Path, kill_and_resume: Callable[..., None]
 ) -> None:
     """Long: tests/test_search_run.py kills the same search, each time where it has got further."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     flow.search_to_folder(spec, whole, resume=False, seed=5)
-    checkpoint = killed / "checkpoint.pt"
-
-    def search() -> ForkServerProcess:
-        process = processes.Process(
-            target=flow.search_to_folder,
-            args=(spec, killed),
-            kwargs={"resume": True, "seed": 5},
-        )
-        process.start()
-        return process
-
-    def written() -> int:
-        return checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-
+    search = functools.partial(flow.search_to_folder, spec, killed, resume=True, seed=5)
     # Before the first checkpoint, right after one, and somewhere behind one.
-    kills = 0
-    for awaited, delay in ((False, 0.5), (True, 0.0), (True, 0.4)):
-        process, before = search(), written()
-        while awaited and process.is_alive() and written() == before:
-            time.sleep(0.01)
-        time.sleep(delay)
-        process.kill()
-        process.join()
-        kills += process.exitcode == -signal.SIGKILL
-    # A fast machine may be done before the last one.
-    assert kills >= 2
-    process = search()
-    process.join()
-    assert process.exitcode == 0
+    kill_and_resume(search, killed / "checkpoint.pt", [(False, 0.5), (True, 0.0), (True, 0.4)])
     for name in ("design.json", "weights.npz", "test.npz"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes()
 

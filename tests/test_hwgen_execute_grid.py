@@ -1,7 +1,6 @@
 """EXECUTE unit and PE grid together, against a model of the local memories."""
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,29 +13,12 @@ from numpy.typing import NDArray
 from hwgen.gateware.execute import ExecuteUnit
 from hwgen.gateware.grid import Grid
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.descriptor import FIELDS, ExecuteOp, Queue
-
-Descriptor = dict[str, int]
+from sim.spec.descriptor import ExecuteOp
+from testbench import execute_descriptors
+from testbench.execute_descriptors import Descriptor, set_stores, window_sets
 
 HALF = 1 << 30  # a multiplier of one half
 REGION = 48  # vectors; a bank has three regions, of which the first is only read
-DEFAULTS: Descriptor = {
-    "pixels": 1,
-    "window_rows": 1,
-    "window_columns": 1,
-    "tile_rows": 1,
-    "tile_columns": 1,
-    "kernel_rows": 1,
-    "kernel_columns": 1,
-    "stride_y": 1,
-    "stride_x": 1,
-    "groups": 1,
-    "last_quads": 1,
-    "bound_y": 100,
-    "bound_x": 100,
-    "clamp_low": -128,
-    "clamp_high": 127,
-}
 
 
 def make_config(pes_y: int, pes_x: int, lanes: int, simd: int) -> AcceleratorConfig:
@@ -198,9 +180,9 @@ class GridModel:
         """Run a descriptor."""
         group = self.config.compute_lanes // d["pixels"]
         zeros = np.zeros((self.config.compute_lanes, self.config.simd_units), np.int8)
-        for index, (row, column) in enumerate(window_sets(d)):
+        for index, (row, column, count) in enumerate(window_sets(d)):
             outputs = self.compute(d, row, column, index)
-            for pixel, dy, dx in set_stores(d, row, column):
+            for pixel, dy, dx in set_stores(d, row, column, count):
                 y, x = row + dy * d["tile_rows"], column + pixel + dx * d["tile_columns"]
                 address = d["out_address"] + y * d["out_row"] + x
                 for py, px in outputs:
@@ -210,59 +192,14 @@ class GridModel:
                         self.memory[py, px, bank, address] = vectors[lane]
 
 
-def window_sets(d: Descriptor) -> Iterator[tuple[int, int]]:
-    """Row and first column of every set of windows."""
-    for row in range(d["window_rows"]):
-        for column in range(0, d["window_columns"], d["pixels"]):
-            yield row, column
-
-
-def set_stores(d: Descriptor, row: int, column: int) -> list[tuple[int, int, int]]:
-    """Return the stores of a set as (pixel, dy, dx), in order."""
-    if d["save"]:
-        return [(0, 0, 0)]
-    stores = []
-    y = d["first_row"] + row
-    for pixel in range(min(d["pixels"], d["window_columns"] - column)):
-        x = d["first_column"] + column + pixel
-        halo = d["op"] != ExecuteOp.POOL
-        east = halo and x < d["halo_right"]
-        west = halo and x >= d["tile_columns"] - d["halo_left"]
-        south = halo and y < d["halo_bottom"]
-        north = halo and y >= d["tile_rows"] - d["halo_top"]
-        for dy in [0] + [1] * south + [-1] * north:
-            stores += [(pixel, dy, dx) for dx in [0] + [1] * east + [-1] * west]
-    return stores
-
-
 def complete(config: AcceleratorConfig, **fields: int) -> Descriptor:
-    """Return a descriptor with all fields, the least II and hold, and the row lead that it needs."""
-    names = [field.name for field in FIELDS[Queue.EXECUTE]]
-    d = dict.fromkeys(names, 0) | DEFAULTS | {"queue": int(Queue.EXECUTE)}
-    d |= {
-        "tile_rows": fields.get("window_rows", 1),
-        "tile_columns": fields.get("window_columns", 1),
-    }
-    d |= {"lanes": config.compute_lanes // fields.get("pixels", 1)} | fields
-    counts = [len(set_stores(d, *place)) for place in window_sets(d)]
-    rows, columns, pixels = d["kernel_rows"], d["kernel_columns"], d["pixels"]
-    taps, hold = rows * columns, max(0, counts[-1] - 4)
-    if d["op"] == ExecuteOp.ADD:
-        taps, hold = max(12, pixels + max(4, pixels)), max(3, hold)
-    elif d["op"] == ExecuteOp.CONV:
-        ends = [config.simd_units // 4] * (d["groups"] - 1) + [d["last_quads"]]
-        ends[0] -= d["first_quad"]
-        taps *= sum(max(quads, pixels) for quads in ends)
-        hold += pixels - 1
-    elif d["window"]:
-        taps = max(-(-taps // 4), rows * min(columns, d["stride_x"]))
+    """Return a descriptor that stores all it computes, with the least II and hold that it needs."""
+    given = {"lanes": config.compute_lanes // fields.get("pixels", 1)}
+    given |= {"bound_y": 100, "bound_x": 100, "clamp_low": -128, "clamp_high": 127} | fields
+    d = execute_descriptors.complete(config, **given)
     if d["save"]:
         # A single set's accumulators are saved before the next descriptor restores them
-        hold = max(hold, 2)
-    interval = max(4, taps, *counts)
-    d |= {"initiation_interval": interval, "hold": hold} | fields
-    if d["window"]:
-        d["row_lead"] = max(0, rows * columns - d["initiation_interval"])
+        d["hold"] = fields.get("hold", max(d["hold"], 2))
     return d
 
 

@@ -1,10 +1,9 @@
 """A whole search: what it leaves, and that a kill at any instant changes nothing."""
 
 import dataclasses
+import functools
 import json
-import signal
-import time
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -77,36 +76,12 @@ def test_result_is_realizable_within_the_area_and_complete(whole: Path) -> None:
 
 
 def test_killed_and_resumed_search_finds_the_same_design(
-    whole: Path, spec: SearchSpec, processes: ForkServerContext
+    whole: Path, spec: SearchSpec, kill_and_resume: Callable[..., None]
 ) -> None:
     folder = whole.parent / "killed"
-    checkpoint = folder / "checkpoint.pt"
-
-    def search() -> ForkServerProcess:
-        process = processes.Process(
-            target=run_search, args=(spec, folder), kwargs={"resume": True, "seed": 3}
-        )
-        process.start()
-        return process
-
-    def written() -> int:
-        return checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-
-    killed = 0
-    for delay in (0.0, 0.45, 0.25):
-        process, before = search(), written()
-        # Start the clock when the run works, so that every attempt gets further.
-        while process.is_alive() and written() == before:
-            time.sleep(0.01)
-        time.sleep(delay)
-        process.kill()
-        process.join()
-        killed += process.exitcode == -signal.SIGKILL
-    # A fast machine may be done before the last one.
-    assert killed >= 2
-    process = search()
-    process.join()
-    assert process.exitcode == 0
+    search = functools.partial(run_search, spec, folder, resume=True, seed=3)
+    # Each time the clock starts when the run works, so that every attempt gets further.
+    kill_and_resume(search, folder / "checkpoint.pt", [(True, 0.0), (True, 0.45), (True, 0.25)])
     assert _found(folder) == _found(whole)
 
 
