@@ -58,7 +58,7 @@ class Layer:
     def __init__(self, tables: tuple[Network, Array, Array], hw: Array) -> None:
         _, self.layers, self.tensors = tables
         self.hw = hw
-        failure, *_, self.plan, self.tensor_plan, _ = plan_network(self.layers, self.tensors, hw)
+        failure, *_, self.plan, self.tensor_plan, _ = plan_network(self.layers, self.tensors, hw, 0)
         self.realizable = failure == Failure.NONE
         self.constants = calibration.default().array
 

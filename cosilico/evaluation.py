@@ -62,10 +62,16 @@ def evaluate_chunks(
         for chunk in chunks:
             yield _evaluate(network, chunk)
         return
+    # The first chunk is evaluated here: where the model's kernels are not compiled yet, that is done
+    # once, and every worker loads them.
+    for chunk in chunks[:1]:
+        yield _evaluate(network, chunk)
+    if len(chunks) < 2:
+        return
     # Started afresh, not forked: the parent has threads, of the progress bar and of numba.
     context = multiprocessing.get_context("spawn")
-    with context.Pool(min(jobs, len(chunks)), _begin, (network,)) as pool:
-        yield from pool.imap(_evaluate_in_worker, chunks)
+    with context.Pool(min(jobs, len(chunks) - 1), _begin, (network,)) as pool:
+        yield from pool.imap(_evaluate_in_worker, chunks[1:])
 
 
 def _evaluate(network: Network, configs: Sequence[AcceleratorConfig]) -> Chunk:

@@ -10,11 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.calibration import Constant
+from sim.columns import (
+    AFTER,
+    FIRST_COLUMN,
+    FIRST_ROW,
+    HALO_BOTTOM,
+    HALO_LEFT,
+    HALO_RIGHT,
+    HALO_TOP,
+    HOLD,
+    INTERVAL,
+    OP,
+    PIXELS,
+    QUEUE,
+    ROW_LEAD,
+    SAVE,
+    TILE_COLUMNS,
+    TILE_ROWS,
+    WAIT_DRAIN,
+    WINDOW_COLUMNS,
+    WINDOW_ROWS,
+)
 from sim.geometry import ceil_div, served
-from sim.kernel import in_place, kernel
+from sim.kernel import in_place, inlined, kernel
 from sim.spec.bus import DESCRIPTOR_PORT_BYTES
 from sim.spec.descriptor import DESCRIPTOR_BYTES, ExecuteOp, Queue
-from sim.tables import COLUMNS, Hw
+from sim.tables import Hw
 from sim.transfers import BEATS, NEVER, idle, load, store, transfer_bytes
 
 __all__ = [
@@ -31,25 +52,6 @@ __all__ = [
 FETCH_BEATS = DESCRIPTOR_BYTES // DESCRIPTOR_PORT_BYTES
 """Beats of a descriptor on the descriptor port."""
 
-QUEUE = COLUMNS["queue"]
-AFTER = COLUMNS["after_load"]
-OP = COLUMNS["op"]
-WAIT_DRAIN = COLUMNS["wait_drain"]
-PIXELS = COLUMNS["pixels"]
-SAVE = COLUMNS["save"]
-HOLD = COLUMNS["hold"]
-ROW_LEAD = COLUMNS["row_lead"]
-INTERVAL = COLUMNS["initiation_interval"]
-WINDOW_ROWS = COLUMNS["window_rows"]
-WINDOW_COLUMNS = COLUMNS["window_columns"]
-FIRST_ROW = COLUMNS["first_row"]
-FIRST_COLUMN = COLUMNS["first_column"]
-TILE_ROWS = COLUMNS["tile_rows"]
-TILE_COLUMNS = COLUMNS["tile_columns"]
-HALO_TOP = COLUMNS["halo_top"]
-HALO_BOTTOM = COLUMNS["halo_bottom"]
-HALO_LEFT = COLUMNS["halo_left"]
-HALO_RIGHT = COLUMNS["halo_right"]
 
 # A clock's fetch: the latest request, its arrival and dispatch, the place in the ring of dispatches;
 # then EXECUTE's waits for LOAD and for STORE only, and the latest done of all; then the ring.
@@ -82,20 +84,22 @@ class Clock(NamedTuple):
 
 
 @kernel
-def clock_at_doorbell(hw, constants, most):  # type: ignore[no-untyped-def]  # numba infers the types
+def clock_at_doorbell(hw, constants, most):
     """Clock for at most ``most`` descriptors, at the doorbell."""
-    fetch = np.full(DISPATCHED + constants[Constant.FETCH_DEPTH], NEVER, np.int64)
+    fetch = np.empty(DISPATCHED + constants[Constant.FETCH_DEPTH], np.int64)
+    fetch[:] = NEVER
     fetch[REQUEST] = constants[Constant.FETCH_START] + constants[Constant.MEMORY_LATENCY] - 1
     fetch[ARRIVE] = fetch[READY] = -1
     fetch[FETCH_PLACE:DISPATCHED] = 0
-    queues = np.full((3, STARTS + constants[Constant.QUEUE_DEPTH]), NEVER, np.int64)
+    queues = np.empty((3, STARTS + constants[Constant.QUEUE_DEPTH]), np.int64)
+    queues[:] = NEVER
     queues[:, :STARTS] = 0
     queues[:, LAST] = NEVER
     return Clock(np.empty(most, np.int64), fetch, queues, idle(hw, constants), idle(hw, constants))
 
 
 @in_place
-def _last_stores(row):  # type: ignore[no-untyped-def]  # numba infers the types
+def _last_stores(row):
     """Store cycles of a descriptor's last set of windows."""
     if row[SAVE] or row[OP] == ExecuteOp.POOL:
         return 1
@@ -112,7 +116,7 @@ def _last_stores(row):  # type: ignore[no-untyped-def]  # numba infers the types
 
 
 @in_place
-def execute_durations(row, hw, constants):  # type: ignore[no-untyped-def]
+def execute_durations(row, hw, constants):
     """(cycles from start to the end of issue, cycles from start to done)."""
     op = row[OP]
     sets = row[WINDOW_ROWS] * ceil_div(row[WINDOW_COLUMNS], row[PIXELS])
@@ -126,7 +130,7 @@ def execute_durations(row, hw, constants):  # type: ignore[no-untyped-def]
 
 
 @in_place
-def _dispatch(queue, constants, clock):  # type: ignore[no-untyped-def]
+def _dispatch(queue, constants, clock):
     """Fetch the next descriptor; returns the cycle in which it is in its queue."""
     fetch, own = clock.fetch, clock.queues[queue]
     place = fetch[FETCH_PLACE]
@@ -142,7 +146,7 @@ def _dispatch(queue, constants, clock):  # type: ignore[no-untyped-def]
 
 
 @in_place
-def _execute_begin(row, ready, constants, clock):  # type: ignore[no-untyped-def]
+def _execute_begin(row, ready, constants, clock):
     """Earliest start of an EXECUTE descriptor as far as EXECUTE goes; counts its waits."""
     last = clock.queues[Queue.EXECUTE, LAST]
     head = max(ready, last)
@@ -156,8 +160,8 @@ def _execute_begin(row, ready, constants, clock):  # type: ignore[no-untyped-def
     return ready
 
 
-@in_place
-def step(row, index, hw, constants, clock):  # type: ignore[no-untyped-def]
+@inlined
+def step(row, index, hw, constants, clock):
     """Walk over one descriptor.
 
     Parameters
@@ -207,14 +211,14 @@ def step(row, index, hw, constants, clock):  # type: ignore[no-untyped-def]
 
 
 @in_place
-def _count(own, begin, end):  # type: ignore[no-untyped-def]
+def _count(own, begin, end):
     """Count the cycles of a queue's next descriptor as busy, each cycle once."""
     own[ACTIVE] += max(0, end - max(begin, own[UNTIL]))
     own[UNTIL] = max(own[UNTIL], end)
 
 
 @in_place
-def totals(hw, constants, clock):  # type: ignore[no-untyped-def]
+def totals(hw, constants, clock):
     """(cycles from doorbell to done, EXECUTE's busy cycles, bytes read, bytes written)."""
     bus = hw[Hw.BUS_BYTES]
     return (
@@ -226,7 +230,7 @@ def totals(hw, constants, clock):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def walk(rows, hw, constants):  # type: ignore[no-untyped-def]
+def walk(rows, hw, constants):
     """Start, end of issue and end of every descriptor.
 
     Parameters
@@ -258,7 +262,7 @@ def walk(rows, hw, constants):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def summarize(rows, hw, start, done):  # type: ignore[no-untyped-def]
+def summarize(rows, hw, start, done):
     """Totals over a walked schedule.
 
     Returns

@@ -105,21 +105,21 @@ def initial_state(parameters: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 @kernel
-def _clock(p, cycle):  # type: ignore[no-untyped-def]  # numba infers the types
+def _clock(p, cycle):
     """First memory clock that is not before a cycle."""
     ticks = (cycle + p[DramParameter.START]) * p[DramParameter.MEMORY_MHZ]
     return (ticks + p[DramParameter.CLOCK_MHZ] - 1) // p[DramParameter.CLOCK_MHZ]
 
 
 @kernel
-def _cycle(p, clock):  # type: ignore[no-untyped-def]
+def _cycle(p, clock):
     """First cycle that is not before a memory clock."""
     ticks = clock * p[DramParameter.CLOCK_MHZ] + p[DramParameter.MEMORY_MHZ] - 1
     return ticks // p[DramParameter.MEMORY_MHZ] - p[DramParameter.START]
 
 
 @kernel
-def _refresh(state, p, now):  # type: ignore[no-untyped-def]
+def _refresh(state, p, now):
     """All refreshes that are due until `now`; those of an idle time in one step."""
     interval = p[DramParameter.REFRESH_INTERVAL]
     while state[DramState.NEXT_REFRESH] <= now:
@@ -140,7 +140,7 @@ def _refresh(state, p, now):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _activate(state, p, b, row, earliest):  # type: ignore[no-untyped-def]
+def _activate(state, p, b, row, earliest):
     if state[b + OPEN] >= 0:
         closed = max(earliest, state[b + PRECHARGE_AT])
         state[b + ACTIVATE_AT] = closed + p[DramParameter.PRECHARGE]
@@ -157,7 +157,7 @@ def _activate(state, p, b, row, earliest):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _run(state, p, write, first, count, earliest):  # type: ignore[no-untyped-def]
+def _run(state, p, write, first, count, earliest):
     """Accesses in one page, from number `first` on, up to the next refresh.
 
     Returns
@@ -192,7 +192,7 @@ def _run(state, p, write, first, count, earliest):  # type: ignore[no-untyped-de
 
 
 @kernel
-def read_burst(state, p, address, beats, beat_bytes, arrival, pieces):  # type: ignore[no-untyped-def]
+def read_burst(state, p, address, beats, beat_bytes, arrival, pieces):
     """Schedule a read burst; bursts must be given in the order of their arrival.
 
     Parameters
@@ -235,7 +235,7 @@ def read_burst(state, p, address, beats, beat_bytes, arrival, pieces):  # type: 
 
 
 @kernel
-def write_burst(state, p, address, beats, beat_bytes, arrival):  # type: ignore[no-untyped-def]
+def write_burst(state, p, address, beats, beat_bytes, arrival):
     """Schedule a write burst; see :func:`read_burst`.
 
     Parameters

@@ -10,22 +10,24 @@ Nothing that is still unknown can arrive earlier, because it waits for one of th
 import numpy as np
 
 from sim.calibration import Constant
+from sim.columns import (
+    ADDRESS,
+    AFTER,
+    GROUP_STRIDE,
+    QUEUE,
+    ROW_STRIDE,
+    WAIT_DRAIN,
+)
 from sim.cycles import FETCH_BEATS, execute_durations
 from sim.dram import PIECES, DramParameter, read_burst, write_burst
 from sim.kernel import kernel
 from sim.spec.bus import BURST_BEATS, DESCRIPTOR_PORT_BYTES, PAGE_BYTES
 from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue
-from sim.tables import COLUMNS, Hw
+from sim.tables import Hw
 from sim.transfers import idle, paced, segments
 
 __all__ = ["walk_dram"]
 
-QUEUE = COLUMNS["queue"]
-AFTER = COLUMNS["after_load"]
-ADDRESS = COLUMNS["address"]
-GROUP_STRIDE = COLUMNS["group_stride"]
-ROW_STRIDE = COLUMNS["row_stride"]
-WAIT_DRAIN = COLUMNS["wait_drain"]
 
 UNKNOWN = 1 << 60
 
@@ -42,7 +44,7 @@ BURST_AT, BEATS, FIRST_BEAT, LAST_BEAT, ANSWER, LAST_OF = range(6)
 
 
 @kernel
-def _unit():  # type: ignore[no-untyped-def]  # numba infers the types
+def _unit():
     unit = np.zeros(UNIT, np.int64)
     unit[ROW] = -1
     unit[REQUEST] = unit[END] = unit[ANSWERED] = -1
@@ -51,7 +53,7 @@ def _unit():  # type: ignore[no-untyped-def]  # numba infers the types
 
 
 @kernel
-def _open(unit, i, row, hw, earliest):  # type: ignore[no-untyped-def]
+def _open(unit, i, row, hw, earliest):
     """Take schedule row `i`, whose first request may come in cycle `earliest`."""
     unit[ROW] = i
     unit[GROUP] = unit[LINE] = 0
@@ -61,13 +63,13 @@ def _open(unit, i, row, hw, earliest):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _next_beats(unit, bus):  # type: ignore[no-untyped-def]
+def _next_beats(unit, bus):
     """Beats of the next burst: at most 256, not over a 4 KiB page."""
     return min(unit[LEFT], BURST_BEATS, (PAGE_BYTES - unit[AT] % PAGE_BYTES) // bus)
 
 
 @kernel
-def _pass(unit, row, hw, beats, request):  # type: ignore[no-untyped-def]
+def _pass(unit, row, hw, beats, request):
     """Go past a burst requested in cycle `request`; return whether the descriptor has no more."""
     unit[BURSTS] += 1
     unit[REQUEST] = request
@@ -90,7 +92,7 @@ def _pass(unit, row, hw, beats, request):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _request_read(unit, ring, constants):  # type: ignore[no-untyped-def]
+def _request_read(unit, ring, constants):
     """Find the arrival of LOAD's next burst, which is its request."""
     if unit[ROW] < 0:
         unit[ARRIVAL] = UNKNOWN
@@ -103,7 +105,7 @@ def _request_read(unit, ring, constants):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _address_writes(unit, ring, row, hw, constants, p, begin):  # type: ignore[no-untyped-def]
+def _address_writes(unit, ring, row, hw, constants, p, begin):
     """Give STORE's addresses as far ahead of the data as they are known.
 
     Returns
@@ -142,7 +144,7 @@ def _address_writes(unit, ring, row, hw, constants, p, begin):  # type: ignore[n
 
 
 @kernel
-def _send_write(unit, ring, hw, credit):  # type: ignore[no-untyped-def]
+def _send_write(unit, ring, hw, credit):
     """Find the arrival of STORE's next burst, which is its last beat."""
     if unit[ARRIVAL] != UNKNOWN or unit[MOVED] == unit[BURSTS]:
         return
@@ -154,7 +156,7 @@ def _send_write(unit, ring, hw, credit):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _begin(rows, i, queue, place, members, ready, done, free, constants):  # type: ignore[no-untyped-def]
+def _begin(rows, i, queue, place, members, ready, done, free, constants):
     """Start of the head of a queue, its member number `place`, or UNKNOWN."""
     begin = max(ready[i], free[queue])
     if queue == Queue.EXECUTE:
@@ -177,7 +179,7 @@ def _begin(rows, i, queue, place, members, ready, done, free, constants):  # typ
 
 
 @kernel
-def _count_waits(rows, i, place, members, ready, done, waits, constants):  # type: ignore[no-untyped-def]
+def _count_waits(rows, i, place, members, ready, done, waits, constants):
     """Cycles in which EXECUTE is idle and its head lacks a token."""
     head = ready[i]
     if place > 0:
@@ -191,7 +193,7 @@ def _count_waits(rows, i, place, members, ready, done, waits, constants):  # typ
 
 
 @kernel
-def walk_dram(rows, hw, constants, p, state, base, header):  # type: ignore[no-untyped-def]
+def walk_dram(rows, hw, constants, p, state, base, header):
     """Start, end of issue and end of every descriptor behind one DRAM channel.
 
     Parameters

@@ -4,8 +4,6 @@ Every function works on one output tile; what it returns is exact for the EXECUT
 and the mapper chooses by it.
 """
 
-import numpy as np
-
 from sim.geometry import (
     add_slots,
     ceil_div,
@@ -35,12 +33,12 @@ DESCRIPTOR_CYCLES = 4
 predictions do not use it."""
 
 
-NO_HALO = np.zeros(4, np.int64)
+NO_HALO = (0, 0, 0, 0)
 """Rows and columns that neighbours keep of a tile that no other layer reads on chip."""
 
 
 @in_place
-def weight_rows(layer, channels):  # type: ignore[no-untyped-def]  # numba infers the types
+def weight_rows(layer, channels):
     """Register-file rows per lane of one output group's weights."""
     op = layer[LayerColumn.OP]
     taps = layer[LayerColumn.KERNEL_Y] * layer[LayerColumn.KERNEL_X]
@@ -54,9 +52,7 @@ def weight_rows(layer, channels):  # type: ignore[no-untyped-def]  # numba infer
 
 
 @in_place
-def interval(  # type: ignore[no-untyped-def]
-    slots, pixels, rows, columns, first_row, first_column, tile_y, tile_x, halo, saves
-):
+def interval(slots, pixels, rows, columns, first_row, first_column, tile_y, tile_x, halo, saves):
     """Cycles per set of windows: the slowest of issue, requantizer and stores.
 
     ``slots`` are the issue slots of a set; the set's windows are those of ``rows`` × ``columns``
@@ -70,7 +66,7 @@ def interval(  # type: ignore[no-untyped-def]
 
 
 @in_place
-def row_lead(layer, cycles):  # type: ignore[no-untyped-def]
+def row_lead(layer, cycles):
     """Further cycles of the first window of a row: DEPTHWISE fills its window."""
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
     if layer[LayerColumn.OP] != ExecuteOp.DEPTHWISE:
@@ -81,7 +77,7 @@ def row_lead(layer, cycles):  # type: ignore[no-untyped-def]
 
 
 @in_place
-def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, hw):  # type: ignore[no-untyped-def]
+def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, hw):
     """(EXECUTE cycles of an image, times that the weights are loaded) of a layer's tile.
 
     Parameters
@@ -94,7 +90,7 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
         Output and input tile of a PE.
     pixels : int
         Pixels computed at once (P).
-    halo : int64[4]
+    halo : tuple of 4 ints
         Rows and columns that neighbours keep: top, bottom, left, right.
     hw : int64[11]
     """
@@ -133,14 +129,14 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
 
 
 @in_place
-def weight_bytes(layer, channels, groups, simd):  # type: ignore[no-untyped-def]
+def weight_bytes(layer, channels, groups, simd):
     """Bytes of a layer's weights and parameters in external memory."""
     blocks = 1 if layer[LayerColumn.SHARED] else groups
     return blocks * (REQUANTIZER_PHASES + weight_rows(layer, channels)) * DOT_WIDTH * simd
 
 
 @in_place
-def weight_blocks(layer, channels, groups, pixels, hw):  # type: ignore[no-untyped-def]
+def weight_blocks(layer, channels, groups, pixels, hw):
     """Different weight blocks that a layer's LOADs bring; two stay in the register files."""
     if layer[LayerColumn.SHARED]:
         return 1
@@ -156,7 +152,7 @@ def weight_blocks(layer, channels, groups, pixels, hw):  # type: ignore[no-untyp
 
 
 @in_place
-def choose_pixels(layer, channels, groups, tile_y, tile_x, in_y, in_x, halo, hw):  # type: ignore[no-untyped-def]
+def choose_pixels(layer, channels, groups, tile_y, tile_x, in_y, in_x, halo, hw):
     """(pixels computed at once, EXECUTE cycles, transfer cycles of the weights) of all images.
 
     Least time in which weights stream behind the computation, one block ahead, and of the EXECUTE

@@ -32,13 +32,13 @@ MAX_HALO = 7
 
 
 @in_place
-def ceil_div(a, b):  # type: ignore[no-untyped-def]  # numba infers the types
+def ceil_div(a, b):
     """Integer ceil(a / b) for a ≥ 0, b > 0."""
     return (a + b - 1) // b
 
 
 @in_place
-def tile_candidate(size, pes, power):  # type: ignore[no-untyped-def]
+def tile_candidate(size, pes, power):
     """Smallest tile of a multiple of 2^power that covers ``size`` with ``pes`` PEs.
 
     Returns 0 where the candidate would be larger than the tensor or repeats a smaller power's.
@@ -52,18 +52,18 @@ def tile_candidate(size, pes, power):  # type: ignore[no-untyped-def]
 
 
 @in_place
-def halo_after(kernel, stride, pad):  # type: ignore[no-untyped-def]
+def halo_after(kernel, stride, pad):
     """Rows that the last window of a tile reads of the next neighbour's tile."""
     return max(0, kernel - stride - pad)
 
 
 @in_place
-def _one_pe(n_in, tile_in, n_out, tile_out):  # type: ignore[no-untyped-def]
+def _one_pe(n_in, tile_in, n_out, tile_out):
     return n_out <= tile_out and n_in <= tile_in
 
 
 @in_place
-def aligned(op, kernel, stride, pad, n_in, tile_in, n_out, tile_out):  # type: ignore[no-untyped-def]
+def aligned(op, kernel, stride, pad, n_in, tile_in, n_out, tile_out):
     """Whether a resident input tile serves the output tile, along one axis.
 
     True if one PE holds everything, or if tiles step together (tile_in = stride · tile_out)
@@ -83,7 +83,7 @@ def aligned(op, kernel, stride, pad, n_in, tile_in, n_out, tile_out):  # type: i
 
 
 @in_place
-def resident_halo(op, kernel, stride, pad, n_in, tile_in, n_out, tile_out):  # type: ignore[no-untyped-def]
+def resident_halo(op, kernel, stride, pad, n_in, tile_in, n_out, tile_out):
     """(before, after): neighbour rows that an aligned resident input must hold."""
     if op == ExecuteOp.POOL or op == ExecuteOp.ADD or _one_pe(n_in, tile_in, n_out, tile_out):
         return 0, 0
@@ -91,7 +91,7 @@ def resident_halo(op, kernel, stride, pad, n_in, tile_in, n_out, tile_out):  # t
 
 
 @in_place
-def served(tile, before, after, first, count):  # type: ignore[no-untyped-def]
+def served(tile, before, after, first, count):
     """Stores along one axis of pixels first … first + count - 1 of a tile.
 
     A pixel is stored by its own PE, and by a neighbour whose halo it lies in.
@@ -102,7 +102,7 @@ def served(tile, before, after, first, count):  # type: ignore[no-untyped-def]
 
 
 @in_place
-def most_served(tile, before, after, first, count, step):  # type: ignore[no-untyped-def]
+def most_served(tile, before, after, first, count, step):
     """Largest :func:`served` of the sets of ``step`` pixels that cover ``count`` pixels."""
     if before == 0 and after == 0:
         return min(step, count)
@@ -113,7 +113,7 @@ def most_served(tile, before, after, first, count, step):  # type: ignore[no-unt
 
 
 @in_place
-def pixel_bytes(channels, simd, bus):  # type: ignore[no-untyped-def]
+def pixel_bytes(channels, simd, bus):
     """Bytes that one pixel of a channel group takes in external memory.
 
     A whole vector; of a tensor with one group the smallest power of two that holds its channels.
@@ -126,13 +126,13 @@ def pixel_bytes(channels, simd, bus):  # type: ignore[no-untyped-def]
 
 
 @in_place
-def groups_of(channels, simd):  # type: ignore[no-untyped-def]
+def groups_of(channels, simd):
     """Channel groups."""
     return ceil_div(channels, simd)
 
 
 @in_place
-def segment_slots(first, end, simd, pixels):  # type: ignore[no-untyped-def]
+def segment_slots(first, end, simd, pixels):
     """Issue slots of one tap of CONV over 4-channel steps first … end - 1.
 
     A vector takes as many slots as it has steps, but at least one for each pixel to be read.
@@ -146,13 +146,13 @@ def segment_slots(first, end, simd, pixels):  # type: ignore[no-untyped-def]
 
 
 @in_place
-def uses_window(kernel_y, kernel_x, stride_x):  # type: ignore[no-untyped-def]
+def uses_window(kernel_y, kernel_x, stride_x):
     """Whether a depthwise kernel fits the window ring, present and next columns."""
     return kernel_y * (kernel_x + min(kernel_x, stride_x)) <= WINDOW_VECTORS
 
 
 @in_place
-def depthwise_slots(kernel_y, kernel_x, stride_x):  # type: ignore[no-untyped-def]
+def depthwise_slots(kernel_y, kernel_x, stride_x):
     """Least cycles of a depthwise window: dot products or reads."""
     taps = kernel_y * kernel_x
     if not uses_window(kernel_y, kernel_x, stride_x):
@@ -161,13 +161,13 @@ def depthwise_slots(kernel_y, kernel_x, stride_x):  # type: ignore[no-untyped-de
 
 
 @in_place
-def add_slots(pixels):  # type: ignore[no-untyped-def]
+def add_slots(pixels):
     """Least cycles of a set of ADD's windows: three requantizations, two reads per pixel."""
     return max(ADD_INTERVAL, pixels + max(REQUANTIZER_PHASES, pixels))
 
 
 @in_place
-def hold_cycles(op, pixels, stores):  # type: ignore[no-untyped-def]
+def hold_cycles(op, pixels, stores):
     """Idle issue cycles after a descriptor whose last set has that many stores.
 
     The next set can end REQUANTIZER_PHASES cycles after its start, so that many stores are hidden.

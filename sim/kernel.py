@@ -4,6 +4,7 @@ numba's own file cache looks at one file at a time and would keep a kernel whose
 another file has changed. Here the cache's place depends on all of ``sim``'s source.
 """
 
+import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import numba
 
 from sim.spec.files import cache_root
 
-__all__ = ["in_place", "kernel"]
+__all__ = ["in_place", "inlined", "kernel"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,13 +44,34 @@ def in_place(function: Callable[P, R]) -> Callable[P, R]:
     return _compiled(function, counted=False)
 
 
-def _compiled(function: Callable[P, R], *, counted: bool) -> Callable[P, R]:
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a kernel as :func:`in_place`, always as part of the one that calls it.
+
+    For what is called for every descriptor with many arrays: each is seven arguments of a call.
+    """
+    return _compiled(function, counted=False, forceinline=True)
+
+
+def _compiled(function: Callable[P, R], *, counted: bool, **more: bool) -> Callable[P, R]:
     config: Any = numba.config
-    options: dict[str, Any] = {"cache": True, "_nrt": counted}
+    options: dict[str, Any] = {"cache": True, "_nrt": counted, "no_cfunc_wrapper": True, **more}
     before = config.CACHE_DIR
     config.CACHE_DIR = _CACHE
     try:
-        compiled: Callable[P, R] = numba.njit(**options)(function)
+        compiled: Any = numba.njit(**options)(function)
     finally:
         config.CACHE_DIR = before
-    return compiled
+    if hasattr(compiled, "get_call_template"):  # not where compilation is switched off
+        compiled.get_call_template = functools.partial(_resolve, compiled.get_call_template)
+    found: Callable[P, R] = compiled
+    return found
+
+
+def _resolve(resolve: Any, args: Any, kws: Any) -> Any:
+    """Resolve a call by another kernel for arguments of plain types.
+
+    numba would compile a kernel again for every argument that is a literal at the call, or is one
+    at first, as a counter that begins at 0.
+    """
+    plain: Any = numba.types.unliteral
+    return resolve([plain(a) for a in args], {name: plain(a) for name, a in kws.items()})

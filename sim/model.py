@@ -298,10 +298,9 @@ def evaluate_many(
     open_rows = [i for i, broken in enumerate(violations) if not broken]
     found = np.zeros((len(configs), len(Found)), np.int64)
     if open_rows:
-        plain, *others = [tables for _, *tables in network_tables(network)]
+        forms = [(layers, tensors) for _, layers, tensors in network_tables(network)]
         accelerators = np.array([accelerator_row(configs[i]) for i in open_rows])
-        other = others[0] if others else plain
-        found[open_rows] = sweep(tuple(plain), tuple(other), accelerators, constants)
+        found[open_rows] = sweep(forms, accelerators, constants)
     for i in open_rows:
         if not found[i, Found.MAPPED]:
             violations[i] = [describe(map_network(configs[i], network), network)]

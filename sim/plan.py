@@ -6,12 +6,15 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.mapper import first_layer_cycles, plan_network
+from sim.columns import FIELD_HIGH, FIELD_LOW
+from sim.listing import first_overflow
+from sim.mapper import plan_network
 from sim.plans import Failure
-from sim.schedule import FIELD_HIGH, FIELD_LOW, build_schedule, first_overflow, weigh_schedule
+from sim.schedule import build_schedule, weigh_schedule
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
 from sim.tables import COLUMNS, Hw, accelerator_row, layer_table, tensor_table
+from sim.tile_choice import first_layer_cycles
 from sim.unfold import unfolded
 
 __all__ = ["Mapped", "map_network", "network_tables"]

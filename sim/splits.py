@@ -21,7 +21,7 @@ __all__ = [
 
 
 @in_place
-def choose_split(kernel_y, kernel_x, quads, rows, per_group):  # type: ignore[no-untyped-def]
+def choose_split(kernel_y, kernel_x, quads, rows, per_group):
     """(tap rows, tap columns, 4-channel steps) of a split, in at most ``rows`` weight rows.
 
     All taps if they fit, with as few splits as possible and of equal size, cut between channel
@@ -44,7 +44,7 @@ def choose_split(kernel_y, kernel_x, quads, rows, per_group):  # type: ignore[no
 
 
 @in_place
-def split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size):  # type: ignore[no-untyped-def]
+def split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size):
     """Splits of a layer."""
     if size == quads and tap_rows == kernel_y and tap_columns == kernel_x:
         return 1
@@ -52,7 +52,7 @@ def split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size):  # type
 
 
 @in_place
-def split_bounds(kernel_y, kernel_x, quads, tap_rows, tap_columns, size, index):  # type: ignore[no-untyped-def]
+def split_bounds(kernel_y, kernel_x, quads, tap_rows, tap_columns, size, index):
     """(first tap row, end, first tap column, end, first step, end) of split ``index``."""
     if size == quads and tap_rows == kernel_y and tap_columns == kernel_x:
         return 0, kernel_y, 0, kernel_x, 0, quads
@@ -72,7 +72,7 @@ def split_bounds(kernel_y, kernel_x, quads, tap_rows, tap_columns, size, index):
 
 
 @in_place
-def split_cycles(kernel_y, kernel_x, quads, tap_rows, tap_columns, size, per_group, pixels):  # type: ignore[no-untyped-def]
+def split_cycles(kernel_y, kernel_x, quads, tap_rows, tap_columns, size, per_group, pixels):
     """(least cycles of a set of windows in all splits but the last, issue slots of the last one)."""
     ranges = ceil_div(quads, size)
     last_steps = segment_slots((ranges - 1) * size, quads, DOT_WIDTH * per_group, pixels)
@@ -92,7 +92,7 @@ def split_cycles(kernel_y, kernel_x, quads, tap_rows, tap_columns, size, per_gro
 
 
 @in_place
-def choose_block(tile_y, tile_x, pixels, accumulators):  # type: ignore[no-untyped-def]
+def choose_block(tile_y, tile_x, pixels, accumulators):
     """(rows, columns) of a block: of the shapes that the accumulator rows hold, the fewest."""
     sets = ceil_div(tile_x, pixels)
     best_down, best_across = tile_y, sets
@@ -106,7 +106,7 @@ def choose_block(tile_y, tile_x, pixels, accumulators):  # type: ignore[no-untyp
 
 
 @in_place
-def share_rows(images, accumulators):  # type: ignore[no-untyped-def]
+def share_rows(images, accumulators):
     """(images that go through a block together, accumulator rows that each of them has)."""
     together = min(images, accumulators)
     return together, accumulators // together

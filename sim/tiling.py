@@ -20,7 +20,7 @@ ROW_CYCLES = 1
 
 
 @in_place
-def extent(layer, tile_y, tile_x):  # type: ignore[no-untyped-def]  # numba infers the types
+def extent(layer, tile_y, tile_x):
     """Input rows and columns that one PE's output tile reads, padding included."""
     if layer[LayerColumn.OP] == ExecuteOp.ADD:
         return tile_y, tile_x
@@ -29,14 +29,14 @@ def extent(layer, tile_y, tile_x):  # type: ignore[no-untyped-def]  # numba infe
 
 
 @in_place
-def _input_tile(layer, source, tile_y, tile_x, hw):  # type: ignore[no-untyped-def]
+def _input_tile(layer, source, tile_y, tile_x, hw):
     if layer[LayerColumn.OP] == ExecuteOp.POOL:
         return ceil_div(source[0], hw[Hw.PES_Y]), ceil_div(source[1], hw[Hw.PES_X])
     return extent(layer, tile_y, tile_x)
 
 
 @in_place
-def _need(layer, source, target, tile_y, tile_x, whole, hw):  # type: ignore[no-untyped-def]
+def _need(layer, source, target, tile_y, tile_x, whole, hw):
     """Vectors per bank of a tile's operands and outputs.
 
     With ``whole`` all output groups are there at once, else those of one vector per bank, and
@@ -55,7 +55,7 @@ def _need(layer, source, target, tile_y, tile_x, whole, hw):  # type: ignore[no-
 
 
 @in_place
-def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):  # type: ignore[no-untyped-def]
+def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):
     """Fill the plan of a layer that runs tile by tile through an empty local memory.
 
     Parameters
@@ -98,12 +98,12 @@ def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):  # 
 
 
 @in_place
-def _bus_cycles(size, hw):  # type: ignore[no-untyped-def]
+def _bus_cycles(size, hw):
     return size * hw[Hw.COST] // (hw[Hw.BUS_BYTES] * hw[Hw.EARN])
 
 
 @in_place
-def _weigh(layer, source, target, tile_y, tile_x, whole, hw):  # type: ignore[no-untyped-def]
+def _weigh(layer, source, target, tile_y, tile_x, whole, hw):
     """(cycles, pixels) of all passes with that tile, as tilings are weighed."""
     simd, bus = hw[Hw.SIMD], hw[Hw.BUS_BYTES]
     rows, columns = _input_tile(layer, source, tile_y, tile_x, hw)
@@ -144,7 +144,7 @@ def _weigh(layer, source, target, tile_y, tile_x, whole, hw):  # type: ignore[no
 
 
 @in_place
-def choose_tiling(layer, source, target, hw, plan):  # type: ignore[no-untyped-def]
+def choose_tiling(layer, source, target, hw, plan):
     """Choose a layer's tile and fill its plan; returns the vectors per bank that lack, or 0.
 
     Weighs, for every number of passes along one axis, the fewest along the other that fit.

@@ -12,27 +12,29 @@ all delays that a descriptor sees once are summed in the overhead.
 import numpy as np
 
 from sim.calibration import Constant
+from sim.columns import (
+    ADDRESS,
+    COLS,
+    GROUP_STRIDE,
+    GROUPS,
+    KIND,
+    LANES,
+    PARAMETER_ROWS,
+    QUEUE,
+    ROW_STRIDE,
+    ROWS,
+    VECTOR_BEATS,
+    WEIGHT_ROWS,
+)
 from sim.geometry import ceil_div
 from sim.kernel import in_place, kernel
 from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 from sim.spec.descriptor import LoadKind, Queue
-from sim.tables import COLUMNS, Hw
+from sim.tables import Hw
 
 __all__ = ["BEATS", "NEVER", "idle", "load", "paced", "segments", "store", "transfer_bytes"]
 
-QUEUE = COLUMNS["queue"]
-KIND = COLUMNS["kind"]
-ADDRESS = COLUMNS["address"]
-GROUPS = COLUMNS["groups"]
-ROWS = COLUMNS["rows"]
-COLS = COLUMNS["columns"]
-GROUP_STRIDE = COLUMNS["group_stride"]
-ROW_STRIDE = COLUMNS["row_stride"]
-VECTOR_BEATS = COLUMNS["vector_beats"]
-LANES = COLUMNS["lanes"]
-PARAMETER_ROWS = COLUMNS["parameter_rows"]
-WEIGHT_ROWS = COLUMNS["weight_rows"]
 
 # State of a unit: places in the two rings below, the last beat's cycle, the credit in a cycle, beats
 # so far; then rings of the last beats of the latest bursts and the dones of the latest descriptors.
@@ -43,7 +45,7 @@ NEVER = -(1 << 40)
 
 
 @in_place
-def segments(row, hw):  # type: ignore[no-untyped-def]  # numba infers the types
+def segments(row, hw):
     """(groups, rows, beats per row) of a transfer; a weight stream is one row."""
     if row[QUEUE] == Queue.LOAD and row[KIND] == LoadKind.WEIGHTS:
         lane_rows = row[PARAMETER_ROWS] + row[WEIGHT_ROWS]
@@ -52,17 +54,18 @@ def segments(row, hw):  # type: ignore[no-untyped-def]  # numba infers the types
 
 
 @in_place
-def transfer_bytes(row, hw):  # type: ignore[no-untyped-def]
+def transfer_bytes(row, hw):
     """Bytes that a LOAD or STORE moves over the data port."""
     groups, rows, beats = segments(row, hw)
     return groups * rows * beats * hw[Hw.BUS_BYTES]
 
 
 @kernel
-def idle(hw, constants):  # type: ignore[no-untyped-def]
+def idle(hw, constants):
     """State of a LOAD or STORE unit that has run nothing and has full credit : int64[n]."""
     bursts = max(constants[Constant.READ_BURSTS], constants[Constant.WRITE_BURSTS])
-    state = np.full(RECENT + bursts + constants[Constant.TRANSFERS], NEVER, np.int64)
+    state = np.empty(RECENT + bursts + constants[Constant.TRANSFERS], np.int64)
+    state[:] = NEVER
     state[BURSTS] = 0
     state[DESCRIPTORS] = 0
     state[BEATS] = 0
@@ -72,7 +75,7 @@ def idle(hw, constants):  # type: ignore[no-untyped-def]
 
 
 @in_place
-def paced(state, hw, available, beats):  # type: ignore[no-untyped-def]
+def paced(state, hw, available, beats):
     """Move one burst that could move a beat per cycle from ``available`` on.
 
     Beat j needs credit for j + 1 beats. Once credit lacks, it lacks for every further beat (a beat
@@ -96,7 +99,7 @@ def paced(state, hw, available, beats):  # type: ignore[no-untyped-def]
 
 
 @in_place
-def _transfer(row, hw, state, begin, lag, outstanding, reuse):  # type: ignore[no-untyped-def]
+def _transfer(row, hw, state, begin, lag, outstanding, reuse):
     """(cycle of the last request, cycle of the last beat); ``lag`` is from a request to its data."""
     bus = hw[Hw.BUS_BYTES]
     page = PAGE_BYTES // bus
@@ -124,7 +127,7 @@ def _transfer(row, hw, state, begin, lag, outstanding, reuse):  # type: ignore[n
 
 
 @in_place
-def _finish(state, constants, done, outstanding, room):  # type: ignore[no-untyped-def]
+def _finish(state, constants, done, outstanding, room):
     """Note a descriptor's done; return the next one's earliest start as far as places go."""
     first = RECENT + outstanding
     transfers = constants[Constant.TRANSFERS]
@@ -135,7 +138,7 @@ def _finish(state, constants, done, outstanding, room):  # type: ignore[no-untyp
 
 
 @in_place
-def load(row, hw, constants, state, begin):  # type: ignore[no-untyped-def]
+def load(row, hw, constants, state, begin):
     """Run one LOAD descriptor.
 
     Parameters
@@ -172,7 +175,7 @@ def load(row, hw, constants, state, begin):  # type: ignore[no-untyped-def]
 
 
 @in_place
-def store(row, hw, constants, state, begin):  # type: ignore[no-untyped-def]
+def store(row, hw, constants, state, begin):
     """Run one STORE descriptor; as :func:`load`, but done when the last response has come."""
     outstanding = constants[Constant.WRITE_BURSTS]
     reuse = constants[Constant.STORE_REUSE]

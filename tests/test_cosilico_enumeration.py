@@ -13,6 +13,7 @@ import pytest
 from pyarrow import parquet
 
 from cosilico.enumeration import Enumeration, census, enumerate_network, enumerate_to_file
+from cosilico.evaluation import evaluate_chunks
 from cosilico.networks import load_network
 from sim.area import area
 from sim.model import predict
@@ -83,6 +84,21 @@ def test_processes_find_what_one_finds(
     assert other.configs == table.configs
     assert seen == sorted(seen)
     assert seen[-1] == (len(space), len(space))
+
+
+def test_the_kernels_are_compiled_before_processes_start(
+    network: Network, space: HardwareSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first chunk is evaluated in the parent; with a single one, no process is needed."""
+    monkeypatch.setattr("cosilico.evaluation.CHUNK", 8)
+    configs = tuple(space)[:16]
+    with monkeypatch.context() as patch:
+        patch.setattr("multiprocessing.get_context", lambda kind: pytest.fail("started"))
+        first = next(evaluate_chunks(network, configs, 2))
+        assert len(list(evaluate_chunks(network, configs[:8], 2))) == 1
+    alone, _ = evaluate_chunks(network, configs)
+    np.testing.assert_array_equal(first.cycles, alone.cycles)
+    assert first.cycles.any()
 
 
 def test_census_counts_points_by_rule(table: Enumeration) -> None:

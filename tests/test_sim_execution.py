@@ -225,7 +225,7 @@ def test_the_interval_is_that_of_the_set_with_most_stores(seed: int) -> None:
         for saves in (False, True):
             found = interval(
                 slots, pixels, count[0], count[1], first[0], first[1], tile[0], tile[1],
-                np.array(halo), saves,
+                tuple(halo), saves,
             )  # fmt: skip
             assert found == (max(4, slots) if saves else max(4, slots, most))
 

@@ -8,15 +8,17 @@ from itertools import product
 import numpy as np
 import pytest
 
+from sim.columns import FIELD_HIGH, FIELD_LOW
 from sim.geometry import ceil_div, most_served, segment_slots
+from sim.listing import first_overflow
 from sim.plan import Mapped, map_network
 from sim.plans import Failure, LayerPlan, TensorPlan
 from sim.realizability import check
-from sim.schedule import FIELD_HIGH, FIELD_LOW, first_overflow, split_rows
 from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
 from sim.spec.network import WINDOW_POOLS, Layer, LayerKind
 from sim.spec.spaces import EDGE, TINY
 from sim.tables import COLUMNS, LayerColumn
+from sim.transfer_fields import split_rows
 from testbench.cases import Case, Stratum, draw_cases, strata
 from testbench.stress import draw_stress
 

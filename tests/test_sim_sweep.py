@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from sim.calibration import default
+from sim.columns import FIELD_HIGH, FIELD_LOW
 from sim.cycles import walk
+from sim.listing import first_overflow
 from sim.model import evaluate_many, predict
 from sim.plan import Mapped, map_network
 from sim.plans import Failure, LayerPlan
 from sim.realizability import check
-from sim.schedule import FIELD_HIGH, FIELD_LOW, build_schedule, first_overflow, time_schedule
+from sim.schedule import build_schedule, time_schedule
 from sim.spec.descriptor import LoadKind, Queue
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
 from sim.tables import COLUMNS, accelerator_row

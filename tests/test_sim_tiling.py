@@ -155,7 +155,7 @@ def test_layers_alike_share_what_was_found_for_the_first() -> None:
         alone = found.layers.copy()
         alone[:, LayerColumn.TWIN] = np.arange(len(alone))
         twins += int((found.layers[:, LayerColumn.TWIN] < alone[:, LayerColumn.TWIN]).sum())
-        planned = plan_network(alone, found.tensors, accelerator_row(case.config))
+        planned = plan_network(alone, found.tensors, accelerator_row(case.config), 0)
         np.testing.assert_array_equal(planned[4], found.layer_plan)
         np.testing.assert_array_equal(planned[5], found.tensor_plan)
     assert twins > 10
