@@ -111,6 +111,7 @@ def test_other_sources_do_not_take_this_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in networks._SOURCES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("# another version\n")
     named_network("mobilenet_v2", 3)
     networks._cached.cache_clear()

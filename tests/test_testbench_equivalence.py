@@ -30,7 +30,7 @@ def config(pes_y: int, pes_x: int, lanes: int, simd: int) -> AcceleratorConfig:
     "shape",
     [
         (2, 2, 2, 4),
-        (1, 2, 3, 4),
+        (1, 2, 4, 4),
         (3, 1, 1, 8),
         (1, 1, 4, 16),
         (1, 2, 1, 32),
