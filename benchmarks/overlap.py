@@ -10,7 +10,6 @@ weights, and for those that spill.
 """
 
 import argparse
-import dataclasses
 
 import numpy as np
 from rich.progress import track
@@ -26,29 +25,18 @@ from sim.spec.design import Design
 from sim.spec.network import Network
 from sim.spec.spaces import EDGE
 from sim.tables import COLUMNS
+from testbench.named_cases import edge_accelerator
 from testbench.simulate import simulate
-
-
-def _edge(pes_x: int, pes_y: int, lanes: int, simd: int, local_kb: int) -> AcceleratorConfig:
-    return dataclasses.replace(
-        EDGE.default,
-        pes_x=pes_x,
-        pes_y=pes_y,
-        compute_lanes=lanes,
-        simd_units=simd,
-        local_memory_kb=local_kb,
-    )
-
 
 CONFIGS = (
     EDGE.default,
-    _edge(2, 2, 2, 32, 1024),
-    _edge(2, 2, 4, 32, 1024),
-    _edge(4, 2, 2, 64, 1024),
-    _edge(4, 4, 2, 32, 512),
-    _edge(6, 2, 2, 16, 512),
-    _edge(8, 8, 1, 16, 512),
-    _edge(8, 8, 4, 64, 512),
+    edge_accelerator(2, 2, 2, 32, 1024, 32),
+    edge_accelerator(2, 2, 4, 32, 1024, 32),
+    edge_accelerator(4, 2, 2, 64, 1024, 32),
+    edge_accelerator(4, 4, 2, 32, 512, 32),
+    edge_accelerator(6, 2, 2, 16, 512, 32),
+    edge_accelerator(8, 8, 1, 16, 512, 32),
+    edge_accelerator(8, 8, 4, 64, 512, 32),
 )
 """1,024 … 65,536 MACs whose local memories hold MobileNetV2's activations."""
 

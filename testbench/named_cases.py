@@ -12,17 +12,20 @@ from sim.spec.spaces import EDGE, TINY
 from testbench.cases import Case, Stratum, describe_case
 from testbench.layers import windowed
 
-__all__ = ["LAYER_CONFIGS", "LAYER_NETWORKS", "layer_cases", "single_layer"]
+__all__ = ["LAYER_CONFIGS", "LAYER_NETWORKS", "edge_accelerator", "layer_cases", "single_layer"]
 
 LAYER_NETWORKS = tuple(IMAGENET_NETWORKS)
 """Named networks whose layers a campaign runs: the large ones. The others run whole."""
 
 
-def _edge(pes: int, lanes: int, simd: int, local_kb: int, register_kb: int) -> AcceleratorConfig:
+def edge_accelerator(
+    pes_x: int, pes_y: int, lanes: int, simd: int, local_kb: int, register_kb: int
+) -> AcceleratorConfig:
+    """An accelerator with the bandwidth and the clock of the edge space's default."""
     return dataclasses.replace(
         EDGE.default,
-        pes_x=pes,
-        pes_y=pes,
+        pes_x=pes_x,
+        pes_y=pes_y,
         compute_lanes=lanes,
         simd_units=simd,
         local_memory_kb=local_kb,
@@ -32,11 +35,11 @@ def _edge(pes: int, lanes: int, simd: int, local_kb: int, register_kb: int) -> A
 
 LAYER_CONFIGS: tuple[AcceleratorConfig, ...] = (
     EDGE.default,
-    _edge(1, 1, 16, 512, 8),
-    _edge(2, 2, 32, 1024, 16),
-    _edge(4, 2, 32, 512, 32),
-    dataclasses.replace(_edge(6, 2, 16, 512, 16), pes_y=2, io_bandwidth_gbps=15.0),
-    dataclasses.replace(_edge(2, 8, 128, 1024, 128), pes_x=1, io_bandwidth_gbps=25.0),
+    edge_accelerator(1, 1, 1, 16, 512, 8),
+    edge_accelerator(2, 2, 2, 32, 1024, 16),
+    edge_accelerator(4, 4, 2, 32, 512, 32),
+    dataclasses.replace(edge_accelerator(6, 2, 2, 16, 512, 16), io_bandwidth_gbps=15.0),
+    dataclasses.replace(edge_accelerator(1, 2, 8, 128, 1024, 128), io_bandwidth_gbps=25.0),
     dataclasses.replace(TINY.default, local_memory_kb=64, register_file_kb=16),
 )
 """The baseline, then from the smallest grid up: 6 columns, 8 lanes, and one of the tiny space."""

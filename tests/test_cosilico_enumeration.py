@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,9 +120,9 @@ def written(
     monkeypatch.setattr("cosilico.enumeration.named_space", lambda name: space)
     monkeypatch.setattr("cosilico.enumeration.current_calibration", lambda: None)
 
-    def write(name: str, **options: float) -> Path:
+    def write(name: str, **options: Any) -> Path:
         out = tmp_path / name
-        enumerate_to_file("network.json", "tiny", out, jobs=1, **options)  # type: ignore[arg-type]
+        enumerate_to_file("network.json", "tiny", out, jobs=1, **options)
         return out
 
     return write

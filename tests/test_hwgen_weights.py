@@ -84,7 +84,7 @@ def depthwise_rows(layer: Layer, group: int, simd: int) -> bytes:
     return np.array(found, np.int8).tobytes()
 
 
-def split_ranges(layer: Layer, plan, index: int):  # type: ignore[no-untyped-def]
+def split_ranges(layer: Layer, plan: NDArray[np.int64], index: int) -> tuple[range, range, range]:
     """Taps and steps of split ``index``: rows of taps, then columns, then steps."""
     sizes = [
         int(plan[c])

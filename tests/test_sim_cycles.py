@@ -9,6 +9,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sim.calibration import Constant, default
 from sim.cycles import FETCH_BEATS, execute_durations, summarize, walk
@@ -27,6 +28,7 @@ LONGEST = 20_000
 
 CASES = draw_cases(45, TINY, 17) + draw_cases(30, EDGE, 17) + draw_stress(60, 17)
 
+Array = NDArray[np.int64]
 Rows = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 Times = np.ndarray[tuple[int], np.dtype[np.int64]]
 
@@ -274,8 +276,12 @@ class Machine:
         return max(self.done) + constant(Constant.FINISH)
 
 
-def walked(case: Case):  # type: ignore[no-untyped-def]
-    return walk(schedule_of(case), accelerator_row(case.config), CONSTANTS)
+def walked(case: Case) -> tuple[Array, Array, Array, Array, int]:
+    """What the model's walk over a case's schedule returns."""
+    start, issued, done, waits, total = walk(
+        schedule_of(case), accelerator_row(case.config), CONSTANTS
+    )
+    return start, issued, done, waits, int(total)
 
 
 SHORT = [case for case in CASES if walked(case)[4] < LONGEST]

@@ -23,7 +23,7 @@ from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
 from sim.spec.network import LayerKind, Network, Padding
 from sim.spec.spaces import EDGE, TINY
 from sim.tables import COLUMNS, LayerColumn, accelerator_row
-from testbench.cases import draw_cases
+from testbench.cases import Case, draw_cases
 from testbench.layers import padded, random_tensor
 from testbench.stress import draw_stress
 
@@ -39,13 +39,13 @@ def layer_row(op: ExecuteOp, kernel_y: int, kernel_x: int, stride_x: int = 1) ->
     return row
 
 
-def schedule_of(case) -> Mapped:  # type: ignore[no-untyped-def]
+def schedule_of(case: Case) -> Mapped:
     found = map_network(case.config, case.network)
     assert found.failure is Failure.NONE
     return found
 
 
-def planned(found: Mapped, case, index: int, pixels: int) -> tuple[int, int]:  # type: ignore[no-untyped-def]
+def planned(found: Mapped, case: Case, index: int, pixels: int) -> tuple[int, int]:
     """layer_cycles of a layer on its planned tile."""
     plan, layer = found.layer_plan[index], found.layers[index]
     cycles, loads = layer_cycles(

@@ -48,7 +48,9 @@ def test_tile_candidates_are_the_smallest_covering_multiples_without_repetition(
         assert seen == sorted(set(seen))
 
 
-def reads(pe: int, tile_out: int, n_out: int, kernel: int, stride: int, pad: int, n_in: int):  # type: ignore[no-untyped-def]
+def reads(
+    pe: int, tile_out: int, n_out: int, kernel: int, stride: int, pad: int, n_in: int
+) -> set[int]:
     """Image rows that a PE's own output pixels read."""
     outputs = range(pe * tile_out, min(n_out, (pe + 1) * tile_out))
     taps = {y * stride - pad + k for y in outputs for k in range(kernel)}
