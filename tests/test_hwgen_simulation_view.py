@@ -67,7 +67,7 @@ def test_knows_two_views() -> None:
 def test_is_proved_to_be_the_same_machine(private: bool, maximum: bool) -> None:
     """Every step of a one-lane grid of 4 units, with and without vectors of the lane's own.
 
-    A proof takes minutes. One is run always; the steps of the others, which are `long`, are compared
-    at random, in every width, by the tests of ``testbench.equivalence``.
+    A proof takes up to a minute. One is run always; the steps of the others, which are `long`, are
+    compared at random, in every width, by the tests of ``testbench.equivalence``.
     """
     prove_views(private=private, maximum=maximum)
