@@ -1,10 +1,6 @@
 """One network on many accelerators, in one process or in several."""
 
 import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +10,7 @@ from numpy.typing import NDArray
 from sim import area, energy, model
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
+from testbench.workers import begin_worker
 
 __all__ = ["Chunk", "evaluate_chunks"]
 
@@ -88,17 +85,9 @@ def _evaluate(network: Network, configs: Sequence[AcceleratorConfig]) -> Chunk:
 
 
 def _begin(network: Network) -> None:
-    """Make a worker ready; it leaves interrupts to its parent and ends when that one does."""
+    """Make a worker ready."""
     _in_worker.append(network)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    begin_worker()
 
 
 def _evaluate_in_worker(configs: Sequence[AcceleratorConfig]) -> Chunk:

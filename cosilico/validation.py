@@ -101,7 +101,7 @@ def validate_everything(
     out : Path
         Folder for ``validation.json`` and ``validation.md``, written when all is done.
     jobs : int, optional
-        Builds and simulations side by side; one per core if not given.
+        Processes; one per core if not given.
     """
     if campaign.imported:
         require_oracle()

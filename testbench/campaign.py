@@ -12,6 +12,7 @@ from testbench.cases import Case
 from testbench.journal import Journal
 from testbench.named_cases import LAYER_CONFIGS, LAYER_NETWORKS, layer_cases
 from testbench.validate import DRAWS, Draw, Outcome, in_threads, try_case
+from testbench.workers import Workers
 
 __all__ = ["Campaign", "Part", "Unit"]
 
@@ -122,7 +123,7 @@ class Campaign:
         journal : Journal
             Takes every outcome as it comes, with its part.
         jobs : int
-            Builds and simulations side by side.
+            Processes; with one, the work is done here.
         progress : callable
             Told a part's name, how many of its cases are done and how many there are.
         """
@@ -136,7 +137,8 @@ class Campaign:
             for case in unit.draw():
                 if unit.key(case) in journal.records:
                     continue
-                outcome = try_case(case, stalls=unit.part.stalls, view=self.view)
+                call = partial(try_case, case, stalls=unit.part.stalls, view=self.view)
+                outcome = workers.run(call)
                 journal.append(unit.key(case), {"part": unit.part.name} | outcome.to_json())
                 with lock:
                     done[unit.part.name] += 1
@@ -146,7 +148,8 @@ class Campaign:
         for part in self.parts():
             if done[part.name]:
                 progress(part.name, done[part.name], part.count)
-        yield from in_threads([partial(work, unit) for unit in self.units()], jobs)
+        with Workers(jobs) as workers:
+            yield from in_threads([partial(work, unit) for unit in self.units()], jobs)
 
     def header(self, **sources: str) -> dict[str, Any]:
         """What the journal's records depend on: the campaign, and digests of sources."""

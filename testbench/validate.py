@@ -30,6 +30,7 @@ from testbench.realizability_cases import (
     RealizabilityCase,
     draw_realizability_group,
 )
+from testbench.workers import Workers
 
 __all__ = ["DRAWS", "Draw", "Outcome", "in_threads", "run_case", "try_case", "validate_random"]
 
@@ -211,7 +212,7 @@ def validate_random(
     draw : Draw
         One of ``DRAWS``.
     jobs : int
-        Builds and simulations side by side.
+        Processes; with one, the work is done here.
     stalls : bool
         Random stalls (T2) instead of the deterministic memory (T1).
     view : str
@@ -222,10 +223,11 @@ def validate_random(
         first = group * draw.per_config
         size = min(draw.per_config, count - first)
         for case in draw.group(group, first, size, space, seed, max_macs=max_macs):
-            yield try_case(case, stalls=stalls, view=view)
+            yield workers.run(partial(try_case, case, stalls=stalls, view=view))
 
     groups = range(-(-count // draw.per_config))
-    yield from in_threads([partial(run, group) for group in groups], jobs)
+    with Workers(jobs) as workers:
+        yield from in_threads([partial(run, group) for group in groups], jobs)
 
 
 def in_threads(work: Sequence[Callable[[], Iterator[Outcome]]], jobs: int) -> Iterator[Outcome]:
