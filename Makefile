@@ -16,6 +16,8 @@ STAMP := $(VENV)/.installed
 CODE := search hwgen sim testbench cosilico tests benchmarks examples
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Else every process would compile torch's modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install format lint test check demo validate calibrate supported bench clean

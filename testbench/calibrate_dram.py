@@ -224,7 +224,7 @@ def calibrate_dram(
     """
     p, runs, missed = fit_parameters(base, progress)
     progress("dram: held-out networks")
-    errors = dram_errors(base, p, count=held_out)
+    errors = dram_errors(base, p, held_out_cases(held_out))
     if errors.mean > MEAN_LIMIT or errors.worst > DRAM_ERROR_LIMIT or errors.spearman < RANK_LIMIT:
         raise CalibrationError(
             f"held-out layers on the DRAM are predicted with a mean error of {errors.mean:.2%}, a "
@@ -384,12 +384,14 @@ def _around(p: NDArray[np.int64], reach: int) -> Candidates:
     return {name: range(max(1, int(p[name]) - reach), int(p[name]) + reach + 1) for name in names}
 
 
-def dram_errors(
-    base: Calibration, p: NDArray[np.int64], *, count: int = 30, seed: int = 0
-) -> Errors:
-    """Predicted against measured cycles of random networks that took no part in the fit."""
+def held_out_cases(count: int, seed: int = 0) -> list[Case]:
+    """Random networks for the error, on accelerators of both spaces."""
     edge = count // 3
-    cases = draw_cases(count - edge, TINY, seed) + draw_cases(edge, EDGE, seed, max_macs=1024)
+    return draw_cases(count - edge, TINY, seed) + draw_cases(edge, EDGE, seed, max_macs=1024)
+
+
+def dram_errors(base: Calibration, p: NDArray[np.int64], cases: Sequence[Case]) -> Errors:
+    """Predicted against measured cycles of networks that took no part in the fit."""
     unchecked = Errors(
         layers=0, networks=0, mean=0.0, worst=0.0, network_mean=0.0, network_worst=0.0, spearman=0.0
     )

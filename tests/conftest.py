@@ -15,31 +15,32 @@ KillAndResume: TypeAlias = Callable[
 ]
 
 SECONDS = {
-    "test_testbench_validate": 280,
-    "test_hwgen_execute_grid": 90,
-    "test_project_examples": 85,
+    "test_testbench_validate": 310,
+    "test_project_examples": 110,
+    "test_hwgen_execute_grid": 105,
     "test_hwgen_emit": 80,
-    "test_testbench_dram": 68,
     "test_hwgen_execute": 68,
     "test_hwgen_accelerator": 67,
+    "test_search_run": 60,
+    "test_cosilico_flow": 60,
     "test_testbench_emulator": 57,
-    "test_testbench_calibration_teeth": 45,
-    "test_testbench_simulate": 41,
+    "test_testbench_dram": 55,
+    "test_testbench_simulate": 50,
+    "test_testbench_calibration_teeth": 43,
     "test_testbench_harness": 37,
     "test_testbench_images": 37,
     "test_testbench_cocotb": 35,
     "test_testbench_descriptor_fields": 30,
-    "test_cosilico_flow": 50,
-    "test_search_run": 20,
     "test_cosilico_imports": 19,
     "test_testbench_imported_cases": 15,
+    "test_testbench_realizability_cases": 15,
     "test_cosilico_simulation": 14,
 }
 """Of a processor, that files of tests take; those not named here take less."""
 
 WITHOUT_KERNELS = {
-    "test_hwgen_simulation_view": 90,
-    "test_testbench_equivalence": 155,
+    "test_hwgen_simulation_view": 75,
+    "test_testbench_equivalence": 135,
 }
 """The same of files that need no kernel of the model: by the time that they end, another worker has
 compiled all kernels."""
