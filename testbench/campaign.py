@@ -12,7 +12,7 @@ from testbench.cases import Case
 from testbench.journal import Journal
 from testbench.named_cases import LAYER_CONFIGS, LAYER_NETWORKS, layer_cases
 from testbench.validate import DRAWS, Draw, Outcome, in_threads, try_case
-from testbench.workers import Workers
+from testbench.workers import worker_pool
 
 __all__ = ["Campaign", "Part", "Unit"]
 
@@ -123,7 +123,7 @@ class Campaign:
         journal : Journal
             Takes every outcome as it comes, with its part.
         jobs : int
-            Processes; with one, the work is done here.
+            Processes.
         progress : callable
             Told a part's name, how many of its cases are done and how many there are.
         """
@@ -137,8 +137,9 @@ class Campaign:
             for case in unit.draw():
                 if unit.key(case) in journal.records:
                     continue
-                call = partial(try_case, case, stalls=unit.part.stalls, view=self.view)
-                outcome = workers.run(call)
+                outcome = workers.submit(
+                    try_case, case, stalls=unit.part.stalls, view=self.view
+                ).result()
                 journal.append(unit.key(case), {"part": unit.part.name} | outcome.to_json())
                 with lock:
                     done[unit.part.name] += 1
@@ -148,7 +149,7 @@ class Campaign:
         for part in self.parts():
             if done[part.name]:
                 progress(part.name, done[part.name], part.count)
-        with Workers(jobs) as workers:
+        with worker_pool(jobs) as workers:
             yield from in_threads([partial(work, unit) for unit in self.units()], jobs)
 
     def header(self, **sources: str) -> dict[str, Any]:

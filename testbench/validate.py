@@ -30,7 +30,7 @@ from testbench.realizability_cases import (
     RealizabilityCase,
     draw_realizability_group,
 )
-from testbench.workers import Workers
+from testbench.workers import worker_pool
 
 __all__ = ["DRAWS", "Draw", "Outcome", "in_threads", "run_case", "try_case", "validate_random"]
 
@@ -212,7 +212,7 @@ def validate_random(
     draw : Draw
         One of ``DRAWS``.
     jobs : int
-        Processes; with one, the work is done here.
+        Processes.
     stalls : bool
         Random stalls (T2) instead of the deterministic memory (T1).
     view : str
@@ -223,10 +223,10 @@ def validate_random(
         first = group * draw.per_config
         size = min(draw.per_config, count - first)
         for case in draw.group(group, first, size, space, seed, max_macs=max_macs):
-            yield workers.run(partial(try_case, case, stalls=stalls, view=view))
+            yield workers.submit(try_case, case, stalls=stalls, view=view).result()
 
     groups = range(-(-count // draw.per_config))
-    with Workers(jobs) as workers:
+    with worker_pool(jobs) as workers:
         yield from in_threads([partial(run, group) for group in groups], jobs)
 
 

@@ -1,6 +1,7 @@
 """``validate`` on random pairs and in full: what is printed, written, and gone on with."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -41,13 +42,15 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Case]:
 
     monkeypatch.setattr(campaigns, "try_case", run)
     monkeypatch.setattr("testbench.validate.try_case", run)
+    for module in ("campaign", "validate"):
+        monkeypatch.setattr(f"testbench.{module}.worker_pool", ThreadPoolExecutor)
     monkeypatch.setattr(validation, "current_calibration", default)
     monkeypatch.setattr(validation, "require_oracle", lambda: None)
     return found
 
 
 def test_random_pairs_are_listed(runs: list[Case], capsys: pytest.CaptureFixture[str]) -> None:
-    assert validate_pairs(7, "tiny", 3, jobs=1, max_macs=256) == 0
+    assert validate_pairs(7, "tiny", 3, jobs=2, max_macs=256) == 0
     assert len(runs) == 7
     printed = capsys.readouterr().out
     assert printed.endswith("7 pairs: 0 cycle counts and 0 activations differ\n")
@@ -123,13 +126,13 @@ def test_imported_networks_need_their_judge(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_everything_is_written_when_all_is_done(tmp_path: Path, runs: list[Case]) -> None:
     journal = tmp_path / "journal.jsonl"
-    assert validate_everything(SMALL, journal, tmp_path / "out", jobs=1) == 0
+    assert validate_everything(SMALL, journal, tmp_path / "out", jobs=2) == 0
     assert len(runs) == PAIRS
     summary = json.loads((tmp_path / "out" / "validation.json").read_text())
     assert summary["total"]["pairs"] == PAIRS
     assert summary["total"]["activations"] == 500 * PAIRS
     assert summary["gateware_hash"] == default().gateware_hash
-    assert validate_everything(SMALL, journal, tmp_path / "out", jobs=1) == 0
+    assert validate_everything(SMALL, journal, tmp_path / "out", jobs=2) == 0
     assert len(runs) == PAIRS
 
 
@@ -159,9 +162,9 @@ def test_other_sources_begin_anew(
     tmp_path: Path, runs: list[Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = tmp_path / "journal.jsonl"
-    validate_everything(SMALL, journal, tmp_path / "out", jobs=1)
+    validate_everything(SMALL, journal, tmp_path / "out", jobs=2)
     monkeypatch.setattr(validation, "source_digest", lambda *packages: "other")
-    validate_everything(SMALL, journal, tmp_path / "out", jobs=1)
+    validate_everything(SMALL, journal, tmp_path / "out", jobs=2)
     assert len(runs) == 2 * PAIRS
 
 
@@ -174,7 +177,7 @@ def test_failures_are_printed_and_written(
         return Outcome(case=case, comparison=EQUAL)
 
     monkeypatch.setattr(campaigns, "try_case", run)
-    assert validate_everything(SMALL, tmp_path / "j.jsonl", tmp_path / "out", jobs=1) == 2
+    assert validate_everything(SMALL, tmp_path / "j.jsonl", tmp_path / "out", jobs=2) == 2
     assert capsys.readouterr().out.count("HarnessError: STORE is blocked") == 2
     summary = json.loads((tmp_path / "out" / "validation.json").read_text())
     assert list(summary["wrong"]) == ["random stalls, tiny/1", "random stalls, edge/1"]

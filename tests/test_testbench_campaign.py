@@ -1,5 +1,6 @@
 """A campaign runs everything once, whatever interrupts it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Case, bool]]:
         return Outcome(case=case, failure="not run" if case.index == 7 else "")
 
     monkeypatch.setattr(campaigns, "try_case", run)
+    monkeypatch.setattr(campaigns, "worker_pool", ThreadPoolExecutor)
     return found
 
 
@@ -38,7 +40,7 @@ def silent(part: str, done: int, total: int) -> None:
 
 def test_every_pair_of_every_part_runs_once(tmp_path: Path, runs: list[tuple[Case, bool]]) -> None:
     journal = Journal(tmp_path / "journal.jsonl", SMALL.header())
-    outcomes = list(SMALL.run(journal, 1, silent))
+    outcomes = list(SMALL.run(journal, 2, silent))
     assert len(outcomes) == len(runs) == sum(part.count for part in SMALL.parts()) == CASES
     assert sum(stalls for _, stalls in runs) == 6
     assert sum(isinstance(case, ImportedCase) for case, _ in runs) == 18
@@ -69,9 +71,9 @@ def test_a_killed_campaign_goes_on_where_it_stopped(
     assert 9 <= before <= 12
     journal = Journal(path, SMALL.header())
     assert len(journal.records) == before
-    list(SMALL.run(journal, 1, silent))
+    list(SMALL.run(journal, 2, silent))
     assert len(runs) == CASES
-    assert list(SMALL.run(Journal(path, SMALL.header()), 1, silent)) == []
+    assert list(SMALL.run(Journal(path, SMALL.header()), 2, silent)) == []
 
 
 def test_the_journal_keeps_failures(tmp_path: Path, runs: list[tuple[Case, bool]]) -> None:
@@ -135,7 +137,7 @@ def test_an_error_in_drawing_is_raised(
     monkeypatch.setattr(campaigns, "DRAWS", draws)
     journal = Journal(tmp_path / "journal.jsonl", SMALL.header())
     with pytest.raises(ZeroDivisionError, match=r"^drawing$"):
-        list(SMALL.run(journal, 1, silent))
+        list(SMALL.run(journal, 2, silent))
 
 
 def test_what_a_journal_depends_on_is_in_its_header() -> None:

@@ -84,7 +84,7 @@ def test_the_verdicts_hold() -> None:
 
 @pytest.mark.rtl
 def test_validation_tries_them() -> None:
-    outcomes = list(validate_random(4, TINY, 3, draw=DRAWS["realizability"], max_macs=64, jobs=1))
+    outcomes = list(validate_random(4, TINY, 3, draw=DRAWS["realizability"], max_macs=64, jobs=2))
     assert sorted(outcome.case.index for outcome in outcomes) == [0, 1, 2, 3]
     assert all(outcome.passed for outcome in outcomes)
 

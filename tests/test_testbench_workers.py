@@ -2,9 +2,10 @@
 
 import multiprocessing
 import os
+import re
 import signal
+import subprocess
 import time
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -13,39 +14,33 @@ import pytest
 
 from sim.spec.spaces import TINY
 from testbench.validate import DRAWS
-from testbench.workers import Workers
+from testbench.workers import worker_pool
 
 
-def test_calls_run_in_other_processes() -> None:
-    with Workers(2) as workers:
-        pids = {workers.run(os.getpid) for _ in range(3)}
-        assert os.getpid() not in pids
-        assert len(pids) <= 2
-        assert workers.run(partial(sum, [1, 2])) == 3
+def test_calls_run_in_other_processes_that_no_interrupt_reaches() -> None:
+    """Nor the programs that they start: a simulation does not fail by it."""
+    with worker_pool(1) as workers:
+        assert workers.submit(os.getpid).result() != os.getpid()
         with pytest.raises(ZeroDivisionError):
-            workers.run(partial(divmod, 1, 0))
-        assert workers.run(partial(signal.getsignal, signal.SIGINT)) == signal.SIG_IGN
+            workers.submit(divmod, 1, 0).result()
+        assert workers.submit(signal.getsignal, signal.SIGINT).result() == signal.SIG_IGN
+        status = workers.submit(subprocess.check_output, ["cat", "/proc/self/status"]).result()
+        (ignored,) = re.findall(rb"^SigIgn:\s*(\w+)$", status, re.MULTILINE)
+        assert int(ignored, 16) >> (signal.SIGINT - 1) & 1
 
 
 def test_a_case_of_every_kind_reaches_a_worker() -> None:
-    with Workers(2) as workers:
+    with worker_pool(1) as workers:
         for draw in DRAWS.values():
             (case,) = draw.group(0, 0, 1, TINY, 1, max_macs=128)
-            images = workers.run(partial(getattr, case, "images"))
+            images = workers.submit(getattr, case, "images").result()
             np.testing.assert_array_equal(images, case.images)
-
-
-def test_with_one_job_calls_run_here() -> None:
-    with Workers(1) as workers:
-        assert workers.run(os.getpid) == os.getpid()
-        with pytest.raises(ZeroDivisionError):
-            workers.run(partial(divmod, 1, 0))
 
 
 def hold_a_worker(end: Connection) -> None:
     """Tell of a worker, and wait to be killed."""
-    with Workers(2) as workers:
-        end.send(workers.run(os.getpid))
+    with worker_pool(2) as workers:
+        end.send(workers.submit(os.getpid).result())
         time.sleep(600)
 
 
