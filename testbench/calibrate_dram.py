@@ -224,7 +224,7 @@ def calibrate_dram(
     """
     p, runs, missed = fit_parameters(base, progress)
     progress("dram: held-out networks")
-    errors = dram_errors(base, p, held_out_cases(held_out))
+    errors = dram_errors(base, p, _held_out(held_out))
     if errors.mean > MEAN_LIMIT or errors.worst > DRAM_ERROR_LIMIT or errors.spearman < RANK_LIMIT:
         raise CalibrationError(
             f"held-out layers on the DRAM are predicted with a mean error of {errors.mean:.2%}, a "
@@ -384,10 +384,10 @@ def _around(p: NDArray[np.int64], reach: int) -> Candidates:
     return {name: range(max(1, int(p[name]) - reach), int(p[name]) + reach + 1) for name in names}
 
 
-def held_out_cases(count: int, seed: int = 0) -> list[Case]:
-    """Random networks for the error, on accelerators of both spaces."""
+def _held_out(count: int) -> list[Case]:
+    """Random networks on accelerators of both spaces."""
     edge = count // 3
-    return draw_cases(count - edge, TINY, seed) + draw_cases(edge, EDGE, seed, max_macs=1024)
+    return draw_cases(count - edge, TINY, 0) + draw_cases(edge, EDGE, 0, max_macs=1024)
 
 
 def dram_errors(base: Calibration, p: NDArray[np.int64], cases: Sequence[Case]) -> Errors:

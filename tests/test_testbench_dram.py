@@ -10,20 +10,15 @@ from sim.dram import MEASURED, DramParameter
 from sim.spec.design import Design
 from sim.spec.spaces import EDGE, TINY
 from testbench.calibrate_dram import dram_errors, fit_parameters
-from testbench.cases import Case, draw_cases, draw_group
+from testbench.cases import draw_cases
 from testbench.dram import lpddr4
 from testbench.dram_parameters import OF_THE_PORTS, true_parameters
 from testbench.harness import build
 from testbench.memory_model import MemoryModel
+from testbench.sample import drawn
 
 NEVER_FELT = {DramParameter.FOUR_ROWS}
 """tFAW is 4 tRRD."""
-
-
-def held_out() -> list[Case]:
-    """Two networks and one, on accelerators that ``test_testbench_validate`` builds."""
-    tiny = draw_group(1, 8, 2, TINY, 24, max_macs=384)
-    return tiny + draw_group(3, 36, 1, EDGE, 24, max_macs=1024)
 
 
 @pytest.mark.rtl
@@ -37,7 +32,8 @@ def test_the_fit_finds_every_interval_and_predicts_held_out_networks() -> None:
         assert found[parameter] == truth[parameter], parameter.name
     assert missed == 0
     assert runs >= 10
-    errors = dram_errors(base, found, held_out())
+    # On accelerators that other tests build.
+    errors = dram_errors(base, found, drawn(TINY, 1)[:2] + drawn(EDGE, 3)[:1])
     assert errors.layers >= 3
     assert errors.worst == errors.network_worst == 0
     assert errors.spearman > 0.99

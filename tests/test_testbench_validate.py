@@ -1,43 +1,18 @@
 """Random (configuration, layer) pairs in RTL: no bit and no cycle may differ."""
 
-import functools
-
 import pytest
 
-from sim.spec.spaces import EDGE, TINY, HardwareSpace
+from sim.spec.spaces import TINY, HardwareSpace
 from testbench import validate
-from testbench.cases import Case, Corner, draw_group, strata
-from testbench.chains import draw_chains
+from testbench.cases import Case, Corner, strata
 from testbench.harness import HarnessError
 from testbench.memory_model import MemoryModel
+from testbench.sample import GROUPS, SIZES, chains, drawn
 from testbench.validate import run_case, try_case, validate_random
 
-SEED = 24
-MAX_MACS = {TINY: 384, EDGE: 1024}
-SIZES = {TINY: [8] * 8, EDGE: [12] * 4}
-"""Cases of each group. Draws as of ``cosilico validate --random``, but of accelerators that build
-quickly."""
-
-GROUPS = [(space, group) for space, sizes in SIZES.items() for group in range(len(sizes))]
 EACH_GROUP = pytest.mark.parametrize(
     ("space", "group"), GROUPS, ids=[f"{space.name}-{group}" for space, group in GROUPS]
 )
-
-
-@functools.cache
-def drawn(space: HardwareSpace, group: int) -> tuple[Case, ...]:
-    """Cases that share a build."""
-    sizes = SIZES[space]
-    first = sum(sizes[:group])
-    limit = MAX_MACS[space]
-    return tuple(draw_group(group, first, sizes[group], space, SEED, max_macs=limit))
-
-
-@functools.cache
-def chains(space: HardwareSpace, group: int) -> tuple[Case, ...]:
-    """One deep network with residual blocks on each of the same configurations."""
-    configs = dict.fromkeys(case.config for case in drawn(space, group))
-    return tuple(draw_chains(list(configs), SEED + GROUPS.index((space, group))))
 
 
 @pytest.mark.rtl
