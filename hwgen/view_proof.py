@@ -20,13 +20,13 @@ from hwgen.gateware import control, ring
 from hwgen.simulation_view import GRID_MODULE, grid_view
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["WINDOW_VECTORS", "SmallGrid", "prove_views"]
+__all__ = ["WINDOW_VECTORS", "SmallGrid", "prove_views", "questions"]
 
 WINDOW_VECTORS = 8
 """Of the proved grid's ring; 64 would multiply the states, not the cases."""
 
 PARTS = 4
-"""Of the checks, each a question of its own: all in one take the solver four times as long."""
+"""Of the checks, each a question of its own: all in one take the solver far longer."""
 
 Term = Callable[[Callable[[str], str]], str]
 """Verilog expression over registers, given what names them: their states, or their next states."""
@@ -112,12 +112,12 @@ def prove_views(*, private: bool, maximum: bool) -> None:
                 "wreduce",
                 "opt -full",
                 "opt_clean -purge",
-                *_questions(len(checks)),
+                *questions(len(checks)),
             ]
         )
 
 
-def _questions(checks: int) -> list[str]:
+def questions(checks: int) -> list[str]:
     """Commands that ask, part by part, whether a check can fail."""
     bounds = [part * checks // PARTS for part in range(PARTS + 1)]
     return [

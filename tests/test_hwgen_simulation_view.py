@@ -6,7 +6,7 @@ import pytest
 
 from hwgen.emit import emit, emit_grid
 from hwgen.simulation_view import GRID_MODULE, VIEWS, check_view, grid_view
-from hwgen.view_proof import prove_views
+from hwgen.view_proof import prove_views, questions
 from sim.spec.accelerator import AcceleratorConfig
 
 CONFIG = AcceleratorConfig(
@@ -52,6 +52,17 @@ def test_knows_two_views() -> None:
         ValueError, match=r"^view must be one of synthesis, simulation, not 'fast'$"
     ):
         check_view("fast")
+
+
+def test_the_proof_asks_for_every_check_once() -> None:
+    asked: list[int] = []
+    for command in questions(236):
+        found = re.search(r"-prove fits\[(\d+):(\d+)\] (\d+)'b(1+)$", command)
+        assert found is not None
+        last, first, bits = (int(found[place]) for place in (1, 2, 3))
+        assert bits == len(found[4]) == last + 1 - first
+        asked += range(first, last + 1)
+    assert asked == list(range(236))
 
 
 @pytest.mark.slow
