@@ -28,6 +28,7 @@ help: ## list the targets
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
 	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip  # one of 2023 takes twice as long to read the indexes
 	$(PIP) "torch==$(TORCH)"
 	$(PIP) --editable ".[dev]"
 	touch $@
