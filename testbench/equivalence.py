@@ -103,6 +103,7 @@ def build_views(config: AcceleratorConfig, *, build_root: Path | None = None) ->
             headers={},
             view="simulation",
             loops=SIMULATION_MODULE,
+            optimize=False,  # what the cycles take is less than what that would
         )
 
     directory = cached_directory((build_root or cache_root()) / "equivalence", key, make)
