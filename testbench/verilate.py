@@ -4,6 +4,7 @@ import functools
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,9 +26,9 @@ LOOPS = (
     *("-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"),
     *("-march=native", "-mprefer-vector-width=512"),
 )
-"""Of the simulation view, whose loops the compiler is to turn into vector instructions. Edge default,
-CPU seconds to build the grid and best cycles/s of three: as here 1.9 s, 213 k; -O3 4.1 s, 165 k; -O2
-alone 2.3 s, 129 k. Tiny default: 1.8 s, 568 k; 3.3 s, 782 k (second best 458 k and 453 k); 2.2 s, 721 k."""
+"""Of the simulation view, whose loops the compiler is to turn into vector instructions. CPU seconds to
+build the grid and cycles/s, median of six runs: edge default 1.9 s, 124 k, with -O3 4.1 s, 123 k;
+tiny default 1.8 s, 426 k, with -O3 3.3 s, 432 k."""
 
 LEVELS = {"set_up": SET_UP, "cycle": OPTIMIZATION, "loops": LOOPS}
 
@@ -84,7 +85,9 @@ no_inline -module "{GRID_MODULE}"
 """The harness reads local memories; PEs that are not inlined build in 0.7 of the time. The
 simulation view stays a module, so that its code lies in files of its own."""
 
-RUNTIME_SOURCES = ("verilated", "verilated_dpi", "verilated_threads", "verilated_vcd_c")
+RUNTIME_SOURCES = ("verilated", "verilated_dpi", "verilated_threads")
+WAVES_SOURCES = ("verilated_vcd_c",)
+LIBRARY = "library.a"
 PRECOMPILED_HEADERS = """#include <chrono>
 #include <deque>
 #include <memory>
@@ -99,6 +102,8 @@ COMPILE_FLAGS = (
     "-DVM_COVERAGE=0",
     "-DVM_SC=0",
     "-DVM_TIMING=0",
+    "-DVM_TRACE=0",  # also where waves are written: they need nothing of it, and share the headers
+    "-DVM_TRACE_VCD=0",
     "-DVM_TRACE_FST=0",
     "-DVM_TRACE_SAIF=0",
     "-w",
@@ -205,9 +210,10 @@ def build_executable(
             *(str(directory / name) for name in ("control.vlt", f"{top}.v")),
         ]
     )
-    runtime = _runtime(waves)
+    runtime = _runtime()
+    libraries = [*([_waves()] if waves else []), runtime]
     folders = [generated, *([generated / f"V{block}"] if block is not None else [])]
-    include = [f"-I{path}" for path in (*folders, directory, *_include_paths())]
+    include = [*(f"-I{path}" for path in (*folders, directory)), *_includes()]
     prefix = f"V{top}_{loops}__" if view == "simulation" else None
     units = [unit for folder in folders for unit in _translation_units(folder, prefix)]
     units.append((directory / "harness.cpp", "cycle"))
@@ -216,7 +222,7 @@ def build_executable(
     objects = [directory / f"unit{index}.o" for index in range(len(units))]
     commands = [
         [
-            *(*_compile(level, waves), "-include", str(_precompiled(runtime, level)), *include),
+            *(*_compile(level), "-include", str(_precompiled(runtime, level)), *include),
             *("-c", str(source), "-o", str(target)),
         ]
         for (source, level), target in zip(units, objects, strict=True)
@@ -228,7 +234,7 @@ def build_executable(
         [
             compiler(),
             *map(str, objects),
-            str(runtime / "runtime.a"),
+            *(str(library / LIBRARY) for library in libraries),
             "-pthread",
             "-o",
             str(executable),
@@ -261,9 +267,8 @@ def _translation_units(generated: Path, loops: str | None) -> list[tuple[Path, s
     return units
 
 
-def _compile(level: str, waves: bool) -> list[str]:
-    trace = [f"-DVM_TRACE={int(waves)}", f"-DVM_TRACE_VCD={int(waves)}"]
-    return [compiler(), *COMPILE_FLAGS, *trace, *LEVELS[level]]
+def _compile(level: str) -> list[str]:
+    return [compiler(), *COMPILE_FLAGS, *LEVELS[level]]
 
 
 def _include_paths() -> list[Path]:
@@ -271,33 +276,51 @@ def _include_paths() -> list[Path]:
     return [include, include / "vltstd"]
 
 
+def _includes() -> list[str]:
+    return [f"-I{path}" for path in _include_paths()]
+
+
 def _precompiled(runtime: Path, level: str) -> Path:
     """Header whose precompiled form for that optimization level lies beside it."""
     return runtime / level / "precompiled.h"
 
 
-def _runtime(waves: bool) -> Path:
+def _runtime() -> Path:
     """Verilator's own library and headers, compiled once for all designs."""
-    sources = RUNTIME_SOURCES if waves else RUNTIME_SOURCES[:-1]
-    include = [f"-I{path}" for path in _include_paths()]
 
     def make(directory: Path) -> None:
-        commands = []
+        headers = []
         for level in LEVELS:
             header = _precompiled(directory, level)
             header.parent.mkdir()
             header.write_text(PRECOMPILED_HEADERS)
-            commands.append([*_compile(level, waves), *include, "-x", "c++-header", str(header)])
-        objects = [str(directory / f"{name}.o") for name in sources]
-        for name, target in zip(sources, objects, strict=True):
-            source = str(_include_paths()[0] / f"{name}.cpp")
-            commands.append([*_compile("cycle", waves), *include, "-c", source, "-o", target])
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            list(pool.map(_run, commands))
-        _run(["ar", "rcs", str(directory / "runtime.a"), *objects])
+            headers.append([*_compile(level), *_includes(), "-x", "c++-header", str(header)])
+        _compile_library(directory, RUNTIME_SOURCES, headers)
 
-    key = content_key(toolchain_version(), *BUILD_RECIPE, f"waves {waves}")
+    key = content_key(toolchain_version(), *BUILD_RECIPE)
     return cached_directory(cache_root() / "runtime", key, make)
+
+
+def _waves() -> Path:
+    """What writes VCD files, compiled once for all designs that do."""
+
+    def make(directory: Path) -> None:
+        _compile_library(directory, WAVES_SOURCES, [])
+
+    key = content_key(toolchain_version(), *BUILD_RECIPE, "waves")
+    return cached_directory(cache_root() / "runtime", key, make)
+
+
+def _compile_library(directory: Path, sources: Sequence[str], others: list[list[str]]) -> None:
+    """Compile files of Verilator into a library, beside ``others`` that are to be run."""
+    commands = list(others)
+    objects = [str(directory / f"{name}.o") for name in sources]
+    for name, target in zip(sources, objects, strict=True):
+        source = str(_include_paths()[0] / f"{name}.cpp")
+        commands.append([*_compile("cycle"), *_includes(), "-c", source, "-o", target])
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        list(pool.map(_run, commands))
+    _run(["ar", "rcs", str(directory / LIBRARY), *objects])
 
 
 def _run(command: list[str]) -> str:

@@ -14,36 +14,41 @@ KillAndResume: TypeAlias = Callable[
     [Callable[[], object], Path, Sequence[tuple[bool, float]]], None
 ]
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # A worker per core has one core: threads of torch and BLAS would wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 SECONDS = {
-    "test_testbench_validate": 310,
-    "test_project_examples": 110,
-    "test_hwgen_execute_grid": 105,
-    "test_hwgen_emit": 80,
-    "test_hwgen_execute": 68,
-    "test_hwgen_accelerator": 67,
-    "test_search_run": 60,
-    "test_cosilico_flow": 60,
-    "test_testbench_emulator": 57,
-    "test_testbench_dram": 55,
-    "test_testbench_simulate": 50,
-    "test_testbench_calibration_teeth": 43,
-    "test_testbench_harness": 37,
-    "test_testbench_images": 37,
-    "test_testbench_cocotb": 35,
-    "test_testbench_descriptor_fields": 30,
-    "test_cosilico_imports": 19,
+    "test_testbench_validate": 250,
+    "test_hwgen_execute_grid": 130,
+    "test_hwgen_emit": 110,
+    "test_hwgen_execute": 100,
+    "test_project_examples": 95,
+    "test_cosilico_flow": 75,
+    "test_hwgen_accelerator": 60,
+    "test_testbench_dram": 60,
+    "test_search_run": 55,
+    "test_testbench_emulator": 55,
+    "test_testbench_calibration_teeth": 45,
+    "test_testbench_harness": 45,
+    "test_search_aten": 40,
+    "test_testbench_images": 35,
+    "test_search_modules": 30,
+    "test_sim_transfers": 25,
+    "test_testbench_cocotb": 25,
+    "test_testbench_realizability_cases": 25,
+    "test_testbench_descriptor_fields": 22,
+    "test_testbench_simulate": 20,
     "test_testbench_imported_cases": 15,
-    "test_testbench_realizability_cases": 15,
-    "test_cosilico_simulation": 14,
 }
 """Of a processor, that files of tests take; those not named here take less."""
 
 WITHOUT_KERNELS = {
-    "test_hwgen_simulation_view": 75,
-    "test_testbench_equivalence": 135,
+    "test_hwgen_simulation_view": 70,
+    "test_testbench_equivalence": 110,
 }
 """The same of files that need no kernel of the model: by the time that they end, another worker has
-compiled all kernels."""
+compiled all kernels. No file may need them when it is imported: every worker would compile them."""
 
 
 @pytest.fixture(scope="session")

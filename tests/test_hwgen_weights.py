@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections import Counter
+from functools import cache
 
 import numpy as np
 import pytest
@@ -22,7 +23,10 @@ from testbench.cases import Case, draw_cases
 from testbench.layers import mean, pool, random_tensor, window_pool
 from testbench.stress import draw_stress
 
-CASES = draw_cases(30, TINY, 41) + draw_cases(15, EDGE, 41, max_macs=8192) + draw_stress(60, 41)
+
+@cache
+def cases() -> list[Case]:
+    return draw_cases(30, TINY, 41) + draw_cases(15, EDGE, 41, max_macs=8192) + draw_stress(60, 41)
 
 
 def schedule_of(case: Case) -> Mapped:
@@ -124,7 +128,7 @@ def expected_stream(case: Case, found: Mapped, index: int) -> bytes:
 
 def test_streams_hold_rounds_splits_and_groups_in_the_order_of_the_loads() -> None:
     seen: Counter[str] = Counter()
-    for case in CASES:
+    for case in cases():
         found = schedule_of(case)
         for index, layer in enumerate(found.network.layers):
             if layer.weights.size == 0:
@@ -143,7 +147,7 @@ def test_streams_hold_rounds_splits_and_groups_in_the_order_of_the_loads() -> No
 
 @pytest.mark.parametrize("config", [TINY.default, EDGE.default])
 def test_add_scales_its_operands_and_their_sum(config: AcceleratorConfig) -> None:
-    case = next(c for c in CASES if any(x.kind is LayerKind.ADD for x in c.network.layers))
+    case = next(c for c in cases() if any(x.kind is LayerKind.ADD for x in c.network.layers))
     layer = next(x for x in case.network.layers if x.kind is LayerKind.ADD)
     inputs = [case.network.tensors[name] for name in layer.inputs]
     stream = layer_stream(layer, inputs, config, np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -230,7 +234,7 @@ def loads(found: Mapped, index: int) -> list[dict[str, int]]:
 
 
 def test_loads_tile_their_layers_stream_without_gap_or_overlap() -> None:
-    for case in CASES:
+    for case in cases():
         found = schedule_of(case)
         program = compile_design(Design(network=case.network, accelerator=case.config))
         end = 0
@@ -254,7 +258,7 @@ def test_loads_tile_their_layers_stream_without_gap_or_overlap() -> None:
 
 
 def test_a_load_fills_the_lanes_that_compute_its_groups() -> None:
-    for case in CASES:
+    for case in cases():
         found = schedule_of(case)
         lanes = case.config.compute_lanes
         for index, layer in enumerate(found.layers):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from functools import cache
 
 import numpy as np
 import pytest
@@ -27,7 +28,12 @@ from testbench.cases import Case, draw_cases
 from testbench.layers import padded, random_tensor
 from testbench.stress import draw_stress
 
-CASES = draw_cases(90, TINY, 31) + draw_cases(30, EDGE, 31) + draw_stress(180, 31)
+
+@cache
+def cases() -> list[Case]:
+    return draw_cases(90, TINY, 31) + draw_cases(30, EDGE, 31) + draw_stress(180, 31)
+
+
 Row = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
@@ -83,7 +89,7 @@ def scheduled_cycles(found: Mapped, index: int) -> int:
 def test_a_layer_is_weighed_by_the_cycles_that_its_schedule_takes() -> None:
     """Exact without halos; with them a block without border windows may be faster."""
     exact = splits = 0
-    for case in CASES:
+    for case in cases():
         found = schedule_of(case)
         for index in range(len(found.layers)):
             plan = found.layer_plan[index]
@@ -101,7 +107,7 @@ def test_a_layer_is_weighed_by_the_cycles_that_its_schedule_takes() -> None:
 def test_weights_are_weighed_by_the_bytes_that_their_loads_move() -> None:
     """One pass loads every split of every round once, or once for each block."""
     blocks = 0
-    for case in CASES:
+    for case in cases():
         found = schedule_of(case)
         for index, layer in enumerate(found.layers):
             plan = found.layer_plan[index]
@@ -145,7 +151,7 @@ def distinct_loads(found: Mapped, index: int) -> int:
 
 
 def test_blocks_are_counted_as_the_schedule_loads_them() -> None:
-    for case in CASES:
+    for case in cases():
         found = schedule_of(case)
         for index, layer in enumerate(found.layers):
             counted = weight_blocks(
@@ -161,7 +167,7 @@ def test_blocks_are_counted_as_the_schedule_loads_them() -> None:
 def test_pixels_are_those_of_the_least_time() -> None:
     """The first block's transfer, or the last one's computation, overlaps with nothing."""
     several = 0
-    for case in CASES:
+    for case in cases():
         found = schedule_of(case)
         hw = accelerator_row(case.config)
         for index, layer in enumerate(found.layers):

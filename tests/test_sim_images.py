@@ -22,7 +22,12 @@ from testbench.cases import Case
 from testbench.named_cases import LAYER_CONFIGS
 from testbench.stress import draw_stress
 
-STRESS = draw_stress(60, 29)
+
+@cache
+def stress() -> list[Case]:
+    return draw_stress(60, 29)
+
+
 BATCHES = (2, 3, 4, 7)
 
 ONE_IMAGE = {
@@ -73,7 +78,7 @@ def test_images_are_counted_from_one() -> None:
 
 
 def test_what_is_realizable_for_one_image_is_for_several() -> None:
-    for case in STRESS:
+    for case in stress():
         for images in BATCHES:
             assert check(case.config, case.network, images=images) == []
 
@@ -81,7 +86,7 @@ def test_what_is_realizable_for_one_image_is_for_several() -> None:
 def test_weights_serve_all_images_that_go_together() -> None:
     """Each LOAD of weights is followed by the same EXECUTEs for every image, before the next."""
     several = 0
-    for case in STRESS:
+    for case in stress():
         for images in BATCHES:
             found = mapped(case, images)
             weights = (column(found, "queue") == Queue.LOAD) & (
@@ -108,7 +113,7 @@ def test_images_that_go_together_differ_in_their_places_only() -> None:
     tokens = ("half", "wait", "post", "wait_drain", "after_load", "after_execute", "after_store")
     same = [i for name, i in COLUMNS.items() if name not in places + tokens]
     moved = 0
-    for case in STRESS:
+    for case in stress():
         found = mapped(case, 3)
         rows = found.rows[column(found, "queue") == Queue.EXECUTE]
         image = rows[:, COLUMNS["image"]]
@@ -126,7 +131,7 @@ def test_images_that_go_together_differ_in_their_places_only() -> None:
 
 
 def test_a_drain_serves_all_images() -> None:
-    for case in STRESS:
+    for case in stress():
         found = mapped(case, 4)
         drains = found.rows[column(found, "wait_drain") == 1]
         together = found.layer_plan[drains[:, COLUMNS["layer"]], LayerPlan.IMAGES] == 4
@@ -148,7 +153,7 @@ def test_layers_that_run_image_after_image_have_the_sum_of_their_turns() -> None
 
 
 def test_layers_of_a_program_take_its_time() -> None:
-    for case in STRESS[:20]:
+    for case in stress()[:20]:
         for images in (1, 3):
             prediction = predict(case.config, case.network, images=images)
             rest = prediction.total_cycles - sum(layer.cycles for layer in prediction.layers)

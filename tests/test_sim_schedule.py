@@ -22,9 +22,21 @@ from sim.transfer_fields import split_rows
 from testbench.cases import Case, Stratum, draw_cases, strata
 from testbench.stress import draw_stress
 
-TINY_CASES = draw_cases(90, TINY, 23)
-STRESS = draw_stress(150, 23)
-CASES = TINY_CASES + draw_cases(30, EDGE, 23) + STRESS
+
+@cache
+def tiny_cases() -> list[Case]:
+    return draw_cases(90, TINY, 23)
+
+
+@cache
+def stress() -> list[Case]:
+    return draw_stress(150, 23)
+
+
+@cache
+def cases() -> list[Case]:
+    return tiny_cases() + draw_cases(30, EDGE, 23) + stress()
+
 
 Row = dict[str, int]
 
@@ -55,14 +67,14 @@ def is_tile(row: Row) -> bool:
 
 
 def test_every_value_fits_its_field() -> None:
-    for case in CASES:
+    for case in cases():
         rows = mapped(case).rows
         assert ((rows >= FIELD_LOW) & (rows <= FIELD_HIGH)).all()
         assert first_overflow(rows, FIELD_LOW, FIELD_HIGH) == (-1, -1)
 
 
 def test_the_first_value_beyond_its_field_is_found() -> None:
-    rows = mapped(CASES[0]).rows.copy()
+    rows = mapped(cases()[0]).rows.copy()
     rows[-1, COLUMNS["hold"]] = 128
     rows[3, COLUMNS["origin_y"]] = -4097
     assert first_overflow(rows, FIELD_LOW, FIELD_HIGH) == (3, COLUMNS["origin_y"])
@@ -71,7 +83,7 @@ def test_the_first_value_beyond_its_field_is_found() -> None:
 
 
 def test_tokens_pair_up_in_order_and_none_is_left() -> None:
-    for case in CASES:
+    for case in cases():
         rows = descriptors(case)
         tokens: dict[tuple[int, int], list[int]] = {}
         for index, row in enumerate(rows):
@@ -112,7 +124,7 @@ def known_done(rows: list[Row]) -> list[list[int]]:
 
 def test_nothing_starts_before_what_it_needs_is_done() -> None:
     """Halves, local memories and external tensors are never used by two queues at once."""
-    for case in CASES:
+    for case in cases():
         rows = descriptors(case)
         user, filled = [-1, -1], [-1, -1]
         tile_load = execute = store = -1
@@ -136,7 +148,7 @@ def test_nothing_starts_before_what_it_needs_is_done() -> None:
 
 def test_a_layer_starts_when_the_one_before_has_drained() -> None:
     """Its first descriptor reads what the last windows of another layer wrote."""
-    for case in CASES:
+    for case in cases():
         rows = descriptors(case)
         written = -1
         layer = -1
@@ -155,7 +167,7 @@ def test_accumulators_are_saved_before_they_are_restored() -> None:
     With two sets or more a whole interval of at least 4 cycles lies between tick and step.
     """
     restored = shared = 0
-    for case in CASES:
+    for case in cases():
         saved_last: dict[int, tuple[Row, int]] = {}
         held: dict[int, tuple[int, int]] = {}
         now = 0  # cycles of issue
@@ -192,7 +204,7 @@ def test_accumulators_are_saved_before_they_are_restored() -> None:
 
 
 def test_every_split_of_every_block_of_every_round_is_executed_once() -> None:
-    for case in CASES:
+    for case in cases():
         found = mapped(case)
         seen: dict[tuple[int, int, int, int], dict[tuple[int, int], int]] = {}
         for row in executes(case):
@@ -217,7 +229,7 @@ def test_every_split_of_every_block_of_every_round_is_executed_once() -> None:
 
 
 def test_weight_rows_of_splits_follow_each_other() -> None:
-    for case in CASES:
+    for case in cases():
         found = mapped(case)
         for layer, plan in zip(found.layers, found.layer_plan, strict=True):
             channels = found.tensors[layer[LayerColumn.INPUT], 2]
@@ -233,7 +245,7 @@ def test_weight_rows_of_splits_follow_each_other() -> None:
 def test_an_execute_finds_its_own_weights_in_its_half() -> None:
     """What a half still holds is not loaded again, but never another round's or split's rows."""
     reused = shared = 0
-    for case in CASES:
+    for case in cases():
         found = mapped(case)
         held: list[Row | None] = [None, None]
         used: set[int] = set()
@@ -279,7 +291,7 @@ def test_an_execute_finds_its_own_weights_in_its_half() -> None:
 
 
 def test_live_tensors_never_share_local_memory() -> None:
-    for case in CASES:
+    for case in cases():
         found = mapped(case)
         lanes, simd = case.config.compute_lanes, case.config.simd_units
         spans = []
@@ -327,7 +339,7 @@ def external_spans(case: Case) -> list[tuple[int, int]]:
 
 
 def test_weights_and_tensors_never_share_external_memory() -> None:
-    for case in CASES:
+    for case in cases():
         end = 0
         for start, stop in sorted(external_spans(case)):
             assert start % 128 == 0
@@ -340,7 +352,7 @@ def test_weights_and_tensors_never_share_external_memory() -> None:
 def test_transfers_stay_inside_their_tensor_and_move_it_whole() -> None:
     """Every pixel of every image's tensor is stored exactly once; no transfer is empty."""
     spilled = 0
-    for case in CASES:
+    for case in cases():
         found = mapped(case)
         count = len(found.layers)
         written = [np.zeros((case.batch, *shape[:2]), np.int64) for shape in found.tensors]
@@ -423,7 +435,7 @@ def least_slots(row: Row, simd: int) -> int:
 
 
 def test_the_interval_is_the_least_that_holds_steps_reads_and_stores() -> None:
-    for case in CASES:
+    for case in cases():
         for row in executes(case):
             stores = set_stores(row) if row["op"] != ExecuteOp.POOL else [1]
             least = max(4, *stores, least_slots(row, case.config.simd_units))
@@ -442,7 +454,7 @@ def test_the_interval_is_the_least_that_holds_steps_reads_and_stores() -> None:
 
 
 def test_banks_and_lanes_are_those_of_the_round() -> None:
-    for case in CASES:
+    for case in cases():
         found = mapped(case)
         lanes, simd = case.config.compute_lanes, case.config.simd_units
         for row in executes(case):
@@ -469,7 +481,7 @@ def test_banks_and_lanes_are_those_of_the_round() -> None:
 
 
 def test_a_smaller_local_memory_never_becomes_realizable_by_shrinking() -> None:
-    for case in TINY_CASES[:25] + STRESS[:25]:
+    for case in tiny_cases()[:25] + stress()[:25]:
         sizes = (64, 32, 16, 8, 4, 2, 1)
         realizable = [
             not check(dataclasses.replace(case.config, local_memory_kb=kb), case.network)
@@ -479,7 +491,7 @@ def test_a_smaller_local_memory_never_becomes_realizable_by_shrinking() -> None:
 
 
 def test_plan_covers_every_output_pixel() -> None:
-    for case in CASES:
+    for case in cases():
         found = mapped(case)
         for layer, plan in zip(case.network.layers, found.layer_plan, strict=True):
             covered_y = plan[LayerPlan.TILE_Y] * plan[LayerPlan.PASSES_Y] * case.config.pes_y
@@ -490,7 +502,7 @@ def test_plan_covers_every_output_pixel() -> None:
 
 def test_a_single_split_reads_each_group_once() -> None:
     """The slots of a whole layer, as they are weighed, are those of its one descriptor."""
-    for case in TINY_CASES:
+    for case in tiny_cases():
         found = mapped(case)
         for row in executes(case):
             if row["op"] != ExecuteOp.CONV or row["save"] or row["restore"]:
@@ -509,7 +521,7 @@ def test_a_single_split_reads_each_group_once() -> None:
 
 def test_only_max_pools_compare_and_they_pad_with_the_least_value() -> None:
     modes = set()
-    for case in CASES:
+    for case in cases():
         for row in executes(case):
             layer = mapped(case).network.layers[row["layer"]]
             assert row["maximum"] == (layer.kind is LayerKind.MAX_POOL)
@@ -526,7 +538,7 @@ def test_a_pool_runs_as_a_depthwise_layer_of_its_shape() -> None:
     places = [COLUMNS[name] for name in values]
     pools = [
         case
-        for case in CASES
+        for case in cases()
         if isinstance(case.stratum, Stratum) and case.stratum.kind in WINDOW_POOLS
     ]
     compared = 0
@@ -563,12 +575,12 @@ def as_depthwise(layer: Layer) -> Layer:
 
 
 def test_the_same_pair_gives_the_same_schedule() -> None:
-    for case in CASES[::10]:
+    for case in cases()[::10]:
         again = map_network(case.config, case.network, case.batch)
         np.testing.assert_array_equal(again.rows, mapped(case).rows)
 
 
 @pytest.mark.parametrize("space", [TINY, EDGE])
 def test_defaults_map_a_case_of_every_stratum(space) -> None:  # type: ignore[no-untyped-def]
-    for case in TINY_CASES[: len(strata())]:
+    for case in tiny_cases()[: len(strata())]:
         assert map_network(space.default, case.network).failure is Failure.NONE

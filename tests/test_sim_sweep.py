@@ -1,5 +1,7 @@
 """Sweeps and schedules that are not kept, against kept ones: the same figures and failures."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,12 @@ from sim.tables import COLUMNS, accelerator_row
 from testbench.cases import Case, draw_cases
 from testbench.stress import draw_stress
 
-CASES = draw_cases(30, TINY, 23) + draw_cases(20, EDGE, 23) + draw_stress(60, 23)
+
+@cache
+def cases() -> list[Case]:
+    return draw_cases(30, TINY, 23) + draw_cases(20, EDGE, 23) + draw_stress(60, 23)
+
+
 CONSTANTS = default().array
 
 
@@ -29,7 +36,7 @@ def mapped(case: Case) -> Mapped:
 
 
 def test_a_schedule_that_is_not_kept_runs_as_the_kept_one() -> None:
-    for case in CASES:
+    for case in cases():
         found, hw = mapped(case), accelerator_row(case.config)
         plan = (found.layers, found.tensors, hw, found.layer_plan, found.tensor_plan)
         fits, cycles, busy, read, written = time_schedule(*plan, CONSTANTS)
@@ -54,7 +61,7 @@ def test_a_value_that_fits_no_more_is_seen_in_whatever_round_it_comes(
     """Every layer's addresses are moved up until the largest just fits its field, then by one."""
     at = COLUMNS[field]
     layers = rounds = 0
-    for case in CASES:
+    for case in cases():
         found, hw = mapped(case), accelerator_row(case.config)
         rows = found.rows
         queue = rows[:, COLUMNS["queue"]]

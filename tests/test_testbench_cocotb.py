@@ -104,7 +104,9 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> Runner:
     ports = directory / "ports.vlt"
     ports.write_text(PORTS_PUBLIC)
     variables = verilator.environment()
-    variables["MAKEFLAGS"] += " OPT_FAST=-O1 OPT_SLOW=-O0"  # the build takes longer than the runs
+    variables["MAKEFLAGS"] += (
+        " OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"  # the build takes longer than the runs
+    )
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -24,10 +25,25 @@ from testbench.emulator import Emulator
 from testbench.layers import padded, pool, random_tensor
 from testbench.stress import draw_stress
 
-TINY_CASES = draw_cases(45, TINY, 11)
-EDGE_CASES = draw_cases(30, EDGE, 11, max_macs=32768)
-STRESS = draw_stress(150, 12)
-CHAINS = draw_chains(list(dict.fromkeys(case.config for case in TINY_CASES + EDGE_CASES)), 11)
+
+@cache
+def tiny_cases() -> list[Case]:
+    return draw_cases(45, TINY, 11)
+
+
+@cache
+def edge_cases() -> list[Case]:
+    return draw_cases(30, EDGE, 11, max_macs=32768)
+
+
+@cache
+def stress() -> list[Case]:
+    return draw_stress(150, 12)
+
+
+@cache
+def chains() -> list[Case]:
+    return draw_chains(list(dict.fromkeys(case.config for case in tiny_cases() + edge_cases())), 11)
 
 
 def assert_equals_reference(
@@ -50,36 +66,52 @@ def assert_equals_reference(
         np.testing.assert_array_equal(outputs, expected[network.output.name][own])
 
 
+FAMILIES = {
+    "tiny": (tiny_cases, 45),
+    "edge": (edge_cases, 30),
+    "stress": (stress, 150),
+    "chain": (chains, 25),
+}
+"""Cases, which are drawn when a test first asks for them, and how many."""
+
+
 @pytest.mark.parametrize(
-    "case",
-    TINY_CASES + EDGE_CASES + STRESS + CHAINS,
-    ids=lambda case: f"{case.network.name} {case.index} {case.stratum}",
+    ("family", "index"),
+    [(family, index) for family, (_, count) in FAMILIES.items() for index in range(count)],
 )
-def test_every_activation_of_a_compiled_network_equals_the_reference(case: Case) -> None:
+def test_every_activation_of_a_compiled_network_equals_the_reference(
+    family: str, index: int
+) -> None:
+    case = FAMILIES[family][0]()[index]
     assert_equals_reference(case.config, case.network, case.image_seed, batch=case.batch)
 
 
+def test_every_drawn_case_is_compared() -> None:
+    for draw, count in FAMILIES.values():
+        assert len(draw()) == count
+
+
 def test_an_image_leaves_nothing_behind_for_the_next() -> None:
-    for case in STRESS[:12] + CHAINS[:3]:
+    for case in stress()[:12] + chains()[:3]:
         assert_equals_reference(case.config, case.network, case.image_seed, 3, case.batch)
 
 
 def test_the_drawn_cases_cover_spills_passes_partial_tiles_and_grids() -> None:
-    for cases in (TINY_CASES, EDGE_CASES):
+    for cases in (tiny_cases(), edge_cases()):
         assert any(case.partial_tile for case in cases)
         assert any(case.config.pes_x != case.config.pes_y for case in cases)
         assert any(case.config.compute_lanes == 1 for case in cases)
         assert any(case.pixels > 1 for case in cases)
         assert any(case.splits > 1 for case in cases)
-    assert any(case.spills for case in TINY_CASES)
-    assert any(case.passes > 1 for case in TINY_CASES)
-    assert {case.config.pes_x for case in EDGE_CASES} >= {1, 6}
+    assert any(case.spills for case in tiny_cases())
+    assert any(case.passes > 1 for case in tiny_cases())
+    assert {case.config.pes_x for case in edge_cases()} >= {1, 6}
 
 
 def test_the_deep_networks_cover_skips_that_stay_and_skips_that_spill() -> None:
-    assert len(CHAINS) >= 8
-    assert any(case.spills for case in CHAINS)
-    assert any(not case.spills for case in CHAINS)
+    assert len(chains()) >= 8
+    assert any(case.spills for case in chains())
+    assert any(not case.spills for case in chains())
 
 
 def layers_of(found: Mapped, op: ExecuteOp) -> NDArray[np.bool_]:
@@ -201,7 +233,7 @@ MAPPINGS: dict[str, Callable[[Case, Mapped], bool]] = {
 
 
 def test_the_stress_cases_meet_every_kind_of_mapping() -> None:
-    found = [(case, map_network(case.config, case.network, case.batch)) for case in STRESS]
+    found = [(case, map_network(case.config, case.network, case.batch)) for case in stress()]
     for name, holds in MAPPINGS.items():
         assert sum(holds(*pair) for pair in found) >= 2, name
 
@@ -234,7 +266,7 @@ def test_a_pooled_pixel_serves_the_windows_of_every_pe(pes: int, padding: Paddin
 
 
 def test_a_program_of_another_configuration_is_refused() -> None:
-    case = TINY_CASES[0]
+    case = tiny_cases()[0]
     program = compile_design(Design(network=case.network, accelerator=case.config))
     other = dataclasses.replace(case.config, clock_mhz=case.config.clock_mhz + 1)
     with pytest.raises(ValueError, match=r"^the program is not for this configuration$"):

@@ -186,11 +186,11 @@ def test_views_run_alike(flat_macs: int, monkeypatch: pytest.MonkeyPatch) -> Non
         assert (getattr(simulation, field) == getattr(synthesis, field)).all()
 
 
-def patched(queue: Queue, **values: int) -> Program:
-    """The program with other values in the fields of a queue's first descriptor."""
+def patched(queue: Queue, field: str, value: int) -> Program:
+    """The program with another value in a field of a queue's first descriptor."""
     index = next(i for i, (q, _) in enumerate(program().descriptors) if q == queue)
     address = program().header_address + DESCRIPTOR_BYTES * (index + 1)
-    fields = decode(program().image[address : address + DESCRIPTOR_BYTES]) | values
+    fields = decode(program().image[address : address + DESCRIPTOR_BYTES]) | {field: value}
     return changed(program().image, address, encode(queue, fields))
 
 
@@ -223,21 +223,27 @@ def test_what_memories_hold_at_power_up_changes_nothing(
 
 @VIEWS
 @pytest.mark.parametrize(
-    "wrong",
+    ("queue", "field", "value"),
     [
-        patched(Queue.EXECUTE, in_address=NEVER_WRITTEN),
-        patched(Queue.EXECUTE, restore=1),
-        patched(Queue.EXECUTE, half=1),
-        patched(Queue.STORE, local_address=NEVER_WRITTEN),
+        (Queue.EXECUTE, "in_address", NEVER_WRITTEN),
+        (Queue.EXECUTE, "restore", 1),
+        (Queue.EXECUTE, "half", 1),
+        (Queue.STORE, "local_address", NEVER_WRITTEN),
     ],
     ids=["activations", "accumulators", "weights", "outputs"],
 )
 def test_a_read_of_what_was_never_written_is_noticed(
-    wrong: Program, view: str, flat_macs: int, monkeypatch: pytest.MonkeyPatch
+    queue: Queue,
+    field: str,
+    value: int,
+    view: str,
+    flat_macs: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It differs from seed to seed, and is the same whenever the seed is."""
     monkeypatch.setattr(harness, "FLAT_MACS", flat_macs)
     there = harness.build(CONFIG, view=view)
+    wrong = patched(queue, field, value)
     one, again, other = (
         # A half that is loaded and used at once is a hazard besides.
         there.run(wrong, inputs()[:1], check=False, initial_seed=seed).outputs
@@ -254,7 +260,7 @@ def test_every_word_is_another_at_power_up(
     """So that a read of the wrong word is noticed too."""
     monkeypatch.setattr(harness, "FLAT_MACS", flat_macs)
     there = harness.build(CONFIG, view=view)
-    stored = there.run(patched(Queue.STORE, local_address=NEVER_WRITTEN), inputs()[:1]).outputs
+    stored = there.run(patched(Queue.STORE, "local_address", NEVER_WRITTEN), inputs()[:1]).outputs
     pixels = stored.reshape(-1, CONFIG.vector_bytes * 2 + 2)
     assert len(np.unique(stored)) > 64
     assert len(np.unique(pixels[:, : CONFIG.vector_bytes], axis=0)) > len(pixels) // 3
