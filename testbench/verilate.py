@@ -4,7 +4,7 @@ import functools
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -227,8 +227,7 @@ def build_executable(
         ]
         for (source, level), target in zip(units, objects, strict=True)
     ]
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        list(pool.map(_run, commands))
+    _run_all(commands)
     executable = directory / "harness"
     _run(
         [
@@ -289,38 +288,47 @@ def _runtime() -> Path:
     """Verilator's own library and headers, compiled once for all designs."""
 
     def make(directory: Path) -> None:
-        headers = []
-        for level in LEVELS:
-            header = _precompiled(directory, level)
+        headers = [_precompiled(directory, level) for level in LEVELS]
+        for header in headers:
             header.parent.mkdir()
             header.write_text(PRECOMPILED_HEADERS)
-            headers.append([*_compile(level), *_includes(), "-x", "c++-header", str(header)])
-        _compile_library(directory, RUNTIME_SOURCES, headers)
+        _run_all(
+            [
+                [*_compile(level), *_includes(), "-x", "c++-header", str(header)]
+                for level, header in zip(LEVELS, headers, strict=True)
+            ]
+        )
+        _compile_library(directory, RUNTIME_SOURCES)
 
-    key = content_key(toolchain_version(), *BUILD_RECIPE)
-    return cached_directory(cache_root() / "runtime", key, make)
+    return _built_once(RUNTIME_SOURCES, make)
 
 
 def _waves() -> Path:
     """What writes VCD files, compiled once for all designs that do."""
+    return _built_once(WAVES_SOURCES, lambda directory: _compile_library(directory, WAVES_SOURCES))
 
-    def make(directory: Path) -> None:
-        _compile_library(directory, WAVES_SOURCES, [])
 
-    key = content_key(toolchain_version(), *BUILD_RECIPE, "waves")
+def _built_once(sources: Sequence[str], make: Callable[[Path], None]) -> Path:
+    key = content_key(toolchain_version(), *BUILD_RECIPE, *sources)
     return cached_directory(cache_root() / "runtime", key, make)
 
 
-def _compile_library(directory: Path, sources: Sequence[str], others: list[list[str]]) -> None:
-    """Compile files of Verilator into a library, beside ``others`` that are to be run."""
-    commands = list(others)
+def _compile_library(directory: Path, sources: Sequence[str]) -> None:
+    """Compile files of Verilator's own into a library."""
+    folder = _include_paths()[0]
     objects = [str(directory / f"{name}.o") for name in sources]
-    for name, target in zip(sources, objects, strict=True):
-        source = str(_include_paths()[0] / f"{name}.cpp")
-        commands.append([*_compile("cycle"), *_includes(), "-c", source, "-o", target])
+    _run_all(
+        [
+            [*_compile("cycle"), *_includes(), "-c", str(folder / f"{name}.cpp"), "-o", target]
+            for name, target in zip(sources, objects, strict=True)
+        ]
+    )
+    _run(["ar", "rcs", str(directory / LIBRARY), *objects])
+
+
+def _run_all(commands: Sequence[list[str]]) -> None:
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         list(pool.map(_run, commands))
-    _run(["ar", "rcs", str(directory / LIBRARY), *objects])
 
 
 def _run(command: list[str]) -> str:

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -48,7 +49,7 @@ WITHOUT_KERNELS = {
     "test_testbench_equivalence": 110,
 }
 """The same of files that need no kernel of the model: by the time that they end, another worker has
-compiled all kernels. No file may need them when it is imported: every worker would compile them."""
+compiled all kernels."""
 
 
 @pytest.fixture(scope="session")
@@ -121,3 +122,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         del rest[:missing]
         left -= size
     items += rest
+
+
+def pytest_collection_finish() -> None:
+    """Refuse files of tests that plan networks when they are imported.
+
+    Every worker would compile all kernels, and only then begin.
+    """
+    plan_network = getattr(sys.modules.get("sim.mapper"), "plan_network", None)
+    if getattr(plan_network, "signatures", None):
+        raise pytest.UsageError("no file of tests may run the model when it is imported")

@@ -21,13 +21,13 @@ def test_a_literal_argument_is_an_integer_as_any_other(
 
     add: Any = in_place(_add)
 
-    def _add_twice(values, n):  # type: ignore[no-untyped-def]
+    def _add_twice(values, n):  # type: ignore[no-untyped-def]  # as above
         add(values, n)
         add(values, n)
 
     add_twice: Any = inlined(_add_twice)
 
-    def _count(most):  # type: ignore[no-untyped-def]
+    def _count(most):  # type: ignore[no-untyped-def]  # as above
         values = np.zeros(1, np.int64)
         n = 0  # a literal at first
         while n < most:

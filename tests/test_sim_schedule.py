@@ -16,7 +16,7 @@ from sim.plans import Failure, LayerPlan, TensorPlan
 from sim.realizability import check
 from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
 from sim.spec.network import WINDOW_POOLS, Layer, LayerKind
-from sim.spec.spaces import EDGE, TINY
+from sim.spec.spaces import EDGE, TINY, HardwareSpace
 from sim.tables import COLUMNS, LayerColumn
 from sim.transfer_fields import split_rows
 from testbench.cases import Case, Stratum, draw_cases, strata
@@ -581,6 +581,6 @@ def test_the_same_pair_gives_the_same_schedule() -> None:
 
 
 @pytest.mark.parametrize("space", [TINY, EDGE])
-def test_defaults_map_a_case_of_every_stratum(space) -> None:  # type: ignore[no-untyped-def]
+def test_defaults_map_a_case_of_every_stratum(space: HardwareSpace) -> None:
     for case in tiny_cases()[: len(strata())]:
         assert map_network(space.default, case.network).failure is Failure.NONE
