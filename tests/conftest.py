@@ -51,6 +51,8 @@ WITHOUT_KERNELS = {
 """The same of files that need no kernel of the model: by the time that they end, another worker has
 compiled all kernels."""
 
+MODEL_RAN = pytest.StashKey[bool]()
+
 
 @pytest.fixture(scope="session")
 def kill_and_resume() -> KillAndResume:
@@ -124,11 +126,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items += rest
 
 
-def pytest_collection_finish() -> None:
-    """Refuse files of tests that plan networks when they are imported.
-
-    Every worker would compile all kernels, and only then begin.
-    """
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Note whether a file of tests planned a network when it was imported."""
     plan_network = getattr(sys.modules.get("sim.mapper"), "plan_network", None)
-    if getattr(plan_network, "signatures", None):
-        raise pytest.UsageError("no file of tests may run the model when it is imported")
+    session.config.stash[MODEL_RAN] = bool(getattr(plan_network, "signatures", None))
+
+
+@pytest.fixture
+def model_ran_at_collection(request: pytest.FixtureRequest) -> bool:
+    """Whether kernels of the model were compiled before the first test."""
+    return request.config.stash[MODEL_RAN]

@@ -153,3 +153,10 @@ def test_stages_import_in_one_direction() -> None:
         [linter, "--no-cache"], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_no_file_of_tests_runs_the_model_when_it_is_imported(
+    model_ran_at_collection: bool,
+) -> None:
+    """Every worker would compile all its kernels, and only then begin."""
+    assert not model_ran_at_collection
