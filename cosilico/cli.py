@@ -2,25 +2,19 @@
 
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
 from cosilico import __version__
+from cosilico.exits import ExitStatus, error_line, status_of
+from cosilico.process import interrupted, run_process
 from sim.spec.errors import CosilicoError
 
 __all__ = ["app", "main"]
-
-EXIT_DIFFERENCE = 1
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
-
-_UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])
-"""Base of the errors in a command line itself; typer does not export it by name."""
 
 app = typer.Typer(
     name="cosilico",
@@ -203,28 +197,27 @@ def simulate(
     from cosilico.simulation import parse_stalls, simulate_argument
     from sim.model import Memory
 
-    with _stopped_runs():
-        design, results = simulate_argument(
-            network,
-            accelerator=accelerator,
-            view=view.value,
-            seed=seed,
-            images=images,
-            batch=batch,
-            input_file=input_file,
-            photograph=image,
-            output_file=output_file,
-            memory=Memory(memory),
-            stalls=parse_stalls(stalls),
-            waves=waves,
-            calibration_file=calibration,
-        )
+    design, results = simulate_argument(
+        network,
+        accelerator=accelerator,
+        view=view.value,
+        seed=seed,
+        images=images,
+        batch=batch,
+        input_file=input_file,
+        photograph=image,
+        output_file=output_file,
+        memory=Memory(memory),
+        stalls=parse_stalls(stalls),
+        waves=waves,
+        calibration_file=calibration,
+    )
     if json is not None:
         write_json(json, design, results)
     if json != Path("-"):
         print_results(design, results)
     if not all(result.passed for result in results):
-        raise typer.Exit(EXIT_DIFFERENCE)
+        raise typer.Exit(ExitStatus.DIFFERENCE)
 
 
 @app.command()
@@ -291,28 +284,27 @@ def validate(
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
             "--realizability N or --full"
         )
-    with _stopped_runs():
-        if design is not None:
-            differences = validate_design(design, accelerator=accelerator, view=view.value)
-        elif full:
-            from testbench.campaign import Campaign
+    if design is not None:
+        differences = validate_design(design, accelerator=accelerator, view=view.value)
+    elif full:
+        from testbench.campaign import Campaign
 
-            campaign = Campaign(seed=seed, view=view.value, max_macs=max_macs)
-            differences = validate_everything(campaign, journal, out, jobs=jobs)
-        else:
-            [(kind, count)] = counts.items()
-            differences = validate_pairs(
-                count,
-                space,
-                seed,
-                jobs=jobs,
-                kind="pairs" if stalls else kind,
-                stalls=stalls is not None,
-                view=view.value,
-                max_macs=max_macs,
-            )
+        campaign = Campaign(seed=seed, view=view.value, max_macs=max_macs)
+        differences = validate_everything(campaign, journal, out, jobs=jobs)
+    else:
+        [(kind, count)] = counts.items()
+        differences = validate_pairs(
+            count,
+            space,
+            seed,
+            jobs=jobs,
+            kind="pairs" if stalls else kind,
+            stalls=stalls is not None,
+            view=view.value,
+            max_macs=max_macs,
+        )
     if differences:
-        raise typer.Exit(EXIT_DIFFERENCE)
+        raise typer.Exit(ExitStatus.DIFFERENCE)
 
 
 @app.command()
@@ -362,46 +354,31 @@ def report(
     typer.echo(str(write_report(directory)))
 
 
-@contextmanager
-def _stopped_runs() -> Iterator[None]:
-    """A run that hangs or faults is a difference: one line that says which queue is blocked."""
-    from testbench.harness import HarnessError
-
-    try:
-        yield
-    except HarnessError as error:
-        print(f"cosilico: {_one_line(error)}", file=sys.stderr)
-        raise typer.Exit(EXIT_DIFFERENCE) from None
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
-    0 is success, 1 a difference between model and RTL, 2 bad input (one line on stderr, or
-    the traceback with ``--debug`` anywhere on the line), 130 an interrupt.
+    Without arguments those of the process are taken, which then ends as
+    :func:`cosilico.process.run_process` says. An error is one line on stderr, or the traceback
+    with ``--debug`` anywhere on the line.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in words
-    words = [word for word in words if word != "--debug"]
+    if arguments is None:
+        return run_process(lambda: _status(sys.argv[1:]))
+    return _status(arguments)
+
+
+def _status(arguments: Sequence[str]) -> int:
+    words = [word for word in arguments if word != "--debug"]
     try:
         status = app(words, prog_name="cosilico", standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output has left; nobody is there to be told.
-        return EXIT_DIFFERENCE
-    except (CosilicoError, OSError, _UsageError) as error:
-        if debug:
-            traceback.print_exc()
-        elif _one_line(error):  # empty where the help was shown instead
-            print(f"cosilico: {_one_line(error)}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return status if isinstance(status, int) else 0
-
-
-def _one_line(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    format_message = getattr(error, "format_message", error.__str__)
-    text = str(format_message())
-    return " ".join(text.split())
+    except (Exception, KeyboardInterrupt) as error:
+        if interrupted():
+            return ExitStatus.INTERRUPTED
+        code = status_of(error)
+        if code is ExitStatus.INTERRUPTED:
+            return code
+        if len(words) < len(arguments):
+            traceback.print_exception(error)
+        elif line := error_line(error):
+            print(f"cosilico: {line}", file=sys.stderr)
+        return code
+    return status if isinstance(status, int) else ExitStatus.DONE

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from hwgen.emit import TOP_MODULE
 from hwgen.program import Program
 from hwgen.simulation_view import MEMORY, PE_MODULE, View, check_view
+from hwgen.subprocesses import signal_name, start_program
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.errors import MachineError, RtlError
 from sim.spec.files import cache_root
 from sim.spec.network import Network
 from testbench.activations import assemble_activations
@@ -31,6 +33,11 @@ __all__ = ["INITIAL_SEED", "Harness", "HarnessError", "Progress", "RunResult", "
 
 HEADERS = ("axi_memory.h", "dram.h", "job.h")
 EXIT_HANG = 3
+EXIT_PROTOCOL = 4
+"""Exit statuses of the executable for what the RTL did; others are faults around it."""
+
+NO_ANSWER = "the AXI4-Lite port did not answer"
+"""Words with which the executable ends where the RTL ignores a register access."""
 
 FLAT_MACS = 2048
 """Largest synthesis view to build flat: 1.7 times as fast as with PEs as libraries, but what takes
@@ -43,7 +50,7 @@ STATUS_FAULTS = {2: "program refused", 3: "hazard", 4: "AXI error response"}
 """Bits of STATUS that no run of a correct design sets."""
 
 
-class HarnessError(RuntimeError):
+class HarnessError(RtlError):
     """A run stopped, broke an AXI rule or ended with a fault in STATUS."""
 
 
@@ -160,6 +167,8 @@ class Harness:
         HarnessError
             If no queue makes progress any more (the message names the blocked queue and the
             missing token), the accelerator breaks a rule of AXI4, or ``check`` finds a fault.
+        MachineError
+            If the executable is killed, or cannot read or write its files.
         """
         if not 1 <= initial_seed < 1 << 31:
             raise ValueError(f"initial_seed must be in 1 … 2**31 - 1, not {initial_seed!r}")
@@ -190,8 +199,10 @@ class Harness:
                 stopped, cycle, begun, ended = read_state(directory)
                 reason = explain_hang(descriptors, begun, ended)
                 raise HarnessError(f"run {stopped} stopped at cycle {cycle}: {reason}")
+            if code == EXIT_PROTOCOL or (code != 0 and words.startswith(NO_ANSWER)):
+                raise HarnessError(words)
             if code != 0:
-                raise HarnessError(words or f"the simulation ended with exit code {code}")
+                raise MachineError(_end(code, words))
             start, end, issue_end = read_events(directory, program)
             counters = read_counters(directory)
             activations: Mapping[int, NDArray[np.int8]] = {}
@@ -308,7 +319,7 @@ def _execute(
     cycles, words = 0, ""
     with (
         tempfile.TemporaryFile("w+") as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+        start_program(command, stdout=subprocess.PIPE, stderr=errors) as process,
     ):
         assert process.stdout is not None
         try:
@@ -327,6 +338,13 @@ def _execute(
         errors.seek(0)
         words = errors.read().strip()
     return code, cycles, words
+
+
+def _end(code: int, words: str) -> str:
+    """Why the executable ended without a result, in one line."""
+    if code < 0:
+        return f"the simulation was killed by {signal_name(-code)}"
+    return words or f"the simulation ended with exit code {code}"
 
 
 def _check(result: RunResult) -> None:

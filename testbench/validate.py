@@ -14,6 +14,7 @@ from sim import golden
 from sim.calibration import Calibration
 from sim.model import predict
 from sim.spec.design import Design
+from sim.spec.errors import MachineError
 from sim.spec.spaces import HardwareSpace
 from testbench.cases import NETWORKS_PER_CONFIG, Case, draw_group
 from testbench.comparison import Comparison, compare
@@ -176,7 +177,7 @@ def run_case(
 
 
 def try_case(case: Case, *, stalls: bool = False, view: str = "simulation") -> Outcome:
-    """Run one case; whatever goes wrong is its outcome and stops no other.
+    """Run one case; whatever goes wrong with it is its outcome and stops no other.
 
     With ``stalls`` the memory is T2, seeded by the case. Of a case that asks for realizability the
     verdict is tried first, and many end there.
@@ -188,6 +189,8 @@ def try_case(case: Case, *, stalls: bool = False, view: str = "simulation") -> O
             if failure or not case.simulated:
                 return Outcome(case=case, failure=failure)
         return run_case(case, memory=memory, view=view)
+    except (MachineError, OSError, MemoryError):
+        raise  # says nothing about the case
     except Exception as error:
         return Outcome(case=case, failure=f"{type(error).__name__}: {error}")
 
