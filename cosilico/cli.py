@@ -44,6 +44,9 @@ SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="a search specifi
 OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="folder for the results")]
 OutFile = Annotated[Path, typer.Option("--out", metavar="FILE", help="file to write")]
 Resume = Annotated[bool, typer.Option("--resume", help="go on with what an earlier run left")]
+Force = Annotated[
+    bool, typer.Option("--force", help="replace what an earlier command made there, nothing else")
+]
 SearchSeed = Annotated[
     int, typer.Option("--seed", min=0, max=2**31 - 1, help="decides every random choice")
 ]
@@ -93,6 +96,7 @@ def run(
         str | None, typer.Option("--space", help="with --network: tiny or edge [tiny]")
     ] = None,
     resume: Resume = False,
+    force: Force = False,
     seed: SearchSeed = 0,
 ) -> None:
     """Run every stage: search, generate, simulate, check the calibration, report."""
@@ -100,20 +104,28 @@ def run(
     from cosilico.summary import print_summary
 
     if spec is not None and network is None and space is None:
-        results = run_flow(spec, out, resume=resume, seed=seed)
+        results = run_flow(spec, out, resume=resume, force=force, seed=seed)
     elif spec is None and network is not None:
-        results = run_network_flow(network, space or "tiny", out, resume=resume, seed=seed)
+        results = run_network_flow(
+            network, space or "tiny", out, resume=resume, force=force, seed=seed
+        )
     else:
         raise CosilicoError("run must be given either SPEC, which names its space, or --network")
     print_summary(results, out)
 
 
 @app.command()
-def search(spec: SpecFile, out: OutFolder, resume: Resume = False, seed: SearchSeed = 0) -> None:
+def search(
+    spec: SpecFile,
+    out: OutFolder,
+    resume: Resume = False,
+    force: Force = False,
+    seed: SearchSeed = 0,
+) -> None:
     """Search a network and its accelerator; writes design.json and weights.npz."""
     from cosilico.flow import search_to_folder
 
-    found = search_to_folder(spec, out, resume=resume, seed=seed)
+    found = search_to_folder(spec, out, resume=resume, force=force, seed=seed)
     typer.echo(f"{out / 'design.json'}: {found}")
 
 
@@ -128,19 +140,20 @@ def import_model(
         Path | None,
         typer.Option(metavar="X.npz", help="with a .pt2 file: x, float [N, C, H, W]"),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Import a network made elsewhere; writes network.json and weights.npz."""
     from cosilico.imports import import_to_folder
 
-    typer.echo(import_to_folder(model, out, calibration))
+    typer.echo(import_to_folder(model, out, calibration, force=force))
 
 
 @app.command()
-def generate(design: DesignFile, out: OutFolder, batch: Batch = 1) -> None:
+def generate(design: DesignFile, out: OutFolder, batch: Batch = 1, force: Force = False) -> None:
     """Emit a design's Verilog, its program and a manifest."""
     from cosilico.generation import generate_to_folder
 
-    for path in generate_to_folder(design, out, batch):
+    for path in generate_to_folder(design, out, batch, force=force):
         typer.echo(str(path))
 
 
@@ -210,6 +223,7 @@ def simulate(
         memory=Memory(memory),
         stalls=parse_stalls(stalls),
         waves=waves,
+        json_file=None if json == Path("-") else json,
         calibration_file=calibration,
     )
     if json is not None:
@@ -349,9 +363,9 @@ def report(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="folder of a run")],
 ) -> None:
     """Write report.html from a run's results."""
-    from cosilico.report import write_report
+    from cosilico.report import report_to_folder
 
-    typer.echo(str(write_report(directory)))
+    typer.echo(str(report_to_folder(directory)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

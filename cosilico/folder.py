@@ -14,7 +14,15 @@ from filelock import FileLock, Timeout
 from sim.spec.errors import CosilicoError
 from sim.spec.files import file_to_replace, naming, remove_stale, write_atomic
 
-__all__ = ["HIDDEN", "Contents", "check_file", "locked", "marked_files", "open_folder", "stage_folder"]
+__all__ = [
+    "HIDDEN",
+    "Contents",
+    "check_file",
+    "locked",
+    "marked_files",
+    "open_folder",
+    "stage_folder",
+]
 
 HIDDEN = ".cosilico"
 """Folder in a results folder: marker, lock and what is not finished yet."""
@@ -158,7 +166,9 @@ def _claimed(
             try:
                 _check(out, contents, resume=resume, force=force)
                 shutil.rmtree(out / HIDDEN / _STAGING, ignore_errors=True)
-                for folder in {(out / name).parent for name in (*contents.files, *marked_files(out))}:
+                for folder in {
+                    (out / name).parent for name in (*contents.files, *marked_files(out))
+                }:
                     remove_stale(folder)
                 yield
             finally:

@@ -106,6 +106,11 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             "folder, not 'vgg'",
         ),
         (
+            ["enumerate", "resnet8", "--out", "o.xlsx"],
+            "--out must end in .csv or .parquet, not 'o.xlsx'",
+        ),
+        (["enumerate", "resnet8", "--out", "."], ".: Is a directory"),
+        (
             ["import", "model.keras", "--out", "o"],
             "model file must end in .tflite, .onnx, .pt2, not 'model.keras'",
         ),
@@ -139,7 +144,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             "space must be one of tiny, edge, not 'huge'",
         ),
         (
-            ["enumerate", "x", "--space", "huge", "--out", "o"],
+            ["enumerate", "x", "--space", "huge", "--out", "o.csv"],
             "space must be one of tiny, edge, not 'huge'",
         ),
     ],
