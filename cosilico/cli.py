@@ -20,7 +20,7 @@ app = typer.Typer(
     name="cosilico",
     help="Search a quantized network and its accelerator, emit the Verilog, and run it in RTL.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
@@ -37,6 +37,18 @@ class View(StrEnum):
 
     SYNTHESIS = "synthesis"
     SIMULATION = "simulation"
+
+
+def _network_names(incomplete: str) -> list[str]:
+    from sim.networks import NAMED_NETWORKS
+
+    return [name for name in NAMED_NETWORKS if name.startswith(incomplete)]
+
+
+def _space_names(incomplete: str) -> list[str]:
+    from sim.spec.spaces import HARDWARE_SPACES
+
+    return [name for name in HARDWARE_SPACES if name.startswith(incomplete)]
 
 
 DesignFile = Annotated[Path, typer.Argument(metavar="DESIGN", help="a design.json")]
@@ -57,8 +69,14 @@ ViewName = Annotated[View, typer.Option("--view", help="form of the datapath tha
 Batch = Annotated[
     int, typer.Option("--batch", metavar="B", min=1, help="images that one program computes")
 ]
-Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="processes [one per core]")]
-SpaceName = Annotated[str, typer.Option("--space", help="hardware space: tiny or edge")]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, help="processes", show_default="one per core"),
+]
+SpaceName = Annotated[
+    str,
+    typer.Option("--space", help="hardware space: tiny or edge", autocompletion=_space_names),
+]
 
 
 def _print_version(wanted: bool) -> None:
@@ -82,7 +100,7 @@ def _options(
 def run(
     out: OutFolder,
     spec: Annotated[
-        Path | None, typer.Argument(metavar="[SPEC]", help="a search specification (TOML)")
+        Path | None, typer.Argument(metavar="SPEC", help="a search specification (TOML)")
     ] = None,
     network: Annotated[
         str | None,
@@ -90,10 +108,17 @@ def run(
             metavar="NETWORK",
             help="instead of SPEC: search only the accelerator, for an imported folder, a "
             "design.json or a named network",
+            autocompletion=_network_names,
         ),
     ] = None,
     space: Annotated[
-        str | None, typer.Option("--space", help="with --network: tiny or edge [tiny]")
+        str | None,
+        typer.Option(
+            "--space",
+            help="with --network: tiny or edge",
+            show_default="tiny",
+            autocompletion=_space_names,
+        ),
     ] = None,
     resume: Resume = False,
     force: Force = False,
@@ -165,19 +190,31 @@ def simulate(
             metavar="NETWORK",
             help="a design.json, an imported folder, mobilenet_v2, efficientnet_lite0, resnet8, "
             "mobilenet_v1_025, ds_cnn or autoencoder",
+            autocompletion=_network_names,
         ),
     ],
     accelerator: Annotated[
         str | None,
-        typer.Option(metavar="A", help="tiny, edge or a JSON file [the design's own]"),
+        typer.Option(
+            metavar="A",
+            help="tiny, edge or a JSON file",
+            show_default="the design's own",
+            autocompletion=_space_names,
+        ),
     ] = None,
     view: ViewName = View.SIMULATION,
     image: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="a picture [named networks of pictures: china.jpg]"),
+        typer.Option(
+            metavar="FILE",
+            help="a picture",
+            show_default="china.jpg for named networks of pictures",
+        ),
     ] = None,
     seed: WeightSeed = 0,
-    images: Annotated[int | None, typer.Option(min=1, help="images to run [all]")] = None,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="images to run", show_default="all")
+    ] = None,
     batch: Batch = 1,
     input_file: Annotated[
         Path | None, typer.Option("--input", metavar="X.npz", help="x: inputs, y: labels")
@@ -202,7 +239,8 @@ def simulate(
         Path | None, typer.Option(metavar="FILE", help="write the figures as JSON; - prints them")
     ] = None,
     calibration: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="timing constants [those shipped]")
+        Path | None,
+        typer.Option(metavar="FILE", help="timing constants", show_default="those shipped"),
     ] = None,
 ) -> None:
     """Run a network in RTL and compare every activation and cycle count; exit 1 if they differ."""
@@ -238,11 +276,16 @@ def simulate(
 def validate(
     design: Annotated[
         str | None,
-        typer.Argument(metavar="[DESIGN]", help="a design.json or an imported folder"),
+        typer.Argument(metavar="DESIGN", help="a design.json or an imported folder"),
     ] = None,
     accelerator: Annotated[
         str | None,
-        typer.Option(metavar="A", help="of DESIGN: tiny, edge or a JSON file [the design's own]"),
+        typer.Option(
+            metavar="A",
+            help="of DESIGN: tiny, edge or a JSON file",
+            show_default="the design's own",
+            autocompletion=_space_names,
+        ),
     ] = None,
     random: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="random (configuration, layer) pairs")
@@ -282,6 +325,10 @@ def validate(
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="--full: folder of the results file")
     ] = Path("benchmarks"),
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="--full: replace the results, and a journal of other sources"),
+    ] = False,
 ) -> None:
     """Compare model and RTL, for a design or for random pairs; exit 1 if they differ."""
     from cosilico.validation import validate_design, validate_everything, validate_pairs
@@ -304,7 +351,7 @@ def validate(
         from testbench.campaign import Campaign
 
         campaign = Campaign(seed=seed, view=view.value, max_macs=max_macs)
-        differences = validate_everything(campaign, journal, out, jobs=jobs)
+        differences = validate_everything(campaign, journal, out, jobs=jobs, force=force)
     else:
         [(kind, count)] = counts.items()
         differences = validate_pairs(
@@ -341,13 +388,19 @@ def enumerate_space(
         typer.Argument(
             metavar="NETWORK",
             help="a named network, a design.json, an imported folder or a network alone as JSON",
+            autocompletion=_network_names,
         ),
     ],
     out: OutFile,
     space: SpaceName = "tiny",
     area_budget: Annotated[
         float | None,
-        typer.Option(metavar="MM2", min=0, help="for the optimum [area of the space's default]"),
+        typer.Option(
+            metavar="MM2",
+            min=0,
+            help="for the optimum",
+            show_default="area of the space's default",
+        ),
     ] = None,
     seed: WeightSeed = 0,
     jobs: Jobs = None,
@@ -366,6 +419,27 @@ def report(
     from cosilico.report import report_to_folder
 
     typer.echo(str(report_to_folder(directory)))
+
+
+@app.command()
+def cache(
+    prune: Annotated[
+        bool, typer.Option("--prune", help="remove entries; without more, those of 30 days")
+    ] = False,
+    days: Annotated[
+        float | None,
+        typer.Option(metavar="D", min=0, help="--prune: those that were not used for D days"),
+    ] = None,
+    keep_mb: Annotated[
+        float | None,
+        typer.Option(metavar="M", min=0, help="--prune: the longest unused beyond M megabytes"),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="--prune: all")] = False,
+) -> None:
+    """Show the cache of builds, kernels and networks, or make it smaller."""
+    from cosilico.build_store import print_store
+
+    print_store(pruned=prune, days=days, keep_mb=keep_mb, everything=everything)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from cosilico.accelerators import named_space
-from cosilico.console import output_console
+from cosilico.console import Column, fitted_table, output_console
 from cosilico.evaluation import evaluate_chunks
 from cosilico.folder import check_file
 from cosilico.gateware import current_calibration
@@ -175,22 +175,25 @@ def enumerate_to_file(
         table = enumerate_network(network, space, report, jobs=jobs or os.cpu_count() or 1)
     write_atomic(out, write(table))
     console = output_console()
-    console.print(_census_table(table, f"{network.name} on the {space.name} space"))
+    title = f"{network.name} on the {space.name} space"
+    console.print(_census_table(table, title, console.width))
     budget = area(space.default).total if area_budget is None else area_budget
     console.print(_optimum_line(table, budget), highlight=False, soft_wrap=True)
     realizable = int(table.realizable.sum())
     print(f"{out}: {len(table.configs)} accelerators, {realizable} realizable")
 
 
-def _census_table(table: Enumeration, title: str) -> Table:
-    found = Table(title=title)
-    found.add_column("accelerators", no_wrap=True)
-    for name in ("points", "share"):
-        found.add_column(name, justify="right")
+def _census_table(table: Enumeration, title: str, width: int) -> Table:
+    columns = (
+        Column("accelerators"),
+        Column("points", right=True),
+        Column("share", right=True, rank=1),
+    )
+    rows = []
     for name, points in census(table).items():
         label = name if name == "realizable" else f"break {name}"
-        found.add_row(label, f"{points:,}", f"{100 * points / len(table.configs):.1f} %")
-    return found
+        rows.append((label, f"{points:,}", f"{100 * points / len(table.configs):.1f} %"))
+    return fitted_table(width, columns, rows, title=title)
 
 
 def _optimum_line(table: Enumeration, budget: float) -> str:

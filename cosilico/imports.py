@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cosilico.folder import Contents, stage_folder
 from cosilico.images import RANDOM_IMAGES, ImageSet, labels, random_images, read_arrays, save_arrays
+from cosilico.networks import MODEL_SUFFIXES
 from sim.importers.folder import NETWORK_FILE, ImportedNetwork, load, network_name, save, with_file
 from sim.importers.host import Dequantize, HostProgram, HostStep, Port, Quantize, Transpose
 from sim.importers.onnx_difference import LayerDifference, differences, report
@@ -58,8 +59,8 @@ def import_to_folder(
     CosilicoError
         If the file is damaged, of an unknown kind, or the hardware cannot compute the model exactly.
     """
-    if model.suffix not in (*_IMPORTERS, _PROGRAM):
-        known = ", ".join((*_IMPORTERS, _PROGRAM))
+    if model.suffix not in MODEL_SUFFIXES:
+        known = ", ".join(MODEL_SUFFIXES)
         raise CosilicoError(f"model file must end in {known}, not {str(model)!r}")
     if (calibration is not None) != (model.suffix == _PROGRAM):
         rule = f"--calibration must be given with a {_PROGRAM} file, and only with one"

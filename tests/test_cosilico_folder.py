@@ -122,7 +122,8 @@ def test_a_link_in_a_files_place_is_not_followed(tmp_path: Path) -> None:
     write(out)
     (out / "b").unlink()
     (out / "b").symlink_to(mine)
-    for options in ({"resume": True}, {"force": True}):
+    ways: list[dict[str, Any]] = [{"resume": True}, {"force": True}]
+    for options in ways:
         with refused(f"out must have no 'b' that another than cosilico made, not {str(out)!r}"):
             write(out, "new", **options)
     assert mine.read_text() == "mine"
@@ -175,7 +176,8 @@ def test_a_folder_is_used_by_one_process(tmp_path: Path) -> None:
     process = context.Process(target=hold, args=(out, there))
     process.start()
     assert here.recv() == "held"
-    for options in ({}, {"resume": True}, {"force": True}):
+    ways: list[dict[str, Any]] = [{}, {"resume": True}, {"force": True}]
+    for options in ways:
         with refused(f"out must be a folder that no other process uses, not {str(out)!r}"):
             write(out, **options)
     with refused(f"out must be a folder that no other process uses, not {str(out)!r}"), locked(out):

@@ -16,6 +16,7 @@ import platformdirs
 
 __all__ = [
     "cache_root",
+    "discarded_if_ended",
     "file_to_replace",
     "naming",
     "remove_stale",
@@ -91,17 +92,14 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_stale(path.parent, f".{path.name}.")
     descriptor, temporary = _locked_file(path)
-    with _changing:
-        _temporaries.add(temporary)
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.chmod(path.stat().st_mode & 0o777)
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
-        os.close(descriptor)
-        with _changing:
-            _temporaries.discard(temporary)
+    with discarded_if_ended(temporary):
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.chmod(path.stat().st_mode & 0o777)
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)
+            os.close(descriptor)
 
 
 def _locked_file(path: Path) -> tuple[int, Path]:
@@ -136,20 +134,29 @@ def temporary_folder() -> Iterator[Path]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=base))
+    with discarded_if_ended(folder):
+        try:
+            # The lock's file gets its name when it is locked: no other process finds it open.
+            unnamed = folder / f"{LOCK_FILE}{SUFFIX}"
+            with unnamed.open("wb") as lock:
+                with contextlib.suppress(OSError):
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                    unnamed.rename(folder / LOCK_FILE)
+                yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def discarded_if_ended(path: Path) -> Iterator[None]:
+    """Have a file or folder removed if this process ends within the block."""
     with _changing:
-        _temporaries.add(folder)
+        _temporaries.add(path)
     try:
-        # The lock's file gets its name when it is locked: no other process finds it open.
-        unnamed = folder / f"{LOCK_FILE}{SUFFIX}"
-        with unnamed.open("wb") as lock:
-            with contextlib.suppress(OSError):
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                unnamed.rename(folder / LOCK_FILE)
-            yield folder
+        yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
         with _changing:
-            _temporaries.discard(folder)
+            _temporaries.discard(path)
 
 
 def remove_temporaries() -> None:
