@@ -27,6 +27,7 @@ TARGETS = [
     "check",
     "demo",
     "validate",
+    "lowest",
     "calibrate",
     "supported",
     "bench",
