@@ -46,7 +46,8 @@ def status_of(error: BaseException) -> ExitStatus:
     if isinstance(error, (CosilicoError, _UsageError)):
         return ExitStatus.BAD_INPUT
     if isinstance(error, OSError):
-        return ExitStatus.BAD_INPUT if error.errno in _BAD_PATH else ExitStatus.ENVIRONMENT
+        given = error.filename is not None and error.errno in _BAD_PATH
+        return ExitStatus.BAD_INPUT if given else ExitStatus.ENVIRONMENT
     if _no_memory(error) or isinstance(
         error, (MachineError, BrokenProcessPool, ModuleNotFoundError)
     ):

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sim.spec.files import discarded_if_ended
+from sim.spec.files import discarded_if_ended, naming
 
 __all__ = ["DIGESTS_FILE", "cached_directory", "content_key", "remove_unfinished"]
 
@@ -59,8 +59,9 @@ def cached_directory(root: Path, key: str, make: Callable[[Path], None]) -> Path
         private = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=root))
         with discarded_if_ended(private):
             try:
-                make(private)
-                _write_digests(private)
+                with naming(private, always=False):
+                    make(private)
+                    _write_digests(private)
                 _take_place(private, target)
             finally:
                 shutil.rmtree(private, ignore_errors=True)

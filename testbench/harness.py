@@ -19,7 +19,7 @@ from hwgen.simulation_view import MEMORY, PE_MODULE, View, check_view
 from hwgen.subprocesses import signal_name, start_program
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import MachineError, RtlError
-from sim.spec.files import cache_root
+from sim.spec.files import cache_root, naming
 from sim.spec.network import Network
 from testbench.activations import assemble_activations
 from testbench.build_cache import cached_directory, content_key
@@ -182,15 +182,16 @@ class Harness:
         probes = program.probes if network is not None else ()
         with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
             directory = Path(name)
-            write_job(
-                directory,
-                program,
-                runs,
-                probes=probes,
-                memory=memory or MemoryModel(),
-                watchdog=watchdog_cycles(descriptors),
-                initial_seed=initial_seed,
-            )
+            with naming(directory, always=False):
+                write_job(
+                    directory,
+                    program,
+                    runs,
+                    probes=probes,
+                    memory=memory or MemoryModel(),
+                    watchdog=watchdog_cycles(descriptors),
+                    initial_seed=initial_seed,
+                )
             command = [str(self.executable), name, *([str(waves)] if waves else [])]
             started = time.perf_counter()
             code, cycles, words = _execute(command, len(runs), progress)

@@ -32,6 +32,7 @@ def system_error(number: int, path: str | None = None) -> OSError:
         (system_error(errno.EFBIG, "x"), 3, "x: File too large"),
         (system_error(errno.EROFS, "x"), 3, "x: Read-only file system"),
         (system_error(errno.EACCES, "x"), 3, "x: Permission denied"),
+        (system_error(errno.ENOENT), 3, "No such file or directory"),
         (system_error(errno.EIO), 3, "Input/output error"),
         (BuildError("g++ failed: no"), 3, "g++ failed: no"),
         (MachineError("ar cannot be started: no"), 3, "ar cannot be started: no"),

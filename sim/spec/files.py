@@ -171,12 +171,15 @@ def remove_temporaries() -> None:
 
 
 @contextlib.contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Make an OSError of the block name ``path``, as where a disk is full it names nothing."""
+def naming(path: Path, *, always: bool = True) -> Iterator[None]:
+    """Make an OSError of the block name ``path``, if it names nothing or ``always``.
+
+    The error of a full disk names nothing, others a temporary file.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno is None:
+        if error.errno is None or (error.filename is not None and not always):
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
 
