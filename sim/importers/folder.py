@@ -6,12 +6,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sim.importers.errors import UnsupportedModelError
 from sim.importers.host import HostProgram
+from sim.importers.limits import MOST_MACS
 from sim.spec.arrays import field_value
-from sim.spec.network import Network
+from sim.spec.network import Layer, Network, TensorSpec
 from sim.spec.network_json import read_document, read_network, write_document
 
-__all__ = ["NETWORK_FILE", "SCHEMA", "ImportedNetwork", "load", "network_name", "save", "with_file"]
+__all__ = [
+    "NETWORK_FILE",
+    "SCHEMA",
+    "ImportedNetwork",
+    "checked_network",
+    "load",
+    "network_name",
+    "save",
+    "with_file",
+]
 
 SCHEMA = 1
 NETWORK_FILE = "network.json"
@@ -39,6 +50,24 @@ def network_name(stem: str) -> str:
     """A file's name as an identifier."""
     name = "".join(c if c.isascii() and c.isalnum() else "_" for c in stem).strip("_")
     return name if name[:1].isalpha() else f"network_{name}".rstrip("_")
+
+
+def checked_network(name: str, source: TensorSpec, layers: tuple[Layer, ...]) -> Network:
+    """The network that an importer made.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If its layers do not fit together, or compute more than any network should.
+    """
+    try:
+        network = Network(name=name, input=source, layers=layers)
+    except ValueError as error:
+        raise UnsupportedModelError(str(error)) from None
+    if network.macs > MOST_MACS:
+        rule = f"model must have at most {MOST_MACS} MACs for one inference"
+        raise UnsupportedModelError(f"{rule}, not {network.macs}")
+    return network
 
 
 def with_file(
