@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.importers.host import HostProgram
-from sim.spec.arrays import field_value
+from sim.spec.documents import field_value
 from sim.spec.network import Network
 from sim.spec.network_json import read_document, read_network, write_document
 
