@@ -1,7 +1,5 @@
 """Image sets as npz files: ``x`` int8[N, height, width, channels] and, if known, labels ``y``."""
 
-import io
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.spec.arrays import npz_bytes
+from sim.spec.arrays import read_arrays as load_arrays
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
@@ -44,9 +44,7 @@ class ImageSet:
 
 def save_arrays(path: Path, **arrays: NDArray[np.generic]) -> None:
     """Write an npz file whole or not at all."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub takes allow_pickle for one
-    write_atomic(path, buffer.getvalue())
+    write_atomic(path, npz_bytes(arrays))
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -57,13 +55,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     CosilicoError
         If the file is missing, damaged or has no ``x``.
     """
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except OSError as error:
-        raise CosilicoError(f"image file {path} cannot be read: {error.strerror}") from None
-    except (zipfile.BadZipFile, ValueError, EOFError, KeyError, AttributeError):
-        raise CosilicoError(f"image file {path} must be an npz file with array x") from None
+    arrays = load_arrays(path, "image file", finite=True)
     if "x" not in arrays:
         raise CosilicoError(f"image file {path} must hold array 'x'")
     return arrays

@@ -14,7 +14,7 @@ from sim.importers.host import Dequantize, HostProgram, HostStep, Port, Quantize
 from sim.importers.onnx_difference import LayerDifference, differences, report
 from sim.importers.onnx_import import import_onnx
 from sim.importers.tflite_import import import_tflite
-from sim.spec.arrays import read_bytes
+from sim.spec.archives import read_bytes
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from sim.spec.network import Network

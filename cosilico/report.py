@@ -1,7 +1,6 @@
 """``report.html``: a run for people, in one file without outside references."""
 
 import json
-import zipfile
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -17,6 +16,7 @@ from cosilico.results import layer_agreement, load_results
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows
 from sim.area import area
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.arrays import read_arrays
 from sim.spec.errors import DesignFileError
 from sim.spec.files import write_atomic
 
@@ -38,7 +38,7 @@ def write_report(directory: Path) -> Path:
     """
     results = load_results(directory)
     search = _load_json(directory / "search.json")
-    space = _load_arrays(directory / "enumeration.npz")
+    space = read_arrays(directory / "enumeration.npz", "enumeration file")
     path = directory / REPORT_FILE
     try:
         write_atomic(path, _page(results, search, space))
@@ -120,13 +120,3 @@ def _load_json(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise DesignFileError(f"{path} is not JSON: {error}") from None
     return data
-
-
-def _load_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except OSError as error:
-        raise DesignFileError(f"{path} cannot be read: {error.strerror}") from None
-    except (zipfile.BadZipFile, ValueError, EOFError, AttributeError):
-        raise DesignFileError(f"{path} must be an npz file") from None

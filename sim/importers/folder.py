@@ -9,7 +9,7 @@ from typing import Any
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.host import HostProgram
 from sim.importers.limits import MOST_MACS
-from sim.spec.arrays import field_value
+from sim.spec.documents import field_value
 from sim.spec.network import Layer, Network, TensorSpec
 from sim.spec.network_json import read_document, read_network, write_document
 

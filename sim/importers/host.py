@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sim import golden
 from sim.importers.softmax import softmax_int8
-from sim.spec.arrays import field_value
+from sim.spec.documents import field_value
 from sim.spec.errors import CosilicoError, DesignFileError
 
 __all__ = [

@@ -15,7 +15,7 @@ from sim.importers.onnx_model import OnnxEnd, OnnxModel, OnnxNode
 from sim.importers.onnx_reader import parse_onnx
 from sim.importers.onnx_shapes import host_output
 from sim.importers.onnx_values import HostInput, HostOutput, Quantized
-from sim.spec.arrays import read_bytes
+from sim.spec.archives import read_bytes
 
 __all__ = ["ONNX_HINTS", "import_onnx", "lower_onnx"]
 

@@ -11,7 +11,7 @@ from sim.importers.lowering import OPERATORS, Lowering, image_shape
 from sim.importers.tflite_host import HOST_OPERATORS, host_step
 from sim.importers.tflite_model import TfliteModel, TfliteOperator
 from sim.importers.tflite_reader import parse_tflite
-from sim.spec.arrays import read_bytes
+from sim.spec.archives import read_bytes
 
 __all__ = ["HINTS", "import_tflite", "lower_tflite"]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.arrays import field_value
+from sim.spec.documents import field_value
 from sim.spec.network import Network
 from sim.spec.network_json import read_document, read_network, write_document
 

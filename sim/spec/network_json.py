@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.spec.arrays import field_value, integer_pair, names, npz_arrays, npz_bytes, read_bytes
+from sim.spec.archives import file_sha256, read_bytes
+from sim.spec.arrays import npz_bytes, read_arrays
+from sim.spec.documents import field_value, integer_pair, names
 from sim.spec.errors import DesignFileError
 from sim.spec.files import write_atomic
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
@@ -82,10 +84,9 @@ def read_network(document: Mapping[str, Any], path: Path, what: str) -> Network:
     """
     weights = field_value(document, "weights", dict, what)
     file = path.parent / field_value(weights, "file", str, "weights")
-    data = read_bytes(file, "weights file")
-    arrays = npz_arrays(data, f"weights file {file}")
+    arrays = read_arrays(file, "weights file")
     digest = weights.get("sha256")
-    if digest is not None and hashlib.sha256(data).hexdigest() != digest:
+    if digest is not None and file_sha256(file, "weights file") != digest:
         raise DesignFileError(f"weights file {file} does not match the {what}'s weights.sha256")
     return _network(field_value(document, "network", dict, what), arrays)
 
