@@ -261,7 +261,7 @@ LINES: list[tuple[Callable[[], bytes], str]] = [
     ),
     (
         too_many_computations,
-        "model must have at most 68719476736 MACs for one inference, not 70883737600",
+        "layer 'conv_2d_0' must have at most 68719476736 MACs, not 70883737600",
     ),
 ]
 

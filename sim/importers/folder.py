@@ -1,6 +1,7 @@
 """The folder of an imported network: ``network.json`` with the host's steps, ``weights.npz``."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.host import HostProgram
-from sim.importers.limits import MOST_MACS
+from sim.importers.limits import excessive_layer
 from sim.spec.documents import field_value
 from sim.spec.network import Layer, Network, TensorSpec
 from sim.spec.network_json import read_document, read_network, write_document
@@ -64,9 +65,12 @@ def checked_network(name: str, source: TensorSpec, layers: tuple[Layer, ...]) ->
         network = Network(name=name, input=source, layers=layers)
     except ValueError as error:
         raise UnsupportedModelError(str(error)) from None
-    if network.macs > MOST_MACS:
-        rule = f"model must have at most {MOST_MACS} MACs for one inference"
-        raise UnsupportedModelError(f"{rule}, not {network.macs}")
+    tensors = network.tensors
+    for layer in layers:
+        shapes = (tensors[layer.inputs[0]].shape, layer.output.shape)
+        taps = max(math.prod(layer.kernel), layer.weights.size // shapes[1][2])
+        if broken := excessive_layer(layer.name, *shapes, layer.padding, taps):
+            raise UnsupportedModelError(broken)
     return network
 
 

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Sequence
 
-__all__ = ["MOST_MACS", "MOST_VALUES", "MOST_WEIGHTS", "excess"]
+from sim.spec.network import Padding
+
+__all__ = ["MOST_MACS", "MOST_VALUES", "MOST_WEIGHTS", "excess", "excessive_layer"]
 
 MOST_VALUES = 1 << 24
 """Of one activation: 16 MB; 4096 × 4096 pixels of one channel."""
@@ -12,7 +14,7 @@ MOST_WEIGHTS = 1 << 28
 """Of a network."""
 
 MOST_MACS = 1 << 36
-"""Of one inference; ResNet-50 has 2^32."""
+"""Of one layer and inference, taps of pools counted alike; all of ResNet-50 has 2^32."""
 
 
 def excess(shape: Sequence[int], what: str) -> str:
@@ -21,3 +23,30 @@ def excess(shape: Sequence[int], what: str) -> str:
     if values <= MOST_VALUES:
         return ""
     return f"{what} must have at most {MOST_VALUES} values, not {values} of shape {tuple(shape)}"
+
+
+def excessive_layer(
+    name: str,
+    source: Sequence[int],
+    shape: Sequence[int],
+    padding: Padding,
+    taps: int,
+) -> str:
+    """The rule that a layer breaks, empty if it breaks none.
+
+    Parameters
+    ----------
+    name : str
+    source, shape : (int, int, int)
+        Height, width and channels of its input and output.
+    padding : Padding
+    taps : int
+        Products or comparisons for one output value.
+    """
+    padded = (*padding.around((source[0], source[1])), source[2])
+    if broken := excess(padded, f"padded input of layer {name!r}"):
+        return broken
+    macs = math.prod(shape) * taps
+    if macs > MOST_MACS:
+        return f"layer {name!r} must have at most {MOST_MACS} MACs, not {macs}"
+    return ""
