@@ -140,7 +140,7 @@ def test_names_an_unknown_op(path: Path) -> None:
     edit(path, "network", "layers", 0, "kind", value="softmax")
     kinds = ", ".join(LayerKind)
     assert "max_pool" in kinds
-    expect(path, f"layers[0].kind must be one of {kinds}, not 'softmax'")
+    expect(path, f"network.layers[0].kind must be one of {kinds}, not 'softmax'")
 
 
 def test_names_weights_of_the_wrong_shape(path: Path, design: Design) -> None:
