@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.accelerator_record import accelerator_of
 from sim.spec.documents import read_json
 from sim.spec.errors import CosilicoError
 from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
@@ -35,4 +36,4 @@ def accelerator_argument(text: str) -> AcceleratorConfig:
     document = read_json(path, "accelerator file")
     if isinstance(document, dict) and "accelerator" in document:
         document = document["accelerator"]
-    return AcceleratorConfig.from_json(document)
+    return accelerator_of(document)

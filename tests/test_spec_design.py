@@ -124,7 +124,7 @@ def test_names_a_weights_file_of_another_design(path: Path) -> None:
 
 def test_names_a_field_of_the_wrong_type(path: Path) -> None:
     edit(path, "accelerator", "pes_x", value="two")
-    expect(path, "accelerator.pes_x must be an integer, not 'two'")
+    expect(path, "accelerator.pes_x must be an integer in 1 … 4294967295, not 'two'")
 
 
 def test_names_a_missing_and_an_unknown_field(path: Path) -> None:

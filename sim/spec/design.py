@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.accelerator_record import accelerator_of
 from sim.spec.network import Network
 from sim.spec.network_json import NetworkDocument, read_document, read_network, write_document
 
@@ -42,5 +43,5 @@ def load(path: Path) -> Design:
         One line that names the file or field, the rule and the value.
     """
     document = read_document(path, "design", SCHEMA, _DesignDocument)
-    accelerator = AcceleratorConfig.from_json(document.accelerator)
+    accelerator = accelerator_of(document.accelerator)
     return Design(network=read_network(document, path, "design"), accelerator=accelerator)
