@@ -6,6 +6,7 @@ written that holds the weights and a graph of known operators alone.
 """
 
 import io
+import json
 import math
 import zipfile
 from collections.abc import Callable, Mapping
@@ -13,8 +14,8 @@ from pathlib import Path
 from typing import Any, Never
 
 from search.program_graph import GraphReader
-from search.program_json import json_bytes, parse_json
 from sim.spec.archives import open_archive, open_file, read_member
+from sim.spec.documents import parse_json
 from sim.spec.errors import DesignFileError
 
 __all__ = ["clean_archive"]
@@ -55,7 +56,7 @@ def clean_archive(path: Path, in_spec: str, out_spec: str) -> io.BytesIO:
     what = f"program file {path}"
     with open_file(path, "program file") as file, _opened(file, what) as archive:
         members = _members(archive, what)
-        graph = GraphReader(parse_json(members[_MODEL], f"member {_MODEL} of {what}"), what)
+        graph = GraphReader(parse_json(bytes(members[_MODEL]), f"member {_MODEL} of {what}"), what)
         configs = {folder: _tensors(members, folder, what) for folder in (_WEIGHTS, _CONSTANTS)}
     stored = {name: entry for config in configs.values() for name, entry in config.items()}
     model = graph.cleaned(stored, in_spec, out_spec)
@@ -100,7 +101,7 @@ def _members(archive: zipfile.ZipFile, what: str) -> dict[str, bytearray]:
 def _tensors(members: Mapping[str, bytearray], folder: str, what: str) -> dict[str, dict[str, Any]]:
     """Entries of a folder's tensors by name, each checked against its member."""
     member = _CONFIGS[folder]
-    document = parse_json(members[member], f"member {member} of {what}")
+    document = parse_json(bytes(members[member]), f"member {member} of {what}")
     config = document.get("config") if isinstance(document, dict) else None
     if not isinstance(config, dict):
         raise DesignFileError(f"member {member} of {what} must have an object config")
@@ -192,7 +193,7 @@ def _written(
         _MODEL: model,
     }
     for folder, config in configs.items():
-        contents[_CONFIGS[folder]] = json_bytes({"config": dict(config)})
+        contents[_CONFIGS[folder]] = json.dumps({"config": dict(config)}).encode()
         for entry in config.values():
             name = f"{folder}/{entry['path_name']}"
             contents[name] = members[name]

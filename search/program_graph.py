@@ -1,12 +1,12 @@
 """The graph in a PyTorch program's archive: operators by name and plain arguments, nothing else."""
 
+import json
 import math
 import re
 from collections.abc import Mapping
 from typing import Any, Never
 
 from search.aten_nodes import SUPPORTED_MODULES, UnsupportedModuleError
-from search.program_json import json_bytes
 from sim.importers.errors import printable
 from sim.importers.limits import MOST_VALUES
 from sim.spec.errors import DesignFileError
@@ -197,7 +197,7 @@ class GraphReader:
             "torch_version": self._version(),
             "guards_code": [],
         }
-        return json_bytes(cleaned)
+        return json.dumps(cleaned).encode()
 
     def refuse(self, rule: str) -> Never:
         """Raise the one line that names the file and the rule."""
@@ -315,7 +315,7 @@ class GraphReader:
         match = _TARGET.fullmatch(target)
         if target != _GETITEM and (match is None or match[2] not in OPERATORS):
             name = match[1] if match else target[:80]
-            result = _first_name(outputs)
+            result = str(node.get("name") or _first_name(outputs))
             title = printable(f"operator {index} {name} (tensor {result!r})")
             raise UnsupportedModuleError(f"{title} is not supported; there is {SUPPORTED_MODULES}")
         cleaned = {

@@ -328,14 +328,23 @@ def test_code_of_guards_is_left_out(saved: Members, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("member", "content"),
-    [(MODEL, b"[" * 100_000), (WEIGHTS, b'{"config": ' + b"9" * 5000 + b"}"), (MODEL, b"\xff")],
+    ("member", "content", "rule"),
+    [
+        (MODEL, b"[" * 100_000, "must be nested at most 32 deep"),
+        (
+            WEIGHTS,
+            b'{"config": ' + b"9" * 5000 + b"}",
+            "must have integers of at most 40 digits, not 5000",
+        ),
+        (MODEL, b"\xff", "must be JSON text"),
+    ],
+    ids=["deep", "digits", "bytes"],
 )
 def test_text_that_cannot_be_read(
-    member: str, content: bytes, saved: Members, tmp_path: Path
+    member: str, content: bytes, rule: str, saved: Members, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "m.pt2", saved | {member: content})
-    line = f"member {member} of program file {path} is not JSON that can be read"
+    line = f"member {member} of program file {path} {rule}"
     with pytest.raises(DesignFileError, match=f"^{re.escape(line)}$"):
         load_program(path)
 

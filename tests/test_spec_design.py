@@ -124,7 +124,7 @@ def test_names_a_weights_file_of_another_design(path: Path) -> None:
 
 def test_names_a_field_of_the_wrong_type(path: Path) -> None:
     edit(path, "accelerator", "pes_x", value="two")
-    expect(path, "accelerator.pes_x must be an integer, not 'two'")
+    expect(path, "accelerator.pes_x must be an integer in 1 … 4294967295, not 'two'")
 
 
 def test_names_a_missing_and_an_unknown_field(path: Path) -> None:
@@ -140,7 +140,7 @@ def test_names_an_unknown_op(path: Path) -> None:
     edit(path, "network", "layers", 0, "kind", value="softmax")
     kinds = ", ".join(LayerKind)
     assert "max_pool" in kinds
-    expect(path, f"layers[0].kind must be one of {kinds}, not 'softmax'")
+    expect(path, f"network.layers[0].kind must be one of {kinds}, not 'softmax'")
 
 
 def test_names_weights_of_the_wrong_shape(path: Path, design: Design) -> None:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.host import HostProgram
+from sim.importers.host_shapes import require_fit
 from sim.importers.limits import excessive_layer
-from sim.spec.documents import field_value
 from sim.spec.network import Layer, Network, TensorSpec
-from sim.spec.network_json import read_document, read_network, write_document
+from sim.spec.network_json import NetworkDocument, read_document, read_network, write_document
 
 __all__ = [
     "NETWORK_FILE",
@@ -27,6 +29,13 @@ __all__ = [
 
 SCHEMA = 1
 NETWORK_FILE = "network.json"
+
+
+class _FolderDocument(NetworkDocument):
+    """``network.json``."""
+
+    host: dict[str, Any]
+    source: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,7 +115,8 @@ def load(folder: Path) -> ImportedNetwork:
         One line that names the file or field, the rule and the value.
     """
     path = folder / NETWORK_FILE
-    document = read_document(path, "network", SCHEMA)
+    document = read_document(path, "network", SCHEMA, _FolderDocument)
     network = read_network(document, path, "network")
-    host = HostProgram.from_json(field_value(document, "host", dict, "network"))
-    return ImportedNetwork(network=network, host=host, source=document.get("source", {}))
+    host = HostProgram.from_json(document.host)
+    require_fit(host, network)
+    return ImportedNetwork(network=network, host=host, source=document.source)

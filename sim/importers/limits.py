@@ -3,17 +3,17 @@
 import math
 from collections.abc import Sequence
 
-from sim.spec.network import Padding
+from sim.spec.network import MACS_LIMIT, VALUES_LIMIT, WEIGHTS_LIMIT, Padding
 
 __all__ = ["MOST_MACS", "MOST_VALUES", "MOST_WEIGHTS", "excess", "excessive_layer"]
 
-MOST_VALUES = 1 << 24
+MOST_VALUES = VALUES_LIMIT
 """Of one activation: 16 MB; 4096 × 4096 pixels of one channel."""
 
-MOST_WEIGHTS = 1 << 28
+MOST_WEIGHTS = WEIGHTS_LIMIT
 """Of a network."""
 
-MOST_MACS = 1 << 36
+MOST_MACS = MACS_LIMIT
 """Of one layer and inference, taps of pools counted alike; all of ResNet-50 has 2^32."""
 
 
