@@ -32,7 +32,7 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
         ("name = 3", "name must be at most 64 letters, digits and underscores, not 3"),
         ("space = 'huge'", "space must be one of tiny, edge, not 'huge'"),
         (
-            "name = 'a\\u0000b'",
+            'name = "a\\u0000b"',
             "name must be at most 64 letters, digits and underscores, not 'a\\x00b'",
         ),
         (
