@@ -1,5 +1,6 @@
 """Image sets as npz files: ``x`` int8[N, height, width, channels] and, if known, labels ``y``."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ __all__ = [
     "read_arrays",
     "save_arrays",
 ]
+
+MAX_RANDOM_VALUES = 1 << 25
+"""Most values of all random images together: 256 MB while they are drawn."""
 
 RANDOM_IMAGES = 8
 """Images drawn where a design has no test images beside it and none are given."""
@@ -98,7 +102,18 @@ def load_images(path: Path, network: Network) -> ImageSet:
 
 
 def random_images(network: Network, count: int) -> ImageSet:
-    """Images of random bytes, the same for the same shape and count."""
+    """Images of random bytes, the same for the same shape and count.
+
+    Raises
+    ------
+    CosilicoError
+        If there are more than memory should hold.
+    """
+    values = math.prod(network.input.shape)
+    most = max(1, MAX_RANDOM_VALUES // values)
+    if count > most:
+        rule = f"must be at most {most} of {values} values each"
+        raise CosilicoError(f"images {rule}, not {count}")
     shape = (count, *network.input.shape)
     return ImageSet(np.random.default_rng(0).integers(-128, 128, shape).astype(np.int8))
 

@@ -32,6 +32,9 @@ MAX_MEMORY_KB = 512 * 1024
 """Local memories and register files of all PEs: more than any accelerator of the template has on
 one chip, and what a simulation holds in memory."""
 
+MAX_BATCH_DESCRIPTORS = 1 << 19
+"""Of a program of several images that run one after another; 300 MB while it is planned."""
+
 MAX_CLOCK_MHZ = 10_000
 """No logic of today is faster."""
 
@@ -191,6 +194,15 @@ def _averaged(layer: Layer, tensors: dict[str, TensorSpec]) -> int:
 
 
 def _mapping(config: AcceleratorConfig, network: Network, images: int) -> list[Violation]:
+    if images > 1:
+        alone = map_network(config, network)
+        needed = len(alone.rows) * images
+        if alone.failure == Failure.NONE and needed > MAX_BATCH_DESCRIPTORS:
+            detail = (
+                f"a program of {images} images needs {needed} descriptors, "
+                f"but one of several images may have {MAX_BATCH_DESCRIPTORS}"
+            )
+            return [Violation("MAP_BATCH", detail, needed / MAX_BATCH_DESCRIPTORS - 1)]
     mapped = map_network(config, network, images)
     if mapped.failure == Failure.NONE:
         return []

@@ -9,6 +9,7 @@ import pytest
 
 from hwgen.emit import emit
 from hwgen.program import compile_design
+from sim.plan import map_network
 from sim.realizability import Violation, arithmetic_violations, check, require
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
@@ -300,6 +301,21 @@ def test_a_count_beyond_the_reciprocal_is_named_before_any_mapping(kind: LayerKi
         "layer 'layer' averages 4194304 values, but the requantizer divides by at most 4194303"
     )
     assert 0 < violation.excess < 1e-6
+
+
+@pytest.mark.parametrize("images", [30_000, 10**12])
+def test_a_batch_beyond_memory_is_named_before_it_is_planned(images: int) -> None:
+    network = one_layer(LayerKind.CONV, 40, 40, 16, kernel=3)
+    small = replace(DEFAULT, local_memory_kb=4)
+    alone = len(map_network(small, network).rows)
+    assert check(small, network, images=8) == []
+    (violation,) = check(small, network, images=images)
+    assert violation.code == "MAP_BATCH"
+    assert violation.detail == (
+        f"a program of {images} images needs {alone * images} descriptors, "
+        "but one of several images may have 524288"
+    )
+    assert violation.excess > 0
 
 
 def test_area_beyond_the_budget_is_a_violation() -> None:
