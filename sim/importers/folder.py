@@ -1,6 +1,7 @@
 """The folder of an imported network: ``network.json`` with the host's steps, ``weights.npz``."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,12 +9,23 @@ from typing import Any
 
 from pydantic import Field
 
+from sim.importers.errors import UnsupportedModelError
 from sim.importers.host import HostProgram
 from sim.importers.host_shapes import require_fit
-from sim.spec.network import Network
+from sim.importers.limits import excessive_layer
+from sim.spec.network import Layer, Network, TensorSpec
 from sim.spec.network_json import NetworkDocument, read_document, read_network, write_document
 
-__all__ = ["NETWORK_FILE", "SCHEMA", "ImportedNetwork", "load", "network_name", "save", "with_file"]
+__all__ = [
+    "NETWORK_FILE",
+    "SCHEMA",
+    "ImportedNetwork",
+    "checked_network",
+    "load",
+    "network_name",
+    "save",
+    "with_file",
+]
 
 SCHEMA = 1
 NETWORK_FILE = "network.json"
@@ -48,6 +60,27 @@ def network_name(stem: str) -> str:
     """A file's name as an identifier."""
     name = "".join(c if c.isascii() and c.isalnum() else "_" for c in stem).strip("_")
     return name if name[:1].isalpha() else f"network_{name}".rstrip("_")
+
+
+def checked_network(name: str, source: TensorSpec, layers: tuple[Layer, ...]) -> Network:
+    """The network that an importer made.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If its layers do not fit together, or compute more than any network should.
+    """
+    try:
+        network = Network(name=name, input=source, layers=layers)
+    except ValueError as error:
+        raise UnsupportedModelError(str(error)) from None
+    tensors = network.tensors
+    for layer in layers:
+        shapes = (tensors[layer.inputs[0]].shape, layer.output.shape)
+        taps = max(math.prod(layer.kernel), layer.weights.size // shapes[1][2])
+        if broken := excessive_layer(layer.name, *shapes, layer.padding, taps):
+            raise UnsupportedModelError(broken)
+    return network
 
 
 def with_file(
