@@ -1,5 +1,6 @@
 """Image sets as npz files: ``x`` int8[N, height, width, channels] and, if known, labels ``y``."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,16 @@ __all__ = [
     "load_images",
     "random_images",
     "read_arrays",
+    "require_memory",
     "save_arrays",
 ]
+
+MAX_VALUES = 1 << 30
+"""Most values of all tensors of all images that run in RTL: they are kept, as computed and as
+expected."""
+
+MAX_RANDOM_VALUES = 1 << 26
+"""The same of random images, of which nobody needs many."""
 
 RANDOM_IMAGES = 8
 """Images drawn where a design has no test images beside it and none are given."""
@@ -97,10 +106,37 @@ def load_images(path: Path, network: Network) -> ImageSet:
     return ImageSet(x, labels(path, arrays, len(x)))
 
 
-def random_images(network: Network, count: int) -> ImageSet:
-    """Images of random bytes, the same for the same shape and count."""
+def random_images(network: Network, count: int | None = None) -> ImageSet:
+    """Images of random bytes, the same for the same shape and count; 8 or fewer if not given.
+
+    Raises
+    ------
+    CosilicoError
+        If there are more than memory should hold.
+    """
+    values = _values(network)
+    if count is None:
+        count = max(1, min(RANDOM_IMAGES, MAX_RANDOM_VALUES // values))
+    _require(count, values, MAX_RANDOM_VALUES)
     shape = (count, *network.input.shape)
     return ImageSet(np.random.default_rng(0).integers(-128, 128, shape).astype(np.int8))
+
+
+def require_memory(network: Network, count: int) -> None:
+    """Raise :class:`CosilicoError` for more images than memory should hold while they run."""
+    _require(count, _values(network), MAX_VALUES)
+
+
+def _values(network: Network) -> int:
+    """Values of all tensors of one image."""
+    return sum(math.prod(tensor.shape) for tensor in network.tensors.values())
+
+
+def _require(count: int, values: int, limit: int) -> None:
+    most = max(1, limit // values)
+    if count > most:
+        rule = f"must be at most {most}, with {values} values in all tensors of each"
+        raise CosilicoError(f"images {rule}, not {count}")
 
 
 def images_for(
@@ -112,4 +148,4 @@ def images_for(
         return load_images(input_file, network).first(count)
     if beside.exists():
         return load_images(beside, network).first(count)
-    return random_images(network, count or RANDOM_IMAGES)
+    return random_images(network, count)

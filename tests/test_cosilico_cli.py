@@ -54,7 +54,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             ["generate", "absent.json", "--out", "o"],
             "design file absent.json cannot be read: No such file or directory",
         ),
-        (["run", "absent.toml", "--out", "o"], "absent.toml does not exist"),
+        (["run", "absent.toml", "--out", "o"], "specification absent.toml cannot be read: No such file or directory"),
         (
             ["report", "absent"],
             "results file absent/results.json cannot be read: No such file or directory",
@@ -159,7 +159,7 @@ def test_says_what_is_wrong_with_a_command(
 def test_names_a_field_of_the_wrong_type(capsys: pytest.CaptureFixture[str], design: Path) -> None:
     edit(design, "accelerator", "pes_x", value="two")
     line = refused(capsys, "simulate", design)
-    assert line == "accelerator.pes_x must be an integer, not 'two'"
+    assert line == "accelerator.pes_x must be an integer in 1 … 4294967295, not 'two'"
 
 
 def test_names_an_unknown_op(capsys: pytest.CaptureFixture[str], design: Path) -> None:

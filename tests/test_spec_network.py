@@ -193,9 +193,17 @@ def test_refuses_networks_of_more_than_a_machine_computes() -> None:
         weights=np.zeros((4096, 1, 1, 4096), np.int8), **quantization(4096)
     )  # fmt: skip
     twice = replace(costly, name="d", inputs=("c",), output=tensor("d", deep.shape))
-    message = "network 'n' must have at most 68719476736 MACs for one image, not 137438953472"
+    message = (
+        "network 'n' must have at most 68719476736 MACs for one image, taps of pools included, "
+        "not 137438953472"
+    )
     with pytest.raises(ValueError, match=exactly(message)):
         Network(name="n", input=deep, layers=(costly, twice))
+    endless = window(LayerKind.MAX_POOL, kernel=(2048, 2048), stride=(1, 1),
+                     output=tensor("w", (2049, 2049, 1)))  # fmt: skip
+    message = message.replace("137438953472", str((2049 * 2048) ** 2))
+    with pytest.raises(ValueError, match=exactly(message)):
+        Network(name="n", input=source, layers=(endless,))
 
 
 def test_refuses_tensors_of_more_values_than_any_network_needs() -> None:

@@ -54,7 +54,7 @@ WEIGHTS_LIMIT = 1 << 28
 """Most weights of a network."""
 
 MACS_LIMIT = 1 << 36
-"""Most multiply-accumulates for one image; ResNet-50 has 2^32."""
+"""Most multiply-accumulates for one image, taps of pools included; ResNet-50 has 2^32."""
 
 LAYERS_LIMIT = 4096
 """Most layers of a network."""
@@ -286,9 +286,10 @@ class Network:
             raise ValueError(f"tensors of network {self.name!r} {rule}, not {values}")
         weights = sum(layer.weights.size for layer in self.layers)
         _require_size(f"weights of network {self.name!r}", weights, WEIGHTS_LIMIT)
-        if self.macs > MACS_LIMIT:
-            rule = f"must have at most {MACS_LIMIT} MACs for one image"
-            raise ValueError(f"network {self.name!r} {rule}, not {self.macs}")
+        operations = sum(map(_operations, self.layers))
+        if operations > MACS_LIMIT:
+            rule = f"must have at most {MACS_LIMIT} MACs for one image, taps of pools included"
+            raise ValueError(f"network {self.name!r} {rule}, not {operations}")
 
     @property
     def tensors(self) -> dict[str, TensorSpec]:
@@ -304,6 +305,13 @@ class Network:
     def macs(self) -> int:
         """Multiply-accumulates for one image."""
         return sum(layer.macs for layer in self.layers)
+
+
+def _operations(layer: Layer) -> int:
+    """Multiply-accumulates of a layer, or comparisons or additions of one that pools windows."""
+    if layer.kind in WINDOW_POOLS:
+        return math.prod(layer.output.shape) * math.prod(layer.kernel)
+    return layer.macs
 
 
 _UNWEIGHTED = {

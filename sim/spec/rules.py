@@ -210,3 +210,18 @@ class FileName(Rule):
     def accepts(self, value: Any) -> bool:
         """Whether a value keeps the rule."""
         return Name().accepts(value) and "/" not in value and value not in (".", "..")
+
+
+@dataclass(frozen=True, slots=True)
+class OrNone(Rule):
+    """Another rule, or null."""
+
+    rule: Rule
+
+    def __str__(self) -> str:
+        """The rule in words."""
+        return f"{self.rule} or null"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value keeps the rule."""
+        return value is None or self.rule.accepts(value)
