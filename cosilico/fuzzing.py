@@ -28,7 +28,15 @@ from sim.spec.errors import CosilicoError
 from testbench.judges import UnjudgedError
 from testbench.workers import worker_pool
 
-__all__ = ["Examination", "Examiner", "Verdict", "examine_inputs", "format_of", "fuzz_input"]
+__all__ = [
+    "FORMATS",
+    "Examination",
+    "Examiner",
+    "Verdict",
+    "examine_inputs",
+    "format_of",
+    "fuzz_input",
+]
 
 LIMIT_SECONDS = 10
 """Of processor time for one input, beyond what starting takes."""
@@ -95,8 +103,8 @@ class Examiner:
     ----------
     formats : mapping of str to Format
         What is read.
-    seconds, size_bytes
-        Limits for one input.
+    seconds, size_bytes, wall_seconds
+        Limits for one input, of processor time, of memory, and of waiting.
     """
 
     def __init__(
@@ -105,9 +113,11 @@ class Examiner:
         *,
         seconds: int = LIMIT_SECONDS,
         size_bytes: int = LIMIT_BYTES,
+        wall_seconds: int = _WALL_SECONDS,
     ) -> None:
         self._formats = FORMATS if formats is None else formats
         self._limits = (seconds, size_bytes)
+        self._wall_seconds = wall_seconds
         self._process: Any = None
         self._connection: Connection | None = None
 
@@ -117,7 +127,7 @@ class Examiner:
         accepted = False
         try:
             connection.send((format_name, files))
-            while connection.poll(_WALL_SECONDS):
+            while connection.poll(self._wall_seconds):
                 verdict, text = connection.recv()
                 if verdict is not None:
                     return verdict, text
@@ -153,7 +163,7 @@ class Examiner:
         status = process.exitcode
         self.close()
         if status is None:
-            return Verdict.TIME, f"no answer in {_WALL_SECONDS} s"
+            return Verdict.TIME, f"no answer in {self._wall_seconds} s"
         if status == -signal.SIGPROF:
             return Verdict.TIME, f"more than {self._limits[0]} s"
         if accepted:
@@ -251,7 +261,9 @@ def _load() -> None:
     for one in FORMATS.values():
         files = one.base()
         with tempfile.TemporaryDirectory() as place:
-            one.judge(files, one.read(_written(Path(place), files)))
+            wrong = one.judge(files, one.read(_written(Path(place), files)))
+        if wrong:
+            raise RuntimeError(f"a file that is right must be judged so, not: {wrong}")
 
 
 def _written(place: Path, files: Files) -> Path:

@@ -54,7 +54,10 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             ["generate", "absent.json", "--out", "o"],
             "design file absent.json cannot be read: No such file or directory",
         ),
-        (["run", "absent.toml", "--out", "o"], "specification absent.toml cannot be read: No such file or directory"),
+        (
+            ["run", "absent.toml", "--out", "o"],
+            "specification absent.toml cannot be read: No such file or directory",
+        ),
         (
             ["report", "absent"],
             "results file absent/results.json cannot be read: No such file or directory",
@@ -62,22 +65,22 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         (
             ["validate"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N or --full",
+            "--realizability N, --fuzz N or --full",
         ),
         (
             ["validate", "x", "--random", "3"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N or --full",
+            "--realizability N, --fuzz N or --full",
         ),
         (
             ["validate", "--full", "--imported", "3"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N or --full",
+            "--realizability N, --fuzz N or --full",
         ),
         (
             ["validate", "--stalls", "3", "--imported", "3"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N or --full",
+            "--realizability N, --fuzz N or --full",
         ),
         (
             ["simulate", "mobilenet_v2"],
