@@ -7,6 +7,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from sim.spec.documents import read_json
+from sim.spec.errors import DesignFileError
 from sim.spec.files import write_atomic
 
 __all__ = ["StageCache", "digest", "source_digest"]
@@ -68,8 +70,8 @@ def _seal(record: dict[str, Any]) -> str:
 def _read(path: Path) -> dict[str, Any]:
     """Record of a stage; empty where there is none or it is not what was written."""
     try:
-        stored = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        stored = read_json(path, "stage record")
+    except DesignFileError:
         return {}
     if not isinstance(stored, dict) or {"key", "result", "outputs", "digest"} != set(stored):
         return {}

@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 
 from filelock import FileLock, Timeout
 
-from sim.spec.errors import CosilicoError
+from sim.spec.documents import read_json
+from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.files import file_to_replace, naming, remove_stale, write_atomic
 
 __all__ = [
@@ -235,9 +236,9 @@ def _mark(out: Path, contents: Contents) -> None:
 def _marker(out: Path) -> Contents | None:
     """Contents that the marker says; None where there is none that can be trusted."""
     try:
-        document = json.loads((out / HIDDEN / _MARKER).read_bytes())
+        document = read_json(out / HIDDEN / _MARKER, "marker")
         command, identity, files = (document[name] for name in ("command", "identity", "files"))
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (DesignFileError, TypeError, KeyError):
         return None
     texts = (command, identity, *files) if isinstance(files, list) else (None,)
     if document.get("schema") != SCHEMA or not all(isinstance(text, str) for text in texts):

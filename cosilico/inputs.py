@@ -1,10 +1,11 @@
 """Files that a command reads where a user names a network: none may be written over."""
 
-import json
 from pathlib import Path
 
 from sim.importers.folder import NETWORK_FILE
 from sim.networks import NAMED_NETWORKS
+from sim.spec.documents import read_json
+from sim.spec.errors import DesignFileError
 from sim.spec.network_json import WEIGHTS_FILE
 
 __all__ = ["TEST_FILE", "network_files"]
@@ -27,8 +28,8 @@ def network_files(network: str) -> tuple[Path, ...]:
 
 def _beside(document_file: Path) -> tuple[Path, ...]:
     try:
-        weights = json.loads(document_file.read_bytes())["weights"]["file"]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        weights = WEIGHTS_FILE  # the reader says what is wrong
-    folder = document_file.parent
-    return (folder / str(weights), folder / TEST_FILE)
+        weights = read_json(document_file, "network file")["weights"]["file"]
+    except (DesignFileError, TypeError, KeyError):
+        weights = None  # the command's own reader says what is wrong
+    name = weights if isinstance(weights, str) and "\0" not in weights else WEIGHTS_FILE
+    return (document_file.parent / name, document_file.parent / TEST_FILE)
