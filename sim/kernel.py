@@ -85,6 +85,7 @@ def _writable() -> bool:
     """Whether kernels can be kept; else every process compiles its own."""
     try:
         Path(_CACHE).mkdir(parents=True, exist_ok=True)
+        os.utime(_CACHE)  # it counts as used
     except OSError:
         return False
     return os.access(_CACHE, os.W_OK)

@@ -344,7 +344,8 @@ def _execute(
 def _end(code: int, words: str) -> str:
     """Why the executable ended without a result, in one line."""
     if code < 0:
-        return f"the simulation was killed by {signal_name(-code)}"
+        killed = f"the simulation was killed by {signal_name(-code)}"
+        return f"{killed}: {words.splitlines()[-1]}" if words else killed
     return words or f"the simulation ended with exit code {code}"
 
 

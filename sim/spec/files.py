@@ -30,7 +30,7 @@ SUFFIX = ".part"
 """End of the names of temporary files."""
 
 FOLDER_PREFIX = "cosilico-"
-LOCK_FILE = ".lock"
+LOCK_FILE = ".cosilico-lock"
 LINKS = 40
 """Symbolic links of one path that are followed, as by Linux."""
 
