@@ -54,7 +54,10 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             ["generate", "absent.json", "--out", "o"],
             "design file absent.json cannot be read: No such file or directory",
         ),
-        (["run", "absent.toml", "--out", "o"], "specification absent.toml cannot be read: No such file or directory"),
+        (
+            ["run", "absent.toml", "--out", "o"],
+            "specification absent.toml cannot be read: No such file or directory",
+        ),
         (
             ["report", "absent"],
             "results file absent/results.json cannot be read: No such file or directory",
