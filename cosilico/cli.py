@@ -258,6 +258,14 @@ def validate(
             help="random pairs, realizable or not: does what the check says hold?",
         ),
     ] = None,
+    fuzz: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="changed files of every format: refused in one line, or accepted and right?",
+        ),
+    ] = None,
     full: Annotated[
         bool,
         typer.Option("--full", help="over 2,000 pairs and all layers of the ImageNet networks"),
@@ -284,16 +292,21 @@ def validate(
         "stalls": stalls,
         "imported": imported,
         "realizability": realizability,
+        "fuzz": fuzz,
     }
     counts = {kind: count for kind, count in asked.items() if count is not None}
     if len(counts) + (design is not None) + full != 1:
         raise CosilicoError(
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N or --full"
+            "--realizability N, --fuzz N or --full"
         )
     with _stopped_runs():
         if design is not None:
             differences = validate_design(design, accelerator=accelerator, view=view.value)
+        elif fuzz is not None:
+            from cosilico.fuzz_summary import fuzz_files
+
+            differences = fuzz_files(fuzz, seed, jobs=jobs)
         elif full:
             from testbench.campaign import Campaign
 

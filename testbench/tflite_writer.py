@@ -10,7 +10,7 @@ import numpy as np
 import tflite
 from numpy.typing import NDArray
 
-__all__ = ["CodeFields", "ModelWriter"]
+__all__ = ["CodeFields", "ModelWriter", "WrittenOperator", "WrittenTensor"]
 
 _VERSION = 3
 _PLACEHOLDER = 127
@@ -41,7 +41,9 @@ _OPTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Tensor:
+class WrittenTensor:
+    """A tensor as it is written; ``buffer`` is the index of its content."""
+
     name: str
     shape: tuple[int, ...]
     dtype: str
@@ -53,7 +55,9 @@ class _Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class _Operator:
+class WrittenOperator:
+    """An operator as it is written; ``table`` names the table of its options."""
+
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
@@ -68,9 +72,9 @@ class ModelWriter:
     An operator's version is the highest that any kernel asked for here looks at.
     """
 
-    _tensors: list[_Tensor] = field(default_factory=list)
-    _buffers: list[bytes] = field(default_factory=lambda: [b""])
-    _operators: list[_Operator] = field(default_factory=list)
+    tensors: list[WrittenTensor] = field(default_factory=list)
+    buffers: list[bytes] = field(default_factory=lambda: [b""])
+    operators: list[WrittenOperator] = field(default_factory=list)
 
     def tensor(
         self,
@@ -87,12 +91,12 @@ class ModelWriter:
         """Append a tensor, a constant if it has ``data``; return its index."""
         buffer = 0
         if data is not None:
-            buffer = len(self._buffers)
-            self._buffers.append(np.ascontiguousarray(data, np.dtype(dtype)).tobytes())
+            buffer = len(self.buffers)
+            self.buffers.append(np.ascontiguousarray(data, np.dtype(dtype)).tobytes())
         points = [0] * len(scales) if zero_points is None else zero_points
-        self._tensors.append(
-            _Tensor(
-                name or f"tensor{len(self._tensors)}",
+        self.tensors.append(
+            WrittenTensor(
+                name or f"tensor{len(self.tensors)}",
                 tuple(shape),
                 dtype,
                 tuple(scales),
@@ -102,7 +106,7 @@ class ModelWriter:
                 tuple(signature),
             )
         )
-        return len(self._tensors) - 1
+        return len(self.tensors) - 1
 
     def constant(self, data: Any, dtype: str, **quantization: Any) -> int:
         """Append a constant; return its index."""
@@ -124,12 +128,14 @@ class ModelWriter:
         options: Mapping[str, Any],
     ) -> None:
         """Append an operator whose options are those of any table, of none if its name is empty."""
-        self._operators.append(_Operator(name, tuple(inputs), tuple(outputs), table, dict(options)))
+        self.operators.append(
+            WrittenOperator(name, tuple(inputs), tuple(outputs), table, dict(options))
+        )
 
     @property
     def operator_names(self) -> set[str]:
         """Kinds of operators so far."""
-        return {operator.name for operator in self._operators}
+        return {operator.name for operator in self.operators}
 
     def finish(
         self,
@@ -139,12 +145,12 @@ class ModelWriter:
     ) -> bytes:
         """Encode the model."""
         builder = flatbuffers.Builder(1024)
-        names = list(dict.fromkeys(operator.name for operator in self._operators))
-        buffers = [_buffer(builder, content) for content in self._buffers]
-        tensors = [_encode_tensor(builder, tensor) for tensor in self._tensors]
+        names = list(dict.fromkeys(operator.name for operator in self.operators))
+        buffers = [_buffer(builder, content) for content in self.buffers]
+        tensors = [_encode_tensor(builder, tensor) for tensor in self.tensors]
         operators = [
             _encode_operator(builder, names.index(operator.name), operator)
-            for operator in self._operators
+            for operator in self.operators
         ]
         parts = {
             "Tensors": _offsets(builder, tensors),
@@ -186,7 +192,7 @@ def _buffer(builder: Any, content: bytes) -> int:
     return _table(builder, "Buffer", {"Data": builder.EndVector()})
 
 
-def _encode_tensor(builder: Any, tensor: _Tensor) -> int:
+def _encode_tensor(builder: Any, tensor: WrittenTensor) -> int:
     fields = {
         "Shape": _numbers(builder, tensor.shape, np.int32),
         "Name": builder.CreateString(tensor.name),
@@ -205,7 +211,7 @@ def _encode_tensor(builder: Any, tensor: _Tensor) -> int:
     return _table(builder, "Tensor", fields)
 
 
-def _encode_operator(builder: Any, code: int, operator: _Operator) -> int:
+def _encode_operator(builder: Any, code: int, operator: WrittenOperator) -> int:
     fields = {
         "OpcodeIndex": code,
         "Inputs": _numbers(builder, operator.inputs, np.int32),

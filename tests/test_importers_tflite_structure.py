@@ -291,8 +291,8 @@ def test_lists_that_a_file_shares_are_not_copied() -> None:
     data = np.zeros(1 << 20, np.int8)
     tensors = [writer.tensor(data.shape, scales=[1.0])]
     writer.tensor(data.shape, data=data, scales=[1.0])
-    shared = writer._tensors[1]
-    writer._tensors.extend([shared] * 2000)
+    shared = writer.tensors[1]
+    writer.tensors.extend([shared] * 2000)
     content = writer.finish(tensors, tensors)
     tracemalloc.start()
     assert len(parse_tflite(content, "model").tensors) == 2002

@@ -22,7 +22,20 @@ __all__ = ["ONNX_HINTS", "import_onnx", "lower_onnx"]
 _TABLES = (onnx_elementwise, onnx_pooling, onnx_shapes, onnx_windows)
 """Importing them enters their operators into the table."""
 
-_DOMAINS = ("", "com.microsoft")
+_MICROSOFT = "com.microsoft"
+_MICROSOFT_OPERATORS: dict[str, tuple[int, int, tuple[str, ...]]] = {
+    "DequantizeLinear": (2, 3, ("axis", "block_size")),
+    "QGemm": (6, 9, ("alpha", "transA", "transB")),
+    "QLinearAdd": (7, 8, ()),
+    "QLinearAveragePool": (
+        4, 5, ("auto_pad", "ceil_mode", "channels_last", "count_include_pad", "kernel_shape",
+               "pads", "strides"),
+    ),
+    "QLinearGlobalAveragePool": (5, 5, ("channels_last",)),
+    "QuantizeLinear": (2, 3, ("axis", "block_size")),
+}  # fmt: skip
+"""Operators of onnxruntime's own domain, which the format's checker does not know: their fewest and most
+inputs, and their attributes."""
 _INPUTS = ("float32", "int8", "uint8")
 
 _PRODUCT = "products of activations, as in squeeze-and-excitation blocks, are not supported"
@@ -116,9 +129,20 @@ def _live(model: OnnxModel) -> list[OnnxNode]:
 
 
 def _check_known(node: OnnxNode) -> None:
-    if node.operator not in ONNX_OPERATORS or node.domain not in _DOMAINS:
+    known = node.operator in (_MICROSOFT_OPERATORS if node.domain == _MICROSOFT else ONNX_OPERATORS)
+    if not known or node.domain not in ("", _MICROSOFT):
         hint = ONNX_HINTS.get(node.operator, "is not supported")
+        if node.domain and node.operator in ONNX_OPERATORS:
+            hint = f"of domain {node.domain!r} is not supported"
         node.refuse(f"{hint}; supported are {', '.join(sorted(ONNX_OPERATORS))}")
+    if node.domain == _MICROSOFT:
+        fewest, most, attributes = _MICROSOFT_OPERATORS[node.operator]
+        if not fewest <= len(node.inputs) <= most or len(node.outputs) != 1:
+            rule = f"must have {fewest} … {most} inputs and one output"
+            node.refuse(f"{rule}, not {len(node.inputs)} and {len(node.outputs)}")
+        for name in node.attributes:
+            if name not in attributes:
+                node.refuse(f"has no attribute {name!r}")
 
 
 def _input(end: OnnxEnd) -> HostInput:

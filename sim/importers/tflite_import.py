@@ -21,6 +21,15 @@ _TABLES = (tflite_elementwise, tflite_pooling, tflite_windows)
 _DATA_INPUTS = {"RESHAPE": 1, "SQUEEZE": 1, "EXPAND_DIMS": 1}
 """Operators of which later inputs only say a shape, which their output has anyway."""
 
+_INPUT_COUNTS = {
+    "ADD": (2, 2), "ARG_MAX": (2, 2), "AVERAGE_POOL_2D": (1, 1), "CONV_2D": (2, 3),
+    "DEPTHWISE_CONV_2D": (2, 3), "DEQUANTIZE": (1, 1), "EXPAND_DIMS": (2, 2),
+    "FULLY_CONNECTED": (2, 3), "MAX_POOL_2D": (1, 1), "MEAN": (2, 2), "PAD": (2, 2),
+    "PADV2": (3, 3), "QUANTIZE": (1, 1), "RELU": (1, 1), "RELU6": (1, 1), "RELU_N1_TO_1": (1, 1),
+    "RESHAPE": (1, 2), "SOFTMAX": (1, 1), "SQUEEZE": (1, 1), "TRANSPOSE": (2, 2),
+}  # fmt: skip
+"""Fewest and most inputs of an operator."""
+
 HINTS = {
     "MUL": "products of activations, as in squeeze-and-excitation blocks, are not supported",
     "LOGISTIC": "sigmoids, as in squeeze-and-excitation blocks, are not supported",
@@ -126,6 +135,12 @@ def _check_known(model: TfliteModel, live: list[TfliteOperator]) -> None:
         if operator.wrong_options:
             rule = f"options must be those of {operator.name}, not {operator.wrong_options}"
             model.refuse(operator, rule)
+        fewest, most = _INPUT_COUNTS[operator.name]
+        if not fewest <= len(operator.inputs) <= most:
+            count = f"{most}" if fewest == most else f"{fewest} … {most}"
+            model.refuse(operator, f"inputs must be {count}, not {len(operator.inputs)}")
+        if len(operator.outputs) != 1:
+            model.refuse(operator, f"must have one output, not {len(operator.outputs)}")
         ends = (*operator.inputs[:1], *operator.outputs[:1])
         types = {model.tensors[index].dtype for index in ends}
         if operator.name not in HOST_OPERATORS and types == {"uint8"}:
