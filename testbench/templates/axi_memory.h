@@ -2,6 +2,8 @@
 // T3 (a DRAM channel that all ports share, dram.h); any of them may besides use the freedoms that
 // AXI gives a subordinate (WriteOrder, Readiness, late responses), or fail.
 //
+// The rules of AXI are not checked here but in rtl/axi_rules.sv.
+//
 // A model's outputs of a cycle depend on its own state only, never on the inputs of that cycle.
 // Per simulated cycle call drive(), settle the design, then observe().
 
@@ -9,8 +11,6 @@
 #define COSILICO_AXI_MEMORY_H
 
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <vector>
@@ -20,15 +20,8 @@
 namespace cosilico {
 
 constexpr int EXIT_HANG = 3;
-constexpr int EXIT_PROTOCOL = 4;
 constexpr uint8_t RESPONSE_OKAY = 0;
 constexpr uint8_t RESPONSE_DECODE_ERROR = 3;
-
-[[noreturn]] inline void protocol_error(uint64_t cycle, const char* channel, const char* rule) {
-    std::fprintf(stderr, "AXI protocol violation on %s at cycle %llu: %s\n", channel,
-                 static_cast<unsigned long long>(cycle), rule);
-    std::exit(EXIT_PROTOCOL);
-}
 
 // When a burst's address and data are taken.
 enum WriteOrder : uint64_t {
@@ -146,35 +139,6 @@ struct AddressBeat {
     uint8_t size = 0;
     uint8_t burst = 0;
     uint8_t id = 0;
-    bool operator==(const AddressBeat& o) const {
-        return address == o.address && length == o.length && size == o.size && burst == o.burst &&
-               id == o.id;
-    }
-};
-
-// What AXI4 demands of an address channel, and what the accelerator promises besides
-// (INCR, full width, aligned).
-template <unsigned BEAT_BYTES> class AddressRules {
-  public:
-    explicit AddressRules(const char* name) : name_(name) {}
-    void check(uint64_t cycle, bool valid, bool ready, const AddressBeat& beat) {
-        if (waiting_ && !valid) protocol_error(cycle, name_, "valid fell before ready");
-        if (waiting_ && !(beat == held_)) protocol_error(cycle, name_, "payload changed before ready");
-        waiting_ = valid && !ready;
-        held_ = beat;
-        if (!valid) return;
-        if (beat.burst != 1) protocol_error(cycle, name_, "burst is not INCR");
-        if ((1u << beat.size) != BEAT_BYTES) protocol_error(cycle, name_, "size is not the bus width");
-        if (beat.address % BEAT_BYTES) protocol_error(cycle, name_, "address is not aligned");
-        const uint64_t last = beat.address + uint64_t(beat.length + 1) * BEAT_BYTES - 1;
-        if (beat.address >> 12 != last >> 12) protocol_error(cycle, name_, "burst crosses 4 KiB");
-    }
-    void restart() { waiting_ = false; }
-
-  private:
-    const char* name_;
-    bool waiting_ = false;
-    AddressBeat held_;
 };
 
 // AR and R. T1: the first beat comes max(latency after its AR handshake, one cycle after the burst
@@ -190,9 +154,8 @@ template <unsigned BEAT_BYTES> class ReadPort {
     uint8_t rdata[BEAT_BYTES] = {};
     uint64_t beats = 0, bursts = 0; // taken, of reads and of addresses
 
-    ReadPort(MemoryBytes& memory, Dram& dram, const MemoryTiming& timing, uint64_t channel,
-             const char* name)
-        : memory_(memory), dram_(dram), timing_(timing), port_(channel), rules_(name),
+    ReadPort(MemoryBytes& memory, Dram& dram, const MemoryTiming& timing, uint64_t channel)
+        : memory_(memory), dram_(dram), timing_(timing), port_(channel),
           address_(timing, channel), data_(timing, channel + 1), ready_(timing, channel, 0) {}
 
     void drive(uint64_t cycle) {
@@ -216,7 +179,6 @@ template <unsigned BEAT_BYTES> class ReadPort {
     // Returns whether a handshake took place.
     bool observe(uint64_t cycle, bool arvalid, const AddressBeat& beat, bool rready) {
         bool moved = false;
-        rules_.check(cycle, arvalid, arready, beat);
         ready_.observe(arvalid, arready);
         if (arvalid && arready) {
             Burst burst;
@@ -241,7 +203,6 @@ template <unsigned BEAT_BYTES> class ReadPort {
     // Instead of observe() in a cycle of the design's reset: nothing is asked for, and what was
     // goes on coming unless the reset clears it.
     void reset(bool rready) {
-        rules_.restart();
         ready_.observe(false, false);
         if (rvalid && rready) take();
         if (!timing_.reset_clears) return;
@@ -260,7 +221,6 @@ template <unsigned BEAT_BYTES> class ReadPort {
     Dram& dram_;
     MemoryTiming timing_;
     uint64_t port_;
-    AddressRules<BEAT_BYTES> rules_;
     Stalls address_, data_;
     Ready ready_;
     std::deque<Burst> bursts_;
@@ -278,9 +238,8 @@ template <unsigned BEAT_BYTES> class WritePort {
     uint8_t bresp = RESPONSE_OKAY;
     uint64_t beats = 0, bursts = 0, responses = 0; // taken
 
-    WritePort(MemoryBytes& memory, Dram& dram, const MemoryTiming& timing, uint64_t channel,
-              const char* name)
-        : memory_(memory), dram_(dram), timing_(timing), port_(channel), rules_(name),
+    WritePort(MemoryBytes& memory, Dram& dram, const MemoryTiming& timing, uint64_t channel)
+        : memory_(memory), dram_(dram), timing_(timing), port_(channel),
           address_(timing, channel), data_(timing, channel + 1), response_(timing, channel + 2),
           address_ready_(timing, channel, 1), data_ready_(timing, channel + 1, 2) {}
 
@@ -312,7 +271,6 @@ template <unsigned BEAT_BYTES> class WritePort {
     bool observe(uint64_t cycle, bool awvalid, const AddressBeat& beat, bool wvalid,
                  const void* wdata, uint64_t wstrb, bool wlast, bool bready) {
         bool moved = false;
-        rules_.check(cycle, awvalid, awready, beat);
         address_ready_.observe(awvalid, awready);
         data_ready_.observe(wvalid, wready);
         if (awvalid && awready) {
@@ -324,10 +282,12 @@ template <unsigned BEAT_BYTES> class WritePort {
             bursts_.push_back(burst);
             moved = true;
         }
-        check_data(cycle, wvalid, wdata, wstrb, wlast);
         if (wvalid && wready) {
-            early_.push_back(held_);
-            complete_ += held_.last;
+            DataBeat beat;
+            std::memcpy(beat.data, wdata, BEAT_BYTES);
+            beat.strobe = wstrb;
+            early_.push_back(beat);
+            complete_ += wlast;
             ++beats;
             moved = true;
         }
@@ -343,8 +303,6 @@ template <unsigned BEAT_BYTES> class WritePort {
     // Instead of observe() in a cycle of the design's reset: bursts whose data is not complete are
     // forgotten, and the others answered unless the reset clears them.
     void reset(bool bready) {
-        rules_.restart();
-        waiting_ = false;
         address_ready_.observe(false, false);
         data_ready_.observe(false, false);
         bursts_.clear();
@@ -360,25 +318,12 @@ template <unsigned BEAT_BYTES> class WritePort {
     struct DataBeat {
         uint8_t data[BEAT_BYTES] = {};
         uint64_t strobe = 0;
-        bool last = false;
     };
 
     void take_response() {
         bvalid = false;
         responses_.pop_front();
         ++responses;
-    }
-
-    void check_data(uint64_t cycle, bool valid, const void* data, uint64_t strobe, bool last) {
-        if (waiting_ && !valid) protocol_error(cycle, "W", "valid fell before ready");
-        if (waiting_ && (last != held_.last || strobe != held_.strobe ||
-                         std::memcmp(data, held_.data, BEAT_BYTES) != 0))
-            protocol_error(cycle, "W", "payload changed before ready");
-        waiting_ = valid && !wready;
-        if (!valid) return;
-        std::memcpy(held_.data, data, BEAT_BYTES);
-        held_.strobe = strobe;
-        held_.last = last;
     }
 
     void write(uint64_t cycle) {
@@ -389,10 +334,7 @@ template <unsigned BEAT_BYTES> class WritePort {
         else
             for (unsigned i = 0; i < BEAT_BYTES; ++i)
                 if (beat.strobe >> i & 1) target[i] = beat.data[i];
-        ++burst.done;
-        if (beat.last != (burst.done == burst.beats))
-            protocol_error(cycle, "W", "last does not agree with the burst's length");
-        if (beat.last) {
+        if (++burst.done == burst.beats) {
             burst.due = dram_.present()
                             ? dram_.write(burst.address, burst.beats, BEAT_BYTES, cycle)
                             : cycle + timing_.latency + response_.extra_latency();
@@ -408,14 +350,11 @@ template <unsigned BEAT_BYTES> class WritePort {
     Dram& dram_;
     MemoryTiming timing_;
     uint64_t port_;
-    AddressRules<BEAT_BYTES> rules_;
     Stalls address_, data_, response_;
     Ready address_ready_, data_ready_;
     size_t complete_ = 0; // bursts whose last beat is there and whose address may be missing
     std::deque<Burst> bursts_, responses_;
     std::deque<DataBeat> early_;
-    bool waiting_ = false;
-    DataBeat held_;
 };
 
 } // namespace cosilico
