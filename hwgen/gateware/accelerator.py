@@ -185,7 +185,10 @@ class Accelerator(wiring.Component):
         ports: Any = self
         handshakes = [
             getattr(ports, f"{prefix}_{channel}valid") & getattr(ports, f"{prefix}_{channel}ready")
-            for prefix, channels in (("m_axi", ("ar", "r", "aw", "w", "b")), ("m_axi_desc", ("ar", "r")))
+            for prefix, channels in (
+                ("m_axi", ("ar", "r", "aw", "w", "b")),
+                ("m_axi_desc", ("ar", "r")),
+            )
             for channel in channels
         ]
         traces = [
@@ -197,7 +200,7 @@ class Accelerator(wiring.Component):
             life.doorbell.eq(csr.doorbell),
             life.abort.eq(csr.abort),
             life.timeout.eq(csr.timeout),
-            life.idle.eq(~fetch.busy & sequencer.idle),
+            life.idle.eq(~fetch.busy & sequencer.idle & life.quiet),
             life.quiet.eq(fetch.quiet & load.quiet & store.quiet),
             life.progress.eq(Cat(*handshakes, *traces).any()),
             life.fetch.eq(fetch.fault),
