@@ -121,16 +121,15 @@ class Life(wiring.Component):
             m.d.sync += silent.eq(0)
 
         with m.Switch(state):
-            with m.Case(_State.IDLE):
-                with m.If(self.doorbell):
-                    m.d.sync += [
-                        state.eq(_State.RUN),
-                        self.cause.eq(StopCause.NONE),
-                        self.port.eq(Port.NONE),
-                        self.response.eq(0),
-                        self.address.eq(0),
-                        self.unresponsive.eq(0),
-                    ]
+            with m.Case(_State.IDLE), m.If(self.doorbell):
+                m.d.sync += [
+                    state.eq(_State.RUN),
+                    self.cause.eq(StopCause.NONE),
+                    self.port.eq(Port.NONE),
+                    self.response.eq(0),
+                    self.address.eq(0),
+                    self.unresponsive.eq(0),
+                ]
             with m.Case(_State.RUN):
                 m.d.comb += self.finished.eq(self.idle & ~fault.valid)
                 with m.If(fault.valid):
