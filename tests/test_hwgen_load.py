@@ -112,9 +112,12 @@ class Run:
             for descriptor in descriptors:
                 ctx.set(unit.command.payload, descriptor)
                 ctx.set(unit.command.valid, 1)
-                accepted = False
-                while not accepted and not ctx.get(unit.stop):
+                for _ in range(5000):
                     *_, accepted = await ctx.tick().sample(unit.command.ready)
+                    if accepted or ctx.get(unit.stop):
+                        break
+                else:
+                    raise AssertionError("a descriptor is not taken")
             ctx.set(unit.command.valid, 0)
             for _ in range(20_000):
                 if len(self.dones) == len(descriptors) or self.stopped >= 0:

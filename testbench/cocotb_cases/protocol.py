@@ -1,11 +1,13 @@
 """Registers, doorbell, interrupt, refusal, error responses, and a layer under random stalls."""
 
+import itertools
 from typing import Any
 
 import cocotb
 from cocotb.triggers import ClockCycles
 
 from testbench.cocotb_cases.bench import REGISTERS, Bench, load_case
+from testbench.cocotb_cases.write_memory import ORDERS
 
 STATUS_BUSY, STATUS_DONE, STATUS_REFUSED, STATUS_HAZARD, STATUS_ERROR = (1 << i for i in range(5))
 STALL_SEEDS = 5
@@ -166,6 +168,38 @@ async def random_stalls_change_no_bit(dut: Any, seed: int) -> None:
     assert bench.output() == bench.case.expected
     await ClockCycles(dut.clk, QUIET_CYCLES)
     bench.assert_quiet()
+
+
+@cocotb.test()
+@cocotb.parametrize(order=ORDERS)
+async def any_order_of_writes_changes_no_bit(dut: Any, order: str) -> None:
+    """Addresses and data are taken in the order that the memory wants, and nothing waits for ever."""
+    bench = await bench_of(dut, order=order)
+    if order == "alternating":
+        bench.data.read_if.ar_channel.set_pause_generator(itertools.cycle((True, True, False)))
+        bench.descriptors.ar_channel.set_pause_generator(itertools.cycle((True, False, True)))
+    await bench.start()
+    await bench.interrupt()
+    assert await bench.read("STATUS") == STATUS_DONE
+    assert await bench.read("WRITE_BEATS") == bench.case.write_beats
+    assert bench.output() == bench.case.expected
+    sequence = bench.writes.sequence if bench.writes else []
+    assert sequence.count("address") == sequence.count("data") > 1
+    if order == "address after data":
+        assert sequence == ["data", "address"] * (len(sequence) // 2)
+    if order in ("address after valid", "data after address"):
+        ahead = [1 if what == "address" else -1 for what in sequence]
+        assert min(itertools.accumulate(ahead)) >= 0
+    await ClockCycles(dut.clk, QUIET_CYCLES)
+    bench.assert_quiet()
+
+
+@cocotb.test()
+async def response_to_no_burst_ends_the_simulation(dut: Any) -> None:
+    """The rules watch the bus models as well: this case does not come to its end."""
+    await bench_of(dut, order="independent")
+    dut.m_axi_bvalid.value = 1
+    await ClockCycles(dut.clk, 4)
 
 
 class Failing:
