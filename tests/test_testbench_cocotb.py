@@ -45,7 +45,7 @@ CASES = (
     "memory_base_moves_the_program",
     "program_for_another_configuration_is_refused",
     "text_that_is_no_program_is_refused",
-    "error_responses_set_the_flag_and_the_program_ends",
+    "error_responses_stop_the_program",
     "random_stalls_change_no_bit",
     "any_order_of_writes_changes_no_bit",
 )
@@ -167,7 +167,7 @@ def test_broken_rule_ends_the_simulation(
     simulation: Runner, case_directory: Path, tmp_path: Path
 ) -> None:
     """In a bus model just as in the design."""
-    with pytest.raises(SystemExit):
+    with pytest.raises(RuntimeError, match=r"^Command failed with return code: 4$"):
         start("response_to_no_burst_ends_the_simulation", simulation, case_directory, tmp_path)
     lines = (tmp_path / "log").read_text().splitlines()
     assert any(

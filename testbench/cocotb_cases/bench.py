@@ -24,7 +24,16 @@ from cocotbext.axi import (
 
 from testbench.cocotb_cases.write_memory import WriteMemory
 
-__all__ = ["CASE_VARIABLE", "REGISTERS", "Bench", "Case", "load_case"]
+__all__ = [
+    "CASE_VARIABLE",
+    "IRQ_DONE",
+    "IRQ_ERROR",
+    "IRQ_REFUSED",
+    "REGISTERS",
+    "Bench",
+    "Case",
+    "load_case",
+]
 
 CASE_VARIABLE = "COSILICO_CASE"
 """Environment variable that names the directory of ``case.json`` and ``memory.bin``."""
@@ -41,8 +50,14 @@ REGISTERS = {
     "CYCLES": 0x20,
     "READ_BEATS": 0x38,
     "WRITE_BEATS": 0x3C,
+    "ERROR": 0x48,
+    "ERROR_ADDRESS": 0x4C,
+    "TIMEOUT": 0x50,
 }
 """Offsets, as docs/hardware.md lists them."""
+
+IRQ_DONE, IRQ_ERROR, IRQ_REFUSED = 1, 2, 4
+"""Bits of IRQ_ENABLE and IRQ_PENDING."""
 
 PERIOD_NS = 5
 TIMEOUT_US = 500
@@ -143,7 +158,7 @@ class Bench:
         """Program the addresses, enable the interrupt and ring the doorbell."""
         await self.write("PROGRAM", self.base + self.case.header_address)
         await self.write("MEMORY_BASE", self.base)
-        await self.write("IRQ_ENABLE", 1)
+        await self.write("IRQ_ENABLE", IRQ_DONE | IRQ_ERROR | IRQ_REFUSED)
         await self.write("CONTROL", 1)
 
     async def interrupt(self) -> None:
