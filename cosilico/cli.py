@@ -38,6 +38,13 @@ class MemoryTier(StrEnum):
     DRAM = "dram"
 
 
+class MemorySet(StrEnum):
+    """Memories behind which validated pairs run."""
+
+    ONE = "one"
+    ALL = "all"
+
+
 class View(StrEnum):
     """Form of the SIMD datapath that is simulated; both are one design (docs/hardware.md)."""
 
@@ -258,6 +265,10 @@ def validate(
             help="random pairs, realizable or not: does what the check says hold?",
         ),
     ] = None,
+    memories: Annotated[
+        MemorySet,
+        typer.Option(help="all: each random pair behind every memory that AXI allows as well"),
+    ] = MemorySet.ONE,
     full: Annotated[
         bool,
         typer.Option("--full", help="over 2,000 pairs and all layers of the ImageNet networks"),
@@ -291,6 +302,11 @@ def validate(
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
             "--realizability N or --full"
         )
+    if memories is MemorySet.ALL and not counts.keys() - {"stalls"}:
+        raise CosilicoError(
+            "--memories must be given with --random, --imported or --realizability alone; "
+            "--full runs its random pairs behind all of them"
+        )
     with _stopped_runs():
         if design is not None:
             differences = validate_design(design, accelerator=accelerator, view=view.value)
@@ -308,6 +324,7 @@ def validate(
                 jobs=jobs,
                 kind="pairs" if stalls else kind,
                 stalls=stalls is not None,
+                memories=memories is MemorySet.ALL,
                 view=view.value,
                 max_macs=max_macs,
             )

@@ -7,6 +7,7 @@ from testbench.dram import Dram
 
 __all__ = [
     "FREEDOMS",
+    "LATENCIES",
     "Fault",
     "MemoryModel",
     "Port",
@@ -212,6 +213,9 @@ class MemoryModel:
         """Return the model with another seed, where it has one."""
         return self if self.stall_seed is None else replace(self, stall_seed=seed)
 
+
+LATENCIES = {f"latency {latency}": MemoryModel(latency=latency) for latency in (1, 11, 101)}
+"""Deterministic memories on which cycles are as exact as on the one that constants are measured on."""
 
 FREEDOMS = {
     "address after valid": MemoryModel(write_order=WriteOrder.ADDRESS_AFTER_VALID),
