@@ -1,10 +1,11 @@
 """Accelerators that a user names: a space's default, or a JSON file."""
 
-import json
 from pathlib import Path
 
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.errors import CosilicoError, DesignFileError
+from sim.spec.accelerator_record import accelerator_of
+from sim.spec.documents import read_json
+from sim.spec.errors import CosilicoError
 from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
 
 __all__ = ["accelerator_argument", "named_space"]
@@ -32,12 +33,7 @@ def accelerator_argument(text: str) -> AcceleratorConfig:
     if not path.suffix and not path.exists():
         known = ", ".join(HARDWARE_SPACES)
         raise CosilicoError(f"accelerator must be one of {known}, or a JSON file, not {text!r}")
-    try:
-        document = json.loads(path.read_text())
-    except OSError as error:
-        raise DesignFileError(f"accelerator file {path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise DesignFileError(f"accelerator file {path} is not JSON: {error}") from None
+    document = read_json(path, "accelerator file")
     if isinstance(document, dict) and "accelerator" in document:
         document = document["accelerator"]
-    return AcceleratorConfig.from_json(document)
+    return accelerator_of(document)

@@ -269,6 +269,14 @@ def validate(
         MemorySet,
         typer.Option(help="all: each random pair behind every memory that AXI allows as well"),
     ] = MemorySet.ONE,
+    fuzz: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="changed files of every format: refused in one line, or accepted and right?",
+        ),
+    ] = None,
     full: Annotated[
         bool,
         typer.Option("--full", help="over 2,000 pairs and all layers of the ImageNet networks"),
@@ -295,14 +303,15 @@ def validate(
         "stalls": stalls,
         "imported": imported,
         "realizability": realizability,
+        "fuzz": fuzz,
     }
     counts = {kind: count for kind, count in asked.items() if count is not None}
     if len(counts) + (design is not None) + full != 1:
         raise CosilicoError(
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N or --full"
+            "--realizability N, --fuzz N or --full"
         )
-    if memories is MemorySet.ALL and not counts.keys() - {"stalls"}:
+    if memories is MemorySet.ALL and not counts.keys() - {"stalls", "fuzz"}:
         raise CosilicoError(
             "--memories must be given with --random, --imported or --realizability alone; "
             "--full runs its random pairs behind all of them"
@@ -310,6 +319,10 @@ def validate(
     with _stopped_runs():
         if design is not None:
             differences = validate_design(design, accelerator=accelerator, view=view.value)
+        elif fuzz is not None:
+            from cosilico.fuzz_summary import fuzz_files
+
+            differences = fuzz_files(fuzz, seed, jobs=jobs)
         elif full:
             from testbench.campaign import Campaign
 

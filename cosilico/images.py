@@ -1,7 +1,6 @@
 """Image sets as npz files: ``x`` int8[N, height, width, channels] and, if known, labels ``y``."""
 
-import io
-import zipfile
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.spec.arrays import npz_bytes
+from sim.spec.arrays import read_arrays as load_arrays
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
@@ -21,8 +22,16 @@ __all__ = [
     "load_images",
     "random_images",
     "read_arrays",
+    "require_memory",
     "save_arrays",
 ]
+
+MAX_VALUES = 1 << 30
+"""Most values of all tensors of all images that run in RTL: they are kept, as computed and as
+expected."""
+
+MAX_RANDOM_VALUES = 1 << 26
+"""The same of random images, of which nobody needs many."""
 
 RANDOM_IMAGES = 8
 """Images drawn where a design has no test images beside it and none are given."""
@@ -44,9 +53,7 @@ class ImageSet:
 
 def save_arrays(path: Path, **arrays: NDArray[np.generic]) -> None:
     """Write an npz file whole or not at all."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub takes allow_pickle for one
-    write_atomic(path, buffer.getvalue())
+    write_atomic(path, npz_bytes(arrays))
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -57,13 +64,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     CosilicoError
         If the file is missing, damaged or has no ``x``.
     """
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except OSError as error:
-        raise CosilicoError(f"image file {path} cannot be read: {error.strerror}") from None
-    except (zipfile.BadZipFile, ValueError, EOFError, KeyError, AttributeError):
-        raise CosilicoError(f"image file {path} must be an npz file with array x") from None
+    arrays = load_arrays(path, "image file", finite=True)
     if "x" not in arrays:
         raise CosilicoError(f"image file {path} must hold array 'x'")
     return arrays
@@ -105,10 +106,37 @@ def load_images(path: Path, network: Network) -> ImageSet:
     return ImageSet(x, labels(path, arrays, len(x)))
 
 
-def random_images(network: Network, count: int) -> ImageSet:
-    """Images of random bytes, the same for the same shape and count."""
+def random_images(network: Network, count: int | None = None) -> ImageSet:
+    """Images of random bytes, the same for the same shape and count; 8 or fewer if not given.
+
+    Raises
+    ------
+    CosilicoError
+        If there are more than memory should hold.
+    """
+    values = _values(network)
+    if count is None:
+        count = max(1, min(RANDOM_IMAGES, MAX_RANDOM_VALUES // values))
+    _require(count, values, MAX_RANDOM_VALUES)
     shape = (count, *network.input.shape)
     return ImageSet(np.random.default_rng(0).integers(-128, 128, shape).astype(np.int8))
+
+
+def require_memory(network: Network, count: int) -> None:
+    """Raise :class:`CosilicoError` for more images than memory should hold while they run."""
+    _require(count, _values(network), MAX_VALUES)
+
+
+def _values(network: Network) -> int:
+    """Values of all tensors of one image."""
+    return sum(math.prod(tensor.shape) for tensor in network.tensors.values())
+
+
+def _require(count: int, values: int, limit: int) -> None:
+    most = max(1, limit // values)
+    if count > most:
+        rule = f"must be at most {most}, with {values} values in all tensors of each"
+        raise CosilicoError(f"images {rule}, not {count}")
 
 
 def images_for(
@@ -120,4 +148,4 @@ def images_for(
         return load_images(input_file, network).first(count)
     if beside.exists():
         return load_images(beside, network).first(count)
-    return random_images(network, count or RANDOM_IMAGES)
+    return random_images(network, count)

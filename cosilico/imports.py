@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cosilico.images import RANDOM_IMAGES, ImageSet, labels, random_images, read_arrays, save_arrays
+from cosilico.images import ImageSet, labels, random_images, read_arrays, save_arrays
 from sim.importers.folder import NETWORK_FILE, ImportedNetwork, load, network_name, save, with_file
 from sim.importers.host import Dequantize, HostProgram, HostStep, Port, Quantize, Transpose
 from sim.importers.onnx_difference import LayerDifference, differences, report
 from sim.importers.onnx_import import import_onnx
 from sim.importers.tflite_import import import_tflite
-from sim.spec.arrays import read_bytes
+from sim.spec.archives import read_bytes
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
@@ -131,7 +131,7 @@ def imported_images(
     """
     path = folder / "test.npz" if input_file is None else input_file
     if input_file is None and not path.exists():
-        return random_images(imported.network, count or RANDOM_IMAGES)
+        return random_images(imported.network, count)
     arrays = read_arrays(path)
     try:
         x = imported.host.prepare(arrays["x"])

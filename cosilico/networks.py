@@ -1,7 +1,6 @@
 """Networks that a user names: by name, from a design or imported, or from shapes alone."""
 
-import json
-import tempfile
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +9,14 @@ from numpy.typing import NDArray
 
 from sim.importers.folder import load as load_imported
 from sim.networks import NAMED_NETWORKS, named_network
-from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.design import SCHEMA, load
+from sim.spec.archives import ARCHIVE_LIMIT_BYTES
+from sim.spec.design import load
+from sim.spec.documents import checked, read_json
 from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.network import WINDOW_POOLS, LayerKind, Network
+from sim.spec.network_record import ARRAYS, NetworkRecord
 
 __all__ = ["is_named", "load_network", "network_argument"]
-
-_ANY_ACCELERATOR = AcceleratorConfig(
-    pes_x=1,
-    pes_y=1,
-    simd_units=4,
-    compute_lanes=1,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.8,
-    clock_mhz=200,
-)
 
 
 def is_named(text: str) -> bool:
@@ -73,50 +63,32 @@ def load_network(path: Path) -> Network:
     DesignFileError
         As :func:`sim.spec.design.load`.
     """
-    try:
-        document = json.loads(path.read_text())
-    except (OSError, ValueError):
-        document = None
+    document = read_json(path, "network file")
     if not isinstance(document, dict) or "layers" not in document:
         return load(path).network
-    with tempfile.TemporaryDirectory() as folder:
-        shapes = Path(folder) / "design.json"
-        np.savez(shapes.parent / "weights.npz", **_zeros(document))  # type: ignore[arg-type]  # as in images
-        shapes.write_text(
-            json.dumps(
-                {
-                    "schema": SCHEMA,
-                    "accelerator": _ANY_ACCELERATOR.to_json(),
-                    "network": document,
-                    "weights": {"file": "weights.npz"},
-                }
-            )
-        )
-        return load(shapes).network
+    record = checked(NetworkRecord, document, "network")
+    return record.network(_zeros(record))
 
 
-def _zeros(document: dict[str, Any]) -> dict[str, NDArray[Any]]:
-    """Arrays of the right shapes; where the document is wrong, the loader says so."""
-    arrays: dict[str, NDArray[Any]] = {}
-    try:
-        channels = {document["input"]["name"]: document["input"]["channels"]}
-        for layer in document["layers"]:
-            name, kind = layer["name"], layer["kind"]
-            outputs = channels[name] = layer["output"]["channels"]
-            inputs = channels[layer["inputs"][0]]
-            window = tuple(layer.get("kernel", (1, 1)))
-            entries = {LayerKind.ADD: 3, LayerKind.MEAN: 1}.get(kind, outputs)
-            if kind in (LayerKind.GLOBAL_AVERAGE_POOL, *WINDOW_POOLS):
-                continue
-            if kind == LayerKind.DEPTHWISE:
-                arrays[f"{name}.weights"] = np.zeros((*window, inputs), np.int8)
-            elif kind not in (LayerKind.ADD, LayerKind.MEAN):
-                arrays[f"{name}.weights"] = np.zeros((outputs, *window, inputs), np.int8)
-            if kind not in (LayerKind.ADD, LayerKind.MEAN):
-                arrays[f"{name}.bias"] = np.zeros(entries, np.int32)
-            arrays[f"{name}.multiplier"] = np.zeros(entries, np.int32)
-            arrays[f"{name}.shift"] = np.zeros(entries, np.int32)
-    except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
-        what = f"missing {error}" if isinstance(error, KeyError) else str(error)
-        raise DesignFileError(f"network cannot be read: {what}") from None
-    return arrays
+def _zeros(record: NetworkRecord) -> dict[str, NDArray[Any]]:
+    """Arrays of the right shapes; where the layers do not fit, the network says so."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    channels = {record.input.name: record.input.channels}
+    for layer in record.layers:
+        name, kind = layer.name, LayerKind(layer.kind)
+        outputs = channels[name] = layer.output.channels
+        inputs = channels.get(layer.inputs[0], 1) if layer.inputs else 1
+        if kind in (LayerKind.GLOBAL_AVERAGE_POOL, *WINDOW_POOLS):
+            continue
+        entries = {LayerKind.ADD: 3, LayerKind.MEAN: 1}.get(kind, outputs)
+        if kind not in (LayerKind.ADD, LayerKind.MEAN):
+            own = kind is LayerKind.DEPTHWISE
+            shapes[f"{name}.weights"] = (*(() if own else (outputs,)), *layer.kernel, inputs)
+            shapes[f"{name}.bias"] = (entries,)
+        shapes[f"{name}.multiplier"] = shapes[f"{name}.shift"] = (entries,)
+    types = {array: np.dtype(ARRAYS[array.rpartition(".")[2]]) for array in shapes}
+    size = sum(math.prod(shape) * types[array].itemsize for array, shape in shapes.items())
+    if size > ARCHIVE_LIMIT_BYTES:
+        rule = f"must have at most {ARCHIVE_LIMIT_BYTES} bytes, not {size}"
+        raise DesignFileError(f"arrays of network {record.name!r} {rule}")
+    return {array: np.zeros(shape, types[array]) for array, shape in shapes.items()}

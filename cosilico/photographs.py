@@ -1,12 +1,16 @@
 """Inputs of named networks: photographs, cropped, resized by area and quantized, or noise."""
 
+import math
+import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosilico.images import ImageSet
 from sim.seeded import noise_image
+from sim.spec.archives import open_file
 from sim.spec.errors import CosilicoError
 from sim.spec.network import TensorSpec
 
@@ -16,6 +20,17 @@ DEFAULT_PHOTOGRAPH = "china.jpg"
 """Of scikit-learn's sample images: a palace, 640 by 427."""
 
 NOISE_SEED = 1
+
+MAX_PIXELS = 1 << 25
+"""Most pixels of a picture: those of a camera, not those of a bomb."""
+
+MAX_SIDE = 1 << 14
+MAX_INPUT_SIDE = 1 << 11
+
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""Formats that are read; others of Pillow's run programs."""
+
+_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
 
 
 def default_images(tensor: TensorSpec) -> ImageSet:
@@ -31,22 +46,39 @@ def load_photograph(path: Path | None = None) -> NDArray[np.uint8]:
     Raises
     ------
     CosilicoError
-        If the file is missing or no image.
+        If the file is missing, no image, larger than a photograph or of more than 8 bits.
     """
     if path is None:
         from sklearn.datasets import load_sample_image
 
         return np.asarray(load_sample_image(DEFAULT_PHOTOGRAPH), np.uint8)
+    with open_file(path, "image file") as file:
+        return _pixels(file, path)
+
+
+def _pixels(file: BinaryIO, path: Path) -> NDArray[np.uint8]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings(action="ignore"):  # of sizes, which are checked here
+            image = Image.open(file, formats=_FORMATS)
+        with image:
+            if max(image.size) > MAX_SIDE or math.prod(image.size) > MAX_PIXELS:
+                width, height = image.size
+                rule = f"at most {MAX_PIXELS} pixels and {MAX_SIDE} on a side"
+                raise CosilicoError(f"image file {path} must have {rule}, not {width}x{height}")
+            if image.mode not in _MODES:
+                rule = "must have channels of 8 bits"
+                raise CosilicoError(f"image file {path} {rule}, not mode {image.mode!r}")
             return np.asarray(image.convert("RGB"), np.uint8)
+    except CosilicoError:
+        raise
     except UnidentifiedImageError:
         raise CosilicoError(f"image file {path} must be a picture") from None
-    except OSError as error:
-        reason = error.strerror or "it is damaged"
-        raise CosilicoError(f"image file {path} cannot be read: {reason}") from None
+    except Image.DecompressionBombError:
+        raise CosilicoError(f"image file {path} must have at most {MAX_PIXELS} pixels") from None
+    except Exception:  # whatever Pillow's readers raise on a damaged file
+        raise CosilicoError(f"image file {path} cannot be read: it is damaged") from None
 
 
 def photograph_input(pixels: NDArray[np.uint8], tensor: TensorSpec) -> NDArray[np.int8]:
@@ -62,14 +94,27 @@ def photograph_input(pixels: NDArray[np.uint8], tensor: TensorSpec) -> NDArray[n
             f"a picture needs an input of 1 or 3 channels, but {tensor.name!r} has "
             f"{tensor.channels}"
         )
+    if max(tensor.height, tensor.width) > MAX_INPUT_SIDE:
+        raise CosilicoError(
+            f"a picture needs an input of at most {MAX_INPUT_SIDE} pixels on a side, "
+            f"but {tensor.name!r} has {tensor.height}x{tensor.width}"
+        )
     height, width = pixels.shape[:2]
     scale = min(height / tensor.height, width / tensor.width)
-    rows, columns = round(tensor.height * scale), round(tensor.width * scale)
+    rows = max(1, round(tensor.height * scale))
+    columns = max(1, round(tensor.width * scale))
     top, left = (height - rows) // 2, (width - columns) // 2
-    crop = pixels[top : top + rows, left : left + columns].astype(np.float64)
+    crop = pixels[top : top + rows, left : left + columns]
     if tensor.channels == 1:
-        crop = crop.mean(axis=2, keepdims=True)
-    resized = np.rint(resize_area(crop, tensor.height, tensor.width))
+        gray: NDArray[np.float64] = crop.mean(axis=2, keepdims=True)
+        resized = resize_area(gray, tensor.height, tensor.width)
+    else:  # one channel after the other, for the sake of memory
+        parts = [
+            resize_area(crop[:, :, channel, None].astype(np.float64), tensor.height, tensor.width)
+            for channel in range(crop.shape[2])
+        ]
+        resized = np.concatenate(parts, axis=2)
+    resized = np.rint(resized)
     real = (resized - 128) / 128
     values = np.rint(real / tensor.scale) + tensor.zero_point
     return values.clip(-128, 127).astype(np.int8)[None]

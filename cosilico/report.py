@@ -1,7 +1,5 @@
 """``report.html``: a run for people, in one file without outside references."""
 
-import json
-import zipfile
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -14,15 +12,20 @@ from numpy.typing import NDArray
 from cosilico import figures
 from cosilico.floorplan import PARTS, floorplan
 from cosilico.results import layer_agreement, load_results
+from cosilico.results_record import require_search, require_space
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows
 from sim.area import area
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.errors import DesignFileError
+from sim.spec.arrays import read_arrays
+from sim.spec.documents import read_json
 from sim.spec.files import write_atomic
 
 __all__ = ["REPORT_FILE", "write_report"]
 
 REPORT_FILE = "report.html"
+
+_SEARCH_LIMIT_BYTES = 1 << 26
+"""Most bytes of a search's history."""
 
 _LARGER_SIDE_PX = 400
 """Side of the larger accelerator's drawing."""
@@ -37,15 +40,12 @@ def write_report(directory: Path) -> Path:
         If one of them is missing or damaged.
     """
     results = load_results(directory)
-    search = _load_json(directory / "search.json")
-    space = _load_arrays(directory / "enumeration.npz")
+    search = read_json(directory / "search.json", "search file", _SEARCH_LIMIT_BYTES)
+    require_search(search, f"search file {directory / 'search.json'}: search")
+    space = read_arrays(directory / "enumeration.npz", "enumeration file")
+    require_space(space, f"enumeration file {directory / 'enumeration.npz'}")
     path = directory / REPORT_FILE
-    try:
-        write_atomic(path, _page(results, search, space))
-    except (KeyError, IndexError) as error:
-        raise DesignFileError(
-            f"results in {directory} must be of one run: {error} is missing"
-        ) from None
+    write_atomic(path, _page(results, search, space))
     return path
 
 
@@ -110,23 +110,3 @@ def _template() -> jinja2.Template:
     )
     source = resources.files("cosilico") / "templates" / "report.html.j2"
     return environment.from_string(source.read_text(encoding="utf-8"))
-
-
-def _load_json(path: Path) -> dict[str, Any]:
-    try:
-        data: dict[str, Any] = json.loads(path.read_text())
-    except OSError as error:
-        raise DesignFileError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise DesignFileError(f"{path} is not JSON: {error}") from None
-    return data
-
-
-def _load_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except OSError as error:
-        raise DesignFileError(f"{path} cannot be read: {error.strerror}") from None
-    except (zipfile.BadZipFile, ValueError, EOFError, AttributeError):
-        raise DesignFileError(f"{path} must be an npz file") from None

@@ -1,21 +1,20 @@
 """``results.json``: what a run found and measured, in one object (docs/results.md)."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from cosilico.results_record import require_results
 from sim.area import area
 from sim.energy import energy
 from sim.model import predict
 from sim.spec.design import Design
+from sim.spec.documents import read_json
 from sim.spec.errors import DesignFileError
 
 __all__ = ["RESULTS_FILE", "SCHEMA", "figures", "layer_agreement", "load_results"]
 
 SCHEMA = 1
 RESULTS_FILE = "results.json"
-
-_SECTIONS = ("search", "rtl", "rtl_default", "violations", "calibration")
 
 
 def figures(design: Design) -> dict[str, Any]:
@@ -48,18 +47,11 @@ def load_results(directory: Path) -> dict[str, Any]:
     Raises
     ------
     DesignFileError
-        If the file is missing, damaged or of another schema.
+        If the file is missing, damaged or of another schema, or a field is wrong.
     """
     path = directory / RESULTS_FILE
-    try:
-        results = json.loads(path.read_text())
-    except OSError as error:
-        raise DesignFileError(f"results file {path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise DesignFileError(f"results file {path} is not JSON: {error}") from None
+    results = read_json(path, "results file")
     if not isinstance(results, dict) or results.get("schema") != SCHEMA:
         raise DesignFileError(f"results file {path} must have schema {SCHEMA}")
-    for name in _SECTIONS:
-        if name not in results:
-            raise DesignFileError(f"results file {path} must have section {name!r}")
+    require_results(results, f"results file {path}: results")
     return results

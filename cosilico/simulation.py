@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cosilico.accelerators import accelerator_argument
 from cosilico.gateware import current_calibration
-from cosilico.images import ImageSet, images_for, load_images, save_arrays
+from cosilico.images import ImageSet, images_for, load_images, require_memory, save_arrays
 from cosilico.imports import imported_images, is_imported, load_imported, save_outputs
 from cosilico.networks import is_named
 from cosilico.photographs import default_images, load_photograph, photograph_input
@@ -108,6 +108,7 @@ def simulate_argument(
         image_set = load_images(input_file, design.network).first(images)
     else:
         image_set = images_for(Path(network), design.network, input_file, images)
+    require_memory(design.network, len(image_set.x))
     calibration = current_calibration(calibration_file)
     results = []
     with progress_bar() as report:

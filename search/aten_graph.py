@@ -1,5 +1,6 @@
 """The graph of an exported program, read node by node: values, constants and layers so far."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from search.aten_nodes import (
     title,
 )
 from search.float_network import INPUT, FloatLayer, FloatNetwork
+from sim.importers.limits import MOST_VALUES, excess, excessive_layer
 from sim.spec.network import Padding
 
 __all__ = ["Graph", "Reader", "Value"]
@@ -47,6 +49,10 @@ class Value:
     padding: Padding = field(default_factory=Padding)
 
 
+_MOST_FOLDED = 2 * MOST_VALUES
+"""Values of all constants that are computed."""
+
+
 class Graph:
     """What is known of a graph of core ATen operators.
 
@@ -74,6 +80,7 @@ class Graph:
         self._names: dict[fx.Node, str] = {}
         self._input: fx.Node | None = None
         self._stored = stored_tensors(program)
+        self._folded = 0
 
     def read(self, name: str) -> FloatNetwork:
         """Layers of the whole graph."""
@@ -88,10 +95,13 @@ class Graph:
         if self._input is None or output is None or not self.layers:
             raise UnsupportedModuleError("module must compute its output from an image")
         shape = self.values[self._input].shape
+        self._check_sizes(shape)
         return FloatNetwork(name=name, shape=shape, layers=tuple(self.layers.values()))
 
     def append(self, node: fx.Node, layer: FloatLayer, *, positive: bool = False) -> Value:
         """Append a layer; return the value that the node then holds."""
+        if broken := excess(layer.shape, f"output of layer {layer.name!r}"):
+            raise UnsupportedModuleError(broken)
         self.layers[layer.name] = layer
         return Value(
             tensor=layer.name, shape=layer.shape, alone=self.read_once(node), positive=positive
@@ -128,6 +138,22 @@ class Graph:
             rule = "zero padding must be followed by a convolution or max pooling"
             raise UnsupportedModuleError(f"{rule}, not by {title(node)}")
 
+    def _check_sizes(self, shape: tuple[int, int, int]) -> None:
+        """Refuse weights that are no numbers, and layers beyond all measure."""
+        shapes = {INPUT: shape} | {layer.name: layer.shape for layer in self.layers.values()}
+        for layer in self.layers.values():
+            taps = math.prod(layer.kernel)
+            if layer.weight is not None:
+                taps = layer.weight.numel() // layer.weight.shape[0]
+                for what, values in zip(("weights", "bias"), layer.parameters(), strict=True):
+                    if not bool(torch.isfinite(values).all()):
+                        raise UnsupportedModuleError(
+                            f"{what} of layer {layer.name!r} must be finite"
+                        )
+            source = shapes[layer.inputs[0]]
+            if broken := excessive_layer(layer.name, source, layer.shape, layer.padding, taps):
+                raise UnsupportedModuleError(broken)
+
     def _placeholder(self, node: fx.Node) -> None:
         stored = self._stored.get(node.name)
         if stored is not None:
@@ -144,6 +170,8 @@ class Graph:
                 f"input {node.name!r} of the module must have shape [N, C, H, W], "
                 f"not {[str(size) for size in shape]}"
             )
+        if broken := excess(image_shape(node), f"input {node.name!r} of the module"):
+            raise UnsupportedModuleError(broken)
         self._input = node
         self.values[node] = Value(tensor=INPUT, shape=image_shape(node), alone=self.read_once(node))
 
@@ -181,7 +209,11 @@ class Graph:
         self.values[node] = reader.read(self, node, value)
 
     def _fold_constant(self, node: fx.Node) -> None:
-        """Compute what does not depend on the image."""
+        """Compute what does not depend on the image: a tensor, of a size that is bounded in all."""
+        result = node.meta.get("val")
+        self._folded += result.numel() if isinstance(result, Tensor) else _MOST_FOLDED + 1
+        if self._folded > _MOST_FOLDED:
+            break_rule(node, f"constants must have at most {_MOST_FOLDED} values", self._folded)
         arguments = fx.map_arg((node.args, node.kwargs), lambda source: self._constants[source])
         args, kwargs = arguments
         assert callable(node.target)

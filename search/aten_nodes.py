@@ -12,6 +12,7 @@ from sim.spec.errors import CosilicoError
 from sim.spec.network import Padding
 
 __all__ = [
+    "SUPPORTED_MODULES",
     "UnsupportedModuleError",
     "arguments_of",
     "bounds_of",
@@ -26,7 +27,7 @@ __all__ = [
     "widened",
 ]
 
-_SUPPORTED = (
+SUPPORTED_MODULES = (
     "convolution, batch normalization, ReLU, ReLU6, hardtanh and clamp, linear, add, "
     "average pooling, max pooling, mean over height and width, zero padding, flatten, dropout"
 )
@@ -38,7 +39,7 @@ class UnsupportedModuleError(CosilicoError):
 
 def refuse(node: fx.Node) -> Never:
     """Say that no layer does what the node does."""
-    raise UnsupportedModuleError(f"{title(node)} is not supported; there is {_SUPPORTED}")
+    raise UnsupportedModuleError(f"{title(node)} is not supported; there is {SUPPORTED_MODULES}")
 
 
 def break_rule(node: fx.Node, rule: str, value: Any) -> Never:

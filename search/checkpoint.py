@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from search.evaluator import Evaluation
+from sim.spec.archives import open_archive, read_bytes
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 
@@ -18,6 +19,9 @@ __all__ = ["CheckpointStore"]
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 """SHA-256 of the rest, with which a checkpoint begins."""
+
+_LIMIT_BYTES = 1 << 28
+"""Most bytes of a checkpoint."""
 
 
 class CheckpointStore:
@@ -74,11 +78,11 @@ class CheckpointStore:
         if not self._checkpoint.exists():
             self.clear()
             return None
-        content = self._checkpoint.read_bytes()
+        content = read_bytes(self._checkpoint, "checkpoint", _LIMIT_BYTES)
         digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
         if hashlib.sha256(payload).digest() != digest:
             raise CosilicoError(f"{self._checkpoint} must be a checkpoint, but is damaged")
-        saved = torch.load(io.BytesIO(payload), weights_only=True)
+        saved = self._saved(payload)
         if saved["identity"] != self._identity:
             raise CosilicoError(
                 f"{self._checkpoint} must be of the same specification and seed to resume"
@@ -87,6 +91,25 @@ class CheckpointStore:
             raise CosilicoError(f"{self._log} must have the {saved['log_bytes']} bytes it had")
         os.truncate(self._log, saved["log_bytes"])
         lines = self._log.read_text(encoding="utf-8").splitlines()
-        records = [Evaluation.from_json(json.loads(line)) for line in lines]
+        try:
+            records = [Evaluation.from_json(json.loads(line)) for line in lines]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise CosilicoError(f"{self._log} must hold evaluations, but is damaged") from None
         self._written = len(records)
         return saved["state"], records
+
+    def _saved(self, payload: bytes) -> dict[str, Any]:
+        """Content of a checkpoint: tensors, numbers and text; code is refused."""
+        what = str(self._checkpoint)
+        with open_archive(io.BytesIO(payload), what, _LIMIT_BYTES, "a checkpoint"):
+            pass
+        try:
+            saved = torch.load(io.BytesIO(payload), weights_only=True)
+        except Exception:  # whatever torch's reader raises on what it refuses
+            saved = None
+        fields = {"identity": str, "log_bytes": int, "state": dict}
+        if not isinstance(saved, dict) or any(
+            not isinstance(saved.get(name), kind) for name, kind in fields.items()
+        ):
+            raise CosilicoError(f"{what} must be a checkpoint, but is damaged")
+        return saved

@@ -1,15 +1,20 @@
 """A saved PyTorch program and calibration images in, a quantized network out."""
 
-import zipfile
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
 
+from search.program_archive import clean_archive
 from search.quantize import quantize_program
+from sim.importers.errors import printable
+from sim.spec.arrays import read_arrays
 from sim.spec.errors import DesignFileError
 from sim.spec.network import Network
 
@@ -38,33 +43,38 @@ def import_program(path: Path, calibration: Path, *, name: str | None = None) ->
 
 
 def load_program(path: Path) -> ExportedProgram:
-    """Read what ``torch.export.save`` wrote.
+    """Read what ``torch.export.save`` wrote; nothing that the file holds is executed.
 
     Raises
     ------
     DesignFileError
+        If it is damaged, or holds anything else than plain tensors and a graph of fixed sizes.
+    UnsupportedModuleError
+        If the graph has an operator that no layer computes.
     """
+    archive = clean_archive(path, _spec_text(((0,), {})), _spec_text(0))
     try:
-        with path.open("rb") as file:
-            # given anything else, torch tries its older formats and logs what it finds
-            if not _is_program(file):
-                raise DesignFileError(f"program file {path} must be written by torch.export.save")
-            file.seek(0)
-            return torch.export.load(file)
-    except DesignFileError:
-        raise
-    except OSError as error:
-        raise DesignFileError(f"program file {path} cannot be read: {error.strerror}") from None
-    except Exception as error:  # whatever torch's reader raises on a damaged file
+        with _quiet():
+            return torch.export.load(archive)
+    except Exception as error:  # whatever torch raises on operators and arguments that do not fit
         reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        raise DesignFileError(f"program file {path} cannot be read: {reason}") from error
+        raise DesignFileError(printable(f"program file {path} cannot be read: {reason}")) from error
 
 
-def _is_program(file: BinaryIO) -> bool:
-    if not zipfile.is_zipfile(file):
-        return False
-    with zipfile.ZipFile(file) as archive:
-        return any(name.endswith("/archive_format") for name in archive.namelist())
+def _spec_text(example: object) -> str:
+    """PyTorch's text for the structure of arguments or results."""
+    return pytree.treespec_dumps(pytree.tree_structure(example))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch from logging the trace of an error that is raised anyway."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def load_calibration_images(path: Path) -> Tensor:
@@ -74,20 +84,14 @@ def load_calibration_images(path: Path) -> Tensor:
     ------
     DesignFileError
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files} if hasattr(file, "files") else {}
-    except OSError as error:
-        reason = error.strerror or "it is truncated"
-        raise DesignFileError(f"calibration file {path} cannot be read: {reason}") from None
-    except (zipfile.BadZipFile, ValueError, EOFError, KeyError, AttributeError, TypeError):
-        raise DesignFileError(f"calibration file {path} is truncated or not an npz file") from None
+    arrays = read_arrays(path, "calibration file", finite=True)
     if "x" not in arrays:
         raise DesignFileError(f"calibration file {path} must hold an array x")
     x = arrays["x"]
-    if x.dtype.kind != "f" or x.ndim != 4 or not len(x):
+    if x.dtype.kind != "f" or x.ndim != 4 or not x.size:
         rule = "must be floating point of shape [N, C, H, W]"
         raise DesignFileError(
             f"array x of calibration file {path} {rule}, not {x.dtype} {list(x.shape)}"
         )
-    return torch.from_numpy(x.astype(np.float32))
+    with np.errstate(over="ignore"):  # as infinities they are refused
+        return torch.from_numpy(x.astype(np.float32))

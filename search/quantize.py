@@ -31,6 +31,9 @@ __all__ = [
 _BIAS_LIMIT = 2**30
 """Largest magnitude of a quantized bias; leaves the accumulator a bit for the products."""
 
+_LEAST_RANGE = 1e-30
+"""Of an activation that is not constant; its scale is a float32 on the host."""
+
 _ALIKE = (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.AVERAGE_POOL, LayerKind.MAX_POOL)
 """Kinds whose output is quantized as their input is."""
 
@@ -109,6 +112,14 @@ def quantize_network(
         rule = f"calibration images must have shape [N, {channels}, {height}, {width}]"
         raise CosilicoError(f"{rule}, not {list(images.shape)}")
     ranges = activation_ranges(network, images)
+    for tensor, (low, high) in ranges.items():
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise CosilicoError(f"tensor {tensor!r} must be finite on the calibration images")
+        if tensor == INPUT and low == high == 0:
+            raise CosilicoError("calibration images must not all be 0")
+        if high > low and not _LEAST_RANGE <= high - low <= 1 / _LEAST_RANGE:
+            rule = f"tensor {tensor!r} must have a range of {_LEAST_RANGE:g} … {1 / _LEAST_RANGE:g}"
+            raise CosilicoError(f"{rule} on the calibration images, not {high - low:g}")
     scales = {tensor: activation_scale(*ends) for tensor, ends in ranges.items()}
     if input_scale is not None:
         scales[INPUT] = input_scale
@@ -132,22 +143,29 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
         scale = sources[0] if layer.kind in _ALIKE else scales[layer.name]
         used[layer.name] = scale
         pixels = math.prod(shapes[layer.inputs[0]][:2])
-        parameters = _parameters(layer, [source.scale for source in sources], scale.scale, pixels)
-        layers.append(
-            Layer(
-                name=layer.name,
-                kind=layer.kind,
-                inputs=layer.inputs,
-                output=TensorSpec.of_shape(layer.name, layer.shape, *scale),
-                kernel=layer.kernel,
-                stride=layer.stride,
-                padding=layer.padding,
-                clamp=_clamp(layer.clamp, scale),
-                **parameters._asdict(),
+        inputs = [source.scale for source in sources]
+        try:
+            parameters = _parameters(layer, inputs, scale.scale, pixels)
+            layers.append(
+                Layer(
+                    name=layer.name,
+                    kind=layer.kind,
+                    inputs=layer.inputs,
+                    output=TensorSpec.of_shape(layer.name, layer.shape, *scale),
+                    kernel=layer.kernel,
+                    stride=layer.stride,
+                    padding=layer.padding,
+                    clamp=_clamp(layer.clamp, scale),
+                    **parameters._asdict(),
+                )
             )
-        )
-    source = TensorSpec.of_shape(INPUT, network.shape, *used[INPUT])
-    return Network(name=network.name, input=source, layers=tuple(layers))
+        except ValueError as error:
+            raise CosilicoError(f"layer {layer.name!r} cannot be quantized: {error}") from None
+    try:
+        source = TensorSpec.of_shape(INPUT, network.shape, *used[INPUT])
+        return Network(name=network.name, input=source, layers=tuple(layers))
+    except ValueError as error:
+        raise CosilicoError(str(error)) from None
 
 
 def quantize_weights(weight: Tensor, bias: Tensor, input_scale: float) -> QuantizedWeights:

@@ -3,10 +3,15 @@
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any
+
+from pydantic import Field, create_model
 
 from search.objective import Metric
-from sim.spec.errors import CosilicoError
+from sim.spec.archives import read_bytes
+from sim.spec.documents import Record, checked
+from sim.spec.errors import DesignFileError
+from sim.spec.rules import Choice, Integer, Number, Rule
 from sim.spec.spaces import HARDWARE_SPACES
 
 __all__ = ["SearchSpec", "StrategySpec", "TaskSpec", "TrainSpec", "load_spec"]
@@ -14,20 +19,39 @@ __all__ = ["SearchSpec", "StrategySpec", "TaskSpec", "TrainSpec", "load_spec"]
 _DIGITS = 1797
 """Images of scikit-learn's digits."""
 
+_LIMIT_BYTES = 1 << 20
+"""Most bytes of a specification."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Identifier(Rule):
+    """A name that may stand in a file's name and in a report."""
+
+    limit: int = 64
+
+    def __str__(self) -> str:
+        """The rule in words."""
+        return f"at most {self.limit} letters, digits and underscores"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value keeps the rule."""
+        return isinstance(value, str) and value.isidentifier() and len(value) <= self.limit
+
+
+def _ruled(default: Any, rule: Rule) -> Any:
+    return field(default=default, metadata={"rule": rule})
+
 
 def _integer(default: int, low: int, high: int) -> Any:
-    return field(default=default, metadata={"type": int, "low": low, "high": high})
+    return _ruled(default, Integer(low, high))
 
 
 def _number(default: float, low: float, high: float) -> Any:
-    return field(default=default, metadata={"type": float, "low": low, "high": high})
+    return _ruled(default, Number(low, high))
 
 
 def _choice(default: str, *choices: str) -> Any:
-    return field(default=default, metadata={"type": str, "choices": choices})
-
-
-_METRICS = {"type": str, "choices": ("latency", "edp")}
+    return _ruled(default, Choice(choices))
 
 
 class _Checked:
@@ -38,20 +62,8 @@ class _Checked:
     def __post_init__(self) -> None:
         """Check every field against its rule."""
         for entry in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
-            if entry.metadata:
-                _check(entry.name, getattr(self, entry.name), entry.metadata)
-
-
-def _check(name: str, value: Any, rule: Any) -> None:
-    if rule["type"] is str:
-        if value not in rule["choices"]:
-            choices = ", ".join(map(repr, rule["choices"]))
-            raise ValueError(f"{name} must be one of {choices}, not {value!r}")
-        return
-    kinds, kind = ((int,), "an integer") if rule["type"] is int else ((int, float), "a number")
-    low, high = rule["low"], rule["high"]
-    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-        raise ValueError(f"{name} must be {kind} in {low} … {high}, not {value!r}")
+            if "rule" in entry.metadata:
+                entry.metadata["rule"].require(getattr(self, entry.name), entry.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +105,7 @@ class StrategySpec(_Checked):
     """
 
     strategy: str = _choice("rhnas", "rhnas")
-    metric: Metric = field(default="latency", metadata=_METRICS)
+    metric: Metric = field(default="latency", metadata={"rule": Choice(("latency", "edp"))})
     latency_weight: float = _number(0.02, 0.0, 100.0)
     warmup_epochs: int = _integer(8, 0, 10_000)
     rounds: int = _integer(10, 1, 10_000)
@@ -135,17 +147,15 @@ class SearchSpec(_Checked):
     task, search, train : sections
     """
 
-    name: str = "search"
+    name: str = _ruled("search", _Identifier())
     space: str = _choice("tiny", *HARDWARE_SPACES)
     task: TaskSpec = field(default_factory=TaskSpec)
     search: StrategySpec = field(default_factory=StrategySpec)
     train: TrainSpec = field(default_factory=TrainSpec)
 
     def __post_init__(self) -> None:
-        """Check the name, the space and that the data leave a batch to train on."""
-        if not isinstance(self.name, str) or not self.name.isidentifier():
-            raise ValueError(f"name must be letters, digits and underscores, not {self.name!r}")
-        _check("space", self.space, {"type": str, "choices": tuple(HARDWARE_SPACES)})
+        """Check the fields, and that the data leave a batch to train on."""
+        _Checked.__post_init__(self)
         training_images = _DIGITS - self.task.test_images - self.task.validation_images
         if self.train.batch > training_images:
             raise ValueError(
@@ -164,7 +174,27 @@ _SECTIONS: dict[str, type[_Checked]] = {
     "train": TrainSpec,
 }
 
-_Section = TypeVar("_Section", bound=_Checked)
+
+def _record(section: type[_Checked], **sections: Any) -> type[Record]:
+    """Schema of a section: the fields of its class with their rules and defaults."""
+    ruled = {
+        entry.name: (Annotated[Any, entry.metadata["rule"]], entry.default)
+        for entry in fields(section)  # type: ignore[arg-type]  # a dataclass
+        if "rule" in entry.metadata
+    }
+    made: type[Record] = create_model(  # type: ignore[call-overload]  # fields by name
+        section.__name__, __base__=Record, **ruled, **sections
+    )
+    return made
+
+
+_SPEC_RECORD = _record(
+    SearchSpec,
+    **{
+        name: (record, Field(default_factory=record))
+        for name, record in ((name, _record(section)) for name, section in _SECTIONS.items())
+    },
+)
 
 
 def load_spec(path: Path) -> SearchSpec:
@@ -175,33 +205,19 @@ def load_spec(path: Path) -> SearchSpec:
     CosilicoError
         One line that names the file, the field, the rule and the value.
     """
+    data = _parse(read_bytes(path, "specification", _LIMIT_BYTES), path)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CosilicoError(f"{path} does not exist") from None
-    except OSError as error:
-        raise CosilicoError(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CosilicoError(f"{path} must be TOML: {error}") from None
-    try:
-        values = {name: value for name, value in data.items() if name not in _SECTIONS}
-        sections = {
-            name: _section(kind, name, data.get(name, {})) for name, kind in _SECTIONS.items()
-        }
-        return _section(SearchSpec, "", values | sections)
-    except ValueError as error:
-        raise CosilicoError(f"{path}: {error}") from None
+        values = dict(checked(_SPEC_RECORD, data, ""))
+        sections = {name: kind(**dict(values.pop(name))) for name, kind in _SECTIONS.items()}
+        return SearchSpec(**values, **sections)  # type: ignore[arg-type]  # of its own class
+    except (DesignFileError, ValueError) as error:
+        raise DesignFileError(f"{path}: {error}") from None
 
 
-def _section(kind: type[_Section], name: str, values: Any) -> _Section:
-    if not isinstance(values, dict):
-        raise ValueError(f"{name} must be a section, not {values!r}")
-    prefix = f"{name}." if name else ""
-    known = [entry.name for entry in fields(kind)]  # type: ignore[arg-type]  # a dataclass
-    for given in values:
-        if given not in known:
-            raise ValueError(f"{prefix}{given} must be one of {', '.join(known)}")
+def _parse(content: bytes, path: Path) -> dict[str, Any]:
     try:
-        return kind(**values)
-    except ValueError as error:
-        raise ValueError(f"{prefix}{error}") from None
+        return tomllib.loads(content.decode())
+    except RecursionError:
+        raise DesignFileError(f"{path} must be TOML, not nested so deep") from None
+    except ValueError as error:  # also of integers with more digits than Python reads
+        raise DesignFileError(f"{path} must be TOML: {error}") from None

@@ -1,19 +1,25 @@
 """Measured timing constants: what ``cosilico calibrate`` writes and the cycle model reads."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from sim.dram import MEASURED
+from sim.spec.archives import read_bytes
+from sim.spec.documents import DOCUMENT_LIMIT_BYTES, Record, checked, parse_json
 from sim.spec.errors import DesignFileError, StaleCalibrationError
 from sim.spec.files import write_atomic
+from sim.spec.rules import Digest, Integer, Name, Number, shown
 
 __all__ = [
     "DEFAULT_FILE",
@@ -66,6 +72,38 @@ class Constant(IntEnum):
     FINISH = 25
 
 
+_COUNT = Integer(1, 256)
+_CYCLES = Integer(0, 4096)
+_CLOCKS = Integer(0, 256)
+_ERROR = Number(0, 1)
+_COUNTS = (
+    Constant.FETCH_DEPTH,
+    Constant.QUEUE_DEPTH,
+    Constant.READ_BURSTS,
+    Constant.WRITE_BURSTS,
+    Constant.TRANSFERS,
+)
+
+CONSTANT_RULES: Mapping[str, Integer] = MappingProxyType(
+    {c.name.lower(): _COUNT if c in _COUNTS else _CYCLES for c in Constant}
+)
+"""Range of every timing constant."""
+
+DRAM_RULES: Mapping[str, Integer] = MappingProxyType(
+    {p.name.lower(): _CLOCKS for p in MEASURED}
+    | {
+        "column": Integer(1, 64),
+        "refresh_interval": Integer(2048, 1 << 20),
+        "refresh": Integer(0, 1 << 18),
+    }
+)
+"""Range of every parameter of the DRAM that is measured.
+
+A burst then has fewer pieces than :data:`sim.dram.PIECES`: at most 128 column accesses, and between
+two refreshes time for 8 of them at least, as a refresh takes a quarter of the interval at most.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DramCalibration:
     """Parameters of a DRAM, fitted to microbenchmarks, and how well they foretell other runs.
@@ -94,8 +132,13 @@ class DramCalibration:
     spearman: float
 
     def __post_init__(self) -> None:
-        """Check that every parameter is there and no other."""
-        _require_names("parameter", {p.name.lower() for p in MEASURED}, set(self.parameters))
+        """Check that every parameter is there, in its range, and no other."""
+        _require_ranges("parameter", DRAM_RULES, self.parameters)
+        longest = self.parameters["refresh_interval"] // 4
+        if self.parameters["refresh"] > longest:
+            found = self.parameters["refresh"]
+            rule = f"must be at most a quarter of refresh_interval, {longest}"
+            raise ValueError(f"calibration parameter 'refresh' {rule}, not {found}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +163,8 @@ class Calibration:
     dram: DramCalibration | None = None
 
     def __post_init__(self) -> None:
-        """Check that every constant is there and no other."""
-        _require_names("constant", {c.name.lower() for c in Constant}, set(self.constants))
+        """Check that every constant is there, in its range, and no other."""
+        _require_ranges("constant", CONSTANT_RULES, self.constants)
 
     @property
     def array(self) -> NDArray[np.int64]:
@@ -147,10 +190,31 @@ class Calibration:
         return content if self.dram is None else content | {"dram": asdict(self.dram)}
 
 
-def _require_names(kind: str, known: set[str], given: set[str]) -> None:
-    for name in sorted(known ^ given):
-        rule = "must be given" if name in known else f"is not a timing {kind}"
-        raise ValueError(f"calibration {kind} {name!r} {rule}")
+def _require_ranges(kind: str, rules: Mapping[str, Integer], given: Mapping[str, Any]) -> None:
+    for name in sorted(rules.keys() ^ given.keys()):
+        rule = "must be given" if name in rules else f"is not a timing {kind}"
+        raise ValueError(f"calibration {kind} {shown(name)} {rule}")
+    for name, limits in rules.items():
+        limits.require(given[name], f"calibration {kind} {name!r}")
+
+
+class _DramRecord(Record):
+    parameters: dict[str, Any]
+    layers: Annotated[int, Integer(0, 1_000_000)]
+    networks: Annotated[int, Integer(0, 1_000_000)]
+    mean: Annotated[float, _ERROR]
+    worst: Annotated[float, _ERROR]
+    network_mean: Annotated[float, _ERROR]
+    network_worst: Annotated[float, _ERROR]
+    spearman: Annotated[float, Number(-1, 1)]
+
+
+class _CalibrationRecord(Record):
+    version: Annotated[int, Integer(SCHEMA, SCHEMA)] = Field(alias="schema")
+    gateware_hash: Annotated[str, Digest()]
+    simulator: Annotated[str, Name()]
+    constants: dict[str, Any]
+    dram: dict[str, Any] | None = None
 
 
 def save(calibration: Calibration, path: Path) -> None:
@@ -166,27 +230,30 @@ def load(path: Path) -> Calibration:
     DesignFileError
         One line that names the file, the rule and the value.
     """
-    try:
-        return _parse(path.read_text())
-    except OSError as error:
-        raise DesignFileError(f"calibration file {path} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DesignFileError(f"calibration file {path} is not valid: {error}") from None
+    what = "calibration file"
+    return _parse(read_bytes(path, what, DOCUMENT_LIMIT_BYTES), f"{what} {path}")
 
 
 @lru_cache(maxsize=1)
 def default() -> Calibration:
     """The calibration that is shipped with this version of the gateware."""
-    return _parse(resources.files("sim").joinpath(DEFAULT_FILE).read_text())
+    return _parse(resources.files("sim").joinpath(DEFAULT_FILE).read_bytes(), DEFAULT_FILE)
 
 
-def _parse(text: str) -> Calibration:
-    data = json.loads(text)
-    if data.get("schema") != SCHEMA:
-        raise ValueError(f"schema must be {SCHEMA}, not {data.get('schema')!r}")
-    return Calibration(
-        gateware_hash=str(data["gateware_hash"]),
-        simulator=str(data["simulator"]),
-        constants={str(name): int(value) for name, value in data["constants"].items()},
-        dram=None if data.get("dram") is None else DramCalibration(**data["dram"]),
-    )
+def _parse(content: bytes, what: str) -> Calibration:
+    data = parse_json(content, what)
+    if isinstance(data, dict) and data.get("schema", SCHEMA) != SCHEMA:
+        raise DesignFileError(f"{what}: schema must be {SCHEMA}, not {shown(data['schema'])}")
+    record = checked(_CalibrationRecord, data, f"{what}: calibration")
+    dram = None
+    if record.dram is not None:
+        dram = checked(_DramRecord, record.dram, f"{what}: calibration.dram")
+    try:
+        return Calibration(
+            gateware_hash=record.gateware_hash,
+            simulator=record.simulator,
+            constants=record.constants,
+            dram=None if dram is None else DramCalibration(**dict(dram)),
+        )
+    except ValueError as error:
+        raise DesignFileError(f"{what}: {error}") from None

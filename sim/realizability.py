@@ -25,6 +25,19 @@ MAX_BUS_BYTES = 128
 MIN_REGISTER_FILE_ROWS = 3
 """One row in each weight half, one for accumulators."""
 
+MAX_REGISTER_FILE_ROWS = 1 << 16
+"""A lane's rows are addressed with 16 bits, as the vectors of a bank are."""
+
+MAX_MEMORY_KB = 512 * 1024
+"""Local memories and register files of all PEs: more than any accelerator of the template has on
+one chip, and what a simulation holds in memory."""
+
+MAX_BATCH_DESCRIPTORS = 1 << 19
+"""Of a program of several images that run one after another; 300 MB while it is planned."""
+
+MAX_CLOCK_MHZ = 10_000
+"""No logic of today is faster."""
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
@@ -110,6 +123,12 @@ def _generator(config: AcceleratorConfig) -> list[Violation]:
         limit(
             "GEN_BANK_DEPTH", detail, max(depth / MAX_BANK_DEPTH, MIN_BANK_DEPTH / (depth + 1)), 1
         )
+    if config.register_file_rows > MAX_REGISTER_FILE_ROWS:
+        detail = (
+            f"register_file_kb gives {config.register_file_rows} rows, but they must be "
+            f"at most {MAX_REGISTER_FILE_ROWS}"
+        )
+        limit("GEN_REGISTER_FILE", detail, config.register_file_rows, MAX_REGISTER_FILE_ROWS)
     if config.weight_rows < 1:
         needed = MIN_REGISTER_FILE_ROWS * config.row_bytes
         available = config.register_file_kb * 1024
@@ -125,6 +144,18 @@ def _generator(config: AcceleratorConfig) -> list[Violation]:
             f"but at simd_units {config.simd_units} it can have {widest}"
         )
         limit("GEN_BUS", detail, config.bus_bytes, widest)
+    memory_kb = config.pes * (
+        config.local_memory_kb + config.compute_lanes * config.register_file_kb
+    )
+    if memory_kb > MAX_MEMORY_KB:
+        detail = (
+            f"local_memory_kb and register_file_kb of all PEs and lanes give {memory_kb} KiB, "
+            f"but they must have at most {MAX_MEMORY_KB}"
+        )
+        limit("GEN_MEMORY", detail, memory_kb, MAX_MEMORY_KB)
+    if config.clock_mhz > MAX_CLOCK_MHZ:
+        detail = f"clock_mhz must be at most {MAX_CLOCK_MHZ}, not {config.clock_mhz}"
+        limit("GEN_CLOCK", detail, config.clock_mhz, MAX_CLOCK_MHZ)
     return found
 
 
@@ -163,6 +194,15 @@ def _averaged(layer: Layer, tensors: dict[str, TensorSpec]) -> int:
 
 
 def _mapping(config: AcceleratorConfig, network: Network, images: int) -> list[Violation]:
+    if images > 1:
+        alone = map_network(config, network)
+        needed = len(alone.rows) * images
+        if alone.failure == Failure.NONE and needed > MAX_BATCH_DESCRIPTORS:
+            detail = (
+                f"a program of {images} images needs {needed} descriptors, "
+                f"but one of several images may have {MAX_BATCH_DESCRIPTORS}"
+            )
+            return [Violation("MAP_BATCH", detail, needed / MAX_BATCH_DESCRIPTORS - 1)]
     mapped = map_network(config, network, images)
     if mapped.failure == Failure.NONE:
         return []

@@ -16,7 +16,7 @@ from sim.importers.tflite_import import lower_tflite
 from sim.importers.tflite_reader import parse_tflite
 from testbench.tflite_writer import ModelWriter
 
-__all__ = ["RandomModel", "draw_imported", "import_random", "random_model"]
+__all__ = ["RandomModel", "draw_imported", "drawn_model", "import_random", "random_model"]
 
 _MOST_LAYERS = 6
 _MOST_VALUES = 4096
@@ -69,11 +69,19 @@ def random_model(seed: int, images: int = 2) -> RandomModel:
     return _Draw(np.random.default_rng(seed)).model(images)
 
 
+def drawn_model(seed: int) -> tuple[ModelWriter, int, int]:
+    """Writer of ``random_model(seed)`` before it encodes it, and the indices of input and output."""
+    draw = _Draw(np.random.default_rng(seed))
+    draw.model(1)
+    return draw.writer, *draw.ends
+
+
 class _Draw:
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
         (self.input_rng,) = rng.spawn(1)
         self.writer = ModelWriter()
+        self.ends = (0, 0)
 
     def model(self, images: int) -> RandomModel:
         rng = self.rng
@@ -93,7 +101,9 @@ class _Draw:
                 current, made = following, made + 1
         if self.writer.operator_names <= {"QUANTIZE", "RESHAPE"} or rng.random() < 0.3:
             current = self.classifier(current)
-        return RandomModel(self.writer.finish([begin], [self.output(current)]), x)
+        end = self.output(current)
+        self.ends = (begin, end)
+        return RandomModel(self.writer.finish([begin], [end]), x)
 
     def activation(
         self,

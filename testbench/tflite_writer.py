@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import flatbuffers
@@ -9,9 +10,21 @@ import numpy as np
 import tflite
 from numpy.typing import NDArray
 
-__all__ = ["ModelWriter"]
+__all__ = ["CodeFields", "ModelWriter", "WrittenOperator", "WrittenTensor"]
 
 _VERSION = 3
+_PLACEHOLDER = 127
+"""What the older field of an operator code holds where the number does not fit."""
+
+
+class CodeFields(StrEnum):
+    """Fields that say which operator it is: writers set the newer, the older or both."""
+
+    BOTH = "both"
+    NEWER = "newer"
+    OLDER = "older"
+
+
 _OPTIONS = {
     "ADD": "AddOptions",
     "ARG_MAX": "ArgMaxOptions",
@@ -28,7 +41,9 @@ _OPTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Tensor:
+class WrittenTensor:
+    """A tensor as it is written; ``buffer`` is the index of its content."""
+
     name: str
     shape: tuple[int, ...]
     dtype: str
@@ -39,6 +54,17 @@ class _Tensor:
     signature: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenOperator:
+    """An operator as it is written; ``table`` names the table of its options."""
+
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    table: str
+    options: dict[str, Any]
+
+
 @dataclass(slots=True)
 class ModelWriter:
     """A model with one graph; tensors and operators are appended, then :meth:`finish` encodes.
@@ -46,11 +72,9 @@ class ModelWriter:
     An operator's version is the highest that any kernel asked for here looks at.
     """
 
-    _tensors: list[_Tensor] = field(default_factory=list)
-    _buffers: list[bytes] = field(default_factory=lambda: [b""])
-    _operators: list[tuple[str, tuple[int, ...], tuple[int, ...], dict[str, Any]]] = field(
-        default_factory=list
-    )
+    tensors: list[WrittenTensor] = field(default_factory=list)
+    buffers: list[bytes] = field(default_factory=lambda: [b""])
+    operators: list[WrittenOperator] = field(default_factory=list)
 
     def tensor(
         self,
@@ -67,12 +91,12 @@ class ModelWriter:
         """Append a tensor, a constant if it has ``data``; return its index."""
         buffer = 0
         if data is not None:
-            buffer = len(self._buffers)
-            self._buffers.append(np.ascontiguousarray(data, np.dtype(dtype)).tobytes())
+            buffer = len(self.buffers)
+            self.buffers.append(np.ascontiguousarray(data, np.dtype(dtype)).tobytes())
         points = [0] * len(scales) if zero_points is None else zero_points
-        self._tensors.append(
-            _Tensor(
-                name or f"tensor{len(self._tensors)}",
+        self.tensors.append(
+            WrittenTensor(
+                name or f"tensor{len(self.tensors)}",
                 tuple(shape),
                 dtype,
                 tuple(scales),
@@ -82,7 +106,7 @@ class ModelWriter:
                 tuple(signature),
             )
         )
-        return len(self._tensors) - 1
+        return len(self.tensors) - 1
 
     def constant(self, data: Any, dtype: str, **quantization: Any) -> int:
         """Append a constant; return its index."""
@@ -93,22 +117,40 @@ class ModelWriter:
         self, name: str, inputs: Sequence[int], outputs: Sequence[int], **options: Any
     ) -> None:
         """Append an operator; ``options`` are the fields of its table by TensorFlow Lite's names."""
-        self._operators.append((name, tuple(inputs), tuple(outputs), dict(options)))
+        self.operator_of_table(name, inputs, outputs, _OPTIONS.get(name, ""), options)
+
+    def operator_of_table(
+        self,
+        name: str,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        table: str,
+        options: Mapping[str, Any],
+    ) -> None:
+        """Append an operator whose options are those of any table, of none if its name is empty."""
+        self.operators.append(
+            WrittenOperator(name, tuple(inputs), tuple(outputs), table, dict(options))
+        )
 
     @property
     def operator_names(self) -> set[str]:
         """Kinds of operators so far."""
-        return {name for name, *_ in self._operators}
+        return {operator.name for operator in self.operators}
 
-    def finish(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+    def finish(
+        self,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        code_fields: CodeFields = CodeFields.BOTH,
+    ) -> bytes:
         """Encode the model."""
         builder = flatbuffers.Builder(1024)
-        names = list(dict.fromkeys(name for name, *_ in self._operators))
-        buffers = [_buffer(builder, content) for content in self._buffers]
-        tensors = [_encode_tensor(builder, tensor) for tensor in self._tensors]
+        names = list(dict.fromkeys(operator.name for operator in self.operators))
+        buffers = [_buffer(builder, content) for content in self.buffers]
+        tensors = [_encode_tensor(builder, tensor) for tensor in self.tensors]
         operators = [
-            _encode_operator(builder, names.index(name), name, reads, writes, options)
-            for name, reads, writes, options in self._operators
+            _encode_operator(builder, names.index(operator.name), operator)
+            for operator in self.operators
         ]
         parts = {
             "Tensors": _offsets(builder, tensors),
@@ -117,7 +159,7 @@ class ModelWriter:
             "Operators": _offsets(builder, operators),
         }
         graph = _table(builder, "SubGraph", parts)
-        codes = [_code(builder, name) for name in names]
+        codes = [_code(builder, name, code_fields) for name in names]
         root = _table(
             builder,
             "Model",
@@ -150,7 +192,7 @@ def _buffer(builder: Any, content: bytes) -> int:
     return _table(builder, "Buffer", {"Data": builder.EndVector()})
 
 
-def _encode_tensor(builder: Any, tensor: _Tensor) -> int:
+def _encode_tensor(builder: Any, tensor: WrittenTensor) -> int:
     fields = {
         "Shape": _numbers(builder, tensor.shape, np.int32),
         "Name": builder.CreateString(tensor.name),
@@ -169,33 +211,29 @@ def _encode_tensor(builder: Any, tensor: _Tensor) -> int:
     return _table(builder, "Tensor", fields)
 
 
-def _encode_operator(
-    builder: Any,
-    code: int,
-    name: str,
-    inputs: Sequence[int],
-    outputs: Sequence[int],
-    options: Mapping[str, Any],
-) -> int:
+def _encode_operator(builder: Any, code: int, operator: WrittenOperator) -> int:
     fields = {
         "OpcodeIndex": code,
-        "Inputs": _numbers(builder, inputs, np.int32),
-        "Outputs": _numbers(builder, outputs, np.int32),
+        "Inputs": _numbers(builder, operator.inputs, np.int32),
+        "Outputs": _numbers(builder, operator.outputs, np.int32),
     }
-    if name in _OPTIONS:
-        kind = _OPTIONS[name]
+    if operator.table:
         values = {
             key: _numbers(builder, value, np.int32) if isinstance(value, tuple) else value
-            for key, value in options.items()
+            for key, value in operator.options.items()
         }
-        fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, kind)
-        fields["BuiltinOptions"] = _table(builder, kind, values)
+        fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, operator.table)
+        fields["BuiltinOptions"] = _table(builder, operator.table, values)
     return _table(builder, "Operator", fields)
 
 
-def _code(builder: Any, name: str) -> int:
+def _code(builder: Any, name: str, code_fields: CodeFields) -> int:
     number = getattr(tflite.BuiltinOperator, name)
-    fields = {"DeprecatedBuiltinCode": min(number, 127), "BuiltinCode": number, "Version": 1}
+    fields = {"Version": 1}
+    if code_fields is not CodeFields.NEWER:
+        fields["DeprecatedBuiltinCode"] = min(number, _PLACEHOLDER)
+    if code_fields is not CodeFields.OLDER:
+        fields["BuiltinCode"] = number
     return _table(builder, "OperatorCode", fields)
 
 

@@ -54,7 +54,10 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             ["generate", "absent.json", "--out", "o"],
             "design file absent.json cannot be read: No such file or directory",
         ),
-        (["run", "absent.toml", "--out", "o"], "absent.toml does not exist"),
+        (
+            ["run", "absent.toml", "--out", "o"],
+            "specification absent.toml cannot be read: No such file or directory",
+        ),
         (
             ["report", "absent"],
             "results file absent/results.json cannot be read: No such file or directory",
@@ -62,22 +65,22 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         (
             ["validate"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N or --full",
+            "--realizability N, --fuzz N or --full",
         ),
         (
             ["validate", "x", "--random", "3"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N or --full",
+            "--realizability N, --fuzz N or --full",
         ),
         (
             ["validate", "--full", "--imported", "3"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N or --full",
+            "--realizability N, --fuzz N or --full",
         ),
         (
             ["validate", "--stalls", "3", "--imported", "3"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N or --full",
+            "--realizability N, --fuzz N or --full",
         ),
         (
             ["validate", "--stalls", "3", "--memories", "all"],
@@ -164,7 +167,7 @@ def test_says_what_is_wrong_with_a_command(
 def test_names_a_field_of_the_wrong_type(capsys: pytest.CaptureFixture[str], design: Path) -> None:
     edit(design, "accelerator", "pes_x", value="two")
     line = refused(capsys, "simulate", design)
-    assert line == "accelerator.pes_x must be an integer, not 'two'"
+    assert line == "accelerator.pes_x must be an integer in 1 … 4294967295, not 'two'"
 
 
 def test_names_an_unknown_op(capsys: pytest.CaptureFixture[str], design: Path) -> None:
@@ -215,7 +218,7 @@ def test_refuses_images_of_another_shape(
 ) -> None:
     (tmp_path / "x.npz").write_bytes(b"no npz file")
     line = refused(capsys, "simulate", design, "--input", tmp_path / "x.npz")
-    assert line == f"image file {tmp_path / 'x.npz'} must be an npz file with array x"
+    assert line == f"image file {tmp_path / 'x.npz'} is truncated or not an npz file"
 
 
 def test_refuses_two_kinds_of_images(capsys: pytest.CaptureFixture[str], design: Path) -> None:

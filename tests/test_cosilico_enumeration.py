@@ -165,9 +165,16 @@ def test_prints_the_optimum_under_the_budget(
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
-        (("layers", 0, "kind"), "softmax", "layers[0].kind must be one of"),
-        (("layers", 1, "inputs"), ["nothing"], "network cannot be read: missing 'nothing'"),
-        (("input",), 3, "network cannot be read:"),
+        (("layers", 0, "kind"), "softmax", "network.layers[0].kind must be one of"),
+        (("layers", 1, "inputs"), ["nothing"], "layer 'expand' reads unknown tensor 'nothing'"),
+        (("input",), 3, "network.input must be an object, not 3"),
+        (("layers", 0, "stride"), [1, 10**28], "network.layers[0].stride must be a list of 2"),
+        (
+            ("layers", 0, "kernel"),
+            [65536, 65536],
+            "arrays of network 'handwritten' must have at most 268435456 bytes, not 154618824960",
+        ),
+        (("layers", 1, "output", "width"), 1 << 20, "network.layers[1].output.width must be an"),
     ],
 )
 def test_says_what_is_wrong_with_a_network_file(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +127,103 @@ def test_a_damaged_picture_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(CosilicoError, match=r"^image file .*p\.png cannot be read: it is damaged$"):
         load_photograph(path)
+
+
+def save_png(path: Path, mode: str, size: tuple[int, int]) -> None:
+    Image.new(mode, size).save(path)
+
+
+@pytest.mark.parametrize(
+    ("size", "rule"),
+    [
+        ((6000, 5600), "at most 33554432 pixels and 16384 on a side, not 6000x5600"),
+        ((11000, 11000), "at most 33554432 pixels and 16384 on a side, not 11000x11000"),
+        ((16385, 1), "at most 33554432 pixels and 16384 on a side, not 16385x1"),
+        ((20000, 20000), "at most 33554432 pixels"),
+    ],
+)
+def test_a_bomb_is_refused_before_it_is_unpacked(
+    tmp_path: Path, size: tuple[int, int], rule: str
+) -> None:
+    """A picture of one bit per pixel takes a thousandth of what it unpacks to."""
+    path = tmp_path / "p.png"
+    save_png(path, "1", size)
+    with pytest.raises(
+        CosilicoError, match=f"^image file {re.escape(str(path))} must have {rule}$"
+    ):
+        load_photograph(path)
+
+
+def test_the_largest_picture_is_read_within_memory(tmp_path: Path) -> None:
+    path = tmp_path / "p.png"
+    save_png(path, "L", (8192, 4096))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    x = photograph_input(load_photograph(path), tensor(224, 224))
+    assert (x == -128).all()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+def test_pictures_of_more_than_eight_bits_are_refused(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "p.tiff"
+    save_png(path, mode, (4, 4))
+    with Image.open(path) as picture:
+        found = picture.mode
+    message = f"image file {path} must have channels of 8 bits, not mode {found!r}"
+    with pytest.raises(CosilicoError, match=f"^{re.escape(message)}$"):
+        load_photograph(path)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+def test_pictures_of_eight_bits_are_read(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "p.png"
+    save_png(path, mode, (3, 2))
+    assert load_photograph(path).shape == (2, 3, 3)
+
+
+def test_formats_that_run_programs_are_no_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "p.eps"
+    Image.new("RGB", (4, 4)).save(path)
+    with pytest.raises(CosilicoError, match=f"^image file {path} must be a picture$"):
+        load_photograph(path)
+
+
+@pytest.mark.parametrize("picture", [(1, 1), (1, 300), (300, 1)])
+def test_a_thin_picture_still_covers_its_input(picture: tuple[int, int]) -> None:
+    pixels = np.full((*picture, 3), 200, np.uint8)
+    for shape in ((49, 10), (10, 49), (1, 64)):
+        assert (photograph_input(pixels, tensor(*shape)) == 72).all()
+
+
+def test_inputs_larger_than_any_picture_are_refused() -> None:
+    message = r"^a picture needs an input of at most 2048 pixels on a side, but 'in' has 1x2049$"
+    with pytest.raises(CosilicoError, match=message):
+        photograph_input(np.zeros((2, 2, 3), np.uint8), tensor(1, 2049))
+
+
+def test_a_changed_byte_is_one_line_or_another_picture(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    noise = rng.integers(0, 256, (16, 16, 3)).astype(np.uint8)
+    refused = 0
+    for form in ("png", "jpeg", "bmp", "gif", "tiff", "webp", "ppm"):
+        path = tmp_path / f"p.{form}"
+        Image.fromarray(noise).save(path)
+        content = path.read_bytes()
+        for _ in range(80):
+            changed = bytearray(content[: int(rng.integers(1, len(content) + 1))])
+            for position in rng.integers(0, len(changed), 3):
+                changed[position] = int(rng.integers(256))
+            path.write_bytes(changed)
+            line = outcome(path)
+            assert "\n" not in line
+            refused += bool(line)
+    assert refused > 200
+
+
+def outcome(path: Path) -> str:
+    """The line that refuses a picture; empty if it is read."""
+    try:
+        load_photograph(path)
+    except CosilicoError as error:
+        return str(error)
+    return ""

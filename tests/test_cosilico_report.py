@@ -15,6 +15,7 @@ from cosilico.images import save_arrays
 from cosilico.report import write_report
 from cosilico.summary import agreement_lines, print_summary
 from sim.area import area
+from sim.spec.errors import DesignFileError
 from sim.spec.spaces import TINY
 
 OUTSIDE = {"link", "script", "iframe", "object", "embed", "base"}
@@ -135,11 +136,87 @@ def test_a_folder_without_a_run_is_one_line(run: Path, capsys: pytest.CaptureFix
     (run / "search.json").unlink()
     assert main(["report", str(run)]) == 2
     assert capsys.readouterr().err == (
-        f"cosilico: {run / 'search.json'} cannot be read: No such file or directory\n"
+        f"cosilico: search file {run / 'search.json'} cannot be read: No such file or directory\n"
     )
     (run / "results.json").write_text("{}")
     assert main(["report", str(run)]) == 2
     assert capsys.readouterr().err.endswith("must have schema 1\n")
+
+
+Change = tuple[tuple[str | int, ...], Any, str]
+
+CHANGES: list[Change] = [
+    (("rtl", "area"), "x", "rtl.area must be a number in 1e-30 … 1e+30, not 'x'"),
+    (("rtl", "layers", 0, "macs"), -1, "rtl.layers[0].macs must be an integer in 0 … "
+     "9223372036854775807, not -1"),
+    (("rtl", "measured_cycles"), 0, "rtl.measured_cycles must be an integer in 1 … "
+     "9223372036854775807, not 0"),
+    (("rtl_default", "accuracy"), 2, "rtl_default.accuracy must be a number in 0 … 1 or null, not 2"),
+    (("rtl", "layers"), {}, "rtl.layers must be a list, not {}"),
+    (("search",), [], "search must be an object, not []"),
+    (("search", "optimum", "predicted_cycles"), 0, "search.optimum.predicted_cycles must be an "
+     "integer in 1 … 9223372036854775807, not 0"),
+    (("calibration", "constants"), {}, "calibration.constants.memory_latency must be given"),
+    (("name",), "a\0b", "name must be a name of 1 … 200 printable characters, not 'a\\x00b'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("keys", "value", "line"), CHANGES, ids=lambda x: str(x)[:40])
+def test_every_field_of_the_results_has_a_rule(
+    run: Path, results: dict[str, Any], keys: tuple[Any, ...], value: Any, line: str
+) -> None:
+    place = results
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    path = run / "results.json"
+    path.write_text(json.dumps(results))
+    message = f"results file {path}: results.{line}"
+    with pytest.raises(DesignFileError, match=f"^{re.escape(message)}$"):
+        write_report(run)
+
+
+def test_results_may_have_fields_of_a_later_version(run: Path, results: dict[str, Any]) -> None:
+    results["later"] = results["rtl"]["later"] = results["search"]["later"] = {"x": 1}
+    (run / "results.json").write_text(json.dumps(results))
+    assert write_report(run).exists()
+
+
+def test_every_section_of_the_results_must_be_there(run: Path, results: dict[str, Any]) -> None:
+    path = run / "results.json"
+    for name in ("name", "space", "search", "rtl", "rtl_default", "violations", "calibration"):
+        path.write_text(json.dumps({key: value for key, value in results.items() if key != name}))
+        message = f"results file {path}: results.{name} must be given"
+        with pytest.raises(DesignFileError, match=f"^{re.escape(message)}$"):
+            write_report(run)
+
+
+def test_the_history_and_the_space_are_checked_too(run: Path) -> None:
+    def refused(message: str) -> None:
+        with pytest.raises(DesignFileError, match=f"^{re.escape(message)}$"):
+            write_report(run)
+
+    path = run / "enumeration.npz"
+    arrays = {
+        "area": np.array([0.5, 0.7]),
+        "predicted_cycles": np.array([300, 0]),
+        "realizable": np.array([True, False]),
+        "front": np.array([0]),
+    }
+    for name, value, rule in (
+        ("area", np.array([1, 2]), "a value for each accelerator"),
+        ("predicted_cycles", np.array([1, 2, 3]), "a value for each accelerator"),
+        ("realizable", np.array([1, 0]), "a value for each accelerator"),
+    ):
+        save_arrays(path, **arrays | {name: value})
+        refused(f"array {name!r} of enumeration file {path} must have {rule}")
+    for front in (np.array([1]), np.array([-1]), np.array([0.0]), np.array([[0]])):
+        save_arrays(path, **arrays | {"front": front})
+        refused(f"array 'front' of enumeration file {path} must hold realizable accelerators")
+    path = run / "search.json"
+    path.write_text('{"history": [{"index": 0, "cycles": 1, "area": 1, "violations": [1]}]}')
+    rule = "a name of 1 … 200 printable characters, not 1"
+    refused(f"search file {path}: search.history[0].violations[0] must be {rule}")
 
 
 def test_floorplan_areas_are_the_models(run: Path) -> None:

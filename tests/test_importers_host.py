@@ -144,13 +144,43 @@ def test_names_what_is_wrong_in_json() -> None:
         ),
         (
             lambda d: d["before"][1].update(shape=[-1]),
-            "host.before[1].shape must hold integers of 0 or more, not -1",
+            "host.before[1].shape must be a list of 0 … 8 integers in 1 … 16777216, not [-1]",
         ),
         (
             lambda d: d["input"].update(dtype="int4"),
             "host.input.dtype must be one of int8, uint8, int32, int64, float32, not 'int4'",
         ),
         (lambda d: d["after"][0].pop("beta"), "host.after[0].beta must be given"),
+        (lambda d: d["after"][0].update(axis=1), "host.after[0] has no field 'axis'"),
+        (lambda d: d.update(during=[]), "host has no field 'during'"),
+        (lambda d: d.update(after=[7]), "host.after[0] must be an object, not 7"),
+        (
+            lambda d: d.update(before=[{"kind": "reshape", "shape": [6]}] * 65),
+            "host.before must be a list of at most 64 items, not "
+            + "["
+            + ", ".join(["{'kind': 'reshape', 'shape': [6]}"] * 6)[:78]
+            + "…",
+        ),
+        (
+            lambda d: d["before"][0].update(scale=0),
+            "host.before[0].scale must be a number in 1e-38 … 1e+38, not 0",
+        ),
+        (
+            lambda d: d["before"][0].update(zero_point=True),
+            "host.before[0].zero_point must be an integer in -2147483648 … 2147483647, not True",
+        ),
+        (
+            lambda d: d["before"][3].update(shift=31),
+            "host.before[3].shift must be an integer in -31 … 30, not 31",
+        ),
+        (
+            lambda d: d["before"][3].update(multiplier=-1),
+            "host.before[3].multiplier must be an integer in 0 … 2147483647, not -1",
+        ),
+        (
+            lambda d: d["after"][0].update(beta="1"),
+            "host.after[0].beta must be a number in 1e-06 … 1000000.0, not '1'",
+        ),
     ):
         with pytest.raises(DesignFileError, match=f"^{re.escape(line)}$"):
             HostProgram.from_json(broken(change))

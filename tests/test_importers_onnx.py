@@ -416,12 +416,20 @@ def test_refuses_a_float_model() -> None:
     )
 
 
-@pytest.mark.parametrize("batch", ["N", 2])
-def test_refuses_an_open_or_large_batch(batch: Any) -> None:
+def test_an_open_batch_is_one() -> None:
     graph = Graph()
-    model = graph.model(graph.pair("x", 0.03, 5), (batch, 3, 4, 4))
-    rule = rf"input 'x' must have a fixed shape with a batch of 1, not \({batch}, 3, 4, 4\)"
-    refused(model, rule)
+    scale, zero = graph.scale(0.03, 5)
+    x = graph.node("DequantizeLinear", graph.node("QuantizeLinear", "x", scale, zero), scale, zero)
+    y = graph.pair(convolution(graph, x, 0.03, (4, 3, 3, 3)), 0.1, 0)
+    assert lowered(graph.model(y, ("N", 3, 4, 4))).host.input.shape == (3, 4, 4)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 4), (1, 3, "H", 4)])
+def test_refuses_a_large_batch_and_open_sizes(shape: tuple[Any, ...]) -> None:
+    graph = Graph()
+    given = ", ".join(map(str, shape))
+    rule = rf"input 'x' must have a fixed shape with a batch of 1, not \({given}\)"
+    refused(graph.model(graph.pair("x", 0.03, 5), shape), rule)
 
 
 def test_refuses_weights_with_other_zero_points() -> None:

@@ -7,8 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hwgen.emit import emit
 from hwgen.program import compile_design
+from sim.plan import map_network
 from sim.realizability import Violation, arithmetic_violations, check, require
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.errors import NotRealizableError
 from sim.spec.network import WINDOW_POOLS, LayerKind, Network, Padding
@@ -51,8 +54,21 @@ DEFAULT = TINY.default
             "GEN_BUS",
             "io_bandwidth_gbps needs a bus of 256 bytes, but at simd_units 64 it can have 128",
         ),
+        (
+            {"register_file_kb": 4096},
+            "GEN_REGISTER_FILE",
+            "register_file_kb gives 131072 rows, but they must be at most 65536",
+        ),
+        (
+            {"pes_x": 8, "pes_y": 8, "simd_units": 128, "compute_lanes": 8,
+             "local_memory_kb": 8192, "register_file_kb": 2},
+            "GEN_MEMORY",
+            "local_memory_kb and register_file_kb of all PEs and lanes give 525312 KiB, "
+            "but they must have at most 524288",
+        ),
+        ({"clock_mhz": 10001}, "GEN_CLOCK", "clock_mhz must be at most 10000, not 10001"),
     ],
-)
+)  # fmt: skip
 def test_generator_rules_name_the_limit_and_both_numbers(
     changes: dict[str, float], code: str, detail: str
 ) -> None:
@@ -74,10 +90,92 @@ def test_generator_rules_name_the_limit_and_both_numbers(
         {"local_memory_kb": 64, "simd_units": 4, "compute_lanes": 1},
         {"local_memory_kb": 2, "compute_lanes": 8, "simd_units": 128},
         {"pes_x": 8, "pes_y": 8},
+        {"register_file_kb": 2048},
+        {"pes_x": 8, "pes_y": 8, "compute_lanes": 8, "simd_units": 64, "local_memory_kb": 4096,
+         "register_file_kb": 512},
+        {"clock_mhz": 10_000},
     ],
-)
+)  # fmt: skip
 def test_the_limits_themselves_can_be_built(changes: dict[str, float]) -> None:
     assert check(replace(DEFAULT, **changes)) == []  # type: ignore[arg-type]  # mixed types
+
+
+@pytest.mark.parametrize("name", DEFAULT.to_json())
+def test_every_field_has_an_upper_rule(name: str) -> None:
+    """The largest value that an accelerator's file may give is refused by name."""
+    (violation, *_) = check(replace(DEFAULT, **{name: (1 << 32) - 1}))
+    assert violation.detail.startswith(name)
+    assert violation.excess > 0
+
+
+WILD: dict[str, tuple[int, int]] = {
+    "pes_x": (1, 12),
+    "pes_y": (1, 12),
+    "local_memory_kb": (0, 18),
+    "register_file_kb": (0, 18),
+    "clock_mhz": (0, 16),
+}
+"""Range of a value, or of its power of two for sizes and clocks."""
+
+
+def wild(rng: np.random.Generator) -> AcceleratorConfig:
+    """Any values that an accelerator's file may give, most of them near a limit."""
+
+    def size(name: str) -> int:
+        low, high = WILD[name]
+        return int(2 ** rng.uniform(low, high))
+
+    clock = size("clock_mhz")
+    bytes_per_cycle = 2 ** rng.uniform(-14, 9)
+    return AcceleratorConfig(
+        pes_x=int(rng.integers(*WILD["pes_x"])),
+        pes_y=int(rng.integers(*WILD["pes_y"])),
+        simd_units=int(rng.choice([1, 2, 4, 8, 16, 24, 32, 64, 128, 256])),
+        compute_lanes=int(rng.choice([1, 2, 3, 4, 8, 16])),
+        local_memory_kb=size("local_memory_kb"),
+        register_file_kb=size("register_file_kb"),
+        io_bandwidth_gbps=max(1, round(clock * bytes_per_cycle)) / 1000,
+        clock_mhz=clock,
+    )
+
+
+def test_what_passes_has_sizes_that_can_be_simulated() -> None:
+    rng = np.random.default_rng(11)
+    passed = []
+    codes: Counter[str] = Counter()
+    for _ in range(20_000):
+        config = wild(rng)
+        found = check(config)
+        codes.update({violation.code for violation in found})
+        if not found:
+            passed.append(config)
+        assert all(violation.excess > 0 for violation in found)
+    assert len(passed) > 500
+    assert min(codes.values()) > 100
+    assert codes.keys() == {
+        "GEN_GRID", "GEN_WIDTH", "GEN_BANK_DEPTH", "GEN_REGISTER_FILE", "GEN_MEMORY", "GEN_BUS",
+        "GEN_CLOCK",
+    }  # fmt: skip
+    for config in passed:
+        memory = config.local_memory_kb + config.compute_lanes * config.register_file_kb
+        assert config.pes * memory <= 512 * 1024
+        assert 1 <= config.weight_rows < 1 << 15
+        assert config.bus_bytes <= min(128, config.row_bytes)
+
+
+@pytest.mark.slow
+def test_what_passes_can_be_emitted() -> None:
+    """Seeded: few PEs and units, as emission takes seconds; their other values are wild."""
+    rng = np.random.default_rng(12)
+    emitted = 0
+    while emitted < 4:
+        config = replace(wild(rng), pes_x=1, pes_y=1, compute_lanes=1, simd_units=4)
+        if check(config):
+            with pytest.raises(NotRealizableError):
+                emit(config)
+            continue
+        assert "module cosilico_top" in emit(config)
+        emitted += 1
 
 
 def test_every_point_of_the_tiny_space_can_be_built() -> None:
@@ -203,6 +301,21 @@ def test_a_count_beyond_the_reciprocal_is_named_before_any_mapping(kind: LayerKi
         "layer 'layer' averages 4194304 values, but the requantizer divides by at most 4194303"
     )
     assert 0 < violation.excess < 1e-6
+
+
+@pytest.mark.parametrize("images", [30_000, 10**12])
+def test_a_batch_beyond_memory_is_named_before_it_is_planned(images: int) -> None:
+    network = one_layer(LayerKind.CONV, 40, 40, 16, kernel=3)
+    small = replace(DEFAULT, local_memory_kb=4)
+    alone = len(map_network(small, network).rows)
+    assert check(small, network, images=8) == []
+    (violation,) = check(small, network, images=images)
+    assert violation.code == "MAP_BATCH"
+    assert violation.detail == (
+        f"a program of {images} images needs {alone * images} descriptors, "
+        "but one of several images may have 524288"
+    )
+    assert violation.excess > 0
 
 
 def test_area_beyond_the_budget_is_a_violation() -> None:

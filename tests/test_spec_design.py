@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sim.spec.arrays import npz_bytes, read_arrays
 from sim.spec.design import Design, load, save
 from sim.spec.errors import DesignFileError
 from sim.spec.network import LayerKind, Network, Padding
@@ -124,7 +125,7 @@ def test_names_a_weights_file_of_another_design(path: Path) -> None:
 
 def test_names_a_field_of_the_wrong_type(path: Path) -> None:
     edit(path, "accelerator", "pes_x", value="two")
-    expect(path, "accelerator.pes_x must be an integer, not 'two'")
+    expect(path, "accelerator.pes_x must be an integer in 1 … 4294967295, not 'two'")
 
 
 def test_names_a_missing_and_an_unknown_field(path: Path) -> None:
@@ -140,7 +141,7 @@ def test_names_an_unknown_op(path: Path) -> None:
     edit(path, "network", "layers", 0, "kind", value="softmax")
     kinds = ", ".join(LayerKind)
     assert "max_pool" in kinds
-    expect(path, f"layers[0].kind must be one of {kinds}, not 'softmax'")
+    expect(path, f"network.layers[0].kind must be one of {kinds}, not 'softmax'")
 
 
 def test_names_weights_of_the_wrong_shape(path: Path, design: Design) -> None:
@@ -160,3 +161,113 @@ def test_weights_digest_may_be_left_out_by_hand(path: Path) -> None:
     del document["weights"]["sha256"]
     path.write_text(json.dumps(document))
     assert load(path).network.layers
+
+
+LAYER = ("network", "layers", 0)
+FAULTS: list[tuple[tuple[str | int, ...], Any, str]] = [
+    ((*LAYER, "stride"), [1, 10**28], "network.layers[0].stride must be a list of 2 integers in "
+     "1 … 65536, not [1, 10000000000000000000000000000]"),
+    ((*LAYER, "stride"), [1], "network.layers[0].stride must be a list of 2 integers in "
+     "1 … 65536, not [1]"),
+    ((*LAYER, "kernel"), [0, 1], "network.layers[0].kernel must be a list of 2 integers in "
+     "1 … 65536, not [0, 1]"),
+    ((*LAYER, "kernel"), [True, 1], "network.layers[0].kernel must be a list of 2 integers in "
+     "1 … 65536, not [True, 1]"),
+    ((*LAYER, "clamp"), [-129, 127], "network.layers[0].clamp must be a list of 2 integers in "
+     "-128 … 127, not [-129, 127]"),
+    ((*LAYER, "padding"), {"top": 4097}, "network.layers[0].padding.top must be an integer in "
+     "0 … 4096, not 4097"),
+    ((*LAYER, "padding"), {"north": 1}, "network.layers[0].padding has no field 'north'"),
+    ((*LAYER, "padding"), [1], "network.layers[0].padding must be an object, not [1]"),
+    ((*LAYER, "output", "height"), 1 << 20, "network.layers[0].output.height must be an integer in "
+     "1 … 65536, not 1048576"),
+    ((*LAYER, "output", "scale"), 0, "network.layers[0].output.scale must be a number in "
+     "1e-38 … 1e+38, not 0"),
+    ((*LAYER, "output", "scale"), "1", "network.layers[0].output.scale must be a number in "
+     "1e-38 … 1e+38, not '1'"),
+    ((*LAYER, "output", "zero_point"), 0.5, "network.layers[0].output.zero_point must be an "
+     "integer in -128 … 127, not 0.5"),
+    ((*LAYER, "inputs"), ["a", "b", "c"], "network.layers[0].inputs must be a list of at most 2 "
+     "items, not ['a', 'b', 'c']"),
+    ((*LAYER, "inputs"), [7], "network.layers[0].inputs[0] must be a name of 1 … 200 printable "
+     "characters, not 7"),
+    ((*LAYER, "name"), "a\0b", "network.layers[0].name must be a name of 1 … 200 printable "
+     r"characters, not 'a\x00b'"),
+    ((*LAYER, "name"), "", "network.layers[0].name must be a name of 1 … 200 printable "
+     "characters, not ''"),
+    ((*LAYER, "dilation"), [2, 2], "network.layers[0] has no field 'dilation'"),
+    (("network", "input"), {"name": "x"}, "network.input.height must be given"),
+    (("network", "layers"), [7], "network.layers[0] must be an object, not 7"),
+    (("network", "output"), "x", "network has no field 'output'"),
+    (("network",), [], "design.network must be an object, not []"),
+    (("accelerator",), 7, "design.accelerator must be an object, not 7"),
+    (("comment",), "x", "design has no field 'comment'"),
+    (("weights", "file"), "../weights.npz", "design.weights.file must be a file's name without a "
+     "folder, not '../weights.npz'"),
+    (("weights", "file"), "/dev/zero", "design.weights.file must be a file's name without a "
+     "folder, not '/dev/zero'"),
+    (("weights", "sha256"), "0", "design.weights.sha256 must be 64 hexadecimal digits, not '0'"),
+    (("schema",), True, "schema must be 1, not True"),
+    (("schema",), [1], "schema must be 1, not [1]"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("keys", "value", "line"), FAULTS, ids=lambda x: str(x)[:50])
+def test_every_field_has_a_type_and_a_range(
+    path: Path, keys: tuple[str | int, ...], value: Any, line: str
+) -> None:
+    edit(path, *keys, value=value)
+    expect(path, line)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[]", "design must be an object, not []"),
+        ("{}", "design.schema must be given"),
+        ("[" * 100_000, "design file {path} must be nested at most 32 deep"),
+        ('{"schema": ' + "1" * 5000 + "}",
+         "design file {path} must have integers of at most 40 digits, not 5000"),
+        ('{"schema": 1, "schema": 1}', "design file {path} must give 'schema' once"),
+        ('{"schema": NaN}', "design file {path} must have finite numbers, not NaN"),
+    ],
+)  # fmt: skip
+def test_strange_json_is_one_line(path: Path, text: str, line: str) -> None:
+    path.write_text(text)
+    expect(path, line.format(path=path))
+
+
+def test_an_array_of_another_type_is_named(path: Path, design: Design) -> None:
+    weights = path.parent / "weights.npz"
+    arrays = read_arrays(weights, "weights file")
+    name = next(name for name in arrays if name.endswith(".shift"))
+    weights.write_bytes(npz_bytes(arrays | {name: arrays[name].astype(np.float32)}))
+    edit(path, "weights", value={"file": "weights.npz"})
+    expect(path, f"array {name} must be int32, not float32")
+    weights.write_bytes(npz_bytes(arrays | {"extra.bias": np.zeros(1, np.int32)}))
+    expect(path, "weights file has array 'extra.bias', which no layer uses")
+
+
+@pytest.mark.parametrize("kind", ["add", "global_average_pool", "mean"])
+@pytest.mark.parametrize(
+    ("field", "value", "given"),
+    [
+        ("kernel", [3, 3], "(3, 3)"),
+        ("stride", [2, 2], "(2, 2)"),
+        ("padding", {"left": 2}, "(0, 0, 2, 0)"),
+    ],
+)
+def test_a_field_that_a_kind_ignores_is_refused(
+    tmp_path: Path, kind: str, field: str, value: Any, given: str
+) -> None:
+    for case in draw_cases(len(strata()), TINY, 5):
+        kinds = [str(layer.kind) for layer in case.network.layers]
+        if kind in kinds:
+            break
+    file = tmp_path / "design.json"
+    save(Design(network=case.network, accelerator=case.config), file)
+    assert load(file).network.layers
+    place = kinds.index(kind)
+    edit(file, "network", "layers", place, field, value=value)
+    name = case.network.layers[place].name
+    expect(file, f"{field} of {kind.replace('_', ' ')} {name!r} must be left out, not {given}")

@@ -1,6 +1,8 @@
 """The network vocabulary: padding, counts, and every rule's message."""
 
+import itertools
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -132,21 +134,95 @@ def test_shape_is_height_width_channels() -> None:
     assert tensor(shape=(2, 3, 4)).shape == (2, 3, 4)
 
 
+@pytest.mark.parametrize("value", [0, -1, (1 << 20) + 1, 10**28])
 @pytest.mark.parametrize("name", ["height", "width", "channels"])
-def test_refuses_empty_tensors(name: str) -> None:
-    with pytest.raises(ValueError, match=exactly(f"{name} of 'x' must be positive")):
-        tensor(**dict[str, Any]({name: 0}))
+def test_refuses_empty_and_endless_tensors(name: str, value: int) -> None:
+    most = 1 << (20 if name == "channels" else 16)
+    message = f"{name} of 'x' must be an integer in 1 … {most}, not {value}"
+    with pytest.raises(ValueError, match=exactly(message)):
+        tensor(**dict[str, Any]({name: value}))
 
 
-@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan")])
+@pytest.mark.parametrize("name", ["", "a\0b", "a\nb", "\ud800", "n" * 201])
+def test_refuses_names_that_no_file_may_have(name: str) -> None:
+    rule = "must be a name of 1 … 200 printable characters, not "
+    with pytest.raises(ValueError, match="^" + re.escape(f"name of a tensor {rule}")):
+        tensor(name)
+    with pytest.raises(ValueError, match="^" + re.escape(f"name of a network {rule}")):
+        Network(name=name, input=tensor(), layers=(conv(),))
+
+
+@pytest.mark.parametrize("field", ["kernel", "stride"])
+@pytest.mark.parametrize("value", [0, (1 << 16) + 1, 10**28])
+def test_refuses_endless_windows(field: str, value: int) -> None:
+    message = f"kernel and stride of layer 'c' must be an integer in 1 … 65536, not {value}"
+    with pytest.raises(ValueError, match=exactly(message)):
+        conv(**dict[str, Any]({field: (1, value)}))
+
+
+def test_refuses_endless_padding() -> None:
+    message = exactly("padding of layer 'c' must be an integer in 0 … 4096, not 4097")
+    with pytest.raises(ValueError, match=message):
+        conv(padding=Padding(bottom=4097))
+    wide = window(LayerKind.MAX_POOL, padding=Padding(top=4096, left=4096), kernel=(1, 1))
+    message = exactly("padded input of layer 'w' must have at most 16777216 values, not 50466906")
+    with pytest.raises(ValueError, match=message):
+        network(wide)
+
+
+def test_refuses_networks_of_more_than_a_machine_computes() -> None:
+    source = tensor("x", (4096, 4096, 1))
+    names = ["x", *(f"p{i}" for i in range(8))]
+    layers = [
+        window(LayerKind.MAX_POOL, name, before, kernel=(1, 1), stride=(1, 1),
+               output=tensor(name, source.shape))
+        for before, name in itertools.pairwise(names)
+    ]  # fmt: skip
+    assert Network(name="n", input=source, layers=tuple(layers[:7])).macs == 0
+    message = "tensors of network 'n' must have at most 134217728 values in all, not 150994944"
+    with pytest.raises(ValueError, match=exactly(message)):
+        Network(name="n", input=source, layers=tuple(layers))
+    wide = conv(
+        kernel=(1, 1), stride=(1, 1), padding=Padding(), output=tensor("c", (4096, 4096, 1)),
+        weights=np.zeros((1, 1, 1, 1), np.int8), **quantization(1)
+    )  # fmt: skip
+    assert Network(name="n", input=source, layers=(wide,)).macs == 1 << 24
+    deep = tensor("x", (64, 64, 4096))
+    costly = conv(
+        kernel=(1, 1), stride=(1, 1), padding=Padding(), output=tensor("c", deep.shape),
+        weights=np.zeros((4096, 1, 1, 4096), np.int8), **quantization(4096)
+    )  # fmt: skip
+    twice = replace(costly, name="d", inputs=("c",), output=tensor("d", deep.shape))
+    message = (
+        "network 'n' must have at most 68719476736 MACs for one image, taps of pools included, "
+        "not 137438953472"
+    )
+    with pytest.raises(ValueError, match=exactly(message)):
+        Network(name="n", input=deep, layers=(costly, twice))
+    endless = window(LayerKind.MAX_POOL, kernel=(2048, 2048), stride=(1, 1),
+                     output=tensor("w", (2049, 2049, 1)))  # fmt: skip
+    message = message.replace("137438953472", str((2049 * 2048) ** 2))
+    with pytest.raises(ValueError, match=exactly(message)):
+        Network(name="n", input=source, layers=(endless,))
+
+
+def test_refuses_tensors_of_more_values_than_any_network_needs() -> None:
+    assert tensor(shape=(4096, 4096, 1)).shape == (4096, 4096, 1)
+    message = exactly("tensor 'x' must have at most 16777216 values, not 16781312")
+    with pytest.raises(ValueError, match=message):
+        tensor(shape=(4096, 4097, 1))
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf"), 1e-40])
 def test_refuses_scales_that_are_not_positive(scale: float) -> None:
-    with pytest.raises(ValueError, match=exactly(f"scale of 'x' must be positive, not {scale!r}")):
+    message = exactly(f"scale of 'x' must be a number in 1e-38 … 1e+38, not {scale!r}")
+    with pytest.raises(ValueError, match=message):
         tensor(scale=scale)
 
 
 @pytest.mark.parametrize("zero_point", [-129, 128])
 def test_refuses_zero_points_outside_int8(zero_point: int) -> None:
-    message = exactly(f"zero_point of 'x' must be int8, not {zero_point}")
+    message = exactly(f"zero_point of 'x' must be an integer in -128 … 127, not {zero_point}")
     with pytest.raises(ValueError, match=message):
         tensor(zero_point=zero_point)
 
@@ -349,13 +425,55 @@ def test_refuses_a_mean_with_parameters_of_channels(name: str, entries: int) -> 
         network(mean(**dict[str, Any]({name: array})))
 
 
+def without_windows(kind: LayerKind, **changes: Any) -> Layer:
+    if kind is LayerKind.MEAN:
+        return mean(**changes)
+    alike: dict[str, Any] = {"name": "m", "output": tensor("m", (1, 1, 3))}
+    if kind is LayerKind.ADD:
+        alike["output"] = tensor("m", (6, 5, 3))
+        return add(**alike | {"inputs": ("x", "x")} | changes)
+    return pool(**alike | {"inputs": ("x",)} | changes)
+
+
 @pytest.mark.parametrize(
-    "changes", [{"kernel": (6, 5)}, {"stride": (2, 2)}, {"padding": Padding(top=1)}]
+    "kind", [LayerKind.ADD, LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.MEAN], ids=str
 )
-def test_refuses_a_mean_of_windows(changes: dict[str, Any]) -> None:
-    message = exactly("mean 'm' must have no kernel, stride or padding")
+@pytest.mark.parametrize(
+    ("name", "value", "given"),
+    [
+        ("kernel", (6, 5), "(6, 5)"),
+        ("stride", (2, 2), "(2, 2)"),
+        ("padding", Padding(top=1), "(1, 0, 0, 0)"),
+    ],
+)
+def test_refuses_windows_of_a_kind_that_has_none(
+    kind: LayerKind, name: str, value: Any, given: str
+) -> None:
+    assert network(without_windows(kind)).layers
+    kind_name = kind.replace("_", " ")
+    message = exactly(f"{name} of {kind_name} 'm' must be left out, not {given}")
     with pytest.raises(ValueError, match=message):
-        network(mean(**changes))
+        network(without_windows(kind, **{name: value}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "entries"),
+    [
+        (LayerKind.ADD, "weights", 0),
+        (LayerKind.ADD, "bias", 0),
+        (LayerKind.ADD, "multiplier", 3),
+        (LayerKind.ADD, "shift", 3),
+        (LayerKind.GLOBAL_AVERAGE_POOL, "weights", 0),
+        (LayerKind.GLOBAL_AVERAGE_POOL, "bias", 0),
+        (LayerKind.GLOBAL_AVERAGE_POOL, "multiplier", 0),
+        (LayerKind.GLOBAL_AVERAGE_POOL, "shift", 0),
+    ],
+)
+def test_refuses_arrays_that_a_kind_ignores(kind: LayerKind, name: str, entries: int) -> None:
+    array = np.zeros(4, np.int8 if name == "weights" else np.int32)
+    message = exactly(f"{name} of layer 'm' must have shape ({entries},), not (4,)")
+    with pytest.raises(ValueError, match=message):
+        network(without_windows(kind, **{name: array}))
 
 
 def test_refuses_a_fully_connected_kernel_that_does_not_cover_the_input() -> None:

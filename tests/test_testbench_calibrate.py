@@ -41,7 +41,7 @@ def test_round_trip_and_faults_of_a_calibration_file(tmp_path: Path) -> None:
     calibration.save(calibration.default(), path)
     assert calibration.load(path) == calibration.default()
     path.write_text(path.read_text()[:-20])
-    with pytest.raises(DesignFileError, match=r"^calibration file \S+ is not valid: .*$"):
+    with pytest.raises(DesignFileError, match=r"^calibration file \S+ is not JSON: .*$"):
         calibration.load(path)
 
 

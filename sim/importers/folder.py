@@ -1,20 +1,41 @@
 """The folder of an imported network: ``network.json`` with the host's steps, ``weights.npz``."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sim.importers.host import HostProgram
-from sim.spec.arrays import field_value
-from sim.spec.network import Network
-from sim.spec.network_json import read_document, read_network, write_document
+from pydantic import Field
 
-__all__ = ["NETWORK_FILE", "SCHEMA", "ImportedNetwork", "load", "network_name", "save", "with_file"]
+from sim.importers.errors import UnsupportedModelError
+from sim.importers.host import HostProgram
+from sim.importers.host_shapes import require_fit
+from sim.importers.limits import excessive_layer
+from sim.spec.network import Layer, Network, TensorSpec
+from sim.spec.network_json import NetworkDocument, read_document, read_network, write_document
+
+__all__ = [
+    "NETWORK_FILE",
+    "SCHEMA",
+    "ImportedNetwork",
+    "checked_network",
+    "load",
+    "network_name",
+    "save",
+    "with_file",
+]
 
 SCHEMA = 1
 NETWORK_FILE = "network.json"
+
+
+class _FolderDocument(NetworkDocument):
+    """``network.json``."""
+
+    host: dict[str, Any]
+    source: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,6 +60,27 @@ def network_name(stem: str) -> str:
     """A file's name as an identifier."""
     name = "".join(c if c.isascii() and c.isalnum() else "_" for c in stem).strip("_")
     return name if name[:1].isalpha() else f"network_{name}".rstrip("_")
+
+
+def checked_network(name: str, source: TensorSpec, layers: tuple[Layer, ...]) -> Network:
+    """The network that an importer made.
+
+    Raises
+    ------
+    UnsupportedModelError
+        If its layers do not fit together, or compute more than any network should.
+    """
+    try:
+        network = Network(name=name, input=source, layers=layers)
+    except ValueError as error:
+        raise UnsupportedModelError(str(error)) from None
+    tensors = network.tensors
+    for layer in layers:
+        shapes = (tensors[layer.inputs[0]].shape, layer.output.shape)
+        taps = max(math.prod(layer.kernel), layer.weights.size // shapes[1][2])
+        if broken := excessive_layer(layer.name, *shapes, layer.padding, taps):
+            raise UnsupportedModelError(broken)
+    return network
 
 
 def with_file(
@@ -73,7 +115,8 @@ def load(folder: Path) -> ImportedNetwork:
         One line that names the file or field, the rule and the value.
     """
     path = folder / NETWORK_FILE
-    document = read_document(path, "network", SCHEMA)
+    document = read_document(path, "network", SCHEMA, _FolderDocument)
     network = read_network(document, path, "network")
-    host = HostProgram.from_json(field_value(document, "host", dict, "network"))
-    return ImportedNetwork(network=network, host=host, source=document.get("source", {}))
+    host = HostProgram.from_json(document.host)
+    require_fit(host, network)
+    return ImportedNetwork(network=network, host=host, source=document.source)

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, create_model
 
 from sim import golden
 from sim.importers.softmax import softmax_int8
-from sim.spec.arrays import field_value
-from sim.spec.errors import CosilicoError, DesignFileError
+from sim.spec.documents import Record, checked
+from sim.spec.errors import CosilicoError
+from sim.spec.network import SCALE, VALUES_LIMIT
+from sim.spec.rules import Choice, Integer, Number, Rule, Shape
 
 __all__ = [
     "PORT_TYPES",
@@ -33,6 +36,9 @@ _Array = NDArray[Any]
 
 PORT_TYPES = ("int8", "uint8", "int32", "int64", "float32")
 """Types at the ends of a model."""
+
+STEPS_LIMIT = 64
+"""Most steps on one side of a network."""
 
 
 class HostStep(Protocol):
@@ -183,18 +189,22 @@ STEPS: dict[str, type[Any]] = {
 }
 """Steps by the name that ``network.json`` gives them."""
 
-_FIELDS: dict[str, type] = {
-    "scale": float,
-    "beta": float,
-    "zero_point": int,
-    "multiplier": int,
-    "shift": int,
-    "input_zero_point": int,
-    "output_zero_point": int,
-    "dtype": str,
-    "shape": list,
-    "axes": list,
+_SHAPE = Shape(0, 8, 1, VALUES_LIMIT)
+_INT32 = Integer(-(2**31), 2**31 - 1)
+
+_RULES: Mapping[str, Rule] = {
+    "scale": SCALE,
+    "beta": Number(1e-6, 1e6),
+    "zero_point": _INT32,
+    "multiplier": Integer(0, 2**31 - 1),
+    "shift": Integer(-31, 30),
+    "input_zero_point": _INT32,
+    "output_zero_point": _INT32,
+    "dtype": Choice(PORT_TYPES),
+    "shape": _SHAPE,
+    "axes": Shape(0, 8, 0, 7),
 }
+"""Rules of the steps' fields, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,14 +276,15 @@ class HostProgram:
         Raises
         ------
         DesignFileError
-            If a field is missing, of another type or unknown.
+            If a field is missing, of another type or range, or unknown.
         """
+        record = checked(_HostRecord, data, "host")
         return cls(
-            input=_port(field_value(data, "input", dict, "host"), "host.input"),
-            before=_steps(data, "before"),
-            logits_shape=_integers(field_value(data, "logits_shape", list, "host"), "logits_shape"),
-            after=_steps(data, "after"),
-            output=_port(field_value(data, "output", dict, "host"), "host.output"),
+            input=Port(**dict(record.input)),
+            before=_steps(record.before, "before"),
+            logits_shape=record.logits_shape,
+            after=_steps(record.after, "after"),
+            output=Port(**dict(record.output)),
         )
 
 
@@ -311,38 +322,46 @@ def _step_json(step: Any) -> dict[str, Any]:
     }
 
 
-def _port(data: Mapping[str, Any], where: str) -> Port:
-    dtype = _dtype(field_value(data, "dtype", str, where), f"{where}.dtype")
-    return Port(dtype=dtype, shape=_integers(field_value(data, "shape", list, where), where))
+class _PortRecord(Record):
+    dtype: Annotated[str, _RULES["dtype"]]
+    shape: Annotated[tuple[int, ...], _SHAPE]
 
 
-def _steps(data: Mapping[str, Any], name: str) -> tuple[HostStep, ...]:
-    items = field_value(data, name, list, "host")
+class _HostRecord(Record):
+    input: _PortRecord
+    before: Annotated[list[dict[str, Any]], Field(max_length=STEPS_LIMIT)]
+    logits_shape: Annotated[tuple[int, ...], _SHAPE]
+    after: Annotated[list[dict[str, Any]], Field(max_length=STEPS_LIMIT)]
+    output: _PortRecord
+
+
+class _AnyStep(Record):
+    """A step of which only the kind is known; it decides which other fields there are."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    kind: Annotated[str, Choice(tuple(STEPS))]
+
+
+_STEP_RECORDS: Mapping[str, type[Record]] = {
+    kind: create_model(  # type: ignore[call-overload]  # fields by name
+        kind,
+        __base__=Record,
+        kind=(str, ...),
+        **{name: (Annotated[Any, _RULES[name]], ...) for name in step.__slots__},
+    )
+    for kind, step in STEPS.items()
+}
+"""Schemas of the steps: the fields of their classes, and the kind."""
+
+
+def _steps(items: Sequence[Any], name: str) -> tuple[HostStep, ...]:
     return tuple(_step(item, f"host.{name}[{i}]") for i, item in enumerate(items))
 
 
 def _step(data: Any, where: str) -> HostStep:
-    kind = field_value(data, "kind", str, where)
-    if kind not in STEPS:
-        raise DesignFileError(f"{where}.kind must be one of {', '.join(STEPS)}, not {kind!r}")
-    values: dict[str, Any] = {}
-    for name in STEPS[kind].__slots__:
-        value = field_value(data, name, _FIELDS[name], where)
-        if name == "dtype":
-            value = _dtype(value, f"{where}.dtype")
-        values[name] = _integers(value, f"{where}.{name}") if isinstance(value, list) else value
+    kind = checked(_AnyStep, data, where).kind
+    values = dict(checked(_STEP_RECORDS[kind], data, where))
+    del values["kind"]
     step: HostStep = STEPS[kind](**values)
     return step
-
-
-def _dtype(text: str, where: str) -> str:
-    if text not in PORT_TYPES:
-        raise DesignFileError(f"{where} must be one of {', '.join(PORT_TYPES)}, not {text!r}")
-    return text
-
-
-def _integers(values: list[Any], where: str) -> tuple[int, ...]:
-    for value in values:
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise DesignFileError(f"{where} must hold integers of 0 or more, not {value!r}")
-    return tuple(values)

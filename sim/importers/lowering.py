@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.importers.limits import MOST_WEIGHTS, excess
 from sim.importers.operator_table import OperatorTable
 from sim.importers.quantization import ACTIVATIONS, activation_clamp
 from sim.importers.tflite_model import TfliteModel, TfliteOperator, TfliteTensor
@@ -67,13 +68,14 @@ class Lowering:
         self.origins: dict[str, int] = {}
         self._places: dict[int, str] = {}
         self._readers: dict[int, list[TfliteOperator]] = {}
+        self._weights = 0
         uses = [(index, one) for one in self.operators for index in one.inputs if index >= 0]
         for index, one in uses:
             self._readers.setdefault(index, []).append(one)
         self._output = output_tensor
         first = self._readers[input_tensor][0]
         tensor = self.quantized(first, input_tensor)
-        self._place(input_tensor, INPUT, image_shape(tensor.shape))
+        self._place(first, input_tensor, INPUT, image_shape(tensor.shape))
 
     def tensor(self, operator: TfliteOperator, position: int) -> TfliteTensor:
         """An operator's input; refused where it is left out."""
@@ -94,7 +96,7 @@ class Lowering:
             self.model.refuse(
                 operator, f"input {tensor.name!r} must be {dtype}, not {tensor.dtype}"
             )
-        return tensor.data
+        return tensor.data.copy()  # which can be written, unlike the file that it is part of
 
     def quantized(self, operator: TfliteOperator, index: int) -> TfliteTensor:
         """An activation: int8, of one scale, of one inference and fixed shape; else refused."""
@@ -129,6 +131,8 @@ class Lowering:
         if shape[0] != 1:
             rule = f"batch of activation {tensor.name!r} must be 1, not {shape[0]}"
             self.model.refuse(operator, rule)
+        if broken := excess(shape, f"activation {tensor.name!r}"):
+            self.model.refuse(operator, broken)
 
     def source(self, operator: TfliteOperator, position: int = 0) -> TensorSpec:
         """Network tensor that holds an operator's input."""
@@ -177,7 +181,7 @@ class Lowering:
         """Append the layer that computes an operator's output; ``shape`` is how it lies in memory."""
         name = f"{operator.name.lower()}_{operator.index}"
         index = operator.outputs[0]
-        self._place(index, name, shape)
+        self._place(operator, index, name, shape)
         try:
             self.layers[name] = Layer(
                 name=name,
@@ -188,6 +192,10 @@ class Lowering:
             )
         except ValueError as error:
             self.model.refuse(operator, str(error))
+        self._weights += self.layers[name].weights.size
+        if self._weights > MOST_WEIGHTS:
+            rule = f"layers must have at most {MOST_WEIGHTS} weights in all, not {self._weights}"
+            self.model.refuse(operator, rule)
 
     def emit_scaled(
         self,
@@ -224,9 +232,7 @@ class Lowering:
         spec = self.source(operator)
         if not out.quantized_like(source):
             self.model.refuse(operator, "input and output must be quantized alike")
-        if np.prod(out.shape) != np.prod(source.shape):
-            rule = f"output must have the input's {np.prod(source.shape)} values, not {out.shape}"
-            self.model.refuse(operator, rule)
+        self.model.check_reshaped(operator)
         self._places[out.index] = spec.name
 
     def fuse_clamp(self, operator: TfliteOperator, clamp: tuple[int, int]) -> bool:
@@ -250,8 +256,14 @@ class Lowering:
             self.model.refuse(operator, f"reads tensor {tensor.name!r} before it is computed")
         return self.specs[self._places[index]]
 
-    def _place(self, index: int, name: str, shape: Shape) -> None:
+    def _place(self, operator: TfliteOperator, index: int, name: str, shape: Shape) -> None:
         tensor = self.model.tensors[index]
-        self.specs[name] = TensorSpec.of_shape(name, shape, float(tensor.scale), tensor.zero_point)
+        if broken := excess(shape, f"activation {tensor.name!r}"):
+            self.model.refuse(operator, broken)
+        try:
+            spec = TensorSpec.of_shape(name, shape, float(tensor.scale), tensor.zero_point)
+        except ValueError as error:
+            self.model.refuse(operator, str(error))
+        self.specs[name] = spec
         self._places[index] = name
         self.origins[name] = index

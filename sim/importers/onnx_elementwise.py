@@ -1,5 +1,6 @@
 """Lowering of ONNX quantization, sums, activations and padding."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from sim.importers.onnx_values import (
     Quantized,
     Target,
     Value,
-    image_places,
+    node_places,
 )
 from sim.importers.quantization import add_multipliers
 from sim.spec.network import LayerKind, Padding, TensorSpec
@@ -32,11 +33,11 @@ _REAL = "between DequantizeLinear and QuantizeLinear"
 )
 def _quantize(lowering: OnnxLowering, node: OnnxNode) -> Value:
     value, name = lowering.value(node, 0), node.inputs[0]
-    if node.attributes.get("block_size", 0):
+    if node.integer("block_size", 0):
         node.refuse("block_size must be 0")
     if isinstance(value, Constant):
         return _quantized_constant(lowering, node, value)
-    if not node.has_input(2) and node.attributes.get("output_dtype", 0):
+    if not node.has_input(2) and node.integer("output_dtype", 0):
         node.refuse("zero point must be given with output_dtype")
     quantization = lowering.quantization(node, 1, 2, "uint8")
     if isinstance(value, HostInput) and value.quantization is None and value.held == "float32":
@@ -63,12 +64,18 @@ def _quantized_constant(lowering: OnnxLowering, node: OnnxNode, value: Constant)
         node.refuse(f"input {node.inputs[0]!r} must be float32")
     if str(zeros.dtype) not in ("int8", "uint8"):
         node.refuse(f"output must be int8 or uint8, not {zeros.dtype}")
+    if scales.dtype != np.float32 or not (np.isfinite(scales).all() and (scales > 0).all()):
+        node.refuse(f"scales {node.inputs[1]!r} must be finite float32 and positive")
+    if not np.isfinite(value.data).all():
+        node.refuse(f"input {node.inputs[0]!r} must be finite")
+    if zeros.size not in (1, scales.size) or not scales.size:
+        node.refuse(f"zero points must be as many as the {scales.size} scales, not {zeros.size}")
     shape = [1] * value.data.ndim
-    axis = int(node.attributes.get("axis", 1))
     if scales.size > 1:
-        if value.data.ndim == 0 or value.data.shape[axis % value.data.ndim] != scales.size:
+        axis = node.axis(node.integer("axis", 1), value.data.ndim)
+        if value.data.shape[axis] != scales.size:
             node.refuse(f"scales must be as many as axis {axis} is long, not {scales.size}")
-        shape[axis % value.data.ndim] = scales.size
+        shape[axis] = scales.size
     each = [one.reshape(shape) if one.size > 1 else one.reshape(-1)[0] for one in (scales, zeros)]
     limits = np.iinfo(zeros.dtype)
     rounded = np.rint(value.data / each[0]) + each[1].astype(np.int32)
@@ -82,17 +89,27 @@ def _quantized_constant(lowering: OnnxLowering, node: OnnxNode, value: Constant)
 )
 def _dequantize(lowering: OnnxLowering, node: OnnxNode) -> Value:
     value, name = lowering.value(node, 0), node.inputs[0]
-    if node.attributes.get("block_size", 0):
+    if node.integer("block_size", 0):
         node.refuse("block_size must be 0")
     if isinstance(value, Constant):
         if value.scales is not None or str(value.data.dtype) not in ("int8", "uint8", "int32"):
             node.refuse(f"constant {name!r} must be int8, uint8 or int32, not {value.data.dtype}")
         zeros = np.zeros(1, np.int64)
         if node.has_input(2):
-            zeros = lowering.constant(node, 2).astype(np.int64).reshape(-1)
-        scales, axis = lowering.constant(node, 1), int(node.attributes.get("axis", 1))
+            given = lowering.constant(node, 2)
+            if given.dtype != value.data.dtype:
+                node.refuse(f"zero points must be {value.data.dtype}, not {given.dtype}")
+            zeros = given.astype(np.int64).reshape(-1)
+        scales, axis = lowering.constant(node, 1), node.integer("axis", 1)
         if scales.dtype != np.float32:
             node.refuse(f"scales {node.inputs[1]!r} must be float32, not {scales.dtype}")
+        if scales.size > 1:
+            axis = node.axis(axis, value.data.ndim)
+            if value.data.shape[axis] != scales.size:
+                node.refuse(f"scales must be as many as axis {axis} is long, not {scales.size}")
+        if zeros.size not in (1, scales.size) or not scales.size:
+            rule = f"zero points must be as many as the {scales.size} scales"
+            node.refuse(f"{rule}, not {zeros.size}")
         return Constant(data=value.data, scales=scales, zero_points=zeros, axis=axis)
     default = "uint8"
     if isinstance(value, Quantized):
@@ -160,14 +177,10 @@ def _relu(lowering: OnnxLowering, node: OnnxNode) -> Value:
     "Clip", becomes=_CLAMPED, conditions="of real values, before QuantizeLinear; constant bounds"
 )
 def _clip(lowering: OnnxLowering, node: OnnxNode) -> Value:
-    ends = [node.attributes.get("min", -np.inf), node.attributes.get("max", np.inf)]
+    ends = [node.real("min", -math.inf), node.real("max", math.inf)]
     for position in (1, 2):
         if node.has_input(position):
-            data = lowering.constant(node, position)
-            if data.dtype != np.float32 or data.size != 1:
-                name = node.inputs[position]
-                node.refuse(f"bound {name!r} must be one float32, not {data.dtype}")
-            ends[position - 1] = float(data.reshape(-1)[0])
+            ends[position - 1] = lowering.real(node, position)
     if not ends[0] <= ends[1]:
         node.refuse(f"bounds must be in order, not {ends[0]} and {ends[1]}")
     return _clamped(lowering, node, ends[0], ends[1])
@@ -191,13 +204,13 @@ def _clamped(lowering: OnnxLowering, node: OnnxNode, low: float, high: float) ->
 )
 def _pad(lowering: OnnxLowering, node: OnnxNode) -> Value:
     source = lowering.image(node, lowering.activation(node))
-    if node.attributes.get("mode", "constant") != "constant":
-        node.refuse(f"mode must be constant, not {node.attributes['mode']}")
-    given = node.attributes.get("pads")
-    pads = list(given) if given is not None else lowering.integers(node, 1)
+    if (mode := node.text("mode", "constant")) != "constant":
+        node.refuse(f"mode must be constant, not {mode}")
+    given = node.optional_integers("pads")
+    pads = given if given is not None else lowering.integers(node, 1)
     if node.has_input(3):
-        axes = [axis % 4 for axis in lowering.integers(node, 3)]
-        if len(pads) != 2 * len(axes):
+        axes = [node.axis(axis, 4) for axis in lowering.integers(node, 3)]
+        if len(pads) != 2 * len(axes) or len(set(axes)) != len(axes):
             node.refuse(f"pads must be two for each axis, not {pads}")
         ends = {**dict(zip(axes, pads, strict=False))}
         stops = {**dict(zip(axes, pads[len(axes) :], strict=True))}
@@ -205,9 +218,9 @@ def _pad(lowering: OnnxLowering, node: OnnxNode) -> Value:
     if len(pads) != 8 or min(pads) < 0 or any(pads[i] for i in (0, 1, 4, 5)):
         rule = "pads must be 0 or more, of height and width only"
         node.refuse(f"{rule}, not {pads}")
-    value = float(node.attributes.get("value", 0.0))
+    value = node.real("value", 0.0)
     if node.has_input(2):
-        value = float(lowering.constant(node, 2).reshape(-1)[0])
+        value = lowering.number(node, 2)
     quantization = source.quantization
     zero = 0 if source.real else quantization.zero_point + 128 * (quantization.dtype == "uint8")
     if value != zero:
@@ -217,6 +230,6 @@ def _pad(lowering: OnnxLowering, node: OnnxNode) -> Value:
     return replace(
         source,
         shape=(1, channels, *size),
-        places=image_places(*size, channels),
+        places=node_places(node, *size, channels),
         padding=Padding(top=pads[2], left=pads[3], bottom=pads[6], right=pads[7]),
     )

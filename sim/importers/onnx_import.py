@@ -7,22 +7,35 @@ import numpy as np
 
 from sim.importers import onnx_elementwise, onnx_pooling, onnx_shapes, onnx_windows
 from sim.importers.errors import UnsupportedModelError
-from sim.importers.folder import ImportedNetwork, network_name, with_file
+from sim.importers.folder import ImportedNetwork, checked_network, network_name, with_file
 from sim.importers.host import HostProgram, HostStep, Port, Transpose
+from sim.importers.limits import excess
 from sim.importers.onnx_lowering import ONNX_OPERATORS, OnnxLowering
 from sim.importers.onnx_model import OnnxEnd, OnnxModel, OnnxNode
 from sim.importers.onnx_reader import parse_onnx
 from sim.importers.onnx_shapes import host_output
 from sim.importers.onnx_values import HostInput, HostOutput, Quantized
-from sim.spec.arrays import read_bytes
-from sim.spec.network import Network
+from sim.spec.archives import read_bytes
 
 __all__ = ["ONNX_HINTS", "import_onnx", "lower_onnx"]
 
 _TABLES = (onnx_elementwise, onnx_pooling, onnx_shapes, onnx_windows)
 """Importing them enters their operators into the table."""
 
-_DOMAINS = ("", "com.microsoft")
+_MICROSOFT = "com.microsoft"
+_MICROSOFT_OPERATORS: dict[str, tuple[int, int, tuple[str, ...]]] = {
+    "DequantizeLinear": (2, 3, ("axis", "block_size")),
+    "QGemm": (6, 9, ("alpha", "transA", "transB")),
+    "QLinearAdd": (7, 8, ()),
+    "QLinearAveragePool": (
+        4, 5, ("auto_pad", "ceil_mode", "channels_last", "count_include_pad", "kernel_shape",
+               "pads", "strides"),
+    ),
+    "QLinearGlobalAveragePool": (5, 5, ("channels_last",)),
+    "QuantizeLinear": (2, 3, ("axis", "block_size")),
+}  # fmt: skip
+"""Operators of onnxruntime's own domain, which the format's checker does not know: their fewest and most
+inputs, and their attributes."""
 _INPUTS = ("float32", "int8", "uint8")
 
 _PRODUCT = "products of activations, as in squeeze-and-excitation blocks, are not supported"
@@ -81,9 +94,12 @@ def lower_onnx(model: OnnxModel, name: str) -> ImportedNetwork:
     lowering = OnnxLowering(model)
     start = _input(model.inputs[0])
     lowering.values[model.inputs[0].name] = start
-    for node in live:
-        lowering.values[node.outputs[0]] = ONNX_OPERATORS[node.operator].lower(lowering, node)
-    result = _result(lowering, live, model.outputs[0])
+    # What is not finite is refused where it ends: as a multiplier.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for node in live:
+            lowering.values[node.outputs[0]] = ONNX_OPERATORS[node.operator].lower(lowering, node)
+        result = _result(lowering, live, model.outputs[0])
+    _check_output(model.outputs[0], result)
     layers = tuple(lowering.layers.values())
     if not layers or lowering.prepared is None or lowering.input is None:
         raise UnsupportedModelError("model must have a layer that the accelerator computes")
@@ -96,7 +112,7 @@ def lower_onnx(model: OnnxModel, name: str) -> ImportedNetwork:
         after=(*_ordered(result.source), *result.steps),
         output=Port(dtype=result.dtype, shape=result.shape[1:]),
     )
-    network = Network(name=name, input=lowering.input.spec, layers=layers)
+    network = checked_network(name, lowering.input.spec, layers)
     source = {"tensors": lowering.origins, "nodes": lowering.nodes}
     return ImportedNetwork(network=network, host=host, source=source)
 
@@ -113,18 +129,34 @@ def _live(model: OnnxModel) -> list[OnnxNode]:
 
 
 def _check_known(node: OnnxNode) -> None:
-    if node.operator not in ONNX_OPERATORS or node.domain not in _DOMAINS:
+    known = node.operator in (_MICROSOFT_OPERATORS if node.domain == _MICROSOFT else ONNX_OPERATORS)
+    if not known or node.domain not in ("", _MICROSOFT):
         hint = ONNX_HINTS.get(node.operator, "is not supported")
+        if node.domain and node.operator in ONNX_OPERATORS:
+            hint = f"of domain {node.domain!r} is not supported"
         node.refuse(f"{hint}; supported are {', '.join(sorted(ONNX_OPERATORS))}")
+    if node.domain == _MICROSOFT:
+        fewest, most, attributes = _MICROSOFT_OPERATORS[node.operator]
+        if not fewest <= len(node.inputs) <= most or len(node.outputs) != 1:
+            rule = f"must have {fewest} … {most} inputs and one output"
+            node.refuse(f"{rule}, not {len(node.inputs)} and {len(node.outputs)}")
+        for name in node.attributes:
+            if name not in attributes:
+                node.refuse(f"has no attribute {name!r}")
 
 
 def _input(end: OnnxEnd) -> HostInput:
-    sizes = tuple(size for size in end.shape if isinstance(size, int) and size > 0)
-    if len(sizes) != len(end.shape) or len(sizes) < 2 or sizes[0] != 1:
-        shape = "(" + ", ".join(map(str, end.shape)) + ")"
+    given = end.shape or ()
+    if given and not isinstance(given[0], int):
+        given = (1, *given[1:])  # a batch of any size
+    sizes = tuple(size for size in given if isinstance(size, int) and size > 0)
+    if len(sizes) != len(given) or len(sizes) < 2 or sizes[0] != 1:
+        shape = "(" + ", ".join(map(str, given)) + ")"
         raise UnsupportedModelError(
             f"input {end.name!r} must have a fixed shape with a batch of 1, not {shape}"
         )
+    if broken := excess(sizes, f"input {end.name!r}"):
+        raise UnsupportedModelError(broken)
     if end.dtype not in _INPUTS:
         known = ", ".join(_INPUTS)
         raise UnsupportedModelError(f"input {end.name!r} must be one of {known}, not {end.dtype}")
@@ -140,6 +172,21 @@ def _result(lowering: OnnxLowering, live: list[OnnxNode], end: OnnxEnd) -> HostO
             f"output {end.name!r} must come from QuantizeLinear or a quantized operator"
         )
     return host_output(lowering.padded(live[-1], value))
+
+
+def _check_output(end: OnnxEnd, result: HostOutput) -> None:
+    """Refuse an output that is not what the graph says of it."""
+    if end.dtype not in (result.dtype, "undefined"):
+        rule = f"output {end.name!r} must be {result.dtype} as computed"
+        raise UnsupportedModelError(f"{rule}, not {end.dtype}")
+    if end.shape is None:
+        return
+    sizes = [n if isinstance(n, int) else None for n in end.shape]
+    if len(sizes) != len(result.shape) or any(
+        size not in (None, axis) for size, axis in zip(sizes, result.shape, strict=True)
+    ):
+        rule = f"output {end.name!r} must have shape {result.shape} as computed"
+        raise UnsupportedModelError(f"{rule}, not {tuple(end.shape)}")
 
 
 def _ordered(source: Quantized) -> tuple[HostStep, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.importers.host import Requantize, Reshape, Transpose
+from sim.importers.limits import MOST_WEIGHTS, excess
 from sim.importers.onnx_model import OnnxModel, OnnxNode
 from sim.importers.onnx_values import (
     Constant,
@@ -19,6 +20,7 @@ from sim.importers.onnx_values import (
     Target,
     Value,
     image_places,
+    node_places,
     quantized_bound,
 )
 from sim.importers.operator_table import OperatorTable
@@ -62,6 +64,7 @@ class OnnxLowering:
         self.prepared: HostInput | None = None
         self.input: Quantized | None = None
         self._read: HostInput | None = None
+        self._weights = 0
 
     def value(self, node: OnnxNode, position: int) -> Value:
         """An input; refused where it is left out or unknown."""
@@ -86,6 +89,21 @@ class OnnxLowering:
             node.refuse(f"input {node.inputs[position]!r} must be integers, not {data.dtype}")
         values: list[int] = data.reshape(-1).tolist()
         return values
+
+    def number(self, node: OnnxNode, position: int) -> float:
+        """Content of an input that must be one constant number."""
+        data = self.constant(node, position)
+        if data.size != 1 or data.dtype.kind not in "iuf":
+            rule = f"input {node.inputs[position]!r} must be one number"
+            node.refuse(f"{rule}, not {data.dtype} of shape {data.shape}")
+        return float(data.reshape(-1)[0])
+
+    def real(self, node: OnnxNode, position: int) -> float:
+        """Content of an input that must be one constant float32."""
+        data = self.constant(node, position)
+        if data.dtype != np.float32 or data.size != 1:
+            node.refuse(f"bound {node.inputs[position]!r} must be one float32, not {data.dtype}")
+        return float(data.reshape(-1)[0])
 
     def quantization(
         self, node: OnnxNode, scale: int, zero_point: int, default: str
@@ -176,7 +194,8 @@ class OnnxLowering:
         left = np.maximum(shift.astype(np.int64), 0)
         if ((np.minimum(sums, _WRAP - 1) << left) >= _WRAP).any():
             rule = "sums times the multiplier's power of two must stay inside int32"
-            node.refuse(f"{rule}, not reach {int((sums << left).max())}")
+            most = max(int(total) << int(bits) for total, bits in np.broadcast(sums, left))
+            node.refuse(f"{rule}, not reach {most}")
         return {"multiplier": multiplier, "shift": shift}
 
     def emit(
@@ -194,8 +213,10 @@ class OnnxLowering:
         name, copies = base, 1
         while name in self.layers:
             name, copies = f"{base}_{copies + 1}", copies + 1
-        spec = target.quantization.tensor(name, shape)
+        if broken := excess(shape, "activation"):
+            node.refuse(broken)
         try:
+            spec = target.quantization.tensor(name, shape)
             self.layers[name] = Layer(
                 name=name,
                 kind=kind,
@@ -206,6 +227,10 @@ class OnnxLowering:
             )
         except ValueError as error:
             node.refuse(str(error))
+        self._weights += self.layers[name].weights.size
+        if self._weights > MOST_WEIGHTS:
+            rule = f"layers must have at most {MOST_WEIGHTS} weights in all, not {self._weights}"
+            node.refuse(rule)
         self.origins[name] = target.tensor
         self.nodes[name] = f"{node.operator} {node.name}".strip()
         return spec
@@ -267,7 +292,7 @@ class OnnxLowering:
         steps = [*value.steps, *([_TO_INT8] if value.held == "uint8" else [])]
         if len(shape) == 4:
             memory = (shape[2], shape[3], shape[1])
-            places = image_places(*memory)
+            places = node_places(node, *memory)
             steps.append(Transpose(axes=(1, 2, 0)))
         elif len(shape) == 2:
             memory = (1, 1, shape[1])
@@ -277,8 +302,12 @@ class OnnxLowering:
             node.refuse(f"input must have shape (1, C, H, W) or (1, N), not {shape}")
         self._read = value
         self.prepared = replace(value, steps=tuple(steps))
+        try:
+            spec = value.quantization.tensor("input", memory)
+        except ValueError as error:
+            node.refuse(str(error))
         self.input = Quantized(
-            spec=value.quantization.tensor("input", memory),
+            spec=spec,
             shape=shape,
             places=places,
             quantization=value.quantization,

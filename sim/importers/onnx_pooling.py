@@ -4,7 +4,7 @@ import numpy as np
 
 from sim.importers.onnx_lowering import SPREAD, OnnxLowering, lowers
 from sim.importers.onnx_model import OnnxNode
-from sim.importers.onnx_values import Deferred, Quantized, Target, Value, image_places
+from sim.importers.onnx_values import Deferred, Quantized, Target, Value, node_places
 from sim.importers.onnx_windows import window_output, window_padding
 from sim.spec.network import LayerKind, Padding, TensorSpec
 
@@ -21,7 +21,7 @@ def _global_average_pool(lowering: OnnxLowering, node: OnnxNode) -> Value:
 
 @lowers("QLinearGlobalAveragePool", becomes=_MEAN, conditions="channels_last 0")
 def _qlinear_global_average_pool(lowering: OnnxLowering, node: OnnxNode) -> Value:
-    if node.attributes.get("channels_last", 0):
+    if node.integer("channels_last", 0):
         node.refuse("channels_last must be 0")
     source = lowering.integer(node, 0, lowering.quantization(node, 1, 2, "uint8"))
     result = _mean(lowering, node, lowering.padded(node, source), keep=True)
@@ -31,13 +31,12 @@ def _qlinear_global_average_pool(lowering: OnnxLowering, node: OnnxNode) -> Valu
 @lowers("ReduceMean", becomes=_MEAN, conditions=f"{_REAL}; over height and width together")
 def _reduce_mean(lowering: OnnxLowering, node: OnnxNode) -> Value:
     source = _real(lowering, node)
-    axes = node.attributes.get("axes")
-    given = list(axes) if axes is not None else None
+    given = node.optional_integers("axes")
     if given is None and node.has_input(1):
         given = lowering.integers(node, 1)
-    if given is None or sorted(axis % 4 for axis in given) != [2, 3]:
+    if given is None or sorted(node.axis(axis, 4) for axis in given) != [2, 3]:
         node.refuse(f"axes must be height and width, [2, 3], not {given}")
-    return _mean(lowering, node, source, keep=bool(node.attributes.get("keepdims", 1)))
+    return _mean(lowering, node, source, keep=bool(node.integer("keepdims", 1)))
 
 
 @lowers(
@@ -55,7 +54,7 @@ def _average_pool(lowering: OnnxLowering, node: OnnxNode) -> Value:
     conditions="no padding; channels_last 0; input and output of `average_pool` quantized alike",
 )
 def _qlinear_average_pool(lowering: OnnxLowering, node: OnnxNode) -> Value:
-    if node.attributes.get("channels_last", 0):
+    if node.integer("channels_last", 0):
         node.refuse("channels_last must be 0")
     source = lowering.integer(node, 0, lowering.quantization(node, 1, 2, "uint8"))
     result = _windowed_average(lowering, node, lowering.padded(node, source))
@@ -78,7 +77,7 @@ def _max_pool(lowering: OnnxLowering, node: OnnxNode) -> Value:
     return Quantized(
         spec=spec,
         shape=(1, channels, *size),
-        places=image_places(*size, channels),
+        places=node_places(node, *size, channels),
         quantization=source.quantization,
         real=source.real,
     )
@@ -137,4 +136,5 @@ def _windowed_average(lowering: OnnxLowering, node: OnnxNode, source: Quantized)
             kernel=kernel, stride=stride,
         )  # fmt: skip
 
-    return Deferred(shape=(1, channels, *size), places=image_places(*size, channels), emit=emit)
+    places = node_places(node, *size, channels)
+    return Deferred(shape=(1, channels, *size), places=places, emit=emit)

@@ -62,8 +62,8 @@ def _shaped(lowering: OnnxLowering, node: OnnxNode) -> tuple[Value, Shape]:
 @lowers("Flatten", becomes=_BOOKKEEPING, conditions="axis 1")
 def _flatten(lowering: OnnxLowering, node: OnnxNode) -> Value:
     value, shape = _shaped(lowering, node)
-    axis = node.attributes.get("axis", 1)
-    if axis % len(shape) != 1:
+    axis = node.integer("axis", 1)
+    if axis not in (1, 1 - len(shape)):
         node.refuse(f"axis must be 1, not {axis}")
     return _reshaped(node, value, (1, math.prod(shape)))
 
@@ -72,7 +72,7 @@ def _flatten(lowering: OnnxLowering, node: OnnxNode) -> Value:
 def _reshape(lowering: OnnxLowering, node: OnnxNode) -> Value:
     value, shape = _shaped(lowering, node)
     wanted = lowering.integers(node, 1)
-    if not node.attributes.get("allowzero", 0):
+    if not node.integer("allowzero", 0):
         if any(size == 0 and i >= len(shape) for i, size in enumerate(wanted)):
             node.refuse(f"shape {wanted} must copy axes that the input {shape} has")
         wanted = [size or shape[i] for i, size in enumerate(wanted)]
@@ -85,9 +85,9 @@ def _reshape(lowering: OnnxLowering, node: OnnxNode) -> Value:
 
 
 def _axes(lowering: OnnxLowering, node: OnnxNode) -> list[int] | None:
-    given = node.attributes.get("axes")
+    given = node.optional_integers("axes")
     if given is not None:
-        return list(given)
+        return given
     return lowering.integers(node, 1) if node.has_input(1) else None
 
 
@@ -95,7 +95,7 @@ def _axes(lowering: OnnxLowering, node: OnnxNode) -> list[int] | None:
 def _squeeze(lowering: OnnxLowering, node: OnnxNode) -> Value:
     value, shape = _shaped(lowering, node)
     given = _axes(lowering, node)
-    axes = {axis % len(shape) for axis in given} if given is not None else set[int]()
+    axes = {node.axis(axis, len(shape)) for axis in given or ()}
     if not axes or 0 in axes or any(shape[axis] != 1 for axis in axes):
         node.refuse(f"axes must be of size 1 and not the batch, not {given}")
     return _reshaped(node, value, tuple(n for i, n in enumerate(shape) if i not in axes))
@@ -106,7 +106,7 @@ def _unsqueeze(lowering: OnnxLowering, node: OnnxNode) -> Value:
     value, shape = _shaped(lowering, node)
     given = _axes(lowering, node) or []
     rank = len(shape) + len(given)
-    axes = {axis % rank for axis in given}
+    axes = {node.axis(axis, rank) for axis in given}
     if not axes or 0 in axes or len(axes) != len(given):
         node.refuse(f"axes must be new ones behind the batch, not {given}")
     sizes = iter(shape)
@@ -116,6 +116,15 @@ def _unsqueeze(lowering: OnnxLowering, node: OnnxNode) -> Value:
 @lowers("Identity", becomes="nothing", conditions="any input")
 def _identity(lowering: OnnxLowering, node: OnnxNode) -> Value:
     return lowering.value(node, 0)
+
+
+def _order(node: OnnxNode, rank: int) -> list[int]:
+    """Axes in the order that a Transpose asks for."""
+    given = node.optional_integers("perm")
+    order = list(range(rank))[::-1] if given is None else given
+    if sorted(order) != list(range(rank)):
+        node.refuse(f"perm must be an order of the {rank} axes, not {order}")
+    return order
 
 
 @lowers(
@@ -128,11 +137,11 @@ def _transpose(lowering: OnnxLowering, node: OnnxNode) -> Value:
     if isinstance(constant, Constant):
         if constant.scales is not None and constant.scales.size > 1:
             node.refuse("a constant of several scales must be transposed before DequantizeLinear")
-        order = node.attributes.get("perm", range(constant.data.ndim)[::-1])
+        order = _order(node, constant.data.ndim)
         return replace(constant, data=constant.data.transpose(*order))
     value, shape = _shaped(lowering, node)
-    order = list(node.attributes.get("perm", range(len(shape))[::-1]))
-    if sorted(order) != list(range(len(shape))) or order[0] != 0:
+    order = _order(node, len(shape))
+    if order[0] != 0:
         node.refuse(f"perm must be an order of the axes with the batch first, not {order}")
     axes, turned = tuple(axis - 1 for axis in order[1:]), tuple(shape[axis] for axis in order)
     if isinstance(value, HostInput | HostOutput):
@@ -152,8 +161,8 @@ def _output(lowering: OnnxLowering, node: OnnxNode) -> HostOutput:
 def _softmax(lowering: OnnxLowering, node: OnnxNode) -> Value:
     value = _output(lowering, node)
     rank = len(value.shape)
-    axis = node.attributes.get("axis", -1 if lowering.model.opset >= 13 else 1)
-    if axis % rank != rank - 1 or value.dtype != "float32":
+    axis = node.integer("axis", -1 if lowering.model.opset >= 13 else 1)
+    if node.axis(axis, rank) != rank - 1 or value.dtype != "float32":
         node.refuse(f"must be over the last axis of real values, not {axis} of {value.dtype}")
     return replace(value, steps=(*value.steps, Softmax(beta=1.0, scale=1.0)))
 
@@ -162,12 +171,12 @@ def _softmax(lowering: OnnxLowering, node: OnnxNode) -> Value:
 def _argmax(lowering: OnnxLowering, node: OnnxNode) -> Value:
     value = _output(lowering, node)
     rank = len(value.shape)
-    axis = node.attributes.get("axis", 0)
-    if axis % rank != rank - 1 or node.attributes.get("select_last_index", 0):
+    axis = node.integer("axis", 0)
+    if node.axis(axis, rank) != rank - 1 or node.integer("select_last_index", 0):
         node.refuse(f"must be the first over the last axis, not {axis}")
     steps: tuple[HostStep, ...] = (*value.steps, Argmax(dtype="int64"))
     shape = value.shape[:-1]
-    if node.attributes.get("keepdims", 1):
+    if node.integer("keepdims", 1):
         shape = (*shape, 1)
         steps = (*steps, Reshape(shape=shape[1:]))
     return replace(value, steps=steps, shape=shape, dtype="int64")

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.importers.host import HostStep
+from sim.importers.limits import excess
+from sim.importers.onnx_model import OnnxNode
 from sim.spec.network import Padding, TensorSpec
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "Target",
     "Value",
     "image_places",
+    "node_places",
     "quantized_bound",
 ]
 
@@ -128,6 +131,13 @@ class HostOutput:
 
 
 Value: TypeAlias = Constant | HostInput | Quantized | Deferred | HostOutput
+
+
+def node_places(node: OnnxNode, height: int, width: int, channels: int) -> _Places:
+    """Places of the image that a node computes; refused if it is larger than any network's."""
+    if broken := excess((height, width, channels), "activation"):
+        node.refuse(broken)
+    return image_places(height, width, channels)
 
 
 def image_places(height: int, width: int, channels: int) -> _Places:

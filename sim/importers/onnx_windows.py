@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sim.importers.onnx_lowering import SPREAD, OnnxLowering, lowers
 from sim.importers.onnx_model import OnnxNode
-from sim.importers.onnx_values import Constant, Deferred, Quantized, Target, Value, image_places
+from sim.importers.onnx_values import Constant, Deferred, Quantized, Target, Value, node_places
 from sim.spec.network import LayerKind, Padding, TensorSpec
 
 __all__ = ["window_output", "window_padding"]
@@ -25,7 +25,7 @@ def window_padding(
         node.refuse(f"dilations must be [1, 1], not {list(dilations)}")
     if min(stride) < 1 or min(kernel) < 1:
         node.refuse(f"kernel and strides must be at least 1, not {kernel} and {stride}")
-    choice = node.attributes.get("auto_pad", "NOTSET")
+    choice = node.text("auto_pad", "NOTSET")
     if choice == "VALID":
         return Padding()
     if choice in ("SAME_UPPER", "SAME_LOWER"):
@@ -54,7 +54,7 @@ def window_output(
     room = (height - kernel[0], width - kernel[1])
     if min(room) < 0:
         node.refuse(f"kernel {kernel} must fit into the padded input, which is smaller")
-    if node.attributes.get("ceil_mode", 0) and (room[0] % stride[0] or room[1] % stride[1]):
+    if node.integer("ceil_mode", 0) and (room[0] % stride[0] or room[1] % stride[1]):
         node.refuse("ceil_mode must be 0 where windows would reach over the border")
     return padding.windows(spec.shape[:2], kernel, stride)
 
@@ -182,7 +182,7 @@ def _convolution(
     kernel = (weights.shape[2], weights.shape[3])
     if node.integers("kernel_shape", kernel) != kernel:
         node.refuse(f"kernel_shape must be that of the weights, {kernel}")
-    group = node.attributes.get("group", 1)
+    group = node.integer("group", 1)
     if group == 1 and depth == spec.channels:
         kind, arranged = LayerKind.CONV, weights.transpose(0, 2, 3, 1)
     elif group == spec.channels == channels and depth == 1:
@@ -212,7 +212,8 @@ def _convolution(
             **_multipliers(lowering, node, source, target, weights, scales, bias),
         )
 
-    return Deferred(shape=(1, channels, *size), places=image_places(*size, channels), emit=emit)
+    places = node_places(node, *size, channels)
+    return Deferred(shape=(1, channels, *size), places=places, emit=emit)
 
 
 _MATRIX = "`fully_connected`; its weights in the order in which the input lies in memory"
@@ -268,11 +269,11 @@ def _qlinear_matmul(lowering: OnnxLowering, node: OnnxNode) -> Value:
 def _gemm_attributes(node: OnnxNode) -> bool:
     """Whether the weights are transposed; what the hardware does not compute is refused."""
     for name in ("alpha", "beta"):
-        if node.attributes.get(name, 1.0) != 1.0:
-            node.refuse(f"{name} must be 1, not {node.attributes[name]}")
-    if node.attributes.get("transA", 0):
+        if (factor := node.real(name, 1.0)) != 1.0:
+            node.refuse(f"{name} must be 1, not {factor}")
+    if node.integer("transA", 0):
         node.refuse("transA must be 0")
-    return bool(node.attributes.get("transB", 0))
+    return bool(node.integer("transB", 0))
 
 
 def _product(

@@ -16,6 +16,7 @@ from sim.importers.host import (
     Softmax,
     Transpose,
 )
+from sim.importers.limits import excess
 from sim.importers.quantization import ratio_multiplier
 from sim.importers.tflite_model import TfliteModel, TfliteOperator, TfliteTensor
 
@@ -46,6 +47,8 @@ def host_step(model: TfliteModel, operator: TfliteOperator) -> HostStep:
                 continue
             rule = f"tensor {tensor.name!r} must have a fixed shape (1, …), not {tensor.signature}"
             model.refuse(operator, rule)
+        if broken := excess(tensor.shape, f"tensor {tensor.name!r}"):
+            model.refuse(operator, broken)
     return HOST_OPERATORS[operator.name].make(model, operator, source, out)
 
 
@@ -53,6 +56,7 @@ def _quantize(
     model: TfliteModel, operator: TfliteOperator, source: TfliteTensor, out: TfliteTensor
 ) -> HostStep:
     _check_integer(model, operator, out)
+    _check_shape(model, operator, source, out)
     if source.dtype == "float32":
         return Quantize(scale=float(out.scale), zero_point=out.zero_point, dtype=out.dtype)
     _check_integer(model, operator, source)
@@ -73,6 +77,7 @@ def _dequantize(
     model: TfliteModel, operator: TfliteOperator, source: TfliteTensor, out: TfliteTensor
 ) -> HostStep:
     _check_integer(model, operator, source)
+    _check_shape(model, operator, source, out)
     if out.dtype != "float32":
         model.refuse(operator, f"output must be float32, not {out.dtype}")
     return Dequantize(scale=float(source.scale), zero_point=source.zero_point)
@@ -81,8 +86,9 @@ def _dequantize(
 def _reshape(
     model: TfliteModel, operator: TfliteOperator, source: TfliteTensor, out: TfliteTensor
 ) -> HostStep:
-    if np.prod(source.shape) != np.prod(out.shape) or source.dtype != out.dtype:
-        model.refuse(operator, f"output must have the input's values, not shape {out.shape}")
+    if source.dtype != out.dtype:
+        model.refuse(operator, f"output must be {source.dtype}, not {out.dtype}")
+    model.check_reshaped(operator)
     return Reshape(shape=out.shape[1:])
 
 
@@ -101,6 +107,7 @@ def _transpose(
 def _softmax(
     model: TfliteModel, operator: TfliteOperator, source: TfliteTensor, out: TfliteTensor
 ) -> HostStep:
+    _check_shape(model, operator, source, out)
     beta = float(operator.options["Beta"])
     if not 0 < beta < float("inf"):
         model.refuse(operator, f"beta must be positive, not {beta}")
@@ -121,11 +128,18 @@ def _argmax(
 ) -> HostStep:
     axes = _integers(model, operator, 1)
     rank = len(source.shape)
-    if len(axes) != 1 or axes[0] % rank != rank - 1 or out.shape != source.shape[:-1]:
+    if len(axes) != 1 or axes[0] not in (-1, rank - 1) or out.shape != source.shape[:-1]:
         model.refuse(operator, f"must be over the last axis, not over {axes}")
     if out.dtype not in ("int32", "int64"):
         model.refuse(operator, f"output must be int32 or int64, not {out.dtype}")
     return Argmax(dtype=out.dtype)
+
+
+def _check_shape(
+    model: TfliteModel, operator: TfliteOperator, source: TfliteTensor, out: TfliteTensor
+) -> None:
+    if out.shape != source.shape:
+        model.refuse(operator, f"output must have shape {source.shape}, not {out.shape}")
 
 
 def _check_integer(model: TfliteModel, operator: TfliteOperator, tensor: TfliteTensor) -> None:

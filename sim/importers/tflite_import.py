@@ -4,14 +4,14 @@ from pathlib import Path
 
 from sim.importers import tflite_elementwise, tflite_pooling, tflite_windows
 from sim.importers.errors import UnsupportedModelError
-from sim.importers.folder import ImportedNetwork, network_name, with_file
+from sim.importers.folder import ImportedNetwork, checked_network, network_name, with_file
 from sim.importers.host import PORT_TYPES, HostProgram, HostStep, Port, Reshape
+from sim.importers.limits import excess
 from sim.importers.lowering import OPERATORS, Lowering, image_shape
 from sim.importers.tflite_host import HOST_OPERATORS, host_step
 from sim.importers.tflite_model import TfliteModel, TfliteOperator
 from sim.importers.tflite_reader import parse_tflite
-from sim.spec.arrays import read_bytes
-from sim.spec.network import Network
+from sim.spec.archives import read_bytes
 
 __all__ = ["HINTS", "import_tflite", "lower_tflite"]
 
@@ -20,6 +20,15 @@ _TABLES = (tflite_elementwise, tflite_pooling, tflite_windows)
 
 _DATA_INPUTS = {"RESHAPE": 1, "SQUEEZE": 1, "EXPAND_DIMS": 1}
 """Operators of which later inputs only say a shape, which their output has anyway."""
+
+_INPUT_COUNTS = {
+    "ADD": (2, 2), "ARG_MAX": (2, 2), "AVERAGE_POOL_2D": (1, 1), "CONV_2D": (2, 3),
+    "DEPTHWISE_CONV_2D": (2, 3), "DEQUANTIZE": (1, 1), "EXPAND_DIMS": (2, 2),
+    "FULLY_CONNECTED": (2, 3), "MAX_POOL_2D": (1, 1), "MEAN": (2, 2), "PAD": (2, 2),
+    "PADV2": (3, 3), "QUANTIZE": (1, 1), "RELU": (1, 1), "RELU6": (1, 1), "RELU_N1_TO_1": (1, 1),
+    "RESHAPE": (1, 2), "SOFTMAX": (1, 1), "SQUEEZE": (1, 1), "TRANSPOSE": (2, 2),
+}  # fmt: skip
+"""Fewest and most inputs of an operator."""
 
 HINTS = {
     "MUL": "products of activations, as in squeeze-and-excitation blocks, are not supported",
@@ -66,10 +75,10 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
     for ends, what in ((model.inputs, "input"), (model.outputs, "output")):
         if len(ends) != 1:
             raise UnsupportedModelError(f"model must have one {what}, not {len(ends)}")
+    _check_written(model)
     live = _live(model)
-    for operator in live:
-        if operator.name not in OPERATORS and operator.name not in HOST_OPERATORS:
-            _refuse_operator(model, operator)
+    _check_known(model, live)
+    _check_order(model)
     before, input_tensor = _before(model, live)
     after, output_tensor = _after(model, live, [step for step, _ in before])
     cut = {operator.index for operator, _ in (*before, *after)}
@@ -96,8 +105,62 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
         output=_port(model, model.outputs[0]),
     )
     tensors = {layer: model.tensors[index].name for layer, index in lowering.origins.items()}
-    network = Network(name=name, input=lowering.specs["input"], layers=layers)
+    network = checked_network(name, lowering.specs["input"], layers)
     return ImportedNetwork(network=network, host=host, source={"tensors": tensors})
+
+
+def _check_written(model: TfliteModel) -> None:
+    """Refuse operators without a result and tensors that are written where they must not be."""
+    written = {tensor.index for tensor in model.tensors if tensor.data is not None}
+    written.update(model.inputs)
+    for operator in model.operators:
+        if not operator.outputs:
+            if operator.name in OPERATORS or operator.name in HOST_OPERATORS:
+                model.refuse(operator, "must have an output")
+            _refuse_operator(model, operator)
+        for index in operator.outputs:
+            if index in written:
+                rule = f"must not write tensor {model.tensors[index].name!r}, which is an input, "
+                model.refuse(operator, f"{rule}a constant or written before")
+            written.add(index)
+
+
+def _check_known(model: TfliteModel, live: list[TfliteOperator]) -> None:
+    """Refuse operators that are not in the tables, shape arithmetic last: others are the cause of it."""
+    unknown = [one for one in live if one.name not in OPERATORS and one.name not in HOST_OPERATORS]
+    unknown.sort(key=lambda operator: _only_shapes(model, operator))
+    for operator in unknown:
+        _refuse_operator(model, operator)
+    for operator in live:
+        if operator.wrong_options:
+            rule = f"options must be those of {operator.name}, not {operator.wrong_options}"
+            model.refuse(operator, rule)
+        fewest, most = _INPUT_COUNTS[operator.name]
+        if not fewest <= len(operator.inputs) <= most:
+            count = f"{most}" if fewest == most else f"{fewest} … {most}"
+            model.refuse(operator, f"inputs must be {count}, not {len(operator.inputs)}")
+        if len(operator.outputs) != 1:
+            model.refuse(operator, f"must have one output, not {len(operator.outputs)}")
+        ends = (*operator.inputs[:1], *operator.outputs[:1])
+        types = {model.tensors[index].dtype for index in ends}
+        if operator.name not in HOST_OPERATORS and types == {"uint8"}:
+            raise UnsupportedModelError("model is uint8-quantized, only int8 is supported")
+
+
+def _only_shapes(model: TfliteModel, operator: TfliteOperator) -> bool:
+    return all(model.tensors[index].dtype in ("int32", "int64") for index in operator.outputs)
+
+
+def _check_order(model: TfliteModel) -> None:
+    """Refuse operators that read what is not there yet, and so every cycle."""
+    known = {tensor.index for tensor in model.tensors if tensor.data is not None}
+    known.update(model.inputs)
+    for operator in model.operators:
+        for index in operator.inputs[: _DATA_INPUTS.get(operator.name)]:
+            if index >= 0 and index not in known:
+                name = model.tensors[index].name
+                model.refuse(operator, f"reads tensor {name!r} before it is computed")
+        known.update(operator.outputs)
 
 
 def _live(model: TfliteModel) -> list[TfliteOperator]:
@@ -159,6 +222,8 @@ def _port(model: TfliteModel, index: int) -> Port:
         raise UnsupportedModelError(
             f"tensor {tensor.name!r} must be one of {known}, not {tensor.dtype}"
         )
+    if broken := excess(tensor.shape, f"tensor {tensor.name!r}"):
+        raise UnsupportedModelError(broken)
     if tensor.shape[:1] != (1,) or min(tensor.shape) < 1 or max(tensor.variable_axes, default=0):
         raise UnsupportedModelError(
             f"tensor {tensor.name!r} must have a fixed shape with a batch of 1, not {tensor.signature}"

@@ -1,5 +1,6 @@
 """A TensorFlow Lite model as plain objects, whatever reads or makes them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -71,7 +72,8 @@ class TfliteTensor:
 class TfliteOperator:
     """An operator; an input of -1 is one that is left out.
 
-    ``options`` holds the fields of its option table, by TensorFlow Lite's names.
+    ``options`` holds the fields of its option table, by TensorFlow Lite's names. ``wrong_options``
+    is the name of the table where it is another operator's, else empty.
     """
 
     index: int
@@ -79,6 +81,7 @@ class TfliteOperator:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
+    wrong_options: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,6 +92,28 @@ class TfliteModel:
     operators: tuple[TfliteOperator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+
+    def check_reshaped(self, operator: TfliteOperator) -> None:
+        """Refuse an operator whose output is not its input in the shape that the operator gives it."""
+        source, out = (self.tensors[ends[0]].shape for ends in (operator.inputs, operator.outputs))
+        expected = [out]
+        if operator.name == "SQUEEZE":
+            rank = len(source)
+            ones = tuple(i for i, size in enumerate(source) if size == 1)
+            axes = {
+                axis % rank if -rank <= axis < rank else axis
+                for axis in operator.options["SqueezeDims"] or ones
+            }
+            if not axes <= set(ones):
+                self.refuse(operator, f"axes must be of size 1, not {sorted(axes)} of {source}")
+            expected = [tuple(n for i, n in enumerate(source) if i not in axes)]
+        elif operator.name == "EXPAND_DIMS":
+            expected = [(*source[:i], 1, *source[i:]) for i in range(len(source) + 1)]
+        if out not in expected:
+            self.refuse(operator, f"output must have shape {expected[0]}, not {out}")
+        if math.prod(out) != math.prod(source):
+            rule = f"output must have the input's {math.prod(source)} values, not {out}"
+            self.refuse(operator, rule)
 
     def refuse(self, operator: TfliteOperator, rule: str) -> NoReturn:
         """Raise the one line that names the operator, its output tensor and the rule."""

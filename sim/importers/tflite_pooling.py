@@ -1,6 +1,6 @@
 """Lowering of pooling and of means over an image."""
 
-import numpy as np
+import math
 
 from sim.importers.lowering import Lowering, lowers
 from sim.importers.quantization import mean_multiplier
@@ -66,7 +66,7 @@ def _mean(lowering: Lowering, operator: TfliteOperator) -> None:
     channels = tensor.shape[-1]
     if rank - 1 in axes or left not in ([], [rank - 1]) or channels != source.channels:
         lowering.model.refuse(operator, f"must be over height and width, not over axes {given}")
-    if np.prod(out.shape) != channels or out.shape[-1] != channels:
+    if math.prod(out.shape) != channels or out.shape[-1] != channels:
         lowering.model.refuse(operator, f"output must have {channels} values, not {out.shape}")
     count = source.height * source.width
     try:

@@ -1,5 +1,7 @@
 """Lowering of operators with weights: convolutions, depthwise convolutions, fully connected."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -99,17 +101,23 @@ def _multipliers(
 
 @lowers(
     "CONV_2D",
-    becomes="`conv`",
-    conditions="not: dilation, groups",
+    becomes="`conv`; `depthwise` if each channel is a group of its own",
+    conditions="not: dilation, other groups",
 )
 def _conv(lowering: Lowering, operator: TfliteOperator) -> None:
     source, padding = lowering.image(operator)
     tensor, weights = _weights(lowering, operator, 4, 0)
     channels = weights.shape[0]
-    if weights.shape[3] != source.channels:
+    kind = LayerKind.CONV
+    if weights.shape[3] == 1 and source.channels == channels > 1:
+        kind, weights = (
+            LayerKind.DEPTHWISE,
+            np.ascontiguousarray(weights[..., 0].transpose(1, 2, 0)),
+        )
+    elif weights.shape[3] != source.channels:
         rule = f"must not be grouped: weights of {weights.shape[3]} input channels"
         lowering.model.refuse(operator, f"{rule}, not the input's {source.channels}")
-    _windowed(lowering, operator, LayerKind.CONV, source, padding, tensor, weights, channels)
+    _windowed(lowering, operator, kind, source, padding, tensor, weights, channels)
 
 
 @lowers(
@@ -131,6 +139,10 @@ def _depthwise(lowering: Lowering, operator: TfliteOperator) -> None:
     else:
         rule = f"depth multiplier must be 1, not {channels} output for {source.channels} input"
         lowering.model.refuse(operator, f"{rule} channels")
+    option, expected = operator.options["DepthMultiplier"], channels // source.channels
+    if option != expected:
+        # TensorFlow Lite Micro believes the option, and computes nothing for 0.
+        lowering.model.refuse(operator, f"option DepthMultiplier must be {expected}, not {option}")
     arranged = np.ascontiguousarray(arranged)
     _windowed(lowering, operator, kind, source, padding, tensor, arranged, channels)
 
@@ -188,8 +200,8 @@ def _fully_connected(lowering: Lowering, operator: TfliteOperator) -> None:
     else:
         rule = f"weights must take the input's {pixels * source.channels} values, not {depth}"
         lowering.model.refuse(operator, rule)
-    if np.prod(out.shape) != np.prod(shape):
-        rule = f"output must have {np.prod(shape)} values, not shape {out.shape}"
+    if math.prod(out.shape) != math.prod(shape):
+        rule = f"output must have {math.prod(shape)} values, not shape {out.shape}"
         lowering.model.refuse(operator, rule)
     multiplier, shift = _multipliers(lowering, operator, tensor, channels)
     lowering.emit(

@@ -2,15 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.arrays import field_value
+from sim.spec.accelerator_record import accelerator_of
 from sim.spec.network import Network
-from sim.spec.network_json import read_document, read_network, write_document
+from sim.spec.network_json import NetworkDocument, read_document, read_network, write_document
 
 __all__ = ["SCHEMA", "Design", "load", "save"]
 
 SCHEMA = 1
+
+
+class _DesignDocument(NetworkDocument):
+    """A design file."""
+
+    accelerator: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,6 +42,6 @@ def load(path: Path) -> Design:
     DesignFileError
         One line that names the file or field, the rule and the value.
     """
-    document = read_document(path, "design", SCHEMA)
-    accelerator = AcceleratorConfig.from_json(field_value(document, "accelerator", dict, "design"))
+    document = read_document(path, "design", SCHEMA, _DesignDocument)
+    accelerator = accelerator_of(document.accelerator)
     return Design(network=read_network(document, path, "design"), accelerator=accelerator)

@@ -1,13 +1,26 @@
 """A quantized network: tensors, layers and their integer parameters (TensorFlow Lite int8)."""
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.spec.rules import Integer, Name, Number
+
 __all__ = [
     "ADD_LEFT_SHIFT",
+    "CHANNELS",
+    "EXTENT",
+    "INT8",
+    "LAYERS_LIMIT",
+    "MACS_LIMIT",
+    "NAME",
+    "PADDED",
+    "SCALE",
+    "VALUES_LIMIT",
+    "WEIGHTS_LIMIT",
     "WINDOW_POOLS",
     "Layer",
     "LayerKind",
@@ -18,6 +31,33 @@ __all__ = [
 
 ADD_LEFT_SHIFT = 20
 """Left shift of both operands of a residual add (TensorFlow Lite Micro's int8 ADD)."""
+
+EXTENT = Integer(1, 1 << 16)
+"""Height or width of a tensor, of a kernel, or a stride."""
+
+CHANNELS = Integer(1, 1 << 20)
+PADDED = Integer(0, 1 << 12)
+"""Rows or columns on one side."""
+
+INT8 = Integer(-128, 127)
+NAME = Name()
+SCALE = Number(1e-38, 1e38)
+"""Real value of one step: what float32 holds with all its digits."""
+
+VALUES_LIMIT = 1 << 24
+"""Most values of a tensor, its padding included: 4096 × 4096 pixels of one channel."""
+
+NETWORK_VALUES_LIMIT = 1 << 27
+"""Most values of all of a network's tensors."""
+
+WEIGHTS_LIMIT = 1 << 28
+"""Most weights of a network."""
+
+MACS_LIMIT = 1 << 36
+"""Most multiply-accumulates for one image, taps of pools included; ResNet-50 has 2^32."""
+
+LAYERS_LIMIT = 4096
+"""Most layers of a network."""
 
 
 class LayerKind(StrEnum):
@@ -50,13 +90,13 @@ class TensorSpec:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        for name in ("height", "width", "channels"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} of {self.name!r} must be positive")
-        if not self.scale > 0:
-            raise ValueError(f"scale of {self.name!r} must be positive, not {self.scale!r}")
-        if not -128 <= self.zero_point <= 127:
-            raise ValueError(f"zero_point of {self.name!r} must be int8, not {self.zero_point!r}")
+        NAME.require(self.name, "name of a tensor")
+        EXTENT.require(self.height, f"height of {self.name!r}")
+        EXTENT.require(self.width, f"width of {self.name!r}")
+        CHANNELS.require(self.channels, f"channels of {self.name!r}")
+        SCALE.require(self.scale, f"scale of {self.name!r}")
+        INT8.require(self.zero_point, f"zero_point of {self.name!r}")
+        _require_size(f"tensor {self.name!r}", math.prod(self.shape), VALUES_LIMIT)
 
     @classmethod
     def of_shape(
@@ -178,7 +218,12 @@ class Layer:
             raise ValueError(f"layer {self.name!r} has the wrong number of inputs")
         if not -128 <= self.clamp[0] <= self.clamp[1] <= 127:
             raise ValueError(f"clamp of layer {self.name!r} must be ordered int8 values")
-        for name, dtype in (("weights", np.int8), ("bias", np.int32), ("multiplier", np.int32)):
+        for name, dtype in (
+            ("weights", np.int8),
+            ("bias", np.int32),
+            ("multiplier", np.int32),
+            ("shift", np.int32),
+        ):
             found = getattr(self, name).dtype
             if found != dtype:
                 rule = f"must be {np.dtype(dtype).name}, not {found.name}"
@@ -189,10 +234,10 @@ class Layer:
         if int(self.shift.min(initial=0)) < -31 or int(self.shift.max(initial=0)) > 30:
             raise ValueError(f"shift of layer {self.name!r} must be in -31 … 30")
         pad = self.padding
-        if min(self.stride) < 1 or min(self.kernel) < 1:
-            raise ValueError(f"kernel and stride of layer {self.name!r} must be at least 1")
-        if min(pad.top, pad.bottom, pad.left, pad.right) < 0:
-            raise ValueError(f"padding of layer {self.name!r} must not be negative")
+        for size in (*self.kernel, *self.stride):
+            EXTENT.require(size, f"kernel and stride of layer {self.name!r}")
+        for size in (pad.top, pad.bottom, pad.left, pad.right):
+            PADDED.require(size, f"padding of layer {self.name!r}")
 
     @property
     def macs(self) -> int:
@@ -218,8 +263,14 @@ class Network:
 
     def __post_init__(self) -> None:
         """Check names and shapes layer by layer."""
+        NAME.require(self.name, "name of a network")
         if not self.layers:
             raise ValueError(f"network {self.name!r} must have layers")
+        if len(self.layers) > LAYERS_LIMIT:
+            count = len(self.layers)
+            raise ValueError(
+                f"network {self.name!r} must have at most {LAYERS_LIMIT} layers, not {count}"
+            )
         known = {self.input.name: self.input}
         for layer in self.layers:
             for name in layer.inputs:
@@ -229,6 +280,16 @@ class Network:
                 raise ValueError(f"tensor name {layer.name!r} must be unique")
             _check_shapes(layer, [known[name] for name in layer.inputs])
             known[layer.name] = layer.output
+        values = sum(math.prod(tensor.shape) for tensor in known.values())
+        if values > NETWORK_VALUES_LIMIT:
+            rule = f"must have at most {NETWORK_VALUES_LIMIT} values in all"
+            raise ValueError(f"tensors of network {self.name!r} {rule}, not {values}")
+        weights = sum(layer.weights.size for layer in self.layers)
+        _require_size(f"weights of network {self.name!r}", weights, WEIGHTS_LIMIT)
+        operations = sum(map(_operations, self.layers))
+        if operations > MACS_LIMIT:
+            rule = f"must have at most {MACS_LIMIT} MACs for one image, taps of pools included"
+            raise ValueError(f"network {self.name!r} {rule}, not {operations}")
 
     @property
     def tensors(self) -> dict[str, TensorSpec]:
@@ -246,13 +307,37 @@ class Network:
         return sum(layer.macs for layer in self.layers)
 
 
-def _check_shapes(layer: Layer, inputs: list[TensorSpec]) -> None:
-    source, out = inputs[0], layer.output
-    expected: tuple[int, ...]
-    if layer.kind in (LayerKind.ADD, LayerKind.GLOBAL_AVERAGE_POOL):
-        _expect(layer, "weights", layer.weights.shape, (0,))
-    if layer.kind in (*WINDOW_POOLS, LayerKind.MEAN):
-        entries = 1 if layer.kind is LayerKind.MEAN else 0
+def _operations(layer: Layer) -> int:
+    """Multiply-accumulates of a layer, or comparisons or additions of one that pools windows."""
+    if layer.kind in WINDOW_POOLS:
+        return math.prod(layer.output.shape) * math.prod(layer.kernel)
+    return layer.macs
+
+
+_UNWEIGHTED = {
+    LayerKind.ADD: 3,
+    LayerKind.MEAN: 1,
+    LayerKind.GLOBAL_AVERAGE_POOL: 0,
+    LayerKind.MAX_POOL: 0,
+    LayerKind.AVERAGE_POOL: 0,
+}
+"""Entries of multiplier and shift of the kinds that have no weights and no bias."""
+
+_NEUTRAL = {"kernel": (1, 1), "stride": (1, 1), "padding": Padding()}
+"""Values of what a kind without windows ignores."""
+
+_WINDOWLESS = (LayerKind.ADD, LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.MEAN)
+
+
+def _require_size(what: str, size: int, limit: int) -> None:
+    if size > limit:
+        raise ValueError(f"{what} must have at most {limit} values, not {size}")
+
+
+def _check_ignored(layer: Layer) -> None:
+    """Raise if a field that the layer's kind ignores says anything."""
+    entries = _UNWEIGHTED.get(layer.kind)
+    if entries is not None:
         for name, size in (
             ("weights", 0),
             ("bias", 0),
@@ -260,11 +345,29 @@ def _check_shapes(layer: Layer, inputs: list[TensorSpec]) -> None:
             ("shift", entries),
         ):
             _expect(layer, name, getattr(layer, name).shape, (size,))
+    if layer.kind in _WINDOWLESS:
+        for name, neutral in _NEUTRAL.items():
+            value = getattr(layer, name)
+            if value != neutral:
+                kind = layer.kind.replace("_", " ")
+                raise ValueError(
+                    f"{name} of {kind} {layer.name!r} must be left out, not {_sides(value)}"
+                )
+
+
+def _sides(value: tuple[int, int] | Padding) -> tuple[int, ...]:
+    if isinstance(value, Padding):
+        return value.top, value.bottom, value.left, value.right
+    return value
+
+
+def _check_shapes(layer: Layer, inputs: list[TensorSpec]) -> None:
+    source, out = inputs[0], layer.output
+    expected: tuple[int, ...]
+    _check_ignored(layer)
     if layer.kind is LayerKind.ADD:
         if not inputs[0].shape == inputs[1].shape == out.shape:
             raise ValueError(f"operands and output of {layer.name!r} must have one shape")
-        _expect(layer, "multiplier", layer.multiplier.shape, (3,))
-        _expect(layer, "shift", layer.shift.shape, (3,))
         return
     if layer.kind is LayerKind.GLOBAL_AVERAGE_POOL:
         _expect(layer, "output", out.shape, (1, 1, source.channels))
@@ -272,14 +375,11 @@ def _check_shapes(layer: Layer, inputs: list[TensorSpec]) -> None:
         return
     if layer.kind is LayerKind.MEAN:
         _expect(layer, "output", out.shape, (1, 1, source.channels))
-        if (layer.kernel, layer.stride, layer.padding) != ((1, 1), (1, 1), Padding()):
-            raise ValueError(f"mean {layer.name!r} must have no kernel, stride or padding")
         return
     if layer.kind is LayerKind.AVERAGE_POOL and layer.padding != Padding():
-        pad = layer.padding
         raise ValueError(
             f"padding of average pool {layer.name!r} must be 0 on every side, "
-            f"not {(pad.top, pad.bottom, pad.left, pad.right)}"
+            f"not {_sides(layer.padding)}"
         )
     if layer.kind is LayerKind.FULLY_CONNECTED and (
         layer.kernel != source.shape[:2] or layer.padding != Padding() or layer.stride != (1, 1)
@@ -287,6 +387,9 @@ def _check_shapes(layer: Layer, inputs: list[TensorSpec]) -> None:
         raise ValueError(
             f"kernel of {layer.name!r} must be its input's size {source.shape[:2]}, without padding"
         )
+    height, width = layer.padding.around(source.shape[:2])
+    padded = height * width * source.channels
+    _require_size(f"padded input of layer {layer.name!r}", padded, VALUES_LIMIT)
     windows = layer.padding.windows(source.shape[:2], layer.kernel, layer.stride)
     own = layer.kind in (LayerKind.DEPTHWISE, *WINDOW_POOLS)
     channels = source.channels if own else out.channels

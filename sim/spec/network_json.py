@@ -5,18 +5,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sim.spec.arrays import field_value, integer_pair, names, npz_arrays, npz_bytes, read_bytes
+from sim.spec.archives import file_sha256
+from sim.spec.arrays import npz_bytes, read_arrays
+from sim.spec.documents import Record, checked, read_json
 from sim.spec.errors import DesignFileError
 from sim.spec.files import write_atomic
-from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
+from sim.spec.network import Network
+from sim.spec.network_record import ARRAYS, NetworkRecord
+from sim.spec.rules import Digest, FileName, shown
 
 __all__ = [
     "WEIGHTS_FILE",
+    "NetworkDocument",
     "network_digest",
     "network_fields",
     "read_document",
@@ -26,15 +28,22 @@ __all__ = [
 
 WEIGHTS_FILE = "weights.npz"
 
-_ARRAYS = {"weights": np.int8, "bias": np.int32, "multiplier": np.int32, "shift": np.int32}
-_TENSOR = {
-    "name": str,
-    "height": int,
-    "width": int,
-    "channels": int,
-    "scale": float,
-    "zero_point": int,
-}
+
+class WeightsRecord(Record):
+    """Where a network's arrays are."""
+
+    file: Annotated[str, FileName()]
+    sha256: Annotated[str | None, Digest()] = None
+
+
+class NetworkDocument(Record):
+    """A file with a network: its object, of which :class:`NetworkRecord` is the schema."""
+
+    network: dict[str, Any]
+    weights: WeightsRecord
+
+
+_Document = TypeVar("_Document", bound=NetworkDocument)
 
 
 def write_document(path: Path, document: Mapping[str, Any], network: Network) -> None:
@@ -52,7 +61,7 @@ def write_document(path: Path, document: Mapping[str, Any], network: Network) ->
     write_atomic(path, json.dumps(complete, indent=1) + "\n")
 
 
-def read_document(path: Path, what: str, schema: int) -> dict[str, Any]:
+def read_document(path: Path, what: str, schema: int, model: type[_Document]) -> _Document:
     """Read a JSON object of that schema; ``what`` ("design", "network") names it in errors.
 
     Raises
@@ -60,19 +69,18 @@ def read_document(path: Path, what: str, schema: int) -> dict[str, Any]:
     DesignFileError
         One line that names the file or field, the rule and the value.
     """
-    try:
-        document = json.loads(read_bytes(path, f"{what} file").decode())
-    except UnicodeDecodeError:
-        raise DesignFileError(f"{what} file {path} must be JSON text") from None
-    except json.JSONDecodeError as error:
-        raise DesignFileError(f"{what} file {path} is not JSON: {error}") from None
-    if field_value(document, "schema", int, what) != schema:
-        raise DesignFileError(f"schema must be {schema}, not {document['schema']!r}")
-    known: dict[str, Any] = document
-    return known
+    document = read_json(path, f"{what} file")
+    if not isinstance(document, dict):
+        raise DesignFileError(f"{what} must be an object, not {shown(document)}")
+    if "schema" not in document:
+        raise DesignFileError(f"{what}.schema must be given")
+    version = document.pop("schema")
+    if type(version) is not int or version != schema:
+        raise DesignFileError(f"schema must be {schema}, not {shown(version)}")
+    return checked(model, document, what)
 
 
-def read_network(document: Mapping[str, Any], path: Path, what: str) -> Network:
+def read_network(document: NetworkDocument, path: Path, what: str) -> Network:
     """Network of a document read from ``path``; ``weights.sha256`` may be left out.
 
     Raises
@@ -80,14 +88,13 @@ def read_network(document: Mapping[str, Any], path: Path, what: str) -> Network:
     DesignFileError
         As :func:`read_document`.
     """
-    weights = field_value(document, "weights", dict, what)
-    file = path.parent / field_value(weights, "file", str, "weights")
-    data = read_bytes(file, "weights file")
-    arrays = npz_arrays(data, f"weights file {file}")
-    digest = weights.get("sha256")
-    if digest is not None and hashlib.sha256(data).hexdigest() != digest:
+    record = checked(NetworkRecord, document.network, "network")
+    file = path.parent / document.weights.file
+    arrays = read_arrays(file, "weights file")
+    digest = document.weights.sha256
+    if digest is not None and file_sha256(file, "weights file") != digest:
         raise DesignFileError(f"weights file {file} does not match the {what}'s weights.sha256")
-    return _network(field_value(document, "network", dict, what), arrays)
+    return record.network(arrays)
 
 
 def network_digest(network: Network) -> str:
@@ -122,62 +129,7 @@ def _weights_bytes(network: Network) -> bytes:
         {
             f"{layer.name}.{name}": getattr(layer, name)
             for layer in network.layers
-            for name in _ARRAYS
+            for name in ARRAYS
             if getattr(layer, name).size
         }
-    )
-
-
-def _network(data: Mapping[str, Any], arrays: dict[str, NDArray[Any]]) -> Network:
-    items = field_value(data, "layers", list, "network")
-    try:
-        network = Network(
-            name=field_value(data, "name", str, "network"),
-            input=_tensor(field_value(data, "input", dict, "network"), "network.input"),
-            layers=tuple(_layer(item, arrays, f"layers[{i}]") for i, item in enumerate(items)),
-        )
-    except ValueError as error:
-        raise DesignFileError(str(error)) from None
-    known = {f"{layer.name}.{array}" for layer in network.layers for array in _ARRAYS}
-    for name in arrays:
-        if name not in known:
-            raise DesignFileError(f"weights file has array {name!r}, which no layer uses")
-    return network
-
-
-def _layer(data: Any, arrays: dict[str, NDArray[Any]], where: str) -> Layer:
-    name = field_value(data, "name", str, where)
-    kind = field_value(data, "kind", str, where)
-    if kind not in list(LayerKind):
-        known = ", ".join(LayerKind)
-        raise DesignFileError(f"{where}.kind must be one of {known}, not {kind!r}")
-    values = {}
-    for array, dtype in _ARRAYS.items():
-        found = arrays.get(f"{name}.{array}", np.zeros(0, dtype))
-        if found.dtype != dtype:
-            raise DesignFileError(
-                f"array {name}.{array} must be {np.dtype(dtype).name}, not {found.dtype.name}"
-            )
-        values[array] = found
-    padding = data.get("padding", {})
-    if not isinstance(padding, dict) or not set(padding) <= {"top", "bottom", "left", "right"}:
-        raise DesignFileError(
-            f"{where}.padding must have top, bottom, left, right, not {padding!r}"
-        )
-    return Layer(
-        name=name,
-        kind=LayerKind(kind),
-        inputs=tuple(names(field_value(data, "inputs", list, where), f"{where}.inputs")),
-        output=_tensor(field_value(data, "output", dict, where), f"{where}.output"),
-        kernel=integer_pair(data.get("kernel", [1, 1]), f"{where}.kernel", 1),
-        stride=integer_pair(data.get("stride", [1, 1]), f"{where}.stride", 1),
-        padding=Padding(**{k: field_value(padding, k, int, f"{where}.padding") for k in padding}),
-        clamp=integer_pair(data.get("clamp", [-128, 127]), f"{where}.clamp", -128),
-        **values,
-    )
-
-
-def _tensor(data: Any, where: str) -> TensorSpec:
-    return TensorSpec(
-        **{name: field_value(data, name, kind, where) for name, kind in _TENSOR.items()}
     )

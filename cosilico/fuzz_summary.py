@@ -1,0 +1,68 @@
+"""The fuzz suite from the command line: a table of verdicts, and every fault with how to make it again."""
+
+import os
+import time
+from collections import Counter
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from cosilico.console import output_console
+from cosilico.fuzzing import FORMATS, Examination, Verdict, examine_inputs
+from cosilico.progress import progress_bar
+from testbench.onnx_oracle import require_onnxruntime
+from testbench.tflite_oracle import require_oracle
+
+__all__ = ["fuzz_files"]
+
+_LISTED = 20
+"""Most faults that are printed."""
+
+
+def fuzz_files(count: int, seed: int, *, jobs: int | None = None) -> int:
+    """Examine files of a seed and print what became of them; return the number of faults."""
+    require_oracle()
+    require_onnxruntime()
+    begin = time.monotonic()
+    found = []
+    with progress_bar() as report:
+        report("files", 0, count)
+        for one in examine_inputs(seed, count, jobs or os.cpu_count() or 1):
+            found.append(one)
+            report("files", len(found), count)
+    faults = sorted((one for one in found if not one.verdict.right), key=lambda one: one.index)
+    console = output_console()
+    for fault in faults[:_LISTED]:
+        _print_fault(console, seed, fault)
+    console.print(_table(found))
+    seconds = time.monotonic() - begin
+    console.print(
+        f"{count:,} files in {seconds:,.0f} s ({count / seconds:,.0f} per second): "
+        f"{len(faults)} faults",
+        style="red" if faults else "green",
+        highlight=False,
+    )
+    return len(faults)
+
+
+def _print_fault(console: Console, seed: int, fault: Examination) -> None:
+    head = f"fuzz_input({seed}, {fault.index}), {fault.format_name}: {fault.verdict.value}"
+    console.print(head, style="red", highlight=False)
+    console.print(fault.text, markup=False, highlight=False)
+
+
+def _table(found: list[Examination]) -> Table:
+    table = Table(
+        title="files from strangers: what became of them", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    counts = Counter((one.format_name, one.verdict) for one in found)
+    verdicts = [
+        verdict for verdict in Verdict if verdict.right or any(v is verdict for _, v in counts)
+    ]
+    table.add_column("format", no_wrap=True)
+    for verdict in verdicts:
+        table.add_column(verdict.value, justify="right")
+    for name in FORMATS:
+        table.add_row(name, *(f"{counts[name, verdict]:,}" for verdict in verdicts))
+    return table

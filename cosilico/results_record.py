@@ -1,0 +1,157 @@
+"""The schema of ``results.json`` and of what the report reads beside it.
+
+Later versions may add fields (docs/results.md), which are passed over; each field that this one
+reads has its type and range.
+"""
+
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
+
+from sim.spec.accelerator_record import accelerator_of
+from sim.spec.documents import Record, checked
+from sim.spec.errors import DesignFileError
+from sim.spec.network import LAYERS_LIMIT
+from sim.spec.rules import Integer, Name, Number, OrNone
+
+__all__ = ["require_results", "require_search", "require_space"]
+
+_Count = Annotated[int, Integer(0, (1 << 63) - 1)]
+_Cycles = Annotated[int, Integer(1, (1 << 63) - 1)]
+_LayerCycles = Annotated[int, Integer(-(1 << 63), (1 << 63) - 1)]
+_Figure = Annotated[float, Number(1e-30, 1e30)]
+_Share = Annotated[float, Number(0, 1)]
+_PerhapsShare = Annotated[float | None, OrNone(Number(0, 1))]
+_Text = Annotated[str, Name()]
+
+
+class _Extensible(Record):
+    model_config = ConfigDict(extra="ignore")
+
+
+class _LayerRow(_Extensible):
+    name: _Text
+    kind: _Text
+    macs: _Count
+    predicted_cycles: _LayerCycles
+    measured_cycles: _LayerCycles
+    utilization: Annotated[float, Number(-1e30, 1e30)]
+
+
+class _Side(_Extensible):
+    accelerator: dict[str, Any]
+    macs_per_cycle: _Count
+    macs: _Count
+    utilization: _Share
+    area: _Figure
+    energy: _Figure
+    simulator: _Text
+    simulator_version: _Text
+    images: _Count
+    accuracy: _PerhapsShare
+    golden_accuracy: _PerhapsShare
+    mismatched_activations: _Count
+    predicted_cycles: _Cycles
+    measured_cycles: _Cycles
+    layers: Annotated[list[_LayerRow], Field(max_length=LAYERS_LIMIT)]
+
+
+class _Search(_Extensible):
+    strategy: _Text
+    seed: _Count
+    evaluations: _Count
+    wall_s: Annotated[float, Number(0, 1e12)]
+    area_budget: _Figure
+    optimum: Annotated[Any, Field()]
+    best: Annotated[Any, Field()]
+    space_points: _Count
+    space_realizable: _Count
+
+
+class _Optimum(_Extensible):
+    accelerator: dict[str, Any]
+    predicted_cycles: _Cycles
+    area: _Figure
+
+
+class _Best(_Extensible):
+    float_accuracy: _Share
+
+
+class _Violations(_Extensible):
+    non_realizable: _Count
+
+
+class _Constants(_Extensible):
+    memory_latency: _Count
+
+
+class _Remeasured(_Extensible):
+    microbenchmarks: _Count
+    equal: bool
+
+
+class _Calibration(_Extensible):
+    gateware_hash: _Text
+    constants: dict[str, Any]
+    remeasured: _Remeasured | None = None
+
+
+class _Results(_Extensible):
+    name: _Text
+    space: _Text
+    search: _Search
+    rtl: _Side
+    rtl_default: _Side
+    violations: _Violations
+    calibration: _Calibration
+
+
+class _HistoryRow(_Extensible):
+    index: _Count
+    cycles: _Count
+    area: Annotated[float, Number(0, 1e30)]
+    violations: list[_Text]
+
+
+class _SearchFile(_Extensible):
+    history: list[_HistoryRow]
+
+
+def require_results(data: dict[str, Any], where: str) -> None:
+    """Raise :class:`DesignFileError` for the first field of ``results.json`` that is wrong."""
+    record = checked(_Results, data, where)
+    optimum, best = record.search.optimum, record.search.best
+    accelerators = [record.rtl.accelerator, record.rtl_default.accelerator]
+    if optimum is not None:
+        accelerators.append(checked(_Optimum, optimum, f"{where}.search.optimum").accelerator)
+    if best is not None and data["search"].get("architecture") is not None:
+        checked(_Best, best, f"{where}.search.best")
+    checked(_Constants, record.calibration.constants, f"{where}.calibration.constants")
+    for accelerator in accelerators:
+        accelerator_of(accelerator)
+
+
+def require_search(data: Any, where: str) -> None:
+    """Raise :class:`DesignFileError` for the first evaluation of ``search.json`` that is wrong."""
+    checked(_SearchFile, data, where)
+
+
+def require_space(arrays: dict[str, NDArray[Any]], what: str) -> None:
+    """Raise :class:`DesignFileError` unless arrays are an enumeration's, all of one length."""
+    points = len(arrays["area"]) if "area" in arrays and arrays["area"].ndim == 1 else 0
+    for name, kinds in (("area", "f"), ("predicted_cycles", "iu"), ("realizable", "b")):
+        found = arrays.get(name, np.zeros(0, np.int8))
+        if found.dtype.kind not in kinds or found.shape != (points,):
+            raise DesignFileError(
+                f"array {name!r} of {what} must have a value for each accelerator"
+            )
+    front = arrays.get("front", np.zeros((0, 0)))
+    if (
+        front.dtype.kind not in "iu"
+        or front.ndim != 1
+        or not np.isin(front, np.flatnonzero(arrays["realizable"])).all()
+    ):
+        raise DesignFileError(f"array 'front' of {what} must hold realizable accelerators")

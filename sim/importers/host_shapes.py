@@ -1,0 +1,96 @@
+"""Whether a host's steps fit each other and the network between them: types and shapes alone."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sim.importers.host import (
+    Argmax,
+    Dequantize,
+    HostProgram,
+    HostStep,
+    Quantize,
+    QuantizeHalfEven,
+    Requantize,
+    Reshape,
+    Softmax,
+    Transpose,
+)
+from sim.spec.errors import DesignFileError
+from sim.spec.network import VALUES_LIMIT, Network
+
+__all__ = ["require_fit"]
+
+_INTEGERS = ("int8", "uint8", "int32")
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """One inference between two steps."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """Type and shape as numpy names them."""
+        return f"{self.dtype} of shape {self.shape}"
+
+
+def require_fit(host: HostProgram, network: Network) -> None:
+    """Raise :class:`DesignFileError` where a step cannot compute what the one before it gives."""
+    model_input = _Value(host.input.dtype, host.input.shape)
+    size = math.prod(model_input.shape)
+    if size > VALUES_LIMIT:
+        raise DesignFileError(f"host.input must have at most {VALUES_LIMIT} values, not {size}")
+    _require("host.before", _after(host.before, model_input, "before"), "int8", network.input.shape)
+    logits = _Value("int8", host.logits_shape)
+    if math.prod(logits.shape) != math.prod(network.output.shape):
+        raise DesignFileError(
+            f"host.logits_shape must have the values of {network.output.shape}, not {logits.shape}"
+        )
+    result = _after(host.after, logits, "after")
+    _require("host.after", result, host.output.dtype, host.output.shape)
+
+
+def _require(what: str, found: _Value, dtype: str, shape: tuple[int, ...]) -> None:
+    expected = _Value(dtype, shape)
+    if found != expected:
+        raise DesignFileError(f"{what} must give {expected}, not {found}")
+
+
+def _after(steps: Sequence[HostStep], value: _Value, side: str) -> _Value:
+    for index, step in enumerate(steps):
+        found = _next(step, value)
+        if found is None:
+            raise DesignFileError(f"host.{side}[{index}] must be a step for {value}, not {step}")
+        value = found
+    return value
+
+
+def _next(step: HostStep, value: _Value) -> _Value | None:
+    """What a step makes of a value; None where it takes no such value."""
+    shape, dtype = value.shape, value.dtype
+    result: _Value | None = None
+    match step:
+        case Quantize() | QuantizeHalfEven():
+            if dtype == "float32" and step.dtype in ("int8", "uint8"):
+                result = _Value(step.dtype, shape)
+        case Requantize():
+            if dtype in _INTEGERS and step.dtype in _INTEGERS:
+                result = _Value(step.dtype, shape)
+        case Dequantize():
+            if dtype in _INTEGERS:
+                result = _Value("float32", shape)
+        case Reshape():
+            if math.prod(step.shape) == math.prod(shape):
+                result = _Value(dtype, step.shape)
+        case Transpose():
+            if sorted(step.axes) == list(range(len(shape))):
+                result = _Value(dtype, tuple(shape[axis] for axis in step.axes))
+        case Softmax():
+            if shape and dtype in ("int8", "float32"):
+                result = value
+        case Argmax():
+            if shape and step.dtype in ("int32", "int64"):
+                result = _Value(step.dtype, shape[:-1])
+    return result

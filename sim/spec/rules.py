@@ -1,0 +1,227 @@
+"""Rules of single values from files, each of which words itself: ``must be <rule>, not <value>``."""
+
+import re
+from dataclasses import dataclass
+from reprlib import Repr
+from typing import Any
+
+import numpy as np
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+__all__ = [
+    "Choice",
+    "Digest",
+    "FileName",
+    "Integer",
+    "Name",
+    "Number",
+    "Rule",
+    "Shape",
+    "Text",
+    "shown",
+]
+
+_SHOWN_LIMIT = 80
+
+_REPR = Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
+_REPR.maxlevel = 3
+
+
+def shown(value: Any) -> str:
+    """A value in an error's line: its repr, without control characters, cut to 80 characters."""
+    if isinstance(value, int) and value.bit_length() > 1000:
+        return f"an integer of {value.bit_length()} bits"
+    text = _REPR.repr(value)
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return text if len(text) <= _SHOWN_LIMIT else f"{text[: _SHOWN_LIMIT - 1]}…"
+
+
+class Rule:
+    """A rule that stands in an annotation: ``Annotated[int, Integer(1, 8)]``.
+
+    ``str`` gives its words. Values are of the very type that JSON gives: no text is taken for a
+    number and no truth value for 1.
+    """
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value keeps the rule."""
+        raise NotImplementedError
+
+    def checked(self, value: Any) -> Any:
+        """The value, for pydantic.
+
+        Raises
+        ------
+        PydanticCustomError
+            With the rule's words.
+        """
+        if not self.accepts(value):
+            # The text is a template, whose braces pydantic would fill in.
+            raise PydanticCustomError("rule", "{rule}", {"rule": str(self)})
+        return self.converted(value)
+
+    def converted(self, value: Any) -> Any:
+        """What a value that keeps the rule is kept as."""
+        return value
+
+    def require(self, value: Any, what: str) -> None:
+        """Raise ``ValueError`` with the line ``<what> must be <rule>, not <value>``."""
+        if not self.accepts(value.item() if isinstance(value, np.generic) else value):
+            raise ValueError(f"{what} must be {self}, not {shown(value)}")
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Validate with :meth:`checked`."""
+        return core_schema.no_info_plain_validator_function(self.checked)
+
+
+@dataclass(frozen=True, slots=True)
+class Integer(Rule):
+    """An integer from ``low`` to ``high``."""
+
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        """The rule in words."""
+        return f"an integer in {self.low} … {self.high}"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value keeps the rule."""
+        return type(value) is int and self.low <= value <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Rule):
+    """A finite number from ``low`` to ``high``."""
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """The rule in words."""
+        return f"a number in {self.low} … {self.high}"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value keeps the rule."""
+        return type(value) in (int, float) and self.low <= value <= self.high
+
+    def converted(self, value: Any) -> float:
+        """The value as a float."""
+        return float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Rule):
+    """Text of at most ``limit`` printable characters."""
+
+    limit: int
+
+    def __str__(self) -> str:
+        """The rule in words."""
+        return f"text of at most {self.limit} printable characters"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value keeps the rule."""
+        return isinstance(value, str) and len(value) <= self.limit and value.isprintable()
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Rule):
+    """A name: one printable character or more."""
+
+    limit: int = 200
+
+    def __str__(self) -> str:
+        """The rule in words."""
+        return f"a name of 1 … {self.limit} printable characters"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value keeps the rule."""
+        return isinstance(value, str) and 0 < len(value) <= self.limit and value.isprintable()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Rule):
+    """One of several words."""
+
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """The rule in words."""
+        return f"one of {', '.join(self.words)}"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value keeps the rule."""
+        return isinstance(value, str) and value in self.words
+
+
+@dataclass(frozen=True, slots=True)
+class Shape(Rule):
+    """A list of ``least`` … ``most`` integers from ``low`` to ``high``, as a tuple."""
+
+    least: int
+    most: int
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        """The rule in words."""
+        count = f"{self.least}" if self.least == self.most else f"{self.least} … {self.most}"
+        return f"a list of {count} integers in {self.low} … {self.high}"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value keeps the rule."""
+        return (
+            isinstance(value, list)
+            and self.least <= len(value) <= self.most
+            and all(type(x) is int and self.low <= x <= self.high for x in value)
+        )
+
+    def converted(self, value: Any) -> tuple[int, ...]:
+        """The value as a tuple."""
+        return tuple(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Digest(Rule):
+    """A SHA-256 in hexadecimal."""
+
+    def __str__(self) -> str:
+        """The rule in words."""
+        return "64 hexadecimal digits"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value keeps the rule."""
+        return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class FileName(Rule):
+    """A file's name without a folder: a file beside the one that names it."""
+
+    def __str__(self) -> str:
+        """The rule in words."""
+        return "a file's name without a folder"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value keeps the rule."""
+        return Name().accepts(value) and "/" not in value and value not in (".", "..")
+
+
+@dataclass(frozen=True, slots=True)
+class OrNone(Rule):
+    """Another rule, or null."""
+
+    rule: Rule
+
+    def __str__(self) -> str:
+        """The rule in words."""
+        return f"{self.rule} or null"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value keeps the rule."""
+        return value is None or self.rule.accepts(value)

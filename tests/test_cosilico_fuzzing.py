@@ -1,0 +1,151 @@
+"""The fuzz suite: verdicts on inputs that do all that an input must not, and a sample of real ones."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosilico import fuzzing
+from cosilico.cli import main
+from cosilico.fuzz_formats import FORMATS, Files, Format
+from cosilico.fuzzing import Examination, Examiner, Verdict, format_of, fuzz_input
+from sim.spec.errors import CosilicoError
+from testbench.judges import UnjudgedError
+
+SAMPLE = 400
+"""Inputs; with loading half a minute of processor time."""
+
+SEED = 11
+
+
+def read(path: Path) -> str:
+    """Do what the file's content says."""
+    word = path.read_text()
+    match word:
+        case "refuse":
+            raise CosilicoError("x must be right, not wrong")
+        case "lines":
+            raise CosilicoError("x must be right\nnot wrong")
+        case "control":
+            raise CosilicoError("x must be \x1b[2J")
+        case "raise":
+            raise KeyError(word)
+        case "allocate":
+            return "x" * (1 << 31)
+        case "loop":
+            while True:
+                pass
+        case "sleep":
+            time.sleep(60)
+        case "die":
+            import os
+
+            os._exit(9)
+    return word
+
+
+def judge(files: Files, value: Any) -> str:
+    """Judge as the content says."""
+    match value:
+        case "differ":
+            return "1 of 2 values differ"
+        case "unjudged":
+            raise UnjudgedError("nobody knows")
+        case "judge raises":
+            raise ValueError(value)
+        case "judge dies":
+            import os
+
+            os._exit(3)
+    return ""
+
+
+@pytest.fixture(scope="module")
+def examiner() -> Iterator[Examiner]:
+    formats = {"word": Format(100, dict, lambda rng: {}, read, judge)}
+    made = Examiner(formats, seconds=1, size_bytes=100 << 20, wall_seconds=3)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("word", "verdict", "text"),
+    [
+        ("refuse", Verdict.REFUSED, r"x must be right, not wrong"),
+        ("fine", Verdict.EQUAL, ""),
+        ("unjudged", Verdict.UNJUDGED, "nobody knows"),
+        ("judge dies", Verdict.JUDGE_DIED, "status 3"),
+        ("differ", Verdict.CONTRADICTED, "1 of 2 values differ"),
+        ("judge raises", Verdict.TRACEBACK, r"Traceback .*ValueError: judge raises\n"),
+        ("raise", Verdict.TRACEBACK, r"Traceback .*KeyError: 'raise'\n"),
+        ("lines", Verdict.LINES, r"x must be right\nnot wrong"),
+        ("control", Verdict.LINES, r"x must be \x1b\[2J"),
+        ("loop", Verdict.TIME, "more than 1 s"),
+        ("sleep", Verdict.TIME, "no answer in 3 s"),
+        ("allocate", Verdict.MEMORY, r"Traceback .*MemoryError\n"),
+        ("die", Verdict.DIED, "status 9"),
+    ],
+)
+def test_verdicts(word: str, verdict: Verdict, text: str, examiner: Examiner) -> None:
+    found = examiner.examine("word", {"x": word.encode()})
+    assert found[0] is verdict
+    assert re.fullmatch(text, found[1], re.DOTALL)
+
+
+def test_an_input_has_no_part_in_the_verdict_on_the_next(examiner: Examiner) -> None:
+    for word in ("loop", "die", "allocate", "raise"):
+        examiner.examine("word", {"x": word.encode()})
+        assert examiner.examine("word", {"x": b"fine"}) == (Verdict.EQUAL, "")
+
+
+def test_only_four_verdicts_are_right() -> None:
+    right = {verdict for verdict in Verdict if verdict.right}
+    assert right == {Verdict.REFUSED, Verdict.EQUAL, Verdict.UNJUDGED, Verdict.JUDGE_DIED}
+
+
+def test_every_hundred_inputs_have_every_format() -> None:
+    names = [format_of(index) for index in range(300, 400)]
+    assert {name: names.count(name) for name in FORMATS} == {
+        name: one.weight for name, one in FORMATS.items()
+    }
+
+
+def test_an_input_is_made_again() -> None:
+    for index in range(0, 200, 7):
+        if format_of(index) != "pt2":  # whose making takes seconds
+            assert fuzz_input(3, index) == fuzz_input(3, index)
+
+
+def test_a_sample_of_files_is_refused_or_right() -> None:
+    found = list(fuzzing.examine_inputs(SEED, SAMPLE, jobs=1))
+    assert sorted(one.index for one in found) == list(range(SAMPLE))
+    faults = [one for one in found if not one.verdict.right]
+    assert not faults, "\n".join(
+        f"fuzz_input({SEED}, {one.index}) {one.format_name}: {one.verdict} {one.text}"
+        for one in faults
+    )
+    for name in FORMATS:
+        verdicts = {one.verdict for one in found if one.format_name == name}
+        assert Verdict.REFUSED in verdicts, name
+    # Whatever is examined begins with a file of each format that is right; a worker ends if not.
+    assert {one.format_name for one in found if one.verdict is Verdict.EQUAL} >= {"tflite", "onnx"}
+
+
+def test_the_command_prints_verdicts_and_counts_faults(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [
+        Examination(0, "tflite", Verdict.REFUSED, "x"),
+        Examination(7, "onnx", Verdict.CONTRADICTED, "3 of 4 values differ"),
+    ]
+    monkeypatch.setattr("cosilico.fuzz_summary.examine_inputs", lambda *words: iter(given))
+    assert main(["validate", "--fuzz", "2", "--seed", "5"]) == 1
+    printed = capsys.readouterr().out
+    assert "fuzz_input(5, 7), onnx: contradicted\n3 of 4 values differ" in printed
+    assert re.search(r"tflite +1 +0 +0 +0 +0", printed)
+    assert printed.rstrip().endswith("1 faults")
+    given.pop()
+    assert main(["validate", "--fuzz", "1"]) == 0

@@ -1,0 +1,338 @@
+"""TensorFlow Lite models that are put together wrongly: each is refused in one line, in bounded time and memory."""
+
+import re
+import struct
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sim import golden
+from sim.importers.errors import UnsupportedModelError
+from sim.importers.tflite_import import lower_tflite
+from sim.importers.tflite_reader import parse_tflite
+from sim.spec.errors import CosilicoError
+from sim.spec.network import LayerKind
+from testbench.tflite_oracle import run_model
+from testbench.tflite_writer import ModelWriter
+
+SHAPE = (1, 4, 4, 2)
+LIKE: dict[str, Any] = {"scales": [0.5], "zero_points": [3]}
+SOFTMAX_OUTPUT: dict[str, Any] = {"scales": [1 / 256], "zero_points": [-128]}
+WINDOW = {"Padding": 0, "StrideH": 1, "StrideW": 1}
+DILATION = {"DilationHFactor": 1, "DilationWFactor": 1}
+
+
+class Convolution(ModelWriter):
+    """A model that begins with a 1×1 convolution of ``image`` to ``seen``."""
+
+    def __init__(self, shape: tuple[int, ...] = SHAPE, kernel: str = "int8") -> None:
+        super().__init__()
+        self.image = self.tensor(shape, name="image", **LIKE)
+        weights = np.ones((2, 1, 1, shape[-1]))
+        self.kernel = self.constant(weights, kernel, scales=[0.01], name="kernel")
+        self.seen = self.tensor((*shape[:-1], 2), name="seen", **LIKE)
+        inputs = [self.image, self.kernel]
+        self.operator("CONV_2D", inputs, [self.seen], **WINDOW, **DILATION)
+
+    def end(self, result: int) -> bytes:
+        """Encode the model with that tensor as its output."""
+        return self.finish([self.image], [result])
+
+
+def quantize_of_another_shape() -> bytes:
+    writer = Convolution()
+    result = writer.tensor((1, 8, 4, 2), "uint8", name="result", **LIKE)
+    writer.operator("QUANTIZE", [writer.seen], [result])
+    return writer.end(result)
+
+
+def dequantize_of_another_shape() -> bytes:
+    writer = Convolution()
+    result = writer.tensor((1, 32), "float32", name="result")
+    writer.operator("DEQUANTIZE", [writer.seen], [result])
+    return writer.end(result)
+
+
+def softmax_of_another_shape() -> bytes:
+    writer = Convolution()
+    result = writer.tensor((1, 32), name="result", **SOFTMAX_OUTPUT)
+    writer.operator("SOFTMAX", [writer.seen], [result], Beta=1.0)
+    return writer.end(result)
+
+
+def softmax_of_its_output() -> bytes:
+    writer = Convolution()
+    result = writer.tensor(SHAPE, name="result", **SOFTMAX_OUTPUT)
+    writer.operator("SOFTMAX", [result], [result], Beta=1.0)
+    return writer.end(result)
+
+
+def two_that_read_each_other() -> bytes:
+    writer = Convolution()
+    first, result = (writer.tensor(SHAPE, name=name, **LIKE) for name in ("first", "result"))
+    writer.operator("ADD", [writer.seen, result], [first])
+    writer.operator("RELU", [first], [result])
+    return writer.end(result)
+
+
+def written_twice() -> bytes:
+    writer = Convolution()
+    writer.operator("RELU", [writer.image], [writer.seen])
+    return writer.end(writer.seen)
+
+
+def written_input() -> bytes:
+    writer = Convolution()
+    writer.operator("RELU", [writer.seen], [writer.image])
+    return writer.end(writer.seen)
+
+
+def written_constant() -> bytes:
+    writer = Convolution()
+    writer.operator("RELU", [writer.seen], [writer.kernel])
+    return writer.end(writer.seen)
+
+
+def without_result() -> bytes:
+    writer = Convolution()
+    writer.operator("RELU", [writer.seen], [])
+    return writer.end(writer.seen)
+
+
+def assigned_variable() -> bytes:
+    writer = Convolution()
+    writer.operator("ASSIGN_VARIABLE", [writer.seen], [])
+    return writer.end(writer.seen)
+
+
+def squeezed_wrongly() -> bytes:
+    writer = Convolution()
+    result = writer.tensor((1, 32), name="result", **LIKE)
+    writer.operator("SQUEEZE", [writer.seen], [result], SqueezeDims=(1,))
+    return writer.end(result)
+
+
+def expanded_wrongly() -> bytes:
+    writer = Convolution()
+    result = writer.tensor((1, 32), name="result", **LIKE)
+    writer.operator("EXPAND_DIMS", [writer.seen, writer.constant([1], "int32")], [result])
+    return writer.end(result)
+
+
+def transposed_convolution() -> bytes:
+    """As converters write it: the shape of its output is computed from its input's."""
+    writer = Convolution()
+    sizes, result = (
+        writer.tensor((4,), "int32", name="sizes"),
+        writer.tensor((1, 8, 8, 2), name="result", **LIKE),
+    )
+    writer.operator("SHAPE", [writer.seen], [sizes])
+    kernel = writer.constant(np.ones((2, 2, 2, 2)), "int8", scales=[0.01])
+    writer.operator("TRANSPOSE_CONV", [sizes, kernel, writer.seen], [result])
+    return writer.end(result)
+
+
+def of_bytes() -> bytes:
+    writer = ModelWriter()
+    image, result = (writer.tensor(SHAPE, "uint8", name=name, **LIKE) for name in ("a", "result"))
+    kernel = writer.constant(np.ones((2, 1, 1, 2)), "uint8", **LIKE)
+    writer.operator("CONV_2D", [image, kernel], [result], **WINDOW, **DILATION)
+    end = writer.tensor(SHAPE, "uint8", name="end", **LIKE)
+    writer.operator("SOFTMAX", [result], [end], Beta=1.0)
+    return writer.finish([image], [end])
+
+
+def other_depth_multiplier() -> bytes:
+    writer = Convolution()
+    result = writer.tensor(SHAPE, name="result", **LIKE)
+    kernel = writer.constant(np.ones((1, 1, 1, 2)), "int8", scales=[0.01])
+    options = WINDOW | DILATION | {"DepthMultiplier": 2}
+    writer.operator("DEPTHWISE_CONV_2D", [writer.seen, kernel], [result], **options)
+    return writer.end(result)
+
+
+def vast() -> bytes:
+    writer = Convolution((1, 1 << 20, 1 << 20, 1))
+    return writer.end(writer.seen)
+
+
+def vast_by_padding() -> bytes:
+    writer = Convolution()
+    result = writer.tensor((1, 4, 1 << 30, 2), name="result", **LIKE)
+    widths = writer.constant([(0, 0), (0, 0), (0, (1 << 30) - 4), (0, 0)], "int32")
+    writer.operator("PAD", [writer.seen, widths], [result])
+    return writer.end(result)
+
+
+def of_so_many_values_that_the_product_wraps() -> bytes:
+    writer = Convolution()
+    result = writer.tensor((1, 1 << 16, 1 << 24, (1 << 24) + 32), name="result", **LIKE)
+    writer.operator("RESHAPE", [writer.seen], [result])
+    return writer.end(result)
+
+
+def too_many_computations() -> bytes:
+    writer = ModelWriter()
+    image = writer.tensor((1, 2000, 2000, 2), name="image", **LIKE)
+    kernel = writer.constant(np.ones((4, 65, 65, 2)), "int8", scales=[0.01])
+    result = writer.tensor((1, 2000, 2000, 4), name="result", **LIKE)
+    writer.operator("CONV_2D", [image, kernel], [result], **WINDOW, **DILATION)
+    return writer.finish([image], [result])
+
+
+TENSOR = r"\(tensor 'result'\)"
+LINES: list[tuple[Callable[[], bytes], str]] = [
+    (
+        quantize_of_another_shape,
+        rf"operator 1 QUANTIZE {TENSOR}: output must have shape \(1, 4, 4, 2\), "
+        r"not \(1, 8, 4, 2\)",
+    ),
+    (
+        dequantize_of_another_shape,
+        rf"operator 1 DEQUANTIZE {TENSOR}: output must have shape \(1, 4, 4, 2\), not \(1, 32\)",
+    ),
+    (
+        softmax_of_another_shape,
+        rf"operator 1 SOFTMAX {TENSOR}: output must have shape \(1, 4, 4, 2\), not \(1, 32\)",
+    ),
+    (
+        softmax_of_its_output,
+        rf"operator 1 SOFTMAX {TENSOR}: reads tensor 'result' before it is computed",
+    ),
+    (
+        two_that_read_each_other,
+        r"operator 1 ADD \(tensor 'first'\): reads tensor 'result' before it is computed",
+    ),
+    (
+        written_twice,
+        r"operator 1 RELU \(tensor 'seen'\): must not write tensor 'seen', which is an input, "
+        "a constant or written before",
+    ),
+    (
+        written_input,
+        r"operator 1 RELU \(tensor 'image'\): must not write tensor 'image', which is an input, "
+        "a constant or written before",
+    ),
+    (
+        written_constant,
+        r"operator 1 RELU \(tensor 'kernel'\): must not write tensor 'kernel', which is an input, "
+        "a constant or written before",
+    ),
+    (without_result, r"operator 1 RELU \(tensor ''\): must have an output"),
+    (
+        assigned_variable,
+        r"operator 1 ASSIGN_VARIABLE \(tensor ''\): is not supported; supported are .*",
+    ),
+    (
+        squeezed_wrongly,
+        rf"operator 1 SQUEEZE {TENSOR}: axes must be of size 1, not \[1\] of \(1, 4, 4, 2\)",
+    ),
+    (
+        expanded_wrongly,
+        rf"operator 1 EXPAND_DIMS {TENSOR}: output must have shape \(1, 1, 4, 4, 2\), "
+        r"not \(1, 32\)",
+    ),
+    (
+        transposed_convolution,
+        rf"operator 2 TRANSPOSE_CONV {TENSOR}: is not supported; supported are .*",
+    ),
+    (of_bytes, "model is uint8-quantized, only int8 is supported"),
+    (
+        other_depth_multiplier,
+        rf"operator 1 DEPTHWISE_CONV_2D {TENSOR}: option DepthMultiplier must be 1, not 2",
+    ),
+    (
+        vast,
+        r"operator 0 CONV_2D \(tensor 'seen'\): activation 'image' must have at most 16777216 "
+        r"values, not 1099511627776 of shape \(1, 1048576, 1048576, 1\)",
+    ),
+    (
+        vast_by_padding,
+        rf"operator 1 PAD {TENSOR}: activation 'result' must have at most 16777216 values, "
+        r"not 8589934592 of shape \(1, 4, 1073741824, 2\)",
+    ),
+    (
+        of_so_many_values_that_the_product_wraps,
+        rf"operator 1 RESHAPE {TENSOR}: tensor 'result' must have at most 16777216 values, "
+        r"not 18446779258081640448 of shape \(1, 65536, 16777216, 16777248\)",
+    ),
+    (
+        too_many_computations,
+        "network 'net' must have at most 68719476736 MACs for one image, not 135200000000",
+    ),
+]
+
+
+@pytest.mark.parametrize(("content", "line"), LINES, ids=[make.__name__ for make, _ in LINES])
+def test_is_refused(content: Callable[[], bytes], line: str) -> None:
+    model = content()
+    tracemalloc.start()
+    with pytest.raises(UnsupportedModelError, match=f"^{line}$"):
+        lower_tflite(parse_tflite(model, "model"), "net")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
+
+
+def test_a_constant_has_as_many_bytes_as_its_shape() -> None:
+    content = Convolution().end(2)
+    shape = struct.pack("<5i", 4, 2, 1, 1, 2)
+    assert content.count(shape) == 1
+    wrong = content.replace(shape, struct.pack("<5i", 4, 2, 1, 1, 1 << 30))
+    line = r"model: tensor 'kernel' must have 2147483648 bytes for its shape \(2, 1, 1, 1073741824\), not 4"
+    with pytest.raises(CosilicoError, match=f"^{line}$"):
+        parse_tflite(wrong, "model")
+
+
+def test_lists_that_a_file_shares_are_not_copied() -> None:
+    writer = ModelWriter()
+    data = np.zeros(1 << 20, np.int8)
+    tensors = [writer.tensor(data.shape, scales=[1.0])]
+    writer.tensor(data.shape, data=data, scales=[1.0])
+    shared = writer.tensors[1]
+    writer.tensors.extend([shared] * 2000)
+    content = writer.finish(tensors, tensors)
+    tracemalloc.start()
+    assert len(parse_tflite(content, "model").tensors) == 2002
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
+
+
+def test_a_group_for_each_channel_is_a_depthwise_convolution() -> None:
+    writer = ModelWriter()
+    image, result = (writer.tensor(SHAPE, name=name, **LIKE) for name in ("image", "result"))
+    weights = np.random.default_rng(1).integers(-127, 128, (2, 3, 3, 1))
+    kernel = writer.constant(weights, "int8", scales=[0.01, 0.003])
+    writer.operator("CONV_2D", [image, kernel], [result], **WINDOW, **DILATION)
+    content = writer.finish([image], [result])
+    (layer,) = (network := lower_tflite(parse_tflite(content, "model"), "net").network).layers
+    assert layer.kind is LayerKind.DEPTHWISE
+    x = np.random.default_rng(2).integers(-128, 128, (3, *SHAPE[1:])).astype(np.int8)
+    assert np.array_equal(golden.run(network, x)[layer.name], run_model(content, x)[0])
+
+
+@pytest.mark.parametrize("scale", [np.nan, np.inf, -1.0, 0.0])
+@pytest.mark.parametrize("place", ["weights", "activation"])
+def test_scales_are_numbers(scale: float, place: str) -> None:
+    writer = ModelWriter()
+    given = {"scales": [scale], "zero_points": [0]}
+    image = writer.tensor(SHAPE, name="image", **(given if place == "activation" else LIKE))
+    kernel = writer.constant(
+        np.ones((2, 1, 1, 2)), "int8", **(given if place == "weights" else {"scales": [0.1]})
+    )
+    result = writer.tensor(SHAPE, name="result", **LIKE)
+    writer.operator("CONV_2D", [image, kernel], [result], **WINDOW, **DILATION)
+    content = writer.finish([image], [result])
+    if place == "weights" and scale == 0:
+        assert (
+            not lower_tflite(parse_tflite(content, "model"), "net").network.layers[0].multiplier[0]
+        )
+        return
+    line = {
+        "weights": "scales of the weights must be finite and not negative",
+        "activation": f"scale of activation 'image' must be positive, not {re.escape(str(np.float32(scale)))}",
+    }[place]
+    with pytest.raises(UnsupportedModelError, match=rf"^operator 0 CONV_2D {TENSOR}: {line}$"):
+        lower_tflite(parse_tflite(content, "model"), "net")
