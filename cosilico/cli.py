@@ -32,6 +32,13 @@ class MemoryTier(StrEnum):
     DRAM = "dram"
 
 
+class MemorySet(StrEnum):
+    """Memories behind which validated pairs run."""
+
+    ONE = "one"
+    ALL = "all"
+
+
 class View(StrEnum):
     """Form of the SIMD datapath that is simulated; both are one design (docs/hardware.md)."""
 
@@ -308,6 +315,10 @@ def validate(
             help="random pairs, realizable or not: does what the check says hold?",
         ),
     ] = None,
+    memories: Annotated[
+        MemorySet,
+        typer.Option(help="all: each random pair behind every memory that AXI allows as well"),
+    ] = MemorySet.ONE,
     fuzz: Annotated[
         int | None,
         typer.Option(
@@ -354,6 +365,11 @@ def validate(
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
             "--realizability N, --fuzz N or --full"
         )
+    if memories is MemorySet.ALL and not counts.keys() - {"stalls", "fuzz"}:
+        raise CosilicoError(
+            "--memories must be given with --random, --imported or --realizability alone; "
+            "--full runs its random pairs behind all of them"
+        )
     if design is not None:
         differences = validate_design(design, accelerator=accelerator, view=view.value)
     elif fuzz is not None:
@@ -374,6 +390,7 @@ def validate(
             jobs=jobs,
             kind="pairs" if stalls else kind,
             stalls=stalls is not None,
+            memories=memories is MemorySet.ALL,
             view=view.value,
             max_macs=max_macs,
         )

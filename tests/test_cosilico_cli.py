@@ -84,6 +84,11 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             "--realizability N, --fuzz N or --full",
         ),
         (
+            ["validate", "--stalls", "3", "--memories", "all"],
+            "--memories must be given with --random, --imported or --realizability alone; --full "
+            "runs its random pairs behind all of them",
+        ),
+        (
             ["simulate", "mobilenet_v2"],
             "network 'mobilenet_v2' must be given an --accelerator",
         ),
