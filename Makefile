@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install format lint test check demo validate calibrate supported bench clean
+.PHONY: help install format lint test check demo validate calibrate supported bench mutants clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
@@ -66,6 +66,9 @@ supported: $(STAMP) ## write docs/supported_ops.md from the importer's tables
 bench: $(STAMP) ## speed of the model and of the RTL simulation
 	$(BIN)/python benchmarks/model_speed.py
 	$(BIN)/python benchmarks/rtl_speed.py
+
+mutants: $(STAMP) ## seed faults into copies of the sources; are they noticed? (an hour or two)
+	$(BIN)/python benchmarks/mutants.py
 
 clean: ## remove everything that can be built again, except .venv
 	rm -rf build sim_build results.xml .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

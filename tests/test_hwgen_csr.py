@@ -162,6 +162,43 @@ def test_interrupt_is_raised_and_cleared() -> None:
     simulate(case)
 
 
+@pytest.mark.parametrize("distance", range(-4, 5))
+def test_an_interrupt_is_not_lost_to_a_write_of_one(distance: int) -> None:
+    """Software acknowledges one program while the next finishes: in every cycle around it.
+
+    What comes after the write, or in its very cycle, is pending.
+    """
+
+    async def case(ctx: Any, bus: Bus) -> None:
+        unit = bus.unit
+        await bus.write(ctx, OFFSET["IRQ_ENABLE"], 1)
+        await ring(ctx, bus, 10)
+        assert ctx.get(unit.irq)
+        ctx.set(unit.idle, 0)
+        await bus.write(ctx, OFFSET["CONTROL"], 1)
+        ctx.set(unit.awaddr, OFFSET["IRQ_PENDING"])
+        ctx.set(unit.wdata, 1)
+        ctx.set(unit.wstrb, 15)
+        ctx.set(unit.bready, 1)
+        written = finished = -1
+        for cycle in range(16):
+            ctx.set(unit.awvalid, cycle == 6)
+            ctx.set(unit.wvalid, cycle == 6)
+            ctx.set(unit.idle, cycle >= 7 + distance)
+            # the write takes place in the cycle after both handshakes
+            if cycle == 7:
+                written = cycle
+            if finished < 0 and cycle >= 7 + distance:
+                finished = cycle
+            await ctx.tick()
+        assert not ctx.get(unit.busy)
+        assert (finished, written) == (7 + distance, 7)
+        assert ctx.get(unit.irq) == (finished >= written)
+        assert await bus.read(ctx, OFFSET["IRQ_PENDING"]) == int(finished >= written)
+
+    simulate(case)
+
+
 @pytest.mark.parametrize(("flag", "bit"), [("refused", 2), ("hazard", 3), ("error", 4)])
 def test_flags_stay_until_the_next_doorbell(flag: str, bit: int) -> None:
     async def case(ctx: Any, bus: Bus) -> None:

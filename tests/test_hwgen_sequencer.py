@@ -151,3 +151,54 @@ def test_wait_counters_name_what_execute_lacks() -> None:
     assert run.wait_load == list(range(2, load_done + 1))
     assert run.wait_store == list(range(load_done + 1, store_done + 1))
     assert run.starts[EXECUTE] == [store_done + 1]
+
+
+def test_no_token_outlives_the_clear() -> None:
+    """A program that gave more tokens than it took leaves none to the next one."""
+    unit = Sequencer()
+    simulator = Simulator(unit)
+    simulator.add_clock(1e-6)
+
+    async def run(ctx: Any) -> None:
+        for giver in Queue:
+            name = giver.name.lower()
+            ctx.set(getattr(unit, f"{name}_command").ready, 1)
+            await give(ctx, unit, giver, 3)
+        ctx.set(unit.clear, 1)
+        await ctx.tick()
+        ctx.set(unit.clear, 0)
+        for taker in Queue:
+            for giver in set(Queue) - {taker}:
+                command = getattr(unit, f"{taker.name.lower()}_command")
+                stream = getattr(unit, taker.name.lower())
+                ctx.set(stream.payload, {"queue": taker, "wait": 1 << giver})
+                ctx.set(stream.valid, 1)
+                await ctx.tick()
+                ctx.set(stream.valid, 0)
+                for _ in range(6):
+                    assert not ctx.get(command.valid)
+                    await ctx.tick()
+                await give(ctx, unit, giver, 1, others=False, taker=taker)
+                assert ctx.get(command.valid)
+                await ctx.tick()
+                assert not ctx.get(command.valid)
+
+    simulator.add_testbench(run)
+    simulator.run()
+
+
+async def give(
+    ctx: Any,
+    unit: Sequencer,
+    giver: Queue,
+    count: int,
+    *,
+    others: bool = True,
+    taker: Queue = Queue.LOAD,
+) -> None:
+    """Let the engine of a queue report done, with tokens for all others or for one."""
+    name = giver.name.lower()
+    ctx.set(getattr(unit, f"{name}_post"), 0b111 if others else 1 << taker)
+    ctx.set(getattr(unit, f"{name}_done"), 1)
+    await ctx.tick().repeat(count)
+    ctx.set(getattr(unit, f"{name}_done"), 0)

@@ -30,6 +30,7 @@ TARGETS = [
     "calibrate",
     "supported",
     "bench",
+    "mutants",
     "clean",
 ]
 
