@@ -43,11 +43,12 @@ def tiles(tensor: Table, hw: Table) -> list[Tile]:
 
 
 def steps_together(
-    kernel: int, stride: int, pad: int, n_in: int, tile_in: int, n_out: int, tile_out: int
+    window: tuple[int, int, int], n_in: int, tile_in: int, n_out: int, tile_out: int
 ) -> bool:
     """Whether a convolution's input tile serves its output tile, along one axis."""
     if n_out <= tile_out and n_in <= tile_in:
         return True
+    kernel, stride, pad = window
     reach = min(tile_in, 7)
     after = max(0, kernel - stride - pad)
     return n_in > 1 and tile_in == stride * tile_out and pad <= reach and after <= reach
@@ -59,17 +60,12 @@ def stays(layer: Table, source: Table, target: Table, before: Tile, tile: Tile) 
         return True
     if op == ExecuteOp.ADD:
         return before == tile
-    columns = [
-        (LayerColumn.KERNEL_Y, LayerColumn.STRIDE_Y, LayerColumn.PAD_Y),
-        (LayerColumn.KERNEL_X, LayerColumn.STRIDE_X, LayerColumn.PAD_X),
-    ]
+    down = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.STRIDE_Y], layer[LayerColumn.PAD_Y]
+    right = layer[LayerColumn.KERNEL_X], layer[LayerColumn.STRIDE_X], layer[LayerColumn.PAD_X]
     return all(
-        steps_together(
-            *(int(layer[column]) for column in columns[axis]),
-            int(source[axis]), before[axis], int(target[axis]), tile[axis],
-        )
-        for axis in range(2)
-    )  # fmt: skip
+        steps_together(window, int(source[axis]), before[axis], int(target[axis]), tile[axis])
+        for axis, window in enumerate((down, right))
+    )
 
 
 def bus_cycles(tensor: Table, hw: Table, images: int) -> int:
@@ -116,7 +112,7 @@ def weigh(layers: Table, tensors: Table, hw: Table, cut: int, chosen: tuple[Tile
 
 def draw_chain(rng: np.random.Generator, name: str) -> Network:
     """Two convolutions or depthwise layers of random kernels and strides, and at times a pool."""
-    height, width = (int(rng.choice([7, 8, 12, 14, 20, 24])) for _ in range(2))
+    height, width = (int(rng.choice([7, 8, 12, 14, 20, 24, 32])) for _ in range(2))
     source = random_tensor("input", height, width, int(rng.choice([4, 8, 24])), rng)
     layers = []
     tensor = source
@@ -151,7 +147,7 @@ def draw_accelerator(rng: np.random.Generator) -> AcceleratorConfig:
 def test_no_combination_of_tiles_is_weighed_less_than_the_chosen_one(images: int) -> None:
     rng = np.random.default_rng(images)
     pooled = spilled = many = 0
-    for number in range(200):
+    for number in range(500):
         network = draw_chain(rng, f"chain{number}")
         hw = accelerator_row(draw_accelerator(rng), images)
         cut = int(rng.integers(len(network.layers) + 1)) if images > 1 else 0
