@@ -1,6 +1,5 @@
 """The compiler's last step: a design's schedule as descriptors and a memory image."""
 
-import struct
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +10,9 @@ from hwgen.weights import layer_stream
 from sim.model import schedule
 from sim.plan import Mapped
 from sim.plans import LayerPlan, TensorPlan
-from sim.spec.descriptor import DESCRIPTOR_BYTES, FIELDS, HEADER_MAGIC, Queue, encode_many
+from sim.spec.descriptor import DESCRIPTOR_BYTES, FIELDS, Queue, encode_many
 from sim.spec.design import Design
+from sim.spec.header import seal
 from sim.tables import COLUMNS
 
 __all__ = ["Probe", "Program", "compile_design"]
@@ -97,10 +97,7 @@ def compile_design(design: Design, images: int = 1) -> Program:
         start = int(found.layer_plan[i, LayerPlan.BLOCK_ADDRESS])
         image[start : start + len(stream)] = stream
     header_address = len(image)
-    image += struct.pack(
-        "<3I", HEADER_MAGIC, design.accelerator.fingerprint, len(found.rows)
-    ).ljust(DESCRIPTOR_BYTES, b"\0")
-    image += encode_rows(found.rows)
+    image += seal(design.accelerator.fingerprint, encode_rows(found.rows))
     names = list(tensors)
     return Program(
         image=bytes(image),

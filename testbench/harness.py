@@ -24,12 +24,13 @@ from testbench.build_cache import cached_directory, content_key
 from testbench.emission import emit_once
 from testbench.job import read_counters, read_events, read_outputs, read_state, write_job
 from testbench.memory_model import MemoryModel
+from testbench.protocol import bound_rules
 from testbench.verilate import BUILD_RECIPE, build_executable, toolchain_version
 from testbench.watchdog import explain_hang, program_descriptors, watchdog_cycles
 
 __all__ = ["INITIAL_SEED", "Harness", "HarnessError", "Progress", "RunResult", "build"]
 
-HEADERS = ("axi_memory.h", "dram.h", "job.h")
+HEADERS = ("axi_memory.h", "axi_report.h", "dram.h", "job.h")
 EXIT_HANG = 3
 
 FLAT_MACS = 2048
@@ -239,7 +240,7 @@ def build(
     """
     root = build_root or cache_root()
     chosen = check_view(view)
-    verilog = emit_once(config, root, chosen)
+    verilog = emit_once(config, root, chosen) + bound_rules(config)
     block = _block(config, chosen, waves)
     main = _render(config, waves, chosen, block)
     headers = {name: _template_text(name) for name in HEADERS}

@@ -55,12 +55,7 @@ def write_job(
         Of what memories and registers hold at power-up.
     """
     values = {
-        "latency": memory.latency,
-        "stalls": int(memory.stall_seed is not None),
-        "seed": memory.stall_seed or 0,
-        "stall_percent": memory.stall_percent,
-        **memory.dram_values,
-        "base": memory.base,
+        **memory.job_values,
         "header_address": program.header_address,
         "memory_bytes": program.memory_bytes,
         "runs": len(inputs),

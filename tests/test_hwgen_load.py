@@ -71,7 +71,7 @@ class Run:
                 unit.row_write,
                 unit.row_half,
                 unit.waiting,
-                unit.error,
+                unit.fault.valid,
                 unit.busy,
             )
             async for _, _, *seen in ctx.tick().sample(*watched):
@@ -93,6 +93,7 @@ class Run:
 
         async def drive(ctx: Any) -> None:
             ctx.set(unit.memory_base, BASE)
+            ctx.set(unit.pages.last, -1)
             for descriptor in descriptors:
                 ctx.set(unit.command.payload, descriptor)
                 ctx.set(unit.command.valid, 1)

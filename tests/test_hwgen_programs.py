@@ -1,7 +1,6 @@
 """Different programs one after another on one accelerator: nothing of a program stays for the next."""
 
 import random
-import struct
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +11,8 @@ from hwgen.axi_memory import MemoryPort, read_side, write_side
 from hwgen.gateware.accelerator import Accelerator
 from hwgen.gateware.csr import REGISTERS
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.descriptor import DESCRIPTOR_BYTES, HEADER_MAGIC, LoadKind, Queue, encode
+from sim.spec.descriptor import LoadKind, Queue, encode
+from sim.spec.header import seal
 
 OFFSET = {register.name: register.offset for register in REGISTERS}
 CONFIG = AcceleratorConfig(
@@ -49,8 +49,7 @@ class Machine:
         self.memory = memory
         places = []
         for number, program in enumerate(programs):
-            header = struct.pack("<III", HEADER_MAGIC, CONFIG.fingerprint, len(program))
-            image = header.ljust(DESCRIPTOR_BYTES, b"\0") + b"".join(program)
+            image = seal(CONFIG.fingerprint, b"".join(program))
             places.append(PROGRAMS + 0x800 * number)
             memory[places[-1] : places[-1] + len(image)] = image
         top = Accelerator(CONFIG)

@@ -73,7 +73,7 @@ class Run:
             cycle = -1
             start_strobe = unit.command.valid & unit.command.ready
             async for _, _, start, done, post, error, busy in ctx.tick().sample(
-                start_strobe, unit.done, unit.done_post, unit.error, unit.busy
+                start_strobe, unit.done, unit.done_post, unit.fault.valid, unit.busy
             ):
                 cycle += 1
                 self.busy += busy
@@ -86,6 +86,7 @@ class Run:
 
         async def drive(ctx: Any) -> None:
             ctx.set(unit.memory_base, BASE)
+            ctx.set(unit.pages.last, -1)
             for descriptor in descriptors:
                 ctx.set(unit.command.payload, descriptor)
                 ctx.set(unit.command.valid, 1)

@@ -121,7 +121,10 @@ def draw_chain(rng: np.random.Generator, name: str) -> Network:
         kind = LayerKind.DEPTHWISE if number and rng.random() < 0.4 else LayerKind.CONV
         channels = tensor.channels if kind is LayerKind.DEPTHWISE else int(rng.choice([8, 16, 40]))
         stride = int(rng.choice([1, 2]))
-        padding = Padding.same((tensor.height, tensor.width), (kernel, kernel), (stride, stride))
+        padding = Padding()
+        if rng.random() < 0.5 or kernel > min(tensor.height, tensor.width):
+            size = tensor.height, tensor.width
+            padding = Padding.same(size, (kernel, kernel), (stride, stride))
         layer = padded(
             f"layer{number}",
             kind,

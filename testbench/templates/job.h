@@ -98,12 +98,24 @@ inline std::map<std::string, uint64_t*> dram_fields(DramTiming& t) {
     };
 }
 
+// Keys of the freedoms and failures, each its member's name.
+inline std::map<std::string, uint64_t*> freedom_fields(MemoryTiming& t) {
+    return {
+        {"response_delay", &t.response_delay}, {"write_order", &t.write_order},
+        {"readiness", &t.readiness},           {"fault_port", &t.fault_port},
+        {"fault_index", &t.fault_index},       {"fault_response", &t.fault_response},
+        {"silent_port", &t.silent_port},       {"silent_index", &t.silent_index},
+        {"reset_clears", &t.reset_clears},
+    };
+}
+
 inline Job read_job(const std::string& directory) {
     Job job;
     File file(directory, "job.txt", "r");
     char key[64];
     long long v[7];
-    const std::map<std::string, uint64_t*> dram = dram_fields(job.timing.dram);
+    std::map<std::string, uint64_t*> memory = dram_fields(job.timing.dram);
+    memory.merge(freedom_fields(job.timing));
     while (std::fscanf(file.stream(), "%63s", key) == 1) {
         const std::string name = key;
         const int wanted = name == "probe" ? 7 : name == "descriptors" ? 3 : 1;
@@ -113,7 +125,7 @@ inline Job read_job(const std::string& directory) {
         else if (name == "stalls") job.timing.stalls = v[0] != 0;
         else if (name == "seed") job.timing.seed = v[0];
         else if (name == "stall_percent") job.timing.stall_percent = v[0];
-        else if (dram.count(name)) *dram.at(name) = v[0];
+        else if (memory.count(name)) *memory.at(name) = v[0];
         else if (name == "base") job.base = v[0];
         else if (name == "header_address") job.header_address = v[0];
         else if (name == "memory_bytes") job.memory_bytes = v[0];
