@@ -21,18 +21,6 @@ CONFIG = AcceleratorConfig(
 BURSTS = 12
 
 
-class FewResponses(StoreUnit):
-    """A unit that can tell three responses apart."""
-
-    RESPONSES = 3
-
-
-class ManyResponses(StoreUnit):
-    """A unit of 15 responses, more than the bursts of these tests."""
-
-    RESPONSES = 15
-
-
 def outstanding(unit: StoreUnit, answer_at: int) -> tuple[list[int], list[int], int]:
     """Run two descriptors of bursts of one beat on a memory that answers from a cycle on.
 
@@ -57,6 +45,7 @@ def outstanding(unit: StoreUnit, answer_at: int) -> tuple[list[int], list[int], 
         nonlocal answered, last_answer
         commands = [descriptor, descriptor | {"address": 0x1000}]
         addressed = sent = 0
+        ctx.set(unit.pages, {"first": 0, "last": (1 << 20) - 1})
         ctx.set(unit.awready, 1)
         ctx.set(unit.wready, 1)
         for cycle in range(answer_at + 400):
@@ -90,14 +79,14 @@ def outstanding(unit: StoreUnit, answer_at: int) -> tuple[list[int], list[int], 
 
 @pytest.mark.parametrize("answer_at", [0, 60, 200])
 def test_no_more_responses_lack_than_can_be_told_apart(answer_at: int) -> None:
-    waiting, dones, last = outstanding(FewResponses(CONFIG), answer_at)
+    waiting, dones, last = outstanding(StoreUnit(CONFIG, responses=3), answer_at)
     assert max(waiting) == 3
     assert len(dones) == 2
     assert dones[-1] == last + 1
 
 
 def test_a_memory_that_answers_late_holds_up_nothing_within_the_limit() -> None:
-    waiting, dones, last = outstanding(ManyResponses(CONFIG), 200)
+    waiting, dones, last = outstanding(StoreUnit(CONFIG, responses=15), 200)
     assert max(waiting) == BURSTS
     assert len(dones) == 2
     assert dones[-1] == last + 1
