@@ -1,6 +1,6 @@
 """The compiler's last step: a design's schedule as descriptors and a memory image."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from sim.plan import Mapped
 from sim.plans import LayerPlan, TensorPlan
 from sim.spec.descriptor import DESCRIPTOR_BYTES, FIELDS, Queue, encode_many
 from sim.spec.design import Design
-from sim.spec.header import seal
+from sim.spec.header import HEADER_BYTES, read_header, seal
 from sim.tables import COLUMNS
 
 __all__ = ["Probe", "Program", "compile_design"]
@@ -73,6 +73,25 @@ class Program:
     def memory_bytes(self) -> int:
         """Size of external memory the program uses."""
         return len(self.image)
+
+    @property
+    def encoded(self) -> bytes:
+        """The descriptors, 64 bytes each."""
+        return self.image[self.header_address + HEADER_BYTES :]
+
+    def with_descriptors(self, encoded: bytes) -> "Program":
+        """Return the program with other descriptors of the same queues, sealed anew.
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer.
+        """
+        if len(encoded) != len(self.encoded):
+            raise ValueError(f"descriptors must have {len(self.encoded)} bytes, not {len(encoded)}")
+        header = read_header(self.image[self.header_address :])
+        image = self.image[: self.header_address] + seal(header.fingerprint, encoded)
+        return replace(self, image=image)
 
 
 def compile_design(design: Design, images: int = 1) -> Program:

@@ -61,9 +61,7 @@ def test_every_bit_of_the_program_is_in_the_checksum() -> None:
 
 
 def test_descriptors_that_are_not_whole_are_refused() -> None:
-    with pytest.raises(
-        ValueError, match=r"^descriptors must have a multiple of 64 bytes, not 65$"
-    ):
+    with pytest.raises(ValueError, match=r"^descriptors must have a multiple of 64 bytes, not 65$"):
         seal(FINGERPRINT, bytes(65))
 
 

@@ -185,7 +185,10 @@ class Accelerator(wiring.Component):
         ports: Any = self
         handshakes = [
             getattr(ports, f"{prefix}_{channel}valid") & getattr(ports, f"{prefix}_{channel}ready")
-            for prefix, channels in (("m_axi", ("ar", "r", "aw", "w", "b")), ("m_axi_desc", ("ar", "r")))
+            for prefix, channels in (
+                ("m_axi", ("ar", "r", "aw", "w", "b")),
+                ("m_axi_desc", ("ar", "r")),
+            )
             for channel in channels
         ]
         traces = [

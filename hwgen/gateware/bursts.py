@@ -34,9 +34,7 @@ def burst_layout() -> data.StructLayout:
     ``outside`` tells that it lies outside of the window, ``illegal`` that it is none: it has no beats
     or is not aligned.
     """
-    return data.StructLayout(
-        {"address": 32, "length": 8, "final": 1, "outside": 1, "illegal": 1}
-    )
+    return data.StructLayout({"address": 32, "length": 8, "final": 1, "outside": 1, "illegal": 1})
 
 
 class BurstGenerator(wiring.Component):

@@ -71,7 +71,9 @@ CAPABILITIES = (
     Register("GRID", 0x60, "R", "bytes from bit 0 up: pes_y, pes_x, compute_lanes, simd_units"),
     Register("REGISTER_FILE", 0x64, "R", "bits 23:0 weight rows of a half, 31:24 accumulator rows"),
     Register("BANK_DEPTH", 0x68, "R", "vectors of a bank of local memory"),
-    Register("BUS", 0x6C, "R", "bytes from bit 0 up: data port's and descriptor port's, address bits"),
+    Register(
+        "BUS", 0x6C, "R", "bytes from bit 0 up: data port's and descriptor port's, address bits"
+    ),
 )
 """Registers that tell what has been built; see :func:`capabilities`."""
 
@@ -239,7 +241,11 @@ class CsrUnit(wiring.Component):
             "MEMORY_BASE": self.memory_base,
             "CYCLES": self._counter(m, "cycles", self.busy),
             "ERROR": Cat(
-                self.cause, Const(0, 4 - CAUSE_BITS), self.port, Const(0, 4 - PORT_BITS), self.response
+                self.cause,
+                Const(0, 4 - CAUSE_BITS),
+                self.port,
+                Const(0, 4 - PORT_BITS),
+                self.response,
             ),
             "ERROR_ADDRESS": self.address,
             "TIMEOUT": self.timeout,

@@ -119,16 +119,15 @@ class Life(wiring.Component):
             m.d.sync += silent.eq(0)
 
         with m.Switch(state):
-            with m.Case(_State.IDLE):
-                with m.If(self.doorbell):
-                    m.d.sync += [
-                        state.eq(_State.RUN),
-                        self.cause.eq(StopCause.NONE),
-                        self.port.eq(Port.NONE),
-                        self.response.eq(0),
-                        self.address.eq(0),
-                        self.unresponsive.eq(0),
-                    ]
+            with m.Case(_State.IDLE), m.If(self.doorbell):
+                m.d.sync += [
+                    state.eq(_State.RUN),
+                    self.cause.eq(StopCause.NONE),
+                    self.port.eq(Port.NONE),
+                    self.response.eq(0),
+                    self.address.eq(0),
+                    self.unresponsive.eq(0),
+                ]
             with m.Case(_State.RUN):
                 m.d.comb += self.finished.eq(self.idle & ~fault.valid)
                 with m.If(fault.valid):
@@ -138,8 +137,11 @@ class Life(wiring.Component):
                         self.port.eq(port),
                         self.response.eq(fault.response),
                         self.address.eq(fault.address),
-                        awaits_address.eq(self.store.valid & (port == Port.WRITE)
-                        & (fault.cause == StopCause.RESPONSE)),
+                        awaits_address.eq(
+                            self.store.valid
+                            & (port == Port.WRITE)
+                            & (fault.cause == StopCause.RESPONSE)
+                        ),
                         silent.eq(0),
                     ]
                 with m.Elif(self.idle):

@@ -68,8 +68,7 @@ class Locator(wiring.Component):
         m.submodules.generator = unique(generator, "store_bursts")
         layout = region_layout(self.length_bits)
         line = Array(
-            Signal(layout, name=f"region_{place}", reset_less=True)
-            for place in range(self.regions)
+            Signal(layout, name=f"region_{place}", reset_less=True) for place in range(self.regions)
         )
         newest = Signal(range(self.regions))
         oldest = Signal(range(self.regions))

@@ -4,7 +4,6 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 
-from hwgen.gateware.bursts import BurstGenerator
 from hwgen.gateware.faults import CAUSE_BITS
 from hwgen.gateware.fifo import Fifo, unique_fifo
 from hwgen.gateware.pacer import Pacer

@@ -54,14 +54,14 @@ class Unique(Elaboratable):
     def elaborate(self, platform: object) -> Any:
         """Return the component, or an instance of its module with all ports connected."""
         if not isinstance(platform, EmitPlatform):
-            return self.component if self.reset is None else ResetInserter(self.reset)(self.component)
+            return (
+                self.component if self.reset is None else ResetInserter(self.reset)(self.component)
+            )
         platform.register(self.name, self.component)
         # Only the first instance is elaborated; Amaranth would warn about the others.
         self.component._MustUse__used = True
         reset = ResetSignal() if self.reset is None else ResetSignal() | self.reset
-        return Instance(
-            self.name, i_clk=ClockSignal(), i_rst=reset, **_connections(self.component)
-        )
+        return Instance(self.name, i_clk=ClockSignal(), i_rst=reset, **_connections(self.component))
 
 
 def unique(component: Any, name: str | None = None, reset: Any = None) -> Unique:
