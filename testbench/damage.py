@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hwgen.program import Program
 from sim.spec.descriptor import DESCRIPTOR_BYTES, FIELDS, Field, Queue, decode, encode
-from sim.spec.header import CHECK_OFFSET, HEADER_BYTES, read_header, seal
+from sim.spec.header import CHECK_BYTES, CHECK_OFFSET, HEADER_BYTES, read_header, seal
 
 __all__ = ["KINDS", "SLACK_DESCRIPTORS", "Damaged", "draw_damaged"]
 
@@ -30,7 +30,7 @@ class Damaged:
     data : bytes
         Header and descriptors, to lie where those of the good program do.
     sealed : bool
-        Whether all check words fit what they check, so that they hide nothing.
+        Whether check words were made to fit the damage, so that they do not hide what is behind it.
     """
 
     index: int
@@ -48,6 +48,8 @@ def draw_damaged(program: Program, count: int, seed: int) -> list[Damaged]:
         generator = random.Random(f"{seed} {index}")
         kind = names[index % len(names)]
         data, sealed = KINDS[kind](generator, good)
+        # The rest is not what another program has left there.
+        data = data.ljust(len(good) + SLACK_DESCRIPTORS * DESCRIPTOR_BYTES, b"\0")
         found.append(Damaged(index=index, kind=kind, data=data, sealed=sealed))
     return found
 
@@ -191,9 +193,10 @@ def _with_header(
     header = bytearray(good[:HEADER_BYTES])
     for place, word in words.items():
         header[4 * place : 4 * place + 4] = word.to_bytes(4, "little")
-    if generator.random() < 0.7:
-        header[CHECK_OFFSET:] = check_word(bytes(header[:CHECK_OFFSET]))
-    return bytes(header) + good[HEADER_BYTES:], False
+    sealed = generator.random() < 0.7
+    if sealed:
+        header[CHECK_OFFSET:] = zlib.crc32(header[:CHECK_OFFSET]).to_bytes(CHECK_BYTES, "little")
+    return bytes(header) + good[HEADER_BYTES:], sealed
 
 
 def _any(generator: random.Random, good: bytes) -> tuple[bytes, bool]:
@@ -203,11 +206,6 @@ def _any(generator: random.Random, good: bytes) -> tuple[bytes, bool]:
         for _ in range(generator.randint(1, len(_descriptors(good)) + SLACK_DESCRIPTORS))
     ]
     return _sealed(good, rows), True
-
-
-def check_word(data: bytes) -> bytes:
-    """CRC-32 of the first 60 bytes of a header, as its last word holds it."""
-    return zlib.crc32(data).to_bytes(4, "little")
 
 
 KINDS: dict[str, Callable[[random.Random, bytes], tuple[bytes, bool]]] = {
