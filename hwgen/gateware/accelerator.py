@@ -200,7 +200,7 @@ class Accelerator(wiring.Component):
             life.doorbell.eq(csr.doorbell),
             life.abort.eq(csr.abort),
             life.timeout.eq(csr.timeout),
-            life.idle.eq(~fetch.busy & sequencer.idle),
+            life.idle.eq(~fetch.busy & sequencer.idle & life.quiet),
             life.quiet.eq(fetch.quiet & load.quiet & store.quiet),
             life.progress.eq(Cat(*handshakes, *traces).any()),
             life.fetch.eq(fetch.fault),

@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -31,8 +31,8 @@ class Life(wiring.Component):
 
     A cause in cycle c makes `stop` from cycle c + 1 on, in which no unit begins anything on a bus. Once
     all ports are `quiet` the program has `stopped`, and all that it has left is reset: units are in
-    `reset` whenever no program runs. Where ports give no answer for `timeout` cycles, `unresponsive`
-    and `stopped` say so, once, and the wait goes on.
+    `reset` in a program's last cycle and whenever no program runs. Where ports give no answer for
+    `timeout` cycles, `unresponsive` and `stopped` say so, once, and the wait goes on.
 
     Of causes in the same cycle the first of these counts: fetch, load, store, time-out, abort.
 
@@ -103,13 +103,15 @@ class Life(wiring.Component):
         port = Signal(PORT_BITS)
         silent = Signal(32)
         expired = Signal()
+        ending = Signal()
         awaits_address = Signal()
         m.d.comb += [
             self.busy.eq(state != _State.IDLE),
             self.stop.eq(state == _State.STOP),
             self.drop.eq(state == _State.IDLE),
             self.start.eq(self.doorbell & self.drop),
-            self.reset.eq(self.drop & ~self.doorbell),
+            # In the last cycle as well: a doorbell may come in the first cycle without a program
+            self.reset.eq(Mux(self.drop, ~self.doorbell, ending)),
             expired.eq((self.timeout != 0) & (silent >= self.timeout)),
         ]
         self._choose(m, fault, port, expired)
@@ -146,12 +148,13 @@ class Life(wiring.Component):
                     ]
                 with m.Elif(self.idle):
                     m.d.sync += state.eq(_State.IDLE)
+                    m.d.comb += ending.eq(1)
             with m.Case(_State.STOP):
                 with m.If(awaits_address & self.located):
                     m.d.sync += [self.address.eq(self.error_address), awaits_address.eq(0)]
                 with m.If(self.quiet & ~awaits_address):
                     m.d.sync += state.eq(_State.IDLE)
-                    m.d.comb += self.stopped.eq(~self.unresponsive)
+                    m.d.comb += [ending.eq(1), self.stopped.eq(~self.unresponsive)]
                 with m.Elif(expired & ~self.unresponsive):
                     m.d.sync += self.unresponsive.eq(1)
                     m.d.comb += self.stopped.eq(1)

@@ -216,7 +216,7 @@ class StoreUnit(wiring.Component):
         answer = Signal()
         m.d.comb += [
             self.bready.eq(1),
-            self.quiet.eq(waiting == 0),
+            self.quiet.eq((waiting == 0) & ~valid),
             answer.eq(self.bvalid & (waiting != 0)),
             self.done.eq(ends.leave.valid & (answered == ends.leave.payload.answered)),
             self.done_post.eq(ends.leave.payload.post),

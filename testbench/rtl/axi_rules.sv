@@ -62,7 +62,7 @@ module axi_read_rules #(
     reg [7:0] position;
     // Bursts of before a reset that are not all there yet
     reg [SLOT_BITS + 4:0] late;
-    initial {outstanding, late} = 0;
+    initial {outstanding, late} = 0; // before the first reset there is nothing
 
     wire [7:0] kind = {arlock, arcache, arprot};
     wire requested = arvalid && arready;
@@ -126,18 +126,20 @@ module axi_read_rules #(
             newest <= newest + 1;
         end
         if (late != 0) begin
-            late <= late - ended;
             outstanding <= outstanding + requested;
         end else begin
             if (taken) position <= rlast ? 0 : position + 1;
             if (ended) oldest <= oldest + 1;
             outstanding <= outstanding + requested - ended;
         end
-        if (rst) begin
-`ifndef FORMAL
-            if (outstanding + late != 0 && !was_reset)
-                late <= axi_reset_clears() ? 0 : late + outstanding - ended;
+`ifdef FORMAL
+        late <= 0; // the partner is reset as well
+`else
+        if (late != 0) late <= late - ended;
+        if (rst && !was_reset && outstanding + late != 0)
+            late <= axi_reset_clears() ? 0 : late + outstanding - ended;
 `endif
+        if (rst) begin
             newest <= 0;
             oldest <= 0;
             outstanding <= 0;
@@ -191,7 +193,7 @@ module axi_write_rules #(
     reg [COUNT_BITS - 1:0] complete; // of these, those with all their data
     // Bursts of before a reset, with all their data, that are not answered yet
     reg [COUNT_BITS + 3:0] late;
-    initial {complete, late} = 0;
+    initial {complete, late} = 0; // before the first reset there is nothing
 
     wire [7:0] kind = {awlock, awcache, awprot};
     wire moved = awvalid && awready;
@@ -278,12 +280,14 @@ module axi_write_rules #(
         if (taken) position <= wlast ? 0 : position + 1;
         pending <= pending + moved - answered;
         complete <= complete + ((ended && addressed != 0) || (moved && (early || ends_at_once))) - answered;
+`ifdef FORMAL
+        late <= 0; // the partner is reset as well
+`else
         if (late != 0) late <= late - (bvalid && bready);
-        if (rst) begin
-`ifndef FORMAL
-            if (complete + late != 0 && !was_reset)
-                late <= axi_reset_clears() ? 0 : late + complete - (bvalid && bready);
+        if (rst && !was_reset && complete + late != 0)
+            late <= axi_reset_clears() ? 0 : late + complete - (bvalid && bready);
 `endif
+        if (rst) begin
             newest <= 0;
             oldest <= 0;
             addressed <= 0;
