@@ -55,6 +55,7 @@ demo: $(STAMP) ## search, generate, simulate and report the digits example
 
 validate: $(STAMP) ## the long tests; model against RTL on over 2,000 (configuration, layer) pairs (hours)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) -m long
+	$(BIN)/cosilico validate --corrupted 10000 --seed $(SEED) --jobs $(JOBS)
 	$(BIN)/cosilico validate --full --seed $(SEED) --jobs $(JOBS) --out benchmarks
 
 calibrate: $(STAMP) ## measure the timing constants of the present gateware

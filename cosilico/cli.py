@@ -258,6 +258,12 @@ def validate(
             help="random pairs, realizable or not: does what the check says hold?",
         ),
     ] = None,
+    corrupted: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="damaged programs, each followed by a good one: does it run?"
+        ),
+    ] = None,
     full: Annotated[
         bool,
         typer.Option("--full", help="over 2,000 pairs and all layers of the ImageNet networks"),
@@ -286,13 +292,17 @@ def validate(
         "realizability": realizability,
     }
     counts = {kind: count for kind, count in asked.items() if count is not None}
-    if len(counts) + (design is not None) + full != 1:
+    if len(counts) + (design is not None) + (corrupted is not None) + full != 1:
         raise CosilicoError(
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N or --full"
+            "--realizability N, --corrupted N or --full"
         )
     with _stopped_runs():
-        if design is not None:
+        if corrupted is not None:
+            from cosilico.recovery import validate_recovery
+
+            differences = validate_recovery(corrupted, seed, jobs=jobs)
+        elif design is not None:
             differences = validate_design(design, accelerator=accelerator, view=view.value)
         elif full:
             from testbench.campaign import Campaign

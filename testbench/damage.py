@@ -16,6 +16,12 @@ SLACK_DESCRIPTORS = 4
 
 _NO_QUEUE = len(Queue)
 
+_EXTENT = (
+    *("address", "groups", "rows", "columns", "group_stride", "row_stride", "vector_beats"),
+    *("local_address", "local_plane", "local_row"),
+)
+"""Fields of a tile transfer that say where it goes and how much it moves."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Damaged:
@@ -110,6 +116,20 @@ def _field(generator: random.Random, good: bytes) -> tuple[bytes, bool]:
     queue = Queue(values["queue"])
     for field in generator.sample(FIELDS[queue][1:], generator.choice([1, 1, 2, 4])):
         values[field.name] = _value(generator, field)
+    rows[place] = encode(queue, values)
+    return _sealed(good, rows), True
+
+
+def _extent(generator: random.Random, good: bytes) -> tuple[bytes, bool]:
+    """A transfer goes elsewhere, or is of another size."""
+    rows = _descriptors(good)
+    moves = [i for i, row in enumerate(rows) if decode(row)["queue"] != Queue.EXECUTE]
+    place = generator.choice(moves)
+    values = decode(rows[place])
+    queue = Queue(values["queue"])
+    chosen = generator.sample(_EXTENT, generator.choice([1, 2, 4]))
+    fields = {field.name: field for field in FIELDS[queue]}
+    values |= {name: _value(generator, fields[name]) for name in chosen}
     rows[place] = encode(queue, values)
     return _sealed(good, rows), True
 
@@ -212,6 +232,7 @@ KINDS: dict[str, Callable[[random.Random, bytes], tuple[bytes, bool]]] = {
     "bits": _bits,
     "bits, sealed": _sealed_bits,
     "fields": _field,
+    "extent": _extent,
     "descriptor": _descriptor,
     "bytes": _bytes,
     "tokens": _tokens,

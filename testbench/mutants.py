@@ -27,7 +27,7 @@ VerdictKind = Literal["caught", "timeout", "survived", "equivalent"]
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "build", "sim_build", ".*_cache")
 """What a copy of the project does not need."""
 
-SOURCES = (".py", ".j2", ".h", ".v", ".vlt", ".json")
+SOURCES = (".py", ".j2", ".h", ".v", ".sv", ".vlt", ".json")
 """Suffixes of files that tests may depend on."""
 
 PASSED, FAILED = 0, 1

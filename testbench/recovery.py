@@ -1,9 +1,8 @@
 """Damaged programs in RTL, each followed by the good one on the same powered-up accelerator."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,6 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import PAGE_BYTES
 from sim.spec.design import Design
 from sim.spec.network import LayerKind, Network, Padding
-from sim.spec.stops import StopCause
 from testbench.damage import Damaged, draw_damaged
 from testbench.harness import Harness, HarnessError, RunResult, Step, build
 from testbench.host import Host
@@ -196,7 +194,7 @@ class Subject:
         stop = bad.stops[0]
         ending = "done" if stop is None else stop.cause.name
         differences = self.differences(good)
-        failure = f"the good program behind it has another {differences}" if differences else ""
+        failure = f"the good program behind it differs in {differences}" if differences else ""
         if not damaged.sealed and self._changed(damaged) and stop is None:
             failure = "it was done, though its check words do not fit"
         return Recovery(damaged=damaged, ending=ending, failure=failure)
@@ -206,9 +204,7 @@ class Subject:
         return damaged.data[: len(good)] != good
 
 
-def recoveries(
-    subject: Subject, count: int, seed: int, *, jobs: int = 1
-) -> Iterator[Recovery]:
+def recoveries(subject: Subject, count: int, seed: int, *, jobs: int = 1) -> Iterator[Recovery]:
     """Try damaged programs, batch by batch, ``jobs`` simulations at a time; in order."""
     drawn = draw_damaged(subject.program, count, seed)
     batches = [drawn[start : start + BATCH] for start in range(0, count, BATCH)]

@@ -62,22 +62,22 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         (
             ["validate"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N or --full",
+            "--realizability N, --corrupted N or --full",
         ),
         (
             ["validate", "x", "--random", "3"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N or --full",
+            "--realizability N, --corrupted N or --full",
         ),
         (
             ["validate", "--full", "--imported", "3"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N or --full",
+            "--realizability N, --corrupted N or --full",
         ),
         (
             ["validate", "--stalls", "3", "--imported", "3"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N or --full",
+            "--realizability N, --corrupted N or --full",
         ),
         (
             ["simulate", "mobilenet_v2"],
