@@ -100,10 +100,13 @@ def run_mutants(
         keys = {fault.name: _key(original, fault) for fault in faults}
         to_do = [fault for fault in faults if keys[fault.name] not in journal.records]
         baselines = {_selection(fault): fault for fault in to_do}
+        failing = []
         for done, fault in enumerate(baselines.values()):
             progress("tests without faults", done, len(baselines))
-            _require_passing(original, fault, journal)
+            failing += _failure_without(original, fault, journal)
         progress("tests without faults", len(baselines), len(baselines))
+        if failing:
+            raise FaultError("; ".join(failing))
         already = len(faults) - len(to_do)
         for done, fault in enumerate(to_do):
             progress("faults", already + done, len(faults))
@@ -163,18 +166,18 @@ def _baseline_key(tree: Path, fault: Fault) -> str:
     return f"without faults {digest.hexdigest()[:16]}"
 
 
-def _require_passing(tree: Path, fault: Fault, journal: Journal) -> None:
+def _failure_without(tree: Path, fault: Fault, journal: Journal) -> list[str]:
+    """What is wrong with a fault's tests where it is not; nothing if they pass."""
     key = _baseline_key(tree, fault)
     if key in journal.records:
-        return
+        return []
     code, output, _ = _run_tests(tree, fault)
-    if code != PASSED:
-        raise FaultError(
-            f"tests of fault {fault.name} must pass without it, "
-            f"not end with {'a timeout' if code is None else f'exit code {code}'}: "
-            f"{_last_words(output)}"
-        )
-    journal.append(key, {})
+    if code == PASSED:
+        journal.append(key, {})
+        return []
+    ending = "a timeout" if code is None else f"exit code {code}"
+    words = f"tests of fault {fault.name} must pass without it, not end with {ending}"
+    return [f"{words}: {_last_words(output)}"]
 
 
 def _judge(tree: Path, fault: Fault) -> Verdict:

@@ -142,6 +142,22 @@ def draw_chain(rng: np.random.Generator, name: str) -> Network:
     return Network(name=name, input=source, layers=tuple(layers))
 
 
+def draw_wide_pool(rng: np.random.Generator, name: str) -> Network:
+    """A small tensor, a convolution without padding to many channels, and a pool of them.
+
+    Its weights take longer than its windows, so that larger tiles cost nothing but the pool's sum.
+    """
+    size = int(rng.integers(7, 13))
+    source = random_tensor("input", size, size, 4, rng)
+    kernel = int(rng.choice([3, 5]))
+    narrow, wide = int(rng.choice([4, 8])), int(rng.choice([48, 96, 160]))
+    first = padded("first", LayerKind.CONV, source, (1, 1), (1, 1), Padding(), rng, narrow)
+    last = padded(
+        "last", LayerKind.CONV, first.output, (kernel, kernel), (1, 1), Padding(), rng, wide
+    )
+    return Network(name=name, input=source, layers=(first, last, pool("pool", last.output)))
+
+
 def draw_accelerator(rng: np.random.Generator) -> AcceleratorConfig:
     return TINY.config([int(rng.integers(size)) for size in TINY.sizes])
 
@@ -151,7 +167,7 @@ def test_no_combination_of_tiles_is_weighed_less_than_the_chosen_one(images: int
     rng = np.random.default_rng(images)
     pooled = spilled = many = 0
     for number in range(500):
-        network = draw_chain(rng, f"chain{number}")
+        network = (draw_wide_pool if number % 3 == 0 else draw_chain)(rng, f"chain{number}")
         hw = accelerator_row(draw_accelerator(rng), images)
         cut = int(rng.integers(len(network.layers) + 1)) if images > 1 else 0
         layers, tensors = layer_table(network), tensor_table(network)
