@@ -1,17 +1,20 @@
 """Proof by induction that the emitted accelerator keeps the AXI rules of its ports.
 
-Whatever the bus's other side does within its own rules, whatever the PE grid, EXECUTE and the queues
-do, and in whatever cycles ``rst`` comes, as long as one of it came first.
+It holds whatever the bus's other side does within its own rules, whatever a program's bytes are,
+whatever the modules do that are taken away (``PORTS``), in whatever cycles ``rst`` comes, and whatever
+registers and memories hold before the first one. What is proved is the Verilog of
+:func:`hwgen.emit.emit`, translated by Yosys and judged by an SMT solver.
 """
 
 import re
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import bitwuzla
-
 from amaranth.hdl import Shape
 from amaranth.lib.wiring import In
 
@@ -21,42 +24,51 @@ from hwgen.gateware.accelerator import accelerator_signature
 from hwgen.gateware.unique import MODULE_PREFIX
 from sim.spec.accelerator import AcceleratorConfig
 from testbench.protocol import rule_instances, rules_text
+from testbench.protocol_invariants import PORTS
 
-__all__ = ["Counterexample", "Model", "prove"]
-
-CUT = ("grid", "execute", "sequencer")
-"""Modules that are taken away: what they would drive is anything."""
+__all__ = ["Model", "combinational_valids", "prove", "reaches", "translate"]
 
 _ASSERTION = re.compile(r"^; yosys-smt2-assert (\d+) \S*/(\w+\.sv):(\d+)", re.MULTILINE)
 _NUMBER = re.compile(r"^(design\.\w+)\$\d+\.")
 _WIRE = re.compile(r"^  wire (?:width (\d+) )?(?:[^\\\n]*)\\(\S+)$", re.MULTILINE)
 _INNER = re.compile(r"<([\w.\[\]$]+)>")
-
-
-class Counterexample(Exception):
-    """An assertion that fails; the message is its text."""
+_STATE, _STEP, _ASSUMED, _ASSERTED, _FIRST = (f"|proof_{letter}|" for letter in "stuai")
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A design in SMT-LIB, and the texts of its assertions."""
+    """A design in SMT-LIB, and the Verilog of its assertions by number."""
 
     text: str
     assertions: tuple[str, ...]
 
 
-def model(
-    config: AcceleratorConfig,
-    verilog: str,
-    port: str,
-    invariants: Sequence[str],
-    cut: Iterable[str] = CUT,
+def translate(
+    config: AcceleratorConfig, verilog: str, port: str, *, additions: Sequence[str] | None = None
 ) -> Model:
-    """Translate the emitted design with the rules of one port and the invariants to SMT-LIB."""
+    """Translate an emitted design and the rules of one port, with what the induction needs.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Whose ports and limits `verilog` has.
+    verilog : str
+        The emitted design, the synthesis view.
+    port : str
+        One of ``PORTS``.
+    additions : sequence of str, optional
+        SystemVerilog in place of the invariants, with inner wires written as they are.
+    """
+    proved = PORTS[port]
+    if additions is None:
+        additions = [
+            f"always @* if (started) assert ({text});" for text in proved.invariants(config)
+        ]
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        widths = _watch(config, verilog, port, directory, [MODULE_PREFIX + name for name in cut])
-        (directory / "proof.sv").write_text(_proof(config, invariants, widths))
+        modules = [MODULE_PREFIX + module for module in proved.cut]
+        widths = _watch(config, verilog, port, directory, modules)
+        (directory / "proof.sv").write_text(_proof(config, additions, widths), encoding="utf-8")
         yosys.run(
             [
                 f"read_rtlil {directory / 'watched.il'}",
@@ -64,18 +76,88 @@ def model(
                 "hierarchy -top proof",
                 *("proc", "flatten", "chformal -lower", "opt -full", "opt_clean -purge"),
                 *("dffunmap", "opt_clean -purge"),
-                f"write_smt2 -stbv -wires {directory / 'proof.smt2'}",
+                f"write_smt2 -stbv {directory / 'proof.smt2'}",
             ]
         )
-        text = (directory / "proof.smt2").read_text()
+        text = (directory / "proof.smt2").read_text(encoding="utf-8")
         sources = {
-            path: (directory / path).read_text().splitlines() for path in ("rules.sv", "proof.sv")
+            file: (directory / file).read_text(encoding="utf-8").splitlines()
+            for file in ("rules.sv", "proof.sv")
         }
     found = {
-        int(number): sources[path][int(line) - 1].strip()
-        for number, path, line in _ASSERTION.findall(text)
+        int(number): sources[file][int(line) - 1].strip()
+        for number, file, line in _ASSERTION.findall(text)
     }
-    return Model(text, tuple(found[i] for i in range(len(found))))
+    return Model(text, tuple(found[number] for number in range(len(found))))
+
+
+def prove(model: Model) -> list[str]:
+    """Prove that no assertion ever fails; return those that can, none if it is proved.
+
+    The cycles from the first reset on keep them, and a cycle after one that keeps them does.
+    """
+    return _failing(model, first=True) or _failing(model, first=False)
+
+
+def reaches(model: Model, cycles: int) -> bool:
+    """Return whether an assertion can fail within so many cycles of the first."""
+    lines = [_unrolled(model, cycles), f"(assert ({_FIRST} s0))"]
+    lines.append(f"(assert (not (and {' '.join(f'({_ASSERTED} s{i})' for i in range(cycles))})))")
+    with _solved(lines) as (_, solver):
+        return bool(solver.check_sat() == bitwuzla.Result.SAT)
+
+
+def combinational_valids(verilog: str) -> str:
+    """Return the bus inputs on which a VALID output depends within a cycle, one a line."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        (directory / "top.v").write_text(verilog, encoding="utf-8")
+        found = directory / "found"
+        yosys.run(
+            [
+                f"read_verilog {directory / 'top.v'}",
+                f"hierarchy -top {TOP_MODULE}",
+                *("proc", "flatten", "opt_clean"),
+                f"select -write {found} o:*valid %ci*:-$dff i:m_axi* i:s_axil* %u %i",
+            ]
+        )
+        return found.read_text(encoding="utf-8")
+
+
+def _failing(model: Model, *, first: bool) -> list[str]:
+    """Return assertions that can fail in the first cycle, or in one after a cycle that keeps all."""
+    cycles = 1 if first else 2
+    lines = [_unrolled(model, cycles), f"(assert (not ({_ASSERTED} s{cycles - 1})))"]
+    lines.append(f"(assert ({_FIRST if first else _ASSERTED} s0))")
+    with _solved(lines) as (parser, solver):
+        if solver.check_sat() == bitwuzla.Result.UNSAT:
+            return []
+        return [
+            text
+            for number, text in enumerate(model.assertions)
+            if not solver.get_value(
+                parser.parse_term(f"(|proof_a {number}| s{cycles - 1})")
+            ).value()
+        ]
+
+
+def _unrolled(model: Model, cycles: int) -> str:
+    """Return the model with the states of so many cycles, each the one after the other."""
+    lines = [model.text]
+    for i in range(cycles):
+        lines += [f"(declare-const s{i} {_STATE})", f"(assert ({_ASSUMED} s{i}))"]
+        if i:
+            lines.append(f"(assert ({_STEP} s{i - 1} s{i}))")
+    return "\n".join(lines)
+
+
+@contextmanager
+def _solved(lines: Sequence[str]) -> Iterator[tuple[Any, Any]]:
+    options = bitwuzla.Options()
+    options.set(bitwuzla.Option.PRODUCE_MODELS, True)
+    parser = bitwuzla.Parser(bitwuzla.TermManager(), options)
+    parser.parse("\n".join(lines), True, False)
+    yield parser, parser.bitwuzla()
 
 
 def _watch(
@@ -89,44 +171,48 @@ def _watch(
         Its wires' widths by name; those of the design begin with ``design.``, the others with the
         name of the rules' instance.
     """
-    (directory / "top.v").write_text(verilog)
-    (directory / "rules.sv").write_text(rules_text())
     names, declared = _ports(config)
     pins = ", ".join(f".{name}({name})" for name in names)
-    (directory / "watched.sv").write_text(
-        f"module watched({', '.join(declared)});\n{TOP_MODULE} design ({pins});\n"
-        f"{rule_instances(config)[port]}\nendmodule\n"
-    )
+    texts = {
+        "top.v": verilog,
+        "rules.sv": rules_text(),
+        "watched.sv": f"module watched({', '.join(declared)});\n{TOP_MODULE} design ({pins});\n"
+        f"{rule_instances(config)[port]}\nendmodule\n",
+    }
+    for name, text in texts.items():
+        (directory / name).write_text(text, encoding="utf-8")
     yosys.run(
         [
             f"read_verilog {directory / 'top.v'}",
-            *([f"blackbox {' '.join(cut)}"] if cut else []),
+            f"blackbox {' '.join(cut)}",
             # An arbitrary state before the first reset
             "setattr -unset init */w:*",
-            *(f"read_verilog -sv -formal {directory / file}" for file in ("rules.sv", "watched.sv")),
+            *(
+                f"read_verilog -sv -formal {directory / file}"
+                for file in ("rules.sv", "watched.sv")
+            ),
             "hierarchy -top watched",
             "cutpoint -blackbox",
             *("proc", "flatten", "memory_map", "opt_expr", "opt_clean"),
             f"write_rtlil {directory / 'watched.il'}",
         ]
     )
-    text = (directory / "watched.il").read_text()
+    text = (directory / "watched.il").read_text(encoding="utf-8")
     return {name: int(width or 1) for width, name in _WIRE.findall(text)}
 
 
 def _ports(config: AcceleratorConfig) -> tuple[list[str], list[str]]:
     """Return the top's ports: names, and declarations."""
-    members = accelerator_signature(config).members
     names, declared = ["clk", "rst"], ["input wire clk", "input wire rst"]
-    for name, member in members.items():
+    for name, member in accelerator_signature(config).members.items():
         side = "input" if member.flow == In else "output"
         names.append(name)
         declared.append(f"{side} wire [{Shape.cast(member.shape).width - 1}:0] {name}")
     return names, declared
 
 
-def _proof(config: AcceleratorConfig, invariants: Sequence[str], widths: dict[str, int]) -> str:
-    """Return module ``proof``: what is watched, the first reset, and what the induction needs."""
+def _proof(config: AcceleratorConfig, additions: Sequence[str], widths: dict[str, int]) -> str:
+    """Return module ``proof``: what is watched, the first reset, and the additions."""
     names, declared = _ports(config)
     # Amaranth numbers what would else have two meanings
     plain = {_NUMBER.sub(r"\1.", name): name for name in widths}
@@ -138,50 +224,9 @@ def _proof(config: AcceleratorConfig, invariants: Sequence[str], widths: dict[st
         "always @(posedge clk) started <= 1;",
         "always @* if (!started) assume (rst);",
     ]
-    for name in dict.fromkeys(n for text in invariants for n in _INNER.findall(text)):
-        width = widths[plain[name]]
-        lines.append(f"(* hierconn *) wire [{width - 1}:0] \\watched.{plain[name]} ;")
-    for text in invariants:
-        held = _INNER.sub(lambda match: f"\\watched.{plain[match[1]]} ", text)
-        lines.append(f"always @* if (started) assert ({held});")
+    for name in dict.fromkeys(n for text in additions for n in _INNER.findall(text)):
+        if name not in plain:
+            raise KeyError(f"the emitted design must have a wire {name}")
+        lines.append(f"(* hierconn *) wire [{widths[plain[name]] - 1}:0] \\watched.{plain[name]} ;")
+    lines += [_INNER.sub(lambda match: f"\\watched.{plain[match[1]]} ", text) for text in additions]
     return "\n".join([*lines, "endmodule"]) + "\n"
-
-
-def prove(proved: Model, depth: int = 1) -> None:
-    """Prove all assertions together by induction over `depth` cycles."""
-    for base in (True, False):
-        steps = 1 if base else depth
-        failed = check(proved, steps if not base else depth, base)
-        if failed:
-            raise Counterexample(("base: " if base else "step: ") + "; ".join(failed))
-
-
-def check(proved: Model, depth: int, base: bool) -> list[str]:
-    """Return which assertions can fail in the last of `depth` + 1 cycles."""
-    lines = [proved.text]
-    for i in range(depth + 1):
-        lines.append(f"(declare-const s{i} |proof_s|)")
-        lines.append(f"(assert (|proof_u| s{i}))")
-        lines.append(f"(assert (|proof_h| s{i}))")
-        if i:
-            lines.append(f"(assert (|proof_t| s{i - 1} s{i}))")
-        if i < depth:
-            lines.append(f"(assert (|proof_a| s{i}))")
-    if base:
-        lines.append("(assert (|proof_i| s0))")
-    lines.append(f"(assert (not (|proof_a| s{depth})))")
-    manager = bitwuzla.TermManager()
-    options = bitwuzla.Options()
-    options.set(bitwuzla.Option.PRODUCE_MODELS, True)
-    parser = bitwuzla.Parser(manager, options)
-    parser.parse("\n".join(line for line in lines), True, False)
-    solver = parser.bitwuzla()
-    answer = solver.check_sat()
-    if answer == bitwuzla.Result.UNSAT:
-        return []
-    failed = []
-    for number, text in enumerate(proved.assertions):
-        term = parser.parse_term(f"(|proof_a {number}| s{depth})")
-        if not solver.get_value(term).value():
-            failed.append(text)
-    return failed or ["?"]
