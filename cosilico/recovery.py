@@ -10,7 +10,9 @@ from rich.table import Table
 from cosilico.console import output_console
 from cosilico.progress import progress_bar
 from hwgen.simulation_view import View
+from sim.spec.accelerator import AcceleratorConfig
 from testbench.damage import KINDS
+from testbench.memory_model import FREEDOMS, MemoryModel
 from testbench.recovery import CONFIGS, Recovery, Subject, recoveries
 
 __all__ = ["validate_recovery"]
@@ -21,7 +23,8 @@ VIEWS: tuple[View, ...] = ("simulation", "synthesis")
 def validate_recovery(count: int, seed: int, *, jobs: int | None = None) -> int:
     """Run at least ``count`` damaged programs, each followed by the good one; print how they ended.
 
-    They are spread evenly over the accelerators of ``testbench.recovery.CONFIGS`` and both views.
+    They are spread evenly over the accelerators of ``testbench.recovery.CONFIGS`` in both views, and,
+    for one of these, over the memories that use a freedom of AXI, behind which only bits are compared.
 
     Returns
     -------
@@ -29,14 +32,14 @@ def validate_recovery(count: int, seed: int, *, jobs: int | None = None) -> int:
         Damaged programs behind which something was wrong: an AXI rule broken, no end, damage that
         check words should have shown, or another output or cycle of the good program.
     """
-    setups = [(config, view) for view in VIEWS for config in CONFIGS]
+    setups = _setups()
     each = -(-count // len(setups))
     found: list[Recovery] = []
     failures: list[str] = []
     with progress_bar() as report:
         report("damaged programs in RTL", 0, each * len(setups))
-        for number, (config, view) in enumerate(setups):
-            subject = Subject.of(config, view)
+        for number, (name, config, view, memory) in enumerate(setups):
+            subject = Subject.of(config, view, memory)
             drawn = recoveries(
                 subject, each, seed * len(setups) + number, jobs=jobs or os.cpu_count() or 1
             )
@@ -46,7 +49,7 @@ def validate_recovery(count: int, seed: int, *, jobs: int | None = None) -> int:
                 if recovery.failure:
                     damaged = recovery.damaged
                     failures.append(
-                        f"{view} view, seed {seed}, setup {number}, program {damaged.index} "
+                        f"{name}: seed {seed * len(setups) + number}, program {damaged.index} "
                         f"({damaged.kind}): {recovery.failure}"
                     )
     console = output_console()
@@ -58,6 +61,21 @@ def validate_recovery(count: int, seed: int, *, jobs: int | None = None) -> int:
         style="red" if failures else "green",
     )
     return len(failures)
+
+
+def _setups() -> list[tuple[str, AcceleratorConfig, View, MemoryModel]]:
+    """Name, accelerator, view and memory of each part."""
+    exact = [
+        (f"accelerator {number}, {view} view", config, view, MemoryModel())
+        for view in VIEWS
+        for number, config in enumerate(CONFIGS)
+    ]
+    first: View = VIEWS[0]
+    free = [
+        (f"accelerator 0, memory of {name}", CONFIGS[0], first, memory)
+        for name, memory in FREEDOMS.items()
+    ]
+    return exact + free
 
 
 def _table(found: Sequence[Recovery]) -> Table:
