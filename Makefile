@@ -69,7 +69,7 @@ bench: $(STAMP) ## speed of the model and of the RTL simulation
 	$(BIN)/python benchmarks/rtl_speed.py
 
 mutants: $(STAMP) ## seed faults into copies of the sources; are they noticed? (an hour or two)
-	$(BIN)/python benchmarks/mutants.py
+	$(BIN)/python benchmarks/mutants.py --jobs $(JOBS)
 
 clean: ## remove everything that can be built again, except .venv
 	rm -rf build sim_build results.xml .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

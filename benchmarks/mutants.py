@@ -1,6 +1,6 @@
 """Seeded faults: which of them the tests notice.
 
-Run as ``python benchmarks/mutants.py [--only NAME …] [--out DIR]``. Every fault of ``tests/mutants``
+Run as ``python benchmarks/mutants.py [--only NAME …] [--jobs N] [--out DIR]``. Every fault of ``tests/mutants``
 is edited into a private copy of the project, where only the tests named with it run; those are first
 seen to pass without it. Killed and started again, it goes on. Writes ``mutants.json`` and
 ``mutants.md``; the exit status is 1 if less than 95 % of the faults are noticed.
@@ -8,6 +8,7 @@ seen to pass without it. Killed and started again, it goes on. Writes ``mutants.
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -30,12 +31,15 @@ def main() -> int:
     parser.add_argument(
         "--journal", type=Path, default=ROOT / "build" / "mutants.jsonl", help="record of verdicts"
     )
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="[one per core]")
     arguments = parser.parse_args()
     try:
         faults = read_faults(ROOT / "tests" / "mutants")
         chosen = _chosen(faults, arguments.only)
         with progress_bar() as progress:
-            verdicts = run_mutants(ROOT, chosen, arguments.journal, progress)
+            verdicts = run_mutants(
+                ROOT, chosen, arguments.journal, progress, jobs=max(1, arguments.jobs)
+            )
     except FaultError as error:
         print(f"mutants: {error}", file=sys.stderr)
         return 2

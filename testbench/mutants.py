@@ -4,23 +4,29 @@ import contextlib
 import hashlib
 import json
 import os
+import queue
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sim.spec.files import cache_root
 from testbench.faults import Fault, FaultError
 from testbench.journal import Journal
 
 __all__ = ["Verdict", "VerdictKind", "caught_share", "run_mutants", "table"]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 VerdictKind = Literal["caught", "timeout", "survived", "equivalent"]
 
@@ -29,6 +35,9 @@ LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "build", "sim_build", ".*_cac
 
 SOURCES = (".py", ".j2", ".h", ".v", ".sv", ".vlt", ".json")
 """Suffixes of files that tests may depend on."""
+
+POLL_S = 0.2
+"""Seconds after which an interrupt is felt."""
 
 PASSED, FAILED = 0, 1
 """pytest's exit codes that say something about the tests; others are of the run itself."""
@@ -67,6 +76,8 @@ def run_mutants(
     faults: Sequence[Fault],
     journal_path: Path,
     progress: Callable[[str, int, int], None],
+    *,
+    jobs: int = 1,
 ) -> list[Verdict]:
     """Try every fault whose verdict is not on record yet; return all in the order of the table.
 
@@ -82,6 +93,8 @@ def run_mutants(
         Record of the verdicts.
     progress : callable
         Called with (step, done, total).
+    jobs : int
+        Runs of tests at a time, each in a copy of its own.
 
     Raises
     ------
@@ -91,30 +104,73 @@ def run_mutants(
     """
     journal = Journal(journal_path, {"schema": 1})
     with tempfile.TemporaryDirectory(prefix="cosilico-mutants-") as folder:
-        tree = Path(folder)
-        original = tree / "original"
-        shutil.copytree(root, original, ignore=LEFT_OUT)
+        copies: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        for number in range(jobs):
+            copies.put(Path(folder) / str(number))
+            shutil.copytree(root, Path(folder) / str(number), ignore=LEFT_OUT)
+        first = Path(folder) / "0"
         for fault in faults:
-            with _edited(original, fault):
+            with _edited(first, fault):
                 pass
-        keys = {fault.name: _key(original, fault) for fault in faults}
+        keys = {fault.name: _key(first, fault) for fault in faults}
         to_do = [fault for fault in faults if keys[fault.name] not in journal.records]
-        baselines = {_selection(fault): fault for fault in to_do}
-        failing = []
-        for done, fault in enumerate(baselines.values()):
-            progress("tests without faults", done, len(baselines))
-            failing += _failure_without(original, fault, journal)
-        progress("tests without faults", len(baselines), len(baselines))
-        if failing:
-            raise FaultError("; ".join(failing))
-        already = len(faults) - len(to_do)
-        for done, fault in enumerate(to_do):
-            progress("faults", already + done, len(faults))
-            with _edited(original, fault):
-                verdict = _judge(original, fault)
+        selections = {_selection(fault): fault for fault in to_do}
+        unseen = {_baseline_key(first, fault): fault for fault in selections.values()}
+
+        stop = threading.Event()
+
+        def run_without(key: str) -> str:
+            with _taken(copies) as tree:
+                words = _failure_without(tree, unseen[key], stop)
+            if not words:
+                journal.append(key, {})
+            return words
+
+        def run_with(fault: Fault) -> None:
+            with _taken(copies) as tree, _edited(tree, fault):
+                verdict = _judge(tree, fault, stop)
             journal.append(keys[fault.name], asdict(verdict))
-        progress("faults", len(faults), len(faults))
+
+        missing = [key for key in unseen if key not in journal.records]
+        failing = _in_threads(run_without, missing, "tests without faults", progress, jobs, stop)
+        if any(failing):
+            raise FaultError("; ".join(filter(None, failing)))
+        _in_threads(run_with, to_do, "faults", progress, jobs, stop)
     return [Verdict(**journal.records[keys[fault.name]]) for fault in faults]
+
+
+def _in_threads(
+    work: Callable[[T], R],
+    items: Sequence[T],
+    step: str,
+    progress: Callable[[str, int, int], None],
+    jobs: int,
+    stop: threading.Event,
+) -> list[R]:
+    """Do all items, ``jobs`` at a time; where one fails, or at an interrupt, the others are stopped."""
+    progress(step, 0, len(items))
+    results = []
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(work, item) for item in items]
+        try:
+            for done, future in enumerate(as_completed(futures), start=1):
+                results.append(future.result())
+                progress(step, done, len(items))
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return results
+
+
+@contextlib.contextmanager
+def _taken(copies: "queue.SimpleQueue[Path]") -> Iterator[Path]:
+    """Have a copy for the time of the block."""
+    tree = copies.get()
+    try:
+        yield tree
+    finally:
+        copies.put(tree)
 
 
 def table(faults: Sequence[Fault], verdicts: Sequence[Verdict]) -> str:
@@ -166,22 +222,18 @@ def _baseline_key(tree: Path, fault: Fault) -> str:
     return f"without faults {digest.hexdigest()[:16]}"
 
 
-def _failure_without(tree: Path, fault: Fault, journal: Journal) -> list[str]:
-    """What is wrong with a fault's tests where it is not; nothing if they pass."""
-    key = _baseline_key(tree, fault)
-    if key in journal.records:
-        return []
-    code, output, _ = _run_tests(tree, fault)
+def _failure_without(tree: Path, fault: Fault, stop: threading.Event) -> str:
+    """What is wrong with a fault's tests where it is not; empty if they pass."""
+    code, output, _ = _run_tests(tree, fault, stop)
     if code == PASSED:
-        journal.append(key, {})
-        return []
+        return ""
     ending = "a timeout" if code is None else f"exit code {code}"
     words = f"tests of fault {fault.name} must pass without it, not end with {ending}"
-    return [f"{words}: {_last_words(output)}"]
+    return f"{words}: {_last_words(output)}"
 
 
-def _judge(tree: Path, fault: Fault) -> Verdict:
-    code, output, seconds = _run_tests(tree, fault)
+def _judge(tree: Path, fault: Fault, stop: threading.Event) -> Verdict:
+    code, output, seconds = _run_tests(tree, fault, stop)
     if code not in (None, PASSED, FAILED):
         raise FaultError(
             f"tests of fault {fault.name} must run, not end with exit code {code}: "
@@ -200,7 +252,7 @@ def _judge(tree: Path, fault: Fault) -> Verdict:
     return Verdict(name=fault.name, verdict=kind, killer=_killer(output), seconds=round(seconds, 1))
 
 
-def _run_tests(tree: Path, fault: Fault) -> tuple[int | None, str, float]:
+def _run_tests(tree: Path, fault: Fault, stop: threading.Event) -> tuple[int | None, str, float]:
     """Run a fault's tests in the copy; return exit code (None after a timeout), output, seconds.
 
     Builds and kernels are written beside those of the cache that is used otherwise, which are
@@ -225,10 +277,13 @@ def _run_tests(tree: Path, fault: Fault) -> tuple[int | None, str, float]:
                 start_new_session=True,
             ) as process,
         ):  # fmt: skip
+            code: int | None = None
             try:
-                code: int | None = process.wait(timeout=fault.timeout_s)
-            except subprocess.TimeoutExpired:
-                code = None
+                while code is None and time.monotonic() - started < fault.timeout_s:
+                    if stop.is_set():
+                        raise KeyboardInterrupt
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        code = process.wait(timeout=POLL_S)
             finally:
                 # Simulations and compilers that the tests have started, too.
                 with contextlib.suppress(ProcessLookupError):

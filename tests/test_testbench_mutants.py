@@ -70,7 +70,7 @@ SMALLER = Fault(
     breaks="the larger is the result",
     tests=("tests/test_source.py",),
 )
-ENDLESS = replace(SMALLER, name="endless", find="place += 1", replace="pass", timeout_s=5)
+ENDLESS = replace(SMALLER, name="endless", find="place += 1", replace="pass", timeout_s=15)
 ALIKE = replace(
     SMALLER, name="alike", find="a > b", replace="a >= b", equivalent="equal ones are the same"
 )
@@ -90,12 +90,15 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
-def tried(project: Path, *faults: Fault) -> list[Verdict]:
-    return run_mutants(project, faults, project.parent / "journal", lambda step, done, total: None)
+def tried(project: Path, *faults: Fault, jobs: int = 1) -> list[Verdict]:
+    def ignored(step: str, done: int, total: int) -> None:
+        """Progress."""
+
+    return run_mutants(project, faults, project.parent / "journal", ignored, jobs=jobs)
 
 
 def test_tells_what_is_noticed_from_what_is_not(project: Path) -> None:
-    verdicts = tried(project, SMALLER, ENDLESS, ALIKE, EQUALS_RISE)
+    verdicts = tried(project, SMALLER, ENDLESS, ALIKE, EQUALS_RISE, jobs=3)
     assert [(found.name, found.verdict) for found in verdicts] == [
         ("smaller", "caught"),
         ("endless", "timeout"),
@@ -144,6 +147,23 @@ def test_a_run_that_was_killed_goes_on(project: Path) -> None:
     assert kept == ["without", "smaller", "alike"]
 
 
+def test_an_interrupt_stops_what_runs(project: Path) -> None:
+    """The tests that hang are killed at once, and the record has no verdict of them."""
+
+    def interrupted(step: str, done: int, total: int) -> None:
+        if step == "faults" and done == 1:
+            raise KeyboardInterrupt
+
+    patient = replace(ENDLESS, timeout_s=600)
+    journal = project.parent / "journal"
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_mutants(project, (SMALLER, patient), journal, interrupted, jobs=2)
+    assert time.monotonic() - started < 60
+    kept = [json.loads(line)["key"].split()[0] for line in journal.read_text().splitlines()[1:]]
+    assert kept == ["without", "smaller"]
+
+
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
@@ -189,10 +209,10 @@ def test_tests_that_fail_without_a_fault_are_named(project: Path) -> None:
     (project / "source.py").write_text(SOURCE.replace("a > b", "b > a"))
     with pytest.raises(
         FaultError,
-        match=r"^tests of fault endless must pass without it, not end with exit code 1: "
+        match=r"^tests of fault smaller must pass without it, not end with exit code 1: "
         r"1 failed in [\d.]+s$",
     ):
-        tried(project, ENDLESS)
+        tried(project, SMALLER)
 
 
 LINE = """[[fault]]
