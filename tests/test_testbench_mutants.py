@@ -206,7 +206,8 @@ def test_what_cannot_be_judged_is_named(project: Path, fault: Fault, message: st
 
 
 def test_tests_that_fail_without_a_fault_are_named(project: Path) -> None:
-    (project / "source.py").write_text(SOURCE.replace("a > b", "b > a"))
+    tests = project / "tests" / "test_source.py"
+    tests.write_text(tests.read_text().replace("larger(2, 1) == 2", "larger(2, 1) == 1"))
     with pytest.raises(
         FaultError,
         match=r"^tests of fault smaller must pass without it, not end with exit code 1: "
