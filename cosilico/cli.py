@@ -327,6 +327,12 @@ def validate(
             help="changed files of every format: refused in one line, or accepted and right?",
         ),
     ] = None,
+    corrupted: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="damaged programs, each followed by a good one: does it run?"
+        ),
+    ] = None,
     full: Annotated[
         bool,
         typer.Option("--full", help="over 2,000 pairs and all layers of the ImageNet networks"),
@@ -360,10 +366,10 @@ def validate(
         "fuzz": fuzz,
     }
     counts = {kind: count for kind, count in asked.items() if count is not None}
-    if len(counts) + (design is not None) + full != 1:
+    if len(counts) + (design is not None) + (corrupted is not None) + full != 1:
         raise CosilicoError(
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N, --fuzz N or --full"
+            "--realizability N, --fuzz N, --corrupted N or --full"
         )
     if memories is MemorySet.ALL and not counts.keys() - {"stalls", "fuzz"}:
         raise CosilicoError(
@@ -372,6 +378,10 @@ def validate(
         )
     if design is not None:
         differences = validate_design(design, accelerator=accelerator, view=view.value)
+    elif corrupted is not None:
+        from cosilico.recovery import validate_recovery
+
+        differences = validate_recovery(corrupted, seed, jobs=jobs)
     elif fuzz is not None:
         from cosilico.fuzz_summary import fuzz_files
 

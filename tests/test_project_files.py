@@ -32,6 +32,7 @@ TARGETS = [
     "calibrate",
     "supported",
     "bench",
+    "mutants",
     "clean",
 ]
 
