@@ -109,7 +109,11 @@ def _given_weights(
     data, name = lowering.constant(node, positions[0]), node.inputs[positions[0]]
     zeros = np.zeros(1, np.int64)
     if node.has_input(positions[2]):
-        zeros = lowering.constant(node, positions[2]).astype(np.int64).reshape(-1)
+        given = lowering.constant(node, positions[2])
+        if given.dtype != data.dtype:
+            rule = f"zero points of weights {name!r} must be {data.dtype}"
+            node.refuse(f"{rule}, not {given.dtype}")
+        zeros = given.astype(np.int64).reshape(-1)
     if data.ndim <= axis:
         node.refuse(f"weights {name!r} must have more than {axis} axes, not shape {data.shape}")
     scales = lowering.constant(node, positions[1])
