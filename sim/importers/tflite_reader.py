@@ -91,7 +91,6 @@ _CONTENTS = ("int8", "int32", "int64", "uint8", "float32")
 
 _DAMAGE = (
     struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError, OverflowError,
-    MemoryError,
 )  # fmt: skip
 """What the accessors raise where an offset or a length is wrong."""
 
