@@ -261,7 +261,8 @@ LINES: list[tuple[Callable[[], bytes], str]] = [
     ),
     (
         too_many_computations,
-        "network 'net' must have at most 68719476736 MACs for one image, not 135200000000",
+        "network 'net' must have at most 68719476736 MACs for one image, taps of pools "
+        "included, not 135200000000",
     ),
 ]
 
