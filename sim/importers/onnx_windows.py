@@ -311,7 +311,7 @@ def _product(
             **_multipliers(lowering, node, source, target, weights, scales, bias),
         )
 
-    return Deferred(shape=(1, channels), places=np.arange(channels), emit=emit)
+    return Deferred(shape=(1, channels), places=np.arange(channels, dtype=np.int32), emit=emit)
 
 
 def _multipliers(
