@@ -140,12 +140,14 @@ def test_the_command_prints_verdicts_and_counts_faults(
     given = [
         Examination(0, "tflite", Verdict.REFUSED, "x"),
         Examination(7, "onnx", Verdict.CONTRADICTED, "3 of 4 values differ"),
+        Examination(8, "onnx", Verdict.UNJUDGED, "the runtime\nrefuses it"),
     ]
     monkeypatch.setattr("cosilico.fuzz_summary.examine_inputs", lambda *words: iter(given))
     assert main(["validate", "--fuzz", "2", "--seed", "5"]) == 1
     printed = capsys.readouterr().out
     assert "fuzz_input(5, 7), onnx: contradicted\n3 of 4 values differ" in printed
     assert re.search(r"tflite +1 +0 +0 +0 +0", printed)
+    assert "unjudged 1 times: onnx, the runtime refuses it\n" in printed
     assert printed.rstrip().endswith("1 faults")
-    given.pop()
+    del given[1]
     assert main(["validate", "--fuzz", "1"]) == 0

@@ -324,6 +324,34 @@ def test_operators_of_the_runtimes_own_domain_have_their_attributes_alone() -> N
         lowered(model)
 
 
+@pytest.mark.parametrize(
+    ("operator", "inputs", "attributes"),
+    [
+        ("Conv", ["x", "w"], {}),
+        ("Add", ["x", "x"], {}),
+        ("Gemm", ["x", "w"], {}),
+        ("MatMul", ["x", "w"], {}),
+        ("Relu", ["x"], {}),
+        ("GlobalAveragePool", ["x"], {}),
+        ("AveragePool", ["x"], {"kernel_shape": [1, 1]}),
+        ("ReduceMean", ["x"], {"axes": [2, 3]}),
+    ],
+)
+def test_operators_of_real_values_do_not_read_integers(
+    operator: str, inputs: list[str], attributes: dict[str, Any]
+) -> None:
+    """Found as fuzz_input(4, 6855)."""
+    lowering = OnnxLowering(OnnxModel(nodes=(), constants={}, inputs=(), outputs=(), opset=17))
+    lowering.values["x"] = image(real=False)
+    node = OnnxNode(
+        index=0, name="", operator=operator, domain="", inputs=tuple(inputs), outputs=("y",),
+        attributes=attributes,
+    )  # fmt: skip
+    line = rf"node 0 {operator} \(tensor 'y'\): input 'x' must be real, not integers"
+    with pytest.raises(UnsupportedModelError, match=f"^{line}$"):
+        ONNX_OPERATORS[operator].lower(lowering, node)
+
+
 @pytest.mark.parametrize("content", [b"", b"\x08", b"\x08\x09" * 50, b"\xff" * 100])
 def test_bytes_that_are_no_model(content: bytes) -> None:
     line = "model is truncated or not an ONNX model"

@@ -164,6 +164,15 @@ class OnnxLowering:
             node.refuse(f"input {name!r} {rule}")
         return value if padded else self.padded(node, value)
 
+    def real_activation(
+        self, node: OnnxNode, position: int = 0, *, padded: bool = False
+    ) -> Quantized:
+        """An activation that DequantizeLinear made; integers are refused."""
+        source = self.activation(node, position, padded=padded)
+        if not source.real:
+            node.refuse(f"input {node.inputs[position]!r} must be real, not integers")
+        return source
+
     def image(self, node: OnnxNode, value: Quantized) -> Quantized:
         """An activation that lies in memory as an image [1, C, H, W] does; else refused."""
         if len(value.shape) != 4:

@@ -84,10 +84,7 @@ def _max_pool(lowering: OnnxLowering, node: OnnxNode) -> Value:
 
 
 def _real(lowering: OnnxLowering, node: OnnxNode) -> Quantized:
-    source = lowering.activation(node)
-    if not source.real:
-        node.refuse(f"input {node.inputs[0]!r} must come from DequantizeLinear")
-    return lowering.image(node, source)
+    return lowering.image(node, lowering.real_activation(node))
 
 
 def _window(

@@ -151,7 +151,7 @@ def _bias(
     "as input and output channels; not: dilation",
 )
 def _conv(lowering: OnnxLowering, node: OnnxNode) -> Value:
-    source = lowering.activation(node, padded=True)
+    source = lowering.real_activation(node, padded=True)
     weights, scales = _real_weights(lowering, node, 0)
     products = source.quantization.scale * scales
     return _convolution(lowering, node, source, weights, scales, _bias(lowering, node, 2, products))
@@ -230,7 +230,7 @@ _MATRIX = "`fully_connected`; its weights in the order in which the input lies i
     "constant weights",
 )
 def _gemm(lowering: OnnxLowering, node: OnnxNode) -> Value:
-    source = lowering.activation(node)
+    source = lowering.real_activation(node)
     transposed = _gemm_attributes(node)
     weights, scales = _real_weights(lowering, node, 0 if transposed else 1)
     bias = _bias(lowering, node, 2, source.quantization.scale * scales)
@@ -243,7 +243,7 @@ def _gemm(lowering: OnnxLowering, node: OnnxNode) -> Value:
     conditions="between DequantizeLinear and QuantizeLinear; constant weights of 2 axes",
 )
 def _matmul(lowering: OnnxLowering, node: OnnxNode) -> Value:
-    source = lowering.activation(node)
+    source = lowering.real_activation(node)
     weights, scales = _real_weights(lowering, node, 1)
     bias = np.zeros(len(scales), np.int32)
     return _product(lowering, node, source, weights.T, scales, bias)
