@@ -179,8 +179,9 @@ def table(faults: Sequence[Fault], verdicts: Sequence[Verdict]) -> str:
     for fault, found in zip(faults, verdicts, strict=True):
         reason = fault.equivalent if found.verdict == "equivalent" else found.killer
         file = f"`{fault.file}`"
+        breaks = fault.breaks.replace("|", "\\|")
         lines.append(
-            f"| {fault.area} | {fault.name}, {file} | {fault.breaks} | {found.verdict} | {reason} |"
+            f"| {fault.area} | {fault.name}, {file} | {breaks} | {found.verdict} | {reason} |"
         )
     return "\n".join(lines) + "\n"
 
