@@ -4,11 +4,10 @@ import os
 import time
 from collections import Counter
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from cosilico.console import output_console
+from cosilico.console import Column, fitted_table, output_console
 from cosilico.fuzzing import FORMATS, Examination, Verdict, examine_inputs
 from cosilico.progress import progress_bar
 from testbench.onnx_oracle import require_onnxruntime
@@ -38,7 +37,7 @@ def fuzz_files(count: int, seed: int, *, jobs: int | None = None) -> int:
     console = output_console()
     for fault in faults[:_LISTED]:
         _print_fault(console, seed, fault)
-    console.print(_table(found))
+    console.print(_table(found, console.width))
     for reason, times in _unjudged(found).most_common(_LISTED):
         console.print(f"unjudged {times} times: {reason}", markup=False, highlight=False)
     seconds = time.monotonic() - begin
@@ -66,17 +65,12 @@ def _unjudged(found: list[Examination]) -> Counter[str]:
     )
 
 
-def _table(found: list[Examination]) -> Table:
-    table = Table(
-        title="files from strangers: what became of them", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
-    )
+def _table(found: list[Examination], width: int) -> Table:
     counts = Counter((one.format_name, one.verdict) for one in found)
     verdicts = [
         verdict for verdict in Verdict if verdict.right or any(v is verdict for _, v in counts)
     ]
-    table.add_column("format", no_wrap=True)
-    for verdict in verdicts:
-        table.add_column(verdict.value, justify="right")
-    for name in FORMATS:
-        table.add_row(name, *(f"{counts[name, verdict]:,}" for verdict in verdicts))
-    return table
+    columns = (Column("format"), *(Column(verdict.value, right=True) for verdict in verdicts))
+    rows = [(name, *(f"{counts[name, verdict]:,}" for verdict in verdicts)) for name in FORMATS]
+    title = "files from strangers: what became of them"
+    return fitted_table(width, columns, rows, title=title, tight=True)

@@ -1,14 +1,18 @@
 """Random (configuration, layer) pairs in RTL: no bit and no cycle may differ."""
 
+from dataclasses import replace
+
 import pytest
 
+from sim.calibration import default
 from sim.spec.spaces import TINY, HardwareSpace
 from testbench import validate
 from testbench.cases import Case, Corner, strata
 from testbench.harness import HarnessError
-from testbench.memory_model import MemoryModel
+from testbench.memory_model import MemoryModel, Port, Silence
 from testbench.sample import GROUPS, SIZES, chains, drawn
-from testbench.validate import run_case, try_case, validate_random
+from testbench.validate import every_memory, run_case, try_case, validate_random
+from testbench.verilate import BuildError
 
 EACH_GROUP = pytest.mark.parametrize(
     ("space", "group"), GROUPS, ids=[f"{space.name}-{group}" for space, group in GROUPS]
@@ -49,6 +53,47 @@ def test_random_pairs_come_as_they_finish(stalls: bool) -> None:
     assert slower == (5 if stalls else 0)
 
 
+@pytest.mark.rtl
+@pytest.mark.parametrize("space", SIZES, ids=[space.name for space in SIZES])
+def test_every_memory_gives_the_same_bits_and_its_cycles(space: HardwareSpace) -> None:
+    """Cycles are exact whatever the latency; no freedom of AXI makes a bit differ, or a run hang."""
+    for case in drawn(space, 0)[:3]:
+        others = every_memory(case.image_seed)
+        outcome = run_case(case, others=others)
+        assert outcome.passed, outcome.to_json()
+        assert outcome.others.keys() == others.keys()
+        assert outcome.to_json()["memories"] == 1 + len(others)
+
+
+@pytest.mark.rtl
+def test_random_pairs_run_behind_every_memory() -> None:
+    """Where they are told to."""
+    [outcome] = validate_random(1, TINY, 22, max_macs=64, memories=True, jobs=1)
+    assert outcome.passed
+    assert outcome.others.keys() == every_memory(0).keys()
+
+
+@pytest.mark.rtl
+def test_latencies_are_foretold_each_by_itself() -> None:
+    """A prediction for another latency than the memory's is noticed."""
+    case = drawn(TINY, 0)[0]
+    stores = MemoryModel(latency=11)
+    assert run_case(case, memory=stores).passed
+    wrong = replace(default(), constants=default().constants | {"load_overhead": 99})
+    found = run_case(case, others={"latency 11": stores}, calibration=wrong).others["latency 11"]
+    assert found.descriptor_cycles > 0
+    assert found.bit_differences == found.execute == 0
+
+
+@pytest.mark.rtl
+def test_a_silent_memory_is_named_by_its_failure() -> None:
+    """What stops behind one memory is the case's failure."""
+    case = drawn(TINY, 0)[0]
+    silent = {"silent": MemoryModel(silence=Silence(port=Port.WRITE))}
+    with pytest.raises(HarnessError, match=r"^memory 'silent': run 0 stopped at cycle \d+: "):
+        run_case(case, others=silent)
+
+
 def test_a_run_that_fails_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(case: Case, **options: object) -> None:
         raise HarnessError("run 0 stopped at cycle 9: LOAD descriptor 0 of 1 did not end")
@@ -82,3 +127,19 @@ def test_the_pairs_cover_what_they_are_meant_to_cover() -> None:
     assert {3, 6} <= {c.pes_x for c in configs}
     assert len(deep) >= 10
     assert max(len(case.network.layers) for case in deep) >= 10
+
+
+@pytest.mark.parametrize(
+    "error", [BuildError("g++ failed: no"), OSError(28, "No space left on device"), MemoryError()]
+)
+def test_what_the_machine_lacks_is_no_outcome(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """It says nothing of model and RTL, and ends the whole validation."""
+
+    def fail(case: Case, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(validate, "run_case", fail)
+    with pytest.raises(type(error)):
+        try_case(drawn(TINY, 0)[0])
