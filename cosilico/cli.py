@@ -32,6 +32,13 @@ class MemoryTier(StrEnum):
     DRAM = "dram"
 
 
+class MemorySet(StrEnum):
+    """Memories behind which validated pairs run."""
+
+    ONE = "one"
+    ALL = "all"
+
+
 class View(StrEnum):
     """Form of the SIMD datapath that is simulated; both are one design (docs/hardware.md)."""
 
@@ -308,12 +315,22 @@ def validate(
             help="random pairs, realizable or not: does what the check says hold?",
         ),
     ] = None,
+    memories: Annotated[
+        MemorySet,
+        typer.Option(help="all: each random pair behind every memory that AXI allows as well"),
+    ] = MemorySet.ONE,
     fuzz: Annotated[
         int | None,
         typer.Option(
             metavar="N",
             min=1,
             help="changed files of every format: refused in one line, or accepted and right?",
+        ),
+    ] = None,
+    corrupted: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="damaged programs, each followed by a good one: does it run?"
         ),
     ] = None,
     full: Annotated[
@@ -349,13 +366,22 @@ def validate(
         "fuzz": fuzz,
     }
     counts = {kind: count for kind, count in asked.items() if count is not None}
-    if len(counts) + (design is not None) + full != 1:
+    if len(counts) + (design is not None) + (corrupted is not None) + full != 1:
         raise CosilicoError(
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N, --fuzz N or --full"
+            "--realizability N, --fuzz N, --corrupted N or --full"
+        )
+    if memories is MemorySet.ALL and not counts.keys() - {"stalls", "fuzz"}:
+        raise CosilicoError(
+            "--memories must be given with --random, --imported or --realizability alone; "
+            "--full runs its random pairs behind all of them"
         )
     if design is not None:
         differences = validate_design(design, accelerator=accelerator, view=view.value)
+    elif corrupted is not None:
+        from cosilico.recovery import validate_recovery
+
+        differences = validate_recovery(corrupted, seed, jobs=jobs)
     elif fuzz is not None:
         from cosilico.fuzz_summary import fuzz_files
 
@@ -374,6 +400,7 @@ def validate(
             jobs=jobs,
             kind="pairs" if stalls else kind,
             stalls=stalls is not None,
+            memories=memories is MemorySet.ALL,
             view=view.value,
             max_macs=max_macs,
         )

@@ -16,7 +16,10 @@ from testbench.tflite_oracle import require_oracle
 __all__ = ["fuzz_files"]
 
 _LISTED = 20
-"""Most faults that are printed."""
+"""Most faults that are printed, and most reasons."""
+
+_REASON = 160
+"""Characters of a reason."""
 
 
 def fuzz_files(count: int, seed: int, *, jobs: int | None = None) -> int:
@@ -35,6 +38,8 @@ def fuzz_files(count: int, seed: int, *, jobs: int | None = None) -> int:
     for fault in faults[:_LISTED]:
         _print_fault(console, seed, fault)
     console.print(_table(found, console.width))
+    for reason, times in _unjudged(found).most_common(_LISTED):
+        console.print(f"unjudged {times} times: {reason}", markup=False, highlight=False)
     seconds = time.monotonic() - begin
     console.print(
         f"{count:,} files in {seconds:,.0f} s ({count / seconds:,.0f} per second): "
@@ -49,6 +54,15 @@ def _print_fault(console: Console, seed: int, fault: Examination) -> None:
     head = f"fuzz_input({seed}, {fault.index}), {fault.format_name}: {fault.verdict.value}"
     console.print(head, style="red", highlight=False)
     console.print(fault.text, markup=False, highlight=False)
+
+
+def _unjudged(found: list[Examination]) -> Counter[str]:
+    """Why judges said nothing, shortened."""
+    return Counter(
+        f"{one.format_name}, {' '.join(one.text.split())[:_REASON]}"
+        for one in found
+        if one.verdict in (Verdict.UNJUDGED, Verdict.JUDGE_DIED)
+    )
 
 
 def _table(found: list[Examination], width: int) -> Table:

@@ -21,6 +21,7 @@ from hwgen.verilator import version
 from sim.spec.errors import CosilicoError
 from testbench.campaign import Campaign
 from testbench.journal import Journal
+from testbench.memory_model import LATENCIES
 from testbench.tflite_oracle import require_oracle
 from testbench.validate import DRAWS, Outcome, validate_random
 
@@ -48,6 +49,7 @@ def validate_pairs(
     *,
     jobs: int | None = None,
     stalls: bool = False,
+    memories: bool = False,
     kind: str = "pairs",
     view: str = "simulation",
     max_macs: int | None = None,
@@ -56,7 +58,8 @@ def validate_pairs(
 
     ``kind`` is one of ``testbench.validate.DRAWS``. Networks imported from random models are also
     compared with TensorFlow Lite Micro; of pairs drawn for their realizability the verdict is
-    compared with what generator and compiler do, and some run.
+    compared with what generator and compiler do, and some run. With ``memories`` every pair runs
+    behind every other memory as well.
     """
     space = named_space(space_name)
     if kind == "imported":
@@ -71,6 +74,7 @@ def validate_pairs(
             seed,
             jobs=jobs or os.cpu_count() or 1,
             stalls=stalls,
+            memories=memories,
             draw=DRAWS[kind],
             view=view,
             max_macs=max_macs,
@@ -166,11 +170,28 @@ def _print_verdict(console: Console, outcomes: Sequence[Outcome]) -> int:
             style="red" if unlike else "green",
             highlight=False,
         )
+    if behind := Counter(name for outcome in outcomes for name in outcome.others):
+        console.print(_memories(console.width, outcomes, behind))
     console.print(
         f"{len(outcomes)} pairs: {cycles} cycle counts and {bits} activations differ",
         style="red" if wrong else "green",
     )
     return wrong
+
+
+def _memories(width: int, outcomes: Sequence[Outcome], behind: Counter[str]) -> Table:
+    """Table of what was compared behind each of the other memories."""
+    names = ("pairs", "cycle diff.", "EXECUTE diff.", "bit diff.")
+    columns = [Column("memory"), *(Column(name, right=True) for name in names)]
+    rows = []
+    for name, pairs in behind.items():
+        compared = [outcome.others[name] for outcome in outcomes if name in outcome.others]
+        execute = sum(comparison.execute for comparison in compared)
+        cycles = sum(comparison.timing_differences for comparison in compared) - execute
+        bits = sum(comparison.bit_differences for comparison in compared)
+        shown = str(cycles) if name in LATENCIES else "-"
+        rows.append([name, str(pairs), shown, str(execute), str(bits)])
+    return fitted_table(width, columns, rows, title="the same pairs behind other memories")
 
 
 def _verdicts(outcomes: Sequence[Outcome]) -> str:

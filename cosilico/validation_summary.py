@@ -10,6 +10,7 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.files import write_atomic
 from testbench.campaign import Campaign
 from testbench.journal import Journal
+from testbench.memory_model import FREEDOMS, LATENCIES
 
 __all__ = ["RESULTS_JSON", "RESULTS_TEXT", "summarize", "write_summary"]
 
@@ -18,6 +19,7 @@ RESULTS_TEXT = "validation.md"
 
 _COLUMNS = {
     "pairs": "pairs",
+    "runs": "runs",
     "configurations": "configurations",
     "macs_per_cycle": "MACs per cycle",
     "activations": "activations compared",
@@ -33,7 +35,7 @@ def summarize(campaign: Campaign, journal: Journal, gateware_hash: str) -> dict[
     records = list(journal.records.values())
     parts = {
         part.name: _figures(record for record in records if record["part"] == part.name)
-        | {"memory": "T2" if part.stalls else "T1"}
+        | {"memory": "T2" if part.stalls else "T1 and others" if part.memories else "T1"}
         for part in campaign.parts()
     }
     return {
@@ -61,6 +63,7 @@ def _figures(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     macs = sorted(AcceleratorConfig.from_json(json.loads(config)).macs for config in configs)
     return {
         "pairs": len(found),
+        "runs": sum(record["memories"] for record in found),
         "configurations": len(configs),
         "macs_per_cycle": [macs[0], macs[-1]] if macs else [],
         "activations": sum(record["activations"] for record in found),
@@ -103,7 +106,12 @@ def _text(summary: Mapping[str, Any]) -> str:
         f"`cosilico validate --full --seed {campaign['seed']}`, {campaign['view']} view of the "
         f"datapath, gateware `{summary['gateware_hash'][:12]}`. On T1 every descriptor's start, end "
         "of issue and end, every image's total and every counter is compared with the prediction; "
-        "under random stalls (T2) the duration of every EXECUTE descriptor.",
+        "under random stalls (T2) the duration of every EXECUTE descriptor. Random pairs run behind other "
+        "memories as well: T1 with "
+        + ", ".join(LATENCIES)
+        + ", and, with bits and durations of EXECUTE compared, "
+        + "; ".join(FREEDOMS)
+        + ".",
         "",
         "| part | memory | " + " | ".join(_COLUMNS.values()) + " |",
         "|---|---|" + "---:|" * len(_COLUMNS),

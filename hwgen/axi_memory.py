@@ -2,11 +2,12 @@
 
 import random
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from sim.spec.bus import PAGE_BYTES
 
-__all__ = ["Burst", "MemoryPort", "read_side", "write_side"]
+__all__ = ["Burst", "MemoryPort", "WriteOrder", "read_side", "write_side"]
 
 
 @dataclass
@@ -18,6 +19,15 @@ class Burst:
     beats: int
 
 
+class WriteOrder(Enum):
+    """When a burst's address and data are taken."""
+
+    INDEPENDENT = "each as it comes"
+    ADDRESS_AFTER_VALID = "the address once its first beat is valid, the data then"
+    ADDRESS_AFTER_DATA = "the address once its last beat is taken"
+    DATA_AFTER_ADDRESS = "the data once the address is taken"
+
+
 @dataclass
 class MemoryPort:
     """Bytes, latency and what has been seen on the bus; cycles count from the first clock edge.
@@ -25,7 +35,8 @@ class MemoryPort:
     With ``stalls`` = 0 the port is always ready, gives the first beat of a burst ``latency`` cycles
     after its address handshake, bursts in order, one beat per cycle, and a write response
     ``latency`` cycles after the last beat. Otherwise every valid and ready is held back with that
-    probability.
+    probability. The beat read at ``error_address``, and the response to a burst written there, are
+    SLVERR.
     """
 
     data: bytearray
@@ -34,6 +45,7 @@ class MemoryPort:
     stalls: float = 0.0
     seed: int = 0
     error_address: int = -1
+    order: WriteOrder = WriteOrder.INDEPENDENT
     reads: list[Burst] = field(default_factory=list)
     writes: list[Burst] = field(default_factory=list)
     last_read_beats: list[int] = field(default_factory=list)
@@ -99,9 +111,14 @@ def write_side(port: MemoryPort, unit: Any) -> Any:
     async def process(ctx: Any) -> None:
         generator = random.Random(port.seed + 1)
         cycle = -1
-        waiting: list[list[int]] = []  # address, beats left
-        due: list[int] = []
+        early: list[tuple[int, bool]] = []  # beats whose address has not come
+        current: list[Burst] = []  # bursts whose data is not complete
+        complete = 0  # bursts whose last beat has come, and whose address may not have
+        position = 0
+        due: list[tuple[int, bool]] = []
         aw_ready, w_ready, b_out = port.chance(generator), port.chance(generator), False
+        if port.order is not WriteOrder.INDEPENDENT:
+            aw_ready = w_ready = False
         ctx.set(unit.awready, aw_ready)
         ctx.set(unit.wready, w_ready)
         async for _, _, awvalid, awaddr, awlen, wvalid, wdata, wlast in ctx.tick().sample(
@@ -112,28 +129,45 @@ def write_side(port: MemoryPort, unit: Any) -> Any:
                 burst = Burst(cycle, awaddr, awlen + 1)
                 _check(burst, port.bus_bytes)
                 port.writes.append(burst)
-                waiting.append([awaddr, awlen + 1])
-            if wvalid and w_ready:
-                address, left = waiting[0]
-                port.data[address : address + port.bus_bytes] = wdata.to_bytes(
-                    port.bus_bytes, "little"
-                )
-                if bool(wlast) != (left == 1):
-                    raise ValueError(f"wlast must come with the last beat, not with {left} left")
-                waiting[0] = [address + port.bus_bytes, left - 1]
+                current.append(burst)
+            taken = wvalid and w_ready
+            if taken:
+                early.append((wdata, bool(wlast)))
                 if wlast:
-                    waiting.pop(0)
+                    complete += 1
                     port.last_write_beats.append(cycle)
-                    due.append(cycle + port.latency)
+            while current and early:
+                word, last = early.pop(0)
+                burst = current[0]
+                at = burst.address + position * port.bus_bytes
+                port.data[at : at + port.bus_bytes] = word.to_bytes(port.bus_bytes, "little")
+                position += 1
+                if last != (position == burst.beats):
+                    left = burst.beats - position
+                    raise ValueError(f"wlast must come with the last beat, not with {left} left")
+                if last:
+                    size = burst.beats * port.bus_bytes
+                    error = burst.address <= port.error_address < burst.address + size
+                    due.append((cycle + port.latency, error))
+                    current.pop(0)
+                    complete -= 1
+                    position = 0
             if b_out:
                 due.pop(0)
                 port.responses.append(cycle)
                 b_out = False
             aw_ready, w_ready = port.chance(generator), port.chance(generator)
+            if port.order is WriteOrder.ADDRESS_AFTER_VALID:
+                aw_ready &= not current and bool(wvalid) and not taken
+                w_ready &= bool(current)
+            elif port.order is WriteOrder.ADDRESS_AFTER_DATA:
+                aw_ready &= complete > 0
+            elif port.order is WriteOrder.DATA_AFTER_ADDRESS:
+                w_ready &= bool(current)
             ctx.set(unit.awready, aw_ready)
             ctx.set(unit.wready, w_ready)
-            b_out = bool(due) and due[0] <= cycle + 1 and port.chance(generator)
+            b_out = bool(due) and due[0][0] <= cycle + 1 and port.chance(generator)
             ctx.set(unit.bvalid, b_out)
-            ctx.set(unit.bresp, 2 if port.error_address >= 0 else 0)
+            ctx.set(unit.bresp, 2 if b_out and due[0][1] else 0)
 
     return process

@@ -12,7 +12,7 @@ import sim.spec
 __all__ = ["code", "gateware_hash"]
 
 _ROOT = Path(__file__).parent
-_VOCABULARY = ("accelerator.py", "bus.py", "descriptor.py")
+_VOCABULARY = ("accelerator.py", "bus.py", "descriptor.py", "header.py", "stops.py")
 
 
 def code(source: str) -> str:

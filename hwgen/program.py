@@ -1,7 +1,6 @@
 """The compiler's last step: a design's schedule as descriptors and a memory image."""
 
-import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +10,9 @@ from hwgen.weights import layer_stream
 from sim.model import schedule
 from sim.plan import Mapped
 from sim.plans import LayerPlan, TensorPlan
-from sim.spec.descriptor import DESCRIPTOR_BYTES, FIELDS, HEADER_MAGIC, Queue, encode_many
+from sim.spec.descriptor import DESCRIPTOR_BYTES, FIELDS, Queue, encode_many
 from sim.spec.design import Design
+from sim.spec.header import HEADER_BYTES, read_header, seal
 from sim.tables import COLUMNS
 
 __all__ = ["Probe", "Program", "compile_design"]
@@ -74,6 +74,25 @@ class Program:
         """Size of external memory the program uses."""
         return len(self.image)
 
+    @property
+    def encoded(self) -> bytes:
+        """The descriptors, 64 bytes each."""
+        return self.image[self.header_address + HEADER_BYTES :]
+
+    def with_descriptors(self, encoded: bytes) -> "Program":
+        """Return the program with other descriptors of the same queues, sealed anew.
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer.
+        """
+        if len(encoded) != len(self.encoded):
+            raise ValueError(f"descriptors must have {len(self.encoded)} bytes, not {len(encoded)}")
+        header = read_header(self.image[self.header_address :])
+        image = self.image[: self.header_address] + seal(header.fingerprint, encoded)
+        return replace(self, image=image)
+
 
 def compile_design(design: Design, images: int = 1) -> Program:
     """Compile a design to a program that computes ``images`` at once.
@@ -97,10 +116,7 @@ def compile_design(design: Design, images: int = 1) -> Program:
         start = int(found.layer_plan[i, LayerPlan.BLOCK_ADDRESS])
         image[start : start + len(stream)] = stream
     header_address = len(image)
-    image += struct.pack(
-        "<3I", HEADER_MAGIC, design.accelerator.fingerprint, len(found.rows)
-    ).ljust(DESCRIPTOR_BYTES, b"\0")
-    image += encode_rows(found.rows)
+    image += seal(design.accelerator.fingerprint, encode_rows(found.rows))
     names = list(tensors)
     return Program(
         image=bytes(image),

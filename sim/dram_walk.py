@@ -39,8 +39,10 @@ ROW, GROUP, LINE, AT, LEFT, BURSTS, REQUEST, EARLIEST = range(8)
 MOVED, END, ANSWERED, ARRIVAL = range(8, 12)
 UNIT = 12
 
-# Columns of the ring of a unit's latest bursts. LAST_OF is the schedule row that ends with it, or -1.
-BURST_AT, BEATS, FIRST_BEAT, LAST_BEAT, ANSWER, LAST_OF = range(6)
+# Columns of the ring of a unit's latest bursts. ADDRESSED is when the memory takes its address, LAST_OF
+# the schedule row that ends with it, or -1.
+BURST_AT, BEATS, FIRST_BEAT, LAST_BEAT, ADDRESSED, ANSWER, LAST_OF = range(7)
+BURST = 7
 
 
 @kernel
@@ -123,6 +125,8 @@ def _address_writes(unit, ring, row, hw, constants, p, begin):
                 return UNKNOWN
             last = ring[(k - depth) % len(ring), LAST_BEAT]
             request = max(request, last + constants[Constant.STORE_REUSE] - ahead)
+        # The data follows the address's offer, whether or not the memory takes it at once
+        offer = request
         if k >= queue:
             answer = ring[(k - queue) % len(ring), ANSWER]
             if answer == UNKNOWN:
@@ -132,7 +136,8 @@ def _address_writes(unit, ring, row, hw, constants, p, begin):
         i, first = unit[ROW], unit[AT] == row[ADDRESS] and unit[GROUP] == 0 and unit[LINE] == 0
         burst[BURST_AT] = unit[AT]
         burst[BEATS] = _next_beats(unit, hw[Hw.BUS_BYTES])
-        burst[FIRST_BEAT] = request + p[DramParameter.STORE_LAG]
+        burst[ADDRESSED] = request
+        burst[FIRST_BEAT] = offer + p[DramParameter.STORE_LAG]
         if first:
             burst[FIRST_BEAT] = max(burst[FIRST_BEAT], begin + p[DramParameter.STORE_BEAT])
         burst[ANSWER] = UNKNOWN
@@ -145,14 +150,14 @@ def _address_writes(unit, ring, row, hw, constants, p, begin):
 
 @kernel
 def _send_write(unit, ring, hw, credit):
-    """Find the arrival of STORE's next burst, which is its last beat."""
+    """Find the arrival of STORE's next burst: its last beat, or its address where that comes later."""
     if unit[ARRIVAL] != UNKNOWN or unit[MOVED] == unit[BURSTS]:
         return
     burst = ring[unit[MOVED] % len(ring)]
     unit[END] = paced(credit, hw, max(burst[FIRST_BEAT], unit[END] + 1), burst[BEATS])
     burst[LAST_BEAT] = unit[END]
     unit[MOVED] += 1
-    unit[ARRIVAL] = unit[END]
+    unit[ARRIVAL] = max(unit[END], burst[ADDRESSED])
 
 
 @kernel
@@ -226,9 +231,9 @@ def walk_dram(rows, hw, constants, p, state, base, header):
     pieces = np.zeros((PIECES, 2), np.int64)
     loads, stores = _unit(), _unit()
     load_credit, store_credit = idle(hw, constants), idle(hw, constants)
-    load_ring = np.zeros((constants[Constant.READ_BURSTS], 6), np.int64)
+    load_ring = np.zeros((constants[Constant.READ_BURSTS], BURST), np.int64)
     store_ring = np.zeros(
-        (max(constants[Constant.WRITE_BURSTS], p[DramParameter.WRITE_QUEUE]), 6), np.int64
+        (max(constants[Constant.WRITE_BURSTS], p[DramParameter.WRITE_QUEUE]), BURST), np.int64
     )
     store_begin = 0
     delay, lead = p[DramParameter.FETCH_DELAY], p[DramParameter.LOAD_REQUEST]

@@ -222,10 +222,10 @@ def _control_constants(bench: _Bench, latency: int) -> dict[str, int]:
         *[conv(1, 16)] * (depth + 1),
         latency=LONG_LATENCY,
     )
-    queue = Sequencer.QUEUE_DEPTH
+    queue, rows = Sequencer.QUEUE_DEPTH, _config(1).weight_rows
     blocked = bench.run(
         "queue: one descriptor more than it holds",
-        *[weights(28, half=1)] * (queue + HELD + 2),
+        *[weights(rows, half=1)] * (queue + HELD + 2),
         conv(1, 16),
     )
     return {

@@ -25,11 +25,23 @@ STALL_SEED_OFFSET = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A section of the results: ``name``, how many cases it has, whether the memory stalls."""
+    """A section of the results.
+
+    Parameters
+    ----------
+    name : str
+    count : int
+        Cases.
+    stalls : bool
+        Whether the memory stalls.
+    memories : bool
+        Whether each case runs behind every memory.
+    """
 
     name: str
     count: int
     stalls: bool = False
+    memories: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +73,8 @@ class Campaign:
     Parameters
     ----------
     pairs : int
-        Random pairs of each space on the deterministic memory (T1).
+        Random pairs of each space on the deterministic memory (T1), and each of them behind every
+        other memory, see :func:`testbench.validate.every_memory`.
     stalled : int
         Random pairs of each space under random stalls (T2).
     layers : bool
@@ -138,7 +151,11 @@ class Campaign:
                 if unit.key(case) in journal.records:
                     continue
                 outcome = workers.submit(
-                    try_case, case, stalls=unit.part.stalls, view=self.view
+                    try_case,
+                    case,
+                    stalls=unit.part.stalls,
+                    view=self.view,
+                    memories=unit.part.memories,
                 ).result()
                 journal.append(unit.key(case), {"part": unit.part.name} | outcome.to_json())
                 with lock:
@@ -166,7 +183,7 @@ class Campaign:
         } | sources
 
     def _pairs(self, space: str) -> Part:
-        return Part(name=f"random pairs, {space}", count=self.pairs)
+        return Part(name=f"random pairs, {space}", count=self.pairs, memories=True)
 
     def _layers(self, network: str) -> Part:
         count = len(NAMED_NETWORKS[network].layers) * len(LAYER_CONFIGS)

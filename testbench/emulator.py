@@ -6,7 +6,6 @@ bug.
 """
 
 import itertools
-import struct
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,8 @@ from hwgen.program import Probe, Program
 from hwgen.weights import RECORD
 from sim import golden
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES, AcceleratorConfig
-from sim.spec.descriptor import DESCRIPTOR_BYTES, HEADER_MAGIC, ExecuteOp, LoadKind, Queue, decode
+from sim.spec.descriptor import DESCRIPTOR_BYTES, ExecuteOp, LoadKind, Queue, decode
+from sim.spec.header import HEADER_BYTES, read_header
 
 __all__ = ["Emulator"]
 
@@ -72,12 +72,12 @@ class Emulator:
         packed = np.frombuffer(b"".join(map(place.pack, inputs)), np.uint8)
         self.memory[place.address : place.address + len(packed)] = packed
         at = self.program.header_address
-        magic, fingerprint, count = struct.unpack("<3I", self.memory[at : at + 12].tobytes())
-        if magic != HEADER_MAGIC or fingerprint != self.config.fingerprint:
+        header = read_header(self.memory[at : at + HEADER_BYTES].tobytes())
+        if header.fingerprint != self.config.fingerprint:
             raise ValueError("the program is not for this configuration")
         dumps: dict[int, list[bytes]] = {}
         executed = 0
-        for _ in range(count):
+        for _ in range(header.count):
             at += DESCRIPTOR_BYTES
             fields = decode(self.memory[at : at + DESCRIPTOR_BYTES].tobytes())
             if fields["queue"] == Queue.LOAD and fields["kind"] == LoadKind.WEIGHTS:

@@ -4,7 +4,7 @@ import functools
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -14,24 +14,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.emit import TOP_MODULE
+from hwgen.gateware.csr import INTERRUPTS, STATUS_BITS
 from hwgen.program import Program
 from hwgen.simulation_view import MEMORY, PE_MODULE, View, check_view
 from hwgen.subprocesses import signal_name, start_program
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.errors import MachineError, RtlError
+from sim.spec.errors import MachineError
 from sim.spec.files import cache_root, naming
 from sim.spec.network import Network
-from testbench.activations import assemble_activations
+from testbench.activations import assemble_activations, probe_bytes
 from testbench.build_cache import cached_directory, content_key
 from testbench.emission import emit_once
-from testbench.job import read_counters, read_events, read_outputs, read_state, write_job
+from testbench.host import Host
+from testbench.job import OFFSETS, ProgramJob, RawRuns, read_runs, read_state, write_job
 from testbench.memory_model import MemoryModel
+from testbench.protocol import bound_rules
+from testbench.run_result import HarnessError, Progress, RunResult, Step, Stop, read_stops
 from testbench.verilate import BUILD_RECIPE, build_executable, toolchain_version
 from testbench.watchdog import explain_hang, program_descriptors, watchdog_cycles
 
-__all__ = ["INITIAL_SEED", "Harness", "HarnessError", "Progress", "RunResult", "build"]
+__all__ = [
+    "INITIAL_SEED",
+    "Harness",
+    "HarnessError",
+    "Progress",
+    "RunResult",
+    "Step",
+    "Stop",
+    "build",
+]
 
-HEADERS = ("axi_memory.h", "dram.h", "job.h")
+HEADERS = ("axi_memory.h", "axi_report.h", "dram.h", "job.h")
 EXIT_HANG = 3
 EXIT_PROTOCOL = 4
 """Exit statuses of the executable for what the RTL did; others are faults around it."""
@@ -46,69 +59,8 @@ FLAT_MACS = 2048
 INITIAL_SEED = 1
 """Of what memories and registers hold at power-up, where a run is not told another one."""
 
-STATUS_FAULTS = {2: "program refused", 3: "hazard", 4: "AXI error response"}
-"""Bits of STATUS that no run of a correct design sets."""
-
-
-class HarnessError(RtlError):
-    """A run stopped, broke an AXI rule or ended with a fault in STATUS."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How many runs of the program are done, and the cycles so far."""
-
-    runs_done: int
-    runs: int
-    cycles: int
-    cycles_per_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RunResult:
-    """What was measured: N images in R runs of a program of D descriptors, in program order.
-
-    Cycle 0 of a run is the first cycle in which the accelerator is busy after the doorbell
-    write (``trace_busy``). A descriptor starts in the cycle in which its engine takes it and ends in
-    the cycle in which the engine reports it done.
-
-    Parameters
-    ----------
-    outputs : int8[N, height, width, channels]
-    activations : dict
-        Layer index to int8[N, height, width, channels]; empty if they were not asked for.
-    cycles : int64[R]
-        The CYCLES register.
-    start, end : int64[R, D]
-    issue_end : int64[R, D]
-        When the issue stage of EXECUTE became free; -1 for the other queues.
-    counters : dict
-        Name (see ``testbench.job.COUNTERS``) to int64[R].
-    status : int64[R]
-        The STATUS register after the run.
-    view : {"synthesis", "simulation"}
-        View of the PE grid that ran.
-    wall_s : float
-    simulated_cycles : int
-        All cycles simulated, register accesses between the runs included.
-    """
-
-    outputs: NDArray[np.int8]
-    activations: Mapping[int, NDArray[np.int8]]
-    cycles: NDArray[np.int64]
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-    issue_end: NDArray[np.int64]
-    counters: Mapping[str, NDArray[np.int64]]
-    status: NDArray[np.int64]
-    view: View
-    wall_s: float
-    simulated_cycles: int
-
-    @property
-    def cycles_per_s(self) -> float:
-        """Simulation rate."""
-        return self.simulated_cycles / max(self.wall_s, 1e-9)
+HAZARD_BIT = STATUS_BITS.index("hazard")
+"""Bit of STATUS that no run of a correct program sets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +87,7 @@ class Harness:
         progress: Callable[[Progress], None] | None = None,
         check: bool = True,
         initial_seed: int = INITIAL_SEED,
+        host: Host | None = None,
     ) -> RunResult:
         """Run a program on all inputs, back to back on one powered-up accelerator.
 
@@ -155,10 +108,13 @@ class Harness:
         progress : callable, optional
             Called about four times a second.
         check : bool
-            Raise if STATUS reports a fault or a descriptor was not seen to start and end.
+            Raise if a run stopped or STATUS reports a hazard, or a descriptor was not seen to start and
+            end.
         initial_seed : int
             Of the random values that memories and registers hold at power-up, 1 … 2**31 - 1. No run of
             a correct program depends on it.
+        host : Host, optional
+            What the host does besides; nothing if not given.
 
         Raises
         ------
@@ -170,63 +126,103 @@ class Harness:
         MachineError
             If the executable is killed, or cannot read or write its files.
         """
+        step = Step(program=program, inputs=inputs, network=network, host=host or Host())
+        (result,) = self.run_sequence(
+            [step], memory=memory, waves=waves, progress=progress, initial_seed=initial_seed
+        )
+        if check:
+            _check(result)
+        return result
+
+    def run_sequence(
+        self,
+        steps: Sequence[Step],
+        *,
+        memory: MemoryModel | None = None,
+        waves: Path | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        initial_seed: int = INITIAL_SEED,
+    ) -> list[RunResult]:
+        """Run programs one after the other on one powered-up accelerator, as :meth:`run` does one.
+
+        Nothing is reset between them but what `Step.host` resets. Each begins in a memory of its own.
+        Stops and hazards are left to the caller.
+
+        Raises
+        ------
+        ValueError
+            If ``initial_seed`` is out of range.
+        HarnessError
+            If no queue makes progress any more, or the accelerator breaks a rule of AXI4.
+        """
         if not 1 <= initial_seed < 1 << 31:
             raise ValueError(f"initial_seed must be in 1 … 2**31 - 1, not {initial_seed!r}")
-        memory = memory or MemoryModel()
-        packed = [program.input.pack(image) for image in inputs]
-        packed += packed[-1:] * (-len(packed) % program.images)
-        runs = [
-            b"".join(packed[i : i + program.images]) for i in range(0, len(packed), program.images)
-        ]
-        descriptors = program_descriptors(program)
-        probes = program.probes if network is not None else ()
+        jobs = [self._job(step) for step in steps]
+        runs = sum(len(job.inputs) for job in jobs)
         with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
             directory = Path(name)
             with naming(directory, always=False):
                 write_job(
-                    directory,
-                    program,
-                    runs,
-                    probes=probes,
-                    memory=memory or MemoryModel(),
-                    watchdog=watchdog_cycles(descriptors),
-                    initial_seed=initial_seed,
+                    directory, jobs, memory=memory or MemoryModel(), initial_seed=initial_seed
                 )
             command = [str(self.executable), name, *([str(waves)] if waves else [])]
             started = time.perf_counter()
-            code, cycles, words = _execute(command, len(runs), progress)
+            code, cycles, words = _execute(command, runs, progress)
             wall_s = time.perf_counter() - started
             if code == EXIT_HANG:
                 stopped, cycle, begun, ended = read_state(directory)
+                descriptors = program_descriptors(_program_of_run(jobs, stopped))
                 reason = explain_hang(descriptors, begun, ended)
                 raise HarnessError(f"run {stopped} stopped at cycle {cycle}: {reason}")
             if code == EXIT_PROTOCOL or (code != 0 and words.startswith(NO_ANSWER)):
                 raise HarnessError(words)
             if code != 0:
                 raise MachineError(_end(code, words))
-            start, end, issue_end = read_events(directory, program)
-            counters = read_counters(directory)
-            activations: Mapping[int, NDArray[np.int8]] = {}
-            if network is not None:
-                raw = np.fromfile(directory / "probes.bin", np.int8).reshape(len(runs), -1)
-                found = assemble_activations(self.config, network, probes, raw)
-                activations = {layer: x[: len(inputs)] for layer, x in found.items()}
-            result = RunResult(
-                outputs=read_outputs(directory, program)[: len(inputs)],
-                activations=activations,
-                cycles=counters["cycles"],
-                start=start,
-                end=end,
-                issue_end=issue_end,
-                counters=counters,
-                status=counters["status"],
-                view=self.view,
-                wall_s=wall_s,
-                simulated_cycles=cycles,
-            )
-        if check:
-            _check(result)
-        return result
+            sizes = [sum(probe_bytes(self.config, probe) for probe in job.probes) for job in jobs]
+            return [
+                self._result(step, job, raw, wall_s, cycles)
+                for step, job, raw in zip(
+                    steps, jobs, read_runs(directory, jobs, sizes), strict=True
+                )
+            ]
+
+    def _job(self, step: Step) -> ProgramJob:
+        program = step.program
+        packed = [program.input.pack(image) for image in step.inputs]
+        packed += packed[-1:] * (-len(packed) % program.images)
+        return ProgramJob(
+            program=program,
+            inputs=[
+                b"".join(packed[i : i + program.images])
+                for i in range(0, len(packed), program.images)
+            ],
+            probes=program.probes if step.network is not None else (),
+            host=step.host,
+            watchdog=watchdog_cycles(program_descriptors(program)),
+        )
+
+    def _result(
+        self, step: Step, job: ProgramJob, raw: RawRuns, wall_s: float, cycles: int
+    ) -> RunResult:
+        images = len(step.inputs)
+        activations: Mapping[int, NDArray[np.int8]] = {}
+        if step.network is not None:
+            found = assemble_activations(self.config, step.network, job.probes, raw.probes)
+            activations = {layer: x[:images] for layer, x in found.items()}
+        return RunResult(
+            outputs=raw.outputs[:images],
+            activations=activations,
+            cycles=raw.counters["cycles"],
+            start=raw.start,
+            end=raw.end,
+            issue_end=raw.issue_end,
+            counters=raw.counters,
+            status=raw.counters["status"],
+            stops=read_stops(raw.counters),
+            view=self.view,
+            wall_s=wall_s,
+            simulated_cycles=cycles,
+        )
 
 
 def build(
@@ -251,7 +247,7 @@ def build(
     """
     root = build_root or cache_root()
     chosen = check_view(view)
-    verilog = emit_once(config, root, chosen)
+    verilog = emit_once(config, root, chosen) + bound_rules(config)
     block = _block(config, chosen, waves)
     main = _render(config, waves, chosen, block)
     headers = {name: _template_text(name) for name in HEADERS}
@@ -309,6 +305,8 @@ def _render(config: AcceleratorConfig, waves: bool, view: View, block: str | Non
         bus_bytes=config.bus_bytes,
         bank_scopes=scopes,
         memory=MEMORY,
+        registers=OFFSETS,
+        all_interrupts=(1 << len(INTERRUPTS)) - 1,
     )
 
 
@@ -350,11 +348,18 @@ def _end(code: int, words: str) -> str:
     return words or f"the simulation ended with exit code {code}"
 
 
+def _program_of_run(jobs: Sequence[ProgramJob], run: int) -> Program:
+    """Return the program of a run, counted over all jobs."""
+    return [job.program for job in jobs for _ in job.inputs][run]
+
+
 def _check(result: RunResult) -> None:
-    for bit, fault in STATUS_FAULTS.items():
-        runs = np.flatnonzero(result.status >> bit & 1)
-        if runs.size:
-            raise HarnessError(f"STATUS reports {fault} after run {runs[0]}")
+    for run, stop in enumerate(result.stops):
+        if stop is not None:
+            raise HarnessError(f"run {run} stopped: {stop}")
+    runs = np.flatnonzero(result.status >> HAZARD_BIT & 1)
+    if runs.size:
+        raise HarnessError(f"STATUS reports a hazard after run {runs[0]}")
     for name, cycles in (("start", result.start), ("end", result.end)):
         missing = np.argwhere(cycles < 0)
         if missing.size:

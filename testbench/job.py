@@ -1,118 +1,197 @@
 """The job directory: what the C++ harness is asked to run and what it measured."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwgen.gateware.csr import COUNTERS as EVENT_COUNTERS
+from hwgen.gateware.csr import REGISTERS
 from hwgen.program import Probe, Program
 from sim.spec.descriptor import Queue
+from testbench.host import Host
 from testbench.memory_model import MemoryModel
 
-__all__ = ["COUNTERS", "read_counters", "read_events", "read_outputs", "read_state", "write_job"]
+__all__ = [
+    "COUNTERS",
+    "OFFSETS",
+    "ProgramJob",
+    "RawRuns",
+    "read_runs",
+    "read_state",
+    "write_job",
+]
 
-COUNTERS = {
-    "status": 0x0C,
-    "cycles": 0x20,
-    "execute_busy": 0x24,
-    "execute_wait_load": 0x28,
-    "execute_wait_store": 0x2C,
-    "load_active": 0x30,
-    "store_active": 0x34,
-    "read_beats": 0x38,
-    "write_beats": 0x3C,
-    "read_stalls": 0x40,
-    "write_stalls": 0x44,
-}
-"""CSRs that are read after every run, and their offsets."""
+OFFSETS = {register.name: register.offset for register in REGISTERS}
+"""Byte offset of every register, by name."""
+
+COUNTERS = (
+    "status",
+    "cycles",
+    *(register.name.lower() for register in EVENT_COUNTERS),
+    "error",
+    "error_address",
+)
+"""CSRs that are read after every run, by their names in lower case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramJob:
+    """One program of a job.
+
+    Parameters
+    ----------
+    program : Program
+    inputs : sequence of bytes
+        Per run the input tensors of its images as they lie in external memory.
+    probes : sequence of Probe
+        What to dump of the local memories.
+    host : Host
+    watchdog : int
+        Cycles without an event after which the job is given up.
+    """
+
+    program: Program
+    inputs: Sequence[bytes]
+    probes: Sequence[Probe]
+    host: Host
+    watchdog: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RawRuns:
+    """What the runs of one program have left.
+
+    Parameters
+    ----------
+    outputs : int8[runs * images, height, width, channels]
+    start, end, issue_end : int64[runs, descriptors]
+        In program order, or -1.
+    counters : dict
+        Every register of ``COUNTERS`` after each run, int64[runs].
+    probes : int8[runs, bytes]
+    """
+
+    outputs: NDArray[np.int8]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    issue_end: NDArray[np.int64]
+    counters: dict[str, NDArray[np.int64]]
+    probes: NDArray[np.int8]
 
 
 def write_job(
-    directory: Path,
-    program: Program,
-    inputs: Sequence[bytes],
-    *,
-    probes: Sequence[Probe],
-    memory: MemoryModel,
-    watchdog: int,
-    initial_seed: int,
+    directory: Path, programs: Sequence[ProgramJob], *, memory: MemoryModel, initial_seed: int
 ) -> None:
     """Write ``job.txt``, ``memory.bin`` and ``inputs.bin`` for ``templates/job.h``.
 
     Parameters
     ----------
     directory : Path
-    program : Program
-    inputs : sequence of bytes
-        Per run the input tensors of its images as they lie in external memory.
-    probes : sequence of Probe
-        What to dump of the local memories.
+    programs : sequence of ProgramJob
+        Run one after the other on one powered-up accelerator.
     memory : MemoryModel
-    watchdog : int
-        Cycles without an event after which the run is given up.
     initial_seed : int
         Of what memories and registers hold at power-up.
     """
+    values = memory.job_values | {"initial_seed": initial_seed}
+    lines = [f"{name} {value}" for name, value in values.items()]
+    lines += [f"counter {OFFSETS[name.upper()]}" for name in COUNTERS]
+    for job in programs:
+        lines += ["program", *_program_lines(job)]
+    (directory / "job.txt").write_text("\n".join(lines) + "\n")
+    with (directory / "memory.bin").open("wb") as file:
+        file.writelines(job.program.image for job in programs)
+    with (directory / "inputs.bin").open("wb") as file:
+        for job in programs:
+            file.writelines(job.inputs)
+
+
+def _program_lines(job: ProgramJob) -> list[str]:
+    program = job.program
     values = {
-        "latency": memory.latency,
-        "stalls": int(memory.stall_seed is not None),
-        "seed": memory.stall_seed or 0,
-        "stall_percent": memory.stall_percent,
-        **memory.dram_values,
-        "base": memory.base,
         "header_address": program.header_address,
         "memory_bytes": program.memory_bytes,
-        "runs": len(inputs),
+        "runs": len(job.inputs),
         "input_address": program.input.address,
         "input_bytes": program.images * program.input.size_bytes,
         "output_address": program.output.address,
         "output_bytes": program.images * program.output.size_bytes,
-        "watchdog": watchdog,
-        "initial_seed": initial_seed,
+        "watchdog": job.watchdog,
+        **job.host.job_values,
     }
     lines = [f"{name} {value}" for name, value in values.items()]
     lines.append("descriptors " + " ".join(map(str, _queue_lengths(program))))
-    lines += [f"counter {offset}" for offset in COUNTERS.values()]
     lines += [
         f"probe {p.execute_index} {p.local_address} {p.groups} {p.rows} {p.columns} "
         f"{p.local_plane} {p.local_row}"
-        for p in probes
+        for p in job.probes
     ]
-    (directory / "job.txt").write_text("\n".join(lines) + "\n")
-    (directory / "memory.bin").write_bytes(program.image)
-    with (directory / "inputs.bin").open("wb") as file:
-        file.writelines(inputs)
+    return lines
 
 
-def read_outputs(directory: Path, program: Program) -> NDArray[np.int8]:
-    """Read the output tensors, int8[runs * images, height, width, channels]."""
-    data = (directory / "outputs.bin").read_bytes()
-    size = program.output.size_bytes
-    place = program.output
-    return np.array(
-        [place.unpack(data[i : i + size]) for i in range(0, len(data), size)], np.int8
-    ).reshape(-1, place.height, place.width, place.channels)
+def read_runs(
+    directory: Path, programs: Sequence[ProgramJob], probe_bytes: Sequence[int]
+) -> list[RawRuns]:
+    """Read what the runs of each program have left.
+
+    Parameters
+    ----------
+    directory : Path
+    programs : sequence of ProgramJob
+    probe_bytes : sequence of int
+        What a run of each program dumps.
+    """
+    with (
+        (directory / "outputs.bin").open("rb") as outputs,
+        (directory / "events.bin").open("rb") as events,
+        (directory / "counters.bin").open("rb") as counters,
+        (directory / "probes.bin").open("rb") as probes,
+    ):
+        found = []
+        for job, size in zip(programs, probe_bytes, strict=True):
+            runs, lengths = len(job.inputs), _queue_lengths(job.program)
+            columns = 2 * sum(lengths) + lengths[Queue.EXECUTE]
+            start, end, issue_end = _by_descriptor(job, _matrix(events, np.int64, runs, columns))
+            values = _matrix(counters, np.int64, runs, len(COUNTERS))
+            found.append(
+                RawRuns(
+                    outputs=_tensors(outputs, job),
+                    start=start,
+                    end=end,
+                    issue_end=issue_end,
+                    counters={name: values[:, i].copy() for i, name in enumerate(COUNTERS)},
+                    probes=_matrix(probes, np.int8, runs, size),
+                )
+            )
+    return found
 
 
-def read_counters(directory: Path) -> dict[str, NDArray[np.int64]]:
-    """Read every register of ``COUNTERS`` after each run, int64[runs]."""
-    values = np.fromfile(directory / "counters.bin", np.int64).reshape(-1, len(COUNTERS))
-    return {name: values[:, i].copy() for i, name in enumerate(COUNTERS)}
+def _matrix(file: IO[bytes], kind: Any, rows: int, columns: int) -> NDArray[Any]:
+    """Read the next rows of a file."""
+    return np.fromfile(file, kind, rows * columns).reshape(rows, columns)
 
 
-def read_events(
-    directory: Path, program: Program
+def _tensors(file: IO[bytes], job: ProgramJob) -> NDArray[np.int8]:
+    place = job.program.output
+    count = len(job.inputs) * job.program.images
+    tensors = [place.unpack(file.read(place.size_bytes)) for _ in range(count)]
+    return np.array(tensors, np.int8).reshape(-1, place.height, place.width, place.channels)
+
+
+def _by_descriptor(
+    job: ProgramJob, raw: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Read (start, end, issue_end), each int64[runs, descriptors] in program order, or -1."""
-    counts = _queue_lengths(program)
-    columns = 2 * sum(counts) + counts[Queue.EXECUTE]
-    raw = np.fromfile(directory / "events.bin", np.int64).reshape(-1, columns)
-    queues = np.array([queue for queue, _ in program.descriptors])
+    """Bring (start, end, issue_end) from the queues' order into the program's."""
+    lengths = _queue_lengths(job.program)
+    queues = np.array([queue for queue, _ in job.program.descriptors], np.int64)
     start, end, issue_end = (np.full((len(raw), len(queues)), -1, np.int64) for _ in range(3))
     offset = 0
     for queue in Queue:
-        where, count = np.flatnonzero(queues == queue), counts[queue]
+        where, count = np.flatnonzero(queues == queue), lengths[queue]
         for target in (start, end, issue_end)[: 3 if queue == Queue.EXECUTE else 2]:
             target[:, where] = raw[:, offset : offset + count]
             offset += count

@@ -1,6 +1,5 @@
 """Hand-made programs: descriptors without a network behind them, run for their timing."""
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,14 +8,8 @@ import numpy as np
 from hwgen.placement import TensorPlacement
 from hwgen.program import Program
 from sim.spec.accelerator import ADD_HOLD, AcceleratorConfig
-from sim.spec.descriptor import (
-    DESCRIPTOR_BYTES,
-    HEADER_MAGIC,
-    ExecuteOp,
-    LoadKind,
-    Queue,
-    encode,
-)
+from sim.spec.descriptor import ExecuteOp, LoadKind, Queue, encode
+from sim.spec.header import seal
 from testbench.harness import Harness
 from testbench.memory_model import MemoryModel
 
@@ -106,10 +99,8 @@ def measure(harness: Harness, commands: Sequence[Command], memory: MemoryModel) 
 
 def _program(config: AcceleratorConfig, commands: Sequence[Command]) -> Program:
     image = bytearray(DATA_BYTES)
-    header = struct.pack("<3I", HEADER_MAGIC, config.fingerprint, len(commands))
-    image += header.ljust(DESCRIPTOR_BYTES, b"\0")
-    for command in commands:
-        image += encode(command.queue, command.fields)
+    descriptors = b"".join(encode(command.queue, command.fields) for command in commands)
+    image += seal(config.fingerprint, descriptors)
     place = TensorPlacement(
         address=0,
         height=1,

@@ -4,28 +4,29 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from hwgen.program import compile_design
+from sim import calibration as calibrations
 from sim import golden
-from sim.calibration import Calibration
-from sim.model import predict
+from sim.calibration import Calibration, Constant
+from sim.model import Prediction, predict
 from sim.spec.design import Design
 from sim.spec.errors import MachineError
 from sim.spec.spaces import HardwareSpace
 from testbench.cases import NETWORKS_PER_CONFIG, Case, draw_group
 from testbench.comparison import Comparison, compare
-from testbench.harness import build
+from testbench.harness import HarnessError, RunResult, build
 from testbench.imported_cases import (
     IMPORTED_PER_CONFIG,
     ImportedCase,
     Judgement,
     draw_imported_group,
 )
-from testbench.memory_model import MemoryModel
+from testbench.memory_model import FREEDOMS, LATENCIES, MemoryModel
 from testbench.realizability_cases import (
     POINTS_PER_CONFIG,
     RealizabilityCase,
@@ -33,7 +34,16 @@ from testbench.realizability_cases import (
 )
 from testbench.workers import worker_pool
 
-__all__ = ["DRAWS", "Draw", "Outcome", "in_threads", "run_case", "try_case", "validate_random"]
+__all__ = [
+    "DRAWS",
+    "Draw",
+    "Outcome",
+    "every_memory",
+    "in_threads",
+    "run_case",
+    "try_case",
+    "validate_random",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +75,8 @@ class Outcome:
         None if the run failed.
     judgement : Judgement or None
         None if the run failed, or the network is not imported.
+    others : dict of str to Comparison
+        The same behind other memories, by their names.
     measured_cycles, predicted_cycles : int
         Of the first run of the program; 0 if it failed.
     failure : str
@@ -74,14 +86,20 @@ class Outcome:
     case: Case
     comparison: Comparison | None = None
     judgement: Judgement | None = None
+    others: Mapping[str, Comparison] = field(default_factory=dict)
     measured_cycles: int = 0
     predicted_cycles: int = 0
     failure: str = ""
 
     @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """What was compared, behind all memories."""
+        return (*((self.comparison,) if self.comparison else ()), *self.others.values())
+
+    @property
     def bit_differences(self) -> int:
-        """Values that differ from the integer reference."""
-        return self.comparison.bit_differences if self.comparison else 0
+        """Values that differ from the integer reference, behind any memory."""
+        return sum(found.bit_differences for found in self.comparisons)
 
     @property
     def judged_values(self) -> int:
@@ -96,12 +114,12 @@ class Outcome:
     @property
     def timing_differences(self) -> int:
         """Descriptors, totals and counters that differ from the prediction."""
-        return self.comparison.timing_differences if self.comparison else 0
+        return sum(found.timing_differences for found in self.comparisons)
 
     @property
     def descriptors(self) -> int:
-        """Descriptors whose start and end were compared, all runs."""
-        return self.comparison.descriptors if self.comparison else 0
+        """Descriptors whose start and end were compared, all runs behind all memories."""
+        return sum(found.descriptors for found in self.comparisons)
 
     @property
     def cycle_differences(self) -> int:
@@ -122,7 +140,6 @@ class Outcome:
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the arrays: what a journal keeps."""
-        found = self.comparison
         return {
             "stratum": str(self.case.stratum),
             "corner": str(self.case.corner),
@@ -130,7 +147,8 @@ class Outcome:
             "verdict": self.case.verdict,
             "network": self.case.network.name,
             "accelerator": self.case.config.to_json(),
-            "activations": found.activations if found else 0,
+            "memories": len(self.comparisons),
+            "activations": sum(found.activations for found in self.comparisons),
             "bit_differences": self.bit_differences,
             "judged_values": self.judged_values,
             "judged_differences": self.judged_differences,
@@ -148,22 +166,51 @@ def run_case(
     memory: MemoryModel | None = None,
     calibration: Calibration | None = None,
     view: str = "simulation",
+    others: Mapping[str, MemoryModel] | None = None,
 ) -> Outcome:
-    """Run one case in RTL; cycles are compared on the deterministic memory only."""
+    """Run one case in RTL; cycles are compared on deterministic memories only.
+
+    Parameters
+    ----------
+    case : Case
+    memory : MemoryModel, optional
+        T1 with the latency that constants are measured with if not given.
+    calibration : Calibration, optional
+        Those shipped with the gateware if not given.
+    view : str
+        Of the datapath; see :func:`testbench.harness.build`.
+    others : dict of str to MemoryModel, optional
+        Memories behind which the case runs as well, in the same build.
+    """
     memory = memory or MemoryModel()
     program = compile_design(Design(network=case.network, accelerator=case.config), case.batch)
     images = case.images
     built = build(case.config, view=view)
     run = built.run(program, images, network=case.network, memory=memory)
-    prediction = predict(case.config, case.network, calibration, case.batch)
-    comparison = compare(
-        case.config,
-        case.network,
-        prediction,
-        run,
-        golden.run(case.network, images),
-        deterministic=memory.deterministic,
-    )
+    constants = calibration or calibrations.default()
+    expected = golden.run(case.network, images)
+
+    def compared(behind: MemoryModel, found: RunResult) -> tuple[Comparison, Prediction]:
+        known = _with_latency(constants, behind.latency) if behind.deterministic else constants
+        foretold = predict(case.config, case.network, known, case.batch)
+        comparison = compare(
+            case.config,
+            case.network,
+            foretold,
+            found,
+            expected,
+            deterministic=behind.deterministic,
+        )
+        return comparison, foretold
+
+    comparison, prediction = compared(memory, run)
+    also: dict[str, Comparison] = {}
+    for name, other in (others or {}).items():
+        try:
+            found = built.run(program, images, network=case.network, memory=other)
+        except HarnessError as error:
+            raise HarnessError(f"memory {name!r}: {error}") from error
+        also[name], _ = compared(other, found)
     judgement = None
     if isinstance(case, ImportedCase):
         judgement = case.judge(run.activations, run.outputs)
@@ -171,24 +218,40 @@ def run_case(
         case=case,
         comparison=comparison,
         judgement=judgement,
+        others=also,
         measured_cycles=int(run.cycles[0]),
         predicted_cycles=prediction.total_cycles,
     )
 
 
-def try_case(case: Case, *, stalls: bool = False, view: str = "simulation") -> Outcome:
+def _with_latency(calibration: Calibration, latency: int) -> Calibration:
+    """Return the constants for a memory of another latency."""
+    changed = {Constant.MEMORY_LATENCY.name.lower(): latency}
+    return replace(calibration, constants=calibration.constants | changed)
+
+
+def every_memory(seed: int) -> dict[str, MemoryModel]:
+    """Return all memories beside the one that constants are measured on: latencies and freedoms."""
+    return {name: memory.with_seed(seed) for name, memory in (LATENCIES | FREEDOMS).items()}
+
+
+def try_case(
+    case: Case, *, stalls: bool = False, view: str = "simulation", memories: bool = False
+) -> Outcome:
     """Run one case; whatever goes wrong with it is its outcome and stops no other.
 
-    With ``stalls`` the memory is T2, seeded by the case. Of a case that asks for realizability the
+    With ``stalls`` the memory is T2, seeded by the case; with ``memories`` the case runs behind
+    every other one as well (:func:`every_memory`). Of a case that asks for realizability the
     verdict is tried first, and many end there.
     """
     memory = MemoryModel(stall_seed=case.image_seed) if stalls else MemoryModel()
+    others = every_memory(case.image_seed) if memories else None
     try:
         if isinstance(case, RealizabilityCase):
             failure = case.contradiction()
             if failure or not case.simulated:
                 return Outcome(case=case, failure=failure)
-        return run_case(case, memory=memory, view=view)
+        return run_case(case, memory=memory, view=view, others=others)
     except (MachineError, OSError, MemoryError):
         raise  # says nothing about the case
     except Exception as error:
@@ -205,6 +268,7 @@ def validate_random(
     max_macs: int | None = None,
     stalls: bool = False,
     view: str = "simulation",
+    memories: bool = False,
 ) -> Iterator[Outcome]:
     """Outcomes of ``count`` random cases, in the order in which they finish.
 
@@ -220,13 +284,17 @@ def validate_random(
         Random stalls (T2) instead of the deterministic memory (T1).
     view : str
         Of the datapath; see :func:`testbench.harness.build`.
+    memories : bool
+        Every other memory as well, in the same builds; see :func:`every_memory`.
     """
 
     def run(group: int) -> Iterator[Outcome]:
         first = group * draw.per_config
         size = min(draw.per_config, count - first)
         for case in draw.group(group, first, size, space, seed, max_macs=max_macs):
-            yield workers.submit(try_case, case, stalls=stalls, view=view).result()
+            yield workers.submit(
+                try_case, case, stalls=stalls, view=view, memories=memories
+            ).result()
 
     groups = range(-(-count // draw.per_config))
     with worker_pool(jobs) as workers:

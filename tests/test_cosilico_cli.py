@@ -66,22 +66,27 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         (
             ["validate"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N, --fuzz N or --full",
+            "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "x", "--random", "3"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N, --fuzz N or --full",
+            "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "--full", "--imported", "3"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N, --fuzz N or --full",
+            "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "--stalls", "3", "--imported", "3"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N, --fuzz N or --full",
+            "--realizability N, --fuzz N, --corrupted N or --full",
+        ),
+        (
+            ["validate", "--stalls", "3", "--memories", "all"],
+            "--memories must be given with --random, --imported or --realizability alone; --full "
+            "runs its random pairs behind all of them",
         ),
         (
             ["simulate", "mobilenet_v2"],

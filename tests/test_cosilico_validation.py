@@ -3,6 +3,7 @@
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,9 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Case]:
     """Cases run; nothing is simulated, and nothing is stale."""
     found: list[Case] = []
 
-    def run(case: Case, *, stalls: bool = False, view: str = "simulation") -> Outcome:
+    def run(
+        case: Case, *, stalls: bool = False, view: str = "simulation", memories: bool = False
+    ) -> Outcome:
         found.append(case)
         return Outcome(case=case, comparison=EQUAL, measured_cycles=9, predicted_cycles=9)
 
@@ -68,7 +71,7 @@ def test_any_seed_draws_pairs(runs: list[Case]) -> None:
 def test_differences_and_failures_are_counted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run(case: Case, *, stalls: bool, view: str) -> Outcome:
+    def run(case: Case, *, stalls: bool, view: str, memories: bool) -> Outcome:
         if case.index == 1:
             return Outcome(case=case, failure="HarnessError: LOAD is blocked")
         wrong = Comparison(
@@ -90,12 +93,27 @@ def test_differences_and_failures_are_counted(
     assert "3 pairs: 10 cycle counts and 12 activations differ" in printed
 
 
+def test_other_memories_are_listed_with_what_they_compare(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(case: Case, *, stalls: bool, view: str, memories: bool) -> Outcome:
+        assert memories
+        late = replace(EQUAL, execute=case.index)
+        return Outcome(case=case, comparison=EQUAL, others={"latency 1": EQUAL, "toggling": late})
+
+    monkeypatch.setattr("testbench.validate.try_case", run)
+    assert validate_pairs(3, "tiny", 3, jobs=1, memories=True, max_macs=256) == 3
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["latency", "1", "3", "0", "0", "0"] in lines
+    assert ["toggling", "3", "-", "3", "0"] in lines
+
+
 def test_an_imported_network_that_differs_is_named_by_its_seed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found: list[ImportedCase] = []
 
-    def run(case: Case, *, stalls: bool, view: str) -> Outcome:
+    def run(case: Case, *, stalls: bool, view: str, memories: bool) -> Outcome:
         assert isinstance(case, ImportedCase)
         found.append(case)
         wrong = Judgement(values=70, differences=4 if case.index == 1 else 0)
@@ -145,7 +163,7 @@ def test_an_interrupted_validation_goes_on(
 ) -> None:
     journal = tmp_path / "journal.jsonl"
 
-    def interrupted(case: Case, *, stalls: bool, view: str) -> Outcome:
+    def interrupted(case: Case, *, stalls: bool, view: str, memories: bool) -> Outcome:
         if len(runs) == 9:
             raise KeyboardInterrupt
         runs.append(case)
@@ -177,7 +195,7 @@ def test_other_sources_begin_anew(
 def test_failures_are_printed_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run(case: Case, *, stalls: bool, view: str) -> Outcome:
+    def run(case: Case, *, stalls: bool, view: str, memories: bool) -> Outcome:
         if stalls and case.index == 1:
             return Outcome(case=case, failure="HarnessError: STORE is blocked")
         return Outcome(case=case, comparison=EQUAL)

@@ -24,6 +24,7 @@ def record(part: str, **changed: Any) -> dict[str, Any]:
         "verdict": "",
         "network": "n",
         "accelerator": config.to_json(),
+        "memories": 3,
         "activations": 1000,
         "bit_differences": 0,
         "judged_values": 0,
@@ -48,10 +49,12 @@ def journal(tmp_path: Path) -> Journal:
 def test_figures_add_up(journal: Journal) -> None:
     summary = summarize(CAMPAIGN, journal, "f" * 64)
     assert summary["total"]["pairs"] == 6
+    assert summary["total"]["runs"] == 18
     assert summary["total"]["activations"] == 6000
     assert summary["total"]["configurations"] == 2
     assert summary["total"]["macs_per_cycle"] == [256, 16384]
     assert summary["parts"]["random stalls, edge"]["memory"] == "T2"
+    assert summary["parts"]["random pairs, edge"]["memory"] == "T1 and others"
     assert summary["parts"]["random pairs, tiny"]["descriptors"] == 80
     assert summary["mappings"] == {"passes": 6, "spills": 6}
     assert summary["wrong"] == {}
@@ -81,7 +84,7 @@ def test_both_files_are_written(journal: Journal, tmp_path: Path) -> None:
     assert "`cosilico validate --full --seed 4`, simulation view" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len({row.count("|") for row in rows}) == 1
-    assert rows[-1].startswith("| total |  | 6 | 2 | 256 … 16,384 | 6,000 | 0 | 240 | 0 | 0 |")
+    assert rows[-1].startswith("| total |  | 6 | 18 | 2 | 256 … 16,384 | 6,000 | 0 | 240 | 0 | 0 |")
     assert "Wrong" not in text
     assert "realizability" not in text
     assert "TensorFlow" not in text

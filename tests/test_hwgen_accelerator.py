@@ -1,7 +1,6 @@
 """The whole accelerator: LOAD and STORE programs through the ports, flags and counters."""
 
 import random
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -14,14 +13,9 @@ from hwgen.axi_memory import MemoryPort, read_side, write_side
 from hwgen.gateware.accelerator import Accelerator
 from hwgen.gateware.csr import REGISTERS
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.descriptor import (
-    DESCRIPTOR_BYTES,
-    HEADER_MAGIC,
-    ExecuteOp,
-    LoadKind,
-    Queue,
-    encode,
-)
+from sim.spec.descriptor import ExecuteOp, LoadKind, Queue, encode
+from sim.spec.header import seal
+from sim.spec.stops import Port, StopCause
 
 OFFSET = {register.name: register.offset for register in REGISTERS}
 CONFIG = AcceleratorConfig(
@@ -56,8 +50,7 @@ def run(
     descriptors: list[bytes], stalls: float = 0.0, fingerprint: int = CONFIG.fingerprint
 ) -> Result:
     top = Accelerator(CONFIG)
-    header = struct.pack("<III", HEADER_MAGIC, fingerprint, len(descriptors))
-    image = header.ljust(DESCRIPTOR_BYTES, b"\0") + b"".join(descriptors)
+    image = seal(fingerprint, b"".join(descriptors))
     memory = bytearray(random.Random(9).randbytes(1 << 15))
     memory[PROGRAM : PROGRAM + len(image)] = image
     result = Result(memory)
@@ -90,7 +83,7 @@ def run(
     async def drive(ctx: Any) -> None:
         await write(ctx, "PROGRAM", PROGRAM)
         await write(ctx, "MEMORY_BASE", BASE)
-        await write(ctx, "IRQ_ENABLE", 1)
+        await write(ctx, "IRQ_ENABLE", 7)
         await write(ctx, "CONTROL", 1)
         for _ in range(5000):
             if ctx.get(top.irq):
@@ -99,7 +92,7 @@ def run(
         assert ctx.get(top.irq), "no interrupt"
         for register in REGISTERS:
             result.csr[register.name] = await read(ctx, register.name)
-        await write(ctx, "IRQ_PENDING", 1)
+        await write(ctx, "IRQ_PENDING", 7)
         assert not ctx.get(top.irq)
 
     async def watch(ctx: Any) -> None:
@@ -246,8 +239,10 @@ def test_transfer_that_waits_for_execute_is_no_hazard(transfer: Callable[..., by
 
 def test_program_of_another_configuration_is_refused_with_an_interrupt() -> None:
     result = run(ROUND_TRIP, fingerprint=CONFIG.fingerprint ^ 1)
-    assert result.csr["STATUS"] == 0b00110
-    assert result.csr["IRQ_PENDING"] == 1
+    assert result.csr["STATUS"] == 0b00100
+    assert result.csr["IRQ_PENDING"] == 0b100
+    assert result.csr["ERROR"] == StopCause.REFUSED | Port.DESCRIPTOR << 4
+    assert result.csr["ERROR_ADDRESS"] == PROGRAM
     assert "load_start" not in result.traces
 
 

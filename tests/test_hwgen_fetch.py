@@ -1,7 +1,7 @@
 """Fetch unit: order, refusal, prefetch and cycles."""
 
 import random
-import struct
+import zlib
 from typing import Any
 
 import pytest
@@ -9,22 +9,37 @@ from amaranth.sim import Simulator
 
 from hwgen.axi_memory import MemoryPort, read_side
 from hwgen.gateware.fetch import FetchUnit
-from sim.spec.descriptor import DESCRIPTOR_BYTES, HEADER_MAGIC, Queue, decode, encode
+from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue, decode, encode
+from sim.spec.header import CHECK_OFFSET, HEADER_MAGIC, HEADER_VERSION, seal
+from sim.spec.stops import StopCause
 
 FINGERPRINT = 0x89ABCDEF
 PROGRAM = 0x140
 
 
-def program(descriptors: list[bytes], magic: int = HEADER_MAGIC, mark: int = FINGERPRINT) -> bytes:
-    header = struct.pack("<III", magic, mark, len(descriptors)).ljust(DESCRIPTOR_BYTES, b"\0")
-    return header + b"".join(descriptors)
+def program(descriptors: list[bytes]) -> bytes:
+    return seal(FINGERPRINT, b"".join(descriptors))
+
+
+def patched(image: bytes, offset: int, data: bytes) -> bytes:
+    """Return an image with other bytes at an offset."""
+    return image[:offset] + data + image[offset + len(data) :]
 
 
 class Run:
-    """Fetches one program; `pace` is the chance that a queue takes a descriptor."""
+    """Fetches one program; `pace` is the chance that a queue takes a descriptor.
+
+    The unit is stopped one cycle after its first fault.
+    """
 
     def __init__(
-        self, image: bytes, stalls: float = 0.0, pace: float = 1.0, latency: int = 24
+        self,
+        image: bytes,
+        stalls: float = 0.0,
+        pace: float = 1.0,
+        latency: int = 24,
+        error_address: int = -1,
+        pages: tuple[int, int] = (0, 0xFFFFF),
     ) -> None:
         self.port = MemoryPort(
             bytearray(PROGRAM) + bytearray(image) + bytearray(4096),
@@ -32,10 +47,12 @@ class Run:
             latency=latency,
             stalls=stalls,
             seed=5,
+            error_address=error_address,
         )
         self.dispatched: list[tuple[int, Queue, dict[str, int]]] = []
         self.start = self.end = -1
-        self.refused: list[int] = []
+        self.faults: list[tuple[int, StopCause, int, int]] = []
+        self.quiet = -1
         unit = FetchUnit(FINGERPRINT)
         simulator = Simulator(unit)
         simulator.add_clock(1e-6)
@@ -53,10 +70,16 @@ class Run:
             while True:
                 for port in streams.values():
                     ctx.set(port.ready, generator.random() < pace)
-                _, _, start, refused, busy, *values = await ctx.tick().sample(
-                    unit.start, unit.refused, unit.busy, *watched
+                _, _, start, fault, busy, quiet, *values = await ctx.tick().sample(
+                    unit.start, unit.fault, unit.busy, unit.quiet, *watched
                 )
                 cycle += 1
+                if fault.valid:
+                    seen = (cycle, StopCause(fault.cause), fault.response, fault.address)
+                    self.faults.append(seen)
+                    ctx.set(unit.stop, 1)
+                if quiet and self.faults and self.quiet < 0:
+                    self.quiet = cycle
                 for number, queue in enumerate(Queue):
                     taken, word = values[2 * number : 2 * number + 2]
                     if taken:
@@ -64,24 +87,24 @@ class Run:
                         self.dispatched.append((cycle, queue, fields))
                 if start:
                     self.start = cycle
-                if refused:
-                    self.refused.append(cycle)
                 if busy:
                     self.end = cycle
 
         async def drive(ctx: Any) -> None:
             await ctx.tick().repeat(3)
+            ctx.set(unit.pages.first, pages[0])
+            ctx.set(unit.pages.last, pages[1])
             ctx.set(unit.program, PROGRAM)
             ctx.set(unit.start, 1)
             await ctx.tick()
             ctx.set(unit.start, 0)
             await ctx.tick()
             for _ in range(10_000):
-                if not ctx.get(unit.busy):
+                if not ctx.get(unit.busy) or self.quiet >= 0:
                     break
                 await ctx.tick()
-            assert not ctx.get(unit.busy)
-            await ctx.tick().repeat(3)
+            assert not ctx.get(unit.busy) or self.quiet >= 0
+            await ctx.tick().repeat(100)
 
         simulator.add_process(monitor)
         simulator.add_testbench(drive)
@@ -121,7 +144,7 @@ def test_dispatches_in_order_in_the_predicted_cycles(latency: int) -> None:
     assert [burst.cycle for burst in run.port.reads[1:]] == requests
     assert [cycle for cycle, _, _ in run.dispatched] == dispatches
     assert run.end == dispatches[-1] + 1
-    assert run.refused == []
+    assert run.faults == []
 
 
 def test_random_stalls_and_slow_queues_lose_nothing() -> None:
@@ -131,24 +154,130 @@ def test_random_stalls_and_slow_queues_lose_nothing() -> None:
     assert [(q, f) for _, q, f in run.dispatched] == [(q, decode(encode(q, v))) for q, v in wanted]
 
 
-@pytest.mark.parametrize(("magic", "mark"), [(HEADER_MAGIC, 1), (0, FINGERPRINT), (0, 0)])
-def test_refuses_a_program_for_another_accelerator(magic: int, mark: int) -> None:
-    run = Run(program([encode(Queue.LOAD, {})], magic, mark))
-    assert len(run.refused) == 1
+HEADER_CHANGES = {
+    "magic": (0, (HEADER_MAGIC ^ 1).to_bytes(4, "little")),
+    "fingerprint": (4, (FINGERPRINT ^ 1).to_bytes(4, "little")),
+    "version": (12, (HEADER_VERSION - 1).to_bytes(4, "little")),
+}
+
+
+@pytest.mark.parametrize("change", HEADER_CHANGES.values(), ids=HEADER_CHANGES.keys())
+def test_refuses_a_program_for_another_accelerator(change: tuple[int, bytes]) -> None:
+    image = patched(program([encode(Queue.LOAD, {})]), *change)
+    check = zlib.crc32(image[:CHECK_OFFSET]).to_bytes(4, "little")
+    run = Run(patched(image, CHECK_OFFSET, check))
+    assert run.faults == [(run.port.last_read_beats[0], StopCause.REFUSED, 0, PROGRAM)]
     assert run.dispatched == []
     assert len(run.port.reads) == 1
-    assert run.end == run.port.last_read_beats[0]
+
+
+@pytest.mark.parametrize("offset", [8, 10, 16, 23, 33, 58, 60, 63])
+def test_refuses_a_damaged_header(offset: int) -> None:
+    image = program([encode(Queue.LOAD, {})] * 3)
+    run = Run(patched(image, offset, bytes([image[offset] ^ 0x20])))
+    end = run.port.last_read_beats[0]
+    assert run.faults[0] == (end + 1, StopCause.REFUSED, 0, PROGRAM)
+    assert run.dispatched == []
+
+
+@pytest.mark.parametrize("bit", [0, 5, 77, 300, 394, 470, 479, 480, 511])
+@pytest.mark.parametrize("index", [0, 1, 9])
+def test_damaged_descriptor_is_not_dispatched(index: int, bit: int) -> None:
+    wanted = mixed(12)
+    image = program([encode(queue, values) for queue, values in wanted])
+    offset = DESCRIPTOR_BYTES * (1 + index) + bit // 8
+    run = Run(patched(image, offset, bytes([image[offset] ^ 1 << bit % 8])))
+    address = PROGRAM + DESCRIPTOR_BYTES * (1 + index)
+    end = run.port.last_read_beats[1 + index]
+    assert run.faults[0] == (end + 1, StopCause.CHECK, 0, address)
+    assert [queue for _, queue, _ in run.dispatched] == [queue for queue, _ in wanted[:index]]
+
+
+def test_swapped_missing_and_foreign_descriptors_are_not_dispatched() -> None:
+    image = program([encode(queue, values) for queue, values in mixed(6)])
+    size = DESCRIPTOR_BYTES
+    parts = [image[i : i + size] for i in range(0, len(image), size)]
+    other = program([encode(Queue.LOAD, {"rows": row}) for row in range(1, 7)])
+    for order, good in (
+        ([0, 1, 3, 2, 4, 5, 6], 1),
+        ([0, 2, 3, 4, 5, 6, 1], 0),
+        ([0, 1, 2, 3, 4, 4, 6], 4),
+    ):
+        run = Run(b"".join(parts[i] for i in order))
+        assert run.faults[0][1] == StopCause.CHECK
+        assert len(run.dispatched) == good
+    run = Run(parts[0] + other[size:])
+    assert run.faults[0][1] == StopCause.CHECK
+    assert run.dispatched == []
 
 
 def test_empty_program_ends() -> None:
     run = Run(program([]))
     assert run.dispatched == []
     assert len(run.port.reads) == 1
-    assert run.refused == []
+    assert run.faults == []
 
 
-def test_descriptor_that_names_no_queue_is_dropped_and_reported() -> None:
+def test_descriptor_that_names_no_queue_stops_the_program() -> None:
     good = encode(Queue.STORE, {"rows": 2})
     run = Run(program([good, b"\x03" + bytes(63), good]))
-    assert [queue for _, queue, _ in run.dispatched] == [Queue.STORE, Queue.STORE]
-    assert len(run.refused) == 1
+    assert [queue for _, queue, _ in run.dispatched] == [Queue.STORE]
+    end = run.port.last_read_beats[2]
+    address = PROGRAM + 2 * DESCRIPTOR_BYTES
+    assert run.faults == [(end + 1, StopCause.DESCRIPTOR, 0, address)]
+
+
+@pytest.mark.parametrize("beat", range(8))
+@pytest.mark.parametrize("index", [0, 3])
+def test_nothing_of_a_burst_with_an_error_response_is_dispatched(index: int, beat: int) -> None:
+    image = program([encode(queue, values) for queue, values in mixed(6)])
+    address = PROGRAM + DESCRIPTOR_BYTES * (1 + index)
+    run = Run(image, error_address=address + 8 * beat)
+    # The descriptor before is dispatched two cycles after its last beat, if that is not too late
+    assert len(run.dispatched) == (index if beat else max(0, index - 1))
+    cycle, *fault = run.faults[0]
+    assert fault == [StopCause.RESPONSE, 2, address]
+    assert cycle == run.port.last_read_beats[1 + index] - 7 + beat
+    # What was requested before the fault still arrives, and nothing is requested after it
+    assert max(burst.cycle for burst in run.port.reads) <= cycle
+    assert run.quiet == run.port.last_read_beats[len(run.port.reads) - 1] + 1
+
+
+def test_error_response_to_the_header_is_no_refusal() -> None:
+    run = Run(program([encode(Queue.LOAD, {})]), error_address=PROGRAM + 8)
+    assert run.faults[0][1:] == (StopCause.RESPONSE, 2, PROGRAM)
+    assert len(run.port.reads) == 1
+
+
+def test_addresses_outside_of_the_window_are_not_requested() -> None:
+    descriptors = [encode(Queue.LOAD, {"rows": row}) for row in range(1, 70)]
+    image = program(descriptors)
+    below = Run(image, pages=(1, 9))
+    assert below.port.reads == []
+    assert [fault[1:] for fault in below.faults[:1]] == [(StopCause.WINDOW, 0, PROGRAM)]
+    above = Run(image, pages=(0, 0))
+    inside = (0x1000 - PROGRAM) // DESCRIPTOR_BYTES
+    assert len(above.port.reads) == inside
+    assert above.faults[0][1:] == (StopCause.WINDOW, 0, 0x1000)
+    assert len(above.dispatched) < inside
+    assert Run(image, pages=(0, 1)).faults == []
+
+
+def test_late_beats_of_a_reset_in_mid_run_have_no_effect_without_a_program() -> None:
+    unit = FetchUnit(FINGERPRINT)
+    simulator = Simulator(unit)
+    simulator.add_clock(1e-6)
+
+    async def drive(ctx: Any) -> None:
+        ctx.set(unit.drop, 1)
+        ctx.set(unit.rvalid, 1)
+        ctx.set(unit.rresp, 2)
+        for _ in range(5):
+            assert ctx.get(unit.rready)
+            assert not ctx.get(unit.fault.valid)
+            await ctx.tick()
+        ctx.set(unit.drop, 0)
+        assert not ctx.get(unit.rready)
+
+    simulator.add_testbench(drive)
+    simulator.run()

@@ -11,6 +11,7 @@ from hwgen.gateware.load import LoadUnit
 from hwgen.gateware.transfer import most_vector_beats
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import LoadKind
+from sim.spec.stops import StopCause
 
 BASE = 0x1000
 
@@ -38,6 +39,8 @@ class Run:
         stalls: float = 0.0,
         error_address: int = -1,
         latency: int = 24,
+        pages: tuple[int, int] = (0, 0xFFFFF),
+        stop_at: int | None = None,
     ) -> None:
         self.config = config
         data = bytearray(random.Random(1).randbytes(1 << 18))
@@ -55,7 +58,10 @@ class Run:
         self.tiles: list[tuple[int, ...]] = []
         self.rows: list[tuple[int, ...]] = []
         self.row_halves: list[int] = []
-        self.waiting = self.errors = self.busy = 0
+        self.waiting = self.busy = 0
+        self.faults: list[tuple[int, StopCause, int, int]] = []
+        self.quiet: list[int] = []
+        self.stopped = -1
         unit = LoadUnit(config)
         simulator = Simulator(unit)
         simulator.add_clock(1e-6)
@@ -71,12 +77,21 @@ class Run:
                 unit.row_write,
                 unit.row_half,
                 unit.waiting,
-                unit.error,
+                unit.fault,
                 unit.busy,
+                unit.quiet,
             )
             async for _, _, *seen in ctx.tick().sample(*watched):
-                start, done, post, tile, row, half, waiting, error, busy = seen
+                start, done, post, tile, row, half, waiting, fault, busy, quiet = seen
                 cycle += 1
+                if fault.valid:
+                    reported = (cycle, StopCause(fault.cause), fault.response, fault.address)
+                    self.faults.append(reported)
+                if self.stopped < 0 and (self.faults or cycle == stop_at):
+                    ctx.set(unit.stop, 1)
+                    self.stopped = cycle
+                if quiet:
+                    self.quiet.append(cycle)
                 if start:
                     self.starts.append(cycle)
                 if done:
@@ -88,26 +103,32 @@ class Run:
                     self.rows.append((row.lanes, row.parameter, row.address, row.data))
                     self.row_halves.append(half)
                 self.waiting += waiting
-                self.errors += error
                 self.busy += busy
 
         async def drive(ctx: Any) -> None:
             ctx.set(unit.memory_base, BASE)
+            ctx.set(unit.pages.first, pages[0])
+            ctx.set(unit.pages.last, pages[1])
             for descriptor in descriptors:
                 ctx.set(unit.command.payload, descriptor)
                 ctx.set(unit.command.valid, 1)
-                await ctx.tick().until(unit.command.ready)
+                for _ in range(5000):
+                    *_, accepted = await ctx.tick().sample(unit.command.ready)
+                    if accepted or ctx.get(unit.stop):
+                        break
+                else:
+                    raise AssertionError("a descriptor is not taken")
             ctx.set(unit.command.valid, 0)
             for _ in range(20_000):
-                if len(self.dones) == len(descriptors):
+                if len(self.dones) == len(descriptors) or self.stopped >= 0:
                     break
                 await ctx.tick()
-            await ctx.tick().repeat(4)
+            await ctx.tick().repeat(4 if self.stopped < 0 else 600)
 
         simulator.add_process(monitor)
         simulator.add_testbench(drive)
         simulator.run()
-        assert len(self.dones) == len(descriptors)
+        assert len(self.dones) == len(descriptors) or self.stopped >= 0
 
     def word(self, address: int, count: int) -> int:
         """Return memory content as the bus gives it."""
@@ -281,6 +302,27 @@ def test_tiles_reach_their_banks_in_the_predicted_cycles(
     assert run.busy == run.dones[-1] - run.starts[0]
 
 
+@pytest.mark.parametrize(("gbps", "most"), [(0.8, 2), (0.4, 4), (0.2, 8)])
+def test_bytes_that_a_vector_lacks_are_zero_whatever_came_before(gbps: float, most: int) -> None:
+    """Vectors of few beats follow whole ones, and rows of weights, through the same register."""
+    config = make_config(gbps=gbps)
+    beats = range(1, most + 1)
+    pairs = [(a, b) for a in beats for b in beats]
+    sequence = []
+    for whole, narrow in pairs:
+        sequence += [
+            tile_for(config, whole, groups=1, rows=2),
+            weights(1, 1, 1, 0),
+            tile_for(config, narrow, groups=1, rows=2, pe_y=0),
+        ]
+    run = Run(config, sequence)
+    tiles = [d for d in sequence if d["kind"] == LoadKind.TILE]
+    assert run.tiles == run.expected_tiles(*tiles)
+    unused = [data >> 8 * config.bus_bytes for *_, data in run.tiles]
+    assert 0 in unused
+    assert max(unused) > 0
+
+
 def test_random_stalls_give_the_same_vectors() -> None:
     tiles = [TILE, TILE | {"address": 0x40}]
     for gbps in (0.8, 0.75):
@@ -373,6 +415,125 @@ def test_a_bus_wider_than_a_register_file_row_is_refused() -> None:
         most_vector_beats(make_config(simd_units=4, gbps=6.4))
 
 
-def test_error_response_is_reported() -> None:
-    run = Run(make_config(), [TILE], error_address=BASE + 0x0FE4)
-    assert run.errors == 1
+def test_bytes_that_a_vector_does_not_have_are_0_whatever_came_before() -> None:
+    config = make_config(simd_units=16)
+    whole = tile_for(config, 4, groups=1, rows=1)
+    for before in (whole, weights(1, 1, 2, 0)):
+        for beats in (1, 2, 3):
+            less = tile_for(config, beats, groups=1, rows=1, address=0x3000)
+            run = Run(config, [before, less, whole])
+            tiles = [d for d in (before, less, whole) if d["kind"] == LoadKind.TILE]
+            assert run.tiles == run.expected_tiles(*tiles)
+            assert all(data >> 32 * beats == 0 for *_, data in run.tiles[-14:-7])
+
+
+@pytest.mark.parametrize("stalls", [0.0, 0.4])
+def test_error_response_stops_with_its_burst_s_address(stalls: float) -> None:
+    tiles = [TILE, TILE | {"address": 0x4000}]
+    addresses = [b for d in tiles for b in bursts(make_config(), d)]
+    for index in (0, 3, 12, 13, 20):
+        address, beats = addresses[index]
+        run = Run(make_config(), tiles, stalls, error_address=address + 4 * (beats - 1))
+        cycle, cause, response, reported = run.faults[0]
+        assert (cause, response, reported) == (StopCause.RESPONSE, 2, address)
+        assert cycle == run.port.last_read_beats[index]
+        # All that was requested is taken; at most what was offered is requested afterwards
+        assert len(run.port.reads) == len(run.port.last_read_beats)
+        assert sum(burst.cycle > cycle for burst in run.port.reads) <= 1
+        assert run.quiet[-1] - run.quiet[-200] == 199
+
+
+def test_stop_at_any_time_ends_quietly() -> None:
+    tiles = [TILE, TILE | {"address": 0x4000}]
+    counts = set()
+    for cycle in range(4, 150, 6):
+        run = Run(make_config(), tiles, stalls=0.3, stop_at=cycle)
+        assert len(run.port.reads) == len(run.port.last_read_beats)
+        assert sum(burst.cycle > cycle for burst in run.port.reads) <= 1
+        assert run.quiet[-1] - run.quiet[-200] == 199
+        counts.add(len(run.port.reads))
+    assert min(counts) < 2
+    assert len(counts) > 5
+
+
+STREAM = {"lanes": 2, "lane_mask": 1, "parameter_rows": 1, "weight_rows": 1}
+ILLEGAL_TILES = {
+    "no groups": {"groups": 0},
+    "no rows": {"rows": 0},
+    "no columns": {"columns": 0},
+    "no beats": {"vector_beats": 0},
+    "more beats than a vector has": {"vector_beats": 3},
+    "no such PE row": {"pe_y": 2},
+    "no such PE column": {"pe_x": 9},
+    "not aligned": {"address": 0x4001},
+}
+ILLEGAL_STREAMS = {
+    "no lanes": {"lanes": 0},
+    "more lanes than there are": {"lanes": 3},
+    "more parameter rows than there are": {"parameter_rows": 5},
+    "more weight rows than there are": {"weight_rows": make_config().weight_rows + 1},
+    "most weight rows": {"weight_rows": 0xFFFF, "lanes": 15},
+    "no rows": {"parameter_rows": 0, "weight_rows": 0},
+    "not aligned": {"address": 0x4002},
+}
+ILLEGAL = [
+    *((TILE | fields, f"tile: {name}") for name, fields in ILLEGAL_TILES.items()),
+    *(
+        (STREAM | {"kind": LoadKind.WEIGHTS} | fields, f"weights: {name}")
+        for name, fields in ILLEGAL_STREAMS.items()
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    "fields", [fields for fields, _ in ILLEGAL], ids=[name for _, name in ILLEGAL]
+)
+def test_illegal_descriptor_is_not_begun(fields: dict[str, int]) -> None:
+    address = fields["address"] if fields.get("address", 0) % 4 else 0x4000
+    run = Run(make_config(), [TILE, fields | {"address": address}])
+    assert run.faults[0][1:] == (StopCause.DESCRIPTOR, 0, BASE + address)
+    assert [(b.address, b.beats) for b in run.port.reads] == bursts(run.config, TILE)
+    assert run.tiles == run.expected_tiles(TILE)
+    assert run.rows == []
+
+
+def test_largest_weight_stream_is_legal() -> None:
+    config = make_config()
+    stream = weights(1, 4, config.weight_rows, 1) | {"address": 0}
+    run = Run(config, [stream])
+    assert run.faults == []
+    assert run.rows == run.expected_rows(stream)
+
+
+def test_nothing_outside_of_the_window_is_requested() -> None:
+    tile = TILE | {"address": 0x4F00, "rows": 1, "groups": 3, "columns": 80, "group_stride": 0x1000}
+    first = (BASE + 0x4F00) >> 12
+    whole = bursts(make_config(), tile)
+    assert Run(make_config(), [tile], pages=(first, first + 3)).faults == []
+    for pages in ((first, first), (first, first + 1), (first + 1, first + 9), (0, first - 1)):
+        run = Run(make_config(), [tile], pages=pages)
+        inside = [pages[0] <= address >> 12 <= pages[1] for address, _ in whole]
+        count = inside.index(False)
+        assert [(b.address, b.beats) for b in run.port.reads] == whole[:count]
+        assert run.faults[0][1:] == (StopCause.WINDOW, 0, whole[count][0])
+
+
+def test_late_beats_of_a_reset_in_mid_run_have_no_effect_without_a_program() -> None:
+    unit = LoadUnit(make_config())
+    simulator = Simulator(unit)
+    simulator.add_clock(1e-6)
+
+    async def drive(ctx: Any) -> None:
+        ctx.set(unit.drop, 1)
+        ctx.set(unit.rvalid, 1)
+        ctx.set(unit.rlast, 1)
+        ctx.set(unit.rresp, 2)
+        for _ in range(5):
+            assert ctx.get(unit.rready & unit.quiet)
+            assert not ctx.get(unit.fault.valid | unit.done | unit.tile_write.enable)
+            await ctx.tick()
+        ctx.set(unit.drop, 0)
+        assert not ctx.get(unit.rready)
+
+    simulator.add_testbench(drive)
+    simulator.run()

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """STORE unit: bytes, bursts, responses and cycles."""
 
 import random
@@ -6,11 +7,12 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.axi_memory import MemoryPort, write_side
+from hwgen.axi_memory import MemoryPort, WriteOrder, write_side
 from hwgen.gateware.grid import Grid
 from hwgen.gateware.store import StoreUnit
 from hwgen.gateware.transfer import most_vector_beats
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.stops import StopCause
 
 BASE = 0x2000
 
@@ -42,7 +44,11 @@ class Run:
         descriptors: list[dict[str, int]],
         stalls: float = 0.0,
         latency: int = 24,
-        error: bool = False,
+        error_address: int = -1,
+        order: WriteOrder = WriteOrder.INDEPENDENT,
+        pages: tuple[int, int] = (0, 0xFFFFF),
+        responses: int = StoreUnit.RESPONSES,
+        stop_at: int | None = None,
     ) -> None:
         self.config = config
         self.port = MemoryPort(
@@ -51,13 +57,18 @@ class Run:
             latency=latency,
             stalls=stalls,
             seed=3,
-            error_address=0 if error else -1,
+            error_address=error_address,
+            order=order,
         )
         self.starts: list[int] = []
         self.dones: list[int] = []
         self.posts: list[int] = []
-        self.errors = self.busy = 0
-        unit = StoreUnit(config)
+        self.busy = 0
+        self.faults: list[tuple[int, StopCause, int, int]] = []
+        self.quiet: list[int] = []
+        self.stopped = -1
+        self.located = 0
+        unit = StoreUnit(config, responses)
         simulator = Simulator(unit)
         simulator.add_clock(1e-6)
         simulator.add_process(write_side(self.port, unit))
@@ -72,36 +83,51 @@ class Run:
         async def monitor(ctx: Any) -> None:
             cycle = -1
             start_strobe = unit.command.valid & unit.command.ready
-            async for _, _, start, done, post, error, busy in ctx.tick().sample(
-                start_strobe, unit.done, unit.done_post, unit.error, unit.busy
+            async for _, _, start, done, post, fault, busy, quiet in ctx.tick().sample(
+                start_strobe, unit.done, unit.done_post, unit.fault, unit.busy, unit.quiet
             ):
                 cycle += 1
                 self.busy += busy
+                if fault.valid:
+                    seen = (cycle, StopCause(fault.cause), fault.response, fault.address)
+                    self.faults.append(seen)
+                if self.stopped < 0 and (self.faults or cycle == stop_at):
+                    ctx.set(unit.stop, 1)
+                    self.stopped = cycle
+                if quiet:
+                    self.quiet.append(cycle)
                 if start:
                     self.starts.append(cycle)
                 if done:
                     self.dones.append(cycle)
                     self.posts.append(post)
-                self.errors += error
 
         async def drive(ctx: Any) -> None:
             ctx.set(unit.memory_base, BASE)
+            ctx.set(unit.pages.first, pages[0])
+            ctx.set(unit.pages.last, pages[1])
             for descriptor in descriptors:
                 ctx.set(unit.command.payload, descriptor)
                 ctx.set(unit.command.valid, 1)
-                await ctx.tick().until(unit.command.ready)
+                for _ in range(5000):
+                    *_, accepted = await ctx.tick().sample(unit.command.ready)
+                    if accepted or ctx.get(unit.stop):
+                        break
+                else:
+                    raise AssertionError("a descriptor is not taken")
             ctx.set(unit.command.valid, 0)
             for _ in range(20_000):
-                if len(self.dones) == len(descriptors):
+                if len(self.dones) == len(descriptors) or self.stopped >= 0:
                     break
                 await ctx.tick()
-            await ctx.tick().repeat(2)
+            await ctx.tick().repeat(2 if self.stopped < 0 else 2000)
+            self.located = ctx.get(unit.error_address) if ctx.get(unit.located) else 0
 
         simulator.add_process(grid)
         simulator.add_process(monitor)
         simulator.add_testbench(drive)
         simulator.run()
-        assert len(self.dones) == len(descriptors)
+        assert len(self.dones) == len(descriptors) or self.stopped >= 0
 
 
 def stored(config: AcceleratorConfig, descriptors: list[dict[str, int]]) -> bytes:
@@ -278,9 +304,138 @@ def test_a_bus_wider_than_a_register_file_row_is_refused() -> None:
         most_vector_beats(make_config(simd_units=4, gbps=6.4))
 
 
-def test_error_response_is_reported() -> None:
-    run = Run(make_config(), [TILE], error=True)
-    assert run.errors == len(run.port.writes)
+@pytest.mark.parametrize("order", WriteOrder)
+@pytest.mark.parametrize("stalls", [0.0, 0.4])
+def test_a_memory_may_take_addresses_and_data_in_any_order(
+    order: WriteOrder, stalls: float
+) -> None:
+    tiles = [TILE, TILE | {"address": 0x4000, "pe_y": 1}, TILE | {"address": 0x6000, "rows": 1}]
+    for gbps in (0.8, 0.75, 0.2):
+        config = make_config(gbps=gbps)
+        run = Run(config, tiles, stalls=stalls, order=order)
+        assert run.port.data == stored(config, tiles)
+        assert len(run.port.responses) == len(run.port.writes)
+        assert run.faults == []
+
+
+@pytest.mark.parametrize("index", [0, 1, 8, 9, 17, 18, 25])
+@pytest.mark.parametrize("stalls", [0.0, 0.4])
+def test_error_response_stops_with_its_burst_s_address(index: int, stalls: float) -> None:
+    tiles = [TILE, TILE | {"address": 0x4000}, TILE | {"address": 0x6000}]
+    config = make_config()
+    addresses = [address for d in tiles for address, _ in bursts(config, d)]
+    run = Run(config, tiles, stalls=stalls, error_address=addresses[index])
+    assert [(cause, response) for _, cause, response, _ in run.faults] == [(StopCause.RESPONSE, 2)]
+    assert run.faults[0][0] == run.port.responses[index]
+    assert run.located == addresses[index]
+    # Every address that was offered has its data and its response
+    assert len(run.port.writes) == len(run.port.last_write_beats) == len(run.port.responses)
+    assert run.quiet[-1] > run.port.responses[-1]
+
+
+@pytest.mark.parametrize("order", WriteOrder)
+def test_stop_at_any_time_ends_quietly(order: WriteOrder) -> None:
+    tiles = [TILE, TILE | {"address": 0x4000}]
+    config = make_config()
+    counts = set()
+    for cycle in range(4, 184, 9):
+        run = Run(config, tiles, stalls=0.2, order=order, stop_at=cycle)
+        writes = run.port.writes
+        assert len(writes) == len(run.port.last_write_beats) == len(run.port.responses)
+        assert run.quiet[-1] - run.quiet[-500] == 499
+        # At most the one that was offered is taken after the stop
+        assert sum(burst.cycle > cycle for burst in writes) <= 1
+        counts.add(len(writes))
+    assert min(counts) < 2
+    assert len(counts) > 5
+
+
+ILLEGAL = {
+    "no groups": {"groups": 0},
+    "no rows": {"rows": 0},
+    "no columns": {"columns": 0},
+    "no beats": {"vector_beats": 0},
+    "more beats than a vector has": {"vector_beats": 3},
+    "most beats": {"vector_beats": 255, "columns": 4095},
+    "no such PE row": {"pe_y": 2},
+    "no such PE column": {"pe_x": 15},
+    "not aligned": {"address": 0x1002},
+}
+
+
+@pytest.mark.parametrize("fields", ILLEGAL.values(), ids=ILLEGAL.keys())
+def test_illegal_descriptor_is_not_begun(fields: dict[str, int]) -> None:
+    good = TILE | {"rows": 1}
+    run = Run(make_config(), [good, TILE | {"address": 0x4000} | fields])
+    address = BASE + fields.get("address", 0x4000)
+    assert run.faults[0][1:] == (StopCause.DESCRIPTOR, 0, address)
+    assert [(b.address, b.beats) for b in run.port.writes] == bursts(run.config, good)
+    assert len(run.port.responses) == len(run.port.writes)
+    assert run.dones == [run.port.responses[-1] + 1]
+
+
+@pytest.mark.parametrize("field", ["row_stride", "group_stride"])
+def test_stride_that_is_not_aligned_stops_at_its_first_burst(field: str) -> None:
+    tile = TILE | {"address": 0x4000, "rows": 2, "groups": 2} | {field: 0x101}
+    run = Run(make_config(), [tile])
+    before = 1 if field == "row_stride" else 2
+    assert run.faults[0][1:] == (StopCause.DESCRIPTOR, 0, BASE + 0x4101)
+    assert len(run.port.writes) == len(run.port.responses) == before
+
+
+def test_nothing_outside_of_the_window_is_addressed() -> None:
+    tile = TILE | {"address": 0x4F00, "rows": 1, "groups": 3, "columns": 80, "group_stride": 0x1000}
+    first = (BASE + 0x4F00) >> 12
+    whole = bursts(make_config(), tile)
+    for pages in ((first, first + 3), (0, 0xFFFFF)):
+        run = Run(make_config(), [tile], pages=pages)
+        assert run.faults == []
+        assert len(run.port.writes) == len(whole)
+    for pages in ((first, first), (first, first + 1), (first + 1, first + 9), (0, first - 1)):
+        run = Run(make_config(), [tile], pages=pages)
+        inside = [pages[0] <= address >> 12 <= pages[1] for address, _ in whole]
+        count = inside.index(False)
+        assert [(b.address, b.beats) for b in run.port.writes] == whole[:count]
+        assert run.faults[0][1:] == (StopCause.WINDOW, 0, whole[count][0])
+        assert len(run.port.responses) == count
+
+
+@pytest.mark.parametrize("responses", [1, 3, 7])
+def test_no_more_bursts_than_allowed_wait_for_their_responses(responses: int) -> None:
+    tiles = [TILE, TILE | {"address": 0x4000}]
+    run = Run(make_config(), tiles, responses=responses, latency=50)
+    assert run.port.data == stored(run.config, tiles)
+    addressed = [burst.cycle for burst in run.port.writes]
+    most = 0
+    for number, cycle in enumerate(addressed):
+        waiting = number + 1 - sum(answer < cycle for answer in run.port.responses)
+        most = max(most, waiting)
+    assert most == responses
+
+
+@pytest.mark.parametrize("responses", [0, 2, 6])
+def test_responses_that_cannot_be_counted_are_refused(responses: int) -> None:
+    message = rf"^responses must be a power of two less one, not {responses}$"
+    with pytest.raises(ValueError, match=message):
+        StoreUnit(make_config(), responses)
+
+
+def test_late_responses_of_a_reset_in_mid_run_have_no_effect() -> None:
+    unit = StoreUnit(make_config())
+    simulator = Simulator(unit)
+    simulator.add_clock(1e-6)
+
+    async def drive(ctx: Any) -> None:
+        ctx.set(unit.bvalid, 1)
+        ctx.set(unit.bresp, 2)
+        for _ in range(5):
+            assert ctx.get(unit.bready)
+            assert ctx.get(unit.quiet)
+            assert not ctx.get(unit.fault.valid | unit.done)
+            await ctx.tick()
+
+    simulator.add_testbench(drive)
+    simulator.run()
 
 
 def test_long_row_is_cut_at_256_beats_and_4_kib() -> None:

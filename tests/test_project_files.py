@@ -16,6 +16,7 @@ from sim.spec.descriptor import (
     STORE_FIELDS,
     Field,
 )
+from sim.spec.stops import Port, StopCause
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
@@ -31,6 +32,7 @@ TARGETS = [
     "calibrate",
     "supported",
     "bench",
+    "mutants",
     "clean",
 ]
 
@@ -99,6 +101,24 @@ def test_hardware_page_has_the_descriptor_tables() -> None:
     assert (own[0], *STORE_FIELDS, *own[1:]) == LOAD_FIELDS
     expected = (COMMON_FIELDS, STORE_FIELDS, own, EXECUTE_FIELDS)
     assert tables == [field_rows(fields) for fields in expected]
+
+
+def test_hardware_page_has_every_register_and_cause() -> None:
+    from hwgen.gateware.csr import REGISTERS
+
+    page = (ROOT / "docs" / "hardware.md").read_text()
+    rows = table_rows(page, "| offset | name | access | content |")
+    access = {"W1C": "R, W1C"}
+    assert [row[:3] for row in rows] == [
+        [f"0x{register.offset:02X}", register.name, access.get(register.access, register.access)]
+        for register in REGISTERS
+    ]
+    causes = table_rows(page, "| cause | number | port | ERROR_ADDRESS |")
+    assert [(row[0].split(":")[0], int(row[1])) for row in causes] == [
+        (cause.name, cause) for cause in StopCause if cause
+    ]
+    ports = ", ".join(f"{port.value} {port.name.lower()}" for port in Port if port)
+    assert f"Ports are {ports}." in page
 
 
 def table_rows(page: str, header: str) -> list[list[str]]:

@@ -145,6 +145,7 @@ def measure(
                 dones.append(cycle)
 
     async def drive(ctx: Any) -> None:
+        ctx.set(unit.pages.last, -1)
         cycle = 0
         for arrival, fields in sequence:
             while cycle < arrival:

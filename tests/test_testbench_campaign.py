@@ -24,8 +24,9 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Case, bool]]:
     """Cases run, and whether under stalls; nothing is simulated."""
     found: list[tuple[Case, bool]] = []
 
-    def run(case: Case, *, stalls: bool, view: str) -> Outcome:
+    def run(case: Case, *, stalls: bool, view: str, memories: bool) -> Outcome:
         assert view == "simulation"
+        assert memories == (not stalls and type(case) is Case and case.index < SMALL.pairs)
         found.append((case, stalls))
         return Outcome(case=case, failure="not run" if case.index == 7 else "")
 

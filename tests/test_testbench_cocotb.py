@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from testbench.cocotb_cases.bench import CASE_VARIABLE
+from testbench.protocol import bound_rules
 
 CONFIG = AcceleratorConfig(
     pes_x=2,
@@ -42,8 +45,9 @@ CASES = (
     "memory_base_moves_the_program",
     "program_for_another_configuration_is_refused",
     "text_that_is_no_program_is_refused",
-    "error_responses_set_the_flag_and_the_program_ends",
+    "error_responses_stop_the_program",
     "random_stalls_change_no_bit",
+    "any_order_of_writes_changes_no_bit",
 )
 
 
@@ -100,7 +104,11 @@ def case_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def simulation(tmp_path_factory: pytest.TempPathFactory) -> Runner:
     """Emit the accelerator and build it for cocotb."""
     directory = tmp_path_factory.mktemp("cocotb")
-    source = emit.write(CONFIG, directory)
+    emit.write(CONFIG, directory)
+    source = directory / "watched.v"
+    source.write_text((directory / emit.VERILOG_FILE).read_text() + bound_rules(CONFIG))
+    report = directory / "axi_report.cpp"
+    report.write_text((resources.files("testbench") / "templates" / "axi_report.h").read_text())
     ports = directory / "ports.vlt"
     ports.write_text(PORTS_PUBLIC)
     variables = verilator.environment()
@@ -115,26 +123,54 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> Runner:
             sources=[ports, source],
             hdl_toplevel=emit.TOP_MODULE,
             build_dir=directory / "build",
-            build_args=["--no-public-flat-rw", "-Wno-fatal", "-Wno-lint", "-Wno-style"],
+            build_args=[
+                *("--no-public-flat-rw", "-Wno-fatal", "-Wno-lint", "-Wno-style"),
+                str(report),
+            ],
         )
     return runner
+
+
+def start(
+    case: str, simulation: Runner, case_directory: Path, directory: Path
+) -> tuple[Path, Path]:
+    """Run one case, or one family of cases; return the paths of results and log."""
+    root = Path(__file__).parent.parent
+    paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
+    results, log = directory / "results.xml", directory / "log"
+    simulation.test(
+        test_module="testbench.cocotb_cases.protocol",
+        hdl_toplevel=emit.TOP_MODULE,
+        test_filter=rf"\.{case}(/|$)",
+        test_dir=directory,
+        results_xml=str(results),
+        log_file=str(log),
+        extra_env={CASE_VARIABLE: str(case_directory), "PYTHONPATH": os.pathsep.join(paths)},
+    )
+    return results, log
 
 
 @pytest.mark.rtl
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_protocol(case: str, simulation: Runner, case_directory: Path, tmp_path: Path) -> None:
-    """One case, or one family of cases, of testbench/cocotb_cases/protocol.py."""
-    root = Path(__file__).parent.parent
-    paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
-    results = simulation.test(
-        test_module="testbench.cocotb_cases.protocol",
-        hdl_toplevel=emit.TOP_MODULE,
-        test_filter=rf"\.{case}(/|$)",
-        test_dir=tmp_path,
-        results_xml=str(tmp_path / "results.xml"),
-        extra_env={CASE_VARIABLE: str(case_directory), "PYTHONPATH": os.pathsep.join(paths)},
-    )
+    """A case of testbench/cocotb_cases/protocol.py, with the AXI rules bound to the design."""
+    results, _ = start(case, simulation, case_directory, tmp_path)
     run, failed = get_results(results)
     assert failed == 0
     assert run >= 1
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_broken_rule_ends_the_simulation(
+    simulation: Runner, case_directory: Path, tmp_path: Path
+) -> None:
+    """In a bus model just as in the design."""
+    with pytest.raises(RuntimeError, match=r"^Command failed with return code: 4$"):
+        start("response_to_no_burst_ends_the_simulation", simulation, case_directory, tmp_path)
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert any(
+        re.fullmatch(r"AXI protocol violation on B at cycle \d+: response to no burst", line)
+        for line in lines
+    )

@@ -16,6 +16,7 @@ from sim.spec.design import Design
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from testbench import harness
 from testbench.harness import Harness, HarnessError, Progress
+from testbench.host import Host
 from testbench.memory_model import MemoryModel
 from testbench.simulate import execute_durations
 
@@ -72,10 +73,25 @@ def inputs() -> NDArray[np.int8]:
     return np.random.default_rng(2).integers(-128, 128, (4, *SHAPE)).astype(np.int8)
 
 
-def changed(image: bytes, address: int, data: bytes) -> Program:
+def changed(address: int, data: bytes) -> Program:
     """Return the program with other bytes at an address of its image."""
-    patched = image[:address] + data + image[address + len(data) :]
-    return dataclasses.replace(program(), image=patched)
+    image = program().image
+    return dataclasses.replace(
+        program(), image=image[:address] + data + image[address + len(data) :]
+    )
+
+
+def patched(queue: Queue, field: str, value: int) -> Program:
+    """Return the program with another value in a field of a queue's first descriptor."""
+    index = next(i for i, (q, _) in enumerate(program().descriptors) if q == queue)
+    encoded, place = (
+        program().encoded,
+        slice(DESCRIPTOR_BYTES * index, DESCRIPTOR_BYTES * (index + 1)),
+    )
+    fields = decode(encoded[place]) | {field: value}
+    return program().with_descriptors(
+        encoded[: place.start] + encode(queue, fields) + encoded[place.stop :]
+    )
 
 
 def test_images_run_back_to_back() -> None:
@@ -132,7 +148,7 @@ def test_wrong_weight_is_noticed() -> None:
     """A flipped weight bit shows in the activations: they come from the RTL, not from the reference."""
     first = min(i for i, byte in enumerate(program().image) if byte)
     address = first + 200
-    flipped = changed(program().image, address, bytes([program().image[address] ^ 0x40]))
+    flipped = changed(address, bytes([program().image[address] ^ 0x40]))
     result = built().run(flipped, inputs(), network=network())
     expected = golden.run(network(), inputs())["conv"]
     assert (result.activations[0] != expected).any()
@@ -141,36 +157,37 @@ def test_wrong_weight_is_noticed() -> None:
 
 def test_refused_program_raises() -> None:
     """Unless the caller wants to see STATUS."""
-    address = program().header_address + 4
-    wrong = changed(program().image, address, bytes([program().image[address] ^ 1]))
-    with pytest.raises(HarnessError, match=r"^STATUS reports program refused after run 0$"):
+    header = program().header_address
+    wrong = changed(header + 4, bytes([program().image[header + 4] ^ 1]))
+    message = rf"^run 0 stopped: REFUSED on port DESCRIPTOR at address {header:#x}$"
+    with pytest.raises(HarnessError, match=message):
         built().run(wrong, inputs()[:1])
     result = built().run(wrong, inputs()[:1], check=False)
-    assert result.status.tolist() == [0b110]
+    assert result.status.tolist() == [0b100]
     assert (result.start == -1).all()
 
 
 def test_missing_token_is_named() -> None:
     """A STORE that waits for a token nobody gives stops the program; LOAD is asked for it."""
-    index = next(i for i, (q, _) in enumerate(program().descriptors) if q == Queue.STORE)
-    address = program().header_address + DESCRIPTOR_BYTES * (index + 1)
-    fields = decode(program().image[address : address + DESCRIPTOR_BYTES])
-    fields["wait"] |= 1 << Queue.LOAD
-    stuck = changed(program().image, address, encode(Queue.STORE, fields))
+    stuck = patched(Queue.STORE, "wait", 1 << Queue.LOAD | 1 << Queue.EXECUTE)
     message = r"^run 0 stopped at cycle \d+: .*STORE descriptor 0 of \d+ lacks a token of LOAD$"
     with pytest.raises(HarnessError, match=message):
         built().run(stuck, inputs()[:1])
 
 
+def test_missing_token_is_a_timeout_for_a_host_that_sets_one() -> None:
+    stuck = patched(Queue.STORE, "wait", 1 << Queue.LOAD | 1 << Queue.EXECUTE)
+    message = r"^run 0 stopped: TIMEOUT on port NONE at address 0x0$"
+    with pytest.raises(HarnessError, match=message):
+        built().run(stuck, inputs()[:1], host=Host(timeout=2000))
+
+
 def test_load_outside_the_memory_is_an_error_response() -> None:
-    """The memory answers DECERR, STATUS says so."""
-    index = next(i for i, (q, _) in enumerate(program().descriptors) if q == Queue.LOAD)
-    address = program().header_address + DESCRIPTOR_BYTES * (index + 1)
-    fields = decode(program().image[address : address + DESCRIPTOR_BYTES])
-    fields["address"] = 1 << 20
-    lost = changed(program().image, address, encode(Queue.LOAD, fields))
-    with pytest.raises(HarnessError, match=r"^STATUS reports AXI error response after run 0$"):
-        built().run(lost, inputs()[:1])
+    """The memory answers DECERR; the run says where."""
+    lost = patched(Queue.LOAD, "address", 1 << 20)
+    message = r"^run 0 stopped: RESPONSE on port READ at address 0x40100000, response 3$"
+    with pytest.raises(HarnessError, match=message):
+        built().run(lost, inputs()[:1], memory=MemoryModel(base=0x4000_0000))
 
 
 @pytest.mark.parametrize("flat_macs", [4096, 0], ids=["flat", "PEs as libraries"])
@@ -184,14 +201,6 @@ def test_views_run_alike(flat_macs: int, monkeypatch: pytest.MonkeyPatch) -> Non
     assert (simulation.activations[0] == synthesis.activations[0]).all()
     for field in ("outputs", "cycles", "start", "end", "issue_end"):
         assert (getattr(simulation, field) == getattr(synthesis, field)).all()
-
-
-def patched(queue: Queue, field: str, value: int) -> Program:
-    """The program with another value in a field of a queue's first descriptor."""
-    index = next(i for i, (q, _) in enumerate(program().descriptors) if q == queue)
-    address = program().header_address + DESCRIPTOR_BYTES * (index + 1)
-    fields = decode(program().image[address : address + DESCRIPTOR_BYTES]) | {field: value}
-    return changed(program().image, address, encode(queue, fields))
 
 
 VIEWS = pytest.mark.parametrize(

@@ -1,5 +1,6 @@
-"""The C++ memory model by itself: timing of T1, stalls of T2, the AXI rules it enforces."""
+"""The C++ memory model by itself: timing of T1, stalls of T2, AXI's freedoms and failures."""
 
+import itertools
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,15 +11,25 @@ import pytest
 import testbench
 from sim.spec.spaces import TINY
 from testbench.dram import lpddr4
-from testbench.memory_model import MemoryModel
+from testbench.memory_model import (
+    FREEDOMS,
+    Fault,
+    MemoryModel,
+    Port,
+    Readiness,
+    Response,
+    Silence,
+    WriteOrder,
+)
 from testbench.verilate import compiler
 
 TEMPLATES = Path(testbench.__file__).parent / "templates"
 
 DRIVER = r"""
-#include "axi_memory.h"
+#include "job.h"
 using namespace cosilico;
-// driver read|write LATENCY STALL_PERCENT SEED LIMIT {ADDRESS BEATS}...: bursts as fast as they are taken.
+// driver read|write LATENCY STALL_PERCENT SEED LIMIT RESET {ADDRESS BEATS}... {KEY=VALUE}...: bursts
+// as fast as they are taken, none after cycle RESET, in which there is one if it is not 0.
 int main(int argc, char** argv) {
     const bool reading = !std::strcmp(argv[1], "read");
     MemoryTiming timing;
@@ -26,16 +37,21 @@ int main(int argc, char** argv) {
     timing.stall_percent = atoi(argv[3]);
     timing.stalls = timing.stall_percent != 0;
     timing.seed = atoi(argv[4]);
-    const uint64_t limit = atoi(argv[5]);
+    const uint64_t limit = atoi(argv[5]), reset = atoi(argv[6]);
+    auto fields = freedom_fields(timing);
+    while (char* value = std::strchr(argv[argc - 1], '=')) {
+        *value = 0;
+        *fields.at(argv[--argc]) = std::strtoull(value + 1, nullptr, 0);
+    }
     MemoryBytes memory;
     memory.base = 0x10000;
     for (int i = 0; i < 16384; ++i) memory.bytes.push_back(uint8_t(i * 7 + (i >> 8)));
     Dram dram(timing.dram);
-    ReadPort<4> read(memory, dram, timing, 1, "AR");
-    WritePort<4> write(memory, dram, timing, 11, "AW");
+    ReadPort<4> read(memory, dram, timing, PORT_READ);
+    WritePort<4> write(memory, dram, timing, PORT_WRITE);
     std::vector<AddressBeat> bursts;
     std::vector<std::pair<unsigned, bool>> beats;
-    for (int i = 6; i + 1 < argc; i += 2) {
+    for (int i = 7; i + 1 < argc; i += 2) {
         const int count = atoi(argv[i + 1]);
         bursts.push_back({uint32_t(strtoul(argv[i], nullptr, 0)), uint8_t(count - 1), 2, 1, 0});
         for (int b = 0; b < count; ++b) beats.push_back({unsigned(beats.size()), b + 1 == count});
@@ -44,6 +60,13 @@ int main(int argc, char** argv) {
     for (uint64_t cycle = 0; cycle < limit; ++cycle) {
         read.drive(cycle);
         write.drive(cycle);
+        if (reset && cycle == reset) {
+            sent = bursts.size();
+            given = beats.size();
+            read.reset(true);
+            write.reset(true);
+            continue;
+        }
         const bool valid = sent < bursts.size();
         const AddressBeat beat = valid ? bursts[sent] : AddressBeat();
         const bool taken = valid && (reading ? read.arready : write.awready);
@@ -90,10 +113,13 @@ class Driver:
         percent: int = 0,
         seed: int = 0,
         limit: int = 3000,
+        reset: int = 0,
+        **freedoms: int,
     ) -> subprocess.CompletedProcess[str]:
         """Issue bursts of (address, beats) as fast as the memory takes them."""
-        numbers = [latency, percent, seed, limit, *(x for burst in bursts for x in burst)]
+        numbers = [latency, percent, seed, limit, reset, *(x for burst in bursts for x in burst)]
         command = [str(self.path), kind, *map(str, numbers)]
+        command += [f"{key}={int(value)}" for key, value in freedoms.items()]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def events(self, kind: str, bursts: list[Burst], **timing: int) -> Events:
@@ -183,17 +209,133 @@ def test_stalls_change_time_and_never_data(driver: Driver, kind: str) -> None:
             assert len(run["response"]) == len(bursts)
 
 
-def test_burst_across_a_page_is_refused(driver: Driver) -> None:
-    """The rule, the channel and the cycle are named."""
-    result = driver.run("read", [(BASE + 4096 - 8, 3)])
-    assert result.returncode == 4
-    assert result.stderr == "AXI protocol violation on AR at cycle 0: burst crosses 4 KiB\n"
+BURSTS = [(BASE + 64 * i, 1 + i % 5) for i in range(12)]
 
 
-def test_unaligned_address_is_refused(driver: Driver) -> None:
-    """The accelerator promises whole, aligned beats."""
-    result = driver.run("write", [(BASE + 2, 1)])
-    assert result.stderr == "AXI protocol violation on AW at cycle 0: address is not aligned\n"
+def last_beats(found: Events) -> tuple[list[int], list[int]]:
+    """Cycles of the first and of the last beat of each of BURSTS."""
+    cycles, ends = first(found["data"]), list(itertools.accumulate(b for _, b in BURSTS))
+    return [cycles[end - beats] for end, (_, beats) in zip(ends, BURSTS, strict=True)], [
+        cycles[end - 1] for end in ends
+    ]
+
+
+def test_address_waits_for_valid_data(driver: Driver) -> None:
+    """The address is taken before the first beat, but not before that is valid for a cycle."""
+    found = driver.events("write", BURSTS, write_order=WriteOrder.ADDRESS_AFTER_VALID)
+    begun, ended = last_beats(found)
+    valid = [0, *(end + 1 for end in ended[:-1])]
+    assert first(found["address"]) == [cycle + 1 for cycle in valid]
+    assert begun == [cycle + 2 for cycle in valid]
+
+
+def test_address_waits_for_all_data(driver: Driver) -> None:
+    """The address is taken in the cycle after the last beat or the address before it."""
+    found = driver.events("write", BURSTS, write_order=WriteOrder.ADDRESS_AFTER_DATA)
+    ended = last_beats(found)[1]
+    assert first(found["address"]) == [end + 1 for end in ended]
+    assert first(found["data"]) == list(range(sum(beats for _, beats in BURSTS)))
+
+
+def test_data_waits_for_the_address(driver: Driver) -> None:
+    """No beat is taken before the cycle after its address."""
+    found = driver.events("write", BURSTS, write_order=WriteOrder.DATA_AFTER_ADDRESS)
+    begun = last_beats(found)[0]
+    assert begun[0] == found["address"][0][0] + 1
+    assert all(a < b for a, b in zip(first(found["address"]), begun, strict=True))
+
+
+def test_late_responses_come_that_much_later(driver: Driver) -> None:
+    """Nothing else changes."""
+    calm, late = driver.events("write", BURSTS), driver.events("write", BURSTS, response_delay=77)
+    assert first(late["response"]) == [cycle + 77 for cycle in first(calm["response"])]
+    assert late | {"response": []} == calm | {"response": []}
+
+
+def test_ready_follows_valid(driver: Driver) -> None:
+    """A manager that is always ready moves in every second cycle."""
+    found = driver.events("write", BURSTS, readiness=Readiness.AFTER_VALID)
+    assert first(found["address"]) == [1 + 2 * i for i in range(len(BURSTS))]
+    assert first(found["data"]) == [1 + 2 * i for i in range(len(found["data"]))]
+
+
+def test_channels_take_turns(driver: Driver) -> None:
+    """AR, AW and W have their cycles of three."""
+    written = driver.events("write", BURSTS, readiness=Readiness.ALTERNATING)
+    read = driver.events("read", BURSTS, readiness=Readiness.ALTERNATING)
+    assert {cycle % 3 for cycle in first(read["address"])} == {0}
+    assert {cycle % 3 for cycle in first(written["address"])} == {1}
+    assert {cycle % 3 for cycle in first(written["data"])} == {2}
+
+
+def test_ready_toggles_by_seed(driver: Driver) -> None:
+    """Other cycles with every seed, the same twice."""
+    runs = [
+        driver.events("write", BURSTS, readiness=Readiness.TOGGLING, seed=seed)
+        for seed in (0, 1, 0)
+    ]
+    assert runs[0] == runs[2]
+    assert first(runs[0]["data"]) != first(runs[1]["data"])
+    assert first(runs[0]["address"]) != first(runs[0]["data"])[: len(BURSTS)]
+
+
+@pytest.mark.parametrize("name", FREEDOMS)
+@pytest.mark.parametrize("kind", ["read", "write"])
+def test_freedoms_change_time_and_never_data(driver: Driver, kind: str, name: str) -> None:
+    """Every burst is answered, and what is read or written is what it is without them."""
+    model = FREEDOMS[name]
+    values = model.job_values
+    freedoms = {key: values[key] for key in ("write_order", "readiness", "response_delay")}
+    percent = model.stall_percent if model.stall_seed is not None else 0
+    calm = driver.events(kind, BURSTS)
+    found = driver.events(kind, BURSTS, percent=percent, seed=1, limit=9000, **freedoms)
+    assert found["checksum"] == calm["checksum"]
+    assert len(found["address"]) == len(BURSTS)
+    if kind == "write":
+        assert found != calm
+        assert [r[1] for r in found["response"]] == [0] * len(BURSTS)
+    else:
+        # A beat is shown until it is taken, here at once
+        assert [row[1:] for row in found["data"]] == [row[1:] for row in calm["data"]]
+
+
+@pytest.mark.parametrize("response", Response)
+def test_fault_is_of_its_beat_or_response_alone(driver: Driver, response: Response) -> None:
+    """The data is as without it; a fault of another port is none."""
+    for kind, port, other in (
+        ("read", Port.READ, Port.WRITE),
+        ("write", Port.WRITE, Port.READ),
+    ):
+        fault = {"fault_index": 7, "fault_response": response}
+        calm = driver.events(kind, BURSTS)
+        assert driver.events(kind, BURSTS, fault_port=other, **fault) == calm
+        assert driver.events(kind, BURSTS, fault_port=Port.DESCRIPTORS, **fault) == calm
+        name = "data" if kind == "read" else "response"
+        expected = [[*row[:-1], response if i == 7 else 0] for i, row in enumerate(calm[name])]
+        found = driver.events(kind, BURSTS, fault_port=port, **fault)
+        assert found == calm | {name: expected}
+
+
+def test_silent_port_takes_bursts_and_answers_none(driver: Driver) -> None:
+    """From a burst on; addresses and data are taken as before."""
+    calm = driver.events("read", BURSTS)
+    found = driver.events("read", BURSTS, silent_port=Port.READ, silent_index=3)
+    assert found == calm | {"data": calm["data"][: sum(beats for _, beats in BURSTS[:3])]}
+    calm = driver.events("write", BURSTS)
+    found = driver.events("write", BURSTS, silent_port=Port.WRITE, silent_index=3)
+    assert found == calm | {"response": calm["response"][:3]}
+
+
+def test_answers_go_on_after_a_reset_unless_it_clears(driver: Driver) -> None:
+    """Bursts whose data was not complete are forgotten; all others are answered."""
+    for kind, name in (("read", "data"), ("write", "response")):
+        calm = driver.events(kind, BURSTS)
+        found = driver.events(kind, BURSTS, reset=10)
+        cleared = driver.events(kind, BURSTS, reset=10, reset_clears=1)
+        begun = 10 if kind == "read" else sum(end < 10 for end in last_beats(calm)[1])
+        beats = sum(beats for _, beats in BURSTS[:begun]) if kind == "read" else begun
+        assert found[name] == calm[name][:beats]
+        assert name not in cleared
 
 
 @pytest.mark.parametrize(
@@ -206,10 +348,31 @@ def test_unaligned_address_is_refused(driver: Driver) -> None:
             lambda: MemoryModel(stall_seed=1, dram=lpddr4(TINY.default)),
             "stall_seed must not be given with dram",
         ),
+        (
+            lambda: MemoryModel(response_delay=-1),
+            "response_delay must be in 0 … 65536, not -1",
+        ),
+        (
+            lambda: Fault(port=Port.READ, index=-1),
+            r"fault index must be in 0 … 2\*\*62 - 1, not -1",
+        ),
+        (
+            lambda: Silence(port=Port.READ, index=-1),
+            r"silence index must be in 0 … 2\*\*62 - 1, not -1",
+        ),
         (lambda: MemoryModel(base=64), "base must be a 32-bit multiple of 4096, not 64"),
     ],
 )
-def test_memory_model_names_the_rule(make: Callable[[], MemoryModel], message: str) -> None:
+def test_memory_model_names_the_rule(make: Callable[[], object], message: str) -> None:
     """Each field's range."""
     with pytest.raises(ValueError, match=f"^{message}$"):
         make()
+
+
+def test_only_the_plain_memory_is_deterministic() -> None:
+    """Latency and place do not matter, every freedom does."""
+    assert MemoryModel(latency=7, base=4096, reset_clears=True, stall_percent=3).deterministic
+    assert not any(memory.deterministic for memory in FREEDOMS.values())
+    assert not MemoryModel(fault=Fault(port=Port.READ, index=3)).deterministic
+    assert not MemoryModel(silence=Silence(port=Port.READ)).deterministic
+    assert not MemoryModel(dram=lpddr4(TINY.default)).deterministic

@@ -1,14 +1,17 @@
 """Random (configuration, layer) pairs in RTL: no bit and no cycle may differ."""
 
+from dataclasses import replace
+
 import pytest
 
+from sim.calibration import default
 from sim.spec.spaces import TINY, HardwareSpace
 from testbench import validate
 from testbench.cases import Case, Corner, strata
 from testbench.harness import HarnessError
-from testbench.memory_model import MemoryModel
+from testbench.memory_model import MemoryModel, Port, Silence
 from testbench.sample import GROUPS, SIZES, chains, drawn
-from testbench.validate import run_case, try_case, validate_random
+from testbench.validate import every_memory, run_case, try_case, validate_random
 from testbench.verilate import BuildError
 
 EACH_GROUP = pytest.mark.parametrize(
@@ -48,6 +51,47 @@ def test_random_pairs_come_as_they_finish(stalls: bool) -> None:
     assert all(outcome.passed for outcome in outcomes)
     slower = sum(outcome.measured_cycles > outcome.predicted_cycles for outcome in outcomes)
     assert slower == (5 if stalls else 0)
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("space", SIZES, ids=[space.name for space in SIZES])
+def test_every_memory_gives_the_same_bits_and_its_cycles(space: HardwareSpace) -> None:
+    """Cycles are exact whatever the latency; no freedom of AXI makes a bit differ, or a run hang."""
+    for case in drawn(space, 0)[:3]:
+        others = every_memory(case.image_seed)
+        outcome = run_case(case, others=others)
+        assert outcome.passed, outcome.to_json()
+        assert outcome.others.keys() == others.keys()
+        assert outcome.to_json()["memories"] == 1 + len(others)
+
+
+@pytest.mark.rtl
+def test_random_pairs_run_behind_every_memory() -> None:
+    """Where they are told to."""
+    [outcome] = validate_random(1, TINY, 22, max_macs=64, memories=True, jobs=1)
+    assert outcome.passed
+    assert outcome.others.keys() == every_memory(0).keys()
+
+
+@pytest.mark.rtl
+def test_latencies_are_foretold_each_by_itself() -> None:
+    """A prediction for another latency than the memory's is noticed."""
+    case = drawn(TINY, 0)[0]
+    stores = MemoryModel(latency=11)
+    assert run_case(case, memory=stores).passed
+    wrong = replace(default(), constants=default().constants | {"load_overhead": 99})
+    found = run_case(case, others={"latency 11": stores}, calibration=wrong).others["latency 11"]
+    assert found.descriptor_cycles > 0
+    assert found.bit_differences == found.execute == 0
+
+
+@pytest.mark.rtl
+def test_a_silent_memory_is_named_by_its_failure() -> None:
+    """What stops behind one memory is the case's failure."""
+    case = drawn(TINY, 0)[0]
+    silent = {"silent": MemoryModel(silence=Silence(port=Port.WRITE))}
+    with pytest.raises(HarnessError, match=r"^memory 'silent': run 0 stopped at cycle \d+: "):
+        run_case(case, others=silent)
 
 
 def test_a_run_that_fails_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,6 +16,7 @@ from hwgen.gateware.csr import CSR_ADDRESS_BITS, CsrUnit
 from hwgen.gateware.execute import ExecuteUnit
 from hwgen.gateware.fetch import FetchUnit
 from hwgen.gateware.grid import Grid
+from hwgen.gateware.life import Life
 from hwgen.gateware.load import LoadUnit
 from hwgen.gateware.sequencer import Sequencer
 from hwgen.gateware.store import StoreUnit
@@ -100,17 +101,20 @@ class Accelerator(wiring.Component):
         """Connect the units."""
         m = Module()
         config = self.config
-        csr = CsrUnit(config.fingerprint)
+        csr = CsrUnit(config)
+        life = Life()
         fetch = FetchUnit(config.fingerprint)
         sequencer = Sequencer()
         load, execute, store = LoadUnit(config), ExecuteUnit(config), StoreUnit(config)
         grid = Grid(config)
         m.submodules.csr = unique(csr, "csr")
-        m.submodules.fetch = unique(fetch, "fetch")
-        m.submodules.sequencer = unique(sequencer)
-        m.submodules.load = unique(load, "load")
-        m.submodules.execute = unique(execute, "execute")
-        m.submodules.store = unique(store, "store")
+        m.submodules.life = unique(life)
+        # What a program leaves behind goes with its end
+        m.submodules.fetch = unique(fetch, "fetch", life.reset)
+        m.submodules.sequencer = unique(sequencer, reset=life.reset)
+        m.submodules.load = unique(load, "load", life.reset)
+        m.submodules.execute = unique(execute, "execute", life.reset)
+        m.submodules.store = unique(store, "store", life.reset)
         m.submodules.grid = unique(grid)
 
         # Buses
@@ -132,12 +136,17 @@ class Accelerator(wiring.Component):
                 getattr(self, f"trace_{queue}_done").eq(engine.done),
             ]
         m.d.comb += [
-            fetch.start.eq(csr.doorbell),
+            fetch.start.eq(life.start),
             fetch.program.eq(csr.program),
-            sequencer.clear.eq(csr.doorbell),
-            csr.idle.eq(~fetch.busy & sequencer.idle),
             load.memory_base.eq(csr.memory_base),
             store.memory_base.eq(csr.memory_base),
+        ]
+        for unit in (fetch, load, store):
+            m.d.comb += [unit.pages.eq(csr.pages), unit.stop.eq(life.stop)]
+        m.d.comb += [
+            fetch.drop.eq(life.drop),
+            load.drop.eq(life.drop),
+            sequencer.stop.eq(life.stop),
         ]
 
         # Data path
@@ -149,7 +158,8 @@ class Accelerator(wiring.Component):
         ]
         wiring.connect(m, execute.control, grid.control)
 
-        self._observe(m, csr, fetch, sequencer, load, execute, store)
+        self._live(m, csr, life, fetch, sequencer, load, store)
+        self._observe(m, csr, sequencer, load, execute, store)
         return m
 
     def _forward(self, m: Module, prefix: str, unit: Any, channels: dict[str, Any]) -> None:
@@ -161,11 +171,62 @@ class Accelerator(wiring.Component):
             else:
                 m.d.comb += inner.eq(outer)
 
+    def _live(
+        self,
+        m: Module,
+        csr: CsrUnit,
+        life: Life,
+        fetch: FetchUnit,
+        sequencer: Sequencer,
+        load: LoadUnit,
+        store: StoreUnit,
+    ) -> None:
+        """Connect the program's life with the registers and the units."""
+        ports: Any = self
+        handshakes = [
+            getattr(ports, f"{prefix}_{channel}valid") & getattr(ports, f"{prefix}_{channel}ready")
+            for prefix, channels in (
+                ("m_axi", ("ar", "r", "aw", "w", "b")),
+                ("m_axi_desc", ("ar", "r")),
+            )
+            for channel in channels
+        ]
+        traces = [
+            getattr(ports, f"trace_{queue}_{what}")
+            for queue in _QUEUES
+            for what in ("start", "done")
+        ]
+        m.d.comb += [
+            life.doorbell.eq(csr.doorbell),
+            life.abort.eq(csr.abort),
+            life.timeout.eq(csr.timeout),
+            life.idle.eq(~fetch.busy & sequencer.idle & life.quiet),
+            life.quiet.eq(fetch.quiet & load.quiet & store.quiet),
+            life.progress.eq(Cat(*handshakes, *traces).any()),
+            life.fetch.eq(fetch.fault),
+            life.load.eq(load.fault),
+            life.store.eq(store.fault),
+            life.located.eq(store.located),
+            life.error_address.eq(store.error_address),
+        ]
+        for name in (
+            "start",
+            "busy",
+            "stop",
+            "finished",
+            "stopped",
+            "unresponsive",
+            "cause",
+            "port",
+            "response",
+            "address",
+        ):
+            m.d.comb += getattr(csr, name).eq(getattr(life, name))
+
     def _observe(
         self,
         m: Module,
         csr: CsrUnit,
-        fetch: FetchUnit,
         sequencer: Sequencer,
         load: LoadUnit,
         execute: ExecuteUnit,
@@ -178,9 +239,7 @@ class Accelerator(wiring.Component):
                 (execute.busy & (load.tile_write.enable | store.tile_read.enable))
                 | (load.row_write.enable & execute.half_busy.bit_select(load.row_half, 1))
             ),
-            csr.refused.eq(fetch.refused),
             csr.hazard.eq(hazard),
-            csr.error.eq(fetch.error | load.error | store.error),
             csr.execute_busy.eq(execute.busy),
             csr.execute_wait_load.eq(sequencer.wait_load & ~execute.busy),
             csr.execute_wait_store.eq(sequencer.wait_store & ~execute.busy),

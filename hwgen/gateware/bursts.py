@@ -4,6 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hwgen.gateware.pages import outside, pages_layout
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 
 __all__ = ["BurstGenerator", "burst_layout", "region_layout"]
@@ -28,15 +29,20 @@ def region_layout(length_bits: int) -> data.StructLayout:
 
 
 def burst_layout() -> data.StructLayout:
-    """Layout of one burst; ``length`` is beats minus one, ``final`` marks a region's last."""
-    return data.StructLayout({"address": 32, "length": 8, "final": 1})
+    """Layout of one burst; ``length`` is beats minus one, ``final`` marks a region's last.
+
+    ``outside`` tells that it lies outside of the window, ``illegal`` that it is none: it has no beats
+    or is not aligned.
+    """
+    return data.StructLayout({"address": 32, "length": 8, "final": 1, "outside": 1, "illegal": 1})
 
 
 class BurstGenerator(wiring.Component):
     """Bursts of a region: row after row, group after group, each row cut on its own.
 
     A cut takes as many beats as it can: up to the row's end, 256 beats, or the next 4 KiB
-    boundary. There is no gap between rows or groups.
+    boundary. There is no gap between rows or groups. A burst that is neither ``outside`` nor ``illegal``
+    lies in one page of the window, whatever the region says.
 
     Latency: 3 cycles from ``start`` to the first burst. Throughput: 1 burst per cycle.
 
@@ -54,6 +60,8 @@ class BurstGenerator(wiring.Component):
     region : In(region_layout(length_bits))
         What to cut. ``base``, ``rows`` and ``groups`` are sampled with ``start``; ``beats`` is to be
         there one cycle later. All but ``base`` are to hold until the last burst.
+    pages : In(pages_layout())
+        The window.
     bursts : Out(stream.Signature(burst_layout()))
         The bursts in order.
     """
@@ -68,6 +76,7 @@ class BurstGenerator(wiring.Component):
             {
                 "start": In(1),
                 "region": In(region_layout(length_bits)),
+                "pages": In(pages_layout()),
                 "bursts": Out(stream.Signature(burst_layout())),
             }
         )
@@ -127,6 +136,7 @@ class BurstGenerator(wiring.Component):
             cutting.eq(cut_valid & (~self.bursts.valid | self.bursts.ready)),
             take_segment.eq(segment_valid & (~cut_valid | (cutting & ends))),
         ]
+        unaligned = cut_address[: self.bus_bytes.bit_length() - 1].any()
         limit = self._limit(m, cut_address)
         m.d.comb += count.eq(Mux(cut_beats < limit, cut_beats, limit))
         with m.If(take_segment):
@@ -150,6 +160,8 @@ class BurstGenerator(wiring.Component):
                 self.bursts.payload.address.eq(cut_address),
                 self.bursts.payload.length.eq(count - 1),
                 self.bursts.payload.final.eq(cut_final & ends),
+                self.bursts.payload.outside.eq(outside(self.pages, cut_address)),
+                self.bursts.payload.illegal.eq((count == 0) | unaligned),
             ]
         with m.Elif(self.bursts.ready):
             m.d.sync += self.bursts.valid.eq(0)

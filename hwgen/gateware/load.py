@@ -2,30 +2,36 @@
 
 from typing import Any, ClassVar
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Array, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.gateware.axi import read_manager
 from hwgen.gateware.bursts import BurstGenerator
 from hwgen.gateware.control import row_write_layout, tile_write_layout
+from hwgen.gateware.faults import fault_layout
 from hwgen.gateware.fifo import Fifo
 from hwgen.gateware.grid import Grid
 from hwgen.gateware.layout import load_layout
+from hwgen.gateware.pages import pages_layout
 from hwgen.gateware.rows import RowWalker
 from hwgen.gateware.transfer import (
     HELD,
     MOST_COLUMNS,
     accept_commands,
+    address_burst,
     connect_region,
     connect_tile,
     credit,
+    legal_tile,
+    legal_weights,
     most_vector_beats,
 )
 from hwgen.gateware.unique import unique
 from hwgen.gateware.walker import TileWalker
 from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
 from sim.spec.descriptor import LoadKind
+from sim.spec.stops import StopCause
 
 __all__ = ["LoadUnit"]
 
@@ -56,6 +62,9 @@ class LoadUnit(wiring.Component):
     ``latency`` beats, any HELD - 1 descriptors ``latency + FIRST_REQUEST + DONE_DELAY``, and any
     descriptor ``FIRST_REQUEST + 1``.
 
+    A descriptor with counts that the configuration does not have is not begun, a burst that is not
+    aligned or outside of the window not requested: `fault` says so, and the unit waits for its reset.
+
     Latency: as above. Throughput: 1 beat per cycle, or the bus's pace.
 
     Parameters
@@ -66,9 +75,15 @@ class LoadUnit(wiring.Component):
     Members
     -------
     command : In(stream.Signature(load_layout()))
-        Descriptors; each moves at least one vector or row.
+        Descriptors.
     memory_base : In(32)
         Added to the descriptor's address.
+    pages : In(pages_layout())
+        The window.
+    stop : In(1)
+        No further burst is requested; one that is offered already still is.
+    drop : In(1)
+        No program runs: beats are taken and have no effect.
     row_write : Out(row_write_layout(config))
         Weights and parameters.
     row_half : Out(1)
@@ -83,8 +98,11 @@ class LoadUnit(wiring.Component):
         From the cycle after a command's transfer to its `done`.
     waiting : Out(1)
         A read is outstanding and there is no data.
-    error : Out(1)
-        Pulse: a beat came with an error response.
+    quiet : Out(1)
+        No request is offered or unanswered.
+    fault : Out(fault_layout())
+        Pulse: a beat came with an error response, with the address of its burst. Until reset: a burst
+        may not be requested, with its address.
     araddr … rready
         AXI4 read channels (:func:`read_manager`).
     """
@@ -103,6 +121,9 @@ class LoadUnit(wiring.Component):
             {
                 "command": In(stream.Signature(load_layout())),
                 "memory_base": In(32),
+                "pages": In(pages_layout()),
+                "stop": In(1),
+                "drop": In(1),
                 "row_write": Out(row_write_layout(config)),
                 "row_half": Out(1),
                 "tile_write": Out(tile_write_layout(config)),
@@ -110,7 +131,8 @@ class LoadUnit(wiring.Component):
                 "done_post": Out(3),
                 "busy": Out(1),
                 "waiting": Out(1),
-                "error": Out(1),
+                "quiet": Out(1),
+                "fault": Out(fault_layout()),
                 **read_manager(config.bus_bytes),
             }
         )
@@ -122,15 +144,24 @@ class LoadUnit(wiring.Component):
 
         # Cycle 0: the command, to the request side and in line for the data side
         descriptor, begin, descriptors = accept_commands(m, self, load_layout(), last_requested)
-        beat = Signal()
-        last_beat = self._request(m, descriptor, begin, last_requested, beat)
-        self._take(m, descriptors, beat, last_beat)
+        beat, awaited = Signal(), Signal()
+        last_beat = self._request(m, descriptor, begin, last_requested, beat, awaited)
+        self._take(m, descriptors, beat, awaited, last_beat)
         return m
 
     def _request(
-        self, m: Module, descriptor: Any, begin: Signal, last_requested: Signal, beat: Signal
+        self,
+        m: Module,
+        descriptor: Any,
+        begin: Signal,
+        last_requested: Signal,
+        beat: Signal,
+        awaited: Signal,
     ) -> Signal:
-        """Build the request side; return whether a beat is a descriptor's last."""
+        """Build the request side; return whether a beat is a descriptor's last.
+
+        It drives `awaited`: a burst is in flight.
+        """
         row_beats = self.row_beats
         most_rows = self.config.compute_lanes * (REQUANTIZER_PHASES + self.config.weight_rows)
         longest = max(most_rows * row_beats, MOST_COLUMNS * self.vector_beats)
@@ -144,12 +175,21 @@ class LoadUnit(wiring.Component):
         m.d.comb += [
             weights.eq(descriptor.kind == LoadKind.WEIGHTS),
             lane_rows.eq(descriptor.parameter_rows + descriptor.weight_rows),
-            connect_region(generator, descriptor, self.memory_base),
+            connect_region(region, descriptor, self.memory_base),
             generator.start.eq(begin),
+            generator.pages.eq(self.pages),
         ]
         with m.If(weights):
             m.d.comb += [region.rows.eq(1), region.groups.eq(1)]
-        # Cycle 2: the beats of its rows
+        # Cycle 2: the beats of its rows, and whether they can be
+        legal = Signal()
+        m.d.sync += legal.eq(
+            Mux(
+                weights,
+                legal_weights(self.config, descriptor),
+                legal_tile(self.config, descriptor),
+            )
+        )
         segment_beats = Signal.like(region.beats, reset_less=True)
         m.d.sync += segment_beats.eq(
             Mux(
@@ -164,24 +204,29 @@ class LoadUnit(wiring.Component):
         burst = generator.bursts
         in_flight = Signal(range(self.OUTSTANDING + 1))
         finals = Signal(self.OUTSTANDING)  # whether each burst in flight is its descriptor's last
+        addresses = Array(
+            Signal(32, name=f"address_{place}", reset_less=True)
+            for place in range(self.OUTSTANDING)
+        )
         newest = Signal(range(self.OUTSTANDING))
         oldest = Signal(range(self.OUTSTANDING))
         room = Signal()
         requested = Signal()
         burst_end = Signal()
         last_beat = Signal()
+        valid, _, refused, refusal = address_burst(m, burst, legal, room, self.stop)
         m.d.comb += [
             room.eq(in_flight != self.OUTSTANDING),
             self.araddr.eq(burst.payload.address),
             self.arlen.eq(burst.payload.length),
-            self.arvalid.eq(burst.valid & room),
-            burst.ready.eq(self.arready & room),
+            self.arvalid.eq(valid),
             requested.eq(self.arvalid & self.arready),
+            burst.ready.eq(requested),
             last_requested.eq(requested & burst.payload.final),
             burst_end.eq(beat & self.rlast),
             last_beat.eq(burst_end & finals.bit_select(oldest, 1)),
             self.waiting.eq((in_flight != 0) & ~self.rvalid),
-            self.error.eq(beat & self.rresp[1]),
+            self.quiet.eq(~self.arvalid & (in_flight == 0)),
         ]
         m.d.sync += [
             in_flight.eq(in_flight + requested - burst_end),
@@ -189,10 +234,28 @@ class LoadUnit(wiring.Component):
             oldest.eq(oldest + burst_end),
         ]
         with m.If(requested):
-            m.d.sync += finals.bit_select(newest, 1).eq(burst.payload.final)
+            m.d.sync += [
+                finals.bit_select(newest, 1).eq(burst.payload.final),
+                addresses[newest].eq(burst.payload.address),
+            ]
+        m.d.comb += [
+            awaited.eq(in_flight != 0),
+            self.fault.valid.eq(refused),
+            self.fault.cause.eq(refusal),
+            self.fault.address.eq(burst.payload.address),
+        ]
+        with m.If(beat & self.rresp[1]):
+            m.d.comb += [
+                self.fault.valid.eq(1),
+                self.fault.cause.eq(StopCause.RESPONSE),
+                self.fault.response.eq(self.rresp),
+                self.fault.address.eq(addresses[oldest]),
+            ]
         return last_beat
 
-    def _take(self, m: Module, descriptors: Fifo, beat: Signal, last_beat: Signal) -> None:
+    def _take(
+        self, m: Module, descriptors: Fifo, beat: Signal, awaited: Signal, last_beat: Signal
+    ) -> None:
         """Build the data side: beats to vectors and rows, and these to their destinations."""
         config = self.config
         tile_walker = TileWalker(config.compute_lanes)
@@ -208,9 +271,11 @@ class LoadUnit(wiring.Component):
         last_index = Signal.like(index)
         complete = Signal()
         row = Signal(8 * config.row_bytes, reset_less=True)
+        ready = Signal()
         m.d.comb += [
-            self.rready.eq(descriptors.leave.valid & allowed),
-            beat.eq(self.rvalid & self.rready),
+            ready.eq(descriptors.leave.valid & awaited & allowed),
+            self.rready.eq(ready | self.drop),
+            beat.eq(self.rvalid & ready),
             descriptors.leave.ready.eq(last_beat),
             weights.eq(descriptor.kind == LoadKind.WEIGHTS),
             last_index.eq(Mux(weights, self.row_beats - 1, descriptor.vector_beats - 1)),

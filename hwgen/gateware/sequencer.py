@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -40,8 +40,8 @@ class Sequencer(wiring.Component):
         Pulse: the engine's oldest descriptor is done.
     load_post, execute_post, store_post : In(3)
         Its ``post``, with done.
-    clear : In(1)
-        Takes all tokens away; only while `idle`.
+    stop : In(1)
+        Nothing starts.
     idle : Out(1)
         Everything that was dispatched is done. Falls in the cycle after a dispatch and rises in the
         cycle after the last done.
@@ -64,7 +64,7 @@ class Sequencer(wiring.Component):
         super().__init__(
             {
                 **members,
-                "clear": In(1),
+                "stop": In(1),
                 "idle": Out(1),
                 "wait_load": Out(1),
                 "wait_store": Out(1),
@@ -95,7 +95,7 @@ class Sequencer(wiring.Component):
             missing = [lack for (_, taker), lack in lacking.items() if taker == queue]
             m.d.comb += [
                 command.payload.eq(head.payload),
-                command.valid.eq(head.valid & ~(missing[0] | missing[1])),
+                command.valid.eq(head.valid & ~(missing[0] | missing[1] | self.stop)),
                 starts[queue].eq(command.valid & command.ready),
                 head.ready.eq(starts[queue]),
             ]
@@ -123,7 +123,7 @@ class Sequencer(wiring.Component):
             take.eq(start & head.payload.wait[giver]),
             give.eq(done & post[taker]),
         ]
-        m.d.sync += tokens.eq(Mux(self.clear, 0, tokens + give - take))
+        m.d.sync += tokens.eq(tokens + give - take)
         return lacks
 
     def _count(self, m: Module) -> None:

@@ -9,21 +9,27 @@ from amaranth.lib.wiring import In, Out
 from hwgen.gateware.axi import write_manager
 from hwgen.gateware.bursts import BurstGenerator
 from hwgen.gateware.control import tile_read_layout
+from hwgen.gateware.faults import fault_layout
 from hwgen.gateware.fifo import Fifo, unique_fifo
 from hwgen.gateware.grid import Grid
 from hwgen.gateware.layout import store_layout
+from hwgen.gateware.locator import Locator
+from hwgen.gateware.pages import pages_layout
 from hwgen.gateware.transfer import (
     HELD,
     MOST_COLUMNS,
     accept_commands,
+    address_burst,
     connect_region,
     connect_tile,
     credit,
+    legal_tile,
     most_vector_beats,
 )
 from hwgen.gateware.unique import unique
 from hwgen.gateware.walker import TileWalker
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.stops import StopCause
 
 __all__ = ["StoreUnit"]
 
@@ -50,8 +56,12 @@ class StoreUnit(wiring.Component):
     so data follow each other without a gap if a descriptor has FIRST_BEAT - FIRST_ADDRESS - 1 beats
     more than bursts and its last OUTSTANDING bursts have FIRST_BEAT + 1 beats.
 
-    Addresses come before their data. Up to RESPONSES bursts may wait for their responses; a memory
-    that answers within 4,096 cycles never makes a burst wait for that.
+    A burst's data is sent whether or not its address has been taken, as AXI demands. Up to `responses`
+    bursts may wait for their responses; with RESPONSES, a memory that answers within 4,096 cycles
+    never makes a burst wait for that.
+
+    A descriptor with counts that the configuration does not have is not begun, a burst that is not
+    aligned or outside of the window not addressed: `fault` says so, and the unit waits for its reset.
 
     Latency: as above. Throughput: 1 beat per cycle, or the bus's pace.
 
@@ -59,13 +69,19 @@ class StoreUnit(wiring.Component):
     ----------
     config : AcceleratorConfig
         Sizes of the accelerator; the bus must not be wider than a register-file row.
+    responses : int
+        Most bursts that wait for their responses, a power of two less one.
 
     Members
     -------
     command : In(stream.Signature(store_layout()))
-        Descriptors; each moves at least one vector.
+        Descriptors.
     memory_base : In(32)
         Added to the descriptor's address.
+    pages : In(pages_layout())
+        The window.
+    stop : In(1)
+        No further burst is addressed; the data of those that were offered is still sent.
     tile_read : Out(tile_read_layout(config))
         Vector to read.
     tile_read_data : In(8 * S)
@@ -76,8 +92,13 @@ class StoreUnit(wiring.Component):
         The descriptor's ``post``, with `done`.
     busy : Out(1)
         From the cycle after a command's transfer to its `done`.
-    error : Out(1)
-        Pulse: an error response has come.
+    quiet : Out(1)
+        No address is offered, no data to be sent and no response awaited.
+    fault : Out(fault_layout())
+        Pulse: an error response has come, without an address. Until reset: a burst may not be
+        addressed, with its address.
+    located, error_address : Out
+        Until reset: address of the burst of the first error response, if `located`.
     awaddr … bready
         AXI4 write channels (:func:`write_manager`). All byte lanes are written; those beyond a vector
         on a wider bus with 0.
@@ -89,20 +110,28 @@ class StoreUnit(wiring.Component):
     FIRST_BEAT: ClassVar[int] = Fifo.LATENCY + TileWalker.LATENCY + Grid.READ_LATENCY + Fifo.LATENCY
     RESPONSES: ClassVar[int] = (1 << 13) - 1
 
-    def __init__(self, config: AcceleratorConfig) -> None:
+    def __init__(self, config: AcceleratorConfig, responses: int = RESPONSES) -> None:
         """Create an idle unit."""
+        if responses < 1 or responses & (responses + 1):
+            raise ValueError(f"responses must be a power of two less one, not {responses!r}")
         self.config = config
+        self.responses = responses
         self.vector_beats = most_vector_beats(config)
         super().__init__(
             {
                 "command": In(stream.Signature(store_layout())),
                 "memory_base": In(32),
+                "pages": In(pages_layout()),
+                "stop": In(1),
                 "tile_read": Out(tile_read_layout(config)),
                 "tile_read_data": In(8 * config.vector_bytes),
                 "done": Out(1),
                 "done_post": Out(3),
                 "busy": Out(1),
-                "error": Out(1),
+                "quiet": Out(1),
+                "fault": Out(fault_layout()),
+                "located": Out(1),
+                "error_address": Out(32),
                 **write_manager(config.bus_bytes),
             }
         )
@@ -112,7 +141,7 @@ class StoreUnit(wiring.Component):
         m = Module()
         bursts = Fifo(data.StructLayout({"length": 8, "vector_beats": 8}), self.OUTSTANDING)
         ends = Fifo(
-            data.StructLayout({"answered": range(self.RESPONSES + 1), "post": 3}), self.HELD
+            data.StructLayout({"answered": range(self.responses + 1), "post": 3}), self.HELD
         )
         m.submodules.bursts = unique_fifo(bursts)
         m.submodules.ends = unique_fifo(ends)
@@ -139,52 +168,93 @@ class StoreUnit(wiring.Component):
         generator = BurstGenerator(self.config.bus_bytes, longest.bit_length())
         m.submodules.generator = unique(generator, "store_bursts")
 
-        # Cycle 1: the external region; cycle 2: the beats of its rows
-        segment_beats = Signal.like(generator.region.beats, reset_less=True)
-        m.d.sync += segment_beats.eq(descriptor.columns * descriptor.vector_beats)
+        # Cycle 1: the external region; cycle 2: the beats of its rows, and whether they can be
+        region = generator.region
+        segment_beats = Signal.like(region.beats, reset_less=True)
+        legal = Signal()
+        m.d.sync += [
+            segment_beats.eq(descriptor.columns * descriptor.vector_beats),
+            legal.eq(legal_tile(self.config, descriptor)),
+        ]
         m.d.comb += [
-            connect_region(generator, descriptor, self.memory_base),
-            generator.region.beats.eq(segment_beats),
+            connect_region(region, descriptor, self.memory_base),
+            region.beats.eq(segment_beats),
             generator.start.eq(begin),
+            generator.pages.eq(self.pages),
         ]
 
-        # Cycle 4: addresses. Bursts are numbered modulo RESPONSES + 1
+        # Cycle 4: addresses, and at once the place of the data. Bursts are numbered modulo
+        # responses + 1
         burst = generator.bursts
-        number = Signal(range(self.RESPONSES + 1))
+        number = Signal(range(self.responses + 1))
         next_number = Signal.like(number)
         answered = Signal.like(number)
         waiting = Signal.like(number)
         room = Signal()
-        addressed = Signal()
+        valid, offered, refused, refusal = address_burst(m, burst, legal, room, self.stop)
         m.d.comb += [
             next_number.eq(number + 1),
             waiting.eq(number - answered),
-            room.eq(bursts.enter.ready & (waiting != self.RESPONSES)),
+            room.eq(bursts.enter.ready & (waiting != self.responses)),
             self.awaddr.eq(burst.payload.address),
             self.awlen.eq(burst.payload.length),
-            self.awvalid.eq(burst.valid & room),
-            burst.ready.eq(self.awready & room),
-            addressed.eq(self.awvalid & self.awready),
-            last_addressed.eq(addressed & burst.payload.final),
-            bursts.enter.valid.eq(addressed),
+            self.awvalid.eq(valid),
+            burst.ready.eq(self.awvalid & self.awready),
+            last_addressed.eq(burst.ready & burst.payload.final),
+            bursts.enter.valid.eq(offered),
             bursts.enter.payload.length.eq(burst.payload.length),
             bursts.enter.payload.vector_beats.eq(descriptor.vector_beats),
-            ends.enter.valid.eq(last_addressed),
+            ends.enter.valid.eq(offered & burst.payload.final),
             ends.enter.payload.answered.eq(next_number),
             ends.enter.payload.post.eq(descriptor.post),
         ]
-        with m.If(addressed):
+        with m.If(offered):
             m.d.sync += number.eq(next_number)
 
-        # Responses; a descriptor is done when its last burst is answered
+        # Responses; a descriptor is done when its last burst is answered. One that no burst waits
+        # for, as after a reset in mid-run, has no effect
+        answer = Signal()
         m.d.comb += [
             self.bready.eq(1),
-            self.error.eq(self.bvalid & self.bresp[1]),
+            self.quiet.eq((waiting == 0) & ~valid),
+            answer.eq(self.bvalid & (waiting != 0)),
             self.done.eq(ends.leave.valid & (answered == ends.leave.payload.answered)),
             self.done_post.eq(ends.leave.payload.post),
             ends.leave.ready.eq(self.done),
         ]
-        m.d.sync += answered.eq(answered + self.bvalid)
+        m.d.sync += answered.eq(answered + answer)
+        failed = self._locate(m, region, begin, answer)
+
+        m.d.comb += [
+            self.fault.valid.eq(refused),
+            self.fault.cause.eq(refusal),
+            self.fault.address.eq(burst.payload.address),
+        ]
+        with m.If(failed):
+            m.d.comb += [
+                self.fault.valid.eq(1),
+                self.fault.cause.eq(StopCause.RESPONSE),
+                self.fault.response.eq(self.bresp),
+                self.fault.address.eq(0),
+            ]
+
+    def _locate(self, m: Module, region: Any, begin: Signal, answer: Signal) -> Signal:
+        """Build what finds the burst of an error response; return whether there is one."""
+        locator = Locator(self.config.bus_bytes, len(region.beats), self.HELD, self.responses)
+        m.submodules.locator = unique(locator, "store_locator")
+        failed = Signal()
+        base = Signal(32, reset_less=True)
+        m.d.sync += [base.eq(region.base), locator.enter.eq(begin)]
+        m.d.comb += [
+            failed.eq(answer & self.bresp[1]),
+            locator.region.eq(region),
+            locator.region.base.eq(base),
+            locator.answered.eq(answer),
+            locator.failed.eq(failed),
+            self.located.eq(locator.located),
+            self.error_address.eq(locator.address),
+        ]
+        return failed
 
     def _read(self, m: Module, descriptors: Fifo) -> Fifo:
         """Build the reader of vectors; return what was read."""

@@ -2,23 +2,27 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 
-from hwgen.gateware.bursts import BurstGenerator
+from hwgen.gateware.faults import CAUSE_BITS
 from hwgen.gateware.fifo import Fifo, unique_fifo
 from hwgen.gateware.pacer import Pacer
 from hwgen.gateware.unique import unique
 from hwgen.gateware.walker import TileWalker
-from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
 from sim.spec.descriptor import STORE_FIELDS
+from sim.spec.stops import StopCause
 
 __all__ = [
     "HELD",
     "MOST_COLUMNS",
     "accept_commands",
+    "address_burst",
     "connect_region",
     "connect_tile",
     "credit",
+    "legal_tile",
+    "legal_weights",
     "most_vector_beats",
 ]
 
@@ -88,6 +92,69 @@ def accept_commands(m: Module, unit: Any, layout: Any, last: Signal) -> tuple[An
     return descriptor, begin, descriptors
 
 
+def legal_tile(config: AcceleratorConfig, descriptor: Any) -> Any:
+    """Return whether a tile's counts and place are such as the configuration has."""
+    counts = [descriptor[name] for name in ("groups", "rows", "columns", "vector_beats")]
+    return (
+        Cat(count.any() for count in counts).all()
+        & (descriptor.vector_beats <= most_vector_beats(config))
+        & (descriptor.pe_y < config.pes_y)
+        & (descriptor.pe_x < config.pes_x)
+    )
+
+
+def legal_weights(config: AcceleratorConfig, descriptor: Any) -> Any:
+    """Return whether a weight stream's counts are such as the configuration has."""
+    return (
+        descriptor.lanes.any()
+        & (descriptor.lanes <= config.compute_lanes)
+        & (descriptor.parameter_rows <= REQUANTIZER_PHASES)
+        & (descriptor.weight_rows <= config.weight_rows)
+        & (descriptor.parameter_rows.any() | descriptor.weight_rows.any())
+    )
+
+
+def address_burst(
+    m: Module, burst: Any, legal: Any, room: Any, stop: Any
+) -> tuple[Signal, Signal, Signal, Signal]:
+    """Build what lies between a burst and an address channel's VALID.
+
+    Parameters
+    ----------
+    burst : stream of burst_layout()
+        From a :class:`BurstGenerator`.
+    legal
+        Whether the descriptor is; registered, there with its first burst.
+    room
+        Whether one more burst may be under way; must not fall but by `offered`.
+    stop
+        No burst that is not yet offered is to be.
+
+    Returns
+    -------
+    valid : Signal
+        The channel's VALID. It depends on registers only, and holds until the handshake.
+    offered : Signal
+        First cycle of `valid` for a burst.
+    refused : Signal
+        The burst may not be addressed.
+    cause : Signal
+        StopCause of that.
+    """
+    valid, offered, refused = (Signal(name=name) for name in ("valid", "offered", "refused"))
+    waits = Signal(name="waits")
+    cause = Signal(CAUSE_BITS, name="refusal")
+    illegal = ~legal | burst.payload.illegal
+    m.d.comb += [
+        refused.eq(burst.valid & (illegal | burst.payload.outside)),
+        cause.eq(Mux(illegal, StopCause.DESCRIPTOR, StopCause.WINDOW)),
+        offered.eq(burst.valid & room & ~stop & ~waits & ~refused),
+        valid.eq(offered | waits),
+    ]
+    m.d.sync += waits.eq(valid & ~burst.ready)
+    return valid, offered, refused, cause
+
+
 def credit(m: Module, config: AcceleratorConfig, beat: Signal) -> Any:
     """Return whether the bus's pace allows a beat; `beat` says that one moves."""
     earn, cost = config.pacing
@@ -107,9 +174,8 @@ def connect_tile(walker: TileWalker, descriptor: Any) -> list[Any]:
     ]
 
 
-def connect_region(generator: BurstGenerator, descriptor: Any, memory_base: Signal) -> list[Any]:
-    """Statements that show the descriptor's external extent, but for a row's beats, to the generator."""
-    region = generator.region
+def connect_region(region: Any, descriptor: Any, memory_base: Signal) -> list[Any]:
+    """Statements that put the descriptor's external extent, but for a row's beats, into a region."""
     return [
         region.base.eq(descriptor.address + memory_base),
         region.rows.eq(descriptor.rows),

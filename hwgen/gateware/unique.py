@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from amaranth.hdl import ClockSignal, Elaboratable, Instance, ResetSignal, Value
+from amaranth.hdl import ClockSignal, Elaboratable, Instance, ResetInserter, ResetSignal, Value
 from amaranth.lib import wiring
 
 from sim.spec.accelerator import AcceleratorConfig
@@ -45,24 +45,26 @@ class EmitPlatform:
 class Unique(Elaboratable):
     """A submodule that simulation elaborates in place and emission instantiates by name."""
 
-    def __init__(self, component: Any, name: str) -> None:
+    def __init__(self, component: Any, name: str, reset: Any = None) -> None:
         """Wrap `component` as an instance of module `name`."""
         self.component = component
         self.name = name
+        self.reset = reset
 
     def elaborate(self, platform: object) -> Any:
         """Return the component, or an instance of its module with all ports connected."""
         if not isinstance(platform, EmitPlatform):
-            return self.component
+            return (
+                self.component if self.reset is None else ResetInserter(self.reset)(self.component)
+            )
         platform.register(self.name, self.component)
         # Only the first instance is elaborated; Amaranth would warn about the others.
         self.component._MustUse__used = True
-        return Instance(
-            self.name, i_clk=ClockSignal(), i_rst=ResetSignal(), **_connections(self.component)
-        )
+        reset = ResetSignal() if self.reset is None else ResetSignal() | self.reset
+        return Instance(self.name, i_clk=ClockSignal(), i_rst=reset, **_connections(self.component))
 
 
-def unique(component: Any, name: str | None = None) -> Unique:
+def unique(component: Any, name: str | None = None, reset: Any = None) -> Unique:
     """Wrap a component so that its module is emitted once.
 
     Parameters
@@ -72,8 +74,10 @@ def unique(component: Any, name: str | None = None) -> Unique:
     name : str, optional
         Module name without the ``cosilico_`` prefix; the class name in snake case by default. Give
         one where a class is built with different parameters in one design.
+    reset : Signal, optional
+        Resets the component, besides the reset of the design around it.
     """
-    return Unique(component, f"{MODULE_PREFIX}{name}" if name else module_name(component))
+    return Unique(component, f"{MODULE_PREFIX}{name}" if name else module_name(component), reset)
 
 
 def module_name(component: Any) -> str:

@@ -1,6 +1,9 @@
 """Facts of the external buses that gateware, testbench and cycle model share."""
 
-__all__ = ["BURST_BEATS", "DESCRIPTOR_PORT_BYTES", "PAGE_BYTES"]
+__all__ = ["ADDRESS_BITS", "BURST_BEATS", "DESCRIPTOR_PORT_BYTES", "PAGE_BYTES"]
+
+ADDRESS_BITS = 32
+"""Width of every address."""
 
 BURST_BEATS = 256
 """Most beats of an AXI4 INCR burst (AMBA AXI4, A3.4.1)."""

@@ -1,7 +1,8 @@
 """The descriptor field table: 64-byte commands of the LOAD, EXECUTE and STORE queues.
 
 The compiler encodes with it, the gateware builds its layouts from it, the documentation
-prints it. Fields are packed from bit 0 up in table order; the first ones are common.
+prints it. Fields are packed from bit 0 up in table order; the first ones are common. The last four
+bytes hold no field but the check word of :mod:`sim.spec.header`.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,6 @@ __all__ = [
     "DESCRIPTOR_BYTES",
     "EXECUTE_FIELDS",
     "FIELDS",
-    "HEADER_MAGIC",
     "LOAD_FIELDS",
     "STORE_FIELDS",
     "ExecuteOp",
@@ -30,9 +30,6 @@ __all__ = [
 
 DESCRIPTOR_BYTES = 64
 WORD_BYTES = 8
-HEADER_MAGIC = 0x4C49534F
-"""First word of a program; the second is the configuration's fingerprint, the third the
-number of descriptors that follow the 64-byte header."""
 
 
 class Queue(IntEnum):

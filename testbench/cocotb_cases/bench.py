@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from cocotb.clock import Clock
@@ -21,7 +22,18 @@ from cocotbext.axi import (
     MemoryRegion,
 )
 
-__all__ = ["CASE_VARIABLE", "REGISTERS", "Bench", "Case", "load_case"]
+from testbench.cocotb_cases.write_memory import WriteMemory
+
+__all__ = [
+    "CASE_VARIABLE",
+    "IRQ_DONE",
+    "IRQ_ERROR",
+    "IRQ_REFUSED",
+    "REGISTERS",
+    "Bench",
+    "Case",
+    "load_case",
+]
 
 CASE_VARIABLE = "COSILICO_CASE"
 """Environment variable that names the directory of ``case.json`` and ``memory.bin``."""
@@ -38,8 +50,14 @@ REGISTERS = {
     "CYCLES": 0x20,
     "READ_BEATS": 0x38,
     "WRITE_BEATS": 0x3C,
+    "ERROR": 0x48,
+    "ERROR_ADDRESS": 0x4C,
+    "TIMEOUT": 0x50,
 }
 """Offsets, as docs/hardware.md lists them."""
+
+IRQ_DONE, IRQ_ERROR, IRQ_REFUSED = 1, 2, 4
+"""Bits of IRQ_ENABLE and IRQ_PENDING."""
 
 PERIOD_NS = 5
 TIMEOUT_US = 500
@@ -88,9 +106,19 @@ class Bench:
         Address of the memory's first byte, 4 KiB aligned.
     size : int, optional
         Bytes of memory; accesses beyond get SLVERR. The case's size if not given.
+    order : str, optional
+        One of ``write_memory.ORDERS``, for writes in that order; cocotbext-axi's memory if not given.
     """
 
-    def __init__(self, dut: Any, case: Case, *, base: int = 0, size: int | None = None) -> None:
+    def __init__(
+        self,
+        dut: Any,
+        case: Case,
+        *,
+        base: int = 0,
+        size: int | None = None,
+        order: str | None = None,
+    ) -> None:
         """Connect the bus models and start the clock."""
         self.dut, self.case, self.base = dut, case, base
         self.region = MemoryRegion(len(case.memory) if size is None else size)
@@ -98,7 +126,15 @@ class Bench:
         Clock(dut.clk, PERIOD_NS, unit="ns", impl="gpi").start()
         self.csr = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
         space = _At(self.region, base)
-        self.data = AxiSlave(AxiBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst, target=space)
+        self.writes: WriteMemory | None = None
+        if order is None:
+            self.data = AxiSlave(AxiBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst, target=space)
+        else:
+            reads = AxiReadBus.from_prefix(dut, "m_axi")
+            self.data = SimpleNamespace(
+                read_if=AxiSlaveRead(reads, dut.clk, dut.rst, target=space), write_if=None
+            )
+            self.writes = WriteMemory(dut, self.region, base, order)
         self.descriptors = AxiSlaveRead(
             AxiReadBus.from_prefix(dut, "m_axi_desc"), dut.clk, dut.rst, target=space
         )
@@ -122,7 +158,7 @@ class Bench:
         """Program the addresses, enable the interrupt and ring the doorbell."""
         await self.write("PROGRAM", self.base + self.case.header_address)
         await self.write("MEMORY_BASE", self.base)
-        await self.write("IRQ_ENABLE", 1)
+        await self.write("IRQ_ENABLE", IRQ_DONE | IRQ_ERROR | IRQ_REFUSED)
         await self.write("CONTROL", 1)
 
     async def interrupt(self) -> None:
@@ -154,15 +190,18 @@ class Bench:
 
     def assert_quiet(self) -> None:
         """Every channel is empty: nothing was asked for and not fetched, nothing is left over."""
-        for channel in (
-            self.data.write_if.aw_channel,
-            self.data.write_if.w_channel,
-            self.data.write_if.b_channel,
+        channels = [
             self.data.read_if.ar_channel,
             self.data.read_if.r_channel,
             self.descriptors.ar_channel,
             self.descriptors.r_channel,
-        ):
+        ]
+        if self.writes is None:
+            writes = self.data.write_if
+            channels += [writes.aw_channel, writes.w_channel, writes.b_channel]
+        else:
+            assert self.writes.empty()
+        for channel in channels:
             assert channel.empty(), f"{channel} must be empty"
 
 

@@ -1,13 +1,18 @@
 """Registers, doorbell, interrupt, refusal, error responses, and a layer under random stalls."""
 
+import itertools
 from typing import Any
 
 import cocotb
 from cocotb.triggers import ClockCycles
 
-from testbench.cocotb_cases.bench import REGISTERS, Bench, load_case
+from testbench.cocotb_cases.bench import IRQ_ERROR, IRQ_REFUSED, REGISTERS, Bench, load_case
+from testbench.cocotb_cases.write_memory import ORDERS
 
 STATUS_BUSY, STATUS_DONE, STATUS_REFUSED, STATUS_HAZARD, STATUS_ERROR = (1 << i for i in range(5))
+CAUSE_RESPONSE, CAUSE_REFUSED = 1, 4
+PORT_DESCRIPTORS, PORT_READ, PORT_WRITE = (port << 4 for port in (1, 2, 3))
+RESPONSE_SLVERR = 2 << 8
 STALL_SEEDS = 5
 QUIET_CYCLES = 200
 
@@ -119,11 +124,12 @@ async def program_for_another_configuration_is_refused(dut: Any) -> None:
     bench.region.mem[address] ^= 1
     await bench.start()
     await bench.interrupt()
-    assert await bench.read("STATUS") == STATUS_DONE | STATUS_REFUSED
+    assert await bench.read("STATUS") == STATUS_REFUSED
+    assert await bench.read("IRQ_PENDING") == IRQ_REFUSED
     assert await bench.read("READ_BEATS") == 0
     assert await bench.read("WRITE_BEATS") == 0
     bench.region.mem[address] ^= 1
-    await bench.write("IRQ_PENDING", 1)
+    await bench.write("IRQ_PENDING", IRQ_REFUSED)
     await bench.write("CONTROL", 1)
     await bench.interrupt()
     assert await bench.read("STATUS") == STATUS_DONE
@@ -137,19 +143,33 @@ async def text_that_is_no_program_is_refused(dut: Any) -> None:
     bench.region.mem[bench.case.header_address] ^= 0x80
     await bench.start()
     await bench.interrupt()
-    assert await bench.read("STATUS") == STATUS_DONE | STATUS_REFUSED
+    assert await bench.read("STATUS") == STATUS_REFUSED
+    assert await bench.read("ERROR") == CAUSE_REFUSED | PORT_DESCRIPTORS
+    assert await bench.read("ERROR_ADDRESS") == bench.case.header_address
 
 
 @cocotb.test()
-async def error_responses_set_the_flag_and_the_program_ends(dut: Any) -> None:
-    """The data port's memory fails on every read and write; descriptors arrive."""
+@cocotb.parametrize(port=("read", "write"))
+async def error_responses_stop_the_program(dut: Any, port: str) -> None:
+    """What was under way is drained, nothing more is begun, and a later program is right."""
     bench = await bench_of(dut)
-    bench.data.read_if.target = bench.data.write_if.target = Failing()
+    side = bench.data.read_if if port == "read" else bench.data.write_if
+    memory, side.target = side.target, Failing()
     await bench.start()
     await bench.interrupt()
-    assert await bench.read("STATUS") == STATUS_DONE | STATUS_ERROR
-    await bench.write("IRQ_PENDING", 1)
+    assert await bench.read("STATUS") == STATUS_ERROR
+    assert await bench.read("IRQ_PENDING") == IRQ_ERROR
+    where = PORT_READ if port == "read" else PORT_WRITE
+    assert await bench.read("ERROR") == CAUSE_RESPONSE | where | RESPONSE_SLVERR
+    await bench.write("IRQ_PENDING", IRQ_ERROR)
+    await ClockCycles(dut.clk, QUIET_CYCLES)
     bench.assert_quiet()
+    side.target = memory
+    await bench.write("CONTROL", 1)
+    await bench.interrupt()
+    assert await bench.read("STATUS") == STATUS_DONE
+    assert await bench.read("ERROR") == 0
+    assert bench.output() == bench.case.expected
 
 
 @cocotb.test()
@@ -166,6 +186,38 @@ async def random_stalls_change_no_bit(dut: Any, seed: int) -> None:
     assert bench.output() == bench.case.expected
     await ClockCycles(dut.clk, QUIET_CYCLES)
     bench.assert_quiet()
+
+
+@cocotb.test()
+@cocotb.parametrize(order=ORDERS)
+async def any_order_of_writes_changes_no_bit(dut: Any, order: str) -> None:
+    """Addresses and data are taken in the order that the memory wants, and nothing waits for ever."""
+    bench = await bench_of(dut, order=order)
+    if order == "alternating":
+        bench.data.read_if.ar_channel.set_pause_generator(itertools.cycle((True, True, False)))
+        bench.descriptors.ar_channel.set_pause_generator(itertools.cycle((True, False, True)))
+    await bench.start()
+    await bench.interrupt()
+    assert await bench.read("STATUS") == STATUS_DONE
+    assert await bench.read("WRITE_BEATS") == bench.case.write_beats
+    assert bench.output() == bench.case.expected
+    sequence = bench.writes.sequence if bench.writes else []
+    assert sequence.count("address") == sequence.count("data") > 1
+    if order == "address after data":
+        assert sequence == ["data", "address"] * (len(sequence) // 2)
+    if order in ("address after valid", "data after address"):
+        ahead = [1 if what == "address" else -1 for what in sequence]
+        assert min(itertools.accumulate(ahead)) >= 0
+    await ClockCycles(dut.clk, QUIET_CYCLES)
+    bench.assert_quiet()
+
+
+@cocotb.test()
+async def response_to_no_burst_ends_the_simulation(dut: Any) -> None:
+    """The rules watch the bus models as well: this case does not come to its end."""
+    await bench_of(dut, order="independent")
+    dut.m_axi_bvalid.value = 1
+    await ClockCycles(dut.clk, 4)
 
 
 class Failing:

@@ -1,5 +1,8 @@
 // External memory behind the accelerator's AXI4 ports: T1 (deterministic), T2 (random stalls) and
-// T3 (a DRAM channel that all ports share, dram.h).
+// T3 (a DRAM channel that all ports share, dram.h); any of them may besides use the freedoms that
+// AXI gives a subordinate (WriteOrder, Readiness, late responses), or fail.
+//
+// The rules of AXI are not checked here but in rtl/axi_rules.sv.
 //
 // A model's outputs of a cycle depend on its own state only, never on the inputs of that cycle.
 // Per simulated cycle call drive(), settle the design, then observe().
@@ -8,8 +11,6 @@
 #define COSILICO_AXI_MEMORY_H
 
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <vector>
@@ -19,18 +20,38 @@
 namespace cosilico {
 
 constexpr int EXIT_HANG = 3;
-constexpr int EXIT_PROTOCOL = 4;
 constexpr uint8_t RESPONSE_OKAY = 0;
 constexpr uint8_t RESPONSE_DECODE_ERROR = 3;
 
-[[noreturn]] inline void protocol_error(uint64_t cycle, const char* channel, const char* rule) {
-    std::fprintf(stderr, "AXI protocol violation on %s at cycle %llu: %s\n", channel,
-                 static_cast<unsigned long long>(cycle), rule);
-    std::exit(EXIT_PROTOCOL);
-}
+// When a burst's address and data are taken.
+enum WriteOrder : uint64_t {
+    ORDER_INDEPENDENT,        // each as it comes
+    ORDER_ADDRESS_AFTER_VALID, // the address once the burst's first beat is valid, then the data
+    ORDER_ADDRESS_AFTER_DATA, // the address once the burst's last beat is taken
+    ORDER_DATA_AFTER_ADDRESS, // the data once the address is taken
+};
+
+// When READY of AR, AW and W may be high.
+enum Readiness : uint64_t {
+    READY_ALWAYS,
+    READY_AFTER_VALID, // for one cycle, after a cycle with VALID
+    READY_ALTERNATING, // each channel in its turn, one cycle of three
+    READY_TOGGLING,    // rises and falls at random, whether VALID or not
+};
+
+// Ports by the number of their first channel.
+constexpr uint64_t PORT_NONE = 0, PORT_READ = 1, PORT_WRITE = 11, PORT_DESCRIPTORS = 21;
 
 struct MemoryTiming {
     uint64_t latency = 24;      // cycles from AR handshake to first R beat; last W beat to B
+    uint64_t response_delay = 0; // further cycles to B
+    uint64_t write_order = ORDER_INDEPENDENT;
+    uint64_t readiness = READY_ALWAYS;
+    // The beat (of reads) or response (of writes) of that number, from 0, fails on one port.
+    uint64_t fault_port = PORT_NONE, fault_index = 0, fault_response = 0;
+    // That burst, from 0, and all after it are never answered on one port.
+    uint64_t silent_port = PORT_NONE, silent_index = 0;
+    uint64_t reset_clears = 0; // whether the design's reset ends what is outstanding here
     bool stalls = false;        // T2
     uint64_t seed = 0;          // of the stalls
     unsigned stall_percent = 0; // chance per cycle that a free channel begins a stall
@@ -64,20 +85,42 @@ class Stalls {
         return true;
     }
     uint64_t extra_latency() { return percent_ == 0 ? 0 : next() % 32; }
-
-  private:
     uint64_t next() { // xorshift64*
         state_ ^= state_ >> 12;
         state_ ^= state_ << 25;
         state_ ^= state_ >> 27;
         return (state_ * 0x2545F4914F6CDD1Dull) >> 33;
     }
+
+  private:
     unsigned percent_;
     uint64_t state_;
     uint64_t left_ = 0;
 };
 
+// Whether READY of one channel may be high, by Readiness.
+class Ready {
+  public:
+    Ready(const MemoryTiming& timing, uint64_t channel, unsigned turn)
+        : kind_(timing.readiness), turn_(turn), toggles_(timing, channel + 5) {}
+    bool allowed(uint64_t cycle) {
+        if (kind_ == READY_AFTER_VALID) return waiting_;
+        if (kind_ == READY_ALTERNATING) return cycle % 3 == turn_;
+        if (kind_ == READY_TOGGLING) return toggles_.next() & 1;
+        return true;
+    }
+    void observe(bool valid, bool ready) { waiting_ = valid && !ready; }
+    bool waiting() const { return waiting_; }
+
+  private:
+    uint64_t kind_;
+    unsigned turn_;
+    Stalls toggles_;
+    bool waiting_ = false; // VALID was high and not taken in the cycle before
+};
+
 struct Burst {
+    uint64_t number = 0; // on its port
     uint64_t address = 0;
     unsigned beats = 0;
     unsigned done = 0;
@@ -96,34 +139,6 @@ struct AddressBeat {
     uint8_t size = 0;
     uint8_t burst = 0;
     uint8_t id = 0;
-    bool operator==(const AddressBeat& o) const {
-        return address == o.address && length == o.length && size == o.size && burst == o.burst &&
-               id == o.id;
-    }
-};
-
-// What AXI4 demands of an address channel, and what the accelerator promises besides
-// (INCR, full width, aligned).
-template <unsigned BEAT_BYTES> class AddressRules {
-  public:
-    explicit AddressRules(const char* name) : name_(name) {}
-    void check(uint64_t cycle, bool valid, bool ready, const AddressBeat& beat) {
-        if (waiting_ && !valid) protocol_error(cycle, name_, "valid fell before ready");
-        if (waiting_ && !(beat == held_)) protocol_error(cycle, name_, "payload changed before ready");
-        waiting_ = valid && !ready;
-        held_ = beat;
-        if (!valid) return;
-        if (beat.burst != 1) protocol_error(cycle, name_, "burst is not INCR");
-        if ((1u << beat.size) != BEAT_BYTES) protocol_error(cycle, name_, "size is not the bus width");
-        if (beat.address % BEAT_BYTES) protocol_error(cycle, name_, "address is not aligned");
-        const uint64_t last = beat.address + uint64_t(beat.length + 1) * BEAT_BYTES - 1;
-        if (beat.address >> 12 != last >> 12) protocol_error(cycle, name_, "burst crosses 4 KiB");
-    }
-
-  private:
-    const char* name_;
-    bool waiting_ = false;
-    AddressBeat held_;
 };
 
 // AR and R. T1: the first beat comes max(latency after its AR handshake, one cycle after the burst
@@ -137,23 +152,26 @@ template <unsigned BEAT_BYTES> class ReadPort {
     uint8_t rid = 0;
     uint8_t rresp = RESPONSE_OKAY;
     uint8_t rdata[BEAT_BYTES] = {};
-    uint64_t beats = 0;
+    uint64_t beats = 0, bursts = 0; // taken, of reads and of addresses
 
-    ReadPort(MemoryBytes& memory, Dram& dram, const MemoryTiming& timing, uint64_t channel,
-             const char* name)
-        : memory_(memory), dram_(dram), latency_(timing.latency), rules_(name), address_(timing, channel),
-          data_(timing, channel + 1) {}
+    ReadPort(MemoryBytes& memory, Dram& dram, const MemoryTiming& timing, uint64_t channel)
+        : memory_(memory), dram_(dram), timing_(timing), port_(channel),
+          address_(timing, channel), data_(timing, channel + 1), ready_(timing, channel, 0) {}
 
     void drive(uint64_t cycle) {
         arready = !address_.stalled();
+        arready &= ready_.allowed(cycle);
         if (rvalid) return; // AXI: a presented beat stays until it is taken
         if (bursts_.empty() || bursts_.front().beat_due() > cycle || data_.stalled()) return;
         Burst& burst = bursts_.front();
+        if (timing_.silent_port == port_ && burst.number >= timing_.silent_index) return;
         const uint8_t* source = memory_.at(burst.address + burst.done * BEAT_BYTES, BEAT_BYTES);
         rvalid = true;
         rlast = burst.done + 1 == burst.beats;
         rid = burst.id;
         rresp = source ? RESPONSE_OKAY : RESPONSE_DECODE_ERROR;
+        if (timing_.fault_port == port_ && timing_.fault_index == beats)
+            rresp = timing_.fault_response;
         if (source) std::memcpy(rdata, source, BEAT_BYTES);
         else std::memset(rdata, 0, BEAT_BYTES);
     }
@@ -161,12 +179,13 @@ template <unsigned BEAT_BYTES> class ReadPort {
     // Returns whether a handshake took place.
     bool observe(uint64_t cycle, bool arvalid, const AddressBeat& beat, bool rready) {
         bool moved = false;
-        rules_.check(cycle, arvalid, arready, beat);
+        ready_.observe(arvalid, arready);
         if (arvalid && arready) {
             Burst burst;
+            burst.number = bursts++;
             burst.address = beat.address;
             burst.beats = beat.length + 1u;
-            burst.due = cycle + latency_ + data_.extra_latency();
+            burst.due = cycle + timing_.latency + data_.extra_latency();
             if (dram_.present())
                 burst.there = dram_.read(beat.address, burst.beats, BEAT_BYTES, cycle);
             burst.id = beat.id;
@@ -174,21 +193,36 @@ template <unsigned BEAT_BYTES> class ReadPort {
             moved = true;
         }
         if (rvalid && rready) {
-            rvalid = false;
-            ++beats;
-            if (++bursts_.front().done == bursts_.front().beats) bursts_.pop_front();
+            take();
             moved = true;
         }
         return moved;
     }
     size_t outstanding() const { return bursts_.size(); }
 
+    // Instead of observe() in a cycle of the design's reset: nothing is asked for, and what was
+    // goes on coming unless the reset clears it.
+    void reset(bool rready) {
+        ready_.observe(false, false);
+        if (rvalid && rready) take();
+        if (!timing_.reset_clears) return;
+        bursts_.clear();
+        rvalid = false;
+    }
+
   private:
+    void take() {
+        rvalid = false;
+        ++beats;
+        if (++bursts_.front().done == bursts_.front().beats) bursts_.pop_front();
+    }
+
     MemoryBytes& memory_;
     Dram& dram_;
-    uint64_t latency_;
-    AddressRules<BEAT_BYTES> rules_;
+    MemoryTiming timing_;
+    uint64_t port_;
     Stalls address_, data_;
+    Ready ready_;
     std::deque<Burst> bursts_;
 };
 
@@ -202,69 +236,94 @@ template <unsigned BEAT_BYTES> class WritePort {
     bool bvalid = false;
     uint8_t bid = 0;
     uint8_t bresp = RESPONSE_OKAY;
-    uint64_t beats = 0;
+    uint64_t beats = 0, bursts = 0, responses = 0; // taken
 
-    WritePort(MemoryBytes& memory, Dram& dram, const MemoryTiming& timing, uint64_t channel,
-              const char* name)
-        : memory_(memory), dram_(dram), latency_(timing.latency), rules_(name), address_(timing, channel),
-          data_(timing, channel + 1), response_(timing, channel + 2) {}
+    WritePort(MemoryBytes& memory, Dram& dram, const MemoryTiming& timing, uint64_t channel)
+        : memory_(memory), dram_(dram), timing_(timing), port_(channel),
+          address_(timing, channel), data_(timing, channel + 1), response_(timing, channel + 2),
+          address_ready_(timing, channel, 1), data_ready_(timing, channel + 1, 2) {}
 
     void drive(uint64_t cycle) {
         awready = !address_.stalled() &&
                   (!dram_.present() || outstanding() < dram_.timing().write_queue);
         wready = !data_.stalled();
+        awready &= address_ready_.allowed(cycle);
+        wready &= data_ready_.allowed(cycle);
+        switch (timing_.write_order) {
+        case ORDER_ADDRESS_AFTER_VALID:
+            awready &= bursts_.empty() && data_ready_.waiting();
+            wready &= !bursts_.empty();
+            break;
+        case ORDER_ADDRESS_AFTER_DATA: awready &= complete_ != 0; break;
+        case ORDER_DATA_AFTER_ADDRESS: wready &= !bursts_.empty(); break;
+        default: break;
+        }
         if (bvalid || responses_.empty() || responses_.front().due > cycle) return;
         if (response_.stalled()) return;
+        if (timing_.silent_port == port_ && responses_.front().number >= timing_.silent_index) return;
         bvalid = true;
         bid = responses_.front().id;
         bresp = responses_.front().response;
+        if (timing_.fault_port == port_ && timing_.fault_index == responses)
+            bresp = timing_.fault_response;
     }
 
     bool observe(uint64_t cycle, bool awvalid, const AddressBeat& beat, bool wvalid,
                  const void* wdata, uint64_t wstrb, bool wlast, bool bready) {
         bool moved = false;
-        rules_.check(cycle, awvalid, awready, beat);
+        address_ready_.observe(awvalid, awready);
+        data_ready_.observe(wvalid, wready);
         if (awvalid && awready) {
             Burst burst;
+            burst.number = bursts++;
             burst.address = beat.address;
             burst.beats = beat.length + 1u;
             burst.id = beat.id;
             bursts_.push_back(burst);
             moved = true;
         }
-        check_data(cycle, wvalid, wdata, wstrb, wlast);
         if (wvalid && wready) {
-            early_.push_back(held_);
+            DataBeat beat;
+            std::memcpy(beat.data, wdata, BEAT_BYTES);
+            beat.strobe = wstrb;
+            early_.push_back(beat);
+            complete_ += wlast;
             ++beats;
             moved = true;
         }
         while (!bursts_.empty() && !early_.empty()) write(cycle);
         if (bvalid && bready) {
-            bvalid = false;
-            responses_.pop_front();
+            take_response();
             moved = true;
         }
         return moved;
     }
     size_t outstanding() const { return bursts_.size() + responses_.size(); }
 
+    // Instead of observe() in a cycle of the design's reset: bursts whose data is not complete are
+    // forgotten, and the others answered unless the reset clears them.
+    void reset(bool bready) {
+        address_ready_.observe(false, false);
+        data_ready_.observe(false, false);
+        bursts_.clear();
+        early_.clear();
+        complete_ = 0;
+        if (bvalid && bready) take_response();
+        if (!timing_.reset_clears) return;
+        responses_.clear();
+        bvalid = false;
+    }
+
   private:
     struct DataBeat {
         uint8_t data[BEAT_BYTES] = {};
         uint64_t strobe = 0;
-        bool last = false;
     };
 
-    void check_data(uint64_t cycle, bool valid, const void* data, uint64_t strobe, bool last) {
-        if (waiting_ && !valid) protocol_error(cycle, "W", "valid fell before ready");
-        if (waiting_ && (last != held_.last || strobe != held_.strobe ||
-                         std::memcmp(data, held_.data, BEAT_BYTES) != 0))
-            protocol_error(cycle, "W", "payload changed before ready");
-        waiting_ = valid && !wready;
-        if (!valid) return;
-        std::memcpy(held_.data, data, BEAT_BYTES);
-        held_.strobe = strobe;
-        held_.last = last;
+    void take_response() {
+        bvalid = false;
+        responses_.pop_front();
+        ++responses;
     }
 
     void write(uint64_t cycle) {
@@ -275,13 +334,12 @@ template <unsigned BEAT_BYTES> class WritePort {
         else
             for (unsigned i = 0; i < BEAT_BYTES; ++i)
                 if (beat.strobe >> i & 1) target[i] = beat.data[i];
-        ++burst.done;
-        if (beat.last != (burst.done == burst.beats))
-            protocol_error(cycle, "W", "last does not agree with the burst's length");
-        if (beat.last) {
+        if (++burst.done == burst.beats) {
             burst.due = dram_.present()
                             ? dram_.write(burst.address, burst.beats, BEAT_BYTES, cycle)
-                            : cycle + latency_ + response_.extra_latency();
+                            : cycle + timing_.latency + response_.extra_latency();
+            burst.due += timing_.response_delay;
+            --complete_;
             responses_.push_back(burst);
             bursts_.pop_front();
         }
@@ -290,13 +348,13 @@ template <unsigned BEAT_BYTES> class WritePort {
 
     MemoryBytes& memory_;
     Dram& dram_;
-    uint64_t latency_;
-    AddressRules<BEAT_BYTES> rules_;
+    MemoryTiming timing_;
+    uint64_t port_;
     Stalls address_, data_, response_;
+    Ready address_ready_, data_ready_;
+    size_t complete_ = 0; // bursts whose last beat is there and whose address may be missing
     std::deque<Burst> bursts_, responses_;
     std::deque<DataBeat> early_;
-    bool waiting_ = false;
-    DataBeat held_;
 };
 
 } // namespace cosilico

@@ -1,7 +1,7 @@
 // What the harness is asked to run: a job directory written by testbench/harness.py.
 //
-//   job.txt      one "key value..." per line, see read_job()
-//   memory.bin   the program's memory image, from address 0
+//   job.txt      one "key value..." per line, see read_job(); "program" begins each program's lines
+//   memory.bin   the programs' memory images, back to back, each from address 0
 //   inputs.bin   input bytes of all runs, back to back; of a run those of all its images
 // and what it leaves there, all int64 little endian unless said:
 //   events.bin   per run, per queue (LOAD, EXECUTE, STORE): start[n], end[n], and issue_end[n] for
@@ -15,6 +15,7 @@
 #ifndef COSILICO_JOB_H
 #define COSILICO_JOB_H
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -31,15 +32,30 @@ struct Probe {
     int64_t execute_index, local_address, groups, rows, columns, plane, row;
 };
 
+constexpr uint64_t NEVER = uint64_t(1) << 62;
+
+struct ProgramJob {
+    uint64_t header_address = 0, memory_bytes = 0, runs = 0;
+    uint64_t input_address = 0, input_bytes = 0, output_address = 0, output_bytes = 0;
+    uint64_t watchdog = 0;
+    uint64_t timeout = 0, window_base = 0, window_limit = 0; // what the CSRs take
+    uint64_t abort_at = NEVER, reset_at = NEVER;             // cycle of every run
+    size_t descriptors[3] = {0, 0, 0};
+    std::vector<Probe> probes;
+};
+
 struct Job {
     MemoryTiming timing;
-    uint64_t base = 0, header_address = 0, memory_bytes = 0, runs = 0;
-    uint64_t input_address = 0, input_bytes = 0, output_address = 0, output_bytes = 0;
-    uint64_t watchdog = 0, progress_ms = 250;
+    uint64_t base = 0, progress_ms = 250;
     int initial_seed = 0; // of what memories and registers hold before the first reset
-    size_t descriptors[3] = {0, 0, 0};
     std::vector<unsigned> counters; // CSR offsets
-    std::vector<Probe> probes;
+    std::vector<ProgramJob> programs;
+
+    uint64_t most_memory_bytes() const {
+        uint64_t most = 0;
+        for (const ProgramJob& program : programs) most = std::max(most, program.memory_bytes);
+        return most;
+    }
 };
 
 class File {
@@ -98,38 +114,60 @@ inline std::map<std::string, uint64_t*> dram_fields(DramTiming& t) {
     };
 }
 
+// Keys of the freedoms and failures, each its member's name.
+inline std::map<std::string, uint64_t*> freedom_fields(MemoryTiming& t) {
+    return {
+        {"response_delay", &t.response_delay}, {"write_order", &t.write_order},
+        {"readiness", &t.readiness},           {"fault_port", &t.fault_port},
+        {"fault_index", &t.fault_index},       {"fault_response", &t.fault_response},
+        {"silent_port", &t.silent_port},       {"silent_index", &t.silent_index},
+        {"reset_clears", &t.reset_clears},
+    };
+}
+
+// Keys of a program's numbers, each its member's name.
+inline std::map<std::string, uint64_t*> program_fields(ProgramJob& p) {
+    return {
+        {"header_address", &p.header_address}, {"memory_bytes", &p.memory_bytes},
+        {"runs", &p.runs},                     {"input_address", &p.input_address},
+        {"input_bytes", &p.input_bytes},       {"output_address", &p.output_address},
+        {"output_bytes", &p.output_bytes},     {"watchdog", &p.watchdog},
+        {"timeout", &p.timeout},               {"window_base", &p.window_base},
+        {"window_limit", &p.window_limit},     {"abort_at", &p.abort_at},
+        {"reset_at", &p.reset_at},
+    };
+}
+
 inline Job read_job(const std::string& directory) {
     Job job;
     File file(directory, "job.txt", "r");
     char key[64];
     long long v[7];
-    const std::map<std::string, uint64_t*> dram = dram_fields(job.timing.dram);
+    std::map<std::string, uint64_t*> memory = dram_fields(job.timing.dram);
+    memory.merge(freedom_fields(job.timing));
+    std::map<std::string, uint64_t*> program;
     while (std::fscanf(file.stream(), "%63s", key) == 1) {
         const std::string name = key;
-        const int wanted = name == "probe" ? 7 : name == "descriptors" ? 3 : 1;
+        const int wanted = name == "probe" ? 7 : name == "descriptors" ? 3 : name == "program" ? 0 : 1;
         for (int i = 0; i < wanted; ++i)
             if (std::fscanf(file.stream(), "%lld", &v[i]) != 1) std::exit(2);
         if (name == "latency") job.timing.latency = v[0];
         else if (name == "stalls") job.timing.stalls = v[0] != 0;
         else if (name == "seed") job.timing.seed = v[0];
         else if (name == "stall_percent") job.timing.stall_percent = v[0];
-        else if (dram.count(name)) *dram.at(name) = v[0];
+        else if (memory.count(name)) *memory.at(name) = v[0];
         else if (name == "base") job.base = v[0];
-        else if (name == "header_address") job.header_address = v[0];
-        else if (name == "memory_bytes") job.memory_bytes = v[0];
-        else if (name == "runs") job.runs = v[0];
-        else if (name == "input_address") job.input_address = v[0];
-        else if (name == "input_bytes") job.input_bytes = v[0];
-        else if (name == "output_address") job.output_address = v[0];
-        else if (name == "output_bytes") job.output_bytes = v[0];
-        else if (name == "watchdog") job.watchdog = v[0];
         else if (name == "initial_seed") job.initial_seed = int(v[0]);
         else if (name == "progress_ms") job.progress_ms = v[0];
         else if (name == "counter") job.counters.push_back(v[0]);
+        else if (name == "program") {
+            job.programs.emplace_back();
+            program = program_fields(job.programs.back());
+        } else if (program.count(name)) *program.at(name) = v[0];
         else if (name == "descriptors")
-            for (int q = 0; q < 3; ++q) job.descriptors[q] = v[q];
+            for (int q = 0; q < 3; ++q) job.programs.back().descriptors[q] = v[q];
         else if (name == "probe")
-            job.probes.push_back({v[0], v[1], v[2], v[3], v[4], v[5], v[6]});
+            job.programs.back().probes.push_back({v[0], v[1], v[2], v[3], v[4], v[5], v[6]});
         else {
             std::fprintf(stderr, "job.txt has unknown key %s\n", key);
             std::exit(2);

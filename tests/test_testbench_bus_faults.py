@@ -1,0 +1,106 @@
+"""Designs that break the bus's rules, or wait for ever, in the simulation that runs whole programs."""
+
+import functools
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hwgen.program import Program, compile_design
+from hwgen.simulation_view import View
+from sim import golden
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.design import Design
+from sim.spec.network import LayerKind, Network, Padding
+from testbench import harness
+from testbench.emission import emit_once
+from testbench.harness import Harness, HarnessError
+from testbench.layers import padded, random_tensor
+from testbench.memory_model import FREEDOMS, MemoryModel
+
+pytestmark = [pytest.mark.rtl, pytest.mark.slow]
+
+CONFIG = AcceleratorConfig(
+    pes_x=1,
+    pes_y=1,
+    simd_units=4,
+    compute_lanes=1,
+    local_memory_kb=4,
+    register_file_kb=1,
+    io_bandwidth_gbps=0.8,
+    clock_mhz=200,
+)
+
+
+@functools.cache
+def network() -> Network:
+    """One small convolution."""
+    rng = np.random.default_rng(3)
+    source = random_tensor("input", 4, 5, 6, rng)
+    layer = padded("conv", LayerKind.CONV, source, (1, 1), (1, 1), Padding(), rng, 7)
+    return Network(name="conv", input=source, layers=(layer,))
+
+
+@functools.cache
+def program() -> Program:
+    """Its program."""
+    return compile_design(Design(network=network(), accelerator=CONFIG))
+
+
+@functools.cache
+def inputs() -> NDArray[np.int8]:
+    """One image."""
+    return np.random.default_rng(4).integers(-128, 128, (1, 4, 5, 6)).astype(np.int8)
+
+
+def changed(module: str, old: str, new: str) -> Callable[[AcceleratorConfig, Path, View], str]:
+    """Return an emission in which a text of a module, found once, is replaced."""
+
+    def emit(config: AcceleratorConfig, root: Path, view: View) -> str:
+        text = emit_once(config, root, view)
+        begin = text.index(f"module cosilico_{module}(")
+        end = text.index("\nendmodule", begin)
+        body, count = re.subn(old, new, text[begin:end])
+        assert count == 1
+        return text[:begin] + body + text[end:]
+
+    return emit
+
+
+def built(patch: pytest.MonkeyPatch, *change: str) -> Harness:
+    """Build the changed design."""
+    patch.setattr(harness, "emit_once", changed(*change))
+    return harness.build(CONFIG)
+
+
+def test_data_that_waits_for_its_address_hangs_where_the_address_waits_for_data(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Behind all other memories nothing is to be seen of it."""
+    waiting = built(
+        monkeypatch,
+        "store",
+        r"(cosilico_fifo_16x8 bursts \([^;]*\.enter__valid\()[^)]+\)",
+        r"\1bursts__ready)",
+    )
+    expected = golden.run(network(), inputs())["conv"]
+    for name, memory in FREEDOMS.items():
+        if memory.write_order.name.startswith("ADDRESS_AFTER"):
+            with pytest.raises(HarnessError, match=r"^run 0 stopped at cycle \d+: "):
+                waiting.run(program(), inputs(), memory=memory)
+        else:
+            run = waiting.run(program(), inputs(), memory=memory)
+            assert np.array_equal(run.outputs, expected), name
+
+
+def test_address_that_falls_before_ready_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the rule, the channel and the cycle; a memory that is always ready does not show it."""
+    falling = built(monkeypatch, "store", r"waits <= [^;]+;", "waits <= 1'h0;")
+    memory = FREEDOMS["ready after valid"]
+    line = r"^AXI protocol violation on AW at cycle \d+: valid fell before ready$"
+    assert falling.run(program(), inputs(), memory=MemoryModel()).outputs.size
+    with pytest.raises(HarnessError, match=line):
+        falling.run(program(), inputs(), memory=memory)

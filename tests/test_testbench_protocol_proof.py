@@ -1,0 +1,182 @@
+"""The emitted accelerator keeps the AXI rules, proved; designs that do not are told apart."""
+
+import functools
+import re
+
+import pytest
+
+from hwgen.emit import emit
+from hwgen.gateware.load import LoadUnit
+from hwgen.gateware.store import StoreUnit
+from sim.spec.accelerator import AcceleratorConfig
+from testbench.protocol_invariants import PORTS
+from testbench.protocol_proof import combinational_valids, prove, reaches, translate
+
+SMALL = AcceleratorConfig(
+    pes_x=1,
+    pes_y=2,
+    simd_units=4,
+    compute_lanes=2,
+    local_memory_kb=4,
+    register_file_kb=1,
+    io_bandwidth_gbps=0.4,
+    clock_mhz=200,
+)
+PACED = AcceleratorConfig(
+    pes_x=2,
+    pes_y=1,
+    simd_units=8,
+    compute_lanes=1,
+    local_memory_kb=4,
+    register_file_kb=1,
+    io_bandwidth_gbps=1.1,
+    clock_mhz=200,
+)
+NARROW = AcceleratorConfig(
+    pes_x=1,
+    pes_y=1,
+    simd_units=16,
+    compute_lanes=1,
+    local_memory_kb=4,
+    register_file_kb=1,
+    io_bandwidth_gbps=0.1,
+    clock_mhz=100,
+)
+CONFIGS = {"bus of 2 bytes": SMALL, "paced bus of 8 bytes": PACED, "bus of 1 byte": NARROW}
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.long] if config == NARROW else [])
+    for name, config in CONFIGS.items()
+]
+START = 3
+"""Cycles from the first one, which is a reset, to the first command."""
+
+
+@functools.cache
+def verilog(config: AcceleratorConfig) -> str:
+    """The emitted design."""
+    return emit(config)
+
+
+def changed(module: str, old: str, new: str) -> str:
+    """Return the small design with a text of a module, found once, replaced."""
+    text = verilog(SMALL)
+    begin = text.index(f"module cosilico_{module}(")
+    end = text.index("\nendmodule", begin)
+    body, count = re.subn(old, new, text[begin:end])
+    assert count == 1
+    return text[:begin] + body + text[end:]
+
+
+@pytest.mark.parametrize("port", PORTS)
+@pytest.mark.parametrize("name", NAMES)
+def test_rules_are_proved(name: str, port: str) -> None:
+    """Whatever the partner does within its rules, and whatever a program's bytes are."""
+    config = CONFIGS[name]
+    assert prove(translate(config, verilog(config), port)) == []
+
+
+@pytest.mark.parametrize(
+    ("port", "valid", "cycles"),
+    [
+        ("s_axil", "s_axil_bvalid", 5),
+        ("s_axil", "s_axil_rvalid", 5),
+        ("m_axi_ar", "m_axi_arvalid", START + LoadUnit.FIRST_REQUEST + 1),
+        ("m_axi_aw", "m_axi_awvalid", START + StoreUnit.FIRST_ADDRESS + 1),
+        ("m_axi_aw", "m_axi_wvalid && m_axi_wlast", START + StoreUnit.FIRST_BEAT + 1),
+        ("m_axi_desc_ar", "m_axi_desc_arvalid", 6),
+    ],
+)
+def test_assumptions_leave_the_ports_their_traffic(port: str, valid: str, cycles: int) -> None:
+    """Otherwise a proof would say nothing."""
+    never = [f"always @* if (started) assert (!({valid}));"]
+    assert reaches(translate(SMALL, verilog(SMALL), port, additions=never), cycles)
+
+
+BROKEN = {
+    "address falls": ("m_axi_aw", "store", r"waits <= [^;]+;", "waits <= 1'h0;"),
+    "address changes": (
+        "m_axi_ar",
+        "load_bursts",
+        r"bursts__payload <= ([^;]+);",
+        r"bursts__payload <= \1 ^ 43'h100000000;",
+    ),
+    "burst across a page": ("m_axi_ar", "load_bursts", r"12'h800 - cut", "12'h801 - cut"),
+    "too many reads": ("m_axi_ar", "load", r"in_flight != 4'h8", "in_flight != 4'h9"),
+    "unaligned descriptors": ("m_axi_desc_ar", "fetch", r"araddr \+ 7'h40", "araddr + 7'h44"),
+    "last beat unmarked": (
+        "m_axi_aw",
+        "store",
+        r"assign wlast = (position == [^;]+);",
+        r"assign wlast = !(\1);",
+    ),
+    "data ahead of the address": (
+        "m_axi_aw",
+        "store",
+        r"assign wvalid = [^&]+&",
+        "assign wvalid =",
+    ),
+    "response falls": ("s_axil", "csr", r"bvalid <= ([^;]+);", r"bvalid <= (\1) & bready;"),
+    "value changes": ("s_axil", "csr", r"rdata <= ([^;]+);", r"rdata <= (\1) ^ rvalid;"),
+}
+"""Ports, and what is changed of which module."""
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_designs_are_not_proved(name: str) -> None:
+    """With the very invariants with which the design is."""
+    port, module, old, new = BROKEN[name]
+    assert prove(translate(SMALL, changed(module, old, new), port)) != []
+
+
+@pytest.mark.parametrize(
+    ("name", "cycles"),
+    [
+        ("address falls", START + StoreUnit.FIRST_ADDRESS + 2),
+        ("address changes", START + LoadUnit.FIRST_REQUEST + 2),
+        ("burst across a page", START + LoadUnit.FIRST_REQUEST + 1),
+        ("last beat unmarked", START + StoreUnit.FIRST_BEAT + 1),
+        ("response falls", 6),
+        ("value changes", 6),
+    ],
+)
+def test_broken_designs_break_a_rule_after_a_reset(name: str, cycles: int) -> None:
+    """Not only in some state that nothing leads to; nothing but the rules is asserted."""
+    port, module, old, new = BROKEN[name]
+    assert reaches(translate(SMALL, changed(module, old, new), port, additions=[]), cycles)
+
+
+WAITING = StoreUnit.FIRST_BEAT - StoreUnit.FIRST_ADDRESS
+UNANSWERED_ADDRESS = [
+    "reg sent; reg [7:0] waited;",
+    "always @(posedge clk) sent <= !rst && m_axi_awvalid && (sent || m_axi_wvalid);",
+    "always @(posedge clk) waited <= rst || !m_axi_awvalid ? 0 : waited + 1;",
+    "always @* assume (!m_axi_awready && m_axi_wready);",
+    f"always @* if (started && !rst) assert (waited < {WAITING} || sent || m_axi_wvalid);",
+]
+
+
+def test_data_does_not_wait_for_the_address_to_be_taken() -> None:
+    """With AWREADY low for ever the first beat comes when it would come without."""
+    model = translate(SMALL, verilog(SMALL), "m_axi_aw", additions=UNANSWERED_ADDRESS)
+    assert not reaches(model, START + StoreUnit.FIRST_BEAT + 2)
+
+
+def test_data_that_waits_for_its_address_is_found() -> None:
+    """A burst that is put in line when its address is taken, as a deadlock needs it."""
+    waiting = changed(
+        "store", r"(cosilico_fifo_16x8 bursts \([^;]*\.enter__valid\()[^)]+\)", r"\1bursts__ready)"
+    )
+    model = translate(SMALL, waiting, "m_axi_aw", additions=UNANSWERED_ADDRESS)
+    assert reaches(model, START + StoreUnit.FIRST_BEAT + 2)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_valid_depends_on_an_input(name: str) -> None:
+    """Through logic without a register: neither on a READY nor on anything else of a port."""
+    assert combinational_valids(verilog(CONFIGS[name])) == ""
+
+
+def test_valid_that_depends_on_ready_is_found() -> None:
+    """By the name of the input."""
+    broken = changed("store", r"assign wvalid = ", "assign wvalid = wready & ")
+    assert combinational_valids(broken) == "cosilico_top/m_axi_wready\n"
