@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install format lint test check demo validate calibrate supported bench clean
+.PHONY: help install format lint test check demo validate lowest calibrate supported bench mutants clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
@@ -51,12 +51,16 @@ test: $(STAMP) ## all tests, RTL included, on all cores
 check: lint test ## what a commit must pass
 
 demo: $(STAMP) ## search, generate, simulate and report the digits example
-	$(BIN)/cosilico run examples/digits.toml --out $(OUT)
+	$(BIN)/cosilico run examples/digits.toml --out $(OUT) --force
 
-validate: $(STAMP) ## the long tests; model against RTL on over 2,000 (configuration, layer) pairs (hours)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) -m long
+validate: $(STAMP) lowest ## the long tests; model against RTL on over 2,000 (configuration, layer) pairs (hours)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) -m long --timeout 7200
 	$(BIN)/cosilico validate --fuzz 10000 --seed $(SEED) --jobs $(JOBS)
-	$(BIN)/cosilico validate --full --seed $(SEED) --jobs $(JOBS) --out benchmarks
+	$(BIN)/cosilico validate --corrupted 10000 --seed $(SEED) --jobs $(JOBS)
+	$(BIN)/cosilico validate --full --seed $(SEED) --jobs $(JOBS) --out benchmarks --force
+
+lowest: $(STAMP) ## install the lowest versions that are allowed elsewhere, and run every command
+	$(BIN)/python benchmarks/lowest.py --torch $(TORCH) -- $(PIP_EXTRA)
 
 calibrate: $(STAMP) ## measure the timing constants of the present gateware
 	$(BIN)/cosilico calibrate --out sim/calibration.json
@@ -67,6 +71,9 @@ supported: $(STAMP) ## write docs/supported_ops.md from the importer's tables
 bench: $(STAMP) ## speed of the model and of the RTL simulation
 	$(BIN)/python benchmarks/model_speed.py
 	$(BIN)/python benchmarks/rtl_speed.py
+
+mutants: $(STAMP) ## seed faults into copies of the sources; are they noticed? (an hour or two)
+	$(BIN)/python benchmarks/mutants.py --jobs $(JOBS)
 
 clean: ## remove everything that can be built again, except .venv
 	rm -rf build sim_build results.xml .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,8 +1,21 @@
 """``python -m cosilico``."""
 
+import os
+import signal
 import sys
 
-from cosilico.cli import main
+__all__ = ["run"]
+
+
+def run() -> int:
+    """Run the command line; an interrupt ends it from the first instant on."""
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+        # Until the command has its own: loading takes a moment, and would show a traceback.
+        signal.signal(signal.SIGINT, lambda number, frame: os._exit(130))
+    from cosilico.cli import main
+
+    return main()
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

@@ -7,6 +7,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from sim.spec.documents import read_json
+from sim.spec.errors import DesignFileError
 from sim.spec.files import write_atomic
 
 __all__ = ["StageCache", "digest", "source_digest"]
@@ -19,7 +21,7 @@ def digest(*parts: bytes | str) -> str:
 
 
 class StageCache:
-    """One JSON file per finished stage: the digest of what it depended on, and its result.
+    """One JSON file per finished stage: what it depended on, its result, digests of its outputs.
 
     Parameters
     ----------
@@ -30,11 +32,6 @@ class StageCache:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def clear(self) -> None:
-        """Forget all stages."""
-        for path in self._directory.glob("*.json"):
-            path.unlink()
-
     def result(
         self,
         stage: str,
@@ -42,26 +39,44 @@ class StageCache:
         compute: Callable[[], dict[str, Any]],
         outputs: tuple[Path, ...] = (),
     ) -> dict[str, Any]:
-        """Return the stored result if ``key`` is the same and all ``outputs`` exist, else compute.
+        """Return the stored result if ``key`` and all ``outputs`` are what they were, else compute.
 
         ``compute`` must leave its outputs complete; its result must be a JSON object.
         """
         path = self._directory / f"{stage}.json"
         stored = _read(path)
-        if stored.get("key") == key and all(output.exists() for output in outputs):
+        if stored.get("key") == key and stored["outputs"] == _digests(outputs):
             result: dict[str, Any] = stored["result"]
             return result
         fresh = compute()
-        write_atomic(path, json.dumps({"key": key, "result": fresh}, indent=1) + "\n")
+        record = {"key": key, "result": fresh, "outputs": _digests(outputs)}
+        sealed = record | {"digest": _seal(record)}
+        write_atomic(path, json.dumps(sealed, indent=1) + "\n")
         return fresh
 
 
+def _digests(outputs: tuple[Path, ...]) -> dict[str, str | None]:
+    """SHA-256 of every output by its name, None where there is none."""
+    return {
+        f"{path.parent.name}/{path.name}": digest(path.read_bytes()) if path.is_file() else None
+        for path in outputs
+    }
+
+
+def _seal(record: dict[str, Any]) -> str:
+    return digest(json.dumps(record, sort_keys=True))
+
+
 def _read(path: Path) -> dict[str, Any]:
+    """Record of a stage; empty where there is none or it is not what was written."""
     try:
-        stored = json.loads(path.read_text())
-    except (OSError, ValueError):
+        stored = read_json(path, "stage record")
+    except DesignFileError:
         return {}
-    return stored if isinstance(stored, dict) and "result" in stored else {}
+    if not isinstance(stored, dict) or {"key", "result", "outputs", "digest"} != set(stored):
+        return {}
+    seal = stored.pop("digest")
+    return stored if seal == _seal(stored) else {}
 
 
 def source_digest(*packages: str) -> str:

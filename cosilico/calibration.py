@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from cosilico.folder import check_file
 from cosilico.progress import progress_bar
 from sim import calibration
 from testbench.calibrate import calibrate
@@ -25,6 +26,7 @@ def calibrate_to_file(out: Path, *, dram: bool = False) -> None:
     CosilicoError
         If no constants explain the measurements; nothing is written then.
     """
+    check_file(out, "--out")
     begun: list[str] = []
     with progress_bar() as report:
 

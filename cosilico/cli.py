@@ -2,31 +2,25 @@
 
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
 from cosilico import __version__
+from cosilico.exits import ExitStatus, error_line, status_of
+from cosilico.process import interrupted, run_process
 from sim.spec.errors import CosilicoError
 
 __all__ = ["app", "main"]
-
-EXIT_DIFFERENCE = 1
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
-
-_UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])
-"""Base of the errors in a command line itself; typer does not export it by name."""
 
 app = typer.Typer(
     name="cosilico",
     help="Search a quantized network and its accelerator, emit the Verilog, and run it in RTL.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
@@ -52,11 +46,26 @@ class View(StrEnum):
     SIMULATION = "simulation"
 
 
+def _network_names(incomplete: str) -> list[str]:
+    from sim.networks import NAMED_NETWORKS
+
+    return [name for name in NAMED_NETWORKS if name.startswith(incomplete)]
+
+
+def _space_names(incomplete: str) -> list[str]:
+    from sim.spec.spaces import HARDWARE_SPACES
+
+    return [name for name in HARDWARE_SPACES if name.startswith(incomplete)]
+
+
 DesignFile = Annotated[Path, typer.Argument(metavar="DESIGN", help="a design.json")]
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="a search specification (TOML)")]
 OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="folder for the results")]
 OutFile = Annotated[Path, typer.Option("--out", metavar="FILE", help="file to write")]
 Resume = Annotated[bool, typer.Option("--resume", help="go on with what an earlier run left")]
+Force = Annotated[
+    bool, typer.Option("--force", help="replace what an earlier command made there, nothing else")
+]
 SearchSeed = Annotated[
     int, typer.Option("--seed", min=0, max=2**31 - 1, help="decides every random choice")
 ]
@@ -67,8 +76,14 @@ ViewName = Annotated[View, typer.Option("--view", help="form of the datapath tha
 Batch = Annotated[
     int, typer.Option("--batch", metavar="B", min=1, help="images that one program computes")
 ]
-Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="processes [one per core]")]
-SpaceName = Annotated[str, typer.Option("--space", help="hardware space: tiny or edge")]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, help="processes", show_default="one per core"),
+]
+SpaceName = Annotated[
+    str,
+    typer.Option("--space", help="hardware space: tiny or edge", autocompletion=_space_names),
+]
 
 
 def _print_version(wanted: bool) -> None:
@@ -92,7 +107,7 @@ def _options(
 def run(
     out: OutFolder,
     spec: Annotated[
-        Path | None, typer.Argument(metavar="[SPEC]", help="a search specification (TOML)")
+        Path | None, typer.Argument(metavar="SPEC", help="a search specification (TOML)")
     ] = None,
     network: Annotated[
         str | None,
@@ -100,12 +115,20 @@ def run(
             metavar="NETWORK",
             help="instead of SPEC: search only the accelerator, for an imported folder, a "
             "design.json or a named network",
+            autocompletion=_network_names,
         ),
     ] = None,
     space: Annotated[
-        str | None, typer.Option("--space", help="with --network: tiny or edge [tiny]")
+        str | None,
+        typer.Option(
+            "--space",
+            help="with --network: tiny or edge",
+            show_default="tiny",
+            autocompletion=_space_names,
+        ),
     ] = None,
     resume: Resume = False,
+    force: Force = False,
     seed: SearchSeed = 0,
 ) -> None:
     """Run every stage: search, generate, simulate, check the calibration, report."""
@@ -113,20 +136,28 @@ def run(
     from cosilico.summary import print_summary
 
     if spec is not None and network is None and space is None:
-        results = run_flow(spec, out, resume=resume, seed=seed)
+        results = run_flow(spec, out, resume=resume, force=force, seed=seed)
     elif spec is None and network is not None:
-        results = run_network_flow(network, space or "tiny", out, resume=resume, seed=seed)
+        results = run_network_flow(
+            network, space or "tiny", out, resume=resume, force=force, seed=seed
+        )
     else:
         raise CosilicoError("run must be given either SPEC, which names its space, or --network")
     print_summary(results, out)
 
 
 @app.command()
-def search(spec: SpecFile, out: OutFolder, resume: Resume = False, seed: SearchSeed = 0) -> None:
+def search(
+    spec: SpecFile,
+    out: OutFolder,
+    resume: Resume = False,
+    force: Force = False,
+    seed: SearchSeed = 0,
+) -> None:
     """Search a network and its accelerator; writes design.json and weights.npz."""
     from cosilico.flow import search_to_folder
 
-    found = search_to_folder(spec, out, resume=resume, seed=seed)
+    found = search_to_folder(spec, out, resume=resume, force=force, seed=seed)
     typer.echo(f"{out / 'design.json'}: {found}")
 
 
@@ -141,19 +172,20 @@ def import_model(
         Path | None,
         typer.Option(metavar="X.npz", help="with a .pt2 file: x, float [N, C, H, W]"),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Import a network made elsewhere; writes network.json and weights.npz."""
     from cosilico.imports import import_to_folder
 
-    typer.echo(import_to_folder(model, out, calibration))
+    typer.echo(import_to_folder(model, out, calibration, force=force))
 
 
 @app.command()
-def generate(design: DesignFile, out: OutFolder, batch: Batch = 1) -> None:
+def generate(design: DesignFile, out: OutFolder, batch: Batch = 1, force: Force = False) -> None:
     """Emit a design's Verilog, its program and a manifest."""
     from cosilico.generation import generate_to_folder
 
-    for path in generate_to_folder(design, out, batch):
+    for path in generate_to_folder(design, out, batch, force=force):
         typer.echo(str(path))
 
 
@@ -165,19 +197,31 @@ def simulate(
             metavar="NETWORK",
             help="a design.json, an imported folder, mobilenet_v2, efficientnet_lite0, resnet8, "
             "mobilenet_v1_025, ds_cnn or autoencoder",
+            autocompletion=_network_names,
         ),
     ],
     accelerator: Annotated[
         str | None,
-        typer.Option(metavar="A", help="tiny, edge or a JSON file [the design's own]"),
+        typer.Option(
+            metavar="A",
+            help="tiny, edge or a JSON file",
+            show_default="the design's own",
+            autocompletion=_space_names,
+        ),
     ] = None,
     view: ViewName = View.SIMULATION,
     image: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="a picture [named networks of pictures: china.jpg]"),
+        typer.Option(
+            metavar="FILE",
+            help="a picture",
+            show_default="china.jpg for named networks of pictures",
+        ),
     ] = None,
     seed: WeightSeed = 0,
-    images: Annotated[int | None, typer.Option(min=1, help="images to run [all]")] = None,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="images to run", show_default="all")
+    ] = None,
     batch: Batch = 1,
     input_file: Annotated[
         Path | None, typer.Option("--input", metavar="X.npz", help="x: inputs, y: labels")
@@ -202,7 +246,8 @@ def simulate(
         Path | None, typer.Option(metavar="FILE", help="write the figures as JSON; - prints them")
     ] = None,
     calibration: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="timing constants [those shipped]")
+        Path | None,
+        typer.Option(metavar="FILE", help="timing constants", show_default="those shipped"),
     ] = None,
 ) -> None:
     """Run a network in RTL and compare every activation and cycle count; exit 1 if they differ."""
@@ -210,39 +255,44 @@ def simulate(
     from cosilico.simulation import parse_stalls, simulate_argument
     from sim.model import Memory
 
-    with _stopped_runs():
-        design, results = simulate_argument(
-            network,
-            accelerator=accelerator,
-            view=view.value,
-            seed=seed,
-            images=images,
-            batch=batch,
-            input_file=input_file,
-            photograph=image,
-            output_file=output_file,
-            memory=Memory(memory),
-            stalls=parse_stalls(stalls),
-            waves=waves,
-            calibration_file=calibration,
-        )
+    design, results = simulate_argument(
+        network,
+        accelerator=accelerator,
+        view=view.value,
+        seed=seed,
+        images=images,
+        batch=batch,
+        input_file=input_file,
+        photograph=image,
+        output_file=output_file,
+        memory=Memory(memory),
+        stalls=parse_stalls(stalls),
+        waves=waves,
+        json_file=None if json == Path("-") else json,
+        calibration_file=calibration,
+    )
     if json is not None:
         write_json(json, design, results)
     if json != Path("-"):
         print_results(design, results)
     if not all(result.passed for result in results):
-        raise typer.Exit(EXIT_DIFFERENCE)
+        raise typer.Exit(ExitStatus.DIFFERENCE)
 
 
 @app.command()
 def validate(
     design: Annotated[
         str | None,
-        typer.Argument(metavar="[DESIGN]", help="a design.json or an imported folder"),
+        typer.Argument(metavar="DESIGN", help="a design.json or an imported folder"),
     ] = None,
     accelerator: Annotated[
         str | None,
-        typer.Option(metavar="A", help="of DESIGN: tiny, edge or a JSON file [the design's own]"),
+        typer.Option(
+            metavar="A",
+            help="of DESIGN: tiny, edge or a JSON file",
+            show_default="the design's own",
+            autocompletion=_space_names,
+        ),
     ] = None,
     random: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="random (configuration, layer) pairs")
@@ -277,6 +327,12 @@ def validate(
             help="changed files of every format: refused in one line, or accepted and right?",
         ),
     ] = None,
+    corrupted: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="damaged programs, each followed by a good one: does it run?"
+        ),
+    ] = None,
     full: Annotated[
         bool,
         typer.Option("--full", help="over 2,000 pairs and all layers of the ImageNet networks"),
@@ -294,6 +350,10 @@ def validate(
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="--full: folder of the results file")
     ] = Path("benchmarks"),
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="--full: replace the results, and a journal of other sources"),
+    ] = False,
 ) -> None:
     """Compare model and RTL, for a design or for random pairs; exit 1 if they differ."""
     from cosilico.validation import validate_design, validate_everything, validate_pairs
@@ -306,43 +366,46 @@ def validate(
         "fuzz": fuzz,
     }
     counts = {kind: count for kind, count in asked.items() if count is not None}
-    if len(counts) + (design is not None) + full != 1:
+    if len(counts) + (design is not None) + (corrupted is not None) + full != 1:
         raise CosilicoError(
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N, --fuzz N or --full"
+            "--realizability N, --fuzz N, --corrupted N or --full"
         )
     if memories is MemorySet.ALL and not counts.keys() - {"stalls", "fuzz"}:
         raise CosilicoError(
             "--memories must be given with --random, --imported or --realizability alone; "
             "--full runs its random pairs behind all of them"
         )
-    with _stopped_runs():
-        if design is not None:
-            differences = validate_design(design, accelerator=accelerator, view=view.value)
-        elif fuzz is not None:
-            from cosilico.fuzz_summary import fuzz_files
+    if design is not None:
+        differences = validate_design(design, accelerator=accelerator, view=view.value)
+    elif corrupted is not None:
+        from cosilico.recovery import validate_recovery
 
-            differences = fuzz_files(fuzz, seed, jobs=jobs)
-        elif full:
-            from testbench.campaign import Campaign
+        differences = validate_recovery(corrupted, seed, jobs=jobs)
+    elif fuzz is not None:
+        from cosilico.fuzz_summary import fuzz_files
 
-            campaign = Campaign(seed=seed, view=view.value, max_macs=max_macs)
-            differences = validate_everything(campaign, journal, out, jobs=jobs)
-        else:
-            [(kind, count)] = counts.items()
-            differences = validate_pairs(
-                count,
-                space,
-                seed,
-                jobs=jobs,
-                kind="pairs" if stalls else kind,
-                stalls=stalls is not None,
-                memories=memories is MemorySet.ALL,
-                view=view.value,
-                max_macs=max_macs,
-            )
+        differences = fuzz_files(fuzz, seed, jobs=jobs)
+    elif full:
+        from testbench.campaign import Campaign
+
+        campaign = Campaign(seed=seed, view=view.value, max_macs=max_macs)
+        differences = validate_everything(campaign, journal, out, jobs=jobs, force=force)
+    else:
+        [(kind, count)] = counts.items()
+        differences = validate_pairs(
+            count,
+            space,
+            seed,
+            jobs=jobs,
+            kind="pairs" if stalls else kind,
+            stalls=stalls is not None,
+            memories=memories is MemorySet.ALL,
+            view=view.value,
+            max_macs=max_macs,
+        )
     if differences:
-        raise typer.Exit(EXIT_DIFFERENCE)
+        raise typer.Exit(ExitStatus.DIFFERENCE)
 
 
 @app.command()
@@ -365,13 +428,19 @@ def enumerate_space(
         typer.Argument(
             metavar="NETWORK",
             help="a named network, a design.json, an imported folder or a network alone as JSON",
+            autocompletion=_network_names,
         ),
     ],
     out: OutFile,
     space: SpaceName = "tiny",
     area_budget: Annotated[
         float | None,
-        typer.Option(metavar="MM2", min=0, help="for the optimum [area of the space's default]"),
+        typer.Option(
+            metavar="MM2",
+            min=0,
+            help="for the optimum",
+            show_default="area of the space's default",
+        ),
     ] = None,
     seed: WeightSeed = 0,
     jobs: Jobs = None,
@@ -387,51 +456,57 @@ def report(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="folder of a run")],
 ) -> None:
     """Write report.html from a run's results."""
-    from cosilico.report import write_report
+    from cosilico.report import report_to_folder
 
-    typer.echo(str(write_report(directory)))
+    typer.echo(str(report_to_folder(directory)))
 
 
-@contextmanager
-def _stopped_runs() -> Iterator[None]:
-    """A run that hangs or faults is a difference: one line that says which queue is blocked."""
-    from testbench.harness import HarnessError
+@app.command()
+def cache(
+    prune: Annotated[
+        bool, typer.Option("--prune", help="remove entries; without more, those of 30 days")
+    ] = False,
+    days: Annotated[
+        float | None,
+        typer.Option(metavar="D", min=0, help="--prune: those that were not used for D days"),
+    ] = None,
+    keep_mb: Annotated[
+        float | None,
+        typer.Option(metavar="M", min=0, help="--prune: the longest unused beyond M megabytes"),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="--prune: all")] = False,
+) -> None:
+    """Show the cache of builds, kernels and networks, or make it smaller."""
+    from cosilico.build_store import print_store
 
-    try:
-        yield
-    except HarnessError as error:
-        print(f"cosilico: {_one_line(error)}", file=sys.stderr)
-        raise typer.Exit(EXIT_DIFFERENCE) from None
+    print_store(pruned=prune, days=days, keep_mb=keep_mb, everything=everything)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
-    0 is success, 1 a difference between model and RTL, 2 bad input (one line on stderr, or
-    the traceback with ``--debug`` anywhere on the line), 130 an interrupt.
+    Without arguments those of the process are taken, which then ends as
+    :func:`cosilico.process.run_process` says. An error is one line on stderr, or the traceback
+    with ``--debug`` anywhere on the line.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in words
-    words = [word for word in words if word != "--debug"]
+    if arguments is None:
+        return run_process(lambda: _status(sys.argv[1:]))
+    return _status(arguments)
+
+
+def _status(arguments: Sequence[str]) -> int:
+    words = [word for word in arguments if word != "--debug"]
     try:
         status = app(words, prog_name="cosilico", standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output has left; nobody is there to be told.
-        return EXIT_DIFFERENCE
-    except (CosilicoError, OSError, _UsageError) as error:
-        if debug:
-            traceback.print_exc()
-        elif _one_line(error):  # empty where the help was shown instead
-            print(f"cosilico: {_one_line(error)}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return status if isinstance(status, int) else 0
-
-
-def _one_line(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    format_message = getattr(error, "format_message", error.__str__)
-    text = str(format_message())
-    return " ".join(text.split())
+    except (Exception, KeyboardInterrupt) as error:
+        if interrupted():
+            return ExitStatus.INTERRUPTED
+        code = status_of(error)
+        if code is ExitStatus.INTERRUPTED:
+            return code
+        if len(words) < len(arguments):
+            traceback.print_exception(error)
+        elif line := error_line(error):
+            print(f"cosilico: {line}", file=sys.stderr)
+        return code
+    return status if isinstance(status, int) else ExitStatus.DONE

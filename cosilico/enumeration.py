@@ -4,6 +4,7 @@ import csv
 import io
 import os
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,16 +15,18 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from cosilico.accelerators import named_space
-from cosilico.console import output_console
+from cosilico.console import Column, fitted_table, output_console
 from cosilico.evaluation import evaluate_chunks
+from cosilico.folder import check_file
 from cosilico.gateware import current_calibration
+from cosilico.inputs import network_files
 from cosilico.networks import network_argument
 from cosilico.progress import Report, progress_bar
 from cosilico.summary import accelerator_text
 from sim.area import area
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
-from sim.spec.files import write_atomic
+from sim.spec.files import file_to_replace, write_atomic
 from sim.spec.network import Network
 from sim.spec.spaces import HardwareSpace
 
@@ -146,7 +149,7 @@ def enumerate_to_file(
     seed: int = 0,
     jobs: int | None = None,
 ) -> None:
-    """Write the enumeration as CSV, or as Parquet if ``out`` ends in ``.parquet``.
+    """Write the enumeration as CSV or Parquet, as ``out`` ends.
 
     Prints which rules the accelerators break and the fastest one within the area budget.
 
@@ -163,32 +166,34 @@ def enumerate_to_file(
     jobs : int, optional
         Processes; one per core if not given.
     """
+    write = _writer(out)
+    check_file(out, "--out", network_files(network_name))
     space = named_space(space_name)
     current_calibration()
-    parquet = out.suffix == ".parquet"
-    if parquet and find_spec("pyarrow") is None:
-        raise CosilicoError(f"{out} must end in .csv, as pyarrow is not installed")
     network = network_argument(network_name, seed)
     with progress_bar() as report:
         table = enumerate_network(network, space, report, jobs=jobs or os.cpu_count() or 1)
-    write_atomic(out, _parquet(table) if parquet else _csv(table))
+    write_atomic(out, write(table))
     console = output_console()
-    console.print(_census_table(table, f"{network.name} on the {space.name} space"))
+    title = f"{network.name} on the {space.name} space"
+    console.print(_census_table(table, title, console.width))
     budget = area(space.default).total if area_budget is None else area_budget
     console.print(_optimum_line(table, budget), highlight=False, soft_wrap=True)
     realizable = int(table.realizable.sum())
     print(f"{out}: {len(table.configs)} accelerators, {realizable} realizable")
 
 
-def _census_table(table: Enumeration, title: str) -> Table:
-    found = Table(title=title)
-    found.add_column("accelerators", no_wrap=True)
-    for name in ("points", "share"):
-        found.add_column(name, justify="right")
+def _census_table(table: Enumeration, title: str, width: int) -> Table:
+    columns = (
+        Column("accelerators"),
+        Column("points", right=True),
+        Column("share", right=True, rank=1),
+    )
+    rows = []
     for name, points in census(table).items():
         label = name if name == "realizable" else f"break {name}"
-        found.add_row(label, f"{points:,}", f"{100 * points / len(table.configs):.1f} %")
-    return found
+        rows.append((label, f"{points:,}", f"{100 * points / len(table.configs):.1f} %"))
+    return fitted_table(width, columns, rows, title=title)
 
 
 def _optimum_line(table: Enumeration, budget: float) -> str:
@@ -201,6 +206,16 @@ def _optimum_line(table: Enumeration, budget: float) -> str:
         f"  {cycles:,} cycles, {cycles / (config.clock_mhz * 1000):.3f} ms, "
         f"{table.area[row]:.3f} mm², {table.energy[row] * 1e-6:.2f} µJ"
     )
+
+
+def _writer(out: Path) -> Callable[[Enumeration], str | bytes]:
+    """Form that a file's name asks for; a device has none and gets CSV."""
+    device = file_to_replace(out) is None
+    if not device and out.suffix not in (".csv", ".parquet"):
+        raise CosilicoError(f"--out must end in .csv or .parquet, not {str(out)!r}")
+    if out.suffix == ".parquet" and find_spec("pyarrow") is None:
+        raise CosilicoError(f"{out} must end in .csv, as pyarrow is not installed")
+    return _parquet if out.suffix == ".parquet" else _csv
 
 
 def _csv(table: Enumeration) -> str:

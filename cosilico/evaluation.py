@@ -1,6 +1,5 @@
 """One network on many accelerators, in one process or in several."""
 
-import multiprocessing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from sim import area, energy, model
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
-from testbench.workers import begin_worker
+from testbench.workers import worker_pool
 
 __all__ = ["Chunk", "evaluate_chunks"]
 
@@ -65,10 +64,8 @@ def evaluate_chunks(
         yield _evaluate(network, chunk)
     if len(chunks) < 2:
         return
-    # Started afresh, not forked: the parent has threads, of the progress bar and of numba.
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(min(jobs, len(chunks) - 1), _begin, (network,)) as pool:
-        yield from pool.imap(_evaluate_in_worker, chunks[1:])
+    with worker_pool(min(jobs, len(chunks) - 1), _keep, (network,)) as workers:
+        yield from workers.map(_evaluate_in_worker, chunks[1:])
 
 
 def _evaluate(network: Network, configs: Sequence[AcceleratorConfig]) -> Chunk:
@@ -84,10 +81,8 @@ def _evaluate(network: Network, configs: Sequence[AcceleratorConfig]) -> Chunk:
     )
 
 
-def _begin(network: Network) -> None:
-    """Make a worker ready."""
+def _keep(network: Network) -> None:
     _in_worker.append(network)
-    begin_worker()
 
 
 def _evaluate_in_worker(configs: Sequence[AcceleratorConfig]) -> Chunk:

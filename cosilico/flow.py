@@ -1,8 +1,9 @@
 """The stages of a run, each resumable: search to report."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from cosilico import __version__
 from cosilico.accelerators import named_space
 from cosilico.cache import StageCache, digest, source_digest
 from cosilico.enumeration import Enumeration, enumerate_network
+from cosilico.folder import Contents, open_folder
 from cosilico.gateware import current_calibration
-from cosilico.generation import generate_design
+from cosilico.generation import GENERATED_FILES, generate_design
 from cosilico.images import load_images, save_arrays
+from cosilico.inputs import network_files
 from cosilico.progress import Report, progress_bar, within
-from cosilico.report import write_report
+from cosilico.report import REPORT_FILE, write_report
 from cosilico.results import RESULTS_FILE, SCHEMA, figures
 from cosilico.simulation import simulate_design
 from cosilico.subjects import NetworkSubject, SpecSubject, Subject
@@ -29,11 +32,29 @@ from sim.spec.files import write_atomic
 
 __all__ = ["run_flow", "run_network_flow", "search_to_folder"]
 
-_OUTPUTS = ("design.json", "weights.npz", "search.json", "test.npz", "enumeration.npz")
-"""Files of a run beside its folders; a fresh run removes them first."""
+_DESIGN = ("weights.npz", "test.npz", "design.json")
+_SEARCHED = ("search.json", *_DESIGN)
+
+_VERILOG = "verilog"
+_DEFAULT = "default"
+_SIDES = ("rtl", "rtl_default")
+
+RUN_FILES = (
+    *("checkpoint.pt", "evaluations.jsonl"),
+    *_SEARCHED,
+    *("calibration.json", "enumeration.npz"),
+    *(f"{_DEFAULT}/{name}" for name in _DESIGN),
+    *(f"{folder}{_VERILOG}/{name}" for folder in ("", f"{_DEFAULT}/") for name in GENERATED_FILES),
+    *(f"stages/{name}.json" for name in ("calibration", "search", "enumerate")),
+    *(f"stages/{stage}_{side}.json" for stage in ("generate", "simulate") for side in _SIDES),
+    *(RESULTS_FILE, REPORT_FILE),
+)
+"""All files of a run, and of a search, which is the first part of one."""
 
 
-def run_flow(spec_path: Path, out: Path, *, resume: bool, seed: int) -> dict[str, Any]:
+def run_flow(
+    spec_path: Path, out: Path, *, resume: bool = False, force: bool = False, seed: int
+) -> dict[str, Any]:
     """Run all stages and return the content of ``results.json``.
 
     A run that was killed at any instant and resumed finds the same design as one that was not.
@@ -41,29 +62,46 @@ def run_flow(spec_path: Path, out: Path, *, resume: bool, seed: int) -> dict[str
     Raises
     ------
     CosilicoError
-        If the specification is wrong, the calibration is stale, or ``out`` holds a run of
-        another specification or seed that was to be resumed.
+        If the specification is wrong, the calibration is stale, or ``out`` is not a folder for it
+        (see :func:`cosilico.folder.open_folder`).
     """
     subject = SpecSubject(spec_path, seed)
-    return _run(subject, subject.space, out, resume=resume)
+    calibration = current_calibration()
+    with _opened(subject, out, (spec_path,), resume=resume, force=force):
+        return _run(subject, subject.space, out, calibration, resume=resume)
 
 
 def run_network_flow(
-    network: str, space_name: str, out: Path, *, resume: bool, seed: int
+    network: str,
+    space_name: str,
+    out: Path,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    seed: int,
 ) -> dict[str, Any]:
     """Run all stages with a network that is given: only its accelerator is searched.
 
     Otherwise as :func:`run_flow`; ``network`` as in :func:`cosilico.networks.network_argument`.
     """
     subject = NetworkSubject(network, named_space(space_name), seed)
-    return _run(subject, space_name, out, resume=resume)
+    calibration = current_calibration()
+    with _opened(subject, out, network_files(network), resume=resume, force=force):
+        return _run(subject, space_name, out, calibration, resume=resume)
 
 
-def _run(subject: Subject, space_name: str, out: Path, *, resume: bool) -> dict[str, Any]:
+def _opened(
+    subject: Subject, out: Path, inputs: Iterable[Path], *, resume: bool, force: bool
+) -> AbstractContextManager[Path]:
+    contents = Contents(command="run", identity=subject.key(), files=RUN_FILES)
+    return open_folder(out, contents, inputs=inputs, resume=resume, force=force)
+
+
+def _run(
+    subject: Subject, space_name: str, out: Path, calibration: Calibration, *, resume: bool
+) -> dict[str, Any]:
     with progress_bar() as report:
-        flow = _Flow(subject, space_name, out, current_calibration(), report)
-        if not resume:
-            flow.clear()
+        flow = _Flow(subject, space_name, out, calibration, report)
         with ThreadPoolExecutor(max_workers=1) as background:
             # The search computes on one core; the other compiles simulations meanwhile.
             remeasured = background.submit(flow.remeasure)
@@ -79,13 +117,17 @@ def _run(subject: Subject, space_name: str, out: Path, *, resume: bool) -> dict[
     return results
 
 
-def search_to_folder(spec_path: Path, out: Path, *, resume: bool, seed: int) -> str:
+def search_to_folder(
+    spec_path: Path, out: Path, *, resume: bool = False, force: bool = False, seed: int
+) -> str:
     """Run only the search; return one line on what it found."""
     subject = SpecSubject(spec_path, seed)
-    with progress_bar() as report:
-        flow = _Flow(subject, subject.space, out, current_calibration(), report)
-        if not resume:
-            flow.clear()
+    calibration = current_calibration()
+    with (
+        _opened(subject, out, (spec_path,), resume=resume, force=force),
+        progress_bar() as report,
+    ):
+        flow = _Flow(subject, subject.space, out, calibration, report)
         found = flow.search(resume=resume)
     best = found["best"]
     return (
@@ -110,15 +152,6 @@ class _Flow:
         self.space = named_space(space_name)
         self.cache = StageCache(out / "stages")
         self.sources = source_digest("sim", "hwgen", "testbench")
-        out.mkdir(parents=True, exist_ok=True)
-
-    def clear(self) -> None:
-        """Remove what an earlier run left, its results first."""
-        for name in (RESULTS_FILE, "report.html"):
-            (self.out / name).unlink(missing_ok=True)
-        self.cache.clear()
-        for name in _OUTPUTS:
-            (self.out / name).unlink(missing_ok=True)
 
     def remeasure(self) -> dict[str, Any]:
         """Measure the timing constants again, as a check of those in force."""
@@ -145,7 +178,7 @@ class _Flow:
 
     def search(self, *, resume: bool) -> dict[str, Any]:
         """Search; return the figures of ``search.json``."""
-        paths = tuple(self.out / name for name in _OUTPUTS[:4])
+        paths = tuple(self.out / name for name in _SEARCHED)
         return self.cache.result("search", self.subject.key(), lambda: self._search(resume), paths)
 
     def _search(self, resume: bool) -> dict[str, Any]:
@@ -165,13 +198,13 @@ class _Flow:
             lambda: self._enumerate(design, found["area_budget"]),
             (self.out / "enumeration.npz",),
         )
-        folders = {"rtl": self.out, "rtl_default": self.out / "default"}
-        designs = {"rtl": design, "rtl_default": default}
+        folders = dict(zip(_SIDES, (self.out, self.out / _DEFAULT), strict=True))
+        designs = dict(zip(_SIDES, (design, default), strict=True))
         for name, folder in folders.items():
-            self.cache.result(
-                f"generate_{name}", key, self._generation(designs[name], folder),
-                (folder / "design.json", folder / "verilog" / "program.json"),
-            )  # fmt: skip
+            made = [folder / _VERILOG / file for file in GENERATED_FILES]
+            made += [] if folder == self.out else [folder / file for file in _DESIGN]
+            generation = self._generation(designs[name], folder)
+            self.cache.result(f"generate_{name}", key, generation, tuple(made))
         with ThreadPoolExecutor(max_workers=2) as pool:
             runs = {
                 name: pool.submit(
@@ -205,7 +238,7 @@ class _Flow:
                 save_design(design, folder / "design.json")
                 labels = {} if images.y is None else {"y": images.y}
                 save_arrays(folder / "test.npz", x=images.x, **labels)
-            paths = generate_design(design, folder / "verilog")
+            paths = generate_design(design, folder / _VERILOG)
             return {"files": [path.relative_to(self.out).as_posix() for path in paths]}
 
         return generate

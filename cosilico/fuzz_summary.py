@@ -4,11 +4,10 @@ import os
 import time
 from collections import Counter
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from cosilico.console import output_console
+from cosilico.console import Column, fitted_table, output_console
 from cosilico.fuzzing import FORMATS, Examination, Verdict, examine_inputs
 from cosilico.progress import progress_bar
 from testbench.onnx_oracle import require_onnxruntime
@@ -17,7 +16,10 @@ from testbench.tflite_oracle import require_oracle
 __all__ = ["fuzz_files"]
 
 _LISTED = 20
-"""Most faults that are printed."""
+"""Most faults that are printed, and most reasons."""
+
+_REASON = 160
+"""Characters of a reason."""
 
 
 def fuzz_files(count: int, seed: int, *, jobs: int | None = None) -> int:
@@ -35,7 +37,9 @@ def fuzz_files(count: int, seed: int, *, jobs: int | None = None) -> int:
     console = output_console()
     for fault in faults[:_LISTED]:
         _print_fault(console, seed, fault)
-    console.print(_table(found))
+    console.print(_table(found, console.width))
+    for reason, times in _unjudged(found).most_common(_LISTED):
+        console.print(f"unjudged {times} times: {reason}", markup=False, highlight=False)
     seconds = time.monotonic() - begin
     console.print(
         f"{count:,} files in {seconds:,.0f} s ({count / seconds:,.0f} per second): "
@@ -52,17 +56,21 @@ def _print_fault(console: Console, seed: int, fault: Examination) -> None:
     console.print(fault.text, markup=False, highlight=False)
 
 
-def _table(found: list[Examination]) -> Table:
-    table = Table(
-        title="files from strangers: what became of them", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+def _unjudged(found: list[Examination]) -> Counter[str]:
+    """Why judges said nothing, shortened."""
+    return Counter(
+        f"{one.format_name}, {' '.join(one.text.split())[:_REASON]}"
+        for one in found
+        if one.verdict in (Verdict.UNJUDGED, Verdict.JUDGE_DIED)
     )
+
+
+def _table(found: list[Examination], width: int) -> Table:
     counts = Counter((one.format_name, one.verdict) for one in found)
     verdicts = [
         verdict for verdict in Verdict if verdict.right or any(v is verdict for _, v in counts)
     ]
-    table.add_column("format", no_wrap=True)
-    for verdict in verdicts:
-        table.add_column(verdict.value, justify="right")
-    for name in FORMATS:
-        table.add_row(name, *(f"{counts[name, verdict]:,}" for verdict in verdicts))
-    return table
+    columns = (Column("format"), *(Column(verdict.value, right=True) for verdict in verdicts))
+    rows = [(name, *(f"{counts[name, verdict]:,}" for verdict in verdicts)) for name in FORMATS]
+    title = "files from strangers: what became of them"
+    return fitted_table(width, columns, rows, title=title, tight=True)

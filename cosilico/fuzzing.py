@@ -6,6 +6,7 @@ a network that its judge contradicts.
 """
 
 import contextlib
+import faulthandler
 import multiprocessing
 import os
 import resource
@@ -180,6 +181,7 @@ def _serve(
 ) -> None:
     other_end.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.disable()  # a judge that dies is a verdict
     warnings.simplefilter("error")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(EOFError, BrokenPipeError), _silence():

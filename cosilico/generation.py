@@ -5,21 +5,39 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from cosilico.folder import Contents, stage_folder
+from cosilico.inputs import network_files
 from hwgen import emit, program
 from hwgen.placement import TensorPlacement
 from sim.realizability import require
 from sim.spec.design import Design, load
 from sim.spec.files import write_atomic
 
-__all__ = ["PROGRAM_FILE", "PROGRAM_MANIFEST", "generate_design", "generate_to_folder"]
+__all__ = [
+    "GENERATED_FILES",
+    "PROGRAM_FILE",
+    "PROGRAM_MANIFEST",
+    "generate_design",
+    "generate_to_folder",
+]
 
 PROGRAM_FILE = "program.bin"
 PROGRAM_MANIFEST = "program.json"
+GENERATED_FILES = (emit.VERILOG_FILE, emit.MANIFEST_FILE, PROGRAM_FILE, PROGRAM_MANIFEST)
 
 
-def generate_to_folder(design_path: Path, out: Path, batch: int = 1) -> list[Path]:
-    """Generate a design file's hardware and program; return the paths of the files."""
-    return generate_design(load(design_path), out, batch)
+def generate_to_folder(
+    design_path: Path, out: Path, batch: int = 1, *, force: bool = False
+) -> list[Path]:
+    """Generate a design file's hardware and program; return the paths of the files.
+
+    They appear all or none, in a folder as :func:`cosilico.folder.open_folder` takes it.
+    """
+    design = load(design_path)
+    contents = Contents(command="generate", identity=design_path.name, files=GENERATED_FILES)
+    inputs = network_files(str(design_path))
+    with stage_folder(out, contents, inputs=inputs, force=force) as staging:
+        return [out / path.name for path in generate_design(design, staging, batch)]
 
 
 def generate_design(design: Design, out: Path, batch: int = 1) -> list[Path]:
@@ -36,7 +54,10 @@ def generate_design(design: Design, out: Path, batch: int = 1) -> list[Path]:
     """
     require(design.accelerator, design.network, batch)
     compiled = program.compile_design(design, batch)
-    verilog = emit.write(design.accelerator, out)
+    verilog = emit.emit(design.accelerator)
+    hardware = emit.manifest(design.accelerator, verilog)
+    write_atomic(out / emit.VERILOG_FILE, verilog)
+    write_atomic(out / emit.MANIFEST_FILE, json.dumps(hardware, indent=2) + "\n")
     write_atomic(out / PROGRAM_FILE, compiled.image)
     manifest = {
         "fingerprint": design.accelerator.fingerprint,
@@ -48,7 +69,7 @@ def generate_design(design: Design, out: Path, batch: int = 1) -> list[Path]:
         "output": _placement(compiled.output),
     }
     write_atomic(out / PROGRAM_MANIFEST, json.dumps(manifest, indent=2) + "\n")
-    return [verilog, *(out / name for name in (emit.MANIFEST_FILE, PROGRAM_FILE, PROGRAM_MANIFEST))]
+    return [out / name for name in GENERATED_FILES]
 
 
 def _placement(placement: TensorPlacement) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cosilico.folder import Contents, stage_folder
 from cosilico.images import ImageSet, labels, random_images, read_arrays, save_arrays
+from cosilico.networks import MODEL_SUFFIXES
 from sim.importers.folder import NETWORK_FILE, ImportedNetwork, load, network_name, save, with_file
 from sim.importers.host import Dequantize, HostProgram, HostStep, Port, Quantize, Transpose
 from sim.importers.onnx_difference import LayerDifference, differences, report
@@ -18,6 +20,7 @@ from sim.spec.archives import read_bytes
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
+from sim.spec.network_json import WEIGHTS_FILE
 from testbench.simulate import SimulationResult
 
 __all__ = [
@@ -31,40 +34,50 @@ __all__ = [
 
 _IMPORTERS = {".tflite": import_tflite, ".onnx": import_onnx}
 _REPORT_FILE = "report.json"
+IMPORTED_FILES = (WEIGHTS_FILE, _REPORT_FILE, NETWORK_FILE)
 _PROGRAM = ".pt2"
 """Suffix of what ``torch.export.save`` writes."""
 
 
-def import_to_folder(model: Path, out: Path, calibration: Path | None = None) -> str:
+def import_to_folder(
+    model: Path, out: Path, calibration: Path | None = None, *, force: bool = False
+) -> str:
     """Import a model file into a folder; return a few lines on what it became.
+
+    The folder's files appear all or none; it is as :func:`cosilico.folder.open_folder` takes it.
 
     Parameters
     ----------
     model, out : Path
     calibration : Path, optional
         Images of a PyTorch program, which is quantized here; no other model has them.
+    force : bool
+        Replace what an earlier command made there.
 
     Raises
     ------
     CosilicoError
         If the file is damaged, of an unknown kind, or the hardware cannot compute the model exactly.
     """
-    if model.suffix not in (*_IMPORTERS, _PROGRAM):
-        known = ", ".join((*_IMPORTERS, _PROGRAM))
+    if model.suffix not in MODEL_SUFFIXES:
+        known = ", ".join(MODEL_SUFFIXES)
         raise CosilicoError(f"model file must end in {known}, not {str(model)!r}")
     if (calibration is not None) != (model.suffix == _PROGRAM):
         rule = f"--calibration must be given with a {_PROGRAM} file, and only with one"
         raise CosilicoError(f"{rule}, not with {str(model)!r}")
-    if calibration is None:
-        imported = _IMPORTERS[model.suffix](model)
-    else:
-        imported = _import_program(model, calibration)
-    save(imported, out)
-    summary = f"{out / NETWORK_FILE}: {_summary(imported)}"
-    if model.suffix == ".onnx":
-        found = differences(imported)
-        write_atomic(out / _REPORT_FILE, json.dumps(report(found), indent=1) + "\n")
-        summary += f"\n{_compared(found)}\n{out / _REPORT_FILE}: each layer's bound and count"
+    inputs = (model,) if calibration is None else (model, calibration)
+    contents = Contents(command="import", identity=model.name, files=IMPORTED_FILES)
+    with stage_folder(out, contents, inputs=inputs, force=force) as staging:
+        if calibration is None:
+            imported = _IMPORTERS[model.suffix](model)
+        else:
+            imported = _import_program(model, calibration)
+        save(imported, staging)
+        summary = f"{out / NETWORK_FILE}: {_summary(imported)}"
+        if model.suffix == ".onnx":
+            found = differences(imported)
+            write_atomic(staging / _REPORT_FILE, json.dumps(report(found), indent=1) + "\n")
+            summary += f"\n{_compared(found)}\n{out / _REPORT_FILE}: each layer's bound and count"
     return summary
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from cosilico.console import output_console
+from cosilico.console import FILE_WIDTH, Column, fitted_table, output_console
 from cosilico.summary import accelerator_text
 from sim.calibration import DRAM_ERROR_LIMIT
 from sim.model import Memory
@@ -22,9 +22,9 @@ def print_results(design: Design, results: Sequence[SimulationResult]) -> int:
     """Print the runs of a design; return the differences from the reference and the model."""
     console = output_console()
     for result in results:
-        console.print(layer_table(result))
+        console.print(layer_table(result, console.width))
         console.print(_heading(design, result), highlight=False, soft_wrap=True)
-        console.print(_time_table(result))
+        console.print(_time_table(result, console.width))
         console.print(_rate_line(result), highlight=False, soft_wrap=True)
         if result.accuracy is not None:
             console.print(
@@ -58,7 +58,7 @@ def write_json(path: Path, design: Design, results: Sequence[SimulationResult]) 
         write_atomic(path, text)
 
 
-def layer_table(result: SimulationResult) -> Table:
+def layer_table(result: SimulationResult, width: int = FILE_WIDTH) -> Table:
     """Predicted and measured cycles of every layer of a program, and from doorbell to done."""
     whole = "one image" if result.batch == 1 else f"a program of {result.batch} images"
     title = f"{result.simulator} {result.simulator_version}, {whole}"
@@ -66,19 +66,22 @@ def layer_table(result: SimulationResult) -> Table:
         title += f", random stalls of seed {result.stall_seed}"
     if result.memory is Memory.DRAM:
         title += ", LPDDR4 memory"
-    table = Table(title=title)
-    for name in ("layer", "kind"):
-        table.add_column(name, no_wrap=True)
-    for name in ("MACs", "predicted", "measured", "utilization"):
-        table.add_column(name, justify="right")
+    columns = (
+        Column("layer"),
+        Column("kind", rank=3),
+        Column("MACs", right=True, rank=2),
+        Column("predicted", right=True),
+        Column("measured", right=True),
+        Column("utilization", right=True, rank=1),
+    )
+    rows = []
     for layer in result.layers:
         share = f"{100 * layer.utilization:.1f} %" if layer.macs else ""
         cycles = (f"{layer.predicted_cycles:,}", f"{layer.measured_cycles:,}")
-        table.add_row(layer.name, layer.kind, f"{layer.macs:,}", *cycles, share)
-    table.add_section()
+        rows.append((layer.name, str(layer.kind), f"{layer.macs:,}", *cycles, share))
     total = (f"{result.predicted_cycles:,}", f"{result.measured_cycles:,}")
-    table.add_row("total", "", f"{result.macs:,}", *total, f"{100 * result.utilization:.1f} %")
-    return table
+    rows.append(("total", "", f"{result.macs:,}", *total, f"{100 * result.utilization:.1f} %"))
+    return fitted_table(width, columns, rows, title=title, sections=(len(rows) - 2,))
 
 
 def time_rows(result: SimulationResult) -> list[tuple[str, int]]:
@@ -117,16 +120,20 @@ def _heading(design: Design, result: SimulationResult) -> str:
     )
 
 
-def _time_table(result: SimulationResult) -> Table:
-    table = Table()
-    table.add_column("where the time goes", no_wrap=True)
-    for name in ("cycles", "share"):
-        table.add_column(name, justify="right")
-    for name, cycles in time_rows(result):
-        share = f"{100 * cycles / result.measured_cycles:.1f} %"
-        # What EXECUTE does adds up to all cycles; transfers overlap it.
-        table.add_row(name, f"{cycles:,}", share, end_section=name == "neither")
-    return table
+def _time_table(result: SimulationResult, width: int) -> Table:
+    columns = (
+        Column("where the time goes"),
+        Column("cycles", right=True),
+        Column("share", right=True, rank=1),
+    )
+    times = time_rows(result)
+    rows = [
+        (name, f"{cycles:,}", f"{100 * cycles / result.measured_cycles:.1f} %")
+        for name, cycles in times
+    ]
+    # What EXECUTE does adds up to all cycles; transfers overlap it.
+    states = [index for index, (name, _) in enumerate(times) if name == "neither"]
+    return fitted_table(width, columns, rows, sections=states)
 
 
 def _all_cycles(result: SimulationResult) -> bool:

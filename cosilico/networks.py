@@ -1,5 +1,6 @@
 """Networks that a user names: by name, from a design or imported, or from shapes alone."""
 
+import difflib
 import math
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,10 @@ from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.network import WINDOW_POOLS, LayerKind, Network
 from sim.spec.network_record import ARRAYS, NetworkRecord
 
-__all__ = ["is_named", "load_network", "network_argument"]
+__all__ = ["MODEL_SUFFIXES", "is_named", "load_network", "network_argument"]
+
+MODEL_SUFFIXES = (".tflite", ".onnx", ".pt2")
+"""Of model files, which must be imported first."""
 
 
 def is_named(text: str) -> bool:
@@ -30,10 +34,17 @@ def is_named(text: str) -> bool:
     if text in NAMED_NETWORKS:
         return True
     path = Path(text)
+    if path.suffix in MODEL_SUFFIXES:
+        raise CosilicoError(
+            f"network must be a folder that cosilico import {path.name} --out DIR makes, "
+            f"not the model file {text!r}"
+        )
     if not path.suffix and not path.exists():
         known = ", ".join(NAMED_NETWORKS)
+        near = difflib.get_close_matches(text, NAMED_NETWORKS, n=1)
         raise CosilicoError(
             f"network must be one of {known}, a JSON file or an imported folder, not {text!r}"
+            + (f"; the nearest is {near[0]!r}" if near else "")
         )
     return False
 

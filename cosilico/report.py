@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cosilico import figures
 from cosilico.floorplan import PARTS, floorplan
+from cosilico.folder import locked, marked_files
 from cosilico.results import layer_agreement, load_results
 from cosilico.results_record import require_search, require_space
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows
@@ -18,9 +19,10 @@ from sim.area import area
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.arrays import read_arrays
 from sim.spec.documents import read_json
+from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 
-__all__ = ["REPORT_FILE", "write_report"]
+__all__ = ["REPORT_FILE", "report_to_folder", "write_report"]
 
 REPORT_FILE = "report.html"
 
@@ -29,6 +31,23 @@ _SEARCH_LIMIT_BYTES = 1 << 26
 
 _LARGER_SIDE_PX = 400
 """Side of the larger accelerator's drawing."""
+
+
+def report_to_folder(directory: Path) -> Path:
+    """Write the report of a run that no process is at work on; return its path.
+
+    Raises
+    ------
+    DesignFileError
+        As :func:`write_report`.
+    CosilicoError
+        If another process uses the folder, or another than cosilico made the report there.
+    """
+    load_results(directory)  # else the lock would be the first file of a folder without a run
+    with locked(directory):
+        if (directory / REPORT_FILE).exists() and REPORT_FILE not in marked_files(directory):
+            raise CosilicoError(f"{directory / REPORT_FILE} must be absent or a report of cosilico")
+        return write_report(directory)
 
 
 def write_report(directory: Path) -> Path:

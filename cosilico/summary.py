@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
+from cosilico.console import Column, fitted_table, output_console
 from cosilico.results import layer_agreement
 
 __all__ = ["accelerator_text", "print_summary", "summary_rows"]
@@ -66,14 +64,14 @@ def _labelled(results: dict[str, Any]) -> bool:
 
 def print_summary(results: dict[str, Any], out: Path) -> None:
     """Print the table, the agreement of model and RTL, and where the rest is."""
-    console = Console()
-    table = Table(title=f"{results['name']}: the same network on both")
-    table.add_column("per image")
-    table.add_column("default hardware", justify="right")
-    table.add_column("searched hardware", justify="right")
-    for cells in summary_rows(results):
-        table.add_row(*cells)
-    console.print(table)
+    console = output_console()
+    columns = (
+        Column("per image"),
+        Column("default hardware", right=True),
+        Column("searched hardware", right=True),
+    )
+    title = f"{results['name']}: the same network on both"
+    console.print(fitted_table(console.width, columns, summary_rows(results), title=title))
     for line in agreement_lines(results):
         console.print(line, highlight=False, soft_wrap=True)
     console.print(f"report: {out / 'report.html'}", highlight=False, soft_wrap=True)

@@ -5,18 +5,18 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from cosilico.accelerators import named_space
 from cosilico.cache import source_digest
-from cosilico.console import output_console
+from cosilico.console import Column, fitted_table, output_console
+from cosilico.folder import check_file
 from cosilico.gateware import current_calibration
 from cosilico.measurements import print_results
 from cosilico.progress import progress_bar
 from cosilico.simulation import simulate_argument
-from cosilico.validation_summary import summarize, write_summary
+from cosilico.validation_summary import RESULTS_JSON, RESULTS_TEXT, summarize, write_summary
 from hwgen.verilator import version
 from sim.spec.errors import CosilicoError
 from testbench.campaign import Campaign
@@ -88,12 +88,17 @@ def validate_pairs(
             console.print(_failure_line(outcome), highlight=False, soft_wrap=True)
     listed = outcomes if count <= LISTED else [x for x in outcomes if not x.passed]
     if listed:
-        console.print(_table(listed))
+        console.print(_table(listed, console.width))
     return _print_verdict(console, outcomes)
 
 
 def validate_everything(
-    campaign: Campaign, journal_file: Path, out: Path, *, jobs: int | None = None
+    campaign: Campaign,
+    journal_file: Path,
+    out: Path,
+    *,
+    jobs: int | None = None,
+    force: bool = False,
 ) -> int:
     """Run a campaign, or what is left of it; return the number of differences and failures.
 
@@ -106,14 +111,21 @@ def validate_everything(
         Folder for ``validation.json`` and ``validation.md``, written when all is done.
     jobs : int, optional
         Processes; one per core if not given.
+    force : bool
+        Begin a journal of another campaign or other sources anew, and replace the results.
     """
+    check_file(journal_file, "--journal")
+    for name in (RESULTS_JSON, RESULTS_TEXT):
+        check_file(out / name, "--out")
+        if (out / name).exists() and not force:
+            raise CosilicoError(f"{out / name} must be absent, or --force must be given")
     if campaign.imported:
         require_oracle()
     calibration = current_calibration()
     header = campaign.header(
         sources=source_digest("sim", "hwgen", "testbench"), simulator=f"verilator {version()}"
     )
-    journal = Journal(journal_file, header)
+    journal = Journal(journal_file, header, renew=force)
     console = output_console()
     if journal.records:
         console.print(f"{journal_file}: {len(journal.records)} pairs are done")
@@ -159,7 +171,7 @@ def _print_verdict(console: Console, outcomes: Sequence[Outcome]) -> int:
             highlight=False,
         )
     if behind := Counter(name for outcome in outcomes for name in outcome.others):
-        console.print(_memories(outcomes, behind))
+        console.print(_memories(console.width, outcomes, behind))
     console.print(
         f"{len(outcomes)} pairs: {cycles} cycle counts and {bits} activations differ",
         style="red" if wrong else "green",
@@ -167,20 +179,19 @@ def _print_verdict(console: Console, outcomes: Sequence[Outcome]) -> int:
     return wrong
 
 
-def _memories(outcomes: Sequence[Outcome], behind: Counter[str]) -> Table:
-    """What was compared behind each of the other memories."""
-    table = Table(title="the same pairs behind other memories", box=SIMPLE_HEAD)
-    table.add_column("memory", no_wrap=True)
-    for name in ("pairs", "cycle diff.", "EXECUTE diff.", "bit diff."):
-        table.add_column(name, justify="right")
+def _memories(width: int, outcomes: Sequence[Outcome], behind: Counter[str]) -> Table:
+    """Table of what was compared behind each of the other memories."""
+    names = ("pairs", "cycle diff.", "EXECUTE diff.", "bit diff.")
+    columns = [Column("memory"), *(Column(name, right=True) for name in names)]
+    rows = []
     for name, pairs in behind.items():
-        found = [outcome.others[name] for outcome in outcomes if name in outcome.others]
-        execute = sum(comparison.execute for comparison in found)
-        cycles = sum(comparison.timing_differences for comparison in found) - execute
-        bits = sum(comparison.bit_differences for comparison in found)
-        compared = str(cycles) if name in LATENCIES else "-"
-        table.add_row(name, str(pairs), compared, str(execute), str(bits))
-    return table
+        compared = [outcome.others[name] for outcome in outcomes if name in outcome.others]
+        execute = sum(comparison.execute for comparison in compared)
+        cycles = sum(comparison.timing_differences for comparison in compared) - execute
+        bits = sum(comparison.bit_differences for comparison in compared)
+        shown = str(cycles) if name in LATENCIES else "-"
+        rows.append([name, str(pairs), shown, str(execute), str(bits)])
+    return fitted_table(width, columns, rows, title="the same pairs behind other memories")
 
 
 def _verdicts(outcomes: Sequence[Outcome]) -> str:
@@ -201,27 +212,25 @@ def _failure_line(outcome: Outcome) -> str:
     return f"{case.title} on {case.config.to_json()}: {what}"
 
 
-def _table(outcomes: Sequence[Outcome]) -> Table:
-    table = Table(
-        title="random pairs: cycles of one image, differences over all",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+def _table(outcomes: Sequence[Outcome], width: int) -> Table:
+    columns = (
+        Column("layer"),
+        Column("accelerator", rank=1),
+        Column("mapping", rank=2),
+        Column("predicted", right=True),
+        Column("measured", right=True),
+        Column("cycle diff.", right=True),
+        Column("bit diff.", right=True),
     )
-    table.add_column("layer", no_wrap=True)
-    table.add_column("accelerator", no_wrap=True)
-    table.add_column("mapping")
-    for name in ("predicted", "measured", "cycle diff.", "bit diff."):
-        table.add_column(name, justify="right", min_width=max(map(len, name.split())))
+    rows = []
     for outcome in outcomes:
         case, config = outcome.case, outcome.case.config
-        table.add_row(
-            case.label,
+        accelerator = (
             f"{config.pes_x}x{config.pes_y} L{config.compute_lanes} S{config.simd_units} "
-            f"{config.local_memory_kb}+{config.register_file_kb}K",
-            ", ".join(case.traits),
-            f"{outcome.predicted_cycles:,}",
-            f"{outcome.measured_cycles:,}",
-            str(outcome.timing_differences),
-            str(outcome.bit_differences),
+            f"{config.local_memory_kb}+{config.register_file_kb}K"
         )
-    return table
+        cycles = (f"{outcome.predicted_cycles:,}", f"{outcome.measured_cycles:,}")
+        differences = (str(outcome.timing_differences), str(outcome.bit_differences))
+        rows.append((case.label, accelerator, ", ".join(case.traits), *cycles, *differences))
+    title = "random pairs: cycles of one image, differences over all"
+    return fitted_table(width, columns, rows, title=title, tight=True)

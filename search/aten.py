@@ -13,6 +13,7 @@ from search.aten_pools import POOLS
 from search.aten_views import VIEWS
 from search.aten_weighted import WEIGHTED
 from search.float_network import FloatNetwork
+from sim.importers.errors import printable
 
 __all__ = ["export_module", "read_program"]
 
@@ -65,5 +66,10 @@ def read_program(program: ExportedProgram, *, name: str) -> FloatNetwork:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        core = program.run_decompositions()
+        try:
+            core = program.run_decompositions()
+        except Exception as error:  # whatever operators raise on arguments that do not fit
+            reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+            line = printable(f"program cannot be decomposed: {reason}")
+            raise UnsupportedModuleError(line) from error
     return Graph(core, WEIGHTED | POOLS | ELEMENTWISE | VIEWS).read(name)

@@ -13,7 +13,7 @@ import torch
 from search.evaluator import Evaluation
 from sim.spec.archives import open_archive, read_bytes
 from sim.spec.errors import CosilicoError
-from sim.spec.files import write_atomic
+from sim.spec.files import naming, write_atomic
 
 __all__ = ["CheckpointStore"]
 
@@ -44,6 +44,7 @@ class CheckpointStore:
         self._log = folder / "evaluations.jsonl"
         self._identity = identity
         self._written = 0
+        self._logged = hashlib.sha256()
         for leftover in folder.glob(".checkpoint.pt.*"):
             leftover.unlink()
 
@@ -52,17 +53,26 @@ class CheckpointStore:
         self._checkpoint.unlink(missing_ok=True)
         self._log.unlink(missing_ok=True)
         self._written = 0
+        self._logged = hashlib.sha256()
 
     def save(self, state: dict[str, Any], records: Sequence[Evaluation]) -> None:
         """Store the state and all evaluations so far."""
         rows = [json.dumps(record.to_json()) + "\n" for record in records[self._written :]]
-        with self._log.open("ab") as file:
-            file.write("".join(rows).encode())
+        added = "".join(rows).encode()
+        self._logged.update(added)
+        with naming(self._log), self._log.open("ab") as file:
+            file.write(added)
             file.flush()
             os.fsync(file.fileno())
             length_bytes = file.tell()
         buffer = io.BytesIO()
-        torch.save({"identity": self._identity, "log_bytes": length_bytes, "state": state}, buffer)
+        content = {
+            "identity": self._identity,
+            "log_bytes": length_bytes,
+            "log_sha256": self._logged.hexdigest(),
+            "state": state,
+        }
+        torch.save(content, buffer)
         payload = buffer.getvalue()
         write_atomic(self._checkpoint, hashlib.sha256(payload).digest() + payload)
         self._written = len(records)
@@ -70,10 +80,12 @@ class CheckpointStore:
     def load(self) -> tuple[dict[str, Any], list[Evaluation]] | None:
         """Return the last state and its evaluations; None where there is none.
 
+        One that is damaged, or whose log is, is none: both are cleared, and the search starts over.
+
         Raises
         ------
         CosilicoError
-            If the checkpoint is of another run or cannot be read.
+            If the checkpoint is of another run.
         """
         if not self._checkpoint.exists():
             self.clear()
@@ -81,18 +93,22 @@ class CheckpointStore:
         content = read_bytes(self._checkpoint, "checkpoint", _LIMIT_BYTES)
         digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
         if hashlib.sha256(payload).digest() != digest:
-            raise CosilicoError(f"{self._checkpoint} must be a checkpoint, but is damaged")
+            self.clear()
+            return None
         saved = self._saved(payload)
         if saved["identity"] != self._identity:
             raise CosilicoError(
                 f"{self._checkpoint} must be of the same specification and seed to resume"
             )
-        if not self._log.exists() or self._log.stat().st_size < saved["log_bytes"]:
-            raise CosilicoError(f"{self._log} must have the {saved['log_bytes']} bytes it had")
-        os.truncate(self._log, saved["log_bytes"])
-        lines = self._log.read_text(encoding="utf-8").splitlines()
+        log = self._log.read_bytes()[: saved["log_bytes"]] if self._log.exists() else b""
+        logged = hashlib.sha256(log)
+        if logged.hexdigest() != saved["log_sha256"]:
+            self.clear()
+            return None
+        os.truncate(self._log, len(log))
+        self._logged = logged
         try:
-            records = [Evaluation.from_json(json.loads(line)) for line in lines]
+            records = [Evaluation.from_json(json.loads(line)) for line in log.splitlines()]
         except (ValueError, KeyError, TypeError, RecursionError):
             raise CosilicoError(f"{self._log} must hold evaluations, but is damaged") from None
         self._written = len(records)
@@ -107,7 +123,7 @@ class CheckpointStore:
             saved = torch.load(io.BytesIO(payload), weights_only=True)
         except Exception:  # whatever torch's reader raises on what it refuses
             saved = None
-        fields = {"identity": str, "log_bytes": int, "state": dict}
+        fields = {"identity": str, "log_bytes": int, "log_sha256": str, "state": dict}
         if not isinstance(saved, dict) or any(
             not isinstance(saved.get(name), kind) for name, kind in fields.items()
         ):

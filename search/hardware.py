@@ -57,7 +57,7 @@ def run_hardware_search(
     Raises
     ------
     CosilicoError
-        If the checkpoint in ``out`` is of another search, or is damaged.
+        If the checkpoint in ``out`` is of another search.
     NotRealizableError
         If the space's default cannot run the network: there is then nothing to compare with.
     """

@@ -66,7 +66,7 @@ def run_search(
     Raises
     ------
     CosilicoError
-        If the checkpoint is of another specification or seed, or is damaged.
+        If the checkpoint is of another specification or seed.
     NotRealizableError
         If the space's default accelerator cannot be built, or no design within the default's area runs the final network.
     """

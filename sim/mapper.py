@@ -9,6 +9,7 @@ import numpy as np
 from sim.execution import weight_rows
 from sim.geometry import ceil_div, groups_of, pixel_bytes
 from sim.kernel import in_place, kernel
+from sim.plan_sizes import MAX_DESCRIPTORS, most_descriptors
 from sim.plans import Failure, LayerPlan, TensorPlan
 from sim.residency import allocate, mark_resident
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
@@ -115,4 +116,7 @@ def plan_network(layers, tensors, hw, cut):
             size = tensors[t, TensorColumn.HEIGHT] * tensors[t, TensorColumn.WIDTH]
             size *= groups_of(tensors[t, 2], hw[Hw.SIMD]) * hw[Hw.IMAGES]
             address += size * tp[t, TensorPlan.PIXEL_BYTES]
+    most = most_descriptors(lp, tp, hw[Hw.PES_Y] * hw[Hw.PES_X], hw[Hw.IMAGES])
+    if most > MAX_DESCRIPTORS:
+        return Failure.DESCRIPTORS, n - 1, most, MAX_DESCRIPTORS, lp, tp, 0
     return Failure.NONE, -1, 0, 0, lp, tp, _align(address)

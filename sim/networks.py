@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +12,10 @@ from sim.imagenet import IMAGENET_NETWORKS
 from sim.mlperf_tiny import MLPERF_TINY_NETWORKS
 from sim.seeded import seeded_network
 from sim.spec import design
+from sim.spec.archives import file_sha256
 from sim.spec.design import Design
 from sim.spec.errors import CosilicoError, DesignFileError
-from sim.spec.files import cache_root
+from sim.spec.files import cache_root, write_atomic
 from sim.spec.network import Network
 from sim.spec.spaces import EDGE
 from sim.topology import Topology
@@ -66,15 +68,20 @@ def _cached(name: str, seed: int) -> Network:
     for source in _SOURCES:
         digest.update((Path(__file__).parent / source).read_bytes())
     folder = cache_root() / "networks" / f"{name}-{seed}-{digest.hexdigest()[:16]}"
-    path = folder / "design.json"
+    path, seal = folder / "design.json", folder / "design.sha256"
     try:
-        return design.load(path).network
-    except DesignFileError:  # not there yet, or damaged
-        shutil.rmtree(folder, ignore_errors=True)
+        # The design has its weights' digest, and nothing has the design's.
+        if file_sha256(path, "design file") == seal.read_text():
+            os.utime(folder)  # it counts as used
+            return design.load(path).network
+    except (DesignFileError, OSError, ValueError):  # not there yet, or damaged
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
     topology = NAMED_NETWORKS[name]
     network = seeded_network(name, topology.input, topology.layers, seed)
     # The file format wants an accelerator; any will do.
     design.save(Design(network=network, accelerator=EDGE.default), path)
+    write_atomic(seal, file_sha256(path, "design file"))
     return network
 
 

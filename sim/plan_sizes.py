@@ -4,7 +4,10 @@ from sim.geometry import ceil_div
 from sim.kernel import in_place
 from sim.plans import LayerPlan, TensorPlan
 
-__all__ = ["most_descriptors", "most_in_a_round", "most_templates", "sets_of"]
+__all__ = ["MAX_DESCRIPTORS", "most_descriptors", "most_in_a_round", "most_templates", "sets_of"]
+
+MAX_DESCRIPTORS = 1 << 19
+"""Most descriptors of a program, by :func:`most_descriptors`: 300 MB while it is planned."""
 
 
 @in_place

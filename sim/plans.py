@@ -70,3 +70,4 @@ class Failure(IntEnum):
     WEIGHTS = 1
     TILE = 2
     FIELD = 3
+    DESCRIPTORS = 4

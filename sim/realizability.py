@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sim.golden import POOL_COUNT_LIMIT
 from sim.plan import Mapped, map_network
+from sim.plan_sizes import MAX_DESCRIPTORS
 from sim.plans import Failure
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import FIELDS
@@ -31,9 +32,6 @@ MAX_REGISTER_FILE_ROWS = 1 << 16
 MAX_MEMORY_KB = 512 * 1024
 """Local memories and register files of all PEs: more than any accelerator of the template has on
 one chip, and what a simulation holds in memory."""
-
-MAX_BATCH_DESCRIPTORS = 1 << 19
-"""Of a program of several images that run one after another; 300 MB while it is planned."""
 
 MAX_CLOCK_MHZ = 10_000
 """No logic of today is faster."""
@@ -194,15 +192,8 @@ def _averaged(layer: Layer, tensors: dict[str, TensorSpec]) -> int:
 
 
 def _mapping(config: AcceleratorConfig, network: Network, images: int) -> list[Violation]:
-    if images > 1:
-        alone = map_network(config, network)
-        needed = len(alone.rows) * images
-        if alone.failure == Failure.NONE and needed > MAX_BATCH_DESCRIPTORS:
-            detail = (
-                f"a program of {images} images needs {needed} descriptors, "
-                f"but one of several images may have {MAX_BATCH_DESCRIPTORS}"
-            )
-            return [Violation("MAP_BATCH", detail, needed / MAX_BATCH_DESCRIPTORS - 1)]
+    if images > MAX_DESCRIPTORS:  # each has one at least
+        return [_too_many(images, images)]
     mapped = map_network(config, network, images)
     if mapped.failure == Failure.NONE:
         return []
@@ -226,9 +217,17 @@ def describe(mapped: Mapped, network: Network) -> Violation:
             f"but local_memory_kb gives {available}"
         )
         return Violation("MAP_TILE", detail, excess)
+    if mapped.failure == Failure.DESCRIPTORS:
+        return _too_many(mapped.images, needed)
     field = next(f for fields in FIELDS.values() for f in fields if f.name == mapped.column)
     detail = (
         f"descriptor field {field.name} of layer {name!r} must be in "
         f"{field.low} … {field.high}, not {needed}"
     )
     return Violation("MAP_FIELD", detail, excess)
+
+
+def _too_many(images: int, descriptors: int) -> Violation:
+    what = "a program" if images == 1 else f"a program of {images} images"
+    detail = f"{what} needs up to {descriptors} descriptors, but it may have {MAX_DESCRIPTORS}"
+    return Violation("MAP_PROGRAM", detail, descriptors / MAX_DESCRIPTORS - 1)

@@ -6,13 +6,23 @@ a 1×1 convolution: 9 taps of 3 channels take 7 steps instead of 9. The integers
 are the same, in another order.
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.spec.accelerator import DOT_WIDTH
-from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
+from sim.spec.network import (
+    CHANNELS,
+    NETWORK_VALUES_LIMIT,
+    VALUES_LIMIT,
+    Layer,
+    LayerKind,
+    Network,
+    Padding,
+    TensorSpec,
+)
 
 __all__ = ["unfold_input", "unfolded"]
 
@@ -30,6 +40,8 @@ def unfolded(network: Network) -> Network | None:
     taps, channels = first.kernel[0] * first.kernel[1], network.input.channels
     if -(-taps * channels // DOT_WIDTH) >= taps * -(-channels // DOT_WIDTH):
         return None
+    if _excessive(network, taps * channels):
+        return None
     source = _source(network.input, first)
     layer = replace(
         first,
@@ -40,6 +52,14 @@ def unfolded(network: Network) -> Network | None:
         weights=first.weights.reshape(first.output.channels, 1, 1, -1),
     )
     return Network(name=network.name, input=source, layers=(layer, *network.layers[1:]))
+
+
+def _excessive(network: Network, channels: int) -> bool:
+    """Whether an unfolded input of so many channels is larger than a tensor may be."""
+    output = network.layers[0].output
+    size = output.height * output.width * channels
+    others = sum(math.prod(layer.output.shape) for layer in network.layers)
+    return channels > CHANNELS.high or size > VALUES_LIMIT or size + others > NETWORK_VALUES_LIMIT
 
 
 def _source(tensor: TensorSpec, layer: Layer) -> TensorSpec:

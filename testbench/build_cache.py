@@ -3,12 +3,22 @@
 import contextlib
 import fcntl
 import hashlib
+import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["cached_directory", "content_key"]
+from sim.spec.files import discarded_if_ended, naming
+
+__all__ = ["DIGESTS_FILE", "cached_directory", "content_key", "remove_unfinished"]
+
+DIGESTS_FILE = ".digests.json"
+"""SHA-256 of every other file of a directory, by its path in it."""
+
+_intact: dict[Path, list[tuple[str, int, int]]] = {}
+"""Directories whose digests this process has compared, and the sizes and times of the files then."""
 
 
 def content_key(*parts: str) -> str:
@@ -22,11 +32,12 @@ def content_key(*parts: str) -> str:
 
 
 def cached_directory(root: Path, key: str, make: Callable[[Path], None]) -> Path:
-    """Return the directory ``root/key``, filled by ``make`` if it is not there yet.
+    """Return the directory ``root/key``, filled by ``make`` if it is not there yet or is damaged.
 
     Safe when several threads or processes ask for one key, and when any is killed: ``make`` fills a
     private directory beside it, which then takes the name in one step. While one makes it the others
-    wait, unless the file system has no locks: then the first to finish wins.
+    wait, unless the file system has no locks: then the first to finish wins. What killed processes
+    left unfinished in ``root`` is removed.
 
     Parameters
     ----------
@@ -38,33 +49,105 @@ def cached_directory(root: Path, key: str, make: Callable[[Path], None]) -> Path
         Fills the empty directory that it is given. If it raises, nothing is kept.
     """
     target = root / key
-    if target.is_dir():
+    if _usable(target):
         return target
     root.mkdir(parents=True, exist_ok=True)
-    with _alone(root / f".{key}.lock"):
-        if target.is_dir():
+    with _alone(root, key) as locked:
+        if _usable(target):
             return target
+        remove_unfinished(root, own=key if locked else None)
         private = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=root))
-        try:
-            make(private)
+        with discarded_if_ended(private):
             try:
-                private.rename(target)
-            except OSError:
-                if not target.is_dir():
-                    raise
-        finally:
-            shutil.rmtree(private, ignore_errors=True)
+                with naming(private, always=False):
+                    make(private)
+                    _write_digests(private)
+                _take_place(private, target)
+            finally:
+                shutil.rmtree(private, ignore_errors=True)
     return target
 
 
+def _take_place(private: Path, target: Path) -> None:
+    if target.is_dir() and not _usable(target):
+        damaged = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
+        target.rename(damaged)
+        shutil.rmtree(damaged, ignore_errors=True)
+    try:
+        private.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+
+
+def _usable(directory: Path) -> bool:
+    """Whether a directory is there and all its files are what was made; then it counts as used."""
+    try:
+        expected = json.loads((directory / DIGESTS_FILE).read_bytes())
+        files = sorted(path for path in directory.rglob("*") if path.is_file())
+        state = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+        if _intact.get(directory) != state:
+            if expected != _digests(directory):
+                return False
+            _intact[directory] = state
+        os.utime(directory)
+    except (OSError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def _write_digests(directory: Path) -> None:
+    (directory / DIGESTS_FILE).write_text(json.dumps(_digests(directory), indent=1) + "\n")
+
+
+def _digests(directory: Path) -> dict[str, str]:
+    found = {}
+    for path in sorted(directory.rglob("*")):
+        if path.is_file() and path.name != DIGESTS_FILE:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            found[path.relative_to(directory).as_posix()] = digest
+    return found
+
+
+def remove_unfinished(root: Path, own: str | None = None) -> None:
+    """Remove private directories whose makers have been killed; ``own`` is a key locked here."""
+    for private in root.glob("*.*"):
+        if private.name.startswith(".") or not private.is_dir():
+            continue
+        key = private.name.partition(".")[0]
+        if key == own:
+            shutil.rmtree(private, ignore_errors=True)
+            continue
+        with contextlib.suppress(BlockingIOError), _alone(root, key, wait=False) as locked:
+            if locked:
+                shutil.rmtree(private, ignore_errors=True)
+
+
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold the lock of a file, which is free again when its holder ends, however it does."""
-    with path.open("w") as file:
-        with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
+def _alone(root: Path, key: str, *, wait: bool = True) -> Iterator[bool]:
+    """Hold the lock of a key, which is free again when its holder ends, however it does.
+
+    Yields whether there are locks here. Without ``wait`` a BlockingIOError is raised where another
+    holds it.
+    """
+    path = root / f".{key}.lock"
+    while True:
+        file = path.open("w")
         try:
-            yield
-        finally:
-            # One who opens a new file of the name meanwhile does not wait: at worst both build.
-            path.unlink(missing_ok=True)
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locked = True
+        except BlockingIOError:
+            file.close()
+            raise
+        except OSError:
+            locked = False
+        # The holder before removes the file; who waited for it takes the next of that name.
+        if not locked or (path.exists() and os.fstat(file.fileno()).st_ino == path.stat().st_ino):
+            break
+        file.close()
+    try:
+        yield locked
+    finally:
+        path.unlink(missing_ok=True)
+        file.close()

@@ -1,6 +1,5 @@
 """Seeded co-simulation of the two views of the PE grid."""
 
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -10,6 +9,7 @@ import jinja2
 
 from hwgen.emit import emit_grid
 from hwgen.simulation_view import GRID_MODULE, grid_view, view_context
+from hwgen.subprocesses import run_program
 from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
 from sim.spec.files import cache_root
 from testbench.build_cache import cached_directory, content_key
@@ -65,12 +65,7 @@ class ViewPair:
             For ``$value$plusargs`` in the Verilog.
         """
         numbers = (str(seed), str(cycles + self.fill_cycles))
-        result = subprocess.run(
-            [str(self.executable), *numbers, *plusargs],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        result = run_program([str(self.executable), *numbers, *plusargs])
         if result.returncode != 0:
             raise BuildError(f"the comparison failed: {result.stderr.strip()}")
         compared, mismatch = map(int, result.stdout.split())

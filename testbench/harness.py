@@ -17,8 +17,10 @@ from hwgen.emit import TOP_MODULE
 from hwgen.gateware.csr import INTERRUPTS, STATUS_BITS
 from hwgen.program import Program
 from hwgen.simulation_view import MEMORY, PE_MODULE, View, check_view
+from hwgen.subprocesses import signal_name, start_program
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.files import cache_root
+from sim.spec.errors import MachineError
+from sim.spec.files import cache_root, naming
 from sim.spec.network import Network
 from testbench.activations import assemble_activations, probe_bytes
 from testbench.build_cache import cached_directory, content_key
@@ -44,6 +46,11 @@ __all__ = [
 
 HEADERS = ("axi_memory.h", "axi_report.h", "dram.h", "job.h")
 EXIT_HANG = 3
+EXIT_PROTOCOL = 4
+"""Exit statuses of the executable for what the RTL did; others are faults around it."""
+
+NO_ANSWER = "the AXI4-Lite port did not answer"
+"""Words with which the executable ends where the RTL ignores a register access."""
 
 FLAT_MACS = 2048
 """Largest synthesis view to build flat: 1.7 times as fast as with PEs as libraries, but what takes
@@ -116,6 +123,8 @@ class Harness:
         HarnessError
             If no queue makes progress any more (the message names the blocked queue and the
             missing token), the accelerator breaks a rule of AXI4, or ``check`` finds a fault.
+        MachineError
+            If the executable is killed, or cannot read or write its files.
         """
         step = Step(program=program, inputs=inputs, network=network, host=host or Host())
         (result,) = self.run_sequence(
@@ -152,7 +161,10 @@ class Harness:
         runs = sum(len(job.inputs) for job in jobs)
         with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
             directory = Path(name)
-            write_job(directory, jobs, memory=memory or MemoryModel(), initial_seed=initial_seed)
+            with naming(directory, always=False):
+                write_job(
+                    directory, jobs, memory=memory or MemoryModel(), initial_seed=initial_seed
+                )
             command = [str(self.executable), name, *([str(waves)] if waves else [])]
             started = time.perf_counter()
             code, cycles, words = _execute(command, runs, progress)
@@ -162,8 +174,10 @@ class Harness:
                 descriptors = program_descriptors(_program_of_run(jobs, stopped))
                 reason = explain_hang(descriptors, begun, ended)
                 raise HarnessError(f"run {stopped} stopped at cycle {cycle}: {reason}")
+            if code == EXIT_PROTOCOL or (code != 0 and words.startswith(NO_ANSWER)):
+                raise HarnessError(words)
             if code != 0:
-                raise HarnessError(words or f"the simulation ended with exit code {code}")
+                raise MachineError(_end(code, words))
             sizes = [sum(probe_bytes(self.config, probe) for probe in job.probes) for job in jobs]
             return [
                 self._result(step, job, raw, wall_s, cycles)
@@ -304,7 +318,7 @@ def _execute(
     cycles, words = 0, ""
     with (
         tempfile.TemporaryFile("w+") as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+        start_program(command, stdout=subprocess.PIPE, stderr=errors) as process,
     ):
         assert process.stdout is not None
         try:
@@ -323,6 +337,14 @@ def _execute(
         errors.seek(0)
         words = errors.read().strip()
     return code, cycles, words
+
+
+def _end(code: int, words: str) -> str:
+    """Why the executable ended without a result, in one line."""
+    if code < 0:
+        killed = f"the simulation was killed by {signal_name(-code)}"
+        return f"{killed}: {words.splitlines()[-1]}" if words else killed
+    return words or f"the simulation ended with exit code {code}"
 
 
 def _program_of_run(jobs: Sequence[ProgramJob], run: int) -> Program:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sim.spec.errors import CosilicoError
+from sim.spec.files import naming, write_atomic
+
 __all__ = ["Journal"]
 
 
@@ -18,7 +21,14 @@ class Journal:
     path : Path
         Made if absent. A line that a kill has left half written is removed.
     header : mapping
-        What the records depend on, as JSON. A file with another header is begun anew.
+        What the records depend on, as JSON.
+    renew : bool
+        Begin a journal with another header anew.
+
+    Raises
+    ------
+    CosilicoError
+        If the file has another header and is not to be begun anew, or is no journal.
 
     Attributes
     ----------
@@ -26,7 +36,7 @@ class Journal:
         Key to record, those of earlier runs included.
     """
 
-    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, header: Mapping[str, Any], *, renew: bool = False) -> None:
         self.records: dict[str, dict[str, Any]] = {}
         self._path = path
         self._lock = threading.Lock()
@@ -34,29 +44,41 @@ class Journal:
         if lines and lines[0] == dict(header):
             self.records = {line.pop("key"): line for line in lines[1:]}
             whole = [lines[0], *({"key": key} | value for key, value in self.records.items())]
+        elif (lines and set(lines[0]) != set(header)) or (not lines and _holds_text(path)):
+            raise CosilicoError(f"journal {path} must be absent or a journal of such work")
+        elif lines and not renew:
+            raise CosilicoError(
+                f"journal {path} must be of the same work and sources, or --force must be given"
+            )
         else:
             whole = [dict(header)]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text("".join(json.dumps(line) + "\n" for line in whole))
-        temporary.replace(path)
+        write_atomic(path, "".join(json.dumps(line) + "\n" for line in whole))
 
     def append(self, key: str, record: Mapping[str, Any]) -> None:
         """Write one record; it is on disk when this returns."""
         line = json.dumps({"key": key} | dict(record)) + "\n"
         with self._lock:
             self.records[key] = dict(record)
-            with self._path.open("a") as file:
+            with naming(self._path), self._path.open("a") as file:
                 file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
+
+
+def _holds_text(path: Path) -> bool:
+    """Whether a file has a whole line or anything else that a kill does not leave."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return False
+    return b"\n" in content or not content.startswith(b"{"[: len(content)])
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
     """All lines up to the first that is not a whole JSON object."""
     found: list[dict[str, Any]] = []
     try:
-        text = path.read_text()
+        text = path.read_text(errors="replace")
     except FileNotFoundError:
         return found
     for line in text.splitlines(keepends=True):

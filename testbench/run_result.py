@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hwgen.program import Program
 from hwgen.simulation_view import View
+from sim.spec.errors import RtlError
 from sim.spec.network import Network
 from sim.spec.stops import Port, StopCause
 from testbench.host import Host
@@ -18,7 +19,7 @@ CAUSE_MASK, PORT_SHIFT, PORT_MASK, RESPONSE_SHIFT = 7, 4, 3, 8
 """Fields of ERROR."""
 
 
-class HarnessError(RuntimeError):
+class HarnessError(RtlError):
     """A run stopped, hung, broke an AXI rule or ended with a hazard."""
 
 

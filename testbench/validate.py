@@ -15,6 +15,7 @@ from sim import golden
 from sim.calibration import Calibration, Constant
 from sim.model import Prediction, predict
 from sim.spec.design import Design
+from sim.spec.errors import MachineError
 from sim.spec.spaces import HardwareSpace
 from testbench.cases import NETWORKS_PER_CONFIG, Case, draw_group
 from testbench.comparison import Comparison, compare
@@ -237,7 +238,7 @@ def every_memory(seed: int) -> dict[str, MemoryModel]:
 def try_case(
     case: Case, *, stalls: bool = False, view: str = "simulation", memories: bool = False
 ) -> Outcome:
-    """Run one case; whatever goes wrong is its outcome and stops no other.
+    """Run one case; whatever goes wrong with it is its outcome and stops no other.
 
     With ``stalls`` the memory is T2, seeded by the case; with ``memories`` the case runs behind
     every other one as well (:func:`every_memory`). Of a case that asks for realizability the
@@ -251,6 +252,8 @@ def try_case(
             if failure or not case.simulated:
                 return Outcome(case=case, failure=failure)
         return run_case(case, memory=memory, view=view, others=others)
+    except (MachineError, OSError, MemoryError):
+        raise  # says nothing about the case
     except Exception as error:
         return Outcome(case=case, failure=f"{type(error).__name__}: {error}")
 

@@ -3,13 +3,14 @@
 import functools
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hwgen import verilator
 from hwgen.simulation_view import GRID_MODULE, MEMORY, PE_MODULE, View
+from hwgen.subprocesses import run_program
+from sim.spec.errors import MachineError
 from sim.spec.files import cache_root
 from testbench.build_cache import cached_directory, content_key
 
@@ -120,7 +121,7 @@ BUILD_RECIPE = (
 """All that decides how a given text is built, beside the view and :func:`toolchain_version`."""
 
 
-class BuildError(RuntimeError):
+class BuildError(MachineError):
     """Verilator or the C++ compiler refused its input."""
 
 
@@ -332,9 +333,11 @@ def _run_all(commands: Sequence[list[str]]) -> None:
 
 
 def _run(command: list[str]) -> str:
-    result = subprocess.run(
-        command, env=verilator.environment(), capture_output=True, text=True, check=False
-    )
+    result = run_program(command, environment=verilator.environment())
     if result.returncode != 0:
-        raise BuildError(f"{Path(command[0]).name} failed:\n{result.stderr[-4000:]}")
+        lines = result.stderr.strip().splitlines() or ["without a message"]
+        telling = next((line for line in lines if "rror" in line), lines[-1])
+        error = BuildError(f"{Path(command[0]).name} failed: {telling.strip()}")
+        error.add_note(result.stderr[-4000:])
+        raise error
     return result.stdout

@@ -5,22 +5,54 @@ import multiprocessing.connection
 import os
 import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any
+
+from hwgen.subprocesses import end_programs
 
 __all__ = ["begin_worker", "worker_pool"]
 
 
-def worker_pool(jobs: int) -> ProcessPoolExecutor:
-    """Pool of ``jobs`` processes, each started when it is first needed."""
-    # Not forked: the parent has threads.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(jobs, mp_context=context, initializer=begin_worker)
+class _Process(SpawnProcess):
+    """A process that no interrupt reaches, not even before it is a worker."""
+
+    def start(self) -> None:
+        """Start with SIGINT blocked, which the process inherits."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Context(SpawnContext):
+    """Starts processes of that kind. Not forked: the parent has threads."""
+
+    Process = _Process
+
+
+def worker_pool(
+    jobs: int, prepare: Callable[..., None] | None = None, arguments: tuple[Any, ...] = ()
+) -> ProcessPoolExecutor:
+    """Pool of ``jobs`` processes; each calls ``prepare`` with ``arguments`` first, if given."""
+    return ProcessPoolExecutor(
+        jobs, mp_context=_Context(), initializer=_begin, initargs=(prepare, arguments)
+    )
+
+
+def _begin(prepare: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    begin_worker()
+    if prepare is not None:
+        prepare(*arguments)
 
 
 def begin_worker() -> None:
     """Make a process leave interrupts to its parent and end when that one does.
 
-    Programs that it starts do not feel an interrupt either, so it is not taken for their failure.
+    Programs that it starts do not feel an interrupt either, so it is not taken for their failure;
+    they end with it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
@@ -28,6 +60,7 @@ def begin_worker() -> None:
 
     def watch() -> None:
         multiprocessing.connection.wait([parent.sentinel])
+        end_programs()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

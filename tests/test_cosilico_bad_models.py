@@ -12,7 +12,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from cosilico.cli import EXIT_BAD_INPUT, main
+from cosilico.cli import main
+from cosilico.exits import ExitStatus
 from search.aten import export_module
 from testbench.tflite_writer import ModelWriter
 
@@ -64,7 +65,7 @@ def gated_model() -> bytes:
 def refusal(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> str:
     """The line that the command prints; what it was given is all that there is afterwards."""
     before = {path: path.read_bytes() for path in folder.iterdir()}
-    assert main(["import", *words, "--out", str(folder / "net")]) == EXIT_BAD_INPUT
+    assert main(["import", *words, "--out", str(folder / "net")]) == ExitStatus.BAD_INPUT
     captured = capsys.readouterr()
     assert captured.out == ""
     assert re.fullmatch(r"cosilico: [^\n]+\n", captured.err)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cosilico.cache import StageCache, digest, source_digest
 
 
@@ -39,18 +41,35 @@ def test_a_missing_output_repeats_the_stage(tmp_path: Path) -> None:
     assert cache.result("stage", "key", counting(runs), (output,)) == {"run": 2}
 
 
-def test_a_damaged_record_repeats_the_stage(tmp_path: Path) -> None:
-    (tmp_path / "stage.json").write_text('{"key": "key", "res')
+def test_a_changed_output_repeats_the_stage(tmp_path: Path) -> None:
     runs: list[dict[str, Any]] = []
-    assert StageCache(tmp_path).result("stage", "key", counting(runs)) == {"run": 1}
+    output = tmp_path / "output"
+    output.write_text("made")
+    cache = StageCache(tmp_path / "stages")
+    cache.result("stage", "key", counting(runs), (output,))
+    assert cache.result("stage", "key", counting(runs), (output,)) == {"run": 1}
+    output.write_text("mode")
+    assert cache.result("stage", "key", counting(runs), (output,)) == {"run": 2}
 
 
-def test_clear_forgets_all_stages(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: text.replace('"run": 1', '"run": 7'),
+        lambda text: text.replace('"digest": "', '"digest": "0'),
+        lambda text: "[" * 100_000,
+        lambda text: "{}",
+        lambda text: "\0",
+        lambda text: '{"key": "key", "result": {"run": 7}}',
+    ],
+)
+def test_a_damaged_record_repeats_the_stage(tmp_path: Path, damage: Callable[[str], str]) -> None:
     runs: list[dict[str, Any]] = []
-    cache = StageCache(tmp_path)
-    cache.result("stage", "key", counting(runs))
-    cache.clear()
-    assert cache.result("stage", "key", counting(runs)) == {"run": 2}
+    StageCache(tmp_path).result("stage", "key", counting(runs))
+    record = tmp_path / "stage.json"
+    record.write_text(damage(record.read_text()))
+    assert StageCache(tmp_path).result("stage", "key", counting(runs)) == {"run": 2}
 
 
 def test_digest_keeps_parts_apart() -> None:

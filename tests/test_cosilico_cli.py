@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cosilico import __version__
 from cosilico.cli import main
 from sim.calibration import default
 from sim.networks import NAMED_NETWORKS
@@ -65,22 +66,22 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         (
             ["validate"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N, --fuzz N or --full",
+            "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "x", "--random", "3"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N, --fuzz N or --full",
+            "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "--full", "--imported", "3"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N, --fuzz N or --full",
+            "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "--stalls", "3", "--imported", "3"],
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
-            "--realizability N, --fuzz N or --full",
+            "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "--stalls", "3", "--memories", "all"],
@@ -98,7 +99,12 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         (
             ["simulate", "mobilenet_v9", "--accelerator", "edge"],
             f"network must be one of {', '.join(NAMED_NETWORKS)}, a JSON file or an imported "
-            "folder, not 'mobilenet_v9'",
+            "folder, not 'mobilenet_v9'; the nearest is 'mobilenet_v2'",
+        ),
+        (
+            ["simulate", "net/m.tflite", "--accelerator", "edge"],
+            "network must be a folder that cosilico import m.tflite --out DIR makes, not the model "
+            "file 'net/m.tflite'",
         ),
         (
             ["simulate", "x.json", "--stalls", "1,two"],
@@ -113,6 +119,11 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             f"network must be one of {', '.join(NAMED_NETWORKS)}, a JSON file or an imported "
             "folder, not 'vgg'",
         ),
+        (
+            ["enumerate", "resnet8", "--out", "o.xlsx"],
+            "--out must end in .csv or .parquet, not 'o.xlsx'",
+        ),
+        (["enumerate", "resnet8", "--out", "."], ".: Is a directory"),
         (
             ["import", "model.keras", "--out", "o"],
             "model file must end in .tflite, .onnx, .pt2, not 'model.keras'",
@@ -147,7 +158,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             "space must be one of tiny, edge, not 'huge'",
         ),
         (
-            ["enumerate", "x", "--space", "huge", "--out", "o"],
+            ["enumerate", "x", "--space", "huge", "--out", "o.csv"],
             "space must be one of tiny, edge, not 'huge'",
         ),
     ],
@@ -251,6 +262,59 @@ def test_a_folder_in_a_files_place_is_one_line(
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "absent", "--debug"]) == 2
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+@pytest.mark.parametrize(
+    ("command", "texts"),
+    [
+        ("run", ["[default: (tiny)]", "[default: 0]"]),
+        ("simulate", ["[default: (the design's own)]", "(all)]", "[default: (those shipped)]"]),
+        ("validate", ["[default: (one per core)]", "[default: build/validation.jsonl]"]),
+        ("enumerate", ["[default: (area of the space's default)]", "[default: tiny]"]),
+        ("import", ["x, float [N, C, H, W]"]),
+        ("cache", ["--prune", "--all"]),
+    ],
+)
+def test_help_shows_the_defaults(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    flag: str,
+    texts: list[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([command, flag]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    printed = " ".join(" ".join(lines).replace("│", " ").split())
+    assert [text for text in texts if text not in printed] == []
+
+
+def test_prints_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"cosilico {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("cosilico en", ["enumerate"]),
+        ("cosilico simulate mobilenet_v", ["mobilenet_v1_025", "mobilenet_v2"]),
+    ],
+)
+def test_the_shell_completes(words: str, expected: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cosilico"],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+        env=os.environ | {
+            "_COSILICO_COMPLETE": "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split()) - 1),
+        },
+    )  # fmt: skip
+    assert sorted(done.stdout.split()) == expected
+    assert done.stderr == ""
 
 
 def test_help_lists_the_commands_without_loading_the_stages() -> None:

@@ -94,7 +94,7 @@ def test_the_kernels_are_compiled_before_processes_start(
     monkeypatch.setattr("cosilico.evaluation.CHUNK", 8)
     configs = tuple(space)[:16]
     with monkeypatch.context() as patch:
-        patch.setattr("multiprocessing.get_context", lambda kind: pytest.fail("started"))
+        patch.setattr("cosilico.evaluation.worker_pool", lambda *given: pytest.fail("started"))
         first = next(evaluate_chunks(network, configs, 2))
         assert len(list(evaluate_chunks(network, configs[:8], 2))) == 1
     alone, _ = evaluate_chunks(network, configs)

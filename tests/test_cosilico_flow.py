@@ -14,6 +14,8 @@ import pytest
 
 from cosilico import flow
 from cosilico.cli import main
+from cosilico.folder import HIDDEN
+from cosilico.generation import GENERATED_FILES
 from cosilico.images import ImageSet
 from cosilico.progress import Report
 from cosilico.summary import print_summary
@@ -159,11 +161,12 @@ class Stages:
         )
 
     def generate(self, design: Design, out: Path) -> list[Path]:
-        """Write the last file that generation writes."""
+        """Write the files that generation writes."""
         self.enter("generate")
         out.mkdir(parents=True, exist_ok=True)
-        (out / "program.json").write_text("{}")
-        return [out / "program.json"]
+        for name in GENERATED_FILES:
+            (out / name).write_text("1")
+        return [out / name for name in GENERATED_FILES]
 
 
 @pytest.fixture
@@ -249,9 +252,67 @@ def test_resume_repeats_nothing_that_is_finished(
     assert stages.runs - runs == Counter({"build": 1})
 
 
-def test_a_run_without_resume_starts_over(stages: Stages, spec: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "repeated"),
+    [
+        ("design.json", {"search"}),
+        ("test.npz", {"search"}),
+        ("calibration.json", {"calibrate"}),
+        ("verilog/cosilico_top.v", {"generate"}),
+        ("default/weights.npz", {"generate"}),
+        ("default/verilog/program.bin", {"generate"}),
+        ("stages/simulate_rtl.json", {"simulate"}),
+        ("enumeration.npz", set()),
+        ("results.json", set()),
+        ("report.html", set()),
+    ],
+)
+@pytest.mark.parametrize("change", ["removed", "changed"])
+def test_resume_makes_again_what_is_missing_or_changed(
+    stages: Stages, spec: Path, tmp_path: Path, name: str, repeated: set[str], change: str
+) -> None:
+    out = tmp_path / "out"
+    first = flow.run_flow(spec, out, seed=3)
+    path, runs = out / name, stages.runs.copy()
+    content = path.read_bytes()
+    if change == "removed":
+        path.unlink()
+    else:
+        path.write_bytes(content.replace(b"1", b"2") + b" ")
+    assert flow.run_flow(spec, out, resume=True, seed=3) == first
+    assert path.read_bytes() == content
+    assert stages.runs - runs == Counter({"build": 1} | dict.fromkeys(repeated, 1))
+
+
+def test_a_run_lists_all_its_files(stages: Stages, spec: Path, tmp_path: Path) -> None:
+    flow.run_flow(spec, tmp_path / "out", seed=3)
+    files = {
+        path.relative_to(tmp_path / "out").as_posix()
+        for path in (tmp_path / "out").rglob("*")
+        if path.is_file() and HIDDEN not in path.parts
+    }
+    # Those that the search keeps for itself are not written by its stand-in.
+    assert files == set(flow.RUN_FILES) - {"checkpoint.pt", "evaluations.jsonl"}
+
+
+def test_a_folder_of_a_user_is_refused_before_anything_runs(
+    stages: Stages, spec: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "hw"
+    save(Design(network=network(), accelerator=TINY.default), out / "design.json")
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    for options in ({}, {"resume": True}, {"force": True}):
+        with pytest.raises(CosilicoError, match=r"^out must "):
+            flow.run_flow(spec, out, seed=3, **options)
+        with pytest.raises(CosilicoError, match=r"^out must be a folder without the input"):
+            flow.run_network_flow(str(out / "design.json"), "tiny", out, seed=3, **options)
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+    assert not stages.runs
+
+
+def test_a_forced_run_starts_over(stages: Stages, spec: Path, tmp_path: Path) -> None:
     flow.run_flow(spec, tmp_path / "out", resume=False, seed=3)
-    flow.run_flow(spec, tmp_path / "out", resume=False, seed=3)
+    flow.run_flow(spec, tmp_path / "out", force=True, seed=3)
     assert stages.runs["search"] == 2
     assert stages.runs["simulate"] == 4
 
@@ -271,12 +332,14 @@ def test_an_interrupted_stage_is_repeated(
     assert resumed == fresh
 
 
-def test_a_fresh_run_removes_what_another_left(stages: Stages, spec: Path, tmp_path: Path) -> None:
+def test_a_forced_run_removes_what_another_left(stages: Stages, spec: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     flow.run_flow(spec, out, resume=False, seed=3)
     stages.failing = "search"
+    (out / "notes.txt").write_text("mine")
     with pytest.raises(KeyboardInterrupt):
-        flow.run_flow(spec, out, resume=False, seed=4)
+        flow.run_flow(spec, out, force=True, seed=4)
+    assert (out / "notes.txt").read_text() == "mine"
     for name in ("results.json", "report.html", "test.npz"):
         assert not (out / name).exists()
 

@@ -63,10 +63,12 @@ def judge(files: Files, value: Any) -> str:
     return ""
 
 
+WORDS = {"word": Format(100, dict, lambda rng: {}, read, judge)}
+
+
 @pytest.fixture(scope="module")
 def examiner() -> Iterator[Examiner]:
-    formats = {"word": Format(100, dict, lambda rng: {}, read, judge)}
-    made = Examiner(formats, seconds=1, size_bytes=100 << 20, wall_seconds=3)
+    made = Examiner(WORDS, seconds=1, size_bytes=100 << 20)
     yield made
     made.close()
 
@@ -84,7 +86,6 @@ def examiner() -> Iterator[Examiner]:
         ("lines", Verdict.LINES, r"x must be right\nnot wrong"),
         ("control", Verdict.LINES, r"x must be \x1b\[2J"),
         ("loop", Verdict.TIME, "more than 1 s"),
-        ("sleep", Verdict.TIME, "no answer in 3 s"),
         ("allocate", Verdict.MEMORY, r"Traceback .*MemoryError\n"),
         ("die", Verdict.DIED, "status 9"),
     ],
@@ -93,6 +94,12 @@ def test_verdicts(word: str, verdict: Verdict, text: str, examiner: Examiner) ->
     found = examiner.examine("word", {"x": word.encode()})
     assert found[0] is verdict
     assert re.fullmatch(text, found[1], re.DOTALL)
+
+
+def test_an_input_that_waits_is_not_waited_for() -> None:
+    patient = Examiner(WORDS, wall_seconds=2)
+    assert patient.examine("word", {"x": b"sleep"}) == (Verdict.TIME, "no answer in 2 s")
+    patient.close()
 
 
 def test_an_input_has_no_part_in_the_verdict_on_the_next(examiner: Examiner) -> None:
@@ -140,12 +147,14 @@ def test_the_command_prints_verdicts_and_counts_faults(
     given = [
         Examination(0, "tflite", Verdict.REFUSED, "x"),
         Examination(7, "onnx", Verdict.CONTRADICTED, "3 of 4 values differ"),
+        Examination(8, "onnx", Verdict.UNJUDGED, "the runtime\nrefuses it"),
     ]
     monkeypatch.setattr("cosilico.fuzz_summary.examine_inputs", lambda *words: iter(given))
     assert main(["validate", "--fuzz", "2", "--seed", "5"]) == 1
     printed = capsys.readouterr().out
     assert "fuzz_input(5, 7), onnx: contradicted\n3 of 4 values differ" in printed
     assert re.search(r"tflite +1 +0 +0 +0 +0", printed)
+    assert "unjudged 1 times: onnx, the runtime refuses it\n" in printed
     assert printed.rstrip().endswith("1 faults")
-    given.pop()
+    del given[1]
     assert main(["validate", "--fuzz", "1"]) == 0

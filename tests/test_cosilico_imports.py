@@ -10,7 +10,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from cosilico.cli import EXIT_BAD_INPUT, main
+from cosilico.cli import main
+from cosilico.exits import ExitStatus
 from cosilico.imports import imported_images, load_imported
 from cosilico.networks import network_argument
 from search.aten import export_module
@@ -56,7 +57,7 @@ def test_a_refused_model_leaves_nothing(
 ) -> None:
     path = tmp_path / "cut.tflite"
     path.write_bytes(model.content[:-100])
-    assert main(["import", str(path), "--out", str(tmp_path / "net")]) == EXIT_BAD_INPUT
+    assert main(["import", str(path), "--out", str(tmp_path / "net")]) == ExitStatus.BAD_INPUT
     assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "net").exists()
 
@@ -78,12 +79,12 @@ def test_inputs_are_the_models_own(folder: Path, model: RandomModel, tmp_path: P
 def test_a_folder_needs_an_accelerator_and_no_photograph(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["simulate", str(folder)]) == EXIT_BAD_INPUT
+    assert main(["simulate", str(folder)]) == ExitStatus.BAD_INPUT
     assert capsys.readouterr().err == (
         f"cosilico: network {str(folder)!r} must be given an --accelerator\n"
     )
     words = ["simulate", str(folder), "--accelerator", "tiny", "--image", "x.jpg"]
-    assert main(words) == EXIT_BAD_INPUT
+    assert main(words) == ExitStatus.BAD_INPUT
     assert capsys.readouterr().err == (
         "cosilico: an imported network must be given --input, not --image\n"
     )
@@ -145,7 +146,7 @@ def test_calibration_images_belong_to_pytorch_programs(
     rule = "cosilico: --calibration must be given with a .pt2 file, and only with one, not with"
     model = str(folder.parent / "small.tflite")
     for words in ([model, "--calibration", "x.npz"], ["net.pt2"]):
-        assert main(["import", *words, "--out", str(tmp_path)]) == EXIT_BAD_INPUT
+        assert main(["import", *words, "--out", str(tmp_path)]) == ExitStatus.BAD_INPUT
         assert capsys.readouterr().err == f"{rule} {words[0]!r}\n"
 
 

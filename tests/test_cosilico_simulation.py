@@ -1,8 +1,12 @@
 """``simulate`` end to end on small designs: images, stalls, figures and files."""
 
 import json
+import os
 import re
 import runpy
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +21,8 @@ from sim import golden
 from sim.calibration import DRAM_ERROR_LIMIT
 from sim.model import Memory
 from sim.spec.design import Design, load
+from sim.spec.files import cache_root
+from testbench.harness import Harness
 from testbench.simulate import SimulationResult
 
 ROOT = Path(__file__).parent.parent
@@ -191,3 +197,141 @@ def test_a_bus_beyond_the_dram_takes_one_line_to_refuse(
 
 def test_the_commands_memories_are_the_models() -> None:
     assert [tier.value for tier in MemoryTier] == [memory.value for memory in Memory]
+
+
+@pytest.mark.parametrize("option", ["--json", "--output"])
+def test_no_output_replaces_an_input(
+    design_file: Path, tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = tmp_path / "x.npz"
+    np.savez(given, x=np.zeros((1, *load(design_file).network.input.shape), np.int8))
+    accelerator = tmp_path / "a.json"
+    accelerator.write_text(json.dumps(load(design_file).accelerator.to_json()))
+    link = tmp_path / "link"
+    link.symlink_to(design_file)
+    words = ["simulate", str(design_file), "--input", str(given), "--accelerator", str(accelerator)]
+    beside = [design_file.parent / name for name in ("weights.npz", "test.npz")]
+    for path in (design_file, *beside, given, accelerator, link):
+        before = path.read_bytes() if path.exists() else None
+        assert main([*words, option, str(path)]) == 2
+        message = f"{option} must be another file than the input {str(path)!r}"
+        assert capsys.readouterr().err == f"cosilico: {message}\n"
+        assert (path.read_bytes() if path.exists() else None) == before
+    assert main([*words, option, str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"cosilico: {tmp_path}: Is a directory\n"
+
+
+def test_waves_of_another_program_are_not_replaced(
+    tmp_path: Path, design_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in design_file.parent.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    waves = tmp_path / "waves.vcd"
+    waves.write_text("mine")
+    assert main(["simulate", str(tmp_path / design_file.name), "--waves"]) == 2
+    message = f"{waves} must be absent or waveforms of an earlier run"
+    assert capsys.readouterr().err == f"cosilico: {message}\n"
+    assert waves.read_text() == "mine"
+
+
+@pytest.mark.rtl
+def test_figures_go_through_links_and_to_devices(design_file: Path, tmp_path: Path) -> None:
+    link, target = tmp_path / "link", tmp_path / "target.json"
+    link.symlink_to(target)
+    words = ["simulate", str(design_file), "--images", "1"]
+    for _ in range(2):  # a file that the user names is replaced
+        assert main([*words, "--json", str(link), "--output", "/dev/null"]) == 0
+    assert link.is_symlink()
+    assert json.loads(target.read_text())["network"]
+    assert Path("/dev/null").is_char_device()
+    done = subprocess.run(
+        [sys.executable, "-m", "cosilico", *words, "--json", "/dev/stdout"],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    )  # fmt: skip
+    assert '"measured_cycles"' in done.stdout
+    assert "where the time goes" in done.stdout
+
+
+@pytest.mark.rtl
+def test_waves_are_written_again(tmp_path: Path, design_file: Path) -> None:
+    for path in design_file.parent.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    words = ["simulate", str(tmp_path / design_file.name), "--images", "1", "--waves"]
+    for _ in range(2):
+        assert main(words) == 0
+        assert "$enddefinitions" in (tmp_path / "waves.vcd").read_text()
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.rtl
+def test_a_damaged_simulation_is_built_again(
+    design_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its executable, and the Verilog that it is built from."""
+    library = cache_root() / "runtime"
+    words = ["simulate", str(design_file), "--images", "1"]
+    assert main(words) == 0
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "runtime").symlink_to(library)  # takes a minute to build
+    monkeypatch.setenv("COSILICO_CACHE", str(cache))
+    assert main(words) == 0
+    files = [*(cache / "harness").glob("*/harness"), *(cache / "verilog").glob("*/*.v")]
+    assert len(files) == 2
+    for file in files:
+        content = file.read_bytes()
+        file.write_bytes(content[: len(content) // 2])
+        assert main(words) == 0
+        # A compiler's output has the name of its folder in it; what is emitted has not.
+        assert abs(file.stat().st_size - len(content)) < 1000
+        assert file.suffix != ".v" or file.read_bytes() == content
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("missing", ["g++", "perl"])
+def test_a_missing_program_is_the_machines_fault(
+    design_file: Path, tmp_path: Path, missing: str
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("g++", "perl", "make", "ar", "as", "ld", "env", "sh", "uname", "python3"):
+        place = shutil.which(name)
+        if place is not None and name != missing:
+            (programs / name).symlink_to(place)
+    done = subprocess.run(
+        [sys.executable, "-m", "cosilico", "simulate", str(design_file), "--images", "1"],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+        env=os.environ | {"PATH": str(programs), "COSILICO_CACHE": str(tmp_path / "cache")},
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert missing in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize(
+    ("program", "status", "line"),
+    [
+        ("kill -9 $$", 3, "the simulation was killed by SIGKILL"),
+        ("echo 'AXI protocol violation on AW at cycle 3' >&2; exit 4", 1,
+         "AXI protocol violation on AW at cycle 3"),
+        ("echo 'the AXI4-Lite port did not answer within 9 cycles' >&2; exit 2", 1,
+         "the AXI4-Lite port did not answer within 9 cycles"),
+        ("echo 'outputs.bin cannot be written' >&2; exit 2", 3, "outputs.bin cannot be written"),
+    ],
+)  # fmt: skip
+def test_how_a_simulation_ends_says_whose_fault_it_is(
+    design_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    program: str,
+    status: int,
+    line: str,
+) -> None:
+    script = tmp_path / "harness"
+    script.write_text(f"#!/bin/sh\n{program}\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(Harness, "executable", property(lambda self: script))
+    assert main(["simulate", str(design_file), "--images", "1"]) == status
+    assert capsys.readouterr().err.splitlines()[-1] == f"cosilico: {line}"

@@ -1,6 +1,7 @@
 """``validate`` on random pairs and in full: what is printed, written, and gone on with."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -150,7 +151,10 @@ def test_everything_is_written_when_all_is_done(tmp_path: Path, runs: list[Case]
     assert summary["total"]["pairs"] == PAIRS
     assert summary["total"]["activations"] == 500 * PAIRS
     assert summary["gateware_hash"] == default().gateware_hash
-    assert validate_everything(SMALL, journal, tmp_path / "out", jobs=2) == 0
+    message = f"{tmp_path / 'out' / 'validation.json'} must be absent, or --force must be given"
+    with pytest.raises(CosilicoError, match=f"^{re.escape(message)}$"):
+        validate_everything(SMALL, journal, tmp_path / "out", jobs=2)
+    assert validate_everything(SMALL, journal, tmp_path / "out", jobs=2, force=True) == 0
     assert len(runs) == PAIRS
 
 
@@ -182,7 +186,9 @@ def test_other_sources_begin_anew(
     journal = tmp_path / "journal.jsonl"
     validate_everything(SMALL, journal, tmp_path / "out", jobs=2)
     monkeypatch.setattr(validation, "source_digest", lambda *packages: "other")
-    validate_everything(SMALL, journal, tmp_path / "out", jobs=2)
+    with pytest.raises(CosilicoError, match=r"^journal .* must be of the same work and sources"):
+        validate_everything(SMALL, journal, tmp_path / "other", jobs=2)
+    validate_everything(SMALL, journal, tmp_path / "out", jobs=2, force=True)
     assert len(runs) == 2 * PAIRS
 
 

@@ -302,6 +302,27 @@ def test_tiles_reach_their_banks_in_the_predicted_cycles(
     assert run.busy == run.dones[-1] - run.starts[0]
 
 
+@pytest.mark.parametrize(("gbps", "most"), [(0.8, 2), (0.4, 4), (0.2, 8)])
+def test_bytes_that_a_vector_lacks_are_zero_whatever_came_before(gbps: float, most: int) -> None:
+    """Vectors of few beats follow whole ones, and rows of weights, through the same register."""
+    config = make_config(gbps=gbps)
+    beats = range(1, most + 1)
+    pairs = [(a, b) for a in beats for b in beats]
+    sequence = []
+    for whole, narrow in pairs:
+        sequence += [
+            tile_for(config, whole, groups=1, rows=2),
+            weights(1, 1, 1, 0),
+            tile_for(config, narrow, groups=1, rows=2, pe_y=0),
+        ]
+    run = Run(config, sequence)
+    tiles = [d for d in sequence if d["kind"] == LoadKind.TILE]
+    assert run.tiles == run.expected_tiles(*tiles)
+    unused = [data >> 8 * config.bus_bytes for *_, data in run.tiles]
+    assert 0 in unused
+    assert max(unused) > 0
+
+
 def test_random_stalls_give_the_same_vectors() -> None:
     tiles = [TILE, TILE | {"address": 0x40}]
     for gbps in (0.8, 0.75):

@@ -174,6 +174,32 @@ def of_so_many_values_that_the_product_wraps() -> bytes:
     return writer.end(result)
 
 
+def mean_of_no_axis() -> bytes:
+    """Found as fuzz_input(4, 2500)."""
+    writer = Convolution()
+    result = writer.tensor((1, 2), name="result", **LIKE)
+    axes = writer.constant([1, 2, 66], "int32")
+    writer.operator("MEAN", [writer.seen, axes], [result])
+    return writer.end(result)
+
+
+def long_name() -> bytes:
+    """Found as fuzz_input(4, 3095)."""
+    writer = Convolution()
+    result = writer.tensor((1, 5), name="n" * 3000, **LIKE)
+    writer.operator("RESHAPE", [writer.seen], [result])
+    return writer.end(result)
+
+
+def reshape_of_three() -> bytes:
+    """Found as fuzz_input(2, 1349)."""
+    writer = Convolution()
+    result = writer.tensor((1, 32), name="result", **LIKE)
+    shape = writer.constant([1, 32], "int32")
+    writer.operator("RESHAPE", [writer.seen, shape, shape], [result])
+    return writer.end(result)
+
+
 def too_many_computations() -> bytes:
     writer = ModelWriter()
     image = writer.tensor((1, 2000, 2000, 2), name="image", **LIKE)
@@ -260,8 +286,22 @@ LINES: list[tuple[Callable[[], bytes], str]] = [
         r"not 18446779258081640448 of shape \(1, 65536, 16777216, 16777248\)",
     ),
     (
+        mean_of_no_axis,
+        rf"operator 1 MEAN {TENSOR}: axes must be among 4, not 66",
+    ),
+    (
+        long_name,
+        r"operator 1 RESHAPE \(tensor 'n{400,}…n{400,}'\): output must have the input's 32 values, "
+        r"not \(1, 5\)",
+    ),
+    (
+        reshape_of_three,
+        rf"operator 1 RESHAPE {TENSOR}: inputs must be 1 … 2, not 3",
+    ),
+    (
         too_many_computations,
-        "network 'net' must have at most 68719476736 MACs for one image, not 135200000000",
+        "network 'net' must have at most 68719476736 MACs for one image, taps of pools "
+        "included, not 135200000000",
     ),
 ]
 

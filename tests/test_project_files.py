@@ -28,9 +28,11 @@ TARGETS = [
     "check",
     "demo",
     "validate",
+    "lowest",
     "calibrate",
     "supported",
     "bench",
+    "mutants",
     "clean",
 ]
 

@@ -70,6 +70,34 @@ def test_learns_around_non_realizable_designs() -> None:
     assert agent.best_guess(contexts[0])[0] == 4
 
 
+def test_an_update_leaves_probabilities_within_the_clip() -> None:
+    """Of two choices the rewarded one rises until its ratio is 1 + clip and the other's 1 - clip.
+
+    Beyond it no sample has a gradient; without the bound, as many steps make the choice certain.
+    """
+    clip = 0.2
+    args = Args(
+        batch=256, epochs=800, minibatches=1, clip=clip, entropy=0.0, learning_rate=1e-4,
+        max_norm=1e9, total_updates=1_000_000,
+    )  # fmt: skip
+    agent = HardwareAgent((2,), 1, args, seed=5)
+    context = np.zeros((1, 1), np.float32)
+
+    def probabilities() -> NDArray[np.float64]:
+        with torch.no_grad():
+            logits = agent.actor(torch.from_numpy(context))[0]
+        found: NDArray[np.float64] = torch.softmax(logits, 0).double().numpy()
+        return found
+
+    before = probabilities()
+    agent.learn(
+        np.repeat(context, args.batch, axis=0),
+        lambda actions: actions[:, 0].astype(np.float64),
+    )
+    ratio = probabilities() / before
+    assert ratio.tolist() == pytest.approx([1 - clip, 1 + clip], abs=0.05)
+
+
 def test_state_continues_exactly() -> None:
     args = Args(batch=16, total_updates=10)
     contexts = np.zeros((16, 3), np.float32)

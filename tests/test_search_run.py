@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from search.architecture import DIGITS_SPACE, Architecture
-from search.evaluator import Evaluator, SimCosts
+from search.checkpoint import CheckpointStore
+from search.evaluator import Evaluation, Evaluator, SimCosts
 from search.export import shape_network
 from search.result import pareto_front
 from search.run import run_search
@@ -96,10 +97,45 @@ def test_another_run_is_not_resumed(whole: Path, spec: SearchSpec) -> None:
         run_search(spec, whole, resume=True, seed=4)
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path: Path, spec: SearchSpec) -> None:
-    (tmp_path / "checkpoint.pt").write_bytes(b"half of a checkpoi")
-    with pytest.raises(CosilicoError, match=r"must be a checkpoint, but is damaged$"):
-        run_search(spec, tmp_path, resume=True, seed=3)
+def evaluation(index: int) -> Evaluation:
+    return Evaluation(
+        index=index, phase="warm-up", network="n", accelerator=TINY.default, cycles=1, energy=1.0,
+        area=1.0, violations=(), excess=0.0, accuracy=None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("checkpoint.pt", lambda content: b"half of a checkpoi"),
+        ("checkpoint.pt", lambda content: content[:-1] + b"?"),
+        ("evaluations.jsonl", lambda content: content[:-1]),
+        ("evaluations.jsonl", lambda content: content.replace(b'"warm-up"', b'"warm-UP"')),
+        ("evaluations.jsonl", lambda content: b""),
+    ],
+)
+def test_a_damaged_checkpoint_is_none(
+    tmp_path: Path, name: str, damage: Callable[[bytes], bytes]
+) -> None:
+    record = evaluation(0)
+    CheckpointStore(tmp_path, "run").save({"step": 1}, [record])
+    assert CheckpointStore(tmp_path, "run").load() == ({"step": 1}, [record])
+    content = (tmp_path / name).read_bytes()
+    assert damage(content) != content
+    (tmp_path / name).write_bytes(damage(content))
+    assert CheckpointStore(tmp_path, "run").load() is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_log_goes_on_where_its_checkpoint_was(tmp_path: Path) -> None:
+    first, second = evaluation(0), evaluation(1)
+    CheckpointStore(tmp_path, "run").save({"step": 1}, [first])
+    with (tmp_path / "evaluations.jsonl").open("a") as log:
+        log.write("half a li")
+    store = CheckpointStore(tmp_path, "run")
+    assert store.load() == ({"step": 1}, [first])
+    store.save({"step": 2}, [first, second])
+    assert CheckpointStore(tmp_path, "run").load() == ({"step": 2}, [first, second])
 
 
 def test_a_space_whose_default_cannot_be_built_is_refused(

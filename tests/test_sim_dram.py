@@ -187,6 +187,17 @@ def test_a_hit_a_closed_row_and_a_conflict_differ_by_trcd_and_trp() -> None:
     assert hit == dram.front + dram.read_latency + dram.back
 
 
+def test_a_fifth_row_waits_for_the_window_of_four(driver: Path) -> None:
+    """Reads of five banks at once: activates follow at tRRD, the fifth only after tFAW."""
+    dram = replace(lpddr4(config(1600, 6.4)), row_to_row=3, four_rows=150)
+    reads = [Burst(0, dram.page_bytes * bank, 1, 4, 0) for bank in range(5)]
+    found = closed(dram, reads)
+    assert found == stepped(driver, dram, reads)
+    first = dram.front + dram.row_to_column + dram.read_latency + dram.back
+    assert found[4] == [first + 150]
+    assert found[3][0] < first + 150
+
+
 def test_a_read_in_a_refresh_waits_for_its_end() -> None:
     dram = lpddr4(config(1600, 6.4))
     due = dram.refresh_interval

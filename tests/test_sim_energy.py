@@ -1,5 +1,6 @@
 """The energy proxy: prices of the source, each activity charged where it happens."""
 
+import itertools
 from dataclasses import astuple, replace
 
 import numpy as np
@@ -43,6 +44,19 @@ def test_sram_energy_grows_with_capacity() -> None:
     prices = [sram_pj_per_byte(1 << k) for k in range(8, 24)]
     assert prices == sorted(set(prices))
     assert sram_pj_per_byte(2 << 10) == pytest.approx(5.0 / 8)  # half for a quarter
+
+
+def test_sram_energy_is_a_power_of_the_capacity_between_and_beyond_the_points() -> None:
+    """Straight lines in logarithms: a geometric mean of sizes has that of the prices."""
+    points = [(8 << 10, 1.25), (32 << 10, 2.5), (1 << 20, 12.5)]
+    for (low, cheap), (high, dear) in itertools.pairwise(points):
+        for share in (0.25, 0.5, 0.75):
+            size = round(low ** (1 - share) * high**share)
+            price = cheap ** (1 - share) * dear**share
+            assert sram_pj_per_byte(size) == pytest.approx(price, rel=1e-4)  # sizes are rounded
+    # beyond: the nearest line goes on, doubling for four times the size below, 5-fold for 32 times above
+    assert sram_pj_per_byte(1 << 10) == pytest.approx(1.25 / 8**0.5)
+    assert sram_pj_per_byte(32 << 20) == pytest.approx(62.5)
 
 
 def test_nothing_done_costs_nothing() -> None:

@@ -1,5 +1,6 @@
 """Kernels are compiled once for all integers, whether they are literals where they are called."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +41,51 @@ def test_a_literal_argument_is_an_integer_as_any_other(
     assert kernel(_count)(4) == 0 + 1 + 2 + 3 + 2 * 4 + 100
     assert len(add.signatures) == 1
     assert len(add_twice.signatures) == 1
+
+
+def _double(values):  # type: ignore[no-untyped-def]  # numba infers the types
+    for i in range(len(values)):
+        values[i] *= 2
+
+
+def doubled() -> tuple[int, int]:
+    """Compile that kernel afresh; numbers of codes that were taken from files, and that were not."""
+    compiled: Any = in_place(_double)
+    values = np.array([3])
+    compiled(values)
+    assert values[0] == 6
+    return sum(compiled.stats.cache_hits.values()), sum(compiled.stats.cache_misses.values())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:-1] + bytes([content[-1] ^ 1]),
+        lambda content: b"",
+        lambda content: b"?" * 5000,
+    ],
+)
+def test_a_damaged_file_of_a_kernel_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[bytes], bytes]
+) -> None:
+    monkeypatch.setattr(sim.kernel, "_CACHE", str(tmp_path))
+    assert doubled() == (0, 1)
+    assert doubled() == (1, 0)
+    (file,) = [path for path in tmp_path.rglob("*") if path.is_file()]
+    content = file.read_bytes()
+    file.write_bytes(damage(content))
+    assert doubled() == (0, 1)
+    assert doubled() == (1, 0)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [file]
+
+
+def test_kernels_run_where_nothing_can_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(sim.kernel, "_CACHE", str(tmp_path / "file" / "kernels"))
+    compiled: Any = kernel(_double)
+    values = np.array([3])
+    compiled(values)
+    assert values[0] == 6

@@ -1,5 +1,6 @@
 """Named networks: the papers' layers, seeded weights, and a cache that may be damaged."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -82,12 +83,24 @@ def test_cached_network_is_the_one_that_was_made() -> None:
         np.testing.assert_array_equal(layer.multiplier, other.multiplier)
 
 
-def test_damaged_cache_is_made_again() -> None:
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("weights.npz", lambda content: content[:1000]),
+        ("design.json", lambda content: content.replace(b'"mobilenet_v2"', b'"mobilenet_v3"')),
+        ("design.sha256", lambda content: b"\xff"),
+    ],
+)
+def test_damaged_cache_is_made_again(name: str, damage: Callable[[bytes], bytes]) -> None:
     made = named_network("mobilenet_v2", 2)
     networks._cached.cache_clear()
-    (path,) = (cache_root() / "networks").glob("mobilenet_v2-2-*/weights.npz")
-    path.write_bytes(path.read_bytes()[:1000])
-    assert named_network("mobilenet_v2", 2).tensors == made.tensors
+    (path,) = (cache_root() / "networks").glob(f"mobilenet_v2-2-*/{name}")
+    content = path.read_bytes()
+    assert damage(content) != content
+    path.write_bytes(damage(content))
+    again = named_network("mobilenet_v2", 2)
+    assert (again.name, again.tensors) == (made.name, made.tensors)
+    assert path.read_bytes() == content
 
 
 def test_unknown_name_is_refused_with_the_known_ones() -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from hwgen.emit import emit
 from hwgen.program import compile_design
+from sim.model import evaluate_many
 from sim.plan import map_network
+from sim.plan_sizes import most_descriptors
 from sim.realizability import Violation, arithmetic_violations, check, require
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
@@ -303,19 +305,31 @@ def test_a_count_beyond_the_reciprocal_is_named_before_any_mapping(kind: LayerKi
     assert 0 < violation.excess < 1e-6
 
 
-@pytest.mark.parametrize("images", [30_000, 10**12])
-def test_a_batch_beyond_memory_is_named_before_it_is_planned(images: int) -> None:
+@pytest.mark.parametrize("images", [60_000, 1 << 19, (1 << 19) + 1, 10**12, 10**30])
+def test_a_batch_beyond_memory_is_named_before_it_is_listed(images: int) -> None:
     network = one_layer(LayerKind.CONV, 40, 40, 16, kernel=3)
     small = replace(DEFAULT, local_memory_kb=4)
-    alone = len(map_network(small, network).rows)
     assert check(small, network, images=8) == []
+    alone = map_network(small, network)
+    most = most_descriptors(alone.layer_plan, alone.tensor_plan, small.pes, 1)
+    needed = images if images > 1 << 19 else most * images
     (violation,) = check(small, network, images=images)
-    assert violation.code == "MAP_BATCH"
+    assert violation.code == "MAP_PROGRAM"
     assert violation.detail == (
-        f"a program of {images} images needs {alone * images} descriptors, "
-        "but one of several images may have 524288"
+        f"a program of {images} images needs up to {needed} descriptors, but it may have 524288"
     )
     assert violation.excess > 0
+
+
+def test_a_network_of_more_descriptors_than_memory_holds_is_named() -> None:
+    network = one_layer(LayerKind.CONV, 500, 500, 64)
+    small = replace(TINY.at(0), pes_x=1, pes_y=1, local_memory_kb=1)
+    (violation,) = check(small, network)
+    assert violation.code == "MAP_PROGRAM"
+    assert re.fullmatch(
+        r"a program needs up to \d+ descriptors, but it may have 524288", violation.detail
+    )
+    assert evaluate_many([small], network).violations == [("MAP_PROGRAM",)]
 
 
 def test_area_beyond_the_budget_is_a_violation() -> None:

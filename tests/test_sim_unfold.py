@@ -154,3 +154,16 @@ def test_tables_of_both_forms_live_as_long_as_the_network() -> None:
     del network, forms
     gc.collect()
     assert all(reference() is None for reference in watched)
+
+
+def test_an_input_is_not_unfolded_beyond_what_a_tensor_may_be() -> None:
+    rng = np.random.default_rng(0)
+    source = random_tensor("input", 2000, 2000, 1, rng)
+    padding = Padding(top=1, bottom=1, left=1, right=1)
+    for stride, possible in ((1, False), (2, True)):
+        layer = padded("layer", LayerKind.CONV, source, (3, 3), (stride, stride), padding, rng, 1)
+        network = Network(name="net", input=source, layers=(layer,))
+        assert (unfolded(network) is not None) is possible
+    flat = random_tensor("input", 3, 65536, 31, rng)
+    wide = fully_connected("layer", flat, 2, rng)
+    assert unfolded(Network(name="net", input=flat, layers=(wide,))) is None

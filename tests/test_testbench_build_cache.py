@@ -1,6 +1,10 @@
 """Builds are kept by content, appear complete, and survive a race."""
 
 import fcntl
+import hashlib
+import multiprocessing
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -9,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sim.spec.files import cache_root
-from testbench.build_cache import cached_directory, content_key
+from testbench.build_cache import DIGESTS_FILE, cached_directory, content_key
 
 
 def test_key_depends_on_where_one_text_ends() -> None:
@@ -27,6 +31,8 @@ def test_environment_variable_names_the_cache(
     monkeypatch.delenv("COSILICO_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
     assert cache_root() == tmp_path / "x" / "cosilico"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # which the standard says to ignore
+    assert cache_root() == Path.home() / ".cache" / "cosilico"
 
 
 def test_content_is_made_once(tmp_path: Path) -> None:
@@ -54,6 +60,72 @@ def test_failed_build_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"^no$"):
         cached_directory(tmp_path, "key", fail)
     assert list(tmp_path.iterdir()) == []
+
+
+def make_files(directory: Path) -> None:
+    (directory / "inner").mkdir()
+    (directory / "inner" / "program").write_bytes(b"program" * 1000)
+    (directory / "file").write_text("content")
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["inner/program", "file", DIGESTS_FILE])
+@pytest.mark.parametrize("change", [damage, Path.unlink, lambda path: path.write_bytes(b"")])
+def test_a_damaged_directory_is_made_again(
+    tmp_path: Path, name: str, change: Callable[[Path], object]
+) -> None:
+    for _ in range(2):
+        target = cached_directory(tmp_path, "key", make_files)
+        assert (target / "inner" / "program").read_bytes() == b"program" * 1000
+        assert (target / "file").read_text() == "content"
+        change(target / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_what_is_intact_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = cached_directory(tmp_path, "key", make_files)
+    cached_directory(tmp_path, "key", make_files)
+    os.utime(target, (0, 0))
+    monkeypatch.setattr(hashlib, "file_digest", lambda *given: pytest.fail("read again"))
+    cached_directory(tmp_path, "key", make_files)
+    assert target.stat().st_mtime > 0  # it counts as used
+
+
+def make_and_be_killed(root: Path) -> None:
+    def make(directory: Path) -> None:
+        (directory / "half").write_text("")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    cached_directory(root, "killed", make)
+
+
+@pytest.mark.parametrize("key", ["killed", "other"])
+def test_what_a_killed_process_left_goes_with_the_next_build(tmp_path: Path, key: str) -> None:
+    process = multiprocessing.get_context("spawn").Process(
+        target=make_and_be_killed, args=(tmp_path,)
+    )
+    process.start()
+    process.join()
+    assert list(tmp_path.glob("killed.*"))
+    cached_directory(tmp_path, key, make_files)
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [key]
+
+
+def test_what_another_makes_stays(tmp_path: Path) -> None:
+    """While it makes it, nobody takes it for a killed one's."""
+
+    def make(directory: Path) -> None:
+        cached_directory(tmp_path, "other", make_files)
+        assert directory.is_dir()
+        make_files(directory)
+
+    cached_directory(tmp_path, "key", make)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["key", "other"]
 
 
 def ask_twice(root: Path, make: Callable[[Path], None]) -> list[Path]:

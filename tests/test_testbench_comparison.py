@@ -72,6 +72,7 @@ def run_of(prediction: Prediction, **changed: Any) -> RunResult:
         "issue_end": np.tile(np.array([-1, 25, -1], np.int64), (2, 1)),
         "counters": counters,
         "status": np.zeros(2, np.int64),
+        "stops": (None,) * 2,
         "wall_s": 1.0,
         "simulated_cycles": 120,
         "view": "simulation",

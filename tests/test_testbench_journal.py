@@ -1,9 +1,13 @@
 """A journal loses nothing to a kill and never mixes what differs."""
 
 import json
+import re
 import threading
 from pathlib import Path
 
+import pytest
+
+from sim.spec.errors import CosilicoError
 from testbench.journal import Journal
 
 HEADER = {"seed": 1, "sources": "abc"}
@@ -31,11 +35,27 @@ def test_half_a_line_is_removed(tmp_path: Path) -> None:
         assert lines[-1] == {"key": "b", "value": 2}
 
 
-def test_another_header_begins_anew(tmp_path: Path) -> None:
+def test_another_header_begins_anew_where_it_may(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     Journal(path, HEADER).append("a", {"value": 1})
-    assert Journal(path, HEADER | {"seed": 2}).records == {}
-    assert Journal(path, HEADER).records == {}
+    other = HEADER | {"seed": 2}
+    message = f"journal {path} must be of the same work and sources, or --force must be given"
+    with pytest.raises(CosilicoError, match=f"^{re.escape(message)}$"):
+        Journal(path, other)
+    assert Journal(path, HEADER, renew=True).records == {"a": {"value": 1}}
+    assert Journal(path, other, renew=True).records == {}
+    assert Journal(path, other).records == {}
+
+
+@pytest.mark.parametrize("content", ["mine\n", "mine", '{"mine": 1}\n', "[1]\n", "\0\xff"])
+def test_another_file_is_never_replaced(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text(content)
+    message = f"journal {path} must be absent or a journal of such work"
+    for renew in (False, True):
+        with pytest.raises(CosilicoError, match=f"^{re.escape(message)}$"):
+            Journal(path, HEADER, renew=renew)
+    assert path.read_text() == content
 
 
 def test_the_last_record_of_a_key_counts(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from testbench.harness import HarnessError
 from testbench.memory_model import MemoryModel, Port, Silence
 from testbench.sample import GROUPS, SIZES, chains, drawn
 from testbench.validate import every_memory, run_case, try_case, validate_random
+from testbench.verilate import BuildError
 
 EACH_GROUP = pytest.mark.parametrize(
     ("space", "group"), GROUPS, ids=[f"{space.name}-{group}" for space, group in GROUPS]
@@ -126,3 +127,19 @@ def test_the_pairs_cover_what_they_are_meant_to_cover() -> None:
     assert {3, 6} <= {c.pes_x for c in configs}
     assert len(deep) >= 10
     assert max(len(case.network.layers) for case in deep) >= 10
+
+
+@pytest.mark.parametrize(
+    "error", [BuildError("g++ failed: no"), OSError(28, "No space left on device"), MemoryError()]
+)
+def test_what_the_machine_lacks_is_no_outcome(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """It says nothing of model and RTL, and ends the whole validation."""
+
+    def fail(case: Case, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(validate, "run_case", fail)
+    with pytest.raises(type(error)):
+        try_case(drawn(TINY, 0)[0])

@@ -5,6 +5,10 @@ from sim.spec.errors import CosilicoError
 __all__ = ["UnsupportedModelError", "printable"]
 
 
+_LONGEST = 1000
+"""Characters of a line."""
+
+
 class UnsupportedModelError(CosilicoError):
     """The model has an operator, type or parameter that the hardware has no arithmetic for."""
 
@@ -13,6 +17,11 @@ class UnsupportedModelError(CosilicoError):
 
 
 def printable(text: str) -> str:
-    """One line without anything that steers a terminal: names in a file may hold any character."""
+    """One line of bounded length without anything that steers a terminal.
+
+    Names in a file may hold any character, and many of them: of a long line the middle is left out.
+    """
     line = " ".join(text.split())
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST // 2]}…{line[-_LONGEST // 2 :]}"
     return "".join(character if character.isprintable() else "�" for character in line)

@@ -1,7 +1,6 @@
 """The folder of an imported network: ``network.json`` with the host's steps, ``weights.npz``."""
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +11,6 @@ from pydantic import Field
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.host import HostProgram
 from sim.importers.host_shapes import require_fit
-from sim.importers.limits import excessive_layer
 from sim.spec.network import Layer, Network, TensorSpec
 from sim.spec.network_json import NetworkDocument, read_document, read_network, write_document
 
@@ -71,16 +69,9 @@ def checked_network(name: str, source: TensorSpec, layers: tuple[Layer, ...]) ->
         If its layers do not fit together, or compute more than any network should.
     """
     try:
-        network = Network(name=name, input=source, layers=layers)
+        return Network(name=name, input=source, layers=layers)
     except ValueError as error:
         raise UnsupportedModelError(str(error)) from None
-    tensors = network.tensors
-    for layer in layers:
-        shapes = (tensors[layer.inputs[0]].shape, layer.output.shape)
-        taps = max(math.prod(layer.kernel), layer.weights.size // shapes[1][2])
-        if broken := excessive_layer(layer.name, *shapes, layer.padding, taps):
-            raise UnsupportedModelError(broken)
-    return network
 
 
 def with_file(

@@ -32,7 +32,7 @@ def excessive_layer(
     padding: Padding,
     taps: int,
 ) -> str:
-    """The rule that a layer breaks, empty if it breaks none.
+    """The rule that a layer of real numbers breaks, empty if it breaks none.
 
     Parameters
     ----------

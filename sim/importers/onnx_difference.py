@@ -26,6 +26,9 @@ _SAMPLE_MACS = 1 << 28
 _MOST_MACS = 1 << 34
 """Of all that is compared; layers behind this many are not."""
 
+_MOST_GATHERED = 1 << 25
+"""Values that the windows of one comparison have in all; larger layers are not compared."""
+
 _MOST_IMAGES = 8
 
 _WINDOWS = (LayerKind.CONV, LayerKind.DEPTHWISE, LayerKind.FULLY_CONNECTED)
@@ -43,8 +46,8 @@ class LayerDifference:
         Largest possible difference of a value.
     reason : str
     values, differing : int
-        Values that were compared on random int8 inputs, and how many of them differ; 0 of 0 behind
-        very much work.
+        Values that were compared on random int8 inputs, and how many of them differ; 0 of 0 where
+        that would be very much work.
     """
 
     layer: str
@@ -63,12 +66,15 @@ def differences(imported: ImportedNetwork) -> tuple[LayerDifference, ...]:
     found = []
     left = _MOST_MACS
     for layer in network.layers:
+        pixels, taps = math.prod(layer.output.shape[:2]), math.prod(layer.kernel)
+        channels = network.tensors[layer.inputs[0]].channels
+        gathered = max(pixels * taps * channels, math.prod(layer.output.shape))
         images = max(1, min(_MOST_IMAGES, _SAMPLE_MACS // max(1, layer.macs)))
-        cost = images * max(layer.macs, math.prod(layer.output.shape) * math.prod(layer.kernel))
-        left -= cost
-        found.append(
-            _difference(network, layer, nodes[layer.name], rng, images if left >= 0 else 0)
-        )
+        images = min(images, _MOST_GATHERED // gathered)
+        left -= images * max(layer.macs, gathered)
+        if left < 0:
+            images = 0
+        found.append(_difference(network, layer, nodes[layer.name], rng, images))
     return tuple(found)
 
 

@@ -32,7 +32,7 @@ _REAL = "between DequantizeLinear and QuantizeLinear"
     conditions="to int8 or uint8, of one scale; constants of any",
 )
 def _quantize(lowering: OnnxLowering, node: OnnxNode) -> Value:
-    value, name = lowering.value(node, 0), node.inputs[0]
+    value = lowering.value(node, 0)
     if node.integer("block_size", 0):
         node.refuse("block_size must be 0")
     if isinstance(value, Constant):
@@ -48,9 +48,7 @@ def _quantize(lowering: OnnxLowering, node: OnnxNode) -> Value:
         return replace(value, steps=steps, held="int8", quantization=quantization)
     if isinstance(value, Deferred):
         return lowering.quantize(value, node.outputs[0], quantization)
-    source = lowering.activation(node, padded=True)
-    if not source.real:
-        node.refuse(f"input {name!r} must be real, not integers")
+    source = lowering.real_activation(node, padded=True)
     if source.quantization == quantization:
         return replace(source, real=False)
     return lowering.quantize(lowering.rescaled(node, source), node.outputs[0], quantization)
@@ -129,7 +127,8 @@ def _dequantize(lowering: OnnxLowering, node: OnnxNode) -> Value:
 
 @lowers("Add", becomes="`add`", conditions=f"{_REAL}; two activations of one shape")
 def _add(lowering: OnnxLowering, node: OnnxNode) -> Value:
-    return _sum(lowering, node, lowering.activation(node, 0), lowering.activation(node, 1))
+    operands = [lowering.real_activation(node, position) for position in range(2)]
+    return _sum(lowering, node, *operands)
 
 
 @lowers("QLinearAdd", becomes="`add`", conditions="two activations of one shape")
@@ -189,9 +188,7 @@ def _clip(lowering: OnnxLowering, node: OnnxNode) -> Value:
 def _clamped(lowering: OnnxLowering, node: OnnxNode, low: float, high: float) -> Deferred:
     value = lowering.value(node, 0)
     if not isinstance(value, Deferred):
-        source = lowering.activation(node, padded=True)
-        if not source.real:
-            node.refuse(f"input {node.inputs[0]!r} must be real, not integers")
+        source = lowering.real_activation(node, padded=True)
         value = lowering.rescaled(node, source)
     least, most = (min(max(end, low), high) for end in (value.low, value.high))
     return replace(value, low=least, high=most)

@@ -191,7 +191,7 @@ def _check_output(end: OnnxEnd, result: HostOutput) -> None:
 
 def _ordered(source: Quantized) -> tuple[HostStep, ...]:
     """Steps from the order in memory to the model's."""
-    memory = np.arange(source.places.size).reshape(source.spec.shape)
+    memory = np.arange(source.places.size, dtype=np.int32).reshape(source.spec.shape)
     for axes in itertools.permutations(range(3)):
         if np.array_equal(memory.transpose(axes).reshape(-1), source.places.reshape(-1)):
             return () if axes == (0, 1, 2) else (Transpose(axes=axes),)

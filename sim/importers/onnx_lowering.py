@@ -1,5 +1,6 @@
 """Lowering an ONNX graph to layers: its tensors so far, and the table of operators."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -25,7 +26,7 @@ from sim.importers.onnx_values import (
 )
 from sim.importers.operator_table import OperatorTable
 from sim.scales import quantize_multipliers
-from sim.spec.network import Layer, LayerKind, Padding, TensorSpec
+from sim.spec.network import NETWORK_VALUES_LIMIT, Layer, LayerKind, Padding, TensorSpec
 
 __all__ = ["ONNX_OPERATORS", "SPREAD", "OnnxLowering", "lowers"]
 
@@ -65,6 +66,7 @@ class OnnxLowering:
         self.input: Quantized | None = None
         self._read: HostInput | None = None
         self._weights = 0
+        self._values = 0
 
     def value(self, node: OnnxNode, position: int) -> Value:
         """An input; refused where it is left out or unknown."""
@@ -162,6 +164,15 @@ class OnnxLowering:
             node.refuse(f"input {name!r} {rule}")
         return value if padded else self.padded(node, value)
 
+    def real_activation(
+        self, node: OnnxNode, position: int = 0, *, padded: bool = False
+    ) -> Quantized:
+        """An activation that DequantizeLinear made; integers are refused."""
+        source = self.activation(node, position, padded=padded)
+        if not source.real:
+            node.refuse(f"input {node.inputs[position]!r} must be real, not integers")
+        return source
+
     def image(self, node: OnnxNode, value: Quantized) -> Quantized:
         """An activation that lies in memory as an image [1, C, H, W] does; else refused."""
         if len(value.shape) != 4:
@@ -178,6 +189,13 @@ class OnnxLowering:
         target = Target(tensor=node.inputs[0], quantization=value.quantization)
         spec = self.scaled(node, value, target, name=f"pad_{node.index}")
         return replace(value, spec=spec, padding=Padding())
+
+    def count(self, node: OnnxNode, values: int) -> None:
+        """Refuse more values in all than a network's, those that only change their shape included."""
+        self._values += values
+        if self._values > NETWORK_VALUES_LIMIT:
+            rule = f"tensors must have at most {NETWORK_VALUES_LIMIT} values in all"
+            node.refuse(f"{rule}, not {self._values}")
 
     def multipliers(
         self, node: OnnxNode, reals: NDArray[np.float32], sums: NDArray[np.int64]
@@ -215,6 +233,7 @@ class OnnxLowering:
             name, copies = f"{base}_{copies + 1}", copies + 1
         if broken := excess(shape, "activation"):
             node.refuse(broken)
+        self.count(node, math.prod(shape))
         try:
             spec = target.quantization.tensor(name, shape)
             self.layers[name] = Layer(
@@ -296,7 +315,7 @@ class OnnxLowering:
             steps.append(Transpose(axes=(1, 2, 0)))
         elif len(shape) == 2:
             memory = (1, 1, shape[1])
-            places = np.arange(shape[1])
+            places = np.arange(shape[1], dtype=np.int32)
             steps.append(Reshape(shape=memory))
         else:
             node.refuse(f"input must have shape (1, C, H, W) or (1, N), not {shape}")

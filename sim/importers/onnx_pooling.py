@@ -84,10 +84,7 @@ def _max_pool(lowering: OnnxLowering, node: OnnxNode) -> Value:
 
 
 def _real(lowering: OnnxLowering, node: OnnxNode) -> Quantized:
-    source = lowering.activation(node)
-    if not source.real:
-        node.refuse(f"input {node.inputs[0]!r} must come from DequantizeLinear")
-    return lowering.image(node, source)
+    return lowering.image(node, lowering.real_activation(node))
 
 
 def _window(
@@ -116,7 +113,8 @@ def _mean(lowering: OnnxLowering, node: OnnxNode, source: Quantized, *, keep: bo
         return lowering.emit(node, LayerKind.MEAN, (spec,), (1, 1, channels), target, **fields)
 
     shape = (1, channels, 1, 1) if keep else (1, channels)
-    return Deferred(shape=shape, places=np.arange(channels).reshape(shape[1:]), emit=emit)
+    places = np.arange(channels, dtype=np.int32).reshape(shape[1:])
+    return Deferred(shape=shape, places=places, emit=emit)
 
 
 def _windowed_average(lowering: OnnxLowering, node: OnnxNode, source: Quantized) -> Deferred:

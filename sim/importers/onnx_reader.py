@@ -28,7 +28,7 @@ _MAX_LIST = 1 << 12
 """Of numbers in an attribute; an object for each takes many times what it takes in the file."""
 
 _DAMAGE = (
-    ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError,
+    ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError,
     NotImplementedError, RuntimeError,
 )  # fmt: skip
 """What the library raises on a tensor whose parts do not fit together."""

@@ -38,7 +38,7 @@ def host_output(source: Quantized) -> HostOutput:
     return HostOutput(source=source, steps=steps, shape=source.shape, dtype=dtype)
 
 
-def _reshaped(node: OnnxNode, value: Value, shape: Shape) -> Value:
+def _reshaped(lowering: OnnxLowering, node: OnnxNode, value: Value, shape: Shape) -> Value:
     if isinstance(value, Constant):
         node.refuse("input must not be a constant")
     if shape[:1] != (1,) or min(shape) < 1 or math.prod(shape) != math.prod(value.shape):
@@ -46,6 +46,7 @@ def _reshaped(node: OnnxNode, value: Value, shape: Shape) -> Value:
         node.refuse(f"{rule}, not have shape {shape}")
     if isinstance(value, HostInput | HostOutput):
         return replace(value, steps=(*value.steps, Reshape(shape=shape[1:])), shape=shape)
+    lowering.count(node, value.places.size)
     return replace(value, shape=shape, places=value.places.reshape(shape[1:]))
 
 
@@ -65,7 +66,7 @@ def _flatten(lowering: OnnxLowering, node: OnnxNode) -> Value:
     axis = node.integer("axis", 1)
     if axis not in (1, 1 - len(shape)):
         node.refuse(f"axis must be 1, not {axis}")
-    return _reshaped(node, value, (1, math.prod(shape)))
+    return _reshaped(lowering, node, value, (1, math.prod(shape)))
 
 
 @lowers("Reshape", becomes=_BOOKKEEPING, conditions="a constant shape; the batch stays first")
@@ -81,7 +82,7 @@ def _reshape(lowering: OnnxLowering, node: OnnxNode) -> Value:
         if rest < 1 or math.prod(shape) % rest:
             node.refuse(f"shape {wanted} must divide the {math.prod(shape)} values of the input")
         wanted = [math.prod(shape) // rest if size == -1 else size for size in wanted]
-    return _reshaped(node, value, tuple(wanted) or (0,))
+    return _reshaped(lowering, node, value, tuple(wanted) or (0,))
 
 
 def _axes(lowering: OnnxLowering, node: OnnxNode) -> list[int] | None:
@@ -98,7 +99,7 @@ def _squeeze(lowering: OnnxLowering, node: OnnxNode) -> Value:
     axes = {node.axis(axis, len(shape)) for axis in given or ()}
     if not axes or 0 in axes or any(shape[axis] != 1 for axis in axes):
         node.refuse(f"axes must be of size 1 and not the batch, not {given}")
-    return _reshaped(node, value, tuple(n for i, n in enumerate(shape) if i not in axes))
+    return _reshaped(lowering, node, value, tuple(n for i, n in enumerate(shape) if i not in axes))
 
 
 @lowers("Unsqueeze", becomes=_BOOKKEEPING, conditions="the batch stays first")
@@ -110,7 +111,9 @@ def _unsqueeze(lowering: OnnxLowering, node: OnnxNode) -> Value:
     if not axes or 0 in axes or len(axes) != len(given):
         node.refuse(f"axes must be new ones behind the batch, not {given}")
     sizes = iter(shape)
-    return _reshaped(node, value, tuple(1 if i in axes else next(sizes) for i in range(rank)))
+    return _reshaped(
+        lowering, node, value, tuple(1 if i in axes else next(sizes) for i in range(rank))
+    )
 
 
 @lowers("Identity", becomes="nothing", conditions="any input")

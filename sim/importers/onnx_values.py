@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -29,7 +30,7 @@ __all__ = [
 
 Shape: TypeAlias = tuple[int, ...]
 
-_Places: TypeAlias = NDArray[np.int64]
+_Places: TypeAlias = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,7 @@ class Quantized:
         How it lies in memory.
     shape : tuple of int
         In the model, with the batch of 1.
-    places : int64[shape without batch]
+    places : int32[shape without batch]
         Position in memory of each value of the model's order.
     quantization : Quantization
     real : bool
@@ -140,9 +141,11 @@ def node_places(node: OnnxNode, height: int, width: int, channels: int) -> _Plac
     return image_places(height, width, channels)
 
 
+@lru_cache(maxsize=4)
 def image_places(height: int, width: int, channels: int) -> _Places:
     """Places of an image [channels, height, width] that lies in memory with channels last."""
-    order = np.arange(height * width * channels).reshape(height, width, channels)
+    order = np.arange(height * width * channels, dtype=np.int32).reshape(height, width, channels)
+    order.setflags(write=False)  # it is shared
     return order.transpose(2, 0, 1)
 
 

@@ -109,7 +109,11 @@ def _given_weights(
     data, name = lowering.constant(node, positions[0]), node.inputs[positions[0]]
     zeros = np.zeros(1, np.int64)
     if node.has_input(positions[2]):
-        zeros = lowering.constant(node, positions[2]).astype(np.int64).reshape(-1)
+        given = lowering.constant(node, positions[2])
+        if given.dtype != data.dtype:
+            rule = f"zero points of weights {name!r} must be {data.dtype}"
+            node.refuse(f"{rule}, not {given.dtype}")
+        zeros = given.astype(np.int64).reshape(-1)
     if data.ndim <= axis:
         node.refuse(f"weights {name!r} must have more than {axis} axes, not shape {data.shape}")
     scales = lowering.constant(node, positions[1])
@@ -147,7 +151,7 @@ def _bias(
     "as input and output channels; not: dilation",
 )
 def _conv(lowering: OnnxLowering, node: OnnxNode) -> Value:
-    source = lowering.activation(node, padded=True)
+    source = lowering.real_activation(node, padded=True)
     weights, scales = _real_weights(lowering, node, 0)
     products = source.quantization.scale * scales
     return _convolution(lowering, node, source, weights, scales, _bias(lowering, node, 2, products))
@@ -226,7 +230,7 @@ _MATRIX = "`fully_connected`; its weights in the order in which the input lies i
     "constant weights",
 )
 def _gemm(lowering: OnnxLowering, node: OnnxNode) -> Value:
-    source = lowering.activation(node)
+    source = lowering.real_activation(node)
     transposed = _gemm_attributes(node)
     weights, scales = _real_weights(lowering, node, 0 if transposed else 1)
     bias = _bias(lowering, node, 2, source.quantization.scale * scales)
@@ -239,7 +243,7 @@ def _gemm(lowering: OnnxLowering, node: OnnxNode) -> Value:
     conditions="between DequantizeLinear and QuantizeLinear; constant weights of 2 axes",
 )
 def _matmul(lowering: OnnxLowering, node: OnnxNode) -> Value:
-    source = lowering.activation(node)
+    source = lowering.real_activation(node)
     weights, scales = _real_weights(lowering, node, 1)
     bias = np.zeros(len(scales), np.int32)
     return _product(lowering, node, source, weights.T, scales, bias)
@@ -307,7 +311,7 @@ def _product(
             **_multipliers(lowering, node, source, target, weights, scales, bias),
         )
 
-    return Deferred(shape=(1, channels), places=np.arange(channels), emit=emit)
+    return Deferred(shape=(1, channels), places=np.arange(channels, dtype=np.int32), emit=emit)
 
 
 def _multipliers(

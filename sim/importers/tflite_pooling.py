@@ -61,7 +61,10 @@ def _mean(lowering: Lowering, operator: TfliteOperator) -> None:
     tensor, out = lowering.tensor(operator, 0), lowering.output(operator)
     given = lowering.constant(operator, 1, "int32").reshape(-1).tolist()
     rank = len(tensor.shape)
-    axes = {axis % rank for axis in given if -rank <= axis < rank}
+    wrong = [axis for axis in given if not -rank <= axis < rank]
+    if wrong:
+        lowering.model.refuse(operator, f"axes must be among {rank}, not {wrong[0]}")
+    axes = {axis % rank for axis in given}
     left = [i for i, size in enumerate(tensor.shape) if size > 1 and i not in axes]
     channels = tensor.shape[-1]
     if rank - 1 in axes or left not in ([], [rank - 1]) or channels != source.channels:

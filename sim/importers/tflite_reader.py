@@ -13,7 +13,7 @@ import tflite
 from flatbuffers.number_types import Int8Flags, Int32Flags
 from numpy.typing import NDArray
 
-from sim.importers.errors import UnsupportedModelError
+from sim.importers.errors import UnsupportedModelError, printable
 from sim.importers.tflite_model import TfliteModel, TfliteOperator, TfliteTensor
 from sim.spec.errors import DesignFileError
 
@@ -91,7 +91,6 @@ _CONTENTS = ("int8", "int32", "int64", "uint8", "float32")
 
 _DAMAGE = (
     struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError, OverflowError,
-    MemoryError,
 )  # fmt: skip
 """What the accessors raise where an offset or a length is wrong."""
 
@@ -154,7 +153,7 @@ def _tensor(root: Any, graph: Any, index: int, what: str) -> TfliteTensor:
             zero_points = np.broadcast_to(np.int64(0), scales.shape)
         if len(zero_points) != len(scales):
             rule = f"zero points of tensor {name!r} must be as many as its {len(scales)} scales"
-            raise DesignFileError(f"{what}: {rule}, not {len(zero_points)}")
+            raise DesignFileError(printable(f"{what}: {rule}, not {len(zero_points)}"))
     if table.Sparsity() is not None:
         raise UnsupportedModelError(f"tensor {name!r} must not be sparse")
     return TfliteTensor(
@@ -189,7 +188,7 @@ def _constant(
     expected = math.prod(shape) * kind.itemsize
     if min(shape, default=1) < 0 or data.size != expected:
         rule = f"must have {expected} bytes for its shape {shape}, not {data.size}"
-        raise DesignFileError(f"{what} {rule}")
+        raise DesignFileError(printable(f"{what} {rule}"))
     content: NDArray[Any] = data.view(kind).reshape(shape)
     return content.astype(dtype, copy=False)
 

@@ -17,6 +17,7 @@ __all__ = [
     "LAYERS_LIMIT",
     "MACS_LIMIT",
     "NAME",
+    "NETWORK_VALUES_LIMIT",
     "PADDED",
     "SCALE",
     "VALUES_LIMIT",

@@ -1,0 +1,114 @@
+"""Whether the lowest versions that pyproject.toml allows work: installs them, runs each command once.
+
+Run as ``python benchmarks/lowest.py``, with arguments of pip behind ``--`` if it needs any. Takes some
+minutes, a gigabyte, and the indexes that pip knows.
+"""
+
+import argparse
+import os
+import re
+import runpy
+import subprocess
+import sys
+import tempfile
+import tomllib
+import venv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+__all__ = ["lowest_versions"]
+
+ROOT = Path(__file__).parent.parent
+SEED = 5
+SPEC = """
+name = "small"
+[task]
+test_images = 5
+[search]
+warmup_epochs = 1
+rounds = 1
+epochs_per_round = 1
+updates_per_round = 1
+refine_updates = 2
+designs_per_update = 16
+[train]
+epochs = 2
+"""
+MODEL = (
+    "import sys; from pathlib import Path; from testbench.tflite_models import random_model; "
+    f"Path('m.tflite').write_bytes(random_model({SEED}).content)"
+)
+PREDICTION = (
+    "from sim.model import predict; from sim.spec.design import load; from pathlib import Path; "
+    "design = load(Path('design.json')); "
+    "print(predict(design.accelerator, design.network).total_cycles, 'cycles predicted')"
+)
+"""What runs through each package: the model, the search, reports, imports, emission, simulation."""
+
+_BOUND = re.compile(r"([A-Za-z0-9_.-]+)\s*(?:>=|==)\s*([0-9][0-9A-Za-z.]*)")
+
+
+def lowest_versions(dependencies: Sequence[str], exact: Mapping[str, str]) -> list[str]:
+    """Return requirements of the lowest version of each dependency, or of an ``exact`` one.
+
+    Raises
+    ------
+    ValueError
+        If a dependency has no lower bound.
+    """
+    pinned = []
+    for dependency in dependencies:
+        bound = _BOUND.match(dependency)
+        if bound is None:
+            raise ValueError(f"dependency must have a lower bound, not {dependency!r}")
+        name, version = bound.groups()
+        pinned.append(f"{name}=={exact.get(name, version)}")
+    return pinned
+
+
+def main() -> None:
+    """Install and run; a failure ends it with that program's status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--torch", help="version of torch, where the lowest has no build for CPUs")
+    parser.add_argument("pip", nargs="*", help="arguments of pip")
+    options = parser.parse_args()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    exact = {} if options.torch is None else {"torch": options.torch}
+    requirements = lowest_versions(project["dependencies"], exact)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        venv.create(folder / "venv", with_pip=True)
+        programs = folder / "venv" / "bin"
+        pip = [programs / "python", "-m", "pip", "install", "--quiet", "--no-compile", *options.pip]
+        _run(folder, *pip, *requirements)
+        _run(folder, *pip, "--no-deps", ROOT)
+        _try_commands(folder, programs)
+    print("the lowest versions work: " + ", ".join(requirements))
+
+
+def _try_commands(folder: Path, programs: Path) -> None:
+    python, cosilico = programs / "python", programs / "cosilico"
+    runpy.run_path(str(ROOT / "examples" / "handwritten" / "make_weights.py"))["main"](folder)
+    (folder / "small.toml").write_text(SPEC)
+    _run(folder, python, "-c", MODEL)
+    _run(folder, cosilico, "--version")
+    _run(folder, python, "-c", PREDICTION)
+    _run(folder, cosilico, "import", "m.tflite", "--out", "net")
+    _run(folder, cosilico, "simulate", "net", "--accelerator", "tiny", "--images", "2")
+    _run(folder, cosilico, "generate", "design.json", "--out", "hardware")
+    _run(folder, cosilico, "enumerate", "net", "--out", "net.parquet")
+    _run(folder, cosilico, "run", "small.toml", "--out", "run")
+    _run(folder, cosilico, "cache")
+
+
+def _run(folder: Path, *command: str | Path) -> None:
+    print("$", *command, flush=True)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment["COSILICO_CACHE"] = str(folder / "cache")
+    status = subprocess.run(command, cwd=folder, env=environment, check=False).returncode
+    if status:
+        sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

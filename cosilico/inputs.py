@@ -1,0 +1,35 @@
+"""Files that a command reads where a user names a network: none may be written over."""
+
+from pathlib import Path
+
+from sim.importers.folder import NETWORK_FILE
+from sim.networks import NAMED_NETWORKS
+from sim.spec.documents import read_json
+from sim.spec.errors import DesignFileError
+from sim.spec.network_json import WEIGHTS_FILE
+
+__all__ = ["TEST_FILE", "network_files"]
+
+TEST_FILE = "test.npz"
+
+
+def network_files(network: str) -> tuple[Path, ...]:
+    """Files behind a network's argument, whether they exist or not; none for a named network.
+
+    Those of a design are its own, the weights that it names and ``test.npz`` beside it.
+    """
+    path = Path(network)
+    if network in NAMED_NETWORKS:
+        return ()
+    if path.is_dir():
+        return (path / NETWORK_FILE, *_beside(path / NETWORK_FILE))
+    return (path, *_beside(path))
+
+
+def _beside(document_file: Path) -> tuple[Path, ...]:
+    try:
+        weights = read_json(document_file, "network file")["weights"]["file"]
+    except (DesignFileError, TypeError, KeyError):
+        weights = None  # the command's own reader says what is wrong
+    name = weights if isinstance(weights, str) and "\0" not in weights else WEIGHTS_FILE
+    return (document_file.parent / name, document_file.parent / TEST_FILE)

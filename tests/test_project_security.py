@@ -1,0 +1,77 @@
+"""Nothing in the packages runs what a file holds: the calls that could are not there."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("search", "hwgen", "sim", "testbench", "cosilico", "examples", "benchmarks")
+MODULES = ("pickle", "cPickle", "dill", "marshal", "shelve", "yaml", "cloudpickle")
+"""Modules whose loading runs code."""
+
+CALLS = (
+    "eval", "exec", "os.system", "os.popen", "np.load", "numpy.load", "torch.jit.load",
+    "torch.package.PackageImporter", "sympy.sympify", "sympify",
+)  # fmt: skip
+ALLOWED = {("search/program_file.py", "torch.export.load")}
+"""What :mod:`search.program_archive` has cleaned."""
+
+
+def calls(tree: ast.AST) -> list[tuple[str, ast.Call]]:
+    return [(ast.unparse(node.func), node) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+def faults(source: str, path: str) -> list[str]:
+    """Calls and imports of a module that could run what a file holds."""
+    tree = ast.parse(source)
+    found = []
+    for node in ast.walk(tree):
+        names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        found += [name for name in names if name.partition(".")[0] in MODULES]
+    for name, call in calls(tree):
+        given = {one.arg: ast.unparse(one.value) for one in call.keywords}
+        if name in CALLS or given.get("shell") == "True" or given.get("allow_pickle") == "True":
+            found.append(name)
+        if name == "torch.load" and given.get("weights_only") != "True":
+            found.append(name)
+        if name.endswith("export.load") and (path, name) not in ALLOWED:
+            found.append(name)
+    return found
+
+
+def sources() -> list[Path]:
+    return sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+
+
+def test_no_module_runs_what_a_file_holds() -> None:
+    found = {
+        str(path.relative_to(ROOT)): faults(path.read_text(), str(path.relative_to(ROOT)))
+        for path in sources()
+    }
+    assert len(found) > 150
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "from yaml import load",
+        "import numpy as np\nnp.load('x')",
+        "torch.load(file)",
+        "torch.load(file, weights_only=False)",
+        "torch.export.load(file)",
+        "subprocess.run('ls', shell=True)",
+        "np.lib.format.read_array(file, allow_pickle=True)",
+        "eval(text)",
+    ],
+)
+def test_what_could_is_noticed(source: str) -> None:
+    assert len(faults(source, "search/x.py")) == 1
+
+
+def test_loading_weights_alone_is_none() -> None:
+    assert faults("torch.load(file, weights_only=True)", "search/x.py") == []
+    assert faults("torch.export.load(archive)", "search/program_file.py") == []

@@ -1,0 +1,113 @@
+"""Damaged programs: how they are drawn, and that the next good program runs as ever, in both views."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from hwgen.program import Program, compile_design
+from sim.spec.descriptor import DESCRIPTOR_BYTES, encode
+from sim.spec.descriptor import Queue as DescriptorQueue
+from sim.spec.design import Design
+from sim.spec.header import HEADER_BYTES, read_header, seal
+from testbench.damage import KINDS, SLACK_DESCRIPTORS, Damaged, draw_damaged
+from testbench.memory_model import FREEDOMS
+from testbench.recovery import (
+    CONFIGS,
+    PATIENCE_CYCLES,
+    Recovery,
+    Subject,
+    recoveries,
+    small_network,
+)
+
+COUNT = 280
+"""Of each kind 20."""
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    return compile_design(Design(network=small_network(), accelerator=CONFIGS[0]))
+
+
+def whole(program: Program, damaged: Damaged) -> bool:
+    """Whether all check words of what a damaged program's header counts fit."""
+    try:
+        header = read_header(damaged.data)
+    except ValueError:
+        return False
+    end = HEADER_BYTES + header.count * DESCRIPTOR_BYTES
+    if header.count > len(program.descriptors) + SLACK_DESCRIPTORS:
+        return False
+    return seal(header.fingerprint, damaged.data[HEADER_BYTES:end]) == damaged.data[:end]
+
+
+def test_the_same_seed_draws_the_same_damage(program: Program) -> None:
+    drawn = draw_damaged(program, COUNT, 5)
+    assert drawn == draw_damaged(program, COUNT, 5)
+    assert drawn[:30] == draw_damaged(program, 30, 5)
+    assert drawn != draw_damaged(program, COUNT, 6)
+    assert Counter(damaged.kind for damaged in drawn) == dict.fromkeys(KINDS, COUNT // len(KINDS))
+    assert len({damaged.data for damaged in drawn}) >= 0.9 * COUNT
+
+
+def test_sealed_damage_of_descriptors_has_check_words_that_fit(program: Program) -> None:
+    """So that they do not hide what comes behind them."""
+    sealed = Counter[str]()
+    for damaged in draw_damaged(program, COUNT, 1):
+        assert len(damaged.data) >= HEADER_BYTES + len(program.encoded)
+        if damaged.sealed and damaged.kind not in ("count", "header"):
+            assert whole(program, damaged), damaged.kind
+            sealed[damaged.kind] += 1
+    assert set(sealed) == set(KINDS) - {"bits", "truncated", "count", "header"}
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+@pytest.mark.parametrize("view", ["simulation", "synthesis"])
+def test_the_next_program_runs_as_ever_behind_any_damage(view: str) -> None:
+    subject = Subject.of(CONFIGS[0], view)
+    found = list(recoveries(subject, COUNT, 1))
+    assert [recovery for recovery in found if recovery.failure] == []
+    assert len(found) == COUNT
+    endings = Counter(recovery.ending for recovery in found)
+    assert set(endings) >= {"done", "CHECK", "REFUSED", "DESCRIPTOR", "TIMEOUT", "ABORT", "WINDOW"}
+    assert endings["done"] < COUNT / 2
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_recovers_behind_a_memory_that_is_slow_and_out_of_step() -> None:
+    subject = Subject.of(CONFIGS[0], "simulation", FREEDOMS["address after data, stalls"])
+    found = list(recoveries(subject, COUNT, 2))
+    assert [recovery for recovery in found if recovery.failure] == []
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_what_is_not_as_ever_is_named() -> None:
+    """A wrong weight, and check words that are made to fit, show in the run of the good program."""
+    subject = Subject.of(CONFIGS[0], "simulation")
+    (damaged,) = draw_damaged(subject.program, 1, 3)
+    image = bytearray(subject.program.image)
+    for place in range(64):
+        image[place + 1400] ^= 0x55
+    wrong = replace(subject, program=replace(subject.program, image=bytes(image)))
+    (found,) = wrong.run([damaged])
+    assert found.failure == "the good program behind it differs in output"
+
+    late = encode(DescriptorQueue.STORE, {"groups": 1, "rows": 1, "columns": 1, "vector_beats": 1})
+    program = subject.program
+    longer = program.image[: program.header_address] + seal(
+        CONFIGS[0].fingerprint, program.encoded + late
+    )
+    unlike = replace(subject, program=replace(program, image=longer))
+    (found,) = unlike.run([damaged])
+    assert found.failure == "the good program behind it differs in cycles"
+
+    forged = replace(damaged, data=program.image[program.header_address :][:-64] + bytes(64))
+    (found,) = subject.run([replace(forged, sealed=False)])
+    assert found.failure == ""  # the missing descriptor is noticed
+    assert found.ending == "CHECK"
+    assert isinstance(found, Recovery)
+    assert subject.prediction.total_cycles < PATIENCE_CYCLES
