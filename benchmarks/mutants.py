@@ -9,6 +9,7 @@ seen to pass without it. Killed and started again, it goes on. Writes ``mutants.
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -33,6 +34,9 @@ def main() -> int:
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="[one per core]")
     arguments = parser.parse_args()
+    # So that the tests that run are stopped, however this is ended.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         faults = read_faults(ROOT / "tests" / "mutants")
         chosen = _chosen(faults, arguments.only)

@@ -94,11 +94,13 @@ def test_a_run_as_predicted_has_no_difference(prediction: Prediction) -> None:
 def test_wrong_bits_count_by_layer_and_in_the_output(prediction: Prediction) -> None:
     run = run_of(prediction)
     run.activations[0][1, 0, 0, 2] += 1
+    run.activations[0][0, 0, 0, 1] -= 1
     run.outputs[0] += 1
+    run.outputs[1, 0, 0, 0] -= 1
     result = found(prediction, run)
-    assert result.layer_bits == (1,)
-    assert result.output_bits == 3
-    assert result.bit_differences == 4
+    assert result.layer_bits == (2,)
+    assert result.output_bits == 4
+    assert result.bit_differences == 6
 
 
 @pytest.mark.parametrize("name", ["start", "end"])
