@@ -16,7 +16,7 @@ from sim.spec.files import remove_temporaries, temporary_folder
 
 __all__ = ["interrupted", "run_process"]
 
-GRACE_S = 1.0
+GRACE_S = 0.7
 """Between a signal and the end of the process, for what unwinds by itself."""
 
 _TRACKER_WARNING = "ignore:resource_tracker:UserWarning"

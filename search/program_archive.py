@@ -84,7 +84,9 @@ def _members(archive: zipfile.ZipFile, what: str) -> dict[str, bytearray]:
     members = {}
     for name, info in names.items():
         if name in _LEGACY:
-            raise DesignFileError(f"{what} must not have weights in a form of before 2.8, {name}")
+            raise DesignFileError(
+                f"{what} must not have pickled weights, {name}: save it with a present PyTorch"
+            )
         known = name in (_MODEL, _FORMAT, "archive_version", *_CONFIGS.values())
         if not known and not name.startswith((*_UNUSED, f"{_WEIGHTS}/", f"{_CONSTANTS}/")):
             raise DesignFileError(f"{what} must not have a member {name!r}")

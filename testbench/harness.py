@@ -315,7 +315,7 @@ def _execute(
 ) -> tuple[int, int, str]:
     """Run the simulation; return (exit code, cycles simulated, last words)."""
     started = time.perf_counter()
-    cycles, words = 0, ""
+    cycles, words, last = 0, "", ""
     with (
         tempfile.TemporaryFile("w+") as errors,
         start_program(command, stdout=subprocess.PIPE, stderr=errors) as process,
@@ -323,8 +323,9 @@ def _execute(
         assert process.stdout is not None
         try:
             for line in process.stdout:
-                key, *numbers = line.split()
+                key, *numbers = line.split() or [""]
                 if key != "progress":
+                    last = line.strip() or last  # what Verilator's library says before it gives up
                     continue
                 done, cycles = map(int, numbers)
                 if progress is not None:
@@ -335,7 +336,7 @@ def _execute(
             raise
         code = process.wait()
         errors.seek(0)
-        words = errors.read().strip()
+        words = errors.read().strip() or last
     return code, cycles, words
 
 

@@ -33,6 +33,7 @@ SECONDS = {
     "test_testbench_calibration_teeth": 45,
     "test_testbench_harness": 45,
     "test_search_aten": 40,
+    "test_cosilico_fuzzing": 35,
     "test_testbench_images": 35,
     "test_testbench_recovery": 35,
     "test_search_modules": 30,
@@ -42,6 +43,7 @@ SECONDS = {
     "test_testbench_realizability_cases": 25,
     "test_testbench_descriptor_fields": 22,
     "test_testbench_simulate": 20,
+    "test_search_program_archive": 15,
     "test_testbench_imported_cases": 15,
 }
 """Of a processor, that files of tests take; those not named here take less."""

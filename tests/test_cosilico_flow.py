@@ -252,36 +252,38 @@ def test_resume_repeats_nothing_that_is_finished(
     assert stages.runs - runs == Counter({"build": 1})
 
 
-@pytest.mark.parametrize(
-    ("name", "repeated"),
-    [
-        ("design.json", {"search"}),
-        ("test.npz", {"search"}),
-        ("calibration.json", {"calibrate"}),
-        ("verilog/cosilico_top.v", {"generate"}),
-        ("default/weights.npz", {"generate"}),
-        ("default/verilog/program.bin", {"generate"}),
-        ("stages/simulate_rtl.json", {"simulate"}),
-        ("enumeration.npz", set()),
-        ("results.json", set()),
-        ("report.html", set()),
-    ],
-)
-@pytest.mark.parametrize("change", ["removed", "changed"])
+REPEATED = {
+    "design.json": {"search"},
+    "test.npz": {"search"},
+    "calibration.json": {"calibrate"},
+    "verilog/cosilico_top.v": {"generate"},
+    "default/weights.npz": {"generate"},
+    "default/verilog/program.bin": {"generate"},
+    "stages/simulate_rtl.json": {"simulate"},
+    "enumeration.npz": set(),
+    "results.json": set(),
+    "report.html": set(),
+}
+"""Files of a run, and the stages that a stand-in counts and that make them again."""
+
+
 def test_resume_makes_again_what_is_missing_or_changed(
-    stages: Stages, spec: Path, tmp_path: Path, name: str, repeated: set[str], change: str
+    stages: Stages, spec: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     first = flow.run_flow(spec, out, seed=3)
-    path, runs = out / name, stages.runs.copy()
-    content = path.read_bytes()
-    if change == "removed":
-        path.unlink()
-    else:
-        path.write_bytes(content.replace(b"1", b"2") + b" ")
-    assert flow.run_flow(spec, out, resume=True, seed=3) == first
-    assert path.read_bytes() == content
-    assert stages.runs - runs == Counter({"build": 1} | dict.fromkeys(repeated, 1))
+    for name, repeated in REPEATED.items():
+        path = out / name
+        content = path.read_bytes()
+        for damaged in (None, content.replace(b"1", b"2") + b" "):
+            runs = stages.runs.copy()
+            if damaged is None:
+                path.unlink()
+            else:
+                path.write_bytes(damaged)
+            assert flow.run_flow(spec, out, resume=True, seed=3) == first
+            assert path.read_bytes() == content
+            assert stages.runs - runs == Counter({"build": 1} | dict.fromkeys(repeated, 1)), name
 
 
 def test_a_run_lists_all_its_files(stages: Stages, spec: Path, tmp_path: Path) -> None:

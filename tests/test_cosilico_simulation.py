@@ -313,6 +313,8 @@ def test_a_missing_program_is_the_machines_fault(
     ("program", "status", "line"),
     [
         ("kill -9 $$", 3, "the simulation was killed by SIGKILL"),
+        ("echo; echo '%Error: No space left on device'; kill -6 $$", 3,
+         "the simulation was killed by SIGABRT: %Error: No space left on device"),
         ("echo 'AXI protocol violation on AW at cycle 3' >&2; exit 4", 1,
          "AXI protocol violation on AW at cycle 3"),
         ("echo 'the AXI4-Lite port did not answer within 9 cycles' >&2; exit 2", 1,

@@ -103,7 +103,8 @@ def test_other_memories_are_listed_with_what_they_compare(
 
     monkeypatch.setattr("testbench.validate.try_case", run)
     assert validate_pairs(3, "tiny", 3, jobs=1, memories=True, max_macs=256) == 3
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    printed = capsys.readouterr().out.replace("│", " ")
+    lines = [line.split() for line in printed.splitlines()]
     assert ["latency", "1", "3", "0", "0", "0"] in lines
     assert ["toggling", "3", "-", "3", "0"] in lines
 

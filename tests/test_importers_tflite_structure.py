@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cosilico.fuzzing import fuzz_input
 from sim import golden
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.tflite_import import lower_tflite
@@ -324,6 +325,15 @@ def test_a_constant_has_as_many_bytes_as_its_shape() -> None:
     line = r"model: tensor 'kernel' must have 2147483648 bytes for its shape \(2, 1, 1, 1073741824\), not 4"
     with pytest.raises(CosilicoError, match=f"^{line}$"):
         parse_tflite(wrong, "model")
+
+
+def test_a_builtin_operator_has_no_custom_options() -> None:
+    content = fuzz_input(5, 2125)["m.tflite"]
+    line = (
+        r"operator 0 QUANTIZE \(tensor '.*'\): options must be those of QUANTIZE, not custom ones"
+    )
+    with pytest.raises(UnsupportedModelError, match=f"^{line}$"):
+        lower_tflite(parse_tflite(content, "model"), "net")
 
 
 def test_lists_that_a_file_shares_are_not_copied() -> None:

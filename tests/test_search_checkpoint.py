@@ -82,6 +82,8 @@ def test_refuses_other_contents(tmp_path: Path, content: object) -> None:
 @pytest.mark.parametrize("line", ["{", "[]", "{}", "[" * 100_000, "1" * 5000])
 def test_refuses_a_log_of_other_lines(tmp_path: Path, line: str) -> None:
     text = line + "\n"
-    payload = saved({"identity": "a run", "log_bytes": len(text), "state": {}})
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    content = {"identity": "a run", "log_bytes": len(text), "log_sha256": digest, "state": {}}
+    payload = saved(content)
     message = f"{tmp_path / 'evaluations.jsonl'} must hold evaluations, but is damaged"
     refused(plant(tmp_path, payload, text), message)

@@ -229,11 +229,13 @@ def named_module(members: Members, target: Path) -> None:
         ),
         (
             legacy_weights,
-            "{file} must not have weights in a form of before 2.8, data/weights/model.pt",
+            "{file} must not have pickled weights, data/weights/model.pt: save it with a present "
+            "PyTorch",
         ),
         (
             legacy_constants,
-            "{file} must not have weights in a form of before 2.8, data/constants/model.pt",
+            "{file} must not have pickled weights, data/constants/model.pt: save it with a present "
+            "PyTorch",
         ),
         (
             symbolic_size,

@@ -238,6 +238,8 @@ def _options(name: str, operator: Any) -> tuple[dict[str, Any], str]:
     kind, fields = _OPTIONS.get(name, (_UNREAD_OPTIONS.get(name, "NONE"), ()))
     union = operator.BuiltinOptions()
     number = operator.BuiltinOptionsType()
+    if operator.CustomOptionsLength():
+        return dict.fromkeys(fields, 0), "custom ones"
     if union is None or not number:
         return dict.fromkeys(fields, 0), ""
     if number != getattr(tflite.BuiltinOptions, kind):
