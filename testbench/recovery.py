@@ -14,8 +14,9 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import PAGE_BYTES
 from sim.spec.design import Design
 from sim.spec.network import LayerKind, Network, Padding
+from sim.spec.stops import StopCause
 from testbench.damage import Damaged, draw_damaged
-from testbench.harness import Harness, HarnessError, RunResult, Step, build
+from testbench.harness import Harness, HarnessError, RunResult, Step, Stop, build
 from testbench.host import Host
 from testbench.layers import add, padded, pool, random_tensor
 from testbench.memory_model import MemoryModel
@@ -33,8 +34,9 @@ __all__ = [
 PATIENCE_CYCLES = 3000
 """Cycles after which the host aborts a damaged program."""
 
-TIMEOUT_CYCLES = 600
-"""TIMEOUT of damaged programs: more than a read or write takes, less than the host's patience."""
+TIMEOUT_CYCLES = 1000
+"""TIMEOUT of damaged programs: more than a read or write takes behind any memory of ``FREEDOMS``, less
+than the host's patience."""
 
 BATCH = 100
 """Damaged programs of one simulation."""
@@ -197,11 +199,21 @@ class Subject:
         failure = f"the good program behind it differs in {differences}" if differences else ""
         if not damaged.sealed and self._changed(damaged) and stop is None:
             failure = "it was done, though its check words do not fit"
+        if stop is not None and not _agrees(stop, self.host(damaged)):
+            failure = f"{stop} does not agree with the window"
         return Recovery(damaged=damaged, ending=ending, failure=failure)
 
     def _changed(self, damaged: Damaged) -> bool:
         good = self.program.image[self.program.header_address :]
         return damaged.data[: len(good)] != good
+
+
+def _agrees(stop: Stop, host: Host) -> bool:
+    """Whether a burst that was answered lies in the host's window, and one that was not allowed outside."""
+    inside = host.window_base <= stop.address < host.window_limit + PAGE_BYTES
+    if stop.cause is StopCause.RESPONSE:
+        return inside
+    return stop.cause is not StopCause.WINDOW or not inside
 
 
 def recoveries(subject: Subject, count: int, seed: int, *, jobs: int = 1) -> Iterator[Recovery]:

@@ -2,15 +2,22 @@
 
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
+import numpy as np
 import pytest
 
 from hwgen.program import Program, compile_design
+from sim.model import predict
+from sim.spec.bus import PAGE_BYTES
 from sim.spec.descriptor import DESCRIPTOR_BYTES, encode
 from sim.spec.descriptor import Queue as DescriptorQueue
 from sim.spec.design import Design
 from sim.spec.header import HEADER_BYTES, read_header, seal
+from sim.spec.stops import Port, StopCause
 from testbench.damage import KINDS, SLACK_DESCRIPTORS, Damaged, draw_damaged
+from testbench.harness import Harness, Stop
 from testbench.memory_model import FREEDOMS
 from testbench.recovery import (
     CONFIGS,
@@ -60,6 +67,48 @@ def test_sealed_damage_of_descriptors_has_check_words_that_fit(program: Program)
             assert whole(program, damaged), damaged.kind
             sealed[damaged.kind] += 1
     assert set(sealed) == set(KINDS) - {"bits", "truncated", "count", "header"}
+
+
+@pytest.mark.parametrize(
+    ("cause", "place", "agrees"),
+    [
+        (StopCause.RESPONSE, -1, False),
+        (StopCause.RESPONSE, 0, True),
+        (StopCause.RESPONSE, 2 * PAGE_BYTES - 1, True),
+        (StopCause.RESPONSE, 2 * PAGE_BYTES, False),
+        (StopCause.WINDOW, -1, True),
+        (StopCause.WINDOW, 0, False),
+        (StopCause.WINDOW, 2 * PAGE_BYTES - 1, False),
+        (StopCause.WINDOW, 2 * PAGE_BYTES, True),
+        (StopCause.DESCRIPTOR, -1, True),
+    ],
+)
+def test_answered_bursts_lie_in_the_window_and_others_do_not(
+    program: Program, cause: StopCause, place: int, agrees: bool
+) -> None:
+    """The place counts from the window's first byte; it has two pages."""
+    memory = replace(FREEDOMS["late responses"], base=0x1000_0000)
+    damaged = draw_damaged(program, 2, 1)[1]
+    inputs = np.zeros((1, 6, 5, 7), np.int8)
+    good = SimpleNamespace(
+        stops=(None,), status=[0b10], outputs=inputs, issue_end=np.zeros((1, 0), np.int64)
+    )
+    stop = Stop(cause=cause, port=Port.READ, address=memory.base + place, response=0)
+    subject = Subject(
+        harness=cast(
+            Harness,
+            SimpleNamespace(run_sequence=lambda *_, **__: [SimpleNamespace(stops=(stop,)), good]),
+        ),
+        program=program,
+        inputs=inputs,
+        outputs=inputs,
+        prediction=predict(CONFIGS[0], small_network()),
+        memory=memory,
+    )
+    host = subject.host(damaged)
+    assert (host.window_base, host.window_limit) == (memory.base, memory.base + PAGE_BYTES)
+    (found,) = subject.run([damaged])
+    assert found.failure == ("" if agrees else f"{stop} does not agree with the window")
 
 
 @pytest.mark.rtl
