@@ -42,9 +42,26 @@ NARROW = AcceleratorConfig(
     io_bandwidth_gbps=0.1,
     clock_mhz=100,
 )
-CONFIGS = {"bus of 2 bytes": SMALL, "paced bus of 8 bytes": PACED, "bus of 1 byte": NARROW}
+WIDE = AcceleratorConfig(
+    pes_x=1,
+    pes_y=1,
+    simd_units=16,
+    compute_lanes=1,
+    local_memory_kb=4,
+    register_file_kb=1,
+    io_bandwidth_gbps=6.4,
+    clock_mhz=200,
+)
+"""Wider than a vector, and so wide that a page ends before 256 beats do."""
+
+CONFIGS = {
+    "bus of 2 bytes": SMALL,
+    "paced bus of 8 bytes": PACED,
+    "bus of 1 byte": NARROW,
+    "bus of 32 bytes": WIDE,
+}
 NAMES = [
-    pytest.param(name, marks=[pytest.mark.long] if config == NARROW else [])
+    pytest.param(name, marks=[pytest.mark.long] if config in (NARROW, WIDE) else [])
     for name, config in CONFIGS.items()
 ]
 START = 3
