@@ -223,6 +223,14 @@ def test_traffic_that_keeps_the_rules_is_let_be(simulation: Path, name: str) -> 
 
 READ = [TAKEN | offered(AR, beats=2), NO_AR]
 WRITE = [TAKEN | offered(AW, beats=2), NO_AW]
+REGISTER_WRITE = [
+    {"s_axil_awvalid": 1, "s_axil_awready": 1, "s_axil_wvalid": 1, "s_axil_wready": 1},
+    {"s_axil_awvalid": 0, "s_axil_wvalid": 0, "s_axil_bvalid": 1},
+]
+REGISTER_READ = [
+    {"s_axil_arvalid": 1, "s_axil_arready": 1},
+    {"s_axil_arvalid": 0, "s_axil_rvalid": 1},
+]
 BROKEN = {
     "ar falls": ([offered(AR), NO_AR], "AR at cycle 4: valid fell before ready"),
     "ar changes": (
@@ -243,6 +251,16 @@ BROKEN = {
         [offered(DESCRIPTOR, 0x1FF8, beats=8)],
         "descriptor AR at cycle 3: burst crosses 4 KiB",
     ),
+    "descriptor ends early": (
+        [
+            TAKEN | offered(DESCRIPTOR, beats=8),
+            {f"{DESCRIPTOR}valid": 0},
+            *read_beats("m_axi_desc_", 1),
+        ],
+        "descriptor R at cycle 5: last does not agree with the burst's length",
+    ),
+    "aw in reset": ([{"rst": 1}, offered(AW)], "AW at cycle 4: valid after reset"),
+    "w in reset": ([{"rst": 1}, {"m_axi_wvalid": 1}], "W at cycle 4: valid after reset"),
     "r from nothing": ([{"m_axi_rvalid": 1}], "R at cycle 3: data that was not asked for"),
     "r in the same cycle": (
         [TAKEN | offered(AR) | {"m_axi_rvalid": 1}],
@@ -325,6 +343,54 @@ BROKEN = {
         [*WRITE, written(0), written(1), NO_W | {"m_axi_bvalid": 1}, {"m_axi_bresp": 2}],
         "B at cycle 8: payload changed before ready",
     ),
+    "b exclusive": (
+        [*WRITE, written(0), written(1), NO_W | {"m_axi_bvalid": 1, "m_axi_bresp": 1}],
+        "B at cycle 7: ID is not the address's, or response is EXOKAY",
+    ),
+    "register b in reset": (
+        [{"rst": 1}, {"s_axil_bvalid": 1}],
+        "register B at cycle 4: valid after reset",
+    ),
+    "register r in reset": (
+        [{"rst": 1}, {"s_axil_rvalid": 1}],
+        "register R at cycle 4: valid after reset",
+    ),
+    "register host in reset": (
+        [{"rst": 1}, {"rst": 0, "s_axil_awvalid": 1}],
+        "register AW at cycle 4: valid after reset",
+    ),
+    "register writes too many": (
+        [{"s_axil_awvalid": 1, "s_axil_awready": 1}] + [{}] * 2,
+        "register AW at cycle 5: too many writes are unanswered",
+    ),
+    "register data too much": (
+        [{"s_axil_wvalid": 1, "s_axil_wready": 1}] + [{}] * 2,
+        "register W at cycle 5: too many writes are unanswered",
+    ),
+    "register reads too many": (
+        [{"s_axil_arvalid": 1, "s_axil_arready": 1}] + [{}] * 2,
+        "register AR at cycle 5: too many reads are unanswered",
+    ),
+    "register b falls": (
+        [*REGISTER_WRITE, {"s_axil_bvalid": 0}],
+        "register B at cycle 5: valid fell before ready",
+    ),
+    "register b changes": (
+        [*REGISTER_WRITE, {"s_axil_bresp": 2}],
+        "register B at cycle 5: payload changed before ready",
+    ),
+    "register b exclusive": (
+        [REGISTER_WRITE[0], REGISTER_WRITE[1] | {"s_axil_bresp": 1}],
+        "register B at cycle 4: response is EXOKAY",
+    ),
+    "register r falls": (
+        [*REGISTER_READ, {"s_axil_rvalid": 0}],
+        "register R at cycle 5: valid fell before ready",
+    ),
+    "register r exclusive": (
+        [REGISTER_READ[0], REGISTER_READ[1] | {"s_axil_rresp": 1}],
+        "register R at cycle 4: response is EXOKAY",
+    ),
     "register b without data": (
         [{"s_axil_awvalid": 1, "s_axil_awready": 1}, {"s_axil_awvalid": 0, "s_axil_bvalid": 1}],
         "register B at cycle 4: response to no write",
@@ -339,8 +405,7 @@ BROKEN = {
     ),
     "register r changes": (
         [
-            {"s_axil_arvalid": 1, "s_axil_arready": 1},
-            {"s_axil_arvalid": 0, "s_axil_rvalid": 1},
+            *REGISTER_READ,
             {"s_axil_rdata": 1},
         ],
         "register R at cycle 5: payload changed before ready",
