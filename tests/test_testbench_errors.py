@@ -196,7 +196,7 @@ def test_abort_at_any_time_is_followed_by_a_good_run(order: memory_model.WriteOr
     instants = range(1, total - 4, max(1, total // 40))
     memory = MemoryModel(base=BASE, write_order=order)
     steps = [step(program(), Host(abort_at=cycle)) for cycle in instants]
-    turns = [part for one in steps for part in (one, step(program()))]
+    turns = [part for stopping in steps for part in (stopping, step(program()))]
     results = built().run_sequence(turns, memory=memory)
     assert len(steps) >= 33
     aborted = Stop(cause=StopCause.ABORT, port=Port.NONE, address=0, response=0)
@@ -299,7 +299,7 @@ def test_window_keeps_every_port_inside() -> None:
 
 
 @pytest.mark.parametrize("port", memory_model.Port)
-def test_silent_bus_is_reported_and_a_reset_helps(port: memory_model.Port) -> None:
+def test_silent_bus_is_reported(port: memory_model.Port) -> None:
     """Nothing is ever answered, so the wait for the answers does not end."""
     memory = MemoryModel(base=BASE, silence=Silence(port=port, index=2))
     (result,) = built().run_sequence([step(program(), Host(timeout=500))], memory=memory)
