@@ -49,15 +49,15 @@ def draw_damaged(program: Program, count: int, seed: int) -> list[Damaged]:
     """Damage a program in ``count`` ways, all kinds in turn; the same seed gives the same ones."""
     good = program.image[program.header_address :]
     names = list(KINDS)
-    found = []
+    drawn = []
     for index in range(count):
         generator = random.Random(f"{seed} {index}")
         kind = names[index % len(names)]
         data, sealed = KINDS[kind](generator, good)
         # The rest is not what another program has left there.
         data = data.ljust(len(good) + SLACK_DESCRIPTORS * DESCRIPTOR_BYTES, b"\0")
-        found.append(Damaged(index=index, kind=kind, data=data, sealed=sealed))
-    return found
+        drawn.append(Damaged(index=index, kind=kind, data=data, sealed=sealed))
+    return drawn
 
 
 def _descriptors(good: bytes) -> list[bytes]:
@@ -164,8 +164,8 @@ def _tokens(generator: random.Random, good: bytes) -> tuple[bytes, bool]:
 
 def _swapped(generator: random.Random, good: bytes) -> tuple[bytes, bool]:
     rows = _descriptors(good)
-    one, other = (generator.randrange(len(rows)) for _ in range(2))
-    rows[one], rows[other] = rows[other], rows[one]
+    first, second = (generator.randrange(len(rows)) for _ in range(2))
+    rows[first], rows[second] = rows[second], rows[first]
     sealed = generator.random() < 0.7
     return (_sealed(good, rows) if sealed else good[:HEADER_BYTES] + b"".join(rows)), sealed
 
@@ -186,7 +186,7 @@ def _repeated(generator: random.Random, good: bytes) -> tuple[bytes, bool]:
 
 
 def _truncated(generator: random.Random, good: bytes) -> tuple[bytes, bool]:
-    """What comes behind some byte is zero, ones, or anything."""
+    """All bytes behind some place are zero, ones, or anything."""
     kept = generator.randrange(len(good))
     rest = len(good) - kept
     return good[:kept] + generator.choice(

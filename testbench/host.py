@@ -1,4 +1,4 @@
-"""What the host does while a program runs."""
+"""The host's part in a run: window, time-out, abort and reset."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ NEVER = 1 << 62
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """What the host tells the accelerator besides where the program lies.
+    """The host's settings and actions besides naming the program's address.
 
     Parameters
     ----------

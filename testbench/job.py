@@ -63,7 +63,7 @@ class ProgramJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RawRuns:
-    """What the runs of one program have left.
+    """Results of the runs of one program.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the induction of :mod:`testbench.protocol_proof` needs to know of the design's inside.
+"""Facts of the design's inside that the induction of :mod:`testbench.protocol_proof` needs.
 
 An invariant is Verilog over the wires of module ``watched``: ``<design.load.in_flight>`` is one of the
 emitted design, ``<m_axi_read_rules.outstanding>`` one of the rules. Each is proved together with
@@ -13,7 +13,7 @@ from hwgen.gateware.fetch import FetchUnit
 from hwgen.gateware.load import LoadUnit
 from hwgen.gateware.store import StoreUnit
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.bus import PAGE_BYTES
+from sim.spec.bus import DESCRIPTOR_PORT_BYTES, PAGE_BYTES
 from sim.spec.descriptor import DESCRIPTOR_BYTES
 
 __all__ = ["PORTS", "ProvedPort"]
@@ -21,7 +21,8 @@ __all__ = ["PORTS", "ProvedPort"]
 IDLE, REQUEST_HEADER, READ_HEADER, RUN, REFUSED = range(5)
 """States of the fetch unit, in the order in which it names them."""
 
-HEADER_LENGTH = DESCRIPTOR_BYTES // 8 - 1
+HEADER_LENGTH = DESCRIPTOR_BYTES // DESCRIPTOR_PORT_BYTES - 1
+"""ARLEN of a header or descriptor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ def _no_program(nothing: str) -> list[str]:
 
 
 def _bursts(unit: str, beat: int) -> list[str]:
-    """What is neither illegal nor refused lies in a page; a burst that is offered stays."""
+    """A burst that is not marked illegal lies in a page; one that is offered stays."""
     burst, valid = (f"<design.{unit}.generator.bursts__{name}>" for name in ("payload", "valid"))
     aligned = f"{burst}[{beat.bit_length() - 2}:0] == 0 && " if beat > 1 else ""
     end = f"{burst}[11:0] + ({burst}[39:32] + 20'd1) * 20'd{beat}"

@@ -102,7 +102,7 @@ def small_network(seed: int = 1) -> Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Subject:
-    """What a good run gives, and the simulation that runs it.
+    """A good program, its expected results, and the simulation that runs it.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ class Subject:
         ]
 
     def differences(self, run: RunResult) -> str:
-        """What of a run of the good program is not as it should be; empty if nothing."""
+        """Name the results of the good program that are not as expected; empty if none."""
         predicted = self.prediction
         executes = run.issue_end[0] >= 0
         wrong = {

@@ -1,4 +1,4 @@
-"""What the harness is given to run, and what it has measured."""
+"""Input and results of the harness: steps to run, and measurements of the runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -81,7 +81,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunResult:
-    """What was measured: N images in R runs of a program of D descriptors, in program order.
+    """Measurements of N images in R runs of a program of D descriptors, in program order.
 
     Cycle 0 of a run is the first cycle in which the accelerator is busy after the doorbell
     write (``trace_busy``). A descriptor starts in the cycle in which its engine takes it and ends in

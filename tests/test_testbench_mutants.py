@@ -30,6 +30,13 @@ def test_faults_are_many_and_of_every_area() -> None:
     assert {fault.area for fault in FAULTS} == set(AREAS)
 
 
+def test_committed_verdicts_are_of_this_table() -> None:
+    record = json.loads((ROOT / "benchmarks" / "mutants.json").read_text(encoding="utf-8"))
+    assert [verdict["name"] for verdict in record["faults"]] == [fault.name for fault in FAULTS]
+    page = (ROOT / "benchmarks" / "mutants.md").read_text(encoding="utf-8")
+    assert [fault.name for fault in FAULTS if f"| {fault.area} | {fault.name}, " not in page] == []
+
+
 SOURCE = '''"""A source."""
 
 
