@@ -132,13 +132,14 @@ def _failing(model: Model, *, first: bool) -> list[str]:
     with _solved(lines) as (parser, solver):
         if solver.check_sat() == bitwuzla.Result.UNSAT:
             return []
-        return [
+        failing = [
             text
             for number, text in enumerate(model.assertions)
             if not solver.get_value(
                 parser.parse_term(f"(|proof_a {number}| s{cycles - 1})")
             ).value()
         ]
+        return failing or ["an assertion without a name"]
 
 
 def _unrolled(model: Model, cycles: int) -> str:
