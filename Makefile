@@ -56,7 +56,7 @@ demo: $(STAMP) ## search, generate, simulate and report the digits example
 validate: $(STAMP) lowest ## the long tests; model against RTL on over 2,000 (configuration, layer) pairs (hours)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) -m long --timeout 7200
 	$(BIN)/cosilico validate --fuzz 10000 --seed $(SEED) --jobs $(JOBS)
-	$(BIN)/cosilico validate --corrupted 10000 --seed $(SEED) --jobs $(JOBS)
+	$(BIN)/cosilico validate --corrupted 14000 --seed $(SEED) --jobs $(JOBS)
 	$(BIN)/cosilico validate --full --seed $(SEED) --jobs $(JOBS) --out benchmarks --force
 
 lowest: $(STAMP) ## install the lowest versions that are allowed elsewhere, and run every command
