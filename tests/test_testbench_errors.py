@@ -210,12 +210,16 @@ def test_abort_at_any_time_is_followed_by_a_good_run(order: memory_model.WriteOr
         assert (results[1].cycles == good().cycles).all()
 
 
-@pytest.mark.parametrize("late", [0, 3000], ids=["answers in time", "late answers"])
-def test_hard_reset_at_any_time_is_followed_by_a_good_run(late: int) -> None:
-    """The host waits for the answers to what was asked for before the reset."""
+@pytest.mark.parametrize(
+    ("late", "clears"),
+    [(0, False), (3000, False), (3000, True)],
+    ids=["answers in time", "late answers", "no answers"],
+)
+def test_hard_reset_at_any_time_is_followed_by_a_good_run(late: int, clears: bool) -> None:
+    """The host waits for the answers to what was asked for before, or the bus was reset as well."""
     total = int(good().cycles[0])
     instants = range(1, total, max(1, total // 40))
-    memory = MemoryModel(base=BASE, latency=24, response_delay=late)
+    memory = MemoryModel(base=BASE, latency=24, response_delay=late, reset_clears=clears)
     turns = [
         part
         for cycle in instants
