@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hwgen import emit
+from hwgen import gateware_hash as gateware_hash_module
 from hwgen.gateware_hash import code, gateware_hash
 from hwgen.synthesis import lint, synthesize
 from sim.area import memories
@@ -173,3 +174,15 @@ def test_hash_covers_what_both_views_are_made_of(
     with (tmp_path / "hwgen" / name).open("a", encoding="utf-8") as file:
         file.write("added = 1\n")
     assert gateware_hash() != before
+
+
+def test_hash_covers_the_vocabulary_that_the_gateware_imports() -> None:
+    sources = Path(emit.__file__).parent
+    imported = {
+        f"{name}.py"
+        for path in [*sources.glob("gateware/*.py"), sources / "simulation_view.py"]
+        for name in re.findall(
+            r"^from sim\.spec\.(\w+) import", path.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    }
+    assert imported == set(gateware_hash_module._VOCABULARY)
