@@ -21,7 +21,7 @@ from hwgen.verilator import version
 from sim.spec.errors import CosilicoError
 from testbench.campaign import Campaign
 from testbench.journal import Journal
-from testbench.memory_model import LATENCIES
+from testbench.memory_model import DRAM_NAME, LATENCIES
 from testbench.tflite_oracle import require_oracle
 from testbench.validate import DRAWS, Outcome, validate_random
 
@@ -189,7 +189,7 @@ def _memories(width: int, outcomes: Sequence[Outcome], behind: Counter[str]) -> 
         execute = sum(comparison.execute for comparison in compared)
         cycles = sum(comparison.timing_differences for comparison in compared) - execute
         bits = sum(comparison.bit_differences for comparison in compared)
-        shown = str(cycles) if name in LATENCIES else "-"
+        shown = str(cycles) if name in (*LATENCIES, DRAM_NAME) else "-"
         rows.append([name, str(pairs), shown, str(execute), str(bits)])
     return fitted_table(width, columns, rows, title="the same pairs behind other memories")
 

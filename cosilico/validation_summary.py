@@ -10,7 +10,7 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.files import write_atomic
 from testbench.campaign import Campaign
 from testbench.journal import Journal
-from testbench.memory_model import FREEDOMS, LATENCIES
+from testbench.memory_model import DRAM_NAME, FREEDOMS, LATENCIES
 
 __all__ = ["RESULTS_JSON", "RESULTS_TEXT", "summarize", "write_summary"]
 
@@ -107,8 +107,8 @@ def _text(summary: Mapping[str, Any]) -> str:
         f"datapath, gateware `{summary['gateware_hash'][:12]}`. On T1 every descriptor's start, end "
         "of issue and end, every image's total and every counter is compared with the prediction; "
         "under random stalls (T2) the duration of every EXECUTE descriptor. Random pairs run behind other "
-        "memories as well: T1 with "
-        + ", ".join(LATENCIES)
+        "memories as well: "
+        + ", ".join((*LATENCIES, DRAM_NAME))
         + ", and, with bits and durations of EXECUTE compared, "
         + "; ".join(FREEDOMS)
         + ".",

@@ -6,6 +6,7 @@ from enum import IntEnum
 from testbench.dram import Dram
 
 __all__ = [
+    "DRAM_NAME",
     "FREEDOMS",
     "LATENCIES",
     "Fault",
@@ -216,6 +217,9 @@ class MemoryModel:
 
 LATENCIES = {f"latency {latency}": MemoryModel(latency=latency) for latency in (1, 11, 101)}
 """Deterministic memories on which cycles are as exact as on the one that constants are measured on."""
+
+DRAM_NAME = "LPDDR4"
+"""Tier T3 among the memories that a pair is tried behind."""
 
 FREEDOMS = {
     "address after valid": MemoryModel(write_order=WriteOrder.ADDRESS_AFTER_VALID),

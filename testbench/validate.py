@@ -13,12 +13,14 @@ from hwgen.program import compile_design
 from sim import calibration as calibrations
 from sim import golden
 from sim.calibration import Calibration, Constant
-from sim.model import Prediction, predict
+from sim.model import Memory, Prediction, predict
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
-from sim.spec.errors import MachineError
+from sim.spec.errors import CosilicoError, MachineError
 from sim.spec.spaces import HardwareSpace
 from testbench.cases import NETWORKS_PER_CONFIG, Case, draw_group
 from testbench.comparison import Comparison, compare
+from testbench.dram import lpddr4
 from testbench.harness import HarnessError, RunResult, build
 from testbench.imported_cases import (
     IMPORTED_PER_CONFIG,
@@ -26,7 +28,7 @@ from testbench.imported_cases import (
     Judgement,
     draw_imported_group,
 )
-from testbench.memory_model import FREEDOMS, LATENCIES, MemoryModel
+from testbench.memory_model import DRAM_NAME, FREEDOMS, LATENCIES, MemoryModel
 from testbench.realizability_cases import (
     POINTS_PER_CONFIG,
     RealizabilityCase,
@@ -168,7 +170,7 @@ def run_case(
     view: str = "simulation",
     others: Mapping[str, MemoryModel] | None = None,
 ) -> Outcome:
-    """Run one case in RTL; cycles are compared on deterministic memories only.
+    """Run one case in RTL; cycles are compared where the memory's can be predicted.
 
     Parameters
     ----------
@@ -192,14 +194,15 @@ def run_case(
 
     def compared(behind: MemoryModel, found: RunResult) -> tuple[Comparison, Prediction]:
         known = _with_latency(constants, behind.latency) if behind.deterministic else constants
-        foretold = predict(case.config, case.network, known, case.batch)
+        kind = Memory.DETERMINISTIC if behind.dram is None else Memory.DRAM
+        foretold = predict(case.config, case.network, known, case.batch, memory=kind)
         comparison = compare(
             case.config,
             case.network,
             foretold,
             found,
             expected,
-            deterministic=behind.deterministic,
+            deterministic=behind.deterministic or behind.dram is not None,
         )
         return comparison, foretold
 
@@ -230,9 +233,17 @@ def _with_latency(calibration: Calibration, latency: int) -> Calibration:
     return replace(calibration, constants=calibration.constants | changed)
 
 
-def every_memory(seed: int) -> dict[str, MemoryModel]:
-    """Return all memories beside the one that constants are measured on: latencies and freedoms."""
-    return {name: memory.with_seed(seed) for name, memory in (LATENCIES | FREEDOMS).items()}
+def every_memory(config: AcceleratorConfig, seed: int) -> dict[str, MemoryModel]:
+    """Return all memories beside the one that constants are measured on.
+
+    These are other latencies, the freedoms of AXI, and the DRAM where its channels are as fast as the
+    bus of ``config``.
+    """
+    drawn = {name: memory.with_seed(seed) for name, memory in (LATENCIES | FREEDOMS).items()}
+    try:
+        return drawn | {DRAM_NAME: MemoryModel(dram=lpddr4(config))}
+    except CosilicoError:
+        return drawn
 
 
 def try_case(
@@ -245,7 +256,7 @@ def try_case(
     verdict is tried first, and many end there.
     """
     memory = MemoryModel(stall_seed=case.image_seed) if stalls else MemoryModel()
-    others = every_memory(case.image_seed) if memories else None
+    others = every_memory(case.config, case.image_seed) if memories else None
     try:
         if isinstance(case, RealizabilityCase):
             failure = case.contradiction()

@@ -9,7 +9,7 @@ from sim.spec.spaces import TINY, HardwareSpace
 from testbench import validate
 from testbench.cases import Case, Corner, strata
 from testbench.harness import HarnessError
-from testbench.memory_model import MemoryModel, Port, Silence
+from testbench.memory_model import DRAM_NAME, MemoryModel, Port, Silence
 from testbench.sample import GROUPS, SIZES, chains, drawn
 from testbench.validate import every_memory, run_case, try_case, validate_random
 from testbench.verilate import BuildError
@@ -58,7 +58,7 @@ def test_random_pairs_come_as_they_finish(stalls: bool) -> None:
 def test_every_memory_gives_the_same_bits_and_its_cycles(space: HardwareSpace) -> None:
     """Cycles are exact whatever the latency; no freedom of AXI makes a bit differ, or a run hang."""
     for case in drawn(space, 0)[:3]:
-        others = every_memory(case.image_seed)
+        others = every_memory(case.config, case.image_seed)
         outcome = run_case(case, others=others)
         assert outcome.passed, outcome.to_json()
         assert outcome.others.keys() == others.keys()
@@ -70,7 +70,8 @@ def test_random_pairs_run_behind_every_memory() -> None:
     """Where they are told to."""
     [outcome] = validate_random(1, TINY, 22, max_macs=64, memories=True, jobs=1)
     assert outcome.passed
-    assert outcome.others.keys() == every_memory(0).keys()
+    assert outcome.others.keys() == every_memory(outcome.case.config, 0).keys()
+    assert DRAM_NAME in outcome.others
 
 
 @pytest.mark.rtl
