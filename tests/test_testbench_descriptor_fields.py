@@ -25,26 +25,26 @@ CONFIG = TINY.default
 EDGES = Padding(top=1, bottom=2, left=2, right=1)
 
 
+def parts(program: Program) -> list[bytes]:
+    """Return a program's descriptors, each as it is encoded."""
+    encoded = program.encoded
+    return [encoded[at : at + DESCRIPTOR_BYTES] for at in range(0, len(encoded), DESCRIPTOR_BYTES)]
+
+
 def executes(program: Program) -> list[Fields]:
     """Return the EXECUTE descriptors of a program."""
-    found = []
-    for number in range(len(program.descriptors)):
-        at = program.header_address + (number + 1) * DESCRIPTOR_BYTES
-        fields = decode(program.image[at : at + DESCRIPTOR_BYTES])
-        if fields["queue"] == Queue.EXECUTE:
-            found.append(fields)
-    return found
+    fields = [decode(part) for part in parts(program)]
+    return [field for field in fields if field["queue"] == Queue.EXECUTE]
 
 
 def patched(program: Program, change: Callable[[Fields], Fields]) -> Program:
     """Return the program with `change` made to its EXECUTE descriptors."""
-    image = bytearray(program.image)
-    for number in range(len(program.descriptors)):
-        at = program.header_address + (number + 1) * DESCRIPTOR_BYTES
-        fields = decode(bytes(image[at : at + DESCRIPTOR_BYTES]))
+    encoded = parts(program)
+    for number, part in enumerate(encoded):
+        fields = decode(part)
         if fields["queue"] == Queue.EXECUTE:
-            image[at : at + DESCRIPTOR_BYTES] = encode(Queue.EXECUTE, fields | change(fields))
-    return dataclasses.replace(program, image=bytes(image))
+            encoded[number] = encode(Queue.EXECUTE, fields | change(fields))
+    return program.with_descriptors(b"".join(encoded))
 
 
 def depthwise(kernel: int, stride: int, padding: Padding, seed: int) -> Network:
