@@ -6,6 +6,7 @@ bug.
 """
 
 import itertools
+import zlib
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from hwgen.weights import RECORD
 from sim import golden
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES, AcceleratorConfig
 from sim.spec.descriptor import DESCRIPTOR_BYTES, ExecuteOp, LoadKind, Queue, decode
-from sim.spec.header import HEADER_BYTES, read_header
+from sim.spec.header import CHECK_OFFSET, HEADER_BYTES, read_header
 
 __all__ = ["Emulator"]
 
@@ -77,9 +78,14 @@ class Emulator:
             raise ValueError("the program is not for this configuration")
         dumps: dict[int, list[bytes]] = {}
         executed = 0
-        for _ in range(header.count):
+        announced = header.checksum
+        for number in range(header.count):
             at += DESCRIPTOR_BYTES
-            fields = decode(self.memory[at : at + DESCRIPTOR_BYTES].tobytes())
+            encoded = self.memory[at : at + DESCRIPTOR_BYTES].tobytes()
+            if zlib.crc32(encoded) != announced:
+                raise ValueError(f"descriptor {number} must have the CRC-32 {announced:#010x}")
+            announced = int.from_bytes(encoded[CHECK_OFFSET:], "little")
+            fields = decode(encoded)
             if fields["queue"] == Queue.LOAD and fields["kind"] == LoadKind.WEIGHTS:
                 self._load_weights(fields)
             elif fields["queue"] == Queue.LOAD:

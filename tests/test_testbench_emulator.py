@@ -13,8 +13,9 @@ from sim import golden
 from sim.plan import Mapped, map_network
 from sim.plans import LayerPlan, TensorPlan
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.descriptor import ExecuteOp, Queue
+from sim.spec.descriptor import DESCRIPTOR_BYTES, ExecuteOp, Queue
 from sim.spec.design import Design
+from sim.spec.header import HEADER_BYTES
 from sim.spec.network import Layer, LayerKind, Network, Padding
 from sim.spec.spaces import EDGE, TINY
 from sim.tables import COLUMNS, LayerColumn
@@ -271,3 +272,13 @@ def test_a_program_of_another_configuration_is_refused() -> None:
     other = dataclasses.replace(case.config, clock_mhz=case.config.clock_mhz + 1)
     with pytest.raises(ValueError, match=r"^the program is not for this configuration$"):
         Emulator(other, program).run(case.images[:1])
+
+
+def test_refuses_a_damaged_descriptor_by_its_number() -> None:
+    case = tiny_cases()[0]
+    program = compile_design(Design(network=case.network, accelerator=case.config))
+    image = bytearray(program.image)
+    image[program.header_address + HEADER_BYTES + DESCRIPTOR_BYTES] ^= 0x80  # of the second one
+    emulator = Emulator(case.config, dataclasses.replace(program, image=bytes(image)))
+    with pytest.raises(ValueError, match=r"^descriptor 1 must have the CRC-32 0x[0-9a-f]{8}$"):
+        emulator.run(case.images[:1])
