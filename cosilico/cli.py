@@ -371,6 +371,8 @@ def validate(
             "validate must be given one of a design file, --random N, --stalls N, --imported N, "
             "--realizability N, --fuzz N, --corrupted N or --full"
         )
+    if accelerator is not None and design is None:
+        raise CosilicoError("--accelerator must be given with a design file, and only with one")
     if memories is MemorySet.ALL and not counts.keys() - {"stalls", "fuzz"}:
         raise CosilicoError(
             "--memories must be given with --random, --imported or --realizability alone; "

@@ -38,10 +38,10 @@ class Column:
 
 
 def output_console() -> Console:
-    """Console on stdout."""
-    console = Console()
+    """Console on stdout, which prints text as it is: names in files may look like markup."""
+    console = Console(markup=False, emoji=False)
     known = console.is_terminal or "COLUMNS" in os.environ
-    return console if known else Console(width=FILE_WIDTH)
+    return console if known else Console(width=FILE_WIDTH, markup=False, emoji=False)
 
 
 def fitted_table(

@@ -1,6 +1,7 @@
 """The report's plots, as SVG text whose colours follow the page's."""
 
 import io
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -33,11 +34,15 @@ _VARIABLES = {
 _SPACE_GREY = "#8a93a3"
 """Of rasterized points, which no style sheet reaches; readable on light and dark."""
 
+_LABEL_LIMIT = 40
+"""Most characters of a layer's name at an axis."""
+
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 10,
     "text.color": _INK,
+    "text.parse_math": False,  # names of layers may have dollars
     "axes.labelcolor": _INK,
     "axes.edgecolor": _MUTED,
     "xtick.color": _MUTED,
@@ -185,11 +190,16 @@ def utilization_by_layer(found: Sequence[dict[str, Any]], default: Sequence[dict
 
 
 def _layer_axis(axes: Axes, layers: Sequence[dict[str, Any]]) -> None:
-    axes.set_yticks(range(len(layers)), [layer["name"] for layer in layers])
+    axes.set_yticks(range(len(layers)), [_label(layer["name"]) for layer in layers])
     axes.tick_params(axis="y", length=0)
     axes.invert_yaxis()
     axes.spines["left"].set_visible(False)
     axes.margins(y=0.01)
+
+
+def _label(name: str) -> str:
+    """A layer's name, short enough to leave room for the plot."""
+    return name if len(name) <= _LABEL_LIMIT else f"{name[: _LABEL_LIMIT - 1]}…"
 
 
 def _note(axes: Axes, x: float, y: float, text: str, color: str) -> None:
@@ -225,7 +235,9 @@ def _figure(name: str, height: float) -> Iterator[tuple[Axes, list[str]]]:
 
 def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    with warnings.catch_warnings():  # the reader's own fonts show the text
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     for color, variable in _VARIABLES.items():

@@ -39,7 +39,7 @@ def fuzz_files(count: int, seed: int, *, jobs: int | None = None) -> int:
         _print_fault(console, seed, fault)
     console.print(_table(found, console.width))
     for reason, times in _unjudged(found).most_common(_LISTED):
-        console.print(f"unjudged {times} times: {reason}", markup=False, highlight=False)
+        console.print(f"unjudged {times} times: {reason}", highlight=False)
     seconds = time.monotonic() - begin
     console.print(
         f"{count:,} files in {seconds:,.0f} s ({count / seconds:,.0f} per second): "
@@ -53,7 +53,7 @@ def fuzz_files(count: int, seed: int, *, jobs: int | None = None) -> int:
 def _print_fault(console: Console, seed: int, fault: Examination) -> None:
     head = f"fuzz_input({seed}, {fault.index}), {fault.format_name}: {fault.verdict.value}"
     console.print(head, style="red", highlight=False)
-    console.print(fault.text, markup=False, highlight=False)
+    console.print(fault.text, highlight=False)
 
 
 def _unjudged(found: list[Examination]) -> Counter[str]:

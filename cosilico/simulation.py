@@ -19,7 +19,7 @@ from sim.realizability import require
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design, load
 from sim.spec.errors import CosilicoError
-from sim.spec.files import temporary_beside
+from sim.spec.files import file_to_replace, temporary_beside
 from sim.spec.spaces import HARDWARE_SPACES
 from testbench.harness import Progress
 from testbench.simulate import SimulationResult, simulate
@@ -101,6 +101,7 @@ def simulate_argument(
         check_file(output_file, "--output", inputs)
     if json_file is not None:
         check_file(json_file, "--json", inputs)
+        _check_apart(json_file, output_file)
     if waves:
         _check_waves(folder / WAVES_FILE)
     if imported is not None:
@@ -227,6 +228,14 @@ def _required_accelerator(network: str, accelerator: str | None) -> AcceleratorC
 def _accelerator_files(accelerator: str | None) -> tuple[Path, ...]:
     is_file = accelerator is not None and accelerator not in HARDWARE_SPACES
     return (Path(accelerator),) if accelerator is not None and is_file else ()
+
+
+def _check_apart(json_file: Path, output_file: Path | None) -> None:
+    """Refuse one file for both outputs, which would keep the figures alone."""
+    real = file_to_replace(json_file)
+    if output_file is None or real is None or real.resolve() != output_file.resolve():
+        return
+    raise CosilicoError(f"--json must be another file than --output {str(output_file)!r}")
 
 
 def _check_waves(path: Path) -> None:

@@ -4,7 +4,8 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,19 @@ class CheckpointStore:
             raise CosilicoError(f"{self._log} must hold evaluations, but is damaged") from None
         self._written = len(records)
         return saved["state"], records
+
+    @contextmanager
+    def restoring(self) -> Iterator[None]:
+        """Say of a state that does not fit, which only a foreign checkpoint has, that it does not.
+
+        Raises
+        ------
+        CosilicoError
+        """
+        try:
+            yield
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise CosilicoError(f"{self._checkpoint} must hold the state of this search") from error
 
     def _saved(self, payload: bytes) -> dict[str, Any]:
         """Content of a checkpoint: tensors, numbers and text; code is refused."""

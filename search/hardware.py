@@ -97,9 +97,10 @@ class _HardwareSearch:
         self.evaluator = Evaluator(costs, records)
         self.objective = Objective(metric=metric, area_budget=area.area(hardware.default).total)
         self.agent = HardwareAgent(hardware.sizes, 1, args, seed=seed)
-        self.wall_s = float(state.get("wall_s", 0.0))
-        if state:
-            self.agent.load_state_dict(state["agent"])
+        with store.restoring():
+            self.wall_s = float(state.get("wall_s", 0.0))
+            if state:
+                self.agent.load_state_dict(state["agent"])
 
     def run(self, progress: Progress) -> SearchResult:
         """Do all updates that are left, then polish."""

@@ -32,7 +32,8 @@ _UNUSED = ("data/sample_inputs/", "extra/", ".data/", "byteorder", ".format_vers
 _ITEM_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 2, 7: 4, 8: 8, 12: 1, 13: 2}
 """Of PyTorch's numbers of types: integers, floating point and truth values."""
 
-_JSON_LIMIT_BYTES = 1 << 25
+_JSON_LIMIT_BYTES = 1 << 23
+"""Most bytes of all members that are parsed as JSON: enough for thousands of operators."""
 
 _STRIDED, _CPU = 7, "cpu"
 
@@ -81,6 +82,10 @@ def _members(archive: zipfile.ZipFile, what: str) -> dict[str, bytearray]:
     for name in (_MODEL, *_CONFIGS.values()):
         if name not in names:
             raise DesignFileError(f"{what} must have a member {name}")
+    parsed = sum(names[name].file_size for name in (_MODEL, *_CONFIGS.values()))
+    if parsed > _JSON_LIMIT_BYTES:
+        rule = f"must have at most {_JSON_LIMIT_BYTES} bytes of JSON, not {parsed}"
+        raise DesignFileError(f"{what} {rule}")
     members = {}
     for name, info in names.items():
         if name in _LEGACY:
@@ -92,9 +97,6 @@ def _members(archive: zipfile.ZipFile, what: str) -> dict[str, bytearray]:
             raise DesignFileError(f"{what} must not have a member {name!r}")
         if info.compress_type != zipfile.ZIP_STORED:
             raise DesignFileError(f"member {name!r} of {what} must be stored, not compressed")
-        if name.endswith(".json") and info.file_size > _JSON_LIMIT_BYTES:
-            rule = f"must have at most {_JSON_LIMIT_BYTES} bytes, not {info.file_size}"
-            raise DesignFileError(f"member {name!r} of {what} {rule}")
         if not name.startswith(_UNUSED):
             members[name] = read_member(archive, info, what)
     return members

@@ -133,14 +133,15 @@ class _Search:
             "polish": 1,
             "training": spec.train.epochs,
         }
-        self.step = int(state.get("step", 0))
-        self.wall_s = float(state.get("wall_s", 0.0))
         self.training: ChildTraining | None = None
-        if state:
-            self.rhnas.load_state_dict(state["rhnas"])
-            if state["training"] is not None:
-                self.training = self._new_training()
-                self.training.load_state_dict(state["training"])
+        with store.restoring():
+            self.step = int(state.get("step", 0))
+            self.wall_s = float(state.get("wall_s", 0.0))
+            if state:
+                self.rhnas.load_state_dict(state["rhnas"])
+                if state["training"] is not None:
+                    self.training = self._new_training()
+                    self.training.load_state_dict(state["training"])
 
     def advance(self, progress: Progress) -> None:
         """Do all steps that are left."""

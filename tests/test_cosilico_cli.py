@@ -84,6 +84,10 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
+            ["validate", "--random", "3", "--accelerator", "tiny"],
+            "--accelerator must be given with a design file, and only with one",
+        ),
+        (
             ["validate", "--stalls", "3", "--memories", "all"],
             "--memories must be given with --random, --imported or --realizability alone; --full "
             "runs its random pairs behind all of them",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from rich.console import Console
 
-from cosilico.console import Column, fitted_table
+from cosilico.console import Column, fitted_table, output_console
 
 COLUMNS = (
     Column("layer"),
@@ -62,3 +62,13 @@ def test_text_is_broken_before_a_column_goes() -> None:
 
 def test_a_table_without_rows_has_its_titles() -> None:
     assert any("predicted" in line for line in printed(80, []))
+
+
+def test_names_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    console = output_console()
+    for name in ("[/x]y", "[bold]y", "a[link=http://a.b]c[/link]", ":smile:"):
+        console.print(fitted_table(80, COLUMNS, [(name, *ROWS[1][1:])], title=name))
+        console.print(name)
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.strip() for line in (lines[0], lines[-1])] == [name, name]
+        assert any(line.startswith(f"│ {name} ") for line in lines)

@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import re
 import stat
+import subprocess
+import sys
 from contextlib import AbstractContextManager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -288,3 +290,15 @@ def test_links_and_devices_stay_what_they_are(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Too many levels"):
         write_atomic(looped, "new")
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_standard_output_in_a_file_is_gone_on_with(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from sim.spec.files import write_atomic; "
+        "print('before'); write_atomic(Path(sys.argv[1]), 'between\\n'); print('behind')"
+    )
+    for name in ("/dev/stdout", "/dev/fd/1"):
+        out = tmp_path / "out"
+        with out.open("w") as file:
+            subprocess.run([sys.executable, "-c", program, name], stdout=file, check=True)
+        assert out.read_text() == "before\nbetween\nbehind\n"

@@ -1,5 +1,6 @@
 """The report: one file that needs no other, from the results of a run."""
 
+import html
 import json
 import re
 from html.parser import HTMLParser
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cosilico import figures
 from cosilico.cli import main
 from cosilico.floorplan import floorplan
 from cosilico.images import save_arrays
@@ -256,3 +258,12 @@ def test_summary_counts_the_layers_that_agree(
         "2.50 µJ",
     ):
         assert text in printed
+
+
+@pytest.mark.parametrize("name", ["$\\frac$", "漢字", "</svg><script>", "a" * 200])
+def test_any_name_of_a_layer_can_be_drawn(name: str) -> None:
+    layers = [layer | {"name": name} for layer in side(100)["layers"]]
+    for plot in (figures.cycles_by_layer(layers, "found"),
+                 figures.utilization_by_layer(layers, layers)):  # fmt: skip
+        assert html.escape(name[:39]) in plot
+        assert "<script>" not in plot

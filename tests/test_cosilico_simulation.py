@@ -221,6 +221,19 @@ def test_no_output_replaces_an_input(
     assert capsys.readouterr().err == f"cosilico: {tmp_path}: Is a directory\n"
 
 
+def test_two_outputs_are_two_files(
+    design_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.json"
+    words = ["simulate", str(design_file), "--json", str(out)]
+    assert main([*words, "--output", str(tmp_path / "." / out.name)]) == 2
+    assert (
+        capsys.readouterr().err
+        == f"cosilico: --json must be another file than --output {str(out)!r}\n"
+    )
+    assert not out.exists()
+
+
 def test_waves_of_another_program_are_not_replaced(
     tmp_path: Path, design_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

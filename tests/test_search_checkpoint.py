@@ -87,3 +87,13 @@ def test_refuses_a_log_of_other_lines(tmp_path: Path, line: str) -> None:
     payload = saved(content)
     message = f"{tmp_path / 'evaluations.jsonl'} must hold evaluations, but is damaged"
     refused(plant(tmp_path, payload, text), message)
+
+
+@pytest.mark.parametrize("error", [KeyError("agent"), TypeError("kind"), RuntimeError("size")])
+def test_a_state_of_another_search_is_one_line(tmp_path: Path, error: Exception) -> None:
+    line = f"{tmp_path / 'checkpoint.pt'} must hold the state of this search"
+    with (
+        pytest.raises(CosilicoError, match=f"^{re.escape(line)}$"),
+        CheckpointStore(tmp_path, "run").restoring(),
+    ):
+        raise error

@@ -395,6 +395,14 @@ def test_compressed_members_are_refused(saved: Members, tmp_path: Path) -> None:
         load_program(path)
 
 
+def test_json_is_bounded_before_it_is_parsed(saved: Members, tmp_path: Path) -> None:
+    name = next(name for name in saved if name.endswith("model_constants_config.json"))
+    path = write(tmp_path / "m.pt2", saved | {name: b"[" + b"[]," * (1 << 22) + b"1]"})
+    line = r"^program file \S+ must have at most 8388608 bytes of JSON, not \d+$"
+    with pytest.raises(DesignFileError, match=line):
+        load_program(path)
+
+
 def test_other_programs_of_the_archive_are_refused(saved: Members, tmp_path: Path) -> None:
     for name in ("models/other.json", "data/aotinductor/model/a.so"):
         path = write(tmp_path / "m.pt2", saved | {name: b"{}"})

@@ -52,6 +52,11 @@ def test_refuses_endless_integers(digits: int) -> None:
     refused("1" * digits, f"file x must have integers of at most 40 digits, not {digits}")
 
 
+def test_refuses_very_many_values_before_it_reads_them() -> None:
+    refused(f"[{'[],' * (1 << 20)}1]", "file x must have at most 1048576 objects and lists")
+    refused(f"[{'1,' * ((1 << 22) + 1)}1]", "file x must have at most 4194304 values")
+
+
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
 def test_refuses_constants_that_are_no_json(text: str) -> None:
     refused(f'{{"a": {text}}}', f"file x must have finite numbers, not {text}")

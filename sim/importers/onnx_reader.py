@@ -16,6 +16,7 @@ from onnx import AttributeProto, TensorProto, numpy_helper
 
 from sim.importers.errors import UnsupportedModelError, printable
 from sim.importers.onnx_model import OnnxEnd, OnnxModel, OnnxNode
+from sim.importers.onnx_wire import require_bounded
 from sim.spec.errors import DesignFileError
 
 __all__ = ["parse_onnx"]
@@ -56,8 +57,10 @@ def parse_onnx(content: bytes, what: str) -> OnnxModel:
     DesignFileError
         If it is not a complete model, or breaks a rule of the format.
     UnsupportedModelError
-        If it has parts that are never read: weights in another file, sparse ones, functions.
+        If it has parts that are never read: weights in another file, sparse ones, functions; or
+        very many of any.
     """
+    require_bounded(content)
     try:
         proto = onnx.ModelProto.FromString(content)
     except DecodeError:

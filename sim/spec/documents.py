@@ -22,6 +22,12 @@ MAX_DEPTH = 32
 MAX_DIGITS = 40
 """Most digits of an integer."""
 
+MAX_CONTAINERS = 1 << 20
+"""Most objects and lists, of which each takes up to 250 bytes of memory but 3 in a file."""
+
+MAX_VALUES = 1 << 22
+"""Most values in them."""
+
 _KINDS = {
     "missing": "given",
     "int_type": "an integer",
@@ -75,11 +81,13 @@ def parse_json(text: str | bytes, what: str) -> Any:
     ------
     DesignFileError
         If it is no JSON in UTF-8, gives a field twice, has numbers that are not finite or integers
-        of more than 40 digits, or is nested more than 32 deep. ``what`` names the text.
+        of more than 40 digits, is nested more than 32 deep, or has more than 2^20 objects and
+        lists or 2^22 values. ``what`` names the text.
     """
     try:
         if isinstance(text, bytes):
             text = text.decode()
+        _require_few(text, what)
         value = json.loads(
             text,
             object_pairs_hook=_object,
@@ -127,6 +135,14 @@ def _line(fault: ErrorDetails, where: str) -> str:
     rule = fault["msg"] if kind == "rule" else _KINDS.get(kind, "")
     rule = rule.format(**fault.get("ctx", {})) if kind == "too_long" else rule
     return f"{place} must be {rule or fault['msg']}, not {shown(fault['input'])}"
+
+
+def _require_few(text: str, what: str) -> None:
+    """Refuse what would take much memory, counted before anything is made of it."""
+    if text.count("[") + text.count("{") > MAX_CONTAINERS:
+        raise DesignFileError(f"{what} must have at most {MAX_CONTAINERS} objects and lists")
+    if text.count(",") > MAX_VALUES:
+        raise DesignFileError(f"{what} must have at most {MAX_VALUES} values")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

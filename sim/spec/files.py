@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import platformdirs
 
@@ -51,12 +52,25 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         real = file_to_replace(path)
         if real is None:
             sys.stdout.flush()
-            with path.open("ab") as stream:
+            with _open_device(path) as stream:
                 stream.write(content)
             return
         with temporary_beside(real) as temporary:
             temporary.write_bytes(content)
             temporary.replace(real)
+
+
+def _open_device(path: Path) -> BinaryIO:
+    """Stream to what is no file to replace; standard output and error go on where they stand.
+
+    Opened anew, a file to which they are directed would have a place of its own, and what is
+    printed next would overwrite the content.
+    """
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):
+            if os.path.samestat(path.stat(), os.fstat(descriptor)):
+                return os.fdopen(os.dup(descriptor), "wb")
+    return path.open("ab")
 
 
 def file_to_replace(path: Path) -> Path | None:
