@@ -5,7 +5,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -32,6 +32,7 @@ SCHEMA = 1
 _MARKER = "contents.json"
 _LOCK = "lock"
 _STAGING = "staging"
+_FORMER = "former"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,24 +104,42 @@ def stage_folder(
         staging.mkdir()
         try:
             yield staging
-            _remove(out, marked_files(out))
-            _mark(out, contents)
-            _place(staging, out, contents.files)
+            _exchange(out, contents)
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            for folder in (_STAGING, _FORMER):
+                shutil.rmtree(out / HIDDEN / folder, ignore_errors=True)
 
 
-def _place(staging: Path, out: Path, files: Sequence[str]) -> None:
+def _exchange(out: Path, contents: Contents) -> None:
+    """Put what is staged in the place of what the mark says; if that fails, all is as it was."""
+    staging, former = (out / HIDDEN / folder for folder in (_STAGING, _FORMER))
+    marker = out / HIDDEN / _MARKER
+    mark = marker.read_bytes() if marker.exists() else None
+    before = [name for name in marked_files(out) if os.path.lexists(out / name)]
+    after = [name for name in contents.files if (staging / name).exists()]
+    kept: list[str] = []
     placed: list[str] = []
     try:
-        for name in files:
-            if (staging / name).exists():
-                (out / name).parent.mkdir(parents=True, exist_ok=True)
-                placed.append(name)
-                (staging / name).replace(out / name)
+        for name in before:
+            kept.append(name)
+            _move(out / name, former / name)
+        _mark(out, contents)
+        for name in after:
+            placed.append(name)
+            _move(staging / name, out / name)
     except BaseException:
         _remove(out, placed)
+        for name in kept:
+            if os.path.lexists(former / name):
+                _move(former / name, out / name)
+        if mark is not None:
+            write_atomic(marker, mark)
         raise
+
+
+def _move(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source.replace(target)
 
 
 @contextlib.contextmanager
@@ -166,7 +185,8 @@ def _claimed(
         with locked(out):
             try:
                 _check(out, contents, resume=resume, force=force)
-                shutil.rmtree(out / HIDDEN / _STAGING, ignore_errors=True)
+                for left in (_STAGING, _FORMER):
+                    shutil.rmtree(out / HIDDEN / left, ignore_errors=True)
                 for folder in {
                     (out / name).parent for name in (*contents.files, *marked_files(out))
                 }:

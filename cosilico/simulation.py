@@ -104,6 +104,7 @@ def simulate_argument(
         _check_apart(json_file, output_file)
     if waves:
         _check_waves(folder / WAVES_FILE)
+    calibration = current_calibration(calibration_file)
     if imported is not None:
         given = _required_accelerator(network, accelerator)
         design = Design(network=imported.network, accelerator=given)
@@ -127,7 +128,6 @@ def simulate_argument(
     else:
         image_set = images_for(Path(network), design.network, input_file, images)
     require_memory(design.network, len(image_set.x))
-    calibration = current_calibration(calibration_file)
     results = []
     with progress_bar() as report:
         for index, stall_seed in enumerate(stalls or (None,)):

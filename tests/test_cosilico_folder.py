@@ -207,20 +207,31 @@ def test_a_failed_import_leaves_what_was(tmp_path: Path, error: type[BaseExcepti
         stage(out, force=True)
 
 
-def test_files_that_cannot_all_take_their_places_leave_none(
+def test_files_that_cannot_all_take_their_places_leave_what_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace = Path.replace
 
     def fail(path: Path, target: Path) -> Path:
-        if target.name == "last":
+        if path.parent.name == "staging" and target.name == "last":
             raise OSError(28, "No space left on device")
         return replace(path, target)
 
-    monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="No space left"):
-        stage(tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", fail)
+        with pytest.raises(OSError, match="No space left"):
+            stage(out)
+    assert not out.exists()
+    stage(out)
+    (out / "last").write_text("before")
+    marker = (out / HIDDEN / "contents.json").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", fail)
+        with pytest.raises(OSError, match="No space left"):
+            stage(out, force=True)
+    assert tree(out) == dict.fromkeys(FILES, "ours") | {"last": "before"}
+    assert (out / HIDDEN / "contents.json").read_bytes() == marker
 
 
 def test_what_a_killed_import_left_is_nothing(tmp_path: Path) -> None:
