@@ -211,6 +211,32 @@ def too_many_computations() -> bytes:
 
 
 TENSOR = r"\(tensor 'result'\)"
+
+
+def pool_of_three_axes() -> bytes:
+    """A pool of means whose axes are not kept, as input 7179 of the fuzz's seed 7 has it."""
+    return on_three_axes("MAX_POOL_2D", FilterHeight=2, FilterWidth=4, **WINDOW)
+
+
+def convolution_of_three_axes() -> bytes:
+    return on_three_axes("CONV_2D", **WINDOW, **DILATION)
+
+
+def depthwise_of_three_axes() -> bytes:
+    return on_three_axes("DEPTHWISE_CONV_2D", **WINDOW, **DILATION, DepthMultiplier=1)
+
+
+def on_three_axes(operator: str, **options: int) -> bytes:
+    writer = Convolution()
+    means = writer.tensor((1, 1, 2), name="means", **LIKE)
+    result = writer.tensor((1, 1, 1, 2), name="result", **LIKE)
+    axes = writer.constant(np.array([1, 2]), "int32")
+    writer.operator("MEAN", [writer.seen, axes], [means])
+    kernel = [] if operator.endswith("POOL_2D") else [writer.kernel]
+    writer.operator(operator, [means, *kernel], [result], **options)
+    return writer.end(result)
+
+
 LINES: list[tuple[Callable[[], bytes], str]] = [
     (
         quantize_of_another_shape,
@@ -294,6 +320,18 @@ LINES: list[tuple[Callable[[], bytes], str]] = [
         long_name,
         r"operator 1 RESHAPE \(tensor 'n{400,}…n{400,}'\): output must have the input's 32 values, "
         r"not \(1, 5\)",
+    ),
+    *(
+        (
+            make,
+            rf"operator 2 {name} {TENSOR}: input must be an image of four axes, not of shape "
+            r"\(1, 1, 2\)",
+        )
+        for make, name in (
+            (pool_of_three_axes, "MAX_POOL_2D"),
+            (convolution_of_three_axes, "CONV_2D"),
+            (depthwise_of_three_axes, "DEPTHWISE_CONV_2D"),
+        )
     ),
     (
         reshape_of_three,

@@ -140,8 +140,12 @@ class Lowering:
         return self._spec(operator, operator.inputs[position])
 
     def image(self, operator: TfliteOperator) -> tuple[TensorSpec, Padding]:
-        """Network tensor of a first input that is an image, and what a PAD before it adds."""
-        self.tensor(operator, 0)
+        """Network tensor of a first input that is an image, and what a PAD before it adds.
+
+        The interpreter reads four axes, whatever the tensor has.
+        """
+        if len(axes := self.tensor(operator, 0).shape) != 4:
+            self.model.refuse(operator, f"input must be an image of four axes, not of shape {axes}")
         pending = self.pending.get(operator.inputs[0], Pending(operator.inputs[0], Padding()))
         spec = self._spec(operator, pending.source)
         shape = self.model.tensors[pending.source].shape
