@@ -7,6 +7,8 @@ import re
 import stat
 import subprocess
 import sys
+import tempfile
+import warnings
 from contextlib import AbstractContextManager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -265,11 +267,29 @@ def test_a_file_that_cannot_be_written_is_refused_before(tmp_path: Path) -> None
             check_file(path, "--json", (source,))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes anywhere")
-def test_a_folder_without_permission_is_refused_before(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(PermissionError):
-        check_file(tmp_path / "y", "--json")
+def refused_to_nobody(path: Path) -> bool:
+    """Whether a user without rights may not write a file; root, who may, becomes one in a child."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the child of a thread only looks
+        child = os.fork()
+    if child == 0:
+        try:
+            if os.geteuid() == 0:
+                os.setuid(65534)
+            check_file(path, "--json")
+            os._exit(0)
+        except PermissionError:
+            os._exit(1)
+        finally:
+            os._exit(2)
+    return {0: False, 1: True}[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])]
+
+
+def test_a_folder_without_permission_is_refused_before() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        for mode, is_refused in ((0o777, False), (0o555, True)):
+            Path(name).chmod(mode)
+            assert refused_to_nobody(Path(name) / "y") == is_refused
 
 
 def test_links_and_devices_stay_what_they_are(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_state_and_log_come_back(tmp_path: Path) -> None:
     CheckpointStore(tmp_path, "a run").save(state, [])
     found = CheckpointStore(tmp_path, "a run").load()
     assert found is not None
-    assert torch.equal(found[0]["weights"], state["weights"])  # type: ignore[arg-type]
+    assert torch.equal(found[0]["weights"], state["weights"])  # type: ignore[arg-type]  # values are objects
     assert found[0]["names"] == ["a", "b"]
     assert found[1] == []
 

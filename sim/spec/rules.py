@@ -1,6 +1,7 @@
 """Rules of single values from files, each of which words itself: ``must be <rule>, not <value>``."""
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from reprlib import Repr
 from typing import Any
@@ -38,16 +39,16 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN_LIMIT else f"{text[: _SHOWN_LIMIT - 1]}…"
 
 
-class Rule:
+class Rule(ABC):
     """A rule that stands in an annotation: ``Annotated[int, Integer(1, 8)]``.
 
     ``str`` gives its words. Values are of the very type that JSON gives: no text is taken for a
     number and no truth value for 1.
     """
 
+    @abstractmethod
     def accepts(self, value: Any) -> bool:
         """Whether a value keeps the rule."""
-        raise NotImplementedError
 
     def checked(self, value: Any) -> Any:
         """The value, for pydantic.
