@@ -13,6 +13,7 @@ from cosilico import __version__
 from cosilico.exits import ExitStatus, error_line, status_of
 from cosilico.process import interrupted, run_process
 from sim.spec.errors import CosilicoError
+from sim.spec.views import View
 
 __all__ = ["app", "main"]
 
@@ -37,13 +38,6 @@ class MemorySet(StrEnum):
 
     ONE = "one"
     ALL = "all"
-
-
-class View(StrEnum):
-    """Form of the SIMD datapath that is simulated; both are one design (docs/hardware.md)."""
-
-    SYNTHESIS = "synthesis"
-    SIMULATION = "simulation"
 
 
 def _network_names(incomplete: str) -> list[str]:
@@ -258,7 +252,7 @@ def simulate(
     design, results = simulate_argument(
         network,
         accelerator=accelerator,
-        view=view.value,
+        view=view,
         seed=seed,
         images=images,
         batch=batch,
@@ -379,7 +373,7 @@ def validate(
             "--full runs its random pairs behind all of them"
         )
     if design is not None:
-        differences = validate_design(design, accelerator=accelerator, view=view.value)
+        differences = validate_design(design, accelerator=accelerator, view=view)
     elif corrupted is not None:
         from cosilico.recovery import validate_recovery
 
@@ -391,7 +385,7 @@ def validate(
     elif full:
         from testbench.campaign import Campaign
 
-        campaign = Campaign(seed=seed, view=view.value, max_macs=max_macs)
+        campaign = Campaign(seed=seed, view=view, max_macs=max_macs)
         differences = validate_everything(campaign, journal, out, jobs=jobs, force=force)
     else:
         [(kind, count)] = counts.items()
@@ -403,7 +397,7 @@ def validate(
             kind="pairs" if stalls else kind,
             stalls=stalls is not None,
             memories=memories is MemorySet.ALL,
-            view=view.value,
+            view=view,
             max_macs=max_macs,
         )
     if differences:

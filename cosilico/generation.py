@@ -7,7 +7,7 @@ from typing import Any
 
 from cosilico.folder import Contents, stage_folder
 from cosilico.inputs import network_files
-from hwgen import emit, program
+from hwgen import program, verilog_files
 from hwgen.placement import TensorPlacement
 from sim.realizability import require
 from sim.spec.design import Design, load
@@ -23,7 +23,12 @@ __all__ = [
 
 PROGRAM_FILE = "program.bin"
 PROGRAM_MANIFEST = "program.json"
-GENERATED_FILES = (emit.VERILOG_FILE, emit.MANIFEST_FILE, PROGRAM_FILE, PROGRAM_MANIFEST)
+GENERATED_FILES = (
+    verilog_files.VERILOG_FILE,
+    verilog_files.MANIFEST_FILE,
+    PROGRAM_FILE,
+    PROGRAM_MANIFEST,
+)
 
 
 def generate_to_folder(
@@ -54,12 +59,10 @@ def generate_design(design: Design, out: Path, batch: int = 1) -> list[Path]:
     """
     require(design.accelerator, design.network, batch)
     compiled = program.compile_design(design, batch)
-    verilog = emit.emit(design.accelerator)
-    hardware = emit.manifest(design.accelerator, verilog)
-    write_atomic(out / emit.VERILOG_FILE, verilog)
-    write_atomic(out / emit.MANIFEST_FILE, json.dumps(hardware, indent=2) + "\n")
+    verilog_files.write(design.accelerator, out)
     write_atomic(out / PROGRAM_FILE, compiled.image)
     manifest = {
+        "ownership": verilog_files.OWNERSHIP,
         "fingerprint": design.accelerator.fingerprint,
         "images": compiled.images,
         "memory_bytes": compiled.memory_bytes,

@@ -9,15 +9,15 @@ from rich.table import Table
 
 from cosilico.console import output_console
 from cosilico.progress import progress_bar
-from hwgen.simulation_view import View
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.views import View
 from testbench.damage import KINDS
 from testbench.memory_model import FREEDOMS, MemoryModel
 from testbench.recovery import CONFIGS, Recovery, Subject, recoveries
 
 __all__ = ["validate_recovery"]
 
-VIEWS: tuple[View, ...] = ("simulation", "synthesis")
+VIEWS = (View.SIMULATION, View.SYNTHESIS)
 
 
 def validate_recovery(count: int, seed: int, *, jobs: int | None = None) -> int:

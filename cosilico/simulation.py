@@ -21,6 +21,7 @@ from sim.spec.design import Design, load
 from sim.spec.errors import CosilicoError
 from sim.spec.files import file_to_replace, temporary_beside
 from sim.spec.spaces import HARDWARE_SPACES
+from sim.spec.views import View
 from testbench.harness import Progress
 from testbench.simulate import SimulationResult, simulate
 
@@ -35,7 +36,7 @@ def simulate_argument(
     network: str,
     *,
     accelerator: str | None = None,
-    view: str = "simulation",
+    view: View = View.SIMULATION,
     seed: int = 0,
     images: int | None = None,
     batch: int = 1,
@@ -57,8 +58,8 @@ def simulate_argument(
         ``accelerator``.
     accelerator : str, optional
         See :func:`cosilico.accelerators.accelerator_argument`; the design's own if not given.
-    view : str
-        Of the datapath: "synthesis" or "simulation".
+    view : View
+        Of the datapath.
     seed : int
         Of a named network's weights.
     images : int, optional
@@ -163,7 +164,7 @@ def simulate_design(
     memory: Memory = Memory.DETERMINISTIC,
     stall_seed: int | None = None,
     waves: Path | None = None,
-    view: str = "simulation",
+    view: View = View.SIMULATION,
     batch: int = 1,
 ) -> SimulationResult:
     """Build and run a design in RTL and compare it with the reference and the model."""

@@ -19,6 +19,7 @@ from cosilico.simulation import simulate_argument
 from cosilico.validation_summary import RESULTS_JSON, RESULTS_TEXT, summarize, write_summary
 from hwgen.verilator import version
 from sim.spec.errors import CosilicoError
+from sim.spec.views import View
 from testbench.campaign import Campaign
 from testbench.journal import Journal
 from testbench.memory_model import DRAM_NAME, LATENCIES
@@ -32,7 +33,7 @@ LISTED = 200
 
 
 def validate_design(
-    network: str, *, accelerator: str | None = None, view: str = "simulation"
+    network: str, *, accelerator: str | None = None, view: View = View.SIMULATION
 ) -> int:
     """Run a design's or an imported network's images in RTL, print every layer.
 
@@ -51,7 +52,7 @@ def validate_pairs(
     stalls: bool = False,
     memories: bool = False,
     kind: str = "pairs",
-    view: str = "simulation",
+    view: View = View.SIMULATION,
     max_macs: int | None = None,
 ) -> int:
     """Run random pairs in RTL, print a table; return the number of differences and failures.

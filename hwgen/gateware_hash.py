@@ -4,53 +4,84 @@ import ast
 import hashlib
 import io
 import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeGuard
 
 import sim.spec
 
-__all__ = ["code", "gateware_hash"]
+__all__ = ["code", "gateware_hash", "gateware_sources"]
 
 _ROOT = Path(__file__).parent
-_VOCABULARY = ("accelerator.py", "bus.py", "descriptor.py", "header.py", "stops.py")
+_VOCABULARY = ("accelerator.py", "bus.py", "descriptor.py", "header.py", "stops.py", "views.py")
 
 
 def code(source: str) -> str:
-    """Return Python source without comments, docstrings and blank lines.
+    """Return the code of a Python source, without what does not change its behaviour.
 
-    Unlike a dump of the syntax tree this is the same under every Python version.
+    Comments, docstrings and blank lines are left out. Of the imports only the names remain that they
+    bring, in order, for a module may move. Unlike a dump of the syntax tree this is the same under
+    every Python version.
     """
     lines = source.splitlines()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column]
+    names: list[str] = []
     for node in ast.walk(ast.parse(source)):
-        if _is_text(node):
-            end = node.end_lineno or node.lineno
-            lines[node.lineno - 1 : end] = [""] * (end - node.lineno + 1)
-    return "\n".join(line.rstrip() for line in lines if line.strip())
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names += _imported(node)
+        elif not _is_text(node):
+            continue
+        end = node.end_lineno or node.lineno
+        lines[node.lineno - 1 : end] = [""] * (end - node.lineno + 1)
+    kept = [line.rstrip() for line in lines if line.strip()]
+    return "\n".join([*sorted(names), *kept])
+
+
+def gateware_sources() -> tuple[Path, ...]:
+    """Return every file that the hash covers.
+
+    They are ``hwgen/gateware`` with all its folders, ``hwgen/emit.py``, ``hwgen/simulation_view.py``,
+    the vocabulary that these import, and the Verilog and the simulation view's template in
+    ``hwgen/rtl``, for the constants are measured in that view.
+    """
+    rtl = _ROOT / "rtl"
+    return (
+        *sorted((_ROOT / "gateware").rglob("*.py")),
+        _ROOT / "emit.py",
+        _ROOT / "simulation_view.py",
+        *(Path(sim.spec.__path__[0]) / name for name in _VOCABULARY),
+        *sorted([*rtl.glob("*.v"), *rtl.glob("*.j2")]),
+    )
 
 
 def gateware_hash() -> str:
     """Return a hexadecimal SHA-256 over the gateware's sources.
 
-    It covers the code of ``hwgen/gateware/*.py``, ``hwgen/emit.py``, ``hwgen/simulation_view.py`` and
-    the vocabulary that they import, and the text of ``hwgen/rtl/*.v`` and of the simulation view's
-    template, for the constants are measured in that view. Python's comments and docstrings do not
-    change it; any change of behaviour does, and makes a calibration stale.
+    Comments, docstrings and the places of Python files do not change it (:func:`code`); any change
+    of behaviour does, and makes a calibration stale.
     """
-    python = sorted((_ROOT / "gateware").glob("*.py"))
-    python += [_ROOT / "emit.py", _ROOT / "simulation_view.py"]
-    parts = [(f"hwgen/{path.relative_to(_ROOT).as_posix()}", path) for path in python]
-    parts += [(f"sim/spec/{name}", Path(sim.spec.__path__[0]) / name) for name in _VOCABULARY]
     digest = hashlib.sha256()
-    for name, path in parts:
-        digest.update(f"{name}\0{code(path.read_text(encoding='utf-8'))}\0".encode())
-    rtl = _ROOT / "rtl"
-    for path in sorted([*rtl.glob("*.v"), *rtl.glob("*.j2")]):
-        digest.update(f"{path.name}\0{path.read_text(encoding='utf-8')}\0".encode())
+    for content in sorted(filter(None, _contents())):
+        digest.update(f"{content}\0".encode())
     return digest.hexdigest()
+
+
+def _contents() -> Iterator[str]:
+    for path in gateware_sources():
+        text = path.read_text(encoding="utf-8")
+        yield code(text) if path.suffix == ".py" else text
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> list[str]:
+    """Return the names that an import brings, as the code after it knows and as their module does."""
+    whole = isinstance(node, ast.Import)
+    return [
+        f"import {alias.name.rpartition('.')[2] if whole else alias.name} {alias.asname or ''}".strip()
+        for alias in node.names
+    ]
 
 
 def _is_text(node: ast.AST) -> TypeGuard[ast.Expr]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import jinja2
 from amaranth.hdl import Shape
@@ -23,17 +23,9 @@ __all__ = [
     "GRID_MODULE",
     "MEMORY",
     "PE_MODULE",
-    "VIEWS",
-    "View",
-    "check_view",
     "grid_view",
     "view_context",
 ]
-
-View = Literal["synthesis", "simulation"]
-"""How the PE grid is written: as the netlist to synthesize, or as loops to simulate."""
-
-VIEWS: tuple[View, ...] = get_args(View)
 
 GRID_MODULE = f"{MODULE_PREFIX}grid"
 """Module that the two views share, with the same ports and cycles."""
@@ -48,20 +40,6 @@ MEMORY = "memory"
 _TEMPLATE = Path(__file__).parent / "rtl" / "grid.sv.j2"
 _DISTRIBUTED = ("pad", "receive")
 """PE controls that the grid computes for every PE."""
-
-
-def check_view(view: str) -> View:
-    """Return `view` if it is one.
-
-    Raises
-    ------
-    ValueError
-        If it is not.
-    """
-    for known in VIEWS:
-        if view == known:
-            return known
-    raise ValueError(f"view must be one of {', '.join(VIEWS)}, not {view!r}")
 
 
 def grid_view(config: AcceleratorConfig, module: str = GRID_MODULE) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sim.networks import NAMED_NETWORKS
 from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
+from sim.spec.views import View
 from testbench.cases import Case
 from testbench.journal import Journal
 from testbench.named_cases import LAYER_CONFIGS, LAYER_NETWORKS, layer_cases
@@ -98,7 +99,7 @@ class Campaign:
     imported: int = 64
     points: int = 1000
     seed: int = 1
-    view: str = "simulation"
+    view: View = View.SIMULATION
     max_macs: int | None = None
 
     def parts(self) -> list[Part]:

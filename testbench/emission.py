@@ -6,9 +6,10 @@ from pathlib import Path
 
 import hwgen
 import sim.spec
-from hwgen.emit import VERILOG_FILE, emit
-from hwgen.simulation_view import View
+from hwgen.emit import emit
+from hwgen.verilog_files import VERILOG_FILE
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.views import View
 from testbench.build_cache import cached_directory, content_key
 
 __all__ = ["emit_once"]
@@ -28,7 +29,7 @@ _SOURCES = _sources_hash()
 """Taken at import, as the code that runs is."""
 
 
-def emit_once(config: AcceleratorConfig, root: Path, view: View = "synthesis") -> str:
+def emit_once(config: AcceleratorConfig, root: Path, view: View = View.SYNTHESIS) -> str:
     """Return the accelerator's Verilog in that view, from ``root`` if it was emitted before."""
 
     def make(directory: Path) -> None:

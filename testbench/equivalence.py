@@ -12,6 +12,7 @@ from hwgen.simulation_view import GRID_MODULE, grid_view, view_context
 from hwgen.subprocesses import run_program
 from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
 from sim.spec.files import cache_root
+from sim.spec.views import View
 from testbench.build_cache import cached_directory, content_key
 from testbench.verilate import BUILD_RECIPE, BuildError, build_executable, toolchain_version
 
@@ -96,7 +97,7 @@ def build_views(config: AcceleratorConfig, *, build_root: Path | None = None) ->
             verilog=verilog,
             main=main,
             headers={},
-            view="simulation",
+            view=View.SIMULATION,
             loops=SIMULATION_MODULE,
             optimize=False,  # what the cycles take is less than what that would
         )

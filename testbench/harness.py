@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from hwgen.emit import TOP_MODULE
 from hwgen.gateware.csr import INTERRUPTS, STATUS_BITS
 from hwgen.program import Program
-from hwgen.simulation_view import MEMORY, PE_MODULE, View, check_view
+from hwgen.simulation_view import MEMORY, PE_MODULE
 from hwgen.subprocesses import signal_name, start_program
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import MachineError
 from sim.spec.files import cache_root, naming
 from sim.spec.network import Network
+from sim.spec.views import View
 from testbench.activations import assemble_activations, probe_bytes
 from testbench.build_cache import cached_directory, content_key
 from testbench.emission import emit_once
@@ -42,6 +43,7 @@ __all__ = [
     "Step",
     "Stop",
     "build",
+    "check_run",
 ]
 
 HEADERS = ("axi_memory.h", "axi_report.h", "dram.h", "job.h")
@@ -126,12 +128,14 @@ class Harness:
         MachineError
             If the executable is killed, or cannot read or write its files.
         """
-        step = Step(program=program, inputs=inputs, network=network, host=host or Host())
+        step = Step(
+            program=program, inputs=inputs, network=network, host=host or Host(), memory=memory
+        )
         (result,) = self.run_sequence(
-            [step], memory=memory, waves=waves, progress=progress, initial_seed=initial_seed
+            [step], waves=waves, progress=progress, initial_seed=initial_seed
         )
         if check:
-            _check(result)
+            check_run(result)
         return result
 
     def run_sequence(
@@ -145,8 +149,9 @@ class Harness:
     ) -> list[RunResult]:
         """Run programs one after the other on one powered-up accelerator, as :meth:`run` does one.
 
-        Nothing is reset between them but what `Step.host` resets. Each begins in a memory of its own.
-        Stops and hazards are left to the caller.
+        Nothing is reset between them but what `Step.host` resets. Each begins in a memory of its own,
+        which behaves as ``memory`` until a step brings another one. Stops and hazards are left to
+        the caller; :func:`check_run` finds them.
 
         Raises
         ------
@@ -158,13 +163,13 @@ class Harness:
         if not 1 <= initial_seed < 1 << 31:
             raise ValueError(f"initial_seed must be in 1 … 2**31 - 1, not {initial_seed!r}")
         jobs = [self._job(step) for step in steps]
+        if jobs[0].memory is None:
+            jobs[0] = replace(jobs[0], memory=memory or MemoryModel())
         runs = sum(len(job.inputs) for job in jobs)
         with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
             directory = Path(name)
             with naming(directory, always=False):
-                write_job(
-                    directory, jobs, memory=memory or MemoryModel(), initial_seed=initial_seed
-                )
+                write_job(directory, jobs, initial_seed=initial_seed)
             command = [str(self.executable), name, *([str(waves)] if waves else [])]
             started = time.perf_counter()
             code, cycles, words = _execute(command, runs, progress)
@@ -199,6 +204,7 @@ class Harness:
             probes=program.probes if step.network is not None else (),
             host=step.host,
             watchdog=watchdog_cycles(program_descriptors(program)),
+            memory=step.memory,
         )
 
     def _result(
@@ -230,7 +236,7 @@ def build(
     *,
     build_root: Path | None = None,
     waves: bool = False,
-    view: str = "simulation",
+    view: View = View.SIMULATION,
 ) -> Harness:
     """Emit and compile a configuration's simulation, or take it from the cache.
 
@@ -241,12 +247,12 @@ def build(
         Where builds are kept; see :func:`sim.spec.files.cache_root`.
     waves : bool
         Whether runs can write waveforms; such a build is kept apart and runs slower.
-    view : {"synthesis", "simulation"}
+    view : View
         Whether the PE grid is the netlist to synthesize, or its fast equivalent; see
         :mod:`hwgen.simulation_view`.
     """
     root = build_root or cache_root()
-    chosen = check_view(view)
+    chosen = View(view)
     verilog = emit_once(config, root, chosen) + bound_rules(config)
     block = _block(config, chosen, waves)
     main = _render(config, waves, chosen, block)
@@ -273,7 +279,7 @@ def build(
 def _block(config: AcceleratorConfig, view: View, waves: bool) -> str | None:
     """Module to build once for all its instances, where a flat build would take minutes."""
     large = config.macs > FLAT_MACS and config.pes > 1
-    return PE_MODULE if view == "synthesis" and large and not waves else None
+    return PE_MODULE if view == View.SYNTHESIS and large and not waves else None
 
 
 @functools.cache
@@ -284,7 +290,7 @@ def _template_text(name: str) -> str:
 def _render(config: AcceleratorConfig, waves: bool, view: View, block: str | None) -> str:
     grid = f"TOP.{TOP_MODULE}.grid"
     library = f".{block}" if block is not None else ""
-    if view == "simulation":
+    if view == View.SIMULATION:
         scopes = [grid]
     else:
         scopes = [
@@ -353,7 +359,8 @@ def _program_of_run(jobs: Sequence[ProgramJob], run: int) -> Program:
     return [job.program for job in jobs for _ in job.inputs][run]
 
 
-def _check(result: RunResult) -> None:
+def check_run(result: RunResult) -> None:
+    """Raise a HarnessError unless every run ended in order and every descriptor was seen."""
     for run, stop in enumerate(result.stops):
         if stop is not None:
             raise HarnessError(f"run {run} stopped: {stop}")

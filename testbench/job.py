@@ -1,6 +1,6 @@
 """The job directory: what the C++ harness is asked to run and what it measured."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -52,6 +52,8 @@ class ProgramJob:
     host : Host
     watchdog : int
         Cycles without an event after which the job is given up.
+    memory : MemoryModel, optional
+        What lies behind the ports from this program on; of the first it must be given.
     """
 
     program: Program
@@ -59,6 +61,7 @@ class ProgramJob:
     probes: Sequence[Probe]
     host: Host
     watchdog: int
+    memory: MemoryModel | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,9 +86,7 @@ class RawRuns:
     probes: NDArray[np.int8]
 
 
-def write_job(
-    directory: Path, programs: Sequence[ProgramJob], *, memory: MemoryModel, initial_seed: int
-) -> None:
+def write_job(directory: Path, programs: Sequence[ProgramJob], *, initial_seed: int) -> None:
     """Write ``job.txt``, ``memory.bin`` and ``inputs.bin`` for ``templates/job.h``.
 
     Parameters
@@ -93,12 +94,10 @@ def write_job(
     directory : Path
     programs : sequence of ProgramJob
         Run one after the other on one powered-up accelerator.
-    memory : MemoryModel
     initial_seed : int
         Of what memories and registers hold at power-up.
     """
-    values = memory.job_values | {"initial_seed": initial_seed}
-    lines = [f"{name} {value}" for name, value in values.items()]
+    lines = [f"initial_seed {initial_seed}"]
     lines += [f"counter {OFFSETS[name.upper()]}" for name in COUNTERS]
     for job in programs:
         lines += ["program", *_program_lines(job)]
@@ -123,7 +122,9 @@ def _program_lines(job: ProgramJob) -> list[str]:
         "watchdog": job.watchdog,
         **job.host.job_values,
     }
-    lines = [f"{name} {value}" for name, value in values.items()]
+    lines = _value_lines(values)
+    if job.memory is not None:
+        lines += ["memory", *_value_lines(job.memory.job_values)]
     lines.append("descriptors " + " ".join(map(str, _queue_lengths(program))))
     lines += [
         f"probe {p.execute_index} {p.local_address} {p.groups} {p.rows} {p.columns} "
@@ -131,6 +132,10 @@ def _program_lines(job: ProgramJob) -> list[str]:
         for p in job.probes
     ]
     return lines
+
+
+def _value_lines(values: Mapping[str, int]) -> list[str]:
+    return [f"{name} {value}" for name, value in values.items()]
 
 
 def read_runs(

@@ -17,6 +17,7 @@ from sim.spec.errors import NotRealizableError
 from sim.spec.files import cache_root
 from sim.spec.network import Network
 from sim.spec.spaces import HardwareSpace
+from sim.spec.views import View
 from testbench.cases import BATCHES, MOST_MACS, Case, Corner, describe_case, random_network, strata
 from testbench.emission import emit_once
 
@@ -91,7 +92,7 @@ class RealizabilityCase(Case):
     def _refusal(self) -> tuple[str, str]:
         """Who refuses the pair, and why; empty texts if nobody does."""
         try:
-            emit_once(self.config, cache_root(), "synthesis")
+            emit_once(self.config, cache_root(), View.SYNTHESIS)
         except NotRealizableError as error:
             return "generator", str(error)
         try:

@@ -15,6 +15,7 @@ from sim.spec.bus import PAGE_BYTES
 from sim.spec.design import Design
 from sim.spec.network import LayerKind, Network, Padding
 from sim.spec.stops import StopCause
+from sim.spec.views import View
 from testbench.damage import Damaged, draw_damaged
 from testbench.harness import Harness, HarnessError, RunResult, Step, Stop, build
 from testbench.host import Host
@@ -124,7 +125,7 @@ class Subject:
 
     @classmethod
     def of(
-        cls, config: AcceleratorConfig, view: str, memory: MemoryModel | None = None
+        cls, config: AcceleratorConfig, view: View, memory: MemoryModel | None = None
     ) -> "Subject":
         """Build the simulation of a configuration, with the small network's program."""
         network = small_network()

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.program import Program
-from hwgen.simulation_view import View
 from sim.spec.errors import RtlError
 from sim.spec.network import Network
 from sim.spec.stops import Port, StopCause
+from sim.spec.views import View
 from testbench.host import Host
+from testbench.memory_model import MemoryModel
 
 __all__ = ["HarnessError", "Progress", "RunResult", "Step", "Stop", "read_stops"]
 
@@ -61,12 +62,15 @@ class Step:
         If given, every layer's activations are collected as well.
     host : Host
         What the host does besides.
+    memory : MemoryModel, optional
+        What lies behind the ports from this step on; what did before if not given.
     """
 
     program: Program
     inputs: NDArray[np.int8]
     network: Network | None = None
     host: Host = field(default_factory=Host)
+    memory: MemoryModel | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +107,7 @@ class RunResult:
         The STATUS register after the run.
     stops : tuple of Stop or None
         Per run why it stopped early; None if it did not, or was reset.
-    view : {"synthesis", "simulation"}
+    view : View
         View of the PE grid that ran.
     wall_s : float
     simulated_cycles : int

@@ -16,6 +16,7 @@ from sim.calibration import DRAM_ERROR_LIMIT, Calibration
 from sim.model import Memory, Prediction, layer_cycles, predict
 from sim.spec.descriptor import LoadKind, Queue
 from sim.spec.design import Design
+from sim.spec.views import View
 from testbench import harness
 from testbench.comparison import compare
 from testbench.dram import lpddr4
@@ -60,8 +61,8 @@ class SimulationResult:
     Parameters
     ----------
     simulator, simulator_version : str
-    view : str
-        Of the datapath: "synthesis" or "simulation".
+    view : View
+        Of the datapath.
     images : int
         Compared.
     batch : int
@@ -100,7 +101,7 @@ class SimulationResult:
 
     simulator: str
     simulator_version: str
-    view: str
+    view: View
     images: int
     batch: int
     macs: int
@@ -185,7 +186,7 @@ def simulate(
     progress: Callable[[Progress], None] | None = None,
     calibration: Calibration | None = None,
     build_root: Path | None = None,
-    view: str = "simulation",
+    view: View = View.SIMULATION,
     initial_seed: int = INITIAL_SEED,
 ) -> SimulationResult:
     """Emit, build and run a design; compare every activation and every layer's cycles.

@@ -4,12 +4,16 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from hwgen.program import compile_design
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.program import Program, compile_design
 from sim import calibration as calibrations
 from sim import golden
 from sim.calibration import Calibration, Constant
@@ -17,11 +21,13 @@ from sim.model import Memory, Prediction, predict
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.errors import CosilicoError, MachineError
+from sim.spec.network import Network
 from sim.spec.spaces import HardwareSpace
+from sim.spec.views import View
 from testbench.cases import NETWORKS_PER_CONFIG, Case, draw_group
 from testbench.comparison import Comparison, compare
 from testbench.dram import lpddr4
-from testbench.harness import HarnessError, RunResult, build
+from testbench.harness import Harness, HarnessError, RunResult, Step, build, check_run
 from testbench.imported_cases import (
     IMPORTED_PER_CONFIG,
     ImportedCase,
@@ -167,7 +173,7 @@ def run_case(
     *,
     memory: MemoryModel | None = None,
     calibration: Calibration | None = None,
-    view: str = "simulation",
+    view: View = View.SIMULATION,
     others: Mapping[str, MemoryModel] | None = None,
 ) -> Outcome:
     """Run one case in RTL; cycles are compared where the memory's can be predicted.
@@ -187,33 +193,31 @@ def run_case(
     memory = memory or MemoryModel()
     program = compile_design(Design(network=case.network, accelerator=case.config), case.batch)
     images = case.images
-    built = build(case.config, view=view)
-    run = built.run(program, images, network=case.network, memory=memory)
+    behind = {"": memory, **(others or {})}
+    runs = _run_behind(build(case.config, view=view), program, images, case.network, behind)
     constants = calibration or calibrations.default()
     expected = golden.run(case.network, images)
 
-    def compared(behind: MemoryModel, found: RunResult) -> tuple[Comparison, Prediction]:
-        known = _with_latency(constants, behind.latency) if behind.deterministic else constants
-        kind = Memory.DETERMINISTIC if behind.dram is None else Memory.DRAM
+    def compared(model: MemoryModel, run: RunResult) -> tuple[Comparison, Prediction]:
+        known = _with_latency(constants, model.latency) if model.deterministic else constants
+        kind = Memory.DETERMINISTIC if model.dram is None else Memory.DRAM
         foretold = predict(case.config, case.network, known, case.batch, memory=kind)
         comparison = compare(
             case.config,
             case.network,
             foretold,
-            found,
+            run,
             expected,
-            deterministic=behind.deterministic or behind.dram is not None,
+            deterministic=model.deterministic or model.dram is not None,
         )
         return comparison, foretold
 
+    run = runs[0]
     comparison, prediction = compared(memory, run)
-    also: dict[str, Comparison] = {}
-    for name, other in (others or {}).items():
-        try:
-            found = built.run(program, images, network=case.network, memory=other)
-        except HarnessError as error:
-            raise HarnessError(f"memory {name!r}: {error}") from error
-        also[name], _ = compared(other, found)
+    also = {
+        name: compared(model, found)[0]
+        for (name, model), found in zip((others or {}).items(), runs[1:], strict=True)
+    }
     judgement = None
     if isinstance(case, ImportedCase):
         judgement = case.judge(run.activations, run.outputs)
@@ -225,6 +229,39 @@ def run_case(
         measured_cycles=int(run.cycles[0]),
         predicted_cycles=prediction.total_cycles,
     )
+
+
+def _run_behind(
+    built: Harness,
+    program: Program,
+    images: NDArray[np.int8],
+    network: Network,
+    memories: Mapping[str, MemoryModel],
+) -> list[RunResult]:
+    """Run a program behind one memory after the other, on one powered-up accelerator."""
+    steps = [
+        Step(program=program, inputs=images, network=network, memory=model)
+        for model in memories.values()
+    ]
+    try:
+        results = built.run_sequence(steps)
+    except HarnessError as error:
+        for name, step in zip(memories, steps, strict=True):
+            with _naming_memory(name):
+                built.run_sequence([step])
+        raise HarnessError(f"only behind one memory after another: {error}") from error
+    for name, result in zip(memories, results, strict=True):
+        with _naming_memory(name):
+            check_run(result)
+    return results
+
+
+@contextmanager
+def _naming_memory(name: str) -> Iterator[None]:
+    try:
+        yield
+    except HarnessError as error:
+        raise HarnessError(f"memory {name!r}: {error}" if name else str(error)) from error
 
 
 def _with_latency(calibration: Calibration, latency: int) -> Calibration:
@@ -247,7 +284,7 @@ def every_memory(config: AcceleratorConfig, seed: int) -> dict[str, MemoryModel]
 
 
 def try_case(
-    case: Case, *, stalls: bool = False, view: str = "simulation", memories: bool = False
+    case: Case, *, stalls: bool = False, view: View = View.SIMULATION, memories: bool = False
 ) -> Outcome:
     """Run one case; whatever goes wrong with it is its outcome and stops no other.
 
@@ -278,7 +315,7 @@ def validate_random(
     draw: Draw = DRAWS["pairs"],
     max_macs: int | None = None,
     stalls: bool = False,
-    view: str = "simulation",
+    view: View = View.SIMULATION,
     memories: bool = False,
 ) -> Iterator[Outcome]:
     """Outcomes of ``count`` random cases, in the order in which they finish.

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hwgen import verilator
-from hwgen.simulation_view import GRID_MODULE, MEMORY, PE_MODULE, View
+from hwgen.simulation_view import GRID_MODULE, MEMORY, PE_MODULE
 from hwgen.subprocesses import run_program
 from sim.spec.errors import MachineError
 from sim.spec.files import cache_root
+from sim.spec.views import View
 from testbench.build_cache import cached_directory, content_key
 
 __all__ = ["BUILD_RECIPE", "BuildError", "build_executable", "toolchain_version"]
@@ -68,17 +69,17 @@ SMALL_BYTES = 100_000
 """Generated files below this are compiled together: most of their time goes into headers."""
 
 VIEW_FLAGS: dict[View, tuple[str, ...]] = {
-    "synthesis": (),
-    "simulation": ("--unroll-count", "1"),
+    View.SYNTHESIS: (),
+    View.SIMULATION: ("--unroll-count", "1"),
 }
 """Loops stay loops."""
 
 CONTROL_FILES: dict[View, str] = {
-    "synthesis": f"""`verilator_config
+    View.SYNTHESIS: f"""`verilator_config
 public_flat_rd -module "cosilico_ram" -var "{MEMORY}"
 no_inline -module "{PE_MODULE}"
 """,
-    "simulation": f"""`verilator_config
+    View.SIMULATION: f"""`verilator_config
 public_flat_rd -module "{GRID_MODULE}" -var "{MEMORY}"
 no_inline -module "{GRID_MODULE}"
 """,
@@ -174,7 +175,7 @@ def build_executable(
         Texts.
     headers : dict of str
         Further C++ files by name.
-    view : {"synthesis", "simulation"}
+    view : View
         View of the PE grid in `verilog`.
     waves : bool
         Whether the executable can write VCD files; such a build runs slower.
@@ -215,7 +216,7 @@ def build_executable(
     libraries = [*([_waves()] if waves else []), runtime]
     folders = [generated, *([generated / f"V{block}"] if block is not None else [])]
     include = [*(f"-I{path}" for path in (*folders, directory)), *_includes()]
-    prefix = f"V{top}_{loops}__" if view == "simulation" else None
+    prefix = f"V{top}_{loops}__" if view == View.SIMULATION else None
     units = [unit for folder in folders for unit in _translation_units(folder, prefix)]
     units.append((directory / "harness.cpp", "cycle"))
     if not optimize:

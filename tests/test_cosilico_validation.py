@@ -12,6 +12,7 @@ from cosilico import validation
 from cosilico.validation import validate_everything, validate_pairs
 from sim.calibration import default
 from sim.spec.errors import CosilicoError
+from sim.spec.views import View
 from testbench import campaign as campaigns
 from testbench.campaign import Campaign
 from testbench.cases import Case
@@ -39,7 +40,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Case]:
     found: list[Case] = []
 
     def run(
-        case: Case, *, stalls: bool = False, view: str = "simulation", memories: bool = False
+        case: Case, *, stalls: bool = False, view: View = View.SIMULATION, memories: bool = False
     ) -> Outcome:
         found.append(case)
         return Outcome(case=case, comparison=EQUAL, measured_cycles=9, predicted_cycles=9)
@@ -71,7 +72,7 @@ def test_any_seed_draws_pairs(runs: list[Case]) -> None:
 def test_differences_and_failures_are_counted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run(case: Case, *, stalls: bool, view: str, memories: bool) -> Outcome:
+    def run(case: Case, *, stalls: bool, view: View, memories: bool) -> Outcome:
         if case.index == 1:
             return Outcome(case=case, failure="HarnessError: LOAD is blocked")
         wrong = Comparison(
@@ -96,7 +97,7 @@ def test_differences_and_failures_are_counted(
 def test_other_memories_are_listed_with_what_they_compare(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run(case: Case, *, stalls: bool, view: str, memories: bool) -> Outcome:
+    def run(case: Case, *, stalls: bool, view: View, memories: bool) -> Outcome:
         assert memories
         late = replace(EQUAL, execute=case.index)
         return Outcome(case=case, comparison=EQUAL, others={"latency 1": EQUAL, "toggling": late})
@@ -114,7 +115,7 @@ def test_an_imported_network_that_differs_is_named_by_its_seed(
 ) -> None:
     found: list[ImportedCase] = []
 
-    def run(case: Case, *, stalls: bool, view: str, memories: bool) -> Outcome:
+    def run(case: Case, *, stalls: bool, view: View, memories: bool) -> Outcome:
         assert isinstance(case, ImportedCase)
         found.append(case)
         wrong = Judgement(values=70, differences=4 if case.index == 1 else 0)
@@ -164,7 +165,7 @@ def test_an_interrupted_validation_goes_on(
 ) -> None:
     journal = tmp_path / "journal.jsonl"
 
-    def interrupted(case: Case, *, stalls: bool, view: str, memories: bool) -> Outcome:
+    def interrupted(case: Case, *, stalls: bool, view: View, memories: bool) -> Outcome:
         if len(runs) == 9:
             raise KeyboardInterrupt
         runs.append(case)
@@ -196,7 +197,7 @@ def test_other_sources_begin_anew(
 def test_failures_are_printed_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run(case: Case, *, stalls: bool, view: str, memories: bool) -> Outcome:
+    def run(case: Case, *, stalls: bool, view: View, memories: bool) -> Outcome:
         if stalls and case.index == 1:
             return Outcome(case=case, failure="HarnessError: STORE is blocked")
         return Outcome(case=case, comparison=EQUAL)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from hwgen import emit
+from hwgen import emit, verilog_files
 from hwgen import gateware_hash as gateware_hash_module
-from hwgen.gateware_hash import code, gateware_hash
+from hwgen.gateware_hash import code, gateware_hash, gateware_sources
 from hwgen.synthesis import lint, synthesize
+from hwgen.verilog_files import OWNERSHIP
 from sim.area import memories
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
@@ -48,7 +49,7 @@ def written(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[AcceleratorConfig, Path]:
     directory = tmp_path_factory.mktemp("emitted")
-    return request.param, emit.write(request.param, directory)
+    return request.param, verilog_files.write(request.param, directory)
 
 
 def instances_below_top(text: str) -> dict[str, int]:
@@ -85,7 +86,7 @@ def test_synthesis_keeps_memories_and_finds_no_latches(
     written: tuple[AcceleratorConfig, Path],
 ) -> None:
     report = synthesize(written[1])
-    memories = json.loads((written[1].parent / emit.MANIFEST_FILE).read_text())["memories"]
+    memories = json.loads((written[1].parent / verilog_files.MANIFEST_FILE).read_text())["memories"]
     assert report.warnings == ()
     assert report.latches == 0
     assert report.memories == len(memories)
@@ -94,10 +95,12 @@ def test_synthesis_keeps_memories_and_finds_no_latches(
 
 def test_manifest_describes_the_accelerator(written: tuple[AcceleratorConfig, Path]) -> None:
     accelerator, path = written
-    manifest = json.loads((path.parent / emit.MANIFEST_FILE).read_text())
+    manifest = json.loads((path.parent / verilog_files.MANIFEST_FILE).read_text())
     assert AcceleratorConfig.from_json(manifest["accelerator"]) == accelerator
     assert manifest["fingerprint"] == accelerator.fingerprint
     assert manifest["gateware_hash"] == gateware_hash()
+    assert manifest["ownership"] == OWNERSHIP
+    assert path.read_text().startswith(f"// {OWNERSHIP}\n")
     banks = [
         memory
         for memory in manifest["memories"]
@@ -114,7 +117,7 @@ def test_manifest_describes_the_accelerator(written: tuple[AcceleratorConfig, Pa
 
 def test_area_counts_every_memory(written: tuple[AcceleratorConfig, Path]) -> None:
     accelerator, path = written
-    manifest = json.loads((path.parent / emit.MANIFEST_FILE).read_text())
+    manifest = json.loads((path.parent / verilog_files.MANIFEST_FILE).read_text())
     emitted = Counter((memory["width"], memory["depth"]) for memory in manifest["memories"])
     counted: Counter[tuple[int, int]] = Counter()
     for part in memories(accelerator).values():
@@ -154,6 +157,22 @@ def test_hash_ignores_comments_blank_lines_and_docstrings(before: str, after: st
     assert code(before) == code(after)
 
 
+def test_hash_ignores_where_modules_lie() -> None:
+    before = "from hwgen.gateware.lane import Lane\nfrom sim.spec.bus import BUS\nLane(BUS)\n"
+    after = (
+        "from sim.spec.bus import BUS\nfrom hwgen.execute.lane import (\n    Lane,\n)\nLane(BUS)\n"
+    )
+    assert code(before) == code(after)
+    assert code("from hwgen.lane import Lane as L\n") != code("from hwgen.lane import Line as L\n")
+
+
+def test_hash_covers_every_source_of_the_gateware() -> None:
+    folder = Path(emit.__file__).parent / "gateware"
+    covered = set(gateware_sources())
+    assert {path for path in folder.rglob("*") if path.suffix in (".py", ".v", ".j2")} <= covered
+    assert all(path.is_file() for path in covered)
+
+
 def test_hash_sees_every_other_change() -> None:
     assert code("x = 1\n") != code("x = 2\n")
     assert code("def f(a):\n    return a\n") != code("def f(b):\n    return b\n")
@@ -180,7 +199,11 @@ def test_hash_covers_the_vocabulary_that_the_gateware_imports() -> None:
     sources = Path(emit.__file__).parent
     imported = {
         f"{name}.py"
-        for path in [*sources.glob("gateware/*.py"), sources / "simulation_view.py"]
+        for path in [
+            *sources.glob("gateware/**/*.py"),
+            sources / "emit.py",
+            sources / "simulation_view.py",
+        ]
         for name in re.findall(
             r"^from sim\.spec\.(\w+) import", path.read_text(encoding="utf-8"), re.MULTILINE
         )

@@ -5,9 +5,10 @@ import re
 import pytest
 
 from hwgen.emit import emit, emit_grid
-from hwgen.simulation_view import GRID_MODULE, VIEWS, check_view, grid_view
+from hwgen.simulation_view import GRID_MODULE, grid_view
 from hwgen.view_proof import prove_views, questions
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.views import View
 
 CONFIG = AcceleratorConfig(
     pes_x=2,
@@ -37,21 +38,21 @@ def test_has_the_ports_of_the_synthesis_view() -> None:
 
 
 def test_stands_in_for_the_grid_and_all_below_it() -> None:
-    text = emit(CONFIG, "simulation")
+    text = emit(CONFIG, View.SIMULATION)
     modules = re.findall(r"^module (\w+)", text, re.MULTILINE)
     assert len(modules) == len(set(modules))
     assert {"cosilico_top", "cosilico_execute", GRID_MODULE, "cosilico_ram"} <= set(modules)
     assert not {"cosilico_pe", "cosilico_lane", "cosilico_simd_unit"} & set(modules)
     assert grid_view(CONFIG).strip() in text
-    assert emit(CONFIG, "simulation") == text
+    assert emit(CONFIG, View.SIMULATION) == text
 
 
 def test_knows_two_views() -> None:
-    assert [check_view(view) for view in VIEWS] == ["synthesis", "simulation"]
+    assert [*View] == ["synthesis", "simulation"]
     with pytest.raises(
         ValueError, match=r"^view must be one of synthesis, simulation, not 'fast'$"
     ):
-        check_view("fast")
+        View("fast")
 
 
 def test_the_proof_asks_for_every_check_once() -> None:

@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from hwgen.program import Program, compile_design
-from hwgen.simulation_view import View
 from sim import golden
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.network import LayerKind, Network, Padding
+from sim.spec.views import View
 from testbench import harness
 from testbench.emission import emit_once
 from testbench.harness import Harness, HarnessError

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sim.networks import NAMED_NETWORKS
+from sim.spec.views import View
 from testbench import campaign as campaigns
 from testbench.campaign import Campaign
 from testbench.cases import Case
@@ -24,8 +25,8 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Case, bool]]:
     """Cases run, and whether under stalls; nothing is simulated."""
     found: list[tuple[Case, bool]] = []
 
-    def run(case: Case, *, stalls: bool, view: str, memories: bool) -> Outcome:
-        assert view == "simulation"
+    def run(case: Case, *, stalls: bool, view: View, memories: bool) -> Outcome:
+        assert view == View.SIMULATION
         assert memories == (not stalls and type(case) is Case and case.index < SMALL.pairs)
         found.append((case, stalls))
         return Outcome(case=case, failure="not run" if case.index == 7 else "")
@@ -148,7 +149,7 @@ def test_what_a_journal_depends_on_is_in_its_header() -> None:
         Campaign(pairs=3),
         Campaign(imported=3),
         Campaign(points=3),
-        Campaign(view="synthesis"),
+        Campaign(view=View.SYNTHESIS),
     )
     headers = [campaign.header() for campaign in different]
     assert len({str(header) for header in headers}) == 6

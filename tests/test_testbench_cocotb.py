@@ -11,7 +11,7 @@ import pytest
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import Runner, get_runner
 
-from hwgen import emit, verilator
+from hwgen import emit, verilator, verilog_files
 from hwgen.program import compile_design
 from sim import golden
 from sim.model import predict
@@ -104,9 +104,9 @@ def case_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def simulation(tmp_path_factory: pytest.TempPathFactory) -> Runner:
     """Emit the accelerator and build it for cocotb."""
     directory = tmp_path_factory.mktemp("cocotb")
-    emit.write(CONFIG, directory)
+    verilog_files.write(CONFIG, directory)
     source = directory / "watched.v"
-    source.write_text((directory / emit.VERILOG_FILE).read_text() + bound_rules(CONFIG))
+    source.write_text((directory / verilog_files.VERILOG_FILE).read_text() + bound_rules(CONFIG))
     report = directory / "axi_report.cpp"
     report.write_text((resources.files("testbench") / "templates" / "axi_report.h").read_text())
     ports = directory / "ports.vlt"

@@ -8,13 +8,13 @@ import pytest
 from numpy.typing import NDArray
 
 from hwgen.program import Program, compile_design
-from hwgen.simulation_view import VIEWS, View
 from sim import golden
 from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
 from sim.spec.descriptor import DESCRIPTOR_BYTES, ExecuteOp, Queue, decode, encode
 from sim.spec.design import Design
 from sim.spec.network import LayerKind, Network, Padding
 from sim.spec.spaces import TINY
+from sim.spec.views import View
 from testbench import harness
 from testbench.emulator import Emulator
 from testbench.layers import padded, random_tensor
@@ -117,7 +117,7 @@ def test_emulator_takes_the_largest_tap(kernel: int, stride: int, padding: Paddi
 
 
 @pytest.mark.rtl
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", View)
 def test_rtl_takes_the_largest_tap(view: View) -> None:
     """A maximum after sums and the reverse: each program runs with and without."""
     built = harness.build(CONFIG, view=view)
@@ -167,7 +167,7 @@ def test_emulator_saves_from_the_descriptors_row_on(size: int) -> None:
 
 
 @pytest.mark.rtl
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", View)
 def test_rtl_gives_the_same_in_any_rows(view: View) -> None:
     network = split_network(6)
     program = compile_design(Design(network=network, accelerator=CONFIG))

@@ -16,6 +16,7 @@ from sim.spec.design import Design
 from sim.spec.header import HEADER_BYTES
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from sim.spec.stops import Port, StopCause
+from sim.spec.views import View
 from testbench import harness, memory_model
 from testbench.harness import Harness, RunResult, Step, Stop
 from testbench.host import Host
@@ -67,7 +68,7 @@ def program(kernel: int = 3, channels: int = 10) -> Program:
 
 
 @functools.cache
-def built(view: str = "simulation") -> Harness:
+def built(view: View = View.SIMULATION) -> Harness:
     return harness.build(CONFIG, view=view)
 
 

@@ -14,10 +14,12 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue, decode, encode
 from sim.spec.design import Design
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
+from sim.spec.views import View
 from testbench import harness
-from testbench.harness import Harness, HarnessError, Progress
+from testbench.dram import lpddr4
+from testbench.harness import Harness, HarnessError, Progress, Step
 from testbench.host import Host
-from testbench.memory_model import MemoryModel
+from testbench.memory_model import MemoryModel, WriteOrder
 from testbench.simulate import execute_durations
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
@@ -190,14 +192,36 @@ def test_load_outside_the_memory_is_an_error_response() -> None:
         built().run(lost, inputs()[:1], memory=MemoryModel(base=0x4000_0000))
 
 
+def test_steps_bring_memories_of_their_own() -> None:
+    """Behind each, a run takes the cycles that it takes alone; a step without one keeps the last."""
+    memories = [
+        MemoryModel(latency=7),
+        MemoryModel(latency=101, base=0x4000_0000),
+        MemoryModel(write_order=WriteOrder.ADDRESS_AFTER_DATA),
+        MemoryModel(stall_seed=3, reset_clears=True),  # its stalls begin elsewhere than alone
+        MemoryModel(dram=lpddr4(CONFIG)),
+    ]
+    images = inputs()[:2]
+    steps = [Step(program=program(), inputs=images, memory=memory) for memory in memories]
+    results = built().run_sequence([*steps, Step(program=program(), inputs=images)])
+    alone = [built().run(program(), images, memory=memory) for memory in memories]
+    stalled = memories.index(MemoryModel(stall_seed=3, reset_clears=True))
+    for i, (result, expected) in enumerate(zip(results, [*alone, alone[-1]], strict=True)):
+        assert (result.outputs == expected.outputs).all()
+        assert (result.start == expected.start).all() == (i != stalled)
+        assert (result.end == expected.end).all() == (i != stalled)
+    assert (results[stalled].cycles > results[0].cycles).all()
+    assert len({tuple(result.cycles) for result in results}) == len(memories)
+
+
 @pytest.mark.parametrize("flat_macs", [4096, 0], ids=["flat", "PEs as libraries"])
 def test_views_run_alike(flat_macs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Outputs, activations, cycles and every event; results say which view ran."""
     monkeypatch.setattr(harness, "FLAT_MACS", flat_macs)
-    other = harness.build(CONFIG, view="synthesis")
+    other = harness.build(CONFIG, view=View.SYNTHESIS)
     simulation = built().run(program(), inputs(), network=network())
     synthesis = other.run(program(), inputs(), network=network())
-    assert (simulation.view, synthesis.view) == ("simulation", "synthesis")
+    assert (simulation.view, synthesis.view) == (View.SIMULATION, View.SYNTHESIS)
     assert (simulation.activations[0] == synthesis.activations[0]).all()
     for field in ("outputs", "cycles", "start", "end", "issue_end"):
         assert (getattr(simulation, field) == getattr(synthesis, field)).all()
@@ -205,7 +229,7 @@ def test_views_run_alike(flat_macs: int, monkeypatch: pytest.MonkeyPatch) -> Non
 
 VIEWS = pytest.mark.parametrize(
     ("view", "flat_macs"),
-    [("simulation", 4096), ("synthesis", 4096), ("synthesis", 0)],
+    [(View.SIMULATION, 4096), (View.SYNTHESIS, 4096), (View.SYNTHESIS, 0)],
     ids=["simulation", "synthesis", "PEs as libraries"],
 )
 NEVER_WRITTEN = CONFIG.bank_depth - 40
@@ -214,7 +238,7 @@ NEVER_WRITTEN = CONFIG.bank_depth - 40
 
 @VIEWS
 def test_what_memories_hold_at_power_up_changes_nothing(
-    view: str, flat_macs: int, monkeypatch: pytest.MonkeyPatch
+    view: View, flat_macs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A correct program reads nothing that was not written."""
     monkeypatch.setattr(harness, "FLAT_MACS", flat_macs)
@@ -245,7 +269,7 @@ def test_a_read_of_what_was_never_written_is_noticed(
     queue: Queue,
     field: str,
     value: int,
-    view: str,
+    view: View,
     flat_macs: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -264,7 +288,7 @@ def test_a_read_of_what_was_never_written_is_noticed(
 
 @VIEWS
 def test_every_word_is_another_at_power_up(
-    view: str, flat_macs: int, monkeypatch: pytest.MonkeyPatch
+    view: View, flat_macs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that a read of the wrong word is noticed too."""
     monkeypatch.setattr(harness, "FLAT_MACS", flat_macs)
@@ -285,7 +309,7 @@ def test_refuses_an_unknown_view() -> None:
     """Before anything is built."""
     message = r"^view must be one of synthesis, simulation, not 'fast'$"
     with pytest.raises(ValueError, match=message):
-        harness.build(CONFIG, view="fast")
+        harness.build(CONFIG, view="fast")  # type: ignore[arg-type]
 
 
 def test_progress_is_reported() -> None:

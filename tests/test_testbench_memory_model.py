@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
     timing.stalls = timing.stall_percent != 0;
     timing.seed = atoi(argv[4]);
     const uint64_t limit = atoi(argv[5]), reset = atoi(argv[6]);
-    auto fields = freedom_fields(timing);
+    auto fields = memory_fields(timing);
     while (char* value = std::strchr(argv[argc - 1], '=')) {
         *value = 0;
         *fields.at(argv[--argc]) = std::strtoull(value + 1, nullptr, 0);

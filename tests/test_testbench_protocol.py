@@ -14,6 +14,7 @@ from hwgen.gateware.accelerator import accelerator_signature
 from hwgen.gateware.load import LoadUnit
 from hwgen.gateware.store import StoreUnit
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.views import View
 from testbench.protocol import bound_rules
 from testbench.verilate import build_executable
 
@@ -85,7 +86,7 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> Path:
         verilog=f"module {TOP_MODULE}({ports});\nendmodule\n{bound_rules(CONFIG)}",
         main=MAIN.replace("FIELDS", "\n".join(fields)),
         headers={"axi_report.h": (TEMPLATES / "axi_report.h").read_text()},
-        view="synthesis",
+        view=View.SYNTHESIS,
         optimize=False,
     )
 

@@ -16,6 +16,7 @@ from sim.spec.descriptor import Queue as DescriptorQueue
 from sim.spec.design import Design
 from sim.spec.header import HEADER_BYTES, read_header, seal
 from sim.spec.stops import Port, StopCause
+from sim.spec.views import View
 from testbench.damage import KINDS, SLACK_DESCRIPTORS, Damaged, draw_damaged
 from testbench.harness import Harness, Stop
 from testbench.memory_model import FREEDOMS
@@ -113,8 +114,8 @@ def test_answered_bursts_lie_in_the_window_and_others_do_not(
 
 @pytest.mark.rtl
 @pytest.mark.slow
-@pytest.mark.parametrize("view", ["simulation", "synthesis"])
-def test_the_next_program_runs_as_ever_behind_any_damage(view: str) -> None:
+@pytest.mark.parametrize("view", View)
+def test_the_next_program_runs_as_ever_behind_any_damage(view: View) -> None:
     subject = Subject.of(CONFIGS[0], view)
     found = list(recoveries(subject, COUNT, 1))
     assert [recovery for recovery in found if recovery.failure] == []
@@ -127,7 +128,7 @@ def test_the_next_program_runs_as_ever_behind_any_damage(view: str) -> None:
 @pytest.mark.rtl
 @pytest.mark.slow
 def test_recovers_behind_a_memory_that_is_slow_and_out_of_step() -> None:
-    subject = Subject.of(CONFIGS[0], "simulation", FREEDOMS["address after data, stalls"])
+    subject = Subject.of(CONFIGS[0], View.SIMULATION, FREEDOMS["address after data, stalls"])
     found = list(recoveries(subject, COUNT, 2))
     assert [recovery for recovery in found if recovery.failure] == []
 
@@ -136,7 +137,7 @@ def test_recovers_behind_a_memory_that_is_slow_and_out_of_step() -> None:
 @pytest.mark.slow
 def test_what_is_not_as_ever_is_named() -> None:
     """A wrong weight, and check words that are made to fit, show in the run of the good program."""
-    subject = Subject.of(CONFIGS[0], "simulation")
+    subject = Subject.of(CONFIGS[0], View.SIMULATION)
     (damaged,) = draw_damaged(subject.program, 1, 3)
     image = bytearray(subject.program.image)
     for place in range(64):

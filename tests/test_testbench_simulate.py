@@ -16,6 +16,7 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.errors import DesignFileError
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
+from sim.spec.views import View
 from testbench import harness
 from testbench.simulate import SimulationResult, simulate
 
@@ -322,8 +323,8 @@ def test_every_descriptor_counts() -> None:
 @pytest.mark.slow
 def test_both_views_are_one_design() -> None:
     """Bits, cycles and counters agree; the result says which view it is of."""
-    synthesis = simulate(every_kind(), images=IMAGES, view="synthesis")
-    assert synthesis.view == "synthesis"
+    synthesis = simulate(every_kind(), images=IMAGES, view=View.SYNTHESIS)
+    assert synthesis.view == View.SYNTHESIS
     assert synthesis.exact
     assert synthesis.counters == calm().counters
     assert (synthesis.outputs == calm().outputs).all()

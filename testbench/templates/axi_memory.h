@@ -52,9 +52,9 @@ struct MemoryTiming {
     // That burst, from 0, and all after it are never answered on one port.
     uint64_t silent_port = PORT_NONE, silent_index = 0;
     uint64_t reset_clears = 0; // whether the design's reset ends what is outstanding here
-    bool stalls = false;        // T2
+    uint64_t stalls = 0;        // T2
     uint64_t seed = 0;          // of the stalls
-    unsigned stall_percent = 0; // chance per cycle that a free channel begins a stall
+    uint64_t stall_percent = 0; // chance per cycle that a free channel begins a stall
     DramTiming dram;            // T3
 };
 
@@ -93,7 +93,7 @@ class Stalls {
     }
 
   private:
-    unsigned percent_;
+    uint64_t percent_;
     uint64_t state_;
     uint64_t left_ = 0;
 };

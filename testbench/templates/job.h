@@ -1,6 +1,7 @@
 // What the harness is asked to run: a job directory written by testbench/harness.py.
 //
-//   job.txt      one "key value..." per line, see read_job(); "program" begins each program's lines
+//   job.txt      one "key value..." per line, see read_job(); "program" begins each program's lines,
+//                "memory" the values of another external memory from that program on
 //   memory.bin   the programs' memory images, back to back, each from address 0
 //   inputs.bin   input bytes of all runs, back to back; of a run those of all its images
 // and what it leaves there, all int64 little endian unless said:
@@ -35,6 +36,9 @@ struct Probe {
 constexpr uint64_t NEVER = uint64_t(1) << 62;
 
 struct ProgramJob {
+    bool other_memory = false; // whether it begins with another external memory
+    MemoryTiming timing;
+    uint64_t base = 0;
     uint64_t header_address = 0, memory_bytes = 0, runs = 0;
     uint64_t input_address = 0, input_bytes = 0, output_address = 0, output_bytes = 0;
     uint64_t watchdog = 0;
@@ -45,8 +49,7 @@ struct ProgramJob {
 };
 
 struct Job {
-    MemoryTiming timing;
-    uint64_t base = 0, progress_ms = 250;
+    uint64_t progress_ms = 250;
     int initial_seed = 0; // of what memories and registers hold before the first reset
     std::vector<unsigned> counters; // CSR offsets
     std::vector<ProgramJob> programs;
@@ -85,7 +88,7 @@ class File {
     std::FILE* file_;
 };
 
-// Keys of the DRAM's values, each "dram_" and the member's name.
+// Keys of a memory's values: the DRAM's are "dram_" and the member's name.
 inline std::map<std::string, uint64_t*> dram_fields(DramTiming& t) {
     return {
         {"dram_clock_mhz", &t.clock_mhz},
@@ -114,15 +117,25 @@ inline std::map<std::string, uint64_t*> dram_fields(DramTiming& t) {
     };
 }
 
-// Keys of the freedoms and failures, each its member's name.
-inline std::map<std::string, uint64_t*> freedom_fields(MemoryTiming& t) {
-    return {
-        {"response_delay", &t.response_delay}, {"write_order", &t.write_order},
-        {"readiness", &t.readiness},           {"fault_port", &t.fault_port},
-        {"fault_index", &t.fault_index},       {"fault_response", &t.fault_response},
-        {"silent_port", &t.silent_port},       {"silent_index", &t.silent_index},
+// Keys of the others, each its member's name.
+inline std::map<std::string, uint64_t*> memory_fields(MemoryTiming& t) {
+    std::map<std::string, uint64_t*> fields = {
+        {"latency", &t.latency},
+        {"stalls", &t.stalls},
+        {"seed", &t.seed},
+        {"stall_percent", &t.stall_percent},
+        {"response_delay", &t.response_delay},
+        {"write_order", &t.write_order},
+        {"readiness", &t.readiness},
+        {"fault_port", &t.fault_port},
+        {"fault_index", &t.fault_index},
+        {"fault_response", &t.fault_response},
+        {"silent_port", &t.silent_port},
+        {"silent_index", &t.silent_index},
         {"reset_clears", &t.reset_clears},
     };
+    fields.merge(dram_fields(t.dram));
+    return fields;
 }
 
 // Keys of a program's numbers, each its member's name.
@@ -143,27 +156,24 @@ inline Job read_job(const std::string& directory) {
     File file(directory, "job.txt", "r");
     char key[64];
     long long v[7];
-    std::map<std::string, uint64_t*> memory = dram_fields(job.timing.dram);
-    memory.merge(freedom_fields(job.timing));
-    std::map<std::string, uint64_t*> program;
+    std::map<std::string, uint64_t*> fields;
     while (std::fscanf(file.stream(), "%63s", key) == 1) {
         const std::string name = key;
-        const int wanted = name == "probe" ? 7 : name == "descriptors" ? 3 : name == "program" ? 0 : 1;
+        const bool single = name == "program" || name == "memory";
+        const int wanted = name == "probe" ? 7 : name == "descriptors" ? 3 : single ? 0 : 1;
         for (int i = 0; i < wanted; ++i)
             if (std::fscanf(file.stream(), "%lld", &v[i]) != 1) std::exit(2);
-        if (name == "latency") job.timing.latency = v[0];
-        else if (name == "stalls") job.timing.stalls = v[0] != 0;
-        else if (name == "seed") job.timing.seed = v[0];
-        else if (name == "stall_percent") job.timing.stall_percent = v[0];
-        else if (memory.count(name)) *memory.at(name) = v[0];
-        else if (name == "base") job.base = v[0];
-        else if (name == "initial_seed") job.initial_seed = int(v[0]);
+        if (name == "initial_seed") job.initial_seed = int(v[0]);
         else if (name == "progress_ms") job.progress_ms = v[0];
         else if (name == "counter") job.counters.push_back(v[0]);
         else if (name == "program") {
             job.programs.emplace_back();
-            program = program_fields(job.programs.back());
-        } else if (program.count(name)) *program.at(name) = v[0];
+            fields = program_fields(job.programs.back());
+        } else if (name == "memory") {
+            job.programs.back().other_memory = true;
+            fields.merge(memory_fields(job.programs.back().timing));
+            fields["base"] = &job.programs.back().base;
+        } else if (fields.count(name)) *fields.at(name) = v[0];
         else if (name == "descriptors")
             for (int q = 0; q < 3; ++q) job.programs.back().descriptors[q] = v[q];
         else if (name == "probe")
