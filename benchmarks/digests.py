@@ -27,7 +27,7 @@ from hwgen.emit import emit
 from search.run import run_search
 from search.spec import load_spec
 from sim.model import Memory, evaluate_many, predict
-from sim.networks import NAMED_NETWORKS, named_network
+from sim.networks.named import NAMED_NETWORKS, named_network
 from sim.plan import map_network
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig

@@ -35,7 +35,7 @@ designs_per_update = 16
 epochs = 2
 """
 MODEL = (
-    "import sys; from pathlib import Path; from testbench.tflite_models import random_model; "
+    "import sys; from pathlib import Path; from testbench.cases.tflite_models import random_model; "
     f"Path('m.tflite').write_bytes(random_model({SEED}).content)"
 )
 PREDICTION = (

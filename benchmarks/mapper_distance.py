@@ -15,20 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from sim import calibration
-from sim.geometry import ceil_div
-from sim.mapper import plan_network
+from sim.arrays.geometry import ceil_div
+from sim.arrays.plan_columns import Failure, LayerPlan
+from sim.arrays.tables import Hw, LayerColumn, accelerator_row
+from sim.mapping.mapper import plan_network
+from sim.mapping.tiling import lay_out
 from sim.plan import network_tables
-from sim.plans import Failure, LayerPlan
 from sim.realizability import check
-from sim.schedule import time_schedule
+from sim.schedule.schedule import time_schedule
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp
 from sim.spec.network import LayerKind, Network
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
-from sim.tables import Hw, LayerColumn, accelerator_row
-from sim.tiling import lay_out
-from testbench.layers import add, fully_connected, mean, pool, random_tensor, windowed
+from sim.timing import calibration
+from testbench.cases.layers import add, fully_connected, mean, pool, random_tensor, windowed
 
 MOST_MAPPINGS = 4000
 """Layers with more mappings are passed over: another one is drawn."""

@@ -18,14 +18,14 @@ from cosilico.enumeration import Enumeration, enumerate_network
 from cosilico.photographs import default_images
 from cosilico.progress import progress_bar
 from cosilico.summary import accelerator_text
-from sim.area import area
-from sim.mlperf_tiny import MLPERF_TINY_NETWORKS
-from sim.networks import named_network
+from sim.cost.area import area
+from sim.networks.mlperf_tiny import MLPERF_TINY_NETWORKS
+from sim.networks.named import named_network
 from sim.spec.design import Design
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
 from sim.spec.spaces import TINY
-from testbench.simulate import simulate
+from testbench.validation.simulate import simulate
 
 BUDGETS = (0.5, 1.0, 2.0)
 """Areas in multiples of the space's default."""

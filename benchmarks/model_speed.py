@@ -20,11 +20,11 @@ import numpy as np
 
 from cosilico.evaluation import evaluate_chunks
 from sim.model import evaluate_many
-from sim.networks import mobilenet_v2
+from sim.networks.named import mobilenet_v2
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Layer, LayerKind, Network
 from sim.spec.spaces import EDGE
-from testbench.layers import random_tensor, windowed
+from testbench.cases.layers import random_tensor, windowed
 
 REPEATS = 3
 SAMPLE = 1000
@@ -33,7 +33,7 @@ SAMPLE = 1000
 FIRST_RUN = """
 import time
 from sim.model import evaluate_many
-from sim.networks import named_network
+from sim.networks.named import named_network
 from sim.spec.spaces import EDGE
 network = named_network("resnet8")
 started = time.process_time()

@@ -16,17 +16,17 @@ from rich.progress import track
 
 from cosilico.photographs import default_images
 from cosilico.summary import accelerator_text
+from sim.arrays.tables import COLUMNS
 from sim.model import Prediction, predict, schedule
-from sim.networks import NAMED_NETWORKS, named_network
+from sim.networks.named import NAMED_NETWORKS, named_network
 from sim.realizability import check
 from sim.spec.accelerator import DOT_WIDTH, AcceleratorConfig
 from sim.spec.descriptor import LoadKind, Queue
 from sim.spec.design import Design
 from sim.spec.network import Network
 from sim.spec.spaces import EDGE
-from sim.tables import COLUMNS
-from testbench.named_cases import edge_accelerator
-from testbench.simulate import simulate
+from testbench.cases.named_layers import edge_accelerator
+from testbench.validation.simulate import simulate
 
 CONFIGS = (
     EDGE.default,

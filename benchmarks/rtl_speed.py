@@ -14,7 +14,7 @@ from hwgen.program import compile_design
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design, load
 from sim.spec.spaces import TINY
-from testbench import harness
+from testbench.rtl import harness
 
 IMAGES = 20
 CONFIGS = {

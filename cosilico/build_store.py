@@ -10,7 +10,7 @@ from pathlib import Path
 from cosilico.console import Column, fitted_table, output_console
 from sim.spec.errors import CosilicoError
 from sim.spec.files import cache_root, remove_stale
-from testbench.build_cache import remove_unfinished
+from testbench.rtl.build_cache import remove_unfinished
 
 __all__ = ["KINDS", "Entry", "entries", "print_store", "prune"]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from cosilico.folder import check_file
 from cosilico.progress import progress_bar
-from sim import calibration
-from testbench.calibrate import calibrate
-from testbench.calibrate_dram import calibrate_dram
+from sim.timing import calibration
+from testbench.calibration.dram import calibrate_dram
+from testbench.calibration.microbenchmarks import calibrate
 
 __all__ = ["calibrate_to_file"]
 

@@ -41,7 +41,7 @@ class MemorySet(StrEnum):
 
 
 def _network_names(incomplete: str) -> list[str]:
-    from sim.networks import NAMED_NETWORKS
+    from sim.networks.named import NAMED_NETWORKS
 
     return [name for name in NAMED_NETWORKS if name.startswith(incomplete)]
 
@@ -383,7 +383,7 @@ def validate(
 
         differences = fuzz_files(fuzz, seed, jobs=jobs)
     elif full:
-        from testbench.campaign import Campaign
+        from testbench.validation.campaign import Campaign
 
         campaign = Campaign(seed=seed, view=view, max_macs=max_macs)
         differences = validate_everything(campaign, journal, out, jobs=jobs, force=force)

@@ -23,7 +23,7 @@ from cosilico.inputs import network_files
 from cosilico.networks import network_argument
 from cosilico.progress import Report, progress_bar
 from cosilico.summary import accelerator_text
-from sim.area import area
+from sim.cost.area import area
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
 from sim.spec.files import file_to_replace, write_atomic

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim import area, energy, model
+from sim import model
+from sim.cost import area, energy
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
-from testbench.workers import worker_pool
+from testbench.validation.workers import worker_pool
 
 __all__ = ["Chunk", "evaluate_chunks"]
 

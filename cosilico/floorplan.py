@@ -3,7 +3,7 @@
 from html import escape
 from math import sqrt
 
-from sim.area import AreaBreakdown, area
+from sim.cost.area import AreaBreakdown, area
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = ["PARTS", "floorplan"]

@@ -23,12 +23,12 @@ from cosilico.report import REPORT_FILE, write_report
 from cosilico.results import RESULTS_FILE, SCHEMA, figures
 from cosilico.simulation import simulate_design
 from cosilico.subjects import NetworkSubject, SpecSubject, Subject
-from sim.calibration import Calibration, save
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.design import load as load_design
 from sim.spec.design import save as save_design
 from sim.spec.files import write_atomic
+from sim.timing.calibration import Calibration, save
 
 __all__ = ["run_flow", "run_network_flow", "search_to_folder"]
 
@@ -155,7 +155,7 @@ class _Flow:
 
     def remeasure(self) -> dict[str, Any]:
         """Measure the timing constants again, as a check of those in force."""
-        from testbench.calibrate import calibrate
+        from testbench.calibration.microbenchmarks import calibrate
 
         path = self.out / "calibration.json"
 
@@ -172,7 +172,7 @@ class _Flow:
 
     def build_default(self) -> None:
         """Build the default accelerator's simulation ahead of its use."""
-        from testbench.harness import build
+        from testbench.rtl.harness import build
 
         build(self.space.default)
 

@@ -12,22 +12,28 @@ from typing import Any
 import numpy as np
 
 from cosilico.accelerators import accelerator_argument
-from sim import calibration, golden
+from sim import golden
 from sim.importers import folder
 from sim.importers.folder import ImportedNetwork
-from sim.importers.onnx_import import import_onnx
-from sim.importers.tflite_import import import_tflite
-from sim.importers.tflite_reader import parse_tflite
+from sim.importers.onnx.conversion import import_onnx
+from sim.importers.tflite.conversion import import_tflite
+from sim.importers.tflite.reader import parse_tflite
 from sim.model import predict
 from sim.realizability import check
 from sim.spec import design
-from sim.spec.arrays import npz_bytes
+from sim.spec.npz import npz_bytes
 from sim.spec.spaces import HARDWARE_SPACES
-from testbench.judges import UnjudgedError, judge_onnx, judge_tflite, random_inputs
-from testbench.mutations import changed_archive, changed_bytes, changed_document, changed_json
-from testbench.onnx_models import odd_onnx, random_onnx
-from testbench.tflite_models import import_random, random_model
-from testbench.tflite_odd_models import odd_model, random_changes
+from sim.timing import calibration
+from testbench.cases.onnx_models import odd_onnx, random_onnx
+from testbench.cases.tflite_models import import_random, random_model
+from testbench.cases.tflite_odd_models import odd_model, random_changes
+from testbench.faults.changed_files import (
+    changed_archive,
+    changed_bytes,
+    changed_document,
+    changed_json,
+)
+from testbench.judges.interpreters import UnjudgedError, judge_onnx, judge_tflite, random_inputs
 
 __all__ = ["FORMATS", "Files", "Format"]
 
@@ -97,7 +103,7 @@ def _program_bases() -> list[bytes]:
     import torch
     from torch import nn
 
-    from search.aten import export_module
+    from sim.importers.pytorch.aten import export_module
 
     torch.manual_seed(1)
     modules = [
@@ -132,7 +138,7 @@ def _program(rng: np.random.Generator) -> Files:
 
 
 def _read_program(path: Path) -> Any:
-    from search.program_file import import_program
+    from sim.importers.pytorch.conversion import import_program
 
     return import_program(path, path.parent / "x.npz")
 
@@ -145,7 +151,7 @@ def _npz(rng: np.random.Generator) -> Files:
 
 
 def _read_npz(path: Path) -> Any:
-    from search.program_file import load_calibration_images
+    from sim.importers.pytorch.conversion import load_calibration_images
 
     return load_calibration_images(path)
 

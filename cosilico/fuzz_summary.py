@@ -10,8 +10,8 @@ from rich.table import Table
 from cosilico.console import Column, fitted_table, output_console
 from cosilico.fuzzing import FORMATS, Examination, Verdict, examine_inputs
 from cosilico.progress import progress_bar
-from testbench.onnx_oracle import require_onnxruntime
-from testbench.tflite_oracle import require_oracle
+from testbench.judges.onnx_oracle import require_onnxruntime
+from testbench.judges.tflite_oracle import require_oracle
 
 __all__ = ["fuzz_files"]
 

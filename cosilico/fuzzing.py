@@ -26,8 +26,8 @@ import numpy as np
 
 from cosilico.fuzz_formats import FORMATS, Files, Format
 from sim.spec.errors import CosilicoError
-from testbench.judges import UnjudgedError
-from testbench.workers import worker_pool
+from testbench.judges.interpreters import UnjudgedError
+from testbench.validation.workers import worker_pool
 
 __all__ = [
     "FORMATS",

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from hwgen.gateware_hash import gateware_hash
-from sim import calibration
-from sim.calibration import Calibration
+from sim.timing import calibration
+from sim.timing.calibration import Calibration
 
 __all__ = ["current_calibration"]
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.spec.arrays import npz_bytes
-from sim.spec.arrays import read_arrays as load_arrays
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
+from sim.spec.npz import npz_bytes
+from sim.spec.npz import read_arrays as load_arrays
 
 __all__ = [
     "RANDOM_IMAGES",

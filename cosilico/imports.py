@@ -13,15 +13,15 @@ from cosilico.images import ImageSet, labels, random_images, read_arrays, save_a
 from cosilico.networks import MODEL_SUFFIXES
 from sim.importers.folder import NETWORK_FILE, ImportedNetwork, load, network_name, save, with_file
 from sim.importers.host import Dequantize, HostProgram, HostStep, Port, Quantize, Transpose
-from sim.importers.onnx_difference import LayerDifference, differences, report
-from sim.importers.onnx_import import import_onnx
-from sim.importers.tflite_import import import_tflite
+from sim.importers.onnx.conversion import import_onnx
+from sim.importers.onnx.difference import LayerDifference, differences, report
+from sim.importers.tflite.conversion import import_tflite
 from sim.spec.archives import read_bytes
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
 from sim.spec.network_json import WEIGHTS_FILE
-from testbench.simulate import SimulationResult
+from testbench.validation.simulate import SimulationResult
 
 __all__ = [
     "import_to_folder",
@@ -83,7 +83,7 @@ def import_to_folder(
 
 def _import_program(path: Path, calibration: Path) -> ImportedNetwork:
     """Quantize a PyTorch program; the host changes floats in [C, H, W] to int8 and back."""
-    from search.program_file import import_program  # torch takes seconds to import
+    from sim.importers.pytorch.conversion import import_program  # torch takes seconds to import
 
     content = read_bytes(path, "program file")
     network = import_program(path, calibration, name=network_name(path.stem))

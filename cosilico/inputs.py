@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sim.importers.folder import NETWORK_FILE
-from sim.networks import NAMED_NETWORKS
+from sim.networks.named import NAMED_NETWORKS
 from sim.spec.documents import read_json
 from sim.spec.errors import DesignFileError
 from sim.spec.network_json import WEIGHTS_FILE

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.importers.folder import load as load_imported
-from sim.networks import NAMED_NETWORKS, named_network
+from sim.networks.named import NAMED_NETWORKS, named_network
 from sim.spec.archives import ARCHIVE_LIMIT_BYTES
 from sim.spec.design import load
 from sim.spec.documents import checked, read_json

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosilico.images import ImageSet
-from sim.seeded import noise_image
+from sim.networks.seeded import noise_image
 from sim.spec.archives import open_file
 from sim.spec.errors import CosilicoError
 from sim.spec.network import TensorSpec

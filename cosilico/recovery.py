@@ -11,9 +11,9 @@ from cosilico.console import output_console
 from cosilico.progress import progress_bar
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.views import View
-from testbench.damage import KINDS
-from testbench.memory_model import FREEDOMS, MemoryModel
-from testbench.recovery import CONFIGS, Recovery, Subject, recoveries
+from testbench.faults.damage import KINDS
+from testbench.faults.recovery import CONFIGS, Recovery, Subject, recoveries
+from testbench.rtl.memory_model import FREEDOMS, MemoryModel
 
 __all__ = ["validate_recovery"]
 
@@ -23,7 +23,7 @@ VIEWS = (View.SIMULATION, View.SYNTHESIS)
 def validate_recovery(count: int, seed: int, *, jobs: int | None = None) -> int:
     """Run at least ``count`` damaged programs, each followed by the good one; print how they ended.
 
-    They are spread evenly over the accelerators of ``testbench.recovery.CONFIGS`` in both views, and,
+    They are spread evenly over the accelerators of ``testbench.faults.recovery.CONFIGS`` in both views, and,
     for one of these, over the memories that use a freedom of AXI, behind which only bits are compared.
 
     Returns

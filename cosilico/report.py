@@ -15,12 +15,12 @@ from cosilico.folder import locked, marked_files
 from cosilico.results import layer_agreement, load_results
 from cosilico.results_record import require_search, require_space
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows
-from sim.area import area
+from sim.cost.area import area
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.arrays import read_arrays
 from sim.spec.documents import read_json
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
+from sim.spec.npz import read_arrays
 
 __all__ = ["REPORT_FILE", "report_to_folder", "write_report"]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from cosilico.results_record import require_results
-from sim.area import area
-from sim.energy import energy
+from sim.cost.area import area
+from sim.cost.energy import energy
 from sim.model import predict
 from sim.spec.design import Design
 from sim.spec.documents import read_json

@@ -12,9 +12,8 @@ from cosilico.inputs import network_files
 from cosilico.networks import is_named
 from cosilico.photographs import default_images, load_photograph, photograph_input
 from cosilico.progress import Report, progress_bar
-from sim.calibration import Calibration
 from sim.model import Memory, predict
-from sim.networks import named_network
+from sim.networks.named import named_network
 from sim.realizability import require
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design, load
@@ -22,8 +21,9 @@ from sim.spec.errors import CosilicoError
 from sim.spec.files import file_to_replace, temporary_beside
 from sim.spec.spaces import HARDWARE_SPACES
 from sim.spec.views import View
-from testbench.harness import Progress
-from testbench.simulate import SimulationResult, simulate
+from sim.timing.calibration import Calibration
+from testbench.rtl.harness import Progress
+from testbench.validation.simulate import SimulationResult, simulate
 
 __all__ = ["parse_stalls", "simulate_argument", "simulate_design"]
 

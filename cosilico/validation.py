@@ -20,11 +20,11 @@ from cosilico.validation_summary import RESULTS_JSON, RESULTS_TEXT, summarize, w
 from hwgen.verilator import version
 from sim.spec.errors import CosilicoError
 from sim.spec.views import View
-from testbench.campaign import Campaign
-from testbench.journal import Journal
-from testbench.memory_model import DRAM_NAME, LATENCIES
-from testbench.tflite_oracle import require_oracle
-from testbench.validate import DRAWS, Outcome, validate_random
+from testbench.judges.tflite_oracle import require_oracle
+from testbench.rtl.memory_model import DRAM_NAME, LATENCIES
+from testbench.validation.campaign import Campaign
+from testbench.validation.journal import Journal
+from testbench.validation.random_pairs import DRAWS, Outcome, validate_random
 
 __all__ = ["validate_design", "validate_everything", "validate_pairs"]
 
@@ -57,7 +57,7 @@ def validate_pairs(
 ) -> int:
     """Run random pairs in RTL, print a table; return the number of differences and failures.
 
-    ``kind`` is one of ``testbench.validate.DRAWS``. Networks imported from random models are also
+    ``kind`` is one of ``testbench.validation.random_pairs.DRAWS``. Networks imported from random models are also
     compared with TensorFlow Lite Micro; of pairs drawn for their realizability the verdict is
     compared with what generator and compiler do, and some run. With ``memories`` every pair runs
     behind every other memory as well.

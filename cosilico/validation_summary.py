@@ -8,9 +8,9 @@ from typing import Any
 
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.files import write_atomic
-from testbench.campaign import Campaign
-from testbench.journal import Journal
-from testbench.memory_model import DRAM_NAME, FREEDOMS, LATENCIES
+from testbench.rtl.memory_model import DRAM_NAME, FREEDOMS, LATENCIES
+from testbench.validation.campaign import Campaign
+from testbench.validation.journal import Journal
 
 __all__ = ["RESULTS_JSON", "RESULTS_TEXT", "summarize", "write_summary"]
 

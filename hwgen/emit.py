@@ -12,9 +12,9 @@ from amaranth.lib.wiring import In
 
 from hwgen import yosys
 from hwgen.gateware.accelerator import Accelerator
-from hwgen.gateware.grid import Grid
-from hwgen.gateware.structure import Structure
-from hwgen.gateware.unique import MODULE_PREFIX, EmitPlatform
+from hwgen.gateware.grid.grid import Grid
+from hwgen.gateware.primitives.structure import Structure
+from hwgen.gateware.primitives.unique import MODULE_PREFIX, EmitPlatform
 from hwgen.simulation_view import GRID_MODULE, grid_view
 from sim.realizability import require
 from sim.spec.accelerator import AcceleratorConfig

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.mapping.unfold import unfold_input
 from sim.spec.network import Layer
-from sim.unfold import unfold_input
 
 __all__ = ["TensorPlacement", "Unfolding"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfolding:
-    """How the host unfolds the input for the first layer (:mod:`sim.unfold`)."""
+    """How the host unfolds the input for the first layer (:mod:`sim.mapping.unfold`)."""
 
     layer: Layer
     shape: tuple[int, int, int]

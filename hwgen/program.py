@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from hwgen.placement import TensorPlacement, Unfolding
 from hwgen.weights import layer_stream
+from sim.arrays.plan_columns import LayerPlan, TensorPlan
+from sim.arrays.tables import COLUMNS
 from sim.model import schedule
 from sim.plan import Mapped
-from sim.plans import LayerPlan, TensorPlan
 from sim.spec.descriptor import DESCRIPTOR_BYTES, FIELDS, Queue, encode_many
 from sim.spec.design import Design
 from sim.spec.header import HEADER_BYTES, read_header, seal
-from sim.tables import COLUMNS
 
 __all__ = ["Probe", "Program", "compile_design"]
 

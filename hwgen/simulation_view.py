@@ -8,15 +8,15 @@ import jinja2
 from amaranth.hdl import Shape
 from amaranth.lib import data
 
-from hwgen.gateware.control import (
+from hwgen.gateware.grid.control import (
     ExecuteControl,
     PeControl,
     row_write_layout,
     tile_write_layout,
 )
-from hwgen.gateware.grid import Grid
-from hwgen.gateware.ram import address_bits
-from hwgen.gateware.unique import MODULE_PREFIX
+from hwgen.gateware.grid.grid import Grid
+from hwgen.gateware.primitives.ram import address_bits
+from hwgen.gateware.primitives.unique import MODULE_PREFIX
 from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
 
 __all__ = [
@@ -45,7 +45,7 @@ _DISTRIBUTED = ("pad", "receive")
 def grid_view(config: AcceleratorConfig, module: str = GRID_MODULE) -> str:
     """Return the simulation view of `config`'s grid as SystemVerilog.
 
-    Same ports as :class:`~hwgen.gateware.grid.Grid` and, from the first reset on, the same outputs in
+    Same ports as :class:`~hwgen.gateware.grid.grid.Grid` and, from the first reset on, the same outputs in
     every cycle, as long as no memory is read before it is written or in the row and cycle of a
     write, rows and places exist, and a bank is accessed either from outside or by EXECUTE.
 

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In
 
 from hwgen.emit import TOP_MODULE, emit
 from hwgen.gateware.accelerator import accelerator_signature
-from hwgen.gateware.unique import MODULE_PREFIX
+from hwgen.gateware.primitives.unique import MODULE_PREFIX
 from hwgen.gateware_hash import gateware_hash
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.files import write_atomic

@@ -16,7 +16,7 @@ from unittest import mock
 
 from hwgen import simulation_view, yosys
 from hwgen.emit import emit_grid
-from hwgen.gateware import control, ring
+from hwgen.gateware.grid import control, ring
 from hwgen.simulation_view import GRID_MODULE, grid_view
 from sim.spec.accelerator import AcceleratorConfig
 

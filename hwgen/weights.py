@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim import golden
-from sim.plans import LayerPlan
+from sim.arrays.plan_columns import LayerPlan
+from sim.arrays.tables import LayerColumn
+from sim.mapping.splits import split_bounds
 from sim.spec.accelerator import DOT_WIDTH, AcceleratorConfig
 from sim.spec.network import ADD_LEFT_SHIFT, WINDOW_POOLS, Layer, LayerKind, TensorSpec
-from sim.splits import split_bounds
-from sim.tables import LayerColumn
 
 __all__ = ["RECORD", "layer_stream"]
 

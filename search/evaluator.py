@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sim import area, energy, model
+from sim import model
+from sim.cost import area, energy
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
 

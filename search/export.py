@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from search.architecture import LayerShape
-from search.batch_norm import fold_batch_norm
 from search.children import Child
-from search.float_network import INPUT, FloatLayer, FloatNetwork
-from search.quantize import Scale, activation_scale, quantize_layers
+from sim.importers.pytorch.batch_norm import fold_batch_norm
+from sim.importers.pytorch.float_network import INPUT, FloatLayer, FloatNetwork
+from sim.importers.pytorch.quantize import Scale, activation_scale, quantize_layers
 from sim.spec.network import LayerKind, Network
 
 __all__ = ["export", "shape_network"]

@@ -16,7 +16,7 @@ from search.neighbourhood import descend
 from search.objective import Metric, Objective
 from search.result import SearchResult, pareto_front
 from search.run import Progress, deterministic_torch
-from sim import area
+from sim.cost import area
 from sim.realizability import require
 from sim.spec.design import Design, save
 from sim.spec.files import write_atomic

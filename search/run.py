@@ -16,13 +16,14 @@ from search.children import Child, build_from_layers
 from search.evaluator import CostModel, Evaluation, Evaluator, SimCosts
 from search.export import export
 from search.objective import Objective
-from search.quantize import Scale
 from search.result import SearchResult, pareto_front
 from search.rhnas import Rhnas
 from search.spec import SearchSpec
 from search.task import INPUT_SCALE, INPUT_ZERO_POINT, Split, digits, quantize_images
 from search.training import ChildTraining, accuracy
-from sim import area, golden
+from sim import golden
+from sim.cost import area
+from sim.importers.pytorch.quantize import Scale
 from sim.realizability import check
 from sim.spec.design import Design, save
 from sim.spec.errors import NotRealizableError

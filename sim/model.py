@@ -7,21 +7,21 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from sim import calibration as calibrations
-from sim import lpddr4
-from sim.calibration import Calibration
-from sim.cycles import summarize, walk
-from sim.dram import initial_state
-from sim.dram_walk import walk_dram
+from sim.arrays.plan_columns import TensorPlan
+from sim.arrays.tables import COLUMNS, accelerator_row
 from sim.plan import Mapped, map_network, network_tables
-from sim.plans import TensorPlan
 from sim.realizability import arithmetic_violations, check, describe, require
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import Queue
 from sim.spec.errors import DesignFileError
 from sim.spec.network import LayerKind, Network
 from sim.sweep import Found, sweep
-from sim.tables import COLUMNS, accelerator_row
+from sim.timing import calibration as calibrations
+from sim.timing import lpddr4
+from sim.timing.calibration import Calibration
+from sim.timing.cycles import summarize, walk
+from sim.timing.dram import initial_state
+from sim.timing.dram_walk import walk_dram
 
 __all__ = [
     "EvaluationTable",
@@ -268,7 +268,7 @@ def predict(
 def _walk(
     config: AcceleratorConfig, mapped: Mapped, calibration: Calibration, memory: Memory
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
-    """What :func:`sim.cycles.walk` returns, on either memory."""
+    """What :func:`sim.timing.cycles.walk` returns, on either memory."""
     hw = accelerator_row(config)
     if memory is Memory.DETERMINISTIC:
         start, issued, done, waits, total = walk(mapped.rows, hw, calibration.array)

@@ -6,16 +6,16 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.columns import FIELD_HIGH, FIELD_LOW
-from sim.listing import first_overflow
-from sim.mapper import plan_network
-from sim.plans import Failure
-from sim.schedule import build_schedule, weigh_schedule
+from sim.arrays.plan_columns import Failure
+from sim.arrays.schedule_columns import FIELD_HIGH, FIELD_LOW
+from sim.arrays.tables import COLUMNS, Hw, accelerator_row, layer_table, tensor_table
+from sim.mapping.mapper import plan_network
+from sim.mapping.tile_choice import first_layer_cycles
+from sim.mapping.unfold import unfolded
+from sim.schedule.listing import first_overflow
+from sim.schedule.schedule import build_schedule, weigh_schedule
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
-from sim.tables import COLUMNS, Hw, accelerator_row, layer_table, tensor_table
-from sim.tile_choice import first_layer_cycles
-from sim.unfold import unfolded
 
 __all__ = ["Mapped", "map_network", "network_tables"]
 
@@ -34,9 +34,9 @@ class Mapped:
     column : str
         Descriptor field that overflows, or "".
     layer_plan : int64[n_layers, 34]
-        Columns :class:`sim.plans.LayerPlan`.
+        Columns :class:`sim.arrays.plan_columns.LayerPlan`.
     tensor_plan : int64[n_layers + 1, 13]
-        Columns :class:`sim.plans.TensorPlan`.
+        Columns :class:`sim.arrays.plan_columns.TensorPlan`.
     rows : int64[n_descriptors, len(COLUMNS)]
         The schedule, in program order.
     end : int
@@ -44,7 +44,7 @@ class Mapped:
     images : int
         Images that a program computes.
     network : Network
-        What was mapped: the network, or its unfolded form (:mod:`sim.unfold`).
+        What was mapped: the network, or its unfolded form (:mod:`sim.mapping.unfold`).
     layers, tensors : int64 arrays
         Its tables.
     """

@@ -5,10 +5,10 @@ The generator, the compiler and the search all ask :func:`check`; none has rules
 
 from dataclasses import dataclass
 
+from sim.arrays.plan_columns import Failure
 from sim.golden import POOL_COUNT_LIMIT
+from sim.mapping.descriptor_counts import MAX_DESCRIPTORS
 from sim.plan import Mapped, map_network
-from sim.plan_sizes import MAX_DESCRIPTORS
-from sim.plans import Failure
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import FIELDS
 from sim.spec.errors import NotRealizableError

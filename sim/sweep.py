@@ -6,10 +6,10 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.mapper import plan_network
-from sim.plans import Failure
-from sim.schedule import time_schedule
-from sim.tile_choice import first_layer_cycles
+from sim.arrays.plan_columns import Failure
+from sim.mapping.mapper import plan_network
+from sim.mapping.tile_choice import first_layer_cycles
+from sim.schedule.schedule import time_schedule
 
 __all__ = ["Found", "sweep"]
 
@@ -34,9 +34,9 @@ def sweep(forms: Sequence[tuple[Array, Array]], accelerators: Array, constants: 
     forms : sequence of (layer table, tensor table)
         The network, and its form with an unfolded first layer if it has one.
     accelerators : int64[n, 11]
-        Columns :class:`sim.tables.Hw`.
+        Columns :class:`sim.arrays.tables.Hw`.
     constants : int64[n_constants]
-        :attr:`sim.calibration.Calibration.array`.
+        :attr:`sim.timing.calibration.Calibration.array`.
 
     Returns
     -------

@@ -132,7 +132,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Note whether a file of tests planned a network when it was imported."""
-    plan_network = getattr(sys.modules.get("sim.mapper"), "plan_network", None)
+    plan_network = getattr(sys.modules.get("sim.mapping.mapper"), "plan_network", None)
     session.config.stash[MODEL_RAN] = bool(getattr(plan_network, "signatures", None))
 
 

@@ -14,8 +14,8 @@ from torch import nn
 
 from cosilico.cli import main
 from cosilico.exits import ExitStatus
-from search.aten import export_module
-from testbench.tflite_writer import ModelWriter
+from sim.importers.pytorch.aten import export_module
+from testbench.cases.tflite_writer import ModelWriter
 
 IMAGE = (1, 4, 4, 3)
 CONV = "operator 0 CONV_2D (tensor 'conv')"

@@ -13,9 +13,9 @@ import pytest
 
 from cosilico import __version__
 from cosilico.cli import main
-from sim.calibration import default
-from sim.networks import NAMED_NETWORKS
-from testbench.harness import HarnessError
+from sim.networks.named import NAMED_NETWORKS
+from sim.timing.calibration import default
+from testbench.rtl.harness import HarnessError
 
 ROOT = Path(__file__).parent.parent
 
@@ -217,7 +217,7 @@ def test_refuses_truncated_weights(capsys: pytest.CaptureFixture[str], design: P
 def test_refuses_a_stale_calibration(
     capsys: pytest.CaptureFixture[str], design: Path, tmp_path: Path
 ) -> None:
-    shipped = json.loads((ROOT / "sim" / "calibration.json").read_text())
+    shipped = json.loads((ROOT / "sim" / "timing" / "calibration.json").read_text())
     stale = tmp_path / "calibration.json"
     stale.write_text(json.dumps(shipped | {"gateware_hash": "f" * 64}))
     line = refused(capsys, "simulate", design, "--calibration", stale)

@@ -16,7 +16,7 @@ from pyarrow import parquet
 from cosilico.enumeration import Enumeration, census, enumerate_network, enumerate_to_file
 from cosilico.evaluation import evaluate_chunks
 from cosilico.networks import load_network
-from sim.area import area
+from sim.cost.area import area
 from sim.model import predict
 from sim.spec.errors import DesignFileError
 from sim.spec.network import Network

@@ -11,8 +11,8 @@ from cosilico import cli
 from cosilico.cli import main
 from cosilico.exits import ExitStatus, error_line, status_of
 from sim.spec.errors import CosilicoError, MachineError, RtlError
-from testbench.harness import HarnessError
-from testbench.verilate import BuildError
+from testbench.rtl.harness import HarnessError
+from testbench.rtl.verilate import BuildError
 
 
 def system_error(number: int, path: str | None = None) -> OSError:

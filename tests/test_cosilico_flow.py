@@ -20,8 +20,8 @@ from cosilico.images import ImageSet
 from cosilico.progress import Report
 from cosilico.summary import print_summary
 from search import run as search_run
-from sim import area, calibration, golden
-from sim.calibration import Calibration
+from sim import golden
+from sim.cost import area
 from sim.importers.folder import save as save_imported
 from sim.model import predict
 from sim.spec.accelerator import AcceleratorConfig
@@ -29,8 +29,11 @@ from sim.spec.design import Design, load, save
 from sim.spec.errors import CosilicoError
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from sim.spec.spaces import TINY
-from testbench import calibrate, harness
-from testbench.tflite_models import draw_imported, import_random, random_model
+from sim.timing import calibration
+from sim.timing.calibration import Calibration
+from testbench.calibration import microbenchmarks
+from testbench.cases.tflite_models import draw_imported, import_random, random_model
+from testbench.rtl import harness
 
 SPEC = """
 name = "small"
@@ -153,10 +156,10 @@ class Stages:
 
         return Result()
 
-    def calibrate(self) -> calibrate.CalibrationReport:
+    def calibrate(self) -> microbenchmarks.CalibrationReport:
         """Find the shipped constants."""
         self.enter("calibrate")
-        return calibrate.CalibrationReport(
+        return microbenchmarks.CalibrationReport(
             calibration=calibration.default(), microbenchmarks=1, held_out=2
         )
 
@@ -179,7 +182,7 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
     monkeypatch.setattr(flow, "simulate_design", fakes.simulate)
     monkeypatch.setattr(flow, "generate_design", fakes.generate)
     monkeypatch.setattr(flow, "current_calibration", calibration.default)
-    monkeypatch.setattr(calibrate, "calibrate", fakes.calibrate)
+    monkeypatch.setattr(microbenchmarks, "calibrate", fakes.calibrate)
     monkeypatch.setattr(harness, "build", lambda config: fakes.enter("build"))
     return fakes
 
@@ -379,7 +382,7 @@ def test_everything_runs_for_an_imported_network(
     values["compute_lanes"] = (1, 2)
     space = dataclasses.replace(TINY, values=MappingProxyType(values))
     monkeypatch.setattr(flow, "named_space", lambda name: space)
-    monkeypatch.setattr(calibrate, "calibrate", Stages().calibrate)
+    monkeypatch.setattr(microbenchmarks, "calibrate", Stages().calibrate)
     model, net, out = random_model(5), tmp_path / "net", tmp_path / "out"
     imported = import_random(model, 5)
     save_imported(imported, net)

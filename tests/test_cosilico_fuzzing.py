@@ -13,7 +13,7 @@ from cosilico.cli import main
 from cosilico.fuzz_formats import FORMATS, Files, Format
 from cosilico.fuzzing import Examination, Examiner, Verdict, format_of, fuzz_input
 from sim.spec.errors import CosilicoError
-from testbench.judges import UnjudgedError
+from testbench.judges.interpreters import UnjudgedError
 
 SAMPLE = 400
 """Inputs; with loading half a minute of processor time."""

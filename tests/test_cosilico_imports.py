@@ -14,10 +14,10 @@ from cosilico.cli import main
 from cosilico.exits import ExitStatus
 from cosilico.imports import imported_images, load_imported
 from cosilico.networks import network_argument
-from search.aten import export_module
 from sim import golden
+from sim.importers.pytorch.aten import export_module
 from sim.spec.errors import CosilicoError
-from testbench.tflite_models import RandomModel, random_model
+from testbench.cases.tflite_models import RandomModel, random_model
 
 SEED = 5
 

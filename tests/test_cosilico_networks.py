@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from cosilico.networks import is_named, network_argument
-from sim.networks import NAMED_NETWORKS, named_network
+from sim.networks.named import NAMED_NETWORKS, named_network
 from sim.spec.design import Design, save
 from sim.spec.errors import CosilicoError
 from sim.spec.spaces import TINY
-from testbench.cases import Stratum, random_network, strata
+from testbench.cases.random_networks import Stratum, random_network, strata
 
 ROOT = Path(__file__).parent.parent
 

@@ -16,8 +16,8 @@ from cosilico.photographs import (
     resize_area,
 )
 from sim import golden
-from sim.imagenet import IMAGE
-from sim.networks import named_network
+from sim.networks.imagenet import IMAGE
+from sim.networks.named import named_network
 from sim.spec.errors import CosilicoError
 from sim.spec.network import TensorSpec
 

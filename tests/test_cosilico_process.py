@@ -20,7 +20,7 @@ from pathlib import Path
 from cosilico.process import run_process
 from hwgen.subprocesses import run_program
 from sim.spec.files import temporary_beside
-from testbench.workers import worker_pool
+from testbench.validation.workers import worker_pool
 
 def compile_for_long():
     run_program(["sleep", "61"])

@@ -16,7 +16,7 @@ from cosilico.floorplan import floorplan
 from cosilico.images import save_arrays
 from cosilico.report import write_report
 from cosilico.summary import agreement_lines, print_summary
-from sim.area import area
+from sim.cost.area import area
 from sim.spec.errors import DesignFileError
 from sim.spec.spaces import TINY
 

@@ -18,12 +18,12 @@ from cosilico.measurements import print_results, time_rows, write_json
 from cosilico.photographs import load_photograph, photograph_input
 from cosilico.simulation import parse_stalls, simulate_argument
 from sim import golden
-from sim.calibration import DRAM_ERROR_LIMIT
 from sim.model import Memory
 from sim.spec.design import Design, load
 from sim.spec.files import cache_root
-from testbench.harness import Harness
-from testbench.simulate import SimulationResult
+from sim.timing.calibration import DRAM_ERROR_LIMIT
+from testbench.rtl.harness import Harness
+from testbench.validation.simulate import SimulationResult
 
 ROOT = Path(__file__).parent.parent
 
@@ -123,7 +123,7 @@ def test_figures_are_json(
 def test_exits_1_if_a_cycle_differs(
     design_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shipped = json.loads((ROOT / "sim" / "calibration.json").read_text())
+    shipped = json.loads((ROOT / "sim" / "timing" / "calibration.json").read_text())
     shipped["constants"]["drain_conv"] += 1
     wrong = tmp_path / "calibration.json"
     wrong.write_text(json.dumps(shipped))
@@ -155,7 +155,7 @@ def test_a_dram_is_run_and_its_error_reported(
 
 @pytest.mark.rtl
 def test_exits_1_if_a_dram_is_predicted_too_badly(design_file: Path, tmp_path: Path) -> None:
-    shipped = json.loads((ROOT / "sim" / "calibration.json").read_text())
+    shipped = json.loads((ROOT / "sim" / "timing" / "calibration.json").read_text())
     shipped["dram"]["parameters"]["read_latency"] += 100
     wrong = tmp_path / "calibration.json"
     wrong.write_text(json.dumps(shipped))
@@ -170,7 +170,7 @@ def test_a_dram_takes_one_line_to_refuse(
     assert main([*words, "--stalls", "1,2"]) == 2
     message = "simulate must be given either --stalls or --memory dram, not both"
     assert capsys.readouterr().err == f"cosilico: {message}\n"
-    shipped = json.loads((ROOT / "sim" / "calibration.json").read_text())
+    shipped = json.loads((ROOT / "sim" / "timing" / "calibration.json").read_text())
     del shipped["dram"]
     without = tmp_path / "calibration.json"
     without.write_text(json.dumps(shipped))

@@ -10,15 +10,15 @@ import pytest
 
 from cosilico import validation
 from cosilico.validation import validate_everything, validate_pairs
-from sim.calibration import default
 from sim.spec.errors import CosilicoError
 from sim.spec.views import View
-from testbench import campaign as campaigns
-from testbench.campaign import Campaign
-from testbench.cases import Case
-from testbench.comparison import Comparison
-from testbench.imported_cases import ImportedCase, Judgement
-from testbench.validate import Outcome
+from sim.timing.calibration import default
+from testbench.cases.imported import ImportedCase, Judgement
+from testbench.cases.random_networks import Case
+from testbench.validation import campaign as campaigns
+from testbench.validation.campaign import Campaign
+from testbench.validation.comparison import Comparison
+from testbench.validation.random_pairs import Outcome
 
 SMALL = Campaign(pairs=11, stalled=2, layers=False, imported=1, points=5, seed=5, max_macs=128)
 PAIRS = 38
@@ -46,7 +46,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Case]:
         return Outcome(case=case, comparison=EQUAL, measured_cycles=9, predicted_cycles=9)
 
     monkeypatch.setattr(campaigns, "try_case", run)
-    monkeypatch.setattr("testbench.validate.try_case", run)
+    monkeypatch.setattr("testbench.validation.random_pairs.try_case", run)
     for module in ("campaign", "validate"):
         monkeypatch.setattr(f"testbench.{module}.worker_pool", ThreadPoolExecutor)
     monkeypatch.setattr(validation, "current_calibration", default)
@@ -87,7 +87,7 @@ def test_differences_and_failures_are_counted(
         )
         return Outcome(case=case, comparison=wrong)
 
-    monkeypatch.setattr("testbench.validate.try_case", run)
+    monkeypatch.setattr("testbench.validation.random_pairs.try_case", run)
     assert validate_pairs(3, "tiny", 3, jobs=1, max_macs=256) == 2 * 11 + 1
     printed = capsys.readouterr().out
     assert "1 pairs failed: HarnessError: LOAD is blocked" in printed
@@ -102,7 +102,7 @@ def test_other_memories_are_listed_with_what_they_compare(
         late = replace(EQUAL, execute=case.index)
         return Outcome(case=case, comparison=EQUAL, others={"latency 1": EQUAL, "toggling": late})
 
-    monkeypatch.setattr("testbench.validate.try_case", run)
+    monkeypatch.setattr("testbench.validation.random_pairs.try_case", run)
     assert validate_pairs(3, "tiny", 3, jobs=1, memories=True, max_macs=256) == 3
     printed = capsys.readouterr().out.replace("│", " ")
     lines = [line.split() for line in printed.splitlines()]
@@ -121,7 +121,7 @@ def test_an_imported_network_that_differs_is_named_by_its_seed(
         wrong = Judgement(values=70, differences=4 if case.index == 1 else 0)
         return Outcome(case=case, comparison=EQUAL, judgement=wrong)
 
-    monkeypatch.setattr("testbench.validate.try_case", run)
+    monkeypatch.setattr("testbench.validation.random_pairs.try_case", run)
     assert validate_pairs(3, "tiny", 3, jobs=1, kind="imported", max_macs=256) == 4
     printed = capsys.readouterr().out
     case = found[1]
@@ -137,7 +137,7 @@ def test_an_imported_network_that_differs_is_named_by_its_seed(
 
 def test_imported_networks_need_their_judge(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    monkeypatch.setattr("testbench.tflite_oracle.find_spec", lambda name: None)
+    monkeypatch.setattr("testbench.judges.tflite_oracle.find_spec", lambda name: None)
     line = (
         r"^comparing imported networks needs the package tflite-micro, which is in the extra 'dev'$"
     )

@@ -8,8 +8,8 @@ import pytest
 
 from cosilico.validation_summary import RESULTS_JSON, RESULTS_TEXT, summarize, write_summary
 from sim.spec.spaces import EDGE, TINY
-from testbench.campaign import Campaign
-from testbench.journal import Journal
+from testbench.validation.campaign import Campaign
+from testbench.validation.journal import Journal
 
 CAMPAIGN = Campaign(pairs=2, stalled=1, layers=False, imported=0, points=0, seed=4)
 

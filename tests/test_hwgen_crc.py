@@ -7,7 +7,7 @@ from typing import Any
 from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
 
-from hwgen.gateware.crc import CRC_BITS, CRC_RESIDUE, CRC_START, crc_step
+from hwgen.gateware.primitives.crc import CRC_BITS, CRC_RESIDUE, CRC_START, crc_step
 
 WORD_BYTES = 8
 

@@ -7,13 +7,7 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.gateware.csr import (
-    COUNTERS,
-    INTERRUPTS,
-    REGISTERS,
-    STATUS_BITS,
-    CsrUnit,
-)
+from hwgen.gateware.host.csr import COUNTERS, INTERRUPTS, REGISTERS, STATUS_BITS, CsrUnit
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.stops import Port, StopCause
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.gateware.drain import Drain
+from hwgen.gateware.grid.drain import Drain
 
 
 def simulate(dut: Any, bench: Any) -> None:

@@ -13,7 +13,7 @@ from hwgen import gateware_hash as gateware_hash_module
 from hwgen.gateware_hash import code, gateware_hash, gateware_sources
 from hwgen.synthesis import lint, synthesize
 from hwgen.verilog_files import OWNERSHIP
-from sim.area import memories
+from sim.cost.area import memories
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
 
@@ -158,7 +158,7 @@ def test_hash_ignores_comments_blank_lines_and_docstrings(before: str, after: st
 
 
 def test_hash_ignores_where_modules_lie() -> None:
-    before = "from hwgen.gateware.lane import Lane\nfrom sim.spec.bus import BUS\nLane(BUS)\n"
+    before = "from hwgen.gateware.grid.lane import Lane\nfrom sim.spec.bus import BUS\nLane(BUS)\n"
     after = (
         "from sim.spec.bus import BUS\nfrom hwgen.execute.lane import (\n    Lane,\n)\nLane(BUS)\n"
     )
@@ -180,7 +180,7 @@ def test_hash_sees_every_other_change() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["gateware/lane.py", "emit.py", "simulation_view.py", "rtl/ram.v", "rtl/grid.sv.j2"],
+    ["gateware/grid/lane.py", "emit.py", "simulation_view.py", "rtl/ram.v", "rtl/grid.sv.j2"],
 )
 def test_hash_covers_what_both_views_are_made_of(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

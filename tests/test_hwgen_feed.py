@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.gateware.feed import Feed
+from hwgen.gateware.grid.feed import Feed
 from sim.spec.accelerator import AcceleratorConfig
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.gateware.grid import Grid
+from hwgen.gateware.grid.grid import Grid
 from sim.spec.accelerator import AcceleratorConfig
 
 Script = defaultdict[int, dict[str, int]]

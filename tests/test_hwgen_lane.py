@@ -9,7 +9,7 @@ import pytest
 from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
-from hwgen.gateware.lane import Lane
+from hwgen.gateware.grid.lane import Lane
 from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
 
 Ints = NDArray[np.int64]

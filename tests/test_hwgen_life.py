@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.gateware.life import Life
+from hwgen.gateware.host.life import Life
 from sim.spec.stops import Port, StopCause
 
 Case = Callable[[Any, Life], Coroutine[Any, Any, None]]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.gateware.life import Life
+from hwgen.gateware.host.life import Life
 
 
 @pytest.mark.parametrize("abort", [False, True])

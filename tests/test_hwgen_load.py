@@ -7,8 +7,8 @@ import pytest
 from amaranth.sim import Simulator
 
 from hwgen.axi_memory import MemoryPort, read_side
-from hwgen.gateware.load import LoadUnit
-from hwgen.gateware.transfer import most_vector_beats
+from hwgen.gateware.transfer.load import LoadUnit
+from hwgen.gateware.transfer.tile_transfer import most_vector_beats
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import LoadKind
 from sim.spec.stops import StopCause

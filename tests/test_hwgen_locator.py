@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.gateware.locator import Locator
+from hwgen.gateware.bus.locator import Locator
 
 BUS_BYTES = 4
 REGIONS = 4

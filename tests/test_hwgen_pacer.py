@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.gateware.pacer import Pacer
+from hwgen.gateware.bus.pacer import Pacer
 
 RATES = [(1, 2), (3, 4), (25, 32), (75, 128), (125, 128), (333, 1000), (999, 1000), (1, 999)]
 

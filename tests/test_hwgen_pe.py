@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.gateware.pe import Pe
+from hwgen.gateware.grid.pe import Pe
 from sim.spec.accelerator import AcceleratorConfig
 
 Script = defaultdict[int, dict[str, int]]

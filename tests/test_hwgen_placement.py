@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from hwgen.placement import TensorPlacement, Unfolding
 from hwgen.program import compile_design
-from sim.geometry import pixel_bytes
+from sim.arrays.geometry import pixel_bytes
+from sim.arrays.plan_columns import TensorPlan
+from sim.mapping.unfold import unfold_input
 from sim.plan import map_network
-from sim.plans import TensorPlan
 from sim.spec.design import Design
 from sim.spec.network import LayerKind, Padding
-from sim.unfold import unfold_input
-from testbench.layers import padded, random_tensor
-from testbench.stress import draw_stress
+from testbench.cases.layers import padded, random_tensor
+from testbench.cases.stress import draw_stress
 
 
 def placement(channels: int, simd: int, pixel: int, **fields: object) -> TensorPlacement:

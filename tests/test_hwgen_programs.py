@@ -9,7 +9,7 @@ from amaranth.sim import Simulator
 
 from hwgen.axi_memory import MemoryPort, read_side, write_side
 from hwgen.gateware.accelerator import Accelerator
-from hwgen.gateware.csr import REGISTERS
+from hwgen.gateware.host.csr import REGISTERS
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import LoadKind, Queue, encode
 from sim.spec.header import seal

@@ -8,9 +8,9 @@ import pytest
 from amaranth.hdl import Fragment, Module
 from amaranth.sim import Simulator
 
-from hwgen.gateware.fifo import Fifo
-from hwgen.gateware.ram import Ram
-from hwgen.gateware.unique import EmitPlatform, unique
+from hwgen.gateware.primitives.fifo import Fifo
+from hwgen.gateware.primitives.ram import Ram
+from hwgen.gateware.primitives.unique import EmitPlatform, unique
 
 
 @pytest.mark.parametrize(("width", "depth"), [(1, 1), (8, 2), (33, 13), (64, 16)])

@@ -5,7 +5,7 @@ from typing import Any
 
 from amaranth.sim import Simulator
 
-from hwgen.gateware.requantizer import RECORD_BITS, Requantizer
+from hwgen.gateware.grid.requantizer import RECORD_BITS, Requantizer
 
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 HALF = 1 << 30  # a multiplier of one half

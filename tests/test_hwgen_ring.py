@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.gateware.ring import Ring
+from hwgen.gateware.grid.ring import Ring
 from sim.spec.accelerator import WINDOW_VECTORS
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.gateware.sequencer import Sequencer
+from hwgen.gateware.host.sequencer import Sequencer
 from sim.spec.descriptor import Queue
 
 Step = tuple[Queue, int, int, int]

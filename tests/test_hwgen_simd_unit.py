@@ -8,7 +8,7 @@ import pytest
 from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
-from hwgen.gateware.simd_unit import SimdUnit
+from hwgen.gateware.grid.simd_unit import SimdUnit
 
 
 def simulate(dut: Any, bench: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 from amaranth.lib import data
 from amaranth.sim import Simulator
 
-from hwgen.gateware.skew import Skew
+from hwgen.gateware.primitives.skew import Skew
 
 LAYOUT = data.StructLayout({"valid": 1, "value": 7})
 

@@ -8,9 +8,9 @@ import pytest
 from amaranth.sim import Simulator
 
 from hwgen.axi_memory import MemoryPort, WriteOrder, write_side
-from hwgen.gateware.grid import Grid
-from hwgen.gateware.store import StoreUnit
-from hwgen.gateware.transfer import most_vector_beats
+from hwgen.gateware.grid.grid import Grid
+from hwgen.gateware.transfer.store import StoreUnit
+from hwgen.gateware.transfer.tile_transfer import most_vector_beats
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.stops import StopCause
 

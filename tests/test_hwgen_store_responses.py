@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.gateware.store import StoreUnit
+from hwgen.gateware.transfer.store import StoreUnit
 from sim.spec.accelerator import AcceleratorConfig
 
 CONFIG = AcceleratorConfig(

@@ -9,8 +9,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from hwgen.gateware.structure import Structure, Wire
-from hwgen.gateware.unique import EmitPlatform
+from hwgen.gateware.primitives.structure import Structure, Wire
+from hwgen.gateware.primitives.unique import EmitPlatform
 
 
 class Adder(wiring.Component):  # type: ignore[misc]  # amaranth has no types

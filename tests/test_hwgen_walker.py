@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.gateware.rows import RowWalker
-from hwgen.gateware.walker import TileWalker
+from hwgen.gateware.transfer.rows import RowWalker
+from hwgen.gateware.transfer.tile_walker import TileWalker
 from sim.spec.accelerator import AcceleratorConfig
 
 

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from hwgen.program import compile_design
 from hwgen.weights import RECORD, layer_stream
 from sim import golden
+from sim.arrays.plan_columns import LayerPlan
+from sim.arrays.tables import COLUMNS, LayerColumn
 from sim.plan import Mapped, map_network
-from sim.plans import LayerPlan
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
 from sim.spec.design import Design
 from sim.spec.network import WINDOW_POOLS, Layer, LayerKind, Padding, TensorSpec
 from sim.spec.spaces import EDGE, TINY
-from sim.tables import COLUMNS, LayerColumn
-from testbench.cases import Case, draw_cases
-from testbench.layers import mean, pool, random_tensor, window_pool
-from testbench.stress import draw_stress
+from testbench.cases.layers import mean, pool, random_tensor, window_pool
+from testbench.cases.random_networks import Case, draw_cases
+from testbench.cases.stress import draw_stress
 
 
 @cache

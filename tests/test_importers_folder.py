@@ -10,7 +10,7 @@ import pytest
 from sim.importers.folder import load, save
 from sim.importers.supported import SUPPORTED_PAGE, supported_operators
 from sim.spec.errors import DesignFileError
-from testbench.tflite_models import draw_imported
+from testbench.cases.tflite_models import draw_imported
 
 
 def test_reads_what_it_wrote(tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ from sim.importers.host import (
 )
 from sim.importers.softmax import softmax_int8
 from sim.spec.errors import CosilicoError, DesignFileError
-from testbench.tflite_oracle import run_model
-from testbench.tflite_writer import ModelWriter
+from testbench.cases.tflite_writer import ModelWriter
+from testbench.judges.tflite_oracle import run_model
 
 PROGRAM = HostProgram(
     input=Port(dtype="float32", shape=(6,)),

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from cosilico.fuzz_formats import FORMATS
 from cosilico.fuzzing import Examiner, Verdict
-from testbench.onnx_models import odd_onnx
-from testbench.tflite_odd_models import CHANGES, Change, odd_model
-from testbench.tflite_writer import CodeFields
+from testbench.cases.onnx_models import odd_onnx
+from testbench.cases.tflite_odd_models import CHANGES, Change, odd_model
+from testbench.cases.tflite_writer import CodeFields
 
 EXAMPLES = settings(
     max_examples=150,

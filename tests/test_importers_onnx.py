@@ -13,9 +13,9 @@ from onnx import TensorProto, helper, numpy_helper
 from sim import golden
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork, load, save
-from sim.importers.onnx_difference import differences, onnxruntime_layer
-from sim.importers.onnx_import import import_onnx, lower_onnx
-from sim.importers.onnx_reader import parse_onnx
+from sim.importers.onnx.conversion import import_onnx, lower_onnx
+from sim.importers.onnx.difference import differences, onnxruntime_layer
+from sim.importers.onnx.reader import parse_onnx
 from sim.spec.errors import DesignFileError
 from sim.spec.network import LayerKind, Padding
 

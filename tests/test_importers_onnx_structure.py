@@ -13,13 +13,13 @@ from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork
-from sim.importers.onnx_import import lower_onnx
-from sim.importers.onnx_lowering import ONNX_OPERATORS, OnnxLowering
-from sim.importers.onnx_model import OnnxModel, OnnxNode
-from sim.importers.onnx_reader import parse_onnx
-from sim.importers.onnx_values import Constant, Quantization, Quantized, Value, image_places
+from sim.importers.onnx.conversion import lower_onnx
+from sim.importers.onnx.lowering import ONNX_OPERATORS, OnnxLowering
+from sim.importers.onnx.model import OnnxModel, OnnxNode
+from sim.importers.onnx.reader import parse_onnx
+from sim.importers.onnx.values import Constant, Quantization, Quantized, Value, image_places
 from sim.spec.errors import CosilicoError, DesignFileError
-from testbench.onnx_models import random_onnx
+from testbench.cases.onnx_models import random_onnx
 
 MICROSOFT = "com.microsoft"
 

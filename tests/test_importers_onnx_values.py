@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sim.importers.onnx_values import Quantization, quantized_bound
+from sim.importers.onnx.values import Quantization, quantized_bound
 
 
 @pytest.mark.parametrize(

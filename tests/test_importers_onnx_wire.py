@@ -4,10 +4,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from sim.importers.errors import UnsupportedModelError
-from sim.importers.onnx_reader import parse_onnx
-from sim.importers.onnx_wire import MAX_FIELDS, MAX_NUMBERS, require_bounded
+from sim.importers.onnx.reader import parse_onnx
+from sim.importers.onnx.wire import MAX_FIELDS, MAX_NUMBERS, require_bounded
 from sim.spec.errors import DesignFileError
-from testbench.onnx_models import random_onnx
+from testbench.cases.onnx_models import random_onnx
 
 NODE = helper.make_node("Identity", ["x"], ["y"], name="node")
 MODEL = helper.make_model(

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from sim import golden
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork, network_name
-from sim.importers.tflite_import import import_tflite, lower_tflite
-from sim.importers.tflite_reader import parse_tflite
+from sim.importers.tflite.conversion import import_tflite, lower_tflite
+from sim.importers.tflite.reader import parse_tflite
 from sim.scales import quantize_multiplier
 from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.network import LayerKind, Padding
-from testbench.tflite_models import random_model
-from testbench.tflite_oracle import run_model
-from testbench.tflite_writer import ModelWriter
+from testbench.cases.tflite_models import random_model
+from testbench.cases.tflite_writer import ModelWriter
+from testbench.judges.tflite_oracle import run_model
 
 NETS = Path(os.environ.get("COSILICO_NETS", Path(__file__).parents[2] / "shared" / "nets"))
 Z = 5

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from sim import golden
 from sim.importers.errors import UnsupportedModelError
-from sim.importers.lowering import OPERATORS
-from sim.importers.tflite_host import HOST_OPERATORS
-from sim.importers.tflite_import import lower_tflite
-from sim.importers.tflite_reader import parse_tflite
-from testbench.tflite_oracle import run_model
-from testbench.tflite_writer import CodeFields, ModelWriter
+from sim.importers.tflite.conversion import lower_tflite
+from sim.importers.tflite.host_steps import HOST_OPERATORS
+from sim.importers.tflite.lowering import OPERATORS
+from sim.importers.tflite.reader import parse_tflite
+from testbench.cases.tflite_writer import CodeFields, ModelWriter
+from testbench.judges.tflite_oracle import run_model
 
 SHAPE = (1, 4, 4, 2)
 NUMBERS: dict[str, int] = {

@@ -5,8 +5,8 @@ import pytest
 
 from sim import golden
 from sim.spec.network import LayerKind
-from testbench.tflite_models import draw_imported, import_random, random_model
-from testbench.tflite_oracle import judge
+from testbench.cases.tflite_models import draw_imported, import_random, random_model
+from testbench.judges.tflite_oracle import judge
 
 MODELS = 400
 PARTS = 8

@@ -12,12 +12,12 @@ import pytest
 from cosilico.fuzzing import fuzz_input
 from sim import golden
 from sim.importers.errors import UnsupportedModelError
-from sim.importers.tflite_import import lower_tflite
-from sim.importers.tflite_reader import parse_tflite
+from sim.importers.tflite.conversion import lower_tflite
+from sim.importers.tflite.reader import parse_tflite
 from sim.spec.errors import CosilicoError
 from sim.spec.network import LayerKind
-from testbench.tflite_oracle import run_model
-from testbench.tflite_writer import ModelWriter
+from testbench.cases.tflite_writer import ModelWriter
+from testbench.judges.tflite_oracle import run_model
 
 SHAPE = (1, 4, 4, 2)
 LIKE: dict[str, Any] = {"scales": [0.5], "zero_points": [3]}

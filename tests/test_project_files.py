@@ -71,7 +71,7 @@ def test_decisions_have_all_sections() -> None:
 
 
 def test_calibration_page_names_every_constant() -> None:
-    from sim.calibration import Constant
+    from sim.timing.calibration import Constant
 
     page = (ROOT / "docs" / "calibration.md").read_text()
     for constant in Constant:
@@ -104,7 +104,7 @@ def test_hardware_page_has_the_descriptor_tables() -> None:
 
 
 def test_hardware_page_has_every_register_and_cause() -> None:
-    from hwgen.gateware.csr import REGISTERS
+    from hwgen.gateware.host.csr import REGISTERS
 
     page = (ROOT / "docs" / "hardware.md").read_text()
     rows = table_rows(page, "| offset | name | access | content |")
@@ -130,7 +130,7 @@ def table_rows(page: str, header: str) -> list[list[str]]:
 
 
 def test_calibration_page_has_the_files_dram() -> None:
-    from sim import calibration
+    from sim.timing import calibration
 
     page = (ROOT / "docs" / "calibration.md").read_text()
     dram = calibration.default().dram

@@ -14,8 +14,11 @@ CALLS = (
     "eval", "exec", "os.system", "os.popen", "np.load", "numpy.load", "torch.jit.load",
     "torch.package.PackageImporter", "sympy.sympify", "sympify",
 )  # fmt: skip
-ALLOWED = {("search/program_file.py", "torch.export.load"), ("sim/kernel.py", "pickle")}
-"""Calls of what :mod:`search.program_archive` has cleaned; compiled kernels in the user's own cache."""
+ALLOWED = {
+    ("sim/importers/pytorch/conversion.py", "torch.export.load"),
+    ("sim/arrays/kernel.py", "pickle"),
+}
+"""Calls of what :mod:`sim.importers.pytorch.archive` has cleaned; compiled kernels in the user's own cache."""
 
 
 def calls(tree: ast.AST) -> list[tuple[str, ast.Call]]:
@@ -78,4 +81,4 @@ def test_what_could_is_noticed(source: str) -> None:
 
 def test_loading_weights_alone_is_none() -> None:
     assert faults("torch.load(file, weights_only=True)", "search/x.py") == []
-    assert faults("torch.export.load(archive)", "search/program_file.py") == []
+    assert faults("torch.export.load(archive)", "sim/importers/pytorch/conversion.py") == []

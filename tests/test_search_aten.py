@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from search.aten import export_module, read_program
-from search.aten_nodes import UnsupportedModuleError
-from search.float_network import FloatNetwork
+from sim.importers.pytorch.aten import export_module, read_program
+from sim.importers.pytorch.float_network import FloatNetwork
+from sim.importers.pytorch.nodes import UnsupportedModuleError
 from sim.spec.network import LayerKind, Padding
 
 THERE_IS = (

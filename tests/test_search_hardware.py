@@ -13,7 +13,7 @@ from sim.spec.design import load
 from sim.spec.errors import CosilicoError
 from sim.spec.network import Network
 from sim.spec.spaces import TINY
-from testbench.tflite_models import draw_imported
+from testbench.cases.tflite_models import draw_imported
 
 
 @pytest.fixture(scope="module")

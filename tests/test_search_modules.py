@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from search.program_file import import_program, load_program
-from search.quantize import Scale, activation_scale, quantize_module
 from sim import golden
+from sim.importers.pytorch.conversion import import_program, load_program
+from sim.importers.pytorch.quantize import Scale, activation_scale, quantize_module
 from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.network import Layer, LayerKind, Network, TensorSpec
 

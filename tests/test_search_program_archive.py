@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from search.aten import export_module
-from search.aten_nodes import UnsupportedModuleError
-from search.program_file import import_program, load_program
-from search.quantize import quantize_module
+from sim.importers.pytorch.aten import export_module
+from sim.importers.pytorch.conversion import import_program, load_program
+from sim.importers.pytorch.nodes import UnsupportedModuleError
+from sim.importers.pytorch.quantize import quantize_module
 from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.network_json import network_digest
 

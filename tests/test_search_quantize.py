@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from search.architecture import DIGITS_SPACE, Architecture
-from search.batch_norm import fold_batch_norm
 from search.children import Child, build_from_layers
 from search.export import export, shape_network
-from search.quantize import Scale, quantize_weights
 from search.task import INPUT_SCALE, INPUT_ZERO_POINT, digits, quantize_images
 from search.training import ChildTraining
 from sim import golden
+from sim.importers.pytorch.batch_norm import fold_batch_norm
+from sim.importers.pytorch.quantize import Scale, quantize_weights
 from sim.spec.network import LayerKind
 
 ARCHITECTURE = Architecture(

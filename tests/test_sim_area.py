@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sim.area import (
+from sim.cost.area import (
     FLIP_FLOP_UM2,
     MACRO_EXTRA_ROWS,
     MUX2_UM2,

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from sim import calibration
-from sim.calibration import CONSTANT_RULES, DRAM_RULES, Constant
-from sim.dram import MEASURED, PIECES
 from sim.spec.errors import DesignFileError
 from sim.spec.rules import Integer, shown
+from sim.timing import calibration
+from sim.timing.calibration import CONSTANT_RULES, DRAM_RULES, Constant
+from sim.timing.dram import MEASURED, PIECES
 
 
 def document() -> dict[str, Any]:

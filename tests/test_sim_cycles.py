@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sim.calibration import Constant, default
-from sim.cycles import FETCH_BEATS, execute_durations, summarize, walk
+from sim.arrays.tables import COLUMNS, accelerator_row
 from sim.plan import map_network
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
 from sim.spec.spaces import EDGE, TINY
-from sim.tables import COLUMNS, accelerator_row
-from sim.transfers import idle, load, store
-from testbench.cases import Case, draw_cases
-from testbench.stress import draw_stress
+from sim.timing.calibration import Constant, default
+from sim.timing.cycles import FETCH_BEATS, execute_durations, summarize, walk
+from sim.timing.transfers import idle, load, store
+from testbench.cases.random_networks import Case, draw_cases
+from testbench.cases.stress import draw_stress
 
 CONSTANTS = default().array
 LONGEST = 20_000

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 import testbench
-from sim import calibration
-from sim.dram import PIECES, DramParameter, initial_state, read_burst, write_burst
-from sim.lpddr4 import parameters as lpddr4_parameters
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
 from sim.spec.spaces import EDGE, TINY
-from testbench.dram import Dram, lpddr4
-from testbench.dram_parameters import true_parameters
-from testbench.verilate import compiler
+from sim.timing import calibration
+from sim.timing.dram import PIECES, DramParameter, initial_state, read_burst, write_burst
+from sim.timing.lpddr4 import parameters as lpddr4_parameters
+from testbench.calibration.dram_parameters import true_parameters
+from testbench.rtl.lpddr4_channel import Dram, lpddr4
+from testbench.rtl.verilate import compiler
 
-TEMPLATES = Path(testbench.__file__).parent / "templates"
+TEMPLATES = Path(testbench.__file__).parent / "rtl" / "templates"
 
 DRIVER = r"""
 #include <cstdio>

@@ -6,7 +6,7 @@ from dataclasses import astuple, replace
 import numpy as np
 import pytest
 
-from sim.energy import Activity, energies, energy, sram_pj_per_byte
+from sim.cost.energy import Activity, energies, energy, sram_pj_per_byte
 from sim.model import EvaluationTable
 from sim.spec.accelerator import AcceleratorConfig
 

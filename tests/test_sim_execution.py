@@ -7,7 +7,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from sim.execution import (
+from sim.arrays.geometry import depthwise_slots
+from sim.arrays.plan_columns import Failure, LayerPlan
+from sim.arrays.tables import COLUMNS, LayerColumn, accelerator_row
+from sim.mapping.execution import (
     DESCRIPTOR_CYCLES,
     choose_pixels,
     interval,
@@ -17,16 +20,13 @@ from sim.execution import (
     weight_bytes,
     weight_rows,
 )
-from sim.geometry import depthwise_slots
 from sim.plan import Mapped, map_network
-from sim.plans import Failure, LayerPlan
 from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
 from sim.spec.network import LayerKind, Network, Padding
 from sim.spec.spaces import EDGE, TINY
-from sim.tables import COLUMNS, LayerColumn, accelerator_row
-from testbench.cases import Case, draw_cases
-from testbench.layers import padded, random_tensor
-from testbench.stress import draw_stress
+from testbench.cases.layers import padded, random_tensor
+from testbench.cases.random_networks import Case, draw_cases
+from testbench.cases.stress import draw_stress
 
 
 @cache

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from sim.geometry import (
+from sim.arrays.geometry import (
     MAX_HALO,
     add_slots,
     aligned,

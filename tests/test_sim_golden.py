@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sim import golden
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
-from testbench.layer_twin import layer_twin
+from testbench.judges.layer_twin import layer_twin
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sim import golden
-from testbench.layer_twin import half_away_twin, requantize_twin
+from testbench.judges.layer_twin import half_away_twin, requantize_twin
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 ACCUMULATORS = [

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from sim.arrays.plan_columns import Failure, LayerPlan
+from sim.arrays.tables import COLUMNS, accelerator_row
+from sim.mapping.splits import share_rows
 from sim.model import layer_cycles, predict
-from sim.networks import named_network
+from sim.networks.named import named_network
 from sim.plan import Mapped, map_network
-from sim.plans import Failure, LayerPlan
 from sim.realizability import check
 from sim.spec.descriptor import LoadKind, Queue
 from sim.spec.network import Network
 from sim.spec.spaces import EDGE
-from sim.splits import share_rows
-from sim.tables import COLUMNS, accelerator_row
-from testbench.cases import Case
-from testbench.named_cases import LAYER_CONFIGS
-from testbench.stress import draw_stress
+from testbench.cases.named_layers import LAYER_CONFIGS
+from testbench.cases.random_networks import Case
+from testbench.cases.stress import draw_stress
 
 
 @cache

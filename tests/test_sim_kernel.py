@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-import sim.kernel
-from sim.kernel import in_place, inlined, kernel
+import sim.arrays.kernel
+from sim.arrays.kernel import in_place, inlined, kernel
 
 
 def test_a_literal_argument_is_an_integer_as_any_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A kernel that a run before has left on disk has no callee compiled.
-    monkeypatch.setattr(sim.kernel, "_CACHE", str(tmp_path))
+    monkeypatch.setattr(sim.arrays.kernel, "_CACHE", str(tmp_path))
 
     def _add(values, n):  # type: ignore[no-untyped-def]  # numba infers the types
         values[0] += n
@@ -69,7 +69,7 @@ def doubled() -> tuple[int, int]:
 def test_a_damaged_file_of_a_kernel_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[bytes], bytes]
 ) -> None:
-    monkeypatch.setattr(sim.kernel, "_CACHE", str(tmp_path))
+    monkeypatch.setattr(sim.arrays.kernel, "_CACHE", str(tmp_path))
     assert doubled() == (0, 1)
     assert doubled() == (1, 0)
     (file,) = [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -84,7 +84,7 @@ def test_kernels_run_where_nothing_can_be_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(sim.kernel, "_CACHE", str(tmp_path / "file" / "kernels"))
+    monkeypatch.setattr(sim.arrays.kernel, "_CACHE", str(tmp_path / "file" / "kernels"))
     compiled: Any = kernel(_double)
     values = np.array([3])
     compiled(values)

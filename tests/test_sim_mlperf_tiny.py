@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from sim import golden
-from sim.mlperf_tiny import MLPERF_TINY_NETWORKS
 from sim.model import predict
-from sim.networks import named_network
+from sim.networks.mlperf_tiny import MLPERF_TINY_NETWORKS
+from sim.networks.named import named_network
+from sim.networks.seeded import noise_image
 from sim.realizability import check
-from sim.seeded import noise_image
 from sim.spec.network import LayerKind, Network, Padding
 from sim.spec.spaces import TINY
 

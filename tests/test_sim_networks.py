@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim import networks
-from sim.networks import NAMED_NETWORKS, efficientnet_lite0, mobilenet_v2, named_network
+from sim.networks import named
+from sim.networks.named import NAMED_NETWORKS, efficientnet_lite0, mobilenet_v2, named_network
 from sim.spec.errors import CosilicoError
 from sim.spec.files import cache_root
 from sim.spec.network import LayerKind, Network
@@ -73,7 +73,7 @@ def test_a_seed_decides_the_weights() -> None:
 
 def test_cached_network_is_the_one_that_was_made() -> None:
     made = named_network("mobilenet_v2", 2)
-    networks._cached.cache_clear()
+    named._cached.cache_clear()
     loaded = named_network("mobilenet_v2", 2)
     assert loaded is not made
     assert loaded.tensors == made.tensors
@@ -93,7 +93,7 @@ def test_cached_network_is_the_one_that_was_made() -> None:
 )
 def test_damaged_cache_is_made_again(name: str, damage: Callable[[bytes], bytes]) -> None:
     made = named_network("mobilenet_v2", 2)
-    networks._cached.cache_clear()
+    named._cached.cache_clear()
     (path,) = (cache_root() / "networks").glob(f"mobilenet_v2-2-*/{name}")
     content = path.read_bytes()
     assert damage(content) != content
@@ -123,12 +123,12 @@ def test_unknown_name_is_refused_with_the_known_ones() -> None:
 def test_other_sources_do_not_take_this_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in networks._SOURCES:
+    for name in named._SOURCES:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("# another version\n")
     named_network("mobilenet_v2", 3)
-    networks._cached.cache_clear()
-    monkeypatch.setattr(networks, "__file__", str(tmp_path / "networks.py"))
+    named._cached.cache_clear()
+    monkeypatch.setattr(named, "__file__", str(tmp_path / "networks" / "named.py"))
     named_network("mobilenet_v2", 3)
     folders = list((cache_root() / "networks").glob("mobilenet_v2-3-*"))
     assert len(folders) == 2

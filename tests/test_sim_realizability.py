@@ -9,17 +9,17 @@ import pytest
 
 from hwgen.emit import emit
 from hwgen.program import compile_design
+from sim.mapping.descriptor_counts import most_descriptors
 from sim.model import evaluate_many
 from sim.plan import map_network
-from sim.plan_sizes import most_descriptors
 from sim.realizability import Violation, arithmetic_violations, check, require
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.errors import NotRealizableError
 from sim.spec.network import WINDOW_POOLS, LayerKind, Network, Padding
 from sim.spec.spaces import EDGE, TINY
-from testbench.layers import add, fully_connected, padded, pool, random_tensor, window_pool
-from testbench.stress import random_accelerator, random_windows
+from testbench.cases.layers import add, fully_connected, padded, pool, random_tensor, window_pool
+from testbench.cases.stress import random_accelerator, random_windows
 
 DEFAULT = TINY.default
 

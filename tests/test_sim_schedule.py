@@ -8,19 +8,19 @@ from itertools import product
 import numpy as np
 import pytest
 
-from sim.columns import FIELD_HIGH, FIELD_LOW
-from sim.geometry import ceil_div, most_served, segment_slots
-from sim.listing import first_overflow
+from sim.arrays.geometry import ceil_div, most_served, segment_slots
+from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
+from sim.arrays.schedule_columns import FIELD_HIGH, FIELD_LOW
+from sim.arrays.tables import COLUMNS, LayerColumn
 from sim.plan import Mapped, map_network
-from sim.plans import Failure, LayerPlan, TensorPlan
 from sim.realizability import check
+from sim.schedule.listing import first_overflow
+from sim.schedule.transfer_fields import split_rows
 from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
 from sim.spec.network import WINDOW_POOLS, Layer, LayerKind
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
-from sim.tables import COLUMNS, LayerColumn
-from sim.transfer_fields import split_rows
-from testbench.cases import Case, Stratum, draw_cases, strata
-from testbench.stress import draw_stress
+from testbench.cases.random_networks import Case, Stratum, draw_cases, strata
+from testbench.cases.stress import draw_stress
 
 
 @cache

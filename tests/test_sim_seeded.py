@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from sim import golden
-from sim.seeded import noise_image, seeded_network
+from sim.networks.seeded import noise_image, seeded_network
+from sim.networks.topology import LayerShape
 from sim.spec.network import LayerKind, Network, Padding, TensorSpec
-from sim.topology import LayerShape
 
 SOURCE = TensorSpec(name="image", height=31, width=24, channels=3, scale=1 / 128, zero_point=0)
 SHAPES = (

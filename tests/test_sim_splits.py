@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
+from sim.mapping.splits import choose_block, choose_split, split_bounds, split_count, split_cycles
 from sim.spec.accelerator import REQUANTIZER_PHASES
-from sim.splits import choose_block, choose_split, split_bounds, split_count, split_cycles
 
 KERNELS = [(1, 1), (1, 3), (3, 1), (3, 3), (2, 5), (5, 5), (7, 7)]
 

@@ -5,20 +5,20 @@ from functools import cache
 import numpy as np
 import pytest
 
-from sim.calibration import default
-from sim.columns import FIELD_HIGH, FIELD_LOW
-from sim.cycles import walk
-from sim.listing import first_overflow
+from sim.arrays.plan_columns import Failure, LayerPlan
+from sim.arrays.schedule_columns import FIELD_HIGH, FIELD_LOW
+from sim.arrays.tables import COLUMNS, accelerator_row
 from sim.model import evaluate_many, predict
 from sim.plan import Mapped, map_network
-from sim.plans import Failure, LayerPlan
 from sim.realizability import check
-from sim.schedule import build_schedule, time_schedule
+from sim.schedule.listing import first_overflow
+from sim.schedule.schedule import build_schedule, time_schedule
 from sim.spec.descriptor import LoadKind, Queue
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
-from sim.tables import COLUMNS, accelerator_row
-from testbench.cases import Case, draw_cases
-from testbench.stress import draw_stress
+from sim.timing.calibration import default
+from sim.timing.cycles import walk
+from testbench.cases.random_networks import Case, draw_cases
+from testbench.cases.stress import draw_stress
 
 
 @cache

@@ -2,10 +2,7 @@
 
 import numpy as np
 
-from sim.spec.descriptor import FIELDS, ExecuteOp
-from sim.spec.network import LayerKind
-from sim.spec.spaces import EDGE, TINY
-from sim.tables import (
+from sim.arrays.tables import (
     COLUMNS,
     EXTRA_COLUMNS,
     Hw,
@@ -14,8 +11,11 @@ from sim.tables import (
     layer_table,
     tensor_table,
 )
-from testbench.chains import random_chain
-from testbench.stress import random_accelerator, random_windows
+from sim.spec.descriptor import FIELDS, ExecuteOp
+from sim.spec.network import LayerKind
+from sim.spec.spaces import EDGE, TINY
+from testbench.cases.chains import random_chain
+from testbench.cases.stress import random_accelerator, random_windows
 
 OPS = {
     LayerKind.CONV: ExecuteOp.CONV,

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sim.execution import NO_HALO, choose_pixels
+from sim.arrays.tables import Hw, LayerColumn, accelerator_row, layer_table, tensor_table
+from sim.mapping.execution import NO_HALO, choose_pixels
+from sim.mapping.tile_choice import choose_tiles
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp
 from sim.spec.network import LayerKind, Network, Padding
 from sim.spec.spaces import TINY
-from sim.tables import Hw, LayerColumn, accelerator_row, layer_table, tensor_table
-from sim.tile_choice import choose_tiles
-from testbench.layers import padded, pool, random_tensor
+from testbench.cases.layers import padded, pool, random_tensor
 
 MOST_TILES, POWERS = 16, 6
 SLOWER, LAYER = 64, 24

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.mapper import plan_network
+from sim.arrays.plan_columns import LayerPlan
+from sim.arrays.tables import Hw, LayerColumn, accelerator_row, layer_table, tensor_table
+from sim.mapping.mapper import plan_network
+from sim.mapping.tiling import choose_tiling, extent
 from sim.plan import map_network
-from sim.plans import LayerPlan
 from sim.spec.descriptor import ExecuteOp
 from sim.spec.spaces import TINY
-from sim.tables import Hw, LayerColumn, accelerator_row, layer_table, tensor_table
-from sim.tiling import choose_tiling, extent
-from testbench.chains import draw_chains
-from testbench.stress import random_accelerator, random_windows
+from testbench.cases.chains import draw_chains
+from testbench.cases.stress import random_accelerator, random_windows
 
 Row = NDArray[np.int64]
 

@@ -9,14 +9,14 @@ from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
 from hwgen.axi_memory import MemoryPort, read_side, write_side
-from hwgen.gateware.load import LoadUnit
-from hwgen.gateware.store import StoreUnit
-from sim.calibration import Constant, default
+from hwgen.gateware.transfer.load import LoadUnit
+from hwgen.gateware.transfer.store import StoreUnit
+from sim.arrays.tables import COLUMNS, accelerator_row
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 from sim.spec.descriptor import LoadKind, Queue
-from sim.tables import COLUMNS, accelerator_row
-from sim.transfers import idle, load, paced, store, transfer_bytes
+from sim.timing.calibration import Constant, default
+from sim.timing.transfers import idle, load, paced, store, transfer_bytes
 
 Sequence = list[tuple[int, dict[str, int]]]
 """Earliest start and fields of each descriptor."""

@@ -9,13 +9,13 @@ import pytest
 from numpy.typing import NDArray
 
 from sim import golden
+from sim.arrays.plan_columns import Failure
+from sim.mapping.unfold import unfold_input, unfolded
 from sim.plan import map_network, network_tables
-from sim.plans import Failure
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Layer, LayerKind, Network, Padding
 from sim.spec.spaces import EDGE, TINY
-from sim.unfold import unfold_input, unfolded
-from testbench.layers import add, fully_connected, padded, pool, random_tensor
+from testbench.cases.layers import add, fully_connected, padded, pool, random_tensor
 
 
 def random_conv(rng: np.random.Generator) -> tuple[Network, Layer]:

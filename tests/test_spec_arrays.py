@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sim.spec.arrays import npz_arrays, npz_bytes, read_arrays
 from sim.spec.errors import DesignFileError
+from sim.spec.npz import npz_arrays, npz_bytes, read_arrays
 
 
 def npy(array: NDArray[Any]) -> bytes:

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from sim.geometry import MAX_HALO
+from sim.arrays.geometry import MAX_HALO
 from sim.spec.accelerator import MAX_ACCUMULATOR_ROWS, REQUANTIZER_PHASES, WINDOW_VECTORS
 from sim.spec.descriptor import (
     COMMON_FIELDS,

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.spec.arrays import npz_bytes, read_arrays
 from sim.spec.design import Design, load, save
 from sim.spec.errors import DesignFileError
 from sim.spec.network import LayerKind, Network, Padding
+from sim.spec.npz import npz_bytes, read_arrays
 from sim.spec.spaces import TINY
-from testbench.cases import draw_cases, strata
-from testbench.layers import random_tensor, window_pool
+from testbench.cases.layers import random_tensor, window_pool
+from testbench.cases.random_networks import draw_cases, strata
 
 
 @pytest.fixture

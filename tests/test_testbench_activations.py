@@ -6,7 +6,7 @@ import pytest
 from hwgen.program import Probe
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Layer, LayerKind, Network, TensorSpec
-from testbench.activations import assemble_activations, probe_bytes
+from testbench.rtl.activations import assemble_activations, probe_bytes
 
 CONFIG = AcceleratorConfig(
     pes_x=2,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sim.spec.files import cache_root
-from testbench.build_cache import DIGESTS_FILE, cached_directory, content_key
+from testbench.rtl.build_cache import DIGESTS_FILE, cached_directory, content_key
 
 
 def test_key_depends_on_where_one_text_ends() -> None:

@@ -15,11 +15,11 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.network import LayerKind, Network, Padding
 from sim.spec.views import View
-from testbench import harness
-from testbench.emission import emit_once
-from testbench.harness import Harness, HarnessError
-from testbench.layers import padded, random_tensor
-from testbench.memory_model import FREEDOMS, MemoryModel
+from testbench.cases.layers import padded, random_tensor
+from testbench.rtl import harness
+from testbench.rtl.emission import emit_once
+from testbench.rtl.harness import Harness, HarnessError
+from testbench.rtl.memory_model import FREEDOMS, MemoryModel
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 

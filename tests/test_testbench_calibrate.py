@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from hwgen.gateware_hash import gateware_hash
-from sim import calibration
-from sim.calibration import Calibration, Constant
 from sim.spec.errors import DesignFileError, StaleCalibrationError
-from testbench.calibrate import calibrate
+from sim.timing import calibration
+from sim.timing.calibration import Calibration, Constant
+from testbench.calibration.microbenchmarks import calibrate
 
 
 @pytest.mark.long

@@ -50,9 +50,9 @@ from hwgen.gateware_hash import gateware_hash
 from sim import calibration
 from sim.spec.errors import StaleCalibrationError
 from sim.spec.spaces import TINY
-from testbench.calibrate import calibrate
-from testbench.cases import draw_cases
-from testbench.validate import run_case
+from testbench.calibration.microbenchmarks import calibrate
+from testbench.cases.random_networks import draw_cases
+from testbench.validation.random_pairs import run_case
 
 shipped = calibration.default()
 try:

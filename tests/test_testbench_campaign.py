@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from sim.networks import NAMED_NETWORKS
+from sim.networks.named import NAMED_NETWORKS
 from sim.spec.views import View
-from testbench import campaign as campaigns
-from testbench.campaign import Campaign
-from testbench.cases import Case
-from testbench.imported_cases import IMPORTED_PER_CONFIG, ImportedCase
-from testbench.journal import Journal
-from testbench.named_cases import LAYER_CONFIGS, LAYER_NETWORKS
-from testbench.realizability_cases import RealizabilityCase
-from testbench.validate import DRAWS, Draw, Outcome
+from testbench.cases.imported import IMPORTED_PER_CONFIG, ImportedCase
+from testbench.cases.named_layers import LAYER_CONFIGS, LAYER_NETWORKS
+from testbench.cases.random_networks import Case
+from testbench.cases.realizability import RealizabilityCase
+from testbench.validation import campaign as campaigns
+from testbench.validation.campaign import Campaign
+from testbench.validation.journal import Journal
+from testbench.validation.random_pairs import DRAWS, Draw, Outcome
 
 SMALL = Campaign(pairs=12, stalled=3, layers=False, imported=9, points=6, seed=5, max_macs=128)
 CASES = 60

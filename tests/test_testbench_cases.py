@@ -8,7 +8,14 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
 from sim.spec.network import LayerKind
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
-from testbench.cases import Case, Corner, draw_cases, draw_group, random_network, strata
+from testbench.cases.random_networks import (
+    Case,
+    Corner,
+    draw_cases,
+    draw_group,
+    random_network,
+    strata,
+)
 
 SPACES = pytest.mark.parametrize("space", [TINY, EDGE], ids=["tiny", "edge"])
 

@@ -19,7 +19,7 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from testbench.cocotb_cases.bench import CASE_VARIABLE
-from testbench.protocol import bound_rules
+from testbench.rtl.protocol import bound_rules
 
 CONFIG = AcceleratorConfig(
     pes_x=2,
@@ -108,7 +108,7 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> Runner:
     source = directory / "watched.v"
     source.write_text((directory / verilog_files.VERILOG_FILE).read_text() + bound_rules(CONFIG))
     report = directory / "axi_report.cpp"
-    report.write_text((resources.files("testbench") / "templates" / "axi_report.h").read_text())
+    report.write_text((resources.files("testbench.rtl") / "templates" / "axi_report.h").read_text())
     ports = directory / "ports.vlt"
     ports.write_text(PORTS_PUBLIC)
     variables = verilator.environment()

@@ -9,8 +9,8 @@ import pytest
 from sim.model import Memory, Prediction
 from sim.spec.network import Layer, LayerKind, Network, TensorSpec
 from sim.spec.spaces import TINY
-from testbench.comparison import Comparison, compare
-from testbench.harness import RunResult
+from testbench.rtl.harness import RunResult
+from testbench.validation.comparison import Comparison, compare
 
 COUNTERS = (
     "cycles",

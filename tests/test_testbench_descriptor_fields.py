@@ -15,9 +15,9 @@ from sim.spec.design import Design
 from sim.spec.network import LayerKind, Network, Padding
 from sim.spec.spaces import TINY
 from sim.spec.views import View
-from testbench import harness
-from testbench.emulator import Emulator
-from testbench.layers import padded, random_tensor
+from testbench.cases.layers import padded, random_tensor
+from testbench.judges.emulator import Emulator
+from testbench.rtl import harness
 
 Fields = dict[str, int]
 

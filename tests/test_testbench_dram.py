@@ -5,17 +5,17 @@ import pytest
 
 from hwgen.program import compile_design
 from sim import golden
-from sim.calibration import default
-from sim.dram import MEASURED, DramParameter
 from sim.spec.design import Design
 from sim.spec.spaces import EDGE, TINY
-from testbench.calibrate_dram import dram_errors, fit_parameters
-from testbench.cases import draw_cases
-from testbench.dram import lpddr4
-from testbench.dram_parameters import OF_THE_PORTS, true_parameters
-from testbench.harness import build
-from testbench.memory_model import MemoryModel
-from testbench.sample import drawn
+from sim.timing.calibration import default
+from sim.timing.dram import MEASURED, DramParameter
+from testbench.calibration.dram import dram_errors, fit_parameters
+from testbench.calibration.dram_parameters import OF_THE_PORTS, true_parameters
+from testbench.cases.random_networks import draw_cases
+from testbench.cases.sample import drawn
+from testbench.rtl.harness import build
+from testbench.rtl.lpddr4_channel import lpddr4
+from testbench.rtl.memory_model import MemoryModel
 
 NEVER_FELT = {DramParameter.FOUR_ROWS}
 """tFAW is 4 tRRD."""

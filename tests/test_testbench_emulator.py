@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 
 from hwgen.program import compile_design
 from sim import golden
+from sim.arrays.plan_columns import LayerPlan, TensorPlan
+from sim.arrays.tables import COLUMNS, LayerColumn
 from sim.plan import Mapped, map_network
-from sim.plans import LayerPlan, TensorPlan
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import DESCRIPTOR_BYTES, ExecuteOp, Queue
 from sim.spec.design import Design
 from sim.spec.header import HEADER_BYTES
 from sim.spec.network import Layer, LayerKind, Network, Padding
 from sim.spec.spaces import EDGE, TINY
-from sim.tables import COLUMNS, LayerColumn
-from testbench.activations import assemble_activations
-from testbench.cases import Case, draw_cases
-from testbench.chains import draw_chains
-from testbench.emulator import Emulator
-from testbench.layers import padded, pool, random_tensor
-from testbench.stress import draw_stress
+from testbench.cases.chains import draw_chains
+from testbench.cases.layers import padded, pool, random_tensor
+from testbench.cases.random_networks import Case, draw_cases
+from testbench.cases.stress import draw_stress
+from testbench.judges.emulator import Emulator
+from testbench.rtl.activations import assemble_activations
 
 
 @cache

@@ -4,8 +4,8 @@ import pytest
 
 from hwgen.simulation_view import grid_view
 from sim.spec.accelerator import AcceleratorConfig
-from testbench import equivalence
-from testbench.equivalence import ViewPair, build_views
+from testbench.judges import equivalence
+from testbench.judges.equivalence import ViewPair, build_views
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 

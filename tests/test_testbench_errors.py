@@ -17,10 +17,10 @@ from sim.spec.header import HEADER_BYTES
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from sim.spec.stops import Port, StopCause
 from sim.spec.views import View
-from testbench import harness, memory_model
-from testbench.harness import Harness, RunResult, Step, Stop
-from testbench.host import Host
-from testbench.memory_model import Fault, MemoryModel, Response, Silence
+from testbench.rtl import harness, memory_model
+from testbench.rtl.harness import Harness, RunResult, Step, Stop
+from testbench.rtl.host import Host
+from testbench.rtl.memory_model import Fault, MemoryModel, Response, Silence
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 

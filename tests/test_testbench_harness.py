@@ -15,12 +15,12 @@ from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue, decode, encode
 from sim.spec.design import Design
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from sim.spec.views import View
-from testbench import harness
-from testbench.dram import lpddr4
-from testbench.harness import Harness, HarnessError, Progress, Step
-from testbench.host import Host
-from testbench.memory_model import MemoryModel, WriteOrder
-from testbench.simulate import execute_durations
+from testbench.rtl import harness
+from testbench.rtl.harness import Harness, HarnessError, Progress, Step
+from testbench.rtl.host import Host
+from testbench.rtl.lpddr4_channel import lpddr4
+from testbench.rtl.memory_model import MemoryModel, WriteOrder
+from testbench.validation.simulate import execute_durations
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 

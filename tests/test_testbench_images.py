@@ -10,13 +10,13 @@ import pytest
 from cosilico.generation import PROGRAM_MANIFEST, generate_design
 from hwgen.program import compile_design
 from sim import golden
+from sim.arrays.plan_columns import LayerPlan
 from sim.plan import map_network
-from sim.plans import LayerPlan
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.spaces import TINY
-from testbench.chains import random_chain
-from testbench.simulate import simulate
+from testbench.cases.chains import random_chain
+from testbench.validation.simulate import simulate
 
 WIDE = dataclasses.replace(TINY.default, local_memory_kb=64)
 SHORT = dataclasses.replace(TINY.default, local_memory_kb=8)

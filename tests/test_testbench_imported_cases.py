@@ -6,10 +6,10 @@ import pytest
 from sim import golden
 from sim.realizability import check
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
-from testbench.cases import Case
-from testbench.imported_cases import IMPORTED, ImportedCase, draw_imported_group
-from testbench.tflite_models import random_model
-from testbench.validate import run_case
+from testbench.cases.imported import IMPORTED, ImportedCase, draw_imported_group
+from testbench.cases.random_networks import Case
+from testbench.cases.tflite_models import random_model
+from testbench.validation.random_pairs import run_case
 
 SEED = 5
 MAX_MACS = 128

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sim.spec.errors import CosilicoError
-from testbench.journal import Journal
+from testbench.validation.journal import Journal
 
 HEADER = {"seed": 1, "sources": "abc"}
 

@@ -10,8 +10,8 @@ import pytest
 
 import testbench
 from sim.spec.spaces import TINY
-from testbench.dram import lpddr4
-from testbench.memory_model import (
+from testbench.rtl.lpddr4_channel import lpddr4
+from testbench.rtl.memory_model import (
     FREEDOMS,
     Fault,
     MemoryModel,
@@ -21,9 +21,9 @@ from testbench.memory_model import (
     Silence,
     WriteOrder,
 )
-from testbench.verilate import compiler
+from testbench.rtl.verilate import compiler
 
-TEMPLATES = Path(testbench.__file__).parent / "templates"
+TEMPLATES = Path(testbench.__file__).parent / "rtl" / "templates"
 
 DRIVER = r"""
 #include "job.h"

@@ -4,13 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from hwgen.gateware.execute import ExecuteUnit
-from hwgen.gateware.load import LoadUnit
+from hwgen.gateware.execute.unit import ExecuteUnit
+from hwgen.gateware.transfer.load import LoadUnit
 from sim.spec.accelerator import ADD_HOLD, ADD_INTERVAL, AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp, Queue, decode, encode
-from testbench.harness import Harness, build
-from testbench.memory_model import MemoryModel
-from testbench.microbenchmark import (
+from testbench.calibration.handmade_programs import (
     Command,
     Timing,
     add,
@@ -21,6 +19,8 @@ from testbench.microbenchmark import (
     weights,
     windowed,
 )
+from testbench.rtl.harness import Harness, build
+from testbench.rtl.memory_model import MemoryModel
 
 CONFIG = AcceleratorConfig(
     pes_x=1,

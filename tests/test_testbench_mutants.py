@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from testbench.faults import AREAS, Fault, FaultError, read_faults
-from testbench.mutants import Verdict, caught_share, run_mutants, table
+from testbench.faults.mutants import Verdict, caught_share, run_mutants, table
+from testbench.faults.seeded_faults import AREAS, Fault, FaultError, read_faults
 
 ROOT = Path(__file__).parent.parent
 FAULTS = read_faults(ROOT / "tests" / "mutants")

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from sim.networks import named_network
+from sim.networks.named import named_network
 from sim.realizability import check
 from sim.spec.network import LayerKind
 from sim.spec.spaces import EDGE, TINY
-from testbench.named_cases import LAYER_CONFIGS, LAYER_NETWORKS, layer_cases, single_layer
+from testbench.cases.named_layers import LAYER_CONFIGS, LAYER_NETWORKS, layer_cases, single_layer
 
 
 def test_the_baseline_and_at_least_five_others() -> None:

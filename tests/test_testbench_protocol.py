@@ -11,16 +11,16 @@ from amaranth.hdl import Shape
 import testbench
 from hwgen.emit import TOP_MODULE
 from hwgen.gateware.accelerator import accelerator_signature
-from hwgen.gateware.load import LoadUnit
-from hwgen.gateware.store import StoreUnit
+from hwgen.gateware.transfer.load import LoadUnit
+from hwgen.gateware.transfer.store import StoreUnit
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.views import View
-from testbench.protocol import bound_rules
-from testbench.verilate import build_executable
+from testbench.rtl.protocol import bound_rules
+from testbench.rtl.verilate import build_executable
 
 pytestmark = pytest.mark.rtl
 
-TEMPLATES = Path(testbench.__file__).parent / "templates"
+TEMPLATES = Path(testbench.__file__).parent / "rtl" / "templates"
 CONFIG = AcceleratorConfig(
     pes_x=1,
     pes_y=1,

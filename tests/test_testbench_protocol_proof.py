@@ -6,11 +6,11 @@ import re
 import pytest
 
 from hwgen.emit import emit
-from hwgen.gateware.load import LoadUnit
-from hwgen.gateware.store import StoreUnit
+from hwgen.gateware.transfer.load import LoadUnit
+from hwgen.gateware.transfer.store import StoreUnit
 from sim.spec.accelerator import AcceleratorConfig
-from testbench.protocol_invariants import PORTS
-from testbench.protocol_proof import combinational_valids, prove, reaches, translate
+from testbench.judges.protocol_invariants import PORTS
+from testbench.judges.protocol_proof import combinational_valids, prove, reaches, translate
 
 SMALL = AcceleratorConfig(
     pes_x=1,

@@ -7,17 +7,17 @@ from itertools import chain
 import pytest
 
 from hwgen import emit
-from sim.networks import NAMED_NETWORKS
+from sim.networks.named import NAMED_NETWORKS
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import NotRealizableError
 from sim.spec.spaces import EDGE, HARDWARE_SPACES, TINY, HardwareSpace
-from testbench.realizability_cases import (
+from testbench.cases.realizability import (
     ODD_GROUPS,
     POINTS_PER_CONFIG,
     RealizabilityCase,
     draw_realizability_group,
 )
-from testbench.validate import DRAWS, try_case, validate_random
+from testbench.validation.random_pairs import DRAWS, try_case, validate_random
 
 GROUPS = 24
 
@@ -101,7 +101,7 @@ def test_a_compiler_that_refuses_is_a_false_accept(monkeypatch: pytest.MonkeyPat
     def refuse(*arguments: object) -> None:
         raise NotRealizableError("no room")
 
-    monkeypatch.setattr("testbench.realizability_cases.compile_design", refuse)
+    monkeypatch.setattr("testbench.cases.realizability.compile_design", refuse)
     line = "by the check all agree; in fact compiler refuses: no room"
     assert of("realizable").contradiction() == line
     assert not try_case(of("realizable")).passed
@@ -111,7 +111,7 @@ def test_a_compiler_that_breaks_is_a_failure(monkeypatch: pytest.MonkeyPatch) ->
     def broken(*arguments: object) -> None:
         raise ZeroDivisionError("tiles")
 
-    monkeypatch.setattr("testbench.realizability_cases.compile_design", broken)
+    monkeypatch.setattr("testbench.cases.realizability.compile_design", broken)
     assert try_case(of("realizable")).failure == "ZeroDivisionError: tiles"
 
 
@@ -119,7 +119,7 @@ def test_a_generator_that_refuses_is_a_false_accept(monkeypatch: pytest.MonkeyPa
     def refuse(*arguments: object) -> None:
         raise NotRealizableError("no room")
 
-    monkeypatch.setattr("testbench.realizability_cases.emit_once", refuse)
+    monkeypatch.setattr("testbench.cases.realizability.emit_once", refuse)
     line = "by the check all agree; in fact generator refuses: no room"
     assert of("realizable").contradiction() == line
 
@@ -127,7 +127,7 @@ def test_a_generator_that_refuses_is_a_false_accept(monkeypatch: pytest.MonkeyPa
 def test_a_compiler_that_takes_what_the_check_forbids_is_a_false_reject(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("testbench.realizability_cases.compile_design", lambda *arguments: None)
+    monkeypatch.setattr("testbench.cases.realizability.compile_design", lambda *arguments: None)
     found = of("MAP_WEIGHTS").contradiction()
     assert found.startswith("by the check compiler refuses: weights of layer ")
     assert found.endswith("; in fact all agree")

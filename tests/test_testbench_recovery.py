@@ -17,10 +17,8 @@ from sim.spec.design import Design
 from sim.spec.header import HEADER_BYTES, read_header, seal
 from sim.spec.stops import Port, StopCause
 from sim.spec.views import View
-from testbench.damage import KINDS, SLACK_DESCRIPTORS, Damaged, draw_damaged
-from testbench.harness import Harness, Stop
-from testbench.memory_model import FREEDOMS
-from testbench.recovery import (
+from testbench.faults.damage import KINDS, SLACK_DESCRIPTORS, Damaged, draw_damaged
+from testbench.faults.recovery import (
     CONFIGS,
     PATIENCE_CYCLES,
     Recovery,
@@ -28,6 +26,8 @@ from testbench.recovery import (
     recoveries,
     small_network,
 )
+from testbench.rtl.harness import Harness, Stop
+from testbench.rtl.memory_model import FREEDOMS
 
 COUNT = 280
 """Of each kind 20."""

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from hwgen.program import compile_design
-from sim import calibration
-from sim.calibration import DRAM_ERROR_LIMIT
 from sim.model import Memory, predict
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.errors import DesignFileError
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from sim.spec.views import View
-from testbench import harness
-from testbench.simulate import SimulationResult, simulate
+from sim.timing import calibration
+from sim.timing.calibration import DRAM_ERROR_LIMIT
+from testbench.rtl import harness
+from testbench.validation.simulate import SimulationResult, simulate
 
 TINY_DEFAULT = AcceleratorConfig(
     pes_x=2,

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from sim.calibration import default
 from sim.spec.spaces import TINY, HardwareSpace
-from testbench import validate
-from testbench.cases import Case, Corner, strata
-from testbench.harness import HarnessError
-from testbench.memory_model import DRAM_NAME, MemoryModel, Port, Silence
-from testbench.sample import GROUPS, SIZES, chains, drawn
-from testbench.validate import every_memory, run_case, try_case, validate_random
-from testbench.verilate import BuildError
+from sim.timing.calibration import default
+from testbench.cases.random_networks import Case, Corner, strata
+from testbench.cases.sample import GROUPS, SIZES, chains, drawn
+from testbench.rtl.harness import HarnessError
+from testbench.rtl.memory_model import DRAM_NAME, MemoryModel, Port, Silence
+from testbench.rtl.verilate import BuildError
+from testbench.validation import random_pairs
+from testbench.validation.random_pairs import every_memory, run_case, try_case, validate_random
 
 EACH_GROUP = pytest.mark.parametrize(
     ("space", "group"), GROUPS, ids=[f"{space.name}-{group}" for space, group in GROUPS]
@@ -99,7 +99,7 @@ def test_a_run_that_fails_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None
     def stopped(case: Case, **options: object) -> None:
         raise HarnessError("run 0 stopped at cycle 9: LOAD descriptor 0 of 1 did not end")
 
-    monkeypatch.setattr(validate, "run_case", stopped)
+    monkeypatch.setattr(random_pairs, "run_case", stopped)
     outcome = try_case(drawn(TINY, 0)[0])
     assert not outcome.passed
     assert outcome.failure.startswith("HarnessError: run 0 stopped at cycle 9")
@@ -141,6 +141,6 @@ def test_what_the_machine_lacks_is_no_outcome(
     def fail(case: Case, **options: object) -> None:
         raise error
 
-    monkeypatch.setattr(validate, "run_case", fail)
+    monkeypatch.setattr(random_pairs, "run_case", fail)
     with pytest.raises(type(error)):
         try_case(drawn(TINY, 0)[0])

@@ -1,7 +1,7 @@
 """What the watchdog says about a stopped program."""
 
 from sim.spec.descriptor import Queue
-from testbench.watchdog import explain_hang, watchdog_cycles
+from testbench.rtl.watchdog import explain_hang, watchdog_cycles
 
 LOAD, EXECUTE, STORE = Queue
 

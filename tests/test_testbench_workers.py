@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from sim.spec.spaces import TINY
-from testbench.validate import DRAWS
-from testbench.workers import worker_pool
+from testbench.validation.random_pairs import DRAWS
+from testbench.validation.workers import worker_pool
 
 
 def test_calls_run_in_other_processes_that_no_interrupt_reaches() -> None:

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from search.quantize import Scale, quantize_module
+from sim.importers.pytorch.quantize import Scale, quantize_module
 from sim.spec.errors import CosilicoError
 from sim.spec.network import Network
 

@@ -34,7 +34,7 @@ from cosilico.progress import progress_bar
 from cosilico.simulation import simulate_design
 from cosilico.summary import accelerator_text
 from sim import golden
-from sim.area import area
+from sim.cost.area import area
 from sim.importers.folder import ImportedNetwork
 from sim.importers.folder import save as save_imported
 from sim.spec.accelerator import AcceleratorConfig

@@ -6,21 +6,16 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.gateware.axi import (
-    lite_subordinate,
-    manager_constants,
-    read_manager,
-    write_manager,
-)
-from hwgen.gateware.csr import CSR_ADDRESS_BITS, CsrUnit
-from hwgen.gateware.execute import ExecuteUnit
-from hwgen.gateware.fetch import FetchUnit
-from hwgen.gateware.grid import Grid
-from hwgen.gateware.life import Life
-from hwgen.gateware.load import LoadUnit
-from hwgen.gateware.sequencer import Sequencer
-from hwgen.gateware.store import StoreUnit
-from hwgen.gateware.unique import unique
+from hwgen.gateware.bus.axi import lite_subordinate, manager_constants, read_manager, write_manager
+from hwgen.gateware.execute.unit import ExecuteUnit
+from hwgen.gateware.grid.grid import Grid
+from hwgen.gateware.host.csr import CSR_ADDRESS_BITS, CsrUnit
+from hwgen.gateware.host.fetch import FetchUnit
+from hwgen.gateware.host.life import Life
+from hwgen.gateware.host.sequencer import Sequencer
+from hwgen.gateware.primitives.unique import unique
+from hwgen.gateware.transfer.load import LoadUnit
+from hwgen.gateware.transfer.store import StoreUnit
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import Queue
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sim.importers.lowering import OPERATORS
-from sim.importers.onnx_import import ONNX_HINTS
-from sim.importers.onnx_lowering import ONNX_OPERATORS
+from sim.importers.onnx.conversion import ONNX_HINTS
+from sim.importers.onnx.lowering import ONNX_OPERATORS
 from sim.importers.operator_table import OperatorTable
-from sim.importers.tflite_host import HOST_OPERATORS
-from sim.importers.tflite_import import HINTS
+from sim.importers.tflite.conversion import HINTS
+from sim.importers.tflite.host_steps import HOST_OPERATORS
+from sim.importers.tflite.lowering import OPERATORS
 
 __all__ = ["SUPPORTED_PAGE", "supported_operators"]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from sim.spec.archives import file_sha256
-from sim.spec.arrays import npz_bytes, read_arrays
 from sim.spec.documents import Record, checked, read_json
 from sim.spec.errors import DesignFileError
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
 from sim.spec.network_record import ARRAYS, NetworkRecord
+from sim.spec.npz import npz_bytes, read_arrays
 from sim.spec.rules import Digest, FileName, shown
 
 __all__ = [

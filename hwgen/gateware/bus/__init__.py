@@ -1,0 +1,1 @@
+"""AXI channels, bursts, pacing and the errors of a bus."""

@@ -1,0 +1,180 @@
+"""Cutting of rectangular external-memory accesses into AXI4 bursts."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.gateware.bus.pages import outside, pages_layout
+from sim.spec.bus import BURST_BEATS, PAGE_BYTES
+
+__all__ = ["BurstGenerator", "burst_layout", "region_layout"]
+
+
+def region_layout(length_bits: int) -> data.StructLayout:
+    """Layout of the access: `groups` times `rows` segments of `beats` beats each.
+
+    ``base`` is the byte address of the first segment, ``row_stride`` and ``group_stride`` the
+    bytes between the starts of rows and groups. All counts are at least 1.
+    """
+    return data.StructLayout(
+        {
+            "base": 32,
+            "beats": length_bits,
+            "rows": 12,
+            "groups": 12,
+            "row_stride": 24,
+            "group_stride": 28,
+        }
+    )
+
+
+def burst_layout() -> data.StructLayout:
+    """Layout of one burst; ``length`` is beats minus one, ``final`` marks a region's last.
+
+    ``outside`` tells that it lies outside of the window, ``illegal`` that it is none: it has no beats
+    or is not aligned.
+    """
+    return data.StructLayout({"address": 32, "length": 8, "final": 1, "outside": 1, "illegal": 1})
+
+
+class BurstGenerator(wiring.Component):
+    """Bursts of a region: row after row, group after group, each row cut on its own.
+
+    A cut takes as many beats as it can: up to the row's end, 256 beats, or the next 4 KiB
+    boundary. There is no gap between rows or groups. A burst that is neither ``outside`` nor ``illegal``
+    lies in one page of the window, whatever the region says.
+
+    Latency: 3 cycles from ``start`` to the first burst. Throughput: 1 burst per cycle.
+
+    Parameters
+    ----------
+    bus_bytes : int
+        Bytes per beat, a power of two.
+    length_bits : int
+        Width of a segment's length in beats.
+
+    Members
+    -------
+    start : In(1)
+        Strobe; only when all bursts of the region before were taken.
+    region : In(region_layout(length_bits))
+        What to cut. ``base``, ``rows`` and ``groups`` are sampled with ``start``; ``beats`` is to be
+        there one cycle later. All but ``base`` are to hold until the last burst.
+    pages : In(pages_layout())
+        The window.
+    bursts : Out(stream.Signature(burst_layout()))
+        The bursts in order.
+    """
+
+    LATENCY = 3
+
+    def __init__(self, bus_bytes: int, length_bits: int) -> None:
+        """Create an idle generator."""
+        self.bus_bytes = bus_bytes
+        self.length_bits = length_bits
+        super().__init__(
+            {
+                "start": In(1),
+                "region": In(region_layout(length_bits)),
+                "pages": In(pages_layout()),
+                "bursts": Out(stream.Signature(burst_layout())),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the three stages: segment, cut, burst."""
+        m = Module()
+        take_segment = Signal()
+        cutting = Signal()
+
+        # Cycle 1: the segment (one row) and how many follow it
+        segment_valid = Signal()
+        segment_address = Signal(32)
+        group_address = Signal(32)
+        rows_left = Signal(12)
+        groups_left = Signal(12)
+        last_row = Signal()
+        last_group = Signal()
+        next_group_address = Signal(32)
+        m.d.comb += [
+            last_row.eq(rows_left == 1),
+            last_group.eq(groups_left == 1),
+            next_group_address.eq(group_address + self.region.group_stride),
+        ]
+        with m.If(self.start):
+            m.d.sync += [
+                segment_valid.eq(1),
+                segment_address.eq(self.region.base),
+                group_address.eq(self.region.base),
+                rows_left.eq(self.region.rows),
+                groups_left.eq(self.region.groups),
+            ]
+        with m.Elif(take_segment):
+            with m.If(~last_row):
+                m.d.sync += [
+                    segment_address.eq(segment_address + self.region.row_stride),
+                    rows_left.eq(rows_left - 1),
+                ]
+            with m.Else():
+                m.d.sync += [
+                    segment_valid.eq(~last_group),
+                    segment_address.eq(next_group_address),
+                    group_address.eq(next_group_address),
+                    rows_left.eq(self.region.rows),
+                    groups_left.eq(groups_left - 1),
+                ]
+
+        # Cycle 2: what is left of the segment, and the next cut of it
+        cut_valid = Signal()
+        cut_address = Signal(32)
+        cut_beats = Signal(self.length_bits)
+        cut_final = Signal()
+        count = Signal(range(BURST_BEATS + 1))
+        ends = Signal()
+        m.d.comb += [
+            ends.eq(cut_beats == count),
+            cutting.eq(cut_valid & (~self.bursts.valid | self.bursts.ready)),
+            take_segment.eq(segment_valid & (~cut_valid | (cutting & ends))),
+        ]
+        unaligned = cut_address[: self.bus_bytes.bit_length() - 1].any()
+        limit = self._limit(m, cut_address)
+        m.d.comb += count.eq(Mux(cut_beats < limit, cut_beats, limit))
+        with m.If(take_segment):
+            m.d.sync += [
+                cut_valid.eq(1),
+                cut_address.eq(segment_address),
+                cut_beats.eq(self.region.beats),
+                cut_final.eq(last_row & last_group),
+            ]
+        with m.Elif(cutting):
+            m.d.sync += [
+                cut_valid.eq(~ends),
+                cut_address.eq(cut_address + count * self.bus_bytes),
+                cut_beats.eq(cut_beats - count),
+            ]
+
+        # Cycle 3: the burst
+        with m.If(cutting):
+            m.d.sync += [
+                self.bursts.valid.eq(1),
+                self.bursts.payload.address.eq(cut_address),
+                self.bursts.payload.length.eq(count - 1),
+                self.bursts.payload.final.eq(cut_final & ends),
+                self.bursts.payload.outside.eq(outside(self.pages, cut_address)),
+                self.bursts.payload.illegal.eq((count == 0) | unaligned),
+            ]
+        with m.Elif(self.bursts.ready):
+            m.d.sync += self.bursts.valid.eq(0)
+        return m
+
+    def _limit(self, m: Module, address: Signal) -> Signal:
+        """Return the most beats that a burst at `address` may have."""
+        page_beats = PAGE_BYTES // self.bus_bytes
+        offset = address[self.bus_bytes.bit_length() - 1 : 12]
+        to_boundary = Signal(range(page_beats + 1))
+        m.d.comb += to_boundary.eq(page_beats - offset)
+        if page_beats <= BURST_BEATS:
+            return to_boundary
+        limit = Signal(range(BURST_BEATS + 1))
+        m.d.comb += limit.eq(Mux(to_boundary > BURST_BEATS, BURST_BEATS, to_boundary))
+        return limit

@@ -1,0 +1,1 @@
+"""The EXECUTE unit: windows, reads, steps and stores of a descriptor."""

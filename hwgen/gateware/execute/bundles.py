@@ -1,0 +1,104 @@
+"""Bundles that leave the issue stage: reads, steps and finished sets of windows."""
+
+from amaranth.hdl import signed, unsigned
+from amaranth.lib import data
+
+from hwgen.gateware.primitives.ram import address_bits
+from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
+
+__all__ = ["finish_layout", "read_layout", "step_layout", "window_layout"]
+
+
+def finish_layout() -> data.StructLayout:
+    """How a window's results are finished: parameter half, zero point and clamp."""
+    return data.StructLayout(
+        {
+            "half": unsigned(1),
+            "zero_point": signed(8),
+            "clamp_low": signed(8),
+            "clamp_high": signed(8),
+        }
+    )
+
+
+def read_layout(config: AcceleratorConfig) -> data.StructLayout:
+    """One read: banks, address, image coordinates of PE (0, 0), and the lanes that take it.
+
+    ``inject``: outside the image ``pad_value`` is read. ``ring``: the vector is also written to the
+    window ring, at ``position``. ``source_mask`` and ``source_base``: see
+    :class:`~hwgen.gateware.grid.control.PeControl`.
+    """
+    index = unsigned(address_bits(config.compute_lanes))
+    return data.StructLayout(
+        {
+            "enable": unsigned(config.compute_lanes),
+            "address": unsigned(address_bits(config.bank_depth)),
+            "y": signed(16),
+            "x": signed(16),
+            "inject": unsigned(1),
+            "lanes": unsigned(config.compute_lanes),
+            "source_mask": index,
+            "source_base": index,
+            "pad_value": signed(8),
+            "ring": unsigned(1),
+            "position": unsigned(address_bits(WINDOW_VECTORS)),
+        }
+    )
+
+
+def step_layout(config: AcceleratorConfig) -> data.StructLayout:
+    """One step: what the lanes do with the vectors that have been read.
+
+    ``operand``: the step requantizes an ADD operand and multiplies nothing; ``second``: operand b.
+    ``first``: the step begins a set of windows, with ``restore`` from accumulator row ``saved_row``.
+    ``maximum``: the set's accumulators keep the largest of the taps, not the weighted sum.
+    """
+    return data.StructLayout(
+        {
+            "valid": unsigned(1),
+            "operand": unsigned(1),
+            "second": unsigned(1),
+            "half": unsigned(1),
+            "first": unsigned(1),
+            "restore": unsigned(1),
+            "saved_row": unsigned(address_bits(config.accumulator_rows)),
+            "advance": unsigned(1),
+            "quad": unsigned(address_bits(config.simd_units // 4)),
+            "private": unsigned(1),
+            "position": unsigned(address_bits(WINDOW_VECTORS)),
+            "tap": unsigned(4),
+            "maximum": unsigned(1),
+            "row": unsigned(address_bits(2 * config.weight_rows)),
+        }
+    )
+
+
+def window_layout(config: AcceleratorConfig) -> data.StructLayout:
+    """A finished set of windows, with all that is needed of its descriptor after the issue stage.
+
+    Bit p of ``pixels`` tells whether pixel p exists; bit p of ``east`` and ``west``, and ``south``
+    and ``north``, which neighbours' vectors are stored besides one's own; ``row_span`` and
+    ``column_span`` how far from one's own the vertical and horizontal ones go. ``lane_mask`` is the
+    number of lanes per pixel, less 1.
+    """
+    address = unsigned(address_bits(config.bank_depth))
+    lanes = unsigned(config.compute_lanes)
+    return data.StructLayout(
+        {
+            "valid": unsigned(1),
+            "last": unsigned(1),
+            "sum": unsigned(1),
+            "post": unsigned(3),
+            "banks": lanes,
+            "lane_mask": unsigned(address_bits(config.compute_lanes)),
+            "pixels": lanes,
+            "address": address,
+            "row_span": address,
+            "column_span": address,
+            "east": lanes,
+            "west": lanes,
+            "south": unsigned(1),
+            "north": unsigned(1),
+            "finish": finish_layout(),
+        }
+    )

@@ -1,0 +1,142 @@
+"""Store sequencer: writes output vectors and exchanges halos."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.gateware.execute.bundles import window_layout
+from hwgen.gateware.grid.control import PeControl
+from sim.spec.accelerator import AcceleratorConfig
+
+__all__ = ["STORE_MEMBERS", "StoreSequencer"]
+
+STORE_MEMBERS = (
+    "push",
+    "take_mask",
+    "take_base",
+    "from_east",
+    "from_west",
+    "write_enable",
+    "write_address",
+    "from_south",
+    "from_north",
+)
+"""Members of :class:`~hwgen.gateware.grid.control.PeControl` that the sequencer drives."""
+
+
+class StoreSequencer(wiring.Component):
+    """Stores a set's vectors: each window's own, then the neighbours' that it names.
+
+    Horizontal neighbours run innermost, in the order own, east, west; rows in the order own, south,
+    north; windows outermost. A set comes only after the stores of the one before.
+
+    Latency: 1 cycle from `window` to its first `push`, 2 to its first `write_enable`. `done` pulses one
+    cycle after the last write. Throughput: one store per cycle.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Sizes of the accelerator.
+
+    Members
+    -------
+    window : In(window_layout(config))
+        A set of windows to store if ``valid``.
+    push … from_north : Out
+        See :class:`~hwgen.gateware.grid.control.PeControl`.
+    finishing : Out(1)
+        The next cycle is `done`.
+    finishing_half : Out(1)
+        Parameter half of that descriptor.
+    done : Out(1)
+        The last set of a descriptor is written.
+    done_post : Out(3)
+        Its `post` bits, with `done`.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        """Create the sequencer for `config`."""
+        self.config = config
+        shapes = PeControl(config).members
+        super().__init__(
+            {"window": In(window_layout(config))}
+            | {name: Out(shapes[name].shape) for name in STORE_MEMBERS}
+            | {
+                "finishing": Out(1),
+                "finishing_half": Out(1),
+                "done": Out(1),
+                "done_post": Out(3),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Any:
+        """Build the module."""
+        m = Module()
+        window = Signal(window_layout(self.config))
+        take_base = Signal.like(self.take_base)
+        east, west, south, north = Signal(), Signal(), Signal(), Signal()
+
+        # Cycle 1: take. A row is over when no further horizontal neighbour follows. Bit 0 of
+        # `pixels`, `east` and `west` is for the present window.
+        to_east = ~east & ~west & window.east[0]
+        to_west = ~west & ~to_east & window.west[0]
+        row_end = ~to_east & ~to_west
+        to_south = ~south & ~north & window.south
+        to_north = ~north & ~to_south & window.north
+        pixel_end = row_end & ~to_south & ~to_north
+        set_end = pixel_end & ~window.pixels[1:].any()
+        with m.If(self.window.valid):
+            m.d.sync += [
+                window.eq(self.window),
+                take_base.eq(0),
+                east.eq(0),
+                west.eq(0),
+                south.eq(0),
+                north.eq(0),
+            ]
+        with m.Elif(window.valid):
+            m.d.sync += [east.eq(to_east), west.eq(to_west), window.valid.eq(~set_end)]
+            with m.If(row_end):
+                m.d.sync += [south.eq(to_south), north.eq(to_north)]
+            with m.If(pixel_end):
+                m.d.sync += [
+                    window.address.eq(window.address + 1),
+                    take_base.eq(take_base + window.lane_mask + 1),
+                    window.pixels.eq(window.pixels >> 1),
+                    window.east.eq(window.east >> 1),
+                    window.west.eq(window.west >> 1),
+                ]
+        m.d.comb += [
+            self.push.eq(window.valid),
+            self.take_mask.eq(window.lane_mask),
+            self.take_base.eq(take_base),
+            self.from_east.eq(east),
+            self.from_west.eq(west),
+        ]
+
+        # Cycle 2: write
+        horizontal = Mux(east, window.column_span, Mux(west, -window.column_span, 0))
+        vertical = Mux(south, window.row_span, Mux(north, -window.row_span, 0))
+        ended, ended_post, ended_half = Signal(), Signal(3), Signal()
+        m.d.sync += [
+            self.write_enable.eq(Mux(window.valid, window.banks, 0)),
+            self.write_address.eq(window.address + horizontal + vertical),
+            self.from_south.eq(south),
+            self.from_north.eq(north),
+            ended.eq(window.valid & set_end & window.last),
+            ended_post.eq(window.post),
+            ended_half.eq(window.finish.half),
+        ]
+
+        # Cycle 3: the grid's register has passed the write on
+        post = Signal(3)
+        m.d.sync += [
+            self.finishing.eq(ended),
+            self.finishing_half.eq(ended_half),
+            post.eq(ended_post),
+            self.done.eq(self.finishing),
+            self.done_post.eq(post),
+        ]
+        return m

@@ -1,0 +1,181 @@
+"""EXECUTE unit: runs descriptors on the PE grid."""
+
+from typing import Any, ClassVar
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.gateware.execute.issue import IssueStage
+from hwgen.gateware.execute.requantizer_slots import SLOT_MEMBERS, SlotSequencer
+from hwgen.gateware.execute.store_sequencer import STORE_MEMBERS, StoreSequencer
+from hwgen.gateware.grid.control import ExecuteControl
+from hwgen.gateware.primitives.delay import delay
+from hwgen.gateware.primitives.layout import execute_layout
+from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
+
+__all__ = ["ExecuteUnit"]
+
+
+class ExecuteUnit(wiring.Component):
+    """Issues descriptors and sends the grid each control field when the grid's pipeline needs it.
+
+    A descriptor of N sets of II cycles, of which the last has k stores, that starts in cycle s has its
+    `issue_end` in cycle s + T + `hold` and its `done` in cycle s + T + D + ``DRAIN`` + k.
+    T = N · II + `window_rows` · `row_lead`, for POOL plus 4 · (`pes_x` + `pes_y` - 2); D is P - 1 for CONV,
+    else 0. Descriptors of all kinds may follow each other without ``wait_drain``, as far as they do
+    not read what an earlier one writes to the banks.
+
+    Latency and throughput: the next descriptor may start with `issue_end`, one with ``wait_drain`` with
+    the last `done`.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Sizes of the accelerator.
+
+    Members
+    -------
+    command : In(stream.Signature(execute_layout()))
+        Descriptors, started in the cycle of their transfer. Not checked: see
+        :mod:`sim.spec.descriptor` for ranges and ``docs/hardware.md`` for the least II.
+    issue_end : Out(1)
+        A descriptor is in its last cycle in the issue stage.
+    done : Out(1)
+        All vectors of a descriptor are written.
+    done_post : Out(3)
+        Its ``post`` bits, with `done`.
+    busy : Out(1)
+        A descriptor has started and is not done.
+    half_busy : Out(2)
+        Bit h: one that uses weight half h.
+    control : Out(ExecuteControl(config))
+        To the grid.
+    """
+
+    DRAIN: ClassVar[int] = 18
+    """Cycles from the end of a set to the `done` that follows its stores, less their number."""
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        """Create the unit for `config`."""
+        self.config = config
+        super().__init__(
+            {
+                "command": In(stream.Signature(execute_layout())),
+                "issue_end": Out(1),
+                "done": Out(1),
+                "done_post": Out(3),
+                "busy": Out(1),
+                "half_busy": Out(2),
+                "control": Out(ExecuteControl(config)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Any:
+        """Build the module."""
+        m = Module()
+        control = self.control
+        m.submodules.issue = issue = IssueStage(self.config)
+        m.submodules.slots = slots = SlotSequencer(self.config)
+        m.submodules.stores = stores = StoreSequencer(self.config)
+        m.d.comb += [
+            issue.command.payload.eq(self.command.payload),
+            issue.command.valid.eq(self.command.valid),
+            self.command.ready.eq(issue.command.ready),
+            issue.drained.eq(~self.busy),
+            self.issue_end.eq(issue.issue_end),
+            self.done.eq(stores.done),
+            self.done_post.eq(stores.done_post),
+        ]
+
+        self._read(m, issue)
+        step = delay(m, issue.step, 1, "step")
+        fed = delay(m, step, 1, "fed_step")
+        self._step(m, delay(m, fed, 1, "read_step"), fed.valid & fed.advance)
+
+        # Cycle 6 of a set's end, when its last step has been accumulated
+        for name in ("capture", "save", "save_row", "reduce", "vertical", "reduce_index"):
+            m.d.comb += getattr(control, name).eq(delay(m, getattr(issue, name), 6, name))
+
+        # Cycles 7 to 10: requantize. The parameters are read one cycle before.
+        accumulated = delay(m, issue.window, 5, "window")
+        m.d.comb += [slots.step.eq(step), slots.window.eq(accumulated)]
+        for name in SLOT_MEMBERS:
+            m.d.comb += getattr(control, name).eq(getattr(slots, name))
+
+        # Cycle 16: store
+        m.d.comb += stores.window.eq(delay(m, accumulated, 10, "requantized"))
+        for name in STORE_MEMBERS:
+            m.d.comb += getattr(control, name).eq(getattr(stores, name))
+
+        self._count(m, issue, stores)
+        return m
+
+    def _read(self, m: Any, issue: Any) -> None:
+        """Read the banks and bring the vectors to the lanes."""
+        control, read = self.control, issue.read
+
+        # Cycle 0 of a read: address the banks, locate the tap
+        m.d.comb += [
+            control.read_enable.eq(read.enable),
+            control.read_address.eq(read.address),
+            control.tap_y.eq(read.y),
+            control.tap_x.eq(read.x),
+            control.inject.eq(read.inject),
+        ]
+        for name in ("pitch_y", "pitch_x", "bound_y", "bound_x"):
+            m.d.comb += getattr(control, name).eq(getattr(issue.descriptor, name))
+
+        # Cycle 1: the lanes' incoming registers; cycle 2: the ring
+        m.d.comb += [
+            control.incoming.eq(delay(m, read.lanes, 1, "incoming")),
+            control.source_mask.eq(delay(m, read.source_mask, 1, "source_mask")),
+            control.source_base.eq(delay(m, read.source_base, 1, "source_base")),
+            control.pad_value.eq(delay(m, read.pad_value, 1, "pad_value")),
+            control.ring_write.eq(delay(m, read.ring, 2, "ring_write")),
+            control.ring_write_position.eq(delay(m, read.position, 2, "ring_write_position")),
+        ]
+
+    def _step(self, m: Any, step: Any, advance: Any) -> None:
+        """Compute; `step` is the issue stage's of 3 cycles ago, `advance` belongs to the one of 2."""
+        control = self.control
+        multiply = step.valid & ~step.operand
+        m.d.comb += [
+            # Cycle 2: the vector. Cycle 3: activations and weights
+            control.advance.eq(advance),
+            control.quad.eq(step.quad),
+            control.ring_read.eq(multiply & step.private),
+            control.ring_read_position.eq(step.position),
+            control.weight_enable.eq(multiply),
+            control.weight_row.eq(step.row),
+        ]
+        # Cycle 4: multiply, read what was saved
+        m.d.comb += [
+            control.multiply.eq(delay(m, multiply, 1, "multiply")),
+            control.private.eq(delay(m, step.private, 1, "private")),
+            control.tap.eq(delay(m, step.tap, 1, "tap")),
+            control.maximum.eq(delay(m, step.maximum, 1, "maximum")),
+            control.restore_enable.eq(delay(m, multiply & step.restore, 1, "restore_enable")),
+            control.restore_row.eq(delay(m, step.saved_row, 1, "restore_row")),
+        ]
+        # Cycle 5: accumulate
+        m.d.comb += [
+            control.accumulate.eq(delay(m, multiply, 2, "accumulate")),
+            control.restart.eq(delay(m, step.first, 2, "restart")),
+            control.restore.eq(delay(m, step.restore, 2, "restore")),
+            control.compare.eq(delay(m, step.maximum, 2, "compare")),
+        ]
+
+    def _count(self, m: Any, issue: Any, stores: Any) -> None:
+        """Count the descriptors of each half that have started and are not done."""
+        start = issue.command.valid & issue.command.ready
+        # With the least II of 4 cycles no more than this many are between start and done: each pixel
+        # of a set has up to 9 stores, and its skew.
+        most = -(-(self.DRAIN + 10 * self.config.compute_lanes) // REQUANTIZER_PHASES) + 2
+        for half in range(2):
+            count = Signal(range(most + 1), name=f"in_flight_{half}")
+            up = start & (issue.command.payload.half == half)
+            down = stores.finishing & (stores.finishing_half == half)
+            m.d.sync += count.eq(count + up - down)
+            m.d.comb += self.half_busy[half].eq(count != 0)
+        m.d.comb += self.busy.eq(self.half_busy.any())

@@ -1,0 +1,1 @@
+"""The PE grid: PEs, lanes, SIMD units, requantizers, and the wires between them."""

@@ -1,0 +1,260 @@
+"""Control bundles from the EXECUTE unit to the PE grid, the PEs and the lanes."""
+
+from typing import Any
+
+from amaranth.hdl import Shape, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import Out
+
+from hwgen.gateware.primitives.ram import address_bits
+from sim.spec.accelerator import REQUANTIZER_PHASES, WINDOW_VECTORS, AcceleratorConfig
+
+__all__ = [
+    "ExecuteControl",
+    "LaneControl",
+    "PeControl",
+    "row_address_bits",
+    "row_write_layout",
+    "tile_read_layout",
+    "tile_write_layout",
+]
+
+
+def _lane_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
+    """Fields that a lane uses, in the order of its pipeline."""
+    ring = unsigned(address_bits(WINDOW_VECTORS))
+    accumulator_row = unsigned(address_bits(config.accumulator_rows))
+    return {
+        "ring_write": unsigned(1),
+        "ring_write_position": ring,
+        "advance": unsigned(1),
+        "quad": unsigned(address_bits(config.simd_units // 4)),
+        "ring_read": unsigned(1),
+        "ring_read_position": ring,
+        "weight_enable": unsigned(1),
+        "weight_row": unsigned(address_bits(2 * config.weight_rows)),
+        "multiply": unsigned(1),
+        "private": unsigned(1),
+        "tap": unsigned(4),
+        "maximum": unsigned(1),
+        "restore_enable": unsigned(1),
+        "restore_row": accumulator_row,
+        "accumulate": unsigned(1),
+        "restart": unsigned(1),
+        "restore": unsigned(1),
+        "compare": unsigned(1),
+        "capture": unsigned(1),
+        "save": unsigned(1),
+        "save_row": accumulator_row,
+        "reduce": unsigned(1),
+        "parameter_enable": unsigned(1),
+        "parameter_row": unsigned(3),
+        "slot": unsigned(1),
+        "operand": unsigned(1),
+        "sum": unsigned(1),
+        "phase": unsigned(2),
+        "keep": unsigned(1),
+        "finish": unsigned(1),
+        "zero_point": signed(8),
+        "clamp_low": signed(8),
+        "clamp_high": signed(8),
+        "assemble": unsigned(1),
+        "commit": unsigned(1),
+    }
+
+
+def _pe_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
+    """Fields that a PE uses, without those of `pad` and `receive`, which differ between PEs."""
+    lanes = config.compute_lanes
+    index = unsigned(address_bits(lanes))
+    return {
+        "read_enable": unsigned(lanes),
+        "read_address": unsigned(address_bits(config.bank_depth)),
+        "incoming": unsigned(lanes),
+        "source_mask": index,
+        "source_base": index,
+        "pad_value": signed(8),
+        "vertical": unsigned(1),
+        "take_mask": index,
+        "take_base": index,
+        "push": unsigned(1),
+        "from_east": unsigned(1),
+        "from_west": unsigned(1),
+        "write_enable": unsigned(lanes),
+        "write_address": unsigned(address_bits(config.bank_depth)),
+        "from_south": unsigned(1),
+        "from_north": unsigned(1),
+        **_lane_shapes(config),
+    }
+
+
+class LaneControl(wiring.Signature):
+    """What a lane is told, each field in the cycle in which the lane uses it.
+
+    The issue stage *reads* in cycle r, makes a *step* in cycle i and *ticks* (end of a set of
+    windows) in cycle e; these reach the lane as follows. Widths follow `config`.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Sizes of the accelerator.
+
+    Members
+    -------
+    ring_write, ring_write_position
+        r + 3: write the incoming vector to the window ring (DEPTHWISE, POOL).
+    advance
+        i + 3: the incoming vector becomes the lane's vector (CONV, ADD).
+    quad
+        i + 4: 4 bytes of the lane's vector to broadcast to its SIMD units.
+    ring_read, ring_read_position
+        i + 4: read the 4 vectors of the ring from that position on, modulo its length.
+    weight_enable, weight_row
+        i + 4: register-file row to read.
+    multiply, private, tap
+        i + 5: compute dot products of the quad, or (`private`) of the ring's vectors whose `tap`
+        bit is set: byte u of vector j and weight j of unit u.
+    maximum
+        With `multiply`: instead of dot products, the largest of those bytes, whatever `private`.
+    restore_enable, restore_row
+        i + 5: read saved accumulators.
+    accumulate, restart, restore
+        i + 6: add the dot products to the accumulators; with `restart` to 0 or, with `restore` too,
+        to the saved accumulators.
+    compare
+        With `accumulate`: accumulators keep the larger value instead of the sum. `restart` starts from
+        -128, not 0.
+    capture
+        e + 7: move the accumulators to the drain register.
+    save, save_row
+        e + 7: save the accumulators.
+    reduce
+        e + 8 …: shift the drain register, adding the neighbour's head where `receive` is set.
+    parameter_enable, parameter_row
+        One cycle before each slot: parameter row to read.
+    slot, operand, sum, phase
+        e + 8 … e + 11: requantize quarter `phase` of the drain register; with `sum`, of the drain
+        register plus the result coming out. With `operand`, of the lane's vector: i + 4 … i + 7.
+    keep
+        4 cycles after an operand's slot: shift the result into the drain register.
+    finish, zero_point, clamp_low, clamp_high
+        4 cycles after a slot: finish the result to int8.
+    assemble, commit
+        5 cycles after a slot: take a quarter of the output vector; the last one.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        """Create the signature for `config`."""
+        members: dict[str, Any] = _lane_shapes(config)
+        super().__init__(
+            {name: Out(shape) for name, shape in members.items()} | {"receive": Out(1)}
+        )
+
+
+class PeControl(wiring.Signature):
+    """What a PE is told: :class:`LaneControl` and the fields of the PE's own units.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Sizes of the accelerator.
+
+    Members
+    -------
+    read_enable, read_address
+        r + 1: banks to read, bit b for bank b.
+    incoming, source_mask, source_base, pad, pad_value
+        r + 2: lanes (bit l for lane l) whose incoming register takes a vector: that of bank
+        ``(l & source_mask) | source_base``, or `pad_value` in all bytes with `pad`.
+    vertical
+        With `reduce`: the neighbour is the southern PE, not the eastern one.
+    receive
+        With `reduce`: this PE adds what its neighbour shifts out.
+    push, take_mask, take_base, from_east, from_west
+        e + 17 …: bank b takes the output vector of lane ``(b & take_mask) | take_base``: one's own
+        unless a neighbour is named.
+    write_enable, write_address, from_south, from_north
+        One cycle after `push`: store that vector, or the one a vertical neighbour took.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        """Create the signature for `config`."""
+        members: dict[str, Any] = _pe_shapes(config)
+        super().__init__(
+            {name: Out(shape) for name, shape in members.items()}
+            | {"pad": Out(1), "receive": Out(1)}
+        )
+
+
+class ExecuteControl(wiring.Signature):
+    """What the EXECUTE unit tells the whole grid, one cycle before :class:`PeControl`.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Sizes of the accelerator.
+
+    Members
+    -------
+    tap_y, tap_x, pitch_y, pitch_x, bound_y, bound_x, inject
+        With `read_enable`: image coordinates of PE (0, 0)'s tap, distance from one PE to the
+        next, size of the image, and whether a tap outside it reads `pad_value`.
+    reduce_index
+        With `reduce`: PE column, or row, that receives.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        """Create the signature for `config`."""
+        members: dict[str, Any] = _pe_shapes(config)
+        super().__init__(
+            {name: Out(shape) for name, shape in members.items()}
+            | {
+                "tap_y": Out(signed(16)),
+                "tap_x": Out(signed(16)),
+                "pitch_y": Out(12),
+                "pitch_x": Out(12),
+                "bound_y": Out(12),
+                "bound_x": Out(12),
+                "inject": Out(1),
+                "reduce_index": Out(address_bits(max(config.pes_x, config.pes_y))),
+            }
+        )
+
+
+def row_address_bits(config: AcceleratorConfig) -> int:
+    """Width of an address that fits both the register file and the parameters."""
+    return address_bits(max(2 * config.weight_rows, 2 * REQUANTIZER_PHASES))
+
+
+def row_write_layout(config: AcceleratorConfig) -> data.StructLayout:
+    """Write of a register-file or parameter row to the lanes in `lanes` of every PE.
+
+    `address` is half · `weight_rows` + row, or half · 4 + row with `parameter` set.
+    """
+    return data.StructLayout(
+        {
+            "enable": 1,
+            "lanes": config.compute_lanes,
+            "parameter": 1,
+            "address": row_address_bits(config),
+            "data": 8 * config.row_bytes,
+        }
+    )
+
+
+def tile_read_layout(config: AcceleratorConfig) -> data.StructLayout:
+    """Read of one vector of one PE."""
+    return data.StructLayout(
+        {
+            "enable": 1,
+            "pe_y": address_bits(config.pes_y),
+            "pe_x": address_bits(config.pes_x),
+            "bank": address_bits(config.compute_lanes),
+            "address": address_bits(config.bank_depth),
+        }
+    )
+
+
+def tile_write_layout(config: AcceleratorConfig) -> data.StructLayout:
+    """Write of one vector of one PE."""
+    return data.StructLayout({**tile_read_layout(config).members, "data": 8 * config.vector_bytes})

@@ -1,0 +1,1 @@
+"""Memories, buffers, delays and layouts that all other rooms are made of."""

@@ -1,0 +1,341 @@
+"""LOAD unit: external memory to local memories, register files and parameters."""
+
+from typing import Any, ClassVar
+
+from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.gateware.bus.axi import read_manager
+from hwgen.gateware.bus.bursts import BurstGenerator
+from hwgen.gateware.bus.faults import fault_layout
+from hwgen.gateware.bus.pages import pages_layout
+from hwgen.gateware.grid.control import row_write_layout, tile_write_layout
+from hwgen.gateware.grid.grid import Grid
+from hwgen.gateware.primitives.fifo import Fifo
+from hwgen.gateware.primitives.layout import load_layout
+from hwgen.gateware.primitives.unique import unique
+from hwgen.gateware.transfer.rows import RowWalker
+from hwgen.gateware.transfer.tile_transfer import (
+    HELD,
+    MOST_COLUMNS,
+    accept_commands,
+    address_burst,
+    connect_region,
+    connect_tile,
+    credit,
+    legal_tile,
+    legal_weights,
+    most_vector_beats,
+)
+from hwgen.gateware.transfer.tile_walker import TileWalker
+from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
+from sim.spec.descriptor import LoadKind
+from sim.spec.stops import StopCause
+
+__all__ = ["LoadUnit"]
+
+
+class LoadUnit(wiring.Component):
+    """Runs LOAD descriptors, up to HELD at a time, reading ahead by up to OUTSTANDING bursts.
+
+    The request side asks for a descriptor's bursts, those of :class:`BurstGenerator` (weights are one
+    segment), and then takes the next command; the data side follows in the same order. Data is
+    taken whenever the memory gives it and, on a paced bus, there is credit (:class:`Pacer`).
+    Descriptor i, whose command is transferred in cycle s[i], requests its bursts k, numbered on
+    over all descriptors, (AR handshake, on an always ready memory) in cycle ::
+
+        ar[k] = max(s[i] + FIRST_REQUEST if k is its first burst else ar[k-1] + 1,
+                    last_beat[k-OUTSTANDING] + 1)
+
+    The next command is transferred, and done given, in cycle ::
+
+        s[i+1] >= max(ar[its last burst] + 1, done[i+1-HELD] + 1)
+        done[i] = last_beat[its last burst] + DONE_DELAY
+
+    A memory that gives the first beat ``latency`` cycles after the AR handshake and then a beat per
+    cycle has, without pacing, ::
+
+        last_beat[k] = max(ar[k] + latency, last_beat[k-1] + 1) + beats[k] - 1
+
+    A sequence of descriptors keeps such a bus busy if any OUTSTANDING - 1 bursts in a row have at least
+    ``latency`` beats, any HELD - 1 descriptors ``latency + FIRST_REQUEST + DONE_DELAY``, and any
+    descriptor ``FIRST_REQUEST + 1``.
+
+    A descriptor with counts that the configuration does not have is not begun, a burst that is not
+    aligned or outside of the window not requested: `fault` says so, and the unit waits for its reset.
+
+    Latency: as above. Throughput: 1 beat per cycle, or the bus's pace.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Sizes of the accelerator; the bus must not be wider than a register-file row.
+
+    Members
+    -------
+    command : In(stream.Signature(load_layout()))
+        Descriptors.
+    memory_base : In(32)
+        Added to the descriptor's address.
+    pages : In(pages_layout())
+        The window.
+    stop : In(1)
+        No further burst is requested; one that is offered already still is.
+    drop : In(1)
+        No program runs: beats are taken and have no effect.
+    row_write : Out(row_write_layout(config))
+        Weights and parameters.
+    row_half : Out(1)
+        Half that `row_write` goes to.
+    tile_write : Out(tile_write_layout(config))
+        Activations; bytes that a vector does not have in external memory are 0.
+    done : Out(1)
+        Pulse: the oldest descriptor's last vector is written and can be read.
+    done_post : Out(3)
+        The descriptor's ``post``, with `done`.
+    busy : Out(1)
+        From the cycle after a command's transfer to its `done`.
+    waiting : Out(1)
+        A read is outstanding and there is no data.
+    quiet : Out(1)
+        No request is offered or unanswered.
+    fault : Out(fault_layout())
+        Pulse: a beat came with an error response, with the address of its burst. Until reset: a burst
+        may not be requested, with its address.
+    araddr … rready
+        AXI4 read channels (:func:`read_manager`).
+    """
+
+    OUTSTANDING: ClassVar[int] = 8
+    HELD: ClassVar[int] = HELD
+    FIRST_REQUEST: ClassVar[int] = 1 + BurstGenerator.LATENCY
+    DONE_DELAY: ClassVar[int] = 1 + Grid.WRITE_LATENCY
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        """Create an idle unit."""
+        self.config = config
+        self.row_beats = config.row_bytes // config.bus_bytes
+        self.vector_beats = most_vector_beats(config)
+        super().__init__(
+            {
+                "command": In(stream.Signature(load_layout())),
+                "memory_base": In(32),
+                "pages": In(pages_layout()),
+                "stop": In(1),
+                "drop": In(1),
+                "row_write": Out(row_write_layout(config)),
+                "row_half": Out(1),
+                "tile_write": Out(tile_write_layout(config)),
+                "done": Out(1),
+                "done_post": Out(3),
+                "busy": Out(1),
+                "waiting": Out(1),
+                "quiet": Out(1),
+                "fault": Out(fault_layout()),
+                **read_manager(config.bus_bytes),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the command side, the request side and the data side."""
+        m = Module()
+        last_requested = Signal()
+
+        # Cycle 0: the command, to the request side and in line for the data side
+        descriptor, begin, descriptors = accept_commands(m, self, load_layout(), last_requested)
+        beat, awaited = Signal(), Signal()
+        last_beat = self._request(m, descriptor, begin, last_requested, beat, awaited)
+        self._take(m, descriptors, beat, awaited, last_beat)
+        return m
+
+    def _request(
+        self,
+        m: Module,
+        descriptor: Any,
+        begin: Signal,
+        last_requested: Signal,
+        beat: Signal,
+        awaited: Signal,
+    ) -> Signal:
+        """Build the request side; return whether a beat is a descriptor's last.
+
+        It drives `awaited`: a burst is in flight.
+        """
+        row_beats = self.row_beats
+        most_rows = self.config.compute_lanes * (REQUANTIZER_PHASES + self.config.weight_rows)
+        longest = max(most_rows * row_beats, MOST_COLUMNS * self.vector_beats)
+        generator = BurstGenerator(self.config.bus_bytes, longest.bit_length())
+        m.submodules.generator = unique(generator, "load_bursts")
+
+        # Cycle 1: the external region
+        region = generator.region
+        weights = Signal()
+        lane_rows = Signal(17)
+        m.d.comb += [
+            weights.eq(descriptor.kind == LoadKind.WEIGHTS),
+            lane_rows.eq(descriptor.parameter_rows + descriptor.weight_rows),
+            connect_region(region, descriptor, self.memory_base),
+            generator.start.eq(begin),
+            generator.pages.eq(self.pages),
+        ]
+        with m.If(weights):
+            m.d.comb += [region.rows.eq(1), region.groups.eq(1)]
+        # Cycle 2: the beats of its rows, and whether they can be
+        legal = Signal()
+        m.d.sync += legal.eq(
+            Mux(
+                weights,
+                legal_weights(self.config, descriptor),
+                legal_tile(self.config, descriptor),
+            )
+        )
+        segment_beats = Signal.like(region.beats, reset_less=True)
+        m.d.sync += segment_beats.eq(
+            Mux(
+                weights,
+                descriptor.lanes * lane_rows * row_beats,
+                descriptor.columns * descriptor.vector_beats,
+            )
+        )
+        m.d.comb += region.beats.eq(segment_beats)
+
+        # Cycle 4: requests, while fewer than OUTSTANDING bursts are in flight
+        burst = generator.bursts
+        in_flight = Signal(range(self.OUTSTANDING + 1))
+        finals = Signal(self.OUTSTANDING)  # whether each burst in flight is its descriptor's last
+        addresses = Array(
+            Signal(32, name=f"address_{place}", reset_less=True)
+            for place in range(self.OUTSTANDING)
+        )
+        newest = Signal(range(self.OUTSTANDING))
+        oldest = Signal(range(self.OUTSTANDING))
+        room = Signal()
+        requested = Signal()
+        burst_end = Signal()
+        last_beat = Signal()
+        valid, _, refused, refusal = address_burst(m, burst, legal, room, self.stop)
+        m.d.comb += [
+            room.eq(in_flight != self.OUTSTANDING),
+            self.araddr.eq(burst.payload.address),
+            self.arlen.eq(burst.payload.length),
+            self.arvalid.eq(valid),
+            requested.eq(self.arvalid & self.arready),
+            burst.ready.eq(requested),
+            last_requested.eq(requested & burst.payload.final),
+            burst_end.eq(beat & self.rlast),
+            last_beat.eq(burst_end & finals.bit_select(oldest, 1)),
+            self.waiting.eq((in_flight != 0) & ~self.rvalid),
+            self.quiet.eq(~self.arvalid & (in_flight == 0)),
+        ]
+        m.d.sync += [
+            in_flight.eq(in_flight + requested - burst_end),
+            newest.eq(newest + requested),
+            oldest.eq(oldest + burst_end),
+        ]
+        with m.If(requested):
+            m.d.sync += [
+                finals.bit_select(newest, 1).eq(burst.payload.final),
+                addresses[newest].eq(burst.payload.address),
+            ]
+        m.d.comb += [
+            awaited.eq(in_flight != 0),
+            self.fault.valid.eq(refused),
+            self.fault.cause.eq(refusal),
+            self.fault.address.eq(burst.payload.address),
+        ]
+        with m.If(beat & self.rresp[1]):
+            m.d.comb += [
+                self.fault.valid.eq(1),
+                self.fault.cause.eq(StopCause.RESPONSE),
+                self.fault.response.eq(self.rresp),
+                self.fault.address.eq(addresses[oldest]),
+            ]
+        return last_beat
+
+    def _take(
+        self, m: Module, descriptors: Fifo, beat: Signal, awaited: Signal, last_beat: Signal
+    ) -> None:
+        """Build the data side: beats to vectors and rows, and these to their destinations."""
+        config = self.config
+        tile_walker = TileWalker(config.compute_lanes)
+        row_walker = RowWalker(config)
+        m.submodules.tile_walker = unique(tile_walker, "tile_walker")
+        m.submodules.row_walker = unique(row_walker, "row_walker")
+        descriptor = descriptors.leave.payload
+
+        # Data cycle 0: beats of the descriptor that is first in line
+        allowed = credit(m, self.config, beat)
+        weights = Signal()
+        index = Signal(range(max(256, self.row_beats)))
+        last_index = Signal.like(index)
+        complete = Signal()
+        row = Signal(8 * config.row_bytes, reset_less=True)
+        ready = Signal()
+        m.d.comb += [
+            ready.eq(descriptors.leave.valid & awaited & allowed),
+            self.rready.eq(ready | self.drop),
+            beat.eq(self.rvalid & ready),
+            descriptors.leave.ready.eq(last_beat),
+            weights.eq(descriptor.kind == LoadKind.WEIGHTS),
+            last_index.eq(Mux(weights, self.row_beats - 1, descriptor.vector_beats - 1)),
+            complete.eq(beat & (index == last_index)),
+        ]
+        with m.If(beat):
+            m.d.sync += index.eq(Mux(complete, 0, index + 1))
+            for place in range(self.row_beats):
+                word = row.word_select(place, 8 * config.bus_bytes)
+                with m.If(index == place):
+                    m.d.sync += word.eq(self.rdata)
+                if 0 < place < self.vector_beats:
+                    # The vector may have less in external memory
+                    with m.Elif(index == 0):
+                        m.d.sync += word.eq(0)
+        m.d.sync += [
+            self.tile_write.enable.eq(complete & ~weights),
+            self.row_write.enable.eq(complete & weights),
+        ]
+
+        # The walkers start in the first cycle of a descriptor at the head of the line
+        known = Signal()
+        fresh = Signal()
+        m.d.comb += [
+            fresh.eq(descriptors.leave.valid & ~known),
+            connect_tile(tile_walker, descriptor),
+            [
+                row_walker.block[name].eq(descriptor[name])
+                for name in ("half", "lane_mask", "parameter_rows", "weight_rows")
+            ],
+            tile_walker.start.eq(fresh),
+            row_walker.start.eq(fresh),
+        ]
+        m.d.sync += known.eq(descriptors.leave.valid & ~last_beat)
+
+        # Data cycle 1: write
+        last_write = Signal()
+        post = Signal(3, reset_less=True)
+        m.d.sync += [
+            last_write.eq(last_beat),
+            post.eq(descriptor.post),
+            self.row_half.eq(descriptor.half),
+            self.tile_write.pe_y.eq(descriptor.pe_y),
+            self.tile_write.pe_x.eq(descriptor.pe_x),
+        ]
+        m.d.comb += [
+            self.tile_write.bank.eq(tile_walker.bank),
+            self.tile_write.address.eq(tile_walker.address),
+            self.tile_write.data.eq(row),
+            tile_walker.advance.eq(self.tile_write.enable),
+            self.row_write.lanes.eq(row_walker.lanes),
+            self.row_write.parameter.eq(row_walker.parameter),
+            self.row_write.address.eq(row_walker.address),
+            self.row_write.data.eq(row),
+            row_walker.advance.eq(self.row_write.enable),
+        ]
+
+        # Data cycle DONE_DELAY: what was written can be read
+        for _ in range(self.DONE_DELAY - 1):
+            settled, settled_post = Signal(), Signal(3, reset_less=True)
+            m.d.sync += [settled.eq(last_write), settled_post.eq(post)]
+            last_write, post = settled, settled_post
+        m.d.comb += [self.done.eq(last_write), self.done_post.eq(post)]

@@ -1,0 +1,104 @@
+"""Where the rows of a weight stream go: lane, parameter or register-file row."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.gateware.grid.control import row_address_bits
+from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
+
+__all__ = ["RowWalker", "weights_layout"]
+
+
+def weights_layout() -> data.StructLayout:
+    """Layout of a weight stream's shape; the fields are those of the descriptor."""
+    return data.StructLayout({"half": 1, "lane_mask": 8, "parameter_rows": 3, "weight_rows": 16})
+
+
+class RowWalker(wiring.Component):
+    """Destination of every row of a weight stream, in the stream's order.
+
+    The stream consists of equal blocks: parameter rows, then register-file rows. The lanes in
+    ``lane_mask`` take block 0, every further block goes one lane further. The walker does not know
+    how many blocks there are.
+
+    Latency: 1 cycle from ``start`` to the first row. Throughput: 1 row per cycle.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Lanes and rows per half.
+
+    Members
+    -------
+    start : In(1)
+        Strobe; starts over with block 0. The last row may be advanced over in the same cycle.
+    block : In(weights_layout())
+        The stream's shape; at least one row per block. It must hold from ``start`` to the cycle
+        before the last row is advanced over.
+    advance : In(1)
+        Go on to the next row at the end of this cycle.
+    lanes : Out(L)
+        Mask of the lanes that get the row.
+    parameter : Out(1)
+        The row is a parameter row.
+    address : Out
+        half * 4 + row for a parameter row, half * weight_rows + row for a register-file row.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        """Create an idle walker."""
+        self.config = config
+        super().__init__(
+            {
+                "start": In(1),
+                "block": In(weights_layout()),
+                "advance": In(1),
+                "lanes": Out(config.compute_lanes),
+                "parameter": Out(1),
+                "address": Out(row_address_bits(config)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the counter of a block's rows and the address that follows it."""
+        m = Module()
+        block = self.block
+        rows_left = Signal(16)
+        last_row = Signal()
+        parameter_start = Signal.like(self.address)
+        weight_start = Signal.like(self.address)
+        m.d.comb += last_row.eq((rows_left == 1) & ~(self.parameter & (block.weight_rows != 0)))
+        with m.If(block.half):
+            m.d.comb += [
+                parameter_start.eq(REQUANTIZER_PHASES),
+                weight_start.eq(self.config.weight_rows),
+            ]
+
+        with m.If(self.advance):
+            m.d.sync += [self.address.eq(self.address + 1), rows_left.eq(rows_left - 1)]
+        with m.If(self.start | (self.advance & last_row)):
+            # The first row of a block
+            with m.If(block.parameter_rows != 0):
+                m.d.sync += [
+                    self.parameter.eq(1),
+                    self.address.eq(parameter_start),
+                    rows_left.eq(block.parameter_rows),
+                ]
+            with m.Else():
+                m.d.sync += [
+                    self.parameter.eq(0),
+                    self.address.eq(weight_start),
+                    rows_left.eq(block.weight_rows),
+                ]
+            m.d.sync += self.lanes.eq(self.lanes << 1)
+        with m.Elif(self.advance & (rows_left == 1)):
+            # From the parameter rows to the register-file rows
+            m.d.sync += [
+                self.parameter.eq(0),
+                self.address.eq(weight_start),
+                rows_left.eq(block.weight_rows),
+            ]
+        with m.If(self.start):
+            m.d.sync += self.lanes.eq(block.lane_mask)
+        return m

@@ -1,0 +1,146 @@
+"""The decorators of numba kernels: compiled once per state of the package's source.
+
+numba's own file cache looks at one file at a time and would keep a kernel whose callee in
+another file has changed. Here the cache's place depends on all of ``sim``'s source. Nor would it
+see a damaged file, or that two processes have given one number to two kernels' code; here each has
+a file of its own, with a digest.
+"""
+
+import functools
+import hashlib
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import numba
+from numba.core.serialize import dumps
+
+from sim.spec.files import cache_root, write_atomic
+
+__all__ = ["in_place", "inlined", "kernel"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+_ROOMS = ("arrays", "mapping", "schedule", "spec", "timing")
+"""Folders of ``sim`` with what kernels are made of."""
+
+
+def _source_hash() -> str:
+    digest = hashlib.sha256()
+    folder = Path(__file__).parents[1]
+    for room in _ROOMS:
+        for path in sorted((folder / room).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+KERNELS_FOLDER = "kernels"
+"""Name of the kernels' folder in the cache."""
+
+_CACHE = str(cache_root() / KERNELS_FOLDER / _source_hash())
+_DIGEST_BYTES = hashlib.sha256().digest_size
+
+
+def kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function of arrays and integers with numba at its first call."""
+    return _compiled(function, counted=True)
+
+
+def in_place(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a kernel that allocates no array and returns none: it works on those it is given.
+
+    Views of arrays are then not counted (numba's option ``_nrt``). Counting is atomic, and took half
+    the time of kernels that do little per view.
+    """
+    return _compiled(function, counted=False)
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a kernel as :func:`in_place`, always as part of the one that calls it.
+
+    For what is called for every descriptor with many arrays: each is seven arguments of a call.
+    """
+    return _compiled(function, counted=False, forceinline=True)
+
+
+def _compiled(function: Callable[P, R], *, counted: bool, **more: bool) -> Callable[P, R]:
+    config: Any = numba.config
+    # Without the interpreter's lock, so that an interrupt ends a process within a kernel, too.
+    options: dict[str, Any] = {"nogil": True, "_nrt": counted, "no_cfunc_wrapper": True, **more}
+    before = config.CACHE_DIR
+    config.CACHE_DIR = _CACHE
+    try:
+        compiled: Any = numba.njit(cache=_writable(), **options)(function)
+    finally:
+        config.CACHE_DIR = before
+    cache: Any = getattr(compiled, "_cache", None)
+    if hasattr(cache, "_cache_file"):  # not where nothing is cached, or compiled
+        base = f"{function.__module__}.{function.__qualname__}-{function.__code__.co_firstlineno}"
+        cache._cache_file = _KernelFiles(Path(cache.cache_path), base)
+    if hasattr(compiled, "get_call_template"):  # not where compilation is switched off
+        compiled.get_call_template = functools.partial(_resolve, compiled.get_call_template)
+    found: Callable[P, R] = compiled
+    return found
+
+
+def _writable() -> bool:
+    """Whether kernels can be kept; else every process compiles its own."""
+    try:
+        Path(_CACHE).mkdir(parents=True, exist_ok=True)
+        os.utime(_CACHE)  # it counts as used
+    except OSError:
+        return False
+    return os.access(_CACHE, os.W_OK)
+
+
+class _KernelFiles:
+    """Code of one kernel by its types: numba's interface to its files, over one file per code.
+
+    A file is a SHA-256 of the rest, then numba's data. One that is damaged is none.
+
+    Parameters
+    ----------
+    folder : Path
+    base : str
+        Names the kernel.
+    """
+
+    def __init__(self, folder: Path, base: str) -> None:
+        self._folder, self._base = folder, base
+
+    def _path(self, key: object) -> Path:
+        name = hashlib.sha256(repr((numba.__version__, key)).encode()).hexdigest()[:24]
+        return self._folder / f"{self._base}.{name}.nbc"
+
+    def save(self, key: object, data: object) -> None:
+        """Write the code for a key."""
+        content: bytes = dumps(data)  # type: ignore[no-untyped-call]  # numba has no types
+        write_atomic(self._path(key), hashlib.sha256(content).digest() + content)
+
+    def load(self, key: object) -> Any:
+        """Return the code for a key, None where there is none."""
+        try:
+            sealed = self._path(key).read_bytes()
+        except OSError:
+            return None
+        digest, content = sealed[:_DIGEST_BYTES], sealed[_DIGEST_BYTES:]
+        return pickle.loads(content) if hashlib.sha256(content).digest() == digest else None
+
+    def flush(self) -> None:
+        """Forget all code."""
+        for path in self._folder.glob(f"{self._base}.*.nbc"):
+            path.unlink()
+
+
+def _resolve(resolve: Any, args: Any, kws: Any) -> Any:
+    """Resolve a call by another kernel for arguments of plain types.
+
+    numba would compile a kernel again for every argument that is a literal at the call, or is one
+    at first, as a counter that begins at 0.
+    """
+    plain: Any = numba.types.unliteral
+    return resolve([plain(a) for a in args], {name: plain(a) for name, a in kws.items()})

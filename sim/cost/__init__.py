@@ -1,0 +1,1 @@
+"""Area and energy of an accelerator and of what it does."""

@@ -1,0 +1,1 @@
+"""Quantized ONNX models in, networks of integer layers out."""

@@ -1,0 +1,198 @@
+"""Importing a quantized ONNX model: what the host computes, what the accelerator computes."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+
+from sim.importers.errors import UnsupportedModelError
+from sim.importers.folder import ImportedNetwork, checked_network, network_name, with_file
+from sim.importers.host import HostProgram, HostStep, Port, Transpose
+from sim.importers.limits import excess
+from sim.importers.onnx import elementwise, pooling, shapes, windows
+from sim.importers.onnx.lowering import ONNX_OPERATORS, OnnxLowering
+from sim.importers.onnx.model import OnnxEnd, OnnxModel, OnnxNode
+from sim.importers.onnx.reader import parse_onnx
+from sim.importers.onnx.shapes import host_output
+from sim.importers.onnx.values import HostInput, HostOutput, Quantized
+from sim.spec.archives import read_bytes
+
+__all__ = ["ONNX_HINTS", "import_onnx", "lower_onnx"]
+
+_TABLES = (elementwise, pooling, shapes, windows)
+"""Importing them enters their operators into the table."""
+
+_MICROSOFT = "com.microsoft"
+_MICROSOFT_OPERATORS: dict[str, tuple[int, int, tuple[str, ...]]] = {
+    "DequantizeLinear": (2, 3, ("axis", "block_size")),
+    "QGemm": (6, 9, ("alpha", "transA", "transB")),
+    "QLinearAdd": (7, 8, ()),
+    "QLinearAveragePool": (
+        4, 5, ("auto_pad", "ceil_mode", "channels_last", "count_include_pad", "kernel_shape",
+               "pads", "strides"),
+    ),
+    "QLinearGlobalAveragePool": (5, 5, ("channels_last",)),
+    "QuantizeLinear": (2, 3, ("axis", "block_size")),
+}  # fmt: skip
+"""Operators of onnxruntime's own domain, which the format's checker does not know: their fewest and most
+inputs, and their attributes."""
+_INPUTS = ("float32", "int8", "uint8")
+
+_PRODUCT = "products of activations, as in squeeze-and-excitation blocks, are not supported"
+_SIGMOID = "sigmoids, as in squeeze-and-excitation blocks, are not supported"
+
+ONNX_HINTS = {
+    "Mul": _PRODUCT,
+    "QLinearMul": _PRODUCT,
+    "Sigmoid": _SIGMOID,
+    "QLinearSigmoid": _SIGMOID,
+    "HardSigmoid": _SIGMOID,
+    "HardSwish": "activations must be clamps",
+    "LeakyRelu": "activations must be clamps",
+    "QLinearLeakyRelu": "activations must be clamps",
+    "PRelu": "activations must be clamps",
+    "Elu": "activations must be clamps",
+    "Tanh": "activations must be clamps",
+    "BatchNormalization": "must be folded into the convolution before quantization",
+    "DynamicQuantizeLinear": "scales must be constants: quantize statically",
+    "ConvInteger": "scales must be constants: quantize statically",
+    "MatMulInteger": "scales must be constants: quantize statically",
+}
+"""Why an operator is refused, where more can be said than that it is."""
+
+
+def import_onnx(path: Path) -> ImportedNetwork:
+    """Import a model file.
+
+    Raises
+    ------
+    DesignFileError
+        If the file cannot be read or is damaged.
+    UnsupportedModelError
+        If the hardware has no arithmetic for the model; names the node and the rule.
+    """
+    content = read_bytes(path, "model file")
+    model = parse_onnx(content, f"model file {path}")
+    imported = lower_onnx(model, network_name(path.stem))
+    return with_file(imported, path, "onnx", content)
+
+
+def lower_onnx(model: OnnxModel, name: str) -> ImportedNetwork:
+    """Lower a model; ``source`` has the tensors' and the nodes' names.
+
+    Raises
+    ------
+    UnsupportedModelError
+        As :func:`import_onnx`.
+    """
+    for ends, what in ((model.inputs, "input"), (model.outputs, "output")):
+        if len(ends) != 1:
+            raise UnsupportedModelError(f"model must have one {what}, not {len(ends)}")
+    live = _live(model)
+    for node in live:
+        _check_known(node)
+    lowering = OnnxLowering(model)
+    start = _input(model.inputs[0])
+    lowering.values[model.inputs[0].name] = start
+    # What is not finite is refused where it ends: as a multiplier.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for node in live:
+            lowering.values[node.outputs[0]] = ONNX_OPERATORS[node.operator].lower(lowering, node)
+        result = _result(lowering, live, model.outputs[0])
+    _check_output(model.outputs[0], result)
+    layers = tuple(lowering.layers.values())
+    if not layers or lowering.prepared is None or lowering.input is None:
+        raise UnsupportedModelError("model must have a layer that the accelerator computes")
+    if result.source.spec.name != layers[-1].name:
+        raise UnsupportedModelError("model's output must be what its last layer computes")
+    host = HostProgram(
+        input=Port(dtype=start.held, shape=start.shape[1:]),
+        before=lowering.prepared.steps,
+        logits_shape=result.source.spec.shape,
+        after=(*_ordered(result.source), *result.steps),
+        output=Port(dtype=result.dtype, shape=result.shape[1:]),
+    )
+    network = checked_network(name, lowering.input.spec, layers)
+    source = {"tensors": lowering.origins, "nodes": lowering.nodes}
+    return ImportedNetwork(network=network, host=host, source=source)
+
+
+def _live(model: OnnxModel) -> list[OnnxNode]:
+    """Nodes that the output depends on."""
+    wanted = {one.name for one in model.outputs}
+    live = []
+    for node in reversed(model.nodes):
+        if wanted.intersection(node.outputs):
+            live.append(node)
+            wanted.update(node.inputs)
+    return live[::-1]
+
+
+def _check_known(node: OnnxNode) -> None:
+    known = node.operator in (_MICROSOFT_OPERATORS if node.domain == _MICROSOFT else ONNX_OPERATORS)
+    if not known or node.domain not in ("", _MICROSOFT):
+        hint = ONNX_HINTS.get(node.operator, "is not supported")
+        if node.domain and node.operator in ONNX_OPERATORS:
+            hint = f"of domain {node.domain!r} is not supported"
+        node.refuse(f"{hint}; supported are {', '.join(sorted(ONNX_OPERATORS))}")
+    if node.domain == _MICROSOFT:
+        fewest, most, attributes = _MICROSOFT_OPERATORS[node.operator]
+        if not fewest <= len(node.inputs) <= most or len(node.outputs) != 1:
+            rule = f"must have {fewest} … {most} inputs and one output"
+            node.refuse(f"{rule}, not {len(node.inputs)} and {len(node.outputs)}")
+        for name in node.attributes:
+            if name not in attributes:
+                node.refuse(f"has no attribute {name!r}")
+
+
+def _input(end: OnnxEnd) -> HostInput:
+    given = end.shape or ()
+    if given and not isinstance(given[0], int):
+        given = (1, *given[1:])  # a batch of any size
+    sizes = tuple(size for size in given if isinstance(size, int) and size > 0)
+    if len(sizes) != len(given) or len(sizes) < 2 or sizes[0] != 1:
+        shape = "(" + ", ".join(map(str, given)) + ")"
+        raise UnsupportedModelError(
+            f"input {end.name!r} must have a fixed shape with a batch of 1, not {shape}"
+        )
+    if broken := excess(sizes, f"input {end.name!r}"):
+        raise UnsupportedModelError(broken)
+    if end.dtype not in _INPUTS:
+        known = ", ".join(_INPUTS)
+        raise UnsupportedModelError(f"input {end.name!r} must be one of {known}, not {end.dtype}")
+    return HostInput(steps=(), shape=sizes, held=end.dtype)
+
+
+def _result(lowering: OnnxLowering, live: list[OnnxNode], end: OnnxEnd) -> HostOutput:
+    value = lowering.values.get(end.name)
+    if isinstance(value, HostOutput):
+        return value
+    if not isinstance(value, Quantized):
+        raise UnsupportedModelError(
+            f"output {end.name!r} must come from QuantizeLinear or a quantized operator"
+        )
+    return host_output(lowering.padded(live[-1], value))
+
+
+def _check_output(end: OnnxEnd, result: HostOutput) -> None:
+    """Refuse an output that is not what the graph says of it."""
+    if end.dtype not in (result.dtype, "undefined"):
+        rule = f"output {end.name!r} must be {result.dtype} as computed"
+        raise UnsupportedModelError(f"{rule}, not {end.dtype}")
+    if end.shape is None:
+        return
+    sizes = [n if isinstance(n, int) else None for n in end.shape]
+    if len(sizes) != len(result.shape) or any(
+        size not in (None, axis) for size, axis in zip(sizes, result.shape, strict=True)
+    ):
+        rule = f"output {end.name!r} must have shape {result.shape} as computed"
+        raise UnsupportedModelError(f"{rule}, not {tuple(end.shape)}")
+
+
+def _ordered(source: Quantized) -> tuple[HostStep, ...]:
+    """Steps from the order in memory to the model's."""
+    memory = np.arange(source.places.size, dtype=np.int32).reshape(source.spec.shape)
+    for axes in itertools.permutations(range(3)):
+        if np.array_equal(memory.transpose(axes).reshape(-1), source.places.reshape(-1)):
+            return () if axes == (0, 1, 2) else (Transpose(axes=axes),)
+    raise UnsupportedModelError("order of the output's values must be one of its image's axes")

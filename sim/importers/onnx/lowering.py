@@ -1,0 +1,335 @@
+"""Lowering an ONNX graph to layers: its tensors so far, and the table of operators."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.importers.host import Requantize, Reshape, Transpose
+from sim.importers.limits import MOST_WEIGHTS, excess
+from sim.importers.onnx.model import OnnxModel, OnnxNode
+from sim.importers.onnx.values import (
+    Constant,
+    Deferred,
+    HostInput,
+    Quantization,
+    Quantized,
+    Shape,
+    Target,
+    Value,
+    image_places,
+    node_places,
+    quantized_bound,
+)
+from sim.importers.operator_table import OperatorTable
+from sim.scales import quantize_multipliers
+from sim.spec.network import NETWORK_VALUES_LIMIT, Layer, LayerKind, Padding, TensorSpec
+
+__all__ = ["ONNX_OPERATORS", "SPREAD", "OnnxLowering", "lowers"]
+
+_TO_INT8 = Requantize(
+    multiplier=1 << 30, shift=1, input_zero_point=128, output_zero_point=0, dtype="int8"
+)
+"""uint8 as the int8 of the same real value."""
+
+_INTEGERS = ("int8", "uint8")
+_WRAP = 1 << 31
+SPREAD = 255
+"""Largest magnitude of an int8 value less a zero point."""
+
+
+ONNX_OPERATORS: OperatorTable[Callable[["OnnxLowering", OnnxNode], Value]] = OperatorTable()
+"""Operators by name."""
+
+lowers = ONNX_OPERATORS.lowers
+
+
+class OnnxLowering:
+    """Layers so far, and what is known of the model's tensors.
+
+    ``origins`` has the model's tensor that each layer computes, ``nodes`` the node; ``prepared``
+    is the host's part of the input once a layer has read it.
+    """
+
+    def __init__(self, model: OnnxModel) -> None:
+        self.model = model
+        self.values: dict[str, Value] = {
+            name: Constant(data=data) for name, data in model.constants.items()
+        }
+        self.layers: dict[str, Layer] = {}
+        self.origins: dict[str, str] = {}
+        self.nodes: dict[str, str] = {}
+        self.prepared: HostInput | None = None
+        self.input: Quantized | None = None
+        self._read: HostInput | None = None
+        self._weights = 0
+        self._values = 0
+
+    def value(self, node: OnnxNode, position: int) -> Value:
+        """An input; refused where it is left out or unknown."""
+        if not node.has_input(position):
+            node.refuse(f"input {position} must be given")
+        name = node.inputs[position]
+        if name not in self.values:
+            node.refuse(f"reads tensor {name!r} before it is computed")
+        return self.values[name]
+
+    def constant(self, node: OnnxNode, position: int) -> NDArray[Any]:
+        """Content of an input that must be an initializer."""
+        value = self.value(node, position)
+        if not isinstance(value, Constant) or value.scales is not None:
+            node.refuse(f"input {node.inputs[position]!r} must be a constant")
+        return value.data
+
+    def integers(self, node: OnnxNode, position: int) -> list[int]:
+        """Content of an input that must be constant integers."""
+        data = self.constant(node, position)
+        if data.dtype not in (np.int32, np.int64):
+            node.refuse(f"input {node.inputs[position]!r} must be integers, not {data.dtype}")
+        values: list[int] = data.reshape(-1).tolist()
+        return values
+
+    def number(self, node: OnnxNode, position: int) -> float:
+        """Content of an input that must be one constant number."""
+        data = self.constant(node, position)
+        if data.size != 1 or data.dtype.kind not in "iuf":
+            rule = f"input {node.inputs[position]!r} must be one number"
+            node.refuse(f"{rule}, not {data.dtype} of shape {data.shape}")
+        return float(data.reshape(-1)[0])
+
+    def real(self, node: OnnxNode, position: int) -> float:
+        """Content of an input that must be one constant float32."""
+        data = self.constant(node, position)
+        if data.dtype != np.float32 or data.size != 1:
+            node.refuse(f"bound {node.inputs[position]!r} must be one float32, not {data.dtype}")
+        return float(data.reshape(-1)[0])
+
+    def quantization(
+        self, node: OnnxNode, scale: int, zero_point: int, default: str
+    ) -> Quantization:
+        """Scale and zero point that two inputs give an activation; both must be one number."""
+        data = self.constant(node, scale)
+        if data.size != 1 or data.dtype != np.float32:
+            rule = f"scale {node.inputs[scale]!r} of an activation must be one float32"
+            node.refuse(f"{rule}, not {data.dtype} of shape {data.shape}")
+        value = np.float32(data.reshape(-1)[0])
+        if not (np.isfinite(value) and value > 0):
+            node.refuse(f"scale {node.inputs[scale]!r} must be positive, not {value}")
+        dtype, zero = default, 0
+        if node.has_input(zero_point):
+            zeros = self.constant(node, zero_point)
+            if zeros.size != 1:
+                rule = f"zero point {node.inputs[zero_point]!r} of an activation must be one number"
+                node.refuse(f"{rule}, not of shape {zeros.shape}")
+            dtype = str(zeros.dtype)
+            zero = int(zeros.reshape(-1)[0]) if dtype in _INTEGERS else 0
+        if dtype not in _INTEGERS:
+            node.refuse(f"activation must be int8 or uint8, not {dtype}")
+        return Quantization(scale=value, zero_point=zero - 128 * (dtype == "uint8"), dtype=dtype)
+
+    def integer(self, node: OnnxNode, position: int, quantization: Quantization) -> Quantized:
+        """An integer activation, read with the quantization that the node gives."""
+        value, name = self.value(node, position), node.inputs[position]
+        if isinstance(value, HostInput) and not value.real and value.held in _INTEGERS:
+            known = value.quantization
+            if known is None and value.held == quantization.dtype:
+                value = self.values[name] = replace(value, quantization=quantization)
+            value = self._materialized(node, value)
+        if not isinstance(value, Quantized) or value.real:
+            node.refuse(f"input {name!r} must be a quantized activation")
+        self.check_alike(node, name, value.quantization, quantization)
+        return value
+
+    def check_alike(
+        self, node: OnnxNode, name: str, written: Quantization, read: Quantization
+    ) -> None:
+        """Refuse a reader that takes integers for other numbers than they were made of."""
+        if written != read:
+            rule = f"input {name!r} must be read with the scale and zero point it is written with"
+            node.refuse(f"{rule}, not {read.scale} and {read.zero_point}")
+
+    def activation(self, node: OnnxNode, position: int = 0, *, padded: bool = False) -> Quantized:
+        """A real activation that DequantizeLinear made, or an integer one.
+
+        A Pad before it is done first, unless the caller takes it over (``padded``).
+        """
+        value, name = self.value(node, position), node.inputs[position]
+        if isinstance(value, HostInput):
+            value = self._materialized(node, value)
+        if not isinstance(value, Quantized):
+            rule = "must come from QuantizeLinear and DequantizeLinear: all must be quantized"
+            node.refuse(f"input {name!r} {rule}")
+        return value if padded else self.padded(node, value)
+
+    def real_activation(
+        self, node: OnnxNode, position: int = 0, *, padded: bool = False
+    ) -> Quantized:
+        """An activation that DequantizeLinear made; integers are refused."""
+        source = self.activation(node, position, padded=padded)
+        if not source.real:
+            node.refuse(f"input {node.inputs[position]!r} must be real, not integers")
+        return source
+
+    def image(self, node: OnnxNode, value: Quantized) -> Quantized:
+        """An activation that lies in memory as an image [1, C, H, W] does; else refused."""
+        if len(value.shape) != 4:
+            node.refuse(f"input must have the 4 axes (1, C, H, W), not shape {value.shape}")
+        channels, height, width = value.shape[1:]
+        if not np.array_equal(value.places, image_places(height, width, channels)):
+            node.refuse(f"input of shape {value.shape} must be an image (1, C, H, W) as computed")
+        return value
+
+    def padded(self, node: OnnxNode, value: Quantized) -> Quantized:
+        """The activation with its Pad done, by a layer of its own."""
+        if value.padding == Padding():
+            return value
+        target = Target(tensor=node.inputs[0], quantization=value.quantization)
+        spec = self.scaled(node, value, target, name=f"pad_{node.index}")
+        return replace(value, spec=spec, padding=Padding())
+
+    def count(self, node: OnnxNode, values: int) -> None:
+        """Refuse more values in all than a network's, those that only change their shape included."""
+        self._values += values
+        if self._values > NETWORK_VALUES_LIMIT:
+            rule = f"tensors must have at most {NETWORK_VALUES_LIMIT} values in all"
+            node.refuse(f"{rule}, not {self._values}")
+
+    def multipliers(
+        self, node: OnnxNode, reals: NDArray[np.float32], sums: NDArray[np.int64]
+    ) -> dict[str, Any]:
+        """Fields ``multiplier`` and ``shift`` for real multipliers in single precision.
+
+        These are onnxruntime's own, and a Q31 significand holds them exactly. ``sums`` bounds the
+        accumulators, which must stay inside int32 where they are shifted left.
+        """
+        try:
+            multiplier, shift = quantize_multipliers(reals.astype(np.float64))
+        except ValueError as error:
+            node.refuse(str(error))
+        left = np.maximum(shift.astype(np.int64), 0)
+        if ((np.minimum(sums, _WRAP - 1) << left) >= _WRAP).any():
+            rule = "sums times the multiplier's power of two must stay inside int32"
+            most = max(int(total) << int(bits) for total, bits in np.broadcast(sums, left))
+            node.refuse(f"{rule}, not reach {most}")
+        return {"multiplier": multiplier, "shift": shift}
+
+    def emit(
+        self,
+        node: OnnxNode,
+        kind: LayerKind,
+        inputs: tuple[TensorSpec, ...],
+        shape: tuple[int, int, int],
+        target: Target,
+        name: str = "",
+        **fields: Any,
+    ) -> TensorSpec:
+        """Append the layer that computes a node's result; ``shape`` is how it lies in memory."""
+        base = name or f"{node.operator.lower()}_{node.index}"
+        name, copies = base, 1
+        while name in self.layers:
+            name, copies = f"{base}_{copies + 1}", copies + 1
+        if broken := excess(shape, "activation"):
+            node.refuse(broken)
+        self.count(node, math.prod(shape))
+        try:
+            spec = target.quantization.tensor(name, shape)
+            self.layers[name] = Layer(
+                name=name,
+                kind=kind,
+                inputs=tuple(one.name for one in inputs),
+                output=spec,
+                clamp=target.clamp,
+                **fields,
+            )
+        except ValueError as error:
+            node.refuse(str(error))
+        self._weights += self.layers[name].weights.size
+        if self._weights > MOST_WEIGHTS:
+            rule = f"layers must have at most {MOST_WEIGHTS} weights in all, not {self._weights}"
+            node.refuse(rule)
+        self.origins[name] = target.tensor
+        self.nodes[name] = f"{node.operator} {node.name}".strip()
+        return spec
+
+    def scaled(
+        self, node: OnnxNode, value: Quantized, target: Target, name: str = ""
+    ) -> TensorSpec:
+        """Append a layer that changes nothing but scale, clamp and border.
+
+        A depthwise layer of one tap of weight 1: the sum is x - z_in.
+        """
+        pad, source = value.padding, value.spec
+        channels = source.channels
+        real = value.quantization.scale / target.quantization.scale
+        reals = np.full(channels, real, np.float32)
+        return self.emit(
+            node,
+            LayerKind.DEPTHWISE,
+            (source,),
+            (*pad.around(source.shape[:2]), channels),
+            target,
+            name,
+            padding=pad,
+            weights=np.ones((1, 1, channels), np.int8),
+            bias=np.zeros(channels, np.int32),
+            **self.multipliers(node, reals, np.full(channels, SPREAD)),
+        )
+
+    def rescaled(self, node: OnnxNode, value: Quantized) -> Deferred:
+        """The real activation to be quantized another way."""
+        return Deferred(
+            shape=value.shape,
+            places=value.places,
+            emit=lambda target: self.scaled(node, value, target),
+        )
+
+    def quantize(self, value: Deferred, tensor: str, quantization: Quantization) -> Quantized:
+        """Make the layer of a real tensor whose quantization is now known."""
+        low, high = (quantized_bound(end, quantization) for end in (value.low, value.high))
+        spec = value.emit(Target(tensor=tensor, quantization=quantization, clamp=(low, high)))
+        return Quantized(
+            spec=spec,
+            shape=value.shape,
+            places=value.places,
+            quantization=quantization,
+            real=False,
+        )
+
+    def _materialized(self, node: OnnxNode, value: HostInput) -> Quantized:
+        """Let the accelerator begin here."""
+        if value.quantization is None:
+            rule = "must come from QuantizeLinear: all of the model must be quantized"
+            node.refuse(f"input of shape {value.shape} {rule}")
+        if self._read is not None and self.input is not None:
+            if self._read.steps != value.steps or self._read.quantization != value.quantization:
+                node.refuse("all layers must read the model's input in one form")
+            return replace(self.input, real=value.real)
+        shape: Shape = value.shape
+        steps = [*value.steps, *([_TO_INT8] if value.held == "uint8" else [])]
+        if len(shape) == 4:
+            memory = (shape[2], shape[3], shape[1])
+            places = node_places(node, *memory)
+            steps.append(Transpose(axes=(1, 2, 0)))
+        elif len(shape) == 2:
+            memory = (1, 1, shape[1])
+            places = np.arange(shape[1], dtype=np.int32)
+            steps.append(Reshape(shape=memory))
+        else:
+            node.refuse(f"input must have shape (1, C, H, W) or (1, N), not {shape}")
+        self._read = value
+        self.prepared = replace(value, steps=tuple(steps))
+        try:
+            spec = value.quantization.tensor("input", memory)
+        except ValueError as error:
+            node.refuse(str(error))
+        self.input = Quantized(
+            spec=spec,
+            shape=shape,
+            places=places,
+            quantization=value.quantization,
+            real=False,
+        )
+        return replace(self.input, real=value.real)

@@ -1,0 +1,157 @@
+"""What is known of an ONNX tensor while the graph is lowered."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.importers.host import HostStep
+from sim.importers.limits import excess
+from sim.importers.onnx.model import OnnxNode
+from sim.spec.network import Padding, TensorSpec
+
+__all__ = [
+    "Constant",
+    "Deferred",
+    "HostInput",
+    "HostOutput",
+    "Quantization",
+    "Quantized",
+    "Shape",
+    "Target",
+    "Value",
+    "image_places",
+    "node_places",
+    "quantized_bound",
+]
+
+Shape: TypeAlias = tuple[int, ...]
+
+_Places: TypeAlias = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantization:
+    """Scale, the model's integer type, and the zero point as that of int8 (uint8 less 128)."""
+
+    scale: np.float32
+    zero_point: int
+    dtype: str
+
+    def tensor(self, name: str, shape: tuple[int, int, int]) -> TensorSpec:
+        """A tensor of the network, quantized so."""
+        return TensorSpec.of_shape(name, shape, float(self.scale), self.zero_point)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The tensor that a layer computes: its name in the model, its quantization, its clamp."""
+
+    tensor: str
+    quantization: Quantization
+    clamp: tuple[int, int] = (-128, 127)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Constant:
+    """An initializer; with scales, one that DequantizeLinear made real along ``axis``."""
+
+    data: NDArray[Any]
+    scales: NDArray[np.float32] | None = None
+    zero_points: NDArray[np.int64] | None = None
+    axis: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HostInput:
+    """The model's input as far as the host prepares it.
+
+    ``held`` is the type that the host has, which is int8 once it quantizes. ``quantization`` is
+    None where not known yet; ``real`` where DequantizeLinear has been applied.
+    """
+
+    steps: tuple[HostStep, ...]
+    shape: Shape
+    held: str
+    quantization: Quantization | None = None
+    real: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Quantized:
+    """An activation that the accelerator holds.
+
+    Parameters
+    ----------
+    spec : TensorSpec
+        How it lies in memory.
+    shape : tuple of int
+        In the model, with the batch of 1.
+    places : int32[shape without batch]
+        Position in memory of each value of the model's order.
+    quantization : Quantization
+    real : bool
+        Whether DequantizeLinear has been applied.
+    padding : Padding
+        Of a Pad that is still to be done; ``shape`` has it, ``spec`` has not.
+    """
+
+    spec: TensorSpec
+    shape: Shape
+    places: _Places
+    quantization: Quantization
+    real: bool
+    padding: Padding = field(default_factory=Padding)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Deferred:
+    """A real tensor that a layer computes once QuantizeLinear says how its output is quantized.
+
+    ``low`` and ``high`` are the bounds of activations in between.
+    """
+
+    shape: Shape
+    places: _Places
+    emit: Callable[[Target], TensorSpec]
+    low: float = -np.inf
+    high: float = np.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HostOutput:
+    """What the host computes of an activation."""
+
+    source: Quantized
+    steps: tuple[HostStep, ...]
+    shape: Shape
+    dtype: str
+
+
+Value: TypeAlias = Constant | HostInput | Quantized | Deferred | HostOutput
+
+
+def node_places(node: OnnxNode, height: int, width: int, channels: int) -> _Places:
+    """Places of the image that a node computes; refused if it is larger than any network's."""
+    if broken := excess((height, width, channels), "activation"):
+        node.refuse(broken)
+    return image_places(height, width, channels)
+
+
+@lru_cache(maxsize=4)
+def image_places(height: int, width: int, channels: int) -> _Places:
+    """Places of an image [channels, height, width] that lies in memory with channels last."""
+    order = np.arange(height * width * channels, dtype=np.int32).reshape(height, width, channels)
+    order.setflags(write=False)  # it is shared
+    return order.transpose(2, 0, 1)
+
+
+def quantized_bound(real: float, quantization: Quantization) -> int:
+    """int8 value of a real bound as QuantizeLinear rounds it: half to even."""
+    if np.isinf(real):
+        return 127 if real > 0 else -128
+    ratio = float(np.rint(np.float32(real) / quantization.scale))
+    return int(min(127.0, max(-128.0, ratio + quantization.zero_point)))

@@ -1,0 +1,330 @@
+"""Lowering of ONNX operators with weights: convolutions and matrix products."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.importers.onnx.lowering import SPREAD, OnnxLowering, lowers
+from sim.importers.onnx.model import OnnxNode
+from sim.importers.onnx.values import Constant, Deferred, Quantized, Target, Value, node_places
+from sim.spec.network import LayerKind, Padding, TensorSpec
+
+__all__ = ["window_output", "window_padding"]
+
+_BIAS_TOLERANCE = 2.0**-20
+
+
+def window_padding(
+    node: OnnxNode, size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int]
+) -> Padding:
+    """Padding that a node's attributes ask for on an input of ``size``; dilation is refused."""
+    dilations = node.integers("dilations", (1, 1))
+    if dilations != (1, 1):
+        node.refuse(f"dilations must be [1, 1], not {list(dilations)}")
+    if min(stride) < 1 or min(kernel) < 1:
+        node.refuse(f"kernel and strides must be at least 1, not {kernel} and {stride}")
+    choice = node.text("auto_pad", "NOTSET")
+    if choice == "VALID":
+        return Padding()
+    if choice in ("SAME_UPPER", "SAME_LOWER"):
+        same = Padding.same(size, kernel, stride)
+        if choice == "SAME_UPPER":
+            return same
+        return Padding(top=same.bottom, bottom=same.top, left=same.right, right=same.left)
+    if choice != "NOTSET":
+        rule = "auto_pad must be NOTSET, VALID, SAME_UPPER or SAME_LOWER"
+        node.refuse(f"{rule}, not {choice}")
+    top, left, bottom, right = node.integers("pads", (0, 0, 0, 0))
+    if min(top, left, bottom, right) < 0:
+        node.refuse(f"pads must not be negative, not {[top, left, bottom, right]}")
+    return Padding(top=top, bottom=bottom, left=left, right=right)
+
+
+def window_output(
+    node: OnnxNode,
+    spec: TensorSpec,
+    padding: Padding,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+) -> tuple[int, int]:
+    """Height and width of a windowed layer's output."""
+    height, width = padding.around(spec.shape[:2])
+    room = (height - kernel[0], width - kernel[1])
+    if min(room) < 0:
+        node.refuse(f"kernel {kernel} must fit into the padded input, which is smaller")
+    if node.integer("ceil_mode", 0) and (room[0] % stride[0] or room[1] % stride[1]):
+        node.refuse("ceil_mode must be 0 where windows would reach over the border")
+    return padding.windows(spec.shape[:2], kernel, stride)
+
+
+def _integer_weights(
+    node: OnnxNode, name: str, data: NDArray[np.generic], zero_points: NDArray[np.int64]
+) -> NDArray[np.int8]:
+    """Weights as int8 with zero point 0: uint8 with zero point 128 is shifted, others refused."""
+    expected = {"int8": 0, "uint8": 128}.get(str(data.dtype))
+    if expected is None:
+        node.refuse(f"weights {name!r} must be int8 or uint8, not {data.dtype}")
+    wrong = zero_points[zero_points != expected]
+    if len(wrong):
+        rule = f"zero points of {data.dtype} weights {name!r} must be {expected}"
+        node.refuse(f"{rule}, not {int(wrong[0])}")
+    return (data.astype(np.int16) - expected).astype(np.int8)
+
+
+def _scales(
+    node: OnnxNode, name: str, scales: NDArray[np.float32], channels: int
+) -> NDArray[np.float32]:
+    """One scale for each output channel."""
+    flat = scales.reshape(-1)
+    if scales.dtype != np.float32 or not (np.isfinite(flat).all() and (flat >= 0).all()):
+        node.refuse(f"scales of weights {name!r} must be finite float32 and not negative")
+    if len(flat) not in (1, channels):
+        node.refuse(f"weights {name!r} must have 1 or {channels} scales, not {len(flat)}")
+    return np.broadcast_to(flat, (channels,)).astype(np.float32)
+
+
+def _real_weights(
+    lowering: OnnxLowering, node: OnnxNode, axis: int
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Weights and scales that DequantizeLinear gives; ``axis`` counts output channels."""
+    value, name = lowering.value(node, 1), node.inputs[1]
+    if not isinstance(value, Constant) or value.scales is None or value.zero_points is None:
+        node.refuse(f"weights {name!r} must be a constant that DequantizeLinear makes real")
+    data = value.data
+    if data.ndim <= axis:
+        node.refuse(f"weights {name!r} must have more than {axis} axes, not shape {data.shape}")
+    if value.scales.size > 1 and value.axis % data.ndim != axis:
+        rule = f"scales of weights {name!r} must be along axis {axis}"
+        node.refuse(f"{rule}, not {value.axis}")
+    weights = _integer_weights(node, name, data, value.zero_points)
+    return weights, _scales(node, name, value.scales, data.shape[axis])
+
+
+def _given_weights(
+    lowering: OnnxLowering, node: OnnxNode, positions: tuple[int, int, int], axis: int
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Weights, scales and zero points among a quantized operator's inputs."""
+    data, name = lowering.constant(node, positions[0]), node.inputs[positions[0]]
+    zeros = np.zeros(1, np.int64)
+    if node.has_input(positions[2]):
+        given = lowering.constant(node, positions[2])
+        if given.dtype != data.dtype:
+            rule = f"zero points of weights {name!r} must be {data.dtype}"
+            node.refuse(f"{rule}, not {given.dtype}")
+        zeros = given.astype(np.int64).reshape(-1)
+    if data.ndim <= axis:
+        node.refuse(f"weights {name!r} must have more than {axis} axes, not shape {data.shape}")
+    scales = lowering.constant(node, positions[1])
+    weights = _integer_weights(node, name, data, zeros)
+    return weights, _scales(node, name, scales, data.shape[axis])
+
+
+def _bias(
+    lowering: OnnxLowering, node: OnnxNode, position: int, scales: NDArray[np.float32]
+) -> NDArray[np.int32]:
+    """Bias in units of ``scales``; a real one must be quantized so."""
+    channels = len(scales)
+    if not node.has_input(position):
+        return np.zeros(channels, np.int32)
+    value, name = lowering.value(node, position), node.inputs[position]
+    if not isinstance(value, Constant) or value.data.dtype != np.int32:
+        node.refuse(f"bias {name!r} must be a quantized constant of int32")
+    if value.scales is not None and value.zero_points is not None:
+        expected = scales.astype(np.float64)
+        found = value.scales.reshape(-1).astype(np.float64)
+        if len(found) not in (1, channels) or value.zero_points.any():
+            node.refuse(f"bias {name!r} must have 1 or {channels} scales and zero point 0")
+        if (np.abs(found - expected) > _BIAS_TOLERANCE * expected).any():
+            node.refuse(f"scales of bias {name!r} must be the input's times the weights'")
+    bias = value.data.reshape(-1)
+    if len(bias) != channels:
+        node.refuse(f"bias {name!r} must have {channels} values, not {len(bias)}")
+    return bias.astype(np.int32)
+
+
+@lowers(
+    "Conv",
+    becomes="`conv`, `depthwise`; a Pad before it becomes its padding",
+    conditions="between DequantizeLinear and QuantizeLinear; two dimensions; group 1, or as many "
+    "as input and output channels; not: dilation",
+)
+def _conv(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    source = lowering.real_activation(node, padded=True)
+    weights, scales = _real_weights(lowering, node, 0)
+    products = source.quantization.scale * scales
+    return _convolution(lowering, node, source, weights, scales, _bias(lowering, node, 2, products))
+
+
+@lowers(
+    "QLinearConv",
+    becomes="`conv`, `depthwise`",
+    conditions="two dimensions; group 1, or as many as input and output channels; not: dilation",
+)
+def _qlinear_conv(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    source = lowering.integer(node, 0, lowering.quantization(node, 1, 2, "uint8"))
+    weights, scales = _given_weights(lowering, node, (3, 4, 5), 0)
+    bias = _bias(lowering, node, 8, source.quantization.scale * scales)
+    result = _convolution(lowering, node, source, weights, scales, bias)
+    return lowering.quantize(result, node.outputs[0], lowering.quantization(node, 6, 7, "uint8"))
+
+
+def _convolution(
+    lowering: OnnxLowering,
+    node: OnnxNode,
+    source: Quantized,
+    weights: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    bias: NDArray[np.int32],
+) -> Deferred:
+    lowering.image(node, source)
+    if weights.ndim != 4 or min(weights.shape) < 1:
+        node.refuse(f"weights must have the 4 axes (K, C, kh, kw), not shape {weights.shape}")
+    spec, before = source.spec, source.padding
+    channels, depth = weights.shape[:2]
+    kernel = (weights.shape[2], weights.shape[3])
+    if node.integers("kernel_shape", kernel) != kernel:
+        node.refuse(f"kernel_shape must be that of the weights, {kernel}")
+    group = node.integer("group", 1)
+    if group == 1 and depth == spec.channels:
+        kind, arranged = LayerKind.CONV, weights.transpose(0, 2, 3, 1)
+    elif group == spec.channels == channels and depth == 1:
+        kind, arranged = LayerKind.DEPTHWISE, weights[:, 0].transpose(1, 2, 0)
+    elif group in (1, spec.channels):
+        rule = f"weights must be for {spec.channels} input channels in groups of {group}"
+        node.refuse(f"{rule} and a depth multiplier of 1, not of shape {weights.shape}")
+    else:
+        node.refuse(f"group must be 1 or the {spec.channels} input channels, not {group}")
+    height, width = source.shape[2:]
+    first, second = node.integers("strides", (1, 1))
+    padding = before + window_padding(node, (height, width), kernel, (first, second))
+    size = window_output(node, spec, padding, kernel, (first, second))
+
+    def emit(target: Target) -> TensorSpec:
+        return lowering.emit(
+            node,
+            kind,
+            (spec,),
+            (*size, channels),
+            target,
+            kernel=kernel,
+            stride=(first, second),
+            padding=padding,
+            weights=np.ascontiguousarray(arranged),
+            bias=bias,
+            **_multipliers(lowering, node, source, target, weights, scales, bias),
+        )
+
+    places = node_places(node, *size, channels)
+    return Deferred(shape=(1, channels, *size), places=places, emit=emit)
+
+
+_MATRIX = "`fully_connected`; its weights in the order in which the input lies in memory"
+
+
+@lowers(
+    "Gemm",
+    becomes=_MATRIX,
+    conditions="between DequantizeLinear and QuantizeLinear; alpha and beta 1, transA 0, "
+    "constant weights",
+)
+def _gemm(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    source = lowering.real_activation(node)
+    transposed = _gemm_attributes(node)
+    weights, scales = _real_weights(lowering, node, 0 if transposed else 1)
+    bias = _bias(lowering, node, 2, source.quantization.scale * scales)
+    return _product(lowering, node, source, weights if transposed else weights.T, scales, bias)
+
+
+@lowers(
+    "MatMul",
+    becomes=_MATRIX,
+    conditions="between DequantizeLinear and QuantizeLinear; constant weights of 2 axes",
+)
+def _matmul(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    source = lowering.real_activation(node)
+    weights, scales = _real_weights(lowering, node, 1)
+    bias = np.zeros(len(scales), np.int32)
+    return _product(lowering, node, source, weights.T, scales, bias)
+
+
+@lowers("QGemm", becomes=_MATRIX, conditions="alpha 1, transA 0, constant weights, int8 output")
+def _qgemm(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    source = lowering.integer(node, 0, lowering.quantization(node, 1, 2, "uint8"))
+    transposed = _gemm_attributes(node)
+    weights, scales = _given_weights(lowering, node, (3, 4, 5), 0 if transposed else 1)
+    bias = _bias(lowering, node, 6, source.quantization.scale * scales)
+    arranged = weights if transposed else weights.T
+    result = _product(lowering, node, lowering.padded(node, source), arranged, scales, bias)
+    return lowering.quantize(result, node.outputs[0], lowering.quantization(node, 7, 8, "uint8"))
+
+
+@lowers("QLinearMatMul", becomes=_MATRIX, conditions="constant weights of 2 axes")
+def _qlinear_matmul(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    source = lowering.integer(node, 0, lowering.quantization(node, 1, 2, "uint8"))
+    weights, scales = _given_weights(lowering, node, (3, 4, 5), 1)
+    bias = np.zeros(len(scales), np.int32)
+    padded = lowering.padded(node, source)
+    result = _product(lowering, node, padded, weights.T, scales, bias)
+    return lowering.quantize(result, node.outputs[0], lowering.quantization(node, 6, 7, "uint8"))
+
+
+def _gemm_attributes(node: OnnxNode) -> bool:
+    """Whether the weights are transposed; what the hardware does not compute is refused."""
+    for name in ("alpha", "beta"):
+        if (factor := node.real(name, 1.0)) != 1.0:
+            node.refuse(f"{name} must be 1, not {factor}")
+    if node.integer("transA", 0):
+        node.refuse("transA must be 0")
+    return bool(node.integer("transB", 0))
+
+
+def _product(
+    lowering: OnnxLowering,
+    node: OnnxNode,
+    source: Quantized,
+    weights: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    bias: NDArray[np.int32],
+) -> Deferred:
+    """Weights [K, D] times an activation [1, D], which may be a flattened image."""
+    depth = math.prod(source.shape)
+    if len(source.shape) != 2 or weights.ndim != 2 or weights.shape[1] != depth:
+        rule = f"weights must take all values of an input (1, N), not {weights.shape}"
+        node.refuse(f"{rule} of {source.shape}")
+    channels, spec = len(weights), source.spec
+    arranged = np.empty((channels, depth), np.int8)
+    arranged[:, source.places.reshape(-1)] = weights
+    kernel = spec.shape[:2]
+
+    def emit(target: Target) -> TensorSpec:
+        return lowering.emit(
+            node,
+            LayerKind.FULLY_CONNECTED,
+            (spec,),
+            (1, 1, channels),
+            target,
+            kernel=kernel,
+            weights=arranged.reshape(channels, *kernel, spec.channels),
+            bias=bias,
+            **_multipliers(lowering, node, source, target, weights, scales, bias),
+        )
+
+    return Deferred(shape=(1, channels), places=np.arange(channels, dtype=np.int32), emit=emit)
+
+
+def _multipliers(
+    lowering: OnnxLowering,
+    node: OnnxNode,
+    source: Quantized,
+    target: Target,
+    weights: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    bias: NDArray[np.int32],
+) -> dict[str, Any]:
+    """Fields ``multiplier`` and ``shift`` of a layer with ``weights`` [K, ...]."""
+    reals = source.quantization.scale * scales / target.quantization.scale
+    magnitudes = np.abs(weights.astype(np.int64)).reshape(len(weights), -1).sum(axis=1)
+    sums = magnitudes * SPREAD + np.abs(bias.astype(np.int64))  # of each channel's accumulator
+    return lowering.multipliers(node, reals, sums)

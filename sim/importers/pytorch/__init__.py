@@ -1,0 +1,1 @@
+"""PyTorch modules and saved programs in, quantized networks out."""

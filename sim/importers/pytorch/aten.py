@@ -1,0 +1,75 @@
+"""Modules in: what torch.export makes of a PyTorch module, as a network of layers."""
+
+import warnings
+
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from sim.importers.errors import printable
+from sim.importers.pytorch.elementwise import ELEMENTWISE
+from sim.importers.pytorch.float_network import FloatNetwork
+from sim.importers.pytorch.graph import Graph
+from sim.importers.pytorch.nodes import UnsupportedModuleError
+from sim.importers.pytorch.pooling import POOLS
+from sim.importers.pytorch.shapes import VIEWS
+from sim.importers.pytorch.weighted import WEIGHTED
+
+__all__ = ["export_module", "read_program"]
+
+
+def export_module(module: nn.Module, image: Tensor) -> ExportedProgram:
+    """Program of a module, which is set to inference mode, for one image [1, C, H, W].
+
+    Raises
+    ------
+    UnsupportedModuleError
+        If ``torch.export`` cannot trace the module.
+    """
+    module.eval()
+    with warnings.catch_warnings():
+        # torch copies a class of its own that it has deprecated
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            return torch.export.export(module, (image,))
+        except Exception as error:  # whatever the module's code or the tracer raises
+            reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+            raise UnsupportedModuleError(f"module cannot be exported: {reason}") from error
+
+
+def read_program(program: ExportedProgram, *, name: str) -> FloatNetwork:
+    """Layers of an exported program: activations fused, batch normalization folded.
+
+    The program is decomposed to PyTorch's core ATen operators first. A layer with weights bears
+    the name of its module, any other the name of its node. Flattening leaves no layer: a tensor
+    keeps its height, width and channels, and a linear layer's weights are put in their order. So
+    does the output.
+
+    ===================================  ==========================================================
+    module                               layer
+    ===================================  ==========================================================
+    ``Conv2d``, groups 1 or C            ``conv``, ``depthwise``; zero padding around it on any side
+    ``BatchNorm2d``, ``BatchNorm1d``     folded into the layer before, else a 1×1 ``depthwise``
+    ``ReLU``, ``ReLU6``, ``Hardtanh``,   the clamp of the layer before, else of a 1×1 ``max_pool``
+    ``clamp``
+    ``Linear``                           ``fully_connected``
+    ``+``, ``torch.add``                 ``add`` of two tensors of one shape
+    ``AdaptiveAvgPool2d(1)``, ``mean``   ``mean``
+    ``AvgPool2d``, ``AdaptiveAvgPool2d`` ``average_pool``, without padding
+    ``MaxPool2d``                        ``max_pool``
+    ===================================  ==========================================================
+
+    Raises
+    ------
+    UnsupportedModuleError
+        One line that names the operation, its node and the rule.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            core = program.run_decompositions()
+        except Exception as error:  # whatever operators raise on arguments that do not fit
+            reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+            line = printable(f"program cannot be decomposed: {reason}")
+            raise UnsupportedModuleError(line) from error
+    return Graph(core, WEIGHTED | POOLS | ELEMENTWISE | VIEWS).read(name)

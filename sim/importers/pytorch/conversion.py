@@ -1,0 +1,97 @@
+"""A saved PyTorch program and calibration images in, a quantized network out."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
+
+from sim.importers.errors import printable
+from sim.importers.pytorch.archive import clean_archive
+from sim.importers.pytorch.quantize import quantize_program
+from sim.spec.errors import DesignFileError
+from sim.spec.network import Network
+from sim.spec.npz import read_arrays
+
+__all__ = ["import_program", "load_calibration_images", "load_program"]
+
+
+def import_program(path: Path, calibration: Path, *, name: str | None = None) -> Network:
+    """Quantize a ``.pt2`` file.
+
+    Parameters
+    ----------
+    path : Path
+        What ``torch.export.save`` wrote of a module in inference mode.
+    calibration : Path
+        See :func:`load_calibration_images`.
+    name : str, optional
+        Of the network; that of the file if not given.
+
+    Raises
+    ------
+    CosilicoError
+        One line that names the file, or the operation that no layer computes.
+    """
+    images = load_calibration_images(calibration)
+    return quantize_program(load_program(path), images, name=name or path.stem)
+
+
+def load_program(path: Path) -> ExportedProgram:
+    """Read what ``torch.export.save`` wrote; nothing that the file holds is executed.
+
+    Raises
+    ------
+    DesignFileError
+        If it is damaged, or holds anything else than plain tensors and a graph of fixed sizes.
+    UnsupportedModuleError
+        If the graph has an operator that no layer computes.
+    """
+    archive = clean_archive(path, _spec_text(((0,), {})), _spec_text(0))
+    try:
+        with _quiet():
+            return torch.export.load(archive)
+    except Exception as error:  # whatever torch raises on operators and arguments that do not fit
+        reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+        raise DesignFileError(printable(f"program file {path} cannot be read: {reason}")) from error
+
+
+def _spec_text(example: object) -> str:
+    """PyTorch's text for the structure of arguments or results."""
+    return pytree.treespec_dumps(pytree.tree_structure(example))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch from logging the trace of an error that is raised anyway."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def load_calibration_images(path: Path) -> Tensor:
+    """Array ``x``, float [N, C, H, W], of an npz file: what the module is given, not quantized.
+
+    Raises
+    ------
+    DesignFileError
+    """
+    arrays = read_arrays(path, "calibration file", finite=True)
+    if "x" not in arrays:
+        raise DesignFileError(f"calibration file {path} must hold an array x")
+    x = arrays["x"]
+    if x.dtype.kind != "f" or x.ndim != 4 or not x.size:
+        rule = "must be floating point of shape [N, C, H, W]"
+        raise DesignFileError(
+            f"array x of calibration file {path} {rule}, not {x.dtype} {list(x.shape)}"
+        )
+    with np.errstate(over="ignore"):  # as infinities they are refused
+        return torch.from_numpy(x.astype(np.float32))

@@ -1,0 +1,240 @@
+"""The graph of an exported program, read node by node: values, constants and layers so far."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+from torch.export import ExportedProgram
+
+from sim.importers.limits import MOST_VALUES, excess, excessive_layer
+from sim.importers.pytorch.float_network import INPUT, FloatLayer, FloatNetwork
+from sim.importers.pytorch.nodes import (
+    UnsupportedModuleError,
+    break_rule,
+    image_shape,
+    refuse,
+    stored_tensors,
+    title,
+)
+from sim.spec.network import Padding
+
+__all__ = ["Graph", "Reader", "Value"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """What a node of the graph holds.
+
+    Parameters
+    ----------
+    tensor : str
+        The tensor, whatever its form: [N, C, H, W] or flattened.
+    shape : (int, int, int)
+        Height, width and channels of the tensor.
+    alone : bool
+        Whether nothing else reads the tensor, so that what follows may be fused into its layer.
+    positive : bool
+        Whether no value is negative.
+    padding : Padding
+        Zeros around the tensor that no layer has taken in yet.
+    """
+
+    tensor: str
+    shape: tuple[int, int, int]
+    alone: bool
+    positive: bool = False
+    padding: Padding = field(default_factory=Padding)
+
+
+_MOST_FOLDED = 2 * MOST_VALUES
+"""Values of all constants that are computed."""
+
+
+class Graph:
+    """What is known of a graph of core ATen operators.
+
+    Parameters
+    ----------
+    program : ExportedProgram
+        Decomposed to core ATen operators.
+    readers : mapping of str to Reader
+        By the operator.
+
+    Attributes
+    ----------
+    layers : dict
+        Made so far, by name.
+    values : dict
+        What the nodes hold that depend on the image.
+    """
+
+    def __init__(self, program: ExportedProgram, readers: "Mapping[str, Reader]") -> None:
+        self.layers: dict[str, FloatLayer] = {}
+        self.values: dict[fx.Node, Value] = {}
+        self.readers = readers
+        self._nodes = program.graph_module.graph.nodes
+        self._constants: dict[fx.Node, Tensor] = {}
+        self._names: dict[fx.Node, str] = {}
+        self._input: fx.Node | None = None
+        self._stored = stored_tensors(program)
+        self._folded = 0
+
+    def read(self, name: str) -> FloatNetwork:
+        """Layers of the whole graph."""
+        output: fx.Node | None = None
+        for node in self._nodes:
+            if node.op == "placeholder":
+                self._placeholder(node)
+            elif node.op == "output":
+                output = self._output(node)
+            elif node.users:  # assertions about shapes have no users
+                self._call(node)
+        if self._input is None or output is None or not self.layers:
+            raise UnsupportedModuleError("module must compute its output from an image")
+        shape = self.values[self._input].shape
+        self._check_sizes(shape)
+        return FloatNetwork(name=name, shape=shape, layers=tuple(self.layers.values()))
+
+    def append(self, node: fx.Node, layer: FloatLayer, *, positive: bool = False) -> Value:
+        """Append a layer; return the value that the node then holds."""
+        if broken := excess(layer.shape, f"output of layer {layer.name!r}"):
+            raise UnsupportedModuleError(broken)
+        self.layers[layer.name] = layer
+        return Value(
+            tensor=layer.name, shape=layer.shape, alone=self.read_once(node), positive=positive
+        )
+
+    def read_once(self, node: fx.Node) -> bool:
+        """Whether only one node reads what this one holds."""
+        return len(node.users) == 1
+
+    def layer_name(self, node: fx.Node, weight: Any = None) -> str:
+        """The module's name if there is a weight, else the node's; never one that is taken."""
+        path = self._names.get(weight, "") if isinstance(weight, fx.Node) else ""
+        name = path.rpartition(".")[0] or node.name
+        taken = {INPUT, *self.layers}
+        if name in taken:
+            name = f"{name}_{node.name}"
+        return name
+
+    def constant(self, node: fx.Node, source: Any, what: str) -> Tensor:
+        """Value of an argument, ``what`` of the node, that does not depend on the image."""
+        if not isinstance(source, fx.Node) or source not in self._constants:
+            break_rule(node, f"{what} must not depend on the image", str(source))
+        return self._constants[source]
+
+    def bias(self, node: fx.Node, source: Any, channels: int) -> Tensor:
+        """The same of a bias that may be left out: float64[channels]."""
+        if source is None:
+            return torch.zeros(channels, dtype=torch.float64)
+        return self.constant(node, source, "bias").double()
+
+    def unpadded(self, node: fx.Node, value: Value) -> None:
+        """Refuse zeros around the operand of a node that cannot take them in."""
+        if value.padding != Padding():
+            rule = "zero padding must be followed by a convolution or max pooling"
+            raise UnsupportedModuleError(f"{rule}, not by {title(node)}")
+
+    def _check_sizes(self, shape: tuple[int, int, int]) -> None:
+        """Refuse weights that are no numbers, and layers beyond all measure."""
+        shapes = {INPUT: shape} | {layer.name: layer.shape for layer in self.layers.values()}
+        for layer in self.layers.values():
+            taps = math.prod(layer.kernel)
+            if layer.weight is not None:
+                taps = layer.weight.numel() // layer.weight.shape[0]
+                for what, values in zip(("weights", "bias"), layer.parameters(), strict=True):
+                    if not bool(torch.isfinite(values).all()):
+                        raise UnsupportedModuleError(
+                            f"{what} of layer {layer.name!r} must be finite"
+                        )
+            source = shapes[layer.inputs[0]]
+            if broken := excessive_layer(layer.name, source, layer.shape, layer.padding, taps):
+                raise UnsupportedModuleError(broken)
+
+    def _placeholder(self, node: fx.Node) -> None:
+        stored = self._stored.get(node.name)
+        if stored is not None:
+            path, tensor = stored
+            self._names[node], self._constants[node] = path, tensor.detach()
+            return
+        if self._input is not None or not isinstance(node.meta.get("val"), Tensor):
+            raise UnsupportedModuleError(
+                f"module must take one tensor, not {self._user_inputs()} arguments"
+            )
+        shape = node.meta["val"].shape
+        if len(shape) != 4:
+            raise UnsupportedModuleError(
+                f"input {node.name!r} of the module must have shape [N, C, H, W], "
+                f"not {[str(size) for size in shape]}"
+            )
+        if broken := excess(image_shape(node), f"input {node.name!r} of the module"):
+            raise UnsupportedModuleError(broken)
+        self._input = node
+        self.values[node] = Value(tensor=INPUT, shape=image_shape(node), alone=self.read_once(node))
+
+    def _user_inputs(self) -> int:
+        return sum(n.op == "placeholder" and n.name not in self._stored for n in self._nodes)
+
+    def _output(self, node: fx.Node) -> fx.Node:
+        results = node.args[0]
+        if isinstance(results, fx.Node):
+            results = (results,)
+        if not isinstance(results, Sequence) or len(results) != 1:
+            raise UnsupportedModuleError("module must return one tensor")
+        (result,) = results
+        if not isinstance(result, fx.Node) or result not in self.values:
+            raise UnsupportedModuleError("module must compute its output from an image")
+        self.unpadded(node, self.values[result])
+        return result
+
+    def _call(self, node: fx.Node) -> None:
+        sources = [source for source in node.all_input_nodes if source in self.values]
+        if not sources:
+            if all(source in self._constants for source in node.all_input_nodes):
+                self._fold_constant(node)
+                return
+            refuse(node)
+        target = str(node.target)
+        if target == "aten.sym_size.int":  # a batch of any size; views are read by their result
+            return
+        reader = self.readers.get(target)
+        if reader is None or node.op != "call_function":
+            refuse(node)
+        value = self.values[sources[0]]
+        if not reader.takes_padding:
+            self.unpadded(node, value)
+        self.values[node] = reader.read(self, node, value)
+
+    def _fold_constant(self, node: fx.Node) -> None:
+        """Compute what does not depend on the image: a tensor, of a size that is bounded in all."""
+        result = node.meta.get("val")
+        self._folded += result.numel() if isinstance(result, Tensor) else _MOST_FOLDED + 1
+        if self._folded > _MOST_FOLDED:
+            break_rule(node, f"constants must have at most {_MOST_FOLDED} values", self._folded)
+        arguments = fx.map_arg((node.args, node.kwargs), lambda source: self._constants[source])
+        args, kwargs = arguments
+        assert callable(node.target)
+        with torch.no_grad():
+            self._constants[node] = node.target(*args, **kwargs)
+        for source in node.all_input_nodes:
+            if source in self._names:
+                self._names[node] = self._names[source]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """How an operator is read.
+
+    Parameters
+    ----------
+    read : callable
+        Given the graph, the node and the value of its first operand; returns the node's value.
+    takes_padding : bool
+        Whether zeros may lie around the operand.
+    """
+
+    read: Callable[[Graph, fx.Node, Value], Value]
+    takes_padding: bool = False

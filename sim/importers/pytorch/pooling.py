@@ -1,0 +1,128 @@
+"""Pools and means, of an exported program's graph."""
+
+from dataclasses import astuple, replace
+
+from torch import fx
+
+from sim.importers.pytorch.float_network import FloatLayer
+from sim.importers.pytorch.graph import Graph, Reader, Value
+from sim.importers.pytorch.nodes import (
+    arguments_of,
+    break_rule,
+    image_shape,
+    pair,
+    undilated,
+    widened,
+)
+from sim.spec.network import LayerKind, Padding
+
+__all__ = ["POOLS", "pool"]
+
+
+def _mean(graph: Graph, node: fx.Node, value: Value) -> Value:
+    given = arguments_of(node)
+    rank = len(given["self"].meta["val"].shape)
+    dims = sorted({dim % rank for dim in given["dim"] or range(rank)})
+    if rank < 3 or dims != list(range(2, rank)):
+        break_rule(node, "mean must be taken over height and width", dims)
+    if value.shape[:2] == (1, 1):
+        return replace(value, alone=value.alone and graph.read_once(node))
+    layer = FloatLayer(
+        name=graph.layer_name(node),
+        kind=LayerKind.MEAN,
+        inputs=(value.tensor,),
+        shape=(1, 1, value.shape[2]),
+    )
+    return graph.append(node, layer, positive=value.positive)
+
+
+def _average_pool(graph: Graph, node: fx.Node, value: Value) -> Value:
+    given = arguments_of(node)
+    if any(given["padding"]):
+        break_rule(node, "padding of an average pool must be 0", pair(given["padding"]))
+    taps = pair(given["kernel_size"])
+    if given["divisor_override"] not in (None, taps[0] * taps[1]):
+        break_rule(node, "divisor_override must not be given", given["divisor_override"])
+    return _average(graph, node, value, taps, pair(given["stride"] or taps))
+
+
+def _adaptive_pool(graph: Graph, node: fx.Node, value: Value) -> Value:
+    rows, columns = pair(arguments_of(node)["output_size"])
+    height, width = value.shape[:2]
+    if height % rows or width % columns:
+        rule = f"output of an adaptive pool must divide its input {(height, width)}"
+        break_rule(node, rule, (rows, columns))
+    taps = (height // rows, width // columns)
+    return _average(graph, node, value, taps, taps)
+
+
+def _average(
+    graph: Graph, node: fx.Node, value: Value, taps: tuple[int, int], stride: tuple[int, int]
+) -> Value:
+    whole = taps == value.shape[:2]
+    kind = LayerKind.GLOBAL_AVERAGE_POOL if whole else LayerKind.AVERAGE_POOL
+    window = ((1, 1), (1, 1)) if whole else (taps, stride)
+    shape = _pooled_shape(node, value, taps, stride, Padding())
+    return graph.append(
+        node, pool(graph, node, value, kind, *window, shape), positive=value.positive
+    )
+
+
+def _max_pool(graph: Graph, node: fx.Node, value: Value) -> Value:
+    given = arguments_of(node)
+    undilated(node, given)
+    if value.padding != Padding() and not value.positive:
+        # a zero could be the largest value of a window, but the hardware's padding never wins
+        break_rule(node, "zero padding must follow a ReLU", astuple(value.padding))
+    wide = widened(value.padding, pair(given["padding"]))
+    taps = pair(given["kernel_size"])
+    if max(wide.top, wide.bottom) >= taps[0] or max(wide.left, wide.right) >= taps[1]:
+        break_rule(node, f"padding must be smaller than the window {taps}", astuple(wide))
+    stride = pair(given["stride"] or taps)
+    shape = _pooled_shape(node, value, taps, stride, wide)
+    layer = pool(graph, node, value, LayerKind.MAX_POOL, taps, stride, shape)
+    return graph.append(node, replace(layer, padding=wide), positive=value.positive)
+
+
+def pool(
+    graph: Graph,
+    node: fx.Node,
+    value: Value,
+    kind: LayerKind,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    shape: tuple[int, int, int],
+) -> FloatLayer:
+    """Layer of a window that has no weights."""
+    return FloatLayer(
+        name=graph.layer_name(node),
+        kind=kind,
+        inputs=(value.tensor,),
+        shape=shape,
+        kernel=kernel,
+        stride=stride,
+    )
+
+
+def _pooled_shape(
+    node: fx.Node,
+    value: Value,
+    taps: tuple[int, int],
+    stride: tuple[int, int],
+    pad: Padding,
+) -> tuple[int, int, int]:
+    """Shape of a pool's output, whose last windows end within the padded image."""
+    windows = pad.windows(value.shape[:2], taps, stride)
+    shape = image_shape(node)
+    if shape != (*windows, value.shape[2]):
+        break_rule(node, f"ceil_mode must not add windows to {windows}", shape[:2])
+    return shape
+
+
+POOLS = {
+    "aten.mean.dim": Reader(read=_mean),
+    "aten.avg_pool2d.default": Reader(read=_average_pool),
+    "aten._adaptive_avg_pool2d.default": Reader(read=_adaptive_pool),
+    "aten.max_pool2d_with_indices.default": Reader(read=_max_pool, takes_padding=True),
+}
+"""Readers of these operators."""

@@ -1,0 +1,223 @@
+"""Post-training int8 quantization as TensorFlow Lite does it."""
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from sim.importers.pytorch.aten import export_module, read_program
+from sim.importers.pytorch.float_network import INPUT, FloatLayer, FloatNetwork
+from sim.importers.pytorch.ranges import activation_ranges
+from sim.scales import Scale, activation_scale, add_factors, quantize_multipliers
+from sim.spec.errors import CosilicoError
+from sim.spec.network import Layer, LayerKind, Network, TensorSpec
+
+__all__ = [
+    "QuantizedWeights",
+    "Scale",
+    "activation_scale",
+    "quantize_layers",
+    "quantize_module",
+    "quantize_network",
+    "quantize_program",
+    "quantize_weights",
+]
+
+_BIAS_LIMIT = 2**30
+"""Largest magnitude of a quantized bias; leaves the accumulator a bit for the products."""
+
+_LEAST_RANGE = 1e-30
+"""Of an activation that is not constant; its scale is a float32 on the host."""
+
+_ALIKE = (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.AVERAGE_POOL, LayerKind.MAX_POOL)
+"""Kinds whose output is quantized as their input is."""
+
+
+class QuantizedWeights(NamedTuple):
+    """``weights`` int8[K, ...], ``scales`` float64[K], ``bias`` int32[K] in s_in·scales[k]."""
+
+    weights: NDArray[np.int8]
+    scales: NDArray[np.float64]
+    bias: NDArray[np.int32]
+
+
+class _Parameters(NamedTuple):
+    weights: NDArray[np.int8]
+    bias: NDArray[np.int32]
+    multiplier: NDArray[np.int32]
+    shift: NDArray[np.int32]
+
+
+_NO_PARAMETERS = _Parameters(*(np.zeros(0, kind) for kind in (np.int8, *[np.int32] * 3)))
+
+
+def quantize_module(
+    module: nn.Module, images: Tensor, *, name: str, input_scale: Scale | None = None
+) -> Network:
+    """Quantize a trained module after training.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Made of the layers that :func:`sim.importers.pytorch.aten.read_program` names. It is set to inference mode.
+    images : float32[N, C, H, W]
+        What the module is given in training; every activation gets the range that it takes on
+        these. The network's input is one such image.
+    name : str
+        Of the network.
+    input_scale : Scale, optional
+        Quantization of the input; from the images' range if not given.
+
+    Returns
+    -------
+    Network
+        With the module's submodules as names of the layers that have weights.
+
+    Raises
+    ------
+    UnsupportedModuleError
+        One line that names the operation, its node and the rule.
+    CosilicoError
+        If the images do not have that form.
+    """
+    _check_images(images)
+    program = export_module(module, images[:1])
+    return quantize_program(program, images, name=name, input_scale=input_scale)
+
+
+def quantize_program(
+    program: ExportedProgram, images: Tensor, *, name: str, input_scale: Scale | None = None
+) -> Network:
+    """Quantize what ``torch.export`` made of a module in inference mode.
+
+    See :func:`quantize_module`.
+    """
+    _check_images(images)
+    network = read_program(program, name=name)
+    return quantize_network(network, images, input_scale=input_scale)
+
+
+def quantize_network(
+    network: FloatNetwork, images: Tensor, *, input_scale: Scale | None = None
+) -> Network:
+    """Quantize a network of real numbers, see :func:`quantize_module`."""
+    _check_images(images)
+    height, width, channels = network.shape
+    if images.shape[1:] != (channels, height, width):
+        rule = f"calibration images must have shape [N, {channels}, {height}, {width}]"
+        raise CosilicoError(f"{rule}, not {list(images.shape)}")
+    ranges = activation_ranges(network, images)
+    for tensor, (low, high) in ranges.items():
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise CosilicoError(f"tensor {tensor!r} must be finite on the calibration images")
+        if tensor == INPUT and low == high == 0:
+            raise CosilicoError("calibration images must not all be 0")
+        if high > low and not _LEAST_RANGE <= high - low <= 1 / _LEAST_RANGE:
+            rule = f"tensor {tensor!r} must have a range of {_LEAST_RANGE:g} … {1 / _LEAST_RANGE:g}"
+            raise CosilicoError(f"{rule} on the calibration images, not {high - low:g}")
+    scales = {tensor: activation_scale(*ends) for tensor, ends in ranges.items()}
+    if input_scale is not None:
+        scales[INPUT] = input_scale
+    return quantize_layers(network, scales)
+
+
+def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Network:
+    """Quantize a network whose activations' scales are known.
+
+    Parameters
+    ----------
+    network : FloatNetwork
+    scales : mapping of str to Scale
+        Of every tensor; pools take that of their input instead.
+    """
+    used = {INPUT: scales[INPUT]}
+    shapes = {INPUT: network.shape} | {layer.name: layer.shape for layer in network.layers}
+    layers = []
+    for layer in network.layers:
+        sources = [used[name] for name in layer.inputs]
+        scale = sources[0] if layer.kind in _ALIKE else scales[layer.name]
+        used[layer.name] = scale
+        pixels = math.prod(shapes[layer.inputs[0]][:2])
+        inputs = [source.scale for source in sources]
+        try:
+            parameters = _parameters(layer, inputs, scale.scale, pixels)
+            layers.append(
+                Layer(
+                    name=layer.name,
+                    kind=layer.kind,
+                    inputs=layer.inputs,
+                    output=TensorSpec.of_shape(layer.name, layer.shape, *scale),
+                    kernel=layer.kernel,
+                    stride=layer.stride,
+                    padding=layer.padding,
+                    clamp=_clamp(layer.clamp, scale),
+                    **parameters._asdict(),
+                )
+            )
+        except ValueError as error:
+            raise CosilicoError(f"layer {layer.name!r} cannot be quantized: {error}") from None
+    try:
+        source = TensorSpec.of_shape(INPUT, network.shape, *used[INPUT])
+        return Network(name=network.name, input=source, layers=tuple(layers))
+    except ValueError as error:
+        raise CosilicoError(str(error)) from None
+
+
+def quantize_weights(weight: Tensor, bias: Tensor, input_scale: float) -> QuantizedWeights:
+    """Symmetric int8 weights with one scale per output channel (the first axis).
+
+    A channel of tiny weights gets the smallest scale with which its bias still fits.
+    """
+    flat = weight.flatten(1).abs().amax(1).double().numpy()
+    real_bias = bias.double().numpy()
+    scales = np.maximum(flat / 127, np.abs(real_bias) / (input_scale * _BIAS_LIMIT))
+    scales = np.where(scales > 0, scales, 1.0)
+    shape = (-1, *[1] * (weight.ndim - 1))
+    quantized = np.clip(np.rint(weight.double().numpy() / scales.reshape(shape)), -127, 127)
+    quantized_bias = np.rint(real_bias / (input_scale * scales))
+    return QuantizedWeights(quantized.astype(np.int8), scales, quantized_bias.astype(np.int32))
+
+
+def _check_images(images: Tensor) -> None:
+    if not images.is_floating_point() or images.ndim != 4 or not len(images):
+        rule = "calibration images must be floating point of shape [N, C, H, W]"
+        raise CosilicoError(f"{rule}, not {images.dtype} {list(images.shape)}")
+    if not bool(torch.isfinite(images).all()):
+        raise CosilicoError("calibration images must be finite")
+
+
+def _parameters(layer: FloatLayer, inputs: list[float], output: float, pixels: int) -> _Parameters:
+    """Integer parameters for the scales of the inputs and the output."""
+    if layer.kind in _ALIKE:
+        return _NO_PARAMETERS
+    if layer.kind is LayerKind.MEAN:
+        multiplier, shift = quantize_multipliers(np.array([inputs[0] / (pixels * output)]))
+        return _NO_PARAMETERS._replace(multiplier=multiplier, shift=shift)
+    if layer.kind is LayerKind.ADD:
+        multiplier, shift = quantize_multipliers(add_factors(inputs[0], inputs[1], output))
+        return _NO_PARAMETERS._replace(multiplier=multiplier, shift=shift)
+    quantized = quantize_weights(*layer.parameters(), inputs[0])  # [K, C, kh, kw]
+    multiplier, shift = quantize_multipliers(inputs[0] * quantized.scales / output)
+    if layer.kind is LayerKind.DEPTHWISE:
+        weights = quantized.weights[:, 0].transpose(1, 2, 0)  # [kh, kw, C]
+    else:
+        weights = quantized.weights.transpose(0, 2, 3, 1)  # [K, kh, kw, C]
+    return _Parameters(np.ascontiguousarray(weights), quantized.bias, multiplier, shift)
+
+
+def _clamp(ends: tuple[float, float], scale: Scale) -> tuple[int, int]:
+    """Quantized bounds of a fused activation."""
+    low, high = (_quantized_bound(end, scale) for end in ends)
+    return (low, high)
+
+
+def _quantized_bound(real: float, scale: Scale) -> int:
+    if math.isinf(real):
+        return 127 if real > 0 else -128
+    steps = math.copysign(math.floor(abs(real) / scale.scale + 0.5), real)
+    return int(min(127, max(-128, scale.zero_point + steps)))

@@ -1,0 +1,1 @@
+"""TensorFlow Lite models in, networks of integer layers out."""

@@ -1,0 +1,237 @@
+"""Importing a TensorFlow Lite model: what the host computes, what the accelerator computes."""
+
+from pathlib import Path
+
+from sim.importers.errors import UnsupportedModelError
+from sim.importers.folder import ImportedNetwork, checked_network, network_name, with_file
+from sim.importers.host import PORT_TYPES, HostProgram, HostStep, Port, Reshape
+from sim.importers.limits import excess
+from sim.importers.tflite import elementwise, pooling, windows
+from sim.importers.tflite.host_steps import HOST_OPERATORS, host_step
+from sim.importers.tflite.lowering import OPERATORS, Lowering, image_shape
+from sim.importers.tflite.model import TfliteModel, TfliteOperator
+from sim.importers.tflite.reader import parse_tflite
+from sim.spec.archives import read_bytes
+
+__all__ = ["HINTS", "import_tflite", "lower_tflite"]
+
+_TABLES = (elementwise, pooling, windows)
+"""Importing them enters their operators into the table."""
+
+_DATA_INPUTS = {"RESHAPE": 1, "SQUEEZE": 1, "EXPAND_DIMS": 1}
+"""Operators of which later inputs only say a shape, which their output has anyway."""
+
+_INPUT_COUNTS = {
+    "ADD": (2, 2), "ARG_MAX": (2, 2), "AVERAGE_POOL_2D": (1, 1), "CONV_2D": (2, 3),
+    "DEPTHWISE_CONV_2D": (2, 3), "DEQUANTIZE": (1, 1), "EXPAND_DIMS": (2, 2),
+    "FULLY_CONNECTED": (2, 3), "MAX_POOL_2D": (1, 1), "MEAN": (2, 2), "PAD": (2, 2),
+    "PADV2": (3, 3), "QUANTIZE": (1, 1), "RELU": (1, 1), "RELU6": (1, 1), "RELU_N1_TO_1": (1, 1),
+    "RESHAPE": (1, 2), "SOFTMAX": (1, 1), "SQUEEZE": (1, 1), "TRANSPOSE": (2, 2),
+}  # fmt: skip
+"""Fewest and most inputs of an operator."""
+
+HINTS = {
+    "MUL": "products of activations, as in squeeze-and-excitation blocks, are not supported",
+    "LOGISTIC": "sigmoids, as in squeeze-and-excitation blocks, are not supported",
+    "HARD_SWISH": "activations must be clamps",
+    "LEAKY_RELU": "activations must be clamps",
+    "PRELU": "activations must be clamps",
+    "ELU": "activations must be clamps",
+    "TANH": "activations must be clamps",
+    "BATCH_TO_SPACE_ND": "dilated convolutions are not supported",
+    "SPACE_TO_BATCH_ND": "dilated convolutions are not supported",
+    "SOFTMAX": "must be at the end of the model, where the host computes it",
+    "ARG_MAX": "must be at the end of the model, where the host computes it",
+    "DEQUANTIZE": "must be at the end of the model: all of it must be quantized",
+    "TRANSPOSE": "must be at an end of the model, where the host computes it",
+}
+"""Why an operator is refused, where more can be said than that it is."""
+
+
+def import_tflite(path: Path) -> ImportedNetwork:
+    """Import a model file.
+
+    Raises
+    ------
+    DesignFileError
+        If the file cannot be read or is damaged.
+    UnsupportedModelError
+        If the hardware cannot compute the model bit by bit; names the operator and the rule.
+    """
+    content = read_bytes(path, "model file")
+    model = parse_tflite(content, f"model file {path}")
+    imported = lower_tflite(model, network_name(path.stem))
+    return with_file(imported, path, "tflite", content)
+
+
+def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
+    """Cut a model into host steps and a network; ``source`` has the tensors' names.
+
+    Raises
+    ------
+    UnsupportedModelError
+        As :func:`import_tflite`.
+    """
+    for ends, what in ((model.inputs, "input"), (model.outputs, "output")):
+        if len(ends) != 1:
+            raise UnsupportedModelError(f"model must have one {what}, not {len(ends)}")
+    _check_written(model)
+    live = _live(model)
+    _check_known(model, live)
+    _check_order(model)
+    before, input_tensor = _before(model, live)
+    after, output_tensor = _after(model, live, [step for step, _ in before])
+    cut = {operator.index for operator, _ in (*before, *after)}
+    inner = [operator for operator in live if operator.index not in cut]
+    if not inner or not any(input_tensor in operator.inputs for operator in inner):
+        raise UnsupportedModelError("model must compute something of its input")
+    lowering = Lowering(model, inner, input_tensor, output_tensor)
+    for operator in inner:
+        if operator.name not in OPERATORS:
+            _refuse_operator(model, operator)
+        OPERATORS[operator.name].lower(lowering, operator)
+    layers = tuple(lowering.layers.values())
+    if not layers:
+        raise UnsupportedModelError("model must have a layer that the accelerator computes")
+    shape = image_shape(model.tensors[input_tensor].shape)
+    steps = [step for _, step in before]
+    if model.tensors[input_tensor].shape[1:] != shape:
+        steps.append(Reshape(shape=shape))
+    host = HostProgram(
+        input=_port(model, model.inputs[0]),
+        before=tuple(steps),
+        logits_shape=model.tensors[output_tensor].shape[1:],
+        after=tuple(step for _, step in after),
+        output=_port(model, model.outputs[0]),
+    )
+    tensors = {layer: model.tensors[index].name for layer, index in lowering.origins.items()}
+    network = checked_network(name, lowering.specs["input"], layers)
+    return ImportedNetwork(network=network, host=host, source={"tensors": tensors})
+
+
+def _check_written(model: TfliteModel) -> None:
+    """Refuse operators without a result and tensors that are written where they must not be."""
+    written = {tensor.index for tensor in model.tensors if tensor.data is not None}
+    written.update(model.inputs)
+    for operator in model.operators:
+        if not operator.outputs:
+            if operator.name in OPERATORS or operator.name in HOST_OPERATORS:
+                model.refuse(operator, "must have an output")
+            _refuse_operator(model, operator)
+        for index in operator.outputs:
+            if index in written:
+                rule = f"must not write tensor {model.tensors[index].name!r}, which is an input, "
+                model.refuse(operator, f"{rule}a constant or written before")
+            written.add(index)
+
+
+def _check_known(model: TfliteModel, live: list[TfliteOperator]) -> None:
+    """Refuse operators that are not in the tables, shape arithmetic last: others are the cause of it."""
+    unknown = [one for one in live if one.name not in OPERATORS and one.name not in HOST_OPERATORS]
+    unknown.sort(key=lambda operator: _only_shapes(model, operator))
+    for operator in unknown:
+        _refuse_operator(model, operator)
+    for operator in live:
+        if operator.wrong_options:
+            rule = f"options must be those of {operator.name}, not {operator.wrong_options}"
+            model.refuse(operator, rule)
+        fewest, most = _INPUT_COUNTS[operator.name]
+        if not fewest <= len(operator.inputs) <= most:
+            count = f"{most}" if fewest == most else f"{fewest} … {most}"
+            model.refuse(operator, f"inputs must be {count}, not {len(operator.inputs)}")
+        if len(operator.outputs) != 1:
+            model.refuse(operator, f"must have one output, not {len(operator.outputs)}")
+        ends = (*operator.inputs[:1], *operator.outputs[:1])
+        types = {model.tensors[index].dtype for index in ends}
+        if operator.name not in HOST_OPERATORS and types == {"uint8"}:
+            raise UnsupportedModelError("model is uint8-quantized, only int8 is supported")
+
+
+def _only_shapes(model: TfliteModel, operator: TfliteOperator) -> bool:
+    return all(model.tensors[index].dtype in ("int32", "int64") for index in operator.outputs)
+
+
+def _check_order(model: TfliteModel) -> None:
+    """Refuse operators that read what is not there yet, and so every cycle."""
+    known = {tensor.index for tensor in model.tensors if tensor.data is not None}
+    known.update(model.inputs)
+    for operator in model.operators:
+        for index in operator.inputs[: _DATA_INPUTS.get(operator.name)]:
+            if index >= 0 and index not in known:
+                name = model.tensors[index].name
+                model.refuse(operator, f"reads tensor {name!r} before it is computed")
+        known.update(operator.outputs)
+
+
+def _live(model: TfliteModel) -> list[TfliteOperator]:
+    """Operators that the output depends on; those that only compute shapes are not among them."""
+    wanted = set(model.outputs)
+    live = []
+    for operator in reversed(model.operators):
+        if wanted.intersection(operator.outputs):
+            live.append(operator)
+            wanted.update(operator.inputs[: _DATA_INPUTS.get(operator.name)])
+    return live[::-1]
+
+
+def _readers(live: list[TfliteOperator], index: int) -> list[TfliteOperator]:
+    return [one for one in live for i in one.inputs[: _DATA_INPUTS.get(one.name)] if i == index]
+
+
+def _before(
+    model: TfliteModel, live: list[TfliteOperator]
+) -> tuple[list[tuple[TfliteOperator, HostStep]], int]:
+    """Steps from the model's input to the first tensor that the accelerator reads."""
+    steps: list[tuple[TfliteOperator, HostStep]] = []
+    index = model.inputs[0]
+    while True:
+        readers = _readers(live, index)
+        if len(readers) != 1 or index in model.outputs:
+            return steps, index
+        (operator,) = readers
+        known = HOST_OPERATORS.get(operator.name)
+        if known is None or not known.before:
+            return steps, index
+        steps.append((operator, host_step(model, operator)))
+        index = operator.outputs[0]
+
+
+def _after(
+    model: TfliteModel, live: list[TfliteOperator], before: list[TfliteOperator]
+) -> tuple[list[tuple[TfliteOperator, HostStep]], int]:
+    """Steps from the last tensor that the accelerator writes to the model's output."""
+    steps: list[tuple[TfliteOperator, HostStep]] = []
+    producers = {index: operator for operator in live for index in operator.outputs}
+    index = model.outputs[0]
+    while True:
+        operator = producers.get(index)
+        if operator is None or operator in before:
+            raise UnsupportedModelError("model must have a layer that the accelerator computes")
+        known = HOST_OPERATORS.get(operator.name)
+        if known is None or not known.after:
+            return steps[::-1], index
+        steps.append((operator, host_step(model, operator)))
+        index = operator.inputs[0]
+
+
+def _port(model: TfliteModel, index: int) -> Port:
+    """One inference at an end of the model."""
+    tensor = model.tensors[index]
+    if tensor.dtype not in PORT_TYPES:
+        known = ", ".join(PORT_TYPES)
+        raise UnsupportedModelError(
+            f"tensor {tensor.name!r} must be one of {known}, not {tensor.dtype}"
+        )
+    if broken := excess(tensor.shape, f"tensor {tensor.name!r}"):
+        raise UnsupportedModelError(broken)
+    if tensor.shape[:1] != (1,) or min(tensor.shape) < 1 or max(tensor.variable_axes, default=0):
+        raise UnsupportedModelError(
+            f"tensor {tensor.name!r} must have a fixed shape with a batch of 1, not {tensor.signature}"
+        )
+    return Port(dtype=tensor.dtype, shape=tensor.shape[1:])
+
+
+def _refuse_operator(model: TfliteModel, operator: TfliteOperator) -> None:
+    hint = HINTS.get(operator.name, "is not supported")
+    known = ", ".join(sorted({*OPERATORS, *HOST_OPERATORS}))
+    model.refuse(operator, f"{hint}; supported are {known}")

@@ -1,0 +1,273 @@
+"""Lowering a model's graph to layers: what is known of its tensors, and how layers are made."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.importers.limits import MOST_WEIGHTS, excess
+from sim.importers.operator_table import OperatorTable
+from sim.importers.quantization import ACTIVATIONS, activation_clamp
+from sim.importers.tflite.model import TfliteModel, TfliteOperator, TfliteTensor
+from sim.spec.network import Layer, LayerKind, Padding, TensorSpec
+
+__all__ = ["INPUT", "OPERATORS", "Lowering", "Pending", "image_shape", "lowers"]
+
+INPUT = "input"
+"""Name of a network's input tensor."""
+
+Shape = tuple[int, int, int]
+
+
+OPERATORS: OperatorTable[Callable[["Lowering", TfliteOperator], None]] = OperatorTable()
+"""Operators that become part of the network, by name."""
+
+lowers = OPERATORS.lowers
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A PAD that its only consumer takes over: the tensor before it, and the widths."""
+
+    source: int
+    padding: Padding
+
+
+def image_shape(shape: tuple[int, ...]) -> Shape:
+    """(height, width, channels) of a tensor's shape with a leading batch of 1."""
+    height, width, channels = (1,) * (4 - len(shape)) + tuple(shape[1:])
+    return height, width, channels
+
+
+class Lowering:
+    """Layers so far, and where the model's tensors are among theirs.
+
+    Parameters
+    ----------
+    model : TfliteModel
+    operators : iterable of TfliteOperator
+        Those that the network computes.
+    input_tensor, output_tensor : int
+        The model's tensors at which the network begins and ends.
+    """
+
+    def __init__(
+        self,
+        model: TfliteModel,
+        operators: Iterable[TfliteOperator],
+        input_tensor: int,
+        output_tensor: int,
+    ) -> None:
+        self.model = model
+        self.operators = tuple(operators)
+        self.layers: dict[str, Layer] = {}
+        self.specs: dict[str, TensorSpec] = {}
+        self.pending: dict[int, Pending] = {}
+        self.origins: dict[str, int] = {}
+        self._places: dict[int, str] = {}
+        self._readers: dict[int, list[TfliteOperator]] = {}
+        self._weights = 0
+        uses = [(index, one) for one in self.operators for index in one.inputs if index >= 0]
+        for index, one in uses:
+            self._readers.setdefault(index, []).append(one)
+        self._output = output_tensor
+        first = self._readers[input_tensor][0]
+        tensor = self.quantized(first, input_tensor)
+        self._place(first, input_tensor, INPUT, image_shape(tensor.shape))
+
+    def tensor(self, operator: TfliteOperator, position: int) -> TfliteTensor:
+        """An operator's input; refused where it is left out."""
+        if position >= len(operator.inputs) or operator.inputs[position] < 0:
+            self.model.refuse(operator, f"input {position} must be given")
+        return self.model.tensors[operator.inputs[position]]
+
+    def has_input(self, operator: TfliteOperator, position: int) -> bool:
+        """Whether an optional input is there."""
+        return position < len(operator.inputs) and operator.inputs[position] >= 0
+
+    def constant(self, operator: TfliteOperator, position: int, dtype: str) -> NDArray[Any]:
+        """Content of an input that must be a constant of a type."""
+        tensor = self.tensor(operator, position)
+        if tensor.data is None:
+            self.model.refuse(operator, f"input {tensor.name!r} must be a constant")
+        if tensor.dtype != dtype:
+            self.model.refuse(
+                operator, f"input {tensor.name!r} must be {dtype}, not {tensor.dtype}"
+            )
+        return tensor.data.copy()  # which can be written, unlike the file that it is part of
+
+    def quantized(self, operator: TfliteOperator, index: int) -> TfliteTensor:
+        """An activation: int8, of one scale, of one inference and fixed shape; else refused."""
+        tensor = self.model.tensors[index]
+        name = tensor.name
+        if tensor.data is not None:
+            self.model.refuse(operator, f"input {name!r} must not be a constant")
+        if tensor.dtype != "int8":
+            self.model.refuse(operator, f"activation {name!r} must be int8, not {tensor.dtype}")
+        if len(tensor.scales) != 1:
+            rule = f"activation {name!r} must have one scale, not {len(tensor.scales)}"
+            self.model.refuse(operator, rule)
+        if not (np.isfinite(tensor.scale) and tensor.scale > 0):
+            rule = f"scale of activation {name!r} must be positive, not {tensor.scale}"
+            self.model.refuse(operator, rule)
+        if not -128 <= tensor.zero_point <= 127:
+            rule = f"zero point of activation {name!r} must be int8, not {tensor.zero_point}"
+            self.model.refuse(operator, rule)
+        self.check_shape(operator, tensor)
+        return tensor
+
+    def check_shape(self, operator: TfliteOperator, tensor: TfliteTensor) -> None:
+        """Refuse a batch other than 1, open axes and more than four axes."""
+        shape = tensor.shape
+        if any(axis > 0 for axis in tensor.variable_axes) or min(shape, default=1) < 1:
+            rule = f"shape of activation {tensor.name!r} must be fixed and positive"
+            rule += f", not {tensor.signature}"
+            self.model.refuse(operator, rule)
+        if not 2 <= len(shape) <= 4:
+            rule = f"activation {tensor.name!r} must have 2 … 4 axes, not shape {shape}"
+            self.model.refuse(operator, rule)
+        if shape[0] != 1:
+            rule = f"batch of activation {tensor.name!r} must be 1, not {shape[0]}"
+            self.model.refuse(operator, rule)
+        if broken := excess(shape, f"activation {tensor.name!r}"):
+            self.model.refuse(operator, broken)
+
+    def source(self, operator: TfliteOperator, position: int = 0) -> TensorSpec:
+        """Network tensor that holds an operator's input."""
+        self.tensor(operator, position)
+        return self._spec(operator, operator.inputs[position])
+
+    def image(self, operator: TfliteOperator) -> tuple[TensorSpec, Padding]:
+        """Network tensor of a first input that is an image, and what a PAD before it adds.
+
+        The interpreter reads four axes, whatever the tensor has.
+        """
+        if len(axes := self.tensor(operator, 0).shape) != 4:
+            self.model.refuse(operator, f"input must be an image of four axes, not of shape {axes}")
+        pending = self.pending.get(operator.inputs[0], Pending(operator.inputs[0], Padding()))
+        spec = self._spec(operator, pending.source)
+        shape = self.model.tensors[pending.source].shape
+        if image_shape(shape) != spec.shape:
+            rule = f"input must be an image of shape {spec.shape} as computed, not one of {shape}"
+            self.model.refuse(operator, rule)
+        return spec, pending.padding
+
+    def output(self, operator: TfliteOperator) -> TfliteTensor:
+        """The only output of an operator, which must be an activation."""
+        if len(operator.outputs) != 1:
+            self.model.refuse(operator, f"must have one output, not {len(operator.outputs)}")
+        return self.quantized(operator, operator.outputs[0])
+
+    def clamp(self, operator: TfliteOperator) -> tuple[int, int]:
+        """Clamp of the operator's fused activation."""
+        number = operator.options["FusedActivationFunction"]
+        if number not in ACTIVATIONS:
+            known = ", ".join(ACTIVATIONS.values())
+            self.model.refuse(operator, f"fused activation must be one of {known}, not {number}")
+        out = self.output(operator)
+        return activation_clamp(ACTIVATIONS[number], out.scale, out.zero_point)
+
+    def only_reader(self, index: int) -> TfliteOperator | None:
+        """The operator that alone reads a tensor, None if there are others or it is the output."""
+        readers = self._readers.get(index, [])
+        return readers[0] if len(readers) == 1 and index != self._output else None
+
+    def emit(
+        self,
+        operator: TfliteOperator,
+        kind: LayerKind,
+        inputs: tuple[TensorSpec, ...],
+        shape: Shape,
+        **fields: Any,
+    ) -> None:
+        """Append the layer that computes an operator's output; ``shape`` is how it lies in memory."""
+        name = f"{operator.name.lower()}_{operator.index}"
+        index = operator.outputs[0]
+        self._place(operator, index, name, shape)
+        try:
+            self.layers[name] = Layer(
+                name=name,
+                kind=kind,
+                inputs=tuple(spec.name for spec in inputs),
+                output=self.specs[name],
+                **fields,
+            )
+        except ValueError as error:
+            self.model.refuse(operator, str(error))
+        self._weights += self.layers[name].weights.size
+        if self._weights > MOST_WEIGHTS:
+            rule = f"layers must have at most {MOST_WEIGHTS} weights in all, not {self._weights}"
+            self.model.refuse(operator, rule)
+
+    def emit_scaled(
+        self,
+        operator: TfliteOperator,
+        source: TensorSpec,
+        multipliers: tuple[NDArray[np.int32], NDArray[np.int32]],
+        clamp: tuple[int, int] = (-128, 127),
+        padding: Padding | None = None,
+    ) -> None:
+        """Append a layer that changes nothing but scale, clamp and border.
+
+        A depthwise layer of one tap of weight 1: the sum is x - z_in, so that its requantization is
+        the operator's.
+        """
+        pad = padding or Padding()
+        channels = source.channels
+        self.emit(
+            operator,
+            LayerKind.DEPTHWISE,
+            (source,),
+            (*pad.around(source.shape[:2]), channels),
+            padding=pad,
+            weights=np.ones((1, 1, channels), np.int8),
+            bias=np.zeros(channels, np.int32),
+            multiplier=multipliers[0],
+            shift=multipliers[1],
+            clamp=clamp,
+        )
+
+    def alias(self, operator: TfliteOperator) -> None:
+        """Let an operator's output be its input under another shape."""
+        out = self.output(operator)
+        source = self.tensor(operator, 0)
+        spec = self.source(operator)
+        if not out.quantized_like(source):
+            self.model.refuse(operator, "input and output must be quantized alike")
+        self.model.check_reshaped(operator)
+        self._places[out.index] = spec.name
+
+    def fuse_clamp(self, operator: TfliteOperator, clamp: tuple[int, int]) -> bool:
+        """Narrow the clamp of the layer before instead of a layer; False where others read it."""
+        index = operator.inputs[0]
+        name = self._places.get(index)
+        if name is None or name == INPUT or self.origins[name] != index:
+            return False
+        if self.only_reader(index) is not operator:
+            return False
+        layer = self.layers[name]
+        low, high = (min(max(bound, clamp[0]), clamp[1]) for bound in layer.clamp)
+        self.layers[name] = replace(layer, clamp=(low, high))
+        self._places[operator.outputs[0]] = name
+        self.origins[name] = operator.outputs[0]
+        return True
+
+    def _spec(self, operator: TfliteOperator, index: int) -> TensorSpec:
+        tensor = self.quantized(operator, index)
+        if index not in self._places:
+            self.model.refuse(operator, f"reads tensor {tensor.name!r} before it is computed")
+        return self.specs[self._places[index]]
+
+    def _place(self, operator: TfliteOperator, index: int, name: str, shape: Shape) -> None:
+        tensor = self.model.tensors[index]
+        if broken := excess(shape, f"activation {tensor.name!r}"):
+            self.model.refuse(operator, broken)
+        try:
+            spec = TensorSpec.of_shape(name, shape, float(tensor.scale), tensor.zero_point)
+        except ValueError as error:
+            self.model.refuse(operator, str(error))
+        self.specs[name] = spec
+        self._places[index] = name
+        self.origins[name] = index

@@ -1,0 +1,81 @@
+"""Lowering of pooling and of means over an image."""
+
+import math
+
+from sim.importers.quantization import mean_multiplier
+from sim.importers.tflite.lowering import Lowering, lowers
+from sim.importers.tflite.model import TfliteOperator
+from sim.importers.tflite.windows import check_output, window_padding
+from sim.spec.network import LayerKind, Padding
+
+__all__: list[str] = []
+
+
+@lowers(
+    "AVERAGE_POOL_2D",
+    becomes="`average_pool`; `global_average_pool` if the window is the whole image",
+    conditions="no window may reach over the border; input and output quantized alike",
+)
+def _average_pool(lowering: Lowering, operator: TfliteOperator) -> None:
+    _pool(lowering, operator, LayerKind.AVERAGE_POOL)
+
+
+@lowers(
+    "MAX_POOL_2D",
+    becomes="`max_pool`",
+    conditions="input and output quantized alike",
+)
+def _max_pool(lowering: Lowering, operator: TfliteOperator) -> None:
+    _pool(lowering, operator, LayerKind.MAX_POOL)
+
+
+def _pool(lowering: Lowering, operator: TfliteOperator, kind: LayerKind) -> None:
+    source, before = lowering.image(operator)
+    options = operator.options
+    kernel = (options["FilterHeight"], options["FilterWidth"])
+    stride = (options["StrideH"], options["StrideW"])
+    if not lowering.output(operator).quantized_like(lowering.tensor(operator, 0)):
+        lowering.model.refuse(operator, "input and output must be quantized alike")
+    size = before.around(source.shape[:2])
+    padding = before + window_padding(lowering, operator, size, kernel, stride)
+    if kind is LayerKind.AVERAGE_POOL and padding != Padding():
+        rule = "windows must not reach over the border, where they would average fewer values"
+        lowering.model.refuse(operator, rule)
+    shape = check_output(lowering, operator, source, padding, kernel, stride, source.channels)
+    clamp = lowering.clamp(operator)
+    if kind is LayerKind.AVERAGE_POOL and kernel == source.shape[:2]:
+        lowering.emit(operator, LayerKind.GLOBAL_AVERAGE_POOL, (source,), shape, clamp=clamp)
+        return
+    lowering.emit(
+        operator, kind, (source,), shape, kernel=kernel, stride=stride, padding=padding, clamp=clamp
+    )
+
+
+@lowers(
+    "MEAN",
+    becomes="`mean`",
+    conditions="over height and width together, axes kept or not; any output scale",
+)
+def _mean(lowering: Lowering, operator: TfliteOperator) -> None:
+    source = lowering.source(operator)
+    tensor, out = lowering.tensor(operator, 0), lowering.output(operator)
+    given = lowering.constant(operator, 1, "int32").reshape(-1).tolist()
+    rank = len(tensor.shape)
+    wrong = [axis for axis in given if not -rank <= axis < rank]
+    if wrong:
+        lowering.model.refuse(operator, f"axes must be among {rank}, not {wrong[0]}")
+    axes = {axis % rank for axis in given}
+    left = [i for i, size in enumerate(tensor.shape) if size > 1 and i not in axes]
+    channels = tensor.shape[-1]
+    if rank - 1 in axes or left not in ([], [rank - 1]) or channels != source.channels:
+        lowering.model.refuse(operator, f"must be over height and width, not over axes {given}")
+    if math.prod(out.shape) != channels or out.shape[-1] != channels:
+        lowering.model.refuse(operator, f"output must have {channels} values, not {out.shape}")
+    count = source.height * source.width
+    try:
+        multiplier, shift = mean_multiplier(tensor.scale, out.scale, count)
+    except ValueError as error:
+        lowering.model.refuse(operator, str(error))
+    lowering.emit(
+        operator, LayerKind.MEAN, (source,), (1, 1, channels), multiplier=multiplier, shift=shift
+    )

@@ -1,0 +1,1 @@
+"""The mapper: tiles, residency, splits and addresses of a network on an accelerator."""

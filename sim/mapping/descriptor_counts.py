@@ -1,0 +1,56 @@
+"""How many descriptors a plan has at most, in a round and in all."""
+
+from sim.arrays.geometry import ceil_div
+from sim.arrays.kernel import in_place
+from sim.arrays.plan_columns import LayerPlan, TensorPlan
+
+__all__ = ["MAX_DESCRIPTORS", "most_descriptors", "most_in_a_round", "most_templates", "sets_of"]
+
+MAX_DESCRIPTORS = 1 << 19
+"""Most descriptors of a program, by :func:`most_descriptors`: 300 MB while it is planned."""
+
+
+@in_place
+def sets_of(plan):
+    """Splits of all blocks of a tile."""
+    down = ceil_div(plan[LayerPlan.TILE_Y], plan[LayerPlan.BLOCK_ROWS])
+    across = ceil_div(plan[LayerPlan.TILE_X], plan[LayerPlan.BLOCK_COLUMNS])
+    return down * across * plan[LayerPlan.SPLITS]
+
+
+@in_place
+def most_templates(lp):
+    """Most EXECUTEs that a pass of a layer has in a round."""
+    most = 1
+    for i in range(lp.shape[0]):
+        most = max(most, sets_of(lp[i]))
+    return most
+
+
+@in_place
+def _moved(lp, tp, i):
+    """Tiles that a PE loads and stores for an image in a chunk of layer ``i``."""
+    return lp[i, LayerPlan.LOADED] + lp[i, LayerPlan.LOADED2] + tp[i + 1, TensorPlan.STORED]
+
+
+@in_place
+def most_in_a_round(lp, tp, pes, images):
+    """No fewer than the descriptors of any round."""
+    most = 0
+    for i in range(lp.shape[0]):
+        most = max(most, 2 * sets_of(lp[i]) + pes * _moved(lp, tp, i))
+    return images * most
+
+
+@in_place
+def most_descriptors(lp, tp, pes, images):
+    """No fewer than the descriptors of a plan."""
+    total = 0
+    for i in range(lp.shape[0]):
+        plan = lp[i]
+        per_pass = 2 * plan[LayerPlan.ROUNDS] * sets_of(plan)
+        per_pass += (
+            ceil_div(plan[LayerPlan.ROUNDS], plan[LayerPlan.CHUNK]) * pes * _moved(lp, tp, i)
+        )
+        total += plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X] * per_pass
+    return images * total

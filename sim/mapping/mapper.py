@@ -1,0 +1,122 @@
+"""The mapper: tile sizes, on-chip residency, spills and addresses for a whole network.
+
+Two passes over the layers: the first chooses tile sizes, the second allocates local memory. Then
+splits, and addresses in external memory.
+"""
+
+import numpy as np
+
+from sim.arrays.geometry import ceil_div, groups_of, pixel_bytes
+from sim.arrays.kernel import in_place, kernel
+from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
+from sim.arrays.tables import Hw, LayerColumn, TensorColumn
+from sim.mapping.descriptor_counts import MAX_DESCRIPTORS, most_descriptors
+from sim.mapping.execution import weight_rows
+from sim.mapping.residency import allocate, mark_resident
+from sim.mapping.splits import choose_block, choose_split, share_rows, split_count
+from sim.mapping.tile_choice import choose_tiles
+from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
+from sim.spec.descriptor import ExecuteOp
+
+__all__ = ["plan_network"]
+
+ALIGNMENT_BYTES = 128
+"""Weight blocks and tensors start at multiples of this in external memory."""
+
+ADD_ROWS = 3
+"""Parameter rows of ADD: operand a, operand b, sum."""
+
+LAYER_COLUMNS, TENSOR_COLUMNS = len(LayerPlan), len(TensorPlan)
+
+
+@in_place
+def _split(layer, channels, hw, plan):
+    """Fill the splits and blocks of a layer's plan; only a convolution has more than one."""
+    quads = ceil_div(channels, DOT_WIDTH)
+    kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
+    plan[LayerPlan.SPLITS] = 1
+    plan[LayerPlan.SPLIT_TAP_ROWS], plan[LayerPlan.SPLIT_TAP_COLUMNS] = kernel_y, kernel_x
+    plan[LayerPlan.SPLIT_STEPS] = quads
+    plan[LayerPlan.BLOCK_ROWS] = plan[LayerPlan.TILE_Y]
+    plan[LayerPlan.BLOCK_COLUMNS] = plan[LayerPlan.TILE_X]
+    if layer[LayerColumn.OP] != ExecuteOp.CONV:
+        return
+    tap_rows, tap_columns, size = choose_split(
+        kernel_y, kernel_x, quads, hw[Hw.WEIGHT_ROWS], hw[Hw.SIMD] // DOT_WIDTH
+    )
+    count = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
+    if count == 1:
+        return
+    plan[LayerPlan.SPLITS] = count
+    plan[LayerPlan.SPLIT_TAP_ROWS], plan[LayerPlan.SPLIT_TAP_COLUMNS] = tap_rows, tap_columns
+    plan[LayerPlan.SPLIT_STEPS] = size
+    plan[LayerPlan.BLOCK_ROWS], plan[LayerPlan.BLOCK_COLUMNS] = choose_block(
+        plan[LayerPlan.TILE_Y],
+        plan[LayerPlan.TILE_X],
+        plan[LayerPlan.PIXELS],
+        share_rows(plan[LayerPlan.IMAGES], hw[Hw.ACCUMULATOR_ROWS])[1],
+    )
+
+
+@in_place
+def _align(address):
+    return ceil_div(address, ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+
+
+@kernel
+def plan_network(layers, tensors, hw, cut):
+    """Map a network onto an accelerator.
+
+    Parameters
+    ----------
+    layers : int64[n, 16], tensors : int64[n + 1, 3], hw : int64[11]
+        Tables of :mod:`sim.arrays.tables`.
+    cut : int
+        With several images per program: the layers before run image after image, each with the
+        whole local memory, the others with all images together.
+
+    Returns
+    -------
+    failure, layer, needed, available : int
+        A :class:`Failure`, the layer and both numbers of the limit it broke.
+    layer_plan : int64[n, 34], tensor_plan : int64[n + 1, 13]
+    end : int
+        First external address after weights and tensors.
+    """
+    n = layers.shape[0]
+    lp = np.zeros((n, LAYER_COLUMNS), np.int64)
+    tp = np.zeros((n + 1, TENSOR_COLUMNS), np.int64)
+    address = 0
+    for i in range(n):
+        layer, op = layers[i], layers[i, LayerColumn.OP]
+        groups = groups_of(tensors[i + 1, 2], hw[Hw.SIMD])
+        rows = weight_rows(layer, tensors[layer[LayerColumn.INPUT], 2])
+        if op != ExecuteOp.CONV and rows > hw[Hw.WEIGHT_ROWS]:
+            return Failure.WEIGHTS, i, rows, hw[Hw.WEIGHT_ROWS], lp, tp, 0
+        lp[i, LayerPlan.WEIGHT_ROWS] = rows
+        lp[i, LayerPlan.PARAMETER_ROWS] = ADD_ROWS if op == ExecuteOp.ADD else REQUANTIZER_PHASES
+        address = _align(address)
+        lp[i, LayerPlan.BLOCK_ADDRESS] = address
+        blocks = 1 if layer[LayerColumn.SHARED] else groups
+        address += blocks * (lp[i, LayerPlan.PARAMETER_ROWS] + rows) * DOT_WIDTH * hw[Hw.SIMD]
+    for t in range(n + 1):
+        tp[t, TensorPlan.RESIDENT_UNTIL] = -1
+    choose_tiles(layers, tensors, hw, cut, tp)
+    mark_resident(layers, tensors, cut, tp)
+    failure, i, needed, available = allocate(layers, tensors, hw, cut, lp, tp)
+    if failure != Failure.NONE:
+        return failure, i, needed, available, lp, tp, 0
+    for i in range(n):
+        _split(layers[i], tensors[layers[i, LayerColumn.INPUT], 2], hw, lp[i])
+    for t in range(n + 1):
+        tp[t, TensorPlan.PIXEL_BYTES] = pixel_bytes(tensors[t, 2], hw[Hw.SIMD], hw[Hw.BUS_BYTES])
+        if tp[t, TensorPlan.STORED]:
+            address = _align(address)
+            tp[t, TensorPlan.EXTERNAL] = address
+            size = tensors[t, TensorColumn.HEIGHT] * tensors[t, TensorColumn.WIDTH]
+            size *= groups_of(tensors[t, 2], hw[Hw.SIMD]) * hw[Hw.IMAGES]
+            address += size * tp[t, TensorPlan.PIXEL_BYTES]
+    most = most_descriptors(lp, tp, hw[Hw.PES_Y] * hw[Hw.PES_X], hw[Hw.IMAGES])
+    if most > MAX_DESCRIPTORS:
+        return Failure.DESCRIPTORS, n - 1, most, MAX_DESCRIPTORS, lp, tp, 0
+    return Failure.NONE, -1, 0, 0, lp, tp, _align(address)

@@ -1,0 +1,213 @@
+"""What stays on chip and where: residency and addresses in local memory.
+
+A walk forward over the layers allocates local memory first-fit and demotes what does not fit to
+external memory, down to single layers that run tile by tile.
+"""
+
+import numpy as np
+
+from sim.arrays.geometry import ceil_div, groups_of, resident_halo
+from sim.arrays.kernel import in_place, kernel
+from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
+from sim.arrays.tables import Hw, LayerColumn
+from sim.mapping.execution import choose_pixels
+from sim.mapping.tile_choice import axis, fits_tile, own_row
+from sim.mapping.tiling import choose_tiling, extent
+from sim.spec.descriptor import ExecuteOp
+
+__all__ = ["allocate", "mark_resident"]
+
+
+@in_place
+def mark_resident(layers, tensors, cut, tensor_plan):
+    """Set halos and the last resident use of every tensor from its consumers' tiles.
+
+    Nothing stays from before layer ``cut`` to behind it.
+    """
+    for i in range(layers.shape[0]):
+        layer = layers[i]
+        target = tensors[i + 1]
+        out_y = tensor_plan[i + 1, TensorPlan.TILE_Y]
+        out_x = tensor_plan[i + 1, TensorPlan.TILE_X]
+        op = layer[LayerColumn.OP]
+        for t in (layer[LayerColumn.INPUT], layer[LayerColumn.INPUT2]):
+            row = tensor_plan[t]
+            in_y, in_x = row[TensorPlan.TILE_Y], row[TensorPlan.TILE_X]
+            if t == 0 or t <= cut <= i:
+                continue
+            if not fits_tile(layer, tensors[t], target, in_y, in_x, out_y, out_x):
+                continue
+            row[TensorPlan.RESIDENT_UNTIL] = max(row[TensorPlan.RESIDENT_UNTIL], i)
+            k, s, p = axis(layer, True)
+            low, high = resident_halo(op, k, s, p, tensors[t, 0], in_y, target[0], out_y)
+            row[TensorPlan.HALO_TOP] = max(row[TensorPlan.HALO_TOP], low)
+            row[TensorPlan.HALO_BOTTOM] = max(row[TensorPlan.HALO_BOTTOM], high)
+            k, s, p = axis(layer, False)
+            low, high = resident_halo(op, k, s, p, tensors[t, 1], in_x, target[1], out_x)
+            row[TensorPlan.HALO_LEFT] = max(row[TensorPlan.HALO_LEFT], low)
+            row[TensorPlan.HALO_RIGHT] = max(row[TensorPlan.HALO_RIGHT], high)
+
+
+@in_place
+def _place(live, n_live, size, depth):
+    """Lowest free address for ``size`` vectors, or -1; live[i] = (address, size, until, tensor)."""
+    best = -1
+    for candidate in range(n_live + 1):
+        address = 0 if candidate == n_live else live[candidate, 0] + live[candidate, 1]
+        if address + size > depth or (best >= 0 and address >= best):
+            continue
+        free = True
+        for j in range(n_live):
+            if address < live[j, 0] + live[j, 1] and live[j, 0] < address + size:
+                free = False
+                break
+        if free:
+            best = address
+    return best
+
+
+@in_place
+def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
+    """Try layer i in one pass with a resident output. Returns the new n_live, or -1."""
+    layer = layers[i]
+    depth, lanes, simd = hw[Hw.BANK_DEPTH], hw[Hw.LANES], hw[Hw.SIMD]
+    out = tp[i + 1]
+    tile_y, tile_x = out[TensorPlan.TILE_Y], out[TensorPlan.TILE_X]
+    two = layer[LayerColumn.OP] == ExecuteOp.ADD
+    for operand in range(2 if two else 1):
+        t = layer[LayerColumn.INPUT2] if operand else layer[LayerColumn.INPUT]
+        column = LayerPlan.IN2_ADDRESS if operand else LayerPlan.IN_ADDRESS
+        loaded = LayerPlan.LOADED2 if operand else LayerPlan.LOADED
+        source = tp[t]
+        if source[TensorPlan.RESIDENT_UNTIL] >= i and fits_tile(
+            layer,
+            tensors[t],
+            tensors[i + 1],
+            source[TensorPlan.TILE_Y],
+            source[TensorPlan.TILE_X],
+            tile_y,
+            tile_x,
+        ):
+            lp[i, loaded] = 0
+            lp[i, column + 1] = source[TensorPlan.ROW]
+            lp[i, column + 2] = source[TensorPlan.PLANE]
+            lp[i, column] = source[TensorPlan.ADDRESS]
+            if layer[LayerColumn.OP] < ExecuteOp.ADD:
+                lp[i, column] -= layer[LayerColumn.PAD_Y] * source[TensorPlan.ROW]
+                lp[i, column] -= layer[LayerColumn.PAD_X]
+            if operand == 0:
+                lp[i, LayerPlan.IN_TILE_Y] = source[TensorPlan.TILE_Y]
+                lp[i, LayerPlan.IN_TILE_X] = source[TensorPlan.TILE_X]
+            continue
+        if layer[LayerColumn.OP] == ExecuteOp.POOL:
+            rows = ceil_div(tensors[t, 0], hw[Hw.PES_Y])
+            columns = ceil_div(tensors[t, 1], hw[Hw.PES_X])
+        else:
+            rows, columns = extent(layer, tile_y, tile_x)
+        planes = ceil_div(ceil_div(tensors[t, 2], simd), lanes)
+        size = planes * rows * columns
+        address = _place(live, n_live, size, depth)
+        if address < 0:
+            return -1
+        live[n_live, 0], live[n_live, 1], live[n_live, 2], live[n_live, 3] = address, size, i, -1
+        n_live += 1
+        lp[i, loaded] = 1
+        lp[i, column] = address
+        lp[i, column + 1] = columns
+        lp[i, column + 2] = rows * columns
+        if operand == 0:
+            lp[i, LayerPlan.IN_TILE_Y] = rows
+            lp[i, LayerPlan.IN_TILE_X] = columns
+    rows = tile_y + out[TensorPlan.HALO_TOP] + out[TensorPlan.HALO_BOTTOM]
+    columns = tile_x + out[TensorPlan.HALO_LEFT] + out[TensorPlan.HALO_RIGHT]
+    size = ceil_div(ceil_div(tensors[i + 1, 2], simd), lanes) * rows * columns
+    address = _place(live, n_live, size, depth)
+    if address < 0:
+        return -1
+    live[n_live, 0], live[n_live, 1] = address, size
+    live[n_live, 2], live[n_live, 3] = max(i, out[TensorPlan.RESIDENT_UNTIL]), i + 1
+    out[TensorPlan.ROW] = columns
+    out[TensorPlan.PLANE] = rows * columns
+    out[TensorPlan.ADDRESS] = (
+        address + out[TensorPlan.HALO_TOP] * columns + out[TensorPlan.HALO_LEFT]
+    )
+    for h in range(4):
+        lp[i, LayerPlan.HALO_TOP + h] = out[TensorPlan.HALO_TOP + h]
+    lp[i, LayerPlan.TILE_Y], lp[i, LayerPlan.TILE_X] = tile_y, tile_x
+    lp[i, LayerPlan.PASSES_Y] = lp[i, LayerPlan.PASSES_X] = 1
+    lp[i, LayerPlan.PIXELS], _, _ = choose_pixels(
+        layer,
+        tensors[layer[LayerColumn.INPUT], 2],
+        groups_of(tensors[i + 1, 2], simd),
+        tile_y,
+        tile_x,
+        lp[i, LayerPlan.IN_TILE_Y],
+        lp[i, LayerPlan.IN_TILE_X],
+        (
+            lp[i, LayerPlan.HALO_TOP],
+            lp[i, LayerPlan.HALO_BOTTOM],
+            lp[i, LayerPlan.HALO_LEFT],
+            lp[i, LayerPlan.HALO_RIGHT],
+        ),
+        hw,
+    )
+    lp[i, LayerPlan.ROUNDS] = ceil_div(
+        groups_of(tensors[i + 1, 2], simd), lanes // lp[i, LayerPlan.PIXELS]
+    )
+    lp[i, LayerPlan.CHUNK] = lp[i, LayerPlan.ROUNDS]
+    lp[i, LayerPlan.OUT_ADDRESS] = out[TensorPlan.ADDRESS]
+    lp[i, LayerPlan.OUT_ROW] = columns
+    lp[i, LayerPlan.OUT_PLANE] = rows * columns
+    return n_live + 1
+
+
+@kernel
+def allocate(layers, tensors, hw, cut, lp, tp):
+    """Walk forward; returns (failure, layer, vectors needed, vectors there)."""
+    n = layers.shape[0]
+    live = np.zeros((n + 4, 4), np.int64)
+    n_live = 0
+    tp[0, TensorPlan.STORED] = 1
+    tp[n, TensorPlan.STORED] = 1
+    for i in range(n):
+        mark = n_live
+        share = own_row(hw, i, cut)
+        lp[i, LayerPlan.IMAGES] = share[Hw.IMAGES]
+        grown = -1
+        alone = n_live == 0 and tp[i + 1, TensorPlan.RESIDENT_UNTIL] < 0
+        if not alone:
+            grown = _whole(i, layers, tensors, share, lp, tp, live, n_live)
+        if grown < 0 and not alone:
+            kept = 0
+            for j in range(mark):
+                t = live[j, 3]
+                if t == layers[i, LayerColumn.INPUT] or t == layers[i, LayerColumn.INPUT2]:
+                    live[kept] = live[j]
+                    kept += 1
+                else:
+                    tp[t, TensorPlan.STORED] = 1
+                    tp[t, TensorPlan.RESIDENT_UNTIL] = -1
+            grown = _whole(i, layers, tensors, share, lp, tp, live, kept)
+            mark = kept
+        if grown < 0:
+            for j in range(mark):
+                tp[live[j, 3], TensorPlan.STORED] = 1
+                tp[live[j, 3], TensorPlan.RESIDENT_UNTIL] = -1
+            short = choose_tiling(
+                layers[i], tensors[layers[i, LayerColumn.INPUT]], tensors[i + 1], share, lp[i]
+            )
+            if short > 0:
+                return Failure.TILE, i, share[Hw.BANK_DEPTH] + short, share[Hw.BANK_DEPTH]
+            tp[i + 1, TensorPlan.STORED] = 1
+            tp[i + 1, TensorPlan.RESIDENT_UNTIL] = -1
+            grown = 0
+        if lp[i, LayerPlan.LOADED]:
+            tp[layers[i, LayerColumn.INPUT], TensorPlan.STORED] = 1
+        if lp[i, LayerPlan.LOADED2]:
+            tp[layers[i, LayerColumn.INPUT2], TensorPlan.STORED] = 1
+        n_live = 0
+        for j in range(grown):
+            if live[j, 2] > i:
+                live[n_live] = live[j]
+                n_live += 1
+    return Failure.NONE, -1, 0, 0

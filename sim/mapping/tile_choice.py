@@ -1,0 +1,167 @@
+"""Tile sizes: dynamic programming over the chain of layers.
+
+A tensor stays on chip where tile_in = stride · tile_out, otherwise it pays a spill.
+"""
+
+import numpy as np
+
+from sim.arrays.geometry import aligned, ceil_div, groups_of, pixel_bytes, tile_candidate
+from sim.arrays.kernel import in_place, kernel
+from sim.arrays.tables import Hw, LayerColumn
+from sim.mapping.execution import NO_HALO, choose_pixels
+from sim.spec.descriptor import ExecuteOp
+
+__all__ = ["axis", "choose_tiles", "first_layer_cycles", "fits_tile", "own_row"]
+
+POWERS = 6
+"""Tile candidates per axis: the smallest covering multiples of 1, 2, 4 … 32."""
+
+STATES = 16
+"""Most tiles that are weighed for a tensor."""
+
+LAYER_CYCLES = 24
+"""What a layer is taken to cost beside its windows when tiles are weighed; predictions do not
+use it."""
+
+TIE = 64
+"""Weight of the slower one of EXECUTE and LOAD against EXECUTE alone when tiles are weighed."""
+
+_FAR = 1 << 60
+
+
+@kernel
+def own_row(hw, layer, cut):
+    """What a layer has of the accelerator: before ``cut`` one image all, then each an equal part."""
+    own = hw.copy()
+    if layer < cut:
+        own[Hw.IMAGES] = 1
+    own[Hw.BANK_DEPTH] //= own[Hw.IMAGES]
+    return own
+
+
+@in_place
+def axis(layer, vertical):
+    """(kernel, stride, padding) of a layer along one axis."""
+    if vertical:
+        return layer[LayerColumn.KERNEL_Y], layer[LayerColumn.STRIDE_Y], layer[LayerColumn.PAD_Y]
+    return layer[LayerColumn.KERNEL_X], layer[LayerColumn.STRIDE_X], layer[LayerColumn.PAD_X]
+
+
+@in_place
+def fits_tile(layer, source, target, in_y, in_x, out_y, out_x):
+    """Whether a resident input with tile (in_y, in_x) serves output tile (out_y, out_x)."""
+    op = layer[LayerColumn.OP]
+    k, s, p = axis(layer, True)
+    if not aligned(op, k, s, p, source[0], in_y, target[0], out_y):
+        return False
+    k, s, p = axis(layer, False)
+    return aligned(op, k, s, p, source[1], in_x, target[1], out_x)
+
+
+@in_place
+def _list_tiles(tensor, hw, found):
+    """Write a tensor's tile candidates to found[STATES, 2]; returns their number."""
+    count = 0
+    for power_y in range(POWERS):
+        y = tile_candidate(tensor[0], hw[Hw.PES_Y], power_y)
+        for power_x in range(POWERS):
+            x = tile_candidate(tensor[1], hw[Hw.PES_X], power_x)
+            if y > 0 and x > 0 and count < STATES:
+                found[count, 0], found[count, 1] = y, x
+                count += 1
+    return count
+
+
+@in_place
+def _transfer_cycles(tensor, hw):
+    """Cycles that a tensor takes on the bus, of all images that share the accelerator."""
+    simd, bus = hw[Hw.SIMD], hw[Hw.BUS_BYTES]
+    size = tensor[0] * tensor[1] * groups_of(tensor[2], simd) * pixel_bytes(tensor[2], simd, bus)
+    size *= hw[Hw.IMAGES]
+    return size * hw[Hw.COST] // (bus * hw[Hw.EARN])
+
+
+@in_place
+def _weigh_tiles(i, layers, tensors, hw, share, cut, tiles, counts, alone, cost, origin):
+    """Fill row i: the tiles of layer i's output, what they cost at least, and the tile before.
+
+    ``share`` is what the layer has of the accelerator ``hw``.
+    """
+    layer = layers[i]
+    op, twin = layer[LayerColumn.OP], layer[LayerColumn.TWIN]
+    source = tensors[layer[LayerColumn.INPUT]]
+    before, target = tensors[i], tensors[i + 1]
+    groups = groups_of(target[2], hw[Hw.SIMD])
+    # a layer before the cut costs so many times what it costs for one image, so tiles are the same
+    times = hw[Hw.IMAGES] // share[Hw.IMAGES]
+    spill = times * 2 * (_transfer_cycles(before, share) + LAYER_CYCLES)
+    chained = layer[LayerColumn.INPUT] == i or layer[LayerColumn.INPUT2] == i
+    in_y, in_x = ceil_div(source[0], hw[Hw.PES_Y]), ceil_div(source[1], hw[Hw.PES_X])
+    counts[i] = _list_tiles(target, hw, tiles[i])
+    for state in range(counts[i]):
+        out_y, out_x = tiles[i, state, 0], tiles[i, state, 1]
+        if twin == i or twin < cut <= i:
+            _, cycles, transfer = choose_pixels(
+                layer, source[2], groups, out_y, out_x, in_y, in_x, NO_HALO, share
+            )
+            alone[i, state] = times * (TIE * max(cycles, transfer) + cycles)
+        else:
+            alone[i, state] = alone[twin, state]
+        own = alone[i, state]
+        if i == 0:
+            cost[i, state] = own
+            continue
+        for last in range(counts[i - 1]):
+            tile_y, tile_x = tiles[i - 1, last, 0], tiles[i - 1, last, 1]
+            total = cost[i - 1, last] + own
+            if op == ExecuteOp.POOL:
+                more = max(0, tile_y * tile_x - in_y * in_x)
+                total += TIE * hw[Hw.IMAGES] * groups * more
+            if total >= cost[i, state]:
+                continue
+            if chained and (
+                i == cut or not fits_tile(layer, before, target, tile_y, tile_x, out_y, out_x)
+            ):
+                total += TIE * spill
+            if total < cost[i, state]:
+                cost[i, state] = total
+                origin[i, state] = last
+
+
+@kernel
+def choose_tiles(layers, tensors, hw, cut, tile):
+    """Fill tile[n_tensors, 2] with each tensor's tile by dynamic programming."""
+    n = layers.shape[0]
+    cost = np.empty((n, STATES), np.int64)
+    cost[:] = _FAR
+    origin = np.zeros((n, STATES), np.int64)
+    tiles = np.zeros((n, STATES, 2), np.int64)
+    counts = np.zeros(n, np.int64)
+    alone = np.zeros((n, STATES), np.int64)
+    for i in range(n):
+        share = own_row(hw, i, cut)
+        _weigh_tiles(i, layers, tensors, hw, share, cut, tiles, counts, alone, cost, origin)
+    state = int(np.argmin(cost[n - 1]))
+    for i in range(n - 1, -1, -1):
+        tile[i + 1, :2] = tiles[i, state]
+        state = origin[i, state]
+    tile[0, 0] = ceil_div(tensors[0, 0], hw[Hw.PES_Y])
+    tile[0, 1] = ceil_div(tensors[0, 1], hw[Hw.PES_X])
+
+
+@kernel
+def first_layer_cycles(layers, tensors, hw):
+    """Cycles to load the inputs and compute the first layer, as mappings are weighed."""
+    layer, source, target = layers[0], tensors[0], tensors[1]
+    _, cycles, transfer = choose_pixels(
+        layer,
+        source[2],
+        groups_of(target[2], hw[Hw.SIMD]),
+        ceil_div(target[0], hw[Hw.PES_Y]),
+        ceil_div(target[1], hw[Hw.PES_X]),
+        ceil_div(source[0], hw[Hw.PES_Y]),
+        ceil_div(source[1], hw[Hw.PES_X]),
+        NO_HALO,
+        hw,
+    )
+    return _transfer_cycles(source, hw) + max(cycles, transfer)

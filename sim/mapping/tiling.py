@@ -1,0 +1,178 @@
+"""Layers that run tile by tile through local memory: what a tile takes, and which tile is best."""
+
+from sim.arrays.geometry import ceil_div, groups_of, pixel_bytes
+from sim.arrays.kernel import in_place
+from sim.arrays.plan_columns import LayerPlan
+from sim.arrays.tables import Hw, LayerColumn
+from sim.mapping.execution import NO_HALO, choose_pixels, weight_blocks
+from sim.spec.descriptor import ExecuteOp
+
+__all__ = ["choose_tiling", "extent", "lay_out"]
+
+PASS_CYCLES = 60
+"""What a pass is taken to cost beside its bytes and windows when tilings are weighed."""
+
+TILE_CYCLES = 8
+"""The same for every PE's tile in a pass."""
+
+ROW_CYCLES = 1
+"""The same for every row of a tile transfer; predictions use none of them."""
+
+
+@in_place
+def extent(layer, tile_y, tile_x):
+    """Input rows and columns that one PE's output tile reads, padding included."""
+    if layer[LayerColumn.OP] == ExecuteOp.ADD:
+        return tile_y, tile_x
+    rows = (tile_y - 1) * layer[LayerColumn.STRIDE_Y] + layer[LayerColumn.KERNEL_Y]
+    return rows, (tile_x - 1) * layer[LayerColumn.STRIDE_X] + layer[LayerColumn.KERNEL_X]
+
+
+@in_place
+def _input_tile(layer, source, tile_y, tile_x, hw):
+    if layer[LayerColumn.OP] == ExecuteOp.POOL:
+        return ceil_div(source[0], hw[Hw.PES_Y]), ceil_div(source[1], hw[Hw.PES_X])
+    return extent(layer, tile_y, tile_x)
+
+
+@in_place
+def _need(layer, source, target, tile_y, tile_x, whole, hw):
+    """Vectors per bank of a tile's operands and outputs.
+
+    With ``whole`` all output groups are there at once, else those of one vector per bank, and
+    (but for CONV) their inputs.
+    """
+    op, lanes, simd = layer[LayerColumn.OP], hw[Hw.LANES], hw[Hw.SIMD]
+    rows, columns = _input_tile(layer, source, tile_y, tile_x, hw)
+    operands = 2 if op == ExecuteOp.ADD else 1
+    planes = ceil_div(groups_of(source[2], simd), lanes)
+    outputs = ceil_div(groups_of(target[2], simd), lanes)
+    if not whole:
+        outputs = 1
+        if op != ExecuteOp.CONV:
+            planes = 1
+    return operands * planes * rows * columns + outputs * tile_y * tile_x
+
+
+@in_place
+def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):
+    """Fill the plan of a layer that runs tile by tile through an empty local memory.
+
+    Parameters
+    ----------
+    layer : int64[16], source, target : int64[3], hw : int64[11]
+        Rows of the tables of :mod:`sim.arrays.tables`.
+    plan : int64[34]
+        Changed.
+    tile_y, tile_x : int
+        Output rows and columns per PE.
+    pixels : int
+        Pixels computed at once.
+    whole : bool
+        All output groups of a tile are in local memory at once.
+    """
+    op, lanes, simd = layer[LayerColumn.OP], hw[Hw.LANES], hw[Hw.SIMD]
+    rows, columns = _input_tile(layer, source, tile_y, tile_x, hw)
+    area = rows * columns
+    operands = 2 if op == ExecuteOp.ADD else 1
+    planes = ceil_div(groups_of(source[2], simd), lanes)
+    if not whole and op != ExecuteOp.CONV:
+        planes = 1
+    plan[LayerPlan.TILE_Y], plan[LayerPlan.TILE_X] = tile_y, tile_x
+    plan[LayerPlan.PASSES_Y] = ceil_div(target[0], tile_y * hw[Hw.PES_Y])
+    plan[LayerPlan.PASSES_X] = ceil_div(target[1], tile_x * hw[Hw.PES_X])
+    plan[LayerPlan.PIXELS] = pixels
+    plan[LayerPlan.ROUNDS] = ceil_div(groups_of(target[2], simd), lanes // pixels)
+    plan[LayerPlan.CHUNK] = plan[LayerPlan.ROUNDS] if whole else pixels
+    plan[LayerPlan.LOADED] = 1
+    plan[LayerPlan.LOADED2] = operands - 1
+    plan[LayerPlan.IN_ADDRESS], plan[LayerPlan.IN2_ADDRESS] = 0, planes * area
+    plan[LayerPlan.IN_ROW] = plan[LayerPlan.IN2_ROW] = columns
+    plan[LayerPlan.IN_PLANE] = plan[LayerPlan.IN2_PLANE] = area
+    plan[LayerPlan.IN_TILE_Y], plan[LayerPlan.IN_TILE_X] = rows, columns
+    plan[LayerPlan.OUT_ADDRESS] = operands * planes * area
+    plan[LayerPlan.OUT_ROW] = tile_x
+    plan[LayerPlan.OUT_PLANE] = tile_y * tile_x
+    for h in range(4):
+        plan[LayerPlan.HALO_TOP + h] = 0
+
+
+@in_place
+def _bus_cycles(size, hw):
+    return size * hw[Hw.COST] // (hw[Hw.BUS_BYTES] * hw[Hw.EARN])
+
+
+@in_place
+def _weigh(layer, source, target, tile_y, tile_x, whole, hw):
+    """(cycles, pixels) of all passes with that tile, as tilings are weighed."""
+    simd, bus = hw[Hw.SIMD], hw[Hw.BUS_BYTES]
+    rows, columns = _input_tile(layer, source, tile_y, tile_x, hw)
+    images, groups = hw[Hw.IMAGES], groups_of(target[2], simd)
+    pixels, cycles, transfer = choose_pixels(
+        layer, source[2], groups, tile_y, tile_x, rows, columns, NO_HALO, hw
+    )
+    pes_y, pes_x = hw[Hw.PES_Y], hw[Hw.PES_X]
+    passes_y, passes_x = ceil_div(target[0], tile_y * pes_y), ceil_div(target[1], tile_x * pes_x)
+    operands = 2 if layer[LayerColumn.OP] == ExecuteOp.ADD else 1
+    # of all images
+    in_groups = groups_of(source[2], simd) * operands * images
+    out_groups = groups * images
+    read_rows, read_columns = source[0], source[1]
+    if layer[LayerColumn.OP] < ExecuteOp.ADD:
+        # what neighbouring tiles share is read twice, what strides leave out between them not at all
+        shared_y = rows - tile_y * layer[LayerColumn.STRIDE_Y]
+        shared_x = columns - tile_x * layer[LayerColumn.STRIDE_X]
+        read_rows = max(rows, read_rows + (ceil_div(target[0], tile_y) - 1) * shared_y)
+        read_columns = max(columns, read_columns + (ceil_div(target[1], tile_x) - 1) * shared_x)
+    loads = _bus_cycles(
+        read_rows * read_columns * in_groups * pixel_bytes(source[2], simd, bus), hw
+    )
+    stores = _bus_cycles(target[0] * target[1] * out_groups * pixel_bytes(target[2], simd, bus), hw)
+    passes = passes_y * passes_x
+    blocks = weight_blocks(layer, source[2], groups, pixels, hw)
+    if blocks > 2:
+        transfer *= passes
+    own = passes * cycles
+    if not whole:
+        # stores of one chunk run while weights for the next one come
+        own += stores
+        stores = passes * PASS_CYCLES * ceil_div(groups, hw[Hw.LANES])
+    total = loads + max(own, transfer) + min(own, transfer) // (blocks * passes) + stores
+    total += passes * (PASS_CYCLES + TILE_CYCLES * images * pes_y * pes_x)
+    total += ROW_CYCLES * (read_rows * in_groups + target[0] * out_groups)
+    return total, pixels
+
+
+@in_place
+def choose_tiling(layer, source, target, hw, plan):
+    """Choose a layer's tile and fill its plan; returns the vectors per bank that lack, or 0.
+
+    Weighs, for every number of passes along one axis, the fewest along the other that fit.
+    """
+    depth = hw[Hw.BANK_DEPTH]
+    most_y, most_x = ceil_div(target[0], hw[Hw.PES_Y]), ceil_div(target[1], hw[Hw.PES_X])
+    best, best_y, best_x, best_pixels, best_whole = -1, 0, 0, 1, True
+    for whole in (True, False):
+        tile_x, last_y = 1, most_y + 1
+        for passes_y in range(1, most_y + 1):
+            tile_y = ceil_div(most_y, passes_y)
+            if tile_y == last_y:
+                continue
+            last_y = tile_y
+            if _need(layer, source, target, tile_y, tile_x, whole, hw) > depth:
+                continue
+            while tile_x < most_x and (
+                _need(layer, source, target, tile_y, tile_x + 1, whole, hw) <= depth
+            ):
+                tile_x += 1
+            even = ceil_div(most_x, ceil_div(most_x, tile_x))
+            cycles, pixels = _weigh(layer, source, target, tile_y, even, whole, hw)
+            if best < 0 or cycles < best:
+                best, best_y, best_x = cycles, tile_y, even
+                best_pixels, best_whole = pixels, whole
+            if tile_x == most_x and layer[LayerColumn.KERNEL_Y] >= layer[LayerColumn.STRIDE_Y]:
+                break
+    if best < 0:
+        return _need(layer, source, target, 1, 1, False, hw) - depth
+    lay_out(layer, source, target, hw, plan, best_y, best_x, best_pixels, best_whole)
+    return 0

@@ -1,0 +1,1 @@
+"""Networks that have a name: published topologies with seeded weights."""

@@ -1,0 +1,197 @@
+"""The fields of an EXECUTE descriptor: a layer's windows, with its interval, lead and hold."""
+
+from sim.arrays.geometry import (
+    add_slots,
+    ceil_div,
+    depthwise_slots,
+    hold_cycles,
+    segment_slots,
+    served,
+    uses_window,
+)
+from sim.arrays.kernel import in_place
+from sim.arrays.plan_columns import LayerPlan
+from sim.arrays.schedule_columns import (
+    ACCUMULATOR_ROW,
+    BANK,
+    BOUND_X,
+    BOUND_Y,
+    CLAMP_HIGH,
+    CLAMP_LOW,
+    FIRST_COLUMN,
+    FIRST_QUAD,
+    FIRST_ROW,
+    GROUPS,
+    HALO_BOTTOM,
+    HALO_LEFT,
+    HALO_RIGHT,
+    HALO_TOP,
+    HOLD,
+    IN2_ADDRESS,
+    IN2_ROW,
+    IN_ADDRESS,
+    IN_PLANE,
+    IN_ROW,
+    INTERVAL,
+    KERNEL_COLUMNS,
+    KERNEL_ROWS,
+    LAST_QUADS,
+    LOCAL_MASK,
+    MAXIMUM,
+    OP,
+    ORIGIN_X,
+    ORIGIN_Y,
+    OUT_ADDRESS,
+    OUT_BANK,
+    OUT_ROW,
+    PAD_VALUE,
+    PITCH_X,
+    PITCH_Y,
+    PIXELS,
+    RESTORE,
+    ROW_LEAD,
+    SAVE,
+    STRIDE_X,
+    STRIDE_Y,
+    TILE_COLUMNS,
+    TILE_ROWS,
+    WINDOW,
+    WINDOW_COLUMNS,
+    WINDOW_ROWS,
+    ZERO_POINT,
+)
+from sim.arrays.tables import Hw, LayerColumn, TensorColumn
+from sim.mapping.execution import interval, row_lead
+from sim.mapping.splits import split_bounds
+from sim.spec.accelerator import DOT_WIDTH
+from sim.spec.descriptor import ExecuteOp
+
+__all__ = ["execute_fields", "move_to_image", "move_to_round"]
+
+
+@in_place
+def _walk_channels(row, layer, plan, channels, hw, k):
+    """Fill the input channels and taps of split ``k``; returns the issue slots of a set."""
+    y0, y1, x0, x1, first, end = split_bounds(
+        layer[LayerColumn.KERNEL_Y],
+        layer[LayerColumn.KERNEL_X],
+        ceil_div(channels, DOT_WIDTH),
+        plan[LayerPlan.SPLIT_TAP_ROWS],
+        plan[LayerPlan.SPLIT_TAP_COLUMNS],
+        plan[LayerPlan.SPLIT_STEPS],
+        k,
+    )
+    per_group = hw[Hw.SIMD] // DOT_WIDTH
+    group, last = first // per_group, (end - 1) // per_group
+    row[GROUPS] = last - group + 1
+    row[FIRST_QUAD] = first - group * per_group
+    row[LAST_QUADS] = end - last * per_group
+    row[BANK] = group % hw[Hw.LANES]
+    row[KERNEL_ROWS], row[KERNEL_COLUMNS] = y1 - y0, x1 - x0
+    row[IN_PLANE] = plan[LayerPlan.IN_PLANE]
+    row[IN_ADDRESS] += group // hw[Hw.LANES] * plan[LayerPlan.IN_PLANE]
+    row[IN_ADDRESS] += y0 * plan[LayerPlan.IN_ROW] + x0
+    row[ORIGIN_Y] += y0
+    row[ORIGIN_X] += x0
+    row[RESTORE] = k > 0
+    row[SAVE] = k < plan[LayerPlan.SPLITS] - 1
+    return (y1 - y0) * (x1 - x0) * segment_slots(first, end, hw[Hw.SIMD], plan[LayerPlan.PIXELS])
+
+
+@in_place
+def _timing(row, layer, plan, slots):
+    """Fill the initiation interval, the lead and the hold."""
+    pixels, saves = row[PIXELS], row[SAVE] == 1
+    halo = (row[HALO_TOP], row[HALO_BOTTOM], row[HALO_LEFT], row[HALO_RIGHT])
+    rows, columns = row[WINDOW_ROWS], row[WINDOW_COLUMNS]
+    tile_y, tile_x = row[TILE_ROWS], row[TILE_COLUMNS]
+    cycles = interval(
+        slots, pixels, rows, columns, row[FIRST_ROW], row[FIRST_COLUMN], tile_y, tile_x,
+        halo, saves,
+    )  # fmt: skip
+    stores = 1
+    if not saves:
+        last = (columns - 1) // pixels * pixels
+        stores = served(tile_y, halo[0], halo[1], row[FIRST_ROW] + rows - 1, 1)
+        stores *= served(tile_x, halo[2], halo[3], row[FIRST_COLUMN] + last, columns - last)
+    row[INTERVAL] = cycles
+    row[ROW_LEAD] = row_lead(layer, cycles)
+    row[HOLD] = hold_cycles(row[OP], pixels, stores)
+
+
+@in_place
+def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, c0):
+    """Fill an EXECUTE descriptor of the first round of a chunk.
+
+    ``k`` is the split, (``r0``, ``c0``) the block's first window.
+    """
+    op = layer[LayerColumn.OP]
+    row[OP] = op
+    row[PIXELS] = pixels = plan[LayerPlan.PIXELS]
+    row[TILE_ROWS], row[TILE_COLUMNS] = plan[LayerPlan.TILE_Y], plan[LayerPlan.TILE_X]
+    row[FIRST_ROW], row[FIRST_COLUMN] = r0, c0
+    row[WINDOW_ROWS] = min(plan[LayerPlan.BLOCK_ROWS], plan[LayerPlan.TILE_Y] - r0)
+    row[WINDOW_COLUMNS] = min(plan[LayerPlan.BLOCK_COLUMNS], plan[LayerPlan.TILE_X] - c0)
+    row[KERNEL_ROWS], row[KERNEL_COLUMNS] = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
+    row[STRIDE_Y], row[STRIDE_X] = layer[LayerColumn.STRIDE_Y], layer[LayerColumn.STRIDE_X]
+    row[IN_ROW] = plan[LayerPlan.IN_ROW]
+    row[IN_ADDRESS] = plan[LayerPlan.IN_ADDRESS]
+    row[OUT_ADDRESS] = plan[LayerPlan.OUT_ADDRESS] + r0 * plan[LayerPlan.OUT_ROW] + c0
+    row[OUT_ROW] = plan[LayerPlan.OUT_ROW]
+    for h in range(4):
+        row[HALO_TOP + h] = plan[LayerPlan.HALO_TOP + h]
+    slots = 0
+    if op == ExecuteOp.POOL:
+        in_y, in_x = plan[LayerPlan.IN_TILE_Y], plan[LayerPlan.IN_TILE_X]
+        row[KERNEL_ROWS], row[KERNEL_COLUMNS] = in_y, in_x
+        row[PITCH_Y], row[PITCH_X] = in_y, in_x
+        slots = in_y * in_x
+    elif op == ExecuteOp.ADD:
+        row[IN2_ADDRESS] = plan[LayerPlan.IN2_ADDRESS]
+        row[IN2_ROW] = plan[LayerPlan.IN2_ROW]
+        slots = add_slots(pixels)
+    else:
+        stride_y, stride_x = row[STRIDE_Y], row[STRIDE_X]
+        row[PITCH_Y] = plan[LayerPlan.TILE_Y] * stride_y
+        row[PITCH_X] = plan[LayerPlan.TILE_X] * stride_x
+        row[ORIGIN_Y] = pass_y * hw[Hw.PES_Y] * row[PITCH_Y] - layer[LayerColumn.PAD_Y]
+        row[ORIGIN_X] = pass_x * hw[Hw.PES_X] * row[PITCH_X] - layer[LayerColumn.PAD_X]
+        row[ORIGIN_Y] += r0 * stride_y
+        row[ORIGIN_X] += c0 * stride_x
+        row[IN_ADDRESS] += r0 * stride_y * row[IN_ROW] + c0 * stride_x
+        if op == ExecuteOp.CONV:
+            slots = _walk_channels(row, layer, plan, source[TensorColumn.CHANNELS], hw, k)
+        else:
+            row[MAXIMUM] = layer[LayerColumn.MAXIMUM]
+            row[WINDOW] = uses_window(row[KERNEL_ROWS], row[KERNEL_COLUMNS], stride_x)
+            slots = depthwise_slots(row[KERNEL_ROWS], row[KERNEL_COLUMNS], stride_x)
+    row[IN_ADDRESS] &= LOCAL_MASK
+    row[BOUND_Y], row[BOUND_X] = source[TensorColumn.HEIGHT], source[TensorColumn.WIDTH]
+    row[PAD_VALUE] = layer[LayerColumn.PAD_VALUE]
+    row[ZERO_POINT] = layer[LayerColumn.ZERO_POINT]
+    row[CLAMP_LOW], row[CLAMP_HIGH] = layer[LayerColumn.CLAMP_LOW], layer[LayerColumn.CLAMP_HIGH]
+    _timing(row, layer, plan, slots)
+
+
+@in_place
+def move_to_round(row, plan, lanes, group):
+    """Move an EXECUTE descriptor from its chunk's first output channel group to ``group``."""
+    plane, bank = group // lanes, group % lanes
+    row[OUT_BANK] = bank
+    row[OUT_ADDRESS] += plane * plan[LayerPlan.OUT_PLANE]
+    if row[OP] != ExecuteOp.CONV:
+        row[IN_ADDRESS] = (row[IN_ADDRESS] + plane * plan[LayerPlan.IN_PLANE]) & LOCAL_MASK
+    if row[OP] == ExecuteOp.ADD:
+        row[BANK] = bank
+        row[IN2_ADDRESS] += plane * plan[LayerPlan.IN2_PLANE]
+
+
+@in_place
+def move_to_image(row, vectors, accumulators):
+    """Move an EXECUTE descriptor to an image's own part of the banks and of accumulator rows."""
+    row[IN_ADDRESS] = (row[IN_ADDRESS] + vectors) & LOCAL_MASK
+    row[OUT_ADDRESS] += vectors
+    if row[OP] == ExecuteOp.ADD:
+        row[IN2_ADDRESS] += vectors
+    if row[SAVE] or row[RESTORE]:
+        row[ACCUMULATOR_ROW] = accumulators

@@ -1,0 +1,163 @@
+"""The list of descriptors in the making: their rows, their tokens and what they wait for.
+
+Rows are either all kept, or run and forgotten from time to time: descriptor n is row n - FIRST.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.arrays.kernel import in_place, inlined, kernel
+from sim.arrays.schedule_columns import (
+    AFTER,
+    FIELD_HIGH,
+    FIELD_LOW,
+    LAYER,
+    POST,
+    QUEUE,
+    WAIT,
+    WIDTH,
+)
+from sim.timing.cycles import step
+
+__all__ = [
+    "COUNT",
+    "EXECUTED",
+    "FIRST",
+    "FITS",
+    "HALF",
+    "HALF_COLUMNS",
+    "HOLDS",
+    "LOADED",
+    "LOADED_BY",
+    "STORED",
+    "USED_BY",
+    "Listing",
+    "add",
+    "begin",
+    "empty_listing",
+    "first_overflow",
+    "require",
+    "run",
+]
+
+# Numbers of a list: descriptors so far, the number of the one in the first row, the register-file half
+# in use; the latest activation LOAD, STORE and EXECUTE (-1: none); whether all values fit so far.
+COUNT, FIRST, HALF, LOADED, STORED, EXECUTED, FITS = range(7)
+
+# Of a register-file half: the latest EXECUTE that used it, the LOAD that filled it, the block it holds.
+USED_BY, LOADED_BY, HOLDS = range(3)
+HALF_COLUMNS = 3
+
+
+class Listing(NamedTuple):
+    """What the making of descriptors writes to.
+
+    Parameters
+    ----------
+    rows : int64[n, len(COLUMNS)]
+        Descriptors FIRST … COUNT - 1.
+    templates : int64[m, len(COLUMNS)]
+        EXECUTE of every split and block of a pass, as in round 0 of a chunk.
+    numbers : int64[7]
+        COUNT … FITS.
+    halves : int64[2, HALF_COLUMNS]
+        USED_BY … HOLDS of both register-file halves; -1: none.
+    waited : int64[3, 3]
+        Latest descriptor of queue i that queue j has waited for.
+    """
+
+    rows: NDArray[np.int64]
+    templates: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    halves: NDArray[np.int64]
+    waited: NDArray[np.int64]
+
+
+@kernel
+def empty_listing(rows, templates):
+    """List with room for so many rows and EXECUTEs of a pass."""
+    numbers, halves = np.zeros(FITS + 1, np.int64), np.empty((2, HALF_COLUMNS), np.int64)
+    waited = np.empty((3, 3), np.int64)
+    numbers[LOADED : EXECUTED + 1] = -1
+    numbers[HALF] = numbers[FITS] = 1
+    halves[:] = -1
+    waited[:] = -1
+    return Listing(
+        np.empty((rows, WIDTH), np.int64),
+        np.empty((templates, WIDTH), np.int64),
+        numbers,
+        halves,
+        waited,
+    )
+
+
+@inlined
+def begin(listing, queue, layer):
+    """Empty the next descriptor's row and return its place; it counts from :func:`add` on."""
+    place = listing.numbers[COUNT] - listing.numbers[FIRST]
+    row = listing.rows[place]
+    for j in range(WIDTH):
+        row[j] = 0
+    row[QUEUE] = queue
+    row[LAYER] = layer
+    row[AFTER : AFTER + 3] = -1
+    return place
+
+
+@in_place
+def add(listing):
+    """Count the descriptor that was begun; returns its number."""
+    number = listing.numbers[COUNT]
+    listing.numbers[COUNT] = number + 1
+    return number
+
+
+@in_place
+def require(listing, row, source, producer):
+    """Make the descriptor in ``row`` start after descriptor ``producer``, of queue ``source``.
+
+    By a token, if none implies it yet.
+    """
+    target = row[QUEUE]
+    if producer < 0 or source == target or producer <= listing.waited[source, target]:
+        return
+    place = producer - listing.numbers[FIRST]
+    if place >= 0:
+        listing.rows[place, POST] |= 1 << target
+    row[WAIT] |= 1 << source
+    row[AFTER + source] = producer
+    listing.waited[source, target] = producer
+
+
+@inlined
+def run(listing, check, hw, constants, clock):
+    """Let the descriptors run and forget them; with ``check`` note whether their values fit."""
+    numbers = listing.numbers
+    first = numbers[FIRST]
+    for place in range(numbers[COUNT] - first):
+        row = listing.rows[place]
+        if check and _overflows(row):
+            numbers[FITS] = 0
+        step(row, first + place, hw, constants, clock)
+    numbers[FIRST] = numbers[COUNT]
+
+
+@in_place
+def _overflows(row):
+    """Whether a descriptor's field cannot hold its value; without branches, so it is vectorized."""
+    found = False
+    for j in range(WIDTH):
+        found |= (row[j] < FIELD_LOW[j]) | (row[j] > FIELD_HIGH[j])
+    return found
+
+
+@in_place
+def first_overflow(rows, low, high):
+    """(row, column) of the first value that its descriptor field cannot hold, or (-1, -1)."""
+    for i in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            if rows[i, j] < low[j] or rows[i, j] > high[j]:
+                return i, j
+    return -1, -1

@@ -1,0 +1,308 @@
+"""The program order: which descriptors a mapped network has, one behind the other.
+
+* Weights go alternately to the two register-file halves; a half is refilled once the last
+  EXECUTE that used it is done. What a half still holds is not loaded again.
+* Activation LOADs and STOREs own the local memories' ports: they wait for all EXECUTEs before
+  them, and EXECUTEs wait for them.
+* A token is posted only where it is waited for, so a program ends with no token left.
+* Images of a program that go through a layer together take turns with every EXECUTE, so that they
+  use the same weights; each has an equal part of every bank and of the accumulator rows.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.arrays.geometry import ceil_div, groups_of
+from sim.arrays.kernel import in_place, inlined
+from sim.arrays.plan_columns import LayerPlan, TensorPlan
+from sim.arrays.schedule_columns import (
+    AFTER,
+    FINAL,
+    IMAGE,
+    KIND,
+    LANES,
+    LAYER,
+    PASS,
+    PE_X,
+    PE_Y,
+    PIXELS,
+    QUEUE,
+    ROUND,
+    SAVE,
+    WAIT_DRAIN,
+    WIDTH,
+    WINDOW_COLUMNS,
+    WINDOW_ROWS,
+)
+from sim.arrays.schedule_columns import HALF as HALF_FIELD
+from sim.arrays.tables import Hw, LayerColumn, TensorColumn
+from sim.mapping.descriptor_counts import sets_of
+from sim.mapping.splits import share_rows
+from sim.schedule.execute_fields import execute_fields, move_to_image, move_to_round
+from sim.schedule.listing import (
+    COUNT,
+    EXECUTED,
+    FIRST,
+    HALF,
+    HOLDS,
+    LOADED,
+    LOADED_BY,
+    STORED,
+    USED_BY,
+    add,
+    begin,
+    require,
+    run,
+)
+from sim.schedule.transfer_fields import tile_fields, weights_fields
+from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
+
+__all__ = ["list_turn"]
+
+
+class Turn(NamedTuple):
+    """A layer's run for the images that go through it together.
+
+    Parameters
+    ----------
+    number : int
+        The layer's.
+    layer, plan : int64[n]
+        Its rows of the layer table and of the layer plan.
+    source, target : int64[3]
+        Its first input and its output in the tensor table.
+    low, high : int
+        It runs for images low … high - 1.
+    depth : int
+        Vectors of a bank that an image has.
+    together, saved : int
+        Images that go through a block together; accumulator rows that each of them has.
+    sets : int
+        Blocks times splits: EXECUTEs of a round for one image.
+    per_round : int
+        Output channel groups of a round.
+    in_groups, out_groups : int
+        Channel groups of the first input and of the output.
+    """
+
+    number: int
+    layer: NDArray[np.int64]
+    plan: NDArray[np.int64]
+    source: NDArray[np.int64]
+    target: NDArray[np.int64]
+    low: int
+    high: int
+    depth: int
+    together: int
+    saved: int
+    sets: int
+    per_round: int
+    in_groups: int
+    out_groups: int
+
+
+@in_place
+def list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, clock):
+    """Make the descriptors of layer ``i`` for the images from ``low`` on that go through it together.
+
+    With ``timed`` those of a round are run and forgotten before the next round. Values of a chunk's
+    rounds rise or stay, so those of the first and the last are checked.
+    """
+    layer, plan = layers[i], lp[i]
+    source, target = tensors[layer[LayerColumn.INPUT]], tensors[i + 1]
+    images = plan[LayerPlan.IMAGES]
+    together, saved = images, 0
+    if plan[LayerPlan.SPLITS] > 1:
+        together, saved = share_rows(images, hw[Hw.ACCUMULATOR_ROWS])
+    turn = Turn(
+        i,
+        layer,
+        plan,
+        source,
+        target,
+        low,
+        low + images,
+        hw[Hw.BANK_DEPTH] // images,
+        together,
+        saved,
+        sets_of(plan),
+        hw[Hw.LANES] // plan[LayerPlan.PIXELS],
+        groups_of(source[TensorColumn.CHANNELS], hw[Hw.SIMD]),
+        groups_of(target[TensorColumn.CHANNELS], hw[Hw.SIMD]),
+    )
+    listing.halves[:, HOLDS] = -1
+    for p in range(plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]):
+        _fill_templates(listing, turn, hw, p)
+        for r in range(plan[LayerPlan.ROUNDS]):
+            _list_round(listing, turn, tensors, tp, hw, p, r)
+            if timed:
+                ends = r % plan[LayerPlan.CHUNK] == 0 or r == _last_round(plan, r)
+                run(listing, ends, hw, constants, clock)
+
+
+@in_place
+def _last_round(plan, r):
+    """Last round of the chunk of round ``r``."""
+    first = r - r % plan[LayerPlan.CHUNK]
+    return min(first + plan[LayerPlan.CHUNK], plan[LayerPlan.ROUNDS]) - 1
+
+
+@in_place
+def _fill_templates(listing, turn, hw, p):
+    """EXECUTEs of pass ``p``, as in round 0 of a chunk."""
+    plan, splits = turn.plan, turn.plan[LayerPlan.SPLITS]
+    pass_y, pass_x = p // plan[LayerPlan.PASSES_X], p % plan[LayerPlan.PASSES_X]
+    across = ceil_div(plan[LayerPlan.TILE_X], plan[LayerPlan.BLOCK_COLUMNS])
+    for place in range(turn.sets):
+        row, block = listing.templates[place], place // splits
+        row[:] = 0
+        row[QUEUE] = Queue.EXECUTE
+        row[AFTER : AFTER + 3] = -1
+        row[LAYER], row[PASS] = turn.number, p
+        y = block // across * plan[LayerPlan.BLOCK_ROWS]
+        x = block % across * plan[LayerPlan.BLOCK_COLUMNS]
+        execute_fields(row, turn.layer, plan, turn.source, hw, pass_y, pass_x, place % splits, y, x)
+
+
+@inlined
+def _list_round(listing, turn, tensors, tp, hw, p, r):
+    """Descriptors of round ``r`` of pass ``p``."""
+    plan, op = turn.plan, turn.layer[LayerColumn.OP]
+    first, last = r - r % plan[LayerPlan.CHUNK], _last_round(plan, r)
+    # CONV reads all its input groups in every round
+    loads = r == (0 if op == ExecuteOp.CONV else first)
+    for b in range(turn.sets * ceil_div(turn.high - turn.low, turn.together)):
+        place, low = b % turn.sets, turn.low + b // turn.sets * turn.together
+        _load_weights(listing, turn, hw, r, place % plan[LayerPlan.SPLITS])
+        if b == 0 and loads:
+            _load_tiles(listing, turn, tensors, tp, hw, p, first)
+        _execute(listing, turn, hw, r, first, last, place, low, b == 0 and r == first)
+    if r == last and tp[turn.number + 1, TensorPlan.STORED]:
+        _store_tiles(listing, turn, tp, hw, p, first)
+
+
+@inlined
+def _load_weights(listing, turn, hw, r, k):
+    """Make HALF the one that holds the weights of split ``k`` of round ``r``; LOAD them if none."""
+    numbers, halves = listing.numbers, listing.halves
+    shared = turn.layer[LayerColumn.SHARED]
+    block = 0 if shared else r * turn.plan[LayerPlan.SPLITS] + k
+    if halves[numbers[HALF], HOLDS] == block:
+        return
+    numbers[HALF] ^= 1
+    half = numbers[HALF]
+    if halves[half, HOLDS] == block:
+        return
+    row = listing.rows[begin(listing, Queue.LOAD, turn.number)]
+    row[HALF_FIELD] = half
+    active = 1 if shared else min(turn.per_round, turn.out_groups - r * turn.per_round)
+    channels = turn.source[TensorColumn.CHANNELS]
+    weights_fields(row, turn.layer, turn.plan, channels, hw, turn.per_round, r, k, active)
+    require(listing, row, Queue.EXECUTE, halves[half, USED_BY])
+    halves[half, HOLDS] = block
+    halves[half, LOADED_BY] = add(listing)
+
+
+@in_place
+def _load_tiles(listing, turn, tensors, tp, hw, p, first):
+    """LOAD what a chunk reads of every operand that is not on chip, for every PE and image."""
+    layer, plan, op = turn.layer, turn.plan, turn.layer[LayerColumn.OP]
+    pes = hw[Hw.PES_Y] * hw[Hw.PES_X]
+    in_y, in_x = plan[LayerPlan.IN_TILE_Y], plan[LayerPlan.IN_TILE_X]
+    group, groups = 0, turn.in_groups
+    if op != ExecuteOp.CONV:
+        group = first * turn.per_round
+        groups = min(plan[LayerPlan.CHUNK] * turn.per_round, turn.in_groups - group)
+    for operand in range(2):
+        if not plan[LayerPlan.LOADED + operand]:
+            continue
+        t = layer[LayerColumn.INPUT + operand]
+        local = plan[LayerPlan.IN2_ADDRESS if operand else LayerPlan.IN_ADDRESS]
+        local_row = plan[LayerPlan.IN2_ROW if operand else LayerPlan.IN_ROW]
+        plane = plan[LayerPlan.IN2_PLANE if operand else LayerPlan.IN_PLANE]
+        for copy in range(turn.low * pes, turn.high * pes):
+            image, pe_y, pe_x = copy // pes, copy % pes // hw[Hw.PES_X], copy % pes % hw[Hw.PES_X]
+            y, x = _first_output(plan, hw, p, pe_y, pe_x)
+            if op == ExecuteOp.POOL:
+                y, x = pe_y * in_y, pe_x * in_x
+            elif y >= turn.target[TensorColumn.HEIGHT] or x >= turn.target[TensorColumn.WIDTH]:
+                continue
+            if op < ExecuteOp.ADD:
+                y = y * layer[LayerColumn.STRIDE_Y] - layer[LayerColumn.PAD_Y]
+                x = x * layer[LayerColumn.STRIDE_X] - layer[LayerColumn.PAD_X]
+            row = listing.rows[begin(listing, Queue.LOAD, turn.number)]
+            if not tile_fields(
+                row, tensors[t], tp[t], hw[Hw.BUS_BYTES], image * turn.in_groups + group, groups,
+                y, x, in_y, in_x, local + (image - turn.low) * turn.depth, local_row, plane,
+            ):  # fmt: skip
+                continue
+            row[KIND] = LoadKind.TILE
+            row[IMAGE], row[PE_Y], row[PE_X] = image, pe_y, pe_x
+            require(listing, row, Queue.EXECUTE, listing.numbers[EXECUTED])
+            require(listing, row, Queue.STORE, listing.numbers[STORED])
+            listing.numbers[LOADED] = add(listing)
+
+
+@in_place
+def _first_output(plan, hw, p, pe_y, pe_x):
+    """Row and column of a PE's first output pixel in pass ``p``."""
+    pass_y, pass_x = p // plan[LayerPlan.PASSES_X], p % plan[LayerPlan.PASSES_X]
+    y = (pass_y * hw[Hw.PES_Y] + pe_y) * plan[LayerPlan.TILE_Y]
+    return y, (pass_x * hw[Hw.PES_X] + pe_x) * plan[LayerPlan.TILE_X]
+
+
+@inlined
+def _execute(listing, turn, hw, r, first, last, place, low, begins):
+    """EXECUTE a split of a block for the images from ``low`` on that go through it together.
+
+    ``begins`` says whether no EXECUTE of the chunk is before it.
+    """
+    numbers, halves, plan = listing.numbers, listing.halves, turn.plan
+    half = numbers[HALF]
+    high = min(turn.high, low + turn.together)
+    active = min(turn.per_round, turn.out_groups - r * turn.per_round)
+    loaded = max(halves[half, LOADED_BY], numbers[LOADED])
+    for image in range(low, high):
+        row = listing.rows[numbers[COUNT] - numbers[FIRST]]
+        for j in range(WIDTH):
+            row[j] = listing.templates[place, j]
+        move_to_round(row, plan, hw[Hw.LANES], (r - first) * turn.per_round)
+        move_to_image(row, (image - turn.low) * turn.depth, (image - low) * turn.saved)
+        row[IMAGE] = image
+        row[HALF_FIELD] = half
+        row[ROUND] = r
+        row[FINAL] = r == last and place == turn.sets - 1
+        if not row[SAVE]:
+            row[LANES] = active
+        # between two images' sets lies a whole interval, as between two of one
+        one_set = row[WINDOW_ROWS] == 1 and row[WINDOW_COLUMNS] <= row[PIXELS]
+        follows = place % plan[LayerPlan.SPLITS] > 0 and high - low == 1 and one_set
+        row[WAIT_DRAIN] = (begins and image == turn.low) or follows
+        require(listing, row, Queue.LOAD, loaded)
+        require(listing, row, Queue.STORE, numbers[STORED])
+        halves[half, USED_BY] = numbers[EXECUTED] = add(listing)
+
+
+@in_place
+def _store_tiles(listing, turn, tp, hw, p, first):
+    """STORE what a chunk made, for every PE and image."""
+    plan = turn.plan
+    pes = hw[Hw.PES_Y] * hw[Hw.PES_X]
+    group = first * turn.per_round
+    groups = min(plan[LayerPlan.CHUNK] * turn.per_round, turn.out_groups - group)
+    for copy in range(turn.low * pes, turn.high * pes):
+        image, pe_y, pe_x = copy // pes, copy % pes // hw[Hw.PES_X], copy % pes % hw[Hw.PES_X]
+        y, x = _first_output(plan, hw, p, pe_y, pe_x)
+        row = listing.rows[begin(listing, Queue.STORE, turn.number)]
+        if not tile_fields(
+            row, turn.target, tp[turn.number + 1], hw[Hw.BUS_BYTES], image * turn.out_groups + group,
+            groups, y, x, plan[LayerPlan.TILE_Y], plan[LayerPlan.TILE_X],
+            plan[LayerPlan.OUT_ADDRESS] + (image - turn.low) * turn.depth,
+            plan[LayerPlan.OUT_ROW], plan[LayerPlan.OUT_PLANE],
+        ):  # fmt: skip
+            continue
+        row[IMAGE], row[PE_Y], row[PE_X] = image, pe_y, pe_x
+        require(listing, row, Queue.EXECUTE, listing.numbers[EXECUTED])
+        listing.numbers[STORED] = add(listing)

@@ -1,0 +1,144 @@
+"""The schedule: every descriptor of a mapped network, in program order, with its tokens.
+
+The compiler encodes these rows, the cycle model walks them; there is no other list.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.arrays.geometry import ceil_div
+from sim.arrays.kernel import kernel
+from sim.arrays.plan_columns import LayerPlan
+from sim.arrays.schedule_columns import (
+    COLS,
+    GROUPS,
+    HOLD,
+    INTERVAL,
+    KIND,
+    LANES,
+    LAYER,
+    PARAMETER_ROWS,
+    PIXELS,
+    QUEUE,
+    ROW_LEAD,
+    ROWS,
+    VECTOR_BEATS,
+    WAIT_DRAIN,
+    WEIGHT_ROWS,
+    WINDOW_COLUMNS,
+    WINDOW_ROWS,
+)
+from sim.arrays.tables import Hw
+from sim.mapping.descriptor_counts import most_descriptors, most_in_a_round, most_templates
+from sim.schedule.listing import COUNT, FITS, empty_listing
+from sim.schedule.order import list_turn
+from sim.spec.accelerator import DOT_WIDTH
+from sim.spec.descriptor import LoadKind, Queue
+from sim.timing.calibration import Constant
+from sim.timing.cycles import clock_at_doorbell, totals
+
+__all__ = ["build_schedule", "time_schedule", "weigh_schedule"]
+
+Array = NDArray[np.int64]
+
+DRAIN_CYCLES = 40
+"""What waiting for the drain is taken to cost when schedules are compared."""
+
+TRANSFER_BYTES = 512
+"""The same for a tile transfer, beside its own bytes."""
+
+_UNTIMED = np.zeros(len(Constant), np.int64)
+
+
+def build_schedule(layers: Array, tensors: Array, hw: Array, lp: Array, tp: Array) -> Array:
+    """All descriptors of a planned network.
+
+    Parameters
+    ----------
+    layers, tensors, hw : tables of :mod:`sim.arrays.tables`
+    lp, tp : plans of :func:`sim.mapping.mapper.plan_network`
+
+    Returns
+    -------
+    rows : int64[n_descriptors, len(COLUMNS)]
+        In program order; fields that a queue does not have are 0.
+    """
+    rows: Array = _schedule(layers, tensors, hw, lp, tp, _UNTIMED, False)[0]
+    return rows
+
+
+def time_schedule(
+    layers: Array, tensors: Array, hw: Array, lp: Array, tp: Array, constants: Array
+) -> tuple[bool, int, int, int, int]:
+    """Walk over a planned network's schedule without keeping it.
+
+    Parameters
+    ----------
+    layers, tensors, hw, lp, tp
+        As of :func:`build_schedule`.
+    constants : int64[n_constants]
+        :attr:`sim.timing.calibration.Calibration.array`.
+
+    Returns
+    -------
+    fits : bool
+        Whether every value is in the range of its field, as :func:`sim.schedule.listing.first_overflow` asks.
+    cycles, execute_busy, read_bytes, write_bytes : int
+        As of :func:`sim.timing.cycles.totals`.
+    """
+    found: tuple[bool, int, int, int, int] = _schedule(
+        layers, tensors, hw, lp, tp, constants, True
+    )[1:]
+    return found
+
+
+@kernel
+def _schedule(layers, tensors, hw, lp, tp, constants, timed):
+    """Rows of all descriptors, or of none if ``timed``; then what :func:`time_schedule` returns."""
+    pes, images = hw[Hw.PES_Y] * hw[Hw.PES_X], hw[Hw.IMAGES]
+    most = most_descriptors(lp, tp, pes, images)
+    kept = most_in_a_round(lp, tp, pes, images) if timed else most
+    # one row more: a transfer without pixels is begun and dropped
+    listing = empty_listing(kept + 1, most_templates(lp))
+    clock = clock_at_doorbell(hw, constants, most if timed else 0)
+    cut = 0
+    while cut < layers.shape[0] and lp[cut, LayerPlan.IMAGES] < images:
+        cut += 1
+    # image after image through the layers before the cut, then all together through the others
+    for place in range(cut * images + layers.shape[0] - cut):
+        i, low = place - cut * (images - 1), 0
+        if place < cut * images:
+            i, low = place % cut, place // cut
+        list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, clock)
+    cycles, busy, read, written = totals(hw, constants, clock)
+    rows = listing.rows[: 0 if timed else listing.numbers[COUNT]]
+    return rows, listing.numbers[FITS] == 1, cycles, busy, read, written
+
+
+@kernel
+def weigh_schedule(rows, count, hw):
+    """Cycles that a schedule is taken to need, when schedules of a network are compared.
+
+    In each of the ``count`` layers weights come while EXECUTE works, and tiles while it does not.
+    Predictions do not use it.
+    """
+    computed = np.zeros(count, np.int64)
+    weights = np.zeros(count, np.int64)
+    moved = 0
+    for row in rows:
+        i = row[LAYER]
+        if row[QUEUE] == Queue.EXECUTE:
+            sets = ceil_div(row[WINDOW_COLUMNS], row[PIXELS])
+            computed[i] += row[WINDOW_ROWS] * (sets * row[INTERVAL] + row[ROW_LEAD]) + row[HOLD]
+            computed[i] += DRAIN_CYCLES * row[WAIT_DRAIN]
+        elif row[QUEUE] == Queue.LOAD and row[KIND] == LoadKind.WEIGHTS:
+            own = row[LANES] * (row[PARAMETER_ROWS] + row[WEIGHT_ROWS])
+            weights[i] += own * DOT_WIDTH * hw[Hw.SIMD]
+        else:
+            vectors = row[GROUPS] * row[ROWS] * row[COLS]
+            moved += vectors * row[VECTOR_BEATS] * hw[Hw.BUS_BYTES] + TRANSFER_BYTES
+    per_cycle = hw[Hw.BUS_BYTES] * hw[Hw.EARN]
+    total = moved * hw[Hw.COST] // per_cycle
+    for i in range(count):
+        total += max(computed[i], weights[i] * hw[Hw.COST] // per_cycle)
+    return total

@@ -1,0 +1,1 @@
+"""The cycle model, on the deterministic memory and on a DRAM, with its measured constants."""

@@ -1,0 +1,283 @@
+"""The cycle model: one forward walk over the descriptors, exact on the deterministic memory.
+
+Each descriptor starts when it has arrived, its engine accepts it and its tokens are there; each
+engine's duration is a closed form of the descriptor (docs/hardware.md). Time 0 is the doorbell.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.arrays.geometry import ceil_div, served
+from sim.arrays.kernel import in_place, inlined, kernel
+from sim.arrays.schedule_columns import (
+    AFTER,
+    FIRST_COLUMN,
+    FIRST_ROW,
+    HALO_BOTTOM,
+    HALO_LEFT,
+    HALO_RIGHT,
+    HALO_TOP,
+    HOLD,
+    INTERVAL,
+    OP,
+    PIXELS,
+    QUEUE,
+    ROW_LEAD,
+    SAVE,
+    TILE_COLUMNS,
+    TILE_ROWS,
+    WAIT_DRAIN,
+    WINDOW_COLUMNS,
+    WINDOW_ROWS,
+)
+from sim.arrays.tables import Hw
+from sim.spec.bus import DESCRIPTOR_PORT_BYTES
+from sim.spec.descriptor import DESCRIPTOR_BYTES, ExecuteOp, Queue
+from sim.timing.calibration import Constant
+from sim.timing.transfers import BEATS, NEVER, idle, load, store, transfer_bytes
+
+__all__ = [
+    "FETCH_BEATS",
+    "Clock",
+    "clock_at_doorbell",
+    "execute_durations",
+    "step",
+    "summarize",
+    "totals",
+    "walk",
+]
+
+FETCH_BEATS = DESCRIPTOR_BYTES // DESCRIPTOR_PORT_BYTES
+"""Beats of a descriptor on the descriptor port."""
+
+
+# A clock's fetch: the latest request, its arrival and dispatch, the place in the ring of dispatches;
+# then EXECUTE's waits for LOAD and for STORE only, and the latest done of all; then the ring.
+REQUEST, ARRIVE, READY, FETCH_PLACE, WAIT_LOAD, WAIT_STORE, FINISH, DISPATCHED = range(8)
+# Of each queue: the cycle from which its engine is free, the done of its latest descriptor, busy
+# cycles, the cycle up to which they are counted, the place in the ring of starts; then the ring.
+FREE, LAST, ACTIVE, UNTIL, START_PLACE, STARTS = range(6)
+
+
+class Clock(NamedTuple):
+    """A walk between two descriptors.
+
+    Parameters
+    ----------
+    done : int64[n]
+        Cycle of done of every descriptor so far.
+    fetch : int64[DISPATCHED + FETCH_DEPTH]
+        Ends with a ring of the cycles in which the latest descriptors went to their queues.
+    queues : int64[3, STARTS + QUEUE_DEPTH]
+        Each ends with a ring of its queue's latest starts.
+    loads, stores : int64[n]
+        State of both units, of :func:`sim.timing.transfers.idle`.
+    """
+
+    done: NDArray[np.int64]
+    fetch: NDArray[np.int64]
+    queues: NDArray[np.int64]
+    loads: NDArray[np.int64]
+    stores: NDArray[np.int64]
+
+
+@kernel
+def clock_at_doorbell(hw, constants, most):
+    """Clock for at most ``most`` descriptors, at the doorbell."""
+    fetch = np.empty(DISPATCHED + constants[Constant.FETCH_DEPTH], np.int64)
+    fetch[:] = NEVER
+    fetch[REQUEST] = constants[Constant.FETCH_START] + constants[Constant.MEMORY_LATENCY] - 1
+    fetch[ARRIVE] = fetch[READY] = -1
+    fetch[FETCH_PLACE:DISPATCHED] = 0
+    queues = np.empty((3, STARTS + constants[Constant.QUEUE_DEPTH]), np.int64)
+    queues[:] = NEVER
+    queues[:, :STARTS] = 0
+    queues[:, LAST] = NEVER
+    return Clock(np.empty(most, np.int64), fetch, queues, idle(hw, constants), idle(hw, constants))
+
+
+@in_place
+def _last_stores(row):
+    """Store cycles of a descriptor's last set of windows."""
+    if row[SAVE] or row[OP] == ExecuteOp.POOL:
+        return 1
+    left = (row[WINDOW_COLUMNS] - 1) // row[PIXELS] * row[PIXELS]
+    bottom = row[FIRST_ROW] + row[WINDOW_ROWS] - 1
+    rows = served(row[TILE_ROWS], row[HALO_TOP], row[HALO_BOTTOM], bottom, 1)
+    return rows * served(
+        row[TILE_COLUMNS],
+        row[HALO_LEFT],
+        row[HALO_RIGHT],
+        row[FIRST_COLUMN] + left,
+        row[WINDOW_COLUMNS] - left,
+    )
+
+
+@in_place
+def execute_durations(row, hw, constants):
+    """(cycles from start to the end of issue, cycles from start to done)."""
+    op = row[OP]
+    sets = row[WINDOW_ROWS] * ceil_div(row[WINDOW_COLUMNS], row[PIXELS])
+    cycles = sets * row[INTERVAL] + row[WINDOW_ROWS] * row[ROW_LEAD]
+    drain = constants[Constant.DRAIN_CONV + op]
+    if op == ExecuteOp.POOL:
+        cycles += constants[Constant.POOL_HOP] * (hw[Hw.PES_X] + hw[Hw.PES_Y] - 2)
+    elif op == ExecuteOp.CONV:
+        drain += row[PIXELS] - 1
+    return cycles + row[HOLD], cycles + drain + _last_stores(row)
+
+
+@in_place
+def _dispatch(queue, constants, clock):
+    """Fetch the next descriptor; returns the cycle in which it is in its queue."""
+    fetch, own = clock.fetch, clock.queues[queue]
+    place = fetch[FETCH_PLACE]
+    reuse = fetch[DISPATCHED + place] + constants[Constant.FETCH_REUSE]
+    request = max(fetch[REQUEST] + 1, reuse)
+    arrive = max(request + constants[Constant.MEMORY_LATENCY], fetch[ARRIVE] + 1) + FETCH_BEATS - 1
+    oldest = own[STARTS + own[START_PLACE]]
+    ready = max(arrive, fetch[READY] + 1, oldest + constants[Constant.QUEUE_REUSE])
+    fetch[REQUEST], fetch[ARRIVE], fetch[READY] = request, arrive, ready
+    fetch[DISPATCHED + place] = ready
+    fetch[FETCH_PLACE] = place + 1 if place + 1 < constants[Constant.FETCH_DEPTH] else 0
+    return ready
+
+
+@in_place
+def _execute_begin(row, ready, constants, clock):
+    """Earliest start of an EXECUTE descriptor as far as EXECUTE goes; counts its waits."""
+    last = clock.queues[Queue.EXECUTE, LAST]
+    head = max(ready, last)
+    for source in (Queue.LOAD, Queue.STORE):
+        if row[AFTER + source] >= 0:
+            token = clock.done[row[AFTER + source]] + constants[Constant.TOKEN]
+            clock.fetch[WAIT_LOAD + source // 2] += max(0, token - head)
+            head = max(head, token)
+    if row[WAIT_DRAIN]:
+        return max(ready, last + constants[Constant.EXECUTE_AFTER_DRAIN])
+    return ready
+
+
+@inlined
+def step(row, index, hw, constants, clock):
+    """Walk over one descriptor.
+
+    Parameters
+    ----------
+    row : int64[len(COLUMNS)]
+    index : int
+        Its place in the program: one more than at the step before.
+    hw : int64[11]
+        Columns :class:`sim.arrays.tables.Hw`.
+    constants : int64[n_constants]
+        :attr:`sim.timing.calibration.Calibration.array`.
+    clock : Clock
+        Changed.
+
+    Returns
+    -------
+    start, issued, done : int
+        As of :func:`walk`.
+    """
+    queue = row[QUEUE]
+    own = clock.queues[queue]
+    ready = _dispatch(queue, constants, clock)
+    begin = max(ready, own[FREE])
+    if queue == Queue.EXECUTE:
+        begin = max(begin, _execute_begin(row, ready, constants, clock))
+    for source in range(3):
+        if row[AFTER + source] >= 0:
+            begin = max(begin, clock.done[row[AFTER + source]] + constants[Constant.TOKEN])
+    if queue == Queue.EXECUTE:
+        issue, drain = execute_durations(row, hw, constants)
+        issued, done = begin + issue, begin + drain
+        own[FREE] = issued + constants[Constant.EXECUTE_NEXT]
+    else:
+        if queue == Queue.LOAD:
+            own[FREE], done = load(row, hw, constants, clock.loads, begin)
+        else:
+            own[FREE], done = store(row, hw, constants, clock.stores, begin)
+        issued = done
+    place = own[START_PLACE]
+    own[STARTS + place] = begin
+    own[START_PLACE] = place + 1 if place + 1 < constants[Constant.QUEUE_DEPTH] else 0
+    own[LAST] = done
+    _count(own, begin, done - 1 if queue == Queue.EXECUTE else done)
+    clock.done[index] = done
+    clock.fetch[FINISH] = max(clock.fetch[FINISH], done)
+    return begin, issued, done
+
+
+@in_place
+def _count(own, begin, end):
+    """Count the cycles of a queue's next descriptor as busy, each cycle once."""
+    own[ACTIVE] += max(0, end - max(begin, own[UNTIL]))
+    own[UNTIL] = max(own[UNTIL], end)
+
+
+@in_place
+def totals(hw, constants, clock):
+    """(cycles from doorbell to done, EXECUTE's busy cycles, bytes read, bytes written)."""
+    bus = hw[Hw.BUS_BYTES]
+    return (
+        clock.fetch[FINISH] + constants[Constant.FINISH],
+        clock.queues[Queue.EXECUTE, ACTIVE],
+        clock.loads[BEATS] * bus,
+        clock.stores[BEATS] * bus,
+    )
+
+
+@kernel
+def walk(rows, hw, constants):
+    """Start, end of issue and end of every descriptor.
+
+    Parameters
+    ----------
+    rows : int64[n, len(COLUMNS)]
+        The schedule.
+    hw : int64[11]
+        Columns :class:`sim.arrays.tables.Hw`.
+    constants : int64[n_constants]
+        :attr:`sim.timing.calibration.Calibration.array`.
+
+    Returns
+    -------
+    start, issued, done : int64[n]
+        Cycles after the doorbell; ``issued`` equals ``done`` for LOAD and STORE.
+    waits : int64[2]
+        Cycles in which EXECUTE was idle and its head lacked a token of LOAD; only one of STORE.
+    total : int
+        Cycles from doorbell to done.
+    """
+    n = rows.shape[0]
+    start = np.zeros(n, np.int64)
+    issued = np.zeros(n, np.int64)
+    clock = clock_at_doorbell(hw, constants, n)
+    for i in range(n):
+        start[i], issued[i], _ = step(rows[i], i, hw, constants, clock)
+    waits = clock.fetch[WAIT_LOAD : WAIT_STORE + 1]
+    return start, issued, clock.done, waits, totals(hw, constants, clock)[0]
+
+
+@kernel
+def summarize(rows, hw, start, done):
+    """Totals over a walked schedule.
+
+    Returns
+    -------
+    active : int64[3]
+        Cycles in which each queue's engine is busy: LOAD and STORE up to the cycle of done,
+        EXECUTE up to the cycle before it.
+    traffic : int64[2]
+        Bytes read and written on the data port.
+    """
+    queues = np.zeros((3, STARTS), np.int64)
+    traffic = np.zeros(2, np.int64)
+    for i in range(rows.shape[0]):
+        queue = rows[i, QUEUE]
+        _count(queues[queue], start[i], done[i] - 1 if queue == Queue.EXECUTE else done[i])
+        if queue != Queue.EXECUTE:
+            traffic[1 if queue == Queue.STORE else 0] += transfer_bytes(rows[i], hw)
+    return queues[:, ACTIVE].copy(), traffic

@@ -1,0 +1,185 @@
+"""Timing of LOAD and STORE on the deterministic memory: exact, a few operations per burst.
+
+Both units have the same shape (docs/hardware.md). The request side asks for one burst per cycle,
+up to OUTSTANDING bursts before their data; the data side moves the bursts in order, one beat per
+cycle in which there is credit. A descriptor follows the one before it as soon as the request
+side is free, up to TRANSFERS descriptors before their done.
+
+Only starts and dones can be observed, so request times are counted from the descriptor's start, and
+all delays that a descriptor sees once are summed in the overhead.
+"""
+
+import numpy as np
+
+from sim.arrays.geometry import ceil_div
+from sim.arrays.kernel import in_place, kernel
+from sim.arrays.schedule_columns import (
+    ADDRESS,
+    COLS,
+    GROUP_STRIDE,
+    GROUPS,
+    KIND,
+    LANES,
+    PARAMETER_ROWS,
+    QUEUE,
+    ROW_STRIDE,
+    ROWS,
+    VECTOR_BEATS,
+    WEIGHT_ROWS,
+)
+from sim.arrays.tables import Hw
+from sim.spec.accelerator import DOT_WIDTH
+from sim.spec.bus import BURST_BEATS, PAGE_BYTES
+from sim.spec.descriptor import LoadKind, Queue
+from sim.timing.calibration import Constant
+
+__all__ = ["BEATS", "NEVER", "idle", "load", "paced", "segments", "store", "transfer_bytes"]
+
+
+# State of a unit: places in the two rings below, the last beat's cycle, the credit in a cycle, beats
+# so far; then rings of the last beats of the latest bursts and the dones of the latest descriptors.
+BURSTS, DESCRIPTORS, END, CREDIT, CREDIT_AT, BEATS, RECENT = range(7)
+
+NEVER = -(1 << 40)
+"""Cycle of what has not been: long before any other."""
+
+
+@in_place
+def segments(row, hw):
+    """(groups, rows, beats per row) of a transfer; a weight stream is one row."""
+    if row[QUEUE] == Queue.LOAD and row[KIND] == LoadKind.WEIGHTS:
+        lane_rows = row[PARAMETER_ROWS] + row[WEIGHT_ROWS]
+        return 1, 1, row[LANES] * lane_rows * DOT_WIDTH * hw[Hw.SIMD] // hw[Hw.BUS_BYTES]
+    return row[GROUPS], row[ROWS], row[COLS] * row[VECTOR_BEATS]
+
+
+@in_place
+def transfer_bytes(row, hw):
+    """Bytes that a LOAD or STORE moves over the data port."""
+    groups, rows, beats = segments(row, hw)
+    return groups * rows * beats * hw[Hw.BUS_BYTES]
+
+
+@kernel
+def idle(hw, constants):
+    """State of a LOAD or STORE unit that has run nothing and has full credit : int64[n]."""
+    bursts = max(constants[Constant.READ_BURSTS], constants[Constant.WRITE_BURSTS])
+    state = np.empty(RECENT + bursts + constants[Constant.TRANSFERS], np.int64)
+    state[:] = NEVER
+    state[BURSTS] = 0
+    state[DESCRIPTORS] = 0
+    state[BEATS] = 0
+    state[CREDIT] = 2 * hw[Hw.COST] - 1
+    state[CREDIT_AT] = 0
+    return state
+
+
+@in_place
+def paced(state, hw, available, beats):
+    """Move one burst that could move a beat per cycle from ``available`` on.
+
+    Beat j needs credit for j + 1 beats. Once credit lacks, it lacks for every further beat (a beat
+    costs at least what a cycle earns), so the last beat decides alone.
+
+    Returns
+    -------
+    end : int
+        Cycle of the last beat.
+    """
+    earn, cost = hw[Hw.EARN], hw[Hw.COST]
+    credit = min(2 * cost - 1, state[CREDIT] + earn * (available - state[CREDIT_AT]))
+    wait = beats - 1
+    lack = cost * beats - credit
+    if lack > earn * wait:
+        wait = ceil_div(lack, earn)
+    end = available + wait
+    state[CREDIT] = credit + earn * (end + 1 - available) - cost * beats
+    state[CREDIT_AT] = end + 1
+    return end
+
+
+@in_place
+def _transfer(row, hw, state, begin, lag, outstanding, reuse):
+    """(cycle of the last request, cycle of the last beat); ``lag`` is from a request to its data."""
+    bus = hw[Hw.BUS_BYTES]
+    page = PAGE_BYTES // bus
+    groups, rows, row_beats = segments(row, hw)
+    state[BEATS] += groups * rows * row_beats
+    request = begin - 1
+    end = state[END]
+    place = state[BURSTS]
+    for g in range(groups):
+        for y in range(rows):
+            address = row[ADDRESS] + g * row[GROUP_STRIDE] + y * row[ROW_STRIDE]
+            room = page - address % PAGE_BYTES // bus
+            left = row_beats
+            while left > 0:
+                beats = min(left, BURST_BEATS, room)
+                request = max(request + 1, state[RECENT + place] + reuse)
+                end = paced(state, hw, max(request + lag, end + 1), beats)
+                state[RECENT + place] = end
+                place = place + 1 if place + 1 < outstanding else 0
+                left -= beats
+                room = room - beats if room > beats else page
+    state[BURSTS] = place
+    state[END] = end
+    return request, end
+
+
+@in_place
+def _finish(state, constants, done, outstanding, room):
+    """Note a descriptor's done; return the next one's earliest start as far as places go."""
+    first = RECENT + outstanding
+    transfers = constants[Constant.TRANSFERS]
+    place = state[DESCRIPTORS]
+    state[first + place] = done
+    state[DESCRIPTORS] = place + 1 if place + 1 < transfers else 0
+    return state[first + state[DESCRIPTORS]] + room
+
+
+@in_place
+def load(row, hw, constants, state, begin):
+    """Run one LOAD descriptor.
+
+    Parameters
+    ----------
+    row : int64[len(COLUMNS)]
+        The descriptor; it moves at least one beat.
+    hw : int64[n]
+        Columns :class:`sim.arrays.tables.Hw`.
+    constants : int64[n]
+        :attr:`sim.timing.calibration.Calibration.array`.
+    state : int64[n]
+        :func:`idle` at first; changed.
+    begin : int
+        Cycle in which the descriptor starts; at least ``free`` of the one before.
+
+    Returns
+    -------
+    free, done : int
+        Earliest start of the next descriptor; cycle of this one's done.
+    """
+    outstanding = constants[Constant.READ_BURSTS]
+    request, end = _transfer(
+        row,
+        hw,
+        state,
+        begin,
+        constants[Constant.MEMORY_LATENCY],
+        outstanding,
+        constants[Constant.LOAD_REUSE],
+    )
+    done = end + constants[Constant.LOAD_OVERHEAD]
+    room = _finish(state, constants, done, outstanding, constants[Constant.LOAD_ROOM])
+    return max(request + constants[Constant.LOAD_NEXT], room), done
+
+
+@in_place
+def store(row, hw, constants, state, begin):
+    """Run one STORE descriptor; as :func:`load`, but done when the last response has come."""
+    outstanding = constants[Constant.WRITE_BURSTS]
+    reuse = constants[Constant.STORE_REUSE]
+    request, end = _transfer(row, hw, state, begin, 0, outstanding, reuse)
+    done = end + constants[Constant.MEMORY_LATENCY] + constants[Constant.STORE_OVERHEAD]
+    room = _finish(state, constants, done, outstanding, constants[Constant.STORE_ROOM])
+    return max(request + constants[Constant.STORE_NEXT], room), done

@@ -1,0 +1,1 @@
+"""Measurements of the timing constants in RTL."""

@@ -1,0 +1,1 @@
+"""Random and named networks, and random models of other formats, to run and to import."""

@@ -1,0 +1,118 @@
+"""Random TensorFlow Lite models as cases: RTL against reference, prediction and interpreter."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.importers.folder import ImportedNetwork
+from sim.realizability import check
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.spaces import HardwareSpace
+from testbench.cases.random_networks import BATCHES, TRIES, Case, describe_case, draw_group_of
+from testbench.cases.tflite_models import RandomModel, import_random, random_model
+from testbench.judges.tflite_oracle import judge
+
+__all__ = ["IMPORTED", "IMPORTED_PER_CONFIG", "ImportedCase", "Judgement", "draw_imported_group"]
+
+IMPORTED = "imported network"
+"""What stands in the place of a stratum."""
+
+IMPORTED_PER_CONFIG = 8
+"""Models that share a configuration, for a build takes longer than their runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """RTL against TensorFlow Lite Micro.
+
+    Parameters
+    ----------
+    values : int
+        Compared: of every layer's activation, and of the model's output.
+    differences : int
+        Values of these that differ.
+    """
+
+    values: int
+    differences: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ImportedCase(Case):
+    """A configuration and a network that the importer made of a random model.
+
+    Parameters
+    ----------
+    model_seed : int
+        ``random_model(model_seed, image_count)`` is the model.
+    model : RandomModel
+        With inputs in the model's own type.
+    imported : ImportedNetwork
+    """
+
+    model_seed: int
+    model: RandomModel
+    imported: ImportedNetwork
+
+    @property
+    def images(self) -> NDArray[np.int8]:
+        """The model's inputs as the host prepares them."""
+        return self.imported.host.prepare(self.model.inputs)
+
+    @property
+    def label(self) -> str:
+        """The model's seed is in the network's name."""
+        return self.network.name
+
+    @property
+    def title(self) -> str:
+        """How to draw the model again."""
+        return (
+            f"random_model({self.model_seed}, images={self.image_count}), "
+            f"{self.batch} images per program,"
+        )
+
+    def judge(
+        self, activations: Mapping[int, NDArray[np.int8]], outputs: NDArray[np.int8]
+    ) -> Judgement:
+        """Compare a run's activations and outputs with TensorFlow Lite Micro's."""
+        expected, finished = judge(self.model.content, self.imported, self.model.inputs)
+        values = differences = 0
+        for index, layer in enumerate(self.network.layers):
+            found = activations[index].reshape(-1)
+            values += found.size
+            differences += int(np.count_nonzero(found != expected[layer.name].reshape(-1)))
+        host = self.imported.host
+        result = host.finish(host.logits(outputs))
+        return Judgement(
+            values=values + result.size,
+            differences=differences + int(np.count_nonzero(result != finished)),
+        )
+
+
+def draw_imported_group(
+    group: int,
+    first: int,
+    size: int,
+    space: HardwareSpace,
+    seed: int,
+    *,
+    max_macs: int | None = None,
+) -> list[Case]:
+    """Draw cases ``first`` … ``first + size - 1``; see :func:`testbench.cases.random_networks.draw_group_of`."""
+    return draw_group_of(_try_case, group, first, size, space, seed, max_macs=max_macs)
+
+
+def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -> Case | None:
+    for _ in range(TRIES):
+        model_seed = int(rng.integers(1 << 31))
+        batch = int(rng.choice(BATCHES))
+        model = random_model(model_seed, 2 if batch == 1 else batch + 1)
+        imported = import_random(model, model_seed)
+        if check(config, imported.network, images=batch):
+            continue
+        case = describe_case(index, IMPORTED, config, imported.network, rng, batches=(batch,))
+        return case.extended(ImportedCase, model_seed=model_seed, model=model, imported=imported)
+    return None

@@ -1,0 +1,32 @@
+"""Seeded sample of the random pairs: what the tests run of them, on accelerators that build quickly."""
+
+import functools
+
+from sim.spec.spaces import EDGE, TINY, HardwareSpace
+from testbench.cases.chains import draw_chains
+from testbench.cases.random_networks import Case, draw_group
+
+__all__ = ["GROUPS", "SIZES", "chains", "drawn"]
+
+SEED = 24
+MAX_MACS = {TINY: 384, EDGE: 1024}
+SIZES = {TINY: [8] * 8, EDGE: [12] * 4}
+"""Cases of each group; drawn as by ``cosilico validate --random``."""
+
+GROUPS = [(space, group) for space, sizes in SIZES.items() for group in range(len(sizes))]
+
+
+@functools.cache
+def drawn(space: HardwareSpace, group: int) -> tuple[Case, ...]:
+    """Cases that share a build."""
+    sizes = SIZES[space]
+    first = sum(sizes[:group])
+    limit = MAX_MACS[space]
+    return tuple(draw_group(group, first, sizes[group], space, SEED, max_macs=limit))
+
+
+@functools.cache
+def chains(space: HardwareSpace, group: int) -> tuple[Case, ...]:
+    """One deep network with residual blocks on each of the same configurations."""
+    configs = dict.fromkeys(case.config for case in drawn(space, group))
+    return tuple(draw_chains(list(configs), SEED + GROUPS.index((space, group))))

@@ -1,0 +1,436 @@
+"""Random int8 models for TensorFlow Lite: what the importer may meet, with extreme numbers.
+
+Every operator is drawn with its neighbours' shapes and quantization, multipliers over the whole range
+that TensorFlow Lite defines, and biases up to the ends of int32.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.importers.folder import ImportedNetwork
+from sim.importers.tflite.conversion import lower_tflite
+from sim.importers.tflite.reader import parse_tflite
+from testbench.cases.tflite_writer import ModelWriter
+
+__all__ = ["RandomModel", "draw_imported", "drawn_model", "import_random", "random_model"]
+
+_MOST_LAYERS = 6
+_MOST_VALUES = 4096
+"""Of an activation, so that a draw takes milliseconds."""
+
+_MOST_INPUTS = 600
+"""Of a fully connected layer in the middle."""
+
+_MOST_CLASSES = 512
+"""The interpreter's fixed-point softmax aborts where that many values are about the largest."""
+
+_POINTS = [0.35, 0.2, 0.4, 0.05]
+
+_SAFE_SUM = 2**31 - 512
+"""Sums of this magnitude still hold an output's zero point without overflow."""
+
+
+class RandomModel(NamedTuple):
+    """A model file and inputs in its own type and shape: [N, ...]."""
+
+    content: bytes
+    inputs: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Activation:
+    index: int
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+
+
+def draw_imported(seed: int, images: int = 2) -> tuple[ImportedNetwork, NDArray[np.int8]]:
+    """A random network as the importer makes it, and int8 images for it."""
+    model = random_model(seed, images)
+    imported = import_random(model, seed)
+    return imported, imported.host.prepare(model.inputs)
+
+
+def import_random(model: RandomModel, seed: int) -> ImportedNetwork:
+    """What the importer makes of a model; the network is called after its seed."""
+    return lower_tflite(parse_tflite(model.content, "model"), f"random{seed}")
+
+
+def random_model(seed: int, images: int = 2) -> RandomModel:
+    """Draw a model of 1 … 6 operators with everything that the importer supports.
+
+    The model does not depend on ``images``, the number of inputs that come with it.
+    """
+    return _Draw(np.random.default_rng(seed)).model(images)
+
+
+def drawn_model(seed: int) -> tuple[ModelWriter, int, int]:
+    """Writer of ``random_model(seed)`` before it encodes it, and the indices of input and output."""
+    draw = _Draw(np.random.default_rng(seed))
+    draw.model(1)
+    return draw.writer, *draw.ends
+
+
+class _Draw:
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+        (self.input_rng,) = rng.spawn(1)
+        self.writer = ModelWriter()
+        self.ends = (0, 0)
+
+    def model(self, images: int) -> RandomModel:
+        rng = self.rng
+        shape = (1, *(int(n) for n in rng.integers(1, 13, 2)), int(rng.choice([1, 1, 3, 4, 9, 17])))
+        first = current = self.activation(shape)
+        begin, x = self.input(first, images)
+        kinds: tuple[Callable[[_Activation], _Activation | None], ...] = (
+            *[self.conv] * 5, *[self.depthwise] * 5, *[self.add] * 2, *[self.average_pool] * 4,
+            *[self.max_pool] * 3, self.mean, *[self.pad] * 2, *[self.relu] * 2, self.requantize,
+            self.fully_connected, self.reshape,
+        )  # fmt: skip
+        wanted = int(rng.integers(1, _MOST_LAYERS + 1))
+        made = 0
+        while made < wanted:
+            following = kinds[int(rng.integers(len(kinds)))](current)
+            if following is not None:
+                current, made = following, made + 1
+        if self.writer.operator_names <= {"QUANTIZE", "RESHAPE"} or rng.random() < 0.3:
+            current = self.classifier(current)
+        end = self.output(current)
+        self.ends = (begin, end)
+        return RandomModel(self.writer.finish([begin], [end]), x)
+
+    def activation(
+        self,
+        shape: tuple[int, ...],
+        scale: float | None = None,
+        zero_point: int | None = None,
+        near: float | None = None,
+    ) -> _Activation:
+        """A tensor with a scale and zero point of its own, if not given.
+
+        ``near``: a scale that this one mostly resembles, so that values neither vanish nor saturate.
+        """
+        rng = self.rng
+        if scale is None and near is not None and rng.random() < 0.8:
+            scale = float(np.float32(near * 2.0 ** rng.uniform(-1.5, 1.5)))
+        if scale is None:
+            scale = float(np.float32(2.0 ** rng.uniform(-9, 1)))
+        if zero_point is None:
+            zero_point = int(rng.choice([-128, 0, int(rng.integers(-128, 128)), 127], p=_POINTS))
+        index = self.writer.tensor(shape, scales=[scale], zero_points=[zero_point])
+        return _Activation(index, shape, scale, zero_point)
+
+    def like(self, source: _Activation, shape: tuple[int, ...]) -> _Activation:
+        return self.activation(shape, source.scale, source.zero_point)
+
+    def input(self, first: _Activation, images: int) -> tuple[int, NDArray[Any]]:
+        """The model's input: int8 itself, or float32 or uint8 behind a QUANTIZE."""
+        rng, values, shape = self.rng, self.input_rng, (images, *first.shape[1:])
+        form = rng.integers(4)
+        if form >= 2:
+            return first.index, values.integers(-128, 128, shape).astype(np.int8)
+        x: NDArray[Any]
+        if form == 0:
+            index = self.writer.tensor(first.shape, "float32")
+            reals = values.normal(0, 100, shape) * first.scale
+            ties = (values.integers(-200, 200, shape) + 0.5) * first.scale
+            x = np.where(values.random(shape) < 0.3, ties, reals).astype(np.float32)
+        else:
+            scale = (
+                first.scale * float(2.0 ** rng.uniform(-2, 2))
+                if rng.random() < 0.5
+                else first.scale
+            )
+            points = [first.zero_point + 128] if rng.random() < 0.5 else [int(rng.integers(256))]
+            index = self.writer.tensor(first.shape, "uint8", scales=[scale], zero_points=points)
+            x = values.integers(0, 256, shape).astype(np.uint8)
+        self.writer.operator("QUANTIZE", [index], [first.index])
+        return index, x
+
+    def output(self, last: _Activation) -> int:
+        """The model's output: the last tensor, or behind softmax, dequantization and others."""
+        rng, writer = self.rng, self.writer
+        current = last
+        if rng.random() < 0.4:
+            current = self.reshaped(current, (1, int(np.prod(current.shape))))
+        if rng.random() < 0.4 and len(current.shape) == 2 and current.shape[1] < _MOST_CLASSES:
+            result = self.activation(current.shape, 1 / 256, -128)
+            writer.operator("SOFTMAX", [current.index], [result.index], Beta=1.0)
+            current = result
+        ending = rng.integers(4)
+        if ending == 0:
+            index = writer.tensor(current.shape, "float32")
+            writer.operator("DEQUANTIZE", [current.index], [index])
+            return index
+        if ending == 1:
+            point = int(rng.integers(256))
+            index = writer.tensor(
+                current.shape, "uint8", scales=[current.scale], zero_points=[point]
+            )
+            writer.operator("QUANTIZE", [current.index], [index])
+            return index
+        return current.index
+
+    def conv(self, source: _Activation) -> _Activation | None:
+        if len(source.shape) != 4:
+            return None
+        channels = int(self.rng.choice([1, 2, 5, 8, 17, 33]))
+        window = self.window(source, channels)
+        if window is None:
+            return None
+        kernel, stride, padding, shape = window
+        weights = self.weights((channels, *kernel, source.shape[3]))
+        return self.weighted("CONV_2D", source, weights, 0, shape, stride, padding)
+
+    def depthwise(self, source: _Activation) -> _Activation | None:
+        if len(source.shape) != 4:
+            return None
+        channels = source.shape[3]
+        if channels == 1 and self.rng.random() < 0.5:
+            channels = int(self.rng.integers(2, 10))
+        window = self.window(source, channels)
+        if window is None:
+            return None
+        kernel, stride, padding, shape = window
+        weights = self.weights((1, *kernel, channels))
+        multiplier = channels // source.shape[3]
+        return self.weighted(
+            "DEPTHWISE_CONV_2D",
+            source,
+            weights,
+            3,
+            shape,
+            stride,
+            padding,
+            DepthMultiplier=multiplier,
+        )
+
+    def fully_connected(self, source: _Activation) -> _Activation | None:
+        depth = int(np.prod(source.shape))
+        if depth > _MOST_INPUTS:
+            return None
+        channels = int(self.rng.integers(1, 20))
+        return self.weighted(
+            "FULLY_CONNECTED", source, self.weights((channels, depth)), 0, (1, channels), None, None
+        )
+
+    def classifier(self, source: _Activation) -> _Activation:
+        """A fully connected layer of whatever there is."""
+        depth = int(np.prod(source.shape))
+        weights = self.weights((int(self.rng.integers(1, 12)), depth))
+        return self.weighted(
+            "FULLY_CONNECTED", source, weights, 0, (1, weights.shape[0]), None, None
+        )
+
+    def weighted(
+        self,
+        name: str,
+        source: _Activation,
+        weights: NDArray[np.int8],
+        axis: int,
+        shape: tuple[int, ...],
+        stride: tuple[int, int] | None,
+        padding: int | None,
+        **options: Any,
+    ) -> _Activation:
+        """An operator with weights; multipliers from far below 2^-31 to far above 1."""
+        rng, writer = self.rng, self.writer
+        channels = weights.shape[axis]
+        out = self.activation(shape)
+        per_channel = bool(rng.random() < 0.7)
+        count = channels if per_channel else 1
+        # Real multipliers: such that the sums fill int8, any, tiny ones that become 0, above 1.
+        typical = np.sqrt(weights.size / channels) * 75 * 90
+        fitting = np.log2(60 / typical)
+        ranges = [(fitting - 1.5, fitting + 1), (-30, -1), (-40, -28), (0, 6)]
+        usual = int(rng.choice(4, p=[0.7, 0.14, 0.08, 0.08]))
+        reals = 2.0 ** rng.uniform(*ranges[usual], count)
+        scales = (reals * out.scale / source.scale).astype(np.float32)
+        if name == "FULLY_CONNECTED":
+            # The interpreter compares input scale times weight scale with the bias's scale.
+            scales = np.maximum(scales, np.float32(1e-30))
+        limit = self.bias_limit(weights, axis, float(reals.max()))
+        inputs = [source.index]
+        inputs.append(
+            writer.constant(
+                weights, "int8", scales=scales.tolist(), axis=axis if per_channel else 0
+            )
+        )
+        if rng.random() < 0.85:
+            extreme = rng.random(channels) < 0.1
+            bias = np.where(
+                extreme if usual == 0 else rng.random(channels) < 0.5,
+                limit * rng.choice([-1.0, -0.5, 1.0], channels),
+                rng.normal(0, typical, channels),
+            )
+            bias_scales = (np.float32(source.scale) * scales).tolist()
+            data = bias.clip(-limit, limit).astype(np.int32)
+            inputs.append(writer.constant(data, "int32", scales=bias_scales))
+        elif name == "FULLY_CONNECTED":
+            inputs.append(-1)  # the interpreter's convolutions want it left out instead
+        fields: dict[str, Any] = {"FusedActivationFunction": int(rng.integers(4))} | options
+        if stride is not None:
+            fields |= {"StrideH": stride[0], "StrideW": stride[1], "Padding": padding}
+        writer.operator(name, inputs, [out.index], **fields)
+        return out
+
+    def bias_limit(self, weights: NDArray[np.int8], axis: int, real: float) -> int:
+        """Largest bias with which no sum leaves int32, and none that is scaled up either.
+
+        Past that the interpreter's behaviour is undefined: its C++ overflows signed integers.
+        """
+        others = tuple(i for i in range(weights.ndim) if i != axis)
+        reach = int(np.abs(weights.astype(np.int64)).sum(axis=others).max()) * 255
+        room = _SAFE_SUM / max(1.0, 4 * real) - reach
+        return max(0, int(room))
+
+    def window(
+        self, source: _Activation, channels: int
+    ) -> tuple[tuple[int, int], tuple[int, int], int, tuple[int, ...]] | None:
+        """Kernel, stride, padding option and output shape that fit."""
+        rng = self.rng
+        _, height, width, _ = source.shape
+        kernel = (int(rng.integers(1, 6)), int(rng.integers(1, 6)))
+        stride = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
+        padding = int(rng.integers(2))
+        if padding == 0:
+            size = (-(-height // stride[0]), -(-width // stride[1]))
+        else:
+            if kernel[0] > height or kernel[1] > width:
+                return None
+            size = ((height - kernel[0]) // stride[0] + 1, (width - kernel[1]) // stride[1] + 1)
+        if size[0] * size[1] * channels > _MOST_VALUES:
+            return None
+        return kernel, stride, padding, (1, *size, channels)
+
+    def weights(self, shape: tuple[int, ...]) -> NDArray[np.int8]:
+        weights = self.rng.integers(-127, 128, shape).astype(np.int8)
+        if self.rng.random() < 0.2:
+            weights[self.rng.random(shape) < 0.5] = self.rng.choice([-128, 127, 0])
+        return weights
+
+    def add(self, source: _Activation) -> _Activation | None:
+        """The activation and a rescaled copy of it, in either order."""
+        rng = self.rng
+        other = self.activation(source.shape, near=source.scale)
+        self.writer.operator("QUANTIZE", [source.index], [other.index])
+        # The sum's multiplier must be below 1, in units of 2^-20.
+        low = np.log2(2 * max(source.scale, other.scale) / 2**20) + 0.01
+        near = np.log2(max(source.scale, other.scale))
+        power = rng.uniform(near - 1, near + 2) if rng.random() < 0.8 else rng.uniform(-20, 3)
+        out = self.activation(source.shape, float(np.float32(2.0 ** max(low, power))))
+        operands = [source.index, other.index]
+        if rng.random() < 0.5:
+            operands.reverse()
+        self.writer.operator(
+            "ADD", operands, [out.index], FusedActivationFunction=int(rng.integers(4))
+        )
+        return out
+
+    def average_pool(self, source: _Activation) -> _Activation | None:
+        return self.pool("AVERAGE_POOL_2D", source)
+
+    def max_pool(self, source: _Activation) -> _Activation | None:
+        return self.pool("MAX_POOL_2D", source)
+
+    def pool(self, name: str, source: _Activation) -> _Activation | None:
+        if len(source.shape) != 4:
+            return None
+        window = self.window(source, source.shape[3])
+        if name == "AVERAGE_POOL_2D" and self.rng.random() < 0.3:
+            whole = (source.shape[1], source.shape[2])
+            window = whole, (1, 1), 1, (1, 1, 1, source.shape[3])
+        if window is None:
+            return None
+        kernel, stride, padding, shape = window
+        if name == "AVERAGE_POOL_2D" and padding == 0:
+            return None
+        out = self.like(source, shape)
+        self.writer.operator(
+            name,
+            [source.index],
+            [out.index],
+            Padding=padding,
+            StrideH=stride[0],
+            StrideW=stride[1],
+            FilterHeight=kernel[0],
+            FilterWidth=kernel[1],
+            FusedActivationFunction=int(self.rng.integers(4)),
+        )
+        return out
+
+    def mean(self, source: _Activation) -> _Activation | None:
+        if len(source.shape) != 4:
+            return None
+        keep = bool(self.rng.random() < 0.5)
+        channels = source.shape[3]
+        axes = [[1, 2], [2, 1], [-3, -2]][int(self.rng.integers(3))]
+        shape = (1, 1, 1, channels) if keep else (1, channels)
+        out = self.activation(shape, near=source.scale)
+        inputs = [source.index, self.writer.constant(axes, "int32")]
+        self.writer.operator("MEAN", inputs, [out.index], KeepDims=keep)
+        return out
+
+    def pad(self, source: _Activation) -> _Activation | None:
+        if len(source.shape) != 4:
+            return None
+        widths = self.rng.integers(0, 3, (4, 2))
+        widths[0] = 0
+        if self.rng.random() < 0.7:
+            widths[3] = 0
+        shape = tuple(int(n + w.sum()) for n, w in zip(source.shape, widths, strict=True))
+        if np.prod(shape) > _MOST_VALUES:
+            return None
+        out = self.like(source, shape)
+        inputs = [source.index, self.writer.constant(widths, "int32")]
+        name = "PAD"
+        if self.rng.random() < 0.3:
+            name = "PADV2"
+            data = np.array([source.zero_point])
+            inputs.append(
+                self.writer.constant(
+                    data, "int8", scales=[source.scale], zero_points=[source.zero_point]
+                )
+            )
+        self.writer.operator(name, inputs, [out.index])
+        return out
+
+    def relu(self, source: _Activation) -> _Activation | None:
+        alike = bool(self.rng.random() < 0.5)
+        name = "RELU6" if alike and self.rng.random() < 0.5 else "RELU"
+        out = (
+            self.like(source, source.shape)
+            if alike
+            else self.activation(source.shape, near=source.scale)
+        )
+        self.writer.operator(name, [source.index], [out.index])
+        return out
+
+    def requantize(self, source: _Activation) -> _Activation | None:
+        out = self.activation(source.shape, near=source.scale)
+        self.writer.operator("QUANTIZE", [source.index], [out.index])
+        return out
+
+    def reshape(self, source: _Activation) -> _Activation | None:
+        """Flatten an image, or make an image of one pixel again."""
+        size = int(np.prod(source.shape))
+        if len(source.shape) == 2:
+            return self.reshaped(source, (1, 1, 1, size))
+        if size == source.shape[-1]:
+            return self.reshaped(source, (1, size))
+        # Only a fully connected layer reads what was an image.
+        return (
+            None if size > _MOST_INPUTS else self.fully_connected(self.reshaped(source, (1, size)))
+        )
+
+    def reshaped(self, source: _Activation, shape: tuple[int, ...]) -> _Activation:
+        out = self.like(source, shape)
+        inputs = [source.index, self.writer.constant(shape, "int32")]
+        self.writer.operator("RESHAPE", inputs, [out.index])
+        return out

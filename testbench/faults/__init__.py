@@ -1,0 +1,1 @@
+"""Faults in sources, programs and files, and whether they are noticed."""

@@ -1,0 +1,1 @@
+"""Independent views of the same results: interpreters, emulators, twins and proofs."""

@@ -1,0 +1,115 @@
+"""What other interpreters say of a model that was imported: equal, or in which values it differs."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim import golden
+from sim.importers.folder import ImportedNetwork
+from sim.importers.host import Port, Softmax
+from sim.importers.onnx.difference import onnxruntime_layer
+from testbench.judges.onnx_oracle import run_onnx
+from testbench.judges.tflite_oracle import run_model
+
+__all__ = ["UnjudgedError", "judge_onnx", "judge_tflite", "random_inputs"]
+
+_IMAGES = 2
+_LARGEST_SUM = 2**31 - 512
+"""Sums that are larger overflow in C++, whose result is then anything."""
+
+_SOFTMAX_TOLERANCE = 1e-5
+"""Of floating-point softmax, whose last bits depend on the machine's exponential function."""
+
+
+class UnjudgedError(Exception):
+    """No judge can say anything of the model."""
+
+
+def random_inputs(port: Port, seed: int) -> NDArray[Any]:
+    """Inputs [2, ...] of a model."""
+    rng = np.random.default_rng(seed)
+    shape = (_IMAGES, *port.shape)
+    if port.dtype == "float32":
+        return rng.normal(0, 1.5, shape).astype(np.float32)
+    limits = np.iinfo(port.dtype)
+    return rng.integers(limits.min, limits.max, shape, endpoint=True).astype(port.dtype)
+
+
+def judge_tflite(content: bytes, imported: ImportedNetwork) -> str:
+    """Compare with TensorFlow Lite Micro; what differs, empty if nothing does.
+
+    Raises
+    ------
+    UnjudgedError
+        If the interpreter refuses the model, or arithmetic in C++ is undefined for it.
+    """
+    x = random_inputs(imported.host.input, 1)
+    values = golden.run(imported.network, imported.host.prepare(x))
+    found = imported.host.finish(imported.host.logits(values[imported.network.output.name]))
+    _require_defined(imported, values)
+    try:
+        expected, _ = run_model(content, x)
+    except Exception as error:  # it parses the file in Python too, and may raise anything
+        raise UnjudgedError(f"the interpreter refuses it: {error}") from None
+    return _difference(imported, found, expected)
+
+
+def judge_onnx(content: bytes, imported: ImportedNetwork) -> str:
+    """Compare with onnxruntime: its formulas layer by layer, and what it computes itself.
+
+    Raises
+    ------
+    UnjudgedError
+        If the runtime refuses the model.
+    """
+    x = random_inputs(imported.host.input, 1)
+    tensors = imported.network.tensors
+    values = {imported.network.input.name: imported.host.prepare(x)}
+    for layer in imported.network.layers:
+        sources = [tensors[name] for name in layer.inputs]
+        inputs = [values[name] for name in layer.inputs]
+        values[layer.name] = onnxruntime_layer(layer, sources, inputs)
+        ours = golden.run_layer(layer, sources, inputs).astype(int)
+        most = int(np.abs(ours - values[layer.name]).max())
+        if most > 1:
+            return f"layer {layer.name!r} differs by {most}"
+    found = imported.host.finish(imported.host.logits(values[imported.network.output.name]))
+    try:
+        expected = run_onnx(content, x)
+    except RuntimeError as error:
+        raise UnjudgedError(f"the runtime refuses it: {error}") from None
+    return _difference(imported, found, expected, 1.5)
+
+
+def _require_defined(imported: ImportedNetwork, values: dict[str, NDArray[np.int8]]) -> None:
+    """Raise where a sum, shifted left as its multiplier says, leaves int32."""
+    tensors = imported.network.tensors
+    for layer in imported.network.layers:
+        if not layer.weights.size:
+            continue
+        source = tensors[layer.inputs[0]]
+        sums = np.abs(golden.accumulate(layer, source, values[layer.inputs[0]]))
+        left = np.maximum(layer.shift.astype(np.int64), 0)
+        if (sums.astype(np.float64) * 2.0**left > _LARGEST_SUM).any():
+            raise UnjudgedError("a sum leaves int32")
+
+
+def _difference(
+    imported: ImportedNetwork, found: NDArray[Any], expected: NDArray[Any], steps: float = 0.0
+) -> str:
+    """How results differ, by more than ``steps`` of the output's scale where they are real."""
+    if found.shape != expected.shape or found.dtype != expected.dtype:
+        kinds = [f"{one.dtype} of shape {one.shape}" for one in (found, expected)]
+        return f"{kinds[0]}, not {kinds[1]}"
+    after = imported.host.after
+    real = found.dtype == np.float32
+    softmax = real and any(isinstance(step, Softmax) for step in after)
+    limit = steps * imported.network.output.scale if real else steps
+    if softmax:
+        limit = max(_SOFTMAX_TOLERANCE, 4 * limit)
+    if found.dtype in (np.int32, np.int64) and steps:
+        return ""  # the place of the largest value says nothing where values may differ
+    wrong = np.abs(found.astype(np.float64) - expected.astype(np.float64)) > limit
+    wrong |= np.isnan(found.astype(np.float64)) != np.isnan(expected.astype(np.float64))
+    return f"{int(wrong.sum())} of {wrong.size} values differ" if wrong.any() else ""

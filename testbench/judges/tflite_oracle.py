@@ -1,0 +1,91 @@
+"""TensorFlow Lite Micro itself, as the judge of imported networks (package tflite-micro)."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.importers.folder import ImportedNetwork
+from sim.importers.tflite.reader import parse_tflite
+from sim.spec.errors import CosilicoError
+
+__all__ = ["judge", "require_oracle", "run_model"]
+
+_ARENA_BYTES = 16 << 20
+
+
+def require_oracle() -> None:
+    """Make sure that the package is there.
+
+    Raises
+    ------
+    CosilicoError
+    """
+    if find_spec("tflite_micro") is None:
+        raise CosilicoError(
+            "comparing imported networks needs the package tflite-micro, which is in the extra 'dev'"
+        )
+
+
+def judge(
+    content: bytes, imported: ImportedNetwork, x: NDArray[Any]
+) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
+    """Run the model that a network was imported from.
+
+    Returns
+    -------
+    activations : dict of str to [N, ...]
+        Of every layer, in the shape of the model's tensor.
+    outputs : [N, ...]
+        Of the model.
+    """
+    indices = {tensor.name: tensor.index for tensor in parse_tflite(content, "model").tensors}
+    places = {layer: indices[name] for layer, name in imported.source["tensors"].items()}
+    outputs, observed = run_model(content, x, sorted(places.values()))
+    return {layer: observed[index] for layer, index in places.items()}, outputs
+
+
+def run_model(
+    content: bytes, x: NDArray[Any], tensors: Sequence[int] = ()
+) -> tuple[NDArray[Any], dict[int, NDArray[Any]]]:
+    """Run a model on a batch of inputs, one inference each.
+
+    Parameters
+    ----------
+    content : bytes
+        Of the model file.
+    x : [N, ...]
+        In the model's input type, shaped as one inference is without its batch axis.
+    tensors : sequence of int
+        Intermediate tensors to observe; all of the interpreter's memory is kept for that.
+
+    Returns
+    -------
+    outputs : [N, ...]
+    observed : dict of int to [N, ...]
+        By the model's tensor index; the batch axis of each inference is gone.
+
+    Raises
+    ------
+    RuntimeError
+        If the interpreter refuses the model.
+    """
+    from tflite_micro.python.tflite_micro import runtime
+
+    config = runtime.InterpreterConfig
+    interpreter = runtime.Interpreter.from_bytes(
+        content,
+        arena_size=_ARENA_BYTES + 20 * len(content),
+        intrepreter_config=config.kPreserveAllTensors if tensors else config.kAllocationRecording,
+    )
+    outputs = []
+    observed: dict[int, list[NDArray[Any]]] = {index: [] for index in tensors}
+    for row in x:
+        interpreter.set_input(np.ascontiguousarray(row[None]), 0)
+        interpreter.invoke()
+        outputs.append(np.array(interpreter.get_output(0))[0])
+        for index in tensors:
+            observed[index].append(np.array(interpreter.GetTensor(index, 0)["tensor_data"])[0])
+    return np.stack(outputs), {index: np.stack(rows) for index, rows in observed.items()}

@@ -1,0 +1,1 @@
+"""An emitted accelerator as an executable simulation, and what lies behind its ports."""

@@ -1,0 +1,374 @@
+"""One accelerator as an executable simulation that runs whole programs, one after another."""
+
+import functools
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.emit import TOP_MODULE
+from hwgen.gateware.host.csr import INTERRUPTS, STATUS_BITS
+from hwgen.program import Program
+from hwgen.simulation_view import MEMORY, PE_MODULE
+from hwgen.subprocesses import signal_name, start_program
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.errors import MachineError
+from sim.spec.files import cache_root, naming
+from sim.spec.network import Network
+from sim.spec.views import View
+from testbench.rtl.activations import assemble_activations, probe_bytes
+from testbench.rtl.build_cache import cached_directory, content_key
+from testbench.rtl.emission import emit_once
+from testbench.rtl.host import Host
+from testbench.rtl.job import OFFSETS, ProgramJob, RawRuns, read_runs, read_state, write_job
+from testbench.rtl.memory_model import MemoryModel
+from testbench.rtl.protocol import bound_rules
+from testbench.rtl.run_result import HarnessError, Progress, RunResult, Step, Stop, read_stops
+from testbench.rtl.verilate import BUILD_RECIPE, build_executable, toolchain_version
+from testbench.rtl.watchdog import explain_hang, program_descriptors, watchdog_cycles
+
+__all__ = [
+    "INITIAL_SEED",
+    "Harness",
+    "HarnessError",
+    "Progress",
+    "RunResult",
+    "Step",
+    "Stop",
+    "build",
+    "check_run",
+]
+
+HEADERS = ("axi_memory.h", "axi_report.h", "dram.h", "job.h")
+EXIT_HANG = 3
+EXIT_PROTOCOL = 4
+"""Exit statuses of the executable for what the RTL did; others are faults around it."""
+
+NO_ANSWER = "the AXI4-Lite port did not answer"
+"""Words with which the executable ends where the RTL ignores a register access."""
+
+FLAT_MACS = 2048
+"""Largest synthesis view to build flat: 1.7 times as fast as with PEs as libraries, but what takes
+15 s to build at 1,024 MACs takes 39 s, and four times that at 4,096."""
+
+INITIAL_SEED = 1
+"""Of what memories and registers hold at power-up, where a run is not told another one."""
+
+HAZARD_BIT = STATUS_BITS.index("hazard")
+"""Bit of STATUS that no run of a correct program sets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harness:
+    """A built simulation of one configuration; see :func:`build`."""
+
+    config: AcceleratorConfig
+    directory: Path
+    view: View
+
+    @property
+    def executable(self) -> Path:
+        """The program that runs a job directory."""
+        return self.directory / "harness"
+
+    def run(
+        self,
+        program: Program,
+        inputs: NDArray[np.int8],
+        *,
+        network: Network | None = None,
+        memory: MemoryModel | None = None,
+        waves: Path | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        check: bool = True,
+        initial_seed: int = INITIAL_SEED,
+        host: Host | None = None,
+    ) -> RunResult:
+        """Run a program on all inputs, back to back on one powered-up accelerator.
+
+        Where the images are no multiple of the program's, the last run gets the last image more
+        than once; what it makes of the copies is left out.
+
+        Parameters
+        ----------
+        program : Program
+            Compiled for ``config``.
+        inputs : int8[N, height, width, channels]
+        network : Network, optional
+            If given, every layer's activations are collected as well.
+        memory : MemoryModel, optional
+            T1 with the default latency if not given.
+        waves : Path, optional
+            VCD file to write; the harness must have been built with ``waves=True``.
+        progress : callable, optional
+            Called about four times a second.
+        check : bool
+            Raise if a run stopped or STATUS reports a hazard, or a descriptor was not seen to start and
+            end.
+        initial_seed : int
+            Of the random values that memories and registers hold at power-up, 1 … 2**31 - 1. No run of
+            a correct program depends on it.
+        host : Host, optional
+            What the host does besides; nothing if not given.
+
+        Raises
+        ------
+        ValueError
+            If ``initial_seed`` is out of range.
+        HarnessError
+            If no queue makes progress any more (the message names the blocked queue and the
+            missing token), the accelerator breaks a rule of AXI4, or ``check`` finds a fault.
+        MachineError
+            If the executable is killed, or cannot read or write its files.
+        """
+        step = Step(
+            program=program, inputs=inputs, network=network, host=host or Host(), memory=memory
+        )
+        (result,) = self.run_sequence(
+            [step], waves=waves, progress=progress, initial_seed=initial_seed
+        )
+        if check:
+            check_run(result)
+        return result
+
+    def run_sequence(
+        self,
+        steps: Sequence[Step],
+        *,
+        memory: MemoryModel | None = None,
+        waves: Path | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        initial_seed: int = INITIAL_SEED,
+    ) -> list[RunResult]:
+        """Run programs one after the other on one powered-up accelerator, as :meth:`run` does one.
+
+        Nothing is reset between them but what `Step.host` resets. Each begins in a memory of its own,
+        which behaves as ``memory`` until a step brings another one. Stops and hazards are left to
+        the caller; :func:`check_run` finds them.
+
+        Raises
+        ------
+        ValueError
+            If ``initial_seed`` is out of range.
+        HarnessError
+            If no queue makes progress any more, or the accelerator breaks a rule of AXI4.
+        """
+        if not 1 <= initial_seed < 1 << 31:
+            raise ValueError(f"initial_seed must be in 1 … 2**31 - 1, not {initial_seed!r}")
+        jobs = [self._job(step) for step in steps]
+        if jobs[0].memory is None:
+            jobs[0] = replace(jobs[0], memory=memory or MemoryModel())
+        runs = sum(len(job.inputs) for job in jobs)
+        with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
+            directory = Path(name)
+            with naming(directory, always=False):
+                write_job(directory, jobs, initial_seed=initial_seed)
+            command = [str(self.executable), name, *([str(waves)] if waves else [])]
+            started = time.perf_counter()
+            code, cycles, words = _execute(command, runs, progress)
+            wall_s = time.perf_counter() - started
+            if code == EXIT_HANG:
+                stopped, cycle, begun, ended = read_state(directory)
+                descriptors = program_descriptors(_program_of_run(jobs, stopped))
+                reason = explain_hang(descriptors, begun, ended)
+                raise HarnessError(f"run {stopped} stopped at cycle {cycle}: {reason}")
+            if code == EXIT_PROTOCOL or (code != 0 and words.startswith(NO_ANSWER)):
+                raise HarnessError(words)
+            if code != 0:
+                raise MachineError(_end(code, words))
+            sizes = [sum(probe_bytes(self.config, probe) for probe in job.probes) for job in jobs]
+            return [
+                self._result(step, job, raw, wall_s, cycles)
+                for step, job, raw in zip(
+                    steps, jobs, read_runs(directory, jobs, sizes), strict=True
+                )
+            ]
+
+    def _job(self, step: Step) -> ProgramJob:
+        program = step.program
+        packed = [program.input.pack(image) for image in step.inputs]
+        packed += packed[-1:] * (-len(packed) % program.images)
+        return ProgramJob(
+            program=program,
+            inputs=[
+                b"".join(packed[i : i + program.images])
+                for i in range(0, len(packed), program.images)
+            ],
+            probes=program.probes if step.network is not None else (),
+            host=step.host,
+            watchdog=watchdog_cycles(program_descriptors(program)),
+            memory=step.memory,
+        )
+
+    def _result(
+        self, step: Step, job: ProgramJob, raw: RawRuns, wall_s: float, cycles: int
+    ) -> RunResult:
+        images = len(step.inputs)
+        activations: Mapping[int, NDArray[np.int8]] = {}
+        if step.network is not None:
+            found = assemble_activations(self.config, step.network, job.probes, raw.probes)
+            activations = {layer: x[:images] for layer, x in found.items()}
+        return RunResult(
+            outputs=raw.outputs[:images],
+            activations=activations,
+            cycles=raw.counters["cycles"],
+            start=raw.start,
+            end=raw.end,
+            issue_end=raw.issue_end,
+            counters=raw.counters,
+            status=raw.counters["status"],
+            stops=read_stops(raw.counters),
+            view=self.view,
+            wall_s=wall_s,
+            simulated_cycles=cycles,
+        )
+
+
+def build(
+    config: AcceleratorConfig,
+    *,
+    build_root: Path | None = None,
+    waves: bool = False,
+    view: View = View.SIMULATION,
+) -> Harness:
+    """Emit and compile a configuration's simulation, or take it from the cache.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    build_root : Path, optional
+        Where builds are kept; see :func:`sim.spec.files.cache_root`.
+    waves : bool
+        Whether runs can write waveforms; such a build is kept apart and runs slower.
+    view : View
+        Whether the PE grid is the netlist to synthesize, or its fast equivalent; see
+        :mod:`hwgen.simulation_view`.
+    """
+    root = build_root or cache_root()
+    chosen = View(view)
+    verilog = emit_once(config, root, chosen) + bound_rules(config)
+    block = _block(config, chosen, waves)
+    main = _render(config, waves, chosen, block)
+    headers = {name: _template_text(name) for name in HEADERS}
+    recipe = (*BUILD_RECIPE, toolchain_version(), chosen, block or "flat")
+    key = content_key(verilog, main, *headers.values(), *recipe)
+
+    def make(directory: Path) -> None:
+        build_executable(
+            directory,
+            top=TOP_MODULE,
+            verilog=verilog,
+            main=main,
+            headers=headers,
+            view=chosen,
+            waves=waves,
+            block=block,
+        )
+
+    directory = cached_directory(root / "harness", key, make)
+    return Harness(config=config, directory=directory, view=chosen)
+
+
+def _block(config: AcceleratorConfig, view: View, waves: bool) -> str | None:
+    """Module to build once for all its instances, where a flat build would take minutes."""
+    large = config.macs > FLAT_MACS and config.pes > 1
+    return PE_MODULE if view == View.SYNTHESIS and large and not waves else None
+
+
+@functools.cache
+def _template_text(name: str) -> str:
+    return (resources.files("testbench.rtl") / "templates" / name).read_text()
+
+
+def _render(config: AcceleratorConfig, waves: bool, view: View, block: str | None) -> str:
+    grid = f"TOP.{TOP_MODULE}.grid"
+    library = f".{block}" if block is not None else ""
+    if view == View.SIMULATION:
+        scopes = [grid]
+    else:
+        scopes = [
+            f"{grid}.pe_{y}_{x}{library}.bank_{bank}"
+            for y in range(config.pes_y)
+            for x in range(config.pes_x)
+            for bank in range(config.compute_lanes)
+        ]
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    return environment.from_string(_template_text("harness.cpp.j2")).render(
+        top=TOP_MODULE,
+        waves=waves,
+        pes_y=config.pes_y,
+        pes_x=config.pes_x,
+        lanes=config.compute_lanes,
+        vector_bytes=config.vector_bytes,
+        bank_depth=config.bank_depth,
+        bus_bytes=config.bus_bytes,
+        bank_scopes=scopes,
+        memory=MEMORY,
+        registers=OFFSETS,
+        all_interrupts=(1 << len(INTERRUPTS)) - 1,
+    )
+
+
+def _execute(
+    command: list[str], runs: int, progress: Callable[[Progress], None] | None
+) -> tuple[int, int, str]:
+    """Run the simulation; return (exit code, cycles simulated, last words)."""
+    started = time.perf_counter()
+    cycles, words, last = 0, "", ""
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        start_program(command, stdout=subprocess.PIPE, stderr=errors) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                key, *numbers = line.split() or [""]
+                if key != "progress":
+                    last = line.strip() or last  # what Verilator's library says before it gives up
+                    continue
+                done, cycles = map(int, numbers)
+                if progress is not None:
+                    rate = cycles / max(time.perf_counter() - started, 1e-9)
+                    progress(Progress(runs_done=done, runs=runs, cycles=cycles, cycles_per_s=rate))
+        except BaseException:
+            process.kill()
+            raise
+        code = process.wait()
+        errors.seek(0)
+        words = errors.read().strip() or last
+    return code, cycles, words
+
+
+def _end(code: int, words: str) -> str:
+    """Why the executable ended without a result, in one line."""
+    if code < 0:
+        killed = f"the simulation was killed by {signal_name(-code)}"
+        return f"{killed}: {words.splitlines()[-1]}" if words else killed
+    return words or f"the simulation ended with exit code {code}"
+
+
+def _program_of_run(jobs: Sequence[ProgramJob], run: int) -> Program:
+    """Return the program of a run, counted over all jobs."""
+    return [job.program for job in jobs for _ in job.inputs][run]
+
+
+def check_run(result: RunResult) -> None:
+    """Raise a HarnessError unless every run ended in order and every descriptor was seen."""
+    for run, stop in enumerate(result.stops):
+        if stop is not None:
+            raise HarnessError(f"run {run} stopped: {stop}")
+    runs = np.flatnonzero(result.status >> HAZARD_BIT & 1)
+    if runs.size:
+        raise HarnessError(f"STATUS reports a hazard after run {runs[0]}")
+    for name, cycles in (("start", result.start), ("end", result.end)):
+        missing = np.argwhere(cycles < 0)
+        if missing.size:
+            run, index = missing[0]
+            raise HarnessError(f"descriptor {index} of run {run} was not seen to {name}")

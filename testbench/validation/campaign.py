@@ -1,0 +1,212 @@
+"""Everything that a full validation runs: random cases of several kinds, and layers."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sim.networks.named import NAMED_NETWORKS
+from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
+from sim.spec.views import View
+from testbench.cases.named_layers import LAYER_CONFIGS, LAYER_NETWORKS, layer_cases
+from testbench.cases.random_networks import Case
+from testbench.validation.journal import Journal
+from testbench.validation.random_pairs import DRAWS, Draw, Outcome, in_threads, try_case
+from testbench.validation.workers import worker_pool
+
+__all__ = ["Campaign", "Part", "Unit"]
+
+CASES_PER_CONFIG = 20
+"""Random cases that share a configuration and so a build."""
+
+STALL_SEED_OFFSET = 1
+"""The pairs that run under stalls are other ones than those that do not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A section of the results.
+
+    Parameters
+    ----------
+    name : str
+    count : int
+        Cases.
+    stalls : bool
+        Whether the memory stalls.
+    memories : bool
+        Whether each case runs behind every memory.
+    """
+
+    name: str
+    count: int
+    stalls: bool = False
+    memories: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """Cases that are drawn and run one after the other, as they share builds.
+
+    Parameters
+    ----------
+    part : Part
+    name : str
+        Of the unit; with a case's index it is the case's key.
+    draw : callable
+        Returns the cases.
+    """
+
+    part: Part
+    name: str
+    draw: Callable[[], list[Case]]
+
+    def key(self, case: Case) -> str:
+        """Name of a case in the journal."""
+        return f"{self.name}/{case.index}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """What to run; the same seed draws the same cases.
+
+    Parameters
+    ----------
+    pairs : int
+        Random pairs of each space on the deterministic memory (T1), and each of them behind every
+        other memory, see :func:`testbench.validation.random_pairs.every_memory`.
+    stalled : int
+        Random pairs of each space under random stalls (T2).
+    layers : bool
+        Whether every layer of ``testbench.cases.named_layers.LAYER_NETWORKS`` runs on every one of its
+        ``LAYER_CONFIGS``.
+    imported : int
+        Random TensorFlow Lite models for each space on T1, compared with the interpreter as well.
+    points : int
+        Random pairs for each space, realizable or not, of which the verdict is compared with what
+        generator and compiler do; some run, on T1.
+    seed : int
+    view : str
+        Of the datapath; see :func:`testbench.rtl.harness.build`.
+    max_macs : int, optional
+        Pass over larger configurations in the random pairs.
+    """
+
+    pairs: int = 1000
+    stalled: int = 120
+    layers: bool = True
+    imported: int = 64
+    points: int = 1000
+    seed: int = 1
+    view: View = View.SIMULATION
+    max_macs: int | None = None
+
+    def parts(self) -> list[Part]:
+        """Sections in the order of the results."""
+        found = [
+            *map(self._pairs, HARDWARE_SPACES),
+            *map(self._layers, LAYER_NETWORKS),
+            *map(self._stalled, HARDWARE_SPACES),
+            *map(self._imported, HARDWARE_SPACES),
+            *map(self._points, HARDWARE_SPACES),
+        ]
+        return [part for part in found if part.count]
+
+    def units(self) -> Iterator[Unit]:
+        """All work, part by part."""
+        pairs = Draw(group=DRAWS["pairs"].group, per_config=CASES_PER_CONFIG)
+        for name, space in HARDWARE_SPACES.items():
+            yield from self._random(self._pairs(name), pairs, space)
+        for name in LAYER_NETWORKS:
+            yield from self._named(self._layers(name), name)
+        for name, space in HARDWARE_SPACES.items():
+            yield from self._random(self._stalled(name), pairs, space)
+        for name, space in HARDWARE_SPACES.items():
+            yield from self._random(self._imported(name), DRAWS["imported"], space)
+        for name, space in HARDWARE_SPACES.items():
+            yield from self._random(self._points(name), DRAWS["realizability"], space)
+
+    def run(
+        self, journal: Journal, jobs: int, progress: Callable[[str, int, int], None]
+    ) -> Iterator[Outcome]:
+        """Run what the journal does not have; outcomes of this run, as they come.
+
+        Parameters
+        ----------
+        journal : Journal
+            Takes every outcome as it comes, with its part.
+        jobs : int
+            Processes.
+        progress : callable
+            Told a part's name, how many of its cases are done and how many there are.
+        """
+        done = {part.name: 0 for part in self.parts()}
+        for record in journal.records.values():
+            done[record["part"]] += 1
+
+        lock = threading.Lock()
+
+        def work(unit: Unit) -> Iterator[Outcome]:
+            for case in unit.draw():
+                if unit.key(case) in journal.records:
+                    continue
+                outcome = workers.submit(
+                    try_case,
+                    case,
+                    stalls=unit.part.stalls,
+                    view=self.view,
+                    memories=unit.part.memories,
+                ).result()
+                journal.append(unit.key(case), {"part": unit.part.name} | outcome.to_json())
+                with lock:
+                    done[unit.part.name] += 1
+                    progress(unit.part.name, done[unit.part.name], unit.part.count)
+                yield outcome
+
+        for part in self.parts():
+            if done[part.name]:
+                progress(part.name, done[part.name], part.count)
+        with worker_pool(jobs) as workers:
+            yield from in_threads([partial(work, unit) for unit in self.units()], jobs)
+
+    def header(self, **sources: str) -> dict[str, Any]:
+        """What the journal's records depend on: the campaign, and digests of sources."""
+        return {
+            "pairs": self.pairs,
+            "stalled": self.stalled,
+            "layers": self.layers,
+            "imported": self.imported,
+            "points": self.points,
+            "seed": self.seed,
+            "view": self.view,
+            "max_macs": self.max_macs,
+        } | sources
+
+    def _pairs(self, space: str) -> Part:
+        return Part(name=f"random pairs, {space}", count=self.pairs, memories=True)
+
+    def _layers(self, network: str) -> Part:
+        count = len(NAMED_NETWORKS[network].layers) * len(LAYER_CONFIGS)
+        return Part(name=f"layers of {network}", count=count if self.layers else 0)
+
+    def _stalled(self, space: str) -> Part:
+        return Part(name=f"random stalls, {space}", count=self.stalled, stalls=True)
+
+    def _imported(self, space: str) -> Part:
+        return Part(name=f"imported networks, {space}", count=self.imported)
+
+    def _points(self, space: str) -> Part:
+        return Part(name=f"realizability, {space}", count=self.points)
+
+    def _random(self, part: Part, draw: Draw, space: HardwareSpace) -> Iterator[Unit]:
+        seed = self.seed + (STALL_SEED_OFFSET if part.stalls else 0)
+        for group, first in enumerate(range(0, part.count, draw.per_config)):
+            size = min(draw.per_config, part.count - first)
+            cases = partial(draw.group, group, first, size, space, seed, max_macs=self.max_macs)
+            yield Unit(part=part, name=part.name, draw=cases)
+
+    def _named(self, part: Part, network: str) -> Iterator[Unit]:
+        for place, config in enumerate(LAYER_CONFIGS if part.count else ()):
+            draw = partial(layer_cases, network, config)
+            yield Unit(part=part, name=f"{part.name}/{place}", draw=draw)

@@ -1,0 +1,382 @@
+"""Validation: random networks on random configurations, RTL against reference and model."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.program import Program, compile_design
+from sim import golden
+from sim.model import Memory, Prediction, predict
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.design import Design
+from sim.spec.errors import CosilicoError, MachineError
+from sim.spec.network import Network
+from sim.spec.spaces import HardwareSpace
+from sim.spec.views import View
+from sim.timing import calibration as calibrations
+from sim.timing.calibration import Calibration, Constant
+from testbench.cases.imported import (
+    IMPORTED_PER_CONFIG,
+    ImportedCase,
+    Judgement,
+    draw_imported_group,
+)
+from testbench.cases.random_networks import NETWORKS_PER_CONFIG, Case, draw_group
+from testbench.cases.realizability import (
+    POINTS_PER_CONFIG,
+    RealizabilityCase,
+    draw_realizability_group,
+)
+from testbench.rtl.harness import Harness, HarnessError, RunResult, Step, build, check_run
+from testbench.rtl.lpddr4_channel import lpddr4
+from testbench.rtl.memory_model import DRAM_NAME, FREEDOMS, LATENCIES, MemoryModel
+from testbench.validation.comparison import Comparison, compare
+from testbench.validation.workers import worker_pool
+
+__all__ = [
+    "DRAWS",
+    "Draw",
+    "Outcome",
+    "every_memory",
+    "in_threads",
+    "run_case",
+    "try_case",
+    "validate_random",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """A way to draw random cases: the function, and how many share a configuration."""
+
+    group: Callable[..., list[Case]]
+    per_config: int
+
+
+DRAWS: Mapping[str, Draw] = MappingProxyType(
+    {
+        "pairs": Draw(group=draw_group, per_config=NETWORKS_PER_CONFIG),
+        "imported": Draw(group=draw_imported_group, per_config=IMPORTED_PER_CONFIG),
+        "realizability": Draw(group=draw_realizability_group, per_config=POINTS_PER_CONFIG),
+    }
+)
+"""By name: random networks around a layer, imported from random models, realizable or not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What RTL and prediction made of one case.
+
+    Parameters
+    ----------
+    case : Case
+    comparison : Comparison or None
+        None if the run failed.
+    judgement : Judgement or None
+        None if the run failed, or the network is not imported.
+    others : dict of str to Comparison
+        The same behind other memories, by their names.
+    measured_cycles, predicted_cycles : int
+        Of the first run of the program; 0 if it failed.
+    failure : str
+        Why there is no comparison: not realizable, not built, stopped, a fault in STATUS.
+    """
+
+    case: Case
+    comparison: Comparison | None = None
+    judgement: Judgement | None = None
+    others: Mapping[str, Comparison] = field(default_factory=dict)
+    measured_cycles: int = 0
+    predicted_cycles: int = 0
+    failure: str = ""
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """What was compared, behind all memories."""
+        return (*((self.comparison,) if self.comparison else ()), *self.others.values())
+
+    @property
+    def bit_differences(self) -> int:
+        """Values that differ from the integer reference, behind any memory."""
+        return sum(found.bit_differences for found in self.comparisons)
+
+    @property
+    def judged_values(self) -> int:
+        """Values compared with TensorFlow Lite Micro."""
+        return self.judgement.values if self.judgement else 0
+
+    @property
+    def judged_differences(self) -> int:
+        """Values that differ from TensorFlow Lite Micro."""
+        return self.judgement.differences if self.judgement else 0
+
+    @property
+    def timing_differences(self) -> int:
+        """Descriptors, totals and counters that differ from the prediction."""
+        return sum(found.timing_differences for found in self.comparisons)
+
+    @property
+    def descriptors(self) -> int:
+        """Descriptors whose start and end were compared, all runs behind all memories."""
+        return sum(found.descriptors for found in self.comparisons)
+
+    @property
+    def cycle_differences(self) -> int:
+        """Descriptors and totals that differ from the prediction on the deterministic memory."""
+        found = self.comparison
+        return found.descriptor_cycles + found.totals if found else 0
+
+    @property
+    def execute_differences(self) -> int:
+        """EXECUTE descriptors whose durations differ; 0 on any memory."""
+        return self.comparison.execute if self.comparison else 0
+
+    @property
+    def passed(self) -> bool:
+        """The case ran, without a difference in bits, cycles or counters."""
+        differences = self.bit_differences + self.judged_differences + self.timing_differences
+        return not (self.failure or differences)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the arrays: what a journal keeps."""
+        return {
+            "stratum": str(self.case.stratum),
+            "corner": str(self.case.corner),
+            "traits": list(self.case.traits),
+            "verdict": self.case.verdict,
+            "network": self.case.network.name,
+            "accelerator": self.case.config.to_json(),
+            "memories": len(self.comparisons),
+            "activations": sum(found.activations for found in self.comparisons),
+            "bit_differences": self.bit_differences,
+            "judged_values": self.judged_values,
+            "judged_differences": self.judged_differences,
+            "descriptors": self.descriptors,
+            "timing_differences": self.timing_differences,
+            "predicted_cycles": self.predicted_cycles,
+            "measured_cycles": self.measured_cycles,
+            "failure": self.failure,
+        }
+
+
+def run_case(
+    case: Case,
+    *,
+    memory: MemoryModel | None = None,
+    calibration: Calibration | None = None,
+    view: View = View.SIMULATION,
+    others: Mapping[str, MemoryModel] | None = None,
+) -> Outcome:
+    """Run one case in RTL; cycles are compared where the memory's can be predicted.
+
+    Parameters
+    ----------
+    case : Case
+    memory : MemoryModel, optional
+        T1 with the latency that constants are measured with if not given.
+    calibration : Calibration, optional
+        Those shipped with the gateware if not given.
+    view : str
+        Of the datapath; see :func:`testbench.rtl.harness.build`.
+    others : dict of str to MemoryModel, optional
+        Memories behind which the case runs as well, in the same build.
+    """
+    memory = memory or MemoryModel()
+    program = compile_design(Design(network=case.network, accelerator=case.config), case.batch)
+    images = case.images
+    behind = {"": memory, **(others or {})}
+    runs = _run_behind(build(case.config, view=view), program, images, case.network, behind)
+    constants = calibration or calibrations.default()
+    expected = golden.run(case.network, images)
+
+    def compared(model: MemoryModel, run: RunResult) -> tuple[Comparison, Prediction]:
+        known = _with_latency(constants, model.latency) if model.deterministic else constants
+        kind = Memory.DETERMINISTIC if model.dram is None else Memory.DRAM
+        foretold = predict(case.config, case.network, known, case.batch, memory=kind)
+        comparison = compare(
+            case.config,
+            case.network,
+            foretold,
+            run,
+            expected,
+            deterministic=model.deterministic or model.dram is not None,
+        )
+        return comparison, foretold
+
+    run = runs[0]
+    comparison, prediction = compared(memory, run)
+    also = {
+        name: compared(model, found)[0]
+        for (name, model), found in zip((others or {}).items(), runs[1:], strict=True)
+    }
+    judgement = None
+    if isinstance(case, ImportedCase):
+        judgement = case.judge(run.activations, run.outputs)
+    return Outcome(
+        case=case,
+        comparison=comparison,
+        judgement=judgement,
+        others=also,
+        measured_cycles=int(run.cycles[0]),
+        predicted_cycles=prediction.total_cycles,
+    )
+
+
+def _run_behind(
+    built: Harness,
+    program: Program,
+    images: NDArray[np.int8],
+    network: Network,
+    memories: Mapping[str, MemoryModel],
+) -> list[RunResult]:
+    """Run a program behind one memory after the other, on one powered-up accelerator."""
+    steps = [
+        Step(program=program, inputs=images, network=network, memory=model)
+        for model in memories.values()
+    ]
+    try:
+        results = built.run_sequence(steps)
+    except HarnessError as error:
+        for name, step in zip(memories, steps, strict=True):
+            with _naming_memory(name):
+                built.run_sequence([step])
+        raise HarnessError(f"only behind one memory after another: {error}") from error
+    for name, result in zip(memories, results, strict=True):
+        with _naming_memory(name):
+            check_run(result)
+    return results
+
+
+@contextmanager
+def _naming_memory(name: str) -> Iterator[None]:
+    try:
+        yield
+    except HarnessError as error:
+        raise HarnessError(f"memory {name!r}: {error}" if name else str(error)) from error
+
+
+def _with_latency(calibration: Calibration, latency: int) -> Calibration:
+    """Return the constants for a memory of another latency."""
+    changed = {Constant.MEMORY_LATENCY.name.lower(): latency}
+    return replace(calibration, constants=calibration.constants | changed)
+
+
+def every_memory(config: AcceleratorConfig, seed: int) -> dict[str, MemoryModel]:
+    """Return all memories beside the one that constants are measured on.
+
+    These are other latencies, the freedoms of AXI, and the DRAM where its channels are as fast as the
+    bus of ``config``.
+    """
+    drawn = {name: memory.with_seed(seed) for name, memory in (LATENCIES | FREEDOMS).items()}
+    try:
+        return drawn | {DRAM_NAME: MemoryModel(dram=lpddr4(config))}
+    except CosilicoError:
+        return drawn
+
+
+def try_case(
+    case: Case, *, stalls: bool = False, view: View = View.SIMULATION, memories: bool = False
+) -> Outcome:
+    """Run one case; whatever goes wrong with it is its outcome and stops no other.
+
+    With ``stalls`` the memory is T2, seeded by the case; with ``memories`` the case runs behind
+    every other one as well (:func:`every_memory`). Of a case that asks for realizability the
+    verdict is tried first, and many end there.
+    """
+    memory = MemoryModel(stall_seed=case.image_seed) if stalls else MemoryModel()
+    others = every_memory(case.config, case.image_seed) if memories else None
+    try:
+        if isinstance(case, RealizabilityCase):
+            failure = case.contradiction()
+            if failure or not case.simulated:
+                return Outcome(case=case, failure=failure)
+        return run_case(case, memory=memory, view=view, others=others)
+    except (MachineError, OSError, MemoryError):
+        raise  # says nothing about the case
+    except Exception as error:
+        return Outcome(case=case, failure=f"{type(error).__name__}: {error}")
+
+
+def validate_random(
+    count: int,
+    space: HardwareSpace,
+    seed: int,
+    *,
+    jobs: int = 2,
+    draw: Draw = DRAWS["pairs"],
+    max_macs: int | None = None,
+    stalls: bool = False,
+    view: View = View.SIMULATION,
+    memories: bool = False,
+) -> Iterator[Outcome]:
+    """Outcomes of ``count`` random cases, in the order in which they finish.
+
+    Parameters
+    ----------
+    count, space, seed, max_macs
+        See :func:`testbench.cases.random_networks.draw_cases`.
+    draw : Draw
+        One of ``DRAWS``.
+    jobs : int
+        Processes.
+    stalls : bool
+        Random stalls (T2) instead of the deterministic memory (T1).
+    view : str
+        Of the datapath; see :func:`testbench.rtl.harness.build`.
+    memories : bool
+        Every other memory as well, in the same builds; see :func:`every_memory`.
+    """
+
+    def run(group: int) -> Iterator[Outcome]:
+        first = group * draw.per_config
+        size = min(draw.per_config, count - first)
+        for case in draw.group(group, first, size, space, seed, max_macs=max_macs):
+            yield workers.submit(
+                try_case, case, stalls=stalls, view=view, memories=memories
+            ).result()
+
+    groups = range(-(-count // draw.per_config))
+    with worker_pool(jobs) as workers:
+        yield from in_threads([partial(run, group) for group in groups], jobs)
+
+
+def in_threads(work: Sequence[Callable[[], Iterator[Outcome]]], jobs: int) -> Iterator[Outcome]:
+    """Outcomes of several sources as they come, each source drained by one of ``jobs`` threads."""
+    found: queue.Queue[Outcome | Exception | None] = queue.Queue()
+    left = threading.Event()
+
+    def drain(source: Callable[[], Iterator[Outcome]]) -> None:
+        try:
+            for outcome in source():
+                found.put(outcome)
+                if left.is_set():
+                    break
+        except Exception as error:
+            found.put(error)
+        found.put(None)
+
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        pending = [pool.submit(drain, source) for source in work]
+        unfinished = len(pending)
+        try:
+            while unfinished:
+                item = found.get()
+                if item is None:
+                    unfinished -= 1
+                elif isinstance(item, Outcome):
+                    yield item
+                else:
+                    raise item
+        finally:
+            left.set()
+            for future in pending:
+                future.cancel()
