@@ -47,8 +47,8 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Case]:
 
     monkeypatch.setattr(campaigns, "try_case", run)
     monkeypatch.setattr("testbench.validation.random_pairs.try_case", run)
-    for module in ("campaign", "validate"):
-        monkeypatch.setattr(f"testbench.{module}.worker_pool", ThreadPoolExecutor)
+    for module in ("campaign", "random_pairs"):
+        monkeypatch.setattr(f"testbench.validation.{module}.worker_pool", ThreadPoolExecutor)
     monkeypatch.setattr(validation, "current_calibration", default)
     monkeypatch.setattr(validation, "require_oracle", lambda: None)
     return found
