@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 
 from cosilico.networks import is_named, network_argument
+from project_root import ROOT
 from sim.networks.named import NAMED_NETWORKS, named_network
 from sim.spec.design import Design, save
 from sim.spec.errors import CosilicoError
 from sim.spec.spaces import TINY
 from testbench.cases.random_networks import Stratum, random_network, strata
-
-ROOT = Path(__file__).parent.parent
 
 
 def test_names_and_files_are_told_apart(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from project_root import ROOT
 from sim.spec.descriptor import (
     COMMON_FIELDS,
     EXECUTE_FIELDS,
@@ -18,7 +19,6 @@ from sim.spec.descriptor import (
 )
 from sim.spec.stops import Port, StopCause
 
-ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 TARGETS = [
     "install",

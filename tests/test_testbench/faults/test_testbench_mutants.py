@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from project_root import ROOT
 from testbench.faults.mutants import Verdict, caught_share, run_mutants, table
 from testbench.faults.seeded_faults import AREAS, Fault, FaultError, read_faults
 
-ROOT = Path(__file__).parent.parent
 FAULTS = read_faults(ROOT / "tests" / "mutants")
 
 

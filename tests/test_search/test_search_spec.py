@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from project_root import ROOT
 from search.spec import SearchSpec, load_spec
 from sim.spec.errors import CosilicoError
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "digits.toml"
+EXAMPLE = ROOT / "examples" / "digits.toml"
 
 
 def _load(folder: Path, text: str) -> SearchSpec:

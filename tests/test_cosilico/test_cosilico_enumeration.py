@@ -16,13 +16,12 @@ from pyarrow import parquet
 from cosilico.enumeration import Enumeration, census, enumerate_network, enumerate_to_file
 from cosilico.evaluation import evaluate_chunks
 from cosilico.networks import load_network
+from project_root import ROOT
 from sim.cost.area import area
 from sim.model import predict
 from sim.spec.errors import DesignFileError
 from sim.spec.network import Network
 from sim.spec.spaces import TINY, HardwareSpace
-
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,10 @@ import pytest
 
 from cosilico import __version__
 from cosilico.cli import main
+from project_root import ROOT
 from sim.networks.named import NAMED_NETWORKS
 from sim.timing.calibration import default
 from testbench.rtl.harness import HarnessError
-
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture

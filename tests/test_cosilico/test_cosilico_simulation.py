@@ -17,6 +17,7 @@ from cosilico.cli import MemoryTier, main
 from cosilico.measurements import print_results, time_rows, write_json
 from cosilico.photographs import load_photograph, photograph_input
 from cosilico.simulation import parse_stalls, simulate_argument
+from project_root import ROOT
 from sim import golden
 from sim.model import Memory
 from sim.spec.design import Design, load
@@ -24,8 +25,6 @@ from sim.spec.files import cache_root
 from sim.timing.calibration import DRAM_ERROR_LIMIT
 from testbench.rtl.harness import Harness
 from testbench.validation.simulate import SimulationResult
-
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from project_root import ROOT
 from sim.importers.folder import load, save
 from sim.importers.supported import SUPPORTED_PAGE, supported_operators
 from sim.spec.errors import DesignFileError
@@ -52,5 +53,5 @@ def test_names_what_is_wrong(tmp_path: Path) -> None:
 
 
 def test_the_page_of_supported_operators_is_generated() -> None:
-    page = Path(__file__).parents[1] / SUPPORTED_PAGE
+    page = ROOT / SUPPORTED_PAGE
     assert page.read_text() == supported_operators(), "run make supported"

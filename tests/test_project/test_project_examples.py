@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from cosilico.cli import main
+from project_root import ROOT
 from search.spec import load_spec
 from sim.importers.folder import load as load_imported
 from sim.spec.design import load
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = ROOT / "examples"
 
 
 @pytest.fixture

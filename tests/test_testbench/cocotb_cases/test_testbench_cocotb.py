@@ -13,6 +13,7 @@ from cocotb_tools.runner import Runner, get_runner
 
 from hwgen import emit, verilator, verilog_files
 from hwgen.program import compile_design
+from project_root import ROOT
 from sim import golden
 from sim.model import predict
 from sim.spec.accelerator import AcceleratorConfig
@@ -135,8 +136,7 @@ def start(
     case: str, simulation: Runner, case_directory: Path, directory: Path
 ) -> tuple[Path, Path]:
     """Run one case, or one family of cases; return the paths of results and log."""
-    root = Path(__file__).parent.parent
-    paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     results, log = directory / "results.xml", directory / "log"
     simulation.test(
         test_module="testbench.cocotb_cases.protocol",

@@ -2,11 +2,11 @@
 
 import runpy
 import tomllib
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from project_root import ROOT
+
 lowest_versions = runpy.run_path(str(ROOT / "benchmarks" / "lowest.py"))["lowest_versions"]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from project_root import ROOT
 from sim import golden
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork, network_name
@@ -22,7 +23,7 @@ from testbench.cases.tflite_models import random_model
 from testbench.cases.tflite_writer import ModelWriter
 from testbench.judges.tflite_oracle import run_model
 
-NETS = Path(os.environ.get("COSILICO_NETS", Path(__file__).parents[2] / "shared" / "nets"))
+NETS = Path(os.environ.get("COSILICO_NETS", ROOT.parent / "shared" / "nets"))
 Z = 5
 SCALE = 0.5
 WINDOW = {"Padding": 1, "StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1}

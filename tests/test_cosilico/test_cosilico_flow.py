@@ -19,6 +19,7 @@ from cosilico.generation import GENERATED_FILES
 from cosilico.images import ImageSet
 from cosilico.progress import Report
 from cosilico.summary import print_summary
+from project_root import ROOT
 from search import run as search_run
 from sim import golden
 from sim.cost import area
@@ -210,7 +211,7 @@ def test_writes_the_documented_results(stages: Stages, spec: Path, tmp_path: Pat
     assert results["violations"] == {"sampled": 1, "non_realizable": 0}
     assert results["calibration"]["constants"] == calibration.default().constants
     assert results["calibration"]["remeasured"]["equal"] is True
-    documented = (Path(__file__).parent.parent / "docs" / "results.md").read_text()
+    documented = (ROOT / "docs" / "results.md").read_text()
     names = {*results, *results["search"], *results["rtl"], *results["calibration"]}
     assert {name for name in names if f"`{name}`" not in documented} == set()
     assert (out / "report.html").exists()
@@ -362,7 +363,7 @@ def test_an_unknown_field_of_the_specification_is_one_line(
 def test_a_search_killed_again_and_again_finds_the_same_design(
     spec: Path, tmp_path: Path, kill_and_resume: Callable[..., None]
 ) -> None:
-    """Long: tests/test_search_run.py kills the same search, each time where it has got further."""
+    """Long: tests/test_search/test_search_run.py kills the same search, each time where it has got further."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     flow.search_to_folder(spec, whole, resume=False, seed=5)
     search = functools.partial(flow.search_to_folder, spec, killed, resume=True, seed=5)

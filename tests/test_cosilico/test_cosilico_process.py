@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from project_root import ROOT
 
 BUSY = """
 import ctypes, sys, tempfile, threading, time

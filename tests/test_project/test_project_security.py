@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from project_root import ROOT
+
 PACKAGES = ("search", "hwgen", "sim", "testbench", "cosilico", "examples", "benchmarks")
 MODULES = ("pickle", "cPickle", "dill", "marshal", "shelve", "yaml", "cloudpickle")
 """Modules whose loading runs code."""
