@@ -97,7 +97,8 @@ def _run(arguments: Arguments) -> None:
         if arguments.rtl:
             runs[name] = _simulated(design, steps(pixels)[: arguments.images])
             _print_run(name, design, runs[name])
-    document = {"photographs": JUDGED, "top5": found, "rtl": runs}
+    names = [[class_name(number) for number in top] for top in found["judged"]["int8"]]
+    document = {"photographs": JUDGED, "classes": names, "top5": found, "rtl": runs}
     write_atomic(arguments.out / "results.json", json.dumps(document, indent=1) + "\n")
 
 
