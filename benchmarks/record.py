@@ -44,10 +44,11 @@ def demo(run: Path) -> dict[str, Any]:
 
 
 def efficientnet_lite0(run: Path) -> dict[str, Any]:
-    """Return both accelerators in RTL, and the classes that the photographs are given."""
+    """Return both accelerators in RTL, the photographs' classes and the calibration images' score."""
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
     return {
         "classes": dict(zip(results["photographs"], results["classes"], strict=True)),
+        "calibration_right": results["calibration_right"],
         "rtl": {name: _side(side) for name, side in results["rtl"].items()},
     }
 

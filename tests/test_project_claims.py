@@ -272,8 +272,72 @@ def test_efficientnet_page_names_what_the_photographs_show() -> None:
     text = page_text("docs/efficientnet_lite0.md").replace("**", "")
     for photograph, classes in results("efficientnet_lite0")["classes"].items():
         assert f"| {photograph} | {', '.join(classes)} |\n" in text
-    for side in results("efficientnet_lite0")["rtl"].values():
+    figures = results("efficientnet_lite0")
+    assert figures["calibration_right"] == {"float": 18, "int8": 18}
+    assert "both have\n18 right" in text
+    for side in figures["rtl"].values():
         assert side["mismatched_activations"] == 0
+        assert side["predicted_cycles"] == side["measured_cycles"]
+    # "bringing 4.6 million weights takes most of the default's time"
+    default = figures["rtl"]["default"]
+    assert default["weight_cycles"] > default["measured_cycles"] / 2
+
+
+def power(number: int) -> str:
+    """Return a power of two as the pages write it."""
+    exponent = number.bit_length() - 1
+    assert number == 1 << exponent
+    return "2" + str(exponent).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def limits() -> list[tuple[str, str]]:
+    """Return sentences that name limits of the code, by page."""
+    from hwgen.gateware.transfer.load import LoadUnit
+    from sim import realizability as rules
+    from sim.mapping.descriptor_counts import MAX_DESCRIPTORS
+    from sim.spec import archives, documents, network
+
+    mib = 1 << 20
+    return [
+        (
+            "docs/architecture.md",
+            f"files and archives of more than {archives.ARCHIVE_LIMIT_BYTES // mib} MiB",
+        ),
+        (
+            "docs/architecture.md",
+            f"JSON of more than {documents.DOCUMENT_LIMIT_BYTES // mib} MiB, more than "
+            f"{documents.MAX_DEPTH} deep, of more than {power(documents.MAX_CONTAINERS)} objects and "
+            f"lists or {power(documents.MAX_VALUES)} values",
+        ),
+        ("docs/architecture.md", f"integers of more than {documents.MAX_DIGITS} digits"),
+        (
+            "docs/architecture.md",
+            f"at most {network.LAYERS_LIMIT:,} layers, {power(network.VALUES_LIMIT)} values in a "
+            f"tensor, {power(network.NETWORK_VALUES_LIMIT)} in all of them, "
+            f"{power(network.WEIGHTS_LIMIT)} weights and {power(network.MACS_LIMIT)} MACs",
+        ),
+        ("docs/architecture.md", f"| GEN_GRID | `pes_x` and `pes_y` at most {rules.MAX_PES} |"),
+        (
+            "docs/architecture.md",
+            f"| GEN_BANK_DEPTH | banks of {rules.MIN_BANK_DEPTH} … {rules.MAX_BANK_DEPTH:,} vectors |",
+        ),
+        ("docs/architecture.md", f"have {rules.MAX_MEMORY_KB // 1024} MiB at most"),
+        ("docs/architecture.md", f"(4·S) and {rules.MAX_BUS_BYTES} bytes at most"),
+        ("docs/architecture.md", f"| GEN_CLOCK | `clock_mhz` at most {rules.MAX_CLOCK_MHZ:,} |"),
+        ("docs/architecture.md", f"a program of {MAX_DESCRIPTORS:,} descriptors at most"),
+        (
+            "docs/security.md",
+            f"{power(network.VALUES_LIMIT)} values of an activation, {power(network.WEIGHTS_LIMIT)} "
+            f"weights, {power(network.MACS_LIMIT)} MACs of one inference, "
+            f"{archives.ARCHIVE_LIMIT_BYTES // mib} MiB of a file",
+        ),
+        ("docs/protocol.md", f"at most {LoadUnit.OUTSTANDING} bursts are outstanding on a port"),
+    ]
+
+
+def test_pages_name_the_limits_of_the_code() -> None:
+    for page, sentence in limits():
+        assert sentence in " ".join(page_text(page).split())
 
 
 def test_results_page_names_what_a_simulation_writes() -> None:
