@@ -185,6 +185,11 @@ def predicted_cycles(network: str, accelerator: str) -> tuple[int, int]:
     return on_dram, on_t1
 
 
+def test_figures_are_noticed() -> None:
+    text = "of 1,024 points 91.2 % take 0.25 ms, 2.5x in 19,200,000; 2x2 PEs, version 1.2"
+    assert FIGURE.findall(text) == ["1,024", "91.2 %", "0.25 ms", "2.5x", "19,200,000"]
+
+
 @pytest.mark.slow
 def test_every_figure_outside_of_blocks_is_computed_again() -> None:
     known = known_figures()
