@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install format lint test check demo validate lowest calibrate supported bench mutants clean
+.PHONY: help install format lint test check demo validate lowest calibrate supported pages bench mutants clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
@@ -67,6 +67,9 @@ calibrate: $(STAMP) ## measure the timing constants of the present gateware
 
 supported: $(STAMP) ## write docs/supported_ops.md from the importer's tables
 	$(BIN)/python -c 'from pathlib import Path; from sim.importers import supported as s; Path(s.SUPPORTED_PAGE).write_text(s.supported_operators())'
+
+pages: $(STAMP) ## write the pages' tables from the results files in benchmarks/
+	$(BIN)/python benchmarks/pages.py
 
 bench: $(STAMP) ## speed of the model and of the RTL simulation
 	$(BIN)/python benchmarks/model_speed.py

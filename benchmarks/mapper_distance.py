@@ -4,12 +4,15 @@ Every layer's legal mappings are enumerated: tile rows × tile columns × pixels
 groups together or not, and for a convolution with splits every block shape of the accumulator
 rows. Each is scheduled and walked by the exact cycle model.
 
-    python benchmarks/mapper_distance.py [--layers 240] [--seed 0]
+    python benchmarks/mapper_distance.py [--layers 240] [--seed 0] [--out FILE]
 """
 
 import argparse
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +28,7 @@ from sim.realizability import check
 from sim.schedule.schedule import time_schedule
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp
+from sim.spec.files import write_atomic
 from sim.spec.network import LayerKind, Network
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
 from sim.timing import calibration
@@ -175,22 +179,38 @@ def _draw(space: HardwareSpace, rng: np.random.Generator) -> Distance:
         )
 
 
+def summary(distances: list[Distance]) -> dict[str, Any]:
+    """Return numbers of layers, mappings and best choices, and distances by kind and in all."""
+    kinds = sorted({distance.kind for distance in distances})
+    groups = {kind: [distance for distance in distances if distance.kind == kind] for kind in kinds}
+    excess = {
+        kind: [distance.excess for distance in group]
+        for kind, group in (groups | {"all": distances}).items()
+    }
+    return {
+        "mappings": sum(distance.mappings for distance in distances),
+        "best": sum(distance.excess <= 0 for distance in distances),
+        "kinds": {
+            kind: {"layers": len(values), "mean": float(np.mean(values)), "worst": max(values)}
+            for kind, values in excess.items()
+        },
+    }
+
+
 def main() -> None:
-    """Measure and print."""
+    """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--layers", type=int, default=240)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     arguments = parser.parse_args()
-    found = measure(arguments.layers, arguments.seed)
-    for kind in sorted({distance.kind for distance in found}):
-        excess = [distance.excess for distance in found if distance.kind == kind]
+    figures = summary(measure(arguments.layers, arguments.seed))
+    write_atomic(arguments.out, json.dumps(figures, indent=1) + "\n")
+    for kind, row in figures["kinds"].items():
         print(
-            f"{kind:22} {len(excess):4} layers  mean {np.mean(excess):.3%}  worst {max(excess):.2%}"
+            f"{kind:22} {row['layers']:4} layers  mean {row['mean']:.3%}  worst {row['worst']:.2%}"
         )
-    excess = [distance.excess for distance in found]
-    mappings = sum(distance.mappings for distance in found)
-    print(f"{'all':22} {len(found):4} layers  mean {np.mean(excess):.3%}  worst {max(excess):.2%}")
-    print(f"best of all: {sum(value <= 0 for value in excess)}; {mappings} mappings walked")
+    print(f"best of all: {figures['best']}; {figures['mappings']} mappings walked")
 
 
 if __name__ == "__main__":

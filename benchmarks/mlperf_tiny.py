@@ -1,6 +1,6 @@
 """MLPerf Tiny's networks, each on the best accelerators of the tiny space for three area budgets.
 
-For every network the whole space is enumerated with the exact model; the fastest accelerator within
+For every network all accelerators of the space are enumerated with the exact model; the fastest accelerator within
 each budget then runs one image in RTL, every activation and every descriptor's cycles compared.
 
     python benchmarks/mlperf_tiny.py --out FOLDER [--networks resnet8 ds_cnn] [--jobs 2]

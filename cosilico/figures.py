@@ -122,7 +122,7 @@ def pareto(
     styles = {
         "default": ("s", _DEFAULT, "default"),
         "found": ("o", _FOUND, "found by the search"),
-        "optimum": ("D", _OPTIMUM, "true optimum in the budget"),
+        "optimum": ("D", _OPTIMUM, "best accelerator in the budget"),
     }
     with _figure("pareto", 4.4) as (axes, output):
         axes.set_xscale("log")

@@ -12,12 +12,13 @@ import numpy as np
 from cosilico import __version__
 from cosilico.accelerators import named_space
 from cosilico.cache import StageCache, digest, source_digest
-from cosilico.enumeration import Enumeration, enumerate_network
+from cosilico.enumeration import enumerate_network
 from cosilico.folder import Contents, open_folder
 from cosilico.gateware import current_calibration
 from cosilico.generation import GENERATED_FILES, generate_design
 from cosilico.images import load_images, save_arrays
 from cosilico.inputs import network_files
+from cosilico.pinning import bandwidth_shares, enumerated
 from cosilico.progress import Report, progress_bar, within
 from cosilico.report import REPORT_FILE, write_report
 from cosilico.results import RESULTS_FILE, SCHEMA, figures
@@ -28,6 +29,7 @@ from sim.spec.design import Design
 from sim.spec.design import load as load_design
 from sim.spec.design import save as save_design
 from sim.spec.files import write_atomic
+from sim.spec.views import View
 from sim.timing.calibration import Calibration, save
 
 __all__ = ["run_flow", "run_network_flow", "search_to_folder"]
@@ -38,6 +40,9 @@ _SEARCHED = ("search.json", *_DESIGN)
 _VERILOG = "verilog"
 _DEFAULT = "default"
 _SIDES = ("rtl", "rtl_default")
+
+_NETLIST_MACS = 1024
+"""Size up to which a run simulates the emitted netlist, which then builds in half a minute."""
 
 RUN_FILES = (
     *("checkpoint.pt", "evaluations.jsonl"),
@@ -174,7 +179,7 @@ class _Flow:
         """Build the default accelerator's simulation ahead of its use."""
         from testbench.rtl.harness import build
 
-        build(self.space.default)
+        build(self.space.default, view=_view(self.space.default))
 
     def search(self, *, resume: bool) -> dict[str, Any]:
         """Search; return the figures of ``search.json``."""
@@ -249,13 +254,16 @@ class _Flow:
         def simulate() -> dict[str, Any]:
             images = load_images(self.out / "test.npz", design.network)
             report = within(label, self.report)
-            return simulate_design(design, images, self.calibration, report).to_json()
+            return simulate_design(
+                design, images, self.calibration, report, view=_view(design.accelerator)
+            ).to_json()
 
         return simulate
 
     def _enumerate(self, design: Design, area_budget: float) -> dict[str, Any]:
         table = enumerate_network(design.network, self.space, within("enumerate", self.report))
-        row = table.optimum(area_budget, self.subject.metric)
+        metric = self.subject.metric
+        row = table.optimum(area_budget, metric)
         realizable = table.realizable
         save_arrays(
             self.out / "enumeration.npz",
@@ -266,17 +274,13 @@ class _Flow:
             front=np.array(table.front(), np.int64),
         )
         return {
-            "optimum": None if row is None else _row(table, row),
+            "optimum": None if row is None else enumerated(table, row),
+            **bandwidth_shares(table, self.space, design.accelerator, area_budget, metric),
             "space_points": len(table.configs),
             "space_realizable": int(realizable.sum()),
         }
 
 
-def _row(table: Enumeration, row: int) -> dict[str, Any]:
-    config: AcceleratorConfig = table.configs[row]
-    return {
-        "accelerator": config.to_json(),
-        "predicted_cycles": int(table.cycles[row]),
-        "area": float(table.area[row]),
-        "energy": float(table.energy[row]),
-    }
+def _view(accelerator: AcceleratorConfig) -> View:
+    """View of the PE grid that a run simulates: the emitted netlist where it is small."""
+    return View.SYNTHESIS if accelerator.macs <= _NETLIST_MACS else View.SIMULATION

@@ -14,13 +14,14 @@ from cosilico.floorplan import PARTS, floorplan
 from cosilico.folder import locked, marked_files
 from cosilico.results import layer_agreement, load_results
 from cosilico.results_record import require_search, require_space
-from cosilico.summary import accelerator_text, agreement_lines, summary_rows
+from cosilico.summary import accelerator_text, agreement_lines, summary_rows, view_name
 from sim.cost.area import area
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.documents import read_json
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from sim.spec.npz import read_arrays
+from sim.spec.views import View
 
 __all__ = ["REPORT_FILE", "report_to_folder", "write_report"]
 
@@ -85,6 +86,9 @@ def _page(results: dict[str, Any], search: dict[str, Any], space: dict[str, NDAr
         agreement={role: layer_agreement(side) for role, side in sides.items()},
         speedup=default["measured_cycles"] / found["measured_cycles"],
         optimum=optimum,
+        pinned=results["search"].get("pinned_optimum"),
+        views=" and ".join(dict.fromkeys(view_name(side) for side in sides.values())),
+        view_text=_view_text(sides),
         accelerator_text=accelerator_text,
         trajectory=figures.trajectory(
             search["history"],
@@ -106,6 +110,21 @@ def _page(results: dict[str, Any], search: dict[str, Any], space: dict[str, NDAr
         ],
         constants=sorted(results["calibration"]["constants"].items()),
     )
+
+
+def _view_text(sides: dict[str, dict[str, Any]]) -> str:
+    """Say which form of the PE grid ran; everything else is the emitted netlist in both."""
+    texts = {
+        str(View.SYNTHESIS): "as the emitted netlist itself (synthesis view)",
+        str(View.SIMULATION): "with the PE grid's simulation view in the place of its netlist",
+    }
+    chosen = {
+        role: texts.get(view_name(side), "in a view that was not recorded")
+        for role, side in sides.items()
+    }
+    if chosen["found"] == chosen["default"]:
+        return chosen["found"]
+    return f"the searched one {chosen['found']}, the default {chosen['default']}"
 
 
 def _floorplans(sides: dict[str, dict[str, Any]]) -> dict[str, str]:

@@ -49,6 +49,7 @@ class _Side(_Extensible):
     energy: _Figure
     simulator: _Text
     simulator_version: _Text
+    view: Annotated[str | None, OrNone(Name())] = None
     images: _Count
     accuracy: _PerhapsShare
     golden_accuracy: _PerhapsShare
@@ -66,11 +67,13 @@ class _Search(_Extensible):
     area_budget: _Figure
     optimum: Annotated[Any, Field()]
     best: Annotated[Any, Field()]
+    pinned_optimum: Annotated[Any, Field()] = None
+    widened_default: Annotated[Any, Field()] = None
     space_points: _Count
     space_realizable: _Count
 
 
-class _Optimum(_Extensible):
+class _Enumerated(_Extensible):
     accelerator: dict[str, Any]
     predicted_cycles: _Cycles
     area: _Figure
@@ -123,10 +126,12 @@ class _SearchFile(_Extensible):
 def require_results(data: dict[str, Any], where: str) -> None:
     """Raise :class:`DesignFileError` for the first field of ``results.json`` that is wrong."""
     record = checked(_Results, data, where)
-    optimum, best = record.search.optimum, record.search.best
+    best = record.search.best
     accelerators = [record.rtl.accelerator, record.rtl_default.accelerator]
-    if optimum is not None:
-        accelerators.append(checked(_Optimum, optimum, f"{where}.search.optimum").accelerator)
+    for name in ("optimum", "pinned_optimum", "widened_default"):
+        row = getattr(record.search, name)
+        if row is not None:
+            accelerators.append(checked(_Enumerated, row, f"{where}.search.{name}").accelerator)
     if best is not None and data["search"].get("architecture") is not None:
         checked(_Best, best, f"{where}.search.best")
     checked(_Constants, record.calibration.constants, f"{where}.calibration.constants")

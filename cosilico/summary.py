@@ -6,14 +6,22 @@ from typing import Any
 from cosilico.console import Column, fitted_table, output_console
 from cosilico.results import layer_agreement
 
-__all__ = ["accelerator_text", "print_summary", "summary_rows"]
+__all__ = [
+    "accelerator_text",
+    "agreement_lines",
+    "gain_lines",
+    "print_summary",
+    "summary_rows",
+    "view_name",
+]
 
 
 def accelerator_text(accelerator: dict[str, Any]) -> str:
-    """One line: grid, lanes, SIMD units, memories, bandwidth."""
+    """Return grid (columns x rows), lanes, SIMD units, memories and bandwidth in one line."""
+    lanes = accelerator["compute_lanes"]
     return (
         f"{accelerator['pes_x']}x{accelerator['pes_y']} PEs, "
-        f"{accelerator['compute_lanes']} lanes of {accelerator['simd_units']} SIMD units, "
+        f"{lanes} {'lane' if lanes == 1 else 'lanes'} of {accelerator['simd_units']} SIMD units, "
         f"{accelerator['local_memory_kb']} KiB per PE, "
         f"{accelerator['register_file_kb']} KiB per lane, {_bandwidth_text(accelerator)}"
     )
@@ -47,6 +55,7 @@ def summary_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("external bandwidth", _bandwidth_text(default_config), _bandwidth_text(found_config)),
         row("MACs per cycle", "{:,}", "macs_per_cycle"),
         row("images through RTL", "{:,}", "images"),
+        ("view of the PE grid", view_name(sides[0]), view_name(sides[1])),
         *([row("accuracy in RTL", "{:.4f}", "accuracy")] if _labelled(results) else []),
         row("measured cycles", "{:,}", "measured_cycles"),
         row("predicted cycles", "{:,}", "predicted_cycles"),
@@ -55,6 +64,11 @@ def summary_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
         row("area figure (proxy)", "{:.3f} mm²", "area"),
         row("energy figure (proxy)", "{:.2f} µJ", "energy", 1e-6),
     ]
+
+
+def view_name(side: dict[str, Any]) -> str:
+    """Return the view of the PE grid that ran; versions before did not record it."""
+    return str(side.get("view") or "not recorded")
 
 
 def _labelled(results: dict[str, Any]) -> bool:
@@ -78,24 +92,50 @@ def print_summary(results: dict[str, Any], out: Path) -> None:
 
 
 def agreement_lines(results: dict[str, Any]) -> list[str]:
-    """What agrees with what, and how the search did against the true optimum."""
+    """What agrees with what, and how the search did against the enumerated optimum."""
     found, default = results["rtl"], results["rtl_default"]
     equal, layers = layer_agreement(found)
     equal_default, layers_default = layer_agreement(default)
     mismatched = found["mismatched_activations"] + default["mismatched_activations"]
-    speedup = default["measured_cycles"] / found["measured_cycles"]
     lines = [
         f"predicted = measured cycles: {equal} of {layers} layers on the searched hardware, "
         f"{equal_default} of {layers_default} on the default",
         f"activations that differ from the integer reference: {mismatched}",
-        f"searched hardware takes {speedup:.2f}x fewer cycles in "
-        f"{100 * found['area'] / default['area']:.1f} % of the area",
+        *gain_lines(results),
     ]
     optimum = results["search"].get("optimum")
     if optimum:
         ratio = found["predicted_cycles"] / optimum["predicted_cycles"]
         lines.append(
-            f"true optimum of the space for this network: {optimum['predicted_cycles']:,} cycles "
+            "best accelerator of the space for this network, by this mapper: "
+            f"{optimum['predicted_cycles']:,} cycles "
             f"(the search's result takes {ratio:.3f} times that)"
+        )
+    return lines
+
+
+def gain_lines(results: dict[str, Any]) -> list[str]:
+    """Return the gain over the default, with bandwidth free and with bandwidth pinned.
+
+    The latter two lines are left out for results of versions that did not compute them.
+    """
+    found, default, search = results["rtl"], results["rtl_default"], results["search"]
+    cycles = default["measured_cycles"]
+    lines = [
+        f"gain over the default: {cycles / found['measured_cycles']:.2f}x fewer cycles in "
+        f"{100 * found['area'] / default['area']:.1f} % of the area"
+    ]
+    widened, pinned = search.get("widened_default"), search.get("pinned_optimum")
+    if widened:
+        lines.append(
+            f"of it, by bandwidth alone: {cycles / widened['predicted_cycles']:.2f}x; the default "
+            f"with {_bandwidth_text(widened['accelerator'])} takes "
+            f"{widened['predicted_cycles']:,} cycles"
+        )
+    if pinned:
+        lines.append(
+            f"with bandwidth pinned to {_bandwidth_text(pinned['accelerator'])}: "
+            f"{cycles / pinned['predicted_cycles']:.3f}x at best; the best accelerator takes "
+            f"{pinned['predicted_cycles']:,} cycles"
         )
     return lines

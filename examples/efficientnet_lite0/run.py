@@ -80,9 +80,12 @@ def _run(arguments: Arguments) -> None:
         "calibration": _classified(module, network, calibration_pixels),
     }
     _print_classes(found["judged"])
-    for form, top in found["calibration"].items():
-        right = sum(row[0] == label for row, label in zip(top, labels, strict=True))
-        print(f"calibration images, {form}: {right} of {len(labels)} right")
+    right = {
+        form: sum(row[0] == label for row, label in zip(top, labels, strict=True))
+        for form, top in found["calibration"].items()
+    }
+    for form, count in right.items():
+        print(f"calibration images, {form}: {count} of {len(labels)} right")
     if arguments.pictures is not None:
         _write_pictures(arguments.pictures, pixels)
     _write_network(arguments.out / "net", network, pixels)
@@ -97,7 +100,14 @@ def _run(arguments: Arguments) -> None:
         if arguments.rtl:
             runs[name] = _simulated(design, steps(pixels)[: arguments.images])
             _print_run(name, design, runs[name])
-    document = {"photographs": JUDGED, "top5": found, "rtl": runs}
+    names = [[class_name(number) for number in top] for top in found["judged"]["int8"]]
+    document = {
+        "photographs": JUDGED,
+        "classes": names,
+        "calibration_right": right,
+        "top5": found,
+        "rtl": runs,
+    }
     write_atomic(arguments.out / "results.json", json.dumps(document, indent=1) + "\n")
 
 

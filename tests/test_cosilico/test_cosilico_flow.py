@@ -30,6 +30,7 @@ from sim.spec.design import Design, load, save
 from sim.spec.errors import CosilicoError
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from sim.spec.spaces import TINY
+from sim.spec.views import View
 from sim.timing import calibration
 from sim.timing.calibration import Calibration
 from testbench.calibration import microbenchmarks
@@ -132,7 +133,13 @@ class Stages:
         return Result()
 
     def simulate(
-        self, design: Design, images: ImageSet, constants: Calibration, report: Report
+        self,
+        design: Design,
+        images: ImageSet,
+        constants: Calibration,
+        report: Report,
+        *,
+        view: View,
     ) -> Any:
         """Predict instead of measuring."""
         self.enter("simulate")
@@ -144,7 +151,7 @@ class Stages:
             for layer in prediction.layers
         ]  # fmt: skip
         measured = {
-            "simulator": "verilator", "simulator_version": "5", "images": len(images.x),
+            "simulator": "verilator", "simulator_version": "5", "images": len(images.x), "view": view,
             **dict.fromkeys(("accuracy", "golden_accuracy"), None if images.y is None else 1.0),
             "mismatched_activations": 0,
             "predicted_cycles": prediction.total_cycles,
@@ -184,7 +191,7 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
     monkeypatch.setattr(flow, "generate_design", fakes.generate)
     monkeypatch.setattr(flow, "current_calibration", calibration.default)
     monkeypatch.setattr(microbenchmarks, "calibrate", fakes.calibrate)
-    monkeypatch.setattr(harness, "build", lambda config: fakes.enter("build"))
+    monkeypatch.setattr(harness, "build", lambda config, view: fakes.enter("build"))
     return fakes
 
 
@@ -204,8 +211,15 @@ def test_writes_the_documented_results(stages: Stages, spec: Path, tmp_path: Pat
         results["search"]
     )
     assert set(results["search"]["optimum"]) == FIGURES
+    pinned, widened = (results["search"][name] for name in ("pinned_optimum", "widened_default"))
+    assert set(pinned) == set(widened) == FIGURES
+    assert pinned["accelerator"]["io_bandwidth_gbps"] == TINY.default.io_bandwidth_gbps
+    assert widened["accelerator"] == TINY.default.to_json() | {"io_bandwidth_gbps": 1.6}
+    assert pinned["predicted_cycles"] >= results["search"]["optimum"]["predicted_cycles"]
+    assert (out / "report.html").read_text().count("as the emitted netlist itself") == 1
     for side in ("rtl", "rtl_default"):
         assert set(results[side]) >= RTL_FIELDS | FIGURES
+        assert results[side]["view"] == "synthesis"
     assert results["rtl_default"]["accelerator"] == TINY.default.to_json()
     assert results["rtl"]["accelerator"]["io_bandwidth_gbps"] == 1.6
     assert results["violations"] == {"sampled": 1, "non_realizable": 0}

@@ -38,6 +38,7 @@ def side(measured_cycles: int) -> dict[str, Any]:
         "energy": 2.5e6,
         "simulator": "verilator",
         "simulator_version": "5.48.0",
+        "view": "synthesis",
         "images": 360,
         "accuracy": 0.975,
         "golden_accuracy": 0.975,
@@ -63,6 +64,8 @@ def results() -> dict[str, Any]:
             "area_budget": 0.9,
             "best": {"float_accuracy": 0.98},
             "optimum": optimum,
+            "pinned_optimum": optimum | {"predicted_cycles": 200},
+            "widened_default": optimum | {"predicted_cycles": 125},
             "space_points": 3,
             "space_realizable": 2,
         },
@@ -125,8 +128,38 @@ def test_shows_every_figure_the_run_measured(run: Path) -> None:
     text = write_report(run).read_text()
     assert "digits &lt;b&gt;" in text
     assert "2.50×" in text
+    assert "1.25×</b><span>at best with" in text
+    assert "of it, by bandwidth alone: 2.00x" in text
     assert "2 / 4" in text
     assert text.count("<svg") == 7
+
+
+def test_says_which_view_of_the_grid_ran(run: Path, results: dict[str, Any]) -> None:
+    path = run / "results.json"
+    assert "on each design, as the emitted netlist itself (synthesis view)." in page_of(run)
+    results["rtl_default"]["view"] = "simulation"
+    path.write_text(json.dumps(results))
+    mixed = page_of(run)
+    assert "(PE grid: synthesis and simulation)" in mixed
+    assert (
+        "on each design, the searched one as the emitted netlist itself (synthesis view), the "
+        "default with the PE grid's simulation view in the place of its netlist." in mixed
+    )
+
+
+def test_a_report_of_a_version_that_recorded_less(run: Path, results: dict[str, Any]) -> None:
+    del results["rtl"]["view"], results["rtl_default"]["view"]
+    del results["search"]["pinned_optimum"], results["search"]["widened_default"]
+    (run / "results.json").write_text(json.dumps(results))
+    text = page_of(run)
+    assert "in a view that was not recorded." in text
+    assert "2.50x fewer cycles" in text
+    assert "bandwidth alone" not in text
+
+
+def page_of(run: Path) -> str:
+    """Text of the report, with the entities of quotation marks resolved and lines joined."""
+    return " ".join(write_report(run).read_text().replace("&#39;", "'").split())
 
 
 def test_is_the_same_file_for_the_same_results(run: Path) -> None:
@@ -158,6 +191,11 @@ CHANGES: list[Change] = [
     (("search",), [], "search must be an object, not []"),
     (("search", "optimum", "predicted_cycles"), 0, "search.optimum.predicted_cycles must be an "
      "integer in 1 … 9223372036854775807, not 0"),
+    (("search", "pinned_optimum", "area"), 0, "search.pinned_optimum.area must be a number in "
+     "1e-30 … 1e+30, not 0"),
+    (("search", "widened_default", "area"), 0, "search.widened_default.area must be a number in "
+     "1e-30 … 1e+30, not 0"),
+    (("rtl", "view"), "", "rtl.view must be a name of 1 … 200 printable characters or null, not ''"),
     (("calibration", "constants"), {}, "calibration.constants.memory_latency must be given"),
     (("name",), "a\0b", "name must be a name of 1 … 200 printable characters, not 'a\\x00b'"),
 ]  # fmt: skip
@@ -247,7 +285,7 @@ def test_summary_counts_the_layers_that_agree(
         "predicted = measured cycles: 1 of 2 layers on the searched hardware, 1 of 2 on the default"
     )
     assert "2.50x fewer cycles in 100.0 % of the area" in lines[2]
-    assert "1.250 times" in lines[3]
+    assert "1.250 times" in lines[-1]
     print_summary(results, run)
     printed = capsys.readouterr().out
     for text in (

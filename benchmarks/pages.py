@@ -1,0 +1,302 @@
+"""Tables of the pages, written from the results files beside this script.
+
+    python benchmarks/pages.py [--check]
+
+A block of a page lies between `<!-- from benchmarks/FILE.json: NAME -->` and `<!-- end -->`; `make
+pages` rewrites all of them, and a test compares them. With ``--check`` nothing is written, and the
+exit status is 1 if a page is behind its file.
+"""
+
+import argparse
+import io
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from cosilico.console import Column, fitted_table
+from cosilico.summary import accelerator_text, agreement_lines, summary_rows
+
+ROOT = Path(__file__).parent.parent
+PAGES = ("README.md", "docs/*.md", "benchmarks/*.md")
+
+Results = Mapping[str, Any]
+
+_BLOCK = re.compile(
+    r"(<!-- from (benchmarks/\w+\.json): (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL
+)
+
+
+class PageError(ValueError):
+    """A page asks for a block that there is not."""
+
+
+def main() -> int:
+    """Rewrite the pages, or say which of them are behind."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    arguments = parser.parse_args()
+    behind = []
+    for page in sorted(path for pattern in PAGES for path in ROOT.glob(pattern)):
+        text = page.read_text(encoding="utf-8")
+        current = rendered(text, ROOT)
+        if current != text:
+            behind.append(str(page.relative_to(ROOT)))
+            if not arguments.check:
+                page.write_text(current, encoding="utf-8")
+    print(
+        f"{'behind their files' if arguments.check else 'written'}: {', '.join(behind) or 'none'}"
+    )
+    return int(arguments.check and bool(behind))
+
+
+def rendered(text: str, root: Path) -> str:
+    """Return a page with every block made from its results file.
+
+    Raises
+    ------
+    PageError
+        If there is no block of a name.
+    """
+
+    def fresh(match: re.Match[str]) -> str:
+        begin, file, name, _, end = match.groups()
+        if name not in BLOCKS:
+            raise PageError(f"block must be one of {', '.join(BLOCKS)}, not {name!r}")
+        results = json.loads((root / file).read_text(encoding="utf-8"))
+        return f"{begin}{BLOCKS[name](results).rstrip()}\n{end}"
+
+    return _BLOCK.sub(fresh, text)
+
+
+def without_blocks(text: str) -> str:
+    """Return a page's text outside of its blocks."""
+    return _BLOCK.sub("", text)
+
+
+def demo(results: Results) -> str:
+    """Table and lines that ``cosilico run`` ends with."""
+    stream = io.StringIO()
+    console = Console(file=stream, width=90, markup=False, emoji=False, highlight=False)
+    columns = (
+        Column("per image"),
+        Column("default hardware", right=True),
+        Column("searched hardware", right=True),
+    )
+    title = f"{results['name']}: the same network on both"
+    rows = summary_rows(dict(results))
+    console.print(fitted_table(console.width, columns, rows, title=title))
+    table = "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+    return "\n".join(["```", table, *agreement_lines(dict(results)), "```"])
+
+
+_VALIDATION_COLUMNS = {
+    "pairs": "pairs",
+    "runs": "runs",
+    "synthesis_view": "in the synthesis view",
+    "configurations": "configurations",
+    "macs_per_cycle": "MACs per cycle",
+    "activations": "activations compared",
+    "bit_differences": "differ",
+    "descriptors": "descriptors compared",
+    "timing_differences": "differ",
+    "failures": "failed",
+}
+
+
+def validation(results: Results) -> str:
+    """Parts of the long validation, and what judged them beside the reference."""
+    campaign, total = results["campaign"], results["total"]
+    columns = {name: title for name, title in _VALIDATION_COLUMNS.items() if name in total}
+    rows = [
+        [name, part.get("memory", ""), *(_cell(part[column]) for column in columns)]
+        for name, part in (*results["parts"].items(), ("total", total))
+    ]
+    verdicts = results["verdicts"]
+    asked = sum(count for name, count in verdicts.items() if name != "ran")
+    refused = ", ".join(f"{name} {count}" for name, count in verdicts.items() if name.isupper())
+    return "\n".join(
+        [
+            f"Seed {campaign['seed']}, {campaign['view']} view of the PE grid except where a column "
+            f"says otherwise, gateware `{results['gateware_hash'][:12]}`; {len(results['wrong'])} "
+            "pairs are wrong.",
+            "",
+            *_table(["part", "memory", *columns.values()], rows, text=2),
+            "",
+            f"Of the imported networks {total['judged_values']:,} values were compared with the "
+            f"interpreter's, and {total['judged_differences']:,} differ. Of the {asked:,} pairs "
+            f"drawn for their realizability {verdicts['realizable']:,} are realizable and "
+            f"{verdicts['ran']:,} of them ran; the check refuses the others ({refused}), and so did "
+            "generator or compiler, with the same line.",
+        ]
+    )
+
+
+def imported_models(results: Results) -> str:
+    """Random TensorFlow Lite models that the interpreter judged."""
+    columns = {
+        "pairs": "models",
+        "configurations": "accelerators",
+        "judged_values": "activations compared with the interpreter",
+        "judged_differences": "differ",
+        "timing_differences": "cycle counts that differ",
+    }
+    rows = [
+        [name.rpartition(", ")[2], *(_cell(part[column]) for column in columns)]
+        for name, part in results["parts"].items()
+        if name.startswith("imported networks")
+    ]
+    return "\n".join(_table(["space", *columns.values()], rows, text=1))
+
+
+def census(results: Results) -> str:
+    """Realizable accelerators of the networks' spaces, and the rules that the others break."""
+    codes = sorted({code for row in results.values() for code in row["census"]} - {"realizable"})
+    rows = []
+    for name, row in results.items():
+        counts = [row["census"].get(code, 0) for code in ("realizable", *codes)]
+        shares = [
+            f"{count:,} ({100 * count / row['points']:.1f} %)" if count else "0" for count in counts
+        ]
+        rows.append([name, row["space"], f"{row['points']:,}", *shares])
+    titles = ["network", "space", "points", "realizable", *codes]
+    return "\n".join(_table(titles, rows, text=2))
+
+
+def optima(results: Results) -> str:
+    """Fastest accelerators within the default's area, with bandwidth free and pinned."""
+    rows = []
+    for name, row in results.items():
+        for label, key in (("free", "optimum"), ("pinned", "pinned_optimum")):
+            best = row["latency"][key]
+            rows.append(
+                [
+                    name,
+                    label,
+                    f"{best['predicted_cycles']:,}",
+                    accelerator_text(best["accelerator"]),
+                ]
+            )
+    return "\n".join(
+        _table(["network", "bandwidth", "cycles, predicted", "accelerator"], rows, text=4)
+    )
+
+
+def gains(results: Results) -> str:
+    """How many times less the best accelerator of a space costs than its default."""
+    columns = {"optimum": "free", "widened_default": "bandwidth alone", "pinned_optimum": "pinned"}
+    titles = [
+        "network",
+        "space",
+        "default, cycles",
+        *(f"{metric}: {title}" for metric in ("latency", "EDP") for title in columns.values()),
+    ]
+    rows = []
+    for name, row in results.items():
+        ratios = [
+            f"{_cost(row['default'], metric) / _cost(row[metric][key], metric):.2f}"
+            for metric in ("latency", "edp")
+            for key in columns
+        ]
+        rows.append([name, row["space"], f"{row['default']['predicted_cycles']:,}", *ratios])
+    return "\n".join(_table(titles, rows, text=2))
+
+
+def _cost(row: Mapping[str, Any], metric: str) -> float:
+    cycles, energy = float(row["predicted_cycles"]), float(row["energy"])
+    return cycles * energy if metric == "edp" else cycles
+
+
+def mlperf_tiny(results: Sequence[Results]) -> str:
+    """MLPerf Tiny's networks on the fastest accelerators for three budgets of area."""
+    titles = (
+        *("network", "area budget", "accelerator", "cycles, predicted = measured"),
+        *("ms at 200 MHz", "utilization", "area, mm²", "energy, µJ"),
+    )
+    rows = [
+        [
+            row["network"],
+            f"{row['budget']:g} × ({row['budget_mm2']:.3f} mm²)",
+            accelerator_text(row["accelerator"]),
+            f"{row['cycles']:,}",
+            f"{row['ms']:.3f}",
+            f"{100 * row['utilization']:.1f} %",
+            f"{row['area_mm2']:.3f}",
+            f"{row['energy_pj'] * 1e-6:.2f}",
+        ]
+        for row in results
+    ]
+    return "\n".join(_table(titles, rows, text=3))
+
+
+def efficientnet_lite0(results: Results) -> str:
+    """EfficientNet-Lite0 on the edge space's default and on a smaller accelerator."""
+    sides = [results["rtl"][name] for name in ("default", "small")]
+    clock = [side["accelerator"]["clock_mhz"] for side in sides]
+    lines: dict[str, Callable[[Results], str]] = {
+        "PE grid, lanes, SIMD units": lambda side: (
+            "{pes_x}x{pes_y}, {compute_lanes}, {simd_units}".format(**side["accelerator"])
+        ),
+        "local memory, register file": lambda side: (
+            "{local_memory_kb:,} KiB, {register_file_kb} KiB".format(**side["accelerator"])
+        ),
+        "external bandwidth": lambda side: f"{side['accelerator']['io_bandwidth_gbps']:g} GB/s",
+        "MACs per cycle": lambda side: f"{side['macs_per_cycle']:,}",
+        "area figure (proxy)": lambda side: f"{side['area']:.1f} mm²",
+        "view of the PE grid": lambda side: str(side["view"]),
+        "measured cycles": lambda side: f"{side['measured_cycles']:,}",
+        "predicted cycles": lambda side: f"{side['predicted_cycles']:,}",
+        f"time at {clock[0]} MHz": lambda side: (
+            f"{side['measured_cycles'] / (side['accelerator']['clock_mhz'] * 1000):.3f} ms"
+        ),
+        "utilization": lambda side: f"{100 * side['utilization']:.1f} %",
+        "while LOAD brings weights": lambda side: f"{side['weight_cycles']:,} cycles",
+        f"activations that differ, {sides[0]['images']} photographs": lambda side: (
+            f"{side['mismatched_activations']:,}"
+        ),
+    }
+    rows = [[title, *(cell(side) for side in sides)] for title, cell in lines.items()]
+    return "\n".join(_table(["", "default", "small"], rows, text=3))
+
+
+def mapper_distance(results: Results) -> str:
+    """Mapper's choice against the best of all mappings, by kind of layer."""
+    rows = [
+        [kind, f"{row['layers']}", f"{100 * row['mean']:.2f} %", f"{100 * row['worst']:.1f} %"]
+        for kind, row in results["kinds"].items()
+    ]
+    return "\n".join(_table(["kind", "layers", "mean distance", "worst"], rows, text=1))
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, text: int) -> list[str]:
+    """Lines of a Markdown table whose first columns are text and whose others are numbers."""
+    ruler = "|---" * text + "|---:" * (len(titles) - text) + "|"
+    return [f"| {' | '.join(titles)} |", ruler, *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def _cell(value: int | list[int]) -> str:
+    return f"{value:,}" if isinstance(value, int) else " … ".join(f"{x:,}" for x in value)
+
+
+BLOCKS: dict[str, Callable[[Any], str]] = {
+    block.__name__: block
+    for block in (
+        demo,
+        validation,
+        imported_models,
+        census,
+        optima,
+        gains,
+        mlperf_tiny,
+        efficientnet_lite0,
+        mapper_distance,
+    )
+}
+"""Blocks that a page can ask for: name to function of a results file's content."""
+
+if __name__ == "__main__":
+    sys.exit(main())

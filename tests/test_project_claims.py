@@ -1,0 +1,394 @@
+"""Figures on the pages: each comes from a results file, or is computed here again."""
+
+import json
+import re
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sklearn.datasets import load_digits
+
+from sim.model import Memory, predict
+from sim.networks.named import NAMED_NETWORKS, named_network
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.network import LAYERS_LIMIT, LayerKind, Network
+from sim.spec.spaces import EDGE, HARDWARE_SPACES, TINY
+
+ROOT = next(path for path in Path(__file__).parents if (path / "pyproject.toml").exists())
+BENCHMARKS = ROOT / "benchmarks"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
+
+pages = runpy.run_path(str(BENCHMARKS / "pages.py"))
+BLOCKS: dict[str, Callable[[Any], str]] = pages["BLOCKS"]
+
+FIGURE = re.compile(
+    r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?!\d)"
+    r"|\d+(?:\.\d+)? ?%"
+    r"|\b\d+(?:\.\d+)?x\b(?! ?\d)"
+    r"|\b\d+(?:\.\d+)? (?:ms|µs|s|min|h|mm²|µJ|hours|minutes|seconds)\b"
+)
+"""Large numbers, shares, factors and quantities with a unit."""
+
+
+def results(name: str) -> Any:
+    return json.loads((BENCHMARKS / f"{name}.json").read_text())
+
+
+def page_text(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*PAGES, *sorted(BENCHMARKS.glob("*.md"))],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_blocks_are_as_their_files_say(page: Path) -> None:
+    text = page.read_text()
+    assert pages["rendered"](text, ROOT) == text, "run `python benchmarks/pages.py`"
+    assert text.count("<!-- from ") == len(pages["_BLOCK"].findall(text)) == text.count("<!-- end")
+
+
+def test_every_block_is_on_a_page() -> None:
+    asked = {
+        name
+        for page in PAGES
+        for _, _, name, _, _ in pages["_BLOCK"].findall(page.read_text())
+    }  # fmt: skip
+    assert asked == set(BLOCKS)
+
+
+def test_a_block_is_replaced_and_the_rest_is_not(tmp_path: Path) -> None:
+    (tmp_path / "benchmarks").mkdir()
+    figures = {"layers": 3, "mean": 0.0125, "worst": 0.331}
+    (tmp_path / "benchmarks" / "x.json").write_text(json.dumps({"kinds": {"add": figures}}))
+    text = (
+        "before\n<!-- from benchmarks/x.json: mapper_distance -->\nold\n<!-- end -->\nafter 7 %\n"
+    )
+    written = pages["rendered"](text, tmp_path)
+    assert written.startswith("before\n<!-- from benchmarks/x.json: mapper_distance -->\n| kind |")
+    assert written.endswith("| add | 3 | 1.25 % | 33.1 % |\n<!-- end -->\nafter 7 %\n")
+    assert pages["rendered"](written, tmp_path) == written
+    assert pages["without_blocks"](written) == "before\n\nafter 7 %\n"
+    wrong = text.replace("mapper_distance", "mapper_distances")
+    with pytest.raises(
+        ValueError, match=r"^block must be one of demo, .*, not 'mapper_distances'$"
+    ):
+        pages["rendered"](wrong, tmp_path)
+
+
+def known_figures() -> dict[str, set[str]]:
+    """Figures outside of blocks, computed from what they are about, by page."""
+    from cosilico.flow import _NETLIST_MACS
+    from sim.mapping.descriptor_counts import MAX_DESCRIPTORS
+    from sim.realizability import MAX_BANK_DEPTH, MAX_CLOCK_MHZ, MAX_REGISTER_FILE_ROWS
+    from sim.timing.calibration import DRAM_ERROR_LIMIT, default
+    from testbench.calibration.dram import MEAN_LIMIT
+
+    dram = default().dram
+    assert dram is not None
+    small = [config for config in EDGE if config.macs == 4096]
+    return {
+        "README.md": {
+            f"{_NETLIST_MACS:,}",
+            f"{len(load_digits().data):,}",
+            f"{len(TINY):,}",
+        },
+        "docs/results.md": {f"{_NETLIST_MACS:,}"},
+        "docs/architecture.md": {
+            f"{LAYERS_LIMIT:,}",
+            f"{MAX_CLOCK_MHZ:,}",
+            f"{MAX_DESCRIPTORS:,}",
+            f"{MAX_BANK_DEPTH:,}",
+            f"{MAX_REGISTER_FILE_ROWS:,}",
+        },
+        "docs/calibration.md": {
+            f"{dram.mean:.3%}".replace("%", " %"),
+            f"{MEAN_LIMIT:.0%}".replace("%", " %"),
+            f"{DRAM_ERROR_LIMIT:.0%}".replace("%", " %"),
+            "3.904 µs",  # JEDEC's tREFI, a datum of the memory
+            *(f"{cycles:,}" for row in DRAM_ROWS for cycles in predicted_cycles(*row)),
+        },
+        "docs/efficientnet_lite0.md": {f"{4096:,}", f"{len(small):,}", f"{affordable(small):,}"},
+        "examples/README.md": {f"{4096:,}"},
+        "docs/networks.md": {
+            figure for name in NAMED_NETWORKS for figure in sizes(named_network(name))
+        },
+        "docs/search.md": {f"{len(space):,}" for space in HARDWARE_SPACES.values()},
+        "docs/security.md": {"10 s"},  # tests/test_project_security.py
+    }
+
+
+def affordable(configs: list[AcceleratorConfig]) -> int:
+    from sim.cost.area import area
+
+    budget = area(EDGE.default).total
+    return sum(area(config).total <= budget for config in configs)
+
+
+def parameters(network: Network) -> int:
+    """Weights and biases."""
+    return sum(
+        array.size
+        for layer in network.layers
+        for array in (layer.weights, layer.bias)
+        if array is not None and layer.kind not in (LayerKind.ADD, LayerKind.MEAN)
+    )
+
+
+def normalized(network: Network) -> int:
+    """Count Keras's parameters: four more values per channel that batch normalization scales.
+
+    ResNet8's shortcuts and the autoencoder's output have none; classifiers neither.
+    """
+    if network.name == "autoencoder":
+        layers = list(network.layers[:-1])
+    else:
+        kinds = (LayerKind.CONV, LayerKind.DEPTHWISE)
+        layers = [layer for layer in network.layers if layer.kind in kinds]
+    if network.name == "resnet8":
+        layers = [layer for layer in layers if layer.kernel != (1, 1)]
+    return parameters(network) + 4 * sum(layer.output.channels for layer in layers)
+
+
+def sizes(network: Network) -> set[str]:
+    return {f"{network.macs:,}", f"{parameters(network):,}", f"{normalized(network):,}"}
+
+
+DRAM_ROWS = [
+    (network, accelerator)
+    for accelerator in ("edge", "2x2")
+    for network in ("mobilenet_v2", "efficientnet_lite0")
+]
+
+
+def predicted_cycles(network: str, accelerator: str) -> tuple[int, int]:
+    """Cycles on the DRAM and on T1."""
+    config = EDGE.default
+    if accelerator != "edge":
+        config = AcceleratorConfig(
+            pes_x=2,
+            pes_y=2,
+            compute_lanes=2,
+            simd_units=32,
+            local_memory_kb=1024,
+            register_file_kb=16,
+            io_bandwidth_gbps=10.0,
+            clock_mhz=800,
+        )
+    on_dram, on_t1 = (
+        predict(config, named_network(network), memory=memory).total_cycles
+        for memory in (Memory.DRAM, Memory.DETERMINISTIC)
+    )
+    return on_dram, on_t1
+
+
+def test_figures_are_noticed() -> None:
+    text = "of 1,024 points 91.2 % take 0.25 ms, 2.5x in 19,200,000; 2x2 PEs, version 1.2"
+    assert FIGURE.findall(text) == ["1,024", "91.2 %", "0.25 ms", "2.5x", "19,200,000"]
+
+
+@pytest.mark.slow
+def test_every_figure_outside_of_blocks_is_computed_again() -> None:
+    known = known_figures()
+    for page in PAGES:
+        name = str(page.relative_to(ROOT))
+        shown = set(FIGURE.findall(pages["without_blocks"](page.read_text())))
+        assert shown <= known.get(name, set()), name
+
+
+@pytest.mark.slow
+def test_calibration_page_has_the_networks_on_the_dram() -> None:
+    text = page_text("docs/calibration.md")
+    for network, accelerator in DRAM_ROWS:
+        label = "`edge` default" if accelerator == "edge" else "2x2 PEs, 10 GB/s"
+        on_dram, on_t1 = predicted_cycles(network, accelerator)
+        assert f"| {network} | {label} | {on_dram:,} | {on_t1:,} |\n" in text
+
+
+@pytest.mark.parametrize("name", NAMED_NETWORKS)
+def test_networks_page_has_the_size_of_each(name: str) -> None:
+    network = named_network(name)
+    shape = network.input
+    row = next(
+        line
+        for line in page_text("docs/networks.md").splitlines()
+        if line.startswith(f"| `{name}` |")
+    )
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[2:5] == [
+        f"{shape.height} × {shape.width} × {shape.channels}",
+        f"{network.macs:,}",
+        f"{parameters(network):,}",
+    ]
+
+
+def test_search_page_has_the_spaces() -> None:
+    text = page_text("docs/search.md")
+    for name, space in HARDWARE_SPACES.items():
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| `{name}` |")]
+        assert row.endswith(f"| {len(space):,} | {space.clock_mhz} MHz |")
+
+
+def test_the_fastest_accelerators_have_the_largest_bandwidth() -> None:
+    """README, search and networks say so; EDP's may be narrower."""
+    for figures in results("gains").values():
+        space = HARDWARE_SPACES[figures["space"]]
+        widest = max(space.values["io_bandwidth_gbps"])
+        assert figures["latency"]["optimum"]["accelerator"]["io_bandwidth_gbps"] == widest
+        pinned = figures["latency"]["pinned_optimum"]["accelerator"]
+        assert pinned["io_bandwidth_gbps"] == space.default.io_bandwidth_gbps
+    widest = max(TINY.values["io_bandwidth_gbps"])
+    assert {row["accelerator"]["io_bandwidth_gbps"] for row in results("mlperf_tiny")} == {widest}
+
+
+def test_gains_are_those_of_the_model() -> None:
+    """The enumeration's files are stale if any accelerator in them is predicted otherwise."""
+    for name, figures in results("gains").items():
+        network = named_network(name)
+        rows = [figures["default"], *figures["latency"].values(), *figures["edp"].values()]
+        for row in rows:
+            config = AcceleratorConfig.from_json(row["accelerator"])
+            assert predict(config, network).total_cycles == row["predicted_cycles"]
+    for row in results("mlperf_tiny"):
+        config = AcceleratorConfig.from_json(row["accelerator"])
+        assert predict(config, named_network(row["network"])).total_cycles == row["cycles"]
+
+
+def test_demo_ran_as_the_readme_says() -> None:
+    demo = results("demo")
+    sides = (demo["rtl"], demo["rtl_default"])
+    assert [side["view"] for side in sides] == ["synthesis", "synthesis"]
+    assert [side["images"] for side in sides] == [360, 360]
+    assert all(side["mismatched_activations"] == 0 for side in sides)
+    assert all(side["predicted_cycles"] == side["measured_cycles"] for side in sides)
+    text = page_text("README.md")
+    assert "360 of them held out" in text
+    assert demo["processor"] in text
+    # "Most of it is bandwidth"
+    cycles = demo["rtl_default"]["measured_cycles"]
+    saved = cycles - demo["rtl"]["measured_cycles"]
+    assert cycles - demo["search"]["widened_default"]["predicted_cycles"] > saved / 2
+
+
+def test_efficientnet_page_names_what_the_photographs_show() -> None:
+    text = page_text("docs/efficientnet_lite0.md").replace("**", "")
+    for photograph, classes in results("efficientnet_lite0")["classes"].items():
+        assert f"| {photograph} | {', '.join(classes)} |\n" in text
+    figures = results("efficientnet_lite0")
+    assert figures["calibration_right"] == {"float": 18, "int8": 18}
+    assert "both have\n18 right" in text
+    for side in figures["rtl"].values():
+        assert side["mismatched_activations"] == 0
+        assert side["predicted_cycles"] == side["measured_cycles"]
+    # "bringing 4.6 million weights takes most of the default's time"
+    default = figures["rtl"]["default"]
+    assert default["weight_cycles"] > default["measured_cycles"] / 2
+
+
+def power(number: int) -> str:
+    """Return a power of two as the pages write it."""
+    exponent = number.bit_length() - 1
+    assert number == 1 << exponent
+    return "2" + str(exponent).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def limits() -> list[tuple[str, str]]:
+    """Return sentences that name limits of the code, by page."""
+    from hwgen.gateware.transfer.load import LoadUnit
+    from sim import realizability as rules
+    from sim.mapping.descriptor_counts import MAX_DESCRIPTORS
+    from sim.spec import archives, documents, network
+
+    mib = 1 << 20
+    return [
+        (
+            "docs/architecture.md",
+            f"files and archives of more than {archives.ARCHIVE_LIMIT_BYTES // mib} MiB",
+        ),
+        (
+            "docs/architecture.md",
+            f"JSON of more than {documents.DOCUMENT_LIMIT_BYTES // mib} MiB, more than "
+            f"{documents.MAX_DEPTH} deep, of more than {power(documents.MAX_CONTAINERS)} objects and "
+            f"lists or {power(documents.MAX_VALUES)} values",
+        ),
+        ("docs/architecture.md", f"integers of more than {documents.MAX_DIGITS} digits"),
+        (
+            "docs/architecture.md",
+            f"at most {network.LAYERS_LIMIT:,} layers, {power(network.VALUES_LIMIT)} values in a "
+            f"tensor, {power(network.NETWORK_VALUES_LIMIT)} in all of them, "
+            f"{power(network.WEIGHTS_LIMIT)} weights and {power(network.MACS_LIMIT)} MACs",
+        ),
+        ("docs/architecture.md", f"| GEN_GRID | `pes_x` and `pes_y` at most {rules.MAX_PES} |"),
+        (
+            "docs/architecture.md",
+            f"| GEN_BANK_DEPTH | banks of {rules.MIN_BANK_DEPTH} … {rules.MAX_BANK_DEPTH:,} vectors |",
+        ),
+        ("docs/architecture.md", f"have {rules.MAX_MEMORY_KB // 1024} MiB at most"),
+        ("docs/architecture.md", f"(4·S) and {rules.MAX_BUS_BYTES} bytes at most"),
+        ("docs/architecture.md", f"| GEN_CLOCK | `clock_mhz` at most {rules.MAX_CLOCK_MHZ:,} |"),
+        ("docs/architecture.md", f"a program of {MAX_DESCRIPTORS:,} descriptors at most"),
+        (
+            "docs/security.md",
+            f"{power(network.VALUES_LIMIT)} values of an activation, {power(network.WEIGHTS_LIMIT)} "
+            f"weights, {power(network.MACS_LIMIT)} MACs of one inference, "
+            f"{archives.ARCHIVE_LIMIT_BYTES // mib} MiB of a file",
+        ),
+        ("docs/protocol.md", f"at most {LoadUnit.OUTSTANDING} bursts are outstanding on a port"),
+    ]
+
+
+def test_pages_name_the_limits_of_the_code() -> None:
+    for page, sentence in limits():
+        assert sentence in " ".join(page_text(page).split())
+
+
+def test_results_page_names_what_a_simulation_writes() -> None:
+    from testbench.validation.simulate import _ARRAYS, SimulationResult
+
+    text = page_text("docs/results.md")
+    names = {*SimulationResult.__slots__} - {*_ARRAYS}
+    assert {name for name in names if f"`{name}`" not in text} == set()
+
+
+def test_every_path_on_a_page_exists() -> None:
+    """Backticks around a path of the sources: a file, a folder, or a folder with a slash."""
+    stages = ("cosilico", "search", "hwgen", "sim", "testbench", "tests", "docs", "benchmarks")
+    path = re.compile(rf"`((?:{'|'.join(stages)}|examples)/[\w./-]*)`")
+    texts = [*PAGES, ROOT / "CONTRIBUTING.md", BENCHMARKS / "results.md"]
+    missing = {
+        f"{page.name}: {name}"
+        for page in texts
+        for name in path.findall(page.read_text())
+        if not (ROOT / name).exists()
+    }
+    assert missing == set()
+
+
+def test_architecture_shows_every_room() -> None:
+    text = page_text("docs/architecture.md")
+    rooms = {
+        f"{folder}/{init.parent.name}"
+        for folder in ("sim", "hwgen/gateware", "testbench", "sim/importers")
+        for init in (ROOT / folder).glob("*/__init__.py")
+    }
+    assert {room for room in rooms if f"`{room}`" not in text} == set()
+
+
+def test_licence_is_the_whole_apache_licence() -> None:
+    text = page_text("LICENSE")
+    assert len(text) == 11358
+    assert "Version 2.0, January 2004" in text
+    for number in range(1, 10):
+        assert re.search(rf"^   {number}\. ", text, re.MULTILINE)
+    assert text.rstrip().endswith("limitations under the License.")
+
+
+def test_citation_has_the_version() -> None:
+    from cosilico import __version__
+
+    text = page_text("CITATION.cff")
+    assert f"\nversion: {__version__}\n" in text
+    assert "\nlicense: Apache-2.0\n" in text
