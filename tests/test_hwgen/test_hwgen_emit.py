@@ -11,11 +11,11 @@ import pytest
 from hwgen import emit, verilog_files
 from hwgen import gateware_hash as gateware_hash_module
 from hwgen.gateware_hash import code, gateware_hash, gateware_sources
-from hwgen.synthesis import lint, synthesize
 from hwgen.verilog_files import OWNERSHIP
 from sim.cost.area import memories
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
+from verilog_checks import lint, synthesize
 
 
 def config(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.axi_memory import MemoryPort, read_side, write_side
+from axi_memory import MemoryPort, read_side, write_side
 from hwgen.gateware.accelerator import Accelerator
 from hwgen.gateware.host.csr import REGISTERS
 from sim.spec.accelerator import AcceleratorConfig

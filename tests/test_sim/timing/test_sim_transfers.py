@@ -8,7 +8,7 @@ import pytest
 from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
-from hwgen.axi_memory import MemoryPort, read_side, write_side
+from axi_memory import MemoryPort, read_side, write_side
 from hwgen.gateware.transfer.load import LoadUnit
 from hwgen.gateware.transfer.store import StoreUnit
 from sim.arrays.tables import COLUMNS, accelerator_row

@@ -7,11 +7,11 @@ import pytest
 from amaranth.hdl import Cat, Value
 from amaranth.sim import Simulator
 
+from execute_descriptors import Descriptor, complete, group_quads
+from execute_walk import Events, Walk, durations
 from hwgen.gateware.execute.unit import ExecuteUnit
 from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp
-from testbench.judges.execute_descriptors import Descriptor, complete, group_quads
-from testbench.judges.execute_walk import Events, Walk, durations
 
 ENABLES = (
     "read_enable",

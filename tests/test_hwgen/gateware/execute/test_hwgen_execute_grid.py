@@ -10,12 +10,12 @@ from amaranth.lib import wiring
 from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
+import execute_descriptors
+from execute_descriptors import Descriptor, set_stores, window_sets
 from hwgen.gateware.execute.unit import ExecuteUnit
 from hwgen.gateware.grid.grid import Grid
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp
-from testbench.judges import execute_descriptors
-from testbench.judges.execute_descriptors import Descriptor, set_stores, window_sets
 
 HALF = 1 << 30  # a multiplier of one half
 REGION = 48  # vectors; a bank has three regions, of which the first is only read

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.axi_memory import MemoryPort, read_side
+from axi_memory import MemoryPort, read_side
 from hwgen.gateware.host.fetch import FetchUnit
 from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue, decode, encode
 from sim.spec.header import CHECK_OFFSET, HEADER_MAGIC, HEADER_VERSION, seal

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.axi_memory import MemoryPort, read_side
+from axi_memory import MemoryPort, read_side
 from hwgen.gateware.transfer.load import LoadUnit
 from hwgen.gateware.transfer.tile_transfer import most_vector_beats
 from sim.spec.accelerator import AcceleratorConfig

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.axi_memory import MemoryPort, WriteOrder, write_side
+from axi_memory import MemoryPort, WriteOrder, write_side
 from hwgen.gateware.grid.grid import Grid
 from hwgen.gateware.transfer.store import StoreUnit
 from hwgen.gateware.transfer.tile_transfer import most_vector_beats

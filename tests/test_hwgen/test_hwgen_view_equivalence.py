@@ -2,10 +2,10 @@
 
 import pytest
 
+import view_equivalence
 from hwgen.simulation_view import grid_view
 from sim.spec.accelerator import AcceleratorConfig
-from testbench.judges import equivalence
-from testbench.judges.equivalence import ViewPair, build_views
+from view_equivalence import ViewPair, build_views
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 
@@ -88,7 +88,7 @@ def faulty() -> ViewPair:
         return text.replace(DECLARATION, DECLARATION + CHOICE)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(equivalence, "grid_view", with_faults)
+        patch.setattr(view_equivalence, "grid_view", with_faults)
         return build_views(config(2, 2, 2, 4))
 
 

@@ -8,9 +8,9 @@ import pytest
 from hwgen.emit import emit
 from hwgen.gateware.transfer.load import LoadUnit
 from hwgen.gateware.transfer.store import StoreUnit
+from protocol_invariants import PORTS
+from protocol_proof import combinational_valids, prove, reaches, translate
 from sim.spec.accelerator import AcceleratorConfig
-from testbench.judges.protocol_invariants import PORTS
-from testbench.judges.protocol_proof import combinational_valids, prove, reaches, translate
 
 SMALL = AcceleratorConfig(
     pes_x=1,
