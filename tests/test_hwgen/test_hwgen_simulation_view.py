@@ -4,22 +4,13 @@ import re
 
 import pytest
 
+from accelerators import small_accelerator
 from hwgen.emit import emit, emit_grid
 from hwgen.simulation_view import GRID_MODULE, grid_view
-from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.views import View
 from view_proof import prove_views, questions
 
-CONFIG = AcceleratorConfig(
-    pes_x=2,
-    pes_y=1,
-    simd_units=8,
-    compute_lanes=2,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.4,
-    clock_mhz=200,
-)
+CONFIG = small_accelerator(1, 2, simd_units=8, compute_lanes=2, io_bandwidth_gbps=0.4)
 
 
 def ports(module: str, text: str) -> set[tuple[str, str, int]]:

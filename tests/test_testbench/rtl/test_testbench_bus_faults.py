@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from accelerators import SMALLEST
 from hwgen.program import Program, compile_design
 from sim import golden
 from sim.spec.accelerator import AcceleratorConfig
@@ -23,17 +24,6 @@ from testbench.rtl.memory_model import FREEDOMS, MemoryModel
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 
-CONFIG = AcceleratorConfig(
-    pes_x=1,
-    pes_y=1,
-    simd_units=4,
-    compute_lanes=1,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.8,
-    clock_mhz=200,
-)
-
 
 @functools.cache
 def network() -> Network:
@@ -47,7 +37,7 @@ def network() -> Network:
 @functools.cache
 def program() -> Program:
     """Its program."""
-    return compile_design(Design(network=network(), accelerator=CONFIG))
+    return compile_design(Design(network=network(), accelerator=SMALLEST))
 
 
 @functools.cache
@@ -73,7 +63,7 @@ def changed(module: str, old: str, new: str) -> Callable[[AcceleratorConfig, Pat
 def built(patch: pytest.MonkeyPatch, *change: str) -> Harness:
     """Build the changed design."""
     patch.setattr(harness, "emit_once", changed(*change))
-    return harness.build(CONFIG)
+    return harness.build(SMALLEST)
 
 
 def test_data_that_waits_for_its_address_hangs_where_the_address_waits_for_data(

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from accelerators import NARROW_BUS
 from hwgen.program import Program, compile_design
 from sim import golden
-from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import PAGE_BYTES
 from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue, decode, encode
 from sim.spec.design import Design
@@ -24,16 +24,6 @@ from testbench.rtl.memory_model import Fault, MemoryModel, Response, Silence
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 
-CONFIG = AcceleratorConfig(
-    pes_x=1,
-    pes_y=2,
-    simd_units=4,
-    compute_lanes=2,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.4,
-    clock_mhz=200,
-)
 BASE = 0x4000_0000
 DONE, REFUSED, ERROR, UNRESPONSIVE, STOPPING = 1 << 1, 1 << 2, 1 << 4, 1 << 5, 1 << 6
 BUSY = 1
@@ -64,12 +54,12 @@ def network(kernel: int = 3, channels: int = 10) -> Network:
 
 @functools.cache
 def program(kernel: int = 3, channels: int = 10) -> Program:
-    return compile_design(Design(network=network(kernel, channels), accelerator=CONFIG))
+    return compile_design(Design(network=network(kernel, channels), accelerator=NARROW_BUS))
 
 
 @functools.cache
 def built(view: View = View.SIMULATION) -> Harness:
-    return harness.build(CONFIG, view=view)
+    return harness.build(NARROW_BUS, view=view)
 
 
 @functools.cache

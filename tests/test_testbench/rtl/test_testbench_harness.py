@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from accelerators import NARROW_BUS
 from hwgen.program import Program, compile_design
 from sim import golden
-from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue, decode, encode
 from sim.spec.design import Design
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
@@ -24,16 +24,6 @@ from testbench.validation.simulate import execute_durations
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 
-CONFIG = AcceleratorConfig(
-    pes_x=1,
-    pes_y=2,
-    simd_units=4,
-    compute_lanes=2,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.4,
-    clock_mhz=200,
-)
 SHAPE = (6, 5, 7)
 
 
@@ -60,13 +50,13 @@ def network() -> Network:
 @functools.cache
 def program() -> Program:
     """The network's program."""
-    return compile_design(Design(network=network(), accelerator=CONFIG))
+    return compile_design(Design(network=network(), accelerator=NARROW_BUS))
 
 
 @functools.cache
 def built() -> Harness:
     """The simulation, from the cache if it is there."""
-    return harness.build(CONFIG)
+    return harness.build(NARROW_BUS)
 
 
 @functools.cache
@@ -199,7 +189,7 @@ def test_steps_bring_memories_of_their_own() -> None:
         MemoryModel(latency=101, base=0x4000_0000),
         MemoryModel(write_order=WriteOrder.ADDRESS_AFTER_DATA),
         MemoryModel(stall_seed=3, reset_clears=True),  # its stalls begin elsewhere than alone
-        MemoryModel(dram=lpddr4(CONFIG)),
+        MemoryModel(dram=lpddr4(NARROW_BUS)),
     ]
     images = inputs()[:2]
     steps = [Step(program=program(), inputs=images, memory=memory) for memory in memories]
@@ -218,7 +208,7 @@ def test_steps_bring_memories_of_their_own() -> None:
 def test_views_run_alike(flat_macs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Outputs, activations, cycles and every event; results say which view ran."""
     monkeypatch.setattr(harness, "FLAT_MACS", flat_macs)
-    other = harness.build(CONFIG, view=View.SYNTHESIS)
+    other = harness.build(NARROW_BUS, view=View.SYNTHESIS)
     simulation = built().run(program(), inputs(), network=network())
     synthesis = other.run(program(), inputs(), network=network())
     assert (simulation.view, synthesis.view) == (View.SIMULATION, View.SYNTHESIS)
@@ -232,7 +222,7 @@ VIEWS = pytest.mark.parametrize(
     [(View.SIMULATION, 4096), (View.SYNTHESIS, 4096), (View.SYNTHESIS, 0)],
     ids=["simulation", "synthesis", "PEs as libraries"],
 )
-NEVER_WRITTEN = CONFIG.bank_depth - 40
+NEVER_WRITTEN = NARROW_BUS.bank_depth - 40
 """Vectors from here on lie behind everything that the program stores."""
 
 
@@ -242,7 +232,7 @@ def test_what_memories_hold_at_power_up_changes_nothing(
 ) -> None:
     """A correct program reads nothing that was not written."""
     monkeypatch.setattr(harness, "FLAT_MACS", flat_macs)
-    there = harness.build(CONFIG, view=view)
+    there = harness.build(NARROW_BUS, view=view)
     first, *others = (
         there.run(program(), inputs(), network=network(), initial_seed=seed)
         for seed in (1, 2, 2**31 - 1)
@@ -275,7 +265,7 @@ def test_a_read_of_what_was_never_written_is_noticed(
 ) -> None:
     """It differs from seed to seed, and is the same whenever the seed is."""
     monkeypatch.setattr(harness, "FLAT_MACS", flat_macs)
-    there = harness.build(CONFIG, view=view)
+    there = harness.build(NARROW_BUS, view=view)
     wrong = patched(queue, field, value)
     one, again, other = (
         # A half that is loaded and used at once is a hazard besides.
@@ -292,11 +282,11 @@ def test_every_word_is_another_at_power_up(
 ) -> None:
     """So that a read of the wrong word is noticed too."""
     monkeypatch.setattr(harness, "FLAT_MACS", flat_macs)
-    there = harness.build(CONFIG, view=view)
+    there = harness.build(NARROW_BUS, view=view)
     stored = there.run(patched(Queue.STORE, "local_address", NEVER_WRITTEN), inputs()[:1]).outputs
-    pixels = stored.reshape(-1, CONFIG.vector_bytes * 2 + 2)
+    pixels = stored.reshape(-1, NARROW_BUS.vector_bytes * 2 + 2)
     assert len(np.unique(stored)) > 64
-    assert len(np.unique(pixels[:, : CONFIG.vector_bytes], axis=0)) > len(pixels) // 3
+    assert len(np.unique(pixels[:, : NARROW_BUS.vector_bytes], axis=0)) > len(pixels) // 3
 
 
 @pytest.mark.parametrize("seed", [0, -1, 2**31])
@@ -309,7 +299,7 @@ def test_refuses_an_unknown_view() -> None:
     """Before anything is built."""
     message = r"^view must be one of synthesis, simulation, not 'fast'$"
     with pytest.raises(ValueError, match=message):
-        harness.build(CONFIG, view="fast")  # type: ignore[arg-type]
+        harness.build(NARROW_BUS, view="fast")  # type: ignore[arg-type]
 
 
 def test_progress_is_reported() -> None:
@@ -322,5 +312,5 @@ def test_progress_is_reported() -> None:
 
 def test_second_build_is_the_first(tmp_path: Path) -> None:
     """The cache is asked by content; a half-written build never takes the name."""
-    assert harness.build(CONFIG).directory == built().directory
+    assert harness.build(NARROW_BUS).directory == built().directory
     assert list(tmp_path.iterdir()) == []

@@ -4,9 +4,10 @@ import random
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
+from accelerators import small_accelerator
 from axi_memory import MemoryPort, read_side
+from gateware_simulation import simulate
 from hwgen.gateware.transfer.load import LoadUnit
 from hwgen.gateware.transfer.tile_transfer import most_vector_beats
 from sim.spec.accelerator import AcceleratorConfig
@@ -17,15 +18,14 @@ BASE = 0x1000
 
 
 def make_config(simd_units: int = 8, lanes: int = 2, gbps: float = 0.8) -> AcceleratorConfig:
-    return AcceleratorConfig(
-        pes_x=2,
-        pes_y=2,
+    return small_accelerator(
+        2,
+        2,
         simd_units=simd_units,
         compute_lanes=lanes,
         local_memory_kb=16,
         register_file_kb=4,
         io_bandwidth_gbps=gbps,
-        clock_mhz=200,
     )
 
 
@@ -63,9 +63,6 @@ class Run:
         self.quiet: list[int] = []
         self.stopped = -1
         unit = LoadUnit(config)
-        simulator = Simulator(unit)
-        simulator.add_clock(1e-6)
-        simulator.add_process(read_side(self.port, unit))
 
         async def monitor(ctx: Any) -> None:
             cycle = -1
@@ -125,9 +122,7 @@ class Run:
                 await ctx.tick()
             await ctx.tick().repeat(4 if self.stopped < 0 else 600)
 
-        simulator.add_process(monitor)
-        simulator.add_testbench(drive)
-        simulator.run()
+        simulate(unit, drive, read_side(self.port, unit), monitor)
         assert len(self.dones) == len(descriptors) or self.stopped >= 0
 
     def word(self, address: int, count: int) -> int:
@@ -520,8 +515,6 @@ def test_nothing_outside_of_the_window_is_requested() -> None:
 
 def test_late_beats_of_a_reset_in_mid_run_have_no_effect_without_a_program() -> None:
     unit = LoadUnit(make_config())
-    simulator = Simulator(unit)
-    simulator.add_clock(1e-6)
 
     async def drive(ctx: Any) -> None:
         ctx.set(unit.drop, 1)
@@ -535,5 +528,4 @@ def test_late_beats_of_a_reset_in_mid_run_have_no_effect_without_a_program() -> 
         ctx.set(unit.drop, 0)
         assert not ctx.get(unit.rready)
 
-    simulator.add_testbench(drive)
-    simulator.run()
+    simulate(unit, drive)

@@ -5,9 +5,10 @@ import random
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
+from accelerators import small_accelerator
 from axi_memory import MemoryPort, WriteOrder, write_side
+from gateware_simulation import simulate
 from hwgen.gateware.grid.grid import Grid
 from hwgen.gateware.transfer.store import StoreUnit
 from hwgen.gateware.transfer.tile_transfer import most_vector_beats
@@ -18,15 +19,14 @@ BASE = 0x2000
 
 
 def make_config(simd_units: int = 8, lanes: int = 2, gbps: float = 0.8) -> AcceleratorConfig:
-    return AcceleratorConfig(
-        pes_x=2,
-        pes_y=2,
+    return small_accelerator(
+        2,
+        2,
         simd_units=simd_units,
         compute_lanes=lanes,
         local_memory_kb=16,
         register_file_kb=4,
         io_bandwidth_gbps=gbps,
-        clock_mhz=200,
     )
 
 
@@ -69,9 +69,6 @@ class Run:
         self.stopped = -1
         self.located = 0
         unit = StoreUnit(config, responses)
-        simulator = Simulator(unit)
-        simulator.add_clock(1e-6)
-        simulator.add_process(write_side(self.port, unit))
 
         async def grid(ctx: Any) -> None:
             pipeline = [0] * (Grid.READ_LATENCY - 1)
@@ -123,10 +120,7 @@ class Run:
             await ctx.tick().repeat(2 if self.stopped < 0 else 2000)
             self.located = ctx.get(unit.error_address) if ctx.get(unit.located) else 0
 
-        simulator.add_process(grid)
-        simulator.add_process(monitor)
-        simulator.add_testbench(drive)
-        simulator.run()
+        simulate(unit, drive, write_side(self.port, unit), grid, monitor)
         assert len(self.dones) == len(descriptors) or self.stopped >= 0
 
 
@@ -422,8 +416,6 @@ def test_responses_that_cannot_be_counted_are_refused(responses: int) -> None:
 
 def test_late_responses_of_a_reset_in_mid_run_have_no_effect() -> None:
     unit = StoreUnit(make_config())
-    simulator = Simulator(unit)
-    simulator.add_clock(1e-6)
 
     async def drive(ctx: Any) -> None:
         ctx.set(unit.bvalid, 1)
@@ -434,8 +426,7 @@ def test_late_responses_of_a_reset_in_mid_run_have_no_effect() -> None:
             assert not ctx.get(unit.fault.valid | unit.done)
             await ctx.tick()
 
-    simulator.add_testbench(drive)
-    simulator.run()
+    simulate(unit, drive)
 
 
 def test_long_row_is_cut_at_256_beats_and_4_kib() -> None:

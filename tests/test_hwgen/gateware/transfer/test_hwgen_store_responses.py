@@ -3,21 +3,12 @@
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
+from accelerators import small_accelerator
+from gateware_simulation import simulate
 from hwgen.gateware.transfer.store import StoreUnit
-from sim.spec.accelerator import AcceleratorConfig
 
-CONFIG = AcceleratorConfig(
-    pes_x=1,
-    pes_y=1,
-    simd_units=4,
-    compute_lanes=1,
-    local_memory_kb=1,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.8,
-    clock_mhz=200,
-)
+CONFIG = small_accelerator(local_memory_kb=1)
 BURSTS = 12
 
 
@@ -69,10 +60,7 @@ def outstanding(unit: StoreUnit, answer_at: int) -> tuple[list[int], list[int], 
             if done:
                 dones.append(cycle)
 
-    simulator = Simulator(unit)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(drive)
-    simulator.run()
+    simulate(unit, drive)
     assert answered == BURSTS
     return waiting, dones, last_answer
 
