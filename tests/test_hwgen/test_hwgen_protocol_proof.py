@@ -1,7 +1,6 @@
 """The emitted accelerator keeps the AXI rules, proved; designs that do not are told apart."""
 
 import functools
-import re
 
 import pytest
 
@@ -12,6 +11,7 @@ from hwgen.gateware.transfer.store import StoreUnit
 from protocol_invariants import PORTS
 from protocol_proof import combinational_valids, prove, reaches, translate
 from sim.spec.accelerator import AcceleratorConfig
+from verilog_edits import edited_module
 
 PACED = small_accelerator(1, 2, simd_units=8, io_bandwidth_gbps=1.1)
 NARROW = small_accelerator(simd_units=16, io_bandwidth_gbps=0.1, clock_mhz=100)
@@ -40,12 +40,7 @@ def verilog(config: AcceleratorConfig) -> str:
 
 def changed(module: str, old: str, new: str) -> str:
     """Return the small design with a text of a module, found once, replaced."""
-    text = verilog(NARROW_BUS)
-    begin = text.index(f"module cosilico_{module}(")
-    end = text.index("\nendmodule", begin)
-    body, count = re.subn(old, new, text[begin:end])
-    assert count == 1
-    return text[:begin] + body + text[end:]
+    return edited_module(verilog(NARROW_BUS), module, old, new)
 
 
 @pytest.mark.parametrize("port", PORTS)

@@ -1,7 +1,6 @@
 """Designs that break the bus's rules, or wait for ever, in the simulation that runs whole programs."""
 
 import functools
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from testbench.rtl import harness
 from testbench.rtl.emission import emit_once
 from testbench.rtl.harness import Harness, HarnessError
 from testbench.rtl.memory_model import FREEDOMS, MemoryModel
+from verilog_edits import edited_module
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 
@@ -50,12 +50,7 @@ def changed(module: str, old: str, new: str) -> Callable[[AcceleratorConfig, Pat
     """Return an emission in which a text of a module, found once, is replaced."""
 
     def emit(config: AcceleratorConfig, root: Path, view: View) -> str:
-        text = emit_once(config, root, view)
-        begin = text.index(f"module cosilico_{module}(")
-        end = text.index("\nendmodule", begin)
-        body, count = re.subn(old, new, text[begin:end])
-        assert count == 1
-        return text[:begin] + body + text[end:]
+        return edited_module(emit_once(config, root, view), module, old, new)
 
     return emit
 
