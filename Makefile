@@ -44,6 +44,7 @@ lint: $(STAMP) ## style, format, types and import rules
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/support/house_english.py
 
 test: $(STAMP) ## all tests, RTL included, on all cores
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)

@@ -16,9 +16,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cosilico.progress import progress_bar
+from mutant_runs import Verdict, caught_share, run_mutants, table
+from seeded_faults import AREAS, Fault, FaultError, read_faults
 from sim.spec.files import write_atomic
-from testbench.faults.mutants import Verdict, caught_share, run_mutants, table
-from testbench.faults.seeded_faults import AREAS, Fault, FaultError, read_faults
 
 ROOT = Path(__file__).parent.parent
 ENOUGH = 0.95

@@ -29,7 +29,7 @@ SECONDS = {
     "test_hwgen_accelerator": 60,
     "test_testbench_dram": 60,
     "test_search_run": 55,
-    "test_testbench_emulator": 55,
+    "test_hwgen_emulator": 55,
     "test_testbench_calibration_teeth": 45,
     "test_testbench_harness": 45,
     "test_importers_pytorch_aten": 40,
@@ -37,7 +37,7 @@ SECONDS = {
     "test_testbench_images": 35,
     "test_testbench_recovery": 35,
     "test_importers_pytorch_modules": 30,
-    "test_testbench_mutants": 30,
+    "test_project_mutants": 30,
     "test_sim_transfers": 25,
     "test_testbench_cocotb": 25,
     "test_testbench_realizability_cases": 25,
@@ -50,7 +50,7 @@ SECONDS = {
 
 WITHOUT_KERNELS = {
     "test_hwgen_simulation_view": 70,
-    "test_testbench_equivalence": 110,
+    "test_hwgen_view_equivalence": 110,
 }
 """The same of files that need no kernel of the model: by the time that they end, another worker has
 compiled all kernels."""

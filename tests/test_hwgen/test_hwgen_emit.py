@@ -8,28 +8,28 @@ from pathlib import Path
 
 import pytest
 
+from accelerators import small_accelerator
 from hwgen import emit, verilog_files
 from hwgen import gateware_hash as gateware_hash_module
 from hwgen.gateware_hash import code, gateware_hash, gateware_sources
-from hwgen.synthesis import lint, synthesize
 from hwgen.verilog_files import OWNERSHIP
 from sim.cost.area import memories
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
+from verilog_checks import lint, synthesize
 
 
 def config(
     grid: tuple[int, int], simd_units: int, lanes: int, memory: int, gbps: float
 ) -> AcceleratorConfig:
-    return AcceleratorConfig(
-        pes_x=grid[0],
-        pes_y=grid[1],
+    return small_accelerator(
+        grid[1],
+        grid[0],
         simd_units=simd_units,
         compute_lanes=lanes,
         local_memory_kb=memory,
         register_file_kb=4,
         io_bandwidth_gbps=gbps,
-        clock_mhz=200,
     )
 
 
@@ -96,7 +96,7 @@ def test_synthesis_keeps_memories_and_finds_no_latches(
 def test_manifest_describes_the_accelerator(written: tuple[AcceleratorConfig, Path]) -> None:
     accelerator, path = written
     manifest = json.loads((path.parent / verilog_files.MANIFEST_FILE).read_text())
-    assert AcceleratorConfig.from_json(manifest["accelerator"]) == accelerator
+    assert AcceleratorConfig.from_json(manifest["small_accelerator"]) == accelerator
     assert manifest["fingerprint"] == accelerator.fingerprint
     assert manifest["gateware_hash"] == gateware_hash()
     assert manifest["ownership"] == OWNERSHIP

@@ -15,8 +15,8 @@ from sim.mapping.unfold import unfold_input
 from sim.plan import map_network
 from sim.spec.design import Design
 from sim.spec.network import LayerKind, Padding
+from stress_cases import draw_stress
 from testbench.cases.layers import padded, random_tensor
-from testbench.cases.stress import draw_stress
 
 
 def placement(channels: int, simd: int, pixel: int, **fields: object) -> TensorPlacement:

@@ -4,22 +4,13 @@ import re
 
 import pytest
 
+from accelerators import small_accelerator
 from hwgen.emit import emit, emit_grid
 from hwgen.simulation_view import GRID_MODULE, grid_view
-from hwgen.view_proof import prove_views, questions
-from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.views import View
+from view_proof import prove_views, questions
 
-CONFIG = AcceleratorConfig(
-    pes_x=2,
-    pes_y=1,
-    simd_units=8,
-    compute_lanes=2,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.4,
-    clock_mhz=200,
-)
+CONFIG = small_accelerator(1, 2, simd_units=8, compute_lanes=2, io_bandwidth_gbps=0.4)
 
 
 def ports(module: str, text: str) -> set[tuple[str, str, int]]:
@@ -80,6 +71,6 @@ def test_is_proved_to_be_the_same_machine(private: bool, maximum: bool) -> None:
     """Every step of a one-lane grid of 4 units, with and without vectors of the lane's own.
 
     A proof takes up to a minute. One is run always; the steps of the others, which are `long`, are
-    compared at random, in every width, by the tests of ``testbench.judges.equivalence``.
+    compared at random, in every width, by the tests of ``view_equivalence``.
     """
     prove_views(private=private, maximum=maximum)

@@ -19,9 +19,9 @@ from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
 from sim.spec.design import Design
 from sim.spec.network import WINDOW_POOLS, Layer, LayerKind, Padding, TensorSpec
 from sim.spec.spaces import EDGE, TINY
+from stress_cases import draw_stress
 from testbench.cases.layers import mean, pool, random_tensor, window_pool
 from testbench.cases.random_networks import Case, draw_cases
-from testbench.cases.stress import draw_stress
 
 
 @cache

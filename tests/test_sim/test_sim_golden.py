@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from layer_twin import layer_twin
 from sim import golden
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
-from testbench.judges.layer_twin import layer_twin
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from layer_twin import half_away_twin, requantize_twin
 from sim import golden
-from testbench.judges.layer_twin import half_away_twin, requantize_twin
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 ACCUMULATORS = [

@@ -18,9 +18,9 @@ from sim.realizability import check
 from sim.spec.descriptor import LoadKind, Queue
 from sim.spec.network import Network
 from sim.spec.spaces import EDGE
+from stress_cases import draw_stress
 from testbench.cases.named_layers import LAYER_CONFIGS
 from testbench.cases.random_networks import Case
-from testbench.cases.stress import draw_stress
 
 
 @cache

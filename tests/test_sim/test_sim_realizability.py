@@ -18,8 +18,8 @@ from sim.spec.design import Design
 from sim.spec.errors import NotRealizableError
 from sim.spec.network import WINDOW_POOLS, LayerKind, Network, Padding
 from sim.spec.spaces import EDGE, TINY
+from stress_cases import random_accelerator, random_windows
 from testbench.cases.layers import add, fully_connected, padded, pool, random_tensor, window_pool
-from testbench.cases.stress import random_accelerator, random_windows
 
 DEFAULT = TINY.default
 

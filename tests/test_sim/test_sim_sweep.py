@@ -17,8 +17,8 @@ from sim.spec.descriptor import LoadKind, Queue
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
 from sim.timing.calibration import default
 from sim.timing.cycles import walk
+from stress_cases import draw_stress
 from testbench.cases.random_networks import Case, draw_cases
-from testbench.cases.stress import draw_stress
 
 
 @cache

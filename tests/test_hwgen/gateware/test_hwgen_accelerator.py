@@ -7,27 +7,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
-from hwgen.axi_memory import MemoryPort, read_side, write_side
+from accelerators import small_accelerator
+from axi_memory import MemoryPort, read_side, write_side
+from gateware_simulation import simulate
 from hwgen.gateware.accelerator import Accelerator
 from hwgen.gateware.host.csr import REGISTERS
-from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp, LoadKind, Queue, encode
 from sim.spec.header import seal
 from sim.spec.stops import Port, StopCause
 
 OFFSET = {register.name: register.offset for register in REGISTERS}
-CONFIG = AcceleratorConfig(
-    pes_x=2,
-    pes_y=1,
-    simd_units=8,
-    compute_lanes=2,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.8,
-    clock_mhz=200,
-)
+CONFIG = small_accelerator(1, 2, simd_units=8, compute_lanes=2)
 PROGRAM, BASE, INPUT, OUTPUT = 0x400, 0x4000, 0x200, 0x1800
 
 
@@ -103,14 +94,14 @@ def run(
                 if value:
                     result.traces.setdefault(name.removeprefix("trace_"), []).append(cycle)
 
-    simulator = Simulator(top)
-    simulator.add_clock(1e-6)
-    simulator.add_process(read_side(reads, channels(top, "m_axi_")))
-    simulator.add_process(write_side(reads, channels(top, "m_axi_")))
-    simulator.add_process(read_side(program, channels(top, "m_axi_desc_")))
-    simulator.add_process(watch)
-    simulator.add_testbench(drive)
-    simulator.run()
+    simulate(
+        top,
+        drive,
+        read_side(reads, channels(top, "m_axi_")),
+        write_side(reads, channels(top, "m_axi_")),
+        read_side(program, channels(top, "m_axi_desc_")),
+        watch,
+    )
     return result
 
 

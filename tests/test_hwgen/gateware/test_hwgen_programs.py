@@ -5,26 +5,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
-from hwgen.axi_memory import MemoryPort, read_side, write_side
+from accelerators import small_accelerator
+from axi_memory import MemoryPort, read_side, write_side
+from gateware_simulation import simulate
 from hwgen.gateware.accelerator import Accelerator
 from hwgen.gateware.host.csr import REGISTERS
-from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import LoadKind, Queue, encode
 from sim.spec.header import seal
 
 OFFSET = {register.name: register.offset for register in REGISTERS}
-CONFIG = AcceleratorConfig(
-    pes_x=1,
-    pes_y=1,
-    simd_units=4,
-    compute_lanes=1,
-    local_memory_kb=1,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.8,
-    clock_mhz=200,
-)
+CONFIG = small_accelerator(local_memory_kb=1)
 BASE, PROGRAMS, INPUT, OUTPUT = 0x4000, 0x400, 0x200, 0x1800
 DONE = 0b10
 LOAD, EXECUTE, STORE = (1 << queue for queue in Queue)
@@ -105,14 +96,14 @@ class Machine:
                     if value:
                         self.starts[-1].setdefault(name.split("_")[1], []).append(cycle - began)
 
-        simulator = Simulator(top)
-        simulator.add_clock(1e-6)
-        simulator.add_process(read_side(data, channels(top, "m_axi_")))
-        simulator.add_process(write_side(data, channels(top, "m_axi_")))
-        simulator.add_process(read_side(program_port, channels(top, "m_axi_desc_")))
-        simulator.add_process(watch)
-        simulator.add_testbench(drive)
-        simulator.run()
+        simulate(
+            top,
+            drive,
+            read_side(data, channels(top, "m_axi_")),
+            write_side(data, channels(top, "m_axi_")),
+            read_side(program_port, channels(top, "m_axi_desc_")),
+            watch,
+        )
 
     def stored(self, address: int, count: int) -> bytes:
         """Bytes of external memory, from MEMORY_BASE on."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from chain_cases import random_chain
 from sim.arrays.tables import (
     COLUMNS,
     EXTRA_COLUMNS,
@@ -14,8 +15,7 @@ from sim.arrays.tables import (
 from sim.spec.descriptor import FIELDS, ExecuteOp
 from sim.spec.network import LayerKind
 from sim.spec.spaces import EDGE, TINY
-from testbench.cases.chains import random_chain
-from testbench.cases.stress import random_accelerator, random_windows
+from stress_cases import random_accelerator, random_windows
 
 OPS = {
     LayerKind.CONV: ExecuteOp.CONV,

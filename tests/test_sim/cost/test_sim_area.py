@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from accelerators import small_accelerator
 from sim.cost.area import (
     FLIP_FLOP_UM2,
     MACRO_EXTRA_ROWS,
@@ -18,9 +19,9 @@ from sim.cost.area import (
 )
 from sim.spec.accelerator import AcceleratorConfig
 
-EDGE = AcceleratorConfig(
-    pes_x=4,
-    pes_y=4,
+EDGE = small_accelerator(
+    4,
+    4,
     simd_units=64,
     compute_lanes=4,
     local_memory_kb=2048,
@@ -28,15 +29,8 @@ EDGE = AcceleratorConfig(
     io_bandwidth_gbps=20,
     clock_mhz=800,
 )
-TINY = AcceleratorConfig(
-    pes_x=2,
-    pes_y=2,
-    simd_units=8,
-    compute_lanes=2,
-    local_memory_kb=16,
-    register_file_kb=4,
-    io_bandwidth_gbps=0.8,
-    clock_mhz=200,
+TINY = small_accelerator(
+    2, 2, simd_units=8, compute_lanes=2, local_memory_kb=16, register_file_kb=4
 )
 VALUES: dict[str, tuple[Any, ...]] = {
     "pes_x": (1, 2, 3, 4, 6, 8),

@@ -6,19 +6,18 @@ from dataclasses import astuple, replace
 import numpy as np
 import pytest
 
+from accelerators import small_accelerator
 from sim.cost.energy import Activity, energies, energy, sram_pj_per_byte
 from sim.model import EvaluationTable
-from sim.spec.accelerator import AcceleratorConfig
 
-CONFIG = AcceleratorConfig(
-    pes_x=2,
-    pes_y=3,
+CONFIG = small_accelerator(
+    3,
+    2,
     simd_units=16,
     compute_lanes=4,
     local_memory_kb=128,
     register_file_kb=8,
     io_bandwidth_gbps=1.6,
-    clock_mhz=200,
 )
 
 

@@ -24,9 +24,9 @@ from sim.plan import Mapped, map_network
 from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
 from sim.spec.network import LayerKind, Network, Padding
 from sim.spec.spaces import EDGE, TINY
+from stress_cases import draw_stress
 from testbench.cases.layers import padded, random_tensor
 from testbench.cases.random_networks import Case, draw_cases
-from testbench.cases.stress import draw_stress
 
 
 @cache

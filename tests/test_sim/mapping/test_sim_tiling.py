@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from chain_cases import draw_chains
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import Hw, LayerColumn, accelerator_row, layer_table, tensor_table
 from sim.mapping.mapper import plan_network
@@ -13,8 +14,7 @@ from sim.mapping.tiling import choose_tiling, extent
 from sim.plan import map_network
 from sim.spec.descriptor import ExecuteOp
 from sim.spec.spaces import TINY
-from testbench.cases.chains import draw_chains
-from testbench.cases.stress import random_accelerator, random_windows
+from stress_cases import random_accelerator, random_windows
 
 Row = NDArray[np.int64]
 

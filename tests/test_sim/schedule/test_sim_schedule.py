@@ -19,8 +19,8 @@ from sim.schedule.transfer_fields import split_rows
 from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
 from sim.spec.network import WINDOW_POOLS, Layer, LayerKind
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
+from stress_cases import draw_stress
 from testbench.cases.random_networks import Case, Stratum, draw_cases, strata
-from testbench.cases.stress import draw_stress
 
 
 @cache

@@ -19,8 +19,8 @@ from sim.spec.spaces import EDGE, TINY
 from sim.timing.calibration import Constant, default
 from sim.timing.cycles import FETCH_BEATS, execute_durations, summarize, walk
 from sim.timing.transfers import idle, load, store
+from stress_cases import draw_stress
 from testbench.cases.random_networks import Case, draw_cases
-from testbench.cases.stress import draw_stress
 
 CONSTANTS = default().array
 LONGEST = 20_000

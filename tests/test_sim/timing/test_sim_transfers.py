@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
-from hwgen.axi_memory import MemoryPort, read_side, write_side
+from accelerators import small_accelerator
+from axi_memory import MemoryPort, read_side, write_side
+from gateware_simulation import simulate
 from hwgen.gateware.transfer.load import LoadUnit
 from hwgen.gateware.transfer.store import StoreUnit
 from sim.arrays.tables import COLUMNS, accelerator_row
@@ -28,9 +29,9 @@ def draw_config(generator: random.Random) -> AcceleratorConfig:
     bus = generator.choice([b for b in (1, 2, 4, 8, 16, 32, 64) if b <= 4 * simd_units])
     share = generator.choice([1, 1, 0.78125, 0.5859375, 0.9765625, 0.75, generator.random()])
     megabytes = max(200 * bus // 2 + 1, round(200 * bus * share)) if bus > 1 else 200
-    return AcceleratorConfig(
-        pes_x=2,
-        pes_y=1,
+    return small_accelerator(
+        1,
+        2,
         simd_units=simd_units,
         compute_lanes=generator.choice([1, 2]),
         local_memory_kb=16,
@@ -163,12 +164,7 @@ def measure(
                 break
             await ctx.tick()
 
-    simulator = Simulator(unit)
-    simulator.add_clock(1e-6)
-    simulator.add_process((read_side if queue == Queue.LOAD else write_side)(port, unit))
-    simulator.add_process(monitor)
-    simulator.add_testbench(drive)
-    simulator.run()
+    simulate(unit, drive, (read_side if queue == Queue.LOAD else write_side)(port, unit), monitor)
     assert len(dones) == len(sequence)
     return starts, dones, sum(burst.beats for burst in port.reads + port.writes)
 
@@ -191,15 +187,12 @@ def test_gateware_takes_the_predicted_cycles(queue: Queue, seed: int) -> None:
 @pytest.mark.parametrize("gbps", [0.2, 0.15])
 def test_long_bursts_take_the_predicted_cycles(queue: Queue, gbps: float) -> None:
     generator = random.Random(5)
-    config = AcceleratorConfig(
-        pes_x=1,
-        pes_y=1,
+    config = small_accelerator(
         simd_units=8,
         compute_lanes=2,
         local_memory_kb=16,
         register_file_kb=4,
         io_bandwidth_gbps=gbps,
-        clock_mhz=200,
     )
     sequence = [(0, draw_tile(generator, config, 900)) for _ in range(3)]
     if queue == Queue.LOAD:
@@ -285,13 +278,7 @@ def test_closed_forms_agree_with_single_beats(queue: Queue, seed: int) -> None:
 
 @pytest.mark.parametrize(("earn", "cost"), [(1, 1), (25, 32), (1, 3), (333, 1000), (999, 1000)])
 def test_a_burst_takes_as_long_as_its_beats(earn: int, cost: int) -> None:
-    config = AcceleratorConfig(
-        pes_x=1,
-        pes_y=1,
-        simd_units=4,
-        compute_lanes=1,
-        local_memory_kb=4,
-        register_file_kb=1,
+    config = small_accelerator(
         io_bandwidth_gbps=earn / 1000 * (1000 // cost if cost in (1, 1000) else 1),
         clock_mhz=1000 if cost in (1, 1000) else cost,
     )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hwgen.program import compile_design
+from sample_cases import drawn
 from sim import golden
 from sim.spec.design import Design
 from sim.spec.spaces import EDGE, TINY
@@ -12,7 +13,6 @@ from sim.timing.dram import MEASURED, DramParameter
 from testbench.calibration.dram import dram_errors, fit_parameters
 from testbench.calibration.dram_parameters import OF_THE_PORTS, true_parameters
 from testbench.cases.random_networks import draw_cases
-from testbench.cases.sample import drawn
 from testbench.rtl.harness import build
 from testbench.rtl.lpddr4_channel import lpddr4
 from testbench.rtl.memory_model import MemoryModel

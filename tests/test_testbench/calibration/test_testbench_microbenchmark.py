@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from accelerators import SMALLEST
 from hwgen.gateware.execute.unit import ExecuteUnit
 from hwgen.gateware.transfer.load import LoadUnit
-from sim.spec.accelerator import ADD_HOLD, ADD_INTERVAL, AcceleratorConfig
+from sim.spec.accelerator import ADD_HOLD, ADD_INTERVAL
 from sim.spec.descriptor import ExecuteOp, Queue, decode, encode
 from testbench.calibration.handmade_programs import (
     Command,
@@ -22,16 +23,6 @@ from testbench.calibration.handmade_programs import (
 from testbench.rtl.harness import Harness, build
 from testbench.rtl.memory_model import MemoryModel
 
-CONFIG = AcceleratorConfig(
-    pes_x=1,
-    pes_y=1,
-    simd_units=4,
-    compute_lanes=1,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.8,
-    clock_mhz=200,
-)
 LATENCY = 30
 COMMANDS = {
     "load": load(3, 2, 64),
@@ -46,7 +37,7 @@ COMMANDS = {
 
 @pytest.fixture(scope="module")
 def harness() -> Harness:
-    return build(CONFIG)
+    return build(SMALLEST)
 
 
 def run(harness: Harness, *commands: Command) -> Timing:

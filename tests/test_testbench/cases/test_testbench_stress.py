@@ -6,8 +6,8 @@ import numpy as np
 
 from sim.realizability import check
 from sim.spec.network import LayerKind
+from stress_cases import draw_stress, random_accelerator, random_windows
 from testbench.cases.random_networks import Case
-from testbench.cases.stress import draw_stress, random_accelerator, random_windows
 
 
 @cache

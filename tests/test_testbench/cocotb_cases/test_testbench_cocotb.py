@@ -11,27 +11,17 @@ import pytest
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import Runner, get_runner
 
+from accelerators import TWO_PES
 from hwgen import emit, verilator, verilog_files
 from hwgen.program import compile_design
 from project_root import ROOT
 from sim import golden
 from sim.model import predict
-from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from testbench.cocotb_cases.bench import CASE_VARIABLE
 from testbench.rtl.protocol import bound_rules
 
-CONFIG = AcceleratorConfig(
-    pes_x=2,
-    pes_y=1,
-    simd_units=4,
-    compute_lanes=1,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.8,
-    clock_mhz=200,
-)
 PORTS_PUBLIC = f'''`verilator_config
 public_flat_rw -module "{emit.TOP_MODULE}" -var "*"
 '''
@@ -73,7 +63,7 @@ def small_design() -> Design:
     source = TensorSpec(
         name="input", height=size[0], width=size[1], channels=channels, scale=1.0, zero_point=5
     )
-    return Design(network=Network(name="small", input=source, layers=(layer,)), accelerator=CONFIG)
+    return Design(network=Network(name="small", input=source, layers=(layer,)), accelerator=TWO_PES)
 
 
 @pytest.fixture(scope="module")
@@ -85,15 +75,15 @@ def case_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     memory = bytearray(program.image)
     packed = program.input.pack(inputs[0])
     memory[program.input.address : program.input.address + len(packed)] = packed
-    prediction = predict(CONFIG, design.network)
+    prediction = predict(TWO_PES, design.network)
     case = {
         "header_address": program.header_address,
         "output_address": program.output.address,
         "expected": program.output.pack(golden.run(design.network, inputs)["conv"][0]).hex(),
         "channels": program.output.pack(np.ones((5, 7, 5), np.int8)).hex(),
-        "fingerprint": CONFIG.fingerprint,
-        "read_beats": prediction.read_bytes // CONFIG.bus_bytes,
-        "write_beats": prediction.write_bytes // CONFIG.bus_bytes,
+        "fingerprint": TWO_PES.fingerprint,
+        "read_beats": prediction.read_bytes // TWO_PES.bus_bytes,
+        "write_beats": prediction.write_bytes // TWO_PES.bus_bytes,
     }
     directory = tmp_path_factory.mktemp("case")
     (directory / "memory.bin").write_bytes(memory)
@@ -105,9 +95,9 @@ def case_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def simulation(tmp_path_factory: pytest.TempPathFactory) -> Runner:
     """Emit the accelerator and build it for cocotb."""
     directory = tmp_path_factory.mktemp("cocotb")
-    verilog_files.write(CONFIG, directory)
+    verilog_files.write(TWO_PES, directory)
     source = directory / "watched.v"
-    source.write_text((directory / verilog_files.VERILOG_FILE).read_text() + bound_rules(CONFIG))
+    source.write_text((directory / verilog_files.VERILOG_FILE).read_text() + bound_rules(TWO_PES))
     report = directory / "axi_report.cpp"
     report.write_text((resources.files("testbench.rtl") / "templates" / "axi_report.h").read_text())
     ports = directory / "ports.vlt"

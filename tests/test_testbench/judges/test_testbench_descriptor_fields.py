@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from emulator import Emulator
 from hwgen.program import Program, compile_design
 from sim import golden
 from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
@@ -16,7 +17,6 @@ from sim.spec.network import LayerKind, Network, Padding
 from sim.spec.spaces import TINY
 from sim.spec.views import View
 from testbench.cases.layers import padded, random_tensor
-from testbench.judges.emulator import Emulator
 from testbench.rtl import harness
 
 Fields = dict[str, int]

@@ -3,21 +3,12 @@
 import numpy as np
 import pytest
 
+from accelerators import small_accelerator
 from hwgen.program import Probe
-from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Layer, LayerKind, Network, TensorSpec
 from testbench.rtl.activations import assemble_activations, probe_bytes
 
-CONFIG = AcceleratorConfig(
-    pes_x=2,
-    pes_y=3,
-    simd_units=4,
-    compute_lanes=2,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.4,
-    clock_mhz=200,
-)
+CONFIG = small_accelerator(3, 2, compute_lanes=2, io_bandwidth_gbps=0.4)
 HEIGHT, WIDTH, CHANNELS = 7, 5, 6
 
 

@@ -1,7 +1,6 @@
 """Designs that break the bus's rules, or wait for ever, in the simulation that runs whole programs."""
 
 import functools
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from accelerators import SMALLEST
 from hwgen.program import Program, compile_design
 from sim import golden
 from sim.spec.accelerator import AcceleratorConfig
@@ -20,19 +20,9 @@ from testbench.rtl import harness
 from testbench.rtl.emission import emit_once
 from testbench.rtl.harness import Harness, HarnessError
 from testbench.rtl.memory_model import FREEDOMS, MemoryModel
+from verilog_edits import edited_module
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
-
-CONFIG = AcceleratorConfig(
-    pes_x=1,
-    pes_y=1,
-    simd_units=4,
-    compute_lanes=1,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.8,
-    clock_mhz=200,
-)
 
 
 @functools.cache
@@ -47,7 +37,7 @@ def network() -> Network:
 @functools.cache
 def program() -> Program:
     """Its program."""
-    return compile_design(Design(network=network(), accelerator=CONFIG))
+    return compile_design(Design(network=network(), accelerator=SMALLEST))
 
 
 @functools.cache
@@ -60,12 +50,7 @@ def changed(module: str, old: str, new: str) -> Callable[[AcceleratorConfig, Pat
     """Return an emission in which a text of a module, found once, is replaced."""
 
     def emit(config: AcceleratorConfig, root: Path, view: View) -> str:
-        text = emit_once(config, root, view)
-        begin = text.index(f"module cosilico_{module}(")
-        end = text.index("\nendmodule", begin)
-        body, count = re.subn(old, new, text[begin:end])
-        assert count == 1
-        return text[:begin] + body + text[end:]
+        return edited_module(emit_once(config, root, view), module, old, new)
 
     return emit
 
@@ -73,7 +58,7 @@ def changed(module: str, old: str, new: str) -> Callable[[AcceleratorConfig, Pat
 def built(patch: pytest.MonkeyPatch, *change: str) -> Harness:
     """Build the changed design."""
     patch.setattr(harness, "emit_once", changed(*change))
-    return harness.build(CONFIG)
+    return harness.build(SMALLEST)
 
 
 def test_data_that_waits_for_its_address_hangs_where_the_address_waits_for_data(

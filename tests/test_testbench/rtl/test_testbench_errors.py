@@ -3,18 +3,15 @@
 import dataclasses
 import functools
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from hwgen.program import Program, compile_design
+from accelerators import NARROW_BUS
+from convolution_case import convolution, convolution_program, patched_program, random_images
+from hwgen.program import Program
 from sim import golden
-from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import PAGE_BYTES
-from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue, decode, encode
-from sim.spec.design import Design
+from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue
 from sim.spec.header import HEADER_BYTES
-from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from sim.spec.stops import Port, StopCause
 from sim.spec.views import View
 from testbench.rtl import harness, memory_model
@@ -24,77 +21,33 @@ from testbench.rtl.memory_model import Fault, MemoryModel, Response, Silence
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 
-CONFIG = AcceleratorConfig(
-    pes_x=1,
-    pes_y=2,
-    simd_units=4,
-    compute_lanes=2,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.4,
-    clock_mhz=200,
-)
 BASE = 0x4000_0000
 DONE, REFUSED, ERROR, UNRESPONSIVE, STOPPING = 1 << 1, 1 << 2, 1 << 4, 1 << 5, 1 << 6
 BUSY = 1
 
 
 @functools.cache
-def network(kernel: int = 3, channels: int = 10) -> Network:
-    """One convolution to some vectors of channels."""
-    rng = np.random.default_rng(channels)
-    shape = (6, 5, 7)
-    layer = Layer(
-        name="conv",
-        kind=LayerKind.CONV,
-        inputs=("input",),
-        output=TensorSpec(
-            name="conv", height=6, width=5, channels=channels, scale=1.0, zero_point=4
-        ),
-        kernel=(kernel, kernel),
-        padding=Padding.same(shape[:2], (kernel, kernel), (1, 1)),
-        weights=rng.integers(-127, 128, (channels, kernel, kernel, 7)).astype(np.int8),
-        bias=rng.integers(-1000, 1000, channels).astype(np.int32),
-        multiplier=np.full(channels, 1 << 30, np.int32),
-        shift=np.full(channels, -8, np.int32),
-    )
-    source = TensorSpec(name="input", height=6, width=5, channels=7, scale=1.0, zero_point=-9)
-    return Network(name="conv", input=source, layers=(layer,))
-
-
-@functools.cache
-def program(kernel: int = 3, channels: int = 10) -> Program:
-    return compile_design(Design(network=network(kernel, channels), accelerator=CONFIG))
-
-
-@functools.cache
 def built(view: View = View.SIMULATION) -> Harness:
-    return harness.build(CONFIG, view=view)
-
-
-@functools.cache
-def inputs(seed: int = 2) -> NDArray[np.int8]:
-    """One random image."""
-    return np.random.default_rng(seed).integers(-128, 128, (1, 6, 5, 7)).astype(np.int8)
+    return harness.build(NARROW_BUS, view=view)
 
 
 @functools.cache
 def good() -> RunResult:
     """The program alone on an accelerator that has just been powered up."""
-    return built().run(program(), inputs(), memory=MemoryModel(base=BASE))
+    return built().run(convolution_program(), random_images(), memory=MemoryModel(base=BASE))
 
 
 def step(program: Program, host: Host | None = None) -> Step:
-    return Step(program=program, inputs=inputs(), host=host or Host())
+    return Step(program=program, inputs=random_images(), host=host or Host())
 
 
 def sequence(*steps: Step, memory: MemoryModel | None = None) -> list[RunResult]:
     """Run the steps and then the good program, whose result must be as if it were alone."""
     memory = memory or MemoryModel(base=BASE)
-    *results, last = built().run_sequence([*steps, step(program())], memory=memory)
+    *results, last = built().run_sequence([*steps, step(convolution_program())], memory=memory)
     assert last.stops == (None,)
     assert last.status.tolist() == [DONE]
-    assert (last.outputs == golden.run(network(), inputs())["conv"]).all()
+    assert (last.outputs == golden.run(convolution(), random_images())["conv"]).all()
     if memory.deterministic:
         for field in ("cycles", "start", "end", "issue_end"):
             assert (getattr(last, field) == getattr(good(), field)).all()
@@ -105,28 +58,24 @@ def sequence(*steps: Step, memory: MemoryModel | None = None) -> list[RunResult]
 
 def patched(queue: Queue, index: int = 0, /, **fields: int) -> Program:
     """Return the program with other values in a queue's descriptor, sealed anew."""
-    own = [i for i, (q, _) in enumerate(program().descriptors) if q == queue]
-    encoded = program().encoded
-    start = DESCRIPTOR_BYTES * own[index]
-    end = start + DESCRIPTOR_BYTES
-    values = decode(encoded[start:end]) | fields
-    return program().with_descriptors(encoded[:start] + encode(queue, values) + encoded[end:])
+    return patched_program(convolution_program(), queue, index, **fields)
 
 
 def damaged(address: int, flip: int = 1) -> Program:
     """Return the program with a bit of its image flipped, and nothing sealed."""
-    image = bytearray(program().image)
+    image = bytearray(convolution_program().image)
     image[address] ^= flip
-    return dataclasses.replace(program(), image=bytes(image))
+    return dataclasses.replace(convolution_program(), image=bytes(image))
 
 
 def test_two_programs_take_turns() -> None:
     """Each is as if it were alone, whichever ran before."""
-    other = program(1, 6)
-    alone = built().run(other, inputs(), memory=MemoryModel(base=BASE))
-    assert (alone.outputs == golden.run(network(1, 6), inputs())["conv"]).all()
+    other = convolution_program(1, 6)
+    alone = built().run(other, random_images(), memory=MemoryModel(base=BASE))
+    assert (alone.outputs == golden.run(convolution(1, 6), random_images())["conv"]).all()
     (first, again, second, third) = built().run_sequence(
-        [step(other), step(other), step(program()), step(other)], memory=MemoryModel(base=BASE)
+        [step(other), step(other), step(convolution_program()), step(other)],
+        memory=MemoryModel(base=BASE),
     )
     for found, wanted in ((first, alone), (again, alone), (second, good()), (third, alone)):
         assert (found.outputs == wanted.outputs).all()
@@ -137,7 +86,7 @@ def test_two_programs_take_turns() -> None:
 @pytest.mark.parametrize("queue", Queue)
 def test_tokens_that_a_program_leaves_are_gone(queue: Queue) -> None:
     """Its last descriptors give one to every queue, and nobody takes them."""
-    last = sum(q == queue for q, _ in program().descriptors) - 1
+    last = sum(q == queue for q, _ in convolution_program().descriptors) - 1
     (result,) = sequence(step(patched(queue, last, post=0b111)))
     assert result.status.tolist() == [DONE]
 
@@ -160,17 +109,19 @@ def test_one_error_response_in_mid_run_stops_the_program(
         memory = MemoryModel(
             base=BASE, stall_seed=stall_seed, fault=Fault(port=port, index=index, response=response)
         )
-        results = built().run_sequence([step(program()), step(program())], memory=memory)
+        results = built().run_sequence(
+            [step(convolution_program()), step(convolution_program())], memory=memory
+        )
         (stop,) = results[0].stops
         assert stop is not None
         assert (stop.cause, stop.port, stop.response) == (StopCause.RESPONSE, shown, response)
         if port is memory_model.Port.DESCRIPTORS:
-            header = BASE + program().header_address
+            header = BASE + convolution_program().header_address
             assert stop.address == header + index // 8 * DESCRIPTOR_BYTES
             # A burst with an error is not dispatched
             assert (results[0].start >= 0).sum() < max(1, index // 8)
         else:
-            assert BASE <= stop.address < BASE + program().memory_bytes
+            assert BASE <= stop.address < BASE + convolution_program().memory_bytes
         assert results[0].status.tolist() == [ERROR]
         assert results[1].stops == (None,)
         assert (results[1].outputs == good().outputs).all()
@@ -184,10 +135,10 @@ def test_write_error_names_its_burst() -> None:
     bursts = []
     for index in range(4):
         memory = MemoryModel(base=BASE, fault=Fault(port=memory_model.Port.WRITE, index=index))
-        (result,) = built().run_sequence([step(program())], memory=memory)
+        (result,) = built().run_sequence([step(convolution_program())], memory=memory)
         assert result.stops[0] is not None
         bursts.append(result.stops[0].address)
-    assert bursts[0] == BASE + program().output.address
+    assert bursts[0] == BASE + convolution_program().output.address
     assert bursts == sorted(set(bursts))
 
 
@@ -196,8 +147,8 @@ def test_abort_at_any_time_is_followed_by_a_good_run(order: memory_model.WriteOr
     total = int(good().cycles[0])
     instants = range(1, total - 4, max(1, total // 40))
     memory = MemoryModel(base=BASE, write_order=order)
-    steps = [step(program(), Host(abort_at=cycle)) for cycle in instants]
-    turns = [part for stopping in steps for part in (stopping, step(program()))]
+    steps = [step(convolution_program(), Host(abort_at=cycle)) for cycle in instants]
+    turns = [part for stopping in steps for part in (stopping, step(convolution_program()))]
     results = built().run_sequence(turns, memory=memory)
     assert len(steps) >= 33
     aborted = Stop(cause=StopCause.ABORT, port=Port.NONE, address=0, response=0)
@@ -224,11 +175,11 @@ def test_hard_reset_at_any_time_is_followed_by_a_good_run(late: int, clears: boo
     turns = [
         part
         for cycle in instants
-        for part in (step(program(), Host(reset_at=cycle)), step(program()))
+        for part in (step(convolution_program(), Host(reset_at=cycle)), step(convolution_program()))
     ]
     results = built().run_sequence(turns, memory=memory)
     assert len(results) >= 66
-    alone = built().run(program(), inputs(), memory=memory)
+    alone = built().run(convolution_program(), random_images(), memory=memory)
     for cycle, stopped, after in zip(instants, results[::2], results[1::2], strict=True):
         assert stopped.status.tolist() == [0], cycle
         assert after.stops == (None,), cycle
@@ -264,7 +215,7 @@ def test_illegal_descriptor_stops_the_program(
 
 
 def test_damaged_programs_are_not_run() -> None:
-    header = program().header_address
+    header = convolution_program().header_address
     offsets = [0, 4, 9, 15, 17, 62]
     for offset in offsets:
         (result,) = sequence(step(damaged(header + offset)))
@@ -273,7 +224,7 @@ def test_damaged_programs_are_not_run() -> None:
         )
         assert result.status.tolist() == [REFUSED]
         assert (result.start == -1).all()
-    for index in range(len(program().descriptors)):
+    for index in range(len(convolution_program().descriptors)):
         at = header + HEADER_BYTES + index * DESCRIPTOR_BYTES
         (result,) = sequence(step(damaged(at + 13, 0x10)))
         assert result.stops == (
@@ -284,16 +235,17 @@ def test_damaged_programs_are_not_run() -> None:
 
 def test_window_keeps_every_port_inside() -> None:
     whole = Host(
-        window_base=BASE, window_limit=BASE + program().memory_bytes // PAGE_BYTES * PAGE_BYTES
+        window_base=BASE,
+        window_limit=BASE + convolution_program().memory_bytes // PAGE_BYTES * PAGE_BYTES,
     )
-    (result,) = sequence(step(program(), whole))
+    (result,) = sequence(step(convolution_program(), whole))
     assert result.stops == (None,)
     for host in (
         Host(window_base=BASE + PAGE_BYTES),
         Host(window_limit=BASE - PAGE_BYTES),
         Host(window_limit=0),
     ):
-        (result,) = sequence(step(program(), host))
+        (result,) = sequence(step(convolution_program(), host))
         assert result.stops[0] is not None
         assert result.stops[0].cause == StopCause.WINDOW
         assert result.stops[0].port == Port.DESCRIPTOR
@@ -307,7 +259,9 @@ def test_window_keeps_every_port_inside() -> None:
 def test_silent_bus_is_reported(port: memory_model.Port) -> None:
     """Nothing is ever answered, so the wait for the answers does not end."""
     memory = MemoryModel(base=BASE, silence=Silence(port=port, index=2))
-    (result,) = built().run_sequence([step(program(), Host(timeout=500))], memory=memory)
+    (result,) = built().run_sequence(
+        [step(convolution_program(), Host(timeout=500))], memory=memory
+    )
     assert result.stops == (Stop(cause=StopCause.TIMEOUT, port=Port.NONE, address=0, response=0),)
     assert result.status.tolist() == [BUSY | ERROR | UNRESPONSIVE | STOPPING]
 

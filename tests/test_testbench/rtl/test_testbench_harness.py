@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from hwgen.program import Program, compile_design
+from accelerators import NARROW_BUS
+from convolution_case import convolution, convolution_program, patched_program, random_images
+from hwgen.program import Program
 from sim import golden
-from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue, decode, encode
-from sim.spec.design import Design
-from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
+from sim.spec.descriptor import Queue
 from sim.spec.views import View
 from testbench.rtl import harness
 from testbench.rtl.harness import Harness, HarnessError, Progress, Step
@@ -24,82 +22,30 @@ from testbench.validation.simulate import execute_durations
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 
-CONFIG = AcceleratorConfig(
-    pes_x=1,
-    pes_y=2,
-    simd_units=4,
-    compute_lanes=2,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.4,
-    clock_mhz=200,
-)
-SHAPE = (6, 5, 7)
-
-
-@functools.cache
-def network() -> Network:
-    """One 3x3 convolution to three vectors of channels."""
-    rng = np.random.default_rng(1)
-    layer = Layer(
-        name="conv",
-        kind=LayerKind.CONV,
-        inputs=("input",),
-        output=TensorSpec(name="conv", height=6, width=5, channels=10, scale=1.0, zero_point=4),
-        kernel=(3, 3),
-        padding=Padding.same(SHAPE[:2], (3, 3), (1, 1)),
-        weights=rng.integers(-127, 128, (10, 3, 3, 7)).astype(np.int8),
-        bias=rng.integers(-1000, 1000, 10).astype(np.int32),
-        multiplier=np.full(10, 1 << 30, np.int32),
-        shift=np.full(10, -8, np.int32),
-    )
-    source = TensorSpec(name="input", height=6, width=5, channels=7, scale=1.0, zero_point=-9)
-    return Network(name="conv", input=source, layers=(layer,))
-
-
-@functools.cache
-def program() -> Program:
-    """The network's program."""
-    return compile_design(Design(network=network(), accelerator=CONFIG))
-
 
 @functools.cache
 def built() -> Harness:
     """The simulation, from the cache if it is there."""
-    return harness.build(CONFIG)
-
-
-@functools.cache
-def inputs() -> NDArray[np.int8]:
-    """Four random images."""
-    return np.random.default_rng(2).integers(-128, 128, (4, *SHAPE)).astype(np.int8)
+    return harness.build(NARROW_BUS)
 
 
 def changed(address: int, data: bytes) -> Program:
     """Return the program with other bytes at an address of its image."""
-    image = program().image
+    image = convolution_program().image
     return dataclasses.replace(
-        program(), image=image[:address] + data + image[address + len(data) :]
+        convolution_program(), image=image[:address] + data + image[address + len(data) :]
     )
 
 
 def patched(queue: Queue, field: str, value: int) -> Program:
     """Return the program with another value in a field of a queue's first descriptor."""
-    index = next(i for i, (q, _) in enumerate(program().descriptors) if q == queue)
-    encoded, place = (
-        program().encoded,
-        slice(DESCRIPTOR_BYTES * index, DESCRIPTOR_BYTES * (index + 1)),
-    )
-    fields = decode(encoded[place]) | {field: value}
-    return program().with_descriptors(
-        encoded[: place.start] + encode(queue, fields) + encoded[place.stop :]
-    )
+    return patched_program(convolution_program(), queue, **{field: value})
 
 
 def test_images_run_back_to_back() -> None:
     """Each image gives its own output in the same number of cycles."""
-    result = built().run(program(), inputs(), network=network())
-    expected = golden.run(network(), inputs())["conv"]
+    result = built().run(convolution_program(), random_images(4), network=convolution())
+    expected = golden.run(convolution(), random_images(4))["conv"]
     assert (result.outputs == expected).all()
     assert (result.activations[0] == expected).all()
     assert len(set(result.cycles.tolist())) == 1
@@ -108,8 +54,8 @@ def test_images_run_back_to_back() -> None:
 
 def test_events_are_ordered() -> None:
     """Start before end, everything inside the program's cycles, issue ends for EXECUTE only."""
-    result = built().run(program(), inputs()[:1])
-    queues = np.array([queue for queue, _ in program().descriptors])
+    result = built().run(convolution_program(), random_images(4)[:1])
+    queues = np.array([queue for queue, _ in convolution_program().descriptors])
     assert (result.start[0] > 0).all()
     assert (result.end[0] > result.start[0]).all()
     assert result.end[0].max() < result.cycles[0]
@@ -123,24 +69,32 @@ def test_events_are_ordered() -> None:
 
 def test_base_address_changes_nothing() -> None:
     """The program runs wherever it lies."""
-    there = built().run(program(), inputs(), memory=MemoryModel(base=0x4000_0000))
-    here = built().run(program(), inputs())
+    there = built().run(
+        convolution_program(), random_images(4), memory=MemoryModel(base=0x4000_0000)
+    )
+    here = built().run(convolution_program(), random_images(4))
     assert (there.outputs == here.outputs).all()
     assert (there.cycles == here.cycles).all()
 
 
 def test_latency_costs_cycles_and_no_bits() -> None:
     """Slower memory: later, the same, and as long in EXECUTE."""
-    fast = built().run(program(), inputs(), memory=MemoryModel(latency=4))
-    slow = built().run(program(), inputs(), memory=MemoryModel(latency=100))
+    fast = built().run(convolution_program(), random_images(4), memory=MemoryModel(latency=4))
+    slow = built().run(convolution_program(), random_images(4), memory=MemoryModel(latency=100))
     assert (fast.outputs == slow.outputs).all()
     assert (fast.cycles < slow.cycles).all()
-    assert (execute_durations(program(), fast) == execute_durations(program(), slow)).all()
+    assert (
+        execute_durations(convolution_program(), fast)
+        == execute_durations(convolution_program(), slow)
+    ).all()
 
 
 def test_stall_seed_reproduces_a_run() -> None:
     """One seed, one timing; another seed, another timing."""
-    runs = [built().run(program(), inputs(), memory=MemoryModel(stall_seed=s)) for s in (5, 5, 6)]
+    runs = [
+        built().run(convolution_program(), random_images(4), memory=MemoryModel(stall_seed=s))
+        for s in (5, 5, 6)
+    ]
     assert (runs[0].cycles == runs[1].cycles).all()
     assert (runs[0].cycles != runs[2].cycles).any()
     assert (runs[0].outputs == runs[2].outputs).all()
@@ -148,23 +102,23 @@ def test_stall_seed_reproduces_a_run() -> None:
 
 def test_wrong_weight_is_noticed() -> None:
     """A flipped weight bit shows in the activations: they come from the RTL, not from the reference."""
-    first = min(i for i, byte in enumerate(program().image) if byte)
+    first = min(i for i, byte in enumerate(convolution_program().image) if byte)
     address = first + 200
-    flipped = changed(address, bytes([program().image[address] ^ 0x40]))
-    result = built().run(flipped, inputs(), network=network())
-    expected = golden.run(network(), inputs())["conv"]
+    flipped = changed(address, bytes([convolution_program().image[address] ^ 0x40]))
+    result = built().run(flipped, random_images(4), network=convolution())
+    expected = golden.run(convolution(), random_images(4))["conv"]
     assert (result.activations[0] != expected).any()
     assert (result.outputs == result.activations[0]).all()
 
 
 def test_refused_program_raises() -> None:
     """Unless the caller wants to see STATUS."""
-    header = program().header_address
-    wrong = changed(header + 4, bytes([program().image[header + 4] ^ 1]))
+    header = convolution_program().header_address
+    wrong = changed(header + 4, bytes([convolution_program().image[header + 4] ^ 1]))
     message = rf"^run 0 stopped: REFUSED on port DESCRIPTOR at address {header:#x}$"
     with pytest.raises(HarnessError, match=message):
-        built().run(wrong, inputs()[:1])
-    result = built().run(wrong, inputs()[:1], check=False)
+        built().run(wrong, random_images(4)[:1])
+    result = built().run(wrong, random_images(4)[:1], check=False)
     assert result.status.tolist() == [0b100]
     assert (result.start == -1).all()
 
@@ -174,14 +128,14 @@ def test_missing_token_is_named() -> None:
     stuck = patched(Queue.STORE, "wait", 1 << Queue.LOAD | 1 << Queue.EXECUTE)
     message = r"^run 0 stopped at cycle \d+: .*STORE descriptor 0 of \d+ lacks a token of LOAD$"
     with pytest.raises(HarnessError, match=message):
-        built().run(stuck, inputs()[:1])
+        built().run(stuck, random_images(4)[:1])
 
 
 def test_missing_token_is_a_timeout_for_a_host_that_sets_one() -> None:
     stuck = patched(Queue.STORE, "wait", 1 << Queue.LOAD | 1 << Queue.EXECUTE)
     message = r"^run 0 stopped: TIMEOUT on port NONE at address 0x0$"
     with pytest.raises(HarnessError, match=message):
-        built().run(stuck, inputs()[:1], host=Host(timeout=2000))
+        built().run(stuck, random_images(4)[:1], host=Host(timeout=2000))
 
 
 def test_load_outside_the_memory_is_an_error_response() -> None:
@@ -189,7 +143,7 @@ def test_load_outside_the_memory_is_an_error_response() -> None:
     lost = patched(Queue.LOAD, "address", 1 << 20)
     message = r"^run 0 stopped: RESPONSE on port READ at address 0x40100000, response 3$"
     with pytest.raises(HarnessError, match=message):
-        built().run(lost, inputs()[:1], memory=MemoryModel(base=0x4000_0000))
+        built().run(lost, random_images(4)[:1], memory=MemoryModel(base=0x4000_0000))
 
 
 def test_steps_bring_memories_of_their_own() -> None:
@@ -199,12 +153,14 @@ def test_steps_bring_memories_of_their_own() -> None:
         MemoryModel(latency=101, base=0x4000_0000),
         MemoryModel(write_order=WriteOrder.ADDRESS_AFTER_DATA),
         MemoryModel(stall_seed=3, reset_clears=True),  # its stalls begin elsewhere than alone
-        MemoryModel(dram=lpddr4(CONFIG)),
+        MemoryModel(dram=lpddr4(NARROW_BUS)),
     ]
-    images = inputs()[:2]
-    steps = [Step(program=program(), inputs=images, memory=memory) for memory in memories]
-    results = built().run_sequence([*steps, Step(program=program(), inputs=images)])
-    alone = [built().run(program(), images, memory=memory) for memory in memories]
+    images = random_images(4)[:2]
+    steps = [
+        Step(program=convolution_program(), inputs=images, memory=memory) for memory in memories
+    ]
+    results = built().run_sequence([*steps, Step(program=convolution_program(), inputs=images)])
+    alone = [built().run(convolution_program(), images, memory=memory) for memory in memories]
     stalled = memories.index(MemoryModel(stall_seed=3, reset_clears=True))
     for i, (result, expected) in enumerate(zip(results, [*alone, alone[-1]], strict=True)):
         assert (result.outputs == expected.outputs).all()
@@ -218,9 +174,9 @@ def test_steps_bring_memories_of_their_own() -> None:
 def test_views_run_alike(flat_macs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Outputs, activations, cycles and every event; results say which view ran."""
     monkeypatch.setattr(harness, "FLAT_MACS", flat_macs)
-    other = harness.build(CONFIG, view=View.SYNTHESIS)
-    simulation = built().run(program(), inputs(), network=network())
-    synthesis = other.run(program(), inputs(), network=network())
+    other = harness.build(NARROW_BUS, view=View.SYNTHESIS)
+    simulation = built().run(convolution_program(), random_images(4), network=convolution())
+    synthesis = other.run(convolution_program(), random_images(4), network=convolution())
     assert (simulation.view, synthesis.view) == (View.SIMULATION, View.SYNTHESIS)
     assert (simulation.activations[0] == synthesis.activations[0]).all()
     for field in ("outputs", "cycles", "start", "end", "issue_end"):
@@ -232,7 +188,7 @@ VIEWS = pytest.mark.parametrize(
     [(View.SIMULATION, 4096), (View.SYNTHESIS, 4096), (View.SYNTHESIS, 0)],
     ids=["simulation", "synthesis", "PEs as libraries"],
 )
-NEVER_WRITTEN = CONFIG.bank_depth - 40
+NEVER_WRITTEN = NARROW_BUS.bank_depth - 40
 """Vectors from here on lie behind everything that the program stores."""
 
 
@@ -242,12 +198,12 @@ def test_what_memories_hold_at_power_up_changes_nothing(
 ) -> None:
     """A correct program reads nothing that was not written."""
     monkeypatch.setattr(harness, "FLAT_MACS", flat_macs)
-    there = harness.build(CONFIG, view=view)
+    there = harness.build(NARROW_BUS, view=view)
     first, *others = (
-        there.run(program(), inputs(), network=network(), initial_seed=seed)
+        there.run(convolution_program(), random_images(4), network=convolution(), initial_seed=seed)
         for seed in (1, 2, 2**31 - 1)
     )
-    assert (first.outputs == golden.run(network(), inputs())["conv"]).all()
+    assert (first.outputs == golden.run(convolution(), random_images(4))["conv"]).all()
     for other in others:
         assert (other.activations[0] == first.activations[0]).all()
         for field in ("outputs", "cycles", "start", "end", "issue_end"):
@@ -275,11 +231,11 @@ def test_a_read_of_what_was_never_written_is_noticed(
 ) -> None:
     """It differs from seed to seed, and is the same whenever the seed is."""
     monkeypatch.setattr(harness, "FLAT_MACS", flat_macs)
-    there = harness.build(CONFIG, view=view)
+    there = harness.build(NARROW_BUS, view=view)
     wrong = patched(queue, field, value)
     one, again, other = (
         # A half that is loaded and used at once is a hazard besides.
-        there.run(wrong, inputs()[:1], check=False, initial_seed=seed).outputs
+        there.run(wrong, random_images(4)[:1], check=False, initial_seed=seed).outputs
         for seed in (1, 1, 2)
     )
     assert (one == again).all()
@@ -292,35 +248,37 @@ def test_every_word_is_another_at_power_up(
 ) -> None:
     """So that a read of the wrong word is noticed too."""
     monkeypatch.setattr(harness, "FLAT_MACS", flat_macs)
-    there = harness.build(CONFIG, view=view)
-    stored = there.run(patched(Queue.STORE, "local_address", NEVER_WRITTEN), inputs()[:1]).outputs
-    pixels = stored.reshape(-1, CONFIG.vector_bytes * 2 + 2)
+    there = harness.build(NARROW_BUS, view=view)
+    stored = there.run(
+        patched(Queue.STORE, "local_address", NEVER_WRITTEN), random_images(4)[:1]
+    ).outputs
+    pixels = stored.reshape(-1, NARROW_BUS.vector_bytes * 2 + 2)
     assert len(np.unique(stored)) > 64
-    assert len(np.unique(pixels[:, : CONFIG.vector_bytes], axis=0)) > len(pixels) // 3
+    assert len(np.unique(pixels[:, : NARROW_BUS.vector_bytes], axis=0)) > len(pixels) // 3
 
 
 @pytest.mark.parametrize("seed", [0, -1, 2**31])
 def test_a_seed_out_of_range_is_refused(seed: int) -> None:
     with pytest.raises(ValueError, match=rf"^initial_seed must be in 1 … 2\*\*31 - 1, not {seed}$"):
-        built().run(program(), inputs()[:1], initial_seed=seed)
+        built().run(convolution_program(), random_images(4)[:1], initial_seed=seed)
 
 
 def test_refuses_an_unknown_view() -> None:
     """Before anything is built."""
     message = r"^view must be one of synthesis, simulation, not 'fast'$"
     with pytest.raises(ValueError, match=message):
-        harness.build(CONFIG, view="fast")  # type: ignore[arg-type]
+        harness.build(NARROW_BUS, view="fast")  # type: ignore[arg-type]
 
 
 def test_progress_is_reported() -> None:
     """At least once, at the end."""
     seen: list[Progress] = []
-    result = built().run(program(), inputs(), progress=seen.append)
+    result = built().run(convolution_program(), random_images(4), progress=seen.append)
     assert seen[-1].runs_done == seen[-1].runs == 4
     assert seen[-1].cycles == result.simulated_cycles > result.cycles.sum()
 
 
 def test_second_build_is_the_first(tmp_path: Path) -> None:
     """The cache is asked by content; a half-written build never takes the name."""
-    assert harness.build(CONFIG).directory == built().directory
+    assert harness.build(NARROW_BUS).directory == built().directory
     assert list(tmp_path.iterdir()) == []

@@ -9,11 +9,11 @@ import pytest
 from amaranth.hdl import Shape
 
 import testbench
+from accelerators import SMALLEST
 from hwgen.emit import TOP_MODULE
 from hwgen.gateware.accelerator import accelerator_signature
 from hwgen.gateware.transfer.load import LoadUnit
 from hwgen.gateware.transfer.store import StoreUnit
-from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.views import View
 from testbench.rtl.protocol import bound_rules
 from testbench.rtl.verilate import build_executable
@@ -21,16 +21,6 @@ from testbench.rtl.verilate import build_executable
 pytestmark = pytest.mark.rtl
 
 TEMPLATES = Path(testbench.__file__).parent / "rtl" / "templates"
-CONFIG = AcceleratorConfig(
-    pes_x=1,
-    pes_y=1,
-    simd_units=4,
-    compute_lanes=1,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.8,
-    clock_mhz=200,
-)
 BEAT = 4
 
 MAIN = r"""
@@ -73,7 +63,7 @@ Cycle = dict[str, int]
 @pytest.fixture(scope="module")
 def simulation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A design without logic, whose ports are all driven from outside, with the rules bound to it."""
-    names = ["clk", "rst", *accelerator_signature(CONFIG).members]
+    names = ["clk", "rst", *accelerator_signature(SMALLEST).members]
     widths = {name: len_of(name) for name in names}
     ports = ", ".join(f"input wire [{width - 1}:0] {name}" for name, width in widths.items())
     fields = [
@@ -83,7 +73,7 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_executable(
         directory,
         top=TOP_MODULE,
-        verilog=f"module {TOP_MODULE}({ports});\nendmodule\n{bound_rules(CONFIG)}",
+        verilog=f"module {TOP_MODULE}({ports});\nendmodule\n{bound_rules(SMALLEST)}",
         main=MAIN.replace("FIELDS", "\n".join(fields)),
         headers={"axi_report.h": (TEMPLATES / "axi_report.h").read_text()},
         view=View.SYNTHESIS,
@@ -94,7 +84,7 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @functools.cache
 def len_of(name: str) -> int:
     """Bits of a port."""
-    members = accelerator_signature(CONFIG).members
+    members = accelerator_signature(SMALLEST).members
     return Shape.cast(members[name].shape).width if name in members else 1
 
 
@@ -112,7 +102,7 @@ FIXED = {
 
 def idle() -> Cycle:
     """All ports at rest."""
-    names = accelerator_signature(CONFIG).members
+    names = accelerator_signature(SMALLEST).members
     return dict.fromkeys(names, 0) | FIXED
 
 

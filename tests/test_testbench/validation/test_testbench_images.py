@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chain_cases import random_chain
 from cosilico.generation import PROGRAM_MANIFEST, generate_design
 from hwgen.program import compile_design
 from sim import golden
@@ -15,7 +16,6 @@ from sim.plan import map_network
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.spaces import TINY
-from testbench.cases.chains import random_chain
 from testbench.validation.simulate import simulate
 
 WIDE = dataclasses.replace(TINY.default, local_memory_kb=64)

@@ -10,26 +10,16 @@ import pytest
 
 from hwgen.program import compile_design
 from sim.model import Memory, predict
-from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.errors import DesignFileError
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
+from sim.spec.spaces import TINY
 from sim.spec.views import View
 from sim.timing import calibration
 from sim.timing.calibration import DRAM_ERROR_LIMIT
 from testbench.rtl import harness
 from testbench.validation.simulate import SimulationResult, simulate
 
-TINY_DEFAULT = AcceleratorConfig(
-    pes_x=2,
-    pes_y=2,
-    simd_units=8,
-    compute_lanes=2,
-    local_memory_kb=16,
-    register_file_kb=4,
-    io_bandwidth_gbps=0.8,
-    clock_mhz=200,
-)
 IMAGES = 3
 STALL_SEEDS = 5
 
@@ -105,7 +95,7 @@ def every_kind() -> Design:
     classes = weighted("classes", LayerKind.FULLY_CONNECTED, pool.output, 10, 1, 1)
     layers = (stem, expand, filtered, project, residual, pool, classes)
     return Design(
-        network=Network(name="every kind", input=source, layers=layers), accelerator=TINY_DEFAULT
+        network=Network(name="every kind", input=source, layers=layers), accelerator=TINY.default
     )
 
 
@@ -136,8 +126,8 @@ def test_every_descriptor_starts_and_ends_as_predicted() -> None:
     """The model is right for the right reason: each event of each queue, and each image alike."""
     design = every_kind()
     x = np.random.default_rng(3).integers(-128, 128, (2, 9, 7, 3)).astype(np.int8)
-    run = harness.build(TINY_DEFAULT).run(compile_design(design), x)
-    prediction = predict(TINY_DEFAULT, design.network)
+    run = harness.build(TINY.default).run(compile_design(design), x)
+    prediction = predict(TINY.default, design.network)
     for image in range(2):
         assert run.start[image].tolist() == prediction.start.tolist()
         assert run.end[image].tolist() == prediction.done.tolist()
@@ -148,7 +138,7 @@ def test_every_descriptor_starts_and_ends_as_predicted() -> None:
 def test_counters_are_as_predicted() -> None:
     """Busy, waiting and active cycles, and beats times the bus width."""
     counters = calm().counters
-    prediction = predict(TINY_DEFAULT, every_kind().network)
+    prediction = predict(TINY.default, every_kind().network)
     for name in (
         "execute_busy",
         "execute_wait_load",
@@ -157,8 +147,8 @@ def test_counters_are_as_predicted() -> None:
         "store_active",
     ):
         assert counters[name] == getattr(prediction, name), name
-    assert counters["read_beats"] * TINY_DEFAULT.bus_bytes == prediction.read_bytes
-    assert counters["write_beats"] * TINY_DEFAULT.bus_bytes == prediction.write_bytes
+    assert counters["read_beats"] * TINY.default.bus_bytes == prediction.read_bytes
+    assert counters["write_beats"] * TINY.default.bus_bytes == prediction.write_bytes
 
 
 @pytest.mark.rtl
@@ -199,9 +189,9 @@ def test_a_dram_is_predicted_within_the_bound() -> None:
 @pytest.mark.slow
 def test_counters_behind_a_dram_are_as_predicted() -> None:
     """Traffic and EXECUTE's work to the number, the others within the bound."""
-    prediction = predict(TINY_DEFAULT, every_kind().network, memory=Memory.DRAM)
+    prediction = predict(TINY.default, every_kind().network, memory=Memory.DRAM)
     assert prediction.memory is Memory.DRAM
-    counters, predicted = behind_dram().counters, prediction.counters(TINY_DEFAULT)
+    counters, predicted = behind_dram().counters, prediction.counters(TINY.default)
     for name in ("execute_busy", "read_beats", "write_beats"):
         assert counters[name] == predicted[name], name
     for name in ("execute_wait_load", "execute_wait_store", "load_active", "store_active"):
@@ -232,7 +222,7 @@ def test_a_dram_needs_its_parameters() -> None:
         r"run cosilico calibrate --memory dram$"
     )
     with pytest.raises(DesignFileError, match=message):
-        predict(TINY_DEFAULT, every_kind().network, without, memory=Memory.DRAM)
+        predict(TINY.default, every_kind().network, without, memory=Memory.DRAM)
 
 
 def test_a_dram_does_not_stall_at_random() -> None:

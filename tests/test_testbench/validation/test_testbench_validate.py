@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from sample_cases import GROUPS, SIZES, chains, drawn
 from sim.spec.spaces import TINY, HardwareSpace
 from sim.timing.calibration import default
 from testbench.cases.random_networks import Case, Corner, strata
-from testbench.cases.sample import GROUPS, SIZES, chains, drawn
 from testbench.rtl.harness import HarnessError
 from testbench.rtl.memory_model import DRAM_NAME, MemoryModel, Port, Silence
 from testbench.rtl.verilate import BuildError

@@ -4,8 +4,8 @@ import random
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
+from gateware_simulation import simulate
 from hwgen.gateware.bus.locator import Locator
 
 BUS_BYTES = 4
@@ -72,10 +72,7 @@ def located(
                 result[:] = [ctx.get(unit.address), cycle - failed_at]
         assert answered == sum(sizes)
 
-    simulator = Simulator(unit)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(drive)
-    simulator.run()
+    simulate(unit, drive)
     return result[0], result[1]
 
 

@@ -5,8 +5,8 @@ import random
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
+from gateware_simulation import simulate
 from hwgen.gateware.bus.pacer import Pacer
 
 RATES = [(1, 2), (3, 4), (25, 32), (75, 128), (125, 128), (333, 1000), (999, 1000), (1, 999)]
@@ -24,10 +24,7 @@ def run(earn: int, cost: int, wishes: list[bool]) -> list[bool]:
             moved.append(beat)
             await ctx.tick()
 
-    simulator = Simulator(pacer)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(drive)
-    simulator.run()
+    simulate(pacer, drive)
     return moved
 
 

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from amaranth.hdl import Cat, Value
-from amaranth.sim import Simulator
 
+from accelerators import small_accelerator
+from execute_descriptors import Descriptor, complete, group_quads
+from execute_walk import Events, Walk, durations
+from gateware_simulation import simulate
 from hwgen.gateware.execute.unit import ExecuteUnit
 from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp
-from testbench.judges.execute_descriptors import Descriptor, complete, group_quads
-from testbench.judges.execute_walk import Events, Walk, durations
 
 ENABLES = (
     "read_enable",
@@ -40,9 +41,9 @@ ENABLES = (
 
 def make_config(pes_y: int, pes_x: int, lanes: int, simd: int) -> AcceleratorConfig:
     """Return a grid with 256 register-file rows and 2048 vectors per bank."""
-    return AcceleratorConfig(
-        pes_x=pes_x,
-        pes_y=pes_y,
+    return small_accelerator(
+        pes_y,
+        pes_x,
         simd_units=simd,
         compute_lanes=lanes,
         local_memory_kb=2 * lanes * simd,
@@ -62,16 +63,13 @@ class Bench:
 
     def check(self, descriptors: list[Descriptor], idles: list[int] | None = None) -> None:
         """Run complete descriptors, `idles` cycles before each; compare control and times."""
-        simulator = Simulator(self.execute)
-        simulator.add_clock(1e-6)
         trace: list[int] = []
         starts: list[int] = []
 
         async def bench(ctx: Any) -> None:
             await self._run(ctx, descriptors, idles or [0] * len(descriptors), starts, trace)
 
-        simulator.add_testbench(bench)
-        simulator.run()
+        simulate(self.execute, bench)
         walk = Walk(self.config)
         for d, start in zip(descriptors, starts, strict=True):
             walk.run(d, start)

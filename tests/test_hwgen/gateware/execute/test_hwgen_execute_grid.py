@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
-from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
+import execute_descriptors
+from accelerators import small_accelerator
+from execute_descriptors import Descriptor, set_stores, window_sets
+from gateware_simulation import simulate
 from hwgen.gateware.execute.unit import ExecuteUnit
 from hwgen.gateware.grid.grid import Grid
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp
-from testbench.judges import execute_descriptors
-from testbench.judges.execute_descriptors import Descriptor, set_stores, window_sets
 
 HALF = 1 << 30  # a multiplier of one half
 REGION = 48  # vectors; a bank has three regions, of which the first is only read
@@ -23,9 +24,9 @@ REGION = 48  # vectors; a bank has three regions, of which the first is only rea
 
 def make_config(pes_y: int, pes_x: int, lanes: int, simd: int) -> AcceleratorConfig:
     """Return a grid with 64 register-file rows per lane and 256 vectors per bank."""
-    return AcceleratorConfig(
-        pes_x=pes_x,
-        pes_y=pes_y,
+    return small_accelerator(
+        pes_y,
+        pes_x,
         simd_units=simd,
         compute_lanes=lanes,
         local_memory_kb=lanes * simd // 4,
@@ -237,10 +238,7 @@ class Bench:
                     self.model.execute(d)
                 await self._compare(ctx)
 
-        simulator = Simulator(m)
-        simulator.add_clock(1e-6)
-        simulator.add_testbench(bench)
-        simulator.run()
+        simulate(m, bench)
 
     async def _fill(self, ctx: Any) -> None:
         """Write the model's memories, weights and records through the grid's ports."""

@@ -4,17 +4,9 @@ import random
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
+from gateware_simulation import simulate
 from hwgen.gateware.grid.drain import Drain
-
-
-def simulate(dut: Any, bench: Any) -> None:
-    """Run `bench` on `dut`."""
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
 
 
 def test_rotates_and_receives() -> None:

@@ -6,8 +6,9 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
+from accelerators import small_accelerator
+from gateware_simulation import simulate
 from hwgen.gateware.grid.grid import Grid
 from sim.spec.accelerator import AcceleratorConfig
 
@@ -20,24 +21,15 @@ STEP = {"": 0, "from_east": 1, "from_west": -1, "from_south": 1, "from_north": -
 
 def make_config(pes_y: int, pes_x: int, lanes: int, simd: int) -> AcceleratorConfig:
     """Return a grid with the smallest memories."""
-    return AcceleratorConfig(
-        pes_x=pes_x,
-        pes_y=pes_y,
+    return small_accelerator(
+        pes_y,
+        pes_x,
         simd_units=simd,
         compute_lanes=lanes,
         local_memory_kb=1,
-        register_file_kb=1,
         io_bandwidth_gbps=1.0,
         clock_mhz=500,
     )
-
-
-def simulate(dut: Any, bench: Any) -> None:
-    """Run `bench` on `dut`."""
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 4), (2, 3, 2, 4), (3, 1, 1, 8)])

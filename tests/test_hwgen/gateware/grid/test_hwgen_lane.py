@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
+from accelerators import small_accelerator
+from gateware_simulation import simulate
 from hwgen.gateware.grid.lane import Lane
 from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
 
@@ -21,27 +22,12 @@ Script = defaultdict[int, dict[str, int]]
 
 def make_config(simd: int) -> AcceleratorConfig:
     """Return a lane of `simd` units with a small register file."""
-    return AcceleratorConfig(
-        pes_x=1,
-        pes_y=1,
-        simd_units=simd,
-        compute_lanes=1,
-        local_memory_kb=1,
-        register_file_kb=1,
-        io_bandwidth_gbps=1.0,
-        clock_mhz=500,
+    return small_accelerator(
+        simd_units=simd, local_memory_kb=1, io_bandwidth_gbps=1.0, clock_mhz=500
     )
 
 
 CONFIG = make_config(8)
-
-
-def simulate(dut: Any, bench: Any) -> None:
-    """Run `bench` on `dut`."""
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
 
 
 def word(values: Any, bits: int = 8) -> int:

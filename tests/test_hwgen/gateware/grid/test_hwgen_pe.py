@@ -5,8 +5,9 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
+from accelerators import small_accelerator
+from gateware_simulation import simulate
 from hwgen.gateware.grid.pe import Pe
 from sim.spec.accelerator import AcceleratorConfig
 
@@ -19,24 +20,13 @@ VECTOR_BITS = 8 * SIMD
 
 def make_config(lanes: int) -> AcceleratorConfig:
     """Return one PE of `lanes` lanes."""
-    return AcceleratorConfig(
-        pes_x=1,
-        pes_y=1,
+    return small_accelerator(
         simd_units=SIMD,
         compute_lanes=lanes,
         local_memory_kb=1,
-        register_file_kb=1,
         io_bandwidth_gbps=1.0,
         clock_mhz=500,
     )
-
-
-def simulate(dut: Any, bench: Any) -> None:
-    """Run `bench` on `dut`."""
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
 
 
 async def play(ctx: Any, dut: Any, script: Script) -> None:

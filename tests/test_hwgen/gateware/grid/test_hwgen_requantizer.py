@@ -3,8 +3,7 @@
 import random
 from typing import Any
 
-from amaranth.sim import Simulator
-
+from gateware_simulation import simulate
 from hwgen.gateware.grid.requantizer import RECORD_BITS, Requantizer
 
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
@@ -72,10 +71,7 @@ def run(
                 results.extend(ctx.get(port) for port in dut.result)
             await ctx.tick()
 
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
+    simulate(dut, bench)
     return results, outputs
 
 

@@ -4,18 +4,10 @@ import random
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
+from gateware_simulation import simulate
 from hwgen.gateware.grid.ring import Ring
 from sim.spec.accelerator import WINDOW_VECTORS
-
-
-def simulate(dut: Any, bench: Any) -> None:
-    """Run `bench` on `dut`."""
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
 
 
 def test_reads_from_every_position_in_order() -> None:

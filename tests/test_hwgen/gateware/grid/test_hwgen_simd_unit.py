@@ -5,18 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
+from gateware_simulation import simulate
 from hwgen.gateware.grid.simd_unit import SimdUnit
-
-
-def simulate(dut: Any, bench: Any) -> None:
-    """Run `bench` on `dut`."""
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
 
 
 def word(values: NDArray[np.int8]) -> int:

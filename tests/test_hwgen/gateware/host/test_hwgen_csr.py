@@ -5,22 +5,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
+from accelerators import small_accelerator
+from gateware_simulation import simulate
 from hwgen.gateware.host.csr import COUNTERS, INTERRUPTS, REGISTERS, STATUS_BITS, CsrUnit
-from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.stops import Port, StopCause
 
-CONFIG = AcceleratorConfig(
-    pes_x=3,
-    pes_y=2,
-    simd_units=8,
-    compute_lanes=4,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.8,
-    clock_mhz=200,
-)
+CONFIG = small_accelerator(2, 3, simd_units=8, compute_lanes=4)
 OFFSET = {register.name: register.offset for register in REGISTERS}
 
 Case = Callable[[Any, "Bus"], Coroutine[Any, Any, None]]
@@ -79,17 +70,14 @@ class Bus:
         return int(data)
 
 
-def simulate(case: Case, seed: int | None = None) -> None:
+def run_case(case: Case, seed: int | None = None) -> None:
     unit = CsrUnit(CONFIG)
-    simulator = Simulator(unit)
-    simulator.add_clock(1e-6)
     bus = Bus(unit, seed)
 
     async def drive(ctx: Any) -> None:
         await case(ctx, bus)
 
-    simulator.add_testbench(drive)
-    simulator.run()
+    simulate(unit, drive)
 
 
 async def start(ctx: Any, bus: Bus) -> None:
@@ -132,7 +120,7 @@ def test_registers_read_back(seed: int | None) -> None:
         assert await bus.read(ctx, OFFSET["TIMEOUT"]) == 0x12345678
         assert ctx.get(bus.unit.timeout) == 0x12345678
 
-    simulate(case, seed)
+    run_case(case, seed)
 
 
 def test_window_holds_all_addresses_until_it_is_set() -> None:
@@ -146,7 +134,7 @@ def test_window_holds_all_addresses_until_it_is_set() -> None:
         assert await bus.read(ctx, OFFSET["WINDOW_BASE"]) == 0x12345000
         assert await bus.read(ctx, OFFSET["WINDOW_LIMIT"]) == 0x23456000
 
-    simulate(case)
+    run_case(case)
 
 
 def test_capabilities_tell_what_is_built() -> None:
@@ -158,7 +146,7 @@ def test_capabilities_tell_what_is_built() -> None:
         assert await bus.read(ctx, OFFSET["BANK_DEPTH"]) == CONFIG.bank_depth
         assert await bus.read(ctx, OFFSET["BUS"]) == CONFIG.bus_bytes | 8 << 8 | 32 << 16
 
-    simulate(case)
+    run_case(case)
 
 
 def test_registers_have_offsets_of_their_own() -> None:
@@ -175,7 +163,7 @@ def test_write_strobes_select_bytes() -> None:
         await bus.write(ctx, OFFSET["IRQ_ENABLE"], 1, strobes=0b1110)
         assert await bus.read(ctx, OFFSET["IRQ_ENABLE"]) == 0
 
-    simulate(case)
+    run_case(case)
 
 
 def test_unknown_and_read_only_registers_ignore_writes() -> None:
@@ -188,7 +176,7 @@ def test_unknown_and_read_only_registers_ignore_writes() -> None:
         await bus.write(ctx, OFFSET["GRID"], 0)
         assert await bus.read(ctx, OFFSET["GRID"]) == 0x08_04_03_02
 
-    simulate(case)
+    run_case(case)
 
 
 @pytest.mark.parametrize("name", INTERRUPTS)
@@ -213,7 +201,7 @@ def test_each_interrupt_is_raised_masked_and_cleared_alone(name: str) -> None:
         await bus.write(ctx, OFFSET["IRQ_PENDING"], bit)
         assert not ctx.get(bus.unit.irq)
 
-    simulate(case)
+    run_case(case)
 
 
 @pytest.mark.parametrize("name", INTERRUPTS)
@@ -240,7 +228,7 @@ def test_event_in_the_cycle_of_its_clearing_stays(name: str, distance: int) -> N
         ctx.set(unit.bready, 0)
         assert await bus.read(ctx, OFFSET["IRQ_PENDING"]) == (bit if distance >= 0 else 0)
 
-    simulate(case)
+    run_case(case)
 
 
 def test_flags_stay_until_the_next_start() -> None:
@@ -258,7 +246,7 @@ def test_flags_stay_until_the_next_start() -> None:
         # Interrupts are the host's to clear
         assert await bus.read(ctx, OFFSET["IRQ_PENDING"]) == 7
 
-    simulate(case)
+    run_case(case)
 
 
 def test_error_can_be_read() -> None:
@@ -270,7 +258,7 @@ def test_error_can_be_read() -> None:
         assert await bus.read(ctx, OFFSET["ERROR"]) == 0x331
         assert await bus.read(ctx, OFFSET["ERROR_ADDRESS"]) == 0x89ABCDEF
 
-    simulate(case)
+    run_case(case)
 
 
 @pytest.mark.parametrize(("written", "strobes"), [(1, 15), (2, 15), (3, 1), (3, 14), (0xFC, 15)])
@@ -290,7 +278,7 @@ def test_control_gives_orders_for_one_cycle(written: int, strobes: int) -> None:
         wanted = written & 3 if strobes & 1 else 0
         assert orders == [0, wanted, 0, 0, 0]
 
-    simulate(case)
+    run_case(case)
 
 
 def test_counters_count_their_event_and_are_cleared() -> None:
@@ -308,4 +296,4 @@ def test_counters_count_their_event_and_are_cleared() -> None:
         for register in COUNTERS:
             assert await bus.read(ctx, register.offset) == 0
 
-    simulate(case)
+    run_case(case)

@@ -5,9 +5,9 @@ import zlib
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
-from hwgen.axi_memory import MemoryPort, read_side
+from axi_memory import MemoryPort, read_side
+from gateware_simulation import simulate
 from hwgen.gateware.host.fetch import FetchUnit
 from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue, decode, encode
 from sim.spec.header import CHECK_OFFSET, HEADER_MAGIC, HEADER_VERSION, seal
@@ -54,9 +54,6 @@ class Run:
         self.faults: list[tuple[int, StopCause, int, int]] = []
         self.quiet = -1
         unit = FetchUnit(FINGERPRINT)
-        simulator = Simulator(unit)
-        simulator.add_clock(1e-6)
-        simulator.add_process(read_side(self.port, unit))
 
         async def monitor(ctx: Any) -> None:
             generator = random.Random(11)
@@ -106,9 +103,7 @@ class Run:
             assert not ctx.get(unit.busy) or self.quiet >= 0
             await ctx.tick().repeat(100)
 
-        simulator.add_process(monitor)
-        simulator.add_testbench(drive)
-        simulator.run()
+        simulate(unit, drive, read_side(self.port, unit), monitor)
 
 
 def mixed(count: int) -> list[tuple[Queue, dict[str, int]]]:
@@ -265,8 +260,6 @@ def test_addresses_outside_of_the_window_are_not_requested() -> None:
 
 def test_late_beats_of_a_reset_in_mid_run_have_no_effect_without_a_program() -> None:
     unit = FetchUnit(FINGERPRINT)
-    simulator = Simulator(unit)
-    simulator.add_clock(1e-6)
 
     async def drive(ctx: Any) -> None:
         ctx.set(unit.drop, 1)
@@ -279,5 +272,4 @@ def test_late_beats_of_a_reset_in_mid_run_have_no_effect_without_a_program() -> 
         ctx.set(unit.drop, 0)
         assert not ctx.get(unit.rready)
 
-    simulator.add_testbench(drive)
-    simulator.run()
+    simulate(unit, drive)

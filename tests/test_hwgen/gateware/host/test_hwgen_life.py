@@ -4,26 +4,23 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
+from gateware_simulation import simulate
 from hwgen.gateware.host.life import Life
 from sim.spec.stops import Port, StopCause
 
 Case = Callable[[Any, Life], Coroutine[Any, Any, None]]
 
 
-def simulate(case: Case) -> None:
+def run_case(case: Case) -> None:
     unit = Life()
-    simulator = Simulator(unit)
-    simulator.add_clock(1e-6)
 
     async def drive(ctx: Any) -> None:
         ctx.set(unit.idle, 1)
         ctx.set(unit.quiet, 1)
         await case(ctx, unit)
 
-    simulator.add_testbench(drive)
-    simulator.run()
+    simulate(unit, drive)
 
 
 async def start(ctx: Any, unit: Life) -> None:
@@ -66,7 +63,7 @@ def test_program_ends_when_all_is_done() -> None:
         assert ctx.get(unit.reset & unit.drop)
         assert error(ctx, unit) == (StopCause.NONE, Port.NONE, 0, 0)
 
-    simulate(case)
+    run_case(case)
 
 
 def test_doorbell_counts_only_without_a_program_and_abort_only_with_one() -> None:
@@ -86,7 +83,7 @@ def test_doorbell_counts_only_without_a_program_and_abort_only_with_one() -> Non
         await ctx.tick()
         assert not ctx.get(unit.busy)
 
-    simulate(case)
+    run_case(case)
 
 
 FAULTS = [
@@ -128,7 +125,7 @@ def test_first_fault_stops_until_all_is_quiet(
         await start(ctx, unit)
         assert error(ctx, unit) == (StopCause.NONE, Port.NONE, 0, 0)
 
-    simulate(case)
+    run_case(case)
 
 
 def test_fault_in_the_cycle_of_the_end_counts() -> None:
@@ -140,7 +137,7 @@ def test_fault_in_the_cycle_of_the_end_counts() -> None:
         await ctx.tick()
         assert ctx.get(unit.stopped)
 
-    simulate(case)
+    run_case(case)
 
 
 def test_of_causes_in_one_cycle_the_first_port_counts() -> None:
@@ -165,7 +162,7 @@ def test_of_causes_in_one_cycle_the_first_port_counts() -> None:
             assert error(ctx, unit) == wanted
             await ctx.tick()
 
-    simulate(case)
+    run_case(case)
 
 
 def test_address_of_a_write_error_is_awaited() -> None:
@@ -182,7 +179,7 @@ def test_address_of_a_write_error_is_awaited() -> None:
         assert ctx.get(unit.stopped)
         assert error(ctx, unit) == (StopCause.RESPONSE, Port.WRITE, 3, 0x5678)
 
-    simulate(case)
+    run_case(case)
 
 
 @pytest.mark.parametrize("timeout", [2, 3, 30])
@@ -200,7 +197,7 @@ def test_cycles_without_progress_are_counted(timeout: int) -> None:
         assert ctx.get(unit.stop)
         assert error(ctx, unit) == (StopCause.TIMEOUT, Port.NONE, 0, 0)
 
-    simulate(case)
+    run_case(case)
 
 
 def test_without_a_timeout_a_program_may_be_silent() -> None:
@@ -210,7 +207,7 @@ def test_without_a_timeout_a_program_may_be_silent() -> None:
         assert ctx.get(unit.busy)
         assert not ctx.get(unit.stop)
 
-    simulate(case)
+    run_case(case)
 
 
 def test_bus_that_does_not_answer_is_reported_once() -> None:
@@ -247,4 +244,4 @@ def test_bus_that_does_not_answer_is_reported_once() -> None:
         await start(ctx, unit)
         assert not ctx.get(unit.unresponsive)
 
-    simulate(case)
+    run_case(case)

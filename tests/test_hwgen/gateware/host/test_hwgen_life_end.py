@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
+from gateware_simulation import simulate
 from hwgen.gateware.host.life import Life
 
 
@@ -38,8 +38,5 @@ def test_units_are_reset_before_a_doorbell_in_the_first_cycle_without_a_program(
         await cycle()
         assert context.get(life.busy)
 
-    simulator = Simulator(life)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(process)
-    simulator.run()
+    simulate(life, process)
     assert resets == [False, False, *([False] if abort else []), True, False]

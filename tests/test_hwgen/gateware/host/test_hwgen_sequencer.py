@@ -4,8 +4,8 @@ import random
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
+from gateware_simulation import simulate
 from hwgen.gateware.host.sequencer import Sequencer
 from sim.spec.descriptor import Queue
 
@@ -24,8 +24,6 @@ class Run:
         self.wait_store: list[int] = []
         self.idle: list[bool] = []
         unit = Sequencer()
-        simulator = Simulator(unit)
-        simulator.add_clock(1e-6)
         inputs = {queue: getattr(unit, queue.name.lower()) for queue in Queue}
         commands = {queue: getattr(unit, f"{queue.name.lower()}_command") for queue in Queue}
 
@@ -64,8 +62,7 @@ class Run:
                     self.dispatches.append(cycle)
                 await ctx.tick()
 
-        simulator.add_testbench(run)
-        simulator.run()
+        simulate(unit, run)
 
 
 def predicted(steps: list[Step]) -> tuple[list[int], dict[Queue, list[int]]]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from amaranth.hdl import Fragment, Module
-from amaranth.sim import Simulator
 
+from gateware_simulation import simulate
 from hwgen.gateware.primitives.fifo import Fifo
 from hwgen.gateware.primitives.ram import Ram
 from hwgen.gateware.primitives.unique import EmitPlatform, unique
@@ -16,8 +16,6 @@ from hwgen.gateware.primitives.unique import EmitPlatform, unique
 @pytest.mark.parametrize(("width", "depth"), [(1, 1), (8, 2), (33, 13), (64, 16)])
 def test_ram_reads_one_cycle_later_and_holds(width: int, depth: int) -> None:
     ram = Ram(width, depth)
-    simulator = Simulator(ram)
-    simulator.add_clock(1e-6)
 
     async def drive(ctx: Any) -> None:
         generator = random.Random(depth)
@@ -39,8 +37,7 @@ def test_ram_reads_one_cycle_later_and_holds(width: int, depth: int) -> None:
             if expected is not None:
                 assert ctx.get(ram.read_data) == expected
 
-    simulator.add_testbench(drive)
-    simulator.run()
+    simulate(ram, drive)
 
 
 @pytest.mark.parametrize(("width", "depth"), [(0, 4), (4, 0), (-1, 4)])
@@ -52,8 +49,6 @@ def test_ram_refuses_sizes_that_are_not_positive(width: int, depth: int) -> None
 @pytest.mark.parametrize(("fill", "drain"), [(1.0, 1.0), (0.3, 1.0), (1.0, 0.3), (0.5, 0.5)])
 def test_fifo_keeps_order_and_capacity(fill: float, drain: float) -> None:
     fifo = Fifo(16, 8)
-    simulator = Simulator(fifo)
-    simulator.add_clock(1e-6)
     entered: list[tuple[int, int]] = []
     left: list[tuple[int, int]] = []
 
@@ -71,8 +66,7 @@ def test_fifo_keeps_order_and_capacity(fill: float, drain: float) -> None:
                 left.append((cycle, ctx.get(fifo.leave.payload)))
             await ctx.tick()
 
-    simulator.add_testbench(drive)
-    simulator.run()
+    simulate(fifo, drive)
     assert [value for _, value in left] == [value for _, value in entered]
     fastest = min(out - into for (into, _), (out, _) in zip(entered, left, strict=True))
     assert fastest == Fifo.LATENCY if drain == 1.0 else fastest >= Fifo.LATENCY

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from amaranth.lib import data
-from amaranth.sim import Simulator
 
+from gateware_simulation import simulate
 from hwgen.gateware.primitives.skew import Skew
 
 LAYOUT = data.StructLayout({"valid": 1, "value": 7})
@@ -37,7 +37,4 @@ def test_nothing_of_an_earlier_delay_appears(most: int) -> None:
                 cycle += 1
         assert found == expected
 
-    simulator = Simulator(skew)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
+    simulate(skew, bench)

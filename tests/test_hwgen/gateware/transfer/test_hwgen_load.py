@@ -1,36 +1,25 @@
 """LOAD unit: bytes, destinations, bursts and cycles."""
 
+import itertools
 import random
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
-from hwgen.axi_memory import MemoryPort, read_side
+from axi_memory import MemoryPort, read_side
+from gateware_simulation import simulate
 from hwgen.gateware.transfer.load import LoadUnit
 from hwgen.gateware.transfer.tile_transfer import most_vector_beats
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import LoadKind
 from sim.spec.stops import StopCause
+from transfer_bench import ALL_PAGES, CONFIGS, TransferRun, cuts, four_pes, tile_bursts
 
 BASE = 0x1000
 
 
-def make_config(simd_units: int = 8, lanes: int = 2, gbps: float = 0.8) -> AcceleratorConfig:
-    return AcceleratorConfig(
-        pes_x=2,
-        pes_y=2,
-        simd_units=simd_units,
-        compute_lanes=lanes,
-        local_memory_kb=16,
-        register_file_kb=4,
-        io_bandwidth_gbps=gbps,
-        clock_mhz=200,
-    )
-
-
-class Run:
-    """Runs descriptors on a LOAD unit and keeps what it writes."""
+class Run(TransferRun):
+    """A run on a LOAD unit, with what it writes."""
 
     def __init__(
         self,
@@ -39,9 +28,11 @@ class Run:
         stalls: float = 0.0,
         error_address: int = -1,
         latency: int = 24,
-        pages: tuple[int, int] = (0, 0xFFFFF),
+        pages: tuple[int, int] = ALL_PAGES,
         stop_at: int | None = None,
     ) -> None:
+        unit = LoadUnit(config)
+        super().__init__(unit, BASE, pages, stop_at)
         self.config = config
         data = bytearray(random.Random(1).randbytes(1 << 18))
         self.port = MemoryPort(
@@ -52,83 +43,24 @@ class Run:
             seed=7,
             error_address=error_address,
         )
-        self.starts: list[int] = []
-        self.dones: list[int] = []
-        self.posts: list[int] = []
         self.tiles: list[tuple[int, ...]] = []
         self.rows: list[tuple[int, ...]] = []
         self.row_halves: list[int] = []
-        self.waiting = self.busy = 0
-        self.faults: list[tuple[int, StopCause, int, int]] = []
-        self.quiet: list[int] = []
-        self.stopped = -1
-        unit = LoadUnit(config)
-        simulator = Simulator(unit)
-        simulator.add_clock(1e-6)
-        simulator.add_process(read_side(self.port, unit))
+        self.waiting = 0
+        self.run(descriptors, read_side(self.port, unit), self._keep, settle=4, stopped=600)
 
-        async def monitor(ctx: Any) -> None:
-            cycle = -1
-            watched = (
-                unit.command.valid & unit.command.ready,
-                unit.done,
-                unit.done_post,
-                unit.tile_write,
-                unit.row_write,
-                unit.row_half,
-                unit.waiting,
-                unit.fault,
-                unit.busy,
-                unit.quiet,
-            )
-            async for _, _, *seen in ctx.tick().sample(*watched):
-                start, done, post, tile, row, half, waiting, fault, busy, quiet = seen
-                cycle += 1
-                if fault.valid:
-                    reported = (cycle, StopCause(fault.cause), fault.response, fault.address)
-                    self.faults.append(reported)
-                if self.stopped < 0 and (self.faults or cycle == stop_at):
-                    ctx.set(unit.stop, 1)
-                    self.stopped = cycle
-                if quiet:
-                    self.quiet.append(cycle)
-                if start:
-                    self.starts.append(cycle)
-                if done:
-                    self.dones.append(cycle)
-                    self.posts.append(post)
-                if tile.enable:
-                    self.tiles.append((tile.pe_y, tile.pe_x, tile.bank, tile.address, tile.data))
-                if row.enable:
-                    self.rows.append((row.lanes, row.parameter, row.address, row.data))
-                    self.row_halves.append(half)
-                self.waiting += waiting
-                self.busy += busy
-
-        async def drive(ctx: Any) -> None:
-            ctx.set(unit.memory_base, BASE)
-            ctx.set(unit.pages.first, pages[0])
-            ctx.set(unit.pages.last, pages[1])
-            for descriptor in descriptors:
-                ctx.set(unit.command.payload, descriptor)
-                ctx.set(unit.command.valid, 1)
-                for _ in range(5000):
-                    *_, accepted = await ctx.tick().sample(unit.command.ready)
-                    if accepted or ctx.get(unit.stop):
-                        break
-                else:
-                    raise AssertionError("a descriptor is not taken")
-            ctx.set(unit.command.valid, 0)
-            for _ in range(20_000):
-                if len(self.dones) == len(descriptors) or self.stopped >= 0:
-                    break
-                await ctx.tick()
-            await ctx.tick().repeat(4 if self.stopped < 0 else 600)
-
-        simulator.add_process(monitor)
-        simulator.add_testbench(drive)
-        simulator.run()
-        assert len(self.dones) == len(descriptors) or self.stopped >= 0
+    async def _keep(self, ctx: Any) -> None:
+        """Keep what is written, and count the cycles of waiting."""
+        unit = self.unit
+        async for _, _, tile, row, half, waiting in ctx.tick().sample(
+            unit.tile_write, unit.row_write, unit.row_half, unit.waiting
+        ):
+            if tile.enable:
+                self.tiles.append((tile.pe_y, tile.pe_x, tile.bank, tile.address, tile.data))
+            if row.enable:
+                self.rows.append((row.lanes, row.parameter, row.address, row.data))
+                self.row_halves.append(half)
+            self.waiting += waiting
 
     def word(self, address: int, count: int) -> int:
         """Return memory content as the bus gives it."""
@@ -172,32 +104,13 @@ class Run:
         return [(*to, self.word(d["address"] + n * size, size)) for n, to in enumerate(order)]
 
 
-def cuts(address: int, size: int, bus_bytes: int) -> list[tuple[int, int]]:
-    """Bursts of one segment by the definition: (address, beats)."""
-    found = []
-    while size:
-        take = min(size, 256 * bus_bytes, 4096 - address % 4096)
-        found.append((address, take // bus_bytes))
-        address, size = address + take, size - take
-    return found
-
-
 def bursts(config: AcceleratorConfig, d: dict[str, int]) -> list[tuple[int, int]]:
     """Bursts of a descriptor by definition: (address, beats)."""
     at = BASE + d["address"]
     if d["kind"] == LoadKind.WEIGHTS:
         rows = d["lanes"] * (d["parameter_rows"] + d["weight_rows"])
         return cuts(at, rows * config.row_bytes, config.bus_bytes)
-    return [
-        cut
-        for g in range(d["groups"])
-        for r in range(d["rows"])
-        for cut in cuts(
-            at + g * d["group_stride"] + r * d["row_stride"],
-            d["columns"] * d["vector_beats"] * config.bus_bytes,
-            config.bus_bytes,
-        )
-    ]
+    return tile_bursts(config, BASE, d)
 
 
 def predicted(run: Run, descriptors: list[dict[str, int]]) -> tuple[list[int], ...]:
@@ -265,21 +178,6 @@ def tile_for(config: AcceleratorConfig, vector_beats: int, **fields: int) -> dic
     return TILE | values | {"vector_beats": vector_beats} | fields
 
 
-CONFIGS = {
-    "S8B4": (make_config(), 2),
-    "S8B4 half a vector": (make_config(), 1),
-    "S8B8L3": (make_config(8, 3, 1.6), 1),
-    "S16B1": (make_config(16, 2, 0.2), 16),
-    "S16B1, 5 bytes of a vector": (make_config(16, 2, 0.2), 5),
-    "S4B4L1": (make_config(4, 1, 0.8), 1),
-    "S4B16L2": (make_config(4, 2, 3.2), 1),
-    "S8B8, 25/32": (make_config(8, 2, 1.25), 1),
-    "S8B4, 3/4": (make_config(8, 2, 0.6), 2),
-    "S16B16, 601/800": (make_config(16, 2, 2.404), 1),
-    "S8B1, 1/200": (make_config(8, 2, 0.001), 3),
-}
-
-
 @pytest.mark.parametrize("latency", [1, 24])
 @pytest.mark.parametrize(("config", "vector_beats"), CONFIGS.values(), ids=CONFIGS.keys())
 def test_tiles_reach_their_banks_in_the_predicted_cycles(
@@ -302,19 +200,19 @@ def test_tiles_reach_their_banks_in_the_predicted_cycles(
     assert run.busy == run.dones[-1] - run.starts[0]
 
 
-@pytest.mark.parametrize(("gbps", "most"), [(0.8, 2), (0.4, 4), (0.2, 8)])
-def test_bytes_that_a_vector_lacks_are_zero_whatever_came_before(gbps: float, most: int) -> None:
+@pytest.mark.parametrize(
+    ("simd_units", "gbps", "most"), [(8, 0.8, 2), (8, 0.4, 4), (8, 0.2, 8), (16, 0.8, 4)]
+)
+def test_bytes_that_a_vector_lacks_are_zero_whatever_came_before(
+    simd_units: int, gbps: float, most: int
+) -> None:
     """Vectors of few beats follow whole ones, and rows of weights, through the same register."""
-    config = make_config(gbps=gbps)
-    beats = range(1, most + 1)
-    pairs = [(a, b) for a in beats for b in beats]
+    config = four_pes(simd_units, io_bandwidth_gbps=gbps)
     sequence = []
-    for whole, narrow in pairs:
-        sequence += [
-            tile_for(config, whole, groups=1, rows=2),
-            weights(1, 1, 1, 0),
-            tile_for(config, narrow, groups=1, rows=2, pe_y=0),
-        ]
+    for before, after in itertools.product(range(1, most + 1), repeat=2):
+        less = tile_for(config, after, groups=1, rows=2, pe_y=0)
+        whole = tile_for(config, before, groups=1, rows=2)
+        sequence += [whole, less, weights(1, 1, 2, 0), less]
     run = Run(config, sequence)
     tiles = [d for d in sequence if d["kind"] == LoadKind.TILE]
     assert run.tiles == run.expected_tiles(*tiles)
@@ -326,7 +224,7 @@ def test_bytes_that_a_vector_lacks_are_zero_whatever_came_before(gbps: float, mo
 def test_random_stalls_give_the_same_vectors() -> None:
     tiles = [TILE, TILE | {"address": 0x40}]
     for gbps in (0.8, 0.75):
-        config = make_config(gbps=gbps)
+        config = four_pes(io_bandwidth_gbps=gbps)
         calm, stalled = Run(config, tiles), Run(config, tiles, stalls=0.5)
         assert stalled.tiles == calm.tiles == calm.expected_tiles(*tiles)
         assert stalled.dones[-1] > calm.dones[-1]
@@ -334,7 +232,7 @@ def test_random_stalls_give_the_same_vectors() -> None:
 
 def test_a_fifth_descriptor_waits_for_the_first_to_be_done() -> None:
     tiles = [TILE | {"groups": 1, "rows": 1, "columns": columns} for columns in (3, 1, 1, 2, 1, 1)]
-    run = Run(make_config(), tiles, latency=60)
+    run = Run(four_pes(), tiles, latency=60)
     assert run.starts[4] == run.dones[0] + 1
     assert run.busy == run.dones[-1] - run.starts[0]
     check_cycles(run, tiles)
@@ -361,7 +259,7 @@ def test_weights_go_lane_after_lane(
     half: int, parameter_rows: int, weight_rows: int, stalls: float
 ) -> None:
     stream = weights(1, parameter_rows, weight_rows, half)
-    run = Run(make_config(lanes=3), [stream], stalls=stalls)
+    run = Run(four_pes(compute_lanes=3), [stream], stalls=stalls)
     assert run.rows == run.expected_rows(stream)
     assert run.tiles == []
     if not stalls:
@@ -371,7 +269,7 @@ def test_weights_go_lane_after_lane(
 @pytest.mark.parametrize("gbps", [0.8, 0.2, 3.2, 6.4, 1.25])
 @pytest.mark.parametrize(("lane_mask", "lanes"), [(0b1111, 1), (0b0011, 2), (0b0101, 2), (2, 3)])
 def test_every_block_goes_to_its_mask_of_lanes(lane_mask: int, lanes: int, gbps: float) -> None:
-    config = make_config(lanes=4, gbps=gbps)
+    config = four_pes(compute_lanes=4, io_bandwidth_gbps=gbps)
     stream = weights(lane_mask, 2, 3, 1, lanes)
     run = Run(config, [stream])
     assert run.rows == run.expected_rows(stream)
@@ -387,7 +285,7 @@ def test_streams_and_tiles_follow_each_other_without_a_gap() -> None:
         weights(2, 1, 2, 1, 1) | {"address": 0x1000, "post": 7},
         weights(1, 0, 9, 0, 1) | {"address": 0x1400, "post": 2},
     ]
-    run = Run(make_config(), sequence, latency=8)
+    run = Run(four_pes(), sequence, latency=8)
     streams = [d for d in sequence if d["kind"] == LoadKind.WEIGHTS]
     assert run.tiles == run.expected_tiles(*sequence[2:4])
     assert run.rows == [row for d in streams for row in run.expected_rows(d)]
@@ -401,7 +299,7 @@ def test_streams_and_tiles_follow_each_other_without_a_gap() -> None:
 
 
 def test_long_stream_is_cut_at_256_beats_and_4_kib() -> None:
-    config = make_config(simd_units=16)
+    config = four_pes(simd_units=16)
     stream = weights(1, 4, 12, 0) | {"address": 0xE00}
     run = Run(config, [stream])
     assert [b.beats for b in run.port.reads] == [128, 256, 128]
@@ -412,28 +310,16 @@ def test_long_stream_is_cut_at_256_beats_and_4_kib() -> None:
 
 def test_a_bus_wider_than_a_register_file_row_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^bus_bytes must divide row_bytes 16, not 32$"):
-        most_vector_beats(make_config(simd_units=4, gbps=6.4))
-
-
-def test_bytes_that_a_vector_does_not_have_are_0_whatever_came_before() -> None:
-    config = make_config(simd_units=16)
-    whole = tile_for(config, 4, groups=1, rows=1)
-    for before in (whole, weights(1, 1, 2, 0)):
-        for beats in (1, 2, 3):
-            less = tile_for(config, beats, groups=1, rows=1, address=0x3000)
-            run = Run(config, [before, less, whole])
-            tiles = [d for d in (before, less, whole) if d["kind"] == LoadKind.TILE]
-            assert run.tiles == run.expected_tiles(*tiles)
-            assert all(data >> 32 * beats == 0 for *_, data in run.tiles[-14:-7])
+        most_vector_beats(four_pes(simd_units=4, io_bandwidth_gbps=6.4))
 
 
 @pytest.mark.parametrize("stalls", [0.0, 0.4])
 def test_error_response_stops_with_its_burst_s_address(stalls: float) -> None:
     tiles = [TILE, TILE | {"address": 0x4000}]
-    addresses = [b for d in tiles for b in bursts(make_config(), d)]
+    addresses = [b for d in tiles for b in bursts(four_pes(), d)]
     for index in (0, 3, 12, 13, 20):
         address, beats = addresses[index]
-        run = Run(make_config(), tiles, stalls, error_address=address + 4 * (beats - 1))
+        run = Run(four_pes(), tiles, stalls, error_address=address + 4 * (beats - 1))
         cycle, cause, response, reported = run.faults[0]
         assert (cause, response, reported) == (StopCause.RESPONSE, 2, address)
         assert cycle == run.port.last_read_beats[index]
@@ -447,7 +333,7 @@ def test_stop_at_any_time_ends_quietly() -> None:
     tiles = [TILE, TILE | {"address": 0x4000}]
     counts = set()
     for cycle in range(4, 150, 6):
-        run = Run(make_config(), tiles, stalls=0.3, stop_at=cycle)
+        run = Run(four_pes(), tiles, stalls=0.3, stop_at=cycle)
         assert len(run.port.reads) == len(run.port.last_read_beats)
         assert sum(burst.cycle > cycle for burst in run.port.reads) <= 1
         assert run.quiet[-1] - run.quiet[-200] == 199
@@ -471,7 +357,7 @@ ILLEGAL_STREAMS = {
     "no lanes": {"lanes": 0},
     "more lanes than there are": {"lanes": 3},
     "more parameter rows than there are": {"parameter_rows": 5},
-    "more weight rows than there are": {"weight_rows": make_config().weight_rows + 1},
+    "more weight rows than there are": {"weight_rows": four_pes().weight_rows + 1},
     "most weight rows": {"weight_rows": 0xFFFF, "lanes": 15},
     "no rows": {"parameter_rows": 0, "weight_rows": 0},
     "not aligned": {"address": 0x4002},
@@ -490,7 +376,7 @@ ILLEGAL = [
 )
 def test_illegal_descriptor_is_not_begun(fields: dict[str, int]) -> None:
     address = fields["address"] if fields.get("address", 0) % 4 else 0x4000
-    run = Run(make_config(), [TILE, fields | {"address": address}])
+    run = Run(four_pes(), [TILE, fields | {"address": address}])
     assert run.faults[0][1:] == (StopCause.DESCRIPTOR, 0, BASE + address)
     assert [(b.address, b.beats) for b in run.port.reads] == bursts(run.config, TILE)
     assert run.tiles == run.expected_tiles(TILE)
@@ -498,7 +384,7 @@ def test_illegal_descriptor_is_not_begun(fields: dict[str, int]) -> None:
 
 
 def test_largest_weight_stream_is_legal() -> None:
-    config = make_config()
+    config = four_pes()
     stream = weights(1, 4, config.weight_rows, 1) | {"address": 0}
     run = Run(config, [stream])
     assert run.faults == []
@@ -508,10 +394,10 @@ def test_largest_weight_stream_is_legal() -> None:
 def test_nothing_outside_of_the_window_is_requested() -> None:
     tile = TILE | {"address": 0x4F00, "rows": 1, "groups": 3, "columns": 80, "group_stride": 0x1000}
     first = (BASE + 0x4F00) >> 12
-    whole = bursts(make_config(), tile)
-    assert Run(make_config(), [tile], pages=(first, first + 3)).faults == []
+    whole = bursts(four_pes(), tile)
+    assert Run(four_pes(), [tile], pages=(first, first + 3)).faults == []
     for pages in ((first, first), (first, first + 1), (first + 1, first + 9), (0, first - 1)):
-        run = Run(make_config(), [tile], pages=pages)
+        run = Run(four_pes(), [tile], pages=pages)
         inside = [pages[0] <= address >> 12 <= pages[1] for address, _ in whole]
         count = inside.index(False)
         assert [(b.address, b.beats) for b in run.port.reads] == whole[:count]
@@ -519,9 +405,7 @@ def test_nothing_outside_of_the_window_is_requested() -> None:
 
 
 def test_late_beats_of_a_reset_in_mid_run_have_no_effect_without_a_program() -> None:
-    unit = LoadUnit(make_config())
-    simulator = Simulator(unit)
-    simulator.add_clock(1e-6)
+    unit = LoadUnit(four_pes())
 
     async def drive(ctx: Any) -> None:
         ctx.set(unit.drop, 1)
@@ -535,5 +419,4 @@ def test_late_beats_of_a_reset_in_mid_run_have_no_effect_without_a_program() -> 
         ctx.set(unit.drop, 0)
         assert not ctx.get(unit.rready)
 
-    simulator.add_testbench(drive)
-    simulator.run()
+    simulate(unit, drive)

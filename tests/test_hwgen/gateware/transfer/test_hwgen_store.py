@@ -5,29 +5,18 @@ import random
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
-from hwgen.axi_memory import MemoryPort, WriteOrder, write_side
+from accelerators import SMALLEST
+from axi_memory import MemoryPort, WriteOrder, write_side
+from gateware_simulation import simulate
 from hwgen.gateware.grid.grid import Grid
 from hwgen.gateware.transfer.store import StoreUnit
 from hwgen.gateware.transfer.tile_transfer import most_vector_beats
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.stops import StopCause
+from transfer_bench import ALL_PAGES, CONFIGS, TransferRun, four_pes, tile_bursts
 
 BASE = 0x2000
-
-
-def make_config(simd_units: int = 8, lanes: int = 2, gbps: float = 0.8) -> AcceleratorConfig:
-    return AcceleratorConfig(
-        pes_x=2,
-        pes_y=2,
-        simd_units=simd_units,
-        compute_lanes=lanes,
-        local_memory_kb=16,
-        register_file_kb=4,
-        io_bandwidth_gbps=gbps,
-        clock_mhz=200,
-    )
 
 
 def vector(pe_y: int, pe_x: int, bank: int, address: int, size: int) -> bytes:
@@ -35,8 +24,8 @@ def vector(pe_y: int, pe_x: int, bank: int, address: int, size: int) -> bytes:
     return random.Random(f"{pe_y} {pe_x} {bank} {address}").randbytes(size)
 
 
-class Run:
-    """Runs descriptors on a STORE unit before a grid of known content."""
+class Run(TransferRun):
+    """A run on a STORE unit before a grid of known content."""
 
     def __init__(
         self,
@@ -46,10 +35,12 @@ class Run:
         latency: int = 24,
         error_address: int = -1,
         order: WriteOrder = WriteOrder.INDEPENDENT,
-        pages: tuple[int, int] = (0, 0xFFFFF),
+        pages: tuple[int, int] = ALL_PAGES,
         responses: int = StoreUnit.RESPONSES,
         stop_at: int | None = None,
     ) -> None:
+        unit = StoreUnit(config, responses)
+        super().__init__(unit, BASE, pages, stop_at)
         self.config = config
         self.port = MemoryPort(
             bytearray(1 << 16),
@@ -60,74 +51,21 @@ class Run:
             error_address=error_address,
             order=order,
         )
-        self.starts: list[int] = []
-        self.dones: list[int] = []
-        self.posts: list[int] = []
-        self.busy = 0
-        self.faults: list[tuple[int, StopCause, int, int]] = []
-        self.quiet: list[int] = []
-        self.stopped = -1
         self.located = 0
-        unit = StoreUnit(config, responses)
-        simulator = Simulator(unit)
-        simulator.add_clock(1e-6)
-        simulator.add_process(write_side(self.port, unit))
+        self.run(descriptors, write_side(self.port, unit), self._grid, settle=2, stopped=2000)
 
-        async def grid(ctx: Any) -> None:
-            pipeline = [0] * (Grid.READ_LATENCY - 1)
-            async for _, _, read in ctx.tick().sample(unit.tile_read):
-                data = vector(read.pe_y, read.pe_x, read.bank, read.address, config.vector_bytes)
-                pipeline.append(int.from_bytes(data, "little") if read.enable else 0)
-                ctx.set(unit.tile_read_data, pipeline.pop(0))
+    async def _grid(self, ctx: Any) -> None:
+        """Answer reads of the local memories, after the grid's latency."""
+        unit, size = self.unit, self.config.vector_bytes
+        pipeline = [0] * (Grid.READ_LATENCY - 1)
+        async for _, _, read in ctx.tick().sample(unit.tile_read):
+            data = vector(read.pe_y, read.pe_x, read.bank, read.address, size)
+            pipeline.append(int.from_bytes(data, "little") if read.enable else 0)
+            ctx.set(unit.tile_read_data, pipeline.pop(0))
 
-        async def monitor(ctx: Any) -> None:
-            cycle = -1
-            start_strobe = unit.command.valid & unit.command.ready
-            async for _, _, start, done, post, fault, busy, quiet in ctx.tick().sample(
-                start_strobe, unit.done, unit.done_post, unit.fault, unit.busy, unit.quiet
-            ):
-                cycle += 1
-                self.busy += busy
-                if fault.valid:
-                    seen = (cycle, StopCause(fault.cause), fault.response, fault.address)
-                    self.faults.append(seen)
-                if self.stopped < 0 and (self.faults or cycle == stop_at):
-                    ctx.set(unit.stop, 1)
-                    self.stopped = cycle
-                if quiet:
-                    self.quiet.append(cycle)
-                if start:
-                    self.starts.append(cycle)
-                if done:
-                    self.dones.append(cycle)
-                    self.posts.append(post)
-
-        async def drive(ctx: Any) -> None:
-            ctx.set(unit.memory_base, BASE)
-            ctx.set(unit.pages.first, pages[0])
-            ctx.set(unit.pages.last, pages[1])
-            for descriptor in descriptors:
-                ctx.set(unit.command.payload, descriptor)
-                ctx.set(unit.command.valid, 1)
-                for _ in range(5000):
-                    *_, accepted = await ctx.tick().sample(unit.command.ready)
-                    if accepted or ctx.get(unit.stop):
-                        break
-                else:
-                    raise AssertionError("a descriptor is not taken")
-            ctx.set(unit.command.valid, 0)
-            for _ in range(20_000):
-                if len(self.dones) == len(descriptors) or self.stopped >= 0:
-                    break
-                await ctx.tick()
-            await ctx.tick().repeat(2 if self.stopped < 0 else 2000)
-            self.located = ctx.get(unit.error_address) if ctx.get(unit.located) else 0
-
-        simulator.add_process(grid)
-        simulator.add_process(monitor)
-        simulator.add_testbench(drive)
-        simulator.run()
-        assert len(self.dones) == len(descriptors) or self.stopped >= 0
+    def after(self, ctx: Any) -> None:
+        """Read the address of the write that failed."""
+        self.located = ctx.get(self.unit.error_address) if ctx.get(self.unit.located) else 0
 
 
 def stored(config: AcceleratorConfig, descriptors: list[dict[str, int]]) -> bytes:
@@ -148,16 +86,7 @@ def stored(config: AcceleratorConfig, descriptors: list[dict[str, int]]) -> byte
 
 def bursts(config: AcceleratorConfig, d: dict[str, int]) -> list[tuple[int, int]]:
     """Bursts of a descriptor by definition: (address, beats)."""
-    found = []
-    for g in range(d["groups"]):
-        for r in range(d["rows"]):
-            address = BASE + d["address"] + g * d["group_stride"] + r * d["row_stride"]
-            left = d["columns"] * d["vector_beats"] * config.bus_bytes
-            while left:
-                size = min(left, 256 * config.bus_bytes, 4096 - address % 4096)
-                found.append((address, size // config.bus_bytes))
-                address, left = address + size, left - size
-    return found
+    return tile_bursts(config, BASE, d)
 
 
 def predicted(run: Run, descriptors: list[dict[str, int]]) -> tuple[list[int], ...]:
@@ -231,21 +160,6 @@ def tile_for(config: AcceleratorConfig, vector_beats: int, **fields: int) -> dic
     return TILE | values | {"vector_beats": vector_beats} | fields
 
 
-CONFIGS = {
-    "S8B4": (make_config(), 2),
-    "S8B4 half a vector": (make_config(), 1),
-    "S8B8L3": (make_config(8, 3, 1.6), 1),
-    "S16B1": (make_config(16, 2, 0.2), 16),
-    "S16B1, 5 bytes of a vector": (make_config(16, 2, 0.2), 5),
-    "S4B4L1": (make_config(4, 1, 0.8), 1),
-    "S4B16L2": (make_config(4, 2, 3.2), 1),
-    "S8B8, 25/32": (make_config(8, 2, 1.25), 1),
-    "S8B4, 3/4": (make_config(8, 2, 0.6), 2),
-    "S16B16, 601/800": (make_config(16, 2, 2.404), 1),
-    "S8B1, 1/200": (make_config(8, 2, 0.001), 3),
-}
-
-
 @pytest.mark.parametrize("latency", [1, 24])
 @pytest.mark.parametrize(("config", "vector_beats"), CONFIGS.values(), ids=CONFIGS.keys())
 def test_tiles_arrive_in_the_predicted_cycles(
@@ -265,7 +179,7 @@ def test_tiles_arrive_in_the_predicted_cycles(
 
 @pytest.mark.parametrize(("columns", "tiles"), [(1, 1), (2, 3)])
 def test_short_bursts_keep_the_rate(columns: int, tiles: int) -> None:
-    config = make_config(4, 1, 0.8)
+    config = four_pes(4, 1, 0.8)
     fields = {"rows": 40, "columns": columns, "groups": 1, "row_stride": 16, "vector_beats": 1}
     sequence = [TILE | fields | {"address": 0x1000 * i} for i in range(tiles)]
     run = Run(config, sequence)
@@ -279,7 +193,7 @@ def test_short_bursts_keep_the_rate(columns: int, tiles: int) -> None:
 def test_a_fifth_descriptor_waits_for_the_first_to_be_done() -> None:
     one = TILE | {"groups": 1, "rows": 1}
     tiles = [one | {"columns": columns, "address": 64 * columns} for columns in (3, 1, 1, 2, 1, 1)]
-    run = Run(make_config(), tiles, latency=60)
+    run = Run(four_pes(), tiles, latency=60)
     assert run.starts[4] == run.dones[0] + 1
     check(run, tiles)
 
@@ -287,21 +201,21 @@ def test_a_fifth_descriptor_waits_for_the_first_to_be_done() -> None:
 def test_random_stalls_store_the_same_bytes() -> None:
     tiles = [TILE, TILE | {"address": 0x4000, "pe_y": 1}, TILE | {"address": 0x6000, "rows": 1}]
     for gbps in (0.8, 0.75):
-        run = Run(make_config(gbps=gbps), tiles, stalls=0.5)
+        run = Run(four_pes(io_bandwidth_gbps=gbps), tiles, stalls=0.5)
         assert run.port.data == stored(run.config, tiles)
         assert len(run.port.responses) == len(run.port.writes)
 
 
 def test_done_waits_for_the_last_response() -> None:
     tiles = [TILE, TILE | {"address": 0x4000}]
-    run = Run(make_config(), tiles, stalls=0.6)
+    run = Run(four_pes(), tiles, stalls=0.6)
     count = len(bursts(run.config, TILE))
     assert run.dones == [run.port.responses[count - 1] + 1, run.port.responses[-1] + 1]
 
 
 def test_a_bus_wider_than_a_register_file_row_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^bus_bytes must divide row_bytes 16, not 32$"):
-        most_vector_beats(make_config(simd_units=4, gbps=6.4))
+        most_vector_beats(four_pes(simd_units=4, io_bandwidth_gbps=6.4))
 
 
 @pytest.mark.parametrize("order", WriteOrder)
@@ -311,7 +225,7 @@ def test_a_memory_may_take_addresses_and_data_in_any_order(
 ) -> None:
     tiles = [TILE, TILE | {"address": 0x4000, "pe_y": 1}, TILE | {"address": 0x6000, "rows": 1}]
     for gbps in (0.8, 0.75, 0.2):
-        config = make_config(gbps=gbps)
+        config = four_pes(io_bandwidth_gbps=gbps)
         run = Run(config, tiles, stalls=stalls, order=order)
         assert run.port.data == stored(config, tiles)
         assert len(run.port.responses) == len(run.port.writes)
@@ -322,7 +236,7 @@ def test_a_memory_may_take_addresses_and_data_in_any_order(
 @pytest.mark.parametrize("stalls", [0.0, 0.4])
 def test_error_response_stops_with_its_burst_s_address(index: int, stalls: float) -> None:
     tiles = [TILE, TILE | {"address": 0x4000}, TILE | {"address": 0x6000}]
-    config = make_config()
+    config = four_pes()
     addresses = [address for d in tiles for address, _ in bursts(config, d)]
     run = Run(config, tiles, stalls=stalls, error_address=addresses[index])
     assert [(cause, response) for _, cause, response, _ in run.faults] == [(StopCause.RESPONSE, 2)]
@@ -336,7 +250,7 @@ def test_error_response_stops_with_its_burst_s_address(index: int, stalls: float
 @pytest.mark.parametrize("order", WriteOrder)
 def test_stop_at_any_time_ends_quietly(order: WriteOrder) -> None:
     tiles = [TILE, TILE | {"address": 0x4000}]
-    config = make_config()
+    config = four_pes()
     counts = set()
     for cycle in range(4, 184, 9):
         run = Run(config, tiles, stalls=0.2, order=order, stop_at=cycle)
@@ -366,7 +280,7 @@ ILLEGAL = {
 @pytest.mark.parametrize("fields", ILLEGAL.values(), ids=ILLEGAL.keys())
 def test_illegal_descriptor_is_not_begun(fields: dict[str, int]) -> None:
     good = TILE | {"rows": 1}
-    run = Run(make_config(), [good, TILE | {"address": 0x4000} | fields])
+    run = Run(four_pes(), [good, TILE | {"address": 0x4000} | fields])
     address = BASE + fields.get("address", 0x4000)
     assert run.faults[0][1:] == (StopCause.DESCRIPTOR, 0, address)
     assert [(b.address, b.beats) for b in run.port.writes] == bursts(run.config, good)
@@ -377,7 +291,7 @@ def test_illegal_descriptor_is_not_begun(fields: dict[str, int]) -> None:
 @pytest.mark.parametrize("field", ["row_stride", "group_stride"])
 def test_stride_that_is_not_aligned_stops_at_its_first_burst(field: str) -> None:
     tile = TILE | {"address": 0x4000, "rows": 2, "groups": 2} | {field: 0x101}
-    run = Run(make_config(), [tile])
+    run = Run(four_pes(), [tile])
     before = 1 if field == "row_stride" else 2
     assert run.faults[0][1:] == (StopCause.DESCRIPTOR, 0, BASE + 0x4101)
     assert len(run.port.writes) == len(run.port.responses) == before
@@ -386,13 +300,13 @@ def test_stride_that_is_not_aligned_stops_at_its_first_burst(field: str) -> None
 def test_nothing_outside_of_the_window_is_addressed() -> None:
     tile = TILE | {"address": 0x4F00, "rows": 1, "groups": 3, "columns": 80, "group_stride": 0x1000}
     first = (BASE + 0x4F00) >> 12
-    whole = bursts(make_config(), tile)
+    whole = bursts(four_pes(), tile)
     for pages in ((first, first + 3), (0, 0xFFFFF)):
-        run = Run(make_config(), [tile], pages=pages)
+        run = Run(four_pes(), [tile], pages=pages)
         assert run.faults == []
         assert len(run.port.writes) == len(whole)
     for pages in ((first, first), (first, first + 1), (first + 1, first + 9), (0, first - 1)):
-        run = Run(make_config(), [tile], pages=pages)
+        run = Run(four_pes(), [tile], pages=pages)
         inside = [pages[0] <= address >> 12 <= pages[1] for address, _ in whole]
         count = inside.index(False)
         assert [(b.address, b.beats) for b in run.port.writes] == whole[:count]
@@ -403,7 +317,7 @@ def test_nothing_outside_of_the_window_is_addressed() -> None:
 @pytest.mark.parametrize("responses", [1, 3, 7])
 def test_no_more_bursts_than_allowed_wait_for_their_responses(responses: int) -> None:
     tiles = [TILE, TILE | {"address": 0x4000}]
-    run = Run(make_config(), tiles, responses=responses, latency=50)
+    run = Run(four_pes(), tiles, responses=responses, latency=50)
     assert run.port.data == stored(run.config, tiles)
     addressed = [burst.cycle for burst in run.port.writes]
     most = 0
@@ -417,13 +331,11 @@ def test_no_more_bursts_than_allowed_wait_for_their_responses(responses: int) ->
 def test_responses_that_cannot_be_counted_are_refused(responses: int) -> None:
     message = rf"^responses must be a power of two less one, not {responses}$"
     with pytest.raises(ValueError, match=message):
-        StoreUnit(make_config(), responses)
+        StoreUnit(four_pes(), responses)
 
 
 def test_late_responses_of_a_reset_in_mid_run_have_no_effect() -> None:
-    unit = StoreUnit(make_config())
-    simulator = Simulator(unit)
-    simulator.add_clock(1e-6)
+    unit = StoreUnit(four_pes())
 
     async def drive(ctx: Any) -> None:
         ctx.set(unit.bvalid, 1)
@@ -434,13 +346,83 @@ def test_late_responses_of_a_reset_in_mid_run_have_no_effect() -> None:
             assert not ctx.get(unit.fault.valid | unit.done)
             await ctx.tick()
 
-    simulator.add_testbench(drive)
-    simulator.run()
+    simulate(unit, drive)
 
 
 def test_long_row_is_cut_at_256_beats_and_4_kib() -> None:
-    config = make_config(simd_units=8, gbps=0.2)
+    config = four_pes(simd_units=8, io_bandwidth_gbps=0.2)
     fields = {"address": 0x0F00, "groups": 1, "rows": 1, "columns": 150, "vector_beats": 8}
     run = Run(config, [TILE | fields])
     check(run, [TILE | fields])
     assert [burst.beats for burst in run.port.writes] == [256, 256, 256, 256, 176]
+
+
+BURSTS = 12
+
+
+def outstanding(unit: StoreUnit, answer_at: int) -> tuple[list[int], list[int], int]:
+    """Run two descriptors of bursts of one beat on a memory that answers from a cycle on.
+
+    Returns the bursts without response in every cycle, the cycles of done, and the first cycle with
+    all responses.
+    """
+    waiting, dones, answered = [0], [], 0
+    last_answer = -1
+    descriptor = {
+        "groups": 1,
+        "rows": BURSTS // 2,
+        "columns": 1,
+        "local_plane": 8,
+        "local_row": 1,
+        "group_stride": 0x400,
+        "row_stride": 0x40,
+        "vector_beats": 1,
+        "post": 1,
+    }
+
+    async def drive(ctx: Any) -> None:
+        nonlocal answered, last_answer
+        commands = [descriptor, descriptor | {"address": 0x1000}]
+        addressed = sent = 0
+        ctx.set(unit.pages, {"first": 0, "last": (1 << 20) - 1})
+        ctx.set(unit.awready, 1)
+        ctx.set(unit.wready, 1)
+        for cycle in range(answer_at + 400):
+            ctx.set(unit.command.valid, bool(commands))
+            if commands:
+                ctx.set(unit.command.payload, commands[0])
+            answers = cycle >= answer_at and cycle % 2 == 0 and sent > answered
+            ctx.set(unit.bvalid, answers)
+            *_, taken, aw, w, done = await ctx.tick().sample(
+                unit.command.valid & unit.command.ready,
+                unit.awvalid & unit.awready,
+                unit.wvalid & unit.wready & unit.wlast,
+                unit.done,
+            )
+            if taken:
+                commands.pop(0)
+            addressed, sent, answered = addressed + aw, sent + w, answered + answers
+            if answers:
+                last_answer = cycle
+            waiting.append(addressed - answered)
+            if done:
+                dones.append(cycle)
+
+    simulate(unit, drive)
+    assert answered == BURSTS
+    return waiting, dones, last_answer
+
+
+@pytest.mark.parametrize("answer_at", [0, 60, 200])
+def test_no_more_responses_lack_than_can_be_told_apart(answer_at: int) -> None:
+    waiting, dones, last = outstanding(StoreUnit(SMALLEST, responses=3), answer_at)
+    assert max(waiting) == 3
+    assert len(dones) == 2
+    assert dones[-1] == last + 1
+
+
+def test_a_memory_that_answers_late_holds_up_nothing_within_the_limit() -> None:
+    waiting, dones, last = outstanding(StoreUnit(SMALLEST, responses=15), 200)
+    assert max(waiting) == BURSTS
+    assert len(dones) == 2
+    assert dones[-1] == last + 1

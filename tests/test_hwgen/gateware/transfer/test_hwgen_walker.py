@@ -4,11 +4,11 @@ import random
 from typing import Any
 
 import pytest
-from amaranth.sim import Simulator
 
+from accelerators import small_accelerator
+from gateware_simulation import simulate
 from hwgen.gateware.transfer.rows import RowWalker
 from hwgen.gateware.transfer.tile_walker import TileWalker
-from sim.spec.accelerator import AcceleratorConfig
 
 
 def random_tile(generator: random.Random) -> dict[str, int]:
@@ -55,10 +55,7 @@ def test_tiles_follow_each_other_without_a_gap(banks: int, pauses: float) -> Non
             if start:
                 assert ctx.get(walker.valid)
 
-    simulator = Simulator(walker)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(drive)
-    simulator.run()
+    simulate(walker, drive)
     expected = [vectors(tile, banks) for tile in tiles]
     assert seen == [vector for tile in expected for vector in tile]
     assert lasts == [i == len(tile) - 1 for tile in expected for i in range(len(tile))]
@@ -66,16 +63,7 @@ def test_tiles_follow_each_other_without_a_gap(banks: int, pauses: float) -> Non
 
 @pytest.mark.parametrize("lanes", [1, 3, 8])
 def test_rows_of_streams_follow_each_other_without_a_gap(lanes: int) -> None:
-    config = AcceleratorConfig(
-        pes_x=1,
-        pes_y=1,
-        simd_units=8,
-        compute_lanes=lanes,
-        local_memory_kb=16,
-        register_file_kb=1,
-        io_bandwidth_gbps=0.8,
-        clock_mhz=200,
-    )
+    config = small_accelerator(simd_units=8, compute_lanes=lanes, local_memory_kb=16)
     generator = random.Random(lanes)
     streams = []
     for parameter_rows, weight_rows in [(4, 3), (0, 2), (1, 0), (2, 1), (0, 1), (1, 1), (3, 5)]:
@@ -113,8 +101,5 @@ def test_rows_of_streams_follow_each_other_without_a_gap(lanes: int) -> None:
                     await ctx.tick()
             assert i < len(streams)
 
-    simulator = Simulator(walker)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(drive)
-    simulator.run()
+    simulate(walker, drive)
     assert seen == [row for shape, blocks in streams for row in rows(shape, blocks)]

@@ -22,8 +22,8 @@ from hwgen import yosys
 from hwgen.emit import TOP_MODULE
 from hwgen.gateware.accelerator import accelerator_signature
 from hwgen.gateware.primitives.unique import MODULE_PREFIX
+from protocol_invariants import PORTS
 from sim.spec.accelerator import AcceleratorConfig
-from testbench.judges.protocol_invariants import PORTS
 from testbench.rtl.protocol import rule_instances, rules_text
 
 __all__ = ["Model", "combinational_valids", "prove", "reaches", "translate"]

@@ -19,8 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from seeded_faults import Fault, FaultError
 from sim.spec.files import cache_root
-from testbench.faults.seeded_faults import Fault, FaultError
 from testbench.validation.journal import Journal
 
 __all__ = ["Verdict", "VerdictKind", "caught_share", "run_mutants", "table"]
@@ -216,9 +216,8 @@ def _baseline_key(tree: Path, fault: Fault) -> str:
     tests = {tree / test.partition("::")[0] for test in fault.tests}
     for path in sorted(tree.rglob("*")):
         source = path.suffix in SOURCES and path.is_file()
-        if source and (
-            path in tests or path.name == "conftest.py" or tree / "tests" not in path.parents
-        ):
+        shared = path.name == "conftest.py" or tree / "tests" / "support" in path.parents
+        if source and (path in tests or shared or tree / "tests" not in path.parents):
             digest.update(f"{path.relative_to(tree)}\0".encode() + path.read_bytes())
     return f"without faults {digest.hexdigest()[:16]}"
 

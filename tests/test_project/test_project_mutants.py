@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mutant_runs import Verdict, caught_share, run_mutants, table
 from project_root import ROOT
-from testbench.faults.mutants import Verdict, caught_share, run_mutants, table
-from testbench.faults.seeded_faults import AREAS, Fault, FaultError, read_faults
+from seeded_faults import AREAS, Fault, FaultError, read_faults
 
 FAULTS = read_faults(ROOT / "tests" / "mutants")
 

@@ -1,4 +1,4 @@
-"""Facts of the design's inside that the induction of :mod:`testbench.judges.protocol_proof` needs.
+"""Facts of the design's inside that the induction of :mod:`protocol_proof` needs.
 
 An invariant is Verilog over the wires of module ``watched``: ``<design.load.in_flight>`` is one of the
 emitted design, ``<m_axi_read_rules.outstanding>`` one of the rules. Each is proved together with

@@ -3,10 +3,10 @@
 from collections import defaultdict
 from typing import TypeAlias
 
+from execute_descriptors import Descriptor, group_quads, set_stores, window_sets
 from hwgen.gateware.execute.unit import ExecuteUnit
 from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp
-from testbench.judges.execute_descriptors import Descriptor, group_quads, set_stores, window_sets
 
 __all__ = ["Events", "Walk", "durations"]
 

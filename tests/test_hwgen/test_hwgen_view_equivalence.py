@@ -2,10 +2,11 @@
 
 import pytest
 
+import view_equivalence
+from accelerators import small_accelerator
 from hwgen.simulation_view import grid_view
 from sim.spec.accelerator import AcceleratorConfig
-from testbench.judges import equivalence
-from testbench.judges.equivalence import ViewPair, build_views
+from view_equivalence import ViewPair, build_views
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 
@@ -14,9 +15,9 @@ CYCLES = 5000
 
 def config(pes_y: int, pes_x: int, lanes: int, simd: int) -> AcceleratorConfig:
     """Return a grid with 16 vectors per bank or more, and 16 rows per register file or more."""
-    return AcceleratorConfig(
-        pes_x=pes_x,
-        pes_y=pes_y,
+    return small_accelerator(
+        pes_y,
+        pes_x,
         simd_units=simd,
         compute_lanes=lanes,
         local_memory_kb=max(1, 16 * lanes * simd // 1024),
@@ -88,7 +89,7 @@ def faulty() -> ViewPair:
         return text.replace(DECLARATION, DECLARATION + CHOICE)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(equivalence, "grid_view", with_faults)
+        patch.setattr(view_equivalence, "grid_view", with_faults)
         return build_views(config(2, 2, 2, 4))
 
 

@@ -11,7 +11,7 @@ from hwgen.subprocesses import run_program
 
 __all__ = ["SynthesisReport", "lint", "synthesize"]
 
-_WAIVERS = Path(__file__).parent / "rtl" / "lint.vlt"
+_WAIVERS = Path(__file__).parent / "lint.vlt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import jinja2
@@ -18,6 +17,7 @@ from testbench.rtl.verilate import BUILD_RECIPE, BuildError, build_executable, t
 
 __all__ = ["Comparison", "ViewPair", "build_views"]
 
+TEMPLATES = Path(__file__).parent / "templates"
 TOP = "equivalence"
 SIMULATION_MODULE = "simulation_grid"
 OBSERVED = ("tile_read_data", "output vectors", "taken vectors", "heads of drain registers")
@@ -87,7 +87,7 @@ def build_views(config: AcceleratorConfig, *, build_root: Path | None = None) ->
     quarter = _quarter(config)
     bench = _bench(config, quarter)
     verilog = "\n".join((bench, grid_view(config, SIMULATION_MODULE), emit_grid(config)))
-    main = (resources.files("testbench.rtl") / "templates" / "equivalence.cpp").read_text()
+    main = (TEMPLATES / "equivalence.cpp").read_text()
     key = content_key(verilog, main, *BUILD_RECIPE, toolchain_version())
 
     def make(directory: Path) -> None:
@@ -113,7 +113,7 @@ def _quarter(config: AcceleratorConfig) -> int:
 
 
 def _bench(config: AcceleratorConfig, quarter: int) -> str:
-    text = (resources.files("testbench.rtl") / "templates" / "equivalence.sv.j2").read_text()
+    text = (TEMPLATES / "equivalence.sv.j2").read_text()
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     return environment.from_string(text).render(
         view_context(config),

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from chain_cases import draw_chains
+from emulator import Emulator
 from hwgen.program import compile_design
 from sim import golden
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
@@ -19,11 +21,9 @@ from sim.spec.design import Design
 from sim.spec.header import HEADER_BYTES
 from sim.spec.network import Layer, LayerKind, Network, Padding
 from sim.spec.spaces import EDGE, TINY
-from testbench.cases.chains import draw_chains
+from stress_cases import draw_stress
 from testbench.cases.layers import padded, pool, random_tensor
 from testbench.cases.random_networks import Case, draw_cases
-from testbench.cases.stress import draw_stress
-from testbench.judges.emulator import Emulator
 from testbench.rtl.activations import assemble_activations
 
 

@@ -1,61 +1,25 @@
 """The emitted accelerator keeps the AXI rules, proved; designs that do not are told apart."""
 
 import functools
-import re
 
 import pytest
 
+from accelerators import NARROW_BUS, small_accelerator
 from hwgen.emit import emit
 from hwgen.gateware.transfer.load import LoadUnit
 from hwgen.gateware.transfer.store import StoreUnit
+from protocol_invariants import PORTS
+from protocol_proof import combinational_valids, prove, reaches, translate
 from sim.spec.accelerator import AcceleratorConfig
-from testbench.judges.protocol_invariants import PORTS
-from testbench.judges.protocol_proof import combinational_valids, prove, reaches, translate
+from verilog_edits import edited_module
 
-SMALL = AcceleratorConfig(
-    pes_x=1,
-    pes_y=2,
-    simd_units=4,
-    compute_lanes=2,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.4,
-    clock_mhz=200,
-)
-PACED = AcceleratorConfig(
-    pes_x=2,
-    pes_y=1,
-    simd_units=8,
-    compute_lanes=1,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=1.1,
-    clock_mhz=200,
-)
-NARROW = AcceleratorConfig(
-    pes_x=1,
-    pes_y=1,
-    simd_units=16,
-    compute_lanes=1,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=0.1,
-    clock_mhz=100,
-)
-WIDE = AcceleratorConfig(
-    pes_x=1,
-    pes_y=1,
-    simd_units=16,
-    compute_lanes=1,
-    local_memory_kb=4,
-    register_file_kb=1,
-    io_bandwidth_gbps=6.4,
-    clock_mhz=200,
-)
+PACED = small_accelerator(1, 2, simd_units=8, io_bandwidth_gbps=1.1)
+NARROW = small_accelerator(simd_units=16, io_bandwidth_gbps=0.1, clock_mhz=100)
+WIDE = small_accelerator(simd_units=16, io_bandwidth_gbps=6.4)
 """Wider than a vector, and so wide that a page ends before 256 beats do."""
 
 CONFIGS = {
-    "bus of 2 bytes": SMALL,
+    "bus of 2 bytes": NARROW_BUS,
     "paced bus of 8 bytes": PACED,
     "bus of 1 byte": NARROW,
     "bus of 32 bytes": WIDE,
@@ -76,12 +40,7 @@ def verilog(config: AcceleratorConfig) -> str:
 
 def changed(module: str, old: str, new: str) -> str:
     """Return the small design with a text of a module, found once, replaced."""
-    text = verilog(SMALL)
-    begin = text.index(f"module cosilico_{module}(")
-    end = text.index("\nendmodule", begin)
-    body, count = re.subn(old, new, text[begin:end])
-    assert count == 1
-    return text[:begin] + body + text[end:]
+    return edited_module(verilog(NARROW_BUS), module, old, new)
 
 
 @pytest.mark.parametrize("port", PORTS)
@@ -106,7 +65,7 @@ def test_rules_are_proved(name: str, port: str) -> None:
 def test_assumptions_leave_the_ports_their_traffic(port: str, valid: str, cycles: int) -> None:
     """Otherwise a proof would say nothing."""
     never = [f"always @* if (started) assert (!({valid}));"]
-    assert reaches(translate(SMALL, verilog(SMALL), port, additions=never), cycles)
+    assert reaches(translate(NARROW_BUS, verilog(NARROW_BUS), port, additions=never), cycles)
 
 
 BROKEN = {
@@ -142,7 +101,7 @@ BROKEN = {
 def test_broken_designs_are_not_proved(name: str) -> None:
     """With the very invariants with which the design is."""
     port, module, old, new = BROKEN[name]
-    assert prove(translate(SMALL, changed(module, old, new), port)) != []
+    assert prove(translate(NARROW_BUS, changed(module, old, new), port)) != []
 
 
 @pytest.mark.parametrize(
@@ -159,7 +118,7 @@ def test_broken_designs_are_not_proved(name: str) -> None:
 def test_broken_designs_break_a_rule_after_a_reset(name: str, cycles: int) -> None:
     """Not only in some state that nothing leads to; nothing but the rules is asserted."""
     port, module, old, new = BROKEN[name]
-    assert reaches(translate(SMALL, changed(module, old, new), port, additions=[]), cycles)
+    assert reaches(translate(NARROW_BUS, changed(module, old, new), port, additions=[]), cycles)
 
 
 WAITING = StoreUnit.FIRST_BEAT - StoreUnit.FIRST_ADDRESS
@@ -174,7 +133,7 @@ UNANSWERED_ADDRESS = [
 
 def test_data_does_not_wait_for_the_address_to_be_taken() -> None:
     """With AWREADY low for ever the first beat comes when it would come without."""
-    model = translate(SMALL, verilog(SMALL), "m_axi_aw", additions=UNANSWERED_ADDRESS)
+    model = translate(NARROW_BUS, verilog(NARROW_BUS), "m_axi_aw", additions=UNANSWERED_ADDRESS)
     assert not reaches(model, START + StoreUnit.FIRST_BEAT + 2)
 
 
@@ -183,7 +142,7 @@ def test_data_that_waits_for_its_address_is_found() -> None:
     waiting = changed(
         "store", r"(cosilico_fifo_16x8 bursts \([^;]*\.enter__valid\()[^)]+\)", r"\1bursts__ready)"
     )
-    model = translate(SMALL, waiting, "m_axi_aw", additions=UNANSWERED_ADDRESS)
+    model = translate(NARROW_BUS, waiting, "m_axi_aw", additions=UNANSWERED_ADDRESS)
     assert reaches(model, START + StoreUnit.FIRST_BEAT + 2)
 
 

@@ -2,8 +2,8 @@
 
 import functools
 
+from chain_cases import draw_chains
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
-from testbench.cases.chains import draw_chains
 from testbench.cases.random_networks import Case, draw_group
 
 __all__ = ["GROUPS", "SIZES", "chains", "drawn"]
