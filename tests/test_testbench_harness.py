@@ -20,7 +20,7 @@ from testbench.rtl.harness import Harness, HarnessError, Progress, Step
 from testbench.rtl.host import Host
 from testbench.rtl.lpddr4_channel import lpddr4
 from testbench.rtl.memory_model import MemoryModel, WriteOrder
-from testbench.validation.simulate import execute_durations
+from testbench.validation.simulate import measured_durations
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 
@@ -135,7 +135,7 @@ def test_latency_costs_cycles_and_no_bits() -> None:
     slow = built().run(program(), inputs(), memory=MemoryModel(latency=100))
     assert (fast.outputs == slow.outputs).all()
     assert (fast.cycles < slow.cycles).all()
-    assert (execute_durations(program(), fast) == execute_durations(program(), slow)).all()
+    assert (measured_durations(program(), fast) == measured_durations(program(), slow)).all()
 
 
 def test_stall_seed_reproduces_a_run() -> None:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from hwgen.program import compile_design
-from sim.model import Memory, predict
+from sim.model import predict
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.errors import DesignFileError
+from sim.spec.memories import Memory
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from sim.spec.views import View
 from sim.timing import calibration

@@ -13,11 +13,13 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.program import compile_design
+from hwgen.program import compile_mapped
 from sim.arrays.tables import COLUMNS, accelerator_row
-from sim.model import Memory, layer_cycles, predict
+from sim.model import predict_mapped
+from sim.prediction import cycles_by_layer
+from sim.realizability import map_realizable
 from sim.spec.descriptor import Queue
-from sim.spec.design import Design
+from sim.spec.memories import Memory
 from sim.spec.spaces import EDGE, TINY
 from sim.timing.calibration import DRAM_ERROR_LIMIT, Calibration, DramCalibration
 from sim.timing.dram import MEASURED, DramParameter, initial_state
@@ -424,14 +426,13 @@ def dram_errors(base: Calibration, p: NDArray[np.int64], cases: Sequence[Case]) 
 
 def _case_layers(case: Case, calibration: Calibration) -> tuple[list[int], list[int], float]:
     """Predicted and measured cycles of every layer, and the relative error of the total."""
-    program = compile_design(Design(network=case.network, accelerator=case.config), case.batch)
+    mapped = map_realizable(case.config, case.network, case.batch)
+    program = compile_mapped(mapped)
     memory = MemoryModel(dram=lpddr4(case.config))
     run = build(case.config).run(program, case.images[: case.batch], memory=memory)
-    prediction = predict(
-        case.config, case.network, calibration, images=case.batch, memory=Memory.DRAM
-    )
+    prediction = predict_mapped(mapped, calibration, memory=Memory.DRAM)
     queues, layers = np.array(program.descriptors, np.int64).T
-    measured = layer_cycles(queues, layers, run.end[0], len(case.network.layers)).tolist()
+    measured = cycles_by_layer(queues, layers, run.end[0], len(case.network.layers)).tolist()
     total = int(run.cycles[0])
     predicted = [layer.cycles for layer in prediction.layers]
     return predicted, measured, abs(prediction.total_cycles - total) / total

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model import Prediction
+from sim.prediction import Prediction
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
 from testbench.rtl.harness import RunResult

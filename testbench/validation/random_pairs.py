@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.program import Program, compile_design
+from hwgen.program import Program, compile_mapped
 from sim import golden
-from sim.model import Memory, Prediction, predict
+from sim.model import predict_mapped
+from sim.prediction import Prediction
+from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.design import Design
 from sim.spec.errors import CosilicoError, MachineError
+from sim.spec.memories import Memory
 from sim.spec.network import Network
 from sim.spec.spaces import HardwareSpace
 from sim.spec.views import View
@@ -191,7 +193,8 @@ def run_case(
         Memories behind which the case runs as well, in the same build.
     """
     memory = memory or MemoryModel()
-    program = compile_design(Design(network=case.network, accelerator=case.config), case.batch)
+    mapped = map_realizable(case.config, case.network, case.batch)
+    program = compile_mapped(mapped)
     images = case.images
     behind = {"": memory, **(others or {})}
     runs = _run_behind(build(case.config, view=view), program, images, case.network, behind)
@@ -201,7 +204,7 @@ def run_case(
     def compared(model: MemoryModel, run: RunResult) -> tuple[Comparison, Prediction]:
         known = _with_latency(constants, model.latency) if model.deterministic else constants
         kind = Memory.DETERMINISTIC if model.dram is None else Memory.DRAM
-        foretold = predict(case.config, case.network, known, case.batch, memory=kind)
+        foretold = predict_mapped(mapped, known, memory=kind)
         comparison = compare(
             case.config,
             case.network,

@@ -9,11 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen import verilator
-from hwgen.program import Program, compile_design
+from hwgen.program import Program, compile_mapped
 from sim import golden
-from sim.model import Memory, Prediction, layer_cycles, predict
+from sim.model import predict_mapped
+from sim.plan import Mapped
+from sim.prediction import Prediction, cycles_by_layer
+from sim.realizability import map_realizable
 from sim.spec.descriptor import LoadKind, Queue
 from sim.spec.design import Design
+from sim.spec.memories import Memory
 from sim.spec.views import View
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import DRAM_ERROR_LIMIT, Calibration
@@ -24,7 +28,7 @@ from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.watchdog import program_descriptors
 from testbench.validation.comparison import compare
 
-__all__ = ["LayerMeasurement", "SimulationResult", "execute_durations", "simulate"]
+__all__ = ["LayerMeasurement", "SimulationResult", "measured_durations", "simulate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +192,7 @@ def simulate(
     build_root: Path | None = None,
     view: View = View.SIMULATION,
     initial_seed: int = INITIAL_SEED,
+    mapped: Mapped | None = None,
 ) -> SimulationResult:
     """Emit, build and run a design; compare every activation and every layer's cycles.
 
@@ -219,6 +224,8 @@ def simulate(
         Of the datapath; see :func:`testbench.rtl.harness.build`.
     initial_seed : int
         See :meth:`testbench.rtl.harness.Harness.run`.
+    mapped : Mapped, optional
+        The design's plan for ``batch`` images, where the caller has it.
 
     Raises
     ------
@@ -226,14 +233,17 @@ def simulate(
         If the design cannot be built.
     ValueError
         If ``inputs`` do not have the network's shape, or there are fewer than ``images``; or with
-        stalls on a DRAM.
+        stalls on a DRAM, or ``mapped`` is another design's or of another batch.
     DesignFileError
         If the calibration lacks a DRAM that is asked for.
     HarnessError
         If the run stops or reports a fault.
     """
     calibration = calibration or calibrations.default()
-    program = compile_design(design, batch)
+    if mapped is None:
+        mapped = map_realizable(design.accelerator, design.network, batch)
+    _require_plan(mapped, design, batch)
+    program = compile_mapped(mapped)
     x = _inputs(design, images, inputs, batch)
     if labels is not None:
         if len(labels) < len(x):
@@ -244,9 +254,7 @@ def simulate(
         stall_seed=stalls,
         dram=lpddr4(design.accelerator) if memory is Memory.DRAM else None,
     )
-    prediction = predict(
-        design.accelerator, design.network, calibration, images=batch, memory=memory
-    )
+    prediction = predict_mapped(mapped, calibration, memory=memory)
     built = harness.build(
         design.accelerator, build_root=build_root, waves=waves is not None, view=view
     )
@@ -262,7 +270,14 @@ def simulate(
     return _compare(design, program, prediction, run, x, labels, behind, initial_seed)
 
 
-def execute_durations(program: Program, run: RunResult) -> NDArray[np.int64]:
+def _require_plan(mapped: Mapped, design: Design, batch: int) -> None:
+    if mapped.source is not design.network or mapped.config != design.accelerator:
+        raise ValueError("mapped must be of the design that is simulated")
+    if mapped.images != batch:
+        raise ValueError(f"mapped must be of {batch} images, not {mapped.images!r}")
+
+
+def measured_durations(program: Program, run: RunResult) -> NDArray[np.int64]:
     """Cycles from start to done of every EXECUTE descriptor, int64[runs, n_execute]."""
     chosen = np.array([queue == Queue.EXECUTE for queue, _ in program.descriptors])
     durations: NDArray[np.int64] = (run.end - run.start)[:, chosen]
@@ -299,8 +314,10 @@ def _compare(
 ) -> SimulationResult:
     network, config = design.network, design.accelerator
     expected = golden.run(network, x)
-    found = compare(config, network, prediction, run, expected, deterministic=memory.deterministic)
-    measured = _layer_cycles(program, run, len(network.layers))
+    differing = compare(
+        config, network, prediction, run, expected, deterministic=memory.deterministic
+    )
+    measured = _measured_layers(program, run, len(network.layers))
     layers = tuple(
         LayerMeasurement(
             name=layer.name,
@@ -311,7 +328,7 @@ def _compare(
             utilization=program.images
             * layer.macs
             / (max(1, int(measured[0, index])) * config.macs),
-            mismatched_activations=found.layer_bits[index],
+            mismatched_activations=differing.layer_bits[index],
         )
         for index, (layer, predicted) in enumerate(
             zip(network.layers, prediction.layers, strict=True)
@@ -328,14 +345,14 @@ def _compare(
         macs_per_cycle=config.macs,
         accuracy=_accuracy(run.outputs, labels),
         golden_accuracy=_accuracy(expected[network.output.name], labels),
-        mismatched_activations=found.bit_differences,
+        mismatched_activations=differing.bit_differences,
         predicted_cycles=prediction.total_cycles,
         measured_cycles=int(run.cycles[0]),
-        mismatched_cycles=found.timing_differences,
+        mismatched_cycles=differing.timing_differences,
         memory=prediction.memory,
         stall_seed=memory.stall_seed,
         initial_seed=initial_seed,
-        descriptors=found.descriptors,
+        descriptors=differing.descriptors,
         cycles_per_s=round(run.cycles_per_s, 1),
         weight_cycles=weights,
         tile_cycles=tiles,
@@ -343,7 +360,7 @@ def _compare(
         counters={name: int(values[0]) for name, values in run.counters.items()},
         outputs=run.outputs,
         cycles=run.cycles,
-        execute_durations=execute_durations(program, run),
+        execute_durations=measured_durations(program, run),
     )
 
 
@@ -359,10 +376,10 @@ def _load_cycles(program: Program, run: RunResult) -> tuple[int, int]:
     return int(cycles[~tiles].sum()), int(cycles[tiles].sum())
 
 
-def _layer_cycles(program: Program, run: RunResult, count: int) -> NDArray[np.int64]:
+def _measured_layers(program: Program, run: RunResult, count: int) -> NDArray[np.int64]:
     """Measured cycles of every layer, int64[runs, layers]."""
     queues, layers = np.array(program.descriptors, np.int64).T
-    return np.array([layer_cycles(queues, layers, done, count) for done in run.end], np.int64)
+    return np.array([cycles_by_layer(queues, layers, done, count) for done in run.end], np.int64)
 
 
 def _accuracy(outputs: NDArray[np.int8], labels: NDArray[np.integer[Any]] | None) -> float | None:
