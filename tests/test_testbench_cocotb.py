@@ -12,6 +12,7 @@ from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import Runner, get_runner
 
 from hwgen import emit, verilator, verilog_files
+from hwgen.gateware.host.csr import capabilities
 from hwgen.program import compile_design
 from sim import golden
 from sim.model import predict
@@ -91,6 +92,7 @@ def case_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "expected": program.output.pack(golden.run(design.network, inputs)["conv"][0]).hex(),
         "channels": program.output.pack(np.ones((5, 7, 5), np.int8)).hex(),
         "fingerprint": CONFIG.fingerprint,
+        "capabilities": capabilities(CONFIG),
         "read_beats": prediction.read_bytes // CONFIG.bus_bytes,
         "write_beats": prediction.write_bytes // CONFIG.bus_bytes,
     }
