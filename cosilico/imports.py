@@ -21,7 +21,7 @@ from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
 from sim.spec.network_json import WEIGHTS_FILE
-from testbench.validation.simulate import SimulationResult
+from testbench.validation.simulation_result import SimulationResult
 
 __all__ = [
     "import_to_folder",

@@ -13,7 +13,7 @@ from sim.spec.design import Design
 from sim.spec.files import write_atomic
 from sim.spec.memories import Memory
 from sim.timing.calibration import DRAM_ERROR_LIMIT
-from testbench.validation.simulate import SimulationResult
+from testbench.validation.simulation_result import SimulationResult
 
 __all__ = ["layer_table", "print_results", "time_rows", "write_json"]
 

@@ -25,7 +25,8 @@ from sim.spec.spaces import HARDWARE_SPACES
 from sim.spec.views import View
 from sim.timing.calibration import Calibration
 from testbench.rtl.harness import Progress
-from testbench.validation.simulate import SimulationResult, simulate
+from testbench.validation.simulate import simulate
+from testbench.validation.simulation_result import SimulationResult
 
 __all__ = ["parse_stalls", "simulate_argument", "simulate_design"]
 

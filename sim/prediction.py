@@ -51,7 +51,7 @@ class LayerPrediction:
 
 
 class DescriptorTimes(NamedTuple):
-    """When a descriptor runs, in cycles after the doorbell.
+    """Times of a descriptor, in cycles after the doorbell.
 
     ``issued`` is the cycle from which the queue's next descriptor may start, which for LOAD and STORE
     is ``done``.

@@ -22,7 +22,7 @@ from sim.spec.design import Design, load
 from sim.spec.files import cache_root
 from sim.timing.calibration import DRAM_ERROR_LIMIT
 from testbench.rtl.harness import Harness
-from testbench.validation.simulate import SimulationResult
+from testbench.validation.simulation_result import SimulationResult
 
 ROOT = Path(__file__).parent.parent
 

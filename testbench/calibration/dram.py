@@ -199,17 +199,17 @@ def fit(
     Of equally good ones the first is taken. Durations alone do not show what the fetch of the
     descriptors does. Returns the misses that are left.
     """
-    best, found = -1, p.copy()
+    best, chosen = -1, p.copy()
     for values in product(*candidates.values()):
         trial = p.copy()
         for parameter, value in zip(candidates, values, strict=True):
             trial[parameter] = value
         missed = sum(run.misses(constants, trial, durations=durations) for run in runs)
         if best < 0 or missed < best:
-            best, found = missed, trial
+            best, chosen = missed, trial
         if best == 0:
             break
-    p[:] = found
+    p[:] = chosen
     return best
 
 
@@ -305,8 +305,8 @@ def _fit_writes(
 ) -> list[_Measured]:
     """Latency and recovery of writes, then both turnarounds, with LOAD and STORE side by side."""
     q = DramParameter
-    one = bench.run("write", store(1, 1, 64, address=PAGE))
-    fit(p, {q.WRITE_LATENCY: range(200)}, [one], constants)
+    single = bench.run("write", store(1, 1, 64, address=PAGE))
+    fit(p, {q.WRITE_LATENCY: range(200)}, [single], constants)
     conflict = bench.run("conflict after a write", store(2, 1, STRIPE, address=PAGE))
     fit(p, {q.WRITE_TO_PRECHARGE: range(200)}, [conflict], constants)
     mixed = bench.run(
@@ -315,7 +315,7 @@ def _fit_writes(
         store(64, 1, 64, address=3 * PAGE),
     )
     fit(p, {q.READ_TO_WRITE: range(100), q.WRITE_TO_READ: range(100)}, [mixed], constants)
-    return [one, conflict, mixed]
+    return [single, conflict, mixed]
 
 
 def _fit_refresh(
@@ -373,7 +373,7 @@ def _fit_ahead(
     With ``shift`` that part and START have to have this sum.
     """
     q = DramParameter
-    best, found = -1, p
+    best, chosen = -1, p
     for front in ahead:
         trial = p.copy()
         trial[q.FRONT] = front
@@ -383,8 +383,8 @@ def _fit_ahead(
             own[q.START] = (shift - front,)
         missed = fit(trial, own, runs, constants, durations=False)
         if best < 0 or missed < best:
-            best, found = missed, trial
-    p[:] = found
+            best, chosen = missed, trial
+    p[:] = chosen
     return best
 
 

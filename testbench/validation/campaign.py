@@ -21,7 +21,7 @@ CASES_PER_CONFIG = 20
 """Random cases that share a configuration and so a build."""
 
 SYNTHESIS_SHARE = 5
-"""Of so many groups of random pairs the first runs in the synthesis view."""
+"""Groups of random pairs of which the first runs in the synthesis view."""
 
 SYNTHESIS_MACS = 4096
 """Largest accelerator that is run so: the netlist of 16,384 MACs takes four minutes to build and
@@ -82,7 +82,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
-    """What to run; the same seed draws the same cases.
+    """Everything that a full validation runs; the same seed draws the same cases.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ class Campaign:
         return View.SYNTHESIS if chosen else self.view
 
     def header(self, **sources: str) -> dict[str, Any]:
-        """What the journal's records depend on: the campaign, and digests of sources."""
+        """Name what the journal's records depend on: the campaign, and digests of sources."""
         return {
             "pairs": self.pairs,
             "stalled": self.stalled,

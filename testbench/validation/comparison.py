@@ -16,7 +16,7 @@ __all__ = ["Comparison", "compare"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What differs, over all images and runs.
+    """Differences of a run from reference and prediction, over all images and runs.
 
     Parameters
     ----------
