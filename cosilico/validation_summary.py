@@ -115,8 +115,9 @@ def _text(summary: Mapping[str, Any]) -> str:
     lines = [
         "# Validation",
         "",
-        f"`cosilico validate --full --seed {campaign['seed']}`, {_views(campaign['view'])}, "
-        f"gateware `{summary['gateware_hash'][:12]}`. On T1 every descriptor's start, end "
+        f"`cosilico validate --full --seed {campaign['seed']}`, {campaign['view']} view of the "
+        f"datapath, gateware `{summary['gateware_hash'][:12]}`. {_share(campaign['view'])}On T1 every "
+        "descriptor's start, end "
         "of issue and end, every image's total and every counter is compared with the prediction; "
         "under random stalls (T2) the duration of every EXECUTE descriptor. Random pairs run behind other "
         "memories as well: "
@@ -154,15 +155,14 @@ def _text(summary: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _views(view: str) -> str:
-    """Name the view of the datapath, and the share of pairs that runs in the other."""
-    text = f"{view} view of the datapath"
+def _share(view: str) -> str:
+    """Sentence on the random pairs that run in the synthesis view, where not all do."""
     if view == View.SYNTHESIS:
-        return text
+        return ""
     return (
-        f"{text}; of the random pairs on T1, in groups of {CASES_PER_CONFIG} that share an "
-        f"accelerator, the first of every {SYNTHESIS_SHARE} groups runs in the synthesis view, where "
-        f"the accelerator has at most {SYNTHESIS_MACS:,} MACs per cycle"
+        f"Of the random pairs behind all memories, {CASES_PER_CONFIG} of which share an accelerator, "
+        f"every {SYNTHESIS_SHARE}th accelerator runs its pairs in the synthesis view, if it has at "
+        f"most {SYNTHESIS_MACS:,} MACs per cycle. "
     )
 
 

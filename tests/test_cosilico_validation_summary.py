@@ -88,8 +88,8 @@ def test_both_files_are_written(journal: Journal, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / RESULTS_JSON).read_text()) == summary
     text = (tmp_path / "out" / RESULTS_TEXT).read_text()
     assert "`cosilico validate --full --seed 4`, simulation view" in text
-    assert "in groups of 20 that share an accelerator, the first of every 5 groups runs in" in text
-    assert "where the accelerator has at most 4,096 MACs per cycle, gateware" in text
+    assert "20 of which share an accelerator, every 5th accelerator runs its pairs in the" in text
+    assert "synthesis view, if it has at most 4,096 MACs per cycle. On T1 every" in text
     assert "| pairs | pairs in the synthesis view | runs |" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len({row.count("|") for row in rows}) == 1
@@ -106,7 +106,7 @@ def test_a_campaign_in_the_synthesis_view_says_so(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "other.jsonl", campaign.header())
     write_summary(summarize(campaign, journal, "f" * 64), tmp_path)
     text = (tmp_path / RESULTS_TEXT).read_text()
-    assert "--seed 4`, synthesis view of the datapath, gateware `ffffffffffff`." in text
+    assert "--seed 4`, synthesis view of the datapath, gateware `ffffffffffff`. On T1" in text
 
 
 def test_pairs_that_did_not_run_are_in_no_view(journal: Journal) -> None:
