@@ -26,12 +26,13 @@ import numpy as np
 from hwgen.emit import emit
 from search.run import run_search
 from search.spec import load_spec
-from sim.model import Memory, evaluate_many, predict
+from sim.model import evaluate_many, predict
 from sim.networks.named import NAMED_NETWORKS, named_network
 from sim.plan import map_network
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
+from sim.spec.memories import Memory
 from sim.spec.network import Network
 from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
 from sim.spec.views import View

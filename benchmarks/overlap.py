@@ -16,13 +16,12 @@ from rich.progress import track
 
 from cosilico.photographs import default_images
 from cosilico.summary import accelerator_text
-from sim.arrays.tables import COLUMNS
-from sim.model import Prediction, predict, schedule
+from sim.model import predict
 from sim.networks.named import NAMED_NETWORKS, named_network
-from sim.realizability import check
-from sim.spec.accelerator import DOT_WIDTH, AcceleratorConfig
-from sim.spec.descriptor import LoadKind, Queue
+from sim.prediction import Prediction
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
+from sim.spec.errors import NotRealizableError
 from sim.spec.network import Network
 from sim.spec.spaces import EDGE
 from testbench.cases.named_layers import edge_accelerator
@@ -41,24 +40,13 @@ CONFIGS = (
 """1,024 … 65,536 MACs whose local memories hold MobileNetV2's activations."""
 
 
-def bound(config: AcceleratorConfig, network: Network, prediction: Prediction) -> float:
+def bound(config: AcceleratorConfig, prediction: Prediction) -> float:
     """Cycles: sum over layers of max(EXECUTE busy, bytes moved over the bus's rate)."""
-    rows = schedule(config, network).rows
-    column = {name: rows[:, place] for name, place in COLUMNS.items()}
-    weights = (column["queue"] == Queue.LOAD) & (column["kind"] == LoadKind.WEIGHTS)
-    row_bytes = DOT_WIDTH * config.simd_units
-    moved = np.where(
-        weights,
-        column["lanes"] * (column["parameter_rows"] + column["weight_rows"]) * row_bytes,
-        column["groups"] * column["rows"] * column["columns"] * column["vector_beats"]
-        * config.bus_bytes,
-    )  # fmt: skip
-    moved[column["queue"] == Queue.EXECUTE] = 0
-    if moved.sum() != prediction.read_bytes + prediction.write_bytes:
-        raise SystemExit("the layers' bytes must add up to the traffic predicted")
-    of_layer = np.bincount(column["layer"], moved, len(network.layers))
-    busy = np.array([layer.execute_busy for layer in prediction.layers])
-    return float(np.maximum(busy, of_layer / float(config.bytes_per_cycle)).sum())
+    rate = float(config.bytes_per_cycle)
+    return sum(
+        max(layer.execute_busy, (layer.read_bytes + layer.write_bytes) / rate)
+        for layer in prediction.layers
+    )
 
 
 def measured(network: Network) -> None:
@@ -71,7 +59,7 @@ def measured(network: Network) -> None:
         name = accelerator_text(config.to_json())
         if not result.exact:
             raise SystemExit(f"{name}: {result.mismatched_cycles} durations differ")
-        least = bound(config, network, predict(config, network))
+        least = bound(config, predict(config, network))
         cycles = result.measured_cycles
         print(
             f"| {name} | {config.macs:,} | {cycles:,} | {least:,.0f} | {cycles / least:.3f} |",
@@ -85,10 +73,11 @@ def surveyed(network: Network, points: int, seed: int) -> None:
     ratios: dict[bool, list[float]] = {False: [], True: []}
     for index in track(rng.permutation(len(EDGE))[:points], description="points"):
         config = EDGE.at(int(index))
-        if check(config, network):
+        try:
+            prediction = predict(config, network)
+        except NotRealizableError:
             continue
-        prediction = predict(config, network)
-        ratio = prediction.total_cycles / bound(config, network, prediction)
+        ratio = prediction.total_cycles / bound(config, prediction)
         ratios[bool(prediction.spilled)].append(ratio)
     for spills, found in ratios.items():
         values = np.array(found)

@@ -13,6 +13,7 @@ from cosilico import __version__
 from cosilico.exits import ExitStatus, error_line, status_of
 from cosilico.process import interrupted, run_process
 from sim.spec.errors import CosilicoError
+from sim.spec.memories import Memory
 from sim.spec.views import View
 
 __all__ = ["app", "main"]
@@ -24,13 +25,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-
-
-class MemoryTier(StrEnum):
-    """Memory behind the accelerator, as :class:`sim.model.Memory`; that module loads slowly."""
-
-    DETERMINISTIC = "deterministic"
-    DRAM = "dram"
 
 
 class MemorySet(StrEnum):
@@ -224,11 +218,11 @@ def simulate(
         Path | None, typer.Option("--output", metavar="Y.npz", help="where outputs go")
     ] = None,
     memory: Annotated[
-        MemoryTier,
+        Memory,
         typer.Option(
             help="a fixed latency, or an LPDDR4 memory: its cycles are predicted within 5 %"
         ),
-    ] = MemoryTier.DETERMINISTIC,
+    ] = Memory.DETERMINISTIC,
     stalls: Annotated[
         str | None,
         typer.Option(metavar="SEEDS", help="a run with random stalls for each of these, as 1,2,3"),
@@ -247,7 +241,6 @@ def simulate(
     """Run a network in RTL and compare every activation and cycle count; exit 1 if they differ."""
     from cosilico.measurements import print_results, write_json
     from cosilico.simulation import parse_stalls, simulate_argument
-    from sim.model import Memory
 
     design, results = simulate_argument(
         network,
@@ -259,7 +252,7 @@ def simulate(
         input_file=input_file,
         photograph=image,
         output_file=output_file,
-        memory=Memory(memory),
+        memory=memory,
         stalls=parse_stalls(stalls),
         waves=waves,
         json_file=None if json == Path("-") else json,
@@ -408,13 +401,13 @@ def validate(
 def calibrate(
     out: OutFile,
     memory: Annotated[
-        MemoryTier, typer.Option(help="dram: fit the LPDDR4 memory of tier T3 as well")
-    ] = MemoryTier.DETERMINISTIC,
+        Memory, typer.Option(help="dram: fit the LPDDR4 memory of tier T3 as well")
+    ] = Memory.DETERMINISTIC,
 ) -> None:
     """Measure the model's timing constants in RTL."""
     from cosilico.calibration import calibrate_to_file
 
-    calibrate_to_file(out, dram=memory is MemoryTier.DRAM)
+    calibrate_to_file(out, dram=memory is Memory.DRAM)
 
 
 @app.command(name="enumerate")

@@ -9,7 +9,6 @@ from cosilico.folder import Contents, stage_folder
 from cosilico.inputs import network_files
 from hwgen import program, verilog_files
 from hwgen.placement import TensorPlacement
-from sim.realizability import require
 from sim.spec.design import Design, load
 from sim.spec.files import write_atomic
 
@@ -57,7 +56,6 @@ def generate_design(design: Design, out: Path, batch: int = 1) -> list[Path]:
     NotRealizableError
         Before anything is written.
     """
-    require(design.accelerator, design.network, batch)
     compiled = program.compile_design(design, batch)
     verilog_files.write(design.accelerator, out)
     write_atomic(out / PROGRAM_FILE, compiled.image)

@@ -12,7 +12,7 @@ from cosilico.folder import Contents, stage_folder
 from cosilico.images import ImageSet, labels, random_images, read_arrays, save_arrays
 from cosilico.networks import MODEL_SUFFIXES
 from sim.importers.folder import NETWORK_FILE, ImportedNetwork, load, network_name, save, with_file
-from sim.importers.host import Dequantize, HostProgram, HostStep, Port, Quantize, Transpose
+from sim.importers.host import Dequantize, HostProgram, HostStep, ModelPort, Quantize, Transpose
 from sim.importers.onnx.conversion import import_onnx
 from sim.importers.onnx.difference import LayerDifference, differences, report
 from sim.importers.tflite.conversion import import_tflite
@@ -21,7 +21,7 @@ from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
 from sim.spec.network_json import WEIGHTS_FILE
-from testbench.validation.simulate import SimulationResult
+from testbench.validation.simulation_result import SimulationResult
 
 __all__ = [
     "import_to_folder",
@@ -108,14 +108,14 @@ def program_host(network: Network) -> HostProgram:
         after.insert(0, Transpose(axes=(2, 0, 1)))
         shape = (channels, height, width)
     return HostProgram(
-        input=Port(dtype="float32", shape=(source.channels, source.height, source.width)),
+        input=ModelPort(dtype="float32", shape=(source.channels, source.height, source.width)),
         before=(
             Transpose(axes=(1, 2, 0)),
             Quantize(scale=source.scale, zero_point=source.zero_point, dtype="int8"),
         ),
         logits_shape=shape if len(shape) == 1 else result.shape,
         after=tuple(after),
-        output=Port(dtype="float32", shape=shape),
+        output=ModelPort(dtype="float32", shape=shape),
     )
 
 

@@ -9,11 +9,11 @@ from rich.table import Table
 
 from cosilico.console import FILE_WIDTH, Column, fitted_table, output_console
 from cosilico.summary import accelerator_text
-from sim.model import Memory
 from sim.spec.design import Design
 from sim.spec.files import write_atomic
+from sim.spec.memories import Memory
 from sim.timing.calibration import DRAM_ERROR_LIMIT
-from testbench.validation.simulate import SimulationResult
+from testbench.validation.simulation_result import SimulationResult
 
 __all__ = ["layer_table", "print_results", "time_rows", "write_json"]
 

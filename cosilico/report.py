@@ -16,7 +16,7 @@ from cosilico.results import layer_agreement, load_results
 from cosilico.results_record import require_search, require_space
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows, view_name
 from sim.cost.area import area
-from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.accelerator_record import accelerator_of
 from sim.spec.documents import read_json
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
@@ -130,14 +130,13 @@ def _view_text(sides: dict[str, dict[str, Any]]) -> str:
 def _floorplans(sides: dict[str, dict[str, Any]]) -> dict[str, str]:
     scale = _LARGER_SIDE_PX / max(side["area"] for side in sides.values()) ** 0.5
     return {
-        role: floorplan(AcceleratorConfig.from_json(side["accelerator"]), scale)
-        for role, side in sides.items()
+        role: floorplan(accelerator_of(side["accelerator"]), scale) for role, side in sides.items()
     }
 
 
 def _part(side: dict[str, Any], name: str) -> float:
     """mm² of a drawn part."""
-    parts = area(AcceleratorConfig.from_json(side["accelerator"]))
+    parts = area(accelerator_of(side["accelerator"]))
     return float(sum(getattr(parts, part) for part in PARTS[name][1]))
 
 

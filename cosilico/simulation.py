@@ -12,18 +12,21 @@ from cosilico.inputs import network_files
 from cosilico.networks import is_named
 from cosilico.photographs import default_images, load_photograph, photograph_input
 from cosilico.progress import Report, progress_bar
-from sim.model import Memory, predict
+from sim.model import predict_mapped
 from sim.networks.named import named_network
-from sim.realizability import require
+from sim.plan import Mapped
+from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design, load
 from sim.spec.errors import CosilicoError
 from sim.spec.files import file_to_replace, temporary_beside
+from sim.spec.memories import Memory
 from sim.spec.spaces import HARDWARE_SPACES
 from sim.spec.views import View
 from sim.timing.calibration import Calibration
 from testbench.rtl.harness import Progress
-from testbench.validation.simulate import SimulationResult, simulate
+from testbench.validation.simulate import simulate
+from testbench.validation.simulation_result import SimulationResult
 
 __all__ = ["parse_stalls", "simulate_argument", "simulate_design"]
 
@@ -111,7 +114,7 @@ def simulate_argument(
         design = Design(network=imported.network, accelerator=given)
     else:
         design = _design(network, named, accelerator, seed)
-    require(design.accelerator, design.network, batch)
+    mapped = map_realizable(design.accelerator, design.network, batch)
     if input_file is not None and photograph is not None:
         raise CosilicoError("simulate must be given either --input or --image, not both")
     if imported is not None:
@@ -144,6 +147,7 @@ def simulate_argument(
                     waves=path,
                     view=view,
                     batch=batch,
+                    mapped=mapped,
                 )
 
             first_waves = waves and index == 0
@@ -166,12 +170,12 @@ def simulate_design(
     waves: Path | None = None,
     view: View = View.SIMULATION,
     batch: int = 1,
+    mapped: Mapped | None = None,
 ) -> SimulationResult:
     """Build and run a design in RTL and compare it with the reference and the model."""
-    prediction = predict(
-        design.accelerator, design.network, calibration, images=batch, memory=memory
-    )
-    expected = prediction.total_cycles
+    if mapped is None:
+        mapped = map_realizable(design.accelerator, design.network, batch)
+    expected = predict_mapped(mapped, calibration, memory=memory).total_cycles
     step = "cycles in RTL" if stall_seed is None else f"cycles in RTL, stalls {stall_seed}"
     report("building", 0, 1)
 
@@ -192,6 +196,7 @@ def simulate_design(
         progress=progress,
         calibration=calibration,
         view=view,
+        mapped=mapped,
     )
 
 

@@ -6,10 +6,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.accelerator_record import accelerator_of
 from sim.spec.files import write_atomic
+from sim.spec.views import View
 from testbench.rtl.memory_model import DRAM_NAME, FREEDOMS, LATENCIES
-from testbench.validation.campaign import Campaign
+from testbench.validation.campaign import (
+    CASES_PER_CONFIG,
+    SYNTHESIS_MACS,
+    SYNTHESIS_SHARE,
+    Campaign,
+)
 from testbench.validation.journal import Journal
 
 __all__ = ["RESULTS_JSON", "RESULTS_TEXT", "summarize", "write_summary"]
@@ -19,6 +25,7 @@ RESULTS_TEXT = "validation.md"
 
 _COLUMNS = {
     "pairs": "pairs",
+    "synthesis_pairs": "pairs in the synthesis view",
     "runs": "runs",
     "configurations": "configurations",
     "macs_per_cycle": "MACs per cycle",
@@ -58,22 +65,27 @@ def write_summary(summary: Mapping[str, Any], out: Path) -> None:
 
 
 def _figures(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    found = list(records)
-    configs = {json.dumps(record["accelerator"]) for record in found}
-    macs = sorted(AcceleratorConfig.from_json(json.loads(config)).macs for config in configs)
+    chosen = list(records)
+    configs = {json.dumps(record["accelerator"]) for record in chosen}
+    macs = sorted(accelerator_of(json.loads(config)).macs for config in configs)
     return {
-        "pairs": len(found),
-        "runs": sum(record["memories"] for record in found),
+        "pairs": len(chosen),
+        "synthesis_pairs": sum(_ran_in_synthesis_view(record) for record in chosen),
+        "runs": sum(record["memories"] for record in chosen),
         "configurations": len(configs),
         "macs_per_cycle": [macs[0], macs[-1]] if macs else [],
-        "activations": sum(record["activations"] for record in found),
-        "bit_differences": sum(record["bit_differences"] for record in found),
-        "judged_values": sum(record["judged_values"] for record in found),
-        "judged_differences": sum(record["judged_differences"] for record in found),
-        "descriptors": sum(record["descriptors"] for record in found),
-        "timing_differences": sum(record["timing_differences"] for record in found),
-        "failures": sum(bool(record["failure"]) for record in found),
+        "activations": sum(record["activations"] for record in chosen),
+        "bit_differences": sum(record["bit_differences"] for record in chosen),
+        "judged_values": sum(record["judged_values"] for record in chosen),
+        "judged_differences": sum(record["judged_differences"] for record in chosen),
+        "descriptors": sum(record["descriptors"] for record in chosen),
+        "timing_differences": sum(record["timing_differences"] for record in chosen),
+        "failures": sum(bool(record["failure"]) for record in chosen),
     }
+
+
+def _ran_in_synthesis_view(record: Mapping[str, Any]) -> bool:
+    return bool(record["view"] == View.SYNTHESIS and record["descriptors"])
 
 
 def _mappings(records: Iterable[Mapping[str, Any]]) -> Counter[str]:
@@ -85,12 +97,12 @@ def _mappings(records: Iterable[Mapping[str, Any]]) -> Counter[str]:
 
 def _verdicts(records: Iterable[Mapping[str, Any]]) -> Counter[str]:
     """Pairs drawn for their realizability by what the check says, and how many of them ran."""
-    found: Counter[str] = Counter()
+    verdicts: Counter[str] = Counter()
     for record in records:
         if record["verdict"]:
-            found[record["verdict"]] += 1
-            found["ran"] += bool(record["descriptors"])
-    return found
+            verdicts[record["verdict"]] += 1
+            verdicts["ran"] += bool(record["descriptors"])
+    return verdicts
 
 
 def _right(record: Mapping[str, Any]) -> bool:
@@ -104,7 +116,8 @@ def _text(summary: Mapping[str, Any]) -> str:
         "# Validation",
         "",
         f"`cosilico validate --full --seed {campaign['seed']}`, {campaign['view']} view of the "
-        f"datapath, gateware `{summary['gateware_hash'][:12]}`. On T1 every descriptor's start, end "
+        f"datapath, gateware `{summary['gateware_hash'][:12]}`. {_share(campaign['view'])}On T1 every "
+        "descriptor's start, end "
         "of issue and end, every image's total and every counter is compared with the prediction; "
         "under random stalls (T2) the duration of every EXECUTE descriptor. Random pairs run behind other "
         "memories as well: "
@@ -140,6 +153,17 @@ def _text(summary: Mapping[str, Any]) -> str:
     if summary["wrong"]:
         lines += ["", "Wrong: " + ", ".join(summary["wrong"]) + "."]
     return "\n".join(lines) + "\n"
+
+
+def _share(view: str) -> str:
+    """Sentence on the random pairs that run in the synthesis view, where not all do."""
+    if view == View.SYNTHESIS:
+        return ""
+    return (
+        f"Of the random pairs behind all memories, {CASES_PER_CONFIG} of which share an accelerator, "
+        f"every {SYNTHESIS_SHARE}th accelerator runs its pairs in the synthesis view, if it has at "
+        f"most {SYNTHESIS_MACS:,} MACs per cycle. "
+    )
 
 
 def _cell(value: int | list[int]) -> str:

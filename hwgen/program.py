@@ -9,13 +9,13 @@ from hwgen.placement import TensorPlacement, Unfolding
 from hwgen.weights import layer_stream
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.tables import COLUMNS
-from sim.model import schedule
 from sim.plan import Mapped
+from sim.realizability import map_realizable
 from sim.spec.descriptor import DESCRIPTOR_BYTES, FIELDS, Queue, encode_many
 from sim.spec.design import Design
 from sim.spec.header import HEADER_BYTES, read_header, seal
 
-__all__ = ["Probe", "Program", "compile_design"]
+__all__ = ["Probe", "Program", "compile_design", "compile_mapped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,38 +100,36 @@ def compile_design(design: Design, images: int = 1) -> Program:
     Raises
     ------
     NotRealizableError
-        If :func:`sim.realizability.check` finds a violation.
+        With the line of the first violation of :func:`sim.realizability.check`.
     """
-    found = schedule(design.accelerator, design.network, images)
-    image = bytearray(found.end)
-    tensors = found.network.tensors
-    for i, layer in enumerate(found.network.layers):
+    return compile_mapped(map_realizable(design.accelerator, design.network, images))
+
+
+def compile_mapped(mapped: Mapped) -> Program:
+    """Compile a pair that is planned already (:func:`sim.realizability.map_realizable`)."""
+    image = bytearray(mapped.end)
+    tensors = mapped.network.tensors
+    for i, layer in enumerate(mapped.network.layers):
         stream = layer_stream(
             layer,
             [tensors[name] for name in layer.inputs],
-            design.accelerator,
-            found.layers[i],
-            found.layer_plan[i],
+            mapped.config,
+            mapped.layers[i],
+            mapped.layer_plan[i],
         )
-        start = int(found.layer_plan[i, LayerPlan.BLOCK_ADDRESS])
+        start = int(mapped.layer_plan[i, LayerPlan.BLOCK_ADDRESS])
         image[start : start + len(stream)] = stream
     header_address = len(image)
-    image += seal(design.accelerator.fingerprint, encode_rows(found.rows))
-    names = list(tensors)
+    image += seal(mapped.config.fingerprint, encode_rows(mapped.rows))
+    queues, layers = (mapped.rows[:, COLUMNS[name]].tolist() for name in ("queue", "layer"))
     return Program(
         image=bytes(image),
         header_address=header_address,
-        images=images,
-        input=_placement(design, found, 0),
-        output=_placement(design, found, len(names) - 1),
-        descriptors=tuple(
-            zip(
-                found.rows[:, COLUMNS["queue"]].tolist(),
-                found.rows[:, COLUMNS["layer"]].tolist(),
-                strict=True,
-            )
-        ),
-        probes=tuple(_probes(design, found)),
+        images=mapped.images,
+        input=_placement(mapped, 0),
+        output=_placement(mapped, len(tensors) - 1),
+        descriptors=tuple(zip(queues, layers, strict=True)),
+        probes=tuple(_probes(mapped)),
     )
 
 
@@ -146,37 +144,37 @@ def encode_rows(rows: NDArray[np.int64]) -> bytes:
     return data.tobytes()
 
 
-def _placement(design: Design, found: Mapped, tensor: int) -> TensorPlacement:
-    spec = list(found.network.tensors.values())[tensor]
+def _placement(mapped: Mapped, tensor: int) -> TensorPlacement:
+    spec = list(mapped.network.tensors.values())[tensor]
     unfolding = None
-    if tensor == 0 and found.network is not design.network:
-        source = design.network.input
+    if tensor == 0 and mapped.network is not mapped.source:
+        source = mapped.source.input
         unfolding = Unfolding(
-            layer=design.network.layers[0], shape=source.shape, zero_point=source.zero_point
+            layer=mapped.source.layers[0], shape=source.shape, zero_point=source.zero_point
         )
     return TensorPlacement(
-        address=int(found.tensor_plan[tensor, TensorPlan.EXTERNAL]),
+        address=int(mapped.tensor_plan[tensor, TensorPlan.EXTERNAL]),
         height=spec.height,
         width=spec.width,
         channels=spec.channels,
-        vector_bytes=design.accelerator.vector_bytes,
-        pixel_bytes=int(found.tensor_plan[tensor, TensorPlan.PIXEL_BYTES]),
+        vector_bytes=mapped.config.vector_bytes,
+        pixel_bytes=int(mapped.tensor_plan[tensor, TensorPlan.PIXEL_BYTES]),
         unfolding=unfolding,
     )
 
 
-def _probes(design: Design, found: Mapped) -> list[Probe]:
+def _probes(mapped: Mapped) -> list[Probe]:
     """A probe where an EXECUTE completes a chunk of rounds of an image."""
-    config = design.accelerator
+    config = mapped.config
     probes = []
-    execute = found.rows[found.rows[:, COLUMNS["queue"]] == Queue.EXECUTE]
+    execute = mapped.rows[mapped.rows[:, COLUMNS["queue"]] == Queue.EXECUTE]
     for index in np.flatnonzero(execute[:, COLUMNS["final"]]).tolist():
         row = execute[index]
         layer, last = int(row[COLUMNS["layer"]]), int(row[COLUMNS["round"]])
-        plan = found.layer_plan[layer]
+        plan = mapped.layer_plan[layer]
         chunk = int(plan[LayerPlan.CHUNK])
         first = last - last % chunk
-        groups = -(-design.network.layers[layer].output.channels // config.simd_units)
+        groups = -(-mapped.source.layers[layer].output.channels // config.simd_units)
         lanes = config.compute_lanes // int(plan[LayerPlan.PIXELS])
         number, image = int(row[COLUMNS["pass"]]), int(row[COLUMNS["image"]])
         together = int(plan[LayerPlan.IMAGES])

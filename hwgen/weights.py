@@ -82,7 +82,7 @@ def _dense_rows(
     padded[:k, :, :, :c] = weights
     whole = padded.reshape(groups, simd, kh, kw, quads, DOT_WIDTH)
     per_group = simd // DOT_WIDTH
-    found = []
+    splits = []
     for index in range(int(plan[LayerPlan.SPLITS])):
         y0, y1, x0, x1, first, end = split_bounds(
             table[LayerColumn.KERNEL_Y],
@@ -100,8 +100,8 @@ def _dense_rows(
             .reshape(groups, -1, simd, DOT_WIDTH)
             for low, high in pairwise(cuts)
         ]
-        found.append(np.concatenate(parts, axis=1))
-    return found
+        splits.append(np.concatenate(parts, axis=1))
+    return splits
 
 
 def _depthwise_rows(weights: NDArray[np.int8], groups: int, simd: int) -> NDArray[np.int8]:

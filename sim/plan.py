@@ -41,12 +41,15 @@ class Mapped:
         The schedule, in program order.
     end : int
         First external byte after weights and tensors, where the program's header lies.
+    config : AcceleratorConfig
+    source : Network
+        The network as it was given.
     images : int
         Images that a program computes.
     network : Network
-        What was mapped: the network, or its unfolded form (:mod:`sim.mapping.unfold`).
+        The form of ``source`` that was mapped: itself, or unfolded (:mod:`sim.mapping.unfold`).
     layers, tensors : int64 arrays
-        Its tables.
+        Tables of ``network``.
     """
 
     failure: Failure
@@ -58,6 +61,8 @@ class Mapped:
     tensor_plan: NDArray[np.int64]
     rows: NDArray[np.int64]
     end: int
+    config: AcceleratorConfig
+    source: Network
     images: int
     network: Network
     layers: NDArray[np.int64]
@@ -72,20 +77,20 @@ _tables: WeakKeyDictionary[Network, tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
 def network_tables(network: Network) -> tuple[Tables, ...]:
-    """(network, layer table, tensor table), first as it is, then unfolded if that is possible.
+    """Give (network, layer table, tensor table): as it is first, then unfolded if that is possible.
 
     Kept while the network lives.
     """
     if network not in _unfolded:
         _unfolded[network] = unfolded(network)
-    found = []
+    forms = []
     for form in (network, _unfolded[network]):
         if form is None:
             continue
         if form not in _tables:
             _tables[form] = (layer_table(form), tensor_table(form))
-        found.append((form, *_tables[form]))
-    return tuple(found)
+        forms.append((form, *_tables[form]))
+    return tuple(forms)
 
 
 def map_network(config: AcceleratorConfig, network: Network, images: int = 1) -> Mapped:
@@ -94,17 +99,21 @@ def map_network(config: AcceleratorConfig, network: Network, images: int = 1) ->
     The first layer is unfolded where loading and computing it then takes less time, or where only
     the unfolded network can be mapped; not where only the network as it is can be.
     """
+    forms = network_tables(network)
     hw = accelerator_row(config, images)
-    plain, *others = network_tables(network)
-    forms = sorted([plain, *others], key=lambda form: first_layer_cycles(form[1], form[2], hw))
-    for form in forms:
-        found = _map(form, hw)
-        if found.failure == Failure.NONE:
-            return found
-    return _map(plain, hw)
+    plain = forms[0]
+    refused = None
+    for form in sorted(forms, key=lambda form: first_layer_cycles(form[1], form[2], hw)):
+        answer = _map(config, network, form, hw)
+        if answer.failure == Failure.NONE:
+            return answer
+        if form is plain:
+            refused = answer
+    assert refused is not None
+    return refused
 
 
-def _map(form: Tables, hw: NDArray[np.int64]) -> Mapped:
+def _map(config: AcceleratorConfig, source: Network, form: Tables, hw: NDArray[np.int64]) -> Mapped:
     """Map one form of a network; with several images, cut where that is weighed least.
 
     Cut behind the last layer, a program is one after another for each image: whatever can be mapped
@@ -112,21 +121,23 @@ def _map(form: Tables, hw: NDArray[np.int64]) -> Mapped:
     """
     _, layers, _ = form
     if hw[Hw.IMAGES] == 1:
-        return _cut(form, hw, 0)
+        return _cut(config, source, form, hw, 0)
     best, least = None, 0
     for cut in range(len(layers), -1, -1):
-        found = _cut(form, hw, cut)
-        if found.failure != Failure.NONE:
-            best = best or found
+        candidate = _cut(config, source, form, hw, cut)
+        if candidate.failure != Failure.NONE:
+            best = best or candidate
             continue
-        cost = weigh_schedule(found.rows, len(layers), hw)
+        cost = weigh_schedule(candidate.rows, len(layers), hw)
         if best is None or best.failure != Failure.NONE or cost < least:
-            best, least = found, cost
+            best, least = candidate, cost
     assert best is not None
     return best
 
 
-def _cut(form: Tables, hw: NDArray[np.int64], cut: int) -> Mapped:
+def _cut(
+    config: AcceleratorConfig, source: Network, form: Tables, hw: NDArray[np.int64], cut: int
+) -> Mapped:
     chosen, layers, tensors = form
     failure, layer, needed, available, layer_plan, tensor_plan, end = plan_network(
         layers, tensors, hw, cut
@@ -150,6 +161,8 @@ def _cut(form: Tables, hw: NDArray[np.int64], cut: int) -> Mapped:
         tensor_plan=tensor_plan,
         rows=rows,
         end=int(end),
+        config=config,
+        source=source,
         images=int(hw[Hw.IMAGES]),
         network=chosen,
         layers=layers,

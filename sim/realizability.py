@@ -1,6 +1,7 @@
 """Realizability: whether a configuration can be generated and a network compiled for it.
 
-The generator, the compiler and the search all ask :func:`check`; none has rules of its own.
+The generator, the compiler, the model and the search all ask here; none has rules of its own. Who
+goes on with a pair takes the plan from :func:`map_realizable`, so that it is mapped once.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,14 @@ from sim.spec.descriptor import FIELDS
 from sim.spec.errors import NotRealizableError
 from sim.spec.network import ADD_LEFT_SHIFT, Layer, LayerKind, Network, TensorSpec
 
-__all__ = ["Violation", "arithmetic_violations", "check", "describe", "require"]
+__all__ = [
+    "Violation",
+    "arithmetic_violations",
+    "check",
+    "describe",
+    "map_realizable",
+    "require",
+]
 
 MAX_BANK_DEPTH = 1 << 16
 MIN_BANK_DEPTH = 2
@@ -65,7 +73,9 @@ def check(
     area_mm2: float | None = None,
     area_budget_mm2: float | None = None,
 ) -> list[Violation]:
-    """All generator violations, or the first that stops the network's mapping; empty if none.
+    """List all generator violations, or the first that stops the mapping; empty if none.
+
+    Without a network the mapper is not asked.
 
     Parameters
     ----------
@@ -83,23 +93,52 @@ def check(
         violations.append(Violation("PHYS_AREA", detail, area_mm2 / area_budget_mm2 - 1))
     if network is None or violations:
         return violations
-    violations = arithmetic_violations(network)
-    if violations:
-        return violations
-    return _mapping(config, network, images)
+    return _attempt(config, network, images)[0]
 
 
 def require(config: AcceleratorConfig, network: Network | None = None, images: int = 1) -> None:
-    """Raise :class:`NotRealizableError` with the first violation's line."""
+    """Raise :class:`NotRealizableError` with the line of the first violation, if there is any."""
     for violation in check(config, network, images=images):
         raise NotRealizableError(violation.detail)
 
 
+def map_realizable(config: AcceleratorConfig, network: Network, images: int = 1) -> Mapped:
+    """Check and map a pair, ``images`` per program, in one go.
+
+    Raises
+    ------
+    NotRealizableError
+        With the line of the first violation of :func:`check`.
+    """
+    violations = _generator(config)
+    mapped = None
+    if not violations:
+        violations, mapped = _attempt(config, network, images)
+    if mapped is None:
+        raise NotRealizableError(violations[0].detail)
+    return mapped
+
+
+def _attempt(
+    config: AcceleratorConfig, network: Network, images: int
+) -> tuple[list[Violation], Mapped | None]:
+    """Map a network onto a configuration that can be generated: what stops it, or the plan."""
+    violations = arithmetic_violations(network)
+    if violations:
+        return violations, None
+    if images > MAX_DESCRIPTORS:  # each has one at least
+        return [_too_many(images, images)], None
+    mapped = map_network(config, network, images)
+    if mapped.failure != Failure.NONE:
+        return [describe(mapped)], None
+    return [], mapped
+
+
 def _generator(config: AcceleratorConfig) -> list[Violation]:
-    found = []
+    violations = []
 
     def limit(code: str, detail: str, needed: float, available: float) -> None:
-        found.append(Violation(code, detail, max(needed / available - 1, 1e-3)))
+        violations.append(Violation(code, detail, max(needed / available - 1, 1e-3)))
 
     for name in ("pes_x", "pes_y"):
         value = getattr(config, name)
@@ -110,8 +149,8 @@ def _generator(config: AcceleratorConfig) -> list[Violation]:
         if value & (value - 1) or not low <= value <= high:
             detail = f"{name} must be a power of two in {low} … {high}, not {value}"
             limit("GEN_WIDTH", detail, max(value / high, low / value), 1)
-    if found:
-        return found
+    if violations:
+        return violations
     depth = config.bank_depth
     if not MIN_BANK_DEPTH <= depth <= MAX_BANK_DEPTH:
         detail = (
@@ -154,12 +193,12 @@ def _generator(config: AcceleratorConfig) -> list[Violation]:
     if config.clock_mhz > MAX_CLOCK_MHZ:
         detail = f"clock_mhz must be at most {MAX_CLOCK_MHZ}, not {config.clock_mhz}"
         limit("GEN_CLOCK", detail, config.clock_mhz, MAX_CLOCK_MHZ)
-    return found
+    return violations
 
 
 def arithmetic_violations(network: Network) -> list[Violation]:
-    """Requantizations out of range: no configuration can mend them."""
-    found = []
+    """List requantizations that are out of range: no configuration can mend them."""
+    violations = []
     for layer in network.layers:
         shifts = layer.shift.astype(int)
         left = int(shifts.max(initial=0))
@@ -170,15 +209,15 @@ def arithmetic_violations(network: Network) -> list[Violation]:
                 f"requantization of layer {layer.name!r} shifts left by {left}, "
                 f"but the requantizer shifts by at most {MAX_SHIFT}"
             )
-            found.append(Violation("MAP_SHIFT", detail, left / MAX_SHIFT - 1))
+            violations.append(Violation("MAP_SHIFT", detail, left / MAX_SHIFT - 1))
         count = _averaged(layer, network.tensors)
         if count >= POOL_COUNT_LIMIT:
             detail = (
                 f"layer {layer.name!r} averages {count} values, "
                 f"but the requantizer divides by at most {POOL_COUNT_LIMIT - 1}"
             )
-            found.append(Violation("MAP_COUNT", detail, count / (POOL_COUNT_LIMIT - 1) - 1))
-    return found
+            violations.append(Violation("MAP_COUNT", detail, count / (POOL_COUNT_LIMIT - 1) - 1))
+    return violations
 
 
 def _averaged(layer: Layer, tensors: dict[str, TensorSpec]) -> int:
@@ -191,18 +230,9 @@ def _averaged(layer: Layer, tensors: dict[str, TensorSpec]) -> int:
     return 1
 
 
-def _mapping(config: AcceleratorConfig, network: Network, images: int) -> list[Violation]:
-    if images > MAX_DESCRIPTORS:  # each has one at least
-        return [_too_many(images, images)]
-    mapped = map_network(config, network, images)
-    if mapped.failure == Failure.NONE:
-        return []
-    return [describe(mapped, network)]
-
-
-def describe(mapped: Mapped, network: Network) -> Violation:
-    """The violation that stopped a mapping."""
-    name = network.layers[mapped.layer].name
+def describe(mapped: Mapped) -> Violation:
+    """Return the violation that stopped a mapping."""
+    name = mapped.source.layers[mapped.layer].name
     needed, available = mapped.needed, mapped.available
     excess = abs(needed - available) / max(abs(available), 1)
     if mapped.failure == Failure.WEIGHTS:

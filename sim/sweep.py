@@ -11,12 +11,12 @@ from sim.mapping.mapper import plan_network
 from sim.mapping.tile_choice import first_layer_cycles
 from sim.schedule.schedule import time_schedule
 
-__all__ = ["Found", "sweep"]
+__all__ = ["SweepColumn", "sweep"]
 
 Array = NDArray[np.int64]
 
 
-class Found(IntEnum):
+class SweepColumn(IntEnum):
     """Columns of a sweep's result."""
 
     MAPPED = 0
@@ -41,19 +41,19 @@ def sweep(forms: Sequence[tuple[Array, Array]], accelerators: Array, constants: 
     Returns
     -------
     int64[n, 5]
-        Columns :class:`Found`; all 0 where :func:`sim.plan.map_network` fails.
+        Columns :class:`SweepColumn`; all 0 where :func:`sim.plan.map_network` fails.
     """
-    found = np.zeros((len(accelerators), len(Found)), np.int64)
-    for hw, row in zip(accelerators, found, strict=True):
+    figures = np.zeros((len(accelerators), len(SweepColumn)), np.int64)
+    for hw, row in zip(accelerators, figures, strict=True):
         for layers, tensors in _by_first_layer(forms, hw):
             failure, _, _, _, lp, tp, _ = plan_network(layers, tensors, hw, 0)
             if failure != Failure.NONE:
                 continue
-            fits, *figures = time_schedule(layers, tensors, hw, lp, tp, constants)
+            fits, *timed = time_schedule(layers, tensors, hw, lp, tp, constants)
             if fits:
-                row[:] = fits, *figures
+                row[:] = fits, *timed
                 break
-    return found
+    return figures
 
 
 def _by_first_layer(

@@ -26,7 +26,7 @@ from sim.spec.accelerator import (
 from sim.spec.bus import BURST_BEATS, DESCRIPTOR_PORT_BYTES
 from sim.spec.descriptor import FIELDS, Queue
 
-__all__ = ["AreaBreakdown", "Memory", "area", "memories"]
+__all__ = ["AreaBreakdown", "RamShape", "area", "memories"]
 
 INT8_MULTIPLIER_UM2 = 282.0
 INT8_ADDER_UM2 = 36.0
@@ -62,7 +62,7 @@ STORED_VECTORS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class RamShape:
     """RAM primitives of one size.
 
     Parameters
@@ -140,30 +140,32 @@ _FETCHED_BITS = -(-max(_DESCRIPTOR_BITS.values()) // _BEAT_BITS) * _BEAT_BITS
 """The fetch unit keeps whole beats of a descriptor."""
 
 _DESCRIPTOR_MEMORIES = (
-    Memory(width=_FETCHED_BITS, rows=QUEUE_ENTRIES),
-    *(Memory(width=bits, rows=QUEUE_ENTRIES) for bits in _DESCRIPTOR_BITS.values()),
-    Memory(width=_DESCRIPTOR_BITS[Queue.LOAD], rows=HELD_TRANSFERS),
-    Memory(width=_DESCRIPTOR_BITS[Queue.STORE], rows=HELD_TRANSFERS),
-    Memory(width=BURST_BITS, rows=HELD_TRANSFERS),
-    Memory(width=BURST_BITS, rows=BURSTS),
+    RamShape(width=_FETCHED_BITS, rows=QUEUE_ENTRIES),
+    *(RamShape(width=bits, rows=QUEUE_ENTRIES) for bits in _DESCRIPTOR_BITS.values()),
+    RamShape(width=_DESCRIPTOR_BITS[Queue.LOAD], rows=HELD_TRANSFERS),
+    RamShape(width=_DESCRIPTOR_BITS[Queue.STORE], rows=HELD_TRANSFERS),
+    RamShape(width=BURST_BITS, rows=HELD_TRANSFERS),
+    RamShape(width=BURST_BITS, rows=BURSTS),
 )
 
 
-def memories(config: AcceleratorConfig) -> dict[str, tuple[Memory, ...]]:
+def memories(config: AcceleratorConfig) -> dict[str, tuple[RamShape, ...]]:
     """RAM primitives of the generated accelerator, by the part of the area that counts them."""
     lanes = config.pes * config.compute_lanes
     vector_bits, row_bits = 8 * config.vector_bytes, 8 * config.row_bytes
     records_bits = RECORD_BITS * config.requantizer_width
     ring_rows = WINDOW_VECTORS // DOT_WIDTH
     return {
-        "parameter_memory": (Memory(width=records_bits, rows=2 * REQUANTIZER_PHASES, count=lanes),),
-        "register_files": (
-            Memory(width=row_bits, rows=2 * config.weight_rows, count=lanes),
-            Memory(width=row_bits, rows=config.accumulator_rows, count=lanes),
+        "parameter_memory": (
+            RamShape(width=records_bits, rows=2 * REQUANTIZER_PHASES, count=lanes),
         ),
-        "window_rings": (Memory(width=vector_bits, rows=ring_rows, count=DOT_WIDTH * lanes),),
-        "local_memory": (Memory(width=vector_bits, rows=config.bank_depth, count=lanes),),
-        "bus": (Memory(width=vector_bits, rows=STORED_VECTORS),),
+        "register_files": (
+            RamShape(width=row_bits, rows=2 * config.weight_rows, count=lanes),
+            RamShape(width=row_bits, rows=config.accumulator_rows, count=lanes),
+        ),
+        "window_rings": (RamShape(width=vector_bits, rows=ring_rows, count=DOT_WIDTH * lanes),),
+        "local_memory": (RamShape(width=vector_bits, rows=config.bank_depth, count=lanes),),
+        "bus": (RamShape(width=vector_bits, rows=STORED_VECTORS),),
         "control": _DESCRIPTOR_MEMORIES,
     }
 

@@ -22,7 +22,7 @@ __all__ = [
     "Dequantize",
     "HostProgram",
     "HostStep",
-    "Port",
+    "ModelPort",
     "Quantize",
     "QuantizeHalfEven",
     "Requantize",
@@ -208,7 +208,7 @@ _RULES: Mapping[str, Rule] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Port:
+class ModelPort:
     """Type and shape of one inference at an end of the model."""
 
     dtype: str
@@ -221,7 +221,7 @@ class HostProgram:
 
     Parameters
     ----------
-    input, output : Port
+    input, output : ModelPort
         The model's own; an inference is a row of an array.
     before, after : tuple of HostStep
         To the network's int8 input [height, width, channels], and from its logits on.
@@ -229,11 +229,11 @@ class HostProgram:
         In which the model holds what the network computes.
     """
 
-    input: Port
+    input: ModelPort
     before: tuple[HostStep, ...]
     logits_shape: tuple[int, ...]
     after: tuple[HostStep, ...]
-    output: Port
+    output: ModelPort
 
     def prepare(self, x: _Array) -> NDArray[np.int8]:
         """int8[N, height, width, channels] of the model's inputs [N, ...].
@@ -280,11 +280,11 @@ class HostProgram:
         """
         record = checked(_HostRecord, data, "host")
         return cls(
-            input=Port(**dict(record.input)),
+            input=ModelPort(**dict(record.input)),
             before=_steps(record.before, "before"),
             logits_shape=record.logits_shape,
             after=_steps(record.after, "after"),
-            output=Port(**dict(record.output)),
+            output=ModelPort(**dict(record.output)),
         )
 
 
@@ -310,7 +310,7 @@ def _saturated(values: _Array, dtype: str) -> _Array:
     return result
 
 
-def _port_json(port: Port) -> dict[str, Any]:
+def _port_json(port: ModelPort) -> dict[str, Any]:
     return {"dtype": port.dtype, "shape": list(port.shape)}
 
 

@@ -172,7 +172,7 @@ class AcceleratorConfig:
 
     @classmethod
     def from_json(cls, data: Any) -> "AcceleratorConfig":
-        """Build from a JSON object; every field must be there and no other."""
+        """Build from what :meth:`to_json` made; files go through ``accelerator_record.accelerator_of``."""
         if not isinstance(data, dict):
             raise DesignFileError(f"accelerator must be an object, not {data!r}")
         known = {field.name for field in fields(cls)}

@@ -19,7 +19,7 @@ MAX_DIMENSIONS = 8
 
 _SUFFIX = ".npy"
 _MAGIC = b"\x93NUMPY"
-_CHUNK_BYTES = 1 << 20
+_CHUNK_VALUES = 1 << 20
 _HEADER_LIMIT_BYTES = 4096
 _TYPES = ("b1", *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)), "f2", "f4", "f8")
 
@@ -126,5 +126,5 @@ def _is_finite(array: NDArray[Any]) -> bool:
     if array.dtype.kind != "f":
         return True
     flat = array.reshape(-1, order="A")
-    step = _CHUNK_BYTES
+    step = _CHUNK_VALUES
     return all(bool(np.isfinite(flat[i : i + step]).all()) for i in range(0, len(flat), step))

@@ -3,8 +3,9 @@
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
 from sim.spec.accelerator import AcceleratorConfig
 
@@ -51,11 +52,11 @@ class HardwareSpace:
 
     def config(self, indices: Sequence[int]) -> AcceleratorConfig:
         """Return the point with the given index of every field's value."""
-        chosen = {
+        chosen: dict[str, Any] = {
             name: values[int(index)]
             for (name, values), index in zip(self.values.items(), indices, strict=True)
         }
-        return AcceleratorConfig.from_json(chosen | {"clock_mhz": self.clock_mhz})
+        return replace(self.default, clock_mhz=self.clock_mhz, **chosen)
 
     def indices(self, config: AcceleratorConfig) -> tuple[int, ...]:
         """Index of every field's value.

@@ -136,9 +136,9 @@ class DramCalibration:
         _require_ranges("parameter", DRAM_RULES, self.parameters)
         longest = self.parameters["refresh_interval"] // 4
         if self.parameters["refresh"] > longest:
-            found = self.parameters["refresh"]
             rule = f"must be at most a quarter of refresh_interval, {longest}"
-            raise ValueError(f"calibration parameter 'refresh' {rule}, not {found}")
+            given = self.parameters["refresh"]
+            raise ValueError(f"calibration parameter 'refresh' {rule}, not {given}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

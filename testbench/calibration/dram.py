@@ -13,11 +13,13 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.program import compile_design
+from hwgen.program import compile_mapped
 from sim.arrays.tables import COLUMNS, accelerator_row
-from sim.model import Memory, layer_cycles, predict
+from sim.model import predict_mapped
+from sim.prediction import cycles_by_layer
+from sim.realizability import map_realizable
 from sim.spec.descriptor import Queue
-from sim.spec.design import Design
+from sim.spec.memories import Memory
 from sim.spec.spaces import EDGE, TINY
 from sim.timing.calibration import DRAM_ERROR_LIMIT, Calibration, DramCalibration
 from sim.timing.dram import MEASURED, DramParameter, initial_state
@@ -197,17 +199,17 @@ def fit(
     Of equally good ones the first is taken. Durations alone do not show what the fetch of the
     descriptors does. Returns the misses that are left.
     """
-    best, found = -1, p.copy()
+    best, chosen = -1, p.copy()
     for values in product(*candidates.values()):
         trial = p.copy()
         for parameter, value in zip(candidates, values, strict=True):
             trial[parameter] = value
         missed = sum(run.misses(constants, trial, durations=durations) for run in runs)
         if best < 0 or missed < best:
-            best, found = missed, trial
+            best, chosen = missed, trial
         if best == 0:
             break
-    p[:] = found
+    p[:] = chosen
     return best
 
 
@@ -303,8 +305,8 @@ def _fit_writes(
 ) -> list[_Measured]:
     """Latency and recovery of writes, then both turnarounds, with LOAD and STORE side by side."""
     q = DramParameter
-    one = bench.run("write", store(1, 1, 64, address=PAGE))
-    fit(p, {q.WRITE_LATENCY: range(200)}, [one], constants)
+    single = bench.run("write", store(1, 1, 64, address=PAGE))
+    fit(p, {q.WRITE_LATENCY: range(200)}, [single], constants)
     conflict = bench.run("conflict after a write", store(2, 1, STRIPE, address=PAGE))
     fit(p, {q.WRITE_TO_PRECHARGE: range(200)}, [conflict], constants)
     mixed = bench.run(
@@ -313,7 +315,7 @@ def _fit_writes(
         store(64, 1, 64, address=3 * PAGE),
     )
     fit(p, {q.READ_TO_WRITE: range(100), q.WRITE_TO_READ: range(100)}, [mixed], constants)
-    return [one, conflict, mixed]
+    return [single, conflict, mixed]
 
 
 def _fit_refresh(
@@ -371,7 +373,7 @@ def _fit_ahead(
     With ``shift`` that part and START have to have this sum.
     """
     q = DramParameter
-    best, found = -1, p
+    best, chosen = -1, p
     for front in ahead:
         trial = p.copy()
         trial[q.FRONT] = front
@@ -381,8 +383,8 @@ def _fit_ahead(
             own[q.START] = (shift - front,)
         missed = fit(trial, own, runs, constants, durations=False)
         if best < 0 or missed < best:
-            best, found = missed, trial
-    p[:] = found
+            best, chosen = missed, trial
+    p[:] = chosen
     return best
 
 
@@ -424,14 +426,13 @@ def dram_errors(base: Calibration, p: NDArray[np.int64], cases: Sequence[Case]) 
 
 def _case_layers(case: Case, calibration: Calibration) -> tuple[list[int], list[int], float]:
     """Predicted and measured cycles of every layer, and the relative error of the total."""
-    program = compile_design(Design(network=case.network, accelerator=case.config), case.batch)
+    mapped = map_realizable(case.config, case.network, case.batch)
+    program = compile_mapped(mapped)
     memory = MemoryModel(dram=lpddr4(case.config))
     run = build(case.config).run(program, case.images[: case.batch], memory=memory)
-    prediction = predict(
-        case.config, case.network, calibration, images=case.batch, memory=Memory.DRAM
-    )
+    prediction = predict_mapped(mapped, calibration, memory=Memory.DRAM)
     queues, layers = np.array(program.descriptors, np.int64).T
-    measured = layer_cycles(queues, layers, run.end[0], len(case.network.layers)).tolist()
+    measured = cycles_by_layer(queues, layers, run.end[0], len(case.network.layers)).tolist()
     total = int(run.cycles[0])
     predicted = [layer.cycles for layer in prediction.layers]
     return predicted, measured, abs(prediction.total_cycles - total) / total

@@ -143,8 +143,8 @@ def _load_constants(bench: _Bench, latency: int) -> dict[str, int]:
     """One beat per burst, so that only requests and latency count."""
     page = 4096
     ahead = LoadUnit.OUTSTANDING
-    one = bench.run("load: one burst", load(1, 1, page))
-    overhead = one.duration(0) - latency
+    single = bench.run("load: one burst", load(1, 1, page))
+    overhead = single.duration(0) - latency
     full = bench.run("load: one burst more than may be outstanding", load(ahead + 1, 1, page))
     reuse = full.duration(0) - overhead - 2 * latency
     pair = bench.run("load: two descriptors", load(2 * ahead, 1, 64), load(1, 1, 64))
@@ -165,7 +165,7 @@ def _load_constants(bench: _Bench, latency: int) -> dict[str, int]:
 def _store_constants(bench: _Bench, latency: int) -> dict[str, int]:
     """Addresses can be seen by the start of the next descriptor only."""
     ahead = StoreUnit.OUTSTANDING
-    one = bench.run("store: one burst", store(1, 1, 64))
+    single = bench.run("store: one burst", store(1, 1, 64))
     pair = bench.run("store: two descriptors", store(ahead, 1, 64), store(1, 1, 64))
     following = pair.start[1] - pair.start[0] - (ahead - 1)
     beats = 16
@@ -180,7 +180,7 @@ def _store_constants(bench: _Bench, latency: int) -> dict[str, int]:
         latency=LONG_LATENCY,
     )
     return {
-        "store_overhead": one.duration(0) - latency,
+        "store_overhead": single.duration(0) - latency,
         "store_reuse": full.start[1] - full.start[0] - (beats - 1) - following,
         "store_next": following,
         "store_room": many.start[HELD] - many.done[0],
@@ -188,7 +188,7 @@ def _store_constants(bench: _Bench, latency: int) -> dict[str, int]:
 
 
 def _execute_constants(bench: _Bench) -> dict[str, int]:
-    found = {}
+    constants = {}
     windows, interval = 3, max(ADD_INTERVAL, 16)
     for op in ExecuteOp:
         count = 1 if op is ExecuteOp.POOL else windows
@@ -197,15 +197,15 @@ def _execute_constants(bench: _Bench) -> dict[str, int]:
             ExecuteOp.ADD: add(count, interval),
         }.get(op, windowed(op, count, interval))
         run = bench.run(f"execute: {op.name.lower()}", command)
-        found[f"drain_{op.name.lower()}"] = run.duration(0) - count * interval - 1
+        constants[f"drain_{op.name.lower()}"] = run.duration(0) - count * interval - 1
     pool = windowed(ExecuteOp.POOL, 1, interval)
     grid = bench.run("execute: pool over a 2x2 grid", pool, pes=2)
-    found["pool_hop"] = (grid.duration(0) - interval - found["drain_pool"] - 1) // 2
+    constants["pool_hop"] = (grid.duration(0) - interval - constants["drain_pool"] - 1) // 2
     follow = bench.run("execute: back to back", conv(8, 64), conv(8, 64))
-    found["execute_next"] = follow.start[1] - follow.start[0] - 8 * 64
+    constants["execute_next"] = follow.start[1] - follow.start[0] - 8 * 64
     drained = bench.run("execute: after drain", conv(8, 64), conv(8, 64, wait_drain=1))
-    found["execute_after_drain"] = drained.start[1] - drained.done[0]
-    return found
+    constants["execute_after_drain"] = drained.start[1] - drained.done[0]
+    return constants
 
 
 def _control_constants(bench: _Bench, latency: int) -> dict[str, int]:

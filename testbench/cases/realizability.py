@@ -1,8 +1,9 @@
 """Random pairs, realizable or not: what the check says against what can be built."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -143,7 +144,8 @@ def _draw_config(
         if odd:
             name = str(rng.choice(list(ODD_VALUES)))
             value = ODD_VALUES[name][int(rng.integers(len(ODD_VALUES[name])))]
-            config = AcceleratorConfig.from_json(config.to_json() | {name: value})
+            odd_field: dict[str, Any] = {name: value}
+            config = replace(config, **odd_field)
         if max_macs is None or config.macs <= max_macs:
             return config
 

@@ -22,6 +22,7 @@ from cocotbext.axi import (
     MemoryRegion,
 )
 
+from hwgen.gateware.host import csr
 from testbench.cocotb_cases.write_memory import WriteMemory
 
 __all__ = [
@@ -38,25 +39,12 @@ __all__ = [
 CASE_VARIABLE = "COSILICO_CASE"
 """Environment variable that names the directory of ``case.json`` and ``memory.bin``."""
 
-REGISTERS = {
-    "ID": 0x00,
-    "FINGERPRINT": 0x04,
-    "CONTROL": 0x08,
-    "STATUS": 0x0C,
-    "IRQ_ENABLE": 0x10,
-    "IRQ_PENDING": 0x14,
-    "PROGRAM": 0x18,
-    "MEMORY_BASE": 0x1C,
-    "CYCLES": 0x20,
-    "READ_BEATS": 0x38,
-    "WRITE_BEATS": 0x3C,
-    "ERROR": 0x48,
-    "ERROR_ADDRESS": 0x4C,
-    "TIMEOUT": 0x50,
-}
-"""Offsets, as docs/hardware.md lists them."""
+REGISTERS = {register.name: register.offset for register in csr.REGISTERS}
+"""Offsets of all registers, by name."""
 
-IRQ_DONE, IRQ_ERROR, IRQ_REFUSED = 1, 2, 4
+IRQ_DONE, IRQ_ERROR, IRQ_REFUSED = (
+    1 << csr.INTERRUPTS.index(name) for name in ("done", "error", "refused")
+)
 """Bits of IRQ_ENABLE and IRQ_PENDING."""
 
 PERIOD_NS = 5
@@ -68,7 +56,8 @@ class Case:
     """One compiled layer with an input in place and the bytes it must leave.
 
     ``channels`` is 1 for every byte of ``expected`` that belongs to a channel; what the others, the
-    rest of a last vector, hold is not specified.
+    rest of a last vector, hold is not specified. ``capabilities`` is the value of each register that
+    tells what has been built.
     """
 
     memory: bytes
@@ -77,6 +66,7 @@ class Case:
     expected: bytes
     channels: bytes
     fingerprint: int
+    capabilities: dict[str, int]
     read_beats: int
     write_beats: int
 

@@ -6,10 +6,13 @@ from typing import Any
 import cocotb
 from cocotb.triggers import ClockCycles
 
+from hwgen.gateware.host.csr import STATUS_BITS
 from testbench.cocotb_cases.bench import IRQ_ERROR, IRQ_REFUSED, REGISTERS, Bench, load_case
 from testbench.cocotb_cases.write_memory import ORDERS
 
-STATUS_BUSY, STATUS_DONE, STATUS_REFUSED, STATUS_HAZARD, STATUS_ERROR = (1 << i for i in range(5))
+STATUS_BUSY, STATUS_DONE, STATUS_REFUSED, STATUS_ERROR = (
+    1 << STATUS_BITS.index(name) for name in ("busy", "done", "refused", "error")
+)
 CAUSE_RESPONSE, CAUSE_REFUSED = 1, 4
 PORT_DESCRIPTORS, PORT_READ, PORT_WRITE = (port << 4 for port in (1, 2, 3))
 RESPONSE_SLVERR = 2 << 8
@@ -26,11 +29,16 @@ async def bench_of(dut: Any, **options: Any) -> Bench:
 
 @cocotb.test()
 async def reset_values(dut: Any) -> None:
-    """Identity and fingerprint are there, everything else is 0."""
+    """Identity, fingerprint, capabilities and the whole window are there, everything else is 0."""
     bench = await bench_of(dut)
+    expected = {
+        "ID": 0x4C49534F,
+        "FINGERPRINT": bench.case.fingerprint,
+        "WINDOW_LIMIT": 0xFFFFF000,
+        **bench.case.capabilities,
+    }
     for name in REGISTERS:
-        expected = {"ID": 0x4C49534F, "FINGERPRINT": bench.case.fingerprint}.get(name, 0)
-        assert await bench.read(name) == expected, name
+        assert await bench.read(name) == expected.get(name, 0), name
     assert not dut.irq.value
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.program import Program, compile_design
+from hwgen.program import Program, compile_mapped
 from sim import golden
-from sim.model import Prediction, predict
+from sim.model import predict_mapped
+from sim.prediction import Prediction
+from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import PAGE_BYTES
-from sim.spec.design import Design
 from sim.spec.network import LayerKind, Network, Padding
 from sim.spec.stops import StopCause
 from sim.spec.views import View
@@ -130,12 +131,13 @@ class Subject:
         """Build the simulation of a configuration, with the small network's program."""
         network = small_network()
         x = np.random.default_rng(2).integers(-128, 128, (1, *network.input.shape)).astype(np.int8)
+        mapped = map_realizable(config, network)
         return cls(
             harness=build(config, view=view),
-            program=compile_design(Design(network=network, accelerator=config)),
+            program=compile_mapped(mapped),
             inputs=x,
             outputs=golden.run(network, x)[network.output.name],
-            prediction=predict(config, network),
+            prediction=predict_mapped(mapped),
             memory=memory or MemoryModel(),
         )
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sim import golden
 from sim.importers.folder import ImportedNetwork
-from sim.importers.host import Port, Softmax
+from sim.importers.host import ModelPort, Softmax
 from sim.importers.onnx.difference import onnxruntime_layer
 from testbench.judges.onnx_oracle import run_onnx
 from testbench.judges.tflite_oracle import run_model
@@ -26,7 +26,7 @@ class UnjudgedError(Exception):
     """No judge can say anything of the model."""
 
 
-def random_inputs(port: Port, seed: int) -> NDArray[Any]:
+def random_inputs(port: ModelPort, seed: int) -> NDArray[Any]:
     """Inputs [2, ...] of a model."""
     rng = np.random.default_rng(seed)
     shape = (_IMAGES, *port.shape)

@@ -47,7 +47,7 @@ def assemble_activations(
     """
     runs, s = raw.shape[0], config.vector_bytes
     images = 1 + max((probe.image for probe in probes), default=0)
-    found: dict[int, NDArray[np.int8]] = {}
+    tensors: dict[int, NDArray[np.int8]] = {}
     seen: dict[int, NDArray[np.bool_]] = {}
     offset = 0
     for probe in probes:
@@ -60,19 +60,19 @@ def assemble_activations(
             runs, config.pes_y * probe.rows, config.pes_x * probe.columns, probe.groups * s
         )
         height, width, channels = network.layers[probe.layer].output.shape
-        if probe.layer not in found:
-            found[probe.layer] = np.zeros((runs, images, height, width, channels), np.int8)
+        if probe.layer not in tensors:
+            tensors[probe.layer] = np.zeros((runs, images, height, width, channels), np.int8)
             seen[probe.layer] = np.zeros((images, height, width, channels), np.bool_)
         y, x, c = probe.origin_y, probe.origin_x, probe.group_start * s
         inside = np.s_[: max(0, height - y), : max(0, width - x), : max(0, channels - c)]
         part = tile[:, *inside]
         region = np.s_[y : y + part.shape[1], x : x + part.shape[2], c : c + part.shape[3]]
-        found[probe.layer][:, probe.image, *region] = part
+        tensors[probe.layer][:, probe.image, *region] = part
         seen[probe.layer][probe.image, *region] = True
     for layer, mask in seen.items():
         if not mask.all():
             name = network.layers[layer].name
             raise ValueError(f"probes of layer {name!r} must cover its tensor, not {mask.mean():%}")
     return {
-        layer: blocks.reshape(runs * images, *blocks.shape[2:]) for layer, blocks in found.items()
+        layer: blocks.reshape(runs * images, *blocks.shape[2:]) for layer, blocks in tensors.items()
     }

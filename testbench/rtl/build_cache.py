@@ -101,13 +101,13 @@ def _write_digests(directory: Path) -> None:
 
 
 def _digests(directory: Path) -> dict[str, str]:
-    found = {}
+    digests = {}
     for path in sorted(directory.rglob("*")):
         if path.is_file() and path.name != DIGESTS_FILE:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-            found[path.relative_to(directory).as_posix()] = digest
-    return found
+            digests[path.relative_to(directory).as_posix()] = digest
+    return digests
 
 
 def remove_unfinished(root: Path, own: str | None = None) -> None:

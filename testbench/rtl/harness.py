@@ -59,7 +59,7 @@ FLAT_MACS = 2048
 15 s to build at 1,024 MACs takes 39 s, and four times that at 4,096."""
 
 INITIAL_SEED = 1
-"""Of what memories and registers hold at power-up, where a run is not told another one."""
+"""Seed of what memories and registers hold at power-up, unless a run is given another."""
 
 HAZARD_BIT = STATUS_BITS.index("hazard")
 """Bit of STATUS that no run of a correct program sets."""
@@ -213,8 +213,8 @@ class Harness:
         images = len(step.inputs)
         activations: Mapping[int, NDArray[np.int8]] = {}
         if step.network is not None:
-            found = assemble_activations(self.config, step.network, job.probes, raw.probes)
-            activations = {layer: x[:images] for layer, x in found.items()}
+            tensors = assemble_activations(self.config, step.network, job.probes, raw.probes)
+            activations = {layer: x[:images] for layer, x in tensors.items()}
         return RunResult(
             outputs=raw.outputs[:images],
             activations=activations,

@@ -156,13 +156,13 @@ def read_runs(
         (directory / "counters.bin").open("rb") as counters,
         (directory / "probes.bin").open("rb") as probes,
     ):
-        found = []
+        results = []
         for job, size in zip(programs, probe_bytes, strict=True):
             runs, lengths = len(job.inputs), _queue_lengths(job.program)
             columns = 2 * sum(lengths) + lengths[Queue.EXECUTE]
             start, end, issue_end = _by_descriptor(job, _matrix(events, np.int64, runs, columns))
             values = _matrix(counters, np.int64, runs, len(COUNTERS))
-            found.append(
+            results.append(
                 RawRuns(
                     outputs=_tensors(outputs, job),
                     start=start,
@@ -172,7 +172,7 @@ def read_runs(
                     probes=_matrix(probes, np.int8, runs, size),
                 )
             )
-    return found
+    return results
 
 
 def _matrix(file: IO[bytes], kind: Any, rows: int, columns: int) -> NDArray[Any]:

@@ -9,9 +9,9 @@ __all__ = [
     "DRAM_NAME",
     "FREEDOMS",
     "LATENCIES",
+    "BusPort",
     "Fault",
     "MemoryModel",
-    "Port",
     "Readiness",
     "Response",
     "Silence",
@@ -48,7 +48,7 @@ class Readiness(IntEnum):
     """They rise and fall at random, whether VALID or not."""
 
 
-class Port(IntEnum):
+class BusPort(IntEnum):
     """Ports of the memory; the numbers are those of ``templates/axi_memory.h``."""
 
     READ = 1
@@ -69,13 +69,13 @@ class Fault:
 
     Parameters
     ----------
-    port : Port
+    port : BusPort
     index : int
         Of the beat or response on its port, from 0 on, all runs of a job counted on.
     response : Response
     """
 
-    port: Port
+    port: BusPort
     index: int
     response: Response = Response.SLVERR
 
@@ -90,12 +90,12 @@ class Silence:
 
     Parameters
     ----------
-    port : Port
+    port : BusPort
     index : int
         Of the burst on its port, from 0 on, all runs of a job counted on.
     """
 
-    port: Port
+    port: BusPort
     index: int = 0
 
     def __post_init__(self) -> None:

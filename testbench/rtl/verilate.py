@@ -136,10 +136,10 @@ def compiler() -> str:
         If there is none.
     """
     name = os.environ.get("CXX", "g++")
-    found = shutil.which(name)
-    if found is None:
+    path = shutil.which(name)
+    if path is None:
         raise BuildError(f"a C++ compiler must be on PATH, not only the name {name!r}")
-    return found
+    return path
 
 
 @functools.cache

@@ -15,10 +15,17 @@ from testbench.validation.journal import Journal
 from testbench.validation.random_pairs import DRAWS, Draw, Outcome, in_threads, try_case
 from testbench.validation.workers import worker_pool
 
-__all__ = ["Campaign", "Part", "Unit"]
+__all__ = ["CASES_PER_CONFIG", "SYNTHESIS_MACS", "SYNTHESIS_SHARE", "Campaign", "Part", "Unit"]
 
 CASES_PER_CONFIG = 20
 """Random cases that share a configuration and so a build."""
+
+SYNTHESIS_SHARE = 5
+"""Groups of random pairs of which the first runs in the synthesis view."""
+
+SYNTHESIS_MACS = 4096
+"""Largest accelerator that is run so: the netlist of 16,384 MACs takes four minutes to build and
+simulates 1,200 cycles per second."""
 
 STALL_SEED_OFFSET = 1
 """The pairs that run under stalls are other ones than those that do not."""
@@ -37,12 +44,15 @@ class Part:
         Whether the memory stalls.
     memories : bool
         Whether each case runs behind every memory.
+    synthesis : bool
+        Whether a share of the cases runs in the synthesis view.
     """
 
     name: str
     count: int
     stalls: bool = False
     memories: bool = False
+    synthesis: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +66,14 @@ class Unit:
         Of the unit; with a case's index it is the case's key.
     draw : callable
         Returns the cases.
+    synthesis : bool
+        Whether the cases run in the synthesis view, if their accelerator is not too large for it.
     """
 
     part: Part
     name: str
     draw: Callable[[], list[Case]]
+    synthesis: bool = False
 
     def key(self, case: Case) -> str:
         """Name of a case in the journal."""
@@ -69,7 +82,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
-    """What to run; the same seed draws the same cases.
+    """Everything that a full validation runs; the same seed draws the same cases.
 
     Parameters
     ----------
@@ -87,8 +100,10 @@ class Campaign:
         Random pairs for each space, realizable or not, of which the verdict is compared with what
         generator and compiler do; some run, on T1.
     seed : int
-    view : str
-        Of the datapath; see :func:`testbench.rtl.harness.build`.
+    view : View
+        Of the datapath (:func:`testbench.rtl.harness.build`). In the simulation view a share of the
+        random pairs on T1 runs in the synthesis view all the same: the first of every
+        ``SYNTHESIS_SHARE`` groups, where its accelerator has at most ``SYNTHESIS_MACS``.
     max_macs : int, optional
         Pass over larger configurations in the random pairs.
     """
@@ -104,14 +119,14 @@ class Campaign:
 
     def parts(self) -> list[Part]:
         """Sections in the order of the results."""
-        found = [
+        parts = [
             *map(self._pairs, HARDWARE_SPACES),
             *map(self._layers, LAYER_NETWORKS),
             *map(self._stalled, HARDWARE_SPACES),
             *map(self._imported, HARDWARE_SPACES),
             *map(self._points, HARDWARE_SPACES),
         ]
-        return [part for part in found if part.count]
+        return [part for part in parts if part.count]
 
     def units(self) -> Iterator[Unit]:
         """All work, part by part."""
@@ -151,14 +166,16 @@ class Campaign:
             for case in unit.draw():
                 if unit.key(case) in journal.records:
                     continue
+                view = self.view_of(unit, case)
                 outcome = workers.submit(
                     try_case,
                     case,
                     stalls=unit.part.stalls,
-                    view=self.view,
+                    view=view,
                     memories=unit.part.memories,
                 ).result()
-                journal.append(unit.key(case), {"part": unit.part.name} | outcome.to_json())
+                kept = {"part": unit.part.name, "view": str(view)} | outcome.to_json()
+                journal.append(unit.key(case), kept)
                 with lock:
                     done[unit.part.name] += 1
                     progress(unit.part.name, done[unit.part.name], unit.part.count)
@@ -170,8 +187,13 @@ class Campaign:
         with worker_pool(jobs) as workers:
             yield from in_threads([partial(work, unit) for unit in self.units()], jobs)
 
+    def view_of(self, unit: Unit, case: Case) -> View:
+        """View of the datapath that a unit's case runs in."""
+        chosen = unit.synthesis and case.config.macs <= SYNTHESIS_MACS
+        return View.SYNTHESIS if chosen else self.view
+
     def header(self, **sources: str) -> dict[str, Any]:
-        """What the journal's records depend on: the campaign, and digests of sources."""
+        """Name what the journal's records depend on: the campaign, and digests of sources."""
         return {
             "pairs": self.pairs,
             "stalled": self.stalled,
@@ -184,7 +206,7 @@ class Campaign:
         } | sources
 
     def _pairs(self, space: str) -> Part:
-        return Part(name=f"random pairs, {space}", count=self.pairs, memories=True)
+        return Part(name=f"random pairs, {space}", count=self.pairs, memories=True, synthesis=True)
 
     def _layers(self, network: str) -> Part:
         count = len(NAMED_NETWORKS[network].layers) * len(LAYER_CONFIGS)
@@ -204,7 +226,8 @@ class Campaign:
         for group, first in enumerate(range(0, part.count, draw.per_config)):
             size = min(draw.per_config, part.count - first)
             cases = partial(draw.group, group, first, size, space, seed, max_macs=self.max_macs)
-            yield Unit(part=part, name=part.name, draw=cases)
+            synthesis = part.synthesis and group % SYNTHESIS_SHARE == 0
+            yield Unit(part=part, name=part.name, draw=cases, synthesis=synthesis)
 
     def _named(self, part: Part, network: str) -> Iterator[Unit]:
         for place, config in enumerate(LAYER_CONFIGS if part.count else ()):

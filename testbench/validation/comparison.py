@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.model import Prediction
+from sim.prediction import Prediction
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
 from testbench.rtl.harness import RunResult
@@ -16,7 +16,7 @@ __all__ = ["Comparison", "compare"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What differs, over all images and runs.
+    """Differences of a run from reference and prediction, over all images and runs.
 
     Parameters
     ----------

@@ -66,7 +66,7 @@ class Journal:
 
 
 def _holds_text(path: Path) -> bool:
-    """Whether a file has a whole line or anything else that a kill does not leave."""
+    """Tell whether a file has a whole line or anything else that a kill does not leave."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -76,11 +76,11 @@ def _holds_text(path: Path) -> bool:
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
     """All lines up to the first that is not a whole JSON object."""
-    found: list[dict[str, Any]] = []
+    whole: list[dict[str, Any]] = []
     try:
         text = path.read_text(errors="replace")
     except FileNotFoundError:
-        return found
+        return whole
     for line in text.splitlines(keepends=True):
         try:
             value = json.loads(line)
@@ -88,5 +88,5 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
             break
         if not line.endswith("\n") or not isinstance(value, dict):
             break
-        found.append(value)
-    return found
+        whole.append(value)
+    return whole

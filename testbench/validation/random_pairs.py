@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.program import Program, compile_design
+from hwgen.program import Program, compile_mapped
 from sim import golden
-from sim.model import Memory, Prediction, predict
+from sim.model import predict_mapped
+from sim.prediction import Prediction
+from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.design import Design
 from sim.spec.errors import CosilicoError, MachineError
+from sim.spec.memories import Memory
 from sim.spec.network import Network
 from sim.spec.spaces import HardwareSpace
 from sim.spec.views import View
@@ -74,7 +76,7 @@ DRAWS: Mapping[str, Draw] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What RTL and prediction made of one case.
+    """Result of a case: where RTL, reference and prediction differ, or why it failed.
 
     Parameters
     ----------
@@ -101,13 +103,13 @@ class Outcome:
 
     @property
     def comparisons(self) -> tuple[Comparison, ...]:
-        """What was compared, behind all memories."""
+        """Comparisons behind all memories, the first memory's first."""
         return (*((self.comparison,) if self.comparison else ()), *self.others.values())
 
     @property
     def bit_differences(self) -> int:
         """Values that differ from the integer reference, behind any memory."""
-        return sum(found.bit_differences for found in self.comparisons)
+        return sum(comparison.bit_differences for comparison in self.comparisons)
 
     @property
     def judged_values(self) -> int:
@@ -122,18 +124,18 @@ class Outcome:
     @property
     def timing_differences(self) -> int:
         """Descriptors, totals and counters that differ from the prediction."""
-        return sum(found.timing_differences for found in self.comparisons)
+        return sum(comparison.timing_differences for comparison in self.comparisons)
 
     @property
     def descriptors(self) -> int:
         """Descriptors whose start and end were compared, all runs behind all memories."""
-        return sum(found.descriptors for found in self.comparisons)
+        return sum(comparison.descriptors for comparison in self.comparisons)
 
     @property
     def cycle_differences(self) -> int:
         """Descriptors and totals that differ from the prediction on the deterministic memory."""
-        found = self.comparison
-        return found.descriptor_cycles + found.totals if found else 0
+        first = self.comparison
+        return first.descriptor_cycles + first.totals if first else 0
 
     @property
     def execute_differences(self) -> int:
@@ -156,7 +158,7 @@ class Outcome:
             "network": self.case.network.name,
             "accelerator": self.case.config.to_json(),
             "memories": len(self.comparisons),
-            "activations": sum(found.activations for found in self.comparisons),
+            "activations": sum(comparison.activations for comparison in self.comparisons),
             "bit_differences": self.bit_differences,
             "judged_values": self.judged_values,
             "judged_differences": self.judged_differences,
@@ -191,7 +193,8 @@ def run_case(
         Memories behind which the case runs as well, in the same build.
     """
     memory = memory or MemoryModel()
-    program = compile_design(Design(network=case.network, accelerator=case.config), case.batch)
+    mapped = map_realizable(case.config, case.network, case.batch)
+    program = compile_mapped(mapped)
     images = case.images
     behind = {"": memory, **(others or {})}
     runs = _run_behind(build(case.config, view=view), program, images, case.network, behind)
@@ -201,7 +204,7 @@ def run_case(
     def compared(model: MemoryModel, run: RunResult) -> tuple[Comparison, Prediction]:
         known = _with_latency(constants, model.latency) if model.deterministic else constants
         kind = Memory.DETERMINISTIC if model.dram is None else Memory.DRAM
-        foretold = predict(case.config, case.network, known, case.batch, memory=kind)
+        foretold = predict_mapped(mapped, known, memory=kind)
         comparison = compare(
             case.config,
             case.network,
@@ -215,8 +218,8 @@ def run_case(
     run = runs[0]
     comparison, prediction = compared(memory, run)
     also = {
-        name: compared(model, found)[0]
-        for (name, model), found in zip((others or {}).items(), runs[1:], strict=True)
+        name: compared(model, result)[0]
+        for (name, model), result in zip((others or {}).items(), runs[1:], strict=True)
     }
     judgement = None
     if isinstance(case, ImportedCase):
@@ -351,25 +354,25 @@ def validate_random(
 
 def in_threads(work: Sequence[Callable[[], Iterator[Outcome]]], jobs: int) -> Iterator[Outcome]:
     """Outcomes of several sources as they come, each source drained by one of ``jobs`` threads."""
-    found: queue.Queue[Outcome | Exception | None] = queue.Queue()
+    finished: queue.Queue[Outcome | Exception | None] = queue.Queue()
     left = threading.Event()
 
     def drain(source: Callable[[], Iterator[Outcome]]) -> None:
         try:
             for outcome in source():
-                found.put(outcome)
+                finished.put(outcome)
                 if left.is_set():
                     break
         except Exception as error:
-            found.put(error)
-        found.put(None)
+            finished.put(error)
+        finished.put(None)
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         pending = [pool.submit(drain, source) for source in work]
         unfinished = len(pending)
         try:
             while unfinished:
-                item = found.get()
+                item = finished.get()
                 if item is None:
                     unfinished -= 1
                 elif isinstance(item, Outcome):

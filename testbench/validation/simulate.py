@@ -1,7 +1,6 @@
 """Running a design in RTL and comparing it with the reference and the model."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,168 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen import verilator
-from hwgen.program import Program, compile_design
+from hwgen.program import Program, compile_mapped
 from sim import golden
-from sim.model import Memory, Prediction, layer_cycles, predict
+from sim.model import predict_mapped
+from sim.plan import Mapped
+from sim.prediction import Prediction, cycles_by_layer
+from sim.realizability import map_realizable
 from sim.spec.descriptor import LoadKind, Queue
 from sim.spec.design import Design
+from sim.spec.memories import Memory
 from sim.spec.views import View
 from sim.timing import calibration as calibrations
-from sim.timing.calibration import DRAM_ERROR_LIMIT, Calibration
+from sim.timing.calibration import Calibration
 from testbench.rtl import harness
 from testbench.rtl.harness import INITIAL_SEED, Progress, RunResult
 from testbench.rtl.lpddr4_channel import lpddr4
 from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.watchdog import program_descriptors
 from testbench.validation.comparison import compare
+from testbench.validation.simulation_result import LayerMeasurement, SimulationResult
 
-__all__ = ["LayerMeasurement", "SimulationResult", "execute_durations", "simulate"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerMeasurement:
-    """One layer, predicted and measured.
-
-    Parameters
-    ----------
-    name, kind : str
-    macs : int
-        Of one image.
-    predicted_cycles, measured_cycles : int
-        Of a program, from the end of the layer before (the doorbell for the first) to the layer's own
-        end: the latest done of its EXECUTE and STORE descriptors. Measured: the first run's.
-    utilization : float
-        MACs of all images of a program per measured cycle over the configuration's MACs.
-    mismatched_activations : int
-        Values that differ from the reference, over all images.
-    """
-
-    name: str
-    kind: str
-    macs: int
-    predicted_cycles: int
-    measured_cycles: int
-    utilization: float
-    mismatched_activations: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SimulationResult:
-    """What an RTL run of a design showed.
-
-    Parameters
-    ----------
-    simulator, simulator_version : str
-    view : View
-        Of the datapath.
-    images : int
-        Compared.
-    batch : int
-        Images per program.
-    macs, macs_per_cycle : int
-        Of the network for one image, and of the accelerator.
-    accuracy, golden_accuracy : float or None
-        Of RTL and of the reference; None without labels.
-    mismatched_activations : int
-        Values of all layers and images that differ from the reference.
-    predicted_cycles, measured_cycles : int
-        Of a program, doorbell to done; measured: the first run's CYCLES.
-    mismatched_cycles : int
-        Over all runs, how many durations of EXECUTE descriptors differ from the model, and on the
-        deterministic memory without stalls how many descriptors' starts or ends, totals and counters.
-    memory : Memory
-        What lay behind the ports, and what was predicted for.
-    stall_seed : int or None
-        Seed of the random AXI stalls.
-    initial_seed : int
-        Seed of what memories and registers held at power-up.
-    descriptors : int
-        Compared, over all runs.
-    cycles_per_s : float
-        Simulation rate.
-    weight_cycles, tile_cycles : int
-        Cycles of the first run in which LOAD brings weights, and tiles.
-    layers : tuple of LayerMeasurement
-    counters : dict
-        The first run's performance counters.
-    outputs : int8[images, height, width, channels]
-    cycles : int64[runs]
-    execute_durations : int64[runs, n_execute]
-        Start to done of every EXECUTE descriptor.
-    """
-
-    simulator: str
-    simulator_version: str
-    view: View
-    images: int
-    batch: int
-    macs: int
-    macs_per_cycle: int
-    accuracy: float | None
-    golden_accuracy: float | None
-    mismatched_activations: int
-    predicted_cycles: int
-    measured_cycles: int
-    mismatched_cycles: int
-    memory: Memory
-    stall_seed: int | None
-    initial_seed: int
-    descriptors: int
-    cycles_per_s: float
-    weight_cycles: int
-    tile_cycles: int
-    layers: tuple[LayerMeasurement, ...]
-    counters: dict[str, int]
-    outputs: NDArray[np.int8] = field(repr=False)
-    cycles: NDArray[np.int64] = field(repr=False)
-    execute_durations: NDArray[np.int64] = field(repr=False)
-
-    @property
-    def exact(self) -> bool:
-        """No activation and no compared cycle differs."""
-        return self.mismatched_activations == 0 and self.mismatched_cycles == 0
-
-    @property
-    def cycles_error(self) -> float:
-        """Largest relative error of the predicted cycles from doorbell to done, over all runs."""
-        return float(np.max(np.abs(self.predicted_cycles - self.cycles) / self.cycles))
-
-    @property
-    def passed(self) -> bool:
-        """The run is exact and, on the DRAM, within the bound that its calibration claims."""
-        close = self.memory is Memory.DETERMINISTIC or self.cycles_error <= DRAM_ERROR_LIMIT
-        return self.exact and close
-
-    @property
-    def cycles_per_image(self) -> float:
-        """Measured cycles of a program over its images."""
-        return self.measured_cycles / self.batch
-
-    @property
-    def utilization(self) -> float:
-        """MACs over what the accelerator could have done from doorbell to done."""
-        return self.batch * self.macs / (self.measured_cycles * self.macs_per_cycle)
-
-    @property
-    def busy_utilization(self) -> float:
-        """MACs over what the accelerator could have done while EXECUTE was busy."""
-        busy = max(1, self.counters["execute_busy"])
-        return self.batch * self.macs / (busy * self.macs_per_cycle)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the ``rtl`` object of ``results.json``: everything but the arrays."""
-        names = [name for name in self.__slots__ if name not in _ARRAYS]
-        document = {name: getattr(self, name) for name in names}
-        document["cycles_error"] = self.cycles_error
-        document["utilization"] = self.utilization
-        document["busy_utilization"] = self.busy_utilization
-        document["layers"] = [
-            {name: getattr(layer, name) for name in layer.__slots__} for layer in self.layers
-        ]
-        return document
-
-
-_ARRAYS = ("outputs", "cycles", "execute_durations")
+__all__ = ["measured_durations", "simulate"]
 
 
 def simulate(
@@ -188,6 +46,7 @@ def simulate(
     build_root: Path | None = None,
     view: View = View.SIMULATION,
     initial_seed: int = INITIAL_SEED,
+    mapped: Mapped | None = None,
 ) -> SimulationResult:
     """Emit, build and run a design; compare every activation and every layer's cycles.
 
@@ -219,6 +78,8 @@ def simulate(
         Of the datapath; see :func:`testbench.rtl.harness.build`.
     initial_seed : int
         See :meth:`testbench.rtl.harness.Harness.run`.
+    mapped : Mapped, optional
+        The design's plan for ``batch`` images, where the caller has it.
 
     Raises
     ------
@@ -226,14 +87,17 @@ def simulate(
         If the design cannot be built.
     ValueError
         If ``inputs`` do not have the network's shape, or there are fewer than ``images``; or with
-        stalls on a DRAM.
+        stalls on a DRAM, or ``mapped`` is another design's or of another batch.
     DesignFileError
         If the calibration lacks a DRAM that is asked for.
     HarnessError
         If the run stops or reports a fault.
     """
     calibration = calibration or calibrations.default()
-    program = compile_design(design, batch)
+    if mapped is None:
+        mapped = map_realizable(design.accelerator, design.network, batch)
+    _require_plan(mapped, design, batch)
+    program = compile_mapped(mapped)
     x = _inputs(design, images, inputs, batch)
     if labels is not None:
         if len(labels) < len(x):
@@ -244,9 +108,7 @@ def simulate(
         stall_seed=stalls,
         dram=lpddr4(design.accelerator) if memory is Memory.DRAM else None,
     )
-    prediction = predict(
-        design.accelerator, design.network, calibration, images=batch, memory=memory
-    )
+    prediction = predict_mapped(mapped, calibration, memory=memory)
     built = harness.build(
         design.accelerator, build_root=build_root, waves=waves is not None, view=view
     )
@@ -262,7 +124,14 @@ def simulate(
     return _compare(design, program, prediction, run, x, labels, behind, initial_seed)
 
 
-def execute_durations(program: Program, run: RunResult) -> NDArray[np.int64]:
+def _require_plan(mapped: Mapped, design: Design, batch: int) -> None:
+    if mapped.source is not design.network or mapped.config != design.accelerator:
+        raise ValueError("mapped must be of the design that is simulated")
+    if mapped.images != batch:
+        raise ValueError(f"mapped must be of {batch} images, not {mapped.images!r}")
+
+
+def measured_durations(program: Program, run: RunResult) -> NDArray[np.int64]:
     """Cycles from start to done of every EXECUTE descriptor, int64[runs, n_execute]."""
     chosen = np.array([queue == Queue.EXECUTE for queue, _ in program.descriptors])
     durations: NDArray[np.int64] = (run.end - run.start)[:, chosen]
@@ -299,8 +168,10 @@ def _compare(
 ) -> SimulationResult:
     network, config = design.network, design.accelerator
     expected = golden.run(network, x)
-    found = compare(config, network, prediction, run, expected, deterministic=memory.deterministic)
-    measured = _layer_cycles(program, run, len(network.layers))
+    differing = compare(
+        config, network, prediction, run, expected, deterministic=memory.deterministic
+    )
+    measured = _measured_layers(program, run, len(network.layers))
     layers = tuple(
         LayerMeasurement(
             name=layer.name,
@@ -311,7 +182,7 @@ def _compare(
             utilization=program.images
             * layer.macs
             / (max(1, int(measured[0, index])) * config.macs),
-            mismatched_activations=found.layer_bits[index],
+            mismatched_activations=differing.layer_bits[index],
         )
         for index, (layer, predicted) in enumerate(
             zip(network.layers, prediction.layers, strict=True)
@@ -328,14 +199,14 @@ def _compare(
         macs_per_cycle=config.macs,
         accuracy=_accuracy(run.outputs, labels),
         golden_accuracy=_accuracy(expected[network.output.name], labels),
-        mismatched_activations=found.bit_differences,
+        mismatched_activations=differing.bit_differences,
         predicted_cycles=prediction.total_cycles,
         measured_cycles=int(run.cycles[0]),
-        mismatched_cycles=found.timing_differences,
+        mismatched_cycles=differing.timing_differences,
         memory=prediction.memory,
         stall_seed=memory.stall_seed,
         initial_seed=initial_seed,
-        descriptors=found.descriptors,
+        descriptors=differing.descriptors,
         cycles_per_s=round(run.cycles_per_s, 1),
         weight_cycles=weights,
         tile_cycles=tiles,
@@ -343,7 +214,7 @@ def _compare(
         counters={name: int(values[0]) for name, values in run.counters.items()},
         outputs=run.outputs,
         cycles=run.cycles,
-        execute_durations=execute_durations(program, run),
+        execute_durations=measured_durations(program, run),
     )
 
 
@@ -359,10 +230,10 @@ def _load_cycles(program: Program, run: RunResult) -> tuple[int, int]:
     return int(cycles[~tiles].sum()), int(cycles[tiles].sum())
 
 
-def _layer_cycles(program: Program, run: RunResult, count: int) -> NDArray[np.int64]:
+def _measured_layers(program: Program, run: RunResult, count: int) -> NDArray[np.int64]:
     """Measured cycles of every layer, int64[runs, layers]."""
     queues, layers = np.array(program.descriptors, np.int64).T
-    return np.array([layer_cycles(queues, layers, done, count) for done in run.end], np.int64)
+    return np.array([cycles_by_layer(queues, layers, done, count) for done in run.end], np.int64)
 
 
 def _accuracy(outputs: NDArray[np.int8], labels: NDArray[np.integer[Any]] | None) -> float | None:

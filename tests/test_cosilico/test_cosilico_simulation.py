@@ -13,18 +13,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cosilico.cli import MemoryTier, main
+from cosilico.cli import main
 from cosilico.measurements import print_results, time_rows, write_json
 from cosilico.photographs import load_photograph, photograph_input
 from cosilico.simulation import parse_stalls, simulate_argument
 from project_root import ROOT
 from sim import golden
-from sim.model import Memory
 from sim.spec.design import Design, load
 from sim.spec.files import cache_root
 from sim.timing.calibration import DRAM_ERROR_LIMIT
 from testbench.rtl.harness import Harness
-from testbench.validation.simulate import SimulationResult
+from testbench.validation.simulation_result import SimulationResult
 
 
 @pytest.fixture(scope="module")
@@ -192,10 +191,6 @@ def test_a_bus_beyond_the_dram_takes_one_line_to_refuse(
     assert capsys.readouterr().err == (
         "cosilico: bus of 128 bytes at 1600 MHz must need at most 16 LPDDR4 channels, not 32\n"
     )
-
-
-def test_the_commands_memories_are_the_models() -> None:
-    assert [tier.value for tier in MemoryTier] == [memory.value for memory in Memory]
 
 
 @pytest.mark.parametrize("option", ["--json", "--output"])

@@ -1,5 +1,6 @@
 """The results file: every part's figures, and every pair that is not right."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from cosilico.validation_summary import RESULTS_JSON, RESULTS_TEXT, summarize, write_summary
 from sim.spec.spaces import EDGE, TINY
+from sim.spec.views import View
 from testbench.validation.campaign import Campaign
 from testbench.validation.journal import Journal
 
@@ -18,6 +20,7 @@ def record(part: str, **changed: Any) -> dict[str, Any]:
     config = (EDGE if "edge" in part else TINY).default
     return {
         "part": part,
+        "view": "synthesis" if part == "random pairs, tiny" else "simulation",
         "stratum": "conv 1x1/1",
         "corner": "odd size",
         "traits": ["3 passes", "spills"],
@@ -50,6 +53,9 @@ def test_figures_add_up(journal: Journal) -> None:
     summary = summarize(CAMPAIGN, journal, "f" * 64)
     assert summary["total"]["pairs"] == 6
     assert summary["total"]["runs"] == 18
+    assert summary["total"]["synthesis_pairs"] == 2
+    assert summary["parts"]["random pairs, tiny"]["synthesis_pairs"] == 2
+    assert summary["parts"]["random pairs, edge"]["synthesis_pairs"] == 0
     assert summary["total"]["activations"] == 6000
     assert summary["total"]["configurations"] == 2
     assert summary["total"]["macs_per_cycle"] == [256, 16384]
@@ -82,12 +88,31 @@ def test_both_files_are_written(journal: Journal, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / RESULTS_JSON).read_text()) == summary
     text = (tmp_path / "out" / RESULTS_TEXT).read_text()
     assert "`cosilico validate --full --seed 4`, simulation view" in text
+    assert "20 of which share an accelerator, every 5th accelerator runs its pairs in the" in text
+    assert "synthesis view, if it has at most 4,096 MACs per cycle. On T1 every" in text
+    assert "| pairs | pairs in the synthesis view | runs |" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len({row.count("|") for row in rows}) == 1
-    assert rows[-1].startswith("| total |  | 6 | 18 | 2 | 256 … 16,384 | 6,000 | 0 | 240 | 0 | 0 |")
+    assert rows[-1].startswith(
+        "| total |  | 6 | 2 | 18 | 2 | 256 … 16,384 | 6,000 | 0 | 240 | 0 | 0 |"
+    )
     assert "Wrong" not in text
     assert "realizability" not in text
     assert "TensorFlow" not in text
+
+
+def test_a_campaign_in_the_synthesis_view_says_so(tmp_path: Path) -> None:
+    campaign = dataclasses.replace(CAMPAIGN, view=View.SYNTHESIS)
+    journal = Journal(tmp_path / "other.jsonl", campaign.header())
+    write_summary(summarize(campaign, journal, "f" * 64), tmp_path)
+    text = (tmp_path / RESULTS_TEXT).read_text()
+    assert "--seed 4`, synthesis view of the datapath, gateware `ffffffffffff`. On T1" in text
+
+
+def test_pairs_that_did_not_run_are_in_no_view(journal: Journal) -> None:
+    key = "random pairs, tiny"
+    journal.append(f"{key}/1", record(key, failure="BuildError: no", descriptors=0))
+    assert summarize(CAMPAIGN, journal, "f" * 64)["total"]["synthesis_pairs"] == 1
 
 
 def test_imported_networks_were_judged(journal: Journal, tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from sim.arrays.plan_columns import Failure, LayerPlan
 from sim.arrays.tables import COLUMNS, accelerator_row
 from sim.mapping.splits import share_rows
-from sim.model import layer_cycles, predict
+from sim.model import predict
 from sim.networks.named import named_network
 from sim.plan import Mapped, map_network
+from sim.prediction import cycles_by_layer
 from sim.realizability import check
 from sim.spec.descriptor import LoadKind, Queue
 from sim.spec.network import Network
@@ -149,7 +150,7 @@ def test_layers_that_run_image_after_image_have_the_sum_of_their_turns() -> None
     queues = np.array([0, 1, 1, 0, 1, 2, 1, 1, 1])
     layers = np.array([0, 0, 1, 0, 0, 1, 2, 2, 3])
     done = np.array([5, 10, 30, 90, 36, 50, 60, 65, 80])
-    assert layer_cycles(queues, layers, done, 4).tolist() == [16, 34, 15, 15]
+    assert cycles_by_layer(queues, layers, done, 4).tolist() == [16, 34, 15, 15]
 
 
 def test_layers_of_a_program_take_its_time() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork, checked_network, network_name, with_file
-from sim.importers.host import HostProgram, HostStep, Port, Transpose
+from sim.importers.host import HostProgram, HostStep, ModelPort, Transpose
 from sim.importers.limits import excess
 from sim.importers.onnx import elementwise, pooling, shapes, windows
 from sim.importers.onnx.lowering import ONNX_OPERATORS, OnnxLowering
@@ -106,11 +106,11 @@ def lower_onnx(model: OnnxModel, name: str) -> ImportedNetwork:
     if result.source.spec.name != layers[-1].name:
         raise UnsupportedModelError("model's output must be what its last layer computes")
     host = HostProgram(
-        input=Port(dtype=start.held, shape=start.shape[1:]),
+        input=ModelPort(dtype=start.held, shape=start.shape[1:]),
         before=lowering.prepared.steps,
         logits_shape=result.source.spec.shape,
         after=(*_ordered(result.source), *result.steps),
-        output=Port(dtype=result.dtype, shape=result.shape[1:]),
+        output=ModelPort(dtype=result.dtype, shape=result.shape[1:]),
     )
     network = checked_network(name, lowering.input.spec, layers)
     source = {"tensors": lowering.origins, "nodes": lowering.nodes}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork, checked_network, network_name, with_file
-from sim.importers.host import PORT_TYPES, HostProgram, HostStep, Port, Reshape
+from sim.importers.host import PORT_TYPES, HostProgram, HostStep, ModelPort, Reshape
 from sim.importers.limits import excess
 from sim.importers.tflite import elementwise, pooling, windows
 from sim.importers.tflite.host_steps import HOST_OPERATORS, host_step
@@ -214,7 +214,7 @@ def _after(
         index = operator.inputs[0]
 
 
-def _port(model: TfliteModel, index: int) -> Port:
+def _port(model: TfliteModel, index: int) -> ModelPort:
     """One inference at an end of the model."""
     tensor = model.tensors[index]
     if tensor.dtype not in PORT_TYPES:
@@ -228,7 +228,7 @@ def _port(model: TfliteModel, index: int) -> Port:
         raise UnsupportedModelError(
             f"tensor {tensor.name!r} must have a fixed shape with a batch of 1, not {tensor.signature}"
         )
-    return Port(dtype=tensor.dtype, shape=tensor.shape[1:])
+    return ModelPort(dtype=tensor.dtype, shape=tensor.shape[1:])
 
 
 def _refuse_operator(model: TfliteModel, operator: TfliteOperator) -> None:

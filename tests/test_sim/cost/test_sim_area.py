@@ -13,7 +13,7 @@ from sim.cost.area import (
     MUX2_UM2,
     SRAM_BIT_UM2,
     AreaBreakdown,
-    Memory,
+    RamShape,
     area,
     memories,
 )
@@ -120,7 +120,7 @@ def test_memories_hold_the_bits_that_were_asked_for(config: AcceleratorConfig) -
 
 
 def test_deep_memories_are_macros_and_shallow_ones_flip_flops() -> None:
-    cost = {rows: Memory(width=10, rows=rows, count=3).um2 for rows in range(1, 4096)}
+    cost = {rows: RamShape(width=10, rows=rows, count=3).um2 for rows in range(1, 4096)}
     assert cost[8] == pytest.approx(30 * (8 * FLIP_FLOP_UM2 + 7 * MUX2_UM2))
     assert cost[16] == pytest.approx(30 * (16 + MACRO_EXTRA_ROWS) * SRAM_BIT_UM2)
     assert cost[9] < 30 * (9 + MACRO_EXTRA_ROWS) * SRAM_BIT_UM2

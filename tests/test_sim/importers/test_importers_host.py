@@ -13,7 +13,7 @@ from sim.importers.host import (
     Argmax,
     Dequantize,
     HostProgram,
-    Port,
+    ModelPort,
     Quantize,
     Requantize,
     Reshape,
@@ -26,7 +26,7 @@ from testbench.cases.tflite_writer import ModelWriter
 from testbench.judges.tflite_oracle import run_model
 
 PROGRAM = HostProgram(
-    input=Port(dtype="float32", shape=(6,)),
+    input=ModelPort(dtype="float32", shape=(6,)),
     before=(
         Quantize(scale=0.5, zero_point=-3, dtype="int8"),
         Reshape(shape=(1, 2, 3)),
@@ -37,7 +37,7 @@ PROGRAM = HostProgram(
     ),
     logits_shape=(4,),
     after=(Softmax(beta=1.0, scale=0.25), Dequantize(scale=1 / 256, zero_point=-128)),
-    output=Port(dtype="float32", shape=(4,)),
+    output=ModelPort(dtype="float32", shape=(4,)),
 )
 
 

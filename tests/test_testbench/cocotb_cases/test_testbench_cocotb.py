@@ -13,6 +13,7 @@ from cocotb_tools.runner import Runner, get_runner
 
 from accelerators import TWO_PES
 from hwgen import emit, verilator, verilog_files
+from hwgen.gateware.host.csr import capabilities
 from hwgen.program import compile_design
 from project_root import ROOT
 from sim import golden
@@ -82,6 +83,7 @@ def case_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "expected": program.output.pack(golden.run(design.network, inputs)["conv"][0]).hex(),
         "channels": program.output.pack(np.ones((5, 7, 5), np.int8)).hex(),
         "fingerprint": TWO_PES.fingerprint,
+        "capabilities": capabilities(TWO_PES),
         "read_beats": prediction.read_bytes // TWO_PES.bus_bytes,
         "write_beats": prediction.write_bytes // TWO_PES.bus_bytes,
     }

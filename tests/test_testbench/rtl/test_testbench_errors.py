@@ -92,9 +92,9 @@ def test_tokens_that_a_program_leaves_are_gone(queue: Queue) -> None:
 
 
 BEATS = {
-    memory_model.Port.DESCRIPTORS: (Port.DESCRIPTOR, [0, 7, 8, 21, 47]),
-    memory_model.Port.READ: (Port.READ, [0, 1, 40, 150]),
-    memory_model.Port.WRITE: (Port.WRITE, [0, 1, 5]),
+    memory_model.BusPort.DESCRIPTORS: (Port.DESCRIPTOR, [0, 7, 8, 21, 47]),
+    memory_model.BusPort.READ: (Port.READ, [0, 1, 40, 150]),
+    memory_model.BusPort.WRITE: (Port.WRITE, [0, 1, 5]),
 }
 
 
@@ -102,7 +102,7 @@ BEATS = {
 @pytest.mark.parametrize("port", BEATS)
 @pytest.mark.parametrize("stall_seed", [None, 4])
 def test_one_error_response_in_mid_run_stops_the_program(
-    port: memory_model.Port, response: Response, stall_seed: int | None
+    port: memory_model.BusPort, response: Response, stall_seed: int | None
 ) -> None:
     shown, indices = BEATS[port]
     for index in indices:
@@ -115,7 +115,7 @@ def test_one_error_response_in_mid_run_stops_the_program(
         (stop,) = results[0].stops
         assert stop is not None
         assert (stop.cause, stop.port, stop.response) == (StopCause.RESPONSE, shown, response)
-        if port is memory_model.Port.DESCRIPTORS:
+        if port is memory_model.BusPort.DESCRIPTORS:
             header = BASE + convolution_program().header_address
             assert stop.address == header + index // 8 * DESCRIPTOR_BYTES
             # A burst with an error is not dispatched
@@ -134,7 +134,7 @@ def test_write_error_names_its_burst() -> None:
     """Bursts of the good program in order: the first lies where the output begins."""
     bursts = []
     for index in range(4):
-        memory = MemoryModel(base=BASE, fault=Fault(port=memory_model.Port.WRITE, index=index))
+        memory = MemoryModel(base=BASE, fault=Fault(port=memory_model.BusPort.WRITE, index=index))
         (result,) = built().run_sequence([step(convolution_program())], memory=memory)
         assert result.stops[0] is not None
         bursts.append(result.stops[0].address)
@@ -255,8 +255,8 @@ def test_window_keeps_every_port_inside() -> None:
         assert result.stops == (stop,)
 
 
-@pytest.mark.parametrize("port", memory_model.Port)
-def test_silent_bus_is_reported(port: memory_model.Port) -> None:
+@pytest.mark.parametrize("port", memory_model.BusPort)
+def test_silent_bus_is_reported(port: memory_model.BusPort) -> None:
     """Nothing is ever answered, so the wait for the answers does not end."""
     memory = MemoryModel(base=BASE, silence=Silence(port=port, index=2))
     (result,) = built().run_sequence(

@@ -18,7 +18,7 @@ from testbench.rtl.harness import Harness, HarnessError, Progress, Step
 from testbench.rtl.host import Host
 from testbench.rtl.lpddr4_channel import lpddr4
 from testbench.rtl.memory_model import MemoryModel, WriteOrder
-from testbench.validation.simulate import execute_durations
+from testbench.validation.simulate import measured_durations
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 
@@ -84,8 +84,8 @@ def test_latency_costs_cycles_and_no_bits() -> None:
     assert (fast.outputs == slow.outputs).all()
     assert (fast.cycles < slow.cycles).all()
     assert (
-        execute_durations(convolution_program(), fast)
-        == execute_durations(convolution_program(), slow)
+        measured_durations(convolution_program(), fast)
+        == measured_durations(convolution_program(), slow)
     ).all()
 
 

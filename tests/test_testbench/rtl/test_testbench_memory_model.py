@@ -13,9 +13,9 @@ from sim.spec.spaces import TINY
 from testbench.rtl.lpddr4_channel import lpddr4
 from testbench.rtl.memory_model import (
     FREEDOMS,
+    BusPort,
     Fault,
     MemoryModel,
-    Port,
     Readiness,
     Response,
     Silence,
@@ -303,13 +303,13 @@ def test_freedoms_change_time_and_never_data(driver: Driver, kind: str, name: st
 def test_fault_is_of_its_beat_or_response_alone(driver: Driver, response: Response) -> None:
     """The data is as without it; a fault of another port is none."""
     for kind, port, other in (
-        ("read", Port.READ, Port.WRITE),
-        ("write", Port.WRITE, Port.READ),
+        ("read", BusPort.READ, BusPort.WRITE),
+        ("write", BusPort.WRITE, BusPort.READ),
     ):
         fault = {"fault_index": 7, "fault_response": response}
         calm = driver.events(kind, BURSTS)
         assert driver.events(kind, BURSTS, fault_port=other, **fault) == calm
-        assert driver.events(kind, BURSTS, fault_port=Port.DESCRIPTORS, **fault) == calm
+        assert driver.events(kind, BURSTS, fault_port=BusPort.DESCRIPTORS, **fault) == calm
         name = "data" if kind == "read" else "response"
         expected = [[*row[:-1], response if i == 7 else 0] for i, row in enumerate(calm[name])]
         found = driver.events(kind, BURSTS, fault_port=port, **fault)
@@ -319,10 +319,10 @@ def test_fault_is_of_its_beat_or_response_alone(driver: Driver, response: Respon
 def test_silent_port_takes_bursts_and_answers_none(driver: Driver) -> None:
     """From a burst on; addresses and data are taken as before."""
     calm = driver.events("read", BURSTS)
-    found = driver.events("read", BURSTS, silent_port=Port.READ, silent_index=3)
+    found = driver.events("read", BURSTS, silent_port=BusPort.READ, silent_index=3)
     assert found == calm | {"data": calm["data"][: sum(beats for _, beats in BURSTS[:3])]}
     calm = driver.events("write", BURSTS)
-    found = driver.events("write", BURSTS, silent_port=Port.WRITE, silent_index=3)
+    found = driver.events("write", BURSTS, silent_port=BusPort.WRITE, silent_index=3)
     assert found == calm | {"response": calm["response"][:3]}
 
 
@@ -353,11 +353,11 @@ def test_answers_go_on_after_a_reset_unless_it_clears(driver: Driver) -> None:
             "response_delay must be in 0 … 65536, not -1",
         ),
         (
-            lambda: Fault(port=Port.READ, index=-1),
+            lambda: Fault(port=BusPort.READ, index=-1),
             r"fault index must be in 0 … 2\*\*62 - 1, not -1",
         ),
         (
-            lambda: Silence(port=Port.READ, index=-1),
+            lambda: Silence(port=BusPort.READ, index=-1),
             r"silence index must be in 0 … 2\*\*62 - 1, not -1",
         ),
         (lambda: MemoryModel(base=64), "base must be a 32-bit multiple of 4096, not 64"),
@@ -373,6 +373,6 @@ def test_only_the_plain_memory_is_deterministic() -> None:
     """Latency and place do not matter, every freedom does."""
     assert MemoryModel(latency=7, base=4096, reset_clears=True, stall_percent=3).deterministic
     assert not any(memory.deterministic for memory in FREEDOMS.values())
-    assert not MemoryModel(fault=Fault(port=Port.READ, index=3)).deterministic
-    assert not MemoryModel(silence=Silence(port=Port.READ)).deterministic
+    assert not MemoryModel(fault=Fault(port=BusPort.READ, index=3)).deterministic
+    assert not MemoryModel(silence=Silence(port=BusPort.READ)).deterministic
     assert not MemoryModel(dram=lpddr4(TINY.default)).deterministic

@@ -34,8 +34,6 @@ MAIN = r"""
 // Reads "NAME VALUE" lines, which hold until they are changed; "." ends a cycle.
 int main(int argc, char** argv) {
     VerilatedContext context;
-    context.randReset(2);
-    context.randSeed(1);
     cosilico::reset_clears_bus = argc == 1;
     auto top = std::make_unique<Vcosilico_top>(&context, "TOP");
     char name[64];

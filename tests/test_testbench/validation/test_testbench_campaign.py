@@ -1,18 +1,24 @@
 """A campaign runs everything once, whatever interrupts it."""
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from sim.networks.named import NAMED_NETWORKS
+from sim.spec.spaces import EDGE, TINY
 from sim.spec.views import View
 from testbench.cases.imported import IMPORTED_PER_CONFIG, ImportedCase
 from testbench.cases.named_layers import LAYER_CONFIGS, LAYER_NETWORKS
 from testbench.cases.random_networks import Case
 from testbench.cases.realizability import RealizabilityCase
 from testbench.validation import campaign as campaigns
-from testbench.validation.campaign import Campaign
+from testbench.validation.campaign import (
+    CASES_PER_CONFIG,
+    SYNTHESIS_MACS,
+    Campaign,
+)
 from testbench.validation.journal import Journal
 from testbench.validation.random_pairs import DRAWS, Draw, Outcome
 
@@ -23,17 +29,17 @@ CASES = 60
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Case, bool]]:
     """Cases run, and whether under stalls; nothing is simulated."""
-    found: list[tuple[Case, bool]] = []
+    cases: list[tuple[Case, bool]] = []
 
     def run(case: Case, *, stalls: bool, view: View, memories: bool) -> Outcome:
-        assert view == View.SIMULATION
         assert memories == (not stalls and type(case) is Case and case.index < SMALL.pairs)
-        found.append((case, stalls))
+        assert view == (View.SYNTHESIS if memories else View.SIMULATION)
+        cases.append((case, stalls))
         return Outcome(case=case, failure="not run" if case.index == 7 else "")
 
     monkeypatch.setattr(campaigns, "try_case", run)
     monkeypatch.setattr(campaigns, "worker_pool", ThreadPoolExecutor)
-    return found
+    return cases
 
 
 def silent(part: str, done: int, total: int) -> None:
@@ -88,6 +94,47 @@ def test_the_journal_keeps_failures(tmp_path: Path, runs: list[tuple[Case, bool]
         "random pairs, edge/7",
         "random pairs, tiny/7",
     ]
+
+
+def test_the_journal_keeps_the_view(tmp_path: Path, runs: list[tuple[Case, bool]]) -> None:
+    journal = Journal(tmp_path / "journal.jsonl", SMALL.header())
+    list(SMALL.run(journal, 1, silent))
+    for record in journal.records.values():
+        random_pair = record["part"].startswith("random pairs")
+        assert record["view"] == ("synthesis" if random_pair else "simulation")
+
+
+def test_a_share_of_the_groups_of_random_pairs_is_for_the_synthesis_view() -> None:
+    units = list(Campaign(pairs=220, layers=False).units())
+    for name in ("random pairs, tiny", "random pairs, edge"):
+        chosen = [unit.synthesis for unit in units if unit.name == name]
+        assert len(chosen) == 220 / CASES_PER_CONFIG
+        assert [group for group, synthesis in enumerate(chosen) if synthesis] == [0, 5, 10]
+    assert not any(unit.synthesis for unit in units if not unit.name.startswith("random pairs"))
+
+
+def test_large_accelerators_stay_in_the_simulation_view() -> None:
+    campaign = Campaign(pairs=1)
+    unit = next(iter(campaign.units()))
+    [case] = unit.draw()
+    largest = dataclasses.replace(TINY.default, pes_x=8, pes_y=4, simd_units=32, compute_lanes=1)
+    assert largest.macs == SYNTHESIS_MACS
+    fitting = dataclasses.replace(case, config=largest)
+    assert campaign.view_of(unit, fitting) is View.SYNTHESIS
+    larger = dataclasses.replace(case, config=EDGE.default)
+    assert EDGE.default.macs > SYNTHESIS_MACS
+    assert campaign.view_of(unit, larger) is View.SIMULATION
+    everywhere = dataclasses.replace(campaign, view=View.SYNTHESIS)
+    assert everywhere.view_of(unit, larger) is View.SYNTHESIS
+    assert everywhere.view_of(dataclasses.replace(unit, synthesis=False), case) is View.SYNTHESIS
+
+
+def test_the_view_draws_no_other_cases() -> None:
+    simulation, synthesis = (
+        next(iter(Campaign(pairs=2, view=view).units())).draw() for view in View
+    )
+    assert [case.config for case in simulation] == [case.config for case in synthesis]
+    assert [case.label for case in simulation] == [case.label for case in synthesis]
 
 
 def test_stalled_pairs_are_others(tmp_path: Path, runs: list[tuple[Case, bool]]) -> None:

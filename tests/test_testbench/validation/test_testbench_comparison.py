@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.model import Memory, Prediction
+from sim.prediction import Prediction
+from sim.spec.descriptor import Queue
+from sim.spec.memories import Memory
 from sim.spec.network import Layer, LayerKind, Network, TensorSpec
 from sim.spec.spaces import TINY
 from testbench.rtl.harness import RunResult
@@ -31,6 +33,7 @@ POOL = Layer(
 )
 NETWORK = Network(name="n", input=SOURCE, layers=(POOL,))
 EXPECTED = {"in": np.zeros((2, 2, 2, 3), np.int8), "pool": np.full((2, 1, 1, 3), 7, np.int8)}
+QUEUES = np.array([Queue.LOAD, Queue.EXECUTE, Queue.STORE], np.int64)
 START, ISSUED, DONE = (np.array(x, np.int64) for x in ([0, 10, 30], [5, 25, 40], [9, 29, 49]))
 
 
@@ -51,6 +54,8 @@ def prediction() -> Prediction:
         layers=(),
         utilization=0.5,
         spilled=(),
+        queues=QUEUES,
+        layer_indices=np.zeros(3, np.int64),
         start=START,
         issued=ISSUED,
         done=DONE,

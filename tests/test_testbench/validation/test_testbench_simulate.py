@@ -9,16 +9,18 @@ import numpy as np
 import pytest
 
 from hwgen.program import compile_design
-from sim.model import Memory, predict
+from sim.model import predict
 from sim.spec.design import Design
 from sim.spec.errors import DesignFileError
+from sim.spec.memories import Memory
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from sim.spec.spaces import TINY
 from sim.spec.views import View
 from sim.timing import calibration
 from sim.timing.calibration import DRAM_ERROR_LIMIT
 from testbench.rtl import harness
-from testbench.validation.simulate import SimulationResult, simulate
+from testbench.validation.simulate import simulate
+from testbench.validation.simulation_result import SimulationResult
 
 IMAGES = 3
 STALL_SEEDS = 5
@@ -103,6 +105,20 @@ def every_kind() -> Design:
 def calm() -> SimulationResult:
     """The run on the deterministic memory."""
     return simulate(every_kind(), images=IMAGES)
+
+
+@pytest.mark.rtl
+def test_the_repr_is_one_line() -> None:
+    result = dataclasses.replace(calm(), measured_cycles=12345)
+    assert repr(result) == (
+        f"SimulationResult({IMAGES} images in simulation view, 12,345 cycles for 1 on deterministic "
+        "memory, 0 activations and 0 cycle counts differ)"
+    )
+    stalled = dataclasses.replace(result, images=1, stall_seed=7, mismatched_activations=3)
+    assert repr(stalled) == (
+        "SimulationResult(1 image in simulation view, 12,345 cycles for 1 on deterministic memory "
+        "with stalls 7, 3 activations and 0 cycle counts differ)"
+    )
 
 
 @pytest.mark.rtl

@@ -9,7 +9,7 @@ from sim.spec.spaces import TINY, HardwareSpace
 from sim.timing.calibration import default
 from testbench.cases.random_networks import Case, Corner, strata
 from testbench.rtl.harness import HarnessError
-from testbench.rtl.memory_model import DRAM_NAME, MemoryModel, Port, Silence
+from testbench.rtl.memory_model import DRAM_NAME, BusPort, MemoryModel, Silence
 from testbench.rtl.verilate import BuildError
 from testbench.validation import random_pairs
 from testbench.validation.random_pairs import every_memory, run_case, try_case, validate_random
@@ -90,7 +90,7 @@ def test_latencies_are_foretold_each_by_itself() -> None:
 def test_a_silent_memory_is_named_by_its_failure() -> None:
     """What stops behind one memory is the case's failure."""
     case = drawn(TINY, 0)[0]
-    silent = {"silent": MemoryModel(silence=Silence(port=Port.WRITE))}
+    silent = {"silent": MemoryModel(silence=Silence(port=BusPort.WRITE))}
     with pytest.raises(HarnessError, match=r"^memory 'silent': run 0 stopped at cycle \d+: "):
         run_case(case, others=silent)
 

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from sklearn.datasets import load_digits
 
-from sim.model import Memory, predict
+from project_root import ROOT
+from sim.model import predict
 from sim.networks.named import NAMED_NETWORKS, named_network
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.memories import Memory
 from sim.spec.network import LAYERS_LIMIT, LayerKind, Network
 from sim.spec.spaces import EDGE, HARDWARE_SPACES, TINY
 
-ROOT = next(path for path in Path(__file__).parents if (path / "pyproject.toml").exists())
 BENCHMARKS = ROOT / "benchmarks"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
 
@@ -346,7 +347,7 @@ def test_pages_name_the_limits_of_the_code() -> None:
 
 
 def test_results_page_names_what_a_simulation_writes() -> None:
-    from testbench.validation.simulate import _ARRAYS, SimulationResult
+    from testbench.validation.simulation_result import _ARRAYS, SimulationResult
 
     text = page_text("docs/results.md")
     names = {*SimulationResult.__slots__} - {*_ARRAYS}
