@@ -23,7 +23,7 @@ from testbench.faults.recovery import Subject, small_network
 from testbench.validation.random_pairs import every_memory, run_case
 from testbench.validation.simulate import simulate
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "handwritten" / "make_weights.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "handwritten" / "make_weights.py"
 
 
 class Counter:
