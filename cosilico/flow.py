@@ -12,7 +12,7 @@ import numpy as np
 from cosilico import __version__
 from cosilico.accelerators import named_space
 from cosilico.cache import StageCache, digest, source_digest
-from cosilico.enumeration import Enumeration, enumerate_network
+from cosilico.enumeration import enumerate_network
 from cosilico.folder import Contents, open_folder
 from cosilico.gateware import current_calibration
 from cosilico.generation import GENERATED_FILES, generate_design
@@ -22,8 +22,9 @@ from cosilico.progress import Report, progress_bar, within
 from cosilico.report import REPORT_FILE, write_report
 from cosilico.results import RESULTS_FILE, SCHEMA, figures
 from cosilico.simulation import simulate_design
-from cosilico.subjects import NetworkSubject, SpecSubject, Subject
-from sim.spec.accelerator import AcceleratorConfig
+from cosilico.subjects import ExperimentSubject, NetworkSubject, Subject
+from sim.cost.columns import COST_COLUMNS
+from sim.cost.table import CostTable
 from sim.spec.design import Design
 from sim.spec.design import load as load_design
 from sim.spec.design import save as save_design
@@ -33,14 +34,14 @@ from sim.timing.calibration import Calibration, save
 __all__ = ["run_flow", "run_network_flow", "search_to_folder"]
 
 _DESIGN = ("weights.npz", "test.npz", "design.json")
-_SEARCHED = ("search.json", *_DESIGN)
+_SEARCHED = ("evaluations.jsonl", "search.json", *_DESIGN)
 
 _VERILOG = "verilog"
 _DEFAULT = "default"
 _SIDES = ("rtl", "rtl_default")
 
 RUN_FILES = (
-    *("checkpoint.pt", "evaluations.jsonl"),
+    "checkpoint.pt",
     *_SEARCHED,
     *("calibration.json", "enumeration.npz"),
     *(f"{_DEFAULT}/{name}" for name in _DESIGN),
@@ -53,7 +54,7 @@ RUN_FILES = (
 
 
 def run_flow(
-    spec_path: Path, out: Path, *, resume: bool = False, force: bool = False, seed: int
+    experiment_path: Path, out: Path, *, resume: bool = False, force: bool = False, seed: int
 ) -> dict[str, Any]:
     """Run all stages and return the content of ``results.json``.
 
@@ -62,12 +63,12 @@ def run_flow(
     Raises
     ------
     CosilicoError
-        If the specification is wrong, the calibration is stale, or ``out`` is not a folder for it
+        If the experiment is wrong, the calibration is stale, or ``out`` is not a folder for it
         (see :func:`cosilico.folder.open_folder`).
     """
-    subject = SpecSubject(spec_path, seed)
+    subject = ExperimentSubject(experiment_path, seed)
     calibration = current_calibration()
-    with _opened(subject, out, (spec_path,), resume=resume, force=force):
+    with _opened(subject, out, (experiment_path,), resume=resume, force=force):
         return _run(subject, subject.space, out, calibration, resume=resume)
 
 
@@ -118,13 +119,13 @@ def _run(
 
 
 def search_to_folder(
-    spec_path: Path, out: Path, *, resume: bool = False, force: bool = False, seed: int
+    experiment_path: Path, out: Path, *, resume: bool = False, force: bool = False, seed: int
 ) -> str:
     """Run only the search; return one line on what it found."""
-    subject = SpecSubject(spec_path, seed)
+    subject = ExperimentSubject(experiment_path, seed)
     calibration = current_calibration()
     with (
-        _opened(subject, out, (spec_path,), resume=resume, force=force),
+        _opened(subject, out, (experiment_path,), resume=resume, force=force),
         progress_bar() as report,
     ):
         flow = _Flow(subject, subject.space, out, calibration, report)
@@ -182,8 +183,10 @@ class _Flow:
         return self.cache.result("search", self.subject.key(), lambda: self._search(resume), paths)
 
     def _search(self, resume: bool) -> dict[str, Any]:
-        found = self.subject.search(self.out, resume=resume, progress=within("search", self.report))
-        return {name: value for name, value in found.items() if name not in ("history", "pareto")}
+        document = self.subject.search(
+            self.out, resume=resume, progress=within("search", self.report)
+        )
+        return {name: value for name, value in document.items() if name not in ("log", "pareto")}
 
     def finish(self, remeasured: "Future[dict[str, Any]]") -> dict[str, Any]:
         """All stages after the search; return the results."""
@@ -257,26 +260,22 @@ class _Flow:
         table = enumerate_network(design.network, self.space, within("enumerate", self.report))
         row = table.optimum(area_budget, self.subject.metric)
         realizable = table.realizable
+        columns = {COST_COLUMNS[name].title: values for name, values in table.values.items()}
         save_arrays(
             self.out / "enumeration.npz",
-            area=table.area,
-            predicted_cycles=table.cycles,
-            energy=table.energy,
+            **columns,
             realizable=realizable,
             front=np.array(table.front(), np.int64),
         )
         return {
             "optimum": None if row is None else _row(table, row),
-            "space_points": len(table.configs),
+            "space_points": len(table),
             "space_realizable": int(realizable.sum()),
         }
 
 
-def _row(table: Enumeration, row: int) -> dict[str, Any]:
-    config: AcceleratorConfig = table.configs[row]
+def _row(table: CostTable, row: int) -> dict[str, Any]:
     return {
-        "accelerator": config.to_json(),
-        "predicted_cycles": int(table.cycles[row]),
-        "area": float(table.area[row]),
-        "energy": float(table.energy[row]),
+        "accelerator": table.configs[row].to_json(),
+        **{COST_COLUMNS[name].title: value for name, value in table.row(row).items()},
     }

@@ -1,6 +1,5 @@
 """The performance model: predicted cycles and traffic of a network on an accelerator."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,13 +8,12 @@ from numpy.typing import NDArray
 
 from sim.arrays.plan_columns import TensorPlan
 from sim.arrays.tables import COLUMNS, accelerator_row
-from sim.plan import Mapped, map_network, network_tables
-from sim.realizability import arithmetic_violations, check, describe, require
+from sim.plan import Mapped, map_network
+from sim.realizability import require
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import Queue
 from sim.spec.errors import DesignFileError
 from sim.spec.network import LayerKind, Network
-from sim.sweep import Found, sweep
 from sim.timing import calibration as calibrations
 from sim.timing import lpddr4
 from sim.timing.calibration import Calibration
@@ -24,11 +22,9 @@ from sim.timing.dram import initial_state
 from sim.timing.dram_walk import walk_dram
 
 __all__ = [
-    "EvaluationTable",
     "LayerPrediction",
     "Memory",
     "Prediction",
-    "evaluate_many",
     "layer_cycles",
     "predict",
     "schedule",
@@ -130,27 +126,6 @@ class Prediction:
             "read_beats": self.read_bytes // config.bus_bytes,
             "write_beats": self.write_bytes // config.bus_bytes,
         }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class EvaluationTable:
-    """Many configurations evaluated on one network; where not realizable, cycles are 0.
-
-    Parameters
-    ----------
-    cycles, execute_busy, read_bytes, write_bytes : int64[n]
-    violations : list of tuple of str
-        Codes, empty where realizable.
-    excess : float64[n]
-        Sum of the violations' distances.
-    """
-
-    cycles: NDArray[np.int64]
-    execute_busy: NDArray[np.int64]
-    read_bytes: NDArray[np.int64]
-    write_bytes: NDArray[np.int64]
-    violations: list[tuple[str, ...]]
-    excess: NDArray[np.float64]
 
 
 def schedule(config: AcceleratorConfig, network: Network, images: int = 1) -> Mapped:
@@ -284,31 +259,3 @@ def _walk(
             mapped.rows, hw, calibration.array, p, state, 0, mapped.end
         )
     return start, issued, done, waits, int(total)
-
-
-def evaluate_many(
-    configs: Sequence[AcceleratorConfig],
-    network: Network,
-    calibration: Calibration | None = None,
-) -> EvaluationTable:
-    """Predict many configurations, realizable or not, on one network."""
-    constants = (calibration or calibrations.default()).array
-    blocked = arithmetic_violations(network)
-    violations = [check(config) or blocked for config in configs]
-    open_rows = [i for i, broken in enumerate(violations) if not broken]
-    found = np.zeros((len(configs), len(Found)), np.int64)
-    if open_rows:
-        forms = [(layers, tensors) for _, layers, tensors in network_tables(network)]
-        accelerators = np.array([accelerator_row(configs[i]) for i in open_rows])
-        found[open_rows] = sweep(forms, accelerators, constants)
-    for i in open_rows:
-        if not found[i, Found.MAPPED]:
-            violations[i] = [describe(map_network(configs[i], network), network)]
-    return EvaluationTable(
-        cycles=found[:, Found.CYCLES],
-        execute_busy=found[:, Found.EXECUTE_BUSY],
-        read_bytes=found[:, Found.READ_BYTES],
-        write_bytes=found[:, Found.WRITE_BYTES],
-        violations=[tuple(v.code for v in broken) for broken in violations],
-        excess=np.array([sum(v.excess for v in broken) for broken in violations], np.float64),
-    )
