@@ -4,7 +4,7 @@ import csv
 import io
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,24 +21,24 @@ from cosilico.progress import Report, progress_bar
 from cosilico.summary import accelerator_text
 from sim.cost.area import area
 from sim.cost.table import CostTable
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
 from sim.spec.files import file_to_replace, write_atomic
 from sim.spec.network import Network
-from sim.spec.spaces import HardwareSpace
 
 __all__ = ["census", "enumerate_network", "enumerate_to_file"]
 
 
 def census(table: CostTable) -> dict[str, int]:
-    """How many accelerators are realizable, and how many break each rule, most first."""
+    """Numbers of accelerators that are realizable and that break each rule, most first."""
     broken = Counter(code for codes in table.violations for code in set(codes))
     return {"realizable": int(table.realizable.sum())} | dict(broken.most_common())
 
 
 def enumerate_network(
-    network: Network, space: HardwareSpace, report: Report, *, jobs: int = 1
+    network: Network, space: Iterable[AcceleratorConfig], report: Report, *, jobs: int = 1
 ) -> CostTable:
-    """Evaluate a network on every accelerator of a space, in ``jobs`` processes."""
+    """Evaluate a network on every accelerator of a space, or on any others, in ``jobs`` processes."""
     configs = tuple(space)
     chunks = []
     report("accelerators", 0, len(configs))
@@ -61,7 +61,7 @@ def enumerate_to_file(
 ) -> None:
     """Write the enumeration as CSV or Parquet, as ``out`` ends.
 
-    Prints which rules the accelerators break and the fastest one within the area budget.
+    Prints which rules the accelerators break and the fastest within the area budget.
 
     Parameters
     ----------

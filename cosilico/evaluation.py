@@ -1,4 +1,4 @@
-"""One network on many accelerators, in one process or in several."""
+"""A network on many accelerators, in this process or in several."""
 
 from collections.abc import Iterator, Sequence
 
@@ -27,7 +27,7 @@ def evaluate_chunks(
     network : Network
     configs : sequence of AcceleratorConfig
     jobs : int
-        Processes; with one, the work is done here.
+        Processes; with 1, the work is done here.
     """
     chunks = [configs[start : start + CHUNK] for start in range(0, len(configs), CHUNK)]
     if jobs == 1:

@@ -23,8 +23,7 @@ from cosilico.report import REPORT_FILE, write_report
 from cosilico.results import RESULTS_FILE, SCHEMA, figures
 from cosilico.simulation import simulate_design
 from cosilico.subjects import ExperimentSubject, NetworkSubject, Subject
-from sim.cost.columns import COST_COLUMNS
-from sim.cost.table import CostTable
+from sim.cost.columns import titled
 from sim.spec.design import Design
 from sim.spec.design import load as load_design
 from sim.spec.design import save as save_design
@@ -50,7 +49,7 @@ RUN_FILES = (
     *(f"stages/{stage}_{side}.json" for stage in ("generate", "simulate") for side in _SIDES),
     *(RESULTS_FILE, REPORT_FILE),
 )
-"""All files of a run, and of a search, which is the first part of one."""
+"""All files of a run, and of a search, which is its first part."""
 
 
 def run_flow(
@@ -58,7 +57,7 @@ def run_flow(
 ) -> dict[str, Any]:
     """Run all stages and return the content of ``results.json``.
 
-    A run that was killed at any instant and resumed finds the same design as one that was not.
+    A run that was killed at any instant and resumed ends with the same design as a run that was not.
 
     Raises
     ------
@@ -121,7 +120,7 @@ def _run(
 def search_to_folder(
     experiment_path: Path, out: Path, *, resume: bool = False, force: bool = False, seed: int
 ) -> str:
-    """Run only the search; return one line on what it found."""
+    """Run only the search; return a line on its result."""
     subject = ExperimentSubject(experiment_path, seed)
     calibration = current_calibration()
     with (
@@ -129,16 +128,16 @@ def search_to_folder(
         progress_bar() as report,
     ):
         flow = _Flow(subject, subject.space, out, calibration, report)
-        found = flow.search(resume=resume)
-    best = found["best"]
+        searched = flow.search(resume=resume)
+    best = searched["best"]
     return (
-        f"{best['predicted_cycles']:,} predicted cycles ({found['default']['predicted_cycles']:,} "
+        f"{best['predicted_cycles']:,} predicted cycles ({searched['default']['predicted_cycles']:,} "
         f"on the default), int8 accuracy {best['int8_accuracy']:.4f}"
     )
 
 
 class _Flow:
-    """One run's folder, and its stages."""
+    """Folder and stages of a run."""
 
     def __init__(
         self,
@@ -192,13 +191,13 @@ class _Flow:
         """All stages after the search; return the results."""
         design = load_design(self.out / "design.json")
         default = Design(network=design.network, accelerator=self.space.default)
-        found = self.search(resume=True)
+        searched = self.search(resume=True)
         design_bytes = (self.out / "design.json").read_bytes()
         key = digest(design_bytes, (self.out / "test.npz").read_bytes(), self.sources)
         optimum = self.cache.result(
             "enumerate",
             key,
-            lambda: self._enumerate(design, found["area_budget"]),
+            lambda: self._enumerate(design, searched["area_budget"]),
             (self.out / "enumeration.npz",),
         )
         folders = dict(zip(_SIDES, (self.out, self.out / _DEFAULT), strict=True))
@@ -211,9 +210,9 @@ class _Flow:
         with ThreadPoolExecutor(max_workers=2) as pool:
             runs = {
                 name: pool.submit(
-                    self.cache.result, f"simulate_{name}", key, self._simulation(name, one)
+                    self.cache.result, f"simulate_{name}", key, self._simulation(name, design)
                 )
-                for name, one in designs.items()
+                for name, design in designs.items()
             }
             sections = {name: figures(designs[name]) | run.result() for name, run in runs.items()}
         again = remeasured.result()
@@ -222,10 +221,10 @@ class _Flow:
             "cosilico": __version__,
             "name": self.subject.name,
             "space": self.space.name,
-            "search": {k: v for k, v in found.items() if k not in ("schema", "violations")}
+            "search": {k: v for k, v in searched.items() if k not in ("schema", "violations")}
             | optimum,
             **sections,
-            "violations": found["violations"],
+            "violations": searched["violations"],
             "calibration": {
                 "gateware_hash": self.calibration.gateware_hash,
                 "simulator": self.calibration.simulator,
@@ -260,22 +259,14 @@ class _Flow:
         table = enumerate_network(design.network, self.space, within("enumerate", self.report))
         row = table.optimum(area_budget, self.subject.metric)
         realizable = table.realizable
-        columns = {COST_COLUMNS[name].title: values for name, values in table.values.items()}
         save_arrays(
             self.out / "enumeration.npz",
-            **columns,
+            **titled(table.values),
             realizable=realizable,
             front=np.array(table.front(), np.int64),
         )
         return {
-            "optimum": None if row is None else _row(table, row),
+            "optimum": None if row is None else table.figures(row),
             "space_points": len(table),
             "space_realizable": int(realizable.sum()),
         }
-
-
-def _row(table: CostTable, row: int) -> dict[str, Any]:
-    return {
-        "accelerator": table.configs[row].to_json(),
-        **{COST_COLUMNS[name].title: value for name, value in table.row(row).items()},
-    }

@@ -89,7 +89,8 @@ class CheckpointStore:
     def load(self) -> tuple[dict[str, Any], list[Evaluation]] | None:
         """Return the last state and its evaluations; None where there is none.
 
-        One that is damaged, or whose log is, is none: both are cleared, and the search starts over.
+        A damaged checkpoint, or that of a damaged log, is none: both are cleared, and the search
+        starts over.
 
         Raises
         ------

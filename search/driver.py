@@ -48,8 +48,8 @@ def run_search(
 ) -> SearchResult:
     """Search network and accelerator; write ``design.json``, ``weights.npz`` and ``search.json``.
 
-    A run that was killed at any instant and resumed ends with the same design, bit by bit, as one
-    that was not. Torch runs on one thread with deterministic kernels while this runs.
+    A run that was killed at any instant and resumed ends with the same design, bit by bit, as if it
+    had not been. Torch runs on one thread with deterministic kernels while this runs.
 
     Parameters
     ----------

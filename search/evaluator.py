@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sim.cost.columns import COST_COLUMNS
+from sim.cost.columns import COST_COLUMNS, titled
 from sim.cost.costs import evaluate_many
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
@@ -18,7 +18,7 @@ CostModel = Callable[[Sequence[AcceleratorConfig], Network], CostTable]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """One evaluated pair.
+    """A network on an accelerator, evaluated.
 
     A cost is read by its column's name, ``evaluation["cycles"]`` or ``evaluation.cycles``.
 
@@ -68,11 +68,8 @@ class Evaluation:
         return not self.violations
 
     def figures(self) -> dict[str, Any]:
-        """Accelerator and costs as a JSON object, by the names of files of results."""
-        return {
-            "accelerator": self.accelerator.to_json(),
-            **{COST_COLUMNS[name].title: value for name, value in self.costs.items()},
-        }
+        """Accelerator and costs as a JSON object, as files of results name them."""
+        return {"accelerator": self.accelerator.to_json(), **titled(self.costs)}
 
     def to_json(self) -> dict[str, Any]:
         """Fields as a JSON object, the costs beside the others."""

@@ -44,7 +44,7 @@ class Finalist:
         )
 
     def epoch(self) -> None:
-        """One pass over the images."""
+        """Train on all images once."""
         self._training.epoch()
 
     def outcome(self) -> Outcome:

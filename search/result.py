@@ -28,7 +28,7 @@ class Outcome:
     architecture : Architecture or None
         None where the network was given.
     default, best : Evaluation
-        The network on the space's default accelerator and on the best one.
+        The network on the space's default accelerator and on the best.
     float_accuracy, int8_accuracy : float or None
         Test accuracy before quantization and by the integer reference after it; None where the
         network was given.

@@ -10,7 +10,7 @@ __all__ = ["HardwareSettings"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HardwareSettings(StrategySettings):
-    """How the accelerator is searched for a network that is given.
+    """Updates of the agent that searches the accelerator for a network that is given.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ __all__ = ["RhnasSettings"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RhnasSettings(StrategySettings):
-    """How RHNAS searches.
+    """Lengths of the stages of RHNAS, and the price of latency.
 
     Parameters
     ----------

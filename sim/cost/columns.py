@@ -4,9 +4,9 @@ A new column is a function and an entry of ``COST_COLUMNS``. It is then in every
 records of a search, in the file of an enumeration and in ``results.json``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,10 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
 from sim.sweep import Found
 
-__all__ = ["COST_COLUMNS", "CostColumn", "Costing", "register"]
+__all__ = ["COST_COLUMNS", "CostColumn", "Costing", "register", "titled"]
+
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,6 +107,11 @@ def register(column: CostColumn) -> CostColumn:
             raise ValueError(f"name must be new among the cost columns, not {name!r}")
     COST_COLUMNS[column.name] = column
     return column
+
+
+def titled(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Values of columns by the names of files of results."""
+    return {COST_COLUMNS[name].title: value for name, value in values.items()}
 
 
 def _swept(column: Found) -> Callable[[Costing], NDArray[np.int64]]:

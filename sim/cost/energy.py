@@ -57,7 +57,7 @@ class HasMacs(Protocol):
 
 
 class Prediction(Protocol):
-    """What the proxy needs to know of one image's run."""
+    """Activity of a run, of an image, that the proxy prices."""
 
     @property
     def execute_busy(self) -> int:
@@ -82,7 +82,7 @@ class Prediction(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """Layers as one.
+    """All layers together, as a single layer.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.cost.columns import COST_COLUMNS
+from sim.cost.columns import titled
 from sim.cost.objective import Metric, Objective
 from sim.cost.pareto import pareto_front
 from sim.spec.accelerator import AcceleratorConfig
@@ -66,6 +66,10 @@ class CostTable:
         """Figures of an accelerator by column."""
         return {name: values[index].item() for name, values in self.values.items()}
 
+    def figures(self, index: int) -> dict[str, Any]:
+        """Accelerator and figures of a row as a JSON object, as files of results name them."""
+        return {"accelerator": self.configs[index].to_json(), **titled(self.row(index))}
+
     def select(self, rows: Sequence[int] | NDArray[np.int64]) -> "CostTable":
         """Table of some rows, in their order."""
         chosen = np.asarray(rows, np.int64)
@@ -107,5 +111,5 @@ class CostTable:
         return {name: [document[name] for document in documents] for name in fields} | {
             "macs_per_cycle": [config.macs for config in self.configs],
             "violations": [" ".join(codes) for codes in self.violations],
-            **{COST_COLUMNS[name].title: values.tolist() for name, values in self.values.items()},
+            **titled({name: values.tolist() for name, values in self.values.items()}),
         }
