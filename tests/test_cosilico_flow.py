@@ -261,6 +261,7 @@ def test_resume_repeats_nothing_that_is_finished(
 REPEATED = {
     "design.json": {"search"},
     "test.npz": {"search"},
+    "evaluations.jsonl": {"search"},
     "calibration.json": {"calibrate"},
     "verilog/cosilico_top.v": {"generate"},
     "default/weights.npz": {"generate"},
