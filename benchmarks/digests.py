@@ -24,9 +24,10 @@ from typing import Any
 import numpy as np
 
 from hwgen.emit import emit
-from search.run import run_search
-from search.spec import load_spec
-from sim.model import evaluate_many, predict
+from search.driver import run_search
+from search.experiment import load_experiment
+from sim.cost.costs import evaluate_many
+from sim.model import predict
 from sim.networks.named import NAMED_NETWORKS, named_network
 from sim.plan import map_network
 from sim.realizability import check
@@ -154,14 +155,15 @@ def cycles(digest: Digest) -> int:
 def sweeps(digest: Digest) -> int:
     """Add evaluations without a schedule."""
     cases = 0
+    columns = ("cycles", "execute_busy", "read_bytes", "write_bytes")
     for name in sorted(NAMED_NETWORKS):
         network = named_network(name)
         for space in ("tiny", "edge"):
             random = np.random.default_rng(13)
             points = random.integers(len(HARDWARE_SPACES[space]), size=SWEPT)
             configs = [HARDWARE_SPACES[space].at(int(point)) for point in points]
-            table = evaluate_many(configs, network)
-            digest.add(table.cycles, table.execute_busy, table.read_bytes, table.write_bytes)
+            table = evaluate_many(configs, network, columns=columns)
+            digest.add(*(table[column] for column in columns))
             digest.add(table.excess, table.violations)
             cases += SWEPT
     return cases
@@ -183,13 +185,13 @@ def search(digest: Digest) -> int:
         folder = Path(name)
         experiment = folder / "digest.toml"
         experiment.write_text(EXPERIMENT)
-        result = run_search(load_spec(experiment), folder / "out", seed=3)
+        result = run_search(load_experiment(experiment), folder / "out", seed=3)
         digest.add(json.dumps(result.design.accelerator.to_json(), sort_keys=True))
         for layer in result.design.network.layers:
             digest.add(layer.name, layer.kind)
             digest.add(*(array for array in (layer.weights, layer.bias) if array is not None))
         for record in result.history:
-            digest.add(record.cycles, record.area, record.energy, record.realizable)
+            digest.add(record["cycles"], record["area"], record["energy"], record.realizable)
         digest.add(result.int8_accuracy, result.float_accuracy)
         return len(result.history)
 

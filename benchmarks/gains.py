@@ -16,16 +16,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-from cosilico.enumeration import Enumeration, census, enumerate_network
-from cosilico.pinning import bandwidth_shares, enumerated
+from cosilico.enumeration import census, enumerate_network
+from cosilico.pinning import bandwidth_shares
 from cosilico.progress import progress_bar
 from sim.cost.area import area
+from sim.cost.objective import METRICS
+from sim.cost.table import CostTable
 from sim.networks.mlperf_tiny import MLPERF_TINY_NETWORKS
 from sim.networks.named import NAMED_NETWORKS, named_network
 from sim.spec.files import write_atomic
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
-
-METRICS = ("latency", "edp")
 
 
 def main() -> None:
@@ -45,20 +45,20 @@ def main() -> None:
         print(name, {metric: ratios(gains[name], metric) for metric in METRICS}, flush=True)
 
 
-def gain(table: Enumeration, space: HardwareSpace) -> dict[str, Any]:
+def gain(table: CostTable, space: HardwareSpace) -> dict[str, Any]:
     """Return the space's census, the default's figures and, by metric, the best accelerators."""
     budget = area(space.default).total
     figures: dict[str, Any] = {
         "space": space.name,
-        "points": len(table.configs),
+        "points": len(table),
         "census": census(table),
-        "default": enumerated(table, space.flat_index(space.default)),
+        "default": table.figures(space.flat_index(space.default)),
     }
     for metric in METRICS:
         row = table.optimum(budget, metric)
         if row is not None:
             best = table.configs[row]
-            figures[metric] = {"optimum": enumerated(table, row)}
+            figures[metric] = {"optimum": table.figures(row)}
             figures[metric] |= bandwidth_shares(table, space, best, budget, metric)
     return figures
 

@@ -14,11 +14,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from cosilico.enumeration import Enumeration, enumerate_network
+from cosilico.enumeration import enumerate_network
 from cosilico.photographs import default_images
 from cosilico.progress import progress_bar
 from cosilico.summary import accelerator_text
 from sim.cost.area import area
+from sim.cost.table import CostTable
 from sim.networks.mlperf_tiny import MLPERF_TINY_NETWORKS
 from sim.networks.named import named_network
 from sim.spec.design import Design
@@ -55,7 +56,7 @@ def main() -> None:
             print(line(rows[-1]))
 
 
-def best(network: Network, table: Enumeration, budget: float) -> dict[str, Any]:
+def best(network: Network, table: CostTable, budget: float) -> dict[str, Any]:
     """Run a network on the fastest accelerator within a budget.
 
     Raises

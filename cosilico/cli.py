@@ -47,7 +47,9 @@ def _space_names(incomplete: str) -> list[str]:
 
 
 DesignFile = Annotated[Path, typer.Argument(metavar="DESIGN", help="a design.json")]
-SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="a search specification (TOML)")]
+ExperimentFile = Annotated[
+    Path, typer.Argument(metavar="EXPERIMENT", help="an experiment to search by (TOML)")
+]
 OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="folder for the results")]
 OutFile = Annotated[Path, typer.Option("--out", metavar="FILE", help="file to write")]
 Resume = Annotated[bool, typer.Option("--resume", help="go on with what an earlier run left")]
@@ -94,14 +96,14 @@ def _options(
 @app.command()
 def run(
     out: OutFolder,
-    spec: Annotated[
-        Path | None, typer.Argument(metavar="SPEC", help="a search specification (TOML)")
+    experiment: Annotated[
+        Path | None, typer.Argument(metavar="EXPERIMENT", help="an experiment to search by (TOML)")
     ] = None,
     network: Annotated[
         str | None,
         typer.Option(
             metavar="NETWORK",
-            help="instead of SPEC: search only the accelerator, for an imported folder, a "
+            help="instead of EXPERIMENT: search only the accelerator, for an imported folder, a "
             "design.json or a named network",
             autocompletion=_network_names,
         ),
@@ -123,20 +125,22 @@ def run(
     from cosilico.flow import run_flow, run_network_flow
     from cosilico.summary import print_summary
 
-    if spec is not None and network is None and space is None:
-        results = run_flow(spec, out, resume=resume, force=force, seed=seed)
-    elif spec is None and network is not None:
+    if experiment is not None and network is None and space is None:
+        results = run_flow(experiment, out, resume=resume, force=force, seed=seed)
+    elif experiment is None and network is not None:
         results = run_network_flow(
             network, space or "tiny", out, resume=resume, force=force, seed=seed
         )
     else:
-        raise CosilicoError("run must be given either SPEC, which names its space, or --network")
+        raise CosilicoError(
+            "run must be given either EXPERIMENT, which names its space, or --network"
+        )
     print_summary(results, out)
 
 
 @app.command()
 def search(
-    spec: SpecFile,
+    experiment: ExperimentFile,
     out: OutFolder,
     resume: Resume = False,
     force: Force = False,
@@ -145,7 +149,7 @@ def search(
     """Search a network and its accelerator; writes design.json and weights.npz."""
     from cosilico.flow import search_to_folder
 
-    found = search_to_folder(spec, out, resume=resume, force=force, seed=seed)
+    found = search_to_folder(experiment, out, resume=resume, force=force, seed=seed)
     typer.echo(f"{out / 'design.json'}: {found}")
 
 

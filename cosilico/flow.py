@@ -18,12 +18,13 @@ from cosilico.gateware import current_calibration
 from cosilico.generation import GENERATED_FILES, generate_design
 from cosilico.images import load_images, save_arrays
 from cosilico.inputs import network_files
-from cosilico.pinning import bandwidth_shares, enumerated
+from cosilico.pinning import bandwidth_shares
 from cosilico.progress import Report, progress_bar, within
 from cosilico.report import REPORT_FILE, write_report
 from cosilico.results import RESULTS_FILE, SCHEMA, figures
 from cosilico.simulation import simulate_design
-from cosilico.subjects import NetworkSubject, SpecSubject, Subject
+from cosilico.subjects import ExperimentSubject, NetworkSubject, Subject
+from sim.cost.columns import titled
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.design import load as load_design
@@ -35,7 +36,7 @@ from sim.timing.calibration import Calibration, save
 __all__ = ["run_flow", "run_network_flow", "search_to_folder"]
 
 _DESIGN = ("weights.npz", "test.npz", "design.json")
-_SEARCHED = ("search.json", *_DESIGN)
+_SEARCHED = ("evaluations.jsonl", "search.json", *_DESIGN)
 
 _VERILOG = "verilog"
 _DEFAULT = "default"
@@ -45,7 +46,7 @@ _NETLIST_MACS = 1024
 """Size up to which a run simulates the emitted netlist, which then builds in half a minute."""
 
 RUN_FILES = (
-    *("checkpoint.pt", "evaluations.jsonl"),
+    "checkpoint.pt",
     *_SEARCHED,
     *("calibration.json", "enumeration.npz"),
     *(f"{_DEFAULT}/{name}" for name in _DESIGN),
@@ -54,25 +55,25 @@ RUN_FILES = (
     *(f"stages/{stage}_{side}.json" for stage in ("generate", "simulate") for side in _SIDES),
     *(RESULTS_FILE, REPORT_FILE),
 )
-"""All files of a run, and of a search, which is the first part of one."""
+"""All files of a run, and of a search, which is its first part."""
 
 
 def run_flow(
-    spec_path: Path, out: Path, *, resume: bool = False, force: bool = False, seed: int
+    experiment_path: Path, out: Path, *, resume: bool = False, force: bool = False, seed: int
 ) -> dict[str, Any]:
     """Run all stages and return the content of ``results.json``.
 
-    A run that was killed at any instant and resumed finds the same design as one that was not.
+    A run that was killed at any instant and resumed ends with the same design as a run that was not.
 
     Raises
     ------
     CosilicoError
-        If the specification is wrong, the calibration is stale, or ``out`` is not a folder for it
+        If the experiment is wrong, the calibration is stale, or ``out`` is not a folder for it
         (see :func:`cosilico.folder.open_folder`).
     """
-    subject = SpecSubject(spec_path, seed)
+    subject = ExperimentSubject(experiment_path, seed)
     calibration = current_calibration()
-    with _opened(subject, out, (spec_path,), resume=resume, force=force):
+    with _opened(subject, out, (experiment_path,), resume=resume, force=force):
         return _run(subject, subject.space, out, calibration, resume=resume)
 
 
@@ -123,26 +124,26 @@ def _run(
 
 
 def search_to_folder(
-    spec_path: Path, out: Path, *, resume: bool = False, force: bool = False, seed: int
+    experiment_path: Path, out: Path, *, resume: bool = False, force: bool = False, seed: int
 ) -> str:
-    """Run only the search; return one line on what it found."""
-    subject = SpecSubject(spec_path, seed)
+    """Run only the search; return a line on its result."""
+    subject = ExperimentSubject(experiment_path, seed)
     calibration = current_calibration()
     with (
-        _opened(subject, out, (spec_path,), resume=resume, force=force),
+        _opened(subject, out, (experiment_path,), resume=resume, force=force),
         progress_bar() as report,
     ):
         flow = _Flow(subject, subject.space, out, calibration, report)
-        found = flow.search(resume=resume)
-    best = found["best"]
+        searched = flow.search(resume=resume)
+    best = searched["best"]
     return (
-        f"{best['predicted_cycles']:,} predicted cycles ({found['default']['predicted_cycles']:,} "
+        f"{best['predicted_cycles']:,} predicted cycles ({searched['default']['predicted_cycles']:,} "
         f"on the default), int8 accuracy {best['int8_accuracy']:.4f}"
     )
 
 
 class _Flow:
-    """One run's folder, and its stages."""
+    """Folder and stages of a run."""
 
     def __init__(
         self,
@@ -187,20 +188,22 @@ class _Flow:
         return self.cache.result("search", self.subject.key(), lambda: self._search(resume), paths)
 
     def _search(self, resume: bool) -> dict[str, Any]:
-        found = self.subject.search(self.out, resume=resume, progress=within("search", self.report))
-        return {name: value for name, value in found.items() if name not in ("history", "pareto")}
+        document = self.subject.search(
+            self.out, resume=resume, progress=within("search", self.report)
+        )
+        return {name: value for name, value in document.items() if name not in ("log", "pareto")}
 
     def finish(self, remeasured: "Future[dict[str, Any]]") -> dict[str, Any]:
         """All stages after the search; return the results."""
         design = load_design(self.out / "design.json")
         default = Design(network=design.network, accelerator=self.space.default)
-        found = self.search(resume=True)
+        searched = self.search(resume=True)
         design_bytes = (self.out / "design.json").read_bytes()
         key = digest(design_bytes, (self.out / "test.npz").read_bytes(), self.sources)
         optimum = self.cache.result(
             "enumerate",
             key,
-            lambda: self._enumerate(design, found["area_budget"]),
+            lambda: self._enumerate(design, searched["area_budget"]),
             (self.out / "enumeration.npz",),
         )
         folders = dict(zip(_SIDES, (self.out, self.out / _DEFAULT), strict=True))
@@ -213,9 +216,9 @@ class _Flow:
         with ThreadPoolExecutor(max_workers=2) as pool:
             runs = {
                 name: pool.submit(
-                    self.cache.result, f"simulate_{name}", key, self._simulation(name, one)
+                    self.cache.result, f"simulate_{name}", key, self._simulation(name, design)
                 )
-                for name, one in designs.items()
+                for name, design in designs.items()
             }
             sections = {name: figures(designs[name]) | run.result() for name, run in runs.items()}
         again = remeasured.result()
@@ -224,10 +227,10 @@ class _Flow:
             "cosilico": __version__,
             "name": self.subject.name,
             "space": self.space.name,
-            "search": {k: v for k, v in found.items() if k not in ("schema", "violations")}
+            "search": {k: v for k, v in searched.items() if k not in ("schema", "violations")}
             | optimum,
             **sections,
-            "violations": found["violations"],
+            "violations": searched["violations"],
             "calibration": {
                 "gateware_hash": self.calibration.gateware_hash,
                 "simulator": self.calibration.simulator,
@@ -267,16 +270,14 @@ class _Flow:
         realizable = table.realizable
         save_arrays(
             self.out / "enumeration.npz",
-            area=table.area,
-            predicted_cycles=table.cycles,
-            energy=table.energy,
+            **titled(table.values),
             realizable=realizable,
             front=np.array(table.front(), np.int64),
         )
         return {
-            "optimum": None if row is None else enumerated(table, row),
+            "optimum": None if row is None else table.figures(row),
             **bandwidth_shares(table, self.space, design.accelerator, area_budget, metric),
-            "space_points": len(table.configs),
+            "space_points": len(table),
             "space_realizable": int(realizable.sum()),
         }
 

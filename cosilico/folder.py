@@ -236,7 +236,7 @@ def _check(out: Path, contents: Contents, *, resume: bool, force: bool) -> None:
             f"not {str(out)!r}, which holds what cosilico {marker.command} made"
         )
     if not same:
-        raise CosilicoError(f"{out} must be of the same specification and seed to resume")
+        raise CosilicoError(f"{out} must be of the same experiment and seed to resume")
 
 
 def _entries(out: Path) -> list[str]:

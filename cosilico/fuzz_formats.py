@@ -243,7 +243,7 @@ def _use_accelerator(files: Files, accelerator: Any) -> str:
     return ""
 
 
-_SPEC = b"""name = "digits"
+_EXPERIMENT = b"""name = "digits"
 space = "tiny"
 [task]
 name = "digits"
@@ -263,10 +263,10 @@ _VALUES = (b"-1", b"0", b"1e400", b"nan", b"inf", b'"x"', b"[]", b"{}", b"true",
            b'"\\u0000"', b"1" + b"0" * 28, b"0.5", b"1979-05-27", b"[" * 5000)  # fmt: skip
 
 
-def _spec(rng: np.random.Generator) -> Files:
+def _experiment(rng: np.random.Generator) -> Files:
     if rng.random() < 0.3:
-        return {"s.toml": changed_bytes(rng, _SPEC)}
-    lines = _SPEC.splitlines()
+        return {"s.toml": changed_bytes(rng, _EXPERIMENT)}
+    lines = _EXPERIMENT.splitlines()
     for _ in range(int(rng.integers(1, 3))):
         place = int(rng.integers(len(lines)))
         name, equals, _value = lines[place].partition(b" = ")
@@ -280,10 +280,10 @@ def _spec(rng: np.random.Generator) -> Files:
     return {"s.toml": b"\n".join(lines)}
 
 
-def _read_spec(path: Path) -> Any:
-    from search.spec import load_spec
+def _read_experiment(path: Path) -> Any:
+    from search.experiment import load_experiment
 
-    return load_spec(path)
+    return load_experiment(path)
 
 
 def _judge_tflite(files: Files, imported: ImportedNetwork) -> str:
@@ -339,6 +339,8 @@ FORMATS = {
         lambda path: accelerator_argument(str(path)),
         _use_accelerator,
     ),
-    "spec": Format(6, lambda: {"s.toml": _SPEC}, _spec, _read_spec, _nothing),
+    "experiment": Format(
+        6, lambda: {"s.toml": _EXPERIMENT}, _experiment, _read_experiment, _nothing
+    ),
 }
 """By name; weights are 100 in all."""

@@ -13,11 +13,12 @@ from cosilico import figures
 from cosilico.floorplan import PARTS, floorplan
 from cosilico.folder import locked, marked_files
 from cosilico.results import layer_agreement, load_results
-from cosilico.results_record import require_search, require_space
+from cosilico.results_record import require_evaluations, require_space
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows, view_name
 from sim.cost.area import area
 from sim.spec.accelerator_record import accelerator_of
-from sim.spec.documents import read_json
+from sim.spec.archives import read_bytes
+from sim.spec.documents import parse_json
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from sim.spec.npz import read_arrays
@@ -60,16 +61,28 @@ def write_report(directory: Path) -> Path:
         If one of them is missing or damaged.
     """
     results = load_results(directory)
-    search = read_json(directory / "search.json", "search file", _SEARCH_LIMIT_BYTES)
-    require_search(search, f"search file {directory / 'search.json'}: search")
+    history = _history(directory / "evaluations.jsonl")
     space = read_arrays(directory / "enumeration.npz", "enumeration file")
     require_space(space, f"enumeration file {directory / 'enumeration.npz'}")
     path = directory / REPORT_FILE
-    write_atomic(path, _page(results, search, space))
+    write_atomic(path, _page(results, history, space))
     return path
 
 
-def _page(results: dict[str, Any], search: dict[str, Any], space: dict[str, NDArray[Any]]) -> str:
+def _history(path: Path) -> list[dict[str, Any]]:
+    """Evaluations of a search, in order."""
+    lines = read_bytes(path, "evaluation log", _SEARCH_LIMIT_BYTES).splitlines()
+    # As a whole, for the limits of a document to hold for all lines together.
+    rows: list[dict[str, Any]] = parse_json(
+        b"[" + b",".join(lines) + b"]", f"evaluation log {path}"
+    )
+    require_evaluations(rows, f"evaluation log {path}: log")
+    return rows
+
+
+def _page(
+    results: dict[str, Any], history: list[dict[str, Any]], space: dict[str, NDArray[Any]]
+) -> str:
     found, default = results["rtl"], results["rtl_default"]
     sides = {"found": found, "default": default}
     optimum = results["search"].get("optimum")
@@ -91,7 +104,7 @@ def _page(results: dict[str, Any], search: dict[str, Any], space: dict[str, NDAr
         view_text=_view_text(sides),
         accelerator_text=accelerator_text,
         trajectory=figures.trajectory(
-            search["history"],
+            history,
             default["predicted_cycles"],
             found["predicted_cycles"],
             results["search"]["area_budget"],

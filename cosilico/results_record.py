@@ -16,7 +16,7 @@ from sim.spec.errors import DesignFileError
 from sim.spec.network import LAYERS_LIMIT
 from sim.spec.rules import Integer, Name, Number, OrNone
 
-__all__ = ["require_results", "require_search", "require_space"]
+__all__ = ["require_evaluations", "require_results", "require_space"]
 
 _Count = Annotated[int, Integer(0, (1 << 63) - 1)]
 _Cycles = Annotated[int, Integer(1, (1 << 63) - 1)]
@@ -112,15 +112,15 @@ class _Results(_Extensible):
     calibration: _Calibration
 
 
-class _HistoryRow(_Extensible):
+class _Evaluation(_Extensible):
     index: _Count
     cycles: _Count
     area: Annotated[float, Number(0, 1e30)]
     violations: list[_Text]
 
 
-class _SearchFile(_Extensible):
-    history: list[_HistoryRow]
+class _Log(_Extensible):
+    evaluations: list[_Evaluation]
 
 
 def require_results(data: dict[str, Any], where: str) -> None:
@@ -139,9 +139,9 @@ def require_results(data: dict[str, Any], where: str) -> None:
         accelerator_of(accelerator)
 
 
-def require_search(data: Any, where: str) -> None:
-    """Raise :class:`DesignFileError` for the first evaluation of ``search.json`` that is wrong."""
-    checked(_SearchFile, data, where)
+def require_evaluations(rows: list[Any], where: str) -> None:
+    """Raise :class:`DesignFileError` for the first line of ``evaluations.jsonl`` that is wrong."""
+    checked(_Log, {"evaluations": rows}, where)
 
 
 def require_space(arrays: dict[str, NDArray[Any]], what: str) -> None:

@@ -1,4 +1,4 @@
-"""What a run is about: a specification to search by, or a network that is given."""
+"""Subjects of a run: an experiment to search by, or a network that is given."""
 
 import json
 from pathlib import Path
@@ -10,13 +10,15 @@ from cosilico.imports import imported_images, is_imported, load_imported
 from cosilico.networks import is_named, network_argument
 from cosilico.photographs import default_images
 from cosilico.progress import Report
-from search.objective import Metric
-from search.spec import SearchSpec, load_spec
+from search.experiment import Experiment, load_experiment
+from search.strategies.hardware_settings import HardwareSettings
+from search.tasks import TASKS
+from sim.cost.objective import Metric
 from sim.spec.network import Network
 from sim.spec.network_json import network_digest
 from sim.spec.spaces import HardwareSpace
 
-__all__ = ["NetworkSubject", "SpecSubject", "Subject"]
+__all__ = ["ExperimentSubject", "NetworkSubject", "Subject"]
 
 TEST_IMAGES = 2
 """Random inputs that a given network runs in RTL where no test images are beside it."""
@@ -37,27 +39,27 @@ class Subject(Protocol):
         ...
 
 
-class SpecSubject:
-    """Co-search by a specification."""
+class ExperimentSubject:
+    """Co-search by an experiment."""
 
-    def __init__(self, spec_path: Path, seed: int) -> None:
-        self.spec = load_spec(spec_path)
+    def __init__(self, path: Path, seed: int) -> None:
+        self.experiment = load_experiment(path)
         self.seed = seed
-        self.name: str = self.spec.name
-        self.metric: Metric = self.spec.search.metric
-        self.space: str = self.spec.space
+        self.name: str = self.experiment.name
+        self.metric: Metric = self.experiment.search.metric
+        self.space: str = self.experiment.space
 
     def key(self) -> str:
-        """Digest of specification and seed."""
-        return digest(json.dumps(self.spec.to_json(), sort_keys=True), str(self.seed))
+        """Digest of experiment and seed."""
+        return digest(json.dumps(self.experiment.to_json(), sort_keys=True), str(self.seed))
 
     def search(self, out: Path, *, resume: bool, progress: Report) -> dict[str, Any]:
         """Search network and accelerator."""
-        from search.run import run_search
+        from search.driver import run_search
 
-        found = run_search(self.spec, out, resume=resume, seed=self.seed, progress=progress)
-        _save_test_images(self.spec, out / "test.npz")
-        return found.to_json()
+        result = run_search(self.experiment, out, resume=resume, seed=self.seed, progress=progress)
+        _save_test_images(self.experiment, out / "test.npz")
+        return result.to_json()
 
 
 class NetworkSubject:
@@ -86,32 +88,25 @@ class NetworkSubject:
 
     def search(self, out: Path, *, resume: bool, progress: Report) -> dict[str, Any]:
         """Search the accelerator."""
-        from search.hardware import run_hardware_search
+        from search.driver import run_hardware_search
 
-        found = run_hardware_search(
+        result = run_hardware_search(
             self.network,
             self.hardware,
             out,
-            metric=self.metric,
+            settings=HardwareSettings(metric=self.metric),
             resume=resume,
             seed=self.seed,
             progress=progress,
         )
         labels = {} if self.images.y is None else {"y": self.images.y}
         save_arrays(out / "test.npz", x=self.images.x, **labels)
-        return found.to_json()
+        return result.to_json()
 
 
-def _save_test_images(spec: SearchSpec, path: Path) -> None:
-    from search.task import digits, quantize_images
-
-    task = spec.task
-    test = digits(
-        test_images=task.test_images,
-        validation_images=task.validation_images,
-        split_seed=task.split_seed,
-    ).test
-    save_arrays(path, x=quantize_images(test.images), y=test.labels.numpy())
+def _save_test_images(experiment: Experiment, path: Path) -> None:
+    task = TASKS[experiment.task.name].make(experiment.task)
+    save_arrays(path, x=task.quantize(task.test.images), y=task.test.labels.numpy())
 
 
 def _images(text: str, network: Network) -> ImageSet:

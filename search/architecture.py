@@ -110,12 +110,12 @@ class NetworkSpace:
     @property
     def decisions(self) -> dict[str, tuple[int, ...]]:
         """Choices of every decision by name."""
-        found = {f"width{i}": widths for i, widths in enumerate(self.stage_widths)}
+        decisions = {f"width{i}": widths for i, widths in enumerate(self.stage_widths)}
         for i in range(len(self.blocks)):
-            found[f"kernel{i}"] = self.kernels
+            decisions[f"kernel{i}"] = self.kernels
             skip = (SKIP,) if self.may_skip(i) else ()
-            found[f"expansion{i}"] = (*skip, *self.expansions)
-        return found | {"head": self.heads}
+            decisions[f"expansion{i}"] = (*skip, *self.expansions)
+        return decisions | {"head": self.heads}
 
     def architecture(self, choices: Mapping[str, int]) -> Architecture:
         """Architecture of the chosen index of every decision."""
@@ -143,12 +143,12 @@ class NetworkSpace:
         value |= {f"kernel{i}": kernel for i, kernel in enumerate(architecture.kernels)}
         value |= {f"expansion{i}": factor for i, factor in enumerate(architecture.expansions)}
         value["head"] = architecture.head
-        found = {}
+        choices = {}
         for name, values in self.decisions.items():
             if value.get(name) not in values:
                 raise ValueError(f"{name} must be one of {list(values)}, not {value.get(name)!r}")
-            found[name] = values.index(value[name])
-        return found
+            choices[name] = values.index(value[name])
+        return choices
 
     def encode(self, architecture: Architecture) -> NDArray[np.float32]:
         """One-hot choices of all decisions, one after the other."""

@@ -16,7 +16,10 @@ from sim.spec.archives import open_archive, read_bytes
 from sim.spec.errors import CosilicoError
 from sim.spec.files import naming, write_atomic
 
-__all__ = ["CheckpointStore"]
+__all__ = ["LOG_FILE", "CheckpointStore"]
+
+LOG_FILE = "evaluations.jsonl"
+"""The evaluation log beside a checkpoint: an evaluation per line, in order."""
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 """SHA-256 of the rest, with which a checkpoint begins."""
@@ -36,18 +39,23 @@ class CheckpointStore:
     folder : Path
         Made if it is not there.
     identity : str
-        What the run is (specification and seed); another one's checkpoint is refused.
+        Names the run (experiment and seed); a checkpoint of another is refused.
     """
 
     def __init__(self, folder: Path, identity: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._checkpoint = folder / "checkpoint.pt"
-        self._log = folder / "evaluations.jsonl"
+        self._log = folder / LOG_FILE
         self._identity = identity
         self._written = 0
         self._logged = hashlib.sha256()
         for leftover in folder.glob(".checkpoint.pt.*"):
             leftover.unlink()
+
+    @property
+    def log_sha256(self) -> str:
+        """Digest of the evaluation log, in hexadecimal."""
+        return self._logged.hexdigest()
 
     def clear(self) -> None:
         """Forget earlier runs."""
@@ -81,7 +89,8 @@ class CheckpointStore:
     def load(self) -> tuple[dict[str, Any], list[Evaluation]] | None:
         """Return the last state and its evaluations; None where there is none.
 
-        One that is damaged, or whose log is, is none: both are cleared, and the search starts over.
+        A damaged checkpoint, or that of a damaged log, is none: both are cleared, and the search
+        starts over.
 
         Raises
         ------
@@ -99,7 +108,7 @@ class CheckpointStore:
         saved = self._saved(payload)
         if saved["identity"] != self._identity:
             raise CosilicoError(
-                f"{self._checkpoint} must be of the same specification and seed to resume"
+                f"{self._checkpoint} must be of the same experiment and seed to resume"
             )
         log = self._log.read_bytes()[: saved["log_bytes"]] if self._log.exists() else b""
         logged = hashlib.sha256(log)

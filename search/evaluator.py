@@ -1,60 +1,26 @@
-"""The one evaluator of a search: cost of (network, accelerator) pairs, every one recorded."""
+"""The evaluator of a search: costs of (network, accelerator) pairs, every one recorded."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sim import model
-from sim.cost import area, energy
+from sim.cost.columns import COST_COLUMNS, titled
+from sim.cost.costs import evaluate_many
+from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
 
-__all__ = ["CostModel", "CostTable", "Evaluation", "Evaluator", "SimCosts"]
+__all__ = ["CostModel", "Evaluation", "Evaluator"]
 
-
-class CostTable(NamedTuple):
-    """Costs of n accelerators on one network.
-
-    ``cycles`` int64[n] and ``energy`` float64[n] (pJ) are 0 where not realizable; ``area``
-    float64[n] (mm² proxy); ``violations``: codes; ``excess`` float64[n]: summed distances.
-    """
-
-    cycles: NDArray[np.int64]
-    energy: NDArray[np.float64]
-    area: NDArray[np.float64]
-    violations: list[tuple[str, ...]]
-    excess: NDArray[np.float64]
-
-
-class CostModel(Protocol):
-    """What a search asks for costs."""
-
-    def costs(self, configs: Sequence[AcceleratorConfig], network: Network) -> CostTable:
-        """Costs of every accelerator on the network."""
-        ...
-
-
-class SimCosts:
-    """Predicted costs of the performance, area and energy models."""
-
-    def costs(self, configs: Sequence[AcceleratorConfig], network: Network) -> CostTable:
-        """Costs of every accelerator on the network."""
-        table = model.evaluate_many(configs, network)
-        return CostTable(
-            cycles=table.cycles,
-            energy=energy.energies(configs, table, network),
-            area=np.array([area.area(config).total for config in configs]),
-            violations=table.violations,
-            excess=table.excess,
-        )
+CostModel = Callable[[Sequence[AcceleratorConfig], Network], CostTable]
+"""Costs of accelerators on a network; :func:`sim.cost.costs.evaluate_many` predicts them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """One evaluated pair.
+    """A network on an accelerator, evaluated.
+
+    A cost is read by its column's name, ``evaluation["cycles"]`` or ``evaluation.cycles``.
 
     Parameters
     ----------
@@ -65,8 +31,12 @@ class Evaluation:
     network : str
         Key of the architecture.
     accelerator : AcceleratorConfig
-    cycles, energy, area, violations, excess
-        As in :class:`CostTable`.
+    costs : mapping of column name to number
+        A row of a :class:`sim.cost.table.CostTable`.
+    violations : tuple of str
+        Codes of the broken rules.
+    excess : float
+        Sum of the violations' distances.
     accuracy : float or None
         The network's validation accuracy in the supernet, where it was known.
     """
@@ -75,31 +45,59 @@ class Evaluation:
     phase: str
     network: str
     accelerator: AcceleratorConfig
-    cycles: int
-    energy: float
-    area: float
+    costs: Mapping[str, int | float]
     violations: tuple[str, ...]
     excess: float
     accuracy: float | None
+
+    def __getitem__(self, column: str) -> int | float:
+        """Return a cost by its column's name."""
+        return self.costs[column]
+
+    def __getattr__(self, column: str) -> Any:
+        """Return a cost by its column's name."""
+        # Not self.costs: an object that is being unpickled does not have them yet.
+        costs: Mapping[str, int | float] = object.__getattribute__(self, "costs")
+        if column not in costs:
+            raise AttributeError(f"column must be one of {', '.join(costs)}, not {column!r}")
+        return costs[column]
 
     @property
     def realizable(self) -> bool:
         """Whether the accelerator can be built and runs the network."""
         return not self.violations
 
+    def figures(self) -> dict[str, Any]:
+        """Accelerator and costs as a JSON object, as files of results name them."""
+        return {"accelerator": self.accelerator.to_json(), **titled(self.costs)}
+
     def to_json(self) -> dict[str, Any]:
-        """Fields as a JSON object."""
-        return asdict(self) | {
+        """Fields as a JSON object, the costs beside the others."""
+        return {
+            "index": self.index,
+            "phase": self.phase,
+            "network": self.network,
             "accelerator": self.accelerator.to_json(),
+            **self.costs,
             "violations": list(self.violations),
+            "excess": self.excess,
+            "accuracy": self.accuracy,
         }
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> "Evaluation":
-        """Build from what :meth:`to_json` made."""
-        accelerator = AcceleratorConfig.from_json(row["accelerator"])
-        violations = tuple(row["violations"])
-        return cls(**(row | {"accelerator": accelerator, "violations": violations}))
+        """Build from what :meth:`to_json` made.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If it is something else.
+        """
+        fields = dict(row)
+        costs = {name: fields.pop(name) for name in COST_COLUMNS}
+        accelerator = AcceleratorConfig.from_json(fields.pop("accelerator"))
+        violations = tuple(fields.pop("violations"))
+        return cls(accelerator=accelerator, costs=costs, violations=violations, **fields)
 
 
 class Evaluator:
@@ -112,7 +110,9 @@ class Evaluator:
         What earlier runs spent, in order.
     """
 
-    def __init__(self, costs: CostModel, records: Sequence[Evaluation] = ()) -> None:
+    def __init__(
+        self, costs: CostModel = evaluate_many, records: Sequence[Evaluation] = ()
+    ) -> None:
         self._costs = costs
         self.records = list(records)
         self._known = {(row.network, row.accelerator): row for row in self.records}
@@ -130,16 +130,14 @@ class Evaluator:
             dict.fromkeys(config for config in configs if (network.name, config) not in self._known)
         )
         if fresh:
-            table = self._costs.costs(fresh, network)
+            table = self._costs(fresh, network)
             for i, config in enumerate(fresh):
                 row = Evaluation(
                     index=len(self.records),
                     phase=phase,
                     network=network.name,
                     accelerator=config,
-                    cycles=int(table.cycles[i]),
-                    energy=float(table.energy[i]),
-                    area=float(table.area[i]),
+                    costs=table.row(i),
                     violations=tuple(table.violations[i]),
                     excess=float(table.excess[i]),
                     accuracy=accuracy,

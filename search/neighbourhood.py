@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from search.evaluator import Evaluation
-from search.objective import Objective
+from sim.cost.objective import Objective
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import HardwareSpace
 
@@ -22,7 +22,7 @@ def descend(
     """
     while True:
         chosen = hardware.indices(best.accelerator)
-        found = evaluate(
+        neighbours = evaluate(
             [
                 hardware.config([*chosen[:field], index, *chosen[field + 1 :]])
                 for field, size in enumerate(hardware.sizes)
@@ -30,7 +30,7 @@ def descend(
                 if index != chosen[field]
             ]
         )
-        feasible = filter(objective.feasible, [best, *found])
+        feasible = filter(objective.feasible, [best, *neighbours])
         better = min(feasible, key=objective.rank, default=best)
         if better is best:
             return best

@@ -1,66 +1,77 @@
-"""What a search found, as objects and as JSON."""
+"""Results of a search, as objects and as JSON."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from search.architecture import Architecture
+from search.checkpoint import LOG_FILE
 from search.evaluator import Evaluation
+from sim.cost.pareto import pareto_front
 from sim.spec.design import Design
 
-__all__ = ["SCHEMA", "SearchResult", "pareto_front"]
+__all__ = ["SCHEMA", "Outcome", "SearchResult"]
 
-SCHEMA = 1
-
-
-def pareto_front(records: Sequence[Evaluation]) -> tuple[Evaluation, ...]:
-    """Realizable designs that no other beats in both cycles and area, by rising cycles."""
-    front: list[Evaluation] = []
-    realizable = [record for record in records if record.realizable]
-    for record in sorted(realizable, key=lambda one: (one.cycles, one.area, one.index)):
-        if not front or record.area < front[-1].area:
-            front.append(record)
-    return tuple(front)
+SCHEMA = 2
+"""Version of ``search.json``; since 2 the history stands in the log alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SearchResult:
-    """The best design and how it was found.
+class Outcome:
+    """The design that a strategy ends with.
 
     Parameters
     ----------
-    strategy : str
-    seed : int
     design : Design
         The int8 network on the best accelerator.
     architecture : Architecture or None
         None where the network was given.
     default, best : Evaluation
-        The network on the space's default accelerator and on the best one.
-    area_budget : float
+        The network on the space's default accelerator and on the best.
     float_accuracy, int8_accuracy : float or None
         Test accuracy before quantization and by the integer reference after it; None where the
         network was given.
+    """
+
+    design: Design
+    architecture: Architecture | None = None
+    default: Evaluation
+    best: Evaluation
+    float_accuracy: float | None = None
+    int8_accuracy: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SearchResult(Outcome):
+    """The best design, and the search that led to it.
+
+    Parameters
+    ----------
+    strategy : str
+    seed : int
+    area_budget : float
     history : tuple of Evaluation
         Every evaluation spent, in order.
-    pareto : tuple of Evaluation
-        Front of cycles and area for the final architecture.
+    log_sha256 : str
+        Digest of ``evaluations.jsonl``, which is the history as a file.
     wall_s : float
         Over all runs that a resumed search took.
     """
 
     strategy: str
     seed: int
-    design: Design
-    architecture: Architecture | None
-    default: Evaluation
-    best: Evaluation
     area_budget: float
-    float_accuracy: float | None
-    int8_accuracy: float | None
     history: tuple[Evaluation, ...]
-    pareto: tuple[Evaluation, ...]
+    log_sha256: str
     wall_s: float
+
+    def __repr__(self) -> str:
+        """Return what was chosen, and after how many evaluations."""
+        return (
+            f"SearchResult({self.strategy}, seed {self.seed}: {self.best['cycles']:,} cycles, "
+            f"{self.evaluations:,} evaluations)"
+        )
 
     @property
     def evaluations(self) -> int:
@@ -72,8 +83,20 @@ class SearchResult:
         """Evaluations that broke a rule of the generator, the compiler or the technology."""
         return sum(not record.realizable for record in self.history)
 
+    @property
+    def pareto(self) -> tuple[Evaluation, ...]:
+        """Front of cycles and area of the final architecture, by rising cycles."""
+        key = self.design.network.name if self.architecture is None else self.architecture.key
+        rows = [record for record in self.history if record.network == key]
+        front = pareto_front(
+            np.array([row["cycles"] for row in rows]),
+            np.array([row["area"] for row in rows]),
+            np.array([row.realizable for row in rows], np.bool_),
+        )
+        return tuple(rows[i] for i in front)
+
     def to_json(self) -> dict[str, Any]:
-        """``search.json``: figures, the history and the front; the design has its own file."""
+        """Content of ``search.json``: figures, and which evaluations of the log are the front."""
         return {
             "schema": SCHEMA,
             "strategy": self.strategy,
@@ -82,19 +105,10 @@ class SearchResult:
             "wall_s": self.wall_s,
             "area_budget": self.area_budget,
             "architecture": None if self.architecture is None else self.architecture.to_json(),
-            "default": _figures(self.default),
-            "best": _figures(self.best)
+            "default": self.default.figures(),
+            "best": self.best.figures()
             | {"float_accuracy": self.float_accuracy, "int8_accuracy": self.int8_accuracy},
             "violations": {"sampled": self.evaluations, "non_realizable": self.non_realizable},
-            "pareto": [record.to_json() for record in self.pareto],
-            "history": [record.to_json() for record in self.history],
+            "pareto": [record.index for record in self.pareto],
+            "log": {"file": LOG_FILE, "sha256": self.log_sha256},
         }
-
-
-def _figures(record: Evaluation) -> dict[str, Any]:
-    return {
-        "accelerator": record.accelerator.to_json(),
-        "predicted_cycles": record.cycles,
-        "area": record.area,
-        "energy": record.energy,
-    }

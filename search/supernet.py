@@ -114,20 +114,20 @@ class Supernet(nn.Module):
     def shared_weights(self, architecture: Architecture) -> dict[str, SharedWeights]:
         """Slices of the weights that the architecture uses, by layer name."""
         widths = architecture.widths
-        found = {"stem": self.stem.slices(widths[0], self.space.image[2])}
+        weights = {"stem": self.stem.slices(widths[0], self.space.image[2])}
         for i, block in enumerate(self._blocks):
             expansion = architecture.expansions[i]
             if expansion != SKIP:
                 source = widths[self.space.source_stage(i)]
                 target = widths[self.space.blocks[i].stage]
                 parts = block.slices(architecture.kernels[i], expansion, source, target)
-                found |= {f"block{i}_{name}": part for name, part in parts.items()}
+                weights |= {f"block{i}_{name}": part for name, part in parts.items()}
         last, classifier = widths[-1], self.headless_classifier
         if architecture.head:
-            found["head"] = self.head.slices(architecture.head, last)
+            weights["head"] = self.head.slices(architecture.head, last)
             last, classifier = architecture.head, self.classifier
-        found["classifier"] = SharedWeights(classifier.weight[:, :last], None, classifier.bias)
-        return found
+        weights["classifier"] = SharedWeights(classifier.weight[:, :last], None, classifier.bias)
+        return weights
 
     @torch.no_grad()
     def inherit(self, child: Child, architecture: Architecture) -> None:
@@ -219,7 +219,7 @@ class _Block(nn.Module):
         edge = (max(self.kernels) - kernel) // 2
         inner = slice(edge, edge + kernel)
         expand, depthwise, project = self.expand, self.depthwise_norm, self.project
-        found = {
+        parts = {
             "depthwise": SharedWeights(
                 hidden(self.depthwise.weight)[:, :, inner, inner],
                 hidden(depthwise.weight),
@@ -232,12 +232,12 @@ class _Block(nn.Module):
             ),
         }
         if expansion > 1:
-            found["expand"] = SharedWeights(
+            parts["expand"] = SharedWeights(
                 hidden(expand.conv.weight)[:, :source],
                 hidden(expand.norm.weight),
                 hidden(expand.norm.bias),
             )
-        return found
+        return parts
 
 
 def _prefix_mask(gate: Tensor, sizes: Sequence[int]) -> Tensor:

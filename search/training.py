@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
 
 from search.children import Child
-from search.task import Split
+from search.tasks.task import Split
 
 __all__ = ["ChildTraining", "accuracy", "draw_batch", "shifted"]
 

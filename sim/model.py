@@ -1,22 +1,18 @@
 """The performance model: predicted cycles and traffic of a network on an accelerator."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.arrays.plan_columns import TensorPlan
 from sim.arrays.tables import COLUMNS, accelerator_row
-from sim.plan import Mapped, map_network, network_tables
+from sim.plan import Mapped
 from sim.prediction import LayerPrediction, Prediction, cycles_by_layer
-from sim.realizability import arithmetic_violations, check, describe, map_realizable
+from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue
 from sim.spec.errors import DesignFileError
 from sim.spec.memories import Memory
 from sim.spec.network import Network
-from sim.sweep import SweepColumn, sweep
 from sim.timing import calibration as calibrations
 from sim.timing import lpddr4
 from sim.timing.calibration import Calibration
@@ -24,28 +20,7 @@ from sim.timing.cycles import summarize, walk
 from sim.timing.dram import initial_state
 from sim.timing.dram_walk import walk_dram
 
-__all__ = ["EvaluationTable", "evaluate_many", "predict", "predict_mapped"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class EvaluationTable:
-    """Many configurations evaluated on one network; where not realizable, cycles are 0.
-
-    Parameters
-    ----------
-    cycles, execute_busy, read_bytes, write_bytes : int64[n]
-    violations : list of tuple of str
-        Codes, empty where realizable.
-    excess : float64[n]
-        Sum of the violations' distances.
-    """
-
-    cycles: NDArray[np.int64]
-    execute_busy: NDArray[np.int64]
-    read_bytes: NDArray[np.int64]
-    write_bytes: NDArray[np.int64]
-    violations: list[tuple[str, ...]]
-    excess: NDArray[np.float64]
+__all__ = ["predict", "predict_mapped"]
 
 
 def predict(
@@ -170,31 +145,3 @@ def _walk(
             mapped.rows, hw, calibration.array, p, state, 0, mapped.end
         )
     return start, issued, done, waits, int(total)
-
-
-def evaluate_many(
-    configs: Sequence[AcceleratorConfig],
-    network: Network,
-    calibration: Calibration | None = None,
-) -> EvaluationTable:
-    """Predict many configurations, realizable or not, on one network."""
-    constants = (calibration or calibrations.default()).array
-    blocked = arithmetic_violations(network)
-    violations = [check(config) or blocked for config in configs]
-    open_rows = [i for i, broken in enumerate(violations) if not broken]
-    figures = np.zeros((len(configs), len(SweepColumn)), np.int64)
-    if open_rows:
-        forms = [(layers, tensors) for _, layers, tensors in network_tables(network)]
-        accelerators = np.array([accelerator_row(configs[i]) for i in open_rows])
-        figures[open_rows] = sweep(forms, accelerators, constants)
-    for i in open_rows:
-        if not figures[i, SweepColumn.MAPPED]:
-            violations[i] = [describe(map_network(configs[i], network))]
-    return EvaluationTable(
-        cycles=figures[:, SweepColumn.CYCLES],
-        execute_busy=figures[:, SweepColumn.EXECUTE_BUSY],
-        read_bytes=figures[:, SweepColumn.READ_BYTES],
-        write_bytes=figures[:, SweepColumn.WRITE_BYTES],
-        violations=[tuple(v.code for v in broken) for broken in violations],
-        excess=np.array([sum(v.excess for v in broken) for broken in violations], np.float64),
-    )

@@ -28,7 +28,7 @@ SECONDS = {
     "test_cosilico_flow": 75,
     "test_hwgen_accelerator": 60,
     "test_testbench_dram": 60,
-    "test_search_run": 55,
+    "test_search_driver": 55,
     "test_hwgen_emulator": 55,
     "test_testbench_calibration_teeth": 45,
     "test_testbench_harness": 45,
@@ -67,7 +67,7 @@ def kill_and_resume() -> KillAndResume:
     forked from one that has imported torch and the search, which takes seconds.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["cosilico.flow", "search.run"])
+    context.set_forkserver_preload(["cosilico.flow", "search.driver", "search.strategies.rhnas"])
 
     def run(
         search: Callable[[], object], checkpoint: Path, kills: Sequence[tuple[bool, float]]

@@ -35,6 +35,7 @@ from cosilico.simulation import simulate_design
 from cosilico.summary import accelerator_text
 from sim import golden
 from sim.cost.area import area
+from sim.cost.table import CostTable
 from sim.importers.folder import ImportedNetwork
 from sim.importers.folder import save as save_imported
 from sim.spec.accelerator import AcceleratorConfig
@@ -119,19 +120,15 @@ def small_accelerator(network: Network) -> AcceleratorConfig:
     budget = area(EDGE.default).total
     configs = [config for config in EDGE if config.macs == MACS_PER_CYCLE]
     configs = [config for config in configs if area(config).total <= budget]
-    best: tuple[int, float, int] | None = None
-    done = 0
+    tables: list[CostTable] = []
     with progress_bar() as report:
-        for chunk in evaluate_chunks(network, configs, os.cpu_count() or 1):
-            for i, cycles in enumerate(chunk.cycles):
-                candidate = (int(cycles), float(chunk.area[i]), done + i)
-                if not chunk.violations[i] and (best is None or candidate < best):
-                    best = candidate
-            done += len(chunk.cycles)
-            report("accelerators", done, len(configs))
-    if best is None:
+        for table in evaluate_chunks(network, configs, os.cpu_count() or 1):
+            tables.append(table)
+            report("accelerators", sum(map(len, tables)), len(configs))
+    row = CostTable.concatenate(tables).optimum(budget)
+    if row is None:
         raise CosilicoError(f"no accelerator of {MACS_PER_CYCLE} MACs runs {network.name}")
-    return configs[best[2]]
+    return configs[row]
 
 
 def _write_network(folder: Path, network: Network, pixels: NDArray[np.uint8]) -> None:

@@ -1,1 +1,1 @@
-"""Area and energy of an accelerator and of what it does."""
+"""Costs: area and energy, the table of all costs, the objective over it and the Pareto front."""

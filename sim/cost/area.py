@@ -39,7 +39,7 @@ SRAM_BIT_UM2 = 0.346 * 1.33 / 0.6
 """Two-port bit in a macro; decoders and sense amplifiers take 40 % of it (assumed)."""
 
 MACRO_EXTRA_ROWS = 64
-"""What every column of a macro takes besides its rows, counted in rows (assumed). With it flip-flops
+"""Rows that every column of a macro takes besides its own (assumed). With them flip-flops
 are the smaller choice up to nine rows."""
 
 ACCUMULATOR_BITS = 32
@@ -56,7 +56,7 @@ HELD_TRANSFERS = 4
 BURSTS = 8
 """Bursts that STORE holds."""
 BURST_BITS = 16
-"""What STORE holds of a burst, and of a descriptor whose responses have not all come."""
+"""Bits that STORE holds of a burst, and of a descriptor whose responses have not all come."""
 STORED_VECTORS = 8
 """Vectors that STORE reads ahead."""
 
@@ -177,7 +177,9 @@ def area(config: AcceleratorConfig) -> AreaBreakdown:
     """
     lanes = config.pes * config.compute_lanes
     units = lanes * config.simd_units
-    stored = {part: sum(memory.um2 for memory in found) for part, found in memories(config).items()}
+    stored = {
+        part: sum(memory.um2 for memory in shapes) for part, shapes in memories(config).items()
+    }
     return AreaBreakdown(
         multiply_accumulate=_mm2(units * _simd_unit_um2()),
         accumulators=_mm2(units * 2 * ACCUMULATOR_BITS * FLIP_FLOP_UM2),

@@ -33,7 +33,6 @@ __all__ = [
     "EnergyBreakdown",
     "HasMacs",
     "Prediction",
-    "Table",
     "energies",
     "energy",
     "sram_pj_per_byte",
@@ -58,7 +57,7 @@ class HasMacs(Protocol):
 
 
 class Prediction(Protocol):
-    """What the proxy needs to know of one image's run."""
+    """Activity of a run, of an image, that the proxy prices."""
 
     @property
     def execute_busy(self) -> int:
@@ -81,33 +80,9 @@ class Prediction(Protocol):
         ...
 
 
-class Table(Protocol):
-    """Totals of many accelerators: a :class:`sim.model.EvaluationTable`."""
-
-    @property
-    def violations(self) -> Sequence[Sequence[str]]:
-        """Codes, empty where realizable."""
-        ...
-
-    @property
-    def execute_busy(self) -> NDArray[np.int64]:
-        """Cycles in which EXECUTE works."""
-        ...
-
-    @property
-    def read_bytes(self) -> NDArray[np.int64]:
-        """Bytes read from external memory."""
-        ...
-
-    @property
-    def write_bytes(self) -> NDArray[np.int64]:
-        """Bytes written to external memory."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """Layers as one.
+    """All layers together, as a single layer.
 
     Parameters
     ----------
@@ -182,21 +157,32 @@ def energy(config: AcceleratorConfig, prediction: Prediction) -> EnergyBreakdown
 
 
 def energies(
-    configs: Sequence[AcceleratorConfig], table: Table, network: HasMacs
+    configs: Sequence[AcceleratorConfig],
+    *,
+    execute_busy: NDArray[np.int64],
+    read_bytes: NDArray[np.int64],
+    write_bytes: NDArray[np.int64],
+    macs: int,
 ) -> NDArray[np.float64]:
-    """Energy of one image on every accelerator, pJ; 0 where not realizable : float64[n]."""
-    layers = (Work(macs=network.macs),)
-    found = np.zeros(len(configs))
-    for i, config in enumerate(configs):
-        if not table.violations[i]:
-            activity = Activity(
-                execute_busy=int(table.execute_busy[i]),
-                read_bytes=int(table.read_bytes[i]),
-                write_bytes=int(table.write_bytes[i]),
-                layers=layers,
-            )
-            found[i] = energy(config, activity).total
-    return found
+    """Energy of one image on each of n accelerators, pJ : float64[n].
+
+    Parameters
+    ----------
+    configs : sequence of AcceleratorConfig
+    execute_busy, read_bytes, write_bytes : int64[n]
+        As in :class:`Activity`.
+    macs : int
+        Multiply-accumulates of the network for one image.
+    """
+    layers = (Work(macs=macs),)
+    activities = zip(execute_busy.tolist(), read_bytes.tolist(), write_bytes.tolist(), strict=True)
+    totals = [
+        energy(
+            config, Activity(execute_busy=busy, read_bytes=read, write_bytes=written, layers=layers)
+        ).total
+        for config, (busy, read, written) in zip(configs, activities, strict=True)
+    ]
+    return np.array(totals, np.float64)
 
 
 def sram_pj_per_byte(size_bytes: int) -> float:

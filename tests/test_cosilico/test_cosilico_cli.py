@@ -56,7 +56,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ),
         (
             ["run", "absent.toml", "--out", "o"],
-            "specification absent.toml cannot be read: No such file or directory",
+            "experiment absent.toml cannot be read: No such file or directory",
         ),
         (
             ["report", "absent"],
@@ -141,11 +141,11 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ),
         (
             ["run", "--out", "o"],
-            "run must be given either SPEC, which names its space, or --network",
+            "run must be given either EXPERIMENT, which names its space, or --network",
         ),
         (
             ["run", "spec.toml", "--network", "net", "--out", "o"],
-            "run must be given either SPEC, which names its space, or --network",
+            "run must be given either EXPERIMENT, which names its space, or --network",
         ),
         (
             ["run", "--network", "net", "--out", "o"],

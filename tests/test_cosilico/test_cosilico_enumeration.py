@@ -13,11 +13,14 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from cosilico.enumeration import Enumeration, census, enumerate_network, enumerate_to_file
+from cosilico.enumeration import census, enumerate_network, enumerate_to_file
 from cosilico.evaluation import evaluate_chunks
 from cosilico.networks import load_network
 from project_root import ROOT
 from sim.cost.area import area
+from sim.cost.columns import COST_COLUMNS
+from sim.cost.objective import METRICS, Objective
+from sim.cost.table import CostTable
 from sim.model import predict
 from sim.spec.errors import DesignFileError
 from sim.spec.network import Network
@@ -39,11 +42,11 @@ def space() -> HardwareSpace:
 
 
 @pytest.fixture(scope="module")
-def table(network: Network, space: HardwareSpace) -> Enumeration:
+def table(network: Network, space: HardwareSpace) -> CostTable:
     return enumerate_network(network, space, lambda step, done, total: None)
 
 
-def test_agrees_with_the_model_point_by_point(table: Enumeration, network: Network) -> None:
+def test_agrees_with_the_model_point_by_point(table: CostTable, network: Network) -> None:
     rows = np.flatnonzero(table.realizable)
     for row in np.random.default_rng(0).choice(rows, 20, replace=False):
         prediction = predict(table.configs[row], network)
@@ -52,17 +55,17 @@ def test_agrees_with_the_model_point_by_point(table: Enumeration, network: Netwo
         assert table.energy[row] > 0
 
 
-def test_optimum_is_the_least_cost_within_the_budget(table: Enumeration) -> None:
+def test_optimum_is_the_least_cost_within_the_budget(table: CostTable) -> None:
     budget = float(np.median(table.area))
-    for objective in ("latency", "edp"):
-        row = table.optimum(budget, objective)
+    for metric in METRICS:
+        row = table.optimum(budget, metric)
         assert row is not None
-        others = table.realizable & (table.area <= budget)
-        assert table.cost(objective)[row] == table.cost(objective)[others].min()
+        cost = Objective(metric=metric, area_budget=budget).cost(table)
+        assert cost[row] == cost[table.realizable & (table.area <= budget)].min()
     assert table.optimum(0.0) is None
 
 
-def test_nothing_beats_the_front(table: Enumeration) -> None:
+def test_nothing_beats_the_front(table: CostTable) -> None:
     front = table.front()
     for row in front:
         better = (table.cycles <= table.cycles[row]) & (table.area <= table.area[row])
@@ -72,14 +75,15 @@ def test_nothing_beats_the_front(table: Enumeration) -> None:
 
 
 def test_processes_find_what_one_finds(
-    table: Enumeration, network: Network, space: HardwareSpace
+    table: CostTable, network: Network, space: HardwareSpace
 ) -> None:
     seen: list[tuple[int, int]] = []
     other = enumerate_network(
         network, space, lambda step, done, total: seen.append((done, total)), jobs=2
     )
-    for name in ("cycles", "execute_busy", "read_bytes", "write_bytes", "area", "energy"):
-        np.testing.assert_array_equal(getattr(other, name), getattr(table, name))
+    assert list(other.values) == list(COST_COLUMNS)
+    for name in COST_COLUMNS:
+        np.testing.assert_array_equal(other[name], table[name])
     assert other.violations == table.violations
     assert other.configs == table.configs
     assert seen == sorted(seen)
@@ -101,7 +105,7 @@ def test_the_kernels_are_compiled_before_processes_start(
     assert first.cycles.any()
 
 
-def test_census_counts_points_by_rule(table: Enumeration) -> None:
+def test_census_counts_points_by_rule(table: CostTable) -> None:
     found = census(table)
     assert next(iter(found)) == "realizable"
     assert found["realizable"] == table.realizable.sum()
@@ -128,7 +132,7 @@ def written(
 
 
 def test_writes_one_csv_line_per_accelerator(
-    written: Callable[..., Path], table: Enumeration, capsys: pytest.CaptureFixture[str]
+    written: Callable[..., Path], table: CostTable, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with written("space.csv").open() as file:
         lines = list(csv.DictReader(file))
@@ -138,13 +142,13 @@ def test_writes_one_csv_line_per_accelerator(
     assert str(len(table.configs)) in capsys.readouterr().out
 
 
-def test_writes_the_same_as_parquet(written: Callable[..., Path], table: Enumeration) -> None:
+def test_writes_the_same_as_parquet(written: Callable[..., Path], table: CostTable) -> None:
     columns = parquet.read_table(written("space.parquet")).to_pydict()
     assert columns == table.columns()
 
 
 def test_prints_the_optimum_under_the_budget(
-    written: Callable[..., Path], table: Enumeration, capsys: pytest.CaptureFixture[str]
+    written: Callable[..., Path], table: CostTable, capsys: pytest.CaptureFixture[str]
 ) -> None:
     budget = float(np.median(table.area))
     written("space.csv", area_budget=budget)

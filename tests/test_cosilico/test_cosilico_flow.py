@@ -20,9 +20,10 @@ from cosilico.images import ImageSet
 from cosilico.progress import Report
 from cosilico.summary import print_summary
 from project_root import ROOT
-from search import run as search_run
+from search import driver
 from sim import golden
 from sim.cost import area
+from sim.cost.columns import COST_COLUMNS
 from sim.importers.folder import save as save_imported
 from sim.model import predict
 from sim.spec.accelerator import AcceleratorConfig
@@ -37,7 +38,7 @@ from testbench.calibration import microbenchmarks
 from testbench.cases.tflite_models import draw_imported, import_random, random_model
 from testbench.rtl import harness
 
-SPEC = """
+EXPERIMENT = """
 name = "small"
 [task]
 test_images = 5
@@ -111,7 +112,7 @@ class Stages:
         if stage == self.failing:
             raise KeyboardInterrupt
 
-    def search(self, spec: object, out: Path, **options: object) -> Any:
+    def search(self, experiment: object, out: Path, **options: object) -> Any:
         """Write a design and return figures as a search does."""
         found = AcceleratorConfig.from_json(TINY.default.to_json() | {"io_bandwidth_gbps": 1.6})
         save(Design(network=network(), accelerator=found), out / "design.json")
@@ -122,9 +123,10 @@ class Stages:
             "strategy": "rhnas", "seed": 3, "evaluations": 1, "wall_s": 0.1,
             "area_budget": area.area(TINY.default).total,
             "violations": {"sampled": 1, "non_realizable": 0},
-            "history": [{"index": 0, "cycles": 9, "area": 0.5, "violations": []}],
         }  # fmt: skip
         (out / "search.json").write_text(json.dumps(figures))
+        row = {"index": 0, "cycles": 9, "area": 0.5, "violations": []}
+        (out / "evaluations.jsonl").write_text(json.dumps(row) + "\n")
 
         class Result:
             def to_json(self) -> dict[str, Any]:
@@ -183,7 +185,7 @@ class Stages:
 @pytest.fixture
 def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
     fakes = Stages()
-    monkeypatch.setattr(search_run, "run_search", fakes.search)
+    monkeypatch.setattr(driver, "run_search", fakes.search)
     values = dict(TINY.values) | {"pes_x": (2,), "pes_y": (1, 2), "compute_lanes": (2,)}
     space = dataclasses.replace(TINY, values=MappingProxyType(values))
     monkeypatch.setattr(flow, "named_space", lambda name: space)
@@ -196,23 +198,24 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
 
 
 @pytest.fixture
-def spec(tmp_path: Path) -> Path:
-    path = tmp_path / "spec.toml"
-    path.write_text(SPEC)
+def experiment(tmp_path: Path) -> Path:
+    path = tmp_path / "experiment.toml"
+    path.write_text(EXPERIMENT)
     return path
 
 
-def test_writes_the_documented_results(stages: Stages, spec: Path, tmp_path: Path) -> None:
+def test_writes_the_documented_results(stages: Stages, experiment: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    results = flow.run_flow(spec, out, resume=False, seed=3)
+    results = flow.run_flow(experiment, out, resume=False, seed=3)
     assert json.loads((out / "results.json").read_text()) == results
     assert results["schema"] == 1
     assert {"strategy", "seed", "evaluations", "wall_s", "default", "best"} <= set(
         results["search"]
     )
-    assert set(results["search"]["optimum"]) == FIGURES
+    titles = {column.title for column in COST_COLUMNS.values()}
+    assert set(results["search"]["optimum"]) == {"accelerator", *titles}
     pinned, widened = (results["search"][name] for name in ("pinned_optimum", "widened_default"))
-    assert set(pinned) == set(widened) == FIGURES
+    assert set(pinned) == set(widened) == {"accelerator", *titles}
     assert pinned["accelerator"]["io_bandwidth_gbps"] == TINY.default.io_bandwidth_gbps
     assert widened["accelerator"] == TINY.default.to_json() | {"io_bandwidth_gbps": 1.6}
     assert pinned["predicted_cycles"] >= results["search"]["optimum"]["predicted_cycles"]
@@ -257,22 +260,23 @@ def test_searches_the_accelerator_of_an_imported_network(
     assert again == results
     other = draw_imported(7)[0]
     save_imported(other, tmp_path / "net")
-    with pytest.raises(CosilicoError, match="same specification and seed to resume"):
+    with pytest.raises(CosilicoError, match="same experiment and seed to resume"):
         flow.run_network_flow(str(tmp_path / "net"), "tiny", out, resume=True, seed=1)
 
 
 def test_resume_repeats_nothing_that_is_finished(
-    stages: Stages, spec: Path, tmp_path: Path
+    stages: Stages, experiment: Path, tmp_path: Path
 ) -> None:
-    first = flow.run_flow(spec, tmp_path / "out", resume=False, seed=3)
+    first = flow.run_flow(experiment, tmp_path / "out", resume=False, seed=3)
     runs = stages.runs.copy()
-    assert flow.run_flow(spec, tmp_path / "out", resume=True, seed=3) == first
+    assert flow.run_flow(experiment, tmp_path / "out", resume=True, seed=3) == first
     assert stages.runs - runs == Counter({"build": 1})
 
 
 REPEATED = {
     "design.json": {"search"},
     "test.npz": {"search"},
+    "evaluations.jsonl": {"search"},
     "calibration.json": {"calibrate"},
     "verilog/cosilico_top.v": {"generate"},
     "default/weights.npz": {"generate"},
@@ -286,10 +290,10 @@ REPEATED = {
 
 
 def test_resume_makes_again_what_is_missing_or_changed(
-    stages: Stages, spec: Path, tmp_path: Path
+    stages: Stages, experiment: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    first = flow.run_flow(spec, out, seed=3)
+    first = flow.run_flow(experiment, out, seed=3)
     for name, repeated in REPEATED.items():
         path = out / name
         content = path.read_bytes()
@@ -299,88 +303,90 @@ def test_resume_makes_again_what_is_missing_or_changed(
                 path.unlink()
             else:
                 path.write_bytes(damaged)
-            assert flow.run_flow(spec, out, resume=True, seed=3) == first
+            assert flow.run_flow(experiment, out, resume=True, seed=3) == first
             assert path.read_bytes() == content
             assert stages.runs - runs == Counter({"build": 1} | dict.fromkeys(repeated, 1)), name
 
 
-def test_a_run_lists_all_its_files(stages: Stages, spec: Path, tmp_path: Path) -> None:
-    flow.run_flow(spec, tmp_path / "out", seed=3)
+def test_a_run_lists_all_its_files(stages: Stages, experiment: Path, tmp_path: Path) -> None:
+    flow.run_flow(experiment, tmp_path / "out", seed=3)
     files = {
         path.relative_to(tmp_path / "out").as_posix()
         for path in (tmp_path / "out").rglob("*")
         if path.is_file() and HIDDEN not in path.parts
     }
-    # Those that the search keeps for itself are not written by its stand-in.
-    assert files == set(flow.RUN_FILES) - {"checkpoint.pt", "evaluations.jsonl"}
+    # What the search keeps for itself is not written by its stand-in.
+    assert files == set(flow.RUN_FILES) - {"checkpoint.pt"}
 
 
 def test_a_folder_of_a_user_is_refused_before_anything_runs(
-    stages: Stages, spec: Path, tmp_path: Path
+    stages: Stages, experiment: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "hw"
     save(Design(network=network(), accelerator=TINY.default), out / "design.json")
     before = {path: path.read_bytes() for path in out.iterdir()}
     for options in ({}, {"resume": True}, {"force": True}):
         with pytest.raises(CosilicoError, match=r"^out must "):
-            flow.run_flow(spec, out, seed=3, **options)
+            flow.run_flow(experiment, out, seed=3, **options)
         with pytest.raises(CosilicoError, match=r"^out must be a folder without the input"):
             flow.run_network_flow(str(out / "design.json"), "tiny", out, seed=3, **options)
     assert {path: path.read_bytes() for path in out.iterdir()} == before
     assert not stages.runs
 
 
-def test_a_forced_run_starts_over(stages: Stages, spec: Path, tmp_path: Path) -> None:
-    flow.run_flow(spec, tmp_path / "out", resume=False, seed=3)
-    flow.run_flow(spec, tmp_path / "out", force=True, seed=3)
+def test_a_forced_run_starts_over(stages: Stages, experiment: Path, tmp_path: Path) -> None:
+    flow.run_flow(experiment, tmp_path / "out", resume=False, seed=3)
+    flow.run_flow(experiment, tmp_path / "out", force=True, seed=3)
     assert stages.runs["search"] == 2
     assert stages.runs["simulate"] == 4
 
 
 @pytest.mark.parametrize("stage", ["search", "generate", "simulate", "calibrate"])
 def test_an_interrupted_stage_is_repeated(
-    stages: Stages, spec: Path, tmp_path: Path, stage: str
+    stages: Stages, experiment: Path, tmp_path: Path, stage: str
 ) -> None:
     out = tmp_path / "out"
     stages.failing = stage
     with pytest.raises(KeyboardInterrupt):
-        flow.run_flow(spec, out, resume=False, seed=3)
+        flow.run_flow(experiment, out, resume=False, seed=3)
     assert not (out / "results.json").exists()
     stages.failing = ""
-    resumed = flow.run_flow(spec, out, resume=True, seed=3)
-    fresh = flow.run_flow(spec, tmp_path / "fresh", resume=False, seed=3)
+    resumed = flow.run_flow(experiment, out, resume=True, seed=3)
+    fresh = flow.run_flow(experiment, tmp_path / "fresh", resume=False, seed=3)
     assert resumed == fresh
 
 
-def test_a_forced_run_removes_what_another_left(stages: Stages, spec: Path, tmp_path: Path) -> None:
+def test_a_forced_run_removes_what_another_left(
+    stages: Stages, experiment: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
-    flow.run_flow(spec, out, resume=False, seed=3)
+    flow.run_flow(experiment, out, resume=False, seed=3)
     stages.failing = "search"
     (out / "notes.txt").write_text("mine")
     with pytest.raises(KeyboardInterrupt):
-        flow.run_flow(spec, out, force=True, seed=4)
+        flow.run_flow(experiment, out, force=True, seed=4)
     assert (out / "notes.txt").read_text() == "mine"
     for name in ("results.json", "report.html", "test.npz"):
         assert not (out / name).exists()
 
 
-def test_an_unknown_field_of_the_specification_is_one_line(
-    stages: Stages, spec: Path, tmp_path: Path
+def test_an_unknown_field_of_the_experiment_is_one_line(
+    stages: Stages, experiment: Path, tmp_path: Path
 ) -> None:
-    spec.write_text("colour = 3\n" + SPEC)
+    experiment.write_text("colour = 3\n" + EXPERIMENT)
     with pytest.raises(CosilicoError, match=r"colour"):
-        flow.run_flow(spec, tmp_path / "out", resume=False, seed=3)
+        flow.run_flow(experiment, tmp_path / "out", resume=False, seed=3)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.long
 def test_a_search_killed_again_and_again_finds_the_same_design(
-    spec: Path, tmp_path: Path, kill_and_resume: Callable[..., None]
+    experiment: Path, tmp_path: Path, kill_and_resume: Callable[..., None]
 ) -> None:
-    """Long: tests/test_search/test_search_run.py kills the same search, each time where it has got further."""
+    """Long: tests/test_search/test_search_driver.py kills the same search, each time where it has got further."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    flow.search_to_folder(spec, whole, resume=False, seed=5)
-    search = functools.partial(flow.search_to_folder, spec, killed, resume=True, seed=5)
+    flow.search_to_folder(experiment, whole, resume=False, seed=5)
+    search = functools.partial(flow.search_to_folder, experiment, killed, resume=True, seed=5)
     # Before the first checkpoint, right after one, and somewhere behind one.
     kill_and_resume(search, killed / "checkpoint.pt", [(False, 0.5), (True, 0.0), (True, 0.4)])
     for name in ("design.json", "weights.npz", "test.npz"):

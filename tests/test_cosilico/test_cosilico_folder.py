@@ -114,7 +114,7 @@ def test_resume_goes_on_with_the_same_run_only(tmp_path: Path) -> None:
     write(tmp_path, resume=True)
     with open_folder(tmp_path, CONTENTS, resume=True):
         assert tree(tmp_path) == dict.fromkeys(FILES, "ours")
-    with refused(f"{tmp_path} must be of the same specification and seed to resume"):
+    with refused(f"{tmp_path} must be of the same experiment and seed to resume"):
         write(tmp_path, contents=OTHER, resume=True)
     with refused("--resume and --force must not be given both"):
         write(tmp_path, resume=True, force=True)

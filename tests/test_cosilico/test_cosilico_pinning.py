@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cosilico.enumeration import Enumeration
-from cosilico.pinning import bandwidth_shares, enumerated
+from cosilico.pinning import bandwidth_shares
 from cosilico.summary import agreement_lines, gain_lines
 from sim.cost.area import area
+from sim.cost.objective import Metric
+from sim.cost.table import CostTable
 from sim.spec.spaces import TINY, HardwareSpace
 
 
@@ -21,7 +22,7 @@ def space() -> HardwareSpace:
 
 
 @pytest.fixture
-def table(space: HardwareSpace) -> Enumeration:
+def table(space: HardwareSpace) -> CostTable:
     """Draw figures; a fifth of the accelerators is not realizable."""
     random = np.random.default_rng(5)
     configs = tuple(space)
@@ -29,21 +30,21 @@ def table(space: HardwareSpace) -> Enumeration:
     broken = random.random(count) < 0.2
     broken[space.flat_index(space.default)] = False
     cycles = np.where(broken, 0, random.integers(100, 130, count))
-    return Enumeration(
+    return CostTable(
         configs=configs,
         violations=[("MAP_TILE",) if out else () for out in broken],
-        cycles=cycles,
-        execute_busy=cycles,
-        read_bytes=cycles,
-        write_bytes=cycles,
-        area=np.array([area(config).total for config in configs]),
-        energy=np.where(broken, 0, random.random(count)),
+        excess=np.where(broken, 1.0, 0.0),
+        values={
+            "cycles": cycles,
+            "area": np.array([area(config).total for config in configs]),
+            "energy": np.where(broken, 0, random.random(count)),
+        },
     )
 
 
 @pytest.mark.parametrize("metric", ["latency", "edp"])
 def test_pinned_optimum_is_the_best_with_the_defaults_bandwidth(
-    table: Enumeration, space: HardwareSpace, metric: str
+    table: CostTable, space: HardwareSpace, metric: Metric
 ) -> None:
     budget = area(space.default).total
     shares = bandwidth_shares(table, space, space.default, budget, metric)
@@ -54,11 +55,11 @@ def test_pinned_optimum_is_the_best_with_the_defaults_bandwidth(
         and not table.violations[row]
         and table.area[row] <= budget
     )
-    assert shares["pinned_optimum"] == enumerated(table, best[2])
+    assert shares["pinned_optimum"] == table.figures(best[2])
 
 
 def test_widened_default_differs_from_the_default_in_bandwidth_alone(
-    table: Enumeration, space: HardwareSpace
+    table: CostTable, space: HardwareSpace
 ) -> None:
     chosen = next(
         config
@@ -69,14 +70,14 @@ def test_widened_default_differs_from_the_default_in_bandwidth_alone(
     row = space.flat_index(widened)
     table.violations[row] = ()
     shares = bandwidth_shares(table, space, chosen, 1.0, "latency")
-    assert shares["widened_default"] == enumerated(table, row)
+    assert shares["widened_default"] == table.figures(row)
     assert shares["widened_default"]["accelerator"] == widened.to_json()
     table.violations[row] = ("MAP_WEIGHTS",)
     assert bandwidth_shares(table, space, chosen, 1.0, "latency")["widened_default"] is None
 
 
 def test_no_accelerator_within_the_budget_is_no_pinned_optimum(
-    table: Enumeration, space: HardwareSpace
+    table: CostTable, space: HardwareSpace
 ) -> None:
     assert bandwidth_shares(table, space, space.default, 0.0, "edp")["pinned_optimum"] is None
 

@@ -85,7 +85,8 @@ def run(tmp_path: Path, results: dict[str, Any]) -> Path:
         {"index": 3, "cycles": 100, "area": 0.9, "violations": []},
     ]
     (tmp_path / "results.json").write_text(json.dumps(results))
-    (tmp_path / "search.json").write_text(json.dumps({"history": history}))
+    lines = [json.dumps(row) + "\n" for row in history]
+    (tmp_path / "evaluations.jsonl").write_text("".join(lines))
     save_arrays(
         tmp_path / "enumeration.npz",
         area=np.array([0.5, 0.7, 0.9]),
@@ -168,10 +169,10 @@ def test_is_the_same_file_for_the_same_results(run: Path) -> None:
 
 
 def test_a_folder_without_a_run_is_one_line(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (run / "search.json").unlink()
+    (run / "evaluations.jsonl").unlink()
     assert main(["report", str(run)]) == 2
     assert capsys.readouterr().err == (
-        f"cosilico: search file {run / 'search.json'} cannot be read: No such file or directory\n"
+        f"cosilico: evaluation log {run / 'evaluations.jsonl'} cannot be read: No such file or directory\n"
     )
     (run / "results.json").write_text("{}")
     assert main(["report", str(run)]) == 2
@@ -253,10 +254,10 @@ def test_the_history_and_the_space_are_checked_too(run: Path) -> None:
     for front in (np.array([1]), np.array([-1]), np.array([0.0]), np.array([[0]])):
         save_arrays(path, **arrays | {"front": front})
         refused(f"array 'front' of enumeration file {path} must hold realizable accelerators")
-    path = run / "search.json"
-    path.write_text('{"history": [{"index": 0, "cycles": 1, "area": 1, "violations": [1]}]}')
+    path = run / "evaluations.jsonl"
+    path.write_text('{"index": 0, "cycles": 1, "area": 1, "violations": [1]}\n')
     rule = "a name of 1 … 200 printable characters, not 1"
-    refused(f"search file {path}: search.history[0].violations[0] must be {rule}")
+    refused(f"evaluation log {path}: log.evaluations[0].violations[0] must be {rule}")
 
 
 def test_floorplan_areas_are_the_models(run: Path) -> None:

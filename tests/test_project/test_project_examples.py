@@ -10,7 +10,8 @@ import pytest
 
 from cosilico.cli import main
 from project_root import ROOT
-from search.spec import load_spec
+from search.experiment import load_experiment
+from search.tasks.digits_settings import DigitsSettings
 from sim.importers.folder import load as load_imported
 from sim.spec.design import load
 
@@ -56,9 +57,10 @@ def test_efficientnet_lite0_knows_the_photographs_in_int8(tmp_path: Path) -> Non
     assert len(list(pictures.iterdir())) == 6
 
 
-def test_demo_specification_is_the_whole_test_set() -> None:
-    spec = load_spec(EXAMPLES / "digits.toml")
-    assert (spec.name, spec.space, spec.task.test_images) == ("digits", "tiny", 360)
+def test_demo_experiment_is_the_whole_test_set() -> None:
+    experiment = load_experiment(EXAMPLES / "digits.toml")
+    assert (experiment.name, experiment.space) == ("digits", "tiny")
+    assert experiment.task == DigitsSettings(test_images=360)
 
 
 @pytest.mark.rtl

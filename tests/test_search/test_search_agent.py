@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from search.agent import Args, HardwareAgent
 from search.evaluator import Evaluation
-from search.objective import Objective
+from search.reward import reward
+from sim.cost.objective import Objective
 from sim.spec.spaces import TINY
 
 SIZES = (4, 4, 4, 3, 5, 5, 4)
@@ -59,12 +60,12 @@ def test_learns_around_non_realizable_designs() -> None:
     agent = HardwareAgent((8, 4), 1, args, seed=2)
     contexts = np.zeros((64, 1), np.float32)
 
-    def reward(actions: NDArray[np.int64]) -> NDArray[np.float64]:
+    def rewards_of(actions: NDArray[np.int64]) -> NDArray[np.float64]:
         excess = np.maximum(0, actions[:, 0] - 4) / 4
         return np.where(excess > 0, -1.1 - excess / (1 + excess), actions[:, 0] / 4)
 
     for _ in range(60):
-        agent.learn(contexts, reward)
+        agent.learn(contexts, rewards_of)
     sampled = agent.propose(np.zeros((500, 1), np.float32))[:, 0]
     assert (sampled > 4).mean() < 0.05
     assert agent.best_guess(contexts[0])[0] == 4
@@ -112,14 +113,13 @@ def test_state_continues_exactly() -> None:
 
 
 def _evaluation(**values: object) -> Evaluation:
+    costs: dict[str, object] = {"cycles": 1000, "energy": 5.0, "area": 1.0}
     fields: dict[str, object] = {
         "index": 0,
         "phase": "agent",
         "network": "n",
         "accelerator": TINY.default,
-        "cycles": 1000,
-        "energy": 5.0,
-        "area": 1.0,
+        "costs": costs | {name: values.pop(name) for name in costs if name in values},
         "violations": (),
         "excess": 0.0,
         "accuracy": None,
@@ -130,21 +130,21 @@ def _evaluation(**values: object) -> Evaluation:
 def test_reward_is_the_relative_gain() -> None:
     objective = Objective(metric="latency", area_budget=1.0)
     reference = _evaluation()
-    assert objective.reward(_evaluation(cycles=500), reference) == pytest.approx(1.0)
-    assert objective.reward(_evaluation(cycles=4000), reference) == pytest.approx(-0.75)
+    assert reward(objective, _evaluation(cycles=500), reference) == pytest.approx(1.0)
+    assert reward(objective, _evaluation(cycles=4000), reference) == pytest.approx(-0.75)
     energy_delay = Objective(metric="edp", area_budget=1.0)
-    assert energy_delay.reward(_evaluation(cycles=500, energy=10.0), reference) == 0
+    assert reward(energy_delay, _evaluation(cycles=500, energy=10.0), reference) == 0
 
 
 def test_blame_grows_with_count_and_distance() -> None:
     objective = Objective(metric="latency", area_budget=1.0)
     reference = _evaluation()
     blames = [
-        objective.reward(_evaluation(area=1.1), reference),
-        objective.reward(_evaluation(area=1.5), reference),
-        objective.reward(_evaluation(area=1.5, violations=("GEN_X",), excess=0.5), reference),
-        objective.reward(
-            _evaluation(area=1.5, violations=("GEN_X", "MAP_Y"), excess=4.0), reference
+        reward(objective, _evaluation(area=1.1), reference),
+        reward(objective, _evaluation(area=1.5), reference),
+        reward(objective, _evaluation(area=1.5, violations=("GEN_X",), excess=0.5), reference),
+        reward(
+            objective, _evaluation(area=1.5, violations=("GEN_X", "MAP_Y"), excess=4.0), reference
         ),
     ]
     assert blames == sorted(blames, reverse=True)

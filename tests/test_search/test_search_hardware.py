@@ -6,14 +6,17 @@ from pathlib import Path
 import pytest
 
 from search.checkpoint import CheckpointStore
-from search.hardware import run_hardware_search
+from search.driver import run_hardware_search
 from search.result import SearchResult
+from search.strategies.hardware_settings import HardwareSettings
 from sim.realizability import check
 from sim.spec.design import load
 from sim.spec.errors import CosilicoError
 from sim.spec.network import Network
 from sim.spec.spaces import TINY
 from testbench.cases.tflite_models import draw_imported
+
+SETTINGS = HardwareSettings(updates=4, designs_per_update=16)
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +25,7 @@ def network() -> Network:
 
 
 def search(network: Network, out: Path, *, resume: bool = False, seed: int = 3) -> SearchResult:
-    return run_hardware_search(
-        network, TINY, out, updates=4, designs_per_update=16, resume=resume, seed=seed
-    )
+    return run_hardware_search(network, TINY, out, settings=SETTINGS, resume=resume, seed=seed)
 
 
 @pytest.mark.slow
@@ -37,7 +38,8 @@ def test_finds_a_design_within_the_area_and_writes_it(network: Network, tmp_path
     assert not check(design.accelerator, design.network)
     document = json.loads((tmp_path / "search.json").read_text())
     assert document["architecture"] is None
-    assert document["evaluations"] == len(document["history"])
+    log = (tmp_path / "evaluations.jsonl").read_text()
+    assert document["evaluations"] == len(result.history) == len(log.splitlines())
 
 
 @pytest.mark.slow
@@ -64,5 +66,5 @@ def test_a_killed_search_goes_on_to_the_same_design(
     assert (tmp_path / "cut" / "design.json").read_bytes() == (
         tmp_path / "whole" / "design.json"
     ).read_bytes()
-    with pytest.raises(CosilicoError, match=r"must be of the same specification and seed"):
+    with pytest.raises(CosilicoError, match=r"must be of the same experiment and seed"):
         search(network, tmp_path / "cut", resume=True, seed=4)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from search.architecture import DIGITS_SPACE, SKIP, Architecture
-from search.task import INPUT_SCALE, INPUT_ZERO_POINT, digits, quantize_images
+from search.tasks.digits import INPUT_SCALE, digits
+from search.tasks.digits_settings import DigitsSettings
 from sim.spec.network import LayerKind
 from sim.spec.spaces import EDGE, HARDWARE_SPACES, TINY, HardwareSpace
 
@@ -102,11 +103,11 @@ def test_blocks_with_a_residual_add_their_input() -> None:
 
 
 def test_split_is_fixed_and_disjoint() -> None:
-    task = digits()
+    task = digits(DigitsSettings())
     assert (len(task.train), len(task.validation), len(task.test)) == (1150, 287, 360)
-    again = digits()
+    again = digits(DigitsSettings())
     assert (task.test.images == again.test.images).all()
-    other = digits(split_seed=1)
+    other = digits(DigitsSettings(split_seed=1))
     assert (task.test.images != other.test.images).any()
     total = sum(part.images.sum() for part in (task.train, task.validation, task.test))
     parts = (other.train, other.validation, other.test)
@@ -114,9 +115,10 @@ def test_split_is_fixed_and_disjoint() -> None:
 
 
 def test_grey_levels_are_exact_in_int8() -> None:
-    images = digits().test.images
-    quantized = quantize_images(images)
+    task = digits(DigitsSettings())
+    images = task.test.images
+    quantized = task.quantize(images)
     assert quantized.shape == (360, 8, 8, 1)
     assert set(np.unique(quantized)) <= {15 * level - 120 for level in range(17)}
-    real = INPUT_SCALE * (quantized[..., 0].astype(np.float64) - INPUT_ZERO_POINT)
+    real = INPUT_SCALE.scale * (quantized[..., 0].astype(np.float64) - INPUT_SCALE.zero_point)
     np.testing.assert_allclose(real, images[:, 0].numpy(), rtol=0, atol=1e-12)

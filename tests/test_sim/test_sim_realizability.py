@@ -9,8 +9,8 @@ import pytest
 
 from hwgen.emit import emit
 from hwgen.program import compile_design
+from sim.cost.costs import evaluate_many
 from sim.mapping.descriptor_counts import most_descriptors
-from sim.model import evaluate_many
 from sim.plan import map_network
 from sim.realizability import Violation, arithmetic_violations, check, require
 from sim.spec.accelerator import AcceleratorConfig

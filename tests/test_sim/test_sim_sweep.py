@@ -8,7 +8,8 @@ import pytest
 from sim.arrays.plan_columns import Failure, LayerPlan
 from sim.arrays.schedule_columns import FIELD_HIGH, FIELD_LOW
 from sim.arrays.tables import COLUMNS, accelerator_row
-from sim.model import evaluate_many, predict
+from sim.cost.costs import evaluate_many
+from sim.model import predict
 from sim.plan import Mapped, map_network
 from sim.realizability import check
 from sim.schedule.listing import first_overflow

@@ -8,7 +8,6 @@ import pytest
 
 from accelerators import small_accelerator
 from sim.cost.energy import Activity, energies, energy, sram_pj_per_byte
-from sim.model import EvaluationTable
 
 CONFIG = small_accelerator(
     3,
@@ -93,15 +92,13 @@ def test_more_lanes_read_more_rows_from_the_same_vectors() -> None:
     assert two.local_memory < one.local_memory  # the same bytes lie in smaller banks
 
 
-def test_many_accelerators_cost_what_each_costs_and_nothing_where_not_realizable() -> None:
-    table = EvaluationTable(
-        cycles=np.array([9, 0, 9]),
-        execute_busy=np.array([1000, 0, 7]),
-        read_bytes=np.array([640, 0, 5]),
-        write_bytes=np.array([160, 0, 3]),
-        violations=[(), ("GEN_GRID",), ()],
-        excess=np.zeros(3),
-    )
+def test_many_accelerators_cost_what_each_costs() -> None:
     small = Activity(execute_busy=7, read_bytes=5, write_bytes=3, layers=(Macs(300),))
-    expected = [energy(CONFIG, BUSY).total, 0.0, energy(CONFIG, small).total]
-    assert energies([CONFIG] * 3, table, Macs(300)).tolist() == expected
+    totals = energies(
+        [CONFIG] * 2,
+        execute_busy=np.array([1000, 7]),
+        read_bytes=np.array([640, 5]),
+        write_bytes=np.array([160, 3]),
+        macs=300,
+    )
+    assert totals.tolist() == [energy(CONFIG, BUSY).total, energy(CONFIG, small).total]

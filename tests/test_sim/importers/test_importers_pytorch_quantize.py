@@ -10,17 +10,17 @@ import torch
 from search.architecture import DIGITS_SPACE, Architecture
 from search.children import Child, build_from_layers
 from search.export import export, shape_network
-from search.task import INPUT_SCALE, INPUT_ZERO_POINT, digits, quantize_images
+from search.tasks.digits import INPUT_SCALE, digits
+from search.tasks.digits_settings import DigitsSettings
 from search.training import ChildTraining
 from sim import golden
 from sim.importers.pytorch.batch_norm import fold_batch_norm
-from sim.importers.pytorch.quantize import Scale, quantize_weights
+from sim.importers.pytorch.quantize import quantize_weights
 from sim.spec.network import LayerKind
 
 ARCHITECTURE = Architecture(
     widths=(16, 32, 48), kernels=(3, 5, 3, 3, 5), expansions=(1, 2, 2, 1, 2), head=32
 )
-INPUT = Scale(INPUT_SCALE, INPUT_ZERO_POINT)
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def test_folded_convolution_equals_normalized_one() -> None:
 def _trained_child(epochs: int) -> Child:
     child = build_from_layers(DIGITS_SPACE.layers(ARCHITECTURE), seed=0)
     training = ChildTraining(
-        child, digits().train, epochs=epochs, batch=96, learning_rate=0.004, seed=0
+        child, digits(DigitsSettings()).train, epochs=epochs, batch=96, learning_rate=0.004, seed=0
     )
     for _ in range(epochs):
         training.epoch()
@@ -62,10 +62,10 @@ def _trained_child(epochs: int) -> Child:
 
 
 def test_exported_network_computes_what_the_child_does() -> None:
-    task = digits()
+    task = digits(DigitsSettings())
     child = _trained_child(epochs=4)
-    network = export(child, task.train.images, name="digits", input_scale=INPUT)
-    tensors = golden.run(network, quantize_images(task.test.images))
+    network = export(child, task.train.images, name="digits", input_scale=INPUT_SCALE)
+    tensors = golden.run(network, task.quantize(task.test.images))
     with torch.no_grad():
         activations = child.activations(task.test.images)
     for layer in network.layers:
@@ -81,9 +81,9 @@ def test_exported_network_computes_what_the_child_does() -> None:
 
 
 def test_exported_parameters_follow_the_scales() -> None:
-    task = digits()
+    task = digits(DigitsSettings())
     child = build_from_layers(DIGITS_SPACE.layers(ARCHITECTURE), seed=0)
-    network = export(child, task.train.images[:100], name="digits", input_scale=INPUT)
+    network = export(child, task.train.images[:100], name="digits", input_scale=INPUT_SCALE)
     tensors = network.tensors
     assert tensors["pool"].scale == tensors["head"].scale
     assert tensors["pool"].zero_point == tensors["head"].zero_point
@@ -106,7 +106,9 @@ def test_exported_parameters_follow_the_scales() -> None:
 def test_shape_network_has_the_shapes_of_an_exported_one() -> None:
     layers = DIGITS_SPACE.layers(ARCHITECTURE)
     child = build_from_layers(layers, seed=0)
-    exported = export(child, digits().train.images[:10], name="n", input_scale=INPUT)
+    exported = export(
+        child, digits(DigitsSettings()).train.images[:10], name="n", input_scale=INPUT_SCALE
+    )
     shapes = shape_network(layers, name="n")
     for one, other in zip(exported.layers, shapes.layers, strict=True):
         assert (one.name, one.kind, one.inputs, one.stride) == (

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,11 @@ import pytest
 
 from search.architecture import DIGITS_SPACE, Architecture
 from search.checkpoint import CheckpointStore
-from search.evaluator import Evaluation, Evaluator, SimCosts
+from search.driver import run_search
+from search.evaluator import Evaluation, Evaluator
+from search.experiment import Experiment, load_experiment
 from search.export import shape_network
-from search.result import pareto_front
-from search.run import run_search
-from search.spec import SearchSpec, load_spec
+from sim.cost.columns import COST_COLUMNS
 from sim.spec.design import load
 from sim.spec.errors import CosilicoError, NotRealizableError
 from sim.spec.spaces import HARDWARE_SPACES, TINY
@@ -33,32 +34,32 @@ batch = 192
 
 
 @pytest.fixture(scope="module")
-def spec_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("search") / "spec.toml"
+def experiment_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("search") / "experiment.toml"
     path.write_text(SMALL)
     return path
 
 
 @pytest.fixture(scope="module")
-def spec(spec_path: Path) -> SearchSpec:
-    return load_spec(spec_path)
+def experiment(experiment_path: Path) -> Experiment:
+    return load_experiment(experiment_path)
 
 
 @pytest.fixture(scope="module")
-def whole(spec: SearchSpec, spec_path: Path) -> Path:
-    folder = spec_path.parent / "whole"
+def whole(experiment: Experiment, experiment_path: Path) -> Path:
+    folder = experiment_path.parent / "whole"
     stages = []
-    run_search(spec, folder, seed=3, progress=lambda *step: stages.append(step))
+    run_search(experiment, folder, seed=3, progress=lambda *step: stages.append(step))
     assert stages[0] == ("warm-up", 0, 1)
     assert stages[-1] == ("training", 3, 3)
     return folder
 
 
-def _found(folder: Path) -> tuple[bytes, bytes, dict[str, object]]:
+def _results(folder: Path) -> tuple[bytes | dict[str, object], ...]:
     result = json.loads((folder / "search.json").read_text())
     del result["wall_s"]
-    files = (folder / "design.json").read_bytes(), (folder / "weights.npz").read_bytes()
-    return *files, result
+    names = ("design.json", "weights.npz", "evaluations.jsonl")
+    return *((folder / name).read_bytes() for name in names), result
 
 
 def test_result_is_realizable_within_the_area_and_complete(whole: Path) -> None:
@@ -67,40 +68,45 @@ def test_result_is_realizable_within_the_area_and_complete(whole: Path) -> None:
     assert result["best"]["predicted_cycles"] <= result["default"]["predicted_cycles"]
     assert result["default"]["accelerator"] == TINY.default.to_json()
     assert 0 < result["best"]["int8_accuracy"] <= 1
-    assert result["evaluations"] == len(result["history"]) == result["violations"]["sampled"]
-    assert result["violations"]["non_realizable"] == sum(
-        bool(row["violations"]) for row in result["history"]
-    )
-    assert [row["index"] for row in result["history"]] == list(range(result["evaluations"]))
+    log = (whole / "evaluations.jsonl").read_bytes()
+    history = [json.loads(line) for line in log.splitlines()]
+    assert result["log"]["sha256"] == hashlib.sha256(log).hexdigest()
+    assert result["evaluations"] == len(history) == result["violations"]["sampled"]
+    assert result["violations"]["non_realizable"] == sum(bool(row["violations"]) for row in history)
+    assert [row["index"] for row in history] == list(range(result["evaluations"]))
+    front = [history[index] for index in result["pareto"]]
+    assert len({row["network"] for row in front}) == 1
+    assert [row["cycles"] for row in front] == sorted(row["cycles"] for row in front)
+    assert not any(row["violations"] for row in front)
     design = load(whole / "design.json")
     assert design.accelerator.to_json() == result["best"]["accelerator"]
 
 
 def test_killed_and_resumed_search_finds_the_same_design(
-    whole: Path, spec: SearchSpec, kill_and_resume: Callable[..., None]
+    whole: Path, experiment: Experiment, kill_and_resume: Callable[..., None]
 ) -> None:
     folder = whole.parent / "killed"
-    search = functools.partial(run_search, spec, folder, resume=True, seed=3)
+    search = functools.partial(run_search, experiment, folder, resume=True, seed=3)
     # Each time the clock starts when the run works, so that every attempt gets further.
     kill_and_resume(search, folder / "checkpoint.pt", [(True, 0.0), (True, 0.45), (True, 0.25)])
-    assert _found(folder) == _found(whole)
+    assert _results(folder) == _results(whole)
 
 
-def test_a_finished_search_resumes_to_itself(whole: Path, spec: SearchSpec) -> None:
-    before = _found(whole)
-    run_search(spec, whole, resume=True, seed=3)
-    assert _found(whole) == before
+def test_a_finished_search_resumes_to_itself(whole: Path, experiment: Experiment) -> None:
+    before = _results(whole)
+    run_search(experiment, whole, resume=True, seed=3)
+    assert _results(whole) == before
 
 
-def test_another_run_is_not_resumed(whole: Path, spec: SearchSpec) -> None:
-    with pytest.raises(CosilicoError, match=r"must be of the same specification and seed to"):
-        run_search(spec, whole, resume=True, seed=4)
+def test_another_run_is_not_resumed(whole: Path, experiment: Experiment) -> None:
+    with pytest.raises(CosilicoError, match=r"must be of the same experiment and seed to"):
+        run_search(experiment, whole, resume=True, seed=4)
 
 
 def evaluation(index: int) -> Evaluation:
     return Evaluation(
-        index=index, phase="warm-up", network="n", accelerator=TINY.default, cycles=1, energy=1.0,
-        area=1.0, violations=(), excess=0.0, accuracy=None,
+        index=index, phase="warm-up", network="n", accelerator=TINY.default,
+        costs=dict.fromkeys(COST_COLUMNS, 1), violations=(), excess=0.0, accuracy=None,
     )  # fmt: skip
 
 
@@ -144,13 +150,13 @@ def test_a_space_whose_default_cannot_be_built_is_refused(
     values = dict(TINY.values) | {"simd_units": (128,), "register_file_kb": (1,)}
     default = dataclasses.replace(TINY.default, simd_units=128, register_file_kb=1)
     narrow = dataclasses.replace(TINY, name="narrow", values=values, default=default)
-    monkeypatch.setattr("search.run.HARDWARE_SPACES", {"tiny": narrow})
+    monkeypatch.setattr("search.driver.HARDWARE_SPACES", {"tiny": narrow})
     message = (
         r"^default accelerator of space 'narrow': two weight rows and an accumulator row of "
         r"simd_units 128 need 1536 bytes, but register_file_kb gives 1024$"
     )
     with pytest.raises(NotRealizableError, match=message):
-        run_search(SearchSpec(space="tiny"), tmp_path, seed=0)
+        run_search(Experiment(space="tiny"), tmp_path, seed=0)
 
 
 def test_every_default_runs_the_smallest_network() -> None:
@@ -159,7 +165,7 @@ def test_every_default_runs_the_smallest_network() -> None:
     )
     network = shape_network(DIGITS_SPACE.layers(architecture), name="n")
     for space in HARDWARE_SPACES.values():
-        (row,) = Evaluator(SimCosts()).evaluate([space.default], network, phase="a")
+        (row,) = Evaluator().evaluate([space.default], network, phase="a")
         assert row.realizable
         assert row.cycles > 0
 
@@ -169,7 +175,7 @@ def test_evaluator_spends_a_pair_once() -> None:
         widths=(16, 32, 48), kernels=(3, 3, 3, 3, 3), expansions=(0, 1, 0, 1, 0), head=0
     )
     network = shape_network(DIGITS_SPACE.layers(architecture), name="n")
-    evaluator = Evaluator(SimCosts())
+    evaluator = Evaluator()
     configs = [TINY.default, TINY.at(0), TINY.default]
     rows = evaluator.evaluate(configs, network, phase="a")
     assert rows[0] is rows[2]
@@ -177,29 +183,3 @@ def test_evaluator_spends_a_pair_once() -> None:
     assert rows[0].energy > 0
     assert evaluator.evaluate(configs[:1], network, phase="b") == rows[:1]
     assert len(evaluator.records) == 2
-
-
-def test_pareto_front_has_no_dominated_design() -> None:
-    architecture = Architecture(
-        widths=(16, 32, 48), kernels=(3, 3, 3, 3, 3), expansions=(0, 1, 0, 1, 0), head=0
-    )
-    network = shape_network(DIGITS_SPACE.layers(architecture), name="n")
-    configs = [TINY.at(index) for index in range(0, len(TINY), 191)]
-    rows = Evaluator(SimCosts()).evaluate(configs, network, phase="a")
-    front = pareto_front(rows)
-    expected = {
-        one.index
-        for one in rows
-        if one.realizable
-        and not any(
-            other.realizable
-            and (other.cycles, other.area) != (one.cycles, one.area)
-            and other.cycles <= one.cycles
-            and other.area <= one.area
-            for other in rows
-        )
-    }
-    assert {row.index for row in front} <= expected
-    assert {(rows[i].cycles, rows[i].area) for i in expected} == {
-        (row.cycles, row.area) for row in front
-    }

@@ -1,6 +1,6 @@
 """RHNAS: an RL hardware agent and differentiable architecture search take turns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,18 +10,20 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from search.agent import Args, HardwareAgent
-from search.architecture import Architecture, NetworkSpace
-from search.evaluator import Evaluation, Evaluator
+from search.architecture import Architecture
+from search.children import build_from_layers
+from search.evaluator import Evaluation
 from search.export import shape_network
+from search.finalist import Finalist
 from search.neighbourhood import descend
-from search.objective import Objective
-from search.spec import SearchSpec
+from search.result import Outcome
+from search.reward import reward
+from search.strategies.protocol import CoSearchProblem
+from search.strategies.rhnas_settings import RhnasSettings
 from search.supernet import Supernet, sample_gates
-from search.task import Task
 from search.training import accuracy, draw_batch, shifted
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
-from sim.spec.spaces import HardwareSpace
 
 __all__ = ["Rhnas"]
 
@@ -31,45 +33,33 @@ _LOGIT_BATCH = 64
 
 
 class Rhnas:
-    """State of a co-search (Akhauri et al., RHNAS, 2021), advanced step by step.
+    """Co-search (Akhauri et al., RHNAS, 2021), advanced step by step.
 
     A round: the agent learns on the most probable architecture and a drawn one; the best
-    hardware found for the former gives every choice a latency; the supernet's weights and
+    hardware known for the former gives every choice a latency; the supernet's weights and
     the architecture's logits then take gradient steps, weights on training images, logits on
-    validation images and the expected latency.
+    validation images and the expected latency. At the end the agent learns on the most probable
+    architecture alone, its best hardware is polished, and the network is trained on.
 
     Parameters
     ----------
-    spec : SearchSpec
-    task : Task
-    hardware : HardwareSpace
-    networks : NetworkSpace
-    evaluator : Evaluator
-    objective : Objective
-    seed : int
+    problem : CoSearchProblem
+    settings : RhnasSettings
     """
 
-    def __init__(
-        self,
-        spec: SearchSpec,
-        task: Task,
-        *,
-        hardware: HardwareSpace,
-        networks: NetworkSpace,
-        evaluator: Evaluator,
-        objective: Objective,
-        seed: int,
-    ) -> None:
-        self.spec, self.task, self.objective = spec, task, objective
-        self.hardware, self.networks, self.evaluator = hardware, networks, evaluator
-        self._augmented = shifted(task.train.images)
-        self._generator = torch.Generator().manual_seed(seed)
+    def __init__(self, problem: CoSearchProblem, settings: RhnasSettings) -> None:
+        self.problem, self.settings = problem, settings
+        self.task, self.objective = problem.task, problem.objective
+        self.hardware, self.networks = problem.hardware, problem.task.networks
+        self.evaluator = problem.evaluator
+        self._augmented = shifted(self.task.train.images)
+        self._generator = torch.Generator().manual_seed(problem.seed)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.supernet = Supernet(networks)
+            torch.manual_seed(problem.seed)
+            self.supernet = Supernet(self.networks)
         self.logits = {
             name: torch.zeros(len(values), requires_grad=True)
-            for name, values in networks.decisions.items()
+            for name, values in self.networks.decisions.items()
         }
         self._weight_optimizer = torch.optim.AdamW(
             self.supernet.parameters(), lr=_WEIGHT_STEP, weight_decay=1e-4
@@ -77,14 +67,47 @@ class Rhnas:
         self._logit_optimizer = torch.optim.Adam(
             self.logits.values(), lr=_ARCHITECTURE_STEP, betas=(0.5, 0.999)
         )
-        updates = spec.search.rounds * spec.search.updates_per_round + spec.search.refine_updates
+        updates = settings.rounds * settings.updates_per_round + settings.refine_updates
         self.agent = HardwareAgent(
-            hardware.sizes,
-            sum(map(len, networks.decisions.values())),
-            Args(batch=spec.search.designs_per_update, total_updates=updates),
-            seed=seed,
+            self.hardware.sizes,
+            sum(map(len, self.networks.decisions.values())),
+            Args(batch=settings.designs_per_update, total_updates=updates),
+            seed=problem.seed,
         )
         self.rounds_done = 0
+        self._finalist: Finalist | None = None
+
+    @property
+    def stages(self) -> Mapping[str, int]:
+        """Steps of each stage, in order."""
+        return {
+            "warm-up": self.settings.warmup_epochs,
+            "co-search": self.settings.rounds,
+            "refinement": self.settings.refine_updates,
+            "polish": 1,
+            "training": self.problem.train.epochs,
+        }
+
+    def step(self, stage: str) -> None:
+        """One epoch of warm-up or training, one round, one update, or the whole polish."""
+        if stage == "warm-up":
+            self.warmup_epoch()
+        elif stage == "co-search":
+            self.round()
+        elif stage == "refinement":
+            self.refine(self.architecture)
+        elif stage == "polish":
+            self.polish(self.architecture)
+        else:
+            if self._finalist is None:
+                self._finalist = self._new_finalist()
+            self._finalist.epoch()
+
+    def outcome(self) -> Outcome:
+        """Quantize the trained network and choose its hardware."""
+        if self._finalist is None:
+            raise RuntimeError("a search must be advanced to its end before it has an outcome")
+        return self._finalist.outcome()
 
     @property
     def architecture(self) -> Architecture:
@@ -105,14 +128,14 @@ class Rhnas:
         """One turn of the agent and of the architecture."""
         architecture = self.architecture
         share = self.supernet_accuracy(architecture)
-        for _ in range(self.spec.search.updates_per_round):
+        for _ in range(self.settings.updates_per_round):
             drawn = self._drawn_architecture()
             self.agent_update([architecture, drawn], phase="agent", accuracies=[share, None])
         best = self.best_hardware(architecture, share)
         base, deltas = self._choice_latencies(architecture, best.accelerator)
-        progress = self.rounds_done / self.spec.search.rounds
+        progress = self.rounds_done / self.settings.rounds
         temperature = 2.0 * (1 - progress) + 0.3 * progress
-        for _ in range(self.spec.search.epochs_per_round):
+        for _ in range(self.settings.epochs_per_round):
             for part in self._batches():
                 self._weight_step(part)
                 self._logit_step(temperature, base, deltas)
@@ -150,20 +173,20 @@ class Rhnas:
     ) -> float:
         """One PPO update, its batch shared by the architectures; return the mean reward."""
         rows = np.arange(self.agent.args.batch) % len(architectures)
-        contexts = np.stack([self.networks.encode(one) for one in architectures])[rows]
+        contexts = np.stack([self.networks.encode(chosen) for chosen in architectures])[rows]
 
-        def reward(actions: NDArray[np.int64]) -> NDArray[np.float64]:
+        def rewards_of(actions: NDArray[np.int64]) -> NDArray[np.float64]:
             rewards = np.zeros(len(actions))
             for i, architecture in enumerate(architectures):
                 mine = np.flatnonzero(rows == i)
                 configs = [self.hardware.config(action) for action in actions[mine].tolist()]
-                reference, *found = self._evaluate(
+                reference, *proposed = self._evaluate(
                     architecture, [self.hardware.default, *configs], phase, accuracies[i]
                 )
-                rewards[mine] = [self.objective.reward(one, reference) for one in found]
+                rewards[mine] = [reward(self.objective, row, reference) for row in proposed]
             return rewards
 
-        return self.agent.learn(contexts, reward)
+        return self.agent.learn(contexts, rewards_of)
 
     def best_hardware(self, architecture: Architecture, share: float | None = None) -> Evaluation:
         """Best feasible design that was evaluated for the architecture, the default if none.
@@ -177,6 +200,13 @@ class Rhnas:
         rows = [row for row in self.evaluator.records if row.network == architecture.key]
         feasible = [row for row in rows if self.objective.feasible(row)]
         return min(feasible, key=self.objective.rank, default=default)
+
+    def _new_finalist(self) -> Finalist:
+        """Most probable architecture, with the supernet's weights."""
+        architecture = self.architecture
+        child = build_from_layers(self.networks.layers(architecture), self.problem.seed)
+        self.supernet.inherit(child, architecture)
+        return Finalist(self.problem, architecture, child)
 
     def _evaluate(
         self,
@@ -208,12 +238,12 @@ class Rhnas:
             for index in range(len(values)):
                 other = self.networks.architecture(chosen | {name: index})
                 row = self._evaluate(other, [config], "choices", None)[0]
-                cycles = row.cycles if row.realizable else 2 * base.cycles
-                delta[index] = cycles - base.cycles
-        return float(max(base.cycles, 1)), deltas
+                cycles = row["cycles"] if row.realizable else 2 * base["cycles"]
+                delta[index] = cycles - base["cycles"]
+        return float(max(base["cycles"], 1)), deltas
 
     def _batches(self) -> tuple[Tensor, ...]:
-        batch = self.spec.train.batch
+        batch = self.problem.train.batch
         order = torch.randperm(len(self.task.train), generator=self._generator)
         return torch.split(order[: len(order) // batch * batch], batch)
 
@@ -234,7 +264,7 @@ class Rhnas:
         added = torch.stack(
             [torch.softmax(self.logits[name], 0) @ delta for name, delta in deltas.items()]
         )
-        loss = loss + self.spec.search.latency_weight * (1 + added.sum() / base)
+        loss = loss + self.settings.latency_weight * (1 + added.sum() / base)
         self._logit_optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
         self._logit_optimizer.step()
@@ -256,6 +286,7 @@ class Rhnas:
             "agent": self.agent.state_dict(),
             "generator": self._generator.get_state(),
             "rounds_done": self.rounds_done,
+            "finalist": None if self._finalist is None else self._finalist.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -269,3 +300,6 @@ class Rhnas:
         self.agent.load_state_dict(state["agent"])
         self._generator.set_state(state["generator"])
         self.rounds_done = state["rounds_done"]
+        if state["finalist"] is not None:
+            self._finalist = self._new_finalist()
+            self._finalist.load_state_dict(state["finalist"])

@@ -1,28 +1,28 @@
-"""Specifications: defaults, the example, and one line for every mistake."""
+"""Experiments: defaults, the example, and one line for every mistake."""
 
 from pathlib import Path
 
 import pytest
 
 from project_root import ROOT
-from search.spec import SearchSpec, load_spec
+from search.experiment import Experiment, load_experiment
 from sim.spec.errors import CosilicoError
 
 EXAMPLE = ROOT / "examples" / "digits.toml"
 
 
-def _load(folder: Path, text: str) -> SearchSpec:
-    path = folder / "spec.toml"
+def _load(folder: Path, text: str) -> Experiment:
+    path = folder / "experiment.toml"
     path.write_text(text)
-    return load_spec(path)
+    return load_experiment(path)
 
 
 def test_the_example_states_the_defaults() -> None:
-    assert load_spec(EXAMPLE) == SearchSpec(name="digits")
+    assert load_experiment(EXAMPLE) == Experiment(name="digits")
 
 
 def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
-    assert _load(tmp_path, "") == SearchSpec()
+    assert _load(tmp_path, "") == Experiment()
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,13 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
 def test_a_mistake_is_named_in_one_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(CosilicoError) as caught:
         _load(tmp_path, text)
-    assert str(caught.value) == f"{tmp_path / 'spec.toml'}: {message}"
+    assert str(caught.value) == f"{tmp_path / 'experiment.toml'}: {message}"
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    message = r"^specification .*nothing\.toml cannot be read: No such file or directory$"
+    message = r"^experiment .*nothing\.toml cannot be read: No such file or directory$"
     with pytest.raises(CosilicoError, match=message):
-        load_spec(tmp_path / "nothing.toml")
+        load_experiment(tmp_path / "nothing.toml")
     with pytest.raises(CosilicoError, match=r"must be TOML: "):
         _load(tmp_path, "name =")
 
@@ -112,6 +112,6 @@ def test_strange_files_are_one_line(tmp_path: Path, text: str, reason: str) -> N
     with pytest.raises(CosilicoError) as caught:
         _load(tmp_path, text)
     line = str(caught.value)
-    assert f"spec.toml {reason}" in line
+    assert f"experiment.toml {reason}" in line
     assert line.isprintable()
     assert len(line) < 300

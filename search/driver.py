@@ -1,0 +1,246 @@
+"""The driver of every search: seeds, budget, checkpoints, progress, log, result and files."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from search.checkpoint import CheckpointStore
+from search.evaluator import CostModel, Evaluator
+from search.experiment import Experiment
+from search.result import Outcome, SearchResult
+from search.strategies import CO_SEARCHES, HARDWARE_SEARCHES
+from search.strategies.hardware_settings import HardwareSettings
+from search.strategies.protocol import CoSearchProblem, HardwareProblem, Strategy
+from search.strategies.settings import StrategySettings
+from search.tasks import TASKS
+from sim.cost.area import area
+from sim.cost.costs import evaluate_many
+from sim.cost.objective import Objective
+from sim.realizability import check, require
+from sim.spec.design import save
+from sim.spec.errors import NotRealizableError
+from sim.spec.files import write_atomic
+from sim.spec.network import Network
+from sim.spec.network_json import network_digest
+from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
+
+__all__ = ["Progress", "deterministic_torch", "run_hardware_search", "run_search"]
+
+Progress = Callable[[str, int, int], None]
+"""Called with the stage's name, the steps done and the steps there are."""
+
+
+def run_search(
+    experiment: Experiment,
+    out: Path,
+    *,
+    resume: bool = False,
+    seed: int = 0,
+    progress: Progress | None = None,
+    costs: CostModel = evaluate_many,
+) -> SearchResult:
+    """Search network and accelerator; write ``design.json``, ``weights.npz`` and ``search.json``.
+
+    A run that was killed at any instant and resumed ends with the same design, bit by bit, as if it
+    had not been. Torch runs on one thread with deterministic kernels while this runs.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    out : Path
+        Folder of the results, the checkpoint and the evaluation log; made if need be.
+    resume : bool
+        Continue from the checkpoint in ``out``, if there is one; else start over.
+    seed : int
+        Decides everything that is drawn; not the split of the data.
+    progress : callable, optional
+    costs : CostModel
+        Default: the predicted costs of ``sim``.
+
+    Raises
+    ------
+    CosilicoError
+        If the checkpoint is of another experiment or seed.
+    NotRealizableError
+        If the space's default accelerator cannot be built, or no design within the default's area
+        runs the final network.
+    """
+    hardware = HARDWARE_SPACES[experiment.space]
+    for violation in check(hardware.default):
+        raise NotRealizableError(
+            f"default accelerator of space {hardware.name!r}: {violation.detail}"
+        )
+    settings = experiment.search
+
+    def strategy(evaluator: Evaluator, objective: Objective) -> Strategy:
+        problem = CoSearchProblem(
+            hardware=hardware,
+            objective=objective,
+            evaluator=evaluator,
+            seed=seed,
+            name=experiment.name,
+            task=TASKS[experiment.task.name].make(experiment.task),
+            train=experiment.train,
+        )
+        return CO_SEARCHES[settings.strategy].make(problem, settings)
+
+    identity = {"experiment": experiment.to_json(), "seed": seed}
+    search = _Search(strategy, settings, hardware, seed, out, identity, costs)
+    return search.run(resume, progress)
+
+
+def run_hardware_search(
+    network: Network,
+    hardware: HardwareSpace,
+    out: Path,
+    *,
+    settings: StrategySettings | None = None,
+    resume: bool = False,
+    seed: int = 0,
+    progress: Progress | None = None,
+    costs: CostModel = evaluate_many,
+) -> SearchResult:
+    """Search the accelerator for a network; write the same files as :func:`run_search`.
+
+    The area of the space's default is the budget.
+
+    Parameters
+    ----------
+    network : Network
+    hardware : HardwareSpace
+    settings : StrategySettings, optional
+        Of a strategy in :data:`search.strategies.HARDWARE_SEARCHES`;
+        :class:`search.strategies.hardware_settings.HardwareSettings` if not given.
+    out, resume, seed, progress, costs
+        As for :func:`run_search`.
+
+    Raises
+    ------
+    CosilicoError
+        If the checkpoint in ``out`` is of another search.
+    NotRealizableError
+        If the space's default cannot run the network: there is then nothing to compare with.
+    """
+    require(hardware.default, network)
+    chosen = settings or HardwareSettings()
+
+    def strategy(evaluator: Evaluator, objective: Objective) -> Strategy:
+        problem = HardwareProblem(
+            hardware=hardware,
+            objective=objective,
+            evaluator=evaluator,
+            seed=seed,
+            network=network,
+        )
+        return HARDWARE_SEARCHES[chosen.strategy].make(problem, chosen)
+
+    identity = {
+        "network": network_digest(network),
+        "space": hardware.name,
+        "search": chosen.to_json(),
+        "seed": seed,
+    }
+    search = _Search(strategy, chosen, hardware, seed, out, identity, costs)
+    return search.run(resume, progress)
+
+
+@contextmanager
+def deterministic_torch() -> Iterator[None]:
+    """One thread and deterministic kernels, for results that do not depend on the machine's load."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic)
+
+
+class _Search:
+    """All steps of a strategy, a checkpoint after each, and the files at the end."""
+
+    def __init__(
+        self,
+        strategy: Callable[[Evaluator, Objective], Strategy],
+        settings: StrategySettings,
+        hardware: HardwareSpace,
+        seed: int,
+        out: Path,
+        identity: dict[str, Any],
+        costs: CostModel,
+    ) -> None:
+        self._started = time.monotonic()
+        self._make, self._settings, self._seed, self._out = strategy, settings, seed, out
+        self._objective = Objective(
+            metric=settings.metric, area_budget=area(hardware.default).total
+        )
+        self._costs = costs
+        words = json.dumps(identity, sort_keys=True).encode()
+        self._store = CheckpointStore(out, hashlib.sha256(words).hexdigest())
+
+    def run(self, resume: bool, progress: Progress | None) -> SearchResult:
+        """Do all steps that are left; write the design and ``search.json``."""
+        if not resume:
+            self._store.clear()
+        with deterministic_torch():
+            self._restore()
+            self._advance(progress or (lambda stage, done, total: None))
+            outcome = self._strategy.outcome()
+            self._save()
+        result = self._result(outcome)
+        save(result.design, self._out / "design.json")
+        write_atomic(self._out / "search.json", json.dumps(result.to_json(), indent=1) + "\n")
+        return result
+
+    def _restore(self) -> None:
+        """Make the strategy, and bring it to where the checkpoint was."""
+        loaded = self._store.load()
+        state, records = loaded if loaded is not None else ({}, [])
+        self._evaluator = Evaluator(self._costs, records)
+        self._strategy = self._make(self._evaluator, self._objective)
+        with self._store.restoring():
+            self._step = int(state.get("step", 0))
+            self._earlier_s = float(state.get("wall_s", 0.0))
+            if state:
+                self._strategy.load_state_dict(state["strategy"])
+
+    def _advance(self, progress: Progress) -> None:
+        first = 0
+        for stage, steps in self._strategy.stages.items():
+            for done in range(max(0, self._step - first), steps):
+                progress(stage, done, steps)
+                self._strategy.step(stage)
+                self._step += 1
+                self._save()
+            progress(stage, steps, steps)
+            first += steps
+
+    def _save(self) -> None:
+        state = {
+            "step": self._step,
+            "wall_s": self._wall_s(),
+            "strategy": self._strategy.state_dict(),
+        }
+        self._store.save(state, self._evaluator.records)
+
+    def _wall_s(self) -> float:
+        return self._earlier_s + time.monotonic() - self._started
+
+    def _result(self, outcome: Outcome) -> SearchResult:
+        return SearchResult(
+            **{entry.name: getattr(outcome, entry.name) for entry in fields(Outcome)},
+            strategy=self._settings.strategy,
+            seed=self._seed,
+            area_budget=self._objective.area_budget,
+            history=tuple(self._evaluator.records),
+            log_sha256=self._store.log_sha256,
+            wall_s=self._wall_s(),
+        )

@@ -1,0 +1,112 @@
+"""The chosen architecture on its way to a design: trained on, quantized, given its hardware."""
+
+from typing import Any
+
+import torch
+
+from search.architecture import Architecture
+from search.children import Child
+from search.evaluator import Evaluation
+from search.export import export
+from search.result import Outcome
+from search.strategies.protocol import CoSearchProblem
+from search.tasks.task import Split, Task
+from search.training import ChildTraining, accuracy
+from sim import golden
+from sim.spec.design import Design
+from sim.spec.errors import NotRealizableError
+from sim.spec.network import Network
+
+__all__ = ["Finalist"]
+
+
+class Finalist:
+    """Trains the final network on all but the test images, then makes the design.
+
+    Parameters
+    ----------
+    problem : CoSearchProblem
+    architecture : Architecture
+    child : Child
+        The architecture's network with the weights to start from; trained in place.
+    """
+
+    def __init__(self, problem: CoSearchProblem, architecture: Architecture, child: Child) -> None:
+        self._problem, self._architecture, self._child = problem, architecture, child
+        self._split = problem.task.all_but_test
+        self._training = ChildTraining(
+            child,
+            self._split,
+            epochs=problem.train.epochs,
+            batch=problem.train.batch,
+            learning_rate=problem.train.learning_rate,
+            seed=problem.seed,
+        )
+
+    def epoch(self) -> None:
+        """Train on all images once."""
+        self._training.epoch()
+
+    def outcome(self) -> Outcome:
+        """Quantize, choose the hardware, measure on the test images.
+
+        Raises
+        ------
+        NotRealizableError
+            If no evaluated accelerator within the area budget runs the quantized network.
+        """
+        task, child = self._problem.task, self._child
+        network = export(
+            child, self._split.images, name=self._problem.name, input_scale=task.input_scale
+        )
+        default, best = self._choose_hardware(network)
+        return Outcome(
+            design=Design(network=network, accelerator=best.accelerator),
+            architecture=self._architecture,
+            default=default,
+            best=best,
+            float_accuracy=_float_accuracy(child, task.test),
+            int8_accuracy=_int8_accuracy(network, task),
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that decides how the training goes on."""
+        return self._training.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`state_dict` returned."""
+        self._training.load_state_dict(state)
+
+    def _choose_hardware(self, network: Network) -> tuple[Evaluation, Evaluation]:
+        """Evaluate the final network on the default and on the best hardware.
+
+        The integer parameters may break a rule that the shapes keep, so designs are tried
+        from the best down.
+        """
+        key, objective = self._architecture.key, self._problem.objective
+        evaluator = self._problem.evaluator
+        known = [row for row in evaluator.records if row.network == key]
+        feasible = sorted(filter(objective.feasible, known), key=objective.rank)
+        hardware = self._problem.hardware.default
+        (default,) = evaluator.evaluate([hardware], network, phase="final")
+        for row in feasible:
+            (best,) = evaluator.evaluate([row.accelerator], network, phase="final")
+            if objective.feasible(best):
+                return default, best
+        raise NotRealizableError(
+            f"network {key!r} must have a realizable accelerator of area at most "
+            f"{objective.area_budget:.4g}, but none of {len(known)} evaluated ones is"
+        )
+
+
+def _float_accuracy(child: Child, split: Split) -> float:
+    child.eval()
+    with torch.no_grad():
+        return accuracy(child(split.images), split.labels)
+
+
+def _int8_accuracy(network: Network, task: Task) -> float:
+    split = task.test
+    outputs = golden.run(network, task.quantize(split.images))[network.output.name]
+    logits = torch.from_numpy(outputs.reshape(len(split), -1))
+    return accuracy(logits, split.labels)

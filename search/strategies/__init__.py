@@ -1,0 +1,25 @@
+"""Search strategies by name: a strategy is a class in one file, and its registration here."""
+
+from typing import TYPE_CHECKING
+
+from search.registry import Registry
+from search.strategies.hardware_settings import HardwareSettings
+from search.strategies.rhnas_settings import RhnasSettings
+from search.strategies.settings import StrategySettings
+
+if TYPE_CHECKING:  # torch is not needed to check an experiment
+    from search.strategies.protocol import Strategy
+
+__all__ = ["CO_SEARCHES", "HARDWARE_SEARCHES"]
+
+CO_SEARCHES: "Registry[StrategySettings, Strategy]" = Registry("co-search")
+"""Strategies that an experiment can name, made from a ``CoSearchProblem`` and their settings."""
+
+CO_SEARCHES.register("rhnas", RhnasSettings, "search.strategies.rhnas:Rhnas")
+
+HARDWARE_SEARCHES: "Registry[StrategySettings, Strategy]" = Registry("hardware search")
+"""Strategies for a network that is given, made from a ``HardwareProblem`` and their settings."""
+
+HARDWARE_SEARCHES.register(
+    "hardware", HardwareSettings, "search.strategies.hardware:HardwareSearch"
+)

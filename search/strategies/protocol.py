@@ -1,0 +1,109 @@
+"""The protocol between the driver of a search and a strategy.
+
+The driver owns seeds, the budget, checkpoints, progress, the evaluation log and the files. A
+strategy states its stages, advances step by step, asks the evaluator for costs, and says all that it
+has learned as a state.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from search.evaluator import Evaluator
+from search.experiment import TrainSettings
+from search.result import Outcome
+from search.tasks.task import Task
+from sim.cost.objective import Objective
+from sim.spec.network import Network
+from sim.spec.spaces import HardwareSpace
+
+__all__ = ["CoSearchProblem", "HardwareProblem", "Problem", "Strategy"]
+
+
+class Strategy(Protocol):
+    """A search, step by step.
+
+    It is made from a problem and its settings, and then either starts or is given a state. What a
+    step does must follow from these, and from the evaluator's answers, alone.
+    """
+
+    @property
+    def stages(self) -> Mapping[str, int]:
+        """Steps of each stage, in the order in which they are done."""
+        ...
+
+    def step(self, stage: str) -> None:
+        """Propose accelerators or networks to the evaluator, and learn from its answers."""
+        ...
+
+    def outcome(self) -> Outcome:
+        """Return the design that is best after all steps.
+
+        Raises
+        ------
+        NotRealizableError
+            If there is none within the area budget.
+        """
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that decides how the search goes on, but the evaluator's records.
+
+        Tensors, numbers, text, and lists and dicts of them.
+        """
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`state_dict` returned."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Problem:
+    """Everything that a strategy may choose from and has to meet.
+
+    Parameters
+    ----------
+    hardware : HardwareSpace
+    objective : Objective
+        Its area budget is the area of the space's default.
+    evaluator : Evaluator
+        The only way to costs.
+    seed : int
+        Decides everything that is drawn.
+    """
+
+    hardware: HardwareSpace
+    objective: Objective
+    evaluator: Evaluator
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HardwareProblem(Problem):
+    """A network that is given, and whose accelerator is searched.
+
+    Parameters
+    ----------
+    network : Network
+        The space's default runs it.
+    """
+
+    network: Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CoSearchProblem(Problem):
+    """A task whose network and accelerator are searched.
+
+    Parameters
+    ----------
+    name : str
+        Name of the final network.
+    task : Task
+    train : TrainSettings
+    """
+
+    name: str
+    task: Task
+    train: TrainSettings

@@ -1,0 +1,37 @@
+"""Settings of RHNAS."""
+
+from dataclasses import dataclass
+
+from search.sections import choice, integer, number
+from search.strategies.settings import StrategySettings
+
+__all__ = ["RhnasSettings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RhnasSettings(StrategySettings):
+    """Lengths of the stages of RHNAS, and the price of latency.
+
+    Parameters
+    ----------
+    strategy : "rhnas"
+    latency_weight : float
+        Cross entropy that one relative unit of latency is worth to the architecture.
+    warmup_epochs : int
+        Supernet epochs before the first round, all architectures alike.
+    rounds, epochs_per_round, updates_per_round : int
+        Alternations; supernet epochs and agent updates in each.
+    refine_updates : int
+        Agent updates on the final network alone.
+    designs_per_update : int
+        Accelerators that the agent proposes in an update.
+    """
+
+    strategy: str = choice("rhnas", "rhnas")
+    latency_weight: float = number(0.02, 0.0, 100.0)
+    warmup_epochs: int = integer(8, 0, 10_000)
+    rounds: int = integer(10, 1, 10_000)
+    epochs_per_round: int = integer(1, 1, 10_000)
+    updates_per_round: int = integer(2, 1, 10_000)
+    refine_updates: int = integer(40, 1, 10_000)
+    designs_per_update: int = integer(128, 4, 100_000)

@@ -1,0 +1,58 @@
+"""Costs of a network on many accelerators, realizable or not."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sim.arrays.tables import accelerator_row
+from sim.cost.columns import COST_COLUMNS, Costing
+from sim.cost.table import CostTable
+from sim.plan import map_network, network_tables
+from sim.realizability import arithmetic_violations, check, describe
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.network import Network
+from sim.sweep import SweepColumn, sweep
+from sim.timing import calibration as calibrations
+from sim.timing.calibration import Calibration
+
+__all__ = ["evaluate_many"]
+
+
+def evaluate_many(
+    configs: Sequence[AcceleratorConfig],
+    network: Network,
+    calibration: Calibration | None = None,
+    *,
+    columns: Sequence[str] | None = None,
+) -> CostTable:
+    """Evaluate many configurations, realizable or not, on a network.
+
+    Parameters
+    ----------
+    configs : sequence of AcceleratorConfig
+    network : Network
+    calibration : Calibration, optional
+        Timing constants; those shipped with the gateware if not given.
+    columns : sequence of str, optional
+        Columns of the table; all of :data:`sim.cost.columns.COST_COLUMNS` if not given.
+    """
+    constants = (calibration or calibrations.default()).array
+    blocked = arithmetic_violations(network)
+    violations = [check(config) or blocked for config in configs]
+    open_rows = [i for i, broken in enumerate(violations) if not broken]
+    swept = np.zeros((len(configs), len(SweepColumn)), np.int64)
+    if open_rows:
+        forms = [(layers, tensors) for _, layers, tensors in network_tables(network)]
+        accelerators = np.array([accelerator_row(configs[i]) for i in open_rows])
+        swept[open_rows] = sweep(forms, accelerators, constants)
+    for i in open_rows:
+        if not swept[i, SweepColumn.MAPPED]:
+            violations[i] = [describe(map_network(configs[i], network))]
+    realizable = np.array([not broken for broken in violations], np.bool_)
+    costing = Costing(configs=configs, network=network, sweep=swept, realizable=realizable)
+    return CostTable(
+        configs=tuple(configs),
+        violations=[tuple(v.code for v in broken) for broken in violations],
+        excess=np.array([sum(v.excess for v in broken) for broken in violations], np.float64),
+        values={name: costing[name] for name in (COST_COLUMNS if columns is None else columns)},
+    )

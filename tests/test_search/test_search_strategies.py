@@ -1,0 +1,236 @@
+"""A strategy and a cost column that exist in these tests alone run through everything."""
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from cosilico.enumeration import enumerate_to_file
+from search.checkpoint import CheckpointStore
+from search.driver import run_hardware_search
+from search.evaluator import Evaluation, Evaluator
+from search.experiment import load_experiment
+from search.registry import Registry
+from search.result import Outcome, SearchResult
+from search.sections import choice, integer
+from search.strategies import CO_SEARCHES, HARDWARE_SEARCHES
+from search.strategies.protocol import HardwareProblem
+from search.strategies.settings import StrategySettings
+from sim.cost.columns import COST_COLUMNS, CostColumn, Costing, register
+from sim.networks.named import named_network
+from sim.spec.design import Design, load
+from sim.spec.errors import CosilicoError
+from sim.spec.network import Network
+from sim.spec.spaces import TINY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomSettings(StrategySettings):
+    """Settings of a strategy that draws accelerators by chance."""
+
+    strategy: str = choice("random", "random")
+    draws: int = integer(6, 1, 1000)
+
+
+class RandomSearch:
+    """Ten accelerators in a step, drawn by chance; learns the best so far."""
+
+    def __init__(self, problem: HardwareProblem, settings: RandomSettings) -> None:
+        self.problem, self.settings = problem, settings
+        self.generator = torch.Generator().manual_seed(problem.seed)
+
+    @property
+    def stages(self) -> Mapping[str, int]:
+        """Steps of the only stage."""
+        return {"draw": self.settings.draws}
+
+    def step(self, stage: str) -> None:
+        """Evaluate ten points of the space."""
+        points = torch.randint(len(self.problem.hardware), (10,), generator=self.generator)
+        configs = [self.problem.hardware.at(int(point)) for point in points]
+        self.problem.evaluator.evaluate(configs, self.problem.network, phase=stage)
+
+    def outcome(self) -> Outcome:
+        """Return the best of all draws and the default."""
+        problem = self.problem
+        (default,) = problem.evaluator.evaluate(
+            [problem.hardware.default], problem.network, phase="default"
+        )
+        feasible = filter(problem.objective.feasible, problem.evaluator.records)
+        best = min(feasible, key=problem.objective.rank)
+        return Outcome(
+            design=Design(network=problem.network, accelerator=best.accelerator),
+            default=default,
+            best=best,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of the generator."""
+        return {"generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on drawing."""
+        self.generator.set_state(state["generator"])
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return named_network("autoencoder")
+
+
+@pytest.fixture
+def _random(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Register the strategy for a test."""
+    monkeypatch.setattr(HARDWARE_SEARCHES, "_entries", dict(HARDWARE_SEARCHES._entries))
+    HARDWARE_SEARCHES.register("random", RandomSettings, RandomSearch)
+
+
+@pytest.fixture
+def column() -> Iterator[str]:
+    """A column that is registered for a test alone: area times cycles."""
+
+    def compute(costing: Costing) -> NDArray[np.float64]:
+        return np.asarray(costing["area"] * costing["cycles"])
+
+    register(CostColumn(name="silicon", unit="mm² cycles", compute=compute, dtype=np.float64))
+    yield "silicon"
+    del COST_COLUMNS["silicon"]
+
+
+def search(network: Network, out: Path, **options: Any) -> SearchResult:
+    settings = RandomSettings(metric="edp")
+    return run_hardware_search(network, TINY, out, settings=settings, **{"seed": 3} | options)
+
+
+@pytest.mark.usefixtures("_random")
+def test_a_registered_strategy_runs_through_the_driver(network: Network, tmp_path: Path) -> None:
+    steps: list[tuple[str, int, int]] = []
+    result = search(network, tmp_path, progress=lambda *step: steps.append(step))
+    assert steps == [("draw", done, 6) for done in range(7)]
+    document = json.loads((tmp_path / "search.json").read_text())
+    assert document == result.to_json()
+    assert (document["strategy"], document["seed"]) == ("random", 3)
+    assert 60 <= document["evaluations"] <= 61
+    edps = [
+        row["cycles"] * row["energy"]
+        for row in result.history
+        if row.realizable and row["area"] <= result.area_budget
+    ]
+    assert result.best["cycles"] * result.best["energy"] == min(edps)
+    assert load(tmp_path / "design.json").accelerator == result.best.accelerator
+    other = search(network, tmp_path / "other", seed=4)
+    assert other.history != result.history
+
+
+@pytest.mark.usefixtures("_random")
+@pytest.mark.parametrize("saves", [1, 4, 6])
+def test_a_registered_strategy_goes_on_where_it_was_killed(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saves: int
+) -> None:
+    whole = search(network, tmp_path / "whole")
+    left = saves
+    save = CheckpointStore.save
+
+    def failing(self: CheckpointStore, *arguments: Any) -> None:
+        nonlocal left
+        save(self, *arguments)
+        left -= 1
+        if not left:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CheckpointStore, "save", failing)
+        with pytest.raises(KeyboardInterrupt):
+            search(network, tmp_path / "cut")
+    steps: list[tuple[str, int, int]] = []
+    resumed = search(
+        network, tmp_path / "cut", resume=True, progress=lambda *step: steps.append(step)
+    )
+    assert steps == [("draw", done, 6) for done in range(saves, 7)]
+    assert resumed.history == whole.history
+    for name in ("design.json", "weights.npz", "evaluations.jsonl"):
+        cut, uncut = (tmp_path / folder / name for folder in ("cut", "whole"))
+        assert cut.read_bytes() == uncut.read_bytes()
+    with pytest.raises(CosilicoError, match=r"must be of the same experiment and seed to resume$"):
+        run_hardware_search(
+            network, TINY, tmp_path / "cut", settings=RandomSettings(), resume=True, seed=3
+        )
+
+
+@pytest.mark.usefixtures("_random")
+def test_a_registered_column_is_in_every_file(
+    column: str, network: Network, tmp_path: Path
+) -> None:
+    """A new cost column touches no other place than its registration."""
+    result = search(network, tmp_path)
+    rows = [json.loads(row) for row in (tmp_path / "evaluations.jsonl").read_text().splitlines()]
+    assert len(rows) == result.evaluations
+    for row, record in zip(rows, result.history, strict=True):
+        assert row[column] == record[column] == row["area"] * row["cycles"]
+        assert Evaluation.from_json(row) == record
+    document = json.loads((tmp_path / "search.json").read_text())
+    for side in (document["best"], document["default"]):
+        assert side[column] == side["area"] * side["predicted_cycles"] > 0
+    enumerate_to_file("autoencoder", "tiny", tmp_path / "space.csv", jobs=1)
+    with (tmp_path / "space.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == len(TINY)
+    for line in lines:
+        assert float(line[column]) == float(line["area"]) * int(line["predicted_cycles"])
+
+
+def test_an_experiment_names_registered_strategies_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "experiment.toml"
+    path.write_text("[search]\nstrategy = 'random'\ndraws = 9\n")
+    with pytest.raises(CosilicoError) as caught:
+        load_experiment(path)
+    assert str(caught.value) == f"{path}: search.strategy must be one of rhnas, not 'random'"
+    monkeypatch.setattr(CO_SEARCHES, "_entries", dict(CO_SEARCHES._entries))
+    CO_SEARCHES.register("random", RandomSettings, RandomSearch)
+    assert load_experiment(path).search == RandomSettings(draws=9)
+    path.write_text("[search]\nstrategy = 'random'\ndraws = 0\n")
+    with pytest.raises(CosilicoError) as caught:
+        load_experiment(path)
+    assert str(caught.value) == f"{path}: search.draws must be an integer in 1 … 1000, not 0"
+    path.write_text("[search]\nstrategy = 'random'\nrounds = 2\n")
+    with pytest.raises(CosilicoError) as caught:
+        load_experiment(path)
+    assert str(caught.value) == f"{path}: search has no field 'rounds'"
+
+
+def test_every_registered_name_makes_what_it_says() -> None:
+    for registry in (CO_SEARCHES, HARDWARE_SEARCHES):
+        for name, entry in registry.items():
+            assert entry.settings().strategy == name  # type: ignore[call-arg]  # a name's default
+
+
+def test_a_registered_name_is_taken() -> None:
+    registry: Registry[RandomSettings, RandomSearch] = Registry("strategy")
+    registry.register("random", RandomSettings, "tests:nothing")
+    message = "name of a strategy must not be taken, not 'random'"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        registry.register("random", RandomSettings, RandomSearch)
+    assert len(registry) == 1
+
+
+def test_an_evaluation_of_other_columns_is_refused(network: Network) -> None:
+    (row,) = Evaluator().evaluate([TINY.default], network, phase="a")
+    document = row.to_json()
+    assert Evaluation.from_json(document) == row
+    del document["area"]
+    with pytest.raises(KeyError):
+        Evaluation.from_json(document)
+    with pytest.raises(TypeError):
+        Evaluation.from_json(row.to_json() | {"silicon": 3})
+    with pytest.raises(AttributeError, match=r"^column must be one of cycles, .*, not 'silicon'$"):
+        _ = row.silicon
