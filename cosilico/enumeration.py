@@ -4,7 +4,7 @@ import csv
 import io
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,7 +28,6 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
 from sim.spec.files import file_to_replace, write_atomic
 from sim.spec.network import Network
-from sim.spec.spaces import HardwareSpace
 
 __all__ = ["Enumeration", "census", "enumerate_network", "enumerate_to_file"]
 
@@ -112,9 +111,9 @@ def census(table: Enumeration) -> dict[str, int]:
 
 
 def enumerate_network(
-    network: Network, space: HardwareSpace, report: Report, *, jobs: int = 1
+    network: Network, space: Iterable[AcceleratorConfig], report: Report, *, jobs: int = 1
 ) -> Enumeration:
-    """Evaluate a network on every accelerator of a space, in ``jobs`` processes."""
+    """Evaluate a network on every accelerator of a space, or on any others, in ``jobs`` processes."""
     configs = tuple(space)
     chunks = []
     report("accelerators", 0, len(configs))

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cosilico.cli import MemoryTier, main
+from cosilico.cli import main
+from cosilico.commands.options import MemoryTier
 from cosilico.measurements import print_results, time_rows, write_json
 from cosilico.photographs import load_photograph, photograph_input
 from cosilico.simulation import parse_stalls, simulate_argument
