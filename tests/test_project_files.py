@@ -26,6 +26,7 @@ TARGETS = [
     "lint",
     "test",
     "check",
+    "docs",
     "demo",
     "validate",
     "lowest",

@@ -26,7 +26,7 @@ from sim.spec.views import View
 if TYPE_CHECKING:
     from testbench.validation.simulate import SimulationResult
 
-__all__ = ["SimulatedRun", "simulate"]
+__all__ = ["SimulatedRun", "given_images", "simulate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -157,7 +157,7 @@ def simulate(
     if inputs is None:
         image_set = _default_images(network, source, pair.network, images)
     else:
-        image_set = _given_images(source, pair.network, inputs, labels).first(images)
+        image_set = given_images(source, pair.network, inputs, labels).first(images)
     require_memory(pair.network, len(image_set.x))
     result = simulate_design(
         pair,
@@ -189,12 +189,19 @@ def _default_images(
     return images_for(Path(network), loaded, None, count)
 
 
-def _given_images(
+def given_images(
     source: NetworkSource,
     loaded: Network,
     inputs: NDArray[Any],
     labels: NDArray[np.integer[Any]] | None,
 ) -> ImageSet:
+    """Return a caller's images as the accelerator reads them, and their labels.
+
+    Raises
+    ------
+    CosilicoError
+        If they do not fit the network.
+    """
     x = source.host.prepare(inputs) if isinstance(source, ImportedNetwork) else np.asarray(inputs)
     shape = loaded.input.shape
     if x.dtype != np.int8 or x.ndim != 4 or x.shape[1:] != shape or not len(x):
