@@ -61,7 +61,7 @@ def test_simulates_given_images(design: Path) -> None:
     assert run.passed
     assert run
     assert run.cycles == cosilico.predict(loaded).cycles
-    expected = np.stack([golden.run(loaded.network, image)[-1] for image in x])
+    expected = golden.run(loaded.network, x)[loaded.network.output.name]
     assert np.array_equal(run.outputs, expected)
     assert run.layers["measured_cycles"] == run.layers["predicted_cycles"]
     assert run.layers["layer"] == [layer.name for layer in loaded.network.layers]
@@ -113,8 +113,6 @@ def test_searches_an_accelerator(design: Path, tmp_path: Path) -> None:
     assert len(result.evaluations) == result.figures["evaluations"]
     assert result.evaluations["pes_x"][0] in (1, 2, 3, 4)
     assert result.to_json()["accelerator"] == result.design.accelerator.to_json()
-    again = cosilico.search_accelerator(network, "tiny", seed=3)
-    assert again.design.accelerator == result.design.accelerator
     with pytest.raises(cosilico.CosilicoError):
         cosilico.search_accelerator(network, "tiny", tmp_path / "out", seed=3)
 
