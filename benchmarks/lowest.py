@@ -47,13 +47,13 @@ PREDICTION = (
     "design = load(Path('design.json')); "
     "print(predict(design.accelerator, design.network).total_cycles, 'cycles predicted')"
 )
-"""What runs through each package: the model, the search, reports, imports, emission, simulation."""
+"""Program that runs through each package: the model, the search, reports, imports, emission, simulation."""
 
 _BOUND = re.compile(r"([A-Za-z0-9_.-]+)\s*(?:>=|==)\s*([0-9][0-9A-Za-z.]*)")
 
 
 def lowest_versions(dependencies: Sequence[str], exact: Mapping[str, str]) -> list[str]:
-    """Return requirements of the lowest version of each dependency, or of an ``exact`` one.
+    """Return requirements of the lowest version of each dependency, or of the ``exact`` version.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The packages beside this one: those of another project may come first where Python runs."""
+"""Cosilico's other packages: those of another project may come first where Python runs."""
 
 import sys
 from importlib.util import find_spec

@@ -46,7 +46,7 @@ class AcceleratorCosts:
         return self.table[column]
 
     def __repr__(self) -> str:
-        """Return a line with the numbers of accelerators and of realizable ones."""
+        """Return a line with the numbers of accelerators, and how many are realizable."""
         realizable = census(self.costs)["realizable"]
         return (
             f"AcceleratorCosts({self.network} on {len(self):,} accelerators, "
@@ -139,7 +139,7 @@ def predict_many(
     accelerators : iterable of AcceleratorConfig, str or Path
         At least a single accelerator, each as of :func:`cosilico.load_accelerator`.
     jobs : int
-        Processes. A script that asks for more than one must have a ``__main__`` guard.
+        Processes. A script that asks for several must have a ``__main__`` guard.
     seed : int
         Of a named network's weights, which change no cost.
     progress : callable, optional

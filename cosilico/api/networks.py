@@ -12,7 +12,7 @@ from sim.spec.network import Network
 __all__ = ["NetworkSource", "import_network", "load_network"]
 
 NetworkSource = Network | ImportedNetwork | Design | str | Path
-"""What stands for a network in a call: the network, what contains it, or its name or path."""
+"""Forms of a network in a call: the network, an object that has it, or its name or path."""
 
 
 def load_network(source: NetworkSource, *, seed: int = 0) -> Network:
@@ -51,7 +51,7 @@ def import_network(model: str | Path, calibration: str | Path | None = None) -> 
         A quantized ``.tflite`` or ``.onnx`` file, or a ``.pt2`` program of PyTorch, which needs the
         extra ``search``.
     calibration : str or Path, optional
-        With a ``.pt2`` file, and only with one: an npz file with images ``x``, float [N, C, H, W].
+        With a ``.pt2`` file, and only then: an npz file with images ``x``, float [N, C, H, W].
 
     Raises
     ------

@@ -16,7 +16,7 @@ from sim.timing.calibration import Calibration
 __all__ = ["AcceleratorSource", "calibration_in_force", "load_pair"]
 
 AcceleratorSource = AcceleratorConfig | str | Path
-"""What stands for an accelerator in a call: the configuration, or its name or path."""
+"""Forms of an accelerator in a call: the configuration, or its name or path."""
 
 
 def load_pair(

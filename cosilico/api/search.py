@@ -94,7 +94,7 @@ def search(
         TOML file of the co-search.
     out : str or Path, optional
         Folder for ``design.json``, ``weights.npz``, ``search.json`` and the log; absent or empty. A
-        temporary one if not given.
+        temporary folder if not given.
     seed : int
         Decides every random choice.
     resume : bool

@@ -122,7 +122,7 @@ def simulate(
     inputs : array, optional
         int8[n, height, width, channels]; for an imported network in its model's own type and layout.
         Without it a named network runs its default picture or noise, a file the ``test.npz`` beside
-        it if there is one, and anything else random images.
+        it if that exists, and anything else random images.
     labels : int64[n], optional
         With ``inputs``: then the accuracy is measured.
     images : int, optional

@@ -19,5 +19,5 @@ def search(
     require_extra("cosilico search", "search", "rtl", "report")
     from cosilico.flow import search_to_folder
 
-    found = search_to_folder(spec, out, resume=resume, force=force, seed=seed)
-    typer.echo(f"{out / 'design.json'}: {found}")
+    line = search_to_folder(spec, out, resume=resume, force=force, seed=seed)
+    typer.echo(f"{out / 'design.json'}: {line}")
