@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install format lint test check demo validate lowest calibrate supported pages bench mutants clean
+.PHONY: help install format lint test check docs demo validate lowest calibrate supported pages bench mutants clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
@@ -46,10 +46,13 @@ lint: $(STAMP) ## style, format, types and import rules
 	$(BIN)/lint-imports
 	$(BIN)/python tests/support/house_english.py
 
-test: $(STAMP) ## all tests, RTL included, on all cores
+test: lint ## lint, then all tests but the long ones, RTL included, on all cores
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
-check: lint test ## what a commit must pass
+check: test ## what a commit must pass
+
+docs: $(STAMP) ## build the pages, API and tour included: build/docs/docs/contents.html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -j auto -c docs . build/docs
 
 demo: $(STAMP) ## search, generate, simulate and report the digits example
 	$(BIN)/cosilico run examples/digits.toml --out $(OUT) --force
@@ -66,8 +69,9 @@ lowest: $(STAMP) ## install the lowest versions that are allowed elsewhere, and 
 calibrate: $(STAMP) ## measure the timing constants of the present gateware
 	$(BIN)/cosilico calibrate --out sim/timing/calibration.json
 
-supported: $(STAMP) ## write docs/supported_ops.md from the importer's tables
+supported: $(STAMP) ## write docs/supported_ops.md and docs/accelerator.md from the code's tables
 	$(BIN)/python -c 'from pathlib import Path; from sim.importers import supported as s; Path(s.SUPPORTED_PAGE).write_text(s.supported_operators())'
+	$(BIN)/python -c 'from pathlib import Path; from cosilico import accelerator_page as a; Path(a.ACCELERATOR_PAGE).write_text(a.accelerator_page())'
 
 pages: $(STAMP) ## write the pages' tables from the results files in benchmarks/
 	$(BIN)/python benchmarks/pages.py

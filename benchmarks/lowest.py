@@ -15,10 +15,14 @@ import tomllib
 import venv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-__all__ = ["lowest_versions"]
+__all__ = ["command_dependencies", "lowest_versions"]
 
 ROOT = Path(__file__).parent.parent
+EXTRAS = ("rtl", "search", "report")
+"""Extras that commands need; the others are for work on the project."""
+
 SEED = 5
 SPEC = """
 name = "small"
@@ -43,13 +47,13 @@ PREDICTION = (
     "design = load(Path('design.json')); "
     "print(predict(design.accelerator, design.network).total_cycles, 'cycles predicted')"
 )
-"""What runs through each package: the model, the search, reports, imports, emission, simulation."""
+"""Program that runs through each package: the model, the search, reports, imports, emission, simulation."""
 
 _BOUND = re.compile(r"([A-Za-z0-9_.-]+)\s*(?:>=|==)\s*([0-9][0-9A-Za-z.]*)")
 
 
 def lowest_versions(dependencies: Sequence[str], exact: Mapping[str, str]) -> list[str]:
-    """Return requirements of the lowest version of each dependency, or of an ``exact`` one.
+    """Return requirements of the lowest version of each dependency, or of the ``exact`` version.
 
     Raises
     ------
@@ -66,6 +70,18 @@ def lowest_versions(dependencies: Sequence[str], exact: Mapping[str, str]) -> li
     return pinned
 
 
+def command_dependencies(project: Mapping[str, Any]) -> list[str]:
+    """Return what all commands need: the dependencies, and those of the extras, each once.
+
+    Parameters
+    ----------
+    project : mapping
+        The table ``project`` of pyproject.toml.
+    """
+    extras = project["optional-dependencies"]
+    return list(dict.fromkeys(sum((extras[name] for name in EXTRAS), project["dependencies"])))
+
+
 def main() -> None:
     """Install and run; a failure ends it with that program's status."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -74,7 +90,7 @@ def main() -> None:
     options = parser.parse_args()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     exact = {} if options.torch is None else {"torch": options.torch}
-    requirements = lowest_versions(project["dependencies"], exact)
+    requirements = lowest_versions(command_dependencies(project), exact)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         venv.create(folder / "venv", with_pip=True)

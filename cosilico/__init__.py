@@ -1,5 +1,108 @@
-"""The command line, the flow that ties the stages together, and the report."""
+"""Cosilico: co-search of a quantized network and its accelerator, down to verified Verilog.
 
-__all__ = ["__version__"]
+``import cosilico`` is all that a notebook needs. The public names are loaded when they are first used,
+so that this takes milliseconds and asks for no package that is not used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from cosilico.siblings import require_siblings
+
+if TYPE_CHECKING:
+    from cosilico.api.accelerators import load_accelerator, load_space
+    from cosilico.api.checks import CheckResult, check
+    from cosilico.api.designs import load_design, save_design
+    from cosilico.api.enumeration import AcceleratorCosts, enumerate, predict_many
+    from cosilico.api.generation import GeneratedFiles, generate
+    from cosilico.api.networks import import_network, load_network
+    from cosilico.api.prediction import PredictedRun, predict
+    from cosilico.api.search import SearchedDesign, search, search_accelerator
+    from cosilico.api.simulation import SimulatedRun, simulate
+    from cosilico.api.table import Table
+    from sim.importers.folder import ImportedNetwork
+    from sim.realizability import Violation
+    from sim.spec.accelerator import AcceleratorConfig
+    from sim.spec.design import Design
+    from sim.spec.errors import CosilicoError, NotRealizableError
+    from sim.spec.memories import Memory
+    from sim.spec.network import Network
+    from sim.spec.spaces import HardwareSpace
+    from sim.spec.views import View
+
+__all__ = [
+    "AcceleratorConfig",
+    "AcceleratorCosts",
+    "CheckResult",
+    "CosilicoError",
+    "Design",
+    "GeneratedFiles",
+    "HardwareSpace",
+    "ImportedNetwork",
+    "Memory",
+    "Network",
+    "NotRealizableError",
+    "PredictedRun",
+    "SearchedDesign",
+    "SimulatedRun",
+    "Table",
+    "View",
+    "Violation",
+    "__version__",
+    "check",
+    "enumerate",
+    "generate",
+    "import_network",
+    "load_accelerator",
+    "load_design",
+    "load_network",
+    "load_space",
+    "predict",
+    "predict_many",
+    "save_design",
+    "search",
+    "search_accelerator",
+    "simulate",
+]
 
 __version__ = "0.1.0"
+
+_PLACES = {
+    "cosilico.api.accelerators": ("load_accelerator", "load_space"),
+    "cosilico.api.checks": ("CheckResult", "check"),
+    "cosilico.api.designs": ("load_design", "save_design"),
+    "cosilico.api.enumeration": ("AcceleratorCosts", "enumerate", "predict_many"),
+    "cosilico.api.generation": ("GeneratedFiles", "generate"),
+    "cosilico.api.networks": ("import_network", "load_network"),
+    "cosilico.api.prediction": ("PredictedRun", "predict"),
+    "cosilico.api.search": ("SearchedDesign", "search", "search_accelerator"),
+    "cosilico.api.simulation": ("SimulatedRun", "simulate"),
+    "cosilico.api.table": ("Table",),
+    "sim.importers.folder": ("ImportedNetwork",),
+    "sim.realizability": ("Violation",),
+    "sim.spec.accelerator": ("AcceleratorConfig",),
+    "sim.spec.design": ("Design",),
+    "sim.spec.errors": ("CosilicoError", "NotRealizableError"),
+    "sim.spec.memories": ("Memory",),
+    "sim.spec.network": ("Network",),
+    "sim.spec.spaces": ("HardwareSpace",),
+    "sim.spec.views": ("View",),
+}
+"""Modules of the public names."""
+
+_MODULES = {name: module for module, names in _PLACES.items() for name in names}
+
+require_siblings()
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return __all__

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,12 @@ from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
 from sim.spec.network_json import WEIGHTS_FILE
-from testbench.validation.simulation_result import SimulationResult
+
+if TYPE_CHECKING:
+    from testbench.validation.simulation_result import SimulationResult
 
 __all__ = [
+    "import_model",
     "import_to_folder",
     "imported_images",
     "is_imported",
@@ -59,19 +62,11 @@ def import_to_folder(
     CosilicoError
         If the file is damaged, of an unknown kind, or the hardware cannot compute the model exactly.
     """
-    if model.suffix not in MODEL_SUFFIXES:
-        known = ", ".join(MODEL_SUFFIXES)
-        raise CosilicoError(f"model file must end in {known}, not {str(model)!r}")
-    if (calibration is not None) != (model.suffix == _PROGRAM):
-        rule = f"--calibration must be given with a {_PROGRAM} file, and only with one"
-        raise CosilicoError(f"{rule}, not with {str(model)!r}")
+    _require_model(model, calibration)
     inputs = (model,) if calibration is None else (model, calibration)
     contents = Contents(command="import", identity=model.name, files=IMPORTED_FILES)
     with stage_folder(out, contents, inputs=inputs, force=force) as staging:
-        if calibration is None:
-            imported = _IMPORTERS[model.suffix](model)
-        else:
-            imported = _import_program(model, calibration)
+        imported = import_model(model, calibration)
         save(imported, staging)
         summary = f"{out / NETWORK_FILE}: {_summary(imported)}"
         if model.suffix == ".onnx":
@@ -79,6 +74,23 @@ def import_to_folder(
             write_atomic(staging / _REPORT_FILE, json.dumps(report(found), indent=1) + "\n")
             summary += f"\n{_compared(found)}\n{out / _REPORT_FILE}: each layer's bound and count"
     return summary
+
+
+def import_model(model: Path, calibration: Path | None = None) -> ImportedNetwork:
+    """Import a model file; ``calibration`` and errors as of :func:`import_to_folder`."""
+    _require_model(model, calibration)
+    if calibration is None:
+        return _IMPORTERS[model.suffix](model)
+    return _import_program(model, calibration)
+
+
+def _require_model(model: Path, calibration: Path | None) -> None:
+    if model.suffix not in MODEL_SUFFIXES:
+        known = ", ".join(MODEL_SUFFIXES)
+        raise CosilicoError(f"model file must end in {known}, not {str(model)!r}")
+    if (calibration is not None) != (model.suffix == _PROGRAM):
+        rule = f"--calibration must be given with a {_PROGRAM} file, and only with one"
+        raise CosilicoError(f"{rule}, not with {str(model)!r}")
 
 
 def _import_program(path: Path, calibration: Path) -> ImportedNetwork:
@@ -153,7 +165,7 @@ def imported_images(
     return ImageSet(x, labels(path, arrays, len(x))).first(count)
 
 
-def save_outputs(path: Path, imported: ImportedNetwork, result: SimulationResult) -> None:
+def save_outputs(path: Path, imported: ImportedNetwork, result: "SimulationResult") -> None:
     """Write what RTL computed, and what the host makes of it, one row for each inference.
 
     ``logits`` int8 as the network leaves them, ``output`` as the model's own output,

@@ -52,8 +52,8 @@ class Violation:
     Parameters
     ----------
     code : str
-        GEN_… (the generator cannot build it), MAP_… (the network cannot be compiled) or
-        PHYS_… (a budget is exceeded).
+        ``GEN_…`` (the generator cannot build it), ``MAP_…`` (the network cannot be compiled) or
+        ``PHYS_…`` (a budget is exceeded).
     detail : str
         One line naming the limit and both numbers.
     excess : float

@@ -43,21 +43,26 @@ class AcceleratorConfig:
 
     Parameters
     ----------
-    pes_x, pes_y : int
-        Columns and rows of the PE grid.
+    pes_x : int
+        Columns of the PE grid, 1 … 8.
+    pes_y : int
+        Rows of the PE grid, 1 … 8.
     simd_units : int
-        SIMD units per lane (S), each a 4-way int8 dot product into int32. A vector is S bytes.
+        SIMD units per lane (S), each a 4-way int8 dot product into int32: a power of two in 4 … 128.
+        A vector is S bytes.
     compute_lanes : int
-        Lanes per PE (L); also the number of local-memory banks.
+        Lanes per PE (L), 1, 2, 4 or 8; also the number of local-memory banks.
     local_memory_kb : int
-        Activation memory per PE, KiB.
+        Activation memory per PE, KiB; its L banks must have 2 … 65,536 vectors each.
     register_file_kb : int
-        Register file per lane, KiB: saved accumulators, and two halves of weights, of which one is
-        loaded while the other one computes.
+        Register file per lane, KiB: saved accumulators, and two halves of weights, of which either is
+        loaded while the other computes.
     io_bandwidth_gbps : float
-        External memory bandwidth in each direction, GB/s (1e9 bytes).
+        External memory bandwidth in each direction, GB/s (1e9 bytes), a multiple of 0.001. The bus is
+        the narrowest that carries it at the clock, and at most 4·S and 128 bytes wide.
     clock_mhz : int
-        Clock frequency, MHz.
+        Clock frequency, MHz, at most 10,000: turns cycles into time and the bandwidth into bytes per
+        cycle. All accelerators of a space have the same.
 
     Raises
     ------

@@ -25,6 +25,7 @@ TARGETS = [
     "lint",
     "test",
     "check",
+    "docs",
     "demo",
     "validate",
     "lowest",

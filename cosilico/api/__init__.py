@@ -1,0 +1,1 @@
+"""The public API, one noun to a file; :mod:`cosilico` exports its names."""

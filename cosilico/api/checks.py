@@ -1,0 +1,108 @@
+"""Realizability in the public API: whether an accelerator can be generated and runs a network."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cosilico.api.accelerators import load_accelerator
+from cosilico.api.networks import NetworkSource
+from cosilico.api.pairs import AcceleratorSource, load_pair
+from cosilico.api.table import Table
+from sim import realizability
+from sim.realizability import Violation
+from sim.spec.accelerator import AcceleratorConfig
+
+__all__ = ["CheckResult", "check"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CheckResult:
+    """Verdict on an accelerator, or on a network with it; true where realizable.
+
+    Parameters
+    ----------
+    network : str or None
+        Name of the network; None where the accelerator alone was checked.
+    accelerator : AcceleratorConfig
+    images : int
+        Images per program.
+    violations : tuple of Violation
+        All broken rules of the generator, or the first that stops the mapping; empty if realizable.
+    """
+
+    network: str | None
+    accelerator: AcceleratorConfig
+    images: int
+    violations: tuple[Violation, ...]
+
+    def __bool__(self) -> bool:
+        """Return whether no rule is broken."""
+        return not self.violations
+
+    def __repr__(self) -> str:
+        """Return a line with the verdict and the first broken rule."""
+        subject = "accelerator" if self.network is None else self.network
+        if not self.violations:
+            return f"CheckResult({subject}: realizable)"
+        first = self.violations[0]
+        return f"CheckResult({subject}: {first.code}, {first.detail})"
+
+    @property
+    def realizable(self) -> bool:
+        """Whether no rule is broken."""
+        return not self.violations
+
+    @property
+    def table(self) -> Table:
+        """Broken rules: code, line with both numbers, relative distance."""
+        rows = [(broken.code, broken.detail, broken.excess) for broken in self.violations]
+        return Table.of_rows("violations", ("code", "detail", "excess"), rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdict as a JSON object."""
+        return {
+            "network": self.network,
+            "accelerator": self.accelerator.to_json(),
+            "images": self.images,
+            "realizable": self.realizable,
+            "violations": [asdict(broken) for broken in self.violations],
+        }
+
+
+def check(
+    network: NetworkSource | None = None,
+    accelerator: AcceleratorSource | None = None,
+    *,
+    images: int = 1,
+) -> CheckResult:
+    """Check whether an accelerator can be generated and, if a network is given, run it.
+
+    Parameters
+    ----------
+    network : Network, ImportedNetwork, Design, str or Path, optional
+        As of :func:`cosilico.load_network`; without it the accelerator alone is checked.
+    accelerator : AcceleratorConfig, str or Path, optional
+        As of :func:`cosilico.load_accelerator`; a design's own if not given.
+    images : int
+        Images per program.
+
+    Raises
+    ------
+    CosilicoError
+        If a file is wrong, or there is no accelerator. A broken rule is no error: see the result.
+    """
+    if network is None and accelerator is not None:
+        config, name = load_accelerator(accelerator), None
+        violations = realizability.check(config)
+    else:
+        pair = load_pair(_required(network), accelerator)
+        config, name = pair.accelerator, pair.network.name
+        violations = realizability.check(config, pair.network, images=images)
+    return CheckResult(
+        network=name, accelerator=config, images=images, violations=tuple(violations)
+    )
+
+
+def _required(network: NetworkSource | None) -> NetworkSource:
+    if network is None:
+        raise TypeError("check must be given a network, an accelerator or both")
+    return network

@@ -1,0 +1,31 @@
+"""Design files of the public API."""
+
+from pathlib import Path
+
+from sim.spec import design as design_files
+from sim.spec.design import Design
+
+__all__ = ["load_design", "save_design"]
+
+
+def load_design(path: str | Path) -> Design:
+    """Read a design file, with the weights that it names beside it.
+
+    Raises
+    ------
+    CosilicoError
+        One line that names the file or field, the rule and the value.
+    """
+    return design_files.load(Path(path))
+
+
+def save_design(design: Design, path: str | Path) -> None:
+    """Write a design file and ``weights.npz`` beside it.
+
+    Parameters
+    ----------
+    design : Design
+    path : str or Path
+        File to write, usually ``design.json``; its folder must exist.
+    """
+    design_files.save(design, Path(path))

@@ -1,0 +1,229 @@
+"""Predictions of the public API: cycles, traffic, energy and area, by layer and by descriptor."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cosilico.api.descriptors import descriptors
+from cosilico.api.networks import NetworkSource
+from cosilico.api.pairs import AcceleratorSource, calibration_in_force, load_pair
+from cosilico.api.table import Table
+from cosilico.gateware import current_calibration
+from cosilico.summary import accelerator_text
+from sim import model
+from sim.cost.area import area
+from sim.cost.energy import Activity, Work, energy
+from sim.prediction import Prediction
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.design import Design
+from sim.spec.memories import Memory
+from sim.timing.calibration import Calibration
+
+__all__ = ["PredictedRun", "predict"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PredictedRun:
+    """Predicted run of a network on an accelerator; all figures are for all images of the program.
+
+    Parameters
+    ----------
+    design : Design
+        The network and the accelerator.
+    prediction : Prediction
+        The performance model's own answer, with the counters and the descriptors' times.
+    """
+
+    design: Design
+    prediction: Prediction
+
+    def __repr__(self) -> str:
+        """Return a line with cycles, time, utilization, area and energy."""
+        images = "" if self.images == 1 else f" for {self.images} images"
+        return (
+            f"PredictedRun({self.design.network.name}: {self.cycles:,} cycles{images}, "
+            f"{self.milliseconds:.3f} ms, {100 * self.utilization:.1f} % utilization, "
+            f"{self.area_mm2:.3f} mm², {self.energy_pj * 1e-6:.2f} µJ, on "
+            f"{accelerator_text(self.accelerator.to_json())})"
+        )
+
+    @property
+    def accelerator(self) -> AcceleratorConfig:
+        """Accelerator of the design."""
+        return self.design.accelerator
+
+    @property
+    def cycles(self) -> int:
+        """Predicted cycles from doorbell to done."""
+        return self.prediction.total_cycles
+
+    @property
+    def images(self) -> int:
+        """Images that the program computes."""
+        return self.prediction.images
+
+    @property
+    def milliseconds(self) -> float:
+        """Predicted time from doorbell to done at the accelerator's clock, ms."""
+        return self.cycles / (self.accelerator.clock_mhz * 1000)
+
+    @property
+    def utilization(self) -> float:
+        """MACs of the network over what the accelerator could have done in the same cycles."""
+        return self.prediction.utilization
+
+    @property
+    def read_bytes(self) -> int:
+        """Bytes that LOAD reads from external memory."""
+        return self.prediction.read_bytes
+
+    @property
+    def write_bytes(self) -> int:
+        """Bytes that STORE writes to external memory."""
+        return self.prediction.write_bytes
+
+    @property
+    def area_mm2(self) -> float:
+        """Area of the accelerator, mm² of the 45 nm proxy."""
+        return area(self.accelerator).total
+
+    @property
+    def energy_pj(self) -> float:
+        """Energy of the program, pJ of the 45 nm proxy; the layers' energies add up to it."""
+        macs, busy = self.design.network.macs, self.prediction.execute_busy
+        return self._energy_pj(macs, busy, self.read_bytes, self.write_bytes)
+
+    @property
+    def layers(self) -> Table:
+        """Layers in order: cycles, bytes of external memory, energy."""
+        moved = descriptors(self.design, self.images)
+        rows = [
+            (
+                layer.name,
+                str(layer.kind),
+                layer.macs,
+                layer.cycles,
+                layer.execute_busy,
+                layer.utilization,
+                read_bytes,
+                write_bytes,
+                self._energy_pj(layer.macs, layer.execute_busy, read_bytes, write_bytes),
+            )
+            for layer, read_bytes, write_bytes in zip(
+                self.prediction.layers, moved.read_bytes, moved.write_bytes, strict=True
+            )
+        ]
+        return Table.of_rows("layers", _LAYER_COLUMNS, rows)
+
+    @property
+    def timeline(self) -> Table:
+        """Descriptors in program order: queue, layer, and cycles after the doorbell."""
+        known, times = descriptors(self.design, self.images), self.prediction
+        columns = {
+            "queue": known.queues,
+            "layer": known.layers,
+            "start": times.start.tolist(),
+            "issued": times.issued.tolist(),
+            "done": times.done.tolist(),
+        }
+        return Table("descriptors", columns)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all figures but the timeline as a JSON object."""
+        known = self.prediction
+        return {
+            "network": self.design.network.name,
+            "accelerator": self.accelerator.to_json(),
+            "memory": str(known.memory),
+            "images": self.images,
+            "predicted_cycles": self.cycles,
+            "milliseconds": self.milliseconds,
+            "utilization": self.utilization,
+            "execute_busy": known.execute_busy,
+            "execute_wait_load": known.execute_wait_load,
+            "execute_wait_store": known.execute_wait_store,
+            "load_active": known.load_active,
+            "store_active": known.store_active,
+            "read_bytes": self.read_bytes,
+            "write_bytes": self.write_bytes,
+            "descriptor_bytes": known.descriptor_bytes,
+            "area_mm2": self.area_mm2,
+            "energy_pj": self.energy_pj,
+            "spilled": list(known.spilled),
+            "layers": self.layers.to_json(),
+        }
+
+    def _energy_pj(self, macs: int, execute_busy: int, read_bytes: int, write_bytes: int) -> float:
+        """Energy of the program or of a layer of it; ``macs`` are those of an image."""
+        activity = Activity(
+            execute_busy=execute_busy,
+            read_bytes=read_bytes,
+            write_bytes=write_bytes,
+            layers=(Work(macs=self.images * macs),),
+        )
+        return energy(self.accelerator, activity).total
+
+
+_LAYER_COLUMNS = (
+    "layer",
+    "kind",
+    "macs",
+    "predicted_cycles",
+    "execute_busy",
+    "utilization",
+    "read_bytes",
+    "write_bytes",
+    "energy_pj",
+)
+
+
+def predict(
+    network: NetworkSource,
+    accelerator: AcceleratorSource | None = None,
+    *,
+    images: int = 1,
+    memory: Memory | str = Memory.DETERMINISTIC,
+    calibration: Calibration | str | Path | None = None,
+    seed: int = 0,
+) -> PredictedRun:
+    """Predict the run of a network on an accelerator.
+
+    Parameters
+    ----------
+    network : Network, ImportedNetwork, Design, str or Path
+        As of :func:`cosilico.load_network`.
+    accelerator : AcceleratorConfig, str or Path, optional
+        As of :func:`cosilico.load_accelerator`; a design's own if not given.
+    images : int
+        Images that the program computes.
+    memory : Memory or str
+        "deterministic", for which cycles are exact, or "dram", an LPDDR4 memory.
+    calibration : Calibration, str or Path, optional
+        Timing constants or a file of them; those shipped with the gateware if not given.
+    seed : int
+        Of a named network's weights, which change no cycle.
+
+    Raises
+    ------
+    NotRealizableError
+        With the line of the first broken rule.
+    CosilicoError
+        If a file is wrong or the timing constants are of another gateware.
+
+    Examples
+    --------
+    >>> import cosilico
+    >>> cosilico.predict("resnet8", "tiny").cycles
+    59481
+    """
+    pair = load_pair(network, accelerator, seed=seed)
+    if calibration is None:
+        constants = calibration_in_force()
+    elif isinstance(calibration, Calibration):
+        constants = calibration
+    else:
+        constants = current_calibration(Path(calibration))
+    prediction = model.predict(
+        pair.accelerator, pair.network, constants, images, memory=Memory(memory)
+    )
+    return PredictedRun(design=pair, prediction=prediction)

@@ -1,0 +1,212 @@
+"""Searches of the public API: network and accelerator together, or the accelerator alone."""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cosilico.api.accelerators import load_space
+from cosilico.api.networks import NetworkSource, load_network
+from cosilico.api.table import Table
+from cosilico.extras import require_extra
+from cosilico.folder import Contents, open_folder
+from cosilico.progress import Report
+from sim.spec.design import Design, load
+from sim.spec.documents import read_json
+from sim.spec.network_json import network_digest
+from sim.spec.spaces import HardwareSpace
+
+__all__ = ["SearchedDesign", "search", "search_accelerator"]
+
+_SEARCH_LIMIT_BYTES = 1 << 26
+
+_FILES = (
+    "checkpoint.pt",
+    "evaluations.jsonl",
+    "search.json",
+    "weights.npz",
+    "test.npz",
+    "design.json",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SearchedDesign:
+    """Result of a search.
+
+    Parameters
+    ----------
+    design : Design
+        The int8 network on the best accelerator that was tried.
+    figures : dict
+        Figures of ``search.json``: strategy, seed, budget, costs of the best and the default design.
+    evaluations : Table
+        Everything that was evaluated, in order: the accelerator's fields and the costs.
+    """
+
+    design: Design
+    figures: dict[str, Any]
+    evaluations: Table
+
+    def __repr__(self) -> str:
+        """Return a line with the predicted cycles of the result and of the default."""
+        return (
+            f"SearchedDesign({self.design.network.name}: {self.cycles:,} predicted cycles, "
+            f"{self.default_cycles:,} on the default, {len(self.evaluations):,} evaluations)"
+        )
+
+    @property
+    def cycles(self) -> int:
+        """Predicted cycles of the result for an image."""
+        return int(self.figures["best"]["predicted_cycles"])
+
+    @property
+    def default_cycles(self) -> int:
+        """Predicted cycles of the same network on the space's default accelerator."""
+        return int(self.figures["default"]["predicted_cycles"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures and the accelerator as a JSON object; the evaluations are a table."""
+        return {
+            "network": self.design.network.name,
+            "accelerator": self.design.accelerator.to_json(),
+            **self.figures,
+        }
+
+
+def search(
+    experiment: str | Path,
+    out: str | Path | None = None,
+    *,
+    seed: int = 0,
+    resume: bool = False,
+    force: bool = False,
+    progress: Report | None = None,
+) -> SearchedDesign:
+    """Search a network and its accelerator together.
+
+    Parameters
+    ----------
+    experiment : str or Path
+        TOML file of the co-search.
+    out : str or Path, optional
+        Folder for ``design.json``, ``weights.npz``, ``search.json`` and the log; absent or empty. A
+        temporary folder if not given.
+    seed : int
+        Decides every random choice.
+    resume : bool
+        Go on with what an earlier call left in ``out``.
+    force : bool
+        Replace what an earlier call made in ``out``, nothing else.
+    progress : callable, optional
+        Called with the name of a step, how much of it is done and how much there is.
+
+    Raises
+    ------
+    CosilicoError
+        If the file is wrong, ``out`` is not such a folder, or the extra ``search`` is not installed.
+    """
+    require_extra("search", "search")
+    from cosilico.subjects import ExperimentSubject
+
+    subject = ExperimentSubject(Path(experiment), seed)
+
+    def run(folder: Path, report: Report) -> None:
+        subject.search(folder, resume=resume, progress=report)
+
+    return _searched(run, subject.key(), out, resume=resume, force=force, progress=progress)
+
+
+def search_accelerator(
+    network: NetworkSource,
+    space: HardwareSpace | str = "tiny",
+    out: str | Path | None = None,
+    *,
+    objective: Literal["latency", "edp"] = "latency",
+    seed: int = 0,
+    resume: bool = False,
+    force: bool = False,
+    progress: Report | None = None,
+) -> SearchedDesign:
+    """Search the accelerator for a network that is given, within the area of the space's default.
+
+    Parameters
+    ----------
+    network : Network, ImportedNetwork, Design, str or Path
+        As of :func:`cosilico.load_network`.
+    space : HardwareSpace or str
+        As of :func:`cosilico.load_space`.
+    objective : str
+        "latency" or "edp", energy times delay.
+    out, seed, resume, force, progress
+        As of :func:`cosilico.search`; ``seed`` is that of a named network's weights, too.
+
+    Raises
+    ------
+    NotRealizableError
+        If the space's default cannot run the network: there is then nothing to compare with.
+    CosilicoError
+        As of :func:`cosilico.search`.
+    """
+    require_extra("search_accelerator", "search")
+    from search.driver import run_hardware_search
+    from search.strategies.hardware_settings import HardwareSettings
+
+    hardware, loaded = load_space(space), load_network(network, seed=seed)
+
+    def run(folder: Path, report: Report) -> None:
+        run_hardware_search(
+            loaded,
+            hardware,
+            folder,
+            settings=HardwareSettings(metric=objective),
+            resume=resume,
+            seed=seed,
+            progress=report,
+        )
+
+    identity = json.dumps([network_digest(loaded), hardware.name, objective, seed])
+    return _searched(run, identity, out, resume=resume, force=force, progress=progress)
+
+
+def _searched(
+    run: Callable[[Path, Report], None],
+    identity: str,
+    out: str | Path | None,
+    *,
+    resume: bool,
+    force: bool,
+    progress: Report | None,
+) -> SearchedDesign:
+    """Search in a folder and read what is there then."""
+    with _folder(identity, out, resume=resume, force=force) as folder:
+        run(folder, progress or (lambda step, done, total: None))
+        figures = read_json(folder / "search.json", "search file", _SEARCH_LIMIT_BYTES)
+        with (folder / "evaluations.jsonl").open() as lines:
+            records = [json.loads(line) for line in lines]
+        return SearchedDesign(
+            design=load(folder / "design.json"),
+            figures={k: v for k, v in figures.items() if k not in ("history", "pareto")},
+            evaluations=_evaluations(records),
+        )
+
+
+@contextmanager
+def _folder(identity: str, out: str | Path | None, *, resume: bool, force: bool) -> Iterator[Path]:
+    if out is None:
+        with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
+            yield Path(name)
+        return
+    contents = Contents(command="search", identity=identity, files=_FILES)
+    with open_folder(Path(out), contents, resume=resume, force=force) as folder:
+        yield folder
+
+
+def _evaluations(records: list[dict[str, Any]]) -> Table:
+    """Accelerator's fields first, then the rest of every record."""
+    rows = [record["accelerator"] | record for record in records]
+    names = [name for name in rows[0] if name != "accelerator"]
+    return Table("evaluations", {name: [row[name] for row in rows] for name in names})

@@ -1,0 +1,212 @@
+"""Simulations of the public API: a network on emitted Verilog, every activation compared."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosilico.api.networks import NetworkSource
+from cosilico.api.pairs import AcceleratorSource, calibration_in_force, load_pair
+from cosilico.api.table import Table
+from cosilico.extras import require_extra
+from cosilico.images import ImageSet, images_for, random_images, require_memory
+from cosilico.imports import imported_images, load_imported
+from cosilico.networks import is_named
+from cosilico.photographs import default_images
+from cosilico.progress import Report
+from sim.importers.folder import ImportedNetwork
+from sim.spec.design import Design
+from sim.spec.errors import CosilicoError
+from sim.spec.memories import Memory
+from sim.spec.network import Network
+from sim.spec.views import View
+
+if TYPE_CHECKING:
+    from testbench.validation.simulation_result import SimulationResult
+
+__all__ = ["SimulatedRun", "given_images", "simulate"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SimulatedRun:
+    """Measured run of a network on an accelerator in RTL, beside reference and prediction.
+
+    Parameters
+    ----------
+    design : Design
+    result : SimulationResult
+        All figures and arrays.
+    """
+
+    design: Design
+    result: "SimulationResult"
+
+    def __bool__(self) -> bool:
+        """Return whether the run passed."""
+        return self.passed
+
+    def __repr__(self) -> str:
+        """Return a line with cycles, images and what differs."""
+        known = self.result
+        return (
+            f"SimulatedRun({self.design.network.name}: {known.images} images, "
+            f"{known.measured_cycles:,} measured and {known.predicted_cycles:,} predicted cycles, "
+            f"{known.view} view, {known.mismatched_activations} activations and "
+            f"{known.mismatched_cycles} cycle counts differ)"
+        )
+
+    @property
+    def passed(self) -> bool:
+        """Whether all activations are right, and all cycles are as predicted for the memory."""
+        return self.result.passed
+
+    @property
+    def cycles(self) -> int:
+        """Measured cycles of a program from doorbell to done, in the first run."""
+        return self.result.measured_cycles
+
+    @property
+    def outputs(self) -> NDArray[np.int8]:
+        """Outputs of the network: int8[images, height, width, channels]."""
+        return self.result.outputs
+
+    @property
+    def layers(self) -> Table:
+        """Layers in order: predicted and measured cycles, and activations that differ."""
+        columns = (
+            "name",
+            "kind",
+            "macs",
+            "predicted_cycles",
+            "measured_cycles",
+            "utilization",
+            "mismatched_activations",
+        )
+        rows = [[getattr(layer, name) for name in columns] for layer in self.result.layers]
+        return Table.of_rows("layers", ("layer", *columns[1:]), rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything but the arrays as a JSON object."""
+        return {
+            "network": self.design.network.name,
+            "accelerator": self.design.accelerator.to_json(),
+            **self.result.to_json(),
+            "passed": self.passed,
+        }
+
+
+def simulate(
+    network: NetworkSource,
+    accelerator: AcceleratorSource | None = None,
+    *,
+    inputs: NDArray[Any] | None = None,
+    labels: NDArray[np.integer[Any]] | None = None,
+    images: int | None = None,
+    batch: int = 1,
+    view: View | str = View.SIMULATION,
+    memory: Memory | str = Memory.DETERMINISTIC,
+    stall_seed: int | None = None,
+    seed: int = 0,
+    progress: Report | None = None,
+) -> SimulatedRun:
+    """Run a network on an accelerator in RTL; compare every activation and cycle count.
+
+    Parameters
+    ----------
+    network : Network, ImportedNetwork, Design, str or Path
+        As of :func:`cosilico.load_network`.
+    accelerator : AcceleratorConfig, str or Path, optional
+        As of :func:`cosilico.load_accelerator`; a design's own if not given.
+    inputs : array, optional
+        int8[n, height, width, channels]; for an imported network in its model's own type and layout.
+        Without it a named network runs its default picture or noise, a file the ``test.npz`` beside
+        it if that exists, and anything else random images.
+    labels : int64[n], optional
+        With ``inputs``: then the accuracy is measured.
+    images : int, optional
+        How many of the inputs to run; all if not given.
+    batch : int
+        Images per program.
+    view : View or str
+        "simulation", the fast form of the datapath, or "synthesis", the netlist itself.
+    memory : Memory or str
+        "deterministic" or "dram", what lies behind the ports.
+    stall_seed : int, optional
+        Seed of random stalls on the deterministic memory.
+    seed : int
+        Of a named network's weights.
+    progress : callable, optional
+        Called with the name of a step, how much of it is done and how much there is.
+
+    Raises
+    ------
+    NotRealizableError
+        With the line of the first broken rule.
+    CosilicoError
+        If a file or ``inputs`` is wrong, or the extra ``rtl`` is not installed.
+    """
+    require_extra("simulate", "rtl")
+    from cosilico.simulation import simulate_design
+
+    if stall_seed is not None and Memory(memory) is not Memory.DETERMINISTIC:
+        raise CosilicoError(f"stall_seed must be None with memory {memory!s}, not {stall_seed!r}")
+    source = load_imported(str(network)) if _is_folder(network) else network
+    pair = load_pair(source, accelerator, seed=seed)
+    if inputs is None:
+        image_set = _default_images(network, source, pair.network, images)
+    else:
+        image_set = given_images(source, pair.network, inputs, labels).first(images)
+    require_memory(pair.network, len(image_set.x))
+    result = simulate_design(
+        pair,
+        image_set,
+        calibration_in_force(),
+        progress or (lambda step, done, total: None),
+        memory=Memory(memory),
+        stall_seed=stall_seed,
+        view=View(view),
+        batch=batch,
+    )
+    return SimulatedRun(design=pair, result=result)
+
+
+def _is_folder(network: NetworkSource) -> bool:
+    return isinstance(network, str | Path) and Path(network).is_dir()
+
+
+def _default_images(
+    network: NetworkSource, source: NetworkSource, loaded: Network, count: int | None
+) -> ImageSet:
+    """Images that a caller did not give."""
+    if not isinstance(network, str | Path):
+        return random_images(loaded, count)
+    if isinstance(source, ImportedNetwork):
+        return imported_images(source, Path(network), None, count)
+    if is_named(str(network)):
+        return default_images(loaded.input).first(count)
+    return images_for(Path(network), loaded, None, count)
+
+
+def given_images(
+    source: NetworkSource,
+    loaded: Network,
+    inputs: NDArray[Any],
+    labels: NDArray[np.integer[Any]] | None,
+) -> ImageSet:
+    """Return a caller's images as the accelerator reads them, and their labels.
+
+    Raises
+    ------
+    CosilicoError
+        If they do not fit the network.
+    """
+    x = source.host.prepare(inputs) if isinstance(source, ImportedNetwork) else np.asarray(inputs)
+    shape = loaded.input.shape
+    if x.dtype != np.int8 or x.ndim != 4 or x.shape[1:] != shape or not len(x):
+        expected = f"int8 of shape (n, {', '.join(map(str, shape))})"
+        raise CosilicoError(f"inputs must be {expected}, not {x.dtype} of shape {x.shape}")
+    if labels is not None and np.shape(labels) != (len(x),):
+        raise CosilicoError(f"labels must have shape ({len(x)},), not {np.shape(labels)}")
+    return ImageSet(x, None if labels is None else np.asarray(labels, np.int64))

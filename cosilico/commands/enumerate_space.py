@@ -1,0 +1,31 @@
+"""The ``enumerate`` command: a network on every accelerator of a space."""
+
+from typing import Annotated
+
+import typer
+
+from cosilico.commands.options import Jobs, NetworkName, OutFile, SpaceName, WeightSeed
+
+__all__ = ["enumerate_space"]
+
+
+def enumerate_space(
+    network: NetworkName,
+    out: OutFile,
+    space: SpaceName = "tiny",
+    area_budget: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MM2",
+            min=0,
+            help="for the optimum",
+            show_default="area of the space's default",
+        ),
+    ] = None,
+    seed: WeightSeed = 0,
+    jobs: Jobs = None,
+) -> None:
+    """Evaluate a network on every accelerator of a space; writes CSV or Parquet."""
+    from cosilico.enumeration import enumerate_to_file
+
+    enumerate_to_file(network, space, out, area_budget=area_budget, seed=seed, jobs=jobs)

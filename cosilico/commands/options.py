@@ -1,0 +1,97 @@
+"""Arguments and options that several commands share."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sim.spec.views import View
+
+__all__ = [
+    "Accelerator",
+    "Batch",
+    "DesignFile",
+    "ExperimentFile",
+    "Force",
+    "Jobs",
+    "MemorySet",
+    "NetworkName",
+    "OutFile",
+    "OutFolder",
+    "Resume",
+    "SearchSeed",
+    "SpaceName",
+    "ViewName",
+    "WeightSeed",
+    "network_names",
+    "space_names",
+]
+
+
+class MemorySet(StrEnum):
+    """Memories behind which validated pairs run."""
+
+    ONE = "one"
+    ALL = "all"
+
+
+def network_names(incomplete: str) -> list[str]:
+    """Complete the name of a network, for the shell."""
+    from sim.networks.named import NAMED_NETWORKS
+
+    return [name for name in NAMED_NETWORKS if name.startswith(incomplete)]
+
+
+def space_names(incomplete: str) -> list[str]:
+    """Complete the name of a hardware space, for the shell."""
+    from sim.spec.spaces import HARDWARE_SPACES
+
+    return [name for name in HARDWARE_SPACES if name.startswith(incomplete)]
+
+
+DesignFile = Annotated[Path, typer.Argument(metavar="DESIGN", help="a design.json")]
+ExperimentFile = Annotated[
+    Path, typer.Argument(metavar="EXPERIMENT", help="an experiment to search by (TOML)")
+]
+NetworkName = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK",
+        help="a named network, a design.json, an imported folder or a network alone as JSON",
+        autocompletion=network_names,
+    ),
+]
+Accelerator = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A",
+        help="tiny, edge or a JSON file",
+        show_default="the design's own",
+        autocompletion=space_names,
+    ),
+]
+OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="folder for the results")]
+OutFile = Annotated[Path, typer.Option("--out", metavar="FILE", help="file to write")]
+Resume = Annotated[bool, typer.Option("--resume", help="go on with what an earlier run left")]
+Force = Annotated[
+    bool, typer.Option("--force", help="replace what an earlier command made there, nothing else")
+]
+SearchSeed = Annotated[
+    int, typer.Option("--seed", min=0, max=2**31 - 1, help="decides every random choice")
+]
+WeightSeed = Annotated[
+    int, typer.Option("--seed", min=0, max=2**31 - 1, help="weights of a named network")
+]
+ViewName = Annotated[View, typer.Option("--view", help="form of the datapath that is simulated")]
+Batch = Annotated[
+    int, typer.Option("--batch", metavar="B", min=1, help="images that one program computes")
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, help="processes", show_default="one per core"),
+]
+SpaceName = Annotated[
+    str,
+    typer.Option("--space", help="hardware space: tiny or edge", autocompletion=space_names),
+]

@@ -1,0 +1,101 @@
+"""The ``simulate`` command: a network in RTL."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cosilico.commands.options import (
+    Accelerator,
+    Batch,
+    ViewName,
+    WeightSeed,
+    network_names,
+)
+from cosilico.exits import ExitStatus
+from cosilico.extras import require_extra
+from sim.spec.memories import Memory
+from sim.spec.views import View
+
+__all__ = ["simulate"]
+
+
+def simulate(
+    network: Annotated[
+        str,
+        typer.Argument(
+            metavar="NETWORK",
+            help="a design.json, an imported folder, mobilenet_v2, efficientnet_lite0, resnet8, "
+            "mobilenet_v1_025, ds_cnn or autoencoder",
+            autocompletion=network_names,
+        ),
+    ],
+    accelerator: Accelerator = None,
+    view: ViewName = View.SIMULATION,
+    image: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="a picture",
+            show_default="china.jpg for named networks of pictures",
+        ),
+    ] = None,
+    seed: WeightSeed = 0,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="images to run", show_default="all")
+    ] = None,
+    batch: Batch = 1,
+    input_file: Annotated[
+        Path | None, typer.Option("--input", metavar="X.npz", help="x: inputs, y: labels")
+    ] = None,
+    output_file: Annotated[
+        Path | None, typer.Option("--output", metavar="Y.npz", help="where outputs go")
+    ] = None,
+    memory: Annotated[
+        Memory,
+        typer.Option(
+            help="a fixed latency, or an LPDDR4 memory: its cycles are predicted within 5 %"
+        ),
+    ] = Memory.DETERMINISTIC,
+    stalls: Annotated[
+        str | None,
+        typer.Option(metavar="SEEDS", help="a run with random stalls for each of these, as 1,2,3"),
+    ] = None,
+    waves: Annotated[
+        bool, typer.Option("--waves", help="write waves.vcd beside the design")
+    ] = False,
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="write the figures as JSON; - prints them")
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="timing constants", show_default="those shipped"),
+    ] = None,
+) -> None:
+    """Run a network in RTL and compare every activation and cycle count; exit 1 if they differ."""
+    require_extra("cosilico simulate", "rtl")
+    from cosilico.measurements import print_results, write_json
+    from cosilico.simulation import parse_stalls, simulate_argument
+
+    design, results = simulate_argument(
+        network,
+        accelerator=accelerator,
+        view=view,
+        seed=seed,
+        images=images,
+        batch=batch,
+        input_file=input_file,
+        photograph=image,
+        output_file=output_file,
+        memory=memory,
+        stalls=parse_stalls(stalls),
+        waves=waves,
+        json_file=None if json == Path("-") else json,
+        calibration_file=calibration,
+    )
+    if json is not None:
+        write_json(json, design, results)
+    if json != Path("-"):
+        print_results(design, results)
+    if not all(result.passed for result in results):
+        raise typer.Exit(ExitStatus.DIFFERENCE)

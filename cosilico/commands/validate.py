@@ -1,0 +1,145 @@
+"""The ``validate`` command: model against RTL."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cosilico.commands.options import Jobs, MemorySet, SpaceName, ViewName, space_names
+from cosilico.exits import ExitStatus
+from cosilico.extras import require_extra
+from sim.spec.errors import CosilicoError
+from sim.spec.views import View
+
+__all__ = ["validate"]
+
+
+def validate(
+    design: Annotated[
+        str | None,
+        typer.Argument(metavar="DESIGN", help="a design.json or an imported folder"),
+    ] = None,
+    accelerator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A",
+            help="of DESIGN: tiny, edge or a JSON file",
+            show_default="the design's own",
+            autocompletion=space_names,
+        ),
+    ] = None,
+    random: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="random (configuration, layer) pairs")
+    ] = None,
+    stalls: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="random pairs under random stalls on every channel"),
+    ] = None,
+    imported: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="random TensorFlow Lite models, the interpreter judging too"
+        ),
+    ] = None,
+    realizability: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="random pairs, realizable or not: does what the check says hold?",
+        ),
+    ] = None,
+    memories: Annotated[
+        MemorySet,
+        typer.Option(help="all: each random pair behind every memory that AXI allows as well"),
+    ] = MemorySet.ONE,
+    fuzz: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="changed files of every format: refused in one line, or accepted and right?",
+        ),
+    ] = None,
+    corrupted: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="damaged programs, each followed by a good one: does it run?"
+        ),
+    ] = None,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="over 2,000 pairs and all layers of the ImageNet networks"),
+    ] = False,
+    space: SpaceName = "tiny",
+    seed: Annotated[int, typer.Option(min=0, help="draws the pairs")] = 1,
+    jobs: Jobs = None,
+    view: ViewName = View.SIMULATION,
+    max_macs: Annotated[
+        int | None, typer.Option(metavar="N", min=16, help="pass over larger random accelerators")
+    ] = None,
+    journal: Annotated[
+        Path, typer.Option(metavar="FILE", help="--full: what is done; a killed run goes on here")
+    ] = Path("build/validation.jsonl"),
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="--full: folder of the results file")
+    ] = Path("benchmarks"),
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="--full: replace the results, and a journal of other sources"),
+    ] = False,
+) -> None:
+    """Compare model and RTL, for a design or for random pairs; exit 1 if they differ."""
+    require_extra("cosilico validate", "rtl")
+    from cosilico.validation import validate_design, validate_everything, validate_pairs
+
+    asked = {
+        "pairs": random,
+        "stalls": stalls,
+        "imported": imported,
+        "realizability": realizability,
+        "fuzz": fuzz,
+    }
+    counts = {kind: count for kind, count in asked.items() if count is not None}
+    if len(counts) + (design is not None) + (corrupted is not None) + full != 1:
+        raise CosilicoError(
+            "validate must be given one of a design file, --random N, --stalls N, --imported N, "
+            "--realizability N, --fuzz N, --corrupted N or --full"
+        )
+    if accelerator is not None and design is None:
+        raise CosilicoError("--accelerator must be given with a design file, and only with one")
+    if memories is MemorySet.ALL and not counts.keys() - {"stalls", "fuzz"}:
+        raise CosilicoError(
+            "--memories must be given with --random, --imported or --realizability alone; "
+            "--full runs its random pairs behind all of them"
+        )
+    if design is not None:
+        differences = validate_design(design, accelerator=accelerator, view=view)
+    elif corrupted is not None:
+        from cosilico.recovery import validate_recovery
+
+        differences = validate_recovery(corrupted, seed, jobs=jobs)
+    elif fuzz is not None:
+        from cosilico.fuzz_summary import fuzz_files
+
+        differences = fuzz_files(fuzz, seed, jobs=jobs)
+    elif full:
+        from testbench.validation.campaign import Campaign
+
+        campaign = Campaign(seed=seed, view=view, max_macs=max_macs)
+        differences = validate_everything(campaign, journal, out, jobs=jobs, force=force)
+    else:
+        [(kind, count)] = counts.items()
+        differences = validate_pairs(
+            count,
+            space,
+            seed,
+            jobs=jobs,
+            kind="pairs" if stalls else kind,
+            stalls=stalls is not None,
+            memories=memories is MemorySet.ALL,
+            view=view,
+            max_macs=max_macs,
+        )
+    if differences:
+        raise typer.Exit(ExitStatus.DIFFERENCE)

@@ -1,0 +1,107 @@
+"""Predictions and verdicts on the terminal and as JSON files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from cosilico.api.checks import CheckResult
+from cosilico.api.prediction import PredictedRun
+from cosilico.console import FILE_WIDTH, Column, fitted_table, output_console
+from cosilico.folder import check_file
+from cosilico.inputs import network_files
+from cosilico.summary import accelerator_text
+from sim.spec.files import write_atomic
+from sim.spec.spaces import HARDWARE_SPACES
+
+__all__ = ["check_json_file", "print_check", "print_prediction", "write_json"]
+
+_STDOUT = Path("-")
+
+
+def check_json_file(
+    path: Path | None, network: str, accelerator: str | None, *inputs: Path | None
+) -> None:
+    """Refuse a file of ``--json`` that is an input of the command or cannot be written.
+
+    Raises
+    ------
+    CosilicoError, OSError
+        As :func:`cosilico.folder.check_file`.
+    """
+    if path is None or path == _STDOUT:
+        return
+    named = accelerator is None or accelerator in HARDWARE_SPACES
+    files = () if named or accelerator is None else (Path(accelerator),)
+    given = (source for source in inputs if source is not None)
+    check_file(path, "--json", (*network_files(network), *files, *given))
+
+
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    """Write a document; ``-`` prints it."""
+    text = json.dumps(document, indent=1) + "\n"
+    if path == _STDOUT:
+        print(text, end="")
+    else:
+        write_atomic(path, text)
+
+
+def print_prediction(run: PredictedRun) -> None:
+    """Print the layers of a predicted run, then its totals."""
+    console = output_console()
+    console.print(prediction_table(run, console.width))
+    known = run.prediction
+    images = "" if run.images == 1 else f" for {run.images} images"
+    lines = (
+        f"{run.design.network.name} on {accelerator_text(run.accelerator.to_json())}",
+        f"{run.cycles:,} predicted cycles{images}, {run.milliseconds:.3f} ms at "
+        f"{run.accelerator.clock_mhz} MHz, {known.memory} memory",
+        f"EXECUTE busy {known.execute_busy:,}, waits for LOAD {known.execute_wait_load:,}, "
+        f"for STORE {known.execute_wait_store:,} cycles",
+        f"area {run.area_mm2:.3f} mm², energy {run.energy_pj * 1e-6:.2f} µJ (45 nm proxies)",
+    )
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def prediction_table(run: PredictedRun, width: int = FILE_WIDTH) -> Table:
+    """Cycles, bytes and energy of every layer, and of the program."""
+    columns = (
+        Column("layer"),
+        Column("kind", rank=4),
+        Column("MACs", right=True, rank=3),
+        Column("cycles", right=True),
+        Column("utilization", right=True, rank=1),
+        Column("bytes read", right=True, rank=2),
+        Column("bytes written", right=True, rank=2),
+        Column("µJ", right=True, rank=1),
+    )
+    rows = [
+        (
+            layer["layer"],
+            layer["kind"],
+            f"{layer['macs']:,}",
+            f"{layer['predicted_cycles']:,}",
+            f"{100 * layer['utilization']:.1f} %" if layer["macs"] else "",
+            f"{layer['read_bytes']:,}",
+            f"{layer['write_bytes']:,}",
+            f"{layer['energy_pj'] * 1e-6:.3f}",
+        )
+        for layer in run.layers
+    ]
+    total = (
+        *("total", "", f"{run.design.network.macs:,}", f"{run.cycles:,}"),
+        *(f"{100 * run.utilization:.1f} %", f"{run.read_bytes:,}", f"{run.write_bytes:,}"),
+        f"{run.energy_pj * 1e-6:.3f}",
+    )
+    return fitted_table(width, columns, [*rows, total], sections=(len(rows) - 1,))
+
+
+def print_check(verdict: CheckResult) -> None:
+    """Print a verdict: a line if realizable, else a line for every broken rule."""
+    console = output_console()
+    subject = f"{verdict.network} on {accelerator_text(verdict.accelerator.to_json())}"
+    lines = [f"{broken.code}: {broken.detail}" for broken in verdict.violations]
+    for line in (f"{subject}: {'realizable' if verdict else 'not realizable'}", *lines):
+        console.print(line, highlight=False, soft_wrap=True)

@@ -1,0 +1,128 @@
+"""The public API's calls that need an extra: generate, simulate, search."""
+
+import json
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cosilico
+from project_root import ROOT
+from sim import golden
+from sim.spec.spaces import TINY
+from testbench.cases.tflite_models import random_model
+
+EXPERIMENT = """
+name = "small"
+[task]
+test_images = 5
+[search]
+warmup_epochs = 1
+rounds = 1
+epochs_per_round = 1
+updates_per_round = 1
+refine_updates = 2
+designs_per_update = 16
+[train]
+epochs = 2
+"""
+
+
+@pytest.fixture
+def design(tmp_path: Path) -> Path:
+    script = ROOT / "examples" / "handwritten" / "make_weights.py"
+    runpy.run_path(str(script))["main"](tmp_path)
+    return tmp_path / "design.json"
+
+
+@pytest.mark.rtl
+def test_generates_what_the_command_generates(design: Path, tmp_path: Path) -> None:
+    from cosilico.cli import main
+
+    files = cosilico.generate(design, out=tmp_path / "api")
+    assert main(["generate", str(design), "--out", str(tmp_path / "command")]) == 0
+    for path in files.files:
+        assert path.read_bytes() == (tmp_path / "command" / path.name).read_bytes()
+    document = files.to_json()
+    assert document["program"] == json.loads(files.program_manifest.read_text())
+    assert repr(files).startswith(f"GeneratedFiles({tmp_path / 'api'}: ")
+    with pytest.raises(cosilico.CosilicoError):
+        cosilico.generate(design, out=tmp_path / "api")
+    assert cosilico.generate(design, out=tmp_path / "api", force=True) == files
+
+
+@pytest.mark.rtl
+def test_simulates_given_images(design: Path) -> None:
+    loaded = cosilico.load_design(design)
+    x = np.random.default_rng(3).integers(-128, 128, (2, *loaded.network.input.shape), np.int8)
+    y = np.array([0, 1])
+    run = cosilico.simulate(loaded, inputs=x, labels=y)
+    assert run.passed
+    assert run
+    assert run.cycles == cosilico.predict(loaded).cycles
+    expected = golden.run(loaded.network, x)[loaded.network.output.name]
+    assert np.array_equal(run.outputs, expected)
+    assert run.layers["measured_cycles"] == run.layers["predicted_cycles"]
+    assert run.layers["layer"] == [layer.name for layer in loaded.network.layers]
+    document = run.to_json()
+    assert json.loads(json.dumps(document)) == document
+    assert document["passed"] is True
+    assert document["accuracy"] == run.result.golden_accuracy
+    assert len(repr(run)) < 250
+
+
+def test_wrong_images_are_refused_before_anything_is_built(design: Path) -> None:
+    loaded = cosilico.load_design(design)
+    shape = ", ".join(map(str, loaded.network.input.shape))
+    with pytest.raises(
+        cosilico.CosilicoError,
+        match=rf"^inputs must be int8 of shape \(n, {shape}\), not float64 of shape \(1, 2\)$",
+    ):
+        cosilico.simulate(loaded, inputs=np.zeros((1, 2)))
+    x = np.zeros((2, *loaded.network.input.shape), np.int8)
+    with pytest.raises(
+        cosilico.CosilicoError, match=r"^labels must have shape \(2,\), not \(3,\)$"
+    ):
+        cosilico.simulate(loaded, inputs=x, labels=np.arange(3))
+    with pytest.raises(
+        cosilico.CosilicoError, match=r"^stall_seed must be None with memory dram, not 1$"
+    ):
+        cosilico.simulate(loaded, memory="dram", stall_seed=1)
+
+
+def test_inputs_of_an_imported_network_are_prepared_by_its_host(tmp_path: Path) -> None:
+    from cosilico.api.simulation import given_images
+
+    path = tmp_path / "m.tflite"
+    path.write_bytes(random_model(5).content)
+    imported = cosilico.import_network(path)
+    port = imported.host.input
+    x = np.zeros((2, *port.shape), port.dtype)
+    images = given_images(imported, imported.network, x, None)
+    assert np.array_equal(images.x, imported.host.prepare(x))
+
+
+@pytest.mark.slow
+def test_searches_an_accelerator(design: Path, tmp_path: Path) -> None:
+    network = cosilico.load_network(design)
+    result = cosilico.search_accelerator(network, "tiny", tmp_path / "out", seed=3)
+    assert result.cycles == cosilico.predict(result.design).cycles
+    assert result.default_cycles == cosilico.predict(network, TINY.default).cycles
+    assert result.cycles <= result.default_cycles
+    assert len(result.evaluations) == result.figures["evaluations"]
+    assert result.evaluations["pes_x"][0] in (1, 2, 3, 4)
+    assert result.to_json()["accelerator"] == result.design.accelerator.to_json()
+    with pytest.raises(cosilico.CosilicoError):
+        cosilico.search_accelerator(network, "tiny", tmp_path / "out", seed=3)
+
+
+@pytest.mark.slow
+def test_searches_network_and_accelerator(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(EXPERIMENT)
+    result = cosilico.search(tmp_path / "small.toml", tmp_path / "out", seed=1)
+    assert result.cycles == cosilico.predict(result.design).cycles
+    assert cosilico.load_design(tmp_path / "out" / "design.json").accelerator == (
+        result.design.accelerator
+    )
+    assert repr(result).startswith(f"SearchedDesign({result.design.network.name}: ")

@@ -1,0 +1,101 @@
+"""The commands predict and check: tables on the terminal, figures as JSON, refusals in a line."""
+
+import json
+import runpy
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+import cosilico
+from cosilico.cli import main
+from cosilico.predictions import prediction_table
+from project_root import ROOT
+from sim.spec.spaces import TINY
+
+
+@pytest.fixture
+def design(tmp_path: Path) -> Path:
+    script = ROOT / "examples" / "handwritten" / "make_weights.py"
+    runpy.run_path(str(script))["main"](tmp_path)
+    return tmp_path / "design.json"
+
+
+@pytest.fixture
+def narrow(tmp_path: Path) -> Path:
+    path = tmp_path / "narrow.json"
+    path.write_text(json.dumps(asdict(replace(TINY.default, io_bandwidth_gbps=12.8))))
+    return path
+
+
+def test_predict_prints_every_layer_and_the_totals(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "resnet8", "--accelerator", "tiny"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    run = cosilico.predict("resnet8", "tiny")
+    for layer in run.layers:
+        (line,) = (line for line in lines if line.startswith(f"│ {layer['layer']} "))
+        assert f" {layer['predicted_cycles']:,} " in line
+        assert f" {layer['read_bytes']:,} " in line
+    assert lines[-3] == "59,481 predicted cycles, 0.297 ms at 200 MHz, deterministic memory"
+    assert lines[-1] == "area 1.368 mm², energy 33.09 µJ (45 nm proxies)"
+
+
+def test_the_table_leaves_columns_out_before_numbers() -> None:
+    run = cosilico.predict("resnet8", "tiny")
+    titles = [column.header for column in prediction_table(run, 40).columns]
+    assert titles[0] == "layer"
+    assert "cycles" in titles
+    assert "kind" not in titles
+
+
+@pytest.mark.parametrize(("images", "memory"), [(1, "deterministic"), (3, "dram")])
+def test_predict_writes_what_the_api_says(
+    design: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], images: int, memory: str
+) -> None:
+    expected = cosilico.predict(design, images=images, memory=memory).to_json()
+    words = ["predict", str(design), "--images", str(images), "--memory", memory, "--json"]
+    assert main([*words, str(tmp_path / "p.json")]) == 0
+    assert json.loads((tmp_path / "p.json").read_text()) == expected
+    capsys.readouterr()
+    assert main([*words, "-"]) == 0
+    assert json.loads(capsys.readouterr().out) == expected
+
+
+def test_check_says_whether_a_pair_is_realizable(
+    narrow: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "ds_cnn", "--accelerator", "tiny"]) == 0
+    assert capsys.readouterr().out.endswith("0.8 GB/s: realizable\n")
+    words = ["check", "ds_cnn", "--accelerator", str(narrow), "--json", str(tmp_path / "v.json")]
+    assert main(words) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("12.8 GB/s: not realizable")
+    assert lines[1:] == [
+        "GEN_BUS: io_bandwidth_gbps needs a bus of 64 bytes, but at simd_units 8 it can have 32"
+    ]
+    verdict = json.loads((tmp_path / "v.json").read_text())
+    assert verdict == cosilico.check("ds_cnn", narrow).to_json()
+    assert verdict["realizable"] is False
+
+
+def test_bad_input_is_a_line(
+    design: Path, narrow: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words, line in (
+        (["predict", "ds_cnn"], "network 'ds_cnn' must be given an accelerator"),
+        (["check", "ds_cnn"], "network 'ds_cnn' must be given an accelerator"),
+        (
+            ["predict", "ds_cnn", "--accelerator", narrow],
+            "io_bandwidth_gbps needs a bus of 64 bytes, but at simd_units 8 it can have 32",
+        ),
+        (
+            ["predict", design, "--json", design],
+            f"--json must be another file than the input {str(design)!r}",
+        ),
+        (
+            ["predict", design, "--accelerator", narrow, "--json", narrow],
+            f"--json must be another file than the input {str(narrow)!r}",
+        ),
+    ):
+        assert main(list(map(str, words))) == 2
+        assert capsys.readouterr().err == f"cosilico: {line}\n"
