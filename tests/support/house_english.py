@@ -10,7 +10,7 @@ Run as ``python tests/support/house_english.py [PATH …]``; ``make lint`` does 
     "one" only as a number: before another word. Test functions are left out, and ``STANDARD_NAMES``.
 ``prose``
     A docstring or comment does not say "found" or "ones", and says "one" only as a number: before a
-    noun, or in the phrases of ``PHRASES``. Text in backquotes is code and is left out.
+    noun, or in the phrases of ``PHRASES``. Words in quotes and text in backquotes are left out.
 
 Every violation is printed as ``path:line: rule: text``. The exit status is 1 if a rule has more of them
 in a package than ``house_english.json`` allows.
@@ -175,7 +175,7 @@ NOT_NOUNS = frozenset(
 ALLOWED = Path(__file__).with_suffix(".json")
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_CODE = re.compile(r"``[^`]*``|`[^`]*`")
+_CODE = re.compile(r"``[^`]*``|`[^`]*`|\"\w+\"")
 _PROSE_WORD = re.compile(r"\b(found|ones|one)\b(\s+(\w+))?", re.IGNORECASE)
 
 

