@@ -1,4 +1,4 @@
-"""What a run is about: a specification to search by, or a network that is given."""
+"""Subject of a run: a specification to search by, or a network that is given."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a search minimizes, and the reward that teaches an agent to."""
+"""Objective that a search minimizes, and the reward that teaches an agent to."""
 
 from dataclasses import dataclass
 from typing import Literal

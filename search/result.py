@@ -1,4 +1,4 @@
-"""What a search found, as objects and as JSON."""
+"""Result of a search, as objects and as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

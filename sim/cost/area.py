@@ -39,8 +39,9 @@ SRAM_BIT_UM2 = 0.346 * 1.33 / 0.6
 """Two-port bit in a macro; decoders and sense amplifiers take 40 % of it (assumed)."""
 
 MACRO_EXTRA_ROWS = 64
-"""What every column of a macro takes besides its rows, counted in rows (assumed). With it flip-flops
-are the smaller choice up to nine rows."""
+"""Rows that every column of a macro takes besides its own (assumed).
+
+With them flip-flops are the smaller choice up to nine rows."""
 
 ACCUMULATOR_BITS = 32
 DOT_BITS = 18
@@ -56,7 +57,7 @@ HELD_TRANSFERS = 4
 BURSTS = 8
 """Bursts that STORE holds."""
 BURST_BITS = 16
-"""What STORE holds of a burst, and of a descriptor whose responses have not all come."""
+"""Bits that STORE holds of a burst, and of a descriptor whose responses have not all come."""
 STORED_VECTORS = 8
 """Vectors that STORE reads ahead."""
 

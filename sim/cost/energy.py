@@ -58,7 +58,7 @@ class HasMacs(Protocol):
 
 
 class Prediction(Protocol):
-    """What the proxy needs to know of one image's run."""
+    """Facts about one image's run that the proxy needs."""
 
     @property
     def execute_busy(self) -> int:

@@ -38,7 +38,7 @@ UNSIMULATED_GROUPS = 3
 """All but every so many configurations run their first realizable random network."""
 
 ODD_GROUPS = 4
-"""Number of configurations of which the last has a value that its space does not have."""
+"""Number of configurations of which the first has a value that its space does not have."""
 
 ODD_VALUES: Mapping[str, tuple[int | float, ...]] = MappingProxyType(
     {
