@@ -43,7 +43,7 @@ PREDICTION = (
     "design = load(Path('design.json')); "
     "print(predict(design.accelerator, design.network).total_cycles, 'cycles predicted')"
 )
-"""Commands that run through each package: model, search, reports, imports, emission, simulation."""
+"""What runs through each package: the model, the search, reports, imports, emission, simulation."""
 
 _BOUND = re.compile(r"([A-Za-z0-9_.-]+)\s*(?:>=|==)\s*([0-9][0-9A-Za-z.]*)")
 

@@ -65,7 +65,7 @@ class Enumeration:
         return np.array([not codes for codes in self.violations], np.bool_)
 
     def cost(self, objective: str) -> NDArray[np.float64]:
-        """Cost that "latency" or "edp" minimizes: float64[n], meaningless where not realizable."""
+        """What "latency" or "edp" minimizes: float64[n], meaningless where not realizable."""
         cycles = self.cycles.astype(np.float64)
         return cycles * self.energy if objective == "edp" else cycles
 

@@ -1,4 +1,4 @@
-"""Subject of a run: a specification to search by, or a network that is given."""
+"""What a run is about: a specification to search by, or a network that is given."""
 
 import json
 from pathlib import Path

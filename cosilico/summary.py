@@ -78,7 +78,7 @@ def print_summary(results: dict[str, Any], out: Path) -> None:
 
 
 def agreement_lines(results: dict[str, Any]) -> list[str]:
-    """Lines that say what agrees with what, and how the search did against the true optimum."""
+    """What agrees with what, and how the search did against the true optimum."""
     found, default = results["rtl"], results["rtl_default"]
     equal, layers = layer_agreement(found)
     equal_default, layers_default = layer_agreement(default)

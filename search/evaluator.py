@@ -30,7 +30,7 @@ class CostTable(NamedTuple):
 
 
 class CostModel(Protocol):
-    """Model that a search asks for costs."""
+    """What a search asks for costs."""
 
     def costs(self, configs: Sequence[AcceleratorConfig], network: Network) -> CostTable:
         """Costs of every accelerator on the network."""

@@ -1,4 +1,4 @@
-"""Objective that a search minimizes, and the reward that teaches an agent to."""
+"""What a search minimizes, and the reward that teaches an agent to."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Result of a search, as objects and as JSON."""
+"""What a search found, as objects and as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -73,8 +73,10 @@ EXTRA_COLUMNS = (
 )  # fmt: skip
 """Columns of a schedule row beside the descriptor's fields.
 
-They are the layer, the rows of the descriptors whose tokens it waits for (-1: none), output-group round, spatial pass, the image (0 for
-weights, which are for all), and whether an EXECUTE completes a chunk of rounds of its image."""
+They are the layer, the rows of the descriptors whose tokens it waits for (-1: none), output-group
+round, spatial pass, the image (0 for weights, which are for all), and whether an EXECUTE completes a
+chunk of rounds of its image.
+"""
 
 _NAMES = dict.fromkeys(
     [field.name for fields in FIELDS.values() for field in fields] + list(EXTRA_COLUMNS)

@@ -39,9 +39,8 @@ SRAM_BIT_UM2 = 0.346 * 1.33 / 0.6
 """Two-port bit in a macro; decoders and sense amplifiers take 40 % of it (assumed)."""
 
 MACRO_EXTRA_ROWS = 64
-"""Rows that every column of a macro takes besides its own (assumed).
-
-With them flip-flops are the smaller choice up to nine rows."""
+"""What every column of a macro takes besides its rows, counted in rows (assumed). With it flip-flops
+are the smaller choice up to nine rows."""
 
 ACCUMULATOR_BITS = 32
 DOT_BITS = 18
@@ -57,7 +56,7 @@ HELD_TRANSFERS = 4
 BURSTS = 8
 """Bursts that STORE holds."""
 BURST_BITS = 16
-"""Bits that STORE holds of a burst, and of a descriptor whose responses have not all come."""
+"""What STORE holds of a burst, and of a descriptor whose responses have not all come."""
 STORED_VECTORS = 8
 """Vectors that STORE reads ahead."""
 

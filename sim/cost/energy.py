@@ -58,7 +58,7 @@ class HasMacs(Protocol):
 
 
 class Prediction(Protocol):
-    """Facts about one image's run that the proxy needs."""
+    """What the proxy needs to know of one image's run."""
 
     @property
     def execute_busy(self) -> int:

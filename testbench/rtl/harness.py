@@ -57,7 +57,9 @@ NO_ANSWER = "the AXI4-Lite port did not answer"
 FLAT_MACS = 2048
 """MACs of the largest synthesis view to build flat.
 
-It is 1.7 times as fast as with PEs as libraries, but what takes 15 s to build at 1,024 MACs takes 39 s, and four times that at 4,096."""
+It is 1.7 times as fast as with PEs as libraries, but what takes 15 s to build at 1,024 MACs takes
+39 s, and four times that at 4,096.
+"""
 
 INITIAL_SEED = 1
 """Of what memories and registers hold at power-up, where a run is not told another one."""

@@ -23,8 +23,9 @@ SET_UP = ("-O0",)
 OPTIMIZATION = ("-O1",)
 """Compiler's options for the cycle code.
 
-Default tiny configuration, CPU seconds to build and cycles/s: -O1 11 s, 554 k;
--O2 20 s, 486 k; -Os 17 s, 246 k."""
+Default tiny configuration, CPU seconds to build and cycles/s: -O1 11 s, 554 k; -O2 20 s, 486 k; -Os
+17 s, 246 k.
+"""
 
 LOOPS = (
     *("-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"),
@@ -32,8 +33,9 @@ LOOPS = (
 )
 """Compiler's options for the simulation view, whose loops become vector instructions.
 
-CPU seconds to build the grid and cycles/s, median of six runs: edge default 1.9 s, 124 k, with -O3 4.1 s, 123 k;
-tiny default 1.8 s, 426 k, with -O3 3.3 s, 432 k."""
+CPU seconds to build the grid and cycles/s, median of six runs: edge default 1.9 s, 124 k, with -O3
+4.1 s, 123 k; tiny default 1.8 s, 426 k, with -O3 3.3 s, 432 k.
+"""
 
 LEVELS = {"set_up": SET_UP, "cycle": OPTIMIZATION, "loops": LOOPS}
 
@@ -67,7 +69,9 @@ __attribute__((optimize("O2"))) static uint32_t initial_bits() {
 """
 """Text ahead of the code that runs once.
 
-Verilator would hash initial values from names: all words of a memory would be one number, and a read of the wrong one would go unnoticed."""
+Verilator would hash initial values from names: all words of a memory would be one number, and a
+read of the wrong one would go unnoticed.
+"""
 
 SMALL_BYTES = 100_000
 """Generated files below this are compiled together: most of their time goes into headers."""
@@ -90,7 +94,9 @@ no_inline -module "{GRID_MODULE}"
 }
 """Verilator's configuration: the harness reads local memories.
 
-PEs that are not inlined build in 0.7 of the time. The simulation view stays a module, so that its code lies in files of its own."""
+PEs that are not inlined build in 0.7 of the time. The simulation view stays a module, so that its
+code lies in files of its own.
+"""
 
 RUNTIME_SOURCES = ("verilated", "verilated_dpi", "verilated_threads")
 WAVES_SOURCES = ("verilated_vcd_c",)

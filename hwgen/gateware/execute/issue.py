@@ -343,7 +343,7 @@ class IssueStage(wiring.Component):
 
 
 def _skewed_layout(config: AcceleratorConfig) -> data.StructLayout:
-    """Layout of what CONV delays: the end of a set and, with ``step``, a step of the set with that ``saved_row``."""
+    """Layout of what CONV delays: a set's end and, with ``step``, a step of the set of ``saved_row``."""
     return data.StructLayout(
         {
             "last": 1,
