@@ -31,7 +31,7 @@ R = TypeVar("R")
 VerdictKind = Literal["caught", "timeout", "survived", "equivalent"]
 
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "build", "sim_build", ".*_cache")
-"""What a copy of the project does not need."""
+"""Patterns of what a copy of the project leaves out."""
 
 SOURCES = (".py", ".j2", ".h", ".v", ".sv", ".vlt", ".json")
 """Suffixes of files that tests may depend on."""
@@ -45,7 +45,7 @@ PASSED, FAILED = 0, 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of a fault.
+    """Verdict on a fault: whether its tests noticed it.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def run_mutants(
     Raises
     ------
     FaultError
-        If an edit does not apply, the tests fail or are not found without it, the run of the tests
+        If an edit does not apply, the tests fail or do not exist without it, the run of the tests
         itself breaks down, or a fault that is said to be equivalent is noticed.
     """
     journal = Journal(journal_path, {"schema": 1})
@@ -176,12 +176,12 @@ def _taken(copies: "queue.SimpleQueue[Path]") -> Iterator[Path]:
 def table(faults: Sequence[Fault], verdicts: Sequence[Verdict]) -> str:
     """Markdown table of faults, what each breaks and its verdict."""
     lines = ["| area | fault | what it breaks | verdict | noticed by |", "|---|---|---|---|---|"]
-    for fault, found in zip(faults, verdicts, strict=True):
-        reason = fault.equivalent if found.verdict == "equivalent" else found.killer
+    for fault, verdict in zip(faults, verdicts, strict=True):
+        reason = fault.equivalent if verdict.verdict == "equivalent" else verdict.killer
         file = f"`{fault.file}`"
         breaks = fault.breaks.replace("|", "\\|")
         lines.append(
-            f"| {fault.area} | {fault.name}, {file} | {breaks} | {found.verdict} | {reason} |"
+            f"| {fault.area} | {fault.name}, {file} | {breaks} | {verdict.verdict} | {reason} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -223,7 +223,7 @@ def _baseline_key(tree: Path, fault: Fault) -> str:
 
 
 def _failure_without(tree: Path, fault: Fault, stop: threading.Event) -> str:
-    """What is wrong with a fault's tests where it is not; empty if they pass."""
+    """Say why a fault's tests do not pass where it is not; empty if they do."""
     code, output, _ = _run_tests(tree, fault, stop)
     if code == PASSED:
         return ""
@@ -308,8 +308,8 @@ def _linked_cache(folder: Path) -> str:
 
 
 def _killer(output: str) -> str:
-    found = re.search(r"^(?:FAILED|ERROR) (?:\S*/)?([\w.]+(?:::\w+)?)", output, re.MULTILINE)
-    return found.group(1) if found else ""
+    failure = re.search(r"^(?:FAILED|ERROR) (?:\S*/)?([\w.]+(?:::\w+)?)", output, re.MULTILINE)
+    return failure.group(1) if failure else ""
 
 
 def _last_words(output: str) -> str:

@@ -67,7 +67,7 @@ def _chosen(faults: Sequence[Fault], only: Sequence[str] | None) -> tuple[Fault,
 
 def summary(verdicts: Sequence[Verdict]) -> str:
     """One line: how many faults, and what became of them."""
-    kinds = [found.verdict for found in verdicts]
+    kinds = [verdict.verdict for verdict in verdicts]
     noticed = kinds.count("caught") + kinds.count("timeout")
     line = f"{len(kinds)} faults: {noticed} caught"
     if "timeout" in kinds:
@@ -85,7 +85,7 @@ def write(folder: Path, faults: Sequence[Fault], verdicts: Sequence[Verdict]) ->
         f"{summary(verdicts)}.\n\n{table(faults, verdicts)}"
     )
     write_atomic(folder / "mutants.md", page)
-    content = {"schema": 1, "faults": [asdict(found) for found in verdicts]}
+    content = {"schema": 1, "faults": [asdict(verdict) for verdict in verdicts]}
     write_atomic(folder / "mutants.json", json.dumps(content, indent=1) + "\n")
 
 

@@ -51,7 +51,7 @@ class Fault:
     select : str
         pytest's ``-k`` expression; all tests of those files if empty.
     equivalent : str
-        Why no test can tell the edited program from the original; empty where one should.
+        Why no test can tell the edited program from the original; empty where a test should.
     timeout_s : int
         Seconds after which a run of the tests counts as hanging.
     interpreted : bool
@@ -100,7 +100,7 @@ def read_faults(folder: Path) -> tuple[Fault, ...]:
     Raises
     ------
     FaultError
-        If a fault lacks a key, has an unknown one, or two have one name.
+        If a fault lacks a key, has a key that is not known, or two share a name.
     """
     faults: list[Fault] = []
     for path in sorted(folder.glob("*.toml")):

@@ -18,7 +18,7 @@ from zigzag.cost_model.cost_model import CostModelEvaluation
 
 REPEATS = 3
 ARCHITECTURE = "tesla_npu_like"
-"""Of the accelerators that ZigZag brings along, one that all layers fit: 1,024 MACs."""
+"""Accelerator that ZigZag brings along and that all layers fit: 1,024 MACs."""
 
 FACTORS = 4
 """Loop factors that the mapping search permutes per layer; ZigZag's default of 6 takes minutes."""

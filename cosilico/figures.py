@@ -32,7 +32,7 @@ _VARIABLES = {
     _PAPER: "var(--paper)",
 }
 _SPACE_GREY = "#8a93a3"
-"""Of rasterized points, which no style sheet reaches; readable on light and dark."""
+"""Colour of rasterized points, which no style sheet reaches; readable on light and dark."""
 
 _LABEL_LIMIT = 40
 """Most characters of a layer's name at an axis."""

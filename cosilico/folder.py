@@ -37,7 +37,7 @@ _FORMER = "former"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What a command keeps in a folder.
+    """Files that a command keeps in a folder.
 
     Parameters
     ----------

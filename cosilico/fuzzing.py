@@ -40,10 +40,10 @@ __all__ = [
 ]
 
 LIMIT_SECONDS = 10
-"""Of processor time for one input, beyond what starting takes."""
+"""Most seconds of a processor for one input, beyond what starting takes."""
 
 LIMIT_BYTES = 500 << 20
-"""Of memory for one input, beyond what a process has once everything is loaded."""
+"""Most memory for one input, beyond what a process has once everything is loaded."""
 
 _WALL_SECONDS = 120
 _CHUNK = 40
@@ -51,7 +51,7 @@ _MOST_TEXT = 4000
 
 
 class Verdict(StrEnum):
-    """What became of an input; the first four are right."""
+    """Outcome of an input; the first four are right."""
 
     REFUSED = "refused"
     EQUAL = "equal"
@@ -73,7 +73,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What became of input ``index`` of a seed, and its line or trace."""
+    """Outcome of input ``index`` of a seed, and its line or trace."""
 
     index: int
     format_name: str

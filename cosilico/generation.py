@@ -74,7 +74,7 @@ def generate_design(design: Design, out: Path, batch: int = 1) -> list[Path]:
 
 
 def _placement(placement: TensorPlacement) -> dict[str, Any]:
-    """What a host must know to write or read a tensor."""
+    """Return what a host must know to write or read a tensor."""
     known = {
         field.name: getattr(placement, field.name)
         for field in fields(placement)

@@ -27,11 +27,13 @@ __all__ = [
 ]
 
 MAX_VALUES = 1 << 30
-"""Most values of all tensors of all images that run in RTL: they are kept, as computed and as
-expected."""
+"""Most values of all tensors of all images that run in RTL.
+
+They are kept, as computed and as expected.
+"""
 
 MAX_RANDOM_VALUES = 1 << 26
-"""The same of random images, of which nobody needs many."""
+"""Most values of random images, of which nobody needs many."""
 
 RANDOM_IMAGES = 8
 """Images drawn where a design has no test images beside it and none are given."""

@@ -1,4 +1,4 @@
-"""What an RTL run showed, as tables on the terminal and as JSON."""
+"""Measurements of an RTL run, as tables on the terminal and as JSON."""
 
 import json
 from collections.abc import Sequence

@@ -20,7 +20,7 @@ from sim.spec.network_record import ARRAYS, NetworkRecord
 __all__ = ["MODEL_SUFFIXES", "is_named", "load_network", "network_argument"]
 
 MODEL_SUFFIXES = (".tflite", ".onnx", ".pt2")
-"""Of model files, which must be imported first."""
+"""Suffixes of model files, which must be imported first."""
 
 
 def is_named(text: str) -> bool:

@@ -17,7 +17,7 @@ from sim.spec.network import TensorSpec
 __all__ = ["default_images", "load_photograph", "photograph_input", "resize_area"]
 
 DEFAULT_PHOTOGRAPH = "china.jpg"
-"""Of scikit-learn's sample images: a palace, 640 by 427."""
+"""Name of a sample image of scikit-learn: a palace, 640 by 427."""
 
 NOISE_SEED = 1
 

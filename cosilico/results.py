@@ -18,7 +18,7 @@ RESULTS_FILE = "results.json"
 
 
 def figures(design: Design) -> dict[str, Any]:
-    """What the models say of a design: MACs, utilization, traffic, area and energy."""
+    """Figures that the models give for a design: MACs, utilization, traffic, area and energy."""
     prediction = predict(design.accelerator, design.network)
     return {
         "accelerator": design.accelerator.to_json(),

@@ -34,8 +34,10 @@ PE_MODULE = f"{MODULE_PREFIX}pe"
 """Module below it in the synthesis view."""
 
 MEMORY = "memory"
-"""Array of the simulation view that holds all local memories: bank l of PE (y, x) has index
-``(y * pes_x + x) * lanes + l``; then vectors, then bytes."""
+"""Array of the simulation view that holds all local memories.
+
+Bank l of PE (y, x) has index ``(y * pes_x + x) * lanes + l``; then vectors, then bytes.
+"""
 
 _TEMPLATE = Path(__file__).parent / "rtl" / "grid.sv.j2"
 _DISTRIBUTED = ("pad", "receive")
@@ -62,7 +64,7 @@ def grid_view(config: AcceleratorConfig, module: str = GRID_MODULE) -> str:
 
 
 def view_context(config: AcceleratorConfig) -> dict[str, Any]:
-    """What templates of the grid of `config` may refer to: its ports, fields and sizes."""
+    """Context of the templates of the grid of `config`: its ports, fields and sizes."""
     execute = ExecuteControl(config).members
     registered = [name for name in PeControl(config).members if name not in _DISTRIBUTED]
     shapes = {name: Shape.cast(execute[name].shape) for name in (*registered, "reduce_index")}

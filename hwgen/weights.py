@@ -146,7 +146,7 @@ def _ones(taps: int, simd: int) -> NDArray[np.int8]:
 
 
 def _pool_records(layer: Layer, source: TensorSpec, simd: int) -> NDArray[np.void]:
-    """What becomes of a sum, or of a maximum, in every channel."""
+    """Records that requantize a sum, or a maximum, in every channel."""
     records = np.zeros(simd, RECORD)
     pixels = source.height * source.width
     if layer.kind is LayerKind.MEAN:

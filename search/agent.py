@@ -17,25 +17,25 @@ class Args:
     """Hyperparameters."""
 
     hidden: int = 64
-    """units of each of the two hidden layers"""
+    """Units of each of the two hidden layers."""
     learning_rate: float = 0.01
-    """Adam's step size at the start; falls linearly to a tenth at ``total_updates``"""
+    """Adam's step size at the start; falls linearly to a tenth at ``total_updates``."""
     batch: int = 128
-    """designs that an update samples"""
+    """Designs that an update samples."""
     epochs: int = 6
-    """passes over the samples of an update"""
+    """Passes over the samples of an update."""
     minibatches: int = 2
-    """gradient steps in a pass"""
+    """Gradient steps in a pass."""
     clip: float = 0.2
-    """PPO's bound on the probability ratio"""
+    """PPO's bound on the probability ratio."""
     entropy: float = 0.5
-    """weight of the entropy bonus at the start; falls linearly to 0 at ``total_updates``"""
+    """Weight of the entropy bonus at the start; falls linearly to 0 at ``total_updates``."""
     value: float = 0.5
-    """weight of the value loss"""
+    """Weight of the value loss."""
     max_norm: float = 0.5
-    """bound on the gradient's norm"""
+    """Bound on the gradient's norm."""
     total_updates: int = 60
-    """updates over which the step size and the entropy bonus fall"""
+    """Updates over which the step size and the entropy bonus fall."""
 
 
 class HardwareAgent:

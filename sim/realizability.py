@@ -38,8 +38,10 @@ MAX_REGISTER_FILE_ROWS = 1 << 16
 """A lane's rows are addressed with 16 bits, as the vectors of a bank are."""
 
 MAX_MEMORY_KB = 512 * 1024
-"""Local memories and register files of all PEs: more than any accelerator of the template has on
-one chip, and what a simulation holds in memory."""
+"""Most KiB of local memories and register files of all PEs.
+
+No accelerator of the template has more on a chip, and a simulation holds them in memory.
+"""
 
 MAX_CLOCK_MHZ = 10_000
 """No logic of today is faster."""

@@ -1,4 +1,4 @@
-"""What the tests share: a search that is killed, and their order on several workers."""
+"""Fixtures that the tests share: a search that is killed; and their order on several workers."""
 
 import multiprocessing
 import os
@@ -46,14 +46,16 @@ SECONDS = {
     "test_importers_pytorch_archive": 15,
     "test_testbench_imported_cases": 15,
 }
-"""Of a processor, that files of tests take; those not named here take less."""
+"""Seconds of a processor that files of tests take; those not named here take less."""
 
 WITHOUT_KERNELS = {
     "test_hwgen_simulation_view": 70,
     "test_hwgen_view_equivalence": 110,
 }
-"""The same of files that need no kernel of the model: by the time that they end, another worker has
-compiled all kernels."""
+"""Seconds that files without the model's kernels take.
+
+By the time that they end, another worker has compiled all kernels.
+"""
 
 MODEL_RAN = pytest.StashKey[bool]()
 
@@ -63,8 +65,8 @@ def kill_and_resume() -> KillAndResume:
     """Kills a search that resumes, then lets it finish.
 
     Given the search, its checkpoint and, for each kill, whether it waits for the checkpoint to be
-    written and for how many seconds then. Processes are real ones, to be killed at any instant, but
-    forked from one that has imported torch and the search, which takes seconds.
+    written and for how many seconds then. Processes are real, to be killed at any instant, but
+    forked from a server that has imported torch and the search, which takes seconds.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["cosilico.flow", "search.driver", "search.strategies.rhnas"])
@@ -85,7 +87,7 @@ def kill_and_resume() -> KillAndResume:
             process.kill()
             process.join()
             killed += process.exitcode == -signal.SIGKILL
-        # A fast machine may be done before the last one.
+        # A fast machine may be done before the last kill.
         assert killed >= len(kills) - 1
         process = context.Process(target=search)
         process.start()

@@ -26,7 +26,7 @@ SIDE = 224
 """Height and width of the network's input."""
 
 _CROP = 224 / 256
-"""Of the shorter side: what EfficientNet's evaluation keeps, a border of 32 around 224 pixels."""
+"""Share of the shorter side that EfficientNet's evaluation keeps: a border of 32 around 224 pixels."""
 
 JUDGED = ("chelsea", "coffee", "china", "flower", "motorcycle", "rocket", "astronaut")
 """Photographs of scikit-image and scikit-learn by name; none of them calibrates."""
@@ -67,13 +67,13 @@ def calibration_photographs() -> tuple[NDArray[np.uint8], list[int]]:
 
 
 def real_images(pixels: NDArray[np.uint8]) -> Tensor:
-    """What the network was trained on: (byte - 127) / 128, float32[N, 3, 224, 224]."""
+    """Scale bytes as the network was trained: (byte - 127) / 128, float32[N, 3, 224, 224]."""
     real = (pixels.astype(np.float32) - 127) / 128
     return torch.from_numpy(real.transpose(0, 3, 1, 2).copy())
 
 
 def steps(pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """The same as int8 with scale 1/128 and zero point -1, without any rounding."""
+    """Quantize the same values: int8 with scale 1/128 and zero point -1, without any rounding."""
     return (pixels.astype(np.int16) - 128).astype(np.int8)
 
 

@@ -46,7 +46,7 @@ from sim.spec.network import Network
 from sim.spec.spaces import EDGE
 
 MACS_PER_CYCLE = 4096
-"""Of the second accelerator: a quarter of the first one's."""
+"""MACs per cycle of the second accelerator: a quarter of the first accelerator's."""
 
 _PICTURE_SIDE = 160
 
@@ -132,7 +132,7 @@ def small_accelerator(network: Network) -> AcceleratorConfig:
 
 
 def _write_network(folder: Path, network: Network, pixels: NDArray[np.uint8]) -> None:
-    """What ``cosilico import`` would write, and the photographs as the module gets them."""
+    """Write what ``cosilico import`` would, and the photographs as the module gets them."""
     origin = {
         "file": WEIGHTS_PACKAGE,
         "format": "pytorch",

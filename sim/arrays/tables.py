@@ -71,9 +71,12 @@ class LayerColumn(IntEnum):
 EXTRA_COLUMNS = (
     "layer", "after_load", "after_execute", "after_store", "round", "pass", "image", "final",
 )  # fmt: skip
-"""What a schedule row holds beside the descriptor's fields: the layer, the rows of the
-descriptors whose tokens it waits for (-1: none), output-group round, spatial pass, the image (0 for
-weights, which are for all), and whether an EXECUTE completes a chunk of rounds of its image."""
+"""Columns of a schedule row beside the descriptor's fields.
+
+They are the layer, the rows of the descriptors whose tokens it waits for (-1: none), output-group
+round, spatial pass, the image (0 for weights, which are for all), and whether an EXECUTE completes a
+chunk of rounds of its image.
+"""
 
 _NAMES = dict.fromkeys(
     [field.name for fields in FIELDS.values() for field in fields] + list(EXTRA_COLUMNS)

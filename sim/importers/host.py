@@ -1,4 +1,4 @@
-"""What the host does around the accelerator: from a model's input to int8, and on to its output."""
+"""Steps of the host around the accelerator: from a model's input to int8, and on to its output."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -252,7 +252,7 @@ class HostProgram:
         return run_steps(self.before, x)
 
     def logits(self, y: NDArray[np.int8]) -> NDArray[np.int8]:
-        """What the network computed, int8[N, height, width, channels], in the model's shape."""
+        """Bring the network's output, int8[N, height, width, channels], into the model's shape."""
         return y.reshape(len(y), *self.logits_shape)
 
     def finish(self, logits: NDArray[np.int8]) -> _Array:

@@ -68,7 +68,7 @@ def _after(steps: Sequence[HostStep], value: _Value, side: str) -> _Value:
 
 
 def _next(step: HostStep, value: _Value) -> _Value | None:
-    """What a step makes of a value; None where it takes no such value."""
+    """Value that a step makes of another; None where it takes no such value."""
     shape, dtype = value.shape, value.dtype
     result: _Value | None = None
     match step:

@@ -8,13 +8,13 @@ from sim.spec.network import MACS_LIMIT, VALUES_LIMIT, WEIGHTS_LIMIT, Padding
 __all__ = ["MOST_MACS", "MOST_VALUES", "MOST_WEIGHTS", "excess", "excessive_layer"]
 
 MOST_VALUES = VALUES_LIMIT
-"""Of one activation: 16 MB; 4096 × 4096 pixels of one channel."""
+"""Most values of one activation: 16 MB; 4096 × 4096 pixels of one channel."""
 
 MOST_WEIGHTS = WEIGHTS_LIMIT
-"""Of a network."""
+"""Most weights of a network."""
 
 MOST_MACS = MACS_LIMIT
-"""Of one layer and inference, taps of pools counted alike; all of ResNet-50 has 2^32."""
+"""Most MACs of one layer and inference, taps of pools counted alike; all of ResNet-50 has 2^32."""
 
 
 def excess(shape: Sequence[int], what: str) -> str:

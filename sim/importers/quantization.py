@@ -49,13 +49,13 @@ def window_multipliers(
     output_scale: np.float32,
     count: int,
 ) -> Multipliers:
-    """Of convolutions and FULLY_CONNECTED: all of it in double precision."""
+    """Multipliers of convolutions and FULLY_CONNECTED: all of it in double precision."""
     reals = np.float64(input_scale) * weight_scales.astype(np.float64) / np.float64(output_scale)
     return quantize_multipliers(np.broadcast_to(reals, (count,)))
 
 
 def add_multipliers(a: np.float32, b: np.float32, output: np.float32) -> Multipliers:
-    """Of ADD: both operands to twice the larger scale, then their sum to the output's.
+    """Multipliers of ADD: both operands to twice the larger scale, then their sum to the output's.
 
     Raises
     ------
@@ -69,13 +69,13 @@ def add_multipliers(a: np.float32, b: np.float32, output: np.float32) -> Multipl
 
 
 def ratio_multiplier(input_scale: np.float32, output_scale: np.float32, count: int) -> Multipliers:
-    """Of operators that change nothing but the scale."""
+    """Multipliers of operators that change nothing but the scale."""
     real = np.float64(input_scale) / np.float64(output_scale)
     return quantize_multipliers(np.full(count, real))
 
 
 def mean_multiplier(input_scale: np.float32, output_scale: np.float32, count: int) -> Multipliers:
-    """Of MEAN over ``count`` values: the division is merged into the scale's ratio."""
+    """Multipliers of MEAN over ``count`` values: the division is merged into the scale's ratio."""
     multiplier, shift = quantize_multiplier(
         float(np.float64(input_scale) / np.float64(output_scale))
     )

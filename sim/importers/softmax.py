@@ -19,7 +19,7 @@ _Raw = NDArray[np.int64]
 
 _MAX, _MIN = 2**31 - 1, -(2**31)
 _INTEGER_BITS = 5
-"""Of the differences from the maximum, which are Q5.26."""
+"""Integer bits of the differences from the maximum, which are Q5.26."""
 
 _FRACTION_BITS = 31 - _INTEGER_BITS
 _SUM_BITS = 12

@@ -23,8 +23,10 @@ __all__ = [
 ]
 
 DESCRIPTOR_CYCLES = 4
-"""What an EXECUTE descriptor is taken to cost beside its windows when mappings are weighed;
-predictions do not use it."""
+"""Cycles that an EXECUTE descriptor is taken to cost beside its windows.
+
+They weigh mappings; predictions do not use them.
+"""
 
 
 NO_HALO = (0, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""What stays on chip and where: residency and addresses in local memory.
+"""Tensors that stay on chip, and where: residency and addresses in local memory.
 
 A walk forward over the layers allocates local memory first-fit and demotes what does not fit to
 external memory, down to single layers that run tile by tile.

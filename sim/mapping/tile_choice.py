@@ -20,8 +20,10 @@ STATES = 16
 """Most tiles that are weighed for a tensor."""
 
 LAYER_CYCLES = 24
-"""What a layer is taken to cost beside its windows when tiles are weighed; predictions do not
-use it."""
+"""Cycles that a layer is taken to cost beside its windows.
+
+They weigh tiles; predictions do not use them.
+"""
 
 TIE = 64
 """Weight of the slower one of EXECUTE and LOAD against EXECUTE alone when tiles are weighed."""
@@ -31,7 +33,7 @@ _FAR = 1 << 60
 
 @kernel
 def own_row(hw, layer, cut):
-    """What a layer has of the accelerator: before ``cut`` one image all, then each an equal part."""
+    """Share of the accelerator that a layer has: before ``cut`` one image all, then each an equal part."""
     own = hw.copy()
     if layer < cut:
         own[Hw.IMAGES] = 1

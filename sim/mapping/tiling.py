@@ -10,13 +10,13 @@ from sim.spec.descriptor import ExecuteOp
 __all__ = ["choose_tiling", "extent", "lay_out"]
 
 PASS_CYCLES = 60
-"""What a pass is taken to cost beside its bytes and windows when tilings are weighed."""
+"""Cycles that a pass is taken to cost beside its bytes and windows when tilings are weighed."""
 
 TILE_CYCLES = 8
-"""The same for every PE's tile in a pass."""
+"""Cycles that every PE's tile in a pass is taken to cost."""
 
 ROW_CYCLES = 1
-"""The same for every row of a tile transfer; predictions use none of them."""
+"""Cycles that every row of a tile transfer is taken to cost; predictions use none of these."""
 
 
 @in_place

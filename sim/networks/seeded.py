@@ -37,7 +37,7 @@ _WEIGHT_SPREAD = 42.0
 """Standard deviation of the weights: three of them fill int8."""
 
 _RELU_SPREAD, _RELU_MEAN = 2.0, 1.2
-"""Of a channel before ReLU or ReLU6: about a quarter of the values become 0, few exceed 6."""
+"""Spread and mean of a channel before ReLU or ReLU6: about a quarter of the values become 0, few exceed 6."""
 
 
 def seeded_network(

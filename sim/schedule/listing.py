@@ -52,7 +52,7 @@ HALF_COLUMNS = 3
 
 
 class Listing(NamedTuple):
-    """What the making of descriptors writes to.
+    """Arrays to which the making of descriptors writes.
 
     Parameters
     ----------

@@ -42,10 +42,10 @@ __all__ = ["build_schedule", "time_schedule", "weigh_schedule"]
 Array = NDArray[np.int64]
 
 DRAIN_CYCLES = 40
-"""What waiting for the drain is taken to cost when schedules are compared."""
+"""Cycles that waiting for the drain is taken to cost when schedules are compared."""
 
 TRANSFER_BYTES = 512
-"""The same for a tile transfer, beside its own bytes."""
+"""Bytes that a tile transfer is taken to cost beside its own when schedules are compared."""
 
 _UNTIMED = np.zeros(len(Constant), np.int64)
 

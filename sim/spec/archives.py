@@ -48,7 +48,7 @@ _DAMAGES = (
     OverflowError,
     ValueError,
 )
-"""What Python's reader of archives raises where one is damaged."""
+"""Exceptions that Python's reader raises where an archive is damaged."""
 
 
 @contextmanager

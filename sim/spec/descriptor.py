@@ -50,7 +50,7 @@ class ExecuteOp(IntEnum):
 
 
 class LoadKind(IntEnum):
-    """What a LOAD descriptor fills."""
+    """Destination that a LOAD descriptor fills."""
 
     WEIGHTS = 0
     TILE = 1

@@ -52,7 +52,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _FaultError(ValueError):
-    """What JSON allows and a file of ours must not have."""
+    """Fault that JSON allows and a file of ours must not have."""
 
 
 def checked(model: type[_Model], data: Any, where: str) -> _Model:

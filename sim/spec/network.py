@@ -62,7 +62,7 @@ LAYERS_LIMIT = 4096
 
 
 class LayerKind(StrEnum):
-    """What a layer computes; everything else is refused by name."""
+    """Function that a layer computes; everything else is refused by name."""
 
     CONV = "conv"
     DEPTHWISE = "depthwise"

@@ -64,7 +64,7 @@ class Rule(ABC):
         return self.converted(value)
 
     def converted(self, value: Any) -> Any:
-        """What a value that keeps the rule is kept as."""
+        """Form in which a value that keeps the rule is kept."""
         return value
 
     def require(self, value: Any, what: str) -> None:

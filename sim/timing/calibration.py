@@ -37,8 +37,10 @@ SCHEMA = 1
 DEFAULT_FILE = "calibration.json"
 
 DRAM_ERROR_LIMIT = 0.05
-"""Largest relative error of predicted cycles on the DRAM: a calibration beyond it is refused, and a run
-that shows more is a difference."""
+"""Largest relative error of predicted cycles on the DRAM.
+
+A calibration beyond it is refused, and a run that shows more is a difference.
+"""
 
 
 class Constant(IntEnum):

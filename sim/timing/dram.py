@@ -82,7 +82,7 @@ class DramState(IntEnum):
 
 
 BANK_COLUMNS = 4
-"""Of a bank: open row (-1: none), earliest column command, precharge and activate."""
+"""Columns of a bank's state: open row (-1: none), earliest column command, precharge and activate."""
 
 OPEN, COLUMN_AT, PRECHARGE_AT, ACTIVATE_AT = range(BANK_COLUMNS)
 

@@ -1,4 +1,4 @@
-"""What the LPDDR4-3200 memory of tier T3 is made of: its user knows that, and measures the rest."""
+"""Organization of the LPDDR4-3200 memory of tier T3: its user knows that, and measures the rest."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -52,7 +52,7 @@ class Organization:
 
 
 def organization(config: AcceleratorConfig) -> Organization:
-    """As many x16 channels as the accelerator's bus needs, in lockstep as one wide channel.
+    """Return as many x16 channels as the accelerator's bus needs, in lockstep as one wide channel.
 
     They are 1, 2, 4, …, the fewest whose 6.4 GB/s each are not less than a bus beat per cycle.
 

@@ -44,12 +44,14 @@ from testbench.rtl.memory_model import MemoryModel
 __all__ = ["DramReport", "Errors", "calibrate_dram", "dram_errors", "fit", "fit_parameters"]
 
 MEAN_LIMIT, RANK_LIMIT = 0.01, 0.99
-"""What a calibration must reach on held-out layers beside `DRAM_ERROR_LIMIT`: mean relative error and
-Spearman."""
+"""Mean relative error and Spearman's coefficient that a calibration must reach on held-out layers.
+
+`DRAM_ERROR_LIMIT` bounds the largest error.
+"""
 
 NEVER = 1 << 40
 PAGE, STRIPE = 2048, 8 * 2048
-"""Of one x16 channel: a row, and the distance of two rows of a bank."""
+"""Bytes of one x16 channel: a row, and the distance of two rows of a bank."""
 
 MOST_AHEAD = 48
 """Memory clocks that the controller's latency ahead of a command is looked for in."""
@@ -58,7 +60,7 @@ MOST_LATE = 300
 """Memory clocks by which the longest wait may be off the length of a refresh."""
 
 ROUNDS = 4
-"""Of the fit of the refreshes: two runs are fitted in turn."""
+"""Rounds of the fit of the refreshes: two runs are fitted in turn."""
 
 Candidates = Mapping[DramParameter, Sequence[int]]
 

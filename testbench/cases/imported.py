@@ -17,7 +17,7 @@ from testbench.judges.tflite_oracle import judge
 __all__ = ["IMPORTED", "IMPORTED_PER_CONFIG", "ImportedCase", "Judgement", "draw_imported_group"]
 
 IMPORTED = "imported network"
-"""What stands in the place of a stratum."""
+"""Word in the place of a stratum, which imported networks do not have."""
 
 IMPORTED_PER_CONFIG = 8
 """Models that share a configuration, for a build takes longer than their runs."""
@@ -81,9 +81,9 @@ class ImportedCase(Case):
         expected, finished = judge(self.model.content, self.imported, self.model.inputs)
         values = differences = 0
         for index, layer in enumerate(self.network.layers):
-            found = activations[index].reshape(-1)
-            values += found.size
-            differences += int(np.count_nonzero(found != expected[layer.name].reshape(-1)))
+            computed = activations[index].reshape(-1)
+            values += computed.size
+            differences += int(np.count_nonzero(computed != expected[layer.name].reshape(-1)))
         host = self.imported.host
         result = host.finish(host.logits(outputs))
         return Judgement(

@@ -15,7 +15,7 @@ from testbench.cases.random_networks import Case, Stratum, describe_case
 __all__ = ["LAYER_CONFIGS", "LAYER_NETWORKS", "edge_accelerator", "layer_cases", "single_layer"]
 
 LAYER_NETWORKS = tuple(IMAGENET_NETWORKS)
-"""Named networks whose layers a campaign runs: the large ones. The others run whole."""
+"""Named networks whose layers a campaign runs, for they are large. The others run whole."""
 
 
 def edge_accelerator(

@@ -1,4 +1,4 @@
-"""Random quantized ONNX models, in both forms that the importer reads, and odd ones among them."""
+"""Random quantized ONNX models, odd models among them, in both forms that the importer reads."""
 
 from typing import Any
 
@@ -192,7 +192,11 @@ def odd_onnx(rng: np.random.Generator) -> bytes:
 def _change(rng: np.random.Generator, model: onnx.ModelProto) -> None:
     graph = model.graph
     node = graph.node[int(rng.integers(len(graph.node)))]
-    names = [one.name for one in graph.initializer] + [n.output[0] for n in graph.node] + ["x", ""]
+    names = (
+        [tensor.name for tensor in graph.initializer]
+        + [n.output[0] for n in graph.node]
+        + ["x", ""]
+    )
     match int(rng.integers(8)):
         case 0 | 1:
             _change_attribute(rng, node)
@@ -219,10 +223,10 @@ def _change_attribute(rng: np.random.Generator, node: onnx.NodeProto) -> None:
     names = ["axis", "group", "pads", "strides", "dilations", "auto_pad", "perm", "keepdims",
              "kernel_shape", "alpha", "transA", "transB", "ceil_mode", "axes", "channels_last",
              "block_size", "output_dtype", "allowzero", "min", "max", "value", "mode"]  # fmt: skip
-    given = [one.name for one in node.attribute]
+    given = [attribute.name for attribute in node.attribute]
     name = str(rng.choice(given)) if given and rng.random() < 0.7 else str(rng.choice(names))
-    for one in [one for one in node.attribute if one.name == name]:
-        node.attribute.remove(one)
+    for attribute in [attribute for attribute in node.attribute if attribute.name == name]:
+        node.attribute.remove(attribute)
     numbers: NDArray[np.int64] = rng.choice(
         [-1, 0, 1, 2, 3, 1 << 20, (1 << 63) - 1], int(rng.integers(0, 5))
     )

@@ -68,7 +68,7 @@ class Corner(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stratum:
-    """What a case must contain: a layer kind with its kernel and stride."""
+    """Demand on a case: a layer kind with its kernel and stride."""
 
     kind: LayerKind
     kernel: int = 1
@@ -134,7 +134,7 @@ class Case:
 
     @property
     def title(self) -> str:
-        """What a line about a failure begins with."""
+        """Name of the case, with which a line about a failure begins."""
         return self.network.name
 
     def extended(self, kind: type[KindOfCase], **more: Any) -> KindOfCase:
@@ -149,8 +149,8 @@ class Case:
 
     @property
     def traits(self) -> tuple[str, ...]:
-        """What the mapping does, in words."""
-        found = {
+        """Situations that the mapping meets, in words."""
+        situations = {
             f"{self.passes} passes": self.passes > 1,
             f"{self.pixels} pixels": self.pixels > 1,
             f"{self.splits} splits": self.splits > 1,
@@ -158,7 +158,7 @@ class Case:
             "partial": self.partial_tile,
             "spills": self.spills,
         }
-        return tuple(name for name, holds in found.items() if holds)
+        return tuple(name for name, holds in situations.items() if holds)
 
 
 TryCase: TypeAlias = Callable[[int, AcceleratorConfig, np.random.Generator], Case | None]
@@ -205,13 +205,13 @@ def draw_cases(
     max_macs : int, optional
         Pass over larger configurations.
     """
-    found: list[Case] = []
+    cases: list[Case] = []
     group = 0
-    while len(found) < count:
-        size = min(networks_per_config, count - len(found))
-        found += draw_group(group, len(found), size, space, seed, max_macs=max_macs)
+    while len(cases) < count:
+        size = min(networks_per_config, count - len(cases))
+        cases += draw_group(group, len(cases), size, space, seed, max_macs=max_macs)
         group += 1
-    return found
+    return cases
 
 
 def draw_group(
@@ -245,14 +245,14 @@ def draw_group_of(
     rng = np.random.default_rng([seed, len(space), group])
     configs = _draw_configs(space, rng, max_macs, awkward=group % AWKWARD_GROUPS == 0)
     config = next(configs)
-    found: list[Case] = []
-    while len(found) < size:
-        case = try_case(first + len(found), config, rng)
+    cases: list[Case] = []
+    while len(cases) < size:
+        case = try_case(first + len(cases), config, rng)
         if case is None:
             config = next(configs)
             continue
-        found.append(case)
-    return found
+        cases.append(case)
+    return cases
 
 
 def _draw_configs(
@@ -300,10 +300,10 @@ def describe_case(
     image_count: int = 2,
     batches: Sequence[int] = (1,),
 ) -> Case:
-    """Draw images for a pair and note what its mapping, if there is one, does.
+    """Draw images for a pair and note what its mapping does, if it can be mapped.
 
     One of ``batches`` is drawn as well; with more than one image per program there are images for a
-    whole run and one that is not full.
+    whole run and a run that is not full.
     """
     image_seed = int(rng.integers(1 << 31))
     batch = int(np.random.default_rng(image_seed).choice(batches))

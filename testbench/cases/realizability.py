@@ -33,13 +33,13 @@ from testbench.rtl.emission import emit_once
 __all__ = ["POINTS_PER_CONFIG", "RealizabilityCase", "draw_realizability_group"]
 
 POINTS_PER_CONFIG = 4
-"""Networks asked for on a configuration: an ImageNet network, one of MLPerf Tiny, two random ones."""
+"""Networks asked for on a configuration: an ImageNet network, one of MLPerf Tiny, two at random."""
 
 UNSIMULATED_GROUPS = 3
 """All but every so many configurations run their first realizable random network."""
 
 ODD_GROUPS = 4
-"""Of every so many configurations one has a value that its space does not have."""
+"""Number of configurations of which the first has a value that its space does not have."""
 
 ODD_VALUES: Mapping[str, tuple[int | float, ...]] = MappingProxyType(
     {
@@ -72,7 +72,7 @@ class RealizabilityCase(Case):
 
     @property
     def verdict(self) -> str:
-        """What the check says: the first violation's code, or "realizable"."""
+        """Verdict of the check: the first violation's code, or "realizable"."""
         return self.violations[0].code if self.violations else "realizable"
 
     @property
@@ -81,7 +81,7 @@ class RealizabilityCase(Case):
         return f"{self.network.name}, {self.batch} images per program,"
 
     def contradiction(self) -> str:
-        """What generator and compiler do other than the check says; empty if nothing.
+        """Say what generator and compiler do other than the check says; empty if nothing.
 
         Where there are no violations the generator must emit the Verilog to synthesize and the
         compiler the whole program; where there are, the one concerned must refuse with that line.
@@ -90,11 +90,11 @@ class RealizabilityCase(Case):
         if self.violations:
             who = "generator" if self.verdict.startswith("GEN") else "compiler"
             expected = (who, self.violations[0].detail)
-        found = self._refusal()
-        if found == expected:
+        refusal = self._refusal()
+        if refusal == expected:
             return ""
         said, done = (
-            f"{who} refuses: {why}" if who else "all agree" for who, why in (expected, found)
+            f"{who} refuses: {why}" if who else "all agree" for who, why in (expected, refusal)
         )
         return f"by the check {said}; in fact {done}"
 
@@ -126,19 +126,19 @@ def draw_realizability_group(
     """
     rng = np.random.default_rng([seed, len(space), group])
     config = _draw_config(space, rng, max_macs, odd=group % ODD_GROUPS == 0)
-    found: list[Case] = []
+    cases: list[Case] = []
     chosen = group % UNSIMULATED_GROUPS != 0
     for index in range(first, first + size):
         case = _draw_case(index, config, rng, chosen)
         chosen = chosen and not case.simulated
-        found.append(case)
-    return found
+        cases.append(case)
+    return cases
 
 
 def _draw_config(
     space: HardwareSpace, rng: np.random.Generator, max_macs: int | None, *, odd: bool
 ) -> AcceleratorConfig:
-    """A point of the space, or one beside it; perhaps not one that can be generated."""
+    """Draw a point of the space, or beside it; perhaps it cannot be generated."""
     while True:
         config = space.at(int(rng.integers(len(space))))
         if odd:

@@ -20,10 +20,10 @@ __all__ = ["RandomModel", "draw_imported", "drawn_model", "import_random", "rand
 
 _MOST_LAYERS = 6
 _MOST_VALUES = 4096
-"""Of an activation, so that a draw takes milliseconds."""
+"""Most values of an activation: a draw takes milliseconds."""
 
 _MOST_INPUTS = 600
-"""Of a fully connected layer in the middle."""
+"""Most inputs and outputs of a fully connected layer in the middle."""
 
 _MOST_CLASSES = 512
 """The interpreter's fixed-point softmax aborts where that many values are about the largest."""
@@ -57,7 +57,7 @@ def draw_imported(seed: int, images: int = 2) -> tuple[ImportedNetwork, NDArray[
 
 
 def import_random(model: RandomModel, seed: int) -> ImportedNetwork:
-    """What the importer makes of a model; the network is called after its seed."""
+    """Import the drawn model; the network is called after its seed."""
     return lower_tflite(parse_tflite(model.content, "model"), f"random{seed}")
 
 
@@ -245,7 +245,7 @@ class _Draw:
         out = self.activation(shape)
         per_channel = bool(rng.random() < 0.7)
         count = channels if per_channel else 1
-        # Real multipliers: such that the sums fill int8, any, tiny ones that become 0, above 1.
+        # Real multipliers: such that the sums fill int8, any, so tiny that they become 0, above 1.
         typical = np.sqrt(weights.size / channels) * 75 * 90
         fitting = np.log2(60 / typical)
         ranges = [(fitting - 1.5, fitting + 1), (-30, -1), (-40, -28), (0, 6)]

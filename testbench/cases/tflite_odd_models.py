@@ -1,4 +1,4 @@
-"""TensorFlow Lite models that are odd, some of them legal: random ones with parts exchanged.
+"""TensorFlow Lite models that are odd, some of them legal: random models with parts exchanged.
 
 The parts are those of the writer, so that the files are well-formed flatbuffers.
 """
@@ -44,20 +44,20 @@ class Change(NamedTuple):
     value: int
 
 
-def _one(items: Sequence[Any], index: int) -> Any:
+def _nth(items: Sequence[Any], index: int) -> Any:
     return items[index % len(items)]
 
 
 def _options(operator: WrittenOperator, part: int, value: int) -> WrittenOperator:
     if not operator.options:
         return operator
-    name = _one(sorted(operator.options), part)
+    name = _nth(sorted(operator.options), part)
     given = operator.options[name]
-    number: Any = _one(_NUMBERS, value)
+    number: Any = _nth(_NUMBERS, value)
     if isinstance(given, bool):
         number = not given
     elif isinstance(given, float):
-        number = _one(_SCALES, value)
+        number = _nth(_SCALES, value)
     elif isinstance(given, tuple):
         number = (number,)
     elif name in ("Padding", "FusedActivationFunction", "WeightsFormat", "OutputType"):
@@ -80,9 +80,9 @@ def _operator_change(
 ) -> WrittenOperator:
     match kind:
         case "operator":
-            return replace(operator, name=_one(_OPERATORS, value))
+            return replace(operator, name=_nth(_OPERATORS, value))
         case "table":
-            return replace(operator, table=_one(_TABLES, value), options={})
+            return replace(operator, table=_nth(_TABLES, value), options={})
         case "options":
             return _options(operator, part, value)
         case "inputs":
@@ -98,18 +98,18 @@ def _tensor_change(
         case "size":
             if shape:
                 place = part % len(shape)
-                shape[place] = _one((1, 2, 3, shape[place] + 1, shape[place] * 2, *_NUMBERS), value)
+                shape[place] = _nth((1, 2, 3, shape[place] + 1, shape[place] * 2, *_NUMBERS), value)
             return replace(tensor, shape=tuple(shape))
         case "rank":
             changed = shape[1:] if part % 2 else [1, *shape]
             return replace(tensor, shape=tuple(changed))
         case "dtype":
-            return replace(tensor, dtype=_one(_DTYPES, value))
+            return replace(tensor, dtype=_nth(_DTYPES, value))
         case "scales":
-            scales = ((_one(_SCALES, value),), (), (0.5, 0.25))[part % 3]
+            scales = ((_nth(_SCALES, value),), (), (0.5, 0.25))[part % 3]
             return replace(tensor, scales=scales, zero_points=(0,) * len(scales))
         case "zero_points":
-            points = (_one(_NUMBERS, value),) * (len(tensor.zero_points) if part % 3 else 1)
+            points = (_nth(_NUMBERS, value),) * (len(tensor.zero_points) if part % 3 else 1)
             return replace(tensor, zero_points=points)
         case "axis":
             return replace(tensor, axis=value % 6)

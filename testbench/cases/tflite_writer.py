@@ -1,4 +1,4 @@
-"""Writing TensorFlow Lite models, for tests that need ones with chosen numbers."""
+"""Writing TensorFlow Lite models, for tests that need chosen numbers in them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ __all__ = ["CodeFields", "ModelWriter", "WrittenOperator", "WrittenTensor"]
 
 _VERSION = 3
 _PLACEHOLDER = 127
-"""What the older field of an operator code holds where the number does not fit."""
+"""Value of an operator code's older field where the number does not fit in it."""
 
 
 class CodeFields(StrEnum):

@@ -116,7 +116,7 @@ async def second_doorbell_runs_again(dut: Any) -> None:
 
 @cocotb.test()
 async def memory_base_moves_the_program(dut: Any) -> None:
-    """The same image at another address gives the same output."""
+    """An image at another address gives the same output."""
     bench = await bench_of(dut, base=0x8765_4000)
     await bench.start()
     await bench.interrupt()
@@ -159,7 +159,7 @@ async def text_that_is_no_program_is_refused(dut: Any) -> None:
 @cocotb.test()
 @cocotb.parametrize(port=("read", "write"))
 async def error_responses_stop_the_program(dut: Any, port: str) -> None:
-    """What was under way is drained, nothing more is begun, and a later program is right."""
+    """All that was under way is drained, nothing more is begun, and a later program is right."""
     bench = await bench_of(dut)
     side = bench.data.read_if if port == "read" else bench.data.write_if
     memory, side.target = side.target, Failing()

@@ -19,8 +19,10 @@ ORDERS = (
     "alternating",
     "late",
 )
-"""When AWREADY and WREADY may be high, as ``WriteOrder`` of the C++ memory; alternately, on no condition;
-and a memory that answers late."""
+"""Orders in which AWREADY and WREADY rise, as ``WriteOrder`` of the C++ memory has them.
+
+Alternately, on no condition; and a memory that answers late.
+"""
 
 LATENCY = 3
 LATE = 300

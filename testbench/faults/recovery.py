@@ -37,8 +37,10 @@ PATIENCE_CYCLES = 3000
 """Cycles after which the host aborts a damaged program."""
 
 TIMEOUT_CYCLES = 1000
-"""TIMEOUT of damaged programs: more than a read or write takes behind any memory of ``FREEDOMS``, less
-than the host's patience."""
+"""TIMEOUT of damaged programs.
+
+It is more than a read or write takes behind any memory of ``FREEDOMS``, less than the host's patience.
+"""
 
 BATCH = 100
 """Damaged programs of one simulation."""

@@ -1,4 +1,4 @@
-"""What other interpreters say of a model that was imported: equal, or in which values it differs."""
+"""Comparison of imported models with other interpreters: equal, or in which values they differ."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ _LARGEST_SUM = 2**31 - 512
 """Sums that are larger overflow in C++, whose result is then anything."""
 
 _SOFTMAX_TOLERANCE = 1e-5
-"""Of floating-point softmax, whose last bits depend on the machine's exponential function."""
+"""Tolerance for floating-point softmax, whose last bits depend on the machine's exponential."""
 
 
 class UnjudgedError(Exception):
@@ -46,13 +46,13 @@ def judge_tflite(content: bytes, imported: ImportedNetwork) -> str:
     """
     x = random_inputs(imported.host.input, 1)
     values = golden.run(imported.network, imported.host.prepare(x))
-    found = imported.host.finish(imported.host.logits(values[imported.network.output.name]))
+    computed = imported.host.finish(imported.host.logits(values[imported.network.output.name]))
     _require_defined(imported, values)
     try:
         expected, _ = run_model(content, x)
     except Exception as error:  # it parses the file in Python too, and may raise anything
         raise UnjudgedError(f"the interpreter refuses it: {error}") from None
-    return _difference(imported, found, expected)
+    return _difference(imported, computed, expected)
 
 
 def judge_onnx(content: bytes, imported: ImportedNetwork) -> str:
@@ -74,12 +74,12 @@ def judge_onnx(content: bytes, imported: ImportedNetwork) -> str:
         most = int(np.abs(ours - values[layer.name]).max())
         if most > 1:
             return f"layer {layer.name!r} differs by {most}"
-    found = imported.host.finish(imported.host.logits(values[imported.network.output.name]))
+    computed = imported.host.finish(imported.host.logits(values[imported.network.output.name]))
     try:
         expected = run_onnx(content, x)
     except RuntimeError as error:
         raise UnjudgedError(f"the runtime refuses it: {error}") from None
-    return _difference(imported, found, expected, 1.5)
+    return _difference(imported, computed, expected, 1.5)
 
 
 def _require_defined(imported: ImportedNetwork, values: dict[str, NDArray[np.int8]]) -> None:
@@ -96,20 +96,20 @@ def _require_defined(imported: ImportedNetwork, values: dict[str, NDArray[np.int
 
 
 def _difference(
-    imported: ImportedNetwork, found: NDArray[Any], expected: NDArray[Any], steps: float = 0.0
+    imported: ImportedNetwork, computed: NDArray[Any], expected: NDArray[Any], steps: float = 0.0
 ) -> str:
     """How results differ, by more than ``steps`` of the output's scale where they are real."""
-    if found.shape != expected.shape or found.dtype != expected.dtype:
-        kinds = [f"{one.dtype} of shape {one.shape}" for one in (found, expected)]
+    if computed.shape != expected.shape or computed.dtype != expected.dtype:
+        kinds = [f"{array.dtype} of shape {array.shape}" for array in (computed, expected)]
         return f"{kinds[0]}, not {kinds[1]}"
     after = imported.host.after
-    real = found.dtype == np.float32
+    real = computed.dtype == np.float32
     softmax = real and any(isinstance(step, Softmax) for step in after)
     limit = steps * imported.network.output.scale if real else steps
     if softmax:
         limit = max(_SOFTMAX_TOLERANCE, 4 * limit)
-    if found.dtype in (np.int32, np.int64) and steps:
+    if computed.dtype in (np.int32, np.int64) and steps:
         return ""  # the place of the largest value says nothing where values may differ
-    wrong = np.abs(found.astype(np.float64) - expected.astype(np.float64)) > limit
-    wrong |= np.isnan(found.astype(np.float64)) != np.isnan(expected.astype(np.float64))
+    wrong = np.abs(computed.astype(np.float64) - expected.astype(np.float64)) > limit
+    wrong |= np.isnan(computed.astype(np.float64)) != np.isnan(expected.astype(np.float64))
     return f"{int(wrong.sum())} of {wrong.size} values differ" if wrong.any() else ""

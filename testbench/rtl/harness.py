@@ -55,8 +55,11 @@ NO_ANSWER = "the AXI4-Lite port did not answer"
 """Words with which the executable ends where the RTL ignores a register access."""
 
 FLAT_MACS = 2048
-"""Largest synthesis view to build flat: 1.7 times as fast as with PEs as libraries, but what takes
-15 s to build at 1,024 MACs takes 39 s, and four times that at 4,096."""
+"""MACs of the largest synthesis view to build flat.
+
+It is 1.7 times as fast as with PEs as libraries, but what takes 15 s to build at 1,024 MACs takes
+39 s, and four times that at 4,096.
+"""
 
 INITIAL_SEED = 1
 """Seed of what memories and registers hold at power-up, unless a run is given another."""

@@ -21,16 +21,21 @@ SET_UP = ("-O0",)
 """Optimization of code that runs once."""
 
 OPTIMIZATION = ("-O1",)
-"""Of the cycle code. Default tiny configuration, CPU seconds to build and cycles/s: -O1 11 s, 554 k;
--O2 20 s, 486 k; -Os 17 s, 246 k."""
+"""Compiler's options for the cycle code.
+
+Default tiny configuration, CPU seconds to build and cycles/s: -O1 11 s, 554 k; -O2 20 s, 486 k; -Os
+17 s, 246 k.
+"""
 
 LOOPS = (
     *("-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"),
     *("-march=native", "-mprefer-vector-width=512"),
 )
-"""Of the simulation view, whose loops the compiler is to turn into vector instructions. CPU seconds to
-build the grid and cycles/s, median of six runs: edge default 1.9 s, 124 k, with -O3 4.1 s, 123 k;
-tiny default 1.8 s, 426 k, with -O3 3.3 s, 432 k."""
+"""Compiler's options for the simulation view, whose loops become vector instructions.
+
+CPU seconds to build the grid and cycles/s, median of six runs: edge default 1.9 s, 124 k, with -O3
+4.1 s, 123 k; tiny default 1.8 s, 426 k, with -O3 3.3 s, 432 k.
+"""
 
 LEVELS = {"set_up": SET_UP, "cycle": OPTIMIZATION, "loops": LOOPS}
 
@@ -62,8 +67,11 @@ __attribute__((optimize("O2"))) static uint32_t initial_bits() {
     for (int i = 0; i < VL_WORDS_I(bits); ++i) \\
         (words)[i] = initial_bits() & (i + 1 < VL_WORDS_I(bits) ? ~0u : VL_MASK_E(bits))
 """
-"""Ahead of the code that runs once. Verilator would hash initial values from names: all words of a
-memory would be one number, and a read of the wrong one would go unnoticed."""
+"""Text ahead of the code that runs once.
+
+Verilator would hash initial values from names: all words of a memory would be one number, and a
+read of the wrong one would go unnoticed.
+"""
 
 SMALL_BYTES = 100_000
 """Generated files below this are compiled together: most of their time goes into headers."""
@@ -84,8 +92,11 @@ public_flat_rd -module "{GRID_MODULE}" -var "{MEMORY}"
 no_inline -module "{GRID_MODULE}"
 """,
 }
-"""The harness reads local memories; PEs that are not inlined build in 0.7 of the time. The
-simulation view stays a module, so that its code lies in files of its own."""
+"""Verilator's configuration: the harness reads local memories.
+
+PEs that are not inlined build in 0.7 of the time. The simulation view stays a module, so that its
+code lies in files of its own.
+"""
 
 RUNTIME_SOURCES = ("verilated", "verilated_dpi", "verilated_threads")
 WAVES_SOURCES = ("verilated_vcd_c",)
@@ -306,7 +317,7 @@ def _runtime() -> Path:
 
 
 def _waves() -> Path:
-    """What writes VCD files, compiled once for all designs that do."""
+    """Library that writes VCD files, compiled once for all designs that do."""
     return _built_once(WAVES_SOURCES, lambda directory: _compile_library(directory, WAVES_SOURCES))
 
 

@@ -1,4 +1,4 @@
-"""Accelerators of the tests: a small one whose fields a test changes, and those with a name."""
+"""Accelerators of the tests: a small machine whose fields a test changes, and those with a name."""
 
 from sim.spec.accelerator import AcceleratorConfig
 

@@ -24,19 +24,19 @@ def draw_chains(configs: Sequence[AcceleratorConfig], seed: int) -> list[Case]:
     Parameters
     ----------
     configs : sequence of AcceleratorConfig
-        That the generator can build; one whose register file or local memory is too small for 50
-        drawn networks is passed over.
+        That the generator can build; those whose register file or local memory is too small for 50
+        drawn networks are passed over.
     seed : int
     """
-    found: list[Case] = []
+    cases: list[Case] = []
     rng = np.random.default_rng(seed)
     for config in configs:
         for _ in range(50):
             network = random_chain(rng)
             if not check(config, network):
-                found.append(describe_case(len(found), CHAIN, config, network, rng))
+                cases.append(describe_case(len(cases), CHAIN, config, network, rng))
                 break
-    return found
+    return cases
 
 
 def random_chain(rng: np.random.Generator) -> Network:

@@ -1,7 +1,7 @@
 """Functional emulator: a program's descriptors, one after another, as docs/hardware.md says.
 
 It knows the memory image and nothing of the network or the mapper, so a difference between the
-integer reference and the emulator is a compiler bug, one between the emulator and RTL a gateware
+integer reference and the emulator is a compiler bug, a difference between the emulator and RTL a gateware
 bug.
 """
 
@@ -145,14 +145,14 @@ class Emulator:
         """int32[pes_y, pes_x, n, banks, S] of n addresses; outside the banks there is garbage."""
         address = address & 0xFFFF
         depth = self.config.bank_depth
-        found = self.local[:, :, banks, np.minimum(address, depth - 1)[:, None]].astype(np.int32)
-        found[:, :, address >= depth] = 99
-        return found
+        vectors = self.local[:, :, banks, np.minimum(address, depth - 1)[:, None]].astype(np.int32)
+        vectors[:, :, address >= depth] = 99
+        return vectors
 
     def _tap(
         self, d: dict[str, int], banks: NDArray[np.int64], plane: int, y: int, x: NDArray[np.int64]
     ) -> NDArray[np.int32]:
-        """Read the vectors of n taps, (y, x) from the first one, padding injected."""
+        """Read the vectors of n taps, (y, x) from the first, padding injected."""
         rows = d["origin_y"] + np.arange(self.config.pes_y) * d["pitch_y"] + y
         columns = d["origin_x"] + np.arange(self.config.pes_x)[:, None] * d["pitch_x"] + x
         inside = ((rows >= 0) & (rows < d["bound_y"]))[:, None, None] & (
@@ -295,7 +295,7 @@ class Emulator:
 
 
 def _from_neighbour(out: NDArray[np.int8], dy: int, dx: int) -> NDArray[np.int8]:
-    """What every PE takes of PE (+ dy, + dx); zeros where there is none."""
+    """Shift an array by PEs: every PE takes that of PE (+ dy, + dx); zeros where there is none."""
     pes_y, pes_x = out.shape[:2]
     taken = np.zeros_like(out)
     to_y, to_x = slice(max(0, -dy), pes_y - max(0, dy)), slice(max(0, -dx), pes_x - max(0, dx))

@@ -1,4 +1,4 @@
-"""What EXECUTE's control fields must be in every cycle: a plain walk over the descriptors."""
+"""Expected values of EXECUTE's control fields in every cycle, by a plain walk over the descriptors."""
 
 from collections import defaultdict
 from typing import TypeAlias

@@ -42,7 +42,7 @@ class ProvedPort:
 
 
 def _registers(config: AcceleratorConfig) -> list[str]:
-    """Accesses that are begun are the ones that the register port holds, or answers."""
+    """Accesses that are begun are those that the register port holds, or answers."""
     rules = "s_axil_lite_rules"
     return [
         f"<{rules}.addresses> == !s_axil_awready + s_axil_bvalid",
@@ -57,7 +57,7 @@ def _no_program(nothing: str) -> list[str]:
 
 
 def _bursts(unit: str, beat: int) -> list[str]:
-    """A burst that is not marked illegal lies in a page; one that is offered stays."""
+    """A burst that is not marked illegal lies in a page; a burst that is offered stays."""
     burst, valid = (f"<design.{unit}.generator.bursts__{name}>" for name in ("payload", "valid"))
     aligned = f"{burst}[{beat.bit_length() - 2}:0] == 0 && " if beat > 1 else ""
     end = f"{burst}[11:0] + ({burst}[39:32] + 20'd1) * 20'd{beat}"
@@ -133,7 +133,7 @@ def _fetch(config: AcceleratorConfig) -> list[str]:
         where((READ_HEADER,), f"{outstanding} == 1 && !{waits}"),
         where((REQUEST_HEADER, READ_HEADER), f"{requested} == 0 && {dispatched} == 0"),
         where((IDLE, REQUEST_HEADER, READ_HEADER, REFUSED), f"{reserved} == 0 && {inside} == 0"),
-        # A place in the buffer is for a burst that is outstanding or for one that is there
+        # A place in the buffer is for a burst that is outstanding or is there already
         where((RUN,), f"{reserved} == 8'd0 + {outstanding} + {inside} && {reserved} <= {depth}"),
         where((RUN,), f"{requested} <= {count} && {dispatched} <= {requested}"),
         where((RUN,), f"{requested} - {dispatched} == {reserved}"),
@@ -187,7 +187,7 @@ def _entry(line: str, place: int, depth: int) -> str:
 
 
 def _chosen(array: str, offset: int, pointer: str, depth: int, part: str = "") -> str:
-    """Element of an array, `offset` after the one that a pointer names."""
+    """Element of an array, `offset` after the element that a pointer names."""
     bits = depth.bit_length() - 1
     term = f"<{array}[{depth - 1}]>{part}"
     for index in reversed(range(depth - 1)):

@@ -2,7 +2,7 @@
 
 It holds whatever the bus's other side does within its own rules, whatever a program's bytes are,
 whatever the modules do that are taken away (``PORTS``), in whatever cycles ``rst`` comes, and whatever
-registers and memories hold before the first one. What is proved is the Verilog of
+registers and memories hold before the first cycle. What is proved is the Verilog of
 :func:`hwgen.emit.emit`, translated by Yosys and judged by an SMT solver.
 """
 
@@ -84,17 +84,17 @@ def translate(
             file: (directory / file).read_text(encoding="utf-8").splitlines()
             for file in ("rules.sv", "proof.sv")
         }
-    found = {
+    declarations = {
         int(number): sources[file][int(line) - 1].strip()
         for number, file, line in _ASSERTION.findall(text)
     }
-    return Model(text, tuple(found[number] for number in range(len(found))))
+    return Model(text, tuple(declarations[number] for number in range(len(declarations))))
 
 
 def prove(model: Model) -> list[str]:
     """Prove that no assertion ever fails; return those that can, none if it is proved.
 
-    The cycles from the first reset on keep them, and a cycle after one that keeps them does.
+    The cycles from the first reset on keep them, and a cycle after another that keeps them does.
     """
     return _failing(model, first=True) or _failing(model, first=False)
 
@@ -108,20 +108,20 @@ def reaches(model: Model, cycles: int) -> bool:
 
 
 def combinational_valids(verilog: str) -> str:
-    """Return the bus inputs on which a VALID output depends within a cycle, one a line."""
+    """Return the bus inputs on which a VALID output depends within a cycle, each on a line."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         (directory / "top.v").write_text(verilog, encoding="utf-8")
-        found = directory / "found"
+        selected = directory / "selected"
         yosys.run(
             [
                 f"read_verilog {directory / 'top.v'}",
                 f"hierarchy -top {TOP_MODULE}",
                 *("proc", "flatten", "opt_clean"),
-                f"select -write {found} o:*valid %ci*:-$dff i:m_axi* i:s_axil* %u %i",
+                f"select -write {selected} o:*valid %ci*:-$dff i:m_axi* i:s_axil* %u %i",
             ]
         )
-        return found.read_text(encoding="utf-8")
+        return selected.read_text(encoding="utf-8")
 
 
 def _failing(model: Model, *, first: bool) -> list[str]:

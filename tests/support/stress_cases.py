@@ -24,17 +24,17 @@ MOST_BUS_BYTES = 128
 def draw_stress(count: int, seed: int) -> list[Case]:
     """Draw realizable pairs: few weight rows, narrow or wide buses, short banks, any padding."""
     rng = np.random.default_rng(seed)
-    found: list[Case] = []
-    while len(found) < count:
+    cases: list[Case] = []
+    while len(cases) < count:
         config, network = random_accelerator(rng), random_windows(rng)
         if check(config, network):
             continue
         stratum = Stratum(kind=network.layers[-1].kind)
         case = describe_case(
-            len(found), stratum, config, network, rng, image_count=1, batches=BATCHES
+            len(cases), stratum, config, network, rng, image_count=1, batches=BATCHES
         )
-        found.append(case)
-    return found
+        cases.append(case)
+    return cases
 
 
 def random_accelerator(rng: np.random.Generator) -> AcceleratorConfig:

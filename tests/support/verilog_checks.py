@@ -16,7 +16,7 @@ _WAIVERS = Path(__file__).parent / "lint.vlt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SynthesisReport:
-    """What Yosys found in a design, each module counted as often as it is instantiated.
+    """Yosys's counts for a design, each module counted as often as it is instantiated.
 
     Parameters
     ----------
@@ -46,10 +46,10 @@ def lint(verilog_path: Path) -> tuple[str, ...]:
         ],
         environment=verilator.environment(),
     )
-    found = tuple(line for line in result.stderr.splitlines() if line.startswith("%"))
-    if result.returncode != 0 and not found:
+    warnings = tuple(line for line in result.stderr.splitlines() if line.startswith("%"))
+    if result.returncode != 0 and not warnings:
         return (result.stderr.strip() or f"Verilator ended with {result.returncode}",)
-    return found
+    return warnings
 
 
 def synthesize(verilog_path: Path) -> SynthesisReport:

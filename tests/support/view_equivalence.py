@@ -80,7 +80,7 @@ def build_views(config: AcceleratorConfig, *, build_root: Path | None = None) ->
     Parameters
     ----------
     config : AcceleratorConfig
-        Small memories make a short fill: it takes 4 cycles per row of the largest one.
+        Small memories make a short fill: it takes 4 cycles per row of the largest memory.
     build_root : Path, optional
         Where builds are kept; see :func:`sim.spec.files.cache_root`.
     """

@@ -23,10 +23,10 @@ from sim.spec.accelerator import AcceleratorConfig
 __all__ = ["WINDOW_VECTORS", "SmallGrid", "prove_views", "questions"]
 
 WINDOW_VECTORS = 8
-"""Of the proved grid's ring; 64 would multiply the states, not the cases."""
+"""Vectors of the proved grid's ring; 64 would multiply the states, not the cases."""
 
 PARTS = 4
-"""Of the checks, each a question of its own: all in one take the solver far longer."""
+"""Number of parts of the checks, each a question of its own: all together take far longer."""
 
 Term = Callable[[Callable[[str], str]], str]
 """Verilog expression over registers, given what names them: their states, or their next states."""
@@ -287,7 +287,7 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
 
 
 def _name(view: str, register: str) -> str:
-    """Name of a register in the wrapper: ``q`` its state, ``d`` its next one."""
+    """Name of a register in the wrapper: ``q`` its state, ``d`` its next state."""
     return f"{view}_{re.sub(r'[^A-Za-z0-9]', '_', register)}"
 
 
@@ -296,7 +296,7 @@ def _of(prefix: str) -> Callable[[str], str]:
 
 
 def _checks(to_gate: dict[str, Term], to_gold: dict[str, Term]) -> list[str]:
-    """What must hold of the next states: every term again."""
+    """Terms that must hold of the next states: every term again."""
     return [
         *(f"{_name('gate_d', name)} == {term(_of('gold_d'))}" for name, term in to_gate.items()),
         *(f"{_name('gold_d', name)} == ({term(_of('gate_d'))})" for name, term in to_gold.items()),
@@ -351,7 +351,7 @@ def _wrapper(
 
 
 def _promises(registered: str) -> list[str]:
-    """What the grid is promised, of registers and inputs."""
+    """Assumptions about registers and inputs that the grid is promised."""
     control = f"{registered}pe_control__"
     return [
         "~rst",

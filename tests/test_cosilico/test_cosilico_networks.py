@@ -1,4 +1,4 @@
-"""What a user may call a network."""
+"""Names and files by which a user may call a network."""
 
 import json
 from pathlib import Path

@@ -59,11 +59,11 @@ def assert_equals_reference(
         own = slice(first, first + batch)
         outputs, dumps = emulator.run(images[own])
         raw = b"".join(dump for index in sorted(dumps) for dump in dumps[index])
-        found = assemble_activations(
+        activations = assemble_activations(
             config, network, program.probes, np.frombuffer(raw, np.int8)[None]
         )
         for index, layer in enumerate(network.layers):
-            np.testing.assert_array_equal(found[index], expected[layer.name][own], layer.name)
+            np.testing.assert_array_equal(activations[index], expected[layer.name][own], layer.name)
         np.testing.assert_array_equal(outputs, expected[network.output.name][own])
 
 
@@ -115,35 +115,35 @@ def test_the_deep_networks_cover_skips_that_stay_and_skips_that_spill() -> None:
     assert any(not case.spills for case in chains())
 
 
-def layers_of(found: Mapped, op: ExecuteOp) -> NDArray[np.bool_]:
-    return np.equal(found.layers[:, LayerColumn.OP], op)
+def layers_of(mapped: Mapped, op: ExecuteOp) -> NDArray[np.bool_]:
+    return np.equal(mapped.layers[:, LayerColumn.OP], op)
 
 
-def halos(found: Mapped) -> NDArray[np.bool_]:
+def halos(mapped: Mapped) -> NDArray[np.bool_]:
     columns = range(LayerPlan.HALO_TOP, LayerPlan.HALO_RIGHT + 1)
-    return np.array([row[columns].any() for row in found.layer_plan])
+    return np.array([row[columns].any() for row in mapped.layer_plan])
 
 
-def plan(found: Mapped, column: LayerPlan) -> NDArray[np.int64]:
-    return found.layer_plan[:, column]
+def plan(mapped: Mapped, column: LayerPlan) -> NDArray[np.int64]:
+    return mapped.layer_plan[:, column]
 
 
-def is_pool(found: Mapped, *, reads: bool) -> NDArray[np.bool_]:
+def is_pool(mapped: Mapped, *, reads: bool) -> NDArray[np.bool_]:
     """Layers that pool windows; with ``reads`` of a resident tensor with halos."""
-    shared = np.equal(found.layers[:, LayerColumn.SHARED], 1)
-    pools: NDArray[np.bool_] = layers_of(found, ExecuteOp.DEPTHWISE) & shared
+    shared = np.equal(mapped.layers[:, LayerColumn.SHARED], 1)
+    pools: NDArray[np.bool_] = layers_of(mapped, ExecuteOp.DEPTHWISE) & shared
     if not reads:
         return pools
     columns = range(TensorPlan.HALO_TOP, TensorPlan.HALO_RIGHT + 1)
-    sources = found.tensor_plan[found.layers[:, LayerColumn.INPUT]]
-    resident = found.layer_plan[:, LayerPlan.LOADED] == 0
+    sources = mapped.tensor_plan[mapped.layers[:, LayerColumn.INPUT]]
+    resident = mapped.layer_plan[:, LayerPlan.LOADED] == 0
     kept: NDArray[np.bool_] = pools & resident & sources[:, columns].any(axis=1)
     return kept
 
 
-def executes(found: Mapped, name: str) -> NDArray[np.int64]:
-    column: NDArray[np.int64] = found.rows[:, COLUMNS[name]]
-    return np.compress(found.rows[:, COLUMNS["queue"]] == Queue.EXECUTE, column)
+def executes(mapped: Mapped, name: str) -> NDArray[np.int64]:
+    column: NDArray[np.int64] = mapped.rows[:, COLUMNS[name]]
+    return np.compress(mapped.rows[:, COLUMNS["queue"]] == Queue.EXECUTE, column)
 
 
 MAPPINGS: dict[str, Callable[[Case, Mapped], bool]] = {
@@ -230,13 +230,13 @@ MAPPINGS: dict[str, Callable[[Case, Mapped], bool]] = {
     "passes": lambda case, m: case.passes > 1,
     "spills": lambda case, m: case.spills,
 }
-"""What short register files, banks and buses make the mapper do."""
+"""Situations into which short register files, banks and buses bring the mapper."""
 
 
 def test_the_stress_cases_meet_every_kind_of_mapping() -> None:
-    found = [(case, map_network(case.config, case.network, case.batch)) for case in stress()]
+    pairs = [(case, map_network(case.config, case.network, case.batch)) for case in stress()]
     for name, holds in MAPPINGS.items():
-        assert sum(holds(*pair) for pair in found) >= 2, name
+        assert sum(holds(*pair) for pair in pairs) >= 2, name
 
 
 def pooled(kernel: tuple[int, int], padding: Padding, seed: int) -> Network:
@@ -278,7 +278,9 @@ def test_refuses_a_damaged_descriptor_by_its_number() -> None:
     case = tiny_cases()[0]
     program = compile_design(Design(network=case.network, accelerator=case.config))
     image = bytearray(program.image)
-    image[program.header_address + HEADER_BYTES + DESCRIPTOR_BYTES] ^= 0x80  # of the second one
+    image[program.header_address + HEADER_BYTES + DESCRIPTOR_BYTES] ^= (
+        0x80  # of the second descriptor
+    )
     emulator = Emulator(case.config, dataclasses.replace(program, image=bytes(image)))
     with pytest.raises(ValueError, match=r"^descriptor 1 must have the CRC-32 0x[0-9a-f]{8}$"):
         emulator.run(case.images[:1])

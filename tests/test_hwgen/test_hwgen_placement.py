@@ -63,9 +63,9 @@ def test_what_lies_beyond_the_channels_is_not_read_back() -> None:
     data = np.frombuffer(place.pack(x), np.int8).reshape(2, 3, 4, 8).copy()
     data[:, :, :, 4:] = 99
     data[1, :, :, 1:] = 99
-    found = place.unpack(data.tobytes())
-    np.testing.assert_array_equal(found, x)
-    found[0] = 0  # the caller's own
+    unpacked = place.unpack(data.tobytes())
+    np.testing.assert_array_equal(unpacked, x)
+    unpacked[0] = 0  # the caller's own
 
 
 def test_an_unfolded_input_is_packed_window_by_window() -> None:
@@ -86,15 +86,15 @@ def test_an_unfolded_input_is_packed_window_by_window() -> None:
 
 
 @pytest.mark.parametrize(
-    ("x", "found"),
+    ("x", "given"),
     [
         (np.zeros((3, 4, 6), np.int8), "int8[3, 4, 6]"),
         (np.zeros((4, 3, 5), np.int8), "int8[4, 3, 5]"),
         (np.zeros((3, 4, 5), np.uint8), "uint8[3, 4, 5]"),
     ],
 )
-def test_other_activations_are_refused(x: NDArray[np.int8], found: str) -> None:
-    message = re.escape(f"activations must be int8[3, 4, 5], not {found}")
+def test_other_activations_are_refused(x: NDArray[np.int8], given: str) -> None:
+    message = re.escape(f"activations must be int8[3, 4, 5], not {given}")
     with pytest.raises(ValueError, match=f"^{message}$"):
         placement(5, 4, 4).pack(x)
 
@@ -102,14 +102,14 @@ def test_other_activations_are_refused(x: NDArray[np.int8], found: str) -> None:
 def test_programs_place_input_and_output_where_the_schedule_moves_them() -> None:
     unfoldings = 0
     for case in draw_stress(60, 5):
-        found = map_network(case.config, case.network)
+        mapped = map_network(case.config, case.network)
         program = compile_design(Design(network=case.network, accelerator=case.config))
         assert program.input.shape == case.network.input.shape
-        assert (program.input.unfolding is not None) == (found.network is not case.network)
+        assert (program.input.unfolding is not None) == (mapped.network is not case.network)
         unfoldings += program.input.unfolding is not None
-        tensors = list(found.network.tensors.values())
+        tensors = list(mapped.network.tensors.values())
         for place, t in ((program.input, 0), (program.output, len(tensors) - 1)):
-            plan = found.tensor_plan[t]
+            plan = mapped.tensor_plan[t]
             assert (place.height, place.width, place.channels) == tensors[t].shape
             assert place.address == plan[TensorPlan.EXTERNAL]
             assert place.pixel_bytes == plan[TensorPlan.PIXEL_BYTES]

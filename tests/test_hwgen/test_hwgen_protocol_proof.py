@@ -29,7 +29,7 @@ NAMES = [
     for name, config in CONFIGS.items()
 ]
 START = 3
-"""Cycles from the first one, which is a reset, to the first command."""
+"""Cycles from the first, which is a reset, to the first command."""
 
 
 @functools.cache
@@ -39,7 +39,7 @@ def verilog(config: AcceleratorConfig) -> str:
 
 
 def changed(module: str, old: str, new: str) -> str:
-    """Return the small design with a text of a module, found once, replaced."""
+    """Return the small design with a text of a module replaced, which it has once."""
     return edited_module(verilog(NARROW_BUS), module, old, new)
 
 

@@ -18,8 +18,8 @@ def ports(module: str, text: str) -> set[tuple[str, str, int]]:
     body = re.search(rf"^module {module}\b.*?^endmodule", text, re.DOTALL | re.MULTILINE)
     assert body is not None
     pattern = r"^ +(input|output)(?: wire| reg)?(?: signed)?(?: \[(\d+):0\])? \\?(\w+) ?[;,]?$"
-    found = re.findall(pattern, body[0], re.MULTILINE)
-    return {(direction, name, int(high or 0) + 1) for direction, high, name in found}
+    declarations = re.findall(pattern, body[0], re.MULTILINE)
+    return {(direction, name, int(high or 0) + 1) for direction, high, name in declarations}
 
 
 def test_has_the_ports_of_the_synthesis_view() -> None:
@@ -49,10 +49,10 @@ def test_knows_two_views() -> None:
 def test_the_proof_asks_for_every_check_once() -> None:
     asked: list[int] = []
     for command in questions(236):
-        found = re.search(r"-prove fits\[(\d+):(\d+)\] (\d+)'b(1+)$", command)
-        assert found is not None
-        last, first, bits = (int(found[place]) for place in (1, 2, 3))
-        assert bits == len(found[4]) == last + 1 - first
+        proof = re.search(r"-prove fits\[(\d+):(\d+)\] (\d+)'b(1+)$", command)
+        assert proof is not None
+        last, first, bits = (int(proof[place]) for place in (1, 2, 3))
+        assert bits == len(proof[4]) == last + 1 - first
         asked += range(first, last + 1)
     assert asked == list(range(236))
 
@@ -70,7 +70,7 @@ def test_the_proof_asks_for_every_check_once() -> None:
 def test_is_proved_to_be_the_same_machine(private: bool, maximum: bool) -> None:
     """Every step of a one-lane grid of 4 units, with and without vectors of the lane's own.
 
-    A proof takes up to a minute. One is run always; the steps of the others, which are `long`, are
+    A proof takes up to a minute. One proof is run always; the steps of the others, which are `long`, are
     compared at random, in every width, by the tests of ``view_equivalence``.
     """
     prove_views(private=private, maximum=maximum)

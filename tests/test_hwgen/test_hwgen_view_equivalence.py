@@ -1,4 +1,4 @@
-"""Both views of the PE grid, cycle by cycle, at every width; and that a difference is found."""
+"""Both views of the PE grid, cycle by cycle, at every width; and that a difference is noticed."""
 
 import pytest
 
@@ -78,7 +78,7 @@ CHOICE = """  int unsigned fault;
 
 @pytest.fixture(scope="module")
 def faulty() -> ViewPair:
-    """One build with all faults, of which a run chooses one by number, or none."""
+    """One build with all faults, of which a run chooses by number, or none."""
 
     def with_faults(config: AcceleratorConfig, module: str) -> str:
         text = grid_view(config, module)

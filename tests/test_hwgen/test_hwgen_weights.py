@@ -33,10 +33,10 @@ def schedule_of(case: Case) -> Mapped:
     return map_network(case.config, case.network)
 
 
-def stream_of(case: Case, found: Mapped, index: int) -> bytes:
-    layer = found.network.layers[index]
-    inputs = [found.network.tensors[name] for name in layer.inputs]
-    return layer_stream(layer, inputs, case.config, found.layers[index], found.layer_plan[index])
+def stream_of(case: Case, mapped: Mapped, index: int) -> bytes:
+    layer = mapped.network.layers[index]
+    inputs = [mapped.network.tensors[name] for name in layer.inputs]
+    return layer_stream(layer, inputs, case.config, mapped.layers[index], mapped.layer_plan[index])
 
 
 def record(bias: int, multiplier: int, shift: int) -> bytes:
@@ -46,15 +46,15 @@ def record(bias: int, multiplier: int, shift: int) -> bytes:
 
 
 def group_parameters(layer: Layer, source: TensorSpec, group: int, simd: int) -> bytes:
-    found = b""
+    rows = b""
     for k in range(group * simd, (group + 1) * simd):
         if k >= layer.output.channels:
-            found += bytes(16)
+            rows += bytes(16)
             continue
         own = layer.weights[..., k] if layer.kind is LayerKind.DEPTHWISE else layer.weights[k]
         bias = int(layer.bias[k]) - source.zero_point * int(own.astype(int).sum())
-        found += record(bias, int(layer.multiplier[k]), int(layer.shift[k]))
-    return found
+        rows += record(bias, int(layer.multiplier[k]), int(layer.shift[k]))
+    return rows
 
 
 def conv_rows(
@@ -62,7 +62,7 @@ def conv_rows(
 ) -> bytes:
     """Rows of a split in the order in which EXECUTE reads them."""
     channels = layer.weights.shape[3]
-    found = []
+    blocks = []
     for vector in sorted({step // (simd // 4) for step in steps}):
         for ky in taps[0]:
             for kx in taps[1]:
@@ -72,20 +72,20 @@ def conv_rows(
                     for k in range(group * simd, (group + 1) * simd):
                         for c in range(4 * step, 4 * step + 4):
                             inside = k < layer.output.channels and c < channels
-                            found.append(int(layer.weights[k, ky, kx, c]) if inside else 0)
-    return np.array(found, np.int8).tobytes()
+                            blocks.append(int(layer.weights[k, ky, kx, c]) if inside else 0)
+    return np.array(blocks, np.int8).tobytes()
 
 
 def depthwise_rows(layer: Layer, group: int, simd: int) -> bytes:
     kernel_y, kernel_x, channels = layer.weights.shape
     taps = [(ky, kx) for kx in range(kernel_x) for ky in range(kernel_y)]
-    found = []
+    blocks = []
     for row in range(0, len(taps), 4):
         for k in range(group * simd, (group + 1) * simd):
             for t in range(row, row + 4):
                 inside = k < channels and t < len(taps)
-                found.append(int(layer.weights[(*taps[t], k)]) if inside else 0)
-    return np.array(found, np.int8).tobytes()
+                blocks.append(int(layer.weights[(*taps[t], k)]) if inside else 0)
+    return np.array(blocks, np.int8).tobytes()
 
 
 def split_ranges(layer: Layer, plan: NDArray[np.int64], index: int) -> tuple[range, range, range]:
@@ -106,10 +106,10 @@ def split_ranges(layer: Layer, plan: NDArray[np.int64], index: int) -> tuple[ran
     return every[index]
 
 
-def expected_stream(case: Case, found: Mapped, index: int) -> bytes:
-    config, layer, plan = case.config, found.network.layers[index], found.layer_plan[index]
+def expected_stream(case: Case, mapped: Mapped, index: int) -> bytes:
+    config, layer, plan = case.config, mapped.network.layers[index], mapped.layer_plan[index]
     simd = config.simd_units
-    source = found.network.tensors[layer.inputs[0]]
+    source = mapped.network.tensors[layer.inputs[0]]
     per_round = config.compute_lanes // int(plan[LayerPlan.PIXELS])
     groups = range(-(-layer.output.channels // simd))
     stream = b""
@@ -129,14 +129,14 @@ def expected_stream(case: Case, found: Mapped, index: int) -> bytes:
 def test_streams_hold_rounds_splits_and_groups_in_the_order_of_the_loads() -> None:
     seen: Counter[str] = Counter()
     for case in cases():
-        found = schedule_of(case)
-        for index, layer in enumerate(found.network.layers):
+        mapped = schedule_of(case)
+        for index, layer in enumerate(mapped.network.layers):
             if layer.weights.size == 0:
                 continue
-            plan = found.layer_plan[index]
+            plan = mapped.layer_plan[index]
             if layer.weights.size * (plan[LayerPlan.SPLITS] + 1) > 300_000:
                 continue
-            assert stream_of(case, found, index) == expected_stream(case, found, index)
+            assert stream_of(case, mapped, index) == expected_stream(case, mapped, index)
             seen[layer.kind] += 1
             seen["splits"] += plan[LayerPlan.SPLITS] > 1
             seen["pixels"] += plan[LayerPlan.PIXELS] > 1
@@ -225,22 +225,22 @@ def test_mean_subtracts_the_zero_points_and_requantizes(zero_point: int, shift: 
     assert rows.tolist() == [[[1, 0, 0, 0]] * TINY.default.simd_units]
 
 
-def loads(found: Mapped, index: int) -> list[dict[str, int]]:
+def loads(mapped: Mapped, index: int) -> list[dict[str, int]]:
     return [
         value
-        for value in ({name: int(row[i]) for name, i in COLUMNS.items()} for row in found.rows)
+        for value in ({name: int(row[i]) for name, i in COLUMNS.items()} for row in mapped.rows)
         if (value["queue"], value["kind"], value["layer"]) == (Queue.LOAD, LoadKind.WEIGHTS, index)
     ]
 
 
 def test_loads_tile_their_layers_stream_without_gap_or_overlap() -> None:
     for case in cases():
-        found = schedule_of(case)
+        mapped = schedule_of(case)
         program = compile_design(Design(network=case.network, accelerator=case.config))
         end = 0
-        for index in range(len(found.network.layers)):
-            plan = found.layer_plan[index]
-            stream = stream_of(case, found, index)
+        for index in range(len(mapped.network.layers)):
+            plan = mapped.layer_plan[index]
+            stream = stream_of(case, mapped, index)
             start = int(plan[LayerPlan.BLOCK_ADDRESS])
             assert start >= end
             assert start % 128 == 0
@@ -248,7 +248,7 @@ def test_loads_tile_their_layers_stream_without_gap_or_overlap() -> None:
             assert program.image[start:end] == stream
             parts = {
                 (v["address"], v["lanes"] * (v["parameter_rows"] + v["weight_rows"]))
-                for v in loads(found, index)
+                for v in loads(mapped, index)
             }
             at = start
             for address, rows in sorted(parts):
@@ -259,12 +259,12 @@ def test_loads_tile_their_layers_stream_without_gap_or_overlap() -> None:
 
 def test_a_load_fills_the_lanes_that_compute_its_groups() -> None:
     for case in cases():
-        found = schedule_of(case)
+        mapped = schedule_of(case)
         lanes = case.config.compute_lanes
-        for index, layer in enumerate(found.layers):
-            plan = found.layer_plan[index]
+        for index, layer in enumerate(mapped.layers):
+            plan = mapped.layer_plan[index]
             per_round = lanes // int(plan[LayerPlan.PIXELS])
-            for value in loads(found, index):
+            for value in loads(mapped, index):
                 assert 0 < value["weight_rows"] <= case.config.weight_rows or (
                     layer[LayerColumn.OP] == ExecuteOp.ADD and value["weight_rows"] == 0
                 )

@@ -32,12 +32,12 @@ def test_efficientnet_lite0_knows_the_photographs_in_int8(tmp_path: Path) -> Non
     words = [sys.executable, str(script), str(tmp_path), "--no-rtl", "--pictures", str(pictures)]
     run = subprocess.run(words, check=True, capture_output=True, text=True)
     assert "coffee  int8   espresso, " in run.stdout
-    found = json.loads((tmp_path / "results.json").read_text())
-    top = dict(zip(found["photographs"], found["top5"]["judged"]["int8"], strict=True))
+    results = json.loads((tmp_path / "results.json").read_text())
+    top = dict(zip(results["photographs"], results["top5"]["judged"]["int8"], strict=True))
     # ImageNet's tabby and tiger cat, palace and daisy
     assert top["chelsea"][0] in (281, 282)
     assert (top["coffee"][0], top["china"][0], top["flower"][0]) == (967, 698, 985)
-    for images in found["top5"].values():
+    for images in results["top5"].values():
         for real, quantized in zip(images["float"], images["int8"], strict=True):
             assert real[0] == quantized[0]
     network = load(tmp_path / "default" / "design.json").network

@@ -1,9 +1,12 @@
 """The house English of names, docstrings and comments: what the checker refuses, and that nothing gets worse."""
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 
+import house_english
 from house_english import CODE, allowed_counts, check_paths, check_source, excess
 from project_root import ROOT
 
@@ -106,3 +109,11 @@ def test_more_violations_than_allowed_are_said_by_rule_and_package() -> None:
     assert [re.fullmatch(re.escape(message), line) is not None for line in excess(violations)] == [
         True
     ]
+
+
+def test_allowed_counts_are_only_lowered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "allowed.json"
+    path.write_text('{"name": {"sim": 3, "hwgen": 1}, "prose": {"sim": 1}}')
+    monkeypatch.setattr(house_english, "ALLOWED", path)
+    house_english.record(check_source("found = one = 1\n# One or two of the ones.", "sim/x.py"))
+    assert json.loads(path.read_text()) == {"name": {"sim": 2}, "prose": {"sim": 1}}

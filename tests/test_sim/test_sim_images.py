@@ -58,7 +58,7 @@ def column(found: Mapped, name: str) -> NDArray[np.int64]:
 
 
 def digest(found: Mapped) -> int:
-    """Of every column that is not all 0, by name."""
+    """Digest of every column that is not all 0, by name."""
     value = 0
     for name in sorted(COLUMNS):
         values = column(found, name)

@@ -1,4 +1,4 @@
-"""What a unit says of an error that stops the program."""
+"""Report of a unit on an error that stops the program."""
 
 from amaranth.lib import data
 

@@ -343,7 +343,7 @@ class IssueStage(wiring.Component):
 
 
 def _skewed_layout(config: AcceleratorConfig) -> data.StructLayout:
-    """What CONV delays: the end of a set and, with ``step``, a step of the set with that ``saved_row``."""
+    """Layout of what CONV delays: a set's end and, with ``step``, a step of the set of ``saved_row``."""
     return data.StructLayout(
         {
             "last": 1,
@@ -358,7 +358,7 @@ def _skewed_layout(config: AcceleratorConfig) -> data.StructLayout:
 
 
 def _set_layout(config: AcceleratorConfig) -> data.StructLayout:
-    """What the window walker says about a set."""
+    """Layout of what the window walker says about a set."""
     return data.StructLayout(
         {
             "last": 1,

@@ -89,7 +89,7 @@ def _pe_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
 
 
 class LaneControl(wiring.Signature):
-    """What a lane is told, each field in the cycle in which the lane uses it.
+    """Control of a lane, each field in the cycle in which the lane uses it.
 
     The issue stage *reads* in cycle r, makes a *step* in cycle i and *ticks* (end of a set of
     windows) in cycle e; these reach the lane as follows. Widths follow `config`.
@@ -152,7 +152,7 @@ class LaneControl(wiring.Signature):
 
 
 class PeControl(wiring.Signature):
-    """What a PE is told: :class:`LaneControl` and the fields of the PE's own units.
+    """Control of a PE: :class:`LaneControl` and the fields of the PE's own units.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ class PeControl(wiring.Signature):
 
 
 class ExecuteControl(wiring.Signature):
-    """What the EXECUTE unit tells the whole grid, one cycle before :class:`PeControl`.
+    """Control that the EXECUTE unit gives the whole grid, one cycle before :class:`PeControl`.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ _SHARED = (
     "weight_write_data",
     "parameter_write_data",
 )
-"""What all PEs see of external accesses."""
+"""Members of an external access that all PEs see."""
 
 
 class Grid(Structure):

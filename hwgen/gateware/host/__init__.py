@@ -1,1 +1,1 @@
-"""What a host sees and steers: registers, the life of a program, its descriptors and queues."""
+"""Units that a host sees and steers: registers, the life of a program, its descriptors and queues."""

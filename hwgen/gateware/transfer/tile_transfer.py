@@ -1,4 +1,4 @@
-"""What LOAD and STORE share: the external and local extents of a tile transfer."""
+"""Tile transfers of LOAD and STORE: the external and local extents of a tile transfer."""
 
 from typing import Any
 

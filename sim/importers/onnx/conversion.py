@@ -34,8 +34,10 @@ _MICROSOFT_OPERATORS: dict[str, tuple[int, int, tuple[str, ...]]] = {
     "QLinearGlobalAveragePool": (5, 5, ("channels_last",)),
     "QuantizeLinear": (2, 3, ("axis", "block_size")),
 }  # fmt: skip
-"""Operators of onnxruntime's own domain, which the format's checker does not know: their fewest and most
-inputs, and their attributes."""
+"""Operators of onnxruntime's own domain: fewest and most inputs, and attributes.
+
+The format's checker does not know them.
+"""
 _INPUTS = ("float32", "int8", "uint8")
 
 _PRODUCT = "products of activations, as in squeeze-and-excitation blocks, are not supported"

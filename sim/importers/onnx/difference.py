@@ -20,11 +20,11 @@ from sim.spec.network import Layer, LayerKind, Network, TensorSpec
 __all__ = ["SEED", "LayerDifference", "differences", "onnxruntime_layer", "report"]
 
 SEED = 1
-"""Of the random inputs that are compared."""
+"""Seed of the random inputs that are compared."""
 
 _SAMPLE_MACS = 1 << 28
 _MOST_MACS = 1 << 34
-"""Of all that is compared; layers behind this many are not."""
+"""Most MACs of all that is compared; layers behind this many are not."""
 
 _MOST_GATHERED = 1 << 25
 """Values that the windows of one comparison have in all; larger layers are not compared."""

@@ -23,16 +23,16 @@ __all__ = ["parse_onnx"]
 
 _STANDARD = ("", "ai.onnx")
 _MAX_ITEMS = 1 << 16
-"""Of nodes in a graph."""
+"""Most nodes in a graph."""
 
 _MAX_LIST = 1 << 12
-"""Of numbers in an attribute; an object for each takes many times what it takes in the file."""
+"""Most numbers in an attribute; an object for each takes many times what it takes in the file."""
 
 _DAMAGE = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError,
     NotImplementedError, RuntimeError,
 )  # fmt: skip
-"""What the library raises on a tensor whose parts do not fit together."""
+"""Exceptions that the library raises on a tensor whose parts do not fit together."""
 
 _TYPES: dict[int, str] = {
     TensorProto.FLOAT: "float32",

@@ -1,4 +1,4 @@
-"""What is known of an ONNX tensor while the graph is lowered."""
+"""Facts about an ONNX tensor that are known while the graph is lowered."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -123,7 +123,7 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HostOutput:
-    """What the host computes of an activation."""
+    """Output that the host computes of an activation."""
 
     source: Quantized
     steps: tuple[HostStep, ...]

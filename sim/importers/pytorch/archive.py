@@ -30,7 +30,7 @@ _UNUSED = ("data/sample_inputs/", "extra/", ".data/", "byteorder", ".format_vers
 """Members that are left out; nothing in them changes what a module computes."""
 
 _ITEM_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 2, 7: 4, 8: 8, 12: 1, 13: 2}
-"""Of PyTorch's numbers of types: integers, floating point and truth values."""
+"""Bytes of an item by PyTorch's number of its type: integers, floating point and truth values."""
 
 _JSON_LIMIT_BYTES = 1 << 23
 """Most bytes of all members that are parsed as JSON: enough for thousands of operators."""

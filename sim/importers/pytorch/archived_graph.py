@@ -18,7 +18,7 @@ _MOST_NUMBERS = 64
 """In one argument."""
 
 _MOST_VALUES = 4 * MOST_VALUES
-"""Of a tensor in a graph, which may be a constant."""
+"""Most values of a tensor in a graph, which may be a constant."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}", re.ASCII)
 """Names of nodes become names in Python code that PyTorch writes and runs."""

@@ -26,7 +26,7 @@ __all__ = ["Graph", "Reader", "Value"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """What a node of the graph holds.
+    """Value of a node of the graph.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ _MOST_FOLDED = 2 * MOST_VALUES
 
 
 class Graph:
-    """What is known of a graph of core ATen operators.
+    """Graph of core ATen operators, with what is known of it.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ class Graph:
         return self._constants[source]
 
     def bias(self, node: fx.Node, source: Any, channels: int) -> Tensor:
-        """The same of a bias that may be left out: float64[channels]."""
+        """Constant bias of a node, zeros where it is left out: float64[channels]."""
         if source is None:
             return torch.zeros(channels, dtype=torch.float64)
         return self.constant(node, source, "bias").double()

@@ -32,7 +32,7 @@ _BIAS_LIMIT = 2**30
 """Largest magnitude of a quantized bias; leaves the accumulator a bit for the products."""
 
 _LEAST_RANGE = 1e-30
-"""Of an activation that is not constant; its scale is a float32 on the host."""
+"""Least range of an activation that is not constant; its scale is a float32 on the host."""
 
 _ALIKE = (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.AVERAGE_POOL, LayerKind.MAX_POOL)
 """Kinds whose output is quantized as their input is."""

@@ -1,4 +1,4 @@
-"""What leaves no layer, of an exported program's graph: zero padding and views."""
+"""Nodes of an exported program's graph that leave no layer: zero padding and views."""
 
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ def _view(graph: Graph, node: fx.Node, value: Value) -> Value:
 
 
 def _strided(graph: Graph, node: fx.Node, value: Value) -> Value:
-    """What flattening one pixel becomes if channels are innermost in memory."""
+    """Read the form that flattening one pixel takes if channels are innermost in memory."""
     given = arguments_of(node)
     if value.shape[:2] != (1, 1) or given["stride"][1] != 1 or given["storage_offset"]:
         refuse(node)

@@ -186,4 +186,4 @@ HOST_OPERATORS = {
         before=True, after=True, make=_transpose, conditions="the batch stays first"
     ),
 }  # fmt: skip
-"""What the host computes, by operator."""
+"""Steps that the host computes, by operator."""

@@ -23,11 +23,13 @@ _IDENTIFIER = b"TFL3"
 _IDENTIFIER_OFFSET = 4
 _MAX_RANK = 8
 _MAX_ITEMS = 1 << 16
-"""Of tensors and of operators in a graph."""
+"""Most tensors, and most operators, in a graph."""
 
 _MAX_ENDS = 1 << 12
-"""Of inputs and of outputs of an operator; parts of a flatbuffer may be shared, so that a small file
-can have very many long lists."""
+"""Most inputs, and most outputs, of an operator.
+
+Parts of a flatbuffer may be shared, so that a small file can have very many long lists.
+"""
 
 _MAX_NAME_BYTES = 1 << 12
 
@@ -92,7 +94,7 @@ _CONTENTS = ("int8", "int32", "int64", "uint8", "float32")
 _DAMAGE = (
     struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError, OverflowError,
 )  # fmt: skip
-"""What the accessors raise where an offset or a length is wrong."""
+"""Exceptions that the accessors raise where an offset or a length is wrong."""
 
 
 def parse_tflite(content: bytes, what: str) -> TfliteModel:

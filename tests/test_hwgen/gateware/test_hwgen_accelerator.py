@@ -24,7 +24,7 @@ PROGRAM, BASE, INPUT, OUTPUT = 0x400, 0x4000, 0x200, 0x1800
 
 @dataclass
 class Result:
-    """What the ports showed; cycles count from the first clock edge."""
+    """Record of the ports; cycles count from the first clock edge."""
 
     memory: bytearray
     csr: dict[str, int] = field(default_factory=dict)

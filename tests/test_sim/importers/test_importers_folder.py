@@ -17,11 +17,11 @@ from testbench.cases.tflite_models import draw_imported
 def test_reads_what_it_wrote(tmp_path: Path) -> None:
     imported, _ = draw_imported(7)
     save(imported, tmp_path)
-    found = load(tmp_path)
-    assert found.host == imported.host
-    assert found.source == dict(imported.source)
-    assert found.network.input == imported.network.input
-    for layer, other in zip(found.network.layers, imported.network.layers, strict=True):
+    loaded = load(tmp_path)
+    assert loaded.host == imported.host
+    assert loaded.source == dict(imported.source)
+    assert loaded.network.input == imported.network.input
+    for layer, other in zip(loaded.network.layers, imported.network.layers, strict=True):
         for name in layer.__slots__:
             assert np.array_equal(getattr(layer, name), getattr(other, name)), name
 

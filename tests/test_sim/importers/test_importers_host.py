@@ -115,12 +115,12 @@ def test_prepares_inputs_step_by_step() -> None:
 
 
 def test_refuses_inputs_of_another_type_or_shape() -> None:
-    for x, found in (
+    for x, finished in (
         (np.zeros((2, 6), np.int8), "int8 of shape (2, 6)"),
         (np.zeros((2, 5), np.float32), "float32 of shape (2, 5)"),
         (np.zeros((0, 6), np.float32), "float32 of shape (0, 6)"),
     ):
-        line = re.escape(f"x must be float32 of shape (N, 6), not {found}")
+        line = re.escape(f"x must be float32 of shape (N, 6), not {finished}")
         with pytest.raises(CosilicoError, match=f"^{line}$"):
             PROGRAM.prepare(x)
 

@@ -87,6 +87,6 @@ def test_models_are_refused_and_accepted(examiner: Examiner) -> None:
             ("onnx", [odd_onnx(np.random.default_rng(n)) for n in range(40)]),
         )
     }
-    for found in verdicts.values():
-        assert found.count(Verdict.EQUAL) >= 8
-        assert found.count(Verdict.REFUSED) >= 4
+    for counts in verdicts.values():
+        assert counts.count(Verdict.EQUAL) >= 8
+        assert counts.count(Verdict.REFUSED) >= 4

@@ -98,7 +98,8 @@ def judged(model: onnx.ModelProto, x: NDArray[Any], output: onnx.ValueInfoProto)
     runtime = pytest.importorskip("onnxruntime", reason="the judge is in the extra 'dev'")
     options = runtime.SessionOptions()
     if not any(
-        one.data_type == TensorProto.INT8 and not one.dims for one in model.graph.initializer
+        tensor.data_type == TensorProto.INT8 and not tensor.dims
+        for tensor in model.graph.initializer
     ):
         # uint8 activations: products on x86 without VNNI would saturate int16 pairs
         options.add_session_config_entry("session.x64quantprecision", "1")
@@ -110,7 +111,7 @@ def judged(model: onnx.ModelProto, x: NDArray[Any], output: onnx.ValueInfoProto)
     session = runtime.InferenceSession(
         complete.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    rows = [session.run(None, {"x": one[None]})[0][0] for one in x]
+    rows = [session.run(None, {"x": image[None]})[0][0] for image in x]
     return np.stack(rows)
 
 
@@ -134,10 +135,10 @@ def check(
     name = model.graph.output[0].name
     output = helper.make_tensor_value_info(name, kind, (1, *host.output.shape))
     expected = judged(model, x, output)
-    found = computed(imported, x)
-    assert found.shape == expected.shape
-    assert found.dtype == expected.dtype
-    off = np.abs(found.astype(np.float64) - expected.astype(np.float64)) / step
+    outputs = computed(imported, x)
+    assert outputs.shape == expected.shape
+    assert outputs.dtype == expected.dtype
+    off = np.abs(outputs.astype(np.float64) - expected.astype(np.float64)) / step
     assert off.max() <= bound + 1e-4 * (step != 1.0)
     assert len(np.unique(expected)) > 4, "the case must not be saturated"
     if formula:
@@ -268,8 +269,8 @@ def test_a_max_pool_is_exact() -> None:
         "MaxPool", graph.pair("x", 0.03, 3), kernel_shape=[3, 2], strides=[2, 2], pads=[1, 0, 0, 1]
     )
     imported = check(graph.model(graph.pair(y, 0.03, 3), (1, 5, 7, 6)), step=0.03, bound=0)
-    (found,) = differences(imported)
-    assert (found.bound, found.differing) == (0, 0)
+    (difference,) = differences(imported)
+    assert (difference.bound, difference.differing) == (0, 0)
 
 
 @pytest.mark.parametrize("operator", ["QLinearAdd", "Add"])
@@ -290,7 +291,7 @@ def test_a_sum(operator: str, b: tuple[float, int], bound: int) -> None:
         ]  # fmt: skip
         y = graph.node("QLinearAdd", *quantized, *graph.scale(*out), domain=MICROSOFT)
         imported = check(graph.model(y, (1, 3, 5, 6)), bound=bound)
-    assert sum(one.bound for one in differences(imported)) == bound
+    assert sum(difference.bound for difference in differences(imported)) == bound
     assert imported.network.layers[-1].kind is LayerKind.ADD
 
 
@@ -309,7 +310,7 @@ def test_a_pad_before_anything_else_is_a_layer() -> None:
     pads = graph.constant([0, 0, 1, 2, 0, 0, 0, 1], np.int64)
     x = graph.node("Pad", graph.pair("x", 0.03, 5), pads)
     imported = check(graph.model(graph.pair(x, 0.03, 5), (1, 3, 6, 7)), step=0.03, bound=0)
-    assert [one.bound for one in differences(imported)] == [0]
+    assert [difference.bound for difference in differences(imported)] == [0]
 
 
 def test_unsigned_weights_are_shifted() -> None:
@@ -343,12 +344,12 @@ def test_a_network_and_its_folder(tmp_path: Path) -> None:
     save(imported, tmp_path / "net")
     again = load(tmp_path / "net")
     assert again.host == imported.host
-    assert [one.kind.value for one in again.network.layers] == [
+    assert [layer.kind.value for layer in again.network.layers] == [
         "conv", "depthwise", "add", "mean", "fully_connected",
     ]  # fmt: skip
-    found = differences(again)
-    assert [one.bound for one in found] == [1] * 5
-    assert all(0 <= one.differing <= one.values for one in found)
+    compared = differences(again)
+    assert [layer.bound for layer in compared] == [1] * 5
+    assert all(0 <= layer.differing <= layer.values for layer in compared)
     model = onnx.load(path)
     output = helper.make_tensor_value_info(model.graph.output[0].name, TensorProto.FLOAT, (1, 5))
     x = np.random.default_rng(4).normal(0, 1.5, (6, 3, 8, 8)).astype(np.float32)

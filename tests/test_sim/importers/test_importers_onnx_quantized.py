@@ -115,9 +115,11 @@ def observed(
     model: onnx.ModelProto, names: list[str], x: NDArray[np.float32]
 ) -> list[NDArray[Any]]:
     """Tensors that onnxruntime computes, one inference at a time."""
-    outputs = {one.name for one in model.graph.output}
+    outputs = {output.name for output in model.graph.output}
     # onnxruntime infers their types
-    model.graph.output.extend(onnx.ValueInfoProto(name=one) for one in names if one not in outputs)
+    model.graph.output.extend(
+        onnx.ValueInfoProto(name=name) for name in names if name not in outputs
+    )
     options = runtime.SessionOptions()
     # uint8 activations: products on x86 without VNNI would saturate int16 pairs
     options.add_session_config_entry("session.x64quantprecision", "1")
@@ -125,7 +127,7 @@ def observed(
     session = runtime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    rows = [session.run(names, {"x": one[None]}) for one in x]
+    rows = [session.run(names, {"x": image[None]}) for image in x]
     return [np.concatenate(column) for column in zip(*rows, strict=True)]
 
 
@@ -145,8 +147,8 @@ def quantized(
     output = model.graph.output[0].name
     *values, outputs = observed(model, [*places.values(), output], x)
     theirs = {}
-    for layer, found in zip(imported.network.layers, values, strict=True):
-        value = found
+    for layer, tensor in zip(imported.network.layers, values, strict=True):
+        value = tensor
         out = layer.output
         if value.dtype == np.float32:  # a maximum between pairs: multiples of the scale
             value = np.rint(value / out.scale) + out.zero_point
@@ -169,7 +171,7 @@ def test_every_layer_is_as_near_to_onnxruntime_as_the_report_says(quantized: Qua
     """Each layer is given what onnxruntime gave it."""
     network, host = quantized.imported.network, quantized.imported.host
     report = json.loads((quantized.folder / "net" / "report.json").read_text())
-    bounds = {one["layer"]: one["bound"] for one in report["layers"]}
+    bounds = {entry["layer"]: entry["bound"] for entry in report["layers"]}
     given = {"input": host.prepare(quantized.x)} | quantized.theirs
     for layer in network.layers:
         sources = [network.tensors[name] for name in layer.inputs]

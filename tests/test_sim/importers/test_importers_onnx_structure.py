@@ -310,7 +310,7 @@ def test_operators_of_the_runtimes_own_domain_have_their_attributes_alone() -> N
         for made in map(random_onnx, range(100))
         if any(node.op_type == "QLinearAdd" for node in made.graph.node)
     )
-    node = next(one for one in model.graph.node if one.op_type == "QLinearAdd")
+    node = next(node for node in model.graph.node if node.op_type == "QLinearAdd")
     assert lowered(model)
     node.attribute.append(helper.make_attribute("axis", 1))
     with pytest.raises(
@@ -340,7 +340,7 @@ def test_operators_of_the_runtimes_own_domain_have_their_attributes_alone() -> N
 def test_operators_of_real_values_do_not_read_integers(
     operator: str, inputs: list[str], attributes: dict[str, Any]
 ) -> None:
-    """Found as fuzz_input(4, 6855)."""
+    """Drawn as fuzz_input(4, 6855)."""
     lowering = OnnxLowering(OnnxModel(nodes=(), constants={}, inputs=(), outputs=(), opset=17))
     lowering.values["x"] = image(real=False)
     node = OnnxNode(

@@ -1,4 +1,4 @@
-"""What a module's layers become, and what is refused."""
+"""Conversion of modules: what their layers become, and what is refused."""
 
 import math
 import re
@@ -30,7 +30,7 @@ class Function(nn.Module):
             self.add_module(name, module)
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the function makes of x."""
+        """Apply the function to x."""
         return self.function(self, x)
 
 

@@ -147,7 +147,7 @@ class Reference(fx.Interpreter):
         return self.compared
 
     def run_node(self, n: fx.Node) -> Any:
-        """Value of one node; of the last node of a layer, the golden one."""
+        """Value of one node; of the last node of a layer, the golden model's."""
         module = self.modules.get(str(n.target)) if n.op == "call_module" else None
         is_add = n.op == "call_function" and getattr(n.target, "__name__", "") == "add"
         starts = isinstance(module, (nn.Conv2d, nn.Linear, *POOLS)) or is_add
@@ -202,14 +202,14 @@ class Reference(fx.Interpreter):
         """Compare a layer's real output with the golden integers, and go on with those."""
         assert self.layer is not None
         tensor = self.layer.output
-        found = real(tensor, self.golden[tensor.name]).reshape(value.shape)
+        computed = real(tensor, self.golden[tensor.name]).reshape(value.shape)
         lowest, highest = (tensor.scale * (end - tensor.zero_point) for end in (-128, 127))
-        steps = ((value.detach().clamp(lowest, highest) - found) / tensor.scale).abs().max()
+        steps = ((value.detach().clamp(lowest, highest) - computed) / tensor.scale).abs().max()
         first = max(float(2.0 ** int(s)) / 2 for s in [*self.layer.shift, -40] if s < 1)
         assert float(steps) <= 0.5 + first + 1e-4, (self.layer.name, float(steps))
         self.largest = max(self.largest, float(steps))
         self.compared.append(self.layer.name)
-        return found
+        return computed
 
 
 def quantized_images(network: Network, images: Tensor) -> NDArray[np.int8]:
@@ -234,10 +234,10 @@ def test_random_modules_layer_by_layer(seed: int) -> None:
     network = quantize_module(module, images, name="random")
     # exactly half a step would be an accident: the reference does round
     assert 0.4 < checked(module, network, 1.2 * images) < 0.6
-    found = golden.run(network, quantized_images(network, images))[network.output.name]
+    outputs = golden.run(network, quantized_images(network, images))[network.output.name]
     with torch.no_grad():
         expected = module(images).double()
-    noise = (real(network.output, found).flatten(1) - expected).pow(2).mean().sqrt()
+    noise = (real(network.output, outputs).flatten(1) - expected).pow(2).mean().sqrt()
     # measured 0.01 … 0.06 of the signal
     assert float(noise) < 0.15 * float(expected.std())
 
@@ -380,15 +380,15 @@ def test_program_file_is_quantized_as_its_module(
     network = import_program(program, calibration)
     expected = quantize_module(module, images, name="small")
     assert (network.name, network.input) == (expected.name, expected.input)
-    for one, other in zip(network.layers, expected.layers, strict=True):
-        assert (one.name, one.kind, one.output, one.clamp) == (
+    for layer, other in zip(network.layers, expected.layers, strict=True):
+        assert (layer.name, layer.kind, layer.output, layer.clamp) == (
             other.name,
             other.kind,
             other.output,
             other.clamp,
         )
         for array in ("weights", "bias", "multiplier", "shift"):
-            np.testing.assert_array_equal(getattr(one, array), getattr(other, array))
+            np.testing.assert_array_equal(getattr(layer, array), getattr(other, array))
 
 
 def test_wrong_files_are_refused(

@@ -71,8 +71,8 @@ def test_exported_network_computes_what_the_child_does() -> None:
     for layer in network.layers:
         spec = layer.output
         real = activations[layer.name].permute(0, 2, 3, 1).double().numpy()
-        found = spec.scale * (tensors[layer.name].astype(np.float64) - spec.zero_point)
-        noise = float(np.sqrt(np.mean((found - real) ** 2)))
+        computed = spec.scale * (tensors[layer.name].astype(np.float64) - spec.zero_point)
+        noise = float(np.sqrt(np.mean((computed - real) ** 2)))
         # measured 0.01 … 0.03 of the signal; rounding noise adds up over 16 layers
         assert noise < 0.1 * float(real.std()), layer.name
     logits = tensors[network.output.name].reshape(len(task.test), -1)
@@ -92,11 +92,11 @@ def test_exported_parameters_follow_the_scales() -> None:
             a, b = (tensors[name].scale for name in layer.inputs)
             twice = 2 * max(a, b)
             expected = [a / twice, b / twice, twice / (2**20 * layer.output.scale)]
-            found = [
+            factors = [
                 math.ldexp(int(m), int(s) - 31)
                 for m, s in zip(layer.multiplier, layer.shift, strict=True)
             ]
-            np.testing.assert_allclose(found, expected, rtol=2.0**-31)
+            np.testing.assert_allclose(factors, expected, rtol=2.0**-31)
         if layer.name == "stem":
             assert layer.clamp[0] == layer.output.zero_point
         if layer.name == "block0_project":
@@ -110,12 +110,12 @@ def test_shape_network_has_the_shapes_of_an_exported_one() -> None:
         child, digits(DigitsSettings()).train.images[:10], name="n", input_scale=INPUT_SCALE
     )
     shapes = shape_network(layers, name="n")
-    for one, other in zip(exported.layers, shapes.layers, strict=True):
-        assert (one.name, one.kind, one.inputs, one.stride) == (
+    for layer, other in zip(exported.layers, shapes.layers, strict=True):
+        assert (layer.name, layer.kind, layer.inputs, layer.stride) == (
             other.name,
             other.kind,
             other.inputs,
             other.stride,
         )
-        assert one.weights.shape == other.weights.shape
-        assert one.output.shape == other.output.shape
+        assert layer.weights.shape == other.weights.shape
+        assert layer.output.shape == other.output.shape

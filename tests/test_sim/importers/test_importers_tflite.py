@@ -1,4 +1,4 @@
-"""What models become, and how each that cannot be imported is refused."""
+"""Import of models: what they become, and how each that cannot be imported is refused."""
 
 import os
 import re
@@ -126,7 +126,9 @@ def test_multiplies_scales_in_double_precision(name: str, per_channel: bool) -> 
     multiplier, shift = quantize_multiplier(product[False] / out)
     assert set(layer.multiplier.tolist()) == {multiplier}
     other, _ = quantize_multiplier(product[True] / out)
-    chosen, passed_over = (golden.requantize(layer.bias, one, shift) for one in (multiplier, other))
+    chosen, passed_over = (
+        golden.requantize(layer.bias, factor, shift) for factor in (multiplier, other)
+    )
     assert not np.array_equal(chosen, passed_over)
 
 
@@ -134,14 +136,14 @@ def sensitive_scales(count: int) -> list[tuple[float, float]]:
     """Pairs (input, output) whose ratio in single precision requantizes some value otherwise."""
     rng = np.random.default_rng(11)
     values = np.arange(-255, 256)
-    found: list[tuple[float, float]] = []
-    while len(found) < count:
+    scales: list[tuple[float, float]] = []
+    while len(scales) < count:
         source, out = (np.float32(2.0 ** rng.uniform(-5, 0)) for _ in range(2))
         wide = quantize_multiplier(float(source) / float(out))
         narrow = quantize_multiplier(float(source / out))
         if not np.array_equal(golden.requantize(values, *wide), golden.requantize(values, *narrow)):
-            found.append((float(source), float(out)))
-    return found
+            scales.append((float(source), float(out)))
+    return scales
 
 
 @pytest.mark.slow

@@ -118,9 +118,9 @@ def test_every_operator_is_what_its_code_says(code_fields: CodeFields) -> None:
             with pytest.raises(UnsupportedModelError, match=f"^{line}$"):
                 computed(content, x)
             continue
-        found = computed(content, x)
+        outputs = computed(content, x)
         if name != "RELU_N1_TO_1":  # which the interpreter does not have
-            assert np.array_equal(found, run_model(content, x)[0]), name
+            assert np.array_equal(outputs, run_model(content, x)[0]), name
 
 
 def test_the_larger_of_two_codes_counts() -> None:

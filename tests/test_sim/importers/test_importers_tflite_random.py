@@ -39,9 +39,9 @@ def test_every_activation_equals_the_interpreters(part: int) -> None:
     lively = 0
     count = MODELS // PARTS
     for seed in range(part * count, (part + 1) * count):
-        wrong, found, alive = differences(seed)
+        wrong, compared, alive = differences(seed)
         assert not wrong, f"model of seed {seed}"
-        kinds |= found
+        kinds |= compared
         lively += alive
     assert kinds == set(LayerKind)
     assert lively > count // 3  # a network that saturates everywhere shows little

@@ -124,7 +124,7 @@ def expanded_wrongly() -> bytes:
 
 
 def transposed_convolution() -> bytes:
-    """As converters write it: the shape of its output is computed from its input's."""
+    """A reshape as converters write it: the shape of its output is computed from its input's."""
     writer = Convolution()
     sizes, result = (
         writer.tensor((4,), "int32", name="sizes"),
@@ -176,7 +176,7 @@ def of_so_many_values_that_the_product_wraps() -> bytes:
 
 
 def mean_of_no_axis() -> bytes:
-    """Found as fuzz_input(4, 2500)."""
+    """Drawn as fuzz_input(4, 2500)."""
     writer = Convolution()
     result = writer.tensor((1, 2), name="result", **LIKE)
     axes = writer.constant([1, 2, 66], "int32")
@@ -185,7 +185,7 @@ def mean_of_no_axis() -> bytes:
 
 
 def long_name() -> bytes:
-    """Found as fuzz_input(4, 3095)."""
+    """Drawn as fuzz_input(4, 3095)."""
     writer = Convolution()
     result = writer.tensor((1, 5), name="n" * 3000, **LIKE)
     writer.operator("RESHAPE", [writer.seen], [result])
@@ -193,7 +193,7 @@ def long_name() -> bytes:
 
 
 def reshape_of_three() -> bytes:
-    """Found as fuzz_input(2, 1349)."""
+    """Drawn as fuzz_input(2, 1349)."""
     writer = Convolution()
     result = writer.tensor((1, 32), name="result", **LIKE)
     shape = writer.constant([1, 32], "int32")

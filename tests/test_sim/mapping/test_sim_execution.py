@@ -1,4 +1,4 @@
-"""What the mapper chooses by, against counts of cycles and against the schedules it leads to."""
+"""Weights that the mapper chooses by, against counts of cycles and against the schedules it leads to."""
 
 import dataclasses
 import itertools

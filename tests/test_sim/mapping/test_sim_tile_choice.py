@@ -80,7 +80,7 @@ def bus_cycles(tensor: Table, hw: Table, images: int) -> int:
 
 
 def weigh(layers: Table, tensors: Table, hw: Table, cut: int, chosen: tuple[Tile, ...]) -> int:
-    """What a chain with these tiles is taken to cost; chosen[i] is layer i's output tile."""
+    """Cost that a chain with these tiles is taken to have; chosen[i] is layer i's output tile."""
     total = 0
     images = int(hw[Hw.IMAGES])
     for i, layer in enumerate(layers):

@@ -118,7 +118,7 @@ def test_activations_of_other_images_are_alive(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_tiny_default_runs_them(name: str) -> None:
     assert check(TINY.default, network(name)) == []
-    found = predict(TINY.default, network(name))
-    assert sum(layer.macs for layer in found.layers) == MACS[name]
-    assert found.total_cycles > MACS[name] / TINY.default.macs
-    assert 0 < found.utilization < 1
+    prediction = predict(TINY.default, network(name))
+    assert sum(layer.macs for layer in prediction.layers) == MACS[name]
+    assert prediction.total_cycles > MACS[name] / TINY.default.macs
+    assert 0 < prediction.utilization < 1

@@ -90,11 +90,13 @@ def test_pools_of_windows_and_means_are_calibrated_too() -> None:
     assert network.tensors["average"].shape == (7, 5, 24)
     assert network.layers[4].padding == Padding(bottom=1, right=1)
     image = noise_image(SOURCE, np.random.default_rng(8))
-    found = golden.run(network, image)
+    activations = golden.run(network, image)
     average, mean = network.tensors["average"], network.tensors["mean"]
-    real = average.scale * (found["average"].astype(float).mean(axis=(1, 2)) - average.zero_point)
-    values = mean.scale * (found["mean"].ravel().astype(float) - mean.zero_point)
-    inside = np.abs(found["mean"].ravel() + 0.5) < 127
+    real = average.scale * (
+        activations["average"].astype(float).mean(axis=(1, 2)) - average.zero_point
+    )
+    values = mean.scale * (activations["mean"].ravel().astype(float) - mean.zero_point)
+    inside = np.abs(activations["mean"].ravel() + 0.5) < 127
     assert inside.sum() > 12
     # the product rounds first, at what the shift makes a fraction of an output's step
     bound = 0.5 + 2.0 ** (int(network.layers[-1].shift[0]) - 1)

@@ -41,7 +41,7 @@ def expect(data: bytes, message: str, *, finite: bool = False) -> None:
         npz_arrays(data, "file x", finite=finite)
 
 
-ONE = npy(np.zeros(3, np.int8))
+ZEROS = npy(np.zeros(3, np.int8))
 TRUNCATED = "file x is truncated or not an npz file"
 
 
@@ -54,58 +54,58 @@ def test_what_numpy_wrote_comes_back(dtype: str, shape: tuple[int, ...]) -> None
         for save in (np.savez, np.savez_compressed):
             buffer = io.BytesIO()
             save(buffer, a=form, b=form[..., None])
-            found = npz_arrays(buffer.getvalue(), "file x", finite=True)
-            assert list(found) == ["a", "b"]
-            assert found["a"].dtype == np.dtype(dtype).newbyteorder("=")
-            assert found["a"].dtype.isnative
-            assert found["a"].flags.writeable
-            np.testing.assert_array_equal(found["a"], form)
-            np.testing.assert_array_equal(found["b"], form[..., None])
+            arrays = npz_arrays(buffer.getvalue(), "file x", finite=True)
+            assert list(arrays) == ["a", "b"]
+            assert arrays["a"].dtype == np.dtype(dtype).newbyteorder("=")
+            assert arrays["a"].dtype.isnative
+            assert arrays["a"].flags.writeable
+            np.testing.assert_array_equal(arrays["a"], form)
+            np.testing.assert_array_equal(arrays["b"], form[..., None])
 
 
 def test_the_writer_gives_the_same_bytes_for_the_same_arrays() -> None:
     arrays = {"layer.weights": np.arange(6, dtype=np.int8).reshape(2, 3)}
     assert npz_bytes(arrays) == npz_bytes(arrays)
-    found = npz_arrays(npz_bytes(arrays), "file x")
-    np.testing.assert_array_equal(found["layer.weights"], arrays["layer.weights"], strict=True)
+    read = npz_arrays(npz_bytes(arrays), "file x")
+    np.testing.assert_array_equal(read["layer.weights"], arrays["layer.weights"], strict=True)
 
 
 @pytest.mark.parametrize(("method", "number"), [(zipfile.ZIP_BZIP2, 12), (zipfile.ZIP_LZMA, 14)])
 def test_refuses_other_compressions(method: int, number: int) -> None:
     message = f"member 'a.npy' of file x must be stored or deflated, not of method {number}"
-    expect(archive(("a.npy", ONE), method=method), message)
+    expect(archive(("a.npy", ZEROS), method=method), message)
 
 
 def test_refuses_encrypted_members() -> None:
-    data = bytearray(archive(("a.npy", ONE)))
+    data = bytearray(archive(("a.npy", ZEROS)))
     data[data.index(b"PK\1\2") + 8] |= 1
     expect(bytes(data), "member 'a.npy' of file x must not be encrypted")
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_refuses_an_array_that_is_there_twice() -> None:
-    data = archive(("a.npy", ONE), ("a.npy", ONE))
+    data = archive(("a.npy", ZEROS), ("a.npy", ZEROS))
     expect(data, "member 'a.npy' of file x must be there once")
 
 
 @pytest.mark.parametrize("name", ["/a.npy", "../a.npy", "b/../a.npy", "b\\a.npy"])
 def test_refuses_names_that_leave_the_folder(name: str) -> None:
     message = f"member {name!r} of file x must stay in the archive's folder"
-    expect(archive((name, ONE)), message)
+    expect(archive((name, ZEROS)), message)
 
 
 def test_refuses_names_with_control_characters_and_endless_ones() -> None:
     rule = "a member's name in file x must be at most 512 printable characters, not "
-    expect(archive(("a\nb.npy", ONE)), rule + r"'a\nb.npy'")
-    expect(archive(("a" * 600 + ".npy", ONE)), rule + repr("a" * 40))
-    cut = archive(("a\1b.npy", ONE)).replace(b"a\1b", b"a\0b")
+    expect(archive(("a\nb.npy", ZEROS)), rule + r"'a\nb.npy'")
+    expect(archive(("a" * 600 + ".npy", ZEROS)), rule + repr("a" * 40))
+    cut = archive(("a\1b.npy", ZEROS)).replace(b"a\1b", b"a\0b")
     expect(cut, rule + r"'a\x00b.npy'")
 
 
 def test_refuses_members_that_are_no_arrays() -> None:
-    expect(archive(("a.txt", ONE)), "member 'a.txt' of file x must be an array, as X.npy")
+    expect(archive(("a.txt", ZEROS)), "member 'a.txt' of file x must be an array, as X.npy")
     message = "array 'a' of file x must begin with the header of an npy file"
-    for content in (b"", b"no array", ONE[:9], b"\x93NUMPY\4\0" + ONE[8:]):
+    for content in (b"", b"no array", ZEROS[:9], b"\x93NUMPY\4\0" + ZEROS[8:]):
         expect(archive(("a.npy", content)), message)
 
 
@@ -201,11 +201,11 @@ def test_a_cut_or_changed_file_is_one_line() -> None:
             changed = bytearray(data)
             for _ in range(int(rng.integers(1, 4))):
                 changed[int(rng.integers(len(data)))] = int(rng.integers(256))
-            found, line = outcome(bytes(changed))
+            read, line = outcome(bytes(changed))
             refused += bool(line)
             assert "\n" not in line
-            for name in found.keys() & arrays.keys():
-                np.testing.assert_array_equal(found[name], arrays[name])
+            for name in read.keys() & arrays.keys():
+                np.testing.assert_array_equal(read[name], arrays[name])
         assert refused > 300
 
 

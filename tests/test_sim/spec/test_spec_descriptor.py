@@ -197,9 +197,9 @@ def test_a_split_with_pixel_lanes_survives() -> None:
         "origin_y": -4096,
         "origin_x": 4095,
     }
-    found = decode(encode(Queue.EXECUTE, values))
-    assert {name: found[name] for name in values} == values
-    assert not any(found[name] for name in found if name not in values)
+    decoded = decode(encode(Queue.EXECUTE, values))
+    assert {name: decoded[name] for name in values} == values
+    assert not any(decoded[name] for name in decoded if name not in values)
 
 
 def test_encode_leaves_its_argument_alone() -> None:

@@ -45,10 +45,10 @@ def expect(path: Path, message: str) -> None:
 
 
 def test_round_trip_keeps_every_value(design: Design, path: Path) -> None:
-    found = load(path)
-    assert found.accelerator == design.accelerator
-    assert found.network.tensors == design.network.tensors
-    for ours, theirs in zip(found.network.layers, design.network.layers, strict=True):
+    loaded = load(path)
+    assert loaded.accelerator == design.accelerator
+    assert loaded.network.tensors == design.network.tensors
+    for ours, theirs in zip(loaded.network.layers, design.network.layers, strict=True):
         assert (ours.kind, ours.inputs, ours.stride, ours.padding, ours.clamp) == (
             theirs.kind,
             theirs.inputs,
@@ -67,9 +67,9 @@ def test_pools_and_means_come_back(tmp_path: Path) -> None:
         kinds |= {layer.kind for layer in case.network.layers}
         file = tmp_path / "design.json"
         save(Design(network=case.network, accelerator=case.config), file)
-        found = load(file).network
-        assert found.tensors == case.network.tensors
-        for ours, theirs in zip(found.layers, case.network.layers, strict=True):
+        loaded = load(file).network
+        assert loaded.tensors == case.network.tensors
+        for ours, theirs in zip(loaded.layers, case.network.layers, strict=True):
             assert (ours.kind, ours.kernel, ours.padding) == (
                 theirs.kind,
                 theirs.kernel,

@@ -155,10 +155,12 @@ def test_every_rule_says_where_and_what(data: Any, line: str) -> None:
 
 
 def test_what_keeps_the_rules_comes_back() -> None:
-    found = checked(Outer, {"name": "n", "scale": 1, "items": [{"count": 8, "sizes": [0, 9]}]}, "w")
-    assert found == Outer(name="n", items=[Inner(count=8, sizes=[0, 9])])  # type: ignore[arg-type]
-    assert type(found.scale) is float
-    assert found.items[0].sizes == (0, 9)
+    document = checked(
+        Outer, {"name": "n", "scale": 1, "items": [{"count": 8, "sizes": [0, 9]}]}, "w"
+    )
+    assert document == Outer(name="n", items=[Inner(count=8, sizes=[0, 9])])  # type: ignore[arg-type]
+    assert type(document.scale) is float
+    assert document.items[0].sizes == (0, 9)
 
 
 @pytest.mark.parametrize(

@@ -403,9 +403,9 @@ def test_only_a_max_pool_may_be_padded() -> None:
 
 
 def test_a_mean_may_change_the_quantization() -> None:
-    found = network(mean())
-    assert found.output.scale != found.input.scale
-    assert found.macs == 0
+    averaged = network(mean())
+    assert averaged.output.scale != averaged.input.scale
+    assert averaged.macs == 0
 
 
 def test_refuses_a_mean_that_keeps_pixels_or_loses_channels() -> None:

@@ -281,7 +281,7 @@ class Machine:
 
 
 def walked(case: Case) -> tuple[Array, Array, Array, Array, int]:
-    """What the model's walk over a case's schedule returns."""
+    """Run the model's walk over a case's schedule."""
     start, issued, done, waits, total = walk(
         schedule_of(case), accelerator_row(case.config), CONSTANTS
     )

@@ -1,4 +1,4 @@
-"""What the check says of random pairs is what generator and compiler do."""
+"""Verdicts of the check on random pairs: generator and compiler do what it says."""
 
 from collections import Counter
 from functools import cache
@@ -62,8 +62,8 @@ def test_some_accelerators_are_not_of_the_space(space: HardwareSpace) -> None:
             return False
         return True
 
-    found = [inside(draw(group, space.name)[0].config) for group in range(GROUPS)]
-    assert 0 < found.count(False) <= GROUPS // ODD_GROUPS
+    drawn = [inside(draw(group, space.name)[0].config) for group in range(GROUPS)]
+    assert 0 < drawn.count(False) <= GROUPS // ODD_GROUPS
 
 
 def test_a_seed_draws_the_same() -> None:
@@ -128,9 +128,9 @@ def test_a_compiler_that_takes_what_the_check_forbids_is_a_false_reject(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("testbench.cases.realizability.compile_design", lambda *arguments: None)
-    found = of("MAP_WEIGHTS").contradiction()
-    assert found.startswith("by the check compiler refuses: weights of layer ")
-    assert found.endswith("; in fact all agree")
+    contradiction = of("MAP_WEIGHTS").contradiction()
+    assert contradiction.startswith("by the check compiler refuses: weights of layer ")
+    assert contradiction.endswith("; in fact all agree")
 
 
 def test_the_generator_refuses_by_the_check() -> None:

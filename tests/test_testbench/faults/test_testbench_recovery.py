@@ -30,7 +30,7 @@ from testbench.rtl.harness import Harness, Stop
 from testbench.rtl.memory_model import FREEDOMS
 
 COUNT = 280
-"""Of each kind 20."""
+"""Damaged programs: 20 of each kind."""
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +108,8 @@ def test_answered_bursts_lie_in_the_window_and_others_do_not(
     )
     host = subject.host(damaged)
     assert (host.window_base, host.window_limit) == (memory.base, memory.base + PAGE_BYTES)
-    (found,) = subject.run([damaged])
-    assert found.failure == ("" if agrees else f"{stop} does not agree with the window")
+    (recovery,) = subject.run([damaged])
+    assert recovery.failure == ("" if agrees else f"{stop} does not agree with the window")
 
 
 @pytest.mark.rtl
@@ -117,10 +117,10 @@ def test_answered_bursts_lie_in_the_window_and_others_do_not(
 @pytest.mark.parametrize("view", View)
 def test_the_next_program_runs_as_ever_behind_any_damage(view: View) -> None:
     subject = Subject.of(CONFIGS[0], view)
-    found = list(recoveries(subject, COUNT, 1))
-    assert [recovery for recovery in found if recovery.failure] == []
-    assert len(found) == COUNT
-    endings = Counter(recovery.ending for recovery in found)
+    recovered = list(recoveries(subject, COUNT, 1))
+    assert [recovery for recovery in recovered if recovery.failure] == []
+    assert len(recovered) == COUNT
+    endings = Counter(recovery.ending for recovery in recovered)
     assert set(endings) >= {"done", "CHECK", "REFUSED", "DESCRIPTOR", "TIMEOUT", "ABORT", "WINDOW"}
     assert endings["done"] < COUNT / 2
 
@@ -129,8 +129,8 @@ def test_the_next_program_runs_as_ever_behind_any_damage(view: View) -> None:
 @pytest.mark.slow
 def test_recovers_behind_a_memory_that_is_slow_and_out_of_step() -> None:
     subject = Subject.of(CONFIGS[0], View.SIMULATION, FREEDOMS["address after data, stalls"])
-    found = list(recoveries(subject, COUNT, 2))
-    assert [recovery for recovery in found if recovery.failure] == []
+    recovered = list(recoveries(subject, COUNT, 2))
+    assert [recovery for recovery in recovered if recovery.failure] == []
 
 
 @pytest.mark.rtl
@@ -143,8 +143,8 @@ def test_what_is_not_as_ever_is_named() -> None:
     for place in range(64):
         image[place + 1400] ^= 0x55
     wrong = replace(subject, program=replace(subject.program, image=bytes(image)))
-    (found,) = wrong.run([damaged])
-    assert found.failure == "the good program behind it differs in output"
+    (recovery,) = wrong.run([damaged])
+    assert recovery.failure == "the good program behind it differs in output"
 
     late = encode(DescriptorQueue.STORE, {"groups": 1, "rows": 1, "columns": 1, "vector_beats": 1})
     program = subject.program
@@ -152,12 +152,12 @@ def test_what_is_not_as_ever_is_named() -> None:
         CONFIGS[0].fingerprint, program.encoded + late
     )
     unlike = replace(subject, program=replace(program, image=longer))
-    (found,) = unlike.run([damaged])
-    assert found.failure == "the good program behind it differs in cycles"
+    (recovery,) = unlike.run([damaged])
+    assert recovery.failure == "the good program behind it differs in cycles"
 
     forged = replace(damaged, data=program.image[program.header_address :][:-64] + bytes(64))
-    (found,) = subject.run([replace(forged, sealed=False)])
-    assert found.failure == ""  # the missing descriptor is noticed
-    assert found.ending == "CHECK"
-    assert isinstance(found, Recovery)
+    (recovery,) = subject.run([replace(forged, sealed=False)])
+    assert recovery.failure == ""  # the missing descriptor is noticed
+    assert recovery.ending == "CHECK"
+    assert isinstance(recovery, Recovery)
     assert subject.prediction.total_cycles < PATIENCE_CYCLES

@@ -71,8 +71,8 @@ def largest_taps(network: Network, images: NDArray[np.int8]) -> NDArray[np.int8]
     border = ((0, 0), (pad.top, pad.bottom), (pad.left, pad.right), (0, 0))
     wide = np.pad(images, border, constant_values=-128)
     windows = np.lib.stride_tricks.sliding_window_view(wide, (rows, columns), axis=(1, 2))
-    found = windows[:, ::down, ::right].max(axis=(-2, -1)).astype(np.int64)
-    finished: NDArray[np.int8] = (found + layer.output.zero_point).clip(*layer.clamp)
+    maxima = windows[:, ::down, ::right].max(axis=(-2, -1)).astype(np.int64)
+    finished: NDArray[np.int8] = (maxima + layer.output.zero_point).clip(*layer.clamp)
     return finished.astype(np.int8)
 
 
@@ -99,7 +99,7 @@ def test_kernels_need_both_modes() -> None:
 
 
 def images_of(network: Network) -> NDArray[np.int8]:
-    """Return a random image, one whose maxima are seldom large, and one of the least value."""
+    """Return a random image, an image whose maxima are seldom large, and an image of the least value."""
     rng = np.random.default_rng(7)
     shape = network.input.shape
     low = rng.integers(-128, -100, shape, np.int8)
@@ -112,8 +112,8 @@ def test_emulator_takes_the_largest_tap(kernel: int, stride: int, padding: Paddi
     program = compile_design(Design(network=network, accelerator=CONFIG))
     images = images_of(network)
     emulator = Emulator(CONFIG, patched(program, maxima))
-    found = [emulator.run(image[None])[0][0] for image in images]
-    np.testing.assert_array_equal(found, largest_taps(network, images))
+    outputs = [emulator.run(image[None])[0][0] for image in images]
+    np.testing.assert_array_equal(outputs, largest_taps(network, images))
 
 
 @pytest.mark.rtl
@@ -141,9 +141,9 @@ def split_network(size: int) -> Network:
     return Network(name="split", input=source, layers=(layer,))
 
 
-def saved_rows(config: AcceleratorConfig, found: list[Fields]) -> int:
+def saved_rows(config: AcceleratorConfig, executes: list[Fields]) -> int:
     """Accumulator rows that descriptors use."""
-    saving = [d for d in found if d["save"] or d["restore"]]
+    saving = [d for d in executes if d["save"] or d["restore"]]
     assert any(d["save"] and d["restore"] for d in saving) or len(saving) >= 2
     return max(d["window_rows"] * -(-d["window_columns"] // d["pixels"]) for d in saving)
 

@@ -1,4 +1,4 @@
-"""What the watchdog says about a stopped program."""
+"""Reports of the watchdog about a stopped program."""
 
 from sim.spec.descriptor import Queue
 from testbench.rtl.watchdog import explain_hang, watchdog_cycles

@@ -182,7 +182,7 @@ def test_stalls_change_no_bit_and_no_execute_duration(seed: int) -> None:
 
 @functools.cache
 def behind_dram() -> SimulationResult:
-    """The same images on the memory of tier T3."""
+    """Runs of the images on the memory of tier T3."""
     return simulate(every_kind(), images=IMAGES, memory=Memory.DRAM)
 
 

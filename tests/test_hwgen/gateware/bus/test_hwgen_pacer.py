@@ -13,7 +13,7 @@ RATES = [(1, 2), (3, 4), (25, 32), (75, 128), (125, 128), (333, 1000), (999, 100
 
 
 def run(earn: int, cost: int, wishes: list[bool]) -> list[bool]:
-    """Return in which cycles a beat moves if one is wished for in the given cycles."""
+    """Return in which cycles a beat moves if it is wished for in the given cycles."""
     pacer = Pacer(earn, cost)
     moved = []
 

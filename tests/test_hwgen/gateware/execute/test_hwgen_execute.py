@@ -135,15 +135,15 @@ class Bench:
         }
         for cycle, word in enumerate(trace):
             expected = dict.fromkeys(ENABLES, 0) | events.get(cycle, {})
-            found = {}
+            seen = {}
             for name, shape in shapes.items():
                 value = word & ((1 << shape.width) - 1)
                 word >>= shape.width
                 if shape.signed and value >> (shape.width - 1):
                     value -= 1 << shape.width
-                found[name] = value
-            assert not expected.keys() - found.keys()
-            wrong = {name: (found[name], v) for name, v in expected.items() if found[name] != v}
+                seen[name] = value
+            assert not expected.keys() - seen.keys()
+            wrong = {name: (seen[name], v) for name, v in expected.items() if seen[name] != v}
             assert (cycle, wrong) == (cycle, {})
 
 
@@ -283,7 +283,7 @@ def test_only_depthwise_takes_maxima(op: ExecuteOp) -> None:
 
 
 def test_maxima_and_sums_follow_each_other_in_both_modes() -> None:
-    """The last step of a window has fewer taps; one tap per cycle has one in each step."""
+    """The last step of a window has fewer taps; at one tap per cycle each step has a tap."""
     config = make_config(1, 1, 1, 4)
     fields = {"kernel_rows": 3, "kernel_columns": 3, "window_columns": 3, "in_row": 9}
     fields |= {"op": ExecuteOp.DEPTHWISE, "pad_value": -128}

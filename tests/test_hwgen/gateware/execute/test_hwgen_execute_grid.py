@@ -74,7 +74,7 @@ class GridModel:
         self.saved = np.zeros(saved, np.int64)
 
     def read(self, d: Descriptor, pe: tuple[int, int], bank: int, y: int, x: int) -> Any:
-        """Vector of a PE, `y` rows and `x` columns from the first one, or padding."""
+        """Vector of a PE, `y` rows and `x` columns from the first, or padding."""
         image_y = d["origin_y"] + y + pe[0] * d["pitch_y"]
         image_x = d["origin_x"] + x + pe[1] * d["pitch_x"]
         if not (0 <= image_y < d["bound_y"] and 0 <= image_x < d["bound_x"]):
@@ -281,7 +281,7 @@ class Bench:
         memory = self.model.memory
         places = list(np.ndindex(memory.shape[:4]))
         simd = self.config.simd_units
-        found = np.zeros_like(memory)
+        content = np.zeros_like(memory)
         for index in range(len(places) + Grid.READ_LATENCY):
             enable = index < len(places)
             ctx.set(self.grid.tile_read.enable, enable)
@@ -290,9 +290,9 @@ class Bench:
                 ctx.set(self.grid.tile_read, dict(values) | {"enable": 1})
             if index >= Grid.READ_LATENCY:
                 data = ctx.get(self.grid.tile_read_data).to_bytes(simd, "little")
-                found[places[index - Grid.READ_LATENCY]] = np.frombuffer(data, np.int8)
+                content[places[index - Grid.READ_LATENCY]] = np.frombuffer(data, np.int8)
             await ctx.tick()
-        np.testing.assert_array_equal(found, memory)
+        np.testing.assert_array_equal(content, memory)
 
 
 def random_descriptor(rng: random.Random, config: AcceleratorConfig, previous: int) -> Descriptor:

@@ -204,7 +204,7 @@ def test_matches_the_reference_under_random_control(simd: int) -> None:
             ctx.set(dut.incoming, word(incoming))
             ctx.set(dut.neighbour, word(neighbour, 32))
             weights = numbers.integers(-128, 128, (simd, 4))
-            # small values reach the output unclamped, large ones try the extremes
+            # small values reach the output unclamped, large values try the extremes
             biases = (lambda: rng.randrange(-99, 99), lambda: rng.randrange(-(1 << 31), 1 << 31))
             records = [
                 (rng.choice(biases)(), rng.randrange(1 << 30, 1 << 31), left, rng.randrange(31))
@@ -286,7 +286,7 @@ def add_requantization(script: Script, cycle: int, addition: bool = False) -> No
 
 
 def add_operand(script: Script, cycle: int, second: bool) -> None:
-    """Schedule a step that requantizes an operand; the first one is kept."""
+    """Schedule a step that requantizes an operand; the first is kept."""
     script[cycle + 3] |= {"advance": 1}
     for slot in range(cycle + 4, cycle + 8):
         script[slot - 1] |= {"parameter_enable": 1, "parameter_row": int(second)}

@@ -11,7 +11,7 @@ from sim.spec.accelerator import WINDOW_VECTORS
 
 
 def test_reads_from_every_position_in_order() -> None:
-    """The last positions are followed by the first ones."""
+    """The last positions are followed by the first."""
     dut = Ring(8)
 
     async def bench(ctx: Any) -> None:

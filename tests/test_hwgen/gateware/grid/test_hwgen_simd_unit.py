@@ -121,9 +121,9 @@ def test_takes_the_largest_byte_of_the_taps(private_mode: int) -> None:
                 "private_mode": private_mode,
                 "tap": tap,
             }
-            found = await step(ctx, dut, **inputs, maximum=1, restart=1, compare=1)
+            results = await step(ctx, dut, **inputs, maximum=1, restart=1, compare=1)
             expected = max([-128, *(int(private[j]) for j in range(4) if tap >> j & 1)])
-            assert found == expected, (tap, private)
+            assert results == expected, (tap, private)
 
     simulate(dut, bench)
 

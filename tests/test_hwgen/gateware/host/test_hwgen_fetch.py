@@ -108,14 +108,14 @@ class Run:
 
 def mixed(count: int) -> list[tuple[Queue, dict[str, int]]]:
     generator = random.Random(2)
-    found = []
+    drawn = []
     for number in range(count):
         queue = generator.choice(list(Queue))
         extra = {Queue.EXECUTE: {"clamp_high": -3, "in_row": number}}.get(
             queue, {"row_stride": 1000 + number, "groups": 4095}
         )
-        found.append((queue, extra | {"wait": generator.randrange(8)}))
-    return found
+        drawn.append((queue, extra | {"wait": generator.randrange(8)}))
+    return drawn
 
 
 @pytest.mark.parametrize("latency", [2, 24, 100])

@@ -45,7 +45,7 @@ async def report(ctx: Any, unit: Life, name: str, cause: StopCause, **fields: in
 
 
 def error(ctx: Any, unit: Life) -> tuple[int, int, int, int]:
-    """What ERROR and ERROR_ADDRESS would show."""
+    """Content of ERROR and ERROR_ADDRESS as a host would read them."""
     return tuple(ctx.get(getattr(unit, n)) for n in ("cause", "port", "response", "address"))
 
 

@@ -20,7 +20,7 @@ def test_nothing_of_an_earlier_delay_appears(most: int) -> None:
 
     async def bench(ctx: Any) -> None:
         expected: dict[int, int] = {}
-        found: dict[int, int] = {}
+        arrivals: dict[int, int] = {}
         cycle = 0
         for _ in range(60):
             cycles = rng.randint(0, most)
@@ -32,9 +32,9 @@ def test_nothing_of_an_earlier_delay_appears(most: int) -> None:
                 if valid:
                     expected[cycle + cycles] = value
                 if ctx.get(skew.exit.valid):
-                    found[cycle] = ctx.get(skew.exit.value)
+                    arrivals[cycle] = ctx.get(skew.exit.value)
                 await ctx.tick()
                 cycle += 1
-        assert found == expected
+        assert arrivals == expected
 
     simulate(skew, bench)

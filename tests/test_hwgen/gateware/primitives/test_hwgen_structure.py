@@ -28,7 +28,7 @@ class Adder(wiring.Component):  # type: ignore[misc]  # amaranth has no types
 
 
 class Chain(Structure):
-    """Two adders in a row; only the first one's carry is wired."""
+    """Two adders in a row; only the first adder's carry is wired."""
 
     def __init__(self, output_width: int = 8) -> None:
         super().__init__({"number": In(8), "carry": In(1), "total": Out(output_width)})

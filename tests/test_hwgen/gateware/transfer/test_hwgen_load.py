@@ -206,7 +206,7 @@ def test_tiles_reach_their_banks_in_the_predicted_cycles(
 def test_bytes_that_a_vector_lacks_are_zero_whatever_came_before(
     simd_units: int, gbps: float, most: int
 ) -> None:
-    """Vectors of few beats follow whole ones, and rows of weights, through the same register."""
+    """Vectors of few beats follow whole vectors, and rows of weights, through the same register."""
     config = four_pes(simd_units, io_bandwidth_gbps=gbps)
     sequence = []
     for before, after in itertools.product(range(1, most + 1), repeat=2):

@@ -191,8 +191,10 @@ def test_short_bursts_keep_the_rate(columns: int, tiles: int) -> None:
 
 
 def test_a_fifth_descriptor_waits_for_the_first_to_be_done() -> None:
-    one = TILE | {"groups": 1, "rows": 1}
-    tiles = [one | {"columns": columns, "address": 64 * columns} for columns in (3, 1, 1, 2, 1, 1)]
+    short = TILE | {"groups": 1, "rows": 1}
+    tiles = [
+        short | {"columns": columns, "address": 64 * columns} for columns in (3, 1, 1, 2, 1, 1)
+    ]
     run = Run(four_pes(), tiles, latency=60)
     assert run.starts[4] == run.dones[0] + 1
     check(run, tiles)
@@ -257,7 +259,7 @@ def test_stop_at_any_time_ends_quietly(order: WriteOrder) -> None:
         writes = run.port.writes
         assert len(writes) == len(run.port.last_write_beats) == len(run.port.responses)
         assert run.quiet[-1] - run.quiet[-500] == 499
-        # At most the one that was offered is taken after the stop
+        # At most the burst that was offered is taken after the stop
         assert sum(burst.cycle > cycle for burst in writes) <= 1
         counts.add(len(writes))
     assert min(counts) < 2
