@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cosilico.api.descriptors import descriptors
 from cosilico.api.networks import NetworkSource
 from cosilico.api.pairs import AcceleratorSource, calibration_in_force, load_pair
 from cosilico.api.table import Table
@@ -13,7 +12,7 @@ from cosilico.summary import accelerator_text
 from sim import model
 from sim.cost.area import area
 from sim.cost.energy import Activity, Work, energy
-from sim.prediction import Prediction
+from sim.prediction import DescriptorTimes, Prediction
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.memories import Memory
@@ -96,7 +95,6 @@ class PredictedRun:
     @property
     def layers(self) -> Table:
         """Layers in order: cycles, bytes of external memory, energy."""
-        moved = descriptors(self.design, self.images)
         rows = [
             (
                 layer.name,
@@ -105,28 +103,21 @@ class PredictedRun:
                 layer.cycles,
                 layer.execute_busy,
                 layer.utilization,
-                read_bytes,
-                write_bytes,
-                self._energy_pj(layer.macs, layer.execute_busy, read_bytes, write_bytes),
+                layer.read_bytes,
+                layer.write_bytes,
+                self._energy_pj(
+                    layer.macs, layer.execute_busy, layer.read_bytes, layer.write_bytes
+                ),
             )
-            for layer, read_bytes, write_bytes in zip(
-                self.prediction.layers, moved.read_bytes, moved.write_bytes, strict=True
-            )
+            for layer in self.prediction.layers
         ]
         return Table.of_rows("layers", _LAYER_COLUMNS, rows)
 
     @property
     def timeline(self) -> Table:
         """Descriptors in program order: queue, layer, and cycles after the doorbell."""
-        known, times = descriptors(self.design, self.images), self.prediction
-        columns = {
-            "queue": known.queues,
-            "layer": known.layers,
-            "start": times.start.tolist(),
-            "issued": times.issued.tolist(),
-            "done": times.done.tolist(),
-        }
-        return Table("descriptors", columns)
+        rows = [(times.queue.name, *times[1:]) for times in self.prediction.timeline()]
+        return Table.of_rows("descriptors", DescriptorTimes._fields, rows)
 
     def to_json(self) -> dict[str, Any]:
         """Return all figures but the timeline as a JSON object."""

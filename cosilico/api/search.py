@@ -189,7 +189,7 @@ def _searched(
             records = [json.loads(line) for line in lines]
         return SearchedDesign(
             design=load(folder / "design.json"),
-            figures={k: v for k, v in figures.items() if k not in ("history", "pareto")},
+            figures={k: v for k, v in figures.items() if k not in ("log", "pareto")},
             evaluations=_evaluations(records),
         )
 

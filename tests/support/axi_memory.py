@@ -2,12 +2,12 @@
 
 import random
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 from sim.spec.bus import PAGE_BYTES
+from testbench.rtl.memory_model import WriteOrder
 
-__all__ = ["Burst", "MemoryPort", "WriteOrder", "read_side", "write_side"]
+__all__ = ["Burst", "MemoryPort", "read_side", "write_side"]
 
 
 @dataclass
@@ -17,15 +17,6 @@ class Burst:
     cycle: int
     address: int
     beats: int
-
-
-class WriteOrder(Enum):
-    """When a burst's address and data are taken."""
-
-    INDEPENDENT = "each as it comes"
-    ADDRESS_AFTER_VALID = "the address once its first beat is valid, the data then"
-    ADDRESS_AFTER_DATA = "the address once its last beat is taken"
-    DATA_AFTER_ADDRESS = "the data once the address is taken"
 
 
 @dataclass

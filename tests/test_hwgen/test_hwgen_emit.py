@@ -96,7 +96,7 @@ def test_synthesis_keeps_memories_and_finds_no_latches(
 def test_manifest_describes_the_accelerator(written: tuple[AcceleratorConfig, Path]) -> None:
     accelerator, path = written
     manifest = json.loads((path.parent / verilog_files.MANIFEST_FILE).read_text())
-    assert AcceleratorConfig.from_json(manifest["small_accelerator"]) == accelerator
+    assert AcceleratorConfig.from_json(manifest["accelerator"]) == accelerator
     assert manifest["fingerprint"] == accelerator.fingerprint
     assert manifest["gateware_hash"] == gateware_hash()
     assert manifest["ownership"] == OWNERSHIP

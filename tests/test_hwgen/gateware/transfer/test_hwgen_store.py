@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from accelerators import SMALLEST
-from axi_memory import MemoryPort, WriteOrder, write_side
+from axi_memory import MemoryPort, write_side
 from gateware_simulation import simulate
 from hwgen.gateware.grid.grid import Grid
 from hwgen.gateware.transfer.store import StoreUnit
 from hwgen.gateware.transfer.tile_transfer import most_vector_beats
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.stops import StopCause
+from testbench.rtl.memory_model import WriteOrder
 from transfer_bench import ALL_PAGES, CONFIGS, TransferRun, four_pes, tile_bursts
 
 BASE = 0x2000
