@@ -1,9 +1,9 @@
-"""The decorators of numba kernels: compiled once per state of the package's source.
+"""The decorators of numba kernels: compiled once per state of the code that they are made of.
 
 numba's own file cache looks at one file at a time and would keep a kernel whose callee in
-another file has changed. Here the cache's place depends on all of ``sim``'s source. Nor would it
-see a damaged file, or that two processes have given one number to two kernels' code; here each has
-a file of its own, with a digest.
+another file has changed. Here the cache's place depends on the code of the kernel's module and of
+all modules of ``sim`` that it imports. Nor would numba's see a damaged file, or that two processes
+have given one number to two kernels' code; here each has a file of its own, with a digest.
 """
 
 import functools
@@ -17,6 +17,8 @@ from typing import Any, ParamSpec, TypeVar
 import numba
 from numba.core.serialize import dumps
 
+from sim.arrays.compiler import KernelCompiler, PartCompiler
+from sim.arrays.sources import code_digest
 from sim.spec.files import cache_root, write_atomic
 
 __all__ = ["in_place", "inlined", "kernel"]
@@ -25,23 +27,11 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-_ROOMS = ("arrays", "mapping", "schedule", "spec", "timing")
-"""Folders of ``sim`` with what kernels are made of."""
-
-
-def _source_hash() -> str:
-    digest = hashlib.sha256()
-    folder = Path(__file__).parents[1]
-    for room in _ROOMS:
-        for path in sorted((folder / room).rglob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
 KERNELS_FOLDER = "kernels"
 """Name of the kernels' folder in the cache."""
 
-_CACHE = str(cache_root() / KERNELS_FOLDER / _source_hash())
+_ROOT = Path(__file__).parents[1]
+_CACHE = str(cache_root() / KERNELS_FOLDER)
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -71,30 +61,39 @@ def _compiled(function: Callable[P, R], *, counted: bool, **more: bool) -> Calla
     config: Any = numba.config
     # Without the interpreter's lock, so that an interrupt ends a process within a kernel, too.
     options: dict[str, Any] = {"nogil": True, "_nrt": counted, "no_cfunc_wrapper": True, **more}
+    folder = Path(_CACHE, code_digest(function.__module__, _ROOT)[:16])
     before = config.CACHE_DIR
-    config.CACHE_DIR = _CACHE
+    config.CACHE_DIR = str(folder)
     try:
-        compiled: Any = numba.njit(cache=_writable(), **options)(function)
+        njit: Any = numba.njit
+        cached = _writable(folder)
+        compiled = njit(cache=cached, pipeline_class=KernelCompiler, **options)(function)
     finally:
         config.CACHE_DIR = before
     cache: Any = getattr(compiled, "_cache", None)
     if hasattr(cache, "_cache_file"):  # not where nothing is cached, or compiled
-        base = f"{function.__module__}.{function.__qualname__}-{function.__code__.co_firstlineno}"
+        # Without the line that it begins in; numba's key has its bytecode.
+        base = f"{function.__module__}.{function.__qualname__}"
         cache._cache_file = _KernelFiles(Path(cache.cache_path), base)
     if hasattr(compiled, "get_call_template"):  # not where compilation is switched off
-        compiled.get_call_template = functools.partial(_resolve, compiled.get_call_template)
-    found: Callable[P, R] = compiled
-    return found
+        # Kernels that call this one get a part, Python gets the kernel.
+        options["no_cpython_wrapper"] = True
+        part = njit(pipeline_class=PartCompiler, **options)(function)
+        compiled.get_call_template = functools.partial(_resolve, part.get_call_template)
+        compiled.get_overload = part.get_overload
+        compiled.part = part
+    kernel: Callable[P, R] = compiled
+    return kernel
 
 
-def _writable() -> bool:
+def _writable(folder: Path) -> bool:
     """Whether kernels can be kept; else every process compiles its own."""
     try:
-        Path(_CACHE).mkdir(parents=True, exist_ok=True)
-        os.utime(_CACHE)  # it counts as used
+        folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)  # it counts as used
     except OSError:
         return False
-    return os.access(_CACHE, os.W_OK)
+    return os.access(folder, os.W_OK)
 
 
 class _KernelFiles:

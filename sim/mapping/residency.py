@@ -67,6 +67,13 @@ def _place(live, n_live, size, depth):
 
 
 @in_place
+def _move(live, source, target):
+    """Copy an entry of the list of what is in local memory."""
+    for j in range(live.shape[1]):
+        live[target, j] = live[source, j]
+
+
+@in_place
 def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
     """Try layer i in one pass with a resident output. Returns the new n_live, or -1."""
     layer = layers[i]
@@ -182,7 +189,7 @@ def allocate(layers, tensors, hw, cut, lp, tp):
             for j in range(mark):
                 t = live[j, 3]
                 if t == layers[i, LayerColumn.INPUT] or t == layers[i, LayerColumn.INPUT2]:
-                    live[kept] = live[j]
+                    _move(live, j, kept)
                     kept += 1
                 else:
                     tp[t, TensorPlan.STORED] = 1
@@ -208,6 +215,6 @@ def allocate(layers, tensors, hw, cut, lp, tp):
         n_live = 0
         for j in range(grown):
             if live[j, 2] > i:
-                live[n_live] = live[j]
+                _move(live, j, n_live)
                 n_live += 1
     return Failure.NONE, -1, 0, 0

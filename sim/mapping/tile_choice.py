@@ -7,6 +7,7 @@ import numpy as np
 
 from sim.arrays.geometry import aligned, ceil_div, groups_of, pixel_bytes, tile_candidate
 from sim.arrays.kernel import in_place, kernel
+from sim.arrays.plan_columns import TensorPlan
 from sim.arrays.tables import Hw, LayerColumn
 from sim.mapping.execution import NO_HALO, choose_pixels
 from sim.spec.descriptor import ExecuteOp
@@ -143,9 +144,13 @@ def choose_tiles(layers, tensors, hw, cut, tile):
     for i in range(n):
         share = own_row(hw, i, cut)
         _weigh_tiles(i, layers, tensors, hw, share, cut, tiles, counts, alone, cost, origin)
-    state = int(np.argmin(cost[n - 1]))
+    state = 0
+    for other in range(counts[n - 1]):
+        if cost[n - 1, other] < cost[n - 1, state]:
+            state = other
     for i in range(n - 1, -1, -1):
-        tile[i + 1, :2] = tiles[i, state]
+        tile[i + 1, TensorPlan.TILE_Y] = tiles[i, state, 0]
+        tile[i + 1, TensorPlan.TILE_X] = tiles[i, state, 1]
         state = origin[i, state]
     tile[0, 0] = ceil_div(tensors[0, 0], hw[Hw.PES_Y])
     tile[0, 1] = ceil_div(tensors[0, 1], hw[Hw.PES_X])

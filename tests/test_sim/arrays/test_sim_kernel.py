@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,11 @@ def test_a_literal_argument_is_an_integer_as_any_other(
         return values[0]
 
     assert kernel(_count)(4) == 0 + 1 + 2 + 3 + 2 * 4 + 100
-    assert len(add.signatures) == 1
-    assert len(add_twice.signatures) == 1
+    # What kernels call is part of them: Python's kernels of it are not made.
+    assert not add.signatures
+    assert not add_twice.signatures
+    assert len(add.part.signatures) == 1
+    assert len(add_twice.part.signatures) == 1
 
 
 def _double(values):  # type: ignore[no-untyped-def]  # numba infers the types
@@ -48,13 +52,23 @@ def _double(values):  # type: ignore[no-untyped-def]  # numba infers the types
         values[i] *= 2
 
 
-def doubled() -> tuple[int, int]:
+def doubled(lines_above: int = 0) -> tuple[int, int]:
     """Compile that kernel afresh; numbers of codes that were taken from files, and that were not."""
-    compiled: Any = in_place(_double)
+    code = _double.__code__
+    moved = code.replace(co_firstlineno=code.co_firstlineno + lines_above)
+    compiled: Any = in_place(FunctionType(moved, globals(), _double.__name__))
     values = np.array([3])
     compiled(values)
     assert values[0] == 6
     return sum(compiled.stats.cache_hits.values()), sum(compiled.stats.cache_misses.values())
+
+
+def test_a_kernel_that_moves_down_in_its_file_is_not_compiled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sim.arrays.kernel, "_CACHE", str(tmp_path))
+    assert doubled() == (0, 1)
+    assert doubled(lines_above=3) == (1, 0)
 
 
 @pytest.mark.parametrize(
