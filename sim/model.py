@@ -299,7 +299,7 @@ def evaluate_many(
     found = np.zeros((len(configs), len(Found)), np.int64)
     if open_rows:
         forms = [(layers, tensors) for _, layers, tensors in network_tables(network)]
-        accelerators = np.array([accelerator_row(configs[i]) for i in open_rows])
+        accelerators = [accelerator_row(configs[i]) for i in open_rows]
         found[open_rows] = sweep(forms, accelerators, constants)
     for i in open_rows:
         if not found[i, Found.MAPPED]:

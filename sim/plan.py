@@ -104,14 +104,14 @@ def map_network(config: AcceleratorConfig, network: Network, images: int = 1) ->
     return _map(plain, hw)
 
 
-def _map(form: Tables, hw: NDArray[np.int64]) -> Mapped:
+def _map(form: Tables, hw: Hw) -> Mapped:
     """Map one form of a network; with several images, cut where that is weighed least.
 
     Cut behind the last layer, a program is one after another for each image: whatever can be mapped
     for one image can be for more.
     """
     _, layers, _ = form
-    if hw[Hw.IMAGES] == 1:
+    if hw.images == 1:
         return _cut(form, hw, 0)
     best, least = None, 0
     for cut in range(len(layers), -1, -1):
@@ -126,7 +126,7 @@ def _map(form: Tables, hw: NDArray[np.int64]) -> Mapped:
     return best
 
 
-def _cut(form: Tables, hw: NDArray[np.int64], cut: int) -> Mapped:
+def _cut(form: Tables, hw: Hw, cut: int) -> Mapped:
     chosen, layers, tensors = form
     failure, layer, needed, available, layer_plan, tensor_plan, end = plan_network(
         layers, tensors, hw, cut
@@ -150,7 +150,7 @@ def _cut(form: Tables, hw: NDArray[np.int64], cut: int) -> Mapped:
         tensor_plan=tensor_plan,
         rows=rows,
         end=int(end),
-        images=int(hw[Hw.IMAGES]),
+        images=hw.images,
         network=chosen,
         layers=layers,
         tensors=tensors,

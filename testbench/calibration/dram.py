@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.program import compile_design
-from sim.arrays.tables import COLUMNS, accelerator_row
+from sim.arrays.tables import COLUMNS, Hw, accelerator_row
 from sim.model import Memory, layer_cycles, predict
 from sim.spec.descriptor import Queue
 from sim.spec.design import Design
@@ -100,7 +100,7 @@ class _Measured:
     """One microbenchmark: the schedule that the model walks and what RTL did."""
 
     rows: NDArray[np.int64]
-    hw: NDArray[np.int64]
+    hw: Hw
     structure: NDArray[np.int64]
     timing: Timing
 
