@@ -146,12 +146,12 @@ def accelerator_row(config: AcceleratorConfig, images: int = 1) -> Hw:
 
 
 def tensor_table(network: Network) -> NDArray[np.int64]:
-    """Columns :class:`TensorColumn` : int64[n_layers + 1, 3]."""
+    """Columns :class:`TensorColumn` : int64[n_layers + 1, len(TensorColumn)]."""
     return np.array([tensor.shape for tensor in network.tensors.values()], np.int64)
 
 
 def layer_table(network: Network) -> NDArray[np.int64]:
-    """Columns :class:`LayerColumn` : int64[n_layers, 16]."""
+    """Columns :class:`LayerColumn` : int64[n_layers, len(LayerColumn)]."""
     tensors = network.tensors
     index = {name: i for i, name in enumerate(tensors)}
     table = np.zeros((len(network.layers), len(LayerColumn)), np.int64)

@@ -76,7 +76,7 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
 
     Parameters
     ----------
-    layer : int64[16]
+    layer : int64[len(LayerColumn)]
         Row of the layer table.
     channels, groups : int
         Input channels; output channel groups.

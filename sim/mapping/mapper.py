@@ -69,7 +69,7 @@ def plan_network(layers, tensors, hw, cut):
 
     Parameters
     ----------
-    layers : int64[n, 16], tensors : int64[n + 1, 3], hw : Hw
+    layers : int64[n, len(LayerColumn)], tensors : int64[n + 1, len(TensorColumn)], hw : Hw
         Tables of :mod:`sim.arrays.tables`.
     cut : int
         With several images per program: the layers before run image after image, each with the
@@ -79,7 +79,7 @@ def plan_network(layers, tensors, hw, cut):
     -------
     failure, layer, needed, available : int
         A :class:`Failure`, the layer and both numbers of the limit it broke.
-    layer_plan : int64[n, 34], tensor_plan : int64[n + 1, 13]
+    layer_plan : int64[n, len(LayerPlan)], tensor_plan : int64[n + 1, len(TensorPlan)]
     end : int
         First external address after weights and tensors.
     """

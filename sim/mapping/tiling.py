@@ -60,9 +60,9 @@ def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):
 
     Parameters
     ----------
-    layer : int64[16], source, target : int64[3], hw : Hw
+    layer : int64[len(LayerColumn)], source, target : int64[len(TensorColumn)], hw : Hw
         Rows of the tables of :mod:`sim.arrays.tables`.
-    plan : int64[34]
+    plan : int64[len(LayerPlan)]
         Changed.
     tile_y, tile_x : int
         Output rows and columns per PE.

@@ -71,7 +71,7 @@ class Turn(NamedTuple):
         The layer's.
     layer, plan : int64[n]
         Its rows of the layer table and of the layer plan.
-    source, target : int64[3]
+    source, target : int64[len(TensorColumn)]
         Its first input and its output in the tensor table.
     low, high : int
         It runs for images low … high - 1.
