@@ -59,7 +59,7 @@ class Distance:
 class Layer:
     """One layer on one accelerator, to be mapped in every way."""
 
-    def __init__(self, tables: tuple[Network, Array, Array], hw: Array) -> None:
+    def __init__(self, tables: tuple[Network, Array, Array], hw: Hw) -> None:
         _, self.layers, self.tensors = tables
         self.hw = hw
         failure, *_, self.plan, self.tensor_plan, _ = plan_network(self.layers, self.tensors, hw, 0)
@@ -76,19 +76,19 @@ class Layer:
     def mappings(self) -> Iterator[Array]:
         """Plans of all legal mappings."""
         layer, (source, target), hw = self.layers[0], self.tensors, self.hw
-        for tile_y in range(1, ceil_div(target[0], hw[Hw.PES_Y]) + 1):
-            for tile_x in range(1, ceil_div(target[1], hw[Hw.PES_X]) + 1):
+        for tile_y in range(1, ceil_div(target[0], hw.pes_y) + 1):
+            for tile_x in range(1, ceil_div(target[1], hw.pes_x) + 1):
                 for whole in (True, False):
                     for pixels in self._pixels(layer[LayerColumn.OP]):
                         plan = self.plan.copy()
                         lay_out(layer, source, target, hw, plan[0], tile_y, tile_x, pixels, whole)
-                        if _vectors(plan[0], whole) <= hw[Hw.BANK_DEPTH]:
+                        if _vectors(plan[0], whole) <= hw.bank_depth:
                             yield from self._blocks(plan)
 
     def _pixels(self, op: int) -> list[int]:
         if op not in (ExecuteOp.CONV, ExecuteOp.ADD):
             return [1]
-        return [2**power for power in range(int(self.hw[Hw.LANES]).bit_length())]
+        return [2**power for power in range(int(self.hw.lanes).bit_length())]
 
     def _blocks(self, plan: Array) -> Iterator[Array]:
         """The plan with every block shape that the accumulator rows hold."""
@@ -97,7 +97,7 @@ class Layer:
         if plan[0, LayerPlan.SPLITS] == 1:
             shapes = [(rows, columns)]
         else:
-            most = int(self.hw[Hw.ACCUMULATOR_ROWS])
+            most = int(self.hw.accumulator_rows)
             sets = ceil_div(columns, pixels)
             shapes = [
                 (high, min(columns, wide * pixels))

@@ -113,14 +113,14 @@ def map_network(config: AcceleratorConfig, network: Network, images: int = 1) ->
     return refused
 
 
-def _map(config: AcceleratorConfig, source: Network, form: Tables, hw: NDArray[np.int64]) -> Mapped:
+def _map(config: AcceleratorConfig, source: Network, form: Tables, hw: Hw) -> Mapped:
     """Map one form of a network; with several images, cut where that is weighed least.
 
     Cut behind the last layer, a program is one after another for each image: whatever can be mapped
     for one image can be for more.
     """
     _, layers, _ = form
-    if hw[Hw.IMAGES] == 1:
+    if hw.images == 1:
         return _cut(config, source, form, hw, 0)
     best, least = None, 0
     for cut in range(len(layers), -1, -1):
@@ -135,9 +135,7 @@ def _map(config: AcceleratorConfig, source: Network, form: Tables, hw: NDArray[n
     return best
 
 
-def _cut(
-    config: AcceleratorConfig, source: Network, form: Tables, hw: NDArray[np.int64], cut: int
-) -> Mapped:
+def _cut(config: AcceleratorConfig, source: Network, form: Tables, hw: Hw, cut: int) -> Mapped:
     chosen, layers, tensors = form
     failure, layer, needed, available, layer_plan, tensor_plan, end = plan_network(
         layers, tensors, hw, cut
@@ -163,7 +161,7 @@ def _cut(
         end=int(end),
         config=config,
         source=source,
-        images=int(hw[Hw.IMAGES]),
+        images=hw.images,
         network=chosen,
         layers=layers,
         tensors=tensors,

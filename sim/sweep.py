@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.arrays.plan_columns import Failure
+from sim.arrays.tables import Hw
 from sim.mapping.mapper import plan_network
 from sim.mapping.tile_choice import first_layer_cycles
 from sim.schedule.schedule import time_schedule
@@ -26,15 +27,16 @@ class SweepColumn(IntEnum):
     WRITE_BYTES = 4
 
 
-def sweep(forms: Sequence[tuple[Array, Array]], accelerators: Array, constants: Array) -> Array:
+def sweep(
+    forms: Sequence[tuple[Array, Array]], accelerators: Sequence[Hw], constants: Array
+) -> Array:
     """Map and time a network on accelerators that can be generated.
 
     Parameters
     ----------
     forms : sequence of (layer table, tensor table)
         The network, and its form with an unfolded first layer if it has one.
-    accelerators : int64[n, 11]
-        Columns :class:`sim.arrays.tables.Hw`.
+    accelerators : sequence of Hw
     constants : int64[n_constants]
         :attr:`sim.timing.calibration.Calibration.array`.
 
@@ -56,9 +58,7 @@ def sweep(forms: Sequence[tuple[Array, Array]], accelerators: Array, constants: 
     return figures
 
 
-def _by_first_layer(
-    forms: Sequence[tuple[Array, Array]], hw: Array
-) -> Sequence[tuple[Array, Array]]:
+def _by_first_layer(forms: Sequence[tuple[Array, Array]], hw: Hw) -> Sequence[tuple[Array, Array]]:
     """Take first the form that :func:`sim.plan.map_network` takes first."""
     if len(forms) == 1:
         return forms

@@ -1,6 +1,7 @@
 """Networks, accelerators and schedules as int64 arrays, the form the numba kernels read."""
 
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,20 +21,38 @@ __all__ = [
 ]
 
 
-class Hw(IntEnum):
-    """Columns of an accelerator row."""
+class Hw(NamedTuple):
+    """An accelerator as kernels read it, or the part of it that a layer has.
 
-    PES_X = 0
-    PES_Y = 1
-    SIMD = 2
-    LANES = 3
-    BANK_DEPTH = 4
-    WEIGHT_ROWS = 5
-    BUS_BYTES = 6
-    EARN = 7
-    COST = 8
-    ACCUMULATOR_ROWS = 9
-    IMAGES = 10
+    Parameters
+    ----------
+    pes_x, pes_y : int
+        Columns and rows of PEs.
+    simd, lanes : int
+        SIMD units of a lane, lanes of a PE.
+    bank_depth : int
+        Vectors of a local memory bank.
+    weight_rows, accumulator_rows : int
+        Register-file rows of weights in each half, and of accumulators.
+    bus_bytes : int
+        Bytes of a bus beat.
+    earn, cost : int
+        Credit that a cycle earns, and that a beat costs.
+    images : int
+        Images that a program computes.
+    """
+
+    pes_x: int
+    pes_y: int
+    simd: int
+    lanes: int
+    bank_depth: int
+    weight_rows: int
+    bus_bytes: int
+    earn: int
+    cost: int
+    accumulator_rows: int
+    images: int
 
 
 class TensorColumn(IntEnum):
@@ -102,8 +121,8 @@ _DIVISIONS = (LayerKind.GLOBAL_AVERAGE_POOL, *WINDOW_POOLS)
 """Kinds that keep the input's quantization: the zero point goes through with the values."""
 
 
-def accelerator_row(config: AcceleratorConfig, images: int = 1) -> NDArray[np.int64]:
-    """Columns :class:`Hw` : int64[11].
+def accelerator_row(config: AcceleratorConfig, images: int = 1) -> Hw:
+    """Return what kernels read of an accelerator.
 
     Parameters
     ----------
@@ -113,27 +132,29 @@ def accelerator_row(config: AcceleratorConfig, images: int = 1) -> NDArray[np.in
     """
     if images < 1:
         raise ValueError(f"images must be positive, not {images!r}")
-    row = np.empty(len(Hw), np.int64)
-    row[Hw.PES_X] = config.pes_x
-    row[Hw.PES_Y] = config.pes_y
-    row[Hw.SIMD] = config.simd_units
-    row[Hw.LANES] = config.compute_lanes
-    row[Hw.BANK_DEPTH] = config.bank_depth
-    row[Hw.WEIGHT_ROWS] = config.weight_rows
-    row[Hw.BUS_BYTES] = config.bus_bytes
-    row[Hw.EARN], row[Hw.COST] = config.pacing
-    row[Hw.ACCUMULATOR_ROWS] = config.accumulator_rows
-    row[Hw.IMAGES] = images
-    return row
+    earn, cost = config.pacing
+    return Hw(
+        pes_x=config.pes_x,
+        pes_y=config.pes_y,
+        simd=config.simd_units,
+        lanes=config.compute_lanes,
+        bank_depth=config.bank_depth,
+        weight_rows=config.weight_rows,
+        bus_bytes=config.bus_bytes,
+        earn=earn,
+        cost=cost,
+        accumulator_rows=config.accumulator_rows,
+        images=images,
+    )
 
 
 def tensor_table(network: Network) -> NDArray[np.int64]:
-    """Columns :class:`TensorColumn` : int64[n_layers + 1, 3]."""
+    """Columns :class:`TensorColumn` : int64[n_layers + 1, len(TensorColumn)]."""
     return np.array([tensor.shape for tensor in network.tensors.values()], np.int64)
 
 
 def layer_table(network: Network) -> NDArray[np.int64]:
-    """Columns :class:`LayerColumn` : int64[n_layers, 16]."""
+    """Columns :class:`LayerColumn` : int64[n_layers, len(LayerColumn)]."""
     tensors = network.tensors
     index = {name: i for i, name in enumerate(tensors)}
     table = np.zeros((len(network.layers), len(LayerColumn)), np.int64)

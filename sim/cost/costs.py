@@ -43,7 +43,7 @@ def evaluate_many(
     swept = np.zeros((len(configs), len(SweepColumn)), np.int64)
     if open_rows:
         forms = [(layers, tensors) for _, layers, tensors in network_tables(network)]
-        accelerators = np.array([accelerator_row(configs[i]) for i in open_rows])
+        accelerators = [accelerator_row(configs[i]) for i in open_rows]
         swept[open_rows] = sweep(forms, accelerators, constants)
     for i in open_rows:
         if not swept[i, SweepColumn.MAPPED]:

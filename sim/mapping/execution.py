@@ -6,7 +6,7 @@ and the mapper chooses by it.
 
 from sim.arrays.geometry import add_slots, ceil_div, depthwise_slots, most_served, uses_window
 from sim.arrays.kernel import in_place
-from sim.arrays.tables import Hw, LayerColumn
+from sim.arrays.tables import LayerColumn
 from sim.mapping.splits import choose_block, choose_split, share_rows, split_count, split_cycles
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
@@ -78,7 +78,7 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
 
     Parameters
     ----------
-    layer : int64[16]
+    layer : int64[len(LayerColumn)]
         Row of the layer table.
     channels, groups : int
         Input channels; output channel groups.
@@ -88,11 +88,11 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
         Pixels computed at once (P).
     halo : tuple of 4 ints
         Rows and columns that neighbours keep: top, bottom, left, right.
-    hw : int64[11]
+    hw : Hw
     """
     op = layer[LayerColumn.OP]
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
-    rounds = ceil_div(groups, hw[Hw.LANES] // pixels)
+    rounds = ceil_div(groups, hw.lanes // pixels)
     sets = ceil_div(tile_x, pixels)
     if op != ExecuteOp.CONV:
         if op == ExecuteOp.DEPTHWISE:
@@ -106,18 +106,18 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
         return rounds * (tile_y * (sets * cycles + lead) + DESCRIPTOR_CYCLES), 1
     quads = ceil_div(channels, DOT_WIDTH)
     tap_rows, tap_columns, size = choose_split(
-        kernel_y, kernel_x, quads, hw[Hw.WEIGHT_ROWS], hw[Hw.SIMD] // DOT_WIDTH
+        kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
     )
     splits = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
     blocks = loads = 1
     if splits > 1:
-        together, own = share_rows(hw[Hw.IMAGES], hw[Hw.ACCUMULATOR_ROWS])
+        together, own = share_rows(hw.images, hw.accumulator_rows)
         rows, columns = choose_block(tile_y, tile_x, pixels, own)
         blocks = ceil_div(tile_y, rows) * ceil_div(tile_x, columns)
         if splits > 2:
-            loads = blocks * ceil_div(hw[Hw.IMAGES], together)
+            loads = blocks * ceil_div(hw.images, together)
     saved, slots = split_cycles(
-        kernel_y, kernel_x, quads, tap_rows, tap_columns, size, hw[Hw.SIMD] // DOT_WIDTH, pixels
+        kernel_y, kernel_x, quads, tap_rows, tap_columns, size, hw.simd // DOT_WIDTH, pixels
     )
     cycles = interval(slots, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False)
     total = tile_y * sets * (saved + cycles) + splits * blocks * (DESCRIPTOR_CYCLES + pixels)
@@ -136,13 +136,13 @@ def weight_blocks(layer, channels, groups, pixels, hw):
     """Different weight blocks that a layer's LOADs bring; two stay in the register files."""
     if layer[LayerColumn.SHARED]:
         return 1
-    rounds = ceil_div(groups, hw[Hw.LANES] // pixels)
+    rounds = ceil_div(groups, hw.lanes // pixels)
     if layer[LayerColumn.OP] == ExecuteOp.DEPTHWISE:
         return rounds
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
     quads = ceil_div(channels, DOT_WIDTH)
     tap_rows, tap_columns, size = choose_split(
-        kernel_y, kernel_x, quads, hw[Hw.WEIGHT_ROWS], hw[Hw.SIMD] // DOT_WIDTH
+        kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
     )
     return rounds * split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
 
@@ -155,15 +155,15 @@ def choose_pixels(layer, channels, groups, tile_y, tile_x, in_y, in_x, halo, hw)
     cycles where these are equal.
     """
     op = layer[LayerColumn.OP]
-    size = weight_bytes(layer, channels, groups, hw[Hw.SIMD])
+    size = weight_bytes(layer, channels, groups, hw.simd)
     best, best_pixels, best_cycles, best_transfer = -1, 1, 0, 0
     pixels = 1
-    while pixels <= hw[Hw.LANES] and (pixels == 1 or pixels < 2 * tile_x):
+    while pixels <= hw.lanes and (pixels == 1 or pixels < 2 * tile_x):
         cycles, loads = layer_cycles(
             layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, hw
         )
-        cycles *= hw[Hw.IMAGES]
-        transfer = loads * size * hw[Hw.COST] // (hw[Hw.BUS_BYTES] * hw[Hw.EARN])
+        cycles *= hw.images
+        transfer = loads * size * hw.cost // (hw.bus_bytes * hw.earn)
         blocks = weight_blocks(layer, channels, groups, pixels, hw)
         total = max(cycles, transfer) + min(cycles, transfer) // blocks
         if best < 0 or total < best or (total == best and cycles < best_cycles):

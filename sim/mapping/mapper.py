@@ -9,7 +9,7 @@ import numpy as np
 from sim.arrays.geometry import ceil_div, groups_of, pixel_bytes
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
-from sim.arrays.tables import Hw, LayerColumn, TensorColumn
+from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.descriptor_counts import MAX_DESCRIPTORS, most_descriptors
 from sim.mapping.execution import weight_rows
 from sim.mapping.residency import allocate, mark_resident
@@ -42,7 +42,7 @@ def _split(layer, channels, hw, plan):
     if layer[LayerColumn.OP] != ExecuteOp.CONV:
         return
     tap_rows, tap_columns, size = choose_split(
-        kernel_y, kernel_x, quads, hw[Hw.WEIGHT_ROWS], hw[Hw.SIMD] // DOT_WIDTH
+        kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
     )
     count = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
     if count == 1:
@@ -54,7 +54,7 @@ def _split(layer, channels, hw, plan):
         plan[LayerPlan.TILE_Y],
         plan[LayerPlan.TILE_X],
         plan[LayerPlan.PIXELS],
-        share_rows(plan[LayerPlan.IMAGES], hw[Hw.ACCUMULATOR_ROWS])[1],
+        share_rows(plan[LayerPlan.IMAGES], hw.accumulator_rows)[1],
     )
 
 
@@ -69,7 +69,7 @@ def plan_network(layers, tensors, hw, cut):
 
     Parameters
     ----------
-    layers : int64[n, 16], tensors : int64[n + 1, 3], hw : int64[11]
+    layers : int64[n, len(LayerColumn)], tensors : int64[n + 1, len(TensorColumn)], hw : Hw
         Tables of :mod:`sim.arrays.tables`.
     cut : int
         With several images per program: the layers before run image after image, each with the
@@ -79,7 +79,7 @@ def plan_network(layers, tensors, hw, cut):
     -------
     failure, layer, needed, available : int
         A :class:`Failure`, the layer and both numbers of the limit it broke.
-    layer_plan : int64[n, 34], tensor_plan : int64[n + 1, 13]
+    layer_plan : int64[n, len(LayerPlan)], tensor_plan : int64[n + 1, len(TensorPlan)]
     end : int
         First external address after weights and tensors.
     """
@@ -89,16 +89,16 @@ def plan_network(layers, tensors, hw, cut):
     address = 0
     for i in range(n):
         layer, op = layers[i], layers[i, LayerColumn.OP]
-        groups = groups_of(tensors[i + 1, 2], hw[Hw.SIMD])
+        groups = groups_of(tensors[i + 1, 2], hw.simd)
         rows = weight_rows(layer, tensors[layer[LayerColumn.INPUT], 2])
-        if op != ExecuteOp.CONV and rows > hw[Hw.WEIGHT_ROWS]:
-            return Failure.WEIGHTS, i, rows, hw[Hw.WEIGHT_ROWS], lp, tp, 0
+        if op != ExecuteOp.CONV and rows > hw.weight_rows:
+            return Failure.WEIGHTS, i, rows, hw.weight_rows, lp, tp, 0
         lp[i, LayerPlan.WEIGHT_ROWS] = rows
         lp[i, LayerPlan.PARAMETER_ROWS] = ADD_ROWS if op == ExecuteOp.ADD else REQUANTIZER_PHASES
         address = _align(address)
         lp[i, LayerPlan.BLOCK_ADDRESS] = address
         blocks = 1 if layer[LayerColumn.SHARED] else groups
-        address += blocks * (lp[i, LayerPlan.PARAMETER_ROWS] + rows) * DOT_WIDTH * hw[Hw.SIMD]
+        address += blocks * (lp[i, LayerPlan.PARAMETER_ROWS] + rows) * DOT_WIDTH * hw.simd
     for t in range(n + 1):
         tp[t, TensorPlan.RESIDENT_UNTIL] = -1
     choose_tiles(layers, tensors, hw, cut, tp)
@@ -109,14 +109,14 @@ def plan_network(layers, tensors, hw, cut):
     for i in range(n):
         _split(layers[i], tensors[layers[i, LayerColumn.INPUT], 2], hw, lp[i])
     for t in range(n + 1):
-        tp[t, TensorPlan.PIXEL_BYTES] = pixel_bytes(tensors[t, 2], hw[Hw.SIMD], hw[Hw.BUS_BYTES])
+        tp[t, TensorPlan.PIXEL_BYTES] = pixel_bytes(tensors[t, 2], hw.simd, hw.bus_bytes)
         if tp[t, TensorPlan.STORED]:
             address = _align(address)
             tp[t, TensorPlan.EXTERNAL] = address
             size = tensors[t, TensorColumn.HEIGHT] * tensors[t, TensorColumn.WIDTH]
-            size *= groups_of(tensors[t, 2], hw[Hw.SIMD]) * hw[Hw.IMAGES]
+            size *= groups_of(tensors[t, 2], hw.simd) * hw.images
             address += size * tp[t, TensorPlan.PIXEL_BYTES]
-    most = most_descriptors(lp, tp, hw[Hw.PES_Y] * hw[Hw.PES_X], hw[Hw.IMAGES])
+    most = most_descriptors(lp, tp, hw.pes_y * hw.pes_x, hw.images)
     if most > MAX_DESCRIPTORS:
         return Failure.DESCRIPTORS, n - 1, most, MAX_DESCRIPTORS, lp, tp, 0
     return Failure.NONE, -1, 0, 0, lp, tp, _align(address)

@@ -9,7 +9,7 @@ import numpy as np
 from sim.arrays.geometry import ceil_div, groups_of, resident_halo
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
-from sim.arrays.tables import Hw, LayerColumn
+from sim.arrays.tables import LayerColumn
 from sim.mapping.execution import choose_pixels
 from sim.mapping.tile_choice import axis, fits_tile, own_row
 from sim.mapping.tiling import choose_tiling, extent
@@ -77,7 +77,7 @@ def _move(live, source, target):
 def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
     """Try layer i in one pass with a resident output. Returns the new n_live, or -1."""
     layer = layers[i]
-    depth, lanes, simd = hw[Hw.BANK_DEPTH], hw[Hw.LANES], hw[Hw.SIMD]
+    depth, lanes, simd = hw.bank_depth, hw.lanes, hw.simd
     out = tp[i + 1]
     tile_y, tile_x = out[TensorPlan.TILE_Y], out[TensorPlan.TILE_X]
     two = layer[LayerColumn.OP] == ExecuteOp.ADD
@@ -107,8 +107,8 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
                 lp[i, LayerPlan.IN_TILE_X] = source[TensorPlan.TILE_X]
             continue
         if layer[LayerColumn.OP] == ExecuteOp.POOL:
-            rows = ceil_div(tensors[t, 0], hw[Hw.PES_Y])
-            columns = ceil_div(tensors[t, 1], hw[Hw.PES_X])
+            rows = ceil_div(tensors[t, 0], hw.pes_y)
+            columns = ceil_div(tensors[t, 1], hw.pes_x)
         else:
             rows, columns = extent(layer, tile_y, tile_x)
         planes = ceil_div(ceil_div(tensors[t, 2], simd), lanes)
@@ -179,7 +179,7 @@ def allocate(layers, tensors, hw, cut, lp, tp):
     for i in range(n):
         mark = n_live
         share = own_row(hw, i, cut)
-        lp[i, LayerPlan.IMAGES] = share[Hw.IMAGES]
+        lp[i, LayerPlan.IMAGES] = share.images
         grown = -1
         alone = n_live == 0 and tp[i + 1, TensorPlan.RESIDENT_UNTIL] < 0
         if not alone:
@@ -204,7 +204,7 @@ def allocate(layers, tensors, hw, cut, lp, tp):
                 layers[i], tensors[layers[i, LayerColumn.INPUT]], tensors[i + 1], share, lp[i]
             )
             if short > 0:
-                return Failure.TILE, i, share[Hw.BANK_DEPTH] + short, share[Hw.BANK_DEPTH]
+                return Failure.TILE, i, share.bank_depth + short, share.bank_depth
             tp[i + 1, TensorPlan.STORED] = 1
             tp[i + 1, TensorPlan.RESIDENT_UNTIL] = -1
             grown = 0

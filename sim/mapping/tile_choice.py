@@ -32,14 +32,23 @@ TIE = 64
 _FAR = 1 << 60
 
 
-@kernel
+@in_place
 def own_row(hw, layer, cut):
     """Share of the accelerator that a layer has: before ``cut`` one image all, then each an equal part."""
-    own = hw.copy()
-    if layer < cut:
-        own[Hw.IMAGES] = 1
-    own[Hw.BANK_DEPTH] //= own[Hw.IMAGES]
-    return own
+    images = 1 if layer < cut else hw.images
+    return Hw(
+        hw.pes_x,
+        hw.pes_y,
+        hw.simd,
+        hw.lanes,
+        hw.bank_depth // images,
+        hw.weight_rows,
+        hw.bus_bytes,
+        hw.earn,
+        hw.cost,
+        hw.accumulator_rows,
+        images,
+    )
 
 
 @in_place
@@ -66,9 +75,9 @@ def _list_tiles(tensor, hw, found):
     """Write a tensor's tile candidates to found[STATES, 2]; returns their number."""
     count = 0
     for power_y in range(POWERS):
-        y = tile_candidate(tensor[0], hw[Hw.PES_Y], power_y)
+        y = tile_candidate(tensor[0], hw.pes_y, power_y)
         for power_x in range(POWERS):
-            x = tile_candidate(tensor[1], hw[Hw.PES_X], power_x)
+            x = tile_candidate(tensor[1], hw.pes_x, power_x)
             if y > 0 and x > 0 and count < STATES:
                 found[count, 0], found[count, 1] = y, x
                 count += 1
@@ -78,10 +87,10 @@ def _list_tiles(tensor, hw, found):
 @in_place
 def _transfer_cycles(tensor, hw):
     """Cycles that a tensor takes on the bus, of all images that share the accelerator."""
-    simd, bus = hw[Hw.SIMD], hw[Hw.BUS_BYTES]
+    simd, bus = hw.simd, hw.bus_bytes
     size = tensor[0] * tensor[1] * groups_of(tensor[2], simd) * pixel_bytes(tensor[2], simd, bus)
-    size *= hw[Hw.IMAGES]
-    return size * hw[Hw.COST] // (bus * hw[Hw.EARN])
+    size *= hw.images
+    return size * hw.cost // (bus * hw.earn)
 
 
 @in_place
@@ -94,12 +103,12 @@ def _weigh_tiles(i, layers, tensors, hw, share, cut, tiles, counts, alone, cost,
     op, twin = layer[LayerColumn.OP], layer[LayerColumn.TWIN]
     source = tensors[layer[LayerColumn.INPUT]]
     before, target = tensors[i], tensors[i + 1]
-    groups = groups_of(target[2], hw[Hw.SIMD])
+    groups = groups_of(target[2], hw.simd)
     # a layer before the cut costs so many times what it costs for one image, so tiles are the same
-    times = hw[Hw.IMAGES] // share[Hw.IMAGES]
+    times = hw.images // share.images
     spill = times * 2 * (_transfer_cycles(before, share) + LAYER_CYCLES)
     chained = layer[LayerColumn.INPUT] == i or layer[LayerColumn.INPUT2] == i
-    in_y, in_x = ceil_div(source[0], hw[Hw.PES_Y]), ceil_div(source[1], hw[Hw.PES_X])
+    in_y, in_x = ceil_div(source[0], hw.pes_y), ceil_div(source[1], hw.pes_x)
     counts[i] = _list_tiles(target, hw, tiles[i])
     for state in range(counts[i]):
         out_y, out_x = tiles[i, state, 0], tiles[i, state, 1]
@@ -119,7 +128,7 @@ def _weigh_tiles(i, layers, tensors, hw, share, cut, tiles, counts, alone, cost,
             total = cost[i - 1, last] + own
             if op == ExecuteOp.POOL:
                 more = max(0, tile_y * tile_x - in_y * in_x)
-                total += TIE * hw[Hw.IMAGES] * groups * more
+                total += TIE * hw.images * groups * more
             if total >= cost[i, state]:
                 continue
             if chained and (
@@ -152,8 +161,8 @@ def choose_tiles(layers, tensors, hw, cut, tile):
         tile[i + 1, TensorPlan.TILE_Y] = tiles[i, state, 0]
         tile[i + 1, TensorPlan.TILE_X] = tiles[i, state, 1]
         state = origin[i, state]
-    tile[0, 0] = ceil_div(tensors[0, 0], hw[Hw.PES_Y])
-    tile[0, 1] = ceil_div(tensors[0, 1], hw[Hw.PES_X])
+    tile[0, 0] = ceil_div(tensors[0, 0], hw.pes_y)
+    tile[0, 1] = ceil_div(tensors[0, 1], hw.pes_x)
 
 
 @kernel
@@ -163,11 +172,11 @@ def first_layer_cycles(layers, tensors, hw):
     _, cycles, transfer = choose_pixels(
         layer,
         source[2],
-        groups_of(target[2], hw[Hw.SIMD]),
-        ceil_div(target[0], hw[Hw.PES_Y]),
-        ceil_div(target[1], hw[Hw.PES_X]),
-        ceil_div(source[0], hw[Hw.PES_Y]),
-        ceil_div(source[1], hw[Hw.PES_X]),
+        groups_of(target[2], hw.simd),
+        ceil_div(target[0], hw.pes_y),
+        ceil_div(target[1], hw.pes_x),
+        ceil_div(source[0], hw.pes_y),
+        ceil_div(source[1], hw.pes_x),
         NO_HALO,
         hw,
     )

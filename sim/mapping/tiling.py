@@ -3,7 +3,7 @@
 from sim.arrays.geometry import ceil_div, groups_of, pixel_bytes
 from sim.arrays.kernel import in_place
 from sim.arrays.plan_columns import LayerPlan
-from sim.arrays.tables import Hw, LayerColumn
+from sim.arrays.tables import LayerColumn
 from sim.mapping.execution import NO_HALO, choose_pixels, weight_blocks
 from sim.spec.descriptor import ExecuteOp
 
@@ -31,7 +31,7 @@ def extent(layer, tile_y, tile_x):
 @in_place
 def _input_tile(layer, source, tile_y, tile_x, hw):
     if layer[LayerColumn.OP] == ExecuteOp.POOL:
-        return ceil_div(source[0], hw[Hw.PES_Y]), ceil_div(source[1], hw[Hw.PES_X])
+        return ceil_div(source[0], hw.pes_y), ceil_div(source[1], hw.pes_x)
     return extent(layer, tile_y, tile_x)
 
 
@@ -42,7 +42,7 @@ def _need(layer, source, target, tile_y, tile_x, whole, hw):
     With ``whole`` all output groups are there at once, else those of one vector per bank, and
     (but for CONV) their inputs.
     """
-    op, lanes, simd = layer[LayerColumn.OP], hw[Hw.LANES], hw[Hw.SIMD]
+    op, lanes, simd = layer[LayerColumn.OP], hw.lanes, hw.simd
     rows, columns = _input_tile(layer, source, tile_y, tile_x, hw)
     operands = 2 if op == ExecuteOp.ADD else 1
     planes = ceil_div(groups_of(source[2], simd), lanes)
@@ -60,9 +60,9 @@ def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):
 
     Parameters
     ----------
-    layer : int64[16], source, target : int64[3], hw : int64[11]
+    layer : int64[len(LayerColumn)], source, target : int64[len(TensorColumn)], hw : Hw
         Rows of the tables of :mod:`sim.arrays.tables`.
-    plan : int64[34]
+    plan : int64[len(LayerPlan)]
         Changed.
     tile_y, tile_x : int
         Output rows and columns per PE.
@@ -71,7 +71,7 @@ def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):
     whole : bool
         All output groups of a tile are in local memory at once.
     """
-    op, lanes, simd = layer[LayerColumn.OP], hw[Hw.LANES], hw[Hw.SIMD]
+    op, lanes, simd = layer[LayerColumn.OP], hw.lanes, hw.simd
     rows, columns = _input_tile(layer, source, tile_y, tile_x, hw)
     area = rows * columns
     operands = 2 if op == ExecuteOp.ADD else 1
@@ -79,8 +79,8 @@ def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):
     if not whole and op != ExecuteOp.CONV:
         planes = 1
     plan[LayerPlan.TILE_Y], plan[LayerPlan.TILE_X] = tile_y, tile_x
-    plan[LayerPlan.PASSES_Y] = ceil_div(target[0], tile_y * hw[Hw.PES_Y])
-    plan[LayerPlan.PASSES_X] = ceil_div(target[1], tile_x * hw[Hw.PES_X])
+    plan[LayerPlan.PASSES_Y] = ceil_div(target[0], tile_y * hw.pes_y)
+    plan[LayerPlan.PASSES_X] = ceil_div(target[1], tile_x * hw.pes_x)
     plan[LayerPlan.PIXELS] = pixels
     plan[LayerPlan.ROUNDS] = ceil_div(groups_of(target[2], simd), lanes // pixels)
     plan[LayerPlan.CHUNK] = plan[LayerPlan.ROUNDS] if whole else pixels
@@ -99,19 +99,19 @@ def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):
 
 @in_place
 def _bus_cycles(size, hw):
-    return size * hw[Hw.COST] // (hw[Hw.BUS_BYTES] * hw[Hw.EARN])
+    return size * hw.cost // (hw.bus_bytes * hw.earn)
 
 
 @in_place
 def _weigh(layer, source, target, tile_y, tile_x, whole, hw):
     """(cycles, pixels) of all passes with that tile, as tilings are weighed."""
-    simd, bus = hw[Hw.SIMD], hw[Hw.BUS_BYTES]
+    simd, bus = hw.simd, hw.bus_bytes
     rows, columns = _input_tile(layer, source, tile_y, tile_x, hw)
-    images, groups = hw[Hw.IMAGES], groups_of(target[2], simd)
+    images, groups = hw.images, groups_of(target[2], simd)
     pixels, cycles, transfer = choose_pixels(
         layer, source[2], groups, tile_y, tile_x, rows, columns, NO_HALO, hw
     )
-    pes_y, pes_x = hw[Hw.PES_Y], hw[Hw.PES_X]
+    pes_y, pes_x = hw.pes_y, hw.pes_x
     passes_y, passes_x = ceil_div(target[0], tile_y * pes_y), ceil_div(target[1], tile_x * pes_x)
     operands = 2 if layer[LayerColumn.OP] == ExecuteOp.ADD else 1
     # of all images
@@ -136,7 +136,7 @@ def _weigh(layer, source, target, tile_y, tile_x, whole, hw):
     if not whole:
         # stores of one chunk run while weights for the next one come
         own += stores
-        stores = passes * PASS_CYCLES * ceil_div(groups, hw[Hw.LANES])
+        stores = passes * PASS_CYCLES * ceil_div(groups, hw.lanes)
     total = loads + max(own, transfer) + min(own, transfer) // (blocks * passes) + stores
     total += passes * (PASS_CYCLES + TILE_CYCLES * images * pes_y * pes_x)
     total += ROW_CYCLES * (read_rows * in_groups + target[0] * out_groups)
@@ -149,8 +149,8 @@ def choose_tiling(layer, source, target, hw, plan):
 
     Weighs, for every number of passes along one axis, the fewest along the other that fit.
     """
-    depth = hw[Hw.BANK_DEPTH]
-    most_y, most_x = ceil_div(target[0], hw[Hw.PES_Y]), ceil_div(target[1], hw[Hw.PES_X])
+    depth = hw.bank_depth
+    most_y, most_x = ceil_div(target[0], hw.pes_y), ceil_div(target[1], hw.pes_x)
     best, best_y, best_x, best_pixels, best_whole = -1, 0, 0, 1, True
     for whole in (True, False):
         tile_x, last_y = 1, most_y + 1

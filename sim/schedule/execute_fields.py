@@ -60,7 +60,7 @@ from sim.arrays.schedule_columns import (
     WINDOW_ROWS,
     ZERO_POINT,
 )
-from sim.arrays.tables import Hw, LayerColumn, TensorColumn
+from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.execution import interval, row_lead
 from sim.mapping.splits import split_bounds
 from sim.spec.accelerator import DOT_WIDTH
@@ -81,21 +81,21 @@ def _walk_channels(row, layer, plan, channels, hw, k):
         plan[LayerPlan.SPLIT_STEPS],
         k,
     )
-    per_group = hw[Hw.SIMD] // DOT_WIDTH
+    per_group = hw.simd // DOT_WIDTH
     group, last = first // per_group, (end - 1) // per_group
     row[GROUPS] = last - group + 1
     row[FIRST_QUAD] = first - group * per_group
     row[LAST_QUADS] = end - last * per_group
-    row[BANK] = group % hw[Hw.LANES]
+    row[BANK] = group % hw.lanes
     row[KERNEL_ROWS], row[KERNEL_COLUMNS] = y1 - y0, x1 - x0
     row[IN_PLANE] = plan[LayerPlan.IN_PLANE]
-    row[IN_ADDRESS] += group // hw[Hw.LANES] * plan[LayerPlan.IN_PLANE]
+    row[IN_ADDRESS] += group // hw.lanes * plan[LayerPlan.IN_PLANE]
     row[IN_ADDRESS] += y0 * plan[LayerPlan.IN_ROW] + x0
     row[ORIGIN_Y] += y0
     row[ORIGIN_X] += x0
     row[RESTORE] = k > 0
     row[SAVE] = k < plan[LayerPlan.SPLITS] - 1
-    return (y1 - y0) * (x1 - x0) * segment_slots(first, end, hw[Hw.SIMD], plan[LayerPlan.PIXELS])
+    return (y1 - y0) * (x1 - x0) * segment_slots(first, end, hw.simd, plan[LayerPlan.PIXELS])
 
 
 @in_place
@@ -154,8 +154,8 @@ def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, c0):
         stride_y, stride_x = row[STRIDE_Y], row[STRIDE_X]
         row[PITCH_Y] = plan[LayerPlan.TILE_Y] * stride_y
         row[PITCH_X] = plan[LayerPlan.TILE_X] * stride_x
-        row[ORIGIN_Y] = pass_y * hw[Hw.PES_Y] * row[PITCH_Y] - layer[LayerColumn.PAD_Y]
-        row[ORIGIN_X] = pass_x * hw[Hw.PES_X] * row[PITCH_X] - layer[LayerColumn.PAD_X]
+        row[ORIGIN_Y] = pass_y * hw.pes_y * row[PITCH_Y] - layer[LayerColumn.PAD_Y]
+        row[ORIGIN_X] = pass_x * hw.pes_x * row[PITCH_X] - layer[LayerColumn.PAD_X]
         row[ORIGIN_Y] += r0 * stride_y
         row[ORIGIN_X] += c0 * stride_x
         row[IN_ADDRESS] += r0 * stride_y * row[IN_ROW] + c0 * stride_x

@@ -37,7 +37,7 @@ from sim.arrays.schedule_columns import (
     WINDOW_ROWS,
 )
 from sim.arrays.schedule_columns import HALF as HALF_FIELD
-from sim.arrays.tables import Hw, LayerColumn, TensorColumn
+from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.descriptor_counts import sets_of
 from sim.mapping.splits import share_rows
 from sim.schedule.execute_fields import execute_fields, move_to_image, move_to_round
@@ -71,7 +71,7 @@ class Turn(NamedTuple):
         The layer's.
     layer, plan : int64[n]
         Its rows of the layer table and of the layer plan.
-    source, target : int64[3]
+    source, target : int64[len(TensorColumn)]
         Its first input and its output in the tensor table.
     low, high : int
         It runs for images low … high - 1.
@@ -115,7 +115,7 @@ def list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, cl
     images = plan[LayerPlan.IMAGES]
     together, saved = images, 0
     if plan[LayerPlan.SPLITS] > 1:
-        together, saved = share_rows(images, hw[Hw.ACCUMULATOR_ROWS])
+        together, saved = share_rows(images, hw.accumulator_rows)
     turn = Turn(
         i,
         layer,
@@ -124,13 +124,13 @@ def list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, cl
         target,
         low,
         low + images,
-        hw[Hw.BANK_DEPTH] // images,
+        hw.bank_depth // images,
         together,
         saved,
         sets_of(plan),
-        hw[Hw.LANES] // plan[LayerPlan.PIXELS],
-        groups_of(source[TensorColumn.CHANNELS], hw[Hw.SIMD]),
-        groups_of(target[TensorColumn.CHANNELS], hw[Hw.SIMD]),
+        hw.lanes // plan[LayerPlan.PIXELS],
+        groups_of(source[TensorColumn.CHANNELS], hw.simd),
+        groups_of(target[TensorColumn.CHANNELS], hw.simd),
     )
     listing.halves[:, HOLDS] = -1
     for p in range(plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]):
@@ -209,7 +209,7 @@ def _load_weights(listing, turn, hw, r, k):
 def _load_tiles(listing, turn, tensors, tp, hw, p, first):
     """LOAD what a chunk reads of every operand that is not on chip, for every PE and image."""
     layer, plan, op = turn.layer, turn.plan, turn.layer[LayerColumn.OP]
-    pes = hw[Hw.PES_Y] * hw[Hw.PES_X]
+    pes = hw.pes_y * hw.pes_x
     in_y, in_x = plan[LayerPlan.IN_TILE_Y], plan[LayerPlan.IN_TILE_X]
     group, groups = 0, turn.in_groups
     if op != ExecuteOp.CONV:
@@ -223,7 +223,7 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
         local_row = plan[LayerPlan.IN2_ROW if operand else LayerPlan.IN_ROW]
         plane = plan[LayerPlan.IN2_PLANE if operand else LayerPlan.IN_PLANE]
         for copy in range(turn.low * pes, turn.high * pes):
-            image, pe_y, pe_x = copy // pes, copy % pes // hw[Hw.PES_X], copy % pes % hw[Hw.PES_X]
+            image, pe_y, pe_x = copy // pes, copy % pes // hw.pes_x, copy % pes % hw.pes_x
             y, x = _first_output(plan, hw, p, pe_y, pe_x)
             if op == ExecuteOp.POOL:
                 y, x = pe_y * in_y, pe_x * in_x
@@ -234,7 +234,7 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
                 x = x * layer[LayerColumn.STRIDE_X] - layer[LayerColumn.PAD_X]
             row = listing.rows[begin(listing, Queue.LOAD, turn.number)]
             if not tile_fields(
-                row, tensors[t], tp[t], hw[Hw.BUS_BYTES], image * turn.in_groups + group, groups,
+                row, tensors[t], tp[t], hw.bus_bytes, image * turn.in_groups + group, groups,
                 y, x, in_y, in_x, local + (image - turn.low) * turn.depth, local_row, plane,
             ):  # fmt: skip
                 continue
@@ -249,8 +249,8 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
 def _first_output(plan, hw, p, pe_y, pe_x):
     """Row and column of a PE's first output pixel in pass ``p``."""
     pass_y, pass_x = p // plan[LayerPlan.PASSES_X], p % plan[LayerPlan.PASSES_X]
-    y = (pass_y * hw[Hw.PES_Y] + pe_y) * plan[LayerPlan.TILE_Y]
-    return y, (pass_x * hw[Hw.PES_X] + pe_x) * plan[LayerPlan.TILE_X]
+    y = (pass_y * hw.pes_y + pe_y) * plan[LayerPlan.TILE_Y]
+    return y, (pass_x * hw.pes_x + pe_x) * plan[LayerPlan.TILE_X]
 
 
 @inlined
@@ -268,7 +268,7 @@ def _execute(listing, turn, hw, r, first, last, place, low, begins):
         row = listing.rows[numbers[COUNT] - numbers[FIRST]]
         for j in range(WIDTH):
             row[j] = listing.templates[place, j]
-        move_to_round(row, plan, hw[Hw.LANES], (r - first) * turn.per_round)
+        move_to_round(row, plan, hw.lanes, (r - first) * turn.per_round)
         move_to_image(row, (image - turn.low) * turn.depth, (image - low) * turn.saved)
         row[IMAGE] = image
         row[HALF_FIELD] = half
@@ -289,15 +289,15 @@ def _execute(listing, turn, hw, r, first, last, place, low, begins):
 def _store_tiles(listing, turn, tp, hw, p, first):
     """STORE what a chunk made, for every PE and image."""
     plan = turn.plan
-    pes = hw[Hw.PES_Y] * hw[Hw.PES_X]
+    pes = hw.pes_y * hw.pes_x
     group = first * turn.per_round
     groups = min(plan[LayerPlan.CHUNK] * turn.per_round, turn.out_groups - group)
     for copy in range(turn.low * pes, turn.high * pes):
-        image, pe_y, pe_x = copy // pes, copy % pes // hw[Hw.PES_X], copy % pes % hw[Hw.PES_X]
+        image, pe_y, pe_x = copy // pes, copy % pes // hw.pes_x, copy % pes % hw.pes_x
         y, x = _first_output(plan, hw, p, pe_y, pe_x)
         row = listing.rows[begin(listing, Queue.STORE, turn.number)]
         if not tile_fields(
-            row, turn.target, tp[turn.number + 1], hw[Hw.BUS_BYTES], image * turn.out_groups + group,
+            row, turn.target, tp[turn.number + 1], hw.bus_bytes, image * turn.out_groups + group,
             groups, y, x, plan[LayerPlan.TILE_Y], plan[LayerPlan.TILE_X],
             plan[LayerPlan.OUT_ADDRESS] + (image - turn.low) * turn.depth,
             plan[LayerPlan.OUT_ROW], plan[LayerPlan.OUT_PLANE],

@@ -50,12 +50,13 @@ TRANSFER_BYTES = 512
 _UNTIMED = np.zeros(len(Constant), np.int64)
 
 
-def build_schedule(layers: Array, tensors: Array, hw: Array, lp: Array, tp: Array) -> Array:
+def build_schedule(layers: Array, tensors: Array, hw: Hw, lp: Array, tp: Array) -> Array:
     """All descriptors of a planned network.
 
     Parameters
     ----------
-    layers, tensors, hw : tables of :mod:`sim.arrays.tables`
+    layers, tensors, hw
+        Of :mod:`sim.arrays.tables`.
     lp, tp : plans of :func:`sim.mapping.mapper.plan_network`
 
     Returns
@@ -68,7 +69,7 @@ def build_schedule(layers: Array, tensors: Array, hw: Array, lp: Array, tp: Arra
 
 
 def time_schedule(
-    layers: Array, tensors: Array, hw: Array, lp: Array, tp: Array, constants: Array
+    layers: Array, tensors: Array, hw: Hw, lp: Array, tp: Array, constants: Array
 ) -> tuple[bool, int, int, int, int]:
     """Walk over a planned network's schedule without keeping it.
 
@@ -95,7 +96,7 @@ def time_schedule(
 @kernel
 def _schedule(layers, tensors, hw, lp, tp, constants, timed):
     """Rows of all descriptors, or of none if ``timed``; then what :func:`time_schedule` returns."""
-    pes, images = hw[Hw.PES_Y] * hw[Hw.PES_X], hw[Hw.IMAGES]
+    pes, images = hw.pes_y * hw.pes_x, hw.images
     most = most_descriptors(lp, tp, pes, images)
     kept = most_in_a_round(lp, tp, pes, images) if timed else most
     # one row more: a transfer without pixels is begun and dropped
@@ -133,12 +134,12 @@ def weigh_schedule(rows, count, hw):
             computed[i] += DRAIN_CYCLES * row[WAIT_DRAIN]
         elif row[QUEUE] == Queue.LOAD and row[KIND] == LoadKind.WEIGHTS:
             own = row[LANES] * (row[PARAMETER_ROWS] + row[WEIGHT_ROWS])
-            weights[i] += own * DOT_WIDTH * hw[Hw.SIMD]
+            weights[i] += own * DOT_WIDTH * hw.simd
         else:
             vectors = row[GROUPS] * row[ROWS] * row[COLS]
-            moved += vectors * row[VECTOR_BEATS] * hw[Hw.BUS_BYTES] + TRANSFER_BYTES
-    per_cycle = hw[Hw.BUS_BYTES] * hw[Hw.EARN]
-    total = moved * hw[Hw.COST] // per_cycle
+            moved += vectors * row[VECTOR_BEATS] * hw.bus_bytes + TRANSFER_BYTES
+    per_cycle = hw.bus_bytes * hw.earn
+    total = moved * hw.cost // per_cycle
     for i in range(count):
-        total += max(computed[i], weights[i] * hw[Hw.COST] // per_cycle)
+        total += max(computed[i], weights[i] * hw.cost // per_cycle)
     return total

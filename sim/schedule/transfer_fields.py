@@ -21,7 +21,7 @@ from sim.arrays.schedule_columns import (
     VECTOR_BEATS,
     WEIGHT_ROWS,
 )
-from sim.arrays.tables import Hw, LayerColumn, TensorColumn
+from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.splits import split_bounds
 from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import LoadKind
@@ -60,11 +60,11 @@ def weights_fields(row, layer, plan, channels, hw, per_round, r, k, active):
     place = r * per_round * (parameters + plan[LayerPlan.WEIGHT_ROWS]) + active * before
     row[KIND] = LoadKind.WEIGHTS
     row[LANES] = active
-    row[ADDRESS] = plan[LayerPlan.BLOCK_ADDRESS] + place * DOT_WIDTH * hw[Hw.SIMD]
+    row[ADDRESS] = plan[LayerPlan.BLOCK_ADDRESS] + place * DOT_WIDTH * hw.simd
     row[PARAMETER_ROWS] = parameters if k == plan[LayerPlan.SPLITS] - 1 else 0
     row[WEIGHT_ROWS] = own
     step = 1 if layer[LayerColumn.SHARED] else per_round
-    for lane in range(0, hw[Hw.LANES], step):
+    for lane in range(0, hw.lanes, step):
         row[LANE_MASK] |= 1 << lane
 
 

@@ -32,7 +32,6 @@ from sim.arrays.schedule_columns import (
     WINDOW_COLUMNS,
     WINDOW_ROWS,
 )
-from sim.arrays.tables import Hw
 from sim.spec.bus import DESCRIPTOR_PORT_BYTES
 from sim.spec.descriptor import DESCRIPTOR_BYTES, ExecuteOp, Queue
 from sim.timing.calibration import Constant
@@ -123,7 +122,7 @@ def execute_durations(row, hw, constants):
     cycles = sets * row[INTERVAL] + row[WINDOW_ROWS] * row[ROW_LEAD]
     drain = constants[Constant.DRAIN_CONV + op]
     if op == ExecuteOp.POOL:
-        cycles += constants[Constant.POOL_HOP] * (hw[Hw.PES_X] + hw[Hw.PES_Y] - 2)
+        cycles += constants[Constant.POOL_HOP] * (hw.pes_x + hw.pes_y - 2)
     elif op == ExecuteOp.CONV:
         drain += row[PIXELS] - 1
     return cycles + row[HOLD], cycles + drain + _last_stores(row)
@@ -169,8 +168,8 @@ def step(row, index, hw, constants, clock):
     row : int64[len(COLUMNS)]
     index : int
         Its place in the program: one more than at the step before.
-    hw : int64[11]
-        Columns :class:`sim.arrays.tables.Hw`.
+    hw : Hw
+        The accelerator, of :func:`sim.arrays.tables.accelerator_row`.
     constants : int64[n_constants]
         :attr:`sim.timing.calibration.Calibration.array`.
     clock : Clock
@@ -220,7 +219,7 @@ def _count(own, begin, end):
 @in_place
 def totals(hw, constants, clock):
     """(cycles from doorbell to done, EXECUTE's busy cycles, bytes read, bytes written)."""
-    bus = hw[Hw.BUS_BYTES]
+    bus = hw.bus_bytes
     return (
         clock.fetch[FINISH] + constants[Constant.FINISH],
         clock.queues[Queue.EXECUTE, ACTIVE],
@@ -237,8 +236,8 @@ def walk(rows, hw, constants):
     ----------
     rows : int64[n, len(COLUMNS)]
         The schedule.
-    hw : int64[11]
-        Columns :class:`sim.arrays.tables.Hw`.
+    hw : Hw
+        The accelerator, of :func:`sim.arrays.tables.accelerator_row`.
     constants : int64[n_constants]
         :attr:`sim.timing.calibration.Calibration.array`.
 

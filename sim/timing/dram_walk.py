@@ -11,7 +11,6 @@ import numpy as np
 
 from sim.arrays.kernel import kernel
 from sim.arrays.schedule_columns import ADDRESS, AFTER, GROUP_STRIDE, QUEUE, ROW_STRIDE, WAIT_DRAIN
-from sim.arrays.tables import Hw
 from sim.spec.bus import BURST_BEATS, DESCRIPTOR_PORT_BYTES, PAGE_BYTES
 from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue
 from sim.timing.calibration import Constant
@@ -69,7 +68,7 @@ def _pass(unit, row, hw, beats, request):
     unit[BURSTS] += 1
     unit[REQUEST] = request
     unit[EARLIEST] = request + 1
-    unit[AT] += beats * hw[Hw.BUS_BYTES]
+    unit[AT] += beats * hw.bus_bytes
     unit[LEFT] -= beats
     if unit[LEFT] > 0:
         return False
@@ -128,7 +127,7 @@ def _address_writes(unit, ring, row, hw, constants, p, begin):
         burst = ring[k % len(ring)]
         i, first = unit[ROW], unit[AT] == row[ADDRESS] and unit[GROUP] == 0 and unit[LINE] == 0
         burst[BURST_AT] = unit[AT]
-        burst[BEATS] = _next_beats(unit, hw[Hw.BUS_BYTES])
+        burst[BEATS] = _next_beats(unit, hw.bus_bytes)
         burst[ADDRESSED] = request
         burst[FIRST_BEAT] = offer + p[DramParameter.STORE_LAG]
         if first:
@@ -210,7 +209,7 @@ def walk_dram(rows, hw, constants, p, state, base, header):
         As :func:`sim.timing.cycles.walk`.
     """
     n = rows.shape[0]
-    bus = hw[Hw.BUS_BYTES]
+    bus = hw.bus_bytes
     start = np.full(n, UNKNOWN, np.int64)
     issued = np.zeros(n, np.int64)
     done = np.full(n, UNKNOWN, np.int64)

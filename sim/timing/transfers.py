@@ -27,7 +27,6 @@ from sim.arrays.schedule_columns import (
     VECTOR_BEATS,
     WEIGHT_ROWS,
 )
-from sim.arrays.tables import Hw
 from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 from sim.spec.descriptor import LoadKind, Queue
@@ -49,7 +48,7 @@ def segments(row, hw):
     """(groups, rows, beats per row) of a transfer; a weight stream is one row."""
     if row[QUEUE] == Queue.LOAD and row[KIND] == LoadKind.WEIGHTS:
         lane_rows = row[PARAMETER_ROWS] + row[WEIGHT_ROWS]
-        return 1, 1, row[LANES] * lane_rows * DOT_WIDTH * hw[Hw.SIMD] // hw[Hw.BUS_BYTES]
+        return 1, 1, row[LANES] * lane_rows * DOT_WIDTH * hw.simd // hw.bus_bytes
     return row[GROUPS], row[ROWS], row[COLS] * row[VECTOR_BEATS]
 
 
@@ -57,7 +56,7 @@ def segments(row, hw):
 def transfer_bytes(row, hw):
     """Bytes that a LOAD or STORE moves over the data port."""
     groups, rows, beats = segments(row, hw)
-    return groups * rows * beats * hw[Hw.BUS_BYTES]
+    return groups * rows * beats * hw.bus_bytes
 
 
 @kernel
@@ -69,7 +68,7 @@ def idle(hw, constants):
     state[BURSTS] = 0
     state[DESCRIPTORS] = 0
     state[BEATS] = 0
-    state[CREDIT] = 2 * hw[Hw.COST] - 1
+    state[CREDIT] = 2 * hw.cost - 1
     state[CREDIT_AT] = 0
     return state
 
@@ -86,7 +85,7 @@ def paced(state, hw, available, beats):
     end : int
         Cycle of the last beat.
     """
-    earn, cost = hw[Hw.EARN], hw[Hw.COST]
+    earn, cost = hw.earn, hw.cost
     credit = min(2 * cost - 1, state[CREDIT] + earn * (available - state[CREDIT_AT]))
     wait = beats - 1
     lack = cost * beats - credit
@@ -101,7 +100,7 @@ def paced(state, hw, available, beats):
 @in_place
 def _transfer(row, hw, state, begin, lag, outstanding, reuse):
     """(cycle of the last request, cycle of the last beat); ``lag`` is from a request to its data."""
-    bus = hw[Hw.BUS_BYTES]
+    bus = hw.bus_bytes
     page = PAGE_BYTES // bus
     groups, rows, row_beats = segments(row, hw)
     state[BEATS] += groups * rows * row_beats
@@ -145,8 +144,8 @@ def load(row, hw, constants, state, begin):
     ----------
     row : int64[len(COLUMNS)]
         The descriptor; it moves at least one beat.
-    hw : int64[n]
-        Columns :class:`sim.arrays.tables.Hw`.
+    hw : Hw
+        The accelerator, of :func:`sim.arrays.tables.accelerator_row`.
     constants : int64[n]
         :attr:`sim.timing.calibration.Calibration.array`.
     state : int64[n]

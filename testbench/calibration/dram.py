@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.program import compile_mapped
-from sim.arrays.tables import COLUMNS, accelerator_row
+from sim.arrays.tables import COLUMNS, Hw, accelerator_row
 from sim.model import predict_mapped
 from sim.prediction import cycles_by_layer
 from sim.realizability import map_realizable
@@ -104,7 +104,7 @@ class _Measured:
     """One microbenchmark: the schedule that the model walks and what RTL did."""
 
     rows: NDArray[np.int64]
-    hw: NDArray[np.int64]
+    hw: Hw
     structure: NDArray[np.int64]
     timing: Timing
 

@@ -6,7 +6,6 @@ from chain_cases import random_chain
 from sim.arrays.tables import (
     COLUMNS,
     EXTRA_COLUMNS,
-    Hw,
     LayerColumn,
     accelerator_row,
     layer_table,
@@ -33,22 +32,20 @@ def test_an_accelerator_row_holds_what_the_kernels_ask_for() -> None:
     rng = np.random.default_rng(0)
     configs = [TINY.default, EDGE.default, *(random_accelerator(rng) for _ in range(50))]
     for config in configs:
-        expected = {
-            Hw.PES_X: config.pes_x,
-            Hw.PES_Y: config.pes_y,
-            Hw.SIMD: config.simd_units,
-            Hw.LANES: config.compute_lanes,
-            Hw.BANK_DEPTH: config.bank_depth,
-            Hw.WEIGHT_ROWS: config.weight_rows,
-            Hw.BUS_BYTES: config.bus_bytes,
-            Hw.EARN: config.pacing[0],
-            Hw.COST: config.pacing[1],
-            Hw.ACCUMULATOR_ROWS: config.accumulator_rows,
-            Hw.IMAGES: 1,
+        earn, cost = config.pacing
+        assert accelerator_row(config)._asdict() == {
+            "pes_x": config.pes_x,
+            "pes_y": config.pes_y,
+            "simd": config.simd_units,
+            "lanes": config.compute_lanes,
+            "bank_depth": config.bank_depth,
+            "weight_rows": config.weight_rows,
+            "bus_bytes": config.bus_bytes,
+            "earn": earn,
+            "cost": cost,
+            "accumulator_rows": config.accumulator_rows,
+            "images": 1,
         }
-        row = accelerator_row(config)
-        assert {column: row[column] for column in Hw} == expected
-        assert len(row) == len(Hw)
 
 
 def test_layer_and_tensor_tables_name_each_layers_operands() -> None:

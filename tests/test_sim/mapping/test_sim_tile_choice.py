@@ -35,9 +35,9 @@ def candidates(size: int, pes: int) -> list[int]:
     return found
 
 
-def tiles(tensor: Table, hw: Table) -> list[Tile]:
+def tiles(tensor: Table, hw: Hw) -> list[Tile]:
     pairs = itertools.product(
-        candidates(int(tensor[0]), int(hw[Hw.PES_Y])), candidates(int(tensor[1]), int(hw[Hw.PES_X]))
+        candidates(int(tensor[0]), int(hw.pes_y)), candidates(int(tensor[1]), int(hw.pes_x))
     )
     return list(pairs)[:MOST_TILES]
 
@@ -68,31 +68,29 @@ def stays(layer: Table, source: Table, target: Table, before: Tile, tile: Tile) 
     )
 
 
-def bus_cycles(tensor: Table, hw: Table, images: int) -> int:
+def bus_cycles(tensor: Table, hw: Hw, images: int) -> int:
     """Cycles that a tensor of all images takes on the bus."""
     height, width, channels = map(int, tensor)
-    size = simd = int(hw[Hw.SIMD])
+    size = simd = int(hw.simd)
     while channels <= size // 2:
         size //= 2
-    pixel = max(size, int(hw[Hw.BUS_BYTES]))
+    pixel = max(size, int(hw.bus_bytes))
     total = height * width * -(-channels // simd) * pixel * images
-    return int(total * hw[Hw.COST] // (hw[Hw.BUS_BYTES] * hw[Hw.EARN]))
+    return int(total * hw.cost // (hw.bus_bytes * hw.earn))
 
 
-def weigh(layers: Table, tensors: Table, hw: Table, cut: int, chosen: tuple[Tile, ...]) -> int:
+def weigh(layers: Table, tensors: Table, hw: Hw, cut: int, chosen: tuple[Tile, ...]) -> int:
     """Cost that a chain with these tiles is taken to have; chosen[i] is layer i's output tile."""
     total = 0
-    images = int(hw[Hw.IMAGES])
+    images = int(hw.images)
     for i, layer in enumerate(layers):
-        share = hw.copy()
-        if i < cut:
-            share[Hw.IMAGES] = 1
-        share[Hw.BANK_DEPTH] //= share[Hw.IMAGES]
-        times = images // int(share[Hw.IMAGES])
+        own = 1 if i < cut else images
+        share = hw._replace(images=own, bank_depth=hw.bank_depth // own)
+        times = images // int(share.images)
         source, target = tensors[layer[LayerColumn.INPUT]], tensors[i + 1]
-        in_y = -(-int(source[0]) // int(hw[Hw.PES_Y]))
-        in_x = -(-int(source[1]) // int(hw[Hw.PES_X]))
-        groups = -(-int(target[2]) // int(hw[Hw.SIMD]))
+        in_y = -(-int(source[0]) // int(hw.pes_y))
+        in_x = -(-int(source[1]) // int(hw.pes_x))
+        groups = -(-int(target[2]) // int(hw.simd))
         _, cycles, transfer = choose_pixels(
             layer, int(source[2]), groups, *chosen[i], in_y, in_x, NO_HALO, share
         )
@@ -105,7 +103,7 @@ def weigh(layers: Table, tensors: Table, hw: Table, cut: int, chosen: tuple[Tile
             total += SLOWER * images * groups * more
         chained = i in (layer[LayerColumn.INPUT], layer[LayerColumn.INPUT2])
         if chained and (i == cut or not stays(layer, tensors[i], target, before, chosen[i])):
-            there_and_back = 2 * (bus_cycles(tensors[i], hw, int(share[Hw.IMAGES])) + LAYER)
+            there_and_back = 2 * (bus_cycles(tensors[i], hw, int(share.images)) + LAYER)
             total += SLOWER * times * there_and_back
     return total
 

@@ -19,10 +19,10 @@ from stress_cases import random_accelerator, random_windows
 Row = NDArray[np.int64]
 
 
-def input_area(layer: Row, source: Row, tile_y: int, tile_x: int, hw: Row) -> int:
+def input_area(layer: Row, source: Row, tile_y: int, tile_x: int, hw: Hw) -> int:
     """Input pixels that a tile of outputs reads, counted."""
     if layer[LayerColumn.OP] == ExecuteOp.POOL:
-        return -(-int(source[0]) // int(hw[Hw.PES_Y])) * -(-int(source[1]) // int(hw[Hw.PES_X]))
+        return -(-int(source[0]) // int(hw.pes_y)) * -(-int(source[1]) // int(hw.pes_x))
     if layer[LayerColumn.OP] == ExecuteOp.ADD:
         return tile_y * tile_x
     rows = (tile_y - 1) * int(layer[LayerColumn.STRIDE_Y]) + int(layer[LayerColumn.KERNEL_Y])
@@ -31,10 +31,10 @@ def input_area(layer: Row, source: Row, tile_y: int, tile_x: int, hw: Row) -> in
 
 
 def vectors(
-    layer: Row, source: Row, target: Row, tile_y: int, tile_x: int, whole: bool, hw: Row
+    layer: Row, source: Row, target: Row, tile_y: int, tile_x: int, whole: bool, hw: Hw
 ) -> int:
     """Vectors per bank of operands and outputs, group by group."""
-    lanes, simd = int(hw[Hw.LANES]), int(hw[Hw.SIMD])
+    lanes, simd = int(hw.lanes), int(hw.simd)
     op = layer[LayerColumn.OP]
     groups_in, groups_out = -(-int(source[2]) // simd), -(-int(target[2]) // simd)
     if not whole:
@@ -51,7 +51,7 @@ def vectors(
     return banks[0]
 
 
-def random_layers() -> Iterator[tuple[Row, Row, Row, Row]]:
+def random_layers() -> Iterator[tuple[Row, Row, Row, Hw]]:
     """(layer, source, target, hw) of random networks on random short memories."""
     rng = np.random.default_rng(7)
     for _ in range(250):
@@ -81,7 +81,7 @@ def test_a_tiling_is_found_exactly_if_one_pixel_fits() -> None:
         plan = np.zeros(len(LayerPlan), np.int64)
         short = choose_tiling(layer, source, target, hw, plan)
         need = vectors(layer, source, target, 1, 1, False, hw)
-        assert short == max(0, need - hw[Hw.BANK_DEPTH])
+        assert short == max(0, need - hw.bank_depth)
         refused += short > 0
         fits += short == 0
     assert refused > 30
@@ -98,12 +98,12 @@ def test_a_tiling_fits_covers_its_layer_and_has_few_passes() -> None:
         whole = bool(plan[LayerPlan.CHUNK] == plan[LayerPlan.ROUNDS])
         if not whole:
             assert plan[LayerPlan.CHUNK] == plan[LayerPlan.PIXELS]
-        depth = int(hw[Hw.BANK_DEPTH])
+        depth = int(hw.bank_depth)
         assert vectors(layer, source, target, tile_y, tile_x, whole, hw) <= depth
         across = []
         for tile, size, pes, column in (
-            (tile_y, int(target[0]), int(hw[Hw.PES_Y]), LayerPlan.PASSES_Y),
-            (tile_x, int(target[1]), int(hw[Hw.PES_X]), LayerPlan.PASSES_X),
+            (tile_y, int(target[0]), int(hw.pes_y), LayerPlan.PASSES_Y),
+            (tile_x, int(target[1]), int(hw.pes_x), LayerPlan.PASSES_X),
         ):
             count = len(range(0, size, tile * pes))
             assert plan[column] == count
@@ -111,7 +111,7 @@ def test_a_tiling_fits_covers_its_layer_and_has_few_passes() -> None:
             assert tile == 1 or (tile - 1) * pes * count < size
             across.append(count)
         if across[1] > 1:
-            most = -(-int(target[1]) // int(hw[Hw.PES_X]))
+            most = -(-int(target[1]) // int(hw.pes_x))
             fewer = -(-most // (across[1] - 1))
             assert vectors(layer, source, target, tile_y, fewer, whole, hw) > depth
         passes += across[0] * across[1] > 1
@@ -125,7 +125,7 @@ def test_operands_and_outputs_of_a_tile_lie_apart() -> None:
         plan = np.zeros(len(LayerPlan), np.int64)
         if choose_tiling(layer, source, target, hw, plan) > 0:
             continue
-        lanes, simd = int(hw[Hw.LANES]), int(hw[Hw.SIMD])
+        lanes, simd = int(hw.lanes), int(hw.simd)
         planes = len(range(0, len(range(0, int(source[2]), simd)), lanes))
         whole = plan[LayerPlan.CHUNK] == plan[LayerPlan.ROUNDS]
         if not whole and layer[LayerColumn.OP] != ExecuteOp.CONV:
