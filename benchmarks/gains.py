@@ -1,7 +1,7 @@
 """Gains of the best accelerator over the default, with bandwidth free and with bandwidth pinned.
 
 Every named network is enumerated on the whole of its space with the exact model. Beside the best
-accelerator within the default's area stand the best one that has the default's bandwidth, and the
+accelerator within the default's area stand the best that has the default's bandwidth, and the
 default with the best one's bandwidth, so that what bandwidth alone buys can be told apart.
 
     python benchmarks/gains.py [--out benchmarks/gains.json] [--networks NAME ...] [--jobs 2]

@@ -96,8 +96,8 @@ def demo(results: Results) -> str:
 
 _VALIDATION_COLUMNS = {
     "pairs": "pairs",
+    "synthesis_pairs": "pairs in the synthesis view",
     "runs": "runs",
-    "synthesis_view": "in the synthesis view",
     "configurations": "configurations",
     "macs_per_cycle": "MACs per cycle",
     "activations": "activations compared",

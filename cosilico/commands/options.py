@@ -83,7 +83,7 @@ SearchSeed = Annotated[
 WeightSeed = Annotated[
     int, typer.Option("--seed", min=0, max=2**31 - 1, help="weights of a named network")
 ]
-ViewName = Annotated[View, typer.Option("--view", help="form of the datapath that is simulated")]
+ViewName = Annotated[View, typer.Option("--view", help="form of the PE grid")]
 Batch = Annotated[
     int, typer.Option("--batch", metavar="B", min=1, help="images that one program computes")
 ]

@@ -59,7 +59,10 @@ def simulate(
     ] = Memory.DETERMINISTIC,
     stalls: Annotated[
         str | None,
-        typer.Option(metavar="SEEDS", help="a run with random stalls for each of these, as 1,2,3"),
+        typer.Option(
+            metavar="SEEDS",
+            help="instead of a run without stalls, a run with random stalls for each seed, as 1,2,3",
+        ),
     ] = None,
     waves: Annotated[
         bool, typer.Option("--waves", help="write waves.vcd beside the design")

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from cosilico.commands.options import Jobs, MemorySet, SpaceName, ViewName, space_names
+from cosilico.commands.options import (
+    Jobs,
+    MemorySet,
+    SpaceName,
+    ViewName,
+    network_names,
+    space_names,
+)
 from cosilico.exits import ExitStatus
 from cosilico.extras import require_extra
 from sim.spec.errors import CosilicoError
@@ -17,13 +24,17 @@ __all__ = ["validate"]
 def validate(
     design: Annotated[
         str | None,
-        typer.Argument(metavar="DESIGN", help="a design.json or an imported folder"),
+        typer.Argument(
+            metavar="NETWORK",
+            help="a design.json, an imported folder or a named network",
+            autocompletion=network_names,
+        ),
     ] = None,
     accelerator: Annotated[
         str | None,
         typer.Option(
             metavar="A",
-            help="of DESIGN: tiny, edge or a JSON file",
+            help="of NETWORK: tiny, edge or a JSON file",
             show_default="the design's own",
             autocompletion=space_names,
         ),
@@ -33,7 +44,12 @@ def validate(
     ] = None,
     stalls: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="random pairs under random stalls on every channel"),
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="N random pairs behind a memory that stalls at random: bits and EXECUTE durations "
+            "compared, totals not",
+        ),
     ] = None,
     imported: Annotated[
         int | None,
@@ -69,7 +85,11 @@ def validate(
     ] = None,
     full: Annotated[
         bool,
-        typer.Option("--full", help="over 2,000 pairs and all layers of the ImageNet networks"),
+        typer.Option(
+            "--full",
+            help="over 2,000 pairs and all layers of the ImageNet networks; then random stalls, "
+            "imported models and realizability",
+        ),
     ] = False,
     space: SpaceName = "tiny",
     seed: Annotated[int, typer.Option(min=0, help="draws the pairs")] = 1,
@@ -89,7 +109,10 @@ def validate(
         typer.Option("--force", help="--full: replace the results, and a journal of other sources"),
     ] = False,
 ) -> None:
-    """Compare model and RTL, for a design or for random pairs; exit 1 if they differ."""
+    """Compare model and RTL for a network or random pairs, or try damaged files and programs.
+
+    Exit 1 if anything differs.
+    """
     require_extra("cosilico validate", "rtl")
     from cosilico.validation import validate_design, validate_everything, validate_pairs
 

@@ -87,6 +87,7 @@ def known_figures() -> dict[str, set[str]]:
     from sim.realizability import MAX_BANK_DEPTH, MAX_CLOCK_MHZ, MAX_REGISTER_FILE_ROWS
     from sim.timing.calibration import DRAM_ERROR_LIMIT, default
     from testbench.calibration.dram import MEAN_LIMIT
+    from testbench.validation.campaign import SYNTHESIS_MACS
 
     dram = default().dram
     assert dram is not None
@@ -97,6 +98,7 @@ def known_figures() -> dict[str, set[str]]:
             f"{len(load_digits().data):,}",
             f"{len(TINY):,}",
         },
+        "docs/accelerator.md": {f"{MAX_BANK_DEPTH:,}", f"{MAX_CLOCK_MHZ:,}"},
         "docs/results.md": {f"{_NETLIST_MACS:,}"},
         "docs/architecture.md": {
             f"{LAYERS_LIMIT:,}",
@@ -107,6 +109,7 @@ def known_figures() -> dict[str, set[str]]:
         },
         "docs/calibration.md": {
             f"{dram.mean:.3%}".replace("%", " %"),
+            f"{SYNTHESIS_MACS:,}",
             f"{MEAN_LIMIT:.0%}".replace("%", " %"),
             f"{DRAM_ERROR_LIMIT:.0%}".replace("%", " %"),
             "3.904 µs",  # JEDEC's tREFI, a datum of the memory

@@ -1,4 +1,4 @@
-"""Checkpoints: one that is damaged or made by somebody else is one line, and runs no code."""
+"""Checkpoints: whoever damaged or made it, a wrong file is an error of a line and runs no code."""
 
 import hashlib
 import io
