@@ -396,3 +396,11 @@ def test_citation_has_the_version() -> None:
     text = page_text("CITATION.cff")
     assert f"\nversion: {__version__}\n" in text
     assert "\nlicense: Apache-2.0\n" in text
+
+
+def test_long_validation_is_of_the_present_gateware() -> None:
+    from sim.timing.calibration import default
+
+    validation = results("validation")
+    assert validation["gateware_hash"] == default().gateware_hash
+    assert validation["wrong"] == {}
