@@ -163,8 +163,8 @@ def cycles_by_layer(
 ) -> NDArray[np.int64]:
     """Cycles of every layer: from the end of what runs before it to its own end.
 
-    A layer ends with the latest done of its EXECUTE and STORE descriptors. One that runs for image
-    after image has the sum of all its turns.
+    A layer ends with the latest done of its EXECUTE and STORE descriptors. A layer that runs for
+    image after image has the sum of all its turns.
 
     Parameters
     ----------

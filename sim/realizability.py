@@ -32,7 +32,7 @@ MAX_BUS_BYTES = 128
 """AXI4 data buses have at most 1,024 bits."""
 
 MIN_REGISTER_FILE_ROWS = 3
-"""One row in each weight half, one for accumulators."""
+"""One row in each weight half, one row for accumulators."""
 
 MAX_REGISTER_FILE_ROWS = 1 << 16
 """A lane's rows are addressed with 16 bits, as the vectors of a bank are."""
@@ -128,7 +128,7 @@ def _attempt(
     violations = arithmetic_violations(network)
     if violations:
         return violations, None
-    if images > MAX_DESCRIPTORS:  # each has one at least
+    if images > MAX_DESCRIPTORS:  # each image has a descriptor at least
         return [_too_many(images, images)], None
     mapped = map_network(config, network, images)
     if mapped.failure != Failure.NONE:

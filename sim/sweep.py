@@ -32,7 +32,7 @@ def sweep(forms: Sequence[tuple[Array, Array]], accelerators: Array, constants: 
     Parameters
     ----------
     forms : sequence of (layer table, tensor table)
-        The network, and its form with an unfolded first layer if it has one.
+        The network, and its form with an unfolded first layer if it has such a form.
     accelerators : int64[n, 11]
         Columns :class:`sim.arrays.tables.Hw`.
     constants : int64[n_constants]

@@ -315,7 +315,7 @@ def _port_json(port: ModelPort) -> dict[str, Any]:
 
 
 def _step_json(step: Any) -> dict[str, Any]:
-    (kind,) = (name for name, one in STEPS.items() if type(step) is one)
+    (kind,) = (name for name, type_ in STEPS.items() if type(step) is type_)
     values = {name: getattr(step, name) for name in step.__slots__}
     return {"kind": kind} | {
         name: list(value) if isinstance(value, tuple) else value for name, value in values.items()

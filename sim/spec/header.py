@@ -48,8 +48,8 @@ class Header:
     count : int
         Word 2: descriptors that follow the header.
     checksum : int
-        Word 4: CRC-32 of the first descriptor, 0 without one. As a descriptor's last word is the
-        CRC-32 of the next descriptor, 0 in the last one, it depends on every bit of the program.
+        Word 4: CRC-32 of the first descriptor, 0 without descriptors. As a descriptor's last word is the
+        CRC-32 of the next descriptor, 0 in the last, it depends on every bit of the program.
     """
 
     fingerprint: int

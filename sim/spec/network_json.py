@@ -1,4 +1,4 @@
-"""A network as JSON with its arrays in an npz file beside it: the form of every file with one."""
+"""Networks as JSON with their arrays in an npz file beside it, in every file that has a network."""
 
 import hashlib
 import json

@@ -77,9 +77,9 @@ def window_layout(config: AcceleratorConfig) -> data.StructLayout:
     """A finished set of windows, with all that is needed of its descriptor after the issue stage.
 
     Bit p of ``pixels`` tells whether pixel p exists; bit p of ``east`` and ``west``, and ``south``
-    and ``north``, which neighbours' vectors are stored besides one's own; ``row_span`` and
-    ``column_span`` how far from one's own the vertical and horizontal ones go. ``lane_mask`` is the
-    number of lanes per pixel, less 1.
+    and ``north``, which neighbours' vectors are stored besides the PE's own; ``row_span`` and
+    ``column_span`` how far from its own row and column the vectors of vertical and horizontal
+    neighbours go. ``lane_mask`` is the number of lanes per pixel, less 1.
     """
     address = unsigned(address_bits(config.bank_depth))
     lanes = unsigned(config.compute_lanes)

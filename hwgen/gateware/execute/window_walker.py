@@ -15,7 +15,7 @@ __all__ = ["WindowWalker"]
 
 
 class WindowWalker(wiring.Component):
-    """Walks the sets of windows of a descriptor: P neighbouring columns, then the next ones.
+    """Walks the sets of windows of a descriptor: P neighbouring columns, then the next P.
 
     P is `pixels` for CONV and ADD, else 1. The last set of a row may have fewer windows.
 
@@ -37,7 +37,7 @@ class WindowWalker(wiring.Component):
     last, row_end : Out(1)
         The present set is the descriptor's last, or the last in its row.
     saved_row : Out
-        Accumulator row of the present set: ``accumulator_row`` and one more with every set, modulo
+        Accumulator row of the present set: ``accumulator_row``, plus 1 with every set, modulo
         `accumulator_rows` or more.
     next_address, next_y, next_x : Out
         With `start` or `advance`: address and image coordinates of the first tap of that set.

@@ -152,7 +152,7 @@ class OnnxLowering:
             node.refuse(f"{rule}, not {read.scale} and {read.zero_point}")
 
     def activation(self, node: OnnxNode, position: int = 0, *, padded: bool = False) -> Quantized:
-        """A real activation that DequantizeLinear made, or an integer one.
+        """An input of a node that is an activation: real, by DequantizeLinear, or an integer.
 
         A Pad before it is done first, unless the caller takes it over (``padded``).
         """
@@ -239,7 +239,7 @@ class OnnxLowering:
             self.layers[name] = Layer(
                 name=name,
                 kind=kind,
-                inputs=tuple(one.name for one in inputs),
+                inputs=tuple(source.name for source in inputs),
                 output=spec,
                 clamp=target.clamp,
                 **fields,

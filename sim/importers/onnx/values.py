@@ -57,7 +57,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Constant:
-    """An initializer; with scales, one that DequantizeLinear made real along ``axis``."""
+    """An initializer; with ``scales``, DequantizeLinear has made it real along ``axis``."""
 
     data: NDArray[Any]
     scales: NDArray[np.float32] | None = None
