@@ -17,7 +17,7 @@ __all__ = ["DescriptorTimes", "LayerPrediction", "Prediction", "cycles_by_layer"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerPrediction:
-    """One layer's share of a program's run.
+    """A layer's share of a program's run.
 
     Parameters
     ----------

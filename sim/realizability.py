@@ -29,7 +29,7 @@ MIN_BANK_DEPTH = 2
 MAX_PES = 8
 MAX_SHIFT = 31
 MAX_BUS_BYTES = 128
-"""AXI4 data buses have at most 1,024 bits."""
+"""Most bytes of an AXI4 data bus: 1,024 bits."""
 
 MIN_REGISTER_FILE_ROWS = 3
 """One row in each weight half, one row for accumulators."""
@@ -44,12 +44,12 @@ No accelerator of the template has more on a chip, and a simulation holds them i
 """
 
 MAX_CLOCK_MHZ = 10_000
-"""No logic of today is faster."""
+"""Highest clock; no logic of today is faster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One broken limit.
+    """A limit that a configuration breaks, or a network on it.
 
     Parameters
     ----------

@@ -82,7 +82,7 @@ class RamShape:
 
     @property
     def um2(self) -> float:
-        """Area of all of them, as macros or as flip-flops with a multiplexer, what is smaller."""
+        """Area of these RAMs, as macros or as flip-flops with a multiplexer, whichever is smaller."""
         macro = (self.rows + MACRO_EXTRA_ROWS) * SRAM_BIT_UM2
         flip_flops = self.rows * FLIP_FLOP_UM2 + (self.rows - 1) * MUX2_UM2
         return self.count * self.width * min(macro, flip_flops)

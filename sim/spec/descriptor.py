@@ -67,12 +67,12 @@ class Field:
 
     @property
     def low(self) -> int:
-        """Smallest value."""
+        """Smallest value that the field can hold."""
         return -(1 << (self.bits - 1)) if self.signed else 0
 
     @property
     def high(self) -> int:
-        """Largest value."""
+        """Largest value that the field can hold."""
         return (1 << (self.bits - self.signed)) - 1
 
 

@@ -57,7 +57,7 @@ class Header:
     checksum: int
 
     def pack(self) -> bytes:
-        """Return the 64 bytes."""
+        """Return the 64 bytes of the header."""
         values = (HEADER_MAGIC, self.fingerprint, self.count, HEADER_VERSION, self.checksum)
         head = _WORDS.pack(*values).ljust(CHECK_OFFSET, b"\0")
         return head + _word(zlib.crc32(head))

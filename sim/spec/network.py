@@ -75,7 +75,7 @@ class LayerKind(StrEnum):
 
 
 WINDOW_POOLS = (LayerKind.MAX_POOL, LayerKind.AVERAGE_POOL)
-"""Kinds that pool windows, channel by channel, without parameters."""
+"""Layer kinds that pool windows, channel by channel, without parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +168,7 @@ class Padding:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layer:
-    """One layer; ``name`` is also the name of its output tensor.
+    """A layer of a network; ``name`` is also the name of its output tensor.
 
     Parameters
     ----------
@@ -249,7 +249,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Network:
-    """Layers in execution order; the last layer's output is the network's.
+    """A network: layers in execution order, of which the last gives the network's output.
 
     Raises
     ------
@@ -309,7 +309,7 @@ class Network:
 
 
 def _operations(layer: Layer) -> int:
-    """Multiply-accumulates of a layer, or comparisons or additions of a layer that pools windows."""
+    """Multiply-accumulates of a layer, or what a pool compares or adds."""
     if layer.kind in WINDOW_POOLS:
         return math.prod(layer.output.shape) * math.prod(layer.kernel)
     return layer.macs

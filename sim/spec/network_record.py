@@ -51,7 +51,7 @@ class TensorRecord(Record):
     zero_point: Annotated[int, INT8]
 
     def spec(self) -> TensorSpec:
-        """The tensor."""
+        """Return the tensor that the record describes."""
         return TensorSpec(**dict(self))
 
 

@@ -51,7 +51,7 @@ class Rule(ABC):
         """Whether a value keeps the rule."""
 
     def checked(self, value: Any) -> Any:
-        """The value, for pydantic.
+        """Return the value if it keeps the rule, and refuse it as pydantic does if not.
 
         Raises
         ------
@@ -147,7 +147,7 @@ class Name(Rule):
 
 @dataclass(frozen=True, slots=True)
 class Choice(Rule):
-    """One of several words."""
+    """A word out of several."""
 
     words: tuple[str, ...]
 
@@ -215,7 +215,7 @@ class FileName(Rule):
 
 @dataclass(frozen=True, slots=True)
 class OrNone(Rule):
-    """Another rule, or null."""
+    """Null, or a value that keeps another rule."""
 
     rule: Rule
 

@@ -182,7 +182,7 @@ class Calibration:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """The file's content."""
+        """Content of the calibration file, as a JSON object."""
         content = {
             "schema": SCHEMA,
             "gateware_hash": self.gateware_hash,

@@ -137,7 +137,7 @@ class ExecuteUnit(wiring.Component):
         ]
 
     def _step(self, m: Any, step: Any, advance: Any) -> None:
-        """Compute; `step` is the issue stage's of 3 cycles ago, `advance` belongs to the one of 2."""
+        """Compute; `step` left the issue stage 3 cycles ago, `advance` is of the step 2 cycles ago."""
         control = self.control
         multiply = step.valid & ~step.operand
         m.d.comb += [

@@ -157,7 +157,7 @@ class WindowWalker(wiring.Component):
         return next_address
 
     def _find_stores(self, m: Any, pixels: Any, column: Any, row: Any, columns_left: Any) -> None:
-        """Find the windows of the set and the neighbours that share their outputs.
+        """Select the windows of the set and the neighbours that share their outputs.
 
         POOL's outputs have no halo, and a set that is saved takes one store cycle.
         """

@@ -243,7 +243,7 @@ def row_write_layout(config: AcceleratorConfig) -> data.StructLayout:
 
 
 def tile_read_layout(config: AcceleratorConfig) -> data.StructLayout:
-    """Read of one vector of one PE."""
+    """Layout of a read of one vector of one PE."""
     return data.StructLayout(
         {
             "enable": 1,
@@ -256,5 +256,5 @@ def tile_read_layout(config: AcceleratorConfig) -> data.StructLayout:
 
 
 def tile_write_layout(config: AcceleratorConfig) -> data.StructLayout:
-    """Write of one vector of one PE."""
+    """Layout of a write of one vector of one PE."""
     return data.StructLayout({**tile_read_layout(config).members, "data": 8 * config.vector_bytes})

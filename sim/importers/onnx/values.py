@@ -42,7 +42,7 @@ class Quantization:
     dtype: str
 
     def tensor(self, name: str, shape: tuple[int, int, int]) -> TensorSpec:
-        """A tensor of the network, quantized so."""
+        """Make a tensor of the network with this quantization."""
         return TensorSpec.of_shape(name, shape, float(self.scale), self.zero_point)
 
 

@@ -15,7 +15,7 @@ __all__ = ["OPERATORS", "GraphReader"]
 
 _MOST_NODES = 10_000
 _MOST_NUMBERS = 64
-"""In one argument."""
+"""Most values in one argument of an operator."""
 
 _MOST_VALUES = 4 * MOST_VALUES
 """Most values of a tensor in a graph, which may be a constant."""

@@ -22,7 +22,7 @@ _BLOCK_IMAGES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FloatLayer:
-    """One layer; ``name`` is also the name of its output.
+    """A layer of real numbers; ``name`` is also the name of its output.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class FloatLayer:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FloatNetwork:
-    """Layers in execution order; the last layer's output is the network's.
+    """A network of real numbers: layers in execution order, of which the last gives the output.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ def image_shape(shape: tuple[int, ...]) -> Shape:
 
 
 class Lowering:
-    """Layers so far, and where the model's tensors are among theirs.
+    """Lowering of a TensorFlow Lite graph: layers so far, and their tensors that hold the model's.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ class TfliteTensor:
         return int(self.zero_points[0])
 
     def quantized_like(self, other: "TfliteTensor") -> bool:
-        """Whether both have one scale and zero point, the same."""
+        """Whether two tensors have the same type, scales and zero points."""
         return (
             self.dtype == other.dtype
             and np.array_equal(self.scales, other.scales)
