@@ -49,7 +49,7 @@ class TensorPlacement:
 
     @property
     def groups(self) -> int:
-        """Channel groups."""
+        """Number of channel groups."""
         return -(-self.channels // self.vector_bytes)
 
     @property

@@ -31,7 +31,7 @@ GRID_MODULE = f"{MODULE_PREFIX}grid"
 """Module that the two views share, with the same ports and cycles."""
 
 PE_MODULE = f"{MODULE_PREFIX}pe"
-"""Module below it in the synthesis view."""
+"""Module of a PE, below the grid's in the synthesis view."""
 
 MEMORY = "memory"
 """Array of the simulation view that holds all local memories.

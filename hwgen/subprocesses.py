@@ -78,7 +78,7 @@ def end_programs() -> None:
     """Kill everything that descends from this process, and start nothing any more."""
     with _starting:
         _ending.set()
-    for _ in range(3):  # a worker may have started one between the look and the kill
+    for _ in range(3):  # a worker may start a process between the look and the kill
         for pid in _descendants(os.getpid()):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)

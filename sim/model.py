@@ -74,7 +74,7 @@ def predict_mapped(
     Raises
     ------
     DesignFileError
-        If the memory is a DRAM and the calibration has no parameters of one.
+        If the memory is a DRAM and the calibration has no DRAM parameters.
     CosilicoError
         If the bus is too fast for the DRAM's channels.
     """

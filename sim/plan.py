@@ -22,7 +22,7 @@ __all__ = ["Mapped", "map_network", "network_tables"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapped:
-    """The mapper's answer; arrays are empty if ``failure`` is not NONE.
+    """A network mapped onto an accelerator; arrays are empty if ``failure`` is not NONE.
 
     Parameters
     ----------

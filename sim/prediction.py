@@ -17,7 +17,7 @@ __all__ = ["DescriptorTimes", "LayerPrediction", "Prediction", "cycles_by_layer"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerPrediction:
-    """One layer's share of a program's run.
+    """A layer's share of a program's run.
 
     Parameters
     ----------
@@ -163,8 +163,8 @@ def cycles_by_layer(
 ) -> NDArray[np.int64]:
     """Cycles of every layer: from the end of what runs before it to its own end.
 
-    A layer ends with the latest done of its EXECUTE and STORE descriptors. One that runs for image
-    after image has the sum of all its turns.
+    A layer ends with the latest done of its EXECUTE and STORE descriptors. A layer that runs for
+    image after image has the sum of all its turns.
 
     Parameters
     ----------

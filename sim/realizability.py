@@ -29,10 +29,10 @@ MIN_BANK_DEPTH = 2
 MAX_PES = 8
 MAX_SHIFT = 31
 MAX_BUS_BYTES = 128
-"""AXI4 data buses have at most 1,024 bits."""
+"""Most bytes of an AXI4 data bus: 1,024 bits."""
 
 MIN_REGISTER_FILE_ROWS = 3
-"""One row in each weight half, one for accumulators."""
+"""One row in each weight half, one row for accumulators."""
 
 MAX_REGISTER_FILE_ROWS = 1 << 16
 """A lane's rows are addressed with 16 bits, as the vectors of a bank are."""
@@ -44,12 +44,12 @@ No accelerator of the template has more on a chip, and a simulation holds them i
 """
 
 MAX_CLOCK_MHZ = 10_000
-"""No logic of today is faster."""
+"""Highest clock; no logic of today is faster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One broken limit.
+    """A limit that a configuration breaks, or a network on it.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def _attempt(
     violations = arithmetic_violations(network)
     if violations:
         return violations, None
-    if images > MAX_DESCRIPTORS:  # each has one at least
+    if images > MAX_DESCRIPTORS:  # each image has a descriptor at least
         return [_too_many(images, images)], None
     mapped = map_network(config, network, images)
     if mapped.failure != Failure.NONE:

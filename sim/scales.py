@@ -18,7 +18,7 @@ __all__ = [
 
 
 class Scale(NamedTuple):
-    """real = scale · (value - zero_point)."""
+    """Affine quantization of int8 values: real = scale · (value - zero_point)."""
 
     scale: float
     zero_point: int

@@ -39,8 +39,10 @@ SRAM_BIT_UM2 = 0.346 * 1.33 / 0.6
 """Two-port bit in a macro; decoders and sense amplifiers take 40 % of it (assumed)."""
 
 MACRO_EXTRA_ROWS = 64
-"""Rows that every column of a macro takes besides its own (assumed). With them flip-flops
-are the smaller choice up to nine rows."""
+"""Rows by which every column of a macro is taller than its bits (assumed).
+
+With them flip-flops are the smaller choice up to nine rows.
+"""
 
 ACCUMULATOR_BITS = 32
 DOT_BITS = 18
@@ -80,7 +82,7 @@ class RamShape:
 
     @property
     def um2(self) -> float:
-        """Area of all of them, as macros or as flip-flops with a multiplexer, what is smaller."""
+        """Area of these RAMs, as macros or as flip-flops with a multiplexer, whichever is smaller."""
         macro = (self.rows + MACRO_EXTRA_ROWS) * SRAM_BIT_UM2
         flip_flops = self.rows * FLIP_FLOP_UM2 + (self.rows - 1) * MUX2_UM2
         return self.count * self.width * min(macro, flip_flops)
@@ -199,7 +201,7 @@ def _simd_unit_um2() -> float:
     products = DOT_WIDTH * INT8_MULTIPLIER_UM2 + (DOT_WIDTH - 1) * INT16_ADDER_UM2
     # its own 4 bytes or the lane's; the accumulator or what it restarts from
     choices = (8 * DOT_WIDTH + ACCUMULATOR_BITS) * MUX2_UM2
-    # three between the four taps, one with the accumulator; the sum or the maximum, of both
+    # three maxima between the four taps, a fourth with the accumulator; the sum or the maximum, of both
     maxima = DOT_WIDTH * (INT8_ADDER_UM2 + 8 * MUX2_UM2)
     maxima += (DOT_BITS + ACCUMULATOR_BITS) * MUX2_UM2
     return products + INT32_ADDER_UM2 + choices + maxima + DOT_BITS * FLIP_FLOP_UM2
@@ -210,7 +212,7 @@ def _requantizer_um2() -> float:
     shifters = 2 * SHIFT_STAGES * ACCUMULATOR_BITS * MUX2_UM2
     # between the five steps: three 32-bit values and the 64-bit product
     registers = 5 * ACCUMULATOR_BITS * FLIP_FLOP_UM2
-    # all quarters of the output vector, and all but the last of the next one
+    # all quarters of the output vector, and all but the last of the next vector
     output = 8 * (2 * REQUANTIZER_PHASES - 1) * FLIP_FLOP_UM2
     return INT32_MULTIPLIER_UM2 + 2 * INT32_ADDER_UM2 + shifters + registers + output
 
@@ -225,7 +227,7 @@ def _interconnect_um2(config: AcceleratorConfig) -> float:
     """One PE: from banks to lanes, from lanes to banks, and its links to neighbours."""
     lanes, vector_bits = config.compute_lanes, 8 * config.vector_bytes
     stages = (lanes - 1).bit_length()
-    # per lane: a bank or padding, the incoming vector and the one in use, 4 bytes of it
+    # per lane: a bank or padding, the incoming vector and the vector in use, 4 bytes of it
     feed = (stages + 1) * vector_bits * MUX2_UM2 + 2 * vector_bits * FLIP_FLOP_UM2
     quad = 8 * DOT_WIDTH * ((config.simd_units // DOT_WIDTH - 1) * MUX2_UM2 + FLIP_FLOP_UM2)
     # per bank: a lane, and the vector to store

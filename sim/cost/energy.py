@@ -95,7 +95,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
-    """The least that satisfies :class:`Prediction`, for totals that come from a table.
+    """Activity of a run as plain totals, which a table gives; it satisfies :class:`Prediction`.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ class Objective:
         return math.prod((costs[name] for name in METRICS[self.metric]), start=1.0)
 
     def rank(self, costs: Costs) -> tuple[Any, Any]:
-        """Order of realizable designs: by cost, equal ones by area."""
+        """Order of realizable designs: by cost, at equal cost by area."""
         return self.cost(costs), costs["area"]
 
     def feasible(self, costs: Costs) -> Any:

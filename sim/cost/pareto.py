@@ -11,7 +11,7 @@ __all__ = ["pareto_front"]
 def pareto_front(
     first: NDArray[Any], second: NDArray[Any], eligible: NDArray[np.bool_]
 ) -> list[int]:
-    """Positions that no other beats in both costs, by rising ``first``; the earliest of equal ones.
+    """Positions that no other beats in both costs, by rising ``first``; the earliest of equals.
 
     Parameters
     ----------

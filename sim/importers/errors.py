@@ -6,7 +6,7 @@ __all__ = ["UnsupportedModelError", "printable"]
 
 
 _LONGEST = 1000
-"""Characters of a line."""
+"""Most characters of an error line."""
 
 
 class UnsupportedModelError(CosilicoError):

@@ -42,7 +42,7 @@ STEPS_LIMIT = 64
 
 
 class HostStep(Protocol):
-    """Computes on arrays whose first axis counts inferences."""
+    """A step of the host, on arrays whose first axis counts inferences."""
 
     def run(self, x: _Array) -> _Array:
         """Return the step's result."""
@@ -51,7 +51,7 @@ class HostStep(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantize:
-    """float32 to int8 or uint8: round(x / scale) + zero_point, clamped; one division in float32."""
+    """Quantizes float32 to int8 or uint8: round(x / scale) + zero_point, clamped; divides in float32."""
 
     scale: float
     zero_point: int
@@ -92,7 +92,7 @@ class QuantizeHalfEven:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requantize:
-    """An integer type and scale to another, as TensorFlow Lite Micro's QUANTIZE."""
+    """Brings integers to another type and scale, as TensorFlow Lite Micro's QUANTIZE."""
 
     multiplier: int
     shift: int
@@ -110,7 +110,7 @@ class Requantize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dequantize:
-    """int8 or uint8 to float32: scale · (x - zero_point), rounded once."""
+    """Dequantizes int8 or uint8 to float32: scale · (x - zero_point), rounded once."""
 
     scale: float
     zero_point: int
@@ -123,7 +123,7 @@ class Dequantize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reshape:
-    """Another shape of one inference, in the same order."""
+    """Gives the values of an inference another shape, in their order."""
 
     shape: tuple[int, ...]
 
@@ -134,7 +134,7 @@ class Reshape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transpose:
-    """Another order of the axes of one inference: result axis i is axis ``axes[i]``."""
+    """Gives the axes of an inference another order: axis i of the result is axis ``axes[i]``."""
 
     axes: tuple[int, ...]
 
@@ -236,7 +236,7 @@ class HostProgram:
     output: ModelPort
 
     def prepare(self, x: _Array) -> NDArray[np.int8]:
-        """int8[N, height, width, channels] of the model's inputs [N, ...].
+        """Turn the model's inputs [N, ...] into the network's, int8[N, height, width, channels].
 
         Raises
         ------
@@ -256,11 +256,11 @@ class HostProgram:
         return y.reshape(len(y), *self.logits_shape)
 
     def finish(self, logits: NDArray[np.int8]) -> _Array:
-        """The model's outputs [N, ...] for :meth:`logits`."""
+        """Turn the logits that :meth:`logits` gives into the model's outputs [N, ...]."""
         return run_steps(self.after, logits)
 
     def to_json(self) -> dict[str, Any]:
-        """Fields as a JSON object."""
+        """Return the fields of the host program as a JSON object."""
         return {
             "input": _port_json(self.input),
             "before": [_step_json(step) for step in self.before],
@@ -271,7 +271,7 @@ class HostProgram:
 
     @classmethod
     def from_json(cls, data: Any) -> "HostProgram":
-        """Build from what :meth:`to_json` made.
+        """Build a host program from the object of :meth:`to_json`.
 
         Raises
         ------
@@ -296,7 +296,7 @@ def run_steps(steps: Sequence[HostStep], x: _Array) -> _Array:
 
 
 def _ratio(x: _Array, scale: float) -> _Array:
-    """X / scale, divided in single precision."""
+    """Divide numbers by a scale in single precision; refuse infinities and NaN."""
     if not np.isfinite(x).all():
         raise CosilicoError("x must hold finite numbers, but has infinities or NaN")
     with np.errstate(over="ignore"):  # what overflows is clamped
@@ -315,7 +315,7 @@ def _port_json(port: ModelPort) -> dict[str, Any]:
 
 
 def _step_json(step: Any) -> dict[str, Any]:
-    (kind,) = (name for name, one in STEPS.items() if type(step) is one)
+    (kind,) = (name for name, type_ in STEPS.items() if type(step) is type_)
     values = {name: getattr(step, name) for name in step.__slots__}
     return {"kind": kind} | {
         name: list(value) if isinstance(value, tuple) else value for name, value in values.items()

@@ -37,7 +37,7 @@ class _Value:
 
 
 def require_fit(host: HostProgram, network: Network) -> None:
-    """Raise :class:`DesignFileError` where a step cannot compute what the one before it gives."""
+    """Raise :class:`DesignFileError` where a step cannot take what the step before it gives."""
     model_input = _Value(host.input.dtype, host.input.shape)
     size = math.prod(model_input.shape)
     if size > VALUES_LIMIT:
@@ -52,18 +52,18 @@ def require_fit(host: HostProgram, network: Network) -> None:
     _require("host.after", result, host.output.dtype, host.output.shape)
 
 
-def _require(what: str, found: _Value, dtype: str, shape: tuple[int, ...]) -> None:
+def _require(what: str, value: _Value, dtype: str, shape: tuple[int, ...]) -> None:
     expected = _Value(dtype, shape)
-    if found != expected:
-        raise DesignFileError(f"{what} must give {expected}, not {found}")
+    if value != expected:
+        raise DesignFileError(f"{what} must give {expected}, not {value}")
 
 
 def _after(steps: Sequence[HostStep], value: _Value, side: str) -> _Value:
     for index, step in enumerate(steps):
-        found = _next(step, value)
-        if found is None:
+        result = _next(step, value)
+        if result is None:
             raise DesignFileError(f"host.{side}[{index}] must be a step for {value}, not {step}")
-        value = found
+        value = result
     return value
 
 

@@ -65,14 +65,14 @@ def _table(
 
 
 def _rows(table: OperatorTable[Any]) -> list[tuple[str, ...]]:
-    return [(f"`{name}`", one.becomes, one.conditions) for name, one in sorted(table.items())]
+    return [(f"`{name}`", row.becomes, row.conditions) for name, row in sorted(table.items())]
 
 
 def _host_rows() -> list[tuple[str, ...]]:
     mark = {True: "yes", False: ""}
     return [
-        (f"`{name}`", mark[one.before], mark[one.after], one.conditions)
-        for name, one in sorted(HOST_OPERATORS.items())
+        (f"`{name}`", mark[row.before], mark[row.after], row.conditions)
+        for name, row in sorted(HOST_OPERATORS.items())
     ]
 
 

@@ -16,7 +16,7 @@ CLASSES = 1000
 
 
 class _Stage(NamedTuple):
-    """A row of a paper's table: inverted residual blocks, the first one with the stride."""
+    """A row of a paper's table: inverted residual blocks, the first block with the stride."""
 
     blocks: int
     kernel: int

@@ -19,9 +19,9 @@ class LayerShape:
     channels : int
         Of the output; 0 keeps the input's.
     kernel, stride : int or (int, int)
-        One number for square ones, else (vertical, horizontal).
+        One number if both are equal, else (vertical, horizontal).
     relu6, relu : bool
-        Which activation is fused: at most one. ReLU: of weighted layers and ADD.
+        Whether this activation is fused; not both. ReLU: only for weighted layers and ADD.
     """
 
     name: str

@@ -172,7 +172,7 @@ class AcceleratorConfig:
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
 
     def to_json(self) -> dict[str, Any]:
-        """Fields as a JSON object."""
+        """Return the fields of the configuration as a JSON object."""
         return asdict(self) | {"io_bandwidth_gbps": float(self.io_bandwidth_gbps)}
 
     @classmethod

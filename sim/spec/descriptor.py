@@ -1,7 +1,7 @@
 """The descriptor field table: 64-byte commands of the LOAD, EXECUTE and STORE queues.
 
 The compiler encodes with it, the gateware builds its layouts from it, the documentation
-prints it. Fields are packed from bit 0 up in table order; the first ones are common. The last four
+prints it. Fields are packed from bit 0 up in table order; the first fields are common. The last four
 bytes hold no field but the check word of :mod:`sim.spec.header`.
 """
 
@@ -67,12 +67,12 @@ class Field:
 
     @property
     def low(self) -> int:
-        """Smallest value."""
+        """Smallest value that the field can hold."""
         return -(1 << (self.bits - 1)) if self.signed else 0
 
     @property
     def high(self) -> int:
-        """Largest value."""
+        """Largest value that the field can hold."""
         return (1 << (self.bits - self.signed)) - 1
 
 

@@ -15,7 +15,7 @@ SCHEMA = 1
 
 
 class _DesignDocument(NetworkDocument):
-    """A design file."""
+    """Schema of a design file."""
 
     accelerator: dict[str, Any]
 

@@ -17,16 +17,16 @@ DOCUMENT_LIMIT_BYTES = 1 << 23
 """Most bytes of a JSON file."""
 
 MAX_DEPTH = 32
-"""Most objects and lists within each other."""
+"""Most objects and lists of a JSON file within each other."""
 
 MAX_DIGITS = 40
-"""Most digits of an integer."""
+"""Most digits of an integer in a JSON file."""
 
 MAX_CONTAINERS = 1 << 20
 """Most objects and lists, of which each takes up to 250 bytes of memory but 3 in a file."""
 
 MAX_VALUES = 1 << 22
-"""Most values in them."""
+"""Most values in all objects and lists of a JSON file."""
 
 _KINDS = {
     "missing": "given",
@@ -56,7 +56,7 @@ class _FaultError(ValueError):
 
 
 def checked(model: type[_Model], data: Any, where: str) -> _Model:
-    """The object that ``data`` is, once every rule of the schema is kept.
+    """Check JSON data by every rule of a schema, and return it as an object of the schema.
 
     Raises
     ------

@@ -23,7 +23,7 @@ class NotRealizableError(CosilicoError):
 
 
 class StaleCalibrationError(CosilicoError):
-    """Timing constants were measured on another gateware than the present one."""
+    """Timing constants were measured on another gateware than the present gateware."""
 
 
 class RtlError(RuntimeError):

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and temporary ones that leave nothing behind."""
+"""Files that appear whole or not at all, and temporary files that leave nothing behind."""
 
 import contextlib
 import errno
@@ -42,8 +42,8 @@ _changing = threading.Lock()
 def write_atomic(path: Path, data: bytes | str) -> None:
     """Write to a temporary file beside ``path`` and rename it there.
 
-    A kill at any instant leaves the old content (or no file), never half of the new one. A symbolic
-    link stays one: the file that it leads to is replaced. Devices, pipes and this process's
+    A kill at any instant leaves the old content (or no file), never half of the new. A symbolic
+    link stays a link: the file that it leads to is replaced. Devices, pipes and this process's
     descriptors (``/dev/null``, ``/dev/stdout``) are written to and stay what they are. An OSError
     names ``path``.
     """

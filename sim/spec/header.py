@@ -48,8 +48,8 @@ class Header:
     count : int
         Word 2: descriptors that follow the header.
     checksum : int
-        Word 4: CRC-32 of the first descriptor, 0 without one. As a descriptor's last word is the
-        CRC-32 of the next descriptor, 0 in the last one, it depends on every bit of the program.
+        Word 4: CRC-32 of the first descriptor, 0 without descriptors. As a descriptor's last word is the
+        CRC-32 of the next descriptor, 0 in the last, it depends on every bit of the program.
     """
 
     fingerprint: int
@@ -57,7 +57,7 @@ class Header:
     checksum: int
 
     def pack(self) -> bytes:
-        """Return the 64 bytes."""
+        """Return the 64 bytes of the header."""
         values = (HEADER_MAGIC, self.fingerprint, self.count, HEADER_VERSION, self.checksum)
         head = _WORDS.pack(*values).ljust(CHECK_OFFSET, b"\0")
         return head + _word(zlib.crc32(head))

@@ -75,7 +75,7 @@ class LayerKind(StrEnum):
 
 
 WINDOW_POOLS = (LayerKind.MAX_POOL, LayerKind.AVERAGE_POOL)
-"""Kinds that pool windows, channel by channel, without parameters."""
+"""Layer kinds that pool windows, channel by channel, without parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,13 +168,13 @@ class Padding:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layer:
-    """One layer; ``name`` is also the name of its output tensor.
+    """A layer of a network; ``name`` is also the name of its output tensor.
 
     Parameters
     ----------
     kind : LayerKind
     inputs : tuple of str
-        Names of tensors made earlier (the network's input or layers): two for ADD, else one.
+        Names of tensors made earlier (the network's input or layers): one tensor, two for ADD.
     output : TensorSpec
         ``output.name == name``.
     kernel, stride : (int, int)
@@ -190,7 +190,7 @@ class Layer:
     multiplier : int32[K], not negative
         Q31 significand of s_in·s_w[k]/s_out = multiplier · 2^(shift - 31), normally in
         [2^30, 2^31). ADD: three entries
-        for operand a, operand b and the sum. MEAN: one, s_in/s_out over the count, for the sum of
+        for operand a, operand b and the sum. MEAN: one entry, s_in/s_out over the count, for the sum of
         all pixels less their zero points. Pools: empty, the averages divide by the count.
     shift : int32[K]
         Positive shifts left; each in -31 … 30.
@@ -225,9 +225,9 @@ class Layer:
             ("multiplier", np.int32),
             ("shift", np.int32),
         ):
-            found = getattr(self, name).dtype
-            if found != dtype:
-                rule = f"must be {np.dtype(dtype).name}, not {found.name}"
+            given = getattr(self, name).dtype
+            if given != dtype:
+                rule = f"must be {np.dtype(dtype).name}, not {given.name}"
                 raise ValueError(f"{name} of layer {self.name!r} {rule}")
         least = int(self.multiplier.min(initial=0))
         if least < 0:
@@ -249,7 +249,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Network:
-    """Layers in execution order; the last one's output is the network's.
+    """A network: layers in execution order, of which the last gives the network's output.
 
     Raises
     ------
@@ -309,7 +309,7 @@ class Network:
 
 
 def _operations(layer: Layer) -> int:
-    """Multiply-accumulates of a layer, or comparisons or additions of one that pools windows."""
+    """Multiply-accumulates of a layer, or what a pool compares or adds."""
     if layer.kind in WINDOW_POOLS:
         return math.prod(layer.output.shape) * math.prod(layer.kernel)
     return layer.macs
@@ -411,6 +411,6 @@ def _expect_alike(layer: Layer, source: TensorSpec) -> None:
         raise ValueError(f"input and output of {layer.name!r} must be quantized alike")
 
 
-def _expect(layer: Layer, what: str, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    if found != expected:
-        raise ValueError(f"{what} of layer {layer.name!r} must have shape {expected}, not {found}")
+def _expect(layer: Layer, what: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    if shape != expected:
+        raise ValueError(f"{what} of layer {layer.name!r} must have shape {expected}, not {shape}")

@@ -1,4 +1,4 @@
-"""A network as JSON with its arrays in an npz file beside it: the form of every file with one."""
+"""Networks as JSON with their arrays in an npz file beside it, in every file that has a network."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ WEIGHTS_FILE = "weights.npz"
 
 
 class WeightsRecord(Record):
-    """Where a network's arrays are."""
+    """The file with a network's arrays: its name, and its SHA-256 where that is known."""
 
     file: Annotated[str, FileName()]
     sha256: Annotated[str | None, Digest()] = None
@@ -98,13 +98,13 @@ def read_network(document: NetworkDocument, path: Path, what: str) -> Network:
 
 
 def network_digest(network: Network) -> str:
-    """SHA-256 of everything that a network is."""
+    """SHA-256 over all fields and arrays of a network, in hexadecimal."""
     fields = json.dumps(network_fields(network), sort_keys=True).encode()
     return hashlib.sha256(fields + _weights_bytes(network)).hexdigest()
 
 
 def network_fields(network: Network) -> dict[str, Any]:
-    """All of a network but its arrays, as a JSON object."""
+    """Fields of a network without its arrays, as a JSON object."""
     return {
         "name": network.name,
         "input": asdict(network.input),

@@ -51,7 +51,7 @@ class TensorRecord(Record):
     zero_point: Annotated[int, INT8]
 
     def spec(self) -> TensorSpec:
-        """The tensor."""
+        """Return the tensor that the record describes."""
         return TensorSpec(**dict(self))
 
 
@@ -82,9 +82,9 @@ class LayerRecord(Record):
         for array, dtype in ARRAYS.items():
             values[array] = arrays.get(f"{self.name}.{array}", np.zeros(0, dtype))
             if values[array].dtype != dtype:
-                found = values[array].dtype.name
+                given = values[array].dtype.name
                 raise DesignFileError(
-                    f"array {self.name}.{array} must be {np.dtype(dtype).name}, not {found}"
+                    f"array {self.name}.{array} must be {np.dtype(dtype).name}, not {given}"
                 )
         return Layer(
             name=self.name,

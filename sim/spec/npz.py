@@ -27,7 +27,7 @@ _TYPES = ("b1", *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)), "f
 def npz_bytes(arrays: dict[str, NDArray[Any]]) -> bytes:
     """Content of an npz file with these arrays; the same bytes for the same arrays."""
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub takes allow_pickle for one
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub takes an array for allow_pickle
     return buffer.getvalue()
 
 

@@ -51,7 +51,7 @@ class Rule(ABC):
         """Whether a value keeps the rule."""
 
     def checked(self, value: Any) -> Any:
-        """The value, for pydantic.
+        """Return the value if it keeps the rule, and refuse it as pydantic does if not.
 
         Raises
         ------
@@ -73,7 +73,7 @@ class Rule(ABC):
             raise ValueError(f"{what} must be {self}, not {shown(value)}")
 
     def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
+        self, source: Any, schema_of: GetCoreSchemaHandler
     ) -> CoreSchema:
         """Validate with :meth:`checked`."""
         return core_schema.no_info_plain_validator_function(self.checked)
@@ -147,7 +147,7 @@ class Name(Rule):
 
 @dataclass(frozen=True, slots=True)
 class Choice(Rule):
-    """One of several words."""
+    """A word out of several."""
 
     words: tuple[str, ...]
 
@@ -202,7 +202,7 @@ class Digest(Rule):
 
 @dataclass(frozen=True, slots=True)
 class FileName(Rule):
-    """A file's name without a folder: a file beside the one that names it."""
+    """A file's name without a folder: the file lies beside the file that names it."""
 
     def __str__(self) -> str:
         """The rule in words."""
@@ -215,7 +215,7 @@ class FileName(Rule):
 
 @dataclass(frozen=True, slots=True)
 class OrNone(Rule):
-    """Another rule, or null."""
+    """Null, or a value that keeps another rule."""
 
     rule: Rule
 

@@ -68,13 +68,13 @@ class HardwareSpace:
         """
         if config.clock_mhz != self.clock_mhz:
             raise ValueError(f"clock_mhz must be {self.clock_mhz}, not {config.clock_mhz!r}")
-        found = []
+        positions = []
         for name, values in self.values.items():
             value = getattr(config, name)
             if value not in values:
                 raise ValueError(f"{name} must be one of {list(values)}, not {value!r}")
-            found.append(values.index(value))
-        return tuple(found)
+            positions.append(values.index(value))
+        return tuple(positions)
 
     def flat_index(self, config: AcceleratorConfig) -> int:
         """Position of the configuration in the order of iteration."""

@@ -24,7 +24,7 @@ class StopCause(IntEnum):
     """The header is damaged, or of a program for another configuration or version."""
 
     CHECK = 5
-    """A descriptor is not the one that its predecessor announces."""
+    """A descriptor differs from what its predecessor announces."""
 
     TIMEOUT = 6
     """Nothing has moved for TIMEOUT cycles."""

@@ -174,7 +174,7 @@ class Calibration:
         return np.array([self.constants[c.name.lower()] for c in Constant], np.int64)
 
     def require_hash(self, gateware_hash: str) -> None:
-        """Raise :class:`StaleCalibrationError` if the gateware is another one by now."""
+        """Raise :class:`StaleCalibrationError` if the gateware has changed since."""
         if self.gateware_hash != gateware_hash:
             raise StaleCalibrationError(
                 f"calibration was measured on gateware {self.gateware_hash[:12]}, "
@@ -182,7 +182,7 @@ class Calibration:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """The file's content."""
+        """Content of the calibration file, as a JSON object."""
         content = {
             "schema": SCHEMA,
             "gateware_hash": self.gateware_hash,

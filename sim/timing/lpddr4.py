@@ -89,7 +89,7 @@ def structure(config: AcceleratorConfig) -> NDArray[np.int64]:
 
 
 def parameters(config: AcceleratorConfig, measured: Mapping[str, int]) -> NDArray[np.int64]:
-    """All parameters, int64[len(DramParameter)].
+    """Parameters of a DRAM, of its structure and measured: int64[len(DramParameter)].
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ __all__ = [
 
 
 PROTECTION = 0b000
-"""Unprivileged, secure, data access."""
+"""Protection type of all accesses: unprivileged, secure, data."""
 
 _MODIFIABLE_BUFFERABLE = 0b0011
 _INCREMENTING = 0b01

@@ -29,7 +29,7 @@ def region_layout(length_bits: int) -> data.StructLayout:
 
 
 def burst_layout() -> data.StructLayout:
-    """Layout of one burst; ``length`` is beats minus one, ``final`` marks a region's last.
+    """Layout of one burst; ``length`` is its beats less 1, ``final`` marks a region's last.
 
     ``outside`` tells that it lies outside of the window, ``illegal`` that it is none: it has no beats
     or is not aligned.

@@ -93,7 +93,7 @@ class Locator(wiring.Component):
         # Bursts follow the answers
         ahead = Signal(range(self.responses + 1))
         sought = Signal()
-        distance = Signal.like(ahead)  # bursts to follow up to the one that is sought, included
+        distance = Signal.like(ahead)  # bursts to follow, the sought burst included
         m.d.comb += burst.ready.eq(ahead != 0)
         followed = burst.valid & burst.ready
         m.d.sync += ahead.eq(ahead + self.answered - followed)

@@ -28,7 +28,7 @@ class Pacer(wiring.Component):
     beat : In(1)
         A beat moves in this cycle; only while `ready`.
     ready : Out(1)
-        There is credit for a beat. It does not fall before one has moved.
+        There is credit for a beat. It does not fall before a beat has moved.
     """
 
     def __init__(self, earn: int, cost: int) -> None:

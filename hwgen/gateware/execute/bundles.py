@@ -10,7 +10,7 @@ __all__ = ["finish_layout", "read_layout", "step_layout", "window_layout"]
 
 
 def finish_layout() -> data.StructLayout:
-    """How a window's results are finished: parameter half, zero point and clamp."""
+    """Layout of how a window's results are finished: parameter half, zero point and clamp."""
     return data.StructLayout(
         {
             "half": unsigned(1),
@@ -22,7 +22,7 @@ def finish_layout() -> data.StructLayout:
 
 
 def read_layout(config: AcceleratorConfig) -> data.StructLayout:
-    """One read: banks, address, image coordinates of PE (0, 0), and the lanes that take it.
+    """Layout of a read: banks, address, image coordinates of PE (0, 0), and the lanes that take it.
 
     ``inject``: outside the image ``pad_value`` is read. ``ring``: the vector is also written to the
     window ring, at ``position``. ``source_mask`` and ``source_base``: see
@@ -47,7 +47,7 @@ def read_layout(config: AcceleratorConfig) -> data.StructLayout:
 
 
 def step_layout(config: AcceleratorConfig) -> data.StructLayout:
-    """One step: what the lanes do with the vectors that have been read.
+    """Layout of a step: what the lanes do with the vectors that have been read.
 
     ``operand``: the step requantizes an ADD operand and multiplies nothing; ``second``: operand b.
     ``first``: the step begins a set of windows, with ``restore`` from accumulator row ``saved_row``.
@@ -74,12 +74,12 @@ def step_layout(config: AcceleratorConfig) -> data.StructLayout:
 
 
 def window_layout(config: AcceleratorConfig) -> data.StructLayout:
-    """A finished set of windows, with all that is needed of its descriptor after the issue stage.
+    """Layout of a finished set of windows, with what later stages need of its descriptor.
 
     Bit p of ``pixels`` tells whether pixel p exists; bit p of ``east`` and ``west``, and ``south``
-    and ``north``, which neighbours' vectors are stored besides one's own; ``row_span`` and
-    ``column_span`` how far from one's own the vertical and horizontal ones go. ``lane_mask`` is the
-    number of lanes per pixel, less 1.
+    and ``north``, which neighbours' vectors are stored besides the PE's own; ``row_span`` and
+    ``column_span`` how far from its own row and column the vectors of vertical and horizontal
+    neighbours go. ``lane_mask`` is the number of lanes per pixel, less 1.
     """
     address = unsigned(address_bits(config.bank_depth))
     lanes = unsigned(config.compute_lanes)

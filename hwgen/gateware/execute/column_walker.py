@@ -40,7 +40,7 @@ class ColumnWalker(wiring.Component):
     address, y, x : Out
         Its vector address, and image coordinates for PE (0, 0).
     first : Out(1)
-        It is the first one.
+        The tap is its window's first.
     count : Out
         Its number.
     """

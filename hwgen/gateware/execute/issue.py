@@ -274,7 +274,7 @@ class IssueStage(wiring.Component):
             ]
 
     def _finish_set(self, m: Any, windows: Any, skew: Any, tick: Any) -> None:
-        """Describe a set that ends to the stages behind this one.
+        """Give the description of a set of windows that ends to the stages behind the issue stage.
 
         The walker may be at the next set when the end comes out of the skew.
         """
@@ -323,7 +323,7 @@ class IssueStage(wiring.Component):
 
     @property
     def _lane_mask(self) -> Any:
-        """Lanes per pixel, less 1: L / P - 1. All ones if L is no power of two, where P must be 1."""
+        """Lanes per pixel, less 1: L / P - 1. All bits set if L is no power of two, where P must be 1."""
         lanes, d = self.config.compute_lanes, self.descriptor
         mask: Any = (1 << (lanes - 1).bit_length()) - 1
         for level in range(1, lanes.bit_length()):

@@ -33,7 +33,7 @@ SLOT_MEMBERS = (
 
 
 class SlotSequencer(wiring.Component):
-    """Gives each trigger the next 4 slots of the requantizers, one for each quarter of a vector.
+    """Gives each trigger the next 4 slots of the requantizers, a slot per quarter of a vector.
 
     Triggers come at least 4 cycles apart.
 

@@ -31,11 +31,11 @@ class RingSteps(wiring.Component):
     Members
     -------
     descriptor, next_descriptor : In(execute_layout())
-        Descriptor of the present window; that of the next one, with `start`.
+        Descriptor of the present window; that of the next window, with `start`.
     start, restart, row_start : In(1)
         The next cycle is the first one of a descriptor, of a window, or of a row of windows.
     remaining : In(21)
-        Cycles until the window's last one.
+        Cycles until the window's last cycle.
     read, first, count : In
         A vector is read; it is the window's first; its number t.
     position : Out

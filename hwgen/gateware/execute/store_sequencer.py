@@ -30,7 +30,7 @@ class StoreSequencer(wiring.Component):
     """Stores a set's vectors: each window's own, then the neighbours' that it names.
 
     Horizontal neighbours run innermost, in the order own, east, west; rows in the order own, south,
-    north; windows outermost. A set comes only after the stores of the one before.
+    north; windows outermost. A set comes only after the stores of the set before.
 
     Latency: 1 cycle from `window` to its first `push`, 2 to its first `write_enable`. `done` pulses one
     cycle after the last write. Throughput: one store per cycle.

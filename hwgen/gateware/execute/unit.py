@@ -26,8 +26,8 @@ class ExecuteUnit(wiring.Component):
     else 0. Descriptors of all kinds may follow each other without ``wait_drain``, as far as they do
     not read what an earlier one writes to the banks.
 
-    Latency and throughput: the next descriptor may start with `issue_end`, one with ``wait_drain`` with
-    the last `done`.
+    Latency and throughput: the next descriptor may start with `issue_end`, or with the last `done` if
+    it has ``wait_drain``.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class ExecuteUnit(wiring.Component):
     busy : Out(1)
         A descriptor has started and is not done.
     half_busy : Out(2)
-        Bit h: one that uses weight half h.
+        Bit h: such a descriptor uses weight half h.
     control : Out(ExecuteControl(config))
         To the grid.
     """
@@ -137,7 +137,7 @@ class ExecuteUnit(wiring.Component):
         ]
 
     def _step(self, m: Any, step: Any, advance: Any) -> None:
-        """Compute; `step` is the issue stage's of 3 cycles ago, `advance` belongs to the one of 2."""
+        """Compute; `step` left the issue stage 3 cycles ago, `advance` is of the step 2 cycles ago."""
         control = self.control
         multiply = step.valid & ~step.operand
         m.d.comb += [

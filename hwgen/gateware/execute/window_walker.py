@@ -15,7 +15,7 @@ __all__ = ["WindowWalker"]
 
 
 class WindowWalker(wiring.Component):
-    """Walks the sets of windows of a descriptor: P neighbouring columns, then the next ones.
+    """Walks the sets of windows of a descriptor: P neighbouring columns, then the next P.
 
     P is `pixels` for CONV and ADD, else 1. The last set of a row may have fewer windows.
 
@@ -37,7 +37,7 @@ class WindowWalker(wiring.Component):
     last, row_end : Out(1)
         The present set is the descriptor's last, or the last in its row.
     saved_row : Out
-        Accumulator row of the present set: ``accumulator_row`` and one more with every set, modulo
+        Accumulator row of the present set: ``accumulator_row``, plus 1 with every set, modulo
         `accumulator_rows` or more.
     next_address, next_y, next_x : Out
         With `start` or `advance`: address and image coordinates of the first tap of that set.
@@ -157,7 +157,7 @@ class WindowWalker(wiring.Component):
         return next_address
 
     def _find_stores(self, m: Any, pixels: Any, column: Any, row: Any, columns_left: Any) -> None:
-        """Find the windows of the set and the neighbours that share their outputs.
+        """Select the windows of the set and the neighbours that share their outputs.
 
         POOL's outputs have no halo, and a set that is saved takes one store cycle.
         """

@@ -140,7 +140,7 @@ class LaneControl(wiring.Signature):
     finish, zero_point, clamp_low, clamp_high
         4 cycles after a slot: finish the result to int8.
     assemble, commit
-        5 cycles after a slot: take a quarter of the output vector; the last one.
+        5 cycles after a slot: take a quarter of the output vector; take the last quarter.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -167,14 +167,14 @@ class PeControl(wiring.Signature):
         r + 2: lanes (bit l for lane l) whose incoming register takes a vector: that of bank
         ``(l & source_mask) | source_base``, or `pad_value` in all bytes with `pad`.
     vertical
-        With `reduce`: the neighbour is the southern PE, not the eastern one.
+        With `reduce`: the neighbour is the southern PE, not the eastern PE.
     receive
         With `reduce`: this PE adds what its neighbour shifts out.
     push, take_mask, take_base, from_east, from_west
-        e + 17 …: bank b takes the output vector of lane ``(b & take_mask) | take_base``: one's own
+        e + 17 …: bank b takes the output vector of lane ``(b & take_mask) | take_base``, of this PE
         unless a neighbour is named.
     write_enable, write_address, from_south, from_north
-        One cycle after `push`: store that vector, or the one a vertical neighbour took.
+        One cycle after `push`: store that vector, or the vector that a vertical neighbour took.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -243,7 +243,7 @@ def row_write_layout(config: AcceleratorConfig) -> data.StructLayout:
 
 
 def tile_read_layout(config: AcceleratorConfig) -> data.StructLayout:
-    """Read of one vector of one PE."""
+    """Layout of a read of one vector of one PE."""
     return data.StructLayout(
         {
             "enable": 1,
@@ -256,5 +256,5 @@ def tile_read_layout(config: AcceleratorConfig) -> data.StructLayout:
 
 
 def tile_write_layout(config: AcceleratorConfig) -> data.StructLayout:
-    """Write of one vector of one PE."""
+    """Layout of a write of one vector of one PE."""
     return data.StructLayout({**tile_read_layout(config).members, "data": 8 * config.vector_bytes})

@@ -22,7 +22,7 @@ __all__ = ["Distributor"]
 
 
 class Distributor(wiring.Component):
-    """Registers all that enters the grid, and finds what differs between PEs.
+    """Registers all that enters the grid, and computes what differs between PEs.
 
     Latency: 1 cycle to the PEs; 1 cycle from `row_read_data` to `tile_read_data`. Throughput: one
     of everything per cycle.
@@ -108,7 +108,7 @@ class Distributor(wiring.Component):
             m.d.comb += self.receive[index].eq(reduce_index == position)
 
     def _pad(self, m: Any, places: list[tuple[int, int]]) -> None:
-        """Find the PE rows and columns whose tap lies outside the image."""
+        """Compute the PE rows and columns whose tap lies outside the image."""
         control = self.control
         inject = Signal()
         m.d.sync += inject.eq(control.inject)

@@ -97,7 +97,7 @@ class Grid(Structure):
         }
 
     def wires(self) -> list[Wire]:
-        """Return what connects them."""
+        """Return the wires between the parts of the grid."""
         wires = [
             Wire(_DISTRIBUTOR, name, None, name)
             for name in (

@@ -44,7 +44,7 @@ class Lane(wiring.Component):
     head : Out(32 * R)
         Head of this lane's drain register.
     output : Out(8 * S)
-        The last output vector; valid from `commit` to the next one.
+        The last output vector; valid from `commit` to the next `commit`.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -115,7 +115,7 @@ class Lane(wiring.Component):
                 requantizer.accumulator[index].eq(first + second),
             ]
 
-        # Three quarters wait here, so that a stored vector stays whole while the next one comes.
+        # Three quarters wait here, so that a stored vector stays whole while the next comes.
         waiting = Signal(8 * width * (REQUANTIZER_PHASES - 1), reset_less=True)
         output = Signal(8 * config.vector_bytes, reset_less=True)
         arrived = Cat(waiting, *requantizer.output)

@@ -42,7 +42,7 @@ class Pe(wiring.Component):
     tile_read_enable, tile_read_address : In
         External read of the bank in the one-hot mask; never together with a step.
     tile_read_data : Out(8 * S)
-        The vector read, or 0 in cycles without one.
+        The vector read, or 0 in cycles without a read.
     weight_write, parameter_write : In(L)
         Lanes that take a row.
     row_write_address, weight_write_data, parameter_write_data : In

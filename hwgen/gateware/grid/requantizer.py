@@ -123,7 +123,7 @@ class RequantizerUnit(wiring.Component):
 class Requantizer(wiring.Component):
     """Row of `width` requantizer units, in lockstep.
 
-    Latency: ``RESULT_LATENCY`` cycles to `result`, one more to `output`. Throughput: `width`
+    Latency: ``RESULT_LATENCY`` cycles to `result`, 1 more to `output`. Throughput: `width`
     values per cycle.
 
     Parameters

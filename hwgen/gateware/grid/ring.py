@@ -13,7 +13,7 @@ __all__ = ["Ring"]
 
 
 class Ring(wiring.Component):
-    """Holds 64 vectors in a circle and reads any 4 consecutive ones.
+    """Holds 64 vectors in a circle and reads any 4 that follow one another.
 
     Position p lies in row ⌊p / 4⌋ of bank p mod 4, so that 4 positions in a row are always in 4
     different banks. Reading a position in the cycle that writes it gives either vector.

@@ -11,7 +11,7 @@ from sim.spec.accelerator import DOT_WIDTH
 __all__ = ["SimdUnit"]
 
 _LEAST = -128
-"""No activation is smaller."""
+"""Smallest int8 activation."""
 
 
 class SimdUnit(wiring.Component):

@@ -49,7 +49,7 @@ class FetchUnit(wiring.Component):
     Parameters
     ----------
     fingerprint : int
-        The configuration's; a program for another one is refused.
+        The configuration's; a program for another configuration is refused.
 
     Members
     -------
@@ -134,7 +134,7 @@ class FetchUnit(wiring.Component):
                 with m.If(index == number):
                     m.d.sync += word.eq(self.rdata)
 
-        # The last beats hold no fields, so all words are there when the last one comes
+        # The last beats hold no fields, so all words are there when the last beat comes
         buffer = Fifo(8 * DESCRIPTOR_PORT_BYTES * _STORED_WORDS, self.DEPTH)
         m.submodules.buffer = unique_fifo(buffer)
         m.d.comb += [

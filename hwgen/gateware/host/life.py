@@ -39,8 +39,8 @@ class Life(wiring.Component):
     Members
     -------
     doorbell, abort : In(1)
-        Pulses of the host. The first counts only while no program runs, the second only while one
-        runs.
+        Pulses of the host. The first counts only while no program runs, the second only while
+        a program runs.
     timeout : In(32)
         Cycles without `progress` after which a program is stopped; 0 for any number.
     idle : In(1)

@@ -1,4 +1,4 @@
-"""Union of vectors of which all but one are zero."""
+"""Union of vectors of which at most one vector is not zero."""
 
 from typing import Any
 
@@ -24,9 +24,9 @@ class Union(wiring.Component):
     Members
     -------
     vectors : In(width).array(count)
-        All but one 0.
+        At most one vector is not 0.
     vector : Out(width)
-        That one.
+        The vector that is not 0, or 0.
     """
 
     def __init__(self, count: int, width: int) -> None:

@@ -73,7 +73,7 @@ def unique(component: Any, name: str | None = None, reset: Any = None) -> Unique
         Its members are connected by the caller as usual.
     name : str, optional
         Module name without the ``cosilico_`` prefix; the class name in snake case by default. Give
-        one where a class is built with different parameters in one design.
+        a name where a class is built with different parameters in one design.
     reset : Signal, optional
         Resets the component, besides the reset of the design around it.
     """

@@ -81,7 +81,7 @@ class LoadUnit(wiring.Component):
     pages : In(pages_layout())
         The window.
     stop : In(1)
-        No further burst is requested; one that is offered already still is.
+        No further burst is requested, but for a burst that is offered already.
     drop : In(1)
         No program runs: beats are taken and have no effect.
     row_write : Out(row_write_layout(config))

@@ -38,7 +38,7 @@ class StoreUnit(wiring.Component):
     """Runs STORE descriptors, up to HELD at a time, up to OUTSTANDING addresses ahead of the data.
 
     Vectors are read ahead into a small FIFO, so that data never lacks after a descriptor's first
-    beat. The next command is taken once all bursts of the one before are addressed; its vectors
+    beat. The next command is taken once all bursts of the last command are addressed; its vectors
     follow the others without a gap. Descriptor i, whose command is transferred in cycle s[i], has its
     bursts k, numbered on over all descriptors, on an always ready memory in cycles ::
 
@@ -70,7 +70,7 @@ class StoreUnit(wiring.Component):
     config : AcceleratorConfig
         Sizes of the accelerator; the bus must not be wider than a register-file row.
     responses : int
-        Most bursts that wait for their responses, a power of two less one.
+        Most bursts that wait for their responses, a power of two less 1.
 
     Members
     -------
@@ -211,8 +211,8 @@ class StoreUnit(wiring.Component):
         with m.If(offered):
             m.d.sync += number.eq(next_number)
 
-        # Responses; a descriptor is done when its last burst is answered. One that no burst waits
-        # for, as after a reset in mid-run, has no effect
+        # Responses; a descriptor is done when its last burst is answered. A response
+        # that no burst waits for, as after a reset in mid-run, has no effect
         answer = Signal()
         m.d.comb += [
             self.bready.eq(1),
@@ -239,7 +239,7 @@ class StoreUnit(wiring.Component):
             ]
 
     def _locate(self, m: Module, region: Any, begin: Signal, answer: Signal) -> Signal:
-        """Build what finds the burst of an error response; return whether there is one."""
+        """Build the search for an error response's burst; return whether a response is an error."""
         locator = Locator(self.config.bus_bytes, len(region.beats), self.HELD, self.responses)
         m.submodules.locator = unique(locator, "store_locator")
         failed = Signal()

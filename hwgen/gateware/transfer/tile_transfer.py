@@ -50,7 +50,7 @@ def most_vector_beats(config: AcceleratorConfig) -> int:
 
 
 def accept_commands(m: Module, unit: Any, layout: Any, last: Signal) -> tuple[Any, Signal, Fifo]:
-    """Take the next command once the bursts of the one before are requested.
+    """Take the next command once the bursts of the last command are requested.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def address_burst(
     legal
         Whether the descriptor is; registered, there with its first burst.
     room
-        Whether one more burst may be under way; must not fall but by `offered`.
+        Whether another burst may be under way; must not fall but by `offered`.
     stop
         No burst that is not yet offered is to be.
 

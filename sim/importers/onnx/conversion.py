@@ -121,7 +121,7 @@ def lower_onnx(model: OnnxModel, name: str) -> ImportedNetwork:
 
 def _live(model: OnnxModel) -> list[OnnxNode]:
     """Nodes that the output depends on."""
-    wanted = {one.name for one in model.outputs}
+    wanted = {output.name for output in model.outputs}
     live = []
     for node in reversed(model.nodes):
         if wanted.intersection(node.outputs):

@@ -63,7 +63,7 @@ def differences(imported: ImportedNetwork) -> tuple[LayerDifference, ...]:
     network = imported.network
     nodes = imported.source["nodes"]
     rng = np.random.default_rng(SEED)
-    found = []
+    rows = []
     left = _MOST_MACS
     for layer in network.layers:
         pixels, taps = math.prod(layer.output.shape[:2]), math.prod(layer.kernel)
@@ -74,17 +74,17 @@ def differences(imported: ImportedNetwork) -> tuple[LayerDifference, ...]:
         left -= images * max(layer.macs, gathered)
         if left < 0:
             images = 0
-        found.append(_difference(network, layer, nodes[layer.name], rng, images))
-    return tuple(found)
+        rows.append(_difference(network, layer, nodes[layer.name], rng, images))
+    return tuple(rows)
 
 
-def report(found: Sequence[LayerDifference]) -> dict[str, object]:
+def report(rows: Sequence[LayerDifference]) -> dict[str, object]:
     """JSON object of the comparison."""
     return {
         "schema": 1,
         "reference": "onnxruntime: clamp(round_half_even(float32(sum) * multiplier) + zero_point)",
         "seed": SEED,
-        "layers": [asdict(one) for one in found],
+        "layers": [asdict(row) for row in rows],
     }
 
 
@@ -97,7 +97,9 @@ def _difference(
             layer=layer.name, node=node, bound=bound, reason=reason, values=0, differing=0
         )
     sources = [network.tensors[name] for name in layer.inputs]
-    inputs = [rng.integers(-128, 128, (images, *one.shape)).astype(np.int8) for one in sources]
+    inputs = [
+        rng.integers(-128, 128, (images, *source.shape)).astype(np.int8) for source in sources
+    ]
     ours = golden.run_layer(layer, sources, inputs)
     theirs = onnxruntime_layer(layer, sources, inputs)
     return LayerDifference(

@@ -74,7 +74,7 @@ def _quantized_constant(lowering: OnnxLowering, node: OnnxNode, value: Constant)
         if value.data.shape[axis] != scales.size:
             node.refuse(f"scales must be as many as axis {axis} is long, not {scales.size}")
         shape[axis] = scales.size
-    each = [one.reshape(shape) if one.size > 1 else one.reshape(-1)[0] for one in (scales, zeros)]
+    each = [v.reshape(shape) if v.size > 1 else v.reshape(-1)[0] for v in (scales, zeros)]
     limits = np.iinfo(zeros.dtype)
     rounded = np.rint(value.data / each[0]) + each[1].astype(np.int32)
     return Constant(data=rounded.clip(limits.min, limits.max).astype(zeros.dtype))

@@ -42,13 +42,13 @@ SPREAD = 255
 
 
 ONNX_OPERATORS: OperatorTable[Callable[["OnnxLowering", OnnxNode], Value]] = OperatorTable()
-"""Operators by name."""
+"""ONNX operators that are lowered, by name."""
 
 lowers = ONNX_OPERATORS.lowers
 
 
 class OnnxLowering:
-    """Layers so far, and what is known of the model's tensors.
+    """Lowering of an ONNX graph: layers so far, and what is known of the model's tensors.
 
     ``origins`` has the model's tensor that each layer computes, ``nodes`` the node; ``prepared``
     is the host's part of the input once a layer has read it.
@@ -69,7 +69,7 @@ class OnnxLowering:
         self._values = 0
 
     def value(self, node: OnnxNode, position: int) -> Value:
-        """An input; refused where it is left out or unknown."""
+        """Value of an input of a node; refused where it is left out or unknown."""
         if not node.has_input(position):
             node.refuse(f"input {position} must be given")
         name = node.inputs[position]
@@ -152,7 +152,7 @@ class OnnxLowering:
             node.refuse(f"{rule}, not {read.scale} and {read.zero_point}")
 
     def activation(self, node: OnnxNode, position: int = 0, *, padded: bool = False) -> Quantized:
-        """A real activation that DequantizeLinear made, or an integer one.
+        """Activation that a node reads: real, made by DequantizeLinear, or of integers.
 
         A Pad before it is done first, unless the caller takes it over (``padded``).
         """
@@ -167,7 +167,7 @@ class OnnxLowering:
     def real_activation(
         self, node: OnnxNode, position: int = 0, *, padded: bool = False
     ) -> Quantized:
-        """An activation that DequantizeLinear made; integers are refused."""
+        """Activation that a node reads as real numbers; integers are refused."""
         source = self.activation(node, position, padded=padded)
         if not source.real:
             node.refuse(f"input {node.inputs[position]!r} must be real, not integers")
@@ -239,7 +239,7 @@ class OnnxLowering:
             self.layers[name] = Layer(
                 name=name,
                 kind=kind,
-                inputs=tuple(one.name for one in inputs),
+                inputs=tuple(source.name for source in inputs),
                 output=spec,
                 clamp=target.clamp,
                 **fields,
@@ -279,7 +279,7 @@ class OnnxLowering:
         )
 
     def rescaled(self, node: OnnxNode, value: Quantized) -> Deferred:
-        """The real activation to be quantized another way."""
+        """Defer bringing a real activation to the scale that its QuantizeLinear gives."""
         return Deferred(
             shape=value.shape,
             places=value.places,
@@ -299,7 +299,7 @@ class OnnxLowering:
         )
 
     def _materialized(self, node: OnnxNode, value: HostInput) -> Quantized:
-        """Let the accelerator begin here."""
+        """Let the accelerator begin at a tensor that the host prepares."""
         if value.quantization is None:
             rule = "must come from QuantizeLinear: all of the model must be quantized"
             node.refuse(f"input of shape {value.shape} {rule}")

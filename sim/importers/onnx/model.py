@@ -17,7 +17,7 @@ _LARGEST = 2**31 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnnxNode:
-    """A node of the graph; an input of "" is one that is left out.
+    """A node of the graph; an input that is left out is "".
 
     An attribute of a type that no operator here has is None. They are read by methods that refuse
     those of another type than the operator's.
@@ -57,10 +57,10 @@ class OnnxNode:
         if name not in self.attributes:
             return None
         value = self.attributes[name]
-        if not isinstance(value, list) or not all(isinstance(one, int) for one in value):
+        if not isinstance(value, list) or not all(isinstance(item, int) for item in value):
             self.refuse(f"{name} must be integers, not {_shown(value)}")
-        for one in value:
-            self._check_size(name, one)
+        for item in value:
+            self._check_size(name, item)
         return value
 
     def integer(self, name: str, default: int) -> int:
@@ -86,7 +86,7 @@ class OnnxNode:
         return value
 
     def axis(self, value: int, rank: int, name: str = "axis") -> int:
-        """An axis of ``rank``, counted from the front; negative ones are counted from the end."""
+        """An axis of ``rank``, counted from the front; a negative axis counts from the end."""
         if not -rank <= value < rank:
             self.refuse(f"{name} must be one of {rank}, not {value}")
         return value % rank

@@ -57,8 +57,8 @@ def parse_onnx(content: bytes, what: str) -> OnnxModel:
     DesignFileError
         If it is not a complete model, or breaks a rule of the format.
     UnsupportedModelError
-        If it has parts that are never read: weights in another file, sparse ones, functions; or
-        very many of any.
+        If it has parts that are never read: weights in another file, sparse weights, functions;
+        or very many of any.
     """
     require_bounded(content)
     try:
@@ -120,7 +120,7 @@ def _check_rules(proto: onnx.ModelProto, what: str) -> None:
 
 def _model(proto: onnx.ModelProto, what: str) -> OnnxModel:
     graph = proto.graph
-    outputs = [_end(one, open_shape=not one.type.tensor_type.shape.dim) for one in graph.output]
+    outputs = [_end(end, open_shape=not end.type.tensor_type.shape.dim) for end in graph.output]
     constants: dict[str, NDArray[Any]] = {}
     for tensor in graph.initializer:
         if tensor.name in constants:
@@ -128,7 +128,7 @@ def _model(proto: onnx.ModelProto, what: str) -> OnnxModel:
         constants[tensor.name] = _array(tensor, what)
     nodes = []
     for index, node in enumerate(graph.node):
-        attributes = {one.name: _attribute(one, what) for one in node.attribute}
+        attributes = {field.name: _attribute(field, what) for field in node.attribute}
         if len(attributes) != len(node.attribute):
             raise DesignFileError(f"{what} has a node {index} with an attribute given twice")
         if node.op_type == "Constant" and isinstance(attributes.get("value"), np.ndarray):
@@ -145,11 +145,11 @@ def _model(proto: onnx.ModelProto, what: str) -> OnnxModel:
                 attributes=attributes,
             )
         )
-    versions = [one.version for one in proto.opset_import if one.domain in _STANDARD]
+    versions = [opset.version for opset in proto.opset_import if opset.domain in _STANDARD]
     return OnnxModel(
         nodes=tuple(nodes),
         constants=constants,
-        inputs=tuple(_end(one) for one in graph.input if one.name not in constants),
+        inputs=tuple(_end(end) for end in graph.input if end.name not in constants),
         outputs=tuple(outputs),
         opset=max(versions, default=1),
     )
@@ -182,9 +182,9 @@ def _attribute(attribute: AttributeProto, what: str) -> Any:
         case AttributeProto.STRING:
             return attribute.s.decode(errors="replace")
         case AttributeProto.INTS:
-            return [int(one) for one in attribute.ints]
+            return [int(value) for value in attribute.ints]
         case AttributeProto.FLOATS:
-            return [float(one) for one in attribute.floats]
+            return [float(value) for value in attribute.floats]
         case AttributeProto.TENSOR:
             return _array(attribute.t, what)
     return None

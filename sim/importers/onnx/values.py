@@ -42,7 +42,7 @@ class Quantization:
     dtype: str
 
     def tensor(self, name: str, shape: tuple[int, int, int]) -> TensorSpec:
-        """A tensor of the network, quantized so."""
+        """Make a tensor of the network with this quantization."""
         return TensorSpec.of_shape(name, shape, float(self.scale), self.zero_point)
 
 
@@ -57,7 +57,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Constant:
-    """An initializer; with scales, one that DequantizeLinear made real along ``axis``."""
+    """An initializer; with ``scales``, DequantizeLinear has made it real along ``axis``."""
 
     data: NDArray[Any]
     scales: NDArray[np.float32] | None = None

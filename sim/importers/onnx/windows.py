@@ -124,7 +124,7 @@ def _given_weights(
 def _bias(
     lowering: OnnxLowering, node: OnnxNode, position: int, scales: NDArray[np.float32]
 ) -> NDArray[np.int32]:
-    """Bias in units of ``scales``; a real one must be quantized so."""
+    """Bias in units of ``scales``; a real bias must be quantized so."""
     channels = len(scales)
     if not node.has_input(position):
         return np.zeros(channels, np.int32)
@@ -133,10 +133,10 @@ def _bias(
         node.refuse(f"bias {name!r} must be a quantized constant of int32")
     if value.scales is not None and value.zero_points is not None:
         expected = scales.astype(np.float64)
-        found = value.scales.reshape(-1).astype(np.float64)
-        if len(found) not in (1, channels) or value.zero_points.any():
+        given = value.scales.reshape(-1).astype(np.float64)
+        if len(given) not in (1, channels) or value.zero_points.any():
             node.refuse(f"bias {name!r} must have 1 or {channels} scales and zero point 0")
-        if (np.abs(found - expected) > _BIAS_TOLERANCE * expected).any():
+        if (np.abs(given - expected) > _BIAS_TOLERANCE * expected).any():
             node.refuse(f"scales of bias {name!r} must be the input's times the weights'")
     bias = value.data.reshape(-1)
     if len(bias) != channels:

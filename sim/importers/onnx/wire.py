@@ -28,7 +28,7 @@ _PACKED_BYTES = {
 
 
 def require_bounded(content: bytes) -> None:
-    """Refuse a model of very many fields or numbers; one that is damaged passes, for its parser.
+    """Refuse a model of very many fields or numbers; a damaged model passes, for its parser.
 
     Raises
     ------

@@ -39,7 +39,7 @@ _STRIDED, _CPU = 7, "cpu"
 
 
 def clean_archive(path: Path, in_spec: str, out_spec: str) -> io.BytesIO:
-    """An archive for ``torch.export.load`` with what is plain data in the one at ``path``.
+    """An archive for ``torch.export.load`` with what is plain data in the archive at ``path``.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def _entry(
 
 
 def _numbers(items: Any, field: str, refuse: Callable[[str], Never]) -> list[int]:
-    """Sizes, which must be numbers: text of a symbolic one would be evaluated."""
+    """Sizes, which must be numbers: text of a symbolic size would be evaluated."""
     numbers = []
     for item in items if isinstance(items, list) else [items]:
         value = item.get("as_int") if isinstance(item, dict) and len(item) == 1 else None

@@ -15,7 +15,7 @@ __all__ = ["OPERATORS", "GraphReader"]
 
 _MOST_NODES = 10_000
 _MOST_NUMBERS = 64
-"""In one argument."""
+"""Most values in one argument of an operator."""
 
 _MOST_VALUES = 4 * MOST_VALUES
 """Most values of a tensor in a graph, which may be a constant."""
@@ -152,7 +152,7 @@ class GraphReader:
         values = self._field(graph, "tensor_values", dict)
         tensors = {self._name(name): self._tensor(meta, name) for name, meta in values.items()}
         inputs, outputs = (
-            [self._tensor_name(one, "an end of the graph") for one in self._field(graph, end, list)]
+            [self._tensor_name(v, "an end of the graph") for v in self._field(graph, end, list)]
             for end in ("inputs", "outputs")
         )
         specs = self._inputs(self._field(signature, "input_specs", list), stored, tensors)
@@ -311,7 +311,7 @@ class GraphReader:
 
     def _node(self, node: Any, index: int) -> dict[str, Any]:
         target = self._field(node, "target", str)
-        outputs = [self._argument(one) for one in self._field(node, "outputs", list)]
+        outputs = [self._argument(output) for output in self._field(node, "outputs", list)]
         match = _TARGET.fullmatch(target)
         if target != _GETITEM and (match is None or match[2] not in OPERATORS):
             name = match[1] if match else target[:80]
@@ -320,7 +320,7 @@ class GraphReader:
             raise UnsupportedModuleError(f"{title} is not supported; there is {SUPPORTED_MODULES}")
         cleaned = {
             "target": target,
-            "inputs": [self._input(one) for one in self._field(node, "inputs", list)],
+            "inputs": [self._input(value) for value in self._field(node, "inputs", list)],
             "outputs": outputs,
             "metadata": {},
             "is_hop_single_tensor_return": None,
@@ -352,11 +352,11 @@ class GraphReader:
             case "as_tensors" | "as_ints" | "as_floats" | "as_bools" | "as_sym_ints":
                 if not isinstance(value, list) or len(value) > _MOST_NUMBERS:
                     self.refuse(f"must have at most {_MOST_NUMBERS} values in an argument")
-                return [self._value(kind.removesuffix("s"), one) for one in value]
+                return [self._value(kind.removesuffix("s"), item) for item in value]
             case "as_optional_tensors":
                 if not isinstance(value, list) or len(value) > _MOST_NUMBERS:
                     self.refuse(f"must have at most {_MOST_NUMBERS} values in an argument")
-                return [self._argument(one) for one in value]
+                return [self._argument(item) for item in value]
             case "as_sym_int":
                 return {"as_int": self._size(value)}
             case "as_float":

@@ -1,4 +1,4 @@
-"""Modules in: what torch.export makes of a PyTorch module, as a network of layers."""
+"""PyTorch modules as networks of layers, read from what torch.export makes of them."""
 
 import warnings
 

@@ -9,7 +9,7 @@ __all__ = ["fold_batch_norm", "gain_and_offset"]
 def gain_and_offset(
     mean: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, epsilon: float
 ) -> tuple[Tensor, Tensor]:
-    """Both float64[C]; normalized = gain · x + offset."""
+    """Gain and offset of a normalization, float64[C] each: normalized = gain · x + offset."""
     deviation = torch.sqrt(variance.double() + epsilon)
     gain = torch.ones_like(deviation) if weight is None else weight.double()
     gain = gain / deviation

@@ -66,4 +66,4 @@ _CLAMPS = (
 ELEMENTWISE = {f"aten.{name}": Reader(read=_activation) for name in _CLAMPS} | {
     "aten.add.Tensor": Reader(read=_add)
 }
-"""Readers of these operators."""
+"""Readers of clamps and sums, by ATen's names."""

@@ -17,12 +17,12 @@ INPUT = "input"
 """Name of the tensor that the first layer reads."""
 
 _BLOCK_IMAGES = 8
-"""Images computed at once; bounds the memory of large ones."""
+"""Images computed at once; bounds the memory of large images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FloatLayer:
-    """One layer; ``name`` is also the name of its output.
+    """A layer of real numbers; ``name`` is also the name of its output.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class FloatLayer:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FloatNetwork:
-    """Layers in execution order; the last one's output is the network's.
+    """A network of real numbers: layers in execution order, of which the last gives the output.
 
     Parameters
     ----------
@@ -99,15 +99,15 @@ class FloatNetwork:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Output [N, C, P, Q] of images [N, C, H, W]."""
-        found: list[Tensor] = []
+        outputs: list[Tensor] = []
         last = self.layers[-1].name
 
         def keep(name: str, values: Tensor) -> None:
             if name == last:
-                found.append(values)
+                outputs.append(values)
 
         self.visit(images, keep)
-        return torch.cat(found)
+        return torch.cat(outputs)
 
 
 def compute(layer: FloatLayer, inputs: list[Tensor]) -> Tensor:

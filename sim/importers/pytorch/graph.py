@@ -112,7 +112,7 @@ class Graph:
         return len(node.users) == 1
 
     def layer_name(self, node: fx.Node, weight: Any = None) -> str:
-        """The module's name if there is a weight, else the node's; never one that is taken."""
+        """Free name for a node's layer: the module's if there is a weight, else the node's."""
         path = self._names.get(weight, "") if isinstance(weight, fx.Node) else ""
         name = path.rpartition(".")[0] or node.name
         taken = {INPUT, *self.layers}

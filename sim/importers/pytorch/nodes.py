@@ -49,9 +49,9 @@ def break_rule(node: fx.Node, rule: str, value: Any) -> Never:
 
 def sizes_of(node: fx.Node) -> tuple[int, ...]:
     """Shape of a node's first result without the batch."""
-    found = node.meta["val"]
-    found = found[0] if isinstance(found, tuple | list) else found
-    sizes = tuple(found.shape[1:])
+    results = node.meta["val"]
+    first = results[0] if isinstance(results, tuple | list) else results
+    sizes = tuple(first.shape[1:])
     if not all(isinstance(size, int) for size in sizes):
         break_rule(node, "shapes must be fixed but for the batch", [str(s) for s in sizes])
     return sizes
@@ -68,14 +68,14 @@ def image_shape(node: fx.Node) -> tuple[int, int, int]:
 
 def stored_tensors(program: ExportedProgram) -> dict[str, tuple[str, Tensor]]:
     """Name in the module and value of every placeholder that is not an argument."""
-    found: dict[str, tuple[str, Tensor]] = {}
+    stored: dict[str, tuple[str, Tensor]] = {}
     for spec in program.graph_signature.input_specs:
         if spec.kind is InputKind.USER_INPUT or spec.target is None:
             continue
         value = program.state_dict.get(spec.target, program.constants.get(spec.target))
         if isinstance(value, Tensor):
-            found[spec.arg.name] = (spec.target, value)
-    return found
+            stored[spec.arg.name] = (spec.target, value)
+    return stored
 
 
 def arguments_of(node: fx.Node) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def widened(
 
 def title(node: fx.Node) -> str:
     """An operator with its index among all of the graph, and the name of what it computes."""
-    operators = [one for one in node.graph.nodes if one.op == "call_function"]
+    operators = [other for other in node.graph.nodes if other.op == "call_function"]
     if node not in operators:
         return f"{node.op} {node.name!r}"
     return f"operator {operators.index(node)} {node.target} (tensor {node.name!r})"

@@ -125,4 +125,4 @@ POOLS = {
     "aten._adaptive_avg_pool2d.default": Reader(read=_adaptive_pool),
     "aten.max_pool2d_with_indices.default": Reader(read=_max_pool, takes_padding=True),
 }
-"""Readers of these operators."""
+"""Readers of pools and means, by ATen's names."""

@@ -67,4 +67,4 @@ VIEWS = {f"aten.{name}": Reader(read=_view) for name in _PLAIN} | {
     "aten.as_strided.default": Reader(read=_strided),
     "<built-in function getitem>": Reader(read=_first),
 }
-"""Readers of these operators."""
+"""Readers of zero padding and views, by ATen's names."""

@@ -111,4 +111,4 @@ WEIGHTED = {
     "aten.addmm.default": Reader(read=_linear),
     "aten.mm.default": Reader(read=_linear),
 }
-"""Readers of these operators."""
+"""Readers of layers with weights, by ATen's names."""

@@ -127,7 +127,9 @@ def _check_written(model: TfliteModel) -> None:
 
 def _check_known(model: TfliteModel, live: list[TfliteOperator]) -> None:
     """Refuse operators that are not in the tables, shape arithmetic last: others are the cause of it."""
-    unknown = [one for one in live if one.name not in OPERATORS and one.name not in HOST_OPERATORS]
+    unknown = [
+        node for node in live if node.name not in OPERATORS and node.name not in HOST_OPERATORS
+    ]
     unknown.sort(key=lambda operator: _only_shapes(model, operator))
     for operator in unknown:
         _refuse_operator(model, operator)
@@ -175,7 +177,7 @@ def _live(model: TfliteModel) -> list[TfliteOperator]:
 
 
 def _readers(live: list[TfliteOperator], index: int) -> list[TfliteOperator]:
-    return [one for one in live for i in one.inputs[: _DATA_INPUTS.get(one.name)] if i == index]
+    return [node for node in live for i in node.inputs[: _DATA_INPUTS.get(node.name)] if i == index]
 
 
 def _before(

@@ -42,7 +42,7 @@ def image_shape(shape: tuple[int, ...]) -> Shape:
 
 
 class Lowering:
-    """Layers so far, and where the model's tensors are among theirs.
+    """Lowering of a TensorFlow Lite graph: layers so far, and their tensors that hold the model's.
 
     Parameters
     ----------
@@ -69,9 +69,11 @@ class Lowering:
         self._places: dict[int, str] = {}
         self._readers: dict[int, list[TfliteOperator]] = {}
         self._weights = 0
-        uses = [(index, one) for one in self.operators for index in one.inputs if index >= 0]
-        for index, one in uses:
-            self._readers.setdefault(index, []).append(one)
+        uses = [
+            (index, reader) for reader in self.operators for index in reader.inputs if index >= 0
+        ]
+        for index, reader in uses:
+            self._readers.setdefault(index, []).append(reader)
         self._output = output_tensor
         first = self._readers[input_tensor][0]
         tensor = self.quantized(first, input_tensor)

@@ -27,7 +27,7 @@ class TfliteTensor:
     dtype : str
         As numpy calls it, or TensorFlow Lite's own name where numpy has none ("int4").
     scales : float32[n]
-        Empty where not quantized, one for the whole tensor or one for each index of ``axis``.
+        Empty where not quantized; one scale for the whole tensor or for each index of ``axis``.
     zero_points : int64[n]
     axis : int
     data : array or None
@@ -51,16 +51,16 @@ class TfliteTensor:
 
     @property
     def scale(self) -> np.float32:
-        """The scale of a tensor that has one."""
+        """The scale of a tensor that is quantized as a whole."""
         return np.float32(self.scales[0])
 
     @property
     def zero_point(self) -> int:
-        """The zero point of a tensor that has one."""
+        """The zero point of a tensor that is quantized as a whole."""
         return int(self.zero_points[0])
 
     def quantized_like(self, other: "TfliteTensor") -> bool:
-        """Whether both have one scale and zero point, the same."""
+        """Whether two tensors have the same type, scales and zero points."""
         return (
             self.dtype == other.dtype
             and np.array_equal(self.scales, other.scales)
@@ -70,7 +70,7 @@ class TfliteTensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TfliteOperator:
-    """An operator; an input of -1 is one that is left out.
+    """An operator; an input that is left out is -1.
 
     ``options`` holds the fields of its option table, by TensorFlow Lite's names. ``wrong_options``
     is the name of the table where it is another operator's, else empty.
@@ -99,12 +99,12 @@ class TfliteModel:
         expected = [out]
         if operator.name == "SQUEEZE":
             rank = len(source)
-            ones = tuple(i for i, size in enumerate(source) if size == 1)
+            unit_axes = tuple(i for i, size in enumerate(source) if size == 1)
             axes = {
                 axis % rank if -rank <= axis < rank else axis
-                for axis in operator.options["SqueezeDims"] or ones
+                for axis in operator.options["SqueezeDims"] or unit_axes
             }
-            if not axes <= set(ones):
+            if not axes <= set(unit_axes):
                 self.refuse(operator, f"axes must be of size 1, not {sorted(axes)} of {source}")
             expected = [tuple(n for i, n in enumerate(source) if i not in axes)]
         elif operator.name == "EXPAND_DIMS":

@@ -130,7 +130,7 @@ def _model(content: bytes, what: str) -> TfliteModel:
     operators = tuple(
         _operator(root, graph, i, len(tensors)) for i in range(graph.OperatorsLength())
     )
-    ends = [_indices(one, len(tensors)) for one in (graph.InputsAsNumpy(), graph.OutputsAsNumpy())]
+    ends = [_indices(v, len(tensors)) for v in (graph.InputsAsNumpy(), graph.OutputsAsNumpy())]
     if min(ends[0] + ends[1], default=0) < 0:
         raise ValueError("an end of the graph must be a tensor")
     return TfliteModel(tensors=tensors, operators=operators, inputs=ends[0], outputs=ends[1])
@@ -174,7 +174,7 @@ def _tensor(root: Any, graph: Any, index: int, what: str) -> TfliteTensor:
 def _constant(
     root: Any, buffer_index: int, shape: tuple[int, ...], dtype: str, what: str
 ) -> NDArray[Any] | None:
-    """Content of a tensor, None for one that is computed; types that no operator reads are passed over.
+    """Content of a tensor, None if it is computed; types that no operator reads are passed over.
 
     It is a view of the file, for many tensors may share one buffer.
     """
@@ -222,9 +222,9 @@ def _operator(root: Any, graph: Any, index: int, tensors: int) -> TfliteOperator
 def _code_number(code: Any) -> int:
     """Number of a builtin operator: the larger of two fields, of which either may be left out.
 
-    Numbers above 127 do not fit into the older field, which files of before the newer one have alone.
-    The accessor ``BuiltinCode`` of the package returns the older one for small numbers, hence the
-    table itself is read.
+    Numbers above 127 do not fit into the older field, which older files have alone. The
+    accessor ``BuiltinCode`` of the package returns the older field for small numbers, hence the table
+    itself is read.
     """
     table = code._tab
     numbers = [0]
@@ -262,10 +262,10 @@ def _option(table: Any, field: str) -> Any:
 
 
 def _indices(vector: Any, count: int) -> tuple[int, ...]:
-    found = tuple(int(index) for index in _vector(vector, _MAX_ENDS))
-    if not all(-1 <= index < count for index in found):
+    indices = tuple(int(index) for index in _vector(vector, _MAX_ENDS))
+    if not all(-1 <= index < count for index in indices):
         raise ValueError("an index must be of a tensor")
-    return found
+    return indices
 
 
 def _text(content: bytes | None) -> str:
@@ -277,7 +277,7 @@ def _text(content: bytes | None) -> str:
 
 
 def _vector(vector: Any, most: int | None = None) -> NDArray[Any]:
-    """A list of at most so many numbers; the accessors return the number 0 for one that is not there."""
+    """A list of at most so many numbers; the accessors return the number 0 for an absent list."""
     if isinstance(vector, int):
         return np.zeros(0, np.int64)
     if most is not None and len(vector) > most:

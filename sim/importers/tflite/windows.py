@@ -41,7 +41,7 @@ def check_output(
     stride: tuple[int, int],
     channels: int,
 ) -> tuple[int, int, int]:
-    """Shape of a windowed layer's output, which must be the one that the model says."""
+    """Shape of a windowed layer's output, which must be the shape that the model says."""
     height, width = padding.windows(source.shape[:2], kernel, stride)
     shape = lowering.output(operator).shape
     if shape != (1, height, width, channels):
