@@ -140,13 +140,15 @@ def cycles(digest: Digest) -> int:
     for network, config, images in pairs():
         for memory in Memory:
             try:
-                found = predict(config, network, images=images, memory=memory)
+                prediction = predict(config, network, images=images, memory=memory)
             except CosilicoError as error:
                 digest.add(str(error))
             else:
-                digest.add(found.start, found.issued, found.done, *found.spilled)
-                digest.add(*found.counters(config).values(), found.descriptor_bytes)
-                for layer in found.layers:
+                digest.add(
+                    prediction.start, prediction.issued, prediction.done, *prediction.spilled
+                )
+                digest.add(*prediction.counters(config).values(), prediction.descriptor_bytes)
+                for layer in prediction.layers:
                     digest.add(layer.name, layer.cycles, layer.execute_busy)
             cases += 1
     return cases

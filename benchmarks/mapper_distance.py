@@ -106,9 +106,9 @@ class Layer:
                 if high == min(rows, most // wide) or wide == min(sets, most // high)
             ]
         for high, wide in shapes:
-            found = plan.copy()
-            found[0, LayerPlan.BLOCK_ROWS], found[0, LayerPlan.BLOCK_COLUMNS] = high, wide
-            yield found
+            blocked = plan.copy()
+            blocked[0, LayerPlan.BLOCK_ROWS], blocked[0, LayerPlan.BLOCK_COLUMNS] = high, wide
+            yield blocked
 
 
 def _vectors(plan: Array, whole: bool) -> int:
@@ -120,10 +120,10 @@ def _vectors(plan: Array, whole: bool) -> int:
 def measure(count: int, seed: int) -> list[Distance]:
     """Distances of ``count`` random layers, tiny and edge in turn."""
     rng = np.random.default_rng(seed)
-    found: list[Distance] = []
+    distances: list[Distance] = []
     for _ in track(range(count), description="layers"):
-        found.append(_draw(TINY if len(found) % 2 else EDGE, rng))
-    return found
+        distances.append(_draw(TINY if len(distances) % 2 else EDGE, rng))
+    return distances
 
 
 def random_layer(config: AcceleratorConfig, rng: np.random.Generator) -> Network:

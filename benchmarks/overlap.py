@@ -79,8 +79,8 @@ def surveyed(network: Network, points: int, seed: int) -> None:
             continue
         ratio = prediction.total_cycles / bound(config, prediction)
         ratios[bool(prediction.spilled)].append(ratio)
-    for spills, found in ratios.items():
-        values = np.array(found)
+    for spills, sample in ratios.items():
+        values = np.array(sample)
         print(
             f"{'activations spill' if spills else 'activations stay'}: {len(values)} points, "
             f"median {np.median(values):.3f}, 90 % at most {np.quantile(values, 0.9):.3f}, "

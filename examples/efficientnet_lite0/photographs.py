@@ -41,7 +41,7 @@ def judged_photographs() -> NDArray[np.uint8]:
     from sklearn.datasets import load_sample_image
 
     left, _, _ = skimage.data.stereo_motorcycle()
-    found = {
+    photographs = {
         "chelsea": skimage.data.chelsea(),
         "coffee": skimage.data.coffee(),
         "china": load_sample_image("china.jpg"),
@@ -50,7 +50,7 @@ def judged_photographs() -> NDArray[np.uint8]:
         "rocket": skimage.data.rocket(),
         "astronaut": skimage.data.astronaut(),
     }
-    return np.stack([_framed(found[name]) for name in JUDGED])
+    return np.stack([_framed(photographs[name]) for name in JUDGED])
 
 
 def calibration_photographs() -> tuple[NDArray[np.uint8], list[int]]:

@@ -36,10 +36,10 @@ def keys(some: list[Entry]) -> list[str]:
 
 
 def test_entries_are_listed_by_their_last_use(root: Path) -> None:
-    found = entries()
-    assert keys(found) == KEYS
-    assert {entry.size_bytes for entry in found} == {10**6}
-    assert {entry.kind for entry in found} <= set(KINDS)
+    listing = entries()
+    assert keys(listing) == KEYS
+    assert {entry.size_bytes for entry in listing} == {10**6}
+    assert {entry.kind for entry in listing} <= set(KINDS)
 
 
 def test_old_entries_are_removed(root: Path) -> None:

@@ -106,10 +106,10 @@ def test_the_kernels_are_compiled_before_processes_start(
 
 
 def test_census_counts_points_by_rule(table: CostTable) -> None:
-    found = census(table)
-    assert next(iter(found)) == "realizable"
-    assert found["realizable"] == table.realizable.sum()
-    for code, points in found.items():
+    points_by_rule = census(table)
+    assert next(iter(points_by_rule)) == "realizable"
+    assert points_by_rule["realizable"] == table.realizable.sum()
+    for code, points in points_by_rule.items():
         if code != "realizable":
             assert points == sum(code in codes for codes in table.violations) > 0
 

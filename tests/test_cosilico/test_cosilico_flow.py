@@ -114,8 +114,10 @@ class Stages:
 
     def search(self, experiment: object, out: Path, **options: object) -> Any:
         """Write a design and return figures as a search does."""
-        found = AcceleratorConfig.from_json(TINY.default.to_json() | {"io_bandwidth_gbps": 1.6})
-        save(Design(network=network(), accelerator=found), out / "design.json")
+        accelerator = AcceleratorConfig.from_json(
+            TINY.default.to_json() | {"io_bandwidth_gbps": 1.6}
+        )
+        save(Design(network=network(), accelerator=accelerator), out / "design.json")
         self.enter("search")
         figures = {
             "default": {"predicted_cycles": 2},
@@ -250,8 +252,8 @@ def test_searches_the_accelerator_of_an_imported_network(
     assert "right, in RTL" not in (out / "report.html").read_text()
     print_summary(results, out)
     assert "accuracy" not in capsys.readouterr().out
-    found = load(out / "design.json")
-    assert found.accelerator.to_json() == results["rtl"]["accelerator"]
+    design = load(out / "design.json")
+    assert design.accelerator.to_json() == results["rtl"]["accelerator"]
     assert (
         results["search"]["best"]["predicted_cycles"]
         == (results["search"]["optimum"]["predicted_cycles"])
@@ -429,9 +431,9 @@ def test_everything_runs_for_an_imported_network(
     assert best == results["rtl"]["predicted_cycles"]
     assert best == results["search"]["optimum"]["predicted_cycles"]
     assert results["search"]["space_points"] == len(space)
-    found = load(out / "design.json").network
+    searched = load(out / "design.json").network
     expected = golden.run(imported.network, imported.host.prepare(model.inputs))
-    again = golden.run(found, imported.host.prepare(model.inputs))
-    assert np.array_equal(again[found.output.name], expected[imported.network.output.name])
+    again = golden.run(searched, imported.host.prepare(model.inputs))
+    assert np.array_equal(again[searched.output.name], expected[imported.network.output.name])
     page = (out / "report.html").read_text()
     assert imported.network.name in page

@@ -87,8 +87,8 @@ def test_an_update_leaves_probabilities_within_the_clip() -> None:
     def probabilities() -> NDArray[np.float64]:
         with torch.no_grad():
             logits = agent.actor(torch.from_numpy(context))[0]
-        found: NDArray[np.float64] = torch.softmax(logits, 0).double().numpy()
-        return found
+        distribution: NDArray[np.float64] = torch.softmax(logits, 0).double().numpy()
+        return distribution
 
     before = probabilities()
     agent.learn(

@@ -47,11 +47,11 @@ class Touch:
 def test_state_and_log_come_back(tmp_path: Path) -> None:
     state = {"weights": torch.arange(5), "round": 3, "names": ["a", "b"]}
     CheckpointStore(tmp_path, "a run").save(state, [])
-    found = CheckpointStore(tmp_path, "a run").load()
-    assert found is not None
-    assert torch.equal(found[0]["weights"], state["weights"])  # type: ignore[arg-type]  # values are objects
-    assert found[0]["names"] == ["a", "b"]
-    assert found[1] == []
+    loaded = CheckpointStore(tmp_path, "a run").load()
+    assert loaded is not None
+    assert torch.equal(loaded[0]["weights"], state["weights"])  # type: ignore[arg-type]  # values are objects
+    assert loaded[0]["names"] == ["a", "b"]
+    assert loaded[1] == []
 
 
 def test_runs_no_code_of_a_checkpoint(tmp_path: Path) -> None:

@@ -156,9 +156,9 @@ def test_every_row_of_windows_pays_its_lead() -> None:
 
 def test_pooling_pays_for_every_hop() -> None:
     pool = {"op": ExecuteOp.POOL, "window_rows": 1, "window_columns": 1}
-    one = durations(pool, TINY.at(0))
+    single = durations(pool, TINY.at(0))
     many = durations(pool, TINY.at(len(TINY) - 1))
-    assert many[0] - one[0] == many[1] - one[1] == 6 * constant(Constant.POOL_HOP)
+    assert many[0] - single[0] == many[1] - single[1] == 6 * constant(Constant.POOL_HOP)
 
 
 class Fetch:

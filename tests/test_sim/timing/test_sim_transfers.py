@@ -218,17 +218,17 @@ def cut(config: AcceleratorConfig, fields: dict[str, int]) -> list[int]:
             for g in range(fields["groups"])
             for r in range(fields["rows"])
         ]
-    found = []
+    bursts = []
     for address, count in segments:
         beats = 0
         for beat in range(count):
             at_page = (address + beat * config.bus_bytes) % PAGE_BYTES == 0
             if beats and (at_page or beats == BURST_BEATS):
-                found.append(beats)
+                bursts.append(beats)
                 beats = 0
             beats += 1
-        found.append(beats)
-    return found
+        bursts.append(beats)
+    return bursts
 
 
 def stepped(

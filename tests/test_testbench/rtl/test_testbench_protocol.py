@@ -122,8 +122,8 @@ def run(simulation: Path, cycles: list[Cycle], *, late: bool = False) -> str:
 
 def offered(channel: str, address: int = 0x1000, beats: int = 1, **more: int) -> Cycle:
     """An address with VALID."""
-    found = {f"{channel}valid": 1, f"{channel}addr": address, f"{channel}len": beats - 1}
-    return found | {f"{channel}{name}": value for name, value in more.items()}
+    signals = {f"{channel}valid": 1, f"{channel}addr": address, f"{channel}len": beats - 1}
+    return signals | {f"{channel}{name}": value for name, value in more.items()}
 
 
 def read_beats(port: str, *lasts: int) -> Iterator[Cycle]:
@@ -427,8 +427,8 @@ def test_late_answers_are_let_be_where_the_bus_is_not_reset(simulation: Path) ->
     ]
     again = [{"rst": 1}, {}, {"rst": 0}]
     assert run(simulation, [*asked, *again, *late], late=True) == ""
-    found = run(simulation, [*asked, *again, *late])
-    assert found == "AXI protocol violation on R at cycle 9: data that was not asked for\n"
+    message = run(simulation, [*asked, *again, *late])
+    assert message == "AXI protocol violation on R at cycle 9: data that was not asked for\n"
     more = [*READ, *late, *read_beats("m_axi_", 1)]
-    found = run(simulation, [*asked, *again, *more], late=True)
-    assert found.endswith("last does not agree with the burst's length\n")
+    message = run(simulation, [*asked, *again, *more], late=True)
+    assert message.endswith("last does not agree with the burst's length\n")

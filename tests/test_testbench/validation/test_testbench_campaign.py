@@ -150,9 +150,9 @@ def test_stalled_pairs_are_others(tmp_path: Path, runs: list[tuple[Case, bool]])
 
 def test_imported_networks_share_builds(tmp_path: Path, runs: list[tuple[Case, bool]]) -> None:
     list(SMALL.run(Journal(tmp_path / "journal.jsonl", SMALL.header()), 1, silent))
-    found = [case for case, _ in runs if isinstance(case, ImportedCase)]
-    assert len({case.model_seed for case in found}) == len(found)
-    first = found[:IMPORTED_PER_CONFIG]
+    imported = [case for case, _ in runs if isinstance(case, ImportedCase)]
+    assert len({case.model_seed for case in imported}) == len(imported)
+    first = imported[:IMPORTED_PER_CONFIG]
     assert len({case.config for case in first}) == 1
 
 
