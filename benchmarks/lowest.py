@@ -78,7 +78,7 @@ def command_dependencies(project: Mapping[str, Any]) -> list[str]:
 
 
 def main() -> None:
-    """Install and run; a failure ends it with that program's status."""
+    """Install the lowest versions and run every command; exit with the status of what fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--torch", help="version of torch, where the lowest has no build for CPUs")
     parser.add_argument("pip", nargs="*", help="arguments of pip")

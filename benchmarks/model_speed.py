@@ -47,7 +47,7 @@ PAIRS_OF_LAYERS = (8, 16, 32, 64, 128)
 
 
 def main() -> None:
-    """Print one line per figure."""
+    """Measure all speeds of the model; print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--zigzag", metavar="PYTHON", help="an interpreter that has ZigZag")
     zigzag = parser.parse_args().zigzag
@@ -89,7 +89,7 @@ def sample(count: int) -> list[AcceleratorConfig]:
 
 
 def best_of(configs: list[AcceleratorConfig], network: Network) -> float:
-    """Least CPU seconds of a few repeats."""
+    """Least CPU seconds of a few repeats of a call."""
     seconds = []
     for _ in range(REPEATS):
         started = time.process_time()
@@ -169,7 +169,7 @@ def compare_zigzag(python: str, network: Network, seconds: float) -> str:
 
 
 def zigzag_layers(network: Network) -> list[dict[str, Any]]:
-    """Layers with weights in ZigZag's workload format; each reads the one before it."""
+    """Layers with weights in ZigZag's workload format; each reads the layer before it."""
     workload: list[dict[str, Any]] = []
     for layer in network.layers:
         if not layer.macs:

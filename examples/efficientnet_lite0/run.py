@@ -53,7 +53,7 @@ _PICTURE_SIDE = 160
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arguments:
-    """Where to write, how many photographs run in RTL, and where pictures for a page go."""
+    """Arguments: where to write, how many photographs run in RTL, where a page's pictures go."""
 
     out: Path
     images: int
@@ -115,7 +115,7 @@ def _run(arguments: Arguments) -> None:
 def small_accelerator(network: Network) -> AcceleratorConfig:
     """Fastest accelerator of the edge space with ``MACS_PER_CYCLE`` and at most the default's area.
 
-    The smallest one, if several take the same time.
+    If several take the same time, it is the smallest of them.
     """
     budget = area(EDGE.default).total
     configs = [config for config in EDGE if config.macs == MACS_PER_CYCLE]

@@ -93,7 +93,7 @@ def test_processes_find_what_one_finds(
 def test_the_kernels_are_compiled_before_processes_start(
     network: Network, space: HardwareSpace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first chunk is evaluated in the parent; with a single one, no process is needed."""
+    """The first chunk is evaluated in the parent; with a single chunk, no process is needed."""
     monkeypatch.setattr("cosilico.evaluation.CHUNK", 8)
     configs = tuple(space)[:16]
     with monkeypatch.context() as patch:

@@ -389,7 +389,7 @@ def test_a_search_killed_again_and_again_finds_the_same_design(
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     flow.search_to_folder(experiment, whole, resume=False, seed=5)
     search = functools.partial(flow.search_to_folder, experiment, killed, resume=True, seed=5)
-    # Before the first checkpoint, right after one, and somewhere behind one.
+    # Before the first checkpoint, right after a checkpoint, and some time after it.
     kill_and_resume(search, killed / "checkpoint.pt", [(False, 0.5), (True, 0.0), (True, 0.4)])
     for name in ("design.json", "weights.npz", "test.npz"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes()

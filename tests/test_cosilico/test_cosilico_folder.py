@@ -268,7 +268,7 @@ def test_a_file_that_cannot_be_written_is_refused_before(tmp_path: Path) -> None
 
 
 def refused_to_nobody(path: Path) -> bool:
-    """Whether a user without rights may not write a file; root, who may, becomes one in a child."""
+    """Whether a user without rights may not write a file; root asks in a child without its rights."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the child of a thread only looks
         child = os.fork()

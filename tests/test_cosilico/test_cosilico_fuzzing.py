@@ -1,4 +1,4 @@
-"""The fuzz suite: verdicts on inputs that do all that an input must not, and a sample of real ones."""
+"""The fuzz suite: verdicts on files that do all that a file must not, and a sample of its inputs."""
 
 import re
 import time

@@ -172,7 +172,7 @@ def test_an_interrupted_validation_goes_on(
         return Outcome(case=case, comparison=EQUAL)
 
     with monkeypatch.context() as patch:
-        # In this thread, as an interrupt comes to the main one.
+        # In this thread, because an interrupt comes to the main thread.
         patch.setattr(campaigns, "in_threads", lambda work, jobs: work[0]())
         patch.setattr(campaigns, "try_case", interrupted)
         with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Checkpoints: one that is damaged or made by somebody else is one line, and runs no code."""
+"""Checkpoints: a damaged or foreign file is refused in one line, and runs no code."""
 
 import hashlib
 import io

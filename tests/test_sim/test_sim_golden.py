@@ -31,7 +31,7 @@ def products_layer(
     bias_limit: int = 1 << 12,
     shift: tuple[int, int] = (-12, -3),
 ) -> Layer:
-    """Layer with random parameters; `channels` is the input's for a depthwise one."""
+    """Layer with random parameters; `channels` is the input's for a depthwise layer."""
     pad = padding or Padding()
     height, width = pad.windows(source.shape[:2], kernel, stride)
     shape: tuple[int, ...] = (channels, *kernel, source.channels)

@@ -1,4 +1,4 @@
-"""Sweeps and schedules that are not kept, against kept ones: the same figures and failures."""
+"""Sweeps, and schedules that are not kept: figures and failures of schedules that are kept."""
 
 from functools import cache
 
@@ -59,7 +59,7 @@ def test_a_schedule_that_is_not_kept_runs_as_the_kept_one() -> None:
 def test_a_value_that_fits_no_more_is_seen_in_whatever_round_it_comes(
     column: LayerPlan, field: str
 ) -> None:
-    """Every layer's addresses are moved up until the largest just fits its field, then by one."""
+    """Every layer's addresses are moved up until the largest just fits its field, then by 1."""
     at = COLUMNS[field]
     layers = rounds = 0
     for case in cases():

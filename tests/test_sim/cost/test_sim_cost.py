@@ -1,4 +1,4 @@
-"""The cost table, the objective and the Pareto front, each against a slow one in plain Python."""
+"""The cost table, the objective and the Pareto front, each against a slow twin in plain Python."""
 
 import pickle
 import re

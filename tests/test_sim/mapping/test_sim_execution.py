@@ -165,7 +165,7 @@ def test_blocks_are_counted_as_the_schedule_loads_them() -> None:
 
 
 def test_pixels_are_those_of_the_least_time() -> None:
-    """The first block's transfer, or the last one's computation, overlaps with nothing."""
+    """The first block's transfer, or the last block's computation, overlaps with nothing."""
     several = 0
     for case in cases():
         mapped = schedule_of(case)

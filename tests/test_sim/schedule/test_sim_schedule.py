@@ -101,7 +101,7 @@ def test_tokens_pair_up_in_order_and_none_is_left() -> None:
 
 
 def known_done(rows: list[Row]) -> list[list[int]]:
-    """For each descriptor, the last one of each queue that is certainly done when it starts.
+    """By descriptor, the last descriptor of each queue that is certainly done when it starts.
 
     A queue starts and ends its descriptors in order; a token says that its giver is done, and so
     all that was done when the giver started; ``wait_drain`` waits for the whole EXECUTE queue.
@@ -162,7 +162,7 @@ def test_a_layer_starts_when_the_one_before_has_drained() -> None:
 
 
 def test_accumulators_are_saved_before_they_are_restored() -> None:
-    """A set is restored 5 cycles after its step, and saved 7 after the tick of its last one.
+    """A set is restored 5 cycles after its step, and saved 7 after the tick of its last step.
 
     With two sets or more a whole interval of at least 4 cycles lies between tick and step.
     """

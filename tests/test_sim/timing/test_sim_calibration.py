@@ -72,7 +72,7 @@ def test_a_refresh_leaves_time_for_accesses(tmp_path: Path) -> None:
 
 
 def test_no_burst_has_more_pieces_than_there_is_room_for() -> None:
-    """Of 128 accesses: one more run of accesses for each refresh and page, two pieces each."""
+    """128 accesses have one more run of accesses for each refresh and page, two pieces each."""
     interval = DRAM_RULES["refresh_interval"].low
     delays = sum(
         DRAM_RULES[name].high

@@ -136,7 +136,7 @@ def test_the_last_windows_stores_and_the_hold_are_paid_once() -> None:
 def test_pixel_lanes_lag_behind_their_reads() -> None:
     narrow = {"op": ExecuteOp.CONV, "window_columns": 5, "tile_columns": 5}
     assert durations(narrow) == (120, 120 + 18 + 1)
-    # two sets a row; the last one has a single pixel
+    # two sets a row; the last set has a single pixel
     assert durations(narrow | {"pixels": 4}) == (48, 48 + 3 + 18 + 1)
     wide = {"op": ExecuteOp.CONV, "window_columns": 8, "tile_columns": 8, "pixels": 4}
     assert durations(wide) == (48, 48 + 3 + 18 + 4)

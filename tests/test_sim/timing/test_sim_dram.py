@@ -98,7 +98,7 @@ def closed(dram: Dram, bursts: list[Burst]) -> list[list[int]]:
 
 
 def one_per_cycle(there: list[int]) -> list[int]:
-    """When a port that takes at most one beat per cycle takes beats that are there since."""
+    """Cycles in which a port takes the beats, at most one per cycle, given when each is there."""
     taken: list[int] = []
     for cycle in there:
         taken.append(max(cycle, taken[-1] + 1 if taken else 0))
@@ -110,7 +110,7 @@ def config(clock_mhz: int, gbps: float) -> AcceleratorConfig:
 
 
 def random_bursts(rng: np.random.Generator, bus: int, count: int, gap: int) -> list[Burst]:
-    """Bursts within 4 KiB pages, often near the one before, at a chosen load."""
+    """Bursts within 4 KiB pages, often near the burst before, at a chosen load."""
     bursts, arrival, address = [], 0, 0
     for _ in range(count):
         arrival += int(rng.integers(0, gap)) if rng.random() < 0.7 else 0

@@ -47,7 +47,7 @@ def inputs() -> NDArray[np.int8]:
 
 
 def changed(module: str, old: str, new: str) -> Callable[[AcceleratorConfig, Path, View], str]:
-    """Return an emission in which a text of a module, found once, is replaced."""
+    """Return an emission in which a text that a module has once is replaced."""
 
     def emit(config: AcceleratorConfig, root: Path, view: View) -> str:
         return edited_module(emit_once(config, root, view), module, old, new)

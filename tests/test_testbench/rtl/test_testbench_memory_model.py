@@ -159,7 +159,7 @@ def test_first_beat_comes_latency_after_the_address(driver: Driver, latency: int
 
 
 def test_outstanding_bursts_follow_each_other_without_a_gap(driver: Driver) -> None:
-    """A burst whose latency is over waits for the one before it, no longer."""
+    """A burst whose latency is over waits for the burst before it, no longer."""
     events = driver.events("read", [(BASE, 8), (BASE + 32, 2), (BASE + 256, 3)])
     assert first(events["address"]) == [0, 1, 2]
     assert first(events["data"]) == list(range(24, 24 + 13))

@@ -350,7 +350,7 @@ def test_more_images_than_inputs_are_refused() -> None:
 
 
 def test_no_images_are_refused() -> None:
-    """At least one."""
+    """A run has at least one image."""
     with pytest.raises(ValueError, match=r"^images must be positive, not 0$"):
         simulate(every_kind(), images=0)
 
