@@ -66,7 +66,7 @@ def lowest_versions(dependencies: Sequence[str], exact: Mapping[str, str]) -> li
 
 
 def command_dependencies(project: Mapping[str, Any]) -> list[str]:
-    """Return what all commands need: the dependencies, and those of the extras, each once.
+    """Return the dependencies of all commands: the project's and its extras', each once.
 
     Parameters
     ----------

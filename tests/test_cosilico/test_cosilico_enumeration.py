@@ -118,7 +118,7 @@ def test_census_counts_points_by_rule(table: CostTable) -> None:
 def written(
     network: Network, space: HardwareSpace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Callable[..., Path]:
-    """Write a file of the small space."""
+    """Function that enumerates the small space and writes its file."""
     monkeypatch.setattr("cosilico.enumeration.network_argument", lambda name, seed: network)
     monkeypatch.setattr("cosilico.enumeration.named_space", lambda name: space)
     monkeypatch.setattr("cosilico.enumeration.current_calibration", lambda: None)

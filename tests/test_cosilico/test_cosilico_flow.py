@@ -107,7 +107,7 @@ class Stages:
         self.failing = ""
 
     def enter(self, stage: str) -> None:
-        """Count a run; die in the middle of it if it is the failing stage."""
+        """Count a run of a stage; fail in the middle of it if it is the failing stage."""
         self.runs[stage] += 1
         if stage == self.failing:
             raise KeyboardInterrupt
@@ -145,7 +145,7 @@ class Stages:
         *,
         view: View,
     ) -> Any:
-        """Predict instead of measuring."""
+        """Return figures of a simulation, predicted instead of measured."""
         self.enter("simulate")
         prediction = predict(design.accelerator, design.network, constants)
         layers = [
@@ -169,7 +169,7 @@ class Stages:
         return Result()
 
     def calibrate(self) -> microbenchmarks.CalibrationReport:
-        """Find the shipped constants."""
+        """Return the shipped constants as a calibration does."""
         self.enter("calibrate")
         return microbenchmarks.CalibrationReport(
             calibration=calibration.default(), microbenchmarks=1, held_out=2

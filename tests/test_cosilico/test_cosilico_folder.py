@@ -27,7 +27,7 @@ IMPORT = Contents(command="import", identity="1", files=FILES)
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """Content of all files that are seen."""
+    """Content of all files of a folder that are not hidden, by path."""
     return {
         path.relative_to(folder).as_posix(): path.read_text()
         for path in folder.rglob("*")

@@ -22,7 +22,7 @@ SEED = 11
 
 
 def read(path: Path) -> str:
-    """Do what the file's content says."""
+    """Read a model by doing what the file's content says."""
     word = path.read_text()
     match word:
         case "refuse":
@@ -48,7 +48,7 @@ def read(path: Path) -> str:
 
 
 def judge(files: Files, value: Any) -> str:
-    """Judge as the content says."""
+    """Judge an import as the file's content says."""
     match value:
         case "differ":
             return "1 of 2 values differ"

@@ -221,7 +221,7 @@ def test_a_changed_byte_is_one_line_or_another_picture(tmp_path: Path) -> None:
 
 
 def outcome(path: Path) -> str:
-    """The line that refuses a picture; empty if it is read."""
+    """Line with which a picture is refused; empty if it is read."""
     try:
         load_photograph(path)
     except CosilicoError as error:

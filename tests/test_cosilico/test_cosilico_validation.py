@@ -36,7 +36,7 @@ EQUAL = Comparison(
 
 @pytest.fixture(autouse=True)
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[Case]:
-    """Cases run; nothing is simulated, and nothing is stale."""
+    """Cases that were run; nothing is simulated, and the calibration is never stale."""
     cases: list[Case] = []
 
     def run(

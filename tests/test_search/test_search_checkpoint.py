@@ -15,7 +15,7 @@ from sim.spec.errors import CosilicoError
 
 
 def plant(folder: Path, payload: bytes, log: str = "") -> CheckpointStore:
-    """A checkpoint whose digest is right: what a stranger would give."""
+    """Write a checkpoint by hand whose digest is right, as a stranger could."""
     store = CheckpointStore(folder, "a run")
     (folder / "checkpoint.pt").write_bytes(hashlib.sha256(payload).digest() + payload)
     (folder / "evaluations.jsonl").write_text(log)

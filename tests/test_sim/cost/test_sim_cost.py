@@ -28,7 +28,7 @@ def network() -> Network:
 
 @pytest.fixture(scope="module")
 def table(network: Network) -> CostTable:
-    """Realizable and other points of the space."""
+    """Cost table of realizable and other points of the space."""
     points = np.random.default_rng(0).integers(len(TINY), size=60)
     return evaluate_many([TINY.default, *(TINY.at(int(point)) for point in points)], network)
 

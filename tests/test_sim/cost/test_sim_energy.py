@@ -21,7 +21,7 @@ CONFIG = small_accelerator(
 
 
 class Macs:
-    """A layer as the proxy sees it."""
+    """Layer as the energy proxy sees it."""
 
     def __init__(self, macs: int) -> None:
         self.macs = macs

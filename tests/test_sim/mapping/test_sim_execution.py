@@ -52,7 +52,7 @@ def schedule_of(case: Case) -> Mapped:
 
 
 def planned(mapped: Mapped, case: Case, index: int, pixels: int) -> tuple[int, int]:
-    """layer_cycles of a layer on its planned tile."""
+    """Cycles and loads that the mapper weighs for a layer on its planned tile."""
     plan, layer = mapped.layer_plan[index], mapped.layers[index]
     cycles, loads = layer_cycles(
         layer,

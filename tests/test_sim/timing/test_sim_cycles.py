@@ -65,7 +65,7 @@ def last_set_stores(d: dict[str, int]) -> int:
 
 
 def stepped_execute(d: dict[str, int], config: AcceleratorConfig) -> tuple[int, int]:
-    """Issue row after row and set after set, then drain."""
+    """Issue end and done of an EXECUTE that issues row after row and set after set, then drains."""
     cycle = 0
     for _ in range(d["window_rows"]):
         cycle += d["row_lead"]
@@ -294,7 +294,7 @@ def short() -> list[Case]:
 
 
 def assert_walks_as_stepped(rows: Rows, config: AcceleratorConfig) -> list[int]:
-    """Returns EXECUTE's waits."""
+    """Compare the walk over a schedule with the stepped machine; return EXECUTE's waits."""
     start, issued, done, waits, total = walk(rows, accelerator_row(config), CONSTANTS)
     machine = Machine(rows, config)
     assert machine.finish() == total

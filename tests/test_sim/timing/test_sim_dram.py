@@ -49,7 +49,7 @@ int main() {
 
 @dataclass(frozen=True)
 class Burst:
-    """A request to the memory."""
+    """Burst that a port requests of the memory."""
 
     write: int
     address: int

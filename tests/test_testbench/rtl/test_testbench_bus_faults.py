@@ -36,13 +36,13 @@ def network() -> Network:
 
 @functools.cache
 def program() -> Program:
-    """Its program."""
+    """Program of the small convolution."""
     return compile_design(Design(network=network(), accelerator=SMALLEST))
 
 
 @functools.cache
 def inputs() -> NDArray[np.int8]:
-    """One image."""
+    """One random image for the small convolution."""
     return np.random.default_rng(4).integers(-128, 128, (1, 4, 5, 6)).astype(np.int8)
 
 

@@ -33,7 +33,7 @@ def built(view: View = View.SIMULATION) -> Harness:
 
 @functools.cache
 def good() -> RunResult:
-    """The program alone on an accelerator that has just been powered up."""
+    """Run of the good program alone on an accelerator that has just been powered up."""
     return built().run(convolution_program(), random_images(), memory=MemoryModel(base=BASE))
 
 

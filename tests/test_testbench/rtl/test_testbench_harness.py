@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 
 @functools.cache
 def built() -> Harness:
-    """The simulation, from the cache if it is there."""
+    """Built simulation, from the cache if it is there."""
     return harness.build(NARROW_BUS)
 
 

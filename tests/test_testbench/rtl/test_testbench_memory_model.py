@@ -100,7 +100,7 @@ BASE = 0x10000
 
 @dataclass(frozen=True)
 class Driver:
-    """The compiled driver."""
+    """Compiled program that drives the memory model with bursts."""
 
     path: Path
 
@@ -123,7 +123,7 @@ class Driver:
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def events(self, kind: str, bursts: list[Burst], **timing: int) -> Events:
-        """Run, and gather the numbers of each kind of line."""
+        """Issue bursts; return the numbers of each kind of event."""
         result = self.run(kind, bursts, **timing)
         assert result.returncode == 0, result.stderr
         events: Events = {}
@@ -135,7 +135,7 @@ class Driver:
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Driver:
-    """Compile the driver."""
+    """Driver of the memory model, compiled."""
     directory = tmp_path_factory.mktemp("memory")
     (directory / "driver.cpp").write_text(DRIVER)
     command = [compiler(), "-std=gnu++17", "-Wall", "-Wextra", "-Werror", f"-I{TEMPLATES}"]

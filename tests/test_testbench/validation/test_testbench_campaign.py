@@ -28,7 +28,7 @@ CASES = 60
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Case, bool]]:
-    """Cases run, and whether under stalls; nothing is simulated."""
+    """Cases that were run, and whether under stalls; nothing is simulated."""
     cases: list[tuple[Case, bool]] = []
 
     def run(case: Case, *, stalls: bool, view: View, memories: bool) -> Outcome:

@@ -63,7 +63,7 @@ def prediction() -> Prediction:
 
 
 def run_of(prediction: Prediction, **changed: Any) -> RunResult:
-    """Two images exactly as predicted; the second descriptor is EXECUTE's."""
+    """Run of two images exactly as predicted; the second descriptor is EXECUTE's."""
     counters = {
         name: np.full(2, value, np.int64)
         for name, value in prediction.counters(TINY.default).items()
