@@ -72,7 +72,7 @@ def test_a_refresh_leaves_time_for_accesses(tmp_path: Path) -> None:
 
 
 def test_no_burst_has_more_pieces_than_there_is_room_for() -> None:
-    """128 accesses have one more run of accesses for each refresh and page, two pieces each."""
+    """In 128 accesses each refresh and each page begins another run, of at most two pieces."""
     interval = DRAM_RULES["refresh_interval"].low
     delays = sum(
         DRAM_RULES[name].high

@@ -15,7 +15,7 @@ import sim
 ROOT = Path(sim.__path__[0]).parent
 
 EDITS = {
-    # One more register between the EXECUTE unit and the PEs, so all that EXECUTE does is a cycle later
+    # A further register between the EXECUTE unit and the PEs: all that EXECUTE does is a cycle later
     "accelerator.py": (
         (
             "        wiring.connect(m, execute.control, grid.control)\n",
