@@ -3,7 +3,7 @@
 Run as ``python benchmarks/digests.py [--json FILE] [SECTION ...]``. Sections:
 
 ``plans``     plans, schedules and placements of every named network on ten accelerators, five of
-              each space, for one and three images per program
+              each space, for programs of 1 and of 3 images
 ``cycles``    their predictions, on the deterministic memory and on the DRAM
 ``sweep``     cycles, traffic and violations of 200 accelerators of each space, on every network
 ``verilog``   both views of the ten accelerators
@@ -62,7 +62,7 @@ class Digest:
         self._hash = hashlib.sha256()
 
     def add(self, *values: Any) -> None:
-        """Add values in order."""
+        """Add values to the digest, in order."""
         for value in values:
             if isinstance(value, np.ndarray):
                 kind = np.int64 if value.dtype.kind in "iub" else np.float64
@@ -79,7 +79,7 @@ class Digest:
 
 
 def main() -> None:
-    """Print one line per section."""
+    """Print the digest of each section, a line each."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("sections", nargs="*", metavar="SECTION")
     parser.add_argument("--json", type=Path, metavar="FILE")
@@ -109,13 +109,13 @@ def accelerators(space: HardwareSpace, count: int) -> list[AcceleratorConfig]:
 
 
 def ten() -> Iterator[AcceleratorConfig]:
-    """Five accelerators of each space."""
+    """Ten accelerators: five of each space."""
     for name in ("tiny", "edge"):
         yield from accelerators(HARDWARE_SPACES[name], PER_SPACE)
 
 
 def pairs() -> Iterator[tuple[Network, AcceleratorConfig, int]]:
-    """Every named network on the ten accelerators, for one and three images."""
+    """Every named network on the ten accelerators, in programs of 1 and of 3 images."""
     for name in sorted(NAMED_NETWORKS):
         network = named_network(name)
         for config in ten():
@@ -124,7 +124,7 @@ def pairs() -> Iterator[tuple[Network, AcceleratorConfig, int]]:
 
 
 def plans(digest: Digest) -> int:
-    """Add every array of the mapper and the scheduler."""
+    """Digest every array of the mapper and the scheduler."""
     cases = 0
     for network, config, images in pairs():
         mapped = map_network(config, network, images)
@@ -135,25 +135,27 @@ def plans(digest: Digest) -> int:
 
 
 def cycles(digest: Digest) -> int:
-    """Add predictions, or the words in which they are refused."""
+    """Digest predictions, or the words in which they are refused."""
     cases = 0
     for network, config, images in pairs():
         for memory in Memory:
             try:
-                found = predict(config, network, images=images, memory=memory)
+                prediction = predict(config, network, images=images, memory=memory)
             except CosilicoError as error:
                 digest.add(str(error))
             else:
-                digest.add(found.start, found.issued, found.done, *found.spilled)
-                digest.add(*found.counters(config).values(), found.descriptor_bytes)
-                for layer in found.layers:
+                digest.add(
+                    prediction.start, prediction.issued, prediction.done, *prediction.spilled
+                )
+                digest.add(*prediction.counters(config).values(), prediction.descriptor_bytes)
+                for layer in prediction.layers:
                     digest.add(layer.name, layer.cycles, layer.execute_busy)
             cases += 1
     return cases
 
 
 def sweeps(digest: Digest) -> int:
-    """Add evaluations without a schedule."""
+    """Digest evaluations that keep no schedule."""
     cases = 0
     columns = ("cycles", "execute_busy", "read_bytes", "write_bytes")
     for name in sorted(NAMED_NETWORKS):
@@ -170,7 +172,7 @@ def sweeps(digest: Digest) -> int:
 
 
 def verilog(digest: Digest) -> int:
-    """Add the text of both views."""
+    """Digest the Verilog of both views of the accelerator."""
     cases = 0
     for config in ten():
         for view in View:

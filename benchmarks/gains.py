@@ -1,8 +1,8 @@
 """Gains of the best accelerator over the default, with bandwidth free and with bandwidth pinned.
 
 Every named network is enumerated on the whole of its space with the exact model. Beside the best
-accelerator within the default's area stand the best that has the default's bandwidth, and the
-default with the best one's bandwidth, so that what bandwidth alone buys can be told apart.
+accelerator within the default's area stand the best accelerator that has the default's bandwidth,
+and the default with the best accelerator's bandwidth, so that what bandwidth alone buys shows.
 
     python benchmarks/gains.py [--out benchmarks/gains.json] [--networks NAME ...] [--jobs 2]
 
@@ -29,7 +29,7 @@ from sim.spec.spaces import EDGE, TINY, HardwareSpace
 
 
 def main() -> None:
-    """Enumerate and write, anew after every network."""
+    """Enumerate every network's space; write all results anew after each network."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     parser.add_argument("--networks", nargs="+", choices=NAMED_NETWORKS, default=NAMED_NETWORKS)

@@ -66,7 +66,7 @@ def lowest_versions(dependencies: Sequence[str], exact: Mapping[str, str]) -> li
 
 
 def command_dependencies(project: Mapping[str, Any]) -> list[str]:
-    """Return what all commands need: the dependencies, and those of the extras, each once.
+    """Return the dependencies of all commands: the project's and its extras', each once.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def command_dependencies(project: Mapping[str, Any]) -> list[str]:
 
 
 def main() -> None:
-    """Install and run; a failure ends it with that program's status."""
+    """Install the lowest versions and run every command; exit with the status of what fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--torch", help="version of torch, where the lowest has no build for CPUs")
     parser.add_argument("pip", nargs="*", help="arguments of pip")

@@ -35,7 +35,7 @@ from sim.timing import calibration
 from testbench.cases.layers import add, fully_connected, mean, pool, random_tensor, windowed
 
 MOST_MAPPINGS = 4000
-"""Layers with more mappings are passed over: another one is drawn."""
+"""Most mappings that are all tried; in place of a layer with more, another layer is drawn."""
 
 Array = NDArray[np.int64]
 
@@ -52,7 +52,7 @@ class Distance:
 
     @property
     def excess(self) -> float:
-        """Relative distance from the best."""
+        """Relative distance of the mapper's choice from the best mapping."""
         return self.chosen / self.best - 1
 
 
@@ -67,14 +67,14 @@ class Layer:
         self.constants = calibration.default().array
 
     def cycles(self, plan: Array) -> int:
-        """Cycles of a mapping: its schedule, walked."""
+        """Cycles of a mapping, by a walk over its schedule."""
         timed = time_schedule(
             self.layers, self.tensors, self.hw, plan, self.tensor_plan, self.constants
         )
         return int(timed[1])
 
     def mappings(self) -> Iterator[Array]:
-        """Plans of all legal mappings."""
+        """Layer plans of all legal mappings of the layer."""
         layer, (source, target), hw = self.layers[0], self.tensors, self.hw
         for tile_y in range(1, ceil_div(target[0], hw.pes_y) + 1):
             for tile_x in range(1, ceil_div(target[1], hw.pes_x) + 1):
@@ -91,7 +91,7 @@ class Layer:
         return [2**power for power in range(int(self.hw.lanes).bit_length())]
 
     def _blocks(self, plan: Array) -> Iterator[Array]:
-        """The plan with every block shape that the accumulator rows hold."""
+        """Layer plans with every block shape that the accumulator rows hold."""
         rows, columns = int(plan[0, LayerPlan.TILE_Y]), int(plan[0, LayerPlan.TILE_X])
         pixels = int(plan[0, LayerPlan.PIXELS])
         if plan[0, LayerPlan.SPLITS] == 1:
@@ -106,9 +106,9 @@ class Layer:
                 if high == min(rows, most // wide) or wide == min(sets, most // high)
             ]
         for high, wide in shapes:
-            found = plan.copy()
-            found[0, LayerPlan.BLOCK_ROWS], found[0, LayerPlan.BLOCK_COLUMNS] = high, wide
-            yield found
+            blocked = plan.copy()
+            blocked[0, LayerPlan.BLOCK_ROWS], blocked[0, LayerPlan.BLOCK_COLUMNS] = high, wide
+            yield blocked
 
 
 def _vectors(plan: Array, whole: bool) -> int:
@@ -120,10 +120,10 @@ def _vectors(plan: Array, whole: bool) -> int:
 def measure(count: int, seed: int) -> list[Distance]:
     """Distances of ``count`` random layers, tiny and edge in turn."""
     rng = np.random.default_rng(seed)
-    found: list[Distance] = []
+    distances: list[Distance] = []
     for _ in track(range(count), description="layers"):
-        found.append(_draw(TINY if len(found) % 2 else EDGE, rng))
-    return found
+        distances.append(_draw(TINY if len(distances) % 2 else EDGE, rng))
+    return distances
 
 
 def random_layer(config: AcceleratorConfig, rng: np.random.Generator) -> Network:
@@ -198,7 +198,7 @@ def summary(distances: list[Distance]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure the mapper's distances; print their summary and write them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--layers", type=int, default=240)
     parser.add_argument("--seed", type=int, default=0)

@@ -38,7 +38,7 @@ HEADER = (
 
 
 def main() -> None:
-    """Enumerate, run and write."""
+    """Enumerate the spaces, run the best accelerators in RTL and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, add_help=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--networks", nargs="+", choices=MLPERF_TINY_NETWORKS)
@@ -91,12 +91,12 @@ def best(network: Network, table: CostTable, budget: float) -> dict[str, Any]:
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
-    """All rows as a table."""
+    """Markdown table of all results."""
     return HEADER + "".join(line(row) + "\n" for row in rows)
 
 
 def line(row: dict[str, Any]) -> str:
-    """One row of the table."""
+    """Line of the table for one result."""
     head = f"| {row['network']} | {row['budget']:g} × ({row['budget_mm2']:.3f} mm²) |"
     if row["accelerator"] is None:
         return f"{head} none fits | | | | | |"

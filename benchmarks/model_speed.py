@@ -47,7 +47,7 @@ PAIRS_OF_LAYERS = (8, 16, 32, 64, 128)
 
 
 def main() -> None:
-    """Print one line per figure."""
+    """Measure all speeds of the model; print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--zigzag", metavar="PYTHON", help="an interpreter that has ZigZag")
     zigzag = parser.parse_args().zigzag
@@ -89,7 +89,7 @@ def sample(count: int) -> list[AcceleratorConfig]:
 
 
 def best_of(configs: list[AcceleratorConfig], network: Network) -> float:
-    """Least CPU seconds of a few repeats."""
+    """Least CPU seconds of a few repeats of a call."""
     seconds = []
     for _ in range(REPEATS):
         started = time.process_time()
@@ -154,23 +154,23 @@ def compare_zigzag(python: str, network: Network, seconds: float) -> str:
         )
     if done.returncode != 0:
         sys.exit(f"ZigZag failed:\n{done.stderr[-2000:]}")
-    found = json.loads(done.stdout.splitlines()[-1])
+    report = json.loads(done.stdout.splitlines()[-1])
     return "\n".join(
         (
-            f"{network.name}, {found['layers']} layers with weights, CPU seconds per network:",
+            f"{network.name}, {report['layers']} layers with weights, CPU seconds per network:",
             f"  this model, mapping chosen, transfers and all layers: {seconds:.6f}",
             f"  ZigZag, cost model alone, mappings given and inputs parsed: "
-            f"{found['cost_model_s']:.3f} ({found['cost_model_s'] / seconds:,.0f} times)",
-            f"  ZigZag, whole call with its mapping search (lpf_limit {found['factors']}) on "
-            f"{found['architecture']}: {found['whole_call_s']:.1f} "
-            f"({found['whole_call_s'] / seconds:,.0f} times)",
+            f"{report['cost_model_s']:.3f} ({report['cost_model_s'] / seconds:,.0f} times)",
+            f"  ZigZag, whole call with its mapping search (lpf_limit {report['factors']}) on "
+            f"{report['architecture']}: {report['whole_call_s']:.1f} "
+            f"({report['whole_call_s'] / seconds:,.0f} times)",
         )
     )
 
 
 def zigzag_layers(network: Network) -> list[dict[str, Any]]:
-    """Layers with weights in ZigZag's workload format; each reads the one before it."""
-    found: list[dict[str, Any]] = []
+    """Layers with weights in ZigZag's workload format; each reads the layer before it."""
+    workload: list[dict[str, Any]] = []
     for layer in network.layers:
         if not layer.macs:
             continue
@@ -183,8 +183,8 @@ def zigzag_layers(network: Network) -> list[dict[str, Any]]:
         else:
             sizes = {"B": 1, "K": out.channels, "C": source.channels, **pixels, **window}
             equation = "O[b][k][oy][ox]+=W[k][c][fy][fx]*I[b][c][iy][ix]"
-        index = len(found)
-        found.append(
+        index = len(workload)
+        workload.append(
             {
                 "id": index,
                 "name": layer.name,
@@ -200,7 +200,7 @@ def zigzag_layers(network: Network) -> list[dict[str, Any]]:
                 "operand_source": {"W": index, "I": max(0, index - 1)},
             }
         )
-    return found
+    return workload
 
 
 if __name__ == "__main__":

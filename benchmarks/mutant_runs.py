@@ -165,7 +165,7 @@ def _in_threads(
 
 @contextlib.contextmanager
 def _taken(copies: "queue.SimpleQueue[Path]") -> Iterator[Path]:
-    """Have a copy for the time of the block."""
+    """Take a copy of the sources for the time of the block."""
     tree = copies.get()
     try:
         yield tree

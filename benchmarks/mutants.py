@@ -25,7 +25,7 @@ ENOUGH = 0.95
 
 
 def main() -> int:
-    """Run what is not on record, write the results and return the exit status."""
+    """Run the faults that are not on record, write the verdicts and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="faults, or areas, to run")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks", help="[benchmarks]")
@@ -66,7 +66,7 @@ def _chosen(faults: Sequence[Fault], only: Sequence[str] | None) -> tuple[Fault,
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:
-    """One line: how many faults, and what became of them."""
+    """Line that says how many faults there are, and what became of them."""
     kinds = [verdict.verdict for verdict in verdicts]
     noticed = kinds.count("caught") + kinds.count("timeout")
     line = f"{len(kinds)} faults: {noticed} caught"

@@ -1,7 +1,7 @@
 """How well transfers hide behind computation: cycles against what the slower of the two needs.
 
 The bound of an inference is the sum over its layers of max(cycles in which EXECUTE is busy, bytes
-that LOAD and STORE move over the bus's rate). A program that hides everything but the slower one
+that LOAD and STORE move over the bus's rate). A program that hides everything but the slower side
 takes exactly that. The first table runs in RTL; the second asks the exact model about random points
 of the edge space, apart for those whose activations stay in local memory, so that LOAD only streams
 weights, and for those that spill.
@@ -50,7 +50,7 @@ def bound(config: AcceleratorConfig, prediction: Prediction) -> float:
 
 
 def measured(network: Network) -> None:
-    """Print the table of what ran in RTL."""
+    """Print cycles in RTL against the bound, a line per network."""
     images = default_images(network.input).x
     print("| accelerator | MACs | cycles, predicted = measured | bound | ratio |")
     print("|---|---:|---:|---:|---:|")
@@ -79,8 +79,8 @@ def surveyed(network: Network, points: int, seed: int) -> None:
             continue
         ratio = prediction.total_cycles / bound(config, prediction)
         ratios[bool(prediction.spilled)].append(ratio)
-    for spills, found in ratios.items():
-        values = np.array(found)
+    for spills, sample in ratios.items():
+        values = np.array(sample)
         print(
             f"{'activations spill' if spills else 'activations stay'}: {len(values)} points, "
             f"median {np.median(values):.3f}, 90 % at most {np.quantile(values, 0.9):.3f}, "
@@ -89,7 +89,7 @@ def surveyed(network: Network, points: int, seed: int) -> None:
 
 
 def main() -> None:
-    """Run both."""
+    """Print both tables: of runs in RTL, and of the model over the edge space."""
     parser = argparse.ArgumentParser(description=__doc__, add_help=True)
     parser.add_argument("--network", choices=NAMED_NETWORKS, default="mobilenet_v2")
     parser.add_argument("--points", type=int, default=400)

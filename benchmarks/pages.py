@@ -36,7 +36,7 @@ class PageError(ValueError):
 
 
 def main() -> int:
-    """Rewrite the pages, or say which of them are behind."""
+    """Rewrite the pages, or say which of them are behind their results."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing")
     arguments = parser.parse_args()

@@ -24,7 +24,7 @@ CONFIGS = {
 
 
 def main() -> None:
-    """Print one line per accelerator."""
+    """Measure the RTL simulation of every accelerator; print a line for each."""
     with tempfile.TemporaryDirectory() as folder:
         design = example(Path(folder))
         for name, config in CONFIGS.items():
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def measure(design: Design, config: AcceleratorConfig, folder: Path) -> str:
-    """Build and run one accelerator."""
+    """Build and run one accelerator; time both."""
     network = design.network
     start = time.perf_counter()
     built = harness.build(config, build_root=folder)

@@ -40,17 +40,17 @@ def main(layers: list[dict[str, Any]]) -> dict[str, Any]:
             loma_show_progress_bar=False,
         )
         whole = time.process_time() - started
-    chosen = [found for found, _ in evaluations[0][1]]
+    chosen = [evaluation for evaluation, _ in evaluations[0][1]]
     seconds = []
     for _ in range(REPEATS):
         started = time.process_time()
-        for found in chosen:
+        for evaluation in chosen:
             CostModelEvaluation(
-                accelerator=found.accelerator,
-                layer=found.layer,
-                spatial_mapping=found.spatial_mapping,
-                spatial_mapping_int=found.spatial_mapping_int,
-                temporal_mapping=found.temporal_mapping,
+                accelerator=evaluation.accelerator,
+                layer=evaluation.layer,
+                spatial_mapping=evaluation.spatial_mapping,
+                spatial_mapping_int=evaluation.spatial_mapping_int,
+                temporal_mapping=evaluation.temporal_mapping,
                 access_same_data_considered_as_no_access=True,
             )
         seconds.append(time.process_time() - started)

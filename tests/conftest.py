@@ -62,7 +62,7 @@ MODEL_RAN = pytest.StashKey[bool]()
 
 @pytest.fixture(scope="session")
 def kill_and_resume() -> KillAndResume:
-    """Kills a search that resumes, then lets it finish.
+    """Kill a search at chosen times, resume it each time, and let it finish.
 
     Given the search, its checkpoint and, for each kill, whether it waits for the checkpoint to be
     written and for how many seconds then. Processes are real, to be killed at any instant, but

@@ -41,7 +41,7 @@ def judged_photographs() -> NDArray[np.uint8]:
     from sklearn.datasets import load_sample_image
 
     left, _, _ = skimage.data.stereo_motorcycle()
-    found = {
+    photographs = {
         "chelsea": skimage.data.chelsea(),
         "coffee": skimage.data.coffee(),
         "china": load_sample_image("china.jpg"),
@@ -50,7 +50,7 @@ def judged_photographs() -> NDArray[np.uint8]:
         "rocket": skimage.data.rocket(),
         "astronaut": skimage.data.astronaut(),
     }
-    return np.stack([_framed(found[name]) for name in JUDGED])
+    return np.stack([_framed(photographs[name]) for name in JUDGED])
 
 
 def calibration_photographs() -> tuple[NDArray[np.uint8], list[int]]:
@@ -67,13 +67,13 @@ def calibration_photographs() -> tuple[NDArray[np.uint8], list[int]]:
 
 
 def real_images(pixels: NDArray[np.uint8]) -> Tensor:
-    """Scale bytes as the network was trained: (byte - 127) / 128, float32[N, 3, 224, 224]."""
+    """Scale bytes to the range the network was trained on: (byte - 127) / 128, float32[N, 3, 224, 224]."""
     real = (pixels.astype(np.float32) - 127) / 128
     return torch.from_numpy(real.transpose(0, 3, 1, 2).copy())
 
 
 def steps(pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """Quantize the same values: int8 with scale 1/128 and zero point -1, without any rounding."""
+    """Quantize bytes for the int8 network: scale 1/128 and zero point -1, without any rounding."""
     return (pixels.astype(np.int16) - 128).astype(np.int8)
 
 

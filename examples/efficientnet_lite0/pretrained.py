@@ -53,7 +53,7 @@ def quantized(module: nn.Module, images: Tensor) -> Network:
 def top_classes(scores: NDArray[np.number[Any]], count: int = 5) -> list[list[int]]:
     """Classes of the ``count`` highest scores of every row, best first."""
     order = (-scores.astype(float)).argsort(axis=1, kind="stable")
-    return [[int(found) for found in row[:count]] for row in order]
+    return [[int(index) for index in row[:count]] for row in order]
 
 
 def class_name(index: int) -> str:

@@ -53,7 +53,7 @@ _PICTURE_SIDE = 160
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arguments:
-    """Where to write, how many photographs run in RTL, and where pictures for a page go."""
+    """Arguments: where to write, how many photographs run in RTL, where a page's pictures go."""
 
     out: Path
     images: int
@@ -76,14 +76,14 @@ def _run(arguments: Arguments) -> None:
     calibration_pixels, labels = calibration_photographs()
     pixels = judged_photographs()
     network = quantized(module, real_images(calibration_pixels))
-    found = {
+    classes = {
         "judged": _classified(module, network, pixels),
         "calibration": _classified(module, network, calibration_pixels),
     }
-    _print_classes(found["judged"])
+    _print_classes(classes["judged"])
     right = {
         form: sum(row[0] == label for row, label in zip(top, labels, strict=True))
-        for form, top in found["calibration"].items()
+        for form, top in classes["calibration"].items()
     }
     for form, count in right.items():
         print(f"calibration images, {form}: {count} of {len(labels)} right")
@@ -101,12 +101,12 @@ def _run(arguments: Arguments) -> None:
         if arguments.rtl:
             runs[name] = _simulated(design, steps(pixels)[: arguments.images])
             _print_run(name, design, runs[name])
-    names = [[class_name(number) for number in top] for top in found["judged"]["int8"]]
+    names = [[class_name(number) for number in top] for top in classes["judged"]["int8"]]
     document = {
         "photographs": JUDGED,
         "classes": names,
         "calibration_right": right,
-        "top5": found,
+        "top5": classes,
         "rtl": runs,
     }
     write_atomic(arguments.out / "results.json", json.dumps(document, indent=1) + "\n")
@@ -115,7 +115,7 @@ def _run(arguments: Arguments) -> None:
 def small_accelerator(network: Network) -> AcceleratorConfig:
     """Fastest accelerator of the edge space with ``MACS_PER_CYCLE`` and at most the default's area.
 
-    The smallest one, if several take the same time.
+    If several take the same time, it is the smallest of them.
     """
     budget = area(EDGE.default).total
     configs = [config for config in EDGE if config.macs == MACS_PER_CYCLE]
@@ -169,9 +169,9 @@ def _simulated(design: Design, x: NDArray[np.int8]) -> dict[str, Any]:
     }
 
 
-def _print_classes(found: dict[str, list[list[int]]]) -> None:
+def _print_classes(classes: dict[str, list[list[int]]]) -> None:
     for i, name in enumerate(JUDGED):
-        for form, top in found.items():
+        for form, top in classes.items():
             print(f"{name:>10}  {form:<5}  {', '.join(class_name(k) for k in top[i])}")
 
 

@@ -30,7 +30,7 @@ def main(directory: Path) -> None:
         arrays |= {f"{layer['name']}.{name}": array for name, array in made.items()}
         tensors[layer["name"]] = layer["output"]
     directory.mkdir(parents=True, exist_ok=True)
-    np.savez(directory / "weights.npz", **arrays)  # type: ignore[arg-type]  # takes allow_pickle for one
+    np.savez(directory / "weights.npz", **arrays)  # type: ignore[arg-type]  # a name could be allow_pickle
     shutil.copyfile(source, directory / "design.json")
 
 

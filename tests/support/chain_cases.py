@@ -40,7 +40,7 @@ def draw_chains(configs: Sequence[AcceleratorConfig], seed: int) -> list[Case]:
 
 
 def random_chain(rng: np.random.Generator) -> Network:
-    """2 … 6 blocks, residual or plain, then the average of all pixels and a classifier."""
+    """Random network of 2 … 6 blocks, residual or plain, then a mean of all pixels and a classifier."""
     height, width = (int(x) for x in rng.integers(SMALLEST, LARGEST, 2))
     source = random_tensor("input", height, width, int(rng.integers(1, 20)), rng)
     layers: list[Layer] = []
@@ -57,7 +57,7 @@ def random_chain(rng: np.random.Generator) -> Network:
 
 
 def _residual(index: int, source: TensorSpec, rng: np.random.Generator) -> list[Layer]:
-    """Expand, depthwise, project, add; the operands in either order."""
+    """Residual block: expand, depthwise, project, add; the operands in either order."""
     middle, kernel = int(rng.integers(4, MOST_CHANNELS)), int(rng.choice([3, 5]))
     expand = windowed(f"expand{index}", LayerKind.CONV, source, 1, 1, rng, middle, plain=True)
     depthwise = windowed(
@@ -73,7 +73,7 @@ def _residual(index: int, source: TensorSpec, rng: np.random.Generator) -> list[
 
 
 def _plain(index: int, source: TensorSpec, rng: np.random.Generator) -> list[Layer]:
-    """One convolution, depthwise layer or pool with stride 1 or 2."""
+    """Plain block: one convolution, depthwise layer or pool with stride 1 or 2."""
     stride = int(rng.integers(1, 3))
     draw = rng.random()
     if draw < 0.3:

@@ -142,7 +142,7 @@ class Emulator:
                     yield external + column * size, local[group % lanes, address], used
 
     def _read(self, banks: NDArray[np.int64], address: NDArray[np.int64]) -> NDArray[np.int32]:
-        """int32[pes_y, pes_x, n, banks, S] of n addresses; outside the banks there is garbage."""
+        """Read n addresses of all banks: int32[pes_y, pes_x, n, banks, S]; garbage outside of them."""
         address = address & 0xFFFF
         depth = self.config.bank_depth
         vectors = self.local[:, :, banks, np.minimum(address, depth - 1)[:, None]].astype(np.int32)
@@ -162,7 +162,7 @@ class Emulator:
         return np.where(inside[..., None, None], self._read(banks, address), d["pad_value"])
 
     def _execute(self, d: dict[str, int]) -> None:
-        """Run window row after window row; of a row, first the windows that are pixel 0 of a set.
+        """Run an EXECUTE row by row; of a row, first the windows that are pixel 0 of a set.
 
         All arrays are [pes_y, pes_x, n, groups, S] : n windows, output groups of the round.
         """
@@ -213,7 +213,7 @@ class Emulator:
     def _accumulate(
         self, d: dict[str, int], oy: int, ox: NDArray[np.int64], weights: NDArray[np.float64]
     ) -> NDArray[np.int32]:
-        """Dot products, or maxima, of windows; float64 holds every sum exactly.
+        """Accumulators of windows: dot products or maxima; float64 holds every sum exactly.
 
         Parameters
         ----------

@@ -32,18 +32,18 @@ class Walk:
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
-        """Start with an empty ring."""
+        """Create a walk whose ring is empty."""
         self.config = config
         self.events: Events = defaultdict(dict)
         self.position = 0
 
     def put(self, cycle: int, **fields: int) -> None:
-        """Expect fields in a cycle, each once."""
+        """Expect values of control fields in a cycle, each field once."""
         assert not self.events[cycle].keys() & fields.keys()
         self.events[cycle].update(fields)
 
     def run(self, d: Descriptor, start: int) -> None:
-        """Expect a whole descriptor."""
+        """Expect the control fields of a whole descriptor."""
         cycle = start + 1
         previous_row = -1
         for index, (row, column, count) in enumerate(window_sets(d)):

@@ -38,7 +38,7 @@ def _clamp_twin(layer: Layer, value: int) -> int:
 
 
 def layer_twin(layer: Layer, sources: list[TensorSpec], images: list[Any]) -> list[Any]:
-    """One image: nested lists [y][x][c] in and out."""
+    """Output of a layer for one image: nested lists [y][x][c] in and out."""
     out = layer.output
     if layer.kind is LayerKind.ADD:
         return [

@@ -42,7 +42,7 @@ class ProvedPort:
 
 
 def _registers(config: AcceleratorConfig) -> list[str]:
-    """Accesses that are begun are those that the register port holds, or answers."""
+    """Register accesses that are begun are those that the port holds or answers."""
     rules = "s_axil_lite_rules"
     return [
         f"<{rules}.addresses> == !s_axil_awready + s_axil_bvalid",

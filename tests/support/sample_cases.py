@@ -18,7 +18,7 @@ GROUPS = [(space, group) for space, sizes in SIZES.items() for group in range(le
 
 @functools.cache
 def drawn(space: HardwareSpace, group: int) -> tuple[Case, ...]:
-    """Cases that share a build."""
+    """Random cases of a space that share a build."""
     sizes = SIZES[space]
     first = sum(sizes[:group])
     limit = MAX_MACS[space]

@@ -38,7 +38,7 @@ def draw_stress(count: int, seed: int) -> list[Case]:
 
 
 def random_accelerator(rng: np.random.Generator) -> AcceleratorConfig:
-    """Few PEs with 8 … 64 weight rows and any bus that the generator can build."""
+    """Random accelerator: few PEs, 8 … 64 weight rows, any bus that the generator can build."""
     simd = int(rng.choice([4, 8, 16, 32, 64]))
     bus = 1 << int(rng.integers(0, min(DOT_WIDTH * simd, MOST_BUS_BYTES).bit_length()))
     megabytes_per_s = int(rng.integers(bus * CLOCK_MHZ // 2, bus * CLOCK_MHZ)) + 1
@@ -55,7 +55,7 @@ def random_accelerator(rng: np.random.Generator) -> AcceleratorConfig:
 
 
 def random_windows(rng: np.random.Generator) -> Network:
-    """1 … 5 layers whose kernels, strides and paddings are drawn side by side."""
+    """Random network of 1 … 5 layers whose kernels, strides and paddings are drawn side by side."""
     height, width = (int(x) for x in rng.integers(1, LARGEST_IMAGE + 1, 2))
     current = source = random_tensor("input", height, width, _channels(rng), rng)
     layers: list[Layer] = []
@@ -103,5 +103,5 @@ def _windows(name: str, kind: LayerKind, source: TensorSpec, rng: np.random.Gene
 
 
 def _channels(rng: np.random.Generator) -> int:
-    """Often very few."""
+    """Random number of channels, often very small."""
     return int(rng.integers(1, 5 if rng.random() < 0.3 else MOST_CHANNELS + 1))

@@ -99,7 +99,7 @@ class TransferRun:
         assert len(self.dones) == len(descriptors) or self.stopped >= 0
 
     def after(self, ctx: Any) -> None:
-        """Read what a subclass wants to know of the unit after the run."""
+        """Read the unit's state after the run; for subclasses to define."""
 
     async def _give(self, ctx: Any, descriptors: Sequence[dict[str, int]]) -> None:
         unit = self.unit

@@ -46,7 +46,7 @@ class SmallGrid(AcceleratorConfig):
     __slots__ = ()
 
     def __init__(self) -> None:
-        """Create it."""
+        """Create the grid's parameters."""
         super().__init__(
             pes_x=1,
             pes_y=1,
@@ -85,7 +85,7 @@ class _Machine:
 
 
 def prove_views(*, private: bool, maximum: bool) -> None:
-    """Prove one step, of those with these values registered as `control__private` and `control__maximum`.
+    """Prove one step of both views for given registered `control__private` and `control__maximum`.
 
     Raises
     ------

@@ -63,7 +63,7 @@ def gated_model() -> bytes:
 
 
 def refusal(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> str:
-    """The line that the command prints; what it was given is all that there is afterwards."""
+    """Line with which the command refuses a model; it must leave no file besides its input."""
     before = {path: path.read_bytes() for path in folder.iterdir()}
     assert main(["import", *words, "--out", str(folder / "net")]) == ExitStatus.BAD_INPUT
     captured = capsys.readouterr()

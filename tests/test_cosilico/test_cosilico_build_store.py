@@ -1,4 +1,4 @@
-"""The cache: what it holds, and what is removed of it."""
+"""The cache of builds: what it holds, and what is removed of it."""
 
 import os
 import re
@@ -15,7 +15,7 @@ KEYS = [f"{i:024x}" for i in range(4)]
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Four entries of 1 MB, not used for 40, 20, 10 and 0 days, and what is not the cache's."""
+    """Folder with four entries of 1 MB, unused for 40, 20, 10 and 0 days, and foreign folders."""
     monkeypatch.setenv("COSILICO_CACHE", str(tmp_path))
     for key, kind, days in zip(
         KEYS, ("harness", "runtime", "harness", "verilog"), (40, 20, 10, 0), strict=True
@@ -36,10 +36,10 @@ def keys(some: list[Entry]) -> list[str]:
 
 
 def test_entries_are_listed_by_their_last_use(root: Path) -> None:
-    found = entries()
-    assert keys(found) == KEYS
-    assert {entry.size_bytes for entry in found} == {10**6}
-    assert {entry.kind for entry in found} <= set(KINDS)
+    listing = entries()
+    assert keys(listing) == KEYS
+    assert {entry.size_bytes for entry in listing} == {10**6}
+    assert {entry.kind for entry in listing} <= set(KINDS)
 
 
 def test_old_entries_are_removed(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""Stage records: a finished stage is not repeated, a changed or half-done one is."""
+"""Stage records: a finished stage is not repeated; a changed or half-done stage is."""
 
 from collections.abc import Callable
 from pathlib import Path

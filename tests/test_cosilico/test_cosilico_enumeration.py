@@ -93,7 +93,7 @@ def test_processes_find_what_one_finds(
 def test_the_kernels_are_compiled_before_processes_start(
     network: Network, space: HardwareSpace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first chunk is evaluated in the parent; with a single one, no process is needed."""
+    """The first chunk is evaluated in the parent; with a single chunk, no process is needed."""
     monkeypatch.setattr("cosilico.evaluation.CHUNK", 8)
     configs = tuple(space)[:16]
     with monkeypatch.context() as patch:
@@ -106,10 +106,10 @@ def test_the_kernels_are_compiled_before_processes_start(
 
 
 def test_census_counts_points_by_rule(table: CostTable) -> None:
-    found = census(table)
-    assert next(iter(found)) == "realizable"
-    assert found["realizable"] == table.realizable.sum()
-    for code, points in found.items():
+    points_by_rule = census(table)
+    assert next(iter(points_by_rule)) == "realizable"
+    assert points_by_rule["realizable"] == table.realizable.sum()
+    for code, points in points_by_rule.items():
         if code != "realizable":
             assert points == sum(code in codes for codes in table.violations) > 0
 
@@ -118,7 +118,7 @@ def test_census_counts_points_by_rule(table: CostTable) -> None:
 def written(
     network: Network, space: HardwareSpace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Callable[..., Path]:
-    """Write a file of the small space."""
+    """Function that enumerates the small space and writes its file."""
     monkeypatch.setattr("cosilico.enumeration.network_argument", lambda name, seed: network)
     monkeypatch.setattr("cosilico.enumeration.named_space", lambda name: space)
     monkeypatch.setattr("cosilico.enumeration.current_calibration", lambda: None)

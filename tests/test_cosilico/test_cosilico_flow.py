@@ -107,15 +107,17 @@ class Stages:
         self.failing = ""
 
     def enter(self, stage: str) -> None:
-        """Count a run; die in the middle of it if it is the failing stage."""
+        """Count a run of a stage; fail in the middle of it if it is the failing stage."""
         self.runs[stage] += 1
         if stage == self.failing:
             raise KeyboardInterrupt
 
     def search(self, experiment: object, out: Path, **options: object) -> Any:
         """Write a design and return figures as a search does."""
-        found = AcceleratorConfig.from_json(TINY.default.to_json() | {"io_bandwidth_gbps": 1.6})
-        save(Design(network=network(), accelerator=found), out / "design.json")
+        accelerator = AcceleratorConfig.from_json(
+            TINY.default.to_json() | {"io_bandwidth_gbps": 1.6}
+        )
+        save(Design(network=network(), accelerator=accelerator), out / "design.json")
         self.enter("search")
         figures = {
             "default": {"predicted_cycles": 2},
@@ -143,7 +145,7 @@ class Stages:
         *,
         view: View,
     ) -> Any:
-        """Predict instead of measuring."""
+        """Return figures of a simulation, predicted instead of measured."""
         self.enter("simulate")
         prediction = predict(design.accelerator, design.network, constants)
         layers = [
@@ -167,7 +169,7 @@ class Stages:
         return Result()
 
     def calibrate(self) -> microbenchmarks.CalibrationReport:
-        """Find the shipped constants."""
+        """Return the shipped constants as a calibration does."""
         self.enter("calibrate")
         return microbenchmarks.CalibrationReport(
             calibration=calibration.default(), microbenchmarks=1, held_out=2
@@ -250,8 +252,8 @@ def test_searches_the_accelerator_of_an_imported_network(
     assert "right, in RTL" not in (out / "report.html").read_text()
     print_summary(results, out)
     assert "accuracy" not in capsys.readouterr().out
-    found = load(out / "design.json")
-    assert found.accelerator.to_json() == results["rtl"]["accelerator"]
+    design = load(out / "design.json")
+    assert design.accelerator.to_json() == results["rtl"]["accelerator"]
     assert (
         results["search"]["best"]["predicted_cycles"]
         == (results["search"]["optimum"]["predicted_cycles"])
@@ -387,7 +389,7 @@ def test_a_search_killed_again_and_again_finds_the_same_design(
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     flow.search_to_folder(experiment, whole, resume=False, seed=5)
     search = functools.partial(flow.search_to_folder, experiment, killed, resume=True, seed=5)
-    # Before the first checkpoint, right after one, and somewhere behind one.
+    # Before the first checkpoint, right after a checkpoint, and some time after it.
     kill_and_resume(search, killed / "checkpoint.pt", [(False, 0.5), (True, 0.0), (True, 0.4)])
     for name in ("design.json", "weights.npz", "test.npz"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes()
@@ -429,9 +431,9 @@ def test_everything_runs_for_an_imported_network(
     assert best == results["rtl"]["predicted_cycles"]
     assert best == results["search"]["optimum"]["predicted_cycles"]
     assert results["search"]["space_points"] == len(space)
-    found = load(out / "design.json").network
+    searched = load(out / "design.json").network
     expected = golden.run(imported.network, imported.host.prepare(model.inputs))
-    again = golden.run(found, imported.host.prepare(model.inputs))
-    assert np.array_equal(again[found.output.name], expected[imported.network.output.name])
+    again = golden.run(searched, imported.host.prepare(model.inputs))
+    assert np.array_equal(again[searched.output.name], expected[imported.network.output.name])
     page = (out / "report.html").read_text()
     assert imported.network.name in page

@@ -27,7 +27,7 @@ IMPORT = Contents(command="import", identity="1", files=FILES)
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """Content of all files that are seen."""
+    """Content of all files of a folder that are not hidden, by path."""
     return {
         path.relative_to(folder).as_posix(): path.read_text()
         for path in folder.rglob("*")
@@ -268,7 +268,7 @@ def test_a_file_that_cannot_be_written_is_refused_before(tmp_path: Path) -> None
 
 
 def refused_to_nobody(path: Path) -> bool:
-    """Whether a user without rights may not write a file; root, who may, becomes one in a child."""
+    """Whether a user without rights may not write a file; root asks in a child without its rights."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the child of a thread only looks
         child = os.fork()

@@ -1,4 +1,4 @@
-"""The fuzz suite: verdicts on inputs that do all that an input must not, and a sample of real ones."""
+"""The fuzz suite: verdicts on files that do all that a file must not, and a sample of its inputs."""
 
 import re
 import time
@@ -22,7 +22,7 @@ SEED = 11
 
 
 def read(path: Path) -> str:
-    """Do what the file's content says."""
+    """Read a model by doing what the file's content says."""
     word = path.read_text()
     match word:
         case "refuse":
@@ -48,7 +48,7 @@ def read(path: Path) -> str:
 
 
 def judge(files: Files, value: Any) -> str:
-    """Judge as the content says."""
+    """Judge an import as the file's content says."""
     match value:
         case "differ":
             return "1 of 2 values differ"
@@ -91,9 +91,9 @@ def examiner() -> Iterator[Examiner]:
     ],
 )
 def test_verdicts(word: str, verdict: Verdict, text: str, examiner: Examiner) -> None:
-    found = examiner.examine("word", {"x": word.encode()})
-    assert found[0] is verdict
-    assert re.fullmatch(text, found[1], re.DOTALL)
+    examined = examiner.examine("word", {"x": word.encode()})
+    assert examined[0] is verdict
+    assert re.fullmatch(text, examined[1], re.DOTALL)
 
 
 def test_an_input_that_waits_is_not_waited_for() -> None:
@@ -116,7 +116,7 @@ def test_only_four_verdicts_are_right() -> None:
 def test_every_hundred_inputs_have_every_format() -> None:
     names = [format_of(index) for index in range(300, 400)]
     assert {name: names.count(name) for name in FORMATS} == {
-        name: one.weight for name, one in FORMATS.items()
+        name: file_format.weight for name, file_format in FORMATS.items()
     }
 
 
@@ -127,18 +127,24 @@ def test_an_input_is_made_again() -> None:
 
 
 def test_a_sample_of_files_is_refused_or_right() -> None:
-    found = list(fuzzing.examine_inputs(SEED, SAMPLE, jobs=1))
-    assert sorted(one.index for one in found) == list(range(SAMPLE))
-    faults = [one for one in found if not one.verdict.right]
+    examinations = list(fuzzing.examine_inputs(SEED, SAMPLE, jobs=1))
+    assert sorted(examination.index for examination in examinations) == list(range(SAMPLE))
+    faults = [examination for examination in examinations if not examination.verdict.right]
     assert not faults, "\n".join(
-        f"fuzz_input({SEED}, {one.index}) {one.format_name}: {one.verdict} {one.text}"
-        for one in faults
+        f"fuzz_input({SEED}, {examination.index}) {examination.format_name}: {examination.verdict} {examination.text}"
+        for examination in faults
     )
     for name in FORMATS:
-        verdicts = {one.verdict for one in found if one.format_name == name}
+        verdicts = {
+            examination.verdict for examination in examinations if examination.format_name == name
+        }
         assert Verdict.REFUSED in verdicts, name
     # Whatever is examined begins with a file of each format that is right; a worker ends if not.
-    assert {one.format_name for one in found if one.verdict is Verdict.EQUAL} >= {"tflite", "onnx"}
+    assert {
+        examination.format_name
+        for examination in examinations
+        if examination.verdict is Verdict.EQUAL
+    } >= {"tflite", "onnx"}
 
 
 def test_the_command_prints_verdicts_and_counts_faults(

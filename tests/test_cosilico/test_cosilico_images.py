@@ -30,19 +30,19 @@ def network() -> Network:
 def test_takes_what_stands_beside_the_design(tmp_path: Path, network: Network) -> None:
     x = np.arange(12, dtype=np.int8).reshape(2, 2, 3, 1)
     save_arrays(tmp_path / "test.npz", x=x, y=np.array([3, 4]))
-    found = images_for(tmp_path / "design.json", network, None, 1)
-    assert found.y is not None
-    np.testing.assert_array_equal(found.x, x[:1])
-    np.testing.assert_array_equal(found.y, [3])
+    images = images_for(tmp_path / "design.json", network, None, 1)
+    assert images.y is not None
+    np.testing.assert_array_equal(images.x, x[:1])
+    np.testing.assert_array_equal(images.y, [3])
 
 
 def test_draws_the_same_random_images_where_there_are_none(
     tmp_path: Path, network: Network
 ) -> None:
-    found = images_for(tmp_path / "design.json", network, None, 3)
-    np.testing.assert_array_equal(found.x, random_images(network, 3).x)
-    assert found.x.shape == (3, 2, 3, 1)
-    assert found.y is None
+    images = images_for(tmp_path / "design.json", network, None, 3)
+    np.testing.assert_array_equal(images.x, random_images(network, 3).x)
+    assert images.x.shape == (3, 2, 3, 1)
+    assert images.y is None
 
 
 @pytest.mark.parametrize(

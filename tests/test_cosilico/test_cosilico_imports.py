@@ -103,11 +103,11 @@ def test_a_pytorch_program_is_quantized(tmp_path: Path) -> None:
     assert main([*words, "--calibration", str(calibration)]) == 0
     imported = load_imported(str(tmp_path / "net"))
     values = golden.run(imported.network, imported.host.prepare(images.numpy()))
-    found = imported.host.finish(imported.host.logits(values[imported.network.output.name]))
+    scores = imported.host.finish(imported.host.logits(values[imported.network.output.name]))
     expected = module(images).detach().numpy()
-    assert found.shape == expected.shape
+    assert scores.shape == expected.shape
     # 1.6 steps of the output's scale here; a wrong order of the flattened image is off by dozens
-    assert np.abs(found - expected).max() < 4 * imported.network.output.scale
+    assert np.abs(scores - expected).max() < 4 * imported.network.output.scale
 
 
 def test_an_onnx_model_comes_with_its_differences(
@@ -124,12 +124,14 @@ def test_an_onnx_model_comes_with_its_differences(
         helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 3, 6, 5)),
         helper.make_tensor_value_info("d", TensorProto.UINT8, (1, 3, 5, 4)),
     ]
-    constants = [numpy_helper.from_array(np.asarray(one), name) for name, one in numbers.items()]
+    constants = [
+        numpy_helper.from_array(np.asarray(array), name) for name, array in numbers.items()
+    ]
     graph = helper.make_graph(nodes, "graph", ends[:1], ends[1:], constants)
     onnx.save(helper.make_model(graph), tmp_path / "small.onnx")
     assert main(["import", str(tmp_path / "small.onnx"), "--out", str(tmp_path / "net")]) == 0
     report = json.loads((tmp_path / "net" / "report.json").read_text())
-    assert [(one["layer"], one["bound"]) for one in report["layers"]] == [
+    assert [(layer["layer"], layer["bound"]) for layer in report["layers"]] == [
         ("maxpool_1", 0),
         ("quantizelinear_3", 1),
     ]

@@ -33,7 +33,7 @@ class Counter:
         self.calls = 0
 
     def taken(self) -> int:
-        """Calls since this was asked last."""
+        """Number of calls since it was last asked for."""
         calls, self.calls = self.calls, 0
         return calls
 

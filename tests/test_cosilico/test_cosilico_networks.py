@@ -51,9 +51,9 @@ def test_shapes_alone_do_for_every_kind(tmp_path: Path, stratum: Stratum) -> Non
     document = json.loads((tmp_path / "design.json").read_text())["network"]
     path = tmp_path / "network.json"
     path.write_text(json.dumps(document))
-    found = network_argument(str(path))
-    assert found.tensors == made.tensors
-    assert stratum.kind in {layer.kind for layer in found.layers}
-    for ours, theirs in zip(found.layers, made.layers, strict=True):
+    network = network_argument(str(path))
+    assert network.tensors == made.tensors
+    assert stratum.kind in {layer.kind for layer in network.layers}
+    for ours, theirs in zip(network.layers, made.layers, strict=True):
         assert ours.multiplier.shape == theirs.multiplier.shape
         assert not ours.multiplier.any()

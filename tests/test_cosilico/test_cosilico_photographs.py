@@ -168,8 +168,8 @@ def test_pictures_of_more_than_eight_bits_are_refused(tmp_path: Path, mode: str)
     path = tmp_path / "p.tiff"
     save_png(path, mode, (4, 4))
     with Image.open(path) as picture:
-        found = picture.mode
-    message = f"image file {path} must have channels of 8 bits, not mode {found!r}"
+        stored_mode = picture.mode
+    message = f"image file {path} must have channels of 8 bits, not mode {stored_mode!r}"
     with pytest.raises(CosilicoError, match=f"^{re.escape(message)}$"):
         load_photograph(path)
 
@@ -221,7 +221,7 @@ def test_a_changed_byte_is_one_line_or_another_picture(tmp_path: Path) -> None:
 
 
 def outcome(path: Path) -> str:
-    """The line that refuses a picture; empty if it is read."""
+    """Line with which a picture is refused; empty if it is read."""
     try:
         load_photograph(path)
     except CosilicoError as error:

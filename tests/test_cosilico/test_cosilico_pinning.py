@@ -23,7 +23,7 @@ def space() -> HardwareSpace:
 
 @pytest.fixture
 def table(space: HardwareSpace) -> CostTable:
-    """Draw figures; a fifth of the accelerators is not realizable."""
+    """Cost table of random figures; a fifth of the accelerators is not realizable."""
     random = np.random.default_rng(5)
     configs = tuple(space)
     count = len(configs)
@@ -83,7 +83,7 @@ def test_no_accelerator_within_the_budget_is_no_pinned_optimum(
 
 
 def results(**search: Any) -> dict[str, Any]:
-    """Cycles 1,000 on the default and 400 on the searched accelerator, in half of the area."""
+    """Results of a run: 1,000 cycles on the default, 400 on a searched accelerator of half its area."""
     side = {"mismatched_activations": 0, "predicted_cycles": 400, "layers": []}
     return {
         "rtl": side | {"measured_cycles": 400, "area": 0.5},

@@ -43,7 +43,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def started(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
-    """Start that command in a session of its own, whose members can be counted; wait until it works."""
+    """Function that starts a busy command in its own session, and waits until it works."""
 
     def start(wait: str) -> "subprocess.Popen[str]":
         (tmp_path / "temporary").mkdir()

@@ -98,14 +98,14 @@ def run(tmp_path: Path, results: dict[str, Any]) -> Path:
 
 
 class Page(HTMLParser):
-    """Collects all tags with their attributes."""
+    """Parser of the report that collects all tags with their attributes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Remember a tag."""
+        """Add a tag and its attributes."""
         self.tags.append((tag, dict(attrs)))
 
 

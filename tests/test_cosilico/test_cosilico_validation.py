@@ -36,13 +36,13 @@ EQUAL = Comparison(
 
 @pytest.fixture(autouse=True)
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[Case]:
-    """Cases run; nothing is simulated, and nothing is stale."""
-    found: list[Case] = []
+    """Cases that were run; nothing is simulated, and the calibration is never stale."""
+    cases: list[Case] = []
 
     def run(
         case: Case, *, stalls: bool = False, view: View = View.SIMULATION, memories: bool = False
     ) -> Outcome:
-        found.append(case)
+        cases.append(case)
         return Outcome(case=case, comparison=EQUAL, measured_cycles=9, predicted_cycles=9)
 
     monkeypatch.setattr(campaigns, "try_case", run)
@@ -51,7 +51,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Case]:
         monkeypatch.setattr(f"testbench.validation.{module}.worker_pool", ThreadPoolExecutor)
     monkeypatch.setattr(validation, "current_calibration", default)
     monkeypatch.setattr(validation, "require_oracle", lambda: None)
-    return found
+    return cases
 
 
 def test_random_pairs_are_listed(runs: list[Case], capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,26 +113,26 @@ def test_other_memories_are_listed_with_what_they_compare(
 def test_an_imported_network_that_differs_is_named_by_its_seed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found: list[ImportedCase] = []
+    cases: list[ImportedCase] = []
 
     def run(case: Case, *, stalls: bool, view: View, memories: bool) -> Outcome:
         assert isinstance(case, ImportedCase)
-        found.append(case)
+        cases.append(case)
         wrong = Judgement(values=70, differences=4 if case.index == 1 else 0)
         return Outcome(case=case, comparison=EQUAL, judgement=wrong)
 
     monkeypatch.setattr("testbench.validation.random_pairs.try_case", run)
     assert validate_pairs(3, "tiny", 3, jobs=1, kind="imported", max_macs=256) == 4
     printed = capsys.readouterr().out
-    case = found[1]
+    case = cases[1]
     assert (
         f"random_model({case.model_seed}, images={case.image_count}), {case.batch} images per "
         f"program, on {case.config.to_json()}: 0 activations and 0 cycle counts differ, "
         "4 from TensorFlow Lite Micro's\n"
     ) in printed
     assert "4 of 210 activations differ from TensorFlow Lite Micro's\n" in printed
-    for one in found:
-        assert f"random{one.model_seed}" in printed
+    for case in cases:
+        assert f"random{case.model_seed}" in printed
 
 
 def test_imported_networks_need_their_judge(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +172,7 @@ def test_an_interrupted_validation_goes_on(
         return Outcome(case=case, comparison=EQUAL)
 
     with monkeypatch.context() as patch:
-        # In this thread, as an interrupt comes to the main one.
+        # In this thread, because an interrupt comes to the main thread.
         patch.setattr(campaigns, "in_threads", lambda work, jobs: work[0]())
         patch.setattr(campaigns, "try_case", interrupted)
         with pytest.raises(KeyboardInterrupt):

@@ -42,11 +42,11 @@ def record(part: str, **changed: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
-    found = Journal(tmp_path / "journal.jsonl", CAMPAIGN.header())
+    written = Journal(tmp_path / "journal.jsonl", CAMPAIGN.header())
     for part in CAMPAIGN.parts():
         for index in range(part.count):
-            found.append(f"{part.name}/{index}", record(part.name))
-    return found
+            written.append(f"{part.name}/{index}", record(part.name))
+    return written
 
 
 def test_figures_add_up(journal: Journal) -> None:

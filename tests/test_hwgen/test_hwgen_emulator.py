@@ -129,7 +129,7 @@ def plan(mapped: Mapped, column: LayerPlan) -> NDArray[np.int64]:
 
 
 def is_pool(mapped: Mapped, *, reads: bool) -> NDArray[np.bool_]:
-    """Layers that pool windows; with ``reads`` of a resident tensor with halos."""
+    """Whether a layer pools windows; with ``reads``, of a resident tensor with halos."""
     shared = np.equal(mapped.layers[:, LayerColumn.SHARED], 1)
     pools: NDArray[np.bool_] = layers_of(mapped, ExecuteOp.DEPTHWISE) & shared
     if not reads:

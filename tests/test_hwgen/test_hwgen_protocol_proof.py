@@ -34,7 +34,7 @@ START = 3
 
 @functools.cache
 def verilog(config: AcceleratorConfig) -> str:
-    """The emitted design."""
+    """Verilog of an accelerator."""
     return emit(config)
 
 

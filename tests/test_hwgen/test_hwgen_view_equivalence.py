@@ -78,7 +78,7 @@ CHOICE = """  int unsigned fault;
 
 @pytest.fixture(scope="module")
 def faulty() -> ViewPair:
-    """One build with all faults, of which a run chooses by number, or none."""
+    """Build of both views with all faults; a run chooses a fault by number, or none."""
 
     def with_faults(config: AcceleratorConfig, module: str) -> str:
         text = grid_view(config, module)

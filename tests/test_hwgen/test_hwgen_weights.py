@@ -40,7 +40,7 @@ def stream_of(case: Case, mapped: Mapped, index: int) -> bytes:
 
 
 def record(bias: int, multiplier: int, shift: int) -> bytes:
-    """The 16 bytes of one channel."""
+    """Parameter record of a channel, 16 bytes."""
     word = bias & 0xFFFFFFFF | multiplier << 32 | max(shift, 0) << 64 | max(-shift, 0) << 72
     return word.to_bytes(16, "little")
 
@@ -186,7 +186,7 @@ EMPTY = np.zeros(0, np.int64)
 def pool_stream(
     layer: Layer, source: TensorSpec, config: AcceleratorConfig
 ) -> tuple[tuple[int, int, int, int], NDArray[np.int8]]:
-    """(bias, multiplier, left, right) of every channel, and the rows [row, unit, element]."""
+    """Weight stream of a pool: (bias, multiplier, left, right) by channel, rows [row, unit, element]."""
     simd = config.simd_units
     stream = layer_stream(layer, [source], config, EMPTY, EMPTY)
     records = np.frombuffer(stream[: 16 * simd], RECORD)

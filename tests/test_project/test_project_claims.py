@@ -133,7 +133,7 @@ def affordable(configs: list[AcceleratorConfig]) -> int:
 
 
 def parameters(network: Network) -> int:
-    """Weights and biases."""
+    """Number of weights and biases of a network."""
     return sum(
         array.size
         for layer in network.layers
@@ -169,7 +169,7 @@ DRAM_ROWS = [
 
 
 def predicted_cycles(network: str, accelerator: str) -> tuple[int, int]:
-    """Cycles on the DRAM and on T1."""
+    """Predicted cycles on the DRAM and on the memory of tier T1."""
     config = EDGE.default
     if accelerator != "edge":
         config = AcceleratorConfig(

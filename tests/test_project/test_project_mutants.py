@@ -99,7 +99,7 @@ def project(tmp_path: Path) -> Path:
 
 def tried(project: Path, *faults: Fault, jobs: int = 1) -> list[Verdict]:
     def ignored(step: str, done: int, total: int) -> None:
-        """Progress."""
+        """Ignore reported progress."""
 
     return run_mutants(project, faults, project.parent / "journal", ignored, jobs=jobs)
 

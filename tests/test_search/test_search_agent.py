@@ -20,7 +20,7 @@ OPTIMUM = np.array([2, 0, 3, 1, 4, 0, 2])
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Small networks wait for a second thread more than they gain from it."""
+    """Let PyTorch use a single thread: small networks wait for a second more than it gains."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -87,8 +87,8 @@ def test_an_update_leaves_probabilities_within_the_clip() -> None:
     def probabilities() -> NDArray[np.float64]:
         with torch.no_grad():
             logits = agent.actor(torch.from_numpy(context))[0]
-        found: NDArray[np.float64] = torch.softmax(logits, 0).double().numpy()
-        return found
+        distribution: NDArray[np.float64] = torch.softmax(logits, 0).double().numpy()
+        return distribution
 
     before = probabilities()
     agent.learn(

@@ -1,4 +1,4 @@
-"""Checkpoints: whoever damaged or made it, a wrong file is an error of a line and runs no code."""
+"""Checkpoints: a damaged or foreign file is refused in one line, and runs no code."""
 
 import hashlib
 import io
@@ -15,7 +15,7 @@ from sim.spec.errors import CosilicoError
 
 
 def plant(folder: Path, payload: bytes, log: str = "") -> CheckpointStore:
-    """A checkpoint whose digest is right: what a stranger would give."""
+    """Write a checkpoint by hand whose digest is right, as a stranger could."""
     store = CheckpointStore(folder, "a run")
     (folder / "checkpoint.pt").write_bytes(hashlib.sha256(payload).digest() + payload)
     (folder / "evaluations.jsonl").write_text(log)
@@ -47,11 +47,11 @@ class Touch:
 def test_state_and_log_come_back(tmp_path: Path) -> None:
     state = {"weights": torch.arange(5), "round": 3, "names": ["a", "b"]}
     CheckpointStore(tmp_path, "a run").save(state, [])
-    found = CheckpointStore(tmp_path, "a run").load()
-    assert found is not None
-    assert torch.equal(found[0]["weights"], state["weights"])  # type: ignore[arg-type]  # values are objects
-    assert found[0]["names"] == ["a", "b"]
-    assert found[1] == []
+    loaded = CheckpointStore(tmp_path, "a run").load()
+    assert loaded is not None
+    assert torch.equal(loaded[0]["weights"], state["weights"])  # type: ignore[arg-type]  # values are objects
+    assert loaded[0]["names"] == ["a", "b"]
+    assert loaded[1] == []
 
 
 def test_runs_no_code_of_a_checkpoint(tmp_path: Path) -> None:

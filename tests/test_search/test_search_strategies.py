@@ -49,7 +49,7 @@ class RandomSearch:
 
     @property
     def stages(self) -> Mapping[str, int]:
-        """Steps of the only stage."""
+        """Number of steps of the only stage."""
         return {"draw": self.settings.draws}
 
     def step(self, stage: str) -> None:
@@ -77,7 +77,7 @@ class RandomSearch:
         return {"generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on drawing."""
+        """Restore the generator's state."""
         self.generator.set_state(state["generator"])
 
 

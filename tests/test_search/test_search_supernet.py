@@ -24,7 +24,9 @@ def supernet() -> Supernet:
         return net
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda one: str(one.key))
+@pytest.mark.parametrize(
+    "architecture", ARCHITECTURES, ids=lambda architecture: str(architecture.key)
+)
 def test_gates_path_and_child_agree(supernet: Supernet, architecture: Architecture) -> None:
     images = torch.rand((32, 1, 8, 8), generator=torch.Generator().manual_seed(1))
     gated = supernet(images, one_hot_gates(DIGITS_SPACE, architecture))
@@ -74,5 +76,5 @@ def test_children_of_one_seed_are_equal_and_leave_the_global_generator() -> None
     before = torch.random.get_rng_state()
     first, second = build_from_layers(layers, seed=3), build_from_layers(layers, seed=3)
     assert torch.equal(torch.random.get_rng_state(), before)
-    for one, other in zip(first.parameters(), second.parameters(), strict=True):
-        assert torch.equal(one, other)
+    for ours, theirs in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(ours, theirs)

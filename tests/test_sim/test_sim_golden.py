@@ -31,7 +31,7 @@ def products_layer(
     bias_limit: int = 1 << 12,
     shift: tuple[int, int] = (-12, -3),
 ) -> Layer:
-    """Layer with random parameters; `channels` is the input's for a depthwise one."""
+    """Layer with random parameters; `channels` is the input's for a depthwise layer."""
     pad = padding or Padding()
     height, width = pad.windows(source.shape[:2], kernel, stride)
     shape: tuple[int, ...] = (channels, *kernel, source.channels)
@@ -60,12 +60,12 @@ def images(rng: np.random.Generator, count: int, source: TensorSpec) -> NDArray[
 
 
 def check_layer(layer: Layer, sources: list[TensorSpec], inputs: list[NDArray[np.int8]]) -> None:
-    found = golden.run_layer(layer, sources, inputs)
-    assert found.dtype == np.int8
-    assert found.shape == (len(inputs[0]), *layer.output.shape)
-    for n in range(len(found)):
+    outputs = golden.run_layer(layer, sources, inputs)
+    assert outputs.dtype == np.int8
+    assert outputs.shape == (len(inputs[0]), *layer.output.shape)
+    for n in range(len(outputs)):
         expected = layer_twin(layer, sources, [x[n].tolist() for x in inputs])
-        assert found[n].tolist() == expected
+        assert outputs[n].tolist() == expected
 
 
 SHAPES = [
@@ -163,8 +163,8 @@ def test_adding_the_zero_point_does_not_wrap() -> None:
     layer.multiplier[:] = INT32_MAX
     layer.shift[:] = 0
     layer.bias[:] = INT32_MAX, INT32_MIN
-    found = golden.run_layer(layer, [source], [np.zeros((1, 1, 1, 1), np.int8)])
-    assert found.ravel().tolist() == [127, -128]
+    sums = golden.run_layer(layer, [source], [np.zeros((1, 1, 1, 1), np.int8)])
+    assert sums.ravel().tolist() == [127, -128]
 
 
 @pytest.mark.parametrize("taps", [1023, 1024, 1025, 1041, 5000])
@@ -243,8 +243,8 @@ def test_average_of_two_rounds_half_away_from_zero() -> None:
         output=tensor("y", (1, 1, 1)),
     )
     x = np.array([[0, 1], [0, -1], [-127, -128], [127, 126], [1, 2]], np.int8)
-    found = golden.run_layer(layer, [tensor("x", (1, 2, 1))], [x.reshape(5, 1, 2, 1)])
-    assert found.ravel().tolist() == [1, -1, -128, 127, 2]
+    means = golden.run_layer(layer, [tensor("x", (1, 2, 1))], [x.reshape(5, 1, 2, 1)])
+    assert means.ravel().tolist() == [1, -1, -128, 127, 2]
 
 
 WINDOWS = [
@@ -308,8 +308,8 @@ def test_padding_is_never_the_largest() -> None:
     """Neither 0 nor the zero point counts, as it would in a convolution."""
     source = tensor("x", (1, 1, 2), 100)
     layer = window_pool(LayerKind.MAX_POOL, source, (3, 3), padding=PADDINGS[1])
-    found = golden.run_layer(layer, [source], [np.array([[[[-128, -7]]]], np.int8)])
-    assert found.ravel().tolist() == [-128, -7]
+    maxima = golden.run_layer(layer, [source], [np.array([[[[-128, -7]]]], np.int8)])
+    assert maxima.ravel().tolist() == [-128, -7]
 
 
 @pytest.mark.parametrize("clamp", [(-128, 127), (-20, 60)])
@@ -365,8 +365,8 @@ def test_mean_rounds_twice() -> None:
     # one third, as the converter writes it: 2^32 / 3, halved once
     layer = mean_layer(source, round(2**32 / 3), -1, 0)
     x = np.array([[10, 10, 11], [11, 11, 10], [10, 13, 12]], np.int8)
-    found = golden.run_layer(layer, [source], [x.reshape(3, 1, 3, 1)])
-    assert found.ravel().tolist() == [1, 1, 2]
+    means = golden.run_layer(layer, [source], [x.reshape(3, 1, 3, 1)])
+    assert means.ravel().tolist() == [1, 1, 2]
 
 
 def small_network(rng: np.random.Generator) -> Network:

@@ -24,9 +24,9 @@ def test_requantize_is_gemmlowp_at_corners_and_at_random(shift: int) -> None:
     for multiplier in [*MULTIPLIERS, *rng.integers(2**30, 2**31, 4).tolist()]:
         acc = [*ACCUMULATORS, *rng.integers(INT32_MIN, INT32_MAX + 1, 60).tolist()]
         acc += rng.integers(-3000, 3000, 40).tolist()
-        found = golden.requantize(np.array(acc, np.int32), multiplier, shift)
-        assert found.dtype == np.int32
-        assert found.tolist() == [requantize_twin(value, multiplier, shift) for value in acc]
+        requantized = golden.requantize(np.array(acc, np.int32), multiplier, shift)
+        assert requantized.dtype == np.int32
+        assert requantized.tolist() == [requantize_twin(value, multiplier, shift) for value in acc]
 
 
 def test_requantize_rounds_half_up_in_the_product_and_half_away_in_the_division() -> None:
@@ -58,11 +58,11 @@ def test_requantize_broadcasts_over_the_last_axis() -> None:
     acc = np.arange(-12, 12, dtype=np.int32).reshape(2, 4, 3) * 1001
     multiplier = np.array([2**30, 3 * 2**29, INT32_MAX], np.int32)
     shift = np.array([-3, 2, 0], np.int32)
-    found = golden.requantize(acc, multiplier, shift)
+    requantized = golden.requantize(acc, multiplier, shift)
     for index in np.ndindex(acc.shape):
         c = index[2]
         expected = requantize_twin(int(acc[index]), int(multiplier[c]), int(shift[c]))
-        assert found[index] == expected
+        assert requantized[index] == expected
 
 
 def reciprocal_divide(total: NDArray[np.int64], count: int) -> NDArray[np.int64]:

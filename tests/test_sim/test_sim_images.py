@@ -52,16 +52,16 @@ def mapped(case: Case, images: int) -> Mapped:
     return map_network(case.config, case.network, images)
 
 
-def column(found: Mapped, name: str) -> NDArray[np.int64]:
-    values: NDArray[np.int64] = found.rows[:, COLUMNS[name]]
+def column(mapping: Mapped, name: str) -> NDArray[np.int64]:
+    values: NDArray[np.int64] = mapping.rows[:, COLUMNS[name]]
     return values
 
 
-def digest(found: Mapped) -> int:
+def digest(mapping: Mapped) -> int:
     """Digest of every column that is not all 0, by name."""
     value = 0
     for name in sorted(COLUMNS):
-        values = column(found, name)
+        values = column(mapping, name)
         if values.any():
             value = zlib.crc32(values.tobytes(), zlib.crc32(name.encode(), value))
     return value
@@ -69,8 +69,8 @@ def digest(found: Mapped) -> int:
 
 @pytest.mark.parametrize("name", ONE_IMAGE)
 def test_schedules_of_one_image_are_as_ever(name: str) -> None:
-    found = [digest(map_network(config, network(name))) for config in LAYER_CONFIGS]
-    assert tuple(found) == ONE_IMAGE[name]
+    digests = [digest(map_network(config, network(name))) for config in LAYER_CONFIGS]
+    assert tuple(digests) == ONE_IMAGE[name]
 
 
 def test_images_are_counted_from_one() -> None:
@@ -89,12 +89,12 @@ def test_weights_serve_all_images_that_go_together() -> None:
     several = 0
     for case in stress():
         for images in BATCHES:
-            found = mapped(case, images)
-            weights = (column(found, "queue") == Queue.LOAD) & (
-                column(found, "kind") == LoadKind.WEIGHTS
+            mapping = mapped(case, images)
+            weights = (column(mapping, "queue") == Queue.LOAD) & (
+                column(mapping, "kind") == LoadKind.WEIGHTS
             )
-            for part in np.split(found.rows, np.flatnonzero(weights))[1:]:
-                plan = found.layer_plan[part[0, COLUMNS["layer"]]]
+            for part in np.split(mapping.rows, np.flatnonzero(weights))[1:]:
+                plan = mapping.layer_plan[part[0, COLUMNS["layer"]]]
                 executes = part[part[:, COLUMNS["queue"]] == Queue.EXECUTE]
                 together = int(plan[LayerPlan.IMAGES])
                 if plan[LayerPlan.SPLITS] > 1:
@@ -115,14 +115,14 @@ def test_images_that_go_together_differ_in_their_places_only() -> None:
     same = [i for name, i in COLUMNS.items() if name not in places + tokens]
     moved = 0
     for case in stress():
-        found = mapped(case, 3)
-        rows = found.rows[column(found, "queue") == Queue.EXECUTE]
+        mapping = mapped(case, 3)
+        rows = mapping.rows[column(mapping, "queue") == Queue.EXECUTE]
         image = rows[:, COLUMNS["image"]]
         first = rows[image == 0]
         for other in (1, 2):
             own = rows[image == other]
             np.testing.assert_array_equal(own[:, same], first[:, same])
-            together = found.layer_plan[own[:, COLUMNS["layer"]], LayerPlan.IMAGES]
+            together = mapping.layer_plan[own[:, COLUMNS["layer"]], LayerPlan.IMAGES]
             expected = np.where(together > 1, other * (case.config.bank_depth // 3), 0)
             moved += int((expected > 0).sum())
             for name in ("in_address", "out_address"):
@@ -133,9 +133,9 @@ def test_images_that_go_together_differ_in_their_places_only() -> None:
 
 def test_a_drain_serves_all_images() -> None:
     for case in stress():
-        found = mapped(case, 4)
-        drains = found.rows[column(found, "wait_drain") == 1]
-        together = found.layer_plan[drains[:, COLUMNS["layer"]], LayerPlan.IMAGES] == 4
+        mapping = mapped(case, 4)
+        drains = mapping.rows[column(mapping, "wait_drain") == 1]
+        together = mapping.layer_plan[drains[:, COLUMNS["layer"]], LayerPlan.IMAGES] == 4
         later = drains[together & (drains[:, COLUMNS["restore"]] == 0)]
         assert (later[:, COLUMNS["image"]] == 0).all()
 
@@ -171,12 +171,12 @@ def test_an_image_takes_less_time_the_more_there_are(name: str) -> None:
 
 
 def test_early_layers_run_image_after_image_where_local_memory_is_short() -> None:
-    found = map_network(EDGE.default, network("mobilenet_v2"), 8)
-    images = found.layer_plan[:, LayerPlan.IMAGES]
+    mapping = map_network(EDGE.default, network("mobilenet_v2"), 8)
+    images = mapping.layer_plan[:, LayerPlan.IMAGES]
     cut = int((images == 1).sum())
     assert 0 < cut < len(images)
     assert (images[cut:] == 8).all()
     roomy = dataclasses.replace(EDGE.default, local_memory_kb=16384)
-    found = map_network(roomy, network("mobilenet_v2"), 8)
-    assert found.failure is Failure.NONE
-    assert (found.layer_plan[:, LayerPlan.IMAGES] == 8).all()
+    mapping = map_network(roomy, network("mobilenet_v2"), 8)
+    assert mapping.failure is Failure.NONE
+    assert (mapping.layer_plan[:, LayerPlan.IMAGES] == 8).all()

@@ -74,10 +74,10 @@ DEFAULT = TINY.default
 def test_generator_rules_name_the_limit_and_both_numbers(
     changes: dict[str, float], code: str, detail: str
 ) -> None:
-    found = check(replace(DEFAULT, **changes))  # type: ignore[arg-type]  # values of mixed type
-    assert [violation.code for violation in found] == [code]
-    assert found[0].detail == detail
-    assert found[0].excess > 0
+    violations = check(replace(DEFAULT, **changes))  # type: ignore[arg-type]  # values of mixed type
+    assert [violation.code for violation in violations] == [code]
+    assert violations[0].detail == detail
+    assert violations[0].excess > 0
 
 
 @pytest.mark.parametrize(
@@ -147,11 +147,11 @@ def test_what_passes_has_sizes_that_can_be_simulated() -> None:
     codes: Counter[str] = Counter()
     for _ in range(20_000):
         config = wild(rng)
-        found = check(config)
-        codes.update({violation.code for violation in found})
-        if not found:
+        violations = check(config)
+        codes.update({violation.code for violation in violations})
+        if not violations:
             passed.append(config)
-        assert all(violation.excess > 0 for violation in found)
+        assert all(violation.excess > 0 for violation in violations)
     assert len(passed) > 500
     assert min(codes.values()) > 100
     assert codes.keys() == {
@@ -263,12 +263,12 @@ def test_a_stride_beyond_its_field_is_named(stride: int) -> None:
     source = random_tensor("input", 20, 20, 4, rng)
     taps, strides = (2, 2), (1, stride)
     layer = window_pool("layer", LayerKind.MAX_POOL, source, taps, strides, Padding(), rng)
-    found = check(DEFAULT, Network(name="one", input=source, layers=(layer,)))
+    violations = check(DEFAULT, Network(name="one", input=source, layers=(layer,)))
     expected = [] if stride == 7 else [
         "descriptor field stride_x of layer 'layer' must be in 0 … 7, not 8"
     ]  # fmt: skip
-    assert [violation.detail for violation in found] == expected
-    assert {violation.code for violation in found} <= {"MAP_FIELD"}
+    assert [violation.detail for violation in violations] == expected
+    assert {violation.code for violation in violations} <= {"MAP_FIELD"}
 
 
 @pytest.mark.parametrize("kind", WINDOW_POOLS)
@@ -279,8 +279,8 @@ def test_names_the_pool_whose_taps_do_not_fit(kind: LayerKind) -> None:
     for kernel, codes in ((3, []), (4, ["MAP_WEIGHTS"])):
         taps = (kernel, kernel)
         layer = window_pool("layer", kind, source, taps, (1, 1), Padding(), rng)
-        found = check(small, Network(name="one", input=source, layers=(layer,)))
-        assert [violation.code for violation in found] == codes
+        violations = check(small, Network(name="one", input=source, layers=(layer,)))
+        assert [violation.code for violation in violations] == codes
 
 
 def averages(kind: LayerKind, height: int, width: int) -> Network:
@@ -344,12 +344,12 @@ def test_what_passes_compiles_and_what_fails_does_not() -> None:
     for _ in range(200):
         config, made = random_accelerator(rng), random_windows(rng)
         design = Design(network=made, accelerator=config)
-        found = check(config, made)
-        codes.update(violation.code for violation in found or [Violation("", "", 0.0)])
-        if found:
-            with pytest.raises(NotRealizableError, match=f"^{re.escape(found[0].detail)}$"):
+        violations = check(config, made)
+        codes.update(violation.code for violation in violations or [Violation("", "", 0.0)])
+        if violations:
+            with pytest.raises(NotRealizableError, match=f"^{re.escape(violations[0].detail)}$"):
                 compile_design(design)
-            assert found[0].excess > 0
+            assert violations[0].excess > 0
         else:
             assert compile_design(design).memory_bytes > 0
     assert 40 < codes[""] < 190

@@ -1,4 +1,4 @@
-"""Sweeps and schedules that are not kept, against kept ones: the same figures and failures."""
+"""Sweeps, and schedules that are not kept: figures and failures of schedules that are kept."""
 
 from functools import cache
 
@@ -31,19 +31,19 @@ CONSTANTS = default().array
 
 
 def mapped(case: Case) -> Mapped:
-    found = map_network(case.config, case.network)
-    assert found.failure is Failure.NONE
-    return found
+    mapping = map_network(case.config, case.network)
+    assert mapping.failure is Failure.NONE
+    return mapping
 
 
 def test_a_schedule_that_is_not_kept_runs_as_the_kept_one() -> None:
     for case in cases():
-        found, hw = mapped(case), accelerator_row(case.config)
-        plan = (found.layers, found.tensors, hw, found.layer_plan, found.tensor_plan)
+        mapping, hw = mapped(case), accelerator_row(case.config)
+        plan = (mapping.layers, mapping.tensors, hw, mapping.layer_plan, mapping.tensor_plan)
         fits, cycles, busy, read, written = time_schedule(*plan, CONSTANTS)
         prediction = predict(case.config, case.network)
         assert fits
-        assert cycles == prediction.total_cycles == walk(found.rows, hw, CONSTANTS)[-1]
+        assert cycles == prediction.total_cycles == walk(mapping.rows, hw, CONSTANTS)[-1]
         assert busy == prediction.execute_busy
         assert (read, written) == (prediction.read_bytes, prediction.write_bytes)
 
@@ -59,25 +59,25 @@ def test_a_schedule_that_is_not_kept_runs_as_the_kept_one() -> None:
 def test_a_value_that_fits_no_more_is_seen_in_whatever_round_it_comes(
     column: LayerPlan, field: str
 ) -> None:
-    """Every layer's addresses are moved up until the largest just fits its field, then by one."""
+    """Every layer's addresses are moved up until the largest just fits its field, then by 1."""
     at = COLUMNS[field]
     layers = rounds = 0
     for case in cases():
-        found, hw = mapped(case), accelerator_row(case.config)
-        rows = found.rows
+        mapping, hw = mapped(case), accelerator_row(case.config)
+        rows = mapping.rows
         queue = rows[:, COLUMNS["queue"]]
         if field == "address":
             chosen = (queue == Queue.LOAD) & (rows[:, COLUMNS["kind"]] == LoadKind.WEIGHTS)
         else:
             chosen = queue == Queue.EXECUTE
-        for index in range(len(found.layers)):
+        for index in range(len(mapping.layers)):
             own = rows[chosen & (rows[:, COLUMNS["layer"]] == index), at]
             if not own.any():
                 continue
             for beyond in (0, 1):
-                plan = found.layer_plan.copy()
+                plan = mapping.layer_plan.copy()
                 plan[index, column] += FIELD_HIGH[at] - own.max() + beyond
-                tables = (found.layers, found.tensors, hw, plan, found.tensor_plan)
+                tables = (mapping.layers, mapping.tensors, hw, plan, mapping.tensor_plan)
                 kept = first_overflow(build_schedule(*tables), FIELD_LOW, FIELD_HIGH)
                 assert (kept == (-1, -1)) == (not beyond)
                 assert time_schedule(*tables, CONSTANTS)[0] == (not beyond)

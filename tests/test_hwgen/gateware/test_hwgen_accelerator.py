@@ -129,13 +129,13 @@ def store(pe_x: int, **fields: int) -> bytes:
 
 
 def weights(half: int) -> bytes:
-    """All weights of one half, without parameters."""
+    """LOAD descriptor of all weights of a half, without parameters."""
     fields = {"half": half, "lanes": 2, "lane_mask": 1, "weight_rows": CONFIG.weight_rows}
     return encode(Queue.LOAD, {"kind": LoadKind.WEIGHTS, "address": INPUT} | fields)
 
 
 def execute(half: int, post: int = 0) -> bytes:
-    """A 1x1 convolution of half a thousand cycles that stores nothing."""
+    """EXECUTE descriptor of a 1x1 convolution of 512 cycles that stores nothing."""
     fields = {"op": ExecuteOp.CONV, "half": half, "pixels": 1, "groups": 1, "last_quads": 1}
     fields |= dict.fromkeys(("kernel_rows", "kernel_columns", "stride_y", "stride_x"), 1)
     fields |= {"post": post, "initiation_interval": 64, "window_rows": 1, "window_columns": 8}

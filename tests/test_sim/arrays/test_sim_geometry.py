@@ -62,7 +62,7 @@ def reads(
 def test_an_aligned_tile_and_its_halos_hold_every_row_that_is_read(
     kernel: int, stride: int
 ) -> None:
-    found = 0
+    aligned_tiles = 0
     for pad, after_pad, n_in in itertools.product(range(kernel + 1), (0, 1, 4), range(1, 14)):
         n_out = (n_in + pad + after_pad - kernel) // stride + 1
         if n_out < 1:
@@ -73,7 +73,7 @@ def test_an_aligned_tile_and_its_halos_hold_every_row_that_is_read(
                 shape = (kernel, stride, pad, n_in, tile_in, n_out, tile_out)
                 if not aligned(ExecuteOp.CONV, *shape):
                     continue
-                found += 1
+                aligned_tiles += 1
                 before, after = resident_halo(ExecuteOp.CONV, *shape)
                 assert before <= min(tile_in, MAX_HALO)
                 assert after <= min(tile_in, MAX_HALO)
@@ -83,7 +83,7 @@ def test_an_aligned_tile_and_its_halos_hold_every_row_that_is_read(
                     # ... where the descriptor's one address and pitch look for them.
                     if pe and reads(pe, tile_out, n_out, kernel, stride, pad, n_in):
                         assert tile_in == stride * tile_out
-    assert found > 100
+    assert aligned_tiles > 100
 
 
 def test_tiles_that_step_together_are_aligned_unless_a_halo_is_too_large() -> None:

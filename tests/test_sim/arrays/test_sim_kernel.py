@@ -53,7 +53,7 @@ def _double(values):  # type: ignore[no-untyped-def]  # numba infers the types
 
 
 def doubled(lines_above: int = 0) -> tuple[int, int]:
-    """Compile that kernel afresh; numbers of codes that were taken from files, and that were not."""
+    """Compile the kernel afresh; return how many codes came from files, and how many did not."""
     code = _double.__code__
     moved = code.replace(co_firstlineno=code.co_firstlineno + lines_above)
     compiled: Any = in_place(FunctionType(moved, globals(), _double.__name__))

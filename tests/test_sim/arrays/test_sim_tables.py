@@ -80,7 +80,7 @@ def test_layer_and_tensor_tables_name_each_layers_operands() -> None:
 
 def test_a_twin_is_the_first_layer_of_the_same_work() -> None:
     rng = np.random.default_rng(2)
-    found = 0
+    twins = 0
     for network in [random_chain(rng) for _ in range(40)]:
         table = layer_table(network)
         for i, layer in enumerate(network.layers):
@@ -94,8 +94,8 @@ def test_a_twin_is_the_first_layer_of_the_same_work() -> None:
                 and network.tensors[other.inputs[0]].shape == network.tensors[layer.inputs[0]].shape
             ]
             assert table[i, LayerColumn.TWIN] == alike[0]
-            found += alike[0] < i
-    assert found > 20
+            twins += alike[0] < i
+    assert twins > 20
 
 
 def test_a_schedule_has_one_column_for_every_field_of_any_queue() -> None:

@@ -61,8 +61,8 @@ def test_bandwidth_costs_only_through_the_bus_width() -> None:
 
 
 def test_area_is_symmetric_in_the_grid() -> None:
-    one, other = replace(TINY, pes_x=1, pes_y=4), replace(TINY, pes_x=4, pes_y=1)
-    assert area(one) == area(other)
+    tall, wide = replace(TINY, pes_x=1, pes_y=4), replace(TINY, pes_x=4, pes_y=1)
+    assert area(tall) == area(wide)
 
 
 def test_one_pe_has_no_links_to_neighbours() -> None:
@@ -72,13 +72,13 @@ def test_one_pe_has_no_links_to_neighbours() -> None:
 
 
 def test_lanes_share_local_memory_but_not_register_files() -> None:
-    one, two = area(replace(TINY, compute_lanes=1)), area(TINY)
-    assert two.register_files == 2 * one.register_files
-    assert two.window_rings == 2 * one.window_rings
-    assert two.requantizers == 2 * one.requantizers
+    single, double = area(replace(TINY, compute_lanes=1)), area(TINY)
+    assert double.register_files == 2 * single.register_files
+    assert double.window_rings == 2 * single.window_rings
+    assert double.requantizers == 2 * single.requantizers
     # The same bits in twice as many banks: only what each bank has besides its rows is twice
     extra_mm2 = 4 * 64 * MACRO_EXTRA_ROWS * SRAM_BIT_UM2 * 1e-6
-    assert two.local_memory - one.local_memory == pytest.approx(extra_mm2)
+    assert double.local_memory - single.local_memory == pytest.approx(extra_mm2)
 
 
 def test_a_lane_for_every_bank_takes_a_multiplexer_per_index_bit() -> None:
@@ -110,8 +110,8 @@ def test_parts_add_up() -> None:
 def test_memories_hold_the_bits_that_were_asked_for(config: AcceleratorConfig) -> None:
     lanes = config.pes * config.compute_lanes
     bits = {
-        part: sum(memory.count * memory.rows * memory.width for memory in found)
-        for part, found in memories(config).items()
+        part: sum(memory.count * memory.rows * memory.width for memory in macros)
+        for part, macros in memories(config).items()
     }
     assert bits["local_memory"] == config.pes * config.local_memory_kb * 8192
     assert bits["register_files"] == lanes * config.register_file_kb * 8192

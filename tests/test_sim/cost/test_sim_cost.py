@@ -1,4 +1,4 @@
-"""The cost table, the objective and the Pareto front, each against a slow one in plain Python."""
+"""The cost table, the objective and the Pareto front, each against a slow twin in plain Python."""
 
 import pickle
 import re
@@ -28,7 +28,7 @@ def network() -> Network:
 
 @pytest.fixture(scope="module")
 def table(network: Network) -> CostTable:
-    """Realizable and other points of the space."""
+    """Cost table of realizable and other points of the space."""
     points = np.random.default_rng(0).integers(len(TINY), size=60)
     return evaluate_many([TINY.default, *(TINY.at(int(point)) for point in points)], network)
 

@@ -21,7 +21,7 @@ CONFIG = small_accelerator(
 
 
 class Macs:
-    """A layer as the proxy sees it."""
+    """Layer as the energy proxy sees it."""
 
     def __init__(self, macs: int) -> None:
         self.macs = macs
@@ -87,9 +87,9 @@ def test_same_work_costs_more_on_a_larger_accelerator(field: str) -> None:
 
 
 def test_more_lanes_read_more_rows_from_the_same_vectors() -> None:
-    one, two = energy(CONFIG, BUSY), energy(replace(CONFIG, compute_lanes=8), BUSY)
-    assert two.register_files == 2 * one.register_files
-    assert two.local_memory < one.local_memory  # the same bytes lie in smaller banks
+    narrow, wide = energy(CONFIG, BUSY), energy(replace(CONFIG, compute_lanes=8), BUSY)
+    assert wide.register_files == 2 * narrow.register_files
+    assert wide.local_memory < narrow.local_memory  # the same bytes lie in smaller banks
 
 
 def test_many_accelerators_cost_what_each_costs() -> None:

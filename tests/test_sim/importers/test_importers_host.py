@@ -42,7 +42,7 @@ PROGRAM = HostProgram(
 
 
 def oracle(name: str, x: NDArray[Any], source: dict[str, Any], out: dict[str, Any]) -> NDArray[Any]:
-    """One operator of one input, run by the interpreter."""
+    """Output of TensorFlow Lite Micro for one operator of one input."""
     pytest.importorskip("tflite_micro", reason="the judge is a package of the extra 'dev'")
     writer = ModelWriter()
     options = {"Beta": 1.0} if name == "SOFTMAX" else {}

@@ -24,7 +24,7 @@ IMAGES = 4
 
 
 class Graph:
-    """Writes nodes; every tensor is named by its maker."""
+    """Writer of ONNX graphs; every tensor is named by the node that makes it."""
 
     def __init__(self, dtype: str = "uint8", seed: int = 0) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -118,7 +118,7 @@ def judged(model: onnx.ModelProto, x: NDArray[Any], output: onnx.ValueInfoProto)
 def check(
     model: onnx.ModelProto, *, step: float = 1.0, bound: int = 1, formula: bool = False
 ) -> ImportedNetwork:
-    """Import; compare the output with onnxruntime's, in units of ``step``.
+    """Import a model; compare the output with onnxruntime's, in units of ``step``.
 
     With ``formula`` the numpy model of onnxruntime must equal it in every value.
     """

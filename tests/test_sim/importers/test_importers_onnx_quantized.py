@@ -35,7 +35,7 @@ class Quantized:
 
 
 def float_model() -> onnx.ModelProto:
-    """3x3 of stride 2, an inverted residual block, two pools and a classifier."""
+    """Float model: a 3x3 layer of stride 2, an inverted residual block, two pools, a classifier."""
     rng = np.random.default_rng(7)
     constants: list[onnx.TensorProto] = []
 

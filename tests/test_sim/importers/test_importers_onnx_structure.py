@@ -101,7 +101,7 @@ def vast_padding(model: onnx.ModelProto) -> None:
 
 
 def vast_border(model: onnx.ModelProto) -> None:
-    """Few windows, far apart, over a vast image."""
+    """Give the first node a vast border, over which its few windows lie far apart."""
     attributes = [
         helper.make_attribute("pads", [0, 0, 1 << 30, 1 << 30]),
         helper.make_attribute("strides", [1 << 29, 1 << 29]),

@@ -37,7 +37,7 @@ class Touch:
         self.path = path
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Call when unpickled."""
+        """Object whose function an unpickler calls."""
         return Path.touch, (self.path,)
 
 

@@ -40,7 +40,7 @@ class Residual(nn.Module):
         self.relu = relu
 
     def forward(self, x: Tensor) -> Tensor:
-        """Sum [N, C, H, W]."""
+        """Sum of x and the body's output, [N, C, H, W]."""
         y: Tensor = x + self.body(x)
         return functional.relu(y) if self.relu else y
 

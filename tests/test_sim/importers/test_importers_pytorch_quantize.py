@@ -25,7 +25,7 @@ ARCHITECTURE = Architecture(
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Small networks wait for a second thread more than they gain from it."""
+    """Let PyTorch use a single thread: small networks wait for a second more than it gains."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -30,7 +30,7 @@ WINDOW = {"Padding": 1, "StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "Dilat
 
 
 class Model(ModelWriter):
-    """A writer with the usual tensors of these tests."""
+    """Writer of TensorFlow Lite models with the usual tensors of these tests."""
 
     def activation(self, *shape: int, scale: float = SCALE, zero_point: int = Z) -> int:
         """Append an int8 activation."""
@@ -63,7 +63,7 @@ class Model(ModelWriter):
         return lower_tflite(parse_tflite(self.finish([source], [result]), "model"), "net")
 
     def check(self, source: int, result: int, images: int = 3) -> ImportedNetwork:
-        """Import, and compare the outputs with the interpreter's."""
+        """Import the model, and compare the outputs with the interpreter's."""
         pytest.importorskip("tflite_micro", reason="the judge is a package of the extra 'dev'")
         content = self.finish([source], [result])
         imported = lower_tflite(parse_tflite(content, "model"), "net")
@@ -207,7 +207,7 @@ def padded(widths: list[list[int]], reader: Callable[[Model, int], int], value: 
 
 
 def same_conv(model: Model, index: int) -> int:
-    """3x3, stride 2, SAME on 9x8."""
+    """Append a 3x3 convolution of stride 2 with padding SAME, on 9x8 pixels."""
     return model.conv(index, (2, 3, 3, 4), (1, 5, 4, 2), Padding=0, StrideH=2, StrideW=2)
 
 

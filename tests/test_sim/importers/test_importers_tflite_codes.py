@@ -42,7 +42,7 @@ def model_of(name: str, code_fields: CodeFields) -> bytes:
 def operands(
     writer: ModelWriter, name: str, image: int, seen: int
 ) -> tuple[int, list[int], dict[str, Any]]:
-    """Result, inputs and options; those of operators that are not supported are all alike."""
+    """Result, inputs and options of an operator; all alike for operators that are not supported."""
 
     def result(shape: tuple[int, ...] = SHAPE, dtype: str = "int8", **kind: Any) -> int:
         return writer.tensor(shape, dtype, name="result", **kind)

@@ -176,7 +176,7 @@ def of_so_many_values_that_the_product_wraps() -> bytes:
 
 
 def mean_of_no_axis() -> bytes:
-    """Drawn as fuzz_input(4, 2500)."""
+    """Model of a mean over an axis that does not exist, drawn as fuzz_input(4, 2500)."""
     writer = Convolution()
     result = writer.tensor((1, 2), name="result", **LIKE)
     axes = writer.constant([1, 2, 66], "int32")
@@ -185,7 +185,7 @@ def mean_of_no_axis() -> bytes:
 
 
 def long_name() -> bytes:
-    """Drawn as fuzz_input(4, 3095)."""
+    """Model with a very long name, drawn as fuzz_input(4, 3095)."""
     writer = Convolution()
     result = writer.tensor((1, 5), name="n" * 3000, **LIKE)
     writer.operator("RESHAPE", [writer.seen], [result])
@@ -193,7 +193,7 @@ def long_name() -> bytes:
 
 
 def reshape_of_three() -> bytes:
-    """Drawn as fuzz_input(2, 1349)."""
+    """Model of a reshape with three inputs, drawn as fuzz_input(2, 1349)."""
     writer = Convolution()
     result = writer.tensor((1, 32), name="result", **LIKE)
     shape = writer.constant([1, 32], "int32")

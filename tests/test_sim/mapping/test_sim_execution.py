@@ -46,18 +46,18 @@ def layer_row(op: ExecuteOp, kernel_y: int, kernel_x: int, stride_x: int = 1) ->
 
 
 def schedule_of(case: Case) -> Mapped:
-    found = map_network(case.config, case.network)
-    assert found.failure is Failure.NONE
-    return found
+    mapped = map_network(case.config, case.network)
+    assert mapped.failure is Failure.NONE
+    return mapped
 
 
-def planned(found: Mapped, case: Case, index: int, pixels: int) -> tuple[int, int]:
-    """layer_cycles of a layer on its planned tile."""
-    plan, layer = found.layer_plan[index], found.layers[index]
+def planned(mapped: Mapped, case: Case, index: int, pixels: int) -> tuple[int, int]:
+    """Cycles and loads that the mapper weighs for a layer on its planned tile."""
+    plan, layer = mapped.layer_plan[index], mapped.layers[index]
     cycles, loads = layer_cycles(
         layer,
-        found.tensors[layer[LayerColumn.INPUT], 2],
-        -(-found.tensors[index + 1, 2] // case.config.simd_units),
+        mapped.tensors[layer[LayerColumn.INPUT], 2],
+        -(-mapped.tensors[index + 1, 2] // case.config.simd_units),
         plan[LayerPlan.TILE_Y],
         plan[LayerPlan.TILE_X],
         plan[LayerPlan.IN_TILE_Y],
@@ -69,10 +69,10 @@ def planned(found: Mapped, case: Case, index: int, pixels: int) -> tuple[int, in
     return int(cycles), int(loads)
 
 
-def scheduled_cycles(found: Mapped, index: int) -> int:
+def scheduled_cycles(mapped: Mapped, index: int) -> int:
     """Issue cycles of a layer's EXECUTEs in one pass, each with what a descriptor is taken to cost."""
     total = 0
-    for row in found.rows:
+    for row in mapped.rows:
         value = {name: int(row[i]) for name, i in COLUMNS.items()}
         if (value["queue"], value["layer"], value["pass"]) != (Queue.EXECUTE, index, 0):
             continue
@@ -90,15 +90,15 @@ def test_a_layer_is_weighed_by_the_cycles_that_its_schedule_takes() -> None:
     """Exact without halos; with them a block without border windows may be faster."""
     exact = splits = 0
     for case in cases():
-        found = schedule_of(case)
-        for index in range(len(found.layers)):
-            plan = found.layer_plan[index]
-            cycles, _ = planned(found, case, index, int(plan[LayerPlan.PIXELS]))
+        mapped = schedule_of(case)
+        for index in range(len(mapped.layers)):
+            plan = mapped.layer_plan[index]
+            cycles, _ = planned(mapped, case, index, int(plan[LayerPlan.PIXELS]))
             splits += plan[LayerPlan.SPLITS] > 1
             if plan[LayerPlan.HALO_TOP : LayerPlan.HALO_RIGHT + 1].any():
-                assert scheduled_cycles(found, index) <= cycles
+                assert scheduled_cycles(mapped, index) <= cycles
                 continue
-            assert scheduled_cycles(found, index) == cycles
+            assert scheduled_cycles(mapped, index) == cycles
             exact += 1
     assert exact > 300
     assert splits > 50
@@ -108,14 +108,14 @@ def test_weights_are_weighed_by_the_bytes_that_their_loads_move() -> None:
     """One pass loads every split of every round once, or once for each block."""
     blocks = 0
     for case in cases():
-        found = schedule_of(case)
-        for index, layer in enumerate(found.layers):
-            plan = found.layer_plan[index]
+        mapped = schedule_of(case)
+        for index, layer in enumerate(mapped.layers):
+            plan = mapped.layer_plan[index]
             if layer[LayerColumn.OP] == ExecuteOp.ADD:
                 continue
-            _, loads = planned(found, case, index, int(plan[LayerPlan.PIXELS]))
+            _, loads = planned(mapped, case, index, int(plan[LayerPlan.PIXELS]))
             rows = 0
-            for row in found.rows:
+            for row in mapped.rows:
                 value = {name: int(row[i]) for name, i in COLUMNS.items()}
                 if (value["queue"], value["kind"]) != (Queue.LOAD, LoadKind.WEIGHTS):
                     continue
@@ -123,8 +123,8 @@ def test_weights_are_weighed_by_the_bytes_that_their_loads_move() -> None:
                     rows += value["lanes"] * (value["parameter_rows"] + value["weight_rows"])
             size = weight_bytes(
                 layer,
-                found.tensors[layer[LayerColumn.INPUT], 2],
-                -(-found.tensors[index + 1, 2] // case.config.simd_units),
+                mapped.tensors[layer[LayerColumn.INPUT], 2],
+                -(-mapped.tensors[index + 1, 2] // case.config.simd_units),
                 case.config.simd_units,
             )
             passes = plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]
@@ -140,10 +140,10 @@ def test_weights_are_weighed_by_the_bytes_that_their_loads_move() -> None:
     assert blocks > 10
 
 
-def distinct_loads(found: Mapped, index: int) -> int:
+def distinct_loads(mapped: Mapped, index: int) -> int:
     """Different weight blocks that a layer's LOADs name."""
     addresses = set()
-    for row in found.rows:
+    for row in mapped.rows:
         value = dict(zip(COLUMNS, row.tolist(), strict=True))
         if (value["queue"], value["kind"]) == (Queue.LOAD, LoadKind.WEIGHTS):
             addresses |= {value["address"]} if value["layer"] == index else set()
@@ -152,28 +152,28 @@ def distinct_loads(found: Mapped, index: int) -> int:
 
 def test_blocks_are_counted_as_the_schedule_loads_them() -> None:
     for case in cases():
-        found = schedule_of(case)
-        for index, layer in enumerate(found.layers):
+        mapped = schedule_of(case)
+        for index, layer in enumerate(mapped.layers):
             counted = weight_blocks(
                 layer,
-                found.tensors[layer[LayerColumn.INPUT], 2],
-                -(-found.tensors[index + 1, 2] // case.config.simd_units),
-                found.layer_plan[index, LayerPlan.PIXELS],
+                mapped.tensors[layer[LayerColumn.INPUT], 2],
+                -(-mapped.tensors[index + 1, 2] // case.config.simd_units),
+                mapped.layer_plan[index, LayerPlan.PIXELS],
                 accelerator_row(case.config),
             )
-            assert counted == distinct_loads(found, index)
+            assert counted == distinct_loads(mapped, index)
 
 
 def test_pixels_are_those_of_the_least_time() -> None:
-    """The first block's transfer, or the last one's computation, overlaps with nothing."""
+    """The first block's transfer, or the last block's computation, overlaps with nothing."""
     several = 0
     for case in cases():
-        found = schedule_of(case)
+        mapped = schedule_of(case)
         hw = accelerator_row(case.config)
-        for index, layer in enumerate(found.layers):
-            plan = found.layer_plan[index]
-            channels = int(found.tensors[layer[LayerColumn.INPUT], 2])
-            groups = -(-int(found.tensors[index + 1, 2]) // case.config.simd_units)
+        for index, layer in enumerate(mapped.layers):
+            plan = mapped.layer_plan[index]
+            channels = int(mapped.tensors[layer[LayerColumn.INPUT], 2])
+            groups = -(-int(mapped.tensors[index + 1, 2]) // case.config.simd_units)
             pixels, cycles, transfer = choose_pixels(
                 layer,
                 channels,
@@ -193,7 +193,7 @@ def test_pixels_are_those_of_the_least_time() -> None:
                     continue
                 if p > 1 and layer[LayerColumn.OP] not in (ExecuteOp.CONV, ExecuteOp.ADD):
                     continue
-                own, loads = planned(found, case, index, p)
+                own, loads = planned(mapped, case, index, p)
                 moved = int(loads * size / case.config.bytes_per_cycle)
                 blocks = int(weight_blocks(layer, channels, groups, p, hw))
                 whole = max(own, moved) + min(own, moved) // blocks
@@ -229,11 +229,11 @@ def test_the_interval_is_that_of_the_set_with_most_stores(seed: int) -> None:
             for left in range(first[1], first[1] + count[1], pixels)
         )
         for saves in (False, True):
-            found = interval(
+            cycles = interval(
                 slots, pixels, count[0], count[1], first[0], first[1], tile[0], tile[1],
                 tuple(halo), saves,
             )  # fmt: skip
-            assert found == (max(4, slots) if saves else max(4, slots, most))
+            assert cycles == (max(4, slots) if saves else max(4, slots, most))
 
 
 def test_only_a_depthwise_window_has_a_lead() -> None:
@@ -273,8 +273,8 @@ def test_lanes_take_pixels_where_output_groups_are_few() -> None:
     """Else most of 8 lanes would idle; more pixels than that only let weights come in parts."""
     config = dataclasses.replace(EDGE.default, pes_x=1, pes_y=1, compute_lanes=8, simd_units=32)
     for groups in (1, 2, 4, 8):
-        found = map_network(config, one_conv(128, 32 * groups, 16))
-        plan = found.layer_plan[1]
+        mapped = map_network(config, one_conv(128, 32 * groups, 16))
+        plan = mapped.layer_plan[1]
         assert plan[LayerPlan.PIXELS] * groups >= 8
         sets = -(-plan[LayerPlan.TILE_X] // plan[LayerPlan.PIXELS]) * plan[LayerPlan.TILE_Y]
         # 32 quads per pixel: 8 lanes work in every cycle

@@ -27,9 +27,9 @@ def test_splits_hold_every_dot_product_once_and_fit_the_register_file(
 ) -> None:
     taps = kernel[0] * kernel[1]
     for quads, rows in itertools.product((1, 2, 3, 4, 7, 8, 33), (1, 2, 3, 5, 8, 9, 24, 49, 500)):
-        _, found = splits(kernel, quads, rows, per_group)
+        _, boxes = splits(kernel, quads, rows, per_group)
         seen: list[tuple[int, int, int]] = []
-        for y0, y1, x0, x1, first, end in found:
+        for y0, y1, x0, x1, first, end in boxes:
             inside = list(itertools.product(range(y0, y1), range(x0, x1), range(first, end)))
             assert 1 <= len(inside) <= rows
             seen += inside
@@ -44,10 +44,10 @@ def test_splits_by_channels_are_as_few_as_possible_and_equal(
 ) -> None:
     taps = kernel[0] * kernel[1]
     for quads, rows in itertools.product((1, 2, 3, 4, 7, 8, 33), range(taps, 8 * taps + 3)):
-        (tap_rows, tap_columns, size), found = splits(kernel, quads, rows, per_group)
+        (tap_rows, tap_columns, size), boxes = splits(kernel, quads, rows, per_group)
         assert (tap_rows, tap_columns) == kernel
         fewest = next(n for n in itertools.count(1) if -(-quads // n) * taps <= rows)
-        assert len(found) == fewest
+        assert len(boxes) == fewest
         # a split that is cut within a group would read that group's vectors twice
         aligned = [
             n * per_group
@@ -56,7 +56,7 @@ def test_splits_by_channels_are_as_few_as_possible_and_equal(
         ]
         if aligned:
             assert size == min(quads, aligned[0])
-            assert all(first % per_group == 0 for *_, first, _ in found)
+            assert all(first % per_group == 0 for *_, first, _ in boxes)
         else:
             assert size == -(-quads // fewest)
 
@@ -109,9 +109,9 @@ def test_cycles_of_all_splits_are_those_of_the_single_ones(
     for quads, rows, pixels in itertools.product(
         (1, 2, 3, 4, 7, 8, 33), (1, 2, 3, 5, 8, 9, 24, 49, 500), (1, 2, 8)
     ):
-        (y, x, size), found = splits(kernel, quads, rows, per_group)
+        (y, x, size), boxes = splits(kernel, quads, rows, per_group)
         slots = []
-        for y0, y1, x0, x1, first, end in found:
+        for y0, y1, x0, x1, first, end in boxes:
             groups = Counter(step // per_group for step in range(first, end))
             slots.append((y1 - y0) * (x1 - x0) * sum(max(n, pixels) for n in groups.values()))
         saved = sum(max(count, REQUANTIZER_PHASES) for count in slots[:-1])

@@ -26,13 +26,13 @@ Tile = tuple[int, int]
 def candidates(size: int, pes: int) -> list[int]:
     """Smallest multiples of 1, 2, 4 … 32 that cover a size, without repetition."""
     base = -(-size // pes)
-    found = [base]
+    sizes = [base]
     for power in range(1, POWERS):
         step = 1 << power
         tile = -(-base // step) * step
         if tile <= size and tile != -(-base // (step // 2)) * (step // 2):
-            found.append(tile)
-    return found
+            sizes.append(tile)
+    return sizes
 
 
 def tiles(tensor: Table, hw: Hw) -> list[Tile]:

@@ -151,11 +151,11 @@ def test_layers_alike_share_what_was_found_for_the_first() -> None:
     chains = draw_chains(configs, 3)
     twins = 0
     for case in chains:
-        found = map_network(case.config, case.network)
-        alone = found.layers.copy()
+        mapped = map_network(case.config, case.network)
+        alone = mapped.layers.copy()
         alone[:, LayerColumn.TWIN] = np.arange(len(alone))
-        twins += int((found.layers[:, LayerColumn.TWIN] < alone[:, LayerColumn.TWIN]).sum())
-        planned = plan_network(alone, found.tensors, accelerator_row(case.config), 0)
-        np.testing.assert_array_equal(planned[4], found.layer_plan)
-        np.testing.assert_array_equal(planned[5], found.tensor_plan)
+        twins += int((mapped.layers[:, LayerColumn.TWIN] < alone[:, LayerColumn.TWIN]).sum())
+        planned = plan_network(alone, mapped.tensors, accelerator_row(case.config), 0)
+        np.testing.assert_array_equal(planned[4], mapped.layer_plan)
+        np.testing.assert_array_equal(planned[5], mapped.tensor_plan)
     assert twins > 10

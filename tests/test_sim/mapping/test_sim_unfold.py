@@ -34,7 +34,7 @@ def random_conv(rng: np.random.Generator) -> tuple[Network, Layer]:
 
 def windows_by_loops(x: NDArray[np.int8], layer: Layer, zero_point: int) -> NDArray[np.float64]:
     height, width, channels = x.shape
-    found = np.zeros((*layer.output.shape[:2], layer.kernel[0] * layer.kernel[1] * channels))
+    windows = np.zeros((*layer.output.shape[:2], layer.kernel[0] * layer.kernel[1] * channels))
     for oy, ox in np.ndindex(*layer.output.shape[:2]):
         values = []
         for ky, kx, c in np.ndindex(*layer.kernel, channels):
@@ -42,8 +42,8 @@ def windows_by_loops(x: NDArray[np.int8], layer: Layer, zero_point: int) -> NDAr
             x_ = ox * layer.stride[1] - layer.padding.left + kx
             inside = 0 <= y < height and 0 <= x_ < width
             values.append(x[y, x_, c] if inside else zero_point)
-        found[oy, ox] = values
-    return found
+        windows[oy, ox] = values
+    return windows
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -64,15 +64,15 @@ def test_an_unfolded_network_computes_the_same(seed: int) -> None:
     assert made.dtype == np.int8
     assert made.shape[1:] == other.input.shape
     np.testing.assert_array_equal(made[0], windows_by_loops(images[0], first, zero_point))
-    expected, found = golden.run(network, images), golden.run(other, made)
+    expected, values = golden.run(network, images), golden.run(other, made)
     for layer in network.layers:
-        np.testing.assert_array_equal(found[layer.name], expected[layer.name])
+        np.testing.assert_array_equal(values[layer.name], expected[layer.name])
     assert other.macs == network.macs
 
 
 def test_random_convolutions_are_unfolded_or_not() -> None:
-    found = [unfolded(random_conv(np.random.default_rng(seed))[0]) for seed in range(60)]
-    assert 15 < sum(network is not None for network in found) < 55
+    networks = [unfolded(random_conv(np.random.default_rng(seed))[0]) for seed in range(60)]
+    assert 15 < sum(network is not None for network in networks) < 55
 
 
 def test_a_fully_connected_layer_becomes_a_convolution_of_one_pixel() -> None:
@@ -128,9 +128,9 @@ def test_the_first_layer_is_unfolded_where_that_takes_less_time(
     config: AcceleratorConfig, outputs: int, expected: bool
 ) -> None:
     network = stem(outputs)
-    found = map_network(config, network)
-    assert found.failure is Failure.NONE
-    assert (found.network is not network) == expected
+    mapped = map_network(config, network)
+    assert mapped.failure is Failure.NONE
+    assert (mapped.network is not network) == expected
 
 
 def test_what_can_only_be_mapped_as_it_is_is_not_unfolded() -> None:
@@ -140,9 +140,9 @@ def test_what_can_only_be_mapped_as_it_is_is_not_unfolded() -> None:
     layer = fully_connected("layer", source, 10, rng)
     network = Network(name="wide", input=source, layers=(layer,))
     config = dataclasses.replace(TINY.default, simd_units=4, local_memory_kb=64)
-    found = map_network(config, network)
-    assert found.failure is Failure.NONE
-    assert found.network is network
+    mapped = map_network(config, network)
+    assert mapped.failure is Failure.NONE
+    assert mapped.network is network
 
 
 def test_tables_of_both_forms_live_as_long_as_the_network() -> None:

@@ -43,9 +43,9 @@ Row = dict[str, int]
 
 @cache
 def mapped(case: Case) -> Mapped:
-    found = map_network(case.config, case.network, case.batch)
-    assert found.failure is Failure.NONE
-    return found
+    mapping = map_network(case.config, case.network, case.batch)
+    assert mapping.failure is Failure.NONE
+    return mapping
 
 
 @cache
@@ -101,25 +101,25 @@ def test_tokens_pair_up_in_order_and_none_is_left() -> None:
 
 
 def known_done(rows: list[Row]) -> list[list[int]]:
-    """For each descriptor, the last one of each queue that is certainly done when it starts.
+    """By descriptor, the last descriptor of each queue that is certainly done when it starts.
 
     A queue starts and ends its descriptors in order; a token says that its giver is done, and so
     all that was done when the giver started; ``wait_drain`` waits for the whole EXECUTE queue.
     """
-    found: list[list[int]] = []
+    done_by: list[list[int]] = []
     last = [-1, -1, -1]
     for index, row in enumerate(rows):
         queue = row["queue"]
-        known = list(found[last[queue]]) if last[queue] >= 0 else [-1, -1, -1]
+        known = list(done_by[last[queue]]) if last[queue] >= 0 else [-1, -1, -1]
         for giver, name in enumerate(("after_load", "after_execute", "after_store")):
             if row[name] >= 0:
-                known = [max(pair) for pair in zip(known, found[row[name]], strict=True)]
+                known = [max(pair) for pair in zip(known, done_by[row[name]], strict=True)]
                 known[giver] = max(known[giver], row[name])
         if row["wait_drain"]:
             known[Queue.EXECUTE] = max(known[Queue.EXECUTE], last[Queue.EXECUTE])
-        found.append(known)
+        done_by.append(known)
         last[queue] = index
-    return found
+    return done_by
 
 
 def test_nothing_starts_before_what_it_needs_is_done() -> None:
@@ -162,7 +162,7 @@ def test_a_layer_starts_when_the_one_before_has_drained() -> None:
 
 
 def test_accumulators_are_saved_before_they_are_restored() -> None:
-    """A set is restored 5 cycles after its step, and saved 7 after the tick of its last one.
+    """A set is restored 5 cycles after its step, and saved 7 after the tick of its last step.
 
     With two sets or more a whole interval of at least 4 cycles lies between tick and step.
     """
@@ -205,10 +205,10 @@ def test_accumulators_are_saved_before_they_are_restored() -> None:
 
 def test_every_split_of_every_block_of_every_round_is_executed_once() -> None:
     for case in cases():
-        found = mapped(case)
+        mapping = mapped(case)
         seen: dict[tuple[int, int, int, int], dict[tuple[int, int], int]] = {}
         for row in executes(case):
-            plan = found.layer_plan[row["layer"]]
+            plan = mapping.layer_plan[row["layer"]]
             key = (row["layer"], row["image"], row["pass"], row["round"])
             windows = seen.setdefault(key, {})
             assert row["tile_rows"] == plan[LayerPlan.TILE_Y]
@@ -217,7 +217,7 @@ def test_every_split_of_every_block_of_every_round_is_executed_once() -> None:
                 for x in range(row["window_columns"]):
                     at = (row["first_row"] + y, row["first_column"] + x)
                     windows[at] = windows.get(at, 0) + 1
-        for i, plan in enumerate(found.layer_plan):
+        for i, plan in enumerate(mapping.layer_plan):
             passes = plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]
             tile = plan[LayerPlan.TILE_Y] * plan[LayerPlan.TILE_X]
             for image, p in product(range(case.batch), range(passes)):
@@ -230,9 +230,9 @@ def test_every_split_of_every_block_of_every_round_is_executed_once() -> None:
 
 def test_weight_rows_of_splits_follow_each_other() -> None:
     for case in cases():
-        found = mapped(case)
-        for layer, plan in zip(found.layers, found.layer_plan, strict=True):
-            channels = found.tensors[layer[LayerColumn.INPUT], 2]
+        mapping = mapped(case)
+        for layer, plan in zip(mapping.layers, mapping.layer_plan, strict=True):
+            channels = mapping.tensors[layer[LayerColumn.INPUT], 2]
             end = 0
             for k in range(plan[LayerPlan.SPLITS]):
                 before, own = split_rows(layer, plan, channels, k)
@@ -246,7 +246,7 @@ def test_an_execute_finds_its_own_weights_in_its_half() -> None:
     """What a half still holds is not loaded again, but never another round's or split's rows."""
     reused = shared = 0
     for case in cases():
-        found = mapped(case)
+        mapping = mapped(case)
         held: list[Row | None] = [None, None]
         used: set[int] = set()
         steps: dict[tuple[int, int, int], int] = {}
@@ -261,10 +261,10 @@ def test_an_execute_finds_its_own_weights_in_its_half() -> None:
             assert weights["layer"] == row["layer"]
             reused += id(weights) in used
             used.add(id(weights))
-            plan, op = found.layer_plan[row["layer"]], row["op"]
+            plan, op = mapping.layer_plan[row["layer"]], row["op"]
             parameters = int(plan[LayerPlan.PARAMETER_ROWS])
             assert weights["parameter_rows"] == (0 if row["save"] else parameters)
-            if found.layers[row["layer"], LayerColumn.SHARED]:
+            if mapping.layers[row["layer"], LayerColumn.SHARED]:
                 assert weights["lanes"] == 1
                 assert weights["address"] == plan[LayerPlan.BLOCK_ADDRESS]
                 shared += 1
@@ -292,11 +292,11 @@ def test_an_execute_finds_its_own_weights_in_its_half() -> None:
 
 def test_live_tensors_never_share_local_memory() -> None:
     for case in cases():
-        found = mapped(case)
+        mapping = mapped(case)
         lanes, simd = case.config.compute_lanes, case.config.simd_units
         spans = []
-        for t, tensor in enumerate(found.network.tensors.values()):
-            plan = found.tensor_plan[t]
+        for t, tensor in enumerate(mapping.network.tensors.values()):
+            plan = mapping.tensor_plan[t]
             until = int(plan[TensorPlan.RESIDENT_UNTIL])
             if t == 0 or until < 0:
                 continue
@@ -310,7 +310,8 @@ def test_live_tensors_never_share_local_memory() -> None:
             size = planes * rows * plan[TensorPlan.ROW]
             assert first >= 0
             assert (
-                first + size <= case.config.bank_depth // found.layer_plan[t - 1, LayerPlan.IMAGES]
+                first + size
+                <= case.config.bank_depth // mapping.layer_plan[t - 1, LayerPlan.IMAGES]
             )
             spans.append((first, first + size, t - 1, until))
         for i, (a, b, born, dies) in enumerate(spans):
@@ -320,16 +321,16 @@ def test_live_tensors_never_share_local_memory() -> None:
 
 def external_spans(case: Case) -> list[tuple[int, int]]:
     """Bytes of weights and of stored tensors."""
-    found = mapped(case)
+    mapping = mapped(case)
     spans = []
-    for i, plan in enumerate(found.layer_plan):
-        groups = ceil_div(int(found.tensors[i + 1, 2]), case.config.simd_units)
-        if found.layers[i, LayerColumn.SHARED]:
+    for i, plan in enumerate(mapping.layer_plan):
+        groups = ceil_div(int(mapping.tensors[i + 1, 2]), case.config.simd_units)
+        if mapping.layers[i, LayerColumn.SHARED]:
             groups = 1
         rows = groups * int(plan[LayerPlan.PARAMETER_ROWS] + plan[LayerPlan.WEIGHT_ROWS])
         start = int(plan[LayerPlan.BLOCK_ADDRESS])
         spans.append((start, start + rows * case.config.row_bytes))
-    for (height, width, channels), plan in zip(found.tensors, found.tensor_plan, strict=True):
+    for (height, width, channels), plan in zip(mapping.tensors, mapping.tensor_plan, strict=True):
         if plan[TensorPlan.STORED]:
             groups = ceil_div(int(channels), case.config.simd_units)
             start = int(plan[TensorPlan.EXTERNAL])
@@ -353,9 +354,9 @@ def test_transfers_stay_inside_their_tensor_and_move_it_whole() -> None:
     """Every pixel of every image's tensor is stored exactly once; no transfer is empty."""
     spilled = 0
     for case in cases():
-        found = mapped(case)
-        count = len(found.layers)
-        written = [np.zeros((case.batch, *shape[:2]), np.int64) for shape in found.tensors]
+        mapping = mapped(case)
+        count = len(mapping.layers)
+        written = [np.zeros((case.batch, *shape[:2]), np.int64) for shape in mapping.tensors]
         groups_written = [0] * (count + 1)
         for row in descriptors(case):
             if row["queue"] == Queue.EXECUTE or is_weights(row):
@@ -363,17 +364,17 @@ def test_transfers_stay_inside_their_tensor_and_move_it_whole() -> None:
             assert min(row[n] for n in ("groups", "rows", "columns", "vector_beats")) >= 1
             t = row["layer"] + 1
             if row["queue"] == Queue.LOAD:
-                inputs = found.layers[row["layer"], [LayerColumn.INPUT, LayerColumn.INPUT2]]
+                inputs = mapping.layers[row["layer"], [LayerColumn.INPUT, LayerColumn.INPUT2]]
                 t = next(
                     int(t)
                     for t in inputs
                     if 0
-                    <= row["address"] - found.tensor_plan[t, TensorPlan.EXTERNAL]
+                    <= row["address"] - mapping.tensor_plan[t, TensorPlan.EXTERNAL]
                     < case.batch * row["group_stride"]
-                    * ceil_div(int(found.tensors[t, 2]), case.config.simd_units)
+                    * ceil_div(int(mapping.tensors[t, 2]), case.config.simd_units)
                 )  # fmt: skip
-            height, width, channels = (int(n) for n in found.tensors[t])
-            plan = found.tensor_plan[t]
+            height, width, channels = (int(n) for n in mapping.tensors[t])
+            plan = mapping.tensor_plan[t]
             pixel = row["vector_beats"] * case.config.bus_bytes
             assert pixel == plan[TensorPlan.PIXEL_BYTES]
             assert row["group_stride"] == height * width * pixel
@@ -392,7 +393,7 @@ def test_transfers_stay_inside_their_tensor_and_move_it_whole() -> None:
                 written[t][region] += row["groups"]
                 groups_written[t] = ceil_div(channels, case.config.simd_units)
         for t in range(1, count + 1):
-            stored = found.tensor_plan[t, TensorPlan.STORED]
+            stored = mapping.tensor_plan[t, TensorPlan.STORED]
             spilled += stored and t < count
             assert (written[t] == (groups_written[t] if stored else 0)).all()
             assert bool(stored) == bool(groups_written[t])
@@ -401,7 +402,7 @@ def test_transfers_stay_inside_their_tensor_and_move_it_whole() -> None:
 
 def set_stores(row: Row) -> list[int]:
     """Stores of every set of a descriptor's windows, pixel by pixel."""
-    found = []
+    stores = []
     for oy in range(row["first_row"], row["first_row"] + row["window_rows"]):
         rows = 1 + (oy < row["halo_bottom"]) + (oy >= row["tile_rows"] - row["halo_top"])
         end = row["first_column"] + row["window_columns"]
@@ -410,8 +411,8 @@ def set_stores(row: Row) -> list[int]:
                 1 + (ox < row["halo_right"]) + (ox >= row["tile_columns"] - row["halo_left"])
                 for ox in range(left, min(end, left + row["pixels"]))
             )
-            found.append(1 if row["save"] else rows * columns)
-    return found
+            stores.append(1 if row["save"] else rows * columns)
+    return stores
 
 
 def least_slots(row: Row, simd: int) -> int:
@@ -455,10 +456,10 @@ def test_the_interval_is_the_least_that_holds_steps_reads_and_stores() -> None:
 
 def test_banks_and_lanes_are_those_of_the_round() -> None:
     for case in cases():
-        found = mapped(case)
+        mapping = mapped(case)
         lanes, simd = case.config.compute_lanes, case.config.simd_units
         for row in executes(case):
-            plan, chunk = found.layer_plan[row["layer"]], 0
+            plan, chunk = mapping.layer_plan[row["layer"]], 0
             chunk = int(plan[LayerPlan.CHUNK])
             assert row["pixels"] in (1, 2, 4, 8)
             assert lanes % row["pixels"] == 0
@@ -471,7 +472,7 @@ def test_banks_and_lanes_are_those_of_the_round() -> None:
             together = int(plan[LayerPlan.IMAGES])
             inner += row["image"] % together * (case.config.bank_depth // together)
             assert row["out_address"] == plan[LayerPlan.OUT_ADDRESS] + planes + inner
-            groups = ceil_div(int(found.tensors[row["layer"] + 1, 2]), simd)
+            groups = ceil_div(int(mapping.tensors[row["layer"] + 1, 2]), simd)
             if not row["save"]:
                 assert row["lanes"] == min(per_round, groups - row["round"] * per_round)
             if row["op"] == ExecuteOp.ADD:
@@ -492,8 +493,8 @@ def test_a_smaller_local_memory_never_becomes_realizable_by_shrinking() -> None:
 
 def test_plan_covers_every_output_pixel() -> None:
     for case in cases():
-        found = mapped(case)
-        for layer, plan in zip(case.network.layers, found.layer_plan, strict=True):
+        mapping = mapped(case)
+        for layer, plan in zip(case.network.layers, mapping.layer_plan, strict=True):
             covered_y = plan[LayerPlan.TILE_Y] * plan[LayerPlan.PASSES_Y] * case.config.pes_y
             covered_x = plan[LayerPlan.TILE_X] * plan[LayerPlan.PASSES_X] * case.config.pes_x
             assert covered_y >= layer.output.height
@@ -503,11 +504,11 @@ def test_plan_covers_every_output_pixel() -> None:
 def test_a_single_split_reads_each_group_once() -> None:
     """The slots of a whole layer, as they are weighed, are those of its one descriptor."""
     for case in tiny_cases():
-        found = mapped(case)
+        mapping = mapped(case)
         for row in executes(case):
             if row["op"] != ExecuteOp.CONV or row["save"] or row["restore"]:
                 continue
-            channels = int(found.tensors[found.layers[row["layer"], LayerColumn.INPUT], 2])
+            channels = int(mapping.tensors[mapping.layers[row["layer"], LayerColumn.INPUT], 2])
             steps = ceil_div(channels, 4)
             taps = row["kernel_rows"] * row["kernel_columns"]
             slots = taps * segment_slots(0, steps, case.config.simd_units, row["pixels"])

@@ -177,7 +177,7 @@ def test_refuses_numbers_that_are_not_finite_where_asked(value: float) -> None:
 
 
 def outcome(data: bytes) -> tuple[dict[str, NDArray[Any]], str]:
-    """Arrays, or the line that refuses them."""
+    """Arrays that are read from a file, or the line that refuses it."""
     try:
         return npz_arrays(data, "file x"), ""
     except DesignFileError as error:

@@ -95,14 +95,14 @@ def test_reads_files_of_a_bounded_size(tmp_path: Path) -> None:
 
 
 class Inner(Record):
-    """An item."""
+    """Item of a document's list."""
 
     count: Annotated[int, Integer(1, 8)]
     sizes: Annotated[tuple[int, ...], Shape(1, 2, 0, 9)] = (1,)
 
 
 class Outer(Record):
-    """An object."""
+    """Document with fields of several kinds and a list of items."""
 
     name: Annotated[str, Name(10)]
     scale: Annotated[float, Number(0.5, 2.0)] = 1.0

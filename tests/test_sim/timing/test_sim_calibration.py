@@ -15,8 +15,8 @@ from sim.timing.dram import MEASURED, PIECES
 
 
 def document() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(json.dumps(calibration.default().to_json()))
-    return found
+    parsed: dict[str, Any] = json.loads(json.dumps(calibration.default().to_json()))
+    return parsed
 
 
 def refused(folder: Path, data: Any, message: str) -> None:
@@ -53,9 +53,9 @@ def test_every_parameter_of_the_dram_has_a_range(
 
 
 def test_counts_are_at_least_one_and_cycles_may_be_none() -> None:
-    ones = {name for name, rule in CONSTANT_RULES.items() if rule == Integer(1, 256)}
-    assert ones == {"fetch_depth", "queue_depth", "read_bursts", "write_bursts", "transfers"}
-    assert {rule.low for name, rule in CONSTANT_RULES.items() if name not in ones} == {0}
+    counts = {name for name, rule in CONSTANT_RULES.items() if rule == Integer(1, 256)}
+    assert counts == {"fetch_depth", "queue_depth", "read_bursts", "write_bursts", "transfers"}
+    assert {rule.low for name, rule in CONSTANT_RULES.items() if name not in counts} == {0}
 
 
 def test_a_refresh_leaves_time_for_accesses(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_refresh_leaves_time_for_accesses(tmp_path: Path) -> None:
 
 
 def test_no_burst_has_more_pieces_than_there_is_room_for() -> None:
-    """Of 128 accesses: one more run of accesses for each refresh and page, two pieces each."""
+    """In 128 accesses each refresh and each page begins another run, of at most two pieces."""
     interval = DRAM_RULES["refresh_interval"].low
     delays = sum(
         DRAM_RULES[name].high

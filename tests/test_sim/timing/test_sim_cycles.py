@@ -65,7 +65,7 @@ def last_set_stores(d: dict[str, int]) -> int:
 
 
 def stepped_execute(d: dict[str, int], config: AcceleratorConfig) -> tuple[int, int]:
-    """Issue row after row and set after set, then drain."""
+    """Issue end and done of an EXECUTE that issues row after row and set after set, then drains."""
     cycle = 0
     for _ in range(d["window_rows"]):
         cycle += d["row_lead"]
@@ -136,7 +136,7 @@ def test_the_last_windows_stores_and_the_hold_are_paid_once() -> None:
 def test_pixel_lanes_lag_behind_their_reads() -> None:
     narrow = {"op": ExecuteOp.CONV, "window_columns": 5, "tile_columns": 5}
     assert durations(narrow) == (120, 120 + 18 + 1)
-    # two sets a row; the last one has a single pixel
+    # two sets a row; the last set has a single pixel
     assert durations(narrow | {"pixels": 4}) == (48, 48 + 3 + 18 + 1)
     wide = {"op": ExecuteOp.CONV, "window_columns": 8, "tile_columns": 8, "pixels": 4}
     assert durations(wide) == (48, 48 + 3 + 18 + 4)
@@ -156,9 +156,9 @@ def test_every_row_of_windows_pays_its_lead() -> None:
 
 def test_pooling_pays_for_every_hop() -> None:
     pool = {"op": ExecuteOp.POOL, "window_rows": 1, "window_columns": 1}
-    one = durations(pool, TINY.at(0))
+    single = durations(pool, TINY.at(0))
     many = durations(pool, TINY.at(len(TINY) - 1))
-    assert many[0] - one[0] == many[1] - one[1] == 6 * constant(Constant.POOL_HOP)
+    assert many[0] - single[0] == many[1] - single[1] == 6 * constant(Constant.POOL_HOP)
 
 
 class Fetch:
@@ -294,7 +294,7 @@ def short() -> list[Case]:
 
 
 def assert_walks_as_stepped(rows: Rows, config: AcceleratorConfig) -> list[int]:
-    """Returns EXECUTE's waits."""
+    """Compare the walk over a schedule with the stepped machine; return EXECUTE's waits."""
     start, issued, done, waits, total = walk(rows, accelerator_row(config), CONSTANTS)
     machine = Machine(rows, config)
     assert machine.finish() == total

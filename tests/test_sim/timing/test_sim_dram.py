@@ -49,7 +49,7 @@ int main() {
 
 @dataclass(frozen=True)
 class Burst:
-    """A request to the memory."""
+    """Burst that a port requests of the memory."""
 
     write: int
     address: int
@@ -83,22 +83,22 @@ def closed(dram: Dram, bursts: list[Burst]) -> list[list[int]]:
     parameters = true_parameters(dram)
     state = initial_state(parameters)
     pieces = np.zeros((PIECES, 2), np.int64)
-    found = []
+    cycles = []
     for burst in bursts:
         place = (state, parameters, burst.address, burst.beats, burst.beat_bytes, burst.arrival)
         if burst.write:
-            found.append([write_burst(*place)])
+            cycles.append([write_burst(*place)])
             continue
         beats: list[int] = []
         for cycle, count in pieces[: read_burst(*place, pieces)].tolist():
             begin = max(cycle, beats[-1] + 1 if beats else 0)
             beats += range(begin, begin + count)
-        found.append(beats)
-    return found
+        cycles.append(beats)
+    return cycles
 
 
 def one_per_cycle(there: list[int]) -> list[int]:
-    """When a port that takes at most one beat per cycle takes beats that are there since."""
+    """Cycles in which a port takes the beats, at most one per cycle, given when each is there."""
     taken: list[int] = []
     for cycle in there:
         taken.append(max(cycle, taken[-1] + 1 if taken else 0))
@@ -110,7 +110,7 @@ def config(clock_mhz: int, gbps: float) -> AcceleratorConfig:
 
 
 def random_bursts(rng: np.random.Generator, bus: int, count: int, gap: int) -> list[Burst]:
-    """Bursts within 4 KiB pages, often near the one before, at a chosen load."""
+    """Bursts within 4 KiB pages, often near the burst before, at a chosen load."""
     bursts, arrival, address = [], 0, 0
     for _ in range(count):
         arrival += int(rng.integers(0, gap)) if rng.random() < 0.7 else 0
@@ -148,8 +148,8 @@ def test_every_beat_and_response_comes_when_stepped_through(
     dram = lpddr4(accelerator)
     bursts = random_bursts(rng, accelerator.bus_bytes, 500, gap)
     steps = stepped(driver, dram, bursts)
-    for burst, there, found in zip(bursts, steps, closed(dram, bursts), strict=True):
-        assert found == (there if burst.write else one_per_cycle(there)), burst
+    for burst, there, computed in zip(bursts, steps, closed(dram, bursts), strict=True):
+        assert computed == (there if burst.write else one_per_cycle(there)), burst
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -168,8 +168,8 @@ def test_any_timing_is_followed_not_only_that_of_the_part(driver: Path, seed: in
     )
     bursts = random_bursts(rng, 4, 300, 40)
     steps = stepped(driver, dram, bursts)
-    for burst, there, found in zip(bursts, steps, closed(dram, bursts), strict=True):
-        assert found == (there if burst.write else one_per_cycle(there)), burst
+    for burst, there, computed in zip(bursts, steps, closed(dram, bursts), strict=True):
+        assert computed == (there if burst.write else one_per_cycle(there)), burst
 
 
 def first_beats(dram: Dram, *addresses: int, apart: int = 2000) -> list[int]:
@@ -191,11 +191,11 @@ def test_a_fifth_row_waits_for_the_window_of_four(driver: Path) -> None:
     """Reads of five banks at once: activates follow at tRRD, the fifth only after tFAW."""
     dram = replace(lpddr4(config(1600, 6.4)), row_to_row=3, four_rows=150)
     reads = [Burst(0, dram.page_bytes * bank, 1, 4, 0) for bank in range(5)]
-    found = closed(dram, reads)
-    assert found == stepped(driver, dram, reads)
+    beats = closed(dram, reads)
+    assert beats == stepped(driver, dram, reads)
     first = dram.front + dram.row_to_column + dram.read_latency + dram.back
-    assert found[4] == [first + 150]
-    assert found[3][0] < first + 150
+    assert beats[4] == [first + 150]
+    assert beats[3][0] < first + 150
 
 
 def test_a_read_in_a_refresh_waits_for_its_end() -> None:
@@ -228,11 +228,11 @@ def test_fitted_parameters_and_the_organization_make_all_of_them() -> None:
     fitted = calibration.default().dram
     assert fitted is not None
     for accelerator in (*CONFIGS, EDGE.default):
-        found = lpddr4_parameters(accelerator, fitted.parameters)
+        parameters = lpddr4_parameters(accelerator, fitted.parameters)
         truth = true_parameters(lpddr4(accelerator), fitted.parameters["start"])
         for parameter in DramParameter:
             if parameter < DramParameter.FETCH_DELAY and parameter != DramParameter.FOUR_ROWS:
-                assert found[parameter] == truth[parameter], parameter.name
+                assert parameters[parameter] == truth[parameter], parameter.name
 
 
 def test_a_calibration_names_the_parameter_that_is_missing() -> None:

@@ -113,7 +113,7 @@ def constants_for(latency: int) -> NDArray[np.int64]:
 def predict(
     config: AcceleratorConfig, queue: Queue, sequence: Sequence, latency: int
 ) -> tuple[list[int], list[int]]:
-    """Starts and dones by the model."""
+    """Starts and dones of descriptors by the model."""
     hw, constants = accelerator_row(config), constants_for(latency)
     state = idle(hw, constants)
     run = load if queue == Queue.LOAD else store
@@ -129,7 +129,7 @@ def predict(
 def measure(
     config: AcceleratorConfig, queue: Queue, sequence: Sequence, latency: int
 ) -> tuple[list[int], list[int], int]:
-    """Starts, dones and data beats of the gateware."""
+    """Starts, dones and data beats of descriptors in the gateware."""
     port = MemoryPort(bytearray(1 << 18), config.bus_bytes, latency=latency)
     unit: Any = LoadUnit(config) if queue == Queue.LOAD else StoreUnit(config)
     starts: list[int] = []
@@ -205,7 +205,7 @@ def test_long_bursts_take_the_predicted_cycles(queue: Queue, gbps: float) -> Non
 
 
 def cut(config: AcceleratorConfig, fields: dict[str, int]) -> list[int]:
-    """Beats of every burst, cut beat by beat."""
+    """Beats of every burst of a descriptor, cut beat by beat."""
     if fields.get("kind") == LoadKind.WEIGHTS:
         rows = fields["lanes"] * (fields["parameter_rows"] + fields["weight_rows"])
         segments = [(fields["address"], rows * config.row_bytes // config.bus_bytes)]
@@ -218,23 +218,23 @@ def cut(config: AcceleratorConfig, fields: dict[str, int]) -> list[int]:
             for g in range(fields["groups"])
             for r in range(fields["rows"])
         ]
-    found = []
+    bursts = []
     for address, count in segments:
         beats = 0
         for beat in range(count):
             at_page = (address + beat * config.bus_bytes) % PAGE_BYTES == 0
             if beats and (at_page or beats == BURST_BEATS):
-                found.append(beats)
+                bursts.append(beats)
                 beats = 0
             beats += 1
-        found.append(beats)
-    return found
+        bursts.append(beats)
+    return bursts
 
 
 def stepped(
     config: AcceleratorConfig, queue: Queue, sequence: Sequence, latency: int
 ) -> tuple[list[int], list[int]]:
-    """Starts and dones, beat by beat and with credit counted cycle by cycle."""
+    """Starts and dones of descriptors, beat by beat, with credit counted cycle by cycle."""
     values = default().constants | {"memory_latency": latency}
     name = queue.name.lower()
     lag = latency if queue == Queue.LOAD else 0

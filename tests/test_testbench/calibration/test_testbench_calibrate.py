@@ -1,4 +1,4 @@
-"""Calibration: solved constants are the shipped ones, and a stale file is refused."""
+"""Calibration: the solved constants are the shipped constants, and a stale file is refused."""
 
 import dataclasses
 from pathlib import Path

@@ -15,7 +15,7 @@ import sim
 ROOT = Path(sim.__path__[0]).parent
 
 EDITS = {
-    # One more register between the EXECUTE unit and the PEs, so all that EXECUTE does is a cycle later
+    # A further register between the EXECUTE unit and the PEs: all that EXECUTE does is a cycle later
     "accelerator.py": (
         (
             "        wiring.connect(m, execute.control, grid.control)\n",
@@ -110,13 +110,13 @@ def test_a_changed_pipeline_is_refused_recalibrated_and_exact_again(deeper: Path
         check=False,
     )
     assert result.returncode == 0, result.stderr[-3000:]
-    found = json.loads(result.stdout.splitlines()[-1])
-    assert found["gateware"] == str(deeper)
-    assert found["refusal"].endswith("run cosilico calibrate")
-    assert found["current"]
-    later = {name: now - was for name, (was, now) in found["changed"].items()}
+    report = json.loads(result.stdout.splitlines()[-1])
+    assert report["gateware"] == str(deeper)
+    assert report["refusal"].endswith("run cosilico calibrate")
+    assert report["current"]
+    later = {name: now - was for name, (was, now) in report["changed"].items()}
     drains = {f"drain_{op}": 1 for op in ("conv", "depthwise", "add", "pool")}
     assert later == drains | {"read_bursts": -4}
-    assert found["bits"] == 0
-    assert found["before"] > 0
-    assert found["after"] == 0 < found["descriptors"]
+    assert report["bits"] == 0
+    assert report["before"] > 0
+    assert report["after"] == 0 < report["descriptors"]

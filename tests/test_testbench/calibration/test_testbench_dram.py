@@ -26,14 +26,14 @@ NEVER_FELT = {DramParameter.FOUR_ROWS}
 def test_the_fit_finds_every_interval_and_predicts_held_out_networks() -> None:
     """Nothing of the data sheet is told to the fit; the networks took no part in it."""
     base = default()
-    found, runs, missed = fit_parameters(base)
+    fitted, runs, missed = fit_parameters(base)
     truth = true_parameters(lpddr4(TINY.default))
     for parameter in set(MEASURED) - NEVER_FELT - set(OF_THE_PORTS):
-        assert found[parameter] == truth[parameter], parameter.name
+        assert fitted[parameter] == truth[parameter], parameter.name
     assert missed == 0
     assert runs >= 10
     # On accelerators that other tests build.
-    errors = dram_errors(base, found, drawn(TINY, 1)[:2] + drawn(EDGE, 3)[:1])
+    errors = dram_errors(base, fitted, drawn(TINY, 1)[:2] + drawn(EDGE, 3)[:1])
     assert errors.layers >= 3
     assert errors.worst == errors.network_worst == 0
     assert errors.spearman > 0.99

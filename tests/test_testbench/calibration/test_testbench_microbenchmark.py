@@ -47,9 +47,9 @@ def run(harness: Harness, *commands: Command) -> Timing:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_commands_have_fields_of_their_queue(name: str) -> None:
     command = COMMANDS[name]
-    found = decode(encode(command.queue, command.fields))
-    assert found["queue"] == command.queue
-    assert {field: found[field] for field in command.fields} == command.fields
+    decoded = decode(encode(command.queue, command.fields))
+    assert decoded["queue"] == command.queue
+    assert {field: decoded[field] for field in command.fields} == command.fields
 
 
 def test_given_fields_replace_the_defaults() -> None:

@@ -93,7 +93,7 @@ def test_validation_tries_them() -> None:
 
 
 def of(verdict: str) -> RealizabilityCase:
-    """The first small pair of which the check says that."""
+    """First small pair on which the check gives a verdict."""
     return next(case for case in small() if case.verdict == verdict)
 
 

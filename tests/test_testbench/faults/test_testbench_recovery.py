@@ -39,7 +39,7 @@ def program() -> Program:
 
 
 def whole(program: Program, damaged: Damaged) -> bool:
-    """Whether all check words of what a damaged program's header counts fit."""
+    """Whether the check words fit of all parts that a damaged program's header counts."""
     try:
         header = read_header(damaged.data)
     except ValueError:

@@ -65,7 +65,7 @@ def depthwise(kernel: int, stride: int, padding: Padding, seed: int) -> Network:
 
 
 def largest_taps(network: Network, images: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Maximum of every window, padding excluded, plus zero point."""
+    """Reference of maxima: of every window, padding excluded, plus the zero point."""
     (layer,) = network.layers
     pad, (rows, columns), (down, right) = layer.padding, layer.kernel, layer.stride
     border = ((0, 0), (pad.top, pad.bottom), (pad.left, pad.right), (0, 0))

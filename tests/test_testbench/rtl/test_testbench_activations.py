@@ -55,22 +55,22 @@ def value(image: int, y: int, x: int, c: int) -> int:
     return (image * 31 + y * 17 + x * 5 + c * 3) % 256 - 128
 
 
-def dump(found: Probe, images: int) -> np.ndarray[tuple[int, int], np.dtype[np.int8]]:
+def dump(probed: Probe, images: int) -> np.ndarray[tuple[int, int], np.dtype[np.int8]]:
     """Return what the PEs would hold, pixel by pixel."""
     flat = [
         [
-            value(image, py * found.rows + r, px * 3 + x, (found.group_start + g) * 4 + s)
+            value(image, py * probed.rows + r, px * 3 + x, (probed.group_start + g) * 4 + s)
             for py in range(3)
             for px in range(2)
-            for g in range(found.groups)
-            for r in range(found.rows)
+            for g in range(probed.groups)
+            for r in range(probed.rows)
             for x in range(3)
             for s in range(4)
         ]
         for image in range(images)
     ]
     raw = np.array(flat, np.int16).astype(np.int8)
-    assert raw.shape[1] == probe_bytes(CONFIG, found)
+    assert raw.shape[1] == probe_bytes(CONFIG, probed)
     return raw
 
 
@@ -88,16 +88,16 @@ EXPECTED = np.array(
 
 def test_tiles_become_the_image() -> None:
     """Rows and columns of all PEs side by side; what hangs over the edge is cut."""
-    found = assemble_activations(CONFIG, one_layer(), [probe()], dump(probe(), 2))
-    assert (found[0] == EXPECTED).all()
+    images = assemble_activations(CONFIG, one_layer(), [probe()], dump(probe(), 2))
+    assert (images[0] == EXPECTED).all()
 
 
 def test_chunks_of_channels_join() -> None:
     """Two probes of one group each give the same tensor."""
     probes = [probe(groups=1), probe(groups=1, group_start=1)]
     raw = np.concatenate([dump(p, 2) for p in probes], axis=1)
-    found = assemble_activations(CONFIG, one_layer(), probes, raw)
-    assert (found[0] == EXPECTED).all()
+    images = assemble_activations(CONFIG, one_layer(), probes, raw)
+    assert (images[0] == EXPECTED).all()
 
 
 def test_gap_is_refused() -> None:

@@ -36,7 +36,7 @@ def test_environment_variable_names_the_cache(
 
 
 def test_content_is_made_once(tmp_path: Path) -> None:
-    """The second request finds the first one's directory."""
+    """The second request gets the directory that the first request made."""
     made = []
 
     def make(directory: Path) -> None:
@@ -117,7 +117,7 @@ def test_what_a_killed_process_left_goes_with_the_next_build(tmp_path: Path, key
 
 
 def test_what_another_makes_stays(tmp_path: Path) -> None:
-    """While it makes it, nobody takes it for a killed one's."""
+    """While a process makes a directory, no other takes it for what a killed process left."""
 
     def make(directory: Path) -> None:
         cached_directory(tmp_path, "other", make_files)

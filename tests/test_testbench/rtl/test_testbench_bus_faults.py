@@ -36,18 +36,18 @@ def network() -> Network:
 
 @functools.cache
 def program() -> Program:
-    """Its program."""
+    """Program of the small convolution."""
     return compile_design(Design(network=network(), accelerator=SMALLEST))
 
 
 @functools.cache
 def inputs() -> NDArray[np.int8]:
-    """One image."""
+    """One random image for the small convolution."""
     return np.random.default_rng(4).integers(-128, 128, (1, 4, 5, 6)).astype(np.int8)
 
 
 def changed(module: str, old: str, new: str) -> Callable[[AcceleratorConfig, Path, View], str]:
-    """Return an emission in which a text of a module, found once, is replaced."""
+    """Return an emission in which a text that a module has once is replaced."""
 
     def emit(config: AcceleratorConfig, root: Path, view: View) -> str:
         return edited_module(emit_once(config, root, view), module, old, new)

@@ -33,7 +33,7 @@ def built(view: View = View.SIMULATION) -> Harness:
 
 @functools.cache
 def good() -> RunResult:
-    """The program alone on an accelerator that has just been powered up."""
+    """Run of the good program alone on an accelerator that has just been powered up."""
     return built().run(convolution_program(), random_images(), memory=MemoryModel(base=BASE))
 
 
@@ -77,10 +77,10 @@ def test_two_programs_take_turns() -> None:
         [step(other), step(other), step(convolution_program()), step(other)],
         memory=MemoryModel(base=BASE),
     )
-    for found, wanted in ((first, alone), (again, alone), (second, good()), (third, alone)):
-        assert (found.outputs == wanted.outputs).all()
+    for result, wanted in ((first, alone), (again, alone), (second, good()), (third, alone)):
+        assert (result.outputs == wanted.outputs).all()
         for field in ("cycles", "start", "end", "issue_end", "status"):
-            assert (getattr(found, field) == getattr(wanted, field)).all()
+            assert (getattr(result, field) == getattr(wanted, field)).all()
 
 
 @pytest.mark.parametrize("queue", Queue)

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 
 @functools.cache
 def built() -> Harness:
-    """The simulation, from the cache if it is there."""
+    """Built simulation, from the cache if it is there."""
     return harness.build(NARROW_BUS)
 
 
@@ -233,13 +233,13 @@ def test_a_read_of_what_was_never_written_is_noticed(
     monkeypatch.setattr(harness, "FLAT_MACS", flat_macs)
     there = harness.build(NARROW_BUS, view=view)
     wrong = patched(queue, field, value)
-    one, again, other = (
+    first, again, other = (
         # A half that is loaded and used at once is a hazard besides.
         there.run(wrong, random_images(4)[:1], check=False, initial_seed=seed).outputs
         for seed in (1, 1, 2)
     )
-    assert (one == again).all()
-    assert (one != other).any()
+    assert (first == again).all()
+    assert (first != other).any()
 
 
 @VIEWS

@@ -100,7 +100,7 @@ BASE = 0x10000
 
 @dataclass(frozen=True)
 class Driver:
-    """The compiled driver."""
+    """Compiled program that drives the memory model with bursts."""
 
     path: Path
 
@@ -123,19 +123,19 @@ class Driver:
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def events(self, kind: str, bursts: list[Burst], **timing: int) -> Events:
-        """Run, and gather the numbers of each kind of line."""
+        """Issue bursts; return the numbers of each kind of event."""
         result = self.run(kind, bursts, **timing)
         assert result.returncode == 0, result.stderr
-        found: Events = {}
+        events: Events = {}
         for line in result.stdout.splitlines():
             name, *numbers = line.split()
-            found.setdefault(name, []).append([int(n) for n in numbers])
-        return found
+            events.setdefault(name, []).append([int(n) for n in numbers])
+        return events
 
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Driver:
-    """Compile the driver."""
+    """Driver of the memory model, compiled."""
     directory = tmp_path_factory.mktemp("memory")
     (directory / "driver.cpp").write_text(DRIVER)
     command = [compiler(), "-std=gnu++17", "-Wall", "-Wextra", "-Werror", f"-I{TEMPLATES}"]
@@ -152,39 +152,39 @@ def first(rows: list[list[int]]) -> list[int]:
 @pytest.mark.parametrize("latency", [1, 24])
 def test_first_beat_comes_latency_after_the_address(driver: Driver, latency: int) -> None:
     """Then one beat per cycle, the last one marked."""
-    found = driver.events("read", [(BASE + 64, 4)], latency=latency)
-    assert first(found["address"]) == [0]
-    assert first(found["data"]) == [latency + i for i in range(4)]
-    assert [row[2] for row in found["data"]] == [0, 0, 0, 1]
+    events = driver.events("read", [(BASE + 64, 4)], latency=latency)
+    assert first(events["address"]) == [0]
+    assert first(events["data"]) == [latency + i for i in range(4)]
+    assert [row[2] for row in events["data"]] == [0, 0, 0, 1]
 
 
 def test_outstanding_bursts_follow_each_other_without_a_gap(driver: Driver) -> None:
-    """A burst whose latency is over waits for the one before it, no longer."""
-    found = driver.events("read", [(BASE, 8), (BASE + 32, 2), (BASE + 256, 3)])
-    assert first(found["address"]) == [0, 1, 2]
-    assert first(found["data"]) == list(range(24, 24 + 13))
+    """A burst whose latency is over waits for the burst before it, no longer."""
+    events = driver.events("read", [(BASE, 8), (BASE + 32, 2), (BASE + 256, 3)])
+    assert first(events["address"]) == [0, 1, 2]
+    assert first(events["data"]) == list(range(24, 24 + 13))
 
 
 def test_short_bursts_show_the_latency_of_each_address(driver: Driver) -> None:
     """One-beat bursts come one per cycle, as their addresses did."""
-    found = driver.events("read", [(BASE + 4 * i, 1) for i in range(5)])
-    assert first(found["data"]) == [24 + i for i in range(5)]
+    events = driver.events("read", [(BASE + 4 * i, 1) for i in range(5)])
+    assert first(events["data"]) == [24 + i for i in range(5)]
 
 
 def test_write_response_comes_latency_after_the_last_beat(driver: Driver) -> None:
     """The second burst's beats follow at once, its response after its own last beat."""
-    found = driver.events("write", [(BASE, 4), (BASE + 128, 2)])
-    assert first(found["data"]) == list(range(6))
-    assert found["response"] == [[3 + 24, 0], [5 + 24, 0]]
+    events = driver.events("write", [(BASE, 4), (BASE + 128, 2)])
+    assert first(events["data"]) == list(range(6))
+    assert events["response"] == [[3 + 24, 0], [5 + 24, 0]]
 
 
 def test_addresses_outside_the_memory_answer_with_an_error(driver: Driver) -> None:
     """Reads and writes both answer DECERR, and nothing is written."""
     assert [r[3] for r in driver.events("read", [(0x4000, 2)])["data"]] == [3, 3]
     untouched = driver.events("read", [(BASE, 1)])["checksum"]
-    found = driver.events("write", [(0x4000, 2)])
-    assert [r[1] for r in found["response"]] == [3]
-    assert found["checksum"] == untouched
+    events = driver.events("write", [(0x4000, 2)])
+    assert [r[1] for r in events["response"]] == [3]
+    assert events["checksum"] == untouched
 
 
 @pytest.mark.parametrize("kind", ["read", "write"])
@@ -212,9 +212,9 @@ def test_stalls_change_time_and_never_data(driver: Driver, kind: str) -> None:
 BURSTS = [(BASE + 64 * i, 1 + i % 5) for i in range(12)]
 
 
-def last_beats(found: Events) -> tuple[list[int], list[int]]:
+def last_beats(events: Events) -> tuple[list[int], list[int]]:
     """Cycles of the first and of the last beat of each of BURSTS."""
-    cycles, ends = first(found["data"]), list(itertools.accumulate(b for _, b in BURSTS))
+    cycles, ends = first(events["data"]), list(itertools.accumulate(b for _, b in BURSTS))
     return [cycles[end - beats] for end, (_, beats) in zip(ends, BURSTS, strict=True)], [
         cycles[end - 1] for end in ends
     ]
@@ -222,27 +222,27 @@ def last_beats(found: Events) -> tuple[list[int], list[int]]:
 
 def test_address_waits_for_valid_data(driver: Driver) -> None:
     """The address is taken before the first beat, but not before that is valid for a cycle."""
-    found = driver.events("write", BURSTS, write_order=WriteOrder.ADDRESS_AFTER_VALID)
-    begun, ended = last_beats(found)
+    events = driver.events("write", BURSTS, write_order=WriteOrder.ADDRESS_AFTER_VALID)
+    begun, ended = last_beats(events)
     valid = [0, *(end + 1 for end in ended[:-1])]
-    assert first(found["address"]) == [cycle + 1 for cycle in valid]
+    assert first(events["address"]) == [cycle + 1 for cycle in valid]
     assert begun == [cycle + 2 for cycle in valid]
 
 
 def test_address_waits_for_all_data(driver: Driver) -> None:
     """The address is taken in the cycle after the last beat or the address before it."""
-    found = driver.events("write", BURSTS, write_order=WriteOrder.ADDRESS_AFTER_DATA)
-    ended = last_beats(found)[1]
-    assert first(found["address"]) == [end + 1 for end in ended]
-    assert first(found["data"]) == list(range(sum(beats for _, beats in BURSTS)))
+    events = driver.events("write", BURSTS, write_order=WriteOrder.ADDRESS_AFTER_DATA)
+    ended = last_beats(events)[1]
+    assert first(events["address"]) == [end + 1 for end in ended]
+    assert first(events["data"]) == list(range(sum(beats for _, beats in BURSTS)))
 
 
 def test_data_waits_for_the_address(driver: Driver) -> None:
     """No beat is taken before the cycle after its address."""
-    found = driver.events("write", BURSTS, write_order=WriteOrder.DATA_AFTER_ADDRESS)
-    begun = last_beats(found)[0]
-    assert begun[0] == found["address"][0][0] + 1
-    assert all(a < b for a, b in zip(first(found["address"]), begun, strict=True))
+    events = driver.events("write", BURSTS, write_order=WriteOrder.DATA_AFTER_ADDRESS)
+    begun = last_beats(events)[0]
+    assert begun[0] == events["address"][0][0] + 1
+    assert all(a < b for a, b in zip(first(events["address"]), begun, strict=True))
 
 
 def test_late_responses_come_that_much_later(driver: Driver) -> None:
@@ -254,9 +254,9 @@ def test_late_responses_come_that_much_later(driver: Driver) -> None:
 
 def test_ready_follows_valid(driver: Driver) -> None:
     """A manager that is always ready moves in every second cycle."""
-    found = driver.events("write", BURSTS, readiness=Readiness.AFTER_VALID)
-    assert first(found["address"]) == [1 + 2 * i for i in range(len(BURSTS))]
-    assert first(found["data"]) == [1 + 2 * i for i in range(len(found["data"]))]
+    events = driver.events("write", BURSTS, readiness=Readiness.AFTER_VALID)
+    assert first(events["address"]) == [1 + 2 * i for i in range(len(BURSTS))]
+    assert first(events["data"]) == [1 + 2 * i for i in range(len(events["data"]))]
 
 
 def test_channels_take_turns(driver: Driver) -> None:
@@ -288,15 +288,15 @@ def test_freedoms_change_time_and_never_data(driver: Driver, kind: str, name: st
     freedoms = {key: values[key] for key in ("write_order", "readiness", "response_delay")}
     percent = model.stall_percent if model.stall_seed is not None else 0
     calm = driver.events(kind, BURSTS)
-    found = driver.events(kind, BURSTS, percent=percent, seed=1, limit=9000, **freedoms)
-    assert found["checksum"] == calm["checksum"]
-    assert len(found["address"]) == len(BURSTS)
+    varied = driver.events(kind, BURSTS, percent=percent, seed=1, limit=9000, **freedoms)
+    assert varied["checksum"] == calm["checksum"]
+    assert len(varied["address"]) == len(BURSTS)
     if kind == "write":
-        assert found != calm
-        assert [r[1] for r in found["response"]] == [0] * len(BURSTS)
+        assert varied != calm
+        assert [r[1] for r in varied["response"]] == [0] * len(BURSTS)
     else:
         # A beat is shown until it is taken, here at once
-        assert [row[1:] for row in found["data"]] == [row[1:] for row in calm["data"]]
+        assert [row[1:] for row in varied["data"]] == [row[1:] for row in calm["data"]]
 
 
 @pytest.mark.parametrize("response", Response)
@@ -312,29 +312,29 @@ def test_fault_is_of_its_beat_or_response_alone(driver: Driver, response: Respon
         assert driver.events(kind, BURSTS, fault_port=BusPort.DESCRIPTORS, **fault) == calm
         name = "data" if kind == "read" else "response"
         expected = [[*row[:-1], response if i == 7 else 0] for i, row in enumerate(calm[name])]
-        found = driver.events(kind, BURSTS, fault_port=port, **fault)
-        assert found == calm | {name: expected}
+        faulty = driver.events(kind, BURSTS, fault_port=port, **fault)
+        assert faulty == calm | {name: expected}
 
 
 def test_silent_port_takes_bursts_and_answers_none(driver: Driver) -> None:
     """From a burst on; addresses and data are taken as before."""
     calm = driver.events("read", BURSTS)
-    found = driver.events("read", BURSTS, silent_port=BusPort.READ, silent_index=3)
-    assert found == calm | {"data": calm["data"][: sum(beats for _, beats in BURSTS[:3])]}
+    silenced = driver.events("read", BURSTS, silent_port=BusPort.READ, silent_index=3)
+    assert silenced == calm | {"data": calm["data"][: sum(beats for _, beats in BURSTS[:3])]}
     calm = driver.events("write", BURSTS)
-    found = driver.events("write", BURSTS, silent_port=BusPort.WRITE, silent_index=3)
-    assert found == calm | {"response": calm["response"][:3]}
+    silenced = driver.events("write", BURSTS, silent_port=BusPort.WRITE, silent_index=3)
+    assert silenced == calm | {"response": calm["response"][:3]}
 
 
 def test_answers_go_on_after_a_reset_unless_it_clears(driver: Driver) -> None:
     """Bursts whose data was not complete are forgotten; all others are answered."""
     for kind, name in (("read", "data"), ("write", "response")):
         calm = driver.events(kind, BURSTS)
-        found = driver.events(kind, BURSTS, reset=10)
+        answered = driver.events(kind, BURSTS, reset=10)
         cleared = driver.events(kind, BURSTS, reset=10, reset_clears=1)
         begun = 10 if kind == "read" else sum(end < 10 for end in last_beats(calm)[1])
         beats = sum(beats for _, beats in BURSTS[:begun]) if kind == "read" else begun
-        assert found[name] == calm[name][:beats]
+        assert answered[name] == calm[name][:beats]
         assert name not in cleared
 
 

@@ -81,7 +81,7 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @functools.cache
 def len_of(name: str) -> int:
-    """Bits of a port."""
+    """Width of a port in bits."""
     members = accelerator_signature(SMALLEST).members
     return Shape.cast(members[name].shape).width if name in members else 1
 
@@ -121,13 +121,13 @@ def run(simulation: Path, cycles: list[Cycle], *, late: bool = False) -> str:
 
 
 def offered(channel: str, address: int = 0x1000, beats: int = 1, **more: int) -> Cycle:
-    """An address with VALID."""
-    found = {f"{channel}valid": 1, f"{channel}addr": address, f"{channel}len": beats - 1}
-    return found | {f"{channel}{name}": value for name, value in more.items()}
+    """Signals of an address that is offered."""
+    signals = {f"{channel}valid": 1, f"{channel}addr": address, f"{channel}len": beats - 1}
+    return signals | {f"{channel}{name}": value for name, value in more.items()}
 
 
 def read_beats(port: str, *lasts: int) -> Iterator[Cycle]:
-    """Beats of a read, and then none."""
+    """Cycles with the beats of a read, and then a cycle without."""
     for last in lasts:
         yield {f"{port}rvalid": 1, f"{port}rready": 1, f"{port}rlast": last}
     yield {f"{port}rvalid": 0}
@@ -427,8 +427,8 @@ def test_late_answers_are_let_be_where_the_bus_is_not_reset(simulation: Path) ->
     ]
     again = [{"rst": 1}, {}, {"rst": 0}]
     assert run(simulation, [*asked, *again, *late], late=True) == ""
-    found = run(simulation, [*asked, *again, *late])
-    assert found == "AXI protocol violation on R at cycle 9: data that was not asked for\n"
+    message = run(simulation, [*asked, *again, *late])
+    assert message == "AXI protocol violation on R at cycle 9: data that was not asked for\n"
     more = [*READ, *late, *read_beats("m_axi_", 1)]
-    found = run(simulation, [*asked, *again, *more], late=True)
-    assert found.endswith("last does not agree with the burst's length\n")
+    message = run(simulation, [*asked, *again, *more], late=True)
+    assert message.endswith("last does not agree with the burst's length\n")

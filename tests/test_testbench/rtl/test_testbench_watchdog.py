@@ -7,7 +7,7 @@ LOAD, EXECUTE, STORE = Queue
 
 
 def descriptor(queue: Queue, *, wait: int = 0, post: int = 0) -> dict[str, int]:
-    """Return the fields that matter here."""
+    """Return a descriptor with the fields that the report names."""
     return {"queue": queue, "wait": wait, "post": post}
 
 

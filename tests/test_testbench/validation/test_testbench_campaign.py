@@ -28,7 +28,7 @@ CASES = 60
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Case, bool]]:
-    """Cases run, and whether under stalls; nothing is simulated."""
+    """Cases that were run, and whether under stalls; nothing is simulated."""
     cases: list[tuple[Case, bool]] = []
 
     def run(case: Case, *, stalls: bool, view: View, memories: bool) -> Outcome:
@@ -150,9 +150,9 @@ def test_stalled_pairs_are_others(tmp_path: Path, runs: list[tuple[Case, bool]])
 
 def test_imported_networks_share_builds(tmp_path: Path, runs: list[tuple[Case, bool]]) -> None:
     list(SMALL.run(Journal(tmp_path / "journal.jsonl", SMALL.header()), 1, silent))
-    found = [case for case, _ in runs if isinstance(case, ImportedCase)]
-    assert len({case.model_seed for case in found}) == len(found)
-    first = found[:IMPORTED_PER_CONFIG]
+    imported = [case for case, _ in runs if isinstance(case, ImportedCase)]
+    assert len({case.model_seed for case in imported}) == len(imported)
+    first = imported[:IMPORTED_PER_CONFIG]
     assert len({case.config for case in first}) == 1
 
 

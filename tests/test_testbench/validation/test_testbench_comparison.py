@@ -63,7 +63,7 @@ def prediction() -> Prediction:
 
 
 def run_of(prediction: Prediction, **changed: Any) -> RunResult:
-    """Two images exactly as predicted; the second descriptor is EXECUTE's."""
+    """Run of two images exactly as predicted; the second descriptor is EXECUTE's."""
     counters = {
         name: np.full(2, value, np.int64)
         for name, value in prediction.counters(TINY.default).items()
@@ -85,12 +85,12 @@ def run_of(prediction: Prediction, **changed: Any) -> RunResult:
     return RunResult(**(values | changed))
 
 
-def found(prediction: Prediction, run: RunResult, *, deterministic: bool = True) -> Comparison:
+def comparison(prediction: Prediction, run: RunResult, *, deterministic: bool = True) -> Comparison:
     return compare(TINY.default, NETWORK, prediction, run, EXPECTED, deterministic=deterministic)
 
 
 def test_a_run_as_predicted_has_no_difference(prediction: Prediction) -> None:
-    result = found(prediction, run_of(prediction))
+    result = comparison(prediction, run_of(prediction))
     assert result.bit_differences == result.timing_differences == 0
     assert result.activations == 6
     assert result.descriptors == 6
@@ -102,7 +102,7 @@ def test_wrong_bits_count_by_layer_and_in_the_output(prediction: Prediction) -> 
     run.activations[0][0, 0, 0, 1] -= 1
     run.outputs[0] += 1
     run.outputs[1, 0, 0, 0] -= 1
-    result = found(prediction, run)
+    result = comparison(prediction, run)
     assert result.layer_bits == (2,)
     assert result.output_bits == 4
     assert result.bit_differences == 6
@@ -113,30 +113,30 @@ def test_a_late_transfer_counts_on_t1_only(prediction: Prediction, name: str) ->
     late = np.tile(START if name == "start" else DONE, (2, 1))
     late[1, 2] += 1
     run = run_of(prediction, **{name: late})
-    assert found(prediction, run).descriptor_cycles == 1
-    assert found(prediction, run, deterministic=False).timing_differences == 0
+    assert comparison(prediction, run).descriptor_cycles == 1
+    assert comparison(prediction, run, deterministic=False).timing_differences == 0
 
 
 def test_a_longer_execute_counts_on_any_memory(prediction: Prediction) -> None:
     issue_end = np.tile(np.array([-1, 26, -1], np.int64), (2, 1))
     run = run_of(prediction, issue_end=issue_end)
-    assert found(prediction, run).timing_differences == 4
-    assert found(prediction, run, deterministic=False).timing_differences == 2
+    assert comparison(prediction, run).timing_differences == 4
+    assert comparison(prediction, run, deterministic=False).timing_differences == 2
 
 
 def test_a_shifted_execute_counts_on_t1_only(prediction: Prediction) -> None:
     run = run_of(prediction)
     for times in (run.start, run.end, run.issue_end):
         times[0, 1] += 3
-    assert found(prediction, run).descriptor_cycles == 1
-    assert found(prediction, run, deterministic=False).timing_differences == 0
+    assert comparison(prediction, run).descriptor_cycles == 1
+    assert comparison(prediction, run, deterministic=False).timing_differences == 0
 
 
 def test_totals_and_counters_count(prediction: Prediction) -> None:
     run = run_of(prediction, cycles=np.array([60, 61], np.int64))
-    assert found(prediction, run).totals == 1
+    assert comparison(prediction, run).totals == 1
     for name in COUNTERS:
         run = run_of(prediction)
         run.counters[name][0] += 1
-        assert found(prediction, run).counters == 1, name
-        assert found(prediction, run, deterministic=False).timing_differences == 0
+        assert comparison(prediction, run).counters == 1, name
+        assert comparison(prediction, run, deterministic=False).timing_differences == 0

@@ -28,18 +28,18 @@ def design(config: AcceleratorConfig, seed: int = 3) -> Design:
 
 
 def images_together(made: Design, batch: int) -> set[int]:
-    found = map_network(made.accelerator, made.network, batch)
-    return set(found.layer_plan[:, LayerPlan.IMAGES].tolist())
+    mapped = map_network(made.accelerator, made.network, batch)
+    return set(mapped.layer_plan[:, LayerPlan.IMAGES].tolist())
 
 
 def test_inputs_and_outputs_of_a_program_lie_one_behind_the_other() -> None:
     made = design(WIDE)
-    one, four = compile_design(made), compile_design(made, 4)
-    assert (one.images, four.images) == (1, 4)
+    single, four = compile_design(made), compile_design(made, 4)
+    assert (single.images, four.images) == (1, 4)
     first, last = sorted((four.input, four.output), key=lambda place: place.address)
     assert first.address + 4 * first.size_bytes <= last.address
     assert last.address + 4 * last.size_bytes <= four.header_address
-    assert [probe.image for probe in four.probes].count(3) == len(one.probes)
+    assert [probe.image for probe in four.probes].count(3) == len(single.probes)
 
 
 def test_the_manifest_of_a_program_tells_its_images(tmp_path: Path) -> None:
@@ -60,18 +60,18 @@ def test_every_image_of_a_program_is_exact(
     assert images_together(made, batch) == ({batch} if config is WIDE else {1, batch})
     shape = (batch + 1, *made.network.input.shape)
     x = np.random.default_rng(3).integers(-128, 128, shape, np.int8)
-    found = simulate(made, inputs=x, batch=batch, stalls=stalls)
-    assert found.exact
-    assert (found.images, found.batch, len(found.cycles)) == (batch + 1, batch, 2)
-    assert found.cycles_per_image == found.measured_cycles / batch
+    result = simulate(made, inputs=x, batch=batch, stalls=stalls)
+    assert result.exact
+    assert (result.images, result.batch, len(result.cycles)) == (batch + 1, batch, 2)
+    assert result.cycles_per_image == result.measured_cycles / batch
     expected = golden.run(made.network, x)[made.network.output.name]
-    np.testing.assert_array_equal(found.outputs, expected)
+    np.testing.assert_array_equal(result.outputs, expected)
 
 
 @pytest.mark.rtl
 def test_without_images_one_program_runs() -> None:
-    found = simulate(design(WIDE), batch=3)
-    assert found.exact
-    assert found.images == 3
-    assert len(found.cycles) == 1
-    assert found.measured_cycles == found.predicted_cycles
+    result = simulate(design(WIDE), batch=3)
+    assert result.exact
+    assert result.images == 3
+    assert len(result.cycles) == 1
+    assert result.measured_cycles == result.predicted_cycles

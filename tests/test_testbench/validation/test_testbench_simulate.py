@@ -66,7 +66,7 @@ def weighted(
 
 @functools.cache
 def every_kind() -> Design:
-    """Each layer kind once, on odd sizes and partial vectors."""
+    """Design with each layer kind once, on odd sizes and partial vectors."""
     source = tensor("input", 9, 7, 3)
     stem = weighted("stem", LayerKind.CONV, source, 12, 3, 2)
     expand = weighted("expand", LayerKind.CONV, stem.output, 20, 1, 1)
@@ -103,7 +103,7 @@ def every_kind() -> Design:
 
 @functools.cache
 def calm() -> SimulationResult:
-    """The run on the deterministic memory."""
+    """Run of the design on the deterministic memory."""
     return simulate(every_kind(), images=IMAGES)
 
 
@@ -350,7 +350,7 @@ def test_more_images_than_inputs_are_refused() -> None:
 
 
 def test_no_images_are_refused() -> None:
-    """At least one."""
+    """A run has at least one image."""
     with pytest.raises(ValueError, match=r"^images must be positive, not 0$"):
         simulate(every_kind(), images=0)
 

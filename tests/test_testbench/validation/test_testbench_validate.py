@@ -81,9 +81,9 @@ def test_latencies_are_foretold_each_by_itself() -> None:
     stores = MemoryModel(latency=11)
     assert run_case(case, memory=stores).passed
     wrong = replace(default(), constants=default().constants | {"load_overhead": 99})
-    found = run_case(case, others={"latency 11": stores}, calibration=wrong).others["latency 11"]
-    assert found.descriptor_cycles > 0
-    assert found.bit_differences == found.execute == 0
+    result = run_case(case, others={"latency 11": stores}, calibration=wrong).others["latency 11"]
+    assert result.descriptor_cycles > 0
+    assert result.bit_differences == result.execute == 0
 
 
 @pytest.mark.rtl
@@ -112,8 +112,10 @@ def test_the_pairs_cover_what_they_are_meant_to_cover() -> None:
     deep = [case for place in GROUPS for case in chains(*place)]
     assert len(cases) >= 100
     for space in SIZES:
-        found = {case.stratum for place in GROUPS if place[0] is space for case in drawn(*place)}
-        assert found == set(strata())
+        drawn_strata = {
+            case.stratum for place in GROUPS if place[0] is space for case in drawn(*place)
+        }
+        assert drawn_strata == set(strata())
     assert {case.corner for case in cases} == set(Corner)
     configs = {case.config for case in cases}
     assert len({(c.pes_x, c.pes_y) for c in configs}) >= 8

@@ -38,14 +38,14 @@ def test_a_case_of_every_kind_reaches_a_worker() -> None:
 
 
 def hold_a_worker(end: Connection) -> None:
-    """Tell of a worker, and wait to be killed."""
+    """Send the process number of a worker, and wait to be killed."""
     with worker_pool(2) as workers:
         end.send(workers.submit(os.getpid).result())
         time.sleep(600)
 
 
 def runs(pid: int) -> bool:
-    """Whether a process is there and no zombie."""
+    """Whether a process exists and is no zombie."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

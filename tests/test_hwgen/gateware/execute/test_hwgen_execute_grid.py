@@ -58,7 +58,7 @@ class GridModel:
     """
 
     def __init__(self, config: AcceleratorConfig, seed: int) -> None:
-        """Fill everything with random values; only three regions of a bank are modelled."""
+        """Fill all local memories with random values; only three regions of a bank are modelled."""
         self.config = config
         lanes, simd, width = config.compute_lanes, config.simd_units, config.requantizer_width
         rng = np.random.default_rng(seed)
@@ -178,7 +178,7 @@ class GridModel:
         }
 
     def execute(self, d: Descriptor) -> None:
-        """Run a descriptor."""
+        """Run a descriptor on the modelled memories."""
         group = self.config.compute_lanes // d["pixels"]
         zeros = np.zeros((self.config.compute_lanes, self.config.simd_units), np.int8)
         for index, (row, column, count) in enumerate(window_sets(d)):
@@ -208,7 +208,7 @@ class Bench:
     """An EXECUTE unit with its grid, filled from a model."""
 
     def __init__(self, config: AcceleratorConfig, seed: int = 0) -> None:
-        """Build both."""
+        """Build the unit and its grid."""
         self.config = config
         self.model = GridModel(config, seed)
         self.grid = Grid(config)

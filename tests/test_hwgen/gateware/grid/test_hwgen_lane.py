@@ -134,7 +134,7 @@ class LaneModel:
             self.records = list(self.parameter_rows[c["parameter_row"]])
 
     def _requantize_and_drain(self, c: dict[str, int], neighbour: Ints) -> None:
-        """Results come 4 cycles after their slot."""
+        """Move requantized results to the drain register, 4 cycles after their slot."""
         entering = None
         if c["slot"]:
             start = self.width * c["phase"]

@@ -18,7 +18,7 @@ def wrap(value: int) -> int:
 
 
 def requantize(accumulator: int, record: Record) -> int:
-    """Reference: written with exact quotients, not with the shifts of the hardware."""
+    """Reference of requantization, by exact quotients instead of the hardware's shifts."""
     bias, multiplier, left, right = record
     x = wrap((accumulator + bias) << left)
     h = wrap((x * multiplier + HALF) // (1 << 31))
@@ -27,7 +27,7 @@ def requantize(accumulator: int, record: Record) -> int:
 
 
 def finish(result: int, zero_point: int, low: int, high: int) -> int:
-    """Reference of the last stage."""
+    """Reference of the requantizer's last stage."""
     return min(max(result + zero_point, low), high)
 
 

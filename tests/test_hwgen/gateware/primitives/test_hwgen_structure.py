@@ -38,7 +38,7 @@ class Chain(Structure):
         return {"first": Adder(), "second": Adder()}
 
     def wires(self) -> list[Wire]:
-        """Return the wires between and around them."""
+        """Return the wires between the adders and to the ports."""
         return [
             Wire("first", "number", None, "number"),
             Wire("first", "carry", None, "carry"),
