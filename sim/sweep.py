@@ -35,7 +35,7 @@ def sweep(
     Parameters
     ----------
     forms : sequence of (layer table, tensor table)
-        The network, and its form with an unfolded first layer if it has one.
+        The network, and its form with an unfolded first layer if there is such a form.
     accelerators : sequence of Hw
     constants : int64[n_constants]
         :attr:`sim.timing.calibration.Calibration.array`.

@@ -107,7 +107,7 @@ class _PartLowering(NativeLowering):
         super().run_pass(state)
         lowered = state.cr
         description = lowered.fndesc
-        # Callers know a function by an object that is called from Python: here by one without code.
+        # Callers know a function by an object that is called from Python: here by an object without code.
         name = description.qualname.rpartition(".")[2]
         module = description.lookup_module()
         key = make_function(module, name, "", 0, lowered.env, (library,))

@@ -135,7 +135,7 @@ def groups_of(channels, simd):
 def segment_slots(first, end, simd, pixels):
     """Issue slots of one tap of CONV over 4-channel steps first … end - 1.
 
-    A vector takes as many slots as it has steps, but at least one for each pixel to be read.
+    A vector takes as many slots as it has steps, but no fewer than there are pixels to be read.
     """
     per_group = simd // DOT_WIDTH
     group, last = first // per_group, (end - 1) // per_group

@@ -50,7 +50,7 @@ def in_place(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a kernel as :func:`in_place`, always as part of the one that calls it.
+    """Compile a kernel as :func:`in_place`, always as part of its caller.
 
     For what is called for every descriptor with many arrays: each is seven arguments of a call.
     """
@@ -99,7 +99,7 @@ def _writable(folder: Path) -> bool:
 class _KernelFiles:
     """Code of one kernel by its types: numba's interface to its files, over one file per code.
 
-    A file is a SHA-256 of the rest, then numba's data. One that is damaged is none.
+    A file is a SHA-256 of the rest, then numba's data. A damaged file counts as absent.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ class _KernelFiles:
 def _resolve(resolve: Any, args: Any, kws: Any) -> Any:
     """Resolve a call by another kernel for arguments of plain types.
 
-    numba would compile a kernel again for every argument that is a literal at the call, or is one
+    numba would compile a kernel again for every argument that is a literal at the call, or is a literal
     at first, as a counter that begins at 0.
     """
     plain: Any = numba.types.unliteral

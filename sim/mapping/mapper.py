@@ -31,7 +31,7 @@ LAYER_COLUMNS, TENSOR_COLUMNS = len(LayerPlan), len(TensorPlan)
 
 @in_place
 def _split(layer, channels, hw, plan):
-    """Fill the splits and blocks of a layer's plan; only a convolution has more than one."""
+    """Fill the splits and blocks of a layer's plan; only a convolution has several."""
     quads = ceil_div(channels, DOT_WIDTH)
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
     plan[LayerPlan.SPLITS] = 1

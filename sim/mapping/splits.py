@@ -73,7 +73,7 @@ def split_bounds(kernel_y, kernel_x, quads, tap_rows, tap_columns, size, index):
 
 @in_place
 def split_cycles(kernel_y, kernel_x, quads, tap_rows, tap_columns, size, per_group, pixels):
-    """(least cycles of a set of windows in all splits but the last, issue slots of the last one)."""
+    """(least cycles of a set of windows in all splits but the last, issue slots of the last split)."""
     ranges = ceil_div(quads, size)
     last_steps = segment_slots((ranges - 1) * size, quads, DOT_WIDTH * per_group, pixels)
     # ranges that start alike in their channel groups take equally long

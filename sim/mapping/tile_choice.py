@@ -71,15 +71,15 @@ def fits_tile(layer, source, target, in_y, in_x, out_y, out_x):
 
 
 @in_place
-def _list_tiles(tensor, hw, found):
-    """Write a tensor's tile candidates to found[STATES, 2]; returns their number."""
+def _list_tiles(tensor, hw, tiles):
+    """Write a tensor's tile candidates to tiles[STATES, 2]; returns their number."""
     count = 0
     for power_y in range(POWERS):
         y = tile_candidate(tensor[0], hw.pes_y, power_y)
         for power_x in range(POWERS):
             x = tile_candidate(tensor[1], hw.pes_x, power_x)
             if y > 0 and x > 0 and count < STATES:
-                found[count, 0], found[count, 1] = y, x
+                tiles[count, 0], tiles[count, 1] = y, x
                 count += 1
     return count
 

@@ -42,7 +42,7 @@ __all__ = [
     "run",
 ]
 
-# Numbers of a list: descriptors so far, the number of the one in the first row, the register-file half
+# Numbers of a list: descriptors so far, the number of the descriptor in the first row, the register-file half
 # in use; the latest activation LOAD, STORE and EXECUTE (-1: none); whether all values fit so far.
 COUNT, FIRST, HALF, LOADED, STORED, EXECUTED, FITS = range(7)
 
@@ -147,10 +147,10 @@ def run(listing, check, hw, constants, clock):
 @in_place
 def _overflows(row):
     """Whether a descriptor's field cannot hold its value; without branches, so it is vectorized."""
-    found = False
+    overflows = False
     for j in range(WIDTH):
-        found |= (row[j] < FIELD_LOW[j]) | (row[j] > FIELD_HIGH[j])
-    return found
+        overflows |= (row[j] < FIELD_LOW[j]) | (row[j] > FIELD_HIGH[j])
+    return overflows
 
 
 @in_place

@@ -1,4 +1,4 @@
-"""The program order: which descriptors a mapped network has, one behind the other.
+"""The program order: which descriptors a mapped network has, and in which order.
 
 * Weights go alternately to the two register-file halves; a half is refilled once the last
   EXECUTE that used it is done. What a half still holds is not loaded again.
@@ -185,7 +185,7 @@ def _list_round(listing, turn, tensors, tp, hw, p, r):
 
 @inlined
 def _load_weights(listing, turn, hw, r, k):
-    """Make HALF the one that holds the weights of split ``k`` of round ``r``; LOAD them if none."""
+    """Make HALF the half with the weights of split ``k`` of round ``r``; LOAD them if none has them."""
     numbers, halves = listing.numbers, listing.halves
     shared = turn.layer[LayerColumn.SHARED]
     block = 0 if shared else r * turn.plan[LayerPlan.SPLITS] + k
@@ -276,7 +276,7 @@ def _execute(listing, turn, hw, r, first, last, place, low, begins):
         row[FINAL] = r == last and place == turn.sets - 1
         if not row[SAVE]:
             row[LANES] = active
-        # between two images' sets lies a whole interval, as between two of one
+        # between two images' sets lies a whole interval, as between two sets of an image
         one_set = row[WINDOW_ROWS] == 1 and row[WINDOW_COLUMNS] <= row[PIXELS]
         follows = place % plan[LayerPlan.SPLITS] > 0 and high - low == 1 and one_set
         row[WAIT_DRAIN] = (begins and image == turn.low) or follows

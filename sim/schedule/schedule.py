@@ -87,10 +87,10 @@ def time_schedule(
     cycles, execute_busy, read_bytes, write_bytes : int
         As of :func:`sim.timing.cycles.totals`.
     """
-    found: tuple[bool, int, int, int, int] = _schedule(
+    figures: tuple[bool, int, int, int, int] = _schedule(
         layers, tensors, hw, lp, tp, constants, True
     )[1:]
-    return found
+    return figures
 
 
 @kernel

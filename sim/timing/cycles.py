@@ -167,7 +167,7 @@ def step(row, index, hw, constants, clock):
     ----------
     row : int64[len(COLUMNS)]
     index : int
-        Its place in the program: one more than at the step before.
+        Its place in the program: 1 more than at the step before.
     hw : Hw
         The accelerator, of :func:`sim.arrays.tables.accelerator_row`.
     constants : int64[n_constants]

@@ -2,7 +2,7 @@
 
 On the deterministic memory a descriptor's duration does not depend on what the other queues do, so
 :func:`sim.timing.cycles.walk` takes descriptors in program order. Behind one DRAM channel every burst may
-delay every later one. Here LOAD, STORE and the descriptor fetch each have at most one next burst
+delay every later burst. Here LOAD, STORE and the descriptor fetch each have at most one next burst
 whose arrival is known. The earliest arrival is scheduled, which may make further starts known.
 Nothing that is still unknown can arrive earlier, because it waits for one of those bursts.
 """

@@ -2,7 +2,7 @@
 
 Both units have the same shape (docs/hardware.md). The request side asks for one burst per cycle,
 up to OUTSTANDING bursts before their data; the data side moves the bursts in order, one beat per
-cycle in which there is credit. A descriptor follows the one before it as soon as the request
+cycle in which there is credit. A descriptor follows its predecessor as soon as the request
 side is free, up to TRANSFERS descriptors before their done.
 
 Only starts and dones can be observed, so request times are counted from the descriptor's start, and
@@ -127,7 +127,7 @@ def _transfer(row, hw, state, begin, lag, outstanding, reuse):
 
 @in_place
 def _finish(state, constants, done, outstanding, room):
-    """Note a descriptor's done; return the next one's earliest start as far as places go."""
+    """Note a descriptor's done; return the earliest start of the next as far as places go."""
     first = RECENT + outstanding
     transfers = constants[Constant.TRANSFERS]
     place = state[DESCRIPTORS]
@@ -151,12 +151,12 @@ def load(row, hw, constants, state, begin):
     state : int64[n]
         :func:`idle` at first; changed.
     begin : int
-        Cycle in which the descriptor starts; at least ``free`` of the one before.
+        Cycle in which the descriptor starts; at least ``free`` of the descriptor before.
 
     Returns
     -------
     free, done : int
-        Earliest start of the next descriptor; cycle of this one's done.
+        Earliest start of the next descriptor; cycle of its own done.
     """
     outstanding = constants[Constant.READ_BURSTS]
     request, end = _transfer(
