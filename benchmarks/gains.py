@@ -2,7 +2,7 @@
 
 Every named network is enumerated on the whole of its space with the exact model. Beside the best
 accelerator within the default's area stand the best that has the default's bandwidth, and the
-default with the best one's bandwidth, so that what bandwidth alone buys can be told apart.
+default with the bandwidth of the best, so that what bandwidth alone buys can be told apart.
 
     python benchmarks/gains.py [--out benchmarks/gains.json] [--networks NAME ...] [--jobs 2]
 
