@@ -1,6 +1,7 @@
 """The packages ship what a command, the public interface or a page leads to, and nothing for tests alone."""
 
 import ast
+import re
 from collections.abc import Iterator
 
 from project_root import ROOT
@@ -11,6 +12,9 @@ DOORS = {
     "testbench.cocotb_cases.protocol": "docs/protocol.md",
 }
 """Modules that users start in another way than by :mod:`cosilico`, and the files that say how."""
+
+REGISTERED = re.compile(r"\w+(?:\.\w+)+:\w+")
+"""``"module:name"``, by which a registry imports an implementation when it is first made."""
 
 
 def module_name(path: str) -> str:
@@ -25,13 +29,15 @@ MODULES = {
 
 
 def imported(name: str) -> Iterator[str]:
-    """Modules of the project that a module imports, wherever in its text, with their packages."""
+    """Modules of the project that a module imports or registers, anywhere, with their packages."""
     for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
         targets = []
         if isinstance(node, ast.Import):
             targets = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             targets = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Constant) and REGISTERED.fullmatch(str(node.value)):
+            targets = [str(node.value).partition(":")[0]]
         for target in targets:
             parts = target.split(".")
             packages = (".".join(parts[: length + 1]) for length in range(len(parts)))
