@@ -1,4 +1,4 @@
-"""``python -m cosilico``."""
+"""Entry point of ``python -m cosilico``."""
 
 import os
 import signal

@@ -51,16 +51,16 @@ class Entry:
 
 
 def entries(root: Path | None = None) -> list[Entry]:
-    """All entries of the cache, those unused for longest first."""
+    """List all entries of the cache, those unused for longest first."""
     base = root or cache_root()
-    found = []
+    stored = []
     for kind in KINDS:
         for path in (base / kind).glob("*"):
             if path.is_dir() and not path.is_symlink() and _NAME.fullmatch(path.name):
                 size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
                 used_s = path.stat().st_mtime
-                found.append(Entry(kind=kind, path=path, size_bytes=size, used_s=used_s))
-    return sorted(found, key=lambda entry: entry.used_s)
+                stored.append(Entry(kind=kind, path=path, size_bytes=size, used_s=used_s))
+    return sorted(stored, key=lambda entry: entry.used_s)
 
 
 def prune(

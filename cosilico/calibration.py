@@ -36,17 +36,17 @@ def calibrate_to_file(out: Path, *, dram: bool = False) -> None:
             report("microbenchmarks", len(begun) - 1, len(begun))
 
         measured = calibrate(progress)
-        found = measured.calibration
+        fitted = measured.calibration
         if dram:
-            behind = calibrate_dram(found, progress)
-            found = replace(found, dram=behind.calibration)
-    calibration.save(found, out)
+            behind = calibrate_dram(fitted, progress)
+            fitted = replace(fitted, dram=behind.calibration)
+    calibration.save(fitted, out)
     print(
         f"{out}: {len(measured.calibration.constants)} constants from {measured.microbenchmarks} "
         f"microbenchmarks, exact on {measured.held_out} held-out descriptors"
     )
-    if found.dram is not None:
+    if fitted.dram is not None:
         print(
-            f"dram: {len(found.dram.parameters)} parameters, mean error {found.dram.mean:.3%} and worst "
-            f"{found.dram.worst:.3%} on {found.dram.layers} held-out layers"
+            f"dram: {len(fitted.dram.parameters)} parameters, mean error {fitted.dram.mean:.3%} and worst "
+            f"{fitted.dram.worst:.3%} on {fitted.dram.layers} held-out layers"
         )

@@ -19,14 +19,14 @@ __all__ = ["cycles_by_layer", "pareto", "trajectory", "utilization_by_layer"]
 # Stand-ins that _svg replaces by the page's CSS variables.
 _INK = "#010101"
 _MUTED = "#020202"
-_FOUND = "#030303"
+_SEARCHED = "#030303"
 _DEFAULT = "#040404"
 _OPTIMUM = "#050505"
 _PAPER = "#060606"
 _VARIABLES = {
     _INK: "var(--ink)",
     _MUTED: "var(--muted)",
-    _FOUND: "var(--found)",
+    _SEARCHED: "var(--searched)",
     _DEFAULT: "var(--default)",
     _OPTIMUM: "var(--optimum)",
     _PAPER: "var(--paper)",
@@ -58,9 +58,9 @@ _STYLE: dict[Any, Any] = {
 
 
 def trajectory(
-    history: Sequence[dict[str, Any]], default_cycles: int, found_cycles: int, area_budget: float
+    history: Sequence[dict[str, Any]], default_cycles: int, searched_cycles: int, area_budget: float
 ) -> str:
-    """Every evaluation of a search in order, and the fewest cycles so far."""
+    """Plot every evaluation of a search in order, and the fewest cycles so far."""
     order = np.array([row["index"] for row in history])
     cycles = np.array([row["cycles"] for row in history], np.float64)
     broken = np.array([bool(row["violations"]) for row in history])
@@ -83,7 +83,9 @@ def trajectory(
             )
         if good.any():
             best = np.minimum.accumulate(np.where(good, cycles, np.inf))
-            axes.step(order, best, where="post", color=_FOUND, label="fewest so far, any network")
+            axes.step(
+                order, best, where="post", color=_SEARCHED, label="fewest so far, any network"
+            )
         low, high = axes.get_ylim()
         if broken.any():
             axes.plot(
@@ -98,10 +100,10 @@ def trajectory(
             )
         axes.set_ylim(low, high * 1.35)
         axes.axhline(default_cycles, color=_DEFAULT, linestyle="--", linewidth=1.2)
-        axes.axhline(found_cycles, color=_FOUND, linestyle=":", linewidth=1.2)
+        axes.axhline(searched_cycles, color=_SEARCHED, linestyle=":", linewidth=1.2)
         right = axes.get_xlim()[1]
         _note(axes, right, default_cycles, "final network, default hardware", _DEFAULT)
-        _note(axes, right, found_cycles, "final network, found hardware", _FOUND)
+        _note(axes, right, searched_cycles, "final network, found hardware", _SEARCHED)
         axes.set_xlabel("evaluation")
         axes.set_ylabel("predicted cycles per image")
         _log_axis(axes.yaxis, _thousands)
@@ -115,13 +117,13 @@ def pareto(
     front: Sequence[int],
     marks: Sequence[tuple[str, float, int]],
 ) -> str:
-    """All realizable accelerators of a space for one network, in area and cycles.
+    """Plot all realizable accelerators of a space for one network, in area and cycles.
 
-    ``marks``: (role, area, cycles) of "default", "found" and "optimum".
+    ``marks``: (role, area, cycles) of "default", "searched" and "optimum".
     """
     styles = {
         "default": ("s", _DEFAULT, "default"),
-        "found": ("o", _FOUND, "found by the search"),
+        "searched": ("o", _SEARCHED, "found by the search"),
         "optimum": ("D", _OPTIMUM, "best accelerator in the budget"),
     }
     with _figure("pareto", 4.4) as (axes, output):
@@ -154,8 +156,8 @@ def pareto(
 
 
 def cycles_by_layer(layers: Sequence[dict[str, Any]], role: str) -> str:
-    """Measured cycles as bars, predicted ones as marks on them."""
-    color = _FOUND if role == "found" else _DEFAULT
+    """Plot every layer's measured cycles as bars, and its predicted cycles as marks on them."""
+    color = _SEARCHED if role == "searched" else _DEFAULT
     place = np.arange(len(layers))
     measured = [layer["measured_cycles"] for layer in layers]
     predicted = [layer["predicted_cycles"] for layer in layers]
@@ -170,14 +172,16 @@ def cycles_by_layer(layers: Sequence[dict[str, Any]], role: str) -> str:
     return output[0]
 
 
-def utilization_by_layer(found: Sequence[dict[str, Any]], default: Sequence[dict[str, Any]]) -> str:
-    """Share of the multipliers' cycles that a layer puts to work, on both accelerators."""
-    rows = [i for i, layer in enumerate(found) if layer["macs"]]
-    layers = [found[i] for i in rows]
+def utilization_by_layer(
+    searched: Sequence[dict[str, Any]], default: Sequence[dict[str, Any]]
+) -> str:
+    """Plot the share of the multipliers' cycles that each layer puts to work, on both accelerators."""
+    rows = [i for i, layer in enumerate(searched) if layer["macs"]]
+    layers = [searched[i] for i in rows]
     place = np.arange(len(rows))
     with _figure("utilization", 0.9 + 0.34 * len(rows)) as (axes, output):
         for offset, side, color, label in (
-            (-0.19, found, _FOUND, "found"),
+            (-0.19, searched, _SEARCHED, "found"),
             (0.19, default, _DEFAULT, "default"),
         ):
             share = [100 * side[i]["utilization"] for i in rows]

@@ -44,9 +44,9 @@ class Contents:
     command : str
         "run", "import" or "generate".
     identity : str
-        Digest of what its results depend on; another one's cannot be resumed.
+        Digest of what its results depend on; a run of another identity cannot be resumed.
     files : tuple of str
-        All files that it ever writes there, the one that makes the others complete last.
+        All files that it ever writes there; last the file that makes the others complete.
     """
 
     command: str
@@ -268,7 +268,7 @@ def _marker(out: Path) -> Contents | None:
 
 
 def _inside(out: Path, name: str) -> bool:
-    """Whether a file's name, which anybody may have written, leads nowhere else."""
+    """Whether a file's name, which anybody may have written, stays in its folder."""
     parts = PurePosixPath(name).parts
     if not parts or "\0" in name or ".." in parts or PurePosixPath(name).is_absolute():
         return False

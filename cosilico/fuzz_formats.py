@@ -38,7 +38,7 @@ from testbench.judges.interpreters import UnjudgedError, judge_onnx, judge_tflit
 __all__ = ["FORMATS", "Files", "Format"]
 
 Files = dict[str, bytes]
-"""Content of files by name; the first is the one that a command is given."""
+"""Content of files by name; a command is given the first."""
 
 _BASES = 12
 """Unchanged files, from which others are made."""
@@ -46,7 +46,7 @@ _BASES = 12
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format.
+    """A file format of the fuzz suite: how its files are made, read and judged.
 
     Parameters
     ----------
@@ -288,7 +288,7 @@ def _read_experiment(path: Path) -> Any:
 
 def _judge_tflite(files: Files, imported: ImportedNetwork) -> str:
     content = _first(files)
-    names = {one.name for one in parse_tflite(content, "model").operators}
+    names = {operator.name for operator in parse_tflite(content, "model").operators}
     if "RELU_N1_TO_1" in names:
         raise UnjudgedError("the interpreter has no RELU_N1_TO_1")
     return judge_tflite(content, imported)
@@ -307,7 +307,7 @@ FORMATS = {
         lambda: {"m.onnx": _onnx_bases()[0]},
         _onnx,
         import_onnx,
-        lambda files, one: judge_onnx(_first(files), one),
+        lambda files, imported: judge_onnx(_first(files), imported),
     ),
     "pt2": Format(
         4,

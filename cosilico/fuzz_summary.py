@@ -27,18 +27,21 @@ def fuzz_files(count: int, seed: int, *, jobs: int | None = None) -> int:
     require_oracle()
     require_onnxruntime()
     begin = time.monotonic()
-    found = []
+    examinations = []
     with progress_bar() as report:
         report("files", 0, count)
-        for one in examine_inputs(seed, count, jobs or os.cpu_count() or 1):
-            found.append(one)
-            report("files", len(found), count)
-    faults = sorted((one for one in found if not one.verdict.right), key=lambda one: one.index)
+        for examination in examine_inputs(seed, count, jobs or os.cpu_count() or 1):
+            examinations.append(examination)
+            report("files", len(examinations), count)
+    faults = sorted(
+        (examination for examination in examinations if not examination.verdict.right),
+        key=lambda examination: examination.index,
+    )
     console = output_console()
     for fault in faults[:_LISTED]:
         _print_fault(console, seed, fault)
-    console.print(_table(found, console.width))
-    for reason, times in _unjudged(found).most_common(_LISTED):
+    console.print(_table(examinations, console.width))
+    for reason, times in _unjudged(examinations).most_common(_LISTED):
         console.print(f"unjudged {times} times: {reason}", highlight=False)
     seconds = time.monotonic() - begin
     console.print(
@@ -56,17 +59,17 @@ def _print_fault(console: Console, seed: int, fault: Examination) -> None:
     console.print(fault.text, highlight=False)
 
 
-def _unjudged(found: list[Examination]) -> Counter[str]:
-    """Why judges said nothing, shortened."""
+def _unjudged(examinations: list[Examination]) -> Counter[str]:
+    """Count the reasons, shortened, for which judges said nothing."""
     return Counter(
-        f"{one.format_name}, {' '.join(one.text.split())[:_REASON]}"
-        for one in found
-        if one.verdict in (Verdict.UNJUDGED, Verdict.JUDGE_DIED)
+        f"{examination.format_name}, {' '.join(examination.text.split())[:_REASON]}"
+        for examination in examinations
+        if examination.verdict in (Verdict.UNJUDGED, Verdict.JUDGE_DIED)
     )
 
 
-def _table(found: list[Examination], width: int) -> Table:
-    counts = Counter((one.format_name, one.verdict) for one in found)
+def _table(examinations: list[Examination], width: int) -> Table:
+    counts = Counter((examination.format_name, examination.verdict) for examination in examinations)
     verdicts = [
         verdict for verdict in Verdict if verdict.right or any(v is verdict for _, v in counts)
     ]

@@ -66,7 +66,7 @@ class Verdict(StrEnum):
 
     @property
     def right(self) -> bool:
-        """Whether this is no fault."""
+        """Whether the verdict is no fault of the reader."""
         right = (Verdict.REFUSED, Verdict.EQUAL, Verdict.UNJUDGED, Verdict.JUDGE_DIED)
         return self in right
 
@@ -84,21 +84,21 @@ class Examination:
 def format_of(index: int) -> str:
     """Format of input ``index``: every hundred in a row has each as often as its weight says."""
     place = index * 37 % 100
-    for name, one in FORMATS.items():
-        if place < one.weight:
+    for name, file_format in FORMATS.items():
+        if place < file_format.weight:
             return name
-        place -= one.weight
+        place -= file_format.weight
     raise ValueError("weights must be 100 in all")
 
 
 def fuzz_input(seed: int, index: int) -> Files:
-    """Files of an input."""
+    """Make the files of input ``index`` of a seed."""
     rng = np.random.default_rng([seed, index])
     return FORMATS[format_of(index)].make(rng)
 
 
 class Examiner:
-    """A process that reads inputs; another is started where one ends.
+    """A process that reads inputs; a new process is started where it ends.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ class Examiner:
         return self._ended(accepted)
 
     def close(self) -> None:
-        """End the process."""
+        """End the examiner's process."""
         if self._process is not None:
             self._process.kill()
             self._process.join()
@@ -202,18 +202,18 @@ def _limit(seconds: int, size_bytes: int) -> None:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Keep what judges write to the terminal from it."""
+    """Send what judges would write to the terminal nowhere."""
     null = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(null, stream)
     yield
 
 
-def _examined(connection: Connection, one: Format, files: Files) -> tuple[Verdict, str]:
+def _examined(connection: Connection, file_format: Format, files: Files) -> tuple[Verdict, str]:
     with tempfile.TemporaryDirectory() as place:
         path = _written(Path(place), files)
         try:
-            value = one.read(path)
+            value = file_format.read(path)
         except CosilicoError as error:
             text = str(error)
             right = text.isprintable() and 0 < len(text) <= _MOST_TEXT
@@ -224,14 +224,14 @@ def _examined(connection: Connection, one: Format, files: Files) -> tuple[Verdic
             return Verdict.TRACEBACK, _trace()
     connection.send((None, ""))
     try:
-        found = one.judge(files, value)
+        contradiction = file_format.judge(files, value)
     except UnjudgedError as error:
         return Verdict.UNJUDGED, str(error)
     except MemoryError:
         return Verdict.MEMORY, _trace()
     except Exception:
         return Verdict.TRACEBACK, _trace()
-    return (Verdict.CONTRADICTED, found) if found else (Verdict.EQUAL, "")
+    return (Verdict.CONTRADICTED, contradiction) if contradiction else (Verdict.EQUAL, "")
 
 
 def _trace() -> str:
@@ -247,12 +247,12 @@ def _examine_chunk(seed: int, first: int, count: int) -> list[Examination]:
     if _examiner is None:
         _load()
         _examiner = Examiner()
-    found = []
+    examinations = []
     for index in range(first, first + count):
         name = format_of(index)
         verdict, text = _examiner.examine(name, fuzz_input(seed, index))
-        found.append(Examination(index, name, verdict, text))
-    return found
+        examinations.append(Examination(index, name, verdict, text))
+    return examinations
 
 
 def _load() -> None:
@@ -260,10 +260,10 @@ def _load() -> None:
     import torch
 
     torch.set_num_threads(1)
-    for one in FORMATS.values():
-        files = one.base()
+    for file_format in FORMATS.values():
+        files = file_format.base()
         with tempfile.TemporaryDirectory() as place:
-            wrong = one.judge(files, one.read(_written(Path(place), files)))
+            wrong = file_format.judge(files, file_format.read(_written(Path(place), files)))
         if wrong:
             raise RuntimeError(f"a file that is right must be judged so, not: {wrong}")
 

@@ -19,6 +19,6 @@ def current_calibration(path: Path | None = None) -> Calibration:
     StaleCalibrationError
         If they were measured on another gateware.
     """
-    found = calibration.default() if path is None else calibration.load(path)
-    found.require_hash(gateware_hash())
-    return found
+    current = calibration.default() if path is None else calibration.load(path)
+    current.require_hash(gateware_hash())
+    return current

@@ -144,7 +144,7 @@ def _require(count: int, values: int, limit: int) -> None:
 def images_for(
     design_path: Path, network: Network, input_file: Path | None, count: int | None
 ) -> ImageSet:
-    """Images for a design: those given, else ``test.npz`` beside it, else random ones."""
+    """Images for a design: those given, else ``test.npz`` beside it, else random images."""
     beside = design_path.parent / "test.npz"
     if input_file is not None:
         return load_images(input_file, network).first(count)

@@ -70,9 +70,9 @@ def import_to_folder(
         save(imported, staging)
         summary = f"{out / NETWORK_FILE}: {_summary(imported)}"
         if model.suffix == ".onnx":
-            found = differences(imported)
-            write_atomic(staging / _REPORT_FILE, json.dumps(report(found), indent=1) + "\n")
-            summary += f"\n{_compared(found)}\n{out / _REPORT_FILE}: each layer's bound and count"
+            compared = differences(imported)
+            write_atomic(staging / _REPORT_FILE, json.dumps(report(compared), indent=1) + "\n")
+            summary += f"\n{_comparison_text(compared)}\n{out / _REPORT_FILE}: each layer's bound and count"
     return summary
 
 
@@ -181,17 +181,17 @@ def save_outputs(path: Path, imported: ImportedNetwork, result: "SimulationResul
     save_arrays(path, **arrays)
 
 
-def _compared(found: Sequence[LayerDifference]) -> str:
-    """A line for what is exact and one for each layer that can differ."""
-    exact = [one for one in found if one.bound == 0]
+def _comparison_text(compared: Sequence[LayerDifference]) -> str:
+    """Return a line on the layers that are exact, and a line for each layer that can differ."""
+    exact = [layer for layer in compared if layer.bound == 0]
     lines = [
-        f"against onnxruntime, each layer by itself: {len(exact)} of {len(found)} layers equal; "
+        f"against onnxruntime, each layer by itself: {len(exact)} of {len(compared)} layers equal; "
         "the others differ by 1 at most, here with what its formula gives on random inputs"
     ]
     lines += [
-        f"  {one.layer}: {one.differing:,} of {one.values:,} values differ ({one.reason})"
-        for one in found
-        if one.bound
+        f"  {layer.layer}: {layer.differing:,} of {layer.values:,} values differ ({layer.reason})"
+        for layer in compared
+        if layer.bound
     ]
     return "\n".join(lines)
 

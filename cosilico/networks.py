@@ -50,7 +50,7 @@ def is_named(text: str) -> bool:
 
 
 def network_argument(text: str, seed: int = 0) -> Network:
-    """Network of a name, with weights of that seed, or of a file or folder.
+    """Network that a user names, with weights of ``seed``, or that of a file or folder.
 
     Files: see :func:`load_network`; folders are of imported networks.
 

@@ -20,7 +20,7 @@ GRACE_S = 0.7
 """Between a signal and the end of the process, for what unwinds by itself."""
 
 _TRACKER_WARNING = "ignore:resource_tracker:UserWarning"
-"""Python's process that removes what an interrupted one has left says so."""
+"""Warning of Python's process that removes what an interrupted process has left."""
 
 _SHOW_CURSOR = "\x1b[?25h"
 
@@ -90,7 +90,7 @@ def _watch(readable: int) -> None:
 
 
 def _end() -> None:
-    """Leave, without waiting for threads."""
+    """End the process without waiting for its threads."""
     end_programs()
     remove_temporaries()
     if sys.stderr.isatty():

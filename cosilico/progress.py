@@ -56,7 +56,7 @@ def progress_bar() -> Iterator[Report]:
 
 
 def within(name: str, report: Report) -> Report:
-    """Put a name before every step."""
+    """Wrap a report of progress: a name comes before every step."""
     return lambda step, done, total: report(f"{name}: {step}", done, total)
 
 

@@ -1,4 +1,4 @@
-"""Damaged programs from the command line, each followed by the good one."""
+"""Damaged programs from the command line, each followed by the good program."""
 
 import os
 from collections import Counter
@@ -21,7 +21,7 @@ VIEWS = (View.SIMULATION, View.SYNTHESIS)
 
 
 def validate_recovery(count: int, seed: int, *, jobs: int | None = None) -> int:
-    """Run at least ``count`` damaged programs, each followed by the good one; print how they ended.
+    """Run at least ``count`` damaged programs, each followed by the good program; print how they ended.
 
     They are spread evenly over the accelerators of ``testbench.faults.recovery.CONFIGS`` in both views, and,
     for one of these, over the memories that use a freedom of AXI, behind which only bits are compared.
@@ -34,7 +34,7 @@ def validate_recovery(count: int, seed: int, *, jobs: int | None = None) -> int:
     """
     setups = _setups()
     each = -(-count // len(setups))
-    found: list[Recovery] = []
+    results: list[Recovery] = []
     failures: list[str] = []
     with progress_bar() as report:
         report("damaged programs in RTL", 0, each * len(setups))
@@ -44,8 +44,8 @@ def validate_recovery(count: int, seed: int, *, jobs: int | None = None) -> int:
                 subject, each, seed * len(setups) + number, jobs=jobs or os.cpu_count() or 1
             )
             for recovery in drawn:
-                found.append(recovery)
-                report("damaged programs in RTL", len(found), each * len(setups))
+                results.append(recovery)
+                report("damaged programs in RTL", len(results), each * len(setups))
                 if recovery.failure:
                     damaged = recovery.damaged
                     failures.append(
@@ -55,9 +55,9 @@ def validate_recovery(count: int, seed: int, *, jobs: int | None = None) -> int:
     console = output_console()
     for failure in failures:
         console.print(failure, style="red", highlight=False, soft_wrap=True)
-    console.print(_table(found))
+    console.print(_table(results))
     console.print(
-        f"{len(found)} damaged programs: {len(failures)} are not recovered from",
+        f"{len(results)} damaged programs: {len(failures)} are not recovered from",
         style="red" if failures else "green",
     )
     return len(failures)
@@ -78,10 +78,10 @@ def _setups() -> list[tuple[str, AcceleratorConfig, View, MemoryModel]]:
     return exact + free
 
 
-def _table(found: Sequence[Recovery]) -> Table:
-    """How many programs of each kind ended how."""
-    endings = sorted({recovery.ending for recovery in found if recovery.ending})
-    counts = Counter((recovery.damaged.kind, recovery.ending) for recovery in found)
+def _table(results: Sequence[Recovery]) -> Table:
+    """Make the table of how many programs of each kind ended in each way."""
+    endings = sorted({recovery.ending for recovery in results if recovery.ending})
+    counts = Counter((recovery.damaged.kind, recovery.ending) for recovery in results)
     table = Table(title="how damaged programs ended", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("damage", no_wrap=True)
     for ending in endings:

@@ -83,11 +83,11 @@ def _history(path: Path) -> list[dict[str, Any]]:
 def _page(
     results: dict[str, Any], history: list[dict[str, Any]], space: dict[str, NDArray[Any]]
 ) -> str:
-    found, default = results["rtl"], results["rtl_default"]
-    sides = {"found": found, "default": default}
+    searched, default = results["rtl"], results["rtl_default"]
+    sides = {"searched": searched, "default": default}
     optimum = results["search"].get("optimum")
     chosen = space["realizable"]
-    # Positions of the front's rows among the realizable ones.
+    # Positions of the front's rows among the realizable accelerators.
     front = np.cumsum(chosen)[space["front"]] - 1
     marks = [(role, side["area"], side["predicted_cycles"]) for role, side in sides.items()]
     if optimum:
@@ -97,7 +97,7 @@ def _page(
         rows=summary_rows(results),
         lines=agreement_lines(results),
         agreement={role: layer_agreement(side) for role, side in sides.items()},
-        speedup=default["measured_cycles"] / found["measured_cycles"],
+        speedup=default["measured_cycles"] / searched["measured_cycles"],
         optimum=optimum,
         pinned=results["search"].get("pinned_optimum"),
         views=" and ".join(dict.fromkeys(view_name(side) for side in sides.values())),
@@ -106,7 +106,7 @@ def _page(
         trajectory=figures.trajectory(
             history,
             default["predicted_cycles"],
-            found["predicted_cycles"],
+            searched["predicted_cycles"],
             results["search"]["area_budget"],
         ),
         pareto=figures.pareto(
@@ -115,10 +115,10 @@ def _page(
         cycles={
             role: figures.cycles_by_layer(side["layers"], role) for role, side in sides.items()
         },
-        utilization=figures.utilization_by_layer(found["layers"], default["layers"]),
+        utilization=figures.utilization_by_layer(searched["layers"], default["layers"]),
         floorplans=_floorplans(sides),
         parts=[
-            (name, title, *(_part(side, name) for side in (default, found)))
+            (name, title, *(_part(side, name) for side in (default, searched)))
             for name, (title, _) in PARTS.items()
         ],
         constants=sorted(results["calibration"]["constants"].items()),
@@ -135,9 +135,9 @@ def _view_text(sides: dict[str, dict[str, Any]]) -> str:
         role: texts.get(view_name(side), "in a view that was not recorded")
         for role, side in sides.items()
     }
-    if chosen["found"] == chosen["default"]:
-        return chosen["found"]
-    return f"the searched one {chosen['found']}, the default {chosen['default']}"
+    if chosen["searched"] == chosen["default"]:
+        return chosen["searched"]
+    return f"the searched one {chosen['searched']}, the default {chosen['default']}"
 
 
 def _floorplans(sides: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -148,7 +148,7 @@ def _floorplans(sides: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def _part(side: dict[str, Any], name: str) -> float:
-    """mm² of a drawn part."""
+    """Return the area of a drawn part, mm²."""
     parts = area(accelerator_of(side["accelerator"]))
     return float(sum(getattr(parts, part) for part in PARTS[name][1]))
 

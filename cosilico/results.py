@@ -1,4 +1,4 @@
-"""``results.json``: what a run found and measured, in one object (docs/results.md)."""
+"""``results.json``: the design, figures and measurements of a run, in one object (docs/results.md)."""
 
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def figures(design: Design) -> dict[str, Any]:
 
 
 def layer_agreement(rtl: dict[str, Any]) -> tuple[int, int]:
-    """How many layers' predicted cycles equal the measured ones, and how many layers there are."""
+    """Count the layers whose predicted cycles equal their measured cycles, and all layers."""
     layers = rtl["layers"]
     equal = sum(layer["predicted_cycles"] == layer["measured_cycles"] for layer in layers)
     return equal, len(layers)

@@ -148,8 +148,8 @@ def require_space(arrays: dict[str, NDArray[Any]], what: str) -> None:
     """Raise :class:`DesignFileError` unless arrays are an enumeration's, all of one length."""
     points = len(arrays["area"]) if "area" in arrays and arrays["area"].ndim == 1 else 0
     for name, kinds in (("area", "f"), ("predicted_cycles", "iu"), ("realizable", "b")):
-        found = arrays.get(name, np.zeros(0, np.int8))
-        if found.dtype.kind not in kinds or found.shape != (points,):
+        array = arrays.get(name, np.zeros(0, np.int8))
+        if array.dtype.kind not in kinds or array.shape != (points,):
             raise DesignFileError(
                 f"array {name!r} of {what} must have a value for each accelerator"
             )

@@ -57,8 +57,8 @@ def simulate_argument(
     Parameters
     ----------
     network : str
-        A design file, or the name of a network or folder of an imported one, which then need
-        ``accelerator``.
+        A design file, or a named network or the folder of an imported network, which both
+        need ``accelerator``.
     accelerator : str, optional
         See :func:`cosilico.accelerators.accelerator_argument`; the design's own if not given.
     view : View
@@ -82,7 +82,7 @@ def simulate_argument(
         One run per seed, under random stalls of the deterministic memory; without any, one run.
     waves : bool
         Write ``waves.vcd`` of the first run, beside a design file, in an imported network's folder
-        or in the present one.
+        or in the present folder.
     json_file : Path, optional
         Where the caller will write figures: it is checked before anything runs.
     calibration_file : Path, optional
@@ -206,7 +206,7 @@ def parse_stalls(text: str | None) -> tuple[int, ...]:
     Raises
     ------
     CosilicoError
-        If one is not a number of 0 or more.
+        If a seed is not a number of 0 or more.
     """
     words = [] if text is None else text.split(",")
     for word in words:

@@ -35,7 +35,7 @@ class Subject(Protocol):
         ...
 
     def search(self, out: Path, *, resume: bool, progress: Report) -> dict[str, Any]:
-        """Search; write the design, ``search.json`` and ``test.npz``, return the second."""
+        """Search; write the design, ``search.json`` and ``test.npz``; return ``search.json``'s content."""
         ...
 
 
@@ -66,7 +66,7 @@ class NetworkSubject:
     """Search of the accelerator for a network, which is a name, a design file or a folder.
 
     Test images: ``test.npz`` beside a file or in an imported folder,
-    :func:`cosilico.photographs.default_images` for a named network, else random ones.
+    :func:`cosilico.photographs.default_images` for a named network, else random images.
     """
 
     def __init__(

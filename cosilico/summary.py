@@ -1,4 +1,4 @@
-"""The table that a run ends with: default hardware beside what the search found."""
+"""The table that a run ends with: default hardware beside the searched hardware."""
 
 from pathlib import Path
 from typing import Any
@@ -43,16 +43,20 @@ def _bandwidth_text(accelerator: dict[str, Any]) -> str:
 def summary_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
     """(figure, default hardware, searched hardware), as text."""
     sides = (results["rtl_default"], results["rtl"])
-    default_config, found_config = (side["accelerator"] for side in sides)
+    default_config, searched_config = (side["accelerator"] for side in sides)
 
     def row(name: str, form: str, key: str, scale: float = 1) -> tuple[str, str, str]:
-        default, found = (form.format(side[key] * scale) for side in sides)
-        return name, default, found
+        default, searched = (form.format(side[key] * scale) for side in sides)
+        return name, default, searched
 
     return [
-        ("PE grid, lanes, SIMD units", _array_text(default_config), _array_text(found_config)),
-        ("local memory, register file", _memory_text(default_config), _memory_text(found_config)),
-        ("external bandwidth", _bandwidth_text(default_config), _bandwidth_text(found_config)),
+        ("PE grid, lanes, SIMD units", _array_text(default_config), _array_text(searched_config)),
+        (
+            "local memory, register file",
+            _memory_text(default_config),
+            _memory_text(searched_config),
+        ),
+        ("external bandwidth", _bandwidth_text(default_config), _bandwidth_text(searched_config)),
         row("MACs per cycle", "{:,}", "macs_per_cycle"),
         row("images through RTL", "{:,}", "images"),
         ("view of the PE grid", view_name(sides[0]), view_name(sides[1])),
@@ -92,11 +96,11 @@ def print_summary(results: dict[str, Any], out: Path) -> None:
 
 
 def agreement_lines(results: dict[str, Any]) -> list[str]:
-    """What agrees with what, and how the search did against the enumerated optimum."""
-    found, default = results["rtl"], results["rtl_default"]
-    equal, layers = layer_agreement(found)
+    """Return lines on model against RTL, RTL against the reference, and search against optimum."""
+    searched, default = results["rtl"], results["rtl_default"]
+    equal, layers = layer_agreement(searched)
     equal_default, layers_default = layer_agreement(default)
-    mismatched = found["mismatched_activations"] + default["mismatched_activations"]
+    mismatched = searched["mismatched_activations"] + default["mismatched_activations"]
     lines = [
         f"predicted = measured cycles: {equal} of {layers} layers on the searched hardware, "
         f"{equal_default} of {layers_default} on the default",
@@ -105,7 +109,7 @@ def agreement_lines(results: dict[str, Any]) -> list[str]:
     ]
     optimum = results["search"].get("optimum")
     if optimum:
-        ratio = found["predicted_cycles"] / optimum["predicted_cycles"]
+        ratio = searched["predicted_cycles"] / optimum["predicted_cycles"]
         lines.append(
             "best accelerator of the space for this network, by this mapper: "
             f"{optimum['predicted_cycles']:,} cycles "
@@ -119,11 +123,11 @@ def gain_lines(results: dict[str, Any]) -> list[str]:
 
     The latter two lines are left out for results of versions that did not compute them.
     """
-    found, default, search = results["rtl"], results["rtl_default"], results["search"]
+    searched, default, search = results["rtl"], results["rtl_default"], results["search"]
     cycles = default["measured_cycles"]
     lines = [
-        f"gain over the default: {cycles / found['measured_cycles']:.2f}x fewer cycles in "
-        f"{100 * found['area'] / default['area']:.1f} % of the area"
+        f"gain over the default: {cycles / searched['measured_cycles']:.2f}x fewer cycles in "
+        f"{100 * searched['area'] / default['area']:.1f} % of the area"
     ]
     widened, pinned = search.get("widened_default"), search.get("pinned_optimum")
     if widened:

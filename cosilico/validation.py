@@ -29,7 +29,7 @@ from testbench.validation.random_pairs import DRAWS, Outcome, validate_random
 __all__ = ["validate_design", "validate_everything", "validate_pairs"]
 
 LISTED = 200
-"""Most pairs that are listed one by one; of more, only those that differ."""
+"""Most pairs that are listed, each on a line; of more, only those that differ."""
 
 
 def validate_design(

@@ -14,7 +14,7 @@ __all__ = ["Args", "HardwareAgent"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Args:
-    """Hyperparameters."""
+    """Hyperparameters of the PPO agent."""
 
     hidden: int = 64
     """Units of each of the two hidden layers."""

@@ -180,7 +180,7 @@ class NetworkSpace:
 
 
 class _Unrolled:
-    """Layers so far; each call appends one that reads the last."""
+    """Layers so far; each call appends a layer that reads the last."""
 
     def __init__(self, image: tuple[int, int, int]) -> None:
         self.layers: list[LayerShape] = []

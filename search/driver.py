@@ -57,7 +57,7 @@ def run_search(
     out : Path
         Folder of the results, the checkpoint and the evaluation log; made if need be.
     resume : bool
-        Continue from the checkpoint in ``out``, if there is one; else start over.
+        Continue from the checkpoint in ``out``, if it exists; else start over.
     seed : int
         Decides everything that is drawn; not the split of the data.
     progress : callable, optional

@@ -35,7 +35,7 @@ class _Identifier(Rule):
     limit: int = 64
 
     def __str__(self) -> str:
-        """The rule in words."""
+        """Return the rule in words."""
         return f"at most {self.limit} letters, digits and underscores"
 
     def accepts(self, value: Any) -> bool:

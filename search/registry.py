@@ -30,7 +30,7 @@ class Entry(Generic[Settings, Product]):
     implementation: Callable[..., Product] | str
 
     def make(self, *arguments: Any) -> Product:
-        """Call the implementation."""
+        """Call the implementation, which is imported first if need be."""
         if isinstance(self.implementation, str):
             module, name = self.implementation.split(":")
             product: Product = getattr(import_module(module), name)(*arguments)

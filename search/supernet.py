@@ -29,7 +29,7 @@ def one_hot_gates(space: NetworkSpace, architecture: Architecture) -> dict[str, 
 def sample_gates(
     logits: Mapping[str, Tensor], *, temperature: float, generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """Straight-through Gumbel-softmax: a one-hot sample whose gradient is the soft one's."""
+    """Straight-through Gumbel-softmax: a one-hot sample with the soft sample's gradient."""
     gates = {}
     for name, logit in logits.items():
         uniform = torch.rand(logit.shape, generator=generator).clamp_min(1e-9)
@@ -55,8 +55,8 @@ class Supernet(nn.Module):
     """All architectures of a space in one set of weights, at the largest size of each.
 
     Width and expansion choices mask channels (as FBNetV2), the small depthwise kernel is the
-    centre of the large one (as once-for-all). Batch normalization uses the batch's statistics
-    always: running ones would mix architectures.
+    centre of the large kernel (as once-for-all). Batch normalization uses the batch's statistics
+    always: running statistics would mix architectures.
     """
 
     def __init__(self, space: NetworkSpace) -> None:
@@ -95,7 +95,7 @@ class Supernet(nn.Module):
         without: Tensor = self.headless_classifier(x.mean((2, 3)))
         return with_head * (1 - none) + without * none
 
-    def forward_one(self, images: Tensor, architecture: Architecture) -> Tensor:
+    def forward_architecture(self, images: Tensor, architecture: Architecture) -> Tensor:
         """Logits of one architecture: :meth:`forward` under its one-hot gates, in less time."""
         weights = self.shared_weights(architecture)
 

@@ -32,7 +32,7 @@ __all__ = [
 class MemorySet(StrEnum):
     """Memories behind which validated pairs run."""
 
-    ONE = "one"
+    SINGLE = "one"
     ALL = "all"
 
 

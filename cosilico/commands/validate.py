@@ -68,7 +68,7 @@ def validate(
     memories: Annotated[
         MemorySet,
         typer.Option(help="all: each random pair behind every memory that AXI allows as well"),
-    ] = MemorySet.ONE,
+    ] = MemorySet.SINGLE,
     fuzz: Annotated[
         int | None,
         typer.Option(

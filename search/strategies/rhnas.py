@@ -35,7 +35,7 @@ _LOGIT_BATCH = 64
 class Rhnas:
     """Co-search (Akhauri et al., RHNAS, 2021), advanced step by step.
 
-    A round: the agent learns on the most probable architecture and a drawn one; the best
+    A round: the agent learns on the most probable and on a drawn architecture; the best
     hardware known for the former gives every choice a latency; the supernet's weights and
     the architecture's logits then take gradient steps, weights on training images, logits on
     validation images and the expected latency. At the end the agent learns on the most probable
@@ -100,7 +100,7 @@ class Rhnas:
             self.polish(self.architecture)
         else:
             if self._finalist is None:
-                self._finalist = self._new_finalist()
+                self._finalist = self._inherited_finalist()
             self._finalist.epoch()
 
     def outcome(self) -> Outcome:
@@ -161,7 +161,7 @@ class Rhnas:
     def supernet_accuracy(self, architecture: Architecture) -> float:
         """Return the validation accuracy with shared weights."""
         split = self.task.validation
-        logits = self.supernet.forward_one(split.images, architecture)
+        logits = self.supernet.forward_architecture(split.images, architecture)
         return accuracy(logits, split.labels)
 
     def agent_update(
@@ -201,8 +201,8 @@ class Rhnas:
         feasible = [row for row in rows if self.objective.feasible(row)]
         return min(feasible, key=self.objective.rank, default=default)
 
-    def _new_finalist(self) -> Finalist:
-        """Most probable architecture, with the supernet's weights."""
+    def _inherited_finalist(self) -> Finalist:
+        """Make the finalist of the most probable architecture, with the supernet's weights."""
         architecture = self.architecture
         child = build_from_layers(self.networks.layers(architecture), self.problem.seed)
         self.supernet.inherit(child, architecture)
@@ -250,7 +250,7 @@ class Rhnas:
     def _weight_step(self, part: Tensor) -> None:
         labels = self.task.train.labels
         images, labels = draw_batch(self._augmented, labels, part, self._generator)
-        logits = self.supernet.forward_one(images, self._drawn_architecture())
+        logits = self.supernet.forward_architecture(images, self._drawn_architecture())
         loss = cross_entropy(logits, labels)
         self._weight_optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
@@ -301,5 +301,5 @@ class Rhnas:
         self._generator.set_state(state["generator"])
         self.rounds_done = state["rounds_done"]
         if state["finalist"] is not None:
-            self._finalist = self._new_finalist()
+            self._finalist = self._inherited_finalist()
             self._finalist.load_state_dict(state["finalist"])

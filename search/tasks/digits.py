@@ -15,8 +15,10 @@ _LEVELS = 16
 _STEPS_PER_LEVEL = 15
 
 INPUT_SCALE = Scale(1 / (_LEVELS * _STEPS_PER_LEVEL), -120)
-"""Pixels are real numbers in 0 … 1, black -120 and white 120 as int8 values; the 17 grey levels lie
-exactly 15 steps apart, so that none is rounded."""
+"""Scale of the pixels, real numbers in 0 … 1: black is -120 and white 120 as int8 values.
+
+The 17 grey levels lie exactly 15 steps apart, so that none is rounded.
+"""
 
 
 def digits(settings: DigitsSettings) -> Task:

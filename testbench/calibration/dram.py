@@ -159,7 +159,7 @@ class _Bench:
 
 
 def _schedule(commands: Sequence[Command]) -> NDArray[np.int64]:
-    """Schedule rows of hand-made descriptors; a wait is for the queue's last one before."""
+    """Schedule rows of hand-made descriptors; a wait is for the queue's last descriptor before."""
     rows = np.zeros((len(commands), len(COLUMNS)), np.int64)
     after = COLUMNS["after_load"]
     last = [-1, -1, -1]
@@ -176,7 +176,7 @@ def _schedule(commands: Sequence[Command]) -> NDArray[np.int64]:
 
 
 def _apart(*loads: Command) -> list[Command]:
-    """LOADs that each wait for the one before, through an EXECUTE between them."""
+    """LOADs that each wait for the previous LOAD, through an EXECUTE between them."""
     chain: list[Command] = []
     for i, command in enumerate(loads):
         tokens = {"wait": 1 << Queue.EXECUTE if i else 0, "post": 1 << Queue.EXECUTE}
@@ -198,7 +198,7 @@ def fit(
 ) -> int:
     """Set the parameters that foretell the runs best, over all combinations of the candidates.
 
-    Of equally good ones the first is taken. Durations alone do not show what the fetch of the
+    Of equally good combinations the first is taken. Durations alone do not show what the fetch of the
     descriptors does. Returns the misses that are left.
     """
     best, chosen = -1, p.copy()
@@ -351,7 +351,7 @@ def _fit_refresh(
 
 
 def _refreshes(timing: Timing) -> tuple[int, int]:
-    """Interval of refreshes, and the longest wait for one, as LOADs apart from each other show.
+    """Interval of refreshes, and the longest wait for a refresh, as LOADs apart from each other show.
 
     A refresh is longer than the LOADs are apart, so that each makes one wait until its end.
     """
@@ -391,7 +391,7 @@ def _fit_ahead(
 
 
 def _around(p: NDArray[np.int64], reach: int) -> Candidates:
-    """Values of both refresh parameters around the present ones."""
+    """Values of both refresh parameters around the present values."""
     names = (DramParameter.REFRESH_INTERVAL, DramParameter.REFRESH)
     return {name: range(max(1, int(p[name]) - reach), int(p[name]) + reach + 1) for name in names}
 

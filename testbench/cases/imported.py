@@ -25,7 +25,7 @@ IMPORTED_PER_CONFIG = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """RTL against TensorFlow Lite Micro.
+    """Comparison of a case's RTL run with TensorFlow Lite Micro.
 
     Parameters
     ----------
@@ -63,12 +63,12 @@ class ImportedCase(Case):
 
     @property
     def label(self) -> str:
-        """The model's seed is in the network's name."""
+        """Short name for tables: the network's, in which the model's seed is."""
         return self.network.name
 
     @property
     def title(self) -> str:
-        """How to draw the model again."""
+        """Name of the case, which says how to draw its model again."""
         return (
             f"random_model({self.model_seed}, images={self.image_count}), "
             f"{self.batch} images per program,"

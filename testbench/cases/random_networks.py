@@ -138,7 +138,7 @@ class Case:
         return self.network.name
 
     def extended(self, kind: type[KindOfCase], **more: Any) -> KindOfCase:
-        """Return the same as a subclass, whose own fields are ``more``."""
+        """Return the case as a subclass, whose own fields are ``more``."""
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return kind(**own, **more)
 

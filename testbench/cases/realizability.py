@@ -77,7 +77,7 @@ class RealizabilityCase(Case):
 
     @property
     def title(self) -> str:
-        """The network, and how many images."""
+        """Name of the case: its network, and how many images it runs."""
         return f"{self.network.name}, {self.batch} images per program,"
 
     def contradiction(self) -> str:

@@ -27,7 +27,7 @@ _TABLES = ("", "AddOptions", "SubOptions", "Pool2DOptions", "Conv2DOptions", "So
 
 
 class Change(NamedTuple):
-    """A change to a model.
+    """A change to a TensorFlow Lite model that makes it odd.
 
     Parameters
     ----------

@@ -159,8 +159,8 @@ class Bench:
     def output(self) -> bytes:
         """Bytes of the output tensor, 0 where they belong to no channel."""
         first = self.case.output_address
-        found = self.region.mem[first : first + len(self.case.expected)]
-        return bytes(a * b for a, b in zip(found, self.case.channels, strict=True))
+        stored = self.region.mem[first : first + len(self.case.expected)]
+        return bytes(a * b for a, b in zip(stored, self.case.channels, strict=True))
 
     def stall(self, seed: int) -> None:
         """Let every channel of both ports and of the register port pause at random."""
@@ -179,7 +179,7 @@ class Bench:
             channel.set_pause_generator(_pauses(seed * len(channels) + number))
 
     def assert_quiet(self) -> None:
-        """Every channel is empty: nothing was asked for and not fetched, nothing is left over."""
+        """Assert that every channel is empty: nothing was asked for and not fetched, nothing is left."""
         channels = [
             self.data.read_if.ar_channel,
             self.data.read_if.r_channel,

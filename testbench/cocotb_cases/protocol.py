@@ -126,7 +126,7 @@ async def memory_base_moves_the_program(dut: Any) -> None:
 
 @cocotb.test()
 async def program_for_another_configuration_is_refused(dut: Any) -> None:
-    """It ends at once, says so, and touches nothing; a good one runs afterwards."""
+    """It ends at once, says so, and touches nothing; a good program runs afterwards."""
     bench = await bench_of(dut)
     address = bench.case.header_address + 4
     bench.region.mem[address] ^= 1

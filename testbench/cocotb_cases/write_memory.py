@@ -66,7 +66,7 @@ class WriteMemory:
         cocotb.start_soon(self._run())
 
     def empty(self) -> bool:
-        """Nothing is left over."""
+        """Tell whether no address, data or response is left over."""
         return not (self._bursts or self._beats or self._due)
 
     async def _run(self) -> None:

@@ -80,7 +80,7 @@ def changed_document(rng: np.random.Generator, value: Any) -> Any:
 
 
 def _changed(rng: np.random.Generator, value: Any, depth: float) -> Any:
-    """``depth`` of 0 … 1 says how likely a change is far from the root."""
+    """Change a field of a document; ``depth`` in 0 … 1: how likely it is far from the root."""
     inner = isinstance(value, dict | list) and len(value) > 0
     if not inner or rng.random() > 0.55 + 0.4 * depth:
         return _strange(rng, value)
@@ -96,10 +96,10 @@ def _changed(rng: np.random.Generator, value: Any, depth: float) -> Any:
     place = int(rng.integers(len(value)))
     choice = rng.random()
     if choice < 0.1:
-        return [one for i, one in enumerate(value) if i != place]
+        return [entry for i, entry in enumerate(value) if i != place]
     if choice < 0.2:
         return [*value, value[place]]
-    return [_changed(rng, one, depth) if i == place else one for i, one in enumerate(value)]
+    return [_changed(rng, entry, depth) if i == place else entry for i, entry in enumerate(value)]
 
 
 def _strange(rng: np.random.Generator, value: Any) -> Any:

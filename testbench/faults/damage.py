@@ -12,7 +12,7 @@ from sim.spec.header import CHECK_BYTES, CHECK_OFFSET, HEADER_BYTES, read_header
 __all__ = ["KINDS", "SLACK_DESCRIPTORS", "Damaged", "draw_damaged"]
 
 SLACK_DESCRIPTORS = 4
-"""How many more descriptors than the good program a damaged one may have."""
+"""How many more descriptors than the good program a damaged program may have."""
 
 _NO_QUEUE = len(Queue)
 
@@ -25,7 +25,7 @@ _EXTENT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Damaged:
-    """A program that is not as it should be.
+    """A damaged program: a header and descriptors that are not as the compiler made them.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Damaged:
 
 
 def draw_damaged(program: Program, count: int, seed: int) -> list[Damaged]:
-    """Damage a program in ``count`` ways, all kinds in turn; the same seed gives the same ones."""
+    """Damage a program in ``count`` ways, all kinds in turn; the same seed gives the same damage."""
     good = program.image[program.header_address :]
     names = list(KINDS)
     drawn = []
@@ -80,7 +80,7 @@ def _flip(generator: random.Random, data: bytes, bits: int) -> bytes:
 
 
 def _value(generator: random.Random, field: Field) -> int:
-    """A value of a field: its limits, small ones, single bits, or any."""
+    """A value of a field: its limits, a small value, a single bit, or any."""
     choice = generator.randrange(5)
     if choice == 0:
         return generator.choice([field.low, field.high])
@@ -135,7 +135,7 @@ def _extent(generator: random.Random, good: bytes) -> tuple[bytes, bool]:
 
 
 def _descriptor(generator: random.Random, good: bytes) -> tuple[bytes, bool]:
-    """A descriptor is another one, of any queue."""
+    """A descriptor is replaced by a random descriptor of any queue."""
     rows = _descriptors(good)
     queue = generator.choice(list(Queue))
     rows[generator.randrange(len(rows))] = _random_descriptor(generator, queue)
@@ -186,7 +186,7 @@ def _repeated(generator: random.Random, good: bytes) -> tuple[bytes, bool]:
 
 
 def _truncated(generator: random.Random, good: bytes) -> tuple[bytes, bool]:
-    """All bytes behind some place are zero, ones, or anything."""
+    """All bytes behind some place are 0, 255, or anything."""
     kept = generator.randrange(len(good))
     rest = len(good) - kept
     return good[:kept] + generator.choice(
@@ -220,7 +220,7 @@ def _with_header(
 
 
 def _any(generator: random.Random, good: bytes) -> tuple[bytes, bool]:
-    """All descriptors are random ones."""
+    """All descriptors are random."""
     rows = [
         _random_descriptor(generator, generator.choice(list(Queue)))
         for _ in range(generator.randint(1, len(_descriptors(good)) + SLACK_DESCRIPTORS))

@@ -1,4 +1,4 @@
-"""Damaged programs in RTL, each followed by the good one on the same powered-up accelerator."""
+"""Damaged programs in RTL, each followed by the good program on the same powered-up accelerator."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -75,7 +75,7 @@ CONFIGS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """A damaged program, how it ended, and whether the good one behind it ran as ever.
+    """A damaged program, how it ended, and whether the good program behind it ran as ever.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ class Subject:
         )
 
     def host(self, damaged: Damaged) -> Host:
-        """The host beside a damaged program: every second one has a window, every third no time-out."""
+        """The host beside a damaged program: every second has a window, every third no time-out."""
         base = self.memory.base
         end = base + len(self.program.image) + len(damaged.data)
         window = {"window_base": base, "window_limit": end // PAGE_BYTES * PAGE_BYTES}
@@ -155,7 +155,7 @@ class Subject:
         )
 
     def steps(self, damaged: Damaged) -> list[Step]:
-        """The damaged program, then the good one."""
+        """The damaged program, then the good program."""
         image = self.program.image[: self.program.header_address] + damaged.data
         bad = replace(self.program, image=image, descriptors=(), probes=())
         return [
@@ -214,7 +214,7 @@ class Subject:
 
 
 def _agrees(stop: Stop, host: Host) -> bool:
-    """Whether a burst that was answered lies in the host's window, and one that was not allowed outside."""
+    """Whether an answered burst lies inside the host's window, and a forbidden burst outside it."""
     inside = host.window_base <= stop.address < host.window_limit + PAGE_BYTES
     if stop.cause is StopCause.RESPONSE:
         return inside
@@ -226,5 +226,5 @@ def recoveries(subject: Subject, count: int, seed: int, *, jobs: int = 1) -> Ite
     drawn = draw_damaged(subject.program, count, seed)
     batches = [drawn[start : start + BATCH] for start in range(0, count, BATCH)]
     with ThreadPoolExecutor(jobs) as pool_of_threads:
-        for found in pool_of_threads.map(subject.run, batches):
-            yield from found
+        for judged in pool_of_threads.map(subject.run, batches):
+            yield from judged

@@ -30,7 +30,7 @@ _SOURCES = _sources_hash()
 
 
 def emit_once(config: AcceleratorConfig, root: Path, view: View = View.SYNTHESIS) -> str:
-    """Return the accelerator's Verilog in that view, from ``root`` if it was emitted before."""
+    """Return the accelerator's Verilog in a view, from ``root`` if it was emitted before."""
 
     def make(directory: Path) -> None:
         (directory / VERILOG_FILE).write_text(emit(config, view))

@@ -150,10 +150,10 @@ class Harness:
         progress: Callable[[Progress], None] | None = None,
         initial_seed: int = INITIAL_SEED,
     ) -> list[RunResult]:
-        """Run programs one after the other on one powered-up accelerator, as :meth:`run` does one.
+        """Run programs one after the other on one powered-up accelerator, which is not reset.
 
-        Nothing is reset between them but what `Step.host` resets. Each begins in a memory of its own,
-        which behaves as ``memory`` until a step brings another one. Stops and hazards are left to
+        Each runs as by :meth:`run`. Nothing is reset between them but what `Step.host` resets. Each
+        begins in a memory of its own, which behaves as ``memory`` until a step brings another. Stops and hazards are left to
         the caller; :func:`check_run` finds them.
 
         Raises

@@ -211,12 +211,12 @@ class MemoryModel:
         }
 
     def with_seed(self, seed: int) -> "MemoryModel":
-        """Return the model with another seed, where it has one."""
+        """Return the model with another seed, if it has a seed."""
         return self if self.stall_seed is None else replace(self, stall_seed=seed)
 
 
 LATENCIES = {f"latency {latency}": MemoryModel(latency=latency) for latency in (1, 11, 101)}
-"""Deterministic memories on which cycles are as exact as on the one that constants are measured on."""
+"""Deterministic memories on which cycles are as exact as on the memory of the calibration."""
 
 DRAM_NAME = "LPDDR4"
 """Tier T3 among the memories that a pair is tried behind."""

@@ -15,7 +15,7 @@ from sim.spec.bus import DESCRIPTOR_PORT_BYTES, PAGE_BYTES
 __all__ = ["bound_rules", "rule_instances", "rules_text"]
 
 LITE_OUTSTANDING = 2
-"""Accesses that the register port holds: one that is answered, and one that waits."""
+"""Accesses that the register port holds: the first is answered, the second waits."""
 
 
 @functools.cache

@@ -70,7 +70,7 @@ __attribute__((optimize("O2"))) static uint32_t initial_bits() {
 """Text ahead of the code that runs once.
 
 Verilator would hash initial values from names: all words of a memory would be one number, and a
-read of the wrong one would go unnoticed.
+read of the wrong word would go unnoticed.
 """
 
 SMALL_BYTES = 100_000

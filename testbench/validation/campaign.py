@@ -24,16 +24,18 @@ SYNTHESIS_SHARE = 5
 """Groups of random pairs of which the first runs in the synthesis view."""
 
 SYNTHESIS_MACS = 4096
-"""Largest accelerator that is run so: the netlist of 16,384 MACs takes four minutes to build and
-simulates 1,200 cycles per second."""
+"""MACs of the largest accelerator that random pairs run on in the synthesis view.
+
+The netlist of 16,384 MACs takes four minutes to build and simulates 1,200 cycles per second.
+"""
 
 STALL_SEED_OFFSET = 1
-"""The pairs that run under stalls are other ones than those that do not."""
+"""Offset of the seed of pairs that run under stalls, which so differ from those that do not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A section of the results.
+    """A section of a full validation's results: a kind of random cases.
 
     Parameters
     ----------

@@ -274,7 +274,7 @@ def _with_latency(calibration: Calibration, latency: int) -> Calibration:
 
 
 def every_memory(config: AcceleratorConfig, seed: int) -> dict[str, MemoryModel]:
-    """Return all memories beside the one that constants are measured on.
+    """Return all memories but that of the calibration.
 
     These are other latencies, the freedoms of AXI, and the DRAM where its channels are as fast as the
     bus of ``config``.
@@ -292,7 +292,7 @@ def try_case(
     """Run one case; whatever goes wrong with it is its outcome and stops no other.
 
     With ``stalls`` the memory is T2, seeded by the case; with ``memories`` the case runs behind
-    every other one as well (:func:`every_memory`). Of a case that asks for realizability the
+    every other memory as well (:func:`every_memory`). Of a case that asks for realizability the
     verdict is tried first, and many end there.
     """
     memory = MemoryModel(stall_seed=case.image_seed) if stalls else MemoryModel()

@@ -54,7 +54,7 @@ def simulate(
     ----------
     design : Design
     images : int, optional
-        How many images to run: the first of ``inputs``, or random ones (one program's by default).
+        How many images to run: the first of ``inputs``, or random images (by default, one program's).
     batch : int
         Images per program.
     inputs : int8[N, height, width, channels], optional

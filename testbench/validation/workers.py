@@ -28,7 +28,7 @@ class _Process(SpawnProcess):
 
 
 class _Context(SpawnContext):
-    """Starts processes of that kind. Not forked: the parent has threads."""
+    """Starts worker processes afresh; none is forked, as the parent has threads."""
 
     Process = _Process
 
@@ -49,7 +49,7 @@ def _begin(prepare: Callable[..., None] | None, arguments: tuple[Any, ...]) -> N
 
 
 def begin_worker() -> None:
-    """Make a process leave interrupts to its parent and end when that one does.
+    """Make a process leave interrupts to its parent and end when its parent ends.
 
     Programs that it starts do not feel an interrupt either, so it is not taken for their failure;
     they end with it.

@@ -302,7 +302,7 @@ def test_summary_counts_the_layers_that_agree(
 @pytest.mark.parametrize("name", ["$\\frac$", "漢字", "</svg><script>", "a" * 200])
 def test_any_name_of_a_layer_can_be_drawn(name: str) -> None:
     layers = [layer | {"name": name} for layer in side(100)["layers"]]
-    for plot in (figures.cycles_by_layer(layers, "found"),
+    for plot in (figures.cycles_by_layer(layers, "searched"),
                  figures.utilization_by_layer(layers, layers)):  # fmt: skip
         assert html.escape(name[:39]) in plot
         assert "<script>" not in plot

@@ -30,7 +30,7 @@ def supernet() -> Supernet:
 def test_gates_path_and_child_agree(supernet: Supernet, architecture: Architecture) -> None:
     images = torch.rand((32, 1, 8, 8), generator=torch.Generator().manual_seed(1))
     gated = supernet(images, one_hot_gates(DIGITS_SPACE, architecture))
-    path = supernet.forward_one(images, architecture)
+    path = supernet.forward_architecture(images, architecture)
     child = build_from_layers(DIGITS_SPACE.layers(architecture), seed=5)
     supernet.inherit(child, architecture)
     static = child.train()(images)
