@@ -17,7 +17,6 @@ from typing import Any, ParamSpec, TypeVar
 import numba
 from numba.core.serialize import dumps
 
-from sim.arrays.compiler import KernelCompiler, PartCompiler
 from sim.arrays.sources import code_digest
 from sim.spec.files import cache_root, write_atomic
 
@@ -29,6 +28,10 @@ R = TypeVar("R")
 
 KERNELS_FOLDER = "kernels"
 """Name of the kernels' folder in the cache."""
+
+PARTS_TRIED = ("0.68.",)
+"""Versions of numba with which kernels are compiled in parts (:mod:`sim.arrays.compiler`), for that
+uses its inside; with others each kernel is compiled in numba's own way, which takes longer."""
 
 _ROOT = Path(__file__).parents[1]
 _CACHE = str(cache_root() / KERNELS_FOLDER)
@@ -67,7 +70,7 @@ def _compiled(function: Callable[P, R], *, counted: bool, **more: bool) -> Calla
     try:
         njit: Any = numba.njit
         cached = _writable(folder)
-        compiled = njit(cache=cached, pipeline_class=KernelCompiler, **options)(function)
+        compiled = njit(cache=cached, **_pipeline("KernelCompiler"), **options)(function)
     finally:
         config.CACHE_DIR = before
     cache: Any = getattr(compiled, "_cache", None)
@@ -76,14 +79,24 @@ def _compiled(function: Callable[P, R], *, counted: bool, **more: bool) -> Calla
         base = f"{function.__module__}.{function.__qualname__}"
         cache._cache_file = _KernelFiles(Path(cache.cache_path), base)
     if hasattr(compiled, "get_call_template"):  # not where compilation is switched off
-        # Kernels that call this one get a part, Python gets the kernel.
-        options["no_cpython_wrapper"] = True
-        part = njit(pipeline_class=PartCompiler, **options)(function)
+        part = compiled
+        if pipeline := _pipeline("PartCompiler"):
+            # Kernels that call this one get a part, Python gets the kernel.
+            part = njit(no_cpython_wrapper=True, **pipeline, **options)(function)
+            compiled.get_overload = part.get_overload
+            compiled.part = part
         compiled.get_call_template = functools.partial(_resolve, part.get_call_template)
-        compiled.get_overload = part.get_overload
-        compiled.part = part
     kernel: Callable[P, R] = compiled
     return kernel
+
+
+def _pipeline(name: str) -> dict[str, Any]:
+    """Option of numba for one of our compilers, none where its version was not tried."""
+    if not numba.__version__.startswith(PARTS_TRIED):
+        return {}
+    from sim.arrays import compiler
+
+    return {"pipeline_class": getattr(compiler, name)}
 
 
 def _writable(folder: Path) -> bool:

@@ -47,6 +47,30 @@ def test_a_literal_argument_is_an_integer_as_any_other(
     assert len(add_twice.part.signatures) == 1
 
 
+def test_kernels_compile_in_the_usual_way_with_other_versions_of_numba(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sim.arrays.kernel, "_CACHE", str(tmp_path))
+    monkeypatch.setattr(sim.arrays.kernel, "PARTS_TRIED", ("0.0.",))
+
+    def _add(values, n):  # type: ignore[no-untyped-def]  # numba infers the types
+        values[0] += n
+
+    add: Any = in_place(_add)
+
+    def _add_often(values, most):  # type: ignore[no-untyped-def]  # as above
+        n = 0
+        while n < most:
+            add(values, n)
+            n += 1
+
+    values = np.zeros(1, np.int64)
+    in_place(_add_often)(values, 5)
+    assert values[0] == 0 + 1 + 2 + 3 + 4
+    assert len(add.signatures) == 1
+    assert not hasattr(add, "part")
+
+
 def _double(values):  # type: ignore[no-untyped-def]  # numba infers the types
     for i in range(len(values)):
         values[i] *= 2
