@@ -194,7 +194,7 @@ class _Flow:
         return {name: value for name, value in document.items() if name not in ("log", "pareto")}
 
     def finish(self, remeasured: "Future[dict[str, Any]]") -> dict[str, Any]:
-        """All stages after the search; return the results."""
+        """Run all stages after the search; return the results."""
         design = load_design(self.out / "design.json")
         default = Design(network=design.network, accelerator=self.space.default)
         searched = self.search(resume=True)

@@ -123,7 +123,7 @@ class Examiner:
         self._connection: Connection | None = None
 
     def examine(self, format_name: str, files: Files) -> tuple[Verdict, str]:
-        """Verdict on files, and their line or trace."""
+        """Read and judge files; return the verdict, and their line or trace."""
         connection = self._started()
         accepted = False
         try:

@@ -64,7 +64,7 @@ def validate_recovery(count: int, seed: int, *, jobs: int | None = None) -> int:
 
 
 def _setups() -> list[tuple[str, AcceleratorConfig, View, MemoryModel]]:
-    """Name, accelerator, view and memory of each part."""
+    """List name, accelerator, view and memory of every setup that damaged programs run on."""
     exact = [
         (f"accelerator {number}, {view} view", config, view, MemoryModel())
         for view in VIEWS

@@ -41,7 +41,7 @@ def _bandwidth_text(accelerator: dict[str, Any]) -> str:
 
 
 def summary_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """(figure, default hardware, searched hardware), as text."""
+    """Return the rows (figure, default hardware, searched hardware), as text."""
     sides = (results["rtl_default"], results["rtl"])
     default_config, searched_config = (side["accelerator"] for side in sides)
 

@@ -140,7 +140,7 @@ def calibrate(
 
 
 def _load_constants(bench: _Bench, latency: int) -> dict[str, int]:
-    """One beat per burst, so that only requests and latency count."""
+    """Measure LOAD with one beat per burst, so that only requests and latency count."""
     page = 4096
     ahead = LoadUnit.OUTSTANDING
     single = bench.run("load: one burst", load(1, 1, page))
@@ -163,7 +163,7 @@ def _load_constants(bench: _Bench, latency: int) -> dict[str, int]:
 
 
 def _store_constants(bench: _Bench, latency: int) -> dict[str, int]:
-    """Addresses can be seen by the start of the next descriptor only."""
+    """Measure STORE; addresses can be seen by the start of the next descriptor only."""
     ahead = StoreUnit.OUTSTANDING
     single = bench.run("store: one burst", store(1, 1, 64))
     pair = bench.run("store: two descriptors", store(ahead, 1, 64), store(1, 1, 64))

@@ -78,7 +78,7 @@ class _Graph:
         )
 
     def groups(self) -> tuple[int, int]:
-        """Group and output channels."""
+        """Draw the group and the output channels of a convolution."""
         channels = self.shape[0]
         if self.rng.random() < 0.3:
             return channels, channels

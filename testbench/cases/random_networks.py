@@ -392,7 +392,7 @@ def _size(stratum: Stratum, rng: np.random.Generator, corner: Corner) -> tuple[i
 
 
 def _channels(simd: int, rng: np.random.Generator, corner: Corner) -> int:
-    """Around whole vectors as often as anywhere."""
+    """Draw a number of channels, around whole vectors as often as anywhere."""
     if corner is Corner.ONE_LESS:
         return simd - 1
     if corner is Corner.ONE_MORE:
