@@ -216,9 +216,9 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
         group = first * turn.per_round
         groups = min(plan[LayerPlan.CHUNK] * turn.per_round, turn.in_groups - group)
     for operand in range(2):
-        if not plan[LayerPlan.LOADED + operand]:
+        if not plan[LayerPlan.LOADED2 if operand else LayerPlan.LOADED]:
             continue
-        t = layer[LayerColumn.INPUT + operand]
+        t = layer[LayerColumn.INPUT2 if operand else LayerColumn.INPUT]
         local = plan[LayerPlan.IN2_ADDRESS if operand else LayerPlan.IN_ADDRESS]
         local_row = plan[LayerPlan.IN2_ROW if operand else LayerPlan.IN_ROW]
         plane = plan[LayerPlan.IN2_PLANE if operand else LayerPlan.IN_PLANE]

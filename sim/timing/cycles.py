@@ -152,7 +152,8 @@ def _execute_begin(row, ready, constants, clock):
     for source in (Queue.LOAD, Queue.STORE):
         if row[AFTER + source] >= 0:
             token = clock.done[row[AFTER + source]] + constants[Constant.TOKEN]
-            clock.fetch[WAIT_LOAD + source // 2] += max(0, token - head)
+            wait = WAIT_LOAD if source == Queue.LOAD else WAIT_STORE
+            clock.fetch[wait] += max(0, token - head)
             head = max(head, token)
     if row[WAIT_DRAIN]:
         return max(ready, last + constants[Constant.EXECUTE_AFTER_DRAIN])
@@ -256,7 +257,8 @@ def walk(rows, hw, constants):
     clock = clock_at_doorbell(hw, constants, n)
     for i in range(n):
         start[i], issued[i], _ = step(rows[i], i, hw, constants, clock)
-    waits = clock.fetch[WAIT_LOAD : WAIT_STORE + 1]
+    waits = np.empty(2, np.int64)
+    waits[0], waits[1] = clock.fetch[WAIT_LOAD], clock.fetch[WAIT_STORE]
     return start, issued, clock.done, waits, totals(hw, constants, clock)[0]
 
 
