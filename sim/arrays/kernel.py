@@ -30,8 +30,11 @@ KERNELS_FOLDER = "kernels"
 """Name of the kernels' folder in the cache."""
 
 PARTS_TRIED = ("0.68.",)
-"""Versions of numba with which kernels are compiled in parts (:mod:`sim.arrays.compiler`), for that
-uses its inside; with others each kernel is compiled in numba's own way, which takes longer."""
+"""Kernels are compiled in parts (:mod:`sim.arrays.compiler`) with these versions of numba.
+
+That uses numba's inside. With other versions each kernel is compiled in numba's own way, which takes
+longer.
+"""
 
 _ROOT = Path(__file__).parents[1]
 _CACHE = str(cache_root() / KERNELS_FOLDER)
