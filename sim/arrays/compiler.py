@@ -57,7 +57,6 @@ class KernelCompiler(Compiler):
         with _uncollected():
             return super().compile_extra(function)
 
-
     def define_pipelines(self) -> list[Any]:
         """Return numba's steps without those for what kernels do not have, with our lowering."""
         (usual,) = super().define_pipelines()
@@ -129,7 +128,7 @@ class _PartLibrary(JITCodeLibrary):
         module.data_layout = self._codegen._data_layout
 
     def finalize(self) -> None:
-        """Add nothing any more."""
+        """Close the library: a kernel may be linked with it."""
         self._finalize_dynamic_globals()
         self._finalized = True
 

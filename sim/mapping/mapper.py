@@ -84,8 +84,14 @@ def plan_network(layers, tensors, hw, cut):
         First external address after weights and tensors.
     """
     n = layers.shape[0]
-    lp = np.zeros((n, LAYER_COLUMNS), np.int64)
-    tp = np.zeros((n + 1, TENSOR_COLUMNS), np.int64)
+    lp = np.empty((n, LAYER_COLUMNS), np.int64)
+    tp = np.empty((n + 1, TENSOR_COLUMNS), np.int64)
+    for t in range(n + 1):
+        for j in range(TENSOR_COLUMNS):
+            tp[t, j] = 0
+    for i in range(n):
+        for j in range(LAYER_COLUMNS):
+            lp[i, j] = 0
     address = 0
     for i in range(n):
         layer, op = layers[i], layers[i, LayerColumn.OP]

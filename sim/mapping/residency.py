@@ -194,7 +194,7 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
 def allocate(layers, tensors, hw, cut, lp, tp):
     """Walk forward; returns (failure, layer, vectors needed, vectors there)."""
     n = layers.shape[0]
-    live = np.zeros((n + 4, LIVE_COLUMNS), np.int64)
+    live = np.empty((n + 4, LIVE_COLUMNS), np.int64)
     n_live = 0
     tp[0, TensorPlan.STORED] = 1
     tp[n, TensorPlan.STORED] = 1

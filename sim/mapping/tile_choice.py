@@ -162,12 +162,15 @@ def _weigh_tiles(i, layers, tensors, hw, share, cut, tiles, counts, alone, cost,
 def choose_tiles(layers, tensors, hw, cut, tile):
     """Fill the tensor plan ``tile`` with each tensor's tile by dynamic programming."""
     n = layers.shape[0]
+    # numba compiles np.empty and loops sooner than np.zeros. Of the others only what is written is read.
     cost = np.empty((n, STATES), np.int64)
-    cost[:] = _FAR
-    origin = np.zeros((n, STATES), np.int64)
-    tiles = np.zeros((n, STATES, 2), np.int64)
-    counts = np.zeros(n, np.int64)
-    alone = np.zeros((n, STATES), np.int64)
+    origin = np.empty((n, STATES), np.int64)
+    tiles = np.empty((n, STATES, 2), np.int64)
+    counts = np.empty(n, np.int64)
+    alone = np.empty((n, STATES), np.int64)
+    for i in range(n):
+        for state in range(STATES):
+            cost[i, state], origin[i, state] = _FAR, 0
     for i in range(n):
         share = own_row(hw, i, cut)
         _weigh_tiles(i, layers, tensors, hw, share, cut, tiles, counts, alone, cost, origin)

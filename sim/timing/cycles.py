@@ -86,14 +86,15 @@ class Clock(NamedTuple):
 def clock_at_doorbell(hw, constants, most):
     """Clock for at most ``most`` descriptors, at the doorbell."""
     fetch = np.empty(DISPATCHED + constants[Constant.FETCH_DEPTH], np.int64)
-    fetch[:] = NEVER
+    for j in range(len(fetch)):
+        fetch[j] = NEVER if j >= DISPATCHED else 0
     fetch[REQUEST] = constants[Constant.FETCH_START] + constants[Constant.MEMORY_LATENCY] - 1
     fetch[ARRIVE] = fetch[READY] = -1
-    fetch[FETCH_PLACE:DISPATCHED] = 0
     queues = np.empty((3, STARTS + constants[Constant.QUEUE_DEPTH]), np.int64)
-    queues[:] = NEVER
-    queues[:, :STARTS] = 0
-    queues[:, LAST] = NEVER
+    for queue in range(3):
+        for j in range(queues.shape[1]):
+            queues[queue, j] = NEVER if j >= STARTS else 0
+        queues[queue, LAST] = NEVER
     return Clock(np.empty(most, np.int64), fetch, queues, idle(hw, constants), idle(hw, constants))
 
 
