@@ -33,9 +33,9 @@ class Mapped:
         Both numbers of the broken limit.
     column : str
         Descriptor field that overflows, or "".
-    layer_plan : int64[n_layers, 34]
+    layer_plan : int64[n_layers, len(LayerPlan)]
         Columns :class:`sim.arrays.plan_columns.LayerPlan`.
-    tensor_plan : int64[n_layers + 1, 13]
+    tensor_plan : int64[n_layers + 1, len(TensorPlan)]
         Columns :class:`sim.arrays.plan_columns.TensorPlan`.
     rows : int64[n_descriptors, len(COLUMNS)]
         The schedule, in program order.

@@ -42,7 +42,7 @@ def sweep(
 
     Returns
     -------
-    int64[n, 5]
+    int64[n, len(SweepColumn)]
         Columns :class:`SweepColumn`; all 0 where :func:`sim.plan.map_network` fails.
     """
     figures = np.zeros((len(accelerators), len(SweepColumn)), np.int64)

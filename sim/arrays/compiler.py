@@ -15,9 +15,30 @@ from numba._dynfunc import make_function
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, Flags
 from numba.core.compiler_machinery import PassManager, register_pass
-from numba.core.typed_passes import NativeLowering
+from numba.core.typed_passes import DumpParforDiagnostics, NativeLowering, NopythonRewrites
+from numba.core.untyped_passes import (
+    InlineClosureLikes,
+    InlineInlinables,
+    LiteralUnroll,
+    MakeFunctionToJitFunction,
+    RewriteDynamicRaises,
+    WithLifting,
+)
 
 __all__ = ["KernelCompiler", "PartCompiler"]
+
+
+_UNUSED_STEPS = (
+    DumpParforDiagnostics,
+    InlineClosureLikes,
+    InlineInlinables,
+    LiteralUnroll,
+    MakeFunctionToJitFunction,
+    NopythonRewrites,
+    RewriteDynamicRaises,
+    WithLifting,
+)
+"""Kernels have no closures, contexts, exceptions with values or expressions of whole arrays."""
 
 
 class KernelCompiler(Compiler):
@@ -27,71 +48,102 @@ class KernelCompiler(Compiler):
                  flags: Any, types: Any) -> None:  # fmt: skip
         super().__init__(typing, target, library, args, returned, _KernelFlags(flags), types)
 
+    @property
+    def _lowering(self) -> Any:
+        return _KernelLowering
+
     def compile_extra(self, function: Callable[..., Any]) -> Any:
         """Compile a Python function."""
         with _uncollected():
             return super().compile_extra(function)
 
+    def define_pipelines(self) -> list[Any]:
+        """Return numba's steps without those for what kernels do not have, with our lowering."""
+        (usual,) = super().define_pipelines()
+        steps = PassManager("kernel")
+        for step, text in usual.passes:
+            if step is NativeLowering:
+                steps.add_pass(self._lowering, text)
+            elif step not in _UNUSED_STEPS:
+                steps.add_pass(step, text)
+        steps.finalize()
+        return [steps]
+
 
 class PartCompiler(KernelCompiler):
     """Compiler of what only kernels call: typed and lowered, never run by itself."""
 
-    def define_pipelines(self) -> list[Any]:
-        """Return numba's steps with another lowering."""
-        (usual,) = super().define_pipelines()
-        steps = PassManager("part")
-        steps.passes = [
-            (_PartLowering if step is NativeLowering else step, text) for step, text in usual.passes
-        ]
-        steps.finalize()
-        return [steps]
+    @property
+    def _lowering(self) -> Any:
+        return _PartLowering
 
 
 class _KernelFlags(Flags):
     """Options of a compilation, whose copies are shared.
 
-    numba keeps the latest copy and compares it with others for every expression that it types: of
-    different objects all 30 options, a seventh of the whole time.
+    numba keeps the latest copy in the key of every call that it types. As it hashes the options' names
+    alone, it compared all 30 values of many keys: a seventh of the whole time.
     """
 
     __slots__ = ()
 
     def copy(self) -> "_SettledFlags":
-        settled = _SettledFlags(self)
-        return _SETTLED.setdefault(settled, settled)
+        values = self.values()
+        for settled in _SETTLED:
+            if settled.values() == values:
+                return settled
+        _SETTLED.append(_SettledFlags(self))
+        return _SETTLED[-1]
 
 
 class _SettledFlags(Flags):
-    """Options that do not change any more."""
+    """Options that do not change; equal options are a single object."""
 
-    __slots__ = ("_hash",)
-
-    def __init__(self, options: Flags) -> None:
-        super().__init__(options)
-        self._hash = super().__hash__()
-
-    def __hash__(self) -> int:
-        return int(self._hash)
+    __slots__ = ()
+    __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> bool:
-        return self is other or bool(super().__eq__(other))
+        return self is other
 
 
-_SETTLED: dict[_SettledFlags, _SettledFlags] = {}
+_SETTLED: list[_SettledFlags] = []
+
+
+class _KernelLibrary(JITCodeLibrary):
+    """LLVM code of a kernel, to which that of its parts, of their parts and so on is linked once."""
+
+    def add_linking_library(self, library: Any) -> None:
+        """Link another library, too."""
+        super().add_linking_library(library)
+        if isinstance(library, _PartLibrary):
+            for other in library._linking_libraries:
+                if other not in self._linking_libraries:
+                    self.add_linking_library(other)
 
 
 class _PartLibrary(JITCodeLibrary):
-    """LLVM code of a part with that of its own parts, for linking."""
+    """LLVM code of a part, for linking: neither optimized nor emitted."""
 
     def _optimize_functions(self, module: Any) -> None:
         module.data_layout = self._codegen._data_layout
 
-    def _optimize_final_module(self) -> None:
-        """Leave that to the kernel."""
-
-    def _finalize_final_module(self) -> None:
+    def finalize(self) -> None:
+        """Close the library: a kernel may be linked with it."""
         self._finalize_dynamic_globals()
         self._finalized = True
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _KernelLowering(NativeLowering):
+    """Lowering to a kernel's library."""
+
+    _name = "kernel_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        state.library = _KernelLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        super().run_pass(state)
+        return True
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)

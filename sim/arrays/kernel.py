@@ -30,10 +30,10 @@ KERNELS_FOLDER = "kernels"
 """Name of the kernels' folder in the cache."""
 
 PARTS_TRIED = ("0.68.",)
-"""Versions of numba with which kernels are compiled in parts.
+"""Kernels are compiled in parts (:mod:`sim.arrays.compiler`) with these versions of numba.
 
-That uses numba's inside (:mod:`sim.arrays.compiler`). With other versions each kernel is compiled in
-numba's own way, which takes longer.
+That uses numba's inside. With other versions each kernel is compiled in numba's own way, which takes
+longer.
 """
 
 _ROOT = Path(__file__).parents[1]

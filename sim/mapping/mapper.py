@@ -84,13 +84,19 @@ def plan_network(layers, tensors, hw, cut):
         First external address after weights and tensors.
     """
     n = layers.shape[0]
-    lp = np.zeros((n, LAYER_COLUMNS), np.int64)
-    tp = np.zeros((n + 1, TENSOR_COLUMNS), np.int64)
+    lp = np.empty((n, LAYER_COLUMNS), np.int64)
+    tp = np.empty((n + 1, TENSOR_COLUMNS), np.int64)
+    for t in range(n + 1):
+        for j in range(TENSOR_COLUMNS):
+            tp[t, j] = 0
+    for i in range(n):
+        for j in range(LAYER_COLUMNS):
+            lp[i, j] = 0
     address = 0
     for i in range(n):
         layer, op = layers[i], layers[i, LayerColumn.OP]
-        groups = groups_of(tensors[i + 1, 2], hw.simd)
-        rows = weight_rows(layer, tensors[layer[LayerColumn.INPUT], 2])
+        groups = groups_of(tensors[i + 1, TensorColumn.CHANNELS], hw.simd)
+        rows = weight_rows(layer, tensors[layer[LayerColumn.INPUT], TensorColumn.CHANNELS])
         if op != ExecuteOp.CONV and rows > hw.weight_rows:
             return Failure.WEIGHTS, i, rows, hw.weight_rows, lp, tp, 0
         lp[i, LayerPlan.WEIGHT_ROWS] = rows
@@ -107,14 +113,16 @@ def plan_network(layers, tensors, hw, cut):
     if failure != Failure.NONE:
         return failure, i, needed, available, lp, tp, 0
     for i in range(n):
-        _split(layers[i], tensors[layers[i, LayerColumn.INPUT], 2], hw, lp[i])
+        _split(layers[i], tensors[layers[i, LayerColumn.INPUT], TensorColumn.CHANNELS], hw, lp[i])
     for t in range(n + 1):
-        tp[t, TensorPlan.PIXEL_BYTES] = pixel_bytes(tensors[t, 2], hw.simd, hw.bus_bytes)
+        tp[t, TensorPlan.PIXEL_BYTES] = pixel_bytes(
+            tensors[t, TensorColumn.CHANNELS], hw.simd, hw.bus_bytes
+        )
         if tp[t, TensorPlan.STORED]:
             address = _align(address)
             tp[t, TensorPlan.EXTERNAL] = address
             size = tensors[t, TensorColumn.HEIGHT] * tensors[t, TensorColumn.WIDTH]
-            size *= groups_of(tensors[t, 2], hw.simd) * hw.images
+            size *= groups_of(tensors[t, TensorColumn.CHANNELS], hw.simd) * hw.images
             address += size * tp[t, TensorPlan.PIXEL_BYTES]
     most = most_descriptors(lp, tp, hw.pes_y * hw.pes_x, hw.images)
     if most > MAX_DESCRIPTORS:

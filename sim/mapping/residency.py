@@ -9,13 +9,18 @@ import numpy as np
 from sim.arrays.geometry import ceil_div, groups_of, resident_halo
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
-from sim.arrays.tables import LayerColumn
+from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.execution import choose_pixels
 from sim.mapping.tile_choice import axis, fits_tile, own_row
 from sim.mapping.tiling import choose_tiling, extent
 from sim.spec.descriptor import ExecuteOp
 
 __all__ = ["allocate", "mark_resident"]
+
+# Of what is in local memory: its first vector, its vectors, the last layer that reads it, and its
+# tensor (-1: it was loaded for a layer).
+START, SIZE, UNTIL, TENSOR = range(4)
+LIVE_COLUMNS = 4
 
 
 @in_place
@@ -39,26 +44,38 @@ def mark_resident(layers, tensors, cut, tensor_plan):
                 continue
             row[TensorPlan.RESIDENT_UNTIL] = max(row[TensorPlan.RESIDENT_UNTIL], i)
             k, s, p = axis(layer, True)
-            low, high = resident_halo(op, k, s, p, tensors[t, 0], in_y, target[0], out_y)
+            low, high = resident_halo(
+                op,
+                k,
+                s,
+                p,
+                tensors[t, TensorColumn.HEIGHT],
+                in_y,
+                target[TensorColumn.HEIGHT],
+                out_y,
+            )
             row[TensorPlan.HALO_TOP] = max(row[TensorPlan.HALO_TOP], low)
             row[TensorPlan.HALO_BOTTOM] = max(row[TensorPlan.HALO_BOTTOM], high)
             k, s, p = axis(layer, False)
-            low, high = resident_halo(op, k, s, p, tensors[t, 1], in_x, target[1], out_x)
+            low, high = resident_halo(
+                op, k, s, p, tensors[t, TensorColumn.WIDTH], in_x, target[TensorColumn.WIDTH], out_x
+            )
             row[TensorPlan.HALO_LEFT] = max(row[TensorPlan.HALO_LEFT], low)
             row[TensorPlan.HALO_RIGHT] = max(row[TensorPlan.HALO_RIGHT], high)
 
 
 @in_place
 def _place(live, n_live, size, depth):
-    """Lowest free address for ``size`` vectors, or -1; live[i] = (address, size, until, tensor)."""
+    """Lowest free address for ``size`` vectors, or -1."""
     best = -1
     for candidate in range(n_live + 1):
-        address = 0 if candidate == n_live else live[candidate, 0] + live[candidate, 1]
+        address = 0 if candidate == n_live else live[candidate, START] + live[candidate, SIZE]
         if address + size > depth or (best >= 0 and address >= best):
             continue
         free = True
         for j in range(n_live):
-            if address < live[j, 0] + live[j, 1] and live[j, 0] < address + size:
+            start = live[j, START]
+            if address < start + live[j, SIZE] and start < address + size:
                 free = False
                 break
         if free:
@@ -83,8 +100,10 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
     two = layer[LayerColumn.OP] == ExecuteOp.ADD
     for operand in range(2 if two else 1):
         t = layer[LayerColumn.INPUT2] if operand else layer[LayerColumn.INPUT]
-        column = LayerPlan.IN2_ADDRESS if operand else LayerPlan.IN_ADDRESS
         loaded = LayerPlan.LOADED2 if operand else LayerPlan.LOADED
+        local = LayerPlan.IN2_ADDRESS if operand else LayerPlan.IN_ADDRESS
+        local_row = LayerPlan.IN2_ROW if operand else LayerPlan.IN_ROW
+        plane = LayerPlan.IN2_PLANE if operand else LayerPlan.IN_PLANE
         source = tp[t]
         if source[TensorPlan.RESIDENT_UNTIL] >= i and fits_tile(
             layer,
@@ -96,56 +115,59 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
             tile_x,
         ):
             lp[i, loaded] = 0
-            lp[i, column + 1] = source[TensorPlan.ROW]
-            lp[i, column + 2] = source[TensorPlan.PLANE]
-            lp[i, column] = source[TensorPlan.ADDRESS]
+            lp[i, local] = source[TensorPlan.ADDRESS]
+            lp[i, local_row] = source[TensorPlan.ROW]
+            lp[i, plane] = source[TensorPlan.PLANE]
             if layer[LayerColumn.OP] < ExecuteOp.ADD:
-                lp[i, column] -= layer[LayerColumn.PAD_Y] * source[TensorPlan.ROW]
-                lp[i, column] -= layer[LayerColumn.PAD_X]
+                lp[i, local] -= layer[LayerColumn.PAD_Y] * source[TensorPlan.ROW]
+                lp[i, local] -= layer[LayerColumn.PAD_X]
             if operand == 0:
                 lp[i, LayerPlan.IN_TILE_Y] = source[TensorPlan.TILE_Y]
                 lp[i, LayerPlan.IN_TILE_X] = source[TensorPlan.TILE_X]
             continue
         if layer[LayerColumn.OP] == ExecuteOp.POOL:
-            rows = ceil_div(tensors[t, 0], hw.pes_y)
-            columns = ceil_div(tensors[t, 1], hw.pes_x)
+            rows = ceil_div(tensors[t, TensorColumn.HEIGHT], hw.pes_y)
+            columns = ceil_div(tensors[t, TensorColumn.WIDTH], hw.pes_x)
         else:
             rows, columns = extent(layer, tile_y, tile_x)
-        planes = ceil_div(ceil_div(tensors[t, 2], simd), lanes)
+        planes = ceil_div(ceil_div(tensors[t, TensorColumn.CHANNELS], simd), lanes)
         size = planes * rows * columns
         address = _place(live, n_live, size, depth)
         if address < 0:
             return -1
-        live[n_live, 0], live[n_live, 1], live[n_live, 2], live[n_live, 3] = address, size, i, -1
+        live[n_live, START], live[n_live, SIZE] = address, size
+        live[n_live, UNTIL], live[n_live, TENSOR] = i, -1
         n_live += 1
         lp[i, loaded] = 1
-        lp[i, column] = address
-        lp[i, column + 1] = columns
-        lp[i, column + 2] = rows * columns
+        lp[i, local] = address
+        lp[i, local_row] = columns
+        lp[i, plane] = rows * columns
         if operand == 0:
             lp[i, LayerPlan.IN_TILE_Y] = rows
             lp[i, LayerPlan.IN_TILE_X] = columns
     rows = tile_y + out[TensorPlan.HALO_TOP] + out[TensorPlan.HALO_BOTTOM]
     columns = tile_x + out[TensorPlan.HALO_LEFT] + out[TensorPlan.HALO_RIGHT]
-    size = ceil_div(ceil_div(tensors[i + 1, 2], simd), lanes) * rows * columns
+    size = ceil_div(ceil_div(tensors[i + 1, TensorColumn.CHANNELS], simd), lanes) * rows * columns
     address = _place(live, n_live, size, depth)
     if address < 0:
         return -1
-    live[n_live, 0], live[n_live, 1] = address, size
-    live[n_live, 2], live[n_live, 3] = max(i, out[TensorPlan.RESIDENT_UNTIL]), i + 1
+    live[n_live, START], live[n_live, SIZE] = address, size
+    live[n_live, UNTIL], live[n_live, TENSOR] = max(i, out[TensorPlan.RESIDENT_UNTIL]), i + 1
     out[TensorPlan.ROW] = columns
     out[TensorPlan.PLANE] = rows * columns
     out[TensorPlan.ADDRESS] = (
         address + out[TensorPlan.HALO_TOP] * columns + out[TensorPlan.HALO_LEFT]
     )
-    for h in range(4):
-        lp[i, LayerPlan.HALO_TOP + h] = out[TensorPlan.HALO_TOP + h]
+    lp[i, LayerPlan.HALO_TOP] = out[TensorPlan.HALO_TOP]
+    lp[i, LayerPlan.HALO_BOTTOM] = out[TensorPlan.HALO_BOTTOM]
+    lp[i, LayerPlan.HALO_LEFT] = out[TensorPlan.HALO_LEFT]
+    lp[i, LayerPlan.HALO_RIGHT] = out[TensorPlan.HALO_RIGHT]
     lp[i, LayerPlan.TILE_Y], lp[i, LayerPlan.TILE_X] = tile_y, tile_x
     lp[i, LayerPlan.PASSES_Y] = lp[i, LayerPlan.PASSES_X] = 1
     lp[i, LayerPlan.PIXELS], _, _ = choose_pixels(
         layer,
-        tensors[layer[LayerColumn.INPUT], 2],
-        groups_of(tensors[i + 1, 2], simd),
+        tensors[layer[LayerColumn.INPUT], TensorColumn.CHANNELS],
+        groups_of(tensors[i + 1, TensorColumn.CHANNELS], simd),
         tile_y,
         tile_x,
         lp[i, LayerPlan.IN_TILE_Y],
@@ -159,7 +181,7 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
         hw,
     )
     lp[i, LayerPlan.ROUNDS] = ceil_div(
-        groups_of(tensors[i + 1, 2], simd), lanes // lp[i, LayerPlan.PIXELS]
+        groups_of(tensors[i + 1, TensorColumn.CHANNELS], simd), lanes // lp[i, LayerPlan.PIXELS]
     )
     lp[i, LayerPlan.CHUNK] = lp[i, LayerPlan.ROUNDS]
     lp[i, LayerPlan.OUT_ADDRESS] = out[TensorPlan.ADDRESS]
@@ -172,7 +194,7 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
 def allocate(layers, tensors, hw, cut, lp, tp):
     """Walk forward; returns (failure, layer, vectors needed, vectors there)."""
     n = layers.shape[0]
-    live = np.zeros((n + 4, 4), np.int64)
+    live = np.empty((n + 4, LIVE_COLUMNS), np.int64)
     n_live = 0
     tp[0, TensorPlan.STORED] = 1
     tp[n, TensorPlan.STORED] = 1
@@ -187,7 +209,7 @@ def allocate(layers, tensors, hw, cut, lp, tp):
         if grown < 0 and not alone:
             kept = 0
             for j in range(mark):
-                t = live[j, 3]
+                t = live[j, TENSOR]
                 if t == layers[i, LayerColumn.INPUT] or t == layers[i, LayerColumn.INPUT2]:
                     _move(live, j, kept)
                     kept += 1
@@ -198,8 +220,8 @@ def allocate(layers, tensors, hw, cut, lp, tp):
             mark = kept
         if grown < 0:
             for j in range(mark):
-                tp[live[j, 3], TensorPlan.STORED] = 1
-                tp[live[j, 3], TensorPlan.RESIDENT_UNTIL] = -1
+                tp[live[j, TENSOR], TensorPlan.STORED] = 1
+                tp[live[j, TENSOR], TensorPlan.RESIDENT_UNTIL] = -1
             short = choose_tiling(
                 layers[i], tensors[layers[i, LayerColumn.INPUT]], tensors[i + 1], share, lp[i]
             )
@@ -214,7 +236,7 @@ def allocate(layers, tensors, hw, cut, lp, tp):
             tp[layers[i, LayerColumn.INPUT2], TensorPlan.STORED] = 1
         n_live = 0
         for j in range(grown):
-            if live[j, 2] > i:
+            if live[j, UNTIL] > i:
                 _move(live, j, n_live)
                 n_live += 1
     return Failure.NONE, -1, 0, 0

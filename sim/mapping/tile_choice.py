@@ -8,7 +8,7 @@ import numpy as np
 from sim.arrays.geometry import aligned, ceil_div, groups_of, pixel_bytes, tile_candidate
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import TensorPlan
-from sim.arrays.tables import Hw, LayerColumn
+from sim.arrays.tables import Hw, LayerColumn, TensorColumn
 from sim.mapping.execution import NO_HALO, choose_pixels
 from sim.spec.descriptor import ExecuteOp
 
@@ -64,10 +64,12 @@ def fits_tile(layer, source, target, in_y, in_x, out_y, out_x):
     """Whether a resident input with tile (in_y, in_x) serves output tile (out_y, out_x)."""
     op = layer[LayerColumn.OP]
     k, s, p = axis(layer, True)
-    if not aligned(op, k, s, p, source[0], in_y, target[0], out_y):
+    if not aligned(
+        op, k, s, p, source[TensorColumn.HEIGHT], in_y, target[TensorColumn.HEIGHT], out_y
+    ):
         return False
     k, s, p = axis(layer, False)
-    return aligned(op, k, s, p, source[1], in_x, target[1], out_x)
+    return aligned(op, k, s, p, source[TensorColumn.WIDTH], in_x, target[TensorColumn.WIDTH], out_x)
 
 
 @in_place
@@ -75,9 +77,9 @@ def _list_tiles(tensor, hw, tiles):
     """Write a tensor's tile candidates to tiles[STATES, 2]; returns their number."""
     count = 0
     for power_y in range(POWERS):
-        y = tile_candidate(tensor[0], hw.pes_y, power_y)
+        y = tile_candidate(tensor[TensorColumn.HEIGHT], hw.pes_y, power_y)
         for power_x in range(POWERS):
-            x = tile_candidate(tensor[1], hw.pes_x, power_x)
+            x = tile_candidate(tensor[TensorColumn.WIDTH], hw.pes_x, power_x)
             if y > 0 and x > 0 and count < STATES:
                 tiles[count, 0], tiles[count, 1] = y, x
                 count += 1
@@ -88,7 +90,12 @@ def _list_tiles(tensor, hw, tiles):
 def _transfer_cycles(tensor, hw):
     """Cycles that a tensor takes on the bus, of all images that share the accelerator."""
     simd, bus = hw.simd, hw.bus_bytes
-    size = tensor[0] * tensor[1] * groups_of(tensor[2], simd) * pixel_bytes(tensor[2], simd, bus)
+    size = (
+        tensor[TensorColumn.HEIGHT]
+        * tensor[TensorColumn.WIDTH]
+        * groups_of(tensor[TensorColumn.CHANNELS], simd)
+        * pixel_bytes(tensor[TensorColumn.CHANNELS], simd, bus)
+    )
     size *= hw.images
     return size * hw.cost // (bus * hw.earn)
 
@@ -103,18 +110,29 @@ def _weigh_tiles(i, layers, tensors, hw, share, cut, tiles, counts, alone, cost,
     op, twin = layer[LayerColumn.OP], layer[LayerColumn.TWIN]
     source = tensors[layer[LayerColumn.INPUT]]
     before, target = tensors[i], tensors[i + 1]
-    groups = groups_of(target[2], hw.simd)
+    groups = groups_of(target[TensorColumn.CHANNELS], hw.simd)
     # a layer before the cut costs so many times what it costs for one image, so tiles are the same
     times = hw.images // share.images
     spill = times * 2 * (_transfer_cycles(before, share) + LAYER_CYCLES)
     chained = layer[LayerColumn.INPUT] == i or layer[LayerColumn.INPUT2] == i
-    in_y, in_x = ceil_div(source[0], hw.pes_y), ceil_div(source[1], hw.pes_x)
+    in_y, in_x = (
+        ceil_div(source[TensorColumn.HEIGHT], hw.pes_y),
+        ceil_div(source[TensorColumn.WIDTH], hw.pes_x),
+    )
     counts[i] = _list_tiles(target, hw, tiles[i])
     for state in range(counts[i]):
         out_y, out_x = tiles[i, state, 0], tiles[i, state, 1]
         if twin == i or twin < cut <= i:
             _, cycles, transfer = choose_pixels(
-                layer, source[2], groups, out_y, out_x, in_y, in_x, NO_HALO, share
+                layer,
+                source[TensorColumn.CHANNELS],
+                groups,
+                out_y,
+                out_x,
+                in_y,
+                in_x,
+                NO_HALO,
+                share,
             )
             alone[i, state] = times * (TIE * max(cycles, transfer) + cycles)
         else:
@@ -142,14 +160,17 @@ def _weigh_tiles(i, layers, tensors, hw, share, cut, tiles, counts, alone, cost,
 
 @kernel
 def choose_tiles(layers, tensors, hw, cut, tile):
-    """Fill tile[n_tensors, 2] with each tensor's tile by dynamic programming."""
+    """Fill the tensor plan ``tile`` with each tensor's tile by dynamic programming."""
     n = layers.shape[0]
+    # numba compiles np.empty and loops sooner than np.zeros. Of the others only what is written is read.
     cost = np.empty((n, STATES), np.int64)
-    cost[:] = _FAR
-    origin = np.zeros((n, STATES), np.int64)
-    tiles = np.zeros((n, STATES, 2), np.int64)
-    counts = np.zeros(n, np.int64)
-    alone = np.zeros((n, STATES), np.int64)
+    origin = np.empty((n, STATES), np.int64)
+    tiles = np.empty((n, STATES, 2), np.int64)
+    counts = np.empty(n, np.int64)
+    alone = np.empty((n, STATES), np.int64)
+    for i in range(n):
+        for state in range(STATES):
+            cost[i, state], origin[i, state] = _FAR, 0
     for i in range(n):
         share = own_row(hw, i, cut)
         _weigh_tiles(i, layers, tensors, hw, share, cut, tiles, counts, alone, cost, origin)
@@ -161,8 +182,8 @@ def choose_tiles(layers, tensors, hw, cut, tile):
         tile[i + 1, TensorPlan.TILE_Y] = tiles[i, state, 0]
         tile[i + 1, TensorPlan.TILE_X] = tiles[i, state, 1]
         state = origin[i, state]
-    tile[0, 0] = ceil_div(tensors[0, 0], hw.pes_y)
-    tile[0, 1] = ceil_div(tensors[0, 1], hw.pes_x)
+    tile[0, TensorPlan.TILE_Y] = ceil_div(tensors[0, TensorColumn.HEIGHT], hw.pes_y)
+    tile[0, TensorPlan.TILE_X] = ceil_div(tensors[0, TensorColumn.WIDTH], hw.pes_x)
 
 
 @kernel
@@ -171,12 +192,12 @@ def first_layer_cycles(layers, tensors, hw):
     layer, source, target = layers[0], tensors[0], tensors[1]
     _, cycles, transfer = choose_pixels(
         layer,
-        source[2],
-        groups_of(target[2], hw.simd),
-        ceil_div(target[0], hw.pes_y),
-        ceil_div(target[1], hw.pes_x),
-        ceil_div(source[0], hw.pes_y),
-        ceil_div(source[1], hw.pes_x),
+        source[TensorColumn.CHANNELS],
+        groups_of(target[TensorColumn.CHANNELS], hw.simd),
+        ceil_div(target[TensorColumn.HEIGHT], hw.pes_y),
+        ceil_div(target[TensorColumn.WIDTH], hw.pes_x),
+        ceil_div(source[TensorColumn.HEIGHT], hw.pes_y),
+        ceil_div(source[TensorColumn.WIDTH], hw.pes_x),
         NO_HALO,
         hw,
     )

@@ -3,7 +3,7 @@
 from sim.arrays.geometry import ceil_div, groups_of, pixel_bytes
 from sim.arrays.kernel import in_place
 from sim.arrays.plan_columns import LayerPlan
-from sim.arrays.tables import LayerColumn
+from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.execution import NO_HALO, choose_pixels, weight_blocks
 from sim.spec.descriptor import ExecuteOp
 
@@ -31,7 +31,9 @@ def extent(layer, tile_y, tile_x):
 @in_place
 def _input_tile(layer, source, tile_y, tile_x, hw):
     if layer[LayerColumn.OP] == ExecuteOp.POOL:
-        return ceil_div(source[0], hw.pes_y), ceil_div(source[1], hw.pes_x)
+        return ceil_div(source[TensorColumn.HEIGHT], hw.pes_y), ceil_div(
+            source[TensorColumn.WIDTH], hw.pes_x
+        )
     return extent(layer, tile_y, tile_x)
 
 
@@ -45,8 +47,8 @@ def _need(layer, source, target, tile_y, tile_x, whole, hw):
     op, lanes, simd = layer[LayerColumn.OP], hw.lanes, hw.simd
     rows, columns = _input_tile(layer, source, tile_y, tile_x, hw)
     operands = 2 if op == ExecuteOp.ADD else 1
-    planes = ceil_div(groups_of(source[2], simd), lanes)
-    outputs = ceil_div(groups_of(target[2], simd), lanes)
+    planes = ceil_div(groups_of(source[TensorColumn.CHANNELS], simd), lanes)
+    outputs = ceil_div(groups_of(target[TensorColumn.CHANNELS], simd), lanes)
     if not whole:
         outputs = 1
         if op != ExecuteOp.CONV:
@@ -75,14 +77,16 @@ def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):
     rows, columns = _input_tile(layer, source, tile_y, tile_x, hw)
     area = rows * columns
     operands = 2 if op == ExecuteOp.ADD else 1
-    planes = ceil_div(groups_of(source[2], simd), lanes)
+    planes = ceil_div(groups_of(source[TensorColumn.CHANNELS], simd), lanes)
     if not whole and op != ExecuteOp.CONV:
         planes = 1
     plan[LayerPlan.TILE_Y], plan[LayerPlan.TILE_X] = tile_y, tile_x
-    plan[LayerPlan.PASSES_Y] = ceil_div(target[0], tile_y * hw.pes_y)
-    plan[LayerPlan.PASSES_X] = ceil_div(target[1], tile_x * hw.pes_x)
+    plan[LayerPlan.PASSES_Y] = ceil_div(target[TensorColumn.HEIGHT], tile_y * hw.pes_y)
+    plan[LayerPlan.PASSES_X] = ceil_div(target[TensorColumn.WIDTH], tile_x * hw.pes_x)
     plan[LayerPlan.PIXELS] = pixels
-    plan[LayerPlan.ROUNDS] = ceil_div(groups_of(target[2], simd), lanes // pixels)
+    plan[LayerPlan.ROUNDS] = ceil_div(
+        groups_of(target[TensorColumn.CHANNELS], simd), lanes // pixels
+    )
     plan[LayerPlan.CHUNK] = plan[LayerPlan.ROUNDS] if whole else pixels
     plan[LayerPlan.LOADED] = 1
     plan[LayerPlan.LOADED2] = operands - 1
@@ -93,8 +97,8 @@ def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):
     plan[LayerPlan.OUT_ADDRESS] = operands * planes * area
     plan[LayerPlan.OUT_ROW] = tile_x
     plan[LayerPlan.OUT_PLANE] = tile_y * tile_x
-    for h in range(4):
-        plan[LayerPlan.HALO_TOP + h] = 0
+    plan[LayerPlan.HALO_TOP] = plan[LayerPlan.HALO_BOTTOM] = 0
+    plan[LayerPlan.HALO_LEFT] = plan[LayerPlan.HALO_RIGHT] = 0
 
 
 @in_place
@@ -107,29 +111,46 @@ def _weigh(layer, source, target, tile_y, tile_x, whole, hw):
     """(cycles, pixels) of all passes with that tile, as tilings are weighed."""
     simd, bus = hw.simd, hw.bus_bytes
     rows, columns = _input_tile(layer, source, tile_y, tile_x, hw)
-    images, groups = hw.images, groups_of(target[2], simd)
+    images, groups = hw.images, groups_of(target[TensorColumn.CHANNELS], simd)
     pixels, cycles, transfer = choose_pixels(
-        layer, source[2], groups, tile_y, tile_x, rows, columns, NO_HALO, hw
+        layer, source[TensorColumn.CHANNELS], groups, tile_y, tile_x, rows, columns, NO_HALO, hw
     )
     pes_y, pes_x = hw.pes_y, hw.pes_x
-    passes_y, passes_x = ceil_div(target[0], tile_y * pes_y), ceil_div(target[1], tile_x * pes_x)
+    passes_y, passes_x = (
+        ceil_div(target[TensorColumn.HEIGHT], tile_y * pes_y),
+        ceil_div(target[TensorColumn.WIDTH], tile_x * pes_x),
+    )
     operands = 2 if layer[LayerColumn.OP] == ExecuteOp.ADD else 1
     # of all images
-    in_groups = groups_of(source[2], simd) * operands * images
+    in_groups = groups_of(source[TensorColumn.CHANNELS], simd) * operands * images
     out_groups = groups * images
-    read_rows, read_columns = source[0], source[1]
+    read_rows, read_columns = source[TensorColumn.HEIGHT], source[TensorColumn.WIDTH]
     if layer[LayerColumn.OP] < ExecuteOp.ADD:
         # what neighbouring tiles share is read twice, what strides leave out between them not at all
         shared_y = rows - tile_y * layer[LayerColumn.STRIDE_Y]
         shared_x = columns - tile_x * layer[LayerColumn.STRIDE_X]
-        read_rows = max(rows, read_rows + (ceil_div(target[0], tile_y) - 1) * shared_y)
-        read_columns = max(columns, read_columns + (ceil_div(target[1], tile_x) - 1) * shared_x)
+        read_rows = max(
+            rows, read_rows + (ceil_div(target[TensorColumn.HEIGHT], tile_y) - 1) * shared_y
+        )
+        read_columns = max(
+            columns, read_columns + (ceil_div(target[TensorColumn.WIDTH], tile_x) - 1) * shared_x
+        )
     loads = _bus_cycles(
-        read_rows * read_columns * in_groups * pixel_bytes(source[2], simd, bus), hw
+        read_rows
+        * read_columns
+        * in_groups
+        * pixel_bytes(source[TensorColumn.CHANNELS], simd, bus),
+        hw,
     )
-    stores = _bus_cycles(target[0] * target[1] * out_groups * pixel_bytes(target[2], simd, bus), hw)
+    stores = _bus_cycles(
+        target[TensorColumn.HEIGHT]
+        * target[TensorColumn.WIDTH]
+        * out_groups
+        * pixel_bytes(target[TensorColumn.CHANNELS], simd, bus),
+        hw,
+    )
     passes = passes_y * passes_x
-    blocks = weight_blocks(layer, source[2], groups, pixels, hw)
+    blocks = weight_blocks(layer, source[TensorColumn.CHANNELS], groups, pixels, hw)
     if blocks > 2:
         transfer *= passes
     own = passes * cycles
@@ -139,7 +160,7 @@ def _weigh(layer, source, target, tile_y, tile_x, whole, hw):
         stores = passes * PASS_CYCLES * ceil_div(groups, hw.lanes)
     total = loads + max(own, transfer) + min(own, transfer) // (blocks * passes) + stores
     total += passes * (PASS_CYCLES + TILE_CYCLES * images * pes_y * pes_x)
-    total += ROW_CYCLES * (read_rows * in_groups + target[0] * out_groups)
+    total += ROW_CYCLES * (read_rows * in_groups + target[TensorColumn.HEIGHT] * out_groups)
     return total, pixels
 
 
@@ -150,7 +171,10 @@ def choose_tiling(layer, source, target, hw, plan):
     Weighs, for every number of passes along one axis, the fewest along the other that fit.
     """
     depth = hw.bank_depth
-    most_y, most_x = ceil_div(target[0], hw.pes_y), ceil_div(target[1], hw.pes_x)
+    most_y, most_x = (
+        ceil_div(target[TensorColumn.HEIGHT], hw.pes_y),
+        ceil_div(target[TensorColumn.WIDTH], hw.pes_x),
+    )
     best, best_y, best_x, best_pixels, best_whole = -1, 0, 0, 1, True
     for whole in (True, False):
         tile_x, last_y = 1, most_y + 1

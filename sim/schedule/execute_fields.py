@@ -138,8 +138,10 @@ def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, c0):
     row[IN_ADDRESS] = plan[LayerPlan.IN_ADDRESS]
     row[OUT_ADDRESS] = plan[LayerPlan.OUT_ADDRESS] + r0 * plan[LayerPlan.OUT_ROW] + c0
     row[OUT_ROW] = plan[LayerPlan.OUT_ROW]
-    for h in range(4):
-        row[HALO_TOP + h] = plan[LayerPlan.HALO_TOP + h]
+    row[HALO_TOP] = plan[LayerPlan.HALO_TOP]
+    row[HALO_BOTTOM] = plan[LayerPlan.HALO_BOTTOM]
+    row[HALO_LEFT] = plan[LayerPlan.HALO_LEFT]
+    row[HALO_RIGHT] = plan[LayerPlan.HALO_RIGHT]
     slots = 0
     if op == ExecuteOp.POOL:
         in_y, in_x = plan[LayerPlan.IN_TILE_Y], plan[LayerPlan.IN_TILE_X]

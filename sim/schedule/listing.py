@@ -78,12 +78,16 @@ class Listing(NamedTuple):
 @kernel
 def empty_listing(rows, templates):
     """List with room for so many rows and EXECUTEs of a pass."""
-    numbers, halves = np.zeros(FITS + 1, np.int64), np.empty((2, HALF_COLUMNS), np.int64)
+    numbers, halves = np.empty(FITS + 1, np.int64), np.empty((2, HALF_COLUMNS), np.int64)
     waited = np.empty((3, 3), np.int64)
-    numbers[LOADED : EXECUTED + 1] = -1
+    numbers[COUNT] = numbers[FIRST] = 0
+    numbers[LOADED] = numbers[STORED] = numbers[EXECUTED] = -1
     numbers[HALF] = numbers[FITS] = 1
-    halves[:] = -1
-    waited[:] = -1
+    for half in range(2):
+        halves[half, USED_BY] = halves[half, LOADED_BY] = halves[half, HOLDS] = -1
+    for queue in range(3):
+        for other in range(3):
+            waited[queue, other] = -1
     return Listing(
         np.empty((rows, WIDTH), np.int64),
         np.empty((templates, WIDTH), np.int64),
@@ -102,7 +106,8 @@ def begin(listing, queue, layer):
         row[j] = 0
     row[QUEUE] = queue
     row[LAYER] = layer
-    row[AFTER : AFTER + 3] = -1
+    for source in range(3):
+        row[AFTER + source] = -1
     return place
 
 

@@ -132,7 +132,8 @@ def list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, cl
         groups_of(source[TensorColumn.CHANNELS], hw.simd),
         groups_of(target[TensorColumn.CHANNELS], hw.simd),
     )
-    listing.halves[:, HOLDS] = -1
+    for half in range(2):
+        listing.halves[half, HOLDS] = -1
     for p in range(plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]):
         _fill_templates(listing, turn, hw, p)
         for r in range(plan[LayerPlan.ROUNDS]):
@@ -157,9 +158,11 @@ def _fill_templates(listing, turn, hw, p):
     across = ceil_div(plan[LayerPlan.TILE_X], plan[LayerPlan.BLOCK_COLUMNS])
     for place in range(turn.sets):
         row, block = listing.templates[place], place // splits
-        row[:] = 0
+        for j in range(WIDTH):
+            row[j] = 0
         row[QUEUE] = Queue.EXECUTE
-        row[AFTER : AFTER + 3] = -1
+        for queue in range(3):
+            row[AFTER + queue] = -1
         row[LAYER], row[PASS] = turn.number, p
         y = block // across * plan[LayerPlan.BLOCK_ROWS]
         x = block % across * plan[LayerPlan.BLOCK_COLUMNS]
@@ -216,9 +219,9 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
         group = first * turn.per_round
         groups = min(plan[LayerPlan.CHUNK] * turn.per_round, turn.in_groups - group)
     for operand in range(2):
-        if not plan[LayerPlan.LOADED + operand]:
+        if not plan[LayerPlan.LOADED2 if operand else LayerPlan.LOADED]:
             continue
-        t = layer[LayerColumn.INPUT + operand]
+        t = layer[LayerColumn.INPUT2 if operand else LayerColumn.INPUT]
         local = plan[LayerPlan.IN2_ADDRESS if operand else LayerPlan.IN_ADDRESS]
         local_row = plan[LayerPlan.IN2_ROW if operand else LayerPlan.IN_ROW]
         plane = plan[LayerPlan.IN2_PLANE if operand else LayerPlan.IN_PLANE]

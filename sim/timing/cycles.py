@@ -86,14 +86,15 @@ class Clock(NamedTuple):
 def clock_at_doorbell(hw, constants, most):
     """Clock for at most ``most`` descriptors, at the doorbell."""
     fetch = np.empty(DISPATCHED + constants[Constant.FETCH_DEPTH], np.int64)
-    fetch[:] = NEVER
+    for j in range(len(fetch)):
+        fetch[j] = NEVER if j >= DISPATCHED else 0
     fetch[REQUEST] = constants[Constant.FETCH_START] + constants[Constant.MEMORY_LATENCY] - 1
     fetch[ARRIVE] = fetch[READY] = -1
-    fetch[FETCH_PLACE:DISPATCHED] = 0
     queues = np.empty((3, STARTS + constants[Constant.QUEUE_DEPTH]), np.int64)
-    queues[:] = NEVER
-    queues[:, :STARTS] = 0
-    queues[:, LAST] = NEVER
+    for queue in range(3):
+        for j in range(queues.shape[1]):
+            queues[queue, j] = NEVER if j >= STARTS else 0
+        queues[queue, LAST] = NEVER
     return Clock(np.empty(most, np.int64), fetch, queues, idle(hw, constants), idle(hw, constants))
 
 
@@ -152,7 +153,8 @@ def _execute_begin(row, ready, constants, clock):
     for source in (Queue.LOAD, Queue.STORE):
         if row[AFTER + source] >= 0:
             token = clock.done[row[AFTER + source]] + constants[Constant.TOKEN]
-            clock.fetch[WAIT_LOAD + source // 2] += max(0, token - head)
+            wait = WAIT_LOAD if source == Queue.LOAD else WAIT_STORE
+            clock.fetch[wait] += max(0, token - head)
             head = max(head, token)
     if row[WAIT_DRAIN]:
         return max(ready, last + constants[Constant.EXECUTE_AFTER_DRAIN])
@@ -256,7 +258,8 @@ def walk(rows, hw, constants):
     clock = clock_at_doorbell(hw, constants, n)
     for i in range(n):
         start[i], issued[i], _ = step(rows[i], i, hw, constants, clock)
-    waits = clock.fetch[WAIT_LOAD : WAIT_STORE + 1]
+    waits = np.empty(2, np.int64)
+    waits[0], waits[1] = clock.fetch[WAIT_LOAD], clock.fetch[WAIT_STORE]
     return start, issued, clock.done, waits, totals(hw, constants, clock)[0]
 
 

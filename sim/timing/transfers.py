@@ -64,7 +64,8 @@ def idle(hw, constants):
     """State of a LOAD or STORE unit that has run nothing and has full credit : int64[n]."""
     bursts = max(constants[Constant.READ_BURSTS], constants[Constant.WRITE_BURSTS])
     state = np.empty(RECENT + bursts + constants[Constant.TRANSFERS], np.int64)
-    state[:] = NEVER
+    for j in range(len(state)):
+        state[j] = NEVER
     state[BURSTS] = 0
     state[DESCRIPTORS] = 0
     state[BEATS] = 0
