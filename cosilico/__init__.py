@@ -5,9 +5,11 @@ so that this takes milliseconds and asks for no package that is not used.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
-from cosilico.siblings import require_siblings
+from cosilico.starting import is_command
+
+# Not from typing: until the command can be interrupted, nothing is loaded that takes time.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from cosilico.api.accelerators import load_accelerator, load_space
@@ -92,10 +94,13 @@ _PLACES = {
 
 _MODULES = {name: module for module, names in _PLACES.items() for name in names}
 
-require_siblings()
+if not is_command():  # a command asks as soon as it can be interrupted
+    from cosilico.siblings import require_siblings
+
+    require_siblings()
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load a public name."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

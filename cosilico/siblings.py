@@ -1,6 +1,5 @@
 """Cosilico's other packages: those of another project may come first where Python runs."""
 
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,8 +18,6 @@ def require_siblings() -> None:
     ------
     ImportError
         One line that names the package and the folder.
-    SystemExit
-        With status 2 and that line on stderr, where the command is being started.
     """
     home = Path(__file__).parents[1]
     for name in SIBLINGS:
@@ -31,10 +28,7 @@ def require_siblings() -> None:
             f"package {name} must be Cosilico's, but {place} shadows it: "
             "run elsewhere or rename the folder"
         )
-        if not _is_command():
-            raise ImportError(text, name=name, path=str(place))
-        print(f"cosilico: {text}", file=sys.stderr)
-        raise SystemExit(2)
+        raise ImportError(text, name=name, path=str(place))
 
 
 def _place(name: str) -> Path | None:
@@ -46,11 +40,3 @@ def _place(name: str) -> Path | None:
     if folders:
         return Path(next(iter(folders)))
     return None if spec.origin is None else Path(spec.origin)
-
-
-def _is_command() -> bool:
-    """Whether Python is starting ``cosilico`` or ``python -m cosilico``."""
-    program = sys.argv[0] if sys.argv else ""
-    if program == "-m":  # until the module has its own path there
-        return any(word.partition(".")[0] == "cosilico" for word in sys.orig_argv[1:])
-    return Path(program).name == "cosilico"

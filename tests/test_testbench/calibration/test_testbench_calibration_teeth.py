@@ -23,7 +23,7 @@ EDITS = {
             "            m.d.sync += getattr(grid.control, name).eq(getattr(execute.control, name))\n",
         ),
     ),
-    "execute.py": (
+    "execute/unit.py": (
         ("self.done.eq(stores.done)", 'self.done.eq(delay(m, stores.done, 1, "late_done"))'),
         (
             "self.done_post.eq(stores.done_post)",
@@ -37,7 +37,7 @@ EDITS = {
         ),
     ),
     # Fewer reads in flight
-    "load.py": (("OUTSTANDING: ClassVar[int] = 8", "OUTSTANDING: ClassVar[int] = 4"),),
+    "transfer/load.py": (("OUTSTANDING: ClassVar[int] = 8", "OUTSTANDING: ClassVar[int] = 4"),),
 }
 """File of the gateware, and what is replaced in it by what."""
 
@@ -47,7 +47,7 @@ from pathlib import Path
 
 import hwgen
 from hwgen.gateware_hash import gateware_hash
-from sim import calibration
+from sim.timing import calibration
 from sim.spec.errors import StaleCalibrationError
 from sim.spec.spaces import TINY
 from testbench.calibration.microbenchmarks import calibrate
