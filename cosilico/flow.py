@@ -99,7 +99,7 @@ def run_network_flow(
 def _opened(
     subject: Subject, out: Path, inputs: Iterable[Path], *, resume: bool, force: bool
 ) -> AbstractContextManager[Path]:
-    contents = Contents(command="run", identity=subject.key(), files=RUN_FILES)
+    contents = Contents(command="run", identity=subject.key(), files=RUN_FILES, resumable=True)
     return open_folder(out, contents, inputs=inputs, resume=resume, force=force)
 
 
