@@ -54,7 +54,7 @@ def test_a_wrong_integer_is_refused(
             call(value)
 
 
-COSTS = cosilico.predict_many("ds_cnn", ["tiny"])
+COSTS = API.predict_many("ds_cnn", ["tiny"])
 
 
 @pytest.mark.parametrize(

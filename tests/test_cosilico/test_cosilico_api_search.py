@@ -112,12 +112,12 @@ def test_stale_timing_constants_stop_a_search(
 
 def test_an_interrupted_search_is_resumed_or_replaced(tmp_path: Path) -> None:
     def interrupt(step: str, done: int, total: int) -> None:
-        raise KeyboardInterrupt
+        if done:
+            raise KeyboardInterrupt
 
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         cosilico.search_accelerator("ds_cnn", "tiny", out, progress=interrupt)
-    (out / "evaluations.jsonl").touch()  # what any search leaves once it has got that far
     line = (
         "out must be a folder that is absent or empty, or --resume or --force must be given, not "
     )

@@ -91,7 +91,7 @@ def test_wrong_images_are_refused_before_anything_is_built(design: Path) -> None
         cosilico.CosilicoError,
         match=r"^labels must be integers of shape \(2,\), not float64 of shape \(2,\)$",
     ):
-        cosilico.simulate(loaded, inputs=x, labels=np.array([0.5, 1.0]))  # type: ignore[arg-type]
+        cosilico.simulate(loaded, inputs=x, labels=np.array([0.5, 1.0]))
     with pytest.raises(
         ValueError, match=r"^labels must be None without inputs, not array\(\[0, 1\]\)$"
     ):
