@@ -11,6 +11,7 @@ from cosilico.api.pairs import AcceleratorSource, load_pair
 from cosilico.extras import require_extra
 from cosilico.folder import Contents, stage_folder
 from cosilico.inputs import input_files
+from cosilico.run_folder import GENERATED_FILES
 
 __all__ = ["GeneratedFiles", "generate"]
 
@@ -98,7 +99,7 @@ def generate(
     images = arguments.positive_integer("images", images)
     seed = arguments.seed_integer("seed", seed)
     require_extra("generate", "rtl")
-    from cosilico.generation import GENERATED_FILES, generate_design
+    from cosilico.generation import generate_design
 
     pair = load_pair(network, accelerator, seed=seed)
     inputs = input_files(network, accelerator)

@@ -64,7 +64,7 @@ COSTS = API.predict_many("ds_cnn", ["tiny"])
         (lambda: API.simulate("ds_cnn", "tiny", stall_seed="a"), TypeError,
          f"stall_seed {SEED}, not 'a'"),
         (lambda: API.simulate("ds_cnn", "tiny", view="x"), ValueError,
-         "view must be simulation or synthesis, not 'x'"),
+         "view must be synthesis or simulation, not 'x'"),
         (lambda: API.predict("ds_cnn", "tiny", memory="x"), ValueError,
          "memory must be deterministic or dram, not 'x'"),
         (lambda: API.predict("ds_cnn", "tiny", memory=1), TypeError,

@@ -1,6 +1,7 @@
 """The public API's calls that need an extra: generate, simulate, search."""
 
 import json
+import re
 import runpy
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,16 @@ def test_generates_what_the_command_generates(design: Path, tmp_path: Path) -> N
     with pytest.raises(cosilico.CosilicoError):
         cosilico.generate(design, out=tmp_path / "api")
     assert cosilico.generate(design, out=tmp_path / "api", force=True) == files
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_an_accelerators_file_is_not_generated_over(design: Path, force: bool) -> None:
+    before = design.read_bytes()
+    line = f"out must be a folder without the input {str(design)!r}, not {str(design.parent)!r}"
+    for network, accelerator in (("resnet8", design), (design, "tiny"), (design, None)):
+        with pytest.raises(cosilico.CosilicoError, match=f"^{re.escape(line)}$"):
+            cosilico.generate(network, accelerator, out=design.parent, force=force)
+    assert design.read_bytes() == before
 
 
 @pytest.mark.rtl

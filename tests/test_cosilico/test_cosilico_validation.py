@@ -139,7 +139,8 @@ def test_imported_networks_need_their_judge(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.undo()
     monkeypatch.setattr("testbench.judges.tflite_oracle.find_spec", lambda name: None)
     line = (
-        r"^comparing imported networks needs the package tflite-micro, which is in the extra 'dev'$"
+        r"^comparing imported networks must have the extra dev: pip install 'cosilico\[dev\]', "
+        r"for package tflite-micro is not installed$"
     )
     with pytest.raises(CosilicoError, match=line):
         validate_pairs(3, "tiny", 3, kind="imported")
