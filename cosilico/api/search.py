@@ -17,6 +17,7 @@ from cosilico.extras import require_extra
 from cosilico.folder import Contents, open_folder
 from cosilico.inputs import input_files
 from cosilico.progress import Report
+from cosilico.run_folder import SEARCHED_FILES
 from sim.realizability import require
 from sim.spec.design import Design, load
 from sim.spec.documents import read_json
@@ -27,14 +28,7 @@ __all__ = ["SearchedDesign", "search", "search_accelerator"]
 
 _SEARCH_LIMIT_BYTES = 1 << 26
 
-_FILES = (
-    "checkpoint.pt",
-    "evaluations.jsonl",
-    "search.json",
-    "weights.npz",
-    "test.npz",
-    "design.json",
-)
+_FILES = ("checkpoint.pt", *SEARCHED_FILES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
