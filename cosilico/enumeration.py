@@ -5,7 +5,6 @@ import io
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable
-from importlib.util import find_spec
 from pathlib import Path
 
 from rich.table import Table
@@ -13,6 +12,7 @@ from rich.table import Table
 from cosilico.accelerators import named_space
 from cosilico.console import Column, fitted_table, output_console
 from cosilico.evaluation import evaluate_chunks
+from cosilico.extras import require_module
 from cosilico.folder import check_file
 from cosilico.gateware import current_calibration
 from cosilico.inputs import network_files
@@ -124,9 +124,10 @@ def _writer(out: Path) -> Callable[[CostTable], str | bytes]:
     device = file_to_replace(out) is None
     if not device and out.suffix not in (".csv", ".parquet"):
         raise CosilicoError(f"--out must end in .csv or .parquet, not {str(out)!r}")
-    if out.suffix == ".parquet" and find_spec("pyarrow") is None:
-        raise CosilicoError(f"{out} must end in .csv, as pyarrow is not installed")
-    return _parquet if out.suffix == ".parquet" else _csv
+    if out.suffix != ".parquet":
+        return _csv
+    require_module("cosilico enumerate to a .parquet file", "pyarrow")
+    return _parquet
 
 
 def _csv(table: CostTable) -> str:

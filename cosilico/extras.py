@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from sim.spec.errors import CosilicoError
 
-__all__ = ["EXTRAS", "MissingExtraError", "missing_extra", "require_extra"]
+__all__ = ["EXTRAS", "MissingExtraError", "missing_extra", "require_extra", "require_module"]
 
 EXTRAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -60,6 +60,19 @@ def require_extra(subject: str, *extras: str) -> None:
         for module, package in EXTRAS[extra].items():
             if not _installed(module):
                 raise _error(subject, extra, package)
+
+
+def require_module(subject: str, module: str) -> None:
+    """Raise unless the package of a module of an extra is installed; nothing is imported.
+
+    Raises
+    ------
+    MissingExtraError
+        One line with the extra and the package.
+    """
+    missing = None if _installed(module) else missing_extra(subject, module)
+    if missing is not None:
+        raise missing
 
 
 def _error(subject: str, extra: str, package: str) -> MissingExtraError:

@@ -1,9 +1,8 @@
 """The stages of a run, each resumable: search to report."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,25 @@ from cosilico import __version__
 from cosilico.accelerators import named_space
 from cosilico.cache import StageCache, digest, source_digest
 from cosilico.enumeration import enumerate_network
-from cosilico.folder import Contents, open_folder
 from cosilico.gateware import current_calibration
-from cosilico.generation import GENERATED_FILES, generate_design
+from cosilico.generation import generate_design
 from cosilico.images import load_images, save_arrays
 from cosilico.inputs import network_files
 from cosilico.pinning import bandwidth_shares
 from cosilico.progress import Report, progress_bar, within
-from cosilico.report import REPORT_FILE, write_report
-from cosilico.results import RESULTS_FILE, SCHEMA, figures
+from cosilico.report import write_report
+from cosilico.results import SCHEMA, figures
+from cosilico.run_folder import (
+    DEFAULT,
+    DESIGN_FILES,
+    GENERATED_FILES,
+    RESULTS_FILE,
+    SIDES,
+    STAGES,
+    VERILOG,
+    open_run,
+)
+from cosilico.search_stage import search_stage
 from cosilico.simulation import simulate_design
 from cosilico.subjects import ExperimentSubject, NetworkSubject, Subject
 from sim.cost.columns import titled
@@ -33,29 +42,10 @@ from sim.spec.files import write_atomic
 from sim.spec.views import View
 from sim.timing.calibration import Calibration, save
 
-__all__ = ["run_flow", "run_network_flow", "search_to_folder"]
-
-_DESIGN = ("weights.npz", "test.npz", "design.json")
-_SEARCHED = ("evaluations.jsonl", "search.json", *_DESIGN)
-
-_VERILOG = "verilog"
-_DEFAULT = "default"
-_SIDES = ("rtl", "rtl_default")
+__all__ = ["run_flow", "run_network_flow"]
 
 _NETLIST_MACS = 1024
 """Size up to which a run simulates the emitted netlist, which then builds in half a minute."""
-
-RUN_FILES = (
-    "checkpoint.pt",
-    *_SEARCHED,
-    *("calibration.json", "enumeration.npz"),
-    *(f"{_DEFAULT}/{name}" for name in _DESIGN),
-    *(f"{folder}{_VERILOG}/{name}" for folder in ("", f"{_DEFAULT}/") for name in GENERATED_FILES),
-    *(f"stages/{name}.json" for name in ("calibration", "search", "enumerate")),
-    *(f"stages/{stage}_{side}.json" for stage in ("generate", "simulate") for side in _SIDES),
-    *(RESULTS_FILE, REPORT_FILE),
-)
-"""All files of a run, and of a search, which is its first part."""
 
 
 def run_flow(
@@ -73,7 +63,7 @@ def run_flow(
     """
     subject = ExperimentSubject(experiment_path, seed)
     calibration = current_calibration()
-    with _opened(subject, out, (experiment_path,), resume=resume, force=force):
+    with open_run(out, subject.key(), (experiment_path,), resume=resume, force=force):
         return _run(subject, subject.space, out, calibration, resume=resume)
 
 
@@ -92,15 +82,8 @@ def run_network_flow(
     """
     subject = NetworkSubject(network, named_space(space_name), seed)
     calibration = current_calibration()
-    with _opened(subject, out, network_files(network), resume=resume, force=force):
+    with open_run(out, subject.key(), network_files(network), resume=resume, force=force):
         return _run(subject, space_name, out, calibration, resume=resume)
-
-
-def _opened(
-    subject: Subject, out: Path, inputs: Iterable[Path], *, resume: bool, force: bool
-) -> AbstractContextManager[Path]:
-    contents = Contents(command="run", identity=subject.key(), files=RUN_FILES)
-    return open_folder(out, contents, inputs=inputs, resume=resume, force=force)
 
 
 def _run(
@@ -123,25 +106,6 @@ def _run(
     return results
 
 
-def search_to_folder(
-    experiment_path: Path, out: Path, *, resume: bool = False, force: bool = False, seed: int
-) -> str:
-    """Run only the search; return a line on its result."""
-    subject = ExperimentSubject(experiment_path, seed)
-    calibration = current_calibration()
-    with (
-        _opened(subject, out, (experiment_path,), resume=resume, force=force),
-        progress_bar() as report,
-    ):
-        flow = _Flow(subject, subject.space, out, calibration, report)
-        searched = flow.search(resume=resume)
-    best = searched["best"]
-    return (
-        f"{best['predicted_cycles']:,} predicted cycles ({searched['default']['predicted_cycles']:,} "
-        f"on the default), int8 accuracy {best['int8_accuracy']:.4f}"
-    )
-
-
 class _Flow:
     """Folder and stages of a run."""
 
@@ -156,7 +120,7 @@ class _Flow:
         self.subject, self.out = subject, out
         self.calibration, self.report = calibration, report
         self.space = named_space(space_name)
-        self.cache = StageCache(out / "stages")
+        self.cache = StageCache(out / STAGES)
         self.sources = source_digest("sim", "hwgen", "testbench")
 
     def remeasure(self) -> dict[str, Any]:
@@ -184,14 +148,7 @@ class _Flow:
 
     def search(self, *, resume: bool) -> dict[str, Any]:
         """Search; return the figures of ``search.json``."""
-        paths = tuple(self.out / name for name in _SEARCHED)
-        return self.cache.result("search", self.subject.key(), lambda: self._search(resume), paths)
-
-    def _search(self, resume: bool) -> dict[str, Any]:
-        document = self.subject.search(
-            self.out, resume=resume, progress=within("search", self.report)
-        )
-        return {name: value for name, value in document.items() if name not in ("log", "pareto")}
+        return search_stage(self.subject, self.out, self.cache, self.report, resume=resume)
 
     def finish(self, remeasured: "Future[dict[str, Any]]") -> dict[str, Any]:
         """Run all stages after the search; return the results."""
@@ -206,11 +163,11 @@ class _Flow:
             lambda: self._enumerate(design, searched["area_budget"]),
             (self.out / "enumeration.npz",),
         )
-        folders = dict(zip(_SIDES, (self.out, self.out / _DEFAULT), strict=True))
-        designs = dict(zip(_SIDES, (design, default), strict=True))
+        folders = dict(zip(SIDES, (self.out, self.out / DEFAULT), strict=True))
+        designs = dict(zip(SIDES, (design, default), strict=True))
         for name, folder in folders.items():
-            made = [folder / _VERILOG / file for file in GENERATED_FILES]
-            made += [] if folder == self.out else [folder / file for file in _DESIGN]
+            made = [folder / VERILOG / file for file in GENERATED_FILES]
+            made += [] if folder == self.out else [folder / file for file in DESIGN_FILES]
             generation = self._generation(designs[name], folder)
             self.cache.result(f"generate_{name}", key, generation, tuple(made))
         with ThreadPoolExecutor(max_workers=2) as pool:
@@ -246,7 +203,7 @@ class _Flow:
                 save_design(design, folder / "design.json")
                 labels = {} if images.y is None else {"y": images.y}
                 save_arrays(folder / "test.npz", x=images.x, **labels)
-            paths = generate_design(design, folder / _VERILOG)
+            paths = generate_design(design, folder / VERILOG)
             return {"files": [path.relative_to(self.out).as_posix() for path in paths]}
 
         return generate

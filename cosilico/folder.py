@@ -42,16 +42,19 @@ class Contents:
     Parameters
     ----------
     command : str
-        "run", "import" or "generate".
+        "run", "search", "import" or "generate".
     identity : str
         Digest of what its results depend on; a run of another identity cannot be resumed.
     files : tuple of str
         All files that it ever writes there; last the file that makes the others complete.
+    resumable : bool
+        Whether the command can go on with what it left; the marker does not say it.
     """
 
     command: str
     identity: str
     files: tuple[str, ...]
+    resumable: bool = False
 
 
 @contextlib.contextmanager
@@ -230,10 +233,15 @@ def _check(out: Path, contents: Contents, *, resume: bool, force: bool) -> None:
         )
     same = (marker.command, marker.identity) == (contents.command, contents.identity)
     if not resume:
-        ways = "--resume or --force" if same and contents.command == "run" else "--force"
+        ways = "--resume or --force" if same and contents.resumable else "--force"
         raise CosilicoError(
             f"out must be a folder that is absent or empty, or {ways} must be given, "
             f"not {str(out)!r}, which holds what cosilico {marker.command} made"
+        )
+    if marker.command != contents.command:
+        raise CosilicoError(
+            f"out must be a folder of cosilico {contents.command} to resume, not {str(out)!r}, "
+            f"which holds what cosilico {marker.command} made"
         )
     if not same:
         raise CosilicoError(f"{out} must be of the same experiment and seed to resume")

@@ -7,27 +7,13 @@ from typing import Any
 
 from cosilico.folder import Contents, stage_folder
 from cosilico.inputs import network_files
+from cosilico.run_folder import GENERATED_FILES, PROGRAM_FILE, PROGRAM_MANIFEST
 from hwgen import program, verilog_files
 from hwgen.placement import TensorPlacement
 from sim.spec.design import Design, load
 from sim.spec.files import write_atomic
 
-__all__ = [
-    "GENERATED_FILES",
-    "PROGRAM_FILE",
-    "PROGRAM_MANIFEST",
-    "generate_design",
-    "generate_to_folder",
-]
-
-PROGRAM_FILE = "program.bin"
-PROGRAM_MANIFEST = "program.json"
-GENERATED_FILES = (
-    verilog_files.VERILOG_FILE,
-    verilog_files.MANIFEST_FILE,
-    PROGRAM_FILE,
-    PROGRAM_MANIFEST,
-)
+__all__ = ["generate_design", "generate_to_folder"]
 
 
 def generate_to_folder(

@@ -1,4 +1,4 @@
-"""Files that a command reads where a user names a network: none may be written over."""
+"""Files that a command or call reads where a user names its inputs: none may be written over."""
 
 from pathlib import Path
 
@@ -7,10 +7,29 @@ from sim.networks.named import NAMED_NETWORKS
 from sim.spec.documents import read_json
 from sim.spec.errors import DesignFileError
 from sim.spec.network_json import WEIGHTS_FILE
+from sim.spec.spaces import HARDWARE_SPACES
 
-__all__ = ["TEST_FILE", "network_files"]
+__all__ = ["TEST_FILE", "input_files", "network_files"]
 
 TEST_FILE = "test.npz"
+
+
+def input_files(
+    network: object = None, accelerator: object = None, *others: Path | None
+) -> tuple[Path, ...]:
+    """Files behind the inputs of a command or a call, whether they exist or not.
+
+    Parameters
+    ----------
+    network, accelerator : str, Path or other
+        As a user names them. Objects in memory have no files, nor have the names of networks and spaces.
+    *others : Path, optional
+        Files as they are: an experiment, images, timing constants.
+    """
+    networks = network_files(str(network)) if isinstance(network, str | Path) else ()
+    named = not isinstance(accelerator, str | Path) or str(accelerator) in HARDWARE_SPACES
+    accelerators = () if named else (Path(str(accelerator)),)
+    return (*networks, *accelerators, *(path for path in others if path is not None))
 
 
 def network_files(network: str) -> tuple[Path, ...]:

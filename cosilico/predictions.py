@@ -10,10 +10,9 @@ from cosilico.api.checks import CheckResult
 from cosilico.api.prediction import PredictedRun
 from cosilico.console import FILE_WIDTH, Column, fitted_table, output_console
 from cosilico.folder import check_file
-from cosilico.inputs import network_files
+from cosilico.inputs import input_files
 from cosilico.summary import accelerator_text
 from sim.spec.files import write_atomic
-from sim.spec.spaces import HARDWARE_SPACES
 
 __all__ = ["check_json_file", "print_check", "print_prediction", "write_json"]
 
@@ -32,10 +31,7 @@ def check_json_file(
     """
     if path is None or path == _STDOUT:
         return
-    named = accelerator is None or accelerator in HARDWARE_SPACES
-    files = () if named or accelerator is None else (Path(accelerator),)
-    given = (source for source in inputs if source is not None)
-    check_file(path, "--json", (*network_files(network), *files, *given))
+    check_file(path, "--json", input_files(network, accelerator, *inputs))
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from cosilico.floorplan import PARTS, floorplan
 from cosilico.folder import locked, marked_files
 from cosilico.results import layer_agreement, load_results
 from cosilico.results_record import require_evaluations, require_space
+from cosilico.run_folder import REPORT_FILE
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows, view_name
 from sim.cost.area import area
 from sim.spec.accelerator_record import accelerator_of
@@ -24,9 +25,7 @@ from sim.spec.files import write_atomic
 from sim.spec.npz import read_arrays
 from sim.spec.views import View
 
-__all__ = ["REPORT_FILE", "report_to_folder", "write_report"]
-
-REPORT_FILE = "report.html"
+__all__ = ["report_to_folder", "write_report"]
 
 _SEARCH_LIMIT_BYTES = 1 << 26
 """Most bytes of a search's history."""

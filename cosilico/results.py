@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from cosilico.results_record import require_results
+from cosilico.run_folder import RESULTS_FILE
 from sim.cost.area import area
 from sim.cost.energy import energy
 from sim.model import predict
@@ -11,10 +12,9 @@ from sim.spec.design import Design
 from sim.spec.documents import read_json
 from sim.spec.errors import DesignFileError
 
-__all__ = ["RESULTS_FILE", "SCHEMA", "figures", "layer_agreement", "load_results"]
+__all__ = ["SCHEMA", "figures", "layer_agreement", "load_results"]
 
 SCHEMA = 1
-RESULTS_FILE = "results.json"
 
 
 def figures(design: Design) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from cosilico.folder import check_file
 from cosilico.gateware import current_calibration
 from cosilico.images import ImageSet, images_for, load_images, require_memory, save_arrays
 from cosilico.imports import imported_images, is_imported, load_imported, save_outputs
-from cosilico.inputs import network_files
+from cosilico.inputs import input_files
 from cosilico.networks import is_named
 from cosilico.photographs import default_images, load_photograph, photograph_input
 from cosilico.progress import Report, progress_bar
@@ -21,7 +21,6 @@ from sim.spec.design import Design, load
 from sim.spec.errors import CosilicoError
 from sim.spec.files import file_to_replace, temporary_beside
 from sim.spec.memories import Memory
-from sim.spec.spaces import HARDWARE_SPACES
 from sim.spec.views import View
 from sim.timing.calibration import Calibration
 from testbench.rtl.harness import Progress
@@ -99,8 +98,7 @@ def simulate_argument(
     named = is_named(network)
     imported = load_imported(network) if is_imported(network) else None
     folder = Path() if named else Path(network) if imported else Path(network).parent
-    given_files = (path for path in (input_file, photograph, calibration_file) if path is not None)
-    inputs = (*network_files(network), *_accelerator_files(accelerator), *given_files)
+    inputs = input_files(network, accelerator, input_file, photograph, calibration_file)
     if output_file is not None:
         check_file(output_file, "--output", inputs)
     if json_file is not None:
@@ -229,11 +227,6 @@ def _required_accelerator(network: str, accelerator: str | None) -> AcceleratorC
     if accelerator is None:
         raise CosilicoError(f"network {network!r} must be given an --accelerator")
     return accelerator_argument(accelerator)
-
-
-def _accelerator_files(accelerator: str | None) -> tuple[Path, ...]:
-    is_file = accelerator is not None and accelerator not in HARDWARE_SPACES
-    return (Path(accelerator),) if accelerator is not None and is_file else ()
 
 
 def _check_apart(json_file: Path, output_file: Path | None) -> None:

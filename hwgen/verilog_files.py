@@ -9,16 +9,15 @@ from amaranth.hdl import Shape
 from amaranth.lib.wiring import In
 
 from hwgen.emit import TOP_MODULE, emit
+from hwgen.file_names import MANIFEST_FILE, VERILOG_FILE
 from hwgen.gateware.accelerator import accelerator_signature
 from hwgen.gateware.primitives.unique import MODULE_PREFIX
 from hwgen.gateware_hash import gateware_hash
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.files import write_atomic
 
-__all__ = ["MANIFEST_FILE", "OWNERSHIP", "VERILOG_FILE", "manifest", "write"]
+__all__ = ["OWNERSHIP", "manifest", "write"]
 
-VERILOG_FILE = f"{TOP_MODULE}.v"
-MANIFEST_FILE = "manifest.json"
 
 OWNERSHIP = (
     "Generated with Cosilico. This file belongs to whoever ran the generator, to use and to sell "

@@ -20,11 +20,15 @@ def load_accelerator(source: AcceleratorConfig | str | Path) -> AcceleratorConfi
 
     Raises
     ------
+    TypeError
+        If it is no accelerator, text or path.
     CosilicoError
         If it is neither a name nor a file that can be read.
     """
     if isinstance(source, AcceleratorConfig):
         return source
+    if not isinstance(source, str | Path):
+        raise TypeError(f"accelerator must be an accelerator, its name or its path, not {source!r}")
     return accelerator_argument(str(source))
 
 
@@ -33,7 +37,13 @@ def load_space(source: HardwareSpace | str) -> HardwareSpace:
 
     Raises
     ------
+    TypeError
+        If it is no space and no text.
     CosilicoError
         If there is no space of that name.
     """
-    return source if isinstance(source, HardwareSpace) else named_space(source)
+    if isinstance(source, HardwareSpace):
+        return source
+    if not isinstance(source, str):
+        raise TypeError(f"space must be a hardware space or its name, not {source!r}")
+    return named_space(source)

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cosilico.api import arguments
 from cosilico.api.accelerators import load_accelerator
 from cosilico.api.networks import NetworkSource
 from cosilico.api.pairs import AcceleratorSource, load_pair
@@ -87,9 +88,12 @@ def check(
 
     Raises
     ------
+    TypeError, ValueError
+        With a line that names the argument that is wrong.
     CosilicoError
         If a file is wrong, or there is no accelerator. A broken rule is no error: see the result.
     """
+    images = arguments.positive_integer("images", images)
     if network is None and accelerator is not None:
         config, name = load_accelerator(accelerator), None
         violations = realizability.check(config)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from cosilico.api import arguments
 from sim.spec import design as design_files
 from sim.spec.design import Design
 
@@ -13,10 +14,12 @@ def load_design(path: str | Path) -> Design:
 
     Raises
     ------
+    TypeError
+        If it is no path.
     CosilicoError
         One line that names the file or field, the rule and the value.
     """
-    return design_files.load(Path(path))
+    return design_files.load(arguments.path("path", path))
 
 
 def save_design(design: Design, path: str | Path) -> None:
@@ -26,6 +29,13 @@ def save_design(design: Design, path: str | Path) -> None:
     ----------
     design : Design
     path : str or Path
-        File to write, usually ``design.json``; its folder must exist.
+        File to write, usually ``design.json``; replaced if it exists, its folder made if it does not.
+
+    Raises
+    ------
+    TypeError
+        If either argument is of another kind.
     """
-    design_files.save(design, Path(path))
+    if not isinstance(design, Design):
+        raise TypeError(f"design must be a Design, not {design!r}")
+    design_files.save(design, arguments.path("path", path))

@@ -1,9 +1,10 @@
 """Costs of a network on many accelerators: those of a space, or any others."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from cosilico.api import arguments
 from cosilico.api.accelerators import load_accelerator, load_space
 from cosilico.api.networks import NetworkSource, load_network
 from cosilico.api.pairs import AcceleratorSource, calibration_in_force
@@ -41,6 +42,10 @@ class AcceleratorCosts:
     def __len__(self) -> int:
         """Return the number of accelerators."""
         return len(self.table)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Iterate over the rows, as :class:`Table` does."""
+        return iter(self.table)
 
     def __getitem__(self, column: str) -> list[Any]:
         """Return the values of a column, as :class:`Table` does."""
@@ -90,12 +95,11 @@ class AcceleratorCosts:
 
         Raises
         ------
-        ValueError
-            If there is no such objective.
+        TypeError, ValueError
+            If the budget is no number, or there is no such objective.
         """
-        if objective not in ("latency", "edp"):
-            raise ValueError(f"objective must be latency or edp, not {objective!r}")
-        row = self.costs.optimum(area_budget_mm2, objective)
+        budget = arguments.number("area_budget_mm2", area_budget_mm2)
+        row = self.costs.optimum(budget, arguments.metric("objective", objective))
         return None if row is None else self.accelerators[row]
 
     def front(self) -> Table:
@@ -148,14 +152,15 @@ def predict_many(
 
     Raises
     ------
-    ValueError
-        If there are no accelerators.
+    TypeError, ValueError
+        If there are no accelerators, or another argument is wrong.
     CosilicoError
         If a file is wrong or the timing constants are of another gateware.
     """
-    configs = tuple(load_accelerator(source) for source in accelerators)
-    if not configs:
-        raise ValueError("accelerators must be a sequence that is not empty, not ()")
+    jobs = arguments.positive_integer("jobs", jobs)
+    seed = arguments.seed_integer("seed", seed)
+    sources = arguments.several("accelerators", accelerators)
+    configs = tuple(load_accelerator(source) for source in sources)
     calibration_in_force()
     source = load_network(network, seed=seed)
     costs = enumerate_network(source, configs, progress or _silent, jobs=jobs)
@@ -184,6 +189,8 @@ def enumerate(
 
     Raises
     ------
+    TypeError, ValueError
+        With a line that names the argument that is wrong.
     CosilicoError
         If there is no such network or space, or the timing constants are of another gateware.
     """

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cosilico.api import arguments
 from cosilico.api.networks import NetworkSource
 from cosilico.api.pairs import AcceleratorSource, load_pair
 from cosilico.extras import require_extra
 from cosilico.folder import Contents, stage_folder
-from cosilico.inputs import network_files
+from cosilico.inputs import input_files
+from cosilico.run_folder import GENERATED_FILES
 
 __all__ = ["GeneratedFiles", "generate"]
 
@@ -86,17 +88,21 @@ def generate(
 
     Raises
     ------
+    TypeError, ValueError
+        With a line that names the argument that is wrong.
     NotRealizableError
         With the line of the first broken rule; nothing is written then.
     CosilicoError
         If a file is wrong, ``out`` is not such a folder, or the extra ``rtl`` is not installed.
     """
+    folder = arguments.path("out", out)
+    images = arguments.positive_integer("images", images)
+    seed = arguments.seed_integer("seed", seed)
     require_extra("generate", "rtl")
-    from cosilico.generation import GENERATED_FILES, generate_design
+    from cosilico.generation import generate_design
 
     pair = load_pair(network, accelerator, seed=seed)
-    inputs = network_files(str(network)) if isinstance(network, str | Path) else ()
-    folder = Path(out)
+    inputs = input_files(network, accelerator)
     contents = Contents(command="generate", identity=pair.network.name, files=GENERATED_FILES)
     with stage_folder(folder, contents, inputs=inputs, force=force) as staging:
         generate_design(pair, staging, images)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from cosilico.api import arguments
 from cosilico.extras import require_extra
 from cosilico.imports import import_model
 from cosilico.networks import MODEL_SUFFIXES, network_argument
@@ -29,13 +30,18 @@ def load_network(source: NetworkSource, *, seed: int = 0) -> Network:
 
     Raises
     ------
+    TypeError, ValueError
+        With a line that names the argument that is wrong.
     CosilicoError
         If there is none of that name, or its file is wrong.
     """
+    seed = arguments.seed_integer("seed", seed)
     if isinstance(source, Network):
         return source
     if isinstance(source, ImportedNetwork | Design):
         return source.network
+    if not isinstance(source, str | Path):
+        raise TypeError(f"network must be a network, its name or its path, not {source!r}")
     path = Path(source)
     if path.suffix in MODEL_SUFFIXES:
         return import_network(path).network
@@ -58,7 +64,8 @@ def import_network(model: str | Path, calibration: str | Path | None = None) -> 
     CosilicoError
         If the file is damaged, of an unknown kind, or the hardware cannot compute the model exactly.
     """
-    path = Path(model)
+    path = arguments.path("model", model)
+    images = None if calibration is None else arguments.path("calibration", calibration)
     if path.suffix == ".pt2":
         require_extra("import_network", "search")
-    return import_model(path, None if calibration is None else Path(calibration))
+    return import_model(path, images)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cosilico.api import arguments
 from cosilico.api.networks import NetworkSource
 from cosilico.api.pairs import AcceleratorSource, calibration_in_force, load_pair
 from cosilico.api.table import Table
@@ -196,6 +197,8 @@ def predict(
 
     Raises
     ------
+    TypeError, ValueError
+        With a line that names the argument that is wrong.
     NotRealizableError
         With the line of the first broken rule.
     CosilicoError
@@ -207,14 +210,15 @@ def predict(
     >>> cosilico.predict("resnet8", "tiny").cycles
     59481
     """
+    images = arguments.positive_integer("images", images)
+    memory = arguments.member("memory", Memory, memory)
+    seed = arguments.seed_integer("seed", seed)
     pair = load_pair(network, accelerator, seed=seed)
     if calibration is None:
         constants = calibration_in_force()
     elif isinstance(calibration, Calibration):
         constants = calibration
     else:
-        constants = current_calibration(Path(calibration))
-    prediction = model.predict(
-        pair.accelerator, pair.network, constants, images, memory=Memory(memory)
-    )
+        constants = current_calibration(arguments.path("calibration", calibration))
+    prediction = model.predict(pair.accelerator, pair.network, constants, images, memory=memory)
     return PredictedRun(design=pair, prediction=prediction)

@@ -2,18 +2,23 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from cosilico.api import arguments
 from cosilico.api.accelerators import load_space
 from cosilico.api.networks import NetworkSource, load_network
+from cosilico.api.pairs import calibration_in_force
 from cosilico.api.table import Table
 from cosilico.extras import require_extra
 from cosilico.folder import Contents, open_folder
+from cosilico.inputs import input_files
 from cosilico.progress import Report
+from cosilico.run_folder import SEARCHED_FILES
+from sim.realizability import require
 from sim.spec.design import Design, load
 from sim.spec.documents import read_json
 from sim.spec.network_json import network_digest
@@ -23,14 +28,7 @@ __all__ = ["SearchedDesign", "search", "search_accelerator"]
 
 _SEARCH_LIMIT_BYTES = 1 << 26
 
-_FILES = (
-    "checkpoint.pt",
-    "evaluations.jsonl",
-    "search.json",
-    "weights.npz",
-    "test.npz",
-    "design.json",
-)
+_FILES = ("checkpoint.pt", *SEARCHED_FILES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -106,18 +104,27 @@ def search(
 
     Raises
     ------
+    TypeError, ValueError
+        With a line that names the argument that is wrong; ``out`` is then as it was.
     CosilicoError
-        If the file is wrong, ``out`` is not such a folder, or the extra ``search`` is not installed.
+        If the file is wrong, ``out`` is not such a folder or holds an input, or the extra ``search``
+        is not installed.
     """
+    path = arguments.path("experiment", experiment)
+    seed = arguments.seed_integer("seed", seed)
+    folder = arguments.results_folder(out, resume=resume, force=force)
     require_extra("search", "search")
     from cosilico.subjects import ExperimentSubject
 
-    subject = ExperimentSubject(Path(experiment), seed)
+    calibration_in_force()
+    subject = ExperimentSubject(path, seed)
 
-    def run(folder: Path, report: Report) -> None:
-        subject.search(folder, resume=resume, progress=report)
+    def run(place: Path, report: Report) -> None:
+        subject.search(place, resume=resume, progress=report)
 
-    return _searched(run, subject.key(), out, resume=resume, force=force, progress=progress)
+    inputs = input_files(None, None, path)
+    opened = _opened(subject.key(), folder, inputs, resume=resume, force=force)
+    return _searched(run, opened, progress)
 
 
 def search_accelerator(
@@ -146,43 +153,48 @@ def search_accelerator(
 
     Raises
     ------
+    TypeError, ValueError
+        With a line that names the argument that is wrong; ``out`` is then as it was.
     NotRealizableError
         If the space's default cannot run the network: there is then nothing to compare with.
     CosilicoError
         As of :func:`cosilico.search`.
     """
+    metric = arguments.metric("objective", objective)
+    seed = arguments.seed_integer("seed", seed)
+    folder = arguments.results_folder(out, resume=resume, force=force)
     require_extra("search_accelerator", "search")
     from search.driver import run_hardware_search
     from search.strategies.hardware_settings import HardwareSettings
 
+    calibration_in_force()
     hardware, loaded = load_space(space), load_network(network, seed=seed)
+    require(hardware.default, loaded)
+    settings = HardwareSettings(metric=metric)
 
-    def run(folder: Path, report: Report) -> None:
+    def run(place: Path, report: Report) -> None:
         run_hardware_search(
             loaded,
             hardware,
-            folder,
-            settings=HardwareSettings(metric=objective),
+            place,
+            settings=settings,
             resume=resume,
             seed=seed,
             progress=report,
         )
 
     identity = json.dumps([network_digest(loaded), hardware.name, objective, seed])
-    return _searched(run, identity, out, resume=resume, force=force, progress=progress)
+    opened = _opened(identity, folder, input_files(network), resume=resume, force=force)
+    return _searched(run, opened, progress)
 
 
 def _searched(
     run: Callable[[Path, Report], None],
-    identity: str,
-    out: str | Path | None,
-    *,
-    resume: bool,
-    force: bool,
+    opened: AbstractContextManager[Path],
     progress: Report | None,
 ) -> SearchedDesign:
     """Search in a folder and read what is there then."""
-    with _folder(identity, out, resume=resume, force=force) as folder:
+    with opened as folder:
         run(folder, progress or (lambda step, done, total: None))
         figures = read_json(folder / "search.json", "search file", _SEARCH_LIMIT_BYTES)
         with (folder / "evaluations.jsonl").open() as lines:
@@ -195,14 +207,21 @@ def _searched(
 
 
 @contextmanager
-def _folder(identity: str, out: str | Path | None, *, resume: bool, force: bool) -> Iterator[Path]:
+def _opened(
+    identity: str,
+    out: Path | None,
+    inputs: Iterable[Path],
+    *,
+    resume: bool,
+    force: bool,
+) -> Iterator[Path]:
     if out is None:
         with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
             yield Path(name)
         return
-    contents = Contents(command="search", identity=identity, files=_FILES)
-    with open_folder(Path(out), contents, resume=resume, force=force) as folder:
-        yield folder
+    contents = Contents(command="search", identity=identity, files=_FILES, resumable=True)
+    with open_folder(out, contents, inputs=inputs, resume=resume, force=force):
+        yield out
 
 
 def _evaluations(records: list[dict[str, Any]]) -> Table:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cosilico.api.networks import NetworkSource
+from cosilico.api import arguments
+from cosilico.api.networks import NetworkSource, import_network
 from cosilico.api.pairs import AcceleratorSource, calibration_in_force, load_pair
 from cosilico.api.table import Table
 from cosilico.extras import require_extra
 from cosilico.images import ImageSet, images_for, random_images, require_memory
 from cosilico.imports import imported_images, load_imported
-from cosilico.networks import is_named
+from cosilico.networks import MODEL_SUFFIXES, is_named
 from cosilico.photographs import default_images
 from cosilico.progress import Report
 from sim.importers.folder import ImportedNetwork
@@ -124,7 +125,7 @@ def simulate(
         Without it a named network runs its default picture or noise, a file the ``test.npz`` beside
         it if that exists, and anything else random images.
     labels : int64[n], optional
-        With ``inputs``: then the accuracy is measured.
+        With ``inputs``, and only then: the accuracy is measured.
     images : int, optional
         How many of the inputs to run; all if not given.
     batch : int
@@ -142,38 +143,54 @@ def simulate(
 
     Raises
     ------
+    TypeError, ValueError
+        With a line that names the argument that is wrong.
     NotRealizableError
         With the line of the first broken rule.
     CosilicoError
         If a file or ``inputs`` is wrong, or the extra ``rtl`` is not installed.
     """
+    count = None if images is None else arguments.positive_integer("images", images)
+    batch = arguments.positive_integer("batch", batch)
+    view = arguments.member("view", View, view)
+    memory = arguments.member("memory", Memory, memory)
+    if stall_seed is not None:
+        stall_seed = arguments.seed_integer("stall_seed", stall_seed)
+    seed = arguments.seed_integer("seed", seed)
+    if labels is not None and inputs is None:
+        raise ValueError(f"labels must be None without inputs, not {labels!r}")
     require_extra("simulate", "rtl")
     from cosilico.simulation import simulate_design
 
-    if stall_seed is not None and Memory(memory) is not Memory.DETERMINISTIC:
+    if stall_seed is not None and memory is not Memory.DETERMINISTIC:
         raise CosilicoError(f"stall_seed must be None with memory {memory!s}, not {stall_seed!r}")
-    source = load_imported(str(network)) if _is_folder(network) else network
+    source = _source(network)
     pair = load_pair(source, accelerator, seed=seed)
     if inputs is None:
-        image_set = _default_images(network, source, pair.network, images)
+        image_set = _default_images(network, source, pair.network, count)
     else:
-        image_set = given_images(source, pair.network, inputs, labels).first(images)
+        image_set = given_images(source, pair.network, inputs, labels).first(count)
     require_memory(pair.network, len(image_set.x))
     result = simulate_design(
         pair,
         image_set,
         calibration_in_force(),
         progress or (lambda step, done, total: None),
-        memory=Memory(memory),
+        memory=memory,
         stall_seed=stall_seed,
-        view=View(view),
+        view=view,
         batch=batch,
     )
     return SimulatedRun(design=pair, result=result)
 
 
-def _is_folder(network: NetworkSource) -> bool:
-    return isinstance(network, str | Path) and Path(network).is_dir()
+def _source(network: NetworkSource) -> NetworkSource:
+    """The imported network, with its host's steps, of a model file or a folder; others as they are."""
+    if not isinstance(network, str | Path):
+        return network
+    if Path(network).suffix in MODEL_SUFFIXES:
+        return import_network(network)
+    return load_imported(str(network)) if Path(network).is_dir() else network
 
 
 def _default_images(
@@ -183,7 +200,8 @@ def _default_images(
     if not isinstance(network, str | Path):
         return random_images(loaded, count)
     if isinstance(source, ImportedNetwork):
-        return imported_images(source, Path(network), None, count)
+        path = Path(network)
+        return imported_images(source, path if path.is_dir() else path.parent, None, count)
     if is_named(str(network)):
         return default_images(loaded.input).first(count)
     return images_for(Path(network), loaded, None, count)
@@ -207,6 +225,10 @@ def given_images(
     if x.dtype != np.int8 or x.ndim != 4 or x.shape[1:] != shape or not len(x):
         expected = f"int8 of shape (n, {', '.join(map(str, shape))})"
         raise CosilicoError(f"inputs must be {expected}, not {x.dtype} of shape {x.shape}")
-    if labels is not None and np.shape(labels) != (len(x),):
-        raise CosilicoError(f"labels must have shape ({len(x)},), not {np.shape(labels)}")
-    return ImageSet(x, None if labels is None else np.asarray(labels, np.int64))
+    if labels is None:
+        return ImageSet(x)
+    y = np.asarray(labels)
+    if not np.issubdtype(y.dtype, np.integer) or y.shape != (len(x),):
+        rule = f"labels must be integers of shape ({len(x)},)"
+        raise CosilicoError(f"{rule}, not {y.dtype} of shape {y.shape}")
+    return ImageSet(x, y.astype(np.int64))

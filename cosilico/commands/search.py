@@ -16,8 +16,8 @@ def search(
     seed: SearchSeed = 0,
 ) -> None:
     """Search a network and its accelerator; writes design.json and weights.npz."""
-    require_extra("cosilico search", "search", "rtl", "report")
-    from cosilico.flow import search_to_folder
+    require_extra("cosilico search", "search")
+    from cosilico.search_stage import search_to_folder
 
     line = search_to_folder(experiment, out, resume=resume, force=force, seed=seed)
     typer.echo(f"{out / 'design.json'}: {line}")

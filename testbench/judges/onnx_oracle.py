@@ -22,7 +22,8 @@ def require_onnxruntime() -> None:
     """
     if find_spec("onnxruntime") is None:
         raise CosilicoError(
-            "comparing imported networks needs the package onnxruntime, which is in the extra 'dev'"
+            "comparing imported networks must have the extra dev: pip install 'cosilico[dev]', "
+            "for package onnxruntime is not installed"
         )
 
 

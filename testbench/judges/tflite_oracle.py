@@ -25,7 +25,8 @@ def require_oracle() -> None:
     """
     if find_spec("tflite_micro") is None:
         raise CosilicoError(
-            "comparing imported networks needs the package tflite-micro, which is in the extra 'dev'"
+            "comparing imported networks must have the extra dev: pip install 'cosilico[dev]', "
+            "for package tflite-micro is not installed"
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import hwgen
 import sim.spec
 from hwgen.emit import emit
-from hwgen.verilog_files import VERILOG_FILE
+from hwgen.file_names import VERILOG_FILE
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.views import View
 from testbench.rtl.build_cache import cached_directory, content_key

@@ -138,7 +138,7 @@ def test_many_accelerators_cost_what_each_costs() -> None:
     with pytest.raises(ValueError, match=r"^objective must be latency or edp, not 'area'$"):
         costs.best(objective="area")  # type: ignore[arg-type]
     with pytest.raises(
-        ValueError, match=r"^accelerators must be a sequence that is not empty, not \(\)$"
+        ValueError, match=r"^accelerators must be a sequence that is not empty, not \[\]$"
     ):
         cosilico.predict_many("ds_cnn", [])
 

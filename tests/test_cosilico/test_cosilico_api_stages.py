@@ -1,8 +1,10 @@
 """The public API's calls that need an extra: generate, simulate, search."""
 
 import json
+import re
 import runpy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,6 +54,16 @@ def test_generates_what_the_command_generates(design: Path, tmp_path: Path) -> N
     assert cosilico.generate(design, out=tmp_path / "api", force=True) == files
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_an_accelerators_file_is_not_generated_over(design: Path, force: bool) -> None:
+    before = design.read_bytes()
+    line = f"out must be a folder without the input {str(design)!r}, not {str(design.parent)!r}"
+    for network, accelerator in (("resnet8", design), (design, "tiny"), (design, None)):
+        with pytest.raises(cosilico.CosilicoError, match=f"^{re.escape(line)}$"):
+            cosilico.generate(network, accelerator, out=design.parent, force=force)
+    assert design.read_bytes() == before
+
+
 @pytest.mark.rtl
 def test_simulates_given_images(design: Path) -> None:
     loaded = cosilico.load_design(design)
@@ -82,9 +94,19 @@ def test_wrong_images_are_refused_before_anything_is_built(design: Path) -> None
         cosilico.simulate(loaded, inputs=np.zeros((1, 2)))
     x = np.zeros((2, *loaded.network.input.shape), np.int8)
     with pytest.raises(
-        cosilico.CosilicoError, match=r"^labels must have shape \(2,\), not \(3,\)$"
+        cosilico.CosilicoError,
+        match=r"^labels must be integers of shape \(2,\), not int64 of shape \(3,\)$",
     ):
         cosilico.simulate(loaded, inputs=x, labels=np.arange(3))
+    with pytest.raises(
+        cosilico.CosilicoError,
+        match=r"^labels must be integers of shape \(2,\), not float64 of shape \(2,\)$",
+    ):
+        cosilico.simulate(loaded, inputs=x, labels=np.array([0.5, 1.0]))
+    with pytest.raises(
+        ValueError, match=r"^labels must be None without inputs, not array\(\[0, 1\]\)$"
+    ):
+        cosilico.simulate(loaded, labels=np.arange(2))
     with pytest.raises(
         cosilico.CosilicoError, match=r"^stall_seed must be None with memory dram, not 1$"
     ):
@@ -101,6 +123,32 @@ def test_inputs_of_an_imported_network_are_prepared_by_its_host(tmp_path: Path) 
     x = np.zeros((2, *port.shape), port.dtype)
     images = given_images(imported, imported.network, x, None)
     assert np.array_equal(images.x, imported.host.prepare(x))
+
+
+def test_a_model_file_runs_through_its_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cosilico import simulation
+
+    path = tmp_path / "m.tflite"
+    path.write_bytes(random_model(5).content)
+    imported = cosilico.import_network(path)
+    port = imported.host.input
+    given = np.random.default_rng(4).integers(-100, 100, (2, *port.shape)).astype(port.dtype)
+    beside = given[:1]
+    seen: list[np.ndarray] = []
+
+    def run(design: cosilico.Design, images: Any, *rest: Any, **options: Any) -> None:
+        seen.append(images.x)
+
+    monkeypatch.setattr(simulation, "simulate_design", run)
+    cosilico.simulate(path, "tiny", inputs=given)
+    cosilico.simulate(path, "tiny", images=3)
+    np.savez(tmp_path / "test.npz", x=beside)
+    cosilico.simulate(str(path), "tiny")
+    assert np.array_equal(seen[0], imported.host.prepare(given))
+    assert seen[1].shape == (3, *imported.network.input.shape)
+    assert np.array_equal(seen[2], imported.host.prepare(beside))
 
 
 @pytest.mark.slow

@@ -56,6 +56,37 @@ def test_an_absent_package_names_its_extra(
     assert capsys.readouterr().err == f"cosilico: {line}\n"
 
 
+def test_a_parquet_file_needs_the_extra_of_reports(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("cosilico.extras.find_spec", lambda name: None)
+    words = ["enumerate", "ds_cnn", "--space", "tiny", "--out", str(tmp_path / "x.parquet")]
+    assert main(words) == 2
+    assert capsys.readouterr().err == (
+        "cosilico: cosilico enumerate to a .parquet file must have the extra report: "
+        "pip install 'cosilico[report]', for package pyarrow is not installed\n"
+    )
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_search_needs_its_own_extra_only(tmp_path: Path) -> None:
+    (tmp_path / "wrong.toml").write_text("colour = 3\n")
+    others = {module for name in ("rtl", "report") for module in EXTRAS[name]} - set(
+        EXTRAS["search"]
+    )
+    program = (
+        bare(others) + 'from cosilico.cli import main\nmain(["search", "wrong.toml", "--out", "s"])'
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True, text=True, check=True, cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert "colour" in done.stderr
+    assert "must have the extra" not in done.stderr
+    assert not (tmp_path / "s").exists()
+
+
 def test_a_module_belongs_to_an_extra_or_to_none() -> None:
     assert str(missing_extra("x", "matplotlib.figure")) == (
         "x must have the extra report: pip install 'cosilico[report]', "
@@ -64,10 +95,12 @@ def test_a_module_belongs_to_an_extra_or_to_none() -> None:
     assert missing_extra("x", "nonsense") is None
 
 
-BARE = f"""
+def bare(refused: set[str]) -> str:
+    """Beginning of a program that does not see these modules."""
+    return f"""
 import sys
 
-REFUSED = {sorted({module for modules in EXTRAS.values() for module in modules} | {"pytest", "pandas", "tflite_micro", "onnxruntime", "hypothesis"})!r}
+REFUSED = {sorted(refused)!r}
 
 
 class Bare:
@@ -78,7 +111,12 @@ class Bare:
 
 sys.meta_path.insert(0, Bare())
 """
-"""Beginning of a program that sees no package of an extra."""
+
+
+BARE = bare(
+    {module for modules in EXTRAS.values() for module in modules}
+    | {"pytest", "pandas", "tflite_micro", "onnxruntime", "hypothesis"}
+)
 
 COMMANDS = """
 import cosilico

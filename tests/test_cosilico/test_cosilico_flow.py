@@ -15,9 +15,10 @@ import pytest
 from cosilico import flow
 from cosilico.cli import main
 from cosilico.folder import HIDDEN
-from cosilico.generation import GENERATED_FILES
 from cosilico.images import ImageSet
 from cosilico.progress import Report
+from cosilico.run_folder import GENERATED_FILES, RUN_FILES
+from cosilico.search_stage import search_to_folder
 from cosilico.summary import print_summary
 from project_root import ROOT
 from search import driver
@@ -318,7 +319,7 @@ def test_a_run_lists_all_its_files(stages: Stages, experiment: Path, tmp_path: P
         if path.is_file() and HIDDEN not in path.parts
     }
     # What the search keeps for itself is not written by its stand-in.
-    assert files == set(flow.RUN_FILES) - {"checkpoint.pt"}
+    assert files == set(RUN_FILES) - {"checkpoint.pt"}
 
 
 def test_a_folder_of_a_user_is_refused_before_anything_runs(
@@ -387,8 +388,8 @@ def test_a_search_killed_again_and_again_finds_the_same_design(
 ) -> None:
     """Long: tests/test_search/test_search_driver.py kills the same search, each time where it has got further."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    flow.search_to_folder(experiment, whole, resume=False, seed=5)
-    search = functools.partial(flow.search_to_folder, experiment, killed, resume=True, seed=5)
+    search_to_folder(experiment, whole, resume=False, seed=5)
+    search = functools.partial(search_to_folder, experiment, killed, resume=True, seed=5)
     # Before the first checkpoint, right after a checkpoint, and some time after it.
     kill_and_resume(search, killed / "checkpoint.pt", [(False, 0.5), (True, 0.0), (True, 0.4)])
     for name in ("design.json", "weights.npz", "test.npz"):

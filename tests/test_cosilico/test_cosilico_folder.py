@@ -21,8 +21,8 @@ from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 
 FILES = ("sub/a", "b", "last")
-CONTENTS = Contents(command="run", identity="1", files=FILES)
-OTHER = Contents(command="run", identity="2", files=FILES)
+CONTENTS = Contents(command="run", identity="1", files=FILES, resumable=True)
+OTHER = Contents(command="run", identity="2", files=FILES, resumable=True)
 IMPORT = Contents(command="import", identity="1", files=FILES)
 
 
@@ -116,6 +116,11 @@ def test_resume_goes_on_with_the_same_run_only(tmp_path: Path) -> None:
         assert tree(tmp_path) == dict.fromkeys(FILES, "ours")
     with refused(f"{tmp_path} must be of the same experiment and seed to resume"):
         write(tmp_path, contents=OTHER, resume=True)
+    with refused(
+        f"out must be a folder of cosilico import to resume, not {str(tmp_path)!r}, "
+        "which holds what cosilico run made"
+    ):
+        write(tmp_path, contents=IMPORT, resume=True)
     with refused("--resume and --force must not be given both"):
         write(tmp_path, resume=True, force=True)
 

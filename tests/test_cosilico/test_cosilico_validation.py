@@ -15,6 +15,7 @@ from sim.spec.views import View
 from sim.timing.calibration import default
 from testbench.cases.imported import ImportedCase, Judgement
 from testbench.cases.random_networks import Case
+from testbench.judges.onnx_oracle import require_onnxruntime
 from testbench.validation import campaign as campaigns
 from testbench.validation.campaign import Campaign
 from testbench.validation.comparison import Comparison
@@ -139,10 +140,21 @@ def test_imported_networks_need_their_judge(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.undo()
     monkeypatch.setattr("testbench.judges.tflite_oracle.find_spec", lambda name: None)
     line = (
-        r"^comparing imported networks needs the package tflite-micro, which is in the extra 'dev'$"
+        r"^comparing imported networks must have the extra dev: pip install 'cosilico\[dev\]', "
+        r"for package tflite-micro is not installed$"
     )
     with pytest.raises(CosilicoError, match=line):
         validate_pairs(3, "tiny", 3, kind="imported")
+
+
+def test_onnx_models_need_their_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("testbench.judges.onnx_oracle.find_spec", lambda name: None)
+    line = (
+        r"^comparing imported networks must have the extra dev: pip install 'cosilico\[dev\]', "
+        r"for package onnxruntime is not installed$"
+    )
+    with pytest.raises(CosilicoError, match=line):
+        require_onnxruntime()
 
 
 def test_everything_is_written_when_all_is_done(tmp_path: Path, runs: list[Case]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from accelerators import small_accelerator
 from hwgen import emit, verilog_files
 from hwgen import gateware_hash as gateware_hash_module
+from hwgen.file_names import MANIFEST_FILE, VERILOG_FILE
 from hwgen.gateware_hash import code, gateware_hash, gateware_sources
 from hwgen.verilog_files import OWNERSHIP
 from sim.cost.area import memories
@@ -86,7 +87,7 @@ def test_synthesis_keeps_memories_and_finds_no_latches(
     written: tuple[AcceleratorConfig, Path],
 ) -> None:
     report = synthesize(written[1])
-    memories = json.loads((written[1].parent / verilog_files.MANIFEST_FILE).read_text())["memories"]
+    memories = json.loads((written[1].parent / MANIFEST_FILE).read_text())["memories"]
     assert report.warnings == ()
     assert report.latches == 0
     assert report.memories == len(memories)
@@ -95,7 +96,7 @@ def test_synthesis_keeps_memories_and_finds_no_latches(
 
 def test_manifest_describes_the_accelerator(written: tuple[AcceleratorConfig, Path]) -> None:
     accelerator, path = written
-    manifest = json.loads((path.parent / verilog_files.MANIFEST_FILE).read_text())
+    manifest = json.loads((path.parent / MANIFEST_FILE).read_text())
     assert AcceleratorConfig.from_json(manifest["accelerator"]) == accelerator
     assert manifest["fingerprint"] == accelerator.fingerprint
     assert manifest["gateware_hash"] == gateware_hash()
@@ -117,7 +118,7 @@ def test_manifest_describes_the_accelerator(written: tuple[AcceleratorConfig, Pa
 
 def test_area_counts_every_memory(written: tuple[AcceleratorConfig, Path]) -> None:
     accelerator, path = written
-    manifest = json.loads((path.parent / verilog_files.MANIFEST_FILE).read_text())
+    manifest = json.loads((path.parent / MANIFEST_FILE).read_text())
     emitted = Counter((memory["width"], memory["depth"]) for memory in manifest["memories"])
     counted: Counter[tuple[int, int]] = Counter()
     for part in memories(accelerator).values():
@@ -209,3 +210,7 @@ def test_hash_covers_the_vocabulary_that_the_gateware_imports() -> None:
         )
     }
     assert imported == set(gateware_hash_module._VOCABULARY)
+
+
+def test_the_file_is_named_like_the_top_module() -> None:
+    assert f"{emit.TOP_MODULE}.v" == VERILOG_FILE

@@ -13,6 +13,7 @@ from cocotb_tools.runner import Runner, get_runner
 
 from accelerators import TWO_PES
 from hwgen import emit, verilator, verilog_files
+from hwgen.file_names import VERILOG_FILE
 from hwgen.gateware.host.csr import capabilities
 from hwgen.program import compile_design
 from project_root import ROOT
@@ -99,7 +100,7 @@ def simulation(tmp_path_factory: pytest.TempPathFactory) -> Runner:
     directory = tmp_path_factory.mktemp("cocotb")
     verilog_files.write(TWO_PES, directory)
     source = directory / "watched.v"
-    source.write_text((directory / verilog_files.VERILOG_FILE).read_text() + bound_rules(TWO_PES))
+    source.write_text((directory / VERILOG_FILE).read_text() + bound_rules(TWO_PES))
     report = directory / "axi_report.cpp"
     report.write_text((resources.files("testbench.rtl") / "templates" / "axi_report.h").read_text())
     ports = directory / "ports.vlt"

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from chain_cases import random_chain
-from cosilico.generation import PROGRAM_MANIFEST, generate_design
+from cosilico.generation import generate_design
+from cosilico.run_folder import PROGRAM_MANIFEST
 from hwgen.program import compile_design
 from sim import golden
 from sim.arrays.plan_columns import LayerPlan

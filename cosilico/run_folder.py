@@ -1,0 +1,66 @@
+"""The folder of a run: names of all its files, and how it is opened."""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from cosilico.folder import Contents, open_folder
+from hwgen.file_names import MANIFEST_FILE, VERILOG_FILE
+
+__all__ = [
+    "DEFAULT",
+    "DESIGN_FILES",
+    "GENERATED_FILES",
+    "PROGRAM_FILE",
+    "PROGRAM_MANIFEST",
+    "REPORT_FILE",
+    "RESULTS_FILE",
+    "RUN_FILES",
+    "SEARCHED_FILES",
+    "SIDES",
+    "STAGES",
+    "VERILOG",
+    "open_run",
+]
+
+DESIGN_FILES = ("weights.npz", "test.npz", "design.json")
+SEARCHED_FILES = ("evaluations.jsonl", "search.json", *DESIGN_FILES)
+
+PROGRAM_FILE = "program.bin"
+PROGRAM_MANIFEST = "program.json"
+GENERATED_FILES = (VERILOG_FILE, MANIFEST_FILE, PROGRAM_FILE, PROGRAM_MANIFEST)
+
+RESULTS_FILE = "results.json"
+REPORT_FILE = "report.html"
+
+VERILOG = "verilog"
+"""Folder of generated files."""
+
+DEFAULT = "default"
+"""Folder of the default accelerator's design."""
+
+STAGES = "stages"
+"""Folder of the stages that are done."""
+
+SIDES = ("rtl", "rtl_default")
+"""Both designs of a run: on the accelerator that was searched, and on the default."""
+
+RUN_FILES = (
+    "checkpoint.pt",
+    *SEARCHED_FILES,
+    *("calibration.json", "enumeration.npz"),
+    *(f"{DEFAULT}/{name}" for name in DESIGN_FILES),
+    *(f"{folder}{VERILOG}/{name}" for folder in ("", f"{DEFAULT}/") for name in GENERATED_FILES),
+    *(f"{STAGES}/{name}.json" for name in ("calibration", "search", "enumerate")),
+    *(f"{STAGES}/{stage}_{side}.json" for stage in ("generate", "simulate") for side in SIDES),
+    *(RESULTS_FILE, REPORT_FILE),
+)
+"""All files of a run, and of a search, which is its first part."""
+
+
+def open_run(
+    out: Path, identity: str, inputs: Iterable[Path], *, resume: bool, force: bool
+) -> AbstractContextManager[Path]:
+    """Lock the folder of a run or of its search; see :func:`cosilico.folder.open_folder`."""
+    contents = Contents(command="run", identity=identity, files=RUN_FILES, resumable=True)
+    return open_folder(out, contents, inputs=inputs, resume=resume, force=force)

@@ -1,0 +1,125 @@
+"""Searches of the public API: what they refuse, and that nothing is lost by it."""
+
+import re
+import runpy
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cosilico
+from cosilico.api import search as api_search
+from cosilico.folder import Contents, open_folder
+from project_root import ROOT
+from sim.spec.errors import StaleCalibrationError
+from sim.spec.spaces import TINY
+
+NARROW = replace(TINY.default, io_bandwidth_gbps=12.8)
+NARROW_SPACE = replace(TINY, default=NARROW, values={**TINY.values, "io_bandwidth_gbps": (12.8,)})
+FILES = ("search.json", "weights.npz", "design.json")
+
+
+@pytest.fixture
+def earlier(tmp_path: Path) -> Path:
+    """Folder with what an earlier search made."""
+    out = tmp_path / "out"
+    script = ROOT / "examples" / "handwritten" / "make_weights.py"
+    with open_folder(out, Contents(command="search", identity="earlier", files=FILES)):
+        runpy.run_path(str(script))["main"](out)
+        (out / "search.json").write_text("{}")
+    return out
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "line"),
+    [
+        ({"objective": "foo"}, ValueError, "objective must be latency or edp, not 'foo'"),
+        ({"objective": 1}, TypeError, "objective must be latency or edp, not 1"),
+        ({"seed": "a"}, TypeError, "seed must be an integer from 0 to 2147483647, not 'a'"),
+        ({"seed": -1}, ValueError, "seed must be an integer from 0 to 2147483647, not -1"),
+        ({"space": "x"}, cosilico.CosilicoError, "space must be one of tiny, edge, not 'x'"),
+        (
+            {"space": NARROW_SPACE},
+            cosilico.NotRealizableError,
+            "io_bandwidth_gbps needs a bus of 64 bytes, but at simd_units 8 it can have 32",
+        ),
+    ],
+)
+def test_a_wrong_argument_leaves_an_earlier_result(
+    earlier: Path, arguments: dict[str, Any], error: type[Exception], line: str
+) -> None:
+    before = contents(earlier)
+    with pytest.raises(error, match=f"^{re.escape(line)}$"):
+        cosilico.search_accelerator("ds_cnn", out=earlier, force=True, **arguments)
+    assert contents(earlier) == before
+
+
+@pytest.mark.parametrize("seed", [2**31, "1"])
+def test_a_wrong_seed_of_a_co_search_leaves_an_earlier_result(earlier: Path, seed: Any) -> None:
+    before = contents(earlier)
+    with pytest.raises((TypeError, ValueError), match=r"^seed must be an integer from 0 to "):
+        cosilico.search(ROOT / "examples" / "digits.toml", earlier, seed=seed, force=True)
+    assert contents(earlier) == before
+
+
+def test_an_input_in_the_results_folder_is_refused(earlier: Path) -> None:
+    before, design = contents(earlier), earlier / "design.json"
+    experiment = earlier / "small.toml"
+    calls: dict[Path, Callable[[], object]] = {
+        design: lambda: cosilico.search_accelerator(design, "tiny", earlier, force=True),
+        experiment: lambda: cosilico.search(experiment, earlier, force=True),
+    }
+    for path, call in calls.items():
+        if path == experiment:
+            experiment.write_text('name = "small"\n')
+            before[experiment] = experiment.read_bytes()
+        line = f"out must be a folder without the input {str(path)!r}, not {str(earlier)!r}"
+        with pytest.raises(cosilico.CosilicoError, match=f"^{re.escape(line)}$"):
+            call()
+        assert contents(earlier) == before
+
+
+@pytest.mark.parametrize("option", ["resume", "force"])
+def test_an_option_of_a_folder_needs_a_folder(option: str) -> None:
+    line = f"^{option} must be False without out, not True$"
+    chosen: dict[str, Any] = {option: True}
+    with pytest.raises(ValueError, match=line):
+        cosilico.search_accelerator("ds_cnn", **chosen)
+    with pytest.raises(ValueError, match=line):
+        cosilico.search("absent.toml", **chosen)
+
+
+def test_stale_timing_constants_stop_a_search(
+    earlier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stale() -> None:
+        raise StaleCalibrationError("stale")
+
+    monkeypatch.setattr(api_search, "calibration_in_force", stale)
+    before = contents(earlier)
+    with pytest.raises(StaleCalibrationError, match=r"^stale$"):
+        cosilico.search_accelerator("ds_cnn", out=earlier, force=True)
+    with pytest.raises(StaleCalibrationError, match=r"^stale$"):
+        cosilico.search(ROOT / "examples" / "digits.toml", earlier, force=True)
+    assert contents(earlier) == before
+
+
+def test_an_interrupted_search_is_resumed_or_replaced(tmp_path: Path) -> None:
+    def interrupt(step: str, done: int, total: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        cosilico.search_accelerator("ds_cnn", "tiny", out, progress=interrupt)
+    line = (
+        "out must be a folder that is absent or empty, or --resume or --force must be given, not "
+    )
+    with pytest.raises(cosilico.CosilicoError, match=f"^{re.escape(line)}"):
+        cosilico.search_accelerator("ds_cnn", "tiny", out)
