@@ -168,7 +168,7 @@ def search_accelerator(
             progress=report,
         )
 
-    identity = json.dumps([network_digest(loaded), hardware.name, objective, seed])
+    identity = json.dumps([network_digest(loaded), hardware.to_json(), objective, seed])
     return _searched(run, identity, out, resume=resume, force=force, progress=progress)
 
 
