@@ -16,7 +16,7 @@ from search.tasks import TASKS
 from sim.cost.objective import Metric
 from sim.spec.network import Network
 from sim.spec.network_json import network_digest
-from sim.spec.spaces import HardwareSpace
+from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
 
 __all__ = ["ExperimentSubject", "NetworkSubject", "Subject"]
 
@@ -50,8 +50,10 @@ class ExperimentSubject:
         self.space: str = self.experiment.space
 
     def key(self) -> str:
-        """Digest of experiment and seed."""
-        return digest(json.dumps(self.experiment.to_json(), sort_keys=True), str(self.seed))
+        """Digest of experiment, space and seed."""
+        space = HARDWARE_SPACES[self.space].to_json()
+        parts = [self.experiment.to_json(), space, self.seed]
+        return digest(json.dumps(parts, sort_keys=True))
 
     def search(self, out: Path, *, resume: bool, progress: Report) -> dict[str, Any]:
         """Search network and accelerator."""
@@ -83,7 +85,7 @@ class NetworkSubject:
         images = [self.images.x.tobytes()]
         if self.images.y is not None:
             images.append(self.images.y.tobytes())
-        rest = json.dumps([self.hardware.name, self.metric, self.seed])
+        rest = json.dumps([self.hardware.to_json(), self.metric, self.seed])
         return digest(network_digest(self.network), rest, *images)
 
     def search(self, out: Path, *, resume: bool, progress: Report) -> dict[str, Any]:

@@ -91,7 +91,11 @@ def run_search(
         )
         return CO_SEARCHES[settings.strategy].make(problem, settings)
 
-    identity = {"experiment": experiment.to_json(), "seed": seed}
+    identity = {
+        "experiment": experiment.to_json(),
+        "space": hardware.to_json(),
+        "seed": seed,
+    }
     search = _Search(strategy, settings, hardware, seed, out, identity, costs)
     return search.run(resume, progress)
 
@@ -143,7 +147,7 @@ def run_hardware_search(
 
     identity = {
         "network": network_digest(network),
-        "space": hardware.name,
+        "space": hardware.to_json(),
         "search": chosen.to_json(),
         "seed": seed,
     }

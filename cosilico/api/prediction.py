@@ -12,8 +12,8 @@ from cosilico.gateware import current_calibration
 from cosilico.summary import accelerator_text
 from sim import model
 from sim.cost.area import area
-from sim.cost.energy import Activity, Work, energy
-from sim.prediction import DescriptorTimes, Prediction
+from sim.cost.energy import Activity, energy
+from sim.prediction import DescriptorTimes, LayerPrediction, Prediction
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.memories import Memory
@@ -90,8 +90,7 @@ class PredictedRun:
     @property
     def energy_pj(self) -> float:
         """Energy of the program, pJ of the 45 nm proxy; the layers' energies add up to it."""
-        macs, busy = self.design.network.macs, self.prediction.execute_busy
-        return self._energy_pj(macs, busy, self.read_bytes, self.write_bytes)
+        return energy(self.accelerator, self.prediction).total
 
     @property
     def layers(self) -> Table:
@@ -106,9 +105,7 @@ class PredictedRun:
                 layer.utilization,
                 layer.read_bytes,
                 layer.write_bytes,
-                self._energy_pj(
-                    layer.macs, layer.execute_busy, layer.read_bytes, layer.write_bytes
-                ),
+                self._energy_pj(layer),
             )
             for layer in self.prediction.layers
         ]
@@ -145,13 +142,13 @@ class PredictedRun:
             "layers": self.layers.to_json(),
         }
 
-    def _energy_pj(self, macs: int, execute_busy: int, read_bytes: int, write_bytes: int) -> float:
-        """Energy of the program or of a layer of it; ``macs`` are those of an image."""
+    def _energy_pj(self, layer: LayerPrediction) -> float:
         activity = Activity(
-            execute_busy=execute_busy,
-            read_bytes=read_bytes,
-            write_bytes=write_bytes,
-            layers=(Work(macs=self.images * macs),),
+            execute_busy=layer.execute_busy,
+            read_bytes=layer.read_bytes,
+            write_bytes=layer.write_bytes,
+            layers=(layer,),
+            images=self.images,
         )
         return energy(self.accelerator, activity).total
 

@@ -183,7 +183,7 @@ def search_accelerator(
             progress=report,
         )
 
-    identity = json.dumps([network_digest(loaded), hardware.name, objective, seed])
+    identity = json.dumps([network_digest(loaded), hardware.to_json(), objective, seed])
     opened = _opened(identity, folder, input_files(network), resume=resume, force=force)
     return _searched(run, opened, progress)
 

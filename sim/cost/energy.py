@@ -57,7 +57,12 @@ class HasMacs(Protocol):
 
 
 class Prediction(Protocol):
-    """Activity of a run, of an image, that the proxy prices."""
+    """Activity of a run that the proxy prices: busy cycles and bytes of all its images."""
+
+    @property
+    def images(self) -> int:
+        """Images that the run computes."""
+        ...
 
     @property
     def execute_busy(self) -> int:
@@ -105,17 +110,20 @@ class Activity:
         External bytes.
     layers : sequence with ``macs``
         ``network.layers`` will do.
+    images : int
+        Images of the run, each of which costs the layers' MACs.
     """
 
     execute_busy: int
     read_bytes: int
     write_bytes: int
     layers: Sequence[HasMacs]
+    images: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyBreakdown:
-    """Energy of one image by part, pJ of the 45 nm proxy.
+    """Energy of a run by part, pJ of the 45 nm proxy.
 
     Parameters
     ----------
@@ -141,12 +149,12 @@ class EnergyBreakdown:
 
 
 def energy(config: AcceleratorConfig, prediction: Prediction) -> EnergyBreakdown:
-    """Energy of one image by part, pJ of the 45 nm proxy."""
+    """Energy of a run, of all its images, by part, pJ of the 45 nm proxy."""
     row_bytes = config.pes * config.compute_lanes * config.row_bytes
     vector_bytes = config.pes * config.vector_bytes
     external_bytes = prediction.read_bytes + prediction.write_bytes
     bank_bytes = config.local_memory_kb * 1024 // config.compute_lanes
-    macs = sum(layer.macs for layer in prediction.layers)
+    macs = prediction.images * sum(layer.macs for layer in prediction.layers)
     busy = prediction.execute_busy
     return EnergyBreakdown(
         multiply_accumulate=macs * (INT8_MULTIPLY_PJ + INT32_ADD_PJ),

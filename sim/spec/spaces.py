@@ -93,6 +93,15 @@ class HardwareSpace:
             indices.append(index)
         return self.config(indices[::-1])
 
+    def to_json(self) -> dict[str, Any]:
+        """Return everything that a search in the space depends on as a JSON object."""
+        return {
+            "name": self.name,
+            "clock_mhz": self.clock_mhz,
+            "values": {name: list(values) for name, values in self.values.items()},
+            "default": self.default.to_json(),
+        }
+
 
 TINY = HardwareSpace(
     name="tiny",

@@ -1,5 +1,7 @@
 """Hardware and network spaces: sizes, indices, and what architectures unroll to."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,16 @@ def test_iteration_is_in_the_order_of_the_flat_index(space: HardwareSpace) -> No
             assert space.at(flat) == config
             assert space.config(space.indices(config)) == config
     assert len(set(space)) == len(space)
+
+
+@pytest.mark.parametrize("space", [TINY, EDGE], ids=lambda space: str(space.name))
+def test_a_space_is_whole_in_its_json(space: HardwareSpace) -> None:
+    document = json.loads(json.dumps(space.to_json()))
+    assert document["default"] == space.default.to_json()
+    values = {name: tuple(values) for name, values in document.pop("values").items()}
+    again = HardwareSpace(**document | {"values": values, "default": space.default})
+    assert list(again) == list(space)
+    assert (again.name, again.default) == (space.name, space.default)
 
 
 def test_a_point_outside_the_space_is_refused() -> None:

@@ -4,7 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from sim.networks.named import named_network
 from sim.spec.design import Design, load
 from sim.spec.errors import CosilicoError
 from sim.spec.network import Network
-from sim.spec.spaces import TINY
+from sim.spec.spaces import TINY, HardwareSpace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +162,25 @@ def test_a_registered_strategy_goes_on_where_it_was_killed(
     with pytest.raises(CosilicoError, match=r"must be of the same experiment and seed to resume$"):
         run_hardware_search(
             network, TINY, tmp_path / "cut", settings=RandomSettings(), resume=True, seed=3
+        )
+
+
+@pytest.mark.usefixtures("_random")
+@pytest.mark.parametrize(
+    "space",
+    [
+        replace(TINY, values=dict(TINY.values) | {"pes_x": (1, 2)}),
+        replace(TINY, default=replace(TINY.default, pes_x=1)),
+    ],
+    ids=["values", "default"],
+)
+def test_another_space_of_the_same_name_is_not_resumed(
+    network: Network, tmp_path: Path, space: HardwareSpace
+) -> None:
+    search(network, tmp_path)
+    with pytest.raises(CosilicoError, match=r"must be of the same experiment.* to resume$"):
+        run_hardware_search(
+            network, space, tmp_path, settings=RandomSettings(metric="edp"), resume=True, seed=3
         )
 
 

@@ -8,6 +8,9 @@ import pytest
 
 from accelerators import small_accelerator
 from sim.cost.energy import Activity, energies, energy, sram_pj_per_byte
+from sim.model import predict
+from sim.networks.named import named_network
+from sim.spec.spaces import TINY
 
 CONFIG = small_accelerator(
     3,
@@ -70,6 +73,22 @@ def test_each_activity_has_its_price() -> None:
     assert parts.local_memory == pytest.approx((1000 * 6 * 16 + 800) * 2.5)
     assert parts.external_memory == pytest.approx(800 * 162.5)
     assert parts.total == pytest.approx(sum(astuple(parts)), rel=1e-12)
+
+
+def test_every_image_costs_its_multiplications() -> None:
+    three = replace(BUSY, execute_busy=3000, read_bytes=1920, write_bytes=480, images=3)
+    for part, single in zip(
+        astuple(energy(CONFIG, three)), astuple(energy(CONFIG, BUSY)), strict=True
+    ):
+        assert part == pytest.approx(3 * single, rel=1e-12)
+
+
+@pytest.mark.parametrize("images", [1, 3])
+def test_a_prediction_of_many_images_costs_all_their_multiplications(images: int) -> None:
+    network = named_network("ds_cnn")
+    prediction = predict(TINY.default, network, images=images)
+    parts = energy(TINY.default, prediction)
+    assert parts.multiply_accumulate == images * network.macs * (0.2 + 0.1)
 
 
 @pytest.mark.parametrize("field", ["execute_busy", "read_bytes", "write_bytes"])
