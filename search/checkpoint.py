@@ -39,7 +39,7 @@ class CheckpointStore:
     folder : Path
         Made if it is not there.
     identity : str
-        Names the run (experiment and seed); a checkpoint of another is refused.
+        Digest of all that the run depends on; a checkpoint of another is refused.
     """
 
     def __init__(self, folder: Path, identity: str) -> None:
@@ -108,7 +108,7 @@ class CheckpointStore:
         saved = self._saved(payload)
         if saved["identity"] != self._identity:
             raise CosilicoError(
-                f"{self._checkpoint} must be of the same experiment and seed to resume"
+                f"{self._checkpoint} must be of the same experiment, seed and cost columns to resume"
             )
         log = self._log.read_bytes()[: saved["log_bytes"]] if self._log.exists() else b""
         logged = hashlib.sha256(log)

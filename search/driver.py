@@ -21,6 +21,7 @@ from search.strategies.protocol import CoSearchProblem, HardwareProblem, Strateg
 from search.strategies.settings import StrategySettings
 from search.tasks import TASKS
 from sim.cost.area import area
+from sim.cost.columns import COST_COLUMNS
 from sim.cost.costs import evaluate_many
 from sim.cost.objective import Objective
 from sim.realizability import check, require
@@ -67,7 +68,7 @@ def run_search(
     Raises
     ------
     CosilicoError
-        If the checkpoint is of another experiment or seed.
+        If the checkpoint is of another experiment, space or seed, or of other cost columns.
     NotRealizableError
         If the space's default accelerator cannot be built, or no design within the default's area
         runs the final network.
@@ -187,7 +188,8 @@ class _Search:
             metric=settings.metric, area_budget=area(hardware.default).total
         )
         self._costs = costs
-        words = json.dumps(identity, sort_keys=True).encode()
+        # The log's records have the columns that were registered when they were written.
+        words = json.dumps(identity | {"columns": list(COST_COLUMNS)}, sort_keys=True).encode()
         self._store = CheckpointStore(out, hashlib.sha256(words).hexdigest())
 
     def run(self, resume: bool, progress: Progress | None) -> SearchResult:

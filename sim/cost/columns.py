@@ -5,7 +5,7 @@ records of a search, in the file of an enumeration and in ``results.json``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 import numpy as np
@@ -89,6 +89,20 @@ class CostColumn:
         return self.label or self.name
 
 
+_OTHER_FIELDS = frozenset(
+    (
+        *(entry.name for entry in fields(AcceleratorConfig)),
+        # beside the columns in files of results
+        *("accelerator", "macs_per_cycle", "violations", "float_accuracy", "int8_accuracy"),
+        # of sim.cost.table.CostTable
+        *("configs", "excess", "values", "realizable"),
+        *("row", "figures", "select", "concatenate", "optimum", "front", "columns"),
+        # of search.evaluator.Evaluation
+        *("index", "phase", "network", "costs", "accuracy", "to_json", "from_json"),
+    )
+)
+"""Names that already mean something where columns are read or written by name."""
+
 COST_COLUMNS: dict[str, CostColumn] = {}
 """All columns by name, in the order of files."""
 
@@ -99,12 +113,15 @@ def register(column: CostColumn) -> CostColumn:
     Raises
     ------
     ValueError
-        If there is a column of this name or label.
+        If there is a column of this name or label, or the name or label is another field of an
+        accelerator, a cost table or a search's record.
     """
     taken = {name for known in COST_COLUMNS.values() for name in (known.name, known.title)}
-    for name in (column.name, column.title):
+    for kind, name in (("name", column.name), ("label", column.title)):
         if name in taken:
-            raise ValueError(f"name must be new among the cost columns, not {name!r}")
+            raise ValueError(f"{kind} must be new among the cost columns, not {name!r}")
+        if name in _OTHER_FIELDS or name.startswith("_"):
+            raise ValueError(f"{kind} must not be another field's of a cost table, not {name!r}")
     COST_COLUMNS[column.name] = column
     return column
 

@@ -99,7 +99,9 @@ def test_a_finished_search_resumes_to_itself(whole: Path, experiment: Experiment
 
 
 def test_another_run_is_not_resumed(whole: Path, experiment: Experiment) -> None:
-    with pytest.raises(CosilicoError, match=r"must be of the same experiment and seed to"):
+    with pytest.raises(
+        CosilicoError, match=r"must be of the same experiment, seed and cost columns to"
+    ):
         run_search(experiment, whole, resume=True, seed=4)
 
 

@@ -66,5 +66,7 @@ def test_a_killed_search_goes_on_to_the_same_design(
     assert (tmp_path / "cut" / "design.json").read_bytes() == (
         tmp_path / "whole" / "design.json"
     ).read_bytes()
-    with pytest.raises(CosilicoError, match=r"must be of the same experiment and seed"):
+    with pytest.raises(
+        CosilicoError, match=r"must be of the same experiment, seed and cost columns"
+    ):
         search(network, tmp_path / "cut", resume=True, seed=4)

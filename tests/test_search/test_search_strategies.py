@@ -159,7 +159,9 @@ def test_a_registered_strategy_goes_on_where_it_was_killed(
     for name in ("design.json", "weights.npz", "evaluations.jsonl"):
         cut, uncut = (tmp_path / folder / name for folder in ("cut", "whole"))
         assert cut.read_bytes() == uncut.read_bytes()
-    with pytest.raises(CosilicoError, match=r"must be of the same experiment and seed to resume$"):
+    with pytest.raises(
+        CosilicoError, match=r"must be of the same experiment, seed and .* to resume$"
+    ):
         run_hardware_search(
             network, TINY, tmp_path / "cut", settings=RandomSettings(), resume=True, seed=3
         )
@@ -178,7 +180,9 @@ def test_another_space_of_the_same_name_is_not_resumed(
     network: Network, tmp_path: Path, space: HardwareSpace
 ) -> None:
     search(network, tmp_path)
-    with pytest.raises(CosilicoError, match=r"must be of the same experiment.* to resume$"):
+    with pytest.raises(
+        CosilicoError, match=r"must be of the same experiment, seed and .* to resume$"
+    ):
         run_hardware_search(
             network, space, tmp_path, settings=RandomSettings(metric="edp"), resume=True, seed=3
         )
@@ -204,6 +208,33 @@ def test_a_registered_column_is_in_every_file(
     assert len(lines) == len(TINY)
     for line in lines:
         assert float(line[column]) == float(line["area"]) * int(line["predicted_cycles"])
+
+
+@pytest.mark.usefixtures("_random")
+def test_a_search_with_other_columns_is_not_resumed(
+    network: Network, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    search(network, tmp_path)
+    request.getfixturevalue("column")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(CosilicoError) as caught:
+        search(network, tmp_path, resume=True)
+    path = tmp_path / "checkpoint.pt"
+    message = f"{path} must be of the same experiment, seed and cost columns to resume"
+    assert str(caught.value) == message
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_column_hides_no_field_of_a_record(network: Network) -> None:
+    """Whatever a record has by itself, as an attribute or in its JSON, stays what it is."""
+    (record,) = Evaluator().evaluate([TINY.default], network, phase="a")
+    others = {*dir(record), *record.to_json(), *record.figures()}
+    others -= {name for column in COST_COLUMNS.values() for name in (column.name, column.title)}
+    assert others > {"index", "phase", "network", "accuracy", "realizable", "to_json"}
+    for name in others:
+        fresh = CostColumn(name=name, unit="mm²", compute=lambda costing: costing["area"])
+        with pytest.raises(ValueError, match=rf"^name must not be another field's .* '{name}'$"):
+            register(fresh)
 
 
 def test_an_experiment_names_registered_strategies_alone(

@@ -131,14 +131,32 @@ def test_a_registered_column_is_in_every_table(column: str, network: Network) ->
     assert table.row(0)[column] == table.area[0] * table.cycles[0]
 
 
-@pytest.mark.parametrize("name", ["area", "predicted_cycles"])
-def test_a_name_is_taken_once(name: str) -> None:
-    fresh = CostColumn(name=name, unit="mm²", compute=lambda costing: costing["area"])
-    message = f"name must be new among the cost columns, not {name!r}"
+def refused(message: str, name: str, label: str = "") -> None:
+    """Check that a column is refused, and that no table has it then."""
+    before = dict(COST_COLUMNS)
+    fresh = CostColumn(name=name, label=label, unit="mm²", compute=lambda costing: costing["area"])
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         register(fresh)
+    assert before == COST_COLUMNS
+
+
+@pytest.mark.parametrize("name", ["area", "predicted_cycles"])
+def test_a_name_is_taken_once(name: str) -> None:
+    refused(f"name must be new among the cost columns, not {name!r}", name)
+    refused(f"label must be new among the cost columns, not {name!r}", "silicon", name)
     with pytest.raises(ValueError, match=r"^name must be an identifier, not 'two words'$"):
         CostColumn(name="two words", unit="mm²", compute=lambda costing: costing["area"])
+
+
+def test_a_column_hides_no_field_of_accelerators_and_tables(table: CostTable) -> None:
+    """Whatever a table has by itself, as an attribute or in its columns, stays what it is."""
+    others = {name for name in dir(table) if not name.startswith("__")}
+    others |= table.columns().keys() | table.figures(0).keys()
+    others -= {column.title for column in COST_COLUMNS.values()}
+    assert others > {"pes_x", "macs_per_cycle", "violations", "realizable", "accelerator", "values"}
+    for name in sorted({*others, "__len__"}):
+        refused(f"name must not be another field's of a cost table, not {name!r}", name)
+        refused(f"label must not be another field's of a cost table, not {name!r}", "silicon", name)
 
 
 @pytest.mark.parametrize("metric", list(METRICS))
