@@ -1,5 +1,6 @@
 """Arguments of the public API: each is refused in a line that names it."""
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -54,7 +55,9 @@ def test_a_wrong_integer_is_refused(
             call(value)
 
 
-COSTS = API.predict_many("ds_cnn", ["tiny"])
+@functools.cache
+def costs_of_the_default() -> Any:
+    return API.predict_many("ds_cnn", ["tiny"])
 
 
 @pytest.mark.parametrize(
@@ -71,8 +74,8 @@ COSTS = API.predict_many("ds_cnn", ["tiny"])
          "memory must be deterministic or dram, not 1"),
         (lambda: API.predict("ds_cnn", "tiny", calibration=1), TypeError,
          "calibration must be a path, not 1"),
-        (lambda: COSTS.best("1"), TypeError, "area_budget_mm2 must be a number, not '1'"),
-        (lambda: COSTS.best(float("nan")), ValueError, "area_budget_mm2 must be a number, not nan"),
+        (lambda: costs_of_the_default().best("1"), TypeError, "area_budget_mm2 must be a number, not '1'"),
+        (lambda: costs_of_the_default().best(float("nan")), ValueError, "area_budget_mm2 must be a number, not nan"),
         (lambda: API.load_network(5), TypeError,
          "network must be a network, its name or its path, not 5"),
         (lambda: API.load_accelerator(5), TypeError,

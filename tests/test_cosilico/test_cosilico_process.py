@@ -134,8 +134,9 @@ def cosilico(*words: str, stdout: int) -> "subprocess.CompletedProcess[str]":
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.3])
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.3])
 def test_an_interrupt_while_it_loads_shows_nothing(delay: float) -> None:
+    """At most the first line of the progress, where all is loaded sooner."""
     process = subprocess.Popen(
         [sys.executable, "-m", "cosilico", "enumerate", "resnet8", "--out", "/dev/null"],
         cwd=ROOT, text=True, stderr=subprocess.PIPE,
@@ -147,7 +148,8 @@ def test_an_interrupt_while_it_loads_shows_nothing(delay: float) -> None:
     time.sleep(delay)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
-    assert (process.returncode, errors) == (130, "")
+    assert process.returncode == 130
+    assert errors in ("", "accelerators\n")
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:
