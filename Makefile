@@ -67,7 +67,7 @@ lowest: $(STAMP) ## install the lowest versions that are allowed elsewhere, and 
 	$(BIN)/python benchmarks/lowest.py --torch $(TORCH) -- $(PIP_EXTRA)
 
 calibrate: $(STAMP) ## measure the timing constants of the present gateware
-	$(BIN)/cosilico calibrate --out sim/timing/calibration.json
+	$(BIN)/cosilico calibrate --memory dram --out sim/timing/calibration.json
 
 supported: $(STAMP) ## write docs/supported_ops.md and docs/accelerator.md from the code's tables
 	$(BIN)/python -c 'from pathlib import Path; from sim.importers import supported as s; Path(s.SUPPORTED_PAGE).write_text(s.supported_operators())'

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def summarize(campaign: Campaign, journal: Journal, gateware_hash: str) -> dict[
         "corners": dict(sorted(Counter(record["corner"] for record in records).items())),
         "mappings": dict(sorted(_mappings(records).items())),
         "verdicts": dict(sorted(_verdicts(records).items())),
-        "wrong": {key: record for key, record in journal.records.items() if not _right(record)},
+        "wrong": _wrong(journal, [part.name for part in campaign.parts()]),
     }
 
 
@@ -62,6 +62,17 @@ def write_summary(summary: Mapping[str, Any], out: Path) -> None:
     """Write ``validation.json`` and ``validation.md`` into a folder."""
     write_atomic(out / RESULTS_JSON, json.dumps(summary, indent=1) + "\n")
     write_atomic(out / RESULTS_TEXT, _text(summary))
+
+
+def _wrong(journal: Journal, parts: Sequence[str]) -> dict[str, Any]:
+    """Records that are not right by key, in the campaign's order: they were made in any order."""
+
+    def place(key: str) -> tuple[int, str, int]:
+        unit, _, index = key.rpartition("/")
+        return parts.index(journal.records[key]["part"]), unit, int(index)
+
+    wrong = [key for key, record in journal.records.items() if not _right(record)]
+    return {key: journal.records[key] for key in sorted(wrong, key=place)}
 
 
 def _figures(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -82,6 +82,14 @@ def test_what_is_wrong_is_listed(journal: Journal, change: dict[str, Any]) -> No
     assert summary["total"]["failures"] == ("failure" in change)
 
 
+def test_what_is_wrong_is_in_the_campaigns_order(journal: Journal) -> None:
+    """Threads finish in any order; the page does not show which was first."""
+    keys = ["random pairs, tiny/2", "random pairs, tiny/10", "random pairs, edge/1"]
+    for key in (keys[1], keys[2], keys[0]):
+        journal.append(key, record(key.rpartition("/")[0], failure="hangs"))
+    assert list(summarize(CAMPAIGN, journal, "f" * 64)["wrong"]) == keys
+
+
 def test_both_files_are_written(journal: Journal, tmp_path: Path) -> None:
     summary = summarize(CAMPAIGN, journal, "f" * 64)
     write_summary(summary, tmp_path / "out")
