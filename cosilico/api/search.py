@@ -214,7 +214,7 @@ def _searched(
     opened: Callable[[Path], AbstractContextManager[Path]],
     progress: Report | None,
 ) -> SearchedDesign:
-    """Search in a folder, which is opened, or in a temporary one; read what is there then."""
+    """Search in a folder, which is opened, or in a temporary folder; read what is there then."""
     with _temporary() if out is None else opened(out) as folder:
         run(folder, progress or (lambda step, done, total: None))
         figures = read_json(folder / "search.json", "search file", _SEARCH_LIMIT_BYTES)
