@@ -76,7 +76,7 @@ def test_a_killed_campaign_goes_on_where_it_stopped(
         next(outcomes)
     outcomes.close()  # type: ignore[attr-defined]  # a generator, typed as an iterator
     before = len(runs)
-    assert 9 <= before <= 12
+    assert 9 <= before < CASES  # what ran on until it was stopped is kept, too
     journal = Journal(path, SMALL.header())
     assert len(journal.records) == before
     list(SMALL.run(journal, 2, silent))
