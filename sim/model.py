@@ -11,7 +11,7 @@ from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue
 from sim.spec.errors import DesignFileError
-from sim.spec.memories import Memory
+from sim.spec.memories import DETERMINISTIC, FixedLatency, MemorySystem
 from sim.spec.network import Network
 from sim.timing import calibration as calibrations
 from sim.timing import lpddr4
@@ -29,7 +29,7 @@ def predict(
     calibration: Calibration | None = None,
     images: int = 1,
     *,
-    memory: Memory = Memory.DETERMINISTIC,
+    memory: MemorySystem = DETERMINISTIC,
 ) -> Prediction:
     """Predict one program's run.
 
@@ -41,7 +41,7 @@ def predict(
         Timing constants; those shipped with the gateware if not given.
     images : int
         Images that the program computes.
-    memory : Memory
+    memory : MemorySystem
         What lies behind the ports.
 
     Raises
@@ -58,7 +58,7 @@ def predict_mapped(
     mapped: Mapped,
     calibration: Calibration | None = None,
     *,
-    memory: Memory = Memory.DETERMINISTIC,
+    memory: MemorySystem = DETERMINISTIC,
 ) -> Prediction:
     """Predict the run of a program that is planned already.
 
@@ -68,7 +68,7 @@ def predict_mapped(
         Of :func:`sim.realizability.map_realizable`.
     calibration : Calibration, optional
         Timing constants; those shipped with the gateware if not given.
-    memory : Memory
+    memory : MemorySystem
         What lies behind the ports.
 
     Raises
@@ -127,12 +127,12 @@ def predict_mapped(
 
 
 def _walk(
-    mapped: Mapped, calibration: Calibration, memory: Memory
+    mapped: Mapped, calibration: Calibration, memory: MemorySystem
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
     """Walk a schedule as :func:`sim.timing.cycles.walk` does, on either memory."""
     hw = accelerator_row(mapped.config)
-    if memory is Memory.DETERMINISTIC:
-        start, issued, done, waits, total = walk(mapped.rows, hw, calibration.array)
+    if isinstance(memory, FixedLatency):
+        start, issued, done, waits, total = walk(mapped.rows, hw, calibration.walked(memory))
     else:
         if calibration.dram is None:
             raise DesignFileError(

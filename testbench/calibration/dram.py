@@ -19,7 +19,7 @@ from sim.model import predict_mapped
 from sim.prediction import cycles_by_layer
 from sim.realizability import map_realizable
 from sim.spec.descriptor import Queue
-from sim.spec.memories import Memory
+from sim.spec.memories import DRAM
 from sim.spec.spaces import EDGE, TINY
 from sim.timing.calibration import DRAM_ERROR_LIMIT, Calibration, DramCalibration
 from sim.timing.dram import MEASURED, DramParameter, initial_state
@@ -432,7 +432,7 @@ def _case_layers(case: Case, calibration: Calibration) -> tuple[list[int], list[
     program = compile_mapped(mapped)
     memory = MemoryModel(dram=lpddr4(case.config))
     run = build(case.config).run(program, case.images[: case.batch], memory=memory)
-    prediction = predict_mapped(mapped, calibration, memory=Memory.DRAM)
+    prediction = predict_mapped(mapped, calibration, memory=DRAM)
     queues, layers = np.array(program.descriptors, np.int64).T
     measured = cycles_by_layer(queues, layers, run.end[0], len(case.network.layers)).tolist()
     total = int(run.cycles[0])

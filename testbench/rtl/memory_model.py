@@ -195,7 +195,9 @@ class MemoryModel:
     @property
     def fixed(self) -> FixedLatency:
         """T1's values, for the model."""
-        return FixedLatency(**{field.name: getattr(self, field.name) for field in fields(FixedLatency)})
+        return FixedLatency(
+            **{field.name: getattr(self, field.name) for field in fields(FixedLatency)}
+        )
 
     @property
     def deterministic(self) -> bool:
