@@ -171,7 +171,7 @@ def address_writes(port, rows, hw, constants, p):
         Cycle of the descriptor's last address, or UNKNOWN.
     """
     unit = port.unit
-    depth, queue = constants[Constant.WRITE_BURSTS], p[DramParameter.WRITE_QUEUE]
+    depth, queue = constants[Constant.WRITE_BURSTS], p[DramParameter.WRITE_BURSTS]
     ahead = p[DramParameter.STORE_BEAT] - p[DramParameter.STORE_ADDRESS]
     while unit[ROW] >= 0:
         k, i = unit[BURSTS], unit[ROW]

@@ -7,7 +7,7 @@ from hwgen.gateware.primitives.fifo import Fifo
 from hwgen.gateware.transfer.load import LoadUnit
 from hwgen.gateware.transfer.store import StoreUnit
 from sim.timing.dram import MEASURED, DramParameter
-from testbench.rtl.lpddr4_channel import Dram
+from testbench.rtl.dram_channel import DramChannel
 
 __all__ = ["FROM_GATEWARE", "OF_THE_PORTS", "true_parameters"]
 
@@ -23,7 +23,7 @@ FROM_GATEWARE = {
 """Delays that the gateware's classes state; a start and a done alone do not show them."""
 
 
-def true_parameters(dram: Dram, start: int = 0) -> NDArray[np.int64]:
+def true_parameters(dram: DramChannel, start: int = 0) -> NDArray[np.int64]:
     """All parameters, as the C++ has them; ``start`` is the harness's."""
     row = np.zeros(len(DramParameter), np.int64)
     for parameter in DramParameter:

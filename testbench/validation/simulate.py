@@ -16,13 +16,13 @@ from sim.prediction import Prediction, cycles_by_layer
 from sim.realizability import map_realizable
 from sim.spec.descriptor import LoadKind, Queue
 from sim.spec.design import Design
-from sim.spec.memories import Memory
+from sim.spec.memories import DRAM, Memory
 from sim.spec.views import View
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
 from testbench.rtl import harness
+from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import INITIAL_SEED, Progress, RunResult
-from testbench.rtl.lpddr4_channel import lpddr4
 from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.watchdog import program_descriptors
 from testbench.validation.comparison import compare
@@ -106,7 +106,7 @@ def simulate(
     behind = MemoryModel(
         latency=calibration.constants["memory_latency"],
         stall_seed=stalls,
-        dram=lpddr4(design.accelerator) if memory is Memory.DRAM else None,
+        dram=dram_channel(design.accelerator, DRAM) if memory is Memory.DRAM else None,
     )
     prediction = predict_mapped(mapped, calibration, memory=memory)
     built = harness.build(

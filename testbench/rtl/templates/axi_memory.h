@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <memory>
 #include <vector>
 
 #include "dram.h"
@@ -125,11 +126,16 @@ struct Burst {
     unsigned beats = 0;
     unsigned done = 0;
     uint64_t due = 0;
-    std::vector<uint64_t> there; // T3: when each beat of a read is in the controller
+    std::shared_ptr<const DramTransfer> transfer; // T3
     uint8_t id = 0;
     uint8_t response = RESPONSE_OKAY;
 
-    uint64_t beat_due() const { return there.empty() ? due : there[done]; }
+    uint64_t beat_due() const { return transfer ? transfer->there[done] : due; }
+    uint64_t response_due() const {
+        if (!transfer) return due;
+        return transfer->answered == DramTransfer::UNKNOWN ? DramTransfer::UNKNOWN
+                                                           : transfer->answered + due;
+    }
 };
 
 // Address-channel payload as the design drives it.
@@ -159,6 +165,7 @@ template <unsigned BEAT_BYTES> class ReadPort {
           address_(timing, channel), data_(timing, channel + 1), ready_(timing, channel, 0) {}
 
     void drive(uint64_t cycle) {
+        dram_.advance(cycle);
         arready = !address_.stalled();
         arready &= ready_.allowed(cycle);
         if (rvalid) return; // AXI: a presented beat stays until it is taken
@@ -187,7 +194,7 @@ template <unsigned BEAT_BYTES> class ReadPort {
             burst.beats = beat.length + 1u;
             burst.due = cycle + timing_.latency + data_.extra_latency();
             if (dram_.present())
-                burst.there = dram_.read(beat.address, burst.beats, BEAT_BYTES, cycle);
+                burst.transfer = dram_.read(beat.address, burst.beats, BEAT_BYTES, cycle);
             burst.id = beat.id;
             bursts_.push_back(burst);
             moved = true;
@@ -244,8 +251,9 @@ template <unsigned BEAT_BYTES> class WritePort {
           address_ready_(timing, channel, 1), data_ready_(timing, channel + 1, 2) {}
 
     void drive(uint64_t cycle) {
+        dram_.advance(cycle);
         awready = !address_.stalled() &&
-                  (!dram_.present() || outstanding() < dram_.timing().write_queue);
+                  (!dram_.present() || outstanding() < dram_.timing().write_bursts);
         wready = !data_.stalled();
         awready &= address_ready_.allowed(cycle);
         wready &= data_ready_.allowed(cycle);
@@ -258,7 +266,7 @@ template <unsigned BEAT_BYTES> class WritePort {
         case ORDER_DATA_AFTER_ADDRESS: wready &= !bursts_.empty(); break;
         default: break;
         }
-        if (bvalid || responses_.empty() || responses_.front().due > cycle) return;
+        if (bvalid || responses_.empty() || responses_.front().response_due() > cycle) return;
         if (response_.stalled()) return;
         if (timing_.silent_port == port_ && responses_.front().number >= timing_.silent_index) return;
         bvalid = true;
@@ -335,10 +343,10 @@ template <unsigned BEAT_BYTES> class WritePort {
             for (unsigned i = 0; i < BEAT_BYTES; ++i)
                 if (beat.strobe >> i & 1) target[i] = beat.data[i];
         if (++burst.done == burst.beats) {
-            burst.due = dram_.present()
-                            ? dram_.write(burst.address, burst.beats, BEAT_BYTES, cycle)
-                            : cycle + timing_.latency + response_.extra_latency();
-            burst.due += timing_.response_delay;
+            burst.due = timing_.response_delay;
+            if (dram_.present())
+                burst.transfer = dram_.write(burst.address, burst.beats, BEAT_BYTES, cycle);
+            else burst.due += cycle + timing_.latency + response_.extra_latency();
             --complete_;
             responses_.push_back(burst);
             bursts_.pop_front();
