@@ -10,8 +10,7 @@ from sim.prediction import LayerPrediction, Prediction, cycles_by_layer
 from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue
-from sim.spec.dram import DramSystem
-from sim.spec.memories import DRAM, Memory
+from sim.spec.memories import DETERMINISTIC, FixedLatency, MemorySystem
 from sim.spec.network import Network
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
@@ -28,7 +27,7 @@ def predict(
     calibration: Calibration | None = None,
     images: int = 1,
     *,
-    memory: Memory | DramSystem = Memory.DETERMINISTIC,
+    memory: MemorySystem = DETERMINISTIC,
 ) -> Prediction:
     """Predict one program's run.
 
@@ -40,7 +39,7 @@ def predict(
         Timing constants; those shipped with the gateware if not given.
     images : int
         Images that the program computes.
-    memory : Memory or DramSystem
+    memory : MemorySystem
         What lies behind the ports.
 
     Raises
@@ -57,7 +56,7 @@ def predict_mapped(
     mapped: Mapped,
     calibration: Calibration | None = None,
     *,
-    memory: Memory | DramSystem = Memory.DETERMINISTIC,
+    memory: MemorySystem = DETERMINISTIC,
 ) -> Prediction:
     """Predict the run of a program that is planned already.
 
@@ -67,7 +66,7 @@ def predict_mapped(
         Of :func:`sim.realizability.map_realizable`.
     calibration : Calibration, optional
         Timing constants; those shipped with the gateware if not given.
-    memory : Memory or DramSystem
+    memory : MemorySystem
         What lies behind the ports.
 
     Raises
@@ -103,7 +102,7 @@ def predict_mapped(
     names = list(network.tensors)
     stored = mapped.tensor_plan[:, TensorPlan.STORED]
     return Prediction(
-        memory=Memory.DRAM if isinstance(memory, DramSystem) else memory,
+        memory=memory,
         images=images,
         total_cycles=total,
         execute_busy=int(active[Queue.EXECUTE]),
@@ -126,15 +125,14 @@ def predict_mapped(
 
 
 def _walk(
-    mapped: Mapped, calibration: Calibration, memory: Memory | DramSystem
+    mapped: Mapped, calibration: Calibration, memory: MemorySystem
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
     """Walk a schedule as :func:`sim.timing.cycles.walk` does, on either memory."""
     hw = accelerator_row(mapped.config)
-    if memory is Memory.DETERMINISTIC:
-        start, issued, done, waits, total = walk(mapped.rows, hw, calibration.array)
+    if isinstance(memory, FixedLatency):
+        start, issued, done, waits, total = walk(mapped.rows, hw, calibration.walked(memory))
     else:
-        system = memory if isinstance(memory, DramSystem) else DRAM
-        p = parameters(mapped.config, system, calibration.dram(system).parameters)
+        p = parameters(mapped.config, memory, calibration.dram(memory).parameters)
         start, issued, done, waits, total = run_on_dram(
             mapped.rows, hw, calibration.array, p, mapped.end
         )

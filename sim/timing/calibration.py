@@ -19,6 +19,7 @@ from sim.spec.documents import DOCUMENT_LIMIT_BYTES, Record, checked, parse_json
 from sim.spec.dram import DramSystem
 from sim.spec.errors import DesignFileError, StaleCalibrationError
 from sim.spec.files import write_atomic
+from sim.spec.memories import DETERMINISTIC, FixedLatency
 from sim.spec.rules import Digest, Integer, Name, Number, shown
 from sim.timing.dram import MEASURED
 
@@ -29,6 +30,7 @@ __all__ = [
     "Calibration",
     "Constant",
     "DramCalibration",
+    "MemoryColumn",
     "default",
     "load",
     "save",
@@ -73,6 +75,24 @@ class Constant(IntEnum):
     EXECUTE_NEXT = 23
     EXECUTE_AFTER_DRAIN = 24
     FINISH = 25
+    LOAD_REQUEST = 26
+    STORE_ADDRESS = 27
+    STORE_BEAT = 28
+    STORE_LAG = 29
+
+
+class MemoryColumn(IntEnum):
+    """Places of the memory's values in the array that a walk reads, behind those of :class:`Constant`.
+
+    The latency is in the place of MEMORY_LATENCY. 0 stands for what is not given: any number of
+    bursts, the port's width, the accelerator's clock.
+    """
+
+    WRITE_LATENCY = len(Constant)
+    OUTSTANDING = WRITE_LATENCY + 1
+    WIDTH_BYTES = WRITE_LATENCY + 2
+    CLOCK_MHZ = WRITE_LATENCY + 3
+    BURST_GAP = WRITE_LATENCY + 4
 
 
 _COUNT = Integer(1, 256)
@@ -174,8 +194,26 @@ class Calibration:
 
     @property
     def array(self) -> NDArray[np.int64]:
-        """Constants in the order of :class:`Constant` : int64[n_constants]."""
-        return np.array([self.constants[c.name.lower()] for c in Constant], np.int64)
+        """:meth:`walked` on the memory that the constants were measured on."""
+        return self.walked(DETERMINISTIC)
+
+    def walked(self, memory: FixedLatency) -> NDArray[np.int64]:
+        """Array that the cycle model reads : int64[n_constants].
+
+        Constants in the order of :class:`Constant`, then the memory's values in that of
+        :class:`MemoryColumn`.
+        """
+        row = np.zeros(len(Constant) + len(MemoryColumn), np.int64)
+        for constant in Constant:
+            row[constant] = self.constants[constant.name.lower()]
+        latency = memory.latency or self.constants["memory_latency"]
+        row[Constant.MEMORY_LATENCY] = latency
+        row[MemoryColumn.WRITE_LATENCY] = memory.write_latency or latency
+        row[MemoryColumn.OUTSTANDING] = memory.outstanding or 0
+        row[MemoryColumn.WIDTH_BYTES] = memory.width_bytes or 0
+        row[MemoryColumn.CLOCK_MHZ] = memory.clock_mhz or 0
+        row[MemoryColumn.BURST_GAP] = memory.burst_gap
+        return row
 
     def dram(self, system: DramSystem) -> DramCalibration:
         """Parameters of a DRAM.

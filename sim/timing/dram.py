@@ -39,10 +39,8 @@ class DramParameter(IntEnum):
 
     First what memory and controller are made of. Then intervals in clocks of the memory; those that end in
     LONG are within a bank group. Latencies reach from the column command to the port, closing all rows is
-    within REFRESH. From FETCH_DELAY on, and START, cycles of the accelerator: from the beginning of
-    the refresh calendar to cycle 0; from a descriptor's last beat to its queue; from a start to
-    LOAD's first request, to STORE's first address and to its first beat; from an address to its
-    burst's first beat.
+    within REFRESH. START and FETCH_DELAY are cycles of the accelerator: from the beginning of the
+    refresh calendar to cycle 0, and from a descriptor's last beat to its queue.
     """
 
     CLOCK_MHZ = 0
@@ -78,10 +76,6 @@ class DramParameter(IntEnum):
     REFRESH_INTERVAL = 30
     REFRESH = 31
     FETCH_DELAY = 32
-    LOAD_REQUEST = 33
-    STORE_ADDRESS = 34
-    STORE_BEAT = 35
-    STORE_LAG = 36
 
 
 MEASURED = tuple(p for p in DramParameter if p >= DramParameter.START)
@@ -246,8 +240,8 @@ def _access(state, p, write, access, earliest):
 def _run(state, p, write, first, count, earliest, turn):
     """Accesses in one row of every group, from number `first` on, up to the next refresh.
 
-    The groups take turns, so each access follows the one before it by COLUMN as soon as each group has
-    had one: calibrations have COLUMN_LONG of at most a turn of COLUMN.
+    The groups take turns. Once each group has had an access, the next follow by COLUMN each, as
+    COLUMN_LONG is no longer than a turn.
 
     Parameters
     ----------

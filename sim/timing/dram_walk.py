@@ -187,11 +187,11 @@ def _start_heads(walk, rows, hw, constants, p, queue):
             own[FREE] = begin + issue + constants[Constant.EXECUTE_NEXT]
         elif queue == Queue.LOAD:
             own[FREE] = UNKNOWN
-            open_transfer(walk.loads, i, rows[i], hw, begin, p[DramParameter.LOAD_REQUEST])
+            open_transfer(walk.loads, i, rows[i], hw, begin, constants[Constant.LOAD_REQUEST])
             request_read(walk.loads, constants)
         else:
             own[FREE] = UNKNOWN
-            open_transfer(walk.stores, i, rows[i], hw, begin, p[DramParameter.STORE_ADDRESS])
+            open_transfer(walk.stores, i, rows[i], hw, begin, constants[Constant.STORE_ADDRESS])
         own[TAKEN] += 1
         moved = True
     return moved
@@ -207,7 +207,7 @@ def _settle(walk, rows, hw, constants, p):
             moved |= _start_heads(walk, rows, hw, constants, p, queue)
         last = address_writes(walk.stores, rows, hw, constants, p)
         if last != UNKNOWN:
-            following = constants[Constant.STORE_NEXT] - p[DramParameter.STORE_ADDRESS]
+            following = constants[Constant.STORE_NEXT] - constants[Constant.STORE_ADDRESS]
             walk.queues[Queue.STORE, FREE] = last + following
             moved = True
         send_write(walk.stores, hw)
@@ -231,7 +231,7 @@ def _fetch_arrival(constants, p, times, fetch):
 @inlined
 def _serve_load(walk, rows, hw, constants, p, state):
     """Schedule LOAD's next burst."""
-    unit, lead = walk.loads.unit, p[DramParameter.LOAD_REQUEST]
+    unit, lead = walk.loads.unit, constants[Constant.LOAD_REQUEST]
     burst = walk.loads.ring[slot_of(walk.loads, take_read(walk.loads, rows, hw))]
     request, bus = unit[REQUEST], hw.bus_bytes
     for k in range(read_burst(state, p, burst[BURST_AT], burst[BEATS], bus, request, walk.pieces)):

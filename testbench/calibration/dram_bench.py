@@ -132,7 +132,7 @@ def _schedule(commands: Sequence[Command]) -> NDArray[np.int64]:
 
 
 def apart(*transfers: Command) -> list[Command]:
-    """LOADs or STOREs that each wait for the one before, through an EXECUTE between them."""
+    """LOADs or STOREs that each wait for the last, through an EXECUTE between them."""
     chain: list[Command] = []
     for i, command in enumerate(transfers):
         tokens = {"wait": 1 << Queue.EXECUTE if i else 0, "post": 1 << Queue.EXECUTE}

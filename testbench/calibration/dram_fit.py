@@ -15,7 +15,6 @@ from sim.spec.dram import DramSystem
 from sim.timing.calibration import Calibration
 from sim.timing.dram import DramParameter
 from testbench.calibration.dram_bench import SLOWER, DramBench, MeasuredRun, apart
-from testbench.calibration.dram_parameters import FROM_GATEWARE
 from testbench.calibration.handmade_programs import Timing, load, store
 from testbench.calibration.microbenchmarks import CalibrationError
 
@@ -96,8 +95,6 @@ def fit_parameters(
     p = bench.structure.copy()
     p[[DramParameter.COLUMN, DramParameter.COLUMN_LONG]] = 1
     p[DramParameter.REFRESH_INTERVAL] = NEVER
-    for parameter, value in FROM_GATEWARE.items():
-        p[parameter] = value
     runs = [
         *_fit_columns(bench, p, constants),
         *_fit_rows(bench, p, constants),
@@ -113,15 +110,15 @@ def _fit_columns(
 ) -> list[MeasuredRun]:
     """Latency and column intervals. Each LOAD stays off the first banks, where descriptors lie."""
     q, near = DramParameter, {"address": bench.stripe}
-    one = load(1, 1, bench.access, **near)
-    hit = bench.run("row hit", *apart(one, one))
+    access = load(1, 1, bench.access, **near)
+    hit = bench.run("row hit", *apart(access, access))
     fit(p, {q.READ_LATENCY: range(300), q.ROW_TO_READ: range(60)}, [hit], constants)
     opened = load(bench.groups, 1, bench.access, **near)
     hits = bench.run("hits in flight", *apart(opened, load(12, 1, bench.access, **near)))
     fit(p, {q.COLUMN: range(1, 40)}, [hits], constants)
     runs = [hit, hits]
     if bench.groups > 1:
-        group = bench.run("hits in a group", *apart(one, load(12, 1, bench.turn, **near)))
+        group = bench.run("hits in a group", *apart(access, load(12, 1, bench.turn, **near)))
         fit(p, {q.COLUMN_LONG: range(1, 40)}, [group], constants)
         runs.append(group)
     return runs
@@ -157,16 +154,16 @@ def _fit_conflicts(
 ) -> list[MeasuredRun]:
     """Intervals about a bank's precharge, and the way of a descriptor to its queue."""
     q, near = DramParameter, {"address": bench.stripe}
-    one = load(1, 1, bench.access, **near)
+    access = load(1, 1, bench.access, **near)
     far = load(1, 1, bench.access, address=bench.stripe + bench.row)
-    late = bench.run("late conflict", *apart(one, far))
+    late = bench.run("late conflict", *apart(access, far))
     fit(p, {q.PRECHARGE: range(100)}, [late], constants)
     early = bench.run("early conflict", load(2, 1, bench.row, **near))
     fit(p, {q.ROW_ACTIVE: range(200)}, [early], constants)
     two = {"groups": 2, "group_stride": bench.row}
     many = bench.run("conflict after many reads", load(7, 1, bench.turn, **near, **two))
     fit(p, {q.READ_TO_PRECHARGE: range(100)}, [many], constants)
-    chain = bench.run("descriptors in a row", *apart(*[one] * 20))
+    chain = bench.run("descriptors in a row", *apart(*[access] * 20))
     fit(p, {q.FETCH_DELAY: range(8)}, [chain], constants, durations=False)
     return [late, early, many, chain]
 
@@ -176,8 +173,8 @@ def _fit_writes(
 ) -> list[MeasuredRun]:
     """Latency and recovery of writes, then the turnarounds, with LOAD and STORE side by side."""
     q, near = DramParameter, {"address": bench.stripe}
-    one = store(1, 1, bench.access, **near)
-    pair = bench.run("writes", *apart(one, one))
+    access = store(1, 1, bench.access, **near)
+    pair = bench.run("writes", *apart(access, access))
     fit(p, {q.WRITE_LATENCY: range(200), q.ROW_TO_WRITE: range(60)}, [pair], constants)
     conflict = bench.run("conflict after a write", store(2, 1, bench.row, **near))
     fit(p, {q.WRITE_TO_PRECHARGE: range(200)}, [conflict], constants)
@@ -232,7 +229,7 @@ def _fit_refresh(
 def _refreshes(timing: Timing) -> tuple[int, int]:
     """Interval of refreshes, and the longest wait for a refresh, as LOADs apart from each other show.
 
-    A refresh is longer than the LOADs are apart, so that each makes one wait until its end.
+    A refresh is longer than the LOADs are apart, so that each makes access wait until its end.
     """
     durations = np.array(timing.done[::2]) - timing.start[::2]
     extra = durations - int(np.median(durations))

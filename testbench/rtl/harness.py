@@ -172,7 +172,12 @@ class Harness:
         with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
             directory = Path(name)
             with naming(directory, always=False):
-                write_job(directory, jobs, initial_seed=initial_seed)
+                write_job(
+                    directory,
+                    jobs,
+                    accelerator_mhz=self.config.clock_mhz,
+                    initial_seed=initial_seed,
+                )
             command = [str(self.executable), name, *([str(waves)] if waves else [])]
             started = time.perf_counter()
             code, cycles, words = _execute(command, runs, progress)

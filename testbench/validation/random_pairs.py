@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -20,12 +20,12 @@ from sim.prediction import Prediction
 from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError, MachineError
-from sim.spec.memories import DRAM, Memory
+from sim.spec.memories import DRAM
 from sim.spec.network import Network
 from sim.spec.spaces import HardwareSpace
 from sim.spec.views import View
 from sim.timing import calibration as calibrations
-from sim.timing.calibration import Calibration, Constant
+from sim.timing.calibration import Calibration
 from testbench.cases.imported import (
     IMPORTED_PER_CONFIG,
     ImportedCase,
@@ -202,9 +202,8 @@ def run_case(
     expected = golden.run(case.network, images)
 
     def compared(model: MemoryModel, run: RunResult) -> tuple[Comparison, Prediction]:
-        known = _with_latency(constants, model.latency) if model.deterministic else constants
-        kind = Memory.DETERMINISTIC if model.dram is None else Memory.DRAM
-        foretold = predict_mapped(mapped, known, memory=kind)
+        behind = model.fixed if model.dram is None else DRAM
+        foretold = predict_mapped(mapped, constants, memory=behind)
         comparison = compare(
             case.config,
             case.network,
@@ -265,12 +264,6 @@ def _naming_memory(name: str) -> Iterator[None]:
         yield
     except HarnessError as error:
         raise HarnessError(f"memory {name!r}: {error}" if name else str(error)) from error
-
-
-def _with_latency(calibration: Calibration, latency: int) -> Calibration:
-    """Return the constants for a memory of another latency."""
-    changed = {Constant.MEMORY_LATENCY.name.lower(): latency}
-    return replace(calibration, constants=calibration.constants | changed)
 
 
 def every_memory(config: AcceleratorConfig, seed: int) -> dict[str, MemoryModel]:

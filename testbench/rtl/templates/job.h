@@ -50,6 +50,7 @@ struct ProgramJob {
 
 struct Job {
     uint64_t progress_ms = 250;
+    uint64_t accelerator_mhz = 1;
     int initial_seed = 0; // of what memories and registers hold before the first reset
     std::vector<unsigned> counters; // CSR offsets
     std::vector<ProgramJob> programs;
@@ -131,6 +132,11 @@ inline std::map<std::string, uint64_t*> dram_fields(DramTiming& t) {
 inline std::map<std::string, uint64_t*> memory_fields(MemoryTiming& t) {
     std::map<std::string, uint64_t*> fields = {
         {"latency", &t.latency},
+        {"write_latency", &t.write_latency},
+        {"outstanding", &t.outstanding},
+        {"width_bytes", &t.width_bytes},
+        {"clock_mhz", &t.clock_mhz},
+        {"burst_gap", &t.burst_gap},
         {"stalls", &t.stalls},
         {"seed", &t.seed},
         {"stall_percent", &t.stall_percent},
@@ -174,6 +180,7 @@ inline Job read_job(const std::string& directory) {
         for (int i = 0; i < wanted; ++i)
             if (std::fscanf(file.stream(), "%lld", &v[i]) != 1) std::exit(2);
         if (name == "initial_seed") job.initial_seed = int(v[0]);
+        else if (name == "accelerator_mhz") job.accelerator_mhz = v[0];
         else if (name == "progress_ms") job.progress_ms = v[0];
         else if (name == "counter") job.counters.push_back(v[0]);
         else if (name == "program") {

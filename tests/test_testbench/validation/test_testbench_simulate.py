@@ -12,7 +12,7 @@ from hwgen.program import compile_design
 from sim.model import predict
 from sim.spec.design import Design
 from sim.spec.errors import DesignFileError
-from sim.spec.memories import Memory
+from sim.spec.memories import DRAM, Memory
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from sim.spec.spaces import TINY
 from sim.spec.views import View
