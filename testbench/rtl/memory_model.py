@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 
 from sim.spec.memories import FixedLatency
-from testbench.rtl.lpddr4_channel import Dram
+from testbench.rtl.dram_channel import DramChannel
 
 __all__ = [
     "DRAM_NAME",
@@ -123,7 +123,7 @@ class MemoryModel:
     with a chance of ``stall_percent`` per cycle for 1 to 16 cycles, and each burst's latency is
     longer by 0 to 31 cycles.
 
-    With ``dram`` it is tier T3: all ports share one DRAM channel (:class:`testbench.rtl.lpddr4_channel.Dram`),
+    With ``dram`` it is tier T3: all ports share one DRAM channel (:class:`testbench.rtl.dram_channel.DramChannel`),
     and ``latency`` is not used.
 
     Every tier may besides use what AXI leaves to a subordinate, or fail. In a reset of the design
@@ -141,7 +141,7 @@ class MemoryModel:
         Seed of the stalls, not negative.
     stall_percent : int
         1 to 50; used with ``stall_seed`` only.
-    dram : Dram, optional
+    dram : DramChannel, optional
         The channel; not together with ``stall_seed``.
     write_order : WriteOrder
     readiness : Readiness
@@ -164,7 +164,7 @@ class MemoryModel:
     burst_gap: int = 0
     stall_seed: int | None = None
     stall_percent: int = 10
-    dram: Dram | None = None
+    dram: DramChannel | None = None
     write_order: WriteOrder = WriteOrder.INDEPENDENT
     readiness: Readiness = Readiness.ALWAYS
     response_delay: int = 0

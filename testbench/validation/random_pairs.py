@@ -38,8 +38,8 @@ from testbench.cases.realizability import (
     RealizabilityCase,
     draw_realizability_group,
 )
+from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import Harness, HarnessError, RunResult, Step, build, check_run
-from testbench.rtl.lpddr4_channel import lpddr4
 from testbench.rtl.memory_model import DRAM_NAME, FREEDOMS, LATENCIES, MemoryModel
 from testbench.validation.comparison import Comparison, compare
 from testbench.validation.workers import worker_pool
@@ -274,7 +274,7 @@ def every_memory(config: AcceleratorConfig, seed: int) -> dict[str, MemoryModel]
     """
     drawn = {name: memory.with_seed(seed) for name, memory in (LATENCIES | FREEDOMS).items()}
     try:
-        return drawn | {DRAM_NAME: MemoryModel(dram=lpddr4(config))}
+        return drawn | {DRAM_NAME: MemoryModel(dram=dram_channel(config, DRAM))}
     except CosilicoError:
         return drawn
 

@@ -23,8 +23,8 @@ from sim.spec.views import View
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
 from testbench.rtl import harness
+from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import INITIAL_SEED, Progress, RunResult
-from testbench.rtl.lpddr4_channel import lpddr4
 from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.watchdog import program_descriptors
 from testbench.validation.comparison import compare
@@ -128,7 +128,7 @@ def _model(
     """Memory of the harness."""
     if isinstance(memory, FixedLatency):
         return MemoryModel.of(memory, calibration.constants["memory_latency"])
-    return MemoryModel(dram=lpddr4(config))
+    return MemoryModel(dram=dram_channel(config, memory))
 
 
 def _require_plan(mapped: Mapped, design: Design, batch: int) -> None:

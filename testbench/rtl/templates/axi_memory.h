@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <memory>
 #include <vector>
 
 #include "dram.h"
@@ -164,12 +165,18 @@ struct Burst {
     unsigned beats = 0;
     unsigned done = 0;
     uint64_t due = 0;
-    uint64_t words = 0; // of a write: moved so far
+    uint64_t words = 0;          // of a write: moved so far
     std::vector<uint64_t> there; // when each beat of a read is at the port
+    std::shared_ptr<const DramTransfer> transfer; // T3
     uint8_t id = 0;
     uint8_t response = RESPONSE_OKAY;
 
-    uint64_t beat_due() const { return there[done]; }
+    uint64_t beat_due() const { return transfer ? transfer->there[done] : there[done]; }
+    uint64_t response_due() const {
+        if (!transfer) return due;
+        return transfer->answered == DramTransfer::UNKNOWN ? DramTransfer::UNKNOWN
+                                                           : transfer->answered + due;
+    }
 };
 
 // Address-channel payload as the design drives it.
@@ -200,6 +207,7 @@ template <unsigned BEAT_BYTES> class ReadPort {
           stream_(timing, accelerator_mhz, BEAT_BYTES), port_(channel), address_(timing, channel), data_(timing, channel + 1), ready_(timing, channel, 0) {}
 
     void drive(uint64_t cycle) {
+        dram_.advance(cycle);
         arready = !address_.stalled();
         arready &= timing_.outstanding == 0 || outstanding() < timing_.outstanding;
         arready &= ready_.allowed(cycle);
@@ -228,9 +236,9 @@ template <unsigned BEAT_BYTES> class ReadPort {
             burst.address = beat.address;
             burst.beats = beat.length + 1u;
             const uint64_t due = cycle + timing_.latency + data_.extra_latency();
-            burst.there = dram_.present()
-                              ? dram_.read(beat.address, burst.beats, BEAT_BYTES, cycle)
-                              : words(due, burst.beats);
+            if (dram_.present())
+                burst.transfer = dram_.read(beat.address, burst.beats, BEAT_BYTES, cycle);
+            else burst.there = words(due, burst.beats);
             burst.id = beat.id;
             bursts_.push_back(burst);
             moved = true;
@@ -305,8 +313,9 @@ template <unsigned BEAT_BYTES> class WritePort {
           address_ready_(timing, channel, 1), data_ready_(timing, channel + 1, 2) {}
 
     void drive(uint64_t cycle) {
+        dram_.advance(cycle);
         awready = !address_.stalled() &&
-                  (!dram_.present() || outstanding() < dram_.timing().write_queue);
+                  (!dram_.present() || outstanding() < dram_.timing().write_bursts);
         awready &= timing_.outstanding == 0 || outstanding() < timing_.outstanding;
         wready = !data_.stalled();
         awready &= address_ready_.allowed(cycle);
@@ -320,7 +329,7 @@ template <unsigned BEAT_BYTES> class WritePort {
         case ORDER_DATA_AFTER_ADDRESS: wready &= !bursts_.empty(); break;
         default: break;
         }
-        if (bvalid || responses_.empty() || responses_.front().due > cycle) return;
+        if (bvalid || responses_.empty() || responses_.front().response_due() > cycle) return;
         if (response_.stalled()) return;
         if (timing_.silent_port == port_ && responses_.front().number >= timing_.silent_index) return;
         bvalid = true;
@@ -407,9 +416,10 @@ template <unsigned BEAT_BYTES> class WritePort {
         }
         if (last) {
             stream_.end_burst();
-            if (dram_.present())
-                burst.due = dram_.write(burst.address, burst.beats, BEAT_BYTES, cycle);
-            else burst.due += timing_.write_latency + response_.extra_latency();
+            if (dram_.present()) {
+                burst.transfer = dram_.write(burst.address, burst.beats, BEAT_BYTES, cycle);
+                burst.due = 0;
+            } else burst.due += timing_.write_latency + response_.extra_latency();
             burst.due += timing_.response_delay;
             --complete_;
             responses_.push_back(burst);

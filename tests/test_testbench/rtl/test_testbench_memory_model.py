@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import testbench
+from sim.spec.memories import DRAM
 from sim.spec.spaces import TINY
-from testbench.rtl.lpddr4_channel import lpddr4
+from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.memory_model import (
     FREEDOMS,
     BusPort,
@@ -346,7 +347,7 @@ def test_answers_go_on_after_a_reset_unless_it_clears(driver: Driver) -> None:
         (lambda: MemoryModel(stall_seed=-1), "stall_seed must not be negative, not -1"),
         (lambda: MemoryModel(stall_percent=60), "stall_percent must be in 1 … 50, not 60"),
         (
-            lambda: MemoryModel(stall_seed=1, dram=lpddr4(TINY.default)),
+            lambda: MemoryModel(stall_seed=1, dram=dram_channel(TINY.default, DRAM)),
             "stall_seed must not be given with dram",
         ),
         (
@@ -376,4 +377,4 @@ def test_only_the_plain_memory_is_deterministic() -> None:
     assert not any(memory.deterministic for memory in FREEDOMS.values())
     assert not MemoryModel(fault=Fault(port=BusPort.READ, index=3)).deterministic
     assert not MemoryModel(silence=Silence(port=BusPort.READ)).deterministic
-    assert not MemoryModel(dram=lpddr4(TINY.default)).deterministic
+    assert not MemoryModel(dram=dram_channel(TINY.default, DRAM)).deterministic
