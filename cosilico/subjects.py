@@ -13,6 +13,7 @@ from search.experiment import Experiment, load_experiment
 from search.strategies.hardware_settings import HardwareSettings
 from search.tasks import TASKS
 from sim.cost.objective import Metric
+from sim.spec.memories import DETERMINISTIC, FixedLatency
 from sim.spec.network import Network
 from sim.spec.network_json import network_digest
 from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
@@ -28,6 +29,7 @@ class Subject(Protocol):
 
     name: str
     metric: Metric
+    memory: FixedLatency
 
     def identity(self) -> dict[str, str]:
         """Digests of all that the search depends on, by name."""
@@ -47,6 +49,7 @@ class ExperimentSubject:
         self.name: str = self.experiment.name
         self.metric: Metric = self.experiment.search.metric
         self.space: str = self.experiment.space
+        self.memory: FixedLatency = self.experiment.memory
 
     def identity(self) -> dict[str, str]:
         """Digests of experiment and space, and the seed."""
@@ -73,22 +76,30 @@ class NetworkSubject:
     """
 
     def __init__(
-        self, network: str, hardware: HardwareSpace, seed: int, *, metric: Metric = "latency"
+        self,
+        network: str,
+        hardware: HardwareSpace,
+        seed: int,
+        *,
+        metric: Metric = "latency",
+        memory: FixedLatency = DETERMINISTIC,
     ) -> None:
         self.network: Network = network_argument(network, seed)
         self.images = _images(network, self.network)
         self.hardware, self.seed = hardware, seed
         self.name: str = self.network.name
         self.metric: Metric = metric
+        self.memory: FixedLatency = memory
 
     def identity(self) -> dict[str, str]:
-        """Digests of network, images and space, the objective and the seed."""
+        """Digests of network, images, space and memory, the objective and the seed."""
         labels = [] if self.images.y is None else [self.images.y.tobytes()]
         return {
             "network": network_digest(self.network),
             "images": digest(self.images.x.tobytes(), *labels),
             "space": document_digest(self.hardware.to_json()),
             "objective": self.metric,
+            "memory": document_digest(self.memory.to_json()),
             "seed": str(self.seed),
         }
 
@@ -101,6 +112,7 @@ class NetworkSubject:
             self.hardware,
             out,
             settings=HardwareSettings(metric=self.metric),
+            memory=self.memory,
             resume=resume,
             seed=self.seed,
             progress=progress,

@@ -37,7 +37,7 @@ def sweep(
         Of :func:`sim.plan.network_tables`.
     accelerators : sequence of Hw
     constants : int64[n_constants]
-        :attr:`sim.timing.calibration.Calibration.array`.
+        :meth:`sim.timing.calibration.Calibration.walked`.
 
     Returns
     -------

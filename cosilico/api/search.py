@@ -22,6 +22,7 @@ from cosilico.run_folder import SEARCHED_FILES, STAGES, open_run
 from sim.realizability import require
 from sim.spec.design import Design, load
 from sim.spec.documents import read_json
+from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
 from sim.spec.network_json import network_digest
 from sim.spec.spaces import HardwareSpace
 
@@ -137,6 +138,7 @@ def search_accelerator(
     out: str | Path | None = None,
     *,
     objective: Literal["latency", "edp"] = "latency",
+    memory: MemorySystem | str | Path = DETERMINISTIC,
     seed: int = 0,
     resume: bool = False,
     force: bool = False,
@@ -152,6 +154,8 @@ def search_accelerator(
         As of :func:`cosilico.load_space`.
     objective : str
         "latency" or "edp", energy times delay.
+    memory : FixedLatency, str or Path
+        What lies behind the ports, as of :func:`cosilico.load_memory`; no DRAM.
     out, seed, force, progress
         As of :func:`cosilico.search`; ``seed`` is that of a named network's weights, too.
     resume : bool
@@ -167,6 +171,7 @@ def search_accelerator(
         As of :func:`cosilico.search`.
     """
     metric = arguments.metric("objective", objective)
+    behind = require_fixed(arguments.memory(memory))
     seed = arguments.seed_integer("seed", seed)
     folder = arguments.results_folder(out, resume=resume, force=force)
     require_extra("search_accelerator", "search")
@@ -184,6 +189,7 @@ def search_accelerator(
             hardware,
             place,
             settings=settings,
+            memory=behind,
             resume=resume,
             seed=seed,
             progress=report,
@@ -195,6 +201,7 @@ def search_accelerator(
             "network": network_digest(loaded),
             "space": document_digest(hardware.to_json()),
             "objective": objective,
+            "memory": document_digest(behind.to_json()),
             "seed": str(seed),
         },
         files=_FILES,

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import testbench
+from sim.spec.memories import DRAM
 from sim.spec.spaces import TINY
-from testbench.rtl.lpddr4_channel import lpddr4
+from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.memory_model import (
     FREEDOMS,
     BusPort,
@@ -28,12 +29,13 @@ TEMPLATES = Path(testbench.__file__).parent / "rtl" / "templates"
 DRIVER = r"""
 #include "job.h"
 using namespace cosilico;
+const uint64_t MHZ = 200; // of the accelerator
 // driver read|write LATENCY STALL_PERCENT SEED LIMIT RESET {ADDRESS BEATS}... {KEY=VALUE}...: bursts
 // as fast as they are taken, none after cycle RESET, in which there is one if it is not 0.
 int main(int argc, char** argv) {
     const bool reading = !std::strcmp(argv[1], "read");
     MemoryTiming timing;
-    timing.latency = atoi(argv[2]);
+    timing.latency = timing.write_latency = atoi(argv[2]);
     timing.stall_percent = atoi(argv[3]);
     timing.stalls = timing.stall_percent != 0;
     timing.seed = atoi(argv[4]);
@@ -47,8 +49,8 @@ int main(int argc, char** argv) {
     memory.base = 0x10000;
     for (int i = 0; i < 16384; ++i) memory.bytes.push_back(uint8_t(i * 7 + (i >> 8)));
     Dram dram(timing.dram);
-    ReadPort<4> read(memory, dram, timing, PORT_READ);
-    WritePort<4> write(memory, dram, timing, PORT_WRITE);
+    ReadPort<4> read(memory, dram, timing, MHZ, PORT_READ);
+    WritePort<4> write(memory, dram, timing, MHZ, PORT_WRITE);
     std::vector<AddressBeat> bursts;
     std::vector<std::pair<unsigned, bool>> beats;
     for (int i = 7; i + 1 < argc; i += 2) {
@@ -176,6 +178,63 @@ def test_write_response_comes_latency_after_the_last_beat(driver: Driver) -> Non
     events = driver.events("write", [(BASE, 4), (BASE + 128, 2)])
     assert first(events["data"]) == list(range(6))
     assert events["response"] == [[3 + 24, 0], [5 + 24, 0]]
+
+
+def test_a_read_waits_until_fewer_bursts_are_outstanding(driver: Driver) -> None:
+    """ARREADY rises in the cycle after the oldest burst's last beat."""
+    bursts = [(BASE + 16 * i, 4) for i in range(4)]
+    events = driver.events("read", bursts, latency=10, outstanding=2)
+    assert first(events["address"]) == [0, 1, 14, 18]
+    assert first(events["data"]) == [*range(10, 18), *range(24, 32)]
+
+
+def test_a_write_waits_until_fewer_bursts_are_outstanding(driver: Driver) -> None:
+    """Data is taken all the same, and written a word per cycle once its address is there."""
+    events = driver.events("write", [(BASE, 2), (BASE + 8, 2)], latency=10, outstanding=1)
+    assert first(events["address"]) == [0, 12]
+    assert first(events["data"]) == [0, 1, 2, 3]
+    assert events["response"] == [[11, 0], [23, 0]]
+
+
+@pytest.mark.parametrize(
+    ("width", "clock", "data"),
+    [
+        (0, 0, [10, 11, 12]),
+        (2, 0, [11, 13, 15]),
+        (8, 0, [10, 11, 12]),
+        (0, 50, [12, 16, 20]),
+        (0, 150, [11, 12, 14]),
+        (0, 300, [10, 11, 12]),
+        (2, 400, [11, 12, 13]),
+        (8, 50, [12, 13, 16]),
+    ],
+)
+def test_beats_come_with_their_last_word(
+    driver: Driver, width: int, clock: int, data: list[int]
+) -> None:
+    """Words of 4 bytes at 200 MHz are the port's own."""
+    events = driver.events("read", [(BASE, 3)], latency=10, width_bytes=width, clock_mhz=clock)
+    assert first(events["data"]) == data
+
+
+@pytest.mark.parametrize(
+    ("width", "clock", "response"), [(0, 0, 6), (2, 0, 8), (8, 0, 6), (0, 50, 9), (0, 150, 7)]
+)
+def test_a_write_is_answered_after_its_last_word(
+    driver: Driver, width: int, clock: int, response: int
+) -> None:
+    events = driver.events(
+        "write", [(BASE, 2)], latency=30, write_latency=5, width_bytes=width, clock_mhz=clock
+    )
+    assert first(events["response"]) == [response]
+
+
+def test_a_gap_lies_between_bursts(driver: Driver) -> None:
+    bursts = [(BASE, 2), (BASE + 8, 2)]
+    reads = driver.events("read", bursts, latency=10, burst_gap=3)
+    assert first(reads["data"]) == [10, 11, 15, 16]
+    writes = driver.events("write", bursts, latency=10, burst_gap=3)
+    assert first(writes["response"]) == [11, 16]
 
 
 def test_addresses_outside_the_memory_answer_with_an_error(driver: Driver) -> None:
@@ -341,11 +400,11 @@ def test_answers_go_on_after_a_reset_unless_it_clears(driver: Driver) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: MemoryModel(latency=0), "latency must be in 1 … 4096, not 0"),
+        (lambda: MemoryModel(latency=0), "latency must be an integer in 1 … 4096, not 0"),
         (lambda: MemoryModel(stall_seed=-1), "stall_seed must not be negative, not -1"),
         (lambda: MemoryModel(stall_percent=60), "stall_percent must be in 1 … 50, not 60"),
         (
-            lambda: MemoryModel(stall_seed=1, dram=lpddr4(TINY.default)),
+            lambda: MemoryModel(stall_seed=1, dram=dram_channel(TINY.default, DRAM)),
             "stall_seed must not be given with dram",
         ),
         (
@@ -375,4 +434,4 @@ def test_only_the_plain_memory_is_deterministic() -> None:
     assert not any(memory.deterministic for memory in FREEDOMS.values())
     assert not MemoryModel(fault=Fault(port=BusPort.READ, index=3)).deterministic
     assert not MemoryModel(silence=Silence(port=BusPort.READ)).deterministic
-    assert not MemoryModel(dram=lpddr4(TINY.default)).deterministic
+    assert not MemoryModel(dram=dram_channel(TINY.default, DRAM)).deterministic
