@@ -175,11 +175,12 @@ class Dram {
 
     // Chooses the direction; returns whether anything waits.
     bool choose(size_t reads, size_t writes) {
+        if (reads + writes == 0) return false;
         if (reads == 0 || writes == 0) draining_ = writes != 0;
         else
             draining_ = starved(writes_) ||
                         (draining_ ? writes > t_.write_low : writes >= t_.write_high);
-        return reads + writes != 0;
+        return true;
     }
 
     // Whether the oldest access of a queue has waited for too long.
