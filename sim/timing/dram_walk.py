@@ -253,8 +253,10 @@ def _receive_descriptors(walk, p, controller, header):
 @inlined
 def _answer(walk, p, controller):
     """Answer STORE's bursts that are complete, in order."""
-    counts = controller.counts
-    while counts[ANSWERED_BURSTS] < walk.stores.unit[MOVED]:
+    counts, unit = controller.counts, walk.stores.unit
+    # The last that was sent may not have arrived
+    arrived = unit[MOVED] if unit[ARRIVAL] == UNKNOWN else unit[MOVED] - 1
+    while counts[ANSWERED_BURSTS] < arrived:
         number = counts[ANSWERED_BURSTS]
         slot = number % controller.bursts.shape[1]
         if controller.bursts[STORE, slot, LEFT] > 0:
