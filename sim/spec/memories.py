@@ -2,28 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from sim.spec.dram import DRAM_PRESETS, DramSystem
+from sim.spec.errors import CosilicoError
 
-__all__ = ["DETERMINISTIC", "DRAM", "LIMITS", "FixedLatency", "Memory", "MemorySystem"]
-
-
-class Memory(StrEnum):
-    """External memory behind the accelerator.
-
-    DETERMINISTIC is tier T1, a fixed latency, for which cycles are exact. DRAM is tier T3, an LPDDR4
-    memory whose parameters are fitted; docs/calibration.md states the error.
-    """
-
-    DETERMINISTIC = "deterministic"
-    DRAM = "dram"
-
-    @classmethod
-    def _missing_(cls, value: object) -> None:
-        raise ValueError(f"memory must be one of {', '.join(cls)}, not {value!r}")
+__all__ = [
+    "DETERMINISTIC",
+    "DRAM",
+    "LIMITS",
+    "FixedLatency",
+    "MemorySystem",
+    "require_fixed",
+]
 
 
 LIMITS: Mapping[str, tuple[int, int]] = MappingProxyType(
@@ -114,3 +106,18 @@ DETERMINISTIC = FixedLatency()
 
 DRAM = next(iter(DRAM_PRESETS.values()))
 """DRAM that is meant where none is named."""
+
+
+def require_fixed(memory: MemorySystem) -> FixedLatency:
+    """Return a memory of fixed latency, for what is known of no other.
+
+    Raises
+    ------
+    CosilicoError
+        If the memory is a DRAM.
+    """
+    if not isinstance(memory, FixedLatency):
+        raise CosilicoError(
+            f"memory must have a fixed latency where many accelerators are compared, not {memory}"
+        )
+    return memory

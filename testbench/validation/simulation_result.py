@@ -157,6 +157,7 @@ class SimulationResult:
         """Return the ``rtl`` object of ``results.json``: everything but the arrays."""
         names = [name for name in self.__slots__ if name not in _ARRAYS]
         document = {name: getattr(self, name) for name in names}
+        document["memory"] = self.memory.to_json()
         document["cycles_error"] = self.cycles_error
         document["utilization"] = self.utilization
         document["busy_utilization"] = self.busy_utilization
