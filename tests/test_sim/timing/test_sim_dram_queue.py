@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dram_driver import Burst, build_driver, random_bursts, stepped
 from sim.spec.dram import DRAM_PRESETS, DramSystem
 from sim.spec.spaces import EDGE, TINY
 from sim.timing import calibration
@@ -22,6 +21,7 @@ from sim.timing.dram_queue import (
     idle_controller,
 )
 from testbench.calibration.dram_parameters import true_parameters
+from testbench.judges.dram_driver import Burst, build_driver, random_bursts, stepped
 from testbench.rtl.dram_channel import DramChannel, dram_channel
 
 REORDERING = [s for s in DRAM_PRESETS.values() if s.controller.policy == "fr-fcfs"]
