@@ -114,7 +114,8 @@ def _requests(
     size, page = system.access_bytes, system.page_bytes * system.bank_groups
     most = page * (system.banks // system.bank_groups) * 16 // size
     used: set[int] = set()
-    requests, arrival, last = [], 50, 0
+    requests: list[Burst] = []
+    arrival, last = 50, 0
     while len(requests) < REQUESTS:
         at = int(rng.integers(most))
         if rng.random() < near:

@@ -5,7 +5,7 @@ On the deterministic memory a descriptor's duration does not depend on what the 
 delay every later burst, and with a controller that reorders also earlier bursts. Here LOAD, STORE and the
 descriptor fetch each have at most one next burst whose arrival is known. The earliest arrival is
 taken, which may make further starts known. Nothing that is still unknown can arrive earlier,
-because it waits for one of those bursts or for an earlier one.
+because it waits for those bursts or for earlier bursts.
 """
 
 import numpy as np

@@ -30,7 +30,7 @@ def latencies(program: Path, system: DramSystem, requests: Sequence[Burst]) -> l
         ``dramsim3main``.
     system : DramSystem
     requests : sequence of Burst
-        Each of a single access; of every clock one at most.
+        Each of a single access; at most a single request in a clock.
     """
     with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
         folder = Path(name)
@@ -55,7 +55,7 @@ def _configuration(system: DramSystem) -> str:
     hbm = system.standard == "HBM2"
     # Columns are of the data pins; HBM's are two of them.
     columns = system.page_bytes * 8 // system.channel_bits // (2 if hbm else 1)
-    values = {
+    values: dict[str, dict[str, object]] = {
         "dram_structure": {
             "protocol": PROTOCOLS[system.standard],
             "bankgroups": groups,
