@@ -277,7 +277,7 @@ def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
             "validate",
             [
                 "[default: (one per core)]",
-                "[default: build/validation.jsonl or build/memories.jsonl]",
+                "[default: (build/validation.jsonl or build/memories.jsonl)]",
             ],
         ),
         ("enumerate", ["[default: (area of the space's default)]", "[default: tiny]"]),
