@@ -102,14 +102,16 @@ def main() -> int:
     return int(document["differences"] != 0)
 
 
-def pairs(count: int, seed: int) -> Iterator[tuple[str, str, Design, dict[str, Any]]]:
-    """Yield random pairs of both spaces, those of a configuration together."""
+def pairs(
+    count: int, seed: int, *, most_macs: int = MOST_MACS
+) -> Iterator[tuple[str, str, Design, dict[str, Any]]]:
+    """Yield random pairs of both spaces, those of a configuration together, and how to run them."""
     spaces = list(HARDWARE_SPACES.values())
     for group in range(-(-count // NETWORKS_PER_CONFIG)):
         first = group * NETWORKS_PER_CONFIG
         size = min(NETWORKS_PER_CONFIG, count - first)
         space = spaces[group % len(spaces)]
-        cases = draw_group(group, first, size, space, seed, max_macs=MOST_MACS)
+        cases = draw_group(group, first, size, space, seed, max_macs=most_macs)
         for place, case in enumerate(cases):
             yield case.title, "pair", _design(case), _options(case, group, place)
 
@@ -169,7 +171,7 @@ def _options(case: Case, group: int, place: int) -> dict[str, Any]:
     if group % OTHER_MEMORY_EVERY == 0 and place == 0:
         options["stalls"] = (group,)
     if group % OTHER_MEMORY_EVERY == 0 and place == 1:
-        options["memory"] = Memory.DRAM
+        options["memories"] = (Memory.DETERMINISTIC, Memory.DRAM)
     return options
 
 

@@ -63,8 +63,8 @@ def compare_engines(
     *,
     inputs: NDArray[np.int8] | None = None,
     batch: int = 1,
+    memories: Sequence[Memory] = (Memory.DETERMINISTIC,),
     stalls: Sequence[int] = (),
-    memory: Memory = Memory.DETERMINISTIC,
     view: View = View.SIMULATION,
 ) -> list[EngineAgreement]:
     """Run a design in both engines.
@@ -76,27 +76,28 @@ def compare_engines(
         As of :func:`testbench.validation.simulate.simulate`.
     batch : int
         Images per program.
+    memories : sequence of Memory
+        Each is behind the ports in a run.
     stalls : sequence of int
         Seeds of random stalls, each a further run on the deterministic memory.
-    memory : Memory
-        Of the first run.
     view : View
 
     Returns
     -------
     list of EngineAgreement
-        The run without stalls first.
+        Of every memory, then of every seed.
     """
     mapped = map_realizable(design.accelerator, design.network, batch)
+    behind: list[tuple[Memory, int | None]] = [(memory, None) for memory in memories]
+    behind += [(Memory.DETERMINISTIC, seed) for seed in stalls]
     agreements = []
-    for seed in (None, *stalls):
-        behind = memory if seed is None else Memory.DETERMINISTIC
+    for memory, seed in behind:
         results = [
             simulate(
                 design,
                 batch=batch,
                 inputs=inputs,
-                memory=behind,
+                memory=memory,
                 stalls=seed,
                 view=view,
                 engine=engine,
