@@ -178,7 +178,7 @@ def test_a_killed_simulation_is_a_fault_of_the_machine(
     executable = tmp_path / "harness"
     executable.write_text("#!/bin/sh\necho no space left\n")
     executable.chmod(0o755)
-    other = dataclasses.replace(fast(), directory=tmp_path)
+    other = dataclasses.replace(fast(), executable=executable)
     with pytest.raises(MachineError, match=r"^no space left$"):
         other.run(convolution_program(), random_images(1))
 
