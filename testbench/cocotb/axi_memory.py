@@ -106,7 +106,7 @@ class AxiMemory:
             if timing.write_pace is not None:
                 self._write.data.set_pause_generator(paced(*timing.write_pace))
         else:
-            self.writes = WriteMemory(dut, self, write_order)
+            self.writes = WriteMemory(dut, self._store, write_order)
         if timing.read_pace is not None:
             self._read.source.set_pause_generator(paced(*timing.read_pace))
 
@@ -149,7 +149,7 @@ class AxiMemory:
                 assert not port.outstanding, f"{port.name} must have no burst outstanding"
         assert self.writes is None or self.writes.empty()
 
-    def response(self, port: str, index: int, address: int, size_bytes: int) -> int:
+    def _response(self, port: str, index: int, address: int, size_bytes: int) -> int:
         """Return the response of a beat or burst at an address of the bus."""
         place = address - self.base
         for fault in self.faults:
@@ -157,19 +157,19 @@ class AxiMemory:
                 return fault.response
         return OKAY if 0 <= place <= len(self.bytes) - size_bytes else DECERR
 
-    def silent(self, port: str, burst: int) -> bool:
+    def _silent(self, port: str, burst: int) -> bool:
         """Tell whether a burst of that number is not answered."""
         silence = self.silence
         return silence is not None and silence.port == port and burst >= silence.index
 
-    def load(self, address: int, size_bytes: int) -> bytes:
+    def _load(self, address: int, size_bytes: int) -> bytes:
         """Return bytes at an address of the bus, 0 outside of the memory."""
         place = address - self.base
         if not 0 <= place <= len(self.bytes) - size_bytes:
             return bytes(size_bytes)
         return bytes(self.bytes[place : place + size_bytes])
 
-    def store(self, address: int, data: bytes, strobes: int | None = None) -> None:
+    def _store(self, address: int, data: bytes, strobes: int | None = None) -> None:
         """Put bytes at an address of the bus where their strobe is 1; nothing outside of the memory."""
         place = address - self.base
         if not 0 <= place <= len(self.bytes) - len(data):
@@ -293,14 +293,16 @@ class _ReadPort(_Port):
             number = self.bursts
             self.bursts += 1
             await self._wait(request.time)
-            if self.memory.silent(self.name, number):
+            if self.memory._silent(self.name, number):
                 continue
             beats = int(request.arlen) + 1
             for beat in range(beats):
                 address = int(request.araddr) + beat * self.beat_bytes
-                response = self.memory.response(self.name, self.responses, address, self.beat_bytes)
+                response = self.memory._response(
+                    self.name, self.responses, address, self.beat_bytes
+                )
                 self.responses += 1
-                data = self.memory.load(address, self.beat_bytes)
+                data = self.memory._load(address, self.beat_bytes)
                 self.source.send_nowait(
                     self.source._transaction_obj(
                         rid=int(request.arid),
@@ -343,13 +345,13 @@ class _WritePort(_Port):
             while not last:
                 beat = await self.data.recv()
                 data = int(beat.wdata).to_bytes(self.beat_bytes, "little")
-                self.memory.store(address, data, int(beat.wstrb))
+                self.memory._store(address, data, int(beat.wstrb))
                 address += self.beat_bytes
                 time, last = max(time, beat.time), bool(beat.wlast)
             await self._wait(time)
-            if self.memory.silent(self.name, number):
+            if self.memory._silent(self.name, number):
                 continue
-            response = self.memory.response(self.name, self.responses, first, address - first)
+            response = self.memory._response(self.name, self.responses, first, address - first)
             self.responses += 1
             self.source.send_nowait(
                 self.source._transaction_obj(bid=int(request.awid), bresp=response)

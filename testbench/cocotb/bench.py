@@ -121,7 +121,7 @@ class Bench(BenchCore):
         """Assert that no transfer is under way or left over on the ports to the memory."""
         self.memory.assert_quiet()
 
-    def begin_trace(self) -> Trace:
+    def _begin_trace(self) -> Trace:
         """Begin the trace of the run that a doorbell is about to start."""
         return self.monitor.begin()
 

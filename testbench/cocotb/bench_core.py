@@ -173,7 +173,7 @@ class BenchCore:
         counters = await self.counters()
         stop = await self.stop_reason()
         await self.clear_interrupt()
-        self.complete_trace()
+        self._complete_trace()
         outputs = await self.outputs()
         return Run(
             index=index,
@@ -201,15 +201,15 @@ class BenchCore:
             Whose inputs are in the memory: the scoreboard compares with its activations.
         """
         self.running = run
-        trace = self.begin_trace()
+        trace = self._begin_trace()
         await self.write_bits("CONTROL", DOORBELL)
         return trace
 
-    def begin_trace(self) -> Trace:
+    def _begin_trace(self) -> Trace:
         """Begin the trace of the run that a doorbell is about to start."""
         raise NotImplementedError
 
-    def complete_trace(self) -> None:
+    def _complete_trace(self) -> None:
         """Bring into the trace what was seen last; nothing where it fills by itself."""
 
     async def interrupt(self, timeout_cycles: int | None = None) -> None:

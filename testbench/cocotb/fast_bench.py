@@ -149,11 +149,11 @@ class FastBench(BenchCore):
         dut.memory_latency.value = chosen
         dut.watchdog.value = description.program.watchdog
         dut.follows.value = follow
-        dut.backdoor_request.value = 0
         super().__init__(dut, description, self.registers, scoreboard, base=0, period=period)
         self._trace = Trace((), len(description.queues))
         self._kinds = [(event, description.queues.index(queue)) for event, queue in KINDS]
-        self._words = self._activation_bytes = self._accesses = self._probes = 0
+        self._words = self._activation_bytes = self._probes = 0
+        self._begun = False
         if follow:
             self.record_activations()
             cocotb.start_soon(self._follow())
@@ -162,6 +162,11 @@ class FastBench(BenchCore):
     def cycle(self) -> int:
         """Cycles since the simulation began."""
         return int(self.dut.cycle.value)
+
+    async def reset(self, cycles: int = 4) -> None:
+        """Hold reset for some cycles, and wait for as many; the first accesses need one."""
+        self._activation_bytes = 0
+        await super().reset(cycles)
 
     def record_activations(self) -> None:
         """Let the simulation write what the description's probes ask for, from the next run on."""
@@ -182,11 +187,12 @@ class FastBench(BenchCore):
         await self._backdoor(address, size_bytes, False)
         return (self.folder / BACKDOOR_OUT).read_bytes()[:size_bytes]
 
-    def begin_trace(self) -> Trace:
+    def _begin_trace(self) -> Trace:
         """Begin the trace of the run that a doorbell is about to start."""
         queues = self.description.program.queues
         self._trace = Trace(queues, len(self.description.queues))
         self._words = self._probes = 0
+        self._begun = True
         return self._trace
 
     async def interrupt(self, timeout_cycles: int | None = None) -> None:
@@ -217,17 +223,17 @@ class FastBench(BenchCore):
             if first is not irq:
                 raise TimeoutError(f"the interrupt must come within {timeout_cycles} cycles")
 
-    def complete_trace(self) -> None:
+    def _complete_trace(self) -> None:
         """Read the rest of the trace; the recorder closes its file a cycle after the interrupt."""
         self._read_events()
 
     async def _backdoor(self, address: int, size_bytes: int, writes: bool) -> None:
         dut = self.dut
-        self._accesses += 1
+        answered = int(dut.backdoor_answered.value)  # of an earlier test, too
         dut.backdoor_address.value = address
         dut.backdoor_bytes.value = size_bytes
         dut.backdoor_writes.value = writes
-        dut.backdoor_request.value = self._accesses
+        dut.backdoor_request.value = (answered + 1) % (1 << 32)
         await ValueChange(dut.backdoor_answered)
 
     async def _follow(self) -> None:
@@ -235,8 +241,9 @@ class FastBench(BenchCore):
         followed = ValueChange(self.dut.followed)
         while True:
             await followed
-            self._read_events()
-            self._read_activations()
+            if self._begun:
+                self._read_events()
+                self._read_activations()
 
     def _read_events(self) -> None:
         """Bring what is new in the trace's file into the trace, and compare it."""

@@ -6,6 +6,7 @@ module host_port #(
     parameter DOORBELL_OFFSET = 8
 ) (
     input clk,
+    input rst,                           // forgets the access that is under way
     input [31:0] request,                // number of the access that is asked for
     input writes,                        // whether it is a write
     input [ADDRESS_BITS-1:0] offset,
@@ -39,7 +40,7 @@ module host_port #(
     data_taken = 0;
   end
 
-  assign busy = request != answered;
+  assign busy = request != answered && !rst;
   assign doorbell = busy && writes && !begun && offset == DOORBELL_OFFSET && data[0];
   assign s_axil_awaddr = offset;
   assign s_axil_araddr = offset;
@@ -51,7 +52,12 @@ module host_port #(
   assign s_axil_rready = busy && !writes && ready;
 
   always @(posedge clk)
-    if (busy) begin
+    if (rst) begin
+      answered <= request;
+      begun <= 0;
+      address_taken <= 0;
+      data_taken <= 0;
+    end else if (busy) begin
       begun <= 1;
       if ((s_axil_awvalid && s_axil_awready) || (s_axil_arvalid && s_axil_arready))
         address_taken <= 1;

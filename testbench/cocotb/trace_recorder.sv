@@ -5,6 +5,7 @@
 // starts and is done.
 module trace_recorder (
     input clk,
+    input rst,                     // ends the run that is under way
     input doorbell,                // the doorbell's write begins in this cycle
     input irq,
     input busy,
@@ -31,6 +32,11 @@ module trace_recorder (
   end
 
   always @(posedge clk) begin
+    if (rst) begin
+      if (running) $fclose(file);
+      running = 0;
+      stuck <= 0;
+    end
     if (doorbell && !running) begin
       file = $fopen("trace.bin", "wb");
       running = 1;

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import cocotb
@@ -37,8 +37,8 @@ class WriteMemory:
     ----------
     dut
         With the ports ``m_axi_aw…``, ``m_axi_w…`` and ``m_axi_b…``.
-    memory
-        Takes a burst's address and bytes in its method ``store``.
+    store : callable
+        Takes a burst's address and bytes.
     order : str
         One of ORDERS.
 
@@ -48,11 +48,11 @@ class WriteMemory:
         "address" and "data" as they were taken, data once for each burst, with its last beat.
     """
 
-    def __init__(self, dut: Any, memory: Any, order: str) -> None:
+    def __init__(self, dut: Any, store: Callable[[int, bytes], None], order: str) -> None:
         """Start with all signals low."""
         if order not in ORDERS:
             raise ValueError(f"order must be one of {', '.join(ORDERS)}, not {order!r}")
-        self.dut, self.memory, self.order = dut, memory, order
+        self.dut, self.order, self._store = dut, order, store
         self.sequence: list[str] = []
         self._bursts: deque[tuple[int, int]] = deque()  # address, beats
         self._beats: deque[bytes] = deque()
@@ -106,7 +106,7 @@ class WriteMemory:
         if not self._bursts or len(self._beats) < self._bursts[0][1]:
             return
         address, beats = self._bursts.popleft()
-        self.memory.store(address, b"".join(self._beats.popleft() for _ in range(beats)))
+        self._store(address, b"".join(self._beats.popleft() for _ in range(beats)))
         self._whole -= 1
         self._due.append(cycle + (LATE if self.order == "late" else LATENCY))
 

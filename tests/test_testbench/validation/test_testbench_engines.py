@@ -102,9 +102,7 @@ def test_the_api_takes_an_engine(tmp_path: Path) -> None:
     assert (first.pop("engine"), second.pop("engine")) == ("verilator", "cocotb")
     del first["cycles_per_s"], second["cycles_per_s"]
     assert first == second
-    with pytest.raises(
-        ValueError, match=r"^engine must be one of verilator, cocotb, not 'icarus'$"
-    ):
+    with pytest.raises(ValueError, match=r"^engine must be verilator or cocotb, not 'icarus'$"):
         cosilico.simulate("ds_cnn", "tiny", engine="icarus")
 
 
