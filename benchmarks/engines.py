@@ -28,7 +28,7 @@ from record import processor
 from sim.networks.named import named_network
 from sim.spec.design import Design, load
 from sim.spec.files import write_atomic
-from sim.spec.memories import Memory
+from sim.spec.memories import DETERMINISTIC, DRAM, FixedLatency
 from sim.spec.spaces import HARDWARE_SPACES, TINY
 from sim.spec.views import View
 from testbench.cases.random_networks import NETWORKS_PER_CONFIG, Case, draw_group
@@ -37,7 +37,10 @@ from testbench.validation.engines import EngineAgreement, compare_engines
 OUT = Path(__file__).parent / "engines.json"
 PAIRS = 48
 MOST_MACS = 1024
-"""Multipliers of the largest accelerator drawn: larger ones take minutes to build in both engines."""
+"""Multipliers of the largest accelerator drawn: others take minutes to build in both engines."""
+
+SLOW = FixedLatency(latency=70, outstanding=2, width_bytes=4, clock_mhz=150, burst_gap=3)
+"""Memory with limits, words and a clock of its own."""
 
 OTHER_MEMORY_EVERY, SYNTHESIS_EVERY = 3, 5
 NETWORKS = ("resnet8", "ds_cnn")
@@ -171,7 +174,7 @@ def _options(case: Case, group: int, place: int) -> dict[str, Any]:
     if group % OTHER_MEMORY_EVERY == 0 and place == 0:
         options["stalls"] = (group,)
     if group % OTHER_MEMORY_EVERY == 0 and place == 1:
-        options["memories"] = (Memory.DETERMINISTIC, Memory.DRAM)
+        options["memories"] = (DETERMINISTIC, DRAM, SLOW)
     return options
 
 

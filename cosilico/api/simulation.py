@@ -21,7 +21,7 @@ from sim.importers.folder import ImportedNetwork
 from sim.spec.design import Design
 from sim.spec.engines import Engine
 from sim.spec.errors import CosilicoError
-from sim.spec.memories import Memory
+from sim.spec.memories import DETERMINISTIC, FixedLatency, MemorySystem
 from sim.spec.network import Network
 from sim.spec.views import View
 
@@ -109,7 +109,7 @@ def simulate(
     batch: int = 1,
     view: View | str = View.SIMULATION,
     engine: Engine | str = Engine.VERILATOR,
-    memory: Memory | str = Memory.DETERMINISTIC,
+    memory: MemorySystem | str | Path = DETERMINISTIC,
     stall_seed: int | None = None,
     seed: int = 0,
     progress: Report | None = None,
@@ -136,10 +136,10 @@ def simulate(
         "simulation", the fast form of the datapath, or "synthesis", the netlist itself.
     engine : Engine or str
         "verilator", the C++ harness, or "cocotb"; their figures are the same.
-    memory : Memory or str
-        "deterministic" or "dram", what lies behind the ports.
+    memory : FixedLatency, DramSystem, str or Path
+        What lies behind the ports, as of :func:`cosilico.load_memory`.
     stall_seed : int, optional
-        Seed of random stalls on the deterministic memory.
+        Seed of random stalls on a memory of fixed latency.
     seed : int
         Of a named network's weights.
     progress : callable, optional
@@ -158,7 +158,7 @@ def simulate(
     batch = arguments.positive_integer("batch", batch)
     view = arguments.member("view", View, view)
     engine = arguments.member("engine", Engine, engine)
-    memory = arguments.member("memory", Memory, memory)
+    memory = arguments.memory(memory)
     if stall_seed is not None:
         stall_seed = arguments.seed_integer("stall_seed", stall_seed)
     seed = arguments.seed_integer("seed", seed)
@@ -167,7 +167,7 @@ def simulate(
     require_extra("simulate", "rtl")
     from cosilico.simulation import simulate_design
 
-    if stall_seed is not None and memory is not Memory.DETERMINISTIC:
+    if stall_seed is not None and not isinstance(memory, FixedLatency):
         raise CosilicoError(f"stall_seed must be None with memory {memory!s}, not {stall_seed!r}")
     source = _source(network)
     pair = load_pair(source, accelerator, seed=seed)

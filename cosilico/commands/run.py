@@ -10,6 +10,7 @@ from cosilico.commands.options import (
     OutFolder,
     Resume,
     SearchSeed,
+    memory_names,
     network_names,
     space_names,
 )
@@ -42,6 +43,15 @@ def run(
             autocompletion=space_names,
         ),
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="M",
+            help="with --network: a memory of fixed latency, as for predict",
+            show_default="deterministic",
+            autocompletion=memory_names,
+        ),
+    ] = None,
     resume: Resume = False,
     force: Force = False,
     seed: SearchSeed = 0,
@@ -50,15 +60,23 @@ def run(
     require_extra("cosilico run", "search", "rtl", "report")
     from cosilico.flow import run_flow, run_network_flow
     from cosilico.summary import print_summary
+    from sim.spec.memories import require_fixed
+    from sim.spec.memory_record import parse_memory
 
-    if experiment is not None and network is None and space is None:
+    if experiment is not None and network is None and space is None and memory is None:
         results = run_flow(experiment, out, resume=resume, force=force, seed=seed)
     elif experiment is None and network is not None:
         results = run_network_flow(
-            network, space or "tiny", out, resume=resume, force=force, seed=seed
+            network,
+            space or "tiny",
+            out,
+            resume=resume,
+            force=force,
+            seed=seed,
+            memory=require_fixed(parse_memory(memory or "deterministic")),
         )
     else:
         raise CosilicoError(
-            "run must be given either EXPERIMENT, which names its space, or --network"
+            "run must be given either EXPERIMENT, which names its space and memory, or --network"
         )
     print_summary(results, out)

@@ -30,7 +30,7 @@ async def every_run(dut: Any) -> None:
 @cocotb.test()
 @cocotb.parametrize(latency=(4, 100))
 async def other_latencies(dut: Any, latency: int) -> None:
-    """The same bits in other times; nothing is compared before the end of a run."""
+    """Other times, and the same bits; nothing is compared before the end of a run."""
     bench = FastBench(dut, DESCRIPTION, latency=latency, follow=False)
     await bench.reset()
     await bench.load_program()

@@ -164,7 +164,7 @@ class FastBench(BenchCore):
         return int(self.dut.cycle.value)
 
     async def reset(self, cycles: int = 4) -> None:
-        """Hold reset for some cycles, and wait for as many; the first accesses need one."""
+        """Hold reset for some cycles, and wait for as many. Every test begins with a reset."""
         self._activation_bytes = 0
         await super().reset(cycles)
 

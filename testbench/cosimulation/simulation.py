@@ -157,7 +157,11 @@ class CocotbSimulation:
         }
         (directory / OPTIONS_FILE).write_text(json.dumps(options))
         if self.model_memory:
-            values = {**memory.job_values, "bytes": job.program.memory_bytes}
+            values = {
+                **memory.job_values,
+                "accelerator_mhz": self.config.clock_mhz,
+                "bytes": job.program.memory_bytes,
+            }
             lines = [f"{name} {value}\n" for name, value in values.items()]
             (directory / "memory.txt").write_text("".join(lines))
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sim.realizability import map_realizable
 from sim.spec.design import Design
 from sim.spec.engines import Engine
-from sim.spec.memories import Memory
+from sim.spec.memories import DETERMINISTIC, MemorySystem
 from sim.spec.views import View
 from testbench.validation.simulate import simulate
 from testbench.validation.simulation_result import SimulationResult
@@ -63,7 +63,7 @@ def compare_engines(
     *,
     inputs: NDArray[np.int8] | None = None,
     batch: int = 1,
-    memories: Sequence[Memory] = (Memory.DETERMINISTIC,),
+    memories: Sequence[MemorySystem] = (DETERMINISTIC,),
     stalls: Sequence[int] = (),
     view: View = View.SIMULATION,
 ) -> list[EngineAgreement]:
@@ -76,10 +76,10 @@ def compare_engines(
         As of :func:`testbench.validation.simulate.simulate`.
     batch : int
         Images per program.
-    memories : sequence of Memory
+    memories : sequence of FixedLatency or DramSystem
         Each is behind the ports in a run.
     stalls : sequence of int
-        Seeds of random stalls, each a further run on the deterministic memory.
+        Seeds of random stalls, each a further run on the default memory.
     view : View
 
     Returns
@@ -88,8 +88,8 @@ def compare_engines(
         Of every memory, then of every seed.
     """
     mapped = map_realizable(design.accelerator, design.network, batch)
-    behind: list[tuple[Memory, int | None]] = [(memory, None) for memory in memories]
-    behind += [(Memory.DETERMINISTIC, seed) for seed in stalls]
+    behind: list[tuple[MemorySystem, int | None]] = [(memory, None) for memory in memories]
+    behind += [(DETERMINISTIC, seed) for seed in stalls]
     agreements = []
     for memory, seed in behind:
         results = [

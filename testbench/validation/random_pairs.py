@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -20,26 +20,27 @@ from sim.prediction import Prediction
 from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError, MachineError
-from sim.spec.memories import Memory
+from sim.spec.memories import DRAM
 from sim.spec.network import Network
 from sim.spec.spaces import HardwareSpace
 from sim.spec.views import View
 from sim.timing import calibration as calibrations
-from sim.timing.calibration import Calibration, Constant
+from sim.timing.calibration import Calibration
 from testbench.cases.imported import (
     IMPORTED_PER_CONFIG,
     ImportedCase,
     Judgement,
     draw_imported_group,
 )
+from testbench.cases.random_memories import draw_memories
 from testbench.cases.random_networks import NETWORKS_PER_CONFIG, Case, draw_group
 from testbench.cases.realizability import (
     POINTS_PER_CONFIG,
     RealizabilityCase,
     draw_realizability_group,
 )
+from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import Harness, HarnessError, RunResult, Step, build, check_run
-from testbench.rtl.lpddr4_channel import lpddr4
 from testbench.rtl.memory_model import DRAM_NAME, FREEDOMS, LATENCIES, MemoryModel
 from testbench.validation.comparison import Comparison, compare
 from testbench.validation.workers import worker_pool
@@ -158,6 +159,7 @@ class Outcome:
             "network": self.case.network.name,
             "accelerator": self.case.config.to_json(),
             "memories": len(self.comparisons),
+            "behind": list(self.others),
             "activations": sum(comparison.activations for comparison in self.comparisons),
             "bit_differences": self.bit_differences,
             "judged_values": self.judged_values,
@@ -202,9 +204,8 @@ def run_case(
     expected = golden.run(case.network, images)
 
     def compared(model: MemoryModel, run: RunResult) -> tuple[Comparison, Prediction]:
-        known = _with_latency(constants, model.latency) if model.deterministic else constants
-        kind = Memory.DETERMINISTIC if model.dram is None else Memory.DRAM
-        foretold = predict_mapped(mapped, known, memory=kind)
+        behind = model.fixed if model.dram is None else DRAM
+        foretold = predict_mapped(mapped, constants, memory=behind)
         comparison = compare(
             case.config,
             case.network,
@@ -267,12 +268,6 @@ def _naming_memory(name: str) -> Iterator[None]:
         raise HarnessError(f"memory {name!r}: {error}" if name else str(error)) from error
 
 
-def _with_latency(calibration: Calibration, latency: int) -> Calibration:
-    """Return the constants for a memory of another latency."""
-    changed = {Constant.MEMORY_LATENCY.name.lower(): latency}
-    return replace(calibration, constants=calibration.constants | changed)
-
-
 def every_memory(config: AcceleratorConfig, seed: int) -> dict[str, MemoryModel]:
     """Return all memories but that of the calibration.
 
@@ -281,22 +276,30 @@ def every_memory(config: AcceleratorConfig, seed: int) -> dict[str, MemoryModel]
     """
     drawn = {name: memory.with_seed(seed) for name, memory in (LATENCIES | FREEDOMS).items()}
     try:
-        return drawn | {DRAM_NAME: MemoryModel(dram=lpddr4(config))}
+        return drawn | {DRAM_NAME: MemoryModel(dram=dram_channel(config, DRAM))}
     except CosilicoError:
         return drawn
 
 
 def try_case(
-    case: Case, *, stalls: bool = False, view: View = View.SIMULATION, memories: bool = False
+    case: Case,
+    *,
+    stalls: bool = False,
+    view: View = View.SIMULATION,
+    memories: bool = False,
+    drawn: int = 0,
 ) -> Outcome:
     """Run one case; whatever goes wrong with it is its outcome and stops no other.
 
     With ``stalls`` the memory is T2, seeded by the case; with ``memories`` the case runs behind
-    every other memory as well (:func:`every_memory`). Of a case that asks for realizability the
+    every other memory as well (:func:`every_memory`), and behind ``drawn`` deterministic ones that are drawn
+    for it (:func:`testbench.cases.random_memories.draw_memories`). Of a case that asks for realizability the
     verdict is tried first, and many end there.
     """
     memory = MemoryModel(stall_seed=case.image_seed) if stalls else MemoryModel()
-    others = every_memory(case.config, case.image_seed) if memories else None
+    others = every_memory(case.config, case.image_seed) if memories else {}
+    for fixed in draw_memories(case.config, drawn, case.image_seed):
+        others[str(fixed)] = MemoryModel.of(fixed)
     try:
         if isinstance(case, RealizabilityCase):
             failure = case.contradiction()
@@ -320,6 +323,7 @@ def validate_random(
     stalls: bool = False,
     view: View = View.SIMULATION,
     memories: bool = False,
+    drawn: int = 0,
 ) -> Iterator[Outcome]:
     """Outcomes of ``count`` random cases, in the order in which they finish.
 
@@ -337,6 +341,8 @@ def validate_random(
         Of the datapath; see :func:`testbench.rtl.harness.build`.
     memories : bool
         Every other memory as well, in the same builds; see :func:`every_memory`.
+    drawn : int
+        Deterministic memories that are drawn for each case, in the same builds.
     """
 
     def run(group: int) -> Iterator[Outcome]:
@@ -344,7 +350,7 @@ def validate_random(
         size = min(draw.per_config, count - first)
         for case in draw.group(group, first, size, space, seed, max_macs=max_macs):
             yield workers.submit(
-                try_case, case, stalls=stalls, view=view, memories=memories
+                try_case, case, stalls=stalls, view=view, memories=memories, drawn=drawn
             ).result()
 
     groups = range(-(-count // draw.per_config))

@@ -21,6 +21,8 @@ from project_root import ROOT
 from sim import golden
 from sim.spec.design import Design, load
 from sim.spec.files import cache_root
+from sim.spec.memories import DRAM
+from sim.spec.memory_record import memory_of
 from sim.timing.calibration import DRAM_ERROR_LIMIT
 from testbench.rtl.harness import Harness
 from testbench.validation.simulation_result import SimulationResult
@@ -139,13 +141,13 @@ def test_a_dram_is_run_and_its_error_reported(
     words = ["simulate", str(design_file), "--images", "2", "--memory", "dram"]
     assert main([*words, "--json", str(tmp_path / "r.json")]) == 0
     printed = capsys.readouterr().out
-    assert "LPDDR4 memory" in printed
+    assert "lpddr4-3200 memory" in printed
     assert re.search(
         r"predicted and measured cycles on the DRAM differ by \d\.\d{3} %, at most 5 % are", printed
     )
     assert " 0 activations and 0 durations of EXECUTE differ" in printed
     run = json.loads((tmp_path / "r.json").read_text())["runs"][0]
-    assert run["memory"] == "dram"
+    assert memory_of(run["memory"]) == DRAM
     assert run["cycles_error"] <= DRAM_ERROR_LIMIT
     total = abs(run["predicted_cycles"] - run["measured_cycles"]) / run["measured_cycles"]
     assert run["cycles_error"] >= total
@@ -154,7 +156,7 @@ def test_a_dram_is_run_and_its_error_reported(
 @pytest.mark.rtl
 def test_exits_1_if_a_dram_is_predicted_too_badly(design_file: Path, tmp_path: Path) -> None:
     shipped = json.loads((ROOT / "sim" / "timing" / "calibration.json").read_text())
-    shipped["dram"]["parameters"]["read_latency"] += 100
+    shipped["drams"]["lpddr4-3200"]["parameters"]["read_latency"] += 100
     wrong = tmp_path / "calibration.json"
     wrong.write_text(json.dumps(shipped))
     words = ["simulate", str(design_file), "--images", "1", "--memory", "dram"]
@@ -169,13 +171,13 @@ def test_a_dram_takes_one_line_to_refuse(
     message = "simulate must be given either --stalls or --memory dram, not both"
     assert capsys.readouterr().err == f"cosilico: {message}\n"
     shipped = json.loads((ROOT / "sim" / "timing" / "calibration.json").read_text())
-    del shipped["dram"]
+    shipped["drams"] = {}
     without = tmp_path / "calibration.json"
     without.write_text(json.dumps(shipped))
     assert main([*words, "--calibration", str(without)]) == 2
     assert capsys.readouterr().err == (
-        "cosilico: calibration must have a dram section for memory dram: "
-        "run cosilico calibrate --memory dram\n"
+        "cosilico: calibration must have memory lpddr4-3200, not no DRAM: "
+        "run cosilico calibrate --memory lpddr4-3200\n"
     )
 
 

@@ -1,42 +1,48 @@
 // The harness's memory (axi_memory.h) behind the DPI functions of model_memory.sv. BUS_BYTES and
 // DESCRIPTOR_BUS_BYTES are defined before.
 //
-//   memory.txt   values of the memory, "key value" lines as in a job (job.h), and "bytes", its size
+//   memory.txt   values of the memory, "key value" lines as in a job (job.h); "bytes", its size; and
+//                "accelerator_mhz"
 
 #include <memory>
 
 #include "axi_memory.h"
 #include "axi_report.h"
 #include "job.h"
+#include "memory_ports.h"
 #include "svdpi.h"
 
 namespace cosilico {
 
 class ModelMemory {
   public:
-    ModelMemory() : timing_(read()), dram(timing_.dram), read_(memory, dram, timing_, PORT_READ),
-                    write_(memory, dram, timing_, PORT_WRITE),
-                    descriptors_(memory, dram, timing_, PORT_DESCRIPTORS), csr_(timing_, 31) {
-        host_ready_ = !csr_.stalled();
+    ModelMemory() : timing_(read()), ports(memory, timing_, accelerator_mhz_) {
+        host_ready_ = !ports.csr.stalled();
     }
     ModelMemory(const ModelMemory&) = delete;
     void operator=(const ModelMemory&) = delete;
 
-    // Ends a cycle, and begins the next.
-    template <class Observe, class Reset> void end_cycle(bool reset, bool doorbell, bool busy, bool host_busy,
-                                                         Observe observe, Reset while_reset) {
-        if (doorbell) dram.restart(cycle_);
+    // Ends a cycle, with what the design drove in it, and begins the next.
+    template <class Observe, class Reset>
+    void end_cycle(bool reset, bool doorbell, bool busy, bool host_busy, Observe observe,
+                   Reset while_reset) {
+        if (doorbell) {
+            ports.dram.restart(cycle_);
+            begins_ = true;
+        }
         if (reset) while_reset();
-        else observe(cycle_);
+        else {
+            if (begins_ && busy) {
+                ports.restart(cycle_);
+                begins_ = false;
+            }
+            observe(cycle_);
+        }
         // The host's stalls are drawn in the cycles of its accesses alone.
-        if (host_busy) host_ready_ = !csr_.stalled();
+        if (host_busy) host_ready_ = !ports.csr.stalled();
         ++cycle_;
     }
-    void drive() {
-        read_.drive(cycle_);
-        write_.drive(cycle_);
-        descriptors_.drive(cycle_);
-    }
+    void drive() { ports.drive(cycle_); }
     bool host_ready() const { return host_ready_; }
 
   private:
@@ -44,6 +50,7 @@ class ModelMemory {
         MemoryTiming timing;
         std::map<std::string, uint64_t*> fields = memory_fields(timing);
         uint64_t bytes = 0;
+        fields["accelerator_mhz"] = &accelerator_mhz_;
         fields["base"] = &memory.base;
         fields["bytes"] = &bytes;
         File file(".", "memory.txt", "r");
@@ -61,6 +68,8 @@ class ModelMemory {
         return timing;
     }
 
+    uint64_t accelerator_mhz_ = 1;
+
   public:
     MemoryBytes memory; // before what is made of it
 
@@ -68,14 +77,11 @@ class ModelMemory {
     MemoryTiming timing_;
 
   public:
-    Dram dram;
-    ReadPort<BUS_BYTES> read_;
-    WritePort<BUS_BYTES> write_;
-    ReadPort<DESCRIPTOR_BUS_BYTES> descriptors_;
+    MemoryPorts<BUS_BYTES, DESCRIPTOR_BUS_BYTES> ports;
 
   private:
-    Stalls csr_; // of the host's READY
     bool host_ready_ = true;
+    bool begins_ = false; // between the doorbell and the run's cycle 0
     uint64_t cycle_ = 0;
 };
 
@@ -110,16 +116,16 @@ extern "C" void model_memory_observe(
         [&](uint64_t cycle) {
             uint64_t strobes = 0;
             std::memcpy(&strobes, wstrb, (BUS_BYTES + 31) / 32 * 4 < 8 ? (BUS_BYTES + 31) / 32 * 4 : 8);
-            model.read_.observe(cycle, arvalid, {*araddr, uint8_t(*arlen), 0, 1, 0}, rready);
-            model.write_.observe(cycle, awvalid, {*awaddr, uint8_t(*awlen), 0, 1, 0}, wvalid, wdata,
+            model.ports.read.observe(cycle, arvalid, {*araddr, uint8_t(*arlen), 0, 1, 0}, rready);
+            model.ports.write.observe(cycle, awvalid, {*awaddr, uint8_t(*awlen), 0, 1, 0}, wvalid, wdata,
                                  strobes, wlast, bready);
-            model.descriptors_.observe(cycle, desc_arvalid,
+            model.ports.descriptors.observe(cycle, desc_arvalid,
                                        {*desc_araddr, uint8_t(*desc_arlen), 0, 1, 0}, desc_rready);
         },
         [&] {
-            model.read_.reset(rready);
-            model.write_.reset(bready);
-            model.descriptors_.reset(desc_rready);
+            model.ports.read.reset(rready);
+            model.ports.write.reset(bready);
+            model.ports.descriptors.reset(desc_rready);
         });
 }
 
@@ -131,21 +137,21 @@ extern "C" void model_memory_drive(
     cosilico::ModelMemory& model = cosilico::model_memory();
     model.drive();
     *host_ready = model.host_ready();
-    *arready = model.read_.arready;
-    *rvalid = model.read_.rvalid;
+    *arready = model.ports.read.arready;
+    *rvalid = model.ports.read.rvalid;
     std::memset(rdata, 0, (BUS_BYTES + 3) / 4 * 4);
-    std::memcpy(rdata, model.read_.rdata, BUS_BYTES);
-    *rlast = model.read_.rlast;
-    *rresp = model.read_.rresp;
-    *awready = model.write_.awready;
-    *wready = model.write_.wready;
-    *bvalid = model.write_.bvalid;
-    *bresp = model.write_.bresp;
-    *desc_arready = model.descriptors_.arready;
-    *desc_rvalid = model.descriptors_.rvalid;
-    std::memcpy(desc_rdata, model.descriptors_.rdata, DESCRIPTOR_BUS_BYTES);
-    *desc_rlast = model.descriptors_.rlast;
-    *desc_rresp = model.descriptors_.rresp;
+    std::memcpy(rdata, model.ports.read.rdata, BUS_BYTES);
+    *rlast = model.ports.read.rlast;
+    *rresp = model.ports.read.rresp;
+    *awready = model.ports.write.awready;
+    *wready = model.ports.write.wready;
+    *bvalid = model.ports.write.bvalid;
+    *bresp = model.ports.write.bresp;
+    *desc_arready = model.ports.descriptors.arready;
+    *desc_rvalid = model.ports.descriptors.rvalid;
+    std::memcpy(desc_rdata, model.ports.descriptors.rdata, DESCRIPTOR_BUS_BYTES);
+    *desc_rlast = model.ports.descriptors.rlast;
+    *desc_rresp = model.ports.descriptors.rresp;
 }
 
 extern "C" void model_memory_load(int address, int bytes) {

@@ -14,13 +14,14 @@ from hwgen.program import Program
 from sim import golden
 from sim.spec.descriptor import Queue
 from sim.spec.errors import MachineError
+from sim.spec.memories import DRAM
 from sim.spec.views import View
 from testbench.cosimulation import simulation
 from testbench.cosimulation.bench_top import SIZES, memory_size
 from testbench.cosimulation.simulation import CocotbSimulation
 from testbench.rtl import harness
+from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import Harness, HarnessError
-from testbench.rtl.lpddr4_channel import lpddr4
 from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.run_result import Progress, RunResult
 
@@ -81,10 +82,11 @@ def test_a_latency_gives_the_harness_s_figures(latency: int) -> None:
     [
         STALLED,
         MemoryModel(stall_seed=1, stall_percent=40),
-        MemoryModel(dram=lpddr4(NARROW_BUS)),
+        MemoryModel(dram=dram_channel(NARROW_BUS, DRAM)),
+        MemoryModel(latency=70, outstanding=2, width_bytes=4, clock_mhz=150, burst_gap=3),
         MemoryModel(),
     ],
-    ids=["stalls", "many stalls", "DRAM", "latency"],
+    ids=["stalls", "many stalls", "DRAM", "slow", "latency"],
 )
 def test_the_harness_s_memory_gives_its_figures(memory: MemoryModel) -> None:
     """A second bench around the same memory: the same stalls in the same cycles."""
@@ -174,7 +176,7 @@ def test_progress_is_reported() -> None:
 def test_a_killed_simulation_is_a_fault_of_the_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As is one that writes no results."""
+    """Which is what a simulation without results is."""
     executable = tmp_path / "harness"
     executable.write_text("#!/bin/sh\necho no space left\n")
     executable.chmod(0o755)

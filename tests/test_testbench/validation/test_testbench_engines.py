@@ -73,7 +73,7 @@ def test_every_field_is_compared() -> None:
 
 
 class _Changed:
-    """A result in which one field has another value; its JSON is the old one's."""
+    """Result in which a field has another value, and the JSON is as it was."""
 
     def __init__(self, result: SimulationResult, name: str, value: Any) -> None:
         self._result, self._name, self._value = result, name, value
