@@ -31,12 +31,13 @@ from sim.spec.files import write_atomic
 from sim.spec.memories import DETERMINISTIC, DRAM, FixedLatency
 from sim.spec.spaces import HARDWARE_SPACES, TINY
 from sim.spec.views import View
-from testbench.cases.random_networks import NETWORKS_PER_CONFIG, Case, draw_group
+from testbench.cases.random_networks import Case, draw_group
 from testbench.validation.engines import EngineAgreement, compare_engines
 
 OUT = Path(__file__).parent / "engines.json"
-PAIRS = 48
-MOST_MACS = 1024
+PAIRS = 44
+PER_CONFIGURATION = 4
+MOST_MACS = 256
 """Multipliers of the largest accelerator drawn: others take minutes to build in both engines."""
 
 SLOW = FixedLatency(latency=70, outstanding=2, width_bytes=4, clock_mhz=150, burst_gap=3)
@@ -110,9 +111,9 @@ def pairs(
 ) -> Iterator[tuple[str, str, Design, dict[str, Any]]]:
     """Yield random pairs of both spaces, those of a configuration together, and how to run them."""
     spaces = list(HARDWARE_SPACES.values())
-    for group in range(-(-count // NETWORKS_PER_CONFIG)):
-        first = group * NETWORKS_PER_CONFIG
-        size = min(NETWORKS_PER_CONFIG, count - first)
+    for group in range(-(-count // PER_CONFIGURATION)):
+        first = group * PER_CONFIGURATION
+        size = min(PER_CONFIGURATION, count - first)
         space = spaces[group % len(spaces)]
         cases = draw_group(group, first, size, space, seed, max_macs=most_macs)
         for place, case in enumerate(cases):

@@ -272,6 +272,26 @@ def mapper_distance(results: Results) -> str:
     return "\n".join(_table(["kind", "layers", "mean distance", "worst"], rows, text=1))
 
 
+def engines(results: Results) -> str:
+    """Runs in both engines by kind of design, view and memory, and what differs."""
+    counts: dict[tuple[str, str, str], list[int]] = {}
+    for case in results["cases"]:
+        for run in case["runs"]:
+            memory = str(run["memory"]) if run["stall_seed"] is None else "random stalls"
+            row = counts.setdefault((case["kind"], case["view"], memory), [0, 0, 0, 0, 0])
+            differing = (
+                len(run["fields_that_differ"]),
+                run["mismatched_activations"],
+                run["mismatched_cycles"],
+            )
+            row[:] = [a + b for a, b in zip(row, (1, run["descriptors"], *differing), strict=True)]
+    titles = ["design", "view", "memory", "runs of each", "descriptors", "fields that differ"]
+    titles += ["activations wrong", "cycles wrong"]
+    rows = [[*names, *map(_cell, row)] for names, row in sorted(counts.items())]
+    made = f"{results['date']}, Verilator {results['verilator']}, {results['processor']}"
+    return "\n".join([*_table(titles, rows, text=3), "", f"({made}.)"])
+
+
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, text: int) -> list[str]:
     """Lines of a Markdown table whose first columns are text and whose others are numbers."""
     ruler = "|---" * text + "|---:" * (len(titles) - text) + "|"
@@ -294,6 +314,7 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         mlperf_tiny,
         efficientnet_lite0,
         mapper_distance,
+        engines,
     )
 }
 """Blocks that a page can ask for: name to function of a results file's content."""
