@@ -322,6 +322,26 @@ def dram_judge(results: Results) -> str:
     return "\n".join(_table(titles, rows, text=2))
 
 
+def engines(results: Results) -> str:
+    """Runs in both engines by kind of design, view and memory, and what differs."""
+    counts: dict[tuple[str, str, str], list[int]] = {}
+    for case in results["cases"]:
+        for run in case["runs"]:
+            memory = str(run["memory"]) if run["stall_seed"] is None else "random stalls"
+            row = counts.setdefault((case["kind"], case["view"], memory), [0, 0, 0, 0, 0])
+            differing = (
+                len(run["fields_that_differ"]),
+                run["mismatched_activations"],
+                run["mismatched_cycles"],
+            )
+            row[:] = [a + b for a, b in zip(row, (1, run["descriptors"], *differing), strict=True)]
+    titles = ["design", "view", "memory", "runs of each", "descriptors", "fields that differ"]
+    titles += ["activations wrong", "cycles wrong"]
+    rows = [[*names, *map(_cell, row)] for names, row in sorted(counts.items())]
+    made = f"{results['date']}, Verilator {results['verilator']}, {results['processor']}"
+    return "\n".join([*_table(titles, rows, text=3), "", f"({made}.)"])
+
+
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, text: int) -> list[str]:
     """Lines of a Markdown table whose first columns are text and whose others are numbers."""
     ruler = "|---" * text + "|---:" * (len(titles) - text) + "|"
@@ -347,6 +367,7 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         drams,
         dram_parameters,
         dram_judge,
+        engines,
     )
 }
 """Blocks that a page can ask for: name to function of a results file's content."""

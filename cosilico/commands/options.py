@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from sim.spec.engines import Engine
 from sim.spec.views import View
 
 __all__ = [
     "Accelerator",
     "Batch",
     "DesignFile",
+    "EngineName",
     "ExperimentFile",
     "Force",
     "Jobs",
@@ -103,6 +105,9 @@ MemoryName = Annotated[
     ),
 ]
 ViewName = Annotated[View, typer.Option("--view", help="form of the PE grid")]
+EngineName = Annotated[
+    Engine, typer.Option("--engine", help="bench around the accelerator: C++, or cocotb")
+]
 Batch = Annotated[
     int, typer.Option("--batch", metavar="B", min=1, help="images that one program computes")
 ]

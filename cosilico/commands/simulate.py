@@ -8,6 +8,7 @@ import typer
 from cosilico.commands.options import (
     Accelerator,
     Batch,
+    EngineName,
     MemoryName,
     ViewName,
     WeightSeed,
@@ -15,6 +16,7 @@ from cosilico.commands.options import (
 )
 from cosilico.exits import ExitStatus
 from cosilico.extras import require_extra
+from sim.spec.engines import Engine
 from sim.spec.views import View
 
 __all__ = ["simulate"]
@@ -32,6 +34,7 @@ def simulate(
     ],
     accelerator: Accelerator = None,
     view: ViewName = View.SIMULATION,
+    engine: EngineName = Engine.VERILATOR,
     image: Annotated[
         Path | None,
         typer.Option(
@@ -80,6 +83,7 @@ def simulate(
         network,
         accelerator=accelerator,
         view=view,
+        engine=engine,
         seed=seed,
         images=images,
         batch=batch,
