@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,9 @@ from testbench.cases.random_networks import Case, draw_group
 from testbench.validation.engines import EngineAgreement, compare_engines
 
 OUT = Path(__file__).parent / "engines.json"
+THREADS = 4
+"""Designs at once: their builds and runs are processes."""
+
 PAIRS = 44
 PER_CONFIGURATION = 4
 MOST_MACS = 256
@@ -96,7 +100,9 @@ def main() -> int:
     work: list[Any] = list(pairs(arguments.pairs, arguments.seed))
     if not arguments.no_networks:
         work += list(networks())
-    done = [run(*item) for item in track(work, description="engines", transient=True)]
+    with ThreadPoolExecutor(max_workers=THREADS) as pool:
+        runs = pool.map(lambda item: run(*item), work)
+        done = list(track(runs, description="engines", total=len(work), transient=True))
     document = summary(done, arguments.seed, time.perf_counter() - began)
     write_atomic(OUT, json.dumps(document, indent=1) + "\n")
     print(

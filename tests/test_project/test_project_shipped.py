@@ -10,6 +10,7 @@ STAGES = ("cosilico", "hwgen", "search", "sim", "testbench")
 DOORS = {
     "sim.importers.supported": "Makefile",
     "testbench.cocotb_cases.protocol": "docs/protocol.md",
+    "testbench.validation.engines": "docs/cocotb.md",
 }
 """Modules that users start in another way than by :mod:`cosilico`, and the files that say how."""
 
