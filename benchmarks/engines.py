@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,9 @@ from testbench.cases.random_networks import Case, draw_group
 from testbench.validation.engines import EngineAgreement, compare_engines
 
 OUT = Path(__file__).parent / "engines.json"
+THREADS = 6
+"""Designs at once: their builds and runs are processes."""
+
 PAIRS = 44
 PER_CONFIGURATION = 4
 MOST_MACS = 256
@@ -93,10 +97,14 @@ def main() -> int:
     parser.add_argument("--no-networks", action="store_true", help="random pairs alone")
     arguments = parser.parse_args()
     began = time.perf_counter()
-    work: list[Any] = list(pairs(arguments.pairs, arguments.seed))
+    drawn = list(pairs(arguments.pairs, arguments.seed))
+    # Neighbours have different configurations, so that threads do not wait for the same build
+    work = [item for place in range(PER_CONFIGURATION) for item in drawn[place::PER_CONFIGURATION]]
     if not arguments.no_networks:
         work += list(networks())
-    done = [run(*item) for item in track(work, description="engines", transient=True)]
+    with ThreadPoolExecutor(max_workers=THREADS) as pool:
+        runs = pool.map(lambda item: run(*item), work)
+        done = list(track(runs, description="engines", total=len(work), transient=True))
     document = summary(done, arguments.seed, time.perf_counter() - began)
     write_atomic(OUT, json.dumps(document, indent=1) + "\n")
     print(

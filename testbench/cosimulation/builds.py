@@ -85,8 +85,8 @@ def build_fast_bench(
     if model_memory:
         headers["model_memory.h"] = _own("model_memory.h")
         first = (
-            f"#define BUS_BYTES {config.bus_bytes}\n"
-            f"#define DESCRIPTOR_BUS_BYTES {DESCRIPTOR_PORT_BYTES}\n"
+            f"constexpr unsigned BUS_BYTES = {config.bus_bytes};\n"
+            f"constexpr unsigned DESCRIPTOR_BUS_BYTES = {DESCRIPTOR_PORT_BYTES};\n"
             '#include "model_memory.h"\n'
         )
     return _build(

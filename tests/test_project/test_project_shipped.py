@@ -10,6 +10,7 @@ STAGES = ("cosilico", "hwgen", "search", "sim", "testbench")
 DOORS = {
     "sim.importers.supported": "Makefile",
     "testbench.cocotb_cases.protocol": "docs/protocol.md",
+    "testbench.validation.engines": "docs/cocotb.md",
 }
 """Modules that users start in another way than by :mod:`cosilico`, and the files that say how."""
 
@@ -35,7 +36,9 @@ def imported(name: str) -> Iterator[str]:
         if isinstance(node, ast.Import):
             targets = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            targets = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            package = name.split(".")[: -node.level] if node.level else []
+            module = ".".join([*package, node.module])
+            targets = [module, *(f"{module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Constant) and REGISTERED.fullmatch(str(node.value)):
             targets = [str(node.value).partition(":")[0]]
         for target in targets:
