@@ -46,7 +46,7 @@ __all__ = [
     "check_run",
 ]
 
-HEADERS = ("axi_memory.h", "axi_report.h", "dram.h", "job.h")
+HEADERS = ("axi_memory.h", "axi_report.h", "dram.h", "interconnect.h", "job.h")
 EXIT_HANG = 3
 EXIT_PROTOCOL = 4
 """Exit statuses of the executable for what the RTL did; others are faults around it."""

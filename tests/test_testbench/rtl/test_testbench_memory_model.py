@@ -47,7 +47,8 @@ int main(int argc, char** argv) {
     memory.base = 0x10000;
     for (int i = 0; i < 16384; ++i) memory.bytes.push_back(uint8_t(i * 7 + (i >> 8)));
     Dram dram(timing.dram);
-    ReadPort<4> read(memory, dram, timing, PORT_READ);
+    Interconnect link{InterconnectTiming()};
+    ReadPort<4> read(memory, dram, link, timing, PORT_READ);
     WritePort<4> write(memory, dram, timing, PORT_WRITE);
     std::vector<AddressBeat> bursts;
     std::vector<std::pair<unsigned, bool>> beats;
