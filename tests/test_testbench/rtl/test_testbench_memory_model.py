@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
     Dram dram(timing.dram);
     Interconnect link{InterconnectTiming()};
     ReadPort<4> read(memory, dram, link, timing, PORT_READ);
-    WritePort<4> write(memory, dram, timing, PORT_WRITE);
+    WritePort<4> write(memory, dram, link, timing, PORT_WRITE);
     std::vector<AddressBeat> bursts;
     std::vector<std::pair<unsigned, bool>> beats;
     for (int i = 7; i + 1 < argc; i += 2) {
