@@ -106,6 +106,10 @@ two refreshes time for 8 of them at least, as a refresh takes a quarter of the i
 """
 
 
+PORT_DELAYS = ("fetch_delay", "load_request", "store_address", "store_beat", "store_lag")
+"""Parameters of the DRAM's calibration that are the accelerator's, whatever is behind its ports."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DramCalibration:
     """Parameters of a DRAM, fitted to microbenchmarks, and how well they foretell other runs.
@@ -172,6 +176,22 @@ class Calibration:
     def array(self) -> NDArray[np.int64]:
         """Constants in the order of :class:`Constant` : int64[n_constants]."""
         return np.array([self.constants[c.name.lower()] for c in Constant], np.int64)
+
+    @property
+    def port_delays(self) -> dict[str, int]:
+        """Delays of the accelerator's ports in cycles, by the names of :class:`sim.timing.dram.DramParameter`.
+
+        Raises
+        ------
+        DesignFileError
+            If no DRAM was calibrated, with which they are measured.
+        """
+        if self.dram is None:
+            raise DesignFileError(
+                "calibration must have a dram section for a queued memory: run cosilico calibrate "
+                "--memory dram"
+            )
+        return {name: self.dram.parameters[name] for name in PORT_DELAYS}
 
     def require_hash(self, gateware_hash: str) -> None:
         """Raise :class:`StaleCalibrationError` if the gateware has changed since."""

@@ -42,7 +42,23 @@ from sim.timing.dram_ports import (
 )
 from sim.timing.transfers import paced
 
-__all__ = ["walk_dram"]
+__all__ = [
+    "ARRIVE",
+    "DONE",
+    "FETCHED",
+    "FETCH_END",
+    "FREE",
+    "ISSUED",
+    "NEXT_REQUEST",
+    "START",
+    "WAIT_LOAD",
+    "WAIT_STORE",
+    "Walk",
+    "fetch_arrival",
+    "settle",
+    "walk_at_doorbell",
+    "walk_dram",
+]
 
 # Columns of a descriptor's times: start, end of issue, done, arrival in its queue, and from the fetch.
 START, ISSUED, DONE, READY, ARRIVE = range(5)
@@ -79,7 +95,7 @@ class Walk(NamedTuple):
 
 
 @kernel
-def _at_doorbell(n, hw, constants, p):
+def walk_at_doorbell(n, hw, constants, p):
     """Walk over `n` descriptors, at the doorbell."""
     times = np.full((n, 5), UNKNOWN, np.int64)
     queues = np.zeros((3, 3), np.int64)
@@ -197,7 +213,7 @@ def _start_heads(walk, rows, hw, constants, p, queue):
 
 
 @inlined
-def _settle(walk, rows, hw, constants, p):
+def settle(walk, rows, hw, constants, p):
     """Derive all that is known without another burst."""
     moved = True
     while moved:
@@ -213,7 +229,7 @@ def _settle(walk, rows, hw, constants, p):
 
 
 @in_place
-def _fetch_arrival(constants, p, times, fetch):
+def fetch_arrival(constants, p, times, fetch):
     """Cycle of the fetch unit's next request, or UNKNOWN; it waits for a place in its buffer."""
     fetched, depth = fetch[FETCHED], constants[Constant.FETCH_DEPTH]
     if fetched >= len(times):
@@ -294,10 +310,10 @@ def walk_dram(rows, hw, constants, p, state, base, header):
     start, issued, done, waits, total
         As :func:`sim.timing.cycles.walk`.
     """
-    walk = _at_doorbell(rows.shape[0], hw, constants, p)
+    walk = walk_at_doorbell(rows.shape[0], hw, constants, p)
     while True:
-        _settle(walk, rows, hw, constants, p)
-        fetch = _fetch_arrival(constants, p, walk.times, walk.fetch)
+        settle(walk, rows, hw, constants, p)
+        fetch = fetch_arrival(constants, p, walk.times, walk.fetch)
         load, store = walk.loads.unit[ARRIVAL], walk.stores.unit[ARRIVAL]
         first = min(fetch, load, store)
         if first == UNKNOWN:

@@ -1,0 +1,227 @@
+"""The cycle model on a queued memory: the walk of :mod:`sim.timing.dram_walk` with servers and arbitration.
+
+The heads of LOAD's, STORE's and the fetch unit's queues are known whenever a server can begin a burst, because
+what is unknown waits for a burst that is not served yet.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.arrays.kernel import in_place, inlined, kernel
+from sim.arrays.tables import Hw
+from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue
+from sim.spec.queued_memory import TICKS, QueuedMemory
+from sim.timing.calibration import Calibration, Constant
+from sim.timing.cycles import FETCH_BEATS
+from sim.timing.dram import DramParameter
+from sim.timing.dram_ports import (
+    ANSWER,
+    ANSWERED,
+    ARRIVAL,
+    BEATS,
+    BURST_AT,
+    BURSTS,
+    END,
+    LAST_BEAT,
+    LAST_OF,
+    MOVED,
+    REQUEST,
+    UNKNOWN,
+    request_read,
+    slot_of,
+    take_read,
+)
+from sim.timing.dram_walk import (
+    ARRIVE,
+    DONE,
+    FETCH_END,
+    FETCHED,
+    FREE,
+    ISSUED,
+    NEXT_REQUEST,
+    START,
+    WAIT_LOAD,
+    WAIT_STORE,
+    fetch_arrival,
+    settle,
+    walk_at_doorbell,
+)
+from sim.timing.queued import (
+    ACCESSES,
+    DESCRIPTORS,
+    FROM,
+    PORTS,
+    READS,
+    WRITES,
+    QueuedParameter,
+    cycle_of,
+    parameters,
+    served_until,
+    servers_at_doorbell,
+    take_next,
+    taken,
+)
+from sim.timing.transfers import paced
+
+__all__ = ["port_parameters", "walk_queued", "walk_queued_arrays"]
+
+Q = QueuedParameter
+
+
+def port_parameters(calibration: Calibration, write_queue: int) -> NDArray[np.int64]:
+    """Delays of the accelerator's ports, as the walk on a DRAM has them: int64[len(DramParameter)].
+
+    They are the gateware's, and measured with the DRAM.
+
+    Raises
+    ------
+    DesignFileError
+        If the calibration has no DRAM.
+    """
+    p = np.zeros(len(DramParameter), np.int64)
+    for parameter, value in calibration.port_delays.items():
+        p[DramParameter[parameter.upper()]] = value
+    p[DramParameter.WRITE_QUEUE] = write_queue
+    return p
+
+
+@inlined
+def _serve_load(walk, rows, hw, constants, p, q, servers, open_rows, burst, base):
+    """Serve LOAD's next burst."""
+    unit, lead = walk.loads.unit, p[DramParameter.LOAD_REQUEST]
+    own = walk.loads.ring[slot_of(walk.loads, take_read(walk.loads, rows, hw))]
+    at, beats, bus = base + own[BURST_AT], own[BEATS], hw.bus_bytes
+    end = served_until(q, servers, open_rows, burst, READS, at, beats * bus)
+    own[ANSWER] = cycle_of(burst[FROM])
+    step, size, latency = q[Q.READ_TICKS], q[Q.ACCESS_BYTES], q[Q.READ_LATENCY]
+    offset = at % size
+    if q[Q.FORWARDING]:
+        unit[END] = paced(walk.loads.credit, hw, max(cycle_of(end) + latency, unit[END] + 1), beats)
+    elif step * bus <= TICKS * size:
+        # Accesses bring at least a beat per cycle: only the first beat, and a last access that is late, are waited for
+        early = cycle_of(burst[FROM] + ((offset + bus - 1) // size + 1) * step) + latency
+        unit[END] = paced(walk.loads.credit, hw, max(early, unit[END] + 1), beats)
+    else:
+        for j in range(beats):
+            there = (offset + (j + 1) * bus - 1) // size + 1
+            at_port = cycle_of(burst[FROM] + there * step) + latency
+            unit[END] = paced(walk.loads.credit, hw, max(at_port, unit[END] + 1), 1)
+    own[LAST_BEAT] = unit[END]
+    unit[MOVED] += 1
+    taken(servers, burst, unit[END])
+    i = own[LAST_OF]
+    if i >= 0:
+        done = unit[END] + constants[Constant.LOAD_OVERHEAD] - lead
+        walk.times[i, ISSUED] = walk.times[i, DONE] = done
+        walk.queues[Queue.LOAD, FREE] = unit[REQUEST] + constants[Constant.LOAD_NEXT] - lead
+    request_read(walk.loads, constants)
+    _leave(walk.loads, q)
+
+
+@in_place
+def _leave(port, q):
+    """Let LOAD's next request wait until the memory has room for it."""
+    unit, room = port.unit, q[Q.READ_QUEUE]
+    if unit[ARRIVAL] == UNKNOWN or unit[BURSTS] < room or room >= len(port.ring):
+        return
+    unit[ARRIVAL] = max(unit[ARRIVAL], port.ring[slot_of(port, unit[BURSTS] - room), ANSWER] + 1)
+
+
+@inlined
+def _serve_store(walk, hw, q, servers, open_rows, burst, base):
+    """Serve STORE's next burst."""
+    unit = walk.stores.unit
+    own = walk.stores.ring[slot_of(walk.stores, unit[MOVED] - 1)]
+    size = own[BEATS] * hw.bus_bytes
+    end = served_until(q, servers, open_rows, burst, WRITES, base + own[BURST_AT], size)
+    answer = cycle_of(end) + q[Q.WRITE_LATENCY]
+    unit[ANSWERED] = own[ANSWER] = max(answer, unit[ANSWERED] + 1)
+    taken(servers, burst, own[ANSWER])
+    i = own[LAST_OF]
+    if i >= 0:
+        walk.times[i, ISSUED] = walk.times[i, DONE] = own[ANSWER] + 1
+    unit[ARRIVAL] = UNKNOWN
+
+
+@inlined
+def _serve_fetch(walk, p, q, servers, open_rows, burst, address, arrival):
+    """Serve the next burst of the fetch unit, the header's or a descriptor's."""
+    fetch = walk.fetch
+    end = served_until(q, servers, open_rows, burst, DESCRIPTORS, address, DESCRIPTOR_BYTES)
+    last = cycle_of(end) + q[Q.DESCRIPTOR_LATENCY]
+    fetch[FETCH_END] = max(last, fetch[FETCH_END] + FETCH_BEATS)
+    taken(servers, burst, fetch[FETCH_END])
+    fetched = fetch[FETCHED]
+    fetch[NEXT_REQUEST] = fetch[FETCH_END] + 1 if fetched < 0 else arrival + 1
+    if fetched >= 0:
+        walk.times[fetched, ARRIVE] = fetch[FETCH_END] + p[DramParameter.FETCH_DELAY]
+    fetch[FETCHED] += 1
+
+
+@kernel
+def walk_queued_arrays(rows, hw, constants, p, q, servers, open_rows, base, header):
+    """Start, end of issue and end of every descriptor on a queued memory.
+
+    Parameters
+    ----------
+    rows, hw, constants
+        As in :func:`sim.timing.cycles.walk`; the memory's latency is not used.
+    p : int64[len(DramParameter)]
+        Of :func:`port_parameters`.
+    q : int64[len(QueuedParameter)]
+    servers, open_rows
+        Of :func:`sim.timing.queued.servers_at_doorbell`; changed.
+    base, header : int
+        Address of the program, and of its header from there.
+
+    Returns
+    -------
+    start, issued, done, waits, total
+        As :func:`sim.timing.cycles.walk`.
+    """
+    walk = walk_at_doorbell(rows.shape[0], hw, constants, p)
+    arrivals, burst = np.full(PORTS, UNKNOWN, np.int64), np.zeros(ACCESSES + 1, np.int64)
+    while True:
+        settle(walk, rows, hw, constants, p)
+        arrivals[READS] = walk.loads.unit[ARRIVAL]
+        arrivals[WRITES] = walk.stores.unit[ARRIVAL]
+        arrivals[DESCRIPTORS] = fetch_arrival(constants, p, walk.times, walk.fetch)
+        port = take_next(q, servers, arrivals, burst)
+        if port < 0:
+            break
+        if port == READS:
+            _serve_load(walk, rows, hw, constants, p, q, servers, open_rows, burst, base)
+        elif port == WRITES:
+            _serve_store(walk, hw, q, servers, open_rows, burst, base)
+        elif port == DESCRIPTORS:
+            address = base + header + DESCRIPTOR_BYTES * (walk.fetch[FETCHED] + 1)
+            came = arrivals[DESCRIPTORS]
+            _serve_fetch(walk, p, q, servers, open_rows, burst, address, came)
+        else:
+            served_until(q, servers, open_rows, burst, port, 0, 0)
+    times = walk.times
+    waits = np.empty(2, np.int64)
+    waits[0], waits[1] = walk.fetch[WAIT_LOAD], walk.fetch[WAIT_STORE]
+    done = times[:, DONE].copy()
+    total = done.max() + constants[Constant.FINISH]
+    return times[:, START].copy(), times[:, ISSUED].copy(), done, waits, total
+
+
+def walk_queued(
+    rows: NDArray[np.int64],
+    hw: Hw,
+    calibration: Calibration,
+    memory: QueuedMemory,
+    header: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
+    """Walk a schedule on a queued memory; the program lies at address 0.
+
+    Returns and errors as of :func:`walk_queued_arrays` and :func:`port_parameters`.
+    """
+    q = parameters(memory)
+    p = port_parameters(calibration, memory.write_queue)
+    servers, open_rows = servers_at_doorbell(q)
+    start, issued, done, waits, total = walk_queued_arrays(
+        rows, hw, calibration.array, p, q, servers, open_rows, 0, header
+    )
+    return start, issued, done, waits, int(total)
