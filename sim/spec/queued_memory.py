@@ -20,7 +20,7 @@ class Arbitration(StrEnum):
     ROUND_ROBIN = "round_robin"
     """The next port's in a circle: LOAD, STORE, descriptors, other masters."""
     READS_FIRST = "reads_first"
-    """Reads and descriptors before writes, each as they came."""
+    """Reads and descriptors before writes and other masters, each as they came."""
 
 
 class Servers(StrEnum):
@@ -71,8 +71,9 @@ LIMITS: Mapping[str, tuple[int, int]] = MappingProxyType(
 class QueuedMemory:
     """Memory system fitted to traces: its parameters are effects, whatever causes them.
 
-    A burst is served for ``burst_cycles``, ``turnaround_cycles`` if the direction changes and
-    ``row_cycles`` for every row that it opens, then for its accesses. Its data, or its response, is at the
+    A burst is served for ``burst_cycles``, and ``turnaround_cycles`` if the direction changes, then for its
+    accesses; where these are to another row than the bank's, not before ``row_cycles`` after the bank's
+    latest access and the burst's arrival. Its data, or its response, is at the
     port a latency later. The defaults are a fixed latency of 24 cycles. docs/calibration.md has the formulas.
 
     Parameters
@@ -91,7 +92,7 @@ class QueuedMemory:
     read_ticks, write_ticks : int
         Service of an access, in 1/64 cycles.
     descriptor_ticks : int
-        Service of a descriptor, 64 bytes, in 1/64 cycles.
+        Service of a descriptor, 64 bytes, in 1/64 cycles; 0: as of a read of 64 bytes.
     burst_cycles : int
         Service of a burst beside its accesses.
     turnaround_cycles : int

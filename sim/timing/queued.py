@@ -74,8 +74,10 @@ _PLACES = {
 # A server's state: ticks from which it is free, the port and the direction of its latest burst, bursts
 # begun, the next burst of other masters; then a ring of the cycles in which the latest ended.
 FREE, LAST_PORT, WRITING, COUNT, NEXT_OTHER, ENDS = range(6)
-# A burst that is taken: its server, the ticks from which its accesses are served, and their number.
-SERVER, FROM, ACCESSES = range(3)
+# A burst that is begun: its server, and the ticks from which its accesses are served.
+SERVER, FROM = range(2)
+# A bank: its open row (-1: none), and the ticks in which its latest access ended.
+OPEN, USED = range(2)
 
 
 def parameters(memory: QueuedMemory) -> NDArray[np.int64]:
@@ -89,7 +91,7 @@ def parameters(memory: QueuedMemory) -> NDArray[np.int64]:
 
 
 def servers_at_doorbell(q: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Servers that have served nothing, and the rows that are open.
+    """Servers that have served nothing, and banks with closed rows.
 
     Parameters
     ----------
@@ -98,8 +100,7 @@ def servers_at_doorbell(q: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArra
     Returns
     -------
     servers : int64[3, ENDS + MOST_IN_FLIGHT]
-    rows : int64[banks]
-        -1: none.
+    banks : int64[banks, 2]
     """
     servers = np.zeros((3, ENDS + MOST_IN_FLIGHT), np.int64)
     servers[:, LAST_PORT] = OTHERS
@@ -107,7 +108,9 @@ def servers_at_doorbell(q: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArra
     servers[:, NEXT_OTHER] = UNKNOWN
     if q[Q.OTHER_PERIOD]:
         servers[0, NEXT_OTHER] = q[Q.OTHER_PERIOD] // 2
-    return servers, np.full(q[Q.BANKS], -1, np.int64)
+    banks = np.zeros((q[Q.BANKS], 2), np.int64)
+    banks[:, OPEN] = -1
+    return servers, banks
 
 
 @in_place
@@ -147,7 +150,7 @@ def take_next(q, servers, arrivals, burst):
         Changed.
     arrivals : int64[PORTS]
         Cycle in which each port's next burst came, or UNKNOWN; that of other masters is set here.
-    burst : int64[3]
+    burst : int64[2]
         Receives SERVER and FROM.
 
     Returns
@@ -173,60 +176,11 @@ def take_next(q, servers, arrivals, burst):
         if chosen < 0 or (q[Q.ARBITRATION] == FIRST_COME and arrivals[port] < arrivals[chosen]):
             chosen = port
         elif q[Q.ARBITRATION] == READS_FIRST:
-            writes = (1 if port == WRITES else 0) - (1 if chosen == WRITES else 0)
-            if writes < 0 or (writes == 0 and arrivals[port] < arrivals[chosen]):
+            late, before = port in (WRITES, OTHERS), chosen in (WRITES, OTHERS)
+            if (before and not late) or (before == late and arrivals[port] < arrivals[chosen]):
                 chosen = port
     burst[SERVER], burst[FROM] = s, best
     return chosen
-
-
-@in_place
-def served_until(q, servers, open_rows, burst, port, address, size):
-    """Begin the burst that was chosen; count its service from its first access on.
-
-    Parameters
-    ----------
-    q, servers, burst
-        Of :func:`take_next`.
-    open_rows : int64[banks]
-        Changed.
-    port : int
-    address, size : int
-        Bytes.
-
-    Returns
-    -------
-    int
-        Ticks in which its service ends.
-    """
-    own = servers[burst[SERVER]]
-    begin = burst[FROM]
-    if port == OTHERS:
-        own[FREE] = begin + q[Q.OTHER_CYCLES] * TICKS
-        own[NEXT_OTHER] += q[Q.OTHER_PERIOD]
-        own[LAST_PORT] = port
-        return own[FREE]
-    extra = q[Q.BURST_CYCLES]
-    writing = 1 if port == WRITES else 0
-    if writing != own[WRITING]:
-        extra += q[Q.TURNAROUND_CYCLES]
-    if q[Q.ROW_CYCLES]:
-        for row in range(address // q[Q.ROW_BYTES], (address + size - 1) // q[Q.ROW_BYTES] + 1):
-            bank = row % q[Q.BANKS]
-            if open_rows[bank] != row:
-                open_rows[bank] = row
-                extra += q[Q.ROW_CYCLES]
-    burst[FROM] = begin + extra * TICKS
-    first = address // q[Q.ACCESS_BYTES]
-    burst[ACCESSES] = (address + size - 1) // q[Q.ACCESS_BYTES] - first + 1
-    if port == DESCRIPTORS:
-        service = q[Q.DESCRIPTOR_TICKS]
-    else:
-        service = burst[ACCESSES] * (q[Q.WRITE_TICKS] if writing else q[Q.READ_TICKS])
-    own[FREE] = burst[FROM] + service
-    own[LAST_PORT] = port
-    own[WRITING] = writing
-    return own[FREE]
 
 
 @in_place
@@ -241,3 +195,67 @@ def taken(servers, burst, cycle):
 def cycle_of(ticks):
     """First cycle that is not before a tick."""
     return ceil_div(ticks, TICKS)
+
+
+@in_place
+def served_until(q, servers, banks, burst, port, arrival, address, size):
+    """Begin the burst that was chosen; count its service from its first access on.
+
+    A row is opened as soon as the burst is there and its bank is free, whatever else is served then.
+
+    Parameters
+    ----------
+    q, servers, burst
+        Of :func:`take_next`.
+    banks : int64[banks, 2]
+        Changed.
+    port : int
+    arrival : int
+        Cycle in which it came.
+    address, size : int
+        Bytes.
+
+    Returns
+    -------
+    int
+        Ticks in which its service ends.
+    """
+    own = servers[burst[SERVER]]
+    begin = burst[FROM]
+    if port == OTHERS:
+        own[FREE] = begin + q[Q.OTHER_CYCLES] * TICKS
+        # A master with a burst that waits asks for no other
+        own[NEXT_OTHER] = max(own[NEXT_OTHER] + q[Q.OTHER_PERIOD], cycle_of(begin))
+        own[LAST_PORT] = port
+        taken(servers, burst, cycle_of(own[FREE]) + q[Q.READ_LATENCY])
+        return own[FREE]
+    writing = 1 if port == WRITES else 0
+    begin += q[Q.BURST_CYCLES] * TICKS
+    if writing != own[WRITING]:
+        begin += q[Q.TURNAROUND_CYCLES] * TICKS
+    width = q[Q.ACCESS_BYTES]
+    step = q[Q.WRITE_TICKS] if writing else q[Q.READ_TICKS]
+    accesses = (address + size - 1) // width - address // width + 1
+    service = accesses * step
+    if port == DESCRIPTORS and q[Q.DESCRIPTOR_TICKS]:
+        service = q[Q.DESCRIPTOR_TICKS]
+    end = begin + service
+    if q[Q.ROW_CYCLES]:
+        end = begin
+        first, last = address // q[Q.ROW_BYTES], (address + size - 1) // q[Q.ROW_BYTES]
+        for row in range(first, last + 1):
+            bank = banks[row % q[Q.BANKS]]
+            if bank[OPEN] != row:
+                bank[OPEN] = row
+                end = max(end, max(arrival * TICKS, bank[USED]) + q[Q.ROW_CYCLES] * TICKS)
+            low, high = (
+                max(address, row * q[Q.ROW_BYTES]),
+                min(address + size, (row + 1) * q[Q.ROW_BYTES]),
+            )
+            end += service * (high - low) // size
+            bank[USED] = end
+    burst[FROM] = end - service
+    own[FREE] = end
+    own[LAST_PORT] = port
+    own[WRITING] = writing
+    return end

@@ -47,7 +47,6 @@ from sim.timing.dram_walk import (
     walk_at_doorbell,
 )
 from sim.timing.queued import (
-    ACCESSES,
     DESCRIPTORS,
     FROM,
     PORTS,
@@ -86,12 +85,12 @@ def port_parameters(calibration: Calibration, write_queue: int) -> NDArray[np.in
 
 
 @inlined
-def _serve_load(walk, rows, hw, constants, p, q, servers, open_rows, burst, base):
+def _serve_load(walk, rows, hw, constants, p, q, servers, banks, burst, base):
     """Serve LOAD's next burst."""
     unit, lead = walk.loads.unit, p[DramParameter.LOAD_REQUEST]
     own = walk.loads.ring[slot_of(walk.loads, take_read(walk.loads, rows, hw))]
     at, beats, bus = base + own[BURST_AT], own[BEATS], hw.bus_bytes
-    end = served_until(q, servers, open_rows, burst, READS, at, beats * bus)
+    end = served_until(q, servers, banks, burst, READS, unit[REQUEST], at, beats * bus)
     own[ANSWER] = cycle_of(burst[FROM])
     step, size, latency = q[Q.READ_TICKS], q[Q.ACCESS_BYTES], q[Q.READ_LATENCY]
     offset = at % size
@@ -128,12 +127,13 @@ def _leave(port, q):
 
 
 @inlined
-def _serve_store(walk, hw, q, servers, open_rows, burst, base):
+def _serve_store(walk, hw, q, servers, banks, burst, base):
     """Serve STORE's next burst."""
     unit = walk.stores.unit
     own = walk.stores.ring[slot_of(walk.stores, unit[MOVED] - 1)]
     size = own[BEATS] * hw.bus_bytes
-    end = served_until(q, servers, open_rows, burst, WRITES, base + own[BURST_AT], size)
+    at, came = base + own[BURST_AT], unit[ARRIVAL]
+    end = served_until(q, servers, banks, burst, WRITES, came, at, size)
     answer = cycle_of(end) + q[Q.WRITE_LATENCY]
     unit[ANSWERED] = own[ANSWER] = max(answer, unit[ANSWERED] + 1)
     taken(servers, burst, own[ANSWER])
@@ -144,10 +144,10 @@ def _serve_store(walk, hw, q, servers, open_rows, burst, base):
 
 
 @inlined
-def _serve_fetch(walk, p, q, servers, open_rows, burst, address, arrival):
+def _serve_fetch(walk, p, q, servers, banks, burst, address, arrival):
     """Serve the next burst of the fetch unit, the header's or a descriptor's."""
     fetch = walk.fetch
-    end = served_until(q, servers, open_rows, burst, DESCRIPTORS, address, DESCRIPTOR_BYTES)
+    end = served_until(q, servers, banks, burst, DESCRIPTORS, arrival, address, DESCRIPTOR_BYTES)
     last = cycle_of(end) + q[Q.DESCRIPTOR_LATENCY]
     fetch[FETCH_END] = max(last, fetch[FETCH_END] + FETCH_BEATS)
     taken(servers, burst, fetch[FETCH_END])
@@ -159,7 +159,7 @@ def _serve_fetch(walk, p, q, servers, open_rows, burst, address, arrival):
 
 
 @kernel
-def walk_queued_arrays(rows, hw, constants, p, q, servers, open_rows, base, header):
+def walk_queued_arrays(rows, hw, constants, p, q, servers, banks, base, header):
     """Start, end of issue and end of every descriptor on a queued memory.
 
     Parameters
@@ -169,7 +169,7 @@ def walk_queued_arrays(rows, hw, constants, p, q, servers, open_rows, base, head
     p : int64[len(DramParameter)]
         Of :func:`port_parameters`.
     q : int64[len(QueuedParameter)]
-    servers, open_rows
+    servers, banks
         Of :func:`sim.timing.queued.servers_at_doorbell`; changed.
     base, header : int
         Address of the program, and of its header from there.
@@ -180,7 +180,7 @@ def walk_queued_arrays(rows, hw, constants, p, q, servers, open_rows, base, head
         As :func:`sim.timing.cycles.walk`.
     """
     walk = walk_at_doorbell(rows.shape[0], hw, constants, p)
-    arrivals, burst = np.full(PORTS, UNKNOWN, np.int64), np.zeros(ACCESSES + 1, np.int64)
+    arrivals, burst = np.full(PORTS, UNKNOWN, np.int64), np.zeros(FROM + 1, np.int64)
     while True:
         settle(walk, rows, hw, constants, p)
         arrivals[READS] = walk.loads.unit[ARRIVAL]
@@ -190,15 +190,15 @@ def walk_queued_arrays(rows, hw, constants, p, q, servers, open_rows, base, head
         if port < 0:
             break
         if port == READS:
-            _serve_load(walk, rows, hw, constants, p, q, servers, open_rows, burst, base)
+            _serve_load(walk, rows, hw, constants, p, q, servers, banks, burst, base)
         elif port == WRITES:
-            _serve_store(walk, hw, q, servers, open_rows, burst, base)
+            _serve_store(walk, hw, q, servers, banks, burst, base)
         elif port == DESCRIPTORS:
             address = base + header + DESCRIPTOR_BYTES * (walk.fetch[FETCHED] + 1)
             came = arrivals[DESCRIPTORS]
-            _serve_fetch(walk, p, q, servers, open_rows, burst, address, came)
+            _serve_fetch(walk, p, q, servers, banks, burst, address, came)
         else:
-            served_until(q, servers, open_rows, burst, port, 0, 0)
+            served_until(q, servers, banks, burst, port, 0, 0, 0)
     times = walk.times
     waits = np.empty(2, np.int64)
     waits[0], waits[1] = walk.fetch[WAIT_LOAD], walk.fetch[WAIT_STORE]
@@ -220,8 +220,8 @@ def walk_queued(
     """
     q = parameters(memory)
     p = port_parameters(calibration, memory.write_queue)
-    servers, open_rows = servers_at_doorbell(q)
+    servers, banks = servers_at_doorbell(q)
     start, issued, done, waits, total = walk_queued_arrays(
-        rows, hw, calibration.array, p, q, servers, open_rows, 0, header
+        rows, hw, calibration.array, p, q, servers, banks, 0, header
     )
     return start, issued, done, waits, int(total)
