@@ -66,8 +66,11 @@ validate: $(STAMP) lowest ## the long tests; model against RTL on over 2,000 (co
 lowest: $(STAMP) ## install the lowest versions that are allowed elsewhere, and run every command
 	$(BIN)/python benchmarks/lowest.py --torch $(TORCH) -- $(PIP_EXTRA)
 
+# All that are shipped; a test compares them with the presets.
+DRAMS := $(foreach dram,lpddr4-3200 ddr4-2400 ddr3-1600 hbm2-2000,$(dram) $(dram)/fr-fcfs)
+
 calibrate: $(STAMP) ## measure the timing constants of the present gateware
-	$(BIN)/cosilico calibrate --memory dram --out sim/timing/calibration.json
+	$(BIN)/cosilico calibrate $(addprefix --memory ,$(DRAMS)) --out sim/timing/calibration.json
 
 supported: $(STAMP) ## write docs/supported_ops.md and docs/accelerator.md from the code's tables
 	$(BIN)/python -c 'from pathlib import Path; from sim.importers import supported as s; Path(s.SUPPORTED_PAGE).write_text(s.supported_operators())'

@@ -33,7 +33,7 @@ from sim.plan import map_network
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
-from sim.spec.memories import Memory
+from sim.spec.memories import DETERMINISTIC, DRAM
 from sim.spec.network import Network
 from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
 from sim.spec.views import View
@@ -138,7 +138,7 @@ def cycles(digest: Digest) -> int:
     """Digest predictions, or the words in which they are refused."""
     cases = 0
     for network, config, images in pairs():
-        for memory in Memory:
+        for memory in (DETERMINISTIC, DRAM):
             try:
                 prediction = predict(config, network, images=images, memory=memory)
             except CosilicoError as error:

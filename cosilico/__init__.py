@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cosilico.api.designs import load_design, save_design
     from cosilico.api.enumeration import AcceleratorCosts, enumerate, predict_many
     from cosilico.api.generation import GeneratedFiles, generate
+    from cosilico.api.memories import load_memory
     from cosilico.api.networks import import_network, load_network
     from cosilico.api.prediction import PredictedRun, predict
     from cosilico.api.search import SearchedDesign, search, search_accelerator
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from sim.realizability import Violation
     from sim.spec.accelerator import AcceleratorConfig
     from sim.spec.design import Design
+    from sim.spec.dram import DramSystem
     from sim.spec.errors import CosilicoError, NotRealizableError
-    from sim.spec.memories import Memory
+    from sim.spec.memories import FixedLatency
     from sim.spec.network import Network
     from sim.spec.spaces import HardwareSpace
     from sim.spec.views import View
@@ -38,10 +40,11 @@ __all__ = [
     "CheckResult",
     "CosilicoError",
     "Design",
+    "DramSystem",
+    "FixedLatency",
     "GeneratedFiles",
     "HardwareSpace",
     "ImportedNetwork",
-    "Memory",
     "Network",
     "NotRealizableError",
     "PredictedRun",
@@ -57,6 +60,7 @@ __all__ = [
     "import_network",
     "load_accelerator",
     "load_design",
+    "load_memory",
     "load_network",
     "load_space",
     "predict",
@@ -75,6 +79,7 @@ _PLACES = {
     "cosilico.api.designs": ("load_design", "save_design"),
     "cosilico.api.enumeration": ("AcceleratorCosts", "enumerate", "predict_many"),
     "cosilico.api.generation": ("GeneratedFiles", "generate"),
+    "cosilico.api.memories": ("load_memory",),
     "cosilico.api.networks": ("import_network", "load_network"),
     "cosilico.api.prediction": ("PredictedRun", "predict"),
     "cosilico.api.search": ("SearchedDesign", "search", "search_accelerator"),
@@ -85,7 +90,8 @@ _PLACES = {
     "sim.spec.accelerator": ("AcceleratorConfig",),
     "sim.spec.design": ("Design",),
     "sim.spec.errors": ("CosilicoError", "NotRealizableError"),
-    "sim.spec.memories": ("Memory",),
+    "sim.spec.dram": ("DramSystem",),
+    "sim.spec.memories": ("FixedLatency",),
     "sim.spec.network": ("Network",),
     "sim.spec.spaces": ("HardwareSpace",),
     "sim.spec.views": ("View",),

@@ -1,10 +1,12 @@
 """Measuring the timing constants from the command line."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from cosilico.folder import check_file
 from cosilico.progress import progress_bar
+from sim.spec.dram import DramSystem
 from sim.timing import calibration
 from testbench.calibration.dram import calibrate_dram
 from testbench.calibration.microbenchmarks import calibrate
@@ -12,14 +14,14 @@ from testbench.calibration.microbenchmarks import calibrate
 __all__ = ["calibrate_to_file"]
 
 
-def calibrate_to_file(out: Path, *, dram: bool = False) -> None:
+def calibrate_to_file(out: Path, *, drams: Sequence[DramSystem] = ()) -> None:
     """Run the microbenchmarks and write the constants.
 
     Parameters
     ----------
     out : Path
-    dram : bool
-        Fit the DRAM of tier T3 as well.
+    drams : sequence of DramSystem
+        Memories of tier T3 that are fitted as well.
 
     Raises
     ------
@@ -37,16 +39,16 @@ def calibrate_to_file(out: Path, *, dram: bool = False) -> None:
 
         measured = calibrate(progress)
         fitted = measured.calibration
-        if dram:
-            behind = calibrate_dram(fitted, progress)
-            fitted = replace(fitted, dram=behind.calibration)
+        for system in drams:
+            behind = calibrate_dram(system, fitted, progress)
+            fitted = replace(fitted, drams={**fitted.drams, str(system): behind.calibration})
     calibration.save(fitted, out)
     print(
         f"{out}: {len(measured.calibration.constants)} constants from {measured.microbenchmarks} "
         f"microbenchmarks, exact on {measured.held_out} held-out descriptors"
     )
-    if fitted.dram is not None:
+    for name, dram in fitted.drams.items():
         print(
-            f"dram: {len(fitted.dram.parameters)} parameters, mean error {fitted.dram.mean:.3%} and worst "
-            f"{fitted.dram.worst:.3%} on {fitted.dram.layers} held-out layers"
+            f"{name}: {len(dram.parameters)} parameters, mean error {dram.mean:.3%} and worst "
+            f"{dram.worst:.3%} on {dram.layers} held-out layers"
         )

@@ -24,6 +24,7 @@ from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
 from sim.spec.files import file_to_replace, write_atomic
+from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
 from sim.spec.network import Network
 
 __all__ = ["census", "enumerate_network", "enumerate_to_file"]
@@ -36,14 +37,19 @@ def census(table: CostTable) -> dict[str, int]:
 
 
 def enumerate_network(
-    network: Network, space: Iterable[AcceleratorConfig], report: Report, *, jobs: int = 1
+    network: Network,
+    space: Iterable[AcceleratorConfig],
+    report: Report,
+    *,
+    jobs: int = 1,
+    memory: MemorySystem = DETERMINISTIC,
 ) -> CostTable:
     """Evaluate a network on every accelerator of a space, or on any others, in ``jobs`` processes."""
     configs = tuple(space)
     chunks = []
     report("accelerators", 0, len(configs))
     done = 0
-    for chunk in evaluate_chunks(network, configs, jobs):
+    for chunk in evaluate_chunks(network, configs, jobs, memory=memory):
         chunks.append(chunk)
         done += len(chunk)
         report("accelerators", done, len(configs))
@@ -58,6 +64,7 @@ def enumerate_to_file(
     area_budget: float | None = None,
     seed: int = 0,
     jobs: int | None = None,
+    memory: MemorySystem = DETERMINISTIC,
 ) -> None:
     """Write the enumeration as CSV or Parquet, as ``out`` ends.
 
@@ -75,17 +82,23 @@ def enumerate_to_file(
         Of a named network's weights, which change no figure.
     jobs : int, optional
         Processes; one per core if not given.
+    memory : MemorySystem
+        What lies behind the ports.
     """
+    require_fixed(memory)
     write = _writer(out)
     check_file(out, "--out", network_files(network_name))
     space = named_space(space_name)
     current_calibration()
     network = network_argument(network_name, seed)
     with progress_bar() as report:
-        table = enumerate_network(network, space, report, jobs=jobs or os.cpu_count() or 1)
+        table = enumerate_network(
+            network, space, report, jobs=jobs or os.cpu_count() or 1, memory=memory
+        )
     write_atomic(out, write(table))
     console = output_console()
-    title = f"{network.name} on the {space.name} space"
+    behind = "" if memory == DETERMINISTIC else f", {memory} memory"
+    title = f"{network.name} on the {space.name} space{behind}"
     console.print(_census_table(table, title, console.width))
     budget = area(space.default).total if area_budget is None else area_budget
     console.print(_optimum_line(table, budget), highlight=False, soft_wrap=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from sim.cost.costs import evaluate_many
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.memories import DETERMINISTIC, MemorySystem
 from sim.spec.network import Network
 from testbench.validation.workers import worker_pool
 
@@ -13,12 +14,16 @@ __all__ = ["evaluate_chunks"]
 CHUNK = 480
 """Accelerators evaluated between two movements of the progress bar."""
 
-_in_worker: list[Network] = []
-"""The network of a worker process, given once and not with every chunk."""
+_in_worker: list[tuple[Network, MemorySystem]] = []
+"""Network and memory of a worker process, given once and not with every chunk."""
 
 
 def evaluate_chunks(
-    network: Network, configs: Sequence[AcceleratorConfig], jobs: int = 1
+    network: Network,
+    configs: Sequence[AcceleratorConfig],
+    jobs: int = 1,
+    *,
+    memory: MemorySystem = DETERMINISTIC,
 ) -> Iterator[CostTable]:
     """Evaluate all accelerators, in their order, chunk by chunk.
 
@@ -28,25 +33,28 @@ def evaluate_chunks(
     configs : sequence of AcceleratorConfig
     jobs : int
         Processes; with 1, the work is done here.
+    memory : MemorySystem
+        What lies behind the ports.
     """
     chunks = [configs[start : start + CHUNK] for start in range(0, len(configs), CHUNK)]
     if jobs == 1:
         for chunk in chunks:
-            yield evaluate_many(chunk, network)
+            yield evaluate_many(chunk, network, memory=memory)
         return
     # The first chunk is evaluated here: where the model's kernels are not compiled yet, that is done
     # once, and every worker loads them.
     for chunk in chunks[:1]:
-        yield evaluate_many(chunk, network)
+        yield evaluate_many(chunk, network, memory=memory)
     if len(chunks) < 2:
         return
-    with worker_pool(min(jobs, len(chunks) - 1), _keep, (network,)) as workers:
+    with worker_pool(min(jobs, len(chunks) - 1), _keep, (network, memory)) as workers:
         yield from workers.map(_evaluate_in_worker, chunks[1:])
 
 
-def _keep(network: Network) -> None:
-    _in_worker.append(network)
+def _keep(network: Network, memory: MemorySystem) -> None:
+    _in_worker.append((network, memory))
 
 
 def _evaluate_in_worker(configs: Sequence[AcceleratorConfig]) -> CostTable:
-    return evaluate_many(configs, _in_worker[0])
+    network, memory = _in_worker[0]
+    return evaluate_many(configs, network, memory=memory)

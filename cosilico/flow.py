@@ -39,6 +39,7 @@ from sim.spec.design import Design
 from sim.spec.design import load as load_design
 from sim.spec.design import save as save_design
 from sim.spec.files import write_atomic
+from sim.spec.memories import DETERMINISTIC, FixedLatency
 from sim.spec.views import View
 from sim.timing.calibration import Calibration, save
 
@@ -75,12 +76,13 @@ def run_network_flow(
     resume: bool = False,
     force: bool = False,
     seed: int,
+    memory: FixedLatency = DETERMINISTIC,
 ) -> dict[str, Any]:
     """Run all stages with a network that is given: only its accelerator is searched.
 
     Otherwise as :func:`run_flow`; ``network`` as in :func:`cosilico.networks.network_argument`.
     """
-    subject = NetworkSubject(network, named_space(space_name), seed)
+    subject = NetworkSubject(network, named_space(space_name), seed, memory=memory)
     calibration = current_calibration()
     with open_run(out, subject.key(), network_files(network), resume=resume, force=force):
         return _run(subject, space_name, out, calibration, resume=resume)
@@ -156,7 +158,8 @@ class _Flow:
         default = Design(network=design.network, accelerator=self.space.default)
         searched = self.search(resume=True)
         design_bytes = (self.out / "design.json").read_bytes()
-        key = digest(design_bytes, (self.out / "test.npz").read_bytes(), self.sources)
+        memory = json.dumps(self.subject.memory.to_json())
+        key = digest(design_bytes, (self.out / "test.npz").read_bytes(), memory, self.sources)
         optimum = self.cache.result(
             "enumerate",
             key,
@@ -184,6 +187,7 @@ class _Flow:
             "cosilico": __version__,
             "name": self.subject.name,
             "space": self.space.name,
+            "memory": self.subject.memory.to_json(),
             "search": {k: v for k, v in searched.items() if k not in ("schema", "violations")}
             | optimum,
             **sections,
@@ -215,13 +219,20 @@ class _Flow:
             images = load_images(self.out / "test.npz", design.network)
             report = within(label, self.report)
             return simulate_design(
-                design, images, self.calibration, report, view=_view(design.accelerator)
+                design,
+                images,
+                self.calibration,
+                report,
+                memory=self.subject.memory,
+                view=_view(design.accelerator),
             ).to_json()
 
         return simulate
 
     def _enumerate(self, design: Design, area_budget: float) -> dict[str, Any]:
-        table = enumerate_network(design.network, self.space, within("enumerate", self.report))
+        report = within("enumerate", self.report)
+        memory = self.subject.memory
+        table = enumerate_network(design.network, self.space, report, memory=memory)
         metric = self.subject.metric
         row = table.optimum(area_budget, metric)
         realizable = table.realizable

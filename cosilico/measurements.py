@@ -11,7 +11,7 @@ from cosilico.console import FILE_WIDTH, Column, fitted_table, output_console
 from cosilico.summary import accelerator_text
 from sim.spec.design import Design
 from sim.spec.files import write_atomic
-from sim.spec.memories import Memory
+from sim.spec.memories import DETERMINISTIC, FixedLatency
 from sim.timing.calibration import DRAM_ERROR_LIMIT
 from testbench.validation.simulation_result import SimulationResult
 
@@ -30,7 +30,7 @@ def print_results(design: Design, results: Sequence[SimulationResult]) -> int:
             console.print(
                 f"accuracy {result.accuracy:.4f} in RTL, {result.golden_accuracy:.4f} golden"
             )
-        if result.memory is Memory.DRAM:
+        if not isinstance(result.memory, FixedLatency):
             console.print(_error_line(result), highlight=False, soft_wrap=True)
         compared = "cycle counts" if _all_cycles(result) else "durations of EXECUTE"
         console.print(
@@ -64,8 +64,8 @@ def layer_table(result: SimulationResult, width: int = FILE_WIDTH) -> Table:
     title = f"{result.simulator} {result.simulator_version}, {whole}"
     if result.stall_seed is not None:
         title += f", random stalls of seed {result.stall_seed}"
-    if result.memory is Memory.DRAM:
-        title += ", LPDDR4 memory"
+    if result.memory != DETERMINISTIC:
+        title += f", {result.memory} memory"
     columns = (
         Column("layer"),
         Column("kind", rank=3),
@@ -138,7 +138,7 @@ def _time_table(result: SimulationResult, width: int) -> Table:
 
 def _all_cycles(result: SimulationResult) -> bool:
     """Whether every descriptor's cycles were compared, not only EXECUTE's durations."""
-    return result.memory is Memory.DETERMINISTIC and result.stall_seed is None
+    return isinstance(result.memory, FixedLatency) and result.stall_seed is None
 
 
 def _error_line(result: SimulationResult) -> str:

@@ -20,7 +20,7 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design, load
 from sim.spec.errors import CosilicoError
 from sim.spec.files import file_to_replace, temporary_beside
-from sim.spec.memories import Memory
+from sim.spec.memories import DETERMINISTIC, FixedLatency, MemorySystem
 from sim.spec.views import View
 from sim.timing.calibration import Calibration
 from testbench.rtl.harness import Progress
@@ -45,7 +45,7 @@ def simulate_argument(
     input_file: Path | None = None,
     photograph: Path | None = None,
     output_file: Path | None = None,
-    memory: Memory = Memory.DETERMINISTIC,
+    memory: MemorySystem = DETERMINISTIC,
     stalls: tuple[int, ...] = (),
     waves: bool = False,
     json_file: Path | None = None,
@@ -75,7 +75,7 @@ def simulate_argument(
         default.
     output_file : Path, optional
         npz file for outputs and cycles of the last run (see :func:`cosilico.imports.save_outputs`).
-    memory : Memory
+    memory : MemorySystem
         What lies behind the ports.
     stalls : tuple of int
         One run per seed, under random stalls of the deterministic memory; without any, one run.
@@ -91,7 +91,7 @@ def simulate_argument(
     CosilicoError
         If a file is wrong, the pair is not realizable or the calibration is stale.
     """
-    if stalls and memory is not Memory.DETERMINISTIC:
+    if stalls and not isinstance(memory, FixedLatency):
         raise CosilicoError(
             f"simulate must be given either --stalls or --memory {memory}, not both"
         )
@@ -163,7 +163,7 @@ def simulate_design(
     calibration: Calibration,
     report: Report,
     *,
-    memory: Memory = Memory.DETERMINISTIC,
+    memory: MemorySystem = DETERMINISTIC,
     stall_seed: int | None = None,
     waves: Path | None = None,
     view: View = View.SIMULATION,

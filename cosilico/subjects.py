@@ -14,6 +14,7 @@ from search.experiment import Experiment, load_experiment
 from search.strategies.hardware_settings import HardwareSettings
 from search.tasks import TASKS
 from sim.cost.objective import Metric
+from sim.spec.memories import DETERMINISTIC, FixedLatency
 from sim.spec.network import Network
 from sim.spec.network_json import network_digest
 from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
@@ -29,6 +30,7 @@ class Subject(Protocol):
 
     name: str
     metric: Metric
+    memory: FixedLatency
 
     def key(self) -> str:
         """Digest of all that the search depends on."""
@@ -48,6 +50,7 @@ class ExperimentSubject:
         self.name: str = self.experiment.name
         self.metric: Metric = self.experiment.search.metric
         self.space: str = self.experiment.space
+        self.memory: FixedLatency = self.experiment.memory
 
     def key(self) -> str:
         """Digest of experiment, space and seed."""
@@ -72,20 +75,28 @@ class NetworkSubject:
     """
 
     def __init__(
-        self, network: str, hardware: HardwareSpace, seed: int, *, metric: Metric = "latency"
+        self,
+        network: str,
+        hardware: HardwareSpace,
+        seed: int,
+        *,
+        metric: Metric = "latency",
+        memory: FixedLatency = DETERMINISTIC,
     ) -> None:
         self.network: Network = network_argument(network, seed)
         self.images = _images(network, self.network)
         self.hardware, self.seed = hardware, seed
         self.name: str = self.network.name
         self.metric: Metric = metric
+        self.memory: FixedLatency = memory
 
     def key(self) -> str:
-        """Digest of network, images, space, objective and seed."""
+        """Digest of network, images, space, objective, memory and seed."""
         images = [self.images.x.tobytes()]
         if self.images.y is not None:
             images.append(self.images.y.tobytes())
-        rest = json.dumps([self.hardware.to_json(), self.metric, self.seed])
+        parts = [self.hardware.to_json(), self.metric, self.memory.to_json(), self.seed]
+        rest = json.dumps(parts)
         return digest(network_digest(self.network), rest, *images)
 
     def search(self, out: Path, *, resume: bool, progress: Report) -> dict[str, Any]:
@@ -97,6 +108,7 @@ class NetworkSubject:
             self.hardware,
             out,
             settings=HardwareSettings(metric=self.metric),
+            memory=self.memory,
             resume=resume,
             seed=self.seed,
             progress=progress,

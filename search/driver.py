@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from sim.realizability import check, require
 from sim.spec.design import save
 from sim.spec.errors import NotRealizableError
 from sim.spec.files import write_atomic
+from sim.spec.memories import DETERMINISTIC, FixedLatency
 from sim.spec.network import Network
 from sim.spec.network_json import network_digest
 from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
@@ -45,7 +47,7 @@ def run_search(
     resume: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
-    costs: CostModel = evaluate_many,
+    costs: CostModel | None = None,
 ) -> SearchResult:
     """Search network and accelerator; write ``design.json``, ``weights.npz`` and ``search.json``.
 
@@ -62,8 +64,8 @@ def run_search(
     seed : int
         Decides everything that is drawn; not the split of the data.
     progress : callable, optional
-    costs : CostModel
-        Default: the predicted costs of ``sim``.
+    costs : CostModel, optional
+        The predicted costs of ``sim`` on the experiment's memory if not given.
 
     Raises
     ------
@@ -97,7 +99,8 @@ def run_search(
         "space": hardware.to_json(),
         "seed": seed,
     }
-    search = _Search(strategy, settings, hardware, seed, out, identity, costs)
+    predicted = partial(evaluate_many, memory=experiment.memory)
+    search = _Search(strategy, settings, hardware, seed, out, identity, costs or predicted)
     return search.run(resume, progress)
 
 
@@ -107,10 +110,11 @@ def run_hardware_search(
     out: Path,
     *,
     settings: StrategySettings | None = None,
+    memory: FixedLatency = DETERMINISTIC,
     resume: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
-    costs: CostModel = evaluate_many,
+    costs: CostModel | None = None,
 ) -> SearchResult:
     """Search the accelerator for a network; write the same files as :func:`run_search`.
 
@@ -123,6 +127,8 @@ def run_hardware_search(
     settings : StrategySettings, optional
         Of a strategy in :data:`search.strategies.HARDWARE_SEARCHES`;
         :class:`search.strategies.hardware_settings.HardwareSettings` if not given.
+    memory : FixedLatency
+        What lies behind the ports.
     out, resume, seed, progress, costs
         As for :func:`run_search`.
 
@@ -150,9 +156,11 @@ def run_hardware_search(
         "network": network_digest(network),
         "space": hardware.to_json(),
         "search": chosen.to_json(),
+        "memory": memory.to_json(),
         "seed": seed,
     }
-    search = _Search(strategy, chosen, hardware, seed, out, identity, costs)
+    predicted = partial(evaluate_many, memory=memory)
+    search = _Search(strategy, chosen, hardware, seed, out, identity, costs or predicted)
     return search.run(resume, progress)
 
 

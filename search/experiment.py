@@ -18,7 +18,9 @@ from search.tasks.digits_settings import DigitsSettings
 from search.tasks.settings import TaskSettings
 from sim.spec.archives import read_bytes
 from sim.spec.documents import Record, checked
-from sim.spec.errors import DesignFileError
+from sim.spec.errors import CosilicoError, DesignFileError
+from sim.spec.memories import DETERMINISTIC, FixedLatency, require_fixed
+from sim.spec.memory_record import memory_of
 from sim.spec.rules import Choice, Rule, shown
 from sim.spec.spaces import HARDWARE_SPACES
 
@@ -77,6 +79,8 @@ class Experiment(Section):
     search : StrategySettings
         Of a strategy in :data:`search.strategies.CO_SEARCHES`.
     train : TrainSettings
+    memory : FixedLatency
+        What lies behind the ports; its section is that of a memory in a file.
     """
 
     name: str = ruled("search", _Identifier())
@@ -84,6 +88,11 @@ class Experiment(Section):
     task: TaskSettings = field(default_factory=DigitsSettings)
     search: StrategySettings = field(default_factory=RhnasSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
+    memory: FixedLatency = DETERMINISTIC
+
+    def to_json(self) -> dict[str, Any]:
+        """Fields as a JSON object."""
+        return Section.to_json(self) | {"memory": self.memory.to_json()}
 
     def __post_init__(self) -> None:
         """Check the fields, and that the data leave a batch to train on."""
@@ -106,6 +115,7 @@ def load_experiment(path: Path) -> Experiment:
     """
     data = _parse(read_bytes(path, "experiment", _LIMIT_BYTES), path)
     try:
+        memory = require_fixed(memory_of(data.pop("memory", DETERMINISTIC.to_json())))
         sections: dict[str, type[Section]] = {
             "task": _settings(TASKS, data, "task", "name"),
             "search": _settings(CO_SEARCHES, data, "search", "strategy"),
@@ -113,8 +123,8 @@ def load_experiment(path: Path) -> Experiment:
         }
         values = dict(checked(_schema(sections), data, ""))
         made = {name: kind(**dict(values.pop(name))) for name, kind in sections.items()}
-        return Experiment(**values, **made)  # type: ignore[arg-type]  # of the sections' classes
-    except (DesignFileError, ValueError) as error:
+        return Experiment(**values, **made, memory=memory)  # type: ignore[arg-type]  # of the sections' classes
+    except (CosilicoError, ValueError) as error:
         raise DesignFileError(f"{path}: {error}") from None
 
 

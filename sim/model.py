@@ -10,15 +10,13 @@ from sim.prediction import LayerPrediction, Prediction, cycles_by_layer
 from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue
-from sim.spec.errors import DesignFileError
-from sim.spec.memories import Memory
+from sim.spec.memories import DETERMINISTIC, FixedLatency, MemorySystem
 from sim.spec.network import Network
 from sim.timing import calibration as calibrations
-from sim.timing import lpddr4
 from sim.timing.calibration import Calibration
 from sim.timing.cycles import summarize, walk
-from sim.timing.dram import initial_state
-from sim.timing.dram_walk import walk_dram
+from sim.timing.dram_organization import parameters
+from sim.timing.dram_walk import run_on_dram
 
 __all__ = ["predict", "predict_mapped"]
 
@@ -29,7 +27,7 @@ def predict(
     calibration: Calibration | None = None,
     images: int = 1,
     *,
-    memory: Memory = Memory.DETERMINISTIC,
+    memory: MemorySystem = DETERMINISTIC,
 ) -> Prediction:
     """Predict one program's run.
 
@@ -41,7 +39,7 @@ def predict(
         Timing constants; those shipped with the gateware if not given.
     images : int
         Images that the program computes.
-    memory : Memory
+    memory : MemorySystem
         What lies behind the ports.
 
     Raises
@@ -58,7 +56,7 @@ def predict_mapped(
     mapped: Mapped,
     calibration: Calibration | None = None,
     *,
-    memory: Memory = Memory.DETERMINISTIC,
+    memory: MemorySystem = DETERMINISTIC,
 ) -> Prediction:
     """Predict the run of a program that is planned already.
 
@@ -68,13 +66,13 @@ def predict_mapped(
         Of :func:`sim.realizability.map_realizable`.
     calibration : Calibration, optional
         Timing constants; those shipped with the gateware if not given.
-    memory : Memory
+    memory : MemorySystem
         What lies behind the ports.
 
     Raises
     ------
     DesignFileError
-        If the memory is a DRAM and the calibration has no DRAM parameters.
+        If the memory is a DRAM and the calibration has no parameters of it.
     CosilicoError
         If the bus is too fast for the DRAM's channels.
     """
@@ -127,21 +125,15 @@ def predict_mapped(
 
 
 def _walk(
-    mapped: Mapped, calibration: Calibration, memory: Memory
+    mapped: Mapped, calibration: Calibration, memory: MemorySystem
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
     """Walk a schedule as :func:`sim.timing.cycles.walk` does, on either memory."""
     hw = accelerator_row(mapped.config)
-    if memory is Memory.DETERMINISTIC:
-        start, issued, done, waits, total = walk(mapped.rows, hw, calibration.array)
+    if isinstance(memory, FixedLatency):
+        start, issued, done, waits, total = walk(mapped.rows, hw, calibration.walked(memory))
     else:
-        if calibration.dram is None:
-            raise DesignFileError(
-                "calibration must have a dram section for memory dram: run cosilico calibrate "
-                "--memory dram"
-            )
-        p = lpddr4.parameters(mapped.config, calibration.dram.parameters)
-        state = initial_state(p)
-        start, issued, done, waits, total = walk_dram(
-            mapped.rows, hw, calibration.array, p, state, 0, mapped.end
+        p = parameters(mapped.config, memory, calibration.dram(memory).parameters)
+        start, issued, done, waits, total = run_on_dram(
+            mapped.rows, hw, calibration.array, p, mapped.end
         )
     return start, issued, done, waits, int(total)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import Queue
-from sim.spec.memories import Memory
+from sim.spec.memories import MemorySystem
 from sim.spec.network import LayerKind
 
 __all__ = ["DescriptorTimes", "LayerPrediction", "Prediction", "cycles_by_layer"]
@@ -70,7 +70,7 @@ class Prediction:
 
     Parameters
     ----------
-    memory : Memory
+    memory : MemorySystem
         What it runs on. A DRAM begins with all rows closed and its refresh calendar anew.
     images : int
         Images that the program computes.
@@ -93,7 +93,7 @@ class Prediction:
         Cycles after the doorbell, in program order.
     """
 
-    memory: Memory
+    memory: MemorySystem
     images: int
     total_cycles: int
     execute_busy: int
@@ -149,7 +149,7 @@ class Prediction:
         for name in _ARRAYS:
             del document[name]
         return document | {
-            "memory": str(self.memory),
+            "memory": self.memory.to_json(),
             "layers": [layer.to_json() for layer in self.layers],
             "spilled": list(self.spilled),
         }

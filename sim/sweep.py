@@ -38,7 +38,7 @@ def sweep(
         The network, and its form with an unfolded first layer if there is such a form.
     accelerators : sequence of Hw
     constants : int64[n_constants]
-        :attr:`sim.timing.calibration.Calibration.array`.
+        :meth:`sim.timing.calibration.Calibration.walked`.
 
     Returns
     -------

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from sim.cost.objective import METRICS, Metric
+from sim.spec.memories import MemorySystem
+from sim.spec.memory_record import parse_memory
 
 __all__ = [
     "LAST_SEED",
     "member",
+    "memory",
     "metric",
     "number",
     "path",
@@ -129,6 +132,23 @@ def member(name: str, kind: type[E], value: object) -> E:
     if value not in list(kind):
         raise ValueError(rule)
     return kind(value)
+
+
+def memory(value: object) -> MemorySystem:
+    """Return the memory that a caller means, by itself or by its text.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a memory nor text.
+    CosilicoError
+        If the text names none.
+    """
+    if isinstance(value, MemorySystem):
+        return value
+    if not isinstance(value, str | Path):
+        raise TypeError(f"memory must be a memory or its text, not {value!r}")
+    return parse_memory(str(value))
 
 
 def several(name: str, values: Iterable[T]) -> tuple[T, ...]:

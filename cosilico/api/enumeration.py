@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from cosilico.api import arguments
@@ -13,6 +14,7 @@ from cosilico.enumeration import census, enumerate_network
 from cosilico.progress import Report
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
 from sim.spec.spaces import HardwareSpace
 
 __all__ = ["AcceleratorCosts", "enumerate", "predict_many"]
@@ -130,6 +132,7 @@ def predict_many(
     accelerators: Iterable[AcceleratorSource],
     *,
     jobs: int = 1,
+    memory: MemorySystem | str | Path = DETERMINISTIC,
     seed: int = 0,
     progress: Report | None = None,
 ) -> AcceleratorCosts:
@@ -145,6 +148,8 @@ def predict_many(
         At least a single accelerator, each as of :func:`cosilico.load_accelerator`.
     jobs : int
         Processes. A script that asks for several must have a ``__main__`` guard.
+    memory : FixedLatency, str or Path
+        What lies behind the ports, as of :func:`cosilico.load_memory`; no DRAM.
     seed : int
         Of a named network's weights, which change no cost.
     progress : callable, optional
@@ -158,12 +163,13 @@ def predict_many(
         If a file is wrong or the timing constants are of another gateware.
     """
     jobs = arguments.positive_integer("jobs", jobs)
+    behind = require_fixed(arguments.memory(memory))
     seed = arguments.seed_integer("seed", seed)
     sources = arguments.several("accelerators", accelerators)
     configs = tuple(load_accelerator(source) for source in sources)
     calibration_in_force()
     source = load_network(network, seed=seed)
-    costs = enumerate_network(source, configs, progress or _silent, jobs=jobs)
+    costs = enumerate_network(source, configs, progress or _silent, jobs=jobs, memory=behind)
     table = Table("accelerators", costs.columns())
     return AcceleratorCosts(network=source.name, costs=costs, table=table)
 
@@ -173,6 +179,7 @@ def enumerate(
     space: HardwareSpace | str = "tiny",
     *,
     jobs: int = 1,
+    memory: MemorySystem | str | Path = DETERMINISTIC,
     seed: int = 0,
     progress: Report | None = None,
 ) -> AcceleratorCosts:
@@ -184,7 +191,7 @@ def enumerate(
         As of :func:`cosilico.load_network`.
     space : HardwareSpace or str
         As of :func:`cosilico.load_space`.
-    jobs, seed, progress
+    jobs, memory, seed, progress
         As of :func:`predict_many`.
 
     Raises
@@ -194,7 +201,9 @@ def enumerate(
     CosilicoError
         If there is no such network or space, or the timing constants are of another gateware.
     """
-    return predict_many(network, load_space(space), jobs=jobs, seed=seed, progress=progress)
+    return predict_many(
+        network, load_space(space), jobs=jobs, memory=memory, seed=seed, progress=progress
+    )
 
 
 def _silent(step: str, done: int, total: int) -> None:

@@ -16,7 +16,7 @@ from sim.cost.energy import Activity, energy
 from sim.prediction import DescriptorTimes, LayerPrediction, Prediction
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
-from sim.spec.memories import Memory
+from sim.spec.memories import DETERMINISTIC, MemorySystem
 from sim.timing.calibration import Calibration
 
 __all__ = ["PredictedRun", "predict"]
@@ -123,7 +123,7 @@ class PredictedRun:
         return {
             "network": self.design.network.name,
             "accelerator": self.accelerator.to_json(),
-            "memory": str(known.memory),
+            "memory": known.memory.to_json(),
             "images": self.images,
             "predicted_cycles": self.cycles,
             "milliseconds": self.milliseconds,
@@ -171,7 +171,7 @@ def predict(
     accelerator: AcceleratorSource | None = None,
     *,
     images: int = 1,
-    memory: Memory | str = Memory.DETERMINISTIC,
+    memory: MemorySystem | str | Path = DETERMINISTIC,
     calibration: Calibration | str | Path | None = None,
     seed: int = 0,
 ) -> PredictedRun:
@@ -185,8 +185,9 @@ def predict(
         As of :func:`cosilico.load_accelerator`; a design's own if not given.
     images : int
         Images that the program computes.
-    memory : Memory or str
-        "deterministic", for which cycles are exact, or "dram", an LPDDR4 memory.
+    memory : FixedLatency, DramSystem, str or Path
+        What lies behind the ports, as of :func:`cosilico.load_memory`. Cycles are exact on every
+        memory of fixed latency.
     calibration : Calibration, str or Path, optional
         Timing constants or a file of them; those shipped with the gateware if not given.
     seed : int
@@ -208,7 +209,7 @@ def predict(
     59481
     """
     images = arguments.positive_integer("images", images)
-    memory = arguments.member("memory", Memory, memory)
+    memory = arguments.memory(memory)
     seed = arguments.seed_integer("seed", seed)
     pair = load_pair(network, accelerator, seed=seed)
     if calibration is None:

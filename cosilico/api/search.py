@@ -21,6 +21,7 @@ from cosilico.run_folder import SEARCHED_FILES
 from sim.realizability import require
 from sim.spec.design import Design, load
 from sim.spec.documents import read_json
+from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
 from sim.spec.network_json import network_digest
 from sim.spec.spaces import HardwareSpace
 
@@ -133,6 +134,7 @@ def search_accelerator(
     out: str | Path | None = None,
     *,
     objective: Literal["latency", "edp"] = "latency",
+    memory: MemorySystem | str | Path = DETERMINISTIC,
     seed: int = 0,
     resume: bool = False,
     force: bool = False,
@@ -148,6 +150,8 @@ def search_accelerator(
         As of :func:`cosilico.load_space`.
     objective : str
         "latency" or "edp", energy times delay.
+    memory : FixedLatency, str or Path
+        What lies behind the ports, as of :func:`cosilico.load_memory`; no DRAM.
     out, seed, resume, force, progress
         As of :func:`cosilico.search`; ``seed`` is that of a named network's weights, too.
 
@@ -161,6 +165,7 @@ def search_accelerator(
         As of :func:`cosilico.search`.
     """
     metric = arguments.metric("objective", objective)
+    behind = require_fixed(arguments.memory(memory))
     seed = arguments.seed_integer("seed", seed)
     folder = arguments.results_folder(out, resume=resume, force=force)
     require_extra("search_accelerator", "search")
@@ -178,12 +183,14 @@ def search_accelerator(
             hardware,
             place,
             settings=settings,
+            memory=behind,
             resume=resume,
             seed=seed,
             progress=report,
         )
 
-    identity = json.dumps([network_digest(loaded), hardware.to_json(), objective, seed])
+    parts = [network_digest(loaded), hardware.to_json(), objective, behind.to_json(), seed]
+    identity = json.dumps(parts)
     opened = _opened(identity, folder, input_files(network), resume=resume, force=force)
     return _searched(run, opened, progress)
 

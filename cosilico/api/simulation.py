@@ -20,7 +20,7 @@ from cosilico.progress import Report
 from sim.importers.folder import ImportedNetwork
 from sim.spec.design import Design
 from sim.spec.errors import CosilicoError
-from sim.spec.memories import Memory
+from sim.spec.memories import DETERMINISTIC, FixedLatency, MemorySystem
 from sim.spec.network import Network
 from sim.spec.views import View
 
@@ -107,7 +107,7 @@ def simulate(
     images: int | None = None,
     batch: int = 1,
     view: View | str = View.SIMULATION,
-    memory: Memory | str = Memory.DETERMINISTIC,
+    memory: MemorySystem | str | Path = DETERMINISTIC,
     stall_seed: int | None = None,
     seed: int = 0,
     progress: Report | None = None,
@@ -132,10 +132,10 @@ def simulate(
         Images per program.
     view : View or str
         "simulation", the fast form of the datapath, or "synthesis", the netlist itself.
-    memory : Memory or str
-        "deterministic" or "dram", what lies behind the ports.
+    memory : FixedLatency, DramSystem, str or Path
+        What lies behind the ports, as of :func:`cosilico.load_memory`.
     stall_seed : int, optional
-        Seed of random stalls on the deterministic memory.
+        Seed of random stalls on a memory of fixed latency.
     seed : int
         Of a named network's weights.
     progress : callable, optional
@@ -153,7 +153,7 @@ def simulate(
     count = None if images is None else arguments.positive_integer("images", images)
     batch = arguments.positive_integer("batch", batch)
     view = arguments.member("view", View, view)
-    memory = arguments.member("memory", Memory, memory)
+    memory = arguments.memory(memory)
     if stall_seed is not None:
         stall_seed = arguments.seed_integer("stall_seed", stall_seed)
     seed = arguments.seed_integer("seed", seed)
@@ -162,7 +162,7 @@ def simulate(
     require_extra("simulate", "rtl")
     from cosilico.simulation import simulate_design
 
-    if stall_seed is not None and memory is not Memory.DETERMINISTIC:
+    if stall_seed is not None and not isinstance(memory, FixedLatency):
         raise CosilicoError(f"stall_seed must be None with memory {memory!s}, not {stall_seed!r}")
     source = _source(network)
     pair = load_pair(source, accelerator, seed=seed)

@@ -4,7 +4,14 @@ from typing import Annotated
 
 import typer
 
-from cosilico.commands.options import Jobs, NetworkName, OutFile, SpaceName, WeightSeed
+from cosilico.commands.options import (
+    Jobs,
+    MemoryName,
+    NetworkName,
+    OutFile,
+    SpaceName,
+    WeightSeed,
+)
 
 __all__ = ["enumerate_space"]
 
@@ -22,10 +29,20 @@ def enumerate_space(
             show_default="area of the space's default",
         ),
     ] = None,
+    memory: MemoryName = "deterministic",
     seed: WeightSeed = 0,
     jobs: Jobs = None,
 ) -> None:
     """Evaluate a network on every accelerator of a space; writes CSV or Parquet."""
     from cosilico.enumeration import enumerate_to_file
+    from sim.spec.memory_record import parse_memory
 
-    enumerate_to_file(network, space, out, area_budget=area_budget, seed=seed, jobs=jobs)
+    enumerate_to_file(
+        network,
+        space,
+        out,
+        area_budget=area_budget,
+        seed=seed,
+        jobs=jobs,
+        memory=parse_memory(memory),
+    )

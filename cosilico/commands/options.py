@@ -15,6 +15,7 @@ __all__ = [
     "ExperimentFile",
     "Force",
     "Jobs",
+    "MemoryName",
     "MemorySet",
     "NetworkName",
     "OutFile",
@@ -24,6 +25,7 @@ __all__ = [
     "SpaceName",
     "ViewName",
     "WeightSeed",
+    "memory_names",
     "network_names",
     "space_names",
 ]
@@ -34,6 +36,7 @@ class MemorySet(StrEnum):
 
     SINGLE = "one"
     ALL = "all"
+    RANDOM = "random"
 
 
 def network_names(incomplete: str) -> list[str]:
@@ -48,6 +51,13 @@ def space_names(incomplete: str) -> list[str]:
     from sim.spec.spaces import HARDWARE_SPACES
 
     return [name for name in HARDWARE_SPACES if name.startswith(incomplete)]
+
+
+def memory_names(incomplete: str) -> list[str]:
+    """Complete the name of a memory, for the shell."""
+    from sim.spec.memory_record import MEMORY_NAMES
+
+    return [name for name in MEMORY_NAMES if name.startswith(incomplete)]
 
 
 DesignFile = Annotated[Path, typer.Argument(metavar="DESIGN", help="a design.json")]
@@ -82,6 +92,15 @@ SearchSeed = Annotated[
 ]
 WeightSeed = Annotated[
     int, typer.Option("--seed", min=0, max=2**31 - 1, help="weights of a named network")
+]
+MemoryName = Annotated[
+    str,
+    typer.Option(
+        "--memory",
+        metavar="M",
+        help="deterministic, a DRAM's name, a TOML file, or values as latency=40,outstanding=4",
+        autocompletion=memory_names,
+    ),
 ]
 ViewName = Annotated[View, typer.Option("--view", help="form of the PE grid")]
 Batch = Annotated[

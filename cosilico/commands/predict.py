@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cosilico.commands.options import Accelerator, NetworkName, WeightSeed
-from sim.spec.memories import Memory
+from cosilico.commands.options import Accelerator, MemoryName, NetworkName, WeightSeed
 
 __all__ = ["predict"]
 
@@ -17,9 +16,7 @@ def predict(
     images: Annotated[
         int, typer.Option(metavar="N", min=1, help="images that the program computes")
     ] = 1,
-    memory: Annotated[
-        Memory, typer.Option(help="a fixed latency, or an LPDDR4 memory")
-    ] = Memory.DETERMINISTIC,
+    memory: MemoryName = "deterministic",
     seed: WeightSeed = 0,
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="write the figures as JSON; - prints them")

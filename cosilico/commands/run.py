@@ -7,6 +7,7 @@ import typer
 
 from cosilico.commands.options import (
     Force,
+    MemoryName,
     OutFolder,
     Resume,
     SearchSeed,
@@ -42,6 +43,7 @@ def run(
             autocompletion=space_names,
         ),
     ] = None,
+    memory: MemoryName | None = None,
     resume: Resume = False,
     force: Force = False,
     seed: SearchSeed = 0,
@@ -50,15 +52,23 @@ def run(
     require_extra("cosilico run", "search", "rtl", "report")
     from cosilico.flow import run_flow, run_network_flow
     from cosilico.summary import print_summary
+    from sim.spec.memories import require_fixed
+    from sim.spec.memory_record import parse_memory
 
-    if experiment is not None and network is None and space is None:
+    if experiment is not None and network is None and space is None and memory is None:
         results = run_flow(experiment, out, resume=resume, force=force, seed=seed)
     elif experiment is None and network is not None:
         results = run_network_flow(
-            network, space or "tiny", out, resume=resume, force=force, seed=seed
+            network,
+            space or "tiny",
+            out,
+            resume=resume,
+            force=force,
+            seed=seed,
+            memory=require_fixed(parse_memory(memory or "deterministic")),
         )
     else:
         raise CosilicoError(
-            "run must be given either EXPERIMENT, which names its space, or --network"
+            "run must be given either EXPERIMENT, which names its space and memory, or --network"
         )
     print_summary(results, out)

@@ -8,13 +8,13 @@ import typer
 from cosilico.commands.options import (
     Accelerator,
     Batch,
+    MemoryName,
     ViewName,
     WeightSeed,
     network_names,
 )
 from cosilico.exits import ExitStatus
 from cosilico.extras import require_extra
-from sim.spec.memories import Memory
 from sim.spec.views import View
 
 __all__ = ["simulate"]
@@ -51,12 +51,7 @@ def simulate(
     output_file: Annotated[
         Path | None, typer.Option("--output", metavar="Y.npz", help="where outputs go")
     ] = None,
-    memory: Annotated[
-        Memory,
-        typer.Option(
-            help="a fixed latency, or an LPDDR4 memory: its cycles are predicted within 5 %"
-        ),
-    ] = Memory.DETERMINISTIC,
+    memory: MemoryName = "deterministic",
     stalls: Annotated[
         str | None,
         typer.Option(
@@ -79,6 +74,7 @@ def simulate(
     require_extra("cosilico simulate", "rtl")
     from cosilico.measurements import print_results, write_json
     from cosilico.simulation import parse_stalls, simulate_argument
+    from sim.spec.memory_record import parse_memory
 
     design, results = simulate_argument(
         network,
@@ -90,7 +86,7 @@ def simulate(
         input_file=input_file,
         photograph=image,
         output_file=output_file,
-        memory=memory,
+        memory=parse_memory(memory),
         stalls=parse_stalls(stalls),
         waves=waves,
         json_file=None if json == Path("-") else json,

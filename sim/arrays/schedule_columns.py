@@ -73,10 +73,11 @@ ZERO_POINT = COLUMNS["zero_point"]
 CLAMP_LOW = COLUMNS["clamp_low"]
 CLAMP_HIGH = COLUMNS["clamp_high"]
 LAYER = COLUMNS["layer"]
-AFTER = COLUMNS["after_load"]
 AFTER_LOAD = COLUMNS["after_load"]
 AFTER_EXECUTE = COLUMNS["after_execute"]
 AFTER_STORE = COLUMNS["after_store"]
+AFTER = np.array([AFTER_LOAD, AFTER_EXECUTE, AFTER_STORE], np.int64)
+"""Columns of the descriptors that are waited for, by their queues."""
 ROUND = COLUMNS["round"]
 PASS = COLUMNS["pass"]
 IMAGE = COLUMNS["image"]

@@ -40,6 +40,8 @@ class Hw(NamedTuple):
         Credit that a cycle earns, and that a beat costs.
     images : int
         Images that a program computes.
+    clock_mhz : int
+        Clock.
     """
 
     pes_x: int
@@ -53,6 +55,7 @@ class Hw(NamedTuple):
     cost: int
     accumulator_rows: int
     images: int
+    clock_mhz: int
 
 
 class TensorColumn(IntEnum):
@@ -145,6 +148,7 @@ def accelerator_row(config: AcceleratorConfig, images: int = 1) -> Hw:
         cost=cost,
         accumulator_rows=config.accumulator_rows,
         images=images,
+        clock_mhz=config.clock_mhz,
     )
 
 

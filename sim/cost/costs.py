@@ -10,6 +10,7 @@ from sim.cost.table import CostTable
 from sim.plan import map_network, network_tables
 from sim.realizability import arithmetic_violations, check, describe
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
 from sim.spec.network import Network
 from sim.sweep import SweepColumn, sweep
 from sim.timing import calibration as calibrations
@@ -24,6 +25,7 @@ def evaluate_many(
     calibration: Calibration | None = None,
     *,
     columns: Sequence[str] | None = None,
+    memory: MemorySystem = DETERMINISTIC,
 ) -> CostTable:
     """Evaluate many configurations, realizable or not, on a network.
 
@@ -35,8 +37,15 @@ def evaluate_many(
         Timing constants; those shipped with the gateware if not given.
     columns : sequence of str, optional
         Columns of the table; all of :data:`sim.cost.columns.COST_COLUMNS` if not given.
+    memory : MemorySystem
+        What lies behind the ports.
+
+    Raises
+    ------
+    CosilicoError
+        If the memory is a DRAM.
     """
-    constants = (calibration or calibrations.default()).array
+    constants = (calibration or calibrations.default()).walked(require_fixed(memory))
     blocked = arithmetic_violations(network)
     violations = [check(config) or blocked for config in configs]
     open_rows = [i for i, broken in enumerate(violations) if not broken]

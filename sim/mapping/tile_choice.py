@@ -48,6 +48,7 @@ def own_row(hw, layer, cut):
         hw.cost,
         hw.accumulator_rows,
         images,
+        hw.clock_mhz,
     )
 
 

@@ -107,7 +107,7 @@ def begin(listing, queue, layer):
     row[QUEUE] = queue
     row[LAYER] = layer
     for source in range(3):
-        row[AFTER + source] = -1
+        row[AFTER[source]] = -1
     return place
 
 
@@ -132,7 +132,7 @@ def require(listing, row, source, producer):
     if place >= 0:
         listing.rows[place, POST] |= 1 << target
     row[WAIT] |= 1 << source
-    row[AFTER + source] = producer
+    row[AFTER[source]] = producer
     listing.waited[source, target] = producer
 
 

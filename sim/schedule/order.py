@@ -162,7 +162,7 @@ def _fill_templates(listing, turn, hw, p):
             row[j] = 0
         row[QUEUE] = Queue.EXECUTE
         for queue in range(3):
-            row[AFTER + queue] = -1
+            row[AFTER[queue]] = -1
         row[LAYER], row[PASS] = turn.number, p
         y = block // across * plan[LayerPlan.BLOCK_ROWS]
         x = block % across * plan[LayerPlan.BLOCK_COLUMNS]

@@ -34,7 +34,7 @@ from sim.schedule.listing import COUNT, FITS, empty_listing
 from sim.schedule.order import list_turn
 from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import LoadKind, Queue
-from sim.timing.calibration import Constant
+from sim.timing.calibration import Constant, MemoryColumn
 from sim.timing.cycles import clock_at_doorbell, totals
 
 __all__ = ["build_schedule", "time_schedule", "weigh_schedule"]
@@ -47,7 +47,7 @@ DRAIN_CYCLES = 40
 TRANSFER_BYTES = 512
 """Bytes that a tile transfer is taken to cost beside its own when schedules are compared."""
 
-_UNTIMED = np.zeros(len(Constant), np.int64)
+_UNTIMED = np.zeros(len(Constant) + len(MemoryColumn), np.int64)
 
 
 def build_schedule(layers: Array, tensors: Array, hw: Hw, lp: Array, tp: Array) -> Array:
@@ -78,7 +78,7 @@ def time_schedule(
     layers, tensors, hw, lp, tp
         As of :func:`build_schedule`.
     constants : int64[n_constants]
-        :attr:`sim.timing.calibration.Calibration.array`.
+        :meth:`sim.timing.calibration.Calibration.walked`.
 
     Returns
     -------

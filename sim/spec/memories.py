@@ -7,8 +7,17 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from sim.spec.dram import DRAM_PRESETS, DramSystem
+from sim.spec.errors import CosilicoError
 
-__all__ = ["DETERMINISTIC", "DRAM", "LIMITS", "FixedLatency", "Memory", "MemorySystem"]
+__all__ = [
+    "DETERMINISTIC",
+    "DRAM",
+    "LIMITS",
+    "FixedLatency",
+    "Memory",
+    "MemorySystem",
+    "require_fixed",
+]
 
 
 class Memory(StrEnum):
@@ -114,3 +123,18 @@ DETERMINISTIC = FixedLatency()
 
 DRAM = next(iter(DRAM_PRESETS.values()))
 """DRAM that is meant where none is named."""
+
+
+def require_fixed(memory: MemorySystem) -> FixedLatency:
+    """Return a memory of fixed latency, for what is known of no other.
+
+    Raises
+    ------
+    CosilicoError
+        If the memory is a DRAM.
+    """
+    if not isinstance(memory, FixedLatency):
+        raise CosilicoError(
+            f"memory must have a fixed latency where many accelerators are compared, not {memory}"
+        )
+    return memory

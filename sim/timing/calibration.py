@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from functools import lru_cache
 from importlib import resources
@@ -16,8 +16,10 @@ from pydantic import Field
 
 from sim.spec.archives import read_bytes
 from sim.spec.documents import DOCUMENT_LIMIT_BYTES, Record, checked, parse_json
+from sim.spec.dram import DramSystem
 from sim.spec.errors import DesignFileError, StaleCalibrationError
 from sim.spec.files import write_atomic
+from sim.spec.memories import DETERMINISTIC, FixedLatency
 from sim.spec.rules import Digest, Integer, Name, Number, shown
 from sim.timing.dram import MEASURED
 
@@ -28,12 +30,13 @@ __all__ = [
     "Calibration",
     "Constant",
     "DramCalibration",
+    "MemoryColumn",
     "default",
     "load",
     "save",
 ]
 
-SCHEMA = 1
+SCHEMA = 2
 DEFAULT_FILE = "calibration.json"
 
 DRAM_ERROR_LIMIT = 0.05
@@ -72,6 +75,24 @@ class Constant(IntEnum):
     EXECUTE_NEXT = 23
     EXECUTE_AFTER_DRAIN = 24
     FINISH = 25
+    LOAD_REQUEST = 26
+    STORE_ADDRESS = 27
+    STORE_BEAT = 28
+    STORE_LAG = 29
+
+
+class MemoryColumn(IntEnum):
+    """Places of the memory's values in the array that a walk reads, behind those of :class:`Constant`.
+
+    The latency is in the place of MEMORY_LATENCY. 0 stands for what is not given: any number of
+    bursts, the port's width, the accelerator's clock.
+    """
+
+    WRITE_LATENCY = len(Constant)
+    OUTSTANDING = WRITE_LATENCY + 1
+    WIDTH_BYTES = WRITE_LATENCY + 2
+    CLOCK_MHZ = WRITE_LATENCY + 3
+    BURST_GAP = WRITE_LATENCY + 4
 
 
 _COUNT = Integer(1, 256)
@@ -95,19 +116,15 @@ DRAM_RULES: Mapping[str, Integer] = MappingProxyType(
     {p.name.lower(): _CLOCKS for p in MEASURED}
     | {
         "column": Integer(1, 64),
+        "column_long": Integer(1, 64),
         "refresh_interval": Integer(2048, 1 << 20),
         "refresh": Integer(0, 1 << 18),
     }
 )
 """Range of every parameter of the DRAM that is measured.
 
-A burst then has fewer pieces than :data:`sim.timing.dram.PIECES`: at most 128 column accesses, and between
-two refreshes time for 8 of them at least, as a refresh takes a quarter of the interval at most.
+A refresh takes a quarter of the interval at most, so that a burst always comes to its end.
 """
-
-
-PORT_DELAYS = ("fetch_delay", "load_request", "store_address", "store_beat", "store_lag")
-"""Parameters of the DRAM's calibration that are the accelerator's, whatever is behind its ports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +133,8 @@ class DramCalibration:
 
     Parameters
     ----------
+    digest : str
+        Of the memory, :attr:`sim.spec.dram.DramSystem.digest`.
     parameters : dict of str to int
         Every one of :data:`sim.timing.dram.MEASURED` by its lower-case name.
     layers, networks : int
@@ -128,6 +147,7 @@ class DramCalibration:
         Rank correlation of the layers' predicted and measured cycles.
     """
 
+    digest: str
     parameters: dict[str, int]
     layers: int
     networks: int
@@ -159,14 +179,14 @@ class Calibration:
         Name and version.
     constants : dict of str to int
         Every :class:`Constant` by its lower-case name.
-    dram : DramCalibration, optional
-        For tier T3, measured with the same gateware.
+    drams : mapping of str to DramCalibration
+        For tier T3, measured with the same gateware, by the memory's ``str``.
     """
 
     gateware_hash: str
     simulator: str
     constants: dict[str, int]
-    dram: DramCalibration | None = None
+    drams: Mapping[str, DramCalibration] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that every constant is there, in its range, and no other."""
@@ -174,24 +194,61 @@ class Calibration:
 
     @property
     def array(self) -> NDArray[np.int64]:
-        """Constants in the order of :class:`Constant` : int64[n_constants]."""
-        return np.array([self.constants[c.name.lower()] for c in Constant], np.int64)
+        """:meth:`walked` on the memory that the constants were measured on."""
+        return self.walked(DETERMINISTIC)
 
-    @property
-    def port_delays(self) -> dict[str, int]:
-        """Delays of the accelerator's ports in cycles, by the names of :class:`sim.timing.dram.DramParameter`.
+    def walked(self, memory: FixedLatency) -> NDArray[np.int64]:
+        """Array that the cycle model reads : int64[n_constants].
+
+        Constants in the order of :class:`Constant`, then the memory's values in that of
+        :class:`MemoryColumn`.
+        """
+        row = np.zeros(len(Constant) + len(MemoryColumn), np.int64)
+        for constant in Constant:
+            row[constant] = self.constants[constant.name.lower()]
+        latency = memory.latency or self.constants["memory_latency"]
+        row[Constant.MEMORY_LATENCY] = latency
+        row[MemoryColumn.WRITE_LATENCY] = memory.write_latency or latency
+        row[MemoryColumn.OUTSTANDING] = memory.outstanding or 0
+        row[MemoryColumn.WIDTH_BYTES] = memory.width_bytes or 0
+        row[MemoryColumn.CLOCK_MHZ] = memory.clock_mhz or 0
+        row[MemoryColumn.BURST_GAP] = memory.burst_gap
+        return row
+
+    def dram(self, system: DramSystem) -> DramCalibration:
+        """Parameters of a DRAM.
 
         Raises
         ------
         DesignFileError
-            If no DRAM was calibrated, with which they are measured.
+            If there are none, or they were fitted to another memory of that name.
         """
-        if self.dram is None:
+        command = f"run cosilico calibrate --memory {system}"
+        fitted = self.drams.get(str(system))
+        if fitted is None:
+            given = ", ".join(self.drams) or "no DRAM"
+            raise DesignFileError(f"calibration must have memory {system}, not {given}: {command}")
+        if fitted.digest != system.digest:
             raise DesignFileError(
-                "calibration must have a dram section for a queued memory: run cosilico calibrate "
-                "--memory dram"
+                f"calibration must have memory {system} {system.digest[:12]}, "
+                f"not {fitted.digest[:12]}: {command}"
             )
-        return {name: self.dram.parameters[name] for name in PORT_DELAYS}
+        return fitted
+
+    @property
+    def fetch_delay(self) -> int:
+        """Cycles from a descriptor's last beat to its queue, the same behind every memory.
+
+        Raises
+        ------
+        DesignFileError
+            If no DRAM was calibrated, with which it is measured.
+        """
+        if not self.drams:
+            raise DesignFileError(
+                "calibration must have a DRAM for a queued memory: run cosilico calibrate --memory dram"
+            )
+        return next(iter(self.drams.values())).parameters["fetch_delay"]
 
     def require_hash(self, gateware_hash: str) -> None:
         """Raise :class:`StaleCalibrationError` if the gateware has changed since."""
@@ -203,13 +260,13 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """Content of the calibration file, as a JSON object."""
-        content = {
+        return {
             "schema": SCHEMA,
             "gateware_hash": self.gateware_hash,
             "simulator": self.simulator,
             "constants": self.constants,
+            "drams": {name: asdict(dram) for name, dram in self.drams.items()},
         }
-        return content if self.dram is None else content | {"dram": asdict(self.dram)}
 
 
 def _require_ranges(kind: str, rules: Mapping[str, Integer], given: Mapping[str, Any]) -> None:
@@ -221,6 +278,7 @@ def _require_ranges(kind: str, rules: Mapping[str, Integer], given: Mapping[str,
 
 
 class _DramRecord(Record):
+    digest: Annotated[str, Digest()]
     parameters: dict[str, Any]
     layers: Annotated[int, Integer(0, 1_000_000)]
     networks: Annotated[int, Integer(0, 1_000_000)]
@@ -236,7 +294,7 @@ class _CalibrationRecord(Record):
     gateware_hash: Annotated[str, Digest()]
     simulator: Annotated[str, Name()]
     constants: dict[str, Any]
-    dram: dict[str, Any] | None = None
+    drams: dict[str, Any] = Field(default_factory=dict)
 
 
 def save(calibration: Calibration, path: Path) -> None:
@@ -267,15 +325,16 @@ def _parse(content: bytes, what: str) -> Calibration:
     if isinstance(data, dict) and data.get("schema", SCHEMA) != SCHEMA:
         raise DesignFileError(f"{what}: schema must be {SCHEMA}, not {shown(data['schema'])}")
     record = checked(_CalibrationRecord, data, f"{what}: calibration")
-    dram = None
-    if record.dram is not None:
-        dram = checked(_DramRecord, record.dram, f"{what}: calibration.dram")
+    drams = {
+        name: checked(_DramRecord, dram, f"{what}: calibration.drams.{shown(name)[1:-1]}")
+        for name, dram in record.drams.items()
+    }
     try:
         return Calibration(
             gateware_hash=record.gateware_hash,
             simulator=record.simulator,
             constants=record.constants,
-            dram=None if dram is None else DramCalibration(**dict(dram)),
+            drams={name: DramCalibration(**dict(dram)) for name, dram in drams.items()},
         )
     except ValueError as error:
         raise DesignFileError(f"{what}: {error}") from None

@@ -13,6 +13,8 @@ from sim.arrays.geometry import ceil_div, served
 from sim.arrays.kernel import in_place, inlined, kernel
 from sim.arrays.schedule_columns import (
     AFTER,
+    AFTER_LOAD,
+    AFTER_STORE,
     FIRST_COLUMN,
     FIRST_ROW,
     HALO_BOTTOM,
@@ -35,7 +37,16 @@ from sim.arrays.schedule_columns import (
 from sim.spec.bus import DESCRIPTOR_PORT_BYTES
 from sim.spec.descriptor import DESCRIPTOR_BYTES, ExecuteOp, Queue
 from sim.timing.calibration import Constant
-from sim.timing.transfers import BEATS, NEVER, idle, load, store, transfer_bytes
+from sim.timing.memory_channel import (
+    CHANNEL,
+    LIMIT,
+    NEVER,
+    PLAIN,
+    begin_read,
+    connect,
+    unpaced_end,
+)
+from sim.timing.transfers import BEATS, idle, load, store, transfer_bytes
 
 __all__ = [
     "FETCH_BEATS",
@@ -51,10 +62,15 @@ __all__ = [
 FETCH_BEATS = DESCRIPTOR_BYTES // DESCRIPTOR_PORT_BYTES
 """Beats of a descriptor on the descriptor port."""
 
+DRAINS = tuple(int(Constant[f"DRAIN_{op.name}"]) for op in ExecuteOp)
+"""Place of each operation's drain among the constants."""
 
-# A clock's fetch: the latest request, its arrival and dispatch, the place in the ring of dispatches;
-# then EXECUTE's waits for LOAD and for STORE only, and the latest done of all; then the ring.
-REQUEST, ARRIVE, READY, FETCH_PLACE, WAIT_LOAD, WAIT_STORE, FINISH, DISPATCHED = range(8)
+# A clock's fetch, behind its channel's columns: the latest request, its arrival and dispatch, the place in
+# both rings; then EXECUTE's waits for LOAD and for STORE only, and the latest done of all; then the rings of
+# dispatches and of arrivals.
+REQUEST, ARRIVE, READY, FETCH_PLACE, WAIT_LOAD, WAIT_STORE, FINISH, DISPATCHED = range(
+    CHANNEL, CHANNEL + 8
+)
 # Of each queue: the cycle from which its engine is free, the done of its latest descriptor, busy
 # cycles, the cycle up to which they are counted, the place in the ring of starts; then the ring.
 FREE, LAST, ACTIVE, UNTIL, START_PLACE, STARTS = range(6)
@@ -67,8 +83,8 @@ class Clock(NamedTuple):
     ----------
     done : int64[n]
         Cycle of done of every descriptor so far.
-    fetch : int64[DISPATCHED + FETCH_DEPTH]
-        Ends with a ring of the cycles in which the latest descriptors went to their queues.
+    fetch : int64[DISPATCHED + 2 * FETCH_DEPTH]
+        Ends with rings of the cycles in which the latest descriptors went to their queues, and came.
     queues : int64[3, STARTS + QUEUE_DEPTH]
         Each ends with a ring of its queue's latest starts.
     loads, stores : int64[n]
@@ -85,17 +101,40 @@ class Clock(NamedTuple):
 @kernel
 def clock_at_doorbell(hw, constants, most):
     """Clock for at most ``most`` descriptors, at the doorbell."""
-    fetch = np.empty(DISPATCHED + constants[Constant.FETCH_DEPTH], np.int64)
+    depth = constants[Constant.FETCH_DEPTH]
+    fetch = np.empty(DISPATCHED + 2 * depth, np.int64)
     for j in range(len(fetch)):
         fetch[j] = NEVER if j >= DISPATCHED else 0
-    fetch[REQUEST] = constants[Constant.FETCH_START] + constants[Constant.MEMORY_LATENCY] - 1
+    connect(fetch, hw, constants, DESCRIPTOR_PORT_BYTES, depth)
     fetch[ARRIVE] = fetch[READY] = -1
+    # The header is requested in cycle 0; the first descriptor when it is there
+    fetch[REQUEST] = _arrival(fetch, constants, constants[Constant.FETCH_START] - FETCH_BEATS)
     queues = np.empty((3, STARTS + constants[Constant.QUEUE_DEPTH]), np.int64)
     for queue in range(3):
         for j in range(queues.shape[1]):
             queues[queue, j] = NEVER if j >= STARTS else 0
         queues[queue, LAST] = NEVER
-    return Clock(np.empty(most, np.int64), fetch, queues, idle(hw, constants), idle(hw, constants))
+    return Clock(
+        np.empty(most, np.int64),
+        fetch,
+        queues,
+        idle(hw, constants),
+        idle(hw, constants),
+    )
+
+
+@in_place
+def _arrival(fetch, constants, request):
+    """Arrival of what is requested: its last beat, counted as the requests are.
+
+    They are counted such that a descriptor is in its queue as soon as it has arrived.
+    """
+    if fetch[PLAIN]:
+        begin = max(request + constants[Constant.MEMORY_LATENCY], fetch[ARRIVE] + 1)
+        return begin + FETCH_BEATS - 1
+    delay = constants[Constant.FETCH_START] - FETCH_BEATS
+    first = begin_read(fetch, request - delay + constants[Constant.MEMORY_LATENCY], FETCH_BEATS)
+    return unpaced_end(fetch, first, FETCH_BEATS, fetch[ARRIVE] - delay) + delay
 
 
 @in_place
@@ -121,7 +160,7 @@ def execute_durations(row, hw, constants):
     op = row[OP]
     sets = row[WINDOW_ROWS] * ceil_div(row[WINDOW_COLUMNS], row[PIXELS])
     cycles = sets * row[INTERVAL] + row[WINDOW_ROWS] * row[ROW_LEAD]
-    drain = constants[Constant.DRAIN_CONV + op]
+    drain = constants[DRAINS[op]]
     if op == ExecuteOp.POOL:
         cycles += constants[Constant.POOL_HOP] * (hw.pes_x + hw.pes_y - 2)
     elif op == ExecuteOp.CONV:
@@ -136,12 +175,16 @@ def _dispatch(queue, constants, clock):
     place = fetch[FETCH_PLACE]
     reuse = fetch[DISPATCHED + place] + constants[Constant.FETCH_REUSE]
     request = max(fetch[REQUEST] + 1, reuse)
-    arrive = max(request + constants[Constant.MEMORY_LATENCY], fetch[ARRIVE] + 1) + FETCH_BEATS - 1
+    arrivals, depth = DISPATCHED + constants[Constant.FETCH_DEPTH], constants[Constant.FETCH_DEPTH]
+    if fetch[LIMIT] > 0:
+        request = max(request, fetch[arrivals + (place - fetch[LIMIT]) % depth] + 1)
+    arrive = _arrival(fetch, constants, request)
+    fetch[arrivals + place] = arrive
     oldest = own[STARTS + own[START_PLACE]]
     ready = max(arrive, fetch[READY] + 1, oldest + constants[Constant.QUEUE_REUSE])
     fetch[REQUEST], fetch[ARRIVE], fetch[READY] = request, arrive, ready
     fetch[DISPATCHED + place] = ready
-    fetch[FETCH_PLACE] = place + 1 if place + 1 < constants[Constant.FETCH_DEPTH] else 0
+    fetch[FETCH_PLACE] = place + 1 if place + 1 < depth else 0
     return ready
 
 
@@ -150,10 +193,9 @@ def _execute_begin(row, ready, constants, clock):
     """Earliest start of an EXECUTE descriptor as far as EXECUTE goes; counts its waits."""
     last = clock.queues[Queue.EXECUTE, LAST]
     head = max(ready, last)
-    for source in (Queue.LOAD, Queue.STORE):
-        if row[AFTER + source] >= 0:
-            token = clock.done[row[AFTER + source]] + constants[Constant.TOKEN]
-            wait = WAIT_LOAD if source == Queue.LOAD else WAIT_STORE
+    for after, wait in ((AFTER_LOAD, WAIT_LOAD), (AFTER_STORE, WAIT_STORE)):
+        if row[after] >= 0:
+            token = clock.done[row[after]] + constants[Constant.TOKEN]
             clock.fetch[wait] += max(0, token - head)
             head = max(head, token)
     if row[WAIT_DRAIN]:
@@ -173,7 +215,7 @@ def step(row, index, hw, constants, clock):
     hw : Hw
         The accelerator, of :func:`sim.arrays.tables.accelerator_row`.
     constants : int64[n_constants]
-        :attr:`sim.timing.calibration.Calibration.array`.
+        :meth:`sim.timing.calibration.Calibration.walked`.
     clock : Clock
         Changed.
 
@@ -188,9 +230,9 @@ def step(row, index, hw, constants, clock):
     begin = max(ready, own[FREE])
     if queue == Queue.EXECUTE:
         begin = max(begin, _execute_begin(row, ready, constants, clock))
-    for source in range(3):
-        if row[AFTER + source] >= 0:
-            begin = max(begin, clock.done[row[AFTER + source]] + constants[Constant.TOKEN])
+    for after in AFTER:
+        if row[after] >= 0:
+            begin = max(begin, clock.done[row[after]] + constants[Constant.TOKEN])
     if queue == Queue.EXECUTE:
         issue, drain = execute_durations(row, hw, constants)
         issued, done = begin + issue, begin + drain
@@ -241,7 +283,7 @@ def walk(rows, hw, constants):
     hw : Hw
         The accelerator, of :func:`sim.arrays.tables.accelerator_row`.
     constants : int64[n_constants]
-        :attr:`sim.timing.calibration.Calibration.array`.
+        :meth:`sim.timing.calibration.Calibration.walked`.
 
     Returns
     -------

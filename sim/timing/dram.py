@@ -9,21 +9,27 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.arrays.kernel import kernel
+from sim.arrays.kernel import in_place
 
 __all__ = [
-    "BANK_COLUMNS",
     "MEASURED",
     "PIECES",
     "DramParameter",
-    "DramState",
+    "activate",
+    "bank_of",
+    "clock_of",
+    "column",
+    "column_at",
+    "cycle_of",
     "initial_state",
     "read_burst",
+    "refresh_until",
+    "row_of",
     "write_burst",
 ]
 
-PIECES = 64
-"""Most pieces of a burst: far more than its pages and the refreshes within it."""
+PIECES = 264
+"""Most pieces of a burst: one for each of its accesses, of 16 bytes at least."""
 
 NEVER = 1 << 30
 
@@ -31,11 +37,10 @@ NEVER = 1 << 30
 class DramParameter(IntEnum):
     """Parameters of the memory and of the ports to it.
 
-    First what the memory is made of. Then intervals in clocks of the memory. Latencies reach from the
-    column command to the port, closing all rows is within REFRESH. From FETCH_DELAY on, and START,
-    cycles of the accelerator: from the beginning of the refresh calendar to cycle 0; from a
-    descriptor's last beat to its queue; from a start to LOAD's first request, to STORE's first
-    address and to its first beat; from an address to its burst's first beat.
+    First what memory and controller are made of. Then intervals in clocks of the memory; those that end in
+    LONG are within a bank group. Latencies reach from the column command to the port, closing all rows is
+    within REFRESH. START and FETCH_DELAY are cycles of the accelerator: from the beginning of the
+    refresh calendar to cycle 0, and from a descriptor's last beat to its queue.
     """
 
     CLOCK_MHZ = 0
@@ -43,48 +48,46 @@ class DramParameter(IntEnum):
     ACCESS_BYTES = 2
     PAGE_BYTES = 3
     BANKS = 4
-    WRITE_QUEUE = 5
-    START = 6
-    FRONT = 7
-    READ_LATENCY = 8
-    WRITE_LATENCY = 9
-    COLUMN = 10
-    ROW_TO_COLUMN = 11
-    PRECHARGE = 12
-    ROW_ACTIVE = 13
-    ROW_TO_ROW = 14
-    FOUR_ROWS = 15
-    READ_TO_PRECHARGE = 16
-    WRITE_TO_PRECHARGE = 17
-    READ_TO_WRITE = 18
-    WRITE_TO_READ = 19
-    REFRESH_INTERVAL = 20
-    REFRESH = 21
-    FETCH_DELAY = 22
-    LOAD_REQUEST = 23
-    STORE_ADDRESS = 24
-    STORE_BEAT = 25
-    STORE_LAG = 26
+    BANK_GROUPS = 5
+    WRITE_BURSTS = 6
+    REORDER = 7
+    QUEUE = 8
+    WRITE_HIGH = 9
+    WRITE_LOW = 10
+    STARVATION = 11
+    START = 12
+    FRONT = 13
+    READ_LATENCY = 14
+    WRITE_LATENCY = 15
+    COLUMN = 16
+    COLUMN_LONG = 17
+    ROW_TO_READ = 18
+    ROW_TO_WRITE = 19
+    PRECHARGE = 20
+    ROW_ACTIVE = 21
+    ROW_TO_ROW = 22
+    ROW_TO_ROW_LONG = 23
+    FOUR_ROWS = 24
+    READ_TO_PRECHARGE = 25
+    WRITE_TO_PRECHARGE = 26
+    READ_TO_WRITE = 27
+    WRITE_TO_READ = 28
+    WRITE_TO_READ_LONG = 29
+    REFRESH_INTERVAL = 30
+    REFRESH = 31
+    FETCH_DELAY = 32
 
 
 MEASURED = tuple(p for p in DramParameter if p >= DramParameter.START)
 """Parameters that calibration finds; the others say what the memory is made of."""
 
-
-class DramState(IntEnum):
-    """The channel's state; after BANKS come `BANK_COLUMNS` values for each bank."""
-
-    LAST_COLUMN = 0
-    LAST_WRITE = 1
-    ROWS = 2
-    NEXT_REFRESH = 6
-    BANKS = 7
-
-
-BANK_COLUMNS = 4
-"""Columns of a bank's state: open row (-1: none), earliest column command, precharge and activate."""
-
-OPEN, COLUMN_AT, PRECHARGE_AT, ACTIVATE_AT = range(BANK_COLUMNS)
+# State of the channel: the latest columns of either direction, the latest activates, oldest first, and
+# the next refresh. Then of each group its latest columns and activate, then of each bank its open row
+# (-1: none), when that was opened, and the earliest precharge and activate.
+LAST_READ, LAST_WRITE, ROWS = range(3)
+NEXT_REFRESH, GROUPS = 6, 7
+GROUP_READ, GROUP_WRITE, GROUP_ROW, GROUP_COLUMNS = range(4)
+OPEN, OPENED, PRECHARGE_AT, ACTIVATE_AT, BANK_COLUMNS = range(5)
 
 
 def initial_state(parameters: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -94,71 +97,156 @@ def initial_state(parameters: NDArray[np.int64]) -> NDArray[np.int64]:
     ----------
     parameters : int64[len(DramParameter)]
     """
-    state = np.zeros(
-        DramState.BANKS + BANK_COLUMNS * int(parameters[DramParameter.BANKS]), np.int64
-    )
-    state[DramState.LAST_COLUMN] = -NEVER
-    state[DramState.ROWS : DramState.ROWS + 4] = -NEVER
-    state[DramState.NEXT_REFRESH] = parameters[DramParameter.REFRESH_INTERVAL]
-    state[DramState.BANKS :: BANK_COLUMNS] = -1
+    banks = GROUPS + GROUP_COLUMNS * int(parameters[DramParameter.BANK_GROUPS])
+    state = np.zeros(banks + BANK_COLUMNS * int(parameters[DramParameter.BANKS]), np.int64)
+    state[:banks] = -NEVER
+    state[NEXT_REFRESH] = parameters[DramParameter.REFRESH_INTERVAL]
+    state[banks + OPEN :: BANK_COLUMNS] = -1
     return state
 
 
-@kernel
-def _clock(p, cycle):
+@in_place
+def clock_of(p, cycle):
     """First memory clock that is not before a cycle."""
     ticks = (cycle + p[DramParameter.START]) * p[DramParameter.MEMORY_MHZ]
     return (ticks + p[DramParameter.CLOCK_MHZ] - 1) // p[DramParameter.CLOCK_MHZ]
 
 
-@kernel
-def _cycle(p, clock):
+@in_place
+def cycle_of(p, clock):
     """First cycle that is not before a memory clock."""
     ticks = clock * p[DramParameter.CLOCK_MHZ] + p[DramParameter.MEMORY_MHZ] - 1
     return ticks // p[DramParameter.MEMORY_MHZ] - p[DramParameter.START]
 
 
-@kernel
-def _refresh(state, p, now):
+@in_place
+def _group(p, group):
+    """Place of a group in the state."""
+    return GROUPS + GROUP_COLUMNS * group
+
+
+@in_place
+def bank_of(p, access):
+    """Place in the state of the bank that an access, by its number, lies in."""
+    groups = p[DramParameter.BANK_GROUPS]
+    in_group = p[DramParameter.BANKS] // groups
+    stripe = access * p[DramParameter.ACCESS_BYTES] // (p[DramParameter.PAGE_BYTES] * groups)
+    bank = stripe % in_group * groups + access % groups
+    return GROUPS + GROUP_COLUMNS * groups + BANK_COLUMNS * bank
+
+
+@in_place
+def row_of(p, access):
+    """Row of its bank that an access, by its number, lies in."""
+    row_bytes = p[DramParameter.PAGE_BYTES] * p[DramParameter.BANKS]
+    return access * p[DramParameter.ACCESS_BYTES] // row_bytes
+
+
+@in_place
+def refresh_until(state, p, now):
     """All refreshes that are due until `now`; those of an idle time in one step."""
-    interval = p[DramParameter.REFRESH_INTERVAL]
-    while state[DramState.NEXT_REFRESH] <= now:
-        start = state[DramState.NEXT_REFRESH]
-        for bank in range(p[DramParameter.BANKS]):
-            b = DramState.BANKS + BANK_COLUMNS * bank
+    interval, banks = p[DramParameter.REFRESH_INTERVAL], _group(p, p[DramParameter.BANK_GROUPS])
+    while state[NEXT_REFRESH] <= now:
+        start = state[NEXT_REFRESH]
+        for b in range(banks, len(state), BANK_COLUMNS):
             ready = state[b + PRECHARGE_AT] if state[b + OPEN] >= 0 else state[b + ACTIVATE_AT]
             start = max(start, ready)
         end = start + p[DramParameter.REFRESH]
-        for bank in range(p[DramParameter.BANKS]):
-            b = DramState.BANKS + BANK_COLUMNS * bank
+        for b in range(banks, len(state), BANK_COLUMNS):
             state[b + OPEN] = -1
             state[b + ACTIVATE_AT] = end
-        state[DramState.NEXT_REFRESH] += interval
-        idle = (now - max(end, state[DramState.NEXT_REFRESH])) // interval
+        state[NEXT_REFRESH] += interval
+        idle = (now - max(end, state[NEXT_REFRESH])) // interval
         if idle > 0:
-            state[DramState.NEXT_REFRESH] += idle * interval
+            state[NEXT_REFRESH] += idle * interval
 
 
-@kernel
-def _activate(state, p, b, row, earliest):
-    if state[b + OPEN] >= 0:
-        closed = max(earliest, state[b + PRECHARGE_AT])
-        state[b + ACTIVATE_AT] = closed + p[DramParameter.PRECHARGE]
-    rows = DramState.ROWS
-    now = max(earliest, state[b + ACTIVATE_AT])
-    now = max(now, state[rows + 3] + p[DramParameter.ROW_TO_ROW])
-    now = max(now, state[rows] + p[DramParameter.FOUR_ROWS])
-    for i in range(3):
-        state[rows + i] = state[rows + i + 1]
-    state[rows + 3] = now
-    state[b + OPEN] = row
-    state[b + COLUMN_AT] = now + p[DramParameter.ROW_TO_COLUMN]
+@in_place
+def activate_at(state, p, access):
+    """Earliest activate of a closed bank, by its own time and the channel's."""
+    g = _group(p, access % p[DramParameter.BANK_GROUPS])
+    return max(
+        state[bank_of(p, access) + ACTIVATE_AT],
+        state[ROWS + 3] + p[DramParameter.ROW_TO_ROW],
+        state[g + GROUP_ROW] + p[DramParameter.ROW_TO_ROW_LONG],
+        state[ROWS] + p[DramParameter.FOUR_ROWS],
+    )
+
+
+@in_place
+def activate(state, p, access, now):
+    """Open the row of an access in clock `now`."""
+    b = bank_of(p, access)
+    for i in range(ROWS, ROWS + 3):
+        state[i] = state[i + 1]
+    state[ROWS + 3] = now
+    state[_group(p, access % p[DramParameter.BANK_GROUPS]) + GROUP_ROW] = now
+    state[b + OPEN] = row_of(p, access)
+    state[b + OPENED] = now
     state[b + PRECHARGE_AT] = now + p[DramParameter.ROW_ACTIVE]
 
 
-@kernel
-def _run(state, p, write, first, count, earliest):
-    """Accesses in one page, from number `first` on, up to the next refresh.
+@in_place
+def column_at(state, p, write, access):
+    """Earliest column command of an access whose row is open."""
+    g = _group(p, access % p[DramParameter.BANK_GROUPS])
+    opened = state[bank_of(p, access) + OPENED]
+    if write:
+        return max(
+            opened + p[DramParameter.ROW_TO_WRITE],
+            state[LAST_WRITE] + p[DramParameter.COLUMN],
+            state[g + GROUP_WRITE] + p[DramParameter.COLUMN_LONG],
+            state[LAST_READ] + p[DramParameter.READ_TO_WRITE],
+        )
+    return max(
+        max(opened + p[DramParameter.ROW_TO_READ], state[LAST_READ] + p[DramParameter.COLUMN]),
+        state[g + GROUP_READ] + p[DramParameter.COLUMN_LONG],
+        state[LAST_WRITE] + p[DramParameter.WRITE_TO_READ],
+        state[g + GROUP_WRITE] + p[DramParameter.WRITE_TO_READ_LONG],
+    )
+
+
+@in_place
+def column(state, p, write, access, now):
+    """Read or write the open row in clock `now`."""
+    b = bank_of(p, access)
+    g = _group(p, access % p[DramParameter.BANK_GROUPS])
+    if write:
+        recovery = p[DramParameter.WRITE_TO_PRECHARGE]
+        state[LAST_WRITE] = state[g + GROUP_WRITE] = now
+    else:
+        recovery = p[DramParameter.READ_TO_PRECHARGE]
+        state[LAST_READ] = state[g + GROUP_READ] = now
+    state[b + PRECHARGE_AT] = max(state[b + PRECHARGE_AT], now + recovery)
+
+
+@in_place
+def _access(state, p, write, access, earliest):
+    """Clock of an access's column command, with what has to come before it."""
+    last = max(state[LAST_READ], state[LAST_WRITE])
+    refresh_until(state, p, max(earliest, last + p[DramParameter.COLUMN]))
+    b = bank_of(p, access)
+    if state[b + OPEN] != row_of(p, access):
+        if state[b + OPEN] >= 0:
+            closed = max(earliest, state[b + PRECHARGE_AT])
+            state[b + ACTIVATE_AT] = closed + p[DramParameter.PRECHARGE]
+        activate(state, p, access, max(earliest, activate_at(state, p, access)))
+    now = max(earliest, column_at(state, p, write, access))
+    column(state, p, write, access, now)
+    return now
+
+
+@in_place
+def _run(state, p, write, first, count, earliest, turn):
+    """Accesses in one row of every group, from number `first` on, up to the next refresh.
+
+    The groups take turns. Once each group has had an access, the next follow by COLUMN each, as
+    COLUMN_LONG is no longer than a turn.
+
+    Parameters
+    ----------
+    turn : int
+        Accesses to these rows just before, by this burst.
 
     Returns
     -------
@@ -166,32 +254,31 @@ def _run(state, p, write, first, count, earliest):
         Clock of the first column command.
     done : int
         Accesses that were made, 1 to `count`.
+    turn : int
     """
-    step = p[DramParameter.COLUMN]
-    _refresh(state, p, max(earliest, state[DramState.LAST_COLUMN] + step))
-    page = first * p[DramParameter.ACCESS_BYTES] // p[DramParameter.PAGE_BYTES]
-    b = DramState.BANKS + BANK_COLUMNS * (page % p[DramParameter.BANKS])
-    row = page // p[DramParameter.BANKS]
-    if state[b + OPEN] != row:
-        _activate(state, p, b, row, earliest)
-    gap = step
-    if write and not state[DramState.LAST_WRITE]:
-        gap = p[DramParameter.READ_TO_WRITE]
-    if not write and state[DramState.LAST_WRITE]:
-        gap = p[DramParameter.WRITE_TO_READ]
-    column = max(earliest, max(state[b + COLUMN_AT], state[DramState.LAST_COLUMN] + gap))
-    # Access i > 0 could be at column + i * step; it comes before the refresh if that is earlier.
-    free = 1 + max(0, (state[DramState.NEXT_REFRESH] - 1 - column) // step)
+    groups, step = p[DramParameter.BANK_GROUPS], p[DramParameter.COLUMN]
+    refresh = state[NEXT_REFRESH]
+    begin = _access(state, p, write, first, earliest)
+    turn = turn + 1 if state[NEXT_REFRESH] == refresh else 1
+    if turn < groups:
+        return begin, 1, turn
+    # Access i > 0 could be at begin + i * step; it comes before the refresh if that is earlier.
+    free = 1 + max(0, (state[NEXT_REFRESH] - 1 - begin) // step)
     done = min(count, free)
-    last = column + (done - 1) * step
-    recovery = DramParameter.WRITE_TO_PRECHARGE if write else DramParameter.READ_TO_PRECHARGE
-    state[b + PRECHARGE_AT] = max(state[b + PRECHARGE_AT], last + p[recovery])
-    state[DramState.LAST_COLUMN] = last
-    state[DramState.LAST_WRITE] = 1 if write else 0
-    return column, done
+    for i in range(max(1, done - groups), done):
+        column(state, p, write, first + i, begin + i * step)
+    return begin, done, turn
 
 
-@kernel
+@in_place
+def _stripe(p):
+    """Accesses to one row of every group."""
+    return (
+        p[DramParameter.PAGE_BYTES] * p[DramParameter.BANK_GROUPS] // p[DramParameter.ACCESS_BYTES]
+    )
+
+
+@in_place
 def read_burst(state, p, address, beats, beat_bytes, arrival, pieces):
     """Schedule a read burst; bursts must be given in the order of their arrival.
 
@@ -212,29 +299,30 @@ def read_burst(state, p, address, beats, beat_bytes, arrival, pieces):
     int
         Number of pieces.
     """
-    size = p[DramParameter.ACCESS_BYTES]
-    per_page = p[DramParameter.PAGE_BYTES] // size
-    earliest = _clock(p, arrival) + p[DramParameter.FRONT]
+    size, stripe = p[DramParameter.ACCESS_BYTES], _stripe(p)
+    earliest = clock_of(p, arrival) + p[DramParameter.FRONT]
     at = address // size
     end = (address + beats * beat_bytes - 1) // size + 1
-    given, n = 0, 0
+    given, n, turn = 0, 0, 0
     while at < end:
-        count = min(end - at, per_page - at % per_page)
-        column, done = _run(state, p, False, at, count, earliest)
-        there = column + p[DramParameter.READ_LATENCY]
+        count = min(end - at, stripe - at % stripe)
+        begin, done, turn = _run(state, p, False, at, count, earliest, turn)
+        there = begin + p[DramParameter.READ_LATENCY]
         # A first access may hold less than the others: it is a piece of its own.
         for until in (at + 1, at + done):
             arrived = min(beats, (until * size - address) // beat_bytes)
             if arrived > given:
                 access = (address + (given + 1) * beat_bytes - 1) // size
-                pieces[n, 0] = _cycle(p, there + (access - at) * p[DramParameter.COLUMN])
+                pieces[n, 0] = cycle_of(p, there + (access - at) * p[DramParameter.COLUMN])
                 pieces[n, 1] = arrived - given
                 given, n = arrived, n + 1
         at += done
+        if done == count:
+            turn = 0
     return n
 
 
-@kernel
+@in_place
 def write_burst(state, p, address, beats, beat_bytes, arrival):
     """Schedule a write burst; see :func:`read_burst`.
 
@@ -248,13 +336,15 @@ def write_burst(state, p, address, beats, beat_bytes, arrival):
     int
         Cycle in which the response is at the port.
     """
-    size = p[DramParameter.ACCESS_BYTES]
-    per_page = p[DramParameter.PAGE_BYTES] // size
-    earliest = _clock(p, arrival) + p[DramParameter.FRONT]
+    size, stripe = p[DramParameter.ACCESS_BYTES], _stripe(p)
+    earliest = clock_of(p, arrival) + p[DramParameter.FRONT]
     at = address // size
     end = (address + beats * beat_bytes - 1) // size + 1
+    turn = 0
     while at < end:
-        count = min(end - at, per_page - at % per_page)
-        _, done = _run(state, p, True, at, count, earliest)
+        count = min(end - at, stripe - at % stripe)
+        _, done, turn = _run(state, p, True, at, count, earliest, turn)
         at += done
-    return _cycle(p, state[DramState.LAST_COLUMN] + p[DramParameter.WRITE_LATENCY])
+        if done == count:
+            turn = 0
+    return cycle_of(p, state[LAST_WRITE] + p[DramParameter.WRITE_LATENCY])

@@ -172,8 +172,8 @@ def address_writes(port, rows, hw, constants, p):
         Cycle of the descriptor's last address, or UNKNOWN.
     """
     unit = port.unit
-    depth, queue = constants[Constant.WRITE_BURSTS], p[DramParameter.WRITE_QUEUE]
-    ahead = p[DramParameter.STORE_BEAT] - p[DramParameter.STORE_ADDRESS]
+    depth, queue = constants[Constant.WRITE_BURSTS], p[DramParameter.WRITE_BURSTS]
+    ahead = constants[Constant.STORE_BEAT] - constants[Constant.STORE_ADDRESS]
     while unit[ROW] >= 0:
         k, i = unit[BURSTS], unit[ROW]
         request = unit[EARLIEST]
@@ -194,9 +194,9 @@ def address_writes(port, rows, hw, constants, p):
         burst[BURST_AT] = unit[AT]
         burst[BEATS] = _next_beats(unit, hw.bus_bytes)
         burst[ADDRESSED] = request
-        burst[FIRST_BEAT] = offer + p[DramParameter.STORE_LAG]
+        burst[FIRST_BEAT] = offer + constants[Constant.STORE_LAG]
         if first:
-            burst[FIRST_BEAT] = max(burst[FIRST_BEAT], unit[BEGIN] + p[DramParameter.STORE_BEAT])
+            burst[FIRST_BEAT] = max(burst[FIRST_BEAT], unit[BEGIN] + constants[Constant.STORE_BEAT])
         burst[ANSWER] = UNKNOWN
         ended = _pass(unit, rows[i], hw, burst[BEATS], request)
         burst[LAST_OF] = i if ended else -1

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from sim.arrays.kernel import in_place, inlined, kernel
 from sim.arrays.schedule_columns import AFTER_EXECUTE, AFTER_LOAD, AFTER_STORE, QUEUE, WAIT_DRAIN
+from sim.arrays.tables import Hw
 from sim.spec.bus import DESCRIPTOR_PORT_BYTES
 from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue
 from sim.timing.calibration import Constant
 from sim.timing.cycles import FETCH_BEATS, execute_durations
-from sim.timing.dram import PIECES, DramParameter, read_burst, write_burst
+from sim.timing.dram import PIECES, DramParameter, initial_state, read_burst, write_burst
 from sim.timing.dram_ports import (
     ANSWER,
     ANSWERED,
@@ -55,9 +56,9 @@ __all__ = [
     "WAIT_STORE",
     "Walk",
     "fetch_arrival",
+    "run_on_dram",
     "settle",
     "walk_at_doorbell",
-    "walk_dram",
 ]
 
 # Columns of a descriptor's times: start, end of issue, done, arrival in its queue, and from the fetch.
@@ -104,7 +105,7 @@ def walk_at_doorbell(n, hw, constants, p):
     fetch[FETCHED] = fetch[FETCH_END] = -1
     delay = p[DramParameter.FETCH_DELAY]
     fetch[NEXT_REQUEST] = constants[Constant.FETCH_START] - FETCH_BEATS - delay
-    held = max(constants[Constant.WRITE_BURSTS], p[DramParameter.WRITE_QUEUE])
+    held = max(constants[Constant.WRITE_BURSTS], p[DramParameter.WRITE_BURSTS])
     return Walk(
         times,
         np.zeros((3, n), np.int64),
@@ -202,11 +203,11 @@ def _start_heads(walk, rows, hw, constants, p, queue):
             own[FREE] = begin + issue + constants[Constant.EXECUTE_NEXT]
         elif queue == Queue.LOAD:
             own[FREE] = UNKNOWN
-            open_transfer(walk.loads, i, rows[i], hw, begin, p[DramParameter.LOAD_REQUEST])
+            open_transfer(walk.loads, i, rows[i], hw, begin, constants[Constant.LOAD_REQUEST])
             request_read(walk.loads, constants)
         else:
             own[FREE] = UNKNOWN
-            open_transfer(walk.stores, i, rows[i], hw, begin, p[DramParameter.STORE_ADDRESS])
+            open_transfer(walk.stores, i, rows[i], hw, begin, constants[Constant.STORE_ADDRESS])
         own[TAKEN] += 1
         moved = True
     return moved
@@ -222,7 +223,7 @@ def settle(walk, rows, hw, constants, p):
             moved |= _start_heads(walk, rows, hw, constants, p, queue)
         last = address_writes(walk.stores, rows, hw, constants, p)
         if last != UNKNOWN:
-            following = constants[Constant.STORE_NEXT] - p[DramParameter.STORE_ADDRESS]
+            following = constants[Constant.STORE_NEXT] - constants[Constant.STORE_ADDRESS]
             walk.queues[Queue.STORE, FREE] = last + following
             moved = True
         send_write(walk.stores, hw)
@@ -244,13 +245,12 @@ def fetch_arrival(constants, p, times, fetch):
 
 
 @inlined
-def _serve_load(walk, rows, hw, constants, p, state, base):
+def _serve_load(walk, rows, hw, constants, p, state):
     """Schedule LOAD's next burst."""
-    unit, lead = walk.loads.unit, p[DramParameter.LOAD_REQUEST]
+    unit, lead = walk.loads.unit, constants[Constant.LOAD_REQUEST]
     burst = walk.loads.ring[slot_of(walk.loads, take_read(walk.loads, rows, hw))]
     request, bus = unit[REQUEST], hw.bus_bytes
-    at = base + burst[BURST_AT]
-    for k in range(read_burst(state, p, at, burst[BEATS], bus, request, walk.pieces)):
+    for k in range(read_burst(state, p, burst[BURST_AT], burst[BEATS], bus, request, walk.pieces)):
         available = max(walk.pieces[k, 0], unit[END] + 1)
         unit[END] = paced(walk.loads.credit, hw, available, walk.pieces[k, 1])
     burst[LAST_BEAT] = unit[END]
@@ -264,12 +264,11 @@ def _serve_load(walk, rows, hw, constants, p, state, base):
 
 
 @inlined
-def _serve_store(walk, hw, p, state, base):
+def _serve_store(walk, hw, p, state):
     """Schedule STORE's next burst."""
     unit = walk.stores.unit
     burst = walk.stores.ring[slot_of(walk.stores, unit[MOVED] - 1)]
-    at = base + burst[BURST_AT]
-    answer = write_burst(state, p, at, burst[BEATS], hw.bus_bytes, unit[ARRIVAL])
+    answer = write_burst(state, p, burst[BURST_AT], burst[BEATS], hw.bus_bytes, unit[ARRIVAL])
     unit[ANSWERED] = burst[ANSWER] = max(answer, unit[ANSWERED] + 1)
     i = burst[LAST_OF]
     if i >= 0:
@@ -291,8 +290,13 @@ def _serve_fetch(walk, p, state, address, arrival):
     fetch[FETCHED] += 1
 
 
-@kernel
-def walk_dram(rows, hw, constants, p, state, base, header):
+def run_on_dram(
+    rows: NDArray[np.int64],
+    hw: Hw,
+    constants: NDArray[np.int64],
+    p: NDArray[np.int64],
+    header: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
     """Start, end of issue and end of every descriptor behind one DRAM channel.
 
     Parameters
@@ -300,16 +304,21 @@ def walk_dram(rows, hw, constants, p, state, base, header):
     rows, hw, constants
         As in :func:`sim.timing.cycles.walk`; the memory's latency is not used.
     p : int64[len(DramParameter)]
-    state : int64[…]
-        :func:`sim.timing.dram.initial_state`; changed.
-    base, header : int
-        Address of the program, and of its header from there.
+    header : int
+        Address of the program's header, from its first address on.
 
     Returns
     -------
     start, issued, done, waits, total
         As :func:`sim.timing.cycles.walk`.
     """
+    start, issued, done, waits, total = _in_order(rows, hw, constants, p, initial_state(p), header)
+    return start, issued, done, waits, int(total)
+
+
+@kernel
+def _in_order(rows, hw, constants, p, state, header):
+    """Walk with a controller that serves bursts in the order of their arrival."""
     walk = walk_at_doorbell(rows.shape[0], hw, constants, p)
     while True:
         settle(walk, rows, hw, constants, p)
@@ -319,11 +328,11 @@ def walk_dram(rows, hw, constants, p, state, base, header):
         if first == UNKNOWN:
             break
         if load == first:
-            _serve_load(walk, rows, hw, constants, p, state, base)
+            _serve_load(walk, rows, hw, constants, p, state)
         elif store == first:
-            _serve_store(walk, hw, p, state, base)
+            _serve_store(walk, hw, p, state)
         else:
-            address = base + header + DESCRIPTOR_BYTES * (walk.fetch[FETCHED] + 1)
+            address = header + DESCRIPTOR_BYTES * (walk.fetch[FETCHED] + 1)
             _serve_fetch(walk, p, state, address, fetch)
     times = walk.times
     waits = np.empty(2, np.int64)

@@ -70,7 +70,7 @@ Q = QueuedParameter
 def port_parameters(calibration: Calibration, write_queue: int) -> NDArray[np.int64]:
     """Delays of the accelerator's ports, as the walk on a DRAM has them: int64[len(DramParameter)].
 
-    They are the gateware's, and measured with the DRAM.
+    They are the gateware's.
 
     Raises
     ------
@@ -78,16 +78,15 @@ def port_parameters(calibration: Calibration, write_queue: int) -> NDArray[np.in
         If the calibration has no DRAM.
     """
     p = np.zeros(len(DramParameter), np.int64)
-    for parameter, value in calibration.port_delays.items():
-        p[DramParameter[parameter.upper()]] = value
-    p[DramParameter.WRITE_QUEUE] = write_queue
+    p[DramParameter.FETCH_DELAY] = calibration.fetch_delay
+    p[DramParameter.WRITE_BURSTS] = write_queue
     return p
 
 
 @inlined
 def _serve_load(walk, rows, hw, constants, p, q, servers, banks, burst, base):
     """Serve LOAD's next burst."""
-    unit, lead = walk.loads.unit, p[DramParameter.LOAD_REQUEST]
+    unit, lead = walk.loads.unit, constants[Constant.LOAD_REQUEST]
     own = walk.loads.ring[slot_of(walk.loads, take_read(walk.loads, rows, hw))]
     at, beats, bus = base + own[BURST_AT], own[BEATS], hw.bus_bytes
     end = served_until(q, servers, banks, burst, READS, unit[REQUEST], at, beats * bus)

@@ -6,7 +6,8 @@ cycle in which there is credit. A descriptor follows its predecessor as soon as 
 side is free, up to TRANSFERS descriptors before their done.
 
 Only starts and dones can be observed, so request times are counted from the descriptor's start, and
-all delays that a descriptor sees once are summed in the overhead.
+all delays that a descriptor sees once are summed in the overhead. A memory with a clock of its own
+sees the cycles themselves: LOAD_REQUEST and STORE_BEAT bring its times to those and back.
 """
 
 import numpy as np
@@ -30,17 +31,29 @@ from sim.arrays.schedule_columns import (
 from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 from sim.spec.descriptor import LoadKind, Queue
-from sim.timing.calibration import Constant
+from sim.timing.calibration import Constant, MemoryColumn
+from sim.timing.memory_channel import (
+    ANSWERED,
+    CHANNEL,
+    LIMIT,
+    NEVER,
+    PLAIN,
+    answer,
+    beat_cycle,
+    begin_read,
+    connect,
+    keeps_up,
+    unpaced_end,
+    write_words,
+)
 
 __all__ = ["BEATS", "NEVER", "idle", "load", "paced", "segments", "store", "transfer_bytes"]
 
 
-# State of a unit: places in the two rings below, the last beat's cycle, the credit in a cycle, beats
-# so far; then rings of the last beats of the latest bursts and the dones of the latest descriptors.
-BURSTS, DESCRIPTORS, END, CREDIT, CREDIT_AT, BEATS, RECENT = range(7)
-
-NEVER = -(1 << 40)
-"""Cycle of what has not been: long before any other."""
+# State of a unit, behind its channel's: places in the three rings below, the last beat's cycle, the
+# credit in a cycle, beats so far; then rings of the last beats of the latest bursts, the dones of the latest
+# descriptors, and the latest write responses as far as the memory's limit needs them.
+BURSTS, DESCRIPTORS, ANSWERS, END, CREDIT, CREDIT_AT, BEATS, RECENT = range(CHANNEL, CHANNEL + 8)
 
 
 @in_place
@@ -63,11 +76,14 @@ def transfer_bytes(row, hw):
 def idle(hw, constants):
     """State of a LOAD or STORE unit that has run nothing and has full credit : int64[n]."""
     bursts = max(constants[Constant.READ_BURSTS], constants[Constant.WRITE_BURSTS])
-    state = np.empty(RECENT + bursts + constants[Constant.TRANSFERS], np.int64)
+    answers = constants[MemoryColumn.OUTSTANDING]
+    state = np.empty(RECENT + bursts + constants[Constant.TRANSFERS] + answers, np.int64)
     for j in range(len(state)):
         state[j] = NEVER
+    connect(state, hw, constants, hw.bus_bytes, 0)
     state[BURSTS] = 0
     state[DESCRIPTORS] = 0
+    state[ANSWERS] = 0
     state[BEATS] = 0
     state[CREDIT] = 2 * hw.cost - 1
     state[CREDIT_AT] = 0
@@ -99,8 +115,52 @@ def paced(state, hw, available, beats):
 
 
 @in_place
-def _transfer(row, hw, state, begin, lag, outstanding, reuse):
+def _limited_read(hw, constants, state, request, beats, outstanding):
+    """(cycle of a read burst's request, of its last beat) on a memory that is not plain."""
+    if 0 < state[LIMIT] < outstanding:
+        oldest = state[BURSTS] - state[LIMIT]
+        request = max(request, state[RECENT + oldest % outstanding] + 1)
+    start = constants[Constant.LOAD_REQUEST]
+    first = begin_read(state, start + request + constants[Constant.MEMORY_LATENCY], beats)
+    if keeps_up(state):
+        available = max(beat_cycle(state, first, 0) - start, state[END] + 1)
+        return request, paced(state, hw, available, beats)
+    if hw.earn == hw.cost:
+        return request, unpaced_end(state, first, beats, start + state[END]) - start
+    end = state[END]
+    for beat in range(beats):
+        end = paced(state, hw, max(beat_cycle(state, first, beat) - start, end + 1), 1)
+    return request, end
+
+
+@in_place
+def _limited_write(hw, constants, state, begin, request, beats, outstanding):
+    """(cycle of a write burst's address, of its last beat) on a memory that is not plain.
+
+    Its data follows the offer of its address, whether or not the memory takes that at once.
+    """
+    earn, cost = hw.earn, hw.cost
+    address = constants[Constant.STORE_ADDRESS]
+    data = constants[Constant.STORE_BEAT]
+    behind = request + address + constants[Constant.STORE_LAG] - data
+    available = max(begin, behind, state[END] + 1)
+    answers = RECENT + outstanding + constants[Constant.TRANSFERS]
+    if state[LIMIT] > 0:
+        request = max(request, state[answers + state[ANSWERS]] + 1 - address)
+    credit = min(2 * cost - 1, state[CREDIT] + earn * (available - state[CREDIT_AT]))
+    end = paced(state, hw, available, beats)
+    edge = write_words(state, request + address, available + data, beats, credit, hw)
+    response = answer(state, edge, constants[MemoryColumn.WRITE_LATENCY])
+    if state[LIMIT] > 0:
+        state[answers + state[ANSWERS]] = response
+        state[ANSWERS] = state[ANSWERS] + 1 if state[ANSWERS] + 1 < state[LIMIT] else 0
+    return request, end
+
+
+@in_place
+def _transfer(row, hw, constants, state, begin, lag, outstanding, reuse):
     """(cycle of the last request, cycle of the last beat); ``lag`` is from a request to its data."""
+    plain, storing = state[PLAIN], row[QUEUE] == Queue.STORE
     bus = hw.bus_bytes
     page = PAGE_BYTES // bus
     groups, rows, row_beats = segments(row, hw)
@@ -116,7 +176,17 @@ def _transfer(row, hw, state, begin, lag, outstanding, reuse):
             while left > 0:
                 beats = min(left, BURST_BEATS, room)
                 request = max(request + 1, state[RECENT + place] + reuse)
-                end = paced(state, hw, max(request + lag, end + 1), beats)
+                if plain:
+                    end = paced(state, hw, max(request + lag, end + 1), beats)
+                elif storing:
+                    request, end = _limited_write(
+                        hw, constants, state, begin, request, beats, outstanding
+                    )
+                else:
+                    request, end = _limited_read(hw, constants, state, request, beats, outstanding)
+                if not plain:
+                    state[END] = end
+                    state[BURSTS] = place + 1 if place + 1 < outstanding else 0
                 state[RECENT + place] = end
                 place = place + 1 if place + 1 < outstanding else 0
                 left -= beats
@@ -148,7 +218,7 @@ def load(row, hw, constants, state, begin):
     hw : Hw
         The accelerator, of :func:`sim.arrays.tables.accelerator_row`.
     constants : int64[n]
-        :attr:`sim.timing.calibration.Calibration.array`.
+        :meth:`sim.timing.calibration.Calibration.walked`.
     state : int64[n]
         :func:`idle` at first; changed.
     begin : int
@@ -163,6 +233,7 @@ def load(row, hw, constants, state, begin):
     request, end = _transfer(
         row,
         hw,
+        constants,
         state,
         begin,
         constants[Constant.MEMORY_LATENCY],
@@ -179,7 +250,9 @@ def store(row, hw, constants, state, begin):
     """Run one STORE descriptor; as :func:`load`, but done when the last response has come."""
     outstanding = constants[Constant.WRITE_BURSTS]
     reuse = constants[Constant.STORE_REUSE]
-    request, end = _transfer(row, hw, state, begin, 0, outstanding, reuse)
-    done = end + constants[Constant.MEMORY_LATENCY] + constants[Constant.STORE_OVERHEAD]
+    request, end = _transfer(row, hw, constants, state, begin, 0, outstanding, reuse)
+    done = end + constants[MemoryColumn.WRITE_LATENCY] + constants[Constant.STORE_OVERHEAD]
+    if not state[PLAIN]:
+        done = state[ANSWERED] - constants[Constant.STORE_BEAT] + constants[Constant.STORE_OVERHEAD]
     room = _finish(state, constants, done, outstanding, constants[Constant.STORE_ROOM])
     return max(request + constants[Constant.STORE_NEXT], room), done

@@ -3,27 +3,16 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.gateware.primitives.fifo import Fifo
-from hwgen.gateware.transfer.load import LoadUnit
-from hwgen.gateware.transfer.store import StoreUnit
-from sim.timing.dram import MEASURED, DramParameter
-from testbench.rtl.lpddr4_channel import Dram
+from sim.timing.dram import DramParameter
+from testbench.rtl.dram_channel import DramChannel
 
-__all__ = ["FROM_GATEWARE", "OF_THE_PORTS", "true_parameters"]
+__all__ = ["OF_THE_PORTS", "true_parameters"]
 
-OF_THE_PORTS = (DramParameter.START, *(p for p in MEASURED if p >= DramParameter.FETCH_DELAY))
+OF_THE_PORTS = (DramParameter.START, DramParameter.FETCH_DELAY)
 """Measured parameters that are not the DRAM's."""
 
-FROM_GATEWARE = {
-    DramParameter.LOAD_REQUEST: LoadUnit.FIRST_REQUEST,
-    DramParameter.STORE_ADDRESS: StoreUnit.FIRST_ADDRESS,
-    DramParameter.STORE_BEAT: StoreUnit.FIRST_BEAT,
-    DramParameter.STORE_LAG: Fifo.LATENCY,
-}
-"""Delays that the gateware's classes state; a start and a done alone do not show them."""
 
-
-def true_parameters(dram: Dram, start: int = 0) -> NDArray[np.int64]:
+def true_parameters(dram: DramChannel, start: int = 0) -> NDArray[np.int64]:
     """All parameters, as the C++ has them; ``start`` is the harness's."""
     row = np.zeros(len(DramParameter), np.int64)
     for parameter in DramParameter:

@@ -81,9 +81,14 @@ def windowed(op: ExecuteOp, windows: int, interval: int, **fields: int) -> Comma
     return Command(Queue.EXECUTE, values | fields)
 
 
-def measure(harness: Harness, commands: Sequence[Command], memory: MemoryModel) -> Timing:
-    """Run one program and read its trace."""
-    program = _program(harness.config, commands)
+def measure(
+    harness: Harness,
+    commands: Sequence[Command],
+    memory: MemoryModel,
+    data_bytes: int = DATA_BYTES,
+) -> Timing:
+    """Run one program, whose header comes after the data, and read its trace."""
+    program = _program(harness.config, commands, data_bytes)
     image = np.zeros((1, 1, 1, 1), np.int8)
     result = harness.run(program, image, memory=memory)
     queues = [command.queue for command in commands]
@@ -97,8 +102,8 @@ def measure(harness: Harness, commands: Sequence[Command], memory: MemoryModel) 
     )
 
 
-def _program(config: AcceleratorConfig, commands: Sequence[Command]) -> Program:
-    image = bytearray(DATA_BYTES)
+def _program(config: AcceleratorConfig, commands: Sequence[Command], data_bytes: int) -> Program:
+    image = bytearray(data_bytes)
     descriptors = b"".join(encode(command.queue, command.fields) for command in commands)
     image += seal(config.fingerprint, descriptors)
     place = TensorPlacement(
@@ -112,7 +117,7 @@ def _program(config: AcceleratorConfig, commands: Sequence[Command]) -> Program:
     return Program(
         images=1,
         image=bytes(image),
-        header_address=DATA_BYTES,
+        header_address=data_bytes,
         input=place,
         output=place,
         descriptors=tuple((int(command.queue), 0) for command in commands),

@@ -46,7 +46,7 @@ __all__ = [
     "check_run",
 ]
 
-HEADERS = ("axi_memory.h", "axi_report.h", "dram.h", "interconnect.h", "job.h")
+HEADERS = ("axi_memory.h", "axi_report.h", "dram.h", "dram_banks.h", "interconnect.h", "job.h")
 EXIT_HANG = 3
 EXIT_PROTOCOL = 4
 """Exit statuses of the executable for what the RTL did; others are faults around it."""
@@ -172,7 +172,12 @@ class Harness:
         with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
             directory = Path(name)
             with naming(directory, always=False):
-                write_job(directory, jobs, initial_seed=initial_seed)
+                write_job(
+                    directory,
+                    jobs,
+                    accelerator_mhz=self.config.clock_mhz,
+                    initial_seed=initial_seed,
+                )
             command = [str(self.executable), name, *([str(waves)] if waves else [])]
             started = time.perf_counter()
             code, cycles, words = _execute(command, runs, progress)

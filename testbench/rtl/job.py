@@ -86,7 +86,9 @@ class RawRuns:
     probes: NDArray[np.int8]
 
 
-def write_job(directory: Path, programs: Sequence[ProgramJob], *, initial_seed: int) -> None:
+def write_job(
+    directory: Path, programs: Sequence[ProgramJob], *, accelerator_mhz: int, initial_seed: int
+) -> None:
     """Write ``job.txt``, ``memory.bin`` and ``inputs.bin`` for ``templates/job.h``.
 
     Parameters
@@ -94,10 +96,12 @@ def write_job(directory: Path, programs: Sequence[ProgramJob], *, initial_seed: 
     directory : Path
     programs : sequence of ProgramJob
         Run one after the other on one powered-up accelerator.
+    accelerator_mhz : int
+        The accelerator's clock.
     initial_seed : int
         Of what memories and registers hold at power-up.
     """
-    lines = [f"initial_seed {initial_seed}"]
+    lines = [f"accelerator_mhz {accelerator_mhz}", f"initial_seed {initial_seed}"]
     lines += [f"counter {OFFSETS[name.upper()]}" for name in COUNTERS]
     for job in programs:
         lines += ["program", *_program_lines(job)]

@@ -1,10 +1,11 @@
 """Parameters of the external memory that the C++ harness models."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 
+from sim.spec.memories import FixedLatency
+from testbench.rtl.dram_channel import DramChannel
 from testbench.rtl.interconnects import Interconnect
-from testbench.rtl.lpddr4_channel import Dram
 
 __all__ = [
     "DRAM_NAME",
@@ -19,7 +20,6 @@ __all__ = [
     "WriteOrder",
 ]
 
-MAXIMUM_LATENCY = 4096
 MAXIMUM_RESPONSE_DELAY = 1 << 16
 MAXIMUM_INDEX = 1 << 62
 
@@ -113,17 +113,18 @@ def _check_index(name: str, index: int) -> None:
 class MemoryModel:
     """External memory behind both AXI4 ports; the C++ is ``templates/axi_memory.h``.
 
-    Without ``stall_seed`` this is tier T1: a read burst's first beat comes ``latency`` cycles after
-    its AR handshake, or one cycle after the last beat of the burst before it if that is later;
-    then one beat per cycle. Bursts are served in order, any number may be outstanding, and
-    ARREADY, AWREADY and WREADY are constantly high. A write burst is answered ``latency`` cycles
-    after its last W beat. The descriptor port has channels of its own with the same latency.
+    Without ``stall_seed`` this is tier T1, as docs/memories.md defines it for every
+    :class:`sim.spec.memories.FixedLatency`. With the latency alone a read burst's first beat comes
+    ``latency`` cycles after its AR handshake, or one cycle after the last beat of the burst before it
+    if that is later; then one beat per cycle. Bursts are served in order, any number may be
+    outstanding, and ARREADY, AWREADY and WREADY are constantly high. A write burst is answered
+    ``latency`` cycles after its last W beat. The descriptor port has channels of its own.
 
     With ``stall_seed`` it is tier T2: before each beat, address or response, every channel stalls
     with a chance of ``stall_percent`` per cycle for 1 to 16 cycles, and each burst's latency is
     longer by 0 to 31 cycles.
 
-    With ``dram`` it is tier T3: all ports share one DRAM channel (:class:`testbench.rtl.lpddr4_channel.Dram`),
+    With ``dram`` it is tier T3: all ports share one DRAM channel (:class:`testbench.rtl.dram_channel.DramChannel`),
     and ``latency`` is not used.
 
     With ``interconnect`` a system of :mod:`testbench.rtl.interconnects` answers, and ``latency`` is not used.
@@ -136,11 +137,14 @@ class MemoryModel:
     ----------
     latency : int
         Cycles, 1 to 4096.
+    write_latency, outstanding, width_bytes, clock_mhz : int, optional
+    burst_gap : int
+        As of :class:`sim.spec.memories.FixedLatency`.
     stall_seed : int, optional
         Seed of the stalls, not negative.
     stall_percent : int
         1 to 50; used with ``stall_seed`` only.
-    dram : Dram, optional
+    dram : DramChannel, optional
         The channel; not together with ``stall_seed``.
     interconnect : Interconnect, optional
         A system to calibrate against; neither with ``stall_seed`` nor with ``dram``.
@@ -158,9 +162,14 @@ class MemoryModel:
     """
 
     latency: int = 24
+    write_latency: int | None = None
+    outstanding: int | None = None
+    width_bytes: int | None = None
+    clock_mhz: int | None = None
+    burst_gap: int = 0
     stall_seed: int | None = None
     stall_percent: int = 10
-    dram: Dram | None = None
+    dram: DramChannel | None = None
     interconnect: Interconnect | None = None
     write_order: WriteOrder = WriteOrder.INDEPENDENT
     readiness: Readiness = Readiness.ALWAYS
@@ -172,8 +181,9 @@ class MemoryModel:
 
     def __post_init__(self) -> None:
         """Check every value's range."""
-        if not 1 <= self.latency <= MAXIMUM_LATENCY:
-            raise ValueError(f"latency must be in 1 … {MAXIMUM_LATENCY}, not {self.latency!r}")
+        _ = self.fixed  # checks its values
+        if self.dram is not None and self.fixed != FixedLatency(latency=self.latency):
+            raise ValueError(f"values of a fixed latency must not be given with dram: {self.fixed}")
         if self.stall_seed is not None and self.stall_seed < 0:
             raise ValueError(f"stall_seed must not be negative, not {self.stall_seed!r}")
         if self.stall_seed is not None and self.dram is not None:
@@ -191,10 +201,30 @@ class MemoryModel:
             raise ValueError(f"base must be a 32-bit multiple of 4096, not {self.base!r}")
 
     @property
+    def fixed(self) -> FixedLatency:
+        """T1's values, for the model."""
+        return FixedLatency(
+            **{field.name: getattr(self, field.name) for field in fields(FixedLatency)}
+        )
+
+    @property
     def deterministic(self) -> bool:
         """Whether this is T1, for which predicted cycles must equal measured cycles."""
-        plain = MemoryModel(latency=self.latency, base=self.base, reset_clears=self.reset_clears)
+        plain = replace(MemoryModel.of(self.fixed), base=self.base, reset_clears=self.reset_clears)
         return self.stall_seed is None and replace(self, stall_percent=10) == plain
+
+    @classmethod
+    def of(cls, memory: FixedLatency, latency: int = 24) -> "MemoryModel":
+        """Return T1 with a memory's values.
+
+        Parameters
+        ----------
+        memory : FixedLatency
+        latency : int
+            Where the memory gives none, the calibration's.
+        """
+        values = {field.name: getattr(memory, field.name) for field in fields(FixedLatency)}
+        return cls(**values | {"latency": memory.latency or latency})
 
     @property
     def job_values(self) -> dict[str, int]:
@@ -202,6 +232,11 @@ class MemoryModel:
         fault, silence = self.fault, self.silence
         return {
             "latency": self.latency,
+            "write_latency": self.write_latency or self.latency,
+            "outstanding": self.outstanding or 0,
+            "width_bytes": self.width_bytes or 0,
+            "clock_mhz": self.clock_mhz or 0,
+            "burst_gap": self.burst_gap,
             "stalls": int(self.stall_seed is not None),
             "seed": self.stall_seed or 0,
             "stall_percent": self.stall_percent,

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -20,12 +20,12 @@ from sim.prediction import Prediction
 from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError, MachineError
-from sim.spec.memories import Memory
+from sim.spec.memories import DRAM
 from sim.spec.network import Network
 from sim.spec.spaces import HardwareSpace
 from sim.spec.views import View
 from sim.timing import calibration as calibrations
-from sim.timing.calibration import Calibration, Constant
+from sim.timing.calibration import Calibration
 from testbench.cases.imported import (
     IMPORTED_PER_CONFIG,
     ImportedCase,
@@ -38,8 +38,8 @@ from testbench.cases.realizability import (
     RealizabilityCase,
     draw_realizability_group,
 )
+from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import Harness, HarnessError, RunResult, Step, build, check_run
-from testbench.rtl.lpddr4_channel import lpddr4
 from testbench.rtl.memory_model import DRAM_NAME, FREEDOMS, LATENCIES, MemoryModel
 from testbench.validation.comparison import Comparison, compare
 from testbench.validation.workers import worker_pool
@@ -202,9 +202,8 @@ def run_case(
     expected = golden.run(case.network, images)
 
     def compared(model: MemoryModel, run: RunResult) -> tuple[Comparison, Prediction]:
-        known = _with_latency(constants, model.latency) if model.deterministic else constants
-        kind = Memory.DETERMINISTIC if model.dram is None else Memory.DRAM
-        foretold = predict_mapped(mapped, known, memory=kind)
+        behind = model.fixed if model.dram is None else DRAM
+        foretold = predict_mapped(mapped, constants, memory=behind)
         comparison = compare(
             case.config,
             case.network,
@@ -267,12 +266,6 @@ def _naming_memory(name: str) -> Iterator[None]:
         raise HarnessError(f"memory {name!r}: {error}" if name else str(error)) from error
 
 
-def _with_latency(calibration: Calibration, latency: int) -> Calibration:
-    """Return the constants for a memory of another latency."""
-    changed = {Constant.MEMORY_LATENCY.name.lower(): latency}
-    return replace(calibration, constants=calibration.constants | changed)
-
-
 def every_memory(config: AcceleratorConfig, seed: int) -> dict[str, MemoryModel]:
     """Return all memories but that of the calibration.
 
@@ -281,7 +274,7 @@ def every_memory(config: AcceleratorConfig, seed: int) -> dict[str, MemoryModel]
     """
     drawn = {name: memory.with_seed(seed) for name, memory in (LATENCIES | FREEDOMS).items()}
     try:
-        return drawn | {DRAM_NAME: MemoryModel(dram=lpddr4(config))}
+        return drawn | {DRAM_NAME: MemoryModel(dram=dram_channel(config, DRAM))}
     except CosilicoError:
         return drawn
 

@@ -1,6 +1,7 @@
 """Running a design in RTL and comparing it with the reference and the model."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,16 @@ from sim.model import predict_mapped
 from sim.plan import Mapped
 from sim.prediction import Prediction, cycles_by_layer
 from sim.realizability import map_realizable
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import LoadKind, Queue
 from sim.spec.design import Design
-from sim.spec.memories import Memory
+from sim.spec.memories import DETERMINISTIC, FixedLatency, MemorySystem
 from sim.spec.views import View
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
 from testbench.rtl import harness
+from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import INITIAL_SEED, Progress, RunResult
-from testbench.rtl.lpddr4_channel import lpddr4
 from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.watchdog import program_descriptors
 from testbench.validation.comparison import compare
@@ -38,7 +40,7 @@ def simulate(
     batch: int = 1,
     inputs: NDArray[np.int8] | None = None,
     labels: NDArray[np.integer[Any]] | None = None,
-    memory: Memory = Memory.DETERMINISTIC,
+    memory: MemorySystem = DETERMINISTIC,
     stalls: int | None = None,
     waves: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -61,7 +63,7 @@ def simulate(
         Random values of seed 0 if not given.
     labels : int[N], optional
         Class of each input; accuracies are computed if given.
-    memory : Memory
+    memory : MemorySystem
         What lies behind the ports: T1, or the DRAM of T3, whose parameters the calibration must have.
     stalls : int, optional
         Seed of random AXI stalls (tier T2), on the deterministic memory only.
@@ -103,11 +105,7 @@ def simulate(
         if len(labels) < len(x):
             raise ValueError(f"labels must be at least {len(x)}, not {len(labels)}")
         labels = labels[: len(x)]
-    behind = MemoryModel(
-        latency=calibration.constants["memory_latency"],
-        stall_seed=stalls,
-        dram=lpddr4(design.accelerator) if memory is Memory.DRAM else None,
-    )
+    behind = replace(_model(design.accelerator, memory, calibration), stall_seed=stalls)
     prediction = predict_mapped(mapped, calibration, memory=memory)
     built = harness.build(
         design.accelerator, build_root=build_root, waves=waves is not None, view=view
@@ -122,6 +120,15 @@ def simulate(
         initial_seed=initial_seed,
     )
     return _compare(design, program, prediction, run, x, labels, behind, initial_seed)
+
+
+def _model(
+    config: AcceleratorConfig, memory: MemorySystem, calibration: Calibration
+) -> MemoryModel:
+    """Memory of the harness."""
+    if isinstance(memory, FixedLatency):
+        return MemoryModel.of(memory, calibration.constants["memory_latency"])
+    return MemoryModel(dram=dram_channel(config, memory))
 
 
 def _require_plan(mapped: Mapped, design: Design, batch: int) -> None:

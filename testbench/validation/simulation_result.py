@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.spec.memories import Memory
+from sim.spec.memories import FixedLatency, MemorySystem
 from sim.spec.views import View
 from sim.timing.calibration import DRAM_ERROR_LIMIT
 
@@ -64,7 +64,7 @@ class SimulationResult:
     mismatched_cycles : int
         Over all runs, how many durations of EXECUTE descriptors differ from the model, and on the
         deterministic memory without stalls how many descriptors' starts or ends, totals and counters.
-    memory : Memory
+    memory : MemorySystem
         What lay behind the ports, and what was predicted for.
     stall_seed : int or None
         Seed of the random AXI stalls.
@@ -98,7 +98,7 @@ class SimulationResult:
     predicted_cycles: int
     measured_cycles: int
     mismatched_cycles: int
-    memory: Memory
+    memory: MemorySystem
     stall_seed: int | None
     initial_seed: int
     descriptors: int
@@ -134,7 +134,7 @@ class SimulationResult:
     @property
     def passed(self) -> bool:
         """The run is exact and, on the DRAM, within the bound that its calibration claims."""
-        close = self.memory is Memory.DETERMINISTIC or self.cycles_error <= DRAM_ERROR_LIMIT
+        close = isinstance(self.memory, FixedLatency) or self.cycles_error <= DRAM_ERROR_LIMIT
         return self.exact and close
 
     @property
@@ -157,6 +157,7 @@ class SimulationResult:
         """Return the ``rtl`` object of ``results.json``: everything but the arrays."""
         names = [name for name in self.__slots__ if name not in _ARRAYS]
         document = {name: getattr(self, name) for name in names}
+        document["memory"] = self.memory.to_json()
         document["cycles_error"] = self.cycles_error
         document["utilization"] = self.utilization
         document["busy_utilization"] = self.busy_utilization

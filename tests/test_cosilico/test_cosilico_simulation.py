@@ -154,7 +154,7 @@ def test_a_dram_is_run_and_its_error_reported(
 @pytest.mark.rtl
 def test_exits_1_if_a_dram_is_predicted_too_badly(design_file: Path, tmp_path: Path) -> None:
     shipped = json.loads((ROOT / "sim" / "timing" / "calibration.json").read_text())
-    shipped["dram"]["parameters"]["read_latency"] += 100
+    shipped["drams"]["lpddr4-3200"]["parameters"]["read_latency"] += 100
     wrong = tmp_path / "calibration.json"
     wrong.write_text(json.dumps(shipped))
     words = ["simulate", str(design_file), "--images", "1", "--memory", "dram"]
@@ -169,13 +169,13 @@ def test_a_dram_takes_one_line_to_refuse(
     message = "simulate must be given either --stalls or --memory dram, not both"
     assert capsys.readouterr().err == f"cosilico: {message}\n"
     shipped = json.loads((ROOT / "sim" / "timing" / "calibration.json").read_text())
-    del shipped["dram"]
+    shipped["drams"] = {}
     without = tmp_path / "calibration.json"
     without.write_text(json.dumps(shipped))
     assert main([*words, "--calibration", str(without)]) == 2
     assert capsys.readouterr().err == (
-        "cosilico: calibration must have a dram section for memory dram: "
-        "run cosilico calibrate --memory dram\n"
+        "cosilico: calibration must have memory lpddr4-3200, not no DRAM: "
+        "run cosilico calibrate --memory lpddr4-3200\n"
     )
 
 

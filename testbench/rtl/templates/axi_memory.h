@@ -4,15 +4,19 @@
 //
 // The rules of AXI are not checked here but in rtl/axi_rules.sv.
 //
+// T1 is defined in docs/memories.md: latency, bursts that are outstanding, words and clock of the memory.
+//
 // A model's outputs of a cycle depend on its own state only, never on the inputs of that cycle.
 // Per simulated cycle call drive(), settle the design, then observe().
 
 #ifndef COSILICO_AXI_MEMORY_H
 #define COSILICO_AXI_MEMORY_H
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <memory>
 #include <vector>
 
 #include "dram.h"
@@ -44,7 +48,12 @@ enum Readiness : uint64_t {
 constexpr uint64_t PORT_NONE = 0, PORT_READ = 1, PORT_WRITE = 11, PORT_DESCRIPTORS = 21;
 
 struct MemoryTiming {
-    uint64_t latency = 24;      // cycles from AR handshake to first R beat; last W beat to B
+    uint64_t latency = 24;      // cycles from AR handshake to first R beat
+    uint64_t write_latency = 24; // cycles from a write burst's last word to B
+    uint64_t outstanding = 0;   // bursts that a port takes before it has answered one; 0: any number
+    uint64_t width_bytes = 0;   // of a word; 0: as the port
+    uint64_t clock_mhz = 0;     // of the memory; 0: as the accelerator
+    uint64_t burst_gap = 0;     // edges of the memory between two bursts
     uint64_t response_delay = 0; // further cycles to B
     uint64_t write_order = ORDER_INDEPENDENT;
     uint64_t readiness = READY_ALWAYS;
@@ -121,6 +130,37 @@ class Ready {
     bool waiting_ = false; // VALID was high and not taken in the cycle before
 };
 
+// The memory behind one port at the level of its words, one per edge of its clock. Edge n comes n
+// periods after the run's cycle 0.
+class WordStream {
+  public:
+    WordStream(const MemoryTiming& timing, uint64_t accelerator_mhz, uint64_t beat_bytes)
+        : word_bytes_(timing.width_bytes ? timing.width_bytes : beat_bytes),
+          memory_mhz_(timing.clock_mhz ? timing.clock_mhz : accelerator_mhz),
+          accelerator_mhz_(accelerator_mhz), gap_(timing.burst_gap) {}
+
+    void restart(uint64_t cycle) {
+        origin_ = cycle;
+        next_ = 0;
+    }
+
+    // The next word moves at the first free edge that is not before `cycle`; returns the first cycle
+    // that is not before its edge.
+    uint64_t move(uint64_t cycle) {
+        const uint64_t since = cycle - origin_;
+        const uint64_t edge =
+            std::max(next_, (since * memory_mhz_ + accelerator_mhz_ - 1) / accelerator_mhz_);
+        next_ = edge + 1;
+        return origin_ + (edge * accelerator_mhz_ + memory_mhz_ - 1) / memory_mhz_;
+    }
+    void end_burst() { next_ += gap_; }
+    uint64_t word_bytes() const { return word_bytes_; }
+
+  private:
+    uint64_t word_bytes_, memory_mhz_, accelerator_mhz_, gap_;
+    uint64_t origin_ = 0, next_ = 0;
+};
+
 struct Burst {
     uint64_t number = 0; // on its port
     uint64_t address = 0;
@@ -128,11 +168,18 @@ struct Burst {
     unsigned done = 0;
     uint64_t due = 0;
     uint64_t ticket = 0;         // by which an interconnect knows it
-    std::vector<uint64_t> there; // T3: when each beat of a read is in the controller
+    uint64_t words = 0;          // of a write: moved so far
+    std::vector<uint64_t> there; // when each beat of a read is at the port
+    std::shared_ptr<const DramTransfer> transfer; // T3
     uint8_t id = 0;
     uint8_t response = RESPONSE_OKAY;
 
-    uint64_t beat_due() const { return there.empty() ? due : there[done]; }
+    uint64_t beat_due() const { return transfer ? transfer->there[done] : there[done]; }
+    uint64_t response_due() const {
+        if (!transfer) return due;
+        return transfer->answered == DramTransfer::UNKNOWN ? DramTransfer::UNKNOWN
+                                                           : transfer->answered + due;
+    }
 };
 
 // Address-channel payload as the design drives it.
@@ -144,9 +191,9 @@ struct AddressBeat {
     uint8_t id = 0;
 };
 
-// AR and R. T1: the first beat comes max(latency after its AR handshake, one cycle after the burst
-// before), then one beat per cycle; any number of bursts may be outstanding; ARREADY is constant.
-// T3: each beat comes when the DRAM has given it.
+// AR and R. T1: a burst's words move from `latency` after its AR handshake on, behind those of the burst
+// before, and a beat is there with its last word; ARREADY is low while as many bursts are outstanding as
+// may be. T3: each beat comes when the DRAM has given it.
 template <unsigned BEAT_BYTES> class ReadPort {
   public:
     bool arready = true;
@@ -157,14 +204,16 @@ template <unsigned BEAT_BYTES> class ReadPort {
     uint8_t rdata[BEAT_BYTES] = {};
     uint64_t beats = 0, bursts = 0; // taken, of reads and of addresses
 
-    ReadPort(MemoryBytes& memory, Dram& dram, Interconnect& link, const MemoryTiming& timing,
+    ReadPort(MemoryBytes& memory, Dram& dram, Interconnect& link, const MemoryTiming& timing, uint64_t accelerator_mhz,
              uint64_t channel)
-        : memory_(memory), dram_(dram), link_(link), timing_(timing), port_(channel),
-          from_(channel == PORT_DESCRIPTORS ? FROM_DESCRIPTORS : FROM_READ),
-          address_(timing, channel), data_(timing, channel + 1), ready_(timing, channel, 0) {}
+        : memory_(memory), dram_(dram), link_(link), timing_(timing),
+          stream_(timing, accelerator_mhz, BEAT_BYTES), port_(channel),
+          from_(channel == PORT_DESCRIPTORS ? FROM_DESCRIPTORS : FROM_READ), address_(timing, channel), data_(timing, channel + 1), ready_(timing, channel, 0) {}
 
     void drive(uint64_t cycle) {
+        dram_.advance(cycle);
         arready = !address_.stalled();
+        arready &= timing_.outstanding == 0 || outstanding() < timing_.outstanding;
         arready &= ready_.allowed(cycle) && link_.accepts(from_);
         if (rvalid) return; // AXI: a presented beat stays until it is taken
         if (bursts_.empty() || bursts_.front().beat_due() > cycle || data_.stalled()) return;
@@ -191,13 +240,13 @@ template <unsigned BEAT_BYTES> class ReadPort {
             burst.number = bursts++;
             burst.address = beat.address;
             burst.beats = beat.length + 1u;
-            burst.due = cycle + timing_.latency + data_.extra_latency();
+            const uint64_t due = cycle + timing_.latency + data_.extra_latency();
             if (dram_.present())
-                burst.there = dram_.read(beat.address, burst.beats, BEAT_BYTES, cycle);
-            if (link_.present()) {
-                burst.due = cycle;
+                burst.transfer = dram_.read(beat.address, burst.beats, BEAT_BYTES, cycle);
+            else if (link_.present()) {
                 burst.ticket = link_.submit(from_, beat.address, burst.beats, BEAT_BYTES);
-            }
+                burst.there.assign(burst.beats, cycle);
+            } else burst.there = words(due, burst.beats);
             burst.id = beat.id;
             bursts_.push_back(burst);
             moved = true;
@@ -209,6 +258,8 @@ template <unsigned BEAT_BYTES> class ReadPort {
         return moved;
     }
     size_t outstanding() const { return bursts_.size(); }
+    // A run begins: this is its cycle 0.
+    void restart(uint64_t cycle) { stream_.restart(cycle); }
 
     // Instead of observe() in a cycle of the design's reset: nothing is asked for, and what was
     // goes on coming unless the reset clears it.
@@ -221,6 +272,19 @@ template <unsigned BEAT_BYTES> class ReadPort {
     }
 
   private:
+    // When each beat of a burst whose words move from cycle `due` on is there.
+    std::vector<uint64_t> words(uint64_t due, unsigned beats) {
+        std::vector<uint64_t> there;
+        uint64_t moved = 0, last = due;
+        for (unsigned beat = 1; beat <= beats; ++beat) {
+            for (; moved < uint64_t(beat) * BEAT_BYTES; moved += stream_.word_bytes())
+                last = stream_.move(due);
+            there.push_back(last);
+        }
+        stream_.end_burst();
+        return there;
+    }
+
     void take() {
         rvalid = false;
         ++beats;
@@ -233,6 +297,7 @@ template <unsigned BEAT_BYTES> class ReadPort {
     Dram& dram_;
     Interconnect& link_;
     MemoryTiming timing_;
+    WordStream stream_;
     uint64_t port_;
     InterconnectPort from_;
     Stalls address_, data_;
@@ -240,9 +305,10 @@ template <unsigned BEAT_BYTES> class ReadPort {
     std::deque<Burst> bursts_;
 };
 
-// AW, W and B. T1: AWREADY and WREADY are constant; B comes `latency` cycles after the burst's last W
-// beat. W beats may come before their AW. T3: B comes when the DRAM has the burst, and AWREADY is low
-// while the controller holds as many bursts as it can.
+// AW, W and B. T1: a word moves once its last W beat and its burst's address are there, behind those
+// before it; B comes `write_latency` cycles after the burst's last word. AWREADY is low while as many
+// bursts are outstanding as may be, WREADY is constant. W beats may come before their AW. T3: B comes when
+// the DRAM has the burst, and AWREADY is low while the controller holds as many bursts as it can.
 template <unsigned BEAT_BYTES> class WritePort {
   public:
     bool awready = true;
@@ -253,14 +319,16 @@ template <unsigned BEAT_BYTES> class WritePort {
     uint64_t beats = 0, bursts = 0, responses = 0; // taken
 
     WritePort(MemoryBytes& memory, Dram& dram, Interconnect& link, const MemoryTiming& timing,
-              uint64_t channel)
-        : memory_(memory), dram_(dram), link_(link), timing_(timing), port_(channel),
-          address_(timing, channel), data_(timing, channel + 1), response_(timing, channel + 2),
+              uint64_t accelerator_mhz, uint64_t channel)
+        : memory_(memory), dram_(dram), link_(link), timing_(timing),
+          stream_(timing, accelerator_mhz, BEAT_BYTES), port_(channel), address_(timing, channel), data_(timing, channel + 1), response_(timing, channel + 2),
           address_ready_(timing, channel, 1), data_ready_(timing, channel + 1, 2) {}
 
     void drive(uint64_t cycle) {
+        dram_.advance(cycle);
         awready = !address_.stalled() &&
-                  (!dram_.present() || outstanding() < dram_.timing().write_queue);
+                  (!dram_.present() || outstanding() < dram_.timing().write_bursts);
+        awready &= timing_.outstanding == 0 || outstanding() < timing_.outstanding;
         wready = !data_.stalled();
         awready &= address_ready_.allowed(cycle) && link_.accepts(FROM_WRITE);
         wready &= data_ready_.allowed(cycle);
@@ -273,7 +341,7 @@ template <unsigned BEAT_BYTES> class WritePort {
         case ORDER_DATA_AFTER_ADDRESS: wready &= !bursts_.empty(); break;
         default: break;
         }
-        if (bvalid || responses_.empty() || responses_.front().due > cycle) return;
+        if (bvalid || responses_.empty() || responses_.front().response_due() > cycle) return;
         if (link_.present() && !link_.answered(responses_.front().ticket)) return;
         if (response_.stalled()) return;
         if (timing_.silent_port == port_ && responses_.front().number >= timing_.silent_index) return;
@@ -315,6 +383,8 @@ template <unsigned BEAT_BYTES> class WritePort {
         return moved;
     }
     size_t outstanding() const { return bursts_.size() + responses_.size(); }
+    // A run begins: this is its cycle 0.
+    void restart(uint64_t cycle) { stream_.restart(cycle); }
 
     // Instead of observe() in a cycle of the design's reset: bursts whose data is not complete are
     // forgotten, and the others answered unless the reset clears them.
@@ -351,10 +421,19 @@ template <unsigned BEAT_BYTES> class WritePort {
         else
             for (unsigned i = 0; i < BEAT_BYTES; ++i)
                 if (beat.strobe >> i & 1) target[i] = beat.data[i];
-        if (++burst.done == burst.beats) {
-            burst.due = dram_.present()
-                            ? dram_.write(burst.address, burst.beats, BEAT_BYTES, cycle)
-                            : cycle + timing_.latency + response_.extra_latency();
+        const bool last = ++burst.done == burst.beats;
+        const uint64_t there = uint64_t(burst.done) * BEAT_BYTES, size = stream_.word_bytes();
+        // The last word of a burst may be less than whole
+        while (burst.words * size < there && (last || (burst.words + 1) * size <= there)) {
+            burst.due = stream_.move(cycle);
+            ++burst.words;
+        }
+        if (last) {
+            stream_.end_burst();
+            if (dram_.present()) {
+                burst.transfer = dram_.write(burst.address, burst.beats, BEAT_BYTES, cycle);
+                burst.due = 0;
+            } else burst.due += timing_.write_latency + response_.extra_latency();
             if (link_.present()) {
                 burst.due = cycle + 1;
                 burst.ticket = link_.submit(FROM_WRITE, burst.address, burst.beats, BEAT_BYTES);
@@ -371,6 +450,7 @@ template <unsigned BEAT_BYTES> class WritePort {
     Dram& dram_;
     Interconnect& link_;
     MemoryTiming timing_;
+    WordStream stream_;
     uint64_t port_;
     Stalls address_, data_, response_;
     Ready address_ready_, data_ready_;

@@ -1,88 +1,102 @@
-// One LPDDR4 channel and its controller behind all AXI4 ports: tier T3.
+// A DRAM channel and its controller behind all AXI4 ports: tier T3.
 //
-// Every column access (16 beats of the data pins) is scheduled by itself, in memory clocks, against
-// the constraints of its bank and of the channel. Requests are served in the order in which they
-// arrive: a read burst with its address, a write burst with its last beat. Rows stay open until
-// another row of the bank or a refresh needs them. All-bank refresh is due every `refresh_interval`;
-// it goes before the first access whose column command could not be earlier.
+// Every column access (a burst of the data pins) is scheduled by itself, in memory clocks, against the
+// constraints of its bank, its bank group and the channel. A read burst arrives with its address, a write
+// burst with its last beat. Rows stay open until another row of the bank or a refresh needs them.
 //
-// Not modelled: contention for the command pins, ODT, masked-write spacing, power-down, temperature.
+// In order: requests are served in the order in which they arrive, and a row is opened as early as the
+// memory allows. All-bank refresh is due every `refresh_interval`; it goes before the first access
+// whose column command could not be earlier.
+//
+// Reordering (FR-FCFS): one command per clock. Reads and writes wait in a queue each; `queue` accesses of
+// each, in the order of arrival, can be chosen from. Of one direction, chosen by the marks of the
+// writes, a clock does the first of these that is possible: the column access of the oldest whose row is
+// open; the activate of the oldest whose bank is closed; the precharge of the oldest whose bank has another
+// row open that none of the queue wants. An access that has waited for `starvation` clocks goes
+// before all younger ones. Refresh is made as soon as it is due.
+//
+// Not modelled: contention for the command pins (in order), ODT, masked-write spacing, power-down,
+// temperature.
 
 #ifndef COSILICO_DRAM_H
 #define COSILICO_DRAM_H
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <vector>
+
+#include "dram_banks.h"
 
 namespace cosilico {
 
-// Intervals are in memory clocks; testbench/rtl/lpddr4_channel.py says where the figures come from.
-struct DramTiming {
-    uint64_t clock_mhz = 0;  // of the accelerator; 0: there is no DRAM
-    uint64_t memory_mhz = 0; // of the memory's clock
-    uint64_t access_bytes = 0, page_bytes = 0, banks = 0;
-    uint64_t write_queue = 0; // write bursts that the controller holds
-    uint64_t front = 0, back = 0;
-    uint64_t read_latency = 0, write_latency = 0; // column command to the last data of the access
-    uint64_t column = 0, row_to_column = 0, precharge = 0, precharge_all = 0, row_active = 0;
-    uint64_t row_to_row = 0, four_rows = 0;
-    uint64_t read_to_precharge = 0, write_to_precharge = 0;
-    uint64_t read_to_write = 0, write_to_read = 0;
-    uint64_t refresh_interval = 0, refresh = 0;
+// A burst's way through the controller.
+struct DramTransfer {
+    static constexpr uint64_t UNKNOWN = ~uint64_t(0);
+    std::vector<uint64_t> there; // cycle in which the controller has each beat of a read
+    uint64_t answered = UNKNOWN; // cycle of a write's response
+
+  private:
+    friend class Dram;
+    uint64_t address = 0, beats = 0, beat_bytes = 0;
+    uint64_t left = 0;             // accesses that are not scheduled
+    uint64_t latest = 0;           // data of a write's
+    struct Beat {
+        uint64_t missing, latest; // accesses that are not scheduled, data of the others
+    };
+    std::vector<Beat> parts; // of a read
 };
 
 class Dram {
   public:
-    explicit Dram(const DramTiming& timing) : t_(timing) { restart(0); }
+    explicit Dram(const DramTiming& timing) : t_(timing), banks_(timing) { restart(0); }
 
     bool present() const { return t_.clock_mhz != 0; }
     const DramTiming& timing() const { return t_; }
 
-    // Forgets the past: all rows closed, the refresh calendar begins with this cycle.
+    // Forgets the past: all rows closed, the refresh calendar begins with this cycle. What still waits
+    // comes at once.
     void restart(uint64_t cycle) {
-        origin_ = cycle;
-        banks_.assign(t_.banks, Bank());
-        last_column_ = -NEVER;
-        last_was_write_ = false;
-        std::fill(rows_, rows_ + 4, -NEVER);
-        next_refresh_ = int64_t(t_.refresh_interval);
-    }
-
-    // Schedules a read burst whose address came in cycle `arrival`; returns for every beat the cycle
-    // in which the controller has it.
-    std::vector<uint64_t> read(uint64_t address, unsigned beats, unsigned beat_bytes,
-                               uint64_t arrival) {
-        std::vector<uint64_t> there;
-        const uint64_t end = address + uint64_t(beats) * beat_bytes;
-        for (uint64_t at = address / t_.access_bytes * t_.access_bytes; at < end;
-             at += t_.access_bytes) {
-            const int64_t data = access(at, false, arrival) + int64_t(t_.read_latency + t_.back);
-            const uint64_t arrived = std::min(end, at + t_.access_bytes) - address;
-            while ((there.size() + 1) * beat_bytes <= arrived) there.push_back(cycle_of(data));
+        for (std::deque<Access>* queue : {&reads_, &writes_}) {
+            for (const Access& access : *queue) deliver(access, queue == &writes_, cycle);
+            queue->clear();
         }
-        return there;
+        origin_ = cycle;
+        now_ = 0;
+        draining_ = false;
+        banks_.restart();
     }
 
-    // Schedules a write burst whose last beat came in cycle `arrival`; returns the cycle in which it
-    // is answered.
-    uint64_t write(uint64_t address, unsigned beats, unsigned beat_bytes, uint64_t arrival) {
-        const uint64_t end = address + uint64_t(beats) * beat_bytes;
-        int64_t data = 0;
-        for (uint64_t at = address / t_.access_bytes * t_.access_bytes; at < end;
-             at += t_.access_bytes)
-            data = access(at, true, arrival) + int64_t(t_.write_latency + t_.back);
-        return cycle_of(data);
+    // A read burst whose address came in cycle `arrival`.
+    std::shared_ptr<DramTransfer> read(uint64_t address, unsigned beats, unsigned beat_bytes,
+                                       uint64_t arrival) {
+        return take(false, address, beats, beat_bytes, arrival);
+    }
+
+    // A write burst whose last beat came in cycle `arrival`.
+    std::shared_ptr<DramTransfer> write(uint64_t address, unsigned beats, unsigned beat_bytes,
+                                        uint64_t arrival) {
+        return take(true, address, beats, beat_bytes, arrival);
+    }
+
+    // Does all that lies before a cycle; to be called before what comes in it is looked at.
+    void advance(uint64_t cycle) {
+        if (!t_.reorder || !present()) return;
+        for (const int64_t end = clock_of(cycle); now_ < end; ++now_) {
+            while (banks_.next_refresh() <= now_) banks_.refresh();
+            if (reads_.empty() && writes_.empty()) continue;
+            step();
+        }
     }
 
   private:
-    static constexpr int64_t NEVER = 1 << 30;
-    struct Bank {
-        bool open = false;
-        uint64_t row = 0;
-        int64_t column = 0;    // earliest column command to the open row
-        int64_t precharge = 0; // earliest precharge of it
-        int64_t activate = 0;  // earliest activate, when closed
+    struct Access {
+        DramPlace place;
+        uint64_t number = 0; // address in accesses
+        int64_t enters = 0; // clock from which on it can be chosen
+        std::shared_ptr<DramTransfer> transfer;
     };
 
     // First cycle of the accelerator that is not before a memory clock, and the reverse.
@@ -93,53 +107,149 @@ class Dram {
         return int64_t(((cycle - origin_) * t_.memory_mhz + t_.clock_mhz - 1) / t_.clock_mhz);
     }
 
+    std::shared_ptr<DramTransfer> take(bool write, uint64_t address, unsigned beats,
+                                       unsigned beat_bytes, uint64_t arrival) {
+        auto transfer = std::make_shared<DramTransfer>();
+        transfer->address = address;
+        transfer->beats = beats;
+        transfer->beat_bytes = beat_bytes;
+        if (!write) {
+            transfer->there.assign(beats, DramTransfer::UNKNOWN);
+            for (uint64_t beat = 0; beat < beats; ++beat) {
+                const uint64_t at = address + beat * beat_bytes;
+                transfer->parts.push_back({access_of(at + beat_bytes - 1) - access_of(at) + 1, 0});
+            }
+        }
+        const uint64_t first = access_of(address);
+        const uint64_t end = access_of(address + uint64_t(beats) * beat_bytes - 1) + 1;
+        const int64_t enters = clock_of(arrival) + int64_t(t_.front);
+        transfer->left = end - first;
+        for (uint64_t number = first; number < end; ++number) {
+            const Access access{banks_.place(number * t_.access_bytes), number, enters, transfer};
+            if (t_.reorder) (write ? writes_ : reads_).push_back(access);
+            else deliver(access, write, data_at(in_order(access, write), write));
+        }
+        return transfer;
+    }
+
+    uint64_t access_of(uint64_t address) const { return address / t_.access_bytes; }
+
+    uint64_t data_at(int64_t column, bool write) const {
+        return cycle_of(column + int64_t((write ? t_.write_latency : t_.read_latency) + t_.back));
+    }
+
     // The memory clock of the access's column command.
-    int64_t access(uint64_t address, bool write, uint64_t arrival) {
-        const int64_t earliest = clock_of(arrival) + int64_t(t_.front);
-        while (next_refresh_ <= std::max(earliest, last_column_ + int64_t(t_.column))) refresh();
-        Bank& bank = banks_[address / t_.page_bytes % t_.banks];
-        const uint64_t row = address / t_.page_bytes / t_.banks;
-        if (!bank.open || bank.row != row) activate(bank, row, earliest);
-        int64_t gap = t_.column;
-        if (write && !last_was_write_) gap = t_.read_to_write;
-        if (!write && last_was_write_) gap = t_.write_to_read;
-        const int64_t column = std::max({earliest, bank.column, last_column_ + gap});
-        const int64_t recovery = write ? t_.write_to_precharge : t_.read_to_precharge;
-        bank.precharge = std::max(bank.precharge, column + recovery);
-        last_column_ = column;
-        last_was_write_ = write;
+    int64_t in_order(const Access& access, bool write) {
+        const DramPlace& place = access.place;
+        const int64_t earliest = access.enters;
+        while (banks_.next_refresh() <= std::max(earliest, banks_.last_column() + int64_t(t_.column)))
+            banks_.refresh();
+        if (!banks_.hit(place)) {
+            if (!banks_.closed(place))
+                banks_.precharge(place, std::max(earliest, banks_.precharge_at(place)));
+            banks_.activate(place, std::max(earliest, banks_.activate_at(place)));
+        }
+        const int64_t column = std::max(earliest, banks_.column_at(place, write));
+        banks_.column(place, write, column);
         return column;
     }
 
-    void activate(Bank& bank, uint64_t row, int64_t earliest) {
-        if (bank.open) bank.activate = std::max(earliest, bank.precharge) + int64_t(t_.precharge);
-        const int64_t now = std::max({earliest, bank.activate, rows_[3] + int64_t(t_.row_to_row),
-                                      rows_[0] + int64_t(t_.four_rows)});
-        std::copy(rows_ + 1, rows_ + 4, rows_);
-        rows_[3] = now;
-        bank.open = true;
-        bank.row = row;
-        bank.column = now + int64_t(t_.row_to_column);
-        bank.precharge = now + int64_t(t_.row_active);
+    // One clock of the reordering controller.
+    void step() {
+        const size_t reads = waiting(reads_), writes = waiting(writes_);
+        if (!choose(reads, writes)) return;
+        std::deque<Access>& queue = draining_ ? writes_ : reads_;
+        size_t candidates = draining_ ? writes : reads;
+        if (now_ - queue.front().enters > int64_t(t_.starvation)) candidates = 1;
+        if (make_column(queue, candidates)) return;
+        if (make_activate(queue, candidates)) return;
+        make_precharge(queue, candidates);
     }
 
-    void refresh() {
-        int64_t start = next_refresh_;
-        for (const Bank& bank : banks_) start = std::max(start, bank.open ? bank.precharge : bank.activate);
-        for (Bank& bank : banks_) {
-            bank.open = false;
-            bank.activate = start + int64_t(t_.precharge_all + t_.refresh);
+    // Accesses of a queue that can be chosen.
+    size_t waiting(const std::deque<Access>& queue) const {
+        size_t count = 0;
+        while (count < queue.size() && count < t_.queue && queue[count].enters <= now_) ++count;
+        return count;
+    }
+
+    // Chooses the direction; returns whether anything waits.
+    bool choose(size_t reads, size_t writes) {
+        if (reads == 0 || writes == 0) draining_ = writes != 0;
+        else if (draining_) draining_ = writes > t_.write_low;
+        else
+            draining_ = writes >= t_.write_high ||
+                        now_ - writes_.front().enters > int64_t(t_.starvation);
+        return reads + writes != 0;
+    }
+
+    bool make_column(std::deque<Access>& queue, size_t candidates) {
+        for (size_t i = 0; i < candidates; ++i) {
+            const Access& access = queue[i];
+            if (!banks_.hit(access.place) || banks_.column_at(access.place, draining_) > now_)
+                continue;
+            banks_.column(access.place, draining_, now_);
+            deliver(access, draining_, data_at(now_, draining_));
+            queue.erase(queue.begin() + std::ptrdiff_t(i));
+            return true;
         }
-        next_refresh_ += int64_t(t_.refresh_interval);
+        return false;
+    }
+
+    bool make_activate(const std::deque<Access>& queue, size_t candidates) {
+        for (size_t i = 0; i < candidates; ++i) {
+            const DramPlace& place = queue[i].place;
+            if (!banks_.closed(place) || banks_.activate_at(place) > now_) continue;
+            banks_.activate(place, now_);
+            return true;
+        }
+        return false;
+    }
+
+    void make_precharge(const std::deque<Access>& queue, size_t candidates) {
+        for (size_t i = 0; i < candidates; ++i) {
+            const DramPlace& place = queue[i].place;
+            if (banks_.closed(place) || banks_.hit(place) || banks_.precharge_at(place) > now_)
+                continue;
+            if (wanted(queue, candidates, place.bank)) continue;
+            banks_.precharge(place, now_);
+            return;
+        }
+    }
+
+    // Whether a candidate wants the open row of a bank.
+    bool wanted(const std::deque<Access>& queue, size_t candidates, uint64_t bank) const {
+        for (size_t i = 0; i < candidates; ++i)
+            if (queue[i].place.bank == bank && banks_.hit(queue[i].place)) return true;
+        return false;
+    }
+
+    // Gives a transfer what an access brings in cycle `data`.
+    void deliver(const Access& access, bool write, uint64_t data) {
+        DramTransfer& transfer = *access.transfer;
+        --transfer.left;
+        transfer.latest = std::max(transfer.latest, data);
+        if (write) {
+            if (transfer.left == 0) transfer.answered = transfer.latest;
+            return;
+        }
+        // A beat is there with the last of its accesses.
+        const uint64_t begin = std::max(access.number * t_.access_bytes, transfer.address);
+        const uint64_t end = (access.number + 1) * t_.access_bytes;
+        for (uint64_t beat = (begin - transfer.address) / transfer.beat_bytes;
+             beat < transfer.beats && transfer.address + beat * transfer.beat_bytes < end; ++beat) {
+            DramTransfer::Beat& part = transfer.parts[beat];
+            part.latest = std::max(part.latest, data);
+            if (--part.missing == 0) transfer.there[beat] = part.latest;
+        }
     }
 
     DramTiming t_;
+    DramBanks banks_;
     uint64_t origin_ = 0;
-    std::vector<Bank> banks_;
-    int64_t last_column_ = 0;
-    bool last_was_write_ = false;
-    int64_t rows_[4] = {0, 0, 0, 0}; // last four activates, oldest first
-    int64_t next_refresh_ = 0;
+    int64_t now_ = 0;
+    bool draining_ = false;
+    std::deque<Access> reads_, writes_;
 };
 
 } // namespace cosilico

@@ -50,6 +50,7 @@ struct ProgramJob {
 
 struct Job {
     uint64_t progress_ms = 250;
+    uint64_t accelerator_mhz = 1;
     int initial_seed = 0; // of what memories and registers hold before the first reset
     std::vector<unsigned> counters; // CSR offsets
     std::vector<ProgramJob> programs;
@@ -96,22 +97,32 @@ inline std::map<std::string, uint64_t*> dram_fields(DramTiming& t) {
         {"dram_access_bytes", &t.access_bytes},
         {"dram_page_bytes", &t.page_bytes},
         {"dram_banks", &t.banks},
-        {"dram_write_queue", &t.write_queue},
+        {"dram_bank_groups", &t.bank_groups},
+        {"dram_write_bursts", &t.write_bursts},
+        {"dram_reorder", &t.reorder},
+        {"dram_queue", &t.queue},
+        {"dram_write_high", &t.write_high},
+        {"dram_write_low", &t.write_low},
+        {"dram_starvation", &t.starvation},
         {"dram_front", &t.front},
         {"dram_back", &t.back},
         {"dram_read_latency", &t.read_latency},
         {"dram_write_latency", &t.write_latency},
         {"dram_column", &t.column},
-        {"dram_row_to_column", &t.row_to_column},
+        {"dram_column_long", &t.column_long},
+        {"dram_row_to_read", &t.row_to_read},
+        {"dram_row_to_write", &t.row_to_write},
         {"dram_precharge", &t.precharge},
         {"dram_precharge_all", &t.precharge_all},
         {"dram_row_active", &t.row_active},
         {"dram_row_to_row", &t.row_to_row},
+        {"dram_row_to_row_long", &t.row_to_row_long},
         {"dram_four_rows", &t.four_rows},
         {"dram_read_to_precharge", &t.read_to_precharge},
         {"dram_write_to_precharge", &t.write_to_precharge},
         {"dram_read_to_write", &t.read_to_write},
         {"dram_write_to_read", &t.write_to_read},
+        {"dram_write_to_read_long", &t.write_to_read_long},
         {"dram_refresh_interval", &t.refresh_interval},
         {"dram_refresh", &t.refresh},
     };
@@ -145,6 +156,11 @@ inline std::map<std::string, uint64_t*> interconnect_fields(InterconnectTiming& 
 inline std::map<std::string, uint64_t*> memory_fields(MemoryTiming& t) {
     std::map<std::string, uint64_t*> fields = {
         {"latency", &t.latency},
+        {"write_latency", &t.write_latency},
+        {"outstanding", &t.outstanding},
+        {"width_bytes", &t.width_bytes},
+        {"clock_mhz", &t.clock_mhz},
+        {"burst_gap", &t.burst_gap},
         {"stalls", &t.stalls},
         {"seed", &t.seed},
         {"stall_percent", &t.stall_percent},
@@ -189,6 +205,7 @@ inline Job read_job(const std::string& directory) {
         for (int i = 0; i < wanted; ++i)
             if (std::fscanf(file.stream(), "%lld", &v[i]) != 1) std::exit(2);
         if (name == "initial_seed") job.initial_seed = int(v[0]);
+        else if (name == "accelerator_mhz") job.accelerator_mhz = v[0];
         else if (name == "progress_ms") job.progress_ms = v[0];
         else if (name == "counter") job.counters.push_back(v[0]);
         else if (name == "program") {

@@ -47,7 +47,7 @@ def test_every_parameter_of_the_dram_has_a_range(
 ) -> None:
     name = parameter.name.lower()
     data = document()
-    data["dram"]["parameters"][name] = value
+    data["drams"]["lpddr4-3200"]["parameters"][name] = value
     rule = DRAM_RULES[name]
     refused(tmp_path, data, f": calibration parameter {name!r} must be {rule}, not {shown(value)}")
 
@@ -60,33 +60,26 @@ def test_counts_are_at_least_one_and_cycles_may_be_none() -> None:
 
 def test_a_refresh_leaves_time_for_accesses(tmp_path: Path) -> None:
     data = document()
-    data["dram"]["parameters"] |= {"refresh_interval": 2048, "refresh": 513}
+    data["drams"]["lpddr4-3200"]["parameters"] |= {"refresh_interval": 2048, "refresh": 513}
     message = (
         ": calibration parameter 'refresh' must be at most a quarter of refresh_interval, 512, "
         "not 513"
     )
     refused(tmp_path, data, message)
-    data["dram"]["parameters"]["refresh"] = 512
+    data["drams"]["lpddr4-3200"]["parameters"]["refresh"] = 512
     (tmp_path / "calibration.json").write_text(json.dumps(data))
-    assert calibration.load(tmp_path / "calibration.json").dram is not None
+    assert calibration.load(tmp_path / "calibration.json").drams
 
 
-def test_no_burst_has_more_pieces_than_there_is_room_for() -> None:
-    """In 128 accesses each refresh and each page begins another run, of at most two pieces."""
-    interval = DRAM_RULES["refresh_interval"].low
-    delays = sum(
-        DRAM_RULES[name].high
-        for name in ("precharge", "row_to_column", "row_to_row", "write_to_read")
-    )
-    between = (interval - interval // 4 - delays) // DRAM_RULES["column"].high
-    assert between > 0
-    assert 2 * (128 // between + 2) < PIECES
+def test_a_burst_has_a_piece_for_each_of_its_accesses() -> None:
+    """Accesses have 16 bytes at least, and a burst 4 KiB at most, which may begin within an access."""
+    assert PIECES >= 4096 // 16 + 1
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema": 2}, ": schema must be 1, not 2"),
+        ({"schema": 1}, ": schema must be 2, not 1"),
         ({"constant": {}}, ": calibration has no field 'constant'"),
         ({"constants": []}, ": calibration.constants must be an object, not []"),
         ({"constants": {}}, ": calibration constant 'drain_add' must be given"),
@@ -95,8 +88,9 @@ def test_no_burst_has_more_pieces_than_there_is_room_for() -> None:
             {"simulator": "a\0"},
             r": calibration.simulator must be a name of 1 … 200 printable characters, not 'a\x00'",
         ),
-        ({"dram": 3}, ": calibration.dram must be an object, not 3"),
-        ({"dram": {}}, ": calibration.dram.parameters must be given"),
+        ({"drams": 3}, ": calibration.drams must be an object, not 3"),
+        ({"drams": {"x": 3}}, ": calibration.drams.x must be an object, not 3"),
+        ({"drams": {"x": {}}}, ": calibration.drams.x.digest must be given"),
     ],
 )
 def test_every_field_has_a_type(tmp_path: Path, change: dict[str, Any], message: str) -> None:
@@ -111,8 +105,8 @@ def test_fit_figures_have_a_range(tmp_path: Path) -> None:
         ("spearman", -1.5, "a number in -1 … 1"),
     ):
         data = document()
-        data["dram"][name] = value
-        message = f": calibration.dram.{name} must be {rule}, not {shown(value)}"
+        data["drams"]["lpddr4-3200"][name] = value
+        message = f": calibration.drams.lpddr4-3200.{name} must be {rule}, not {shown(value)}"
         refused(tmp_path, data, message)
 
 

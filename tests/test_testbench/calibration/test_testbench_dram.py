@@ -7,14 +7,16 @@ from hwgen.program import compile_design
 from sample_cases import drawn
 from sim import golden
 from sim.spec.design import Design
+from sim.spec.memories import DRAM
 from sim.spec.spaces import EDGE, TINY
 from sim.timing.calibration import default
 from sim.timing.dram import MEASURED, DramParameter
-from testbench.calibration.dram import dram_errors, fit_parameters
+from testbench.calibration.dram import dram_errors
+from testbench.calibration.dram_fit import fit_parameters
 from testbench.calibration.dram_parameters import OF_THE_PORTS, true_parameters
 from testbench.cases.random_networks import draw_cases
+from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import build
-from testbench.rtl.lpddr4_channel import lpddr4
 from testbench.rtl.memory_model import MemoryModel
 
 NEVER_FELT = {DramParameter.FOUR_ROWS}
@@ -26,14 +28,14 @@ NEVER_FELT = {DramParameter.FOUR_ROWS}
 def test_the_fit_finds_every_interval_and_predicts_held_out_networks() -> None:
     """Nothing of the data sheet is told to the fit; the networks took no part in it."""
     base = default()
-    fitted, runs, missed = fit_parameters(base)
-    truth = true_parameters(lpddr4(TINY.default))
+    fitted, runs, missed = fit_parameters(DRAM, base)
+    truth = true_parameters(dram_channel(TINY.default, DRAM))
     for parameter in set(MEASURED) - NEVER_FELT - set(OF_THE_PORTS):
         assert fitted[parameter] == truth[parameter], parameter.name
     assert missed == 0
     assert runs >= 10
     # On accelerators that other tests build.
-    errors = dram_errors(base, fitted, drawn(TINY, 1)[:2] + drawn(EDGE, 3)[:1])
+    errors = dram_errors(DRAM, base, fitted, drawn(TINY, 1)[:2] + drawn(EDGE, 3)[:1])
     assert errors.layers >= 3
     assert errors.worst == errors.network_worst == 0
     assert errors.spearman > 0.99
@@ -46,7 +48,7 @@ def test_a_dram_changes_time_and_never_bits() -> None:
     for case in draw_cases(2, TINY, 3, max_macs=512):
         program = compile_design(Design(network=case.network, accelerator=case.config))
         harness = build(case.config)
-        memory = MemoryModel(dram=lpddr4(case.config))
+        memory = MemoryModel(dram=dram_channel(case.config, DRAM))
         assert not memory.deterministic
         run = harness.run(program, case.images, network=case.network, memory=memory)
         fixed = harness.run(program, case.images, network=case.network)

@@ -12,11 +12,12 @@ from convolution_case import convolution, convolution_program, patched_program, 
 from hwgen.program import Program
 from sim import golden
 from sim.spec.descriptor import Queue
+from sim.spec.memories import DRAM
 from sim.spec.views import View
 from testbench.rtl import harness
+from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import Harness, HarnessError, Progress, Step
 from testbench.rtl.host import Host
-from testbench.rtl.lpddr4_channel import lpddr4
 from testbench.rtl.memory_model import MemoryModel, WriteOrder
 from testbench.validation.simulate import measured_durations
 
@@ -153,7 +154,7 @@ def test_steps_bring_memories_of_their_own() -> None:
         MemoryModel(latency=101, base=0x4000_0000),
         MemoryModel(write_order=WriteOrder.ADDRESS_AFTER_DATA),
         MemoryModel(stall_seed=3, reset_clears=True),  # its stalls begin elsewhere than alone
-        MemoryModel(dram=lpddr4(NARROW_BUS)),
+        MemoryModel(dram=dram_channel(NARROW_BUS, DRAM)),
     ]
     images = random_images(4)[:2]
     steps = [

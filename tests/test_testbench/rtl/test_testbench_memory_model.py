@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import testbench
+from sim.spec.memories import DRAM
 from sim.spec.spaces import TINY
-from testbench.rtl.lpddr4_channel import lpddr4
+from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.memory_model import (
     FREEDOMS,
     BusPort,
@@ -28,12 +29,13 @@ TEMPLATES = Path(testbench.__file__).parent / "rtl" / "templates"
 DRIVER = r"""
 #include "job.h"
 using namespace cosilico;
+const uint64_t MHZ = 200; // of the accelerator
 // driver read|write LATENCY STALL_PERCENT SEED LIMIT RESET {ADDRESS BEATS}... {KEY=VALUE}...: bursts
 // as fast as they are taken, none after cycle RESET, in which there is one if it is not 0.
 int main(int argc, char** argv) {
     const bool reading = !std::strcmp(argv[1], "read");
     MemoryTiming timing;
-    timing.latency = atoi(argv[2]);
+    timing.latency = timing.write_latency = atoi(argv[2]);
     timing.stall_percent = atoi(argv[3]);
     timing.stalls = timing.stall_percent != 0;
     timing.seed = atoi(argv[4]);
@@ -48,8 +50,8 @@ int main(int argc, char** argv) {
     for (int i = 0; i < 16384; ++i) memory.bytes.push_back(uint8_t(i * 7 + (i >> 8)));
     Dram dram(timing.dram);
     Interconnect link{InterconnectTiming()};
-    ReadPort<4> read(memory, dram, link, timing, PORT_READ);
-    WritePort<4> write(memory, dram, link, timing, PORT_WRITE);
+    ReadPort<4> read(memory, dram, link, timing, MHZ, PORT_READ);
+    WritePort<4> write(memory, dram, link, timing, MHZ, PORT_WRITE);
     std::vector<AddressBeat> bursts;
     std::vector<std::pair<unsigned, bool>> beats;
     for (int i = 7; i + 1 < argc; i += 2) {
@@ -342,11 +344,11 @@ def test_answers_go_on_after_a_reset_unless_it_clears(driver: Driver) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: MemoryModel(latency=0), "latency must be in 1 … 4096, not 0"),
+        (lambda: MemoryModel(latency=0), "latency must be an integer in 1 … 4096, not 0"),
         (lambda: MemoryModel(stall_seed=-1), "stall_seed must not be negative, not -1"),
         (lambda: MemoryModel(stall_percent=60), "stall_percent must be in 1 … 50, not 60"),
         (
-            lambda: MemoryModel(stall_seed=1, dram=lpddr4(TINY.default)),
+            lambda: MemoryModel(stall_seed=1, dram=dram_channel(TINY.default, DRAM)),
             "stall_seed must not be given with dram",
         ),
         (
@@ -376,4 +378,4 @@ def test_only_the_plain_memory_is_deterministic() -> None:
     assert not any(memory.deterministic for memory in FREEDOMS.values())
     assert not MemoryModel(fault=Fault(port=BusPort.READ, index=3)).deterministic
     assert not MemoryModel(silence=Silence(port=BusPort.READ)).deterministic
-    assert not MemoryModel(dram=lpddr4(TINY.default)).deterministic
+    assert not MemoryModel(dram=dram_channel(TINY.default, DRAM)).deterministic

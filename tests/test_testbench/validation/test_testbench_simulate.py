@@ -12,7 +12,7 @@ from hwgen.program import compile_design
 from sim.model import predict
 from sim.spec.design import Design
 from sim.spec.errors import DesignFileError
-from sim.spec.memories import Memory
+from sim.spec.memories import DRAM, Memory
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from sim.spec.spaces import TINY
 from sim.spec.views import View
@@ -220,11 +220,10 @@ def test_counters_behind_a_dram_are_as_predicted() -> None:
 def test_a_dram_beyond_the_bound_does_not_pass() -> None:
     """Bits and EXECUTE stay right, so the total alone must be noticed."""
     shipped = calibration.default()
-    assert shipped.dram is not None
-    parameters = shipped.dram.parameters | {"read_latency": 200}
-    wrong = dataclasses.replace(
-        shipped, dram=dataclasses.replace(shipped.dram, parameters=parameters)
-    )
+    fitted = shipped.dram(DRAM)
+    parameters = fitted.parameters | {"read_latency": 200}
+    slow = dataclasses.replace(fitted, parameters=parameters)
+    wrong = dataclasses.replace(shipped, drams={str(DRAM): slow})
     result = simulate(every_kind(), images=1, memory=Memory.DRAM, calibration=wrong)
     assert result.exact
     assert result.cycles_error > DRAM_ERROR_LIMIT
@@ -232,10 +231,10 @@ def test_a_dram_beyond_the_bound_does_not_pass() -> None:
 
 
 def test_a_dram_needs_its_parameters() -> None:
-    without = dataclasses.replace(calibration.default(), dram=None)
+    without = dataclasses.replace(calibration.default(), drams={})
     message = (
-        r"^calibration must have a dram section for memory dram: "
-        r"run cosilico calibrate --memory dram$"
+        r"^calibration must have memory lpddr4-3200, not no DRAM: "
+        r"run cosilico calibrate --memory lpddr4-3200$"
     )
     with pytest.raises(DesignFileError, match=message):
         predict(TINY.default, every_kind().network, without, memory=Memory.DRAM)

@@ -1,0 +1,274 @@
+"""Fit of a DRAM's parameters to microbenchmarks in RTL, each of which isolates an interval.
+
+The accelerator of most of them runs at the memory's clock, so that a measured cycle is a memory
+clock. The fit knows the memory's sizes, clocks and controller, and none of its intervals. It asks
+the model for the parameters with which it foretells every start and end of a microbenchmark.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.spec.dram import DramSystem
+from sim.timing.calibration import Calibration
+from sim.timing.dram import DramParameter
+from testbench.calibration.dram_bench import SLOWER, DramBench, MeasuredRun, apart
+from testbench.calibration.handmade_programs import Timing, load, store
+from testbench.calibration.microbenchmarks import CalibrationError
+
+__all__ = ["fit", "fit_parameters"]
+
+NEVER = 1 << 40
+
+LONG = {
+    DramParameter.COLUMN: DramParameter.COLUMN_LONG,
+    DramParameter.ROW_TO_ROW: DramParameter.ROW_TO_ROW_LONG,
+    DramParameter.WRITE_TO_READ: DramParameter.WRITE_TO_READ_LONG,
+}
+"""Parameters that a bank group has of its own; without groups they are the channel's."""
+
+LOADS = 480
+"""LOADs apart from each other, in which every memory is refreshed a few times."""
+
+REFRESHES = 3
+"""Fewest refreshes that tell their interval."""
+
+MOST_AHEAD = 48
+"""Memory clocks that the controller's latency ahead of a command is looked for in."""
+
+MOST_LATE = 300
+"""Memory clocks by which the longest wait may be off the length of a refresh."""
+
+ROUNDS = 4
+"""Rounds of the fit of the refreshes: two runs are fitted in turn."""
+
+Candidates = Mapping[DramParameter, Sequence[int]]
+
+
+def fit(
+    p: NDArray[np.int64],
+    candidates: Candidates,
+    runs: Sequence[MeasuredRun],
+    constants: NDArray[np.int64],
+    *,
+    durations: bool = True,
+) -> int:
+    """Set the parameters that foretell the runs best, over all combinations of the candidates.
+
+    Of equally good combinations the first is taken. Durations alone do not show what the fetch of the
+    descriptors does. Returns the misses that are left.
+    """
+    best, chosen = -1, p.copy()
+    for values in product(*candidates.values()):
+        trial = p.copy()
+        for parameter, value in zip(candidates, values, strict=True):
+            trial[parameter] = value
+            if p[DramParameter.BANK_GROUPS] == 1 and parameter in LONG:
+                trial[LONG[parameter]] = value
+        missed = sum(run.misses(constants, trial, durations=durations) for run in runs)
+        if best < 0 or missed < best:
+            best, chosen = missed, trial
+        if best == 0:
+            break
+    p[:] = chosen
+    return best
+
+
+def fit_parameters(
+    system: DramSystem, base: Calibration, progress: Callable[[str], None] = lambda _: None
+) -> tuple[NDArray[np.int64], int, int]:
+    """Run the microbenchmarks behind a DRAM and fit all parameters.
+
+    Returns
+    -------
+    parameters : int64[len(DramParameter)]
+        What the memory is made of is that of the microbenchmarks' accelerator.
+    runs : int
+        Microbenchmarks run.
+    misses : int
+        Cycles by which their starts and ends are foretold wrong, all together.
+    """
+    bench = DramBench(system, progress)
+    constants = base.array
+    p = bench.structure.copy()
+    p[[DramParameter.COLUMN, DramParameter.COLUMN_LONG]] = 1
+    p[DramParameter.REFRESH_INTERVAL] = NEVER
+    runs = [
+        *_fit_columns(bench, p, constants),
+        *_fit_rows(bench, p, constants),
+        *_fit_conflicts(bench, p, constants),
+        *_fit_writes(bench, p, constants),
+        *_fit_refresh(bench, p, constants),
+    ]
+    return p, bench.runs, sum(run.misses(constants, p) for run in runs)
+
+
+def _fit_columns(
+    bench: DramBench, p: NDArray[np.int64], constants: NDArray[np.int64]
+) -> list[MeasuredRun]:
+    """Latency and column intervals. Each LOAD stays off the first banks, where descriptors lie."""
+    q, near = DramParameter, {"address": bench.stripe}
+    access = load(1, 1, bench.access, **near)
+    hit = bench.run("row hit", *apart(access, access))
+    fit(p, {q.READ_LATENCY: range(300), q.ROW_TO_READ: range(60)}, [hit], constants)
+    opened = load(bench.groups, 1, bench.access, **near)
+    hits = bench.run("hits in flight", *apart(opened, load(12, 1, bench.access, **near)))
+    fit(p, {q.COLUMN: range(1, 40)}, [hits], constants)
+    runs = [hit, hits]
+    if bench.groups > 1:
+        group = bench.run("hits in a group", *apart(access, load(12, 1, bench.turn, **near)))
+        fit(p, {q.COLUMN_LONG: range(1, 40)}, [group], constants)
+        runs.append(group)
+    return runs
+
+
+def _fit_rows(
+    bench: DramBench, p: NDArray[np.int64], constants: NDArray[np.int64]
+) -> list[MeasuredRun]:
+    """Intervals of activates: of banks of several groups, of a group, and of more than four."""
+    q, near = DramParameter, {"address": bench.stripe}
+    others = bench.banks_in_group - 1
+    runs = []
+    if bench.groups > 1:
+        runs.append(
+            bench.run("rows of several groups", load(bench.groups, 1, bench.access, **near))
+        )
+        fit(p, {q.ROW_TO_ROW: range(80)}, runs[-1:], constants)
+        own = bench.run("rows of a group", load(min(3, others), 1, bench.stripe, **near))
+        fit(p, {q.ROW_TO_ROW_LONG: range(int(p[q.ROW_TO_ROW]), 80)}, [own], constants)
+        several = {"groups": min(others, -(-8 // bench.groups)), "group_stride": bench.stripe}
+        many = load(bench.groups, 1, bench.access, **near, **several)
+    else:
+        own = bench.run("rows of several banks", load(min(4, others), 1, bench.stripe, **near))
+        fit(p, {q.ROW_TO_ROW: range(80)}, [own], constants)
+        many = load(min(7, others), 1, bench.stripe, **near)
+    runs += [own, bench.run("more than four rows", many)]
+    fit(p, {q.FOUR_ROWS: range(200)}, runs[-1:], constants)
+    return runs
+
+
+def _fit_conflicts(
+    bench: DramBench, p: NDArray[np.int64], constants: NDArray[np.int64]
+) -> list[MeasuredRun]:
+    """Intervals about a bank's precharge, and the way of a descriptor to its queue."""
+    q, near = DramParameter, {"address": bench.stripe}
+    access = load(1, 1, bench.access, **near)
+    far = load(1, 1, bench.access, address=bench.stripe + bench.row)
+    late = bench.run("late conflict", *apart(access, far))
+    fit(p, {q.PRECHARGE: range(100)}, [late], constants)
+    early = bench.run("early conflict", load(2, 1, bench.row, **near))
+    fit(p, {q.ROW_ACTIVE: range(200)}, [early], constants)
+    two = {"groups": 2, "group_stride": bench.row}
+    many = bench.run("conflict after many reads", load(7, 1, bench.turn, **near, **two))
+    fit(p, {q.READ_TO_PRECHARGE: range(100)}, [many], constants)
+    chain = bench.run("descriptors in a row", *apart(*[access] * 20))
+    fit(p, {q.FETCH_DELAY: range(8)}, [chain], constants, durations=False)
+    return [late, early, many, chain]
+
+
+def _fit_writes(
+    bench: DramBench, p: NDArray[np.int64], constants: NDArray[np.int64]
+) -> list[MeasuredRun]:
+    """Latency and recovery of writes, then the turnarounds, with LOAD and STORE side by side."""
+    q, near = DramParameter, {"address": bench.stripe}
+    access = store(1, 1, bench.access, **near)
+    pair = bench.run("writes", *apart(access, access))
+    fit(p, {q.WRITE_LATENCY: range(200), q.ROW_TO_WRITE: range(60)}, [pair], constants)
+    conflict = bench.run("conflict after a write", store(2, 1, bench.row, **near))
+    fit(p, {q.WRITE_TO_PRECHARGE: range(200)}, [conflict], constants)
+    count = min(64, bench.stripe // bench.turn)
+    reads = load(count, 1, bench.turn, **near)
+    last = (bench.banks_in_group - 1) * bench.stripe
+    other = last + (bench.access if bench.groups > 1 else 0)
+    # Writes and reads in turn show the sum of both turnarounds, a single write the first of them.
+    single = bench.run("a write among reads", reads, store(1, 1, bench.turn, address=other))
+    mixed = bench.run("reads and writes in turn", reads, store(count, 1, bench.turn, address=other))
+    turns = {q.READ_TO_WRITE: range(100), q.WRITE_TO_READ: range(100)}
+    fit(p, turns, [single, mixed], constants)
+    runs = [pair, conflict, single, mixed]
+    if bench.groups > 1:
+        own = store(count, 1, bench.turn, address=last)
+        group = bench.run("reads and writes in turn in a group", reads, own)
+        fit(p, {q.WRITE_TO_READ_LONG: range(int(p[q.WRITE_TO_READ]), 120)}, [group], constants)
+        runs.append(group)
+    return runs
+
+
+def _fit_refresh(
+    bench: DramBench, p: NDArray[np.int64], constants: NDArray[np.int64]
+) -> list[MeasuredRun]:
+    """Interval and length of refreshes, then where their calendar begins.
+
+    The controller's latency ahead of the first command shifts refreshes by memory clocks, the
+    calendar's beginning by cycles: two clocks tell them apart.
+    """
+    q = DramParameter
+    # In a memory that is mostly idle each refresh begins when it is due, to the clock.
+    sparse = apart(*[load(1, 1, bench.access, address=bench.stripe)] * LOADS)
+    fast = bench.run("refreshes of an idle memory", *sparse)
+    slow = bench.run("refreshes at an eighth of the clock", *sparse, divider=SLOWER)
+    interval, longest = _refreshes(fast.timing)
+    grid = {
+        q.REFRESH_INTERVAL: range(interval - 40, interval + 41, 2),
+        q.REFRESH: range(max(1, longest - MOST_LATE), longest + 1, 8),
+    }
+    fit(p, grid, [fast], constants)
+    latencies = p[[q.READ_LATENCY, q.WRITE_LATENCY]]
+    for _ in range(ROUNDS):
+        p[q.START] = 0
+        ahead = range(min(MOST_AHEAD, int(latencies.min())))
+        _fit_ahead(p, latencies, ahead, _around(p, 4), [fast], constants)
+        shift = int(p[q.FRONT])
+        if _fit_ahead(p, latencies, range(shift + 1), {}, [fast, slow], constants, shift) == 0:
+            break
+    return [fast, slow]
+
+
+def _refreshes(timing: Timing) -> tuple[int, int]:
+    """Interval of refreshes, and the longest wait for a refresh, as LOADs apart from each other show.
+
+    A refresh is longer than the LOADs are apart, so that each makes access wait until its end.
+    """
+    durations = np.array(timing.done[::2]) - timing.start[::2]
+    extra = durations - int(np.median(durations))
+    ends = np.array(timing.done[::2])[extra > extra.max() // 3]
+    if len(ends) < REFRESHES:
+        raise CalibrationError(f"{LOADS} LOADs must see {REFRESHES} refreshes, not {len(ends)}")
+    return round(int(ends[-1] - ends[0]) / (len(ends) - 1)), int(extra.max())
+
+
+def _fit_ahead(
+    p: NDArray[np.int64],
+    latencies: NDArray[np.int64],
+    ahead: range,
+    grid: Candidates,
+    runs: Sequence[MeasuredRun],
+    constants: NDArray[np.int64],
+    shift: int | None = None,
+) -> int:
+    """Split off the part of both latencies that lies ahead of the first command.
+
+    With ``shift`` that part and START have to have this sum.
+    """
+    q = DramParameter
+    best, chosen = -1, p
+    for front in ahead:
+        trial = p.copy()
+        trial[q.FRONT] = front
+        trial[[q.READ_LATENCY, q.WRITE_LATENCY]] = latencies - front
+        own = dict(grid)
+        if shift is not None:
+            own[q.START] = (shift - front,)
+        missed = fit(trial, own, runs, constants, durations=False)
+        if best < 0 or missed < best:
+            best, chosen = missed, trial
+    p[:] = chosen
+    return best
+
+
+def _around(p: NDArray[np.int64], reach: int) -> Candidates:
+    """Values of both refresh parameters around the present values."""
+    names = (DramParameter.REFRESH_INTERVAL, DramParameter.REFRESH)
+    return {name: range(max(1, int(p[name]) - reach), int(p[name]) + reach + 1) for name in names}
