@@ -7,10 +7,10 @@ import typer
 
 from cosilico.commands.options import (
     Force,
-    MemoryName,
     OutFolder,
     Resume,
     SearchSeed,
+    memory_names,
     network_names,
     space_names,
 )
@@ -43,7 +43,15 @@ def run(
             autocompletion=space_names,
         ),
     ] = None,
-    memory: MemoryName | None = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="M",
+            help="with --network: a memory of fixed latency, as for predict",
+            show_default="deterministic",
+            autocompletion=memory_names,
+        ),
+    ] = None,
     resume: Resume = False,
     force: Force = False,
     seed: SearchSeed = 0,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -14,25 +13,9 @@ __all__ = [
     "DRAM",
     "LIMITS",
     "FixedLatency",
-    "Memory",
     "MemorySystem",
     "require_fixed",
 ]
-
-
-class Memory(StrEnum):
-    """External memory behind the accelerator.
-
-    DETERMINISTIC is tier T1, a fixed latency, for which cycles are exact. DRAM is tier T3, an LPDDR4
-    memory whose parameters are fitted; docs/calibration.md states the error.
-    """
-
-    DETERMINISTIC = "deterministic"
-    DRAM = "dram"
-
-    @classmethod
-    def _missing_(cls, value: object) -> None:
-        raise ValueError(f"memory must be one of {', '.join(cls)}, not {value!r}")
 
 
 LIMITS: Mapping[str, tuple[int, int]] = MappingProxyType(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hwgen.gateware.host.fetch import FetchUnit
 from hwgen.gateware.host.sequencer import Sequencer
+from hwgen.gateware.primitives.fifo import Fifo
 from hwgen.gateware.transfer.load import LoadUnit
 from hwgen.gateware.transfer.store import StoreUnit
 from hwgen.gateware.transfer.tile_transfer import HELD
@@ -41,6 +42,14 @@ __all__ = ["CalibrationError", "CalibrationReport", "calibrate", "held_out_error
 
 LONG_LATENCY = 120
 """Memory latency at which full buffers of descriptors, not the descriptor port, are the limit."""
+
+DELAYS = {
+    "load_request": LoadUnit.FIRST_REQUEST,
+    "store_address": StoreUnit.FIRST_ADDRESS,
+    "store_beat": StoreUnit.FIRST_BEAT,
+    "store_lag": Fifo.LATENCY,
+}
+"""Delays that the gateware's classes state: a memory with a clock of its own sees them."""
 
 _TO = {queue: 1 << queue for queue in Queue}
 
@@ -122,6 +131,7 @@ def calibrate(
         "read_bursts": LoadUnit.OUTSTANDING,
         "write_bursts": StoreUnit.OUTSTANDING,
         "transfers": HELD,
+        **DELAYS,
         **_load_constants(bench, latency),
         **_store_constants(bench, latency),
         **_execute_constants(bench),

@@ -15,6 +15,7 @@ from cosilico.api.table import Table
 from project_root import ROOT
 from sim.model import predict
 from sim.networks.named import named_network
+from sim.spec.memory_record import memory_of
 from sim.spec.spaces import TINY
 from testbench.cases.tflite_models import random_model
 
@@ -85,9 +86,9 @@ def test_layers_add_up(images: int) -> None:
 
 def test_a_dram_is_predicted_by_its_name() -> None:
     run = cosilico.predict("ds_cnn", "tiny", memory="dram")
-    assert run.prediction.memory is cosilico.Memory.DRAM
+    assert run.prediction.memory == cosilico.load_memory("dram")
     assert run.cycles > cosilico.predict("ds_cnn", "tiny").cycles
-    assert run.to_json()["memory"] == "dram"
+    assert memory_of(run.to_json()["memory"]) == run.prediction.memory
 
 
 def test_a_result_is_json() -> None:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import cosilico
+from sim.spec.errors import CosilicoError
+from sim.spec.memory_record import MEMORY_NAMES
 
 COUNT = "must be a positive integer"
 SEED = "must be an integer from 0 to 2147483647"
@@ -68,10 +70,13 @@ def costs_of_the_default() -> Any:
          f"stall_seed {SEED}, not 'a'"),
         (lambda: API.simulate("ds_cnn", "tiny", view="x"), ValueError,
          "view must be synthesis or simulation, not 'x'"),
-        (lambda: API.predict("ds_cnn", "tiny", memory="x"), ValueError,
-         "memory must be deterministic or dram, not 'x'"),
+        (lambda: API.predict("ds_cnn", "tiny", memory="x"), CosilicoError,
+         f"memory must be {', '.join(MEMORY_NAMES)}, a .toml file or values as "
+         "latency=40,outstanding=4, not 'x'"),
+        (lambda: API.enumerate("ds_cnn", memory="dram"), CosilicoError,
+         "memory must have a fixed latency where many accelerators are compared, not lpddr4-3200"),
         (lambda: API.predict("ds_cnn", "tiny", memory=1), TypeError,
-         "memory must be deterministic or dram, not 1"),
+         "memory must be a memory or its text, not 1"),
         (lambda: API.predict("ds_cnn", "tiny", calibration=1), TypeError,
          "calibration must be a path, not 1"),
         (lambda: costs_of_the_default().best("1"), TypeError, "area_budget_mm2 must be a number, not '1'"),

@@ -141,11 +141,11 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ),
         (
             ["run", "--out", "o"],
-            "run must be given either EXPERIMENT, which names its space, or --network",
+            "run must be given either EXPERIMENT, which names its space and memory, or --network",
         ),
         (
             ["run", "spec.toml", "--network", "net", "--out", "o"],
-            "run must be given either EXPERIMENT, which names its space, or --network",
+            "run must be given either EXPERIMENT, which names its space and memory, or --network",
         ),
         (
             ["run", "--network", "net", "--out", "o"],

@@ -328,7 +328,8 @@ def test_a_folder_of_a_user_is_refused_before_anything_runs(
     out = tmp_path / "hw"
     save(Design(network=network(), accelerator=TINY.default), out / "design.json")
     before = {path: path.read_bytes() for path in out.iterdir()}
-    for options in ({}, {"resume": True}, {"force": True}):
+    every: list[dict[str, Any]] = [{}, {"resume": True}, {"force": True}]
+    for options in every:
         with pytest.raises(CosilicoError, match=r"^out must "):
             flow.run_flow(experiment, out, seed=3, **options)
         with pytest.raises(CosilicoError, match=r"^out must be a folder without the input"):

@@ -21,6 +21,8 @@ from project_root import ROOT
 from sim import golden
 from sim.spec.design import Design, load
 from sim.spec.files import cache_root
+from sim.spec.memories import DRAM
+from sim.spec.memory_record import memory_of
 from sim.timing.calibration import DRAM_ERROR_LIMIT
 from testbench.rtl.harness import Harness
 from testbench.validation.simulation_result import SimulationResult
@@ -139,13 +141,13 @@ def test_a_dram_is_run_and_its_error_reported(
     words = ["simulate", str(design_file), "--images", "2", "--memory", "dram"]
     assert main([*words, "--json", str(tmp_path / "r.json")]) == 0
     printed = capsys.readouterr().out
-    assert "LPDDR4 memory" in printed
+    assert "lpddr4-3200 memory" in printed
     assert re.search(
         r"predicted and measured cycles on the DRAM differ by \d\.\d{3} %, at most 5 % are", printed
     )
     assert " 0 activations and 0 durations of EXECUTE differ" in printed
     run = json.loads((tmp_path / "r.json").read_text())["runs"][0]
-    assert run["memory"] == "dram"
+    assert memory_of(run["memory"]) == DRAM
     assert run["cycles_error"] <= DRAM_ERROR_LIMIT
     total = abs(run["predicted_cycles"] - run["measured_cycles"]) / run["measured_cycles"]
     assert run["cycles_error"] >= total

@@ -15,7 +15,7 @@ from sim.model import predict
 from sim.networks.named import NAMED_NETWORKS, named_network
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.dram import DramPolicy
-from sim.spec.memories import Memory
+from sim.spec.memories import DETERMINISTIC, DRAM
 from sim.spec.network import LAYERS_LIMIT, LayerKind, Network
 from sim.spec.spaces import EDGE, HARDWARE_SPACES, TINY
 
@@ -184,7 +184,7 @@ def predicted_cycles(network: str, accelerator: str) -> tuple[int, int]:
         )
     on_dram, on_t1 = (
         predict(config, named_network(network), memory=memory).total_cycles
-        for memory in (Memory.DRAM, Memory.DETERMINISTIC)
+        for memory in (DRAM, DETERMINISTIC)
     )
     return on_dram, on_t1
 

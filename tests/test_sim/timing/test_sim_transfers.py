@@ -16,7 +16,8 @@ from sim.arrays.tables import COLUMNS, accelerator_row
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 from sim.spec.descriptor import LoadKind, Queue
-from sim.timing.calibration import Constant, default
+from sim.spec.memories import FixedLatency
+from sim.timing.calibration import default
 from sim.timing.transfers import idle, load, paced, store, transfer_bytes
 
 Sequence = list[tuple[int, dict[str, int]]]
@@ -105,9 +106,7 @@ def row_of(queue: Queue, fields: dict[str, int]) -> NDArray[np.int64]:
 
 
 def constants_for(latency: int) -> NDArray[np.int64]:
-    constants = default().array
-    constants[Constant.MEMORY_LATENCY] = latency
-    return constants
+    return default().walked(FixedLatency(latency=latency))
 
 
 def predict(

@@ -8,7 +8,7 @@ import pytest
 
 from sim.prediction import Prediction
 from sim.spec.descriptor import Queue
-from sim.spec.memories import Memory
+from sim.spec.memories import DETERMINISTIC
 from sim.spec.network import Layer, LayerKind, Network, TensorSpec
 from sim.spec.spaces import TINY
 from testbench.rtl.harness import RunResult
@@ -40,7 +40,7 @@ START, ISSUED, DONE = (np.array(x, np.int64) for x in ([0, 10, 30], [5, 25, 40],
 @pytest.fixture
 def prediction() -> Prediction:
     return Prediction(
-        memory=Memory.DETERMINISTIC,
+        memory=DETERMINISTIC,
         images=1,
         total_cycles=60,
         execute_busy=15,

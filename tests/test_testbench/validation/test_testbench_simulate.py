@@ -12,7 +12,7 @@ from hwgen.program import compile_design
 from sim.model import predict
 from sim.spec.design import Design
 from sim.spec.errors import DesignFileError
-from sim.spec.memories import DRAM, Memory
+from sim.spec.memories import DETERMINISTIC, DRAM
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from sim.spec.spaces import TINY
 from sim.spec.views import View
@@ -183,7 +183,7 @@ def test_stalls_change_no_bit_and_no_execute_duration(seed: int) -> None:
 @functools.cache
 def behind_dram() -> SimulationResult:
     """Runs of the images on the memory of tier T3."""
-    return simulate(every_kind(), images=IMAGES, memory=Memory.DRAM)
+    return simulate(every_kind(), images=IMAGES, memory=DRAM)
 
 
 @pytest.mark.rtl
@@ -191,13 +191,13 @@ def behind_dram() -> SimulationResult:
 def test_a_dram_is_predicted_within_the_bound() -> None:
     """Time moves; bits and durations of EXECUTE are those of the deterministic memory."""
     result = behind_dram()
-    assert result.memory is Memory.DRAM
+    assert result.memory == DRAM
     assert result.passed
     assert result.cycles_error <= DRAM_ERROR_LIMIT
     assert (result.outputs == calm().outputs).all()
     assert (result.execute_durations == calm().execute_durations).all()
     assert (result.cycles != calm().cycles).all()
-    assert calm().memory is Memory.DETERMINISTIC
+    assert calm().memory == DETERMINISTIC
     assert calm().cycles_error == 0
 
 
@@ -205,8 +205,8 @@ def test_a_dram_is_predicted_within_the_bound() -> None:
 @pytest.mark.slow
 def test_counters_behind_a_dram_are_as_predicted() -> None:
     """Traffic and EXECUTE's work to the number, the others within the bound."""
-    prediction = predict(TINY.default, every_kind().network, memory=Memory.DRAM)
-    assert prediction.memory is Memory.DRAM
+    prediction = predict(TINY.default, every_kind().network, memory=DRAM)
+    assert prediction.memory == DRAM
     counters, predicted = behind_dram().counters, prediction.counters(TINY.default)
     for name in ("execute_busy", "read_beats", "write_beats"):
         assert counters[name] == predicted[name], name
@@ -224,7 +224,7 @@ def test_a_dram_beyond_the_bound_does_not_pass() -> None:
     parameters = fitted.parameters | {"read_latency": 200}
     slow = dataclasses.replace(fitted, parameters=parameters)
     wrong = dataclasses.replace(shipped, drams={str(DRAM): slow})
-    result = simulate(every_kind(), images=1, memory=Memory.DRAM, calibration=wrong)
+    result = simulate(every_kind(), images=1, memory=DRAM, calibration=wrong)
     assert result.exact
     assert result.cycles_error > DRAM_ERROR_LIMIT
     assert not result.passed
@@ -237,12 +237,12 @@ def test_a_dram_needs_its_parameters() -> None:
         r"run cosilico calibrate --memory lpddr4-3200$"
     )
     with pytest.raises(DesignFileError, match=message):
-        predict(TINY.default, every_kind().network, without, memory=Memory.DRAM)
+        predict(TINY.default, every_kind().network, without, memory=DRAM)
 
 
 def test_a_dram_does_not_stall_at_random() -> None:
     with pytest.raises(ValueError, match=r"^stall_seed must not be given with dram$"):
-        simulate(every_kind(), memory=Memory.DRAM, stalls=1)
+        simulate(every_kind(), memory=DRAM, stalls=1)
 
 
 @pytest.mark.rtl
