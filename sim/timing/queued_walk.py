@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from sim.arrays.kernel import in_place, inlined, kernel
 from sim.arrays.tables import Hw
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue
+from sim.spec.errors import CosilicoError
 from sim.spec.queued_memory import TICKS, QueuedMemory
 from sim.timing.calibration import Calibration, Constant
 from sim.timing.cycles import FETCH_BEATS
@@ -62,9 +64,23 @@ from sim.timing.queued import (
 )
 from sim.timing.transfers import paced
 
-__all__ = ["port_parameters", "walk_queued", "walk_queued_arrays"]
+__all__ = ["port_parameters", "require_clock", "walk_queued", "walk_queued_arrays"]
 
 Q = QueuedParameter
+
+
+def require_clock(memory: QueuedMemory, config: AcceleratorConfig) -> None:
+    """Raise an error unless the accelerator's clock is that of the memory's cycles.
+
+    Raises
+    ------
+    CosilicoError
+    """
+    if memory.clock_mhz != config.clock_mhz:
+        raise CosilicoError(
+            f"memory {memory.name!r} counts cycles of {memory.clock_mhz} MHz: clock_mhz of the "
+            f"accelerator must be that, not {config.clock_mhz}"
+        )
 
 
 def port_parameters(calibration: Calibration, write_queue: int) -> NDArray[np.int64]:

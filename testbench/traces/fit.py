@@ -9,6 +9,7 @@ complicated than its traces.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +70,7 @@ class Effect:
         Directions of the search with it.
     """
 
-    values: tuple[Mapping[str, int], ...]
+    values: tuple[Mapping[str, Any], ...]
     directions: tuple[Mapping[str, int], ...] = ()
 
 
@@ -233,7 +234,8 @@ def fit(
 
 def _with_effects(loss: Loss, memory: QueuedMemory) -> tuple[float, QueuedMemory, tuple[str, ...]]:
     """Add the effect that gains most, again and again, while it gains something."""
-    directions, effects = list(CORE), []
+    directions = list(CORE)
+    effects: list[str] = []
     value, memory = _best_word(loss, loss(memory), memory, directions)
     while value >= EXACT and len(effects) < len(EFFECTS):
         trials = []
@@ -263,13 +265,13 @@ def _best_word(
     """Try the other words of arbitration, forwarding and servers."""
     if value < EXACT:
         return value, memory
-    others = [
+    others: list[dict[str, Any]] = [
         *({"arbitration": word} for word in Arbitration),
         *({"forwarding": word} for word in Forwarding),
         *({"servers": word} for word in Servers),
     ]
     for change in others:
-        candidate = replace(memory, **change)  # type: ignore[arg-type]
+        candidate = replace(memory, **change)
         if candidate == memory or loss(candidate) > 2 * value:
             continue
         best, candidate = _descend(loss, candidate, directions)
@@ -278,7 +280,7 @@ def _best_word(
     return value, memory
 
 
-def _changed(memory: QueuedMemory, changes: Sequence[Mapping[str, int]]) -> Iterator[QueuedMemory]:
+def _changed(memory: QueuedMemory, changes: Sequence[Mapping[str, Any]]) -> Iterator[QueuedMemory]:
     for change in changes:
         try:
             yield replace(memory, **change)
@@ -345,9 +347,9 @@ def _beginnings(
     yield own_ports
     yield replace(own_ports, in_flight=1)
     shared = replace(own_ports, write_ticks=ticks, descriptor_ticks=0)
-    serial = {"read_latency": 2, "write_latency": 2, "descriptor_latency": 2}
+    serial: dict[str, Any] = {"read_latency": 2, "write_latency": 2, "descriptor_latency": 2}
     for servers, forwarding in product((Servers.SHARED, Servers.BY_DIRECTION), Forwarding):
-        words = {"servers": servers, "forwarding": forwarding}
+        words: dict[str, Any] = {"servers": servers, "forwarding": forwarding}
         turns = replace(shared, arbitration=Arbitration.ROUND_ROBIN, **words)
         yield turns
         yield replace(turns, in_flight=2)
