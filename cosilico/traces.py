@@ -3,9 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,90 +17,29 @@ from sim.arrays.tables import accelerator_row
 from sim.plan import Mapped
 from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.descriptor import Queue
 from sim.spec.design import Design
 from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.files import write_atomic
-from sim.spec.queued_memory import QueuedMemory
 from sim.spec.queued_memory_record import queued_toml
 from sim.spec.rules import shown
 from sim.timing.calibration import Calibration
-from testbench.traces.determination import Determination, determine
-from testbench.traces.evidence import Errors, errors_of, hold_out
-from testbench.traces.fit import Estimate, fit
+from testbench.traces.calibrate import LIMIT, TraceFit, calibrate_runs
 from testbench.traces.proposals import (
     MICROBENCHMARKS,
-    Proposal,
     microbenchmark_program,
     microbenchmark_run,
-    propose,
 )
 from testbench.traces.trace import Trace, read_trace, write_trace
-from testbench.traces.traced_run import TracedRun, Walker
+from testbench.traces.traced_run import TracedRun
 from testbench.validation.simulation_result import SimulationResult
 
 __all__ = [
-    "TraceFit",
     "calibrate_traces",
     "calibrate_traces_to_file",
     "schedule_digest",
     "trace_of",
     "traced_run",
 ]
-
-LEAST_TRANSFERS = 24
-"""LOADs and STOREs with known times without which there is nothing to fit."""
-
-LIMIT = 0.1
-"""Largest mean error on what was held out with which a fit is written."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TraceFit:
-    """A memory that was fitted to traces, and what is known of it.
-
-    Parameters
-    ----------
-    memory : QueuedMemory
-    config : AcceleratorConfig
-    estimate : Estimate
-    before, after : Errors
-        Of what was held out, on the memory that the search began with and on the fitted one.
-    determination : Determination
-    proposals : list of Proposal
-    silent : tuple of str
-        What is open and would show in no microbenchmark.
-    runs, descriptors : int
-        Read, and how many descriptors they have.
-    """
-
-    memory: QueuedMemory
-    config: AcceleratorConfig
-    estimate: Estimate
-    before: Errors
-    after: Errors
-    determination: Determination
-    proposals: list[Proposal]
-    silent: tuple[str, ...]
-    runs: int
-    descriptors: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return everything as a JSON object."""
-        return {
-            "memory": self.memory.to_json(),
-            "effects": list(self.estimate.effects),
-            "loss": self.estimate.loss,
-            "runs": self.runs,
-            "descriptors": self.descriptors,
-            "before": self.before.to_json(),
-            "after": self.after.to_json(),
-            "determination": self.determination.to_json(),
-            "proposals": [
-                {"name": p.name, "determines": list(p.determines)} for p in self.proposals
-            ],
-            "silent": list(self.silent),
-        }
 
 
 def schedule_digest(mapped: Mapped) -> str:
@@ -220,30 +157,7 @@ def calibrate_traces(
     if len(clocks) > 1:
         given = " and ".join(map(str, sorted(clocks)))
         raise CosilicoError(f"traces must be of accelerators with one clock, not {given} MHz")
-    _require_enough(runs)
-    config = configs[0]
-    first = QueuedMemory(name=name, clock_mhz=config.clock_mhz, access_bytes=config.bus_bytes)
-    fitted, judged = hold_out(runs)
-    walker = Walker(calibration)
-    before = errors_of(judged, first, walker)
-    estimate = fit(fitted, calibration, first, report)
-    memory = estimate.memory
-    after = errors_of(judged, memory, walker)
-    _require_fit(before, after, limit)
-    determination = determine(fitted, memory, walker)
-    proposals, silent = propose(config, memory, determination, walker)
-    return TraceFit(
-        memory=memory,
-        config=config,
-        estimate=estimate,
-        before=before,
-        after=after,
-        determination=determination,
-        proposals=proposals,
-        silent=silent,
-        runs=len(runs),
-        descriptors=sum(len(run.rows) for run in runs),
-    )
+    return calibrate_runs(configs[0], runs, calibration, name=name, limit=limit, progress=report)
 
 
 def calibrate_traces_to_file(
@@ -298,29 +212,6 @@ def calibrate_traces_to_file(
     write_atomic(out, queued_toml(result.memory, _summary(result)))
     for line in (f"{out}: {_summary(result)[0]}", *_summary(result)[1:], *_proposed(result)):
         print(line)
-
-
-def _require_enough(runs: Sequence[TracedRun]) -> None:
-    known = 0
-    for run in runs:
-        moved = run.rows[:, QUEUE] != Queue.EXECUTE
-        known += int((moved & (run.start >= 0) & (run.end >= 0)).sum())
-    if known < LEAST_TRANSFERS:
-        raise CosilicoError(
-            f"traces must have start and end of at least {LEAST_TRANSFERS} LOADs and STOREs, not {known}"
-        )
-
-
-def _require_fit(before: Errors, after: Errors, limit: float) -> None:
-    if after.mean > limit:
-        raise CosilicoError(
-            f"mean error on held-out {after.of} must be at most {limit:.1%}, not {after.mean:.1%}"
-        )
-    if after.mean > before.mean:
-        raise CosilicoError(
-            f"mean error on held-out {after.of} must be less than before the fit, {before.mean:.1%}, "
-            f"not {after.mean:.1%}"
-        )
 
 
 def _summary(result: TraceFit) -> list[str]:

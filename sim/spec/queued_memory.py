@@ -1,4 +1,4 @@
-"""Memories behind bridges, shared buses and controllers: bursts wait in queues and are served one by one."""
+"""Memories behind bridges, shared buses and controllers: bursts wait in queues and are served in turn."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -16,7 +16,7 @@ class Arbitration(StrEnum):
     """Which of the waiting bursts is served next."""
 
     FIRST_COME = "first_come"
-    """The one that came first; of those of a cycle LOAD's, then STORE's."""
+    """The burst that came first; of those of a cycle LOAD's, then STORE's."""
     ROUND_ROBIN = "round_robin"
     """The next port's in a circle: LOAD, STORE, descriptors, other masters."""
     READS_FIRST = "reads_first"
@@ -38,9 +38,9 @@ class Forwarding(StrEnum):
     """When a read's data goes on to the accelerator."""
 
     CUT_THROUGH = "cut_through"
-    """As it comes."""
+    """The data goes on in the cycle in which it is there."""
     STORE_AND_FORWARD = "store_and_forward"
-    """When the whole burst is there."""
+    """The data goes on once the whole burst is there."""
 
 
 LIMITS: Mapping[str, tuple[int, int]] = MappingProxyType(

@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.spec.queued_memory import CHOICES, LIMITS, TICKS, QueuedMemory
 from testbench.traces.fit import CORE, EFFECTS
@@ -79,7 +80,7 @@ class Trade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Determination:
-    """What the runs say of a memory's parameters.
+    """A memory's parameters, as far as runs determine them.
 
     Parameters
     ----------
@@ -117,6 +118,9 @@ class Determination:
         }
 
 
+Times = tuple[NDArray[np.int64], NDArray[np.int64], int]
+
+
 class _Sameness:
     """Whether a memory is foretold to do what the fitted memory does."""
 
@@ -127,11 +131,21 @@ class _Sameness:
     def __call__(self, memory: QueuedMemory) -> bool:
         given = self._walker.predict(self._runs, memory)
         return all(
-            mine[2] == theirs[2]
-            and np.array_equal(mine[0], theirs[0])
-            and np.array_equal(mine[1], theirs[1])
-            for mine, theirs in zip(given, self._expected, strict=True)
+            _same(run, mine, theirs)
+            for run, mine, theirs in zip(self._runs, given, self._expected, strict=True)
         )
+
+
+def _same(run: TracedRun, mine: Times, theirs: Times) -> bool:
+    """Whether what the fit has seen of a run is foretold alike."""
+    seen = run.chosen
+    starts, ends = seen & (run.start >= 0), seen & (run.end >= 0)
+    total = run.total > 0 and seen.all()
+    return (
+        (not total or mine[2] == theirs[2])
+        and np.array_equal(mine[0][starts], theirs[0][starts])
+        and np.array_equal(mine[1][ends], theirs[1][ends])
+    )
 
 
 def determine(runs: Sequence[TracedRun], memory: QueuedMemory, walker: Walker) -> Determination:
@@ -161,7 +175,7 @@ def determine(runs: Sequence[TracedRun], memory: QueuedMemory, walker: Walker) -
 def alternatives(
     memory: QueuedMemory, determination: Determination
 ) -> dict[str, list[QueuedMemory]]:
-    """Memories that the runs cannot tell from the fitted one, by what is open.
+    """Memories that the runs cannot tell from the fitted memory, by what is open.
 
     They are the nearest beyond doubt: a trade's step, and of a range a value at either end.
     """

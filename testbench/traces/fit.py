@@ -161,7 +161,7 @@ class Loss:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Measured:
-    """What of a run is compared."""
+    """The part of a run that is compared."""
 
     run: TracedRun
     moved: NDArray[np.bool_]

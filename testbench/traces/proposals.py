@@ -69,7 +69,7 @@ class _Sizes:
 
 
 def _apart(commands: Sequence[Command]) -> list[Command]:
-    """Transfers of a queue that each wait for the one before, through an EXECUTE between them."""
+    """Transfers of a queue that each wait for the last, through an EXECUTE between them."""
     chain: list[Command] = []
     for i, command in enumerate(commands):
         last = i == len(commands) - 1
@@ -151,7 +151,7 @@ def propose(
     Returns
     -------
     proposals : list of Proposal
-        Few that determine all that any would: each next the one that adds most.
+        Few that determine all that any would: each time the program that adds most.
     silent : tuple of str
         What none of them shows: it has no effect on this accelerator.
     """
