@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.progress import track
 
-from benchmarks.record import processor
+from record import processor
 from sim.networks.named import named_network
 from sim.realizability import map_realizable
 from sim.spec.files import write_atomic

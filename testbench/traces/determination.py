@@ -15,6 +15,7 @@ from testbench.traces.traced_run import TracedRun, Walker
 __all__ = ["Determination", "Range", "Trade", "alternatives", "determine"]
 
 POWERS_OF_TWO = ("access_bytes", "row_bytes")
+_STEPS = tuple(TICKS // divisor for divisor in (16, 8, 4, 2, 1))
 CLOSE = 0.05
 """Width of a range, relative to its value, within which a parameter counts as determined."""
 
@@ -261,5 +262,7 @@ def _pair_steps(a: str, b: str) -> list[tuple[int, int]]:
     """Steps of a pair: as the fit's directions move it, and by 1 each in both senses."""
     directions = [*CORE, *(d for effect in EFFECTS.values() for d in effect.directions)]
     steps = [(d[a], d[b]) for d in directions if set(d) == {a, b}]
-    x, y = (TICKS if name.endswith("_ticks") else 1 for name in (a, b))
-    return [*dict.fromkeys([*steps, (x, -y), (-x, y), (x, y), (-x, -y)])]
+    # A tick per access against a cycle per burst: by how many accesses a burst has
+    own, other = (_STEPS if name.endswith("_ticks") else (1,) for name in (a, b))
+    steps += [(sign * x, -sign * y) for x in own for y in other for sign in (1, -1)]
+    return [*dict.fromkeys([*steps, (1, 1), (-1, -1)])]

@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 
 from sim.arrays.schedule_columns import QUEUE
 from sim.spec.descriptor import Queue
-from sim.spec.queued_memory import LIMITS, TICKS, Arbitration, Forwarding, QueuedMemory, Servers
+from sim.spec.queued_memory import (
+    CHOICES,
+    LIMITS,
+    TICKS,
+    Arbitration,
+    Forwarding,
+    QueuedMemory,
+    Servers,
+)
 from sim.timing.calibration import Calibration
 from sim.timing.cycles import FETCH_BEATS
 from sim.timing.transfers import transfer_bytes
@@ -26,6 +34,9 @@ __all__ = ["EFFECTS", "Estimate", "Loss", "fit"]
 
 SURVIVORS = 3
 """Kinds of systems whose further effects are searched."""
+
+KICKS = 16
+"""Random moves of the best memory from which the search descends again."""
 
 GAIN = 0.03
 """Part of the loss that a further effect must take away."""
@@ -213,7 +224,7 @@ def fit(
     """
     loss = Loss(runs, calibration)
     begin = list(_beginnings(runs, calibration, first))
-    steps = len(begin) + SURVIVORS
+    steps = len(begin) + SURVIVORS + 1
     tried: list[tuple[float, QueuedMemory]] = []
     for number, memory in enumerate(begin):
         progress("kinds of systems", number, steps)
@@ -221,15 +232,64 @@ def fit(
         if tried[-1][0] < EXACT:
             break
     tried.sort(key=lambda pair: pair[0])
+    tried[0] = _kicked(loss, *tried[0], CORE)
     results = []
     for number, (_, memory) in enumerate(tried[:SURVIVORS]):
         progress("further effects", len(begin) + number, steps)
         results.append(_with_effects(loss, memory))
         if results[-1][0] < EXACT:
             break
-    progress("further effects", steps, steps)
     value, memory, effects = min(results, key=lambda result: result[0])
+    progress("other beginnings", steps - 1, steps)
+    directions = [*(d for name in effects for d in EFFECTS[name].directions), *CORE]
+    value, memory = _kicked(loss, value, memory, directions)
+    value, memory = _pruned(loss, value, memory, first)
+    effects = tuple(name for name in effects if _has(memory, first, EFFECTS[name]))
+    progress("other beginnings", steps, steps)
     return Estimate(memory=memory, loss=value, effects=effects, walks=loss.walks)
+
+
+def _kicked(
+    loss: Loss, value: float, memory: QueuedMemory, directions: Sequence[Mapping[str, int]]
+) -> tuple[float, QueuedMemory]:
+    """Move the best memory at random and descend again: a search along axes ends in narrow valleys.
+
+    Iterated local search (Lourenço, Martin and Stützle, 2003); the seed is fixed.
+    """
+    rng = np.random.default_rng(0)
+    for _ in range(KICKS):
+        if value < EXACT:
+            break
+        change = dict.fromkeys(COUNTS, 0)
+        for name, choices in COUNTS.items():
+            now = getattr(memory, name)
+            change[name] = int(rng.choice(choices)) if rng.random() < 0.3 else now
+        candidate = next(_changed(memory, [change]), memory)
+        for k in rng.choice(len(directions), 3, replace=False):
+            reach = 2 * _first_step(candidate, directions[k])
+            moved = _moved(candidate, directions[k], int(rng.integers(-reach, reach + 1)))
+            candidate = next(_changed(candidate, [moved]), candidate)
+        trial, candidate = _descend(loss, candidate, directions)
+        if trial < value:
+            value, memory = trial, candidate
+    return value, memory
+
+
+def _pruned(
+    loss: Loss, value: float, memory: QueuedMemory, first: QueuedMemory
+) -> tuple[float, QueuedMemory]:
+    """Put back what the loss does not need."""
+    for name in (*CHOICES, *reversed(LIMITS)):
+        for plain in _changed(memory, [{name: getattr(first, name)}]):
+            trial = loss(plain)
+            if trial <= value + EXACT:
+                value, memory = trial, plain
+    return value, memory
+
+
+def _has(memory: QueuedMemory, first: QueuedMemory, effect: Effect) -> bool:
+    names = {name for change in effect.values for name in change}
+    return any(getattr(memory, name) != getattr(first, name) for name in names)
 
 
 def _with_effects(loss: Loss, memory: QueuedMemory) -> tuple[float, QueuedMemory, tuple[str, ...]]:
