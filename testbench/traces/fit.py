@@ -279,7 +279,7 @@ def _pruned(
     loss: Loss, value: float, memory: QueuedMemory, first: QueuedMemory
 ) -> tuple[float, QueuedMemory]:
     """Put back what the loss does not need."""
-    for name in (*CHOICES, *reversed(LIMITS)):
+    for name in (*CHOICES, *reversed(tuple(LIMITS))):
         for plain in _changed(memory, [{name: getattr(first, name)}]):
             trial = loss(plain)
             if trial <= value + EXACT:
