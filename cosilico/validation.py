@@ -16,12 +16,12 @@ from cosilico.gateware import current_calibration
 from cosilico.measurements import print_results
 from cosilico.progress import progress_bar
 from cosilico.simulation import simulate_argument
-from cosilico.validation_summary import RESULTS_JSON, RESULTS_TEXT, summarize, write_summary
+from cosilico.validation_summary import RESULTS, ResultFiles, summarize, write_summary
 from hwgen.verilator import version
 from sim.spec.errors import CosilicoError
 from sim.spec.views import View
 from testbench.judges.tflite_oracle import require_oracle
-from testbench.rtl.memory_model import DRAM_NAME, LATENCIES
+from testbench.rtl.memory_model import FREEDOMS
 from testbench.validation.campaign import Campaign
 from testbench.validation.journal import Journal
 from testbench.validation.random_pairs import DRAWS, Outcome, validate_random
@@ -51,6 +51,7 @@ def validate_pairs(
     jobs: int | None = None,
     stalls: bool = False,
     memories: bool = False,
+    drawn: int = 0,
     kind: str = "pairs",
     view: View = View.SIMULATION,
     max_macs: int | None = None,
@@ -60,7 +61,7 @@ def validate_pairs(
     ``kind`` is one of ``testbench.validation.random_pairs.DRAWS``. Networks imported from random models are also
     compared with TensorFlow Lite Micro; of pairs drawn for their realizability the verdict is
     compared with what generator and compiler do, and some run. With ``memories`` every pair runs
-    behind every other memory as well.
+    behind every other memory as well, with ``drawn`` behind as many random deterministic ones.
     """
     space = named_space(space_name)
     if kind == "imported":
@@ -76,6 +77,7 @@ def validate_pairs(
             jobs=jobs or os.cpu_count() or 1,
             stalls=stalls,
             memories=memories,
+            drawn=drawn,
             draw=DRAWS[kind],
             view=view,
             max_macs=max_macs,
@@ -98,6 +100,7 @@ def validate_everything(
     journal_file: Path,
     out: Path,
     *,
+    files: ResultFiles = RESULTS,
     jobs: int | None = None,
     force: bool = False,
 ) -> int:
@@ -109,14 +112,16 @@ def validate_everything(
     journal_file : Path
         Takes every outcome; outcomes of the same campaign and sources are not run again.
     out : Path
-        Folder for ``validation.json`` and ``validation.md``, written when all is done.
+        Folder for the results, written when all is done.
+    files : ResultFiles
+        Their names.
     jobs : int, optional
         Processes; one per core if not given.
     force : bool
         Begin a journal of another campaign or other sources anew, and replace the results.
     """
     check_file(journal_file, "--journal")
-    for name in (RESULTS_JSON, RESULTS_TEXT):
+    for name in files:
         check_file(out / name, "--out")
         if (out / name).exists() and not force:
             raise CosilicoError(f"{out / name} must be absent, or --force must be given")
@@ -138,7 +143,7 @@ def validate_everything(
     if len(journal.records) != total:
         raise CosilicoError(f"{journal_file} must hold {total} pairs, not {len(journal.records)}")
     summary = summarize(campaign, journal, calibration.gateware_hash)
-    write_summary(summary, out)
+    write_summary(summary, out, files)
     wrong: int = sum(
         record["bit_differences"]
         + record["judged_differences"]
@@ -147,7 +152,7 @@ def validate_everything(
         for record in journal.records.values()
     )
     console.print(
-        f"{total} pairs: {wrong} differences; {out / 'validation.md'}",
+        f"{total} pairs: {wrong} differences; {out / files.text}",
         style="red" if wrong else "green",
         soft_wrap=True,
     )
@@ -190,7 +195,7 @@ def _memories(width: int, outcomes: Sequence[Outcome], behind: Counter[str]) -> 
         execute = sum(comparison.execute for comparison in compared)
         cycles = sum(comparison.timing_differences for comparison in compared) - execute
         bits = sum(comparison.bit_differences for comparison in compared)
-        shown = str(cycles) if name in (*LATENCIES, DRAM_NAME) else "-"
+        shown = "-" if name in FREEDOMS else str(cycles)
         rows.append([name, str(pairs), shown, str(execute), str(bits)])
     return fitted_table(width, columns, rows, title="the same pairs behind other memories")
 

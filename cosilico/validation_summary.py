@@ -4,24 +4,39 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sim.spec.accelerator_record import accelerator_of
 from sim.spec.files import write_atomic
 from sim.spec.views import View
+from testbench.cases.random_memories import CLOCKS_MHZ, OUTSTANDING, WIDTHS
+from testbench.cases.random_memories import LATENCIES as DRAWN_LATENCIES
 from testbench.rtl.memory_model import DRAM_NAME, FREEDOMS, LATENCIES
 from testbench.validation.campaign import (
     CASES_PER_CONFIG,
+    DRAWN,
     SYNTHESIS_MACS,
     SYNTHESIS_SHARE,
     Campaign,
+    Part,
 )
 from testbench.validation.journal import Journal
 
-__all__ = ["RESULTS_JSON", "RESULTS_TEXT", "summarize", "write_summary"]
+__all__ = ["MEMORY_RESULTS", "RESULTS", "ResultFiles", "summarize", "write_summary"]
 
-RESULTS_JSON = "validation.json"
-RESULTS_TEXT = "validation.md"
+
+class ResultFiles(NamedTuple):
+    """Names of the two files of results."""
+
+    json: str
+    text: str
+
+
+RESULTS = ResultFiles("validation.json", "validation.md")
+"""Files of a full validation."""
+
+MEMORY_RESULTS = ResultFiles("memories.json", "memories.md")
+"""Files of random pairs behind random memories."""
 
 _COLUMNS = {
     "pairs": "pairs",
@@ -42,7 +57,7 @@ def summarize(campaign: Campaign, journal: Journal, gateware_hash: str) -> dict[
     records = list(journal.records.values())
     parts = {
         part.name: _figures(record for record in records if record["part"] == part.name)
-        | {"memory": "T2" if part.stalls else "T1 and others" if part.memories else "T1"}
+        | {"memory": _memory(part)}
         for part in campaign.parts()
     }
     return {
@@ -58,10 +73,17 @@ def summarize(campaign: Campaign, journal: Journal, gateware_hash: str) -> dict[
     }
 
 
-def write_summary(summary: Mapping[str, Any], out: Path) -> None:
-    """Write ``validation.json`` and ``validation.md`` into a folder."""
-    write_atomic(out / RESULTS_JSON, json.dumps(summary, indent=1) + "\n")
-    write_atomic(out / RESULTS_TEXT, _text(summary))
+def write_summary(summary: Mapping[str, Any], out: Path, files: ResultFiles = RESULTS) -> None:
+    """Write the results into a folder, as JSON and as text."""
+    write_atomic(out / files.json, json.dumps(summary, indent=1) + "\n")
+    write_atomic(out / files.text, _text(summary))
+
+
+def _memory(part: Part) -> str:
+    """Memories that a part runs behind, in a word."""
+    if part.stalls:
+        return "T2"
+    return "T1 and others" if part.memories else "T1, drawn" if part.drawn else "T1"
 
 
 def _wrong(journal: Journal, parts: Sequence[str]) -> dict[str, Any]:
@@ -123,19 +145,9 @@ def _right(record: Mapping[str, Any]) -> bool:
 
 def _text(summary: Mapping[str, Any]) -> str:
     campaign = summary["campaign"]
+    drawn = campaign["behind_drawn"] and not campaign["pairs"]
     lines = [
-        "# Validation",
-        "",
-        f"`cosilico validate --full --seed {campaign['seed']}`, {campaign['view']} view of the "
-        f"datapath, gateware `{summary['gateware_hash'][:12]}`. {_share(campaign['view'])}On T1 every "
-        "descriptor's start, end "
-        "of issue and end, every image's total and every counter is compared with the prediction; "
-        "under random stalls (T2) the duration of every EXECUTE descriptor. Random pairs run behind other "
-        "memories as well: "
-        + ", ".join((*LATENCIES, DRAM_NAME))
-        + ", and, with bits and durations of EXECUTE compared, "
-        + "; ".join(FREEDOMS)
-        + ".",
+        *(_drawn_introduction(summary) if drawn else _introduction(summary)),
         "",
         "| part | memory | " + " | ".join(_COLUMNS.values()) + " |",
         "|---|---|" + "---:|" * len(_COLUMNS),
@@ -164,6 +176,44 @@ def _text(summary: Mapping[str, Any]) -> str:
     if summary["wrong"]:
         lines += ["", "Wrong: " + ", ".join(summary["wrong"]) + "."]
     return "\n".join(lines) + "\n"
+
+
+def _introduction(summary: Mapping[str, Any]) -> list[str]:
+    """Title, and what was compared in a full validation."""
+    campaign = summary["campaign"]
+    return [
+        "# Validation",
+        "",
+        f"`cosilico validate --full --seed {campaign['seed']}`, {campaign['view']} view of the "
+        f"datapath, gateware `{summary['gateware_hash'][:12]}`. {_share(campaign['view'])}On T1 every "
+        "descriptor's start, end "
+        "of issue and end, every image's total and every counter is compared with the prediction; "
+        "under random stalls (T2) the duration of every EXECUTE descriptor. Random pairs run behind other "
+        "memories as well: "
+        + ", ".join((*LATENCIES, DRAM_NAME))
+        + ", and, with bits and durations of EXECUTE compared, "
+        + "; ".join(FREEDOMS)
+        + ".",
+    ]
+
+
+def _drawn_introduction(summary: Mapping[str, Any]) -> list[str]:
+    """Title, and what was compared behind random memories."""
+    campaign = summary["campaign"]
+    latency, outstanding = (" … ".join(map(str, x)) for x in (DRAWN_LATENCIES, OUTSTANDING))
+    return [
+        "# Random deterministic memories",
+        "",
+        f"`cosilico validate --random {campaign['behind_drawn']} --memories random --seed "
+        f"{campaign['seed']}`, {campaign['view']} view of the datapath, gateware "
+        f"`{summary['gateware_hash'][:12]}`. Each random pair runs behind the memory of the calibration and "
+        f"behind {DRAWN} memories that are drawn for it: a latency of {latency} cycles, another for "
+        f"writes or the same, {outstanding} outstanding bursts or any number, a width of "
+        f"{', '.join(map(str, WIDTHS))} bytes or the port's, a clock of "
+        f"{', '.join(map(str, CLOCKS_MHZ))} MHz, a multiple or a part of the accelerator's or the "
+        "accelerator's own, and gaps between bursts or none. Every descriptor's start, end of issue and end, "
+        "every image's total, every counter and every activation is compared.",
+    ]
 
 
 def _share(view: str) -> str:

@@ -67,7 +67,11 @@ def validate(
     ] = None,
     memories: Annotated[
         MemorySet,
-        typer.Option(help="all: each random pair behind every memory that AXI allows as well"),
+        typer.Option(
+            help="all: each random pair behind every memory that AXI allows as well; random: N "
+            "pairs of each space, each behind deterministic memories that are drawn for it as well, "
+            "journalled and written as by --full"
+        ),
     ] = MemorySet.SINGLE,
     fuzz: Annotated[
         int | None,
@@ -99,8 +103,13 @@ def validate(
         int | None, typer.Option(metavar="N", min=16, help="pass over larger random accelerators")
     ] = None,
     journal: Annotated[
-        Path, typer.Option(metavar="FILE", help="--full: what is done; a killed run goes on here")
-    ] = Path("build/validation.jsonl"),
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="--full: what is done; a killed run goes on here",
+            show_default="build/validation.jsonl or build/memories.jsonl",
+        ),
+    ] = None,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="--full: folder of the results file")
     ] = Path("benchmarks"),
@@ -136,6 +145,8 @@ def validate(
             "--memories must be given with --random, --imported or --realizability alone; "
             "--full runs its random pairs behind all of them"
         )
+    if memories is MemorySet.RANDOM and counts.keys() != {"pairs"}:
+        raise CosilicoError("--memories random must be given with --random alone")
     if design is not None:
         differences = validate_design(design, accelerator=accelerator, view=view)
     elif corrupted is not None:
@@ -150,7 +161,27 @@ def validate(
         from testbench.validation.campaign import Campaign
 
         campaign = Campaign(seed=seed, view=view, max_macs=max_macs)
-        differences = validate_everything(campaign, journal, out, jobs=jobs, force=force)
+        kept = journal or Path("build/validation.jsonl")
+        differences = validate_everything(campaign, kept, out, jobs=jobs, force=force)
+    elif memories is MemorySet.RANDOM:
+        from cosilico.validation_summary import MEMORY_RESULTS
+        from testbench.validation.campaign import Campaign
+
+        campaign = Campaign(
+            pairs=0,
+            stalled=0,
+            layers=False,
+            imported=0,
+            points=0,
+            behind_drawn=counts["pairs"],
+            seed=seed,
+            view=view,
+            max_macs=max_macs,
+        )
+        kept = journal or Path("build/memories.jsonl")
+        differences = validate_everything(
+            campaign, kept, out, files=MEMORY_RESULTS, jobs=jobs, force=force
+        )
     else:
         [(kind, count)] = counts.items()
         differences = validate_pairs(

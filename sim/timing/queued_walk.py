@@ -10,44 +10,37 @@ from numpy.typing import NDArray
 from sim.arrays.kernel import in_place, inlined, kernel
 from sim.arrays.tables import Hw
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue
+from sim.spec.descriptor import DESCRIPTOR_BYTES
 from sim.spec.errors import CosilicoError
 from sim.spec.queued_memory import TICKS, QueuedMemory
-from sim.timing.calibration import Calibration, Constant
+from sim.timing.calibration import Calibration
 from sim.timing.cycles import FETCH_BEATS
 from sim.timing.dram import DramParameter
 from sim.timing.dram_ports import (
     ANSWER,
-    ANSWERED,
     ARRIVAL,
     BEATS,
     BURST_AT,
     BURSTS,
     END,
-    LAST_BEAT,
-    LAST_OF,
     MOVED,
     REQUEST,
     UNKNOWN,
-    request_read,
     slot_of,
-    take_read,
 )
-from sim.timing.dram_walk import (
-    ARRIVE,
-    DONE,
+from sim.timing.dram_progress import (
     FETCH_END,
     FETCHED,
-    FREE,
-    ISSUED,
-    NEXT_REQUEST,
-    START,
-    WAIT_LOAD,
-    WAIT_STORE,
+    answer_store,
+    at_doorbell,
     fetch_arrival,
+    finish_fetch,
+    finish_load,
+    request_fetch,
+    request_load,
     settle,
-    walk_at_doorbell,
 )
+from sim.timing.dram_walk import result_of
 from sim.timing.queued import (
     DESCRIPTORS,
     FROM,
@@ -100,11 +93,11 @@ def port_parameters(calibration: Calibration, write_queue: int) -> NDArray[np.in
 
 
 @inlined
-def _serve_load(walk, rows, hw, constants, p, q, servers, banks, burst, base):
+def _serve_load(walk, rows, hw, constants, q, servers, banks, burst):
     """Serve LOAD's next burst."""
-    unit, lead = walk.loads.unit, constants[Constant.LOAD_REQUEST]
-    own = walk.loads.ring[slot_of(walk.loads, take_read(walk.loads, rows, hw))]
-    at, beats, bus = base + own[BURST_AT], own[BEATS], hw.bus_bytes
+    unit = walk.loads.unit
+    own = walk.loads.ring[slot_of(walk.loads, request_load(walk, rows, hw, constants))]
+    at, beats, bus = own[BURST_AT], own[BEATS], hw.bus_bytes
     end = served_until(q, servers, banks, burst, READS, unit[REQUEST], at, beats * bus)
     own[ANSWER] = cycle_of(burst[FROM])
     step, size, latency = q[Q.READ_TICKS], q[Q.ACCESS_BYTES], q[Q.READ_LATENCY]
@@ -112,7 +105,7 @@ def _serve_load(walk, rows, hw, constants, p, q, servers, banks, burst, base):
     if q[Q.FORWARDING]:
         unit[END] = paced(walk.loads.credit, hw, max(cycle_of(end) + latency, unit[END] + 1), beats)
     elif step * bus <= TICKS * size:
-        # Accesses bring at least a beat per cycle: only the first beat, and a last access that is late, are waited for
+        # Accesses bring a beat per cycle at least: only the first beat is waited for
         early = cycle_of(burst[FROM] + ((offset + bus - 1) // size + 1) * step) + latency
         unit[END] = paced(walk.loads.credit, hw, max(early, unit[END] + 1), beats)
     else:
@@ -120,15 +113,8 @@ def _serve_load(walk, rows, hw, constants, p, q, servers, banks, burst, base):
             there = (offset + (j + 1) * bus - 1) // size + 1
             at_port = cycle_of(burst[FROM] + there * step) + latency
             unit[END] = paced(walk.loads.credit, hw, max(at_port, unit[END] + 1), 1)
-    own[LAST_BEAT] = unit[END]
-    unit[MOVED] += 1
     taken(servers, burst, unit[END])
-    i = own[LAST_OF]
-    if i >= 0:
-        done = unit[END] + constants[Constant.LOAD_OVERHEAD] - lead
-        walk.times[i, ISSUED] = walk.times[i, DONE] = done
-        walk.queues[Queue.LOAD, FREE] = unit[REQUEST] + constants[Constant.LOAD_NEXT] - lead
-    request_read(walk.loads, constants)
+    finish_load(walk, constants)
     _leave(walk.loads, q)
 
 
@@ -142,39 +128,33 @@ def _leave(port, q):
 
 
 @inlined
-def _serve_store(walk, hw, q, servers, banks, burst, base):
+def _serve_store(walk, hw, q, servers, banks, burst):
     """Serve STORE's next burst."""
     unit = walk.stores.unit
-    own = walk.stores.ring[slot_of(walk.stores, unit[MOVED] - 1)]
+    number = unit[MOVED] - 1
+    own = walk.stores.ring[slot_of(walk.stores, number)]
     size = own[BEATS] * hw.bus_bytes
-    at, came = base + own[BURST_AT], unit[ARRIVAL]
-    end = served_until(q, servers, banks, burst, WRITES, came, at, size)
-    answer = cycle_of(end) + q[Q.WRITE_LATENCY]
-    unit[ANSWERED] = own[ANSWER] = max(answer, unit[ANSWERED] + 1)
+    end = served_until(q, servers, banks, burst, WRITES, unit[ARRIVAL], own[BURST_AT], size)
+    answer_store(walk, number, cycle_of(end) + q[Q.WRITE_LATENCY])
     taken(servers, burst, own[ANSWER])
-    i = own[LAST_OF]
-    if i >= 0:
-        walk.times[i, ISSUED] = walk.times[i, DONE] = own[ANSWER] + 1
     unit[ARRIVAL] = UNKNOWN
 
 
 @inlined
-def _serve_fetch(walk, p, q, servers, banks, burst, address, arrival):
+def _serve_fetch(walk, p, q, servers, banks, burst, header, arrival):
     """Serve the next burst of the fetch unit, the header's or a descriptor's."""
     fetch = walk.fetch
+    address = header + DESCRIPTOR_BYTES * (fetch[FETCHED] + 1)
+    request_fetch(walk, arrival)
     end = served_until(q, servers, banks, burst, DESCRIPTORS, arrival, address, DESCRIPTOR_BYTES)
     last = cycle_of(end) + q[Q.DESCRIPTOR_LATENCY]
     fetch[FETCH_END] = max(last, fetch[FETCH_END] + FETCH_BEATS)
     taken(servers, burst, fetch[FETCH_END])
-    fetched = fetch[FETCHED]
-    fetch[NEXT_REQUEST] = fetch[FETCH_END] + 1 if fetched < 0 else arrival + 1
-    if fetched >= 0:
-        walk.times[fetched, ARRIVE] = fetch[FETCH_END] + p[DramParameter.FETCH_DELAY]
-    fetch[FETCHED] += 1
+    finish_fetch(walk, p)
 
 
 @kernel
-def walk_queued_arrays(rows, hw, constants, p, q, servers, banks, base, header):
+def walk_queued_arrays(rows, hw, constants, p, q, servers, banks, header):
     """Start, end of issue and end of every descriptor on a queued memory.
 
     Parameters
@@ -186,15 +166,15 @@ def walk_queued_arrays(rows, hw, constants, p, q, servers, banks, base, header):
     q : int64[len(QueuedParameter)]
     servers, banks
         Of :func:`sim.timing.queued.servers_at_doorbell`; changed.
-    base, header : int
-        Address of the program, and of its header from there.
+    header : int
+        Address of the program's header.
 
     Returns
     -------
     start, issued, done, waits, total
         As :func:`sim.timing.cycles.walk`.
     """
-    walk = walk_at_doorbell(rows.shape[0], hw, constants, p)
+    walk = at_doorbell(rows.shape[0], hw, constants, p)
     arrivals, burst = np.full(PORTS, UNKNOWN, np.int64), np.zeros(FROM + 1, np.int64)
     while True:
         settle(walk, rows, hw, constants, p)
@@ -205,21 +185,14 @@ def walk_queued_arrays(rows, hw, constants, p, q, servers, banks, base, header):
         if port < 0:
             break
         if port == READS:
-            _serve_load(walk, rows, hw, constants, p, q, servers, banks, burst, base)
+            _serve_load(walk, rows, hw, constants, q, servers, banks, burst)
         elif port == WRITES:
-            _serve_store(walk, hw, q, servers, banks, burst, base)
+            _serve_store(walk, hw, q, servers, banks, burst)
         elif port == DESCRIPTORS:
-            address = base + header + DESCRIPTOR_BYTES * (walk.fetch[FETCHED] + 1)
-            came = arrivals[DESCRIPTORS]
-            _serve_fetch(walk, p, q, servers, banks, burst, address, came)
+            _serve_fetch(walk, p, q, servers, banks, burst, header, arrivals[DESCRIPTORS])
         else:
             served_until(q, servers, banks, burst, port, 0, 0, 0)
-    times = walk.times
-    waits = np.empty(2, np.int64)
-    waits[0], waits[1] = walk.fetch[WAIT_LOAD], walk.fetch[WAIT_STORE]
-    done = times[:, DONE].copy()
-    total = done.max() + constants[Constant.FINISH]
-    return times[:, START].copy(), times[:, ISSUED].copy(), done, waits, total
+    return result_of(walk, constants)
 
 
 def walk_queued(
@@ -237,6 +210,6 @@ def walk_queued(
     p = port_parameters(calibration, memory.write_queue)
     servers, banks = servers_at_doorbell(q)
     start, issued, done, waits, total = walk_queued_arrays(
-        rows, hw, calibration.array, p, q, servers, banks, 0, header
+        rows, hw, calibration.array, p, q, servers, banks, header
     )
     return start, issued, done, waits, int(total)

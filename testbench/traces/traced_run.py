@@ -75,6 +75,6 @@ class Walker:
         for run in runs:
             servers, banks = servers_at_doorbell(q)
             start, _, end, _, total = walk_queued_arrays(
-                run.rows, run.hw, self._constants, p, q, servers, banks, 0, run.header
+                run.rows, run.hw, self._constants, p, q, servers, banks, run.header
             )
             yield start, end, int(total)

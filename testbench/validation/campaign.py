@@ -15,7 +15,15 @@ from testbench.validation.journal import Journal
 from testbench.validation.random_pairs import DRAWS, Draw, Outcome, in_threads, try_case
 from testbench.validation.workers import worker_pool
 
-__all__ = ["CASES_PER_CONFIG", "SYNTHESIS_MACS", "SYNTHESIS_SHARE", "Campaign", "Part", "Unit"]
+__all__ = [
+    "CASES_PER_CONFIG",
+    "DRAWN",
+    "SYNTHESIS_MACS",
+    "SYNTHESIS_SHARE",
+    "Campaign",
+    "Part",
+    "Unit",
+]
 
 CASES_PER_CONFIG = 20
 """Random cases that share a configuration and so a build."""
@@ -28,6 +36,9 @@ SYNTHESIS_MACS = 4096
 
 The netlist of 16,384 MACs takes four minutes to build and simulates 1,200 cycles per second.
 """
+
+DRAWN = 8
+"""Deterministic memories that are drawn for a pair."""
 
 STALL_SEED_OFFSET = 1
 """Offset of the seed of pairs that run under stalls, which so differ from those that do not."""
@@ -48,6 +59,8 @@ class Part:
         Whether each case runs behind every memory.
     synthesis : bool
         Whether a share of the cases runs in the synthesis view.
+    drawn : int
+        Deterministic memories that are drawn for each case, which runs behind them as well.
     """
 
     name: str
@@ -55,6 +68,7 @@ class Part:
     stalls: bool = False
     memories: bool = False
     synthesis: bool = False
+    drawn: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +115,9 @@ class Campaign:
     points : int
         Random pairs for each space, realizable or not, of which the verdict is compared with what
         generator and compiler do; some run, on T1.
+    behind_drawn : int
+        Random pairs of each space, each of them behind ``DRAWN`` deterministic memories of its own
+        (:mod:`testbench.cases.random_memories`).
     seed : int
     view : View
         Of the datapath (:func:`testbench.rtl.harness.build`). In the simulation view a share of the
@@ -115,6 +132,7 @@ class Campaign:
     layers: bool = True
     imported: int = 64
     points: int = 1000
+    behind_drawn: int = 0
     seed: int = 1
     view: View = View.SIMULATION
     max_macs: int | None = None
@@ -127,6 +145,7 @@ class Campaign:
             *map(self._stalled, HARDWARE_SPACES),
             *map(self._imported, HARDWARE_SPACES),
             *map(self._points, HARDWARE_SPACES),
+            *map(self._behind_drawn, HARDWARE_SPACES),
         ]
         return [part for part in parts if part.count]
 
@@ -143,6 +162,8 @@ class Campaign:
             yield from self._random(self._imported(name), DRAWS["imported"], space)
         for name, space in HARDWARE_SPACES.items():
             yield from self._random(self._points(name), DRAWS["realizability"], space)
+        for name, space in HARDWARE_SPACES.items():
+            yield from self._random(self._behind_drawn(name), DRAWS["pairs"], space)
 
     def run(
         self, journal: Journal, jobs: int, progress: Callable[[str, int, int], None]
@@ -175,6 +196,7 @@ class Campaign:
                     stalls=unit.part.stalls,
                     view=view,
                     memories=unit.part.memories,
+                    drawn=unit.part.drawn,
                 ).result()
                 kept = {"part": unit.part.name, "view": str(view)} | outcome.to_json()
                 journal.append(unit.key(case), kept)
@@ -202,6 +224,7 @@ class Campaign:
             "layers": self.layers,
             "imported": self.imported,
             "points": self.points,
+            "behind_drawn": self.behind_drawn,
             "seed": self.seed,
             "view": self.view,
             "max_macs": self.max_macs,
@@ -222,6 +245,9 @@ class Campaign:
 
     def _points(self, space: str) -> Part:
         return Part(name=f"realizability, {space}", count=self.points)
+
+    def _behind_drawn(self, space: str) -> Part:
+        return Part(name=f"random memories, {space}", count=self.behind_drawn, drawn=DRAWN)
 
     def _random(self, part: Part, draw: Draw, space: HardwareSpace) -> Iterator[Unit]:
         seed = self.seed + (STALL_SEED_OFFSET if part.stalls else 0)

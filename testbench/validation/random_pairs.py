@@ -32,6 +32,7 @@ from testbench.cases.imported import (
     Judgement,
     draw_imported_group,
 )
+from testbench.cases.random_memories import draw_memories
 from testbench.cases.random_networks import NETWORKS_PER_CONFIG, Case, draw_group
 from testbench.cases.realizability import (
     POINTS_PER_CONFIG,
@@ -158,6 +159,7 @@ class Outcome:
             "network": self.case.network.name,
             "accelerator": self.case.config.to_json(),
             "memories": len(self.comparisons),
+            "behind": list(self.others),
             "activations": sum(comparison.activations for comparison in self.comparisons),
             "bit_differences": self.bit_differences,
             "judged_values": self.judged_values,
@@ -280,16 +282,24 @@ def every_memory(config: AcceleratorConfig, seed: int) -> dict[str, MemoryModel]
 
 
 def try_case(
-    case: Case, *, stalls: bool = False, view: View = View.SIMULATION, memories: bool = False
+    case: Case,
+    *,
+    stalls: bool = False,
+    view: View = View.SIMULATION,
+    memories: bool = False,
+    drawn: int = 0,
 ) -> Outcome:
     """Run one case; whatever goes wrong with it is its outcome and stops no other.
 
     With ``stalls`` the memory is T2, seeded by the case; with ``memories`` the case runs behind
-    every other memory as well (:func:`every_memory`). Of a case that asks for realizability the
+    every other memory as well (:func:`every_memory`), and behind ``drawn`` deterministic ones that are drawn
+    for it (:func:`testbench.cases.random_memories.draw_memories`). Of a case that asks for realizability the
     verdict is tried first, and many end there.
     """
     memory = MemoryModel(stall_seed=case.image_seed) if stalls else MemoryModel()
-    others = every_memory(case.config, case.image_seed) if memories else None
+    others = every_memory(case.config, case.image_seed) if memories else {}
+    for fixed in draw_memories(case.config, drawn, case.image_seed):
+        others[str(fixed)] = MemoryModel.of(fixed)
     try:
         if isinstance(case, RealizabilityCase):
             failure = case.contradiction()
@@ -313,6 +323,7 @@ def validate_random(
     stalls: bool = False,
     view: View = View.SIMULATION,
     memories: bool = False,
+    drawn: int = 0,
 ) -> Iterator[Outcome]:
     """Outcomes of ``count`` random cases, in the order in which they finish.
 
@@ -330,6 +341,8 @@ def validate_random(
         Of the datapath; see :func:`testbench.rtl.harness.build`.
     memories : bool
         Every other memory as well, in the same builds; see :func:`every_memory`.
+    drawn : int
+        Deterministic memories that are drawn for each case, in the same builds.
     """
 
     def run(group: int) -> Iterator[Outcome]:
@@ -337,7 +350,7 @@ def validate_random(
         size = min(draw.per_config, count - first)
         for case in draw.group(group, first, size, space, seed, max_macs=max_macs):
             yield workers.submit(
-                try_case, case, stalls=stalls, view=view, memories=memories
+                try_case, case, stalls=stalls, view=view, memories=memories, drawn=drawn
             ).result()
 
     groups = range(-(-count // draw.per_config))

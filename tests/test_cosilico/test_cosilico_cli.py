@@ -273,7 +273,13 @@ def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("run", ["[default: (tiny)]", "[default: 0]"]),
         ("simulate", ["[default: (the design's own)]", "(all)]", "[default: (those shipped)]"]),
-        ("validate", ["[default: (one per core)]", "[default: build/validation.jsonl]"]),
+        (
+            "validate",
+            [
+                "[default: (one per core)]",
+                "[default: (build/validation.jsonl or build/memories.jsonl)]",
+            ],
+        ),
         ("enumerate", ["[default: (area of the space's default)]", "[default: tiny]"]),
         ("import", ["x, float [N, C, H, W]"]),
         ("cache", ["--prune", "--all"]),

@@ -41,7 +41,12 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Case]:
     cases: list[Case] = []
 
     def run(
-        case: Case, *, stalls: bool = False, view: View = View.SIMULATION, memories: bool = False
+        case: Case,
+        *,
+        stalls: bool = False,
+        view: View = View.SIMULATION,
+        memories: bool = False,
+        drawn: int = 0,
     ) -> Outcome:
         cases.append(case)
         return Outcome(case=case, comparison=EQUAL, measured_cycles=9, predicted_cycles=9)
@@ -73,7 +78,7 @@ def test_any_seed_draws_pairs(runs: list[Case]) -> None:
 def test_differences_and_failures_are_counted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run(case: Case, *, stalls: bool, view: View, memories: bool) -> Outcome:
+    def run(case: Case, *, stalls: bool, view: View, memories: bool, drawn: int) -> Outcome:
         if case.index == 1:
             return Outcome(case=case, failure="HarnessError: LOAD is blocked")
         wrong = Comparison(
@@ -98,7 +103,7 @@ def test_differences_and_failures_are_counted(
 def test_other_memories_are_listed_with_what_they_compare(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run(case: Case, *, stalls: bool, view: View, memories: bool) -> Outcome:
+    def run(case: Case, *, stalls: bool, view: View, memories: bool, drawn: int) -> Outcome:
         assert memories
         late = replace(EQUAL, execute=case.index)
         return Outcome(case=case, comparison=EQUAL, others={"latency 1": EQUAL, "toggling": late})
@@ -116,7 +121,7 @@ def test_an_imported_network_that_differs_is_named_by_its_seed(
 ) -> None:
     cases: list[ImportedCase] = []
 
-    def run(case: Case, *, stalls: bool, view: View, memories: bool) -> Outcome:
+    def run(case: Case, *, stalls: bool, view: View, memories: bool, drawn: int) -> Outcome:
         assert isinstance(case, ImportedCase)
         cases.append(case)
         wrong = Judgement(values=70, differences=4 if case.index == 1 else 0)
@@ -177,7 +182,7 @@ def test_an_interrupted_validation_goes_on(
 ) -> None:
     journal = tmp_path / "journal.jsonl"
 
-    def interrupted(case: Case, *, stalls: bool, view: View, memories: bool) -> Outcome:
+    def interrupted(case: Case, *, stalls: bool, view: View, memories: bool, drawn: int) -> Outcome:
         if len(runs) == 9:
             raise KeyboardInterrupt
         runs.append(case)
@@ -209,7 +214,7 @@ def test_other_sources_begin_anew(
 def test_failures_are_printed_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run(case: Case, *, stalls: bool, view: View, memories: bool) -> Outcome:
+    def run(case: Case, *, stalls: bool, view: View, memories: bool, drawn: int) -> Outcome:
         if stalls and case.index == 1:
             return Outcome(case=case, failure="HarnessError: STORE is blocked")
         return Outcome(case=case, comparison=EQUAL)

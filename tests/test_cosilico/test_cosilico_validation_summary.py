@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cosilico.validation_summary import RESULTS_JSON, RESULTS_TEXT, summarize, write_summary
+from cosilico.validation_summary import RESULTS, summarize, write_summary
 from sim.spec.spaces import EDGE, TINY
 from sim.spec.views import View
 from testbench.validation.campaign import Campaign
@@ -93,8 +93,8 @@ def test_what_is_wrong_is_in_the_campaigns_order(journal: Journal) -> None:
 def test_both_files_are_written(journal: Journal, tmp_path: Path) -> None:
     summary = summarize(CAMPAIGN, journal, "f" * 64)
     write_summary(summary, tmp_path / "out")
-    assert json.loads((tmp_path / "out" / RESULTS_JSON).read_text()) == summary
-    text = (tmp_path / "out" / RESULTS_TEXT).read_text()
+    assert json.loads((tmp_path / "out" / RESULTS.json).read_text()) == summary
+    text = (tmp_path / "out" / RESULTS.text).read_text()
     assert "`cosilico validate --full --seed 4`, simulation view" in text
     assert "20 of which share an accelerator, every 5th accelerator runs its pairs in the" in text
     assert "synthesis view, if it has at most 4,096 MACs per cycle. On T1 every" in text
@@ -113,7 +113,7 @@ def test_a_campaign_in_the_synthesis_view_says_so(tmp_path: Path) -> None:
     campaign = dataclasses.replace(CAMPAIGN, view=View.SYNTHESIS)
     journal = Journal(tmp_path / "other.jsonl", campaign.header())
     write_summary(summarize(campaign, journal, "f" * 64), tmp_path)
-    text = (tmp_path / RESULTS_TEXT).read_text()
+    text = (tmp_path / RESULTS.text).read_text()
     assert "--seed 4`, synthesis view of the datapath, gateware `ffffffffffff`. On T1" in text
 
 
@@ -133,7 +133,7 @@ def test_imported_networks_were_judged(journal: Journal, tmp_path: Path) -> None
     assert (
         "12,345 activations and outputs in RTL were also compared with TensorFlow Lite Micro's: "
         "6 differ."
-    ) in (tmp_path / RESULTS_TEXT).read_text()
+    ) in (tmp_path / RESULTS.text).read_text()
 
 
 def test_verdicts_are_counted(journal: Journal, tmp_path: Path) -> None:
@@ -143,4 +143,4 @@ def test_verdicts_are_counted(journal: Journal, tmp_path: Path) -> None:
     summary = summarize(CAMPAIGN, journal, "f" * 64)
     assert summary["verdicts"] == {"MAP_TILE": 1, "ran": 1, "realizable": 1}
     write_summary(summary, tmp_path)
-    assert "ones ran: 1 MAP_TILE, 1 ran, 1 realizable." in (tmp_path / RESULTS_TEXT).read_text()
+    assert "ones ran: 1 MAP_TILE, 1 ran, 1 realizable." in (tmp_path / RESULTS.text).read_text()

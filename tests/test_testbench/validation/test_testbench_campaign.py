@@ -31,7 +31,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Case, bool]]:
     """Cases that were run, and whether under stalls; nothing is simulated."""
     cases: list[tuple[Case, bool]] = []
 
-    def run(case: Case, *, stalls: bool, view: View, memories: bool) -> Outcome:
+    def run(case: Case, *, stalls: bool, view: View, memories: bool, drawn: int) -> Outcome:
         assert memories == (not stalls and type(case) is Case and case.index < SMALL.pairs)
         assert view == (View.SYNTHESIS if memories else View.SIMULATION)
         cases.append((case, stalls))

@@ -1,0 +1,123 @@
+"""Random LOAD and STORE descriptors, and the bursts that they are cut into."""
+
+import random
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelerators import small_accelerator
+from sim.arrays.tables import COLUMNS
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.bus import BURST_BEATS, PAGE_BYTES
+from sim.spec.descriptor import LoadKind, Queue
+
+Sequence = list[tuple[int, dict[str, int]]]
+"""Earliest start and fields of each descriptor."""
+
+
+def draw_config(generator: random.Random) -> AcceleratorConfig:
+    """Draw an accelerator with any bus and pace that the gateware can have."""
+    simd_units = generator.choice([4, 8, 16])
+    bus = generator.choice([b for b in (1, 2, 4, 8, 16, 32, 64) if b <= 4 * simd_units])
+    share = generator.choice([1, 1, 0.78125, 0.5859375, 0.9765625, 0.75, generator.random()])
+    megabytes = max(200 * bus // 2 + 1, round(200 * bus * share)) if bus > 1 else 200
+    return small_accelerator(
+        1,
+        2,
+        simd_units=simd_units,
+        compute_lanes=generator.choice([1, 2]),
+        local_memory_kb=16,
+        register_file_kb=4,
+        io_bandwidth_gbps=megabytes / 1000,
+        clock_mhz=200 if bus > 1 else generator.choice([200, 256, 333, 1000]),
+    )
+
+
+def draw_tile(generator: random.Random, config: AcceleratorConfig, beats: int) -> dict[str, int]:
+    """Draw a tile of up to about ``beats`` beats."""
+    most = max(1, config.vector_bytes // config.bus_bytes)
+    vector_beats = generator.choice([most, generator.randint(1, most)])
+    shape = {}
+    left = max(1, beats // vector_beats)
+    for name in generator.sample(["columns", "rows", "groups"], 3):
+        shape[name] = generator.choice([1, generator.randint(1, left)])
+        left //= shape[name]
+    vector = vector_beats * config.bus_bytes
+    row_stride = (shape["columns"] + generator.randrange(3)) * vector
+    return shape | {
+        "kind": LoadKind.TILE,
+        "address": generator.randrange(6000 // vector) * vector,
+        "vector_beats": vector_beats,
+        "row_stride": row_stride,
+        "group_stride": shape["rows"] * row_stride + generator.choice([0, vector]),
+        "local_row": shape["columns"],
+        "local_plane": shape["rows"] * shape["columns"],
+    }
+
+
+def draw_weights(generator: random.Random, config: AcceleratorConfig, beats: int) -> dict[str, int]:
+    """Draw a weight stream of up to about ``beats`` beats."""
+    lanes = generator.randint(1, config.compute_lanes)
+    most = beats * config.bus_bytes // (lanes * config.row_bytes)
+    rows = generator.randint(1, max(1, min(most, config.weight_rows)))
+    parameter_rows = generator.randint(0, min(4, rows))
+    return {
+        "kind": LoadKind.WEIGHTS,
+        "address": generator.randrange(6000 // config.bus_bytes) * config.bus_bytes,
+        "lanes": lanes,
+        "lane_mask": 1,
+        "parameter_rows": parameter_rows,
+        "weight_rows": rows - parameter_rows,
+    }
+
+
+def draw_sequence(
+    generator: random.Random, config: AcceleratorConfig, queue: Queue, count: int, beats: int
+) -> Sequence:
+    """Draw descriptors that come in bunches or with pauses."""
+    sequence: Sequence = []
+    arrival = 0
+    for _ in range(count):
+        arrival += generator.choice([0, 0, 0, generator.randrange(1, 40), 150])
+        size = generator.choice([1, generator.randint(1, beats)])
+        draw = draw_weights if queue == Queue.LOAD and generator.random() < 0.4 else draw_tile
+        fields = draw(generator, config, size)
+        if queue == Queue.STORE:
+            del fields["kind"]
+        sequence.append((arrival, fields))
+    return sequence
+
+
+def row_of(queue: Queue, fields: dict[str, int]) -> NDArray[np.int64]:
+    row = np.zeros(len(COLUMNS), np.int64)
+    row[COLUMNS["queue"]] = queue
+    for name, value in fields.items():
+        row[COLUMNS[name]] = value
+    return row
+
+
+def cut(config: AcceleratorConfig, fields: dict[str, int]) -> list[int]:
+    """Beats of every burst of a descriptor, cut beat by beat."""
+    if fields.get("kind") == LoadKind.WEIGHTS:
+        rows = fields["lanes"] * (fields["parameter_rows"] + fields["weight_rows"])
+        segments = [(fields["address"], rows * config.row_bytes // config.bus_bytes)]
+    else:
+        segments = [
+            (
+                fields["address"] + g * fields["group_stride"] + r * fields["row_stride"],
+                fields["columns"] * fields["vector_beats"],
+            )
+            for g in range(fields["groups"])
+            for r in range(fields["rows"])
+        ]
+    bursts = []
+    for address, count in segments:
+        beats = 0
+        for beat in range(count):
+            at_page = (address + beat * config.bus_bytes) % PAGE_BYTES == 0
+            if beats and (at_page or beats == BURST_BEATS):
+                bursts.append(beats)
+                beats = 0
+            beats += 1
+        bursts.append(beats)
+    return bursts
