@@ -280,7 +280,11 @@ def _pruned(
 ) -> tuple[float, QueuedMemory]:
     """Put back what the loss does not need."""
     for name in (*CHOICES, *reversed(tuple(LIMITS))):
-        for plain in _changed(memory, [{name: getattr(first, name)}]):
+        plainer = {name: getattr(first, name)}
+        # Service and latency may stand for each other by a cycle or two
+        own = f"{name.removesuffix('_ticks')}_latency" if name.endswith("_ticks") else name
+        changes = [plainer] + [{own: getattr(memory, own) + d} | plainer for d in (-1, 1, -2, 2)]
+        for plain in _changed(memory, changes if own != name else [plainer]):
             trial = loss(plain)
             if trial <= value + EXACT:
                 value, memory = trial, plain

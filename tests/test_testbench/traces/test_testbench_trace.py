@@ -60,7 +60,7 @@ def test_csv_of_a_logic_analyser(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        ({"schema": 2}, "schema must be in 1 … 1, not 2"),
+        ({"schema": 2}, "schema must be an integer in 1 … 1, not 2"),
         ({"start": [1, 2]}, "start must have an entry for each of the 3 descriptors, not 2"),
         ({"end": [1, 2, -2]}, "end[2] must be"),
         ({"program": {}}, "program must name either a network or a microbenchmark"),
