@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from rich.progress import track
 
 from record import processor
@@ -79,7 +80,7 @@ def _errors(
 
 
 def main() -> None:
-    """Measure all systems, or that which is named, and write the results."""
+    """Measure all systems, or that which is named, and write their results; others stay."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--system", choices=FOREIGN_SYSTEMS)
     parser.add_argument("--runs", type=int, default=12)
@@ -97,13 +98,15 @@ def main() -> None:
             f"(worst {after['worst']:.2%}), {named['mean']:.2%} on named networks "
             f"(worst {named['worst']:.2%})"
         )
-    if not arguments.system:
+    with FileLock(f"{OUT}.lock"):  # systems may be measured side by side
+        known = json.loads(OUT.read_text(encoding="utf-8"))["systems"] if OUT.exists() else {}
+        merged = known | results
         document = {
             "command": "python benchmarks/foreign_systems.py",
             "processor": processor(),
             "accelerator": harness.config.to_json(),
             "seed": arguments.seed,
-            "systems": results,
+            "systems": {system: merged[system] for system in FOREIGN_SYSTEMS if system in merged},
         }
         write_atomic(OUT, json.dumps(document, indent=1) + "\n")
 

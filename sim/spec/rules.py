@@ -79,7 +79,7 @@ class Rule(ABC):
         return core_schema.no_info_plain_validator_function(self.checked)
 
     def __get_pydantic_json_schema__(
-        self, core: CoreSchema, handler: GetJsonSchemaHandler
+        self, core: CoreSchema, schema_of: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """Describe the values for JSON Schema."""
         return {"description": str(self), **self.json_schema}

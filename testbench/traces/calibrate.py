@@ -1,8 +1,10 @@
 """Calibration by runs: fit, judge by what was held out, say what is determined, propose the rest."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from sim.arrays.schedule_columns import QUEUE
 from sim.spec.accelerator import AcceleratorConfig
@@ -12,7 +14,7 @@ from sim.spec.queued_memory import QueuedMemory
 from sim.timing.calibration import Calibration
 from testbench.traces.determination import Determination, determine
 from testbench.traces.evidence import Errors, errors_of, hold_out
-from testbench.traces.fit import Estimate, fit
+from testbench.traces.fit import Estimate, fit, refine
 from testbench.traces.proposals import Proposal, propose
 from testbench.traces.traced_run import TracedRun, Walker
 
@@ -35,7 +37,8 @@ class TraceFit:
     config : AcceleratorConfig
     estimate : Estimate
     before, after : Errors
-        Of what was held out, on the memory that the search began with and on the fitted memory.
+        Of what was held out, on the memory that the search began with and on that which was fitted
+        without it.
     determination : Determination
     proposals : list of Proposal
     silent : tuple of str
@@ -82,7 +85,7 @@ def calibrate_runs(
     limit: float = LIMIT,
     progress: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> TraceFit:
-    """Fit a memory to runs and judge it by those that took no part.
+    """Fit a memory to runs, judge it by those that took no part, and then let them take part.
 
     Parameters
     ----------
@@ -110,10 +113,12 @@ def calibrate_runs(
     walker = Walker(calibration)
     before = errors_of(judged, first, walker)
     estimate = fit(fitted, calibration, first, progress)
-    memory = estimate.memory
-    after = errors_of(judged, memory, walker)
+    after = errors_of(judged, estimate.memory, walker)
     _require_fit(before, after, limit)
-    determination = determine(fitted, memory, walker)
+    whole = [replace(run, chosen=np.ones_like(run.chosen)) for run in runs]
+    estimate = refine(whole, calibration, estimate)
+    memory = estimate.memory
+    determination = determine(whole, memory, walker)
     proposals, silent = propose(config, memory, determination, walker)
     return TraceFit(
         memory=memory,

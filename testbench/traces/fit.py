@@ -30,7 +30,7 @@ from sim.timing.cycles import FETCH_BEATS
 from sim.timing.transfers import transfer_bytes
 from testbench.traces.traced_run import TracedRun, Walker
 
-__all__ = ["EFFECTS", "Estimate", "Loss", "fit"]
+__all__ = ["EFFECTS", "Estimate", "Loss", "fit", "refine"]
 
 SURVIVORS = 3
 """Kinds of systems whose further effects are searched."""
@@ -392,6 +392,24 @@ def _moved(memory: QueuedMemory, direction: Mapping[str, int], step: int) -> dic
         low, high = LIMITS[name]
         values[name] = min(high, max(low, int(getattr(memory, name)) + part * step))
     return values
+
+
+def refine(runs: Sequence[TracedRun], calibration: Calibration, estimate: Estimate) -> Estimate:
+    """Go on from a fit with more runs: the same effects, and numbers that suit all of them.
+
+    Parameters
+    ----------
+    runs : sequence of TracedRun
+    calibration : Calibration
+    estimate : Estimate
+        Of :func:`fit`.
+    """
+    loss = Loss(runs, calibration)
+    directions = [*(d for name in estimate.effects for d in EFFECTS[name].directions), *CORE]
+    value, memory = _descend(loss, estimate.memory, directions)
+    return Estimate(
+        memory=memory, loss=value, effects=estimate.effects, walks=estimate.walks + loss.walks
+    )
 
 
 def _beginnings(
