@@ -19,7 +19,7 @@ from rich.progress import track
 from record import processor
 from sim.networks.named import named_network
 from sim.realizability import map_realizable
-from sim.spec.files import write_atomic
+from sim.spec.files import cache_root, write_atomic
 from sim.spec.network import Network
 from sim.spec.queued_memory import QueuedMemory
 from sim.spec.spaces import TINY
@@ -98,7 +98,7 @@ def main() -> None:
             f"(worst {after['worst']:.2%}), {named['mean']:.2%} on named networks "
             f"(worst {named['worst']:.2%})"
         )
-    with FileLock(f"{OUT}.lock"):  # systems may be measured side by side
+    with FileLock(cache_root() / "foreign_systems.lock"):  # systems may be measured side by side
         known = json.loads(OUT.read_text(encoding="utf-8"))["systems"] if OUT.exists() else {}
         merged = known | results
         document = {
