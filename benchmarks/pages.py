@@ -369,6 +369,30 @@ def engines(results: Results) -> str:
     return "\n".join([*_table(titles, rows, text=3), "", f"({made}.)"])
 
 
+def foreign_systems(results: Results) -> str:
+    """Errors behind systems of others, before and after calibration by traces."""
+    titles = [
+        "system",
+        *("effects", "before", "after, random networks", "worst", "after, named networks", "worst"),
+    ]
+    rows = []
+    for system, row in results["systems"].items():
+        random, named = row["random"], row["named"]["after"]
+        after = random["after"]
+        rows.append(
+            [
+                system,
+                ", ".join(row["report"]["effects"]) or "none",
+                f"{100 * random['before']['mean']:.1f} %",
+                f"{100 * after['mean']:.2f} % ({100 * after['low']:.2f} … {100 * after['high']:.2f})",
+                f"{100 * after['worst']:.2f} %",
+                f"{100 * named['mean']:.2f} %",
+                f"{100 * named['worst']:.2f} %",
+            ]
+        )
+    return "\n".join(_table(titles, rows, text=2))
+
+
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, text: int) -> list[str]:
     """Lines of a Markdown table whose first columns are text and whose others are numbers."""
     ruler = "|---" * text + "|---:" * (len(titles) - text) + "|"

@@ -51,6 +51,7 @@ def simulate_argument(
     stalls: tuple[int, ...] = (),
     waves: bool = False,
     json_file: Path | None = None,
+    trace_file: Path | None = None,
     calibration_file: Path | None = None,
 ) -> tuple[Design, list[SimulationResult]]:
     """Run a design file or a named network; write the outputs and ``waves.vcd`` if asked for.
@@ -88,6 +89,8 @@ def simulate_argument(
         or in the present folder.
     json_file : Path, optional
         Where the caller will write figures: it is checked before anything runs.
+    trace_file : Path, optional
+        Where the caller will write a trace; checked here.
     calibration_file : Path, optional
 
     Raises
@@ -108,6 +111,10 @@ def simulate_argument(
     if json_file is not None:
         check_file(json_file, "--json", inputs)
         _check_apart(json_file, output_file)
+    if trace_file is not None:
+        check_file(
+            trace_file, "--trace", [*inputs, *(path for path in (output_file, json_file) if path)]
+        )
     if waves:
         _check_waves(folder / WAVES_FILE)
     calibration = current_calibration(calibration_file)

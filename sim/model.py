@@ -12,11 +12,13 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue
 from sim.spec.memories import DETERMINISTIC, FixedLatency, MemorySystem
 from sim.spec.network import Network
+from sim.spec.queued_memory import QueuedMemory
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
 from sim.timing.cycles import summarize, walk
 from sim.timing.dram_organization import parameters
 from sim.timing.dram_walk import run_on_dram
+from sim.timing.queued_walk import require_clock, walk_queued
 
 __all__ = ["predict", "predict_mapped"]
 
@@ -129,7 +131,12 @@ def _walk(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
     """Walk a schedule as :func:`sim.timing.cycles.walk` does, on either memory."""
     hw = accelerator_row(mapped.config)
-    if isinstance(memory, FixedLatency):
+    if isinstance(memory, QueuedMemory):
+        require_clock(memory, mapped.config)
+        start, issued, done, waits, total = walk_queued(
+            mapped.rows, hw, calibration, memory, mapped.end
+        )
+    elif isinstance(memory, FixedLatency):
         start, issued, done, waits, total = walk(mapped.rows, hw, calibration.walked(memory))
     else:
         p = parameters(mapped.config, memory, calibration.dram(memory).parameters)

@@ -65,6 +65,13 @@ def simulate(
     waves: Annotated[
         bool, typer.Option("--waves", help="write waves.vcd beside the design")
     ] = False,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="write when each descriptor of the first run started and ended",
+        ),
+    ] = None,
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="write the figures as JSON; - prints them")
     ] = None,
@@ -94,10 +101,16 @@ def simulate(
         stalls=parse_stalls(stalls),
         waves=waves,
         json_file=None if json == Path("-") else json,
+        trace_file=trace,
         calibration_file=calibration,
     )
     if json is not None:
         write_json(json, design, results)
+    if trace is not None:
+        from cosilico.traces import trace_of
+        from testbench.traces.trace import write_trace
+
+        write_trace(trace, trace_of(design, results[0], network, seed))
     if json != Path("-"):
         print_results(design, results)
     if not all(result.passed for result in results):

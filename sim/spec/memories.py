@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from sim.spec.dram import DRAM_PRESETS, DramSystem
 from sim.spec.errors import CosilicoError
+from sim.spec.queued_memory import QueuedMemory
 
 __all__ = [
     "DETERMINISTIC",
@@ -98,7 +99,7 @@ class FixedLatency:
         return {"kind": "fixed_latency", **values}
 
 
-MemorySystem: TypeAlias = FixedLatency | DramSystem
+MemorySystem: TypeAlias = FixedLatency | DramSystem | QueuedMemory
 """Memory behind the accelerator's ports."""
 
 DETERMINISTIC = FixedLatency()
@@ -114,7 +115,7 @@ def require_fixed(memory: MemorySystem) -> FixedLatency:
     Raises
     ------
     CosilicoError
-        If the memory is a DRAM.
+        If the memory is another.
     """
     if not isinstance(memory, FixedLatency):
         raise CosilicoError(

@@ -9,6 +9,7 @@ from sim.spec.documents import Record, checked
 from sim.spec.dram import DRAM_PRESETS, dram_of
 from sim.spec.errors import DesignFileError
 from sim.spec.memories import DETERMINISTIC, DRAM, FixedLatency, MemorySystem
+from sim.spec.queued_memory_record import queued_of
 from sim.spec.rules import Choice, shown
 
 __all__ = ["MEMORY_NAMES", "memory_of", "parse_memory"]
@@ -19,7 +20,7 @@ FILE_LIMIT_BYTES = 1 << 20
 MEMORY_NAMES = ("deterministic", "dram", *DRAM_PRESETS)
 """Names that :func:`parse_memory` takes."""
 
-_KINDS = Choice(("fixed_latency", "dram"))
+_KINDS = Choice(("fixed_latency", "dram", "queued"))
 
 
 class _FixedLatencyRecord(Record):
@@ -80,6 +81,8 @@ def memory_of(data: Any, where: str = "memory") -> MemorySystem:
         raise DesignFileError(f"{where}.kind must be {_KINDS}, not {shown(kind)}")
     if kind == "dram":
         return dram_of(data, where)
+    if kind == "queued":
+        return queued_of(data, where)
     values = dict(checked(_FixedLatencyRecord, data, where))
     del values["kind"]
     try:

@@ -7,7 +7,7 @@ from reprlib import Repr
 from typing import Any
 
 import numpy as np
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 __all__ = [
@@ -78,6 +78,17 @@ class Rule(ABC):
         """Validate with :meth:`checked`."""
         return core_schema.no_info_plain_validator_function(self.checked)
 
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, schema_of: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Describe the values for JSON Schema."""
+        return {"description": str(self), **self.json_schema}
+
+    @property
+    def json_schema(self) -> dict[str, Any]:
+        """Keywords of JSON Schema that say part of the rule."""
+        return {}
+
 
 @dataclass(frozen=True, slots=True)
 class Integer(Rule):
@@ -93,6 +104,11 @@ class Integer(Rule):
     def accepts(self, value: Any) -> bool:
         """Whether a value keeps the rule."""
         return type(value) is int and self.low <= value <= self.high
+
+    @property
+    def json_schema(self) -> dict[str, Any]:
+        """Keywords of JSON Schema that say the rule."""
+        return {"type": "integer", "minimum": self.low, "maximum": self.high}
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ A calibration beyond it is refused, and a run that shows more is a difference.
 
 
 class Constant(IntEnum):
-    """Timing constants, in cycles unless said; docs/calibration.md defines each by its formula."""
+    """Timing constants, in cycles unless said; docs/timing_constants.md defines each by its formula."""
 
     MEMORY_LATENCY = 0
     FETCH_DEPTH = 1
@@ -234,6 +234,21 @@ class Calibration:
                 f"not {fitted.digest[:12]}: {command}"
             )
         return fitted
+
+    @property
+    def fetch_delay(self) -> int:
+        """Cycles from a descriptor's last beat to its queue, the same behind every memory.
+
+        Raises
+        ------
+        DesignFileError
+            If no DRAM was calibrated, with which it is measured.
+        """
+        if not self.drams:
+            raise DesignFileError(
+                "calibration must have a DRAM for a queued memory: run cosilico calibrate --memory dram"
+            )
+        return next(iter(self.drams.values())).parameters["fetch_delay"]
 
     def require_hash(self, gateware_hash: str) -> None:
         """Raise :class:`StaleCalibrationError` if the gateware has changed since."""

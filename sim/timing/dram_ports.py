@@ -19,6 +19,7 @@ __all__ = [
     "ARRIVAL",
     "BEATS",
     "BEGIN",
+    "BURSTS",
     "BURST_AT",
     "END",
     "LAST_BEAT",

@@ -70,7 +70,7 @@ from sim.timing.dram_queue import (
 )
 from sim.timing.transfers import paced
 
-__all__ = ["run_on_dram"]
+__all__ = ["result_of", "run_on_dram"]
 
 
 def run_on_dram(
@@ -118,11 +118,11 @@ def _in_order(rows, hw, constants, p, state, header):
             _serve_store(walk, hw, p, state)
         else:
             _serve_fetch(walk, p, state, pieces, header, fetch)
-    return _result(walk, constants)
+    return result_of(walk, constants)
 
 
 @kernel
-def _result(walk, constants):
+def result_of(walk, constants):
     """Times of all descriptors, and the cycle of the program's done."""
     times = walk.times
     waits = np.empty(2, np.int64)
@@ -208,7 +208,7 @@ def _reordered(rows, hw, constants, p, state, header):
             number, address = walk.fetch[REQUESTED] + 1, _descriptor(walk, header)
             request_fetch(walk, fetch)
             enqueue(p, controller, FETCH, number, address, DESCRIPTOR_BYTES, enters)
-    return _result(walk, constants)
+    return result_of(walk, constants)
 
 
 @inlined

@@ -1,19 +1,19 @@
 """Microbenchmarks of a DRAM: hand-made programs whose starts and ends its parameters decide."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.arrays.tables import COLUMNS, Hw, accelerator_row
+from sim.arrays.tables import Hw, accelerator_row
 from sim.spec.descriptor import Queue
 from sim.spec.dram import DramSystem
 from sim.spec.spaces import TINY
 from sim.timing.dram import DramParameter
 from sim.timing.dram_organization import structure
 from sim.timing.dram_walk import run_on_dram
-from testbench.calibration.handmade_programs import Command, Timing, conv, measure
+from testbench.calibration.handmade_programs import Command, Timing, conv, measure, schedule_rows
 from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import Harness, build
 from testbench.rtl.memory_model import MemoryModel
@@ -106,29 +106,12 @@ class DramBench:
         harness, header = self.harnesses[divider], 4 * self.row
         memory = MemoryModel(dram=dram_channel(harness.config, self.system))
         return MeasuredRun(
-            rows=_schedule(commands),
+            rows=schedule_rows(commands),
             hw=accelerator_row(harness.config),
             structure=structure(harness.config, self.system),
             header=header,
             timing=measure(harness, commands, memory, header),
         )
-
-
-def _schedule(commands: Sequence[Command]) -> NDArray[np.int64]:
-    """Schedule rows of hand-made descriptors; a wait is for the queue's last descriptor before."""
-    rows = np.zeros((len(commands), len(COLUMNS)), np.int64)
-    after = COLUMNS["after_load"]
-    last = [-1, -1, -1]
-    for i, (row, command) in enumerate(zip(rows, commands, strict=True)):
-        row[after : after + 3] = -1
-        row[COLUMNS["queue"]] = command.queue
-        for name, value in command.fields.items():
-            row[COLUMNS[name]] = value
-        for queue in Queue:
-            if command.fields.get("wait", 0) >> queue & 1:
-                row[after + queue] = last[queue]
-        last[command.queue] = i
-    return rows
 
 
 def apart(*transfers: Command) -> list[Command]:

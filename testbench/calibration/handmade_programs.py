@@ -4,16 +4,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwgen.placement import TensorPlacement
 from hwgen.program import Program
+from sim.arrays.tables import COLUMNS
 from sim.spec.accelerator import ADD_HOLD, AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp, LoadKind, Queue, encode
 from sim.spec.header import seal
 from testbench.rtl.harness import Harness
 from testbench.rtl.memory_model import MemoryModel
 
-__all__ = ["Command", "Timing", "add", "conv", "load", "measure", "store", "weights", "windowed"]
+__all__ = [
+    "Command",
+    "Timing",
+    "add",
+    "conv",
+    "handmade_program",
+    "load",
+    "measure",
+    "schedule_rows",
+    "store",
+    "weights",
+    "windowed",
+]
 
 DATA_BYTES = 1 << 16
 """External memory below the header that LOAD and STORE may touch."""
@@ -88,7 +102,7 @@ def measure(
     data_bytes: int = DATA_BYTES,
 ) -> Timing:
     """Run one program, whose header comes after the data, and read its trace."""
-    program = _program(harness.config, commands, data_bytes)
+    program = handmade_program(harness.config, commands, data_bytes)
     image = np.zeros((1, 1, 1, 1), np.int8)
     result = harness.run(program, image, memory=memory)
     queues = [command.queue for command in commands]
@@ -102,7 +116,10 @@ def measure(
     )
 
 
-def _program(config: AcceleratorConfig, commands: Sequence[Command], data_bytes: int) -> Program:
+def handmade_program(
+    config: AcceleratorConfig, commands: Sequence[Command], data_bytes: int
+) -> Program:
+    """Program of the commands, whose header comes after the data."""
     image = bytearray(data_bytes)
     descriptors = b"".join(encode(command.queue, command.fields) for command in commands)
     image += seal(config.fingerprint, descriptors)
@@ -123,3 +140,23 @@ def _program(config: AcceleratorConfig, commands: Sequence[Command], data_bytes:
         descriptors=tuple((int(command.queue), 0) for command in commands),
         probes=(),
     )
+
+
+def schedule_rows(commands: Sequence[Command]) -> NDArray[np.int64]:
+    """Schedule of hand-made descriptors: int64[n, len(COLUMNS)].
+
+    A wait is for the latest descriptor of the queue before.
+    """
+    rows = np.zeros((len(commands), len(COLUMNS)), np.int64)
+    after = COLUMNS["after_load"]
+    last = [-1, -1, -1]
+    for i, (row, command) in enumerate(zip(rows, commands, strict=True)):
+        row[after : after + 3] = -1
+        row[COLUMNS["queue"]] = command.queue
+        for name, value in command.fields.items():
+            row[COLUMNS[name]] = value
+        for queue in Queue:
+            if command.fields.get("wait", 0) >> queue & 1:
+                row[after + queue] = last[queue]
+        last[command.queue] = i
+    return rows

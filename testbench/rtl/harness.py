@@ -47,7 +47,15 @@ __all__ = [
     "template_text",
 ]
 
-HEADERS = ("axi_memory.h", "axi_report.h", "dram.h", "dram_banks.h", "job.h", "memory_ports.h")
+HEADERS = (
+    "axi_memory.h",
+    "axi_report.h",
+    "dram.h",
+    "dram_banks.h",
+    "interconnect.h",
+    "job.h",
+    "memory_ports.h",
+)
 EXIT_HANG = 3
 EXIT_PROTOCOL = 4
 """Exit statuses of the executable for what the RTL did; others are faults around it."""

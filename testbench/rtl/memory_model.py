@@ -5,6 +5,7 @@ from enum import IntEnum
 
 from sim.spec.memories import FixedLatency
 from testbench.rtl.dram_channel import DramChannel
+from testbench.rtl.interconnects import Interconnect
 
 __all__ = [
     "DRAM_NAME",
@@ -126,6 +127,8 @@ class MemoryModel:
     With ``dram`` it is tier T3: all ports share one DRAM channel (:class:`testbench.rtl.dram_channel.DramChannel`),
     and ``latency`` is not used.
 
+    With ``interconnect`` a system of :mod:`testbench.rtl.interconnects` answers, and ``latency`` is not used.
+
     Every tier may besides use what AXI leaves to a subordinate, or fail. In a reset of the design
     the memory forgets write bursts whose data is not complete; all others are answered, during the
     reset and after it, unless ``reset_clears``.
@@ -143,6 +146,8 @@ class MemoryModel:
         1 to 50; used with ``stall_seed`` only.
     dram : DramChannel, optional
         The channel; not together with ``stall_seed``.
+    interconnect : Interconnect, optional
+        A system to calibrate against; neither with ``stall_seed`` nor with ``dram``.
     write_order : WriteOrder
     readiness : Readiness
         TOGGLING is seeded by ``stall_seed``, or 0.
@@ -165,6 +170,7 @@ class MemoryModel:
     stall_seed: int | None = None
     stall_percent: int = 10
     dram: DramChannel | None = None
+    interconnect: Interconnect | None = None
     write_order: WriteOrder = WriteOrder.INDEPENDENT
     readiness: Readiness = Readiness.ALWAYS
     response_delay: int = 0
@@ -182,6 +188,8 @@ class MemoryModel:
             raise ValueError(f"stall_seed must not be negative, not {self.stall_seed!r}")
         if self.stall_seed is not None and self.dram is not None:
             raise ValueError("stall_seed must not be given with dram")
+        if self.interconnect is not None and (self.stall_seed is not None or self.dram is not None):
+            raise ValueError("interconnect must be given without stall_seed and dram")
         if not 1 <= self.stall_percent <= 50:
             raise ValueError(f"stall_percent must be in 1 … 50, not {self.stall_percent!r}")
         if not 0 <= self.response_delay <= MAXIMUM_RESPONSE_DELAY:
@@ -242,6 +250,7 @@ class MemoryModel:
             "silent_index": silence.index if silence else 0,
             "reset_clears": int(self.reset_clears),
             **({} if self.dram is None else self.dram.job_values),
+            **({} if self.interconnect is None else self.interconnect.job_values),
             "base": self.base,
         }
 

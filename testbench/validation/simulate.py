@@ -19,7 +19,9 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import LoadKind, Queue
 from sim.spec.design import Design
 from sim.spec.engines import Engine
+from sim.spec.errors import CosilicoError
 from sim.spec.memories import DETERMINISTIC, FixedLatency, MemorySystem
+from sim.spec.queued_memory import QueuedMemory
 from sim.spec.views import View
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
@@ -145,6 +147,10 @@ def _model(
     """Memory of the harness."""
     if isinstance(memory, FixedLatency):
         return MemoryModel.of(memory, calibration.constants["memory_latency"])
+    if isinstance(memory, QueuedMemory):
+        raise CosilicoError(
+            f"memory {memory.name!r} is fitted to traces and must be predicted, not run"
+        )
     return MemoryModel(dram=dram_channel(config, memory))
 
 
@@ -241,6 +247,9 @@ def _compare(
         outputs=run.outputs,
         cycles=run.cycles,
         execute_durations=measured_durations(program, run),
+        start=run.start,
+        end=run.end,
+        issue_end=run.issue_end,
     )
 
 

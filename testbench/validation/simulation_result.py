@@ -86,6 +86,8 @@ class SimulationResult:
     cycles : int64[runs]
     execute_durations : int64[runs, n_execute]
         Start to done of every EXECUTE descriptor.
+    start, end, issue_end : int64[runs, n_descriptors]
+        As of :class:`testbench.rtl.run_result.RunResult`.
     """
 
     simulator: str
@@ -114,6 +116,9 @@ class SimulationResult:
     outputs: NDArray[np.int8]
     cycles: NDArray[np.int64]
     execute_durations: NDArray[np.int64]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    issue_end: NDArray[np.int64]
 
     def __repr__(self) -> str:
         """Return one line: images, cycles, view, memory and what differs."""
@@ -171,4 +176,4 @@ class SimulationResult:
         return document
 
 
-_ARRAYS = ("outputs", "cycles", "execute_durations")
+_ARRAYS = ("outputs", "cycles", "execute_durations", "start", "end", "issue_end")

@@ -87,6 +87,10 @@ def known_figures() -> dict[str, set[str]]:
     from sim.realizability import MAX_BANK_DEPTH, MAX_CLOCK_MHZ, MAX_REGISTER_FILE_ROWS
     from sim.timing.calibration import DRAM_ERROR_LIMIT
     from testbench.calibration.dram import MEAN_LIMITS
+    from testbench.traces.calibrate import LIMIT
+    from testbench.traces.determination import CLOSE
+    from testbench.traces.evidence import CONFIDENCE
+    from testbench.traces.fit import GAIN
     from testbench.validation.campaign import SYNTHESIS_MACS
 
     small = [config for config in EDGE if config.macs == 4096]
@@ -107,6 +111,7 @@ def known_figures() -> dict[str, set[str]]:
         },
         "docs/calibration.md": {
             f"{SYNTHESIS_MACS:,}",
+            *(f"{share:.0%}".replace("%", " %") for share in (LIMIT, CONFIDENCE, GAIN, CLOSE)),
         },
         "docs/dram.md": {
             *(f"{limit:.0%}".replace("%", " %") for limit in MEAN_LIMITS.values()),
@@ -288,6 +293,22 @@ def test_efficientnet_page_names_what_the_photographs_show() -> None:
     # "bringing 4.6 million weights takes most of the default's time"
     default = figures["rtl"]["default"]
     assert default["weight_cycles"] > default["measured_cycles"] / 2
+
+
+def test_foreign_systems_are_foretold_as_the_calibration_page_says() -> None:
+    """Three systems within 2 %, or 5 % where traffic is random; the fourth shows where it ends."""
+    from foreign_systems import NAMED
+    from testbench.traces.foreign_systems import FOREIGN_SYSTEMS
+
+    figures = results("foreign_systems")["systems"]
+    assert list(figures) == list(FOREIGN_SYSTEMS)
+    for system, limit in zip(figures, (0.02, 0.05, 0.02), strict=False):
+        for kind in ("random", "named"):
+            assert figures[system][kind]["after"]["mean"] <= limit
+            assert figures[system][kind]["after"]["mean"] < figures[system][kind]["before"]["mean"]
+        assert len(figures[system]["runs"]) == 12
+        assert figures[system]["random"]["after"]["count"] == 12
+    assert ", ".join(NAMED) in page_text("docs/calibration.md")
 
 
 def power(number: int) -> str:

@@ -74,7 +74,7 @@ def test_decisions_have_all_sections() -> None:
 def test_calibration_page_names_every_constant() -> None:
     from sim.timing.calibration import Constant
 
-    page = (ROOT / "docs" / "calibration.md").read_text()
+    page = (ROOT / "docs" / "timing_constants.md").read_text()
     for constant in Constant:
         assert f"`{constant.name.lower()}`" in page
 

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "dram.h"
+#include "interconnect.h"
 
 namespace cosilico {
 
@@ -65,6 +66,7 @@ struct MemoryTiming {
     uint64_t seed = 0;          // of the stalls
     uint64_t stall_percent = 0; // chance per cycle that a free channel begins a stall
     DramTiming dram;            // T3
+    InterconnectTiming interconnect; // a system of others
 };
 
 // Bytes at addresses base ... base + size - 1.
@@ -165,6 +167,7 @@ struct Burst {
     unsigned beats = 0;
     unsigned done = 0;
     uint64_t due = 0;
+    uint64_t ticket = 0;         // by which an interconnect knows it
     uint64_t words = 0;          // of a write: moved so far
     std::vector<uint64_t> there; // when each beat of a read is at the port
     std::shared_ptr<const DramTransfer> transfer; // T3
@@ -201,19 +204,21 @@ template <unsigned BEAT_BYTES> class ReadPort {
     uint8_t rdata[BEAT_BYTES] = {};
     uint64_t beats = 0, bursts = 0; // taken, of reads and of addresses
 
-    ReadPort(MemoryBytes& memory, Dram& dram, const MemoryTiming& timing, uint64_t accelerator_mhz,
+    ReadPort(MemoryBytes& memory, Dram& dram, Interconnect& link, const MemoryTiming& timing, uint64_t accelerator_mhz,
              uint64_t channel)
-        : memory_(memory), dram_(dram), timing_(timing),
-          stream_(timing, accelerator_mhz, BEAT_BYTES), port_(channel), address_(timing, channel), data_(timing, channel + 1), ready_(timing, channel, 0) {}
+        : memory_(memory), dram_(dram), link_(link), timing_(timing),
+          stream_(timing, accelerator_mhz, BEAT_BYTES), port_(channel),
+          from_(channel == PORT_DESCRIPTORS ? FROM_DESCRIPTORS : FROM_READ), address_(timing, channel), data_(timing, channel + 1), ready_(timing, channel, 0) {}
 
     void drive(uint64_t cycle) {
         dram_.advance(cycle);
         arready = !address_.stalled();
         arready &= timing_.outstanding == 0 || outstanding() < timing_.outstanding;
-        arready &= ready_.allowed(cycle);
+        arready &= ready_.allowed(cycle) && link_.accepts(from_);
         if (rvalid) return; // AXI: a presented beat stays until it is taken
         if (bursts_.empty() || bursts_.front().beat_due() > cycle || data_.stalled()) return;
         Burst& burst = bursts_.front();
+        if (link_.present() && link_.beats(burst.ticket) <= burst.done) return;
         if (timing_.silent_port == port_ && burst.number >= timing_.silent_index) return;
         const uint8_t* source = memory_.at(burst.address + burst.done * BEAT_BYTES, BEAT_BYTES);
         rvalid = true;
@@ -238,7 +243,10 @@ template <unsigned BEAT_BYTES> class ReadPort {
             const uint64_t due = cycle + timing_.latency + data_.extra_latency();
             if (dram_.present())
                 burst.transfer = dram_.read(beat.address, burst.beats, BEAT_BYTES, cycle);
-            else burst.there = words(due, burst.beats);
+            else if (link_.present()) {
+                burst.ticket = link_.submit(from_, beat.address, burst.beats, BEAT_BYTES);
+                burst.there.assign(burst.beats, cycle);
+            } else burst.there = words(due, burst.beats);
             burst.id = beat.id;
             bursts_.push_back(burst);
             moved = true;
@@ -280,14 +288,18 @@ template <unsigned BEAT_BYTES> class ReadPort {
     void take() {
         rvalid = false;
         ++beats;
-        if (++bursts_.front().done == bursts_.front().beats) bursts_.pop_front();
+        if (++bursts_.front().done < bursts_.front().beats) return;
+        if (link_.present()) link_.finished(bursts_.front().ticket);
+        bursts_.pop_front();
     }
 
     MemoryBytes& memory_;
     Dram& dram_;
+    Interconnect& link_;
     MemoryTiming timing_;
     WordStream stream_;
     uint64_t port_;
+    InterconnectPort from_;
     Stalls address_, data_;
     Ready ready_;
     std::deque<Burst> bursts_;
@@ -306,9 +318,9 @@ template <unsigned BEAT_BYTES> class WritePort {
     uint8_t bresp = RESPONSE_OKAY;
     uint64_t beats = 0, bursts = 0, responses = 0; // taken
 
-    WritePort(MemoryBytes& memory, Dram& dram, const MemoryTiming& timing,
+    WritePort(MemoryBytes& memory, Dram& dram, Interconnect& link, const MemoryTiming& timing,
               uint64_t accelerator_mhz, uint64_t channel)
-        : memory_(memory), dram_(dram), timing_(timing),
+        : memory_(memory), dram_(dram), link_(link), timing_(timing),
           stream_(timing, accelerator_mhz, BEAT_BYTES), port_(channel), address_(timing, channel), data_(timing, channel + 1), response_(timing, channel + 2),
           address_ready_(timing, channel, 1), data_ready_(timing, channel + 1, 2) {}
 
@@ -318,7 +330,7 @@ template <unsigned BEAT_BYTES> class WritePort {
                   (!dram_.present() || outstanding() < dram_.timing().write_bursts);
         awready &= timing_.outstanding == 0 || outstanding() < timing_.outstanding;
         wready = !data_.stalled();
-        awready &= address_ready_.allowed(cycle);
+        awready &= address_ready_.allowed(cycle) && link_.accepts(FROM_WRITE);
         wready &= data_ready_.allowed(cycle);
         switch (timing_.write_order) {
         case ORDER_ADDRESS_AFTER_VALID:
@@ -330,6 +342,7 @@ template <unsigned BEAT_BYTES> class WritePort {
         default: break;
         }
         if (bvalid || responses_.empty() || responses_.front().response_due() > cycle) return;
+        if (link_.present() && !link_.answered(responses_.front().ticket)) return;
         if (response_.stalled()) return;
         if (timing_.silent_port == port_ && responses_.front().number >= timing_.silent_index) return;
         bvalid = true;
@@ -395,6 +408,7 @@ template <unsigned BEAT_BYTES> class WritePort {
 
     void take_response() {
         bvalid = false;
+        if (link_.present()) link_.finished(responses_.front().ticket);
         responses_.pop_front();
         ++responses;
     }
@@ -420,6 +434,10 @@ template <unsigned BEAT_BYTES> class WritePort {
                 burst.transfer = dram_.write(burst.address, burst.beats, BEAT_BYTES, cycle);
                 burst.due = 0;
             } else burst.due += timing_.write_latency + response_.extra_latency();
+            if (link_.present()) {
+                burst.due = cycle + 1;
+                burst.ticket = link_.submit(FROM_WRITE, burst.address, burst.beats, BEAT_BYTES);
+            }
             burst.due += timing_.response_delay;
             --complete_;
             responses_.push_back(burst);
@@ -430,6 +448,7 @@ template <unsigned BEAT_BYTES> class WritePort {
 
     MemoryBytes& memory_;
     Dram& dram_;
+    Interconnect& link_;
     MemoryTiming timing_;
     WordStream stream_;
     uint64_t port_;

@@ -128,6 +128,30 @@ inline std::map<std::string, uint64_t*> dram_fields(DramTiming& t) {
     };
 }
 
+// Keys of an interconnect's values: "interconnect_" and the member's name.
+inline std::map<std::string, uint64_t*> interconnect_fields(InterconnectTiming& t) {
+    return {
+        {"interconnect_kind", &t.kind},
+        {"interconnect_clock_mhz", &t.clock_mhz},
+        {"interconnect_far_mhz", &t.far_mhz},
+        {"interconnect_width_bytes", &t.width_bytes},
+        {"interconnect_latency", &t.latency},
+        {"interconnect_synchronizer", &t.synchronizer},
+        {"interconnect_gap_cycles", &t.gap_cycles},
+        {"interconnect_other_beats", &t.other_beats},
+        {"interconnect_traffic_seed", &t.traffic_seed},
+        {"interconnect_banks", &t.banks},
+        {"interconnect_row_bytes", &t.row_bytes},
+        {"interconnect_activate", &t.activate},
+        {"interconnect_precharge", &t.precharge},
+        {"interconnect_turnaround", &t.turnaround},
+        {"interconnect_queue", &t.queue},
+        {"interconnect_high_watermark", &t.high_watermark},
+        {"interconnect_low_watermark", &t.low_watermark},
+        {"interconnect_patience", &t.patience},
+    };
+}
+
 // Keys of the others, each its member's name.
 inline std::map<std::string, uint64_t*> memory_fields(MemoryTiming& t) {
     std::map<std::string, uint64_t*> fields = {
@@ -151,6 +175,7 @@ inline std::map<std::string, uint64_t*> memory_fields(MemoryTiming& t) {
         {"reset_clears", &t.reset_clears},
     };
     fields.merge(dram_fields(t.dram));
+    fields.merge(interconnect_fields(t.interconnect));
     return fields;
 }
 

@@ -11,13 +11,15 @@ namespace cosilico {
 // Per cycle call drive(), and then restart() where it begins a run, and observe or reset each port.
 template <unsigned BUS_BYTES, unsigned DESCRIPTOR_BUS_BYTES> struct MemoryPorts {
     MemoryPorts(MemoryBytes& memory, const MemoryTiming& timing, uint64_t mhz)
-        : dram(timing.dram), read(memory, dram, timing, mhz, PORT_READ),
-          write(memory, dram, timing, mhz, PORT_WRITE),
-          descriptors(memory, dram, timing, mhz, PORT_DESCRIPTORS), csr(timing, 31) {}
+        : dram(timing.dram), link(timing.interconnect),
+          read(memory, dram, link, timing, mhz, PORT_READ),
+          write(memory, dram, link, timing, mhz, PORT_WRITE),
+          descriptors(memory, dram, link, timing, mhz, PORT_DESCRIPTORS), csr(timing, 31) {}
     MemoryPorts(const MemoryPorts&) = delete;
     void operator=(const MemoryPorts&) = delete;
 
     void drive(uint64_t cycle) {
+        link.step(cycle);
         read.drive(cycle);
         write.drive(cycle);
         descriptors.drive(cycle);
@@ -31,6 +33,7 @@ template <unsigned BUS_BYTES, unsigned DESCRIPTOR_BUS_BYTES> struct MemoryPorts 
     }
 
     Dram dram; // restarted with the doorbell's write
+    Interconnect link;
     ReadPort<BUS_BYTES> read;
     WritePort<BUS_BYTES> write;
     ReadPort<DESCRIPTOR_BUS_BYTES> descriptors;

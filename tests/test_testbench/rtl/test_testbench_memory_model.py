@@ -49,8 +49,9 @@ int main(int argc, char** argv) {
     memory.base = 0x10000;
     for (int i = 0; i < 16384; ++i) memory.bytes.push_back(uint8_t(i * 7 + (i >> 8)));
     Dram dram(timing.dram);
-    ReadPort<4> read(memory, dram, timing, MHZ, PORT_READ);
-    WritePort<4> write(memory, dram, timing, MHZ, PORT_WRITE);
+    Interconnect link{InterconnectTiming()};
+    ReadPort<4> read(memory, dram, link, timing, MHZ, PORT_READ);
+    WritePort<4> write(memory, dram, link, timing, MHZ, PORT_WRITE);
     std::vector<AddressBeat> bursts;
     std::vector<std::pair<unsigned, bool>> beats;
     for (int i = 7; i + 1 < argc; i += 2) {

@@ -1,0 +1,158 @@
+"""The fit gives back a memory whose runs it is shown, and says what they do not show."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sim.arrays.schedule_columns import LAYER
+from sim.arrays.tables import accelerator_row
+from sim.realizability import map_realizable
+from sim.spec.errors import CosilicoError
+from sim.spec.queued_memory import LIMITS, Arbitration, QueuedMemory, Servers
+from sim.spec.spaces import TINY
+from sim.timing import calibration as calibrations
+from testbench.traces.calibrate import calibrate_runs
+from testbench.traces.determination import determine
+from testbench.traces.evidence import errors_of, hold_out
+from testbench.traces.fit import fit
+from testbench.traces.foreign_systems import random_networks
+from testbench.traces.proposals import MICROBENCHMARKS, microbenchmark_run, propose
+from testbench.traces.traced_run import TracedRun, Walker
+
+CONFIG = TINY.default
+CALIBRATION = calibrations.default()
+WALKER = Walker(CALIBRATION)
+FIRST = QueuedMemory(clock_mhz=CONFIG.clock_mhz, access_bytes=CONFIG.bus_bytes)
+ALONE = replace(FIRST, read_latency=71, write_latency=35, descriptor_latency=50)
+SHARED = replace(
+    FIRST,
+    arbitration=Arbitration.ROUND_ROBIN,
+    servers=Servers.SHARED,
+    read_latency=31,
+    write_latency=31,
+    descriptor_latency=31,
+    read_ticks=100,
+    write_ticks=100,
+    descriptor_ticks=0,
+    burst_cycles=5,
+)
+
+
+def runs_on(memory: QueuedMemory, count: int = 6) -> list[TracedRun]:
+    """Runs of random networks as the model itself foretells them."""
+    runs = []
+    for network in random_networks(CONFIG, count, 5):
+        mapped = map_realizable(CONFIG, network)
+        blank = np.full(len(mapped.rows), -1, np.int64)
+        run = TracedRun(
+            name=network.name,
+            rows=mapped.rows,
+            hw=accelerator_row(CONFIG),
+            header=mapped.end,
+            layers=mapped.rows[:, LAYER].copy(),
+            start=blank,
+            end=blank,
+            total=-1,
+            chosen=np.ones(len(blank), np.bool_),
+        )
+        runs.append(predicted(run, memory))
+    return runs
+
+
+def predicted(run: TracedRun, memory: QueuedMemory) -> TracedRun:
+    ((start, end, total),) = WALKER.predict([run], memory)
+    return replace(run, start=start, end=end, total=total)
+
+
+def test_latencies_come_out_to_the_cycle() -> None:
+    estimate = fit(runs_on(ALONE), CALIBRATION, FIRST)
+    assert estimate.loss == 0
+    assert estimate.effects == ()
+    for name in ("read_latency", "write_latency", "descriptor_latency"):
+        assert getattr(estimate.memory, name) == getattr(ALONE, name)
+    assert errors_of(runs_on(ALONE, 9)[6:], estimate.memory, WALKER).worst == 0
+
+
+def test_a_shared_server_is_told_from_separate_ones() -> None:
+    runs = runs_on(SHARED, 8)
+    estimate = fit(runs[:5], CALIBRATION, FIRST)
+    assert estimate.memory.servers is Servers.SHARED
+    assert errors_of(runs[5:], estimate.memory, WALKER).worst == 0
+
+
+def test_every_descriptors_time_may_be_unknown_but_some() -> None:
+    rng = np.random.default_rng(0)
+    runs = [
+        replace(
+            run,
+            start=np.where(rng.random(len(run.start)) < 0.5, run.start, -1),
+            end=np.where(rng.random(len(run.end)) < 0.5, run.end, -1),
+        )
+        for run in runs_on(ALONE, 4)
+    ]
+    estimate = fit(runs, CALIBRATION, FIRST)
+    assert errors_of(runs_on(ALONE, 9)[6:], estimate.memory, WALKER).mean < 0.001
+
+
+def test_what_no_run_does_stays_open_and_is_proposed() -> None:
+    """LOADs alone say nothing of writes."""
+    names = ("long-reads-apart", "reads-of-many-bursts", "descriptors")
+    runs = [predicted(microbenchmark_run(name, CONFIG), ALONE) for name in names]
+    before = determine(runs, ALONE, WALKER)
+    assert {"write_latency", "write_ticks"} <= set(before.open)
+    assert "read_latency" in before.determined
+    proposals, _ = propose(CONFIG, ALONE, before, WALKER)
+    assert any("write_latency" in proposal.determines for proposal in proposals)
+    runs += [predicted(microbenchmark_run(p.name, CONFIG), ALONE) for p in proposals]
+    after = determine(runs, ALONE, WALKER)
+    own = {r.parameter: r for r in before.ranges}["write_latency"]
+    assert (own.low, own.high) == LIMITS["write_latency"]
+    own = {r.parameter: r for r in after.ranges}["write_latency"]
+    assert (own.low, own.high) == (35, 35)
+
+
+def test_parameters_that_stand_for_each_other_are_named() -> None:
+    """Reads of a length each: what a burst and what its accesses take cannot be told apart."""
+    memory = replace(SHARED, servers=Servers.BY_PORT, arbitration=Arbitration.FIRST_COME)
+    run = predicted(microbenchmark_run("short-reads-apart", CONFIG), memory)
+    trades = determine([run], memory, WALKER).trades
+    assert ("read_ticks", "burst_cycles") in {trade.parameters for trade in trades}
+
+
+@pytest.mark.parametrize("name", MICROBENCHMARKS)
+def test_microbenchmarks_run_on_both_spaces(name: str) -> None:
+    ((start, end, total),) = WALKER.predict([microbenchmark_run(name, CONFIG)], FIRST)
+    assert total > end.max() > start.min() > 0
+
+
+def test_a_single_run_holds_out_its_last_layers() -> None:
+    (run,) = runs_on(ALONE, 1)
+    fitted, judged = hold_out([run])
+    assert (fitted[0].chosen ^ judged[0].chosen).all()
+    assert run.layers[judged[0].chosen].min() > run.layers[fitted[0].chosen].max()
+
+
+def test_random_times_are_refused() -> None:
+    rng = np.random.default_rng(1)
+    runs = []
+    for run in runs_on(ALONE, 4):
+        end = np.sort(rng.integers(1, 90_000, len(run.end)))
+        runs.append(replace(run, start=np.maximum(0, end - 40), end=end, total=int(end[-1]) + 2))
+    with pytest.raises(CosilicoError, match=r"^mean error on held-out runs must be at most 5\.0%"):
+        calibrate_runs(CONFIG, runs, CALIBRATION, limit=0.05)
+
+
+def test_a_fit_that_gains_nothing_is_refused() -> None:
+    """The memory that the search begins with is exact already: there is nothing to fit but noise."""
+    runs = [replace(run, total=run.total) for run in runs_on(FIRST)]
+    result = calibrate_runs(CONFIG, runs, CALIBRATION)
+    assert result.before.mean == result.after.mean == 0
+
+
+def test_few_descriptors_are_refused() -> None:
+    (run,) = runs_on(ALONE, 1)
+    blank = replace(run, start=np.full(len(run.start), -1))
+    line = r"^traces must have start and end of at least 24 LOADs and STOREs, not 0$"
+    with pytest.raises(CosilicoError, match=line):
+        calibrate_runs(CONFIG, [blank], CALIBRATION)
