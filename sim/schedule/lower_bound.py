@@ -276,6 +276,32 @@ def _passes(layer, source, target, hw):
 
 
 @in_place
+def _meets(size_in, size_out, kernel_size, stride, pad):
+    """Whether each window of a layer has a row (or column) in the image."""
+    return kernel_size > pad and (size_out - 1) * stride - pad < size_in
+
+
+@in_place
+def _every_pass_loads(layer, source, target):
+    """Whether each tile of a layer that runs tile by tile reads pixels of the image."""
+    if layer[LayerColumn.OP] >= ExecuteOp.ADD:
+        return True
+    return _meets(
+        source[TensorColumn.HEIGHT],
+        target[TensorColumn.HEIGHT],
+        layer[LayerColumn.KERNEL_Y],
+        layer[LayerColumn.STRIDE_Y],
+        layer[LayerColumn.PAD_Y],
+    ) and _meets(
+        source[TensorColumn.WIDTH],
+        target[TensorColumn.WIDTH],
+        layer[LayerColumn.KERNEL_X],
+        layer[LayerColumn.STRIDE_X],
+        layer[LayerColumn.PAD_X],
+    )
+
+
+@in_place
 def _beats(tensor, pixels, hw):
     """Bus beats of some pixels of a tensor with all their channels."""
     channels = tensor[TensorColumn.CHANNELS]
@@ -403,15 +429,18 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
         tile_beats = _loaded_beats(layer, tensors, pixels[i], hw, lost)
         passes = _passes(layer, source, target, hw) if tiled else 1
         drain = float(_drain(op, constants))
-        wait = 0.0
-        if passes > 1:
-            wait = (passes - 1) * (drain + load_lag + ready_lag + store_lag + token - 2 * slack)
+        serial = _every_pass_loads(layer, source, target)
+        # EXECUTE waits for the stores of each pass, and then for the loads of the next
+        wait = (passes - 1) * (drain + store_lag + token - slack)
+        if serial:
+            wait += (passes - 1) * (load_lag + ready_lag - token - slack)
         done = other = bus = last_stored = least_issue = least_beats = float(IMPOSSIBLE)
         store_cycles = 0.0 if stored[i + 1] == 0 else stored[i + 1] * pace - slack
         lanes = 1
         while lanes <= hw.lanes:
             work = _work(layer, source, target, lanes, hw, constants)
-            beats = work.beats * (max(passes, work.loads) if work.blocks > 2 else 1)
+            again = max(passes, work.loads) if work.blocks > 2 else 1
+            beats = work.beats * again
             least_issue, least_beats = min(least_issue, work.issue), min(least_beats, beats)
             moved = max(now.bus, now.other + load_lag) + work.first_beats * pace
             if tile_beats > 0:
@@ -420,9 +449,18 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
             end, before = start + work.issue + wait, now.done
             emptied_at = end + store_cycles
             if work.blocks > 1:
-                moved = max(moved, now.done + load_lag) + (beats - work.first_beats) * pace
-                before = end - work.last + drain
-                end = max(end, moved - slack + ready_lag + work.after)
+                moved = max(moved, now.done + load_lag)
+                after = work.after
+                if again > 1 and work.loads == 1:
+                    after = float(REQUANTIZER_PHASES)
+                    if (
+                        serial
+                    ):  # but for its first block, a pass is loaded when the last is computed
+                        rest = passes * (work.beats - work.first_beats) * pace
+                        end = max(end, moved + rest - slack + ready_lag + work.after)
+                moved += (beats - work.first_beats) * pace
+                before = start + work.issue + wait - work.last + drain
+                end = max(end, moved - slack + ready_lag + after)
                 emptied_at = max(emptied_at, end)  # outputs of other blocks are stored meanwhile
             last_stored = min(last_stored, emptied_at + drain + store_lag)
             done, other, bus = min(done, end + drain), min(other, before), min(bus, moved)
