@@ -14,15 +14,18 @@ import numpy as np
 
 from sim.arrays.geometry import (
     add_slots,
+    aligned,
     ceil_div,
     depthwise_slots,
     groups_of,
     pixel_bytes,
+    tile_candidate,
 )
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.tables import Hw, LayerColumn, TensorColumn
 from sim.mapping.execution import row_lead, weight_rows
 from sim.mapping.splits import choose_split, split_count, split_cycles
+from sim.mapping.tile_choice import POWERS, axis
 from sim.spec.accelerator import ADD_HOLD, DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
 from sim.timing.calibration import Constant
@@ -321,6 +324,38 @@ def _need(i, layers, tensors, hw):
 
 
 @in_place
+def _aligns(layer, size_in, size_out, pes, vertical):
+    """Whether along an axis some tile of an input, among the mapper's, serves some tile of the output."""
+    kernel_size, stride, pad = axis(layer, vertical)
+    for power_in in range(POWERS):
+        tile_in = tile_candidate(size_in, pes, power_in)
+        for power_out in range(POWERS):
+            tile_out = tile_candidate(size_out, pes, power_out)
+            if tile_in == 0 or tile_out == 0:
+                continue
+            if aligned(
+                layer[LayerColumn.OP],
+                kernel_size,
+                stride,
+                pad,
+                size_in,
+                tile_in,
+                size_out,
+                tile_out,
+            ):
+                return True
+    return False
+
+
+@in_place
+def _stays(layer, source, target, hw):
+    """Whether a layer's input can be read where it was made, in local memory."""
+    return _aligns(
+        layer, source[TensorColumn.HEIGHT], target[TensorColumn.HEIGHT], hw.pes_y, True
+    ) and _aligns(layer, source[TensorColumn.WIDTH], target[TensorColumn.WIDTH], hw.pes_x, False)
+
+
+@in_place
 def _lose(i, layers, tensors, readers, hw, lost):
     """Note the tensors that leave local memory at layer ``i``; returns whether it runs tile by tile.
 
@@ -342,13 +377,14 @@ def _lose(i, layers, tensors, readers, hw, lost):
 
 
 @in_place
-def _loaded_beats(layer, tensors, pixels, hw, lost):
+def _loaded_beats(layer, target, tensors, pixels, hw, lost):
     """Bus beats of the operands of a layer that are not in local memory."""
     beats = 0.0
     a, b = layer[LayerColumn.INPUT], layer[LayerColumn.INPUT2]
-    if lost[a]:
+    if lost[a] or not _stays(layer, tensors[a], target, hw):
         beats += _beats(tensors[a], pixels, hw)
-    if layer[LayerColumn.OP] == ExecuteOp.ADD and lost[b]:
+    two = layer[LayerColumn.OP] == ExecuteOp.ADD
+    if two and (lost[b] or not _stays(layer, tensors[b], target, hw)):
         beats += _beats(tensors[b], pixels, hw)
     return beats
 
@@ -388,6 +424,11 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants):
             stored[t] = 0.0
         for i in range(n):
             _lose(i, layers, tensors, readers, hw, lost)
+        for i in range(n):
+            for column in (LayerColumn.INPUT, LayerColumn.INPUT2):
+                t = layers[i, column]
+                if not lost[t] and not _stays(layers[i], tensors[t], tensors[i + 1], hw):
+                    lost[t] = True
         for t in range(1, n + 1):
             if lost[t]:
                 size = tensors[t, TensorColumn.HEIGHT] * tensors[t, TensorColumn.WIDTH]
@@ -426,7 +467,7 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
         ):
             return float(IMPOSSIBLE), 0.0, 0.0, 0.0
         tiled = _lose(i, layers, tensors, readers, hw, lost)
-        tile_beats = _loaded_beats(layer, tensors, pixels[i], hw, lost)
+        tile_beats = _loaded_beats(layer, target, tensors, pixels[i], hw, lost)
         passes = _passes(layer, source, target, hw) if tiled else 1
         drain = float(_drain(op, constants))
         serial = _every_pass_loads(layer, source, target)
