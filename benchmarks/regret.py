@@ -21,14 +21,12 @@ import numpy as np
 import torch
 
 from cosilico.progress import progress_bar
-from search.driver import deterministic_torch
 from search.evaluator import BudgetSpent, CostModel, Evaluation, Evaluator
+from search.in_memory import search_in_memory
 from search.neighbourhood import descend
-from search.stages import run_stages
 from search.strategies import HARDWARE_SEARCHES
 from search.strategies.budget_settings import BudgetSettings
 from search.strategies.hardware_settings import HardwareSettings
-from search.strategies.protocol import HardwareProblem
 from search.tabulated import TabulatedCosts
 from sim.cost.objective import Objective
 from sim.spec.files import write_atomic
@@ -123,19 +121,7 @@ def run(
 ) -> dict[str, Any]:
     """Regret of a search by evaluations, plain and polished."""
     settings = settings_of(strategy, case)
-    evaluator = Evaluator(costs)
-    evaluator.evaluate([case.hardware.default], network, phase="default")
-    problem = HardwareProblem(
-        hardware=case.hardware,
-        objective=case.objective,
-        evaluator=evaluator,
-        seed=seed,
-        network=network,
-    )
-    search = HARDWARE_SEARCHES[settings.strategy].make(problem, settings)
-    with deterministic_torch():
-        run_stages(search, evaluator, settings)
-    history = evaluator.records
+    history = search_in_memory(network, case.hardware, case.objective, settings, costs, seed=seed)
     optimum = case.objective.best(costs.table)
     assert optimum is not None
     least = float(case.objective.cost(costs.table)[optimum])
@@ -143,25 +129,25 @@ def run(
     budgets = [b for b in BUDGETS if b <= settings.budget]
     plain = {str(b): regret(case.objective, history[:b], least) for b in budgets}
     polished = {} if ended else {
-        str(b): regret(case.objective, polish(problem, costs, history, b), least) for b in budgets
+        str(b): regret(case.objective, polish(case, network, costs, history, b), least) for b in budgets
     }  # fmt: skip
     return {"plain": plain, "polished": polished, "evaluations": len(history)}
 
 
 def polish(
-    problem: HardwareProblem, costs: CostModel, history: Sequence[Evaluation], budget: int
+    case: Case, network: Network, costs: CostModel, history: Sequence[Evaluation], budget: int
 ) -> list[Evaluation]:
     """Evaluations of a search that spends half of the budget, and of the descent from its best."""
     evaluator = Evaluator(costs, history[: budget - budget // 2])
     evaluator.limit = budget
-    feasible = [row for row in evaluator.records if problem.objective.feasible(row)]
-    best = min(feasible, key=problem.objective.rank, default=evaluator.records[0])
+    feasible = [row for row in evaluator.records if case.objective.feasible(row)]
+    best = min(feasible, key=case.objective.rank, default=evaluator.records[0])
     with contextlib.suppress(BudgetSpent):
         descend(
-            problem.hardware,
-            problem.objective,
+            case.hardware,
+            case.objective,
             best,
-            lambda configs: evaluator.evaluate(configs, problem.network, phase="polish"),
+            lambda configs: evaluator.evaluate(configs, network, phase="polish"),
         )
     return evaluator.records
 

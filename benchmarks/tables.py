@@ -4,14 +4,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from cosilico.enumeration import enumerate_network
 from cosilico.progress import progress_bar
+from search.tabulated import arrays_of, table_of
 from sim.cost.area import area
-from sim.cost.columns import COST_COLUMNS
 from sim.cost.objective import Metric, Objective
 from sim.cost.table import CostTable
 from sim.networks.named import named_network
@@ -26,9 +23,6 @@ NETWORKS = ("mobilenet_v2", "efficientnet_lite0", "resnet8", "mobilenet_v1_025",
 METRICS: tuple[Metric, ...] = ("latency", "edp")
 SHARES = (1.0, 0.5)
 """Area budgets, as shares of the area of the space's default."""
-
-_UNNAMED = "NOT_REALIZABLE"
-"""Stands for each broken rule: a table that is kept has their number alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,15 +75,6 @@ def enumerated(name: str, space_name: str, folder: Path) -> tuple[Network, CostT
     if not path.exists():
         with progress_bar() as report:
             table = enumerate_network(network, space, report, jobs=os.cpu_count() or 1)
-        arrays: dict[str, Any] = dict(table.values)
-        arrays["excess"] = table.excess
-        arrays["nviol"] = np.array([len(codes) for codes in table.violations])
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, npz_bytes(arrays))
-    arrays = read_arrays(path, "table", finite=True)
-    return network, CostTable(
-        configs=tuple(space),
-        violations=[(_UNNAMED,) * count for count in arrays["nviol"].tolist()],
-        excess=arrays["excess"],
-        values={column: arrays[column] for column in COST_COLUMNS},
-    )
+        write_atomic(path, npz_bytes(arrays_of(table)))
+    return network, table_of(space, read_arrays(path, "table", finite=True))

@@ -3,23 +3,20 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from search.checkpoint import CheckpointStore
+from search.determinism import deterministic_torch
 from search.evaluator import CostModel, Evaluator
 from search.experiment import Experiment
+from search.in_memory import make_search
 from search.result import Outcome, SearchResult
 from search.stages import Progress, run_stages
-from search.strategies import CO_SEARCHES, HARDWARE_SEARCHES
-from search.strategies.budget_settings import BudgetSettings
+from search.strategies import CO_SEARCHES
 from search.strategies.hardware_settings import HardwareSettings
-from search.strategies.polished import Polished
 from search.strategies.protocol import CoSearchProblem, HardwareProblem, Strategy
 from search.strategies.settings import StrategySettings
 from search.tasks import TASKS
@@ -36,7 +33,7 @@ from sim.spec.network import Network
 from sim.spec.network_json import network_digest
 from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
 
-__all__ = ["Progress", "deterministic_torch", "run_hardware_search", "run_search"]
+__all__ = ["Progress", "run_hardware_search", "run_search"]
 
 
 def run_search(
@@ -155,9 +152,7 @@ def run_hardware_search(
             network=network,
             bounds=bounds,
         )
-        evaluator.evaluate([hardware.default], network, phase="default")
-        search: Strategy = HARDWARE_SEARCHES[chosen.strategy].make(problem, chosen)
-        return Polished(search) if isinstance(chosen, BudgetSettings) and chosen.polish else search
+        return make_search(problem, chosen)
 
     identity = {
         "network": network_digest(network),
@@ -169,19 +164,6 @@ def run_hardware_search(
     identity |= {} if area_budget is None else {"area_budget": area_budget}
     search = _Search(strategy, chosen, budget, seed, out, identity, costs)
     return search.run(resume, progress)
-
-
-@contextmanager
-def deterministic_torch() -> Iterator[None]:
-    """One thread and deterministic kernels, for results that do not depend on the machine's load."""
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic)
 
 
 class _Search:

@@ -1,13 +1,24 @@
 """An enumerated space as a cost model: evaluations are looked up."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.cost.columns import COST_COLUMNS
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.errors import DesignFileError
 from sim.spec.network import Network
 from sim.spec.spaces import HardwareSpace
 
-__all__ = ["TabulatedCosts"]
+__all__ = ["TabulatedCosts", "arrays_of", "table_of"]
+
+_UNNAMED = "NOT_REALIZABLE"
+"""Stands for each broken rule of a table that was kept: that has their number alone."""
+
+_RULES = "broken_rules"
 
 
 class TabulatedCosts:
@@ -33,3 +44,29 @@ class TabulatedCosts:
         if network.name != self._name:
             raise ValueError(f"network must be {self._name!r}, not {network.name!r}")
         return self.table.select([self._space.flat_index(config) for config in configs])
+
+
+def arrays_of(table: CostTable) -> dict[str, NDArray[Any]]:
+    """Content of a table as arrays, for a file; of the violations it has the number and the distance."""
+    broken = np.array([len(codes) for codes in table.violations], np.int64)
+    return {**table.values, "excess": table.excess, _RULES: broken}
+
+
+def table_of(space: HardwareSpace, arrays: Mapping[str, NDArray[Any]]) -> CostTable:
+    """Build the table of all points of a space from what :func:`arrays_of` made.
+
+    Raises
+    ------
+    DesignFileError
+        If the arrays are not those of such a table.
+    """
+    names = {*COST_COLUMNS, "excess", _RULES}
+    for name in sorted(names):
+        if name not in arrays or arrays[name].shape != (len(space),):
+            raise DesignFileError(f"{name} of a cost table must have {len(space)} numbers")
+    return CostTable(
+        configs=tuple(space),
+        violations=[(_UNNAMED,) * count for count in arrays[_RULES].tolist()],
+        excess=arrays["excess"],
+        values={column: arrays[column] for column in COST_COLUMNS},
+    )
