@@ -31,6 +31,7 @@ from search.tabulated import TabulatedCosts
 from sim.cost.objective import Objective
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
+from sim.spec.spaces import HardwareSpace
 from tables import NETWORKS, Case, cases, enumerated
 from testbench.validation.journal import Journal
 from testbench.validation.workers import worker_pool
@@ -122,40 +123,55 @@ def run(
     """Regret of a search by evaluations, plain and polished."""
     settings = settings_of(strategy, case)
     history = search_in_memory(network, case.hardware, case.objective, settings, costs, seed=seed)
-    optimum = case.objective.best(costs.table)
+    objective = case.objective
+    optimum = objective.best(costs.table)
     assert optimum is not None
-    least = float(case.objective.cost(costs.table)[optimum])
-    ended = strategy == "certified"  # a proof ends it, and there is nothing to polish
-    budgets = [b for b in BUDGETS if b <= settings.budget]
-    plain = {str(b): regret(case.objective, history[:b], least) for b in budgets}
-    polished = {} if ended else {
-        str(b): regret(case.objective, polish(case, network, costs, history, b), least) for b in budgets
-    }  # fmt: skip
+    least = float(objective.cost(costs.table)[optimum])
+    spent = costs_of(objective, history)
+    budgets = [budget for budget in BUDGETS if budget <= settings.budget or not settings.budget]
+    plain = {str(budget): regret(spent[:budget], least) for budget in budgets}
+    polished = {}
+    if settings.budget:  # else a proof ends it, and there is nothing to polish
+        for budget in budgets:
+            half = budget - budget // 2
+            last = polish(case.hardware, objective, network, costs, history[:half], budget)
+            polished[str(budget)] = regret([*spent[:half], *costs_of(objective, last)], least)
     return {"plain": plain, "polished": polished, "evaluations": len(history)}
 
 
 def polish(
-    case: Case, network: Network, costs: CostModel, history: Sequence[Evaluation], budget: int
-) -> list[Evaluation]:
-    """Evaluations of a search that spends half of the budget, and of the descent from its best."""
-    evaluator = Evaluator(costs, history[: budget - budget // 2])
+    hardware: HardwareSpace,
+    objective: Objective,
+    network: Network,
+    costs: CostModel,
+    history: Sequence[Evaluation],
+    budget: int,
+) -> Sequence[Evaluation]:
+    """Evaluations of the descent from the best of a search, up to a budget for both."""
+    evaluator = Evaluator(costs, history)
     evaluator.limit = budget
-    feasible = [row for row in evaluator.records if case.objective.feasible(row)]
-    best = min(feasible, key=case.objective.rank, default=evaluator.records[0])
+    feasible = filter(objective.feasible, history)
     with contextlib.suppress(BudgetSpent):
         descend(
-            case.hardware,
-            case.objective,
-            best,
+            hardware,
+            objective,
+            min(feasible, key=objective.rank, default=history[0]),
             lambda configs: evaluator.evaluate(configs, network, phase="polish"),
         )
-    return evaluator.records
+    return evaluator.records[len(history) :]
 
 
-def regret(objective: Objective, history: Sequence[Evaluation], least: float) -> float | None:
-    """Relative distance of the best feasible design from the optimum; None where there is none."""
-    costs = [float(objective.cost(row)) for row in history if objective.feasible(row)]
-    return min(costs) / least - 1 if costs else None
+def costs_of(objective: Objective, history: Sequence[Evaluation]) -> list[float]:
+    """Cost of each evaluation; infinite where it is not feasible."""
+    return [
+        float(objective.cost(row)) if objective.feasible(row) else float("inf") for row in history
+    ]
+
+
+def regret(costs: Sequence[float], least: float) -> float | None:
+    """Relative distance of the least cost from the optimum; None where no design was feasible."""
+    best = min(costs)
+    return best / least - 1 if best < float("inf") else None
 
 
 def summary(records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,6 @@ class _Work:
 
     network: Network
     space: HardwareSpace
-    space_name: str
     objective: Objective
     contenders: tuple[Contender, ...]
     seeds: int
@@ -177,7 +176,6 @@ def compare_to_folder(
     work = _Work(
         network=network,
         space=space,
-        space_name=space_name,
         objective=Objective(metric=settings.metric, area_budget=budget),
         contenders=chosen,
         seeds=settings.seeds,
@@ -240,7 +238,8 @@ def _run_all(work: _Work, journal: Journal, table: Path | None, jobs: int, repor
     total = len(work.keys)
     while left := [key for key in work.keys if key not in journal.records]:
         before = len(journal.records)
-        arguments = (work.network, work.space_name, work.objective, table)
+        space = replace(work.space, values=dict(work.space.values))  # as it can be sent
+        arguments = (work.network, space, work.objective, table)
         try:
             with worker_pool(min(jobs, len(left)), keep_task, arguments) as workers:
                 futures = {

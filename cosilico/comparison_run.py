@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from cosilico.accelerators import named_space
 from search.evaluator import CostModel
 from search.in_memory import search_in_memory
 from search.strategies.budget_settings import BudgetSettings
@@ -15,21 +14,23 @@ from sim.cost.hypervolume import hypervolume
 from sim.cost.objective import Objective
 from sim.spec.network import Network
 from sim.spec.npz import read_arrays
+from sim.spec.spaces import HardwareSpace
 
 __all__ = ["compare_run", "keep_task"]
 
-_task: list[tuple[Network, str, Objective, CostModel]] = []
+_task: list[tuple[Network, HardwareSpace, Objective, CostModel]] = []
 """What all searches of a worker share, given once."""
 
 
-def keep_task(network: Network, space_name: str, objective: Objective, table: Path | None) -> None:
+def keep_task(
+    network: Network, space: HardwareSpace, objective: Objective, table: Path | None
+) -> None:
     """Prepare a worker: the network, and the cost model, which is a table if there is one."""
     costs: CostModel = evaluate_many
     if table is not None:
-        space = named_space(space_name)
         rows = table_of(space, read_arrays(table, "cost table", finite=True))
         costs = TabulatedCosts(space, network, rows)
-    _task[:] = [(network, space_name, objective, costs)]
+    _task[:] = [(network, space, objective, costs)]
 
 
 def compare_run(settings: BudgetSettings, seed: int) -> dict[str, Any]:
@@ -42,8 +43,7 @@ def compare_run(settings: BudgetSettings, seed: int) -> dict[str, Any]:
         than all before; ``accelerator`` : the best, or None; ``hypervolume`` : of cost and area below
         those of the space's default and the area budget.
     """
-    network, space_name, objective, costs = _task[0]
-    space = named_space(space_name)
+    network, space, objective, costs = _task[0]
     history = search_in_memory(network, space, objective, settings, costs, seed=seed)
     curve: list[list[float]] = []
     best = None

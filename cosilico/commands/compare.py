@@ -43,13 +43,14 @@ def compare(
     from cosilico.comparison_summary import results_table
     from cosilico.console import output_console
 
-    if metric not in METRICS:
+    chosen = next((known for known in METRICS if known == metric), None)
+    if chosen is None:
         raise CosilicoError(f"--metric must be one of {', '.join(METRICS)}, not {metric!r}")
     settings = ComparisonSettings(
         strategies=tuple(name.strip() for name in strategies.split(",")),
         seeds=seeds,
         budget=budget,
-        metric=metric,
+        metric=chosen,
         area_budget=area_budget,
     )
     comparison = compare_to_folder(

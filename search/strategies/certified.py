@@ -42,7 +42,7 @@ class Certified(AcceleratorSearch):
         self._settings = settings
         self._rows: list[NDArray[np.float64]] = []
         self._order: NDArray[np.int64] | None = None
-        self._done = 0
+        self._done = self._compared = 0
 
     @property
     def stages(self) -> Mapping[str, int]:
@@ -59,6 +59,7 @@ class Certified(AcceleratorSearch):
             self._bound_next()
             return
         bounds, order = self._ordered()
+        self._require_bounded(bounds)
         best = self.best
         if best is not None:
             cost = float(self.problem.objective.cost(best))
@@ -67,13 +68,9 @@ class Certified(AcceleratorSearch):
         chosen = order[self._done : self._done + self._settings.batch]
         if not len(chosen):
             raise StageEnd
-        rows = self.evaluate([self.hardware.at(int(point)) for point in chosen], stage)
-        for point, row in zip(chosen, rows, strict=True):
-            if row.realizable and self.problem.objective.cost(row) < bounds[point]:
-                raise ValueError(
-                    f"bounds must be of the evaluator's cost model, not of another: {row.accelerator}"
-                )
+        self.evaluate([self.hardware.at(int(point)) for point in chosen], stage)
         self._done += len(chosen)
+        self._require_bounded(bounds)
 
     def outcome(self) -> Outcome:
         """Return the best design with what is proved of it."""
@@ -90,6 +87,17 @@ class Certified(AcceleratorSearch):
         return Outcome(
             design=outcome.design, default=outcome.default, best=outcome.best, proof=proof
         )
+
+    def _require_bounded(self, bounds: NDArray[np.float64]) -> None:
+        """Raise ``ValueError`` where an evaluation shows that its bound is none."""
+        objective, records = self.problem.objective, self.problem.evaluator.records
+        for row in records[self._compared :]:
+            point = self.hardware.flat_index(row.accelerator)
+            if objective.feasible(row) and objective.cost(row) < bounds[point]:
+                raise ValueError(
+                    f"bounds must be of the evaluator's cost model, not above it for {row.accelerator}"
+                )
+        self._compared = len(records)
 
     def _bound_next(self) -> None:
         """Bound the next chunk; infinite where a point cannot be feasible."""
