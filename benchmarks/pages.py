@@ -12,14 +12,16 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from cosilico.console import Column, fitted_table
+from cosilico.console import Column
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows
+from page_tables import table_lines
+from search_pages import certified, regret
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/*.md", "benchmarks/*.md")
@@ -125,7 +127,7 @@ def validation(results: Results) -> str:
             f"says otherwise, gateware `{results['gateware_hash'][:12]}`; {len(results['wrong'])} "
             "pairs are wrong.",
             "",
-            *_table(["part", "memory", *columns.values()], rows, text=2),
+            *table_lines(["part", "memory", *columns.values()], rows, text=2),
             "",
             f"Of the imported networks {total['judged_values']:,} values were compared with the "
             f"interpreter's, and {total['judged_differences']:,} differ. Of the {asked:,} pairs "
@@ -150,7 +152,7 @@ def imported_models(results: Results) -> str:
         for name, part in results["parts"].items()
         if name.startswith("imported networks")
     ]
-    return "\n".join(_table(["space", *columns.values()], rows, text=1))
+    return "\n".join(table_lines(["space", *columns.values()], rows, text=1))
 
 
 def census(results: Results) -> str:
@@ -164,7 +166,7 @@ def census(results: Results) -> str:
         ]
         rows.append([name, row["space"], f"{row['points']:,}", *shares])
     titles = ["network", "space", "points", "realizable", *codes]
-    return "\n".join(_table(titles, rows, text=2))
+    return "\n".join(table_lines(titles, rows, text=2))
 
 
 def optima(results: Results) -> str:
@@ -182,7 +184,7 @@ def optima(results: Results) -> str:
                 ]
             )
     return "\n".join(
-        _table(["network", "bandwidth", "cycles, predicted", "accelerator"], rows, text=4)
+        table_lines(["network", "bandwidth", "cycles, predicted", "accelerator"], rows, text=4)
     )
 
 
@@ -203,7 +205,7 @@ def gains(results: Results) -> str:
             for key in columns
         ]
         rows.append([name, row["space"], f"{row['default']['predicted_cycles']:,}", *ratios])
-    return "\n".join(_table(titles, rows, text=2))
+    return "\n".join(table_lines(titles, rows, text=2))
 
 
 def _cost(row: Mapping[str, Any], metric: str) -> float:
@@ -230,7 +232,7 @@ def mlperf_tiny(results: Sequence[Results]) -> str:
         ]
         for row in results
     ]
-    return "\n".join(_table(titles, rows, text=3))
+    return "\n".join(table_lines(titles, rows, text=3))
 
 
 def efficientnet_lite0(results: Results) -> str:
@@ -260,7 +262,7 @@ def efficientnet_lite0(results: Results) -> str:
         ),
     }
     rows = [[title, *(cell(side) for side in sides)] for title, cell in lines.items()]
-    return "\n".join(_table(["", "default", "small"], rows, text=3))
+    return "\n".join(table_lines(["", "default", "small"], rows, text=3))
 
 
 def mapper_distance(results: Results) -> str:
@@ -269,13 +271,7 @@ def mapper_distance(results: Results) -> str:
         [kind, f"{row['layers']}", f"{100 * row['mean']:.2f} %", f"{100 * row['worst']:.1f} %"]
         for kind, row in results["kinds"].items()
     ]
-    return "\n".join(_table(["kind", "layers", "mean distance", "worst"], rows, text=1))
-
-
-def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, text: int) -> list[str]:
-    """Lines of a Markdown table whose first columns are text and whose others are numbers."""
-    ruler = "|---" * text + "|---:" * (len(titles) - text) + "|"
-    return [f"| {' | '.join(titles)} |", ruler, *(f"| {' | '.join(row)} |" for row in rows)]
+    return "\n".join(table_lines(["kind", "layers", "mean distance", "worst"], rows, text=1))
 
 
 def _cell(value: int | list[int]) -> str:
@@ -294,6 +290,8 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         mlperf_tiny,
         efficientnet_lite0,
         mapper_distance,
+        certified,
+        regret,
     )
 }
 """Blocks that a page can ask for: name to function of a results file's content."""

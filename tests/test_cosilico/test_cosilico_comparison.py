@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from concurrent.futures import as_completed
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def test_regret_is_measured_from_the_optimum_and_a_kill_changes_nothing(
     assert result.regrets("certified", 30).tolist() == [0, 0]
     for strategy in result.strategies:
         regrets = [result.regrets(strategy, n) for n in (1, 5, 10, 30)]
-        assert all((later <= earlier).all() for earlier, later in zip(regrets, regrets[1:]))
+        assert all((later <= earlier).all() for earlier, later in pairwise(regrets))
         assert (regrets[-1] >= 0).all()
     document = json.loads((tmp_path / "cut" / "comparison.json").read_text())
     assert document == result.to_json()
