@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
-from cosilico.console import Column
+from cosilico.console import Column, fitted_table
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows
 from page_tables import table_lines
 from search_pages import certified, regret

@@ -54,7 +54,7 @@ class Case:
 
     @property
     def objective(self) -> Objective:
-        """What is minimized."""
+        """Metric and area budget."""
         budget = self.share * area(self.hardware.default).total
         return Objective(metric=self.metric, area_budget=budget)
 

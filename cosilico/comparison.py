@@ -39,7 +39,7 @@ from testbench.validation.workers import worker_pool
 __all__ = ["ComparisonSettings", "Contender", "compare_to_folder", "contenders"]
 
 TABLE_POINTS = 100_000
-"""Most points of a space that is enumerated; the optimum of a larger one is not known."""
+"""Most points of a space that is enumerated; larger spaces are not."""
 
 TABLE_FILE, RUNS_FILE = "costs.npz", "runs.jsonl"
 RESULTS_FILE, CURVES_FILE, FIGURE_FILE = "comparison.json", "curves.csv", "curves.svg"
@@ -67,7 +67,7 @@ class Contender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonSettings:
-    """What all searches of a comparison share.
+    """Settings that all searches of a comparison share.
 
     Parameters
     ----------

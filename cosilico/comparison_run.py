@@ -19,13 +19,13 @@ from sim.spec.spaces import HardwareSpace
 __all__ = ["compare_run", "keep_task"]
 
 _task: list[tuple[Network, HardwareSpace, Objective, CostModel]] = []
-"""What all searches of a worker share, given once."""
+"""Inputs that all searches of a worker share."""
 
 
 def keep_task(
     network: Network, space: HardwareSpace, objective: Objective, table: Path | None
 ) -> None:
-    """Prepare a worker: the network, and the cost model, which is a table if there is one."""
+    """Prepare a worker: the network, and the cost model, a table where the space was enumerated."""
     costs: CostModel = evaluate_many
     if table is not None:
         rows = table_of(space, read_arrays(table, "cost table", finite=True))

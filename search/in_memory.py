@@ -19,7 +19,7 @@ __all__ = ["make_search", "search_in_memory"]
 
 
 def make_search(problem: HardwareProblem, settings: StrategySettings) -> Strategy:
-    """Evaluate the space's default, and make the strategy, with its polish if it is to have one."""
+    """Evaluate the space's default, and make the strategy, with its polish if that is asked for."""
     problem.evaluator.evaluate([problem.hardware.default], problem.network, phase="default")
     search: Strategy = HARDWARE_SEARCHES[settings.strategy].make(problem, settings)
     polish = isinstance(settings, BudgetSettings) and settings.polish

@@ -60,7 +60,7 @@ class LocalSearchSettings(BudgetSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExhaustiveSettings(BudgetSettings):
-    """Settings of exhaustive search: no budget unless one is given.
+    """Settings of exhaustive search, which has no budget unless that is given.
 
     Parameters
     ----------

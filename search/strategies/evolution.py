@@ -35,7 +35,7 @@ class Evolution(AcceleratorSearch):
 
     @property
     def stages(self) -> Mapping[str, int]:
-        """As many steps as are enough in any case; the budget ends them."""
+        """Steps that are enough in any case; the budget ends them."""
         return {"evolution": self._settings.search_budget or len(self.hardware)}
 
     def step(self, stage: str) -> None:

@@ -62,7 +62,7 @@ class OptunaSearch(AcceleratorSearch):
 
     @property
     def stages(self) -> Mapping[str, int]:
-        """As many questions as are enough in any case; the budget ends them."""
+        """Questions that are enough in any case; the budget ends them."""
         budget = self._settings.search_budget or len(self.hardware)
         return {self._settings.strategy: ASKS * budget}
 

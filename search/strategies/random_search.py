@@ -30,7 +30,7 @@ class RandomSearch(AcceleratorSearch):
 
     @property
     def stages(self) -> Mapping[str, int]:
-        """As many steps as are enough in any case; the budget ends them."""
+        """Steps that are enough in any case; the budget ends them."""
         return {"random": self._budget}
 
     def step(self, stage: str) -> None:

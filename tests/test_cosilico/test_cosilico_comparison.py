@@ -21,6 +21,7 @@ from sim.cost.objective import Objective
 from sim.networks.named import named_network
 from sim.spec.errors import CosilicoError
 from small_spaces import SMALL
+from testbench.validation.workers import worker_pool
 
 SETTINGS = ComparisonSettings(
     strategies=("random", "local-search+polish", "certified"), seeds=2, budget=30, metric="edp"
@@ -58,7 +59,8 @@ def test_regret_is_measured_from_the_optimum_and_a_kill_changes_nothing(
     before = (tmp_path / "cut" / "runs.jsonl").read_text().splitlines()
     assert len(before) == 3  # a header and two searches
 
-    make, killed = comparison.worker_pool, []
+    make = worker_pool
+    killed: list[int] = []
 
     def fatal(*arguments: Any) -> Any:
         pool = make(*arguments)

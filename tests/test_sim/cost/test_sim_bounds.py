@@ -1,4 +1,4 @@
-"""Lower bounds of costs, against the exact ones."""
+"""Lower bounds of costs, against exact costs."""
 
 from collections.abc import Iterator, Sequence
 
@@ -58,7 +58,7 @@ def ratios(configs: Sequence[AcceleratorConfig], network: Network) -> np.ndarray
 
 
 def drawn_networks(count: int) -> Iterator[Network]:
-    """Small networks of every kind of layer, and imported ones."""
+    """Small networks of every kind of layer, and imported networks."""
     random = np.random.default_rng(5)
     kinds = strata()
     for i in range(count):
