@@ -9,7 +9,8 @@ from sim.arrays.tables import accelerator_row
 from sim.cost.columns import COST_COLUMNS, Costing
 from sim.cost.table import CostTable
 from sim.plan import network_tables
-from sim.schedule.lower_bound import IMPOSSIBLE, footprints, last_readers, least_figures
+from sim.schedule.least_transfers import footprints, last_readers
+from sim.schedule.lower_bound import IMPOSSIBLE, least_figures
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
 from sim.sweep import SweepColumn
