@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.arrays.tables import accelerator_row
+from sim.arrays.tables import Hw, accelerator_row
 from sim.cost.columns import COST_COLUMNS, Costing
 from sim.cost.table import CostTable
 from sim.plan import network_tables
@@ -77,7 +77,9 @@ def _least(
     configs: Sequence[AcceleratorConfig], network: Network, constants: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Least figures over the forms in which a network may be mapped, and where there is a form."""
-    rows = np.array([accelerator_row(config) for config in configs], np.int64).reshape(-1, 11)
+    rows = np.array([accelerator_row(config) for config in configs], np.int64).reshape(
+        -1, len(Hw._fields)
+    )
     forms = []
     for _, layers, tensors in network_tables(network):
         pixels, readers = footprints(layers, tensors), last_readers(layers)

@@ -79,13 +79,19 @@ def test_no_bound_of_a_named_network_is_above_its_cost(name: str, space: Hardwar
     assert np.median(shares) > 0.85  # else it would prove nothing; see benchmarks/certified.json
 
 
-def test_no_bound_of_a_random_network_is_above_its_cost() -> None:
+@pytest.mark.parametrize(
+    ("networks", "points"), [(60, 8), pytest.param(2500, 20, marks=pytest.mark.long)]
+)
+def test_no_bound_of_a_random_network_is_above_its_cost(networks: int, points: int) -> None:
     seen = [
-        ratios([*generated(TINY, 16, i), *generated(EDGE, 8, i), *awkward(24, i)], network)
-        for i, network in enumerate(drawn_networks(60))
+        ratios(
+            [*generated(TINY, 2 * points, i), *generated(EDGE, points, i), *awkward(3 * points, i)],
+            network,
+        )
+        for i, network in enumerate(drawn_networks(networks))
     ]
     shares = np.concatenate(seen)
-    assert len(shares) > 1500
+    assert len(shares) > 3 * networks * points  # over 100,000 pairs in the long run
     assert np.median(shares) > 0.85
 
 
