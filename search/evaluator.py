@@ -10,7 +10,7 @@ from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
 
-__all__ = ["CostModel", "Evaluation", "Evaluator"]
+__all__ = ["BudgetSpent", "CostModel", "Evaluation", "Evaluator"]
 
 CostModel = Callable[[Sequence[AcceleratorConfig], Network], CostTable]
 """Costs of accelerators on a network; :func:`sim.cost.costs.evaluate_many` predicts them."""
@@ -100,6 +100,10 @@ class Evaluation:
         return cls(accelerator=accelerator, costs=costs, violations=violations, **fields)
 
 
+class BudgetSpent(Exception):  # noqa: N818  # no error: the end of a stage
+    """More pairs were to be evaluated than the budget allows; those that it does allow were."""
+
+
 class Evaluator:
     """Asks a cost model and remembers: a pair that was evaluated before is not spent again.
 
@@ -108,6 +112,12 @@ class Evaluator:
     costs : CostModel
     records : sequence of Evaluation
         What earlier runs spent, in order.
+
+    Attributes
+    ----------
+    limit : int or None
+        Most evaluations that may have been spent, those of all strategies and stages counted alike;
+        None for any number.
     """
 
     def __init__(
@@ -115,6 +125,7 @@ class Evaluator:
     ) -> None:
         self._costs = costs
         self.records = list(records)
+        self.limit: int | None = None
         self._known = {(row.network, row.accelerator): row for row in self.records}
 
     def evaluate(
@@ -125,10 +136,19 @@ class Evaluator:
         phase: str,
         accuracy: float | None = None,
     ) -> list[Evaluation]:
-        """Evaluate pairs of each accelerator with the network, whose name is its key."""
+        """Evaluate pairs of each accelerator with the network, whose name is its key.
+
+        Raises
+        ------
+        BudgetSpent
+            If there are more new pairs than the limit leaves; the first of them are evaluated.
+        """
         fresh = list(
             dict.fromkeys(config for config in configs if (network.name, config) not in self._known)
         )
+        wanted = len(fresh)
+        if self.limit is not None:
+            fresh = fresh[: max(0, self.limit - len(self.records))]
         if fresh:
             table = self._costs(fresh, network)
             for i, config in enumerate(fresh):
@@ -144,4 +164,6 @@ class Evaluator:
                 )
                 self.records.append(row)
                 self._known[network.name, config] = row
+        if len(fresh) < wanted:
+            raise BudgetSpent
         return [self._known[network.name, config] for config in configs]

@@ -11,10 +11,47 @@ from search.evaluator import Evaluation
 from sim.cost.pareto import pareto_front
 from sim.spec.design import Design
 
-__all__ = ["SCHEMA", "Outcome", "SearchResult"]
+__all__ = ["SCHEMA", "Outcome", "Proof", "SearchResult"]
 
 SCHEMA = 2
 """Version of ``search.json``; since 2 the history stands in the log alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """How far a search has proved its result: no feasible accelerator of the space costs less than the bound.
+
+    Parameters
+    ----------
+    cost : float
+        Cost of the result by the objective.
+    bound : float
+        Least cost that an accelerator which was not evaluated could have, at most ``cost``.
+    evaluations : int
+    points : int
+        Accelerators of the space.
+    """
+
+    cost: float
+    bound: float
+    evaluations: int
+    points: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether the result is the optimum."""
+        return self.bound >= self.cost
+
+    def to_json(self) -> dict[str, Any]:
+        """Figures as a JSON object."""
+        return {
+            "complete": self.complete,
+            "cost": self.cost,
+            "bound": self.bound,
+            "evaluations": self.evaluations,
+            "points": self.points,
+            "share": self.evaluations / self.points,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,6 +69,8 @@ class Outcome:
     float_accuracy, int8_accuracy : float or None
         Test accuracy before quantization and by the integer reference after it; None where the
         network was given.
+    proof : Proof or None
+        None where the strategy proves nothing.
     """
 
     design: Design
@@ -40,6 +79,7 @@ class Outcome:
     best: Evaluation
     float_accuracy: float | None = None
     int8_accuracy: float | None = None
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -111,4 +151,5 @@ class SearchResult(Outcome):
             "violations": {"sampled": self.evaluations, "non_realizable": self.non_realizable},
             "pareto": [record.index for record in self.pareto],
             "log": {"file": LOG_FILE, "sha256": self.log_sha256},
+            **({} if self.proof is None else {"proof": self.proof.to_json()}),
         }

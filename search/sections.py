@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from pydantic import create_model
 
 from sim.spec.documents import Record
-from sim.spec.rules import Choice, Integer, Number, Rule
+from sim.spec.rules import Choice, Integer, Number, Rule, Truth
 
-__all__ = ["Section", "choice", "integer", "number", "record", "ruled"]
+__all__ = ["Section", "choice", "integer", "number", "record", "ruled", "truth"]
 
 
 def ruled(default: Any, rule: Rule) -> Any:
@@ -29,6 +29,11 @@ def number(default: float, low: float, high: float) -> Any:
 def choice(default: str, *choices: str) -> Any:
     """Field of one of some words."""
     return ruled(default, Choice(choices))
+
+
+def truth(default: bool) -> Any:
+    """Field of true or false."""
+    return ruled(default, Truth())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

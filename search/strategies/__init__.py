@@ -3,6 +3,16 @@
 from typing import TYPE_CHECKING
 
 from search.registry import Registry
+from search.strategies.baseline_settings import (
+    CmaesSettings,
+    EvolutionSettings,
+    ExhaustiveSettings,
+    LocalSearchSettings,
+    NsgaSettings,
+    RandomSettings,
+    TpeSettings,
+)
+from search.strategies.certified_settings import CertifiedSettings
 from search.strategies.hardware_settings import HardwareSettings
 from search.strategies.rhnas_settings import RhnasSettings
 from search.strategies.settings import StrategySettings
@@ -23,3 +33,17 @@ HARDWARE_SEARCHES: "Registry[StrategySettings, Strategy]" = Registry("hardware s
 HARDWARE_SEARCHES.register(
     "hardware", HardwareSettings, "search.strategies.hardware:HardwareSearch"
 )
+
+for _settings, _implementation in (
+    (CertifiedSettings, "certified:Certified"),
+    (ExhaustiveSettings, "exhaustive:Exhaustive"),
+    (RandomSettings, "random_search:RandomSearch"),
+    (LocalSearchSettings, "local_search:LocalSearch"),
+    (EvolutionSettings, "evolution:Evolution"),
+    (TpeSettings, "optuna_search:tpe"),
+    (CmaesSettings, "optuna_search:cmaes"),
+    (NsgaSettings, "optuna_search:nsga"),
+):
+    HARDWARE_SEARCHES.register(
+        _settings().strategy, _settings, f"search.strategies.{_implementation}"
+    )

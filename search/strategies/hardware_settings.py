@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from search.sections import choice, integer
-from search.strategies.settings import StrategySettings
+from search.sections import choice, integer, truth
+from search.strategies.budget_settings import BudgetSettings
 
 __all__ = ["HardwareSettings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HardwareSettings(StrategySettings):
+class HardwareSettings(BudgetSettings):
     """Updates of the agent that searches the accelerator for a network that is given.
 
     Parameters
@@ -24,3 +24,5 @@ class HardwareSettings(StrategySettings):
     strategy: str = choice("hardware", "hardware")
     updates: int = integer(40, 1, 10_000)
     designs_per_update: int = integer(128, 4, 100_000)
+    budget: int = integer(0, 0, 100_000_000)
+    polish: bool = truth(True)

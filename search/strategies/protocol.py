@@ -9,15 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from search.evaluator import Evaluator
+from search.evaluator import CostModel, Evaluator
 from search.experiment import TrainSettings
 from search.result import Outcome
 from search.tasks.task import Task
+from sim.cost.bounds import lower_bounds
 from sim.cost.objective import Objective
 from sim.spec.network import Network
 from sim.spec.spaces import HardwareSpace
 
-__all__ = ["CoSearchProblem", "HardwareProblem", "Problem", "Strategy"]
+__all__ = ["CoSearchProblem", "HardwareProblem", "Problem", "StageEnd", "Strategy"]
+
+
+class StageEnd(Exception):  # noqa: N818  # no error
+    """A strategy's stage has nothing left to do, though not all of its steps are done."""
 
 
 class Strategy(Protocol):
@@ -33,7 +38,13 @@ class Strategy(Protocol):
         ...
 
     def step(self, stage: str) -> None:
-        """Propose accelerators or networks to the evaluator, and learn from its answers."""
+        """Propose accelerators or networks to the evaluator, and learn from its answers.
+
+        Raises
+        ------
+        StageEnd, search.evaluator.BudgetSpent
+            If the stage ends before its steps do.
+        """
         ...
 
     def outcome(self) -> Outcome:
@@ -87,9 +98,12 @@ class HardwareProblem(Problem):
     ----------
     network : Network
         The space's default runs it.
+    bounds : CostModel
+        Lower bounds of the evaluator's costs.
     """
 
     network: Network
+    bounds: CostModel = lower_bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

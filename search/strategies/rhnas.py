@@ -84,7 +84,7 @@ class Rhnas:
             "warm-up": self.settings.warmup_epochs,
             "co-search": self.settings.rounds,
             "refinement": self.settings.refine_updates,
-            "polish": 1,
+            **({"polish": 1} if self.settings.polish else {}),
             "training": self.problem.train.epochs,
         }
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from search.sections import choice, integer, number
+from search.sections import choice, integer, number, truth
 from search.strategies.settings import StrategySettings
 
 __all__ = ["RhnasSettings"]
@@ -25,6 +25,8 @@ class RhnasSettings(StrategySettings):
         Agent updates on the final network alone.
     designs_per_update : int
         Accelerators that the agent proposes in an update.
+    polish : bool
+        Whether a local descent from the best accelerator follows the refinement.
     """
 
     strategy: str = choice("rhnas", "rhnas")
@@ -35,3 +37,4 @@ class RhnasSettings(StrategySettings):
     updates_per_round: int = integer(2, 1, 10_000)
     refine_updates: int = integer(40, 1, 10_000)
     designs_per_update: int = integer(128, 4, 100_000)
+    polish: bool = truth(True)

@@ -20,6 +20,7 @@ __all__ = [
     "Rule",
     "Shape",
     "Text",
+    "Truth",
     "shown",
 ]
 
@@ -242,3 +243,16 @@ class OrNone(Rule):
     def accepts(self, value: Any) -> bool:
         """Whether a value keeps the rule."""
         return value is None or self.rule.accepts(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Truth(Rule):
+    """True or false."""
+
+    def __str__(self) -> str:
+        """The rule in words."""
+        return "true or false"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value keeps the rule."""
+        return type(value) is bool

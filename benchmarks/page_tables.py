@@ -1,0 +1,11 @@
+"""Markdown tables of the pages."""
+
+from collections.abc import Iterable, Sequence
+
+__all__ = ["table_lines"]
+
+
+def table_lines(titles: Sequence[str], rows: Iterable[Sequence[str]], *, text: int) -> list[str]:
+    """Lines of a Markdown table whose first columns are text and whose others are numbers."""
+    ruler = "|---" * text + "|---:" * (len(titles) - text) + "|"
+    return [f"| {' | '.join(titles)} |", ruler, *(f"| {' | '.join(row)} |" for row in rows)]

@@ -1,0 +1,53 @@
+"""Tables of the pages on searches: proofs and regret."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from page_tables import table_lines
+
+__all__ = ["certified", "regret"]
+
+Results = Mapping[str, Any]
+
+
+def certified(results: Results) -> str:
+    """Evaluations that a proof takes, for each network and space."""
+    titles = ("network", "space", "pairs", "bounds above", "bound / cycles", "evaluations", "share")
+    rows = []
+    for pair, bounds in results["bounds"].items():
+        proofs = [row for case, row in results["cases"].items() if case.startswith(f"{pair}:")]
+        assert all(row["complete"] and row["optimum"] for row in proofs), pair
+        spent = sorted(row["evaluations"] for row in proofs)
+        rows.append(
+            [
+                *pair.split(":"),
+                f"{bounds['pairs']:,}",
+                f"{bounds['above']:,}",
+                f"{bounds['median_ratio']:.2f}",
+                f"{spent[0]} … {spent[-1]}",
+                f"{100 * max(row['share'] for row in proofs):.2f} %",
+            ]
+        )
+    return "\n".join(table_lines(titles, rows, text=2))
+
+
+def regret(results: Results) -> str:
+    """Median and 90th percentile of each strategy's regret by evaluations, in percent; cases reached."""
+    strategies = results["strategies"]
+    budgets = sorted({int(budget) for row in strategies.values() for budget in row})
+    titles = ("strategy", "runs", *(f"{budget:,}" for budget in budgets))
+    rows = []
+    for name, by_budget in strategies.items():
+        cells = [_quantiles(by_budget.get(str(budget))) for budget in budgets]
+        most = max(row["runs"] for row in by_budget.values())
+        rows.append([name, f"{most:,}", *cells])
+    return "\n".join(table_lines(titles, rows, text=1))
+
+
+def _quantiles(row: Results | None) -> str:
+    """Median / 90th percentile (cases in which 9 of 10 seeds are within 1 %)."""
+    if row is None:
+        return ""
+    figures = [row["median"], row["p90"]]
+    text = " / ".join("none" if figure is None else f"{figure:.1f}" for figure in figures)
+    return f"{text} ({row['cases_within']}/{row['cases']})"

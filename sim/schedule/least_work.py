@@ -1,0 +1,133 @@
+"""The least work of a layer: what EXECUTE issues and LOAD brings, whatever the mapper chooses."""
+
+from typing import NamedTuple
+
+from sim.arrays.geometry import add_slots, ceil_div, depthwise_slots, groups_of
+from sim.arrays.kernel import in_place
+from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.mapping.execution import row_lead, weight_rows
+from sim.mapping.mapper import ADD_ROWS
+from sim.mapping.splits import choose_split, split_count, split_cycles
+from sim.spec.accelerator import ADD_HOLD, DOT_WIDTH, REQUANTIZER_PHASES
+from sim.spec.descriptor import ExecuteOp
+from sim.timing.calibration import Constant
+
+__all__ = ["Work", "least_drain", "least_work"]
+
+
+class Work(NamedTuple):
+    """The least work of a layer with some number of pixel lanes.
+
+    Parameters
+    ----------
+    issue : float
+        Cycles in which EXECUTE issues, of all rounds.
+    last : float
+        Of these, the cycles of the last weight block of the last round.
+    after : float
+        Cycles of EXECUTE after the last LOAD of weights.
+    blocks : int
+        Weight blocks that are loaded, once each.
+    first_beats, beats : float
+        Bus beats of the first of them, and of all.
+    loads : int
+        Times that all of them are loaded, in however many passes.
+    """
+
+    issue: float
+    last: float
+    after: float
+    blocks: int
+    first_beats: float
+    beats: float
+    loads: int
+
+
+@in_place
+def least_drain(op, constants):
+    """Least cycles from the end of a descriptor's issue, its hold included, to its done.
+
+    A last store is done as late as it is; a hold covers the stores after the fourth and CONV's skew.
+    """
+    drain = constants[Constant.DRAIN_CONV + op] + 1
+    return drain - ADD_HOLD if op == ExecuteOp.ADD else drain
+
+
+@in_place
+def _conv(layer, channels, groups, tile_y, tile_x, pixels, hw):
+    """Least :class:`Work` of a convolution."""
+    quads = ceil_div(channels, DOT_WIDTH)
+    kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
+    per_round = hw.lanes // pixels
+    rounds = ceil_div(groups, per_round)
+    tap_rows, tap_columns, size = choose_split(
+        kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
+    )
+    splits = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
+    saved, slots = split_cycles(
+        kernel_y, kernel_x, quads, tap_rows, tap_columns, size, hw.simd // DOT_WIDTH, pixels
+    )
+    final = max(slots, REQUANTIZER_PHASES)
+    sets = tile_y * ceil_div(tile_x, pixels)
+    blocks = ceil_div(sets, hw.accumulator_rows) if splits > 1 else 1
+    hold = pixels - 1
+    last = sets * final + blocks * hold
+    issue = rounds * (sets * (saved + final) + splits * blocks * hold)
+    rows = kernel_y * kernel_x * quads
+    row_beats = DOT_WIDTH * hw.simd // hw.bus_bytes
+    first = rows + REQUANTIZER_PHASES if splits == 1 else tap_rows * tap_columns * size
+    beats = groups * (rows + REQUANTIZER_PHASES) * row_beats
+    after, loads = last, 1
+    if splits > 2:  # the two halves do not hold all splits of a block: each block loads them again
+        after, loads = final + hold, blocks
+    return Work(
+        float(issue),
+        float(last),
+        float(after),
+        rounds * splits,
+        float(min(per_round, groups) * first * row_beats),
+        float(beats),
+        loads,
+    )
+
+
+@in_place
+def least_work(layer, source, target, pixels, hw, constants):
+    """Least :class:`Work` of a layer."""
+    op = layer[LayerColumn.OP]
+    channels = source[TensorColumn.CHANNELS]
+    groups = groups_of(target[TensorColumn.CHANNELS], hw.simd)
+    tile_y = ceil_div(target[TensorColumn.HEIGHT], hw.pes_y)
+    tile_x = ceil_div(target[TensorColumn.WIDTH], hw.pes_x)
+    if op == ExecuteOp.CONV:
+        return _conv(layer, channels, groups, tile_y, tile_x, pixels, hw)
+    rounds = ceil_div(groups, hw.lanes // pixels)
+    hold, lead, hops = 0, 0, 0
+    if op == ExecuteOp.DEPTHWISE:
+        slots = depthwise_slots(
+            layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X], layer[LayerColumn.STRIDE_X]
+        )
+        lead = row_lead(layer, max(slots, REQUANTIZER_PHASES))
+    elif op == ExecuteOp.ADD:
+        slots = add_slots(pixels)
+        hold = ADD_HOLD
+    else:
+        slots = ceil_div(source[TensorColumn.HEIGHT], hw.pes_y)
+        slots *= ceil_div(source[TensorColumn.WIDTH], hw.pes_x)
+        hops = constants[Constant.POOL_HOP] * (hw.pes_x + hw.pes_y - 2)
+    cycles = max(slots, REQUANTIZER_PHASES)
+    last = tile_y * (ceil_div(tile_x, pixels) * cycles + lead) + hold + hops
+    rows = weight_rows(layer, channels)
+    rows += ADD_ROWS if op == ExecuteOp.ADD else REQUANTIZER_PHASES
+    row_beats = DOT_WIDTH * hw.simd // hw.bus_bytes
+    shared = layer[LayerColumn.SHARED] != 0
+    in_first = 1 if shared else min(groups, hw.lanes // pixels)
+    return Work(
+        float(rounds * last),
+        float(last),
+        float(rounds * last if shared else last),
+        1 if shared else rounds,
+        float(in_first * rows * row_beats),
+        float((1 if shared else groups) * rows * row_beats),
+        1,
+    )
