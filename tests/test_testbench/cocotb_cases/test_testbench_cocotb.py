@@ -1,6 +1,5 @@
 """Starts the protocol-level cases of testbench/cocotb_cases in Verilator."""
 
-import json
 import os
 import re
 from importlib import resources
@@ -14,20 +13,22 @@ from cocotb_tools.runner import Runner, get_runner
 from accelerators import TWO_PES
 from hwgen import emit, verilator, verilog_files
 from hwgen.file_names import VERILOG_FILE
-from hwgen.gateware.host.csr import capabilities
 from hwgen.program import compile_design
 from project_root import ROOT
 from sim import golden
 from sim.model import predict
 from sim.spec.design import Design
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
-from testbench.cocotb_cases.bench import CASE_VARIABLE
+from sim.timing import calibration
+from testbench.cocotb_cases.protocol import CASE_VARIABLE
+from testbench.cosimulation.export import write_description
 from testbench.rtl.protocol import bound_rules
 
 PORTS_PUBLIC = f'''`verilator_config
 public_flat_rw -module "{emit.TOP_MODULE}" -var "*"
+public_flat_rd -module "cosilico_ram" -var "memory"
 '''
-"""Everything else stays private, which makes the build several times faster."""
+"""All but ports and local memories stays private, which makes the build several times faster."""
 
 CASES = (
     "reset_values",
@@ -70,27 +71,20 @@ def small_design() -> Design:
 
 @pytest.fixture(scope="module")
 def case_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write the memory image with an input in place, and what the run must leave."""
+    """Write the description of the design, with an input."""
     design = small_design()
-    program = compile_design(design)
     inputs = np.random.default_rng(8).integers(-128, 128, (1, 5, 7, 6)).astype(np.int8)
-    memory = bytearray(program.image)
-    packed = program.input.pack(inputs[0])
-    memory[program.input.address : program.input.address + len(packed)] = packed
-    prediction = predict(TWO_PES, design.network)
-    case = {
-        "header_address": program.header_address,
-        "output_address": program.output.address,
-        "expected": program.output.pack(golden.run(design.network, inputs)["conv"][0]).hex(),
-        "channels": program.output.pack(np.ones((5, 7, 5), np.int8)).hex(),
-        "fingerprint": TWO_PES.fingerprint,
-        "capabilities": capabilities(TWO_PES),
-        "read_beats": prediction.read_bytes // TWO_PES.bus_bytes,
-        "write_beats": prediction.write_bytes // TWO_PES.bus_bytes,
-    }
     directory = tmp_path_factory.mktemp("case")
-    (directory / "memory.bin").write_bytes(memory)
-    (directory / "case.json").write_text(json.dumps(case))
+    write_description(
+        directory,
+        TWO_PES,
+        compile_design(design),
+        design.network,
+        predict(TWO_PES, design.network),
+        inputs,
+        golden.run(design.network, inputs),
+        memory_latency=calibration.default().constants["memory_latency"],
+    )
     return directory
 
 

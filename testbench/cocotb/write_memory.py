@@ -7,7 +7,6 @@ from typing import Any
 
 import cocotb
 from cocotb.triggers import RisingEdge
-from cocotbext.axi import MemoryRegion
 
 __all__ = ["ORDERS", "WriteMemory"]
 
@@ -29,7 +28,7 @@ LATE = 300
 
 
 class WriteMemory:
-    """AW, W and B of one port, in front of a memory region.
+    """AW, W and B of one port, in front of a memory.
 
     What it drives in a cycle depends on earlier cycles only. Responses come LATENCY cycles after a
     burst's last beat and its address, or LATE.
@@ -38,9 +37,8 @@ class WriteMemory:
     ----------
     dut
         With the ports ``m_axi_aw…``, ``m_axi_w…`` and ``m_axi_b…``.
-    region : MemoryRegion
-    base : int
-        Address of its first byte.
+    memory
+        Takes a burst's address and bytes in its method ``store``.
     order : str
         One of ORDERS.
 
@@ -50,9 +48,11 @@ class WriteMemory:
         "address" and "data" as they were taken, data once for each burst, with its last beat.
     """
 
-    def __init__(self, dut: Any, region: MemoryRegion, base: int, order: str) -> None:
+    def __init__(self, dut: Any, memory: Any, order: str) -> None:
         """Start with all signals low."""
-        self.dut, self.region, self.base, self.order = dut, region, base, order
+        if order not in ORDERS:
+            raise ValueError(f"order must be one of {', '.join(ORDERS)}, not {order!r}")
+        self.dut, self.memory, self.order = dut, memory, order
         self.sequence: list[str] = []
         self._bursts: deque[tuple[int, int]] = deque()  # address, beats
         self._beats: deque[bytes] = deque()
@@ -106,8 +106,7 @@ class WriteMemory:
         if not self._bursts or len(self._beats) < self._bursts[0][1]:
             return
         address, beats = self._bursts.popleft()
-        data = b"".join(self._beats.popleft() for _ in range(beats))
-        self.region.mem[address - self.base : address - self.base + len(data)] = data
+        self.memory.store(address, b"".join(self._beats.popleft() for _ in range(beats)))
         self._whole -= 1
         self._due.append(cycle + (LATE if self.order == "late" else LATENCY))
 

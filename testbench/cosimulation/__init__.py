@@ -1,0 +1,1 @@
+"""Emitted accelerators in cocotb: descriptions for its bench, builds, and whole networks."""

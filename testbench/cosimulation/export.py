@@ -1,0 +1,215 @@
+"""Writing what the cocotb bench reads of an accelerator, a program and its expected results."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.emit import TOP_MODULE
+from hwgen.gateware.host.csr import (
+    COUNTERS,
+    INTERRUPTS,
+    REGISTERS,
+    STATUS_BITS,
+    capabilities,
+)
+from hwgen.program import Program
+from sim.prediction import Prediction
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.bus import DESCRIPTOR_PORT_BYTES
+from sim.spec.descriptor import Queue
+from sim.spec.header import HEADER_MAGIC
+from sim.spec.network import Network
+from sim.spec.stops import Port, StopCause
+from testbench.cocotb.description import DESCRIPTION_FILE, VERSION
+from testbench.rtl.host import LAST_PAGE
+from testbench.rtl.watchdog import program_descriptors, watchdog_cycles
+
+__all__ = ["describe_accelerator", "write_description"]
+
+CONTROL_BITS = ("doorbell", "abort")
+"""Bits of CONTROL, from bit 0 up."""
+
+
+def write_description(
+    directory: Path,
+    config: AcceleratorConfig,
+    program: Program,
+    network: Network,
+    prediction: Prediction,
+    inputs: NDArray[np.int8],
+    expected: Mapping[str, NDArray[np.int8]],
+    *,
+    memory_latency: int,
+) -> None:
+    """Write ``bench.json`` and the binary files that it names.
+
+    Parameters
+    ----------
+    directory : Path
+        Holds ``bench.json``, ``memory.bin``, ``inputs.bin``, ``outputs.bin``, ``output_mask.bin``,
+        ``activations.bin`` and ``activation_mask.bin`` afterwards.
+    config : AcceleratorConfig
+    program : Program
+        Of `network` for `config`.
+    network : Network
+    prediction : Prediction
+        On a memory that answers after `memory_latency` cycles.
+    inputs : int8[N, height, width, channels]
+        Run in order; where they are no multiple of the program's images, the last is repeated.
+    expected : mapping of str to int8[N, height, width, channels]
+        Activations of all layers, as :func:`sim.golden.run` gives them.
+    memory_latency : int
+        Cycles.
+    """
+    images = program.images
+    padding = np.arange(-(-len(inputs) // images) * images).clip(max=len(inputs) - 1)
+    x = inputs[padding]
+    y = {name: values[padding] for name, values in expected.items()}
+    packed = b"".join(program.input.pack(image) for image in x)
+    outputs = b"".join(program.output.pack(image) for image in y[network.output.name])
+    specified = np.full(network.output.shape, -1, np.int8)
+    places = probe_activations(config, network, program, y)
+    files = {
+        "memory.bin": program.image,
+        "inputs.bin": packed,
+        "outputs.bin": outputs,
+        "output_mask.bin": program.output.pack(specified) * images,
+        "activations.bin": b"".join(values for values, _ in places),
+        "activation_mask.bin": places[0][1],
+    }
+    for name, data in files.items():
+        (directory / name).write_bytes(data)
+    queues, layers = zip(*program.descriptors, strict=True)
+    counters = prediction.counters(config)
+    fields = describe_accelerator(config, memory_latency)
+    fields["program"] = {
+        "name": network.name,
+        "layers": [layer.name for layer in network.layers],
+        "image": "memory.bin",
+        "header_address": program.header_address,
+        "images": images,
+        "runs": len(x) // images,
+        "watchdog": watchdog_cycles(program_descriptors(program)),
+        "descriptors": {"queue": [int(queue) for queue in queues], "layer": list(layers)},
+        "inputs": {
+            "file": "inputs.bin",
+            "mask": None,
+            "address": program.input.address,
+            "size_bytes": images * program.input.size_bytes,
+        },
+        "outputs": {
+            "file": "outputs.bin",
+            "mask": "output_mask.bin",
+            "address": program.output.address,
+            "size_bytes": images * program.output.size_bytes,
+        },
+        "predicted": {
+            "cycles": prediction.total_cycles,
+            "counters": {
+                name.upper(): value for name, value in counters.items() if name != "cycles"
+            },
+            "start": prediction.start.tolist(),
+            "issue_end": np.where(
+                prediction.queues == Queue.EXECUTE, prediction.issued, -1
+            ).tolist(),
+            "end": prediction.done.tolist(),
+        },
+        "probes": [
+            {
+                "execute_index": probe.execute_index,
+                "layer": probe.layer,
+                "address": probe.local_address,
+                "groups": probe.groups,
+                "rows": probe.rows,
+                "columns": probe.columns,
+                "plane": probe.local_plane,
+                "row": probe.local_row,
+            }
+            for probe in program.probes
+        ],
+        "activations": {"file": "activations.bin", "mask": "activation_mask.bin"},
+    }
+    (directory / DESCRIPTION_FILE).write_text(json.dumps(fields) + "\n", encoding="utf-8")
+
+
+def describe_accelerator(config: AcceleratorConfig, memory_latency: int) -> dict[str, Any]:
+    """Return the fields of ``bench.json`` that are the accelerator's."""
+    return {
+        "version": VERSION,
+        "top": TOP_MODULE,
+        "accelerator": config.to_json(),
+        "clock_mhz": config.clock_mhz,
+        "pes_y": config.pes_y,
+        "pes_x": config.pes_x,
+        "lanes": config.compute_lanes,
+        "vector_bytes": config.vector_bytes,
+        "bank_depth": config.bank_depth,
+        "bus_bytes": config.bus_bytes,
+        "descriptor_bus_bytes": DESCRIPTOR_PORT_BYTES,
+        "memory_latency": memory_latency,
+        "registers": {register.name: register.offset for register in REGISTERS},
+        "reset_values": {
+            "ID": HEADER_MAGIC,
+            "FINGERPRINT": config.fingerprint,
+            "WINDOW_LIMIT": LAST_PAGE,
+            **capabilities(config),
+        },
+        "control_bits": list(CONTROL_BITS),
+        "status_bits": list(STATUS_BITS),
+        "interrupts": list(INTERRUPTS),
+        "counters": ["CYCLES", *(register.name for register in COUNTERS)],
+        "stop_causes": [cause.name for cause in StopCause],
+        "stop_ports": [port.name for port in Port],
+        "queues": [queue.name.lower() for queue in Queue],
+    }
+
+
+def probe_activations(
+    config: AcceleratorConfig,
+    network: Network,
+    program: Program,
+    expected: Mapping[str, NDArray[np.int8]],
+) -> list[tuple[bytes, bytes]]:
+    """Return each run's expected bytes of all probes, and a mask of those that are specified.
+
+    Bytes are those that :func:`testbench.rtl.activations.assemble_activations` takes apart.
+    """
+    names = [layer.name for layer in network.layers]
+    runs = len(expected[names[0]]) // program.images
+    return [
+        (
+            b"".join(
+                _tiles(
+                    config, probe, expected[names[probe.layer]][run * program.images + probe.image]
+                )
+                for probe in program.probes
+            ),
+            b"".join(
+                _tiles(
+                    config, probe, np.full(network.layers[probe.layer].output.shape, -1, np.int8)
+                )
+                for probe in program.probes
+            )
+            if run == 0
+            else b"",
+        )
+        for run in range(runs)
+    ]
+
+
+def _tiles(config: AcceleratorConfig, probe: Any, tensor: NDArray[np.int8]) -> bytes:
+    """Bytes [pe_y][pe_x][group][row][column][S] of a probe, 0 where the tensor has ended."""
+    s = config.vector_bytes
+    shape = (config.pes_y * probe.rows, config.pes_x * probe.columns, probe.groups * s)
+    block = np.zeros(shape, np.int8)
+    part = tensor[probe.origin_y :, probe.origin_x :, probe.group_start * s :]
+    part = part[: shape[0], : shape[1], : shape[2]]
+    block[: part.shape[0], : part.shape[1], : part.shape[2]] = part
+    split = block.reshape(
+        config.pes_y, probe.rows, config.pes_x, probe.columns, probe.groups, s
+    )  # [pe_y][row][pe_x][column][group][S]
+    return split.transpose(0, 2, 4, 1, 3, 5).tobytes()
