@@ -1,6 +1,5 @@
 // AXI4 ports of the testbench's memory. What is not valid is X.
 
-`timescale 1ns / 1ps
 `default_nettype none
 
 // Reads: bursts in order, a beat per cycle, the first LATENCY cycles after its address or a cycle
