@@ -36,13 +36,13 @@ def elaborate(texts: Sequence[str], top: str) -> list[Remark]:
     compilation = Compilation(Bag([options]))
     for tree in trees:
         compilation.addSyntaxTree(tree)
-    manager = compilation.sourceManager
-    engine = DiagnosticEngine(manager)
+    sources = compilation.sourceManager
+    engine = DiagnosticEngine(sources)
     remarks = []
     for diagnostic in compilation.getAllDiagnostics():
         place = diagnostic.location
-        number = manager.getLineNumber(place)
-        text = manager.getSourceText(place.buffer).split("\n")[number - 1]
+        number = sources.getLineNumber(place)
+        text = sources.getSourceText(place.buffer).split("\n")[number - 1]
         remarks.append(
             Remark(
                 error=diagnostic.isError(),

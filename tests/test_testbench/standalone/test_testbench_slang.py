@@ -22,7 +22,7 @@ OPERANDS = {"arith-op-mismatch", "sign-conversion", "width-trunc"}
 """Amaranth computes widths and signs, and Yosys prints each operator with operands of their own.
 
 The language extends them as meant: a result of the right width is cut from a product or a shift, and a
-signed operand meets an unsigned one only where both have been extended.
+signed and an unsigned operand meet only where both have been extended.
 """
 
 ALLOWED = {
