@@ -173,6 +173,7 @@ class BenchCore:
         counters = await self.counters()
         stop = await self.stop_reason()
         await self.clear_interrupt()
+        self.complete_trace()
         outputs = await self.outputs()
         return Run(
             index=index,
@@ -207,6 +208,9 @@ class BenchCore:
     def begin_trace(self) -> Trace:
         """Begin the trace of the run that a doorbell is about to start."""
         raise NotImplementedError
+
+    def complete_trace(self) -> None:
+        """Bring into the trace what was seen last; nothing where it fills by itself."""
 
     async def interrupt(self, timeout_cycles: int | None = None) -> None:
         """Wait for the interrupt; see the bench's own."""

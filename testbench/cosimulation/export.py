@@ -16,7 +16,7 @@ from hwgen.gateware.host.csr import (
     STATUS_BITS,
     capabilities,
 )
-from hwgen.program import Program
+from hwgen.program import Probe, Program
 from sim.prediction import Prediction
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import DESCRIPTOR_PORT_BYTES
@@ -26,9 +26,10 @@ from sim.spec.network import Network
 from sim.spec.stops import Port, StopCause
 from testbench.cocotb.description import DESCRIPTION_FILE, VERSION
 from testbench.rtl.host import LAST_PAGE
+from testbench.rtl.job import ProgramJob
 from testbench.rtl.watchdog import program_descriptors, watchdog_cycles
 
-__all__ = ["describe_accelerator", "write_description"]
+__all__ = ["describe_accelerator", "write_description", "write_job_description"]
 
 CONTROL_BITS = ("doorbell", "abort")
 """Bits of CONTROL, from bit 0 up."""
@@ -83,17 +84,69 @@ def write_description(
     }
     for name, data in files.items():
         (directory / name).write_bytes(data)
-    queues, layers = zip(*program.descriptors, strict=True)
     counters = prediction.counters(config)
     fields = describe_accelerator(config, memory_latency)
     fields["program"] = {
-        "name": network.name,
+        **_program_fields(program, len(x) // images, network.name),
         "layers": [layer.name for layer in network.layers],
+        "watchdog": watchdog_cycles(program_descriptors(program)),
+        "predicted": {
+            "cycles": prediction.total_cycles,
+            "counters": {
+                name.upper(): value for name, value in counters.items() if name != "cycles"
+            },
+            "start": prediction.start.tolist(),
+            "issue_end": np.where(
+                prediction.queues == Queue.EXECUTE, prediction.issued, -1
+            ).tolist(),
+            "end": prediction.done.tolist(),
+        },
+        "probes": [_probe_fields(probe) for probe in program.probes],
+    }
+    _write_fields(directory, fields)
+
+
+def write_job_description(
+    directory: Path, config: AcceleratorConfig, job: ProgramJob, *, memory_latency: int
+) -> None:
+    """Write the description of a job, without expectations: ``bench.json`` and its binary files.
+
+    Parameters
+    ----------
+    directory : Path
+    config : AcceleratorConfig
+    job : ProgramJob
+        Its host and memory are not described.
+    memory_latency : int
+        Cycles.
+    """
+    program = job.program
+    files = {"memory.bin": program.image, "inputs.bin": b"".join(job.inputs)}
+    files |= dict.fromkeys(("outputs.bin", "output_mask.bin"), b"")
+    files |= dict.fromkeys(("activations.bin", "activation_mask.bin"), b"")
+    for name, data in files.items():
+        (directory / name).write_bytes(data)
+    fields = describe_accelerator(config, memory_latency)
+    layers = 1 + max(layer for _, layer in program.descriptors)
+    fields["program"] = {
+        **_program_fields(program, len(job.inputs), "job"),
+        "layers": [f"layer {index}" for index in range(layers)],
+        "watchdog": job.watchdog,
+        "predicted": {"cycles": 0, "counters": {}, "start": [], "issue_end": [], "end": []},
+        "probes": [_probe_fields(probe) for probe in job.probes],
+    }
+    _write_fields(directory, fields)
+
+
+def _program_fields(program: Program, runs: int, name: str) -> dict[str, Any]:
+    images = program.images
+    queues, layers = zip(*program.descriptors, strict=True)
+    return {
+        "name": name,
         "image": "memory.bin",
         "header_address": program.header_address,
         "images": images,
-        "runs": len(x) // images,
-        "watchdog": watchdog_cycles(program_descriptors(program)),
+        "runs": runs,
         "descriptors": {"queue": [int(queue) for queue in queues], "layer": list(layers)},
         "inputs": {
             "file": "inputs.bin",
@@ -107,32 +160,24 @@ def write_description(
             "address": program.output.address,
             "size_bytes": images * program.output.size_bytes,
         },
-        "predicted": {
-            "cycles": prediction.total_cycles,
-            "counters": {
-                name.upper(): value for name, value in counters.items() if name != "cycles"
-            },
-            "start": prediction.start.tolist(),
-            "issue_end": np.where(
-                prediction.queues == Queue.EXECUTE, prediction.issued, -1
-            ).tolist(),
-            "end": prediction.done.tolist(),
-        },
-        "probes": [
-            {
-                "execute_index": probe.execute_index,
-                "layer": probe.layer,
-                "address": probe.local_address,
-                "groups": probe.groups,
-                "rows": probe.rows,
-                "columns": probe.columns,
-                "plane": probe.local_plane,
-                "row": probe.local_row,
-            }
-            for probe in program.probes
-        ],
         "activations": {"file": "activations.bin", "mask": "activation_mask.bin"},
     }
+
+
+def _probe_fields(probe: Probe) -> dict[str, int]:
+    return {
+        "execute_index": probe.execute_index,
+        "layer": probe.layer,
+        "address": probe.local_address,
+        "groups": probe.groups,
+        "rows": probe.rows,
+        "columns": probe.columns,
+        "plane": probe.local_plane,
+        "row": probe.local_row,
+    }
+
+
+def _write_fields(directory: Path, fields: dict[str, Any]) -> None:
     (directory / DESCRIPTION_FILE).write_text(json.dumps(fields) + "\n", encoding="utf-8")
 
 
@@ -201,7 +246,7 @@ def probe_activations(
     ]
 
 
-def _tiles(config: AcceleratorConfig, probe: Any, tensor: NDArray[np.int8]) -> bytes:
+def _tiles(config: AcceleratorConfig, probe: Probe, tensor: NDArray[np.int8]) -> bytes:
     """Bytes [pe_y][pe_x][group][row][column][S] of a probe, 0 where the tensor has ended."""
     s = config.vector_bytes
     shape = (config.pes_y * probe.rows, config.pes_x * probe.columns, probe.groups * s)

@@ -1,10 +1,9 @@
 """One accelerator as an executable simulation that runs whole programs, one after another."""
 
 import functools
-import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -17,22 +16,23 @@ from hwgen.emit import TOP_MODULE
 from hwgen.gateware.host.csr import INTERRUPTS, STATUS_BITS
 from hwgen.program import Program
 from hwgen.simulation_view import MEMORY, PE_MODULE
-from hwgen.subprocesses import signal_name, start_program
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import MachineError
 from sim.spec.files import cache_root, naming
 from sim.spec.network import Network
 from sim.spec.views import View
-from testbench.rtl.activations import assemble_activations, probe_bytes
+from testbench.rtl.activations import probe_bytes
 from testbench.rtl.build_cache import cached_directory, content_key
 from testbench.rtl.emission import emit_once
+from testbench.rtl.execution import end_words, execute
 from testbench.rtl.host import Host
-from testbench.rtl.job import OFFSETS, ProgramJob, RawRuns, read_runs, read_state, write_job
+from testbench.rtl.job import OFFSETS, ProgramJob, read_runs, read_state, write_job
 from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.protocol import bound_rules
-from testbench.rtl.run_result import HarnessError, Progress, RunResult, Step, Stop, read_stops
+from testbench.rtl.run_result import HarnessError, Progress, RunResult, Step, Stop
+from testbench.rtl.steps import job_of_step, result_of_step
 from testbench.rtl.verilate import BUILD_RECIPE, build_executable, toolchain_version
-from testbench.rtl.watchdog import explain_hang, program_descriptors, watchdog_cycles
+from testbench.rtl.watchdog import explain_hang, program_descriptors
 
 __all__ = [
     "INITIAL_SEED",
@@ -44,6 +44,7 @@ __all__ = [
     "Stop",
     "build",
     "check_run",
+    "template_text",
 ]
 
 HEADERS = ("axi_memory.h", "axi_report.h", "dram.h", "job.h")
@@ -165,7 +166,7 @@ class Harness:
         """
         if not 1 <= initial_seed < 1 << 31:
             raise ValueError(f"initial_seed must be in 1 … 2**31 - 1, not {initial_seed!r}")
-        jobs = [self._job(step) for step in steps]
+        jobs = [job_of_step(step) for step in steps]
         if jobs[0].memory is None:
             jobs[0] = replace(jobs[0], memory=memory or MemoryModel())
         runs = sum(len(job.inputs) for job in jobs)
@@ -175,7 +176,7 @@ class Harness:
                 write_job(directory, jobs, initial_seed=initial_seed)
             command = [str(self.executable), name, *([str(waves)] if waves else [])]
             started = time.perf_counter()
-            code, cycles, words = _execute(command, runs, progress)
+            code, cycles, words = execute(command, runs, progress)
             wall_s = time.perf_counter() - started
             if code == EXIT_HANG:
                 stopped, cycle, begun, ended = read_state(directory)
@@ -185,53 +186,12 @@ class Harness:
             if code == EXIT_PROTOCOL or (code != 0 and words.startswith(NO_ANSWER)):
                 raise HarnessError(words)
             if code != 0:
-                raise MachineError(_end(code, words))
+                raise MachineError(end_words(code, words))
             sizes = [sum(probe_bytes(self.config, probe) for probe in job.probes) for job in jobs]
             return [
-                self._result(step, job, raw, wall_s, cycles)
-                for step, job, raw in zip(
-                    steps, jobs, read_runs(directory, jobs, sizes), strict=True
-                )
+                result_of_step(self.config, step, raw, view=self.view, wall_s=wall_s, cycles=cycles)
+                for step, raw in zip(steps, read_runs(directory, jobs, sizes), strict=True)
             ]
-
-    def _job(self, step: Step) -> ProgramJob:
-        program = step.program
-        packed = [program.input.pack(image) for image in step.inputs]
-        packed += packed[-1:] * (-len(packed) % program.images)
-        return ProgramJob(
-            program=program,
-            inputs=[
-                b"".join(packed[i : i + program.images])
-                for i in range(0, len(packed), program.images)
-            ],
-            probes=program.probes if step.network is not None else (),
-            host=step.host,
-            watchdog=watchdog_cycles(program_descriptors(program)),
-            memory=step.memory,
-        )
-
-    def _result(
-        self, step: Step, job: ProgramJob, raw: RawRuns, wall_s: float, cycles: int
-    ) -> RunResult:
-        images = len(step.inputs)
-        activations: Mapping[int, NDArray[np.int8]] = {}
-        if step.network is not None:
-            tensors = assemble_activations(self.config, step.network, job.probes, raw.probes)
-            activations = {layer: x[:images] for layer, x in tensors.items()}
-        return RunResult(
-            outputs=raw.outputs[:images],
-            activations=activations,
-            cycles=raw.counters["cycles"],
-            start=raw.start,
-            end=raw.end,
-            issue_end=raw.issue_end,
-            counters=raw.counters,
-            status=raw.counters["status"],
-            stops=read_stops(raw.counters),
-            view=self.view,
-            wall_s=wall_s,
-            simulated_cycles=cycles,
-        )
 
 
 def build(
@@ -259,7 +219,7 @@ def build(
     verilog = emit_once(config, root, chosen) + bound_rules(config)
     block = _block(config, chosen, waves)
     main = _render(config, waves, chosen, block)
-    headers = {name: _template_text(name) for name in HEADERS}
+    headers = {name: template_text(name) for name in HEADERS}
     recipe = (*BUILD_RECIPE, toolchain_version(), chosen, block or "flat")
     key = content_key(verilog, main, *headers.values(), *recipe)
 
@@ -286,7 +246,8 @@ def _block(config: AcceleratorConfig, view: View, waves: bool) -> str | None:
 
 
 @functools.cache
-def _template_text(name: str) -> str:
+def template_text(name: str) -> str:
+    """Return a C++ file of the harness."""
     return (resources.files("testbench.rtl") / "templates" / name).read_text()
 
 
@@ -303,7 +264,7 @@ def _render(config: AcceleratorConfig, waves: bool, view: View, block: str | Non
             for bank in range(config.compute_lanes)
         ]
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    return environment.from_string(_template_text("harness.cpp.j2")).render(
+    return environment.from_string(template_text("harness.cpp.j2")).render(
         top=TOP_MODULE,
         waves=waves,
         pes_y=config.pes_y,
@@ -317,44 +278,6 @@ def _render(config: AcceleratorConfig, waves: bool, view: View, block: str | Non
         registers=OFFSETS,
         all_interrupts=(1 << len(INTERRUPTS)) - 1,
     )
-
-
-def _execute(
-    command: list[str], runs: int, progress: Callable[[Progress], None] | None
-) -> tuple[int, int, str]:
-    """Run the simulation; return (exit code, cycles simulated, last words)."""
-    started = time.perf_counter()
-    cycles, words, last = 0, "", ""
-    with (
-        tempfile.TemporaryFile("w+") as errors,
-        start_program(command, stdout=subprocess.PIPE, stderr=errors) as process,
-    ):
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                key, *numbers = line.split() or [""]
-                if key != "progress":
-                    last = line.strip() or last  # what Verilator's library says before it gives up
-                    continue
-                done, cycles = map(int, numbers)
-                if progress is not None:
-                    rate = cycles / max(time.perf_counter() - started, 1e-9)
-                    progress(Progress(runs_done=done, runs=runs, cycles=cycles, cycles_per_s=rate))
-        except BaseException:
-            process.kill()
-            raise
-        code = process.wait()
-        errors.seek(0)
-        words = errors.read().strip() or last
-    return code, cycles, words
-
-
-def _end(code: int, words: str) -> str:
-    """Why the executable ended without a result, in one line."""
-    if code < 0:
-        killed = f"the simulation was killed by {signal_name(-code)}"
-        return f"{killed}: {words.splitlines()[-1]}" if words else killed
-    return words or f"the simulation ended with exit code {code}"
 
 
 def _program_of_run(jobs: Sequence[ProgramJob], run: int) -> Program:

@@ -173,6 +173,10 @@ def build_executable(
     loops: str = GRID_MODULE,
     block: str | None = None,
     optimize: bool = True,
+    control: str = "",
+    flags: Sequence[str] = (),
+    sources: Sequence[str] = (),
+    link: Sequence[str] = (),
 ) -> Path:
     """Compile `verilog` with the C++ program `main` in `directory`.
 
@@ -197,6 +201,14 @@ def build_executable(
     optimize : bool
         Whether to optimize the cycle code, for runs of more than some ten thousand cycles. The loops
         of the simulation view always are.
+    control : str
+        Further lines of Verilator's configuration.
+    flags : sequence of str
+        Further flags of Verilator.
+    sources : sequence of str
+        Further files of Verilator's own library.
+    link : sequence of str
+        Further flags of the linker.
 
     Returns
     -------
@@ -204,14 +216,16 @@ def build_executable(
         The executable, ``harness``.
     """
     (directory / f"{top}.v").write_text(verilog)
-    control = CONTROL_FILES[view].replace(GRID_MODULE, loops)
+    view_control = CONTROL_FILES[view].replace(GRID_MODULE, loops)
     if block is not None:
-        control = control.replace(f'no_inline -module "{block}"', f'hier_block -module "{block}"')
-    (directory / "control.vlt").write_text(control)
+        view_control = view_control.replace(
+            f'no_inline -module "{block}"', f'hier_block -module "{block}"'
+        )
+    (directory / "control.vlt").write_text(view_control + control)
     (directory / "harness.cpp").write_text(main)
     for name, text in headers.items():
         (directory / name).write_text(text)
-    flags = [*BUILD_FLAGS, *VIEW_FLAGS[view], *(["--trace-vcd"] if waves else [])]
+    flags = [*BUILD_FLAGS, *VIEW_FLAGS[view], *flags, *(["--trace-vcd"] if waves else [])]
     if block is not None:
         flags.append("--hierarchical")
     generated = directory / "generated"
@@ -224,7 +238,7 @@ def build_executable(
         ]
     )
     runtime = _runtime()
-    libraries = [*([_waves()] if waves else []), runtime]
+    libraries = [*([_library(sources)] if sources else []), *([_waves()] if waves else []), runtime]
     folders = [generated, *([generated / f"V{block}"] if block is not None else [])]
     include = [*(f"-I{path}" for path in (*folders, directory)), *_includes()]
     prefix = f"V{top}_{loops}__" if view == View.SIMULATION else None
@@ -247,6 +261,7 @@ def build_executable(
             compiler(),
             *map(str, objects),
             *(str(library / LIBRARY) for library in libraries),
+            *link,
             "-pthread",
             "-o",
             str(executable),
@@ -318,7 +333,12 @@ def _runtime() -> Path:
 
 def _waves() -> Path:
     """Library that writes VCD files, compiled once for all designs that do."""
-    return _built_once(WAVES_SOURCES, lambda directory: _compile_library(directory, WAVES_SOURCES))
+    return _library(WAVES_SOURCES)
+
+
+def _library(sources: Sequence[str]) -> Path:
+    """Library of files of Verilator's own, compiled once."""
+    return _built_once(sources, lambda directory: _compile_library(directory, sources))
 
 
 def _built_once(sources: Sequence[str], make: Callable[[Path], None]) -> Path:

@@ -1,0 +1,342 @@
+"""An accelerator in the fast cocotb bench as an executable simulation that runs whole programs."""
+
+import functools
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata, resources
+from pathlib import Path
+
+import cocotb_tools.config
+import find_libpython
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.program import Program
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.descriptor import Queue
+from sim.spec.errors import MachineError
+from sim.spec.files import cache_root, naming
+from sim.spec.network import Network
+from sim.spec.views import View
+from testbench.cocotb.fast_bench import KINDS, RECORD_WORDS
+from testbench.cocotb_cases.whole_network import END_FILE, OPTIONS_FILE
+from testbench.cosimulation.bench_top import (
+    BENCH_MODULE,
+    BENCH_PORTS,
+    bench_text,
+    memory_size,
+)
+from testbench.cosimulation.export import write_job_description
+from testbench.rtl.activations import probe_bytes
+from testbench.rtl.build_cache import cached_directory, content_key
+from testbench.rtl.emission import emit_once
+from testbench.rtl.execution import end_words, execute
+from testbench.rtl.harness import (
+    EXIT_PROTOCOL,
+    HEADERS,
+    INITIAL_SEED,
+    NO_ANSWER,
+    check_run,
+    template_text,
+)
+from testbench.rtl.host import Host
+from testbench.rtl.job import COUNTERS, ProgramJob, read_runs
+from testbench.rtl.memory_model import MemoryModel
+from testbench.rtl.run_result import HarnessError, Progress, RunResult, Step
+from testbench.rtl.steps import job_of_step, result_of_step
+from testbench.rtl.verilate import BUILD_RECIPE, build_executable, toolchain_version
+from testbench.rtl.watchdog import explain_hang, program_descriptors
+
+__all__ = ["CocotbSimulation", "build", "needs_model_memory"]
+
+VPI_SOURCES = ("verilated_vpi",)
+CASE_MODULE = "testbench.cocotb_cases.whole_network"
+
+
+def needs_model_memory(memory: MemoryModel) -> bool:
+    """Tell whether a memory is more than a latency: then the harness's C++ model takes its place."""
+    return memory != MemoryModel(latency=memory.latency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CocotbSimulation:
+    """Built simulation of a configuration with a kind and size of memory; see :func:`build`."""
+
+    config: AcceleratorConfig
+    directory: Path
+    view: View
+    model_memory: bool
+    size_bytes: int
+
+    @property
+    def executable(self) -> Path:
+        """The simulator."""
+        return self.directory / "harness"
+
+    def run(
+        self,
+        program: Program,
+        inputs: NDArray[np.int8],
+        *,
+        network: Network | None = None,
+        memory: MemoryModel | None = None,
+        waves: Path | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        check: bool = True,
+        initial_seed: int = INITIAL_SEED,
+    ) -> RunResult:
+        """Run a program on all inputs, as :meth:`testbench.rtl.harness.Harness.run` does.
+
+        Parameters
+        ----------
+        program : Program
+            Compiled for ``config``.
+        inputs : int8[N, height, width, channels]
+        network : Network, optional
+            If given, every layer's activations are collected as well.
+        memory : MemoryModel, optional
+            A fixed latency of the default if not given; more than a latency needs ``model_memory``.
+        waves : Path, optional
+            VCD file to write; the simulation must have been built with ``waves=True``.
+        progress : callable, optional
+            Called about four times a second.
+        check : bool
+            Raise if a run stopped or STATUS reports a hazard, or a descriptor was not seen to start and
+            end.
+        initial_seed : int
+            Of the random values that memories and registers hold at power-up, 1 … 2**31 - 1.
+
+        Raises
+        ------
+        ValueError
+            If ``initial_seed`` is out of range, or the memory is of another kind than was built.
+        HarnessError
+            If no queue makes progress any more, the accelerator breaks a rule of AXI4, or ``check``
+            meets a fault.
+        MachineError
+            If the simulation is killed, or cannot read or write its files.
+        """
+        if not 1 <= initial_seed < 1 << 31:
+            raise ValueError(f"initial_seed must be in 1 … 2**31 - 1, not {initial_seed!r}")
+        behind = memory or MemoryModel()
+        if needs_model_memory(behind) and not self.model_memory:
+            raise ValueError(f"memory must be a latency alone in this build, not {behind!r}")
+        step = Step(program=program, inputs=inputs, network=network, memory=behind)
+        job = job_of_step(step)
+        with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
+            directory = Path(name)
+            with naming(directory, always=False):
+                self._write(directory, job, behind)
+            command = [str(self.executable), f"+verilator+seed+{initial_seed}"]
+            if waves is not None:
+                command += ["--trace", "--trace-file", str(waves.absolute())]
+            started = time.perf_counter()
+            code, _, words = execute(
+                command,
+                len(job.inputs),
+                progress,
+                folder=directory,
+                environment=_environment(directory),
+            )
+            wall_s = time.perf_counter() - started
+            if code == EXIT_PROTOCOL or NO_ANSWER in words:
+                raise HarnessError(words)
+            if code != 0 or not (directory / END_FILE).exists():
+                raise MachineError(end_words(code, words))
+            end = json.loads((directory / END_FILE).read_text())
+            if end["stuck"] is not None:
+                raise _hang(job, end["stuck"])
+            _write_events(directory, job)
+            if not job.probes:
+                (directory / "probes.bin").touch()
+            sizes = [sum(probe_bytes(self.config, probe) for probe in job.probes)]
+            (raw,) = read_runs(directory, [job], sizes)
+            result = result_of_step(
+                self.config, step, raw, view=self.view, wall_s=wall_s, cycles=end["cycles"]
+            )
+        if progress is not None:
+            runs, rate = len(job.inputs), end["cycles"] / max(wall_s, 1e-9)
+            progress(Progress(runs_done=runs, runs=runs, cycles=end["cycles"], cycles_per_s=rate))
+        if check:
+            check_run(result)
+        return result
+
+    def _write(self, directory: Path, job: ProgramJob, memory: MemoryModel) -> None:
+        write_job_description(directory, self.config, job, memory_latency=memory.latency)
+        host = Host()
+        options = {
+            "activations": bool(job.probes),
+            "counters": [name.upper() for name in COUNTERS],
+            "registers": {
+                "TIMEOUT": host.timeout,
+                "WINDOW_BASE": host.window_base,
+                "WINDOW_LIMIT": host.window_limit,
+            },
+        }
+        (directory / OPTIONS_FILE).write_text(json.dumps(options))
+        if self.model_memory:
+            values = {**memory.job_values, "bytes": job.program.memory_bytes}
+            lines = [f"{name} {value}\n" for name, value in values.items()]
+            (directory / "memory.txt").write_text("".join(lines))
+
+
+def build(
+    config: AcceleratorConfig,
+    *,
+    memory: MemoryModel,
+    program_bytes: int,
+    build_root: Path | None = None,
+    waves: bool = False,
+    view: View = View.SIMULATION,
+) -> CocotbSimulation:
+    """Emit and compile a configuration's simulation, or take it from the cache.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    memory : MemoryModel
+        Its kind decides which memory is built in; see :func:`needs_model_memory`.
+    program_bytes : int
+        Memory that programs need at most.
+    build_root : Path, optional
+        Where builds are kept; see :func:`sim.spec.files.cache_root`.
+    waves : bool
+        Whether runs can write waveforms.
+    view : View
+        Of the PE grid. The synthesis view is built flat, however large it is.
+
+    Raises
+    ------
+    ValueError
+        If no memory is large enough.
+    """
+    root = build_root or cache_root()
+    chosen, model = View(view), needs_model_memory(memory)
+    size = memory_size(program_bytes)
+    bench = bench_text(config, chosen, size_bytes=size, model_memory=model)
+    verilog = emit_once(config, root, chosen) + bench
+    main = _main(config, model, waves)
+    headers = {name: template_text(name) for name in HEADERS}
+    headers["model_memory.h"] = _own("model_memory.h")
+    libraries = cocotb_tools.config.libs_dir
+    control = "".join(
+        f'public_flat_rw -module "{BENCH_MODULE}" -var "{port}"\n' for port in BENCH_PORTS
+    )
+    recipe = (
+        *BUILD_RECIPE,
+        toolchain_version(),
+        chosen,
+        metadata.version("cocotb"),
+        str(libraries),
+    )
+    key = content_key(verilog, main, *headers.values(), control, *recipe)
+
+    def make(directory: Path) -> None:
+        build_executable(
+            directory,
+            top=BENCH_MODULE,
+            verilog=verilog,
+            main=main,
+            headers=headers,
+            view=chosen,
+            waves=waves,
+            control=control,
+            flags=("--vpi",),
+            sources=VPI_SOURCES,
+            link=(f"-L{libraries}", f"-Wl,-rpath,{libraries}", "-lcocotbvpi_verilator"),
+        )
+
+    return CocotbSimulation(
+        config=config,
+        directory=cached_directory(root / "cocotb", key, make),
+        view=chosen,
+        model_memory=model,
+        size_bytes=size,
+    )
+
+
+def _main(config: AcceleratorConfig, model_memory: bool, waves: bool) -> str:
+    """Return cocotb's own main program for Verilator, with what the bench calls in C++."""
+    share = Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"
+    lines = []
+    if waves:
+        lines += ["#undef VM_TRACE", "#define VM_TRACE 1"]
+    if model_memory:
+        lines += [
+            f"#define BUS_BYTES {config.bus_bytes}",
+            "#define DESCRIPTOR_BUS_BYTES 8",
+            '#include "model_memory.h"',
+        ]
+    lines.append('#include "axi_report.h"')
+    return "\n".join(lines) + "\n" + share.read_text().replace("Vtop", f"V{BENCH_MODULE}")
+
+
+def _environment(directory: Path) -> dict[str, str]:
+    """Variables of cocotb's for a run in a folder."""
+    variables = dict(os.environ)
+    users = [_libpython(), cocotb_tools.config.pygpi_entry_point()]
+    variables |= {
+        "COCOTB_TOPLEVEL": BENCH_MODULE,
+        "COCOTB_TEST_MODULES": CASE_MODULE,
+        "COCOTB_RESULTS_FILE": str(directory / "results.xml"),
+        "COCOTB_LOG_LEVEL": "ERROR",
+        "COCOTB_ANSI_OUTPUT": "0",
+        "COCOTB_TRUST_INERTIAL_WRITES": "1",
+        "GPI_USERS": ";".join(users),
+        "PYGPI_PYTHON_BIN": sys.executable,
+        "PYTHONPATH": os.pathsep.join([path for path in sys.path if path]),
+        "TOPLEVEL_LANG": "verilog",
+    }
+    for name in ("COCOTB_TEST_FILTER", "COCOTB_TESTCASE"):
+        variables.pop(name, None)
+    return variables
+
+
+@functools.cache
+def _libpython() -> str:
+    path = find_libpython.find_libpython()
+    if path is None:
+        raise MachineError("Python must have a shared library for cocotb, not none")
+    return str(path)
+
+
+def _hang(job: ProgramJob, stuck: dict[str, object]) -> HarnessError:
+    started, finished = (
+        dict(zip(Queue, stuck[name], strict=True))  # type: ignore[call-overload]
+        for name in ("started", "finished")
+    )
+    reason = explain_hang(program_descriptors(job.program), started, finished)
+    return HarnessError(f"run {stuck['run']} stopped at cycle {stuck['cycle']}: {reason}")
+
+
+def _write_events(directory: Path, job: ProgramJob) -> None:
+    """Bring the traces of all runs into the form of the harness's ``events.bin``."""
+    queues = np.array([queue for queue, _ in job.program.descriptors])
+    names = [queue.name.lower() for queue in Queue]
+    with (directory / "events.bin").open("wb") as file:
+        for run in range(len(job.inputs)):
+            words = np.fromfile(directory / f"trace{run}.bin", np.uint32).reshape(-1, RECORD_WORDS)
+            for number, name in enumerate(names):
+                count = int((queues == number).sum())
+                for event in ("start", "end", "issue_end"):
+                    if (event, name) in KINDS:
+                        file.write(_event_times(words, KINDS.index((event, name)), count).tobytes())
+
+
+def _event_times(words: NDArray[np.uint32], kind: int, count: int) -> NDArray[np.int64]:
+    """Cycles of the first `count` events of a kind, -1 where there are fewer."""
+    times = np.full(count, -1, np.int64)
+    seen = words[words[:, 0] == kind, 1][:count]
+    times[: len(seen)] = seen
+    return times
+
+
+@functools.cache
+def _own(name: str) -> str:
+    folder = resources.files("testbench.cosimulation") / "templates"
+    return (folder / name).read_text(encoding="utf-8")
