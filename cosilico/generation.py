@@ -20,6 +20,7 @@ from sim.plan import Mapped
 from sim.realizability import map_realizable
 from sim.spec.design import Design, load
 from sim.spec.files import write_atomic
+from testbench.standalone.cocotb_folder import write_cocotb_folder
 from testbench.standalone.file_names import StandaloneTestbench
 from testbench.standalone.subject import Subject
 from testbench.standalone.verilog import write_verilog_testbench
@@ -95,6 +96,8 @@ def _testbench(
     """Write a testbench's files into the folder of Verilog and program."""
     if testbench is StandaloneTestbench.NONE:
         return []
+    if testbench is StandaloneTestbench.COCOTB:
+        return write_cocotb_folder(mapped, compiled, out)
     return write_verilog_testbench(Subject.of(mapped, program=compiled), out)
 
 

@@ -6,7 +6,11 @@ from pathlib import Path
 
 from cosilico.folder import Contents, open_folder
 from hwgen.file_names import MANIFEST_FILE, VERILOG_FILE
-from testbench.standalone.file_names import VERILOG_TESTBENCH_FILES, StandaloneTestbench
+from testbench.standalone.file_names import (
+    COCOTB_FILES,
+    VERILOG_TESTBENCH_FILES,
+    StandaloneTestbench,
+)
 
 __all__ = [
     "DEFAULT",
@@ -35,6 +39,7 @@ GENERATED_FILES = (VERILOG_FILE, MANIFEST_FILE, PROGRAM_FILE, PROGRAM_MANIFEST)
 TESTBENCH_FILES = {
     StandaloneTestbench.NONE: (),
     StandaloneTestbench.VERILOG: VERILOG_TESTBENCH_FILES,
+    StandaloneTestbench.COCOTB: COCOTB_FILES,
 }
 
 RESULTS_FILE = "results.json"

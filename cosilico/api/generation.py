@@ -90,8 +90,9 @@ def generate(
     images : int
         Images that the program computes.
     testbench : str
-        "none", or "verilog" for a testbench in plain Verilog that runs the program on random activations,
-        with a Makefile.
+        What runs the program on random activations, with a Makefile: "verilog" for a testbench in plain
+        Verilog, "cocotb" for tests in Python with all that they need but cocotb and cocotbext-axi; or
+        "none".
     force : bool
         Replace what an earlier generation made in ``out``, nothing else.
     seed : int
