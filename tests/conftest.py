@@ -39,6 +39,7 @@ SECONDS = {
     "test_importers_pytorch_modules": 30,
     "test_project_mutants": 30,
     "test_testbench_icarus": 30,
+    "test_testbench_cocotb_folder": 30,
     "test_sim_transfers": 25,
     "test_testbench_cocotb": 25,
     "test_testbench_realizability_cases": 25,

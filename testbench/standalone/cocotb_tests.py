@@ -1,4 +1,4 @@
-"""Tests of the accelerator in this folder; copy one and change it."""
+"""Tests of the accelerator in this folder, to be copied and changed."""
 
 import logging
 from pathlib import Path
@@ -13,7 +13,7 @@ from testbench.cocotb.description import Description
 from testbench.cocotb.memory_behavior import SLVERR, Fault
 
 DESCRIPTION = Path(__file__).parent / "description"
-"""What the accelerator is, its program, inputs, and all that is expected of a run."""
+"""Folder with accelerator, program, inputs, and all that is expected of a run."""
 
 
 async def loaded_bench(dut: Any, **options: Any) -> Bench:
