@@ -10,6 +10,7 @@ from rich.table import Table
 from cosilico.console import FILE_WIDTH, Column, fitted_table, output_console
 from cosilico.summary import accelerator_text
 from sim.spec.design import Design
+from sim.spec.engines import Engine
 from sim.spec.files import write_atomic
 from sim.spec.memories import Memory
 from sim.timing.calibration import DRAM_ERROR_LIMIT
@@ -62,6 +63,8 @@ def layer_table(result: SimulationResult, width: int = FILE_WIDTH) -> Table:
     """Predicted and measured cycles of every layer of a program, and from doorbell to done."""
     whole = "one image" if result.batch == 1 else f"a program of {result.batch} images"
     title = f"{result.simulator} {result.simulator_version}, {whole}"
+    if result.engine is Engine.COCOTB:
+        title += ", cocotb"
     if result.stall_seed is not None:
         title += f", random stalls of seed {result.stall_seed}"
     if result.memory is Memory.DRAM:

@@ -18,6 +18,7 @@ from sim.plan import Mapped
 from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design, load
+from sim.spec.engines import Engine
 from sim.spec.errors import CosilicoError
 from sim.spec.files import file_to_replace, temporary_beside
 from sim.spec.memories import Memory
@@ -39,6 +40,7 @@ def simulate_argument(
     *,
     accelerator: str | None = None,
     view: View = View.SIMULATION,
+    engine: Engine = Engine.VERILATOR,
     seed: int = 0,
     images: int | None = None,
     batch: int = 1,
@@ -62,6 +64,8 @@ def simulate_argument(
         See :func:`cosilico.accelerators.accelerator_argument`; the design's own if not given.
     view : View
         Of the datapath.
+    engine : Engine
+        Bench around the accelerator.
     seed : int
         Of a named network's weights.
     images : int, optional
@@ -144,6 +148,7 @@ def simulate_argument(
                     stall_seed=stall_seed,
                     waves=path,
                     view=view,
+                    engine=engine,
                     batch=batch,
                     mapped=mapped,
                 )
@@ -167,6 +172,7 @@ def simulate_design(
     stall_seed: int | None = None,
     waves: Path | None = None,
     view: View = View.SIMULATION,
+    engine: Engine = Engine.VERILATOR,
     batch: int = 1,
     mapped: Mapped | None = None,
 ) -> SimulationResult:
@@ -194,6 +200,7 @@ def simulate_design(
         progress=progress,
         calibration=calibration,
         view=view,
+        engine=engine,
         mapped=mapped,
     )
 

@@ -19,6 +19,7 @@ from cosilico.photographs import default_images
 from cosilico.progress import Report
 from sim.importers.folder import ImportedNetwork
 from sim.spec.design import Design
+from sim.spec.engines import Engine
 from sim.spec.errors import CosilicoError
 from sim.spec.memories import Memory
 from sim.spec.network import Network
@@ -107,6 +108,7 @@ def simulate(
     images: int | None = None,
     batch: int = 1,
     view: View | str = View.SIMULATION,
+    engine: Engine | str = Engine.VERILATOR,
     memory: Memory | str = Memory.DETERMINISTIC,
     stall_seed: int | None = None,
     seed: int = 0,
@@ -132,6 +134,8 @@ def simulate(
         Images per program.
     view : View or str
         "simulation", the fast form of the datapath, or "synthesis", the netlist itself.
+    engine : Engine or str
+        "verilator", the C++ harness, or "cocotb"; their figures are the same.
     memory : Memory or str
         "deterministic" or "dram", what lies behind the ports.
     stall_seed : int, optional
@@ -153,6 +157,7 @@ def simulate(
     count = None if images is None else arguments.positive_integer("images", images)
     batch = arguments.positive_integer("batch", batch)
     view = arguments.member("view", View, view)
+    engine = arguments.member("engine", Engine, engine)
     memory = arguments.member("memory", Memory, memory)
     if stall_seed is not None:
         stall_seed = arguments.seed_integer("stall_seed", stall_seed)
@@ -179,6 +184,7 @@ def simulate(
         memory=memory,
         stall_seed=stall_seed,
         view=view,
+        engine=engine,
         batch=batch,
     )
     return SimulatedRun(design=pair, result=result)

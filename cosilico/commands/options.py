@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from sim.spec.engines import Engine
 from sim.spec.views import View
 
 __all__ = [
     "Accelerator",
     "Batch",
     "DesignFile",
+    "EngineName",
     "ExperimentFile",
     "Force",
     "Jobs",
@@ -84,6 +86,9 @@ WeightSeed = Annotated[
     int, typer.Option("--seed", min=0, max=2**31 - 1, help="weights of a named network")
 ]
 ViewName = Annotated[View, typer.Option("--view", help="form of the PE grid")]
+EngineName = Annotated[
+    Engine, typer.Option("--engine", help="bench around the accelerator: C++, or cocotb")
+]
 Batch = Annotated[
     int, typer.Option("--batch", metavar="B", min=1, help="images that one program computes")
 ]

@@ -8,12 +8,14 @@ import typer
 from cosilico.commands.options import (
     Accelerator,
     Batch,
+    EngineName,
     ViewName,
     WeightSeed,
     network_names,
 )
 from cosilico.exits import ExitStatus
 from cosilico.extras import require_extra
+from sim.spec.engines import Engine
 from sim.spec.memories import Memory
 from sim.spec.views import View
 
@@ -32,6 +34,7 @@ def simulate(
     ],
     accelerator: Accelerator = None,
     view: ViewName = View.SIMULATION,
+    engine: EngineName = Engine.VERILATOR,
     image: Annotated[
         Path | None,
         typer.Option(
@@ -84,6 +87,7 @@ def simulate(
         network,
         accelerator=accelerator,
         view=view,
+        engine=engine,
         seed=seed,
         images=images,
         batch=batch,

@@ -1,7 +1,7 @@
 """A program on all its inputs in the fast bench; everything that was measured goes to files.
 
 The folder in which the simulation runs holds a description without expectations, and ``options.json``:
-whether activations are recorded, and how much is written to the registers that the harness writes. It
+whether activations are recorded, which registers are written before and which are read after a run. It
 holds afterwards, as ``testbench/rtl/templates/job.h`` has them, ``counters.bin``, ``outputs.bin``, ``probes.bin``, and
 for every run the trace as ``trace0.bin`` …; and ``end.json``.
 """
@@ -24,7 +24,7 @@ __all__ = ["END_FILE", "OPTIONS_FILE"]
 
 OPTIONS_FILE, END_FILE = "options.json", "end.json"
 RESET_CYCLES, SETTLE_CYCLES = 8, 4
-"""As the harness resets: memories that depend on the cycle then behave as they do there."""
+"""Cycles of the harness's reset: memories that depend on the cycle behave here as they do there."""
 
 WATCH_CYCLES = 10_000
 WATCH_S = 0.25

@@ -1,18 +1,12 @@
 """An accelerator in the fast cocotb bench as an executable simulation that runs whole programs."""
 
-import functools
 import json
-import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata, resources
 from pathlib import Path
 
-import cocotb_tools.config
-import find_libpython
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,41 +14,27 @@ from hwgen.program import Program
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import Queue
 from sim.spec.errors import MachineError
-from sim.spec.files import cache_root, naming
+from sim.spec.files import naming
 from sim.spec.network import Network
 from sim.spec.views import View
 from testbench.cocotb.fast_bench import KINDS, RECORD_WORDS
 from testbench.cocotb_cases.whole_network import END_FILE, OPTIONS_FILE
-from testbench.cosimulation.bench_top import (
-    BENCH_MODULE,
-    BENCH_PORTS,
-    bench_text,
-    memory_size,
-)
+from testbench.cosimulation.bench_top import BENCH_MODULE, memory_size
+from testbench.cosimulation.builds import build_fast_bench
+from testbench.cosimulation.cases import run_module
 from testbench.cosimulation.export import write_job_description
 from testbench.rtl.activations import probe_bytes
-from testbench.rtl.build_cache import cached_directory, content_key
-from testbench.rtl.emission import emit_once
-from testbench.rtl.execution import end_words, execute
-from testbench.rtl.harness import (
-    EXIT_PROTOCOL,
-    HEADERS,
-    INITIAL_SEED,
-    NO_ANSWER,
-    check_run,
-    template_text,
-)
+from testbench.rtl.execution import end_words
+from testbench.rtl.harness import EXIT_PROTOCOL, INITIAL_SEED, NO_ANSWER, check_run
 from testbench.rtl.host import Host
 from testbench.rtl.job import COUNTERS, ProgramJob, read_runs
 from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.run_result import HarnessError, Progress, RunResult, Step
 from testbench.rtl.steps import job_of_step, result_of_step
-from testbench.rtl.verilate import BUILD_RECIPE, build_executable, toolchain_version
 from testbench.rtl.watchdog import explain_hang, program_descriptors
 
 __all__ = ["CocotbSimulation", "build", "needs_model_memory"]
 
-VPI_SOURCES = ("verilated_vpi",)
 CASE_MODULE = "testbench.cocotb_cases.whole_network"
 
 
@@ -68,15 +48,9 @@ class CocotbSimulation:
     """Built simulation of a configuration with a kind and size of memory; see :func:`build`."""
 
     config: AcceleratorConfig
-    directory: Path
+    executable: Path
     view: View
     model_memory: bool
-    size_bytes: int
-
-    @property
-    def executable(self) -> Path:
-        """The simulator."""
-        return self.directory / "harness"
 
     def run(
         self,
@@ -132,22 +106,25 @@ class CocotbSimulation:
             directory = Path(name)
             with naming(directory, always=False):
                 self._write(directory, job, behind)
-            command = [str(self.executable), f"+verilator+seed+{initial_seed}"]
+            arguments = [f"+verilator+seed+{initial_seed}"]
             if waves is not None:
-                command += ["--trace", "--trace-file", str(waves.absolute())]
+                arguments += ["--trace", "--trace-file", str(waves.absolute())]
             started = time.perf_counter()
-            code, _, words = execute(
-                command,
-                len(job.inputs),
-                progress,
-                folder=directory,
-                environment=_environment(directory),
+            ended = run_module(
+                self.executable,
+                BENCH_MODULE,
+                CASE_MODULE,
+                directory,
+                arguments=tuple(arguments),
+                runs=len(job.inputs),
+                progress=progress,
+                log_level="ERROR",
             )
             wall_s = time.perf_counter() - started
-            if code == EXIT_PROTOCOL or NO_ANSWER in words:
-                raise HarnessError(words)
-            if code != 0 or not (directory / END_FILE).exists():
-                raise MachineError(end_words(code, words))
+            if ended.exit_status == EXIT_PROTOCOL or NO_ANSWER in ended.words:
+                raise HarnessError(ended.words)
+            if ended.exit_status != 0 or not (directory / END_FILE).exists():
+                raise MachineError(end_words(ended.exit_status, ended.words))
             end = json.loads((directory / END_FILE).read_text())
             if end["stuck"] is not None:
                 raise _hang(job, end["stuck"])
@@ -215,94 +192,16 @@ def build(
     ValueError
         If no memory is large enough.
     """
-    root = build_root or cache_root()
     chosen, model = View(view), needs_model_memory(memory)
-    size = memory_size(program_bytes)
-    bench = bench_text(config, chosen, size_bytes=size, model_memory=model)
-    verilog = emit_once(config, root, chosen) + bench
-    main = _main(config, model, waves)
-    headers = {name: template_text(name) for name in HEADERS}
-    headers["model_memory.h"] = _own("model_memory.h")
-    libraries = cocotb_tools.config.libs_dir
-    control = "".join(
-        f'public_flat_rw -module "{BENCH_MODULE}" -var "{port}"\n' for port in BENCH_PORTS
-    )
-    recipe = (
-        *BUILD_RECIPE,
-        toolchain_version(),
-        chosen,
-        metadata.version("cocotb"),
-        str(libraries),
-    )
-    key = content_key(verilog, main, *headers.values(), control, *recipe)
-
-    def make(directory: Path) -> None:
-        build_executable(
-            directory,
-            top=BENCH_MODULE,
-            verilog=verilog,
-            main=main,
-            headers=headers,
-            view=chosen,
-            waves=waves,
-            control=control,
-            flags=("--vpi",),
-            sources=VPI_SOURCES,
-            link=(f"-L{libraries}", f"-Wl,-rpath,{libraries}", "-lcocotbvpi_verilator"),
-        )
-
-    return CocotbSimulation(
-        config=config,
-        directory=cached_directory(root / "cocotb", key, make),
-        view=chosen,
+    executable = build_fast_bench(
+        config,
+        size_bytes=memory_size(program_bytes),
         model_memory=model,
-        size_bytes=size,
+        build_root=build_root,
+        waves=waves,
+        view=chosen,
     )
-
-
-def _main(config: AcceleratorConfig, model_memory: bool, waves: bool) -> str:
-    """Return cocotb's own main program for Verilator, with what the bench calls in C++."""
-    share = Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"
-    lines = []
-    if waves:
-        lines += ["#undef VM_TRACE", "#define VM_TRACE 1"]
-    if model_memory:
-        lines += [
-            f"#define BUS_BYTES {config.bus_bytes}",
-            "#define DESCRIPTOR_BUS_BYTES 8",
-            '#include "model_memory.h"',
-        ]
-    lines.append('#include "axi_report.h"')
-    return "\n".join(lines) + "\n" + share.read_text().replace("Vtop", f"V{BENCH_MODULE}")
-
-
-def _environment(directory: Path) -> dict[str, str]:
-    """Variables of cocotb's for a run in a folder."""
-    variables = dict(os.environ)
-    users = [_libpython(), cocotb_tools.config.pygpi_entry_point()]
-    variables |= {
-        "COCOTB_TOPLEVEL": BENCH_MODULE,
-        "COCOTB_TEST_MODULES": CASE_MODULE,
-        "COCOTB_RESULTS_FILE": str(directory / "results.xml"),
-        "COCOTB_LOG_LEVEL": "ERROR",
-        "COCOTB_ANSI_OUTPUT": "0",
-        "COCOTB_TRUST_INERTIAL_WRITES": "1",
-        "GPI_USERS": ";".join(users),
-        "PYGPI_PYTHON_BIN": sys.executable,
-        "PYTHONPATH": os.pathsep.join([path for path in sys.path if path]),
-        "TOPLEVEL_LANG": "verilog",
-    }
-    for name in ("COCOTB_TEST_FILTER", "COCOTB_TESTCASE"):
-        variables.pop(name, None)
-    return variables
-
-
-@functools.cache
-def _libpython() -> str:
-    path = find_libpython.find_libpython()
-    if path is None:
-        raise MachineError("Python must have a shared library for cocotb, not none")
-    return str(path)
+    return CocotbSimulation(config=config, executable=executable, view=chosen, model_memory=model)
 
 
 def _hang(job: ProgramJob, stuck: dict[str, object]) -> HarnessError:
@@ -334,9 +233,3 @@ def _event_times(words: NDArray[np.uint32], kind: int, count: int) -> NDArray[np
     seen = words[words[:, 0] == kind, 1][:count]
     times[: len(seen)] = seen
     return times
-
-
-@functools.cache
-def _own(name: str) -> str:
-    folder = resources.files("testbench.cosimulation") / "templates"
-    return (folder / name).read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TextIO
 
 from hwgen.subprocesses import signal_name, start_program
 from testbench.rtl.run_result import Progress
@@ -19,6 +20,7 @@ def execute(
     *,
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    log: TextIO | None = None,
 ) -> tuple[int, int, str]:
     """Run a simulation; return (exit code, cycles simulated, last words).
 
@@ -33,6 +35,8 @@ def execute(
         Where to run; the current folder if not given.
     environment : mapping, optional
         Variables; this process's if not given.
+    log : text file, optional
+        Where all other lines go.
     """
     started = time.perf_counter()
     cycles, words, last = 0, "", ""
@@ -47,6 +51,8 @@ def execute(
             for line in process.stdout:
                 key, *numbers = line.split() or [""]
                 if key != "progress":
+                    if log is not None:
+                        log.write(line)
                     last = line.strip() or last  # what Verilator's library says before it gives up
                     continue
                 done, cycles = map(int, numbers)

@@ -16,12 +16,15 @@ from sim.prediction import Prediction, cycles_by_layer
 from sim.realizability import map_realizable
 from sim.spec.descriptor import LoadKind, Queue
 from sim.spec.design import Design
+from sim.spec.engines import Engine
 from sim.spec.memories import Memory
 from sim.spec.views import View
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
+from testbench.cosimulation import simulation
+from testbench.cosimulation.simulation import CocotbSimulation
 from testbench.rtl import harness
-from testbench.rtl.harness import INITIAL_SEED, Progress, RunResult
+from testbench.rtl.harness import INITIAL_SEED, Harness, Progress, RunResult
 from testbench.rtl.lpddr4_channel import lpddr4
 from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.watchdog import program_descriptors
@@ -45,6 +48,7 @@ def simulate(
     calibration: Calibration | None = None,
     build_root: Path | None = None,
     view: View = View.SIMULATION,
+    engine: Engine = Engine.VERILATOR,
     initial_seed: int = INITIAL_SEED,
     mapped: Mapped | None = None,
 ) -> SimulationResult:
@@ -76,6 +80,8 @@ def simulate(
         Where simulations are kept; see :mod:`testbench.rtl.build_cache`.
     view : str
         Of the datapath; see :func:`testbench.rtl.harness.build`.
+    engine : Engine
+        Bench around the accelerator: the C++ harness, or cocotb (:mod:`testbench.cosimulation.simulation`).
     initial_seed : int
         See :meth:`testbench.rtl.harness.Harness.run`.
     mapped : Mapped, optional
@@ -109,9 +115,20 @@ def simulate(
         dram=lpddr4(design.accelerator) if memory is Memory.DRAM else None,
     )
     prediction = predict_mapped(mapped, calibration, memory=memory)
-    built = harness.build(
-        design.accelerator, build_root=build_root, waves=waves is not None, view=view
-    )
+    built: Harness | CocotbSimulation
+    if engine is Engine.COCOTB:
+        built = simulation.build(
+            design.accelerator,
+            memory=behind,
+            program_bytes=program.memory_bytes,
+            build_root=build_root,
+            waves=waves is not None,
+            view=view,
+        )
+    else:
+        built = harness.build(
+            design.accelerator, build_root=build_root, waves=waves is not None, view=view
+        )
     run = built.run(
         program,
         x,
@@ -121,7 +138,7 @@ def simulate(
         progress=progress,
         initial_seed=initial_seed,
     )
-    return _compare(design, program, prediction, run, x, labels, behind, initial_seed)
+    return _compare(design, program, prediction, run, x, labels, behind, engine, initial_seed)
 
 
 def _require_plan(mapped: Mapped, design: Design, batch: int) -> None:
@@ -164,6 +181,7 @@ def _compare(
     x: NDArray[np.int8],
     labels: NDArray[np.integer[Any]] | None,
     memory: MemoryModel,
+    engine: Engine,
     initial_seed: int,
 ) -> SimulationResult:
     network, config = design.network, design.accelerator
@@ -192,6 +210,7 @@ def _compare(
     return SimulationResult(
         simulator="verilator",
         simulator_version=verilator.version(),
+        engine=engine,
         view=run.view,
         images=len(x),
         batch=program.images,

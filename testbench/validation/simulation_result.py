@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.spec.engines import Engine
 from sim.spec.memories import Memory
 from sim.spec.views import View
 from sim.timing.calibration import DRAM_ERROR_LIMIT
@@ -47,6 +48,8 @@ class SimulationResult:
     Parameters
     ----------
     simulator, simulator_version : str
+    engine : Engine
+        Bench around the accelerator; all other figures but the rate are the same with each.
     view : View
         Of the datapath.
     images : int
@@ -87,6 +90,7 @@ class SimulationResult:
 
     simulator: str
     simulator_version: str
+    engine: Engine
     view: View
     images: int
     batch: int

@@ -1,34 +1,24 @@
 """Starts the protocol-level cases of testbench/cocotb_cases in Verilator."""
 
-import os
 import re
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cocotb_tools.check_results import get_results
-from cocotb_tools.runner import Runner, get_runner
 
 from accelerators import TWO_PES
-from hwgen import emit, verilator, verilog_files
-from hwgen.file_names import VERILOG_FILE
+from hwgen import emit
 from hwgen.program import compile_design
-from project_root import ROOT
 from sim import golden
 from sim.model import predict
 from sim.spec.design import Design
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from sim.timing import calibration
 from testbench.cocotb_cases.protocol import CASE_VARIABLE
+from testbench.cosimulation.builds import build_port_bench
+from testbench.cosimulation.cases import CaseResults, run_module
 from testbench.cosimulation.export import write_description
-from testbench.rtl.protocol import bound_rules
-
-PORTS_PUBLIC = f'''`verilator_config
-public_flat_rw -module "{emit.TOP_MODULE}" -var "*"
-public_flat_rd -module "cosilico_ram" -var "memory"
-'''
-"""All but ports and local memories stays private, which makes the build several times faster."""
+from testbench.rtl.harness import EXIT_PROTOCOL
 
 CASES = (
     "reset_values",
@@ -88,76 +78,33 @@ def case_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.fixture(scope="module")
-def simulation(tmp_path_factory: pytest.TempPathFactory) -> Runner:
-    """Emit the accelerator and build it for cocotb."""
-    directory = tmp_path_factory.mktemp("cocotb")
-    verilog_files.write(TWO_PES, directory)
-    source = directory / "watched.v"
-    source.write_text((directory / VERILOG_FILE).read_text() + bound_rules(TWO_PES))
-    report = directory / "axi_report.cpp"
-    report.write_text((resources.files("testbench.rtl") / "templates" / "axi_report.h").read_text())
-    ports = directory / "ports.vlt"
-    ports.write_text(PORTS_PUBLIC)
-    variables = verilator.environment()
-    variables["MAKEFLAGS"] += (
-        " OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"  # the build takes longer than the runs
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        runner = get_runner("verilator")
-        runner.build(
-            sources=[ports, source],
-            hdl_toplevel=emit.TOP_MODULE,
-            build_dir=directory / "build",
-            build_args=[
-                *("--no-public-flat-rw", "-Wno-fatal", "-Wno-lint", "-Wno-style"),
-                str(report),
-            ],
-        )
-    return runner
-
-
-def start(
-    case: str, simulation: Runner, case_directory: Path, directory: Path
-) -> tuple[Path, Path]:
-    """Run one case, or one family of cases; return the paths of results and log."""
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    results, log = directory / "results.xml", directory / "log"
-    simulation.test(
-        test_module="testbench.cocotb_cases.protocol",
-        hdl_toplevel=emit.TOP_MODULE,
+def start(case: str, case_directory: Path, directory: Path) -> CaseResults:
+    """Run one case, or one family of cases, with the AXI rules bound to the design."""
+    return run_module(
+        build_port_bench(TWO_PES),
+        emit.TOP_MODULE,
+        "testbench.cocotb_cases.protocol",
+        directory,
         test_filter=rf"\.{case}(/|$)",
-        test_dir=directory,
-        results_xml=str(results),
-        log_file=str(log),
-        extra_env={CASE_VARIABLE: str(case_directory), "PYTHONPATH": os.pathsep.join(paths)},
+        variables={CASE_VARIABLE: str(case_directory)},
     )
-    return results, log
 
 
 @pytest.mark.rtl
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_protocol(case: str, simulation: Runner, case_directory: Path, tmp_path: Path) -> None:
-    """A case of testbench/cocotb_cases/protocol.py, with the AXI rules bound to the design."""
-    results, _ = start(case, simulation, case_directory, tmp_path)
-    run, failed = get_results(results)
-    assert failed == 0
-    assert run >= 1
+def test_protocol(case: str, case_directory: Path, tmp_path: Path) -> None:
+    """A case of testbench/cocotb_cases/protocol.py."""
+    results = start(case, case_directory, tmp_path)
+    assert results.passed, (tmp_path / "log").read_text()
 
 
 @pytest.mark.rtl
 @pytest.mark.slow
-def test_broken_rule_ends_the_simulation(
-    simulation: Runner, case_directory: Path, tmp_path: Path
-) -> None:
+def test_broken_rule_ends_the_simulation(case_directory: Path, tmp_path: Path) -> None:
     """In a bus model just as in the design."""
-    with pytest.raises(RuntimeError, match=r"^Command failed with return code: 4$"):
-        start("response_to_no_burst_ends_the_simulation", simulation, case_directory, tmp_path)
-    lines = (tmp_path / "log").read_text().splitlines()
-    assert any(
-        re.fullmatch(r"AXI protocol violation on B at cycle \d+: response to no burst", line)
-        for line in lines
-    )
+    results = start("response_to_no_burst_ends_the_simulation", case_directory, tmp_path)
+    assert results.exit_status == EXIT_PROTOCOL
+    assert not results.passed
+    message = r"AXI protocol violation on B at cycle \d+: response to no burst"
+    assert re.search(message, results.words)
