@@ -35,7 +35,7 @@ BATCH = 20
 WAYS = 7
 """Ways for a run to end early: an error on each port, abort, reset, window, silence."""
 
-MOST_CYCLES = 3000
+MOST_CYCLES = 800
 """Cycles that a random network would take with all units busy: more are left to the validation."""
 
 
@@ -46,8 +46,8 @@ class Sample:
     Parameters
     ----------
     networks : int
-        Random networks, each on the deterministic memory and behind one that uses a freedom of AXI, at
-        random addresses.
+        Random networks, each on the deterministic memory and behind a memory that uses a freedom of AXI,
+        at random addresses.
     damaged : int
         Damaged programs, each followed by the good program.
     failures : int
@@ -56,9 +56,9 @@ class Sample:
     seed : int
     """
 
-    networks: int = 60
-    damaged: int = 400
-    failures: int = 120
+    networks: int = 40
+    damaged: int = 300
+    failures: int = 84
     seed: int = 1
 
 

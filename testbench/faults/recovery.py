@@ -134,7 +134,7 @@ class Subject:
         memory: MemoryModel | None = None,
         built: Harness | None = None,
     ) -> "Subject":
-        """Build the simulation of a configuration, unless there is one, with the small network's program."""
+        """Take or build the simulation of a configuration, with the small network's program."""
         network = small_network()
         x = np.random.default_rng(2).integers(-128, 128, (1, *network.input.shape)).astype(np.int8)
         mapped = map_realizable(config, network)

@@ -11,7 +11,7 @@ from sim.spec.errors import MachineError
 __all__ = ["COVERAGE_FILE", "COVERAGE_FLAGS", "COVERAGE_SOURCES", "Coverage", "Point"]
 
 COVERAGE_FILE = "coverage.dat"
-"""What an instrumented simulation writes at its end."""
+"""File that an instrumented simulation writes at its end."""
 
 COVERAGE_FLAGS = ("--coverage-line", "--coverage-toggle")
 COVERAGE_SOURCES = ("verilated_cov",)
