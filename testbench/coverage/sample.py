@@ -107,6 +107,14 @@ def _base(rng: np.random.Generator) -> int:
     return int(rng.integers(0, (1 << ADDRESS_BITS) - (1 << 24), dtype=np.int64)) & -PAGE_BYTES
 
 
+def _patient_host(base: int, size_bytes: int, rng: np.random.Generator) -> Host:
+    """Draw a window around the memory, and a time-out that no good run comes to."""
+    first = int(rng.integers(0, base + 1, dtype=np.int64)) & -PAGE_BYTES
+    last = int(rng.integers(base + size_bytes, 1 << ADDRESS_BITS, dtype=np.int64)) & -PAGE_BYTES
+    timeout = int(rng.integers(1 << 20, 1 << 32, dtype=np.int64))
+    return Host(timeout=timeout, window_base=first, window_limit=last)
+
+
 def _run_network(built: Harness, case: Case, rng: np.random.Generator) -> None:
     mapped = map_realizable(case.config, case.network, case.batch)
     program, images = compile_mapped(mapped), case.images
@@ -116,7 +124,13 @@ def _run_network(built: Harness, case: Case, rng: np.random.Generator) -> None:
         replace(FREEDOMS[freedom].with_seed(case.image_seed), base=_base(rng)),
     ]
     steps = [
-        Step(program=program, inputs=images, network=case.network, memory=model)
+        Step(
+            program=program,
+            inputs=images,
+            network=case.network,
+            memory=model,
+            host=_patient_host(model.base, len(program.image), rng),
+        )
         for model in memories
     ]
     expected = golden.run(case.network, images)

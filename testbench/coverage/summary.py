@@ -26,6 +26,12 @@ PREFIX = "cosilico_"
 RULES = "axi_"
 """Beginning of the modules that watch the ports, which are no part of the design."""
 
+UNNAMED = r"\$(?!signal)|\w*\$procmux\$"
+"""Beginning of the nets that Amaranth and Yosys put between registers, ports and named signals.
+
+Their toggles are left out: they are functions of the others, many of them copies.
+"""
+
 DATAPATH = (
     "grid",
     "lane",
@@ -112,12 +118,19 @@ def module_name(point: Point) -> str:
     return re.sub(r"_\d+x\d+$", "", name)
 
 
+def _counts(point: Point) -> bool:
+    """Whether a point is of the design, and no toggle of a net between two named signals."""
+    return not (
+        point.module.startswith(RULES) or (point.kind == "toggle" and re.match(UNNAMED, point.name))
+    )
+
+
 def summarize_coverage(designs: Iterable[Coverage]) -> list[ModuleCoverage]:
     """Add up designs, module by module, in the order of the names."""
     points: dict[str, list[tuple[Point, int]]] = defaultdict(list)
     for coverage in designs:
         for point, count in coverage.counts.items():
-            if not point.module.startswith(RULES):
+            if _counts(point):
                 points[module_name(point)].append((point, count))
     return [_summary(name, counted) for name, counted in sorted(points.items())]
 
@@ -158,7 +171,7 @@ def open_points(designs: Iterable[Coverage]) -> dict[str, dict[str, int]]:
     for coverage in designs:
         for point, count in coverage.counts.items():
             name = module_name(point)
-            if count or point.module.startswith(RULES) or name in DATAPATH or _explained(point):
+            if count or not _counts(point) or name in DATAPATH or _explained(point):
                 continue
             if point.kind == "toggle":
                 signal = re.split(r"[\[:]", point.name)[0]

@@ -17,6 +17,9 @@ COVERAGE_FLAGS = ("--coverage-line", "--coverage-toggle")
 COVERAGE_SOURCES = ("verilated_cov",)
 """Verilator's flags for an instrumented build, and the part of its library that it needs."""
 
+_CODED = re.compile(r"__0([0-9A-Fa-f]{2})")
+"""Characters of names that are no letters of C++, and a second underscore."""
+
 _LINE = re.compile(r"^C '(.*)' (\d+)$")
 
 
@@ -82,4 +85,5 @@ def _point(key: str) -> Point:
     """Take a key apart: fields that begin with byte 1, a byte 2 between name and value."""
     fields = dict(field.split("\2", 1) for field in key.split("\1")[1:])
     kind, _, module = fields["page"].removeprefix("v_").partition("/")
-    return Point(kind=kind, module=module, line=int(fields["l"]), name=fields.get("o", ""))
+    name = _CODED.sub(lambda code: chr(int(code[1], 16)), fields.get("o", ""))
+    return Point(kind=kind, module=module, line=int(fields["l"]), name=name)
