@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install format lint test check docs demo validate lowest calibrate supported pages bench mutants clean
+.PHONY: help install format lint test check docs demo validate lowest calibrate supported pages bench coverage mutants clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
@@ -61,6 +61,7 @@ validate: $(STAMP) lowest ## the long tests; model against RTL on over 2,000 (co
 	$(BIN)/python -m pytest --numprocesses $(JOBS) -m long --timeout 7200
 	$(BIN)/cosilico validate --fuzz 10000 --seed $(SEED) --jobs $(JOBS)
 	$(BIN)/cosilico validate --corrupted 14000 --seed $(SEED) --jobs $(JOBS)
+	$(BIN)/python benchmarks/rtl_coverage.py
 	$(BIN)/cosilico validate --full --seed $(SEED) --jobs $(JOBS) --out benchmarks --force
 	$(BIN)/cosilico validate --random 36 --memories random --seed $(SEED) --jobs $(JOBS) --out benchmarks --force
 
@@ -83,6 +84,9 @@ pages: $(STAMP) ## write the pages' tables from the results files in benchmarks/
 bench: $(STAMP) ## speed of the model and of the RTL simulation
 	$(BIN)/python benchmarks/model_speed.py
 	$(BIN)/python benchmarks/rtl_speed.py
+
+coverage: $(STAMP) ## lines and toggles of the emitted Verilog that a sample of the validation reaches (minutes)
+	$(BIN)/python benchmarks/rtl_coverage.py
 
 mutants: $(STAMP) ## seed faults into copies of the sources; are they noticed? (an hour or two)
 	$(BIN)/python benchmarks/mutants.py --jobs $(JOBS)

@@ -6,6 +6,11 @@ from pathlib import Path
 
 from cosilico.folder import Contents, open_folder
 from hwgen.file_names import MANIFEST_FILE, VERILOG_FILE
+from testbench.standalone.file_names import (
+    COCOTB_FILES,
+    VERILOG_TESTBENCH_FILES,
+    StandaloneTestbench,
+)
 
 __all__ = [
     "DEFAULT",
@@ -20,6 +25,7 @@ __all__ = [
     "SIDES",
     "STAGES",
     "VERILOG",
+    "generated_files",
     "open_run",
 ]
 
@@ -29,6 +35,12 @@ SEARCHED_FILES = ("evaluations.jsonl", "search.json", *DESIGN_FILES)
 PROGRAM_FILE = "program.bin"
 PROGRAM_MANIFEST = "program.json"
 GENERATED_FILES = (VERILOG_FILE, MANIFEST_FILE, PROGRAM_FILE, PROGRAM_MANIFEST)
+
+TESTBENCH_FILES = {
+    StandaloneTestbench.NONE: (),
+    StandaloneTestbench.VERILOG: VERILOG_TESTBENCH_FILES,
+    StandaloneTestbench.COCOTB: COCOTB_FILES,
+}
 
 RESULTS_FILE = "results.json"
 REPORT_FILE = "report.html"
@@ -56,6 +68,11 @@ RUN_FILES = (
     *(RESULTS_FILE, REPORT_FILE),
 )
 """All files of a run, and of a search, which is its first part."""
+
+
+def generated_files(testbench: StandaloneTestbench) -> tuple[str, ...]:
+    """Names of the files of generated hardware that comes with a testbench."""
+    return (*TESTBENCH_FILES[testbench], *GENERATED_FILES)
 
 
 def open_run(

@@ -11,7 +11,8 @@ from cosilico.api.pairs import AcceleratorSource, load_pair
 from cosilico.extras import require_extra
 from cosilico.folder import Contents, stage_folder
 from cosilico.inputs import input_files
-from cosilico.run_folder import GENERATED_FILES
+from cosilico.run_folder import GENERATED_FILES, generated_files
+from testbench.standalone.file_names import StandaloneTestbench
 
 __all__ = ["GeneratedFiles", "generate"]
 
@@ -31,6 +32,8 @@ class GeneratedFiles:
         Memory image: weights, header and descriptors.
     program_manifest : Path
         JSON: where the header, the input and the output lie.
+    testbench : tuple of Path
+        Files of the testbench that was asked for.
     """
 
     folder: Path
@@ -38,6 +41,7 @@ class GeneratedFiles:
     manifest: Path
     program: Path
     program_manifest: Path
+    testbench: tuple[Path, ...] = ()
 
     def __repr__(self) -> str:
         """Return a line with the folder and the sizes of Verilog and program."""
@@ -47,8 +51,11 @@ class GeneratedFiles:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All four files."""
-        return (self.verilog, self.manifest, self.program, self.program_manifest)
+        """All files: four, and those of the testbench."""
+        return (
+            *(self.verilog, self.manifest, self.program, self.program_manifest),
+            *self.testbench,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the paths, and both manifests' contents, as a JSON object."""
@@ -66,6 +73,7 @@ def generate(
     *,
     out: str | Path,
     images: int = 1,
+    testbench: str = "none",
     force: bool = False,
     seed: int = 0,
 ) -> GeneratedFiles:
@@ -81,6 +89,10 @@ def generate(
         Folder that is absent or empty; made with its parents.
     images : int
         Images that the program computes.
+    testbench : str
+        What runs the program on random activations, with a Makefile: "verilog" for a testbench in plain
+        Verilog, "cocotb" for tests in Python with all that they need but cocotb and cocotbext-axi; or
+        "none".
     force : bool
         Replace what an earlier generation made in ``out``, nothing else.
     seed : int
@@ -98,16 +110,19 @@ def generate(
     folder = arguments.path("out", out)
     images = arguments.positive_integer("images", images)
     seed = arguments.seed_integer("seed", seed)
+    chosen = arguments.member("testbench", StandaloneTestbench, testbench)
     require_extra("generate", "rtl")
     from cosilico.generation import generate_design
 
     pair = load_pair(network, accelerator, seed=seed)
     inputs = input_files(network, accelerator)
     contents = Contents(
-        command="generate", identity={"network": pair.network.name}, files=GENERATED_FILES
+        command="generate",
+        identity={"network": pair.network.name},
+        files=generated_files(chosen),
     )
     with stage_folder(folder, contents, inputs=inputs, force=force) as staging:
-        generate_design(pair, staging, images)
+        generate_design(pair, staging, images, testbench=chosen)
     verilog, manifest, program, program_manifest = (folder / name for name in GENERATED_FILES)
     return GeneratedFiles(
         folder=folder,
@@ -115,4 +130,5 @@ def generate(
         manifest=manifest,
         program=program,
         program_manifest=program_manifest,
+        testbench=tuple(folder / name for name in files if name not in GENERATED_FILES),
     )

@@ -28,6 +28,7 @@ __all__ = [
     "TryCase",
     "describe_case",
     "draw_cases",
+    "draw_cases_on",
     "draw_group",
     "draw_group_of",
     "next_batch",
@@ -217,6 +218,21 @@ def draw_cases(
         cases += draw_group(group, len(cases), size, space, seed, max_macs=max_macs)
         group += 1
     return cases
+
+
+def draw_cases_on(config: AcceleratorConfig, count: int, seed: int) -> list[Case]:
+    """Draw cases for one configuration, the strata and the corners in turn; those it cannot run are left out.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    count : int
+        Cases to try.
+    seed : int
+    """
+    rng = np.random.default_rng(seed)
+    drawn = (_try_case(index, config, rng) for index in range(count))
+    return [case for case in drawn if case is not None]
 
 
 def draw_group(

@@ -14,6 +14,7 @@ from sim.spec.files import cache_root
 from sim.spec.views import View
 from testbench.cosimulation.bench_top import BENCH_MODULE, BENCH_PORTS, bench_text
 from testbench.rtl.build_cache import cached_directory, content_key
+from testbench.rtl.coverage import COVERAGE_FLAGS, COVERAGE_SOURCES
 from testbench.rtl.emission import emit_once
 from testbench.rtl.harness import HEADERS, template_text
 from testbench.rtl.protocol import bound_rules
@@ -25,17 +26,26 @@ VPI_SOURCES = ("verilated_vpi",)
 EXECUTABLE = "harness"
 
 
+COVERED = """#undef VM_COVERAGE
+#define VM_COVERAGE 1
+#include "verilated_cov.h"
+"""
+"""Text ahead of cocotb's main program, which then writes the coverage of its run."""
+
+
 def build_port_bench(
     config: AcceleratorConfig,
     *,
     build_root: Path | None = None,
     waves: bool = False,
     view: View = View.SYNTHESIS,
+    coverage: bool = False,
 ) -> Path:
     """Build the accelerator itself for :class:`testbench.cocotb.bench.Bench`; return the executable.
 
     Its top module is ``cosilico_top``, with the rules of AXI bound to it. Ports and local memories are
-    visible. What goes on at the ports takes longer than the accelerator, which is not optimized.
+    visible. What goes on at the ports takes longer than the accelerator, which is not optimized. With
+    ``coverage`` a run leaves :data:`testbench.rtl.coverage.COVERAGE_FILE` where it runs.
     """
     root, chosen = build_root or cache_root(), View(view)
     memories = GRID_MODULE if chosen == View.SIMULATION else "cosilico_ram"
@@ -43,13 +53,15 @@ def build_port_bench(
         root,
         top=TOP_MODULE,
         verilog=emit_once(config, root, chosen) + bound_rules(config),
-        first="",
+        first=COVERED if coverage else "",
         control=f'public_flat_rw -module "{TOP_MODULE}" -var "*"\n'
         f'public_flat_rd -module "{memories}" -var "{MEMORY}"\n',
         headers={"axi_report.h": template_text("axi_report.h")},
         view=chosen,
         waves=waves,
         optimize=False,
+        flags=COVERAGE_FLAGS if coverage else (),
+        sources=COVERAGE_SOURCES if coverage else (),
     )
 
 
@@ -115,6 +127,8 @@ def _build(
     view: View,
     waves: bool,
     optimize: bool,
+    flags: tuple[str, ...] = (),
+    sources: tuple[str, ...] = (),
 ) -> Path:
     """Compile with cocotb's own main program for Verilator, behind the C++ text `first`."""
     libraries = cocotb_tools.config.libs_dir
@@ -124,7 +138,7 @@ def _build(
     main = f'{traced}{first}#include "axi_report.h"\n{program}'
     recipe = (*BUILD_RECIPE, toolchain_version(), view, str(optimize))
     installed = (metadata.version("cocotb"), str(libraries))
-    key = content_key(top, verilog, main, *headers.values(), control, *recipe, *installed)
+    key = content_key(top, verilog, main, *headers.values(), control, *flags, *recipe, *installed)
 
     def make(directory: Path) -> None:
         build_executable(
@@ -137,8 +151,8 @@ def _build(
             waves=waves,
             optimize=optimize,
             control=control,
-            flags=("--vpi",),
-            sources=VPI_SOURCES,
+            flags=("--vpi", *flags),
+            sources=(*VPI_SOURCES, *sources),
             link=(f"-L{libraries}", f"-Wl,-rpath,{libraries}", "-lcocotbvpi_verilator"),
         )
 

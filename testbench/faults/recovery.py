@@ -128,14 +128,18 @@ class Subject:
 
     @classmethod
     def of(
-        cls, config: AcceleratorConfig, view: View, memory: MemoryModel | None = None
+        cls,
+        config: AcceleratorConfig,
+        view: View,
+        memory: MemoryModel | None = None,
+        built: Harness | None = None,
     ) -> "Subject":
-        """Build the simulation of a configuration, with the small network's program."""
+        """Take or build the simulation of a configuration, with the small network's program."""
         network = small_network()
         x = np.random.default_rng(2).integers(-128, 128, (1, *network.input.shape)).astype(np.int8)
         mapped = map_realizable(config, network)
         return cls(
-            harness=build(config, view=view),
+            harness=built or build(config, view=view),
             program=compile_mapped(mapped),
             inputs=x,
             outputs=golden.run(network, x)[network.output.name],

@@ -23,6 +23,12 @@ from sim.spec.network import Network
 from sim.spec.views import View
 from testbench.rtl.activations import probe_bytes
 from testbench.rtl.build_cache import cached_directory, content_key
+from testbench.rtl.coverage import (
+    COVERAGE_FILE,
+    COVERAGE_FLAGS,
+    COVERAGE_SOURCES,
+    Coverage,
+)
 from testbench.rtl.emission import emit_once
 from testbench.rtl.execution import end_words, execute
 from testbench.rtl.host import Host
@@ -84,6 +90,7 @@ class Harness:
     config: AcceleratorConfig
     directory: Path
     view: View
+    coverage: Coverage | None = None
 
     @property
     def executable(self) -> Path:
@@ -200,6 +207,8 @@ class Harness:
                 raise HarnessError(words)
             if code != 0:
                 raise MachineError(end_words(code, words))
+            if self.coverage is not None:
+                self.coverage.add(directory / COVERAGE_FILE)
             sizes = [sum(probe_bytes(self.config, probe) for probe in job.probes) for job in jobs]
             return [
                 result_of_step(self.config, step, raw, view=self.view, wall_s=wall_s, cycles=cycles)
@@ -213,6 +222,7 @@ def build(
     build_root: Path | None = None,
     waves: bool = False,
     view: View = View.SIMULATION,
+    coverage: Coverage | None = None,
 ) -> Harness:
     """Emit and compile a configuration's simulation, or take it from the cache.
 
@@ -226,12 +236,14 @@ def build(
     view : View
         Whether the PE grid is the netlist to synthesize, or its fast equivalent; see
         :mod:`hwgen.simulation_view`.
+    coverage : Coverage, optional
+        Gathers what the runs cover; such a build is kept apart and runs slower.
     """
     root = build_root or cache_root()
     chosen = View(view)
     verilog = emit_once(config, root, chosen) + bound_rules(config)
     block = _block(config, chosen, waves)
-    main = _render(config, waves, chosen, block)
+    main = _render(config, waves, chosen, block, coverage is not None)
     headers = {name: template_text(name) for name in HEADERS}
     recipe = (*BUILD_RECIPE, toolchain_version(), chosen, block or "flat")
     key = content_key(verilog, main, *headers.values(), *recipe)
@@ -246,10 +258,12 @@ def build(
             view=chosen,
             waves=waves,
             block=block,
+            flags=() if coverage is None else COVERAGE_FLAGS,
+            sources=() if coverage is None else COVERAGE_SOURCES,
         )
 
     directory = cached_directory(root / "harness", key, make)
-    return Harness(config=config, directory=directory, view=chosen)
+    return Harness(config=config, directory=directory, view=chosen, coverage=coverage)
 
 
 def _block(config: AcceleratorConfig, view: View, waves: bool) -> str | None:
@@ -264,7 +278,9 @@ def template_text(name: str) -> str:
     return (resources.files("testbench.rtl") / "templates" / name).read_text()
 
 
-def _render(config: AcceleratorConfig, waves: bool, view: View, block: str | None) -> str:
+def _render(
+    config: AcceleratorConfig, waves: bool, view: View, block: str | None, coverage: bool
+) -> str:
     grid = f"TOP.{TOP_MODULE}.grid"
     library = f".{block}" if block is not None else ""
     if view == View.SIMULATION:
@@ -280,6 +296,7 @@ def _render(config: AcceleratorConfig, waves: bool, view: View, block: str | Non
     return environment.from_string(template_text("harness.cpp.j2")).render(
         top=TOP_MODULE,
         waves=waves,
+        coverage=COVERAGE_FILE if coverage else "",
         pes_y=config.pes_y,
         pes_x=config.pes_x,
         lanes=config.compute_lanes,

@@ -93,6 +93,11 @@ def costs_of_the_default() -> Any:
         (lambda: API.search(5), TypeError, "experiment must be a path, not 5"),
         (lambda: API.search("x.toml", 5), TypeError, "out must be a path, not 5"),
         (lambda: API.generate("ds_cnn", "tiny", out=5), TypeError, "out must be a path, not 5"),
+        (
+            lambda: API.generate("ds_cnn", "tiny", out="absent", testbench="vhdl"),
+            ValueError,
+            "testbench must be none or verilog or cocotb, not 'vhdl'",
+        ),
         (lambda: API.predict_many("ds_cnn", "tiny"), TypeError,
          "accelerators must be a sequence that is not empty, not 'tiny'"),
         (lambda: API.predict_many("ds_cnn", 5), TypeError,

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 import cosilico
+from cosilico.run_folder import GENERATED_FILES
 from project_root import ROOT
 from sim import golden
 from sim.spec.spaces import TINY
 from testbench.cases.tflite_models import random_model
+from testbench.standalone.file_names import COCOTB_FILES
 
 EXPERIMENT = """
 name = "small"
@@ -56,6 +58,22 @@ def test_generates_what_the_command_generates(design: Path, tmp_path: Path) -> N
     ):
         cosilico.generate(design, out=tmp_path / "api")
     assert cosilico.generate(design, out=tmp_path / "api", force=True) == files
+
+
+@pytest.mark.rtl
+def test_a_testbench_comes_and_goes(design: Path, tmp_path: Path) -> None:
+    out = tmp_path / "verilog"
+
+    def kept() -> set[str]:
+        files = (path.relative_to(out) for path in out.rglob("*") if path.is_file())
+        return {path.as_posix() for path in files if path.parts[0] != ".cosilico"}
+
+    with_bench = cosilico.generate(design, out=out, testbench="cocotb")
+    assert kept() == {path.relative_to(out).as_posix() for path in with_bench.files}
+    assert kept() == {*GENERATED_FILES, *COCOTB_FILES}
+    (out / "test_mine.py").write_text("")
+    assert cosilico.generate(design, out=out, force=True).testbench == ()
+    assert kept() == {*GENERATED_FILES, "test_mine.py"}
 
 
 @pytest.mark.parametrize("force", [False, True])

@@ -1,0 +1,1 @@
+"""How much of an emitted accelerator the validation's cases reach."""

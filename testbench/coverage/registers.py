@@ -1,0 +1,60 @@
+"""Coverage of the registers: random accesses in cocotb, on an instrumented build."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from hwgen.emit import TOP_MODULE
+from hwgen.program import compile_mapped
+from sim import golden
+from sim.model import predict_mapped
+from sim.realizability import map_realizable
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.errors import CosilicoError
+from sim.timing import calibration
+from testbench.cosimulation.builds import build_port_bench
+from testbench.cosimulation.cases import run_module
+from testbench.cosimulation.export import write_description
+from testbench.coverage.register_cases import DESCRIPTION_VARIABLE
+from testbench.faults.recovery import small_network
+from testbench.rtl.coverage import COVERAGE_FILE, Coverage
+
+__all__ = ["run_register_cases"]
+
+
+def run_register_cases(config: AcceleratorConfig, coverage: Coverage) -> None:
+    """Run the cases of :mod:`testbench.coverage.register_cases` on the synthesis view.
+
+    Raises
+    ------
+    CosilicoError
+        If a case fails.
+    """
+    network = small_network()
+    mapped = map_realizable(config, network)
+    inputs = np.zeros((1, *network.input.shape), np.int8)
+    with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
+        folder = Path(name)
+        write_description(
+            folder,
+            config,
+            compile_mapped(mapped),
+            network,
+            predict_mapped(mapped),
+            inputs,
+            golden.run(network, inputs),
+            memory_latency=calibration.default().constants["memory_latency"],
+        )
+        results = run_module(
+            build_port_bench(config, coverage=True),
+            TOP_MODULE,
+            "testbench.coverage.register_cases",
+            folder,
+            variables={DESCRIPTION_VARIABLE: name},
+            log_level="WARNING",
+        )
+        if not results.passed:
+            log = (folder / "log").read_text(encoding="utf-8").strip().splitlines()
+            raise CosilicoError(f"registers: {results.failed} of {results.run} failed: {log[-1:]}")
+        coverage.add(folder / COVERAGE_FILE)

@@ -1,0 +1,70 @@
+"""Generated folders with a testbench, of small networks on small accelerators."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+
+from accelerators import SMALLEST, small_accelerator
+from cosilico.generation import generate_design
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.design import Design
+from sim.spec.network import LayerKind, Network, Padding
+from testbench.cases.layers import fully_connected, mean, padded, random_tensor, window_pool
+from testbench.faults.recovery import CONFIGS, small_network
+from testbench.standalone.file_names import StandaloneTestbench
+
+__all__ = ["DESIGNS", "generated_folder", "one_layer", "pooled_network"]
+
+
+def pooled_network(seed: int = 3) -> Network:
+    """Strided and depthwise convolutions, both pools of windows, a mean and a full connection."""
+    rng = np.random.default_rng(seed)
+    source = random_tensor("input", 9, 8, 3, rng)
+    same = Padding.same((9, 8), (3, 3), (2, 2))
+    first = padded("conv", LayerKind.CONV, source, (3, 3), (2, 2), same, rng, 12)
+    largest = window_pool(
+        "max", LayerKind.MAX_POOL, first.output, (2, 2), (1, 1), Padding(right=1), rng
+    )
+    average = window_pool(
+        "average", LayerKind.AVERAGE_POOL, largest.output, (3, 3), (2, 1), Padding(), rng
+    )
+    means = mean("mean", average.output, rng)
+    last = fully_connected("full", means.output, 5, rng)
+    return Network(name="pooled", input=source, layers=(first, largest, average, means, last))
+
+
+@functools.cache
+def one_layer() -> Network:
+    """A convolution of few cycles."""
+    rng = np.random.default_rng(5)
+    source = random_tensor("input", 3, 3, 4, rng)
+    same = Padding.same((3, 3), (3, 3), (1, 1))
+    layer = padded("conv", LayerKind.CONV, source, (3, 3), (1, 1), same, rng, 4)
+    return Network(name="one", input=source, layers=(layer,))
+
+
+DESIGNS = {
+    "1x2, 2 lanes, 2-byte bus": (CONFIGS[0], small_network()),
+    "2x1, 8 units, paced bus": (CONFIGS[1], small_network()),
+    "1x1, 4-byte bus": (SMALLEST, pooled_network()),
+    "2x2, 2 lanes of 8, 16-byte bus": (
+        small_accelerator(2, 2, simd_units=8, compute_lanes=2, io_bandwidth_gbps=3.2),
+        pooled_network(),
+    ),
+}
+"""Different grids, lanes and buses; between them every kind of layer."""
+
+
+def generated_folder(
+    folder: Path,
+    config: AcceleratorConfig,
+    network: Network,
+    batch: int = 1,
+    testbench: StandaloneTestbench = StandaloneTestbench.VERILOG,
+) -> Path:
+    """Generate a design with a testbench into a folder, and return it."""
+    folder.mkdir(exist_ok=True)
+    design = Design(network=network, accelerator=config)
+    generate_design(design, folder, batch, testbench=testbench)
+    return folder

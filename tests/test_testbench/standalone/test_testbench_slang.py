@@ -1,0 +1,73 @@
+"""Emitted Verilog in slang: no errors, and of its warnings those that have a reason."""
+
+from pathlib import Path
+
+import pytest
+
+from accelerators import NARROW_BUS, SMALLEST, small_accelerator
+from hwgen.emit import TOP_MODULE, emit
+from hwgen.file_names import VERILOG_FILE
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.views import View
+from slang import Remark, elaborate
+from standalone_folders import generated_folder, one_layer
+
+DESIGNS = (
+    SMALLEST,
+    NARROW_BUS,
+    small_accelerator(2, 2, simd_units=8, compute_lanes=2, io_bandwidth_gbps=3.2),
+)
+
+OPERANDS = {"arith-op-mismatch", "sign-conversion", "width-trunc"}
+"""Amaranth computes widths and signs, and Yosys prints each operator with operands of their own.
+
+The language extends them as meant: a result of the right width is cut from a product or a shift, and a
+signed and an unsigned operand meet only where both have been extended.
+"""
+
+ALLOWED = {
+    # What a PE shows its neighbours has no reader at the grid's edges. A coordinate below 0 is, read as
+    # unsigned, beyond the bound, and outside either way.
+    View.SYNTHESIS: OPERANDS | {"bitwise-op-mismatch", "unconnected-output-port", "sign-compare"},
+    # The template's loops: casts for any number of lanes, bytes that become int, a case of four phases.
+    View.SIMULATION: OPERANDS
+    | {"width-expand", "useless-cast", "bitwise-op-parentheses", "case-default"},
+}
+
+CUT = ("*", ">>")
+"""Operators whose results are wider than what is wanted of them."""
+
+
+def warnings_of(remarks: list[Remark]) -> set[str]:
+    assert [remark for remark in remarks if remark.error] == []
+    return {remark.rule for remark in remarks}
+
+
+@pytest.mark.parametrize("view", View)
+def test_elaborates_with_the_warnings_that_have_a_reason(view: View) -> None:
+    remarks = [
+        remark for config in DESIGNS for remark in elaborate([emit(config, view)], TOP_MODULE)
+    ]
+    assert warnings_of(remarks) == ALLOWED[view]
+    cut = {remark.line for remark in remarks if remark.rule == "width-trunc"}
+    assert all(any(operator in line for operator in CUT) for line in cut)
+    compared = {remark.line for remark in remarks if remark.rule == "sign-compare"}
+    assert all("coordinate_" in line and ">= bound_" in line for line in compared)
+
+
+def test_an_undeclared_name_is_an_error() -> None:
+    text = emit(SMALLEST).replace("assign irq = ", "assign irq = absent_name & ", 1)
+    remarks = elaborate([text], TOP_MODULE)
+    assert any(remark.error for remark in remarks)
+
+
+@pytest.mark.parametrize("config", DESIGNS[:2])
+def test_testbench_elaborates(config: AcceleratorConfig, tmp_path: Path) -> None:
+    folder = generated_folder(tmp_path / "design", config, one_layer())
+    names = ("testbench.v", "memory_ports.v", VERILOG_FILE)
+    remarks = elaborate([(folder / name).read_text() for name in names], "testbench")
+    # Constant outputs are left open, and the ports reach up to the memory.
+    assert warnings_of(remarks) - ALLOWED[View.SYNTHESIS] == {
+        "empty-output-connection",
+        "upward-name",
+    }
