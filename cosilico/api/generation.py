@@ -116,11 +116,8 @@ def generate(
 
     pair = load_pair(network, accelerator, seed=seed)
     inputs = input_files(network, accelerator)
-    contents = Contents(
-        command="generate",
-        identity={"network": pair.network.name},
-        files=generated_files(chosen),
-    )
+    files = generated_files(chosen)
+    contents = Contents(command="generate", identity={"network": pair.network.name}, files=files)
     with stage_folder(folder, contents, inputs=inputs, force=force) as staging:
         generate_design(pair, staging, images, testbench=chosen)
     verilog, manifest, program, program_manifest = (folder / name for name in GENERATED_FILES)
