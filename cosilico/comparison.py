@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cosilico.accelerators import named_space
-from cosilico.cache import digest, source_digest
+from cosilico.cache import document_digest, source_digest
 from cosilico.comparison_run import compare_run, keep_task
 from cosilico.comparison_summary import Comparison, csv_text, summary
 from cosilico.enumeration import enumerate_network
@@ -181,11 +181,12 @@ def compare_to_folder(
         seeds=settings.seeds,
         keys={f"{c.label}:{seed}": (c, seed) for c in chosen for seed in range(settings.seeds)},
     )
-    identity = digest(
-        network_digest(network),
-        json.dumps([space.to_json(), settings.to_json()], sort_keys=True),
-        source_digest("search", "sim"),
-    )
+    identity = {
+        "network": network_digest(network),
+        "space": document_digest(space.to_json()),
+        "settings": document_digest(settings.to_json()),
+        "sources": source_digest("search", "sim"),
+    }
     contents = Contents(command="compare", identity=identity, files=FILES, resumable=True)
     inputs = network_files(network_name)
     with (
@@ -206,12 +207,12 @@ def _compare(
     work: _Work,
     settings: ComparisonSettings,
     out: Path,
-    identity: str,
+    identity: Mapping[str, str],
     jobs: int,
     report: Report,
 ) -> Comparison:
     table = _table(work, out / TABLE_FILE, jobs, report)
-    journal = Journal(out / RUNS_FILE, {"comparison": identity})
+    journal = Journal(out / RUNS_FILE, {"comparison": dict(identity)})
     _run_all(work, journal, out / TABLE_FILE if table is not None else None, jobs, report)
     comparison = summary(
         work.network.name, work.space, work.objective, settings.budget, table, journal.records

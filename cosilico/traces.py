@@ -245,7 +245,7 @@ def _write_proposals(folder: Path, result: TraceFit, inputs: Sequence[Path]) -> 
     suffixes = (".bin", ".json", ".trace.json")
     names = [proposal.name for proposal in result.proposals]
     files = tuple(f"{name}{suffix}" for name in names for suffix in suffixes)
-    contents = Contents(command="calibrate", identity=result.memory.name, files=files)
+    contents = Contents(command="calibrate", identity={"memory": result.memory.name}, files=files)
     with stage_folder(folder, contents, inputs=inputs, force=folder.exists()) as staging:
         for proposal in result.proposals:
             program = microbenchmark_program(proposal.name, result.config)

@@ -85,7 +85,8 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants):
     for j in range(m):
         row = accelerators[j]
         hw = Hw(
-            row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10]
+            row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10],
+            row[11],
         )  # fmt: skip
         # A tensor is stored when it is made, which is before the layer at which it is lost.
         for t in range(n + 1):
