@@ -27,7 +27,7 @@ PAGES = ("README.md", "docs/*.md", "benchmarks/*.md")
 Results = Mapping[str, Any]
 
 _BLOCK = re.compile(
-    r"(<!-- from (benchmarks/\w+\.json): (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL
+    r"(<!-- from ((?:benchmarks|sim/timing)/\w+\.json): (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL
 )
 
 
@@ -299,6 +299,56 @@ def mapper_distance(results: Results) -> str:
     return "\n".join(_table(["kind", "layers", "mean distance", "worst"], rows, text=1))
 
 
+def drams(results: Results) -> str:
+    """Errors of every DRAM's calibration on what took no part in it."""
+    titles = ["memory", "layers", "mean error", "worst error", "rank correlation"]
+    titles += ["networks", "mean error", "worst error"]
+    rows = [
+        [
+            f"`{name}`",
+            f"{dram['layers']:,}",
+            *(f"{100 * dram[figure]:.3f} %" for figure in ("mean", "worst")),
+            f"{dram['spearman']:.3f}",
+            f"{dram['networks']:,}",
+            *(f"{100 * dram[figure]:.3f} %" for figure in ("network_mean", "network_worst")),
+        ]
+        for name, dram in results["drams"].items()
+    ]
+    return "\n".join(_table(titles, rows, text=1))
+
+
+def dram_parameters(results: Results) -> str:
+    """Fitted parameters of every DRAM whose controller serves in order."""
+    shown = {name: dram for name, dram in results["drams"].items() if "/" not in name}
+    names = next(iter(shown.values()))["parameters"]
+    rows = [
+        [f"`{name}`", *(f"{dram['parameters'][name]:,}" for dram in shown.values())]
+        for name in names
+    ]
+    titles = ["parameter", *(f"`{name}`" for name in shown)]
+    return "\n".join(_table(titles, rows, text=1))
+
+
+def dram_judge(results: Results) -> str:
+    """Latencies of reads in our DRAM and in DRAMsim3."""
+    titles = ["memory", "requests", "reads", "mean latency, clocks", "in DRAMsim3"]
+    titles += ["median", "in DRAMsim3", "equal"]
+    rows = [
+        [
+            row["memory"],
+            row["kind"],
+            f"{row['reads']:,}",
+            f"{row['mean_ours']:.1f}",
+            f"{row['mean_dramsim3']:.1f}",
+            f"{row['median_ours']:g}",
+            f"{row['median_dramsim3']:g}",
+            f"{100 * row['equal']:.0f} %",
+        ]
+        for row in results["rows"]
+    ]
+    return "\n".join(_table(titles, rows, text=2))
+
+
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, text: int) -> list[str]:
     """Lines of a Markdown table whose first columns are text and whose others are numbers."""
     ruler = "|---" * text + "|---:" * (len(titles) - text) + "|"
@@ -322,6 +372,9 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         mlperf_tiny,
         efficientnet_lite0,
         mapper_distance,
+        drams,
+        dram_parameters,
+        dram_judge,
     )
 }
 """Blocks that a page can ask for: name to function of a results file's content."""

@@ -99,7 +99,7 @@ class DramTiming:
     turnaround : Interval
         Between the data of a read and of the write that follows.
     refi, rfc : Interval
-        Average interval of refreshes of all banks, and length of one.
+        Average interval of refreshes of all banks, and a refresh's length.
     """
 
     rl: Interval
@@ -155,7 +155,7 @@ class DramClocks:
     read_to_write, write_to_read, write_to_read_long : int
         Between column commands of two directions; of one bank group.
     refresh_interval, refresh : int
-        Between refreshes, and length of one.
+        Between refreshes, and a refresh's length.
     """
 
     front: int

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 PIECES = 264
-"""Most pieces of a burst: one for each of its accesses, of 16 bytes at least."""
+"""Most pieces of a burst: as many as its accesses, of 16 bytes at least."""
 
 NEVER = 1 << 30
 

@@ -229,7 +229,7 @@ def _fit_refresh(
 def _refreshes(timing: Timing) -> tuple[int, int]:
     """Interval of refreshes, and the longest wait for a refresh, as LOADs apart from each other show.
 
-    A refresh is longer than the LOADs are apart, so that each makes access wait until its end.
+    A refresh is longer than the LOADs are apart, so that each makes a LOAD wait until its end.
     """
     durations = np.array(timing.done[::2]) - timing.start[::2]
     extra = durations - int(np.median(durations))

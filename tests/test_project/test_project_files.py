@@ -130,25 +130,17 @@ def table_rows(page: str, header: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[start:end]]
 
 
-def test_calibration_page_has_the_files_dram() -> None:
+def test_make_calibrate_fits_all_drams_that_are_shipped() -> None:
+    from sim.spec.dram import DRAM_PRESETS
     from sim.timing import calibration
 
-    page = (ROOT / "docs" / "calibration.md").read_text()
-    dram = calibration.default().drams["lpddr4-3200"]
-    header = "| compared | number | mean error | worst error | rank correlation |"
-    layers = [f"{dram.mean:.3%}", f"{dram.worst:.3%}", f"{dram.spearman:.3f}"]
-    networks = [f"{dram.network_mean:.3%}", f"{dram.network_worst:.3%}", ""]
-    assert table_rows(page.replace(" %", "%"), header) == [
-        ["layers", str(dram.layers), *layers],
-        ["networks", str(dram.networks), *networks],
-    ]
-    documented: dict[str, int] = {}
-    for names, values, _ in table_rows(page, "| parameter | fitted | from the table |"):
-        numbers = [int(value.replace(",", "")) for value in values.split(", ")]
-        documented |= zip(re.findall(r"`(\w+)`", names), numbers, strict=True)
-    unlisted = {"four_rows", "load_request", "store_address", "store_beat", "store_lag"}
-    assert documented == {n: v for n, v in dram.parameters.items() if n not in unlisted}
-    assert f"{calibration.DRAM_ERROR_LIMIT:.0%}".replace("%", " %") in page
+    line = re.search(r"^DRAMS := \$\(foreach dram,([^,]*),", (ROOT / "Makefile").read_text(), re.M)
+    assert line
+    names = [name for dram in line[1].split() for name in (dram, f"{dram}/fr-fcfs")]
+    assert names == list(DRAM_PRESETS) == list(calibration.default().drams)
+    for name, system in DRAM_PRESETS.items():
+        assert calibration.default().drams[name].digest == system.digest
+        assert f"`{name.removesuffix('/fr-fcfs')}`" in (ROOT / "docs" / "dram.md").read_text()
 
 
 def test_stages_import_in_one_direction() -> None:

@@ -160,7 +160,7 @@ class Dram {
         if (!choose(reads, writes)) return;
         std::deque<Access>& queue = draining_ ? writes_ : reads_;
         size_t candidates = draining_ ? writes : reads;
-        if (now_ - queue.front().enters > int64_t(t_.starvation)) candidates = 1;
+        if (starved(queue)) candidates = 1;
         if (make_column(queue, candidates)) return;
         if (make_activate(queue, candidates)) return;
         make_precharge(queue, candidates);
@@ -175,12 +175,17 @@ class Dram {
 
     // Chooses the direction; returns whether anything waits.
     bool choose(size_t reads, size_t writes) {
+        if (reads + writes == 0) return false;
         if (reads == 0 || writes == 0) draining_ = writes != 0;
-        else if (draining_) draining_ = writes > t_.write_low;
         else
-            draining_ = writes >= t_.write_high ||
-                        now_ - writes_.front().enters > int64_t(t_.starvation);
-        return reads + writes != 0;
+            draining_ = starved(writes_) ||
+                        (draining_ ? writes > t_.write_low : writes >= t_.write_high);
+        return true;
+    }
+
+    // Whether the oldest access of a queue has waited for too long.
+    bool starved(const std::deque<Access>& queue) const {
+        return now_ - queue.front().enters > int64_t(t_.starvation);
     }
 
     bool make_column(std::deque<Access>& queue, size_t candidates) {

@@ -7,10 +7,12 @@ from hwgen.program import compile_design
 from sample_cases import drawn
 from sim import golden
 from sim.spec.design import Design
+from sim.spec.dram import DRAM_PRESETS
 from sim.spec.memories import DRAM
 from sim.spec.spaces import EDGE, TINY
 from sim.timing.calibration import default
 from sim.timing.dram import MEASURED, DramParameter
+from sim.timing.dram_organization import parameters
 from testbench.calibration.dram import dram_errors
 from testbench.calibration.dram_fit import fit_parameters
 from testbench.calibration.dram_parameters import OF_THE_PORTS, true_parameters
@@ -19,26 +21,47 @@ from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import build
 from testbench.rtl.memory_model import MemoryModel
 
-NEVER_FELT = {DramParameter.FOUR_ROWS}
-"""tFAW is 4 tRRD."""
+CASES = drawn(TINY, 1)[:2] + drawn(EDGE, 3)[:1]
+"""On accelerators that other tests build."""
+
+NEVER_FELT = {
+    "lpddr4-3200": {DramParameter.FOUR_ROWS},  # 4 tRRD
+    "ddr4-2400/fr-fcfs": {
+        DramParameter.ROW_TO_ROW,  # tCCD
+        DramParameter.ROW_TO_ROW_LONG,  # tCCD_L
+    },
+}
+"""Intervals that others hide."""
 
 
 @pytest.mark.rtl
 @pytest.mark.slow
-def test_the_fit_finds_every_interval_and_predicts_held_out_networks() -> None:
+@pytest.mark.parametrize("name", NEVER_FELT)
+def test_the_fit_finds_every_interval_and_predicts_held_out_networks(name: str) -> None:
     """Nothing of the data sheet is told to the fit; the networks took no part in it."""
-    base = default()
-    fitted, runs, missed = fit_parameters(DRAM, base)
-    truth = true_parameters(dram_channel(TINY.default, DRAM))
-    for parameter in set(MEASURED) - NEVER_FELT - set(OF_THE_PORTS):
+    base, system = default(), DRAM_PRESETS[name]
+    fitted, runs, missed = fit_parameters(system, base)
+    truth = true_parameters(dram_channel(TINY.default, system))
+    for parameter in set(MEASURED) - NEVER_FELT[name] - set(OF_THE_PORTS):
         assert fitted[parameter] == truth[parameter], parameter.name
     assert missed == 0
     assert runs >= 10
-    # On accelerators that other tests build.
-    errors = dram_errors(DRAM, base, fitted, drawn(TINY, 1)[:2] + drawn(EDGE, 3)[:1])
+    errors = dram_errors(system, base, fitted, CASES)
     assert errors.layers >= 3
     assert errors.worst == errors.network_worst == 0
     assert errors.spearman > 0.99
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DRAM_PRESETS)
+def test_shipped_parameters_predict_networks_to_the_cycle(name: str) -> None:
+    """In order and with a controller that reorders."""
+    base, system = default(), DRAM_PRESETS[name]
+    p = parameters(TINY.default, system, base.dram(system).parameters)
+    errors = dram_errors(system, base, p, CASES)
+    assert errors.layers >= 3
+    assert errors.worst == errors.network_worst == 0
 
 
 @pytest.mark.rtl
