@@ -62,6 +62,7 @@ validate: $(STAMP) lowest ## the long tests; model against RTL on over 2,000 (co
 	$(BIN)/cosilico validate --fuzz 10000 --seed $(SEED) --jobs $(JOBS)
 	$(BIN)/cosilico validate --corrupted 14000 --seed $(SEED) --jobs $(JOBS)
 	$(BIN)/cosilico validate --full --seed $(SEED) --jobs $(JOBS) --out benchmarks --force
+	$(BIN)/cosilico validate --random 36 --memories random --seed $(SEED) --jobs $(JOBS) --out benchmarks --force
 
 lowest: $(STAMP) ## install the lowest versions that are allowed elsewhere, and run every command
 	$(BIN)/python benchmarks/lowest.py --torch $(TORCH) -- $(PIP_EXTRA)

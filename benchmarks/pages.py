@@ -136,6 +136,33 @@ def validation(results: Results) -> str:
     )
 
 
+def random_memories(results: Results) -> str:
+    """Random pairs behind random deterministic memories."""
+    campaign, total = results["campaign"], results["total"]
+    columns = {
+        "pairs": "pairs",
+        "runs": "runs",
+        "configurations": "configurations",
+        "activations": "activations",
+        "bit_differences": "differ",
+        "descriptors": "descriptors",
+        "timing_differences": "differ",
+        "failures": "failed",
+    }
+    rows = [
+        [name, *(_cell(part[column]) for column in columns)]
+        for name, part in (*results["parts"].items(), ("total", total))
+    ]
+    return "\n".join(
+        [
+            f"Seed {campaign['seed']}, gateware `{results['gateware_hash'][:12]}`; "
+            f"{len(results['wrong'])} pairs are wrong.",
+            "",
+            *_table(["part", *columns.values()], rows, text=1),
+        ]
+    )
+
+
 def imported_models(results: Results) -> str:
     """Random TensorFlow Lite models that the interpreter judged."""
     columns = {
@@ -337,6 +364,7 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
     for block in (
         demo,
         validation,
+        random_memories,
         imported_models,
         census,
         optima,

@@ -61,7 +61,7 @@ def validate_pairs(
     ``kind`` is one of ``testbench.validation.random_pairs.DRAWS``. Networks imported from random models are also
     compared with TensorFlow Lite Micro; of pairs drawn for their realizability the verdict is
     compared with what generator and compiler do, and some run. With ``memories`` every pair runs
-    behind every other memory as well, with ``drawn`` behind as many random deterministic ones.
+    behind every other memory as well, with ``drawn`` behind as many random deterministic memories.
     """
     space = named_space(space_name)
     if kind == "imported":

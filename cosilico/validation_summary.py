@@ -205,7 +205,7 @@ def _drawn_introduction(summary: Mapping[str, Any]) -> list[str]:
         "# Random deterministic memories",
         "",
         f"`cosilico validate --random {campaign['behind_drawn']} --memories random --seed "
-        f"{campaign['seed']}`, {campaign['view']} view of the datapath, gateware "
+        f"{campaign['seed']}{_limit(campaign)}`, {campaign['view']} view of the datapath, gateware "
         f"`{summary['gateware_hash'][:12]}`. Each random pair runs behind the memory of the calibration and "
         f"behind {DRAWN} memories that are drawn for it: a latency of {latency} cycles, another for "
         f"writes or the same, {outstanding} outstanding bursts or any number, a width of "
@@ -214,6 +214,11 @@ def _drawn_introduction(summary: Mapping[str, Any]) -> list[str]:
         "accelerator's own, and gaps between bursts or none. Every descriptor's start, end of issue and end, "
         "every image's total, every counter and every activation is compared.",
     ]
+
+
+def _limit(campaign: Mapping[str, Any]) -> str:
+    """Option that passes over large accelerators, where it was given."""
+    return "" if campaign["max_macs"] is None else f" --max-macs {campaign['max_macs']}"
 
 
 def _share(view: str) -> str:

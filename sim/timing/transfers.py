@@ -147,7 +147,8 @@ def _limited_write(hw, constants, state, begin, request, beats, outstanding):
     answers = RECENT + outstanding + constants[Constant.TRANSFERS]
     if state[LIMIT] > 0:
         request = max(request, state[answers + state[ANSWERS]] + 1 - address)
-    credit = min(2 * cost - 1, state[CREDIT] + earn * (available - state[CREDIT_AT]))
+    most, earned = 2 * cost - 1, earn * (available - state[CREDIT_AT])
+    credit = min(most, state[CREDIT] + earned)
     end = paced(state, hw, available, beats)
     edge = write_words(state, request + address, available + data, beats, credit, hw)
     response = answer(state, edge, constants[MemoryColumn.WRITE_LATENCY])

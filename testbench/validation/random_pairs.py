@@ -292,8 +292,8 @@ def try_case(
     """Run one case; whatever goes wrong with it is its outcome and stops no other.
 
     With ``stalls`` the memory is T2, seeded by the case; with ``memories`` the case runs behind
-    every other memory as well (:func:`every_memory`), and behind ``drawn`` deterministic ones that are drawn
-    for it (:func:`testbench.cases.random_memories.draw_memories`). Of a case that asks for realizability the
+    every other memory as well (:func:`every_memory`). It runs, too, behind as many random deterministic
+    memories as ``drawn`` says (:func:`testbench.cases.random_memories.draw_memories`). Of a case that asks for realizability the
     verdict is tried first, and many end there.
     """
     memory = MemoryModel(stall_seed=case.image_seed) if stalls else MemoryModel()

@@ -92,6 +92,18 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             "runs its random pairs behind all of them",
         ),
         (
+            ["validate", "--imported", "3", "--memories", "random"],
+            "--memories random must be given with --random alone",
+        ),
+        (
+            ["enumerate", "resnet8", "--out", "x.csv", "--memory", "dram"],
+            "memory must have a fixed latency where many accelerators are compared, not lpddr4-3200",
+        ),
+        (
+            ["predict", "resnet8", "--accelerator", "tiny", "--memory", "latency=0"],
+            "memory.latency must be an integer in 1 … 4096, not 0",
+        ),
+        (
             ["simulate", "mobilenet_v2"],
             "network 'mobilenet_v2' must be given an --accelerator",
         ),

@@ -19,10 +19,12 @@ from cosilico.networks import load_network
 from project_root import ROOT
 from sim.cost.area import area
 from sim.cost.columns import COST_COLUMNS
+from sim.cost.costs import evaluate_many
 from sim.cost.objective import METRICS, Objective
 from sim.cost.table import CostTable
 from sim.model import predict
-from sim.spec.errors import DesignFileError
+from sim.spec.errors import CosilicoError, DesignFileError
+from sim.spec.memories import DRAM, FixedLatency
 from sim.spec.network import Network
 from sim.spec.spaces import TINY, HardwareSpace
 
@@ -53,6 +55,30 @@ def test_agrees_with_the_model_point_by_point(table: CostTable, network: Network
         assert table.cycles[row] == prediction.total_cycles
         assert table.read_bytes[row] == prediction.read_bytes
         assert table.energy[row] > 0
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_memory_is_that_of_every_prediction(
+    network: Network, space: HardwareSpace, table: CostTable, jobs: int
+) -> None:
+    """Also where processes share the work."""
+    memory = FixedLatency(latency=60, outstanding=2, width_bytes=2, clock_mhz=133)
+    configs = [table.configs[row] for row in np.flatnonzero(table.realizable)[:500]]
+    slow = enumerate_network(
+        network, configs, lambda step, done, total: None, jobs=jobs, memory=memory
+    )
+    for row in (0, 3, 499):
+        prediction = predict(configs[row], network, memory=memory)
+        assert slow.cycles[row] == prediction.total_cycles
+        assert slow.cycles[row] > predict(configs[row], network).total_cycles
+
+
+def test_a_dram_is_refused(network: Network, table: CostTable) -> None:
+    line = (
+        r"^memory must have a fixed latency where many accelerators are compared, not lpddr4-3200$"
+    )
+    with pytest.raises(CosilicoError, match=line):
+        evaluate_many(table.configs[:1], network, memory=DRAM)
 
 
 def test_optimum_is_the_least_cost_within_the_budget(table: CostTable) -> None:

@@ -48,7 +48,21 @@ def test_the_table_leaves_columns_out_before_numbers() -> None:
     assert "kind" not in titles
 
 
-@pytest.mark.parametrize(("images", "memory"), [(1, "deterministic"), (3, "dram")])
+def test_a_memory_is_named_by_what_it_is_given_as(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["predict", "resnet8", "--accelerator", "tiny", "--memory", "latency=60,outstanding=2"]
+    assert main(words) == 0
+    line = capsys.readouterr().out.splitlines()[-3]
+    assert line.endswith(", latency=60,outstanding=2 memory")
+    slow = cosilico.predict(
+        "resnet8", "tiny", memory=cosilico.FixedLatency(latency=60, outstanding=2)
+    )
+    assert line.startswith(f"{slow.cycles:,} predicted cycles, ")
+    assert slow.cycles > 59481
+
+
+@pytest.mark.parametrize(
+    ("images", "memory"), [(1, "deterministic"), (3, "dram"), (2, "clock_mhz=133,width_bytes=2")]
+)
 def test_predict_writes_what_the_api_says(
     design: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], images: int, memory: str
 ) -> None:

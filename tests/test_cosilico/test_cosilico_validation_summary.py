@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cosilico.validation_summary import RESULTS, summarize, write_summary
+from cosilico.validation_summary import MEMORY_RESULTS, RESULTS, summarize, write_summary
 from sim.spec.spaces import EDGE, TINY
 from sim.spec.views import View
 from testbench.validation.campaign import Campaign
@@ -115,6 +115,27 @@ def test_a_campaign_in_the_synthesis_view_says_so(tmp_path: Path) -> None:
     write_summary(summarize(campaign, journal, "f" * 64), tmp_path)
     text = (tmp_path / RESULTS.text).read_text()
     assert "--seed 4`, synthesis view of the datapath, gateware `ffffffffffff`. On T1" in text
+
+
+def test_random_memories_have_a_page_of_their_own(tmp_path: Path) -> None:
+    campaign = Campaign(
+        pairs=0, stalled=0, layers=False, imported=0, points=0, behind_drawn=2, seed=4, max_macs=64
+    )
+    assert [part.name for part in campaign.parts()] == [
+        "random memories, tiny",
+        "random memories, edge",
+    ]
+    journal = Journal(tmp_path / "other.jsonl", campaign.header())
+    for part in campaign.parts():
+        for index in range(2):
+            journal.append(f"{part.name}/{index}", record(part.name))
+    summary = summarize(campaign, journal, "f" * 64)
+    write_summary(summary, tmp_path, MEMORY_RESULTS)
+    assert json.loads((tmp_path / MEMORY_RESULTS.json).read_text()) == summary
+    text = (tmp_path / MEMORY_RESULTS.text).read_text()
+    assert text.startswith("# Random deterministic memories\n")
+    assert "`cosilico validate --random 2 --memories random --seed 4 --max-macs 64`" in text
+    assert "| random memories, tiny | T1, drawn | 2 | " in text
 
 
 def test_pairs_that_did_not_run_are_in_no_view(journal: Journal) -> None:

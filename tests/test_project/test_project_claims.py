@@ -402,3 +402,16 @@ def test_long_validation_is_of_the_present_gateware() -> None:
     validation = results("validation")
     assert validation["gateware_hash"] == default().gateware_hash
     assert validation["wrong"] == {}
+
+
+def test_random_memories_are_exact_on_the_present_gateware() -> None:
+    from sim.timing.calibration import default
+    from testbench.validation.campaign import DRAWN
+
+    memories = results("memories")
+    total = memories["total"]
+    assert memories["gateware_hash"] == default().gateware_hash
+    assert memories["wrong"] == {}
+    assert total["timing_differences"] == total["bit_differences"] == total["failures"] == 0
+    assert total["runs"] == total["pairs"] * (1 + DRAWN)
+    assert total["pairs"] * DRAWN >= 500

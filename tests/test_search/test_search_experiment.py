@@ -7,6 +7,8 @@ import pytest
 from project_root import ROOT
 from search.experiment import Experiment, load_experiment
 from sim.spec.errors import CosilicoError
+from sim.spec.memories import FixedLatency
+from sim.spec.memory_record import memory_of
 
 EXAMPLE = ROOT / "examples" / "digits.toml"
 
@@ -25,9 +27,21 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
     assert _load(tmp_path, "") == Experiment()
 
 
+def test_a_memory_is_a_section_as_in_a_file_of_its_own(tmp_path: Path) -> None:
+    text = "[memory]\nkind = 'fixed_latency'\nlatency = 60\noutstanding = 2"
+    experiment = _load(tmp_path, text)
+    assert experiment == Experiment(memory=FixedLatency(latency=60, outstanding=2))
+    assert memory_of(experiment.to_json()["memory"]) == experiment.memory
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("memory = 3", "memory must be an object, not 3"),
+        (
+            "[memory]\nkind = 'fixed_latency'\nlatency = 0",
+            "memory.latency must be an integer in 1 … 4096, not 0",
+        ),
         ("nam = 1", "the file has no field 'nam'"),
         ("name = 'a b'", "name must be at most 64 letters, digits and underscores, not 'a b'"),
         ("name = 3", "name must be at most 64 letters, digits and underscores, not 3"),

@@ -9,9 +9,11 @@ from search.checkpoint import CheckpointStore
 from search.driver import run_hardware_search
 from search.result import SearchResult
 from search.strategies.hardware_settings import HardwareSettings
+from sim.model import predict
 from sim.realizability import check
 from sim.spec.design import load
 from sim.spec.errors import CosilicoError
+from sim.spec.memories import FixedLatency
 from sim.spec.network import Network
 from sim.spec.spaces import TINY
 from testbench.cases.tflite_models import draw_imported
@@ -40,6 +42,19 @@ def test_finds_a_design_within_the_area_and_writes_it(network: Network, tmp_path
     assert document["architecture"] is None
     log = (tmp_path / "evaluations.jsonl").read_text()
     assert document["evaluations"] == len(result.history) == len(log.splitlines())
+
+
+@pytest.mark.slow
+def test_a_search_is_for_its_memory_and_goes_on_for_no_other(
+    network: Network, tmp_path: Path
+) -> None:
+    memory = FixedLatency(latency=60, width_bytes=1)
+    result = run_hardware_search(network, TINY, tmp_path, settings=SETTINGS, memory=memory, seed=3)
+    for evaluation in (result.best, result.default):
+        expected = predict(evaluation.accelerator, network, memory=memory)
+        assert evaluation.cycles == expected.total_cycles
+    with pytest.raises(CosilicoError, match=r"checkpoint"):
+        search(network, tmp_path, resume=True)
 
 
 @pytest.mark.slow

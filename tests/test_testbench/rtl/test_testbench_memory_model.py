@@ -180,6 +180,63 @@ def test_write_response_comes_latency_after_the_last_beat(driver: Driver) -> Non
     assert events["response"] == [[3 + 24, 0], [5 + 24, 0]]
 
 
+def test_a_read_waits_until_fewer_bursts_are_outstanding(driver: Driver) -> None:
+    """ARREADY rises in the cycle after the oldest burst's last beat."""
+    bursts = [(BASE + 16 * i, 4) for i in range(4)]
+    events = driver.events("read", bursts, latency=10, outstanding=2)
+    assert first(events["address"]) == [0, 1, 14, 18]
+    assert first(events["data"]) == [*range(10, 18), *range(24, 32)]
+
+
+def test_a_write_waits_until_fewer_bursts_are_outstanding(driver: Driver) -> None:
+    """Data is taken all the same, and written a word per cycle once its address is there."""
+    events = driver.events("write", [(BASE, 2), (BASE + 8, 2)], latency=10, outstanding=1)
+    assert first(events["address"]) == [0, 12]
+    assert first(events["data"]) == [0, 1, 2, 3]
+    assert events["response"] == [[11, 0], [23, 0]]
+
+
+@pytest.mark.parametrize(
+    ("width", "clock", "data"),
+    [
+        (0, 0, [10, 11, 12]),
+        (2, 0, [11, 13, 15]),
+        (8, 0, [10, 11, 12]),
+        (0, 50, [12, 16, 20]),
+        (0, 150, [11, 12, 14]),
+        (0, 300, [10, 11, 12]),
+        (2, 400, [11, 12, 13]),
+        (8, 50, [12, 13, 16]),
+    ],
+)
+def test_beats_come_with_their_last_word(
+    driver: Driver, width: int, clock: int, data: list[int]
+) -> None:
+    """Words of 4 bytes at 200 MHz are the port's own."""
+    events = driver.events("read", [(BASE, 3)], latency=10, width_bytes=width, clock_mhz=clock)
+    assert first(events["data"]) == data
+
+
+@pytest.mark.parametrize(
+    ("width", "clock", "response"), [(0, 0, 6), (2, 0, 8), (8, 0, 6), (0, 50, 9), (0, 150, 7)]
+)
+def test_a_write_is_answered_after_its_last_word(
+    driver: Driver, width: int, clock: int, response: int
+) -> None:
+    events = driver.events(
+        "write", [(BASE, 2)], latency=30, write_latency=5, width_bytes=width, clock_mhz=clock
+    )
+    assert first(events["response"]) == [response]
+
+
+def test_a_gap_lies_between_bursts(driver: Driver) -> None:
+    bursts = [(BASE, 2), (BASE + 8, 2)]
+    reads = driver.events("read", bursts, latency=10, burst_gap=3)
+    assert first(reads["data"]) == [10, 11, 15, 16]
+    writes = driver.events("write", bursts, latency=10, burst_gap=3)
+    assert first(writes["response"]) == [11, 16]
+
+
 def test_addresses_outside_the_memory_answer_with_an_error(driver: Driver) -> None:
     """Reads and writes both answer DECERR, and nothing is written."""
     assert [r[3] for r in driver.events("read", [(0x4000, 2)])["data"]] == [3, 3]
