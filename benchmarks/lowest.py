@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["command_dependencies", "lowest_versions"]
+__all__ = ["COMMANDS", "command_dependencies", "lowest_versions"]
 
 ROOT = Path(__file__).parent.parent
 EXTRAS = ("rtl", "search", "report")
@@ -38,11 +38,44 @@ designs_per_update = 16
 [train]
 epochs = 2
 """
-MODEL = (
-    "import sys; from pathlib import Path; from testbench.cases.tflite_models import random_model; "
-    f"Path('m.tflite').write_bytes(random_model({SEED}).content)"
+MODELS = f"""
+import numpy as np
+import torch
+from pathlib import Path
+from sim.importers.pytorch.aten import export_module
+from testbench.cases.onnx_models import random_onnx
+from testbench.cases.tflite_models import random_model
+
+Path("m.tflite").write_bytes(random_model({SEED}).content)
+Path("m.onnx").write_bytes(random_onnx({SEED}).SerializeToString())
+images = np.random.default_rng({SEED}).normal(0, 1, (3, 2, 6, 6)).astype(np.float32)
+module = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3), torch.nn.ReLU6(), torch.nn.MaxPool2d(2))
+torch.export.save(export_module(module, torch.from_numpy(images[:1])), "m.pt2")
+np.savez("x.npz", x=images)
+"""
+"""Program that makes a model of each format that is imported."""
+
+COMMANDS = (
+    "import m.tflite --out net",
+    "import m.onnx --out onnx_net",
+    "import m.pt2 --calibration x.npz --out program_net",
+    "check net --accelerator tiny",
+    "predict design.json",
+    "predict net --accelerator tiny --memory dram --json -",
+    "generate design.json --out hardware",
+    "simulate net --accelerator tiny --images 2",
+    "simulate net --accelerator tiny --images 1 --memory dram --waves",
+    "simulate resnet8 --accelerator tiny --images 1",
+    "validate design.json --view synthesis",
+    "validate --random 2 --max-macs 64",
+    "calibrate --out calibration.json",
+    "enumerate net --out net.parquet",
+    "search small.toml --out searched",
+    "run small.toml --out run",
+    "report run",
+    "cache",
 )
-"""Program that makes a TensorFlow Lite model."""
+"""Arguments of ``cosilico``: each command, and what reaches into each dependency."""
 
 _BOUND = re.compile(r"([A-Za-z0-9_.-]+)\s*(?:>=|==)\s*([0-9][0-9A-Za-z.]*)")
 
@@ -101,15 +134,10 @@ def _try_commands(folder: Path, programs: Path) -> None:
     python, cosilico = programs / "python", programs / "cosilico"
     runpy.run_path(str(ROOT / "examples" / "handwritten" / "make_weights.py"))["main"](folder)
     (folder / "small.toml").write_text(SPEC)
-    _run(folder, python, "-c", MODEL)
+    _run(folder, python, "-c", MODELS)
     _run(folder, cosilico, "--version")
-    _run(folder, cosilico, "predict", "design.json")
-    _run(folder, cosilico, "import", "m.tflite", "--out", "net")
-    _run(folder, cosilico, "simulate", "net", "--accelerator", "tiny", "--images", "2")
-    _run(folder, cosilico, "generate", "design.json", "--out", "hardware")
-    _run(folder, cosilico, "enumerate", "net", "--out", "net.parquet")
-    _run(folder, cosilico, "run", "small.toml", "--out", "run")
-    _run(folder, cosilico, "cache")
+    for arguments in COMMANDS:
+        _run(folder, cosilico, *arguments.split())
 
 
 def _run(folder: Path, *command: str | Path) -> None:

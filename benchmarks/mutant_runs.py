@@ -147,20 +147,22 @@ def _in_threads(
     jobs: int,
     stop: threading.Event,
 ) -> list[R]:
-    """Do all items, ``jobs`` at a time; where one fails, or at an interrupt, the others are stopped."""
+    """Do all items, ``jobs`` at a time; where any fails, or at an interrupt, the others are stopped.
+
+    Results are in the items' order.
+    """
     progress(step, 0, len(items))
-    results = []
     with ThreadPoolExecutor(jobs) as pool:
         futures = [pool.submit(work, item) for item in items]
         try:
             for done, future in enumerate(as_completed(futures), start=1):
-                results.append(future.result())
+                future.result()
                 progress(step, done, len(items))
         except BaseException:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return results
+    return [future.result() for future in futures]
 
 
 @contextlib.contextmanager

@@ -51,7 +51,7 @@ class Entry:
 
 
 def entries(root: Path | None = None) -> list[Entry]:
-    """List all entries of the cache, those unused for longest first."""
+    """List all entries of the cache, those unused for longest first, then by path."""
     base = root or cache_root()
     stored = []
     for kind in KINDS:
@@ -60,7 +60,7 @@ def entries(root: Path | None = None) -> list[Entry]:
                 size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
                 used_s = path.stat().st_mtime
                 stored.append(Entry(kind=kind, path=path, size_bytes=size, used_s=used_s))
-    return sorted(stored, key=lambda entry: entry.used_s)
+    return sorted(stored, key=lambda entry: (entry.used_s, entry.path))
 
 
 def prune(

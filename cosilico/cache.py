@@ -11,13 +11,18 @@ from sim.spec.documents import read_json
 from sim.spec.errors import DesignFileError
 from sim.spec.files import write_atomic
 
-__all__ = ["StageCache", "digest", "source_digest"]
+__all__ = ["StageCache", "digest", "document_digest", "source_digest"]
 
 
 def digest(*parts: bytes | str) -> str:
     """SHA-256 of the parts' SHA-256s, in hexadecimal."""
     inner = (hashlib.sha256(x.encode() if isinstance(x, str) else x).digest() for x in parts)
     return hashlib.sha256(b"".join(inner)).hexdigest()
+
+
+def document_digest(document: Any) -> str:
+    """SHA-256 of a JSON value, whatever the order of its fields, in hexadecimal."""
+    return digest(json.dumps(document, sort_keys=True))
 
 
 class StageCache:
@@ -64,7 +69,7 @@ def _digests(outputs: tuple[Path, ...]) -> dict[str, str | None]:
 
 
 def _seal(record: dict[str, Any]) -> str:
-    return digest(json.dumps(record, sort_keys=True))
+    return document_digest(record)
 
 
 def _read(path: Path) -> dict[str, Any]:

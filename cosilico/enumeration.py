@@ -30,9 +30,10 @@ __all__ = ["census", "enumerate_network", "enumerate_to_file"]
 
 
 def census(table: CostTable) -> dict[str, int]:
-    """Numbers of accelerators that are realizable and that break each rule, most first."""
+    """Numbers of accelerators that are realizable and that break each rule, most first, then by code."""
     broken = Counter(code for codes in table.violations for code in set(codes))
-    return {"realizable": int(table.realizable.sum())} | dict(broken.most_common())
+    most_first = sorted(broken.items(), key=lambda item: (-item[1], item[0]))
+    return {"realizable": int(table.realizable.sum())} | dict(most_first)
 
 
 def enumerate_network(

@@ -63,7 +63,7 @@ def run_flow(
     """
     subject = ExperimentSubject(experiment_path, seed)
     calibration = current_calibration()
-    with open_run(out, subject.key(), (experiment_path,), resume=resume, force=force):
+    with open_run(out, subject.identity(), (experiment_path,), resume=resume, force=force):
         return _run(subject, subject.space, out, calibration, resume=resume)
 
 
@@ -82,7 +82,7 @@ def run_network_flow(
     """
     subject = NetworkSubject(network, named_space(space_name), seed)
     calibration = current_calibration()
-    with open_run(out, subject.key(), network_files(network), resume=resume, force=force):
+    with open_run(out, subject.identity(), network_files(network), resume=resume, force=force):
         return _run(subject, space_name, out, calibration, resume=resume)
 
 
@@ -148,7 +148,8 @@ class _Flow:
 
     def search(self, *, resume: bool) -> dict[str, Any]:
         """Search; return the figures of ``search.json``."""
-        return search_stage(self.subject, self.out, self.cache, self.report, resume=resume)
+        report = within("search", self.report)
+        return search_stage(self.subject, self.out, self.cache, report, resume=resume)
 
     def finish(self, remeasured: "Future[dict[str, Any]]") -> dict[str, Any]:
         """Run all stages after the search; return the results."""

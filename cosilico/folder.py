@@ -5,7 +5,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -28,7 +28,7 @@ __all__ = [
 HIDDEN = ".cosilico"
 """Folder in a results folder: marker, lock and what is not finished yet."""
 
-SCHEMA = 1
+SCHEMA = 2
 _MARKER = "contents.json"
 _LOCK = "lock"
 _STAGING = "staging"
@@ -42,9 +42,9 @@ class Contents:
     Parameters
     ----------
     command : str
-        "run", "search", "import" or "generate".
-    identity : str
-        Digest of what its results depend on; a run of another identity cannot be resumed.
+        "run", "search_accelerator", "import" or "generate".
+    identity : mapping of str to str
+        By name, digests of what its results depend on; a run of another identity cannot be resumed.
     files : tuple of str
         All files that it ever writes there; last the file that makes the others complete.
     resumable : bool
@@ -52,7 +52,7 @@ class Contents:
     """
 
     command: str
-    identity: str
+    identity: Mapping[str, str]
     files: tuple[str, ...]
     resumable: bool = False
 
@@ -244,7 +244,16 @@ def _check(out: Path, contents: Contents, *, resume: bool, force: bool) -> None:
             f"which holds what cosilico {marker.command} made"
         )
     if not same:
-        raise CosilicoError(f"{out} must be of the same experiment and seed to resume")
+        raise CosilicoError(
+            f"out must be a folder of the same {_differing(contents.identity, marker.identity)} "
+            f"to resume, not {str(out)!r}"
+        )
+
+
+def _differing(wanted: Mapping[str, str], marked: Mapping[str, str]) -> str:
+    """Name what differs, as in "experiment, space and seed"."""
+    names = [name for name in {**wanted, **marked} if wanted.get(name) != marked.get(name)]
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _entries(out: Path) -> list[str]:
@@ -255,7 +264,7 @@ def _mark(out: Path, contents: Contents) -> None:
     document = {
         "schema": SCHEMA,
         "command": contents.command,
-        "identity": contents.identity,
+        "identity": dict(contents.identity),
         "files": contents.files,
     }
     write_atomic(out / HIDDEN / _MARKER, json.dumps(document, indent=1) + "\n")
@@ -268,7 +277,9 @@ def _marker(out: Path) -> Contents | None:
         command, identity, files = (document[name] for name in ("command", "identity", "files"))
     except (DesignFileError, TypeError, KeyError):
         return None
-    texts = (command, identity, *files) if isinstance(files, list) else (None,)
+    if not isinstance(files, list) or not isinstance(identity, dict):
+        return None
+    texts = (command, *identity.values(), *files)
     if document.get("schema") != SCHEMA or not all(isinstance(text, str) for text in texts):
         return None
     inside = all(_inside(out, name) for name in files)

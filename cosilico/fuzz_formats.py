@@ -18,9 +18,11 @@ from sim.importers.folder import ImportedNetwork
 from sim.importers.onnx.conversion import import_onnx
 from sim.importers.tflite.conversion import import_tflite
 from sim.importers.tflite.reader import parse_tflite
-from sim.model import predict
-from sim.realizability import check
+from sim.model import predict, predict_mapped
+from sim.realizability import attempt
 from sim.spec import design
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.network import Network
 from sim.spec.npz import npz_bytes
 from sim.spec.spaces import HARDWARE_SPACES
 from sim.timing import calibration
@@ -197,9 +199,14 @@ def _changed_files(rng: np.random.Generator, files: Files) -> Files:
 
 
 def _use_design(files: Files, chosen: design.Design) -> str:
-    if check(chosen.accelerator, chosen.network):
-        return ""
-    predict(chosen.accelerator, chosen.network)
+    return _use_pair(chosen.accelerator, chosen.network)
+
+
+def _use_pair(accelerator: AcceleratorConfig, network: Network) -> str:
+    """Predict a pair if it can be built; a prediction that fails is raised."""
+    _, mapped = attempt(accelerator, network)
+    if mapped is not None:
+        predict_mapped(mapped)
     return ""
 
 
@@ -236,11 +243,8 @@ def _accelerator(rng: np.random.Generator) -> Files:
     return {"a.json": changed_json(rng, _first(_accelerator_files()))}
 
 
-def _use_accelerator(files: Files, accelerator: Any) -> str:
-    network = _imported().network
-    if not check(accelerator, network):
-        predict(accelerator, network)
-    return ""
+def _use_accelerator(files: Files, accelerator: AcceleratorConfig) -> str:
+    return _use_pair(accelerator, _imported().network)
 
 
 _EXPERIMENT = b"""name = "digits"

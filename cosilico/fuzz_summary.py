@@ -33,10 +33,8 @@ def fuzz_files(count: int, seed: int, *, jobs: int | None = None) -> int:
         for examination in examine_inputs(seed, count, jobs or os.cpu_count() or 1):
             examinations.append(examination)
             report("files", len(examinations), count)
-    faults = sorted(
-        (examination for examination in examinations if not examination.verdict.right),
-        key=lambda examination: examination.index,
-    )
+    examinations.sort(key=lambda examination: examination.index)  # processes end in any order
+    faults = [examination for examination in examinations if not examination.verdict.right]
     console = output_console()
     for fault in faults[:_LISTED]:
         _print_fault(console, seed, fault)

@@ -24,7 +24,9 @@ def generate_to_folder(
     They appear all or none, in a folder as :func:`cosilico.folder.open_folder` takes it.
     """
     design = load(design_path)
-    contents = Contents(command="generate", identity=design_path.name, files=GENERATED_FILES)
+    contents = Contents(
+        command="generate", identity={"design": design_path.name}, files=GENERATED_FILES
+    )
     inputs = network_files(str(design_path))
     with stage_folder(out, contents, inputs=inputs, force=force) as staging:
         return [out / path.name for path in generate_design(design, staging, batch)]

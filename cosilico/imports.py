@@ -64,7 +64,7 @@ def import_to_folder(
     """
     _require_model(model, calibration)
     inputs = (model,) if calibration is None else (model, calibration)
-    contents = Contents(command="import", identity=model.name, files=IMPORTED_FILES)
+    contents = Contents(command="import", identity={"model": model.name}, files=IMPORTED_FILES)
     with stage_folder(out, contents, inputs=inputs, force=force) as staging:
         imported = import_model(model, calibration)
         save(imported, staging)

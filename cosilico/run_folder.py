@@ -1,6 +1,6 @@
 """The folder of a run: names of all its files, and how it is opened."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -59,7 +59,12 @@ RUN_FILES = (
 
 
 def open_run(
-    out: Path, identity: str, inputs: Iterable[Path], *, resume: bool, force: bool
+    out: Path,
+    identity: Mapping[str, str],
+    inputs: Iterable[Path],
+    *,
+    resume: bool,
+    force: bool,
 ) -> AbstractContextManager[Path]:
     """Lock the folder of a run or of its search; see :func:`cosilico.folder.open_folder`."""
     contents = Contents(command="run", identity=identity, files=RUN_FILES, resumable=True)

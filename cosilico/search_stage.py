@@ -1,9 +1,9 @@
-"""The first stage of a run, which is also the command ``cosilico search``."""
+"""The first stage of a run, which is also the command ``cosilico search`` and the API's search."""
 
 from pathlib import Path
 from typing import Any
 
-from cosilico.cache import StageCache
+from cosilico.cache import StageCache, document_digest
 from cosilico.gateware import current_calibration
 from cosilico.progress import Report, progress_bar, within
 from cosilico.run_folder import SEARCHED_FILES, STAGES, open_run
@@ -18,11 +18,11 @@ def search_stage(
     """Search unless that is done; return the figures of ``search.json``."""
 
     def search() -> dict[str, Any]:
-        document = subject.search(out, resume=resume, progress=within("search", report))
+        document = subject.search(out, resume=resume, progress=report)
         return {name: value for name, value in document.items() if name not in ("log", "pareto")}
 
     paths = tuple(out / name for name in SEARCHED_FILES)
-    return cache.result("search", subject.key(), search, paths)
+    return cache.result("search", document_digest(subject.identity()), search, paths)
 
 
 def search_to_folder(
@@ -30,7 +30,8 @@ def search_to_folder(
 ) -> str:
     """Run only the search; return a line on its result.
 
-    A run in the same folder, with ``resume``, goes on from there.
+    A run in the same folder, with ``resume``, goes on from there, as this does where
+    :func:`cosilico.search` left something.
 
     Raises
     ------
@@ -39,9 +40,9 @@ def search_to_folder(
     """
     subject = ExperimentSubject(experiment_path, seed)
     current_calibration()
-    opened = open_run(out, subject.key(), (experiment_path,), resume=resume, force=force)
-    with opened, progress_bar() as report:
-        cache = StageCache(out / STAGES)
+    opened = open_run(out, subject.identity(), (experiment_path,), resume=resume, force=force)
+    with opened, progress_bar() as bar:
+        cache, report = StageCache(out / STAGES), within("search", bar)
         searched = search_stage(subject, out, cache, report, resume=resume)
     best = searched["best"]
     return (

@@ -1,10 +1,9 @@
 """Subjects of a run: an experiment to search by, or a network that is given."""
 
-import json
 from pathlib import Path
 from typing import Any, Protocol
 
-from cosilico.cache import digest
+from cosilico.cache import digest, document_digest
 from cosilico.images import ImageSet, images_for, save_arrays
 from cosilico.imports import imported_images, is_imported, load_imported
 from cosilico.networks import is_named, network_argument
@@ -30,8 +29,8 @@ class Subject(Protocol):
     name: str
     metric: Metric
 
-    def key(self) -> str:
-        """Digest of all that the search depends on."""
+    def identity(self) -> dict[str, str]:
+        """Digests of all that the search depends on, by name."""
         ...
 
     def search(self, out: Path, *, resume: bool, progress: Report) -> dict[str, Any]:
@@ -49,11 +48,13 @@ class ExperimentSubject:
         self.metric: Metric = self.experiment.search.metric
         self.space: str = self.experiment.space
 
-    def key(self) -> str:
-        """Digest of experiment, space and seed."""
-        space = HARDWARE_SPACES[self.space].to_json()
-        parts = [self.experiment.to_json(), space, self.seed]
-        return digest(json.dumps(parts, sort_keys=True))
+    def identity(self) -> dict[str, str]:
+        """Digests of experiment and space, and the seed."""
+        return {
+            "experiment": document_digest(self.experiment.to_json()),
+            "space": document_digest(HARDWARE_SPACES[self.space].to_json()),
+            "seed": str(self.seed),
+        }
 
     def search(self, out: Path, *, resume: bool, progress: Report) -> dict[str, Any]:
         """Search network and accelerator."""
@@ -80,13 +81,16 @@ class NetworkSubject:
         self.name: str = self.network.name
         self.metric: Metric = metric
 
-    def key(self) -> str:
-        """Digest of network, images, space, objective and seed."""
-        images = [self.images.x.tobytes()]
-        if self.images.y is not None:
-            images.append(self.images.y.tobytes())
-        rest = json.dumps([self.hardware.to_json(), self.metric, self.seed])
-        return digest(network_digest(self.network), rest, *images)
+    def identity(self) -> dict[str, str]:
+        """Digests of network, images and space, the objective and the seed."""
+        labels = [] if self.images.y is None else [self.images.y.tobytes()]
+        return {
+            "network": network_digest(self.network),
+            "images": digest(self.images.x.tobytes(), *labels),
+            "space": document_digest(self.hardware.to_json()),
+            "objective": self.metric,
+            "seed": str(self.seed),
+        }
 
     def search(self, out: Path, *, resume: bool, progress: Report) -> dict[str, Any]:
         """Search the accelerator."""

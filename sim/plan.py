@@ -1,5 +1,6 @@
 """A network mapped onto a configuration: plan and schedule, as typed Python."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -17,7 +18,37 @@ from sim.schedule.schedule import build_schedule, weigh_schedule
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
 
-__all__ = ["Mapped", "map_network", "network_tables"]
+__all__ = [
+    "Mapped",
+    "Refusal",
+    "Tables",
+    "by_first_layer",
+    "map_network",
+    "network_tables",
+    "overflow",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Limit that stops a mapping, with both of its numbers.
+
+    Parameters
+    ----------
+    failure : Failure
+        Which limit; not NONE.
+    layer : int
+        Layer that breaks it.
+    needed, available : int
+    column : str
+        Descriptor field that overflows, or "".
+    """
+
+    failure: Failure
+    layer: int
+    needed: int
+    available: int
+    column: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +99,17 @@ class Mapped:
     layers: NDArray[np.int64]
     tensors: NDArray[np.int64]
 
+    @property
+    def refusal(self) -> Refusal | None:
+        """Limit that stops the mapping; None if it is mapped."""
+        if self.failure is Failure.NONE:
+            return None
+        return Refusal(self.failure, self.layer, self.needed, self.available, self.column)
+
 
 Tables = tuple[Network, NDArray[np.int64], NDArray[np.int64]]
+"""A form of a network with its layer table and tensor table (:mod:`sim.arrays.tables`)."""
+
 _unfolded: WeakKeyDictionary[Network, Network | None] = WeakKeyDictionary()
 _tables: WeakKeyDictionary[Network, tuple[NDArray[np.int64], NDArray[np.int64]]] = (
     WeakKeyDictionary()
@@ -103,7 +143,7 @@ def map_network(config: AcceleratorConfig, network: Network, images: int = 1) ->
     hw = accelerator_row(config, images)
     plain = forms[0]
     refused = None
-    for form in sorted(forms, key=lambda form: first_layer_cycles(form[1], form[2], hw)):
+    for form in by_first_layer(forms, hw):
         answer = _map(config, network, form, hw)
         if answer.failure == Failure.NONE:
             return answer
@@ -111,6 +151,22 @@ def map_network(config: AcceleratorConfig, network: Network, images: int = 1) ->
             refused = answer
     assert refused is not None
     return refused
+
+
+def by_first_layer(forms: Sequence[Tables], hw: Hw) -> Sequence[Tables]:
+    """Forms of a network in the order in which they are tried: the faster first layer first."""
+    if len(forms) == 1:
+        return forms
+    return sorted(forms, key=lambda form: first_layer_cycles(form[1], form[2], hw))
+
+
+def overflow(rows: NDArray[np.int64]) -> Refusal | None:
+    """Limit of the first descriptor field of a schedule that is out of range; None if none is."""
+    row, at = first_overflow(rows, FIELD_LOW, FIELD_HIGH)
+    if row < 0:
+        return None
+    layer, needed = int(rows[row, COLUMNS["layer"]]), int(rows[row, at])
+    return Refusal(Failure.FIELD, layer, needed, int(FIELD_HIGH[at]), list(COLUMNS)[at])
 
 
 def _map(config: AcceleratorConfig, source: Network, form: Tables, hw: Hw) -> Mapped:
@@ -144,11 +200,10 @@ def _cut(config: AcceleratorConfig, source: Network, form: Tables, hw: Hw, cut: 
     column = ""
     if failure == Failure.NONE:
         rows = build_schedule(layers, tensors, hw, layer_plan, tensor_plan)
-        row, at = first_overflow(rows, FIELD_LOW, FIELD_HIGH)
-        if row >= 0:
-            failure, column = Failure.FIELD, list(COLUMNS)[at]
-            layer, needed = rows[row, COLUMNS["layer"]], rows[row, at]
-            available = FIELD_HIGH[at]
+        broken = overflow(rows)
+        if broken is not None:
+            failure, column = broken.failure, broken.column
+            layer, needed, available = broken.layer, broken.needed, broken.available
     return Mapped(
         failure=Failure(failure),
         layer=int(layer),

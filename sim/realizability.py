@@ -1,7 +1,8 @@
 """Realizability: whether a configuration can be generated and a network compiled for it.
 
 The generator, the compiler, the model and the search all ask here; none has rules of its own. Who
-goes on with a pair takes the plan from :func:`map_realizable`, so that it is mapped once.
+goes on with a pair takes the plan from :func:`map_realizable` or :func:`attempt`, so that it is mapped
+once.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from sim.arrays.plan_columns import Failure
 from sim.golden import POOL_COUNT_LIMIT
 from sim.mapping.descriptor_counts import MAX_DESCRIPTORS
-from sim.plan import Mapped, map_network
+from sim.plan import Mapped, Refusal, map_network
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import FIELDS
 from sim.spec.errors import NotRealizableError
@@ -18,6 +19,7 @@ from sim.spec.network import ADD_LEFT_SHIFT, Layer, LayerKind, Network, TensorSp
 __all__ = [
     "Violation",
     "arithmetic_violations",
+    "attempt",
     "check",
     "describe",
     "map_realizable",
@@ -112,13 +114,26 @@ def map_realizable(config: AcceleratorConfig, network: Network, images: int = 1)
     NotRealizableError
         With the line of the first violation of :func:`check`.
     """
-    violations = _generator(config)
-    mapped = None
-    if not violations:
-        violations, mapped = _attempt(config, network, images)
+    violations, mapped = attempt(config, network, images)
     if mapped is None:
         raise NotRealizableError(violations[0].detail)
     return mapped
+
+
+def attempt(
+    config: AcceleratorConfig, network: Network, images: int = 1
+) -> tuple[list[Violation], Mapped | None]:
+    """Check and map a pair in one go, for who goes on with either answer.
+
+    Returns
+    -------
+    violations : list of Violation
+        Those of :func:`check`.
+    mapped : Mapped or None
+        The plan, where there are no violations.
+    """
+    violations = _generator(config)
+    return (violations, None) if violations else _attempt(config, network, images)
 
 
 def _attempt(
@@ -131,8 +146,8 @@ def _attempt(
     if images > MAX_DESCRIPTORS:  # each image has a descriptor at least
         return [_too_many(images, images)], None
     mapped = map_network(config, network, images)
-    if mapped.failure != Failure.NONE:
-        return [describe(mapped)], None
+    if mapped.refusal is not None:
+        return [describe(mapped.refusal, network, images)], None
     return [], mapped
 
 
@@ -232,26 +247,26 @@ def _averaged(layer: Layer, tensors: dict[str, TensorSpec]) -> int:
     return 1
 
 
-def describe(mapped: Mapped) -> Violation:
-    """Return the violation that stopped a mapping."""
-    name = mapped.source.layers[mapped.layer].name
-    needed, available = mapped.needed, mapped.available
+def describe(refusal: Refusal, network: Network, images: int = 1) -> Violation:
+    """Return the violation that stopped the mapping of a network, ``images`` per program."""
+    name = network.layers[refusal.layer].name
+    needed, available = refusal.needed, refusal.available
     excess = abs(needed - available) / max(abs(available), 1)
-    if mapped.failure == Failure.WEIGHTS:
+    if refusal.failure == Failure.WEIGHTS:
         detail = (
             f"weights of layer {name!r} need {needed} register-file rows per lane, "
             f"but register_file_kb gives {available}"
         )
         return Violation("MAP_WEIGHTS", detail, excess)
-    if mapped.failure == Failure.TILE:
+    if refusal.failure == Failure.TILE:
         detail = (
             f"the smallest tile of layer {name!r} needs {needed} vectors per bank, "
             f"but local_memory_kb gives {available}"
         )
         return Violation("MAP_TILE", detail, excess)
-    if mapped.failure == Failure.DESCRIPTORS:
-        return _too_many(mapped.images, needed)
-    field = next(f for fields in FIELDS.values() for f in fields if f.name == mapped.column)
+    if refusal.failure == Failure.DESCRIPTORS:
+        return _too_many(images, needed)
+    field = next(f for fields in FIELDS.values() for f in fields if f.name == refusal.column)
     detail = (
         f"descriptor field {field.name} of layer {name!r} must be in "
         f"{field.low} … {field.high}, not {needed}"

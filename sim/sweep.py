@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sim.arrays.plan_columns import Failure
 from sim.arrays.tables import Hw
 from sim.mapping.mapper import plan_network
-from sim.mapping.tile_choice import first_layer_cycles
-from sim.schedule.schedule import time_schedule
+from sim.plan import Refusal, Tables, by_first_layer, overflow
+from sim.schedule.schedule import build_schedule, time_schedule
 
 __all__ = ["SweepColumn", "sweep"]
 
@@ -18,48 +18,57 @@ Array = NDArray[np.int64]
 
 
 class SweepColumn(IntEnum):
-    """Columns of a sweep's result."""
+    """Columns of a sweep's figures."""
 
-    MAPPED = 0
-    CYCLES = 1
-    EXECUTE_BUSY = 2
-    READ_BYTES = 3
-    WRITE_BYTES = 4
+    CYCLES = 0
+    EXECUTE_BUSY = 1
+    READ_BYTES = 2
+    WRITE_BYTES = 3
 
 
 def sweep(
-    forms: Sequence[tuple[Array, Array]], accelerators: Sequence[Hw], constants: Array
-) -> Array:
-    """Map and time a network on accelerators that can be generated.
+    forms: Sequence[Tables], accelerators: Sequence[Hw], constants: Array
+) -> tuple[Array, list[Refusal | None]]:
+    """Map and time a network on accelerators that can be generated, each form of it once.
 
     Parameters
     ----------
-    forms : sequence of (layer table, tensor table)
-        The network, and its form with an unfolded first layer if there is such a form.
+    forms : sequence of (network, layer table, tensor table)
+        Of :func:`sim.plan.network_tables`.
     accelerators : sequence of Hw
     constants : int64[n_constants]
         :attr:`sim.timing.calibration.Calibration.array`.
 
     Returns
     -------
-    int64[n, len(SweepColumn)]
+    figures : int64[n, len(SweepColumn)]
         Columns :class:`SweepColumn`; all 0 where :func:`sim.plan.map_network` fails.
+    refusals : list of Refusal or None
+        Limits that :func:`sim.plan.map_network` says; None where it does not fail.
     """
     figures = np.zeros((len(accelerators), len(SweepColumn)), np.int64)
-    for hw, row in zip(accelerators, figures, strict=True):
-        for layers, tensors in _by_first_layer(forms, hw):
-            failure, _, _, _, lp, tp, _ = plan_network(layers, tensors, hw, 0)
-            if failure != Failure.NONE:
-                continue
-            fits, *timed = time_schedule(layers, tensors, hw, lp, tp, constants)
+    refusals = [
+        _time(forms, hw, constants, row) for hw, row in zip(accelerators, figures, strict=True)
+    ]
+    return figures, refusals
+
+
+def _time(forms: Sequence[Tables], hw: Hw, constants: Array, row: Array) -> Refusal | None:
+    """Fill the figures of an accelerator, or say what stops the network as it is."""
+    refused = None
+    for form in by_first_layer(forms, hw):
+        _, layers, tensors = form
+        failure, layer, needed, available, lp, tp, _ = plan_network(layers, tensors, hw, 0)
+        broken: Refusal | None
+        if failure == Failure.NONE:
+            fits, *figures = time_schedule(layers, tensors, hw, lp, tp, constants)
             if fits:
-                row[:] = fits, *timed
-                break
-    return figures
-
-
-def _by_first_layer(forms: Sequence[tuple[Array, Array]], hw: Hw) -> Sequence[tuple[Array, Array]]:
-    """Take first the form that :func:`sim.plan.map_network` takes first."""
-    if len(forms) == 1:
-        return forms
-    return sorted(forms, key=lambda form: first_layer_cycles(form[0], form[1], hw))
+                row[:] = figures
+                return None
+            broken = overflow(build_schedule(layers, tensors, hw, lp, tp))
+        else:
+            broken = Refusal(Failure(failure), layer, needed, available)
+        if form is forms[0]:
+            refused = broken
+    assert refused is not None
+    return refused

@@ -71,7 +71,7 @@ class AcceleratorCosts:
 
     @property
     def census(self) -> dict[str, int]:
-        """Numbers of accelerators that are realizable and that break each rule, most first."""
+        """Numbers of accelerators that are realizable and that break each rule, most first, then by code."""
         return census(self.costs)
 
     def best(

@@ -103,7 +103,9 @@ def generate(
 
     pair = load_pair(network, accelerator, seed=seed)
     inputs = input_files(network, accelerator)
-    contents = Contents(command="generate", identity=pair.network.name, files=GENERATED_FILES)
+    contents = Contents(
+        command="generate", identity={"network": pair.network.name}, files=GENERATED_FILES
+    )
     with stage_folder(folder, contents, inputs=inputs, force=force) as staging:
         generate_design(pair, staging, images)
     verilog, manifest, program, program_manifest = (folder / name for name in GENERATED_FILES)

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,12 @@ from cosilico.api.accelerators import load_space
 from cosilico.api.networks import NetworkSource, load_network
 from cosilico.api.pairs import calibration_in_force
 from cosilico.api.table import Table
+from cosilico.cache import StageCache, document_digest
 from cosilico.extras import require_extra
 from cosilico.folder import Contents, open_folder
 from cosilico.inputs import input_files
 from cosilico.progress import Report
-from cosilico.run_folder import SEARCHED_FILES
+from cosilico.run_folder import SEARCHED_FILES, STAGES, open_run
 from sim.realizability import require
 from sim.spec.design import Design, load
 from sim.spec.documents import read_json
@@ -96,7 +97,7 @@ def search(
     seed : int
         Decides every random choice.
     resume : bool
-        Go on with what an earlier call left in ``out``.
+        Go on with what an earlier call left in ``out``, or ``cosilico search`` or ``cosilico run``.
     force : bool
         Replace what an earlier call made in ``out``, nothing else.
     progress : callable, optional
@@ -114,17 +115,20 @@ def search(
     seed = arguments.seed_integer("seed", seed)
     folder = arguments.results_folder(out, resume=resume, force=force)
     require_extra("search", "search")
+    from cosilico.search_stage import search_stage
     from cosilico.subjects import ExperimentSubject
 
     calibration_in_force()
     subject = ExperimentSubject(path, seed)
 
     def run(place: Path, report: Report) -> None:
-        subject.search(place, resume=resume, progress=report)
+        search_stage(subject, place, StageCache(place / STAGES), report, resume=resume)
 
-    inputs = input_files(None, None, path)
-    opened = _opened(subject.key(), folder, inputs, resume=resume, force=force)
-    return _searched(run, opened, progress)
+    def opened(place: Path) -> AbstractContextManager[Path]:
+        inputs = input_files(None, None, path)
+        return open_run(place, subject.identity(), inputs, resume=resume, force=force)
+
+    return _searched(run, folder, opened, progress)
 
 
 def search_accelerator(
@@ -148,8 +152,10 @@ def search_accelerator(
         As of :func:`cosilico.load_space`.
     objective : str
         "latency" or "edp", energy times delay.
-    out, seed, resume, force, progress
+    out, seed, force, progress
         As of :func:`cosilico.search`; ``seed`` is that of a named network's weights, too.
+    resume : bool
+        Go on with what an earlier call left in ``out``.
 
     Raises
     ------
@@ -183,18 +189,33 @@ def search_accelerator(
             progress=report,
         )
 
-    identity = json.dumps([network_digest(loaded), hardware.to_json(), objective, seed])
-    opened = _opened(identity, folder, input_files(network), resume=resume, force=force)
-    return _searched(run, opened, progress)
+    contents = Contents(
+        command="search_accelerator",
+        identity={
+            "network": network_digest(loaded),
+            "space": document_digest(hardware.to_json()),
+            "objective": objective,
+            "seed": str(seed),
+        },
+        files=_FILES,
+        resumable=True,
+    )
+
+    def opened(place: Path) -> AbstractContextManager[Path]:
+        inputs = input_files(network)
+        return open_folder(place, contents, inputs=inputs, resume=resume, force=force)
+
+    return _searched(run, folder, opened, progress)
 
 
 def _searched(
     run: Callable[[Path, Report], None],
-    opened: AbstractContextManager[Path],
+    out: Path | None,
+    opened: Callable[[Path], AbstractContextManager[Path]],
     progress: Report | None,
 ) -> SearchedDesign:
-    """Search in a folder and read what is there then."""
-    with opened as folder:
+    """Search in a folder, which is opened, or in a temporary folder; read what is there then."""
+    with _temporary() if out is None else opened(out) as folder:
         run(folder, progress or (lambda step, done, total: None))
         figures = read_json(folder / "search.json", "search file", _SEARCH_LIMIT_BYTES)
         with (folder / "evaluations.jsonl").open() as lines:
@@ -207,21 +228,9 @@ def _searched(
 
 
 @contextmanager
-def _opened(
-    identity: str,
-    out: Path | None,
-    inputs: Iterable[Path],
-    *,
-    resume: bool,
-    force: bool,
-) -> Iterator[Path]:
-    if out is None:
-        with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
-            yield Path(name)
-        return
-    contents = Contents(command="search", identity=identity, files=_FILES, resumable=True)
-    with open_folder(out, contents, inputs=inputs, resume=resume, force=force):
-        yield out
+def _temporary() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
+        yield Path(name)
 
 
 def _evaluations(records: list[dict[str, Any]]) -> Table:

@@ -22,7 +22,7 @@ __all__ = ["validate"]
 
 
 def validate(
-    design: Annotated[
+    network: Annotated[
         str | None,
         typer.Argument(
             metavar="NETWORK",
@@ -124,20 +124,20 @@ def validate(
         "fuzz": fuzz,
     }
     counts = {kind: count for kind, count in asked.items() if count is not None}
-    if len(counts) + (design is not None) + (corrupted is not None) + full != 1:
+    if len(counts) + (network is not None) + (corrupted is not None) + full != 1:
         raise CosilicoError(
-            "validate must be given one of a design file, --random N, --stalls N, --imported N, "
+            "validate must be given one of NETWORK, --random N, --stalls N, --imported N, "
             "--realizability N, --fuzz N, --corrupted N or --full"
         )
-    if accelerator is not None and design is None:
-        raise CosilicoError("--accelerator must be given with a design file, and only with one")
+    if accelerator is not None and network is None:
+        raise CosilicoError("--accelerator must be given with NETWORK, and only with it")
     if memories is MemorySet.ALL and not counts.keys() - {"stalls", "fuzz"}:
         raise CosilicoError(
             "--memories must be given with --random, --imported or --realizability alone; "
             "--full runs its random pairs behind all of them"
         )
-    if design is not None:
-        differences = validate_design(design, accelerator=accelerator, view=view)
+    if network is not None:
+        differences = validate_design(network, accelerator=accelerator, view=view)
     elif corrupted is not None:
         from cosilico.recovery import validate_recovery
 

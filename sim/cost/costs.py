@@ -7,7 +7,7 @@ import numpy as np
 from sim.arrays.tables import accelerator_row
 from sim.cost.columns import COST_COLUMNS, Costing
 from sim.cost.table import CostTable
-from sim.plan import map_network, network_tables
+from sim.plan import network_tables
 from sim.realizability import arithmetic_violations, check, describe
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
@@ -42,12 +42,11 @@ def evaluate_many(
     open_rows = [i for i, broken in enumerate(violations) if not broken]
     swept = np.zeros((len(configs), len(SweepColumn)), np.int64)
     if open_rows:
-        forms = [(layers, tensors) for _, layers, tensors in network_tables(network)]
         accelerators = [accelerator_row(configs[i]) for i in open_rows]
-        swept[open_rows] = sweep(forms, accelerators, constants)
-    for i in open_rows:
-        if not swept[i, SweepColumn.MAPPED]:
-            violations[i] = [describe(map_network(configs[i], network))]
+        swept[open_rows], refusals = sweep(network_tables(network), accelerators, constants)
+        for i, refusal in zip(open_rows, refusals, strict=True):
+            if refusal is not None:
+                violations[i] = [describe(refusal, network)]
     realizable = np.array([not broken for broken in violations], np.bool_)
     costing = Costing(configs=configs, network=network, sweep=swept, realizable=realizable)
     return CostTable(

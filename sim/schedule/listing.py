@@ -60,11 +60,11 @@ class Listing(NamedTuple):
         Descriptors FIRST … COUNT - 1.
     templates : int64[m, len(COLUMNS)]
         EXECUTE of every split and block of a pass, as in round 0 of a chunk.
-    numbers : int64[7]
+    numbers : int64[FITS + 1]
         COUNT … FITS.
     halves : int64[2, HALF_COLUMNS]
         USED_BY … HOLDS of both register-file halves; -1: none.
-    waited : int64[3, 3]
+    waited : int64[len(Queue), len(Queue)]
         Latest descriptor of queue i that queue j has waited for.
     """
 

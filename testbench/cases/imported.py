@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.importers.folder import ImportedNetwork
-from sim.realizability import check
+from sim.realizability import attempt
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import HardwareSpace
 from testbench.cases.random_networks import BATCHES, TRIES, Case, describe_case, draw_group_of
@@ -111,8 +111,9 @@ def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -
         batch = int(rng.choice(BATCHES))
         model = random_model(model_seed, 2 if batch == 1 else batch + 1)
         imported = import_random(model, model_seed)
-        if check(config, imported.network, images=batch):
+        _, mapped = attempt(config, imported.network, batch)
+        if mapped is None:
             continue
-        case = describe_case(index, IMPORTED, config, imported.network, rng, batches=(batch,))
+        case = describe_case(index, IMPORTED, mapped, rng)
         return case.extended(ImportedCase, model_seed=model_seed, model=model, imported=imported)
     return None

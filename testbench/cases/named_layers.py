@@ -6,6 +6,7 @@ import numpy as np
 
 from sim.networks.imagenet import IMAGENET_NETWORKS
 from sim.networks.named import named_network
+from sim.plan import map_network
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Layer, LayerKind, Network, TensorSpec
 from sim.spec.spaces import EDGE, TINY
@@ -53,7 +54,7 @@ def layer_cases(name: str, config: AcceleratorConfig) -> list[Case]:
         rng = np.random.default_rng([index, len(network.layers)])
         alone = single_layer(network, layer, rng)
         stratum = Stratum(kind=layer.kind, kernel=layer.kernel[0], stride=layer.stride[0])
-        cases.append(describe_case(index, stratum, config, alone, rng, image_count=1))
+        cases.append(describe_case(index, stratum, map_network(config, alone), rng, image_count=1))
     return cases
 
 

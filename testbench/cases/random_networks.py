@@ -1,7 +1,8 @@
 """Random small networks for validation: every layer kind in the middle of real neighbours."""
 
+import copy
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias, TypeVar
@@ -10,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
-from sim.plan import map_network
-from sim.realizability import check
+from sim.plan import Mapped
+from sim.realizability import attempt, check
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
 from sim.spec.network import WINDOW_POOLS, Layer, LayerKind, Network, TensorSpec
@@ -29,6 +30,7 @@ __all__ = [
     "draw_cases",
     "draw_group",
     "draw_group_of",
+    "next_batch",
     "random_network",
     "strata",
 ]
@@ -47,6 +49,9 @@ TRIES = 8
 
 BATCHES = (1, 1, 1, 2, 3, 4)
 """Images per program, one drawn per case."""
+
+SEEDS = 1 << 31
+"""Seeds of images are below."""
 
 AWKWARD_GROUPS = 4
 """Every so many groups have a grid whose width divides few images."""
@@ -283,31 +288,39 @@ def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -
     corner = corners[(place + rounds) % len(corners)]
     for _ in range(TRIES):
         network = random_network(stratum, config, rng, corner)
-        if network.macs > MOST_MACS or check(config, network):
+        if network.macs > MOST_MACS:
             continue
-        return describe_case(index, stratum, config, network, rng, corner, batches=BATCHES)
+        _, mapped = attempt(config, network, next_batch(rng))
+        if mapped is not None:
+            return describe_case(index, stratum, mapped, rng, corner)
     return None
+
+
+def next_batch(rng: np.random.Generator) -> int:
+    """Images per program of the case that a generator draws next.
+
+    Nothing is drawn yet, so that a network which is then refused takes no more than itself.
+    """
+    image_seed = int(copy.deepcopy(rng).integers(SEEDS))
+    return int(np.random.default_rng(image_seed).choice(BATCHES))
 
 
 def describe_case(
     index: int,
     stratum: Stratum | str,
-    config: AcceleratorConfig,
-    network: Network,
+    mapped: Mapped,
     rng: np.random.Generator,
     corner: Corner = Corner.NONE,
     *,
     image_count: int = 2,
-    batches: Sequence[int] = (1,),
 ) -> Case:
-    """Draw images for a pair and note what its mapping does, if it can be mapped.
+    """Draw images for a pair that is mapped and note what the mapping does.
 
-    One of ``batches`` is drawn as well; with more than one image per program there are images for a
-    whole run and a run that is not full.
+    With more than one image per program there are images for a whole run and a run that is not full.
+    The plan stays behind, for a case travels between processes and its schedule is large.
     """
-    image_seed = int(rng.integers(1 << 31))
-    batch = int(np.random.default_rng(image_seed).choice(batches))
-    mapped = map_network(config, network, batch)
+    config, network, batch = mapped.config, mapped.source, mapped.images
+    image_seed = int(rng.integers(SEEDS))
     inner = mapped.tensor_plan[1:-1, TensorPlan.STORED]
     plan = mapped.layer_plan
     passes = plan[:, LayerPlan.PASSES_Y] * plan[:, LayerPlan.PASSES_X]

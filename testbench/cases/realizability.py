@@ -11,7 +11,7 @@ from hwgen.program import compile_design
 from sim.networks.imagenet import IMAGENET_NETWORKS
 from sim.networks.mlperf_tiny import MLPERF_TINY_NETWORKS
 from sim.networks.named import named_network
-from sim.realizability import Violation, check
+from sim.realizability import Violation, attempt
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.errors import NotRealizableError
@@ -162,9 +162,9 @@ def _draw_case(
     else:
         network = _small(config, rng)
         batch = int(rng.choice(BATCHES))
-    violations = tuple(check(config, network, images=batch))
-    if not violations:
-        case = describe_case(index, network.name, config, network, rng, batches=(batch,))
+    violations, mapped = attempt(config, network, batch)
+    if mapped is not None:
+        case = describe_case(index, network.name, mapped, rng)
         simulated = chosen and place > 1
         return case.extended(RealizabilityCase, violations=(), simulated=simulated)
     return RealizabilityCase(
@@ -179,7 +179,7 @@ def _draw_case(
         pixels=1,
         splits=1,
         partial_tile=False,
-        violations=violations,
+        violations=tuple(violations),
         simulated=False,
     )
 

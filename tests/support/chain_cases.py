@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sim.realizability import check
+from sim.realizability import attempt
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import WINDOW_POOLS, Layer, LayerKind, Network, TensorSpec
 from testbench.cases.layers import add, fully_connected, mean, pool, random_tensor, windowed
@@ -33,8 +33,9 @@ def draw_chains(configs: Sequence[AcceleratorConfig], seed: int) -> list[Case]:
     for config in configs:
         for _ in range(50):
             network = random_chain(rng)
-            if not check(config, network):
-                cases.append(describe_case(len(cases), CHAIN, config, network, rng))
+            _, mapped = attempt(config, network)
+            if mapped is not None:
+                cases.append(describe_case(len(cases), CHAIN, mapped, rng))
                 break
     return cases
 

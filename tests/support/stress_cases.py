@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from sim.realizability import check
+from sim.realizability import attempt
 from sim.spec.accelerator import DOT_WIDTH, AcceleratorConfig
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from testbench.cases.layers import add, fully_connected, mean, padded, pool, random_tensor
-from testbench.cases.random_networks import BATCHES, Case, Stratum, describe_case
+from testbench.cases.random_networks import Case, Stratum, describe_case, next_batch
 
 __all__ = ["draw_stress", "random_accelerator", "random_windows"]
 
@@ -27,13 +27,10 @@ def draw_stress(count: int, seed: int) -> list[Case]:
     cases: list[Case] = []
     while len(cases) < count:
         config, network = random_accelerator(rng), random_windows(rng)
-        if check(config, network):
-            continue
-        stratum = Stratum(kind=network.layers[-1].kind)
-        case = describe_case(
-            len(cases), stratum, config, network, rng, image_count=1, batches=BATCHES
-        )
-        cases.append(case)
+        _, mapped = attempt(config, network, next_batch(rng))
+        if mapped is not None:
+            stratum = Stratum(kind=network.layers[-1].kind)
+            cases.append(describe_case(len(cases), stratum, mapped, rng, image_count=1))
     return cases
 
 

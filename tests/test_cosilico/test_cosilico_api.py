@@ -136,7 +136,7 @@ def test_many_accelerators_cost_what_each_costs() -> None:
     assert repr(costs) == "AcceleratorCosts(ds_cnn on 3 accelerators, 2 realizable)"
     assert reports[-1] == ("accelerators", 3, 3)
     with pytest.raises(ValueError, match=r"^objective must be latency or edp, not 'area'$"):
-        costs.best(objective="area")  # type: ignore[arg-type]
+        costs.best(objective="area")  # type: ignore[arg-type]  # not a metric
     with pytest.raises(
         ValueError, match=r"^accelerators must be a sequence that is not empty, not \[\]$"
     ):

@@ -2,7 +2,8 @@
 
 import re
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,11 @@ from typing import Any
 import pytest
 
 import cosilico
+from cosilico import search_stage
 from cosilico.api import search as api_search
+from cosilico.cli import main
 from cosilico.folder import Contents, open_folder
+from cosilico.progress import Report
 from project_root import ROOT
 from sim.spec.errors import StaleCalibrationError
 from sim.spec.spaces import TINY
@@ -26,7 +30,7 @@ def earlier(tmp_path: Path) -> Path:
     """Folder with what an earlier search made."""
     out = tmp_path / "out"
     script = ROOT / "examples" / "handwritten" / "make_weights.py"
-    with open_folder(out, Contents(command="search", identity="earlier", files=FILES)):
+    with open_folder(out, Contents(command="search", identity={}, files=FILES)):
         runpy.run_path(str(script))["main"](out)
         (out / "search.json").write_text("{}")
     return out
@@ -123,3 +127,89 @@ def test_an_interrupted_search_is_resumed_or_replaced(tmp_path: Path) -> None:
     )
     with pytest.raises(cosilico.CosilicoError, match=f"^{re.escape(line)}"):
         cosilico.search_accelerator("ds_cnn", "tiny", out)
+    steps: list[int] = []
+    resumed = cosilico.search_accelerator(
+        "ds_cnn", "tiny", out, resume=True, progress=lambda step, done, total: steps.append(done)
+    )
+    assert steps[0] > 0
+    whole = cosilico.search_accelerator("ds_cnn", "tiny")
+    assert resumed.design.accelerator == whole.design.accelerator
+    assert resumed.evaluations.columns() == whole.evaluations.columns()
+    line = f"out must be a folder of the same network and seed to resume, not {str(out)!r}"
+    with pytest.raises(cosilico.CosilicoError, match=f"^{re.escape(line)}$"):
+        cosilico.search_accelerator("ds_cnn", "tiny", out, seed=1, resume=True)
+    (out / "notes").write_text("a user's")
+    replaced = cosilico.search_accelerator("ds_cnn", "tiny", out, seed=1, force=True)
+    assert replaced.figures["seed"] == 1
+    assert (out / "notes").read_text() == "a user's"
+
+
+SMALL = """
+name = "small"
+[task]
+test_images = 5
+[search]
+warmup_epochs = 1
+rounds = 1
+epochs_per_round = 1
+updates_per_round = 1
+refine_updates = 2
+designs_per_update = 16
+[train]
+epochs = 2
+"""
+COMPARED = ("design.json", "weights.npz", "test.npz", "evaluations.jsonl")
+
+
+class StoppedError(Exception):
+    """A search was stopped."""
+
+
+@contextmanager
+def stopping() -> Iterator[Report]:
+    """Report of progress that stops a search in the middle."""
+
+    def report(step: str, done: int, total: int) -> None:
+        if "refinement" in step and done == 1:
+            raise StoppedError
+
+    yield report
+
+
+@pytest.mark.slow
+def test_command_and_api_resume_each_others_searches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = tmp_path / "small.toml"
+    experiment.write_text(SMALL)
+    of_api, of_command, whole = (tmp_path / name for name in ("api", "command", "whole"))
+    with stopping() as report, pytest.raises(StoppedError):
+        cosilico.search(experiment, of_api, seed=1, progress=report)
+    with monkeypatch.context() as patched:
+        patched.setattr(search_stage, "progress_bar", stopping)
+        with pytest.raises(StoppedError):
+            search_stage.search_to_folder(experiment, of_command, seed=1)
+    command = ["search", str(experiment), "--seed", "1", "--resume", "--out"]
+    assert main([*command, str(of_api)]) == 0
+    steps: list[tuple[str, int]] = []
+    result = cosilico.search(
+        experiment,
+        of_command,
+        seed=1,
+        resume=True,
+        progress=lambda step, done, total: steps.append((step, done)),
+    )
+    assert steps[0][1] == 1  # where it was stopped
+    cosilico.search(experiment, whole, seed=1)
+    for name in COMPARED:
+        made = (whole / name).read_bytes()
+        assert (of_api / name).read_bytes() == made
+        assert (of_command / name).read_bytes() == made
+
+    def repeated(*arguments: Any, **options: Any) -> None:
+        raise AssertionError("a search that is done must not be repeated")
+
+    monkeypatch.setattr("search.driver.run_search", repeated)
+    again = cosilico.search(experiment, of_api, seed=1, resume=True)
+    assert again.evaluations.columns() == result.evaluations.columns()
+    assert main([*command, str(of_command)]) == 0

@@ -29,6 +29,7 @@ designs_per_update = 16
 [train]
 epochs = 2
 """
+FILLED = "out must be a folder that is absent or empty, or "
 
 
 @pytest.fixture
@@ -49,7 +50,10 @@ def test_generates_what_the_command_generates(design: Path, tmp_path: Path) -> N
     document = files.to_json()
     assert document["program"] == json.loads(files.program_manifest.read_text())
     assert repr(files).startswith(f"GeneratedFiles({tmp_path / 'api'}: ")
-    with pytest.raises(cosilico.CosilicoError):
+    line = f"not {str(tmp_path / 'api')!r}, which holds what cosilico generate made"
+    with pytest.raises(
+        cosilico.CosilicoError, match=f"^{FILLED}--force must be given, {re.escape(line)}$"
+    ):
         cosilico.generate(design, out=tmp_path / "api")
     assert cosilico.generate(design, out=tmp_path / "api", force=True) == files
 
@@ -161,7 +165,11 @@ def test_searches_an_accelerator(design: Path, tmp_path: Path) -> None:
     assert len(result.evaluations) == result.figures["evaluations"]
     assert result.evaluations["pes_x"][0] in (1, 2, 3, 4)
     assert result.to_json()["accelerator"] == result.design.accelerator.to_json()
-    with pytest.raises(cosilico.CosilicoError):
+    line = f"not {str(tmp_path / 'out')!r}, which holds what cosilico search_accelerator made"
+    with pytest.raises(
+        cosilico.CosilicoError,
+        match=f"^{FILLED}--resume or --force must be given, {re.escape(line)}$",
+    ):
         cosilico.search_accelerator(network, "tiny", tmp_path / "out", seed=3)
 
 

@@ -42,6 +42,16 @@ def test_entries_are_listed_by_their_last_use(root: Path) -> None:
     assert {entry.kind for entry in listing} <= set(KINDS)
 
 
+def test_entries_of_one_moment_are_listed_by_their_path(root: Path) -> None:
+    for i in range(40):
+        folder = root / "harness" / f"{100 + i * 7919 % 97:024x}"
+        folder.mkdir()
+        os.utime(folder, (1, 1))
+    listing = [entry.path for entry in entries() if entry.used_s == 1]
+    assert len(listing) == 40
+    assert listing == sorted(listing)
+
+
 def test_old_entries_are_removed(root: Path) -> None:
     assert keys(prune(days=20)) == KEYS[:2]
     assert keys(entries()) == KEYS[2:]

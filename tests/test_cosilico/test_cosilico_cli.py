@@ -64,27 +64,27 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ),
         (
             ["validate"],
-            "validate must be given one of a design file, --random N, --stalls N, --imported N, "
+            "validate must be given one of NETWORK, --random N, --stalls N, --imported N, "
             "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "x", "--random", "3"],
-            "validate must be given one of a design file, --random N, --stalls N, --imported N, "
+            "validate must be given one of NETWORK, --random N, --stalls N, --imported N, "
             "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "--full", "--imported", "3"],
-            "validate must be given one of a design file, --random N, --stalls N, --imported N, "
+            "validate must be given one of NETWORK, --random N, --stalls N, --imported N, "
             "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "--stalls", "3", "--imported", "3"],
-            "validate must be given one of a design file, --random N, --stalls N, --imported N, "
+            "validate must be given one of NETWORK, --random N, --stalls N, --imported N, "
             "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "--random", "3", "--accelerator", "tiny"],
-            "--accelerator must be given with a design file, and only with one",
+            "--accelerator must be given with NETWORK, and only with it",
         ),
         (
             ["validate", "--stalls", "3", "--memories", "all"],

@@ -114,6 +114,18 @@ def test_census_counts_points_by_rule(table: CostTable) -> None:
             assert points == sum(code in codes for codes in table.violations) > 0
 
 
+def test_census_lists_codes_of_equal_numbers_by_name() -> None:
+    codes = [f"MAP_{letter}" for letter in "EBHAGDFC"]
+    table = CostTable(
+        configs=(TINY.default,) * 2,
+        violations=[tuple(codes), ("MAP_Z", "MAP_H")],
+        excess=np.ones(2),
+        values={},
+    )
+    order = ["realizable", "MAP_H", *(f"MAP_{letter}" for letter in "ABCDEFG"), "MAP_Z"]
+    assert list(census(table)) == order
+
+
 @pytest.fixture
 def written(
     network: Network, space: HardwareSpace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -263,7 +264,8 @@ def test_searches_the_accelerator_of_an_imported_network(
     assert again == results
     other = draw_imported(7)[0]
     save_imported(other, tmp_path / "net")
-    with pytest.raises(CosilicoError, match="same experiment and seed to resume"):
+    line = f"out must be a folder of the same network and images to resume, not {str(out)!r}"
+    with pytest.raises(CosilicoError, match=f"^{re.escape(line)}$"):
         flow.run_network_flow(str(tmp_path / "net"), "tiny", out, resume=True, seed=1)
 
 

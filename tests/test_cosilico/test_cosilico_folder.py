@@ -10,6 +10,7 @@ import sys
 import tempfile
 import warnings
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 
 FILES = ("sub/a", "b", "last")
-CONTENTS = Contents(command="run", identity="1", files=FILES, resumable=True)
-OTHER = Contents(command="run", identity="2", files=FILES, resumable=True)
-IMPORT = Contents(command="import", identity="1", files=FILES)
+IDENTITY = {"experiment": "1", "space": "2", "seed": "3"}
+CONTENTS = Contents(command="run", identity=IDENTITY, files=FILES, resumable=True)
+OTHER = replace(CONTENTS, identity=IDENTITY | {"seed": "4"})
+IMPORT = Contents(command="import", identity=IDENTITY, files=FILES)
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -88,7 +90,7 @@ def test_force_replaces_only_what_was_made(tmp_path: Path, command: Any) -> None
     command(tmp_path, "new", force=True)
     mine = {"mine": "mine", "sub/mine": "mine"}
     assert tree(tmp_path) == mine | dict.fromkeys(FILES, "new")
-    fewer = Contents(command="generate", identity="1", files=("b",))
+    fewer = Contents(command="generate", identity=IDENTITY, files=("b",))
     command(tmp_path, "newer", contents=fewer, force=True)
     assert tree(tmp_path) == mine | {"b": "newer"}
     (tmp_path / "last").write_text("mine")
@@ -114,8 +116,16 @@ def test_resume_goes_on_with_the_same_run_only(tmp_path: Path) -> None:
     write(tmp_path, resume=True)
     with open_folder(tmp_path, CONTENTS, resume=True):
         assert tree(tmp_path) == dict.fromkeys(FILES, "ours")
-    with refused(f"{tmp_path} must be of the same experiment and seed to resume"):
-        write(tmp_path, contents=OTHER, resume=True)
+    of_network = {"network": "1", "space": "2", "seed": "3"}
+    for identity, differs in (
+        (OTHER.identity, "seed"),
+        (IDENTITY | {"space": "3", "seed": "4"}, "space and seed"),
+        (dict.fromkeys(IDENTITY, "0"), "experiment, space and seed"),
+        (of_network, "network and experiment"),
+    ):
+        line = f"out must be a folder of the same {differs} to resume, not {str(tmp_path)!r}"
+        with refused(line):
+            write(tmp_path, contents=replace(CONTENTS, identity=identity), resume=True)
     with refused(
         f"out must be a folder of cosilico import to resume, not {str(tmp_path)!r}, "
         "which holds what cosilico run made"

@@ -164,3 +164,20 @@ def test_the_command_prints_verdicts_and_counts_faults(
     assert printed.rstrip().endswith("1 faults")
     del given[1]
     assert main(["validate", "--fuzz", "1"]) == 0
+
+
+def test_the_command_prints_the_same_whichever_process_ends_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [
+        Examination(index, "onnx", Verdict.UNJUDGED, f"reason {index % 7}") for index in range(30)
+    ]
+    given.append(Examination(30, "tflite", Verdict.LINES, "a\nb"))
+    given.append(Examination(31, "tflite", Verdict.LINES, "c\nd"))
+    printed = []
+    for arrival in (given, given[::-1], given[7:] + given[:7]):
+        monkeypatch.setattr("cosilico.fuzz_summary.examine_inputs", lambda *words, a=arrival: a)
+        assert main(["validate", "--fuzz", "32"]) == 1
+        printed.append(re.sub(r" in \d+ s \([\d,]+ per second\)", "", capsys.readouterr().out))
+    assert "unjudged 5 times: onnx, reason 0\nunjudged 5 times: onnx, reason 1\n" in printed[0]
+    assert printed[0] == printed[1] == printed[2]

@@ -1,6 +1,7 @@
 """Every way through the project maps a pair once: calls of the mapper's kernel are counted."""
 
 import runpy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +9,23 @@ import numpy as np
 import pytest
 
 from cosilico.cli import main
+from cosilico.fuzz_formats import FORMATS
 from hwgen.program import compile_design
+from sim.arrays.schedule_columns import FIELD_HIGH
+from sim.arrays.tables import COLUMNS
+from sim.cost.costs import evaluate_many
 from sim.mapping.mapper import plan_network
 from sim.model import predict
 from sim.networks.named import named_network
 from sim.plan import map_network, network_tables
-from sim.realizability import check, map_realizable, require
+from sim.realizability import attempt, check, map_realizable, require
 from sim.spec.design import Design, load
 from sim.spec.errors import NotRealizableError
 from sim.spec.spaces import EDGE, TINY
 from sim.spec.views import View
-from testbench.cases.random_networks import draw_cases
+from testbench.cases.imported import draw_imported_group
+from testbench.cases.random_networks import Case, draw_cases, draw_group
+from testbench.cases.realizability import draw_realizability_group
 from testbench.faults.recovery import Subject, small_network
 from testbench.validation.random_pairs import every_memory, run_case
 from testbench.validation.simulate import simulate
@@ -46,7 +53,8 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Counter:
         counter.calls += 1
         return plan_network(*arguments)
 
-    monkeypatch.setattr("sim.plan.plan_network", counted)
+    for caller in ("sim.plan", "sim.sweep"):
+        monkeypatch.setattr(f"{caller}.plan_network", counted)
     return counter
 
 
@@ -101,6 +109,67 @@ def test_a_refused_pair_is_mapped_once_for_each_form_and_cut(kernel: Counter, im
         predict(smallest, network, images=images)
     assert str(refused.value) == violations[0].detail
     assert kernel.taken() == forms * cuts
+
+
+def test_a_refused_accelerator_of_a_table_is_mapped_once_for_each_form(kernel: Counter) -> None:
+    network = named_network("ds_cnn")
+    forms = len(network_tables(network))
+    smallest = TINY.at(0)
+    table = evaluate_many([smallest], network)
+    assert kernel.taken() == forms
+    [violation] = check(smallest, network)
+    assert table.violations == [(violation.code,)]
+    assert table.excess[0] == violation.excess
+
+
+def test_a_value_that_overflows_is_said_without_a_second_mapping(
+    kernel: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = small_network()
+    high = FIELD_HIGH.copy()
+    high[COLUMNS["out_address"]] = -1
+    monkeypatch.setattr("sim.plan.FIELD_HIGH", high)
+    monkeypatch.setattr("sim.sweep.time_schedule", lambda *arguments: (False, 0, 0, 0, 0))
+    table = evaluate_many([TINY.default], network)
+    assert kernel.taken() == len(network_tables(network))
+    [violation] = check(TINY.default, network)
+    assert violation.code == "MAP_FIELD"
+    assert table.violations == [(violation.code,)]
+    assert table.excess[0] == violation.excess
+
+
+@pytest.mark.parametrize(
+    "draw", [draw_group, draw_imported_group, draw_realizability_group], ids=lambda f: f.__name__
+)
+def test_a_case_is_mapped_once_when_it_is_drawn(
+    kernel: Counter, monkeypatch: pytest.MonkeyPatch, draw: Callable[..., list[Case]]
+) -> None:
+    tried: list[int] = []
+
+    def recorded(*arguments: Any) -> Any:
+        before = kernel.calls
+        answer = attempt(*arguments)
+        tried.append(kernel.calls - before)
+        return answer
+
+    for module in ("random_networks", "imported", "realizability"):
+        monkeypatch.setattr(f"testbench.cases.{module}.attempt", recorded)
+    cases = draw(1, 4, 4, TINY, 3)
+    assert len(tried) >= len(cases) == 4
+    assert kernel.taken() == sum(tried) > 0
+
+
+@pytest.mark.parametrize("name", ["design", "accelerator"])
+def test_a_file_of_the_fuzz_suite_is_mapped_once(
+    kernel: Counter, tmp_path: Path, name: str
+) -> None:
+    kind = FORMATS[name]
+    files = kind.base()
+    for file, content in files.items():
+        (tmp_path / file).write_bytes(content)
+    value = kind.read(tmp_path / next(iter(files)))
+    assert kind.judge(files, value) == ""
+    assert kernel.taken() == 1
 
 
 def test_generate_maps_once(kernel: Counter, design_file: Path, tmp_path: Path) -> None:

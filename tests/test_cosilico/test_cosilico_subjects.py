@@ -1,5 +1,6 @@
 """Identity of a search: all of its space, whatever the space is called."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,25 +18,26 @@ OTHER_DEFAULT = replace(TINY, default=replace(TINY.default, pes_x=1))
 spaces = pytest.mark.parametrize("space", [NARROW, OTHER_DEFAULT], ids=["values", "default"])
 
 
+def differing(identity: dict[str, str], other: dict[str, str]) -> set[str]:
+    assert identity.keys() == other.keys()
+    return {name for name, part in identity.items() if other[name] != part}
+
+
 @spaces
-def test_a_key_is_of_the_whole_space(
+def test_an_identity_is_of_the_whole_space(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, space: HardwareSpace
 ) -> None:
     assert space.name == TINY.name
-    assert (
-        NetworkSubject("autoencoder", TINY, 1).key() == NetworkSubject("autoencoder", TINY, 1).key()
-    )
-    assert (
-        NetworkSubject("autoencoder", TINY, 1).key()
-        != NetworkSubject("autoencoder", space, 1).key()
-    )
+    identity = NetworkSubject("autoencoder", TINY, 1).identity()
+    assert NetworkSubject("autoencoder", TINY, 1).identity() == identity
+    assert differing(NetworkSubject("autoencoder", space, 1).identity(), identity) == {"space"}
     path = tmp_path / "experiment.toml"
     path.write_text('space = "tiny"\n')
-    key = ExperimentSubject(path, 1).key()
-    assert ExperimentSubject(path, 1).key() == key
-    assert ExperimentSubject(path, 2).key() != key
+    identity = ExperimentSubject(path, 1).identity()
+    assert ExperimentSubject(path, 1).identity() == identity
+    assert differing(ExperimentSubject(path, 2).identity(), identity) == {"seed"}
     monkeypatch.setattr("cosilico.subjects.HARDWARE_SPACES", {"tiny": space})
-    assert ExperimentSubject(path, 1).key() != key
+    assert differing(ExperimentSubject(path, 1).identity(), identity) == {"space"}
 
 
 @spaces
@@ -52,5 +54,6 @@ def test_a_search_in_another_space_of_the_same_name_is_not_resumed(
         cosilico.search_accelerator("autoencoder", TINY, out)
     with pytest.raises(KeyboardInterrupt):
         cosilico.search_accelerator("autoencoder", TINY, out, resume=True)
-    with pytest.raises(CosilicoError, match=r"must be of the same .* to resume$"):
+    line = f"out must be a folder of the same space to resume, not {str(out)!r}"
+    with pytest.raises(CosilicoError, match=f"^{re.escape(line)}$"):
         cosilico.search_accelerator("autoencoder", space, out, resume=True)

@@ -4,7 +4,9 @@ import runpy
 import tomllib
 
 import pytest
+from typer.main import get_group
 
+from cosilico.cli import app
 from project_root import ROOT
 
 SCRIPT = runpy.run_path(str(ROOT / "benchmarks" / "lowest.py"))
@@ -42,3 +44,8 @@ def test_a_dependency_without_a_lower_bound_is_refused(dependency: str) -> None:
         ValueError, match=rf"^dependency must have a lower bound, not '{dependency}'$"
     ):
         lowest_versions([dependency], {})
+
+
+def test_the_lowest_versions_run_every_command() -> None:
+    tried = {line.split()[0] for line in SCRIPT["COMMANDS"]}
+    assert tried == get_group(app).commands.keys()

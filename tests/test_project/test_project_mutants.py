@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -146,10 +145,8 @@ def test_a_run_that_was_killed_goes_on(project: Path) -> None:
     journal = project.parent / "journal"
     lines = journal.read_text().splitlines(keepends=True)
     journal.write_text("".join(lines) + lines[-1][:20])
-    started = time.monotonic()
     verdicts = tried(project, SMALLER, ALIKE)
     assert [verdict.verdict for verdict in verdicts] == ["caught", "equivalent"]
-    assert time.monotonic() - started < 60
     kept = [json.loads(line)["key"].split()[0] for line in journal.read_text().splitlines()[1:]]
     assert kept == ["without", "smaller", "alike"]
 
@@ -161,12 +158,10 @@ def test_an_interrupt_stops_what_runs(project: Path) -> None:
         if step == "faults" and done == 1:
             raise KeyboardInterrupt
 
-    patient = replace(ENDLESS, timeout_s=600)
+    patient = replace(ENDLESS, timeout_s=3000)
     journal = project.parent / "journal"
-    started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt):  # before the time limit of tests, not behind the fault's
         run_mutants(project, (SMALLER, patient), journal, interrupted, jobs=2)
-    assert time.monotonic() - started < 60
     kept = [json.loads(line)["key"].split()[0] for line in journal.read_text().splitlines()[1:]]
     assert kept == ["without", "smaller"]
 
@@ -221,6 +216,22 @@ def test_tests_that_fail_without_a_fault_are_named(project: Path) -> None:
         r"1 failed in [\d.]+s$",
     ):
         tried(project, SMALLER)
+
+
+def test_failures_without_faults_are_in_the_order_of_the_faults(project: Path) -> None:
+    """The first of two runs ends last."""
+    tests = project / "tests" / "test_source.py"
+    wait = "import time\n\n\ndef test_larger_later():\n    time.sleep(4)\n\n\n"
+    tests.write_text(
+        wait
+        + tests.read_text()
+        .replace("larger(2, 1) == 2", "larger(2, 1) == 1")
+        .replace("assert rises(", "assert not rises(")
+    )
+    with pytest.raises(FaultError) as caught:
+        tried(project, replace(SMALLER, select="larger"), EQUALS_RISE, jobs=2)
+    named = re.findall(r"tests of fault ([a-z ]+) must", str(caught.value))
+    assert named == ["smaller", "equals rise"]
 
 
 LINE = """[[fault]]

@@ -17,14 +17,18 @@ from cosilico.enumeration import enumerate_to_file
 from search.checkpoint import CheckpointStore
 from search.driver import run_hardware_search
 from search.evaluator import Evaluation, Evaluator
-from search.experiment import load_experiment
+from search.experiment import TrainSettings, load_experiment
 from search.registry import Registry
 from search.result import Outcome, SearchResult
 from search.sections import choice, integer
 from search.strategies import CO_SEARCHES, HARDWARE_SEARCHES
-from search.strategies.protocol import HardwareProblem
+from search.strategies.protocol import CoSearchProblem, HardwareProblem, Problem
 from search.strategies.settings import StrategySettings
+from search.tasks import TASKS
+from search.tasks.task import Task
+from sim.cost.area import area
 from sim.cost.columns import COST_COLUMNS, CostColumn, Costing, register
+from sim.cost.objective import Objective
 from sim.networks.named import named_network
 from sim.spec.design import Design, load
 from sim.spec.errors import CosilicoError
@@ -258,10 +262,25 @@ def test_an_experiment_names_registered_strategies_alone(
     assert str(caught.value) == f"{path}: search has no field 'rounds'"
 
 
-def test_every_registered_name_makes_what_it_says() -> None:
-    for registry in (CO_SEARCHES, HARDWARE_SEARCHES):
+def problem(kind: type[Problem], **fields: Any) -> Problem:
+    objective = Objective(metric="latency", area_budget=area(TINY.default).total)
+    return kind(hardware=TINY, objective=objective, evaluator=Evaluator(), seed=1, **fields)
+
+
+def test_every_registered_name_makes_what_it_says(network: Network) -> None:
+    tasks = {name: made.make(made.settings(name=name)) for name, made in TASKS.items()}
+    assert {type(task) for task in tasks.values()} == {Task}
+    co_search = problem(CoSearchProblem, name="digits", task=tasks["digits"], train=TrainSettings())
+    hardware = problem(HardwareProblem, network=network)
+    for registry, given in ((CO_SEARCHES, co_search), (HARDWARE_SEARCHES, hardware)):
         for name, entry in registry.items():
-            assert entry.settings().strategy == name  # type: ignore[call-arg]  # a name's default
+            settings = entry.settings(strategy=name)
+            made, other = (entry.make(given, settings) for _ in range(2))
+            assert made.__class__.__module__ == f"search.strategies.{name}"
+            assert sum(made.stages.values()) > 0
+            assert not given.evaluator.records
+            other.load_state_dict(made.state_dict())
+            assert other.stages == made.stages
 
 
 def test_a_registered_name_is_taken() -> None:

@@ -172,8 +172,8 @@ def test_what_passes_can_be_emitted() -> None:
     emitted = 0
     while emitted < 4:
         config = replace(wild(rng), pes_x=1, pes_y=1, compute_lanes=1, simd_units=4)
-        if check(config):
-            with pytest.raises(NotRealizableError):
+        if violations := check(config):
+            with pytest.raises(NotRealizableError, match=f"^{re.escape(violations[0].detail)}$"):
                 emit(config)
             continue
         assert "module cosilico_top" in emit(config)

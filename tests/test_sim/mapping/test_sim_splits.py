@@ -11,9 +11,9 @@ from sim.spec.accelerator import REQUANTIZER_PHASES
 KERNELS = [(1, 1), (1, 3), (3, 1), (3, 3), (2, 5), (5, 5), (7, 7)]
 
 
-def splits(  # type: ignore[no-untyped-def]
+def splits(
     kernel: tuple[int, int], quads: int, rows: int, per_group: int
-):
+) -> tuple[tuple[int, int, int], list[tuple[int, ...]]]:
     """Every split's rectangle of taps and range of steps."""
     y, x, size = shape = choose_split(*kernel, quads, rows, per_group)
     count = split_count(*kernel, quads, y, x, size)

@@ -223,10 +223,10 @@ def bomb(declares: int) -> bytes:
 def test_a_bomb_is_refused_by_what_it_declares() -> None:
     message = "file x must unpack to at most 268435456 bytes, not 3000000080"
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.perf_counter()
+    start = time.process_time()
     expect(bomb(3_000_000_080), message)
     expect(bomb(1000), "member 'a.npy' of file x is truncated or damaged")
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
 
 

@@ -158,7 +158,7 @@ def test_what_keeps_the_rules_comes_back() -> None:
     document = checked(
         Outer, {"name": "n", "scale": 1, "items": [{"count": 8, "sizes": [0, 9]}]}, "w"
     )
-    assert document == Outer(name="n", items=[Inner(count=8, sizes=[0, 9])])  # type: ignore[arg-type]
+    assert document == Outer(name="n", items=[Inner(count=8, sizes=[0, 9])])  # type: ignore[arg-type]  # as in JSON
     assert type(document.scale) is float
     assert document.items[0].sizes == (0, 9)
 

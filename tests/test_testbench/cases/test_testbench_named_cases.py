@@ -5,6 +5,7 @@ import pytest
 
 from sim.networks.named import named_network
 from sim.realizability import check
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import LayerKind
 from sim.spec.spaces import EDGE, TINY
 from testbench.cases.named_layers import LAYER_CONFIGS, LAYER_NETWORKS, layer_cases, single_layer
@@ -43,7 +44,7 @@ def test_the_second_operand_of_a_sum_keeps_its_scale() -> None:
 
 
 @pytest.mark.parametrize("config", LAYER_CONFIGS, ids=lambda c: f"{c.fingerprint:08x}")
-def test_every_layer_is_realizable_everywhere(config: object) -> None:
+def test_every_layer_is_realizable_everywhere(config: AcceleratorConfig) -> None:
     for name in LAYER_NETWORKS:
-        for case in layer_cases(name, config):  # type: ignore[arg-type]
+        for case in layer_cases(name, config):
             assert check(case.config, case.network) == [], case.network.name

@@ -267,7 +267,7 @@ def test_refuses_an_unknown_view() -> None:
     """Before anything is built."""
     message = r"^view must be one of synthesis, simulation, not 'fast'$"
     with pytest.raises(ValueError, match=message):
-        harness.build(NARROW_BUS, view="fast")  # type: ignore[arg-type]
+        harness.build(NARROW_BUS, view="fast")  # type: ignore[arg-type]  # not a view
 
 
 def test_progress_is_reported() -> None:

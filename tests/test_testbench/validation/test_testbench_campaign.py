@@ -74,9 +74,9 @@ def test_a_killed_campaign_goes_on_where_it_stopped(
     outcomes = SMALL.run(Journal(path, SMALL.header()), 1, silent)
     for _ in range(9):
         next(outcomes)
-    outcomes.close()  # type: ignore[attr-defined]
+    outcomes.close()  # type: ignore[attr-defined]  # a generator, typed as an iterator
     before = len(runs)
-    assert 9 <= before <= 12
+    assert 9 <= before < CASES  # what ran on until it was stopped is kept, too
     journal = Journal(path, SMALL.header())
     assert len(journal.records) == before
     list(SMALL.run(journal, 2, silent))
