@@ -15,7 +15,6 @@ from cosilico.enumeration import enumerate_network
 from cosilico.gateware import current_calibration
 from cosilico.generation import generate_design
 from cosilico.images import load_images, save_arrays
-from cosilico.inputs import network_files
 from cosilico.pinning import bandwidth_shares
 from cosilico.progress import Report, progress_bar, within
 from cosilico.report import write_report
@@ -34,6 +33,7 @@ from cosilico.search_stage import search_stage
 from cosilico.simulation import simulate_design
 from cosilico.subjects import ExperimentSubject, NetworkSubject, Subject
 from sim.cost.columns import titled
+from sim.cost.workload import combined
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.design import load as load_design
@@ -63,8 +63,8 @@ def run_flow(
     """
     subject = ExperimentSubject(experiment_path, seed)
     calibration = current_calibration()
-    with open_run(out, subject.key(), (experiment_path,), resume=resume, force=force):
-        return _run(subject, subject.space, out, calibration, resume=resume)
+    with open_run(out, subject.key(), subject.files, resume=resume, force=force):
+        return _run(subject, out, calibration, resume=resume)
 
 
 def run_network_flow(
@@ -82,15 +82,13 @@ def run_network_flow(
     """
     subject = NetworkSubject(network, named_space(space_name), seed)
     calibration = current_calibration()
-    with open_run(out, subject.key(), network_files(network), resume=resume, force=force):
-        return _run(subject, space_name, out, calibration, resume=resume)
+    with open_run(out, subject.key(), subject.files, resume=resume, force=force):
+        return _run(subject, out, calibration, resume=resume)
 
 
-def _run(
-    subject: Subject, space_name: str, out: Path, calibration: Calibration, *, resume: bool
-) -> dict[str, Any]:
+def _run(subject: Subject, out: Path, calibration: Calibration, *, resume: bool) -> dict[str, Any]:
     with progress_bar() as report:
-        flow = _Flow(subject, space_name, out, calibration, report)
+        flow = _Flow(subject, out, calibration, report)
         with ThreadPoolExecutor(max_workers=1) as background:
             # The search computes on one core; the other compiles simulations meanwhile.
             remeasured = background.submit(flow.remeasure)
@@ -112,14 +110,13 @@ class _Flow:
     def __init__(
         self,
         subject: Subject,
-        space_name: str,
         out: Path,
         calibration: Calibration,
         report: Report,
     ) -> None:
         self.subject, self.out = subject, out
         self.calibration, self.report = calibration, report
-        self.space = named_space(space_name)
+        self.space = subject.hardware
         self.cache = StageCache(out / STAGES)
         self.sources = source_digest("sim", "hwgen", "testbench")
 
@@ -160,7 +157,7 @@ class _Flow:
         optimum = self.cache.result(
             "enumerate",
             key,
-            lambda: self._enumerate(design, searched["area_budget"]),
+            lambda: self._enumerate(design),
             (self.out / "enumeration.npz",),
         )
         folders = dict(zip(SIDES, (self.out, self.out / DEFAULT), strict=True))
@@ -220,10 +217,13 @@ class _Flow:
 
         return simulate
 
-    def _enumerate(self, design: Design, area_budget: float) -> dict[str, Any]:
-        table = enumerate_network(design.network, self.space, within("enumerate", self.report))
-        metric = self.subject.metric
-        row = table.optimum(area_budget, metric)
+    def _enumerate(self, design: Design) -> dict[str, Any]:
+        objective, workload = self.subject.objective, self.subject.workload
+        networks = [design.network, *(network for network, _ in workload.others)]
+        report = within("enumerate", self.report)
+        tables = [enumerate_network(network, self.space, report) for network in networks]
+        table = combined(tables, [workload.runs, *(runs for _, runs in workload.others)])
+        row = objective.best(table)
         realizable = table.realizable
         save_arrays(
             self.out / "enumeration.npz",
@@ -233,7 +233,7 @@ class _Flow:
         )
         return {
             "optimum": None if row is None else table.figures(row),
-            **bandwidth_shares(table, self.space, design.accelerator, area_budget, metric),
+            **bandwidth_shares(table, self.space, design.accelerator, objective),
             "space_points": len(table),
             "space_realizable": int(realizable.sum()),
         }

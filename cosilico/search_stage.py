@@ -39,7 +39,7 @@ def search_to_folder(
     """
     subject = ExperimentSubject(experiment_path, seed)
     current_calibration()
-    opened = open_run(out, subject.key(), (experiment_path,), resume=resume, force=force)
+    opened = open_run(out, subject.key(), subject.files, resume=resume, force=force)
     with opened, progress_bar() as report:
         cache = StageCache(out / STAGES)
         searched = search_stage(subject, out, cache, report, resume=resume)

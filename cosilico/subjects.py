@@ -7,16 +7,19 @@ from typing import Any, Protocol
 from cosilico.cache import digest
 from cosilico.images import ImageSet, images_for, save_arrays
 from cosilico.imports import imported_images, is_imported, load_imported
+from cosilico.inputs import network_files
 from cosilico.networks import is_named, network_argument
 from cosilico.photographs import default_images
 from cosilico.progress import Report
 from search.experiment import Experiment, load_experiment
 from search.strategies.hardware_settings import HardwareSettings
-from search.tasks import TASKS
-from sim.cost.objective import Metric
+from sim.cost.area import area_budget
+from sim.cost.objective import Metric, Objective
+from sim.cost.workload import Workload
+from sim.networks.named import NAMED_NETWORKS
 from sim.spec.network import Network
 from sim.spec.network_json import network_digest
-from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
+from sim.spec.spaces import HardwareSpace
 
 __all__ = ["ExperimentSubject", "NetworkSubject", "Subject"]
 
@@ -25,10 +28,24 @@ TEST_IMAGES = 2
 
 
 class Subject(Protocol):
-    """A run's name, what it is allowed to choose, and its search."""
+    """A run's name, what it is allowed to choose, and its search.
+
+    Members
+    -------
+    name : str
+    hardware : HardwareSpace
+    objective : Objective
+    workload : Workload
+        Networks that share the accelerator; empty for a single network.
+    files : tuple of Path
+        Files that the run reads, none of which it may write over.
+    """
 
     name: str
-    metric: Metric
+    hardware: HardwareSpace
+    objective: Objective
+    workload: Workload
+    files: tuple[Path, ...]
 
     def key(self) -> str:
         """Digest of all that the search depends on."""
@@ -46,20 +63,43 @@ class ExperimentSubject:
         self.experiment = load_experiment(path)
         self.seed = seed
         self.name: str = self.experiment.name
-        self.metric: Metric = self.experiment.search.metric
-        self.space: str = self.experiment.space
+        self.hardware = self.experiment.hardware.hardware_space()
+        self.objective = self.experiment.objective.objective(self.hardware)
+        settings, folder = self.experiment.workload, path.parent
+        self._networks = [_beside(folder, other.network) for other in settings.networks]
+        self.workload = Workload(
+            [
+                (network_argument(text), other.runs)
+                for text, other in zip(self._networks, settings.networks, strict=True)
+            ],
+            runs=settings.runs,
+        )
+        others = (file for text in self._networks for file in network_files(text))
+        self.files: tuple[Path, ...] = (path, *self.experiment.task.files, *others)
 
     def key(self) -> str:
-        """Digest of experiment, space and seed."""
-        space = HARDWARE_SPACES[self.space].to_json()
-        parts = [self.experiment.to_json(), space, self.seed]
+        """Digest of experiment, data, space, the workload's networks and seed."""
+        parts = [
+            self.experiment.to_json(),
+            self.experiment.task.fingerprint(),
+            self.hardware.to_json(),
+            [network_digest(network) for network, _ in self.workload.others],
+            self.seed,
+        ]
         return digest(json.dumps(parts, sort_keys=True))
 
     def search(self, out: Path, *, resume: bool, progress: Report) -> dict[str, Any]:
         """Search network and accelerator."""
         from search.driver import run_search
 
-        result = run_search(self.experiment, out, resume=resume, seed=self.seed, progress=progress)
+        result = run_search(
+            self.experiment,
+            out,
+            resume=resume,
+            seed=self.seed,
+            progress=progress,
+            costs=self.workload.costs,
+        )
         _save_test_images(self.experiment, out / "test.npz")
         return result.to_json()
 
@@ -78,14 +118,16 @@ class NetworkSubject:
         self.images = _images(network, self.network)
         self.hardware, self.seed = hardware, seed
         self.name: str = self.network.name
-        self.metric: Metric = metric
+        self.objective = Objective(metric=metric, area_budget=area_budget(hardware))
+        self.workload = Workload()
+        self.files: tuple[Path, ...] = network_files(network)
 
     def key(self) -> str:
         """Digest of network, images, space, objective and seed."""
         images = [self.images.x.tobytes()]
         if self.images.y is not None:
             images.append(self.images.y.tobytes())
-        rest = json.dumps([self.hardware.to_json(), self.metric, self.seed])
+        rest = json.dumps([self.hardware.to_json(), self.objective.metric, self.seed])
         return digest(network_digest(self.network), rest, *images)
 
     def search(self, out: Path, *, resume: bool, progress: Report) -> dict[str, Any]:
@@ -96,7 +138,7 @@ class NetworkSubject:
             self.network,
             self.hardware,
             out,
-            settings=HardwareSettings(metric=self.metric),
+            settings=HardwareSettings(metric=self.objective.metric),
             resume=resume,
             seed=self.seed,
             progress=progress,
@@ -107,8 +149,15 @@ class NetworkSubject:
 
 
 def _save_test_images(experiment: Experiment, path: Path) -> None:
-    task = TASKS[experiment.task.name].make(experiment.task)
+    from search.loading import load_task
+
+    task = load_task(experiment)
     save_arrays(path, x=task.quantize(task.test.images), y=task.test.labels.numpy())
+
+
+def _beside(folder: Path, text: str) -> str:
+    """Name of a network, or the path of its file in a folder."""
+    return text if text in NAMED_NETWORKS else str(folder / text)
 
 
 def _images(text: str, network: Network) -> ImageSet:

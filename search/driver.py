@@ -14,13 +14,13 @@ import torch
 from search.checkpoint import CheckpointStore
 from search.evaluator import CostModel, Evaluator
 from search.experiment import Experiment
+from search.loading import load_family, load_task
 from search.result import Outcome, SearchResult
 from search.strategies import CO_SEARCHES, HARDWARE_SEARCHES
 from search.strategies.hardware_settings import HardwareSettings
 from search.strategies.protocol import CoSearchProblem, HardwareProblem, Strategy
-from search.strategies.settings import StrategySettings
-from search.tasks import TASKS
-from sim.cost.area import area
+from search.strategies.settings import CoSearchSettings, StrategySettings
+from sim.cost.area import area_budget
 from sim.cost.columns import COST_COLUMNS
 from sim.cost.costs import evaluate_many
 from sim.cost.objective import Objective
@@ -30,7 +30,7 @@ from sim.spec.errors import NotRealizableError
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
 from sim.spec.network_json import network_digest
-from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
+from sim.spec.spaces import HardwareSpace
 
 __all__ = ["Progress", "deterministic_torch", "run_hardware_search", "run_search"]
 
@@ -73,12 +73,13 @@ def run_search(
         If the space's default accelerator cannot be built, or no design within the default's area
         runs the final network.
     """
-    hardware = HARDWARE_SPACES[experiment.space]
+    hardware = experiment.hardware.hardware_space()
     for violation in check(hardware.default):
         raise NotRealizableError(
             f"default accelerator of space {hardware.name!r}: {violation.detail}"
         )
     settings = experiment.search
+    task = load_task(experiment)
 
     def strategy(evaluator: Evaluator, objective: Objective) -> Strategy:
         problem = CoSearchProblem(
@@ -87,17 +88,20 @@ def run_search(
             evaluator=evaluator,
             seed=seed,
             name=experiment.name,
-            task=TASKS[experiment.task.name].make(experiment.task),
+            task=task,
+            networks=load_family(experiment, task),
             train=experiment.train,
         )
         return CO_SEARCHES[settings.strategy].make(problem, settings)
 
     identity = {
         "experiment": experiment.to_json(),
+        "data": experiment.task.fingerprint(),
         "space": hardware.to_json(),
         "seed": seed,
     }
-    search = _Search(strategy, settings, hardware, seed, out, identity, costs)
+    objective = experiment.objective.objective(hardware)
+    search = _Search(strategy, settings, objective, seed, out, identity, costs)
     return search.run(resume, progress)
 
 
@@ -114,7 +118,7 @@ def run_hardware_search(
 ) -> SearchResult:
     """Search the accelerator for a network; write the same files as :func:`run_search`.
 
-    The area of the space's default is the budget.
+    The budget is the space's, or the area of its default.
 
     Parameters
     ----------
@@ -152,7 +156,8 @@ def run_hardware_search(
         "search": chosen.to_json(),
         "seed": seed,
     }
-    search = _Search(strategy, chosen, hardware, seed, out, identity, costs)
+    objective = Objective(metric=chosen.metric, area_budget=area_budget(hardware))
+    search = _Search(strategy, chosen, objective, seed, out, identity, costs)
     return search.run(resume, progress)
 
 
@@ -175,8 +180,8 @@ class _Search:
     def __init__(
         self,
         strategy: Callable[[Evaluator, Objective], Strategy],
-        settings: StrategySettings,
-        hardware: HardwareSpace,
+        settings: CoSearchSettings | StrategySettings,
+        objective: Objective,
         seed: int,
         out: Path,
         identity: dict[str, Any],
@@ -184,9 +189,7 @@ class _Search:
     ) -> None:
         self._started = time.monotonic()
         self._make, self._settings, self._seed, self._out = strategy, settings, seed, out
-        self._objective = Objective(
-            metric=settings.metric, area_budget=area(hardware.default).total
-        )
+        self._objective = objective
         self._costs = costs
         # The log's records have the columns that were registered when they were written.
         words = json.dumps(identity | {"columns": list(COST_COLUMNS)}, sort_keys=True).encode()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from cosilico.api import arguments
 from cosilico.api.accelerators import load_accelerator, load_space
@@ -11,6 +11,7 @@ from cosilico.api.pairs import AcceleratorSource, calibration_in_force
 from cosilico.api.table import Table
 from cosilico.enumeration import census, enumerate_network
 from cosilico.progress import Report
+from sim.cost.objective import Metric
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import HardwareSpace
@@ -77,7 +78,7 @@ class AcceleratorCosts:
     def best(
         self,
         area_budget_mm2: float = float("inf"),
-        objective: Literal["latency", "edp"] = "latency",
+        objective: Metric = "latency",
     ) -> AcceleratorConfig | None:
         """Return the accelerator of least cost within an area, the smaller of equals.
 
@@ -86,7 +87,7 @@ class AcceleratorCosts:
         area_budget_mm2 : float
             mm² of the area proxy.
         objective : str
-            "latency" or "edp", energy times delay.
+            "latency", "energy", "area" or "edp", energy times delay.
 
         Returns
         -------

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from cosilico.api import arguments
 from cosilico.api.accelerators import load_space
@@ -18,6 +18,7 @@ from cosilico.folder import Contents, open_folder
 from cosilico.inputs import input_files
 from cosilico.progress import Report
 from cosilico.run_folder import SEARCHED_FILES
+from sim.cost.objective import Metric
 from sim.realizability import require
 from sim.spec.design import Design, load
 from sim.spec.documents import read_json
@@ -122,8 +123,7 @@ def search(
     def run(place: Path, report: Report) -> None:
         subject.search(place, resume=resume, progress=report)
 
-    inputs = input_files(None, None, path)
-    opened = _opened(subject.key(), folder, inputs, resume=resume, force=force)
+    opened = _opened(subject.key(), folder, subject.files, resume=resume, force=force)
     return _searched(run, opened, progress)
 
 
@@ -132,7 +132,7 @@ def search_accelerator(
     space: HardwareSpace | str = "tiny",
     out: str | Path | None = None,
     *,
-    objective: Literal["latency", "edp"] = "latency",
+    objective: Metric = "latency",
     seed: int = 0,
     resume: bool = False,
     force: bool = False,
@@ -147,7 +147,7 @@ def search_accelerator(
     space : HardwareSpace or str
         As of :func:`cosilico.load_space`.
     objective : str
-        "latency" or "edp", energy times delay.
+        "latency", "energy", "area" or "edp", energy times delay.
     out, seed, resume, force, progress
         As of :func:`cosilico.search`; ``seed`` is that of a named network's weights, too.
 

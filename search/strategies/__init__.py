@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from search.registry import Registry
 from search.strategies.hardware_settings import HardwareSettings
 from search.strategies.rhnas_settings import RhnasSettings
-from search.strategies.settings import StrategySettings
+from search.strategies.settings import CoSearchSettings, StrategySettings
 
 if TYPE_CHECKING:  # torch is not needed to check an experiment
     from search.strategies.protocol import Strategy
 
 __all__ = ["CO_SEARCHES", "HARDWARE_SEARCHES"]
 
-CO_SEARCHES: "Registry[StrategySettings, Strategy]" = Registry("co-search")
+CO_SEARCHES: "Registry[CoSearchSettings, Strategy]" = Registry("co-search")
 """Strategies that an experiment can name, made from a ``CoSearchProblem`` and their settings."""
 
 CO_SEARCHES.register("rhnas", RhnasSettings, "search.strategies.rhnas:Rhnas")

@@ -20,8 +20,8 @@ from search.result import Outcome
 from search.reward import reward
 from search.strategies.protocol import CoSearchProblem
 from search.strategies.rhnas_settings import RhnasSettings
-from search.supernet import Supernet, sample_gates
-from search.training import accuracy, draw_batch, shifted
+from search.supernet import sample_gates
+from search.training import accuracy, draw_batch, logits_of
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
 
@@ -50,13 +50,12 @@ class Rhnas:
     def __init__(self, problem: CoSearchProblem, settings: RhnasSettings) -> None:
         self.problem, self.settings = problem, settings
         self.task, self.objective = problem.task, problem.objective
-        self.hardware, self.networks = problem.hardware, problem.task.networks
+        self.hardware, self.networks = problem.hardware, problem.networks
         self.evaluator = problem.evaluator
-        self._augmented = shifted(self.task.train.images)
         self._generator = torch.Generator().manual_seed(problem.seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(problem.seed)
-            self.supernet = Supernet(self.networks)
+            self.supernet = self.networks.supernet()
         self.logits = {
             name: torch.zeros(len(values), requires_grad=True)
             for name, values in self.networks.decisions.items()
@@ -113,7 +112,8 @@ class Rhnas:
     def architecture(self) -> Architecture:
         """Most probable architecture."""
         choices = {name: int(logit.argmax()) for name, logit in self.logits.items()}
-        return self.networks.architecture(choices)
+        chosen: Architecture = self.networks.architecture(choices)
+        return chosen
 
     def network(self, architecture: Architecture) -> Network:
         """Shapes of the architecture for the cost model."""
@@ -157,11 +157,12 @@ class Rhnas:
             lambda configs: self._evaluate(architecture, configs, "polish", share),
         )
 
-    @torch.no_grad()
     def supernet_accuracy(self, architecture: Architecture) -> float:
         """Return the validation accuracy with shared weights."""
         split = self.task.validation
-        logits = self.supernet.forward_architecture(split.images, architecture)
+        logits = logits_of(
+            lambda images: self.supernet.forward_architecture(images, architecture), split.images
+        )
         return accuracy(logits, split.labels)
 
     def agent_update(
@@ -248,8 +249,7 @@ class Rhnas:
         return torch.split(order[: len(order) // batch * batch], batch)
 
     def _weight_step(self, part: Tensor) -> None:
-        labels = self.task.train.labels
-        images, labels = draw_batch(self._augmented, labels, part, self._generator)
+        images, labels = draw_batch(self.task.train, part, self._generator)
         logits = self.supernet.forward_architecture(images, self._drawn_architecture())
         loss = cross_entropy(logits, labels)
         self._weight_optimizer.zero_grad()
@@ -274,7 +274,8 @@ class Rhnas:
             name: int(torch.multinomial(logit.softmax(0), 1, generator=self._generator))
             for name, logit in self.logits.items()
         }
-        return self.networks.architecture(choices)
+        drawn: Architecture = self.networks.architecture(choices)
+        return drawn
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides how the search goes on, but the evaluator's records."""

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from search.sections import choice, integer, number
-from search.strategies.settings import StrategySettings
+from search.strategies.settings import CoSearchSettings
 
 __all__ = ["RhnasSettings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RhnasSettings(StrategySettings):
+class RhnasSettings(CoSearchSettings):
     """Lengths of the stages of RHNAS, and the price of latency.
 
     Parameters
@@ -19,8 +19,12 @@ class RhnasSettings(StrategySettings):
         Cross entropy that one relative unit of latency is worth to the architecture.
     warmup_epochs : int
         Supernet epochs before the first round, all architectures alike.
-    rounds, epochs_per_round, updates_per_round : int
-        Alternations; supernet epochs and agent updates in each.
+    rounds : int
+        Alternations of agent and architecture.
+    epochs_per_round : int
+        Supernet epochs in a round.
+    updates_per_round : int
+        Agent updates in a round.
     refine_updates : int
         Agent updates on the final network alone.
     designs_per_update : int

@@ -18,6 +18,7 @@ from testbench.cases.tflite_models import random_model
 EXPERIMENT = """
 name = "small"
 [task]
+name = "digits"
 test_images = 5
 [search]
 warmup_epochs = 1

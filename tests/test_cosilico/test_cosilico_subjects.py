@@ -30,11 +30,11 @@ def test_a_key_is_of_the_whole_space(
         != NetworkSubject("autoencoder", space, 1).key()
     )
     path = tmp_path / "experiment.toml"
-    path.write_text('space = "tiny"\n')
+    path.write_text('[task]\nname = "digits"\n')
     key = ExperimentSubject(path, 1).key()
     assert ExperimentSubject(path, 1).key() == key
     assert ExperimentSubject(path, 2).key() != key
-    monkeypatch.setattr("cosilico.subjects.HARDWARE_SPACES", {"tiny": space})
+    monkeypatch.setattr("search.space_settings.SPACE_NAMES", {"tiny": space})
     assert ExperimentSubject(path, 1).key() != key
 
 
