@@ -270,7 +270,7 @@ def _prefix_mask(gate: Tensor, sizes: Sequence[int]) -> Tensor:
     """Sum over choices of gate · (first ``size`` of max(sizes) are 1)."""
     lengths = torch.tensor(sizes, device=gate.device)
     places = torch.arange(max(sizes), device=gate.device)
-    prefixes = (places < lengths[:, None]).float()  # [choices, max]
+    prefixes = (places < lengths[:, None]).to(gate.dtype)  # [choices, max]
     return gate @ prefixes
 
 

@@ -1,8 +1,10 @@
 """The CIFAR-10 task: the standard folder, of the binary or of the Python version."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from search.tasks.array_pickle import read_array_pickle
 from search.tasks.file_settings import Cifar10Settings
@@ -46,7 +48,7 @@ def _part(folder: Path, names: tuple[str, ...], *, binary: bool) -> Pictures:
     return Pictures(planes.transpose(0, 2, 3, 1), labels.astype(np.int64))
 
 
-def _binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _binary(path: Path) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """Labels uint8[n] and pixels uint8[n, 3072] of rows of 1 + 3072 bytes."""
     content = np.frombuffer(read_bytes(path, "CIFAR-10 file", _FILE_LIMIT_BYTES), np.uint8)
     if not len(content) or len(content) % (1 + _PIXELS):
@@ -57,7 +59,7 @@ def _binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return rows[:, 0], rows[:, 1:]
 
 
-def _pickled(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _pickled(path: Path) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """Labels int64[n] and pixels uint8[n, 3072] of a pickled dictionary."""
     what = f"CIFAR-10 file {path}"
     content = read_array_pickle(read_bytes(path, "CIFAR-10 file", _FILE_LIMIT_BYTES), what)

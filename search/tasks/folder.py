@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from search.tasks.file_settings import PICTURE_SUFFIXES, FolderSettings
@@ -73,22 +74,21 @@ def _part(place: Path, classes: Sequence[str], size: tuple[int, int], *, grey: b
     return Pictures(x, np.array(labels, np.int64))
 
 
-def _picture(path: Path, size: tuple[int, int], *, grey: bool) -> np.ndarray:
+def _picture(path: Path, size: tuple[int, int], *, grey: bool) -> NDArray[np.uint8]:
     """uint8[height, width, channels] of a picture."""
     height, width = size
-    try:
-        with open_file(path, "picture", _FILE_LIMIT_BYTES) as file, Image.open(file) as image:
-            if image.width * image.height > _PIXELS_LIMIT:
-                raise DesignFileError(
-                    f"picture {path} must have at most {_PIXELS_LIMIT} pixels, "
-                    f"not {image.width * image.height}"
-                )
-            image.draft("RGB", (width, height))
-            small = image.convert("L" if grey else "RGB").resize(
-                (width, height), Image.Resampling.BILINEAR
-            )
-    except DesignFileError:
-        raise
-    except Exception:  # whatever a format's reader raises on damaged bytes
-        raise DesignFileError(f"picture {path} must be a picture, but is damaged") from None
+    with open_file(path, "picture", _FILE_LIMIT_BYTES) as file:
+        try:
+            with Image.open(file) as image:
+                pixels = image.width * image.height
+                if pixels <= _PIXELS_LIMIT:
+                    image.draft("RGB", (width, height))
+                    small = image.convert("L" if grey else "RGB").resize(
+                        (width, height), Image.Resampling.BILINEAR
+                    )
+        except Exception:  # whatever a format's reader raises on damaged bytes
+            raise DesignFileError(f"picture {path} must be a picture, but is damaged") from None
+    if pixels > _PIXELS_LIMIT:
+        rule = f"must have at most {_PIXELS_LIMIT} pixels, not {pixels}"
+        raise DesignFileError(f"picture {path} {rule}")
     return np.asarray(small, np.uint8).reshape(height, width, -1)

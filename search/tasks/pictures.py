@@ -144,6 +144,6 @@ def _limited(pictures: Pictures, limit: int, seed: int) -> Pictures:
 
 
 def _split(part: Pictures) -> Split:
-    x = torch.from_numpy(np.ascontiguousarray(part.x.transpose(0, 3, 1, 2)))
+    x = torch.from_numpy(np.array(part.x.transpose(0, 3, 1, 2), order="C"))
     images = x.float() / 255 if x.dtype == torch.uint8 else x
     return Split(images, torch.from_numpy(part.y))

@@ -8,7 +8,7 @@ from reprlib import Repr
 from typing import Any
 
 import numpy as np
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 __all__ = [
@@ -89,11 +89,6 @@ class Rule(ABC):
         """Validate with :meth:`checked`."""
         return core_schema.no_info_plain_validator_function(self.checked)
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, schema_of: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        """Return the rule as :meth:`json_schema` states it, with its words."""
-        return {**self.json_schema(), "description": f"must be {self}"}
 
 
 @dataclass(frozen=True, slots=True)
