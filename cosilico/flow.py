@@ -15,6 +15,7 @@ from cosilico.enumeration import enumerate_network
 from cosilico.gateware import current_calibration
 from cosilico.generation import generate_design
 from cosilico.images import load_images, save_arrays
+from cosilico.photographs import default_images
 from cosilico.pinning import bandwidth_shares
 from cosilico.progress import Report, progress_bar, within
 from cosilico.report import write_report
@@ -39,6 +40,8 @@ from sim.spec.design import Design
 from sim.spec.design import load as load_design
 from sim.spec.design import save as save_design
 from sim.spec.files import write_atomic
+from sim.spec.network import Network
+from sim.spec.network_json import network_digest
 from sim.spec.views import View
 from sim.timing.calibration import Calibration, save
 
@@ -153,7 +156,12 @@ class _Flow:
         default = Design(network=design.network, accelerator=self.space.default)
         searched = self.search(resume=True)
         design_bytes = (self.out / "design.json").read_bytes()
-        key = digest(design_bytes, (self.out / "test.npz").read_bytes(), self.sources)
+        key = digest(
+            design_bytes,
+            (self.out / "test.npz").read_bytes(),
+            self.sources,
+            *(network_digest(network) for network, _ in self.subject.workload.others),
+        )
         optimum = self.cache.result(
             "enumerate",
             key,
@@ -184,6 +192,7 @@ class _Flow:
             "search": {k: v for k, v in searched.items() if k not in ("schema", "violations")}
             | optimum,
             **sections,
+            **({"workload": self._workload(design)} if self.subject.workload.others else {}),
             "violations": searched["violations"],
             "calibration": {
                 "gateware_hash": self.calibration.gateware_hash,
@@ -216,6 +225,25 @@ class _Flow:
             ).to_json()
 
         return simulate
+
+    def _workload(self, design: Design) -> list[dict[str, Any]]:
+        """Run each other network of the workload on the searched accelerator."""
+
+        def simulate(network: Network, runs: int) -> dict[str, Any]:
+            other = Design(network=network, accelerator=design.accelerator)
+            images, view = default_images(network.input), _view(design.accelerator)
+            report = within(network.name, self.report)
+            run = simulate_design(other, images, self.calibration, report, view=view)
+            return {"network": network.name, "runs": runs} | figures(other) | run.to_json()
+
+        def all_others() -> dict[str, Any]:
+            return {"rows": [simulate(*other) for other in self.subject.workload.others]}
+
+        digests = [network_digest(network) for network, _ in self.subject.workload.others]
+        design_bytes = (self.out / "design.json").read_bytes()
+        key = digest(design_bytes, self.sources, *digests)
+        rows: list[dict[str, Any]] = self.cache.result("workload", key, all_others)["rows"]
+        return rows
 
     def _enumerate(self, design: Design) -> dict[str, Any]:
         objective, workload = self.subject.objective, self.subject.workload

@@ -23,7 +23,7 @@ from sim.spec.documents import Record, checked
 from sim.spec.errors import DesignFileError
 from sim.spec.rules import Choice, Identifier, shown
 
-__all__ = ["Experiment", "TrainSettings", "experiment_schema", "load_experiment"]
+__all__ = ["SECTIONS", "Experiment", "TrainSettings", "load_experiment"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ class Experiment(Section):
         }
 
 
-_FIXED: Mapping[str, type[Section]] = {
+SECTIONS: Mapping[str, type[Section]] = {
     "network": NetworkSettings,
     "hardware": HardwareSpaceSettings,
     "objective": ObjectiveSettings,
@@ -119,9 +119,9 @@ def load_experiment(path: Path) -> Experiment:
         sections = {
             "task": _settings(TASKS, _named_task(data), "task", "name"),
             "search": _settings(CO_SEARCHES, data, "search", "strategy"),
-            **_FIXED,
+            **SECTIONS,
         }
-        values = dict(checked(experiment_schema(sections), data, ""))
+        values = dict(checked(_schema(sections), data, ""))
         built = {
             name: made(kind, values.pop(name), name, **_folder(kind, path))
             for name, kind in sections.items()
@@ -131,7 +131,7 @@ def load_experiment(path: Path) -> Experiment:
         raise DesignFileError(f"{path}: {error}") from None
 
 
-def experiment_schema(sections: Mapping[str, type[Section]]) -> type[Record]:
+def _schema(sections: Mapping[str, type[Section]]) -> type[Record]:
     """Schema of an experiment whose task and search are these sections."""
     schemas = {name: record(section) for name, section in sections.items()}
     return record(

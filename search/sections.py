@@ -166,5 +166,5 @@ def _parameters(text: str) -> Iterator[tuple[str, str]]:
     """Name and description of each parameter of a docstring."""
     _, _, listed = text.partition("Parameters\n----------\n")
     for names, description in re.findall(r"^(\w[\w, ]*) :[^\n]*\n((?: +[^\n]*\n?)*)", listed, re.M):
-        for name in names.split(", "):
+        for name in names.split(", ") if description else ():
             yield name, " ".join(description.split())

@@ -90,7 +90,6 @@ class Rule(ABC):
         return core_schema.no_info_plain_validator_function(self.checked)
 
 
-
 @dataclass(frozen=True, slots=True)
 class Integer(Rule):
     """An integer from ``low`` to ``high``."""
