@@ -73,7 +73,7 @@ def _section(path: str, kind: type[Section], task: str) -> Iterator[str]:
 
 
 def _field(line: FieldLine, task: str) -> Iterator[str]:
-    value = _EXAMPLES.get((task, line.name), line.default)
+    value = _EXAMPLES[task, line.name] if line.required else line.default
     if value is None:
         yield from _comment(f"{line.name}: {line.words} Not given.")
         return

@@ -15,6 +15,7 @@ from sim.spec.errors import DesignFileError
 
 __all__ = ["folder"]
 
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _FILE_LIMIT_BYTES = 1 << 26
 _PIXELS_LIMIT = 1 << 26
 """Most pixels of a picture before it is made smaller."""
@@ -79,7 +80,7 @@ def _picture(path: Path, size: tuple[int, int], *, grey: bool) -> NDArray[np.uin
     height, width = size
     with open_file(path, "picture", _FILE_LIMIT_BYTES) as file:
         try:
-            with Image.open(file) as image:
+            with Image.open(file, formats=_FORMATS) as image:
                 pixels = image.width * image.height
                 if pixels <= _PIXELS_LIMIT:
                     image.draft("RGB", (width, height))
