@@ -36,9 +36,9 @@ class Rhnas:
     """Co-search (Akhauri et al., RHNAS, 2021), advanced step by step.
 
     A round: the agent learns on the most probable and on a drawn architecture; the best
-    hardware known for the former gives every choice a latency; the supernet's weights and
+    hardware known for the former gives every choice a cost; the supernet's weights and
     the architecture's logits then take gradient steps, weights on training images, logits on
-    validation images and the expected latency. At the end the agent learns on the most probable
+    validation images and the expected cost. At the end the agent learns on the most probable
     architecture alone, its best hardware is polished, and the network is trained on.
 
     Parameters
@@ -132,7 +132,7 @@ class Rhnas:
             drawn = self._drawn_architecture()
             self.agent_update([architecture, drawn], phase="agent", accuracies=[share, None])
         best = self.best_hardware(architecture, share)
-        base, deltas = self._choice_latencies(architecture, best.accelerator)
+        base, deltas = self._choice_costs(architecture, best.accelerator)
         progress = self.rounds_done / self.settings.rounds
         temperature = 2.0 * (1 - progress) + 0.3 * progress
         for _ in range(self.settings.epochs_per_round):
@@ -219,17 +219,17 @@ class Rhnas:
         network = self.network(architecture)
         return self.evaluator.evaluate(configs, network, phase=phase, accuracy=share)
 
-    def _choice_latencies(
+    def _choice_costs(
         self, architecture: Architecture, config: AcceleratorConfig
     ) -> tuple[float, dict[str, Tensor]]:
-        """Cycles of the architecture, and what every single other choice would add to them.
+        """Objective's cost of the architecture, and what every single other choice would add to it.
 
-        Exact for all networks that differ in one decision; a choice that is not realizable on
-        the accelerator counts as doubling the cycles. All zero if the architecture itself
-        is not.
+        Exact for all networks that differ in a single decision; a choice that is not realizable on
+        the accelerator counts as doubling the cost. All zero if the architecture itself is not.
         """
         chosen = self.networks.choices(architecture)
         base = self._evaluate(architecture, [config], "choices", None)[0]
+        base_cost = float(self.objective.cost(base))
         deltas = {}
         for name, values in self.networks.decisions.items():
             delta = torch.zeros(len(values))
@@ -239,9 +239,9 @@ class Rhnas:
             for index in range(len(values)):
                 other = self.networks.architecture(chosen | {name: index})
                 row = self._evaluate(other, [config], "choices", None)[0]
-                cycles = row["cycles"] if row.realizable else 2 * base["cycles"]
-                delta[index] = cycles - base["cycles"]
-        return float(max(base["cycles"], 1)), deltas
+                added = float(self.objective.cost(row)) - base_cost
+                delta[index] = added if row.realizable else base_cost
+        return base_cost or 1.0, deltas
 
     def _batches(self) -> tuple[Tensor, ...]:
         batch = self.problem.train.batch

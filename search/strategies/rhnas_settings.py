@@ -10,13 +10,13 @@ __all__ = ["RhnasSettings"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RhnasSettings(CoSearchSettings):
-    """Lengths of the stages of RHNAS, and the price of latency.
+    """Lengths of the stages of RHNAS, and the price of cost.
 
     Parameters
     ----------
     strategy : "rhnas"
     latency_weight : float
-        Cross entropy that one relative unit of latency is worth to the architecture.
+        Cross entropy that doubling the objective's cost is worth to the architecture.
     warmup_epochs : int
         Supernet epochs before the first round, all architectures alike.
     rounds : int

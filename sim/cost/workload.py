@@ -1,6 +1,6 @@
 """Workloads: what several networks cost together on many accelerators."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
 
 __all__ = ["Workload", "combined"]
+
+NetworkCosts = Callable[[Sequence[AcceleratorConfig], Network], CostTable]
 
 
 class Workload:
@@ -25,10 +27,18 @@ class Workload:
         Networks that are given, and how often each runs.
     runs : int
         How often the network runs that :meth:`costs` is asked for.
+    costs : callable
+        Costs of accelerators on a network; predicted if not given.
     """
 
-    def __init__(self, others: Sequence[tuple[Network, int]] = (), *, runs: int = 1) -> None:
-        self.others, self.runs = tuple(others), runs
+    def __init__(
+        self,
+        others: Sequence[tuple[Network, int]] = (),
+        *,
+        runs: int = 1,
+        costs: NetworkCosts = evaluate_many,
+    ) -> None:
+        self.others, self.runs, self._costs = tuple(others), runs, costs
         self._known: dict[AcceleratorConfig, CostTable] = {}
 
     def costs(self, configs: Sequence[AcceleratorConfig], network: Network) -> CostTable:
@@ -36,13 +46,13 @@ class Workload:
 
         The other networks' costs on an accelerator are computed once.
         """
-        table = evaluate_many(configs, network)
+        table = self._costs(configs, network)
         if not self.others:
             return combined([table], [self.runs])
         fresh = [config for config in dict.fromkeys(configs) if config not in self._known]
         if fresh:
             rest = combined(
-                [evaluate_many(fresh, other) for other, _ in self.others],
+                [self._costs(fresh, other) for other, _ in self.others],
                 [runs for _, runs in self.others],
             )
             self._known |= {config: rest.select([i]) for i, config in enumerate(fresh)}

@@ -1,29 +1,31 @@
 """Workloads: sums over the runs of several networks, on accelerators that run them all."""
 
-import numpy as np
-import pytest
+from collections.abc import Sequence
 
-from sim.cost import workload as workloads
+import numpy as np
+
 from sim.cost.columns import COST_COLUMNS
 from sim.cost.costs import evaluate_many
+from sim.cost.table import CostTable
 from sim.cost.workload import Workload, combined
 from sim.networks.named import named_network
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.network import Network
 from sim.spec.spaces import TINY
 
 CONFIGS = [TINY.at(index) for index in (0, 777, 5000, 9999, 15000, 19199)]
 
 
-def test_a_workload_is_the_sum_of_its_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_workload_is_the_sum_of_its_runs() -> None:
     own, first, second = (named_network(name) for name in ("resnet8", "ds_cnn", "autoencoder"))
     tables = {network.name: evaluate_many(CONFIGS, network) for network in (own, first, second)}
     calls: list[tuple[str, int]] = []
 
-    def counted(configs, network):  # type: ignore[no-untyped-def]
+    def counted(configs: Sequence[AcceleratorConfig], network: Network) -> CostTable:
         calls.append((network.name, len(configs)))
         return evaluate_many(configs, network)
 
-    monkeypatch.setattr(workloads, "evaluate_many", counted)
-    workload = Workload([(first, 3), (second, 5)], runs=2)
+    workload = Workload([(first, 3), (second, 5)], runs=2, costs=counted)
     table = workload.costs([*CONFIGS, CONFIGS[1]], own)
     mine, a, b = (tables[network.name] for network in (own, first, second))
     runs = mine.realizable & a.realizable & b.realizable
