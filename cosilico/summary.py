@@ -125,7 +125,7 @@ def agreement_lines(results: dict[str, Any]) -> list[str]:
 def workload_lines(results: dict[str, Any]) -> list[str]:
     """Return a line for each other network of the workload, on the searched accelerator in RTL."""
     return [
-        f"beside it, {row['network']} ({row['runs']:,} runs in a workload): "
+        f"beside it, {row['network']} ({row['runs']:,} per workload): "
         f"{row['measured_cycles']:,} measured cycles, {row['predicted_cycles']:,} predicted, "
         f"{row['mismatched_activations']} activations differ"
         for row in results.get("workload", [])

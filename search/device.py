@@ -1,5 +1,6 @@
 """The device that networks are trained on."""
 
+import os
 from typing import TypeVar
 
 import torch
@@ -12,7 +13,11 @@ Module = TypeVar("Module", bound=nn.Module)
 
 def training_device() -> torch.device:
     """CUDA's first device where CUDA is there, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    # Without it, cuBLAS has no deterministic kernels, and torch refuses those it has.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    return torch.device("cuda")
 
 
 def placed(module: Module) -> Module:

@@ -15,6 +15,9 @@ __all__ = ["ChildTraining", "accuracy", "draw_batch", "logits_of"]
 _SHIFTS = ((0, 0), (0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
 """Row and column shifts that augment; a third of the images stay."""
 
+_LEAST_STEPS = 6
+"""Least length of a one-cycle schedule: torch divides by zero where a fifth of it is a single step."""
+
 
 def draw_batch(split: Split, part: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Images ``part`` int64[n], each with a random augmentation, and their labels."""
@@ -71,7 +74,7 @@ class ChildTraining:
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
             self._optimizer,
             max_lr=learning_rate,
-            total_steps=epochs * (len(split) // batch) + 1,
+            total_steps=max(_LEAST_STEPS, epochs * (len(split) // batch) + 1),
             pct_start=0.2,
         )
 
