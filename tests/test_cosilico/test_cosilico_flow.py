@@ -43,7 +43,14 @@ from testbench.rtl import harness
 EXPERIMENT = """
 name = "small"
 [task]
+name = "digits"
 test_images = 5
+[hardware]
+name = "tiny"
+[hardware.values]
+pes_x = [2]
+pes_y = [1, 2]
+compute_lanes = [2]
 [search]
 warmup_epochs = 1
 rounds = 1
