@@ -44,7 +44,8 @@ IMAGES = (1, 3)
 
 EXPERIMENT = """
 name = "digest"
-space = "tiny"
+[task]
+name = "digits"
 [search]
 warmup_epochs = 1
 rounds = 2

@@ -20,12 +20,14 @@ from cosilico.enumeration import census, enumerate_network
 from cosilico.pinning import bandwidth_shares
 from cosilico.progress import progress_bar
 from sim.cost.area import area
-from sim.cost.objective import METRICS
+from sim.cost.objective import Metric, Objective
 from sim.cost.table import CostTable
 from sim.networks.mlperf_tiny import MLPERF_TINY_NETWORKS
 from sim.networks.named import NAMED_NETWORKS, named_network
 from sim.spec.files import write_atomic
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
+
+METRICS: tuple[Metric, ...] = ("latency", "edp")
 
 
 def main() -> None:
@@ -55,11 +57,12 @@ def gain(table: CostTable, space: HardwareSpace) -> dict[str, Any]:
         "default": table.figures(space.flat_index(space.default)),
     }
     for metric in METRICS:
-        row = table.optimum(budget, metric)
+        objective = Objective(metric=metric, area_budget=budget)
+        row = objective.best(table)
         if row is not None:
             best = table.configs[row]
             figures[metric] = {"optimum": table.figures(row)}
-            figures[metric] |= bandwidth_shares(table, space, best, budget, metric)
+            figures[metric] |= bandwidth_shares(table, space, best, objective)
     return figures
 
 

@@ -27,6 +27,7 @@ SEED = 5
 SPEC = """
 name = "small"
 [task]
+name = "digits"
 test_images = 5
 [search]
 warmup_epochs = 1

@@ -15,6 +15,7 @@ from cosilico.commands.compare import compare
 from cosilico.commands.enumerate_space import enumerate_space
 from cosilico.commands.generate import generate
 from cosilico.commands.import_model import import_model
+from cosilico.commands.init import init
 from cosilico.commands.predict import predict
 from cosilico.commands.report import report
 from cosilico.commands.run import run
@@ -53,6 +54,7 @@ def _options(
     """Options of all commands; :func:`main` reads them."""
 
 
+app.command()(init)
 app.command()(run)
 app.command()(search)
 app.command(name="import")(import_model)

@@ -23,7 +23,7 @@ from cosilico.progress import Report, progress_bar
 from search.strategies import HARDWARE_SEARCHES
 from search.strategies.budget_settings import BudgetSettings
 from search.tabulated import arrays_of, table_of
-from sim.cost.area import area
+from sim.cost.area import area_budget as space_budget
 from sim.cost.objective import Metric, Objective
 from sim.cost.table import CostTable
 from sim.realizability import require
@@ -172,7 +172,7 @@ def compare_to_folder(
     current_calibration()
     network = network_argument(network_name)
     require(space.default, network)
-    budget = area(space.default).total if settings.area_budget is None else settings.area_budget
+    budget = space_budget(space) if settings.area_budget is None else settings.area_budget
     work = _Work(
         network=network,
         space=space,

@@ -19,7 +19,7 @@ from cosilico.inputs import network_files
 from cosilico.networks import network_argument
 from cosilico.progress import Report, progress_bar
 from cosilico.summary import accelerator_text
-from sim.cost.area import area
+from sim.cost.area import area_budget as space_budget
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
@@ -101,7 +101,7 @@ def enumerate_to_file(
     behind = "" if memory == DETERMINISTIC else f", {memory} memory"
     title = f"{network.name} on the {space.name} space{behind}"
     console.print(_census_table(table, title, console.width))
-    budget = area(space.default).total if area_budget is None else area_budget
+    budget = space_budget(space) if area_budget is None else area_budget
     console.print(_optimum_line(table, budget), highlight=False, soft_wrap=True)
     realizable = int(table.realizable.sum())
     print(f"{out}: {len(table)} accelerators, {realizable} realizable")

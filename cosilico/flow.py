@@ -10,12 +10,12 @@ import numpy as np
 
 from cosilico import __version__
 from cosilico.accelerators import named_space
-from cosilico.cache import StageCache, digest, source_digest
+from cosilico.cache import StageCache, digest, document_digest, source_digest
 from cosilico.enumeration import enumerate_network
 from cosilico.gateware import current_calibration
 from cosilico.generation import generate_design
 from cosilico.images import load_images, save_arrays
-from cosilico.inputs import network_files
+from cosilico.photographs import default_images
 from cosilico.pinning import bandwidth_shares
 from cosilico.progress import Report, progress_bar, within
 from cosilico.report import write_report
@@ -34,12 +34,14 @@ from cosilico.search_stage import search_stage
 from cosilico.simulation import simulate_design
 from cosilico.subjects import ExperimentSubject, NetworkSubject, Subject
 from sim.cost.columns import titled
+from sim.cost.workload import combined
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.design import load as load_design
 from sim.spec.design import save as save_design
 from sim.spec.files import write_atomic
 from sim.spec.memories import DETERMINISTIC, FixedLatency
+from sim.spec.network import Network
 from sim.spec.views import View
 from sim.timing.calibration import Calibration, save
 
@@ -64,8 +66,8 @@ def run_flow(
     """
     subject = ExperimentSubject(experiment_path, seed)
     calibration = current_calibration()
-    with open_run(out, subject.identity(), (experiment_path,), resume=resume, force=force):
-        return _run(subject, subject.space, out, calibration, resume=resume)
+    with open_run(out, subject.identity(), subject.files, resume=resume, force=force):
+        return _run(subject, out, calibration, resume=resume)
 
 
 def run_network_flow(
@@ -84,15 +86,13 @@ def run_network_flow(
     """
     subject = NetworkSubject(network, named_space(space_name), seed, memory=memory)
     calibration = current_calibration()
-    with open_run(out, subject.identity(), network_files(network), resume=resume, force=force):
-        return _run(subject, space_name, out, calibration, resume=resume)
+    with open_run(out, subject.identity(), subject.files, resume=resume, force=force):
+        return _run(subject, out, calibration, resume=resume)
 
 
-def _run(
-    subject: Subject, space_name: str, out: Path, calibration: Calibration, *, resume: bool
-) -> dict[str, Any]:
+def _run(subject: Subject, out: Path, calibration: Calibration, *, resume: bool) -> dict[str, Any]:
     with progress_bar() as report:
-        flow = _Flow(subject, space_name, out, calibration, report)
+        flow = _Flow(subject, out, calibration, report)
         with ThreadPoolExecutor(max_workers=1) as background:
             # The search computes on one core; the other compiles simulations meanwhile.
             remeasured = background.submit(flow.remeasure)
@@ -114,14 +114,13 @@ class _Flow:
     def __init__(
         self,
         subject: Subject,
-        space_name: str,
         out: Path,
         calibration: Calibration,
         report: Report,
     ) -> None:
         self.subject, self.out = subject, out
         self.calibration, self.report = calibration, report
-        self.space = named_space(space_name)
+        self.space = subject.hardware
         self.cache = StageCache(out / STAGES)
         self.sources = source_digest("sim", "hwgen", "testbench")
 
@@ -159,12 +158,16 @@ class _Flow:
         default = Design(network=design.network, accelerator=self.space.default)
         searched = self.search(resume=True)
         design_bytes = (self.out / "design.json").read_bytes()
-        memory = json.dumps(self.subject.memory.to_json())
-        key = digest(design_bytes, (self.out / "test.npz").read_bytes(), memory, self.sources)
+        key = digest(
+            design_bytes,
+            (self.out / "test.npz").read_bytes(),
+            document_digest(self.subject.identity()),
+            self.sources,
+        )
         optimum = self.cache.result(
             "enumerate",
             key,
-            lambda: self._enumerate(design, searched["area_budget"]),
+            lambda: self._enumerate(design),
             (self.out / "enumeration.npz",),
         )
         folders = dict(zip(SIDES, (self.out, self.out / DEFAULT), strict=True))
@@ -192,6 +195,7 @@ class _Flow:
             "search": {k: v for k, v in searched.items() if k not in ("schema", "violations")}
             | optimum,
             **sections,
+            **({"workload": self._workload(design)} if self.subject.workload.others else {}),
             "violations": searched["violations"],
             "calibration": {
                 "gateware_hash": self.calibration.gateware_hash,
@@ -230,12 +234,36 @@ class _Flow:
 
         return simulate
 
-    def _enumerate(self, design: Design, area_budget: float) -> dict[str, Any]:
+    def _workload(self, design: Design) -> list[dict[str, Any]]:
+        """Run each other network of the workload on the searched accelerator."""
+
+        def simulate(network: Network, runs: int) -> dict[str, Any]:
+            other = Design(network=network, accelerator=design.accelerator)
+            images, view = default_images(network.input), _view(design.accelerator)
+            report = within(network.name, self.report)
+            run = simulate_design(
+                other, images, self.calibration, report, memory=self.subject.memory, view=view
+            )
+            return {"network": network.name, "runs": runs} | figures(other) | run.to_json()
+
+        def all_others() -> dict[str, Any]:
+            return {"rows": [simulate(*other) for other in self.subject.workload.others]}
+
+        design_bytes = (self.out / "design.json").read_bytes()
+        key = digest(design_bytes, document_digest(self.subject.identity()), self.sources)
+        rows: list[dict[str, Any]] = self.cache.result("workload", key, all_others)["rows"]
+        return rows
+
+    def _enumerate(self, design: Design) -> dict[str, Any]:
+        objective, workload = self.subject.objective, self.subject.workload
+        networks = [design.network, *(network for network, _ in workload.others)]
         report = within("enumerate", self.report)
-        memory = self.subject.memory
-        table = enumerate_network(design.network, self.space, report, memory=memory)
-        metric = self.subject.metric
-        row = table.optimum(area_budget, metric)
+        tables = [
+            enumerate_network(network, self.space, report, memory=self.subject.memory)
+            for network in networks
+        ]
+        table = combined(tables, [workload.runs, *(runs for _, runs in workload.others)])
+        row = objective.best(table)
         realizable = table.realizable
         save_arrays(
             self.out / "enumeration.npz",
@@ -245,7 +273,7 @@ class _Flow:
         )
         return {
             "optimum": None if row is None else table.figures(row),
-            **bandwidth_shares(table, self.space, design.accelerator, area_budget, metric),
+            **bandwidth_shares(table, self.space, design.accelerator, objective),
             "space_points": len(table),
             "space_realizable": int(realizable.sum()),
         }

@@ -248,14 +248,34 @@ def _use_accelerator(files: Files, accelerator: AcceleratorConfig) -> str:
 
 
 _EXPERIMENT = b"""name = "digits"
-space = "tiny"
 [task]
 name = "digits"
 test_images = 360
 split_seed = 0
+[network]
+space = "digits"
+image = [8, 8]
+kernels = [3, 5]
+skip = true
+[[network.stages]]
+widths = [8, 16]
+blocks = 2
+stride = 2
+[hardware]
+space = "tiny"
+clock_mhz = 200
+area_budget = 1.5
+[hardware.values]
+pes_x = [1, 2]
+[hardware.default]
+pes_x = 2
+[objective]
+metric = "latency"
+latency_budget_ms = 0.5
+[workload]
+runs = 2
 [search]
 strategy = "rhnas"
-metric = "latency"
 latency_weight = 0.02
 warmup_epochs = 8
 [train]

@@ -7,7 +7,7 @@ from sim.networks.named import NAMED_NETWORKS
 from sim.spec.documents import read_json
 from sim.spec.errors import DesignFileError
 from sim.spec.network_json import WEIGHTS_FILE
-from sim.spec.spaces import HARDWARE_SPACES
+from sim.spec.spaces import SPACE_NAMES
 
 __all__ = ["TEST_FILE", "input_files", "network_files"]
 
@@ -27,7 +27,7 @@ def input_files(
         Files as they are: an experiment, images, timing constants.
     """
     networks = network_files(str(network)) if isinstance(network, str | Path) else ()
-    named = not isinstance(accelerator, str | Path) or str(accelerator) in HARDWARE_SPACES
+    named = not isinstance(accelerator, str | Path) or str(accelerator) in SPACE_NAMES
     accelerators = () if named else (Path(str(accelerator)),)
     return (*networks, *accelerators, *(path for path in others if path is not None))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.cost.objective import Metric
+from sim.cost.objective import Objective
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import HardwareSpace
@@ -17,8 +17,7 @@ def bandwidth_shares(
     table: CostTable,
     space: HardwareSpace,
     chosen: AcceleratorConfig,
-    area_budget: float,
-    metric: Metric,
+    objective: Objective,
 ) -> dict[str, Any]:
     """Return what bandwidth alone and everything else alone are worth.
 
@@ -29,9 +28,7 @@ def bandwidth_shares(
     space : HardwareSpace
     chosen : AcceleratorConfig
         Point of the space whose gain over the default is to be told apart.
-    area_budget : float
-        mm² of the area proxy.
-    metric : "latency" or "edp"
+    objective : Objective
 
     Returns
     -------
@@ -43,7 +40,7 @@ def bandwidth_shares(
     default = space.default
     bandwidth = np.array([config.io_bandwidth_gbps for config in table.configs])
     pinned = table.select(np.flatnonzero(bandwidth == default.io_bandwidth_gbps))
-    best = pinned.optimum(area_budget, metric)
+    best = objective.best(pinned)
     widened = space.flat_index(
         dataclasses.replace(default, io_bandwidth_gbps=chosen.io_bandwidth_gbps)
     )

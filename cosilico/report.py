@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cosilico import figures
 from cosilico.floorplan import PARTS, floorplan
 from cosilico.folder import locked, marked_files
-from cosilico.results import layer_agreement, load_results
+from cosilico.results import compared_cycles, layer_agreement, load_results
 from cosilico.results_record import require_evaluations, require_space
 from cosilico.run_folder import REPORT_FILE
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows, view_name
@@ -88,7 +88,8 @@ def _page(
     chosen = space["realizable"]
     # Positions of the front's rows among the realizable accelerators.
     front = np.cumsum(chosen)[space["front"]] - 1
-    marks = [(role, side["area"], side["predicted_cycles"]) for role, side in sides.items()]
+    shown = dict(zip(("default", "searched"), compared_cycles(results), strict=True))
+    marks = [(role, side["area"], shown[role]) for role, side in sides.items()]
     if optimum:
         marks.append(("optimum", optimum["area"], optimum["predicted_cycles"]))
     return _template().render(
@@ -96,7 +97,8 @@ def _page(
         rows=summary_rows(results),
         lines=agreement_lines(results),
         agreement={role: layer_agreement(side) for role, side in sides.items()},
-        speedup=default["measured_cycles"] / searched["measured_cycles"],
+        speedup=shown["default"] / shown["searched"],
+        answer_cycles=shown["searched"],
         optimum=optimum,
         pinned=results["search"].get("pinned_optimum"),
         views=" and ".join(dict.fromkeys(view_name(side) for side in sides.values())),
@@ -104,8 +106,8 @@ def _page(
         accelerator_text=accelerator_text,
         trajectory=figures.trajectory(
             history,
-            default["predicted_cycles"],
-            searched["predicted_cycles"],
+            shown["default"],
+            shown["searched"],
             results["search"]["area_budget"],
         ),
         pareto=figures.pareto(

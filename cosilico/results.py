@@ -12,7 +12,7 @@ from sim.spec.design import Design
 from sim.spec.documents import read_json
 from sim.spec.errors import DesignFileError
 
-__all__ = ["SCHEMA", "figures", "layer_agreement", "load_results"]
+__all__ = ["SCHEMA", "compared_cycles", "figures", "layer_agreement", "load_results"]
 
 SCHEMA = 1
 
@@ -39,6 +39,18 @@ def layer_agreement(rtl: dict[str, Any]) -> tuple[int, int]:
     layers = rtl["layers"]
     equal = sum(layer["predicted_cycles"] == layer["measured_cycles"] for layer in layers)
     return equal, len(layers)
+
+
+def compared_cycles(results: dict[str, Any]) -> tuple[int, int]:
+    """Cycles on the default and on the searched accelerator that a run's gain is told by.
+
+    Those measured for an image, or, where several networks share the accelerator, those predicted
+    for the whole workload; each network's measured cycles stand in ``workload``.
+    """
+    if results.get("workload"):
+        default, best = (results["search"][name] for name in ("default", "best"))
+        return default["predicted_cycles"], best["predicted_cycles"]
+    return results["rtl_default"]["measured_cycles"], results["rtl"]["measured_cycles"]
 
 
 def load_results(directory: Path) -> dict[str, Any]:

@@ -63,7 +63,7 @@ RUN_FILES = (
     *("calibration.json", "enumeration.npz"),
     *(f"{DEFAULT}/{name}" for name in DESIGN_FILES),
     *(f"{folder}{VERILOG}/{name}" for folder in ("", f"{DEFAULT}/") for name in GENERATED_FILES),
-    *(f"{STAGES}/{name}.json" for name in ("calibration", "search", "enumerate")),
+    *(f"{STAGES}/{name}.json" for name in ("calibration", "search", "enumerate", "workload")),
     *(f"{STAGES}/{stage}_{side}.json" for stage in ("generate", "simulate") for side in SIDES),
     *(RESULTS_FILE, REPORT_FILE),
 )

@@ -40,7 +40,7 @@ def search_to_folder(
     """
     subject = ExperimentSubject(experiment_path, seed)
     current_calibration()
-    opened = open_run(out, subject.identity(), (experiment_path,), resume=resume, force=force)
+    opened = open_run(out, subject.identity(), subject.files, resume=resume, force=force)
     with opened, progress_bar() as bar:
         cache, report = StageCache(out / STAGES), within("search", bar)
         searched = search_stage(subject, out, cache, report, resume=resume)

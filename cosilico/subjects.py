@@ -1,22 +1,27 @@
 """Subjects of a run: an experiment to search by, or a network that is given."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from cosilico.cache import digest, document_digest
 from cosilico.images import ImageSet, images_for, save_arrays
 from cosilico.imports import imported_images, is_imported, load_imported
+from cosilico.inputs import network_files
 from cosilico.networks import is_named, network_argument
 from cosilico.photographs import default_images
 from cosilico.progress import Report
 from search.experiment import Experiment, load_experiment
 from search.strategies.hardware_settings import HardwareSettings
-from search.tasks import TASKS
-from sim.cost.objective import Metric
+from sim.cost.area import area_budget
+from sim.cost.costs import evaluate_many
+from sim.cost.objective import Metric, Objective
+from sim.cost.workload import Workload
+from sim.networks.named import NAMED_NETWORKS
 from sim.spec.memories import DETERMINISTIC, FixedLatency
 from sim.spec.network import Network
 from sim.spec.network_json import network_digest
-from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
+from sim.spec.spaces import HardwareSpace
 
 __all__ = ["ExperimentSubject", "NetworkSubject", "Subject"]
 
@@ -25,11 +30,27 @@ TEST_IMAGES = 2
 
 
 class Subject(Protocol):
-    """A run's name, what it is allowed to choose, and its search."""
+    """A run's name, what it is allowed to choose, and its search.
+
+    Members
+    -------
+    name : str
+    hardware : HardwareSpace
+    objective : Objective
+    memory : FixedLatency
+        What lies behind the ports.
+    workload : Workload
+        Networks that share the accelerator; empty for a single network.
+    files : tuple of Path
+        Files that the run reads, none of which it may write over.
+    """
 
     name: str
-    metric: Metric
+    hardware: HardwareSpace
+    objective: Objective
     memory: FixedLatency
+    workload: Workload
+    files: tuple[Path, ...]
 
     def identity(self) -> dict[str, str]:
         """Digests of all that the search depends on, by name."""
@@ -47,15 +68,31 @@ class ExperimentSubject:
         self.experiment = load_experiment(path)
         self.seed = seed
         self.name: str = self.experiment.name
-        self.metric: Metric = self.experiment.search.metric
-        self.space: str = self.experiment.space
+        self.hardware = self.experiment.hardware.hardware_space()
+        self.objective = self.experiment.objective.objective(self.hardware)
         self.memory: FixedLatency = self.experiment.memory
+        settings, folder = self.experiment.workload, path.parent
+        self._networks = [_beside(folder, other.network) for other in settings.networks]
+        self.workload = Workload(
+            [
+                (network_argument(text), other.runs)
+                for text, other in zip(self._networks, settings.networks, strict=True)
+            ],
+            runs=settings.runs,
+            costs=partial(evaluate_many, memory=self.memory),
+        )
+        others = (file for text in self._networks for file in network_files(text))
+        self.files: tuple[Path, ...] = (path, *self.experiment.task.files, *others)
 
     def identity(self) -> dict[str, str]:
-        """Digests of experiment and space, and the seed."""
+        """Digests of experiment, data, space, the workload's networks and memory, and the seed."""
+        networks = [network_digest(network) for network, _ in self.workload.others]
         return {
             "experiment": document_digest(self.experiment.to_json()),
-            "space": document_digest(HARDWARE_SPACES[self.space].to_json()),
+            "data": self.experiment.task.fingerprint(),
+            "space": document_digest(self.hardware.to_json()),
+            "workload": document_digest(networks),
+            "memory": document_digest(self.memory.to_json()),
             "seed": str(self.seed),
         }
 
@@ -63,7 +100,14 @@ class ExperimentSubject:
         """Search network and accelerator."""
         from search.driver import run_search
 
-        result = run_search(self.experiment, out, resume=resume, seed=self.seed, progress=progress)
+        result = run_search(
+            self.experiment,
+            out,
+            resume=resume,
+            seed=self.seed,
+            progress=progress,
+            costs=self.workload.costs,
+        )
         _save_test_images(self.experiment, out / "test.npz")
         return result.to_json()
 
@@ -88,8 +132,10 @@ class NetworkSubject:
         self.images = _images(network, self.network)
         self.hardware, self.seed = hardware, seed
         self.name: str = self.network.name
-        self.metric: Metric = metric
+        self.objective = Objective(metric=metric, area_budget=area_budget(hardware))
         self.memory: FixedLatency = memory
+        self.workload = Workload(costs=partial(evaluate_many, memory=memory))
+        self.files: tuple[Path, ...] = network_files(network)
 
     def identity(self) -> dict[str, str]:
         """Digests of network, images, space and memory, the objective and the seed."""
@@ -98,7 +144,7 @@ class NetworkSubject:
             "network": network_digest(self.network),
             "images": digest(self.images.x.tobytes(), *labels),
             "space": document_digest(self.hardware.to_json()),
-            "objective": self.metric,
+            "objective": self.objective.metric,
             "memory": document_digest(self.memory.to_json()),
             "seed": str(self.seed),
         }
@@ -111,7 +157,7 @@ class NetworkSubject:
             self.network,
             self.hardware,
             out,
-            settings=HardwareSettings(metric=self.metric),
+            settings=HardwareSettings(metric=self.objective.metric),
             memory=self.memory,
             resume=resume,
             seed=self.seed,
@@ -123,8 +169,15 @@ class NetworkSubject:
 
 
 def _save_test_images(experiment: Experiment, path: Path) -> None:
-    task = TASKS[experiment.task.name].make(experiment.task)
+    from search.loading import load_task
+
+    task = load_task(experiment)
     save_arrays(path, x=task.quantize(task.test.images), y=task.test.labels.numpy())
+
+
+def _beside(folder: Path, text: str) -> str:
+    """Name of a network, or the path of its file in a folder."""
+    return text if text in NAMED_NETWORKS else str(folder / text)
 
 
 def _images(text: str, network: Network) -> ImageSet:

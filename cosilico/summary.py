@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from cosilico.console import Column, fitted_table, output_console
-from cosilico.results import layer_agreement
+from cosilico.results import compared_cycles, layer_agreement
 
 __all__ = [
     "accelerator_text",
@@ -13,6 +13,7 @@ __all__ = [
     "print_summary",
     "summary_rows",
     "view_name",
+    "workload_lines",
 ]
 
 
@@ -105,17 +106,30 @@ def agreement_lines(results: dict[str, Any]) -> list[str]:
         f"predicted = measured cycles: {equal} of {layers} layers on the searched hardware, "
         f"{equal_default} of {layers_default} on the default",
         f"activations that differ from the integer reference: {mismatched}",
+        *workload_lines(results),
         *gain_lines(results),
     ]
     optimum = results["search"].get("optimum")
     if optimum:
-        ratio = searched["predicted_cycles"] / optimum["predicted_cycles"]
+        _, best = compared_cycles(results)
+        ratio = best / optimum["predicted_cycles"]
+        of_what = "this workload" if results.get("workload") else "this network"
         lines.append(
-            "best accelerator of the space for this network, by this mapper: "
+            f"best accelerator of the space for {of_what}, by this mapper: "
             f"{optimum['predicted_cycles']:,} cycles "
             f"(the search's result takes {ratio:.3f} times that)"
         )
     return lines
+
+
+def workload_lines(results: dict[str, Any]) -> list[str]:
+    """Return a line for each other network of the workload, on the searched accelerator in RTL."""
+    return [
+        f"beside it, {row['network']} ({row['runs']:,} per workload): "
+        f"{row['measured_cycles']:,} measured cycles, {row['predicted_cycles']:,} predicted, "
+        f"{row['mismatched_activations']} activations differ"
+        for row in results.get("workload", [])
+    ]
 
 
 def gain_lines(results: dict[str, Any]) -> list[str]:
@@ -124,9 +138,10 @@ def gain_lines(results: dict[str, Any]) -> list[str]:
     The latter two lines are left out for results of versions that did not compute them.
     """
     searched, default, search = results["rtl"], results["rtl_default"], results["search"]
-    cycles = default["measured_cycles"]
+    cycles, best = compared_cycles(results)
+    of_workload = " for a whole workload" if results.get("workload") else ""
     lines = [
-        f"gain over the default: {cycles / searched['measured_cycles']:.2f}x fewer cycles in "
+        f"gain over the default: {cycles / best:.2f}x fewer cycles{of_workload} in "
         f"{100 * searched['area'] / default['area']:.1f} % of the area"
     ]
     widened, pinned = search.get("widened_default"), search.get("pinned_optimum")

@@ -1,15 +1,19 @@
 """The network space: architectures, their decisions, and the layers that they unroll to."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.spec.network import LayerKind, Padding
 
-__all__ = ["DIGITS_SPACE", "SKIP", "Architecture", "Block", "LayerShape", "NetworkSpace"]
+if TYPE_CHECKING:  # a space is described without torch
+    from search.supernet import Supernet
+
+__all__ = ["SKIP", "Architecture", "Block", "LayerShape", "NetworkSpace"]
 
 SKIP = 0
 """Expansion of a block that is left out."""
@@ -51,10 +55,19 @@ class Architecture:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """An inverted residual's fixed part: its stage and stride."""
+    """An inverted residual's fixed part: its stage and stride, and choices of its own.
+
+    Parameters
+    ----------
+    stage, stride : int
+    kernels, expansions : tuple of int or None
+        Choices, ascending; None for those of the space.
+    """
 
     stage: int
     stride: int
+    kernels: tuple[int, ...] | None = None
+    expansions: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +89,8 @@ class LayerShape:
 class NetworkSpace:
     """MobileNet-style networks: 3x3 stem, inverted residuals, 1x1 head, pool, classifier.
 
-    A block with stride 1 and as many inputs as outputs has a residual add and may be left out.
+    A block with stride 1 whose stage is that of its input has a residual add; it may be left out
+    where ``skip`` allows that.
 
     Parameters
     ----------
@@ -87,7 +101,11 @@ class NetworkSpace:
         Choices of each stage's width, ascending; multiples of 8 fill the SIMD units.
     blocks : tuple of Block
     kernels, expansions, heads : tuple of int
-        Choices, ascending.
+        Choices, ascending. Head 0 is none.
+    stem_stride : int
+        Stride of the stem, 1 or 2.
+    skip : bool
+        Whether blocks with a residual add may be left out.
     """
 
     image: tuple[int, int, int]
@@ -97,24 +115,54 @@ class NetworkSpace:
     kernels: tuple[int, ...]
     expansions: tuple[int, ...]
     heads: tuple[int, ...]
+    stem_stride: int = 1
+    skip: bool = True
+
+    @property
+    def size(self) -> int:
+        """Number of different architectures; a block that is left out has no kernel."""
+        sizes = [len(widths) for widths in (*self.stage_widths, self.heads)]
+        for i in range(len(self.blocks)):
+            sizes.append(
+                len(self.block_kernels(i)) * len(self.block_expansions(i)) + self.may_skip(i)
+            )
+        return math.prod(sizes)
+
+    def supernet(self) -> "Supernet":
+        """Make the network that holds the weights of all architectures of the space."""
+        from search.supernet import Supernet
+
+        return Supernet(self)
+
+    def block_kernels(self, index: int) -> tuple[int, ...]:
+        """Choices of the kernel of block ``index``."""
+        return self.blocks[index].kernels or self.kernels
+
+    def block_expansions(self, index: int) -> tuple[int, ...]:
+        """Choices of the expansion of block ``index``, without :data:`SKIP`."""
+        return self.blocks[index].expansions or self.expansions
 
     def source_stage(self, index: int) -> int:
         """Stage whose width block ``index`` reads."""
         return self.blocks[index - 1].stage if index else 0
 
-    def may_skip(self, index: int) -> bool:
-        """Whether block ``index`` has a residual add, and so may be left out."""
+    def has_residual(self, index: int) -> bool:
+        """Whether block ``index`` has a residual add."""
         block = self.blocks[index]
         return block.stride == 1 and block.stage == self.source_stage(index)
+
+    def may_skip(self, index: int) -> bool:
+        """Whether block ``index`` may be left out."""
+        return self.skip and self.has_residual(index)
 
     @property
     def decisions(self) -> dict[str, tuple[int, ...]]:
         """Choices of every decision by name."""
         decisions = {f"width{i}": widths for i, widths in enumerate(self.stage_widths)}
         for i in range(len(self.blocks)):
-            decisions[f"kernel{i}"] = self.kernels
+            decisions[f"kernel{i}"] = self.block_kernels(i)
             skip = (SKIP,) if self.may_skip(i) else ()
-            decisions[f"expansion{i}"] = (*skip, *self.expansions)
+            decisions[f"expansion{i}"] = (*skip, *self.block_expansions(i))
         return decisions | {"head": self.heads}
 
     def architecture(self, choices: Mapping[str, int]) -> Architecture:
@@ -125,7 +173,8 @@ class NetworkSpace:
         return Architecture(
             widths=tuple(value[f"width{i}"] for i in range(len(self.stage_widths))),
             kernels=tuple(
-                value[f"kernel{i}"] if expansions[i] != SKIP else self.kernels[0] for i in blocks
+                value[f"kernel{i}"] if expansions[i] != SKIP else self.block_kernels(i)[0]
+                for i in blocks
             ),
             expansions=expansions,
             head=value["head"],
@@ -160,7 +209,7 @@ class NetworkSpace:
     def layers(self, architecture: Architecture) -> tuple[LayerShape, ...]:
         """Layers of the architecture in execution order, reading the tensor ``input``."""
         unrolled = _Unrolled(self.image)
-        unrolled.conv("stem", architecture.widths[0], kernel=3, relu6=True)
+        unrolled.conv("stem", architecture.widths[0], kernel=3, stride=self.stem_stride, relu6=True)
         for i, block in enumerate(self.blocks):
             expansion = architecture.expansions[i]
             if expansion == SKIP:
@@ -170,7 +219,7 @@ class NetworkSpace:
                 unrolled.conv(f"block{i}_expand", channels * expansion, relu6=True)
             unrolled.depthwise(f"block{i}_depthwise", architecture.kernels[i], block.stride)
             unrolled.conv(f"block{i}_project", architecture.widths[block.stage])
-            if self.may_skip(i):
+            if self.has_residual(i):
                 unrolled.add(f"block{i}_add", source)
         if architecture.head:
             unrolled.conv("head", architecture.head, relu6=True)
@@ -187,8 +236,10 @@ class _Unrolled:
         self.shape = image
         self.last = "input"
 
-    def conv(self, name: str, channels: int, *, kernel: int = 1, relu6: bool = False) -> None:
-        self._window(name, LayerKind.CONV, channels, kernel, 1, relu6)
+    def conv(
+        self, name: str, channels: int, *, kernel: int = 1, stride: int = 1, relu6: bool = False
+    ) -> None:
+        self._window(name, LayerKind.CONV, channels, kernel, stride, relu6)
 
     def depthwise(self, name: str, kernel: int, stride: int) -> None:
         self._window(name, LayerKind.DEPTHWISE, self.shape[2], kernel, stride, True)
@@ -237,15 +288,3 @@ class _Unrolled:
             )
         )
         self.shape, self.last = out_shape, name
-
-
-DIGITS_SPACE = NetworkSpace(
-    image=(8, 8, 1),
-    classes=10,
-    stage_widths=((16, 24), (32, 48), (48, 64)),
-    blocks=(Block(0, 1), Block(1, 2), Block(1, 1), Block(2, 2), Block(2, 1)),
-    kernels=(3, 5),
-    expansions=(1, 2, 4),
-    heads=(0, 32, 64),
-)
-"""For 8x8 images: maps of 8x8, 4x4 and 2x2 pixels."""

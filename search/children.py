@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, relu6
 
 from search.architecture import LayerShape
+from search.device import place_of, placed
 from sim.spec.network import LayerKind
 
 __all__ = ["Child", "build_from_layers", "execute", "padded"]
@@ -73,6 +74,7 @@ class Child(nn.Module):
                 self.norms[layer.name] = nn.BatchNorm2d(outputs)
             elif layer.kind is LayerKind.FULLY_CONNECTED:
                 self.linears[layer.name] = nn.Linear(inputs, outputs)
+        placed(self)
 
     def conv(self, name: str) -> nn.Conv2d:
         """Return the convolution of a conv or depthwise layer."""
@@ -87,8 +89,8 @@ class Child(nn.Module):
         return cast(nn.Linear, self.linears[name])
 
     def activations(self, images: Tensor) -> dict[str, Tensor]:
-        """Output of every layer by name, float32[N, C, P, Q]."""
-        return execute(self.layers, images, self._weighted)
+        """Output of every layer by name, float32[N, C, P, Q], where the weights are."""
+        return execute(self.layers, images.to(place_of(self)), self._weighted)
 
     def _weighted(self, layer: LayerShape, x: Tensor) -> Tensor:
         if layer.kind is LayerKind.FULLY_CONNECTED:
@@ -98,8 +100,8 @@ class Child(nn.Module):
         return relu6(out) if layer.relu6 else out
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits [N, classes] of images [N, C, H, W]."""
-        return self.activations(images)[self.layers[-1].name].flatten(1)
+        """Logits [N, classes] of images [N, C, H, W], where the images are."""
+        return self.activations(images)[self.layers[-1].name].flatten(1).to(images.device)
 
 
 def build_from_layers(layers: Sequence[LayerShape], seed: int) -> Child:

@@ -14,14 +14,14 @@ from search.determinism import deterministic_torch
 from search.evaluator import CostModel, Evaluator
 from search.experiment import Experiment
 from search.in_memory import make_search
+from search.loading import load_family, load_task
 from search.result import Outcome, SearchResult
 from search.stages import Progress, run_stages
 from search.strategies import CO_SEARCHES
 from search.strategies.hardware_settings import HardwareSettings
 from search.strategies.protocol import CoSearchProblem, HardwareProblem, Strategy
-from search.strategies.settings import StrategySettings
-from search.tasks import TASKS
-from sim.cost.area import area
+from search.strategies.settings import CoSearchSettings, StrategySettings
+from sim.cost.area import area_budget as space_budget
 from sim.cost.bounds import lower_bounds
 from sim.cost.columns import COST_COLUMNS
 from sim.cost.costs import evaluate_many
@@ -33,7 +33,7 @@ from sim.spec.files import write_atomic
 from sim.spec.memories import DETERMINISTIC, FixedLatency
 from sim.spec.network import Network
 from sim.spec.network_json import network_digest
-from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
+from sim.spec.spaces import HardwareSpace
 
 __all__ = ["Progress", "run_hardware_search", "run_search"]
 
@@ -73,12 +73,13 @@ def run_search(
         If the space's default accelerator cannot be built, or no design within the default's area
         runs the final network.
     """
-    hardware = HARDWARE_SPACES[experiment.space]
+    hardware = experiment.hardware.hardware_space()
     for violation in check(hardware.default):
         raise NotRealizableError(
             f"default accelerator of space {hardware.name!r}: {violation.detail}"
         )
     settings = experiment.search
+    task = load_task(experiment)
 
     def strategy(evaluator: Evaluator, objective: Objective) -> Strategy:
         problem = CoSearchProblem(
@@ -87,19 +88,21 @@ def run_search(
             evaluator=evaluator,
             seed=seed,
             name=experiment.name,
-            task=TASKS[experiment.task.name].make(experiment.task),
+            task=task,
+            networks=load_family(experiment, task),
             train=experiment.train,
         )
         return CO_SEARCHES[settings.strategy].make(problem, settings)
 
     identity = {
         "experiment": experiment.to_json(),
+        "data": experiment.task.fingerprint(),
         "space": hardware.to_json(),
         "seed": seed,
     }
-    budget = area(hardware.default).total
+    objective = experiment.objective.objective(hardware)
     predicted = partial(evaluate_many, memory=experiment.memory)
-    search = _Search(strategy, settings, budget, seed, out, identity, costs or predicted)
+    search = _Search(strategy, settings, objective, seed, out, identity, costs or predicted)
     return search.run(resume, progress)
 
 
@@ -136,7 +139,7 @@ def run_hardware_search(
     bounds : CostModel
         Lower bounds of ``costs``. Default: those of ``sim``.
     area_budget : float, optional
-        Largest area; that of the space's default if not given.
+        Largest area; the space's if not given, which is that of its default where it states none.
 
     Raises
     ------
@@ -167,10 +170,11 @@ def run_hardware_search(
         "memory": memory.to_json(),
         "seed": seed,
     }
-    budget = area(hardware.default).total if area_budget is None else area_budget
+    budget = space_budget(hardware) if area_budget is None else area_budget
     identity |= {} if area_budget is None else {"area_budget": area_budget}
+    objective = Objective(metric=chosen.metric, area_budget=budget)
     predicted = partial(evaluate_many, memory=memory)
-    search = _Search(strategy, chosen, budget, seed, out, identity, costs or predicted)
+    search = _Search(strategy, chosen, objective, seed, out, identity, costs or predicted)
     return search.run(resume, progress)
 
 
@@ -180,8 +184,8 @@ class _Search:
     def __init__(
         self,
         strategy: Callable[[Evaluator, Objective], Strategy],
-        settings: StrategySettings,
-        area_budget: float,
+        settings: CoSearchSettings,
+        objective: Objective,
         seed: int,
         out: Path,
         identity: dict[str, Any],
@@ -189,7 +193,7 @@ class _Search:
     ) -> None:
         self._started = time.monotonic()
         self._make, self._settings, self._seed, self._out = strategy, settings, seed, out
-        self._objective = Objective(metric=settings.metric, area_budget=area_budget)
+        self._objective = objective
         self._costs = costs
         # The log's records have the columns that were registered when they were written.
         words = json.dumps(identity | {"columns": list(COST_COLUMNS)}, sort_keys=True).encode()

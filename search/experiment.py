@@ -1,53 +1,36 @@
 """Experiments: everything that decides a co-search, read from TOML and checked at the door."""
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
+from search.networks.settings import NetworkSettings
+from search.objective_settings import ObjectiveSettings
 from search.registry import Entry
-from search.sections import Section, choice, integer, number, record, ruled
+from search.sections import Section, integer, made, number, record, ruled
+from search.space_settings import HardwareSpaceSettings
 from search.strategies import CO_SEARCHES
 from search.strategies.rhnas_settings import RhnasSettings
-from search.strategies.settings import StrategySettings
+from search.strategies.settings import CoSearchSettings
 from search.tasks import TASKS
-from search.tasks.digits_settings import DigitsSettings
 from search.tasks.settings import TaskSettings
-from sim.spec.archives import read_bytes
+from search.toml_files import read_toml
+from search.workload_settings import WorkloadSettings
 from sim.spec.documents import Record, checked
 from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.memories import DETERMINISTIC, FixedLatency, require_fixed
 from sim.spec.memory_record import memory_of
-from sim.spec.rules import Choice, Rule, shown
-from sim.spec.spaces import HARDWARE_SPACES
+from sim.spec.rules import Choice, Identifier, shown
 
-__all__ = ["Experiment", "TrainSettings", "load_experiment"]
-
-_LIMIT_BYTES = 1 << 20
-"""Most bytes of an experiment."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Identifier(Rule):
-    """A name that may stand in a file's name and in a report."""
-
-    limit: int = 64
-
-    def __str__(self) -> str:
-        """Return the rule in words."""
-        return f"at most {self.limit} letters, digits and underscores"
-
-    def accepts(self, value: Any) -> bool:
-        """Whether a value keeps the rule."""
-        return isinstance(value, str) and value.isidentifier() and len(value) <= self.limit
+__all__ = ["SECTIONS", "Experiment", "TrainSettings", "load_experiment"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings(Section):
-    """Training of the supernet (batch) and of the final network.
+    """A section ``[train]``: training of the supernet (batch) and of the final network.
 
     Parameters
     ----------
@@ -72,37 +55,60 @@ class Experiment(Section):
     ----------
     name : str
         Names the network and the reports.
-    space : str
-        Hardware space.
     task : TaskSettings
         Of a task in :data:`search.tasks.TASKS`.
-    search : StrategySettings
+    network : NetworkSettings
+    hardware : HardwareSpaceSettings
+    objective : ObjectiveSettings
+    workload : WorkloadSettings
+    search : CoSearchSettings
         Of a strategy in :data:`search.strategies.CO_SEARCHES`.
     train : TrainSettings
     memory : FixedLatency
         What lies behind the ports; its section is that of a memory in a file.
     """
 
-    name: str = ruled("search", _Identifier())
-    space: str = choice("tiny", *HARDWARE_SPACES)
-    task: TaskSettings = field(default_factory=DigitsSettings)
-    search: StrategySettings = field(default_factory=RhnasSettings)
+    name: str = ruled("search", Identifier())
+    task: TaskSettings
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    hardware: HardwareSpaceSettings = field(default_factory=HardwareSpaceSettings)
+    objective: ObjectiveSettings = field(default_factory=ObjectiveSettings)
+    workload: WorkloadSettings = field(default_factory=WorkloadSettings)
+    search: CoSearchSettings = field(default_factory=RhnasSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
     memory: FixedLatency = DETERMINISTIC
 
-    def to_json(self) -> dict[str, Any]:
-        """Fields as a JSON object."""
-        return Section.to_json(self) | {"memory": self.memory.to_json()}
-
     def __post_init__(self) -> None:
-        """Check the fields, and that the data leave a batch to train on."""
+        """Check the fields, and that the data leave a batch to train on, where that is known."""
         Section.__post_init__(self)
-        training_images = self.task.training_images
+        if self.task.training_images is not None:
+            self.require_batch(self.task.training_images)
+
+    def require_batch(self, training_images: int) -> None:
+        """Raise ``ValueError`` unless there are enough images for a batch."""
         if self.train.batch > training_images:
             raise ValueError(
                 f"train.batch must be at most the {training_images} training images, "
                 f"not {self.train.batch!r}"
             )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all sections as a JSON object."""
+        sections = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {
+            name: value.to_json() if isinstance(value, Section | FixedLatency) else value
+            for name, value in sections.items()
+        }
+
+
+SECTIONS: Mapping[str, type[Section]] = {
+    "network": NetworkSettings,
+    "hardware": HardwareSpaceSettings,
+    "objective": ObjectiveSettings,
+    "workload": WorkloadSettings,
+    "train": TrainSettings,
+}
+"""Sections that have the same fields in every experiment."""
 
 
 def load_experiment(path: Path) -> Experiment:
@@ -110,22 +116,52 @@ def load_experiment(path: Path) -> Experiment:
 
     Raises
     ------
-    CosilicoError
+    DesignFileError
         One line that names the file, the field, the rule and the value.
     """
-    data = _parse(read_bytes(path, "experiment", _LIMIT_BYTES), path)
+    data = read_toml(path, "experiment")
     try:
         memory = require_fixed(memory_of(data.pop("memory", DETERMINISTIC.to_json())))
-        sections: dict[str, type[Section]] = {
-            "task": _settings(TASKS, data, "task", "name"),
+        sections = {
+            "task": _settings(TASKS, _named_task(data), "task", "name"),
             "search": _settings(CO_SEARCHES, data, "search", "strategy"),
-            "train": TrainSettings,
+            **SECTIONS,
         }
         values = dict(checked(_schema(sections), data, ""))
-        made = {name: kind(**dict(values.pop(name))) for name, kind in sections.items()}
-        return Experiment(**values, **made, memory=memory)  # type: ignore[arg-type]  # of the sections' classes
+        built = {
+            name: made(kind, values.pop(name), name, **_folder(kind, path))
+            for name, kind in sections.items()
+        }
+        return Experiment(**values, **built, memory=memory)  # type: ignore[arg-type]  # of the sections' classes
     except (CosilicoError, ValueError) as error:
         raise DesignFileError(f"{path}: {error}") from None
+
+
+def _schema(sections: Mapping[str, type[Section]]) -> type[Record]:
+    """Schema of an experiment whose task and search are these sections."""
+    schemas = {name: record(section) for name, section in sections.items()}
+    return record(
+        Experiment,
+        **{
+            name: (schema, ... if name == "task" else Field(default_factory=schema))
+            for name, schema in schemas.items()
+        },
+    )
+
+
+def _named_task(data: dict[str, Any]) -> dict[str, Any]:
+    """Data with the name of the task, which an entry stands for."""
+    if "task" not in data:
+        if not set(data) <= {entry.name for entry in fields(Experiment)}:
+            return data  # the name that is wrong is told first
+        known = ", ".join(TASKS)
+        raise DesignFileError(f"task must be given, as a table [task] whose name is one of {known}")
+    task = data["task"]
+    if isinstance(task, dict) and "name" not in task:
+        if "entry" not in task:
+            raise DesignFileError(f"task.name must be given, one of {', '.join(TASKS)}")
+        return data | {"task": task | {"name": "entry"}}
+    return data
 
 
 def _settings(
@@ -142,19 +178,6 @@ def _settings(
     return settings
 
 
-def _schema(sections: Mapping[str, type[Section]]) -> type[Record]:
-    """Schema of an experiment with these sections."""
-    schemas = {name: record(section) for name, section in sections.items()}
-    return record(
-        Experiment,
-        **{name: (schema, Field(default_factory=schema)) for name, schema in schemas.items()},
-    )
-
-
-def _parse(content: bytes, path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(content.decode())
-    except RecursionError:
-        raise DesignFileError(f"{path} must be TOML, not nested so deep") from None
-    except ValueError as error:  # also of integers with more digits than Python reads
-        raise DesignFileError(f"{path} must be TOML: {error}") from None
+def _folder(kind: type[Section], path: Path) -> dict[str, Path]:
+    """Folder of the experiment, for the sections that name files."""
+    return {"folder": path.parent} if any(x.name == "folder" for x in fields(kind)) else {}

@@ -8,12 +8,15 @@ from torch import Tensor
 
 from search.architecture import LayerShape
 from search.children import Child
+from search.tasks.task import chunked
 from sim.importers.pytorch.batch_norm import fold_batch_norm
 from sim.importers.pytorch.float_network import INPUT, FloatLayer, FloatNetwork
 from sim.importers.pytorch.quantize import Scale, activation_scale, quantize_layers
 from sim.spec.network import LayerKind, Network
 
 __all__ = ["export", "shape_network"]
+
+_RANGE_IMAGES = 4096
 
 _Parameters = Callable[[LayerShape], tuple[Tensor, Tensor]]
 """Weight and bias of a layer that has them."""
@@ -22,16 +25,18 @@ _Parameters = Callable[[LayerShape], tuple[Tensor, Tensor]]
 def export(child: Child, images: Tensor, *, name: str, input_scale: Scale) -> Network:
     """Quantize a trained child after training.
 
-    Batch normalization is folded; activations get the range they take on ``images``
-    [N, C, H, W], which must be training images. The child is set to inference mode.
+    Batch normalization is folded; activations get the range they take on the first 4,096 of
+    ``images`` [N, C, H, W], which must be training images. The child is set to inference mode.
     """
     child.eval()
-    with torch.no_grad():
-        activations = child.activations(images)
-    scales = {
-        tensor: activation_scale(float(values.min()), float(values.max()))
-        for tensor, values in activations.items()
-    }
+    ranges: dict[str, tuple[float, float]] = {}
+    for part in chunked(images[:_RANGE_IMAGES]):
+        with torch.no_grad():
+            activations = child.activations(part)
+        for tensor, values in activations.items():
+            low, high = ranges.get(tensor, (math.inf, -math.inf))
+            ranges[tensor] = min(low, float(values.min())), max(high, float(values.max()))
+    scales = {tensor: activation_scale(low, high) for tensor, (low, high) in ranges.items()}
     scales[INPUT] = input_scale
 
     def parameters(layer: LayerShape) -> tuple[Tensor, Tensor]:
@@ -39,6 +44,8 @@ def export(child: Child, images: Tensor, *, name: str, input_scale: Scale) -> Ne
             linear = child.linear(layer.name)
             return linear.weight.detach()[:, :, None, None], linear.bias.detach()
         return fold_batch_norm(child.conv(layer.name), child.norm(layer.name))
+
+    child.cpu()
 
     return quantize_layers(_float_network(name, child.layers, parameters), scales)
 

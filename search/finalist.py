@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from search.architecture import Architecture
 from search.children import Child
@@ -11,7 +12,7 @@ from search.export import export
 from search.result import Outcome
 from search.strategies.protocol import CoSearchProblem
 from search.tasks.task import Split, Task
-from search.training import ChildTraining, accuracy
+from search.training import ChildTraining, accuracy, logits_of
 from sim import golden
 from sim.spec.design import Design
 from sim.spec.errors import NotRealizableError
@@ -101,12 +102,12 @@ class Finalist:
 
 def _float_accuracy(child: Child, split: Split) -> float:
     child.eval()
-    with torch.no_grad():
-        return accuracy(child(split.images), split.labels)
+    return accuracy(logits_of(child, split.images), split.labels)
 
 
 def _int8_accuracy(network: Network, task: Task) -> float:
-    split = task.test
-    outputs = golden.run(network, task.quantize(split.images))[network.output.name]
-    logits = torch.from_numpy(outputs.reshape(len(split), -1))
-    return accuracy(logits, split.labels)
+    def logits(images: Tensor) -> Tensor:
+        outputs = golden.run(network, task.quantize(images))[network.output.name]
+        return torch.from_numpy(outputs.reshape(len(images), -1))
+
+    return accuracy(logits_of(logits, task.test.images), task.test.labels)

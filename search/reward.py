@@ -17,7 +17,7 @@ def reward(objective: Objective, evaluation: Evaluation, reference: Evaluation) 
         if not reference.realizable:
             return 0.0
         return float(objective.cost(reference) / objective.cost(evaluation) - 1)
-    over = max(0.0, evaluation["area"] / objective.area_budget - 1)
+    over = float(objective.overrun(evaluation))
     excess = max(0.0, evaluation.excess) + over
     rules = len(evaluation.violations) + (over > 0)
     return -1 - 0.1 * min(rules, 5) - excess / (1 + excess)

@@ -6,7 +6,7 @@ from search.evaluator import BudgetSpent, Evaluator
 from search.strategies.budget_settings import BudgetSettings
 from search.strategies.polished import POLISH
 from search.strategies.protocol import StageEnd, Strategy
-from search.strategies.settings import StrategySettings
+from search.strategies.settings import CoSearchSettings
 
 __all__ = ["Progress", "run_stages"]
 
@@ -17,7 +17,7 @@ Progress = Callable[[str, int, int], None]
 def run_stages(
     strategy: Strategy,
     evaluator: Evaluator,
-    settings: StrategySettings,
+    settings: CoSearchSettings,
     *,
     done: int = 0,
     progress: Progress | None = None,
@@ -30,7 +30,7 @@ def run_stages(
     strategy : Strategy
     evaluator : Evaluator
         The strategy's; its limit is set for each stage, and none at the end.
-    settings : StrategySettings
+    settings : CoSearchSettings
         The strategy's.
     done : int
         Steps that earlier runs did.
@@ -60,7 +60,7 @@ def run_stages(
     evaluator.limit = None
 
 
-def _limit(settings: StrategySettings, stage: str) -> int | None:
+def _limit(settings: CoSearchSettings, stage: str) -> int | None:
     """Evaluations that may have been spent at the end of a stage; None for any number."""
     if not isinstance(settings, BudgetSettings) or not settings.budget:
         return None

@@ -9,6 +9,7 @@ from torch.nn.functional import batch_norm, conv2d, linear, one_hot, pad, relu6
 
 from search.architecture import SKIP, Architecture, LayerShape, NetworkSpace
 from search.children import Child, execute, padded
+from search.device import place_of, placed
 from sim.spec.network import LayerKind, Padding
 
 __all__ = ["Supernet", "one_hot_gates", "sample_gates"]
@@ -63,36 +64,54 @@ class Supernet(nn.Module):
         super().__init__()
         self.space = space
         widths = [max(choices) for choices in space.stage_widths]
-        self.stem = _ConvNorm(space.image[2], widths[0], kernel=3)
+        self.stem = _ConvNorm(space.image[2], widths[0], kernel=3, stride=space.stem_stride)
         self._blocks = [
             _Block(space, i, widths[space.source_stage(i)], widths[block.stage])
             for i, block in enumerate(space.blocks)
         ]
         self.blocks = nn.ModuleList(self._blocks)
-        self.head = _ConvNorm(widths[-1], max(space.heads))
-        self.classifier = nn.Linear(max(space.heads), space.classes)
-        self.headless_classifier = nn.Linear(widths[-1], space.classes)
+        largest = max(space.heads)
+        if largest:
+            self.head = _ConvNorm(widths[-1], largest)
+            self.classifier = nn.Linear(largest, space.classes)
+        if 0 in space.heads:
+            self.headless_classifier = nn.Linear(widths[-1], space.classes)
+        placed(self)
 
     def forward(self, images: Tensor, gates: Gates) -> Tensor:
-        """Logits [N, classes] of images [N, C, H, W] under ``gates``."""
-        space = self.space
+        """Logits [N, classes] of images [N, C, H, W] under ``gates``, all on the images' device."""
+        space, place = self.space, place_of(self)
+        gates = {name: gate.to(place) for name, gate in gates.items()}
         masks = [
             _prefix_mask(gates[f"width{i}"], choices)
             for i, choices in enumerate(space.stage_widths)
         ]
-        x = relu6(self.stem(pad(images, (1, 1, 1, 1)))) * _spread(masks[0])  # [N, w0, H, W]
+        x = relu6(self.stem(_same(images.to(place), 3, space.stem_stride)))  # [N, w0, H, W]
+        x = x * _spread(masks[0])
         # depthwise gradients take half the time in this layout on a CPU
         x = x.contiguous(memory_format=torch.channels_last)
         for i, block in enumerate(self._blocks):
             stage, source = space.blocks[i].stage, space.source_stage(i)
             y = block(x, gates[f"kernel{i}"], gates[f"expansion{i}"], masks[source])
             y = y * _spread(masks[stage])  # [N, width, P, Q]
-            x = x + y * (1 - gates[f"expansion{i}"][0]) if space.may_skip(i) else y
-        head_mask = _prefix_mask(gates["head"], space.heads)
-        top = relu6(self.head(x)) * _spread(head_mask)  # [N, head, P, Q]
-        none = gates["head"][space.heads.index(0)] if 0 in space.heads else torch.zeros(())
+            if space.may_skip(i):
+                y = y * (1 - gates[f"expansion{i}"][0])
+            x = x + y if space.has_residual(i) else y
+        return self._classified(x, gates["head"]).to(images.device)
+
+    def _classified(self, x: Tensor, gate: Tensor) -> Tensor:
+        """Logits [N, classes] of the last block's output, with the heads that ``gate`` weighs."""
+        heads = self.space.heads
+        without: Tensor | None = None
+        if 0 in heads:
+            without = self.headless_classifier(x.mean((2, 3)))
+            if max(heads) == 0:
+                return without
+        top = relu6(self.head(x)) * _spread(_prefix_mask(gate, heads))  # [N, head, P, Q]
         with_head: Tensor = self.classifier(top.mean((2, 3)))
-        without: Tensor = self.headless_classifier(x.mean((2, 3)))
+        if without is None:
+            return with_head
+        none = gate[heads.index(0)]
         return with_head * (1 - none) + without * none
 
     def forward_architecture(self, images: Tensor, architecture: Architecture) -> Tensor:
@@ -109,7 +128,8 @@ class Supernet(nn.Module):
             return relu6(y) if layer.relu6 else y
 
         layers = self.space.layers(architecture)
-        return execute(layers, images, weighted)[layers[-1].name].flatten(1)
+        made = execute(layers, images.to(place_of(self)), weighted)
+        return made[layers[-1].name].flatten(1).to(images.device)
 
     def shared_weights(self, architecture: Architecture) -> dict[str, SharedWeights]:
         """Slices of the weights that the architecture uses, by layer name."""
@@ -122,10 +142,12 @@ class Supernet(nn.Module):
                 target = widths[self.space.blocks[i].stage]
                 parts = block.slices(architecture.kernels[i], expansion, source, target)
                 weights |= {f"block{i}_{name}": part for name, part in parts.items()}
-        last, classifier = widths[-1], self.headless_classifier
+        last = widths[-1]
         if architecture.head:
             weights["head"] = self.head.slices(architecture.head, last)
             last, classifier = architecture.head, self.classifier
+        else:
+            classifier = self.headless_classifier
         weights["classifier"] = SharedWeights(classifier.weight[:, :last], None, classifier.bias)
         return weights
 
@@ -145,9 +167,9 @@ class Supernet(nn.Module):
 class _ConvNorm(nn.Module):
     """Convolution without padding, batch normalization by the batch."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, bias=False)
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, bias=False)
         self.norm = nn.BatchNorm2d(outputs, track_running_stats=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -171,14 +193,15 @@ class _Block(nn.Module):
     def __init__(self, space: NetworkSpace, index: int, inputs: int, outputs: int) -> None:
         super().__init__()
         self.stride = space.blocks[index].stride
-        self.kernels = space.kernels
+        self.kernels = space.block_kernels(index)
         self.expansions = space.decisions[f"expansion{index}"]
         self.slots = max(self.expansions)
         self.inputs = inputs
         hidden = inputs * self.slots
-        self.expand = _ConvNorm(inputs, hidden)
+        if self.slots > 1:
+            self.expand = _ConvNorm(inputs, hidden)
         self.depthwise = nn.Conv2d(
-            hidden, hidden, max(space.kernels), self.stride, groups=hidden, bias=False
+            hidden, hidden, max(self.kernels), self.stride, groups=hidden, bias=False
         )
         self.depthwise_norm = nn.BatchNorm2d(hidden, track_running_stats=False)
         self.project = _ConvNorm(hidden, outputs)
@@ -186,27 +209,30 @@ class _Block(nn.Module):
     def forward(self, x: Tensor, kernel: Tensor, expansion: Tensor, channels: Tensor) -> Tensor:
         slots = _prefix_mask(expansion, self.expansions)  # [slots]
         mask = _spread(torch.outer(slots, channels).flatten())  # [1, slots·C, 1, 1]
-        direct = expansion[self.expansions.index(1)]
-        expanded = relu6(self.expand(x))  # [N, slots·C, H, W]
-        first, rest = torch.tensor_split(expanded, (self.inputs,), 1)
-        hidden = torch.cat([direct * x + (1 - direct) * first, rest], 1) * mask
-        largest = max(self.kernels)
-        edge = Padding.same(
-            (x.shape[2], x.shape[3]), (largest, largest), (self.stride, self.stride)
-        )
-        hidden = pad(hidden, (edge.left, edge.right, edge.top, edge.bottom))
+        hidden = _same(self._expanded(x, expansion) * mask, max(self.kernels), self.stride)
         weight = self.depthwise.weight * self._kernel_mask(kernel)
         y = conv2d(hidden, weight, stride=self.stride, groups=len(weight))
         y = relu6(self.depthwise_norm(y)) * mask  # [N, slots·C, P, Q]
         out: Tensor = self.project(y)
         return out
 
+    def _expanded(self, x: Tensor, expansion: Tensor) -> Tensor:
+        """Input of the depthwise convolution before its mask: [N, slots·C, H, W]."""
+        if self.slots == 1:
+            return x
+        expanded = relu6(self.expand(x))
+        if 1 not in self.expansions:
+            return expanded
+        direct = expansion[self.expansions.index(1)]
+        first, rest = torch.tensor_split(expanded, (self.inputs,), 1)
+        return torch.cat([direct * x + (1 - direct) * first, rest], 1)
+
     def _kernel_mask(self, gate: Tensor) -> Tensor:
         largest = max(self.kernels)
-        mask = torch.zeros(largest, largest)
+        mask = torch.zeros(largest, largest, device=gate.device)
         for weight, size in zip(gate, self.kernels, strict=True):
             edge = (largest - size) // 2
-            mask = mask + weight * pad(torch.ones(size, size), [edge] * 4)
+            mask = mask + weight * pad(torch.ones(size, size, device=gate.device), [edge] * 4)
         return mask
 
     def slices(
@@ -218,7 +244,7 @@ class _Block(nn.Module):
 
         edge = (max(self.kernels) - kernel) // 2
         inner = slice(edge, edge + kernel)
-        expand, depthwise, project = self.expand, self.depthwise_norm, self.project
+        depthwise, project = self.depthwise_norm, self.project
         parts = {
             "depthwise": SharedWeights(
                 hidden(self.depthwise.weight)[:, :, inner, inner],
@@ -233,19 +259,26 @@ class _Block(nn.Module):
         }
         if expansion > 1:
             parts["expand"] = SharedWeights(
-                hidden(expand.conv.weight)[:, :source],
-                hidden(expand.norm.weight),
-                hidden(expand.norm.bias),
+                hidden(self.expand.conv.weight)[:, :source],
+                hidden(self.expand.norm.weight),
+                hidden(self.expand.norm.bias),
             )
         return parts
 
 
 def _prefix_mask(gate: Tensor, sizes: Sequence[int]) -> Tensor:
     """Sum over choices of gate · (first ``size`` of max(sizes) are 1)."""
-    lengths = torch.tensor(sizes)
-    prefixes = (torch.arange(max(sizes)) < lengths[:, None]).float()  # [choices, max]
+    lengths = torch.tensor(sizes, device=gate.device)
+    places = torch.arange(max(sizes), device=gate.device)
+    prefixes = (places < lengths[:, None]).to(gate.dtype)  # [choices, max]
     return gate @ prefixes
 
 
 def _spread(mask: Tensor) -> Tensor:
     return mask[None, :, None, None]
+
+
+def _same(x: Tensor, kernel: int, stride: int) -> Tensor:
+    """Images with the padding of a square window that leaves ceil(size / stride) outputs."""
+    edge = Padding.same((x.shape[2], x.shape[3]), (kernel, kernel), (stride, stride))
+    return pad(x, (edge.left, edge.right, edge.top, edge.bottom))

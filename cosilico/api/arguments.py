@@ -107,7 +107,7 @@ def metric(name: str, value: object) -> Metric:
     ValueError
         If there is no such metric.
     """
-    rule = f"{name} must be {' or '.join(METRICS)}, not {value!r}"
+    rule = f"{name} must be one of {', '.join(METRICS)}, not {value!r}"
     if not isinstance(value, str):
         raise TypeError(rule)
     for known in METRICS:

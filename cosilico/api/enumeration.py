@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from cosilico.api import arguments
 from cosilico.api.accelerators import load_accelerator, load_space
@@ -12,6 +12,7 @@ from cosilico.api.pairs import AcceleratorSource, calibration_in_force
 from cosilico.api.table import Table
 from cosilico.enumeration import census, enumerate_network
 from cosilico.progress import Report
+from sim.cost.objective import Metric
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
@@ -79,7 +80,7 @@ class AcceleratorCosts:
     def best(
         self,
         area_budget_mm2: float = float("inf"),
-        objective: Literal["latency", "edp"] = "latency",
+        objective: Metric = "latency",
     ) -> AcceleratorConfig | None:
         """Return the accelerator of least cost within an area, the smaller of equals.
 
@@ -88,7 +89,7 @@ class AcceleratorCosts:
         area_budget_mm2 : float
             mm² of the area proxy.
         objective : str
-            "latency" or "edp", energy times delay.
+            "latency", "energy", "area" or "edp", energy times delay.
 
         Returns
         -------

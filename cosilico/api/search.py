@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from cosilico.api import arguments
 from cosilico.api.accelerators import load_space
@@ -19,6 +19,7 @@ from cosilico.folder import Contents, open_folder
 from cosilico.inputs import input_files
 from cosilico.progress import Report
 from cosilico.run_folder import SEARCHED_FILES, STAGES, open_run
+from sim.cost.objective import Metric
 from sim.realizability import require
 from sim.spec.design import Design, load
 from sim.spec.documents import read_json
@@ -126,8 +127,7 @@ def search(
         search_stage(subject, place, StageCache(place / STAGES), report, resume=resume)
 
     def opened(place: Path) -> AbstractContextManager[Path]:
-        inputs = input_files(None, None, path)
-        return open_run(place, subject.identity(), inputs, resume=resume, force=force)
+        return open_run(place, subject.identity(), subject.files, resume=resume, force=force)
 
     return _searched(run, folder, opened, progress)
 
@@ -137,7 +137,7 @@ def search_accelerator(
     space: HardwareSpace | str = "tiny",
     out: str | Path | None = None,
     *,
-    objective: Literal["latency", "edp"] = "latency",
+    objective: Metric = "latency",
     memory: MemorySystem | str | Path = DETERMINISTIC,
     seed: int = 0,
     resume: bool = False,
@@ -153,7 +153,7 @@ def search_accelerator(
     space : HardwareSpace or str
         As of :func:`cosilico.load_space`.
     objective : str
-        "latency" or "edp", energy times delay.
+        "latency", "energy", "area" or "edp", energy times delay.
     memory : FixedLatency, str or Path
         What lies behind the ports, as of :func:`cosilico.load_memory`; no DRAM.
     out, seed, force, progress

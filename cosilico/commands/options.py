@@ -50,9 +50,9 @@ def network_names(incomplete: str) -> list[str]:
 
 def space_names(incomplete: str) -> list[str]:
     """Complete the name of a hardware space, for the shell."""
-    from sim.spec.spaces import HARDWARE_SPACES
+    from sim.spec.spaces import SPACE_NAMES
 
-    return [name for name in HARDWARE_SPACES if name.startswith(incomplete)]
+    return [name for name in SPACE_NAMES if name.startswith(incomplete)]
 
 
 def memory_names(incomplete: str) -> list[str]:
@@ -78,7 +78,7 @@ Accelerator = Annotated[
     str | None,
     typer.Option(
         metavar="A",
-        help="tiny, edge or a JSON file",
+        help="tiny, edge, nahas or a JSON file",
         show_default="the design's own",
         autocompletion=space_names,
     ),
@@ -117,5 +117,9 @@ Jobs = Annotated[
 ]
 SpaceName = Annotated[
     str,
-    typer.Option("--space", help="hardware space: tiny or edge", autocompletion=space_names),
+    typer.Option(
+        "--space",
+        help="hardware space: tiny, edge, nahas or a TOML file",
+        autocompletion=space_names,
+    ),
 ]

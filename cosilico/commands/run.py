@@ -38,7 +38,7 @@ def run(
         str | None,
         typer.Option(
             "--space",
-            help="with --network: tiny or edge",
+            help="with --network: tiny, edge, nahas or a TOML file",
             show_default="tiny",
             autocompletion=space_names,
         ),

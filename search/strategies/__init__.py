@@ -15,14 +15,14 @@ from search.strategies.baseline_settings import (
 from search.strategies.certified_settings import CertifiedSettings
 from search.strategies.hardware_settings import HardwareSettings
 from search.strategies.rhnas_settings import RhnasSettings
-from search.strategies.settings import StrategySettings
+from search.strategies.settings import CoSearchSettings, StrategySettings
 
 if TYPE_CHECKING:  # torch is not needed to check an experiment
     from search.strategies.protocol import Strategy
 
 __all__ = ["CO_SEARCHES", "HARDWARE_SEARCHES"]
 
-CO_SEARCHES: "Registry[StrategySettings, Strategy]" = Registry("co-search")
+CO_SEARCHES: "Registry[CoSearchSettings, Strategy]" = Registry("co-search")
 """Strategies that an experiment can name, made from a ``CoSearchProblem`` and their settings."""
 
 CO_SEARCHES.register("rhnas", RhnasSettings, "search.strategies.rhnas:Rhnas")

@@ -55,7 +55,7 @@ class OptunaSearch(AcceleratorSearch):
         self._study = optuna.create_study(
             sampler=make(), directions=["minimize"] * objectives, study_name="search"
         )
-        self._fields = {
+        self._fields: dict[str, optuna.distributions.BaseDistribution] = {
             name: optuna.distributions.IntDistribution(0, size - 1)
             for name, size in zip(self.hardware.values, self.hardware.sizes, strict=True)
         }

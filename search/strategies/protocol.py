@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from search.evaluator import CostModel, Evaluator
 from search.experiment import TrainSettings
+from search.networks.family import NetworkFamily
 from search.result import Outcome
 from search.tasks.task import Task
 from sim.cost.bounds import lower_bounds
@@ -115,9 +116,12 @@ class CoSearchProblem(Problem):
     name : str
         Name of the final network.
     task : Task
+    networks : NetworkFamily
+        Networks that may classify the task's images.
     train : TrainSettings
     """
 
     name: str
     task: Task
+    networks: NetworkFamily
     train: TrainSettings

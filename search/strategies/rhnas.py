@@ -20,8 +20,8 @@ from search.result import Outcome
 from search.reward import reward
 from search.strategies.protocol import CoSearchProblem
 from search.strategies.rhnas_settings import RhnasSettings
-from search.supernet import Supernet, sample_gates
-from search.training import accuracy, draw_batch, shifted
+from search.supernet import sample_gates
+from search.training import accuracy, draw_batch, logits_of
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
 
@@ -36,9 +36,9 @@ class Rhnas:
     """Co-search (Akhauri et al., RHNAS, 2021), advanced step by step.
 
     A round: the agent learns on the most probable and on a drawn architecture; the best
-    hardware known for the former gives every choice a latency; the supernet's weights and
+    hardware known for the former gives every choice a cost; the supernet's weights and
     the architecture's logits then take gradient steps, weights on training images, logits on
-    validation images and the expected latency. At the end the agent learns on the most probable
+    validation images and the expected cost. At the end the agent learns on the most probable
     architecture alone, its best hardware is polished, and the network is trained on.
 
     Parameters
@@ -50,13 +50,12 @@ class Rhnas:
     def __init__(self, problem: CoSearchProblem, settings: RhnasSettings) -> None:
         self.problem, self.settings = problem, settings
         self.task, self.objective = problem.task, problem.objective
-        self.hardware, self.networks = problem.hardware, problem.task.networks
+        self.hardware, self.networks = problem.hardware, problem.networks
         self.evaluator = problem.evaluator
-        self._augmented = shifted(self.task.train.images)
         self._generator = torch.Generator().manual_seed(problem.seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(problem.seed)
-            self.supernet = Supernet(self.networks)
+            self.supernet = self.networks.supernet()
         self.logits = {
             name: torch.zeros(len(values), requires_grad=True)
             for name, values in self.networks.decisions.items()
@@ -113,7 +112,8 @@ class Rhnas:
     def architecture(self) -> Architecture:
         """Most probable architecture."""
         choices = {name: int(logit.argmax()) for name, logit in self.logits.items()}
-        return self.networks.architecture(choices)
+        chosen: Architecture = self.networks.architecture(choices)
+        return chosen
 
     def network(self, architecture: Architecture) -> Network:
         """Shapes of the architecture for the cost model."""
@@ -132,7 +132,7 @@ class Rhnas:
             drawn = self._drawn_architecture()
             self.agent_update([architecture, drawn], phase="agent", accuracies=[share, None])
         best = self.best_hardware(architecture, share)
-        base, deltas = self._choice_latencies(architecture, best.accelerator)
+        base, deltas = self._choice_costs(architecture, best.accelerator)
         progress = self.rounds_done / self.settings.rounds
         temperature = 2.0 * (1 - progress) + 0.3 * progress
         for _ in range(self.settings.epochs_per_round):
@@ -157,11 +157,12 @@ class Rhnas:
             lambda configs: self._evaluate(architecture, configs, "polish", share),
         )
 
-    @torch.no_grad()
     def supernet_accuracy(self, architecture: Architecture) -> float:
         """Return the validation accuracy with shared weights."""
         split = self.task.validation
-        logits = self.supernet.forward_architecture(split.images, architecture)
+        logits = logits_of(
+            lambda images: self.supernet.forward_architecture(images, architecture), split.images
+        )
         return accuracy(logits, split.labels)
 
     def agent_update(
@@ -218,17 +219,17 @@ class Rhnas:
         network = self.network(architecture)
         return self.evaluator.evaluate(configs, network, phase=phase, accuracy=share)
 
-    def _choice_latencies(
+    def _choice_costs(
         self, architecture: Architecture, config: AcceleratorConfig
     ) -> tuple[float, dict[str, Tensor]]:
-        """Cycles of the architecture, and what every single other choice would add to them.
+        """Objective's cost of the architecture, and what every single other choice would add to it.
 
-        Exact for all networks that differ in one decision; a choice that is not realizable on
-        the accelerator counts as doubling the cycles. All zero if the architecture itself
-        is not.
+        Exact for all networks that differ in a single decision; a choice that is not realizable on
+        the accelerator counts as doubling the cost. All zero if the architecture itself is not.
         """
         chosen = self.networks.choices(architecture)
         base = self._evaluate(architecture, [config], "choices", None)[0]
+        base_cost = float(self.objective.cost(base))
         deltas = {}
         for name, values in self.networks.decisions.items():
             delta = torch.zeros(len(values))
@@ -238,9 +239,9 @@ class Rhnas:
             for index in range(len(values)):
                 other = self.networks.architecture(chosen | {name: index})
                 row = self._evaluate(other, [config], "choices", None)[0]
-                cycles = row["cycles"] if row.realizable else 2 * base["cycles"]
-                delta[index] = cycles - base["cycles"]
-        return float(max(base["cycles"], 1)), deltas
+                added = float(self.objective.cost(row)) - base_cost
+                delta[index] = added if row.realizable else base_cost
+        return base_cost or 1.0, deltas
 
     def _batches(self) -> tuple[Tensor, ...]:
         batch = self.problem.train.batch
@@ -248,8 +249,7 @@ class Rhnas:
         return torch.split(order[: len(order) // batch * batch], batch)
 
     def _weight_step(self, part: Tensor) -> None:
-        labels = self.task.train.labels
-        images, labels = draw_batch(self._augmented, labels, part, self._generator)
+        images, labels = draw_batch(self.task.train, part, self._generator)
         logits = self.supernet.forward_architecture(images, self._drawn_architecture())
         loss = cross_entropy(logits, labels)
         self._weight_optimizer.zero_grad()
@@ -274,7 +274,8 @@ class Rhnas:
             name: int(torch.multinomial(logit.softmax(0), 1, generator=self._generator))
             for name, logit in self.logits.items()
         }
-        return self.networks.architecture(choices)
+        drawn: Architecture = self.networks.architecture(choices)
+        return drawn
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides how the search goes on, but the evaluator's records."""

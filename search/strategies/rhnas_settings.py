@@ -3,24 +3,28 @@
 from dataclasses import dataclass
 
 from search.sections import choice, integer, number, truth
-from search.strategies.settings import StrategySettings
+from search.strategies.settings import CoSearchSettings
 
 __all__ = ["RhnasSettings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RhnasSettings(StrategySettings):
-    """Lengths of the stages of RHNAS, and the price of latency.
+class RhnasSettings(CoSearchSettings):
+    """Lengths of the stages of RHNAS, and the price of cost.
 
     Parameters
     ----------
     strategy : "rhnas"
     latency_weight : float
-        Cross entropy that one relative unit of latency is worth to the architecture.
+        Cross entropy that doubling the objective's cost is worth to the architecture.
     warmup_epochs : int
         Supernet epochs before the first round, all architectures alike.
-    rounds, epochs_per_round, updates_per_round : int
-        Alternations; supernet epochs and agent updates in each.
+    rounds : int
+        Alternations of agent and architecture.
+    epochs_per_round : int
+        Supernet epochs in a round.
+    updates_per_round : int
+        Agent updates in a round.
     refine_updates : int
         Agent updates on the final network alone.
     designs_per_update : int

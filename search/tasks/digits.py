@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
-from search.architecture import DIGITS_SPACE
 from search.tasks.digits_settings import DigitsSettings
 from search.tasks.task import Split, Task
 from sim.scales import Scale
@@ -21,7 +20,7 @@ The 17 grey levels lie exactly 15 steps apart, so that none is rounded.
 """
 
 
-def digits(settings: DigitsSettings) -> Task:
+def digits(size: tuple[int, int] | None, settings: DigitsSettings) -> Task:
     """scikit-learn's digits: 1,797 scanned 8x8 digits in 17 grey levels (UCI, 1998).
 
     The split depends on ``split_seed`` only, never on a search's seed.
@@ -40,6 +39,6 @@ def digits(settings: DigitsSettings) -> Task:
         train=train_part,
         validation=validation_part,
         test=test_part,
-        networks=DIGITS_SPACE,
+        classes=10,
         input_scale=INPUT_SCALE,
     )

@@ -18,9 +18,13 @@ class DigitsSettings(TaskSettings):
     Parameters
     ----------
     name : "digits"
-    test_images, validation_images : int
-        Held out for the final figures, and for the search's choices.
+        scikit-learn's 1,797 scanned digits of 8x8 pixels.
+    test_images : int
+        Images that are held out for the final figures.
+    validation_images : int
+        Images that are held out for the search's choices.
     split_seed : int
+        Decides which images are drawn; a search's seed does not.
     """
 
     name: str = choice("digits", "digits")
@@ -32,3 +36,8 @@ class DigitsSettings(TaskSettings):
     def training_images(self) -> int:
         """Images that are neither for validation nor for the test."""
         return _DIGITS - self.test_images - self.validation_images
+
+    @property
+    def network_space(self) -> str:
+        """Network space where the experiment names none."""
+        return "digits"

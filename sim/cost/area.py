@@ -25,8 +25,9 @@ from sim.spec.accelerator import (
 )
 from sim.spec.bus import BURST_BEATS, DESCRIPTOR_PORT_BYTES
 from sim.spec.descriptor import FIELDS, Queue
+from sim.spec.spaces import HardwareSpace
 
-__all__ = ["AreaBreakdown", "RamShape", "area", "memories"]
+__all__ = ["AreaBreakdown", "RamShape", "area", "area_budget", "memories"]
 
 INT8_MULTIPLIER_UM2 = 282.0
 INT8_ADDER_UM2 = 36.0
@@ -149,6 +150,11 @@ _DESCRIPTOR_MEMORIES = (
     RamShape(width=BURST_BITS, rows=HELD_TRANSFERS),
     RamShape(width=BURST_BITS, rows=BURSTS),
 )
+
+
+def area_budget(space: HardwareSpace) -> float:
+    """Largest area of a design in mm²: what the space states, else the area of its default."""
+    return area(space.default).total if space.area_budget is None else space.area_budget
 
 
 def memories(config: AcceleratorConfig) -> dict[str, tuple[RamShape, ...]]:

@@ -1,4 +1,4 @@
-"""The objective: what is minimized, under an area budget."""
+"""The objective: what is minimized, under an area budget and other constraints."""
 
 import math
 from collections.abc import Mapping
@@ -7,12 +7,20 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-__all__ = ["METRICS", "Costs", "Metric", "Objective"]
+__all__ = ["METRICS", "WEIGHTED_PRODUCTS", "Costs", "Metric", "Objective"]
 
-Metric = Literal["latency", "edp"]
+Metric = Literal["latency", "energy", "area", "edp"]
 
-METRICS: Mapping[Metric, tuple[str, ...]] = {"latency": ("cycles",), "edp": ("cycles", "energy")}
+METRICS: Mapping[Metric, tuple[str, ...]] = {
+    "latency": ("cycles",),
+    "edp": ("cycles", "energy"),
+    "energy": ("energy",),
+    "area": ("area",),
+}
 """Columns of the cost table whose product a metric is."""
+
+WEIGHTED_PRODUCTS: Mapping[str, tuple[float, float]] = {"hard": (0.0, -1.0), "soft": (-0.07, -0.07)}
+"""Exponents p and q of NAHAS's reward: of a ratio to its target below 1, and above."""
 
 
 class Costs(Protocol):
@@ -30,20 +38,34 @@ class Costs(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """Latency or energy-delay product under an area budget.
+    """Latency, energy, area or energy-delay product, under budgets.
 
     Every method takes an accelerator's costs, or a table of many and then returns arrays.
 
     Parameters
     ----------
-    metric : "latency" or "edp"
-        Cycles, or cycles · pJ.
+    metric : "latency", "energy", "area" or "edp"
+        Cycles, pJ, mm², or cycles · pJ.
     area_budget : float
         Largest area, in the area model's unit.
+    cycles_budget, energy_budget : float
+        Most cycles and pJ for an image; infinite for any.
     """
 
     metric: Metric
     area_budget: float
+    cycles_budget: float = math.inf
+    energy_budget: float = math.inf
+
+    @property
+    def budgets(self) -> dict[str, float]:
+        """Largest value of each cost column that has a budget which is not infinite."""
+        limits = {
+            "area": self.area_budget,
+            "cycles": self.cycles_budget,
+            "energy": self.energy_budget,
+        }
+        return {name: limit for name, limit in limits.items() if limit < math.inf}
 
     def cost(self, costs: Costs) -> Any:
         """Value to minimize, float64; meaningless where the design is not realizable."""
@@ -54,8 +76,30 @@ class Objective:
         return self.cost(costs), costs["area"]
 
     def feasible(self, costs: Costs) -> Any:
-        """Whether the design is realizable and within the area budget."""
-        return costs.realizable & (costs["area"] <= self.area_budget)
+        """Whether the design is realizable and within all budgets."""
+        within = costs.realizable
+        for name, limit in self.budgets.items():
+            within = within & (costs[name] <= limit)
+        return within
+
+    def overrun(self, costs: Costs) -> Any:
+        """Sum over the budgets of the share by which a cost is above: 0 where all are kept."""
+        return sum(np.maximum(0.0, costs[name] / limit - 1) for name, limit in self.budgets.items())
+
+    def weighted_product(self, accuracy: Any, costs: Costs, *, p: float, q: float) -> Any:
+        """NAHAS's reward of a network and its accelerator: accuracy times a power of each ratio.
+
+        accuracy · Π (cost / budget)^w over the budgets, where w is ``p`` if the budget is kept and
+        ``q`` if not (Zhou et al., 2021, the section on the objective). With the exponents of
+        :data:`WEIGHTED_PRODUCTS`, a hard constraint leaves the accuracy as it is within the budget
+        (p = 0, q = -1), a soft one trades accuracy for cost everywhere (p = q = -0.07). 0 where not
+        realizable.
+        """
+        product = np.asarray(accuracy, np.float64)
+        for name, limit in self.budgets.items():
+            ratio = np.where(costs.realizable, costs[name], limit) / limit
+            product = product * ratio ** np.where(ratio <= 1, p, q)
+        return np.where(costs.realizable, product, 0.0)[()]
 
     def best(self, table: Costs) -> int | None:
         """Row of the first feasible design in the order of :meth:`rank`; None if none is."""

@@ -12,7 +12,7 @@ from sim.spec.memories import DETERMINISTIC, DRAM, FixedLatency, MemorySystem
 from sim.spec.queued_memory_record import queued_of
 from sim.spec.rules import Choice, shown
 
-__all__ = ["MEMORY_NAMES", "memory_of", "parse_memory"]
+__all__ = ["MEMORY_NAMES", "fixed_latency_schema", "memory_of", "parse_memory"]
 
 FILE_SUFFIX = ".toml"
 FILE_LIMIT_BYTES = 1 << 20
@@ -33,6 +33,14 @@ class _FixedLatencyRecord(Record):
     width_bytes: int | None = None
     clock_mhz: int | None = None
     burst_gap: int = 0
+
+
+def fixed_latency_schema() -> dict[str, Any]:
+    """JSON Schema of a memory of fixed latency in a file; it cannot say the ranges of the values."""
+    schema = _FixedLatencyRecord.model_json_schema()
+    schema["description"] = "What lies behind the ports: a memory of fixed latency."
+    schema["properties"]["kind"]["const"] = "fixed_latency"
+    return schema
 
 
 def parse_memory(text: str) -> MemorySystem:

@@ -3,6 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from itertools import pairwise
 from reprlib import Repr
 from typing import Any
 
@@ -13,10 +14,15 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 __all__ = [
     "Choice",
     "Digest",
+    "EntryPoint",
     "FileName",
+    "Identifier",
     "Integer",
     "Name",
     "Number",
+    "OrNone",
+    "PathText",
+    "Rising",
     "Rule",
     "Shape",
     "Text",
@@ -68,6 +74,10 @@ class Rule(ABC):
         """Form in which a value that keeps the rule is kept."""
         return value
 
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema of the values that keep the rule, as far as such a schema can say it."""
+        return {}
+
     def require(self, value: Any, what: str) -> None:
         """Raise ``ValueError`` with the line ``<what> must be <rule>, not <value>``."""
         if not self.accepts(value.item() if isinstance(value, np.generic) else value):
@@ -83,12 +93,7 @@ class Rule(ABC):
         self, core: CoreSchema, schema_of: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """Describe the values for JSON Schema."""
-        return {"description": str(self), **self.json_schema}
-
-    @property
-    def json_schema(self) -> dict[str, Any]:
-        """Keywords of JSON Schema that say part of the rule."""
-        return {}
+        return {"description": str(self), **self.json_schema()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +111,8 @@ class Integer(Rule):
         """Whether a value keeps the rule."""
         return type(value) is int and self.low <= value <= self.high
 
-    @property
     def json_schema(self) -> dict[str, Any]:
-        """Keywords of JSON Schema that say the rule."""
+        """JSON Schema of the values."""
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
 
 
@@ -131,6 +135,10 @@ class Number(Rule):
         """The value as a float."""
         return float(value)
 
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema of the values."""
+        return {"type": "number", "minimum": self.low, "maximum": self.high}
+
 
 @dataclass(frozen=True, slots=True)
 class Text(Rule):
@@ -145,6 +153,10 @@ class Text(Rule):
     def accepts(self, value: Any) -> bool:
         """Whether a value keeps the rule."""
         return isinstance(value, str) and len(value) <= self.limit and value.isprintable()
+
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema of the values."""
+        return {"type": "string", "maxLength": self.limit}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +173,10 @@ class Name(Rule):
         """Whether a value keeps the rule."""
         return isinstance(value, str) and 0 < len(value) <= self.limit and value.isprintable()
 
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema of the values."""
+        return {"type": "string", "minLength": 1, "maxLength": self.limit}
+
 
 @dataclass(frozen=True, slots=True)
 class Choice(Rule):
@@ -175,6 +191,10 @@ class Choice(Rule):
     def accepts(self, value: Any) -> bool:
         """Whether a value keeps the rule."""
         return isinstance(value, str) and value in self.words
+
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema of the values."""
+        return {"type": "string", "enum": list(self.words)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +214,7 @@ class Shape(Rule):
     def accepts(self, value: Any) -> bool:
         """Whether a value keeps the rule."""
         return (
-            isinstance(value, list)
+            isinstance(value, list | tuple)
             and self.least <= len(value) <= self.most
             and all(type(x) is int and self.low <= x <= self.high for x in value)
         )
@@ -202,6 +222,15 @@ class Shape(Rule):
     def converted(self, value: Any) -> tuple[int, ...]:
         """The value as a tuple."""
         return tuple(value)
+
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema of the values."""
+        return {
+            "type": "array",
+            "minItems": self.least,
+            "maxItems": self.most,
+            "items": Integer(self.low, self.high).json_schema(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +258,10 @@ class FileName(Rule):
         """Whether a value keeps the rule."""
         return Name().accepts(value) and "/" not in value and value not in (".", "..")
 
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema of the values."""
+        return {"type": "string", "minLength": 1, "maxLength": Name().limit}
+
 
 @dataclass(frozen=True, slots=True)
 class OrNone(Rule):
@@ -244,6 +277,33 @@ class OrNone(Rule):
         """Whether a value keeps the rule."""
         return value is None or self.rule.accepts(value)
 
+    def converted(self, value: Any) -> Any:
+        """Null, or the value as the other rule keeps it."""
+        return None if value is None else self.rule.converted(value)
+
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema of the values."""
+        return {"anyOf": [self.rule.json_schema(), {"type": "null"}]}
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier(Rule):
+    """A name that may stand in a file's name and in a report."""
+
+    limit: int = 64
+
+    def __str__(self) -> str:
+        """The rule in words."""
+        return f"at most {self.limit} letters, digits and underscores"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value keeps the rule."""
+        return isinstance(value, str) and value.isidentifier() and len(value) <= self.limit
+
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema of the values."""
+        return {"type": "string", "pattern": "^[^\\W\\d]\\w*$", "maxLength": self.limit}
+
 
 @dataclass(frozen=True, slots=True)
 class Truth(Rule):
@@ -256,3 +316,84 @@ class Truth(Rule):
     def accepts(self, value: Any) -> bool:
         """Whether a value keeps the rule."""
         return type(value) is bool
+
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema of the values."""
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True, slots=True)
+class PathText(Rule):
+    """The path of a file or a folder, relative to the file that names it."""
+
+    limit: int = 1000
+
+    def __str__(self) -> str:
+        """The rule in words."""
+        return f"a path of 1 … {self.limit} printable characters"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value keeps the rule."""
+        return isinstance(value, str) and 0 < len(value) <= self.limit and value.isprintable()
+
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema of the values."""
+        return {"type": "string", "minLength": 1, "maxLength": self.limit}
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPoint(Rule):
+    """An object of a Python module, as the entry points of packages name it."""
+
+    limit: int = 200
+
+    def __str__(self) -> str:
+        """The rule in words."""
+        return f"package:object, at most {self.limit} characters"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value keeps the rule."""
+        if not isinstance(value, str) or len(value) > self.limit:
+            return False
+        module, colon, name = value.partition(":")
+        parts = (*module.split("."), *name.split("."))
+        return bool(colon) and all(part.isidentifier() for part in parts)
+
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema of the values."""
+        return {"type": "string", "pattern": "^[^:]+:[^:]+$", "maxLength": self.limit}
+
+
+@dataclass(frozen=True, slots=True)
+class Rising(Rule):
+    """A list of 1 … ``most`` numbers that rise, each by a rule of its own; as a tuple."""
+
+    rule: Integer | Number
+    most: int = 64
+
+    def __str__(self) -> str:
+        """The rule in words."""
+        kind = "integers" if isinstance(self.rule, Integer) else "numbers"
+        return f"a rising list of 1 … {self.most} {kind} in {self.rule.low} … {self.rule.high}"
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value keeps the rule."""
+        return (
+            isinstance(value, list | tuple)
+            and 0 < len(value) <= self.most
+            and all(self.rule.accepts(item) for item in value)
+            and all(a < b for a, b in pairwise(value))
+        )
+
+    def converted(self, value: Any) -> tuple[Any, ...]:
+        """The value as a tuple."""
+        return tuple(self.rule.converted(item) for item in value)
+
+    def json_schema(self) -> dict[str, Any]:
+        """JSON Schema of the values."""
+        return {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": self.most,
+            "items": self.rule.json_schema(),
+        }

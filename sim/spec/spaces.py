@@ -9,7 +9,7 @@ from typing import Any
 
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["EDGE", "HARDWARE_SPACES", "TINY", "HardwareSpace"]
+__all__ = ["EDGE", "HARDWARE_SPACES", "SPACE_NAMES", "TINY", "HardwareSpace"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,16 +25,30 @@ class HardwareSpace:
         In the order of the accelerator's fields; every field but the clock.
     default : AcceleratorConfig
         The point that a search has to beat; its area is the budget.
+    area_budget : float or None
+        Largest area in mm², in the place of the default's.
+
+    Raises
+    ------
+    ValueError
+        If a field has no values or they do not rise, or the default is not a point of the space.
     """
 
     name: str
     clock_mhz: int
     values: Mapping[str, tuple[int, ...] | tuple[float, ...]]
     default: AcceleratorConfig
+    area_budget: float | None = None
 
     def __post_init__(self) -> None:
-        """Check that the default is a point of the space."""
-        self.indices(self.default)
+        """Check the values, and that the default is a point of the space."""
+        for name, values in self.values.items():
+            if not values or any(a >= b for a, b in itertools.pairwise(values)):
+                raise ValueError(f"values.{name} must be a rising list, not {list(values)!r}")
+        try:
+            self.indices(self.default)
+        except ValueError as error:
+            raise ValueError(f"default.{error}") from None
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -95,11 +109,13 @@ class HardwareSpace:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything that a search in the space depends on as a JSON object."""
+        budget = {} if self.area_budget is None else {"area_budget": self.area_budget}
         return {
             "name": self.name,
             "clock_mhz": self.clock_mhz,
             "values": {name: list(values) for name, values in self.values.items()},
             "default": self.default.to_json(),
+            **budget,
         }
 
 
@@ -159,3 +175,6 @@ EDGE = HardwareSpace(
 
 HARDWARE_SPACES: Mapping[str, HardwareSpace] = MappingProxyType({"tiny": TINY, "edge": EDGE})
 """Spaces by name."""
+
+SPACE_NAMES: Mapping[str, HardwareSpace] = MappingProxyType({**HARDWARE_SPACES, "nahas": EDGE})
+"""Spaces by every name that a user may give: ``nahas`` is another one of ``edge``, by its source."""

@@ -15,7 +15,7 @@ from sim.spec.spaces import EDGE, TINY
 def test_a_spaces_name_is_its_default() -> None:
     assert accelerator_argument("edge") == EDGE.default
     assert accelerator_argument("tiny") == TINY.default
-    assert named_space("edge") is EDGE
+    assert named_space("edge") is named_space("nahas") is EDGE
 
 
 @pytest.mark.parametrize("wrap", [False, True])
@@ -63,8 +63,9 @@ def test_every_field_has_a_type_and_a_range(tmp_path: Path, name: str, value: ob
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    message = r"^accelerator must be one of tiny, edge, or a JSON file, not 'huge'$"
+    message = r"^accelerator must be one of tiny, edge, nahas, or a JSON file, not 'huge'$"
     with pytest.raises(CosilicoError, match=message):
         accelerator_argument("huge")
-    with pytest.raises(CosilicoError, match=r"^space must be one of tiny, edge, not 'huge'$"):
+    message = r"^space must be one of tiny, edge, nahas, or a TOML file, not 'huge'$"
+    with pytest.raises(CosilicoError, match=message):
         named_space("huge")

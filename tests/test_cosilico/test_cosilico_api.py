@@ -136,8 +136,10 @@ def test_many_accelerators_cost_what_each_costs() -> None:
     assert costs.front()["predicted_cycles"][0] == costs["predicted_cycles"][0]
     assert repr(costs) == "AcceleratorCosts(ds_cnn on 3 accelerators, 2 realizable)"
     assert reports[-1] == ("accelerators", 3, 3)
-    with pytest.raises(ValueError, match=r"^objective must be latency or edp, not 'area'$"):
-        costs.best(objective="area")  # type: ignore[arg-type]  # not a metric
+    with pytest.raises(
+        ValueError, match=r"^objective must be one of latency, edp, energy, area, not 'power'$"
+    ):
+        costs.best(objective="power")  # type: ignore[arg-type]
     with pytest.raises(
         ValueError, match=r"^accelerators must be a sequence that is not empty, not \[\]$"
     ):
@@ -171,7 +173,10 @@ def test_a_network_comes_from_wherever_it_is(design: Path, tmp_path: Path) -> No
         cosilico.predict(loaded.network)
     with pytest.raises(cosilico.CosilicoError, match=r"^network must be one of .*not 'resnet9'"):
         cosilico.load_network("resnet9")
-    with pytest.raises(cosilico.CosilicoError, match=r"^space must be one of tiny, edge, not 'x'$"):
+    with pytest.raises(
+        cosilico.CosilicoError,
+        match=r"^space must be one of tiny, edge, nahas, or a TOML file, not 'x'$",
+    ):
         cosilico.load_space("x")
 
 

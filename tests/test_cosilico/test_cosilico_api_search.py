@@ -43,11 +43,19 @@ def contents(folder: Path) -> dict[Path, bytes]:
 @pytest.mark.parametrize(
     ("arguments", "error", "line"),
     [
-        ({"objective": "foo"}, ValueError, "objective must be latency or edp, not 'foo'"),
-        ({"objective": 1}, TypeError, "objective must be latency or edp, not 1"),
+        (
+            {"objective": "foo"},
+            ValueError,
+            "objective must be one of latency, edp, energy, area, not 'foo'",
+        ),
+        ({"objective": 1}, TypeError, "objective must be one of latency, edp, energy, area, not 1"),
         ({"seed": "a"}, TypeError, "seed must be an integer from 0 to 2147483647, not 'a'"),
         ({"seed": -1}, ValueError, "seed must be an integer from 0 to 2147483647, not -1"),
-        ({"space": "x"}, cosilico.CosilicoError, "space must be one of tiny, edge, not 'x'"),
+        (
+            {"space": "x"},
+            cosilico.CosilicoError,
+            "space must be one of tiny, edge, nahas, or a TOML file, not 'x'",
+        ),
         (
             {"space": NARROW_SPACE},
             cosilico.NotRealizableError,
@@ -81,7 +89,7 @@ def test_an_input_in_the_results_folder_is_refused(earlier: Path) -> None:
     }
     for path, call in calls.items():
         if path == experiment:
-            experiment.write_text('name = "small"\n')
+            experiment.write_text('[task]\nname = "digits"\n')
             before[experiment] = experiment.read_bytes()
         line = f"out must be a folder without the input {str(path)!r}, not {str(earlier)!r}"
         with pytest.raises(cosilico.CosilicoError, match=f"^{re.escape(line)}$"):
@@ -147,6 +155,7 @@ def test_an_interrupted_search_is_resumed_or_replaced(tmp_path: Path) -> None:
 SMALL = """
 name = "small"
 [task]
+name = "digits"
 test_images = 5
 [search]
 warmup_epochs = 1

@@ -20,6 +20,7 @@ from testbench.standalone.file_names import COCOTB_FILES
 EXPERIMENT = """
 name = "small"
 [task]
+name = "digits"
 test_images = 5
 [search]
 warmup_epochs = 1

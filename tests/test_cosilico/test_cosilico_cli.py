@@ -109,7 +109,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ),
         (
             ["simulate", "mobilenet_v2", "--accelerator", "huge"],
-            "accelerator must be one of tiny, edge, or a JSON file, not 'huge'",
+            "accelerator must be one of tiny, edge, nahas, or a JSON file, not 'huge'",
         ),
         (
             ["simulate", "mobilenet_v9", "--accelerator", "edge"],
@@ -166,15 +166,15 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ),
         (
             ["run", "--network", "net.json", "--space", "huge", "--out", "o"],
-            "space must be one of tiny, edge, not 'huge'",
+            "space must be one of tiny, edge, nahas, or a TOML file, not 'huge'",
         ),
         (
             ["validate", "--random", "1", "--space", "huge"],
-            "space must be one of tiny, edge, not 'huge'",
+            "space must be one of tiny, edge, nahas, or a TOML file, not 'huge'",
         ),
         (
             ["enumerate", "x", "--space", "huge", "--out", "o.csv"],
-            "space must be one of tiny, edge, not 'huge'",
+            "space must be one of tiny, edge, nahas, or a TOML file, not 'huge'",
         ),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from cosilico.pinning import bandwidth_shares
 from cosilico.summary import agreement_lines, gain_lines
 from sim.cost.area import area
-from sim.cost.objective import Metric
+from sim.cost.objective import Metric, Objective
 from sim.cost.table import CostTable
 from sim.spec.spaces import TINY, HardwareSpace
 
@@ -47,7 +47,9 @@ def test_pinned_optimum_is_the_best_with_the_defaults_bandwidth(
     table: CostTable, space: HardwareSpace, metric: Metric
 ) -> None:
     budget = area(space.default).total
-    shares = bandwidth_shares(table, space, space.default, budget, metric)
+    shares = bandwidth_shares(
+        table, space, space.default, Objective(metric=metric, area_budget=budget)
+    )
     best = min(
         (table.cycles[row] * (table.energy[row] if metric == "edp" else 1), table.area[row], row)
         for row, config in enumerate(table.configs)
@@ -69,17 +71,19 @@ def test_widened_default_differs_from_the_default_in_bandwidth_alone(
     widened = dataclasses.replace(space.default, io_bandwidth_gbps=3.2)
     row = space.flat_index(widened)
     table.violations[row] = ()
-    shares = bandwidth_shares(table, space, chosen, 1.0, "latency")
+    shares = bandwidth_shares(table, space, chosen, Objective(metric="latency", area_budget=1.0))
     assert shares["widened_default"] == table.figures(row)
     assert shares["widened_default"]["accelerator"] == widened.to_json()
     table.violations[row] = ("MAP_WEIGHTS",)
-    assert bandwidth_shares(table, space, chosen, 1.0, "latency")["widened_default"] is None
+    shares = bandwidth_shares(table, space, chosen, Objective(metric="latency", area_budget=1.0))
+    assert shares["widened_default"] is None
 
 
 def test_no_accelerator_within_the_budget_is_no_pinned_optimum(
     table: CostTable, space: HardwareSpace
 ) -> None:
-    assert bandwidth_shares(table, space, space.default, 0.0, "edp")["pinned_optimum"] is None
+    nothing = Objective(metric="edp", area_budget=0.0)
+    assert bandwidth_shares(table, space, space.default, nothing)["pinned_optimum"] is None
 
 
 def results(**search: Any) -> dict[str, Any]:

@@ -32,11 +32,11 @@ def test_an_identity_is_of_the_whole_space(
     assert NetworkSubject("autoencoder", TINY, 1).identity() == identity
     assert differing(NetworkSubject("autoencoder", space, 1).identity(), identity) == {"space"}
     path = tmp_path / "experiment.toml"
-    path.write_text('space = "tiny"\n')
+    path.write_text('[task]\nname = "digits"\n')
     identity = ExperimentSubject(path, 1).identity()
     assert ExperimentSubject(path, 1).identity() == identity
     assert differing(ExperimentSubject(path, 2).identity(), identity) == {"seed"}
-    monkeypatch.setattr("cosilico.subjects.HARDWARE_SPACES", {"tiny": space})
+    monkeypatch.setattr("search.space_settings.SPACE_NAMES", {"tiny": space})
     assert differing(ExperimentSubject(path, 1).identity(), identity) == {"space"}
 
 

@@ -59,7 +59,7 @@ def test_efficientnet_lite0_knows_the_photographs_in_int8(tmp_path: Path) -> Non
 
 def test_demo_experiment_is_the_whole_test_set() -> None:
     experiment = load_experiment(EXAMPLES / "digits.toml")
-    assert (experiment.name, experiment.space) == ("digits", "tiny")
+    assert (experiment.name, experiment.hardware.space) == ("digits", "tiny")
     assert experiment.task == DigitsSettings(test_images=360)
 
 

@@ -1,6 +1,5 @@
 """A whole search: what it leaves, and that a kill at any instant changes nothing."""
 
-import dataclasses
 import functools
 import hashlib
 import json
@@ -9,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from search.architecture import DIGITS_SPACE, Architecture
+from search.architecture import Architecture
 from search.checkpoint import CheckpointStore
 from search.driver import run_search
 from search.evaluator import Evaluation, Evaluator
 from search.experiment import Experiment, load_experiment
 from search.export import shape_network
+from search.networks.plans import DIGITS_SPACE
+from search.space_settings import DefaultSettings, HardwareSpaceSettings, ValuesSettings
+from search.tasks.digits_settings import DigitsSettings
 from sim.cost.columns import COST_COLUMNS
 from sim.spec.design import load
 from sim.spec.errors import CosilicoError, NotRealizableError
@@ -22,6 +24,8 @@ from sim.spec.spaces import HARDWARE_SPACES, TINY
 
 SMALL = """
 name = "small"
+[task]
+name = "digits"
 [search]
 warmup_epochs = 1
 rounds = 2
@@ -146,19 +150,18 @@ def test_the_log_goes_on_where_its_checkpoint_was(tmp_path: Path) -> None:
     assert CheckpointStore(tmp_path, "run").load() == ({"step": 2}, [first, second])
 
 
-def test_a_space_whose_default_cannot_be_built_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    values = dict(TINY.values) | {"simd_units": (128,), "register_file_kb": (1,)}
-    default = dataclasses.replace(TINY.default, simd_units=128, register_file_kb=1)
-    narrow = dataclasses.replace(TINY, name="narrow", values=values, default=default)
-    monkeypatch.setattr("search.driver.HARDWARE_SPACES", {"tiny": narrow})
+def test_a_space_whose_default_cannot_be_built_is_refused(tmp_path: Path) -> None:
+    narrow = HardwareSpaceSettings(
+        name="narrow",
+        values=ValuesSettings(simd_units=(128,), register_file_kb=(1,)),
+        default=DefaultSettings(simd_units=128, register_file_kb=1),
+    )
     message = (
         r"^default accelerator of space 'narrow': two weight rows and an accumulator row of "
         r"simd_units 128 need 1536 bytes, but register_file_kb gives 1024$"
     )
     with pytest.raises(NotRealizableError, match=message):
-        run_search(Experiment(space="tiny"), tmp_path, seed=0)
+        run_search(Experiment(task=DigitsSettings(), hardware=narrow), tmp_path, seed=0)
 
 
 def test_every_default_runs_the_smallest_network() -> None:

@@ -6,11 +6,15 @@ import pytest
 
 from project_root import ROOT
 from search.experiment import Experiment, load_experiment
+from search.networks.settings import NetworkSettings
+from search.tasks.digits_settings import DigitsSettings
 from sim.spec.errors import CosilicoError
 from sim.spec.memories import FixedLatency
 from sim.spec.memory_record import memory_of
 
 EXAMPLE = ROOT / "examples" / "digits.toml"
+
+TASK = "[task]\nname = 'digits'\n"
 
 
 def _load(folder: Path, text: str) -> Experiment:
@@ -20,17 +24,21 @@ def _load(folder: Path, text: str) -> Experiment:
 
 
 def test_the_example_states_the_defaults() -> None:
-    assert load_experiment(EXAMPLE) == Experiment(name="digits")
+    digits = Experiment(
+        name="digits", task=DigitsSettings(), network=NetworkSettings(space="digits")
+    )
+    assert load_experiment(EXAMPLE) == digits
 
 
-def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
-    assert _load(tmp_path, "") == Experiment()
+def test_a_task_alone_is_the_default(tmp_path: Path) -> None:
+    assert _load(tmp_path, TASK) == Experiment(task=DigitsSettings())
 
 
 def test_a_memory_is_a_section_as_in_a_file_of_its_own(tmp_path: Path) -> None:
     text = "[memory]\nkind = 'fixed_latency'\nlatency = 60\noutstanding = 2"
-    experiment = _load(tmp_path, text)
-    assert experiment == Experiment(memory=FixedLatency(latency=60, outstanding=2))
+    experiment = _load(tmp_path, f"{TASK}\n{text}")
+    memory = FixedLatency(latency=60, outstanding=2)
+    assert experiment == Experiment(task=DigitsSettings(), memory=memory)
     assert memory_of(experiment.to_json()["memory"]) == experiment.memory
 
 
@@ -45,7 +53,10 @@ def test_a_memory_is_a_section_as_in_a_file_of_its_own(tmp_path: Path) -> None:
         ("nam = 1", "the file has no field 'nam'"),
         ("name = 'a b'", "name must be at most 64 letters, digits and underscores, not 'a b'"),
         ("name = 3", "name must be at most 64 letters, digits and underscores, not 3"),
-        ("space = 'huge'", "space must be one of tiny, edge, not 'huge'"),
+        (
+            "[hardware]\nspace = 'huge'",
+            "hardware.space must be one of tiny, edge, nahas, not 'huge'",
+        ),
         (
             'name = "a\\u0000b"',
             "name must be at most 64 letters, digits and underscores, not 'a\\x00b'",
@@ -69,9 +80,70 @@ def test_a_memory_is_a_section_as_in_a_file_of_its_own(tmp_path: Path) -> None:
         ),
         ("[[search]]\n[[search]]", "search must be an object, not [{}, {}]"),
         ("task = 3", "task must be an object, not 3"),
-        ("[task]\nname = 'mnist'", "task.name must be one of digits, not 'mnist'"),
         (
-            "[task]\ntest_images = 9000",
+            "[task]\nname = 'mnist'",
+            "task.name must be one of digits, fashion_mnist, cifar10, folder, npz, entry, not 'mnist'",
+        ),
+        (
+            "[task]\ntest_images = 3",
+            "task.name must be given, one of digits, fashion_mnist, cifar10, folder, npz, entry",
+        ),
+        ("[task]\nname = 'npz'", "task.path must be given"),
+        (
+            "[task]\nname = 'npz'\npath = ''",
+            "task.path must be a path of 1 … 1000 printable characters, not ''",
+        ),
+        (
+            "[task]\nentry = 'package'",
+            "task.entry must be package:object, at most 200 characters, not 'package'",
+        ),
+        (
+            "[network]\nspace = 'resnet'",
+            "network.space must be one of digits, fashion, mobilenet_v2, efficientnet, fbnet, "
+            "not 'resnet'",
+        ),
+        ("[network]\nkernels = [3, 4]", "network.kernels must be odd, not 4"),
+        (
+            "[network]\nkernels = [5, 3]",
+            "network.kernels must be a rising list of 1 … 6 integers in 1 … 11, not [5, 3]",
+        ),
+        (
+            "[network]\nimage = [28]",
+            "network.image must be a list of 2 integers in 1 … 4096, not [28]",
+        ),
+        ("[[network.stages]]\nblocks = 2", "network.stages[0].widths must be given"),
+        (
+            "[[network.stages]]\nwidths = [8]\n[[network.stages]]\nwidths = [8]\nblocks = 0",
+            "network.stages[1].blocks must be an integer in 1 … 64, not 0",
+        ),
+        (
+            "[[network.stages]]\nwidths = [8]\nkernels = [2]",
+            "network.stages[0].kernels must be odd, not 2",
+        ),
+        (
+            "[network]\nentry = 'a:b'\nskip = true",
+            "network.skip must not be given beside entry",
+        ),
+        (
+            "[hardware.values]\npes_x = [1, 4]",
+            "hardware.default.pes_x must be one of [1, 4], not 2",
+        ),
+        (
+            "[hardware.values]\nsimd_units = [8, 4]",
+            "hardware.values.simd_units must be a rising list of 1 … 64 integers in "
+            "1 … 4294967295, not [8, 4]",
+        ),
+        (
+            "[hardware]\narea_budget = 0",
+            "hardware.area_budget must be a number in 1e-06 … 1000000.0, not 0",
+        ),
+        ("[hardware.values]\nclock_mhz = [1]", "hardware.values has no field 'clock_mhz'"),
+        (
+            "[[workload.networks]]\nruns = 2",
+            "workload.networks[0].network must be given",
+        ),
+        (
+            "[task]\nname = 'digits'\ntest_images = 9000",
             "task.test_images must be an integer in 1 … 800, not 9000",
         ),
         (
@@ -87,20 +159,30 @@ def test_a_memory_is_a_section_as_in_a_file_of_its_own(tmp_path: Path) -> None:
             "search.latency_weight must be a number in 0.0 … 100.0, not 'high'",
         ),
         (
-            "[search]\nmetric = 'power'",
-            "search.metric must be one of latency, edp, not 'power'",
+            "[objective]\nmetric = 'power'",
+            "objective.metric must be one of latency, edp, energy, area, not 'power'",
         ),
         ("[train]\nlr = 1", "train has no field 'lr'"),
         (
-            "[task]\ntest_images = 800\nvalidation_images = 800\n[train]\nbatch = 500",
+            "[task]\nname = 'digits'\ntest_images = 800\nvalidation_images = 800\n[train]\nbatch = 500",
             "train.batch must be at most the 197 training images, not 500",
         ),
     ],
 )
 def test_a_mistake_is_named_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    whole = text if "task" in text else f"{text}\n{TASK}"
     with pytest.raises(CosilicoError) as caught:
-        _load(tmp_path, text)
+        _load(tmp_path, whole)
     assert str(caught.value) == f"{tmp_path / 'experiment.toml'}: {message}"
+
+
+def test_a_task_must_be_given(tmp_path: Path) -> None:
+    with pytest.raises(CosilicoError) as caught:
+        _load(tmp_path, "name = 'a'\n")
+    assert str(caught.value) == (
+        f"{tmp_path / 'experiment.toml'}: task must be given, as a table [task] whose name is one "
+        "of digits, fashion_mnist, cifar10, folder, npz, entry"
+    )
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from search.architecture import DIGITS_SPACE, SKIP, Architecture
+from search.architecture import SKIP, Architecture
+from search.networks.plans import DIGITS_SPACE
 from search.tasks.digits import INPUT_SCALE, digits
 from search.tasks.digits_settings import DigitsSettings
 from sim.spec.network import LayerKind
@@ -115,11 +116,11 @@ def test_blocks_with_a_residual_add_their_input() -> None:
 
 
 def test_split_is_fixed_and_disjoint() -> None:
-    task = digits(DigitsSettings())
+    task = digits(None, DigitsSettings())
     assert (len(task.train), len(task.validation), len(task.test)) == (1150, 287, 360)
-    again = digits(DigitsSettings())
+    again = digits(None, DigitsSettings())
     assert (task.test.images == again.test.images).all()
-    other = digits(DigitsSettings(split_seed=1))
+    other = digits(None, DigitsSettings(split_seed=1))
     assert (task.test.images != other.test.images).any()
     total = sum(part.images.sum() for part in (task.train, task.validation, task.test))
     parts = (other.train, other.validation, other.test)
@@ -127,7 +128,7 @@ def test_split_is_fixed_and_disjoint() -> None:
 
 
 def test_grey_levels_are_exact_in_int8() -> None:
-    task = digits(DigitsSettings())
+    task = digits(None, DigitsSettings())
     images = task.test.images
     quantized = task.quantize(images)
     assert quantized.shape == (360, 8, 8, 1)

@@ -246,18 +246,18 @@ def test_an_experiment_names_registered_strategies_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "experiment.toml"
-    path.write_text("[search]\nstrategy = 'random'\ndraws = 9\n")
+    path.write_text("[task]\nname = 'digits'\n[search]\nstrategy = 'random'\ndraws = 9\n")
     with pytest.raises(CosilicoError) as caught:
         load_experiment(path)
     assert str(caught.value) == f"{path}: search.strategy must be one of rhnas, not 'random'"
     monkeypatch.setattr(CO_SEARCHES, "_entries", dict(CO_SEARCHES._entries))
     CO_SEARCHES.register("random", RandomSettings, RandomSearch)
     assert load_experiment(path).search == RandomSettings(draws=9)
-    path.write_text("[search]\nstrategy = 'random'\ndraws = 0\n")
+    path.write_text("[task]\nname = 'digits'\n[search]\nstrategy = 'random'\ndraws = 0\n")
     with pytest.raises(CosilicoError) as caught:
         load_experiment(path)
     assert str(caught.value) == f"{path}: search.draws must be an integer in 1 … 1000, not 0"
-    path.write_text("[search]\nstrategy = 'random'\nrounds = 2\n")
+    path.write_text("[task]\nname = 'digits'\n[search]\nstrategy = 'random'\nrounds = 2\n")
     with pytest.raises(CosilicoError) as caught:
         load_experiment(path)
     assert str(caught.value) == f"{path}: search has no field 'rounds'"
@@ -269,9 +269,12 @@ def problem(kind: type[Problem], **fields: Any) -> Problem:
 
 
 def test_every_registered_name_makes_what_it_says(network: Network) -> None:
-    tasks = {name: made.make(made.settings(name=name)) for name, made in TASKS.items()}
-    assert {type(task) for task in tasks.values()} == {Task}
-    co_search = problem(CoSearchProblem, name="digits", task=tasks["digits"], train=TrainSettings())
+    experiment = Experiment(task=DigitsSettings())
+    task = load_task(experiment)
+    networks = load_family(experiment, task)
+    co_search = problem(
+        CoSearchProblem, name="digits", task=task, networks=networks, train=experiment.train
+    )
     hardware = problem(HardwareProblem, network=network)
     for registry, given in ((CO_SEARCHES, co_search), (HARDWARE_SEARCHES, hardware)):
         for name, entry in registry.items():

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from search.architecture import DIGITS_SPACE, Architecture
+from search.architecture import Architecture
 from search.children import build_from_layers
+from search.networks.plans import DIGITS_SPACE
 from search.supernet import Supernet, one_hot_gates, sample_gates
 
 ARCHITECTURES = [

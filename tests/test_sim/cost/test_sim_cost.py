@@ -12,7 +12,7 @@ from sim.cost.area import area
 from sim.cost.columns import COST_COLUMNS, CostColumn, Costing, register
 from sim.cost.costs import evaluate_many
 from sim.cost.energy import energy
-from sim.cost.objective import METRICS, Metric, Objective
+from sim.cost.objective import Metric, Objective
 from sim.cost.pareto import pareto_front
 from sim.cost.table import CostTable
 from sim.model import predict
@@ -159,7 +159,7 @@ def test_a_column_hides_no_field_of_accelerators_and_tables(table: CostTable) ->
         refused(f"label must not be another field's of a cost table, not {name!r}", "silicon", name)
 
 
-@pytest.mark.parametrize("metric", list(METRICS))
+@pytest.mark.parametrize("metric", ["latency", "edp"])
 def test_the_best_row_is_the_first_of_least_rank(metric: Metric) -> None:
     objective = Objective(metric=metric, area_budget=3.0)
     outcomes = set()

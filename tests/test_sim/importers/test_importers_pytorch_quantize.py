@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from search.architecture import DIGITS_SPACE, Architecture
+from search.architecture import Architecture
 from search.children import Child, build_from_layers
 from search.export import export, shape_network
+from search.networks.plans import DIGITS_SPACE
 from search.tasks.digits import INPUT_SCALE, digits
 from search.tasks.digits_settings import DigitsSettings
 from search.training import ChildTraining
@@ -54,7 +55,12 @@ def test_folded_convolution_equals_normalized_one() -> None:
 def _trained_child(epochs: int) -> Child:
     child = build_from_layers(DIGITS_SPACE.layers(ARCHITECTURE), seed=0)
     training = ChildTraining(
-        child, digits(DigitsSettings()).train, epochs=epochs, batch=96, learning_rate=0.004, seed=0
+        child,
+        digits(None, DigitsSettings()).train,
+        epochs=epochs,
+        batch=96,
+        learning_rate=0.004,
+        seed=0,
     )
     for _ in range(epochs):
         training.epoch()
@@ -62,7 +68,7 @@ def _trained_child(epochs: int) -> Child:
 
 
 def test_exported_network_computes_what_the_child_does() -> None:
-    task = digits(DigitsSettings())
+    task = digits(None, DigitsSettings())
     child = _trained_child(epochs=4)
     network = export(child, task.train.images, name="digits", input_scale=INPUT_SCALE)
     tensors = golden.run(network, task.quantize(task.test.images))
@@ -81,7 +87,7 @@ def test_exported_network_computes_what_the_child_does() -> None:
 
 
 def test_exported_parameters_follow_the_scales() -> None:
-    task = digits(DigitsSettings())
+    task = digits(None, DigitsSettings())
     child = build_from_layers(DIGITS_SPACE.layers(ARCHITECTURE), seed=0)
     network = export(child, task.train.images[:100], name="digits", input_scale=INPUT_SCALE)
     tensors = network.tensors
@@ -107,7 +113,7 @@ def test_shape_network_has_the_shapes_of_an_exported_one() -> None:
     layers = DIGITS_SPACE.layers(ARCHITECTURE)
     child = build_from_layers(layers, seed=0)
     exported = export(
-        child, digits(DigitsSettings()).train.images[:10], name="n", input_scale=INPUT_SCALE
+        child, digits(None, DigitsSettings()).train.images[:10], name="n", input_scale=INPUT_SCALE
     )
     shapes = shape_network(layers, name="n")
     for layer, other in zip(exported.layers, shapes.layers, strict=True):
