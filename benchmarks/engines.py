@@ -16,9 +16,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,8 @@ from testbench.cases.random_networks import Case, draw_group
 from testbench.validation.engines import EngineAgreement, compare_engines
 
 OUT = Path(__file__).parent / "engines.json"
-THREADS = 6
-"""Designs at once: their builds and runs are processes."""
+PROCESSES = 8
+"""Designs at once, each in a process that waits for builds and runs most of the time."""
 
 PAIRS = 44
 PER_CONFIGURATION = 4
@@ -98,15 +99,19 @@ def main() -> int:
     arguments = parser.parse_args()
     began = time.perf_counter()
     drawn = list(pairs(arguments.pairs, arguments.seed))
-    # Neighbours have different configurations, so that threads do not wait for the same build
+    # Neighbours have different configurations, so that processes do not wait for the same build
     work = [item for place in range(PER_CONFIGURATION) for item in drawn[place::PER_CONFIGURATION]]
     if not arguments.no_networks:
         work += list(networks())
-    with ThreadPoolExecutor(max_workers=THREADS) as pool:
-        runs = pool.map(lambda item: run(*item), work)
-        done = list(track(runs, description="engines", total=len(work), transient=True))
-    document = summary(done, arguments.seed, time.perf_counter() - began)
-    write_atomic(OUT, json.dumps(document, indent=1) + "\n")
+    done: list[PairRun] = []
+    document: dict[str, Any] = {}
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        waiting = [pool.submit(run, *item) for item in work]
+        ended = as_completed(waiting)
+        for future in track(ended, description="engines", total=len(work), transient=True):
+            done.append(future.result())
+            document = summary(_ordered(done), arguments.seed, time.perf_counter() - began)
+            write_atomic(OUT, json.dumps(document, indent=1) + "\n")
     print(
         f"{document['pairs']} pairs and {document['networks']} networks in {document['runs_of_each']} "
         f"runs of each engine: {document['differences']} differences"
@@ -170,6 +175,15 @@ def summary(runs: list[PairRun], seed: int, seconds: float) -> dict[str, Any]:
         "differences": differences,
         "cases": [run.to_json() for run in runs],
     }
+
+
+def _ordered(runs: list[PairRun]) -> list[PairRun]:
+    """Return runs in an order that does not depend on which ended first."""
+
+    def key(each: PairRun) -> tuple[str, ...]:
+        return (each.kind, each.view, each.name, json.dumps(each.to_json()))
+
+    return sorted(runs, key=key)
 
 
 def _design(case: Case) -> Design:

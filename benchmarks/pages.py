@@ -412,6 +412,7 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         mlperf_tiny,
         efficientnet_lite0,
         mapper_distance,
+        foreign_systems,
         drams,
         dram_parameters,
         dram_judge,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.spec.queued_memory import CHOICES, LIMITS, TICKS, QueuedMemory
-from testbench.traces.fit import CORE, EFFECTS
+from testbench.traces.effects import CORE, EFFECTS
 from testbench.traces.traced_run import TracedRun, Walker
 
 __all__ = ["Determination", "Range", "Trade", "alternatives", "determine"]

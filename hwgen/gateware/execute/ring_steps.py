@@ -79,7 +79,7 @@ class RingSteps(wiring.Component):
 
         # A window of the ring has fewer than WINDOW_VECTORS taps
         taps, new_taps = Signal.like(self.position), Signal.like(self.position)
-        new_columns = Mux(
+        columns_read = Mux(
             following.stride_x < following.kernel_columns,
             following.stride_x,
             following.kernel_columns,
@@ -87,7 +87,7 @@ class RingSteps(wiring.Component):
         with m.If(self.start):
             m.d.sync += [
                 taps.eq(following.kernel_rows * following.kernel_columns),
-                new_taps.eq(following.kernel_rows * new_columns),
+                new_taps.eq(following.kernel_rows * columns_read),
             ]
         base = Signal.like(self.position)
         with m.If(self.restart):

@@ -30,12 +30,12 @@ def select(m: Any, name: str, vectors: Any, mask: Any, base: Any) -> list[Any]:
         chosen = []
         for index in range(1 << bits):
             selected = Signal(len(vectors[0]), name=f"{name}_{bit}_{index}")
-            one = base[bit] | mask[bit] if index >> bit & 1 else base[bit]
+            shifted = base[bit] | mask[bit] if index >> bit & 1 else base[bit]
             low, high = (
                 stage[source] if source < len(stage) else 0
                 for source in (index & ~(1 << bit), index | 1 << bit)
             )
-            m.d.comb += selected.eq(Mux(one, high, low))
+            m.d.comb += selected.eq(Mux(shifted, high, low))
             chosen.append(selected)
         stage = chosen
     return stage[:count]

@@ -107,8 +107,8 @@ class SimdUnit(wiring.Component):
         return m
 
 
-def _larger(m: Any, name: str, one: Any, other: Any) -> Any:
+def _larger(m: Any, name: str, left: Any, right: Any) -> Any:
     """Larger of two int8 values."""
     larger = Signal(signed(8), name=name)
-    m.d.comb += larger.eq(Mux(one > other, one, other))
+    m.d.comb += larger.eq(Mux(left > right, left, right))
     return larger

@@ -77,7 +77,7 @@ def test_a_text_that_is_no_memory_is_refused_in_a_line(text: str, line: str) -> 
     ("data", "line"),
     [
         ([], "memory must be an object, not []"),
-        ({}, "memory.kind must be one of fixed_latency, dram, not None"),
+        ({}, "memory.kind must be one of fixed_latency, dram, queued, not None"),
         ({"kind": "fixed_latency", "latency": "9"}, "memory.latency must be an integer, not '9'"),
         (
             {"kind": "fixed_latency", "burst_gap": None},
@@ -101,7 +101,7 @@ def test_a_file_names_the_kind_and_the_values(tmp_path: Path) -> None:
     ("content", "line"),
     [
         ("latency = ", "must be TOML: Invalid value (at end of document)"),
-        ("latency = 3", ": memory.kind must be one of fixed_latency, dram, not None"),
+        ("latency = 3", ": memory.kind must be one of fixed_latency, dram, queued, not None"),
         (
             'kind = "fixed_latency"\nlatency = 0',
             ": memory.latency must be an integer in 1 … 4096, not 0",
