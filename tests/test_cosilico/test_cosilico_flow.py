@@ -31,6 +31,7 @@ from sim.model import predict
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design, load, save
 from sim.spec.errors import CosilicoError
+from sim.spec.memories import FixedLatency
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from sim.spec.spaces import TINY
 from sim.spec.views import View
@@ -152,11 +153,12 @@ class Stages:
         constants: Calibration,
         report: Report,
         *,
+        memory: FixedLatency,
         view: View,
     ) -> Any:
         """Return figures of a simulation, predicted instead of measured."""
         self.enter("simulate")
-        prediction = predict(design.accelerator, design.network, constants)
+        prediction = predict(design.accelerator, design.network, constants, memory=memory)
         layers = [
             {"name": layer.name, "kind": str(layer.kind), "macs": layer.macs,
              "predicted_cycles": layer.cycles, "measured_cycles": layer.cycles,

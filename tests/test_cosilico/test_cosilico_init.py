@@ -20,6 +20,7 @@ from search.sections import Section
 from search.tasks import TASKS
 from search.tasks.digits_settings import DigitsSettings
 from sim.spec.errors import DesignFileError
+from sim.spec.memories import FixedLatency
 
 EXAMPLES = sorted(path for path in (ROOT / "examples").glob("**/*.toml"))
 
@@ -118,6 +119,9 @@ TASK = "[task]\nname = 'digits'\n"
         f"{TASK}[hardware.values]\nclock_mhz = [1]",
         f"{TASK}[search]\nstrategy = 'rhnas'\nrounds = true",
         f"{TASK}[train]\nlearning_rate = 'high'",
+        f"{TASK}[memory]\nlatency = 40",
+        f"{TASK}[memory]\nkind = 'dram'",
+        f"{TASK}[memory]\nkind = 'fixed_latency'\nlatency = 'long'",
     ],
 )
 def test_the_schema_refuses_what_the_reader_refuses(text: str, tmp_path: Path) -> None:
@@ -126,6 +130,14 @@ def test_the_schema_refuses_what_the_reader_refuses(text: str, tmp_path: Path) -
     with pytest.raises(DesignFileError, match=re.escape(str(path))):
         load_experiment(path)
     assert not valid(text)
+
+
+def test_a_memory_is_taken_by_both(tmp_path: Path) -> None:
+    text = f"{TASK}[memory]\nkind = 'fixed_latency'\nlatency = 40\noutstanding = 2\n"
+    path = tmp_path / "x.toml"
+    path.write_text(text)
+    assert load_experiment(path).memory == FixedLatency(latency=40, outstanding=2)
+    assert valid(text)
 
 
 def kinds(section: type[Section]) -> list[type[Section]]:

@@ -9,6 +9,8 @@ import pytest
 
 import cosilico
 from cosilico.subjects import ExperimentSubject, NetworkSubject
+from sim.cost.costs import evaluate_many
+from sim.networks.named import named_network
 from sim.spec.errors import CosilicoError
 from sim.spec.spaces import TINY, HardwareSpace
 
@@ -38,6 +40,35 @@ def test_an_identity_is_of_the_whole_space(
     assert differing(ExperimentSubject(path, 2).identity(), identity) == {"seed"}
     monkeypatch.setattr("search.space_settings.SPACE_NAMES", {"tiny": space})
     assert differing(ExperimentSubject(path, 1).identity(), identity) == {"space"}
+
+
+def test_an_identity_is_of_memory_and_workload(tmp_path: Path) -> None:
+    task = '[task]\nname = "digits"\n'
+    memory = '[memory]\nkind = "fixed_latency"\nlatency = 60\n'
+    workload = '[[workload.networks]]\nnetwork = "autoencoder"\n'
+    subjects = {}
+    for name, text in (("alone", ""), ("memory", memory), ("workload", workload)):
+        path = tmp_path / f"{name}.toml"
+        path.write_text(task + text)
+        subjects[name] = ExperimentSubject(path, 1)
+    identity = subjects["alone"].identity()
+    for name in ("memory", "workload"):
+        assert differing(subjects[name].identity(), identity) == {"experiment", name}
+
+
+def test_every_network_of_a_workload_has_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "experiment.toml"
+    path.write_text(
+        '[task]\nname = "digits"\n[memory]\nkind = "fixed_latency"\nlatency = 900\n'
+        '[[workload.networks]]\nnetwork = "autoencoder"\n'
+    )
+    other = named_network("ds_cnn")
+    subject = ExperimentSubject(path, 1)
+    (cycles,) = subject.workload.costs([TINY.default], other)["cycles"]
+    networks = (other, named_network("autoencoder"))
+    alone = [evaluate_many([TINY.default], x, memory=subject.memory)["cycles"] for x in networks]
+    assert subject.memory.latency == 900
+    assert cycles == sum(column[0] for column in alone)
 
 
 @spaces

@@ -17,15 +17,15 @@ from cosilico.enumeration import enumerate_to_file
 from search.checkpoint import CheckpointStore
 from search.driver import run_hardware_search
 from search.evaluator import Evaluation, Evaluator
-from search.experiment import TrainSettings, load_experiment
+from search.experiment import Experiment, load_experiment
+from search.loading import load_family, load_task
 from search.registry import Registry
 from search.result import Outcome, SearchResult
 from search.sections import choice, integer
 from search.strategies import CO_SEARCHES, HARDWARE_SEARCHES
 from search.strategies.protocol import CoSearchProblem, HardwareProblem, Problem
 from search.strategies.settings import StrategySettings
-from search.tasks import TASKS
-from search.tasks.task import Task
+from search.tasks.digits_settings import DigitsSettings
 from sim.cost.area import area
 from sim.cost.columns import COST_COLUMNS, CostColumn, Costing, register
 from sim.cost.objective import Objective
@@ -280,7 +280,9 @@ def test_every_registered_name_makes_what_it_says(network: Network) -> None:
         for name, entry in registry.items():
             settings = entry.settings(strategy=name)
             made, other = (entry.make(given, settings) for _ in range(2))
-            assert made.__class__.__module__ == f"search.strategies.{name}"
+            module, _, _ = str(entry.implementation).partition(":")
+            assert made.__class__.__module__ == module
+            assert settings.strategy == name
             assert sum(made.stages.values()) > 0
             assert not given.evaluator.records
             other.load_state_dict(made.state_dict())
