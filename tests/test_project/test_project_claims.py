@@ -120,6 +120,11 @@ def known_figures() -> dict[str, set[str]]:
         },
         "docs/efficientnet_lite0.md": {f"{4096:,}", f"{len(small):,}", f"{affordable(small):,}"},
         "examples/README.md": {f"{4096:,}"},
+        "docs/experiments.md": {f"{len(space):,}" for space in HARDWARE_SPACES.values()},
+        # The digits are counted; the others' sizes are those of the data's publications.
+        "docs/experiment_fields.md": {
+            *(f"{len(load_digits().data):,}", f"{60_000:,}", f"{50_000:,}", f"{10_000:,}"),
+        },
         "docs/networks.md": {
             figure for name in NAMED_NETWORKS for figure in sizes(named_network(name))
         },
