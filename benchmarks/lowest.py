@@ -71,6 +71,8 @@ COMMANDS = (
     "validate --random 2 --max-macs 64",
     "calibrate --out calibration.json",
     "enumerate net --out net.parquet",
+    "init experiment.toml --schema",
+    "compare net --strategies random,tpe+polish --seeds 1 --budget 20 --out compared",
     "search small.toml --out searched",
     "run small.toml --out run",
     "report run",

@@ -35,15 +35,13 @@ HARDWARE_SEARCHES.register(
 )
 
 for _settings, _implementation in (
-    (CertifiedSettings, "certified:Certified"),
-    (ExhaustiveSettings, "exhaustive:Exhaustive"),
-    (RandomSettings, "random_search:RandomSearch"),
-    (LocalSearchSettings, "local_search:LocalSearch"),
-    (EvolutionSettings, "evolution:Evolution"),
-    (TpeSettings, "optuna_search:tpe"),
-    (CmaesSettings, "optuna_search:cmaes"),
-    (NsgaSettings, "optuna_search:nsga"),
+    (CertifiedSettings, "search.strategies.certified:Certified"),
+    (ExhaustiveSettings, "search.strategies.exhaustive:Exhaustive"),
+    (RandomSettings, "search.strategies.random_search:RandomSearch"),
+    (LocalSearchSettings, "search.strategies.local_search:LocalSearch"),
+    (EvolutionSettings, "search.strategies.evolution:Evolution"),
+    (TpeSettings, "search.strategies.optuna_search:tpe"),
+    (CmaesSettings, "search.strategies.optuna_search:cmaes"),
+    (NsgaSettings, "search.strategies.optuna_search:nsga"),
 ):
-    HARDWARE_SEARCHES.register(
-        _settings().strategy, _settings, f"search.strategies.{_implementation}"
-    )
+    HARDWARE_SEARCHES.register(_settings().strategy, _settings, _implementation)

@@ -82,6 +82,7 @@ def test_a_block_is_replaced_and_the_rest_is_not(tmp_path: Path) -> None:
 
 def known_figures() -> dict[str, set[str]]:
     """Figures outside of blocks, computed from what they are about, by page."""
+    from cosilico.comparison import TABLE_POINTS
     from cosilico.flow import _NETLIST_MACS
     from sim.mapping.descriptor_counts import MAX_DESCRIPTORS
     from sim.realizability import MAX_BANK_DEPTH, MAX_CLOCK_MHZ, MAX_REGISTER_FILE_ROWS
@@ -93,6 +94,7 @@ def known_figures() -> dict[str, set[str]]:
     from testbench.traces.fit import GAIN
     from testbench.validation.campaign import SYNTHESIS_MACS
 
+    regret = runpy.run_path(str(BENCHMARKS / "regret.py"))
     small = [config for config in EDGE if config.macs == 4096]
     return {
         "README.md": {
@@ -120,10 +122,18 @@ def known_figures() -> dict[str, set[str]]:
         },
         "docs/efficientnet_lite0.md": {f"{4096:,}", f"{len(small):,}", f"{affordable(small):,}"},
         "examples/README.md": {f"{4096:,}"},
+        "docs/experiments.md": {f"{len(space):,}" for space in HARDWARE_SPACES.values()},
+        # The digits are counted; the others' sizes are those of the data's publications.
+        "docs/experiment_fields.md": {
+            *(f"{len(load_digits().data):,}", f"{60_000:,}", f"{50_000:,}", f"{10_000:,}"),
+        },
         "docs/networks.md": {
             figure for name in NAMED_NETWORKS for figure in sizes(named_network(name))
         },
-        "docs/search.md": {f"{len(space):,}" for space in HARDWARE_SPACES.values()},
+        "docs/search.md": {
+            *(f"{len(space):,}" for space in HARDWARE_SPACES.values()),
+            *(f"{TABLE_POINTS:,}", f"{regret['WITHIN']:.0%}".replace("%", " %")),
+        },
         "docs/security.md": {"10 s"},  # tests/test_project_security.py
     }
 
