@@ -33,6 +33,7 @@ TARGETS = [
     "supported",
     "pages",
     "bench",
+    "coverage",
     "mutants",
     "clean",
 ]

@@ -10,6 +10,15 @@ STAGES = ("cosilico", "hwgen", "search", "sim", "testbench")
 DOORS = {
     "sim.importers.supported": "Makefile",
     "testbench.cocotb_cases.protocol": "docs/protocol.md",
+    "testbench.coverage.register_cases": "docs/testbench.md",
+    "testbench.coverage.registers": "docs/testbench.md",
+    "testbench.coverage.sample": "docs/testbench.md",
+    "testbench.coverage.summary": "docs/testbench.md",
+    "testbench.judges.dram_requests": "docs/dram.md",
+    "testbench.judges.dramsim3": "docs/dram.md",
+    "testbench.standalone.cocotb_runner": "docs/testbench.md",
+    "testbench.standalone.cocotb_tests": "docs/testbench.md",
+    "testbench.traces.foreign_systems": "docs/calibration.md",
     "testbench.validation.engines": "docs/cocotb.md",
 }
 """Modules that users start in another way than by :mod:`cosilico`, and the files that say how."""

@@ -12,7 +12,7 @@ from sim.spec.errors import CosilicoError
 from sim.spec.spaces import EDGE, TINY
 from sim.timing import calibration, dram_organization
 from sim.timing.dram import PIECES, DramParameter, initial_state, read_burst, write_burst
-from testbench.calibration.dram_parameters import true_parameters
+from dram_parameters import true_parameters
 from testbench.judges.dram_driver import Burst, build_driver, random_bursts, stepped
 from testbench.rtl.dram_channel import DramChannel, dram_channel
 

@@ -24,7 +24,7 @@ from sim.timing.dram_queue import (
     enqueue,
     idle_controller,
 )
-from testbench.calibration.dram_parameters import true_parameters
+from dram_parameters import true_parameters
 from testbench.judges.dram_driver import Burst, build_driver, random_bursts, stepped
 from testbench.rtl.dram_channel import DramChannel, dram_channel
 

@@ -15,7 +15,7 @@ from sim.timing.dram import MEASURED, DramParameter
 from sim.timing.dram_organization import parameters
 from testbench.calibration.dram import dram_errors
 from testbench.calibration.dram_fit import fit_parameters
-from testbench.calibration.dram_parameters import OF_THE_PORTS, true_parameters
+from dram_parameters import OF_THE_PORTS, true_parameters
 from testbench.cases.random_networks import draw_cases
 from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import build
