@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dram_parameters import true_parameters
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.dram import DRAM_PRESETS, DramSystem
 from sim.spec.errors import CosilicoError
 from sim.spec.spaces import EDGE, TINY
 from sim.timing import calibration, dram_organization
 from sim.timing.dram import PIECES, DramParameter, initial_state, read_burst, write_burst
-from dram_parameters import true_parameters
 from testbench.judges.dram_driver import Burst, build_driver, random_bursts, stepped
 from testbench.rtl.dram_channel import DramChannel, dram_channel
 

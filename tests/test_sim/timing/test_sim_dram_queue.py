@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from dram_parameters import true_parameters
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.dram import DRAM_PRESETS, DramSystem
 from sim.spec.spaces import EDGE, TINY
@@ -24,7 +25,6 @@ from sim.timing.dram_queue import (
     enqueue,
     idle_controller,
 )
-from dram_parameters import true_parameters
 from testbench.judges.dram_driver import Burst, build_driver, random_bursts, stepped
 from testbench.rtl.dram_channel import DramChannel, dram_channel
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dram_parameters import OF_THE_PORTS, true_parameters
 from hwgen.program import compile_design
 from sample_cases import drawn
 from sim import golden
@@ -15,7 +16,6 @@ from sim.timing.dram import MEASURED, DramParameter
 from sim.timing.dram_organization import parameters
 from testbench.calibration.dram import dram_errors
 from testbench.calibration.dram_fit import fit_parameters
-from dram_parameters import OF_THE_PORTS, true_parameters
 from testbench.cases.random_networks import draw_cases
 from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import build
