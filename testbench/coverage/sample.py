@@ -154,7 +154,9 @@ def _run_failure(subject: Subject, number: int, rng: np.random.Generator) -> Non
     if way < 3:
         response = rng.choice(list(Response))
         port = list(BusPort)[way]
-        fault = Fault(port=port, index=int(rng.integers(0, 6)), response=response)
+        # A program has six beats of descriptors and of data to read at least, but a single write.
+        index = 0 if port is BusPort.WRITE else int(rng.integers(0, 6))
+        fault = Fault(port=port, index=index, response=response)
         memory, cause = replace(memory, fault=fault), StopCause.RESPONSE
     elif way == 3:
         host, cause = Host(abort_at=cycle), StopCause.ABORT

@@ -209,10 +209,13 @@ def _pruned(
     """Put back what the loss does not need."""
     for name in (*CHOICES, *reversed(tuple(LIMITS))):
         plainer = {name: getattr(first, name)}
-        # Service and latency may stand for each other by a cycle or two
-        own = f"{name.removesuffix('_ticks')}_latency" if name.endswith("_ticks") else name
-        changes = [plainer] + [{own: getattr(memory, own) + d} | plainer for d in (-1, 1, -2, 2)]
-        for plain in _changed(memory, changes if own != name else [plainer]):
+        changes = [plainer]
+        if name.endswith("_ticks"):
+            # Service and latency may stand for each other by a cycle or two
+            latency = f"{name.removesuffix('_ticks')}_latency"
+            value_now = getattr(memory, latency)
+            changes += [{latency: value_now + d} | plainer for d in (-1, 1, -2, 2)]
+        for plain in _changed(memory, changes):
             trial = loss(plain)
             if trial <= value + EXACT:
                 value, memory = trial, plain

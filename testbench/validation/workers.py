@@ -37,9 +37,13 @@ def worker_pool(
     jobs: int, prepare: Callable[..., None] | None = None, arguments: tuple[Any, ...] = ()
 ) -> ProcessPoolExecutor:
     """Pool of ``jobs`` processes; each calls ``prepare`` with ``arguments`` first, if given."""
-    return ProcessPoolExecutor(
+    pool = ProcessPoolExecutor(
         jobs, mp_context=_Context(), initializer=_begin, initargs=(prepare, arguments)
     )
+    # Else work that is submitted starts processes one by one, and a process that starts just when
+    # another dies is not told that the pool is broken: whoever waits for it waits forever.
+    pool._safe_to_dynamically_spawn_children = False  # type: ignore[attr-defined]  # private
+    return pool
 
 
 def _begin(prepare: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:

@@ -131,7 +131,7 @@ def test_wrong_images_are_refused_before_anything_is_built(design: Path) -> None
     ):
         cosilico.simulate(loaded, labels=np.arange(2))
     with pytest.raises(
-        cosilico.CosilicoError, match=r"^stall_seed must be None with memory dram, not 1$"
+        cosilico.CosilicoError, match=r"^stall_seed must be None with memory lpddr4-3200, not 1$"
     ):
         cosilico.simulate(loaded, memory="dram", stall_seed=1)
 

@@ -124,5 +124,6 @@ def test_the_command_refuses_a_metric_that_there_is_not(
     out = str(tmp_path / "out")
     assert main(["compare", "autoencoder", "--out", out, "--metric", "speed"]) == 2
     assert (
-        capsys.readouterr().err == "cosilico: --metric must be one of latency, edp, not 'speed'\n"
+        capsys.readouterr().err
+        == "cosilico: --metric must be one of latency, edp, energy, area, not 'speed'\n"
     )

@@ -168,7 +168,7 @@ def test_a_dram_takes_one_line_to_refuse(
 ) -> None:
     words = ["simulate", str(design_file), "--memory", "dram"]
     assert main([*words, "--stalls", "1,2"]) == 2
-    message = "simulate must be given either --stalls or --memory dram, not both"
+    message = "simulate must be given either --stalls or --memory lpddr4-3200, not both"
     assert capsys.readouterr().err == f"cosilico: {message}\n"
     shipped = json.loads((ROOT / "sim" / "timing" / "calibration.json").read_text())
     shipped["drams"] = {}
