@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sim.arrays.schedule_columns import QUEUE
 from sim.prediction import cycles_by_layer
+from sim.spec.errors import CosilicoError
 from sim.spec.queued_memory import QueuedMemory
 from testbench.traces.traced_run import TracedRun, Walker
 
@@ -69,7 +70,13 @@ def hold_out(runs: Sequence[TracedRun]) -> tuple[list[TracedRun], list[TracedRun
 
 
 def errors_of(runs: Sequence[TracedRun], memory: QueuedMemory, walker: Walker) -> Errors:
-    """Errors of the runs' totals, or of the chosen layers' cycles where only some are chosen."""
+    """Errors of the runs' totals, or of the chosen layers' cycles where only some are chosen.
+
+    Raises
+    ------
+    CosilicoError
+        If no chosen layer ends after it begins.
+    """
     signed: list[float] = []
     of = "runs" if all(run.chosen.all() for run in runs) else "layers"
     for run, (_, end, total) in zip(runs, walker.predict(runs, memory), strict=True):
@@ -78,6 +85,8 @@ def errors_of(runs: Sequence[TracedRun], memory: QueuedMemory, walker: Walker) -
             signed.append((predicted - run.cycles) / run.cycles)
         else:
             signed += _layer_errors(run, end)
+    if not signed:
+        raise CosilicoError("traces must have held-out layers that end after they begin, not none")
     values = np.array(signed)
     mean, low, high = _bootstrap(np.abs(values))
     return Errors(

@@ -40,8 +40,8 @@ def worker_pool(
     pool = ProcessPoolExecutor(
         jobs, mp_context=_Context(), initializer=_begin, initargs=(prepare, arguments)
     )
-    # Else work that is submitted starts processes one by one, and a process that starts just when
-    # another dies is not told that the pool is broken: whoever waits for it waits forever.
+    # Else each submission may start a process, and a process that starts just when another dies is
+    # not told that the pool is broken: whoever waits for it waits forever.
     pool._safe_to_dynamically_spawn_children = False  # type: ignore[attr-defined]  # private
     return pool
 

@@ -25,7 +25,7 @@ from testbench.rtl.memory_model import MemoryModel
 
 
 @lru_cache(maxsize=1)
-def cases() -> list[Case]:
+def cases() -> tuple[Case, ...]:
     """Draw networks of both spaces, which maps them."""
     return drawn(TINY, 1)[:2] + drawn(EDGE, 3)[:1]
 

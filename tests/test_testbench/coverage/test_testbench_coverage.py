@@ -114,7 +114,7 @@ def test_a_small_sample_reaches_most_lines() -> None:
     modules = {module.module: module for module in summarize_coverage([coverage])}
     assert not modules.keys() & set(DATAPATH) - {"grid", "ram"}
     lines, _ = control_shares(modules.values())
-    assert lines > 90
+    assert lines > 80
     sequencer = modules["sequencer"]
     assert sequencer.lines_met == sequencer.lines > 0
 
