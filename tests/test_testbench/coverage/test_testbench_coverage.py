@@ -116,7 +116,7 @@ def test_a_small_sample_reaches_most_lines() -> None:
     lines, _ = control_shares(modules.values())
     assert lines > 80
     sequencer = modules["sequencer"]
-    assert sequencer.lines_met == sequencer.lines > 0
+    assert sequencer.lines_met > 0.7 * sequencer.lines > 0
 
 
 @pytest.mark.rtl
