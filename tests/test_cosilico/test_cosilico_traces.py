@@ -53,7 +53,7 @@ def test_a_trace_becomes_a_memory(
     cycles = []
     for given in (str(out), "latency=60"):
         assert main([*words, "--memory", given]) == 0
-        cycles.append(json.loads(capsys.readouterr().out)["total_cycles"])
+        cycles.append(json.loads(capsys.readouterr().out)["predicted_cycles"])
     assert cycles[0] == pytest.approx(cycles[1], rel=0.01)
     # It can be predicted only
     assert main(["simulate", "ds_cnn", "--accelerator", "tiny", "--memory", str(out)]) == 2
