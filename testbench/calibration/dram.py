@@ -165,7 +165,8 @@ def _by_name(p: NDArray[np.int64]) -> dict[str, int]:
 
 def _rank_correlation(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
     """Spearman's coefficient; equal values share their mean rank."""
-    return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
+    # Equal ranks give 1 but for the last bit
+    return round(float(np.corrcoef(_ranks(a), _ranks(b))[0, 1]), 12)
 
 
 def _ranks(values: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -99,6 +99,7 @@ def fit_parameters(
         *_fit_columns(bench, p, constants),
         *_fit_rows(bench, p, constants),
         *_fit_conflicts(bench, p, constants),
+        *_fit_activates(bench, p, constants),
         *_fit_writes(bench, p, constants),
         *_fit_refresh(bench, p, constants),
     ]
@@ -166,6 +167,29 @@ def _fit_conflicts(
     chain = bench.run("descriptors in a row", *apart(*[access] * 20))
     fit(p, {q.FETCH_DELAY: range(8)}, [chain], constants, durations=False)
     return [late, early, many, chain]
+
+
+def _fit_activates(
+    bench: DramBench, p: NDArray[np.int64], constants: NDArray[np.int64]
+) -> list[MeasuredRun]:
+    """Intervals of activates that the column intervals hide until a row is closed again.
+
+    Of two rows that are opened one after the other the second is closed at once: it must have been open
+    for ROW_ACTIVE, so the end shows when it was opened.
+    """
+    if bench.groups == 1:
+        return []
+    q, near = DramParameter, {"address": bench.stripe}
+    runs = []
+    for name, parameter, step in (
+        ("another group's row closed at once", q.ROW_TO_ROW, bench.access),
+        ("a group's next row closed at once", q.ROW_TO_ROW_LONG, bench.stripe),
+    ):
+        # Banks 0 and 1 of the pair, then another row of bank 1
+        again = {"groups": 2, "group_stride": bench.row + step}
+        runs.append(bench.run(name, load(2, 1, step, **near, **again)))
+        fit(p, {parameter: range(int(p[parameter]), 80)}, runs[-1:], constants)
+    return runs
 
 
 def _fit_writes(
