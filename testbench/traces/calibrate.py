@@ -150,7 +150,7 @@ def _require_fit(before: Errors, after: Errors, limit: float) -> None:
         raise CosilicoError(
             f"mean error on held-out {after.of} must be at most {limit:.1%}, not {after.mean:.1%}"
         )
-    if after.mean > before.mean:
+    if after.mean >= before.mean:
         raise CosilicoError(
             f"mean error on held-out {after.of} must be less than before the fit, {before.mean:.1%}, "
             f"not {after.mean:.1%}"

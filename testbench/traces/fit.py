@@ -206,15 +206,19 @@ def _kicked(
 def _pruned(
     loss: Loss, value: float, memory: QueuedMemory, first: QueuedMemory
 ) -> tuple[float, QueuedMemory]:
-    """Put back what the loss does not need."""
+    """Put back what the loss does not need.
+
+    A latency that nothing shows is taken to be that of reads, which every run shows.
+    """
     for name in (*CHOICES, *reversed(tuple(LIMITS))):
-        plainer = {name: getattr(first, name)}
+        unseen = "read_latency" if name.endswith("_latency") else name
+        plainer = {name: getattr(memory if unseen != name else first, unseen)}
         changes = [plainer]
         if name.endswith("_ticks"):
             # Service and latency may stand for each other by a cycle or two
             latency = f"{name.removesuffix('_ticks')}_latency"
-            value_now = getattr(memory, latency)
-            changes += [{latency: value_now + d} | plainer for d in (-1, 1, -2, 2)]
+            seen = getattr(memory, latency)
+            changes += [{latency: seen + d} | plainer for d in (-1, 1, -2, 2)]
         for plain in _changed(memory, changes):
             trial = loss(plain)
             if trial <= value + EXACT:
