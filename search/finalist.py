@@ -68,6 +68,7 @@ class Finalist:
             best=best,
             float_accuracy=_float_accuracy(child, task.test),
             int8_accuracy=_int8_accuracy(network, task),
+            trained_images=self._training.trained_images,
         )
 
     def state_dict(self) -> dict[str, Any]:

@@ -71,6 +71,9 @@ class Outcome:
         network was given.
     proof : Proof or None
         None where the strategy proves nothing.
+    trained_images : int
+        Images that networks were trained on, each as often as it was: the search's cost beside its
+        evaluations.
     """
 
     design: Design
@@ -80,6 +83,7 @@ class Outcome:
     float_accuracy: float | None = None
     int8_accuracy: float | None = None
     proof: Proof | None = None
+    trained_images: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -142,6 +146,7 @@ class SearchResult(Outcome):
             "strategy": self.strategy,
             "seed": self.seed,
             "evaluations": self.evaluations,
+            "trained_images": self.trained_images,
             "wall_s": self.wall_s,
             "area_budget": self.area_budget,
             "architecture": None if self.architecture is None else self.architecture.to_json(),

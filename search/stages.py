@@ -3,8 +3,6 @@
 from collections.abc import Callable
 
 from search.evaluator import BudgetSpent, Evaluator
-from search.strategies.budget_settings import BudgetSettings
-from search.strategies.polished import POLISH
 from search.strategies.protocol import StageEnd, Strategy
 from search.strategies.settings import CoSearchSettings
 
@@ -42,7 +40,7 @@ def run_stages(
     end = 0
     for stage, steps in strategy.stages.items():
         first, end = end, end + steps
-        evaluator.limit = limit = _limit(settings, stage)
+        evaluator.limit = limit = settings.limit(stage)
         while done < end:
             if limit is None:
                 report(stage, done - first, steps)
@@ -58,10 +56,3 @@ def run_stages(
         if limit is None:
             report(stage, steps, steps)
     evaluator.limit = None
-
-
-def _limit(settings: CoSearchSettings, stage: str) -> int | None:
-    """Evaluations that may have been spent at the end of a stage; None for any number."""
-    if not isinstance(settings, BudgetSettings) or not settings.budget:
-        return None
-    return settings.budget if stage == POLISH else settings.search_budget

@@ -54,6 +54,11 @@ class ChildTraining:
         Largest step size.
     seed : int
         Of the order and the augmentation.
+
+    Attributes
+    ----------
+    trained_images : int
+        Images of all steps so far.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class ChildTraining:
         self.child = child
         self._split = split
         self._batch = batch
+        self.trained_images = 0
         self._generator = torch.Generator().manual_seed(seed)
         self._optimizer = torch.optim.AdamW(child.parameters(), lr=learning_rate, weight_decay=0.02)
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -89,6 +95,7 @@ class ChildTraining:
             loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
             self._optimizer.step()
             self._schedule.step()
+            self.trained_images += len(part)
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides how the training goes on."""
@@ -97,6 +104,7 @@ class ChildTraining:
             "optimizer": self._optimizer.state_dict(),
             "schedule": self._schedule.state_dict(),
             "generator": self._generator.get_state(),
+            "trained_images": self.trained_images,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -105,3 +113,4 @@ class ChildTraining:
         self._optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict(state["schedule"])
         self._generator.set_state(state["generator"])
+        self.trained_images = state["trained_images"]

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from search.sections import integer, truth
 from search.strategies.settings import StrategySettings
 
-__all__ = ["BudgetSettings"]
+__all__ = ["POLISH", "BudgetSettings"]
+
+POLISH = "polish"
+"""Stage of the descent, and phase of its evaluations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,3 +37,7 @@ class BudgetSettings(StrategySettings):
         if not self.budget:
             return None
         return self.budget - self.budget // 2 if self.polish else self.budget
+
+    def limit(self, stage: str) -> int | None:
+        """Evaluations that may have been spent at the end of a stage; None for any number."""
+        return self.budget or None if stage == POLISH else self.search_budget

@@ -6,11 +6,9 @@ from typing import Any
 from search.neighbourhood import descend
 from search.result import Outcome
 from search.strategies.accelerator_search import AcceleratorSearch
+from search.strategies.budget_settings import POLISH
 
-__all__ = ["POLISH", "Polished"]
-
-POLISH = "polish"
-"""Stage of the descent, and phase of its evaluations."""
+__all__ = ["Polished"]
 
 
 class Polished:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from search.sections import choice, integer, number, truth
-from search.strategies.settings import CoSearchSettings
+from search.strategies.settings import PairBudgetSettings
 
 __all__ = ["RhnasSettings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RhnasSettings(CoSearchSettings):
+class RhnasSettings(PairBudgetSettings):
     """Lengths of the stages of RHNAS, and the price of cost.
 
     Parameters

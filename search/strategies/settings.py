@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from search.sections import Section
+from search.sections import Section, integer
 from sim.cost.objective import METRICS, Metric
 from sim.spec.rules import Choice
 
-__all__ = ["CoSearchSettings", "StrategySettings"]
+__all__ = ["TRAINING", "CoSearchSettings", "PairBudgetSettings", "StrategySettings"]
+
+TRAINING = "training"
+"""Last stage of a co-search, in which the final network is trained; it evaluates nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,30 @@ class CoSearchSettings(Section):
     """
 
     strategy: str
+
+    def limit(self, stage: str) -> int | None:
+        """Evaluations that may have been spent at the end of a stage; None for any number."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairBudgetSettings(CoSearchSettings):
+    """A co-search that ends after a number of evaluations.
+
+    Parameters
+    ----------
+    strategy : str
+    budget : int
+        Pairs of network and accelerator whose cost the search may ask for; 0 for as many as it
+        asks for. Pairs that were evaluated before are free.
+    """
+
+    strategy: str
+    budget: int = integer(0, 0, 100_000_000)
+
+    def limit(self, stage: str) -> int | None:
+        """The budget, until the final network is trained."""
+        return None if stage == TRAINING else self.budget or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

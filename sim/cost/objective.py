@@ -86,19 +86,26 @@ class Objective:
         """Sum over the budgets of the share by which a cost is above: 0 where all are kept."""
         return sum(np.maximum(0.0, costs[name] / limit - 1) for name, limit in self.budgets.items())
 
-    def weighted_product(self, accuracy: Any, costs: Costs, *, p: float, q: float) -> Any:
+    def weighted_product(
+        self, accuracy: Any, costs: Costs, *, p: float, q: float, target: float | None = None
+    ) -> Any:
         """NAHAS's reward of a network and its accelerator: accuracy times a power of each ratio.
 
         accuracy · Π (cost / budget)^w over the budgets, where w is ``p`` if the budget is kept and
         ``q`` if not (Zhou et al., 2021, the section on the objective). With the exponents of
         :data:`WEIGHTED_PRODUCTS`, a hard constraint leaves the accuracy as it is within the budget
-        (p = 0, q = -1), a soft one trades accuracy for cost everywhere (p = q = -0.07). 0 where not
-        realizable.
+        (p = 0, q = -1), a soft one trades accuracy for cost everywhere (p = q = -0.07). With a
+        ``target``, it is the ratio of :meth:`cost` to it that has these exponents, and all budgets
+        are hard constraints. 0 where not realizable.
         """
         product = np.asarray(accuracy, np.float64)
-        for name, limit in self.budgets.items():
-            ratio = np.where(costs.realizable, costs[name], limit) / limit
-            product = product * ratio ** np.where(ratio <= 1, p, q)
+        ratios = [(costs[name] / limit, p, q) for name, limit in self.budgets.items()]
+        if target is not None:
+            hard = WEIGHTED_PRODUCTS["hard"]
+            ratios = [(self.cost(costs) / target, p, q), *((x, *hard) for x, _, _ in ratios)]
+        for ratio, below, above in ratios:
+            known = np.where(costs.realizable, ratio, 1.0)
+            product = product * known ** np.where(known <= 1, below, above)
         return np.where(costs.realizable, product, 0.0)[()]
 
     def best(self, table: Costs) -> int | None:

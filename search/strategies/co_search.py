@@ -1,0 +1,224 @@
+"""The base of co-searches: costs of pairs, their score, and the network that is trained at the end."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from search.architecture import Architecture
+from search.children import Child, build_from_layers
+from search.evaluator import Evaluation
+from search.export import shape_network
+from search.finalist import Finalist
+from search.result import Outcome
+from search.score import Score
+from search.shared_training import SharedTraining
+from search.strategies.protocol import CoSearchProblem
+from search.strategies.settings import TRAINING
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.errors import NotRealizableError
+from sim.spec.network import Network
+
+__all__ = ["CoSearch"]
+
+
+class CoSearch(ABC):
+    """A search of network and accelerator, whose last stage trains the network that it chose.
+
+    A strategy states its own stages, advances them, and names the final architecture.
+
+    Parameters
+    ----------
+    problem : CoSearchProblem
+
+    Attributes
+    ----------
+    generator : torch.Generator
+        Of everything that the strategy draws.
+    children_images : int
+        Images that children beside the shared weights and the final network were trained on.
+    """
+
+    def __init__(self, problem: CoSearchProblem) -> None:
+        self.problem = problem
+        self.task, self.objective = problem.task, problem.objective
+        self.hardware, self.networks = problem.hardware, problem.networks
+        self.evaluator = problem.evaluator
+        self.generator = torch.Generator().manual_seed(problem.seed)
+        self.children_images = 0
+        self._best: tuple[float, dict[str, int]] | None = None
+        self._finalist: Finalist | None = None
+        self._final_choices: dict[str, int] = {}
+
+    @property
+    @abstractmethod
+    def search_stages(self) -> Mapping[str, int]:
+        """Steps of each stage before the final training, in order."""
+
+    @abstractmethod
+    def search_step(self, stage: str) -> None:
+        """Advance a stage of the search by a step."""
+
+    @property
+    @abstractmethod
+    def architecture(self) -> Any:
+        """Architecture that the search has chosen so far."""
+
+    @abstractmethod
+    def search_state(self) -> dict[str, Any]:
+        """What the strategy itself has learned."""
+
+    @abstractmethod
+    def load_search_state(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`search_state` returned."""
+
+    @property
+    def stages(self) -> Mapping[str, int]:
+        """Steps of each stage, in order."""
+        return {**self.search_stages, TRAINING: self.problem.train.epochs}
+
+    def step(self, stage: str) -> None:
+        """Advance the search, or train the final network for an epoch."""
+        if stage != TRAINING:
+            self.search_step(stage)
+            return
+        if self._finalist is None:
+            self._final_choices = self.networks.choices(self.architecture)
+            self._finalist = self._made_finalist()
+        self._finalist.epoch()
+
+    def outcome(self) -> Outcome:
+        """Quantize the trained network and choose its hardware."""
+        if self._finalist is None:
+            raise RuntimeError("a search must be advanced to its end before it has an outcome")
+        outcome = self._finalist.outcome()
+        trained = outcome.trained_images + self.children_images
+        if "weights" in self.__dict__:
+            trained += self.weights.trained_images
+        return replace(outcome, trained_images=trained)
+
+    @cached_property
+    def weights(self) -> SharedTraining:
+        """Shared weights of all architectures, made when a strategy first asks for them."""
+        return SharedTraining(
+            self.networks,
+            self.task,
+            batch=self.problem.train.batch,
+            generator=self.generator,
+            seed=self.problem.seed,
+        )
+
+    @cached_property
+    def score(self) -> Score:
+        """Score of pairs, with the soft exponents; its target is :attr:`target`."""
+        return Score(self.objective, self.target)
+
+    @cached_property
+    def target(self) -> float:
+        """The objective's budget of its metric; where there is none, the reference's cost.
+
+        The reference is the largest architecture on the space's default accelerator, or the
+        smallest where that does not run the largest.
+
+        Raises
+        ------
+        NotRealizableError
+            If the default runs neither of them.
+        """
+        limits = {
+            "latency": self.objective.cycles_budget,
+            "energy": self.objective.energy_budget,
+            "area": self.objective.area_budget,
+        }
+        limit = limits.get(self.objective.metric, math.inf)
+        if limit < math.inf:
+            return limit
+        for end in (-1, 0):
+            choices = {
+                name: range(len(values))[end] for name, values in self.networks.decisions.items()
+            }
+            (row,) = self.evaluate(
+                self.networks.architecture(choices), [self.hardware.default], "reference"
+            )
+            if row.realizable:
+                return float(self.objective.cost(row))
+        raise NotRealizableError(
+            f"default accelerator of space {self.hardware.name!r} must run the largest or the "
+            f"smallest network of the space, but breaks {', '.join(row.violations)}"
+        )
+
+    def network(self, architecture: Architecture) -> Network:
+        """Shapes of the architecture for the cost model."""
+        return shape_network(self.networks.layers(architecture), name=architecture.key)
+
+    def evaluate(
+        self,
+        architecture: Any,
+        configs: Sequence[AcceleratorConfig],
+        phase: str,
+        accuracy: float | None = None,
+    ) -> list[Evaluation]:
+        """Evaluate pairs of an architecture and each accelerator."""
+        network = self.network(architecture)
+        return self.evaluator.evaluate(configs, network, phase=phase, accuracy=accuracy)
+
+    def judge(
+        self, architecture: Any, configs: Sequence[AcceleratorConfig], phase: str, accuracy: float
+    ) -> list[float]:
+        """Score pairs of an architecture and each accelerator, and remember the best feasible one."""
+        scores = []
+        for row in self.evaluate(architecture, configs, phase, accuracy):
+            scores.append(self.score(accuracy, row))
+            if self.objective.feasible(row) and (self._best is None or scores[-1] > self._best[0]):
+                self._best = scores[-1], self.networks.choices(architecture)
+        return scores
+
+    @property
+    def best_judged(self) -> Any:
+        """Architecture of the best pair that was judged; None if none was feasible."""
+        return None if self._best is None else self.networks.architecture(self._best[1])
+
+    def best_accelerator(self, architecture: Any) -> Evaluation | None:
+        """Best feasible accelerator of all that were evaluated for the architecture."""
+        rows = (row for row in self.evaluator.records if row.network == architecture.key)
+        return min(filter(self.objective.feasible, rows), key=self.objective.rank, default=None)
+
+    def child(self, architecture: Any) -> Child:
+        """Network of the architecture as its final training starts: with the shared weights."""
+        child = build_from_layers(self.networks.layers(architecture), self.problem.seed)
+        if "weights" in self.__dict__:
+            self.weights.supernet.inherit(child, architecture)
+        return child
+
+    def _made_finalist(self) -> Finalist:
+        architecture = self.networks.architecture(self._final_choices)
+        return Finalist(self.problem, architecture, self.child(architecture))
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that decides how the search goes on, but the evaluator's records."""
+        return {
+            "search": self.search_state(),
+            "generator": self.generator.get_state(),
+            "weights": self.weights.state_dict() if "weights" in self.__dict__ else None,
+            "children_images": self.children_images,
+            "best": None if self._best is None else list(self._best),
+            "final_choices": self._final_choices,
+            "finalist": None if self._finalist is None else self._finalist.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`state_dict` returned."""
+        if state["weights"] is not None:
+            self.weights.load_state_dict(state["weights"])
+        self.load_search_state(state["search"])
+        self.generator.set_state(state["generator"])
+        self.children_images = state["children_images"]
+        self._best = None if state["best"] is None else (state["best"][0], state["best"][1])
+        self._final_choices = state["final_choices"]
+        if state["finalist"] is not None:
+            self._finalist = self._made_finalist()
+            self._finalist.load_state_dict(state["finalist"])
