@@ -56,7 +56,7 @@ class SharedTraining:
         self.trained_images = 0
 
     def batches(self) -> Iterator[Tensor]:
-        """Batches of an epoch, int64[batch] each, in random order; a last partial one is left out."""
+        """Batches of an epoch, int64[batch] each, in random order, without a last partial batch."""
         order = torch.randperm(len(self._task.train), generator=self._generator)
         yield from torch.split(order[: len(order) // self._batch * self._batch], self._batch)
 

@@ -70,7 +70,7 @@ class CoSearch(ABC):
 
     @abstractmethod
     def search_state(self) -> dict[str, Any]:
-        """What the strategy itself has learned."""
+        """Return what the strategy itself has learned."""
 
     @abstractmethod
     def load_search_state(self, state: dict[str, Any]) -> None:
@@ -169,7 +169,7 @@ class CoSearch(ABC):
     def judge(
         self, architecture: Any, configs: Sequence[AcceleratorConfig], phase: str, accuracy: float
     ) -> list[float]:
-        """Score pairs of an architecture and each accelerator, and remember the best feasible one."""
+        """Score pairs of an architecture and each accelerator, and remember the best that is feasible."""
         scores = []
         for row in self.evaluate(architecture, configs, phase, accuracy):
             scores.append(self.score(accuracy, row))
