@@ -26,6 +26,8 @@ import numpy as np
 from hwgen.emit import emit
 from search.driver import run_search
 from search.experiment import load_experiment
+from sim.arrays.plan_columns import LayerPlan
+from sim.arrays.tables import COLUMNS
 from sim.cost.costs import evaluate_many
 from sim.model import predict
 from sim.networks.named import NAMED_NETWORKS, named_network
@@ -130,7 +132,12 @@ def plans(digest: Digest) -> int:
     for network, config, images in pairs():
         mapped = map_network(config, network, images)
         digest.add(int(mapped.failure), mapped.layer, mapped.needed, mapped.available)
-        digest.add(mapped.column, mapped.layer_plan, mapped.tensor_plan, mapped.rows, mapped.end)
+        plan, rows = mapped.layer_plan, mapped.rows
+        if not config.store_rows:
+            # What only a weight store needs says nothing here
+            plan = np.delete(plan, LayerPlan.STORE_ROW, axis=1)
+            rows = np.delete(rows, [COLUMNS["store"], COLUMNS["store_row"]], axis=1)
+        digest.add(mapped.column, plan, mapped.tensor_plan, rows, mapped.end)
         cases += 1
     return cases
 

@@ -48,9 +48,14 @@ class Program:
     Parameters
     ----------
     image : bytes
-        External memory from MEMORY_BASE on: weights, room for tensors, header, descriptors.
+        External memory from MEMORY_BASE on: weights, room for tensors, header, descriptors; where weights
+        stay in the weight store, a second header with its descriptors.
     header_address : int
-        What the PROGRAM CSR takes.
+        What the PROGRAM CSR takes: of a *cold* run, which fills the weight store and does not ask what
+        is in it.
+    warm_address : int
+        The same of a *warm* run, after a run of the same program: it reads the weight store.
+        ``header_address`` where nothing is stored.
     images : int
         How many the program computes.
     input, output : TensorPlacement
@@ -63,6 +68,7 @@ class Program:
 
     image: bytes
     header_address: int
+    warm_address: int
     images: int
     input: TensorPlacement
     output: TensorPlacement
@@ -76,8 +82,14 @@ class Program:
 
     @property
     def encoded(self) -> bytes:
-        """The descriptors, 64 bytes each."""
-        return self.image[self.header_address + HEADER_BYTES :]
+        """The descriptors that the header at ``header_address`` names, 64 bytes each."""
+        first = self.header_address + HEADER_BYTES
+        return self.image[first : first + len(self.descriptors) * DESCRIPTOR_BYTES]
+
+    @property
+    def warm(self) -> "Program":
+        """The program as a warm run begins it; itself where nothing is stored."""
+        return replace(self, header_address=self.warm_address)
 
     def with_descriptors(self, encoded: bytes) -> "Program":
         """Return the program with other descriptors of the same queues, sealed anew.
@@ -90,7 +102,9 @@ class Program:
         if len(encoded) != len(self.encoded):
             raise ValueError(f"descriptors must have {len(self.encoded)} bytes, not {len(encoded)}")
         header = read_header(self.image[self.header_address :])
-        image = self.image[: self.header_address] + seal(header.fingerprint, encoded)
+        sealed = seal(header.fingerprint, encoded)
+        end = self.header_address + len(sealed)
+        image = self.image[: self.header_address] + sealed + self.image[end:]
         return replace(self, image=image)
 
 
@@ -119,12 +133,14 @@ def compile_mapped(mapped: Mapped) -> Program:
         )
         start = int(mapped.layer_plan[i, LayerPlan.BLOCK_ADDRESS])
         image[start : start + len(stream)] = stream
-    header_address = len(image)
-    image += seal(mapped.config.fingerprint, encode_rows(mapped.rows))
+    image += seal(mapped.config.fingerprint, encode_rows(mapped.cold_rows))
+    if mapped.stored:
+        image += seal(mapped.config.fingerprint, encode_rows(mapped.rows))
     queues, layers = (mapped.rows[:, COLUMNS[name]].tolist() for name in ("queue", "layer"))
     return Program(
         image=bytes(image),
-        header_address=header_address,
+        header_address=mapped.header(cold=True),
+        warm_address=mapped.header(cold=False),
         images=mapped.images,
         input=_placement(mapped, 0),
         output=_placement(mapped, len(tensors) - 1),

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In
 from hwgen.emit import TOP_MODULE, emit
 from hwgen.file_names import MANIFEST_FILE, VERILOG_FILE
 from hwgen.gateware.accelerator import accelerator_signature
+from hwgen.gateware.primitives.single_port_ram import SINGLE_PORT_MODULE
 from hwgen.gateware.primitives.unique import MODULE_PREFIX
 from hwgen.gateware_hash import gateware_hash
 from sim.spec.accelerator import AcceleratorConfig
@@ -25,7 +26,7 @@ OWNERSHIP = (
 )
 """Paragraph in every file that is generated from an accelerator."""
 
-_RAM_MODULE = f"{MODULE_PREFIX}ram"
+_RAM_MODULES = (f"{MODULE_PREFIX}ram", SINGLE_PORT_MODULE)
 _MODULE = re.compile(r"^module (\w+)\s*[(#].*?^endmodule", re.DOTALL | re.MULTILINE)
 _INSTANCE = re.compile(
     rf"^  ({MODULE_PREFIX}\w+) (?:#\((.*?)\) )?\\?(\S+) +?\(", re.DOTALL | re.MULTILINE
@@ -91,7 +92,7 @@ def _memories(text: str) -> list[dict[str, Any]]:
     def below(module: str, path: str) -> list[dict[str, Any]]:
         memories = []
         for kind, parameters, name in instances[module]:
-            if kind == _RAM_MODULE:
+            if kind in _RAM_MODULES:
                 values = {key: int(value) for key, value in _PARAMETER.findall(parameters)}
                 memories.append(
                     {"path": path + name, "width": values["WIDTH"], "depth": values["DEPTH"]}

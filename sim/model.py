@@ -59,6 +59,7 @@ def predict_mapped(
     calibration: Calibration | None = None,
     *,
     memory: MemorySystem = DETERMINISTIC,
+    cold: bool = False,
 ) -> Prediction:
     """Predict the run of a program that is planned already.
 
@@ -70,6 +71,8 @@ def predict_mapped(
         Timing constants; those shipped with the gateware if not given.
     memory : MemorySystem
         What lies behind the ports.
+    cold : bool
+        Predict the run that fills the weight store, and not one after it.
 
     Raises
     ------
@@ -81,14 +84,19 @@ def predict_mapped(
     config, network, images = mapped.config, mapped.source, mapped.images
     constants = calibration or calibrations.default()
     hw = accelerator_row(config, images)
-    start, issued, done, waits, total = _walk(mapped, constants, memory)
-    active, traffic = summarize(mapped.rows, hw, start, done)
-    queues, indices = mapped.rows[:, COLUMNS["queue"]], mapped.rows[:, COLUMNS["layer"]]
+    rows = mapped.cold_rows if cold else mapped.rows
+    start, issued, done, waits, total = _walk(mapped, constants, memory, cold=cold)
+    cold_cycles, cold_read = total, None
+    active, traffic = summarize(rows, hw, start, done)
+    if mapped.stored and not cold:
+        first_start, _, first_done, _, cold_cycles = _walk(mapped, constants, memory, cold=True)
+        cold_read = summarize(mapped.cold_rows, hw, first_start, first_done)[1][0]
+    queues, indices = rows[:, COLUMNS["queue"]], rows[:, COLUMNS["layer"]]
     cycles = cycles_by_layer(queues, indices, done, len(network.layers))
     layers = []
     for i, layer in enumerate(network.layers):
         own = indices == i
-        busy, moved = summarize(mapped.rows[own], hw, start[own], done[own])
+        busy, moved = summarize(rows[own], hw, start[own], done[own])
         layers.append(
             LayerPrediction(
                 name=layer.name,
@@ -107,14 +115,16 @@ def predict_mapped(
         memory=memory,
         images=images,
         total_cycles=total,
+        cold_cycles=cold_cycles,
         execute_busy=int(active[Queue.EXECUTE]),
         execute_wait_load=int(waits[0]),
         execute_wait_store=int(waits[1]),
         load_active=int(active[Queue.LOAD]),
         store_active=int(active[Queue.STORE]),
         read_bytes=int(traffic[0]),
+        cold_read_bytes=int(traffic[0] if cold_read is None else cold_read),
         write_bytes=int(traffic[1]),
-        descriptor_bytes=DESCRIPTOR_BYTES * (len(mapped.rows) + 1),
+        descriptor_bytes=DESCRIPTOR_BYTES * (len(rows) + 1),
         layers=tuple(layers),
         utilization=images * network.macs / (total * config.macs),
         spilled=tuple(n for n, s in zip(names[1:-1], stored[1:-1], strict=True) if s),
@@ -127,20 +137,17 @@ def predict_mapped(
 
 
 def _walk(
-    mapped: Mapped, calibration: Calibration, memory: MemorySystem
+    mapped: Mapped, calibration: Calibration, memory: MemorySystem, *, cold: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
     """Walk a schedule as :func:`sim.timing.cycles.walk` does, on either memory."""
     hw = accelerator_row(mapped.config)
+    rows, header = mapped.cold_rows if cold else mapped.rows, mapped.header(cold=cold)
     if isinstance(memory, QueuedMemory):
         require_clock(memory, mapped.config)
-        start, issued, done, waits, total = walk_queued(
-            mapped.rows, hw, calibration, memory, mapped.end
-        )
+        start, issued, done, waits, total = walk_queued(rows, hw, calibration, memory, header)
     elif isinstance(memory, FixedLatency):
-        start, issued, done, waits, total = walk(mapped.rows, hw, calibration.walked(memory))
+        start, issued, done, waits, total = walk(rows, hw, calibration.walked(memory))
     else:
         p = parameters(mapped.config, memory, calibration.dram(memory).parameters)
-        start, issued, done, waits, total = run_on_dram(
-            mapped.rows, hw, calibration.array, p, mapped.end
-        )
+        start, issued, done, waits, total = run_on_dram(rows, hw, calibration.array, p, header)
     return start, issued, done, waits, int(total)

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.arrays.plan_columns import Failure
+from sim.arrays.plan_columns import Failure, LayerPlan
 from sim.arrays.schedule_columns import FIELD_HIGH, FIELD_LOW
 from sim.arrays.tables import COLUMNS, Hw, accelerator_row, layer_table, tensor_table
 from sim.mapping.mapper import plan_network
@@ -16,6 +16,7 @@ from sim.mapping.unfold import unfolded
 from sim.schedule.listing import first_overflow
 from sim.schedule.schedule import build_schedule, weigh_schedule
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.header import program_bytes
 from sim.spec.network import Network
 
 __all__ = [
@@ -69,9 +70,10 @@ class Mapped:
     tensor_plan : int64[n_layers + 1, len(TensorPlan)]
         Columns :class:`sim.arrays.plan_columns.TensorPlan`.
     rows : int64[n_descriptors, len(COLUMNS)]
-        The schedule, in program order.
+        The schedule, in program order: of a run that finds its weights in the weight store.
     end : int
-        First external byte after weights and tensors, where the program's header lies.
+        First external byte after weights and tensors, where the header of the program lies, or of its
+        cold run.
     config : AcceleratorConfig
     source : Network
         The network as it was given.
@@ -98,6 +100,27 @@ class Mapped:
     network: Network
     layers: NDArray[np.int64]
     tensors: NDArray[np.int64]
+
+    @property
+    def stored(self) -> bool:
+        """Whether any weights stay in the weight store from one run to the next."""
+        return bool((self.layer_plan[:, LayerPlan.STORE_ROW] >= 0).any())
+
+    @property
+    def cold_rows(self) -> NDArray[np.int64]:
+        """The schedule of a run that fills the weight store; ``rows`` where nothing is stored.
+
+        It has the same descriptors, but for the first LOAD of each stored block.
+        """
+        if not self.stored:
+            return self.rows
+        hw = accelerator_row(self.config, self.images)
+        plans = self.layer_plan, self.tensor_plan
+        return build_schedule(self.layers, self.tensors, hw, *plans, cold=True)
+
+    def header(self, *, cold: bool) -> int:
+        """Address of the header of the program's cold or warm descriptors."""
+        return self.end if cold or not self.stored else self.end + program_bytes(len(self.rows))
 
     @property
     def refusal(self) -> Refusal | None:

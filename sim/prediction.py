@@ -66,7 +66,7 @@ class DescriptorTimes(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Prediction:
-    """Predicted run of one program, warm start to done; all figures are for all its images.
+    """Predicted run of one program, doorbell to done; all figures are for all its images.
 
     Parameters
     ----------
@@ -76,10 +76,15 @@ class Prediction:
         Images that the program computes.
     total_cycles : int
         Doorbell to done, what the CYCLES counter shows.
+    cold_cycles : int
+        The same of a run that fills the weight store; ``total_cycles`` are those of a run after it. Equal
+        where nothing is stored.
     execute_busy, execute_wait_load, execute_wait_store, load_active, store_active : int
         Cycles, what the counters of the same names show.
     read_bytes, write_bytes : int
         Traffic of the data port, without descriptors.
+    cold_read_bytes : int
+        ``read_bytes`` of the run of ``cold_cycles``.
     descriptor_bytes : int
         Traffic of the descriptor port.
     layers : tuple of LayerPrediction
@@ -96,6 +101,7 @@ class Prediction:
     memory: MemorySystem
     images: int
     total_cycles: int
+    cold_cycles: int
     execute_busy: int
     execute_wait_load: int
     execute_wait_store: int
@@ -103,6 +109,7 @@ class Prediction:
     store_active: int
     read_bytes: int
     write_bytes: int
+    cold_read_bytes: int
     descriptor_bytes: int
     layers: tuple[LayerPrediction, ...]
     utilization: float

@@ -39,8 +39,11 @@ MIN_REGISTER_FILE_ROWS = 3
 MAX_REGISTER_FILE_ROWS = 1 << 16
 """A lane's rows are addressed with 16 bits, as the vectors of a bank are."""
 
+MAX_STORE_ROWS = 1 << 20
+"""A LOAD names its first row in the weight store with 20 bits."""
+
 MAX_MEMORY_KB = 512 * 1024
-"""Most KiB of local memories and register files of all PEs.
+"""Most KiB of weight store, local memories and register files of all PEs.
 
 No accelerator of the template has more on a chip, and a simulation holds them in memory.
 """
@@ -198,7 +201,13 @@ def _generator(config: AcceleratorConfig) -> list[Violation]:
             f"but at simd_units {config.simd_units} it can have {widest}"
         )
         limit("GEN_BUS", detail, config.bus_bytes, widest)
-    memory_kb = config.pes * (
+    if config.store_rows > MAX_STORE_ROWS:
+        detail = (
+            f"weight_store_kb gives {config.store_rows} rows, but they must be "
+            f"at most {MAX_STORE_ROWS}"
+        )
+        limit("GEN_STORE", detail, config.store_rows, MAX_STORE_ROWS)
+    memory_kb = config.weight_store_kb + config.pes * (
         config.local_memory_kb + config.compute_lanes * config.register_file_kb
     )
     if memory_kb > MAX_MEMORY_KB:

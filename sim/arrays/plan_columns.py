@@ -43,6 +43,8 @@ class LayerPlan(IntEnum):
     BLOCK_COLUMNS = 32
     IMAGES = 33
     """Images that go through the layer together: all of the program's, or one after another."""
+    STORE_ROW = 34
+    """First row of the layer's weights in the weight store, -1 where they come from memory."""
 
 
 class TensorPlan(IntEnum):

@@ -42,6 +42,8 @@ class Hw(NamedTuple):
         Images that a program computes.
     clock_mhz : int
         Clock.
+    store_rows : int
+        Rows of the weight store; 0 without.
     """
 
     pes_x: int
@@ -56,6 +58,7 @@ class Hw(NamedTuple):
     accumulator_rows: int
     images: int
     clock_mhz: int
+    store_rows: int
 
 
 class TensorColumn(IntEnum):
@@ -149,6 +152,7 @@ def accelerator_row(config: AcceleratorConfig, images: int = 1) -> Hw:
         accumulator_rows=config.accumulator_rows,
         images=images,
         clock_mhz=config.clock_mhz,
+        store_rows=config.store_rows,
     )
 
 

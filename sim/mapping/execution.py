@@ -148,6 +148,14 @@ def weight_blocks(layer, channels, groups, pixels, hw):
 
 
 @in_place
+def _weight_cycles(size, hw):
+    """Cycles that so many bytes of weights take: from the weight store a row per cycle."""
+    if hw.store_rows > 0:
+        return size // (DOT_WIDTH * hw.simd)
+    return size * hw.cost // (hw.bus_bytes * hw.earn)
+
+
+@in_place
 def choose_pixels(layer, channels, groups, tile_y, tile_x, in_y, in_x, halo, hw):
     """(pixels computed at once, EXECUTE cycles, transfer cycles of the weights) of all images.
 
@@ -163,7 +171,7 @@ def choose_pixels(layer, channels, groups, tile_y, tile_x, in_y, in_x, halo, hw)
             layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, hw
         )
         cycles *= hw.images
-        transfer = loads * size * hw.cost // (hw.bus_bytes * hw.earn)
+        transfer = loads * _weight_cycles(size, hw)
         blocks = weight_blocks(layer, channels, groups, pixels, hw)
         total = max(cycles, transfer) + min(cycles, transfer) // blocks
         if best < 0 or total < best or (total == best and cycles < best_cycles):

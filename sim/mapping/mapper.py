@@ -14,6 +14,7 @@ from sim.mapping.descriptor_counts import MAX_DESCRIPTORS, most_descriptors
 from sim.mapping.execution import weight_rows
 from sim.mapping.residency import allocate, mark_resident
 from sim.mapping.splits import choose_block, choose_split, share_rows, split_count
+from sim.mapping.stored_weights import choose_stored
 from sim.mapping.tile_choice import choose_tiles
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
@@ -107,7 +108,8 @@ def plan_network(layers, tensors, hw, cut):
         address += blocks * (lp[i, LayerPlan.PARAMETER_ROWS] + rows) * DOT_WIDTH * hw.simd
     for t in range(n + 1):
         tp[t, TensorPlan.RESIDENT_UNTIL] = -1
-    choose_tiles(layers, tensors, hw, cut, tp)
+    choose_stored(layers, tensors, hw, cut, lp)
+    choose_tiles(layers, tensors, hw, cut, lp, tp)
     mark_resident(layers, tensors, cut, tp)
     failure, i, needed, available = allocate(layers, tensors, hw, cut, lp, tp)
     if failure != Failure.NONE:

@@ -11,7 +11,8 @@ from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.execution import choose_pixels
-from sim.mapping.tile_choice import axis, fits_tile, own_row
+from sim.mapping.stored_weights import own_row
+from sim.mapping.tile_choice import axis, fits_tile
 from sim.mapping.tiling import choose_tiling, extent
 from sim.spec.descriptor import ExecuteOp
 
@@ -200,24 +201,25 @@ def allocate(layers, tensors, hw, cut, lp, tp):
     tp[n, TensorPlan.STORED] = 1
     for i in range(n):
         mark = n_live
-        share = own_row(hw, i, cut)
+        kept = hw.store_rows if lp[i, LayerPlan.STORE_ROW] >= 0 else 0
+        share = own_row(hw, i, cut, kept)
         lp[i, LayerPlan.IMAGES] = share.images
         grown = -1
         alone = n_live == 0 and tp[i + 1, TensorPlan.RESIDENT_UNTIL] < 0
         if not alone:
             grown = _whole(i, layers, tensors, share, lp, tp, live, n_live)
         if grown < 0 and not alone:
-            kept = 0
+            held = 0
             for j in range(mark):
                 t = live[j, TENSOR]
                 if t == layers[i, LayerColumn.INPUT] or t == layers[i, LayerColumn.INPUT2]:
-                    _move(live, j, kept)
-                    kept += 1
+                    _move(live, j, held)
+                    held += 1
                 else:
                     tp[t, TensorPlan.STORED] = 1
                     tp[t, TensorPlan.RESIDENT_UNTIL] = -1
-            grown = _whole(i, layers, tensors, share, lp, tp, live, kept)
-            mark = kept
+            grown = _whole(i, layers, tensors, share, lp, tp, live, held)
+            mark = held
         if grown < 0:
             for j in range(mark):
                 tp[live[j, TENSOR], TensorPlan.STORED] = 1

@@ -7,12 +7,14 @@ import numpy as np
 
 from sim.arrays.geometry import aligned, ceil_div, groups_of, pixel_bytes, tile_candidate
 from sim.arrays.kernel import in_place, kernel
-from sim.arrays.plan_columns import TensorPlan
-from sim.arrays.tables import Hw, LayerColumn, TensorColumn
-from sim.mapping.execution import NO_HALO, choose_pixels
+from sim.arrays.plan_columns import LayerPlan, TensorPlan
+from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.mapping.execution import NO_HALO, choose_pixels, weight_bytes
+from sim.mapping.stored_weights import own_row
+from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import ExecuteOp
 
-__all__ = ["axis", "choose_tiles", "first_layer_cycles", "fits_tile", "own_row"]
+__all__ = ["axis", "choose_tiles", "first_layer_cycles", "fits_tile"]
 
 POWERS = 6
 """Tile candidates per axis: the smallest covering multiples of 1, 2, 4 … 32."""
@@ -30,26 +32,6 @@ TIE = 64
 """Weight of the slower one of EXECUTE and LOAD against EXECUTE alone when tiles are weighed."""
 
 _FAR = 1 << 60
-
-
-@in_place
-def own_row(hw, layer, cut):
-    """Share of the accelerator that a layer has: before ``cut`` one image all, then each an equal part."""
-    images = 1 if layer < cut else hw.images
-    return Hw(
-        hw.pes_x,
-        hw.pes_y,
-        hw.simd,
-        hw.lanes,
-        hw.bank_depth // images,
-        hw.weight_rows,
-        hw.bus_bytes,
-        hw.earn,
-        hw.cost,
-        hw.accumulator_rows,
-        images,
-        hw.clock_mhz,
-    )
 
 
 @in_place
@@ -102,10 +84,10 @@ def _transfer_cycles(tensor, hw):
 
 
 @in_place
-def _weigh_tiles(i, layers, tensors, hw, share, cut, tiles, counts, alone, cost, origin):
+def _weigh_tiles(i, layers, tensors, hw, share, like, tiles, counts, alone, cost, origin, cut):
     """Fill row i: the tiles of layer i's output, what they cost at least, and the tile before.
 
-    ``share`` is what the layer has of the accelerator ``hw``.
+    ``share`` is what the layer has of the accelerator ``hw``, ``like`` whether its twin has as much.
     """
     layer = layers[i]
     op, twin = layer[LayerColumn.OP], layer[LayerColumn.TWIN]
@@ -123,7 +105,7 @@ def _weigh_tiles(i, layers, tensors, hw, share, cut, tiles, counts, alone, cost,
     counts[i] = _list_tiles(target, hw, tiles[i])
     for state in range(counts[i]):
         out_y, out_x = tiles[i, state, 0], tiles[i, state, 1]
-        if twin == i or twin < cut <= i:
+        if twin == i or not like:
             _, cycles, transfer = choose_pixels(
                 layer,
                 source[TensorColumn.CHANNELS],
@@ -160,8 +142,11 @@ def _weigh_tiles(i, layers, tensors, hw, share, cut, tiles, counts, alone, cost,
 
 
 @kernel
-def choose_tiles(layers, tensors, hw, cut, tile):
-    """Fill the tensor plan ``tile`` with each tensor's tile by dynamic programming."""
+def choose_tiles(layers, tensors, hw, cut, lp, tile):
+    """Fill the tensor plan ``tile`` with each tensor's tile by dynamic programming.
+
+    Of the layer plan ``lp`` it reads which weights are in the weight store.
+    """
     n = layers.shape[0]
     # numba compiles np.empty and loops sooner than np.zeros. Of the others only what is written is read.
     cost = np.empty((n, STATES), np.int64)
@@ -173,8 +158,10 @@ def choose_tiles(layers, tensors, hw, cut, tile):
         for state in range(STATES):
             cost[i, state], origin[i, state] = _FAR, 0
     for i in range(n):
-        share = own_row(hw, i, cut)
-        _weigh_tiles(i, layers, tensors, hw, share, cut, tiles, counts, alone, cost, origin)
+        twin, kept = layers[i, LayerColumn.TWIN], lp[i, LayerPlan.STORE_ROW] >= 0
+        like = (lp[twin, LayerPlan.STORE_ROW] >= 0) == kept and not twin < cut <= i
+        share = own_row(hw, i, cut, hw.store_rows if kept else 0)
+        _weigh_tiles(i, layers, tensors, hw, share, like, tiles, counts, alone, cost, origin, cut)
     state = 0
     for other in range(counts[n - 1]):
         if cost[n - 1, other] < cost[n - 1, state]:
@@ -189,17 +176,23 @@ def choose_tiles(layers, tensors, hw, cut, tile):
 
 @kernel
 def first_layer_cycles(layers, tensors, hw):
-    """Cycles to load the inputs and compute the first layer, as mappings are weighed."""
+    """Cycles to load the inputs and compute the first layer, as mappings are weighed.
+
+    Its weights come from the weight store if they fit.
+    """
     layer, source, target = layers[0], tensors[0], tensors[1]
+    groups = groups_of(target[TensorColumn.CHANNELS], hw.simd)
+    size = weight_bytes(layer, source[TensorColumn.CHANNELS], groups, hw.simd)
+    kept = hw.store_rows if size <= hw.store_rows * DOT_WIDTH * hw.simd else 0
     _, cycles, transfer = choose_pixels(
         layer,
         source[TensorColumn.CHANNELS],
-        groups_of(target[TensorColumn.CHANNELS], hw.simd),
+        groups,
         ceil_div(target[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(target[TensorColumn.WIDTH], hw.pes_x),
         ceil_div(source[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(source[TensorColumn.WIDTH], hw.pes_x),
         NO_HALO,
-        hw,
+        own_row(hw, 0, 0, kept),
     )
     return _transfer_cycles(source, hw) + max(cycles, transfer)

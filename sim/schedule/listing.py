@@ -22,8 +22,10 @@ from sim.arrays.schedule_columns import (
 from sim.timing.cycles import step
 
 __all__ = [
+    "ALL_ROWS",
     "COUNT",
     "EXECUTED",
+    "FILLED",
     "FIRST",
     "FITS",
     "HALF",
@@ -43,8 +45,12 @@ __all__ = [
 ]
 
 # Numbers of a list: descriptors so far, the number of the descriptor in the first row, the register-file half
-# in use; the latest activation LOAD, STORE and EXECUTE (-1: none); whether all values fit so far.
-COUNT, FIRST, HALF, LOADED, STORED, EXECUTED, FITS = range(7)
+# in use; the latest activation LOAD, STORE and EXECUTE (-1: none); whether all values fit so far; rows of the
+# weight store that are filled.
+COUNT, FIRST, HALF, LOADED, STORED, EXECUTED, FITS, FILLED = range(8)
+
+ALL_ROWS = 1 << 40
+"""FILLED of a warm run: the store has all rows that are read."""
 
 # Of a register-file half: the latest EXECUTE that used it, the LOAD that filled it, the block it holds.
 USED_BY, LOADED_BY, HOLDS = range(3)
@@ -60,8 +66,8 @@ class Listing(NamedTuple):
         Descriptors FIRST … COUNT - 1.
     templates : int64[m, len(COLUMNS)]
         EXECUTE of every split and block of a pass, as in round 0 of a chunk.
-    numbers : int64[FITS + 1]
-        COUNT … FITS.
+    numbers : int64[FILLED + 1]
+        COUNT … FILLED.
     halves : int64[2, HALF_COLUMNS]
         USED_BY … HOLDS of both register-file halves; -1: none.
     waited : int64[len(Queue), len(Queue)]
@@ -76,13 +82,14 @@ class Listing(NamedTuple):
 
 
 @kernel
-def empty_listing(rows, templates):
-    """List with room for so many rows and EXECUTEs of a pass."""
-    numbers, halves = np.empty(FITS + 1, np.int64), np.empty((2, HALF_COLUMNS), np.int64)
+def empty_listing(rows, templates, filled):
+    """List with room for so many rows and EXECUTEs of a pass, for a store with so many rows filled."""
+    numbers, halves = np.empty(FILLED + 1, np.int64), np.empty((2, HALF_COLUMNS), np.int64)
     waited = np.empty((3, 3), np.int64)
     numbers[COUNT] = numbers[FIRST] = 0
     numbers[LOADED] = numbers[STORED] = numbers[EXECUTED] = -1
     numbers[HALF] = numbers[FITS] = 1
+    numbers[FILLED] = filled
     for half in range(2):
         halves[half, USED_BY] = halves[half, LOADED_BY] = halves[half, HOLDS] = -1
     for queue in range(3):

@@ -68,7 +68,7 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants):
         Tables of :mod:`sim.arrays.tables`, of one form of the network.
     pixels, readers : int64[n], int64[n + 1]
         Of :mod:`sim.schedule.least_transfers`.
-    accelerators : int64[m, 11]
+    accelerators : int64[m, 13]
         Rows with the fields of :class:`sim.arrays.tables.Hw`.
     constants : int64[n_constants]
         :attr:`sim.timing.calibration.Calibration.array`.
@@ -86,7 +86,7 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants):
         row = accelerators[j]
         hw = Hw(
             row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10],
-            row[11],
+            row[11], row[12],
         )  # fmt: skip
         # A tensor is stored when it is made, which is before the layer at which it is lost.
         for t in range(n + 1):

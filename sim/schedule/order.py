@@ -2,6 +2,7 @@
 
 * Weights go alternately to the two register-file halves; a half is refilled once the last
   EXECUTE that used it is done. What a half still holds is not loaded again.
+* Weights with a place in the weight store are read from it, once this run or a run before has filled it.
 * Activation LOADs and STOREs own the local memories' ports: they wait for all EXECUTEs before
   them, and EXECUTEs wait for them.
 * A token is posted only where it is waited for, so a program ends with no token left.
@@ -24,6 +25,7 @@ from sim.arrays.schedule_columns import (
     KIND,
     LANES,
     LAYER,
+    PARAMETER_ROWS,
     PASS,
     PE_X,
     PE_Y,
@@ -31,7 +33,10 @@ from sim.arrays.schedule_columns import (
     QUEUE,
     ROUND,
     SAVE,
+    STORE,
+    STORE_ROW,
     WAIT_DRAIN,
+    WEIGHT_ROWS,
     WIDTH,
     WINDOW_COLUMNS,
     WINDOW_ROWS,
@@ -44,6 +49,7 @@ from sim.schedule.execute_fields import execute_fields, move_to_image, move_to_r
 from sim.schedule.listing import (
     COUNT,
     EXECUTED,
+    FILLED,
     FIRST,
     HALF,
     HOLDS,
@@ -57,7 +63,7 @@ from sim.schedule.listing import (
     run,
 )
 from sim.schedule.transfer_fields import tile_fields, weights_fields
-from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
+from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore, Queue
 
 __all__ = ["list_turn"]
 
@@ -203,6 +209,11 @@ def _load_weights(listing, turn, hw, r, k):
     active = 1 if shared else min(turn.per_round, turn.out_groups - r * turn.per_round)
     channels = turn.source[TensorColumn.CHANNELS]
     weights_fields(row, turn.layer, turn.plan, channels, hw, turn.per_round, r, k, active)
+    if row[STORE] == LoadStore.READ and row[STORE_ROW] >= numbers[FILLED]:
+        # rows are first read in their order
+        row[STORE] = LoadStore.FILL
+        own = row[PARAMETER_ROWS] + row[WEIGHT_ROWS]
+        numbers[FILLED] = row[STORE_ROW] + row[LANES] * own
     require(listing, row, Queue.EXECUTE, halves[half, USED_BY])
     halves[half, HOLDS] = block
     halves[half, LOADED_BY] = add(listing)

@@ -22,6 +22,7 @@ from sim.arrays.schedule_columns import (
     QUEUE,
     ROW_LEAD,
     ROWS,
+    STORE,
     VECTOR_BEATS,
     WAIT_DRAIN,
     WEIGHT_ROWS,
@@ -30,10 +31,10 @@ from sim.arrays.schedule_columns import (
 )
 from sim.arrays.tables import Hw
 from sim.mapping.descriptor_counts import most_descriptors, most_in_a_round, most_templates
-from sim.schedule.listing import COUNT, FITS, empty_listing
+from sim.schedule.listing import ALL_ROWS, COUNT, FITS, empty_listing
 from sim.schedule.order import list_turn
 from sim.spec.accelerator import DOT_WIDTH
-from sim.spec.descriptor import LoadKind, Queue
+from sim.spec.descriptor import LoadKind, LoadStore, Queue
 from sim.timing.calibration import Constant, MemoryColumn
 from sim.timing.cycles import clock_at_doorbell, totals
 
@@ -50,7 +51,9 @@ TRANSFER_BYTES = 512
 _UNTIMED = np.zeros(len(Constant) + len(MemoryColumn), np.int64)
 
 
-def build_schedule(layers: Array, tensors: Array, hw: Hw, lp: Array, tp: Array) -> Array:
+def build_schedule(
+    layers: Array, tensors: Array, hw: Hw, lp: Array, tp: Array, *, cold: bool = False
+) -> Array:
     """All descriptors of a planned network.
 
     Parameters
@@ -58,24 +61,33 @@ def build_schedule(layers: Array, tensors: Array, hw: Hw, lp: Array, tp: Array) 
     layers, tensors, hw
         Of :mod:`sim.arrays.tables`.
     lp, tp : plans of :func:`sim.mapping.mapper.plan_network`
+    cold : bool
+        Whether the run fills the weight store, or finds in it what a run before has left.
 
     Returns
     -------
     rows : int64[n_descriptors, len(COLUMNS)]
         In program order; fields that a queue does not have are 0.
     """
-    rows: Array = _schedule(layers, tensors, hw, lp, tp, _UNTIMED, False)[0]
+    rows: Array = _schedule(layers, tensors, hw, lp, tp, _UNTIMED, False, cold)[0]
     return rows
 
 
 def time_schedule(
-    layers: Array, tensors: Array, hw: Hw, lp: Array, tp: Array, constants: Array
+    layers: Array,
+    tensors: Array,
+    hw: Hw,
+    lp: Array,
+    tp: Array,
+    constants: Array,
+    *,
+    cold: bool = False,
 ) -> tuple[bool, int, int, int, int]:
     """Walk over a planned network's schedule without keeping it.
 
     Parameters
     ----------
-    layers, tensors, hw, lp, tp
+    layers, tensors, hw, lp, tp, cold
         As of :func:`build_schedule`.
     constants : int64[n_constants]
         :meth:`sim.timing.calibration.Calibration.walked`.
@@ -88,19 +100,19 @@ def time_schedule(
         As of :func:`sim.timing.cycles.totals`.
     """
     figures: tuple[bool, int, int, int, int] = _schedule(
-        layers, tensors, hw, lp, tp, constants, True
+        layers, tensors, hw, lp, tp, constants, True, cold
     )[1:]
     return figures
 
 
 @kernel
-def _schedule(layers, tensors, hw, lp, tp, constants, timed):
+def _schedule(layers, tensors, hw, lp, tp, constants, timed, cold):
     """Rows of all descriptors, or of none if ``timed``; then what :func:`time_schedule` returns."""
     pes, images = hw.pes_y * hw.pes_x, hw.images
     most = most_descriptors(lp, tp, pes, images)
     kept = most_in_a_round(lp, tp, pes, images) if timed else most
     # one row more: a transfer without pixels is begun and dropped
-    listing = empty_listing(kept + 1, most_templates(lp))
+    listing = empty_listing(kept + 1, most_templates(lp), 0 if cold else ALL_ROWS)
     clock = clock_at_doorbell(hw, constants, most if timed else 0)
     cut = 0
     while cut < layers.shape[0] and lp[cut, LayerPlan.IMAGES] < images:
@@ -125,6 +137,7 @@ def weigh_schedule(rows, count, hw):
     """
     computed = np.zeros(count, np.int64)
     weights = np.zeros(count, np.int64)
+    stored = np.zeros(count, np.int64)
     moved = 0
     for row in rows:
         i = row[LAYER]
@@ -134,12 +147,15 @@ def weigh_schedule(rows, count, hw):
             computed[i] += DRAIN_CYCLES * row[WAIT_DRAIN]
         elif row[QUEUE] == Queue.LOAD and row[KIND] == LoadKind.WEIGHTS:
             own = row[LANES] * (row[PARAMETER_ROWS] + row[WEIGHT_ROWS])
-            weights[i] += own * DOT_WIDTH * hw.simd
+            if row[STORE] == LoadStore.READ:
+                stored[i] += own
+            else:
+                weights[i] += own * DOT_WIDTH * hw.simd
         else:
             vectors = row[GROUPS] * row[ROWS] * row[COLS]
             moved += vectors * row[VECTOR_BEATS] * hw.bus_bytes + TRANSFER_BYTES
     per_cycle = hw.bus_bytes * hw.earn
     total = moved * hw.cost // per_cycle
     for i in range(count):
-        total += max(computed[i], weights[i] * hw.cost // per_cycle)
+        total += max(computed[i], stored[i] + weights[i] * hw.cost // per_cycle)
     return total

@@ -18,13 +18,15 @@ from sim.arrays.schedule_columns import (
     PARAMETER_ROWS,
     ROW_STRIDE,
     ROWS,
+    STORE,
+    STORE_ROW,
     VECTOR_BEATS,
     WEIGHT_ROWS,
 )
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.splits import split_bounds
 from sim.spec.accelerator import DOT_WIDTH
-from sim.spec.descriptor import LoadKind
+from sim.spec.descriptor import LoadKind, LoadStore
 
 __all__ = ["split_rows", "tile_fields", "weights_fields"]
 
@@ -53,7 +55,7 @@ def split_rows(layer, plan, channels, index):
 def weights_fields(row, layer, plan, channels, hw, per_round, r, k, active):
     """Fill a weights LOAD of split ``k`` of round ``r``, of ``active`` lanes.
 
-    Parameters come with the last split. ``per_round`` are the output channel groups of a round.
+    Parameters come with the last split; rows that have a place in the weight store, from there. ``per_round`` are the output channel groups of a round.
     """
     before, own = split_rows(layer, plan, channels, k)
     parameters = plan[LayerPlan.PARAMETER_ROWS]
@@ -61,6 +63,8 @@ def weights_fields(row, layer, plan, channels, hw, per_round, r, k, active):
     row[KIND] = LoadKind.WEIGHTS
     row[LANES] = active
     row[ADDRESS] = plan[LayerPlan.BLOCK_ADDRESS] + place * DOT_WIDTH * hw.simd
+    if plan[LayerPlan.STORE_ROW] >= 0:
+        row[STORE], row[STORE_ROW] = LoadStore.READ, plan[LayerPlan.STORE_ROW] + place
     row[PARAMETER_ROWS] = parameters if k == plan[LayerPlan.SPLITS] - 1 else 0
     row[WEIGHT_ROWS] = own
     step = 1 if layer[LayerColumn.SHARED] else per_round

@@ -63,6 +63,9 @@ class AcceleratorConfig:
     clock_mhz : int
         Clock frequency, MHz, at most 10,000: turns cycles into time and the bandwidth into bytes per
         cycle. All accelerators of a space have the same.
+    weight_store_kb : int
+        Weight store beside LOAD, KiB, of rows as wide as a register file's: weights that stay on the
+        chip from one run of a program to the next. 0 builds none.
 
     Raises
     ------
@@ -79,6 +82,7 @@ class AcceleratorConfig:
     register_file_kb: int
     io_bandwidth_gbps: float
     clock_mhz: int
+    weight_store_kb: int = 0
 
     def __post_init__(self) -> None:
         """Check every field's kind and sign."""
@@ -89,7 +93,9 @@ class AcceleratorConfig:
                     raise TypeError(f"{field.name} must be a number, not {value!r}")
             elif isinstance(value, bool) or not isinstance(value, int):
                 raise TypeError(f"{field.name} must be an integer, not {value!r}")
-            if not 0 < value < 1 << 32:
+            if field.name == "weight_store_kb" and not 0 <= value < 1 << 32:
+                raise ValueError(f"{field.name} must be 0 or positive, not {value!r}")
+            if field.name != "weight_store_kb" and not 0 < value < 1 << 32:
                 raise ValueError(f"{field.name} must be positive, not {value!r}")
         if abs(self.io_bandwidth_gbps * 1000 - self._megabytes_per_s) > 1e-6:
             raise ValueError(
@@ -137,6 +143,11 @@ class AcceleratorConfig:
         return (self.register_file_rows - self.accumulator_rows) // 2
 
     @property
+    def store_rows(self) -> int:
+        """Rows of the weight store, each as wide as a register-file row; 0 without a store."""
+        return self.weight_store_kb * 1024 // self.row_bytes
+
+    @property
     def requantizer_width(self) -> int:
         """Values that a lane requantizes per cycle (R)."""
         return self.simd_units // REQUANTIZER_PHASES
@@ -167,13 +178,20 @@ class AcceleratorConfig:
 
     @property
     def fingerprint(self) -> int:
-        """32-bit hash of all fields; stands in a CSR and in every program's header."""
+        """32-bit hash of :meth:`to_json`; stands in a CSR and in every program's header."""
         text = json.dumps(self.to_json(), sort_keys=True)
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields of the configuration as a JSON object."""
-        return asdict(self) | {"io_bandwidth_gbps": float(self.io_bandwidth_gbps)}
+        """Return the fields of the configuration as a JSON object.
+
+        ``weight_store_kb`` is left out where there is no store: such an accelerator has the record, and
+        the fingerprint, that it had before there were stores.
+        """
+        record = asdict(self) | {"io_bandwidth_gbps": float(self.io_bandwidth_gbps)}
+        if not self.weight_store_kb:
+            del record["weight_store_kb"]
+        return record
 
     @classmethod
     def from_json(cls, data: Any) -> "AcceleratorConfig":
@@ -181,6 +199,7 @@ class AcceleratorConfig:
         if not isinstance(data, dict):
             raise DesignFileError(f"accelerator must be an object, not {data!r}")
         known = {field.name for field in fields(cls)}
+        data = {"weight_store_kb": 0, **data}
         for name in data:
             if name not in known:
                 raise DesignFileError(f"accelerator has no field {name!r}")

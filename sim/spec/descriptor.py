@@ -22,6 +22,7 @@ __all__ = [
     "ExecuteOp",
     "Field",
     "LoadKind",
+    "LoadStore",
     "Queue",
     "decode",
     "encode",
@@ -54,6 +55,17 @@ class LoadKind(IntEnum):
 
     WEIGHTS = 0
     TILE = 1
+
+
+class LoadStore(IntEnum):
+    """Part of the weight store in a weights LOAD."""
+
+    NONE = 0
+    """Rows come from external memory."""
+    FILL = 1
+    """Rows come from external memory, and each is written to the store too."""
+    READ = 2
+    """Rows come from the store; nothing is asked of the external memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +117,12 @@ LOAD_FIELDS = (
     Field("lane_mask", 8, "weights: lanes that take block 0; one lane further for every block"),
     Field("parameter_rows", 3, "weights: requantization rows that come first per block, 0 … 4"),
     Field("weight_rows", 16, "weights: register-file rows per block after them"),
+    Field(
+        "store",
+        2,
+        "weights: LoadStore: from memory, from memory and to the store, or from the store",
+    ),
+    Field("store_row", 20, "weights: first row in the weight store"),
 )
 
 STORE_FIELDS = _TRANSFER_FIELDS

@@ -13,6 +13,7 @@ __all__ = [
     "HEADER_MAGIC",
     "HEADER_VERSION",
     "Header",
+    "program_bytes",
     "read_header",
     "seal",
 ]
@@ -89,6 +90,11 @@ def seal(fingerprint: int, descriptors: bytes) -> bytes:
         check = zlib.crc32(sealed[start:end])
     header = Header(fingerprint=fingerprint, count=size // DESCRIPTOR_BYTES, checksum=check)
     return header.pack() + bytes(sealed)
+
+
+def program_bytes(descriptors: int) -> int:
+    """Bytes of a header and so many descriptors."""
+    return HEADER_BYTES + descriptors * DESCRIPTOR_BYTES
 
 
 def read_header(data: bytes) -> Header:

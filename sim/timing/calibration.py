@@ -79,6 +79,9 @@ class Constant(IntEnum):
     STORE_ADDRESS = 27
     STORE_BEAT = 28
     STORE_LAG = 29
+    WEIGHT_STORE_NEXT = 30
+    WEIGHT_STORE_FIRST = 31
+    WEIGHT_STORE_TURN = 32
 
 
 class MemoryColumn(IntEnum):

@@ -10,7 +10,7 @@ from sim.arrays.schedule_columns import ADDRESS, GROUP_STRIDE, ROW_STRIDE
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 from sim.timing.calibration import Constant
 from sim.timing.dram import DramParameter
-from sim.timing.transfers import idle, paced, segments
+from sim.timing.transfers import idle, last_stored_row, paced, segments, stored_rows
 
 __all__ = [
     "ADDRESSED",
@@ -35,6 +35,8 @@ __all__ = [
     "send_write",
     "slot_of",
     "take_read",
+    "take_turn",
+    "wait_for_turn",
 ]
 
 UNKNOWN = 1 << 60
@@ -46,7 +48,13 @@ ROW, GROUP, LINE, AT, LEFT, BURSTS, REQUEST, EARLIEST, BEGIN = range(9)
 # Its data side: bursts so far, the last beat's cycle, the last response's, and the cycle in which the
 # next burst reaches the memory (UNKNOWN: it cannot be said yet).
 MOVED, END, ANSWERED, ARRIVAL = range(9, 13)
-UNIT = 13
+# LOADs that read the weight store: how many have started, and had their turn.
+WAITING, TURNED = range(13, 15)
+UNIT = 15
+
+# Columns of the ring of LOADs that read the weight store: schedule row, start, rows of the store, and the bursts
+# of the LOADs before it.
+TURN_OF, TURN_BEGIN, TURN_ROWS, TURN_AFTER = range(4)
 
 # Columns of the ring of a unit's latest bursts. ADDRESSED is when the memory takes its address, LAST_OF
 # the schedule row that ends with it, or -1.
@@ -64,11 +72,14 @@ class Port(NamedTuple):
         The latest bursts.
     credit : int64[…]
         State of the pacing, of :func:`sim.timing.transfers.idle`.
+    turns : int64[m, 4]
+        LOADs that wait for their turn to read the weight store.
     """
 
     unit: NDArray[np.int64]
     ring: NDArray[np.int64]
     credit: NDArray[np.int64]
+    turns: NDArray[np.int64]
 
 
 @kernel
@@ -78,7 +89,8 @@ def port_at_doorbell(hw, constants, bursts):
     unit[ROW] = -1
     unit[REQUEST] = unit[END] = unit[ANSWERED] = -1
     unit[ARRIVAL] = UNKNOWN
-    return Port(unit, np.zeros((bursts, BURST), np.int64), idle(hw, constants))
+    turns = np.zeros((constants[Constant.TRANSFERS], 4), np.int64)
+    return Port(unit, np.zeros((bursts, BURST), np.int64), idle(hw, constants), turns)
 
 
 @in_place
@@ -97,6 +109,35 @@ def open_transfer(port, i, row, hw, begin, delay):
     unit[LEFT] = segments(row, hw)[2]
     unit[BEGIN] = begin
     unit[EARLIEST] = begin + delay
+
+
+@in_place
+def wait_for_turn(port, i, row, begin):
+    """Put schedule row `i`, which reads the weight store and began in cycle `begin`, in line."""
+    own = port.turns[port.unit[WAITING] % len(port.turns)]
+    own[TURN_OF], own[TURN_BEGIN] = i, begin
+    own[TURN_ROWS], own[TURN_AFTER] = stored_rows(row), port.unit[BURSTS]
+    port.unit[WAITING] += 1
+
+
+@in_place
+def take_turn(port, constants):
+    """Let the oldest LOAD in line read the weight store, if all data before it has come.
+
+    Returns
+    -------
+    int
+        Its schedule row, or -1. The last row is read in the cycle that END has then.
+    """
+    unit = port.unit
+    if unit[TURNED] == unit[WAITING]:
+        return -1
+    own = port.turns[unit[TURNED] % len(port.turns)]
+    if unit[MOVED] < own[TURN_AFTER]:
+        return -1
+    unit[END] = last_stored_row(own[TURN_ROWS], constants, own[TURN_BEGIN], unit[END])
+    unit[TURNED] += 1
+    return own[TURN_OF]
 
 
 @in_place

@@ -28,7 +28,10 @@ from sim.timing.dram_ports import (
     send_write,
     slot_of,
     take_read,
+    take_turn,
+    wait_for_turn,
 )
+from sim.timing.transfers import reads_store
 
 __all__ = [
     "DONE",
@@ -171,6 +174,17 @@ def _count_waits(rows, i, constants, times, members, queues, fetch):
 
 
 @inlined
+def _take_turns(walk, constants):
+    """Finish the LOADs from the weight store before which all data has come."""
+    while True:
+        i = take_turn(walk.loads, constants)
+        if i < 0:
+            break
+        overhead = constants[Constant.LOAD_OVERHEAD] - constants[Constant.LOAD_REQUEST]
+        walk.times[i, ISSUED] = walk.times[i, DONE] = walk.loads.unit[END] + overhead
+
+
+@inlined
 def _start_heads(walk, rows, hw, constants, p, queue):
     """Start all of a queue's descriptors whose start is known; return whether there was any."""
     times, own = walk.times, walk.queues[queue]
@@ -186,6 +200,10 @@ def _start_heads(walk, rows, hw, constants, p, queue):
             issue, drain = execute_durations(rows[i], hw, constants)
             times[i, ISSUED], times[i, DONE] = begin + issue, begin + drain
             own[FREE] = begin + issue + constants[Constant.EXECUTE_NEXT]
+        elif reads_store(rows[i]):
+            own[FREE] = begin + constants[Constant.WEIGHT_STORE_NEXT]
+            wait_for_turn(walk.loads, i, rows[i], begin)
+            _take_turns(walk, constants)
         elif queue == Queue.LOAD:
             own[FREE] = UNKNOWN
             open_transfer(walk.loads, i, rows[i], hw, begin, constants[Constant.LOAD_REQUEST])
@@ -250,6 +268,7 @@ def finish_load(walk, constants):
     if i >= 0:
         overhead = constants[Constant.LOAD_OVERHEAD] - constants[Constant.LOAD_REQUEST]
         walk.times[i, ISSUED] = walk.times[i, DONE] = unit[END] + overhead
+    _take_turns(walk, constants)
     request_read(walk.loads, constants)
 
 

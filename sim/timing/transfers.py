@@ -25,12 +25,13 @@ from sim.arrays.schedule_columns import (
     QUEUE,
     ROW_STRIDE,
     ROWS,
+    STORE,
     VECTOR_BEATS,
     WEIGHT_ROWS,
 )
 from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
-from sim.spec.descriptor import LoadKind, Queue
+from sim.spec.descriptor import LoadKind, LoadStore, Queue
 from sim.timing.calibration import Constant, MemoryColumn
 from sim.timing.memory_channel import (
     ANSWERED,
@@ -47,7 +48,19 @@ from sim.timing.memory_channel import (
     write_words,
 )
 
-__all__ = ["BEATS", "NEVER", "idle", "load", "paced", "segments", "store", "transfer_bytes"]
+__all__ = [
+    "BEATS",
+    "NEVER",
+    "idle",
+    "last_stored_row",
+    "load",
+    "paced",
+    "reads_store",
+    "segments",
+    "store",
+    "stored_rows",
+    "transfer_bytes",
+]
 
 
 # State of a unit, behind its channel's: places in the three rings below, the last beat's cycle, the
@@ -57,8 +70,41 @@ BURSTS, DESCRIPTORS, ANSWERS, END, CREDIT, CREDIT_AT, BEATS, RECENT = range(CHAN
 
 
 @in_place
+def reads_store(row):
+    """Whether a descriptor is a LOAD of weights from the weight store."""
+    # STORE and EXECUTE have 0 in LOAD's columns
+    return row[STORE] == LoadStore.READ
+
+
+@in_place
+def stored_rows(row):
+    """Rows that a LOAD reads from the weight store."""
+    return row[LANES] * (row[PARAMETER_ROWS] + row[WEIGHT_ROWS])
+
+
+@in_place
+def last_stored_row(rows, constants, begin, end):
+    """Cycle in which a LOAD reads its last row from the weight store, in the accelerator's cycles.
+
+    Parameters
+    ----------
+    rows : int
+        Of :func:`stored_rows`.
+    constants : int64[n]
+    begin : int
+        Cycle in which it starts.
+    end : int
+        Cycle of the last beat or row of the LOAD before it.
+    """
+    first = begin + constants[Constant.WEIGHT_STORE_FIRST]
+    return max(first, end + constants[Constant.WEIGHT_STORE_TURN]) + rows - 1
+
+
+@in_place
 def segments(row, hw):
-    """(groups, rows, beats per row) of a transfer; a weight stream is one row."""
+    """(groups, rows, beats per row) of a transfer; a weight stream is one row, or none from the store."""
+    if reads_store(row):
+        return 0, 0, 0
     if row[QUEUE] == Queue.LOAD and row[KIND] == LoadKind.WEIGHTS:
         lane_rows = row[PARAMETER_ROWS] + row[WEIGHT_ROWS]
         return 1, 1, row[LANES] * lane_rows * DOT_WIDTH * hw.simd // hw.bus_bytes
@@ -215,7 +261,7 @@ def load(row, hw, constants, state, begin):
     Parameters
     ----------
     row : int64[len(COLUMNS)]
-        The descriptor; it moves at least one beat.
+        The descriptor; it moves at least one beat, or reads a row of the weight store.
     hw : Hw
         The accelerator, of :func:`sim.arrays.tables.accelerator_row`.
     constants : int64[n]
@@ -231,6 +277,13 @@ def load(row, hw, constants, state, begin):
         Earliest start of the next descriptor; cycle of its own done.
     """
     outstanding = constants[Constant.READ_BURSTS]
+    overhead = constants[Constant.LOAD_OVERHEAD]
+    if reads_store(row):
+        start = constants[Constant.LOAD_REQUEST]
+        end = last_stored_row(stored_rows(row), constants, begin, state[END] + start) - start
+        state[END] = end
+        room = _finish(state, constants, end + overhead, outstanding, constants[Constant.LOAD_ROOM])
+        return max(begin + constants[Constant.WEIGHT_STORE_NEXT], room), end + overhead
     request, end = _transfer(
         row,
         hw,
@@ -241,7 +294,7 @@ def load(row, hw, constants, state, begin):
         outstanding,
         constants[Constant.LOAD_REUSE],
     )
-    done = end + constants[Constant.LOAD_OVERHEAD]
+    done = end + overhead
     room = _finish(state, constants, done, outstanding, constants[Constant.LOAD_ROOM])
     return max(request + constants[Constant.LOAD_NEXT], room), done
 

@@ -135,6 +135,7 @@ def handmade_program(
         images=1,
         image=bytes(image),
         header_address=data_bytes,
+        warm_address=data_bytes,
         input=place,
         output=place,
         descriptors=tuple((int(command.queue), 0) for command in commands),

@@ -17,7 +17,7 @@ from hwgen.gateware.transfer.tile_transfer import HELD
 from hwgen.gateware_hash import gateware_hash
 from hwgen.verilator import version
 from sim.spec.accelerator import ADD_INTERVAL, AcceleratorConfig
-from sim.spec.descriptor import ExecuteOp, Queue
+from sim.spec.descriptor import ExecuteOp, LoadStore, Queue
 from sim.spec.errors import CosilicoError
 from sim.spec.spaces import TINY
 from sim.timing.calibration import Calibration
@@ -77,6 +77,7 @@ class CalibrationReport:
 
 
 def _config(pes: int) -> AcceleratorConfig:
+    """A grid of ``pes`` × ``pes``; a single PE has a weight store of 64 rows."""
     return AcceleratorConfig(
         pes_x=pes,
         pes_y=pes,
@@ -86,6 +87,7 @@ def _config(pes: int) -> AcceleratorConfig:
         register_file_kb=1,
         io_bandwidth_gbps=0.8,
         clock_mhz=200,
+        weight_store_kb=1 if pes == 1 else 0,
     )
 
 
@@ -132,7 +134,8 @@ def calibrate(
         "write_bursts": StoreUnit.OUTSTANDING,
         "transfers": HELD,
         **DELAYS,
-        **_load_constants(bench, latency),
+        **(loads := _load_constants(bench, latency)),
+        **_weight_store_constants(bench, loads["load_overhead"]),
         **_store_constants(bench, latency),
         **_execute_constants(bench),
         **_control_constants(bench, latency),
@@ -169,6 +172,21 @@ def _load_constants(bench: _Bench, latency: int) -> dict[str, int]:
         "load_reuse": reuse,
         "load_next": pair.start[1] - pair.start[0] - last_request,
         "load_room": many.start[HELD] - many.done[0],
+    }
+
+
+def _weight_store_constants(bench: _Bench, overhead: int) -> dict[str, int]:
+    """Measure LOADs that read the weight store; what its rows hold does not matter."""
+    rows = 16
+    reads = weights(rows - 4, store=LoadStore.READ)
+    single = bench.run("weight store: one descriptor", reads)
+    # The descriptors behind a LOAD of many bursts have come when it lets them start
+    ahead = load(2 * LoadUnit.OUTSTANDING, 1, 64)
+    several = bench.run("weight store: three descriptors", ahead, *[reads] * 3)
+    return {
+        "weight_store_next": several.start[2] - several.start[1],
+        "weight_store_first": single.duration(0) - (rows - 1) - overhead + DELAYS["load_request"],
+        "weight_store_turn": several.done[3] - several.done[2] - (rows - 1),
     }
 
 

@@ -51,6 +51,9 @@ TRIES = 8
 BATCHES = (1, 1, 1, 2, 3, 4)
 """Images per program, one drawn per case."""
 
+STORES_KB = (1, 2, 4, 8, 16, 32, 64, 256)
+"""Weight stores that are drawn: they hold none, some or all weights of a case."""
+
 SEEDS = 1 << 31
 """Seeds of images are below."""
 
@@ -292,8 +295,17 @@ def _draw_configs(
         config = space.at(int(rng.integers(len(space))))
         if awkward:
             config = dataclasses.replace(config, pes_x=width)
+        if "weight_store_kb" not in space.values:
+            config = _with_store(config)
         if not check(config) and (max_macs is None or config.macs <= max_macs):
             yield config
+
+
+def _with_store(config: AcceleratorConfig) -> AcceleratorConfig:
+    """Give a configuration a weight store, drawn by its own fields; a third has none."""
+    rng = np.random.default_rng(config.fingerprint)
+    size = int(rng.choice(STORES_KB)) if rng.integers(3) else 0
+    return dataclasses.replace(config, weight_store_kb=size)
 
 
 def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -> Case | None:

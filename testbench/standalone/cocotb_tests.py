@@ -33,7 +33,16 @@ async def loaded_bench(dut: Any, **options: Any) -> Bench:
 async def registers_name_the_accelerator(dut: Any) -> None:
     """The registers say which accelerator this is, and that nothing has run."""
     bench = await loaded_bench(dut)
-    for name in ("ID", "FINGERPRINT", "VERSION", "GRID", "REGISTER_FILE", "BANK_DEPTH", "BUS"):
+    for name in (
+        "ID",
+        "FINGERPRINT",
+        "VERSION",
+        "GRID",
+        "REGISTER_FILE",
+        "BANK_DEPTH",
+        "BUS",
+        "WEIGHT_STORE",
+    ):
         assert await bench.read(name) == bench.description.reset_values[name], name
     assert await bench.status() == frozenset()
 

@@ -40,9 +40,10 @@ from testbench.cases.realizability import (
     draw_realizability_group,
 )
 from testbench.rtl.dram_channel import dram_channel
-from testbench.rtl.harness import Harness, HarnessError, RunResult, Step, build, check_run
+from testbench.rtl.harness import Harness, HarnessError, RunResult, build, check_run
 from testbench.rtl.memory_model import DRAM_NAME, FREEDOMS, LATENCIES, MemoryModel
 from testbench.validation.comparison import Comparison, compare
+from testbench.validation.store_runs import joined, steps_of
 from testbench.validation.workers import worker_pool
 
 __all__ = [
@@ -182,6 +183,8 @@ def run_case(
 ) -> Outcome:
     """Run one case in RTL; cycles are compared where the memory's can be predicted.
 
+    Where weights stay in the weight store, behind every memory a cold run comes first.
+
     Parameters
     ----------
     case : Case
@@ -203,24 +206,28 @@ def run_case(
     constants = calibration or calibrations.default()
     expected = golden.run(case.network, images)
 
-    def compared(model: MemoryModel, run: RunResult) -> tuple[Comparison, Prediction]:
+    def compared(model: MemoryModel, runs: Sequence[RunResult]) -> tuple[Comparison, Prediction]:
         behind = model.fixed if model.dram is None else DRAM
-        foretold = predict_mapped(mapped, constants, memory=behind)
-        comparison = compare(
-            case.config,
-            case.network,
-            foretold,
-            run,
-            expected,
-            deterministic=model.deterministic or model.dram is not None,
-        )
-        return comparison, foretold
+        comparisons = []
+        for run in runs:
+            cold = run is not runs[-1]
+            foretold = predict_mapped(mapped, constants, memory=behind, cold=cold)
+            comparison = compare(
+                case.config,
+                case.network,
+                foretold,
+                run,
+                {name: values[: len(run.outputs)] for name, values in expected.items()},
+                deterministic=model.deterministic or model.dram is not None,
+            )
+            comparisons.append(comparison)
+        return joined(comparisons), foretold
 
-    run = runs[0]
-    comparison, prediction = compared(memory, run)
+    run = runs[0][-1]
+    comparison, prediction = compared(memory, runs[0])
     also = {
-        name: compared(model, result)[0]
-        for (name, model), result in zip((others or {}).items(), runs[1:], strict=True)
+        name: compared(model, results)[0]
+        for (name, model), results in zip((others or {}).items(), runs[1:], strict=True)
     }
     judgement = None
     if isinstance(case, ImportedCase):
@@ -241,23 +248,28 @@ def _run_behind(
     images: NDArray[np.int8],
     network: Network,
     memories: Mapping[str, MemoryModel],
-) -> list[RunResult]:
-    """Run a program behind one memory after the other, on one powered-up accelerator."""
+) -> list[list[RunResult]]:
+    """Run a program behind one memory after the other, on one powered-up accelerator.
+
+    Behind each the cold run comes first, where the program has a cold and a warm run.
+    """
     steps = [
-        Step(program=program, inputs=images, network=network, memory=model)
-        for model in memories.values()
+        steps_of(program, images, network=network, memory=model) for model in memories.values()
     ]
     try:
-        results = built.run_sequence(steps)
+        results = built.run_sequence([step for own in steps for step in own])
     except HarnessError as error:
-        for name, step in zip(memories, steps, strict=True):
+        for name, own in zip(memories, steps, strict=True):
             with _naming_memory(name):
-                built.run_sequence([step])
+                built.run_sequence(own)
         raise HarnessError(f"only behind one memory after another: {error}") from error
-    for name, result in zip(memories, results, strict=True):
+    size = len(steps[0])
+    behind = [results[first : first + size] for first in range(0, len(results), size)]
+    for name, own_results in zip(memories, behind, strict=True):
         with _naming_memory(name):
-            check_run(result)
-    return results
+            for result in own_results:
+                check_run(result)
+    return behind
 
 
 @contextmanager

@@ -15,6 +15,7 @@ def small_accelerator(
     register_file_kb: int = 1,
     io_bandwidth_gbps: float = 0.8,
     clock_mhz: int = 200,
+    weight_store_kb: int = 0,
 ) -> AcceleratorConfig:
     """Return an accelerator: the smallest grid of the narrowest lanes, where nothing else is given.
 
@@ -26,6 +27,7 @@ def small_accelerator(
     io_bandwidth_gbps : float
         The default is a bus of 4 bytes that moves a beat in every cycle.
     clock_mhz : int
+    weight_store_kb : int
     """
     return AcceleratorConfig(
         pes_x=pes_x,
@@ -36,6 +38,7 @@ def small_accelerator(
         register_file_kb=register_file_kb,
         io_bandwidth_gbps=io_bandwidth_gbps,
         clock_mhz=clock_mhz,
+        weight_store_kb=weight_store_kb,
     )
 
 

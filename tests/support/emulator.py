@@ -15,7 +15,14 @@ from hwgen.program import Probe, Program
 from hwgen.weights import RECORD
 from sim import golden
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES, AcceleratorConfig
-from sim.spec.descriptor import DESCRIPTOR_BYTES, ExecuteOp, LoadKind, Queue, decode
+from sim.spec.descriptor import (
+    DESCRIPTOR_BYTES,
+    ExecuteOp,
+    LoadKind,
+    LoadStore,
+    Queue,
+    decode,
+)
 from sim.spec.header import CHECK_OFFSET, HEADER_BYTES, read_header
 
 __all__ = ["Emulator"]
@@ -53,6 +60,7 @@ class Emulator:
         )
         saved = (config.pes_y, config.pes_x, lanes, config.accumulator_rows, simd)
         self.accumulators = rng.integers(-(1 << 31), 1 << 31, saved)
+        self.store = rng.integers(0, 256, (config.store_rows, config.row_bytes), np.uint8)
         self.records = np.zeros((2, lanes, REQUANTIZER_PHASES, simd // REQUANTIZER_PHASES), RECORD)
 
     def run(self, inputs: NDArray[np.int8]) -> tuple[NDArray[np.int8], dict[int, list[bytes]]]:
@@ -112,17 +120,22 @@ class Emulator:
 
     def _load_weights(self, d: dict[str, int]) -> None:
         simd = self.config.simd_units
-        at = d["address"]
+        at, memory = d["address"], self.memory
+        if d["store"]:
+            count = d["lanes"] * (d["parameter_rows"] + d["weight_rows"])
+            kept = self.store[d["store_row"] : d["store_row"] + count]
+            assert len(kept) == count
+            if d["store"] == LoadStore.FILL:
+                kept[:] = memory[at : at + kept.size].reshape(kept.shape)
+            at, memory = 0, kept.reshape(-1)
         lanes = self.config.compute_lanes
         for block in range(d["lanes"]):
             targets = [lane for lane in range(lanes) if d["lane_mask"] << block >> lane & 1]
             size = d["parameter_rows"] * 4 * simd
-            records = (
-                self.memory[at : at + size].view(RECORD).reshape(-1, simd // REQUANTIZER_PHASES)
-            )
+            records = memory[at : at + size].view(RECORD).reshape(-1, simd // REQUANTIZER_PHASES)
             at += size
             size = d["weight_rows"] * 4 * simd
-            rows = self.memory[at : at + size].view(np.int8).reshape(-1, simd, DOT_WIDTH)
+            rows = memory[at : at + size].view(np.int8).reshape(-1, simd, DOT_WIDTH)
             at += size
             for target in targets:
                 self.records[d["half"], target, : d["parameter_rows"]] = records

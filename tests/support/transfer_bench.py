@@ -20,7 +20,10 @@ MOST_CYCLES_TO_END = 20_000
 
 
 def four_pes(
-    simd_units: int = 8, compute_lanes: int = 2, io_bandwidth_gbps: float = 0.8
+    simd_units: int = 8,
+    compute_lanes: int = 2,
+    io_bandwidth_gbps: float = 0.8,
+    weight_store_kb: int = 0,
 ) -> AcceleratorConfig:
     """Return a grid of 2×2 PEs with room for the tiles of these tests."""
     return small_accelerator(
@@ -31,6 +34,7 @@ def four_pes(
         local_memory_kb=16,
         register_file_kb=4,
         io_bandwidth_gbps=io_bandwidth_gbps,
+        weight_store_kb=weight_store_kb,
     )
 
 

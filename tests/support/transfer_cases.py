@@ -9,7 +9,7 @@ from accelerators import small_accelerator
 from sim.arrays.tables import COLUMNS
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
-from sim.spec.descriptor import LoadKind, Queue
+from sim.spec.descriptor import LoadKind, LoadStore, Queue
 
 Sequence = list[tuple[int, dict[str, int]]]
 """Earliest start and fields of each descriptor."""
@@ -30,6 +30,7 @@ def draw_config(generator: random.Random) -> AcceleratorConfig:
         register_file_kb=4,
         io_bandwidth_gbps=megabytes / 1000,
         clock_mhz=200 if bus > 1 else generator.choice([200, 256, 333, 1000]),
+        weight_store_kb=generator.choice([0, 16]),
     )
 
 
@@ -61,8 +62,13 @@ def draw_weights(generator: random.Random, config: AcceleratorConfig, beats: int
     most = beats * config.bus_bytes // (lanes * config.row_bytes)
     rows = generator.randint(1, max(1, min(most, config.weight_rows)))
     parameter_rows = generator.randint(0, min(4, rows))
+    store, most_row = LoadStore.NONE, config.store_rows - lanes * rows
+    if most_row >= 0:
+        store = generator.choice([*LoadStore, LoadStore.READ])
     return {
         "kind": LoadKind.WEIGHTS,
+        "store": store,
+        "store_row": generator.randint(0, most_row) if store else 0,
         "address": generator.randrange(6000 // config.bus_bytes) * config.bus_bytes,
         "lanes": lanes,
         "lane_mask": 1,
@@ -97,7 +103,9 @@ def row_of(queue: Queue, fields: dict[str, int]) -> NDArray[np.int64]:
 
 
 def cut(config: AcceleratorConfig, fields: dict[str, int]) -> list[int]:
-    """Beats of every burst of a descriptor, cut beat by beat."""
+    """Beats of every burst of a descriptor, cut beat by beat; the weight store needs none."""
+    if fields.get("store") == LoadStore.READ:
+        return []
     if fields.get("kind") == LoadKind.WEIGHTS:
         rows = fields["lanes"] * (fields["parameter_rows"] + fields["weight_rows"])
         segments = [(fields["address"], rows * config.row_bytes // config.bus_bytes)]

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import cosilico
 from cosilico.accelerator_page import ACCELERATOR_PAGE, accelerator_page, field_texts
 from project_root import ROOT
-from sim.spec.spaces import TINY
+from sim.spec.accelerator import AcceleratorConfig
 
 
 @pytest.mark.slow
@@ -37,7 +38,7 @@ def test_the_pages_build_without_a_warning(tmp_path: Path) -> None:
 
 def test_every_field_of_an_accelerator_is_documented() -> None:
     texts = field_texts()
-    assert list(texts) == list(TINY.default.to_json())
+    assert list(texts) == [field.name for field in fields(AcceleratorConfig)]
     assert all(text.endswith(".") for text in texts.values())
     assert texts["pes_y"] == "Rows of the PE grid, 1 … 8."
 

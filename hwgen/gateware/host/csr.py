@@ -33,7 +33,7 @@ __all__ = [
 CSR_ADDRESS_BITS = 8
 """Width of the AXI4-Lite byte address."""
 
-REGISTERS_VERSION = 2
+REGISTERS_VERSION = 3
 """Version of the register map."""
 
 STATUS_BITS = ("busy", "done", "refused", "hazard", "error", "unresponsive", "stopping")
@@ -74,6 +74,7 @@ CAPABILITIES = (
     Register(
         "BUS", 0x6C, "R", "bytes from bit 0 up: data port's and descriptor port's, address bits"
     ),
+    Register("WEIGHT_STORE", 0x70, "R", "rows of the weight store, 0 without"),
 )
 """Registers that tell what has been built; see :func:`capabilities`."""
 
@@ -110,6 +111,7 @@ def capabilities(config: AcceleratorConfig) -> dict[str, int]:
         "REGISTER_FILE": config.weight_rows | config.accumulator_rows << 24,
         "BANK_DEPTH": config.bank_depth,
         "BUS": int.from_bytes(bus, "little"),
+        "WEIGHT_STORE": config.store_rows,
     }
 
 

@@ -29,8 +29,9 @@ from hwgen.gateware.transfer.tile_transfer import (
     most_vector_beats,
 )
 from hwgen.gateware.transfer.tile_walker import TileWalker
+from hwgen.gateware.transfer.weight_store import WeightStore
 from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
-from sim.spec.descriptor import LoadKind
+from sim.spec.descriptor import LoadKind, LoadStore
 from sim.spec.stops import StopCause
 
 __all__ = ["LoadUnit"]
@@ -62,7 +63,18 @@ class LoadUnit(wiring.Component):
     ``latency`` beats, any HELD - 1 descriptors ``latency + FIRST_REQUEST + DONE_DELAY``, and any
     descriptor ``FIRST_REQUEST + 1``.
 
-    A descriptor with counts that the configuration does not have is not begun, a burst that is not
+    With a weight store (:class:`WeightStore`) a weights descriptor may FILL it: every row that is written
+    goes to the store as well, which takes no cycle. A descriptor that READs it requests no burst. Its r rows
+    are read, a row per cycle, when the descriptor is first in line; with the last beat or row before them in
+    cycle e ::
+
+        s[i+1] >= s[i] + GRANT + 1
+        last_row = max(s[i] + GRANT + 1, e + TURN) + r - 1
+        done[i] = last_row + DONE_DELAY
+
+    Bursts of later descriptors are requested meanwhile, and their beats wait; credit goes on to grow.
+
+    A descriptor with counts that the configuration does not have, or rows beyond the store, is not begun, a burst that is not
     aligned or outside of the window not requested: `fault` says so, and the unit waits for its reset.
 
     Latency: as above. Throughput: 1 beat per cycle, or the bus's pace.
@@ -111,6 +123,8 @@ class LoadUnit(wiring.Component):
     HELD: ClassVar[int] = HELD
     FIRST_REQUEST: ClassVar[int] = 1 + BurstGenerator.LATENCY
     DONE_DELAY: ClassVar[int] = 1 + Grid.WRITE_LATENCY
+    GRANT: ClassVar[int] = 3
+    TURN: ClassVar[int] = 2
 
     def __init__(self, config: AcceleratorConfig) -> None:
         """Create an idle unit."""
@@ -141,17 +155,22 @@ class LoadUnit(wiring.Component):
         """Build the command side, the request side and the data side."""
         m = Module()
         last_requested = Signal()
+        store = None
+        if self.config.store_rows:
+            store = WeightStore(self.config)
+            m.submodules.weight_store = unique(store)
 
         # Cycle 0: the command, to the request side and in line for the data side
         descriptor, begin, descriptors = accept_commands(m, self, load_layout(), last_requested)
         beat, awaited = Signal(), Signal()
-        last_beat = self._request(m, descriptor, begin, last_requested, beat, awaited)
-        self._take(m, descriptors, beat, awaited, last_beat)
+        last_beat = self._request(m, store, descriptor, begin, last_requested, beat, awaited)
+        self._take(m, store, descriptors, beat, awaited, last_beat)
         return m
 
     def _request(
         self,
         m: Module,
+        store: WeightStore | None,
         descriptor: Any,
         begin: Signal,
         last_requested: Signal,
@@ -176,13 +195,14 @@ class LoadUnit(wiring.Component):
             weights.eq(descriptor.kind == LoadKind.WEIGHTS),
             lane_rows.eq(descriptor.parameter_rows + descriptor.weight_rows),
             connect_region(region, descriptor, self.memory_base),
-            generator.start.eq(begin),
             generator.pages.eq(self.pages),
         ]
         with m.If(weights):
             m.d.comb += [region.rows.eq(1), region.groups.eq(1)]
         # Cycle 2: the beats of its rows, and whether they can be
         legal = Signal()
+        stream_rows = Signal(21)
+        m.d.comb += stream_rows.eq(descriptor.lanes * lane_rows)
         m.d.sync += legal.eq(
             Mux(
                 weights,
@@ -194,11 +214,19 @@ class LoadUnit(wiring.Component):
         m.d.sync += segment_beats.eq(
             Mux(
                 weights,
-                descriptor.lanes * lane_rows * row_beats,
+                stream_rows * row_beats,
                 descriptor.columns * descriptor.vector_beats,
             )
         )
         m.d.comb += region.beats.eq(segment_beats)
+        # Cycle 3: whether the weight store has them
+        stored, granted, denied = 1, 0, 0
+        if store is None:
+            m.d.comb += generator.start.eq(begin)
+        else:
+            reads = weights & (descriptor.store == LoadStore.READ)
+            m.d.comb += generator.start.eq(begin & ~reads)
+            stored, granted, denied = self._grant(m, store, descriptor, begin, stream_rows, legal)
 
         # Cycle 4: requests, while fewer than OUTSTANDING bursts are in flight
         burst = generator.bursts
@@ -214,7 +242,7 @@ class LoadUnit(wiring.Component):
         requested = Signal()
         burst_end = Signal()
         last_beat = Signal()
-        valid, _, refused, refusal = address_burst(m, burst, legal, room, self.stop)
+        valid, _, refused, refusal = address_burst(m, burst, legal & stored, room, self.stop)
         m.d.comb += [
             room.eq(in_flight != self.OUTSTANDING),
             self.araddr.eq(burst.payload.address),
@@ -222,7 +250,7 @@ class LoadUnit(wiring.Component):
             self.arvalid.eq(valid),
             requested.eq(self.arvalid & self.arready),
             burst.ready.eq(requested),
-            last_requested.eq(requested & burst.payload.final),
+            last_requested.eq((requested & burst.payload.final) | granted),
             burst_end.eq(beat & self.rlast),
             last_beat.eq(burst_end & finals.bit_select(oldest, 1)),
             self.waiting.eq((in_flight != 0) & ~self.rvalid),
@@ -244,6 +272,13 @@ class LoadUnit(wiring.Component):
             self.fault.cause.eq(refusal),
             self.fault.address.eq(burst.payload.address),
         ]
+        if store is not None:
+            with m.If(denied):
+                m.d.comb += [
+                    self.fault.valid.eq(1),
+                    self.fault.cause.eq(StopCause.DESCRIPTOR),
+                    self.fault.address.eq(region.base),
+                ]
         with m.If(beat & self.rresp[1]):
             m.d.comb += [
                 self.fault.valid.eq(1),
@@ -253,8 +288,62 @@ class LoadUnit(wiring.Component):
             ]
         return last_beat
 
+    def _grant(
+        self,
+        m: Module,
+        store: WeightStore,
+        descriptor: Any,
+        begin: Signal,
+        stream_rows: Signal,
+        legal: Signal,
+    ) -> tuple[Signal, Signal, Signal]:
+        """Build the weight store's part of the request side.
+
+        Returns
+        -------
+        stored : Signal
+            From cycle 3 on: the descriptor's rows lie in the store, or it does not use it.
+        granted : Signal
+            Cycle 3: the descriptor reads the store, and may.
+        denied : Signal
+            From cycle 3 until reset: it may not.
+        """
+        stored, granted, denied = Signal(), Signal(), Signal()
+        uses, reads = Signal(), Signal()
+        first_row = Signal.like(descriptor.store_row, reset_less=True)
+        rows = Signal.like(stream_rows, reset_less=True)
+        last_row = Signal(22)
+        last = Signal.like(last_row, reset_less=True)
+        judged, judging = Signal(), Signal()
+        m.d.comb += [
+            uses.eq((descriptor.kind == LoadKind.WEIGHTS) & (descriptor.store != LoadStore.NONE)),
+            reads.eq((descriptor.kind == LoadKind.WEIGHTS) & (descriptor.store == LoadStore.READ)),
+            last_row.eq(first_row + rows - 1),
+            granted.eq(judging & legal & stored),
+            denied.eq(judging & ~(legal & stored)),
+            store.grant.eq(granted),
+            store.last_row.eq(last),
+        ]
+        m.d.sync += [
+            # Cycle 2
+            rows.eq(stream_rows),
+            first_row.eq(descriptor.store_row),
+            judged.eq(begin & reads),
+            # Cycle 3
+            last.eq(last_row),
+            stored.eq(~uses | (last_row < self.config.store_rows)),
+            judging.eq(judged | denied),
+        ]
+        return stored, granted, denied
+
     def _take(
-        self, m: Module, descriptors: Fifo, beat: Signal, awaited: Signal, last_beat: Signal
+        self,
+        m: Module,
+        store: WeightStore | None,
+        descriptors: Fifo,
+        beat: Signal,
+        awaited: Signal,
+        last_beat: Signal,
     ) -> None:
         """Build the data side: beats to vectors and rows, and these to their destinations."""
         config = self.config
@@ -272,11 +361,12 @@ class LoadUnit(wiring.Component):
         complete = Signal()
         row = Signal(8 * config.row_bytes, reset_less=True)
         ready = Signal()
+        stored, read, last = Signal(), Signal(), Signal()
         m.d.comb += [
-            ready.eq(descriptors.leave.valid & awaited & allowed),
+            ready.eq(descriptors.leave.valid & awaited & allowed & ~stored),
             self.rready.eq(ready | self.drop),
             beat.eq(self.rvalid & ready),
-            descriptors.leave.ready.eq(last_beat),
+            descriptors.leave.ready.eq(last),
             weights.eq(descriptor.kind == LoadKind.WEIGHTS),
             last_index.eq(Mux(weights, self.row_beats - 1, descriptor.vector_beats - 1)),
             complete.eq(beat & (index == last_index)),
@@ -293,7 +383,7 @@ class LoadUnit(wiring.Component):
                         m.d.sync += word.eq(0)
         m.d.sync += [
             self.tile_write.enable.eq(complete & ~weights),
-            self.row_write.enable.eq(complete & weights),
+            self.row_write.enable.eq((complete & weights) | read),
         ]
 
         # The walkers start in the first cycle of a descriptor at the head of the line
@@ -309,13 +399,23 @@ class LoadUnit(wiring.Component):
             tile_walker.start.eq(fresh),
             row_walker.start.eq(fresh),
         ]
-        m.d.sync += known.eq(descriptors.leave.valid & ~last_beat)
+        m.d.sync += known.eq(descriptors.leave.valid & ~last)
+        row_data: Any = row
+        if store is None:
+            m.d.comb += last.eq(last_beat)
+        else:
+            row_data = self._turn(m, store, descriptor, weights, fresh, known, row)
+            m.d.comb += [
+                stored.eq(weights & (descriptor.store == LoadStore.READ)),
+                read.eq(store.read),
+                last.eq(last_beat | (store.read & store.last)),
+            ]
 
         # Data cycle 1: write
         last_write = Signal()
         post = Signal(3, reset_less=True)
         m.d.sync += [
-            last_write.eq(last_beat),
+            last_write.eq(last),
             post.eq(descriptor.post),
             self.row_half.eq(descriptor.half),
             self.tile_write.pe_y.eq(descriptor.pe_y),
@@ -329,7 +429,7 @@ class LoadUnit(wiring.Component):
             self.row_write.lanes.eq(row_walker.lanes),
             self.row_write.parameter.eq(row_walker.parameter),
             self.row_write.address.eq(row_walker.address),
-            self.row_write.data.eq(row),
+            self.row_write.data.eq(row_data),
             row_walker.advance.eq(self.row_write.enable),
         ]
 
@@ -339,3 +439,28 @@ class LoadUnit(wiring.Component):
             m.d.sync += [settled.eq(last_write), settled_post.eq(post)]
             last_write, post = settled, settled_post
         m.d.comb += [self.done.eq(last_write), self.done_post.eq(post)]
+
+    def _turn(
+        self,
+        m: Module,
+        store: WeightStore,
+        descriptor: Any,
+        weights: Signal,
+        fresh: Signal,
+        known: Signal,
+        row: Signal,
+    ) -> Any:
+        """Build the weight store's part of the data side; return the row to write."""
+        fills, from_store = Signal(), Signal()
+        m.d.comb += [
+            store.start.eq(fresh),
+            store.row.eq(descriptor.store_row),
+            store.read.eq(known & store.granted & weights & (descriptor.store == LoadStore.READ)),
+            store.write.eq(self.row_write.enable & fills),
+            store.write_data.eq(row),
+        ]
+        m.d.sync += [
+            fills.eq(descriptor.store == LoadStore.FILL),
+            from_store.eq(store.read),
+        ]
+        return Mux(from_store, store.data, row)

@@ -10,7 +10,7 @@ from hwgen.gateware.primitives.fifo import Fifo, unique_fifo
 from hwgen.gateware.primitives.unique import unique
 from hwgen.gateware.transfer.tile_walker import TileWalker
 from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
-from sim.spec.descriptor import STORE_FIELDS
+from sim.spec.descriptor import STORE_FIELDS, LoadStore
 from sim.spec.stops import StopCause
 
 __all__ = [
@@ -104,13 +104,18 @@ def legal_tile(config: AcceleratorConfig, descriptor: Any) -> Any:
 
 
 def legal_weights(config: AcceleratorConfig, descriptor: Any) -> Any:
-    """Return whether a weight stream's counts are such as the configuration has."""
+    """Return whether a weight stream's counts are such as the configuration has.
+
+    Whether its rows lie in the weight store is not asked here.
+    """
+    most_store = LoadStore.READ if config.store_rows else LoadStore.NONE
     return (
         descriptor.lanes.any()
         & (descriptor.lanes <= config.compute_lanes)
         & (descriptor.parameter_rows <= REQUANTIZER_PHASES)
         & (descriptor.weight_rows <= config.weight_rows)
         & (descriptor.parameter_rows.any() | descriptor.weight_rows.any())
+        & (descriptor.store <= most_store)
     )
 
 

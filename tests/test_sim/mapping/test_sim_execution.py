@@ -20,6 +20,7 @@ from sim.mapping.execution import (
     weight_bytes,
     weight_rows,
 )
+from sim.mapping.stored_weights import own_row
 from sim.plan import Mapped, map_network
 from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
 from sim.spec.network import LayerKind, Network, Padding
@@ -183,7 +184,7 @@ def test_pixels_are_those_of_the_least_time() -> None:
                 plan[LayerPlan.IN_TILE_Y],
                 plan[LayerPlan.IN_TILE_X],
                 plan[LayerPlan.HALO_TOP : LayerPlan.HALO_RIGHT + 1],
-                hw,
+                own_row(hw, index, 0, hw.store_rows if plan[LayerPlan.STORE_ROW] >= 0 else 0),
             )
             assert pixels == plan[LayerPlan.PIXELS]
             size = weight_bytes(layer, channels, groups, case.config.simd_units)
@@ -195,6 +196,8 @@ def test_pixels_are_those_of_the_least_time() -> None:
                     continue
                 own, loads = planned(mapped, case, index, p)
                 moved = int(loads * size / case.config.bytes_per_cycle)
+                if plan[LayerPlan.STORE_ROW] >= 0:
+                    moved = int(loads * size / case.config.row_bytes)
                 blocks = int(weight_blocks(layer, channels, groups, p, hw))
                 whole = max(own, moved) + min(own, moved) // blocks
                 choices.append((whole, own, p, moved))

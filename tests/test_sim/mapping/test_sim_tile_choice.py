@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import Hw, LayerColumn, accelerator_row, layer_table, tensor_table
 from sim.mapping.execution import NO_HALO, choose_pixels
 from sim.mapping.tile_choice import choose_tiles
@@ -171,7 +172,8 @@ def test_no_combination_of_tiles_is_weighed_less_than_the_chosen_one(images: int
         layers, tensors = layer_table(network), tensor_table(network)
         choices = [tiles(tensor, hw) for tensor in tensors[1:]]
         tile = np.zeros((len(tensors), 2), np.int64)
-        choose_tiles(layers, tensors, hw, cut, tile)
+        plan = np.full((len(layers), len(LayerPlan)), -1, np.int64)
+        choose_tiles(layers, tensors, hw, cut, plan, tile)
         chosen = tuple((int(y), int(x)) for y, x in tile[1:])
         assert all(own in of for own, of in zip(chosen, choices, strict=True))
         costs = {

@@ -175,14 +175,19 @@ def test_json_round_trip_keeps_every_field() -> None:
         config = AcceleratorConfig(**data)
         text = json.dumps(config.to_json())
         assert AcceleratorConfig.from_json(json.loads(text)) == config
-        assert list(config.to_json()) == [field.name for field in fields(AcceleratorConfig)]
+        names = [field.name for field in fields(AcceleratorConfig)]
+        stored = replace(config, weight_store_kb=64)
+        assert list(stored.to_json()) == names
+        assert AcceleratorConfig.from_json(json.loads(json.dumps(stored.to_json()))) == stored
+        assert list(config.to_json()) == [name for name in names if name != "weight_store_kb"]
 
 
 def test_fingerprint_tells_every_field_apart() -> None:
     config = AcceleratorConfig(**EDGE)
     others = [replace(config, **{name: 2 * EDGE[name]}) for name in NAMES]
+    others += [replace(config, weight_store_kb=size) for size in (1, 1024)]
     prints = {other.fingerprint for other in [config, *others]}
-    assert len(prints) == len(NAMES) + 1
+    assert len(prints) == len(NAMES) + 3
     assert all(0 <= value < 2**32 for value in prints)
 
 
@@ -195,6 +200,16 @@ def test_fingerprint_does_not_depend_on_how_the_bandwidth_was_written() -> None:
 def test_fingerprint_is_pinned() -> None:
     """Programs and calibrations on disk bear it: it must not change unnoticed."""
     assert AcceleratorConfig(**EDGE).fingerprint == 0x1A83AEDC
+
+
+def test_a_weight_store_is_rows_of_a_register_file() -> None:
+    config = AcceleratorConfig(**TINY, weight_store_kb=16)
+    assert config.store_rows == 16 * 1024 // config.row_bytes
+    assert replace(config, weight_store_kb=0).store_rows == 0
+    with pytest.raises(ValueError, match=r"^weight_store_kb must be 0 or positive, not -1$"):
+        replace(config, weight_store_kb=-1)
+    with pytest.raises(TypeError, match=r"^weight_store_kb must be an integer, not True$"):
+        replace(config, weight_store_kb=True)
 
 
 @pytest.mark.parametrize("data", [[1], "edge", None])

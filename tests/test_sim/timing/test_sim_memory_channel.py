@@ -14,7 +14,7 @@ from sim.model import predict
 from sim.networks.named import named_network
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import PAGE_BYTES
-from sim.spec.descriptor import Queue
+from sim.spec.descriptor import LoadStore, Queue
 from sim.spec.memories import DETERMINISTIC, FixedLatency
 from sim.spec.spaces import TINY
 from sim.timing.calibration import default
@@ -91,6 +91,12 @@ def stepped(
         if len(dones) >= values["transfers"]:
             start = max(start, dones[-values["transfers"]] + 1)
         starts.append(start)
+        if fields.get("store") == LoadStore.READ:
+            rows = fields["lanes"] * (fields["parameter_rows"] + fields["weight_rows"])
+            beat = max(start + 4, beat + 2) + rows - 1
+            address = start + 3
+            dones.append(beat + 3)
+            continue
         address = start + first - 1
         for beats in cut(config, fields):
             offer = address + 1

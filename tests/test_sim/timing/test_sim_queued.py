@@ -37,9 +37,9 @@ NEVER = 1 << 60
 @pytest.mark.parametrize("latency", [4, 24, 117])
 def test_separate_servers_are_a_fixed_latency(space, latency) -> None:  # type: ignore[no-untyped-def]
     base = calibrations.default()
+    stored = 0
     for case in draw_cases(12, space, latency, max_macs=1024):
         mapped = map_realizable(case.config, case.network, case.batch)
-        exact = predict_mapped(mapped, base, memory=FixedLatency(latency=latency))
         queued = QueuedMemory(
             clock_mhz=case.config.clock_mhz,
             access_bytes=case.config.bus_bytes,
@@ -47,11 +47,16 @@ def test_separate_servers_are_a_fixed_latency(space, latency) -> None:  # type: 
             write_latency=latency,
             descriptor_latency=latency - 1,
         )
-        own = predict_mapped(mapped, base, memory=queued)
-        assert own.total_cycles == exact.total_cycles
-        assert np.array_equal(own.start, exact.start)
-        assert np.array_equal(own.issued, exact.issued)
-        assert np.array_equal(own.done, exact.done)
+        stored += mapped.stored
+        for cold in (False, True):
+            fixed = FixedLatency(latency=latency)
+            exact = predict_mapped(mapped, base, memory=fixed, cold=cold)
+            own = predict_mapped(mapped, base, memory=queued, cold=cold)
+            assert own.total_cycles == exact.total_cycles
+            assert np.array_equal(own.start, exact.start)
+            assert np.array_equal(own.issued, exact.issued)
+            assert np.array_equal(own.done, exact.done)
+    assert stored > 0
 
 
 def served(memory: QueuedMemory, *waiting: dict[int, int]) -> list[tuple[int, int]]:

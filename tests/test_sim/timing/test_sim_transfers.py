@@ -14,7 +14,7 @@ from hwgen.gateware.transfer.load import LoadUnit
 from hwgen.gateware.transfer.store import StoreUnit
 from sim.arrays.tables import accelerator_row
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.descriptor import LoadKind, Queue
+from sim.spec.descriptor import LoadKind, LoadStore, Queue
 from sim.spec.memories import FixedLatency
 from sim.timing.calibration import default
 from sim.timing.transfers import idle, load, paced, store, transfer_bytes
@@ -137,7 +137,7 @@ def stepped(
     answer = 0 if queue == Queue.LOAD else latency
     depth = values["read_bursts" if queue == Queue.LOAD else "write_bursts"]
     earn, cost = config.pacing
-    credit, now, request = 2 * cost - 1, 0, 0
+    credit, now, request, last = 2 * cost - 1, 0, 0, -100
     starts: list[int] = []
     dones: list[int] = []
     ends: list[int] = []
@@ -148,17 +148,24 @@ def stepped(
         if len(dones) >= values["transfers"]:
             start = max(start, dones[-values["transfers"]] + values[f"{name}_room"])
         starts.append(start)
+        if fields.get("store") == LoadStore.READ:
+            rows = fields["lanes"] * (fields["parameter_rows"] + fields["weight_rows"])
+            first = start + values["weight_store_first"] - values["load_request"]
+            last = max(first, last + values["weight_store_turn"]) + rows - 1
+            dones.append(last + values["load_overhead"])
+            request = start + values["weight_store_next"] - values["load_next"]
+            continue
         request = start - 1
         for beats in cut(config, fields):
             request += 1
             if len(ends) >= depth:
                 request = max(request, ends[-depth] + values[f"{name}_reuse"])
             for _ in range(beats):
-                while now < request + lag or credit < cost:
+                while now < max(request + lag, last + 1) or credit < cost:
                     now, credit = now + 1, min(2 * cost - 1, credit + earn)
-                now, credit = now + 1, credit + earn - cost
-            ends.append(now - 1)
-        dones.append(now - 1 + answer + values[f"{name}_overhead"])
+                now, credit, last = now + 1, credit + earn - cost, now
+            ends.append(last)
+        dones.append(last + answer + values[f"{name}_overhead"])
     return starts, dones
 
 

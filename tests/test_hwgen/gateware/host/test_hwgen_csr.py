@@ -11,7 +11,7 @@ from gateware_simulation import simulate
 from hwgen.gateware.host.csr import COUNTERS, INTERRUPTS, REGISTERS, STATUS_BITS, CsrUnit
 from sim.spec.stops import Port, StopCause
 
-CONFIG = small_accelerator(2, 3, simd_units=8, compute_lanes=4)
+CONFIG = small_accelerator(2, 3, simd_units=8, compute_lanes=4, weight_store_kb=16)
 OFFSET = {register.name: register.offset for register in REGISTERS}
 
 Case = Callable[[Any, "Bus"], Coroutine[Any, Any, None]]
@@ -139,12 +139,13 @@ def test_window_holds_all_addresses_until_it_is_set() -> None:
 
 def test_capabilities_tell_what_is_built() -> None:
     async def case(ctx: Any, bus: Bus) -> None:
-        assert await bus.read(ctx, OFFSET["VERSION"]) == 0x00020002
+        assert await bus.read(ctx, OFFSET["VERSION"]) == 0x00030002
         assert await bus.read(ctx, OFFSET["GRID"]) == 0x08_04_03_02
         rows = await bus.read(ctx, OFFSET["REGISTER_FILE"])
         assert (rows & 0xFFFFFF, rows >> 24) == (CONFIG.weight_rows, CONFIG.accumulator_rows)
         assert await bus.read(ctx, OFFSET["BANK_DEPTH"]) == CONFIG.bank_depth
         assert await bus.read(ctx, OFFSET["BUS"]) == CONFIG.bus_bytes | 8 << 8 | 32 << 16
+        assert await bus.read(ctx, OFFSET["WEIGHT_STORE"]) == CONFIG.store_rows == 512
 
     run_case(case)
 
@@ -168,7 +169,7 @@ def test_write_strobes_select_bytes() -> None:
 
 def test_unknown_and_read_only_registers_ignore_writes() -> None:
     async def case(ctx: Any, bus: Bus) -> None:
-        for offset in (0x70, 0x7C, 0xFC, OFFSET["CONTROL"]):
+        for offset in (0x74, 0x7C, 0xFC, OFFSET["CONTROL"]):
             await bus.write(ctx, offset, 0xFFFFFFFC)
             assert await bus.read(ctx, offset) == 0
         await bus.write(ctx, OFFSET["ID"], 0)
