@@ -14,7 +14,7 @@ PARTS = {
     "arithmetic": ("multipliers, accumulators", ("multiply_accumulate", "accumulators")),
     "requantizers": ("requantizers", ("requantizers", "parameter_memory")),
     "interconnect": ("interconnect", ("interconnect",)),
-    "system": ("bus and control", ("bus", "control")),
+    "system": ("weight store, bus and control", ("weight_store", "bus", "control")),
 }
 """CSS class of a drawn part: its name and the parts of the area model that it stands for."""
 

@@ -112,7 +112,8 @@ def traced_run(trace: Trace, folder: Path, where: str) -> tuple[AcceleratorConfi
         mapped = map_realizable(config, network, trace.images)
         if trace.schedule_digest not in (None, schedule_digest(mapped)):
             raise DesignFileError(f"{where} must be of the schedule that this version makes")
-        rows, header, layers = mapped.rows, mapped.end, mapped.rows[:, LAYER]
+        header = mapped.header(cold=False)
+        rows, layers = mapped.rows, mapped.rows[:, LAYER]
     if not np.array_equal(trace.queues, rows[:, QUEUE]):
         raise DesignFileError(
             f"{where} must have the {len(rows)} descriptors of its program in their order, "

@@ -9,7 +9,7 @@ from sim.plan import Mapped
 from sim.prediction import LayerPrediction, Prediction, cycles_by_layer
 from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue
+from sim.spec.descriptor import DESCRIPTOR_BYTES, LoadStore, Queue
 from sim.spec.memories import DETERMINISTIC, FixedLatency, MemorySystem
 from sim.spec.network import Network
 from sim.spec.queued_memory import QueuedMemory
@@ -106,6 +106,7 @@ def predict_mapped(
                 execute_busy=int(busy[Queue.EXECUTE]),
                 read_bytes=int(moved[0]),
                 write_bytes=int(moved[1]),
+                store_bytes=_store_bytes(rows[own], config),
                 utilization=images * layer.macs / (int(cycles[i]) * config.macs),
             )
         )
@@ -124,6 +125,7 @@ def predict_mapped(
         read_bytes=int(traffic[0]),
         cold_read_bytes=int(traffic[0] if cold_read is None else cold_read),
         write_bytes=int(traffic[1]),
+        store_bytes=_store_bytes(rows, config),
         descriptor_bytes=DESCRIPTOR_BYTES * (len(rows) + 1),
         layers=tuple(layers),
         utilization=images * network.macs / (total * config.macs),
@@ -134,6 +136,13 @@ def predict_mapped(
         issued=issued,
         done=done,
     )
+
+
+def _store_bytes(rows: NDArray[np.int64], config: AcceleratorConfig) -> int:
+    """Bytes that LOADs read from the weight store."""
+    own = rows[rows[:, COLUMNS["store"]] == LoadStore.READ]
+    of_a_lane = own[:, COLUMNS["parameter_rows"]] + own[:, COLUMNS["weight_rows"]]
+    return int((own[:, COLUMNS["lanes"]] * of_a_lane).sum()) * config.row_bytes
 
 
 def _walk(

@@ -32,6 +32,8 @@ class LayerPrediction:
         Cycles in which EXECUTE works on the layer.
     read_bytes, write_bytes : int
         Traffic of the layer's LOAD and STORE descriptors, for all images.
+    store_bytes : int
+        Bytes of weights that its LOADs read from the weight store.
     utilization : float
         MACs of all images per cycle over the configuration's MACs.
     """
@@ -43,6 +45,7 @@ class LayerPrediction:
     execute_busy: int
     read_bytes: int
     write_bytes: int
+    store_bytes: int
     utilization: float
 
     def to_json(self) -> dict[str, Any]:
@@ -85,6 +88,8 @@ class Prediction:
         Traffic of the data port, without descriptors.
     cold_read_bytes : int
         ``read_bytes`` of the run of ``cold_cycles``.
+    store_bytes : int
+        Bytes of weights that LOAD reads from the weight store.
     descriptor_bytes : int
         Traffic of the descriptor port.
     layers : tuple of LayerPrediction
@@ -110,6 +115,7 @@ class Prediction:
     read_bytes: int
     write_bytes: int
     cold_read_bytes: int
+    store_bytes: int
     descriptor_bytes: int
     layers: tuple[LayerPrediction, ...]
     utilization: float

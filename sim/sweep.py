@@ -18,12 +18,18 @@ Array = NDArray[np.int64]
 
 
 class SweepColumn(IntEnum):
-    """Columns of a sweep's figures."""
+    """Columns of a sweep's figures.
+
+    Where weights stay in the weight store, those without COLD are of a run that finds them there.
+    """
 
     CYCLES = 0
     EXECUTE_BUSY = 1
     READ_BYTES = 2
     WRITE_BYTES = 3
+    STORE_BYTES = 4
+    COLD_CYCLES = 5
+    COLD_READ_BYTES = 6
 
 
 def sweep(
@@ -63,7 +69,15 @@ def _time(forms: Sequence[Tables], hw: Hw, constants: Array, row: Array) -> Refu
         if failure == Failure.NONE:
             fits, *figures = time_schedule(layers, tensors, hw, lp, tp, constants)
             if fits:
-                row[:] = figures
+                row[: SweepColumn.COLD_CYCLES] = figures
+                row[SweepColumn.COLD_CYCLES] = row[SweepColumn.CYCLES]
+                row[SweepColumn.COLD_READ_BYTES] = row[SweepColumn.READ_BYTES]
+                if row[SweepColumn.STORE_BYTES]:
+                    cold = time_schedule(layers, tensors, hw, lp, tp, constants, cold=True)
+                    row[SweepColumn.COLD_CYCLES], row[SweepColumn.COLD_READ_BYTES] = (
+                        cold[1],
+                        cold[3],
+                    )
                 return None
             broken = overflow(build_schedule(layers, tensors, hw, lp, tp))
         else:

@@ -147,6 +147,7 @@ class PredictedRun:
             execute_busy=layer.execute_busy,
             read_bytes=layer.read_bytes,
             write_bytes=layer.write_bytes,
+            store_bytes=layer.store_bytes,
             layers=(layer,),
             images=self.images,
         )

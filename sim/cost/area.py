@@ -39,6 +39,12 @@ MUX2_UM2 = 1.862
 SRAM_BIT_UM2 = 0.346 * 1.33 / 0.6
 """Two-port bit in a macro; decoders and sense amplifiers take 40 % of it (assumed)."""
 
+SINGLE_PORT_BIT_UM2 = 0.346 / 0.6
+"""Bit of the six transistors that a single port takes, in a macro: an estimate, as are all figures here.
+
+CACTI gives 0.436 µm² for the large memories of a weight store.
+"""
+
 MACRO_EXTRA_ROWS = 64
 """Rows by which every column of a macro is taller than its bits (assumed).
 
@@ -75,16 +81,19 @@ class RamShape:
     rows : int
     count : int
         How many of them the whole accelerator has.
+    bit_um2 : float
+        Area of a bit in a macro.
     """
 
     width: int
     rows: int
     count: int = 1
+    bit_um2: float = SRAM_BIT_UM2
 
     @property
     def um2(self) -> float:
         """Area of these RAMs, as macros or as flip-flops with a multiplexer, whichever is smaller."""
-        macro = (self.rows + MACRO_EXTRA_ROWS) * SRAM_BIT_UM2
+        macro = (self.rows + MACRO_EXTRA_ROWS) * self.bit_um2
         flip_flops = self.rows * FLIP_FLOP_UM2 + (self.rows - 1) * MUX2_UM2
         return self.count * self.width * min(macro, flip_flops)
 
@@ -111,6 +120,8 @@ class AreaBreakdown:
         The vectors from which lanes take four taps at once.
     local_memory : float
         Activation memories of all PEs.
+    weight_store : float
+        Weights that stay from run to run, and the choice between them and the bus.
     interconnect : float
         Inside a PE the choice of a bank for every lane and of a lane for every bank, and the
         vector registers of both; between PEs halo links and row sums.
@@ -127,6 +138,7 @@ class AreaBreakdown:
     register_files: float
     window_rings: float
     local_memory: float
+    weight_store: float
     interconnect: float
     bus: float
     control: float
@@ -173,6 +185,11 @@ def memories(config: AcceleratorConfig) -> dict[str, tuple[RamShape, ...]]:
         ),
         "window_rings": (RamShape(width=vector_bits, rows=ring_rows, count=DOT_WIDTH * lanes),),
         "local_memory": (RamShape(width=vector_bits, rows=config.bank_depth, count=lanes),),
+        "weight_store": tuple(
+            RamShape(width=row_bits, rows=rows, bit_um2=SINGLE_PORT_BIT_UM2)
+            for rows in (config.store_rows,)
+            if rows
+        ),
         "bus": (RamShape(width=vector_bits, rows=STORED_VECTORS),),
         "control": _DESCRIPTOR_MEMORIES,
     }
@@ -196,6 +213,7 @@ def area(config: AcceleratorConfig) -> AreaBreakdown:
         register_files=_mm2(stored["register_files"]),
         window_rings=_mm2(stored["window_rings"] + lanes * _rotation_um2(config)),
         local_memory=_mm2(stored["local_memory"]),
+        weight_store=_mm2(stored["weight_store"] + _row_choice_um2(config)),
         interconnect=_mm2(config.pes * _interconnect_um2(config)),
         bus=_mm2(stored["bus"] + _bus_um2(config)),
         control=_mm2(stored["control"] + _descriptors_um2()),
@@ -247,6 +265,11 @@ def _interconnect_um2(config: AcceleratorConfig) -> float:
         # per lane: POOL's sum over the PEs
         links += config.requantizer_width * INT32_ADDER_UM2
     return lanes * (feed + quad + stores + links)
+
+
+def _row_choice_um2(config: AcceleratorConfig) -> float:
+    """From the weight store or the bus to the lanes, a bit of a row each."""
+    return 8 * config.row_bytes * MUX2_UM2 if config.store_rows else 0.0
 
 
 def _bus_um2(config: AcceleratorConfig) -> float:

@@ -76,6 +76,9 @@ def lower_bounds(
         )
     ):
         swept[possible, column] = np.ceil(least[possible, i] - _ROUNDING)
+    # Weights that may be stored need neither time nor bytes in these bounds: they hold for a cold run, too
+    swept[:, SweepColumn.COLD_CYCLES] = swept[:, SweepColumn.CYCLES]
+    swept[:, SweepColumn.COLD_READ_BYTES] = swept[:, SweepColumn.READ_BYTES]
     costing = Costing(configs=configs, network=network, sweep=swept, realizable=possible)
     return CostTable(
         configs=tuple(configs),

@@ -148,6 +148,7 @@ def _energies(costing: Costing) -> NDArray[np.float64]:
         execute_busy=costing["execute_busy"],
         read_bytes=costing["read_bytes"],
         write_bytes=costing["write_bytes"],
+        store_bytes=costing["store_bytes"],
         macs=costing.network.macs,
     )
 
@@ -160,5 +161,17 @@ register(
 register(CostColumn(name="execute_busy", unit="cycles", compute=_swept(SweepColumn.EXECUTE_BUSY)))
 register(CostColumn(name="read_bytes", unit="bytes", compute=_swept(SweepColumn.READ_BYTES)))
 register(CostColumn(name="write_bytes", unit="bytes", compute=_swept(SweepColumn.WRITE_BYTES)))
+register(
+    CostColumn(
+        name="cold_cycles",
+        label="predicted_cold_cycles",
+        unit="cycles",
+        compute=_swept(SweepColumn.COLD_CYCLES),
+    )
+)
+register(
+    CostColumn(name="cold_read_bytes", unit="bytes", compute=_swept(SweepColumn.COLD_READ_BYTES))
+)
+register(CostColumn(name="store_bytes", unit="bytes", compute=_swept(SweepColumn.STORE_BYTES)))
 register(CostColumn(name="area", unit="mm²", compute=_areas, dtype=np.float64, of_run=False))
 register(CostColumn(name="energy", unit="pJ", compute=_energies, dtype=np.float64))

@@ -12,6 +12,8 @@ promise joules. What it assumes:
   several cycles, and two pixels are never read at once. For the other kinds, whose lanes read
   their own banks and, in DEPTHWISE, only the new columns of a window, the right order.
 * A byte read from outside is written once into local memory, a byte stored is read from it once.
+* A LOAD from the weight store reads its rows once from a memory of that size. Writes that fill it, in the first
+  run, are not counted.
 * A write costs as much as a read of the same memory.
 
 Not counted: writes of results into local memory, window rings, saved accumulators, requantization,
@@ -80,6 +82,11 @@ class Prediction(Protocol):
         ...
 
     @property
+    def store_bytes(self) -> int:
+        """Bytes read from the weight store."""
+        ...
+
+    @property
     def layers(self) -> Sequence[HasMacs]:
         """Layers that were run."""
         ...
@@ -110,6 +117,8 @@ class Activity:
         External bytes.
     layers : sequence with ``macs``
         ``network.layers`` will do.
+    store_bytes : int
+        Bytes read from the weight store.
     images : int
         Images of the run, each of which costs the layers' MACs.
     """
@@ -118,6 +127,7 @@ class Activity:
     read_bytes: int
     write_bytes: int
     layers: Sequence[HasMacs]
+    store_bytes: int = 0
     images: int = 1
 
 
@@ -133,6 +143,8 @@ class EnergyBreakdown:
         Weight rows read.
     local_memory : float
         Vectors read, and external traffic passing through.
+    weight_store : float
+        Weights read from the weight store.
     external_memory : float
         DRAM reads and writes.
     """
@@ -140,6 +152,7 @@ class EnergyBreakdown:
     multiply_accumulate: float
     register_files: float
     local_memory: float
+    weight_store: float
     external_memory: float
 
     @property
@@ -160,6 +173,7 @@ def energy(config: AcceleratorConfig, prediction: Prediction) -> EnergyBreakdown
         multiply_accumulate=macs * (INT8_MULTIPLY_PJ + INT32_ADD_PJ),
         register_files=busy * row_bytes * sram_pj_per_byte(config.register_file_kb * 1024),
         local_memory=(busy * vector_bytes + external_bytes) * sram_pj_per_byte(bank_bytes),
+        weight_store=prediction.store_bytes * sram_pj_per_byte(config.weight_store_kb * 1024),
         external_memory=external_bytes * DRAM_PJ_PER_BYTE,
     )
 
@@ -170,6 +184,7 @@ def energies(
     execute_busy: NDArray[np.int64],
     read_bytes: NDArray[np.int64],
     write_bytes: NDArray[np.int64],
+    store_bytes: NDArray[np.int64],
     macs: int,
 ) -> NDArray[np.float64]:
     """Energy of one image on each of n accelerators, pJ : float64[n].
@@ -177,18 +192,26 @@ def energies(
     Parameters
     ----------
     configs : sequence of AcceleratorConfig
-    execute_busy, read_bytes, write_bytes : int64[n]
+    execute_busy, read_bytes, write_bytes, store_bytes : int64[n]
         As in :class:`Activity`.
     macs : int
         Multiply-accumulates of the network for one image.
     """
     layers = (Work(macs=macs),)
-    activities = zip(execute_busy.tolist(), read_bytes.tolist(), write_bytes.tolist(), strict=True)
+    columns = (execute_busy, read_bytes, write_bytes, store_bytes)
+    activities = zip(*(column.tolist() for column in columns), strict=True)
     totals = [
         energy(
-            config, Activity(execute_busy=busy, read_bytes=read, write_bytes=written, layers=layers)
+            config,
+            Activity(
+                execute_busy=busy,
+                read_bytes=read,
+                write_bytes=written,
+                store_bytes=stored,
+                layers=layers,
+            ),
         ).total
-        for config, (busy, read, written) in zip(configs, activities, strict=True)
+        for config, (busy, read, written, stored) in zip(configs, activities, strict=True)
     ]
     return np.array(totals, np.float64)
 
@@ -196,9 +219,11 @@ def energies(
 def sram_pj_per_byte(size_bytes: int) -> float:
     """Energy of reading one byte of an SRAM of `size_bytes`.
 
-    Horowitz's three sizes, straight lines between and beyond them in logarithms: about the square
+    0 of none. Horowitz's three sizes, straight lines between and beyond them in logarithms: about the square
     root of the capacity.
     """
+    if size_bytes == 0:
+        return 0.0
     (x0, y0), (x1, y1) = _SRAM_POINTS[:2] if size_bytes <= _SRAM_POINTS[1][0] else _SRAM_POINTS[1:]
     slope = math.log(y1 / y0) / math.log(x1 / x0)
     return float(y0 * (size_bytes / x0) ** slope)

@@ -24,7 +24,7 @@ from sim.schedule.least_transfers import (
     tensor_beats,
 )
 from sim.schedule.least_work import least_drain, least_work
-from sim.spec.accelerator import REQUANTIZER_PHASES
+from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
 from sim.timing.calibration import Constant
 from sim.timing.cycles import FETCH_BEATS
@@ -124,6 +124,7 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
     pace = hw.cost / hw.earn
     if slack > min(load_lag + ready_lag, store_lag):  # a rest could be worth more than it takes
         slack, pace = 1.0, 1.0
+    row_beats = DOT_WIDTH * hw.simd // hw.bus_bytes
     begin = float(constants[Constant.FETCH_START] + 2 * latency + FETCH_BEATS - 1)
     now = Progress(_NEVER, _NEVER, begin + latency)
     emptied = _NEVER
@@ -152,14 +153,22 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
             work = least_work(layer, source, target, lanes, hw, constants)
             again = max(passes, work.loads) if work.blocks > 2 else 1
             beats = work.beats * again
-            least_issue, least_beats = min(least_issue, work.issue), min(least_beats, beats)
-            moved = max(now.bus, now.other + load_lag) + work.first_beats * pace
+            # Weights that may lie in the weight store are taken to need no time, nor the bus
+            kept = work.beats <= hw.store_rows * row_beats
+            if kept:
+                beats, moved, start = 0.0, now.bus, begin
+            else:
+                moved = max(now.bus, now.other + load_lag) + work.first_beats * pace
             if tile_beats > 0:
                 moved = max(moved, max(now.done, emptied) + load_lag) + tile_beats * pace
-            start = max(begin, moved - slack + ready_lag)
+            if tile_beats > 0 or not kept:
+                start = max(begin, moved - slack + ready_lag)
+            least_issue, least_beats = min(least_issue, work.issue), min(least_beats, beats)
             end, before = start + work.issue + wait, now.done
             emptied_at = end + store_cycles
             if work.blocks > 1:
+                before = start + work.issue + wait - work.last + drain
+            if work.blocks > 1 and not kept:
                 moved = max(moved, now.done + load_lag)
                 after = work.after
                 if again > 1 and work.loads == 1:
@@ -170,7 +179,6 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
                         rest = passes * (work.beats - work.first_beats) * pace
                         end = max(end, moved + rest - slack + ready_lag + work.after)
                 moved += (beats - work.first_beats) * pace
-                before = start + work.issue + wait - work.last + drain
                 end = max(end, moved - slack + ready_lag + after)
                 emptied_at = max(emptied_at, end)  # outputs of other blocks are stored meanwhile
             last_stored = min(last_stored, emptied_at + drain + store_lag)

@@ -82,7 +82,7 @@ def time_schedule(
     constants: Array,
     *,
     cold: bool = False,
-) -> tuple[bool, int, int, int, int]:
+) -> tuple[bool, int, int, int, int, int]:
     """Walk over a planned network's schedule without keeping it.
 
     Parameters
@@ -96,10 +96,10 @@ def time_schedule(
     -------
     fits : bool
         Whether every value is in the range of its field, as :func:`sim.schedule.listing.first_overflow` asks.
-    cycles, execute_busy, read_bytes, write_bytes : int
+    cycles, execute_busy, read_bytes, write_bytes, store_bytes : int
         As of :func:`sim.timing.cycles.totals`.
     """
-    figures: tuple[bool, int, int, int, int] = _schedule(
+    figures: tuple[bool, int, int, int, int, int] = _schedule(
         layers, tensors, hw, lp, tp, constants, True, cold
     )[1:]
     return figures
@@ -123,9 +123,9 @@ def _schedule(layers, tensors, hw, lp, tp, constants, timed, cold):
         if place < cut * images:
             i, low = place % cut, place // cut
         list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, clock)
-    cycles, busy, read, written = totals(hw, constants, clock)
+    cycles, busy, read, written, stored = totals(hw, constants, clock)
     rows = listing.rows[: 0 if timed else listing.numbers[COUNT]]
-    return rows, listing.numbers[FITS] == 1, cycles, busy, read, written
+    return rows, listing.numbers[FITS] == 1, cycles, busy, read, written, stored
 
 
 @kernel

@@ -34,6 +34,7 @@ from sim.arrays.schedule_columns import (
     WINDOW_COLUMNS,
     WINDOW_ROWS,
 )
+from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.bus import DESCRIPTOR_PORT_BYTES
 from sim.spec.descriptor import DESCRIPTOR_BYTES, ExecuteOp, Queue
 from sim.timing.calibration import Constant
@@ -46,7 +47,7 @@ from sim.timing.memory_channel import (
     connect,
     unpaced_end,
 )
-from sim.timing.transfers import BEATS, idle, load, store, transfer_bytes
+from sim.timing.transfers import BEATS, STORED, idle, load, store, transfer_bytes
 
 __all__ = [
     "FETCH_BEATS",
@@ -262,13 +263,14 @@ def _count(own, begin, end):
 
 @in_place
 def totals(hw, constants, clock):
-    """(cycles from doorbell to done, EXECUTE's busy cycles, bytes read, bytes written)."""
+    """(cycles from doorbell to done, EXECUTE's busy cycles, bytes read, written, and from the store)."""
     bus = hw.bus_bytes
     return (
         clock.fetch[FINISH] + constants[Constant.FINISH],
         clock.queues[Queue.EXECUTE, ACTIVE],
         clock.loads[BEATS] * bus,
         clock.stores[BEATS] * bus,
+        clock.loads[STORED] * DOT_WIDTH * hw.simd,
     )
 
 

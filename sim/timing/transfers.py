@@ -51,6 +51,7 @@ from sim.timing.memory_channel import (
 __all__ = [
     "BEATS",
     "NEVER",
+    "STORED",
     "idle",
     "last_stored_row",
     "load",
@@ -64,9 +65,11 @@ __all__ = [
 
 
 # State of a unit, behind its channel's: places in the three rings below, the last beat's cycle, the
-# credit in a cycle, beats so far; then rings of the last beats of the latest bursts, the dones of the latest
+# credit in a cycle, beats and rows from the weight store so far; then rings of the last beats of the latest bursts, the dones of the latest
 # descriptors, and the latest write responses as far as the memory's limit needs them.
-BURSTS, DESCRIPTORS, ANSWERS, END, CREDIT, CREDIT_AT, BEATS, RECENT = range(CHANNEL, CHANNEL + 8)
+BURSTS, DESCRIPTORS, ANSWERS, END, CREDIT, CREDIT_AT, BEATS, STORED, RECENT = range(
+    CHANNEL, CHANNEL + 9
+)
 
 
 @in_place
@@ -130,7 +133,7 @@ def idle(hw, constants):
     state[BURSTS] = 0
     state[DESCRIPTORS] = 0
     state[ANSWERS] = 0
-    state[BEATS] = 0
+    state[BEATS] = state[STORED] = 0
     state[CREDIT] = 2 * hw.cost - 1
     state[CREDIT_AT] = 0
     return state
@@ -282,6 +285,7 @@ def load(row, hw, constants, state, begin):
         start = constants[Constant.LOAD_REQUEST]
         end = last_stored_row(stored_rows(row), constants, begin, state[END] + start) - start
         state[END] = end
+        state[STORED] += stored_rows(row)
         room = _finish(state, constants, end + overhead, outstanding, constants[Constant.LOAD_ROOM])
         return max(begin + constants[Constant.WEIGHT_STORE_NEXT], room), end + overhead
     request, end = _transfer(

@@ -151,7 +151,7 @@ def _case_layers(
     program = compile_mapped(mapped)
     memory = MemoryModel(dram=dram_channel(case.config, system))
     run = build(case.config).run(program, case.images[: case.batch], memory=memory)
-    prediction = predict_mapped(mapped, calibration, memory=system)
+    prediction = predict_mapped(mapped, calibration, memory=system, cold=True)
     queues, layers = np.array(program.descriptors, np.int64).T
     measured = cycles_by_layer(queues, layers, run.end[0], len(case.network.layers)).tolist()
     total = int(run.cycles[0])

@@ -41,7 +41,7 @@ def run_register_cases(config: AcceleratorConfig, coverage: Coverage) -> None:
             config,
             compile_mapped(mapped),
             network,
-            predict_mapped(mapped),
+            predict_mapped(mapped, cold=True),
             inputs,
             golden.run(network, inputs),
             memory_latency=calibration.default().constants["memory_latency"],

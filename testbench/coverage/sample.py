@@ -134,7 +134,7 @@ def _run_network(built: Harness, case: Case, rng: np.random.Generator) -> None:
         for model in memories
     ]
     expected = golden.run(case.network, images)
-    prediction = predict_mapped(mapped)
+    prediction = predict_mapped(mapped, cold=True)
     for run, model in zip(built.run_sequence(steps), memories, strict=True):
         check_run(run)
         differing = compare(

@@ -143,7 +143,7 @@ class Subject:
             program=compile_mapped(mapped),
             inputs=x,
             outputs=golden.run(network, x)[network.output.name],
-            prediction=predict_mapped(mapped),
+            prediction=predict_mapped(mapped, cold=True),
             memory=memory or MemoryModel(),
         )
 

@@ -47,7 +47,7 @@ def write_cocotb_folder(mapped: Mapped, program: Program, folder: Path) -> list[
         mapped.config,
         program,
         network,
-        predict_mapped(mapped, calibration),
+        predict_mapped(mapped, calibration, cold=True),
         inputs,
         golden.run(network, inputs),
         memory_latency=calibration.constants["memory_latency"],

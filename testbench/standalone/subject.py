@@ -89,7 +89,7 @@ class Subject:
             program=program or compile_mapped(mapped),
             inputs=inputs,
             outputs=golden.run(network, inputs)[network.output.name],
-            prediction=predict_mapped(mapped, calibration),
+            prediction=predict_mapped(mapped, calibration, cold=True),
             latency=calibration.constants["memory_latency"],
         )
 

@@ -1,6 +1,6 @@
 """Running a design in RTL and comparing it with the reference and the model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,14 @@ from sim.spec.views import View
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
 from testbench.cosimulation import simulation
-from testbench.cosimulation.simulation import CocotbSimulation
 from testbench.rtl import harness
 from testbench.rtl.dram_channel import dram_channel
-from testbench.rtl.harness import INITIAL_SEED, Harness, Progress, RunResult
+from testbench.rtl.harness import INITIAL_SEED, Progress, RunResult, check_run
 from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.watchdog import program_descriptors
 from testbench.validation.comparison import compare
 from testbench.validation.simulation_result import LayerMeasurement, SimulationResult
+from testbench.validation.store_runs import joined, steps_of
 
 __all__ = ["measured_durations", "simulate"]
 
@@ -57,6 +57,9 @@ def simulate(
     mapped: Mapped | None = None,
 ) -> SimulationResult:
     """Emit, build and run a design; compare every activation and every layer's cycles.
+
+    Where weights stay in the weight store, a cold run of the first program's images comes before the
+    runs of all images, and is compared as well.
 
     Parameters
     ----------
@@ -102,6 +105,8 @@ def simulate(
         If the calibration lacks a DRAM that is asked for.
     HarnessError
         If the run stops or reports a fault.
+    CosilicoError
+        If weights stay in the weight store, and the engine is cocotb's, which runs a program alone.
     """
     calibration = calibration or calibrations.default()
     if mapped is None:
@@ -115,9 +120,13 @@ def simulate(
         labels = labels[: len(x)]
     behind = replace(_model(design.accelerator, memory, calibration), stall_seed=stalls)
     prediction = predict_mapped(mapped, calibration, memory=memory)
-    built: Harness | CocotbSimulation
+    if engine is Engine.COCOTB and mapped.stored:
+        raise CosilicoError(
+            f"engine must be {Engine.VERILATOR} where weights stay in the weight store, "
+            f"not {str(engine)!r}"
+        )
     if engine is Engine.COCOTB:
-        built = simulation.build(
+        bench = simulation.build(
             design.accelerator,
             memory=behind,
             program_bytes=program.memory_bytes,
@@ -125,20 +134,33 @@ def simulate(
             waves=waves is not None,
             view=view,
         )
+        runs = [
+            bench.run(
+                program,
+                x,
+                network=design.network,
+                memory=behind,
+                waves=waves,
+                progress=progress,
+                initial_seed=initial_seed,
+            )
+        ]
     else:
         built = harness.build(
             design.accelerator, build_root=build_root, waves=waves is not None, view=view
         )
-    run = built.run(
-        program,
-        x,
-        network=design.network,
-        memory=behind,
-        waves=waves,
-        progress=progress,
-        initial_seed=initial_seed,
+        runs = built.run_sequence(
+            steps_of(program, x, network=design.network, memory=behind),
+            waves=waves,
+            progress=progress,
+            initial_seed=initial_seed,
+        )
+        for run in runs:
+            check_run(run)
+    foretold = [predict_mapped(mapped, calibration, memory=memory, cold=True)] * (len(runs) - 1)
+    return _compare(
+        design, program, [*foretold, prediction], runs, x, labels, behind, engine, initial_seed
     )
-    return _compare(design, program, prediction, run, x, labels, behind, engine, initial_seed)
 
 
 def _model(
@@ -189,19 +211,31 @@ def _inputs(
 def _compare(
     design: Design,
     program: Program,
-    prediction: Prediction,
-    run: RunResult,
+    predictions: Sequence[Prediction],
+    runs: Sequence[RunResult],
     x: NDArray[np.int8],
     labels: NDArray[np.integer[Any]] | None,
     memory: MemoryModel,
     engine: Engine,
     initial_seed: int,
 ) -> SimulationResult:
+    """Compare the runs, the warm run last, each with its prediction."""
     network, config = design.network, design.accelerator
     expected = golden.run(network, x)
-    differing = compare(
-        config, network, prediction, run, expected, deterministic=memory.deterministic
+    differing = joined(
+        [
+            compare(
+                config,
+                network,
+                foretold,
+                ran,
+                {name: values[: len(ran.outputs)] for name, values in expected.items()},
+                deterministic=memory.deterministic,
+            )
+            for foretold, ran in zip(predictions, runs, strict=True)
+        ]
     )
+    prediction, run = predictions[-1], runs[-1]
     measured = _measured_layers(program, run, len(network.layers))
     layers = tuple(
         LayerMeasurement(
@@ -234,6 +268,8 @@ def _compare(
         mismatched_activations=differing.bit_differences,
         predicted_cycles=prediction.total_cycles,
         measured_cycles=int(run.cycles[0]),
+        predicted_cold_cycles=predictions[0].total_cycles,
+        cold_cycles=int(runs[0].cycles[0]),
         mismatched_cycles=differing.timing_differences,
         memory=prediction.memory,
         stall_seed=memory.stall_seed,

@@ -63,7 +63,10 @@ class SimulationResult:
     mismatched_activations : int
         Values of all layers and images that differ from the reference.
     predicted_cycles, measured_cycles : int
-        Of a program, doorbell to done; measured: the first run's CYCLES.
+        Of a program, doorbell to done; measured: the first run's CYCLES. Where weights stay in the weight
+        store, of a run that finds them there.
+    predicted_cold_cycles, cold_cycles : int
+        Of the run that fills the weight store; the same as the others where nothing is stored.
     mismatched_cycles : int
         Over all runs, how many durations of EXECUTE descriptors differ from the model, and on the
         deterministic memory without stalls how many descriptors' starts or ends, totals and counters.
@@ -103,6 +106,8 @@ class SimulationResult:
     mismatched_activations: int
     predicted_cycles: int
     measured_cycles: int
+    predicted_cold_cycles: int
+    cold_cycles: int
     mismatched_cycles: int
     memory: MemorySystem
     stall_seed: int | None
@@ -167,6 +172,8 @@ class SimulationResult:
         names = [name for name in self.__slots__ if name not in _ARRAYS]
         document = {name: getattr(self, name) for name in names}
         document["memory"] = self.memory.to_json()
+        document["predicted_warm_cycles"] = self.predicted_cycles
+        document["warm_cycles"] = self.measured_cycles
         document["cycles_error"] = self.cycles_error
         document["utilization"] = self.utilization
         document["busy_utilization"] = self.busy_utilization

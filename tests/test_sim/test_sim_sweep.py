@@ -40,9 +40,12 @@ def test_a_schedule_that_is_not_kept_runs_as_the_kept_one() -> None:
     for case in cases():
         mapping, hw = mapped(case), accelerator_row(case.config)
         plan = (mapping.layers, mapping.tensors, hw, mapping.layer_plan, mapping.tensor_plan)
-        fits, cycles, busy, read, written = time_schedule(*plan, CONSTANTS)
+        fits, cycles, busy, read, written, stored = time_schedule(*plan, CONSTANTS)
         prediction = predict(case.config, case.network)
         assert fits
+        assert stored == prediction.store_bytes
+        cold = time_schedule(*plan, CONSTANTS, cold=True)
+        assert (cold[1], cold[3]) == (prediction.cold_cycles, prediction.cold_read_bytes)
         assert cycles == prediction.total_cycles == walk(mapping.rows, hw, CONSTANTS)[-1]
         assert busy == prediction.execute_busy
         assert (read, written) == (prediction.read_bytes, prediction.write_bytes)

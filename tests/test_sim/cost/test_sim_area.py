@@ -39,6 +39,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "compute_lanes": (1, 2, 4, 8),
     "local_memory_kb": (4, 16, 64, 512, 4096),
     "register_file_kb": (1, 2, 8, 32, 128),
+    "weight_store_kb": (0, 1, 2, 64, 4096),
     "io_bandwidth_gbps": (0.2, 0.4, 0.8, 1.6, 3.2, 25.6),  # each doubles the bus at 200 MHz
 }
 
@@ -103,7 +104,10 @@ def test_parts_add_up() -> None:
     for config in (EDGE, TINY):
         parts = area(config)
         assert parts.total == pytest.approx(sum(astuple(parts)), rel=1e-12)
-        assert all(part > 0 for part in astuple(parts))
+        assert parts.weight_store == 0
+        stored = area(replace(config, weight_store_kb=64))
+        assert stored.total == pytest.approx(parts.total + stored.weight_store)
+        assert all(part > 0 for part in astuple(stored))
 
 
 @pytest.mark.parametrize("config", [EDGE, TINY], ids=["edge", "tiny"])
@@ -116,6 +120,9 @@ def test_memories_hold_the_bits_that_were_asked_for(config: AcceleratorConfig) -
     assert bits["local_memory"] == config.pes * config.local_memory_kb * 8192
     assert bits["register_files"] == lanes * config.register_file_kb * 8192
     assert bits["window_rings"] == lanes * 64 * 8 * config.simd_units
+    assert bits["weight_store"] == 0
+    (store,) = memories(replace(config, weight_store_kb=32))["weight_store"]
+    assert store.width * store.rows == 32 * 8192
     assert bits["parameter_memory"] == lanes * 2 * 80 * config.simd_units
 
 
@@ -145,10 +152,11 @@ def test_baselines_are_pinned() -> None:
             25.735131,
             8.530341,
             207.489493,
+            0,
             1.200407,
             0.154727,
-            0.076095,
+            0.077798,
         ),
         abs=1e-6,
     )
-    assert area(TINY).total == pytest.approx(1.368140, abs=1e-6)
+    assert area(TINY).total == pytest.approx(1.369843, abs=1e-6)

@@ -1,6 +1,7 @@
 """Lower bounds of costs, against exact costs."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,10 @@ from sim.spec.spaces import EDGE, TINY, HardwareSpace
 from testbench.cases.random_networks import Corner, random_network, strata
 from testbench.cases.tflite_models import draw_imported
 
-BOUNDED = ("cycles", "execute_busy", "read_bytes", "write_bytes", "energy")
+BOUNDED = (
+    *("cycles", "execute_busy", "read_bytes", "write_bytes", "store_bytes", "energy"),
+    *("cold_cycles", "cold_read_bytes"),
+)
 ROUNDING = 1e-12
 
 
@@ -93,6 +97,20 @@ def test_no_bound_of_a_random_network_is_above_its_cost(networks: int, points: i
     shares = np.concatenate(seen)
     assert len(shares) > 3 * networks * points  # over 100,000 pairs in the long run
     assert np.median(shares) > 0.85
+
+
+@pytest.mark.parametrize("name", ["ds_cnn", "resnet8", "mobilenet_v1_025", "autoencoder"])
+def test_no_bound_with_a_weight_store_is_above_its_cost(name: str) -> None:
+    random = np.random.default_rng(11)
+    points = [*generated(TINY, 60, 4), *generated(EDGE, 30, 4), *awkward(60, 4)]
+    sizes = 2 ** random.integers(0, 11, len(points))
+    configs = [
+        replace(config, weight_store_kb=int(size))
+        for config, size in zip(points, sizes, strict=True)
+    ]
+    shares = ratios(configs, named_network(name))
+    assert len(shares) > 50
+    assert np.median(shares) > 0.6
 
 
 def test_a_bound_of_weights_that_fit_nowhere_says_so() -> None:

@@ -111,6 +111,14 @@ def test_more_lanes_read_more_rows_from_the_same_vectors() -> None:
     assert wide.local_memory < narrow.local_memory  # the same bytes lie in smaller banks
 
 
+def test_a_byte_from_the_weight_store_costs_what_its_memory_does() -> None:
+    stored = replace(CONFIG, weight_store_kb=32)
+    read = energy(stored, replace(BUSY, store_bytes=800))
+    assert read.weight_store == 800 * 20.0 / 8
+    assert read.total == pytest.approx(energy(stored, BUSY).total + read.weight_store)
+    assert energy(CONFIG, BUSY).weight_store == 0
+
+
 def test_many_accelerators_cost_what_each_costs() -> None:
     small = Activity(execute_busy=7, read_bytes=5, write_bytes=3, layers=(Macs(300),))
     totals = energies(
@@ -118,6 +126,7 @@ def test_many_accelerators_cost_what_each_costs() -> None:
         execute_busy=np.array([1000, 7]),
         read_bytes=np.array([640, 5]),
         write_bytes=np.array([160, 3]),
+        store_bytes=np.array([0, 0]),
         macs=300,
     )
     assert totals.tolist() == [energy(CONFIG, BUSY).total, energy(CONFIG, small).total]

@@ -51,6 +51,7 @@ def prediction() -> Prediction:
         store_active=19,
         read_bytes=40,
         cold_read_bytes=40,
+        store_bytes=0,
         write_bytes=8,
         descriptor_bytes=256,
         layers=(),

@@ -10,6 +10,7 @@ from amaranth.hdl import Fragment, Module
 from gateware_simulation import simulate
 from hwgen.gateware.primitives.fifo import Fifo
 from hwgen.gateware.primitives.ram import Ram
+from hwgen.gateware.primitives.single_port_ram import SinglePortRam
 from hwgen.gateware.primitives.unique import EmitPlatform, unique
 
 
@@ -106,3 +107,35 @@ def test_unique_is_the_component_itself_in_simulation() -> None:
     wrapped = unique(ram)
     assert wrapped.elaborate(None) is ram
     Fragment.get(wrapped, None)
+
+
+@pytest.mark.parametrize(("width", "depth"), [(1, 1), (33, 13), (64, 16)])
+def test_single_port_ram_reads_or_writes(width: int, depth: int) -> None:
+    ram = SinglePortRam(width, depth)
+
+    async def drive(ctx: Any) -> None:
+        generator = random.Random(width)
+        content: dict[int, int] = {}
+        expected = None
+        for _ in range(300):
+            address, enable = generator.randrange(depth), generator.random() < 0.8
+            write = address not in content or generator.random() < 0.4
+            value = generator.getrandbits(width)
+            ctx.set(ram.enable, enable)
+            ctx.set(ram.write, write)
+            ctx.set(ram.address, address)
+            ctx.set(ram.write_data, value)
+            await ctx.tick()
+            if enable and write:
+                content[address] = value
+            elif enable:
+                expected = content[address]
+            if expected is not None:
+                assert ctx.get(ram.read_data) == expected
+
+    simulate(ram, drive)
+
+
+def test_single_port_ram_refuses_sizes_that_are_not_positive() -> None:
+    with pytest.raises(ValueError, match=r"^width and depth must be positive, not 8 and 0$"):
+        SinglePortRam(8, 0)

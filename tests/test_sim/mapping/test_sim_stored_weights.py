@@ -1,0 +1,136 @@
+"""Which weights stay in the weight store, where, and what cold and warm runs do with them."""
+
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hwgen.program import compile_mapped
+from sim.arrays.plan_columns import LayerPlan
+from sim.arrays.tables import COLUMNS
+from sim.model import predict, predict_mapped
+from sim.networks.named import named_network
+from sim.plan import Mapped
+from sim.realizability import map_realizable
+from sim.spec.descriptor import DESCRIPTOR_BYTES, LoadKind, LoadStore, Queue
+from sim.spec.header import HEADER_BYTES, read_header
+from sim.spec.spaces import EDGE, TINY
+
+CONFIG = replace(TINY.default, simd_units=16, register_file_kb=16)
+
+
+def layer_rows(mapped: Mapped) -> list[int]:
+    """Rows of each layer's weights, from the blocks' distances in external memory."""
+    loads = mapped.rows[
+        (mapped.rows[:, COLUMNS["queue"]] == Queue.LOAD)
+        & (mapped.rows[:, COLUMNS["kind"]] == LoadKind.WEIGHTS)
+    ]
+    rows = [0] * len(mapped.layers)
+    for row in np.unique(loads[:, [COLUMNS[n] for n in NAMES]], axis=0):
+        layer, _, lanes, parameters, weights = row.tolist()
+        rows[layer] += lanes * (parameters + weights)
+    return rows
+
+
+NAMES = ("layer", "address", "lanes", "parameter_rows", "weight_rows")
+
+
+def stored(mapped: Mapped) -> list[int]:
+    """First rows in the store, -1 where weights come from memory."""
+    places: list[int] = mapped.layer_plan[:, LayerPlan.STORE_ROW].tolist()
+    return places
+
+
+def test_all_weights_are_stored_if_they_fit() -> None:
+    network = named_network("ds_cnn")
+    mapped = map_realizable(replace(CONFIG, weight_store_kb=256), network)
+    rows = layer_rows(mapped)
+    assert stored(mapped) == [sum(rows[:i]) for i in range(len(rows))]
+
+
+@pytest.mark.parametrize("size", [2, 4, 8, 16, 24])
+def test_stored_layers_lie_one_behind_the_other_and_fit(size: int) -> None:
+    config = replace(CONFIG, weight_store_kb=size)
+    mapped = map_realizable(config, named_network("ds_cnn"))
+    rows, place = layer_rows(mapped), 0
+    for first, own in zip(stored(mapped), rows, strict=True):
+        if first >= 0:
+            assert first == place
+            place += own
+    assert 0 < place <= config.store_rows
+    left = [own for first, own in zip(stored(mapped), rows, strict=True) if first < 0]
+    assert left
+    assert min(left) > config.store_rows - place
+
+
+def test_the_layers_that_save_most_are_stored() -> None:
+    """The classifier of MobileNetV2: a third of the weights, and hardly any computation."""
+    network = named_network("mobilenet_v2")
+    mapped = map_realizable(replace(EDGE.default, weight_store_kb=2048), network)
+    assert stored(mapped)[-1] >= 0
+    assert -1 in stored(mapped)
+
+
+def test_without_a_store_a_cold_run_is_the_only_run() -> None:
+    mapped = map_realizable(CONFIG, named_network("ds_cnn"))
+    program = compile_mapped(mapped)
+    assert not mapped.stored
+    assert mapped.cold_rows is mapped.rows
+    assert not mapped.rows[:, COLUMNS["store"]].any()
+    assert program.warm_address == program.header_address
+    prediction = predict_mapped(mapped)
+    assert prediction.cold_cycles == prediction.total_cycles
+    assert prediction.cold_read_bytes == prediction.read_bytes
+    assert prediction.store_bytes == 0
+
+
+@pytest.mark.parametrize("images", [1, 3])
+def test_a_cold_run_fills_every_stored_row_before_it_is_read(images: int) -> None:
+    config = replace(CONFIG, weight_store_kb=32, local_memory_kb=4, register_file_kb=2)
+    mapped = map_realizable(config, named_network("resnet8"), images)
+    cold, warm = mapped.cold_rows, mapped.rows
+    filled = np.zeros(config.store_rows, np.int64) - 1
+    fills = reads = 0
+    for row, same in zip(cold, warm, strict=True):
+        first, kind = row[COLUMNS["store_row"]], row[COLUMNS["store"]]
+        own = row[COLUMNS["parameter_rows"]] + row[COLUMNS["weight_rows"]]
+        places = slice(first, first + row[COLUMNS["lanes"]] * own)
+        address = row[COLUMNS["address"]] + np.arange(places.stop - first) * config.row_bytes
+        if kind == LoadStore.FILL:
+            assert (filled[places] < 0).all()
+            filled[places] = address
+            fills += 1
+        elif kind == LoadStore.READ:
+            assert np.array_equal(filled[places], address)
+            reads += 1
+        wanted = row.copy()
+        wanted[COLUMNS["store"]] = LoadStore.READ if kind else LoadStore.NONE
+        assert np.array_equal(wanted, same)
+    assert fills > 0
+    assert reads > 0
+
+
+def test_a_program_has_two_sealed_lists_over_the_same_memory() -> None:
+    config = replace(CONFIG, weight_store_kb=16)
+    mapped = map_realizable(config, named_network("ds_cnn"))
+    program = compile_mapped(mapped)
+    assert program.warm_address == program.header_address + HEADER_BYTES + len(program.encoded)
+    assert len(program.image) == program.warm_address + HEADER_BYTES + len(program.encoded)
+    for entry in (program, program.warm):
+        header = read_header(program.image[entry.header_address :])
+        assert header.count == len(program.descriptors)
+        assert header.checksum == zlib.crc32(entry.encoded[:DESCRIPTOR_BYTES])
+    assert program.encoded != program.warm.encoded
+    again = program.with_descriptors(program.encoded)
+    assert again.image == program.image
+
+
+def test_stored_weights_take_time_and_bytes_from_a_warm_run() -> None:
+    network = named_network("mobilenet_v2")
+    streamed = predict(EDGE.default, network)
+    kept = predict(replace(EDGE.default, weight_store_kb=4096), network)
+    assert kept.total_cycles < streamed.total_cycles / 2
+    assert kept.cold_cycles <= streamed.total_cycles
+    assert kept.read_bytes < streamed.read_bytes / 8
+    assert kept.read_bytes + kept.store_bytes >= kept.cold_read_bytes
