@@ -33,7 +33,7 @@ class SweepColumn(IntEnum):
 
 
 def sweep(
-    forms: Sequence[Tables], accelerators: Sequence[Hw], constants: Array
+    forms: Sequence[Tables], accelerators: Sequence[Hw], constants: Array, *, cold: bool = True
 ) -> tuple[Array, list[Refusal | None]]:
     """Map and time a network on accelerators that can be generated, each form of it once.
 
@@ -44,6 +44,8 @@ def sweep(
     accelerators : sequence of Hw
     constants : int64[n_constants]
         :meth:`sim.timing.calibration.Calibration.walked`.
+    cold : bool
+        Whether cold runs are timed, too; else their columns are 0 where they differ from the others.
 
     Returns
     -------
@@ -54,12 +56,15 @@ def sweep(
     """
     figures = np.zeros((len(accelerators), len(SweepColumn)), np.int64)
     refusals = [
-        _time(forms, hw, constants, row) for hw, row in zip(accelerators, figures, strict=True)
+        _time(forms, hw, constants, row, cold)
+        for hw, row in zip(accelerators, figures, strict=True)
     ]
     return figures, refusals
 
 
-def _time(forms: Sequence[Tables], hw: Hw, constants: Array, row: Array) -> Refusal | None:
+def _time(
+    forms: Sequence[Tables], hw: Hw, constants: Array, row: Array, cold: bool
+) -> Refusal | None:
     """Fill the figures of an accelerator, or say what stops the network as it is."""
     refused = None
     for form in by_first_layer(forms, hw):
@@ -70,14 +75,13 @@ def _time(forms: Sequence[Tables], hw: Hw, constants: Array, row: Array) -> Refu
             fits, *figures = time_schedule(layers, tensors, hw, lp, tp, constants)
             if fits:
                 row[: SweepColumn.COLD_CYCLES] = figures
-                row[SweepColumn.COLD_CYCLES] = row[SweepColumn.CYCLES]
-                row[SweepColumn.COLD_READ_BYTES] = row[SweepColumn.READ_BYTES]
+                first = [row[SweepColumn.CYCLES], row[SweepColumn.READ_BYTES]]
                 if row[SweepColumn.STORE_BYTES]:
-                    cold = time_schedule(layers, tensors, hw, lp, tp, constants, cold=True)
-                    row[SweepColumn.COLD_CYCLES], row[SweepColumn.COLD_READ_BYTES] = (
-                        cold[1],
-                        cold[3],
-                    )
+                    first = [0, 0]
+                    if cold:
+                        timed = time_schedule(layers, tensors, hw, lp, tp, constants, cold=True)
+                        first = [timed[1], timed[3]]
+                row[SweepColumn.COLD_CYCLES], row[SweepColumn.COLD_READ_BYTES] = first
                 return None
             broken = overflow(build_schedule(layers, tensors, hw, lp, tp))
         else:

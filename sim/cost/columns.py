@@ -17,7 +17,7 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
 from sim.sweep import SweepColumn
 
-__all__ = ["COST_COLUMNS", "CostColumn", "Costing", "register", "titled"]
+__all__ = ["COLD_COLUMNS", "COST_COLUMNS", "CostColumn", "Costing", "register", "titled"]
 
 
 Value = TypeVar("Value")
@@ -102,6 +102,9 @@ _OTHER_FIELDS = frozenset(
     )
 )
 """Names that already mean something where columns are read or written by name."""
+
+COLD_COLUMNS = frozenset(("cold_cycles", "cold_read_bytes"))
+"""Columns of a run that fills the weight store, which is timed only where they are asked for."""
 
 COST_COLUMNS: dict[str, CostColumn] = {}
 """All columns by name, in the order of files."""

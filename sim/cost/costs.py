@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sim.arrays.tables import accelerator_row
-from sim.cost.columns import COST_COLUMNS, Costing
+from sim.cost.columns import COLD_COLUMNS, COST_COLUMNS, Costing
 from sim.cost.table import CostTable
 from sim.plan import network_tables
 from sim.realizability import arithmetic_violations, check, describe
@@ -52,7 +52,9 @@ def evaluate_many(
     swept = np.zeros((len(configs), len(SweepColumn)), np.int64)
     if open_rows:
         accelerators = [accelerator_row(configs[i]) for i in open_rows]
-        swept[open_rows], refusals = sweep(network_tables(network), accelerators, constants)
+        cold = columns is None or not COLD_COLUMNS.isdisjoint(columns)
+        forms = network_tables(network)
+        swept[open_rows], refusals = sweep(forms, accelerators, constants, cold=cold)
         for i, refusal in zip(open_rows, refusals, strict=True):
             if refusal is not None:
                 violations[i] = [describe(refusal, network)]

@@ -107,8 +107,9 @@ class CostTable:
         Figures have the names that files of results give them (:attr:`CostColumn.title`).
         """
         documents = [config.to_json() for config in self.configs]
-        fields = documents[0] if documents else {}
-        return {name: [document[name] for document in documents] for name in fields} | {
+        # Only accelerators with a weight store name it
+        names = dict.fromkeys(name for document in documents for name in document)
+        return {name: [document.get(name, 0) for document in documents] for name in names} | {
             "macs_per_cycle": [config.macs for config in self.configs],
             "violations": [" ".join(codes) for codes in self.violations],
             **titled({name: values.tolist() for name, values in self.values.items()}),

@@ -3,6 +3,7 @@
 import pickle
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,7 +31,13 @@ def network() -> Network:
 def table(network: Network) -> CostTable:
     """Cost table of realizable and other points of the space."""
     points = np.random.default_rng(0).integers(len(TINY), size=60)
-    return evaluate_many([TINY.default, *(TINY.at(int(point)) for point in points)], network)
+    configs = [TINY.at(int(point)) for point in points]
+    # every third with a weight store
+    sizes = [0, 0, 16] * 20
+    stored = [
+        replace(config, weight_store_kb=size) for config, size in zip(configs, sizes, strict=True)
+    ]
+    return evaluate_many([TINY.default, *stored], network)
 
 
 @pytest.fixture
@@ -71,6 +78,9 @@ def test_rows_are_the_models_answers(table: CostTable, network: Network) -> None
             "execute_busy": prediction.execute_busy,
             "read_bytes": prediction.read_bytes,
             "write_bytes": prediction.write_bytes,
+            "cold_cycles": prediction.cold_cycles,
+            "cold_read_bytes": prediction.cold_read_bytes,
+            "store_bytes": prediction.store_bytes,
             "area": area(config).total,
             "energy": energy(config, prediction).total,
         }
@@ -80,7 +90,11 @@ def test_only_the_area_is_known_of_what_does_not_run(table: CostTable) -> None:
     broken = ~table.realizable
     for name, values in table.values.items():
         assert (values[broken] > 0).all() if name == "area" else not values[broken].any()
-        assert (values[table.realizable] > 0).all()
+        runs = table.realizable
+        if name == "store_bytes":
+            runs = runs & [config.weight_store_kb > 0 for config in table.configs]
+            assert not values[table.realizable & ~runs].any()
+        assert (values[runs] > 0).all()
         assert values.dtype == COST_COLUMNS[name].dtype
     assert (table.excess[broken] > 0).all()
 
@@ -90,6 +104,8 @@ def test_columns_that_are_named_are_the_only_ones(table: CostTable, network: Net
     few = evaluate_many(configs, network, columns=("energy", "cycles"))
     assert list(few.values) == ["energy", "cycles"]
     np.testing.assert_array_equal(few.energy, table.energy[:4])
+    cold = evaluate_many(table.configs, network, columns=("cold_cycles",))
+    np.testing.assert_array_equal(cold.cold_cycles, table.cold_cycles)
     with pytest.raises(AttributeError, match=r"^column must be one of energy, cycles, not 'area'$"):
         _ = few.area
 
@@ -117,8 +133,10 @@ def test_files_have_the_accelerator_the_violations_and_every_column(table: CostT
     columns = table.columns()
     assert list(columns) == [
         *TINY.default.to_json(),
+        "weight_store_kb",
         *("macs_per_cycle", "violations", "predicted_cycles", "execute_busy", "read_bytes"),
-        *("write_bytes", "area", "energy"),
+        *("write_bytes", "predicted_cold_cycles", "cold_read_bytes", "store_bytes", "area"),
+        "energy",
     ]
     assert columns["predicted_cycles"] == table["cycles"].tolist()
     assert {len(values) for values in columns.values()} == {len(table)}
