@@ -63,7 +63,7 @@ def generate_design(
 
     ``program.bin`` is external memory from MEMORY_BASE on, for a program that computes ``batch``
     images; ``program.json`` says where the header, the first image's input and output lie, the
-    others' behind them, and how the host unfolds the input, if at all. With a ``testbench`` the
+    others' behind them, where the header of runs is that find their weights in the weight store, and how the host unfolds the input, if at all. With a ``testbench`` the
     folder also holds what runs the program on random activations and judges the run.
 
     Raises
@@ -81,6 +81,7 @@ def generate_design(
         "images": compiled.images,
         "memory_bytes": compiled.memory_bytes,
         "header_address": compiled.header_address,
+        "warm_address": compiled.warm_address,
         "descriptors": len(compiled.descriptors),
         "input": _placement(compiled.input),
         "output": _placement(compiled.output),

@@ -113,11 +113,14 @@ def _heading(design: Design, result: SimulationResult) -> str:
             f" for {result.batch} images: {result.cycles_per_image:,.0f} cycles, "
             f"{_milliseconds(design, result.cycles_per_image):.3f} ms per image"
         )
+    filling = ""
+    if result.cold_cycles != result.measured_cycles:
+        filling = f"; {result.cold_cycles:,} cycles of the run that fills the weight store"
     return (
         f"{design.network.name} on {accelerator_text(config.to_json())}\n"
         f"{result.measured_cycles:,} cycles, "
         f"{_milliseconds(design, result.measured_cycles):.3f} ms at {config.clock_mhz} MHz"
-        f"{per_image}\n"
+        f"{per_image}{filling}\n"
         f"utilization {100 * result.utilization:.1f} % of {result.macs_per_cycle:,} MACs per "
         f"cycle, {100 * result.busy_utilization:.1f} % while EXECUTE is busy"
     )

@@ -53,6 +53,11 @@ def print_prediction(run: PredictedRun) -> None:
         f"{run.design.network.name} on {accelerator_text(run.accelerator.to_json())}",
         f"{run.cycles:,} predicted cycles{images}, {run.milliseconds:.3f} ms at "
         f"{run.accelerator.clock_mhz} MHz, {known.memory} memory",
+        *(
+            [f"{known.cold_cycles:,} predicted cycles of the run that fills the weight store"]
+            if known.store_bytes
+            else []
+        ),
         f"EXECUTE busy {known.execute_busy:,}, waits for LOAD {known.execute_wait_load:,}, "
         f"for STORE {known.execute_wait_store:,} cycles",
         f"area {run.area_mm2:.3f} mm², energy {run.energy_pj * 1e-6:.2f} µJ (45 nm proxies)",

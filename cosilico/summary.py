@@ -20,11 +20,13 @@ __all__ = [
 def accelerator_text(accelerator: dict[str, Any]) -> str:
     """Return grid (columns x rows), lanes, SIMD units, memories and bandwidth in one line."""
     lanes = accelerator["compute_lanes"]
+    stored = accelerator.get("weight_store_kb", 0)
+    store = f"{stored} KiB of weight store, " if stored else ""
     return (
         f"{accelerator['pes_x']}x{accelerator['pes_y']} PEs, "
         f"{lanes} {'lane' if lanes == 1 else 'lanes'} of {accelerator['simd_units']} SIMD units, "
         f"{accelerator['local_memory_kb']} KiB per PE, "
-        f"{accelerator['register_file_kb']} KiB per lane, {_bandwidth_text(accelerator)}"
+        f"{accelerator['register_file_kb']} KiB per lane, {store}{_bandwidth_text(accelerator)}"
     )
 
 
@@ -34,7 +36,9 @@ def _array_text(accelerator: dict[str, Any]) -> str:
 
 
 def _memory_text(accelerator: dict[str, Any]) -> str:
-    return f"{accelerator['local_memory_kb']} KiB, {accelerator['register_file_kb']} KiB"
+    sizes = [accelerator[name] for name in ("local_memory_kb", "register_file_kb")]
+    sizes += [stored] if (stored := accelerator.get("weight_store_kb")) else []
+    return ", ".join(f"{size} KiB" for size in sizes)
 
 
 def _bandwidth_text(accelerator: dict[str, Any]) -> str:
