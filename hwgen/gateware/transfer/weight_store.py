@@ -72,7 +72,9 @@ class WeightStore(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the memory, its address and the line of grants."""
         m = Module()
-        m.submodules.memory = ram = SinglePortRam(8 * self.config.row_bytes, self.config.store_rows)
+        m.submodules.storage = ram = SinglePortRam(
+            8 * self.config.row_bytes, self.config.store_rows
+        )
         address = Signal.like(self.row, reset_less=True)
         ends = Array(
             Signal.like(self.last_row, name=f"last_row_{place}", reset_less=True)
