@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ CONFIGS = {
     "bus wider than a vector": config((2, 1), 4, 2, 4, 1.6),
     "wide bus": config((3, 1), 16, 1, 16, 3.2),
     "byte bus, paced": config((1, 2), 16, 2, 8, 0.1),
+    "weight store": replace(TINY, weight_store_kb=8),
 }
 
 
