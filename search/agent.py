@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-__all__ = ["Args", "HardwareAgent"]
+__all__ = ["Args", "Examples", "HardwareAgent"]
+
+Examples = Callable[[], tuple[NDArray[np.float32], NDArray[np.int64]]]
+"""Draws contexts float32[n, context_size] and actions int64[n, fields] that are good for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,8 @@ class Args:
     """PPO's bound on the probability ratio."""
     entropy: float = 0.1
     """Weight of the entropy bonus at the start; falls linearly to 0 at ``total_updates``."""
+    imitation: float = 0.5
+    """Weight of the log probability of examples, where there are any."""
     max_norm: float = 0.5
     """Bound on the gradient's norm."""
     total_updates: int = 60
@@ -110,11 +115,14 @@ class HardwareAgent:
         self,
         contexts: NDArray[np.float32],
         reward: Callable[[NDArray[np.int64]], NDArray[np.float64]],
+        examples: Examples | None = None,
     ) -> float:
         """One PPO update on ``args.batch`` designs; return their mean reward.
 
         ``contexts`` float32[batch, context_size], the rows of a network equal; ``reward`` maps
-        actions int64[batch, fields] to rewards float64[batch].
+        actions int64[batch, fields] to rewards float64[batch]. ``examples``, asked at each gradient
+        step, gives contexts and good actions that become more probable as well (self-imitation,
+        Oh et al., 2018, without its value function).
         """
         args = self.args
         progress = min(1.0, self.updates / args.total_updates)
@@ -137,6 +145,9 @@ class HardwareAgent:
                 clipped = torch.clamp(ratio, 1 - args.clip, 1 + args.clip)
                 policy_loss = -torch.min(gain * ratio, gain * clipped).mean()
                 loss = policy_loss - entropy_weight * entropy.mean()
+                if examples is not None:
+                    shown, _ = self._log_prob_and_entropy(*map(torch.from_numpy, examples()))
+                    loss = loss - args.imitation * shown.mean()
                 self.optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
                 nn.utils.clip_grad_norm_(self.parameters, args.max_norm)

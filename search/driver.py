@@ -210,6 +210,8 @@ class _Search:
             self._save()
         result = self._result(outcome)
         save(result.design, self._out / "design.json")
+        for name, content in result.files.items():
+            write_atomic(self._out / name, content)
         write_atomic(self._out / "search.json", json.dumps(result.to_json(), indent=1) + "\n")
         return result
 

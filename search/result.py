@@ -1,6 +1,7 @@
 """Results of a search, as objects and as JSON."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,8 @@ class Outcome:
     trained_images : int
         Images that networks were trained on, each as often as it was: the search's cost beside its
         evaluations.
+    files : mapping of str to bytes
+        Name and content of further files that the strategy leaves beside the design.
     """
 
     design: Design
@@ -84,6 +87,7 @@ class Outcome:
     int8_accuracy: float | None = None
     proof: Proof | None = None
     trained_images: int = 0
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from search.registry import Registry
+from search.strategies.amortized_settings import AmortizedSettings
 from search.strategies.baseline_settings import (
     CmaesSettings,
     EvolutionSettings,
@@ -35,6 +36,7 @@ HARDWARE_SEARCHES.register(
 )
 
 for _settings, _implementation in (
+    (AmortizedSettings, "search.strategies.amortized:Amortized"),
     (CertifiedSettings, "search.strategies.certified:Certified"),
     (ExhaustiveSettings, "search.strategies.exhaustive:Exhaustive"),
     (RandomSettings, "search.strategies.random_search:RandomSearch"),

@@ -330,7 +330,7 @@ def test_a_run_lists_all_its_files(stages: Stages, experiment: Path, tmp_path: P
         if path.is_file() and HIDDEN not in path.parts
     }
     # What the search keeps for itself is not written by its stand-in; there are no other networks.
-    assert files == set(RUN_FILES) - {"checkpoint.pt", "stages/workload.json"}
+    assert files == set(RUN_FILES) - {"checkpoint.pt", "agent.npz", "stages/workload.json"}
 
 
 def test_a_folder_of_a_user_is_refused_before_anything_runs(
