@@ -14,6 +14,11 @@ from search.strategies.baseline_settings import (
 )
 from search.strategies.certified_settings import CertifiedSettings
 from search.strategies.hardware_settings import HardwareSettings
+from search.strategies.nahas_settings import (
+    NahasJointSettings,
+    NahasOneshotSettings,
+    NahasPhaseSettings,
+)
 from search.strategies.rhnas_settings import RhnasSettings
 from search.strategies.settings import CoSearchSettings, StrategySettings
 
@@ -26,6 +31,11 @@ CO_SEARCHES: "Registry[CoSearchSettings, Strategy]" = Registry("co-search")
 """Strategies that an experiment can name, made from a ``CoSearchProblem`` and their settings."""
 
 CO_SEARCHES.register("rhnas", RhnasSettings, "search.strategies.rhnas:Rhnas")
+CO_SEARCHES.register("nahas-joint", NahasJointSettings, "search.strategies.nahas_joint:NahasJoint")
+CO_SEARCHES.register(
+    "nahas-oneshot", NahasOneshotSettings, "search.strategies.nahas_oneshot:NahasOneshot"
+)
+CO_SEARCHES.register("nahas-phase", NahasPhaseSettings, "search.strategies.nahas_phase:NahasPhase")
 
 HARDWARE_SEARCHES: "Registry[StrategySettings, Strategy]" = Registry("hardware search")
 """Strategies for a network that is given, made from a ``HardwareProblem`` and their settings."""
