@@ -27,7 +27,7 @@ class NahasJoint(NahasTrials):
 
     Where the paper leaves a choice open, or its scale does not fit a processor: the controller is an
     LSTM of 64 units with four gradient steps for each ten trials; its step size is four times that of
-    the paper, which draws 5,000 samples; a child is trained as this project trains networks (AdamW with
+    the paper, which has 5,000 trials; a child is trained as this project trains networks (AdamW with
     a one-cycle step size, whose rise is the warm-up), not by RMSProp for ImageNet; a network that is
     drawn again is not trained again. Where no budget limits T, T₀ is the cost of a reference
     (:attr:`search.strategies.co_search.CoSearch.target`). A pair that is not realizable is not
@@ -41,7 +41,7 @@ class NahasJoint(NahasTrials):
 
     def __init__(self, problem: CoSearchProblem, settings: NahasJointSettings) -> None:
         super().__init__(problem, settings)
-        self._reward, self._samples = settings.reward, settings.samples
+        self._reward, self._trials = settings.reward, settings.trials
         self.controller = self.learner(self.pair_sizes)
 
     @cached_property
@@ -52,7 +52,12 @@ class NahasJoint(NahasTrials):
     @property
     def search_stages(self) -> Mapping[str, int]:
         """Samples."""
-        return {"trials": self._samples}
+        return {"trials": self._trials}
+
+    @property
+    def most_probable(self) -> Any:
+        """Network of the most probable pair."""
+        return self.pair(self.controller.controller.best_guess().tolist())[0]
 
     def search_step(self, stage: str) -> None:
         """Draw a pair, judge it, and learn when there are enough of them."""

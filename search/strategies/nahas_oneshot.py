@@ -97,6 +97,11 @@ class NahasOneshot(Nahas):
         labels = math.ceil(settings.labels / _LABELS_PER_STEP)
         return {"labels": labels, "cost model": settings.cost_epochs, **stages}
 
+    @property
+    def most_probable(self) -> Any:
+        """Network of the most probable pair."""
+        return self.pair(self.controller.best_guess().tolist())[0]
+
     def search_step(self, stage: str) -> None:
         """Some labels, an epoch of what is trained, or the whole selection."""
         _ = self.target  # what it takes to know it is spent before the budget is
@@ -176,8 +181,7 @@ class NahasOneshot(Nahas):
         """Judge the most probable pair, its network on the default, and drawn pairs."""
         probable = self.controller.best_guess().tolist()
         drawn = self.controller.draw(self.settings.candidates, self.generator).tolist()
-        architecture, config = self.pair(probable)
-        pairs = [(architecture, config), (architecture, self.hardware.default)]
+        pairs = [self.pair(probable), (self.most_probable, self.hardware.default)]
         pairs += [self.pair(indices) for indices in drawn]
         shares: dict[str, float] = {}
         for architecture, config in pairs:

@@ -22,7 +22,7 @@ class NahasPhase(NahasTrials):
     where T(α, h) is at most T₀, and accuracy · T₀ / T above; its children are trained on a proxy.
     Budgets are hard constraints in both.
 
-    Choices of this project: half of the samples for each phase, and twice as many on request; α₀ is
+    Choices of this project: half of the trials for each phase, and twice as many on request; α₀ is
     the largest network of the space, or the smallest. Controllers, children, target and pairs that are
     not realizable are as in :class:`search.strategies.nahas_joint.NahasJoint`. Where no accelerator
     of the first phase is feasible, the second takes the space's default.
@@ -36,8 +36,8 @@ class NahasPhase(NahasTrials):
     def __init__(self, problem: CoSearchProblem, settings: NahasPhaseSettings) -> None:
         super().__init__(problem, settings)
         self._stages = {
-            "hardware": settings.hardware_samples,
-            "network": settings.network_samples,
+            "hardware": settings.hardware_trials,
+            "network": settings.network_trials,
         }
         end = -1 if settings.start == "largest" else 0
         self.start = self.member([range(size)[end] for size in self.network_sizes])
@@ -68,6 +68,11 @@ class NahasPhase(NahasTrials):
         if self._accelerator is None:
             return self.hardware.default
         return self.hardware.config(self._accelerator[1])
+
+    @property
+    def most_probable(self) -> Any:
+        """Most probable network of the second phase."""
+        return self.member(self.controllers["network"].controller.best_guess().tolist())
 
     def search_step(self, stage: str) -> None:
         """Draw an accelerator or a network, judge it, and learn when there are enough of them."""

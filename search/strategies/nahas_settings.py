@@ -15,23 +15,23 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NahasTrialSettings(PairBudgetSettings):
-    """Samples of a controller, each trained on a proxy, and how the controller learns.
+    """Trials of a controller, each with a training on a proxy, and how the controller learns.
 
     Parameters
     ----------
     strategy : str
-    samples : int
+    trials : int
         Pairs of network and accelerator that the controller draws.
-    samples_per_update : int
-        Samples from whose rewards the controller learns at a time; their mean is the baseline.
+    trials_per_update : int
+        Trials from whose rewards the controller learns at a time; their mean is the baseline.
     proxy_epochs : int
-        Epochs of a sampled network, which is trained from scratch.
+        Epochs of a drawn network, which is trained from scratch.
     proxy_share : float
-        Part of the training images that sampled networks are trained on.
+        Part of the training images that drawn networks are trained on.
     step_size : float
-        Adam's for the controller; that of the paper, 0.0005, is for many more samples.
+        Adam's for the controller; that of the paper, 0.0005, is for many more trials.
     clip : float
-        Bound on the change of a sample's probability in an update.
+        Bound on the change of a trial's probability in an update.
     passes : int
         Gradient steps of an update.
     entropy : float
@@ -39,8 +39,8 @@ class NahasTrialSettings(PairBudgetSettings):
     """
 
     strategy: str
-    samples: int = integer(200, 1, 1_000_000)
-    samples_per_update: int = integer(10, 2, 10_000)
+    trials: int = integer(200, 1, 1_000_000)
+    trials_per_update: int = integer(10, 2, 10_000)
     proxy_epochs: int = integer(5, 1, 10_000)
     proxy_share: float = number(0.5, 0.001, 1.0)
     step_size: float = number(0.002, 1e-6, 1.0)
@@ -51,7 +51,7 @@ class NahasTrialSettings(PairBudgetSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NahasJointSettings(NahasTrialSettings):
-    """NAHAS with many trials: network and accelerator of each sample are drawn together.
+    """NAHAS with many trials: network and accelerator of each trial are drawn together.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class NahasPhaseSettings(NahasTrialSettings):
     ----------
     strategy : "nahas-phase"
     factor : int
-        Samples of both phases together, as a multiple of samples: 1, as many as a joint search
+        Trials of both phases together, as a multiple of trials: 1, as many as a joint search
         has, or 2, as many in each phase.
     start : "largest" or "smallest"
         Network of the first phase: the last choice of every decision, or the first.
@@ -83,14 +83,14 @@ class NahasPhaseSettings(NahasTrialSettings):
     start: str = choice("largest", "largest", "smallest")
 
     @property
-    def hardware_samples(self) -> int:
-        """Samples of the first phase."""
-        return -(-self.samples * self.factor // 2)
+    def hardware_trials(self) -> int:
+        """Trials of the first phase."""
+        return -(-self.trials * self.factor // 2)
 
     @property
-    def network_samples(self) -> int:
-        """Samples of the second phase."""
-        return max(1, self.samples * self.factor // 2)
+    def network_trials(self) -> int:
+        """Trials of the second phase."""
+        return max(1, self.trials * self.factor // 2)
 
     def limit(self, stage: str) -> int | None:
         """Half of the budget for the first phase, the budget for both."""
@@ -136,22 +136,9 @@ class NahasOneshotSettings(PairBudgetSettings):
     step_size: float = number(0.0048, 1e-6, 1.0)
     candidates: int = integer(32, 0, 1_000_000)
 
-    @property
-    def reserve(self) -> int:
-        """Evaluations of the budget that are kept for the end."""
-        return self.candidates + 2
-
-    def __post_init__(self) -> None:
-        """Check the fields, and that the budget leaves evaluations before the end."""
-        PairBudgetSettings.__post_init__(self)
-        if self.budget and self.budget <= self.reserve:
-            raise ValueError(
-                f"budget must be 0 or more than the {self.reserve} evaluations of the candidates, "
-                f"not {self.budget!r}"
-            )
-
     def limit(self, stage: str) -> int | None:
-        """The budget, less what is kept for the end until then."""
+        """The budget; until the selection less its evaluations, which have half of it at most."""
         if stage in ("selection", TRAINING) or not self.budget:
             return PairBudgetSettings.limit(self, stage)
-        return self.budget - self.reserve
+        kept = self.candidates + 2  # the most probable pair, and its network on the default
+        return self.budget - min(kept, self.budget // 2)

@@ -41,7 +41,7 @@ class NahasTrials(Nahas):
         """Controller over decisions of these sizes, and its updates."""
         return ProximalUpdates(
             RecurrentController(sizes, seed=self.problem.seed),
-            batch=self.settings.samples_per_update,
+            batch=self.settings.trials_per_update,
             step_size=self.settings.step_size,
             clip=self.settings.clip,
             passes=self.settings.passes,

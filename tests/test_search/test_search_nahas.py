@@ -47,12 +47,12 @@ batch = 400
 """
 
 STRATEGIES = {
-    "nahas-joint": "samples = 5\nsamples_per_update = 2\nproxy_epochs = 1\nproxy_share = 0.3\n",
+    "nahas-joint": "trials = 5\ntrials_per_update = 2\nproxy_epochs = 1\nproxy_share = 0.3\n",
     "nahas-oneshot": (
         "labels = 70\ncost_epochs = 2\nwarmup_epochs = 1\nepochs = 2\ncandidates = 2\n"
     ),
     "nahas-oneshot exact": "cost_model = 'exact'\nwarmup_epochs = 1\nepochs = 1\ncandidates = 2\n",
-    "nahas-phase": "samples = 6\nsamples_per_update = 2\nproxy_epochs = 1\nproxy_share = 0.3\n",
+    "nahas-phase": "trials = 6\ntrials_per_update = 2\nproxy_epochs = 1\nproxy_share = 0.3\n",
 }
 
 
@@ -190,10 +190,10 @@ def test_a_joint_search_is_rewarded_by_the_weighted_product(tmp_path: Path, form
     assert score == pytest.approx(row.accuracy * gain)
 
 
-def test_phases_share_the_samples_and_the_accelerator_of_the_first(tmp_path: Path) -> None:
+def test_phases_share_the_trials_and_the_accelerator_of_the_first(tmp_path: Path) -> None:
     for factor, steps in ((1, (4, 3)), (2, (7, 7))):
-        settings = NahasPhaseSettings(samples=7, factor=factor)
-        assert (settings.hardware_samples, settings.network_samples) == steps
+        settings = NahasPhaseSettings(trials=7, factor=factor)
+        assert (settings.hardware_trials, settings.network_trials) == steps
     assert NahasPhaseSettings(budget=9).limit("hardware") == 5
     assert NahasPhaseSettings(budget=9).limit("network") == 9
     assert NahasPhaseSettings(budget=9).limit("training") is None
@@ -237,10 +237,12 @@ def test_a_budget_leaves_evaluations_for_the_selection(tmp_path: Path) -> None:
     spent = [row for row in result.history if row.phase != "final"]
     labels = [row for row in spent if row.phase == "label"]
     assert len(labels) == 20 - (2 + 2) - 1  # candidates, the most probable pair, default; target
+    assert NahasOneshotSettings(budget=24).limit("labels") == 12
+    assert NahasOneshotSettings(budget=100).limit("one-shot") == 100 - 34
+    assert NahasOneshotSettings(budget=100).limit("selection") == 100
+    assert NahasOneshotSettings().limit("labels") is None
     assert len(spent) <= 20
     assert any(row.phase == "selection" for row in spent)
-    with pytest.raises(ValueError, match=r"^budget must be 0 or more than the 34 eval.*, not 34$"):
-        NahasOneshotSettings(budget=34)
 
 
 def test_a_learned_cost_model_knows_no_other_budgets(tmp_path: Path) -> None:
@@ -272,7 +274,7 @@ def test_a_search_without_a_feasible_pair_says_so(tmp_path: Path) -> None:
     search = strategy(experiment(tmp_path, "nahas-joint"), cycles_budget=1.0)
     search.step("trials")
     message = (
-        "^a pair of the 1 that the search evaluated must be realizable and within all budgets, "
+        "^a pair of the 2 that the search evaluated must be realizable and within all budgets, "
         "but none is$"
     )
     with pytest.raises(NotRealizableError, match=message):
