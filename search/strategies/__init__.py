@@ -14,6 +14,7 @@ from search.strategies.baseline_settings import (
 )
 from search.strategies.certified_settings import CertifiedSettings
 from search.strategies.hardware_settings import HardwareSettings
+from search.strategies.joint_baseline_settings import JointEvolutionSettings, JointRandomSettings
 from search.strategies.rhnas_settings import RhnasSettings
 from search.strategies.settings import CoSearchSettings, StrategySettings
 
@@ -26,6 +27,10 @@ CO_SEARCHES: "Registry[CoSearchSettings, Strategy]" = Registry("co-search")
 """Strategies that an experiment can name, made from a ``CoSearchProblem`` and their settings."""
 
 CO_SEARCHES.register("rhnas", RhnasSettings, "search.strategies.rhnas:Rhnas")
+CO_SEARCHES.register("random", JointRandomSettings, "search.strategies.joint_random:JointRandom")
+CO_SEARCHES.register(
+    "evolution", JointEvolutionSettings, "search.strategies.joint_evolution:JointEvolution"
+)
 
 HARDWARE_SEARCHES: "Registry[StrategySettings, Strategy]" = Registry("hardware search")
 """Strategies for a network that is given, made from a ``HardwareProblem`` and their settings."""
