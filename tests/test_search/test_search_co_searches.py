@@ -1,5 +1,6 @@
-"""Every registered co-search: a budget is kept, and a kill after any step changes nothing."""
+"""Every registered co-search: budgets, kills after any step, a fixed network, a fixed accelerator."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 from search.checkpoint import CheckpointStore
 from search.driver import run_search
 from search.strategies import CO_SEARCHES
-from small_co_searches import SMALL_FIELDS, small_experiment
+from sim.cost.area import area
+from small_co_searches import NETWORK, SMALL_FIELDS, small_experiment
 
 
 @pytest.mark.parametrize("strategy", CO_SEARCHES)
@@ -45,3 +47,34 @@ def test_a_killed_co_search_goes_on_to_the_same_design(
     for file in ("design.json", "weights.npz", "evaluations.jsonl"):
         cut, uncut = (tmp_path / folder / file for folder in ("cut", "whole"))
         assert cut.read_bytes() == uncut.read_bytes()
+
+
+@pytest.mark.parametrize("strategy", CO_SEARCHES)
+def test_the_accelerator_may_be_fixed(strategy: str, tmp_path: Path) -> None:
+    """A search of the network for the default, within the area that it would have."""
+    experiment = small_experiment(strategy)
+    fixed = replace(experiment, hardware=replace(experiment.hardware, fixed=True))
+    space = experiment.hardware.hardware_space()
+    result = run_search(fixed, tmp_path, seed=3)
+    assert {row.accelerator for row in result.history} == {space.default}
+    assert result.design.accelerator == space.default
+    assert result.area_budget == area(space.default).total
+    assert len({row.network for row in result.history}) > 3
+
+
+@pytest.mark.parametrize("strategy", CO_SEARCHES)
+def test_the_network_may_be_fixed(strategy: str, tmp_path: Path) -> None:
+    """A search of the accelerator, whose network is trained as another would be."""
+    table = {"width0": 16, "expansion0": 2, "kernel1": 5, "head": 16}
+    fixed = small_experiment(strategy, network=replace(NETWORK, fixed=table))
+    result = run_search(fixed, tmp_path, seed=3)
+    key = "w16-16_k3e2_k5e1_skip_h16"
+    assert {row.network for row in result.history} == {key, "small"}
+    assert result.architecture is not None
+    assert result.architecture.key == key
+    assert len({row.accelerator for row in result.history}) > 3
+    feasible = [
+        row for row in result.history if row.realizable and row["area"] <= result.area_budget
+    ]
+    assert result.best["cycles"] == min(row["cycles"] for row in feasible)
+    assert result.trained_images > 0
