@@ -23,7 +23,7 @@ SMALL_FIELDS = {
     "population": 6,
     "sample": 3,
     "samples": 4,
-    "refine_samples": 12,
+    "refine_rounds": 1,
 }
 """Values of settings by their names, for every strategy that has them."""
 
