@@ -13,7 +13,9 @@ from search.strategies.baseline_settings import (
     TpeSettings,
 )
 from search.strategies.certified_settings import CertifiedSettings
+from search.strategies.dna_settings import DnaHardwareSettings, DnaSettings
 from search.strategies.hardware_settings import HardwareSettings
+from search.strategies.joint_baseline_settings import JointEvolutionSettings, JointRandomSettings
 from search.strategies.rhnas_settings import RhnasSettings
 from search.strategies.settings import CoSearchSettings, StrategySettings
 
@@ -26,6 +28,11 @@ CO_SEARCHES: "Registry[CoSearchSettings, Strategy]" = Registry("co-search")
 """Strategies that an experiment can name, made from a ``CoSearchProblem`` and their settings."""
 
 CO_SEARCHES.register("rhnas", RhnasSettings, "search.strategies.rhnas:Rhnas")
+CO_SEARCHES.register("random", JointRandomSettings, "search.strategies.joint_random:JointRandom")
+CO_SEARCHES.register(
+    "evolution", JointEvolutionSettings, "search.strategies.joint_evolution:JointEvolution"
+)
+CO_SEARCHES.register("dna", DnaSettings, "search.strategies.dna:Dna")
 
 HARDWARE_SEARCHES: "Registry[StrategySettings, Strategy]" = Registry("hardware search")
 """Strategies for a network that is given, made from a ``HardwareProblem`` and their settings."""
@@ -43,5 +50,6 @@ for _settings, _implementation in (
     (TpeSettings, "search.strategies.optuna_search:tpe"),
     (CmaesSettings, "search.strategies.optuna_search:cmaes"),
     (NsgaSettings, "search.strategies.optuna_search:nsga"),
+    (DnaHardwareSettings, "search.strategies.dna_search:DnaSearch"),
 ):
     HARDWARE_SEARCHES.register(_settings().strategy, _settings, _implementation)
