@@ -1,5 +1,6 @@
 """External memory behind both AXI4 ports, of bus models of cocotbext-axi."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -191,19 +192,19 @@ class _Timed:
         self.time = int(get_sim_time("step"))
 
 
-class _TimedRead(_Timed, AxiARSink._transaction_obj):  # type: ignore[misc]
+class _TimedRead(_Timed, AxiARSink._transaction_obj):  # type: ignore[misc]  # cocotbext-axi has no types
     pass
 
 
-class _TimedWrite(_Timed, AxiAWSink._transaction_obj):  # type: ignore[misc]
+class _TimedWrite(_Timed, AxiAWSink._transaction_obj):  # type: ignore[misc]  # cocotbext-axi has no types
     pass
 
 
-class _TimedData(_Timed, AxiWSink._transaction_obj):  # type: ignore[misc]
+class _TimedData(_Timed, AxiWSink._transaction_obj):  # type: ignore[misc]  # cocotbext-axi has no types
     pass
 
 
-class _ReadAddresses(AxiARSink):  # type: ignore[misc]
+class _ReadAddresses(AxiARSink):  # type: ignore[misc]  # cocotbext-axi has no types
     _transaction_obj = _TimedRead
     port: Any = None
 
@@ -211,7 +212,7 @@ class _ReadAddresses(AxiARSink):  # type: ignore[misc]
         return self.port is not None and self.port.full(self.count())
 
 
-class _WriteAddresses(AxiAWSink):  # type: ignore[misc]
+class _WriteAddresses(AxiAWSink):  # type: ignore[misc]  # cocotbext-axi has no types
     _transaction_obj = _TimedWrite
     port: Any = None
 
@@ -219,11 +220,11 @@ class _WriteAddresses(AxiAWSink):  # type: ignore[misc]
         return self.port is not None and self.port.full(self.count())
 
 
-class _WriteData(AxiWSink):  # type: ignore[misc]
+class _WriteData(AxiWSink):  # type: ignore[misc]  # cocotbext-axi has no types
     _transaction_obj = _TimedData
 
 
-class _Port:
+class _Port(ABC):
     """One direction of a port: bursts in order, each answered a latency after it was complete."""
 
     addresses: Any
@@ -252,11 +253,13 @@ class _Port:
                 channel.clear()
             self._task = cocotb.start_soon(self._serve())
 
+    @abstractmethod
     def _channels(self) -> list[Any]:
-        return []
+        """Return the channels that a reset empties."""
 
+    @abstractmethod
     async def _serve(self) -> None:
-        raise NotImplementedError
+        """Answer the bursts, one after another, for ever."""
 
     async def _wait(self, since: int) -> None:
         """Wait until the bus model must be told to drive in the cycle `latency` after a handshake."""

@@ -115,6 +115,7 @@ class Stages:
     def __init__(self) -> None:
         self.runs: Counter[str] = Counter()
         self.failing = ""
+        self.batches: dict[str, list[int]] = {"generate": [], "simulate": []}
 
     def enter(self, stage: str) -> None:
         """Count a run of a stage; fail in the middle of it if it is the failing stage."""
@@ -155,10 +156,12 @@ class Stages:
         *,
         memory: FixedLatency,
         view: View,
+        batch: int,
     ) -> Any:
         """Return figures of a simulation, predicted instead of measured."""
         self.enter("simulate")
-        prediction = predict(design.accelerator, design.network, constants, memory=memory)
+        self.batches["simulate"].append(batch)
+        prediction = predict(design.accelerator, design.network, constants, batch, memory=memory)
         layers = [
             {"name": layer.name, "kind": str(layer.kind), "macs": layer.macs,
              "predicted_cycles": layer.cycles, "measured_cycles": layer.cycles,
@@ -186,9 +189,10 @@ class Stages:
             calibration=calibration.default(), microbenchmarks=1, held_out=2
         )
 
-    def generate(self, design: Design, out: Path) -> list[Path]:
+    def generate(self, design: Design, out: Path, batch: int) -> list[Path]:
         """Write the files that generation writes."""
         self.enter("generate")
+        self.batches["generate"].append(batch)
         out.mkdir(parents=True, exist_ok=True)
         for name in GENERATED_FILES:
             (out / name).write_text("1")
@@ -246,6 +250,18 @@ def test_writes_the_documented_results(stages: Stages, experiment: Path, tmp_pat
     assert {name for name in names if f"`{name}`" not in documented} == set()
     assert (out / "report.html").exists()
     assert load(out / "default" / "design.json").accelerator == TINY.default
+
+
+def test_a_batch_is_that_of_every_stage(stages: Stages, experiment: Path, tmp_path: Path) -> None:
+    experiment.write_text(EXPERIMENT + "[workload]\nbatch = 4\n")
+    results = flow.run_flow(experiment, tmp_path / "out", seed=3)
+    default = predict(TINY.default, network(), images=4)
+    assert stages.batches == {"generate": [4, 4], "simulate": [4, 4]}
+    for side in (results["rtl_default"], results["search"]["widened_default"]):
+        config = AcceleratorConfig.from_json(side["accelerator"])
+        assert side["predicted_cycles"] == predict(config, network(), images=4).total_cycles
+    assert results["rtl_default"]["read_bytes"] == default.read_bytes
+    assert default.read_bytes < 4 * predict(TINY.default, network()).read_bytes
 
 
 @pytest.mark.slow

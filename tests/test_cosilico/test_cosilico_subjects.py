@@ -10,6 +10,7 @@ import pytest
 import cosilico
 from cosilico.subjects import ExperimentSubject, NetworkSubject
 from sim.cost.costs import evaluate_many
+from sim.model import predict
 from sim.networks.named import named_network
 from sim.spec.errors import CosilicoError
 from sim.spec.spaces import TINY, HardwareSpace
@@ -69,6 +70,22 @@ def test_every_network_of_a_workload_has_the_memory(tmp_path: Path) -> None:
     alone = [evaluate_many([TINY.default], x, memory=subject.memory)["cycles"] for x in networks]
     assert subject.memory.latency == 900
     assert cycles == sum(column[0] for column in alone)
+
+
+def test_every_network_of_a_workload_runs_on_a_batch(tmp_path: Path) -> None:
+    path = tmp_path / "experiment.toml"
+    path.write_text(
+        '[task]\nname = "digits"\n[workload]\nbatch = 3\nruns = 2\n'
+        '[[workload.networks]]\nnetwork = "autoencoder"\n'
+    )
+    subject, other = ExperimentSubject(path, 1), named_network("ds_cnn")
+    assert subject.workload.batch == 3
+    (cycles,) = subject.workload.costs([TINY.default], other)["cycles"]
+    programs = [
+        predict(TINY.default, network, images=3).total_cycles
+        for network in (other, named_network("autoencoder"))
+    ]
+    assert cycles == 2 * programs[0] + programs[1]
 
 
 @spaces
