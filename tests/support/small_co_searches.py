@@ -22,7 +22,12 @@ SMALL_FIELDS = {
     "designs_per_update": 8,
     "population": 6,
     "sample": 3,
-    "samples": 4,
+    "samples": 12,
+    "samples_per_update": 4,
+    "proxy_epochs": 1,
+    "labels": 10,
+    "cost_epochs": 2,
+    "candidates": 4,
     "refine_rounds": 1,
 }
 """Values of settings by their names, for every strategy that has them."""
