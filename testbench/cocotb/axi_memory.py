@@ -258,8 +258,17 @@ class _Port(ABC):
         """Return the channels that a reset empties."""
 
     @abstractmethod
+    async def _answer(self, request: Any, number: int) -> None:
+        """Answer the burst of that number, unless the port is silent from it on."""
+
     async def _serve(self) -> None:
-        """Answer the bursts, one after another, for ever."""
+        """Answer the bursts in order, for ever."""
+        while True:
+            request = await self.addresses.recv()
+            self.outstanding += 1
+            number = self.bursts
+            self.bursts += 1
+            await self._answer(request, number)
 
     async def _wait(self, since: int) -> None:
         """Wait until the bus model must be told to drive in the cycle `latency` after a handshake."""
@@ -289,31 +298,24 @@ class _ReadPort(_Port):
     def _channels(self) -> list[Any]:
         return [self.addresses, self.source]
 
-    async def _serve(self) -> None:
-        while True:
-            request = await self.addresses.recv()
-            self.outstanding += 1
-            number = self.bursts
-            self.bursts += 1
-            await self._wait(request.time)
-            if self.memory._silent(self.name, number):
-                continue
-            beats = int(request.arlen) + 1
-            for beat in range(beats):
-                address = int(request.araddr) + beat * self.beat_bytes
-                response = self.memory._response(
-                    self.name, self.responses, address, self.beat_bytes
+    async def _answer(self, request: Any, number: int) -> None:
+        await self._wait(request.time)
+        if self.memory._silent(self.name, number):
+            return
+        beats = int(request.arlen) + 1
+        for beat in range(beats):
+            address = int(request.araddr) + beat * self.beat_bytes
+            response = self.memory._response(self.name, self.responses, address, self.beat_bytes)
+            self.responses += 1
+            data = self.memory._load(address, self.beat_bytes)
+            self.source.send_nowait(
+                self.source._transaction_obj(
+                    rid=int(request.arid),
+                    rdata=int.from_bytes(data, "little"),
+                    rresp=response,
+                    rlast=int(beat + 1 == beats),
                 )
-                self.responses += 1
-                data = self.memory._load(address, self.beat_bytes)
-                self.source.send_nowait(
-                    self.source._transaction_obj(
-                        rid=int(request.arid),
-                        rdata=int.from_bytes(data, "little"),
-                        rresp=response,
-                        rlast=int(beat + 1 == beats),
-                    )
-                )
+            )
 
     async def _watch(self) -> None:
         while True:
@@ -337,26 +339,19 @@ class _WritePort(_Port):
     def _channels(self) -> list[Any]:
         return [self.addresses, self.data, self.source]
 
-    async def _serve(self) -> None:
-        while True:
-            request = await self.addresses.recv()
-            self.outstanding += 1
-            number = self.bursts
-            self.bursts += 1
-            first = address = int(request.awaddr)
-            time, last = request.time, False
-            while not last:
-                beat = await self.data.recv()
-                data = int(beat.wdata).to_bytes(self.beat_bytes, "little")
-                self.memory._store(address, data, int(beat.wstrb))
-                address += self.beat_bytes
-                time, last = max(time, beat.time), bool(beat.wlast)
-            await self._wait(time)
-            if self.memory._silent(self.name, number):
-                continue
-            response = self.memory._response(self.name, self.responses, first, address - first)
-            self.responses += 1
-            self.source.send_nowait(
-                self.source._transaction_obj(bid=int(request.awid), bresp=response)
-            )
-            self._answered()
+    async def _answer(self, request: Any, number: int) -> None:
+        first = address = int(request.awaddr)
+        time, last = request.time, False
+        while not last:
+            beat = await self.data.recv()
+            data = int(beat.wdata).to_bytes(self.beat_bytes, "little")
+            self.memory._store(address, data, int(beat.wstrb))
+            address += self.beat_bytes
+            time, last = max(time, beat.time), bool(beat.wlast)
+        await self._wait(time)
+        if self.memory._silent(self.name, number):
+            return
+        response = self.memory._response(self.name, self.responses, first, address - first)
+        self.responses += 1
+        self.source.send_nowait(self.source._transaction_obj(bid=int(request.awid), bresp=response))
+        self._answered()

@@ -37,30 +37,18 @@ from sim.spec.spaces import TINY
 from sim.spec.views import View
 from sim.timing import calibration
 from sim.timing.calibration import Calibration
+from small_experiment import SMALL_EXPERIMENT
 from testbench.calibration import microbenchmarks
 from testbench.cases.tflite_models import draw_imported, import_random, random_model
 from testbench.rtl import harness
 
-EXPERIMENT = """
-name = "small"
-[task]
-name = "digits"
-test_images = 5
+EXPERIMENT = f"""{SMALL_EXPERIMENT}
 [hardware]
 name = "tiny"
 [hardware.values]
 pes_x = [2]
 pes_y = [1, 2]
 compute_lanes = [2]
-[search]
-warmup_epochs = 1
-rounds = 1
-epochs_per_round = 1
-updates_per_round = 1
-refine_updates = 2
-designs_per_update = 16
-[train]
-epochs = 2
 """
 RTL_FIELDS = {
     "simulator", "simulator_version", "images", "accuracy", "golden_accuracy",
