@@ -3,14 +3,13 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from cosilico.accelerators import named_space
 from cosilico.cache import document_digest, source_digest
+from cosilico.comparison_pool import run_all
 from cosilico.comparison_run import compare_run, keep_task
 from cosilico.comparison_summary import Comparison, csv_text, summary
 from cosilico.enumeration import enumerate_network
@@ -34,9 +33,8 @@ from sim.spec.network_json import network_digest
 from sim.spec.npz import npz_bytes, read_arrays
 from sim.spec.spaces import HardwareSpace
 from testbench.validation.journal import Journal
-from testbench.validation.workers import worker_pool
 
-__all__ = ["ComparisonSettings", "Contender", "compare_to_folder", "contenders"]
+__all__ = ["ComparisonSettings", "Contender", "compare_to_folder", "contenders", "drawn"]
 
 TABLE_POINTS = 100_000
 """Most points of a space that is enumerated; larger spaces are not."""
@@ -46,8 +44,6 @@ RESULTS_FILE, CURVES_FILE, FIGURE_FILE = "comparison.json", "curves.csv", "curve
 FILES = (TABLE_FILE, RUNS_FILE, CURVES_FILE, FIGURE_FILE, RESULTS_FILE)
 
 _POLISHED = "+polish"
-_TRIES = 3
-"""Times in a row that workers may be killed without any search being done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,12 +209,22 @@ def _compare(
 ) -> Comparison:
     table = _table(work, out / TABLE_FILE, jobs, report)
     journal = Journal(out / RUNS_FILE, {"comparison": dict(identity)})
-    _run_all(work, journal, out / TABLE_FILE if table is not None else None, jobs, report)
+    space = replace(work.space, values=dict(work.space.values))  # as it can be sent
+    costs = out / TABLE_FILE if table is not None else None
+    run_all(
+        {key: (c.settings, seed) for key, (c, seed) in work.keys.items()},
+        compare_run,
+        journal,
+        jobs,
+        report,
+        prepare=keep_task,
+        arguments=(work.network, space, work.objective, costs),
+    )
     comparison = summary(
         work.network.name, work.space, work.objective, settings.budget, table, journal.records
     )
     write_atomic(out / CURVES_FILE, csv_text(comparison))
-    _draw(comparison, out / FIGURE_FILE)
+    drawn(comparison, "curves", out / FIGURE_FILE)
     write_atomic(out / RESULTS_FILE, json.dumps(comparison.to_json(), indent=1) + "\n")
     return comparison
 
@@ -233,37 +239,21 @@ def _table(work: _Work, path: Path, jobs: int, report: Report) -> CostTable | No
     return table_of(work.space, read_arrays(path, "cost table", finite=True))
 
 
-def _run_all(work: _Work, journal: Journal, table: Path | None, jobs: int, report: Report) -> None:
-    """Run every search that the journal lacks; a pool whose worker was killed is made anew."""
-    failed = 0
-    total = len(work.keys)
-    while left := [key for key in work.keys if key not in journal.records]:
-        before = len(journal.records)
-        space = replace(work.space, values=dict(work.space.values))  # as it can be sent
-        arguments = (work.network, space, work.objective, table)
-        try:
-            with worker_pool(min(jobs, len(left)), keep_task, arguments) as workers:
-                futures = {
-                    workers.submit(compare_run, work.keys[key][0].settings, work.keys[key][1]): key
-                    for key in left
-                }
-                report("searches", total - len(left), total)
-                for future in as_completed(futures):
-                    journal.append(futures[future], future.result())
-                    report("searches", len(journal.records), total)
-        except BrokenProcessPool:
-            failed = failed + 1 if len(journal.records) == before else 0
-            if failed == _TRIES:
-                raise
+def drawn(comparison: Any, figure: str, path: Path) -> None:
+    """Draw the curves where matplotlib is installed; a former figure goes in any case.
 
-
-def _draw(comparison: Comparison, path: Path) -> None:
-    """Draw the curves where matplotlib is installed; a former figure goes in any case."""
+    Parameters
+    ----------
+    comparison : Comparison or CoSearchComparison
+    figure : str
+        Function of :mod:`cosilico.comparison_figure`.
+    path : Path
+    """
     path.unlink(missing_ok=True)
     try:
-        from cosilico.comparison_figure import curves
+        from cosilico import comparison_figure
     except ModuleNotFoundError as error:
         if error.name is None or missing_extra("cosilico compare", error.name) is None:
             raise
         return
-    write_atomic(path, curves(comparison))
+    write_atomic(path, getattr(comparison_figure, figure)(comparison))
