@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ from cosilico.comparison_pool import run_all
 from cosilico.comparison_run import compare_run, keep_task
 from cosilico.comparison_summary import Comparison, csv_text, summary
 from cosilico.enumeration import enumerate_network
-from cosilico.extras import missing_extra, require_module
+from cosilico.extras import missing_extra
 from cosilico.folder import Contents, open_folder
 from cosilico.gateware import current_calibration
+from cosilico.hardware_strategies import hardware_strategy
 from cosilico.inputs import network_files
 from cosilico.networks import network_argument
 from cosilico.progress import Report, progress_bar
-from search.strategies import HARDWARE_SEARCHES
 from search.strategies.budget_settings import BudgetSettings
 from search.tabulated import arrays_of, table_of
 from sim.cost.area import area_budget as space_budget
@@ -42,8 +42,6 @@ TABLE_POINTS = 100_000
 TABLE_FILE, RUNS_FILE = "costs.npz", "runs.jsonl"
 RESULTS_FILE, CURVES_FILE, FIGURE_FILE = "comparison.json", "curves.csv", "curves.svg"
 FILES = (TABLE_FILE, RUNS_FILE, CURVES_FILE, FIGURE_FILE, RESULTS_FILE)
-
-_POLISHED = "+polish"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,19 +107,17 @@ def contenders(settings: ComparisonSettings) -> tuple[Contender, ...]:
     Raises
     ------
     CosilicoError
-        If there is no strategy of a name, or a label is given twice.
+        If there is no strategy of a name or it lacks a package, or a label is given twice.
     """
-    chosen = []
-    for label in settings.strategies:
-        name = label.removesuffix(_POLISHED)
-        if name not in HARDWARE_SEARCHES:
-            known = ", ".join(HARDWARE_SEARCHES)
-            raise CosilicoError(
-                f"strategy must be one of {known}, with {_POLISHED} if polished, not {label!r}"
-            )
-        kind: Any = HARDWARE_SEARCHES[name].settings
-        made = kind(metric=settings.metric, budget=settings.budget, polish=label != name)
-        chosen.append(Contender(label=label, settings=made))
+    chosen = [
+        Contender(
+            label=label,
+            settings=hardware_strategy(
+                label, metric=settings.metric, budget=settings.budget, wanted_by="cosilico compare"
+            ),
+        )
+        for label in settings.strategies
+    ]
     if len({contender.label for contender in chosen}) < len(chosen):
         raise CosilicoError(
             f"strategies must be different ones, not {', '.join(settings.strategies)!r}"
@@ -163,7 +159,6 @@ def compare_to_folder(
         If an argument is wrong, or the space's default does not run the network.
     """
     chosen = contenders(settings)
-    _require_packages(chosen)
     space = named_space(space_name)
     current_calibration()
     network = network_argument(network_name)
@@ -190,13 +185,6 @@ def compare_to_folder(
         progress_bar() as report,
     ):
         return _compare(work, settings, out, identity, jobs or os.cpu_count() or 1, report)
-
-
-def _require_packages(chosen: Sequence[Contender]) -> None:
-    for contender in chosen:
-        implementation = HARDWARE_SEARCHES[contender.settings.strategy].implementation
-        if isinstance(implementation, str) and "optuna" in implementation:
-            require_module(f"cosilico compare with {contender.label}", "optuna")
 
 
 def _compare(

@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from cosilico.commands.options import Force, Jobs, OutFolder, Resume, network_names, space_names
+from cosilico.commands.options import (
+    Force,
+    Jobs,
+    OutFolder,
+    Resume,
+    chosen_metric,
+    network_names,
+    space_names,
+)
 from cosilico.extras import require_extra
 from sim.cost.objective import METRICS
 from sim.spec.errors import CosilicoError
@@ -94,10 +102,6 @@ def compare(
         from cosilico.comparison import ComparisonSettings, compare_to_folder
         from cosilico.comparison_summary import results_table
 
-        metric = metric or "latency"
-        chosen = next((known for known in METRICS if known == metric), None)
-        if chosen is None:
-            raise CosilicoError(f"--metric must be one of {', '.join(METRICS)}, not {metric!r}")
         comparison = compare_to_folder(
             subject,
             space or "tiny",
@@ -106,7 +110,7 @@ def compare(
                 strategies=names or tuple(_NETWORK_STRATEGIES.split(",")),
                 seeds=seeds,
                 budget=budget,
-                metric=chosen,
+                metric=chosen_metric(metric or "latency"),
                 area_budget=area_budget,
             ),
             jobs=jobs,

@@ -161,7 +161,7 @@ def test_a_killed_worker_loses_nothing_else(
 
 
 def test_a_record_is_that_of_the_log(tmp_path: Path) -> None:
-    """Curve and hypervolume are computed again from the evaluations, one by one."""
+    """Curve and hypervolume are computed again from the evaluations alone."""
     experiment = small_experiment("random")
     workload = Workload()
     target = score_target(experiment, workload)
