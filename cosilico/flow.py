@@ -33,6 +33,7 @@ from cosilico.run_folder import (
 from cosilico.search_stage import search_stage
 from cosilico.simulation import simulate_design
 from cosilico.subjects import ExperimentSubject, NetworkSubject, Subject
+from search.strategies.settings import StrategySettings
 from sim.cost.columns import titled
 from sim.cost.workload import combined
 from sim.spec.accelerator import AcceleratorConfig
@@ -78,13 +79,16 @@ def run_network_flow(
     resume: bool = False,
     force: bool = False,
     seed: int,
+    settings: StrategySettings | None = None,
     memory: FixedLatency = DETERMINISTIC,
 ) -> dict[str, Any]:
     """Run all stages with a network that is given: only its accelerator is searched.
 
-    Otherwise as :func:`run_flow`; ``network`` as in :func:`cosilico.networks.network_argument`.
+    Otherwise as :func:`run_flow`; ``network`` as in :func:`cosilico.networks.network_argument`, ``settings``
+    as of :func:`search.driver.run_hardware_search`.
     """
-    subject = NetworkSubject(network, named_space(space_name), seed, memory=memory)
+    space = named_space(space_name)
+    subject = NetworkSubject(network, space, seed, settings=settings, memory=memory)
     calibration = current_calibration()
     with open_run(out, subject.identity(), subject.files, resume=resume, force=force):
         return _run(subject, out, calibration, resume=resume)

@@ -104,8 +104,8 @@ class SearchResult(Outcome):
         Every evaluation spent, in order.
     log_sha256 : str
         Digest of ``evaluations.jsonl``, which is the history as a file.
-    wall_s : float
-        Over all runs that a resumed search took.
+    wall_s, cpu_s : float
+        Seconds, and seconds of this process's processors, over all runs that a resumed search took.
     """
 
     strategy: str
@@ -114,6 +114,7 @@ class SearchResult(Outcome):
     history: tuple[Evaluation, ...]
     log_sha256: str
     wall_s: float
+    cpu_s: float
 
     def __repr__(self) -> str:
         """Return what was chosen, and after how many evaluations."""

@@ -17,6 +17,7 @@ from cosilico.cli import main
 from cosilico.folder import Contents, open_folder
 from cosilico.progress import Report
 from project_root import ROOT
+from search.strategies import HARDWARE_SEARCHES
 from sim.spec.errors import StaleCalibrationError
 from sim.spec.spaces import TINY
 from small_experiment import SMALL_EXPERIMENT
@@ -50,6 +51,18 @@ def contents(folder: Path) -> dict[Path, bytes]:
             "objective must be one of latency, edp, energy, area, not 'foo'",
         ),
         ({"objective": 1}, TypeError, "objective must be one of latency, edp, energy, area, not 1"),
+        (
+            {"strategy": "greedy"},
+            cosilico.CosilicoError,
+            f"strategy must be one of {', '.join(HARDWARE_SEARCHES)}, with +polish if polished, "
+            "not 'greedy'",
+        ),
+        (
+            {"strategy": 3},
+            TypeError,
+            "strategy must be the name of a hardware search, not 3",
+        ),
+        ({"budget": 0}, ValueError, "budget must be a positive integer, not 0"),
         ({"seed": "a"}, TypeError, "seed must be an integer from 0 to 2147483647, not 'a'"),
         ({"seed": -1}, ValueError, "seed must be an integer from 0 to 2147483647, not -1"),
         (
@@ -121,6 +134,28 @@ def test_stale_timing_constants_stop_a_search(
     with pytest.raises(StaleCalibrationError, match=r"^stale$"):
         cosilico.search(ROOT / "examples" / "digits.toml", earlier, force=True)
     assert contents(earlier) == before
+
+
+def test_an_accelerator_is_searched_by_a_named_strategy(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    certified = cosilico.search_accelerator(
+        "ds_cnn", "tiny", out, strategy="certified", objective="edp"
+    )
+    assert certified.figures["strategy"] == "certified"
+    assert certified.figures["proof"]["complete"] is True
+    line = f"out must be a folder of the same strategy to resume, not {str(out)!r}"
+    with pytest.raises(cosilico.CosilicoError, match=f"^{re.escape(line)}$"):
+        cosilico.search_accelerator(
+            "ds_cnn", "tiny", out, strategy="random", objective="edp", resume=True
+        )
+    polished = cosilico.search_accelerator(
+        "ds_cnn", "tiny", strategy="random+polish", budget=40, objective="edp"
+    )
+    assert set(polished.evaluations["phase"]) == {"default", "random", "polish"}
+    assert 20 < len(polished.evaluations) <= 40
+    cost = certified.figures["proof"]["cost"]
+    best = polished.figures["best"]
+    assert cost <= best["predicted_cycles"] * best["energy"]
 
 
 def test_an_interrupted_search_is_resumed_or_replaced(tmp_path: Path) -> None:

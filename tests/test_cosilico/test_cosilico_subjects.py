@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import cosilico
+from cosilico.hardware_strategies import hardware_strategy
 from cosilico.subjects import ExperimentSubject, NetworkSubject
 from sim.cost.costs import evaluate_many
 from sim.model import predict
@@ -86,6 +87,20 @@ def test_every_network_of_a_workload_runs_on_a_batch(tmp_path: Path) -> None:
         for network in (other, named_network("autoencoder"))
     ]
     assert cycles == 2 * programs[0] + programs[1]
+
+
+def test_an_identity_is_of_the_strategy_and_its_settings() -> None:
+    plain = NetworkSubject("autoencoder", TINY, 1)
+    assert plain.settings == hardware_strategy(metric="latency", wanted_by="a test")
+    identity = plain.identity()
+    for label, budget in (("certified", None), ("hardware", None), ("hardware+polish", 50)):
+        settings = hardware_strategy(label, metric="latency", budget=budget, wanted_by="a test")
+        other = NetworkSubject("autoencoder", TINY, 1, settings=settings)
+        assert differing(other.identity(), identity) == {"strategy"}
+    settings = hardware_strategy(metric="edp", wanted_by="a test")
+    other = NetworkSubject("autoencoder", TINY, 1, settings=settings)
+    assert other.objective.metric == "edp"
+    assert differing(other.identity(), identity) == {"objective", "strategy"}
 
 
 @spaces
