@@ -191,7 +191,7 @@ class _Search:
         identity: dict[str, Any],
         costs: CostModel,
     ) -> None:
-        self._started = time.monotonic()
+        self._started, self._cpu_started = time.monotonic(), time.process_time()
         self._make, self._settings, self._seed, self._out = strategy, settings, seed, out
         self._objective = objective
         self._costs = costs
@@ -224,6 +224,7 @@ class _Search:
         with self._store.restoring():
             self._step = int(state.get("step", 0))
             self._earlier_s = float(state.get("wall_s", 0.0))
+            self._earlier_cpu_s = float(state.get("cpu_s", 0.0))
             if state:
                 self._strategy.load_state_dict(state["strategy"])
 
@@ -245,12 +246,16 @@ class _Search:
         state = {
             "step": self._step,
             "wall_s": self._wall_s(),
+            "cpu_s": self._cpu_s(),
             "strategy": self._strategy.state_dict(),
         }
         self._store.save(state, self._evaluator.records)
 
     def _wall_s(self) -> float:
         return self._earlier_s + time.monotonic() - self._started
+
+    def _cpu_s(self) -> float:
+        return self._earlier_cpu_s + time.process_time() - self._cpu_started
 
     def _result(self, outcome: Outcome) -> SearchResult:
         return SearchResult(
@@ -261,4 +266,5 @@ class _Search:
             history=tuple(self._evaluator.records),
             log_sha256=self._store.log_sha256,
             wall_s=self._wall_s(),
+            cpu_s=self._cpu_s(),
         )

@@ -14,7 +14,14 @@ from search.strategies.baseline_settings import (
     TpeSettings,
 )
 from search.strategies.certified_settings import CertifiedSettings
+from search.strategies.dna_settings import DnaHardwareSettings, DnaSettings
 from search.strategies.hardware_settings import HardwareSettings
+from search.strategies.joint_baseline_settings import JointEvolutionSettings, JointRandomSettings
+from search.strategies.nahas_settings import (
+    NahasJointSettings,
+    NahasOneshotSettings,
+    NahasPhaseSettings,
+)
 from search.strategies.rhnas_settings import RhnasSettings
 from search.strategies.settings import CoSearchSettings, StrategySettings
 
@@ -26,7 +33,16 @@ __all__ = ["CO_SEARCHES", "HARDWARE_SEARCHES"]
 CO_SEARCHES: "Registry[CoSearchSettings, Strategy]" = Registry("co-search")
 """Strategies that an experiment can name, made from a ``CoSearchProblem`` and their settings."""
 
-CO_SEARCHES.register("rhnas", RhnasSettings, "search.strategies.rhnas:Rhnas")
+for _name, _settings, _implementation in (
+    ("rhnas", RhnasSettings, "search.strategies.rhnas:Rhnas"),
+    ("nahas-joint", NahasJointSettings, "search.strategies.nahas_joint:NahasJoint"),
+    ("nahas-oneshot", NahasOneshotSettings, "search.strategies.nahas_oneshot:NahasOneshot"),
+    ("nahas-phase", NahasPhaseSettings, "search.strategies.nahas_phase:NahasPhase"),
+    ("dna", DnaSettings, "search.strategies.dna:Dna"),
+    ("random", JointRandomSettings, "search.strategies.joint_random:JointRandom"),
+    ("evolution", JointEvolutionSettings, "search.strategies.joint_evolution:JointEvolution"),
+):
+    CO_SEARCHES.register(_name, _settings, _implementation)
 
 HARDWARE_SEARCHES: "Registry[StrategySettings, Strategy]" = Registry("hardware search")
 """Strategies for a network that is given, made from a ``HardwareProblem`` and their settings."""
@@ -35,7 +51,7 @@ HARDWARE_SEARCHES.register(
     "hardware", HardwareSettings, "search.strategies.hardware:HardwareSearch"
 )
 
-for _settings, _implementation in (
+for _given, _search in (
     (AmortizedSettings, "search.strategies.amortized:Amortized"),
     (CertifiedSettings, "search.strategies.certified:Certified"),
     (ExhaustiveSettings, "search.strategies.exhaustive:Exhaustive"),
@@ -45,5 +61,6 @@ for _settings, _implementation in (
     (TpeSettings, "search.strategies.optuna_search:tpe"),
     (CmaesSettings, "search.strategies.optuna_search:cmaes"),
     (NsgaSettings, "search.strategies.optuna_search:nsga"),
+    (DnaHardwareSettings, "search.strategies.dna_search:DnaSearch"),
 ):
-    HARDWARE_SEARCHES.register(_settings().strategy, _settings, _implementation)
+    HARDWARE_SEARCHES.register(_given().strategy, _given, _search)

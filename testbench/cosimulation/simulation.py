@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,10 +209,9 @@ def build(
     return CocotbSimulation(config=config, executable=executable, view=chosen, model_memory=model)
 
 
-def _hang(job: ProgramJob, stuck: dict[str, object]) -> HarnessError:
+def _hang(job: ProgramJob, stuck: dict[str, Any]) -> HarnessError:
     started, finished = (
-        dict(zip(Queue, stuck[name], strict=True))  # type: ignore[call-overload]
-        for name in ("started", "finished")
+        dict(zip(Queue, stuck[name], strict=True)) for name in ("started", "finished")
     )
     reason = explain_hang(program_descriptors(job.program), started, finished)
     return HarnessError(f"run {stuck['run']} stopped at cycle {stuck['cycle']}: {reason}")

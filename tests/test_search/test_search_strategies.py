@@ -46,6 +46,13 @@ class RandomSettings(StrategySettings):
     draws: int = integer(6, 1, 1000)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChanceSettings(RandomSettings):
+    """Settings of the strategy by a name that no co-search has."""
+
+    strategy: str = choice("chance", "chance")
+
+
 class RandomSearch:
     """Ten accelerators in a step, drawn by chance; learns the best so far."""
 
@@ -248,18 +255,19 @@ def test_an_experiment_names_registered_strategies_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "experiment.toml"
-    path.write_text("[task]\nname = 'digits'\n[search]\nstrategy = 'random'\ndraws = 9\n")
+    path.write_text("[task]\nname = 'digits'\n[search]\nstrategy = 'chance'\ndraws = 9\n")
     with pytest.raises(CosilicoError) as caught:
         load_experiment(path)
-    assert str(caught.value) == f"{path}: search.strategy must be one of rhnas, not 'random'"
+    known = ", ".join(CO_SEARCHES)
+    assert str(caught.value) == f"{path}: search.strategy must be one of {known}, not 'chance'"
     monkeypatch.setattr(CO_SEARCHES, "_entries", dict(CO_SEARCHES._entries))
-    CO_SEARCHES.register("random", RandomSettings, RandomSearch)
-    assert load_experiment(path).search == RandomSettings(draws=9)
-    path.write_text("[task]\nname = 'digits'\n[search]\nstrategy = 'random'\ndraws = 0\n")
+    CO_SEARCHES.register("chance", ChanceSettings, RandomSearch)
+    assert load_experiment(path).search == ChanceSettings(draws=9)
+    path.write_text("[task]\nname = 'digits'\n[search]\nstrategy = 'chance'\ndraws = 0\n")
     with pytest.raises(CosilicoError) as caught:
         load_experiment(path)
     assert str(caught.value) == f"{path}: search.draws must be an integer in 1 … 1000, not 0"
-    path.write_text("[task]\nname = 'digits'\n[search]\nstrategy = 'random'\nrounds = 2\n")
+    path.write_text("[task]\nname = 'digits'\n[search]\nstrategy = 'chance'\nrounds = 2\n")
     with pytest.raises(CosilicoError) as caught:
         load_experiment(path)
     assert str(caught.value) == f"{path}: search has no field 'rounds'"
