@@ -6,11 +6,21 @@ from typing import Any
 
 import pytest
 
+from project_root import ROOT
 from search.checkpoint import CheckpointStore
 from search.driver import run_search
+from search.experiment import load_experiment
 from search.strategies import CO_SEARCHES
 from sim.cost.area import area
 from small_co_searches import NETWORK, SMALL_FIELDS, small_experiment
+
+
+@pytest.mark.parametrize("strategy", CO_SEARCHES)
+def test_there_is_an_example_on_digits(strategy: str) -> None:
+    examples = map(load_experiment, sorted((ROOT / "examples").glob("digits*.toml")))
+    mine = [example for example in examples if example.search.strategy == strategy]
+    assert mine
+    assert {example.task.name for example in mine} == {"digits"}
 
 
 @pytest.mark.parametrize("strategy", CO_SEARCHES)
