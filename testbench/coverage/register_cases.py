@@ -36,6 +36,12 @@ async def idle_bench(dut: Any) -> Bench:
 
 
 @cocotb.test()
+async def power_up(dut: Any) -> None:
+    """Power up and reset, nothing else."""
+    await idle_bench(dut)
+
+
+@cocotb.test()
 async def registers_keep_what_is_written(dut: Any) -> None:
     """Words and single bytes; what may not be written stays; unknown offsets read 0."""
     bench = await idle_bench(dut)

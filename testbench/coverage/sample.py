@@ -9,7 +9,8 @@ from hwgen.program import compile_mapped
 from sim import golden
 from sim.model import predict_mapped
 from sim.realizability import map_realizable
-from sim.spec.bus import ADDRESS_BITS, PAGE_BYTES
+from sim.spec.bus import ADDRESS_BITS, DESCRIPTOR_PORT_BYTES, PAGE_BYTES
+from sim.spec.descriptor import Queue
 from sim.spec.errors import CosilicoError
 from sim.spec.stops import StopCause
 from testbench.cases.random_networks import Case, draw_cases_on
@@ -144,6 +145,17 @@ def _run_network(built: Harness, case: Case, rng: np.random.Generator) -> None:
             raise CosilicoError(f"network {case.index}: {differing}")
 
 
+def _answers(subject: Subject, port: BusPort) -> int:
+    """Return how many beats or responses a port certainly gives to the good program."""
+    prediction = subject.prediction
+    if port is BusPort.READ:
+        return prediction.read_bytes // subject.harness.config.bus_bytes
+    if port is BusPort.DESCRIPTORS:
+        return prediction.descriptor_bytes // DESCRIPTOR_PORT_BYTES
+    # Each descriptor has a burst at least.
+    return int(np.count_nonzero(prediction.queues == Queue.STORE))
+
+
 def _run_failure(subject: Subject, number: int, rng: np.random.Generator) -> None:
     """Let a run of the good program end early, in one of the ways in turn; then run it to its end."""
     base, length = _base(rng), len(subject.program.image)
@@ -154,8 +166,7 @@ def _run_failure(subject: Subject, number: int, rng: np.random.Generator) -> Non
     if way < 3:
         response = rng.choice(list(Response))
         port = list(BusPort)[way]
-        # A program has six beats of descriptors and of data to read at least, but a single write.
-        index = 0 if port is BusPort.WRITE else int(rng.integers(0, 6))
+        index = int(rng.integers(0, _answers(subject, port)))
         fault = Fault(port=port, index=index, response=response)
         memory, cause = replace(memory, fault=fault), StopCause.RESPONSE
     elif way == 3:
