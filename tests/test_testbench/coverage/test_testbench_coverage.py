@@ -1,16 +1,20 @@
 """Coverage of the emitted Verilog: counts that Verilator writes, shares by module, a small sample."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from accelerators import NARROW_BUS
+from hwgen.emit import TOP_MODULE, emit
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError, MachineError
 from sim.spec.views import View
 from testbench.coverage import sample as samples
 from testbench.coverage import summary as summaries
 from testbench.coverage.sample import Sample, run_sample
 from testbench.coverage.summary import (
+    CONSTANT_OUTPUTS,
     DATAPATH,
     Hole,
     control_shares,
@@ -18,7 +22,7 @@ from testbench.coverage.summary import (
     open_points,
     summarize_coverage,
 )
-from testbench.faults.recovery import Subject
+from testbench.faults.recovery import CONFIGS, Subject
 from testbench.rtl.coverage import Coverage, Point
 from testbench.rtl.harness import build
 
@@ -124,6 +128,28 @@ def test_names_are_without_prefix_and_sizes() -> None:
     names = {"cosilico_ram__A2_D4_W10": "ram", "cosilico_fifo_16x4": "fifo", "cosilico_top": "top"}
     for module, name in names.items():
         assert module_name(Point("line", module, 1, "")) == name
+
+
+def tied(text: str, module: str, name: str) -> bool:
+    """Whether an output of a module is a constant, there or in the module below that drives it."""
+    body = text[text.index(f"module {module}(") :].partition("endmodule")[0]
+    if re.search(rf"assign {name} = \d+'[hbd][0-9a-f]+;", body):
+        return True
+    for driver in re.finditer(rf"\.(\w+)\({name}\)", body):
+        below = re.findall(r"^  (cosilico_\w+) ", body[: driver.start()], re.MULTILINE)[-1]
+        if tied(text, below, driver[1]):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_outputs_that_are_called_constant_are(config: AcceleratorConfig) -> None:
+    text = emit(config)
+    assert [name for name in CONSTANT_OUTPUTS if not tied(text, TOP_MODULE, name)] == []
+    assert tied(text, "cosilico_csr", "bresp")
+    assert tied(text, "cosilico_csr", "rresp")
+    assert tied(text, "cosilico_fetch", "arlen")
+    assert not tied(text, TOP_MODULE, "m_axi_arlen")
 
 
 @pytest.mark.rtl
