@@ -24,6 +24,7 @@ from testbench.rtl.coverage import (
     COVERAGE_FILE,
     COVERAGE_FLAGS,
     COVERAGE_SOURCES,
+    POWER_UP_FILE,
     Coverage,
 )
 from testbench.rtl.emission import emit_once
@@ -149,7 +150,7 @@ class Harness(Simulation):
             if code != 0:
                 raise MachineError(end_words(code, words))
             if self.coverage is not None:
-                self.coverage.add(directory / COVERAGE_FILE)
+                self.coverage.add(directory / COVERAGE_FILE, directory / POWER_UP_FILE)
             sizes = [sum(probe_bytes(self.config, probe) for probe in job.probes) for job in jobs]
             return [
                 result_of_step(self.config, step, raw, view=self.view, wall_s=wall_s, cycles=cycles)
@@ -238,6 +239,7 @@ def _render(
         top=TOP_MODULE,
         waves=waves,
         coverage=COVERAGE_FILE if coverage else "",
+        power_up=POWER_UP_FILE,
         pes_y=config.pes_y,
         pes_x=config.pes_x,
         lanes=config.compute_lanes,

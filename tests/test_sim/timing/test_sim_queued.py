@@ -1,5 +1,6 @@
 """The queued memory against the deterministic memory, whose model is exact, and against hand-made timelines."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,21 +56,23 @@ def test_separate_servers_are_a_fixed_latency(space: HardwareSpace, latency: int
         assert np.array_equal(own.done, exact.done)
 
 
-def served(memory: QueuedMemory, *waiting: dict[int, int]) -> list[tuple[int, int]]:
-    """Ports in the order of service and the cycles in which it ends; 64 bytes at address 0 each.
+def served(
+    memory: QueuedMemory, *waiting: dict[int, int], addresses: Sequence[int] = ()
+) -> list[tuple[int, int]]:
+    """Ports in the order of service and the cycles in which it ends; 64 bytes each.
 
-    Each dict has the arrivals of the bursts at the ports' heads.
+    Each dict has the arrivals of the bursts at the ports' heads. Addresses are 0 if not given.
     """
     q = parameters(memory)
     servers, banks = servers_at_doorbell(q)
     burst = np.zeros(2, np.int64)
     order = []
-    for heads in waiting:
+    for heads, address in zip(waiting, addresses or [0] * len(waiting), strict=True):
         arrivals = np.full(PORTS, NEVER, np.int64)
         for port, cycle in heads.items():
             arrivals[port] = cycle
         port = take_next(q, servers, arrivals, burst)
-        end = served_until(q, servers, banks, burst, port, int(arrivals[port]), 0, 64)
+        end = served_until(q, servers, banks, burst, port, int(arrivals[port]), address, 64)
         order.append((int(port), int(end) // 64))
     return order
 
@@ -111,6 +114,13 @@ def test_rows_and_turnarounds_take_their_time() -> None:
         (READS, 28 + 3 + 8),
         (WRITES, 39 + 3 + 7 + 8),
     ]
+
+
+def test_another_row_of_a_bank_is_opened_anew() -> None:
+    rows = replace(SHARED, row_cycles=20, row_bytes=1024, banks=2)
+    addresses = (0, 2048, 0, 1024, 1088)  # bank 0 thrice, then a row of bank 1 twice
+    ends = [cycle for _, cycle in served(rows, *[{READS: 0}] * 5, addresses=addresses)]
+    assert ends == [28, 28 + 28, 56 + 28, 84 + 8, 92 + 8]
 
 
 def test_other_masters_take_their_share() -> None:
