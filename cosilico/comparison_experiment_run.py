@@ -11,6 +11,7 @@ from search.checkpoint import LOG_FILE
 from search.driver import run_search
 from search.evaluator import Evaluation, Evaluator
 from search.experiment import Experiment
+from search.finalist import FINAL
 from search.loading import load_family, load_task
 from search.result import SearchResult
 from search.score import Score
@@ -23,9 +24,6 @@ from sim.cost.workload import Workload
 from sim.spec.errors import NotRealizableError
 
 __all__ = ["compare_co_search", "score_target"]
-
-FINAL = "final"
-"""Phase of the evaluations of the trained network, which no budget counts."""
 
 
 def score_target(experiment: Experiment, workload: Workload) -> float:

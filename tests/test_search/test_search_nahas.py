@@ -274,8 +274,8 @@ def test_a_search_without_a_feasible_pair_says_so(tmp_path: Path) -> None:
     search = strategy(experiment(tmp_path, "nahas-joint"), cycles_budget=1.0)
     search.step("trials")
     message = (
-        "^a pair of the 2 that the search evaluated must be realizable and within all budgets, "
-        "but none is$"
+        r"^network '\S+' must have an accelerator that is realizable and within all budgets, but none of "
+        r"2 evaluated pairs gives it that$"
     )
     with pytest.raises(NotRealizableError, match=message):
         search.step("training")
