@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from search.checkpoint import LOG_FILE
-from search.driver import run_search
+from search.driver import require_default, run_search
 from search.evaluator import Evaluation, Evaluator
 from search.experiment import Experiment
 from search.finalist import FINAL
@@ -34,9 +34,10 @@ def score_target(experiment: Experiment, workload: Workload) -> float:
     CosilicoError
         If the data cannot be read.
     NotRealizableError
-        If the default accelerator runs neither the largest nor the smallest network.
+        If the default accelerator cannot be built, or runs neither the largest nor the smallest network.
     """
     task, hardware = load_task(experiment), experiment.hardware.hardware_space()
+    require_default(hardware)
     problem = CoSearchProblem(
         hardware=hardware,
         objective=experiment.objective.objective(hardware),
