@@ -55,8 +55,8 @@ class LearnedCosts:
 
     @property
     def realizable(self) -> int:
-        """Number of labels that are realizable."""
-        return sum(cost < np.inf for cost, _ in self._labels.values())
+        """Number of realizable labels that are not held out."""
+        return int((self._split(held_out=False)[1][:, 0] < np.inf).sum())
 
     def epoch(self) -> float:
         """Learn from all labels that are not held out once; return the mean loss."""

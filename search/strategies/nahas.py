@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from search.strategies.co_search import CoSearch
-from search.strategies.settings import TRAINING
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.errors import NotRealizableError
 
 __all__ = ["Nahas"]
 
@@ -54,23 +52,3 @@ class Nahas(CoSearch):
         """Network of the best feasible pair that was judged, the most probable if there is none."""
         best = self.best_judged
         return self.most_probable if best is None else best
-
-    def step(self, stage: str) -> None:
-        """Advance the search, or train the final network for an epoch.
-
-        Where no feasible pair was judged, the most probable network is trained for the space's
-        default.
-
-        Raises
-        ------
-        NotRealizableError
-            If that is not feasible either.
-        """
-        if stage == TRAINING and self.best_accelerator(self.architecture) is None:
-            (row,) = self.evaluate(self.architecture, [self.hardware.default], "default")
-            if not self.objective.feasible(row):
-                raise NotRealizableError(
-                    f"a pair of the {len(self.evaluator.records)} that the search evaluated must be "
-                    "realizable and within all budgets, but none is"
-                )
-        super().step(stage)

@@ -16,8 +16,7 @@ from search.strategies.nahas import Nahas
 from search.strategies.nahas_settings import NahasOneshotSettings
 from search.strategies.protocol import CoSearchProblem
 from search.training import accuracy
-from sim.cost.objective import METRICS
-from sim.spec.errors import CosilicoError, NotRealizableError
+from sim.spec.errors import NotRealizableError
 
 __all__ = ["NahasOneshot"]
 
@@ -54,11 +53,7 @@ class NahasOneshot(Nahas):
     ----------
     problem : CoSearchProblem
     settings : NahasOneshotSettings
-
-    Raises
-    ------
-    CosilicoError
-        If there is a budget of a cost that the learned model does not know.
+        With an objective that they accept (``require_objective``).
     """
 
     def __init__(self, problem: CoSearchProblem, settings: NahasOneshotSettings) -> None:
@@ -69,23 +64,7 @@ class NahasOneshot(Nahas):
         self.learned: LearnedCosts | None = None
         if settings.cost_model == "learned":
             self.learned = LearnedCosts(self.objective, self.pair_sizes, seed=problem.seed)
-            self._require_known_budgets()
         self._label_draws = 0
-
-    def _require_known_budgets(self) -> None:
-        """Refuse budgets of costs that neither head predicts."""
-        for name in self._other_budgets:
-            if name != "area":
-                raise CosilicoError(
-                    "search.cost_model must be 'exact' where a cost other than the objective's "
-                    f"has a budget, here {name}, not 'learned'"
-                )
-
-    @property
-    def _other_budgets(self) -> dict[str, float]:
-        """Budgets of other costs than the objective's."""
-        own = METRICS[self.objective.metric]
-        return {name: limit for name, limit in self.objective.budgets.items() if own != (name,)}
 
     @property
     def search_stages(self) -> Mapping[str, int]:
@@ -141,7 +120,7 @@ class NahasOneshot(Nahas):
         learned = self._learned()
         if not learned.realizable:
             raise NotRealizableError(
-                f"a pair of the {len(learned)} labels must be realizable, but none is"
+                f"a pair of the {len(learned)} labels must be realizable and not held out, but none is"
             )
         learned.epoch()
 
@@ -173,7 +152,7 @@ class NahasOneshot(Nahas):
             if not row.realizable:
                 return self.score(quality, row)
             cost, costs = float(self.objective.cost(row)), row.costs
-        limits = self._other_budgets
+        limits = self.objective.other_budgets
         within = math.prod(min(1.0, limit / costs[name]) for name, limit in limits.items())
         return quality * within - self.settings.cost_weight * abs(cost / self.target - 1)
 

@@ -1,9 +1,11 @@
 """Settings of the three strategies of NAHAS."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from search.sections import choice, integer, number
 from search.strategies.settings import TRAINING, PairBudgetSettings
+from sim.cost.objective import Objective
 
 __all__ = [
     "NahasJointSettings",
@@ -11,6 +13,12 @@ __all__ = [
     "NahasPhaseSettings",
     "NahasTrialSettings",
 ]
+
+_LEAST_LABELS = 10
+"""Fewest labels of a learned cost model, of which the tenth is held out."""
+
+_REFERENCES = 2
+"""Most pairs that are evaluated for the target, before the first label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +55,10 @@ class NahasTrialSettings(PairBudgetSettings):
     clip: float = number(1.0, 0.01, 10.0)
     passes: int = integer(4, 1, 1000)
     entropy: float = number(0.0, 0.0, 10.0)
+
+    def spending(self, budget: int) -> Self:
+        """Settings with a budget, and a trial for each of its evaluations."""
+        return replace(self, budget=budget, trials=budget)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,13 +140,36 @@ class NahasOneshotSettings(PairBudgetSettings):
 
     strategy: str = choice("nahas-oneshot", "nahas-oneshot")
     cost_model: str = choice("learned", "learned", "exact")
-    labels: int = integer(4000, 10, 10_000_000)
+    labels: int = integer(4000, _LEAST_LABELS, 10_000_000)
     cost_epochs: int = integer(60, 1, 100_000)
     warmup_epochs: int = integer(20, 0, 100_000)
     epochs: int = integer(60, 1, 100_000)
     cost_weight: float = number(0.1, 0.0, 100.0)
     step_size: float = number(0.0048, 1e-6, 1.0)
     candidates: int = integer(32, 0, 1_000_000)
+
+    def __post_init__(self) -> None:
+        """Check the fields, and that a budget leaves labels beside what is kept for the selection."""
+        PairBudgetSettings.__post_init__(self)
+        limit = self.limit("labels")
+        if (
+            limit is not None
+            and self.cost_model == "learned"
+            and limit < _LEAST_LABELS + _REFERENCES
+        ):
+            raise ValueError(
+                f"budget must be 0 or leave {_LEAST_LABELS} labels for a learned cost_model, "
+                f"not {self.budget!r}"
+            )
+
+    def require_objective(self, objective: Objective) -> None:
+        """Raise ``ValueError`` if a budget is of a cost that neither head of the learned model predicts."""
+        unknown = [name for name in objective.other_budgets if name != "area"]
+        if unknown and self.cost_model == "learned":
+            raise ValueError(
+                "cost_model must be 'exact' where a cost other than the objective's has a budget, "
+                f"here {unknown[0]}, not 'learned'"
+            )
 
     def limit(self, stage: str) -> int | None:
         """The budget; until the selection less its evaluations, which have half of it at most."""

@@ -1,6 +1,7 @@
 """A learned cost model: what it predicts, how its error is told, and that it goes on where it was."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -113,6 +114,18 @@ def test_pairs_that_are_not_realizable_are_dear(
     error = model.error()
     assert error is not None
     assert error.pairs == sum(row.realizable for _, row in changed[9::10])
+
+
+def test_a_realizable_label_that_is_held_out_teaches_nothing(
+    labels: list[tuple[tuple[int, ...], Evaluation]],
+) -> None:
+    model = LearnedCosts(OBJECTIVE, SMALL.sizes, seed=1)
+    for i, (indices, row) in enumerate(labels[:10]):
+        model.add(indices, row if i == 9 else replace(row, violations=("MAP_WEIGHTS",)))
+    assert (len(model), model.realizable) == (10, 0)
+    model.add(labels[10][0], labels[10][1])
+    assert model.realizable == 1
+    model.epoch()
 
 
 def test_training_goes_on_where_it_was(

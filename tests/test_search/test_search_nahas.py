@@ -20,7 +20,7 @@ from search.strategies.nahas_oneshot import NahasOneshot
 from search.strategies.nahas_phase import NahasPhase
 from search.strategies.nahas_settings import NahasOneshotSettings, NahasPhaseSettings
 from search.strategies.protocol import CoSearchProblem
-from sim.spec.errors import CosilicoError, NotRealizableError
+from sim.spec.errors import DesignFileError, NotRealizableError
 
 SHARED = """
 name = "small"
@@ -238,6 +238,10 @@ def test_a_budget_leaves_evaluations_for_the_selection(tmp_path: Path) -> None:
     labels = [row for row in spent if row.phase == "label"]
     assert len(labels) == 20 - (2 + 2) - 1  # candidates, the most probable pair, default; target
     assert NahasOneshotSettings(budget=24).limit("labels") == 12
+    message = "^budget must be 0 or leave 10 labels for a learned cost_model, not 22$"
+    with pytest.raises(ValueError, match=message):
+        NahasOneshotSettings(budget=22)
+    assert NahasOneshotSettings(budget=1, cost_model="exact").limit("one-shot") == 1
     assert NahasOneshotSettings(budget=100).limit("one-shot") == 100 - 34
     assert NahasOneshotSettings(budget=100).limit("selection") == 100
     assert NahasOneshotSettings().limit("labels") is None
@@ -246,13 +250,15 @@ def test_a_budget_leaves_evaluations_for_the_selection(tmp_path: Path) -> None:
 
 
 def test_a_learned_cost_model_knows_no_other_budgets(tmp_path: Path) -> None:
-    chosen = experiment(tmp_path, "nahas-oneshot")
+    limited = SHARED + "[objective]\nenergy_budget_uj = 1.0\n"
     message = (
-        "^search.cost_model must be 'exact' where a cost other than the objective's has a budget, "
+        "search.cost_model must be 'exact' where a cost other than the objective's has a budget, "
         "here energy, not 'learned'$"
     )
-    with pytest.raises(CosilicoError, match=message):
-        strategy(chosen, energy_budget=1e6)
+    with pytest.raises(DesignFileError, match=message):
+        experiment(tmp_path, "nahas-oneshot", limited)
+    assert experiment(tmp_path, "nahas-oneshot exact", limited).objective.energy_budget_uj == 1
+    chosen = experiment(tmp_path, "nahas-oneshot")
     assert strategy(chosen, metric="energy", energy_budget=1e6).target == 1e6
 
 
@@ -274,8 +280,8 @@ def test_a_search_without_a_feasible_pair_says_so(tmp_path: Path) -> None:
     search = strategy(experiment(tmp_path, "nahas-joint"), cycles_budget=1.0)
     search.step("trials")
     message = (
-        "^a pair of the 2 that the search evaluated must be realizable and within all budgets, "
-        "but none is$"
+        r"^network '\S+' must have an accelerator that is realizable and within all budgets, but none of "
+        r"2 evaluated pairs gives it that$"
     )
     with pytest.raises(NotRealizableError, match=message):
         search.step("training")
