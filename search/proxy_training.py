@@ -23,7 +23,8 @@ class ProxyTraining:
     epochs, batch : int
         Of each training.
     share : float
-        Part of the training images that is used, drawn once; a batch at least.
+        Part of the training images that is used, drawn once; a batch at least, where there are as
+        many.
     learning_rate : float
         AdamW's largest step size.
     seed : int
@@ -48,9 +49,10 @@ class ProxyTraining:
         seed: int,
     ) -> None:
         self._networks, self._validation = networks, task.validation
-        self._epochs, self._batch, self._learning_rate = epochs, batch, learning_rate
+        self._epochs, self._learning_rate = epochs, learning_rate
+        self._batch = min(batch, len(task.train))
         self._seed = seed
-        count = max(batch, round(share * len(task.train)))
+        count = min(len(task.train), max(batch, round(share * len(task.train))))
         drawn = torch.randperm(len(task.train), generator=torch.Generator().manual_seed(seed))
         part = drawn[:count].sort().values
         self._split = Split(task.train.images[part], task.train.labels[part])

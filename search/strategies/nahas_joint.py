@@ -26,9 +26,10 @@ class NahasJoint(NahasTrials):
     a probability and the mean of ten trials as baseline, makes better pairs more probable.
 
     Where the paper leaves a choice open, or its scale does not fit a processor: the controller is an
-    LSTM of 64 units with four gradient steps for each ten trials; its step size is four times that of
+    LSTM of 64 units with four gradient steps for each ten trials; its step size is ten times that of
     the paper, which has 5,000 trials; a child is trained as this project trains networks (AdamW with
-    a one-cycle step size, whose rise is the warm-up), not by RMSProp for ImageNet; a network that is
+    a one-cycle step size, whose rise is the warm-up), not by RMSProp for ImageNet, in small
+    batches, as a proxy is at chance before some dozens of steps; a network that is
     drawn again is not trained again. Where no budget limits T, T₀ is the cost of a reference
     (:attr:`search.strategies.co_search.CoSearch.target`). A pair that is not realizable is not
     trained, and teaches by how far from the rules it is (:class:`search.score.Score`).

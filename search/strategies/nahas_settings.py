@@ -36,6 +36,11 @@ class NahasTrialSettings(PairBudgetSettings):
         Epochs of a drawn network, which is trained from scratch.
     proxy_share : float
         Part of the training images that drawn networks are trained on.
+    proxy_batch : int
+        Images in a step of a drawn network. A proxy needs some dozens of steps: before, the statistics
+        of batch normalization are those of its start, and all accuracies are those of chance.
+    proxy_learning_rate : float
+        AdamW's largest step size for a drawn network.
     step_size : float
         Adam's for the controller; that of the paper, 0.0005, is for many more trials.
     clip : float
@@ -51,7 +56,9 @@ class NahasTrialSettings(PairBudgetSettings):
     trials_per_update: int = integer(10, 2, 10_000)
     proxy_epochs: int = integer(5, 1, 10_000)
     proxy_share: float = number(0.5, 0.001, 1.0)
-    step_size: float = number(0.002, 1e-6, 1.0)
+    proxy_batch: int = integer(32, 2, 1000)
+    proxy_learning_rate: float = number(0.01, 1e-6, 1.0)
+    step_size: float = number(0.005, 1e-6, 1.0)
     clip: float = number(1.0, 0.01, 10.0)
     passes: int = integer(4, 1, 1000)
     entropy: float = number(0.0, 0.0, 10.0)

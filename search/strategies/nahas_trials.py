@@ -31,9 +31,9 @@ class NahasTrials(Nahas):
             problem.networks,
             problem.task,
             epochs=settings.proxy_epochs,
-            batch=problem.train.batch,
+            batch=settings.proxy_batch,
             share=settings.proxy_share,
-            learning_rate=problem.train.learning_rate,
+            learning_rate=settings.proxy_learning_rate,
             seed=problem.seed,
         )
 
