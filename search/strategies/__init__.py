@@ -24,6 +24,7 @@ from search.strategies.nahas_settings import (
 )
 from search.strategies.rhnas_settings import RhnasSettings
 from search.strategies.settings import CoSearchSettings, StrategySettings
+from search.strategies.two_level_settings import TwoLevelSettings
 
 if TYPE_CHECKING:  # torch is not needed to check an experiment
     from search.strategies.protocol import Strategy
@@ -38,6 +39,7 @@ for _name, _settings, _implementation in (
     ("nahas-joint", NahasJointSettings, "search.strategies.nahas_joint:NahasJoint"),
     ("nahas-oneshot", NahasOneshotSettings, "search.strategies.nahas_oneshot:NahasOneshot"),
     ("nahas-phase", NahasPhaseSettings, "search.strategies.nahas_phase:NahasPhase"),
+    ("two-level", TwoLevelSettings, "search.strategies.two_level:TwoLevel"),
     ("dna", DnaSettings, "search.strategies.dna:Dna"),
     ("random", JointRandomSettings, "search.strategies.joint_random:JointRandom"),
     ("evolution", JointEvolutionSettings, "search.strategies.joint_evolution:JointEvolution"),
