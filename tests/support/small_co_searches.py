@@ -32,13 +32,10 @@ SMALL_FIELDS = {
     "samples_per_update": 4,
     "proxy_epochs": 1,
     "labels": 10,
-    "cost_epochs": 2,
+    "cost_epochs": 3,
     "candidates": 4,
     "refine_rounds": 1,
     "trials_per_update": 4,
-    "proxy_epochs": 1,
-    "cost_epochs": 3,
-    "candidates": 4,
 }
 """Values of settings by their names, for every strategy that has them."""
 
