@@ -5,9 +5,24 @@ from typing import Any
 
 from page_tables import table_lines
 
-__all__ = ["certified", "regret"]
+__all__ = ["amortized", "certified", "regret"]
 
 Results = Mapping[str, Any]
+
+
+def amortized(results: Results) -> str:
+    """Regret of the amortized agent and of simpler answers on unseen networks, for each case."""
+    names = list(next(iter(results.values()))["summary"])
+    titles = ("case", "networks", *names)
+    rows = []
+    for case, row in results.items():
+        judged = len(row["networks"]) - len(row["not_run_by_default"])
+        cells = [
+            f"{figures['median']:.1f} / {figures['p90']:.1f} ({100 * figures['within_3']:.0f} %)"
+            for figures in row["summary"].values()
+        ]
+        rows.append([case.replace(":", ", "), f"{judged}", *cells])
+    return "\n".join(table_lines(titles, rows, text=1))
 
 
 def certified(results: Results) -> str:
