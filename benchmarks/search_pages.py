@@ -1,11 +1,12 @@
-"""Tables of the pages on searches: proofs and regret."""
+"""Tables of the pages on searches: proofs, regret, and co-searches side by side."""
 
 from collections.abc import Mapping
+from statistics import median
 from typing import Any
 
 from page_tables import table_lines
 
-__all__ = ["certified", "regret"]
+__all__ = ["certified", "co_searches", "regret"]
 
 Results = Mapping[str, Any]
 
@@ -42,6 +43,39 @@ def regret(results: Results) -> str:
         most = max(row["runs"] for row in by_budget.values())
         rows.append([name, f"{most:,}", *cells])
     return "\n".join(table_lines(titles, rows, text=1))
+
+
+def co_searches(results: Results) -> str:
+    """Medians over the seeds of a comparison of co-searches, and wins against random."""
+    titles = (
+        *("strategy", "int8 accuracy", f"{results['metric']} / target", "soft score"),
+        *("hypervolume", "images", "CPU s", "better than random by score", "by hypervolume"),
+    )
+    rows = []
+    for name, entry in results["strategies"].items():
+        searches = entry["searches"]
+        designs = [search["design"] for search in searches if search["design"] is not None]
+        middle = {key: median(design[key] for design in designs) for key in _DESIGN_FIGURES}
+        wins = entry["wins_against_random"]
+        rows.append(
+            [
+                name,
+                f"{middle['int8_accuracy']:.4f}",
+                f"{middle['cost'] / results['target_cost']:.3f}",
+                f"{middle['score']:.4f}",
+                f"{median(search['hypervolume'] for search in searches):.4f}",
+                f"{middle['trained_images']:,.0f}",
+                f"{middle['cpu_s']:.0f}",
+                *(
+                    "" if won is None else f"{won['better']} of {won['seeds']}"
+                    for won in (wins["score"], wins["hypervolume"])
+                ),
+            ]
+        )
+    return "\n".join(table_lines(titles, rows, text=1))
+
+
+_DESIGN_FIGURES = ("int8_accuracy", "cost", "score", "trained_images", "cpu_s")
 
 
 def _quantiles(row: Results | None) -> str:
