@@ -21,7 +21,7 @@ from rich.console import Console
 from cosilico.console import Column, fitted_table
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows
 from page_tables import table_lines
-from search_pages import certified, co_searches, regret
+from search_pages import certified, compared_co_searches, regret
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/*.md", "benchmarks/*.md")
@@ -419,7 +419,7 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         engines,
         foreign_systems,
         certified,
-        co_searches,
+        compared_co_searches,
         regret,
     )
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 from page_tables import table_lines
 
-__all__ = ["certified", "co_searches", "regret"]
+__all__ = ["certified", "compared_co_searches", "regret"]
 
 Results = Mapping[str, Any]
 
@@ -45,7 +45,7 @@ def regret(results: Results) -> str:
     return "\n".join(table_lines(titles, rows, text=1))
 
 
-def co_searches(results: Results) -> str:
+def compared_co_searches(results: Results) -> str:
     """Medians over the seeds of a comparison of co-searches, and wins against random."""
     titles = (
         *("strategy", "int8 accuracy", f"{results['metric']} / target", "soft score"),
