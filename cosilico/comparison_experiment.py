@@ -62,13 +62,14 @@ def co_search_contenders(
 ) -> dict[str, Experiment]:
     """Experiment of every strategy, which differ in their section ``[search]`` alone.
 
-    A strategy has the defaults of its settings; the experiment's own strategy, what the experiment says.
-    All have the same budget.
+    A strategy has the defaults of its settings, with as many trials as the budget has evaluations where it
+    has trials; the experiment's own strategy, what the experiment says. All have the same budget.
 
     Raises
     ------
     CosilicoError
-        If there is no strategy of a name, it has no budget, or a name is given twice.
+        If there is no strategy of a name, it has no budget or cannot search with this one or by the
+        experiment's objective, or a name is given twice.
     """
     chosen = {}
     for name in settings.strategies:
@@ -77,9 +78,15 @@ def co_search_contenders(
         kind: Any = CO_SEARCHES[name].settings
         if not issubclass(kind, PairBudgetSettings):
             raise CosilicoError(f"strategy must have a budget, which {name!r} has not")
-        own = experiment.search
-        given: PairBudgetSettings = own if own.strategy == name else kind()  # type: ignore[assignment]
-        chosen[name] = replace(experiment, search=replace(given, budget=settings.budget))
+        own: Any = experiment.search
+        try:
+            if own.strategy == name:
+                search = replace(own, budget=settings.budget)
+            else:
+                search = kind().spending(settings.budget)
+            chosen[name] = replace(experiment, search=search)
+        except ValueError as error:
+            raise CosilicoError(f"strategy {name}: {error}") from None
     if len(chosen) < len(settings.strategies):
         raise CosilicoError(
             f"strategies must be different ones, not {', '.join(settings.strategies)!r}"

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from search.checkpoint import LOG_FILE
-from search.driver import run_search
+from search.driver import require_default, run_search
 from search.evaluator import Evaluation, Evaluator
 from search.experiment import Experiment
+from search.finalist import FINAL
 from search.loading import load_family, load_task
 from search.result import SearchResult
 from search.score import Score
@@ -24,9 +25,6 @@ from sim.spec.errors import NotRealizableError
 
 __all__ = ["compare_co_search", "score_target"]
 
-FINAL = "final"
-"""Phase of the evaluations of the trained network, which no budget counts."""
-
 
 def score_target(experiment: Experiment, workload: Workload) -> float:
     """Cost at which the score of a pair is the accuracy: the target of every co-search of the experiment.
@@ -36,9 +34,10 @@ def score_target(experiment: Experiment, workload: Workload) -> float:
     CosilicoError
         If the data cannot be read.
     NotRealizableError
-        If the default accelerator runs neither the largest nor the smallest network.
+        If the default accelerator cannot be built, or runs neither the largest nor the smallest network.
     """
     task, hardware = load_task(experiment), experiment.hardware.hardware_space()
+    require_default(hardware)
     problem = CoSearchProblem(
         hardware=hardware,
         objective=experiment.objective.objective(hardware),

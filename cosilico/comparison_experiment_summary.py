@@ -153,9 +153,14 @@ def csv_text(comparison: CoSearchComparison) -> str:
 
 
 def results_table(comparison: CoSearchComparison, width: int) -> Table:
-    """Table of a row for each strategy: medians over the seeds, and wins against random."""
+    """Table of a row for each strategy: medians over the seeds, and wins against random.
+
+    Figures of designs are medians over the seeds that ended with a design; the column ``designs`` tells how
+    many did. Where there are no designs, they are "none".
+    """
     columns = [
         Column("strategy"),
+        Column("designs", right=True, rank=2),
         Column("int8 accuracy", right=True),
         Column(f"{comparison.metric} / target", right=True),
         Column("soft score", right=True),
@@ -177,6 +182,7 @@ def results_table(comparison: CoSearchComparison, width: int) -> Table:
         rows.append(
             [
                 strategy,
+                f"{len(comparison.figures(strategy, 'score'))} of {len(runs)}",
                 median("int8_accuracy", ".4f"),
                 median("cost", ".3f", comparison.target),
                 median("score", ".4f"),

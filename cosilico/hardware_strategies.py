@@ -1,5 +1,6 @@
 """Hardware searches by the labels that users give: a strategy's name, with or without a polish."""
 
+from pathlib import Path
 from typing import Any
 
 from cosilico.extras import require_module
@@ -26,7 +27,7 @@ def hardware_strategy(
     ----------
     label : str, optional
         A name of :data:`search.strategies.HARDWARE_SEARCHES`, with ``+polish`` if a local descent is to follow;
-        :data:`DEFAULT_STRATEGY` if not given.
+        :data:`DEFAULT_STRATEGY` if not given. ``amortized:FILE`` names its agent's file.
     metric : Metric
     budget : int, optional
         Evaluations; the strategy's own if not given.
@@ -36,13 +37,14 @@ def hardware_strategy(
     Raises
     ------
     CosilicoError
-        If there is no strategy of the name, or a package that it needs is not installed.
+        If there is no strategy of the name, a package that it needs is not installed, or no agent is
+        named that it needs.
     ValueError
         If the budget is none.
     """
     label = DEFAULT_STRATEGY if label is None else label
-    name = label.removesuffix(POLISHED)
-    if name not in HARDWARE_SEARCHES:
+    name, _, agent = label.removesuffix(POLISHED).partition(":")
+    if name not in HARDWARE_SEARCHES or (agent and name != "amortized"):
         known = ", ".join(HARDWARE_SEARCHES)
         raise CosilicoError(
             f"strategy must be one of {known}, with {POLISHED} if polished, not {label!r}"
@@ -50,6 +52,13 @@ def hardware_strategy(
     entry: Any = HARDWARE_SEARCHES[name]
     if isinstance(entry.implementation, str) and "optuna" in entry.implementation:
         require_module(f"{wanted_by} with {label}", "optuna")
-    spent = {} if budget is None else {"budget": budget}
-    settings: BudgetSettings = entry.settings(metric=metric, polish=label != name, **spent)
+    given: dict[str, Any] = {} if budget is None else {"budget": budget}
+    if name == "amortized":
+        if not Path(agent).is_file():
+            raise CosilicoError(
+                f"strategy amortized must name its agent's file, as amortized:FILE, not {label!r}"
+            )
+        given["agent"] = agent
+    polish = label.endswith(POLISHED)
+    settings: BudgetSettings = entry.settings(metric=metric, polish=polish, **given)
     return settings

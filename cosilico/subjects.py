@@ -80,7 +80,8 @@ class ExperimentSubject:
                 for text, other in zip(self._networks, settings.networks, strict=True)
             ],
             runs=settings.runs,
-            costs=partial(evaluate_many, memory=self.memory),
+            batch=settings.batch,
+            costs=partial(evaluate_many, memory=self.memory, images=settings.batch),
         )
         others = (file for text in self._networks for file in network_files(text))
         self.files: tuple[Path, ...] = (path, *self.experiment.task.files, *others)

@@ -35,7 +35,7 @@ from sim.spec.network import Network
 from sim.spec.network_json import network_digest
 from sim.spec.spaces import HardwareSpace
 
-__all__ = ["Progress", "run_hardware_search", "run_search"]
+__all__ = ["Progress", "require_default", "run_hardware_search", "run_search"]
 
 
 def run_search(
@@ -74,10 +74,7 @@ def run_search(
         runs the final network.
     """
     hardware = experiment.hardware.hardware_space()
-    for violation in check(hardware.default):
-        raise NotRealizableError(
-            f"default accelerator of space {hardware.name!r}: {violation.detail}"
-        )
+    require_default(hardware)
     settings = experiment.search
     task = load_task(experiment)
 
@@ -104,6 +101,14 @@ def run_search(
     predicted = partial(evaluate_many, memory=experiment.memory)
     search = _Search(strategy, settings, objective, seed, out, identity, costs or predicted)
     return search.run(resume, progress)
+
+
+def require_default(hardware: HardwareSpace) -> None:
+    """Raise ``NotRealizableError`` if the default accelerator of a space cannot be built."""
+    for violation in check(hardware.default):
+        raise NotRealizableError(
+            f"default accelerator of space {hardware.name!r}: {violation.detail}"
+        )
 
 
 def run_hardware_search(
@@ -210,6 +215,8 @@ class _Search:
             self._save()
         result = self._result(outcome)
         save(result.design, self._out / "design.json")
+        for name, content in result.files.items():
+            write_atomic(self._out / name, content)
         write_atomic(self._out / "search.json", json.dumps(result.to_json(), indent=1) + "\n")
         return result
 

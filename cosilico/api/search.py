@@ -31,7 +31,7 @@ __all__ = ["SearchedDesign", "search", "search_accelerator"]
 
 _SEARCH_LIMIT_BYTES = 1 << 26
 
-_FILES = ("checkpoint.pt", *SEARCHED_FILES)
+_FILES = ("checkpoint.pt", "agent.npz", *SEARCHED_FILES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -75,9 +75,9 @@ class Dna(CoSearch):
         self._draw_accelerators(architecture, share, self._samples(stage), stage)
         if stage == "co-search":
             best = self._best_hardware(architecture, share, stage)
-            for part in self.weights.batches():
+            for i, part in enumerate(self.weights.batches()):
                 self.weights.step(part, self._drawn_architecture)
-                self._logit_step(best)
+                self._logit_step(best, priced=i % self._stride == 0)
         self.rounds_done += 1
 
     @property
@@ -106,8 +106,24 @@ class Dna(CoSearch):
         if stage == REFINEMENT:
             before = self.settings.limit("co-search") or 0
             return -(-(limit - before) // self.settings.refine_rounds)
-        steps = len(self.task.train) // self.problem.train.batch
-        return max(1, -(-limit // self.settings.rounds) - steps)
+        return max(1, -(-limit // self.settings.rounds) - -(-self._steps // self._stride))
+
+    @property
+    def _steps(self) -> int:
+        return len(self.task.train) // self.problem.train.batch
+
+    @property
+    def _stride(self) -> int:
+        """Steps of the network's logits of which the first asks for a cost.
+
+        Otherwise a large set of images would spend the budget in the first rounds: half of a round's share
+        is left for its accelerators.
+        """
+        limit = self.settings.limit("co-search")
+        if limit is None:
+            return 1
+        most = max(1, limit // (2 * self.settings.rounds))
+        return max(1, -(-self._steps // most))
 
     def _draw_accelerators(self, architecture: Any, share: float, samples: int, stage: str) -> None:
         self.judge(architecture, [self.hardware.default], stage, share)
@@ -122,7 +138,8 @@ class Dna(CoSearch):
         (default,) = self.evaluate(architecture, [self.hardware.default], stage, share)
         return self.best_accelerator(architecture) or default
 
-    def _logit_step(self, hardware: Evaluation) -> None:
+    def _logit_step(self, hardware: Evaluation, *, priced: bool) -> None:
+        """Step on a validation batch and, where ``priced``, on a cost that stands for the whole stride."""
         split = self.task.validation
         part = torch.randperm(len(split), generator=self.generator)[:_LOGIT_BATCH]
         gates = sample_gates(
@@ -130,10 +147,11 @@ class Dna(CoSearch):
         )
         choices, factor = sampled(gates)
         drawn = self.networks.architecture(choices)
-        (row,) = self.evaluate(drawn, [hardware.accelerator], "network")
-        advantage = self._mean.advantage(graded_cost(self.objective, row, self.target))
         loss = cross_entropy(self.weights.supernet(split.images[part], gates), split.labels[part])
-        loss = loss + self.settings.latency_weight * advantage * factor
+        if priced:
+            (row,) = self.evaluate(drawn, [hardware.accelerator], "network")
+            advantage = self._mean.advantage(graded_cost(self.objective, row, self.target))
+            loss = loss + self._stride * self.settings.latency_weight * advantage * factor
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
         self._optimizer.step()

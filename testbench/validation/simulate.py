@@ -26,11 +26,11 @@ from sim.spec.views import View
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
 from testbench.cosimulation import simulation
-from testbench.cosimulation.simulation import CocotbSimulation
 from testbench.rtl import harness
 from testbench.rtl.dram_channel import dram_channel
-from testbench.rtl.harness import INITIAL_SEED, Harness, Progress, RunResult
+from testbench.rtl.harness import INITIAL_SEED, Progress, RunResult
 from testbench.rtl.memory_model import MemoryModel
+from testbench.rtl.simulation import Simulation
 from testbench.rtl.watchdog import program_descriptors
 from testbench.validation.comparison import compare
 from testbench.validation.simulation_result import LayerMeasurement, SimulationResult
@@ -115,7 +115,7 @@ def simulate(
         labels = labels[: len(x)]
     behind = replace(_model(design.accelerator, memory, calibration), stall_seed=stalls)
     prediction = predict_mapped(mapped, calibration, memory=memory)
-    built: Harness | CocotbSimulation
+    built: Simulation
     if engine is Engine.COCOTB:
         built = simulation.build(
             design.accelerator,

@@ -15,15 +15,27 @@ __all__ = ["NETWORK", "small_experiment", "small_settings"]
 SMALL_FIELDS = {
     "budget": 24,
     "warmup_epochs": 1,
+    "pretraining_updates": 1,
+    "networks_per_update": 2,
     "rounds": 2,
+    "episodes": 5,
+    "hardware_samples": 3,
+    "child_epochs": 1,
+    "refine_samples": 4,
     "epochs": 2,
     "updates_per_round": 1,
     "refine_updates": 2,
     "designs_per_update": 8,
     "population": 6,
     "sample": 3,
-    "samples": 4,
+    "samples": 12,
+    "samples_per_update": 4,
+    "proxy_epochs": 1,
+    "labels": 10,
+    "cost_epochs": 3,
+    "candidates": 4,
     "refine_rounds": 1,
+    "trials_per_update": 4,
 }
 """Values of settings by their names, for every strategy that has them."""
 

@@ -20,6 +20,7 @@ from project_root import ROOT
 from search.strategies import HARDWARE_SEARCHES
 from sim.spec.errors import StaleCalibrationError
 from sim.spec.spaces import TINY
+from small_experiment import SMALL_EXPERIMENT
 
 NARROW = replace(TINY.default, io_bandwidth_gbps=12.8)
 NARROW_SPACE = replace(TINY, default=NARROW, values={**TINY.values, "io_bandwidth_gbps": (12.8,)})
@@ -187,21 +188,6 @@ def test_an_interrupted_search_is_resumed_or_replaced(tmp_path: Path) -> None:
     assert (out / "notes").read_text() == "a user's"
 
 
-SMALL = """
-name = "small"
-[task]
-name = "digits"
-test_images = 5
-[search]
-warmup_epochs = 1
-rounds = 1
-epochs_per_round = 1
-updates_per_round = 1
-refine_updates = 2
-designs_per_update = 16
-[train]
-epochs = 2
-"""
 COMPARED = ("design.json", "weights.npz", "test.npz", "evaluations.jsonl")
 
 
@@ -225,7 +211,7 @@ def test_command_and_api_resume_each_others_searches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     experiment = tmp_path / "small.toml"
-    experiment.write_text(SMALL)
+    experiment.write_text(SMALL_EXPERIMENT)
     of_api, of_command, whole = (tmp_path / name for name in ("api", "command", "whole"))
     with stopping() as report, pytest.raises(StoppedError):
         cosilico.search(experiment, of_api, seed=1, progress=report)

@@ -28,8 +28,9 @@ from cosilico.comparison_experiment_summary import (
 from search.checkpoint import CheckpointStore
 from search.experiment import load_experiment
 from search.strategies.joint_baseline_settings import JointEvolutionSettings, JointRandomSettings
+from search.strategies.nahas_settings import NahasJointSettings, NahasPhaseSettings
 from sim.cost.workload import Workload
-from sim.spec.errors import CosilicoError
+from sim.spec.errors import CosilicoError, NotRealizableError
 from small_co_searches import small_experiment
 from testbench.validation.workers import worker_pool
 
@@ -226,6 +227,7 @@ def test_wins_are_counted_seed_by_seed_against_random() -> None:
     assert comparison.scores("dna", 0).tolist() == [float("-inf")] * 3
     cells = results_table(comparison, 200).columns
     texts = {str(column.header): list(column.cells) for column in cells}
+    assert texts["designs"] == ["2 of 3", "2 of 3"]
     assert texts["wins by score"] == ["-", "1 of 3, 1 equal"]
     assert texts["latency / target"] == ["0.500", "0.500"]
     alone = replace(comparison, runs=comparison.runs[3:])
@@ -241,6 +243,40 @@ def test_the_experiment_speaks_for_its_own_strategy_and_all_have_the_same_budget
         budget=12, population=5, warmup_epochs=1
     )
     assert chosen["random"].network == chosen["evolution"].network
+
+
+def test_every_strategy_can_spend_the_budget(path: Path) -> None:
+    settings = replace(SETTINGS, strategies=("nahas-joint", "nahas-phase"), budget=300)
+    chosen = co_search_contenders(load_experiment(path), settings)
+    assert chosen["nahas-joint"].search == NahasJointSettings(budget=300, trials=300)
+    assert chosen["nahas-phase"].search == NahasPhaseSettings(budget=300, trials=300)
+
+
+def test_a_strategy_that_cannot_search_by_the_objective_is_refused_before_any_search(
+    path: Path, tmp_path: Path
+) -> None:
+    path.write_text(SMALL + "[objective]\nenergy_budget_uj = 5.0\n")
+    settings = replace(SETTINGS, strategies=("random", "nahas-oneshot"), budget=60)
+    message = "^strategy nahas-oneshot: search.cost_model must be 'exact' where a cost other "
+    with pytest.raises(CosilicoError, match=message):
+        compare_co_searches(path, tmp_path / "out", settings)
+    assert not (tmp_path / "out").exists()
+    path.write_text(SMALL)
+    message = "^strategy nahas-oneshot: budget must be 0 or leave 10 labels "
+    with pytest.raises(CosilicoError, match=message):
+        co_search_contenders(load_experiment(path), replace(settings, budget=12))
+
+
+def test_a_default_that_cannot_be_built_is_refused_before_any_search(
+    path: Path, tmp_path: Path
+) -> None:
+    """Also where the objective's budget is the target, for which nothing is evaluated."""
+    hardware = "[hardware.default]\nregister_file_kb = 1\nsimd_units = 128\npes_x = 1\n"
+    values = "[hardware.values]\nregister_file_kb = [1, 4]\nsimd_units = [8, 128]\npes_x = [1, 2]\n"
+    path.write_text(SMALL + hardware + values + "[objective]\nlatency_budget_ms = 1.0\n")
+    with pytest.raises(NotRealizableError, match=r"^default accelerator of space "):
+        compare_co_searches(path, tmp_path / "out", SETTINGS)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

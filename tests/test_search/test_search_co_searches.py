@@ -10,9 +10,12 @@ from project_root import ROOT
 from search.checkpoint import CheckpointStore
 from search.driver import run_search
 from search.experiment import load_experiment
+from search.finalist import Finalist
+from search.objective_settings import ObjectiveSettings
 from search.strategies import CO_SEARCHES
 from sim.cost.area import area
-from small_co_searches import NETWORK, SMALL_FIELDS, small_experiment
+from sim.spec.errors import NotRealizableError
+from small_co_searches import NETWORK, SMALL_FIELDS, small_experiment, small_settings
 
 
 @pytest.mark.parametrize("strategy", CO_SEARCHES)
@@ -57,6 +60,35 @@ def test_a_killed_co_search_goes_on_to_the_same_design(
     for file in ("design.json", "weights.npz", "evaluations.jsonl"):
         cut, uncut = (tmp_path / folder / file for folder in ("cut", "whole"))
         assert cut.read_bytes() == uncut.read_bytes()
+
+
+@pytest.mark.parametrize("strategy", CO_SEARCHES)
+def test_a_budget_of_two_is_kept(strategy: str, tmp_path: Path) -> None:
+    """No stage, and no way out at the end, spends a pair that the budget does not count."""
+    exact = {"cost_model": "exact"} if strategy == "nahas-oneshot" else {}
+    settings = small_settings(strategy, budget=2, **exact)
+    result = run_search(small_experiment(strategy, search=settings), tmp_path, seed=3)
+    assert len([row for row in result.history if row.phase != "final"]) <= 2
+
+
+@pytest.mark.parametrize("strategy", CO_SEARCHES)
+def test_a_search_without_a_feasible_pair_ends_before_the_final_training(
+    strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Finalist, "epoch", lambda self: pytest.fail("trained"))
+    experiment = small_experiment(strategy, objective=ObjectiveSettings(latency_budget_ms=1e-5))
+    with pytest.raises(NotRealizableError, match=r"realizable and within .* budgets"):
+        run_search(experiment, tmp_path, seed=3)
+
+
+@pytest.mark.parametrize("strategy", CO_SEARCHES)
+def test_network_and_accelerator_may_be_fixed_both(strategy: str, tmp_path: Path) -> None:
+    """A space of a single pair, which is trained and quantized."""
+    experiment = small_experiment(strategy, network=replace(NETWORK, fixed="smallest"))
+    fixed = replace(experiment, hardware=replace(experiment.hardware, fixed=True))
+    result = run_search(fixed, tmp_path, seed=3)
+    assert [row.accelerator for row in result.history] == [result.design.accelerator] * 2
+    assert result.trained_images > 0
 
 
 @pytest.mark.parametrize("strategy", CO_SEARCHES)

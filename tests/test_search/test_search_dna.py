@@ -1,6 +1,7 @@
 """DNA: its estimator against its formula, and that costs teach accelerators and networks."""
 
 import math
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 
 from search.driver import run_search
 from search.evaluator import Evaluation, Evaluator
+from search.experiment import TrainSettings
 from search.strategies.dna_sampling import (
     CostMean,
     HardwareLogits,
@@ -127,6 +129,19 @@ def test_a_quarter_of_the_budget_is_kept_for_the_final_network(tmp_path: Path) -
     assert result.architecture is not None
     assert {row.network for row in refined} == {result.architecture.key}
     assert 4 <= len(refined) <= 6
+
+
+def test_many_batches_do_not_spend_the_budget_in_the_first_rounds(tmp_path: Path) -> None:
+    """Here a round has 24 batches, and 7 evaluations: 3 of networks, the others of accelerators."""
+    settings = small_settings("dna", budget=60, rounds=6, warmup_epochs=0)
+    experiment = small_experiment("dna", search=settings, train=TrainSettings(epochs=1, batch=16))
+    result = run_search(experiment, tmp_path, seed=1)
+    spent = Counter(row.phase for row in result.history)
+    assert spent["network"] <= 6 * 3
+    assert spent["co-search"] > spent["network"]
+    epochs = result.trained_images / (397 // 16 * 16)
+    assert epochs >= 5 + 1  # of the shared weights, and of the final network
+    assert len(result.history) - spent["final"] <= 60
 
 
 def test_costs_teach_the_network(tmp_path: Path) -> None:

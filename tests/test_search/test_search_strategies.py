@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from cosilico.enumeration import enumerate_to_file
+from search.agent import Args
+from search.amortized_agent import AmortizedAgent, FeatureScale
 from search.checkpoint import CheckpointStore
 from search.driver import run_hardware_search
 from search.evaluator import Evaluation, Evaluator
@@ -276,7 +278,7 @@ def problem(kind: type[Problem], **fields: Any) -> Problem:
     return kind(hardware=TINY, objective=objective, evaluator=Evaluator(), seed=1, **fields)
 
 
-def test_every_registered_name_makes_what_it_says(network: Network) -> None:
+def test_every_registered_name_makes_what_it_says(network: Network, tmp_path: Path) -> None:
     experiment = Experiment(task=DigitsSettings())
     task = load_task(experiment)
     networks = load_family(experiment, task)
@@ -284,9 +286,14 @@ def test_every_registered_name_makes_what_it_says(network: Network) -> None:
         CoSearchProblem, name="digits", task=task, networks=networks, train=experiment.train
     )
     hardware = problem(HardwareProblem, network=network)
+    scale = FeatureScale.of([network])
+    agent = AmortizedAgent(TINY, hardware.objective, scale, Args(), seed=0)
+    (tmp_path / "agent.npz").write_bytes(agent.to_bytes())
+    needed = {"amortized": {"agent": str(tmp_path / "agent.npz")}}
     for registry, given in ((CO_SEARCHES, co_search), (HARDWARE_SEARCHES, hardware)):
         for name, entry in registry.items():
-            settings = entry.settings(strategy=name)
+            kind: Any = entry.settings
+            settings = kind(strategy=name, **needed.get(name, {}))
             made, other = (entry.make(given, settings) for _ in range(2))
             module, _, _ = str(entry.implementation).partition(":")
             assert made.__class__.__module__ == module
