@@ -24,8 +24,9 @@ class NahasPhase(NahasTrials):
 
     Choices of this project: half of the trials for each phase, and twice as many on request; α₀ is
     the largest network of the space, or the smallest. Controllers, children, target and pairs that are
-    not realizable are as in :class:`search.strategies.nahas_joint.NahasJoint`. Where no accelerator
-    of the first phase is feasible, the second takes the space's default.
+    not realizable are as in :class:`search.strategies.nahas_joint.NahasJoint`. The accelerator of the first
+    phase keeps the budget of area; the others are for the network of the second to keep. Where none
+    runs α₀ within the area, the second takes the space's default.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ class NahasPhase(NahasTrials):
 
     @property
     def accelerator(self) -> AcceleratorConfig:
-        """Best feasible accelerator of the first phase; the space's default if there is none."""
+        """Best accelerator of the first phase within the area; the space's default if there is none."""
         if self._accelerator is None:
             return self.hardware.default
         return self.hardware.config(self._accelerator[1])
@@ -89,9 +90,9 @@ class NahasPhase(NahasTrials):
         config = self.hardware.config(indices)
         (row,) = self.evaluate(self.start, [config], "hardware", share)
         score = self.hardware_score(share, row)
-        if self.objective.feasible(row) and (
-            self._accelerator is None or score > self._accelerator[0]
-        ):
+        # Other budgets are for the network to keep, which is not yet known.
+        within = row.realizable and row["area"] <= self.objective.area_budget
+        if within and (self._accelerator is None or score > self._accelerator[0]):
             self._accelerator = score, indices
         return score
 

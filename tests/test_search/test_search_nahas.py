@@ -195,6 +195,17 @@ def test_phases_share_the_trials_and_the_accelerator_of_the_first(tmp_path: Path
     assert search.score.exponents == (0.0, -1.0)
 
 
+def test_the_first_phase_leaves_the_budget_of_cycles_to_the_second(tmp_path: Path) -> None:
+    search: NahasPhase = strategy(experiment(tmp_path, "nahas-phase"), cycles_budget=1.0)
+    for _ in range(12):
+        search.step("hardware")
+    rows = [row for row in search.evaluator.records if row.phase == "hardware" and row.realizable]
+    within = [row for row in rows if row["area"] <= search.objective.area_budget]
+    assert 0 < len(within) < len(rows)
+    fastest = min(within, key=lambda row: int(row["cycles"]))  # they have the same accuracy
+    assert search.accelerator == fastest.accelerator
+
+
 def test_the_absolute_reward_asks_for_the_target_itself(tmp_path: Path) -> None:
     chosen = experiment(tmp_path, "nahas-oneshot exact", more="cost_weight = 0.5\n")
     search: NahasOneshot = strategy(chosen, cycles_budget=4000.0)
