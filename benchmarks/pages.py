@@ -21,7 +21,7 @@ from rich.console import Console
 from cosilico.console import Column, fitted_table
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows
 from page_tables import table_lines
-from search_pages import certified, regret
+from search_pages import certified, co_searches, learned_costs, regret
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/*.md", "benchmarks/*.md")
@@ -420,6 +420,8 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         foreign_systems,
         certified,
         regret,
+        co_searches,
+        learned_costs,
     )
 }
 """Blocks that a page can ask for: name to function of a results file's content."""
