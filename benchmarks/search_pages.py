@@ -6,7 +6,15 @@ from typing import Any
 
 from page_tables import table_lines
 
-__all__ = ["amortized", "certified", "compared_co_searches", "fashion", "regret"]
+__all__ = [
+    "amortized",
+    "certified",
+    "co_searches",
+    "compared_co_searches",
+    "fashion",
+    "learned_costs",
+    "regret",
+]
 
 Results = Mapping[str, Any]
 
@@ -61,6 +69,50 @@ def fashion(results: Results) -> str:
         ]
         for mode, volumes in results["hypervolume"].items()
     ]
+    return "\n".join(table_lines(titles, rows, text=1))
+
+
+def co_searches(results: Results) -> str:
+    """Costs of each example's search, and the design that it ends with."""
+    titles = (
+        "experiment",
+        "latency budget",
+        "evaluations",
+        "trained images",
+        "processor",
+        "default",
+        "cycles",
+        "int8 accuracy",
+    )
+    rows = []
+    for name, row in results["experiments"].items():
+        limit = row["latency_budget_ms"]
+        rows.append(
+            [
+                f"`{name}`",
+                "none" if limit is None else f"{limit:g} ms",
+                f"{row['evaluations']:,}",
+                f"{row['trained_images']:,}",
+                f"{row['cpu_s']:,.0f} s",
+                f"{row['default_cycles']:,}",
+                f"{row['cycles']:,}",
+                f"{100 * row['int8_accuracy']:.1f} %",
+            ]
+        )
+    return "\n".join(table_lines(titles, rows, text=1))
+
+
+def learned_costs(results: Results) -> str:
+    """Error of the cost models that the examples' searches learned."""
+    titles = ("experiment", "pairs", "error of cost", "rank", "error of area", "rank")
+    rows = []
+    for name, row in results["experiments"].items():
+        if row["cost_model"] is not None:
+            cost, area = row["cost_model"]["cost"], row["cost_model"]["area"]
+            cells = [f"`{name}`", f"{row['cost_model']['pairs']:,}"]
+            for part in (cost, area):
+                cells += [f"{100 * part['error']:.1f} %", f"{part['rank_correlation']:.3f}"]
+            rows.append(cells)
     return "\n".join(table_lines(titles, rows, text=1))
 
 

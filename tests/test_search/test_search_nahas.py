@@ -47,12 +47,12 @@ batch = 400
 """
 
 STRATEGIES = {
-    "nahas-joint": "trials = 5\ntrials_per_update = 2\nproxy_epochs = 1\nproxy_share = 0.3\nproxy_batch = 400\n",
+    "nahas-joint": "trials = 5\ntrials_per_update = 2\nproxy_epochs = 1\nproxy_share = 0.3\nproxy_batch = 400\nstep_size = 0.5\n",
     "nahas-oneshot": (
-        "labels = 70\ncost_epochs = 2\nwarmup_epochs = 1\nepochs = 2\ncandidates = 2\n"
+        "labels = 70\ncost_epochs = 2\nwarmup_epochs = 1\nepochs = 2\ncandidates = 2\nstep_size = 0.5\n"
     ),
-    "nahas-oneshot exact": "cost_model = 'exact'\nwarmup_epochs = 1\nepochs = 1\ncandidates = 2\n",
-    "nahas-phase": "trials = 6\ntrials_per_update = 2\nproxy_epochs = 1\nproxy_share = 0.3\nproxy_batch = 400\n",
+    "nahas-oneshot exact": "cost_model = 'exact'\nwarmup_epochs = 1\nepochs = 1\ncandidates = 2\nstep_size = 0.5\n",
+    "nahas-phase": "trials = 6\ntrials_per_update = 2\nproxy_epochs = 1\nproxy_share = 0.3\nproxy_batch = 400\nstep_size = 0.5\n",
 }
 
 
