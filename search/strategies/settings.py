@@ -64,7 +64,7 @@ class StrategySettings(CoSearchSettings):
     Parameters
     ----------
     strategy : str
-    metric : "latency" or "edp"
+    metric : "latency", "energy", "area" or "edp"
     """
 
     strategy: str
