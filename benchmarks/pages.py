@@ -26,7 +26,6 @@ from search_pages import (
     certified,
     co_searches,
     compared_co_searches,
-    fashion,
     learned_costs,
     regret,
 )
@@ -428,7 +427,6 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         amortized,
         certified,
         compared_co_searches,
-        fashion,
         regret,
         co_searches,
         learned_costs,

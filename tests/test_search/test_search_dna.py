@@ -48,7 +48,7 @@ def test_a_sample_has_the_gradient_of_the_product_of_its_probabilities() -> None
                 gates = sample_gates(leaves, temperature=heat, generator=generator)
                 chosen, product = sampled(gates)
             assert product.item() == pytest.approx(1)
-            (3.5 * product).backward()  # type: ignore[no-untyped-call]
+            (3.5 * product).backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
             gradients.append((chosen, [leaf.grad for leaf in leaves.values()]))
         (chosen, mine), (expected, formula) = gradients
         assert chosen == expected
