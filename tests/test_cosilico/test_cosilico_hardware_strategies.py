@@ -14,14 +14,17 @@ from search.strategies.hardware_settings import HardwareSettings
 from sim.spec.errors import CosilicoError
 
 
-def test_a_label_is_a_name_and_a_polish() -> None:
+def test_a_label_is_a_name_and_a_polish(tmp_path: Path) -> None:
+    agent = tmp_path / "agent.npz"
+    agent.touch()
     assert hardware_strategy(metric="edp", wanted_by="a test") == HardwareSettings(metric="edp")
-    for label in HARDWARE_SEARCHES:
+    for name in HARDWARE_SEARCHES:
+        label = f"amortized:{agent}" if name == "amortized" else name
         for polished in (False, True):
             settings = hardware_strategy(
                 f"{label}{'+polish' * polished}", metric="energy", budget=70, wanted_by="a test"
             )
-            assert (settings.strategy, settings.polish) == (label, polished)
+            assert (settings.strategy, settings.polish) == (name, polished)
             assert (settings.metric, settings.budget) == ("energy", 70)
     with pytest.raises(CosilicoError, match=r"^strategy must be one of .*, not 'random\+'$"):
         hardware_strategy("random+", metric="edp", wanted_by="a test")
