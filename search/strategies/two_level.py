@@ -29,7 +29,7 @@ Point = tuple[int, ...]
 class TwoLevel(Nahas):
     """Co-exploration (Jiang et al., *Hardware/Software Co-Exploration of Neural Architectures*, 2020).
 
-    An episode (section IV of the paper, the fast and the slow exploration):
+    An episode has the paper's two levels, fast and slow exploration:
 
     * Fast level, without training. The controller draws networks. For each, accelerators are
       searched, and a network whose best misses the specification is pruned. The controller learns
@@ -47,8 +47,8 @@ class TwoLevel(Nahas):
     metric is its budget, else :attr:`search.strategies.co_search.CoSearch.target`. The paper mixes
     accuracy and efficiency linearly; here the slow reward is the score that all co-searches have
     (:class:`search.score.Score`). Each level has a moving baseline of its own, since their rewards
-    have different scales. HotNAS's step size, 0.99, makes the first network that is drawn certain; the
-    default is 0.002. A network that is drawn again is not trained again.
+    have different scales. HotNAS's step size is 0.99; here, 0.02 made a network
+    of the first few draws certain, and the default is 0.002. A network that is drawn again is not trained again.
 
     Parameters
     ----------
