@@ -59,7 +59,7 @@ name = "fashion"
 [task]
 name = "fashion_mnist"
 path = "{data}"
-train_limit = 12000
+train_limit = 6000
 test_limit = 2000
 [network]
 space = "fashion"

@@ -2,9 +2,10 @@
 
 Behind each system of ``testbench/traces/foreign_systems.py`` the default accelerator of the tiny space runs random
 networks in RTL. Their traces are what ``cosilico calibrate --trace`` would be given; other random networks and
-named networks then show the error. Writes ``benchmarks/foreign_systems.json``.
+named networks then show the error. The seed draws networks, pixels and the traffic of other masters; that of the
+committed figures was first used when the method was done. Writes ``benchmarks/foreign_systems.json``.
 
-    python benchmarks/foreign_systems.py [--system NAME] [--runs 12] [--held-out 12] [--seed 5]
+    python benchmarks/foreign_systems.py [--system NAME] [--runs 12] [--held-out 12] [--seed 2026]
 """
 
 import argparse
@@ -32,7 +33,12 @@ from testbench.traces.traced_run import TracedRun, Walker
 
 OUT = Path(__file__).parent / "foreign_systems.json"
 NAMED = ("ds_cnn", "autoencoder", "mobilenet_v1_025", "resnet8")
-HELD_OUT_SEED = 1000
+AIM = 0.02
+"""Mean error on held-out networks that a deterministic system is to have."""
+AIM_RANDOM_TRAFFIC = 0.05
+"""Mean error on held-out networks where another master's traffic is random."""
+SEEDS = 1000
+"""Seeds of runs that belong to each seed of the command line."""
 
 
 def runs_of(
@@ -49,9 +55,12 @@ def measure(system: str, harness: Harness, arguments: argparse.Namespace) -> dic
     """Calibrate against a system and judge it by other networks."""
     count = arguments.runs + arguments.held_out
     networks = list(random_networks(harness.config, count, arguments.seed))
-    runs = runs_of(system, harness, networks[: arguments.runs], 0)
-    others = runs_of(system, harness, networks[arguments.runs :], HELD_OUT_SEED)
-    named = runs_of(system, harness, [named_network(name) for name in NAMED], HELD_OUT_SEED + 100)
+    first_seed = SEEDS * arguments.seed
+    runs = runs_of(system, harness, networks[: arguments.runs], first_seed)
+    held_out = first_seed + arguments.runs
+    others = runs_of(system, harness, networks[arguments.runs :], held_out)
+    named_networks = [named_network(name) for name in NAMED]
+    named = runs_of(system, harness, named_networks, held_out + arguments.held_out)
     calibration = calibrations.default()
     walker = Walker(calibration)
     fitted = calibrate_runs(harness.config, runs, calibration, name=system, limit=1.0)
@@ -85,7 +94,7 @@ def main() -> None:
     parser.add_argument("--system", choices=FOREIGN_SYSTEMS)
     parser.add_argument("--runs", type=int, default=12)
     parser.add_argument("--held-out", type=int, default=12)
-    parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=2026)
     arguments = parser.parse_args()
     harness = build(TINY.default)
     systems = [arguments.system] if arguments.system else list(FOREIGN_SYSTEMS)
@@ -93,16 +102,18 @@ def main() -> None:
     for system, figures in results.items():
         before, after = figures["random"]["before"], figures["random"]["after"]
         named = figures["named"]["after"]
+        aim = AIM_RANDOM_TRAFFIC if system == "shared bus" else AIM
+        verdict = "met" if max(after["mean"], named["mean"]) <= aim else "missed"
         print(
             f"{system}: mean {before['mean']:.1%} before, {after['mean']:.2%} after on random networks "
             f"(worst {after['worst']:.2%}), {named['mean']:.2%} on named networks "
-            f"(worst {named['worst']:.2%})"
+            f"(worst {named['worst']:.2%}); {aim:.0%} {verdict}"
         )
     with FileLock(cache_root() / "foreign_systems.lock"):  # systems may be measured side by side
         known = json.loads(OUT.read_text(encoding="utf-8"))["systems"] if OUT.exists() else {}
         merged = known | results
         document = {
-            "command": "python benchmarks/foreign_systems.py",
+            "command": f"python benchmarks/foreign_systems.py --seed {arguments.seed}",
             "processor": processor(),
             "accelerator": harness.config.to_json(),
             "seed": arguments.seed,

@@ -24,21 +24,7 @@ EXTRAS = ("rtl", "search", "report")
 """Extras that commands need; the others are for work on the project."""
 
 SEED = 5
-SPEC = """
-name = "small"
-[task]
-name = "digits"
-test_images = 5
-[search]
-warmup_epochs = 1
-rounds = 1
-epochs_per_round = 1
-updates_per_round = 1
-refine_updates = 2
-designs_per_update = 16
-[train]
-epochs = 2
-"""
+SPEC = (ROOT / "tests" / "support" / "small_experiment.toml").read_text(encoding="utf-8")
 MODELS = f"""
 import numpy as np
 import torch

@@ -21,7 +21,14 @@ from rich.console import Console
 from cosilico.console import Column, fitted_table
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows
 from page_tables import table_lines
-from search_pages import certified, regret
+from search_pages import (
+    amortized,
+    certified,
+    co_searches,
+    compared_co_searches,
+    learned_costs,
+    regret,
+)
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/*.md", "benchmarks/*.md")
@@ -417,9 +424,12 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         dram_parameters,
         dram_judge,
         engines,
-        foreign_systems,
+        amortized,
         certified,
+        compared_co_searches,
         regret,
+        co_searches,
+        learned_costs,
     )
 }
 """Blocks that a page can ask for: name to function of a results file's content."""

@@ -15,6 +15,8 @@ AREAS = (
     "agent",
     "gateware",
     "harness",
+    "bench",
+    "traces",
     "importers",
     "compiler",
 )

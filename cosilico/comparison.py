@@ -2,25 +2,24 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from concurrent.futures import as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from cosilico.accelerators import named_space
 from cosilico.cache import document_digest, source_digest
+from cosilico.comparison_pool import run_all
 from cosilico.comparison_run import compare_run, keep_task
 from cosilico.comparison_summary import Comparison, csv_text, summary
 from cosilico.enumeration import enumerate_network
-from cosilico.extras import missing_extra, require_module
+from cosilico.extras import missing_extra
 from cosilico.folder import Contents, open_folder
 from cosilico.gateware import current_calibration
+from cosilico.hardware_strategies import hardware_strategy
 from cosilico.inputs import network_files
 from cosilico.networks import network_argument
 from cosilico.progress import Report, progress_bar
-from search.strategies import HARDWARE_SEARCHES
 from search.strategies.budget_settings import BudgetSettings
 from search.tabulated import arrays_of, table_of
 from sim.cost.area import area_budget as space_budget
@@ -34,9 +33,8 @@ from sim.spec.network_json import network_digest
 from sim.spec.npz import npz_bytes, read_arrays
 from sim.spec.spaces import HardwareSpace
 from testbench.validation.journal import Journal
-from testbench.validation.workers import worker_pool
 
-__all__ = ["ComparisonSettings", "Contender", "compare_to_folder", "contenders"]
+__all__ = ["ComparisonSettings", "Contender", "compare_to_folder", "contenders", "drawn"]
 
 TABLE_POINTS = 100_000
 """Most points of a space that is enumerated; larger spaces are not."""
@@ -44,10 +42,6 @@ TABLE_POINTS = 100_000
 TABLE_FILE, RUNS_FILE = "costs.npz", "runs.jsonl"
 RESULTS_FILE, CURVES_FILE, FIGURE_FILE = "comparison.json", "curves.csv", "curves.svg"
 FILES = (TABLE_FILE, RUNS_FILE, CURVES_FILE, FIGURE_FILE, RESULTS_FILE)
-
-_POLISHED = "+polish"
-_TRIES = 3
-"""Times in a row that workers may be killed without any search being done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,19 +107,17 @@ def contenders(settings: ComparisonSettings) -> tuple[Contender, ...]:
     Raises
     ------
     CosilicoError
-        If there is no strategy of a name, or a label is given twice.
+        If there is no strategy of a name or it lacks a package, or a label is given twice.
     """
-    chosen = []
-    for label in settings.strategies:
-        name = label.removesuffix(_POLISHED)
-        if name not in HARDWARE_SEARCHES:
-            known = ", ".join(HARDWARE_SEARCHES)
-            raise CosilicoError(
-                f"strategy must be one of {known}, with {_POLISHED} if polished, not {label!r}"
-            )
-        kind: Any = HARDWARE_SEARCHES[name].settings
-        made = kind(metric=settings.metric, budget=settings.budget, polish=label != name)
-        chosen.append(Contender(label=label, settings=made))
+    chosen = [
+        Contender(
+            label=label,
+            settings=hardware_strategy(
+                label, metric=settings.metric, budget=settings.budget, wanted_by="cosilico compare"
+            ),
+        )
+        for label in settings.strategies
+    ]
     if len({contender.label for contender in chosen}) < len(chosen):
         raise CosilicoError(
             f"strategies must be different ones, not {', '.join(settings.strategies)!r}"
@@ -167,7 +159,6 @@ def compare_to_folder(
         If an argument is wrong, or the space's default does not run the network.
     """
     chosen = contenders(settings)
-    _require_packages(chosen)
     space = named_space(space_name)
     current_calibration()
     network = network_argument(network_name)
@@ -196,13 +187,6 @@ def compare_to_folder(
         return _compare(work, settings, out, identity, jobs or os.cpu_count() or 1, report)
 
 
-def _require_packages(chosen: Sequence[Contender]) -> None:
-    for contender in chosen:
-        implementation = HARDWARE_SEARCHES[contender.settings.strategy].implementation
-        if isinstance(implementation, str) and "optuna" in implementation:
-            require_module(f"cosilico compare with {contender.label}", "optuna")
-
-
 def _compare(
     work: _Work,
     settings: ComparisonSettings,
@@ -213,12 +197,22 @@ def _compare(
 ) -> Comparison:
     table = _table(work, out / TABLE_FILE, jobs, report)
     journal = Journal(out / RUNS_FILE, {"comparison": dict(identity)})
-    _run_all(work, journal, out / TABLE_FILE if table is not None else None, jobs, report)
+    space = replace(work.space, values=dict(work.space.values))  # as it can be sent
+    costs = out / TABLE_FILE if table is not None else None
+    run_all(
+        {key: (c.settings, seed) for key, (c, seed) in work.keys.items()},
+        compare_run,
+        journal,
+        jobs,
+        report,
+        prepare=keep_task,
+        arguments=(work.network, space, work.objective, costs),
+    )
     comparison = summary(
         work.network.name, work.space, work.objective, settings.budget, table, journal.records
     )
     write_atomic(out / CURVES_FILE, csv_text(comparison))
-    _draw(comparison, out / FIGURE_FILE)
+    drawn(comparison, "curves", out / FIGURE_FILE)
     write_atomic(out / RESULTS_FILE, json.dumps(comparison.to_json(), indent=1) + "\n")
     return comparison
 
@@ -233,37 +227,21 @@ def _table(work: _Work, path: Path, jobs: int, report: Report) -> CostTable | No
     return table_of(work.space, read_arrays(path, "cost table", finite=True))
 
 
-def _run_all(work: _Work, journal: Journal, table: Path | None, jobs: int, report: Report) -> None:
-    """Run every search that the journal lacks; a pool whose worker was killed is made anew."""
-    failed = 0
-    total = len(work.keys)
-    while left := [key for key in work.keys if key not in journal.records]:
-        before = len(journal.records)
-        space = replace(work.space, values=dict(work.space.values))  # as it can be sent
-        arguments = (work.network, space, work.objective, table)
-        try:
-            with worker_pool(min(jobs, len(left)), keep_task, arguments) as workers:
-                futures = {
-                    workers.submit(compare_run, work.keys[key][0].settings, work.keys[key][1]): key
-                    for key in left
-                }
-                report("searches", total - len(left), total)
-                for future in as_completed(futures):
-                    journal.append(futures[future], future.result())
-                    report("searches", len(journal.records), total)
-        except BrokenProcessPool:
-            failed = failed + 1 if len(journal.records) == before else 0
-            if failed == _TRIES:
-                raise
+def drawn(comparison: Any, figure: str, path: Path) -> None:
+    """Draw the curves where matplotlib is installed; a former figure goes in any case.
 
-
-def _draw(comparison: Comparison, path: Path) -> None:
-    """Draw the curves where matplotlib is installed; a former figure goes in any case."""
+    Parameters
+    ----------
+    comparison : Comparison or CoSearchComparison
+    figure : str
+        Function of :mod:`cosilico.comparison_figure`.
+    path : Path
+    """
     path.unlink(missing_ok=True)
     try:
-        from cosilico.comparison_figure import curves
+        from cosilico import comparison_figure
     except ModuleNotFoundError as error:
         if error.name is None or missing_extra("cosilico compare", error.name) is None:
             raise
         return
-    write_atomic(path, curves(comparison))
+    write_atomic(path, getattr(comparison_figure, figure)(comparison))

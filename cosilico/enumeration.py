@@ -44,13 +44,17 @@ def enumerate_network(
     *,
     jobs: int = 1,
     memory: MemorySystem = DETERMINISTIC,
+    images: int = 1,
 ) -> CostTable:
-    """Evaluate a network on every accelerator of a space, or on any others, in ``jobs`` processes."""
+    """Evaluate a network on every accelerator of a space, or on any others, in ``jobs`` processes.
+
+    The costs are those of a program of so many ``images``.
+    """
     configs = tuple(space)
     chunks = []
     report("accelerators", 0, len(configs))
     done = 0
-    for chunk in evaluate_chunks(network, configs, jobs, memory=memory):
+    for chunk in evaluate_chunks(network, configs, jobs, memory=memory, images=images):
         chunks.append(chunk)
         done += len(chunk)
         report("accelerators", done, len(configs))

@@ -14,8 +14,8 @@ __all__ = ["evaluate_chunks"]
 CHUNK = 480
 """Accelerators evaluated between two movements of the progress bar."""
 
-_in_worker: list[tuple[Network, MemorySystem]] = []
-"""Network and memory of a worker process, given once and not with every chunk."""
+_in_worker: list[tuple[Network, MemorySystem, int]] = []
+"""Network, memory and images of a worker process, given once and not with every chunk."""
 
 
 def evaluate_chunks(
@@ -24,6 +24,7 @@ def evaluate_chunks(
     jobs: int = 1,
     *,
     memory: MemorySystem = DETERMINISTIC,
+    images: int = 1,
 ) -> Iterator[CostTable]:
     """Evaluate all accelerators, in their order, chunk by chunk.
 
@@ -35,26 +36,28 @@ def evaluate_chunks(
         Processes; with 1, the work is done here.
     memory : MemorySystem
         What lies behind the ports.
+    images : int
+        Images of a program.
     """
     chunks = [configs[start : start + CHUNK] for start in range(0, len(configs), CHUNK)]
     if jobs == 1:
         for chunk in chunks:
-            yield evaluate_many(chunk, network, memory=memory)
+            yield evaluate_many(chunk, network, memory=memory, images=images)
         return
     # The first chunk is evaluated here: where the model's kernels are not compiled yet, that is done
     # once, and every worker loads them.
     for chunk in chunks[:1]:
-        yield evaluate_many(chunk, network, memory=memory)
+        yield evaluate_many(chunk, network, memory=memory, images=images)
     if len(chunks) < 2:
         return
-    with worker_pool(min(jobs, len(chunks) - 1), _keep, (network, memory)) as workers:
+    with worker_pool(min(jobs, len(chunks) - 1), _keep, (network, memory, images)) as workers:
         yield from workers.map(_evaluate_in_worker, chunks[1:])
 
 
-def _keep(network: Network, memory: MemorySystem) -> None:
-    _in_worker.append((network, memory))
+def _keep(network: Network, memory: MemorySystem, images: int) -> None:
+    _in_worker.append((network, memory, images))
 
 
 def _evaluate_in_worker(configs: Sequence[AcceleratorConfig]) -> CostTable:
-    network, memory = _in_worker[0]
-    return evaluate_many(configs, network, memory=memory)
+    network, memory, images = _in_worker[0]
+    return evaluate_many(configs, network, memory=memory, images=images)

@@ -23,6 +23,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "search": {
             "cmaes": "cmaes",
             "optuna": "optuna",
+            "scipy": "scipy",
             "sklearn": "scikit-learn",
             "torch": "torch",
         },

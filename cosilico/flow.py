@@ -33,6 +33,7 @@ from cosilico.run_folder import (
 from cosilico.search_stage import search_stage
 from cosilico.simulation import simulate_design
 from cosilico.subjects import ExperimentSubject, NetworkSubject, Subject
+from search.strategies.settings import StrategySettings
 from sim.cost.columns import titled
 from sim.cost.workload import combined
 from sim.spec.accelerator import AcceleratorConfig
@@ -78,13 +79,16 @@ def run_network_flow(
     resume: bool = False,
     force: bool = False,
     seed: int,
+    settings: StrategySettings | None = None,
     memory: FixedLatency = DETERMINISTIC,
 ) -> dict[str, Any]:
     """Run all stages with a network that is given: only its accelerator is searched.
 
-    Otherwise as :func:`run_flow`; ``network`` as in :func:`cosilico.networks.network_argument`.
+    Otherwise as :func:`run_flow`; ``network`` as in :func:`cosilico.networks.network_argument`, ``settings``
+    as of :func:`search.driver.run_hardware_search`.
     """
-    subject = NetworkSubject(network, named_space(space_name), seed, memory=memory)
+    space = named_space(space_name)
+    subject = NetworkSubject(network, space, seed, settings=settings, memory=memory)
     calibration = current_calibration()
     with open_run(out, subject.identity(), subject.files, resume=resume, force=force):
         return _run(subject, out, calibration, resume=resume)
@@ -184,7 +188,10 @@ class _Flow:
                 )
                 for name, design in designs.items()
             }
-            sections = {name: figures(designs[name]) | run.result() for name, run in runs.items()}
+            sections = {
+                name: figures(designs[name], self.subject.workload.batch) | run.result()
+                for name, run in runs.items()
+            }
         again = remeasured.result()
         return {
             "schema": SCHEMA,
@@ -212,7 +219,7 @@ class _Flow:
                 save_design(design, folder / "design.json")
                 labels = {} if images.y is None else {"y": images.y}
                 save_arrays(folder / "test.npz", x=images.x, **labels)
-            paths = generate_design(design, folder / VERILOG)
+            paths = generate_design(design, folder / VERILOG, self.subject.workload.batch)
             return {"files": [path.relative_to(self.out).as_posix() for path in paths]}
 
         return generate
@@ -230,6 +237,7 @@ class _Flow:
                 report,
                 memory=self.subject.memory,
                 view=_view(design.accelerator),
+                batch=self.subject.workload.batch,
             ).to_json()
 
         return simulate
@@ -241,10 +249,17 @@ class _Flow:
             other = Design(network=network, accelerator=design.accelerator)
             images, view = default_images(network.input), _view(design.accelerator)
             report = within(network.name, self.report)
+            batch = self.subject.workload.batch
             run = simulate_design(
-                other, images, self.calibration, report, memory=self.subject.memory, view=view
+                other,
+                images,
+                self.calibration,
+                report,
+                memory=self.subject.memory,
+                view=view,
+                batch=batch,
             )
-            return {"network": network.name, "runs": runs} | figures(other) | run.to_json()
+            return {"network": network.name, "runs": runs} | figures(other, batch) | run.to_json()
 
         def all_others() -> dict[str, Any]:
             return {"rows": [simulate(*other) for other in self.subject.workload.others]}
@@ -259,7 +274,9 @@ class _Flow:
         networks = [design.network, *(network for network, _ in workload.others)]
         report = within("enumerate", self.report)
         tables = [
-            enumerate_network(network, self.space, report, memory=self.subject.memory)
+            enumerate_network(
+                network, self.space, report, memory=self.subject.memory, images=workload.batch
+            )
             for network in networks
         ]
         table = combined(tables, [workload.runs, *(runs for _, runs in workload.others)])

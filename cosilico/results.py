@@ -17,9 +17,12 @@ __all__ = ["SCHEMA", "compared_cycles", "figures", "layer_agreement", "load_resu
 SCHEMA = 1
 
 
-def figures(design: Design) -> dict[str, Any]:
-    """Figures that the models give for a design: MACs, utilization, traffic, area and energy."""
-    prediction = predict(design.accelerator, design.network)
+def figures(design: Design, images: int = 1) -> dict[str, Any]:
+    """Figures that the models give for a design: MACs, utilization, traffic, area and energy.
+
+    MACs are those of an image, cycles, traffic and energy those of a program of so many ``images``.
+    """
+    prediction = predict(design.accelerator, design.network, images=images)
     return {
         "accelerator": design.accelerator.to_json(),
         "macs_per_cycle": design.accelerator.macs,

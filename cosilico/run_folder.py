@@ -59,6 +59,7 @@ SIDES = ("rtl", "rtl_default")
 
 RUN_FILES = (
     "checkpoint.pt",
+    "agent.npz",
     *SEARCHED_FILES,
     *("calibration.json", "enumeration.npz"),
     *(f"{DEFAULT}/{name}" for name in DESIGN_FILES),

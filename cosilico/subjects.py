@@ -13,9 +13,10 @@ from cosilico.photographs import default_images
 from cosilico.progress import Report
 from search.experiment import Experiment, load_experiment
 from search.strategies.hardware_settings import HardwareSettings
+from search.strategies.settings import StrategySettings
 from sim.cost.area import area_budget
 from sim.cost.costs import evaluate_many
-from sim.cost.objective import Metric, Objective
+from sim.cost.objective import Objective
 from sim.cost.workload import Workload
 from sim.networks.named import NAMED_NETWORKS
 from sim.spec.memories import DETERMINISTIC, FixedLatency
@@ -79,7 +80,8 @@ class ExperimentSubject:
                 for text, other in zip(self._networks, settings.networks, strict=True)
             ],
             runs=settings.runs,
-            costs=partial(evaluate_many, memory=self.memory),
+            batch=settings.batch,
+            costs=partial(evaluate_many, memory=self.memory, images=settings.batch),
         )
         others = (file for text in self._networks for file in network_files(text))
         self.files: tuple[Path, ...] = (path, *self.experiment.task.files, *others)
@@ -125,26 +127,28 @@ class NetworkSubject:
         hardware: HardwareSpace,
         seed: int,
         *,
-        metric: Metric = "latency",
+        settings: StrategySettings | None = None,
         memory: FixedLatency = DETERMINISTIC,
     ) -> None:
         self.network: Network = network_argument(network, seed)
         self.images = _images(network, self.network)
         self.hardware, self.seed = hardware, seed
         self.name: str = self.network.name
-        self.objective = Objective(metric=metric, area_budget=area_budget(hardware))
+        self.settings = settings or HardwareSettings()
+        self.objective = Objective(metric=self.settings.metric, area_budget=area_budget(hardware))
         self.memory: FixedLatency = memory
         self.workload = Workload(costs=partial(evaluate_many, memory=memory))
         self.files: tuple[Path, ...] = network_files(network)
 
     def identity(self) -> dict[str, str]:
-        """Digests of network, images, space and memory, the objective and the seed."""
+        """Digests of network, images, space, strategy and memory, the objective and the seed."""
         labels = [] if self.images.y is None else [self.images.y.tobytes()]
         return {
             "network": network_digest(self.network),
             "images": digest(self.images.x.tobytes(), *labels),
             "space": document_digest(self.hardware.to_json()),
             "objective": self.objective.metric,
+            "strategy": document_digest(self.settings.to_json()),
             "memory": document_digest(self.memory.to_json()),
             "seed": str(self.seed),
         }
@@ -157,7 +161,7 @@ class NetworkSubject:
             self.network,
             self.hardware,
             out,
-            settings=HardwareSettings(metric=self.objective.metric),
+            settings=self.settings,
             memory=self.memory,
             resume=resume,
             seed=self.seed,

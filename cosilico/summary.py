@@ -87,9 +87,9 @@ def _labelled(results: dict[str, Any]) -> bool:
 
 def print_summary(results: dict[str, Any], out: Path) -> None:
     """Print the table, the agreement of model and RTL, and where the rest is."""
-    console = output_console()
+    console, batch = output_console(), results["rtl"].get("batch", 1)
     columns = (
-        Column("per image"),
+        Column("per image" if batch == 1 else f"per program of {batch} images"),
         Column("default hardware", right=True),
         Column("searched hardware", right=True),
     )

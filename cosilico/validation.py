@@ -19,6 +19,7 @@ from cosilico.simulation import simulate_argument
 from cosilico.validation_summary import RESULTS, ResultFiles, summarize, write_summary
 from hwgen.verilator import version
 from sim.spec.errors import CosilicoError
+from sim.spec.memories import DETERMINISTIC, MemorySystem
 from sim.spec.views import View
 from testbench.judges.tflite_oracle import require_oracle
 from testbench.rtl.memory_model import FREEDOMS
@@ -33,14 +34,20 @@ LISTED = 200
 
 
 def validate_design(
-    network: str, *, accelerator: str | None = None, view: View = View.SIMULATION
+    network: str,
+    *,
+    accelerator: str | None = None,
+    memory: MemorySystem = DETERMINISTIC,
+    view: View = View.SIMULATION,
 ) -> int:
     """Run a design's or an imported network's images in RTL, print every layer.
 
-    Returns the number of differences. ``accelerator`` as in
+    Returns the number of differences. ``accelerator`` and ``memory`` as in
     :func:`cosilico.simulation.simulate_argument`.
     """
-    return print_results(*simulate_argument(network, accelerator=accelerator, view=view))
+    return print_results(
+        *simulate_argument(network, accelerator=accelerator, memory=memory, view=view)
+    )
 
 
 def validate_pairs(

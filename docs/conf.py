@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from cosilico import __version__  # noqa: E402  # the path comes first
-from cosilico.cli import app as command_line  # noqa: E402
+from cosilico.cli import app as command_line  # noqa: E402  # the path comes first
 
 project = "Cosilico"
 author = "The Cosilico developers"

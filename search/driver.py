@@ -35,7 +35,7 @@ from sim.spec.network import Network
 from sim.spec.network_json import network_digest
 from sim.spec.spaces import HardwareSpace
 
-__all__ = ["Progress", "run_hardware_search", "run_search"]
+__all__ = ["Progress", "require_default", "run_hardware_search", "run_search"]
 
 
 def run_search(
@@ -74,10 +74,7 @@ def run_search(
         runs the final network.
     """
     hardware = experiment.hardware.hardware_space()
-    for violation in check(hardware.default):
-        raise NotRealizableError(
-            f"default accelerator of space {hardware.name!r}: {violation.detail}"
-        )
+    require_default(hardware)
     settings = experiment.search
     task = load_task(experiment)
 
@@ -104,6 +101,14 @@ def run_search(
     predicted = partial(evaluate_many, memory=experiment.memory)
     search = _Search(strategy, settings, objective, seed, out, identity, costs or predicted)
     return search.run(resume, progress)
+
+
+def require_default(hardware: HardwareSpace) -> None:
+    """Raise ``NotRealizableError`` if the default accelerator of a space cannot be built."""
+    for violation in check(hardware.default):
+        raise NotRealizableError(
+            f"default accelerator of space {hardware.name!r}: {violation.detail}"
+        )
 
 
 def run_hardware_search(
@@ -191,7 +196,7 @@ class _Search:
         identity: dict[str, Any],
         costs: CostModel,
     ) -> None:
-        self._started = time.monotonic()
+        self._started, self._cpu_started = time.monotonic(), time.process_time()
         self._make, self._settings, self._seed, self._out = strategy, settings, seed, out
         self._objective = objective
         self._costs = costs
@@ -210,6 +215,8 @@ class _Search:
             self._save()
         result = self._result(outcome)
         save(result.design, self._out / "design.json")
+        for name, content in result.files.items():
+            write_atomic(self._out / name, content)
         write_atomic(self._out / "search.json", json.dumps(result.to_json(), indent=1) + "\n")
         return result
 
@@ -222,6 +229,7 @@ class _Search:
         with self._store.restoring():
             self._step = int(state.get("step", 0))
             self._earlier_s = float(state.get("wall_s", 0.0))
+            self._earlier_cpu_s = float(state.get("cpu_s", 0.0))
             if state:
                 self._strategy.load_state_dict(state["strategy"])
 
@@ -243,12 +251,16 @@ class _Search:
         state = {
             "step": self._step,
             "wall_s": self._wall_s(),
+            "cpu_s": self._cpu_s(),
             "strategy": self._strategy.state_dict(),
         }
         self._store.save(state, self._evaluator.records)
 
     def _wall_s(self) -> float:
         return self._earlier_s + time.monotonic() - self._started
+
+    def _cpu_s(self) -> float:
+        return self._earlier_cpu_s + time.process_time() - self._cpu_started
 
     def _result(self, outcome: Outcome) -> SearchResult:
         return SearchResult(
@@ -259,4 +271,5 @@ class _Search:
             history=tuple(self._evaluator.records),
             log_sha256=self._store.log_sha256,
             wall_s=self._wall_s(),
+            cpu_s=self._cpu_s(),
         )

@@ -79,8 +79,16 @@ class Experiment(Section):
     memory: FixedLatency = DETERMINISTIC
 
     def __post_init__(self) -> None:
-        """Check the fields, and that the data leave a batch to train on, where that is known."""
+        """Check the fields, the fixed network and the strategy's objective; the batch, where data are known."""
         Section.__post_init__(self)
+        try:
+            self.network.require_fixed(self.task.network_space)
+        except ValueError as error:
+            raise ValueError(f"network.{error}") from None
+        try:
+            self.search.require_objective(self.objective.objective(self.hardware.hardware_space()))
+        except ValueError as error:
+            raise ValueError(f"search.{error}") from None
         if self.task.training_images is not None:
             self.require_batch(self.task.training_images)
 

@@ -26,17 +26,24 @@ def experiment_schema() -> dict[str, Any]:
         "required": ["task"],
         "properties": {
             NAME_LINE.name: _field(NAME_LINE),
-            **{name: _alternatives(kinds) for name, kinds in experiment_sections().items()},
+            **{
+                name: _alternatives(kinds, default=name != "task")
+                for name, kinds in experiment_sections().items()
+            },
             "memory": fixed_latency_schema(),
         },
     }
 
 
-def _alternatives(kinds: tuple[type[Section], ...]) -> dict[str, Any]:
-    """Schema of a section that has one of several classes, told apart by their first field."""
+def _alternatives(kinds: tuple[type[Section], ...], *, default: bool) -> dict[str, Any]:
+    """Schema of a section that has one of several classes, told apart by their first field.
+
+    With a ``default``, that field may be left out of a section of the first class.
+    """
     if len(kinds) == 1:
         return _section(kinds[0])
-    return {"oneOf": [_section(kind, named=True) for kind in kinds]}
+    first = _section(kinds[0], named=not default)
+    return {"oneOf": [first, *(_section(kind, named=True) for kind in kinds[1:])]}
 
 
 def _section(kind: type[Section], *, named: bool = False) -> dict[str, Any]:

@@ -18,7 +18,10 @@ from sim.spec.design import Design
 from sim.spec.errors import NotRealizableError
 from sim.spec.network import Network
 
-__all__ = ["Finalist"]
+__all__ = ["FINAL", "Finalist"]
+
+FINAL = "final"
+"""Phase of the evaluations of the final network, which no budget counts."""
 
 
 class Finalist:
@@ -54,7 +57,7 @@ class Finalist:
         Raises
         ------
         NotRealizableError
-            If no evaluated accelerator within the area budget runs the quantized network.
+            If no evaluated accelerator is feasible for the quantized network.
         """
         task, child = self._problem.task, self._child
         network = export(
@@ -90,14 +93,14 @@ class Finalist:
         known = [row for row in evaluator.records if row.network == key]
         feasible = sorted(filter(objective.feasible, known), key=objective.rank)
         hardware = self._problem.hardware.default
-        (default,) = evaluator.evaluate([hardware], network, phase="final")
+        (default,) = evaluator.evaluate([hardware], network, phase=FINAL)
         for row in feasible:
-            (best,) = evaluator.evaluate([row.accelerator], network, phase="final")
+            (best,) = evaluator.evaluate([row.accelerator], network, phase=FINAL)
             if objective.feasible(best):
                 return default, best
         raise NotRealizableError(
-            f"network {key!r} must have a realizable accelerator of area at most "
-            f"{objective.area_budget:.4g}, but none of {len(known)} evaluated ones is"
+            f"network {key!r} must have an accelerator that is realizable and within all budgets once "
+            f"it is quantized, but none of {len(known)} evaluated ones is"
         )
 
 

@@ -1,6 +1,7 @@
 """Results of a search, as objects and as JSON."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from search.architecture import Architecture
 from search.checkpoint import LOG_FILE
 from search.evaluator import Evaluation
+from search.prediction_error import PredictionError
 from sim.cost.pareto import pareto_front
 from sim.spec.design import Design
 
@@ -71,9 +73,14 @@ class Outcome:
         network was given.
     proof : Proof or None
         None where the strategy proves nothing.
+    cost_model : PredictionError or None
+        Error of the cost model that the strategy learned; None where it learned none, or none of its
+        labels could be held out.
     trained_images : int
         Images that networks were trained on, each as often as it was: the search's cost beside its
         evaluations.
+    files : mapping of str to bytes
+        Name and content of further files that the strategy leaves beside the design.
     """
 
     design: Design
@@ -83,7 +90,9 @@ class Outcome:
     float_accuracy: float | None = None
     int8_accuracy: float | None = None
     proof: Proof | None = None
+    cost_model: PredictionError | None = None
     trained_images: int = 0
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,8 +108,8 @@ class SearchResult(Outcome):
         Every evaluation spent, in order.
     log_sha256 : str
         Digest of ``evaluations.jsonl``, which is the history as a file.
-    wall_s : float
-        Over all runs that a resumed search took.
+    wall_s, cpu_s : float
+        Seconds, and seconds of this process's processors, over all runs that a resumed search took.
     """
 
     strategy: str
@@ -109,6 +118,7 @@ class SearchResult(Outcome):
     history: tuple[Evaluation, ...]
     log_sha256: str
     wall_s: float
+    cpu_s: float
 
     def __repr__(self) -> str:
         """Return what was chosen, and after how many evaluations."""
@@ -157,4 +167,5 @@ class SearchResult(Outcome):
             "pareto": [record.index for record in self.pareto],
             "log": {"file": LOG_FILE, "sha256": self.log_sha256},
             **({} if self.proof is None else {"proof": self.proof.to_json()}),
+            **({} if self.cost_model is None else {"cost_model": self.cost_model.to_json()}),
         }

@@ -89,10 +89,10 @@ class Section:
     """Settings whose fields state their rule."""
 
     def __post_init__(self) -> None:
-        """Check every field against its rule."""
+        """Check every field against its rule, which is that of files: a tuple is a list in them."""
         for entry in fields(self):
             if "rule" in entry.metadata:
-                entry.metadata["rule"].require(getattr(self, entry.name), entry.name)
+                entry.metadata["rule"].require(_plain(getattr(self, entry.name)), entry.name)
 
     def to_json(self) -> dict[str, Any]:
         """Fields that a file states, as a JSON object; without those that are left out."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from search.sections import Section, choice, made, optional, record
+from search.sections import Section, choice, made, optional, record, truth
 from search.toml_files import read_toml
 from sim.spec.documents import checked
 from sim.spec.errors import DesignFileError
@@ -73,6 +73,8 @@ class HardwareSpaceSettings(Section):
         Clock of all accelerators.
     area_budget : float or None
         Largest area, mm²; that of the default if not given.
+    fixed : bool
+        Whether the default is the only accelerator: the search is then of a network for it.
     values : table
         Values of each field of the accelerator.
     default : table
@@ -83,6 +85,7 @@ class HardwareSpaceSettings(Section):
     name: str | None = optional(Identifier())
     clock_mhz: int | None = optional(Integer(1, 10_000))
     area_budget: float | None = optional(Number(1e-6, 1e6))
+    fixed: bool = truth(False)
     values: ValuesSettings = field(
         default_factory=ValuesSettings, metadata={"section": ValuesSettings}
     )
@@ -96,7 +99,20 @@ class HardwareSpaceSettings(Section):
         self.hardware_space()
 
     def hardware_space(self) -> HardwareSpace:
-        """Space that the section describes; a built-in one itself where nothing is changed."""
+        """Space that the section describes; a built-in one itself where nothing is changed.
+
+        With ``fixed``, the default is its only point.
+        """
+        space = self._whole_space()
+        if not self.fixed:
+            return space
+        return replace(
+            space,
+            name=self.name or f"{space.name}_fixed",
+            values={name: (getattr(space.default, name),) for name in space.values},
+        )
+
+    def _whole_space(self) -> HardwareSpace:
         base = SPACE_NAMES[self.space]
         values, default = _given(self.values), _given(self.default)
         changes = (self.name, self.clock_mhz, self.area_budget)

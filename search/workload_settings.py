@@ -8,6 +8,7 @@ from sim.spec.rules import PathText
 __all__ = ["WorkloadNetworkSettings", "WorkloadSettings"]
 
 _MOST_RUNS = 1_000_000
+_MOST_IMAGES = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ class WorkloadNetworkSettings(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadSettings(Section):
-    """A section ``[workload]``: how often the networks run that share the accelerator.
+    """A section ``[workload]``: how often the networks run that share the accelerator, and on how much.
 
     Cycles, energy and traffic of an accelerator are then those of a whole workload, the sum over
     all runs of all networks; an accelerator must run every network.
@@ -38,9 +39,12 @@ class WorkloadSettings(Section):
     ----------
     runs : int
         How often the searched network runs.
+    batch : int
+        Images that a run computes, of every network: those of a program.
     networks : list of tables
         The other networks.
     """
 
     runs: int = integer(1, 1, _MOST_RUNS)
+    batch: int = integer(1, 1, _MOST_IMAGES)
     networks: tuple[WorkloadNetworkSettings, ...] = several(WorkloadNetworkSettings, 32)

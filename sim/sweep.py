@@ -10,7 +10,7 @@ from sim.arrays.plan_columns import Failure
 from sim.arrays.tables import Hw
 from sim.mapping.mapper import plan_network
 from sim.plan import Refusal, Tables, by_first_layer, overflow
-from sim.schedule.schedule import build_schedule, time_schedule
+from sim.schedule.schedule import build_schedule, time_schedule, weigh_schedule
 
 __all__ = ["SweepColumn", "sweep"]
 
@@ -42,6 +42,7 @@ def sweep(
     forms : sequence of (network, layer table, tensor table)
         Of :func:`sim.plan.network_tables`.
     accelerators : sequence of Hw
+        With the images of a program, for which all figures are.
     constants : int64[n_constants]
         :meth:`sim.timing.calibration.Calibration.walked`.
     cold : bool
@@ -69,7 +70,8 @@ def _time(
     refused = None
     for form in by_first_layer(forms, hw):
         _, layers, tensors = form
-        failure, layer, needed, available, lp, tp, _ = plan_network(layers, tensors, hw, 0)
+        cut = 0 if hw.images == 1 else _best_cut(layers, tensors, hw)
+        failure, layer, needed, available, lp, tp, _ = plan_network(layers, tensors, hw, cut)
         broken: Refusal | None
         if failure == Failure.NONE:
             fits, *figures = time_schedule(layers, tensors, hw, lp, tp, constants)
@@ -90,3 +92,22 @@ def _time(
             refused = broken
     assert refused is not None
     return refused
+
+
+def _best_cut(layers: Array, tensors: Array, hw: Hw) -> int:
+    """Cut of a batch that :func:`sim.plan.map_network` takes, which is weighed least.
+
+    Behind the last layer where no cut can be mapped.
+    """
+    best, least = len(layers), None
+    for cut in range(len(layers), -1, -1):
+        failure, _, _, _, layer_plan, tensor_plan, _ = plan_network(layers, tensors, hw, cut)
+        if failure != Failure.NONE:
+            continue
+        rows = build_schedule(layers, tensors, hw, layer_plan, tensor_plan)
+        if overflow(rows) is not None:
+            continue
+        cost = weigh_schedule(rows, len(layers), hw)
+        if least is None or cost < least:
+            best, least = cut, cost
+    return best

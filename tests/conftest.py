@@ -52,6 +52,7 @@ SECONDS = {
     "test_testbench_netlist": 15,
     "test_importers_pytorch_archive": 15,
     "test_testbench_imported_cases": 15,
+    "test_cosilico_comparison_experiment": 18,
 }
 """Seconds of a processor that files of tests take; those not named here take less."""
 

@@ -31,7 +31,7 @@ __all__ = ["SearchedDesign", "search", "search_accelerator"]
 
 _SEARCH_LIMIT_BYTES = 1 << 26
 
-_FILES = ("checkpoint.pt", *SEARCHED_FILES)
+_FILES = ("checkpoint.pt", "agent.npz", *SEARCHED_FILES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -138,6 +138,8 @@ def search_accelerator(
     out: str | Path | None = None,
     *,
     objective: Metric = "latency",
+    strategy: str | None = None,
+    budget: int | None = None,
     memory: MemorySystem | str | Path = DETERMINISTIC,
     seed: int = 0,
     resume: bool = False,
@@ -154,6 +156,11 @@ def search_accelerator(
         As of :func:`cosilico.load_space`.
     objective : str
         "latency", "energy", "area" or "edp", energy times delay.
+    strategy : str, optional
+        Name of a hardware search, such as "certified" or "evolution", with "+polish" if a local descent is to
+        follow. Default: "hardware+polish", the agent.
+    budget : int, optional
+        Most evaluations. Default: the strategy's own.
     memory : FixedLatency, str or Path
         What lies behind the ports, as of :func:`cosilico.load_memory`; no DRAM.
     out, seed, force, progress
@@ -172,16 +179,21 @@ def search_accelerator(
     """
     metric = arguments.metric("objective", objective)
     behind = require_fixed(arguments.memory(memory))
+    if strategy is not None and not isinstance(strategy, str):
+        raise TypeError(f"strategy must be the name of a hardware search, not {strategy!r}")
+    budget = None if budget is None else arguments.positive_integer("budget", budget)
     seed = arguments.seed_integer("seed", seed)
     folder = arguments.results_folder(out, resume=resume, force=force)
     require_extra("search_accelerator", "search")
+    from cosilico.hardware_strategies import hardware_strategy
     from search.driver import run_hardware_search
-    from search.strategies.hardware_settings import HardwareSettings
 
     calibration_in_force()
     hardware, loaded = load_space(space), load_network(network, seed=seed)
     require(hardware.default, loaded)
-    settings = HardwareSettings(metric=metric)
+    settings = hardware_strategy(
+        strategy, metric=metric, budget=budget, wanted_by="search_accelerator"
+    )
 
     def run(place: Path, report: Report) -> None:
         run_hardware_search(
@@ -201,6 +213,7 @@ def search_accelerator(
             "network": network_digest(loaded),
             "space": document_digest(hardware.to_json()),
             "objective": objective,
+            "strategy": document_digest(settings.to_json()),
             "memory": document_digest(behind.to_json()),
             "seed": str(seed),
         },

@@ -1,61 +1,122 @@
-"""The ``compare`` command: hardware searches side by side."""
+"""The ``compare`` command: searches side by side."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cosilico.commands.options import Force, Jobs, NetworkName, OutFolder, Resume, SpaceName
+from cosilico.commands.options import (
+    Force,
+    Jobs,
+    OutFolder,
+    Resume,
+    chosen_metric,
+    network_names,
+    space_names,
+)
 from cosilico.extras import require_extra
 from sim.cost.objective import METRICS
 from sim.spec.errors import CosilicoError
 
 __all__ = ["compare"]
 
+_NETWORK_STRATEGIES = "random,local-search,evolution,hardware,hardware+polish,certified"
+
 
 def compare(
-    network: NetworkName,
-    out: OutFolder,
-    space: SpaceName = "tiny",
-    strategies: Annotated[
+    subject: Annotated[
         str,
-        typer.Option(
-            metavar="S,S,…", help="names, with +polish for a local descent at the end of a search"
+        typer.Argument(
+            metavar="NETWORK|EXPERIMENT",
+            help="a network, for which accelerators are searched: a name, a design.json, an imported "
+            "folder or a network alone as JSON; or an experiment (TOML), for co-searches",
+            autocompletion=network_names,
         ),
-    ] = "random,local-search,evolution,hardware,hardware+polish,certified",
+    ],
+    out: OutFolder,
+    space: Annotated[
+        str | None,
+        typer.Option(
+            "--space",
+            help="with NETWORK: tiny, edge, nahas or a TOML file",
+            show_default="tiny",
+            autocompletion=space_names,
+        ),
+    ] = None,
+    strategies: Annotated[
+        str | None,
+        typer.Option(
+            metavar="S,S,…",
+            help="names; with NETWORK, +polish for a local descent at the end of a search",
+            show_default=f"{_NETWORK_STRATEGIES}; with EXPERIMENT, all",
+        ),
+    ] = None,
     seeds: Annotated[
         int, typer.Option(metavar="N", min=1, max=1000, help="searches of each strategy")
     ] = 10,
     budget: Annotated[
         int, typer.Option(metavar="N", min=2, max=10_000_000, help="evaluations of a search")
     ] = 300,
-    metric: Annotated[str, typer.Option(help=" or ".join(METRICS))] = "latency",
+    metric: Annotated[
+        str | None,
+        typer.Option(help=f"with NETWORK: {' or '.join(METRICS)}", show_default="latency"),
+    ] = None,
     area_budget: Annotated[
         float | None,
-        typer.Option(metavar="MM2", min=0, show_default="area of the space's default"),
+        typer.Option(
+            metavar="MM2", min=0, help="with NETWORK", show_default="area of the space's default"
+        ),
     ] = None,
     jobs: Jobs = None,
     resume: Resume = False,
     force: Force = False,
 ) -> None:
-    """Search a network's accelerator by many strategies and seeds; writes a table and curves."""
+    """Run many strategies and seeds, on a network or an experiment; writes a table and curves."""
     require_extra("cosilico compare", "search")
-    from cosilico.comparison import ComparisonSettings, compare_to_folder
-    from cosilico.comparison_summary import results_table
     from cosilico.console import output_console
 
-    chosen = next((known for known in METRICS if known == metric), None)
-    if chosen is None:
-        raise CosilicoError(f"--metric must be one of {', '.join(METRICS)}, not {metric!r}")
-    settings = ComparisonSettings(
-        strategies=tuple(name.strip() for name in strategies.split(",")),
-        seeds=seeds,
-        budget=budget,
-        metric=chosen,
-        area_budget=area_budget,
-    )
-    comparison = compare_to_folder(
-        network, space, out, settings, jobs=jobs, resume=resume, force=force
-    )
     console = output_console()
-    console.print(results_table(comparison, console.width))
-    typer.echo(f"{out / 'comparison.json'}: {len(comparison.runs)} searches")
+    names = None if strategies is None else tuple(name.strip() for name in strategies.split(","))
+    if Path(subject).suffix == ".toml":
+        for option, value in (("space", space), ("metric", metric), ("area-budget", area_budget)):
+            if value is not None:
+                raise CosilicoError(
+                    f"--{option} must not be given with EXPERIMENT, which states it"
+                )
+        from cosilico.comparison_experiment import CoSearchComparisonSettings, compare_co_searches
+        from cosilico.comparison_experiment_summary import results_table as co_search_table
+        from search.strategies import CO_SEARCHES
+
+        co_searches = compare_co_searches(
+            Path(subject),
+            out,
+            CoSearchComparisonSettings(
+                strategies=names or tuple(CO_SEARCHES), seeds=seeds, budget=budget
+            ),
+            jobs=jobs,
+            resume=resume,
+            force=force,
+        )
+        table, count = co_search_table(co_searches, console.width), len(co_searches.runs)
+    else:
+        from cosilico.comparison import ComparisonSettings, compare_to_folder
+        from cosilico.comparison_summary import results_table
+
+        comparison = compare_to_folder(
+            subject,
+            space or "tiny",
+            out,
+            ComparisonSettings(
+                strategies=names or tuple(_NETWORK_STRATEGIES.split(",")),
+                seeds=seeds,
+                budget=budget,
+                metric=chosen_metric(metric or "latency"),
+                area_budget=area_budget,
+            ),
+            jobs=jobs,
+            resume=resume,
+            force=force,
+        )
+        table, count = results_table(comparison, console.width), len(comparison.runs)
+    console.print(table)
+    typer.echo(f"{out / 'comparison.json'}: {count} searches")

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from sim.cost.objective import METRICS, Metric
 from sim.spec.engines import Engine
+from sim.spec.errors import CosilicoError
 from sim.spec.views import View
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "SpaceName",
     "ViewName",
     "WeightSeed",
+    "chosen_metric",
     "memory_names",
     "network_names",
     "space_names",
@@ -60,6 +63,20 @@ def memory_names(incomplete: str) -> list[str]:
     from sim.spec.memory_record import MEMORY_NAMES
 
     return [name for name in MEMORY_NAMES if name.startswith(incomplete)]
+
+
+def chosen_metric(text: str) -> Metric:
+    """Metric of an option's text.
+
+    Raises
+    ------
+    CosilicoError
+        If there is none of that name.
+    """
+    for metric in METRICS:
+        if metric == text:
+            return metric
+    raise CosilicoError(f"--metric must be one of {', '.join(METRICS)}, not {text!r}")
 
 
 DesignFile = Annotated[Path, typer.Argument(metavar="DESIGN", help="a design.json")]

@@ -10,11 +10,13 @@ from cosilico.commands.options import (
     OutFolder,
     Resume,
     SearchSeed,
+    chosen_metric,
     memory_names,
     network_names,
     space_names,
 )
 from cosilico.extras import require_extra
+from sim.cost.objective import METRICS
 from sim.spec.errors import CosilicoError
 
 __all__ = ["run"]
@@ -52,6 +54,28 @@ def run(
             autocompletion=memory_names,
         ),
     ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="S",
+            help="with --network: name of a hardware search, with +polish for a local descent at its end",
+            show_default="hardware+polish",
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(help=f"with --network: {' or '.join(METRICS)}", show_default="latency"),
+    ] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=2,
+            max=10_000_000,
+            help="with --network: evaluations of the search",
+            show_default="the strategy's own",
+        ),
+    ] = None,
     resume: Resume = False,
     force: Force = False,
     seed: SearchSeed = 0,
@@ -59,13 +83,21 @@ def run(
     """Run every stage: search, generate, simulate, check the calibration, report."""
     require_extra("cosilico run", "search", "rtl", "report")
     from cosilico.flow import run_flow, run_network_flow
+    from cosilico.hardware_strategies import hardware_strategy
     from cosilico.summary import print_summary
     from sim.spec.memories import require_fixed
     from sim.spec.memory_record import parse_memory
 
-    if experiment is not None and network is None and space is None and memory is None:
+    given = (network, space, memory, strategy, metric, budget)
+    if experiment is not None and all(option is None for option in given):
         results = run_flow(experiment, out, resume=resume, force=force, seed=seed)
     elif experiment is None and network is not None:
+        settings = hardware_strategy(
+            strategy,
+            metric=chosen_metric(metric or "latency"),
+            budget=budget,
+            wanted_by="cosilico run",
+        )
         results = run_network_flow(
             network,
             space or "tiny",
@@ -73,6 +105,7 @@ def run(
             resume=resume,
             force=force,
             seed=seed,
+            settings=settings,
             memory=require_fixed(parse_memory(memory or "deterministic")),
         )
     else:

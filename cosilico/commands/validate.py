@@ -7,6 +7,7 @@ import typer
 
 from cosilico.commands.options import (
     Jobs,
+    MemoryName,
     MemorySet,
     SpaceName,
     ViewName,
@@ -39,6 +40,7 @@ def validate(
             autocompletion=space_names,
         ),
     ] = None,
+    memory: MemoryName = "deterministic",
     random: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="random (configuration, layer) pairs")
     ] = None,
@@ -124,6 +126,8 @@ def validate(
     """
     require_extra("cosilico validate", "rtl")
     from cosilico.validation import validate_design, validate_everything, validate_pairs
+    from sim.spec.memories import DETERMINISTIC
+    from sim.spec.memory_record import parse_memory
 
     asked = {
         "pairs": random,
@@ -140,6 +144,9 @@ def validate(
         )
     if accelerator is not None and network is None:
         raise CosilicoError("--accelerator must be given with NETWORK, and only with it")
+    behind = parse_memory(memory)
+    if behind != DETERMINISTIC and network is None:
+        raise CosilicoError("--memory must be given with NETWORK; --memories is for random pairs")
     if memories is MemorySet.ALL and not counts.keys() - {"stalls", "fuzz"}:
         raise CosilicoError(
             "--memories must be given with --random, --imported or --realizability alone; "
@@ -148,7 +155,7 @@ def validate(
     if memories is MemorySet.RANDOM and counts.keys() != {"pairs"}:
         raise CosilicoError("--memories random must be given with --random alone")
     if network is not None:
-        differences = validate_design(network, accelerator=accelerator, view=view)
+        differences = validate_design(network, accelerator=accelerator, memory=behind, view=view)
     elif corrupted is not None:
         from cosilico.recovery import validate_recovery
 

@@ -1,7 +1,7 @@
 """Network spaces that are built in, before the size of the images and the classes are known."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from search.architecture import Block, NetworkSpace
@@ -119,25 +119,21 @@ _MOBILENET_V2 = NetworkPlan(
 )
 """NAHAS's S1: MobileNetV2's 17 blocks, of which the first has no expansion."""
 
-_EFFICIENTNET = NetworkPlan(
+_EFFICIENTNET = replace(
+    _MOBILENET_V2,
     stages=(
-        Stage(widths=(32,), blocks=0),
-        Stage(widths=(16,), blocks=1, expansions=(1,)),
-        Stage(widths=(24,), blocks=2, stride=2),
+        *_MOBILENET_V2.stages[:3],
         Stage(widths=(40,), blocks=2, stride=2),
         Stage(widths=(80,), blocks=3, stride=2),
         Stage(widths=(112,), blocks=3),
         Stage(widths=(192,), blocks=4, stride=2),
         Stage(widths=(320,), blocks=1),
     ),
-    kernels=(3, 5, 7),
-    expansions=(3, 6),
-    heads=(1280,),
-    stem_stride=2,
-    skip=False,
-    image=(224, 224),
 )
-"""NAHAS's S2: EfficientNet-B0's 16 blocks, without squeeze-and-excitation and with ReLU6."""
+"""NAHAS's S2: EfficientNet-B0's 16 blocks, without squeeze-and-excitation and with ReLU6.
+
+It begins as MobileNetV2 does, and has the same choices.
+"""
 
 _FBNET = NetworkPlan(
     stages=(

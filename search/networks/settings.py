@@ -1,11 +1,13 @@
 """Settings of the networks that are searched."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from search.entry_points import entry_point
 from search.networks.family import NetworkFamily
+from search.networks.fixed import FIXED, FixedFamily, fixed_choices
 from search.networks.plans import NETWORK_PLANS, NetworkPlan, Stage
 from search.sections import Section, integer, optional, required, ruled, several
 from sim.spec.errors import DesignFileError
@@ -70,10 +72,15 @@ class NetworkSettings(Section):
     stages : list of tables
         All stages, in the place of the space's; the width of the first is also the stem's.
     entry : str or None
-        A space of your own as "package:object", in the place of all other fields but image. It is
+        A space of your own as "package:object", in the place of all other fields but image and fixed. It is
         called with the image's (height, width, channels) and the number of classes.
     version : str
         Text that is changed with the code behind entry: a search is resumed only with the same.
+    fixed : "largest", "smallest", table or None
+        A single network, in the place of the space: the search is then of its accelerator. It has the last
+        or the first choice of every decision, or those of a table by the decision's name, width0 of the
+        first stage, kernel0 and expansion0 of the first block, head; a decision that is not in the table
+        has its first choice.
     folder : Path
         Folder of the experiment's file; not a field of the section.
     """
@@ -88,6 +95,7 @@ class NetworkSettings(Section):
     stages: tuple[StageSettings, ...] = several(StageSettings)
     entry: str | None = optional(EntryPoint())
     version: str = ruled("", Text(100))
+    fixed: str | Mapping[str, int] | None = optional(FIXED)
     folder: Path = field(default=Path(), compare=False)
 
     def __post_init__(self) -> None:
@@ -126,17 +134,32 @@ class NetworkSettings(Section):
             )
         return replace(NETWORK_PLANS[self.space or default], **changes)
 
+    def require_fixed(self, default: str) -> None:
+        """Raise ``ValueError`` unless the fixed network is one of the space, where that is built in."""
+        if self.fixed is not None and self.entry is None:
+            fixed_choices(self.plan(default).space((1, 1, 1), 1).decisions, self.fixed)
+
     def family(self, image: tuple[int, int, int], classes: int, *, default: str) -> NetworkFamily:
         """Networks for images (height, width, channels) of a number of classes.
 
         Raises
         ------
         DesignFileError
-            If ``entry`` names nothing that makes a family.
+            If ``entry`` names nothing that makes a family, or ``fixed`` no network of it.
         """
         if self.entry is None:
-            return self.plan(default).space(image, classes)
-        family = entry_point(self.entry, self.folder, "network.entry")(image, classes)
+            family: NetworkFamily = self.plan(default).space(image, classes)
+        else:
+            family = self._own_family(self.entry, image, classes)
+        if self.fixed is None:
+            return family
+        try:
+            return FixedFamily(family, fixed_choices(family.decisions, self.fixed))
+        except ValueError as error:
+            raise DesignFileError(f"network.{error}") from None
+
+    def _own_family(self, entry: str, image: tuple[int, int, int], classes: int) -> NetworkFamily:
+        family = entry_point(entry, self.folder, "network.entry")(image, classes)
         for name in (
             "decisions",
             "size",
@@ -148,7 +171,7 @@ class NetworkSettings(Section):
         ):
             if not hasattr(family, name):
                 raise DesignFileError(
-                    f"network.entry must make a network family, but {self.entry!r} has no {name!r}"
+                    f"network.entry must make a network family, but {entry!r} has no {name!r}"
                 )
         made: NetworkFamily = family
         return made

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from search.registry import Registry
+from search.strategies.amortized_settings import AmortizedSettings
 from search.strategies.baseline_settings import (
     CmaesSettings,
     EvolutionSettings,
@@ -13,9 +14,17 @@ from search.strategies.baseline_settings import (
     TpeSettings,
 )
 from search.strategies.certified_settings import CertifiedSettings
+from search.strategies.dna_settings import DnaHardwareSettings, DnaSettings
 from search.strategies.hardware_settings import HardwareSettings
+from search.strategies.joint_baseline_settings import JointEvolutionSettings, JointRandomSettings
+from search.strategies.nahas_settings import (
+    NahasJointSettings,
+    NahasOneshotSettings,
+    NahasPhaseSettings,
+)
 from search.strategies.rhnas_settings import RhnasSettings
 from search.strategies.settings import CoSearchSettings, StrategySettings
+from search.strategies.two_level_settings import TwoLevelSettings
 
 if TYPE_CHECKING:  # torch is not needed to check an experiment
     from search.strategies.protocol import Strategy
@@ -25,7 +34,17 @@ __all__ = ["CO_SEARCHES", "HARDWARE_SEARCHES"]
 CO_SEARCHES: "Registry[CoSearchSettings, Strategy]" = Registry("co-search")
 """Strategies that an experiment can name, made from a ``CoSearchProblem`` and their settings."""
 
-CO_SEARCHES.register("rhnas", RhnasSettings, "search.strategies.rhnas:Rhnas")
+for _name, _settings, _implementation in (
+    ("rhnas", RhnasSettings, "search.strategies.rhnas:Rhnas"),
+    ("nahas-joint", NahasJointSettings, "search.strategies.nahas_joint:NahasJoint"),
+    ("nahas-oneshot", NahasOneshotSettings, "search.strategies.nahas_oneshot:NahasOneshot"),
+    ("nahas-phase", NahasPhaseSettings, "search.strategies.nahas_phase:NahasPhase"),
+    ("two-level", TwoLevelSettings, "search.strategies.two_level:TwoLevel"),
+    ("dna", DnaSettings, "search.strategies.dna:Dna"),
+    ("random", JointRandomSettings, "search.strategies.joint_random:JointRandom"),
+    ("evolution", JointEvolutionSettings, "search.strategies.joint_evolution:JointEvolution"),
+):
+    CO_SEARCHES.register(_name, _settings, _implementation)
 
 HARDWARE_SEARCHES: "Registry[StrategySettings, Strategy]" = Registry("hardware search")
 """Strategies for a network that is given, made from a ``HardwareProblem`` and their settings."""
@@ -34,7 +53,8 @@ HARDWARE_SEARCHES.register(
     "hardware", HardwareSettings, "search.strategies.hardware:HardwareSearch"
 )
 
-for _settings, _implementation in (
+for _given, _search in (
+    (AmortizedSettings, "search.strategies.amortized:Amortized"),
     (CertifiedSettings, "search.strategies.certified:Certified"),
     (ExhaustiveSettings, "search.strategies.exhaustive:Exhaustive"),
     (RandomSettings, "search.strategies.random_search:RandomSearch"),
@@ -43,5 +63,6 @@ for _settings, _implementation in (
     (TpeSettings, "search.strategies.optuna_search:tpe"),
     (CmaesSettings, "search.strategies.optuna_search:cmaes"),
     (NsgaSettings, "search.strategies.optuna_search:nsga"),
+    (DnaHardwareSettings, "search.strategies.dna_search:DnaSearch"),
 ):
-    HARDWARE_SEARCHES.register(_settings().strategy, _settings, _implementation)
+    HARDWARE_SEARCHES.register(_given().strategy, _given, _search)

@@ -18,7 +18,7 @@ class BudgetSettings(StrategySettings):
     Parameters
     ----------
     strategy : str
-    metric : "latency" or "edp"
+    metric : "latency", "energy", "area" or "edp"
     budget : int
         Evaluations that the search may spend, the default's and the polish's included; 0 for as
         many as it asks for. Pairs that were evaluated before are free.

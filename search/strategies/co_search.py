@@ -13,7 +13,7 @@ from search.architecture import Architecture
 from search.children import Child, build_from_layers
 from search.evaluator import Evaluation
 from search.export import shape_network
-from search.finalist import Finalist
+from search.finalist import FINAL, Finalist
 from search.result import Outcome
 from search.score import Score
 from search.shared_training import SharedTraining
@@ -82,12 +82,20 @@ class CoSearch(ABC):
         return {**self.search_stages, TRAINING: self.problem.train.epochs}
 
     def step(self, stage: str) -> None:
-        """Advance the search, or train the final network for an epoch."""
+        """Advance the search, or train the final network for an epoch.
+
+        Raises
+        ------
+        NotRealizableError
+            If the final network has no feasible accelerator; it is then not trained.
+        """
         if stage != TRAINING:
             self.search_step(stage)
             return
         if self._finalist is None:
-            self._final_choices = self.networks.choices(self.architecture)
+            architecture = self.architecture
+            self._require_accelerator(architecture)
+            self._final_choices = self.networks.choices(architecture)
             self._finalist = self._made_finalist()
         self._finalist.epoch()
 
@@ -186,6 +194,20 @@ class CoSearch(ABC):
         """Best feasible accelerator of all that were evaluated for the architecture."""
         rows = (row for row in self.evaluator.records if row.network == architecture.key)
         return min(filter(self.objective.feasible, rows), key=self.objective.rank, default=None)
+
+    def _require_accelerator(self, architecture: Any) -> None:
+        """Raise unless a network has a feasible accelerator that is known, or the space's default.
+
+        The default is evaluated on the final network of every search, so no budget counts it.
+        """
+        if self.best_accelerator(architecture) is not None:
+            return
+        (row,) = self.evaluate(architecture, [self.hardware.default], FINAL)
+        if not self.objective.feasible(row):
+            raise NotRealizableError(
+                f"network {architecture.key!r} must have an accelerator that is realizable and within "
+                f"all budgets, but none of {len(self.evaluator.records)} evaluated pairs gives it that"
+            )
 
     def child(self, architecture: Any) -> Child:
         """Network of the architecture as its final training starts: with the shared weights."""

@@ -1,19 +1,19 @@
 """RHNAS: an RL hardware agent and differentiable architecture search take turns."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from search.agent import Args, HardwareAgent
+from search.agent import Args
+from search.amortized_agent import AGENT_FILE, AmortizedAgent, FeatureScale
 from search.architecture import Architecture
 from search.evaluator import Evaluation
 from search.neighbourhood import descend
-from search.reward import reward
+from search.result import Outcome
 from search.strategies.co_search import CoSearch
 from search.strategies.protocol import CoSearchProblem
 from search.strategies.rhnas_settings import RhnasSettings
@@ -24,12 +24,15 @@ __all__ = ["Rhnas"]
 
 _ARCHITECTURE_STEP = 0.05
 _LOGIT_BATCH = 64
+_SCALE_NETWORKS = 32
+"""Architectures that are drawn to scale the agent's features."""
 
 
 class Rhnas(CoSearch):
     """Co-search (Akhauri et al., RHNAS, 2021), advanced step by step.
 
-    A round: the agent learns on the most probable and on a drawn architecture; the best
+    First the agent learns on architectures that are drawn alike. A round: it learns on the most
+    probable and on drawn architectures; the best
     hardware known for the former gives every choice a cost; the supernet's weights and
     the architecture's logits then take gradient steps, weights on training images, logits on
     validation images and the expected cost. At the end the agent learns on the most probable
@@ -52,10 +55,14 @@ class Rhnas(CoSearch):
             self.logits.values(), lr=_ARCHITECTURE_STEP, betas=(0.5, 0.999)
         )
         updates = settings.rounds * settings.updates_per_round + settings.refine_updates
-        self.agent = HardwareAgent(
-            self.hardware.sizes,
-            sum(map(len, self.networks.decisions.values())),
-            Args(batch=settings.designs_per_update, total_updates=updates),
+        self.agent = AmortizedAgent(
+            self.hardware,
+            self.objective,
+            self._feature_scale(),
+            Args(
+                batch=settings.designs_per_update,
+                total_updates=settings.pretraining_updates + updates,
+            ),
             seed=problem.seed,
         )
         self.rounds_done = 0
@@ -65,6 +72,7 @@ class Rhnas(CoSearch):
         """Steps of each stage before the training, in order."""
         return {
             "warm-up": self.settings.warmup_epochs,
+            "pretraining": self.settings.pretraining_updates,
             "co-search": self.settings.rounds,
             "refinement": self.settings.refine_updates,
             **({"polish": 1} if self.settings.polish else {}),
@@ -74,6 +82,9 @@ class Rhnas(CoSearch):
         """One epoch of warm-up, one round, one update, or the whole polish."""
         if stage == "warm-up":
             self.weights.epoch(self._drawn_architecture)  # under the initial, uniform distribution
+        elif stage == "pretraining":
+            drawn = [self._drawn_architecture() for _ in range(self.settings.networks_per_update)]
+            self.agent_update(drawn, phase=stage, accuracies=[None] * len(drawn))
         elif stage == "co-search":
             self.round()
         elif stage == "refinement":
@@ -93,8 +104,10 @@ class Rhnas(CoSearch):
         architecture = self.architecture
         share = self.weights.accuracy(architecture)
         for _ in range(self.settings.updates_per_round):
-            drawn = self._drawn_architecture()
-            self.agent_update([architecture, drawn], phase="agent", accuracies=[share, None])
+            others = max(1, self.settings.networks_per_update // 2)
+            drawn = [self._drawn_architecture() for _ in range(others)]
+            accuracies = [share] * others + [None] * others
+            self.agent_update([architecture] * others + drawn, phase="agent", accuracies=accuracies)
         best = self.best_hardware(architecture, share)
         base, deltas = self._choice_costs(architecture, best.accelerator)
         progress = self.rounds_done / self.settings.rounds
@@ -129,30 +142,18 @@ class Rhnas(CoSearch):
         accuracies: Sequence[float | None],
     ) -> float:
         """One PPO update, its batch shared by the architectures; return the mean reward."""
-        rows = np.arange(self.agent.args.batch) % len(architectures)
-        contexts = np.stack([self.networks.encode(chosen) for chosen in architectures])[rows]
 
-        def rewards_of(actions: NDArray[np.int64]) -> NDArray[np.float64]:
-            rewards = np.zeros(len(actions))
-            for i, architecture in enumerate(architectures):
-                mine = np.flatnonzero(rows == i)
-                configs = [self.hardware.config(action) for action in actions[mine].tolist()]
-                reference, *proposed = self.evaluate(
-                    architecture, [self.hardware.default, *configs], phase, accuracies[i]
-                )
-                rewards[mine] = [reward(self.objective, row, reference) for row in proposed]
-            return rewards
+        def evaluate(i: int, configs: Sequence[AcceleratorConfig]) -> list[Evaluation]:
+            return self.evaluate(architectures[i], configs, phase, accuracies[i])
 
-        return self.agent.learn(contexts, rewards_of)
+        return self.agent.learn([self.network(chosen) for chosen in architectures], evaluate)
 
     def best_hardware(self, architecture: Architecture, share: float | None = None) -> Evaluation:
         """Best feasible design that was evaluated for the architecture, the default if none.
 
         The agent's most probable proposal is evaluated first.
         """
-        guess = self.hardware.config(
-            self.agent.best_guess(self.networks.encode(architecture)).tolist()
-        )
+        guess = self.agent.best_guess(self.network(architecture))
         default, _ = self.evaluate(architecture, [self.hardware.default, guess], "greedy", share)
         return self.best_accelerator(architecture) or default
 
@@ -200,6 +201,22 @@ class Rhnas(CoSearch):
         }
         drawn: Architecture = self.networks.architecture(choices)
         return drawn
+
+    def _feature_scale(self) -> FeatureScale:
+        """Scale of some architectures, each choice of each decision as probable as any other."""
+        generator = torch.Generator().manual_seed(self.problem.seed)
+        drawn = []
+        for _ in range(_SCALE_NETWORKS):
+            choices = {
+                name: int(torch.randint(len(values), (), generator=generator))
+                for name, values in self.networks.decisions.items()
+            }
+            drawn.append(self.network(self.networks.architecture(choices)))
+        return FeatureScale.of(drawn)
+
+    def outcome(self) -> Outcome:
+        """Quantize the trained network and choose its hardware; the agent is left for others."""
+        return replace(super().outcome(), files={AGENT_FILE: self.agent.to_bytes()})
 
     def search_state(self) -> dict[str, Any]:
         """Logits, agent, and where the rounds are."""

@@ -19,6 +19,10 @@ class RhnasSettings(PairBudgetSettings):
         Cross entropy that doubling the objective's cost is worth to the architecture.
     warmup_epochs : int
         Supernet epochs before the first round, all architectures alike.
+    pretraining_updates : int
+        Agent updates on drawn architectures before the first round.
+    networks_per_update : int
+        Architectures that share the designs of an update before and during the rounds.
     rounds : int
         Alternations of agent and architecture.
     epochs_per_round : int
@@ -36,9 +40,11 @@ class RhnasSettings(PairBudgetSettings):
     strategy: str = choice("rhnas", "rhnas")
     latency_weight: float = number(0.02, 0.0, 100.0)
     warmup_epochs: int = integer(8, 0, 10_000)
+    pretraining_updates: int = integer(20, 0, 100_000)
+    networks_per_update: int = integer(8, 1, 1000)
     rounds: int = integer(10, 1, 10_000)
     epochs_per_round: int = integer(1, 1, 10_000)
     updates_per_round: int = integer(2, 1, 10_000)
-    refine_updates: int = integer(40, 1, 10_000)
+    refine_updates: int = integer(20, 1, 10_000)
     designs_per_update: int = integer(128, 4, 100_000)
     polish: bool = truth(True)

@@ -1,9 +1,10 @@
 """Settings that every search strategy has."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from search.sections import Section, integer
-from sim.cost.objective import METRICS, Metric
+from sim.cost.objective import METRICS, Metric, Objective
 from sim.spec.rules import Choice
 
 __all__ = ["TRAINING", "CoSearchSettings", "PairBudgetSettings", "StrategySettings"]
@@ -28,6 +29,9 @@ class CoSearchSettings(Section):
         """Evaluations that may have been spent at the end of a stage; None for any number."""
         return None
 
+    def require_objective(self, objective: Objective) -> None:
+        """Raise ``ValueError`` if the strategy cannot search by an objective: a line that names the field."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairBudgetSettings(CoSearchSettings):
@@ -44,6 +48,10 @@ class PairBudgetSettings(CoSearchSettings):
     strategy: str
     budget: int = integer(0, 0, 100_000_000)
 
+    def spending(self, budget: int) -> Self:
+        """Settings with a budget, and with enough steps to spend it where those are a setting."""
+        return replace(self, budget=budget)
+
     def limit(self, stage: str) -> int | None:
         """The budget, until the final network is trained."""
         return None if stage == TRAINING else self.budget or None
@@ -56,7 +64,7 @@ class StrategySettings(CoSearchSettings):
     Parameters
     ----------
     strategy : str
-    metric : "latency" or "edp"
+    metric : "latency", "energy", "area" or "edp"
     """
 
     strategy: str

@@ -16,7 +16,7 @@ from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
 from sim.spec.network import Network
 from sim.sweep import SweepColumn
 from sim.timing import calibration as calibrations
-from sim.timing.calibration import Calibration, Constant, MemoryColumn
+from sim.timing.calibration import Calibration
 
 __all__ = ["lower_bounds"]
 
@@ -46,8 +46,7 @@ def lower_bounds(
     calibration : Calibration, optional
         Timing constants; those shipped with the gateware if not given.
     memory : MemorySystem
-        What lies behind the ports. Of a memory of fixed latency the lower of its latencies counts;
-        its other limits only raise the costs.
+        What lies behind the ports. Its latencies count; its other limits only raise the costs.
     columns : sequence of str, optional
         Columns of the table; all of :data:`sim.cost.columns.COST_COLUMNS` if not given.
 
@@ -63,8 +62,6 @@ def lower_bounds(
         If the memory is a DRAM.
     """
     constants = (calibration or calibrations.default()).walked(require_fixed(memory))
-    latencies = constants[[Constant.MEMORY_LATENCY, MemoryColumn.WRITE_LATENCY]]
-    constants[Constant.MEMORY_LATENCY] = latencies.min()
     least, possible = _least(configs, network, constants)
     swept = np.zeros((len(configs), len(SweepColumn)), np.int64)
     for i, column in enumerate(

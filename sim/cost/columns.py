@@ -34,12 +34,15 @@ class Costing:
     sweep : int64[n, columns of a sweep]
         Answers of :func:`sim.sweep.sweep`; 0 where not realizable.
     realizable : bool[n]
+    images : int
+        Images of a program.
     """
 
     configs: Sequence[AcceleratorConfig]
     network: Network
     sweep: NDArray[np.int64]
     realizable: NDArray[np.bool_]
+    images: int = 1
     _values: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
@@ -152,7 +155,7 @@ def _energies(costing: Costing) -> NDArray[np.float64]:
         read_bytes=costing["read_bytes"],
         write_bytes=costing["write_bytes"],
         store_bytes=costing["store_bytes"],
-        macs=costing.network.macs,
+        macs=costing.images * costing.network.macs,
     )
 
 

@@ -26,6 +26,7 @@ def evaluate_many(
     *,
     columns: Sequence[str] | None = None,
     memory: MemorySystem = DETERMINISTIC,
+    images: int = 1,
 ) -> CostTable:
     """Evaluate many configurations, realizable or not, on a network.
 
@@ -39,6 +40,8 @@ def evaluate_many(
         Columns of the table; all of :data:`sim.cost.columns.COST_COLUMNS` if not given.
     memory : MemorySystem
         What lies behind the ports.
+    images : int
+        Images of a program; the costs are those of the whole program.
 
     Raises
     ------
@@ -51,7 +54,7 @@ def evaluate_many(
     open_rows = [i for i, broken in enumerate(violations) if not broken]
     swept = np.zeros((len(configs), len(SweepColumn)), np.int64)
     if open_rows:
-        accelerators = [accelerator_row(configs[i]) for i in open_rows]
+        accelerators = [accelerator_row(configs[i], images) for i in open_rows]
         cold = columns is None or not COLD_COLUMNS.isdisjoint(columns)
         forms = network_tables(network)
         swept[open_rows], refusals = sweep(forms, accelerators, constants, cold=cold)
@@ -59,7 +62,9 @@ def evaluate_many(
             if refusal is not None:
                 violations[i] = [describe(refusal, network)]
     realizable = np.array([not broken for broken in violations], np.bool_)
-    costing = Costing(configs=configs, network=network, sweep=swept, realizable=realizable)
+    costing = Costing(
+        configs=configs, network=network, sweep=swept, realizable=realizable, images=images
+    )
     return CostTable(
         configs=tuple(configs),
         violations=[tuple(v.code for v in broken) for broken in violations],

@@ -67,6 +67,12 @@ class Objective:
         }
         return {name: limit for name, limit in limits.items() if limit < math.inf}
 
+    @property
+    def other_budgets(self) -> dict[str, float]:
+        """Budgets of cost columns that are not the metric itself."""
+        own = METRICS[self.metric]
+        return {name: limit for name, limit in self.budgets.items() if own != (name,)}
+
     def cost(self, costs: Costs) -> Any:
         """Value to minimize, float64; meaningless where the design is not realizable."""
         return math.prod((costs[name] for name in METRICS[self.metric]), start=1.0)

@@ -27,6 +27,8 @@ class Workload:
         Networks that are given, and how often each runs.
     runs : int
         How often the network runs that :meth:`costs` is asked for.
+    batch : int
+        Images of a run, which is a program; ``costs`` are those of such programs.
     costs : callable
         Costs of accelerators on a network; predicted if not given.
     """
@@ -36,9 +38,10 @@ class Workload:
         others: Sequence[tuple[Network, int]] = (),
         *,
         runs: int = 1,
+        batch: int = 1,
         costs: NetworkCosts = evaluate_many,
     ) -> None:
-        self.others, self.runs, self._costs = tuple(others), runs, costs
+        self.others, self.runs, self.batch, self._costs = tuple(others), runs, batch, costs
         self._known: dict[AcceleratorConfig, CostTable] = {}
 
     def costs(self, configs: Sequence[AcceleratorConfig], network: Network) -> CostTable:

@@ -26,7 +26,7 @@ from sim.schedule.least_transfers import (
 from sim.schedule.least_work import least_drain, least_work
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
-from sim.timing.calibration import Constant
+from sim.timing.calibration import Constant, MemoryColumn
 from sim.timing.cycles import FETCH_BEATS
 
 __all__ = ["IMPOSSIBLE", "LEAST_COLUMNS", "least_figures"]
@@ -60,7 +60,7 @@ class Progress(NamedTuple):
 
 @kernel
 def least_figures(layers, tensors, pixels, readers, accelerators, constants):
-    """Lower bounds of a network's run on accelerators, for one image on the fixed memory.
+    """Lower bounds of a network's run on accelerators, for one image on a memory of fixed latency.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants):
     accelerators : int64[m, 13]
         Rows with the fields of :class:`sim.arrays.tables.Hw`.
     constants : int64[n_constants]
-        :attr:`sim.timing.calibration.Calibration.array`.
+        Of :meth:`sim.timing.calibration.Calibration.walked`: of the memory its latencies count.
 
     Returns
     -------
@@ -116,9 +116,10 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
     """Figures of one accelerator."""
     n = layers.shape[0]
     token, latency = constants[Constant.TOKEN], constants[Constant.MEMORY_LATENCY]
+    write_latency = constants[MemoryColumn.WRITE_LATENCY]
     load_lag = float(token + latency)  # from a done to the first beat of a LOAD that waits for it
     ready_lag = float(constants[Constant.LOAD_OVERHEAD] + token)
-    store_lag = float(token + latency + constants[Constant.STORE_OVERHEAD])
+    store_lag = float(token + write_latency + constants[Constant.STORE_OVERHEAD])
     # Cycles that saved credit is worth, once for each time in which the bus has rested.
     slack = (2 * hw.cost - 1) / hw.earn + 1.0
     pace = hw.cost / hw.earn

@@ -214,7 +214,7 @@ class Shape(Rule):
     def accepts(self, value: Any) -> bool:
         """Whether a value keeps the rule."""
         return (
-            isinstance(value, list | tuple)
+            isinstance(value, list)
             and self.least <= len(value) <= self.most
             and all(type(x) is int and self.low <= x <= self.high for x in value)
         )
@@ -379,7 +379,7 @@ class Rising(Rule):
     def accepts(self, value: Any) -> bool:
         """Whether a value keeps the rule."""
         return (
-            isinstance(value, list | tuple)
+            isinstance(value, list)
             and 0 < len(value) <= self.most
             and all(self.rule.accepts(item) for item in value)
             and all(a < b for a, b in pairwise(value))

@@ -238,21 +238,6 @@ class Calibration:
             )
         return fitted
 
-    @property
-    def fetch_delay(self) -> int:
-        """Cycles from a descriptor's last beat to its queue, the same behind every memory.
-
-        Raises
-        ------
-        DesignFileError
-            If no DRAM was calibrated, with which it is measured.
-        """
-        if not self.drams:
-            raise DesignFileError(
-                "calibration must have a DRAM for a queued memory: run cosilico calibrate --memory dram"
-            )
-        return next(iter(self.drams.values())).parameters["fetch_delay"]
-
     def require_hash(self, gateware_hash: str) -> None:
         """Raise :class:`StaleCalibrationError` if the gateware has changed since."""
         if self.gateware_hash != gateware_hash:

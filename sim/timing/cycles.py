@@ -109,7 +109,7 @@ def clock_at_doorbell(hw, constants, most):
     connect(fetch, hw, constants, DESCRIPTOR_PORT_BYTES, depth)
     fetch[ARRIVE] = fetch[READY] = -1
     # The header is requested in cycle 0; the first descriptor when it is there
-    fetch[REQUEST] = _arrival(fetch, constants, constants[Constant.FETCH_START] - FETCH_BEATS)
+    fetch[REQUEST] = _arrival(fetch, constants, fetch_delay(constants))
     queues = np.empty((3, STARTS + constants[Constant.QUEUE_DEPTH]), np.int64)
     for queue in range(3):
         for j in range(queues.shape[1]):
@@ -124,6 +124,12 @@ def clock_at_doorbell(hw, constants, most):
     )
 
 
+@inlined
+def fetch_delay(constants):
+    """Cycles from a descriptor's last beat to its queue, the same behind every memory."""
+    return constants[Constant.FETCH_START] - FETCH_BEATS
+
+
 @in_place
 def _arrival(fetch, constants, request):
     """Arrival of what is requested: its last beat, counted as the requests are.
@@ -133,7 +139,7 @@ def _arrival(fetch, constants, request):
     if fetch[PLAIN]:
         begin = max(request + constants[Constant.MEMORY_LATENCY], fetch[ARRIVE] + 1)
         return begin + FETCH_BEATS - 1
-    delay = constants[Constant.FETCH_START] - FETCH_BEATS
+    delay = fetch_delay(constants)
     first = begin_read(fetch, request - delay + constants[Constant.MEMORY_LATENCY], FETCH_BEATS)
     return unpaced_end(fetch, first, FETCH_BEATS, fetch[ARRIVE] - delay) + delay
 

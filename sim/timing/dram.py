@@ -39,8 +39,8 @@ class DramParameter(IntEnum):
 
     First what memory and controller are made of. Then intervals in clocks of the memory; those that end in
     LONG are within a bank group. Latencies reach from the column command to the port, closing all rows is
-    within REFRESH. START and FETCH_DELAY are cycles of the accelerator: from the beginning of the
-    refresh calendar to cycle 0, and from a descriptor's last beat to its queue.
+    within REFRESH. START is in cycles of the accelerator: from the beginning of the refresh calendar to
+    cycle 0.
     """
 
     CLOCK_MHZ = 0
@@ -75,7 +75,6 @@ class DramParameter(IntEnum):
     WRITE_TO_READ_LONG = 29
     REFRESH_INTERVAL = 30
     REFRESH = 31
-    FETCH_DELAY = 32
 
 
 MEASURED = tuple(p for p in DramParameter if p >= DramParameter.START)

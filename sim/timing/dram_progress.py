@@ -9,7 +9,7 @@ from sim.arrays.kernel import in_place, inlined, kernel
 from sim.arrays.schedule_columns import AFTER_EXECUTE, AFTER_LOAD, AFTER_STORE, QUEUE, WAIT_DRAIN
 from sim.spec.descriptor import Queue
 from sim.timing.calibration import Constant
-from sim.timing.cycles import FETCH_BEATS, execute_durations
+from sim.timing.cycles import execute_durations, fetch_delay
 from sim.timing.dram import DramParameter
 from sim.timing.dram_ports import (
     ANSWER,
@@ -91,9 +91,7 @@ def at_doorbell(n, hw, constants, p):
     queues = np.zeros((3, 3), np.int64)
     queues[:, FREE] = -UNKNOWN
     fetch = np.zeros(7, np.int64)
-    fetch[REQUESTED] = fetch[FETCHED] = fetch[FETCH_END] = -1
-    delay = p[DramParameter.FETCH_DELAY]
-    fetch[NEXT_REQUEST] = constants[Constant.FETCH_START] - FETCH_BEATS - delay
+    fetch[REQUESTED] = fetch[FETCHED] = fetch[FETCH_END] = -1  # the header is requested in cycle 0
     held = max(constants[Constant.WRITE_BURSTS], p[DramParameter.WRITE_BURSTS])
     return Walk(
         times,
@@ -233,7 +231,7 @@ def settle(walk, rows, hw, constants, p):
 
 
 @in_place
-def fetch_arrival(constants, p, times, fetch):
+def fetch_arrival(constants, times, fetch):
     """Cycle of the fetch unit's next request, or UNKNOWN; it waits for a place in its buffer."""
     requested, depth = fetch[REQUESTED], constants[Constant.FETCH_DEPTH]
     if requested >= len(times):
@@ -243,7 +241,7 @@ def fetch_arrival(constants, p, times, fetch):
     place = times[requested - depth, READY]
     if place == UNKNOWN:
         return UNKNOWN
-    reuse = place + constants[Constant.FETCH_REUSE] - p[DramParameter.FETCH_DELAY]
+    reuse = place + constants[Constant.FETCH_REUSE] - fetch_delay(constants)
     return max(fetch[NEXT_REQUEST], reuse)
 
 
@@ -292,11 +290,11 @@ def request_fetch(walk, arrival):
 
 
 @inlined
-def finish_fetch(walk, p):
+def finish_fetch(walk, constants):
     """Go on after a burst whose last beat has come to the fetch unit."""
     fetch = walk.fetch
     if fetch[FETCHED] < 0:
         fetch[NEXT_REQUEST] = fetch[FETCH_END] + 1
     else:
-        walk.times[fetch[FETCHED], ARRIVE] = fetch[FETCH_END] + p[DramParameter.FETCH_DELAY]
+        walk.times[fetch[FETCHED], ARRIVE] = fetch[FETCH_END] + fetch_delay(constants)
     fetch[FETCHED] += 1

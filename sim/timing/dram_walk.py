@@ -107,7 +107,7 @@ def _in_order(rows, hw, constants, p, state, header):
     pieces = np.empty((PIECES, 2), np.int64)
     while True:
         settle(walk, rows, hw, constants, p)
-        fetch = fetch_arrival(constants, p, walk.times, walk.fetch)
+        fetch = fetch_arrival(constants, walk.times, walk.fetch)
         load, store = walk.loads.unit[ARRIVAL], walk.stores.unit[ARRIVAL]
         first = min(fetch, load, store)
         if first == UNKNOWN:
@@ -117,7 +117,7 @@ def _in_order(rows, hw, constants, p, state, header):
         elif store == first:
             _serve_store(walk, hw, p, state)
         else:
-            _serve_fetch(walk, p, state, pieces, header, fetch)
+            _serve_fetch(walk, constants, p, state, pieces, header, fetch)
     return result_of(walk, constants)
 
 
@@ -154,14 +154,14 @@ def _serve_store(walk, hw, p, state):
 
 
 @inlined
-def _serve_fetch(walk, p, state, pieces, header, arrival):
+def _serve_fetch(walk, constants, p, state, pieces, header, arrival):
     """Schedule the next burst of the fetch unit."""
     fetch, address = walk.fetch, _descriptor(walk, header)
     parts = read_burst(state, p, address, FETCH_BEATS, DESCRIPTOR_PORT_BYTES, arrival, pieces)
     for k in range(parts):
         fetch[FETCH_END] = max(pieces[k, 0], fetch[FETCH_END] + 1) + pieces[k, 1] - 1
     request_fetch(walk, arrival)
-    finish_fetch(walk, p)
+    finish_fetch(walk, constants)
 
 
 @inlined
@@ -177,7 +177,7 @@ def _reordered(rows, hw, constants, p, state, header):
     controller = idle_controller(constants, p)
     while True:
         settle(walk, rows, hw, constants, p)
-        fetch = fetch_arrival(constants, p, walk.times, walk.fetch)
+        fetch = fetch_arrival(constants, walk.times, walk.fetch)
         load, store = walk.loads.unit[ARRIVAL], walk.stores.unit[ARRIVAL]
         first = min(fetch, load, store)
         enters = UNKNOWN if first == UNKNOWN else clock_of(p, first) + p[DramParameter.FRONT]
@@ -187,7 +187,7 @@ def _reordered(rows, hw, constants, p, state, header):
         elif port == STORE:
             _answer(walk, p, controller)
         elif port == FETCH:
-            _receive_descriptors(walk, p, controller, header)
+            _receive_descriptors(walk, constants, p, controller, header)
         elif first == UNKNOWN:
             break
         elif load == first:
@@ -232,7 +232,7 @@ def _receive(walk, hw, constants, p, controller):
 
 
 @inlined
-def _receive_descriptors(walk, p, controller, header):
+def _receive_descriptors(walk, constants, p, controller, header):
     """Bring the fetch unit the bursts that are complete, in order."""
     fetch, size = walk.fetch, p[DramParameter.ACCESS_BYTES]
     while fetch[FETCHED] < fetch[REQUESTED]:
@@ -247,7 +247,7 @@ def _receive_descriptors(walk, p, controller, header):
             at = cycle_of(p, there + p[DramParameter.READ_LATENCY])
             fetch[FETCH_END] = max(at, fetch[FETCH_END] + 1) + arrived - given - 1
             given = arrived
-        finish_fetch(walk, p)
+        finish_fetch(walk, constants)
 
 
 @inlined

@@ -76,18 +76,9 @@ def require_clock(memory: QueuedMemory, config: AcceleratorConfig) -> None:
         )
 
 
-def port_parameters(calibration: Calibration, write_queue: int) -> NDArray[np.int64]:
-    """Delays of the accelerator's ports, as the walk on a DRAM has them: int64[len(DramParameter)].
-
-    They are the gateware's.
-
-    Raises
-    ------
-    DesignFileError
-        If the calibration has no DRAM.
-    """
+def port_parameters(write_queue: int) -> NDArray[np.int64]:
+    """Limits of the accelerator's ports, as the walk on a DRAM has them: int64[len(DramParameter)]."""
     p = np.zeros(len(DramParameter), np.int64)
-    p[DramParameter.FETCH_DELAY] = calibration.fetch_delay
     p[DramParameter.WRITE_BURSTS] = write_queue
     return p
 
@@ -141,7 +132,7 @@ def _serve_store(walk, hw, q, servers, banks, burst):
 
 
 @inlined
-def _serve_fetch(walk, p, q, servers, banks, burst, header, arrival):
+def _serve_fetch(walk, constants, q, servers, banks, burst, header, arrival):
     """Serve the next burst of the fetch unit, the header's or a descriptor's."""
     fetch = walk.fetch
     address = header + DESCRIPTOR_BYTES * (fetch[FETCHED] + 1)
@@ -150,7 +141,7 @@ def _serve_fetch(walk, p, q, servers, banks, burst, header, arrival):
     last = cycle_of(end) + q[Q.DESCRIPTOR_LATENCY]
     fetch[FETCH_END] = max(last, fetch[FETCH_END] + FETCH_BEATS)
     taken(servers, burst, fetch[FETCH_END])
-    finish_fetch(walk, p)
+    finish_fetch(walk, constants)
 
 
 @kernel
@@ -180,7 +171,7 @@ def walk_queued_arrays(rows, hw, constants, p, q, servers, banks, header):
         settle(walk, rows, hw, constants, p)
         arrivals[READS] = walk.loads.unit[ARRIVAL]
         arrivals[WRITES] = walk.stores.unit[ARRIVAL]
-        arrivals[DESCRIPTORS] = fetch_arrival(constants, p, walk.times, walk.fetch)
+        arrivals[DESCRIPTORS] = fetch_arrival(constants, walk.times, walk.fetch)
         port = take_next(q, servers, arrivals, burst)
         if port < 0:
             break
@@ -189,7 +180,7 @@ def walk_queued_arrays(rows, hw, constants, p, q, servers, banks, header):
         elif port == WRITES:
             _serve_store(walk, hw, q, servers, banks, burst)
         elif port == DESCRIPTORS:
-            _serve_fetch(walk, p, q, servers, banks, burst, header, arrivals[DESCRIPTORS])
+            _serve_fetch(walk, constants, q, servers, banks, burst, header, arrivals[DESCRIPTORS])
         else:
             served_until(q, servers, banks, burst, port, 0, 0, 0)
     return result_of(walk, constants)
@@ -204,10 +195,10 @@ def walk_queued(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
     """Walk a schedule on a queued memory; the program lies at address 0.
 
-    Returns and errors as of :func:`walk_queued_arrays` and :func:`port_parameters`.
+    Returns as :func:`walk_queued_arrays`.
     """
     q = parameters(memory)
-    p = port_parameters(calibration, memory.write_queue)
+    p = port_parameters(memory.write_queue)
     servers, banks = servers_at_doorbell(q)
     start, issued, done, waits, total = walk_queued_arrays(
         rows, hw, calibration.array, p, q, servers, banks, header

@@ -153,7 +153,7 @@ def _fit_rows(
 def _fit_conflicts(
     bench: DramBench, p: NDArray[np.int64], constants: NDArray[np.int64]
 ) -> list[MeasuredRun]:
-    """Intervals about a bank's precharge, and the way of a descriptor to its queue."""
+    """Intervals about a bank's precharge, and descriptors in a row, which must follow from the rest."""
     q, near = DramParameter, {"address": bench.stripe}
     access = load(1, 1, bench.access, **near)
     far = load(1, 1, bench.access, address=bench.stripe + bench.row)
@@ -165,7 +165,6 @@ def _fit_conflicts(
     many = bench.run("conflict after many reads", load(7, 1, bench.turn, **near, **two))
     fit(p, {q.READ_TO_PRECHARGE: range(100)}, [many], constants)
     chain = bench.run("descriptors in a row", *apart(*[access] * 20))
-    fit(p, {q.FETCH_DELAY: range(8)}, [chain], constants, durations=False)
     return [late, early, many, chain]
 
 

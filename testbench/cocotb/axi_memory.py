@@ -1,5 +1,6 @@
 """External memory behind both AXI4 ports, of bus models of cocotbext-axi."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -191,19 +192,19 @@ class _Timed:
         self.time = int(get_sim_time("step"))
 
 
-class _TimedRead(_Timed, AxiARSink._transaction_obj):  # type: ignore[misc]
+class _TimedRead(_Timed, AxiARSink._transaction_obj):  # type: ignore[misc]  # cocotbext-axi has no types
     pass
 
 
-class _TimedWrite(_Timed, AxiAWSink._transaction_obj):  # type: ignore[misc]
+class _TimedWrite(_Timed, AxiAWSink._transaction_obj):  # type: ignore[misc]  # cocotbext-axi has no types
     pass
 
 
-class _TimedData(_Timed, AxiWSink._transaction_obj):  # type: ignore[misc]
+class _TimedData(_Timed, AxiWSink._transaction_obj):  # type: ignore[misc]  # cocotbext-axi has no types
     pass
 
 
-class _ReadAddresses(AxiARSink):  # type: ignore[misc]
+class _ReadAddresses(AxiARSink):  # type: ignore[misc]  # cocotbext-axi has no types
     _transaction_obj = _TimedRead
     port: Any = None
 
@@ -211,7 +212,7 @@ class _ReadAddresses(AxiARSink):  # type: ignore[misc]
         return self.port is not None and self.port.full(self.count())
 
 
-class _WriteAddresses(AxiAWSink):  # type: ignore[misc]
+class _WriteAddresses(AxiAWSink):  # type: ignore[misc]  # cocotbext-axi has no types
     _transaction_obj = _TimedWrite
     port: Any = None
 
@@ -219,11 +220,11 @@ class _WriteAddresses(AxiAWSink):  # type: ignore[misc]
         return self.port is not None and self.port.full(self.count())
 
 
-class _WriteData(AxiWSink):  # type: ignore[misc]
+class _WriteData(AxiWSink):  # type: ignore[misc]  # cocotbext-axi has no types
     _transaction_obj = _TimedData
 
 
-class _Port:
+class _Port(ABC):
     """One direction of a port: bursts in order, each answered a latency after it was complete."""
 
     addresses: Any
@@ -252,11 +253,22 @@ class _Port:
                 channel.clear()
             self._task = cocotb.start_soon(self._serve())
 
+    @abstractmethod
     def _channels(self) -> list[Any]:
-        return []
+        """Return the channels that a reset empties."""
+
+    @abstractmethod
+    async def _answer(self, request: Any, number: int) -> None:
+        """Answer the burst of that number, unless the port is silent from it on."""
 
     async def _serve(self) -> None:
-        raise NotImplementedError
+        """Answer the bursts in order, for ever."""
+        while True:
+            request = await self.addresses.recv()
+            self.outstanding += 1
+            number = self.bursts
+            self.bursts += 1
+            await self._answer(request, number)
 
     async def _wait(self, since: int) -> None:
         """Wait until the bus model must be told to drive in the cycle `latency` after a handshake."""
@@ -286,31 +298,24 @@ class _ReadPort(_Port):
     def _channels(self) -> list[Any]:
         return [self.addresses, self.source]
 
-    async def _serve(self) -> None:
-        while True:
-            request = await self.addresses.recv()
-            self.outstanding += 1
-            number = self.bursts
-            self.bursts += 1
-            await self._wait(request.time)
-            if self.memory._silent(self.name, number):
-                continue
-            beats = int(request.arlen) + 1
-            for beat in range(beats):
-                address = int(request.araddr) + beat * self.beat_bytes
-                response = self.memory._response(
-                    self.name, self.responses, address, self.beat_bytes
+    async def _answer(self, request: Any, number: int) -> None:
+        await self._wait(request.time)
+        if self.memory._silent(self.name, number):
+            return
+        beats = int(request.arlen) + 1
+        for beat in range(beats):
+            address = int(request.araddr) + beat * self.beat_bytes
+            response = self.memory._response(self.name, self.responses, address, self.beat_bytes)
+            self.responses += 1
+            data = self.memory._load(address, self.beat_bytes)
+            self.source.send_nowait(
+                self.source._transaction_obj(
+                    rid=int(request.arid),
+                    rdata=int.from_bytes(data, "little"),
+                    rresp=response,
+                    rlast=int(beat + 1 == beats),
                 )
-                self.responses += 1
-                data = self.memory._load(address, self.beat_bytes)
-                self.source.send_nowait(
-                    self.source._transaction_obj(
-                        rid=int(request.arid),
-                        rdata=int.from_bytes(data, "little"),
-                        rresp=response,
-                        rlast=int(beat + 1 == beats),
-                    )
-                )
+            )
 
     async def _watch(self) -> None:
         while True:
@@ -334,26 +339,19 @@ class _WritePort(_Port):
     def _channels(self) -> list[Any]:
         return [self.addresses, self.data, self.source]
 
-    async def _serve(self) -> None:
-        while True:
-            request = await self.addresses.recv()
-            self.outstanding += 1
-            number = self.bursts
-            self.bursts += 1
-            first = address = int(request.awaddr)
-            time, last = request.time, False
-            while not last:
-                beat = await self.data.recv()
-                data = int(beat.wdata).to_bytes(self.beat_bytes, "little")
-                self.memory._store(address, data, int(beat.wstrb))
-                address += self.beat_bytes
-                time, last = max(time, beat.time), bool(beat.wlast)
-            await self._wait(time)
-            if self.memory._silent(self.name, number):
-                continue
-            response = self.memory._response(self.name, self.responses, first, address - first)
-            self.responses += 1
-            self.source.send_nowait(
-                self.source._transaction_obj(bid=int(request.awid), bresp=response)
-            )
-            self._answered()
+    async def _answer(self, request: Any, number: int) -> None:
+        first = address = int(request.awaddr)
+        time, last = request.time, False
+        while not last:
+            beat = await self.data.recv()
+            data = int(beat.wdata).to_bytes(self.beat_bytes, "little")
+            self.memory._store(address, data, int(beat.wstrb))
+            address += self.beat_bytes
+            time, last = max(time, beat.time), bool(beat.wlast)
+        await self._wait(time)
+        if self.memory._silent(self.name, number):
+            return
+        response = self.memory._response(self.name, self.responses, first, address - first)
+        self.responses += 1
+        self.source.send_nowait(self.source._transaction_obj(bid=int(request.awid), bresp=response))
+        self._answered()

@@ -125,6 +125,9 @@ class Bench(BenchCore):
         """Begin the trace of the run that a doorbell is about to start."""
         return self.monitor.begin()
 
+    def _complete_trace(self) -> None:
+        """Do nothing: the monitor has seen all that came before the interrupt."""
+
     def _notice(self, event: str, queue: int, descriptor: int | None, cycle: int) -> None:
         """Compare an event of the trace, and at the end of an EXECUTE the activations it leaves."""
         trace = self.monitor.trace

@@ -1,5 +1,6 @@
 """Operations that every bench has: registers by name, the program, its runs."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +53,7 @@ class Run:
         return self.counters["CYCLES"]
 
 
-class BenchCore:
+class BenchCore(ABC):
     """Registers by name, the program and its runs, on whatever memory a bench has.
 
     Parameters
@@ -184,13 +185,13 @@ class BenchCore:
             stop=stop,
         )
 
+    @abstractmethod
     async def write_memory(self, address: int, data: bytes) -> None:
         """Put bytes into the memory, past the bus; addresses are relative to the memory's base."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def read_memory(self, address: int, size_bytes: int) -> bytes:
         """Return bytes of the memory, past the bus; addresses are relative to the memory's base."""
-        raise NotImplementedError
 
     async def start(self, run: int = 0) -> Trace:
         """Ring the doorbell; return the run's trace, which fills as it goes.
@@ -205,13 +206,14 @@ class BenchCore:
         await self.write_bits("CONTROL", DOORBELL)
         return trace
 
+    @abstractmethod
     def _begin_trace(self) -> Trace:
         """Begin the trace of the run that a doorbell is about to start."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _complete_trace(self) -> None:
         """Bring into the trace what was seen last; nothing where it fills by itself."""
 
+    @abstractmethod
     async def interrupt(self, timeout_cycles: int | None = None) -> None:
         """Wait for the interrupt; see the bench's own."""
-        raise NotImplementedError

@@ -5,11 +5,12 @@ import os
 from typing import Any
 
 import cocotb
-from cocotb.triggers import ClockCycles
+from cocotb.triggers import ClockCycles, RisingEdge
 
+from testbench.cocotb.axi_memory import MemoryTiming
 from testbench.cocotb.bench import Bench
 from testbench.cocotb.description import Description
-from testbench.cocotb.memory_behavior import SLVERR, Fault
+from testbench.cocotb.memory_behavior import SLVERR, Fault, Silence
 from testbench.cocotb.write_memory import ORDERS
 
 __all__ = ["CASE_VARIABLE"]
@@ -19,6 +20,50 @@ CASE_VARIABLE = "COSILICO_CASE"
 
 STALL_SEEDS = 5
 QUIET_CYCLES = 200
+
+
+class Handshakes:
+    """Cycles of the handshakes of a port to the memory, channel by channel.
+
+    Attributes
+    ----------
+    cycles : dict
+        Of the channels ``ar``, ``r``, ``aw``, ``w`` and ``b`` that the port has.
+    most : int
+        Most read bursts that were outstanding.
+    """
+
+    def __init__(self, dut: Any, port: str) -> None:
+        """Watch from now on."""
+        self.cycles: dict[str, list[int]] = {}
+        self.most = 0
+        self._pairs = {}
+        for channel in ("ar", "r", "aw", "w", "b"):
+            signals = (getattr(dut, f"{port}_{channel}{end}", None) for end in ("valid", "ready"))
+            valid, ready = signals
+            if valid is not None and ready is not None:
+                self._pairs[channel], self.cycles[channel] = (valid, ready), []
+        self._last = getattr(dut, f"{port}_rlast")
+        cocotb.start_soon(self._watch(RisingEdge(dut.clk)))
+
+    async def _watch(self, edge: RisingEdge) -> None:
+        outstanding = 0
+        for cycle in itertools.count():
+            await edge
+            taken = {
+                name: bool(valid.value and ready.value)
+                for name, (valid, ready) in self._pairs.items()
+            }
+            for name in self.cycles:
+                if taken[name]:
+                    self.cycles[name].append(cycle)
+            outstanding += taken["ar"]
+            self.most = max(self.most, outstanding)
+            outstanding -= taken["r"] and bool(self._last.value)
+
+    def least_gap(self, channel: str) -> int:
+        """Return the fewest cycles from a handshake of a channel to the next."""
+        return min(after - before for before, after in itertools.pairwise(self.cycles[channel]))
 
 
 async def bench_of(dut: Any, **options: Any) -> Bench:
@@ -195,6 +240,43 @@ async def error_responses_stop_the_program(dut: Any, port: str) -> None:
     await bench.start()
     await bench.interrupt()
     assert await bench.stop_reason() is None
+    await assert_right(bench)
+
+
+@cocotb.test()
+async def limits_of_the_memory_hold(dut: Any) -> None:
+    """No port has more bursts outstanding, nor a channel more beats, than the memory takes; and as many."""
+    timing = MemoryTiming(latency=60, outstanding=2, read_pace=(1, 3), write_pace=(1, 2))
+    bench = await bench_of(dut, timing=timing)
+    data, descriptors = (Handshakes(dut, port) for port in ("m_axi", "m_axi_desc"))
+    await begin(bench)
+    await bench.interrupt()
+    await assert_right(bench)
+    assert (data.most, descriptors.most) == (2, 2)
+    assert (data.least_gap("r"), descriptors.least_gap("r")) == (3, 1)
+    assert data.least_gap("w") == 2
+    bench.assert_quiet()
+
+
+@cocotb.test()
+@cocotb.parametrize(index=(0, 1))
+async def silence_begins_with_its_burst(dut: Any, index: int) -> None:
+    """Bursts before it are answered, and none from it on."""
+    bench = await bench_of(dut)
+    data = Handshakes(dut, "m_axi")
+    bench.memory.silence = Silence(port="read", index=index)
+    await begin(bench)
+    await ClockCycles(dut.clk, 10 * QUIET_CYCLES)
+    assert await bench.status() == {"busy"}
+    assert len(data.cycles["ar"]) > index
+    assert (data.cycles["r"] == []) == (index == 0)
+    await bench.abort()
+    await ClockCycles(dut.clk, QUIET_CYCLES)
+    assert "stopping" in await bench.status()
+    bench.memory.silence = None
+    await bench.reset()
+    await begin(bench)
+    await bench.interrupt()
     await assert_right(bench)
 
 

@@ -13,6 +13,7 @@ from hwgen.simulation_view import MEMORY
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import DESCRIPTOR_PORT_BYTES
 from sim.spec.views import View
+from testbench.cosimulation.memory_ports import MemoryPort, memory_ports
 from testbench.rtl.protocol import rule_instances, rules_text
 
 __all__ = ["BENCH_MODULE", "BENCH_PORTS", "SIZES", "bench_text", "memory_size"]
@@ -54,28 +55,6 @@ HOST_PINS = tuple(
         *("awvalid", "awready", "awaddr", "wvalid", "wready", "wdata", "bvalid", "bready"),
         *("arvalid", "arready", "araddr", "rvalid", "rready", "rdata"),
     )
-)
-
-MEMORY_PINS = tuple(
-    f"{prefix}_{name}"
-    for prefix, names in (
-        (
-            "m_axi",
-            (
-                *("arvalid", "arready", "araddr", "arlen", "rvalid", "rready", "rdata", "rlast"),
-                *("rresp", "awvalid", "awready", "awaddr", "awlen", "wvalid", "wready", "wdata"),
-                *("wstrb", "wlast", "bvalid", "bready", "bresp"),
-            ),
-        ),
-        (
-            "m_axi_desc",
-            (
-                *("arvalid", "arready", "araddr", "arlen", "rvalid", "rready", "rdata", "rlast"),
-                "rresp",
-            ),
-        ),
-    )
-    for name in names
 )
 
 COCOTB_SOURCES = ("host_port.sv", "trace_recorder.sv")
@@ -124,11 +103,11 @@ def bench_text(
     """
     memory = MODEL_MEMORY if model_memory else FAST_MEMORY
     parts = [_shipped(name) for name in COCOTB_SOURCES]
-    parts.append(_own("model_memory.sv") if model_memory else _shipped("fast_memory.sv"))
+    ports = memory_ports(_shipped("fast_memory.sv"))
+    parts.append(_model_memory(ports) if model_memory else _shipped("fast_memory.sv"))
     if rules:
         parts.append(rules_text())
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    template = environment.from_string(_own("accelerator_bench.sv.j2"))
+    template = _template("accelerator_bench.sv.j2")
     members = accelerator_signature(config).members
     offsets = {register.name: register.offset for register in REGISTERS}
     parts.append(
@@ -143,7 +122,7 @@ def bench_text(
             },
             host_pins=HOST_PINS,
             memory=memory,
-            memory_pins=MEMORY_PINS,
+            memory_pins=[port.name for port in ports if port.is_axi],
             bus_bytes=config.bus_bytes,
             descriptor_bytes=DESCRIPTOR_PORT_BYTES,
             size_bytes=size_bytes,
@@ -171,7 +150,19 @@ def _shipped(name: str) -> str:
     return (resources.files("testbench.cocotb") / name).read_text(encoding="utf-8")
 
 
+def _model_memory(ports: tuple[MemoryPort, ...]) -> str:
+    """Module of the C++ model, with the ports of the memory in SystemVerilog."""
+    axi = [port for port in ports if port.is_axi]
+    ready = [port for port in ports if port.name == "host_ready"]
+    return _template("model_memory.sv.j2").render(
+        ports=ports,
+        observed=[port for port in axi if port.direction == "input"],
+        driven=[*ready, *(port for port in axi if port.direction == "output")],
+    )
+
+
 @functools.cache
-def _own(name: str) -> str:
+def _template(name: str) -> jinja2.Template:
     folder = resources.files("testbench.cosimulation") / "templates"
-    return (folder / name).read_text(encoding="utf-8")
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    return environment.from_string((folder / name).read_text(encoding="utf-8"))

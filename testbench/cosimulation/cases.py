@@ -15,9 +15,10 @@ from sim.spec.errors import MachineError
 from testbench.rtl.execution import execute
 from testbench.rtl.run_result import Progress
 
-__all__ = ["CaseResults", "run_module"]
+__all__ = ["LOG_FILE", "CaseResults", "run_module"]
 
 LOG_FILE = "log"
+"""Words of the simulation and of cocotb, in the folder of the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

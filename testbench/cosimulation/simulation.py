@@ -4,18 +4,17 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.program import Program
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import Queue
 from sim.spec.errors import MachineError
 from sim.spec.files import naming
-from sim.spec.network import Network
 from sim.spec.views import View
 from testbench.cocotb.fast_bench import KINDS, RECORD_WORDS
 from testbench.cocotb_cases.whole_network import END_FILE, OPTIONS_FILE
@@ -25,11 +24,11 @@ from testbench.cosimulation.cases import run_module
 from testbench.cosimulation.export import write_job_description
 from testbench.rtl.activations import probe_bytes
 from testbench.rtl.execution import end_words
-from testbench.rtl.harness import EXIT_PROTOCOL, INITIAL_SEED, NO_ANSWER, check_run
-from testbench.rtl.host import Host
+from testbench.rtl.harness import EXIT_PROTOCOL, NO_ANSWER
 from testbench.rtl.job import COUNTERS, ProgramJob, read_runs
 from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.run_result import HarnessError, Progress, RunResult, Step
+from testbench.rtl.simulation import Simulation
 from testbench.rtl.steps import job_of_step, result_of_step
 from testbench.rtl.watchdog import explain_hang, program_descriptors
 
@@ -44,63 +43,29 @@ def needs_model_memory(memory: MemoryModel) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CocotbSimulation:
-    """Built simulation of a configuration with a kind and size of memory; see :func:`build`."""
+class CocotbSimulation(Simulation):
+    """Built simulation of a configuration with a kind and size of memory; see :func:`build`.
 
-    config: AcceleratorConfig
+    Its host neither aborts nor resets, and a memory that is more than a latency needs ``model_memory``.
+    """
+
     executable: Path
-    view: View
     model_memory: bool
 
-    def run(
+    def _run_step(
         self,
-        program: Program,
-        inputs: NDArray[np.int8],
+        step: Step,
         *,
-        network: Network | None = None,
-        memory: MemoryModel | None = None,
-        waves: Path | None = None,
-        progress: Callable[[Progress], None] | None = None,
-        check: bool = True,
-        initial_seed: int = INITIAL_SEED,
+        waves: Path | None,
+        progress: Callable[[Progress], None] | None,
+        initial_seed: int,
     ) -> RunResult:
-        """Run a program on all inputs, as :meth:`testbench.rtl.harness.Harness.run` does.
-
-        Parameters
-        ----------
-        program : Program
-            Compiled for ``config``.
-        inputs : int8[N, height, width, channels]
-        network : Network, optional
-            If given, every layer's activations are collected as well.
-        memory : MemoryModel, optional
-            A fixed latency of the default if not given; more than a latency needs ``model_memory``.
-        waves : Path, optional
-            VCD file to write; the simulation must have been built with ``waves=True``.
-        progress : callable, optional
-            Called about four times a second.
-        check : bool
-            Raise if a run stopped or STATUS reports a hazard, or a descriptor was not seen to start and
-            end.
-        initial_seed : int
-            Of the random values that memories and registers hold at power-up, 1 … 2**31 - 1.
-
-        Raises
-        ------
-        ValueError
-            If ``initial_seed`` is out of range, or the memory is of another kind than was built.
-        HarnessError
-            If no queue makes progress any more, the accelerator breaks a rule of AXI4, or ``check``
-            meets a fault.
-        MachineError
-            If the simulation is killed, or cannot read or write its files.
-        """
-        if not 1 <= initial_seed < 1 << 31:
-            raise ValueError(f"initial_seed must be in 1 … 2**31 - 1, not {initial_seed!r}")
-        behind = memory or MemoryModel()
+        if (step.host.abort_at, step.host.reset_at) != (None, None):
+            raise ValueError(f"host must not abort or reset in cocotb, not {step.host!r}")
+        behind = step.memory or MemoryModel()
         if needs_model_memory(behind) and not self.model_memory:
             raise ValueError(f"memory must be a latency alone in this build, not {behind!r}")
-        step = Step(program=program, inputs=inputs, network=network, memory=behind)
+        step = replace(step, memory=behind)
         job = job_of_step(step)
         with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
             directory = Path(name)
@@ -139,20 +104,17 @@ class CocotbSimulation:
         if progress is not None:
             runs, rate = len(job.inputs), end["cycles"] / max(wall_s, 1e-9)
             progress(Progress(runs_done=runs, runs=runs, cycles=end["cycles"], cycles_per_s=rate))
-        if check:
-            check_run(result)
         return result
 
     def _write(self, directory: Path, job: ProgramJob, memory: MemoryModel) -> None:
         write_job_description(directory, self.config, job, memory_latency=memory.latency)
-        host = Host()
         options = {
             "activations": bool(job.probes),
             "counters": [name.upper() for name in COUNTERS],
             "registers": {
-                "TIMEOUT": host.timeout,
-                "WINDOW_BASE": host.window_base,
-                "WINDOW_LIMIT": host.window_limit,
+                "TIMEOUT": job.host.timeout,
+                "WINDOW_BASE": job.host.window_base,
+                "WINDOW_LIMIT": job.host.window_limit,
             },
         }
         (directory / OPTIONS_FILE).write_text(json.dumps(options))
@@ -208,10 +170,9 @@ def build(
     return CocotbSimulation(config=config, executable=executable, view=chosen, model_memory=model)
 
 
-def _hang(job: ProgramJob, stuck: dict[str, object]) -> HarnessError:
+def _hang(job: ProgramJob, stuck: dict[str, Any]) -> HarnessError:
     started, finished = (
-        dict(zip(Queue, stuck[name], strict=True))  # type: ignore[call-overload]
-        for name in ("started", "finished")
+        dict(zip(Queue, stuck[name], strict=True)) for name in ("started", "finished")
     )
     reason = explain_hang(program_descriptors(job.program), started, finished)
     return HarnessError(f"run {stuck['run']} stopped at cycle {stuck['cycle']}: {reason}")

@@ -8,6 +8,7 @@ import cocotb
 
 from testbench.cocotb.bench import Bench
 from testbench.cocotb.description import Description
+from testbench.cocotb.memory_behavior import Silence
 
 __all__ = ["DESCRIPTION_VARIABLE"]
 
@@ -25,6 +26,7 @@ ALIGNMENT = {
 
 ACCESSES = 200
 DOORBELLS = 40
+PATIENCE_CYCLES = 500
 SEED = 1
 
 
@@ -33,6 +35,12 @@ async def idle_bench(dut: Any) -> Bench:
     bench = Bench(dut, Description.load(os.environ[DESCRIPTION_VARIABLE]), activations=False)
     await bench.reset()
     return bench
+
+
+@cocotb.test()
+async def power_up(dut: Any) -> None:
+    """Power up and reset, nothing else."""
+    await idle_bench(dut)
 
 
 @cocotb.test()
@@ -76,3 +84,27 @@ async def programs_outside_of_the_memory_are_named(dut: Any) -> None:
         stop = (await bench.finish(trace)).stop
         assert stop is not None
         assert (stop.cause, stop.port, stop.address) == ("RESPONSE", "DESCRIPTOR", address)
+
+
+@cocotb.test()
+async def a_reset_ends_the_wait_for_a_silent_memory(dut: Any) -> None:
+    """The time-out stops the program, its bursts stay without an answer, and a reset forgets them."""
+    bench = await idle_bench(dut)
+    for _ in range(2):
+        bench.memory.silence = Silence(port="read", index=0)
+        await bench.load_program()
+        await bench.load_inputs()
+        await bench.write("TIMEOUT", PATIENCE_CYCLES)
+        trace = await bench.start()
+        bench.scoreboard.cycles = False
+        await bench.interrupt()
+        run = await bench.finish(trace)
+        assert run.stop is not None
+        assert run.stop.cause == "TIMEOUT"
+        assert "unresponsive" in run.status
+        bench.memory.silence = None
+        await bench.reset()
+        assert await bench.status() == frozenset()
+    await bench.load_program()
+    assert (await bench.run()).status == {"done"}
+    bench.scoreboard.assert_passed()

@@ -14,11 +14,11 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
 from sim.timing import calibration
 from testbench.cosimulation.builds import build_port_bench
-from testbench.cosimulation.cases import run_module
+from testbench.cosimulation.cases import LOG_FILE, run_module
 from testbench.cosimulation.export import write_description
 from testbench.coverage.register_cases import DESCRIPTION_VARIABLE
 from testbench.faults.recovery import small_network
-from testbench.rtl.coverage import COVERAGE_FILE, Coverage
+from testbench.rtl.coverage import COVERAGE_FILE, POWER_UP_FILE, Coverage
 
 __all__ = ["run_register_cases"]
 
@@ -46,15 +46,23 @@ def run_register_cases(config: AcceleratorConfig, coverage: Coverage) -> None:
             golden.run(network, inputs),
             memory_latency=calibration.default().constants["memory_latency"],
         )
-        results = run_module(
-            build_port_bench(config, coverage=True),
-            TOP_MODULE,
-            "testbench.coverage.register_cases",
-            folder,
-            variables={DESCRIPTION_VARIABLE: name},
-            log_level="WARNING",
-        )
-        if not results.passed:
-            log = (folder / "log").read_text(encoding="utf-8").strip().splitlines()
-            raise CosilicoError(f"registers: {results.failed} of {results.run} failed: {log[-1:]}")
-        coverage.add(folder / COVERAGE_FILE)
+        executable = build_port_bench(config, coverage=True)
+        _run_cases(executable, folder, test_filter="power_up")
+        power_up = (folder / COVERAGE_FILE).rename(folder / POWER_UP_FILE)
+        _run_cases(executable, folder)
+        coverage.add(folder / COVERAGE_FILE, power_up)
+
+
+def _run_cases(executable: Path, folder: Path, test_filter: str | None = None) -> None:
+    results = run_module(
+        executable,
+        TOP_MODULE,
+        "testbench.coverage.register_cases",
+        folder,
+        variables={DESCRIPTION_VARIABLE: str(folder)},
+        test_filter=test_filter,
+        log_level="WARNING",
+    )
+    if not results.passed:
+        log = (folder / LOG_FILE).read_text(encoding="utf-8").strip().splitlines()
+        raise CosilicoError(f"registers: {results.failed} of {results.run} failed: {log[-1:]}")

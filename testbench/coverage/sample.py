@@ -1,6 +1,6 @@
 """Sample of what a validation runs, on fixed accelerators whose builds are instrumented."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +9,8 @@ from hwgen.program import compile_mapped
 from sim import golden
 from sim.model import predict_mapped
 from sim.realizability import map_realizable
-from sim.spec.bus import ADDRESS_BITS, PAGE_BYTES
+from sim.spec.bus import ADDRESS_BITS, DESCRIPTOR_PORT_BYTES, PAGE_BYTES
+from sim.spec.descriptor import Queue
 from sim.spec.errors import CosilicoError
 from sim.spec.stops import StopCause
 from testbench.cases.random_networks import Case, draw_cases_on
@@ -29,11 +30,17 @@ from testbench.validation.comparison import compare
 
 __all__ = ["Sample", "run_sample"]
 
-BATCH = 20
+DAMAGED = 50
 """Damaged programs of one simulation, which share an address of the memory."""
 
+NETWORKS = 8
+"""Networks of one simulation: it takes longer to write all counts than to run them."""
+
 WAYS = 7
-"""Ways for a run to end early: an error on each port, abort, reset, window, silence."""
+"""Ways for a run to end early: an error on each port, abort, reset, window, silence.
+
+A simulation has each once; behind a silence nothing can follow.
+"""
 
 MOST_CYCLES = 800
 """Cycles that a random network would take with all units busy: more are left to the validation."""
@@ -86,20 +93,20 @@ def run_sample(
         for case in draw_cases_on(built.config, sample.networks, sample.seed)
         if case.network.macs * case.batch < MOST_CYCLES * built.config.macs
     ]
-    for number, case in enumerate(cases):
-        progress("networks", number, len(cases))
-        _run_network(built, case, rng)
+    for first in range(0, len(cases), NETWORKS):
+        progress("networks", first, len(cases))
+        _run_networks(built, cases[first : first + NETWORKS], rng)
     subject = Subject.of(built.config, built.view, built=built)
     drawn = draw_damaged(subject.program, sample.damaged, sample.seed)
-    for first in range(0, len(drawn), BATCH):
+    for first in range(0, len(drawn), DAMAGED):
         progress("damaged programs", first, len(drawn))
         moved = replace(subject, memory=replace(subject.memory, base=_base(rng)))
-        for recovery in moved.run(drawn[first : first + BATCH]):
+        for recovery in moved.run(drawn[first : first + DAMAGED]):
             if recovery.failure:
                 raise CosilicoError(f"damaged program {recovery.damaged.index}: {recovery.failure}")
-    for number in range(sample.failures):
-        progress("failures", number, sample.failures)
-        _run_failure(subject, number, rng)
+    for first in range(0, sample.failures, WAYS):
+        progress("failures", first, sample.failures)
+        _run_failures(subject, range(first, min(first + WAYS, sample.failures)), rng)
 
 
 def _base(rng: np.random.Generator) -> int:
@@ -115,48 +122,87 @@ def _patient_host(base: int, size_bytes: int, rng: np.random.Generator) -> Host:
     return Host(timeout=timeout, window_base=first, window_limit=last)
 
 
-def _run_network(built: Harness, case: Case, rng: np.random.Generator) -> None:
-    mapped = map_realizable(case.config, case.network, case.batch)
-    program, images = compile_mapped(mapped), case.images
-    freedom = rng.choice(list(FREEDOMS))
-    memories = [
-        MemoryModel(base=_base(rng)),
-        replace(FREEDOMS[freedom].with_seed(case.image_seed), base=_base(rng)),
-    ]
-    steps = [
-        Step(
-            program=program,
-            inputs=images,
-            network=case.network,
-            memory=model,
-            host=_patient_host(model.base, len(program.image), rng),
-        )
-        for model in memories
-    ]
-    expected = golden.run(case.network, images)
-    prediction = predict_mapped(mapped, cold=True)
-    for run, model in zip(built.run_sequence(steps), memories, strict=True):
+def _run_networks(built: Harness, cases: Sequence[Case], rng: np.random.Generator) -> None:
+    mapped = [map_realizable(case.config, case.network, case.batch) for case in cases]
+    steps: list[Step] = []
+    memories: list[MemoryModel] = []
+    for case, own in zip(cases, mapped, strict=True):
+        program, freedom = compile_mapped(own), rng.choice(list(FREEDOMS))
+        pair = [
+            MemoryModel(base=_base(rng)),
+            replace(FREEDOMS[freedom].with_seed(case.image_seed), base=_base(rng)),
+        ]
+        steps += [
+            Step(
+                program=program,
+                inputs=case.images,
+                network=case.network,
+                memory=memory,
+                host=_patient_host(memory.base, len(program.image), rng),
+            )
+            for memory in pair
+        ]
+        memories += pair
+    for place, run in enumerate(built.run_sequence(steps)):
         check_run(run)
+        case, memory = cases[place // 2], memories[place]
         differing = compare(
-            case.config, case.network, prediction, run, expected, deterministic=model.deterministic
+            case.config,
+            case.network,
+            predict_mapped(mapped[place // 2], cold=True),
+            run,
+            golden.run(case.network, case.images),
+            deterministic=memory.deterministic,
         )
         if differing.bit_differences or differing.timing_differences:
             raise CosilicoError(f"network {case.index}: {differing}")
 
 
-def _run_failure(subject: Subject, number: int, rng: np.random.Generator) -> None:
-    """Let a run of the good program end early, in one of the ways in turn; then run it to its end."""
+def _bursts(subject: Subject, port: BusPort) -> int:
+    """Return how many bursts the good program has on a port at least: each descriptor has a burst."""
+    queues = subject.prediction.queues
+    if port is BusPort.DESCRIPTORS:
+        return len(queues)
+    queue = Queue.LOAD if port is BusPort.READ else Queue.STORE
+    return int(np.count_nonzero(queues == queue))
+
+
+def _answers(subject: Subject, port: BusPort) -> int:
+    """Return how many beats, or on the write port responses, it has at least."""
+    prediction = subject.prediction
+    if port is BusPort.READ:
+        return prediction.read_bytes // subject.harness.config.bus_bytes
+    if port is BusPort.DESCRIPTORS:
+        return prediction.descriptor_bytes // DESCRIPTOR_PORT_BYTES
+    return _bursts(subject, port)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Failure:
+    """A run of the good program that ends early, and why."""
+
+    number: int
+    memory: MemoryModel
+    host: Host
+    cause: StopCause | None
+
+    @property
+    def recovers(self) -> bool:
+        """Whether the good program can follow: a silent memory leaves bursts without an answer."""
+        return self.memory.silence is None
+
+
+def _draw_failure(subject: Subject, number: int, rng: np.random.Generator) -> _Failure:
+    """Draw a failure of one of the ways, which take turns."""
     base, length = _base(rng), len(subject.program.image)
     cycle = int(rng.integers(1, subject.prediction.total_cycles))
     memory, host = MemoryModel(base=base), Host()
     cause: StopCause | None = None
     way = number % WAYS
     if way < 3:
-        response = rng.choice(list(Response))
         port = list(BusPort)[way]
-        # A program has six beats of descriptors and of data to read at least, but a single write.
-        index = 0 if port is BusPort.WRITE else int(rng.integers(0, 6))
-        fault = Fault(port=port, index=index, response=response)
+        index = int(rng.integers(0, _answers(subject, port)))
+        fault = Fault(port=port, index=index, response=rng.choice(list(Response)))
         memory, cause = replace(memory, fault=fault), StopCause.RESPONSE
     elif way == 3:
         host, cause = Host(abort_at=cycle), StopCause.ABORT
@@ -168,15 +214,29 @@ def _run_failure(subject: Subject, number: int, rng: np.random.Generator) -> Non
         host, cause = Host(window_base=first), StopCause.WINDOW
     else:
         port = list(BusPort)[number // WAYS % len(BusPort)]
-        silence = Silence(port=port, index=int(rng.integers(0, 3)))
+        silence = Silence(port=port, index=int(rng.integers(0, _bursts(subject, port))))
         memory, cause = replace(memory, silence=silence), StopCause.TIMEOUT
         host = Host(timeout=int(rng.integers(TIMEOUT_CYCLES, 4 * TIMEOUT_CYCLES)))
+    return _Failure(number=number, memory=memory, host=host, cause=cause)
+
+
+def _run_failures(subject: Subject, numbers: range, rng: np.random.Generator) -> None:
+    """Let runs of the good program end early, each way once; behind each but a silence it runs to its end."""
+    failures = [_draw_failure(subject, number, rng) for number in numbers]
     good = Step(program=subject.program, inputs=subject.inputs)
-    early = replace(good, host=host, memory=memory)
-    steps = [early] if memory.silence else [early, replace(good, memory=MemoryModel(base=base))]
-    results = subject.harness.run_sequence(steps)
-    stop = results[0].stops[0]
-    if (stop.cause if stop else None) is not cause:
-        raise CosilicoError(f"failure {number}: {cause} must stop the program, not {stop}")
-    if memory.silence is None and (differences := subject.differences(results[1])):
-        raise CosilicoError(f"failure {number}: the good program differs in {differences}")
+    steps: list[Step] = []
+    for failure in failures:
+        steps.append(replace(good, host=failure.host, memory=failure.memory))
+        if failure.recovers:
+            steps.append(replace(good, memory=MemoryModel(base=failure.memory.base)))
+    results = iter(subject.harness.run_sequence(steps))
+    for failure in failures:
+        stop = next(results).stops[0]
+        if (stop.cause if stop else None) is not failure.cause:
+            raise CosilicoError(
+                f"failure {failure.number}: {failure.cause} must stop the program, not {stop}"
+            )
+        if failure.recovers and (differences := subject.differences(next(results))):
+            raise CosilicoError(
+                f"failure {failure.number}: the good program differs in {differences}"
+            )

@@ -8,10 +8,20 @@ from typing import NamedTuple
 
 from sim.spec.errors import MachineError
 
-__all__ = ["COVERAGE_FILE", "COVERAGE_FLAGS", "COVERAGE_SOURCES", "Coverage", "Point"]
+__all__ = [
+    "COVERAGE_FILE",
+    "COVERAGE_FLAGS",
+    "COVERAGE_SOURCES",
+    "POWER_UP_FILE",
+    "Coverage",
+    "Point",
+]
 
 COVERAGE_FILE = "coverage.dat"
 """File that an instrumented simulation writes at its end."""
+
+POWER_UP_FILE = "power_up.dat"
+"""File of the same form, written behind the reset that follows power-up."""
 
 COVERAGE_FLAGS = ("--coverage-line", "--coverage-toggle")
 COVERAGE_SOURCES = ("verilated_cov",)
@@ -57,15 +67,33 @@ class Coverage:
         """Begin without a run."""
         self.counts: Counter[Point] = Counter()
         self._lock = threading.Lock()
+        self._points: dict[str, Point] = {}
 
-    def add(self, file: Path) -> None:
+    def add(self, file: Path, power_up: Path) -> None:
         """Add the counts that a simulation wrote.
+
+        Toggles and branches of power-up do not count: registers hold random bits then, and nobody asked
+        for what these bring about. Blocks do, since initial values are set at no other time.
+
+        Parameters
+        ----------
+        file : Path
+            Counts at the end.
+        power_up : Path
+            Counts behind the reset that follows power-up.
 
         Raises
         ------
         MachineError
-            If the file is missing or is no coverage file.
+            If a file is missing or is no coverage file.
         """
+        with self._lock:
+            counts = self._read(file)
+            before = self._read(power_up)
+            for point, count in counts.items():
+                self.counts[point] += count - (before[point] if point.kind != "line" else 0)
+
+    def _read(self, file: Path) -> Counter[Point]:
         try:
             lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError as error:
@@ -75,10 +103,11 @@ class Coverage:
             match = _LINE.match(line)
             if match is None:
                 raise MachineError(f"coverage file {file} must hold counts, not {line[:60]!r}")
-            counts[_point(match[1])] += int(match[2])
-        with self._lock:
-            for point, count in counts.items():
-                self.counts[point] += count
+            point = self._points.get(match[1])
+            if point is None:
+                point = self._points[match[1]] = _point(match[1])
+            counts[point] += int(match[2])
+        return counts
 
 
 def _point(key: str) -> Point:

@@ -9,17 +9,14 @@ from importlib import resources
 from pathlib import Path
 
 import jinja2
-import numpy as np
-from numpy.typing import NDArray
 
 from hwgen.emit import TOP_MODULE
-from hwgen.gateware.host.csr import INTERRUPTS, STATUS_BITS
+from hwgen.gateware.host.csr import INTERRUPTS
 from hwgen.program import Program
 from hwgen.simulation_view import MEMORY, PE_MODULE
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import MachineError
 from sim.spec.files import cache_root, naming
-from sim.spec.network import Network
 from sim.spec.views import View
 from testbench.rtl.activations import probe_bytes
 from testbench.rtl.build_cache import cached_directory, content_key
@@ -27,15 +24,16 @@ from testbench.rtl.coverage import (
     COVERAGE_FILE,
     COVERAGE_FLAGS,
     COVERAGE_SOURCES,
+    POWER_UP_FILE,
     Coverage,
 )
 from testbench.rtl.emission import emit_once
 from testbench.rtl.execution import end_words, execute
-from testbench.rtl.host import Host
 from testbench.rtl.job import OFFSETS, ProgramJob, read_runs, read_state, write_job
 from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.protocol import bound_rules
 from testbench.rtl.run_result import HarnessError, Progress, RunResult, Step, Stop
+from testbench.rtl.simulation import INITIAL_SEED, Simulation, check_run, require_seed
 from testbench.rtl.steps import job_of_step, result_of_step
 from testbench.rtl.verilate import BUILD_RECIPE, build_executable, toolchain_version
 from testbench.rtl.watchdog import explain_hang, program_descriptors
@@ -76,20 +74,12 @@ It is 1.7 times as fast as with PEs as libraries, but what takes 15 s to build a
 39 s, and four times that at 4,096.
 """
 
-INITIAL_SEED = 1
-"""Seed of what memories and registers hold at power-up, unless a run is given another."""
-
-HAZARD_BIT = STATUS_BITS.index("hazard")
-"""Bit of STATUS that no run of a correct program sets."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Harness:
-    """A built simulation of one configuration; see :func:`build`."""
+class Harness(Simulation):
+    """A built simulation of one configuration in C++; see :func:`build`."""
 
-    config: AcceleratorConfig
     directory: Path
-    view: View
     coverage: Coverage | None = None
 
     @property
@@ -97,64 +87,17 @@ class Harness:
         """The program that runs a job directory."""
         return self.directory / "harness"
 
-    def run(
+    def _run_step(
         self,
-        program: Program,
-        inputs: NDArray[np.int8],
+        step: Step,
         *,
-        network: Network | None = None,
-        memory: MemoryModel | None = None,
-        waves: Path | None = None,
-        progress: Callable[[Progress], None] | None = None,
-        check: bool = True,
-        initial_seed: int = INITIAL_SEED,
-        host: Host | None = None,
+        waves: Path | None,
+        progress: Callable[[Progress], None] | None,
+        initial_seed: int,
     ) -> RunResult:
-        """Run a program on all inputs, back to back on one powered-up accelerator.
-
-        Where the images are no multiple of the program's, the last run gets the last image more
-        than once; what it makes of the copies is left out.
-
-        Parameters
-        ----------
-        program : Program
-            Compiled for ``config``.
-        inputs : int8[N, height, width, channels]
-        network : Network, optional
-            If given, every layer's activations are collected as well.
-        memory : MemoryModel, optional
-            T1 with the default latency if not given.
-        waves : Path, optional
-            VCD file to write; the harness must have been built with ``waves=True``.
-        progress : callable, optional
-            Called about four times a second.
-        check : bool
-            Raise if a run stopped or STATUS reports a hazard, or a descriptor was not seen to start and
-            end.
-        initial_seed : int
-            Of the random values that memories and registers hold at power-up, 1 … 2**31 - 1. No run of
-            a correct program depends on it.
-        host : Host, optional
-            What the host does besides; nothing if not given.
-
-        Raises
-        ------
-        ValueError
-            If ``initial_seed`` is out of range.
-        HarnessError
-            If no queue makes progress any more (the message names the blocked queue and the
-            missing token), the accelerator breaks a rule of AXI4, or ``check`` finds a fault.
-        MachineError
-            If the executable is killed, or cannot read or write its files.
-        """
-        step = Step(
-            program=program, inputs=inputs, network=network, host=host or Host(), memory=memory
-        )
         (result,) = self.run_sequence(
             [step], waves=waves, progress=progress, initial_seed=initial_seed
         )
-        if check:
-            check_run(result)
         return result
 
     def run_sequence(
@@ -179,8 +122,7 @@ class Harness:
         HarnessError
             If no queue makes progress any more, or the accelerator breaks a rule of AXI4.
         """
-        if not 1 <= initial_seed < 1 << 31:
-            raise ValueError(f"initial_seed must be in 1 … 2**31 - 1, not {initial_seed!r}")
+        require_seed(initial_seed)
         jobs = [job_of_step(step) for step in steps]
         if jobs[0].memory is None:
             jobs[0] = replace(jobs[0], memory=memory or MemoryModel())
@@ -208,7 +150,7 @@ class Harness:
             if code != 0:
                 raise MachineError(end_words(code, words))
             if self.coverage is not None:
-                self.coverage.add(directory / COVERAGE_FILE)
+                self.coverage.add(directory / COVERAGE_FILE, directory / POWER_UP_FILE)
             sizes = [sum(probe_bytes(self.config, probe) for probe in job.probes) for job in jobs]
             return [
                 result_of_step(self.config, step, raw, view=self.view, wall_s=wall_s, cycles=cycles)
@@ -297,6 +239,7 @@ def _render(
         top=TOP_MODULE,
         waves=waves,
         coverage=COVERAGE_FILE if coverage else "",
+        power_up=POWER_UP_FILE,
         pes_y=config.pes_y,
         pes_x=config.pes_x,
         lanes=config.compute_lanes,
@@ -313,18 +256,3 @@ def _render(
 def _program_of_run(jobs: Sequence[ProgramJob], run: int) -> Program:
     """Return the program of a run, counted over all jobs."""
     return [job.program for job in jobs for _ in job.inputs][run]
-
-
-def check_run(result: RunResult) -> None:
-    """Raise a HarnessError unless every run ended in order and every descriptor was seen."""
-    for run, stop in enumerate(result.stops):
-        if stop is not None:
-            raise HarnessError(f"run {run} stopped: {stop}")
-    runs = np.flatnonzero(result.status >> HAZARD_BIT & 1)
-    if runs.size:
-        raise HarnessError(f"STATUS reports a hazard after run {runs[0]}")
-    for name, cycles in (("start", result.start), ("end", result.end)):
-        missing = np.argwhere(cycles < 0)
-        if missing.size:
-            run, index = missing[0]
-            raise HarnessError(f"descriptor {index} of run {run} was not seen to {name}")

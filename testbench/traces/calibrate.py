@@ -116,7 +116,7 @@ def calibrate_runs(
     after = errors_of(judged, estimate.memory, walker)
     _require_fit(before, after, limit)
     whole = [replace(run, chosen=np.ones_like(run.chosen)) for run in runs]
-    estimate = refine(whole, calibration, estimate)
+    estimate = refine(whole, calibration, first, estimate)
     memory = estimate.memory
     determination = determine(whole, memory, walker)
     proposals, silent = propose(config, memory, determination, walker)

@@ -1,6 +1,6 @@
 """Which parameters of a fitted memory its runs determine: those that cannot change without a prediction changing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -157,7 +157,7 @@ def determine(runs: Sequence[TracedRun], memory: QueuedMemory, walker: Walker) -
         word
         for word, choices in CHOICES.items()
         if any(
-            same(replace(memory, **{word: choice}))  # type: ignore[arg-type]
+            same(_with(memory, {word: choice}))
             for choice in choices
             if choice != getattr(memory, word)
         )
@@ -193,7 +193,7 @@ def alternatives(
         others[str(trade)] = [] if moved_both is None else [moved_both]
     for word in determination.words:
         others[word] = [
-            replace(memory, **{word: choice})  # type: ignore[arg-type]
+            _with(memory, {word: choice})
             for choice in CHOICES[word]
             if choice != getattr(memory, word)
         ]
@@ -245,7 +245,7 @@ def _reach(
 
 def _set(memory: QueuedMemory, name: str, value: int) -> QueuedMemory | None:
     try:
-        return replace(memory, **{name: value})  # type: ignore[arg-type]
+        return _with(memory, {name: value})
     except ValueError:
         return None
 
@@ -253,7 +253,7 @@ def _set(memory: QueuedMemory, name: str, value: int) -> QueuedMemory | None:
 def _shifted(memory: QueuedMemory, steps: dict[str, int]) -> QueuedMemory | None:
     values = {name: int(getattr(memory, name)) + step for name, step in steps.items()}
     try:
-        return replace(memory, **values)  # type: ignore[arg-type]
+        return _with(memory, values)
     except ValueError:
         return None
 
@@ -266,3 +266,8 @@ def _pair_steps(a: str, b: str) -> list[tuple[int, int]]:
     own, other = (_STEPS if name.endswith("_ticks") else (1,) for name in (a, b))
     steps += [(sign * x, -sign * y) for x in own for y in other for sign in (1, -1)]
     return [*dict.fromkeys([*steps, (1, 1), (-1, -1)])]
+
+
+def _with(memory: QueuedMemory, values: Mapping[str, Any]) -> QueuedMemory:
+    """Memory with other values of parameters that are named by text."""
+    return replace(memory, **values)

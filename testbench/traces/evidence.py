@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sim.arrays.schedule_columns import QUEUE
 from sim.prediction import cycles_by_layer
+from sim.spec.descriptor import Queue
 from sim.spec.errors import CosilicoError
 from sim.spec.queued_memory import QueuedMemory
 from testbench.traces.traced_run import TracedRun, Walker
@@ -75,7 +76,7 @@ def errors_of(runs: Sequence[TracedRun], memory: QueuedMemory, walker: Walker) -
     Raises
     ------
     CosilicoError
-        If no chosen layer ends after it begins.
+        If no chosen layer's end is known.
     """
     signed: list[float] = []
     of = "runs" if all(run.chosen.all() for run in runs) else "layers"
@@ -86,7 +87,7 @@ def errors_of(runs: Sequence[TracedRun], memory: QueuedMemory, walker: Walker) -
         else:
             signed += _layer_errors(run, end)
     if not signed:
-        raise CosilicoError("traces must have held-out layers that end after they begin, not none")
+        raise CosilicoError("traces must have ends of held-out layers, not none")
     values = np.array(signed)
     mean, low, high = _bootstrap(np.abs(values))
     return Errors(
@@ -101,13 +102,19 @@ def errors_of(runs: Sequence[TracedRun], memory: QueuedMemory, walker: Walker) -
 
 
 def _layer_errors(run: TracedRun, end: NDArray[np.int64]) -> list[float]:
-    count = int(run.layers.max()) + 1
-    queues = run.rows[:, QUEUE]
-    chosen = sorted(set(run.layers[run.chosen].tolist()))
-    predicted = cycles_by_layer(queues, run.layers, end, count)[chosen]
-    measured = cycles_by_layer(queues, run.layers, run.end, count)[chosen]
-    known = measured > 0
-    signed: list[float] = ((predicted - measured)[known] / measured[known]).tolist()
+    """Errors of the chosen layers' cycles, each from the latest known end before it to its own.
+
+    Times that run backwards give a layer a negative length, from which a prediction is far off.
+    """
+    known = (run.end >= 0) & (run.rows[:, QUEUE] != Queue.LOAD)
+    chosen = sorted(set(run.layers[known & run.chosen].tolist()))
+    if not chosen:
+        return []
+    queues, layers = run.rows[known, QUEUE], run.layers[known]
+    count = int(layers.max()) + 1
+    predicted = cycles_by_layer(queues, layers, end[known], count)[chosen]
+    measured = cycles_by_layer(queues, layers, run.end[known], count)[chosen]
+    signed: list[float] = ((predicted - measured) / np.maximum(1, np.abs(measured))).tolist()
     return signed
 
 

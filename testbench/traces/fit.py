@@ -206,24 +206,35 @@ def _kicked(
 def _pruned(
     loss: Loss, value: float, memory: QueuedMemory, first: QueuedMemory
 ) -> tuple[float, QueuedMemory]:
-    """Put back what the loss does not need.
+    """Put back what the loss does not need; of values that stand for each other the plainest stays.
 
-    A latency that nothing shows is taken to be that of reads, which every run shows.
+    A latency that nothing shows is not put back to that of the memory the search begins with: see
+    :func:`_as_reads`.
     """
     for name in (*CHOICES, *reversed(tuple(LIMITS))):
-        unseen = "read_latency" if name.endswith("_latency") else name
-        plainer = {name: getattr(memory if unseen != name else first, unseen)}
-        changes = [plainer]
-        if name.endswith("_ticks"):
-            # Service and latency may stand for each other by a cycle or two
-            latency = f"{name.removesuffix('_ticks')}_latency"
-            seen = getattr(memory, latency)
-            changes += [{latency: seen + d} | plainer for d in (-1, 1, -2, 2)]
+        if name in ("write_latency", "descriptor_latency"):
+            changes = [_as_reads(memory, first, name)]
+        elif name == "read_latency":
+            continue  # Every run shows it
+        else:
+            plainer = {name: getattr(first, name)}
+            changes = [plainer]
+            if name.endswith("_ticks"):
+                # Service and latency may stand for each other by a cycle or two
+                latency = f"{name.removesuffix('_ticks')}_latency"
+                seen = getattr(memory, latency)
+                changes += [{latency: seen + d} | plainer for d in (-1, 1, -2, 2)]
         for plain in _changed(memory, changes):
             trial = loss(plain)
             if trial <= value + EXACT:
                 value, memory = trial, plain
+                break
     return value, memory
+
+
+def _as_reads(memory: QueuedMemory, first: QueuedMemory, latency: str) -> dict[str, int]:
+    """Latency as far from that of reads as it is where the search begins: on a memory of a fixed latency."""
+    return {latency: memory.read_latency + getattr(first, latency) - first.read_latency}
 
 
 def _has(memory: QueuedMemory, first: QueuedMemory, effect: Effect) -> bool:
@@ -329,22 +340,26 @@ def _moved(memory: QueuedMemory, direction: Mapping[str, int], step: int) -> dic
     return values
 
 
-def refine(runs: Sequence[TracedRun], calibration: Calibration, estimate: Estimate) -> Estimate:
-    """Go on from a fit with more runs: the same effects, and numbers that suit all of them.
+def refine(
+    runs: Sequence[TracedRun], calibration: Calibration, first: QueuedMemory, estimate: Estimate
+) -> Estimate:
+    """Go on from a fit with more runs: no further effects, and numbers that suit all of them.
 
     Parameters
     ----------
     runs : sequence of TracedRun
     calibration : Calibration
+    first : QueuedMemory
+        As of :func:`fit`.
     estimate : Estimate
         Of :func:`fit`.
     """
     loss = Loss(runs, calibration)
     directions = [*(d for name in estimate.effects for d in EFFECTS[name].directions), *CORE]
     value, memory = _descend(loss, estimate.memory, directions)
-    return Estimate(
-        memory=memory, loss=value, effects=estimate.effects, walks=estimate.walks + loss.walks
-    )
+    value, memory = _pruned(loss, value, memory, first)
+    effects = tuple(name for name in estimate.effects if _has(memory, first, EFFECTS[name]))
+    return Estimate(memory=memory, loss=value, effects=effects, walks=estimate.walks + loss.walks)
 
 
 def _beginnings(
@@ -365,12 +380,13 @@ def _beginnings(
     yield replace(own_ports, in_flight=1)
     shared = replace(own_ports, write_ticks=ticks, descriptor_ticks=0)
     serial: dict[str, Any] = {"read_latency": 2, "write_latency": 2, "descriptor_latency": 2}
+    service = min(LIMITS["burst_cycles"][1], max(0, latency - 4))
     for servers, forwarding in product((Servers.SHARED, Servers.BY_DIRECTION), Forwarding):
         words: dict[str, Any] = {"servers": servers, "forwarding": forwarding}
         turns = replace(shared, arbitration=Arbitration.ROUND_ROBIN, **words)
         yield turns
         yield replace(turns, in_flight=2)
-        yield replace(turns, in_flight=1, burst_cycles=max(0, latency - 4), **serial)
+        yield replace(turns, in_flight=1, burst_cycles=service, **serial)
     yield replace(shared, servers=Servers.SHARED)
 
 

@@ -1,6 +1,7 @@
 """Systems that are not in the model's terms, and runs on them: what calibration by traces is tried on."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -39,7 +40,7 @@ def _shared_bus(config: AcceleratorConfig, seed: int) -> Interconnect:
     )
 
 
-def _reordering_controller(config: AcceleratorConfig, seed: int) -> Interconnect:
+def _reordering_controller(config: AcceleratorConfig, seed: int) -> ReorderingController:
     return ReorderingController(
         width_bytes=config.bus_bytes,
         latency=22,
@@ -56,19 +57,8 @@ def _reordering_controller(config: AcceleratorConfig, seed: int) -> Interconnect
 
 
 def _slow_rows(config: AcceleratorConfig, seed: int) -> Interconnect:
-    return ReorderingController(
-        width_bytes=config.bus_bytes,
-        latency=25,
-        banks=2,
-        row_bytes=256,
-        activate=14,
-        precharge=14,
-        turnaround=10,
-        queue=8,
-        high_watermark=32,
-        low_watermark=8,
-        patience=200,
-    )
+    rows = {"banks": 2, "row_bytes": 256, "activate": 14, "precharge": 14}
+    return replace(_reordering_controller(config, seed), latency=25, turnaround=10, **rows)
 
 
 FOREIGN_SYSTEMS: Mapping[str, Callable[[AcceleratorConfig, int], Interconnect]] = {

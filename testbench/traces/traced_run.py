@@ -64,14 +64,13 @@ class Walker:
 
     def __init__(self, calibration: Calibration) -> None:
         self._constants = calibration.array
-        self._calibration = calibration
 
     def predict(
         self, runs: Iterable[TracedRun], memory: QueuedMemory
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], int]]:
         """Yield start and end of every descriptor of each run, and its total."""
         q = parameters(memory)
-        p = port_parameters(self._calibration, memory.write_queue)
+        p = port_parameters(memory.write_queue)
         for run in runs:
             servers, banks = servers_at_doorbell(q)
             start, _, end, _, total = walk_queued_arrays(

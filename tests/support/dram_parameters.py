@@ -8,7 +8,7 @@ from testbench.rtl.dram_channel import DramChannel
 
 __all__ = ["OF_THE_PORTS", "true_parameters"]
 
-OF_THE_PORTS = (DramParameter.START, DramParameter.FETCH_DELAY)
+OF_THE_PORTS = (DramParameter.START,)
 """Measured parameters that are not the DRAM's."""
 
 

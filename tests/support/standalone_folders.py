@@ -7,6 +7,8 @@ import numpy as np
 
 from accelerators import SMALLEST, small_accelerator
 from cosilico.generation import generate_design
+from hwgen import verilator
+from hwgen.subprocesses import run_program
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.network import LayerKind, Network, Padding
@@ -14,7 +16,10 @@ from testbench.cases.layers import fully_connected, mean, padded, random_tensor,
 from testbench.faults.recovery import CONFIGS, small_network
 from testbench.standalone.file_names import StandaloneTestbench
 
-__all__ = ["DESIGNS", "generated_folder", "one_layer", "pooled_network"]
+__all__ = ["DESIGNS", "generated_folder", "one_layer", "pooled_network", "run_in_verilator"]
+
+UNOPTIMIZED = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
+"""For Verilator's make: these runs are short."""
 
 
 def pooled_network(seed: int = 3) -> Network:
@@ -68,3 +73,13 @@ def generated_folder(
     design = Design(network=network, accelerator=config)
     generate_design(design, folder, batch, testbench=testbench)
     return folder
+
+
+def run_in_verilator(folder: Path) -> str:
+    """Run ``make verilator`` in a folder with a Verilog testbench; return the line of PASS or FAIL."""
+    command = ["make", "-C", str(folder), "verilator", *UNOPTIMIZED]
+    result = run_program(command, environment=verilator.environment())
+    lines = [line for line in result.stdout.splitlines() if line.startswith(("PASS", "FAIL"))]
+    assert len(lines) == 1, result.stdout + result.stderr
+    assert lines[0].startswith("PASS") == (result.returncode == 0)
+    return lines[0]

@@ -139,7 +139,7 @@ def test_many_accelerators_cost_what_each_costs() -> None:
     with pytest.raises(
         ValueError, match=r"^objective must be one of latency, edp, energy, area, not 'power'$"
     ):
-        costs.best(objective="power")  # type: ignore[arg-type]
+        costs.best(objective="power")  # type: ignore[arg-type]  # what is refused
     with pytest.raises(
         ValueError, match=r"^accelerators must be a sequence that is not empty, not \[\]$"
     ):

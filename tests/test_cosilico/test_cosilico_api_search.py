@@ -17,8 +17,10 @@ from cosilico.cli import main
 from cosilico.folder import Contents, open_folder
 from cosilico.progress import Report
 from project_root import ROOT
+from search.strategies import HARDWARE_SEARCHES
 from sim.spec.errors import StaleCalibrationError
 from sim.spec.spaces import TINY
+from small_experiment import SMALL_EXPERIMENT
 
 NARROW = replace(TINY.default, io_bandwidth_gbps=12.8)
 NARROW_SPACE = replace(TINY, default=NARROW, values={**TINY.values, "io_bandwidth_gbps": (12.8,)})
@@ -49,6 +51,18 @@ def contents(folder: Path) -> dict[Path, bytes]:
             "objective must be one of latency, edp, energy, area, not 'foo'",
         ),
         ({"objective": 1}, TypeError, "objective must be one of latency, edp, energy, area, not 1"),
+        (
+            {"strategy": "greedy"},
+            cosilico.CosilicoError,
+            f"strategy must be one of {', '.join(HARDWARE_SEARCHES)}, with +polish if polished, "
+            "not 'greedy'",
+        ),
+        (
+            {"strategy": 3},
+            TypeError,
+            "strategy must be the name of a hardware search, not 3",
+        ),
+        ({"budget": 0}, ValueError, "budget must be a positive integer, not 0"),
         ({"seed": "a"}, TypeError, "seed must be an integer from 0 to 2147483647, not 'a'"),
         ({"seed": -1}, ValueError, "seed must be an integer from 0 to 2147483647, not -1"),
         (
@@ -122,6 +136,28 @@ def test_stale_timing_constants_stop_a_search(
     assert contents(earlier) == before
 
 
+def test_an_accelerator_is_searched_by_a_named_strategy(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    certified = cosilico.search_accelerator(
+        "ds_cnn", "tiny", out, strategy="certified", objective="edp"
+    )
+    assert certified.figures["strategy"] == "certified"
+    assert certified.figures["proof"]["complete"] is True
+    line = f"out must be a folder of the same strategy to resume, not {str(out)!r}"
+    with pytest.raises(cosilico.CosilicoError, match=f"^{re.escape(line)}$"):
+        cosilico.search_accelerator(
+            "ds_cnn", "tiny", out, strategy="random", objective="edp", resume=True
+        )
+    polished = cosilico.search_accelerator(
+        "ds_cnn", "tiny", strategy="random+polish", budget=40, objective="edp"
+    )
+    assert set(polished.evaluations["phase"]) == {"default", "random", "polish"}
+    assert 20 < len(polished.evaluations) <= 40
+    cost = certified.figures["proof"]["cost"]
+    best = polished.figures["best"]
+    assert cost <= best["predicted_cycles"] * best["energy"]
+
+
 def test_an_interrupted_search_is_resumed_or_replaced(tmp_path: Path) -> None:
     def interrupt(step: str, done: int, total: int) -> None:
         if done:
@@ -152,21 +188,6 @@ def test_an_interrupted_search_is_resumed_or_replaced(tmp_path: Path) -> None:
     assert (out / "notes").read_text() == "a user's"
 
 
-SMALL = """
-name = "small"
-[task]
-name = "digits"
-test_images = 5
-[search]
-warmup_epochs = 1
-rounds = 1
-epochs_per_round = 1
-updates_per_round = 1
-refine_updates = 2
-designs_per_update = 16
-[train]
-epochs = 2
-"""
 COMPARED = ("design.json", "weights.npz", "test.npz", "evaluations.jsonl")
 
 
@@ -190,7 +211,7 @@ def test_command_and_api_resume_each_others_searches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     experiment = tmp_path / "small.toml"
-    experiment.write_text(SMALL)
+    experiment.write_text(SMALL_EXPERIMENT)
     of_api, of_command, whole = (tmp_path / name for name in ("api", "command", "whole"))
     with stopping() as report, pytest.raises(StoppedError):
         cosilico.search(experiment, of_api, seed=1, progress=report)

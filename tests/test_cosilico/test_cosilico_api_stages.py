@@ -14,24 +14,10 @@ from cosilico.run_folder import GENERATED_FILES
 from project_root import ROOT
 from sim import golden
 from sim.spec.spaces import TINY
+from small_experiment import SMALL_EXPERIMENT
 from testbench.cases.tflite_models import random_model
 from testbench.standalone.file_names import COCOTB_FILES
 
-EXPERIMENT = """
-name = "small"
-[task]
-name = "digits"
-test_images = 5
-[search]
-warmup_epochs = 1
-rounds = 1
-epochs_per_round = 1
-updates_per_round = 1
-refine_updates = 2
-designs_per_update = 16
-[train]
-epochs = 2
-"""
 FILLED = "out must be a folder that is absent or empty, or "
 
 
@@ -194,7 +180,7 @@ def test_searches_an_accelerator(design: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_searches_network_and_accelerator(tmp_path: Path) -> None:
-    (tmp_path / "small.toml").write_text(EXPERIMENT)
+    (tmp_path / "small.toml").write_text(SMALL_EXPERIMENT)
     result = cosilico.search(tmp_path / "small.toml", tmp_path / "out", seed=1)
     assert result.cycles == cosilico.predict(result.design).cycles
     assert cosilico.load_design(tmp_path / "out" / "design.json").accelerator == (

@@ -87,6 +87,14 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             "--accelerator must be given with NETWORK, and only with it",
         ),
         (
+            ["validate", "--random", "3", "--memory", "latency=40"],
+            "--memory must be given with NETWORK; --memories is for random pairs",
+        ),
+        (
+            ["validate", "x", "--memory", "latency=0"],
+            "memory.latency must be an integer in 1 … 4096, not 0",
+        ),
+        (
             ["validate", "--stalls", "3", "--memories", "all"],
             "--memories must be given with --random, --imported or --realizability alone; --full "
             "runs its random pairs behind all of them",

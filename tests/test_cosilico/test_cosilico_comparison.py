@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cosilico import comparison
+from cosilico import comparison, comparison_pool
 from cosilico.cli import main
 from cosilico.comparison import ComparisonSettings, compare_to_folder
 from cosilico.comparison_summary import Comparison
@@ -53,7 +53,7 @@ def test_regret_is_measured_from_the_optimum_and_a_kill_changes_nothing(
                 raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(comparison, "as_completed", interrupted)
+        patch.setattr(comparison_pool, "as_completed", interrupted)
         with pytest.raises(KeyboardInterrupt):
             compare(tmp_path / "cut")
     before = (tmp_path / "cut" / "runs.jsonl").read_text().splitlines()
@@ -69,7 +69,7 @@ def test_regret_is_measured_from_the_optimum_and_a_kill_changes_nothing(
             os.kill(killed[0], signal.SIGKILL)
         return pool
 
-    monkeypatch.setattr(comparison, "worker_pool", fatal)
+    monkeypatch.setattr(comparison_pool, "worker_pool", fatal)
     result = compare(tmp_path / "cut", resume=True)
     assert killed
     after = (tmp_path / "cut" / "runs.jsonl").read_text().splitlines()

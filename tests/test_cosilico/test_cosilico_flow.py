@@ -37,30 +37,18 @@ from sim.spec.spaces import TINY
 from sim.spec.views import View
 from sim.timing import calibration
 from sim.timing.calibration import Calibration
+from small_experiment import SMALL_EXPERIMENT
 from testbench.calibration import microbenchmarks
 from testbench.cases.tflite_models import draw_imported, import_random, random_model
 from testbench.rtl import harness
 
-EXPERIMENT = """
-name = "small"
-[task]
-name = "digits"
-test_images = 5
+EXPERIMENT = f"""{SMALL_EXPERIMENT}
 [hardware]
 name = "tiny"
 [hardware.values]
 pes_x = [2]
 pes_y = [1, 2]
 compute_lanes = [2]
-[search]
-warmup_epochs = 1
-rounds = 1
-epochs_per_round = 1
-updates_per_round = 1
-refine_updates = 2
-designs_per_update = 16
-[train]
-epochs = 2
 """
 RTL_FIELDS = {
     "simulator", "simulator_version", "images", "accuracy", "golden_accuracy",
@@ -115,6 +103,7 @@ class Stages:
     def __init__(self) -> None:
         self.runs: Counter[str] = Counter()
         self.failing = ""
+        self.batches: dict[str, list[int]] = {"generate": [], "simulate": []}
 
     def enter(self, stage: str) -> None:
         """Count a run of a stage; fail in the middle of it if it is the failing stage."""
@@ -155,10 +144,12 @@ class Stages:
         *,
         memory: FixedLatency,
         view: View,
+        batch: int,
     ) -> Any:
         """Return figures of a simulation, predicted instead of measured."""
         self.enter("simulate")
-        prediction = predict(design.accelerator, design.network, constants, memory=memory)
+        self.batches["simulate"].append(batch)
+        prediction = predict(design.accelerator, design.network, constants, batch, memory=memory)
         layers = [
             {"name": layer.name, "kind": str(layer.kind), "macs": layer.macs,
              "predicted_cycles": layer.cycles, "measured_cycles": layer.cycles,
@@ -186,9 +177,10 @@ class Stages:
             calibration=calibration.default(), microbenchmarks=1, held_out=2
         )
 
-    def generate(self, design: Design, out: Path) -> list[Path]:
+    def generate(self, design: Design, out: Path, batch: int) -> list[Path]:
         """Write the files that generation writes."""
         self.enter("generate")
+        self.batches["generate"].append(batch)
         out.mkdir(parents=True, exist_ok=True)
         for name in GENERATED_FILES:
             (out / name).write_text("1")
@@ -246,6 +238,18 @@ def test_writes_the_documented_results(stages: Stages, experiment: Path, tmp_pat
     assert {name for name in names if f"`{name}`" not in documented} == set()
     assert (out / "report.html").exists()
     assert load(out / "default" / "design.json").accelerator == TINY.default
+
+
+def test_a_batch_is_that_of_every_stage(stages: Stages, experiment: Path, tmp_path: Path) -> None:
+    experiment.write_text(EXPERIMENT + "[workload]\nbatch = 4\n")
+    results = flow.run_flow(experiment, tmp_path / "out", seed=3)
+    default = predict(TINY.default, network(), images=4)
+    assert stages.batches == {"generate": [4, 4], "simulate": [4, 4]}
+    for side in (results["rtl_default"], results["search"]["widened_default"]):
+        config = AcceleratorConfig.from_json(side["accelerator"])
+        assert side["predicted_cycles"] == predict(config, network(), images=4).total_cycles
+    assert results["rtl_default"]["read_bytes"] == default.read_bytes
+    assert default.read_bytes < 4 * predict(TINY.default, network()).read_bytes
 
 
 @pytest.mark.slow
@@ -330,7 +334,7 @@ def test_a_run_lists_all_its_files(stages: Stages, experiment: Path, tmp_path: P
         if path.is_file() and HIDDEN not in path.parts
     }
     # What the search keeps for itself is not written by its stand-in; there are no other networks.
-    assert files == set(RUN_FILES) - {"checkpoint.pt", "stages/workload.json"}
+    assert files == set(RUN_FILES) - {"checkpoint.pt", "agent.npz", "stages/workload.json"}
 
 
 def test_a_folder_of_a_user_is_refused_before_anything_runs(

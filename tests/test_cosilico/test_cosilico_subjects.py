@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 import cosilico
+from cosilico.hardware_strategies import hardware_strategy
 from cosilico.subjects import ExperimentSubject, NetworkSubject
 from sim.cost.costs import evaluate_many
+from sim.model import predict
 from sim.networks.named import named_network
 from sim.spec.errors import CosilicoError
 from sim.spec.spaces import TINY, HardwareSpace
@@ -69,6 +71,36 @@ def test_every_network_of_a_workload_has_the_memory(tmp_path: Path) -> None:
     alone = [evaluate_many([TINY.default], x, memory=subject.memory)["cycles"] for x in networks]
     assert subject.memory.latency == 900
     assert cycles == sum(column[0] for column in alone)
+
+
+def test_every_network_of_a_workload_runs_on_a_batch(tmp_path: Path) -> None:
+    path = tmp_path / "experiment.toml"
+    path.write_text(
+        '[task]\nname = "digits"\n[workload]\nbatch = 3\nruns = 2\n'
+        '[[workload.networks]]\nnetwork = "autoencoder"\n'
+    )
+    subject, other = ExperimentSubject(path, 1), named_network("ds_cnn")
+    assert subject.workload.batch == 3
+    (cycles,) = subject.workload.costs([TINY.default], other)["cycles"]
+    programs = [
+        predict(TINY.default, network, images=3).total_cycles
+        for network in (other, named_network("autoencoder"))
+    ]
+    assert cycles == 2 * programs[0] + programs[1]
+
+
+def test_an_identity_is_of_the_strategy_and_its_settings() -> None:
+    plain = NetworkSubject("autoencoder", TINY, 1)
+    assert plain.settings == hardware_strategy(metric="latency", wanted_by="a test")
+    identity = plain.identity()
+    for label, budget in (("certified", None), ("hardware", None), ("hardware+polish", 50)):
+        settings = hardware_strategy(label, metric="latency", budget=budget, wanted_by="a test")
+        other = NetworkSubject("autoencoder", TINY, 1, settings=settings)
+        assert differing(other.identity(), identity) == {"strategy"}
+    settings = hardware_strategy(metric="edp", wanted_by="a test")
+    other = NetworkSubject("autoencoder", TINY, 1, settings=settings)
+    assert other.objective.metric == "edp"
+    assert differing(other.identity(), identity) == {"objective", "strategy"}
 
 
 @spaces

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import cosilico
 from cosilico.cli import main
 from project_root import ROOT
 from search.experiment import load_experiment
@@ -78,7 +79,14 @@ def test_handwritten_design_runs_in_rtl(
         assert file["y"].shape == (2, 1, 1, 10)
         assert (file["cycles"] == result["measured_cycles"]).all()
     assert main(["simulate", str(design), "--images", "1", "--stalls", "3"]) == 0
-    assert main(["validate", str(design)]) == 0
+    capsys.readouterr()
+    printed = []
+    for memory in ("deterministic", "latency=60"):
+        assert main(["validate", str(design), "--memory", memory]) == 0
+        printed.append(capsys.readouterr().out)
+        predicted = cosilico.predict(str(design), memory=memory).cycles
+        assert f"{predicted:,}" in printed[-1]
+    assert printed[0] != printed[1]
 
 
 @pytest.mark.rtl

@@ -19,6 +19,17 @@ from sim.spec.descriptor import (
 from sim.spec.stops import Port, StopCause
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
+SOURCES = (
+    "benchmarks",
+    "cosilico",
+    "docs",
+    "examples",
+    "hwgen",
+    "search",
+    "sim",
+    "testbench",
+    "tests",
+)
 TARGETS = [
     "install",
     "format",
@@ -59,6 +70,18 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_every_finding_that_is_ignored_has_its_reason() -> None:
+    """A reason stands behind it in the line, in a comment of its own."""
+    paths = [path for folder in SOURCES for path in ROOT.glob(f"{folder}/**/*.py")]
+    bare = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in paths
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if re.search(r"#\s*(type: ignore|noqa)\b(?!\[[a-z, -]+\]  # \S|: [A-Z0-9, ]+  # \S)", line)
+    ]
+    assert not bare
 
 
 def test_decisions_have_all_sections() -> None:

@@ -1,6 +1,7 @@
 """The PPO agent finds a known optimum, uses its context and keeps clear of violations."""
 
 import copy
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -86,8 +87,10 @@ def test_an_update_leaves_probabilities_within_the_clip() -> None:
 
     def probabilities() -> NDArray[np.float64]:
         with torch.no_grad():
-            logits = agent.actor(torch.from_numpy(context))[0]
-        distribution: NDArray[np.float64] = torch.softmax(logits, 0).double().numpy()
+            (logits,) = agent.policy(
+                torch.from_numpy(context), torch.zeros(1, 1, dtype=torch.int64)
+            )
+        distribution: NDArray[np.float64] = torch.softmax(logits[0], 0).double().numpy()
         return distribution
 
     before = probabilities()
@@ -97,6 +100,77 @@ def test_an_update_leaves_probabilities_within_the_clip() -> None:
     )
     ratio = probabilities() / before
     assert ratio.tolist() == pytest.approx([1 - clip, 1 + clip], abs=0.05)
+
+
+def test_a_field_is_chosen_by_those_before_it() -> None:
+    """Two designs are good, and no mixture of their fields: no choice of one field is good by itself."""
+    args = Args(batch=64, total_updates=40)
+    agent = HardwareAgent((3, 3, 3), 1, args, seed=2)
+    contexts = np.zeros((64, 1), np.float32)
+    good = [[0, 2, 1], [2, 0, 1]]
+
+    def rewards_of(actions: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.array([float(action in good) for action in actions.tolist()])
+
+    for _ in range(40):
+        agent.learn(contexts, rewards_of)
+    drawn = agent.propose(np.zeros((400, 1), np.float32)).tolist()
+    shares = [drawn.count(design) / 400 for design in good]
+    assert sum(shares) > 0.95
+    assert min(shares) > 0.05
+
+
+def test_a_field_sees_the_context_and_no_field_from_itself_on() -> None:
+    agent = HardwareAgent(SIZES, 3, Args(), seed=6)
+    random = np.random.default_rng(6)
+    states = torch.from_numpy(random.normal(size=(32, 3)).astype(np.float32))
+    actions = torch.from_numpy(random.integers(0, SIZES, size=(32, len(SIZES))))
+    with torch.no_grad():
+        before = agent.policy(states, actions)
+        other = agent.policy(states + 1, actions)
+        for changed, size in enumerate(SIZES):
+            moved = actions.clone()
+            moved[:, changed] = (moved[:, changed] + 1) % size
+            after = agent.policy(states, moved)
+            for field in range(len(SIZES)):
+                same = bool((before[field] == after[field]).all())
+                assert same == (field <= changed)
+    for field in range(len(SIZES)):
+        assert not bool((before[field] == other[field]).any())
+
+
+def test_best_guesses_are_the_most_probable_designs() -> None:
+    args = Args(batch=64, beam=4)
+    agent = HardwareAgent((3, 2, 4), 2, args, seed=7)
+    contexts = np.ones((64, 2), np.float32)
+    for _ in range(5):
+        agent.learn(contexts, lambda actions: actions.sum(1) / 6.0)
+    every = np.array(list(itertools.product(range(3), range(2), range(4))))
+    states = torch.ones(len(every), 2)
+    with torch.no_grad():
+        parts = agent.policy(states, torch.from_numpy(every))
+    log_p = sum(part.log_softmax(1)[range(len(every)), every[:, i]] for i, part in enumerate(parts))
+    assert isinstance(log_p, torch.Tensor)
+    assert float(log_p.exp().sum()) == pytest.approx(1)
+    order = every[log_p.argsort(descending=True).numpy()].tolist()
+    # As wide as the count: nothing that is cut off can be among the best of all.
+    assert agent.best_guesses(contexts[0], 24).tolist() == order
+    assert agent.best_guesses(contexts[0], 100).tolist() == order
+    assert agent.best_guess(contexts[0]).tolist() == order[0]
+
+
+def test_networks_are_compared_with_themselves_alone() -> None:
+    """A network whose every design is bad teaches as much as another whose every design is good."""
+    args = Args(batch=64, total_updates=40)
+    agent = HardwareAgent((4,), 2, args, seed=1)
+    which = np.arange(64) % 2
+    contexts = np.eye(2, dtype=np.float32)[which]
+    for _ in range(40):
+        agent.learn(
+            contexts, lambda actions: 100.0 * which + 0.1 * (actions[:, 0] == 3 - 3 * which)
+        )
+    assert agent.best_guess(contexts[0]).tolist() == [3]
+    assert agent.best_guess(contexts[1]).tolist() == [0]
 
 
 def test_state_continues_exactly() -> None:

@@ -16,6 +16,7 @@ from sim.cost.table import CostTable
 from sim.networks.named import named_network
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import NotRealizableError
+from sim.spec.memories import DETERMINISTIC, FixedLatency
 from sim.spec.network import Network
 from small_spaces import SMALL
 
@@ -28,6 +29,15 @@ def network() -> Network:
 @pytest.fixture(scope="module")
 def table(network: Network) -> CostTable:
     return evaluate_many(tuple(SMALL), network)
+
+
+BEHIND = (
+    DETERMINISTIC,
+    FixedLatency(latency=4),
+    FixedLatency(latency=200, write_latency=30),
+    FixedLatency(latency=60, outstanding=2, width_bytes=8, clock_mhz=133, burst_gap=2),
+)
+"""Memories behind which a search is compared with enumeration."""
 
 
 def search(
@@ -62,6 +72,26 @@ def test_the_result_is_the_enumerated_optimum_and_proved(
     bounds = lower_bounds(others, network)
     left = objective.cost(bounds)[objective.feasible(bounds)]
     assert (left > cost * (1 - 1e-8)).all()
+
+
+@pytest.mark.parametrize("memory", BEHIND, ids=str)
+def test_the_result_behind_a_memory_is_the_enumerated_optimum(
+    memory: FixedLatency, network: Network, tmp_path: Path
+) -> None:
+    settings = CertifiedSettings(metric="latency", batch=16)
+    result = run_hardware_search(network, SMALL, tmp_path, settings=settings, memory=memory)
+    table = evaluate_many(tuple(SMALL), network, memory=memory)
+    objective = Objective(metric="latency", area_budget=area(SMALL.default).total)
+    optimum = objective.best(table)
+    assert optimum is not None
+    cost, smallest = (float(figures[optimum]) for figures in objective.rank(table))
+    assert objective.rank(result.best) == (cost, smallest)
+    assert result.proof is not None
+    assert result.proof.complete
+    assert result.proof.bound == result.proof.cost == cost
+    assert result.evaluations < len(SMALL)
+    default = evaluate_many([SMALL.default], network, memory=memory)
+    assert result.history[0]["cycles"] == default["cycles"][0]
 
 
 def test_a_budget_ends_it_with_a_bound(network: Network, tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ name = "small"
 name = "digits"
 [search]
 warmup_epochs = 1
+pretraining_updates = 2
+networks_per_update = 4
 rounds = 2
 refine_updates = 3
 designs_per_update = 16
@@ -62,7 +64,7 @@ def whole(experiment: Experiment, experiment_path: Path) -> Path:
 def _results(folder: Path) -> tuple[bytes | dict[str, object], ...]:
     result = json.loads((folder / "search.json").read_text())
     del result["wall_s"]
-    names = ("design.json", "weights.npz", "evaluations.jsonl")
+    names = ("design.json", "weights.npz", "evaluations.jsonl", "agent.npz")
     return *((folder / name).read_bytes() for name in names), result
 
 

@@ -44,6 +44,17 @@ def test_a_file_changes_what_it_gives(tmp_path: Path) -> None:
     assert area_budget(space) == 12.5
 
 
+def test_a_fixed_accelerator_is_the_only_point_with_its_budget(tmp_path: Path) -> None:
+    space = load_space_file(own(tmp_path, OWN.replace("[hardware]", "[hardware]\nfixed = true")))
+    whole = load_space_file(own(tmp_path, OWN))
+    assert list(space) == [whole.default]
+    assert space.default == whole.default
+    assert (space.name, space.area_budget) == ("narrow", 12.5)
+    fixed = HardwareSpaceSettings(fixed=True).hardware_space()
+    assert fixed.name == "tiny_fixed"
+    assert area_budget(fixed) == area_budget(TINY)
+
+
 @pytest.mark.parametrize("name", HARDWARE_SPACES)
 def test_a_section_without_changes_is_the_space_itself(name: str) -> None:
     space = HardwareSpaceSettings(space=name).hardware_space()

@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from cosilico.enumeration import enumerate_to_file
+from search.agent import Args
+from search.amortized_agent import AmortizedAgent, FeatureScale
 from search.checkpoint import CheckpointStore
 from search.driver import run_hardware_search
 from search.evaluator import Evaluation, Evaluator
@@ -42,6 +44,13 @@ class RandomSettings(StrategySettings):
 
     strategy: str = choice("random", "random")
     draws: int = integer(6, 1, 1000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChanceSettings(RandomSettings):
+    """Settings of the strategy by a name that no co-search has."""
+
+    strategy: str = choice("chance", "chance")
 
 
 class RandomSearch:
@@ -246,18 +255,19 @@ def test_an_experiment_names_registered_strategies_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "experiment.toml"
-    path.write_text("[task]\nname = 'digits'\n[search]\nstrategy = 'random'\ndraws = 9\n")
+    path.write_text("[task]\nname = 'digits'\n[search]\nstrategy = 'chance'\ndraws = 9\n")
     with pytest.raises(CosilicoError) as caught:
         load_experiment(path)
-    assert str(caught.value) == f"{path}: search.strategy must be one of rhnas, not 'random'"
+    known = ", ".join(CO_SEARCHES)
+    assert str(caught.value) == f"{path}: search.strategy must be one of {known}, not 'chance'"
     monkeypatch.setattr(CO_SEARCHES, "_entries", dict(CO_SEARCHES._entries))
-    CO_SEARCHES.register("random", RandomSettings, RandomSearch)
-    assert load_experiment(path).search == RandomSettings(draws=9)
-    path.write_text("[task]\nname = 'digits'\n[search]\nstrategy = 'random'\ndraws = 0\n")
+    CO_SEARCHES.register("chance", ChanceSettings, RandomSearch)
+    assert load_experiment(path).search == ChanceSettings(draws=9)
+    path.write_text("[task]\nname = 'digits'\n[search]\nstrategy = 'chance'\ndraws = 0\n")
     with pytest.raises(CosilicoError) as caught:
         load_experiment(path)
     assert str(caught.value) == f"{path}: search.draws must be an integer in 1 … 1000, not 0"
-    path.write_text("[task]\nname = 'digits'\n[search]\nstrategy = 'random'\nrounds = 2\n")
+    path.write_text("[task]\nname = 'digits'\n[search]\nstrategy = 'chance'\nrounds = 2\n")
     with pytest.raises(CosilicoError) as caught:
         load_experiment(path)
     assert str(caught.value) == f"{path}: search has no field 'rounds'"
@@ -268,7 +278,7 @@ def problem(kind: type[Problem], **fields: Any) -> Problem:
     return kind(hardware=TINY, objective=objective, evaluator=Evaluator(), seed=1, **fields)
 
 
-def test_every_registered_name_makes_what_it_says(network: Network) -> None:
+def test_every_registered_name_makes_what_it_says(network: Network, tmp_path: Path) -> None:
     experiment = Experiment(task=DigitsSettings())
     task = load_task(experiment)
     networks = load_family(experiment, task)
@@ -276,9 +286,14 @@ def test_every_registered_name_makes_what_it_says(network: Network) -> None:
         CoSearchProblem, name="digits", task=task, networks=networks, train=experiment.train
     )
     hardware = problem(HardwareProblem, network=network)
+    scale = FeatureScale.of([network])
+    agent = AmortizedAgent(TINY, hardware.objective, scale, Args(), seed=0)
+    (tmp_path / "agent.npz").write_bytes(agent.to_bytes())
+    needed = {"amortized": {"agent": str(tmp_path / "agent.npz")}}
     for registry, given in ((CO_SEARCHES, co_search), (HARDWARE_SEARCHES, hardware)):
         for name, entry in registry.items():
-            settings = entry.settings(strategy=name)
+            kind: Any = entry.settings
+            settings = kind(strategy=name, **needed.get(name, {}))
             made, other = (entry.make(given, settings) for _ in range(2))
             module, _, _ = str(entry.implementation).partition(":")
             assert made.__class__.__module__ == module

@@ -4,15 +4,14 @@ from typing import Any
 
 import pytest
 
+from search.determinism import deterministic_torch
 from search.evaluator import Evaluator
-from search.experiment import Experiment, TrainSettings
 from search.loading import load_family, load_task
+from search.stages import run_stages
+from search.strategies import CO_SEARCHES
 from search.strategies.protocol import CoSearchProblem
-from search.strategies.rhnas import Rhnas
-from search.strategies.rhnas_settings import RhnasSettings
-from search.tasks.digits_settings import DigitsSettings
 from search.tasks.task import Split, Task
-from sim.spec.spaces import TINY
+from small_co_searches import small_experiment
 
 
 class Sealed:
@@ -34,29 +33,27 @@ class Sealed:
         return self.task.test
 
 
-def test_no_step_of_a_search_looks_at_the_test_part() -> None:
-    settings = RhnasSettings(warmup_epochs=1, rounds=1, refine_updates=1, designs_per_update=16)
-    experiment = Experiment(
-        task=DigitsSettings(test_images=20, validation_images=800),
-        search=settings,
-        train=TrainSettings(epochs=1, batch=300),
-    )
+@pytest.mark.parametrize("strategy", CO_SEARCHES)
+def test_no_step_of_a_search_looks_at_the_test_part(strategy: str) -> None:
+    experiment = small_experiment(strategy)
+    hardware = experiment.hardware.hardware_space()
     task = load_task(experiment)
     sealed: Any = Sealed(task)
+    evaluator = Evaluator()
     problem = CoSearchProblem(
-        hardware=TINY,
-        objective=experiment.objective.objective(TINY),
-        evaluator=Evaluator(),
+        hardware=hardware,
+        objective=experiment.objective.objective(hardware),
+        evaluator=evaluator,
         seed=0,
         name="sealed",
         task=sealed,
         networks=load_family(experiment, task),
         train=experiment.train,
     )
-    search = Rhnas(problem, settings)
-    for stage, steps in search.stages.items():
-        for _ in range(steps):
-            search.step(stage)
+    search = CO_SEARCHES[strategy].make(problem, experiment.search)
+    with deterministic_torch():
+        run_stages(search, evaluator, experiment.search)
+    assert len(evaluator.records) > 2
     with pytest.raises(AssertionError, match="the test part was looked at"):
         search.outcome()
     sealed.opened = True

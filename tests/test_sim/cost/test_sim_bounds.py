@@ -11,8 +11,11 @@ from sim.cost.costs import evaluate_many
 from sim.networks.named import named_network
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.errors import CosilicoError
+from sim.spec.memories import DETERMINISTIC, DRAM, FixedLatency
 from sim.spec.network import Network
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
+from testbench.cases.random_memories import draw_memory
 from testbench.cases.random_networks import Corner, random_network, strata
 from testbench.cases.tflite_models import draw_imported
 
@@ -49,14 +52,17 @@ def awkward(count: int, seed: int) -> list[AcceleratorConfig]:
     return configs
 
 
-def ratios(configs: Sequence[AcceleratorConfig], network: Network) -> np.ndarray:
+def ratios(
+    configs: Sequence[AcceleratorConfig], network: Network, memory: FixedLatency = DETERMINISTIC
+) -> np.ndarray:
     """Check every bound of every realizable pair; return bounds over exact cycles."""
-    exact, bounds = evaluate_many(configs, network), lower_bounds(configs, network)
+    exact = evaluate_many(configs, network, memory=memory)
+    bounds = lower_bounds(configs, network, memory=memory)
     runs = exact.realizable
     assert not (runs & ~bounds.realizable).any()
     for column in BOUNDED:
         above = np.flatnonzero(runs & (bounds[column] > exact[column] * (1 + ROUNDING)))
-        assert not len(above), (column, configs[above[0]], network.name)
+        assert not len(above), (column, configs[above[0]], network.name, str(memory))
     assert np.array_equal(bounds["area"], exact["area"])
     return np.asarray(bounds["cycles"][runs] / exact["cycles"][runs])
 
@@ -111,6 +117,58 @@ def test_no_bound_with_a_weight_store_is_above_its_cost(name: str) -> None:
     shares = ratios(configs, named_network(name))
     assert len(shares) > 50
     assert np.median(shares) > 0.6
+
+
+NEAR = {
+    FixedLatency(latency=4): 0.85,
+    FixedLatency(latency=24): 0.85,
+    FixedLatency(latency=1, write_latency=300): 0.85,
+    FixedLatency(latency=200): 0.7,
+    FixedLatency(latency=200, write_latency=1): 0.7,
+}
+"""Memories whose every value the bound knows, and what its median over the cost must exceed.
+
+Where a read takes longer than LOAD's bursts that are under way, the bursts wait, which the bound leaves out.
+"""
+
+LIMITED = (
+    FixedLatency(latency=4, outstanding=1),
+    FixedLatency(latency=24, outstanding=2, burst_gap=5),
+    FixedLatency(latency=200, outstanding=4),
+    FixedLatency(latency=4, width_bytes=2),
+    FixedLatency(latency=24, width_bytes=64, clock_mhz=133),
+    FixedLatency(latency=200, outstanding=16, clock_mhz=1600),
+)
+"""Memories whose limits the bound leaves out."""
+
+
+@pytest.mark.parametrize("memory", [*NEAR, *LIMITED], ids=str)
+def test_no_bound_behind_a_memory_is_above_its_cost(memory: FixedLatency) -> None:
+    networks = [named_network(name) for name in ("ds_cnn", "resnet8", "autoencoder")]
+    seen = [
+        ratios([*generated(TINY, 16, i), *generated(EDGE, 8, i), *awkward(12, i)], network, memory)
+        for i, network in enumerate([*networks, *drawn_networks(12)])
+    ]
+    shares = np.concatenate(seen)
+    assert len(shares) > 250
+    assert np.median(shares) > NEAR.get(memory, 0.3)
+
+
+@pytest.mark.parametrize("networks", [30, pytest.param(1000, marks=pytest.mark.long)])
+def test_no_bound_behind_a_random_memory_is_above_its_cost(networks: int) -> None:
+    random = np.random.default_rng(8)
+    pairs = 0
+    for i, network in enumerate(drawn_networks(networks)):
+        configs = [*generated(TINY, 8, i), *generated(EDGE, 4, i), *awkward(8, i)]
+        memory = draw_memory(configs[int(random.integers(len(configs)))], random)
+        pairs += len(ratios(configs, network, memory))
+    assert pairs > 10 * networks
+
+
+def test_a_dram_has_no_bound() -> None:
+    line = f"^memory must have a fixed latency where many accelerators are compared, not {DRAM}$"
+    with pytest.raises(CosilicoError, match=line):
+        lower_bounds([TINY.default], named_network("autoencoder"), memory=DRAM)
 
 
 def test_a_bound_of_weights_that_fit_nowhere_says_so() -> None:

@@ -6,8 +6,10 @@ import numpy as np
 
 from sim.cost.columns import COST_COLUMNS
 from sim.cost.costs import evaluate_many
+from sim.cost.energy import energy
 from sim.cost.table import CostTable
 from sim.cost.workload import Workload, combined
+from sim.model import predict
 from sim.networks.named import named_network
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
@@ -60,3 +62,18 @@ def test_a_single_network_is_a_workload_of_itself() -> None:
     twice = combined([alone, alone], [1, 1])
     assert (twice["cycles"] == 2 * alone["cycles"]).all()
     assert (twice["area"] == alone["area"]).all()
+
+
+def test_costs_of_a_batch_are_those_of_its_program() -> None:
+    network = named_network("resnet8")
+    table = evaluate_many(CONFIGS, network, images=3)
+    assert table.realizable.sum() > 3
+    for i in np.flatnonzero(table.realizable):
+        config = CONFIGS[i]
+        prediction = predict(config, network, images=3)
+        assert table["cycles"][i] == prediction.total_cycles
+        assert table["read_bytes"][i] == prediction.read_bytes
+        assert table["write_bytes"][i] == prediction.write_bytes
+        assert np.isclose(table["energy"][i], energy(config, prediction).total, rtol=1e-12)
+    single = evaluate_many(CONFIGS, network)
+    assert (table["read_bytes"] < 3 * single["read_bytes"]).any()

@@ -30,6 +30,8 @@ CASES = (
     "program_for_another_configuration_is_refused",
     "text_that_is_no_program_is_refused",
     "error_responses_stop_the_program",
+    "limits_of_the_memory_hold",
+    "silence_begins_with_its_burst",
     "random_stalls_change_no_bit",
     "any_order_of_writes_changes_no_bit",
 )

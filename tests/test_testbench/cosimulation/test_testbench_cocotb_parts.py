@@ -13,17 +13,28 @@ import pytest
 from accelerators import NARROW_BUS
 from convolution_case import convolution, convolution_program, random_images
 from hwgen.gateware.host.csr import REGISTERS
+from hwgen.program import compile_design
 from sim import golden
 from sim.model import predict
+from sim.spec.design import Design
 from sim.timing import calibration
-from testbench.cocotb.axi_memory import MemoryTiming
+from testbench.cocotb.axi_memory import AxiMemory, MemoryTiming
 from testbench.cocotb.description import DESCRIPTION_FILE, Description
-from testbench.cocotb.memory_behavior import DECERR, SLVERR, Fault, Silence, paced, random_stalls
+from testbench.cocotb.memory_behavior import (
+    DECERR,
+    OKAY,
+    SLVERR,
+    Fault,
+    Silence,
+    paced,
+    random_stalls,
+)
 from testbench.cocotb.registers import Stop
 from testbench.cocotb.scoreboard import Scoreboard
 from testbench.cocotb.trace import Trace
 from testbench.cocotb.write_memory import WriteMemory
 from testbench.cosimulation.export import write_description
+from testbench.faults.recovery import small_network
 
 LATENCY = calibration.default().constants["memory_latency"]
 IMAGES = 2
@@ -77,16 +88,17 @@ def test_another_version_is_refused(folder: Path, tmp_path: Path) -> None:
         Description.load(tmp_path)
 
 
-def test_a_wrong_cycle_names_layer_and_descriptor(description: Description) -> None:
+@pytest.mark.parametrize("off", [-1, 1])
+def test_a_wrong_cycle_names_layer_and_descriptor(description: Description, off: int) -> None:
     board = Scoreboard(description)
     predicted = description.program.predicted
     board.compare_event(0, "end", 1, predicted.end[1], predicted.start[1])
     words = (
         rf"^run 1, layer 'conv', descriptor 1: end must be {predicted.end[1]}, "
-        rf"not {predicted.end[1] + 1}$"
+        rf"not {predicted.end[1] + off}$"
     )
     with pytest.raises(AssertionError, match=words):
-        board.compare_event(1, "end", 1, predicted.end[1] + 1, predicted.start[1])
+        board.compare_event(1, "end", 1, predicted.end[1] + off, predicted.start[1])
 
 
 def test_durations_of_execute_are_compared_on_any_memory(description: Description) -> None:
@@ -133,17 +145,48 @@ def test_activations_are_compared_where_they_are_specified(description: Descript
     assert board.compared["activations"] == 2 * (size - mask.count(0))
 
 
+def test_every_probe_has_activations_of_its_own(tmp_path: Path) -> None:
+    network = small_network()
+    inputs = np.random.default_rng(3).integers(-128, 128, (1, *network.input.shape), np.int8)
+    design = Design(network=network, accelerator=NARROW_BUS)
+    write_description(
+        tmp_path,
+        NARROW_BUS,
+        compile_design(design),
+        network,
+        predict(NARROW_BUS, network),
+        inputs,
+        golden.run(network, inputs),
+        memory_latency=LATENCY,
+    )
+    described = Description.load(tmp_path)
+    board = Scoreboard(described, stop=False)
+    rest = described.program.activations[0]
+    probes = described.program.probes
+    assert len(probes) > 3
+    for number, probe in enumerate(probes):
+        size = described.probe_bytes(probe)
+        own, rest = rest[:size], rest[size:]
+        board.compare_probe(0, number, own, descriptor=number)
+    assert not rest
+    assert board.mismatches == []
+
+
 def test_outputs_and_counters_are_compared(description: Description) -> None:
     board = Scoreboard(description, stop=False)
     with pytest.raises(AssertionError, match=r"^outputs must be compared, not none$"):
         board.assert_passed()
     outputs, predicted = description.program.outputs, description.program.predicted
-    board.compare_outputs(0, outputs.runs[0])
+    for run, expected in enumerate(outputs.runs):
+        board.compare_outputs(run, expected)
     board.compare_counters(0, {"CYCLES": predicted.cycles, **predicted.counters})
     board.assert_passed()
     board.compare_outputs(0, _changed(outputs.runs[0], outputs.mask.index(255)))
     board.compare_counters(0, {"CYCLES": predicted.cycles + 1})
     assert [mismatch.what for mismatch in board.mismatches] == ["output byte 0", "CYCLES"]
+    for name, value in predicted.counters.items():
+        board.compare_counters(0, {name: value - 1})
+        assert board.mismatches.pop().what == name
     with pytest.raises(AssertionError, match=r"^2 mismatches; run 0, layer 'conv': output byte 0 "):
         board.assert_passed()
 
@@ -163,6 +206,27 @@ def test_a_trace_brings_queues_into_program_order() -> None:
     assert (trace.extra, trace.count("start", 1)) == (1, 3)
 
 
+def a_memory(size_bytes: int, base: int) -> Any:
+    """Part of an AxiMemory that needs no simulation."""
+    return SimpleNamespace(bytes=bytearray(size_bytes), base=base, faults=[], silence=None)
+
+
+def test_bytes_are_written_where_their_strobe_is_1() -> None:
+    memory = a_memory(12, base=64)
+    AxiMemory._store(memory, 68, b"\1\2\3\4", 0b0101)
+    assert memory.bytes == b"\0\0\0\0\1\0\3\0\0\0\0\0"
+    AxiMemory._store(memory, 72, b"\5\6\7\x08")
+    AxiMemory._store(memory, 73, b"\xff" * 4)
+    assert memory.bytes[8:] == b"\5\6\7\x08"
+
+
+def test_addresses_outside_of_the_memory_answer_with_an_error() -> None:
+    memory = a_memory(12, base=64)
+    answers = [AxiMemory._response(memory, "read", 0, address, 4) for address in (60, 64, 72, 73)]
+    assert answers == [DECERR, OKAY, OKAY, DECERR]
+    assert [AxiMemory._load(memory, address, 4) for address in (60, 64)] == [bytes(4), bytes(4)]
+
+
 def test_faults_have_a_place() -> None:
     by_index = Fault(port="read", index=3)
     assert by_index.hits("read", 3, 0, 4)
@@ -171,6 +235,7 @@ def test_faults_have_a_place() -> None:
     by_address = Fault(port="write", address=70, response=DECERR)
     assert by_address.hits("write", 9, 64, 8)
     assert not by_address.hits("write", 9, 72, 8)
+    assert [by_address.hits("write", 9, address, 1) for address in (69, 70, 71)] == [0, 1, 0]
 
 
 @pytest.mark.parametrize(

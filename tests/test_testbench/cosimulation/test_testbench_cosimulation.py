@@ -22,6 +22,7 @@ from testbench.cosimulation.simulation import CocotbSimulation
 from testbench.rtl import harness
 from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import Harness, HarnessError
+from testbench.rtl.host import Host
 from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.run_result import Progress, RunResult
 
@@ -159,6 +160,22 @@ def test_power_up_changes_nothing() -> None:
 def test_a_seed_out_of_range_is_refused(seed: int) -> None:
     with pytest.raises(ValueError, match=rf"^initial_seed must be in 1 … 2\*\*31 - 1, not {seed}$"):
         fast().run(convolution_program(), random_images(1), initial_seed=seed)
+
+
+def test_the_host_s_registers_are_written() -> None:
+    """A window without the program's memory stops it, in both benches in the same cycle."""
+    host = Host(window_base=1 << 20)
+    program, images = convolution_program(), random_images(1)
+    first, other = (
+        built.run(program, images, host=host, check=False) for built in (fast(), reference())
+    )
+    assert first.stops[0] is not None
+    assert_same(first, other)
+
+
+def test_a_host_that_aborts_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^host must not abort or reset in cocotb, not Host\("):
+        fast().run(convolution_program(), random_images(1), host=Host(abort_at=9))
 
 
 def test_a_memory_that_was_not_built_in_is_refused() -> None:

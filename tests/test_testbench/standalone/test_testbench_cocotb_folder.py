@@ -89,6 +89,12 @@ def test_a_wrong_output_fails(folder: Path) -> None:
 
 
 @pytest.mark.rtl
+def test_a_run_of_no_test_fails(folder: Path) -> None:
+    status, text = run(folder, "--filter", "no_such_name")
+    assert (status, text.splitlines()[-1]) == (1, "0 tests, 0 failed"), text
+
+
+@pytest.mark.rtl
 @needs_icarus
 def test_passes_in_icarus(folder: Path) -> None:
     status, text = run(folder, "--simulator", "icarus")

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.arrays.schedule_columns import LAYER
+from sim.arrays.schedule_columns import LAYER, QUEUE
 from sim.arrays.tables import accelerator_row
 from sim.realizability import map_realizable
+from sim.spec.descriptor import Queue
 from sim.spec.errors import CosilicoError
 from sim.spec.queued_memory import LIMITS, Arbitration, QueuedMemory, Servers
 from sim.spec.spaces import TINY
@@ -15,7 +16,7 @@ from sim.timing import calibration as calibrations
 from testbench.traces.calibrate import calibrate_runs
 from testbench.traces.determination import determine
 from testbench.traces.evidence import errors_of, hold_out
-from testbench.traces.fit import fit
+from testbench.traces.fit import fit, refine
 from testbench.traces.foreign_systems import random_networks
 from testbench.traces.proposals import MICROBENCHMARKS, microbenchmark_run, propose
 from testbench.traces.traced_run import TracedRun, Walker
@@ -72,6 +73,35 @@ def test_latencies_come_out_to_the_cycle() -> None:
     for name in ("read_latency", "write_latency", "descriptor_latency"):
         assert getattr(estimate.memory, name) == getattr(ALONE, name)
     assert errors_of(runs_on(ALONE, 9)[6:], estimate.memory, WALKER).worst == 0
+
+
+def test_a_latency_of_writes_that_no_chosen_descriptor_shows_goes_with_that_of_reads() -> None:
+    """The part that is fitted ends before the first STORE's response; more of the run changes nothing."""
+    own = replace(FIRST, read_latency=59, write_latency=60, descriptor_latency=59)
+    (run,) = runs_on(own, 1)
+    reads = replace(run, chosen=run.rows[:, QUEUE] != Queue.STORE, total=-1)
+    estimate = fit([reads], CALIBRATION, FIRST)
+    assert estimate.memory == own
+    traded = replace(estimate, memory=replace(own, write_latency=59, write_ticks=4))
+    assert refine([run], CALIBRATION, FIRST, traded).memory == own
+
+
+def test_a_latency_beyond_the_service_that_a_burst_may_have_comes_out() -> None:
+    slow = replace(FIRST, read_latency=3000, write_latency=3001, descriptor_latency=3000)
+    runs = runs_on(slow, 2)
+    assert errors_of(runs, fit(runs, CALIBRATION, FIRST).memory, WALKER).worst == 0
+
+
+def test_layers_are_judged_by_the_ends_that_are_known() -> None:
+    (run,) = runs_on(ALONE, 1)
+    stores = run.rows[:, QUEUE] == Queue.STORE
+    ends = replace(run, end=np.where(stores, run.end, -1), chosen=run.layers > 0)
+    assert errors_of([ends], ALONE, WALKER).worst == 0
+    none = replace(run, end=np.full(len(run.end), -1), chosen=run.layers > 0)
+    with pytest.raises(
+        CosilicoError, match=r"^traces must have ends of held-out layers, not none$"
+    ):
+        errors_of([none], ALONE, WALKER)
 
 
 def test_a_shared_server_is_told_from_separate_ones() -> None:
@@ -145,9 +175,9 @@ def test_random_times_are_refused() -> None:
 
 def test_a_fit_that_gains_nothing_is_refused() -> None:
     """The memory that the search begins with is exact already: there is nothing to fit but noise."""
-    runs = [replace(run, total=run.total) for run in runs_on(FIRST)]
-    result = calibrate_runs(CONFIG, runs, CALIBRATION)
-    assert result.before.mean == result.after.mean == 0
+    line = r"^mean error on held-out runs must be less than before the fit, 0\.0%, not 0\.0%$"
+    with pytest.raises(CosilicoError, match=line):
+        calibrate_runs(CONFIG, runs_on(FIRST), CALIBRATION)
 
 
 def test_few_descriptors_are_refused() -> None:

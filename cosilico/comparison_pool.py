@@ -1,0 +1,63 @@
+"""Searches of a comparison in processes: all that a journal lacks, whatever is killed."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from cosilico.progress import Report
+from testbench.validation.journal import Journal
+from testbench.validation.workers import worker_pool
+
+__all__ = ["run_all"]
+
+_TRIES = 3
+"""Times in a row that workers may be killed without any search being done."""
+
+
+def run_all(
+    searches: Mapping[str, tuple[Any, ...]],
+    run: Callable[..., Mapping[str, Any]],
+    journal: Journal,
+    jobs: int,
+    report: Report,
+    *,
+    prepare: Callable[..., None] | None = None,
+    arguments: tuple[Any, ...] = (),
+) -> None:
+    """Run every search that the journal lacks; a pool whose worker was killed is made anew.
+
+    Parameters
+    ----------
+    searches : mapping of key to tuple
+        Arguments of each search.
+    run : callable
+        A search: its arguments to its record. It and all arguments can be pickled.
+    journal : Journal
+        Records by key; each is written as it comes.
+    jobs : int
+        Processes.
+    report : Report
+    prepare : callable, optional
+        Called once in each process, with ``arguments``.
+
+    Raises
+    ------
+    BrokenProcessPool
+        If workers are killed again and again, and no search is done in between.
+    """
+    failed = 0
+    total = len(searches)
+    while left := [key for key in searches if key not in journal.records]:
+        before = len(journal.records)
+        try:
+            with worker_pool(min(jobs, len(left)), prepare, arguments) as workers:
+                futures = {workers.submit(run, *searches[key]): key for key in left}
+                report("searches", total - len(left), total)
+                for future in as_completed(futures):
+                    journal.append(futures[future], future.result())
+                    report("searches", len(journal.records), total)
+        except BrokenProcessPool:
+            failed = failed + 1 if len(journal.records) == before else 0
+            if failed == _TRIES:
+                raise

@@ -1,0 +1,64 @@
+"""Hardware searches by the labels that users give: a strategy's name, with or without a polish."""
+
+from pathlib import Path
+from typing import Any
+
+from cosilico.extras import require_module
+from search.strategies import HARDWARE_SEARCHES
+from search.strategies.budget_settings import BudgetSettings
+from sim.cost.objective import Metric
+from sim.spec.errors import CosilicoError
+
+__all__ = ["DEFAULT_STRATEGY", "POLISHED", "hardware_strategy"]
+
+POLISHED = "+polish"
+"""End of the label of a search that is polished."""
+
+DEFAULT_STRATEGY = f"hardware{POLISHED}"
+"""Label of the agent, as it searches where no strategy is named."""
+
+
+def hardware_strategy(
+    label: str | None = None, *, metric: Metric, budget: int | None = None, wanted_by: str
+) -> BudgetSettings:
+    """Settings of the hardware search that a label names.
+
+    Parameters
+    ----------
+    label : str, optional
+        A name of :data:`search.strategies.HARDWARE_SEARCHES`, with ``+polish`` if a local descent is to follow;
+        :data:`DEFAULT_STRATEGY` if not given. ``amortized:FILE`` names its agent's file.
+    metric : Metric
+    budget : int, optional
+        Evaluations; the strategy's own if not given.
+    wanted_by : str
+        Command or function that asks for it, for errors.
+
+    Raises
+    ------
+    CosilicoError
+        If there is no strategy of the name, a package that it needs is not installed, or no agent is
+        named that it needs.
+    ValueError
+        If the budget is none.
+    """
+    label = DEFAULT_STRATEGY if label is None else label
+    name, _, agent = label.removesuffix(POLISHED).partition(":")
+    if name not in HARDWARE_SEARCHES or (agent and name != "amortized"):
+        known = ", ".join(HARDWARE_SEARCHES)
+        raise CosilicoError(
+            f"strategy must be one of {known}, with {POLISHED} if polished, not {label!r}"
+        )
+    entry: Any = HARDWARE_SEARCHES[name]
+    if isinstance(entry.implementation, str) and "optuna" in entry.implementation:
+        require_module(f"{wanted_by} with {label}", "optuna")
+    given: dict[str, Any] = {} if budget is None else {"budget": budget}
+    if name == "amortized":
+        if not Path(agent).is_file():
+            raise CosilicoError(
+                f"strategy amortized must name its agent's file, as amortized:FILE, not {label!r}"
+            )
+        given["agent"] = agent
+    polish = label.endswith(POLISHED)
+    settings: BudgetSettings = entry.settings(metric=metric, polish=polish, **given)
+    return settings

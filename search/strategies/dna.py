@@ -1,0 +1,184 @@
+"""DNA: network and accelerator by gradient, the accelerator's from hard samples and exact costs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from search.evaluator import Evaluation
+from search.strategies.co_search import CoSearch
+from search.strategies.dna_sampling import (
+    CostMean,
+    HardwareLogits,
+    graded_cost,
+    sampled,
+    temperature,
+)
+from search.strategies.dna_settings import REFINEMENT, DnaSettings
+from search.strategies.protocol import CoSearchProblem
+from search.supernet import sample_gates
+
+__all__ = ["Dna"]
+
+_LOGIT_BATCH = 64
+_LONGEST = 4
+"""Times the rounds of the refinement after which it ends though it has budget left."""
+
+
+class Dna(CoSearch):
+    """Differentiable co-search (Zhang et al., DNA, 2020), advanced round by round.
+
+    A round: accelerators are drawn for the most probable network, and teach the logits of the fields.
+    Then, batch by batch, a drawn network's weights take a step on training images, and the logits
+    of the network take a step on validation images and the cost of the sampled network on the best
+    accelerator that is known for the most probable network. At the end, the accelerator of the most
+    probable network is searched alone.
+
+    Parameters
+    ----------
+    problem : CoSearchProblem
+    settings : DnaSettings
+    """
+
+    def __init__(self, problem: CoSearchProblem, settings: DnaSettings) -> None:
+        super().__init__(problem)
+        self.settings = settings
+        self.logits = {
+            name: torch.zeros(len(values), requires_grad=True)
+            for name, values in self.networks.decisions.items()
+        }
+        self._optimizer = torch.optim.Adam(
+            self.logits.values(), lr=settings.network_rate, betas=(0.5, 0.999)
+        )
+        self._mean = CostMean()
+        self.fields = HardwareLogits(self.hardware, settings.hardware_rate, self.generator)
+        self.rounds_done = 0
+
+    @property
+    def search_stages(self) -> Mapping[str, int]:
+        """Epochs and rounds of each stage before the training, in order."""
+        longest = _LONGEST if self.settings.budget else 1
+        return {
+            "warm-up": self.settings.warmup_epochs,
+            "co-search": self.settings.rounds,
+            REFINEMENT: self.settings.refine_rounds * longest,
+        }
+
+    def search_step(self, stage: str) -> None:
+        """One epoch of warm-up, or one round."""
+        if stage == "warm-up":
+            self.weights.epoch(self._drawn_architecture)
+            return
+        architecture = self.most_probable
+        share = self.weights.accuracy(architecture)
+        self._draw_accelerators(architecture, share, self._samples(stage), stage)
+        if stage == "co-search":
+            best = self._best_hardware(architecture, share, stage)
+            for i, part in enumerate(self.weights.batches()):
+                self.weights.step(part, self._drawn_architecture)
+                self._logit_step(best, priced=i % self._stride == 0)
+        self.rounds_done += 1
+
+    @property
+    def most_probable(self) -> Any:
+        """Network of the most probable choices."""
+        choices = {name: int(logit.argmax()) for name, logit in self.logits.items()}
+        return self.networks.architecture(choices)
+
+    @property
+    def architecture(self) -> Any:
+        """Most probable network; the best that was judged, if that has no feasible accelerator."""
+        chosen = self.most_probable
+        if self.best_accelerator(chosen) is None and self.best_judged is not None:
+            return self.best_judged
+        return chosen
+
+    @property
+    def _progress(self) -> float:
+        return self.rounds_done / (self.settings.rounds + self.settings.refine_rounds)
+
+    def _samples(self, stage: str) -> int:
+        """Accelerators to draw in a round: the share of the budget that the network's steps leave."""
+        limit = self.settings.limit(stage)
+        if limit is None:
+            return self.settings.samples
+        if stage == REFINEMENT:
+            before = self.settings.limit("co-search") or 0
+            return -(-(limit - before) // self.settings.refine_rounds)
+        return max(1, -(-limit // self.settings.rounds) - -(-self._steps // self._stride))
+
+    @property
+    def _steps(self) -> int:
+        return len(self.task.train) // self.problem.train.batch
+
+    @property
+    def _stride(self) -> int:
+        """Steps of the network's logits of which the first asks for a cost.
+
+        Otherwise a large set of images would spend the budget in the first rounds: half of a round's share
+        is left for its accelerators.
+        """
+        limit = self.settings.limit("co-search")
+        if limit is None:
+            return 1
+        most = max(1, limit // (2 * self.settings.rounds))
+        return max(1, -(-self._steps // most))
+
+    def _draw_accelerators(self, architecture: Any, share: float, samples: int, stage: str) -> None:
+        self.judge(architecture, [self.hardware.default], stage, share)
+        for _ in range(samples if len(self.hardware) > 1 else 0):
+            config, factor = self.fields.sample(self._progress)
+            self.judge(architecture, [config], stage, share)
+            (row,) = self.evaluate(architecture, [config], stage)
+            self.fields.learn(graded_cost(self.objective, row, self.target), factor)
+        self.judge(architecture, [self.fields.most_probable], stage, share)
+
+    def _best_hardware(self, architecture: Any, share: float, stage: str) -> Evaluation:
+        (default,) = self.evaluate(architecture, [self.hardware.default], stage, share)
+        return self.best_accelerator(architecture) or default
+
+    def _logit_step(self, hardware: Evaluation, *, priced: bool) -> None:
+        """Step on a validation batch and, where ``priced``, on a cost that stands for the whole stride."""
+        split = self.task.validation
+        part = torch.randperm(len(split), generator=self.generator)[:_LOGIT_BATCH]
+        gates = sample_gates(
+            self.logits, temperature=temperature(self._progress), generator=self.generator
+        )
+        choices, factor = sampled(gates)
+        drawn = self.networks.architecture(choices)
+        loss = cross_entropy(self.weights.supernet(split.images[part], gates), split.labels[part])
+        if priced:
+            (row,) = self.evaluate(drawn, [hardware.accelerator], "network")
+            advantage = self._mean.advantage(graded_cost(self.objective, row, self.target))
+            loss = loss + self._stride * self.settings.latency_weight * advantage * factor
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
+        self._optimizer.step()
+
+    def _drawn_architecture(self) -> Any:
+        choices = {
+            name: int(torch.multinomial(logit.softmax(0), 1, generator=self.generator))
+            for name, logit in self.logits.items()
+        }
+        return self.networks.architecture(choices)
+
+    def search_state(self) -> dict[str, Any]:
+        """Logits of both, and where the rounds are."""
+        return {
+            "logits": {name: logit.detach() for name, logit in self.logits.items()},
+            "optimizer": self._optimizer.state_dict(),
+            "mean": self._mean.mean,
+            "fields": self.fields.state_dict(),
+            "rounds_done": self.rounds_done,
+        }
+
+    def load_search_state(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`search_state` returned."""
+        with torch.no_grad():
+            for name, logit in self.logits.items():
+                logit.copy_(state["logits"][name])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._mean.mean = state["mean"]
+        self.fields.load_state_dict(state["fields"])
+        self.rounds_done = state["rounds_done"]

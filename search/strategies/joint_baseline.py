@@ -1,0 +1,135 @@
+"""Everything that the baselines of co-search share."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from search.strategies.co_search import CoSearch
+from search.strategies.joint_baseline_settings import JointBaselineSettings
+from search.strategies.protocol import CoSearchProblem
+from search.strategies.sampling import Dice
+from sim.spec.errors import NotRealizableError
+
+__all__ = ["JointBaseline", "Pair"]
+
+
+class Pair(NamedTuple):
+    """A network and an accelerator by what is chosen for each decision and each field.
+
+    Parameters
+    ----------
+    network : tuple of int
+        Index of every decision's choice. Equal networks have equal indices: those of
+        :meth:`search.networks.family.NetworkFamily.choices`.
+    accelerator : tuple of int
+        Index of every field's value.
+    """
+
+    network: tuple[int, ...]
+    accelerator: tuple[int, ...]
+
+
+class JointBaseline(CoSearch):
+    """Base of co-searches without a model: shared weights are trained first, then pairs are scored.
+
+    The score of a pair is that of :class:`search.score.Score`, of the network's validation accuracy
+    with the shared weights, which do not change any more, and of its exact cost. The network of the
+    best pair that is feasible is trained in the end.
+
+    Parameters
+    ----------
+    problem : CoSearchProblem
+    settings : JointBaselineSettings
+    """
+
+    def __init__(self, problem: CoSearchProblem, settings: JointBaselineSettings) -> None:
+        super().__init__(problem)
+        self.settings = settings
+        self.dice = Dice(self.hardware, problem.seed)
+        self._accuracies: dict[str, float] = {}
+
+    @property
+    def search_stages(self) -> Mapping[str, int]:
+        """Epochs of the warm-up, and more steps than the budget allows."""
+        return {"warm-up": self.settings.warmup_epochs, "pairs": self.settings.budget}
+
+    def search_step(self, stage: str) -> None:
+        """Train the shared weights for an epoch, or score some pairs."""
+        if stage == "warm-up":
+            self.weights.epoch(lambda: self._architecture(self.drawn_pair()))
+        else:
+            self.pairs_step()
+
+    @abstractmethod
+    def pairs_step(self) -> None:
+        """Choose some pairs and score them."""
+
+    @property
+    def architecture(self) -> Any:
+        """Network of the best pair.
+
+        Raises
+        ------
+        NotRealizableError
+            If no pair was feasible.
+        """
+        best = self.best_judged
+        if best is None:
+            raise NotRealizableError(
+                f"no pair of {len(self.evaluator.records)} evaluated ones is realizable and within "
+                f"the budgets of the objective"
+            )
+        return best
+
+    def drawn_pair(self) -> Pair:
+        """Pair with every choice as probable as any other."""
+        random = self.dice.random
+        indices = tuple(
+            int(random.integers(len(values))) for values in self.networks.decisions.values()
+        )
+        return Pair(self._plain(indices), self.dice.point())
+
+    def mutant(self, pair: Pair) -> Pair:
+        """Return a pair that differs in one decision of the network or one field of the accelerator.
+
+        Which it is, is drawn first, each as probable as any other, then the choice. The pair itself
+        where nothing can be chosen.
+        """
+        sizes = [len(values) for values in self.networks.decisions.values()]
+        own = len(sizes)
+        random = self.dice.random
+        for place in random.permutation(own + len(self.hardware.sizes)).tolist():
+            size = [*sizes, *self.hardware.sizes][place]
+            for index in random.permutation(size).tolist():
+                changed = [*pair.network, *pair.accelerator]
+                changed[place] = index
+                mutant = Pair(self._plain(tuple(changed[:own])), tuple(changed[own:]))
+                if mutant != pair:
+                    return mutant
+        return pair
+
+    def scored(self, pair: Pair, phase: str) -> float:
+        """Score of a pair, whose cost is evaluated unless it is known."""
+        architecture = self._architecture(pair)
+        if architecture.key not in self._accuracies:
+            self._accuracies[architecture.key] = self.weights.accuracy(architecture)
+        accuracy = self._accuracies[architecture.key]
+        config = self.hardware.config(pair.accelerator)
+        return self.judge(architecture, [config], phase, accuracy)[0]
+
+    def search_state(self) -> dict[str, Any]:
+        """State of the draws; accuracies follow from the weights."""
+        return {"dice": self.dice.state()}
+
+    def load_search_state(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`search_state` returned."""
+        self.dice.restore(state["dice"])
+
+    def _architecture(self, pair: Pair) -> Any:
+        choices = dict(zip(self.networks.decisions, pair.network, strict=True))
+        return self.networks.architecture(choices)
+
+    def _plain(self, indices: tuple[int, ...]) -> tuple[int, ...]:
+        """Indices by which a network is known: a block that is left out has no kernel."""
+        choices = self.networks.choices(self._architecture(Pair(indices, ())))
+        return tuple(choices[name] for name in self.networks.decisions)

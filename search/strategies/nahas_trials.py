@@ -1,0 +1,79 @@
+"""Trials of NAHAS: a pair is drawn, its network trained on a proxy, and its score teaches."""
+
+from typing import Any
+
+from search.controller import RecurrentController
+from search.policy_gradient import ProximalUpdates
+from search.proxy_training import ProxyTraining
+from search.score import Score
+from search.strategies.nahas import Nahas
+from search.strategies.nahas_settings import NahasTrialSettings
+from search.strategies.protocol import CoSearchProblem
+from sim.realizability import check
+from sim.spec.accelerator import AcceleratorConfig
+
+__all__ = ["NahasTrials"]
+
+
+class NahasTrials(Nahas):
+    """Base of the strategies that train every network that they draw.
+
+    Parameters
+    ----------
+    problem : CoSearchProblem
+    settings : NahasTrialSettings
+    """
+
+    def __init__(self, problem: CoSearchProblem, settings: NahasTrialSettings) -> None:
+        super().__init__(problem)
+        self.settings = settings
+        self.proxy = ProxyTraining(
+            problem.networks,
+            problem.task,
+            epochs=settings.proxy_epochs,
+            batch=settings.proxy_batch,
+            share=settings.proxy_share,
+            learning_rate=settings.proxy_learning_rate,
+            seed=problem.seed,
+        )
+
+    def learner(self, sizes: tuple[int, ...]) -> ProximalUpdates:
+        """Controller over decisions of these sizes, and its updates."""
+        return ProximalUpdates(
+            RecurrentController(sizes, seed=self.problem.seed),
+            batch=self.settings.trials_per_update,
+            step_size=self.settings.step_size,
+            clip=self.settings.clip,
+            passes=self.settings.passes,
+            entropy=self.settings.entropy,
+        )
+
+    def accuracy(self, architecture: Any) -> float:
+        """Validation accuracy on the proxy."""
+        share = self.proxy.accuracy(architecture)
+        self.children_images = self.proxy.trained_images
+        return share
+
+    def trial(self, architecture: Any, config: AcceleratorConfig, phase: str) -> float:
+        """Judge a pair; where it is not realizable, its network is not trained."""
+        if check(config, self.network(architecture)):
+            (row,) = self.evaluate(architecture, [config], phase)
+            return self.score(0.0, row)
+        (score,) = self.judge(architecture, [config], phase, self.accuracy(architecture))
+        return score
+
+    def search_state(self) -> dict[str, Any]:
+        """Accuracies of all networks that were trained."""
+        return {
+            "accuracies": self.proxy.accuracies,
+            "trained_images": self.proxy.trained_images,
+        }
+
+    def load_search_state(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`search_state` returned."""
+        self.proxy.accuracies = dict(state["accuracies"])
+        self.proxy.trained_images = state["trained_images"]
+
+    def scored(self, form: str) -> Score:
+        """Score of pairs with the soft or the hard exponents."""
+        return Score(self.objective, self.target, "hard" if form == "hard" else "soft")
