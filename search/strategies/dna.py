@@ -8,9 +8,9 @@ from torch.nn.functional import cross_entropy
 
 from search.choice_logits import ChoiceLogits
 from search.evaluator import Evaluation
+from search.moving_mean import MovingMean
 from search.strategies.co_search import CoSearch
 from search.strategies.dna_sampling import (
-    CostMean,
     HardwareLogits,
     graded_cost,
     sampled,
@@ -45,7 +45,7 @@ class Dna(CoSearch):
         super().__init__(problem)
         self.settings = settings
         self.choices = ChoiceLogits(self.networks.decisions, settings.network_rate, self.generator)
-        self._mean = CostMean()
+        self._mean = MovingMean()
         self.fields = HardwareLogits(self.hardware, settings.hardware_rate, self.generator)
         self.rounds_done = 0
 

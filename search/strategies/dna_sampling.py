@@ -1,6 +1,5 @@
 """Hard samples of choices whose cost teaches their probabilities: DNA's estimator."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,14 +8,14 @@ from torch import Tensor
 
 from search.choice_logits import ChoiceLogits
 from search.evaluator import Evaluation
+from search.moving_mean import MovingMean
 from sim.cost.objective import Objective
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import HardwareSpace
 
-__all__ = ["CostMean", "HardwareLogits", "graded_cost", "sampled", "temperature"]
+__all__ = ["HardwareLogits", "graded_cost", "sampled", "temperature"]
 
 _HOTTEST, _FACTOR, _EPOCHS = 5.0, 0.975, 100
-_MEMORY = 0.95
 _RULE = 0.1
 
 
@@ -55,19 +54,6 @@ def graded_cost(objective: Objective, evaluation: Evaluation, reference: float) 
     return 1 + _RULE * min(rules, 5) + distance / (1 + distance)
 
 
-class CostMean:
-    """Moving mean of costs, from which a sample's advantage is measured."""
-
-    def __init__(self) -> None:
-        self.mean = math.nan
-
-    def advantage(self, cost: float) -> float:
-        """Cost above the mean so far, 0 for the first; the cost then enters the mean."""
-        before = cost if math.isnan(self.mean) else self.mean
-        self.mean = _MEMORY * before + (1 - _MEMORY) * cost
-        return cost - before
-
-
 class HardwareLogits:
     """Logits of every field of the accelerator, taught by the costs of samples.
 
@@ -83,7 +69,7 @@ class HardwareLogits:
     def __init__(self, hardware: HardwareSpace, rate: float, generator: torch.Generator) -> None:
         self._hardware = hardware
         self._choices = ChoiceLogits(hardware.values, rate, generator)
-        self._mean = CostMean()
+        self._mean = MovingMean()
 
     def sample(self, progress: float) -> tuple[AcceleratorConfig, Tensor]:
         """Draw an accelerator; return it with its factor (:func:`sampled`)."""
