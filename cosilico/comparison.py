@@ -9,7 +9,7 @@ from typing import Any
 
 from cosilico.accelerators import named_space
 from cosilico.cache import document_digest, source_digest
-from cosilico.comparison_pool import run_all
+from cosilico.comparison_pool import require_different, run_all
 from cosilico.comparison_run import compare_run, keep_task
 from cosilico.comparison_summary import Comparison, csv_text, summary
 from cosilico.enumeration import enumerate_network
@@ -26,7 +26,6 @@ from sim.cost.area import area_budget as space_budget
 from sim.cost.objective import Metric, Objective
 from sim.cost.table import CostTable
 from sim.realizability import require
-from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
 from sim.spec.network_json import network_digest
@@ -118,10 +117,7 @@ def contenders(settings: ComparisonSettings) -> tuple[Contender, ...]:
         )
         for label in settings.strategies
     ]
-    if len({contender.label for contender in chosen}) < len(chosen):
-        raise CosilicoError(
-            f"strategies must be different ones, not {', '.join(settings.strategies)!r}"
-        )
+    require_different(settings.strategies)
     return tuple(chosen)
 
 

@@ -11,7 +11,7 @@ from cosilico.cache import document_digest, source_digest
 from cosilico.comparison import CURVES_FILE, FIGURE_FILE, RESULTS_FILE, RUNS_FILE, drawn
 from cosilico.comparison_experiment_run import compare_co_search, score_target
 from cosilico.comparison_experiment_summary import CoSearchComparison, CoSearchRun, csv_text
-from cosilico.comparison_pool import run_all
+from cosilico.comparison_pool import require_different, run_all
 from cosilico.folder import Contents, open_folder
 from cosilico.gateware import current_calibration
 from cosilico.progress import Report, progress_bar
@@ -87,10 +87,7 @@ def co_search_contenders(
             chosen[name] = replace(experiment, search=search)
         except ValueError as error:
             raise CosilicoError(f"strategy {name}: {error}") from None
-    if len(chosen) < len(settings.strategies):
-        raise CosilicoError(
-            f"strategies must be different ones, not {', '.join(settings.strategies)!r}"
-        )
+    require_different(settings.strategies)
     return chosen
 
 

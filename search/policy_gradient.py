@@ -8,11 +8,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from search.controller import RecurrentController
+from search.moving_mean import MovingMean
 
-__all__ = ["ProximalUpdates", "Reinforce"]
-
-_MOMENTUM = 0.95
-"""Share of the moving baseline that stays at each reward (NAHAS)."""
+__all__ = ["ProximalUpdates", "Reinforce", "reinforce"]
 
 
 class ProximalUpdates:
@@ -89,6 +87,24 @@ class ProximalUpdates:
         self._actions, self._rewards = list(state["actions"]), list(state["rewards"])
 
 
+def reinforce(
+    controller: RecurrentController,
+    optimizer: torch.optim.Optimizer,
+    action: NDArray[np.int64],
+    advantage: float,
+) -> None:
+    """Take a gradient step that maximizes advantage · log p(action) (REINFORCE, Williams, 1992).
+
+    Nothing is done where the controller has nothing to choose.
+    """
+    if not controller.free:
+        return
+    log_prob, _ = controller.log_prob_and_entropy(action[None])
+    optimizer.zero_grad()
+    (-advantage * log_prob[0]).backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
+    optimizer.step()
+
+
 class Reinforce:
     """REINFORCE (Williams, 1992) on a trial at a time, with a moving baseline.
 
@@ -106,28 +122,21 @@ class Reinforce:
     def __init__(self, controller: RecurrentController, *, step_size: float) -> None:
         self.controller = controller
         self.optimizer = torch.optim.Adam(controller.parameters(), lr=step_size, betas=(0.0, 0.999))
-        self.baseline: float | None = None
+        self.baseline = MovingMean()
 
     def learn(self, action: NDArray[np.int64], reward: float) -> None:
         """Learn from a trial int64[decisions] and its reward."""
-        baseline = reward if self.baseline is None else self.baseline
-        self.baseline = _MOMENTUM * baseline + (1 - _MOMENTUM) * reward
-        if not self.controller.free:
-            return
-        log_prob, _ = self.controller.log_prob_and_entropy(action[None])
-        self.optimizer.zero_grad()
-        (-(reward - baseline) * log_prob[0]).backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
-        self.optimizer.step()
+        reinforce(self.controller, self.optimizer, action, self.baseline.advantage(reward))
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides what is drawn and learned from here on, but the generator."""
-        return _state(self.controller, self.optimizer) | {"baseline": self.baseline}
+        return _state(self.controller, self.optimizer) | {"baseline": self.baseline.mean}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from what :meth:`state_dict` returned."""
         self.controller.load_state_dict(state["controller"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.baseline = state["baseline"]
+        self.baseline.mean = state["baseline"]
 
 
 def _state(controller: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:

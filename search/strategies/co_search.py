@@ -105,7 +105,7 @@ class CoSearch(ABC):
             raise RuntimeError("a search must be advanced to its end before it has an outcome")
         outcome = self._finalist.outcome()
         trained = outcome.trained_images + self.children_images
-        if "weights" in self.__dict__:
+        if self._shares_weights:
             trained += self.weights.trained_images
         return replace(outcome, trained_images=trained)
 
@@ -119,6 +119,11 @@ class CoSearch(ABC):
             generator=self.generator,
             seed=self.problem.seed,
         )
+
+    @property
+    def _shares_weights(self) -> bool:
+        """Whether the strategy has asked for shared weights."""
+        return "weights" in self.__dict__
 
     @cached_property
     def score(self) -> Score:
@@ -212,7 +217,7 @@ class CoSearch(ABC):
     def child(self, architecture: Any) -> Child:
         """Network of the architecture as its final training starts: with the shared weights."""
         child = build_from_layers(self.networks.layers(architecture), self.problem.seed)
-        if "weights" in self.__dict__:
+        if self._shares_weights:
             self.weights.supernet.inherit(child, architecture)
         return child
 
@@ -225,7 +230,7 @@ class CoSearch(ABC):
         return {
             "search": self.search_state(),
             "generator": self.generator.get_state(),
-            "weights": self.weights.state_dict() if "weights" in self.__dict__ else None,
+            "weights": self.weights.state_dict() if self._shares_weights else None,
             "children_images": self.children_images,
             "best": None if self._best is None else list(self._best),
             "final_choices": self._final_choices,

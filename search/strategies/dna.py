@@ -6,10 +6,11 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 
+from search.choice_logits import ChoiceLogits
 from search.evaluator import Evaluation
+from search.moving_mean import MovingMean
 from search.strategies.co_search import CoSearch
 from search.strategies.dna_sampling import (
-    CostMean,
     HardwareLogits,
     graded_cost,
     sampled,
@@ -17,7 +18,6 @@ from search.strategies.dna_sampling import (
 )
 from search.strategies.dna_settings import REFINEMENT, DnaSettings
 from search.strategies.protocol import CoSearchProblem
-from search.supernet import sample_gates
 
 __all__ = ["Dna"]
 
@@ -44,14 +44,8 @@ class Dna(CoSearch):
     def __init__(self, problem: CoSearchProblem, settings: DnaSettings) -> None:
         super().__init__(problem)
         self.settings = settings
-        self.logits = {
-            name: torch.zeros(len(values), requires_grad=True)
-            for name, values in self.networks.decisions.items()
-        }
-        self._optimizer = torch.optim.Adam(
-            self.logits.values(), lr=settings.network_rate, betas=(0.5, 0.999)
-        )
-        self._mean = CostMean()
+        self.choices = ChoiceLogits(self.networks.decisions, settings.network_rate, self.generator)
+        self._mean = MovingMean()
         self.fields = HardwareLogits(self.hardware, settings.hardware_rate, self.generator)
         self.rounds_done = 0
 
@@ -83,8 +77,7 @@ class Dna(CoSearch):
     @property
     def most_probable(self) -> Any:
         """Network of the most probable choices."""
-        choices = {name: int(logit.argmax()) for name, logit in self.logits.items()}
-        return self.networks.architecture(choices)
+        return self.networks.architecture(self.choices.most_probable)
 
     @property
     def architecture(self) -> Any:
@@ -142,9 +135,7 @@ class Dna(CoSearch):
         """Step on a validation batch and, where ``priced``, on a cost that stands for the whole stride."""
         split = self.task.validation
         part = torch.randperm(len(split), generator=self.generator)[:_LOGIT_BATCH]
-        gates = sample_gates(
-            self.logits, temperature=temperature(self._progress), generator=self.generator
-        )
+        gates = self.choices.gates(temperature(self._progress))
         choices, factor = sampled(gates)
         drawn = self.networks.architecture(choices)
         loss = cross_entropy(self.weights.supernet(split.images[part], gates), split.labels[part])
@@ -152,22 +143,15 @@ class Dna(CoSearch):
             (row,) = self.evaluate(drawn, [hardware.accelerator], "network")
             advantage = self._mean.advantage(graded_cost(self.objective, row, self.target))
             loss = loss + self._stride * self.settings.latency_weight * advantage * factor
-        self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
-        self._optimizer.step()
+        self.choices.step(loss)
 
     def _drawn_architecture(self) -> Any:
-        choices = {
-            name: int(torch.multinomial(logit.softmax(0), 1, generator=self.generator))
-            for name, logit in self.logits.items()
-        }
-        return self.networks.architecture(choices)
+        return self.networks.architecture(self.choices.draw())
 
     def search_state(self) -> dict[str, Any]:
         """Logits of both, and where the rounds are."""
         return {
-            "logits": {name: logit.detach() for name, logit in self.logits.items()},
-            "optimizer": self._optimizer.state_dict(),
+            "choices": self.choices.state_dict(),
             "mean": self._mean.mean,
             "fields": self.fields.state_dict(),
             "rounds_done": self.rounds_done,
@@ -175,10 +159,7 @@ class Dna(CoSearch):
 
     def load_search_state(self, state: dict[str, Any]) -> None:
         """Continue from what :meth:`search_state` returned."""
-        with torch.no_grad():
-            for name, logit in self.logits.items():
-                logit.copy_(state["logits"][name])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self.choices.load_state_dict(state["choices"])
         self._mean.mean = state["mean"]
         self.fields.load_state_dict(state["fields"])
         self.rounds_done = state["rounds_done"]

@@ -1,24 +1,22 @@
 """Hard samples of choices whose cost teaches their probabilities: DNA's estimator."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from search.choice_logits import ChoiceLogits
 from search.evaluator import Evaluation
-from search.supernet import sample_gates
+from search.moving_mean import MovingMean
 from sim.cost.objective import Objective
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import HardwareSpace
 
-__all__ = ["CostMean", "HardwareLogits", "graded_cost", "sampled", "temperature"]
+__all__ = ["HardwareLogits", "graded_cost", "sampled", "temperature"]
 
 _HOTTEST, _FACTOR, _EPOCHS = 5.0, 0.975, 100
-_MEMORY = 0.95
 _RULE = 0.1
-_BETAS = (0.5, 0.999)
 
 
 def temperature(progress: float) -> float:
@@ -56,19 +54,6 @@ def graded_cost(objective: Objective, evaluation: Evaluation, reference: float) 
     return 1 + _RULE * min(rules, 5) + distance / (1 + distance)
 
 
-class CostMean:
-    """Moving mean of costs, from which a sample's advantage is measured."""
-
-    def __init__(self) -> None:
-        self.mean = math.nan
-
-    def advantage(self, cost: float) -> float:
-        """Cost above the mean so far, 0 for the first; the cost then enters the mean."""
-        before = cost if math.isnan(self.mean) else self.mean
-        self.mean = _MEMORY * before + (1 - _MEMORY) * cost
-        return cost - before
-
-
 class HardwareLogits:
     """Logits of every field of the accelerator, taught by the costs of samples.
 
@@ -82,46 +67,29 @@ class HardwareLogits:
     """
 
     def __init__(self, hardware: HardwareSpace, rate: float, generator: torch.Generator) -> None:
-        self._hardware, self._generator = hardware, generator
-        self._logits = {
-            name: torch.zeros(len(values), requires_grad=True)
-            for name, values in hardware.values.items()
-        }
-        self._optimizer = torch.optim.Adam(self._logits.values(), lr=rate, betas=_BETAS)
-        self._mean = CostMean()
+        self._hardware = hardware
+        self._choices = ChoiceLogits(hardware.values, rate, generator)
+        self._mean = MovingMean()
 
     def sample(self, progress: float) -> tuple[AcceleratorConfig, Tensor]:
         """Draw an accelerator; return it with its factor (:func:`sampled`)."""
-        gates = sample_gates(
-            self._logits, temperature=temperature(progress), generator=self._generator
-        )
-        choices, factor = sampled(gates)
+        choices, factor = sampled(self._choices.gates(temperature(progress)))
         return self._hardware.config(list(choices.values())), factor
 
     def learn(self, cost: float, factor: Tensor) -> None:
         """Take a gradient step on the advantage of a sample's cost, times its factor."""
-        self._optimizer.zero_grad()
-        loss = self._mean.advantage(cost) * factor
-        loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
-        self._optimizer.step()
+        self._choices.step(self._mean.advantage(cost) * factor)
 
     @property
     def most_probable(self) -> AcceleratorConfig:
         """Accelerator of the most probable value of each field."""
-        return self._hardware.config([int(logit.argmax()) for logit in self._logits.values()])
+        return self._hardware.config(list(self._choices.most_probable.values()))
 
     def state_dict(self) -> dict[str, Any]:
         """All that was learned."""
-        return {
-            "logits": {name: logit.detach() for name, logit in self._logits.items()},
-            "optimizer": self._optimizer.state_dict(),
-            "mean": self._mean.mean,
-        }
+        return {"choices": self._choices.state_dict(), "mean": self._mean.mean}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from what :meth:`state_dict` returned."""
-        with torch.no_grad():
-            for name, logit in self._logits.items():
-                logit.copy_(state["logits"][name])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._choices.load_state_dict(state["choices"])
         self._mean.mean = state["mean"]

@@ -11,13 +11,13 @@ from torch.nn.functional import cross_entropy
 from search.agent import Args
 from search.amortized_agent import AGENT_FILE, AmortizedAgent, FeatureScale
 from search.architecture import Architecture
+from search.choice_logits import ChoiceLogits
 from search.evaluator import Evaluation
 from search.neighbourhood import descend
 from search.result import Outcome
 from search.strategies.co_search import CoSearch
 from search.strategies.protocol import CoSearchProblem
 from search.strategies.rhnas_settings import RhnasSettings
-from search.supernet import sample_gates
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = ["Rhnas"]
@@ -47,13 +47,7 @@ class Rhnas(CoSearch):
     def __init__(self, problem: CoSearchProblem, settings: RhnasSettings) -> None:
         super().__init__(problem)
         self.settings = settings
-        self.logits = {
-            name: torch.zeros(len(values), requires_grad=True)
-            for name, values in self.networks.decisions.items()
-        }
-        self._logit_optimizer = torch.optim.Adam(
-            self.logits.values(), lr=_ARCHITECTURE_STEP, betas=(0.5, 0.999)
-        )
+        self.choices = ChoiceLogits(self.networks.decisions, _ARCHITECTURE_STEP, self.generator)
         updates = settings.rounds * settings.updates_per_round + settings.refine_updates
         self.agent = AmortizedAgent(
             self.hardware,
@@ -95,8 +89,7 @@ class Rhnas(CoSearch):
     @property
     def architecture(self) -> Architecture:
         """Most probable architecture."""
-        choices = {name: int(logit.argmax()) for name, logit in self.logits.items()}
-        chosen: Architecture = self.networks.architecture(choices)
+        chosen: Architecture = self.networks.architecture(self.choices.most_probable)
         return chosen
 
     def round(self) -> None:
@@ -184,22 +177,15 @@ class Rhnas(CoSearch):
     def _logit_step(self, temperature: float, base: float, deltas: dict[str, Tensor]) -> None:
         split = self.task.validation
         part = torch.randperm(len(split), generator=self.generator)[:_LOGIT_BATCH]
-        gates = sample_gates(self.logits, temperature=temperature, generator=self.generator)
+        gates = self.choices.gates(temperature)
         loss = cross_entropy(self.weights.supernet(split.images[part], gates), split.labels[part])
         added = torch.stack(
-            [torch.softmax(self.logits[name], 0) @ delta for name, delta in deltas.items()]
+            [torch.softmax(self.choices.tensors[name], 0) @ delta for name, delta in deltas.items()]
         )
-        loss = loss + self.settings.latency_weight * (1 + added.sum() / base)
-        self._logit_optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
-        self._logit_optimizer.step()
+        self.choices.step(loss + self.settings.latency_weight * (1 + added.sum() / base))
 
     def _drawn_architecture(self) -> Architecture:
-        choices = {
-            name: int(torch.multinomial(logit.softmax(0), 1, generator=self.generator))
-            for name, logit in self.logits.items()
-        }
-        drawn: Architecture = self.networks.architecture(choices)
+        drawn: Architecture = self.networks.architecture(self.choices.draw())
         return drawn
 
     def _feature_scale(self) -> FeatureScale:
@@ -221,17 +207,13 @@ class Rhnas(CoSearch):
     def search_state(self) -> dict[str, Any]:
         """Logits, agent, and where the rounds are."""
         return {
-            "logits": {name: logit.detach() for name, logit in self.logits.items()},
-            "logit_optimizer": self._logit_optimizer.state_dict(),
+            "choices": self.choices.state_dict(),
             "agent": self.agent.state_dict(),
             "rounds_done": self.rounds_done,
         }
 
     def load_search_state(self, state: dict[str, Any]) -> None:
         """Continue from what :meth:`search_state` returned."""
-        with torch.no_grad():
-            for name, logit in self.logits.items():
-                logit.copy_(state["logits"][name])
-        self._logit_optimizer.load_state_dict(state["logit_optimizer"])
+        self.choices.load_state_dict(state["choices"])
         self.agent.load_state_dict(state["agent"])
         self.rounds_done = state["rounds_done"]

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from search.controller import RecurrentController
 from search.evaluator import Evaluation
+from search.moving_mean import MovingMean
+from search.policy_gradient import reinforce
 from search.proxy_training import ProxyTraining
 from search.strategies.nahas import Nahas
 from search.strategies.protocol import CoSearchProblem
@@ -19,9 +21,6 @@ __all__ = ["TwoLevel"]
 
 _SMOOTHING = 0.99
 """RMSProp's, of squared gradients."""
-
-_MOMENTUM = 0.95
-"""Share of a moving baseline that stays at each reward."""
 
 Point = tuple[int, ...]
 
@@ -74,7 +73,7 @@ class TwoLevel(Nahas):
         self._optimizer = torch.optim.RMSprop(
             self.controller.parameters(), lr=settings.step_size, alpha=_SMOOTHING
         )
-        self._baselines: dict[str, float] = {}
+        self._baselines: dict[str, MovingMean] = {}
         self._dice = Dice(self.hardware, problem.seed)
         self._point: Point = self.hardware.indices(self.hardware.default)
         self.episodes_done = 0
@@ -162,22 +161,17 @@ class TwoLevel(Nahas):
         return self.fast_reward(evaluation), -float(cost), -float(area)
 
     def _learn(self, level: str, action: NDArray[np.int64], reward: float) -> None:
-        """One step of REINFORCE; the baseline is the level's first reward and moves towards each."""
-        baseline = self._baselines.get(level, reward)
-        self._baselines[level] = _MOMENTUM * baseline + (1 - _MOMENTUM) * reward
-        if not self.controller.free or reward == baseline:
-            return
-        log_prob, _ = self.controller.log_prob_and_entropy(action[None])
-        self._optimizer.zero_grad()
-        (-(reward - baseline) * log_prob[0]).backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
-        self._optimizer.step()
+        """One step of REINFORCE from the baseline of the level, where the reward differs from it."""
+        advantage = self._baselines.setdefault(level, MovingMean()).advantage(reward)
+        if advantage:
+            reinforce(self.controller, self._optimizer, action, advantage)
 
     def search_state(self) -> dict[str, Any]:
         """Controller and baselines, accuracies so far, and where the search of accelerators is."""
         return {
             "controller": self.controller.state_dict(),
             "optimizer": self._optimizer.state_dict(),
-            "baselines": self._baselines,
+            "baselines": {level: mean.mean for level, mean in self._baselines.items()},
             "accuracies": self.proxy.accuracies,
             "trained_images": self.proxy.trained_images,
             "dice": self._dice.state(),
@@ -189,7 +183,8 @@ class TwoLevel(Nahas):
         """Continue from what :meth:`search_state` returned."""
         self.controller.load_state_dict(state["controller"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self._baselines = dict(state["baselines"])
+        for level, mean in state["baselines"].items():
+            self._baselines.setdefault(level, MovingMean()).mean = mean
         self.proxy.accuracies = dict(state["accuracies"])
         self.proxy.trained_images = state["trained_images"]
         self._dice.restore(state["dice"])

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from hwgen.program import compile_mapped
 from sim.model import predict_mapped
@@ -166,10 +167,4 @@ def _by_name(p: NDArray[np.int64]) -> dict[str, int]:
 def _rank_correlation(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
     """Spearman's coefficient; equal values share their mean rank."""
     # Equal ranks give 1 but for the last bit
-    return round(float(np.corrcoef(_ranks(a), _ranks(b))[0, 1]), 12)
-
-
-def _ranks(values: NDArray[np.int64]) -> NDArray[np.float64]:
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return np.asarray((ends - (counts - 1) / 2)[place], np.float64)
+    return round(float(spearmanr(a, b).statistic), 12)

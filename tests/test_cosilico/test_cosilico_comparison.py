@@ -2,8 +2,6 @@
 
 import csv
 import json
-import os
-import signal
 from concurrent.futures import as_completed
 from itertools import pairwise
 from pathlib import Path
@@ -16,12 +14,12 @@ from cosilico import comparison, comparison_pool
 from cosilico.cli import main
 from cosilico.comparison import ComparisonSettings, compare_to_folder
 from cosilico.comparison_summary import Comparison
+from killed_workers import kill_first_worker
 from sim.cost.costs import evaluate_many
 from sim.cost.objective import Objective
 from sim.networks.named import named_network
 from sim.spec.errors import CosilicoError
 from small_spaces import SMALL
-from testbench.validation.workers import worker_pool
 
 SETTINGS = ComparisonSettings(
     strategies=("random", "local-search+polish", "certified"), seeds=2, budget=30, metric="edp"
@@ -59,17 +57,7 @@ def test_regret_is_measured_from_the_optimum_and_a_kill_changes_nothing(
     before = (tmp_path / "cut" / "runs.jsonl").read_text().splitlines()
     assert len(before) == 3  # a header and two searches
 
-    make = worker_pool
-    killed: list[int] = []
-
-    def fatal(*arguments: Any) -> Any:
-        pool = make(*arguments)
-        if not killed:
-            killed.append(pool.submit(os.getpid).result())
-            os.kill(killed[0], signal.SIGKILL)
-        return pool
-
-    monkeypatch.setattr(comparison_pool, "worker_pool", fatal)
+    killed = kill_first_worker(monkeypatch)
     result = compare(tmp_path / "cut", resume=True)
     assert killed
     after = (tmp_path / "cut" / "runs.jsonl").read_text().splitlines()

@@ -2,9 +2,7 @@
 
 import csv
 import json
-import os
 import re
-import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cosilico import comparison_experiment, comparison_pool
+from cosilico import comparison_experiment
 from cosilico.cli import main
 from cosilico.comparison_experiment import (
     CoSearchComparisonSettings,
@@ -25,6 +23,7 @@ from cosilico.comparison_experiment_summary import (
     CoSearchRun,
     results_table,
 )
+from killed_workers import kill_first_worker
 from search.checkpoint import CheckpointStore
 from search.experiment import load_experiment
 from search.strategies.joint_baseline_settings import JointEvolutionSettings, JointRandomSettings
@@ -32,7 +31,6 @@ from search.strategies.nahas_settings import NahasJointSettings, NahasPhaseSetti
 from sim.cost.workload import Workload
 from sim.spec.errors import CosilicoError, NotRealizableError
 from small_co_searches import small_experiment
-from testbench.validation.workers import worker_pool
 
 SMALL = """
 name = "small"
@@ -125,17 +123,7 @@ def test_a_comparison_goes_on_from_the_checkpoint_of_the_search_in_flight(
 def test_a_killed_worker_loses_nothing_else(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make = worker_pool
-    killed: list[int] = []
-
-    def fatal(*arguments: Any) -> Any:
-        pool = make(*arguments)
-        if not killed:
-            killed.append(pool.submit(os.getpid).result())
-            os.kill(killed[0], signal.SIGKILL)
-        return pool
-
-    monkeypatch.setattr(comparison_pool, "worker_pool", fatal)
+    killed = kill_first_worker(monkeypatch)
     out = tmp_path / "out"
     words = ["--strategies", "evolution", "--seeds", "2", "--budget", "12", "--jobs", "1"]
     assert main(["compare", str(path), "--out", str(out), *words]) == 0

@@ -162,5 +162,5 @@ def test_the_moving_baseline_follows_the_rewards() -> None:
     baselines = []
     for reward in (4.0, 0.0, 8.0):
         reinforce.learn(np.array([0]), reward)
-        baselines.append(reinforce.baseline)
+        baselines.append(reinforce.baseline.mean)
     assert baselines == pytest.approx([4.0, 3.8, 4.01])

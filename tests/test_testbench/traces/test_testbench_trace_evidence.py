@@ -5,15 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.arrays.schedule_columns import LAYER
-from sim.arrays.tables import accelerator_row
-from sim.realizability import map_realizable
+from foretold_runs import foretold_runs
 from sim.spec.queued_memory import QueuedMemory
 from sim.spec.spaces import TINY
 from sim.timing import calibration as calibrations
 from testbench.traces.evidence import errors_of, hold_out
 from testbench.traces.fit import Loss
-from testbench.traces.foreign_systems import random_networks
 from testbench.traces.traced_run import TracedRun, Walker
 
 CONFIG = TINY.default
@@ -25,22 +22,8 @@ MEMORY = QueuedMemory(clock_mhz=CONFIG.clock_mhz, access_bytes=CONFIG.bus_bytes)
 @pytest.fixture(scope="module")
 def run() -> TracedRun:
     """A run as the model foretells it."""
-    (network,) = random_networks(CONFIG, 1, 5)
-    mapped = map_realizable(CONFIG, network)
-    blank = np.full(len(mapped.rows), -1, np.int64)
-    traced = TracedRun(
-        name=network.name,
-        rows=mapped.rows,
-        hw=accelerator_row(CONFIG),
-        header=mapped.end,
-        layers=mapped.rows[:, LAYER].copy(),
-        start=blank,
-        end=blank,
-        total=-1,
-        chosen=np.ones(len(blank), np.bool_),
-    )
-    ((start, end, total),) = WALKER.predict([traced], MEMORY)
-    return replace(traced, start=start, end=end, total=total)
+    (traced,) = foretold_runs(CONFIG, WALKER, MEMORY, 1)
+    return traced
 
 
 @pytest.mark.parametrize("count", [3, 4, 7])

@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.arrays.schedule_columns import LAYER, QUEUE
-from sim.arrays.tables import accelerator_row
-from sim.realizability import map_realizable
+from foretold_runs import foretold, foretold_runs
+from sim.arrays.schedule_columns import QUEUE
 from sim.spec.descriptor import Queue
 from sim.spec.errors import CosilicoError
 from sim.spec.queued_memory import LIMITS, Arbitration, QueuedMemory, Servers
@@ -17,7 +16,6 @@ from testbench.traces.calibrate import calibrate_runs
 from testbench.traces.determination import determine
 from testbench.traces.evidence import errors_of, hold_out
 from testbench.traces.fit import fit, refine
-from testbench.traces.foreign_systems import random_networks
 from testbench.traces.proposals import MICROBENCHMARKS, microbenchmark_run, propose
 from testbench.traces.traced_run import TracedRun, Walker
 
@@ -42,28 +40,7 @@ SHARED = replace(
 
 def runs_on(memory: QueuedMemory, count: int = 6) -> list[TracedRun]:
     """Runs of random networks as the model itself foretells them."""
-    runs = []
-    for network in random_networks(CONFIG, count, 5):
-        mapped = map_realizable(CONFIG, network)
-        blank = np.full(len(mapped.rows), -1, np.int64)
-        run = TracedRun(
-            name=network.name,
-            rows=mapped.rows,
-            hw=accelerator_row(CONFIG),
-            header=mapped.end,
-            layers=mapped.rows[:, LAYER].copy(),
-            start=blank,
-            end=blank,
-            total=-1,
-            chosen=np.ones(len(blank), np.bool_),
-        )
-        runs.append(predicted(run, memory))
-    return runs
-
-
-def predicted(run: TracedRun, memory: QueuedMemory) -> TracedRun:
-    ((start, end, total),) = WALKER.predict([run], memory)
-    return replace(run, start=start, end=end, total=total)
+    return foretold_runs(CONFIG, WALKER, memory, count)
 
 
 def test_latencies_come_out_to_the_cycle() -> None:
@@ -128,13 +105,13 @@ def test_every_descriptors_time_may_be_unknown_but_some() -> None:
 def test_what_no_run_does_stays_open_and_is_proposed() -> None:
     """LOADs alone say nothing of writes."""
     names = ("long-reads-apart", "reads-of-many-bursts", "descriptors")
-    runs = [predicted(microbenchmark_run(name, CONFIG), ALONE) for name in names]
+    runs = [foretold(microbenchmark_run(name, CONFIG), WALKER, ALONE) for name in names]
     before = determine(runs, ALONE, WALKER)
     assert {"write_latency", "write_ticks"} <= set(before.open)
     assert "read_latency" in before.determined
     proposals, _ = propose(CONFIG, ALONE, before, WALKER)
     assert any("write_latency" in proposal.determines for proposal in proposals)
-    runs += [predicted(microbenchmark_run(p.name, CONFIG), ALONE) for p in proposals]
+    runs += [foretold(microbenchmark_run(p.name, CONFIG), WALKER, ALONE) for p in proposals]
     after = determine(runs, ALONE, WALKER)
     own = {r.parameter: r for r in before.ranges}["write_latency"]
     assert (own.low, own.high) == LIMITS["write_latency"]
@@ -145,7 +122,7 @@ def test_what_no_run_does_stays_open_and_is_proposed() -> None:
 def test_parameters_that_stand_for_each_other_are_named() -> None:
     """Reads of a length each: what a burst and what its accesses take cannot be told apart."""
     memory = replace(SHARED, servers=Servers.BY_PORT, arbitration=Arbitration.FIRST_COME)
-    run = predicted(microbenchmark_run("short-reads-apart", CONFIG), memory)
+    run = foretold(microbenchmark_run("short-reads-apart", CONFIG), WALKER, memory)
     trades = determine([run], memory, WALKER).trades
     assert ("read_ticks", "burst_cycles") in {trade.parameters for trade in trades}
 

@@ -1,0 +1,79 @@
+"""Probabilities of named choices that are learned by gradient: of a network's decisions, or of an accelerator's fields."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from search.supernet import sample_gates
+
+__all__ = ["ChoiceLogits"]
+
+_BETAS = (0.5, 0.999)
+
+
+class ChoiceLogits:
+    """Logits of each name's values, all alike at first, and the optimizer that teaches them.
+
+    Adam with the betas of differentiable architecture search (0.5, 0.999).
+
+    Parameters
+    ----------
+    values : mapping of name to sequence
+        What may be chosen; only the number of values counts.
+    rate : float
+        Adam's step size.
+    generator : torch.Generator
+        Of all draws.
+
+    Attributes
+    ----------
+    tensors : dict of name to Tensor
+        Logits float32[values].
+    """
+
+    def __init__(
+        self, values: Mapping[str, Sequence[Any]], rate: float, generator: torch.Generator
+    ) -> None:
+        self._generator = generator
+        self.tensors = {
+            name: torch.zeros(len(each), requires_grad=True) for name, each in values.items()
+        }
+        self._optimizer = torch.optim.Adam(self.tensors.values(), lr=rate, betas=_BETAS)
+
+    def draw(self) -> dict[str, int]:
+        """Return an index for each name, as probable as its logits say."""
+        return {
+            name: int(torch.multinomial(logit.softmax(0), 1, generator=self._generator))
+            for name, logit in self.tensors.items()
+        }
+
+    @property
+    def most_probable(self) -> dict[str, int]:
+        """Index of the largest logit of each name."""
+        return {name: int(logit.argmax()) for name, logit in self.tensors.items()}
+
+    def gates(self, temperature: float) -> dict[str, Tensor]:
+        """Straight-through Gumbel-softmax samples (:func:`search.supernet.sample_gates`)."""
+        return sample_gates(self.tensors, temperature=temperature, generator=self._generator)
+
+    def step(self, loss: Tensor) -> None:
+        """Take a gradient step that makes the loss less."""
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
+        self._optimizer.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that was learned."""
+        return {
+            "logits": {name: logit.detach() for name, logit in self.tensors.items()},
+            "optimizer": self._optimizer.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`state_dict` returned."""
+        with torch.no_grad():
+            for name, logit in self.tensors.items():
+                logit.copy_(state["logits"][name])
+        self._optimizer.load_state_dict(state["optimizer"])
