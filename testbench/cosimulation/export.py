@@ -45,6 +45,7 @@ def write_description(
     expected: Mapping[str, NDArray[np.int8]],
     *,
     memory_latency: int,
+    warm: Prediction | None = None,
 ) -> None:
     """Write ``bench.json`` and the binary files that it names.
 
@@ -58,13 +59,16 @@ def write_description(
         Of `network` for `config`.
     network : Network
     prediction : Prediction
-        On a memory that answers after `memory_latency` cycles.
+        On a memory that answers after `memory_latency` cycles; of the cold run, where weights stay in the
+        weight store.
     inputs : int8[N, height, width, channels]
         Run in order; where they are no multiple of the program's images, the last is repeated.
     expected : mapping of str to int8[N, height, width, channels]
         Activations of all layers, as :func:`sim.golden.run` gives them.
     memory_latency : int
         Cycles.
+    warm : Prediction, optional
+        Of the warm run, where weights stay; the description knows of none if not given.
     """
     images = program.images
     padding = np.arange(-(-len(inputs) // images) * images).clip(max=len(inputs) - 1)
@@ -84,26 +88,31 @@ def write_description(
     }
     for name, data in files.items():
         (directory / name).write_bytes(data)
-    counters = prediction.counters(config)
     fields = describe_accelerator(config, memory_latency)
     fields["program"] = {
         **_program_fields(program, len(x) // images, network.name),
         "layers": [layer.name for layer in network.layers],
         "watchdog": watchdog_cycles(program_descriptors(program)),
-        "predicted": {
-            "cycles": prediction.total_cycles,
-            "counters": {
-                name.upper(): value for name, value in counters.items() if name != "cycles"
-            },
-            "start": prediction.start.tolist(),
-            "issue_end": np.where(
-                prediction.queues == Queue.EXECUTE, prediction.issued, -1
-            ).tolist(),
-            "end": prediction.done.tolist(),
-        },
+        "predicted": _predicted_fields(prediction, config),
         "probes": [_probe_fields(probe) for probe in program.probes],
     }
+    if warm is not None and program.warm_address != program.header_address:
+        fields["program"]["warm"] = {
+            "header_address": program.warm_address,
+            "predicted": _predicted_fields(warm, config),
+        }
     _write_fields(directory, fields)
+
+
+def _predicted_fields(prediction: Prediction, config: AcceleratorConfig) -> dict[str, Any]:
+    counters = prediction.counters(config)
+    return {
+        "cycles": prediction.total_cycles,
+        "counters": {name.upper(): value for name, value in counters.items() if name != "cycles"},
+        "start": prediction.start.tolist(),
+        "issue_end": np.where(prediction.queues == Queue.EXECUTE, prediction.issued, -1).tolist(),
+        "end": prediction.done.tolist(),
+    }
 
 
 def write_job_description(

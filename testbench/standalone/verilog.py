@@ -75,6 +75,7 @@ def testbench_text(subject: Subject) -> str:
         descriptor_bus_bytes=DESCRIPTOR_PORT_BYTES,
         memory_bytes=program.memory_bytes,
         header_address=program.header_address,
+        warm_address=program.warm_address,
         descriptors=len(program.descriptors),
         input_address=program.input.address,
         input_bytes=program.images * program.input.size_bytes,
@@ -86,6 +87,7 @@ def testbench_text(subject: Subject) -> str:
         output_channels=output.channels,
         vector_bytes=output.vector_bytes,
         expected_cycles=subject.prediction.total_cycles,
+        warm_cycles=None if subject.warm is None else subject.warm.total_cycles,
     )
 
 

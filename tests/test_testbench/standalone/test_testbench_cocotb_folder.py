@@ -15,7 +15,7 @@ from cosilico.run_folder import generated_files
 from hwgen.subprocesses import run_program
 from icarus import needs_icarus
 from project_root import ROOT
-from standalone_folders import generated_folder, one_layer
+from standalone_folders import DESIGNS, STORED, generated_folder, one_layer
 from testbench.standalone.file_names import BENCH_MODULES, StandaloneTestbench
 
 SHIPPED_TESTS = 6
@@ -86,6 +86,40 @@ def test_a_wrong_output_fails(folder: Path) -> None:
     assert status == 1
     assert text.splitlines()[-1] == "1 tests, 1 failed"
     assert "output byte 0" in text
+
+
+STORE_TESTS = """
+
+@cocotb.test()
+async def the_run_after_an_abort_is_cold(dut: Any) -> None:
+    bench = await loaded_bench(dut)
+    program = bench.description.program
+    assert program.warm.predicted.cycles < program.predicted.cycles
+    trace = await bench.start()
+    await ClockCycles(dut.clk, program.predicted.cycles // 3)
+    await bench.abort()
+    await bench.interrupt()
+    assert (await bench.finish(trace)).stop.cause == "ABORT"
+    assert (await bench.run()).cycles == program.predicted.cycles
+    assert (await bench.run(1, warm=True)).cycles == program.warm.predicted.cycles
+    assert (await bench.run(0, warm=True)).cycles == program.warm.predicted.cycles
+    assert (await bench.run(1)).cycles == program.predicted.cycles
+    bench.scoreboard.assert_passed()
+
+"""
+
+
+@pytest.mark.rtl
+@needs_icarus
+def test_weights_that_stay_are_read_by_warm_runs(tmp_path: Path) -> None:
+    folder = generated_folder(
+        tmp_path / "design", *DESIGNS[STORED], testbench=StandaloneTestbench.COCOTB
+    )
+    with (folder / "test_accelerator.py").open("a") as file:
+        file.write(STORE_TESTS)
+    names = "outputs_and_cycles|the_run_after"
+    status, text = run(folder, "--simulator", "icarus", "--filter", names)
+    assert (status, text.splitlines()[-1]) == (0, "2 tests, 0 failed"), text
 
 
 @pytest.mark.rtl

@@ -11,7 +11,7 @@ from sim.plan import Mapped
 from sim.realizability import map_realizable
 from sim.spec.descriptor import Queue
 from sim.spec.views import View
-from standalone_folders import DESIGNS, generated_folder
+from standalone_folders import DESIGNS, STORED, generated_folder
 from testbench.faults.recovery import CONFIGS, small_network
 from testbench.rtl.harness import build
 from testbench.standalone.file_names import EXPECTED_OUTPUT_FILE, EXPECTED_TRACE_FILE
@@ -43,6 +43,12 @@ def test_runs_without_initial_values(name: str, tmp_path: Path) -> None:
     cycles, descriptors = subject.prediction.total_cycles, len(subject.program.descriptors)
     values = subject.outputs.size
     wanted = f"PASS: {cycles} cycles, {values} output values, {descriptors} descriptors"
+    assert (subject.warm is not None) == (name == STORED)
+    if subject.warm is not None:
+        wanted = (
+            f"PASS: {cycles} cycles cold and {subject.warm.total_cycles} warm, {2 * values} output "
+            f"values, {2 * descriptors} descriptors"
+        )
     assert run_in_icarus(folder) == wanted
     assert (folder / TRACE_FILE).read_text() == subject.trace
 
