@@ -44,6 +44,7 @@ DATAPATH = (
     "ram",
     "requantizer_unit",
     "simd_unit",
+    "single_port_ram",
     "union",
 )
 """Modules that move and compute activations; all others are control."""
