@@ -4,9 +4,17 @@ Every function works on one output tile; what it returns is exact for the EXECUT
 and the mapper chooses by it.
 """
 
-from sim.arrays.geometry import add_slots, ceil_div, depthwise_slots, most_served, uses_window
+from sim.arrays.geometry import (
+    add_slots,
+    ceil_div,
+    depthwise_slots,
+    groups_of,
+    most_served,
+    uses_window,
+)
 from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn
+from sim.arrays.weight_stream import layer_beats
 from sim.mapping.splits import choose_block, choose_split, share_rows, split_count, split_cycles
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
@@ -17,6 +25,7 @@ __all__ = [
     "interval",
     "layer_cycles",
     "row_lead",
+    "stored_weight_rows",
     "weight_blocks",
     "weight_bytes",
     "weight_rows",
@@ -125,10 +134,17 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
 
 
 @in_place
-def weight_bytes(layer, channels, groups, simd):
+def weight_bytes(layer, channels, outputs, hw):
     """Bytes of a layer's weights and parameters in external memory."""
-    blocks = 1 if layer[LayerColumn.SHARED] else groups
-    return blocks * (REQUANTIZER_PHASES + weight_rows(layer, channels)) * DOT_WIDTH * simd
+    rows = weight_rows(layer, channels)
+    return layer_beats(layer, outputs, REQUANTIZER_PHASES, rows, hw) * hw.bus_bytes
+
+
+@in_place
+def stored_weight_rows(layer, channels, outputs, hw):
+    """Rows of a layer's weights and parameters in the weight store."""
+    blocks = 1 if layer[LayerColumn.SHARED] else groups_of(outputs, hw.simd)
+    return blocks * (REQUANTIZER_PHASES + weight_rows(layer, channels))
 
 
 @in_place
@@ -148,22 +164,26 @@ def weight_blocks(layer, channels, groups, pixels, hw):
 
 
 @in_place
-def _weight_cycles(size, hw):
-    """Cycles that so many bytes of weights take: from the weight store a row per cycle."""
+def _weight_cycles(layer, channels, outputs, loads, hw):
+    """Cycles in which a layer's weights are loaded so many times: from the weight store a row per cycle."""
     if hw.store_rows > 0:
-        return size // (DOT_WIDTH * hw.simd)
-    return size * hw.cost // (hw.bus_bytes * hw.earn)
+        return loads * stored_weight_rows(layer, channels, outputs, hw)
+    return loads * (
+        weight_bytes(layer, channels, outputs, hw) * hw.cost // (hw.bus_bytes * hw.earn)
+    )
 
 
 @in_place
-def choose_pixels(layer, channels, groups, tile_y, tile_x, in_y, in_x, halo, hw):
+def choose_pixels(layer, channels, outputs, tile_y, tile_x, in_y, in_x, halo, hw):
     """(pixels computed at once, EXECUTE cycles, transfer cycles of the weights) of all images.
+
+    ``channels`` and ``outputs`` are the input and output channels.
 
     Least time in which weights stream behind the computation, one block ahead, and of the EXECUTE
     cycles where these are equal.
     """
     op = layer[LayerColumn.OP]
-    size = weight_bytes(layer, channels, groups, hw.simd)
+    groups = groups_of(outputs, hw.simd)
     best, best_pixels, best_cycles, best_transfer = -1, 1, 0, 0
     pixels = 1
     while pixels <= hw.lanes and (pixels == 1 or pixels < 2 * tile_x):
@@ -171,7 +191,7 @@ def choose_pixels(layer, channels, groups, tile_y, tile_x, in_y, in_x, halo, hw)
             layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, hw
         )
         cycles *= hw.images
-        transfer = loads * _weight_cycles(size, hw)
+        transfer = _weight_cycles(layer, channels, outputs, loads, hw)
         blocks = weight_blocks(layer, channels, groups, pixels, hw)
         total = max(cycles, transfer) + min(cycles, transfer) // blocks
         if best < 0 or total < best or (total == best and cycles < best_cycles):

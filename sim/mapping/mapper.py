@@ -10,6 +10,7 @@ from sim.arrays.geometry import ceil_div, groups_of, pixel_bytes
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.arrays.weight_stream import layer_beats
 from sim.mapping.descriptor_counts import MAX_DESCRIPTORS, most_descriptors
 from sim.mapping.execution import weight_rows
 from sim.mapping.residency import allocate, mark_resident
@@ -96,7 +97,7 @@ def plan_network(layers, tensors, hw, cut):
     address = 0
     for i in range(n):
         layer, op = layers[i], layers[i, LayerColumn.OP]
-        groups = groups_of(tensors[i + 1, TensorColumn.CHANNELS], hw.simd)
+        channels = tensors[i + 1, TensorColumn.CHANNELS]
         rows = weight_rows(layer, tensors[layer[LayerColumn.INPUT], TensorColumn.CHANNELS])
         if op != ExecuteOp.CONV and rows > hw.weight_rows:
             return Failure.WEIGHTS, i, rows, hw.weight_rows, lp, tp, 0
@@ -104,8 +105,8 @@ def plan_network(layers, tensors, hw, cut):
         lp[i, LayerPlan.PARAMETER_ROWS] = ADD_ROWS if op == ExecuteOp.ADD else REQUANTIZER_PHASES
         address = _align(address)
         lp[i, LayerPlan.BLOCK_ADDRESS] = address
-        blocks = 1 if layer[LayerColumn.SHARED] else groups
-        address += blocks * (lp[i, LayerPlan.PARAMETER_ROWS] + rows) * DOT_WIDTH * hw.simd
+        beats = layer_beats(layer, channels, lp[i, LayerPlan.PARAMETER_ROWS], rows, hw)
+        address += beats * hw.bus_bytes
     for t in range(n + 1):
         tp[t, TensorPlan.RESIDENT_UNTIL] = -1
     choose_stored(layers, tensors, hw, cut, lp)

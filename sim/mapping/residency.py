@@ -168,7 +168,7 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
     lp[i, LayerPlan.PIXELS], _, _ = choose_pixels(
         layer,
         tensors[layer[LayerColumn.INPUT], TensorColumn.CHANNELS],
-        groups_of(tensors[i + 1, TensorColumn.CHANNELS], simd),
+        tensors[i + 1, TensorColumn.CHANNELS],
         tile_y,
         tile_x,
         lp[i, LayerPlan.IN_TILE_Y],

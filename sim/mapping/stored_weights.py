@@ -52,7 +52,7 @@ def _cycles(layer, source, target, hw):
     pixels, cycles, transfer = choose_pixels(
         layer,
         source[TensorColumn.CHANNELS],
-        groups,
+        target[TensorColumn.CHANNELS],
         ceil_div(target[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(target[TensorColumn.WIDTH], hw.pes_x),
         ceil_div(source[TensorColumn.HEIGHT], hw.pes_y),

@@ -9,9 +9,8 @@ from sim.arrays.geometry import aligned, ceil_div, groups_of, pixel_bytes, tile_
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.mapping.execution import NO_HALO, choose_pixels, weight_bytes
+from sim.mapping.execution import NO_HALO, choose_pixels, stored_weight_rows
 from sim.mapping.stored_weights import own_row
-from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import ExecuteOp
 
 __all__ = ["axis", "choose_tiles", "first_layer_cycles", "fits_tile"]
@@ -109,7 +108,7 @@ def _weigh_tiles(i, layers, tensors, hw, share, like, tiles, counts, alone, cost
             _, cycles, transfer = choose_pixels(
                 layer,
                 source[TensorColumn.CHANNELS],
-                groups,
+                target[TensorColumn.CHANNELS],
                 out_y,
                 out_x,
                 in_y,
@@ -181,13 +180,13 @@ def first_layer_cycles(layers, tensors, hw):
     Its weights come from the weight store if they fit.
     """
     layer, source, target = layers[0], tensors[0], tensors[1]
-    groups = groups_of(target[TensorColumn.CHANNELS], hw.simd)
-    size = weight_bytes(layer, source[TensorColumn.CHANNELS], groups, hw.simd)
-    kept = hw.store_rows if size <= hw.store_rows * DOT_WIDTH * hw.simd else 0
+    channels, outputs = source[TensorColumn.CHANNELS], target[TensorColumn.CHANNELS]
+    rows = stored_weight_rows(layer, channels, outputs, hw)
+    kept = hw.store_rows if rows <= hw.store_rows else 0
     _, cycles, transfer = choose_pixels(
         layer,
-        source[TensorColumn.CHANNELS],
-        groups,
+        channels,
+        outputs,
         ceil_div(target[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(target[TensorColumn.WIDTH], hw.pes_x),
         ceil_div(source[TensorColumn.HEIGHT], hw.pes_y),

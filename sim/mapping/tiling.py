@@ -113,7 +113,15 @@ def _weigh(layer, source, target, tile_y, tile_x, whole, hw):
     rows, columns = _input_tile(layer, source, tile_y, tile_x, hw)
     images, groups = hw.images, groups_of(target[TensorColumn.CHANNELS], simd)
     pixels, cycles, transfer = choose_pixels(
-        layer, source[TensorColumn.CHANNELS], groups, tile_y, tile_x, rows, columns, NO_HALO, hw
+        layer,
+        source[TensorColumn.CHANNELS],
+        target[TensorColumn.CHANNELS],
+        tile_y,
+        tile_x,
+        rows,
+        columns,
+        NO_HALO,
+        hw,
     )
     pes_y, pes_x = hw.pes_y, hw.pes_x
     passes_y, passes_x = (

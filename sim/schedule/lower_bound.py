@@ -24,7 +24,7 @@ from sim.schedule.least_transfers import (
     tensor_beats,
 )
 from sim.schedule.least_work import least_drain, least_work
-from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
+from sim.spec.accelerator import REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
 from sim.timing.calibration import Constant, MemoryColumn
 from sim.timing.cycles import FETCH_BEATS
@@ -125,7 +125,6 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
     pace = hw.cost / hw.earn
     if slack > min(load_lag + ready_lag, store_lag):  # a rest could be worth more than it takes
         slack, pace = 1.0, 1.0
-    row_beats = DOT_WIDTH * hw.simd // hw.bus_bytes
     begin = float(constants[Constant.FETCH_START] + 2 * latency + FETCH_BEATS - 1)
     now = Progress(_NEVER, _NEVER, begin + latency)
     emptied = _NEVER
@@ -155,7 +154,7 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
             again = max(passes, work.loads) if work.blocks > 2 else 1
             beats = work.beats * again
             # Weights that may lie in the weight store are taken to need no time, nor the bus
-            kept = work.beats <= hw.store_rows * row_beats
+            kept = work.rows <= hw.store_rows
             if kept:
                 beats, moved, start = 0.0, now.bus, begin
             else:

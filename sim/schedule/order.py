@@ -206,9 +206,7 @@ def _load_weights(listing, turn, hw, r, k):
         return
     row = listing.rows[begin(listing, Queue.LOAD, turn.number)]
     row[HALF_FIELD] = half
-    active = 1 if shared else min(turn.per_round, turn.out_groups - r * turn.per_round)
-    channels = turn.source[TensorColumn.CHANNELS]
-    weights_fields(row, turn.layer, turn.plan, channels, hw, turn.per_round, r, k, active)
+    weights_fields(row, turn.layer, turn.plan, turn.source, turn.target, hw, turn.per_round, r, k)
     if row[STORE] == LoadStore.READ and row[STORE_ROW] >= numbers[FILLED]:
         # rows are first read in their order
         row[STORE] = LoadStore.FILL

@@ -23,6 +23,7 @@ from sim.arrays.schedule_columns import (
     ROW_LEAD,
     ROWS,
     STORE,
+    STREAM_BEATS,
     VECTOR_BEATS,
     WAIT_DRAIN,
     WEIGHT_ROWS,
@@ -33,7 +34,6 @@ from sim.arrays.tables import Hw
 from sim.mapping.descriptor_counts import most_descriptors, most_in_a_round, most_templates
 from sim.schedule.listing import ALL_ROWS, COUNT, FITS, empty_listing
 from sim.schedule.order import list_turn
-from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import LoadKind, LoadStore, Queue
 from sim.timing.calibration import Constant, MemoryColumn
 from sim.timing.cycles import clock_at_doorbell, totals
@@ -150,7 +150,7 @@ def weigh_schedule(rows, count, hw):
             if row[STORE] == LoadStore.READ:
                 stored[i] += own
             else:
-                weights[i] += own * DOT_WIDTH * hw.simd
+                weights[i] += row[STREAM_BEATS] * hw.bus_bytes
         else:
             vectors = row[GROUPS] * row[ROWS] * row[COLS]
             moved += vectors * row[VECTOR_BEATS] * hw.bus_bytes + TRANSFER_BYTES

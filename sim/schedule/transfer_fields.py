@@ -1,6 +1,6 @@
 """The fields of LOAD and STORE descriptors: a layer's weights, and tiles of its tensors."""
 
-from sim.arrays.geometry import ceil_div
+from sim.arrays.geometry import ceil_div, groups_of
 from sim.arrays.kernel import in_place
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.schedule_columns import (
@@ -20,10 +20,14 @@ from sim.arrays.schedule_columns import (
     ROWS,
     STORE,
     STORE_ROW,
+    STREAM_BEATS,
+    TAIL_BEATS,
+    TAIL_ROWS,
     VECTOR_BEATS,
     WEIGHT_ROWS,
 )
 from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.arrays.weight_stream import stream_beats, tail_beats, tail_channels, tail_rows
 from sim.mapping.splits import split_bounds
 from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import LoadKind, LoadStore
@@ -52,22 +56,39 @@ def split_rows(layer, plan, channels, index):
 
 
 @in_place
-def weights_fields(row, layer, plan, channels, hw, per_round, r, k, active):
-    """Fill a weights LOAD of split ``k`` of round ``r``, of ``active`` lanes.
+def weights_fields(row, layer, plan, source, target, hw, per_round, r, k):
+    """Fill a weights LOAD of split ``k`` of round ``r``.
 
-    Parameters come with the last split; rows that have a place in the weight store, from there. ``per_round`` are the output channel groups of a round.
+    Parameters come with the last split; rows that have a place in the weight store, from there. ``per_round`` are the
+    output channel groups of a round; ``source`` and ``target`` are the rows of the tensor table.
     """
-    before, own = split_rows(layer, plan, channels, k)
-    parameters = plan[LayerPlan.PARAMETER_ROWS]
-    place = r * per_round * (parameters + plan[LayerPlan.WEIGHT_ROWS]) + active * before
+    before, own = split_rows(layer, plan, source[TensorColumn.CHANNELS], k)
+    parameters, rows = plan[LayerPlan.PARAMETER_ROWS], plan[LayerPlan.WEIGHT_ROWS]
+    shared, channels = layer[LayerColumn.SHARED], target[TensorColumn.CHANNELS]
+    ahead = r * per_round  # blocks of the rounds before
+    place = beats = 0
+    active, tail = 1, hw.simd
+    if not shared:
+        left = groups_of(channels, hw.simd) - ahead
+        active = min(per_round, left)
+        if active == left:
+            tail = tail_channels(channels, hw)
+        place = ahead * (parameters + rows) + active * before
+        if ahead > 0:
+            beats = stream_beats(ahead, parameters, rows, hw.simd, hw)
+        beats += stream_beats(active, 0, before, tail, hw)
+    last = k == plan[LayerPlan.SPLITS] - 1
     row[KIND] = LoadKind.WEIGHTS
     row[LANES] = active
-    row[ADDRESS] = plan[LayerPlan.BLOCK_ADDRESS] + place * DOT_WIDTH * hw.simd
+    row[ADDRESS] = plan[LayerPlan.BLOCK_ADDRESS] + beats * hw.bus_bytes
     if plan[LayerPlan.STORE_ROW] >= 0:
         row[STORE], row[STORE_ROW] = LoadStore.READ, plan[LayerPlan.STORE_ROW] + place
-    row[PARAMETER_ROWS] = parameters if k == plan[LayerPlan.SPLITS] - 1 else 0
+    row[PARAMETER_ROWS] = parameters if last else 0
     row[WEIGHT_ROWS] = own
-    step = 1 if layer[LayerColumn.SHARED] else per_round
+    row[STREAM_BEATS] = stream_beats(active, row[PARAMETER_ROWS], own, tail, hw)
+    row[TAIL_BEATS] = tail_beats(tail, hw)
+    row[TAIL_ROWS] = tail_rows(tail, row[PARAMETER_ROWS], hw)
+    step = 1 if shared else per_round
     for lane in range(0, hw.lanes, step):
         row[LANE_MASK] |= 1 << lane
 

@@ -13,6 +13,7 @@ __all__ = [
     "ADD_INTERVAL",
     "DOT_WIDTH",
     "MAX_ACCUMULATOR_ROWS",
+    "RECORD_BYTES",
     "REQUANTIZER_PHASES",
     "WINDOW_VECTORS",
     "AcceleratorConfig",
@@ -23,6 +24,9 @@ DOT_WIDTH = 4
 
 REQUANTIZER_PHASES = 4
 """Cycles a lane's requantizer needs for one vector: its width is ``simd_units / 4``."""
+
+RECORD_BYTES = 10
+"""Bytes of a channel's requantization record: bias 4, multiplier 4, left 1, right 1."""
 
 ADD_INTERVAL = 3 * REQUANTIZER_PHASES
 """Least initiation interval of ADD: three requantizations per value."""

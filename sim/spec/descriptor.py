@@ -117,6 +117,13 @@ LOAD_FIELDS = (
     Field("lane_mask", 8, "weights: lanes that take block 0; one lane further for every block"),
     Field("parameter_rows", 3, "weights: requantization rows that come first per block, 0 … 4"),
     Field("weight_rows", 16, "weights: register-file rows per block after them"),
+    Field("stream_beats", 28, "weights: bus beats of all blocks"),
+    Field("tail_beats", 10, "weights: bus beats of a register-file row of the last block, 1 …"),
+    Field(
+        "tail_rows",
+        3,
+        "weights: parameter rows of the last block that hold records; the others take a beat",
+    ),
     Field(
         "store",
         2,

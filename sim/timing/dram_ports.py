@@ -106,7 +106,7 @@ def open_transfer(port, i, row, hw, begin, delay):
     unit[ROW] = i
     unit[GROUP] = unit[LINE] = 0
     unit[AT] = row[ADDRESS]
-    unit[LEFT] = segments(row, hw)[2]
+    unit[LEFT] = segments(row)[2]
     unit[BEGIN] = begin
     unit[EARLIEST] = begin + delay
 
@@ -156,7 +156,7 @@ def _pass(unit, row, hw, beats, request):
     unit[LEFT] -= beats
     if unit[LEFT] > 0:
         return False
-    groups, lines, line_beats = segments(row, hw)
+    groups, lines, line_beats = segments(row)
     unit[LINE] += 1
     if unit[LINE] == lines:
         unit[LINE] = 0

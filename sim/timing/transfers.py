@@ -26,10 +26,10 @@ from sim.arrays.schedule_columns import (
     ROW_STRIDE,
     ROWS,
     STORE,
+    STREAM_BEATS,
     VECTOR_BEATS,
     WEIGHT_ROWS,
 )
-from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 from sim.spec.descriptor import LoadKind, LoadStore, Queue
 from sim.timing.calibration import Constant, MemoryColumn
@@ -104,20 +104,19 @@ def last_stored_row(rows, constants, begin, end):
 
 
 @in_place
-def segments(row, hw):
+def segments(row):
     """(groups, rows, beats per row) of a transfer; a weight stream is one row, or none from the store."""
     if reads_store(row):
         return 0, 0, 0
     if row[QUEUE] == Queue.LOAD and row[KIND] == LoadKind.WEIGHTS:
-        lane_rows = row[PARAMETER_ROWS] + row[WEIGHT_ROWS]
-        return 1, 1, row[LANES] * lane_rows * DOT_WIDTH * hw.simd // hw.bus_bytes
+        return 1, 1, row[STREAM_BEATS]
     return row[GROUPS], row[ROWS], row[COLS] * row[VECTOR_BEATS]
 
 
 @in_place
 def transfer_bytes(row, hw):
     """Bytes that a LOAD or STORE moves over the data port."""
-    groups, rows, beats = segments(row, hw)
+    groups, rows, beats = segments(row)
     return groups * rows * beats * hw.bus_bytes
 
 
@@ -213,7 +212,7 @@ def _transfer(row, hw, constants, state, begin, lag, outstanding, reuse):
     plain, storing = state[PLAIN], row[QUEUE] == Queue.STORE
     bus = hw.bus_bytes
     page = PAGE_BYTES // bus
-    groups, rows, row_beats = segments(row, hw)
+    groups, rows, row_beats = segments(row)
     state[BEATS] += groups * rows * row_beats
     request = begin - 1
     end = state[END]

@@ -120,26 +120,41 @@ class Emulator:
 
     def _load_weights(self, d: dict[str, int]) -> None:
         simd = self.config.simd_units
-        at, memory = d["address"], self.memory
-        if d["store"]:
-            count = d["lanes"] * (d["parameter_rows"] + d["weight_rows"])
-            kept = self.store[d["store_row"] : d["store_row"] + count]
-            assert len(kept) == count
-            if d["store"] == LoadStore.FILL:
-                kept[:] = memory[at : at + kept.size].reshape(kept.shape)
-            at, memory = 0, kept.reshape(-1)
-        lanes = self.config.compute_lanes
-        for block in range(d["lanes"]):
-            targets = [lane for lane in range(lanes) if d["lane_mask"] << block >> lane & 1]
-            size = d["parameter_rows"] * 4 * simd
-            records = memory[at : at + size].view(RECORD).reshape(-1, simd // REQUANTIZER_PHASES)
-            at += size
-            size = d["weight_rows"] * 4 * simd
-            rows = memory[at : at + size].view(np.int8).reshape(-1, simd, DOT_WIDTH)
-            at += size
-            for target in targets:
+        own = d["parameter_rows"] + d["weight_rows"]
+        if d["store"] == LoadStore.READ:
+            stream = self.store[d["store_row"] : d["store_row"] + d["lanes"] * own]
+        else:
+            stream = self._stream(d)
+        assert len(stream) == d["lanes"] * own
+        if d["store"] == LoadStore.FILL:
+            self.store[d["store_row"] : d["store_row"] + len(stream)] = stream
+        lanes, width = self.config.compute_lanes, self.config.requantizer_width
+        for block, rows in enumerate(stream.reshape(d["lanes"], own, -1)):
+            parameters = rows[: d["parameter_rows"], : width * RECORD.itemsize]
+            records = np.ascontiguousarray(parameters).view(RECORD).reshape(-1, width)
+            weights = rows[d["parameter_rows"] :].view(np.int8).reshape(-1, simd, DOT_WIDTH)
+            for target in [lane for lane in range(lanes) if d["lane_mask"] << block >> lane & 1]:
                 self.records[d["half"], target, : d["parameter_rows"]] = records
-                self.weights[d["half"], target, : d["weight_rows"]] = rows
+                self.weights[d["half"], target, : d["weight_rows"]] = weights
+
+    def _stream(self, d: dict[str, int]) -> NDArray[np.uint8]:
+        """Rows of a weight stream in external memory, filled up with zeros: uint8[rows, 4 * S]."""
+        bus, at = self.config.bus_bytes, d["address"]
+        records = -(-RECORD.itemsize * self.config.requantizer_width // bus)
+        rows = []
+        for block in range(d["lanes"]):
+            tail = block == d["lanes"] - 1
+            beats = [records] * (d["tail_rows"] if tail else d["parameter_rows"])
+            beats += [1] * (d["parameter_rows"] - len(beats))
+            whole = self.config.row_bytes // bus
+            beats += [d["tail_beats"] if tail else whole] * d["weight_rows"]
+            for count in beats:
+                row = np.zeros(self.config.row_bytes, np.uint8)
+                row[: count * bus] = self.memory[at : at + count * bus]
+                rows.append(row)
+                at += count * bus
+        assert at == d["address"] + d["stream_beats"] * bus
+        return np.array(rows)
 
     def _transfer(self, d: dict[str, int]):  # type: ignore[no-untyped-def]  # a generator of views
         lanes = self.config.compute_lanes

@@ -10,6 +10,7 @@ from sim.arrays.tables import COLUMNS
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 from sim.spec.descriptor import LoadKind, LoadStore, Queue
+from weight_streams import with_beats
 
 Sequence = list[tuple[int, dict[str, int]]]
 """Earliest start and fields of each descriptor."""
@@ -65,7 +66,7 @@ def draw_weights(generator: random.Random, config: AcceleratorConfig, beats: int
     store, most_row = LoadStore.NONE, config.store_rows - lanes * rows
     if most_row >= 0:
         store = generator.choice([*LoadStore, LoadStore.READ])
-    return {
+    stream = {
         "kind": LoadKind.WEIGHTS,
         "store": store,
         "store_row": generator.randint(0, most_row) if store else 0,
@@ -75,6 +76,7 @@ def draw_weights(generator: random.Random, config: AcceleratorConfig, beats: int
         "parameter_rows": parameter_rows,
         "weight_rows": rows - parameter_rows,
     }
+    return with_beats(config, stream, generator.randint(1, config.simd_units))
 
 
 def draw_sequence(
@@ -107,8 +109,7 @@ def cut(config: AcceleratorConfig, fields: dict[str, int]) -> list[int]:
     if fields.get("store") == LoadStore.READ:
         return []
     if fields.get("kind") == LoadKind.WEIGHTS:
-        rows = fields["lanes"] * (fields["parameter_rows"] + fields["weight_rows"])
-        segments = [(fields["address"], rows * config.row_bytes // config.bus_bytes)]
+        segments = [(fields["address"], fields["stream_beats"])]
     else:
         segments = [
             (

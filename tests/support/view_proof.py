@@ -276,9 +276,6 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         "distributor.weight_write_data": (
             lambda of: f"{{ {', '.join(of(f'row[{unit}]') for unit in (3, 2, 1, 0))} }}"
         ),
-        "distributor.parameter_write_data": (
-            lambda of: f"{{ {of('row[2]')}[15:0], {of('row[1]')}, {of('row[0]')} }}"
-        ),
         "pe_0_0.tile_read_data": (
             lambda of: f"({of('tile_vector_valid')} ? {of('tile_vector')} : 32'd0)"
         ),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,7 +14,7 @@ from hwgen.gateware.grid.control import (
     tile_read_layout,
     tile_write_layout,
 )
-from hwgen.gateware.grid.requantizer import RECORD_BITS, RECORD_STRIDE_BITS
+from hwgen.gateware.grid.requantizer import RECORD_BITS
 from hwgen.gateware.primitives.ram import address_bits
 from sim.spec.accelerator import AcceleratorConfig
 
@@ -129,25 +129,20 @@ class Distributor(wiring.Component):
             m.d.comb += self.pad[index].eq(outside["y"][y] | outside["x"][x])
 
     def _write_rows(self, m: Any) -> None:
-        """Register a row; of a parameter row only the used bits."""
+        """Register a row; a parameter row begins with its records."""
         row = self.row_write
         address = Signal.like(row.address, reset_less=True)
         weights = Signal.like(self.weight_write_data, reset_less=True)
-        records = Signal.like(self.parameter_write_data, reset_less=True)
-        used = Cat(
-            row.data[start : start + RECORD_BITS]
-            for start in range(0, 8 * self.config.row_bytes, RECORD_STRIDE_BITS)
-        )
         m.d.sync += [
             self.weight_write.eq(Mux(row.enable & ~row.parameter, row.lanes, 0)),
             self.parameter_write.eq(Mux(row.enable & row.parameter, row.lanes, 0)),
         ]
         with m.If(row.enable):
-            m.d.sync += [address.eq(row.address), weights.eq(row.data), records.eq(used)]
+            m.d.sync += [address.eq(row.address), weights.eq(row.data)]
         m.d.comb += [
             self.row_write_address.eq(address),
             self.weight_write_data.eq(weights),
-            self.parameter_write_data.eq(records),
+            self.parameter_write_data.eq(weights[: len(self.parameter_write_data)]),
         ]
 
     def _write_tiles(self, m: Any, places: list[tuple[int, int]]) -> None:

@@ -15,6 +15,7 @@ from hwgen.gateware.grid.grid import Grid
 from hwgen.gateware.primitives.fifo import Fifo
 from hwgen.gateware.primitives.layout import load_layout
 from hwgen.gateware.primitives.unique import unique
+from hwgen.gateware.transfer.row_beats import RowBeats, row_beats
 from hwgen.gateware.transfer.rows import RowWalker
 from hwgen.gateware.transfer.tile_transfer import (
     HELD,
@@ -26,11 +27,12 @@ from hwgen.gateware.transfer.tile_transfer import (
     credit,
     legal_tile,
     legal_weights,
+    most_stream_beats,
     most_vector_beats,
 )
 from hwgen.gateware.transfer.tile_walker import TileWalker
 from hwgen.gateware.transfer.weight_store import WeightStore
-from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import LoadKind, LoadStore
 from sim.spec.stops import StopCause
 
@@ -97,7 +99,7 @@ class LoadUnit(wiring.Component):
     drop : In(1)
         No program runs: beats are taken and have no effect.
     row_write : Out(row_write_layout(config))
-        Weights and parameters.
+        Weights and parameters; bytes that a row does not have in external memory are 0.
     row_half : Out(1)
         Half that `row_write` goes to.
     tile_write : Out(tile_write_layout(config))
@@ -129,7 +131,7 @@ class LoadUnit(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         """Create an idle unit."""
         self.config = config
-        self.row_beats = config.row_bytes // config.bus_bytes
+        self.row_beats = row_beats(config)
         self.vector_beats = most_vector_beats(config)
         super().__init__(
             {
@@ -181,9 +183,7 @@ class LoadUnit(wiring.Component):
 
         It drives `awaited`: a burst is in flight.
         """
-        row_beats = self.row_beats
-        most_rows = self.config.compute_lanes * (REQUANTIZER_PHASES + self.config.weight_rows)
-        longest = max(most_rows * row_beats, MOST_COLUMNS * self.vector_beats)
+        longest = max(most_stream_beats(self.config), MOST_COLUMNS * self.vector_beats)
         generator = BurstGenerator(self.config.bus_bytes, longest.bit_length())
         m.submodules.generator = unique(generator, "load_bursts")
 
@@ -214,7 +214,7 @@ class LoadUnit(wiring.Component):
         m.d.sync += segment_beats.eq(
             Mux(
                 weights,
-                stream_rows * row_beats,
+                descriptor.stream_beats,
                 descriptor.columns * descriptor.vector_beats,
             )
         )
@@ -349,14 +349,16 @@ class LoadUnit(wiring.Component):
         config = self.config
         tile_walker = TileWalker(config.compute_lanes)
         row_walker = RowWalker(config)
+        rows = RowBeats(config)
         m.submodules.tile_walker = unique(tile_walker, "tile_walker")
         m.submodules.row_walker = unique(row_walker, "row_walker")
+        m.submodules.row_beats = unique(rows, "row_beats")
         descriptor = descriptors.leave.payload
 
         # Data cycle 0: beats of the descriptor that is first in line
         allowed = credit(m, self.config, beat)
         weights = Signal()
-        index = Signal(range(max(256, self.row_beats)))
+        index = Signal(10)
         last_index = Signal.like(index)
         complete = Signal()
         row = Signal(8 * config.row_bytes, reset_less=True)
@@ -368,8 +370,11 @@ class LoadUnit(wiring.Component):
             beat.eq(self.rvalid & ready),
             descriptors.leave.ready.eq(last),
             weights.eq(descriptor.kind == LoadKind.WEIGHTS),
-            last_index.eq(Mux(weights, self.row_beats - 1, descriptor.vector_beats - 1)),
+            last_index.eq(Mux(weights, rows.last, descriptor.vector_beats - 1)),
             complete.eq(beat & (index == last_index)),
+            [rows.stream[name].eq(descriptor[name]) for name in rows.stream.shape().members],
+            rows.advance.eq(complete),
+            rows.restart.eq(last),
         ]
         with m.If(beat):
             m.d.sync += index.eq(Mux(complete, 0, index + 1))
@@ -377,10 +382,13 @@ class LoadUnit(wiring.Component):
                 word = row.word_select(place, 8 * config.bus_bytes)
                 with m.If(index == place):
                     m.d.sync += word.eq(self.rdata)
-                if 0 < place < self.vector_beats:
-                    # The vector may have less in external memory
+                if place > 0:
+                    # The vector or row may have less in external memory
                     with m.Elif(index == 0):
                         m.d.sync += word.eq(0)
+        with m.If(last):
+            # Whatever the descriptor says, the next one begins with a first beat
+            m.d.sync += index.eq(0)
         m.d.sync += [
             self.tile_write.enable.eq(complete & ~weights),
             self.row_write.enable.eq((complete & weights) | read),

@@ -8,6 +8,7 @@ from hwgen.gateware.bus.faults import CAUSE_BITS
 from hwgen.gateware.bus.pacer import Pacer
 from hwgen.gateware.primitives.fifo import Fifo, unique_fifo
 from hwgen.gateware.primitives.unique import unique
+from hwgen.gateware.transfer.row_beats import parameter_beats, row_beats
 from hwgen.gateware.transfer.tile_walker import TileWalker
 from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
 from sim.spec.descriptor import STORE_FIELDS, LoadStore
@@ -23,6 +24,7 @@ __all__ = [
     "credit",
     "legal_tile",
     "legal_weights",
+    "most_stream_beats",
     "most_vector_beats",
 ]
 
@@ -47,6 +49,12 @@ def most_vector_beats(config: AcceleratorConfig) -> int:
             f"bus_bytes must divide row_bytes {config.row_bytes}, not {config.bus_bytes}"
         )
     return max(1, config.vector_bytes // config.bus_bytes)
+
+
+def most_stream_beats(config: AcceleratorConfig) -> int:
+    """Bus beats of the longest weight stream."""
+    rows = REQUANTIZER_PHASES * parameter_beats(config) + config.weight_rows * row_beats(config)
+    return config.compute_lanes * rows
 
 
 def accept_commands(m: Module, unit: Any, layout: Any, last: Signal) -> tuple[Any, Signal, Fifo]:
@@ -106,7 +114,7 @@ def legal_tile(config: AcceleratorConfig, descriptor: Any) -> Any:
 def legal_weights(config: AcceleratorConfig, descriptor: Any) -> Any:
     """Return whether a weight stream's counts are such as the configuration has.
 
-    Whether its rows lie in the weight store is not asked here.
+    Whether its rows lie in the weight store is not asked here, nor whether its beats are those of its rows.
     """
     most_store = LoadStore.READ if config.store_rows else LoadStore.NONE
     return (
@@ -115,6 +123,11 @@ def legal_weights(config: AcceleratorConfig, descriptor: Any) -> Any:
         & (descriptor.parameter_rows <= REQUANTIZER_PHASES)
         & (descriptor.weight_rows <= config.weight_rows)
         & (descriptor.parameter_rows.any() | descriptor.weight_rows.any())
+        & descriptor.stream_beats.any()
+        & (descriptor.stream_beats <= most_stream_beats(config))
+        & descriptor.tail_beats.any()
+        & (descriptor.tail_beats <= row_beats(config))
+        & (descriptor.tail_rows <= descriptor.parameter_rows)
         & (descriptor.store <= most_store)
     )
 

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from accelerators import small_accelerator
 from sim.arrays.geometry import depthwise_slots
 from sim.arrays.plan_columns import Failure, LayerPlan
 from sim.arrays.tables import COLUMNS, LayerColumn, accelerator_row
@@ -16,6 +17,7 @@ from sim.mapping.execution import (
     interval,
     layer_cycles,
     row_lead,
+    stored_weight_rows,
     weight_blocks,
     weight_bytes,
     weight_rows,
@@ -115,23 +117,23 @@ def test_weights_are_weighed_by_the_bytes_that_their_loads_move() -> None:
             if layer[LayerColumn.OP] == ExecuteOp.ADD:
                 continue
             _, loads = planned(mapped, case, index, int(plan[LayerPlan.PIXELS]))
-            rows = 0
+            beats = 0
             for row in mapped.rows:
                 value = {name: int(row[i]) for name, i in COLUMNS.items()}
                 if (value["queue"], value["kind"]) != (Queue.LOAD, LoadKind.WEIGHTS):
                     continue
                 if value["layer"] == index:
-                    rows += value["lanes"] * (value["parameter_rows"] + value["weight_rows"])
+                    beats += value["stream_beats"]
             size = weight_bytes(
                 layer,
                 mapped.tensors[layer[LayerColumn.INPUT], 2],
-                -(-mapped.tensors[index + 1, 2] // case.config.simd_units),
-                case.config.simd_units,
+                mapped.tensors[index + 1, 2],
+                accelerator_row(case.config),
             )
             passes = plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]
             if passes > 1 or layer[LayerColumn.OP] == ExecuteOp.POOL:
                 continue
-            moved = rows * case.config.row_bytes
+            moved = beats * case.config.bus_bytes
             if loads == 1:
                 assert moved == size
             else:
@@ -174,11 +176,12 @@ def test_pixels_are_those_of_the_least_time() -> None:
         for index, layer in enumerate(mapped.layers):
             plan = mapped.layer_plan[index]
             channels = int(mapped.tensors[layer[LayerColumn.INPUT], 2])
-            groups = -(-int(mapped.tensors[index + 1, 2]) // case.config.simd_units)
+            outputs = int(mapped.tensors[index + 1, 2])
+            groups = -(-outputs // case.config.simd_units)
             pixels, cycles, transfer = choose_pixels(
                 layer,
                 channels,
-                groups,
+                outputs,
                 plan[LayerPlan.TILE_Y],
                 plan[LayerPlan.TILE_X],
                 plan[LayerPlan.IN_TILE_Y],
@@ -187,7 +190,8 @@ def test_pixels_are_those_of_the_least_time() -> None:
                 own_row(hw, index, 0, hw.store_rows if plan[LayerPlan.STORE_ROW] >= 0 else 0),
             )
             assert pixels == plan[LayerPlan.PIXELS]
-            size = weight_bytes(layer, channels, groups, case.config.simd_units)
+            size = weight_bytes(layer, channels, outputs, hw)
+            rows = stored_weight_rows(layer, channels, outputs, hw)
             choices = []
             for p in (1, 2, 4, 8):
                 if p > case.config.compute_lanes or (p > 1 and p >= 2 * plan[LayerPlan.TILE_X]):
@@ -195,9 +199,9 @@ def test_pixels_are_those_of_the_least_time() -> None:
                 if p > 1 and layer[LayerColumn.OP] not in (ExecuteOp.CONV, ExecuteOp.ADD):
                     continue
                 own, loads = planned(mapped, case, index, p)
-                moved = int(loads * size / case.config.bytes_per_cycle)
+                moved = loads * int(size / case.config.bytes_per_cycle)
                 if plan[LayerPlan.STORE_ROW] >= 0:
-                    moved = int(loads * size / case.config.row_bytes)
+                    moved = loads * rows
                 blocks = int(weight_blocks(layer, channels, groups, p, hw))
                 whole = max(own, moved) + min(own, moved) // blocks
                 choices.append((whole, own, p, moved))
@@ -261,7 +265,13 @@ def test_weight_rows_hold_four_products_of_every_output() -> None:
         assert weight_rows(depthwise, channels) == len(range(0, taps, 4))
         assert weight_rows(layer_row(ExecuteOp.POOL, 1, 1), channels) == 1
         assert weight_rows(layer_row(ExecuteOp.ADD, 1, 1), channels) == 0
-        assert weight_bytes(conv, channels, 3, 8) == 3 * (4 + weight_rows(conv, channels)) * 32
+        hw = accelerator_row(small_accelerator(simd_units=8))
+        assert stored_weight_rows(conv, channels, 17, hw) == 3 * (4 + weight_rows(conv, channels))
+        # two groups of 8 channels and their four rows of two records of 10 bytes; a channel of the third group
+        whole, beat = 8 * 4 * weight_rows(conv, channels) + 4 * 20, hw.bus_bytes
+        assert 20 % beat == 0
+        last = beat * weight_rows(conv, channels) + 20 + 3 * beat
+        assert weight_bytes(conv, channels, 17, hw) == 2 * whole + last
 
 
 def one_conv(channels: int, outputs: int, size: int) -> Network:

@@ -96,7 +96,7 @@ def test_a_cold_run_fills_every_stored_row_before_it_is_read(images: int) -> Non
         first, kind = row[COLUMNS["store_row"]], row[COLUMNS["store"]]
         own = row[COLUMNS["parameter_rows"]] + row[COLUMNS["weight_rows"]]
         places = slice(first, first + row[COLUMNS["lanes"]] * own)
-        address = row[COLUMNS["address"]] + np.arange(places.stop - first) * config.row_bytes
+        address = row[COLUMNS["address"]] * config.store_rows + np.arange(places.stop - first)
         if kind == LoadStore.FILL:
             assert (filled[places] < 0).all()
             filled[places] = address

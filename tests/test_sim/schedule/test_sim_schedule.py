@@ -21,6 +21,7 @@ from sim.spec.network import WINDOW_POOLS, Layer, LayerKind
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
 from stress_cases import draw_stress
 from testbench.cases.random_networks import Case, Stratum, draw_cases, strata
+from weight_streams import beats_of_rows, with_beats
 
 
 @cache
@@ -276,10 +277,20 @@ def test_an_execute_finds_its_own_weights_in_its_half() -> None:
             per_round = case.config.compute_lanes // row["pixels"]
             active = weights["lanes"]
             assert row["lanes"] == (0 if row["save"] else active)
-            place = row["round"] * per_round * (parameters + int(plan[LayerPlan.WEIGHT_ROWS]))
-            place += active * steps[key]
-            start = int(plan[LayerPlan.BLOCK_ADDRESS]) + place * case.config.row_bytes
+            channels = int(mapping.tensors[row["layer"] + 1, 2])
+            ahead = row["round"] * per_round
+            whole = {"lanes": ahead, "parameter_rows": parameters}
+            whole["weight_rows"] = int(plan[LayerPlan.WEIGHT_ROWS])
+            simd = case.config.simd_units
+            place = sum(beats_of_rows(case.config, whole, simd))
+            tail = min(simd, channels - (ahead + active - 1) * simd)
+            before = {"lanes": active, "weight_rows": steps[key]}
+            place += sum(beats_of_rows(case.config, before, tail))
+            start = int(plan[LayerPlan.BLOCK_ADDRESS]) + place * case.config.bus_bytes
             assert weights["address"] == start
+            own = {name: weights[name] for name in ("lanes", "parameter_rows", "weight_rows")}
+            expected = with_beats(case.config, own, tail)
+            assert {name: weights[name] for name in expected} == expected
             steps[key] += weights["weight_rows"]
             if op == ExecuteOp.CONV:
                 quads = (row["groups"] - 1) * (case.config.simd_units // 4)
@@ -324,12 +335,16 @@ def external_spans(case: Case) -> list[tuple[int, int]]:
     mapping = mapped(case)
     spans = []
     for i, plan in enumerate(mapping.layer_plan):
-        groups = ceil_div(int(mapping.tensors[i + 1, 2]), case.config.simd_units)
+        channels = int(mapping.tensors[i + 1, 2])
+        simd = case.config.simd_units
+        groups, tail = ceil_div(channels, simd), (channels - 1) % simd + 1
         if mapping.layers[i, LayerColumn.SHARED]:
-            groups = 1
-        rows = groups * int(plan[LayerPlan.PARAMETER_ROWS] + plan[LayerPlan.WEIGHT_ROWS])
+            groups, tail = 1, simd
+        blocks = {"lanes": groups, "parameter_rows": int(plan[LayerPlan.PARAMETER_ROWS])}
+        blocks["weight_rows"] = int(plan[LayerPlan.WEIGHT_ROWS])
         start = int(plan[LayerPlan.BLOCK_ADDRESS])
-        spans.append((start, start + rows * case.config.row_bytes))
+        beats = sum(beats_of_rows(case.config, blocks, tail))
+        spans.append((start, start + beats * case.config.bus_bytes))
     for (height, width, channels), plan in zip(mapping.tensors, mapping.tensor_plan, strict=True):
         if plan[TensorPlan.STORED]:
             groups = ceil_div(int(channels), case.config.simd_units)

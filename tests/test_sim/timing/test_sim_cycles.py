@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sim.arrays.tables import COLUMNS, accelerator_row
 from sim.plan import map_network
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
+from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore, Queue
 from sim.spec.spaces import EDGE, TINY
 from sim.timing.calibration import Constant, default
 from sim.timing.cycles import FETCH_BEATS, execute_durations, summarize, walk
@@ -391,7 +391,7 @@ def test_every_queue_starts_and_ends_in_order() -> None:
 
 def moved_bytes(d: dict[str, int], config: AcceleratorConfig) -> int:
     if d["queue"] == Queue.LOAD and d["kind"] == LoadKind.WEIGHTS:
-        return d["lanes"] * (d["parameter_rows"] + d["weight_rows"]) * config.row_bytes
+        return 0 if d["store"] == LoadStore.READ else d["stream_beats"] * config.bus_bytes
     return d["groups"] * d["rows"] * d["columns"] * d["vector_beats"] * config.bus_bytes
 
 

@@ -27,6 +27,7 @@ from transfer_cases import (
     draw_weights,
     row_of,
 )
+from weight_streams import with_beats
 
 
 def constants_for(latency: int) -> NDArray[np.int64]:
@@ -206,11 +207,12 @@ def test_weight_bound_loads_keep_the_bus_busy() -> None:
     config = draw_config(random.Random(0))
     hw, constants = accelerator_row(config), constants_for(24)
     fields = {"kind": LoadKind.WEIGHTS, "lanes": 1, "lane_mask": 1, "weight_rows": 31}
+    fields = with_beats(config, fields)
     state = idle(hw, constants)
     free, dones = 0, []
     for _ in range(40):
         free, done = load(row_of(Queue.LOAD, fields), hw, constants, state, free)
         dones.append(done)
-    beats = 31 * config.row_bytes // config.bus_bytes
+    beats = fields["stream_beats"]
     earn, cost = config.pacing
     assert abs((dones[-1] - dones[0]) - 39 * beats * cost / earn) < 2

@@ -253,7 +253,6 @@ class Bench:
                             (int(bias) % (1 << 32)).to_bytes(4, "little")
                             + int(multiplier).to_bytes(4, "little")
                             + bytes((int(left), int(right)))
-                            + b"\xa5" * 6
                             for bias, multiplier, left, right in model.records[half, lane, index]
                         )
                         address = 4 * half + index

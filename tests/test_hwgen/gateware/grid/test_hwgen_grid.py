@@ -93,7 +93,7 @@ async def write_identity(ctx: Any, dut: Any) -> None:
     lanes = (1 << config.compute_lanes) - 1
     weights = int.from_bytes(bytes([1, 0, 0, 0]) * config.simd_units, "little")
     record = 1 << 62 | 1 << 64
-    records = sum(record << 128 * unit for unit in range(config.requantizer_width))
+    records = sum(record << 80 * unit for unit in range(config.requantizer_width))
     rows = [(0, 0, weights), *((1, row, records) for row in range(4))]
     for parameter, address, row in rows:
         ctx.set(

@@ -11,6 +11,7 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import LoadKind, LoadStore
 from sim.spec.stops import StopCause
 from transfer_bench import ALL_PAGES, TransferRun, cuts, four_pes, tile_bursts
+from weight_streams import beats_of_rows, with_beats
 
 BASE = 0x2000
 
@@ -33,7 +34,8 @@ class Run(TransferRun):
         self.port = MemoryPort(data, config.bus_bytes, latency=latency, stalls=stalls, seed=3)
         self.rows: list[tuple[int, ...]] = []
         self.tiles = 0
-        self.run(descriptors, read_side(self.port, unit), self._keep, settle=4, stopped=400)
+        fields = [{k: v for k, v in d.items() if k != "channels"} for d in descriptors]
+        self.run(fields, read_side(self.port, unit), self._keep, settle=4, stopped=400)
 
     async def _keep(self, ctx: Any) -> None:
         unit = self.unit
@@ -49,7 +51,7 @@ def stream(
 ) -> dict[str, int]:
     """Return a weight stream of up to 24 rows from row `place` of the store on."""
     parameter_rows = generator.choice([0, 4])
-    return {
+    d = {
         "kind": LoadKind.WEIGHTS,
         "address": 8 * generator.randrange(1000) * config.bus_bytes,
         "lanes": generator.randint(1, config.compute_lanes),
@@ -60,7 +62,9 @@ def stream(
         "store": store,
         "store_row": place,
         "post": generator.randrange(8),
+        "channels": generator.randint(1, config.simd_units),
     }
+    return with_beats(config, d, d["channels"])
 
 
 def rows_of(d: dict[str, int]) -> int:
@@ -112,13 +116,14 @@ def mixed(config: AcceleratorConfig, generator: random.Random, count: int) -> li
 
 def expected_rows(run: Run, descriptors: list[dict[str, int]]) -> list[tuple[int, ...]]:
     """Return the writes of all streams by definition, from a list of the store's rows."""
-    size, lanes = run.config.row_bytes, run.config.compute_lanes
+    lanes = run.config.compute_lanes
     store = [0] * run.config.store_rows
     written: list[tuple[int, ...]] = []
     for d in descriptors:
         if d["kind"] != LoadKind.WEIGHTS:
             continue
-        number = 0
+        number, at = 0, BASE + d["address"]
+        beats = beats_of_rows(run.config, d, d["channels"])
         for block in range(d["lanes"]):
             mask = (d["lane_mask"] << block) % (1 << lanes)
             for parameter, depth, rows in (
@@ -127,8 +132,10 @@ def expected_rows(run: Run, descriptors: list[dict[str, int]]) -> list[tuple[int
             ):
                 for row in range(rows):
                     place = d["store_row"] + number
-                    at = BASE + d["address"] + number * size
-                    data = int.from_bytes(run.port.data[at : at + size], "little")
+                    size = beats[number] * run.config.bus_bytes
+                    used = min(size, run.config.row_bytes)
+                    data = int.from_bytes(run.port.data[at : at + used], "little")
+                    at += size
                     if d["store"] == LoadStore.READ:
                         data = store[place]
                     if d["store"] == LoadStore.FILL:
@@ -144,7 +151,7 @@ def bursts(config: AcceleratorConfig, d: dict[str, int]) -> list[tuple[int, int]
         return tile_bursts(config, BASE, d)
     if d["store"] == LoadStore.READ:
         return []
-    return cuts(BASE + d["address"], rows_of(d) * config.row_bytes, config.bus_bytes)
+    return cuts(BASE + d["address"], d["stream_beats"] * config.bus_bytes, config.bus_bytes)
 
 
 def stepped(run: Run, descriptors: list[dict[str, int]]) -> tuple[list[int], ...]:
@@ -224,19 +231,23 @@ def test_stalls_change_no_row() -> None:
 def test_back_to_back_reads_lose_a_cycle() -> None:
     config = four_pes(weight_store_kb=4)
     fill = stream(config, random.Random(1), LoadStore.FILL) | {"lanes": 2, "weight_rows": 8}
+    fill = with_beats(config, fill, fill["channels"])
     reads = [fill | {"store": LoadStore.READ}] * 3
     run = Run(config, [fill, *reads])
     gaps = [after - before for before, after in zip(run.dones[1:], run.dones[2:], strict=False)]
     assert gaps == [rows_of(fill) + 1] * 2
 
 
-LEGAL = {
-    "kind": LoadKind.WEIGHTS,
-    "address": 0x400,
-    "lanes": 2,
-    "lane_mask": 1,
-    "weight_rows": 4,
-}
+LEGAL = with_beats(
+    four_pes(),
+    {
+        "kind": LoadKind.WEIGHTS,
+        "address": 0x400,
+        "lanes": 2,
+        "lane_mask": 1,
+        "weight_rows": 4,
+    },
+)
 DEPTH = four_pes(weight_store_kb=4).store_rows
 DENIED = {
     "a row beyond the store": {"store_row": DEPTH - 7},
