@@ -4,17 +4,11 @@ Every function works on one output tile; what it returns is exact for the EXECUT
 and the mapper chooses by it.
 """
 
-from sim.arrays.geometry import (
-    add_slots,
-    ceil_div,
-    depthwise_slots,
-    groups_of,
-    most_served,
-    uses_window,
-)
+from sim.arrays.geometry import add_slots, ceil_div, groups_of, most_served, set_shape
 from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn
 from sim.arrays.weight_stream import layer_beats
+from sim.mapping.bands import choose_band, fits_band
 from sim.mapping.splits import choose_block, choose_split, share_rows, split_count, split_cycles
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
@@ -24,7 +18,7 @@ __all__ = [
     "choose_pixels",
     "interval",
     "layer_cycles",
-    "row_lead",
+    "lets_pixels",
     "stored_weight_rows",
     "weight_blocks",
     "weight_bytes",
@@ -57,7 +51,9 @@ def weight_rows(layer, channels):
 
 
 @in_place
-def interval(slots, pixels, rows, columns, first_row, first_column, tile_y, tile_x, halo, saves):
+def interval(
+    slots, op, pixels, rows, columns, first_row, first_column, tile_y, tile_x, halo, saves
+):
     """Cycles per set of windows: the slowest of issue, requantizer and stores.
 
     ``slots`` are the issue slots of a set; the set's windows are those of ``rows`` × ``columns``
@@ -66,19 +62,28 @@ def interval(slots, pixels, rows, columns, first_row, first_column, tile_y, tile
     least = max(slots, REQUANTIZER_PHASES)
     if saves:
         return least
-    stores = most_served(tile_y, halo[0], halo[1], first_row, rows, 1)
-    return max(least, stores * most_served(tile_x, halo[2], halo[3], first_column, columns, pixels))
+    down, across = set_shape(op, pixels)
+    stores = most_served(tile_y, halo[0], halo[1], first_row, rows, down)
+    return max(least, stores * most_served(tile_x, halo[2], halo[3], first_column, columns, across))
 
 
 @in_place
-def row_lead(layer, cycles):
-    """Further cycles of the first window of a row: DEPTHWISE fills its window."""
-    kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
-    if layer[LayerColumn.OP] != ExecuteOp.DEPTHWISE:
-        return 0
-    if not uses_window(kernel_y, kernel_x, layer[LayerColumn.STRIDE_X]):
-        return 0
-    return max(0, kernel_y * kernel_x - cycles)
+def lets_pixels(layer, pixels, tile_y, tile_x):
+    """Whether so many pixels can be computed at once, and more than half of them exist in a tile."""
+    op = layer[LayerColumn.OP]
+    if pixels == 1:
+        return True
+    if op == ExecuteOp.POOL:
+        return False
+    if op == ExecuteOp.DEPTHWISE:
+        return pixels < 2 * tile_y and fits_band(
+            layer[LayerColumn.KERNEL_Y],
+            layer[LayerColumn.KERNEL_X],
+            layer[LayerColumn.STRIDE_Y],
+            layer[LayerColumn.STRIDE_X],
+            pixels,
+        )
+    return pixels < 2 * tile_x
 
 
 @in_place
@@ -104,15 +109,16 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
     rounds = ceil_div(groups, hw.lanes // pixels)
     sets = ceil_div(tile_x, pixels)
     if op != ExecuteOp.CONV:
-        if op == ExecuteOp.DEPTHWISE:
-            slots = depthwise_slots(kernel_y, kernel_x, layer[LayerColumn.STRIDE_X])
-        elif op == ExecuteOp.ADD:
+        slots = 0
+        if op == ExecuteOp.ADD:
             slots = add_slots(pixels)
-        else:
+        elif op == ExecuteOp.POOL:
             slots = in_y * in_x
-        cycles = interval(slots, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False)
-        lead = row_lead(layer, cycles)
-        return rounds * (tile_y * (sets * cycles + lead) + DESCRIPTOR_CYCLES), 1
+        cycles = interval(slots, op, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False)
+        total = tile_y * sets * cycles
+        if op == ExecuteOp.DEPTHWISE:
+            _, _, _, total = choose_band(layer, pixels, tile_y, tile_x, cycles)
+        return rounds * (total + DESCRIPTOR_CYCLES), 1
     quads = ceil_div(channels, DOT_WIDTH)
     tap_rows, tap_columns, size = choose_split(
         kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
@@ -128,7 +134,7 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
     saved, slots = split_cycles(
         kernel_y, kernel_x, quads, tap_rows, tap_columns, size, hw.simd // DOT_WIDTH, pixels
     )
-    cycles = interval(slots, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False)
+    cycles = interval(slots, op, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False)
     total = tile_y * sets * (saved + cycles) + splits * blocks * (DESCRIPTOR_CYCLES + pixels)
     return rounds * total, loads
 
@@ -182,11 +188,10 @@ def choose_pixels(layer, channels, outputs, tile_y, tile_x, in_y, in_x, halo, hw
     Least time in which weights stream behind the computation, one block ahead, and of the EXECUTE
     cycles where these are equal.
     """
-    op = layer[LayerColumn.OP]
     groups = groups_of(outputs, hw.simd)
     best, best_pixels, best_cycles, best_transfer = -1, 1, 0, 0
     pixels = 1
-    while pixels <= hw.lanes and (pixels == 1 or pixels < 2 * tile_x):
+    while pixels <= hw.lanes and lets_pixels(layer, pixels, tile_y, tile_x):
         cycles, loads = layer_cycles(
             layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, hw
         )
@@ -196,7 +201,5 @@ def choose_pixels(layer, channels, outputs, tile_y, tile_x, in_y, in_x, halo, hw
         total = max(cycles, transfer) + min(cycles, transfer) // blocks
         if best < 0 or total < best or (total == best and cycles < best_cycles):
             best, best_pixels, best_cycles, best_transfer = total, pixels, cycles, transfer
-        if op != ExecuteOp.CONV and op != ExecuteOp.ADD:
-            break
         pixels *= 2
     return best_pixels, best_cycles, best_transfer

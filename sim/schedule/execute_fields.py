@@ -3,16 +3,17 @@
 from sim.arrays.geometry import (
     add_slots,
     ceil_div,
-    depthwise_slots,
     hold_cycles,
     segment_slots,
     served,
+    set_shape,
     uses_window,
 )
 from sim.arrays.kernel import in_place
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.schedule_columns import (
     ACCUMULATOR_ROW,
+    BAND_ROWS,
     BANK,
     BOUND_X,
     BOUND_Y,
@@ -49,6 +50,7 @@ from sim.arrays.schedule_columns import (
     PITCH_Y,
     PIXELS,
     RESTORE,
+    RING_GAP,
     ROW_LEAD,
     SAVE,
     STRIDE_X,
@@ -61,7 +63,8 @@ from sim.arrays.schedule_columns import (
     ZERO_POINT,
 )
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.mapping.execution import interval, row_lead
+from sim.mapping.bands import choose_band, ring_gap
+from sim.mapping.execution import interval
 from sim.mapping.splits import split_bounds
 from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import ExecuteOp
@@ -99,24 +102,29 @@ def _walk_channels(row, layer, plan, channels, hw, k):
 
 
 @in_place
-def _timing(row, layer, plan, slots):
-    """Fill the initiation interval, the lead and the hold."""
-    pixels, saves = row[PIXELS], row[SAVE] == 1
+def _timing(row, layer, slots):
+    """Fill the initiation interval and the hold; of DEPTHWISE the band and its lead, too."""
+    op, pixels, saves = row[OP], row[PIXELS], row[SAVE] == 1
     halo = (row[HALO_TOP], row[HALO_BOTTOM], row[HALO_LEFT], row[HALO_RIGHT])
     rows, columns = row[WINDOW_ROWS], row[WINDOW_COLUMNS]
     tile_y, tile_x = row[TILE_ROWS], row[TILE_COLUMNS]
-    cycles = interval(
-        slots, pixels, rows, columns, row[FIRST_ROW], row[FIRST_COLUMN], tile_y, tile_x,
+    row[INTERVAL] = interval(
+        slots, op, pixels, rows, columns, row[FIRST_ROW], row[FIRST_COLUMN], tile_y, tile_x,
         halo, saves,
     )  # fmt: skip
+    row[BAND_ROWS] = 1
+    if op == ExecuteOp.DEPTHWISE:
+        band, row[INTERVAL], row[ROW_LEAD], _ = choose_band(
+            layer, pixels, rows, columns, row[INTERVAL]
+        )
+        row[BAND_ROWS], row[RING_GAP] = band, ring_gap(row[STRIDE_Y], band)
     stores = 1
     if not saves:
-        last = (columns - 1) // pixels * pixels
-        stores = served(tile_y, halo[0], halo[1], row[FIRST_ROW] + rows - 1, 1)
-        stores *= served(tile_x, halo[2], halo[3], row[FIRST_COLUMN] + last, columns - last)
-    row[INTERVAL] = cycles
-    row[ROW_LEAD] = row_lead(layer, cycles)
-    row[HOLD] = hold_cycles(row[OP], pixels, stores)
+        down, across = set_shape(op, pixels)
+        y, x = (rows - 1) // down * down, (columns - 1) // across * across
+        stores = served(tile_y, halo[0], halo[1], row[FIRST_ROW] + y, rows - y)
+        stores *= served(tile_x, halo[2], halo[3], row[FIRST_COLUMN] + x, columns - x)
+    row[HOLD] = hold_cycles(op, pixels, stores)
 
 
 @in_place
@@ -166,13 +174,12 @@ def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, c0):
         else:
             row[MAXIMUM] = layer[LayerColumn.MAXIMUM]
             row[WINDOW] = uses_window(row[KERNEL_ROWS], row[KERNEL_COLUMNS], stride_x)
-            slots = depthwise_slots(row[KERNEL_ROWS], row[KERNEL_COLUMNS], stride_x)
     row[IN_ADDRESS] &= LOCAL_MASK
     row[BOUND_Y], row[BOUND_X] = source[TensorColumn.HEIGHT], source[TensorColumn.WIDTH]
     row[PAD_VALUE] = layer[LayerColumn.PAD_VALUE]
     row[ZERO_POINT] = layer[LayerColumn.ZERO_POINT]
     row[CLAMP_LOW], row[CLAMP_HIGH] = layer[LayerColumn.CLAMP_LOW], layer[LayerColumn.CLAMP_HIGH]
-    _timing(row, layer, plan, slots)
+    _timing(row, layer, slots)
 
 
 @in_place
@@ -183,8 +190,9 @@ def move_to_round(row, plan, lanes, group):
     row[OUT_ADDRESS] += plane * plan[LayerPlan.OUT_PLANE]
     if row[OP] != ExecuteOp.CONV:
         row[IN_ADDRESS] = (row[IN_ADDRESS] + plane * plan[LayerPlan.IN_PLANE]) & LOCAL_MASK
-    if row[OP] == ExecuteOp.ADD:
+    if row[OP] == ExecuteOp.DEPTHWISE or row[OP] == ExecuteOp.ADD:
         row[BANK] = bank
+    if row[OP] == ExecuteOp.ADD:
         row[IN2_ADDRESS] += plane * plan[LayerPlan.IN2_PLANE]
 
 

@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
-from sim.arrays.geometry import add_slots, ceil_div, depthwise_slots, groups_of
+from sim.arrays.geometry import add_slots, ceil_div, groups_of
 from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.arrays.weight_stream import layer_beats, stream_beats, tail_channels
-from sim.mapping.execution import row_lead, weight_rows
+from sim.mapping.bands import choose_band
+from sim.mapping.execution import weight_rows
 from sim.mapping.mapper import ADD_ROWS
 from sim.mapping.splits import choose_split, split_count, split_cycles
 from sim.spec.accelerator import ADD_HOLD, DOT_WIDTH, REQUANTIZER_PHASES
@@ -112,21 +113,17 @@ def least_work(layer, source, target, pixels, hw, constants):
     if op == ExecuteOp.CONV:
         return _conv(layer, channels, outputs, tile_y, tile_x, pixels, hw)
     rounds = ceil_div(groups, hw.lanes // pixels)
-    hold, lead, hops = 0, 0, 0
-    if op == ExecuteOp.DEPTHWISE:
-        slots = depthwise_slots(
-            layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X], layer[LayerColumn.STRIDE_X]
-        )
-        lead = row_lead(layer, max(slots, REQUANTIZER_PHASES))
-    elif op == ExecuteOp.ADD:
+    hold, hops, slots = 0, 0, 0
+    if op == ExecuteOp.ADD:
         slots = add_slots(pixels)
         hold = ADD_HOLD
-    else:
+    elif op == ExecuteOp.POOL:
         slots = ceil_div(source[TensorColumn.HEIGHT], hw.pes_y)
         slots *= ceil_div(source[TensorColumn.WIDTH], hw.pes_x)
         hops = constants[Constant.POOL_HOP] * (hw.pes_x + hw.pes_y - 2)
-    cycles = max(slots, REQUANTIZER_PHASES)
-    last = tile_y * (ceil_div(tile_x, pixels) * cycles + lead) + hold + hops
+    last = tile_y * ceil_div(tile_x, pixels) * max(slots, REQUANTIZER_PHASES) + hold + hops
+    if op == ExecuteOp.DEPTHWISE:
+        _, _, _, last = choose_band(layer, pixels, tile_y, tile_x, REQUANTIZER_PHASES)
     rows = weight_rows(layer, channels)
     parameters = ADD_ROWS if op == ExecuteOp.ADD else REQUANTIZER_PHASES
     shared = layer[LayerColumn.SHARED] != 0

@@ -14,7 +14,7 @@ import numpy as np
 
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.tables import Hw, LayerColumn, TensorColumn
-from sim.mapping.execution import weight_rows
+from sim.mapping.execution import lets_pixels, weight_rows
 from sim.schedule.least_transfers import (
     every_pass_loads,
     least_passes,
@@ -149,7 +149,7 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
         done = other = bus = last_stored = least_issue = least_beats = float(IMPOSSIBLE)
         store_cycles = 0.0 if stored[i + 1] == 0 else stored[i + 1] * pace - slack
         lanes = 1
-        while lanes <= hw.lanes:
+        while lanes <= hw.lanes and lets_pixels(layer, lanes, hw.lanes, hw.lanes):
             work = least_work(layer, source, target, lanes, hw, constants)
             again = max(passes, work.loads) if work.blocks > 2 else 1
             beats = work.beats * again
@@ -183,8 +183,6 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
                 emptied_at = max(emptied_at, end)  # outputs of other blocks are stored meanwhile
             last_stored = min(last_stored, emptied_at + drain + store_lag)
             done, other, bus = min(done, end + drain), min(other, before), min(bus, moved)
-            if op != ExecuteOp.CONV and op != ExecuteOp.ADD:
-                break
             lanes *= 2
         now = Progress(done, other, bus)
         busy += least_issue + passes * (drain - 1)

@@ -6,10 +6,11 @@ The compiler encodes these rows, the cycle model walks them; there is no other l
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.arrays.geometry import ceil_div
+from sim.arrays.geometry import ceil_div, set_shape
 from sim.arrays.kernel import kernel
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.schedule_columns import (
+    BAND_ROWS,
     COLS,
     GROUPS,
     HOLD,
@@ -17,6 +18,7 @@ from sim.arrays.schedule_columns import (
     KIND,
     LANES,
     LAYER,
+    OP,
     PARAMETER_ROWS,
     PIXELS,
     QUEUE,
@@ -142,8 +144,10 @@ def weigh_schedule(rows, count, hw):
     for row in rows:
         i = row[LAYER]
         if row[QUEUE] == Queue.EXECUTE:
-            sets = ceil_div(row[WINDOW_COLUMNS], row[PIXELS])
-            computed[i] += row[WINDOW_ROWS] * (sets * row[INTERVAL] + row[ROW_LEAD]) + row[HOLD]
+            down, across = set_shape(row[OP], row[PIXELS])
+            sets = ceil_div(row[WINDOW_ROWS], down) * ceil_div(row[WINDOW_COLUMNS], across)
+            bands = ceil_div(row[WINDOW_ROWS], row[BAND_ROWS])
+            computed[i] += sets * row[INTERVAL] + bands * row[ROW_LEAD] + row[HOLD]
             computed[i] += DRAIN_CYCLES * row[WAIT_DRAIN]
         elif row[QUEUE] == Queue.LOAD and row[KIND] == LoadKind.WEIGHTS:
             own = row[LANES] * (row[PARAMETER_ROWS] + row[WEIGHT_ROWS])

@@ -139,8 +139,12 @@ EXECUTE_FIELDS = (
     Field("wait_drain", 1, "start only when the pipeline behind the issue stage is empty"),
     Field("half", 1, "register-file and parameter half to use"),
     Field("lanes", 4, "banks that store, from out_bank on, 0 … L / pixels"),
-    Field("pixels", 4, "CONV, ADD: neighbouring pixels computed at once (P), 1, 2, 4 … L"),
-    Field("bank", 3, "CONV: bank of the first input group; ADD: first bank to read"),
+    Field(
+        "pixels",
+        4,
+        "neighbouring pixels computed at once (P), 1, 2, 4 … L: of a row, DEPTHWISE of a column",
+    ),
+    Field("bank", 3, "CONV: bank of the first input group; DEPTHWISE, ADD: first bank to read"),
     Field("out_bank", 3, "first bank to store to"),
     Field("restore", 1, "CONV: windows start from the saved accumulators, not from 0"),
     Field("save", 1, "CONV: windows save their accumulators; lanes must be 0"),
@@ -150,7 +154,15 @@ EXECUTE_FIELDS = (
     Field("maximum", 1, "DEPTHWISE: the largest tap in place of the weighted sum"),
     Field("window", 1, "DEPTHWISE: four taps per cycle from the window ring, not one"),
     Field("hold", 7, "idle cycles after the last window"),
-    Field("row_lead", 6, "DEPTHWISE: further cycles of the first window of every row"),
+    Field(
+        "band_rows",
+        5,
+        "DEPTHWISE: rows of windows that are read together, a multiple of P; 1 without window",
+    ),
+    Field(
+        "ring_gap", 4, "DEPTHWISE: vectors between columns in the ring beyond kernel_rows, in fours"
+    ),
+    Field("row_lead", 6, "DEPTHWISE: further cycles of the first set of every band"),
     Field("initiation_interval", 20, "cycles per set of P windows (II)"),
     Field("window_rows", 10, "output rows of this descriptor, 1 …"),
     Field("window_columns", 10, "output columns of this descriptor, 1 …"),

@@ -192,6 +192,8 @@ class Emulator:
     def _execute(self, d: dict[str, int]) -> None:
         """Run an EXECUTE row by row; of a row, first the windows that are pixel 0 of a set.
 
+        DEPTHWISE's pixels are in a column: those of a row are all the same pixel of their sets.
+
         All arrays are [pes_y, pes_x, n, groups, S] : n windows, output groups of the round.
         """
         per_pixel = self.config.compute_lanes // d["pixels"]
@@ -200,9 +202,12 @@ class Emulator:
         quads = d["groups"] * (self.config.simd_units // DOT_WIDTH)
         steps = d["kernel_rows"] * d["kernel_columns"] * max(1, quads)
         weights = self.weights[d["half"], :, :steps].transpose(1, 3, 0, 2).astype(np.float64)
+        upright = d["op"] == ExecuteOp.DEPTHWISE
         for oy in range(d["window_rows"]):
-            for pixel in range(min(d["pixels"], d["window_columns"])):
-                ox = np.arange(pixel, d["window_columns"], d["pixels"])
+            across = 1 if upright else d["pixels"]
+            for first in range(min(across, d["window_columns"])):
+                ox = np.arange(first, d["window_columns"], across)
+                pixel = oy % d["band_rows"] % d["pixels"] if upright else first
                 lanes = pixel * per_pixel + groups
                 records = self.records[d["half"]][lanes]
                 if d["op"] == ExecuteOp.ADD:
@@ -249,7 +254,8 @@ class Emulator:
         """
         simd = self.config.simd_units
         banks, quads = self.config.compute_lanes, simd // DOT_WIDTH
-        total = np.zeros((*self.local.shape[:2], len(ox), weights.shape[2], simd))
+        groups = weights.shape[2]
+        total = np.zeros((*self.local.shape[:2], len(ox), groups, simd))
         y, x = oy * d["stride_y"], ox * d["stride_x"]
         step = 0
         largest = d["op"] == ExecuteOp.DEPTHWISE and d["maximum"]
@@ -259,7 +265,7 @@ class Emulator:
             for kx in range(d["kernel_columns"]):
                 for ky in range(d["kernel_rows"]):
                     row, slot = (0, 0) if d["op"] == ExecuteOp.POOL else divmod(step, DOT_WIDTH)
-                    own = self._tap(d, np.arange(banks), 0, y + ky, x + kx)
+                    own = self._tap(d, d["bank"] + np.arange(groups), 0, y + ky, x + kx)
                     if largest:
                         np.maximum(total, own, out=total)
                     else:

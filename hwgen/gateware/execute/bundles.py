@@ -4,7 +4,7 @@ from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
 
 from hwgen.gateware.primitives.ram import address_bits
-from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
+from sim.spec.accelerator import DOT_WIDTH, WINDOW_VECTORS, AcceleratorConfig
 
 __all__ = ["finish_layout", "read_layout", "step_layout", "window_layout"]
 
@@ -51,6 +51,7 @@ def step_layout(config: AcceleratorConfig) -> data.StructLayout:
 
     ``operand``: the step requantizes an ADD operand and multiplies nothing; ``second``: operand b.
     ``first``: the step begins a set of windows, with ``restore`` from accumulator row ``saved_row``.
+    ``positions`` are the lanes' own, and taps that are ``beyond`` lie ``gap`` rows further in the ring.
     ``maximum``: the set's accumulators keep the largest of the taps, not the weighted sum.
     """
     return data.StructLayout(
@@ -65,8 +66,10 @@ def step_layout(config: AcceleratorConfig) -> data.StructLayout:
             "advance": unsigned(1),
             "quad": unsigned(address_bits(config.simd_units // 4)),
             "private": unsigned(1),
-            "position": unsigned(address_bits(WINDOW_VECTORS)),
-            "tap": unsigned(4),
+            "positions": unsigned(config.compute_lanes * address_bits(WINDOW_VECTORS)),
+            "beyond": unsigned(DOT_WIDTH),
+            "gap": unsigned(address_bits(WINDOW_VECTORS // DOT_WIDTH)),
+            "tap": unsigned(DOT_WIDTH),
             "maximum": unsigned(1),
             "row": unsigned(address_bits(2 * config.weight_rows)),
         }
@@ -76,10 +79,10 @@ def step_layout(config: AcceleratorConfig) -> data.StructLayout:
 def window_layout(config: AcceleratorConfig) -> data.StructLayout:
     """Layout of a finished set of windows, with what later stages need of its descriptor.
 
-    Bit p of ``pixels`` tells whether pixel p exists; bit p of ``east`` and ``west``, and ``south``
-    and ``north``, which neighbours' vectors are stored besides the PE's own; ``row_span`` and
-    ``column_span`` how far from its own row and column the vectors of vertical and horizontal
-    neighbours go. ``lane_mask`` is the number of lanes per pixel, less 1.
+    Bit p of ``pixels`` tells whether pixel p exists; bit p of ``east``, ``west``, ``south`` and ``north``
+    which neighbours' vectors are stored besides the PE's own; ``row_span`` and ``column_span`` how far
+    from its own row and column the vectors of vertical and horizontal neighbours go, ``pixel_span`` how far
+    from a pixel's the next pixel's. ``lane_mask`` is the number of lanes per pixel, less 1.
     """
     address = unsigned(address_bits(config.bank_depth))
     lanes = unsigned(config.compute_lanes)
@@ -95,10 +98,11 @@ def window_layout(config: AcceleratorConfig) -> data.StructLayout:
             "address": address,
             "row_span": address,
             "column_span": address,
+            "pixel_span": address,
             "east": lanes,
             "west": lanes,
-            "south": unsigned(1),
-            "north": unsigned(1),
+            "south": lanes,
+            "north": lanes,
             "finish": finish_layout(),
         }
     )

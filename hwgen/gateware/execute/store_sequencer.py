@@ -79,12 +79,12 @@ class StoreSequencer(wiring.Component):
         east, west, south, north = Signal(), Signal(), Signal(), Signal()
 
         # Cycle 1: take. A row is over when no further horizontal neighbour follows. Bit 0 of
-        # `pixels`, `east` and `west` is for the present window.
+        # `pixels` and of the neighbours is for the present window.
         to_east = ~east & ~west & window.east[0]
         to_west = ~west & ~to_east & window.west[0]
         row_end = ~to_east & ~to_west
-        to_south = ~south & ~north & window.south
-        to_north = ~north & ~to_south & window.north
+        to_south = ~south & ~north & window.south[0]
+        to_north = ~north & ~to_south & window.north[0]
         pixel_end = row_end & ~to_south & ~to_north
         set_end = pixel_end & ~window.pixels[1:].any()
         with m.If(self.window.valid):
@@ -102,11 +102,13 @@ class StoreSequencer(wiring.Component):
                 m.d.sync += [south.eq(to_south), north.eq(to_north)]
             with m.If(pixel_end):
                 m.d.sync += [
-                    window.address.eq(window.address + 1),
+                    window.address.eq(window.address + window.pixel_span),
                     take_base.eq(take_base + window.lane_mask + 1),
                     window.pixels.eq(window.pixels >> 1),
                     window.east.eq(window.east >> 1),
                     window.west.eq(window.west >> 1),
+                    window.south.eq(window.south >> 1),
+                    window.north.eq(window.north >> 1),
                 ]
         m.d.comb += [
             self.push.eq(window.valid),

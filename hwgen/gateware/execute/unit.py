@@ -22,7 +22,7 @@ class ExecuteUnit(wiring.Component):
 
     A descriptor of N sets of II cycles, of which the last has k stores, that starts in cycle s has its
     `issue_end` in cycle s + T + `hold` and its `done` in cycle s + T + D + ``DRAIN`` + k.
-    T = N · II + `window_rows` · `row_lead`, for POOL plus 4 · (`pes_x` + `pes_y` - 2); D is P - 1 for CONV,
+    T = N · II + B · `row_lead` with B bands of `band_rows` rows, for POOL plus 4 · (`pes_x` + `pes_y` - 2); D is P - 1 for CONV,
     else 0. Descriptors of all kinds may follow each other without ``wait_drain``, as far as they do
     not read what an earlier one writes to the banks.
 
@@ -145,7 +145,9 @@ class ExecuteUnit(wiring.Component):
             control.advance.eq(advance),
             control.quad.eq(step.quad),
             control.ring_read.eq(multiply & step.private),
-            control.ring_read_position.eq(step.position),
+            control.ring_read_positions.eq(step.positions),
+            control.ring_beyond.eq(step.beyond),
+            control.ring_gap.eq(step.gap),
             control.weight_enable.eq(multiply),
             control.weight_row.eq(step.row),
         ]

@@ -7,7 +7,12 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import Out
 
 from hwgen.gateware.primitives.ram import address_bits
-from sim.spec.accelerator import REQUANTIZER_PHASES, WINDOW_VECTORS, AcceleratorConfig
+from sim.spec.accelerator import (
+    DOT_WIDTH,
+    REQUANTIZER_PHASES,
+    WINDOW_VECTORS,
+    AcceleratorConfig,
+)
 
 __all__ = [
     "ExecuteControl",
@@ -31,6 +36,8 @@ def _lane_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
         "quad": unsigned(address_bits(config.simd_units // 4)),
         "ring_read": unsigned(1),
         "ring_read_position": ring,
+        "ring_beyond": unsigned(DOT_WIDTH),
+        "ring_gap": unsigned(address_bits(WINDOW_VECTORS // DOT_WIDTH)),
         "weight_enable": unsigned(1),
         "weight_row": unsigned(address_bits(2 * config.weight_rows)),
         "multiply": unsigned(1),
@@ -67,6 +74,8 @@ def _pe_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
     """Fields that a PE uses, without those of `pad` and `receive`, which differ between PEs."""
     lanes = config.compute_lanes
     index = unsigned(address_bits(lanes))
+    lane_shapes = _lane_shapes(config)
+    position = lane_shapes.pop("ring_read_position")
     return {
         "read_enable": unsigned(lanes),
         "read_address": unsigned(address_bits(config.bank_depth)),
@@ -84,7 +93,8 @@ def _pe_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
         "write_address": unsigned(address_bits(config.bank_depth)),
         "from_south": unsigned(1),
         "from_north": unsigned(1),
-        **_lane_shapes(config),
+        "ring_read_positions": unsigned(lanes * position.width),
+        **lane_shapes,
     }
 
 
@@ -109,6 +119,8 @@ class LaneControl(wiring.Signature):
         i + 4: 4 bytes of the lane's vector to broadcast to its SIMD units.
     ring_read, ring_read_position
         i + 4: read the 4 vectors of the ring from that position on, modulo its length.
+    ring_beyond, ring_gap
+        i + 4: those of the 4 vectors, bit j for the j-th, that lie so many rows of banks further.
     weight_enable, weight_row
         i + 4: register-file row to read.
     multiply, private, tap
@@ -152,7 +164,7 @@ class LaneControl(wiring.Signature):
 
 
 class PeControl(wiring.Signature):
-    """Control of a PE: :class:`LaneControl` and the fields of the PE's own units.
+    """Control of a PE: :class:`LaneControl`, for all lanes, and the fields of the PE's own units.
 
     Parameters
     ----------
@@ -166,6 +178,8 @@ class PeControl(wiring.Signature):
     incoming, source_mask, source_base, pad, pad_value
         r + 2: lanes (bit l for lane l) whose incoming register takes a vector: that of bank
         ``(l & source_mask) | source_base``, or `pad_value` in all bytes with `pad`.
+    ring_read_positions
+        The lanes' `ring_read_position`, lane 0's lowest.
     vertical
         With `reduce`: the neighbour is the southern PE, not the eastern PE.
     receive

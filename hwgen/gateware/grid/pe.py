@@ -115,7 +115,12 @@ class Pe(wiring.Component):
         lane = Lane(self.config)
         m.submodules[f"lane_{index}"] = unique(lane)
         for name in LaneControl(self.config).members:
-            m.d.comb += getattr(lane.control, name).eq(getattr(control, name))
+            if name == "ring_read_position":
+                field = control.ring_read_positions
+                value = field.word_select(index, len(field) // self.config.compute_lanes)
+            else:
+                value = getattr(control, name)
+            m.d.comb += getattr(lane.control, name).eq(value)
         m.d.comb += [
             lane.incoming.eq(feed.vector[index]),
             lane.weight_write.eq(self.weight_write[index]),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from accelerators import small_accelerator
-from sim.arrays.geometry import depthwise_slots
+from execute_descriptors import bands, window_sets
 from sim.arrays.plan_columns import Failure, LayerPlan
 from sim.arrays.tables import COLUMNS, LayerColumn, accelerator_row
 from sim.mapping.execution import (
@@ -16,7 +16,7 @@ from sim.mapping.execution import (
     choose_pixels,
     interval,
     layer_cycles,
-    row_lead,
+    lets_pixels,
     stored_weight_rows,
     weight_blocks,
     weight_bytes,
@@ -79,10 +79,8 @@ def scheduled_cycles(mapped: Mapped, index: int) -> int:
         value = {name: int(row[i]) for name, i in COLUMNS.items()}
         if (value["queue"], value["layer"], value["pass"]) != (Queue.EXECUTE, index, 0):
             continue
-        for _ in range(value["window_rows"]):
-            total += value["row_lead"]
-            for _ in range(0, value["window_columns"], value["pixels"]):
-                total += value["initiation_interval"]
+        total += len(bands(value)) * value["row_lead"]
+        total += len(list(window_sets(value))) * value["initiation_interval"]
         total += DESCRIPTOR_CYCLES
         if value["op"] == ExecuteOp.CONV:
             total += value["pixels"]
@@ -194,9 +192,11 @@ def test_pixels_are_those_of_the_least_time() -> None:
             rows = stored_weight_rows(layer, channels, outputs, hw)
             choices = []
             for p in (1, 2, 4, 8):
-                if p > case.config.compute_lanes or (p > 1 and p >= 2 * plan[LayerPlan.TILE_X]):
+                if p > case.config.compute_lanes:
                     continue
-                if p > 1 and layer[LayerColumn.OP] not in (ExecuteOp.CONV, ExecuteOp.ADD):
+                if p > 1 and not lets_pixels(
+                    layer, p, *plan[LayerPlan.TILE_Y : LayerPlan.TILE_X + 1]
+                ):
                     continue
                 own, loads = planned(mapped, case, index, p)
                 moved = loads * int(size / case.config.bytes_per_cycle)
@@ -227,33 +227,38 @@ def test_the_interval_is_that_of_the_set_with_most_stores(seed: int) -> None:
         first = [int(rng.integers(0, n)) for n in tile]
         count = [int(rng.integers(1, n - f + 1)) for n, f in zip(tile, first, strict=True)]
         pixels, slots = int(rng.choice([1, 2, 4, 8])), int(rng.integers(1, 12))
+        op = ExecuteOp(int(rng.integers(0, 3)))
+        down, across = (pixels, 1) if op == ExecuteOp.DEPTHWISE else (1, pixels)
         most = max(
             sum(
                 window_stores(tile, halo, y, x)
-                for x in range(left, min(left + pixels, first[1] + count[1]))
+                for y in range(top, min(top + down, first[0] + count[0]))
+                for x in range(left, min(left + across, first[1] + count[1]))
             )
-            for y in range(first[0], first[0] + count[0])
-            for left in range(first[1], first[1] + count[1], pixels)
+            for top in range(first[0], first[0] + count[0], down)
+            for left in range(first[1], first[1] + count[1], across)
         )
         for saves in (False, True):
             cycles = interval(
-                slots, pixels, count[0], count[1], first[0], first[1], tile[0], tile[1],
+                slots, op, pixels, count[0], count[1], first[0], first[1], tile[0], tile[1],
                 tuple(halo), saves,
             )  # fmt: skip
             assert cycles == (max(4, slots) if saves else max(4, slots, most))
 
 
-def test_only_a_depthwise_window_has_a_lead() -> None:
-    for kernel_y, kernel_x, stride in itertools.product(range(1, 10), range(1, 10), (1, 2, 3)):
-        layer = layer_row(ExecuteOp.DEPTHWISE, kernel_y, kernel_x, stride)
-        vectors = {(y, x) for y in range(kernel_y) for x in range(kernel_x)}
-        fresh = {(y, x + stride) for y, x in vectors} - vectors
-        cycles = max(4, depthwise_slots(kernel_y, kernel_x, stride))
-        in_ring = len(vectors) + len(fresh) <= 64
-        # the first window of a row reads all its vectors, one per cycle
-        assert row_lead(layer, cycles) == (max(0, len(vectors) - cycles) if in_ring else 0)
-        for op in (ExecuteOp.CONV, ExecuteOp.ADD, ExecuteOp.POOL):
-            assert row_lead(layer_row(op, kernel_y, kernel_x, stride), 4) == 0
+def test_pixels_are_those_that_exist_and_that_the_ring_holds() -> None:
+    for kernel, stride, pixels in itertools.product((1, 2, 3, 5, 7), (1, 2, 3), (1, 2, 4, 8)):
+        layer = layer_row(ExecuteOp.DEPTHWISE, kernel, kernel, stride)
+        layer[LayerColumn.STRIDE_Y] = stride
+        column = kernel + 4 * -(-(pixels - 1) * stride // 4)
+        in_ring = kernel * (kernel + min(kernel, stride)) <= 64
+        in_ring &= pixels == 1 or (kernel > 1 and kernel * column < 64)
+        assert lets_pixels(layer, pixels, 8, 1) == (pixels == 1 or in_ring)
+        assert lets_pixels(layer, pixels, pixels // 2, 9) == (pixels == 1)
+        for op in (ExecuteOp.CONV, ExecuteOp.ADD):
+            assert lets_pixels(layer_row(op, kernel, kernel), pixels, 1, 5) == (pixels < 10)
+            assert lets_pixels(layer_row(op, kernel, kernel), pixels, 9, 2) == (pixels < 4)
+        assert lets_pixels(layer_row(ExecuteOp.POOL, kernel, kernel), pixels, 9, 9) == (pixels == 1)
 
 
 def test_weight_rows_hold_four_products_of_every_output() -> None:

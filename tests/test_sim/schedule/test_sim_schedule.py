@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from execute_descriptors import least_ring_times, ring_pitch, set_stores, window_sets
 from sim.arrays.geometry import ceil_div, most_served, segment_slots
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.schedule_columns import FIELD_HIGH, FIELD_LOW
@@ -415,21 +416,6 @@ def test_transfers_stay_inside_their_tensor_and_move_it_whole() -> None:
     assert spilled > 50
 
 
-def set_stores(row: Row) -> list[int]:
-    """Stores of every set of a descriptor's windows, pixel by pixel."""
-    stores = []
-    for oy in range(row["first_row"], row["first_row"] + row["window_rows"]):
-        rows = 1 + (oy < row["halo_bottom"]) + (oy >= row["tile_rows"] - row["halo_top"])
-        end = row["first_column"] + row["window_columns"]
-        for left in range(row["first_column"], end, row["pixels"]):
-            columns = sum(
-                1 + (ox < row["halo_right"]) + (ox >= row["tile_columns"] - row["halo_left"])
-                for ox in range(left, min(end, left + row["pixels"]))
-            )
-            stores.append(1 if row["save"] else rows * columns)
-    return stores
-
-
 def least_slots(row: Row, simd: int) -> int:
     """Reads and steps of a set of windows, at least."""
     taps = row["kernel_rows"] * row["kernel_columns"]
@@ -438,10 +424,7 @@ def least_slots(row: Row, simd: int) -> int:
     if row["op"] == ExecuteOp.ADD:
         return max(12, row["pixels"] + max(4, row["pixels"]))
     if row["op"] == ExecuteOp.DEPTHWISE:
-        if not row["window"]:
-            return taps
-        fresh = row["kernel_rows"] * min(row["kernel_columns"], row["stride_x"])
-        return max(-(-taps // 4), fresh)
+        return -(-taps // 4) if row["window"] else taps
     slots = 0
     for group in range(row["groups"]):
         first = row["first_quad"] if group == 0 else 0
@@ -451,22 +434,31 @@ def least_slots(row: Row, simd: int) -> int:
 
 
 def test_the_interval_is_the_least_that_holds_steps_reads_and_stores() -> None:
+    together = 0
     for case in cases():
         for row in executes(case):
-            stores = set_stores(row) if row["op"] != ExecuteOp.POOL else [1]
+            stores = [len(set_stores(row, *place)) for place in window_sets(row)]
             least = max(4, *stores, least_slots(row, case.config.simd_units))
+            lead = 0
+            if row["window"]:
+                least, lead = least_ring_times(row, least)
             assert row["initiation_interval"] == least
+            assert row["row_lead"] == lead
             hold = max(0, stores[-1] - 4)
             if row["op"] == ExecuteOp.CONV:
                 hold += row["pixels"] - 1
             elif row["op"] == ExecuteOp.ADD:
                 hold = max(hold, 3)
             assert row["hold"] == hold
-            lead = max(0, row["kernel_rows"] * row["kernel_columns"] - least)
-            assert row["row_lead"] == (lead if row["window"] else 0)
             if row["window"]:
                 fresh = min(row["kernel_columns"], row["stride_x"])
                 assert row["kernel_rows"] * (row["kernel_columns"] + fresh) <= 64
+            if row["band_rows"] > 1:
+                together += 1
+                assert row["window"]
+                assert row["band_rows"] % row["pixels"] == 0
+                assert row["kernel_columns"] * ring_pitch(row) < 64
+    assert together > 50
 
 
 def test_banks_and_lanes_are_those_of_the_round() -> None:
@@ -490,9 +482,9 @@ def test_banks_and_lanes_are_those_of_the_round() -> None:
             groups = ceil_div(int(mapping.tensors[row["layer"] + 1, 2]), simd)
             if not row["save"]:
                 assert row["lanes"] == min(per_round, groups - row["round"] * per_round)
-            if row["op"] == ExecuteOp.ADD:
+            if row["op"] in (ExecuteOp.DEPTHWISE, ExecuteOp.ADD):
                 assert row["bank"] == row["out_bank"]
-            elif row["op"] != ExecuteOp.CONV:
+            elif row["op"] == ExecuteOp.POOL:
                 assert row["pixels"] == 1
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import execute_descriptors
 from accelerators import small_accelerator
-from execute_descriptors import Descriptor, set_stores, window_sets
+from execute_descriptors import Descriptor, pixel_window, set_stores, window_sets
 from gateware_simulation import simulate
 from hwgen.gateware.execute.unit import ExecuteUnit
 from hwgen.gateware.grid.grid import Grid
@@ -86,7 +86,7 @@ class GridModel:
     def accumulate(self, d: Descriptor, pe: tuple[int, int], row: int, column: int) -> Any:
         """Accumulators int64[L, S] of a set of windows of CONV, DEPTHWISE or POOL.
 
-        Lanes of pixels beyond the row compute what no one stores: here 0.
+        Lanes of pixels beyond the row or column compute what no one stores: here 0.
         """
         lanes, simd = self.config.compute_lanes, self.config.simd_units
         weights = self.weights[d["half"]].astype(np.int64)
@@ -95,14 +95,16 @@ class GridModel:
             total -= 128
         for lane in range(lanes):
             pixel = lane // (lanes // d["pixels"])
-            if column + pixel >= d["window_columns"]:
+            y, x = pixel_window(d, row, column, pixel)
+            if y >= d["window_rows"] or x >= d["window_columns"]:
                 continue
-            top, left = row * d["stride_y"], (column + pixel) * d["stride_x"]
+            top, left = y * d["stride_y"], x * d["stride_x"]
             if d["op"] != ExecuteOp.CONV:
                 for tap in range(d["kernel_rows"] * d["kernel_columns"]):
                     kx, ky = divmod(tap, d["kernel_rows"])
                     index, byte = divmod(tap, 4) if d["op"] == ExecuteOp.DEPTHWISE else (0, 0)
-                    vector = self.read(d, pe, lane, top + ky, left + kx)
+                    bank = d["bank"] + lane % (lanes // d["pixels"])
+                    vector = self.read(d, pe, bank, top + ky, left + kx)
                     if d["maximum"]:
                         total[lane] = np.maximum(total[lane], vector)
                     else:
@@ -184,7 +186,8 @@ class GridModel:
         for index, (row, column, count) in enumerate(window_sets(d)):
             outputs = self.compute(d, row, column, index)
             for pixel, dy, dx in set_stores(d, row, column, count):
-                y, x = row + dy * d["tile_rows"], column + pixel + dx * d["tile_columns"]
+                y, x = pixel_window(d, row, column, pixel)
+                y, x = y + dy * d["tile_rows"], x + dx * d["tile_columns"]
                 address = d["out_address"] + y * d["out_row"] + x
                 for py, px in outputs:
                     vectors = outputs.get((py + dy, px + dx), zeros)
@@ -303,9 +306,11 @@ def random_descriptor(rng: random.Random, config: AcceleratorConfig, previous: i
     lanes, quads = config.compute_lanes, config.simd_units // 4
     source = rng.choice((0, previous))
     target = rng.choice([region for region in (1, 2) if region != source])
-    pixels = 1 << rng.randrange(lanes.bit_length()) if op in (ExecuteOp.CONV, ExecuteOp.ADD) else 1
-    pool = op == ExecuteOp.POOL
+    pool, depthwise = op == ExecuteOp.POOL, op == ExecuteOp.DEPTHWISE
+    pixels = 1 if pool else 1 << rng.randrange(lanes.bit_length())
     tile_rows, tile_columns = (1, 1) if pool else (rng.randint(1, 2), rng.randint(1, pixels + 2))
+    if depthwise:
+        tile_rows, tile_columns = tile_columns, tile_rows
     first_row, first_column = rng.randrange(tile_rows), rng.randrange(tile_columns)
     columns = tile_columns - first_column
     stride_x = rng.randint(1, 2)
@@ -345,11 +350,16 @@ def random_descriptor(rng: random.Random, config: AcceleratorConfig, previous: i
     }
     d["out_bank"] = rng.randint(0, lanes - d["lanes"])
     d |= {f"halo_{side}": rng.randrange(2) for side in ("top", "bottom", "left", "right")}
-    if op == ExecuteOp.ADD:
+    if op in (ExecuteOp.DEPTHWISE, ExecuteOp.ADD):
         d["bank"] = rng.randrange(pixels) * (lanes // pixels)
-    if op == ExecuteOp.DEPTHWISE:
-        d["window"] = int(rng.random() < 0.7)
+    if depthwise:
         d["maximum"] = rng.randrange(2)
+        d["window"] = int(pixels > 1 or rng.random() < 0.7)
+        if d["window"]:
+            d["band_rows"] = pixels * rng.randint(1, 2)
+        if pixels > 1 or d.get("band_rows", 1) > 1:
+            # with a column of the ring of at most 2 + 4 * 4 vectors
+            d |= {"kernel_rows": rng.randint(2, 3), "stride_y": 1}
     if op == ExecuteOp.CONV:
         d |= {"bank": rng.randrange(lanes), "groups": rng.randint(1, 2 * lanes)}
         d["first_quad"] = rng.randrange(quads)

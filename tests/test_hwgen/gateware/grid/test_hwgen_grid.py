@@ -243,7 +243,8 @@ def test_pool_sums_over_all_pes(shape: tuple[int, int, int]) -> None:
         script[1] |= {"read_enable": every}
         script[2] |= {"incoming": every, "source_mask": lanes - 1}
         script[3] |= {"ring_write": 1, "ring_write_position": 62}
-        script[4] |= {"ring_read": 1, "ring_read_position": 62, "weight_enable": 1}
+        script[4] |= {"ring_read": 1, "weight_enable": 1}
+        script[4]["ring_read_positions"] = sum(62 << 6 * lane for lane in range(lanes))
         script[5] |= {"multiply": 1, "private": 1, "tap": 1}
         script[6] |= {"accumulate": 1, "restart": 1}
         script[7] |= {"capture": 1}
