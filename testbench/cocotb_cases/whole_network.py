@@ -52,7 +52,7 @@ async def _run_all(dut: Any) -> None:
     state = {"run": 0}
     cocotb.start_soon(_report(bench, state))
     await ClockCycles(dut.clk, RESET_CYCLES)
-    dut.rst.value = 0
+    dut.aresetn.value = 1
     await ClockCycles(dut.clk, SETTLE_CYCLES)
     await bench.load_program()
     for register, value in options["registers"].items():
