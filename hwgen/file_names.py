@@ -9,4 +9,4 @@ SINGLE_FILE = "cosilico.v"
 """All modules in a file, where that is asked for."""
 
 MANIFEST_FILE = "manifest.json"
-"""What the files hold: configuration, ports, memories."""
+"""Configuration, ports and memories of the files, as JSON."""

@@ -112,7 +112,7 @@ _TRACES = {
 
 
 def is_trace(name: str) -> bool:
-    """Whether a port is one that only a bench reads."""
+    """Whether only a bench reads a port."""
     return name.startswith(TRACE_PREFIX)
 
 

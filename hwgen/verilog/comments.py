@@ -26,7 +26,7 @@ def described(component: object) -> str:
 
 
 def comment_lines(text: str) -> list[str]:
-    """Return a text as comment lines; an empty one has none."""
+    """Return a text as comment lines; an empty text has no line."""
     return [f"// {line}".rstrip() for line in _lines(text)]
 
 

@@ -48,7 +48,7 @@ def wrapped(line: str) -> list[str]:
 
 
 def block(indent: str, head: str, statements: list[str]) -> list[str]:
-    """Return statements behind a condition, on the same line if there is only one."""
+    """Return statements behind a condition, a single statement on the same line."""
     if len(statements) == 1:
         line = f"{indent}{head}{statements[0]}"
         if len(line) <= LINE or not head:

@@ -4,16 +4,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from hwgen.verilog.expressions import Expressions
 from hwgen.verilog.identifiers import Identifiers
 from hwgen.verilog.layout import block, constant, range_text, wrapped
-from hwgen.verilog.netlist import Bits, Cell, NetlistModule, Part, Signal, signal_width
-from hwgen.verilog.operators import ATOM, REDUCTION, TERNARY, UNARY, Operation, Rendered
-from hwgen.verilog.usage import PURPOSES, Usage, first_wire, is_private, whole_private
+from hwgen.verilog.netlist import Cell, NetlistModule, Part, Signal, signal_width
+from hwgen.verilog.operators import UNARY, Operation
+from hwgen.verilog.usage import Usage, first_wire, whole_private
 
 __all__ = ["InstanceText", "ModuleText", "port_names", "write_module"]
-
-_NESTED = 64
-"""Longest expression to stand within another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,100 +102,12 @@ class _Writer:
         self.usage = Usage(module, parts)
         self.instantiate = instantiate
         self.parts = parts
-        self.placed: list[tuple[Cell, str]] = []
-        self.identifiers = Identifiers()
-        self.known: dict[str, str] = {}
-        self.spare: list[str] = []
-        self.read: dict[str, int] = defaultdict(int)
-
-    # Names
-
-    def _identifier(self, wire: str) -> str:
-        """Return a wire's name in the text."""
-        if wire not in self.known:
-            self.known[wire] = self.identifiers.take(self._described(wire))
-        return self.known[wire]
-
-    def _described(self, wire: str) -> str:
-        """Return a name: the netlist's, or what the wire drives and what for."""
-        if not is_private(wire):
-            return wire
-        source = wire
-        seen: set[str] = set()
-        while is_private(source) and source not in seen and self.usage.users[source]:
-            seen.add(source)
-            source = self.usage.users[source][0][0]
-        base = "net" if is_private(source) else source
-        _, purpose = next(iter(self.usage.users[wire]), ("", ""))
-        if purpose in PURPOSES:
-            return f"{base}_{purpose}"
-        if wire in self.usage.driver:
-            return f"{base}_{self.usage.driver[wire].word}"
-        return f"{base}_register" if wire in self.usage.stored else base
-
-    # Expressions
-
-    def _expression(self, signal: Signal) -> Rendered:
-        """Return a signal as an expression of exactly its width."""
-        resolved = self.usage.resolve(signal)
-        pieces: list[Rendered] = []
-        counts: list[int] = []
-        previous: Bits | Part | None = None
-        for part in resolved:
-            if part == previous and isinstance(part, Part):
-                counts[-1] += 1
-                continue
-            previous = part
-            pieces.append(self._piece(part))
-            counts.append(1)
-        if len(pieces) == 1 and counts[0] == 1:
-            return pieces[0]
-        texts = [
-            text if count == 1 else f"{{{count}{{{text}}}}}"
-            for (text, _), count in zip(pieces, counts, strict=True)
-        ]
-        joined = texts[0] if len(texts) == 1 else f"{{{', '.join(texts)}}}"
-        return joined, ATOM
-
-    def _piece(self, part: Bits | Part) -> Rendered:
-        if isinstance(part, Bits):
-            return constant(part.value), ATOM
-        if self.usage.nestable(part.wire) and part.wire not in self.known:
-            rendered = self._operation(self.usage.driver[part.wire])
-            if len(rendered[0]) <= _NESTED:
-                return rendered
-        self.read[part.wire] |= ((1 << part.width) - 1) << part.low
-        return self._place(part), ATOM
-
-    def _place(self, part: Part) -> str:
-        """Return bits of a named net."""
-        name = self._identifier(part.wire)
-        width = self.module.wires[part.wire].width
-        if part.width == width:
-            return name
-        if part.width == 1:
-            return f"{name}[{part.low}]"
-        return f"{name}[{part.low + part.width - 1}:{part.low}]"
-
-    def _operation(self, operation: Operation) -> Rendered:
-        rendered = [self._expression(operand) for operand in operation.operands]
-        texts = []
-        for place, (text, binding) in enumerate(rendered):
-            texts.append(f"({text})" if _needs_parentheses(operation, place, binding) else text)
-        return operation.text(*texts), rendered[0][
-            1
-        ] if operation.binding == ATOM else operation.binding
-
-    # Text
+        self.expressions = Expressions(module, self.usage)
+        self.known = self.expressions.known
+        self.placed = list(zip(self.usage.instances, self.expressions.instances, strict=True))
 
     def lines(self, order: Sequence[str], comments: Mapping[str, str]) -> list[str]:
         """Return the ports and the body."""
-        self.known = {port: self.identifiers.take(port) for port in self.module.ports}
-        for cell in self.usage.instances:
-            self.placed.append((cell, self.identifiers.take(cell.name)))
-        for name in self.module.wires:
-            if not is_private(name):
-                self._identifier(name)
         registered = self._registers()
         placed = self._instances()
         assigned = self._assignments()
@@ -215,7 +125,7 @@ class _Writer:
             notes = [comments.get(port, ""), "signed" if wire.signed else ""]
             note = ", ".join(filter(None, notes))
             comment = f"  // {note}" if note else ""
-            yield f"    {kind}{range_text(wire.width)} {self._identifier(port)}{comma}{comment}"
+            yield f"    {kind}{range_text(wire.width)} {self.expressions.identifier(port)}{comma}{comment}"
 
     def _declarations(self) -> list[str]:
         lines = []
@@ -226,15 +136,15 @@ class _Writer:
             kind = "reg" if name in self.usage.stored else "wire"
             comment = "  // signed" if wire.signed else ""
             lines.append(f"  {kind}{range_text(wire.width)} {identifier};{comment}")
-        return [*sorted(lines, key=lambda line: line.startswith("  wire")), *self.spare]
+        return [*sorted(lines, key=lambda line: line.startswith("  wire")), *self.expressions.spare]
 
     def _assignments(self) -> list[str]:
         lines = []
         for left, right in self.usage.connections:
-            if not any(self._needed(part) for part in left):
+            if not any(self.expressions.needed(part) for part in left):
                 continue
-            text, _ = self._expression(right)
-            lines += wrapped(f"  assign {self._target(left)} = {text};")
+            text, _ = self.expressions.expression(right)
+            lines += wrapped(f"  assign {self.expressions.target(left)} = {text};")
         pending = list(self.usage.operations)
         # What is nested elsewhere is known when its user has been written.
         for result, operation in pending:
@@ -254,33 +164,12 @@ class _Writer:
         return lines
 
     def _assignment(self, result: Signal, operation: Operation) -> list[str]:
-        target = self._target(result)
+        target = self.expressions.target(result)
         extra = operation.width - signal_width(result)
-        text, _ = self._operation(operation)
+        text, _ = self.expressions.operation(operation)
         if extra:
-            target = f"{{{self._spare(first_wire(result), extra)}, {target}}}"
+            target = f"{{{self.expressions.spare_net(first_wire(result), extra)}, {target}}}"
         return wrapped(f"  assign {target} = {text};")
-
-    def _target(self, signal: Signal) -> str:
-        parts = [
-            self._place(part) if self._needed(part) else self._spare(part.wire, part.width)
-            for part in signal
-            if isinstance(part, Part)
-        ]
-        return parts[0] if len(parts) == 1 else f"{{{', '.join(parts)}}}"
-
-    def _needed(self, part: Bits | Part) -> bool:
-        """Whether bits have a name or a user."""
-        return isinstance(part, Part) and bool(
-            not is_private(part.wire) or self.usage.users[part.wire] or part.wire in self.known
-        )
-
-    def _spare(self, name: str, width: int) -> str:
-        """Declare a net whose value nothing needs."""
-        known = self.known.get(name, "net")
-        identifier = self.identifiers.take(f"{known}_unused")
-        self.spare.append(f"  wire{range_text(width)} {identifier};")
-        return identifier
 
     def _registers(self) -> list[str]:
         """Return registers with the same clear and enable in one process each."""
@@ -289,17 +178,17 @@ class _Writer:
             _check_register(cell)
             clear = self._condition(cell, "SRST")
             enable = self._condition(cell, "EN")
-            self._expression(cell.pins["CLK"])
+            self.expressions.expression(cell.pins["CLK"])
             kind = "gated" if cell.kind == "$sdffce" else ""
             groups[clear, enable, kind].append(cell)
         lines: list[str] = []
         for (clear, enable, kind), cells in groups.items():
-            clock = self._expression(cells[0].pins["CLK"])[0]
+            clock = self.expressions.expression(cells[0].pins["CLK"])[0]
             lines += [] if not lines else [""]
             lines.append(f"  always @(posedge {clock})")
             lines += self._process(clear, enable, kind, cells)
         initial = [
-            f"    {self._place(Part(wire.name, 0, wire.width))} = {constant(wire.initial)};"
+            f"    {self.expressions.place(Part(wire.name, 0, wire.width))} = {constant(wire.initial)};"
             for wire in self.module.wires.values()
             if wire.initial and wire.name in self.usage.stored
         ]
@@ -310,7 +199,7 @@ class _Writer:
     def _condition(self, cell: Cell, pin: str) -> str:
         if pin not in cell.pins:
             return ""
-        text, binding = self._expression(cell.pins[pin])
+        text, binding = self.expressions.expression(cell.pins[pin])
         if cell.parameters[f"{pin}_POLARITY"]:
             return text
         return f"~{text}" if binding <= UNARY else f"~({text})"
@@ -318,8 +207,8 @@ class _Writer:
     def _process(self, clear: str, enable: str, kind: str, cells: list[Cell]) -> list[str]:
         cleared, stored = [], []
         for cell in cells:
-            target = self._target(cell.pins["Q"])
-            stored.append(f"{target} <= {self._expression(cell.pins['D'])[0]};")
+            target = self.expressions.target(cell.pins["Q"])
+            stored.append(f"{target} <= {self.expressions.expression(cell.pins['D'])[0]};")
             if clear:
                 width = signal_width(cell.pins["Q"])
                 value = f"{cell.parameters['SRST_VALUE']:0{width}b}"
@@ -343,11 +232,15 @@ class _Writer:
             ports = {} if part is None else port_names(part)
             pins = []
             for pin, signal in cell.pins.items():
-                text = self._target(signal) if pin in outputs else self._expression(signal)[0]
+                text = (
+                    self.expressions.target(signal)
+                    if pin in outputs
+                    else self.expressions.expression(signal)[0]
+                )
                 pins.append(f".{ports.get(pin, pin)}({text})")
             for pin in [pin for pin in outputs if pin not in cell.pins]:
-                identifier = self.identifiers.take(f"{instance}_{ports[pin]}_unused")
-                self.spare.append(f"  wire{range_text(outputs[pin])} {identifier};")
+                identifier = self.expressions.identifiers.take(f"{instance}_{ports[pin]}_unused")
+                self.expressions.spare.append(f"  wire{range_text(outputs[pin])} {identifier};")
                 pins.append(f".{ports[pin]}({identifier})")
             given = ", ".join(f".{name}({value})" for name, value in cell.parameters.items())
             parameters = f"#({given}) " if given else ""
@@ -365,11 +258,11 @@ class _Writer:
             wire = self.module.wires.get(name)
             if wire is None or wire.side == "output" or identifier.endswith("_unused"):
                 continue
-            missing = ((1 << wire.width) - 1) & ~self.read[name]
-            parts += [self._place(part) for part in _runs(name, missing)]
+            missing = ((1 << wire.width) - 1) & ~self.expressions.read[name]
+            parts += [self.expressions.place(part) for part in _runs(name, missing)]
         if not parts:
             return []
-        spare = self.identifiers.take("unused")
+        spare = self.expressions.identifiers.take("unused")
         comment = "  // Bits that this module does not need"
         text = f"&{{1'b0, {', '.join(parts)}}}"
         return [comment, *wrapped(f"  wire {spare} = {text};")]
@@ -386,24 +279,13 @@ def _branches(indent: str, branches: list[tuple[str, list[str]]]) -> list[str]:
     return lines
 
 
-def _needs_parentheses(operation: Operation, place: int, binding: int) -> bool:
-    """Whether an operand stands in parentheses, for the language or for the reader."""
-    if operation.wraps or binding == ATOM or operation.binding == ATOM:
-        return False
-    if operation.binding == TERNARY:
-        return place < 2 and binding > (UNARY if place == 0 else REDUCTION)
-    if operation.binding == UNARY or binding != operation.binding:
-        return binding > UNARY or operation.binding == UNARY
-    return not operation.chains
-
-
 def _check_register(cell: Cell) -> None:
     if not cell.parameters["CLK_POLARITY"]:
         raise ValueError(f"register {cell.name!r} must have a rising clock")
 
 
 def _runs(wire: str, mask: int) -> list[Part]:
-    """Return the runs of ones of a mask, the highest first."""
+    """Return the runs of set bits of a mask, the highest first."""
     runs: list[Part] = []
     low = 0
     while mask >> low:

@@ -84,7 +84,7 @@ WORDS = (
 """Words that name the results of operators."""
 
 _FEW = 6
-"""Bits of which a reduction prints one by one."""
+"""Most bits that a reduction prints bit by bit."""
 
 SHIFTS_RIGHT = ("$shr", "$shift")
 

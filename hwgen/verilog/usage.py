@@ -96,7 +96,7 @@ class Usage:
         return {name: wire.width for name, wire in part.wires.items() if wire.side == "output"}
 
     def nestable(self, wire: str) -> bool:
-        """Whether a net is a private one that is used once, whole, so that its operator can be nested."""
+        """Whether a private net is used once and whole, so that its operator can be nested."""
         operation = self.driver.get(wire)
         return (
             operation is not None
@@ -207,10 +207,10 @@ def whole_private(signal: Signal, module: NetlistModule) -> bool:
 
 
 def first_wire(signal: Signal) -> str:
-    """Name of the first wire in a signal that has one."""
+    """Name of the first wire in a signal that is not all constants."""
     return next(part.wire for part in signal if isinstance(part, Part))
 
 
 def _initial_bits(wire: Wire, part: Part) -> str:
-    """Bits of a wire's initial value; empty without one."""
+    """Bits of a wire's initial value; empty without a value."""
     return wire.initial[wire.width - part.low - part.width : wire.width - part.low]

@@ -16,7 +16,7 @@ needs_icarus = pytest.mark.skipif(
 )
 
 _INITIAL_VALUE = re.compile(r"^( *reg [^;=]*?) = \d+'[hbd][0-9a-fx]+;", re.MULTILINE)
-"""As Yosys writes them."""
+"""Initial values as Yosys writes them."""
 
 _INITIAL_BLOCK = re.compile(
     r"^  initial begin\n(?:    [\w\[\]:]+ = \d+'[hbd][0-9a-fx]+;\n)+  end\n", re.MULTILINE

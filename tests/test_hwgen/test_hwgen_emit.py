@@ -252,12 +252,12 @@ def test_a_single_file_holds_the_same_modules(tmp_path: Path) -> None:
     config = CONFIGS["single PE"]
     made = write(config, tmp_path / "many")
     options = VerilogOptions(trace=False)
-    one = verilog_files.generate(config, options, version="1.2.3", single_file=True)
-    assert one.names == (SINGLE_FILE, FILE_LIST, MANIFEST_FILE)
-    assert one.files[FILE_LIST] == f"{SINGLE_FILE}\n"
+    single = verilog_files.generate(config, options, version="1.2.3", single_file=True)
+    assert single.names == (SINGLE_FILE, FILE_LIST, MANIFEST_FILE)
+    assert single.files[FILE_LIST] == f"{SINGLE_FILE}\n"
     pattern = r"^module .*?^endmodule"
     modules = re.findall(pattern, made.text, re.DOTALL | re.MULTILINE)
-    assert re.findall(pattern, one.files[SINGLE_FILE], re.DOTALL | re.MULTILINE) == modules
+    assert re.findall(pattern, single.files[SINGLE_FILE], re.DOTALL | re.MULTILINE) == modules
 
 
 def test_a_prefix_begins_all_names(tmp_path: Path) -> None:
