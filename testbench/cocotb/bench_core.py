@@ -59,7 +59,7 @@ class BenchCore(ABC):
     Parameters
     ----------
     dut
-        Top module, with the ports ``clk``, ``rst`` and ``irq``.
+        Top module, with the ports ``clk``, ``aresetn`` and ``irq``.
     description : Description
     registers : RegisterPort
     scoreboard : Scoreboard
@@ -88,9 +88,9 @@ class BenchCore(ABC):
 
     async def reset(self, cycles: int = 4) -> None:
         """Hold reset for some cycles, and wait for as many."""
-        self.dut.rst.value = 1
+        self.dut.aresetn.value = 0
         await ClockCycles(self.dut.clk, cycles)
-        self.dut.rst.value = 0
+        self.dut.aresetn.value = 1
         await ClockCycles(self.dut.clk, cycles)
 
     async def write(self, register: str, value: int) -> None:

@@ -53,7 +53,7 @@ async def _run_all(dut: Any) -> None:
     state = {"run": 0}
     cocotb.start_soon(_report(bench, state))
     await ClockCycles(dut.clk, RESET_CYCLES)
-    dut.rst.value = 0
+    dut.aresetn.value = 1
     await ClockCycles(dut.clk, SETTLE_CYCLES)
     await bench.write_memory(0, program.image)
     end: dict[str, Any] = {"stuck": None}

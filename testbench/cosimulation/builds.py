@@ -6,8 +6,8 @@ from pathlib import Path
 
 import cocotb_tools.config
 
-from hwgen.emit import TOP_MODULE
-from hwgen.simulation_view import GRID_MODULE, MEMORY
+from hwgen.module_names import ModuleNames
+from hwgen.simulation_view import MEMORY
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import DESCRIPTOR_PORT_BYTES
 from sim.spec.files import cache_root
@@ -43,18 +43,20 @@ def build_port_bench(
 ) -> Path:
     """Build the accelerator itself for :class:`testbench.cocotb.bench.Bench`; return the executable.
 
-    Its top module is ``cosilico_top``, with the rules of AXI bound to it. Ports and local memories are
+    Its top module is the accelerator's, with the rules of AXI bound to it. Ports and local memories are
     visible. What goes on at the ports takes longer than the accelerator, which is not optimized. With
     ``coverage`` a run leaves :data:`testbench.rtl.coverage.COVERAGE_FILE` where it runs.
     """
     root, chosen = build_root or cache_root(), View(view)
-    memories = GRID_MODULE if chosen == View.SIMULATION else "cosilico_ram"
+    names = ModuleNames.of(config)
+    memories = names.grid if chosen == View.SIMULATION else names.shared("ram_*")
     return _build(
         root,
-        top=TOP_MODULE,
+        names=names,
+        top=names.top,
         verilog=emit_once(config, root, chosen) + bound_rules(config),
         first=COVERED if coverage else "",
-        control=f'public_flat_rw -module "{TOP_MODULE}" -var "*"\n'
+        control=f'public_flat_rw -module "{names.top}" -var "*"\n'
         f'public_flat_rd -module "{memories}" -var "{MEMORY}"\n',
         headers={"axi_report.h": template_text("axi_report.h")},
         view=chosen,
@@ -103,6 +105,7 @@ def build_fast_bench(
         )
     return _build(
         root,
+        names=ModuleNames.of(config),
         top=BENCH_MODULE,
         verilog=emit_once(config, root, chosen) + bench,
         first=first,
@@ -119,6 +122,7 @@ def build_fast_bench(
 def _build(
     root: Path,
     *,
+    names: ModuleNames,
     top: str,
     verilog: str,
     first: str,
@@ -144,6 +148,8 @@ def _build(
         build_executable(
             directory,
             top=top,
+            grid=names.grid,
+            pe=names.pe,
             verilog=verilog,
             main=main,
             headers=headers,

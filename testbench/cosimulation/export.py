@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.emit import TOP_MODULE
 from hwgen.gateware.host.csr import (
     COUNTERS,
     INTERRUPTS,
@@ -16,6 +15,7 @@ from hwgen.gateware.host.csr import (
     STATUS_BITS,
     capabilities,
 )
+from hwgen.module_names import ModuleNames
 from hwgen.program import Probe, Program
 from sim.prediction import Prediction
 from sim.spec.accelerator import AcceleratorConfig
@@ -194,7 +194,7 @@ def describe_accelerator(config: AcceleratorConfig, memory_latency: int) -> dict
     """Return the fields of ``bench.json`` that are the accelerator's."""
     return {
         "version": VERSION,
-        "top": TOP_MODULE,
+        "top": ModuleNames.of(config).top,
         "accelerator": config.to_json(),
         "clock_mhz": config.clock_mhz,
         "pes_y": config.pes_y,

@@ -79,11 +79,13 @@ def generated_folder(
     network: Network,
     batch: int = 1,
     testbench: StandaloneTestbench = StandaloneTestbench.VERILOG,
+    *,
+    single_file: bool = True,
 ) -> Path:
-    """Generate a design with a testbench into a folder, and return it."""
+    """Generate a design with a testbench into a folder, and return it; all modules are in one file."""
     folder.mkdir(exist_ok=True)
     design = Design(network=network, accelerator=config)
-    generate_design(design, folder, batch, testbench=testbench)
+    generate_design(design, batch, testbench=testbench, single_file=single_file).write(folder)
     return folder
 
 

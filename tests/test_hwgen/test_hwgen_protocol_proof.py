@@ -8,6 +8,7 @@ from accelerators import NARROW_BUS, small_accelerator
 from hwgen.emit import emit
 from hwgen.gateware.transfer.load import LoadUnit
 from hwgen.gateware.transfer.store import StoreUnit
+from hwgen.module_names import ModuleNames
 from protocol_invariants import PORTS
 from protocol_proof import combinational_valids, prove, reaches, translate
 from sim.spec.accelerator import AcceleratorConfig
@@ -28,6 +29,7 @@ NAMES = [
     pytest.param(name, marks=[pytest.mark.long] if config in (NARROW, WIDE) else [])
     for name, config in CONFIGS.items()
 ]
+TOP = ModuleNames.of(NARROW_BUS).top
 START = 3
 """Cycles from the first, which is a reset, to the first command."""
 
@@ -69,7 +71,7 @@ def test_assumptions_leave_the_ports_their_traffic(port: str, valid: str, cycles
 
 
 BROKEN = {
-    "address falls": ("m_axi_aw", "store", r"waits <= [^;]+;", "waits <= 1'h0;"),
+    "address falls": ("m_axi_aw", "store", r"waits <= [^;]+;", "waits <= 1'b0;"),
     "address changes": (
         "m_axi_ar",
         "load_bursts",
@@ -124,10 +126,10 @@ def test_broken_designs_break_a_rule_after_a_reset(name: str, cycles: int) -> No
 WAITING = StoreUnit.FIRST_BEAT - StoreUnit.FIRST_ADDRESS
 UNANSWERED_ADDRESS = [
     "reg sent; reg [7:0] waited;",
-    "always @(posedge clk) sent <= !rst && m_axi_awvalid && (sent || m_axi_wvalid);",
-    "always @(posedge clk) waited <= rst || !m_axi_awvalid ? 0 : waited + 1;",
+    "always @(posedge clk) sent <= aresetn && m_axi_awvalid && (sent || m_axi_wvalid);",
+    "always @(posedge clk) waited <= !aresetn || !m_axi_awvalid ? 0 : waited + 1;",
     "always @* assume (!m_axi_awready && m_axi_wready);",
-    f"always @* if (started && !rst) assert (waited < {WAITING} || sent || m_axi_wvalid);",
+    f"always @* if (started && aresetn) assert (waited < {WAITING} || sent || m_axi_wvalid);",
 ]
 
 
@@ -149,10 +151,11 @@ def test_data_that_waits_for_its_address_is_found() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_no_valid_depends_on_an_input(name: str) -> None:
     """Through logic without a register: neither on a READY nor on anything else of a port."""
-    assert combinational_valids(verilog(CONFIGS[name])) == ""
+    config = CONFIGS[name]
+    assert combinational_valids(verilog(config), ModuleNames.of(config).top) == ""
 
 
 def test_valid_that_depends_on_ready_is_found() -> None:
     """By the name of the input."""
     broken = changed("store", r"assign wvalid = ", "assign wvalid = wready & ")
-    assert combinational_valids(broken) == "cosilico_top/m_axi_wready\n"
+    assert combinational_valids(broken, TOP) == f"{TOP}/m_axi_wready\n"

@@ -113,4 +113,4 @@ def test_handwritten_design_generates(design: Path, tmp_path: Path) -> None:
         "padding": {"top": 0, "bottom": 1, "left": 0, "right": 1},
     }
     assert program["output"]["unfolding"] is None
-    assert "module cosilico_top" in (out / "cosilico_top.v").read_text()
+    assert f"module {manifest['top']} (" in (out / f"{manifest['top']}.v").read_text()

@@ -176,7 +176,7 @@ def test_what_passes_can_be_emitted() -> None:
             with pytest.raises(NotRealizableError, match=f"^{re.escape(violations[0].detail)}$"):
                 emit(config)
             continue
-        assert "module cosilico_top" in emit(config)
+        assert "module cosilico_top_" in emit(config)
         emitted += 1
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from accelerators import SMALLEST
-from cosilico.run_folder import generated_files
+from cosilico.run_folder import GENERATED_FILES, TESTBENCH_FILES
 from hwgen.subprocesses import run_program
 from icarus import needs_icarus
 from project_root import ROOT
@@ -169,7 +169,7 @@ def test_writes_the_files_that_the_folder_is_marked_with(
 ) -> None:
     folder = generated_folder(tmp_path / "design", SMALLEST, one_layer(), testbench=testbench)
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert files == set(generated_files(testbench))
+    assert files == {*GENERATED_FILES, *TESTBENCH_FILES[testbench]}
     for name in files:
         if not name.endswith(".bin") and "bench.json" not in name and "expected" not in name:
             assert "This file belongs to whoever ran the generator" in (folder / name).read_text()

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwgen.file_names import VERILOG_FILE
+from hwgen.file_names import SINGLE_FILE
 from icarus import needs_icarus, run_in_icarus, without_initial_values
 from sim.plan import Mapped
 from sim.realizability import map_realizable
@@ -25,7 +25,7 @@ TRACE_FILE = "trace.txt"
 
 def strip(folder: Path) -> None:
     """Take the initial values out of a folder's Verilog."""
-    path = folder / VERILOG_FILE
+    path = folder / SINGLE_FILE
     path.write_text(without_initial_values(path.read_text()))
 
 
@@ -107,7 +107,7 @@ def test_a_difference_is_named(tmp_path: Path) -> None:
 def test_a_register_that_is_not_reset_is_noticed(tmp_path: Path) -> None:
     name, *_ = DESIGNS
     folder = generated_folder(tmp_path / "design", *DESIGNS[name])
-    path = folder / VERILOG_FILE
+    path = folder / SINGLE_FILE
     broken = edited_module(
         path.read_text(),
         "csr",

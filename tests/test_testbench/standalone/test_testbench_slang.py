@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from accelerators import NARROW_BUS, SMALLEST, small_accelerator
-from hwgen.emit import TOP_MODULE, emit
-from hwgen.file_names import VERILOG_FILE
+from hwgen.emit import emit
+from hwgen.file_names import SINGLE_FILE
+from hwgen.module_names import ModuleNames
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.views import View
 from slang import Remark, elaborate
@@ -46,7 +47,9 @@ def warnings_of(remarks: list[Remark]) -> set[str]:
 @pytest.mark.parametrize("view", View)
 def test_elaborates_with_the_warnings_that_have_a_reason(view: View) -> None:
     remarks = [
-        remark for config in DESIGNS for remark in elaborate([emit(config, view)], TOP_MODULE)
+        remark
+        for config in DESIGNS
+        for remark in elaborate([emit(config, view)], ModuleNames.of(config).top)
     ]
     assert warnings_of(remarks) == ALLOWED[view]
     cut = {remark.line for remark in remarks if remark.rule == "width-trunc"}
@@ -57,14 +60,14 @@ def test_elaborates_with_the_warnings_that_have_a_reason(view: View) -> None:
 
 def test_an_undeclared_name_is_an_error() -> None:
     text = emit(SMALLEST).replace("assign irq = ", "assign irq = absent_name & ", 1)
-    remarks = elaborate([text], TOP_MODULE)
+    remarks = elaborate([text], ModuleNames.of(SMALLEST).top)
     assert any(remark.error for remark in remarks)
 
 
 @pytest.mark.parametrize("config", DESIGNS[:2])
 def test_testbench_elaborates(config: AcceleratorConfig, tmp_path: Path) -> None:
     folder = generated_folder(tmp_path / "design", config, one_layer())
-    names = ("testbench.v", "memory_ports.v", VERILOG_FILE)
+    names = ("testbench.v", "memory_ports.v", SINGLE_FILE)
     remarks = elaborate([(folder / name).read_text() for name in names], "testbench")
     # Constant outputs are left open, and the ports reach up to the memory.
     assert warnings_of(remarks) - ALLOWED[View.SYNTHESIS] == {
