@@ -45,6 +45,10 @@ class LayerPlan(IntEnum):
     """Images that go through the layer together: all of the program's, or one after another."""
     STORE_ROW = 34
     """First row of the layer's weights in the weight store, -1 where they come from memory."""
+    BORDER_TOP = 35
+    """Rows at the tile's top that are computed in a block of their own; 0 for none."""
+    BORDER_BOTTOM = 36
+    """Rows at the tile's bottom that are; 0 for none."""
 
 
 class TensorPlan(IntEnum):

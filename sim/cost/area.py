@@ -242,9 +242,11 @@ def _requantizer_um2() -> float:
 
 
 def _rotation_um2(config: AcceleratorConfig) -> float:
-    """One lane's rotation of the four vectors that its ring's banks give."""
+    """One lane's rotation of the four vectors that its ring's banks give, and a row for each bank."""
     stages = (DOT_WIDTH - 1).bit_length()
-    return stages * DOT_WIDTH * 8 * config.vector_bytes * MUX2_UM2
+    row_bits = (WINDOW_VECTORS // DOT_WIDTH - 1).bit_length()
+    rows = DOT_WIDTH * row_bits * (INT8_ADDER_UM2 / 8 + MUX2_UM2)
+    return stages * DOT_WIDTH * 8 * config.vector_bytes * MUX2_UM2 + rows
 
 
 def _interconnect_um2(config: AcceleratorConfig) -> float:

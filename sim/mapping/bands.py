@@ -22,7 +22,7 @@ def ring_gap(stride_y, band):
 def fits_band(kernel_y, kernel_x, stride_y, stride_x, band):
     """Whether the ring holds the columns of a band of that many rows of windows.
 
-    The columns must leave a place free: the next one's first vector comes with the last step.
+    The columns must leave a place free: the next column's first vector comes with the last step.
     """
     if not uses_window(kernel_y, kernel_x, stride_x):
         return False

@@ -4,11 +4,12 @@ Every function works on one output tile; what it returns is exact for the EXECUT
 and the mapper chooses by it.
 """
 
-from sim.arrays.geometry import add_slots, ceil_div, groups_of, most_served, set_shape
+from sim.arrays.geometry import add_slots, ceil_div, groups_of, segment_slots
 from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn
 from sim.arrays.weight_stream import layer_beats
-from sim.mapping.bands import choose_band, fits_band
+from sim.mapping.bands import fits_band
+from sim.mapping.borders import choose_borders, descriptor_cycles, interval
 from sim.mapping.splits import choose_block, choose_split, share_rows, split_count, split_cycles
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
@@ -16,7 +17,7 @@ from sim.spec.descriptor import ExecuteOp
 __all__ = [
     "NO_HALO",
     "choose_pixels",
-    "interval",
+    "issue_slots",
     "layer_cycles",
     "lets_pixels",
     "stored_weight_rows",
@@ -24,13 +25,6 @@ __all__ = [
     "weight_bytes",
     "weight_rows",
 ]
-
-DESCRIPTOR_CYCLES = 4
-"""Cycles that an EXECUTE descriptor is taken to cost beside its windows.
-
-They weigh mappings; predictions do not use them.
-"""
-
 
 NO_HALO = (0, 0, 0, 0)
 """Rows and columns that neighbours keep of a tile that no other layer reads on chip."""
@@ -51,23 +45,6 @@ def weight_rows(layer, channels):
 
 
 @in_place
-def interval(
-    slots, op, pixels, rows, columns, first_row, first_column, tile_y, tile_x, halo, saves
-):
-    """Cycles per set of windows: the slowest of issue, requantizer and stores.
-
-    ``slots`` are the issue slots of a set; the set's windows are those of ``rows`` × ``columns``
-    windows from (``first_row``, ``first_column``) of the tile on.
-    """
-    least = max(slots, REQUANTIZER_PHASES)
-    if saves:
-        return least
-    down, across = set_shape(op, pixels)
-    stores = most_served(tile_y, halo[0], halo[1], first_row, rows, down)
-    return max(least, stores * most_served(tile_x, halo[2], halo[3], first_column, columns, across))
-
-
-@in_place
 def lets_pixels(layer, pixels, tile_y, tile_x):
     """Whether so many pixels can be computed at once, and more than half of them exist in a tile."""
     op = layer[LayerColumn.OP]
@@ -84,6 +61,18 @@ def lets_pixels(layer, pixels, tile_y, tile_x):
             pixels,
         )
     return pixels < 2 * tile_x
+
+
+@in_place
+def issue_slots(layer, channels, in_y, in_x, pixels, simd):
+    """Issue slots of a set of windows that are computed in one split; 0 of DEPTHWISE, see its bands."""
+    op = layer[LayerColumn.OP]
+    if op == ExecuteOp.CONV:
+        taps = layer[LayerColumn.KERNEL_Y] * layer[LayerColumn.KERNEL_X]
+        return taps * segment_slots(0, ceil_div(channels, DOT_WIDTH), simd, pixels)
+    if op == ExecuteOp.ADD:
+        return add_slots(pixels)
+    return in_y * in_x if op == ExecuteOp.POOL else 0
 
 
 @in_place
@@ -108,34 +97,28 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
     rounds = ceil_div(groups, hw.lanes // pixels)
     sets = ceil_div(tile_x, pixels)
-    if op != ExecuteOp.CONV:
-        slots = 0
-        if op == ExecuteOp.ADD:
-            slots = add_slots(pixels)
-        elif op == ExecuteOp.POOL:
-            slots = in_y * in_x
-        cycles = interval(slots, op, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False)
-        total = tile_y * sets * cycles
-        if op == ExecuteOp.DEPTHWISE:
-            _, _, _, total = choose_band(layer, pixels, tile_y, tile_x, cycles)
-        return rounds * (total + DESCRIPTOR_CYCLES), 1
+    splits = 1
     quads = ceil_div(channels, DOT_WIDTH)
-    tap_rows, tap_columns, size = choose_split(
-        kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
-    )
-    splits = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
-    blocks = loads = 1
-    if splits > 1:
-        together, own = share_rows(hw.images, hw.accumulator_rows)
-        rows, columns = choose_block(tile_y, tile_x, pixels, own)
-        blocks = ceil_div(tile_y, rows) * ceil_div(tile_x, columns)
-        if splits > 2:
-            loads = blocks * ceil_div(hw.images, together)
+    if op == ExecuteOp.CONV:
+        tap_rows, tap_columns, size = choose_split(
+            kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
+        )
+        splits = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
+    if splits == 1:
+        slots = issue_slots(layer, channels, in_y, in_x, pixels, hw.simd)
+        _, _, total = choose_borders(layer, slots, pixels, tile_y, tile_x, halo)
+        return rounds * total, 1
+    loads = 1
+    together, own = share_rows(hw.images, hw.accumulator_rows)
+    rows, columns = choose_block(tile_y, tile_x, pixels, own)
+    blocks = ceil_div(tile_y, rows) * ceil_div(tile_x, columns)
+    if splits > 2:
+        loads = blocks * ceil_div(hw.images, together)
     saved, slots = split_cycles(
         kernel_y, kernel_x, quads, tap_rows, tap_columns, size, hw.simd // DOT_WIDTH, pixels
     )
     cycles = interval(slots, op, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False)
-    total = tile_y * sets * (saved + cycles) + splits * blocks * (DESCRIPTOR_CYCLES + pixels)
+    total = tile_y * sets * (saved + cycles) + splits * blocks * descriptor_cycles(op, pixels)
     return rounds * total, loads
 
 

@@ -11,8 +11,9 @@ from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.arrays.weight_stream import layer_beats
+from sim.mapping.borders import choose_borders
 from sim.mapping.descriptor_counts import MAX_DESCRIPTORS, most_descriptors
-from sim.mapping.execution import weight_rows
+from sim.mapping.execution import issue_slots, weight_rows
 from sim.mapping.residency import allocate, mark_resident
 from sim.mapping.splits import choose_block, choose_split, share_rows, split_count
 from sim.mapping.stored_weights import choose_stored
@@ -41,13 +42,34 @@ def _split(layer, channels, hw, plan):
     plan[LayerPlan.SPLIT_STEPS] = quads
     plan[LayerPlan.BLOCK_ROWS] = plan[LayerPlan.TILE_Y]
     plan[LayerPlan.BLOCK_COLUMNS] = plan[LayerPlan.TILE_X]
-    if layer[LayerColumn.OP] != ExecuteOp.CONV:
-        return
+    halo = (
+        plan[LayerPlan.HALO_TOP],
+        plan[LayerPlan.HALO_BOTTOM],
+        plan[LayerPlan.HALO_LEFT],
+        plan[LayerPlan.HALO_RIGHT],
+    )
     tap_rows, tap_columns, size = choose_split(
         kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
     )
     count = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
-    if count == 1:
+    if layer[LayerColumn.OP] != ExecuteOp.CONV or count == 1:
+        slots = issue_slots(
+            layer,
+            channels,
+            plan[LayerPlan.IN_TILE_Y],
+            plan[LayerPlan.IN_TILE_X],
+            plan[LayerPlan.PIXELS],
+            hw.simd,
+        )
+        plan[LayerPlan.BORDER_TOP], plan[LayerPlan.BORDER_BOTTOM], _ = choose_borders(
+            layer,
+            slots,
+            plan[LayerPlan.PIXELS],
+            plan[LayerPlan.TILE_Y],
+            plan[LayerPlan.TILE_X],
+            halo,
+        )
+        plan[LayerPlan.BLOCK_ROWS] -= plan[LayerPlan.BORDER_TOP] + plan[LayerPlan.BORDER_BOTTOM]
         return
     plan[LayerPlan.SPLITS] = count
     plan[LayerPlan.SPLIT_TAP_ROWS], plan[LayerPlan.SPLIT_TAP_COLUMNS] = tap_rows, tap_columns

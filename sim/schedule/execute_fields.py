@@ -64,7 +64,7 @@ from sim.arrays.schedule_columns import (
 )
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.bands import choose_band, ring_gap
-from sim.mapping.execution import interval
+from sim.mapping.borders import interval
 from sim.mapping.splits import split_bounds
 from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import ExecuteOp
@@ -128,17 +128,17 @@ def _timing(row, layer, slots):
 
 
 @in_place
-def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, c0):
+def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, rows, c0):
     """Fill an EXECUTE descriptor of the first round of a chunk.
 
-    ``k`` is the split, (``r0``, ``c0``) the block's first window.
+    ``k`` is the split, (``r0``, ``c0``) the block's first window; it has ``rows`` rows of them.
     """
     op = layer[LayerColumn.OP]
     row[OP] = op
     row[PIXELS] = pixels = plan[LayerPlan.PIXELS]
     row[TILE_ROWS], row[TILE_COLUMNS] = plan[LayerPlan.TILE_Y], plan[LayerPlan.TILE_X]
     row[FIRST_ROW], row[FIRST_COLUMN] = r0, c0
-    row[WINDOW_ROWS] = min(plan[LayerPlan.BLOCK_ROWS], plan[LayerPlan.TILE_Y] - r0)
+    row[WINDOW_ROWS] = rows
     row[WINDOW_COLUMNS] = min(plan[LayerPlan.BLOCK_COLUMNS], plan[LayerPlan.TILE_X] - c0)
     row[KERNEL_ROWS], row[KERNEL_COLUMNS] = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
     row[STRIDE_Y], row[STRIDE_X] = layer[LayerColumn.STRIDE_Y], layer[LayerColumn.STRIDE_X]

@@ -43,6 +43,7 @@ from sim.arrays.schedule_columns import (
 )
 from sim.arrays.schedule_columns import HALF as HALF_FIELD
 from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.mapping.borders import block_rows
 from sim.mapping.descriptor_counts import sets_of
 from sim.mapping.splits import share_rows
 from sim.schedule.execute_fields import execute_fields, move_to_image, move_to_round
@@ -170,9 +171,11 @@ def _fill_templates(listing, turn, hw, p):
         for queue in range(3):
             row[AFTER[queue]] = -1
         row[LAYER], row[PASS] = turn.number, p
-        y = block // across * plan[LayerPlan.BLOCK_ROWS]
+        y, rows = block_rows(plan, block // across)
         x = block % across * plan[LayerPlan.BLOCK_COLUMNS]
-        execute_fields(row, turn.layer, plan, turn.source, hw, pass_y, pass_x, place % splits, y, x)
+        execute_fields(
+            row, turn.layer, plan, turn.source, hw, pass_y, pass_x, place % splits, y, rows, x
+        )
 
 
 @inlined

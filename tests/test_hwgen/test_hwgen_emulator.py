@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bordered_networks import bordered_networks
 from chain_cases import draw_chains
 from emulator import Emulator
 from hwgen.program import compile_design
 from sim import golden
-from sim.arrays.plan_columns import LayerPlan, TensorPlan
+from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.tables import COLUMNS, LayerColumn
 from sim.plan import Mapped, map_network
 from sim.spec.accelerator import AcceleratorConfig
@@ -264,6 +265,16 @@ def test_a_pooled_pixel_serves_the_windows_of_every_pe(pes: int, padding: Paddin
     config = dataclasses.replace(TINY.default, pes_x=pes, pes_y=pes)
     for seed in range(4):
         assert_equals_reference(config, pooled((3, 3), padding, seed), seed)
+
+
+def test_rows_that_are_computed_apart_equal_the_reference() -> None:
+    apart = 0
+    for index, (config, network) in enumerate(bordered_networks(30, 3)):
+        mapped = map_network(config, network)
+        if mapped.failure is Failure.NONE and mapped.layer_plan[0, LayerPlan.BORDER_TOP]:
+            apart += 1
+            assert_equals_reference(config, network, index, batch=1 + index % 2)
+    assert apart > 5
 
 
 def test_a_program_of_another_configuration_is_refused() -> None:

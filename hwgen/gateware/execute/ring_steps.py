@@ -78,7 +78,7 @@ class RingSteps(wiring.Component):
         """Build the module."""
         m = Module()
         d, following = self.descriptor, self.next_descriptor
-        # Vectors of a window's columns and of the new ones, with what lies between columns in the ring
+        # Positions of a window's columns and of the new columns, with what lies between them
         taps, span, fresh_span = (Signal.like(self.position) for _ in range(3))
         pitch, set_rows = Signal.like(self.position), Signal.like(self.position)
         is_ring = (following.op == ExecuteOp.DEPTHWISE) | (following.op == ExecuteOp.POOL)

@@ -509,7 +509,7 @@ def test_plan_covers_every_output_pixel() -> None:
 
 
 def test_a_single_split_reads_each_group_once() -> None:
-    """The slots of a whole layer, as they are weighed, are those of its one descriptor."""
+    """The slots of a whole layer, as they are weighed, are those of its descriptors."""
     for case in tiny_cases():
         mapping = mapped(case)
         for row in executes(case):
@@ -520,7 +520,9 @@ def test_a_single_split_reads_each_group_once() -> None:
             taps = row["kernel_rows"] * row["kernel_columns"]
             slots = taps * segment_slots(0, steps, case.config.simd_units, row["pixels"])
             halo = [row[n] for n in ("halo_top", "halo_bottom", "halo_left", "halo_right")]
-            rows = most_served(row["tile_rows"], halo[0], halo[1], 0, row["tile_rows"], 1)
+            rows = most_served(
+                row["tile_rows"], halo[0], halo[1], row["first_row"], row["window_rows"], 1
+            )
             columns = most_served(
                 row["tile_columns"], halo[2], halo[3], 0, row["tile_columns"], row["pixels"]
             )
