@@ -44,7 +44,9 @@ class LayerPlan(IntEnum):
     IMAGES = 33
     """Images that go through the layer together: all of the program's, or one after another."""
     STORE_ROW = 34
-    """First row of the layer's weights in the weight store, -1 where they come from memory."""
+    """First row of the layer's weights in the weight store, -1 where all come from memory."""
+    STORED_ROWS = 35
+    """Rows of the weight store that the layer has."""
 
 
 class TensorPlan(IntEnum):

@@ -150,9 +150,8 @@ def weight_blocks(layer, channels, groups, pixels, hw):
 @in_place
 def _weight_cycles(size, hw):
     """Cycles that so many bytes of weights take: from the weight store a row per cycle."""
-    if hw.store_rows > 0:
-        return size // (DOT_WIDTH * hw.simd)
-    return size * hw.cost // (hw.bus_bytes * hw.earn)
+    rows = min(hw.store_rows, size // (DOT_WIDTH * hw.simd))
+    return rows + (size - rows * DOT_WIDTH * hw.simd) * hw.cost // (hw.bus_bytes * hw.earn)
 
 
 @in_place

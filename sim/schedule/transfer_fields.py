@@ -63,10 +63,10 @@ def weights_fields(row, layer, plan, channels, hw, per_round, r, k, active):
     row[KIND] = LoadKind.WEIGHTS
     row[LANES] = active
     row[ADDRESS] = plan[LayerPlan.BLOCK_ADDRESS] + place * DOT_WIDTH * hw.simd
-    if plan[LayerPlan.STORE_ROW] >= 0:
-        row[STORE], row[STORE_ROW] = LoadStore.READ, plan[LayerPlan.STORE_ROW] + place
     row[PARAMETER_ROWS] = parameters if k == plan[LayerPlan.SPLITS] - 1 else 0
     row[WEIGHT_ROWS] = own
+    if place + active * (row[PARAMETER_ROWS] + own) <= plan[LayerPlan.STORED_ROWS]:
+        row[STORE], row[STORE_ROW] = LoadStore.READ, plan[LayerPlan.STORE_ROW] + place
     step = 1 if layer[LayerColumn.SHARED] else per_round
     for lane in range(0, hw.lanes, step):
         row[LANE_MASK] |= 1 << lane
