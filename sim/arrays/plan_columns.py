@@ -44,11 +44,13 @@ class LayerPlan(IntEnum):
     IMAGES = 33
     """Images that go through the layer together: all of the program's, or one after another."""
     STORE_ROW = 34
-    """First row of the layer's weights in the weight store, -1 where they come from memory."""
+    """First row of the layer's weights in the weight store, -1 where all come from memory."""
     BORDER_TOP = 35
     """Rows at the tile's top that are computed in a block of their own; 0 for none."""
     BORDER_BOTTOM = 36
     """Rows at the tile's bottom that are; 0 for none."""
+    STORED_ROWS = 37
+    """Rows of the weight store that the layer has."""
 
 
 class TensorPlan(IntEnum):

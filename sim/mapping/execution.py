@@ -155,11 +155,10 @@ def weight_blocks(layer, channels, groups, pixels, hw):
 @in_place
 def _weight_cycles(layer, channels, outputs, loads, hw):
     """Cycles in which a layer's weights are loaded so many times: from the weight store a row per cycle."""
-    if hw.store_rows > 0:
-        return loads * stored_weight_rows(layer, channels, outputs, hw)
-    return loads * (
-        weight_bytes(layer, channels, outputs, hw) * hw.cost // (hw.bus_bytes * hw.earn)
-    )
+    total = stored_weight_rows(layer, channels, outputs, hw)
+    rows = min(hw.store_rows, total)
+    size = weight_bytes(layer, channels, outputs, hw) * (total - rows) // total
+    return loads * (rows + size * hw.cost // (hw.bus_bytes * hw.earn))
 
 
 @in_place

@@ -201,8 +201,7 @@ def allocate(layers, tensors, hw, cut, lp, tp):
     tp[n, TensorPlan.STORED] = 1
     for i in range(n):
         mark = n_live
-        kept = hw.store_rows if lp[i, LayerPlan.STORE_ROW] >= 0 else 0
-        share = own_row(hw, i, cut, kept)
+        share = own_row(hw, i, cut, lp[i, LayerPlan.STORED_ROWS])
         lp[i, LayerPlan.IMAGES] = share.images
         grown = -1
         alone = n_live == 0 and tp[i + 1, TensorPlan.RESIDENT_UNTIL] < 0

@@ -157,9 +157,9 @@ def choose_tiles(layers, tensors, hw, cut, lp, tile):
         for state in range(STATES):
             cost[i, state], origin[i, state] = _FAR, 0
     for i in range(n):
-        twin, kept = layers[i, LayerColumn.TWIN], lp[i, LayerPlan.STORE_ROW] >= 0
-        like = (lp[twin, LayerPlan.STORE_ROW] >= 0) == kept and not twin < cut <= i
-        share = own_row(hw, i, cut, hw.store_rows if kept else 0)
+        twin, kept = layers[i, LayerColumn.TWIN], lp[i, LayerPlan.STORED_ROWS]
+        like = lp[twin, LayerPlan.STORED_ROWS] == kept and not twin < cut <= i
+        share = own_row(hw, i, cut, kept)
         _weigh_tiles(i, layers, tensors, hw, share, like, tiles, counts, alone, cost, origin, cut)
     state = 0
     for other in range(counts[n - 1]):

@@ -81,10 +81,10 @@ def weights_fields(row, layer, plan, source, target, hw, per_round, r, k):
     row[KIND] = LoadKind.WEIGHTS
     row[LANES] = active
     row[ADDRESS] = plan[LayerPlan.BLOCK_ADDRESS] + beats * hw.bus_bytes
-    if plan[LayerPlan.STORE_ROW] >= 0:
-        row[STORE], row[STORE_ROW] = LoadStore.READ, plan[LayerPlan.STORE_ROW] + place
     row[PARAMETER_ROWS] = parameters if last else 0
     row[WEIGHT_ROWS] = own
+    if place + active * (row[PARAMETER_ROWS] + own) <= plan[LayerPlan.STORED_ROWS]:
+        row[STORE], row[STORE_ROW] = LoadStore.READ, plan[LayerPlan.STORE_ROW] + place
     row[STREAM_BEATS] = stream_beats(active, row[PARAMETER_ROWS], own, tail, hw)
     row[TAIL_BEATS] = tail_beats(tail, hw)
     row[TAIL_ROWS] = tail_rows(tail, row[PARAMETER_ROWS], hw)

@@ -185,11 +185,13 @@ def test_pixels_are_those_of_the_least_time() -> None:
                 plan[LayerPlan.IN_TILE_Y],
                 plan[LayerPlan.IN_TILE_X],
                 plan[LayerPlan.HALO_TOP : LayerPlan.HALO_RIGHT + 1],
-                own_row(hw, index, 0, hw.store_rows if plan[LayerPlan.STORE_ROW] >= 0 else 0),
+                own_row(hw, index, 0, plan[LayerPlan.STORED_ROWS]),
             )
             assert pixels == plan[LayerPlan.PIXELS]
             size = weight_bytes(layer, channels, outputs, hw)
             rows = stored_weight_rows(layer, channels, outputs, hw)
+            kept = int(plan[LayerPlan.STORED_ROWS])
+            streamed = size * (rows - kept) // rows
             choices = []
             for p in (1, 2, 4, 8):
                 if p > case.config.compute_lanes:
@@ -199,9 +201,7 @@ def test_pixels_are_those_of_the_least_time() -> None:
                 ):
                     continue
                 own, loads = planned(mapped, case, index, p)
-                moved = loads * int(size / case.config.bytes_per_cycle)
-                if plan[LayerPlan.STORE_ROW] >= 0:
-                    moved = loads * rows
+                moved = loads * (kept + int(streamed / case.config.bytes_per_cycle))
                 blocks = int(weight_blocks(layer, channels, groups, p, hw))
                 whole = max(own, moved) + min(own, moved) // blocks
                 choices.append((whole, own, p, moved))

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from hwgen.program import compile_mapped
 from sim.arrays.plan_columns import LayerPlan
@@ -20,12 +21,17 @@ from sim.spec.spaces import EDGE, TINY
 CONFIG = replace(TINY.default, simd_units=16, register_file_kb=16)
 
 
-def layer_rows(mapped: Mapped) -> list[int]:
-    """Rows of each layer's weights, from the blocks' distances in external memory."""
-    loads = mapped.rows[
+def _weight_loads(mapped: Mapped) -> NDArray[np.int64]:
+    loads: NDArray[np.int64] = mapped.rows[
         (mapped.rows[:, COLUMNS["queue"]] == Queue.LOAD)
         & (mapped.rows[:, COLUMNS["kind"]] == LoadKind.WEIGHTS)
     ]
+    return loads
+
+
+def layer_rows(mapped: Mapped) -> list[int]:
+    """Rows of each layer's weights, from the blocks' distances in external memory."""
+    loads = _weight_loads(mapped)
     rows = [0] * len(mapped.layers)
     for row in np.unique(loads[:, [COLUMNS[n] for n in NAMES]], axis=0):
         layer, _, lanes, parameters, weights = row.tolist()
@@ -50,18 +56,54 @@ def test_all_weights_are_stored_if_they_fit() -> None:
 
 
 @pytest.mark.parametrize("size", [2, 4, 8, 16, 24])
-def test_stored_layers_lie_one_behind_the_other_and_fit(size: int) -> None:
+def test_stored_layers_lie_one_behind_the_other_and_fill_the_store(size: int) -> None:
+    """A single layer is there in part."""
     config = replace(CONFIG, weight_store_kb=size)
     mapped = map_realizable(config, named_network("ds_cnn"))
-    rows, place = layer_rows(mapped), 0
-    for first, own in zip(stored(mapped), rows, strict=True):
-        if first >= 0:
-            assert first == place
-            place += own
-    assert 0 < place <= config.store_rows
-    left = [own for first, own in zip(stored(mapped), rows, strict=True) if first < 0]
-    assert left
-    assert min(left) > config.store_rows - place
+    rows, place, parts = layer_rows(mapped), 0, []
+    for i, (first, own) in enumerate(zip(stored(mapped), rows, strict=True)):
+        part = int(mapped.layer_plan[i, LayerPlan.STORED_ROWS])
+        assert first == (place if part else -1)
+        place += part
+        if part not in (0, own):
+            parts.append(i)
+    assert place == config.store_rows
+    assert len(parts) <= 1
+
+
+@pytest.mark.parametrize(("name", "size"), [("ds_cnn", 8), ("resnet8", 32), ("autoencoder", 64)])
+def test_of_a_layer_that_does_not_fit_the_first_loads_are_stored(name: str, size: int) -> None:
+    config = replace(TINY.default, weight_store_kb=size)
+    mapped = map_realizable(config, named_network(name))
+    plan, loads = mapped.layer_plan, _weight_loads(mapped)
+    (partial,) = (
+        i for i, own in enumerate(layer_rows(mapped)) if 0 < plan[i, LayerPlan.STORED_ROWS] < own
+    )
+    room = int(plan[partial, LayerPlan.STORED_ROWS])
+    kinds = set()
+    own = loads[loads[:, COLUMNS["layer"]] == partial]
+    sizes = own[:, COLUMNS["lanes"]] * (
+        own[:, COLUMNS["parameter_rows"]] + own[:, COLUMNS["weight_rows"]]
+    )
+    stream = dict(zip(own[:, COLUMNS["address"]].tolist(), sizes.tolist(), strict=True))
+    for row in own:
+        address = row[COLUMNS["address"]]
+        first = sum(size for place, size in stream.items() if place < address)
+        fits = first + stream[address] <= room
+        assert row[COLUMNS["store"]] == (LoadStore.READ if fits else LoadStore.NONE)
+        if fits:
+            assert row[COLUMNS["store_row"]] == plan[partial, LayerPlan.STORE_ROW] + first
+        kinds.add(bool(fits))
+    assert kinds == {False, True}
+
+
+def test_weights_that_are_kept_in_part_take_less_time() -> None:
+    """256 KiB hold nine tenths of the autoencoder's weights: all layers but a part of the last."""
+    network = named_network("autoencoder")
+    config = replace(TINY.default, weight_store_kb=256)
+    mapped, streamed = map_realizable(config, network), predict(TINY.default, network)
+    assert max(layer_rows(mapped)) < config.store_rows < sum(layer_rows(mapped))
+    assert predict_mapped(mapped).total_cycles < streamed.total_cycles / 4
 
 
 def test_the_layers_that_save_most_are_stored() -> None:

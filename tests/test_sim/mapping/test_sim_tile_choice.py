@@ -173,6 +173,7 @@ def test_no_combination_of_tiles_is_weighed_less_than_the_chosen_one(images: int
         choices = [tiles(tensor, hw) for tensor in tensors[1:]]
         tile = np.zeros((len(tensors), 2), np.int64)
         plan = np.full((len(layers), len(LayerPlan)), -1, np.int64)
+        plan[:, LayerPlan.STORED_ROWS] = 0
         choose_tiles(layers, tensors, hw, cut, plan, tile)
         chosen = tuple((int(y), int(x)) for y, x in tile[1:])
         assert all(own in of for own, of in zip(chosen, choices, strict=True))
