@@ -112,6 +112,12 @@ _TRANSFER_FIELDS = (
 LOAD_FIELDS = (
     Field("kind", 1, "LoadKind: weights (multicast to all PEs) or a tile (one PE)"),
     *_TRANSFER_FIELDS,
+    Field("gather", 1, "tile: rows are packed bytes, from which vectors are gathered"),
+    Field("row_bytes", 20, "gather: bytes of a row, 1 …"),
+    Field("lead", 8, "gather: bytes of a row's first vector before the row, less than `length`"),
+    Field("step", 12, "gather: bytes from one vector of a row to the next"),
+    Field("length", 8, "gather: bytes of a vector, 1 … S"),
+    Field("pad_value", 8, "gather: byte of a vector outside of its row", signed=True),
     Field("half", 1, "weights: register-file and parameter half"),
     Field("lanes", 4, "weights: blocks in the stream, 1 … L, each with its own rows"),
     Field("lane_mask", 8, "weights: lanes that take block 0; one lane further for every block"),
