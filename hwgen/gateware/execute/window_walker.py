@@ -39,8 +39,9 @@ class WindowWalker(wiring.Component):
     saved_row : Out
         Accumulator row of the present set: ``accumulator_row``, plus 1 with every set, modulo
         `accumulator_rows` or more.
-    next_address, next_y, next_x : Out
-        With `start` or `advance`: address and image coordinates of the first tap of that set.
+    next_address, next_y, next_x, next_shift : Out
+        With `start` or `advance`: address and image coordinates of the first tap of that set, and its first byte
+        in the vector.
     address, second_address, out_address : Out
         Of the present set's first window: first tap, operand b and output.
     pixels : Out(L)
@@ -69,6 +70,7 @@ class WindowWalker(wiring.Component):
                 "next_address": Out(address),
                 "next_y": Out(signed(16)),
                 "next_x": Out(signed(16)),
+                "next_shift": Out(address_bits(config.simd_units)),
                 "address": Out(address),
                 "second_address": Out(address),
                 "out_address": Out(address),
@@ -122,8 +124,9 @@ class WindowWalker(wiring.Component):
         row_step = Signal.like(self.address)
         column_step = Signal(7)
         m.d.sync += [row_step.eq(stride_y * d.in_row), column_step.eq(pixels * stride_x)]
+        vector_end = self._walk_vector(m, pixels)
         next_address = self._walk_addresses(
-            m, following.in_address, row_step, column_step, self.address
+            m, following.in_address, row_step, column_step + vector_end, self.address
         )
         self._walk_addresses(m, following.in2_address, d.in2_row, pixels, self.second_address)
         self._walk_addresses(m, following.out_address, d.out_row, pixels, self.out_address)
@@ -140,6 +143,28 @@ class WindowWalker(wiring.Component):
         ]
         with m.If(self.start | self.advance):
             m.d.sync += [y.eq(self.next_y), x.eq(self.next_x)]
+
+    def _walk_vector(self, m: Any, pixels: Any) -> Any:
+        """Walk the windows of a vector; return whether the next set's input lies in the next vector."""
+        d, following = self.descriptor, self.next_descriptor
+        sets_left = Signal(7)
+        vector_end = Signal()
+        shift, set_bytes = Signal.like(self.next_shift), Signal.like(self.next_shift)
+        first = self.start | self.row_end | vector_end
+        m.d.comb += [
+            vector_end.eq((d.vector_sets != 0) & (sets_left == 1)),
+            self.next_shift.eq(Mux(first, 0, shift + set_bytes)),
+        ]
+        m.d.sync += set_bytes.eq(pixels * d.window_bytes)
+        with m.If(self.start | self.advance):
+            m.d.sync += shift.eq(self.next_shift)
+        with m.If(self.start):
+            m.d.sync += sets_left.eq(following.vector_sets)
+        with m.Elif(self.advance):
+            m.d.sync += sets_left.eq(
+                Mux(self.row_end | vector_end, d.vector_sets, sets_left - 1)
+            )
+        return vector_end
 
     def _walk_addresses(
         self, m: Any, first: Any, row_step: Any, column_step: Any, address: Any

@@ -38,8 +38,8 @@ class Gather(wiring.Component):
     bytes of a vector beyond `length` are 0. Vectors of a row may overlap.
 
     A vector is complete with the beat of its last byte in the row, and is given in the cycle after it; of m vectors that a
-    beat completes, one per cycle. Meanwhile `hold` keeps the next beat away: it comes max(1, m) cycles after the
-    last one at the earliest.
+    beat completes, one per cycle. Meanwhile `hold` keeps the next beat away: it comes max(1, m) cycles
+    after that beat at the earliest.
 
     Latency: 1 cycle from `beat` to the first vector that it completes. Throughput: a beat or a vector per cycle.
 
@@ -61,7 +61,7 @@ class Gather(wiring.Component):
     hold : Out(1)
         No beat may move. It depends on registers only.
     last : Out(1)
-        With the descriptor's last vector to be given in the next cycle: `shape` may be the next one then.
+        With the descriptor's last vector to be given in the next cycle: `shape` may be the next descriptor's then.
     valid : Out(1)
         There is a vector.
     vector : Out(8 * S)
