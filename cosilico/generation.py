@@ -1,7 +1,7 @@
 """A design's Verilog and program as files."""
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ def generate_design(
 
     ``program.bin`` is external memory from MEMORY_BASE on, for a program that computes ``batch``
     images; ``program.json`` says where the header, the first image's input and output lie, the
-    others' behind them, where the header of runs is that find their weights in the weight store, and how the host unfolds the input, if at all. With a ``testbench`` the
+    others' behind them, and where the header of runs is that find their weights in the weight store. With a ``testbench`` the
     folder also holds what runs the program on random activations and judges the run.
 
     Raises
@@ -106,20 +106,4 @@ def _testbench(
 
 def _placement(placement: TensorPlacement) -> dict[str, Any]:
     """Return what a host must know to write or read a tensor."""
-    known = {
-        field.name: getattr(placement, field.name)
-        for field in fields(placement)
-        if field.name != "unfolding"
-    }
-    if placement.unfolding is None:
-        return known | {"unfolding": None}
-    layer = placement.unfolding.layer
-    return known | {
-        "unfolding": {
-            "shape": placement.unfolding.shape,
-            "zero_point": placement.unfolding.zero_point,
-            "kernel": layer.kernel,
-            "stride": layer.stride,
-            "padding": asdict(layer.padding),
-        }
-    }
+    return asdict(placement)

@@ -168,7 +168,9 @@ EXECUTE_FIELDS = (
     Field("kernel_columns", 10, "taps; POOL: columns of the tile to sum"),
     Field("stride_y", 3, "vertical stride"),
     Field("stride_x", 3, "horizontal stride; 0 where vectors hold the input of several windows"),
-    Field("vector_sets", 7, "CONV: sets of windows whose input lies in a vector; 0: a pixel in each"),
+    Field(
+        "vector_sets", 7, "CONV: sets of windows whose input lies in a vector; 0: a pixel in each"
+    ),
     Field("window_bytes", 8, "CONV: bytes of a vector from a window's input to the next one's"),
     Field("groups", 12, "CONV: input channel groups"),
     Field("first_quad", 6, "CONV: first 4-channel step of the first group, 0 … S/4 - 1"),

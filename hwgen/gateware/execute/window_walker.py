@@ -161,9 +161,7 @@ class WindowWalker(wiring.Component):
         with m.If(self.start):
             m.d.sync += sets_left.eq(following.vector_sets)
         with m.Elif(self.advance):
-            m.d.sync += sets_left.eq(
-                Mux(self.row_end | vector_end, d.vector_sets, sets_left - 1)
-            )
+            m.d.sync += sets_left.eq(Mux(self.row_end | vector_end, d.vector_sets, sets_left - 1))
         return vector_end
 
     def _walk_addresses(

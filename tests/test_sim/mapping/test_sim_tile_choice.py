@@ -93,7 +93,7 @@ def weigh(layers: Table, tensors: Table, hw: Hw, cut: int, chosen: tuple[Tile, .
         in_x = -(-int(source[1]) // int(hw.pes_x))
         groups = -(-int(target[2]) // int(hw.simd))
         _, cycles, transfer = choose_pixels(
-            layer, int(source[2]), groups, *chosen[i], in_y, in_x, NO_HALO, share
+            layer, int(source[2]), int(target[2]), *chosen[i], in_y, in_x, NO_HALO, share
         )
         total += times * (SLOWER * max(int(cycles), int(transfer)) + int(cycles))
         if i == 0:
