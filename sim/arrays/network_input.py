@@ -26,7 +26,7 @@ MOST_WINDOWS = 64
 
 @in_place
 def windows_per_vector(layer, simd):
-    """Windows of a row whose input a vector holds: a power of two; 0 where it does not hold that of one.
+    """Windows of a row whose input a vector holds: a power of two; 0 where a window's is longer.
 
     A vector of a layer that reads pixels holds 1.
     """

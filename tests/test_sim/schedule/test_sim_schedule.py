@@ -391,8 +391,11 @@ def check_gather(case: Case, mapping: Mapped, row: Row) -> None:
         assert row["row_bytes"] == row["columns"] * channels
         return
     kernel, stride, pad = layer.kernel[1], layer.stride[1], layer.padding.left
-    number = int(row["pass"]) % int(plan[LayerPlan.PASSES_X])
-    first = (number * case.config.pes_x + row["pe_x"]) * int(plan[LayerPlan.TILE_X])
+    firsts = [
+        (number * case.config.pes_x + row["pe_x"]) * int(plan[LayerPlan.TILE_X])
+        for number in range(plan[LayerPlan.PASSES_X])
+    ]
+    (first,) = (x for x in firsts if (x * stride - pad) * channels == places[0])
     last = min(first + int(plan[LayerPlan.TILE_X]), layer.output.width)
     needed = set()
     windows = row["length"] // channels - kernel
