@@ -1,7 +1,7 @@
 """An accelerator's Verilog, and the program and testbench of a network on it, as files."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +106,8 @@ def generate_design(
 
     ``program.bin`` is external memory from MEMORY_BASE on, for a program that computes ``batch``
     images; ``program.json`` says where the header, the first image's input and output lie, the
-    others' behind them, where the header of runs is that find their weights in the weight store, and how
-    the host unfolds the input, if at all. With a ``testbench`` the folder also holds what runs the program
-    on random activations and judges the run.
+    others' behind them, and where the header of runs is that find their weights in the weight store. With a
+    ``testbench`` the folder also holds what runs the program on random activations and judges the run.
 
     Parameters
     ----------
@@ -152,20 +151,4 @@ def _program_manifest(program: Program, config: AcceleratorConfig) -> dict[str, 
 
 def _placement(placement: TensorPlacement) -> dict[str, Any]:
     """Return what a host must know to write or read a tensor."""
-    known = {
-        field.name: getattr(placement, field.name)
-        for field in fields(placement)
-        if field.name != "unfolding"
-    }
-    if placement.unfolding is None:
-        return known | {"unfolding": None}
-    layer = placement.unfolding.layer
-    return known | {
-        "unfolding": {
-            "shape": placement.unfolding.shape,
-            "zero_point": placement.unfolding.zero_point,
-            "kernel": layer.kernel,
-            "stride": layer.stride,
-            "padding": asdict(layer.padding),
-        }
-    }
+    return asdict(placement)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.placement import TensorPlacement, Unfolding
+from hwgen.placement import TensorPlacement
 from hwgen.weights import layer_stream
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.tables import COLUMNS
@@ -161,13 +161,7 @@ def encode_rows(rows: NDArray[np.int64]) -> bytes:
 
 
 def _placement(mapped: Mapped, tensor: int) -> TensorPlacement:
-    spec = list(mapped.network.tensors.values())[tensor]
-    unfolding = None
-    if tensor == 0 and mapped.network is not mapped.source:
-        source = mapped.source.input
-        unfolding = Unfolding(
-            layer=mapped.source.layers[0], shape=source.shape, zero_point=source.zero_point
-        )
+    spec = list(mapped.source.tensors.values())[tensor]
     return TensorPlacement(
         address=int(mapped.tensor_plan[tensor, TensorPlan.EXTERNAL]),
         height=spec.height,
@@ -175,7 +169,6 @@ def _placement(mapped: Mapped, tensor: int) -> TensorPlacement:
         channels=spec.channels,
         vector_bytes=mapped.config.vector_bytes,
         pixel_bytes=int(mapped.tensor_plan[tensor, TensorPlan.PIXEL_BYTES]),
-        unfolding=unfolding,
     )
 
 

@@ -6,6 +6,7 @@ and the mapper chooses by it.
 
 from sim.arrays.geometry import add_slots, ceil_div, groups_of, segment_slots
 from sim.arrays.kernel import in_place
+from sim.arrays.network_input import windows_per_vector
 from sim.arrays.tables import LayerColumn
 from sim.arrays.weight_stream import layer_beats
 from sim.mapping.bands import fits_band
@@ -172,8 +173,10 @@ def choose_pixels(layer, channels, outputs, tile_y, tile_x, in_y, in_x, halo, hw
     """
     groups = groups_of(outputs, hw.simd)
     best, best_pixels, best_cycles, best_transfer = -1, 1, 0, 0
-    pixels = 1
-    while pixels <= hw.lanes and lets_pixels(layer, pixels, tile_y, tile_x):
+    pixels, most = 1, hw.lanes
+    if layer[LayerColumn.WINDOW_PIXELS] > 0:  # a set's windows lie in a vector
+        most = min(most, windows_per_vector(layer, hw.simd))
+    while pixels <= most and lets_pixels(layer, pixels, tile_y, tile_x):
         cycles, loads = layer_cycles(
             layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, hw
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from sim.arrays.geometry import ceil_div, groups_of, pixel_bytes
 from sim.arrays.kernel import in_place, kernel
+from sim.arrays.network_input import input_bytes, input_pixel_bytes
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.arrays.weight_stream import layer_beats
@@ -143,12 +144,17 @@ def plan_network(layers, tensors, hw, cut):
         tp[t, TensorPlan.PIXEL_BYTES] = pixel_bytes(
             tensors[t, TensorColumn.CHANNELS], hw.simd, hw.bus_bytes
         )
+        if t == 0:
+            tp[t, TensorPlan.PIXEL_BYTES] = input_pixel_bytes(layers[0], tensors[0], hw)
         if tp[t, TensorPlan.STORED]:
             address = _align(address)
             tp[t, TensorPlan.EXTERNAL] = address
             size = tensors[t, TensorColumn.HEIGHT] * tensors[t, TensorColumn.WIDTH]
             size *= groups_of(tensors[t, TensorColumn.CHANNELS], hw.simd) * hw.images
-            address += size * tp[t, TensorPlan.PIXEL_BYTES]
+            size *= tp[t, TensorPlan.PIXEL_BYTES]
+            if t == 0:
+                size = input_bytes(layers[0], tensors[0], hw) * hw.images
+            address += size
     most = most_descriptors(lp, tp, hw.pes_y * hw.pes_x, hw.images)
     if most > MAX_DESCRIPTORS:
         return Failure.DESCRIPTORS, n - 1, most, MAX_DESCRIPTORS, lp, tp, 0

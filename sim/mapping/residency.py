@@ -130,7 +130,7 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
             rows = ceil_div(tensors[t, TensorColumn.HEIGHT], hw.pes_y)
             columns = ceil_div(tensors[t, TensorColumn.WIDTH], hw.pes_x)
         else:
-            rows, columns = extent(layer, tile_y, tile_x)
+            rows, columns = extent(layer, tile_y, tile_x, simd)
         planes = ceil_div(ceil_div(tensors[t, TensorColumn.CHANNELS], simd), lanes)
         size = planes * rows * columns
         address = _place(live, n_live, size, depth)

@@ -7,13 +7,14 @@ import numpy as np
 
 from sim.arrays.geometry import aligned, ceil_div, groups_of, pixel_bytes, tile_candidate
 from sim.arrays.kernel import in_place, kernel
+from sim.arrays.network_input import input_cycles, windows_per_vector
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.mapping.execution import NO_HALO, choose_pixels, stored_weight_rows
+from sim.mapping.execution import NO_HALO, choose_pixels, stored_weight_rows, weight_rows
 from sim.mapping.stored_weights import own_row
 from sim.spec.descriptor import ExecuteOp
 
-__all__ = ["axis", "choose_tiles", "first_layer_cycles", "fits_tile"]
+__all__ = ["axis", "choose_tiles", "first_layer_cycles", "fits_tile", "packs"]
 
 POWERS = 6
 """Tile candidates per axis: the smallest covering multiples of 1, 2, 4 … 32."""
@@ -174,6 +175,18 @@ def choose_tiles(layers, tensors, hw, cut, lp, tile):
 
 
 @kernel
+def packs(layers, tensors, hw):
+    """Whether an accelerator can read a network's input as rows of windows.
+
+    A vector holds that of a window, and a register-file half the layer's weights.
+    """
+    layer = layers[0]
+    if windows_per_vector(layer, hw.simd) == 0:
+        return False
+    return weight_rows(layer, tensors[0, TensorColumn.CHANNELS]) <= hw.weight_rows
+
+
+@kernel
 def first_layer_cycles(layers, tensors, hw):
     """Cycles to load the inputs and compute the first layer, as mappings are weighed.
 
@@ -194,4 +207,5 @@ def first_layer_cycles(layers, tensors, hw):
         NO_HALO,
         own_row(hw, 0, 0, kept),
     )
-    return _transfer_cycles(source, hw) + max(cycles, transfer)
+    loads = hw.images * input_cycles(layer, source, source[TensorColumn.WIDTH], hw)
+    return loads + max(cycles, transfer)

@@ -10,6 +10,7 @@ from sim.arrays.geometry import (
     uses_window,
 )
 from sim.arrays.kernel import in_place
+from sim.arrays.network_input import windows_per_vector
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.schedule_columns import (
     ACCUMULATOR_ROW,
@@ -57,7 +58,9 @@ from sim.arrays.schedule_columns import (
     STRIDE_Y,
     TILE_COLUMNS,
     TILE_ROWS,
+    VECTOR_SETS,
     WINDOW,
+    WINDOW_BYTES,
     WINDOW_COLUMNS,
     WINDOW_ROWS,
     ZERO_POINT,
@@ -171,6 +174,12 @@ def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, rows, c0
         row[IN_ADDRESS] += r0 * stride_y * row[IN_ROW] + c0 * stride_x
         if op == ExecuteOp.CONV:
             slots = _walk_channels(row, layer, plan, source[TensorColumn.CHANNELS], hw, k)
+            if layer[LayerColumn.WINDOW_PIXELS] > 0:
+                windows = windows_per_vector(layer, hw.simd)
+                row[STRIDE_X], row[VECTOR_SETS] = 0, windows // pixels
+                if windows > 1:
+                    pitch = layer[LayerColumn.WINDOW_STRIDE]
+                    row[WINDOW_BYTES] = pitch * layer[LayerColumn.IMAGE_CHANNELS]
         else:
             row[MAXIMUM] = layer[LayerColumn.MAXIMUM]
             row[WINDOW] = uses_window(row[KERNEL_ROWS], row[KERNEL_COLUMNS], stride_x)

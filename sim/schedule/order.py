@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sim.arrays.geometry import ceil_div, groups_of
 from sim.arrays.kernel import in_place, inlined
+from sim.arrays.network_input import gathered
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.schedule_columns import (
     AFTER,
@@ -63,7 +64,7 @@ from sim.schedule.listing import (
     require,
     run,
 )
-from sim.schedule.transfer_fields import tile_fields, weights_fields
+from sim.schedule.transfer_fields import gather_fields, tile_fields, weights_fields
 from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore, Queue
 
 __all__ = ["list_turn"]
@@ -248,10 +249,20 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
                 y = y * layer[LayerColumn.STRIDE_Y] - layer[LayerColumn.PAD_Y]
                 x = x * layer[LayerColumn.STRIDE_X] - layer[LayerColumn.PAD_X]
             row = listing.rows[begin(listing, Queue.LOAD, turn.number)]
-            if not tile_fields(
-                row, tensors[t], tp[t], hw.bus_bytes, image * turn.in_groups + group, groups,
-                y, x, in_y, in_x, local + (image - turn.low) * turn.depth, local_row, plane,
-            ):  # fmt: skip
+            place = local + (image - turn.low) * turn.depth
+            if t == 0 and gathered(layer, tensors[t], hw.simd):
+                columns = in_x
+                if layer[LayerColumn.WINDOW_PIXELS] > 0:
+                    columns = plan[LayerPlan.TILE_X]
+                some = gather_fields(
+                    row, layer, tensors[t], tp[t], hw, image, y, x, in_y, columns, place, local_row
+                )
+            else:
+                some = tile_fields(
+                    row, tensors[t], tp[t], hw.bus_bytes, image * turn.in_groups + group, groups,
+                    y, x, in_y, in_x, place, local_row, plane,
+                )  # fmt: skip
+            if not some:
                 continue
             row[KIND] = LoadKind.TILE
             row[IMAGE], row[PE_Y], row[PE_X] = image, pe_y, pe_x

@@ -2,22 +2,29 @@
 
 from sim.arrays.geometry import ceil_div, groups_of
 from sim.arrays.kernel import in_place
+from sim.arrays.network_input import row_bytes, windows_per_vector
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.schedule_columns import (
     ADDRESS,
     COLS,
+    GATHER,
     GROUP_STRIDE,
     GROUPS,
     KIND,
     LANE_MASK,
     LANES,
+    LEAD,
+    LENGTH,
     LOCAL_ADDRESS,
     LOCAL_MASK,
     LOCAL_PLANE,
     LOCAL_ROW,
+    PAD_VALUE,
     PARAMETER_ROWS,
+    ROW_BYTES,
     ROW_STRIDE,
     ROWS,
+    STEP,
     STORE,
     STORE_ROW,
     STREAM_BEATS,
@@ -32,7 +39,7 @@ from sim.mapping.splits import split_bounds
 from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import LoadKind, LoadStore
 
-__all__ = ["split_rows", "tile_fields", "weights_fields"]
+__all__ = ["gather_fields", "split_rows", "tile_fields", "weights_fields"]
 
 
 @in_place
@@ -91,6 +98,42 @@ def weights_fields(row, layer, plan, source, target, hw, per_round, r, k):
     step = 1 if shared else per_round
     for lane in range(0, hw.lanes, step):
         row[LANE_MASK] |= 1 << lane
+
+
+@in_place
+def gather_fields(row, layer, tensor, plan, hw, image, y, x, n_y, n_x, local, local_row):
+    """Fill a LOAD that gathers image rows y … y + n_y - 1 of the network's input.
+
+    ``x`` and ``n_x`` count the columns of the input as the layer reads it: pixels, or windows of a row. Returns False if no row or
+    column is in the image.
+    """
+    height, columns = tensor[TensorColumn.HEIGHT], tensor[TensorColumn.WIDTH]
+    top, bottom = max(0, y), min(height, y + n_y)
+    left, right = max(0, x), min(columns, x + n_x)
+    if top >= bottom or left >= right:
+        return False
+    pixels, pitch, pad = 1, 1, 0
+    if layer[LayerColumn.WINDOW_PIXELS] > 0:
+        pixels, pitch = layer[LayerColumn.WINDOW_PIXELS], layer[LayerColumn.WINDOW_STRIDE]
+        pad = layer[LayerColumn.WINDOW_PAD]
+    windows = windows_per_vector(layer, hw.simd)
+    size, row_size = plan[TensorPlan.PIXEL_BYTES], row_bytes(layer, tensor)
+    first = left * pitch - pad
+    begin, end = max(0, first), min(row_size // size, (right - 1) * pitch - pad + pixels)
+    row[GATHER] = 1
+    row[ADDRESS] = plan[TensorPlan.EXTERNAL] + (image * height + top) * row_size + begin * size
+    row[LOCAL_ADDRESS] = (local + (top - y) * local_row + (left - x) // windows) & LOCAL_MASK
+    row[GROUPS] = 1
+    row[ROWS] = bottom - top
+    row[COLS] = ceil_div(right - left, windows)
+    row[LOCAL_ROW] = local_row
+    row[ROW_STRIDE] = row_size
+    row[ROW_BYTES] = (end - begin) * size
+    row[LEAD] = (begin - first) * size
+    row[STEP] = windows * pitch * size
+    row[LENGTH] = ((windows - 1) * pitch + pixels) * size
+    row[PAD_VALUE] = layer[LayerColumn.PAD_VALUE]
+    return True
 
 
 @in_place

@@ -112,6 +112,12 @@ _TRANSFER_FIELDS = (
 LOAD_FIELDS = (
     Field("kind", 1, "LoadKind: weights (multicast to all PEs) or a tile (one PE)"),
     *_TRANSFER_FIELDS,
+    Field("gather", 1, "tile: rows are packed bytes, from which vectors are gathered"),
+    Field("row_bytes", 20, "gather: bytes of a row, 1 …"),
+    Field("lead", 8, "gather: bytes of a row's first vector before the row, less than `length`"),
+    Field("step", 12, "gather: bytes from one vector of a row to the next"),
+    Field("length", 8, "gather: bytes of a vector, 1 … S"),
+    Field("pad_value", 8, "gather: byte of a vector outside of its row", signed=True),
     Field("half", 1, "weights: register-file and parameter half"),
     Field("lanes", 4, "weights: blocks in the stream, 1 … L, each with its own rows"),
     Field("lane_mask", 8, "weights: lanes that take block 0; one lane further for every block"),
@@ -173,7 +179,11 @@ EXECUTE_FIELDS = (
     Field("kernel_rows", 10, "taps; POOL: rows of the tile to sum"),
     Field("kernel_columns", 10, "taps; POOL: columns of the tile to sum"),
     Field("stride_y", 3, "vertical stride"),
-    Field("stride_x", 3, "horizontal stride"),
+    Field("stride_x", 3, "horizontal stride; 0 where vectors hold the input of several windows"),
+    Field(
+        "vector_sets", 7, "CONV: sets of windows whose input lies in a vector; 0: a pixel in each"
+    ),
+    Field("window_bytes", 8, "CONV: bytes of a vector from a window's input to the next one's"),
     Field("groups", 12, "CONV: input channel groups"),
     Field("first_quad", 6, "CONV: first 4-channel step of the first group, 0 … S/4 - 1"),
     Field("last_quads", 6, "CONV: end of the 4-channel steps of the last group, 1 … S/4"),

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.arrays.kernel import in_place, kernel
-from sim.arrays.schedule_columns import ADDRESS, GROUP_STRIDE, ROW_STRIDE
+from sim.arrays.schedule_columns import ADDRESS
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 from sim.timing.calibration import Constant
 from sim.timing.dram import DramParameter
+from sim.timing.gathering import segment
 from sim.timing.transfers import idle, last_stored_row, paced, segments, stored_rows
 
 __all__ = [
@@ -105,8 +106,7 @@ def open_transfer(port, i, row, hw, begin, delay):
     unit = port.unit
     unit[ROW] = i
     unit[GROUP] = unit[LINE] = 0
-    unit[AT] = row[ADDRESS]
-    unit[LEFT] = segments(row)[2]
+    unit[AT], unit[LEFT], _ = segment(row, hw, 0, 0)
     unit[BEGIN] = begin
     unit[EARLIEST] = begin + delay
 
@@ -156,13 +156,12 @@ def _pass(unit, row, hw, beats, request):
     unit[LEFT] -= beats
     if unit[LEFT] > 0:
         return False
-    groups, lines, line_beats = segments(row)
+    groups, lines = segments(row)
     unit[LINE] += 1
     if unit[LINE] == lines:
         unit[LINE] = 0
         unit[GROUP] += 1
-    unit[LEFT] = line_beats
-    unit[AT] = row[ADDRESS] + unit[GROUP] * row[GROUP_STRIDE] + unit[LINE] * row[ROW_STRIDE]
+    unit[AT], unit[LEFT], _ = segment(row, hw, unit[GROUP], unit[LINE])
     if unit[GROUP] < groups:
         return False
     unit[ROW] = -1

@@ -96,6 +96,8 @@ class Emulator:
             fields = decode(encoded)
             if fields["queue"] == Queue.LOAD and fields["kind"] == LoadKind.WEIGHTS:
                 self._load_weights(fields)
+            elif fields["queue"] == Queue.LOAD and fields["gather"]:
+                self._gather(fields)
             elif fields["queue"] == Queue.LOAD:
                 for address, vector, used in self._transfer(fields):
                     vector[:used] = self.memory[address : address + used].view(np.int8)
@@ -156,6 +158,22 @@ class Emulator:
         assert at == d["address"] + d["stream_beats"] * bus
         return np.array(rows)
 
+    def _gather(self, d: dict[str, int]) -> None:
+        """Cut rows of bytes into vectors; what lies outside of a row is padding."""
+        local = self.local[d["pe_y"], d["pe_x"], 0]
+        places = np.arange(d["columns"])[:, None] * d["step"] + np.arange(d["length"]) - d["lead"]
+        inside = (places >= 0) & (places < d["row_bytes"])
+        for row in range(d["rows"]):
+            start = d["address"] + row * d["row_stride"]
+            data = self.memory[start : start + d["row_bytes"]].view(np.int8)
+            first = d["local_address"] + row * d["local_row"]
+            vectors = local[(first + np.arange(d["columns"])) & 0xFFFF]
+            vectors[:] = 0
+            vectors[:, : d["length"]] = np.where(
+                inside, data[np.clip(places, 0, d["row_bytes"] - 1)], d["pad_value"]
+            )
+            local[(first + np.arange(d["columns"])) & 0xFFFF] = vectors
+
     def _transfer(self, d: dict[str, int]):  # type: ignore[no-untyped-def]  # a generator of views
         lanes = self.config.compute_lanes
         size = d["vector_beats"] * self.config.bus_bytes
@@ -188,6 +206,31 @@ class Emulator:
         )
         address = d["in_address"] + plane * d["in_plane"] + y * d["in_row"] + x
         return np.where(inside[..., None, None], self._read(banks, address), d["pad_value"])
+
+    def _windows(self, d: dict[str, int], y: int, ox: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Read a row of the input of n windows, where vectors hold that of several: int32[pes_y, pes_x, n, S]."""
+        vectors, places = np.divmod(ox, d["vector_sets"] * d["pixels"])
+        taken = np.stack(
+            [
+                self._tap(
+                    d | {"in_address": d["in_address"] + vector},
+                    np.array([0]), 0, y, np.array([0]),
+                )[:, :, 0, 0]
+                for vector in vectors
+            ],
+            axis=2,
+        )  # fmt: skip
+        rows = d["origin_y"] + np.arange(self.config.pes_y) * d["pitch_y"] + y
+        outside = (rows < 0) | (rows >= d["bound_y"])
+        for n, place in enumerate(places):
+            shift = place * d["window_bytes"]
+            if shift == 0:
+                continue
+            kept = taken[:, :, n, shift:].copy()
+            taken[:, :, n, : kept.shape[-1]] = kept
+            taken[:, :, n, kept.shape[-1] :] = 0
+        taken[outside] = d["pad_value"]
+        return taken
 
     def _execute(self, d: dict[str, int]) -> None:
         """Run an EXECUTE row by row; of a row, first the windows that are pixel 0 of a set.
@@ -279,7 +322,10 @@ class Emulator:
             plane, bank = divmod(d["bank"] + group, banks)
             for ky in range(d["kernel_rows"]):
                 for kx in range(d["kernel_columns"]):
-                    shared = self._tap(d, np.array([bank]), plane, y + ky, x + kx)[:, :, :, 0]
+                    if d["vector_sets"]:
+                        shared = self._windows(d, y + ky, ox)
+                    else:
+                        shared = self._tap(d, np.array([bank]), plane, y + ky, x + kx)[:, :, :, 0]
                     rows = matrix[DOT_WIDTH * step : DOT_WIDTH * (step + last - first)]
                     part = shared[..., DOT_WIDTH * first : DOT_WIDTH * last] @ rows
                     total += part.reshape(total.shape)

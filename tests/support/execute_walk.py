@@ -117,6 +117,12 @@ class Walk:
                     for pixel in range(pixels):
                         x = (column + pixel) * d["stride_x"] + kx
                         address = d["in_address"] + plane * d["in_plane"] + y * d["in_row"] + x
+                        vector, window = 0, pixel
+                        if d["vector_sets"]:
+                            vector, window = divmod(column, d["vector_sets"] * pixels)
+                            window += pixel
+                        shift = window * d["window_bytes"] % self.config.simd_units
+                        address += vector
                         self._read(
                             d,
                             cycle + pixel,
@@ -125,6 +131,7 @@ class Walk:
                             incoming=self._lanes(d, pixel),
                             source_mask=0,
                             source_base=bank,
+                            shift=shift,
                         )
                     for slot, quad in enumerate(quads):
                         step = cycle + slot + pixels - 1
@@ -156,6 +163,7 @@ class Walk:
                     incoming=self._lanes(d, pixel),
                     source_mask=(1 << (group - 1).bit_length()) - 1,
                     source_base=d["bank"],
+                    shift=0,
                 )
             self.put(step + 2, advance=1)
             for phase in range(4):
@@ -189,6 +197,7 @@ class Walk:
                 incoming=(1 << lanes) - 1,
                 source_mask=(1 << (group - 1).bit_length()) - 1,
                 source_base=d["bank"],
+                shift=0,
             )
             position = self.base + kx * pitch + ky
             self.put(cycle + 2, ring_write=1, ring_write_position=position % WINDOW_VECTORS)

@@ -40,7 +40,7 @@ def edge_cases() -> list[Case]:
 
 @cache
 def stress() -> list[Case]:
-    return draw_stress(150, 12)
+    return draw_stress(150, 16)
 
 
 @cache
@@ -148,7 +148,7 @@ def executes(mapped: Mapped, name: str) -> NDArray[np.int64]:
 
 
 MAPPINGS: dict[str, Callable[[Case, Mapped], bool]] = {
-    "input unfolded": lambda case, m: m.network is not case.network,
+    "windows in vectors": lambda case, m: m.network is not case.network,
     "narrow pixels": lambda case, m: bool(
         (m.tensor_plan[:, TensorPlan.PIXEL_BYTES] < case.config.simd_units).any()
     ),

@@ -25,7 +25,7 @@ def read_layout(config: AcceleratorConfig) -> data.StructLayout:
     """Layout of a read: banks, address, image coordinates of PE (0, 0), and the lanes that take it.
 
     ``inject``: outside the image ``pad_value`` is read. ``ring``: the vector is also written to the
-    window ring, at ``position``. ``source_mask`` and ``source_base``: see
+    window ring, at ``position``. ``source_mask``, ``source_base`` and ``shift``: see
     :class:`~hwgen.gateware.grid.control.PeControl`.
     """
     index = unsigned(address_bits(config.compute_lanes))
@@ -39,6 +39,7 @@ def read_layout(config: AcceleratorConfig) -> data.StructLayout:
             "lanes": unsigned(config.compute_lanes),
             "source_mask": index,
             "source_base": index,
+            "shift": unsigned(address_bits(config.simd_units)),
             "pad_value": signed(8),
             "ring": unsigned(1),
             "position": unsigned(address_bits(WINDOW_VECTORS)),

@@ -131,6 +131,7 @@ class ExecuteUnit(wiring.Component):
             control.incoming.eq(delay(m, read.lanes, 1, "incoming")),
             control.source_mask.eq(delay(m, read.source_mask, 1, "source_mask")),
             control.source_base.eq(delay(m, read.source_base, 1, "source_base")),
+            control.shift.eq(delay(m, read.shift, 1, "shift")),
             control.pad_value.eq(delay(m, read.pad_value, 1, "pad_value")),
             control.ring_write.eq(delay(m, read.ring, 2, "ring_write")),
             control.ring_write_position.eq(delay(m, read.position, 2, "ring_write_position")),

@@ -41,9 +41,9 @@ class WindowWalker(wiring.Component):
     saved_row : Out
         Accumulator row of the present set: ``accumulator_row``, plus 1 with every set, modulo
         `accumulator_rows` or more.
-    next_address, next_y, next_x : Out
+    next_address, next_y, next_x, next_shift : Out
         With `start`, or with `advance` at a `column_end`: address and image coordinates of the first
-        tap of the next column of sets.
+        tap of the next column of sets, and its first byte in the vector.
     address, second_address, out_address : Out
         First tap and operand b of the present column of sets; output of the present set's first window.
     further_rows : Out
@@ -74,6 +74,7 @@ class WindowWalker(wiring.Component):
                 "next_address": Out(address),
                 "next_y": Out(signed(16)),
                 "next_x": Out(signed(16)),
+                "next_shift": Out(address_bits(config.simd_units)),
                 "address": Out(address),
                 "second_address": Out(address),
                 "out_address": Out(address),
@@ -163,8 +164,9 @@ class WindowWalker(wiring.Component):
             out_row_step.eq(band * d.out_row),
             out_set_step.eq(down * d.out_row),
         ]
+        vector_end = self._walk_vector(m, across)
         next_address = self._walk_addresses(
-            m, following.in_address, row_step, column_step, self.address
+            m, following.in_address, row_step, column_step + vector_end, self.address
         )
         self._walk_addresses(m, following.in2_address, d.in2_row, across, self.second_address)
         out_column = Signal.like(self.out_address)
@@ -186,6 +188,26 @@ class WindowWalker(wiring.Component):
         ]
         with m.If(self.start | (self.advance & self.column_end)):
             m.d.sync += [y.eq(self.next_y), x.eq(self.next_x)]
+
+    def _walk_vector(self, m: Any, across: Any) -> Any:
+        """Walk the windows of a vector; return whether the next set's input lies in the next vector."""
+        d, following = self.descriptor, self.next_descriptor
+        sets_left = Signal(7)
+        vector_end = Signal()
+        shift, set_bytes = Signal.like(self.next_shift), Signal.like(self.next_shift)
+        first = self.start | self.row_end | vector_end
+        m.d.comb += [
+            vector_end.eq((d.vector_sets != 0) & (sets_left == 1)),
+            self.next_shift.eq(Mux(first, 0, shift + set_bytes)),
+        ]
+        m.d.sync += set_bytes.eq(across * d.window_bytes)
+        with m.If(self.start | self.advance):
+            m.d.sync += shift.eq(self.next_shift)
+        with m.If(self.start):
+            m.d.sync += sets_left.eq(following.vector_sets)
+        with m.Elif(self.advance):
+            m.d.sync += sets_left.eq(Mux(self.row_end | vector_end, d.vector_sets, sets_left - 1))
+        return vector_end
 
     def _walk_addresses(
         self, m: Any, first: Any, row_step: Any, column_step: Any, address: Any

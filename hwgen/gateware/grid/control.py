@@ -82,6 +82,7 @@ def _pe_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
         "incoming": unsigned(lanes),
         "source_mask": index,
         "source_base": index,
+        "shift": unsigned(address_bits(config.simd_units)),
         "pad_value": signed(8),
         "vertical": unsigned(1),
         "take_mask": index,
@@ -175,9 +176,10 @@ class PeControl(wiring.Signature):
     -------
     read_enable, read_address
         r + 1: banks to read, bit b for bank b.
-    incoming, source_mask, source_base, pad, pad_value
+    incoming, source_mask, source_base, shift, pad, pad_value
         r + 2: lanes (bit l for lane l) whose incoming register takes a vector: that of bank
-        ``(l & source_mask) | source_base``, or `pad_value` in all bytes with `pad`.
+        ``(l & source_mask) | source_base``, or `pad_value` in all bytes with `pad`. That of bank 0 comes from
+        byte `shift` on, with zeros behind.
     ring_read_positions
         The lanes' `ring_read_position`, lane 0's lowest.
     vertical

@@ -93,7 +93,7 @@ class Pe(wiring.Component):
         m = Module()
         control = self.control
         m.submodules.feed = feed = Feed(self.config)
-        for name in ("incoming", "source_mask", "source_base", "pad", "pad_value"):
+        for name in ("incoming", "source_mask", "source_base", "shift", "pad", "pad_value"):
             m.d.comb += getattr(feed, name).eq(getattr(control, name))
         outputs = []
         for index in range(self.config.compute_lanes):

@@ -15,16 +15,19 @@ from hwgen.gateware.grid.grid import Grid
 from hwgen.gateware.primitives.fifo import Fifo
 from hwgen.gateware.primitives.layout import load_layout
 from hwgen.gateware.primitives.unique import unique
+from hwgen.gateware.transfer.gather import Gather
 from hwgen.gateware.transfer.row_beats import RowBeats, row_beats
 from hwgen.gateware.transfer.rows import RowWalker
 from hwgen.gateware.transfer.tile_transfer import (
     HELD,
     MOST_COLUMNS,
+    MOST_ROW_BYTES,
     accept_commands,
     address_burst,
     connect_region,
     connect_tile,
     credit,
+    legal_gather,
     legal_tile,
     legal_weights,
     most_stream_beats,
@@ -183,8 +186,13 @@ class LoadUnit(wiring.Component):
 
         It drives `awaited`: a burst is in flight.
         """
-        longest = max(most_stream_beats(self.config), MOST_COLUMNS * self.vector_beats)
-        generator = BurstGenerator(self.config.bus_bytes, longest.bit_length())
+        bus_bits = self.config.bus_bytes.bit_length() - 1
+        longest = max(
+            most_stream_beats(self.config),
+            MOST_COLUMNS * self.vector_beats,
+            (MOST_ROW_BYTES >> bus_bits) + 2,
+        )
+        generator = BurstGenerator(self.config.bus_bytes, longest.bit_length(), has_loose=True)
         m.submodules.generator = unique(generator, "load_bursts")
 
         # Cycle 1: the external region
@@ -207,15 +215,28 @@ class LoadUnit(wiring.Component):
             Mux(
                 weights,
                 legal_weights(self.config, descriptor),
-                legal_tile(self.config, descriptor),
+                Mux(
+                    descriptor.gather,
+                    legal_gather(self.config, descriptor),
+                    legal_tile(self.config, descriptor),
+                ),
             )
         )
+        loose = ~weights & descriptor.gather
+        m.d.sync += [
+            generator.excess.loose.eq(loose),
+            generator.excess.bytes.eq(descriptor.row_bytes[:bus_bits]),
+        ]
         segment_beats = Signal.like(region.beats, reset_less=True)
         m.d.sync += segment_beats.eq(
             Mux(
                 weights,
                 descriptor.stream_beats,
-                descriptor.columns * descriptor.vector_beats,
+                Mux(
+                    descriptor.gather,
+                    descriptor.row_bytes >> bus_bits,
+                    descriptor.columns * descriptor.vector_beats,
+                ),
             )
         )
         m.d.comb += region.beats.eq(segment_beats)
@@ -350,9 +371,11 @@ class LoadUnit(wiring.Component):
         tile_walker = TileWalker(config.compute_lanes)
         row_walker = RowWalker(config)
         rows = RowBeats(config)
+        gather = Gather(config)
         m.submodules.tile_walker = unique(tile_walker, "tile_walker")
         m.submodules.row_walker = unique(row_walker, "row_walker")
         m.submodules.row_beats = unique(rows, "row_beats")
+        m.submodules.gather = unique(gather, "gather")
         descriptor = descriptors.leave.payload
 
         # Data cycle 0: beats of the descriptor that is first in line
@@ -364,14 +387,16 @@ class LoadUnit(wiring.Component):
         row = Signal(8 * config.row_bytes, reset_less=True)
         ready = Signal()
         stored, read, last = Signal(), Signal(), Signal()
+        gathers, own_last = Signal(), Signal()
         m.d.comb += [
-            ready.eq(descriptors.leave.valid & awaited & allowed & ~stored),
+            ready.eq(descriptors.leave.valid & awaited & allowed & ~stored & ~gather.hold),
             self.rready.eq(ready | self.drop),
             beat.eq(self.rvalid & ready),
             descriptors.leave.ready.eq(last),
             weights.eq(descriptor.kind == LoadKind.WEIGHTS),
             last_index.eq(Mux(weights, rows.last, descriptor.vector_beats - 1)),
-            complete.eq(beat & (index == last_index)),
+            gathers.eq(descriptors.leave.valid & ~weights & descriptor.gather),
+            complete.eq(beat & (index == last_index) & ~gathers),
             [rows.stream[name].eq(descriptor[name]) for name in rows.stream.shape().members],
             rows.advance.eq(complete),
             rows.restart.eq(last),
@@ -389,8 +414,18 @@ class LoadUnit(wiring.Component):
         with m.If(last):
             # Whatever the descriptor says, the next one begins with a first beat
             m.d.sync += index.eq(0)
+        tile_write = Signal()
+        m.d.comb += [
+            gather.enable.eq(gathers),
+            [gather.shape[name].eq(descriptor[name]) for name in gather.shape.shape().members],
+            gather.beat.eq(beat & gathers),
+            gather.last_beat.eq(last_beat & gathers),
+            gather.data.eq(self.rdata),
+            own_last.eq(Mux(gathers, gather.last, last_beat)),
+            self.tile_write.enable.eq(tile_write | gather.valid),
+        ]
         m.d.sync += [
-            self.tile_write.enable.eq(complete & ~weights),
+            tile_write.eq(complete & ~weights),
             self.row_write.enable.eq((complete & weights) | read),
         ]
 
@@ -410,13 +445,13 @@ class LoadUnit(wiring.Component):
         m.d.sync += known.eq(descriptors.leave.valid & ~last)
         row_data: Any = row
         if store is None:
-            m.d.comb += last.eq(last_beat)
+            m.d.comb += last.eq(own_last)
         else:
             row_data = self._turn(m, store, descriptor, weights, fresh, known, row)
             m.d.comb += [
                 stored.eq(weights & (descriptor.store == LoadStore.READ)),
                 read.eq(store.read),
-                last.eq(last_beat | (store.read & store.last)),
+                last.eq(own_last | (store.read & store.last)),
             ]
 
         # Data cycle 1: write
@@ -432,7 +467,7 @@ class LoadUnit(wiring.Component):
         m.d.comb += [
             self.tile_write.bank.eq(tile_walker.bank),
             self.tile_write.address.eq(tile_walker.address),
-            self.tile_write.data.eq(row),
+            self.tile_write.data.eq(Mux(gather.valid, gather.vector, row)),
             tile_walker.advance.eq(self.tile_write.enable),
             self.row_write.lanes.eq(row_walker.lanes),
             self.row_write.parameter.eq(row_walker.parameter),

@@ -11,17 +11,19 @@ from hwgen.gateware.primitives.unique import unique
 from hwgen.gateware.transfer.row_beats import parameter_beats, row_beats
 from hwgen.gateware.transfer.tile_walker import TileWalker
 from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
-from sim.spec.descriptor import STORE_FIELDS, LoadStore
+from sim.spec.descriptor import LOAD_FIELDS, STORE_FIELDS, LoadStore
 from sim.spec.stops import StopCause
 
 __all__ = [
     "HELD",
     "MOST_COLUMNS",
+    "MOST_ROW_BYTES",
     "accept_commands",
     "address_burst",
     "connect_region",
     "connect_tile",
     "credit",
+    "legal_gather",
     "legal_tile",
     "legal_weights",
     "most_stream_beats",
@@ -31,6 +33,9 @@ __all__ = [
 
 MOST_COLUMNS = next(field.high for field in STORE_FIELDS if field.name == "columns")
 """Vectors that a descriptor's row can have."""
+
+MOST_ROW_BYTES = next(field.high for field in LOAD_FIELDS if field.name == "row_bytes")
+"""Bytes that a row of a gathered tile can have."""
 
 HELD = 4
 """Descriptors that a LOAD or STORE unit holds between start and done."""
@@ -106,6 +111,18 @@ def legal_tile(config: AcceleratorConfig, descriptor: Any) -> Any:
     return (
         Cat(count.any() for count in counts).all()
         & (descriptor.vector_beats <= most_vector_beats(config))
+        & (descriptor.pe_y < config.pes_y)
+        & (descriptor.pe_x < config.pes_x)
+    )
+
+
+def legal_gather(config: AcceleratorConfig, descriptor: Any) -> Any:
+    """Return whether a gathered tile's counts and place are such as the configuration has."""
+    counts = [descriptor[name] for name in ("groups", "rows", "columns", "row_bytes", "step")]
+    return (
+        Cat(count.any() for count in counts).all()
+        & (descriptor.length <= config.vector_bytes)
+        & (descriptor.lead < descriptor.length)
         & (descriptor.pe_y < config.pes_y)
         & (descriptor.pe_x < config.pes_x)
     )

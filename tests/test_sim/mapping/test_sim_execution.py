@@ -9,6 +9,7 @@ import pytest
 
 from accelerators import small_accelerator
 from execute_descriptors import bands, window_sets
+from sim.arrays.network_input import windows_per_vector
 from sim.arrays.plan_columns import Failure, LayerPlan
 from sim.arrays.tables import COLUMNS, LayerColumn, accelerator_row
 from sim.mapping.borders import DESCRIPTOR_CYCLES, interval
@@ -195,6 +196,8 @@ def test_pixels_are_those_of_the_least_time() -> None:
             choices = []
             for p in (1, 2, 4, 8):
                 if p > case.config.compute_lanes:
+                    continue
+                if layer[LayerColumn.WINDOW_PIXELS] and p > windows_per_vector(layer, hw.simd):
                     continue
                 if p > 1 and not lets_pixels(
                     layer, p, *plan[LayerPlan.TILE_Y : LayerPlan.TILE_X + 1]

@@ -396,6 +396,11 @@ def test_every_queue_starts_and_ends_in_order() -> None:
 def moved_bytes(d: dict[str, int], config: AcceleratorConfig) -> int:
     if d["queue"] == Queue.LOAD and d["kind"] == LoadKind.WEIGHTS:
         return 0 if d["store"] == LoadStore.READ else d["stream_beats"] * config.bus_bytes
+    if d["gather"]:
+        starts = [d["address"] + row * d["row_stride"] for row in range(d["rows"])]
+        bus = config.bus_bytes
+        ends = [-(-(start + d["row_bytes"]) // bus) * bus for start in starts]
+        return sum(end - start // bus * bus for start, end in zip(starts, ends, strict=True))
     return d["groups"] * d["rows"] * d["columns"] * d["vector_beats"] * config.bus_bytes
 
 

@@ -25,6 +25,7 @@ from transfer_cases import (
     draw_sequence,
     draw_tile,
     draw_weights,
+    holds,
     row_of,
 )
 from weight_streams import with_beats
@@ -157,6 +158,7 @@ def stepped(
             request = start + values["weight_store_next"] - values["load_next"]
             continue
         request = start - 1
+        held = iter(holds(config, fields))
         for beats in cut(config, fields):
             request += 1
             if len(ends) >= depth:
@@ -164,8 +166,9 @@ def stepped(
             for _ in range(beats):
                 while now < max(request + lag, last + 1) or credit < cost:
                     now, credit = now + 1, min(2 * cost - 1, credit + earn)
-                now, credit, last = now + 1, credit + earn - cost, now
-            ends.append(last)
+                moved = now
+                now, credit, last = now + 1, credit + earn - cost, now + next(held) - 1
+            ends.append(moved)
         dones.append(last + answer + values[f"{name}_overhead"])
     return starts, dones
 

@@ -208,6 +208,10 @@ def random_descriptor(rng: random.Random, config: AcceleratorConfig, op: Execute
         taps = d["kernel_rows"] * d["kernel_columns"]
         while taps * sum(map(len, group_quads(config, d))) > config.weight_rows:
             d["groups"] -= 1
+        if rng.random() < 0.4:
+            d |= {"vector_sets": rng.randint(1, 4), "window_bytes": rng.randrange(256)}
+            d |= {"groups": 1, "kernel_columns": 1, "stride_x": 0}
+            d["last_quads"] = rng.randint(d["first_quad"] + 1, quads)
         sets = d["window_rows"] * -(-d["window_columns"] // pixels)
         if sets <= config.accumulator_rows:
             d["restore"], d["save"] = rng.randrange(2), rng.randrange(2)

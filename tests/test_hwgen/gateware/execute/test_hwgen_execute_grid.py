@@ -83,6 +83,16 @@ class GridModel:
         address = d["in_address"] + plane * d["in_plane"] + y * d["in_row"] + x
         return self.memory[*pe, bank, address].astype(np.int64)
 
+    def window(self, d: Descriptor, pe: tuple[int, int], y: int, column: int, pixel: int) -> Any:
+        """Row of a window's input, where a vector holds that of several windows, or padding."""
+        vector, place = divmod(column, d["vector_sets"] * d["pixels"])
+        inside = self.read(d | {"in_address": d["in_address"] + vector}, pe, 0, y, 0)
+        outside = self.read(d | {"in_address": 0, "pad_value": 1000}, pe, 0, y, 0)
+        if (outside == 1000).all():
+            return inside
+        shift = (place + pixel) * d["window_bytes"]
+        return np.append(inside[shift:], np.zeros(shift, np.int64))
+
     def accumulate(self, d: Descriptor, pe: tuple[int, int], row: int, column: int) -> Any:
         """Accumulators int64[L, S] of a set of windows of CONV, DEPTHWISE or POOL.
 
@@ -117,6 +127,8 @@ class GridModel:
                 for ky in range(d["kernel_rows"]):
                     for kx in range(d["kernel_columns"]):
                         vector = self.read(d, pe, d["bank"] + group, top + ky, left + kx)
+                        if d["vector_sets"]:
+                            vector = self.window(d, pe, top + ky, column, pixel)
                         for quad in range(first, end):
                             total[lane] += weights[lane, step] @ vector[4 * quad : 4 * quad + 4]
                             step += 1
@@ -366,9 +378,20 @@ def random_descriptor(rng: random.Random, config: AcceleratorConfig, previous: i
         d["last_quads"] = rng.randint(d["first_quad"] + 1, quads)
         if d["kernel_rows"] * d["kernel_columns"] * d["groups"] * quads > config.weight_rows:
             d["groups"] = 1
+        if rng.random() < 0.4:
+            d |= several_windows(rng, config, d)
     if rng.random() < 0.3:
         d["initiation_interval"] = complete(config, **d)["initiation_interval"] + rng.randrange(6)
     return complete(config, **d)
+
+
+def several_windows(rng: random.Random, config: AcceleratorConfig, d: Descriptor) -> Descriptor:
+    """Draw the fields of a CONV whose vectors hold the input of several windows."""
+    sets = rng.randint(1, 3)
+    most = (config.simd_units - 1) // max(1, sets * d["pixels"] - 1)
+    fields = {"vector_sets": sets, "window_bytes": rng.randint(0, min(255, most))}
+    fields |= {"groups": 1, "bank": 0, "kernel_columns": 1, "stride_x": 0, "first_quad": 0}
+    return fields
 
 
 SHAPES = [((1, 1), 1, 4), ((2, 2), 2, 4), ((1, 2), 4, 4), ((2, 1), 2, 8), ((1, 1), 8, 8)]
