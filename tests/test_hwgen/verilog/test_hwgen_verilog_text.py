@@ -10,16 +10,24 @@ import pytest
 from accelerators import NARROW_BUS, small_accelerator
 from hwgen import emit, yosys
 from hwgen.module_names import ModuleNames
+from hwgen.verilog.identifiers import Identifiers, plain
 from hwgen.verilog.module_text import ModuleText, write_module
 from hwgen.verilog.netlist import parse_netlist
 from sim.spec.accelerator import AcceleratorConfig
 from text_proof import Pair, prove_texts
 
-BINARY = ("$and", "$or", "$xor", "$add", "$sub", "$mul")
-COMPARISONS = ("$lt", "$le", "$gt", "$ge", "$eq", "$ne")
+BINARY = ("$and", "$or", "$xor", "$xnor", "$add", "$sub", "$mul")
+COMPARISONS = ("$lt", "$le", "$gt", "$ge", "$eq", "$ne", "$logic_and", "$logic_or")
 UNARY = ("$not", "$neg")
-REDUCTIONS = ("$reduce_or", "$reduce_and", "$reduce_xor", "$reduce_bool", "$logic_not")
-SHIFTS = ("$shl", "$shr", "$sshr", "$shift")
+REDUCTIONS = (
+    "$reduce_or",
+    "$reduce_and",
+    "$reduce_xor",
+    "$reduce_bool",
+    "$reduce_xnor",
+    "$logic_not",
+)
+SHIFTS = ("$shl", "$sshl", "$shr", "$sshr", "$shift")
 REGISTERS = ("$dff", "$dffe", "$sdff", "$sdffe", "$sdffce")
 
 
@@ -116,6 +124,10 @@ class Netlist:
         self.lines += [f"    parameter \\{name} {value}" for name, value in parameters.items()]
         self.lines += [f"    connect \\{pin} {signal}" for pin, signal in pins.items()]
         self.lines.append("  end")
+        # Others read its inverse: a result that is the register itself would give it a second name.
+        self.wires.pop()
+        own = {"A_SIGNED": 0, "A_WIDTH": width, "Y_WIDTH": width}
+        self.cell("$not", own, {"A": pins["Q"], "Y": self.wire(width, f"$not{self.cells}")})
 
     def result(self, width: int) -> str:
         """Add a wire for a result: an output, or a wire without a name."""
@@ -153,6 +165,67 @@ def test_random_operators_and_registers_compute_the_netlist(seed: int) -> None:
     text = written(netlist)
     assert text.text.count("assign ") > 10
     prove_texts([Pair(netlist, text)], {})
+
+
+def test_an_extension_is_written_out() -> None:
+    netlist = """module \\m
+  wire width 3 input 1 \\a
+  wire width 5 output 2 \\y
+  cell $pos $1
+    parameter \\A_SIGNED 1
+    parameter \\A_WIDTH 3
+    parameter \\Y_WIDTH 5
+    connect \\A \\a
+    connect \\Y \\y
+  end
+end
+"""
+    assert "  assign y = {{2{a[2]}}, a};\n" in written(netlist).text
+
+
+def test_an_unknown_operator_is_named() -> None:
+    netlist = random_netlist(1).replace("cell $xor ", "cell $pow ", 1)
+    line = r"^netlist must have only operators that emission knows, not \$pow$"
+    with pytest.raises(ValueError, match=line):
+        written(netlist)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("  process $p", "module 'm' must have no 'process'"),
+        (
+            "  wire width 4 upto \\up",
+            r"wire must be one that counts bits from 0 up, not 'wire width 4 upto \\up'",
+        ),
+    ],
+)
+def test_what_a_netlist_must_not_have_is_named(line: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        parse_netlist(f"module \\m\n{line}\nend\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "identifier"),
+    [
+        ("busy", "busy"),
+        ("start_x$22", "start_x"),
+        ("fault.cause", "fault_cause"),
+        ("port$678$0", "port"),
+        ("output", "output_value"),
+        ("program", "program_value"),
+        ("private", "private_value"),
+        ("4x", "net_4x"),
+    ],
+)
+def test_identifiers_are_plain(name: str, identifier: str) -> None:
+    assert plain(name) == identifier
+
+
+def test_a_name_is_given_once() -> None:
+    identifiers = Identifiers()
+    names = ("busy", "busy$3", "busy", "busy_2")
+    assert [identifiers.take(name) for name in names] == ["busy", "busy_2", "busy_3", "busy_2_2"]
 
 
 def test_a_wrong_text_is_not_proved() -> None:
