@@ -29,7 +29,7 @@ from sim.realizability import require
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.views import View
 
-__all__ = ["Emission", "VerilogOptions", "emit", "emit_grid", "emit_modules"]
+__all__ = ["Emission", "VerilogOptions", "emit", "emit_grid", "emit_modules", "optimized"]
 
 _TOP = f"{MODULE_PREFIX}top"
 _CLOCKING = ("clk", "rst")
@@ -193,7 +193,7 @@ def _emit(
         text.netlist for key, text in texts.items() if not isinstance(components[key], Structure)
     ]
     wires = [text.netlist for key, text in texts.items() if isinstance(components[key], Structure)]
-    netlists = parse_netlist("\n".join([_optimized("\n".join(logic)), *wires]))
+    netlists = parse_netlist("\n".join([optimized("\n".join(logic)), *wires]))
     comments = {key: value for text in texts.values() for key, value in text.comments.items()}
     parts = netlists | {view: _interface(components[view], view) for view in views}
     memories: dict[str, MemoryModule] = {}
@@ -301,7 +301,7 @@ def _order(component: Any) -> tuple[str, ...]:
     return own if isinstance(component, _Top) else (*_CLOCKING, *own)
 
 
-def _optimized(logic: str) -> str:
+def optimized(logic: str) -> str:
     """Turn processes into operators and registers with enables, all in Yosys's format."""
     with tempfile.TemporaryDirectory() as directory:
         source, target = Path(directory) / "source.il", Path(directory) / "target.il"

@@ -155,16 +155,19 @@ def generate(
         if tested:
             raise ValueError(f"testbench must be 'none' without a network, not {str(chosen)!r}")
         config = load_accelerator(accelerator)
-        generated = generate_accelerator(config, options, single_file=single_file)
         identity = {"accelerator": f"{config.fingerprint:08x}"}
+        pair = None
     else:
         pair = load_pair(network, accelerator, seed=seed)
-        generated = generate_design(
-            pair, images, testbench=chosen, options=options, single_file=single_file
-        )
-        identity = {"network": pair.network.name}
-    contents = Contents(command="generate", identity=identity, files=generated.files)
+        config, identity = pair.accelerator, {"network": pair.network.name}
+    contents = Contents(command="generate", identity=identity, files=())
     with stage_folder(folder, contents, inputs=inputs, force=force) as staging:
+        if pair is None:
+            generated = generate_accelerator(config, options, single_file=single_file)
+        else:
+            generated = generate_design(
+                pair, images, testbench=chosen, options=options, single_file=single_file
+            )
         generated.write(staging)
     sources = [name for name in generated.verilog.names if name.endswith(".v")]
     program = generated.program is not None

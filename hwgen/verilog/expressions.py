@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from hwgen.verilog.identifiers import Identifiers
+from hwgen.verilog.identifiers import Identifiers, plain
 from hwgen.verilog.layout import constant, range_text
 from hwgen.verilog.netlist import Bits, NetlistModule, Part, Signal
 from hwgen.verilog.operators import ATOM, REDUCTION, TERNARY, UNARY, Operation, Rendered
@@ -42,9 +42,23 @@ class Expressions:
         self.read: dict[str, int] = defaultdict(int)
         self.known = {port: self.identifiers.take(port) for port in module.ports}
         self.instances = [self.identifiers.take(cell.name) for cell in usage.instances]
-        for name in module.wires:
-            if not is_private(name):
-                self.identifier(name)
+        self.sources = self._sources()
+        public = [name for name in module.wires if not is_private(name)]
+        # Numbers tell apart what has the same name: the bare name is for the net that has it.
+        for name in sorted(public, key=lambda name: "$" in name):
+            self.identifier(name)
+
+    def _sources(self) -> dict[str, str]:
+        """Name nets that are an instance's output, and are called as that, after both."""
+        sources = {}
+        for cell, instance in zip(self.usage.instances, self.instances, strict=True):
+            for pin in self.usage.outputs(cell):
+                signal = cell.pins.get(pin, ())
+                if len(signal) == 1 and isinstance(signal[0], Part):
+                    wire = signal[0].wire
+                    if wire not in self.known and plain(wire) == plain(pin):
+                        sources[wire] = f"{instance}_{pin}"
+        return sources
 
     def identifier(self, wire: str) -> str:
         """Return a wire's name in the text."""
@@ -55,7 +69,7 @@ class Expressions:
     def _described(self, wire: str) -> str:
         """Return a name: the netlist's, or what the wire drives and what for."""
         if not is_private(wire):
-            return wire
+            return self.sources.get(wire, wire)
         source = wire
         seen: set[str] = set()
         while is_private(source) and source not in seen and self.usage.users[source]:

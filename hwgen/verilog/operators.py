@@ -68,25 +68,39 @@ _ORDERS = {
     "$eq": ("==", EQUALITY, "equal"),
     "$ne": ("!=", EQUALITY, "different"),
 }
+_LOGIC = {"$logic_and": ("&&", REDUCTION, "both"), "$logic_or": ("||", REDUCTION, "either")}
 _REDUCTIONS = {
     "$reduce_or": ("|", "any"),
     "$reduce_bool": ("|", "any"),
     "$reduce_and": ("&", "all"),
     "$reduce_xor": ("^", "parity"),
+    "$reduce_xnor": ("~^", "even"),
 }
 WORDS = (
     *(word for *_, word in _BITWISE.values()),
     *(word for _, word in _SUMS.values()),
     *(word for *_, word in _ORDERS.values()),
     *(word for _, word in _REDUCTIONS.values()),
-    *("choice", "not", "negative", "product", "shifted", "none", "word"),
+    *(
+        "choice",
+        "not",
+        "negative",
+        "product",
+        "shifted",
+        "none",
+        "word",
+        "value",
+        "same",
+        "both",
+        "either",
+    ),
 )
 """Words that name the results of operators."""
 
 _FEW = 6
 """Most bits that a reduction prints bit by bit."""
 
-SHIFTS_RIGHT = ("$shr", "$shift")
+SHIFTS_RIGHT = ("$shr", "$shift", "$shiftx")
 
 
 def operation_of(cell: Cell) -> Operation:
@@ -116,7 +130,12 @@ def operation_of(cell: Cell) -> Operation:
         return Operation(word, (operand,), lambda a: f"{symbol}{a}", UNARY, width)
     if kind == "$mul":
         return _product(left, right, both, width)
-    if kind == "$shl":
+    if kind == "$pos":
+        return Operation("value", (fitted(left, width, signed),), lambda a: f"{a}", ATOM, width)
+    if kind == "$xnor":
+        operands = (fitted(left, width, both), fitted(right, width, both))
+        return Operation("same", operands, lambda a, b: f"{a} ~^ {b}", XOR, width)
+    if kind in ("$shl", "$sshl"):
         _require_unsigned(cell)
         operands = (fitted(left, width, signed), right)
         return Operation("shifted", operands, lambda a, b: f"{a} << {b}", SHIFT, width)
@@ -139,7 +158,7 @@ def operation_of(cell: Cell) -> Operation:
         return _comparison(kind, left, right, both)
     if kind in _REDUCTIONS:
         symbol, word = _REDUCTIONS[kind]
-        if signal_width(left) == 1:
+        if signal_width(left) == 1 and kind != "$reduce_xnor":
             return Operation(word, (left,), lambda a: f"{a}", ATOM, 1)
         if len(left) == signal_width(left) <= _FEW and symbol in "|&":
             bits = tuple((part,) for part in left)
@@ -152,6 +171,9 @@ def operation_of(cell: Cell) -> Operation:
                 chains=True,
             )
         return Operation(word, (left,), lambda a: f"{symbol}{a}", REDUCTION, 1)
+    if kind in _LOGIC:
+        symbol, binding, word = _LOGIC[kind]
+        return Operation(word, (left, right), lambda a, b: f"{a} {symbol} {b}", binding, 1)
     if kind == "$logic_not":
         if signal_width(left) == 1:
             return Operation("not", (left,), lambda a: f"~{a}", UNARY, 1)

@@ -218,11 +218,11 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
             ("taken", "pe_0_0.taken__0"),
             ("incoming", "pe_0_0.feed.vector__0"),
             ("vector", f"{_LANE}vector"),
-            ("output_vector", f"{_LANE}output"),
+            ("output_vector", f"{_LANE}output_value"),
             ("tile_write_vector", "distributor.tile_write_data"),
         ):
             terms[f"{name}[{unit}]"] = _part(source, *byte)
-        terms[f"weights[{unit}]"] = _part(f"{_LANE}read_data", *word)
+        terms[f"weights[{unit}]"] = _part(f"{_LANE}register_file.read_data", *word)
         terms[f"saved[{unit}]"] = _part(f"{_LANE}accumulators.read_data", *word)
         terms[f"accumulator[{unit}]"] = _whole(f"{_LANE}simd_{unit}.accumulator")
         terms[f"dot[{unit}]"] = _extended(f"{_LANE}simd_{unit}.dot", 18, 14)
@@ -246,7 +246,7 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         ("factor[0]", f"{_UNIT}multiplier"),
         ("doubled[0]", f"{_UNIT}h"),
         ("result[0]", f"{_UNIT}result"),
-        ("finished[0]", f"{_UNIT}output"),
+        ("finished[0]", f"{_UNIT}output_value"),
         ("later", f"{_LANE}requantizer.later"),
         ("control_reduce_index", "distributor.reduce_index"),
         ("tile_write_valid", "distributor.tile_write_enable__0"),

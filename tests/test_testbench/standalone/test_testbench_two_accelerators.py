@@ -65,9 +65,9 @@ def lines_of(folder: Path, tool: str) -> set[str]:
     """Run both programs; return the beginnings of the lines of PASS and FAIL."""
     command = ["make", "-C", str(folder), tool, *UNOPTIMIZED]
     result = run_program(command, environment=verilator.environment())
-    found = set(re.findall(r"^(?:PASS|FAIL) \d", result.stdout, re.MULTILINE))
-    assert found, result.stdout + result.stderr
-    return found
+    ends = set(re.findall(r"^(?:PASS|FAIL) \d", result.stdout, re.MULTILINE))
+    assert ends, result.stdout + result.stderr
+    return ends
 
 
 def test_two_accelerators_share_only_memories(tmp_path: Path) -> None:
