@@ -14,7 +14,7 @@ from sim.mapping.unfold import unfold_input, unfolded
 from sim.plan import map_network, network_tables
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Layer, LayerKind, Network, Padding
-from sim.spec.spaces import EDGE, TINY
+from sim.spec.spaces import NAHAS, TINY
 from testbench.cases.layers import add, fully_connected, padded, pool, random_tensor
 
 
@@ -121,7 +121,7 @@ def stem(outputs: int) -> Network:
         (dataclasses.replace(TINY.default, pes_x=1, pes_y=1), 64, True),
         # loading decides: 32 bytes a pixel for 4 · 4
         (dataclasses.replace(TINY.default, simd_units=32, io_bandwidth_gbps=0.4), 4, False),
-        (dataclasses.replace(EDGE.default, io_bandwidth_gbps=2.0), 32, False),
+        (dataclasses.replace(NAHAS.default, io_bandwidth_gbps=2.0), 32, False),
     ],
 )
 def test_the_first_layer_is_unfolded_where_that_takes_less_time(
