@@ -51,7 +51,7 @@ TRIES = 8
 BATCHES = (1, 1, 1, 2, 3, 4)
 """Images per program, one drawn per case."""
 
-STORES_KB = (1, 2, 4, 8, 16, 32, 64, 256)
+STORES_KB = (1, 1, 1, 2, 2, 4, 8, 64)
 """Weight stores that are drawn: they hold none, some or all weights of a case."""
 
 SEEDS = 1 << 31
@@ -295,16 +295,18 @@ def _draw_configs(
         config = space.at(int(rng.integers(len(space))))
         if awkward:
             config = dataclasses.replace(config, pes_x=width)
-        if "weight_store_kb" not in space.values:
-            config = _with_store(config)
+        config = _with_store(config)
         if not check(config) and (max_macs is None or config.macs <= max_macs):
             yield config
 
 
 def _with_store(config: AcceleratorConfig) -> AcceleratorConfig:
-    """Give a configuration a weight store, drawn by its own fields; a third has none."""
+    """Give a configuration a weight store, drawn by its own fields.
+
+    A third has none, a third one that may be too small for a case, and a third its own.
+    """
     rng = np.random.default_rng(config.fingerprint)
-    size = int(rng.choice(STORES_KB)) if rng.integers(3) else 0
+    size = (0, int(rng.choice(STORES_KB)), config.weight_store_kb)[rng.integers(3)]
     return dataclasses.replace(config, weight_store_kb=size)
 
 

@@ -16,7 +16,7 @@ from sim.mapping.packed_windows import packed_windows
 from sim.plan import map_network, network_tables
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Layer, LayerKind, Network, Padding
-from sim.spec.spaces import EDGE, TINY
+from sim.spec.spaces import NAHAS, TINY
 from testbench.cases.layers import add, fully_connected, padded, pool, random_tensor
 
 
@@ -133,7 +133,7 @@ def stem(outputs: int) -> Network:
     ("config", "expected"),
     [
         (TINY.default, True),
-        (EDGE.default, True),
+        (NAHAS.default, True),
         # a vector of 8 bytes does not hold a row of 9
         (dataclasses.replace(TINY.default, simd_units=8), False),
     ],

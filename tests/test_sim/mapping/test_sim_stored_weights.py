@@ -16,7 +16,7 @@ from sim.plan import Mapped
 from sim.realizability import map_realizable
 from sim.spec.descriptor import DESCRIPTOR_BYTES, LoadKind, LoadStore, Queue
 from sim.spec.header import HEADER_BYTES, read_header
-from sim.spec.spaces import EDGE, TINY
+from sim.spec.spaces import NAHAS, TINY
 
 CONFIG = replace(TINY.default, simd_units=16, register_file_kb=16)
 
@@ -109,7 +109,7 @@ def test_weights_that_are_kept_in_part_take_less_time() -> None:
 def test_the_layers_that_save_most_are_stored() -> None:
     """The classifier of MobileNetV2: a third of the weights, and hardly any computation."""
     network = named_network("mobilenet_v2")
-    mapped = map_realizable(replace(EDGE.default, weight_store_kb=2048), network)
+    mapped = map_realizable(replace(NAHAS.default, weight_store_kb=2048), network)
     assert stored(mapped)[-1] >= 0
     assert -1 in stored(mapped)
 
@@ -170,8 +170,8 @@ def test_a_program_has_two_sealed_lists_over_the_same_memory() -> None:
 
 def test_stored_weights_take_time_and_bytes_from_a_warm_run() -> None:
     network = named_network("mobilenet_v2")
-    streamed = predict(EDGE.default, network)
-    kept = predict(replace(EDGE.default, weight_store_kb=4096), network)
+    streamed = predict(NAHAS.default, network)
+    kept = predict(replace(NAHAS.default, weight_store_kb=4096), network)
     assert kept.total_cycles < streamed.total_cycles / 2
     assert kept.cold_cycles <= streamed.total_cycles
     assert kept.read_bytes < streamed.read_bytes / 8

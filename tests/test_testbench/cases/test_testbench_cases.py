@@ -1,5 +1,7 @@
 """Random cases: strata and corners in turn, reproducible, each group by itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from sim.spec.errors import CosilicoError
 from sim.spec.network import LayerKind
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
 from testbench.cases.random_networks import (
+    STORES_KB,
     Case,
     Corner,
     draw_cases,
@@ -37,9 +40,16 @@ def test_no_group_depends_on_another() -> None:
 
 @SPACES
 def test_cases_are_realizable_points_of_the_space(space: HardwareSpace) -> None:
+    """But for the weight store, which two thirds of them have from elsewhere."""
+    stores = set()
     for case in draw_cases(30, space, 3):
-        space.indices(case.config)
+        stores.add(case.config.weight_store_kb)
+        space.indices(replace(case.config, weight_store_kb=0))
         assert check(case.config, case.network) == []
+
+    assert 0 in stores
+    assert stores & set(STORES_KB)
+    assert stores & set(space.values["weight_store_kb"][1:])
 
 
 def test_strata_meet_all_corners() -> None:
