@@ -86,7 +86,7 @@ def weigh(layers: Table, tensors: Table, hw: Hw, cut: int, chosen: tuple[Tile, .
     images = int(hw.images)
     for i, layer in enumerate(layers):
         own = 1 if i < cut else images
-        share = hw._replace(images=own, bank_depth=hw.bank_depth // own)
+        share = hw._replace(images=own, bank_depth=hw.bank_depth // own, store_rows=0)
         times = images // int(share.images)
         source, target = tensors[layer[LayerColumn.INPUT]], tensors[i + 1]
         in_y = -(-int(source[0]) // int(hw.pes_y))
