@@ -266,7 +266,9 @@ def _interconnect_um2(config: AcceleratorConfig) -> float:
     if config.pes > 1:
         # per lane: POOL's sum over the PEs
         links += config.requantizer_width * INT32_ADDER_UM2
-    return lanes * (feed + quad + stores + links)
+    # one vector of the PE, shifted by any number of its bytes
+    shift = (config.simd_units - 1).bit_length() * vector_bits * MUX2_UM2
+    return lanes * (feed + quad + stores + links) + shift
 
 
 def _row_choice_um2(config: AcceleratorConfig) -> float:
@@ -282,10 +284,13 @@ def _bus_um2(config: AcceleratorConfig) -> float:
     earn, cost = config.pacing
     # a bucket each way
     pace = 2 * (cost.bit_length() + 1) * FLIP_FLOP_UM2 if earn < cost else 0.0
-    # a row being put together; on the way to the PEs a row, parameters and a vector; one vector back
-    records_bits = RECORD_BITS * config.requantizer_width
-    registers = (2 * row_bits + records_bits + 2 * vector_bits) * FLIP_FLOP_UM2
-    return buffers + pace + registers
+    # a row being put together; on the way to the PEs a row and a vector; one vector back
+    registers = (2 * row_bits + 2 * vector_bits) * FLIP_FLOP_UM2
+    # the last bytes of a packed row; a vector that begins at any of them, with padding and zeros
+    window = config.vector_bytes + config.bus_bytes
+    gather = 8 * window * FLIP_FLOP_UM2
+    gather += ((window - 1).bit_length() + 2) * vector_bits * MUX2_UM2
+    return buffers + pace + registers + gather
 
 
 def _descriptors_um2() -> float:

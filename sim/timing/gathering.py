@@ -19,7 +19,7 @@ from sim.arrays.schedule_columns import (
     VECTOR_BEATS,
 )
 
-__all__ = ["completed", "fills_beats", "segment"]
+__all__ = ["completed", "fills_beats", "held", "segment"]
 
 
 @in_place
@@ -56,3 +56,11 @@ def completed(row, hw, ahead):
 def fills_beats(row, hw):
     """Whether no beat but a row's last can complete several vectors."""
     return row[GATHER] == 0 or row[STEP] >= hw.bus_bytes
+
+
+@in_place
+def held(row, hw, ahead, beats):
+    """Cycles for which no beat may follow a burst whose last beat alone can complete several vectors."""
+    if row[GATHER] == 0:
+        return 0
+    return max(1, completed(row, hw, ahead + (beats - 1) * hw.bus_bytes)) - 1

@@ -15,7 +15,6 @@ import numpy as np
 from sim.arrays.geometry import ceil_div
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.schedule_columns import (
-    GATHER,
     GROUPS,
     KIND,
     LANES,
@@ -28,7 +27,7 @@ from sim.arrays.schedule_columns import (
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 from sim.spec.descriptor import LoadKind, LoadStore, Queue
 from sim.timing.calibration import Constant, MemoryColumn
-from sim.timing.gathering import completed, fills_beats, segment
+from sim.timing.gathering import completed, fills_beats, held, segment
 from sim.timing.memory_channel import (
     ANSWERED,
     CHANNEL,
@@ -206,15 +205,7 @@ def _limited_read(row, hw, constants, state, request, beats, outstanding, ahead)
     else:
         for beat in range(beats):
             end = paced(state, hw, max(beat_cycle(state, first, beat) - start, end + 1), 1)
-    return request, end, end + _held(row, hw, ahead, beats)
-
-
-@in_place
-def _held(row, hw, ahead, beats):
-    """Cycles for which no beat may follow a burst whose last beat alone can complete several vectors."""
-    if row[GATHER] == 0:
-        return 0
-    return max(1, completed(row, hw, ahead + (beats - 1) * hw.bus_bytes)) - 1
+    return request, end, end + held(row, hw, ahead, beats)
 
 
 @in_place
@@ -267,7 +258,7 @@ def _transfer(row, hw, constants, state, begin, lag, outstanding, reuse):
                 request = max(request + 1, state[RECENT + place] + reuse)
                 if plain and alone:
                     moved = paced(state, hw, max(request + lag, end + 1), beats)
-                    end = moved + _held(row, hw, ahead, beats)
+                    end = moved + held(row, hw, ahead, beats)
                 elif plain:
                     state[END] = end
                     moved, end = _gathered(row, hw, state, request + lag, 0, beats, ahead)
