@@ -303,7 +303,7 @@ def _draw_configs(
 def _with_store(config: AcceleratorConfig) -> AcceleratorConfig:
     """Give a configuration a weight store, drawn by its own fields.
 
-    A third has none, a third one that may be too small for a case, and a third its own.
+    A third has none, a third a store that may be too small for a case, and a third its own.
     """
     rng = np.random.default_rng(config.fingerprint)
     size = (0, int(rng.choice(STORES_KB)), config.weight_store_kb)[rng.integers(3)]

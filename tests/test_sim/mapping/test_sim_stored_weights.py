@@ -22,10 +22,11 @@ CONFIG = replace(TINY.default, simd_units=16, register_file_kb=16)
 
 
 def _weight_loads(mapped: Mapped) -> NDArray[np.int64]:
-    loads: NDArray[np.int64] = mapped.rows[
-        (mapped.rows[:, COLUMNS["queue"]] == Queue.LOAD)
-        & (mapped.rows[:, COLUMNS["kind"]] == LoadKind.WEIGHTS)
-    ]
+    rows = mapped.rows
+    chosen = (rows[:, COLUMNS["queue"]] == Queue.LOAD) & (
+        rows[:, COLUMNS["kind"]] == LoadKind.WEIGHTS
+    )
+    loads: NDArray[np.int64] = rows[chosen]
     return loads
 
 
