@@ -40,8 +40,8 @@ Bank l of PE (y, x) has index ``(y * pes_x + x) * lanes + l``; then vectors, the
 """
 
 _TEMPLATE = Path(__file__).parent / "rtl" / "grid.sv.j2"
-_DISTRIBUTED = ("pad", "receive")
-"""PE controls that the grid computes for every PE."""
+_DISTRIBUTED = ("pad", "receive", "shares")
+"""PE controls that the grid computes for every PE or column."""
 
 
 def grid_view(config: AcceleratorConfig, module: str = GRID_MODULE) -> str:
@@ -67,7 +67,9 @@ def view_context(config: AcceleratorConfig) -> dict[str, Any]:
     """Context of the templates of the grid of `config`: its ports, fields and sizes."""
     execute = ExecuteControl(config).members
     registered = [name for name in PeControl(config).members if name not in _DISTRIBUTED]
-    shapes = {name: Shape.cast(execute[name].shape) for name in (*registered, "reduce_index")}
+    shapes = {
+        name: Shape.cast(execute[name].shape) for name in (*registered, "source", "reduce_index")
+    }
     return {
         "inputs": dict(_inputs(config)),
         "control": {name: (shape.width, shape.signed) for name, shape in shapes.items()},

@@ -35,8 +35,8 @@ def layer_stream(
     """All weight blocks of a layer, one after another, in the order in which LOADs name them.
 
     Round after round of output-channel groups; in it split after split; in it group after group:
-    with the last split the group's parameter rows, then the split's register-file rows. ADD, MEAN
-    and pools have a single block, which LOAD gives to all lanes.
+    with the last split the group's parameter rows, then the split's register-file rows. Where PE
+    columns split the groups, their groups in the same lane give their rows by turns. ADD, MEAN and pools have a single block, which LOAD gives to all lanes.
 
     Parameters
     ----------
@@ -60,12 +60,19 @@ def layer_stream(
         splits = _dense_rows(layer.weights, groups, simd, table, plan)
     blocks = [rows.reshape(groups, -1).view(np.uint8) for rows in splits]
     blocks[-1] = np.concatenate([parameters, blocks[-1]], axis=1)
-    per_round = config.compute_lanes // int(plan[LayerPlan.PIXELS])
+    lanes, spread = config.compute_lanes // int(plan[LayerPlan.PIXELS]), int(plan[LayerPlan.SPREAD])
+    per_round = lanes * max(1, spread)
     return b"".join(
-        block[first : first + per_round].tobytes()
+        _by_turns(part, lanes, config.row_bytes) if spread else part.tobytes()
         for first in range(0, groups, per_round)
-        for block in blocks
+        for part in (block[first : first + per_round] for block in blocks)
     )
+
+
+def _by_turns(blocks: NDArray[np.uint8], lanes: int, row_bytes: int) -> bytes:
+    """Rows of the blocks of a round, uint8[groups, bytes], of which each PE column has ``lanes``."""
+    rows = blocks.reshape(len(blocks), -1, row_bytes)
+    return b"".join(rows[lane::lanes].transpose(1, 0, 2).tobytes() for lane in range(lanes))
 
 
 def _dense_rows(

@@ -45,6 +45,12 @@ class LayerPlan(IntEnum):
     """Images that go through the layer together: all of the program's, or one after another."""
     STORE_ROW = 34
     """First row of the layer's weights in the weight store, -1 where they come from memory."""
+    SPREAD = 35
+    """PE columns that split the output channel groups; 0 where PE columns split the pixels."""
+    SOURCES = 36
+    """PE columns whose outputs every PE of their row stores; 0 where the output is tiled."""
+    IN_BANDED = 37
+    """Whether the inputs lie in bands."""
 
 
 class TensorPlan(IntEnum):
@@ -63,6 +69,8 @@ class TensorPlan(IntEnum):
     STORED = 10
     EXTERNAL = 11
     PIXEL_BYTES = 12
+    BANDED = 13
+    """Whether every PE of a row holds the whole width of the image."""
 
 
 class Failure(IntEnum):

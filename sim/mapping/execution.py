@@ -13,10 +13,14 @@ from sim.spec.descriptor import ExecuteOp
 
 __all__ = [
     "NO_HALO",
+    "SPREAD",
     "choose_pixels",
+    "exchanged",
+    "hop_cycles",
     "interval",
     "layer_cycles",
     "row_lead",
+    "spread_over",
     "weight_blocks",
     "weight_bytes",
     "weight_rows",
@@ -31,6 +35,36 @@ They weigh mappings; predictions do not use them.
 
 NO_HALO = (0, 0, 0, 0)
 """Rows and columns that neighbours keep of a tile that no other layer reads on chip."""
+
+SPREAD = -1
+"""Exchange of a layer whose PE columns split its output channel groups.
+
+An *exchange* n ≥ 0 is that of a layer whose PE columns split its pixels: every PE of a row stores the
+outputs of n columns; 0: its own only.
+"""
+
+
+@in_place
+def spread_over(groups, pixels, exchange, hw):
+    """PE columns that split the output channel groups; 1 where they split pixels."""
+    if exchange != SPREAD:
+        return 1
+    return min(hw.pes_x, ceil_div(groups, hw.lanes // pixels))
+
+
+@in_place
+def exchanged(groups, pixels, exchange, hw):
+    """PE columns whose outputs every PE of their row stores; 0: none but its own."""
+    if exchange != SPREAD:
+        return exchange
+    return spread_over(groups, pixels, exchange, hw)
+
+
+@in_place
+def hop_cycles(exchange, hw):
+    """Cycles of POOL's reduction."""
+    columns = 0 if exchange == SPREAD else hw.pes_x - 1
+    return REQUANTIZER_PHASES * (columns + hw.pes_y - 1)
 
 
 @in_place
@@ -48,16 +82,19 @@ def weight_rows(layer, channels):
 
 
 @in_place
-def interval(slots, pixels, rows, columns, first_row, first_column, tile_y, tile_x, halo, saves):
+def interval(
+    slots, pixels, rows, columns, first_row, first_column, tile_y, tile_x, halo, saves, sources
+):
     """Cycles per set of windows: the slowest of issue, requantizer and stores.
 
     ``slots`` are the issue slots of a set; the set's windows are those of ``rows`` × ``columns``
-    windows from (``first_row``, ``first_column``) of the tile on.
+    windows from (``first_row``, ``first_column``) of the tile on. With ``sources`` every PE stores those
+    of so many PEs of its row.
     """
     least = max(slots, REQUANTIZER_PHASES)
     if saves:
         return least
-    stores = most_served(tile_y, halo[0], halo[1], first_row, rows, 1)
+    stores = most_served(tile_y, halo[0], halo[1], first_row, rows, 1) * max(1, sources)
     return max(least, stores * most_served(tile_x, halo[2], halo[3], first_column, columns, pixels))
 
 
@@ -73,7 +110,7 @@ def row_lead(layer, cycles):
 
 
 @in_place
-def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, hw):
+def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, exchange, hw):
     """(EXECUTE cycles of an image, times that the weights are loaded) of a layer's tile.
 
     Parameters
@@ -88,11 +125,14 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
         Pixels computed at once (P).
     halo : tuple of 4 ints
         Rows and columns that neighbours keep: top, bottom, left, right.
+    exchange : int
+        See :data:`SPREAD`.
     hw : Hw
     """
     op = layer[LayerColumn.OP]
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
-    rounds = ceil_div(groups, hw.lanes // pixels)
+    rounds = ceil_div(groups, hw.lanes // pixels * spread_over(groups, pixels, exchange, hw))
+    sources = exchanged(groups, pixels, exchange, hw)
     sets = ceil_div(tile_x, pixels)
     if op != ExecuteOp.CONV:
         if op == ExecuteOp.DEPTHWISE:
@@ -101,7 +141,9 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
             slots = add_slots(pixels)
         else:
             slots = in_y * in_x
-        cycles = interval(slots, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False)
+            if exchange != 0:
+                slots += hop_cycles(exchange, hw)
+        cycles = interval(slots, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False, sources)
         lead = row_lead(layer, cycles)
         return rounds * (tile_y * (sets * cycles + lead) + DESCRIPTOR_CYCLES), 1
     quads = ceil_div(channels, DOT_WIDTH)
@@ -119,7 +161,7 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
     saved, slots = split_cycles(
         kernel_y, kernel_x, quads, tap_rows, tap_columns, size, hw.simd // DOT_WIDTH, pixels
     )
-    cycles = interval(slots, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False)
+    cycles = interval(slots, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False, sources)
     total = tile_y * sets * (saved + cycles) + splits * blocks * (DESCRIPTOR_CYCLES + pixels)
     return rounds * total, loads
 
@@ -132,11 +174,11 @@ def weight_bytes(layer, channels, groups, simd):
 
 
 @in_place
-def weight_blocks(layer, channels, groups, pixels, hw):
+def weight_blocks(layer, channels, groups, pixels, exchange, hw):
     """Different weight blocks that a layer's LOADs bring; two stay in the register files."""
     if layer[LayerColumn.SHARED]:
         return 1
-    rounds = ceil_div(groups, hw.lanes // pixels)
+    rounds = ceil_div(groups, hw.lanes // pixels * spread_over(groups, pixels, exchange, hw))
     if layer[LayerColumn.OP] == ExecuteOp.DEPTHWISE:
         return rounds
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
@@ -156,7 +198,7 @@ def _weight_cycles(size, hw):
 
 
 @in_place
-def choose_pixels(layer, channels, groups, tile_y, tile_x, in_y, in_x, halo, hw):
+def choose_pixels(layer, channels, groups, tile_y, tile_x, in_y, in_x, halo, exchange, hw):
     """(pixels computed at once, EXECUTE cycles, transfer cycles of the weights) of all images.
 
     Least time in which weights stream behind the computation, one block ahead, and of the EXECUTE
@@ -168,11 +210,11 @@ def choose_pixels(layer, channels, groups, tile_y, tile_x, in_y, in_x, halo, hw)
     pixels = 1
     while pixels <= hw.lanes and (pixels == 1 or pixels < 2 * tile_x):
         cycles, loads = layer_cycles(
-            layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, hw
+            layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, exchange, hw
         )
         cycles *= hw.images
         transfer = loads * _weight_cycles(size, hw)
-        blocks = weight_blocks(layer, channels, groups, pixels, hw)
+        blocks = weight_blocks(layer, channels, groups, pixels, exchange, hw)
         total = max(cycles, transfer) + min(cycles, transfer) // blocks
         if best < 0 or total < best or (total == best and cycles < best_cycles):
             best, best_pixels, best_cycles, best_transfer = total, pixels, cycles, transfer

@@ -58,9 +58,10 @@ def _cycles(layer, source, target, hw):
         ceil_div(source[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(source[TensorColumn.WIDTH], hw.pes_x),
         NO_HALO,
+        0,
         hw,
     )
-    blocks = weight_blocks(layer, source[TensorColumn.CHANNELS], groups, pixels, hw)
+    blocks = weight_blocks(layer, source[TensorColumn.CHANNELS], groups, pixels, 0, hw)
     return max(cycles, transfer) + min(cycles, transfer) // blocks
 
 

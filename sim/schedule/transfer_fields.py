@@ -6,6 +6,7 @@ from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.schedule_columns import (
     ADDRESS,
     COLS,
+    COLUMN_LANES,
     GROUP_STRIDE,
     GROUPS,
     KIND,
@@ -67,7 +68,10 @@ def weights_fields(row, layer, plan, channels, hw, per_round, r, k, active):
         row[STORE], row[STORE_ROW] = LoadStore.READ, plan[LayerPlan.STORE_ROW] + place
     row[PARAMETER_ROWS] = parameters if k == plan[LayerPlan.SPLITS] - 1 else 0
     row[WEIGHT_ROWS] = own
-    step = 1 if layer[LayerColumn.SHARED] else per_round
+    lanes = hw.lanes // plan[LayerPlan.PIXELS]
+    step = 1 if layer[LayerColumn.SHARED] else lanes
+    if plan[LayerPlan.SPREAD] > 0 and not layer[LayerColumn.SHARED]:
+        row[COLUMN_LANES] = lanes
     for lane in range(0, hw.lanes, step):
         row[LANE_MASK] |= 1 << lane
 

@@ -28,6 +28,8 @@ from sim.arrays.schedule_columns import (
     QUEUE,
     ROW_LEAD,
     SAVE,
+    SOURCES,
+    SPREAD,
     TILE_COLUMNS,
     TILE_ROWS,
     WAIT_DRAIN,
@@ -147,17 +149,24 @@ def _arrival(fetch, constants, request):
 @in_place
 def _last_stores(row):
     """Store cycles of a descriptor's last set of windows."""
-    if row[SAVE] or row[OP] == ExecuteOp.POOL:
+    if row[SAVE]:
         return 1
+    sources = max(1, row[SOURCES])
+    if row[OP] == ExecuteOp.POOL:
+        return sources
     left = (row[WINDOW_COLUMNS] - 1) // row[PIXELS] * row[PIXELS]
     bottom = row[FIRST_ROW] + row[WINDOW_ROWS] - 1
     rows = served(row[TILE_ROWS], row[HALO_TOP], row[HALO_BOTTOM], bottom, 1)
-    return rows * served(
-        row[TILE_COLUMNS],
-        row[HALO_LEFT],
-        row[HALO_RIGHT],
-        row[FIRST_COLUMN] + left,
-        row[WINDOW_COLUMNS] - left,
+    return (
+        rows
+        * sources
+        * served(
+            row[TILE_COLUMNS],
+            row[HALO_LEFT],
+            row[HALO_RIGHT],
+            row[FIRST_COLUMN] + left,
+            row[WINDOW_COLUMNS] - left,
+        )
     )
 
 
@@ -169,7 +178,8 @@ def execute_durations(row, hw, constants):
     cycles = sets * row[INTERVAL] + row[WINDOW_ROWS] * row[ROW_LEAD]
     drain = constants[DRAINS[op]]
     if op == ExecuteOp.POOL:
-        cycles += constants[Constant.POOL_HOP] * (hw.pes_x + hw.pes_y - 2)
+        columns = 0 if row[SPREAD] else hw.pes_x - 1
+        cycles += constants[Constant.POOL_HOP] * (columns + hw.pes_y - 1)
     elif op == ExecuteOp.CONV:
         drain += row[PIXELS] - 1
     return cycles + row[HOLD], cycles + drain + _last_stores(row)

@@ -56,12 +56,13 @@ class Emulator:
         shape = (config.pes_y, config.pes_x, lanes, config.bank_depth, simd)
         self.local = rng.integers(-128, 128, shape, np.int8)
         self.weights = rng.integers(
-            -128, 128, (2, lanes, config.weight_rows, simd, DOT_WIDTH), np.int8
+            -128, 128, (2, config.pes_x, lanes, config.weight_rows, simd, DOT_WIDTH), np.int8
         )
         saved = (config.pes_y, config.pes_x, lanes, config.accumulator_rows, simd)
         self.accumulators = rng.integers(-(1 << 31), 1 << 31, saved)
         self.store = rng.integers(0, 256, (config.store_rows, config.row_bytes), np.uint8)
-        self.records = np.zeros((2, lanes, REQUANTIZER_PHASES, simd // REQUANTIZER_PHASES), RECORD)
+        shape = (2, config.pes_x, lanes, REQUANTIZER_PHASES, simd // REQUANTIZER_PHASES)
+        self.records = np.zeros(shape, RECORD)
 
     def run(self, inputs: NDArray[np.int8]) -> tuple[NDArray[np.int8], dict[int, list[bytes]]]:
         """Run the program once.
@@ -97,9 +98,12 @@ class Emulator:
             if fields["queue"] == Queue.LOAD and fields["kind"] == LoadKind.WEIGHTS:
                 self._load_weights(fields)
             elif fields["queue"] == Queue.LOAD:
-                for address, vector, used in self._transfer(fields):
-                    vector[:used] = self.memory[address : address + used].view(np.int8)
-                    vector[used:] = 0
+                columns = range(self.config.pes_x if fields["all_columns"] else 1)
+                for x in columns:
+                    place = fields | {"pe_x": fields["pe_x"] + x}
+                    for address, vector, used in self._transfer(place):
+                        vector[:used] = self.memory[address : address + used].view(np.int8)
+                        vector[used:] = 0
             elif fields["queue"] == Queue.STORE:
                 for address, vector, used in self._transfer(fields):
                     size = fields["vector_beats"] * self.config.bus_bytes
@@ -128,18 +132,24 @@ class Emulator:
             if d["store"] == LoadStore.FILL:
                 kept[:] = memory[at : at + kept.size].reshape(kept.shape)
             at, memory = 0, kept.reshape(-1)
-        lanes = self.config.compute_lanes
-        for block in range(d["lanes"]):
-            targets = [lane for lane in range(lanes) if d["lane_mask"] << block >> lane & 1]
-            size = d["parameter_rows"] * 4 * simd
-            records = memory[at : at + size].view(RECORD).reshape(-1, simd // REQUANTIZER_PHASES)
-            at += size
-            size = d["weight_rows"] * 4 * simd
-            rows = memory[at : at + size].view(np.int8).reshape(-1, simd, DOT_WIDTH)
-            at += size
-            for target in targets:
-                self.records[d["half"], target, : d["parameter_rows"]] = records
-                self.weights[d["half"], target, : d["weight_rows"]] = rows
+        # of every lane's blocks, the columns that take them, by turns
+        turns: list[list[int | slice]] = [[slice(None)]] * d["lanes"]
+        if own := d["column_lanes"]:
+            lanes = range(min(own, d["lanes"]))
+            turns = [list(range(len(range(lane, d["lanes"], own)))) for lane in lanes]
+        for block, columns in enumerate(turns):
+            mask = d["lane_mask"] << block
+            lanes = [lane for lane in range(self.config.compute_lanes) if mask >> lane & 1]
+            for row in range(d["parameter_rows"] + d["weight_rows"]):
+                for x in columns:
+                    data, at = memory[at : at + 4 * simd], at + 4 * simd
+                    for lane in lanes:
+                        if row < d["parameter_rows"]:
+                            self.records[d["half"], x, lane, row] = data.view(RECORD)
+                        else:
+                            place = row - d["parameter_rows"]
+                            weights = data.view(np.int8).reshape(simd, DOT_WIDTH)
+                            self.weights[d["half"], x, lane, place] = weights
 
     def _transfer(self, d: dict[str, int]):  # type: ignore[no-untyped-def]  # a generator of views
         lanes = self.config.compute_lanes
@@ -154,13 +164,20 @@ class Emulator:
                     address = (start + row * d["local_row"] + column) & 0xFFFF
                     yield external + column * size, local[group % lanes, address], used
 
-    def _read(self, banks: NDArray[np.int64], address: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Read n addresses of all banks: int32[pes_y, pes_x, n, banks, S]; garbage outside of them."""
-        address = address & 0xFFFF
-        depth = self.config.bank_depth
-        vectors = self.local[:, :, banks, np.minimum(address, depth - 1)[:, None]].astype(np.int32)
-        vectors[:, :, address >= depth] = 99
-        return vectors
+    def _read(
+        self, banks: NDArray[np.int64], address: NDArray[np.int64], stride: int
+    ) -> NDArray[np.int32]:
+        """Read n addresses of all banks: int32[pes_y, pes_x, n, banks, S]; garbage outside of them.
+
+        A PE column reads ``stride`` vectors further than the one before.
+        """
+        depth, columns = self.config.bank_depth, []
+        for x in range(self.config.pes_x):
+            own = (address + x * stride) & 0xFFFF
+            vectors = self.local[:, x, banks, np.minimum(own, depth - 1)[:, None]].astype(np.int32)
+            vectors[:, own >= depth] = 99
+            columns.append(vectors)
+        return np.stack(columns, axis=1)
 
     def _tap(
         self, d: dict[str, int], banks: NDArray[np.int64], plane: int, y: int, x: NDArray[np.int64]
@@ -172,7 +189,8 @@ class Emulator:
             (columns >= 0) & (columns < d["bound_x"])
         )
         address = d["in_address"] + plane * d["in_plane"] + y * d["in_row"] + x
-        return np.where(inside[..., None, None], self._read(banks, address), d["pad_value"])
+        vectors = self._read(banks, address, d["column_stride"])
+        return np.where(inside[..., None, None], vectors, d["pad_value"])
 
     def _execute(self, d: dict[str, int]) -> None:
         """Run an EXECUTE row by row; of a row, first the windows that are pixel 0 of a set.
@@ -184,16 +202,17 @@ class Emulator:
         groups = np.arange(per_pixel)
         quads = d["groups"] * (self.config.simd_units // DOT_WIDTH)
         steps = d["kernel_rows"] * d["kernel_columns"] * max(1, quads)
-        weights = self.weights[d["half"], :, :steps].transpose(1, 3, 0, 2).astype(np.float64)
+        # [pe_x, row, element, lane, S]
+        weights = self.weights[d["half"], :, :, :steps].transpose(0, 2, 4, 1, 3).astype(np.float64)
         for oy in range(d["window_rows"]):
             for pixel in range(min(d["pixels"], d["window_columns"])):
                 ox = np.arange(pixel, d["window_columns"], d["pixels"])
                 lanes = pixel * per_pixel + groups
-                records = self.records[d["half"]][lanes]
+                records = self.records[d["half"]][:, lanes]
                 if d["op"] == ExecuteOp.ADD:
                     self._store(d, oy, ox, self._add(d, oy, ox, d["bank"] + groups, records))
                     continue
-                total = self._accumulate(d, oy, ox, weights[:, :, lanes])
+                total = self._accumulate(d, oy, ox, weights[:, :, :, lanes])
                 row = d["accumulator_row"] + oy * sets + ox // d["pixels"]
                 saved = np.s_[:, :, lanes, row[:, None]]
                 if d["restore"]:
@@ -202,8 +221,10 @@ class Emulator:
                     self.accumulators[saved] = total
                     continue
                 if d["op"] == ExecuteOp.POOL:
-                    total = np.broadcast_to(total.sum(axis=(0, 1)), total.shape)
-                values = _requantize(total.astype(np.int32), records.reshape(per_pixel, -1))
+                    axes = 0 if d["spread"] else (0, 1)
+                    total = np.broadcast_to(total.sum(axis=axes, keepdims=True), total.shape)
+                own = records.reshape(len(records), 1, per_pixel, -1)
+                values = _requantize(total.astype(np.int32), own)
                 self._store(d, oy, ox, _finish(d, values))
 
     def _add(
@@ -214,14 +235,15 @@ class Emulator:
         banks: NDArray[np.int64],
         records: NDArray[np.void],
     ) -> NDArray[np.int8]:
-        a = self._read(banks, d["in_address"] + oy * d["in_row"] + ox)
-        b = self._read(banks, d["in2_address"] + oy * d["in2_row"] + ox)
+        a = self._read(banks, d["in_address"] + oy * d["in_row"] + ox, d["column_stride"])
+        b = self._read(banks, d["in2_address"] + oy * d["in2_row"] + ox, d["column_stride"])
+        records = records[:, None]
         scaled = [
-            _requantize(value, records[:, number, :1])
+            _requantize(value, records[..., number, :1])
             for number, value in zip(PASSES, (a, b), strict=False)
         ]
         total = (scaled[0].astype(np.int64) + scaled[1]).astype(np.int32)
-        return _finish(d, _requantize(total, records[:, 2, :1]))
+        return _finish(d, _requantize(total, records[..., 2, :1]))
 
     def _accumulate(
         self, d: dict[str, int], oy: int, ox: NDArray[np.int64], weights: NDArray[np.float64]
@@ -230,11 +252,11 @@ class Emulator:
 
         Parameters
         ----------
-        weights : float64[weight_rows, 4, groups, S]
+        weights : float64[pes_x, weight_rows, 4, groups, S]
         """
         simd = self.config.simd_units
         banks, quads = self.config.compute_lanes, simd // DOT_WIDTH
-        total = np.zeros((*self.local.shape[:2], len(ox), weights.shape[2], simd))
+        total = np.zeros((*self.local.shape[:2], len(ox), weights.shape[3], simd))
         y, x = oy * d["stride_y"], ox * d["stride_x"]
         step = 0
         largest = d["op"] == ExecuteOp.DEPTHWISE and d["maximum"]
@@ -248,10 +270,10 @@ class Emulator:
                     if largest:
                         np.maximum(total, own, out=total)
                     else:
-                        total += own * weights[row, slot]
+                        total += own * weights[:, row, slot][:, None]
                     step += 1
             return total.astype(np.int64).astype(np.int32)
-        matrix = weights.reshape(len(weights) * DOT_WIDTH, -1)
+        matrix = weights.reshape(len(weights), weights.shape[1] * DOT_WIDTH, -1)
         for group in range(d["groups"]):
             first = d["first_quad"] if group == 0 else 0
             last = d["last_quads"] if group == d["groups"] - 1 else quads
@@ -259,7 +281,7 @@ class Emulator:
             for ky in range(d["kernel_rows"]):
                 for kx in range(d["kernel_columns"]):
                     shared = self._tap(d, np.array([bank]), plane, y + ky, x + kx)[:, :, :, 0]
-                    rows = matrix[DOT_WIDTH * step : DOT_WIDTH * (step + last - first)]
+                    rows = matrix[:, DOT_WIDTH * step : DOT_WIDTH * (step + last - first)]
                     part = shared[..., DOT_WIDTH * first : DOT_WIDTH * last] @ rows
                     total += part.reshape(total.shape)
                     step += last - first
@@ -277,6 +299,9 @@ class Emulator:
             rows += [-1] * (ty >= d["tile_rows"] - d["halo_top"])
             columns[1] = tx < d["halo_right"]
             columns[-1] = tx >= d["tile_columns"] - d["halo_left"]
+        if d["sources"]:
+            self._store_row(d, oy, ox, out, rows)
+            return
         banks = d["out_bank"] + np.arange(d["lanes"])
         for dy in rows:
             for dx, served in columns.items():
@@ -284,6 +309,27 @@ class Emulator:
                 address = (start + ox[served] + dx * d["tile_columns"]) & 0xFFFF
                 taken = _from_neighbour(out[:, :, served], dy, dx)
                 self.local[:, :, banks, address[:, None]] = taken[:, :, :, : d["lanes"]]
+
+    def _store_row(
+        self,
+        d: dict[str, int],
+        oy: int,
+        ox: NDArray[np.int64],
+        out: NDArray[np.int8],
+        rows: list[int],
+    ) -> None:
+        """Write the vectors of the first PEs of a row to all PEs of the row, and of those beside it."""
+        all_lanes = self.config.compute_lanes
+        per_pixel = out.shape[3]
+        for x, dy in itertools.product(range(d["sources"]), rows):
+            taken = _from_neighbour(out[:, x : x + 1], dy, 0)
+            start = d["out_address"] + (oy + dy * d["tile_rows"]) * d["out_row"]
+            for lane in range(min(per_pixel, d["lanes"] - x * per_pixel * d["spread"])):
+                turns, bank = x, d["out_bank"] + lane
+                if d["spread"]:
+                    turns, bank = divmod(d["out_bank"] + x * per_pixel + lane, all_lanes)
+                address = (start + ox + turns * d["source_stride"]) & 0xFFFF
+                self.local[:, :, bank, address] = taken[:, :, :, lane]
 
     def _dump(self, probe: Probe) -> bytes:
         lanes = self.config.compute_lanes

@@ -249,6 +249,8 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         ("finished[0]", f"{_UNIT}output"),
         ("later", f"{_LANE}requantizer.later"),
         ("control_reduce_index", "distributor.reduce_index"),
+        ("control_source", "distributor.source"),
+        ("read_address[0]", "distributor.read_address__0"),
         ("tile_write_valid", "distributor.tile_write_enable__0"),
         ("tile_read_valid", "distributor.tile_read_enable__0"),
         ("tile_bank_valid", "pe_0_0.selected_0"),
@@ -270,8 +272,12 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         if name.startswith("control_"):
             terms[name] = _whole(f"distributor.pe_{name.replace('control_', 'control__', 1)}")
     reverse: dict[str, Term] = {
-        "distributor.weight_write": lambda of: f"{of('weight_write')} & {of('row_lanes')}",
-        "distributor.parameter_write": lambda of: f"{of('parameter_write')} & {of('row_lanes')}",
+        **{
+            f"distributor.{name}__0": (
+                lambda of, name=name: f"{of(name)} & {of('row_columns')} & {of('row_lanes')}"
+            )
+            for name in ("weight_write", "parameter_write")
+        },
         "distributor.row_write_address": _whole("row_address"),
         "distributor.weight_write_data": (
             lambda of: f"{{ {', '.join(of(f'row[{unit}]') for unit in (3, 2, 1, 0))} }}"

@@ -37,12 +37,16 @@ class Distributor(wiring.Component):
     control, row_write, tile_write, tile_read, tile_read_data
         As for :class:`~hwgen.gateware.grid.grid.Grid`.
     pe_control : Out
-        What is the same for all PEs: :class:`~hwgen.gateware.grid.control.PeControl` without `pad` and
-        `receive`.
+        What is the same for all PEs: :class:`~hwgen.gateware.grid.control.PeControl` without what
+        follows.
     pad, receive : Out(1).array(pes)
-        The rest of each PE's control, row by row of the grid.
-    weight_write, parameter_write, row_write_address, weight_write_data, parameter_write_data : Out
-        A row for all PEs.
+        Each PE's own control, row by row of the grid.
+    read_address, shares : Out(…).array(pes_x)
+        Control that PEs of a column have in common.
+    weight_write, parameter_write : Out(L).array(pes_x)
+        Lanes of a column that take a row.
+    row_write_address, weight_write_data, parameter_write_data : Out
+        The row.
     tile_write_enable, tile_read_enable : Out(L).array(pes)
         Bank, one-hot, of the PE that the access is for.
     tile_write_address, tile_write_data, tile_read_address : Out
@@ -59,7 +63,7 @@ class Distributor(wiring.Component):
         common = {
             name: Out(member.shape)
             for name, member in PeControl(config).members.items()
-            if name not in ("pad", "receive")
+            if name not in ("pad", "receive", "read_address", "shares")
         }
         super().__init__(
             {
@@ -71,8 +75,10 @@ class Distributor(wiring.Component):
                 "pe_control": Out(wiring.Signature(common)),
                 "pad": Out(1).array(pes),
                 "receive": Out(1).array(pes),
-                "weight_write": Out(lanes),
-                "parameter_write": Out(lanes),
+                "read_address": Out(bank_address).array(config.pes_x),
+                "shares": Out(1).array(config.pes_x),
+                "weight_write": Out(lanes).array(config.pes_x),
+                "parameter_write": Out(lanes).array(config.pes_x),
                 "row_write_address": Out(row_address_bits(config)),
                 "weight_write_data": Out(8 * config.row_bytes),
                 "parameter_write_data": Out(RECORD_BITS * config.requantizer_width),
@@ -98,7 +104,7 @@ class Distributor(wiring.Component):
         return m
 
     def _distribute_control(self, m: Any, places: list[tuple[int, int]]) -> None:
-        """Register what is the same for all PEs, and compare the index of a POOL hop."""
+        """Register what is the same for all PEs or a column, and compare the index of a POOL hop."""
         reduce_index = Signal.like(self.control.reduce_index)
         m.d.sync += reduce_index.eq(self.control.reduce_index)
         for name in self.pe_control.signature.members:
@@ -106,6 +112,13 @@ class Distributor(wiring.Component):
         for index, (y, x) in enumerate(places):
             position = Mux(self.pe_control.vertical, y, x)
             m.d.comb += self.receive[index].eq(reduce_index == position)
+        source = Signal.like(self.control.source)
+        m.d.sync += source.eq(self.control.source)
+        for x in range(self.config.pes_x):
+            m.d.sync += self.read_address[x].eq(
+                self.control.read_address + x * self.control.column_stride
+            )
+            m.d.comb += self.shares[x].eq(source == x)
 
     def _pad(self, m: Any, places: list[tuple[int, int]]) -> None:
         """Compute the PE rows and columns whose tap lies outside the image."""
@@ -138,10 +151,12 @@ class Distributor(wiring.Component):
             row.data[start : start + RECORD_BITS]
             for start in range(0, 8 * self.config.row_bytes, RECORD_STRIDE_BITS)
         )
-        m.d.sync += [
-            self.weight_write.eq(Mux(row.enable & ~row.parameter, row.lanes, 0)),
-            self.parameter_write.eq(Mux(row.enable & row.parameter, row.lanes, 0)),
-        ]
+        for x in range(self.config.pes_x):
+            enable = row.enable & row.columns[x]
+            m.d.sync += [
+                self.weight_write[x].eq(Mux(enable & ~row.parameter, row.lanes, 0)),
+                self.parameter_write[x].eq(Mux(enable & row.parameter, row.lanes, 0)),
+            ]
         with m.If(row.enable):
             m.d.sync += [address.eq(row.address), weights.eq(row.data), records.eq(used)]
         m.d.comb += [
@@ -159,7 +174,7 @@ class Distributor(wiring.Component):
             m.d.sync += [address.eq(tile.address), vector.eq(tile.data)]
         m.d.comb += [self.tile_write_address.eq(address), self.tile_write_data.eq(vector)]
         for index, (y, x) in enumerate(places):
-            chosen = tile.enable & (tile.pe_y == y) & (tile.pe_x == x)
+            chosen = tile.enable & (tile.pe_y == y) & (tile.all_columns | (tile.pe_x == x))
             m.d.sync += self.tile_write_enable[index].eq(chosen << tile.bank)
 
     def _read_tiles(self, m: Any, places: list[tuple[int, int]]) -> None:

@@ -15,7 +15,7 @@ from hwgen.gateware.grid.grid import Grid
 from hwgen.gateware.primitives.fifo import Fifo
 from hwgen.gateware.primitives.layout import load_layout
 from hwgen.gateware.primitives.unique import unique
-from hwgen.gateware.transfer.rows import RowWalker
+from hwgen.gateware.transfer.rows import RowWalker, weights_layout
 from hwgen.gateware.transfer.tile_transfer import (
     HELD,
     MOST_COLUMNS,
@@ -182,7 +182,8 @@ class LoadUnit(wiring.Component):
         It drives `awaited`: a burst is in flight.
         """
         row_beats = self.row_beats
-        most_rows = self.config.compute_lanes * (REQUANTIZER_PHASES + self.config.weight_rows)
+        blocks = self.config.pes_x * self.config.compute_lanes
+        most_rows = blocks * (REQUANTIZER_PHASES + self.config.weight_rows)
         longest = max(most_rows * row_beats, MOST_COLUMNS * self.vector_beats)
         generator = BurstGenerator(self.config.bus_bytes, longest.bit_length())
         m.submodules.generator = unique(generator, "load_bursts")
@@ -201,7 +202,7 @@ class LoadUnit(wiring.Component):
             m.d.comb += [region.rows.eq(1), region.groups.eq(1)]
         # Cycle 2: the beats of its rows, and whether they can be
         legal = Signal()
-        stream_rows = Signal(21)
+        stream_rows = Signal(24)
         m.d.comb += stream_rows.eq(descriptor.lanes * lane_rows)
         m.d.sync += legal.eq(
             Mux(
@@ -312,7 +313,7 @@ class LoadUnit(wiring.Component):
         uses, reads = Signal(), Signal()
         first_row = Signal.like(descriptor.store_row, reset_less=True)
         rows = Signal.like(stream_rows, reset_less=True)
-        last_row = Signal(22)
+        last_row = Signal(25)
         last = Signal.like(last_row, reset_less=True)
         judged, judging = Signal(), Signal()
         m.d.comb += [
@@ -392,10 +393,7 @@ class LoadUnit(wiring.Component):
         m.d.comb += [
             fresh.eq(descriptors.leave.valid & ~known),
             connect_tile(tile_walker, descriptor),
-            [
-                row_walker.block[name].eq(descriptor[name])
-                for name in ("half", "lane_mask", "parameter_rows", "weight_rows")
-            ],
+            [row_walker.block[name].eq(descriptor[name]) for name in weights_layout().members],
             tile_walker.start.eq(fresh),
             row_walker.start.eq(fresh),
         ]
@@ -420,6 +418,7 @@ class LoadUnit(wiring.Component):
             self.row_half.eq(descriptor.half),
             self.tile_write.pe_y.eq(descriptor.pe_y),
             self.tile_write.pe_x.eq(descriptor.pe_x),
+            self.tile_write.all_columns.eq(descriptor.all_columns),
         ]
         m.d.comb += [
             self.tile_write.bank.eq(tile_walker.bank),
@@ -427,6 +426,7 @@ class LoadUnit(wiring.Component):
             self.tile_write.data.eq(row),
             tile_walker.advance.eq(self.tile_write.enable),
             self.row_write.lanes.eq(row_walker.lanes),
+            self.row_write.columns.eq(row_walker.columns),
             self.row_write.parameter.eq(row_walker.parameter),
             self.row_write.address.eq(row_walker.address),
             self.row_write.data.eq(row_data),

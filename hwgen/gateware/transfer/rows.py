@@ -1,6 +1,6 @@
 """Where the rows of a weight stream go: lane, parameter or register-file row."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,15 +12,26 @@ __all__ = ["RowWalker", "weights_layout"]
 
 def weights_layout() -> data.StructLayout:
     """Layout of a weight stream's shape; the fields are those of the descriptor."""
-    return data.StructLayout({"half": 1, "lane_mask": 8, "parameter_rows": 3, "weight_rows": 16})
+    return data.StructLayout(
+        {
+            "half": 1,
+            "lanes": 7,
+            "lane_mask": 8,
+            "column_lanes": 4,
+            "parameter_rows": 3,
+            "weight_rows": 16,
+        }
+    )
 
 
 class RowWalker(wiring.Component):
     """Destination of every row of a weight stream, in the stream's order.
 
     The stream consists of equal blocks: parameter rows, then register-file rows. The lanes in
-    ``lane_mask`` take block 0, every further block goes one lane further. The walker does not know
-    how many blocks there are.
+    ``lane_mask`` take block 0, every further block goes one lane further.
+
+    With ``column_lanes`` = n block b is for column b div n of PEs, and for the lanes of block b mod n.
+    Rows of blocks of equal lanes take turns, column by column; the last column may have fewer blocks.
 
     Latency: 1 cycle from ``start`` to the first row. Throughput: 1 row per cycle.
 
@@ -40,6 +51,8 @@ class RowWalker(wiring.Component):
         Go on to the next row at the end of this cycle.
     lanes : Out(L)
         Mask of the lanes that get the row.
+    columns : Out(pes_x)
+        Mask of the columns of PEs that get the row.
     parameter : Out(1)
         The row is a parameter row.
     address : Out
@@ -55,6 +68,7 @@ class RowWalker(wiring.Component):
                 "block": In(weights_layout()),
                 "advance": In(1),
                 "lanes": Out(config.compute_lanes),
+                "columns": Out(config.pes_x),
                 "parameter": Out(1),
                 "address": Out(row_address_bits(config)),
             }
@@ -75,9 +89,27 @@ class RowWalker(wiring.Component):
                 weight_start.eq(self.config.weight_rows),
             ]
 
+        # Blocks from the present lane's on, and from the present column's of these
+        lane_blocks, column_blocks = Signal(7), Signal(7)
+        split, last_column, advance = Signal(), Signal(), Signal()
+        m.d.comb += [
+            split.eq(block.column_lanes != 0),
+            last_column.eq(~split | (column_blocks <= block.column_lanes)),
+            advance.eq(self.advance & last_column),
+        ]
         with m.If(self.advance):
-            m.d.sync += [self.address.eq(self.address + 1), rows_left.eq(rows_left - 1)]
-        with m.If(self.start | (self.advance & last_row)):
+            m.d.sync += [
+                self.columns.eq(self.columns << 1),
+                column_blocks.eq(column_blocks - block.column_lanes),
+            ]
+        with m.If(advance):
+            m.d.sync += [
+                self.columns.eq(Mux(split, 1, ~0)),
+                column_blocks.eq(lane_blocks),
+                self.address.eq(self.address + 1),
+                rows_left.eq(rows_left - 1),
+            ]
+        with m.If(self.start | (advance & last_row)):
             # The first row of a block
             with m.If(block.parameter_rows != 0):
                 m.d.sync += [
@@ -91,8 +123,12 @@ class RowWalker(wiring.Component):
                     self.address.eq(weight_start),
                     rows_left.eq(block.weight_rows),
                 ]
-            m.d.sync += self.lanes.eq(self.lanes << 1)
-        with m.Elif(self.advance & (rows_left == 1)):
+            m.d.sync += [
+                self.lanes.eq(self.lanes << 1),
+                lane_blocks.eq(lane_blocks - 1),
+                column_blocks.eq(lane_blocks - 1),
+            ]
+        with m.Elif(advance & (rows_left == 1)):
             # From the parameter rows to the register-file rows
             m.d.sync += [
                 self.parameter.eq(0),
@@ -100,5 +136,10 @@ class RowWalker(wiring.Component):
                 rows_left.eq(block.weight_rows),
             ]
         with m.If(self.start):
-            m.d.sync += self.lanes.eq(block.lane_mask)
+            m.d.sync += [
+                self.lanes.eq(block.lane_mask),
+                self.columns.eq(Mux(split, 1, ~0)),
+                lane_blocks.eq(block.lanes),
+                column_blocks.eq(block.lanes),
+            ]
         return m

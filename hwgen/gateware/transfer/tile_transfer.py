@@ -109,9 +109,15 @@ def legal_weights(config: AcceleratorConfig, descriptor: Any) -> Any:
     Whether its rows lie in the weight store is not asked here.
     """
     most_store = LoadStore.READ if config.store_rows else LoadStore.NONE
+    most_blocks = Mux(
+        descriptor.column_lanes.any(),
+        descriptor.column_lanes * config.pes_x,
+        config.compute_lanes,
+    )
     return (
         descriptor.lanes.any()
-        & (descriptor.lanes <= config.compute_lanes)
+        & (descriptor.lanes <= most_blocks)
+        & (descriptor.column_lanes <= config.compute_lanes)
         & (descriptor.parameter_rows <= REQUANTIZER_PHASES)
         & (descriptor.weight_rows <= config.weight_rows)
         & (descriptor.parameter_rows.any() | descriptor.weight_rows.any())
