@@ -261,6 +261,9 @@ def _interconnect_um2(config: AcceleratorConfig) -> float:
         if neighbours > 1:
             # per bank: itself or one of two neighbours
             links += 2 * vector_bits * MUX2_UM2
+    if config.pes_x > 1:
+        # per bank: onto the row's bus if it is its turn, joined with the others', and from the bus
+        links += 3 * vector_bits * MUX2_UM2
     if config.pes > 1:
         # per lane: POOL's sum over the PEs
         links += config.requantizer_width * INT32_ADDER_UM2

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sim.arrays.geometry import add_slots, ceil_div, depthwise_slots, groups_of
 from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.mapping.execution import row_lead, weight_rows
+from sim.mapping.execution import row_lead, spread_over, weight_rows
 from sim.mapping.mapper import ADD_ROWS
 from sim.mapping.splits import choose_split, split_count, split_cycles
 from sim.spec.accelerator import ADD_HOLD, DOT_WIDTH, REQUANTIZER_PHASES
@@ -54,11 +54,11 @@ def least_drain(op, constants):
 
 
 @in_place
-def _conv(layer, channels, groups, tile_y, tile_x, pixels, hw):
+def _conv(layer, channels, groups, tile_y, tile_x, pixels, exchange, hw):
     """Least :class:`Work` of a convolution."""
     quads = ceil_div(channels, DOT_WIDTH)
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
-    per_round = hw.lanes // pixels
+    per_round = hw.lanes // pixels * spread_over(groups, pixels, exchange, hw)
     rounds = ceil_div(groups, per_round)
     tap_rows, tap_columns, size = choose_split(
         kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
@@ -92,16 +92,21 @@ def _conv(layer, channels, groups, tile_y, tile_x, pixels, hw):
 
 
 @in_place
-def least_work(layer, source, target, pixels, hw, constants):
-    """Least :class:`Work` of a layer."""
+def least_work(layer, source, target, pixels, exchange, hw, constants):
+    """Least :class:`Work` of a layer whose PE columns split pixels (``exchange`` 0) or channel groups.
+
+    ``exchange`` is SPREAD for the latter.
+    """
     op = layer[LayerColumn.OP]
     channels = source[TensorColumn.CHANNELS]
     groups = groups_of(target[TensorColumn.CHANNELS], hw.simd)
     tile_y = ceil_div(target[TensorColumn.HEIGHT], hw.pes_y)
-    tile_x = ceil_div(target[TensorColumn.WIDTH], hw.pes_x)
+    across = hw.pes_x if exchange == 0 else 1
+    tile_x = ceil_div(target[TensorColumn.WIDTH], across)
     if op == ExecuteOp.CONV:
-        return _conv(layer, channels, groups, tile_y, tile_x, pixels, hw)
-    rounds = ceil_div(groups, hw.lanes // pixels)
+        return _conv(layer, channels, groups, tile_y, tile_x, pixels, exchange, hw)
+    per_round = hw.lanes // pixels * spread_over(groups, pixels, exchange, hw)
+    rounds = ceil_div(groups, per_round)
     hold, lead, hops = 0, 0, 0
     if op == ExecuteOp.DEPTHWISE:
         slots = depthwise_slots(
@@ -113,15 +118,15 @@ def least_work(layer, source, target, pixels, hw, constants):
         hold = ADD_HOLD
     else:
         slots = ceil_div(source[TensorColumn.HEIGHT], hw.pes_y)
-        slots *= ceil_div(source[TensorColumn.WIDTH], hw.pes_x)
-        hops = constants[Constant.POOL_HOP] * (hw.pes_x + hw.pes_y - 2)
+        slots *= ceil_div(source[TensorColumn.WIDTH], across)
+        hops = constants[Constant.POOL_HOP] * (across + hw.pes_y - 2)
     cycles = max(slots, REQUANTIZER_PHASES)
     last = tile_y * (ceil_div(tile_x, pixels) * cycles + lead) + hold + hops
     rows = weight_rows(layer, channels)
     rows += ADD_ROWS if op == ExecuteOp.ADD else REQUANTIZER_PHASES
     row_beats = DOT_WIDTH * hw.simd // hw.bus_bytes
     shared = layer[LayerColumn.SHARED] != 0
-    in_first = 1 if shared else min(groups, hw.lanes // pixels)
+    in_first = 1 if shared else min(groups, per_round)
     return Work(
         float(rounds * last),
         float(last),

@@ -171,8 +171,10 @@ class ExecuteUnit(wiring.Component):
         start = issue.command.valid & issue.command.ready
         # With the least II of 4 cycles no more than this many are between start and done: each pixel
         # of a set has up to 9 stores, or 3 from each PE of its row, and its skew.
-        stores = max(9, 3 * self.config.pes_x)
-        most = -(-(self.DRAIN + (stores + 1) * self.config.compute_lanes) // REQUANTIZER_PHASES) + 2
+        written = max(9, 3 * self.config.pes_x)
+        most = (
+            -(-(self.DRAIN + (written + 1) * self.config.compute_lanes) // REQUANTIZER_PHASES) + 2
+        )
         for half in range(2):
             count = Signal(range(most + 1), name=f"in_flight_{half}")
             up = start & (issue.command.payload.half == half)

@@ -12,6 +12,7 @@ from sim.arrays.plan_columns import Failure, LayerPlan
 from sim.arrays.tables import COLUMNS, LayerColumn, accelerator_row
 from sim.mapping.execution import (
     DESCRIPTOR_CYCLES,
+    SPREAD,
     choose_pixels,
     interval,
     layer_cycles,
@@ -52,6 +53,11 @@ def schedule_of(case: Case) -> Mapped:
     return mapped
 
 
+def exchange_of(plan: Row) -> int:
+    """Exchange of a planned layer."""
+    return SPREAD if plan[LayerPlan.SPREAD] else int(plan[LayerPlan.SOURCES])
+
+
 def planned(mapped: Mapped, case: Case, index: int, pixels: int) -> tuple[int, int]:
     """Cycles and loads that the mapper weighs for a layer on its planned tile."""
     plan, layer = mapped.layer_plan[index], mapped.layers[index]
@@ -65,6 +71,7 @@ def planned(mapped: Mapped, case: Case, index: int, pixels: int) -> tuple[int, i
         plan[LayerPlan.IN_TILE_X],
         pixels,
         plan[LayerPlan.HALO_TOP : LayerPlan.HALO_RIGHT + 1],
+        exchange_of(plan),
         accelerator_row(case.config),
     )
     return int(cycles), int(loads)
@@ -84,6 +91,9 @@ def scheduled_cycles(mapped: Mapped, index: int) -> int:
         total += DESCRIPTOR_CYCLES
         if value["op"] == ExecuteOp.CONV:
             total += value["pixels"]
+        if value["op"] == ExecuteOp.POOL and value["sources"]:
+            across = 1 if value["spread"] else mapped.config.pes_x
+            total += 4 * (across + mapped.config.pes_y - 2)
     return total
 
 
@@ -160,6 +170,7 @@ def test_blocks_are_counted_as_the_schedule_loads_them() -> None:
                 mapped.tensors[layer[LayerColumn.INPUT], 2],
                 -(-mapped.tensors[index + 1, 2] // case.config.simd_units),
                 mapped.layer_plan[index, LayerPlan.PIXELS],
+                exchange_of(mapped.layer_plan[index]),
                 accelerator_row(case.config),
             )
             assert counted == distinct_loads(mapped, index)
@@ -184,6 +195,7 @@ def test_pixels_are_those_of_the_least_time() -> None:
                 plan[LayerPlan.IN_TILE_Y],
                 plan[LayerPlan.IN_TILE_X],
                 plan[LayerPlan.HALO_TOP : LayerPlan.HALO_RIGHT + 1],
+                exchange_of(plan),
                 own_row(hw, index, 0, hw.store_rows if plan[LayerPlan.STORE_ROW] >= 0 else 0),
             )
             assert pixels == plan[LayerPlan.PIXELS]
@@ -198,7 +210,7 @@ def test_pixels_are_those_of_the_least_time() -> None:
                 moved = int(loads * size / case.config.bytes_per_cycle)
                 if plan[LayerPlan.STORE_ROW] >= 0:
                     moved = int(loads * size / case.config.row_bytes)
-                blocks = int(weight_blocks(layer, channels, groups, p, hw))
+                blocks = int(weight_blocks(layer, channels, groups, p, exchange_of(plan), hw))
                 whole = max(own, moved) + min(own, moved) // blocks
                 choices.append((whole, own, p, moved))
             several += len(choices) > 1
@@ -231,12 +243,12 @@ def test_the_interval_is_that_of_the_set_with_most_stores(seed: int) -> None:
             for y in range(first[0], first[0] + count[0])
             for left in range(first[1], first[1] + count[1], pixels)
         )
-        for saves in (False, True):
+        for saves, sources in itertools.product((False, True), (0, 1, 3)):
             cycles = interval(
                 slots, pixels, count[0], count[1], first[0], first[1], tile[0], tile[1],
-                tuple(halo), saves,
+                tuple(halo), saves, sources,
             )  # fmt: skip
-            assert cycles == (max(4, slots) if saves else max(4, slots, most))
+            assert cycles == max(4, slots, 0 if saves else most * max(1, sources))
 
 
 def test_only_a_depthwise_window_has_a_lead() -> None:
