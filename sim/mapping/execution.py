@@ -141,10 +141,10 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
             slots = add_slots(pixels)
         else:
             slots = in_y * in_x
-            if exchange != 0:
-                slots += hop_cycles(exchange, hw)
         cycles = interval(slots, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False, sources)
         lead = row_lead(layer, cycles)
+        if op == ExecuteOp.POOL and exchange != 0:
+            cycles += hop_cycles(exchange, hw)
         return rounds * (tile_y * (sets * cycles + lead) + DESCRIPTOR_CYCLES), 1
     quads = ceil_div(channels, DOT_WIDTH)
     tap_rows, tap_columns, size = choose_split(

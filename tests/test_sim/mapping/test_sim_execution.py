@@ -207,7 +207,7 @@ def test_pixels_are_those_of_the_least_time() -> None:
                 if p > 1 and layer[LayerColumn.OP] not in (ExecuteOp.CONV, ExecuteOp.ADD):
                     continue
                 own, loads = planned(mapped, case, index, p)
-                moved = int(loads * size / case.config.bytes_per_cycle)
+                moved = loads * int(size / case.config.bytes_per_cycle)
                 if plan[LayerPlan.STORE_ROW] >= 0:
                     moved = int(loads * size / case.config.row_bytes)
                 blocks = int(weight_blocks(layer, channels, groups, p, exchange_of(plan), hw))
