@@ -24,7 +24,7 @@ STATES = 16
 """Most tiles that are weighed for a tensor; there are up to POWERS bands more."""
 
 BAND_TILE = 8
-"""Most columns of a tile whose tensor may lie in bands: on wider ones PE columns work well."""
+"""Most columns of a tile whose tensor may lie in bands: PE columns are well used by wider tiles."""
 
 LAYER_CYCLES = 24
 """Cycles that a layer is taken to cost beside its windows.

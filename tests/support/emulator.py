@@ -100,8 +100,8 @@ class Emulator:
             elif fields["queue"] == Queue.LOAD:
                 columns = range(self.config.pes_x if fields["all_columns"] else 1)
                 for x in columns:
-                    place = fields | {"pe_x": fields["pe_x"] + x}
-                    for address, vector, used in self._transfer(place):
+                    own = fields | {"pe_x": fields["pe_x"] + x}
+                    for address, vector, used in self._transfer(own):
                         vector[:used] = self.memory[address : address + used].view(np.int8)
                         vector[used:] = 0
             elif fields["queue"] == Queue.STORE:
@@ -135,8 +135,8 @@ class Emulator:
         # of every lane's blocks, the columns that take them, by turns
         turns: list[list[int | slice]] = [[slice(None)]] * d["lanes"]
         if own := d["column_lanes"]:
-            lanes = range(min(own, d["lanes"]))
-            turns = [list(range(len(range(lane, d["lanes"], own)))) for lane in lanes]
+            blocks = d["lanes"]
+            turns = [list(range(-(-(blocks - n) // own))) for n in range(min(own, blocks))]
         for block, columns in enumerate(turns):
             mask = d["lane_mask"] << block
             lanes = [lane for lane in range(self.config.compute_lanes) if mask >> lane & 1]
@@ -169,7 +169,7 @@ class Emulator:
     ) -> NDArray[np.int32]:
         """Read n addresses of all banks: int32[pes_y, pes_x, n, banks, S]; garbage outside of them.
 
-        A PE column reads ``stride`` vectors further than the one before.
+        A PE column reads ``stride`` vectors further than its western neighbour.
         """
         depth, columns = self.config.bank_depth, []
         for x in range(self.config.pes_x):

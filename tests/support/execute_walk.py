@@ -226,14 +226,13 @@ class Walk:
             push = end + 16 + number
             mask = (1 << (group - 1).bit_length()) - 1
             self.put(push, push=1, take_mask=mask, take_base=pixel * group)
-            further, banks = (
-                source_banks(config, d, dx) if shares else (dx * d["tile_columns"], None)
-            )
+            further = dx * d["tile_columns"]
+            banks = range(d["out_bank"], d["out_bank"] + d["lanes"])
             self.put(push, from_row=shares)
             if shares:
+                further, banks = source_banks(config, d, dx)
                 self.put(push, source=dx)
             else:
-                banks = range(d["out_bank"], d["out_bank"] + d["lanes"])
                 self.put(push, from_east=dx == 1, from_west=dx == -1)
             written = sum(1 << bank for bank in banks)
             self.put(push + 1, write_enable=written)

@@ -188,6 +188,11 @@ def _constant(value: str) -> Term:
     return lambda of: value
 
 
+def _taken(write: str) -> Term:
+    """Lanes of the one column that take a row."""
+    return lambda of: f"{of(write)} & {of('row_columns')} & {of('row_lanes')}"
+
+
 def _window(vector: int, byte: int) -> Term:
     """Byte of one of the vectors that the ring gives; the same multiplexers as in the ring."""
 
@@ -272,12 +277,8 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         if name.startswith("control_"):
             terms[name] = _whole(f"distributor.pe_{name.replace('control_', 'control__', 1)}")
     reverse: dict[str, Term] = {
-        **{
-            f"distributor.{name}__0": (
-                lambda of, name=name: f"{of(name)} & {of('row_columns')} & {of('row_lanes')}"
-            )
-            for name in ("weight_write", "parameter_write")
-        },
+        "distributor.weight_write__0": _taken("weight_write"),
+        "distributor.parameter_write__0": _taken("parameter_write"),
         "distributor.row_write_address": _whole("row_address"),
         "distributor.weight_write_data": (
             lambda of: f"{{ {', '.join(of(f'row[{unit}]') for unit in (3, 2, 1, 0))} }}"

@@ -203,7 +203,7 @@ class ExecuteControl(wiring.Signature):
         With `read_enable`: image coordinates of PE (0, 0)'s tap, distance from one PE to the
         next, size of the image, and whether a tap outside it reads `pad_value`.
     column_stride
-        With `read_enable`: vectors from the address of a PE column to the next one's.
+        With `read_enable`: vectors from the address of a PE column to that of its eastern neighbour.
     reduce_index
         With `reduce`: PE column, or row, that receives.
     source

@@ -1,5 +1,6 @@
 """LOAD unit: bytes, destinations, bursts and cycles."""
 
+import dataclasses
 import itertools
 import random
 from typing import Any
@@ -56,9 +57,10 @@ class Run(TransferRun):
             unit.tile_write, unit.row_write, unit.row_half, unit.waiting
         ):
             if tile.enable:
-                self.tiles.append((tile.pe_y, tile.pe_x, tile.bank, tile.address, tile.data))
+                place = (tile.pe_y, tile.pe_x, tile.all_columns, tile.bank, tile.address)
+                self.tiles.append((*place, tile.data))
             if row.enable:
-                self.rows.append((row.lanes, row.parameter, row.address, row.data))
+                self.rows.append((row.columns, row.lanes, row.parameter, row.address, row.data))
                 self.row_halves.append(half)
             self.waiting += waiting
 
@@ -73,6 +75,7 @@ class Run(TransferRun):
             (
                 d["pe_y"],
                 d["pe_x"],
+                d.get("all_columns", 0),
                 g % lanes,
                 d["local_address"] + g // lanes * d["local_plane"] + r * d["local_row"] + c,
                 self.vector(d, g * d["group_stride"] + r * d["row_stride"], c),
@@ -92,14 +95,22 @@ class Run(TransferRun):
     def expected_rows(self, d: dict[str, int]) -> list[tuple[int, ...]]:
         """Return the writes of a weight stream by definition."""
         size, lanes = self.config.row_bytes, self.config.compute_lanes
+        # blocks by lane, of each the blocks of all columns
+        turns = [[(1 << self.config.pes_x) - 1]] * d["lanes"]
+        if own := d.get("column_lanes", 0):
+            turns = [
+                [1 << block // own for block in range(lane, d["lanes"], own)]
+                for lane in range(min(own, d["lanes"]))
+            ]
         order = [
-            ((d["lane_mask"] << block) % (1 << lanes), parameter, d["half"] * depth + row)
-            for block in range(d["lanes"])
+            (columns, (d["lane_mask"] << block) % (1 << lanes), parameter, d["half"] * depth + row)
+            for block, mine in enumerate(turns)
             for parameter, depth, rows in (
                 (1, 4, d["parameter_rows"]),
                 (0, self.config.weight_rows, d["weight_rows"]),
             )
             for row in range(rows)
+            for columns in mine
         ]
         return [(*to, self.word(d["address"] + n * size, size)) for n, to in enumerate(order)]
 
@@ -274,6 +285,36 @@ def test_every_block_goes_to_its_mask_of_lanes(lane_mask: int, lanes: int, gbps:
     run = Run(config, [stream])
     assert run.rows == run.expected_rows(stream)
     check_cycles(run, [stream])
+
+
+@pytest.mark.parametrize("stalls", [0.0, 0.4])
+@pytest.mark.parametrize(
+    ("own", "blocks"), [(1, 3), (1, 1), (2, 5), (2, 2), (2, 6), (4, 9), (4, 3)]
+)
+def test_columns_of_pes_take_blocks_of_their_own(own: int, blocks: int, stalls: float) -> None:
+    """Rows of equal lanes by turns; the last column may have fewer blocks, or none is left for it."""
+    config = dataclasses.replace(four_pes(compute_lanes=4), pes_x=3)
+    mask = {1: 0b1111, 2: 0b0101, 4: 0b0001}[own]
+    stream = weights(mask, 2, 3, 1, blocks) | {"column_lanes": own}
+    run = Run(config, [stream, weights(1, 1, 1, 0, 1)], stalls=stalls)
+    assert run.rows == run.expected_rows(stream) + run.expected_rows(weights(1, 1, 1, 0, 1))
+    if not stalls:
+        check_cycles(run, [stream, weights(1, 1, 1, 0, 1)])
+
+
+def test_a_tile_may_go_to_all_pes_of_a_row() -> None:
+    tiles = [TILE | {"all_columns": 1, "pe_x": 0}, TILE]
+    run = Run(four_pes(), tiles)
+    assert run.tiles == run.expected_tiles(*tiles)
+
+
+@pytest.mark.parametrize(
+    "change", [{"column_lanes": 3}, {"column_lanes": 1, "lanes": 3}, {"lanes": 3}]
+)
+def test_blocks_that_no_column_has_are_refused(change: dict[str, int]) -> None:
+    run = Run(four_pes(), [weights(1, 1, 1, 0) | change])
+    assert {fault[1] for fault in run.faults} == {StopCause.DESCRIPTOR}
+    assert run.rows == []
 
 
 def test_streams_and_tiles_follow_each_other_without_a_gap() -> None:
