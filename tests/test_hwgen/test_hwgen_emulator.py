@@ -39,7 +39,7 @@ def edge_cases() -> list[Case]:
 
 @cache
 def stress() -> list[Case]:
-    return draw_stress(150, 12)
+    return draw_stress(190, 12)
 
 
 @cache
@@ -70,7 +70,7 @@ def assert_equals_reference(
 FAMILIES = {
     "tiny": (tiny_cases, 45),
     "edge": (edge_cases, 30),
-    "stress": (stress, 150),
+    "stress": (stress, 190),
     "chain": (chains, 25),
 }
 """Cases, which are drawn when a test first asks for them, and how many."""
@@ -126,6 +126,11 @@ def halos(mapped: Mapped) -> NDArray[np.bool_]:
 
 def plan(mapped: Mapped, column: LayerPlan) -> NDArray[np.int64]:
     return mapped.layer_plan[:, column]
+
+
+def fewest(case: Case, mapped: Mapped) -> NDArray[np.int64]:
+    """Lanes of a PE that work on a pixel, by EXECUTE."""
+    return np.int64(case.config.compute_lanes) // executes(mapped, "pixels")
 
 
 def is_pool(mapped: Mapped, *, reads: bool) -> NDArray[np.bool_]:
@@ -226,6 +231,39 @@ MAPPINGS: dict[str, Callable[[Case, Mapped], bool]] = {
             (plan(m, LayerPlan.SPLITS) > 1)
             & (plan(m, LayerPlan.IMAGES) > case.config.accumulator_rows)
         ).any()
+    ),
+    "PE columns split channel groups": lambda case, m: bool((plan(m, LayerPlan.SPREAD) > 1).any()),
+    "the last PE column has fewer groups": lambda case, m: bool(
+        ((executes(m, "spread") == 1) & (executes(m, "lanes") % fewest(case, m) > 0)).any()
+    ),
+    "channel groups in a part of the banks": lambda case, m: bool(
+        ((plan(m, LayerPlan.SPREAD) > 1) & (plan(m, LayerPlan.PIXELS) > 1)).any()
+    ),
+    "depthwise over PE columns": lambda case, m: bool(
+        (layers_of(m, ExecuteOp.DEPTHWISE) & (plan(m, LayerPlan.SPREAD) > 1)).any()
+    ),
+    "POOL of rows only": lambda case, m: bool(
+        (layers_of(m, ExecuteOp.POOL) & (plan(m, LayerPlan.SPREAD) > 0)).any()
+    ),
+    "splits over PE columns": lambda case, m: bool(
+        ((plan(m, LayerPlan.SPREAD) > 1) & (plan(m, LayerPlan.SPLITS) > 1)).any()
+    ),
+    "tiles to bands": lambda case, m: bool(
+        ((plan(m, LayerPlan.SOURCES) > 1) & (plan(m, LayerPlan.IN_BANDED) == 0)).any()
+    ),
+    "bands to bands by pixels": lambda case, m: bool(
+        (
+            (plan(m, LayerPlan.SOURCES) > 1)
+            & (plan(m, LayerPlan.SPREAD) == 0)
+            & (plan(m, LayerPlan.IN_BANDED) == 1)
+        ).any()
+    ),
+    "bands to tiles": lambda case, m: bool(
+        ((plan(m, LayerPlan.SOURCES) == 0) & (plan(m, LayerPlan.IN_BANDED) == 1)).any()
+    ),
+    "bands with halos": lambda case, m: bool((halos(m) & (plan(m, LayerPlan.SOURCES) > 1)).any()),
+    "loaded bands": lambda case, m: bool(
+        ((plan(m, LayerPlan.LOADED) == 1) & (plan(m, LayerPlan.IN_BANDED) == 1)).any()
     ),
     "passes": lambda case, m: case.passes > 1,
     "spills": lambda case, m: case.spills,

@@ -110,19 +110,29 @@ def expected_stream(case: Case, mapped: Mapped, index: int) -> bytes:
     config, layer, plan = case.config, mapped.network.layers[index], mapped.layer_plan[index]
     simd = config.simd_units
     source = mapped.network.tensors[layer.inputs[0]]
-    per_round = config.compute_lanes // int(plan[LayerPlan.PIXELS])
+    lanes, spread = config.compute_lanes // int(plan[LayerPlan.PIXELS]), int(plan[LayerPlan.SPREAD])
+    per_round = lanes * max(1, spread)
     groups = range(-(-layer.output.channels // simd))
     stream = b""
     for first in groups[::per_round]:
         for split in range(int(plan[LayerPlan.SPLITS])):
+            blocks = []
             for group in groups[first : first + per_round]:
+                block = b""
                 if split == plan[LayerPlan.SPLITS] - 1:
-                    stream += group_parameters(layer, source, group, simd)
+                    block += group_parameters(layer, source, group, simd)
                 if layer.kind is LayerKind.DEPTHWISE:
-                    stream += depthwise_rows(layer, group, simd)
-                    continue
-                rows, columns, steps = split_ranges(layer, plan, split)
-                stream += conv_rows(layer, group, simd, (rows, columns), steps)
+                    block += depthwise_rows(layer, group, simd)
+                else:
+                    rows, columns, steps = split_ranges(layer, plan, split)
+                    block += conv_rows(layer, group, simd, (rows, columns), steps)
+                blocks.append(block)
+            turns = [[block] for block in blocks]
+            if spread:
+                turns = [blocks[lane::lanes] for lane in range(lanes)]
+            for column_blocks in turns:
+                for at in range(0, max(map(len, column_blocks), default=0), config.row_bytes):
+                    stream += b"".join(b[at : at + config.row_bytes] for b in column_blocks)
     return stream
 
 
@@ -141,8 +151,9 @@ def test_streams_hold_rounds_splits_and_groups_in_the_order_of_the_loads() -> No
             seen["splits"] += plan[LayerPlan.SPLITS] > 1
             seen["pixels"] += plan[LayerPlan.PIXELS] > 1
             seen["rounds"] += plan[LayerPlan.ROUNDS] > 1
+            seen["spread"] += plan[LayerPlan.SPREAD] > 1
     assert all(seen[kind] > 3 for kind in ("conv", "depthwise", "fully_connected"))
-    assert all(seen[trait] > 10 for trait in ("splits", "pixels", "rounds"))
+    assert all(seen[trait] > 10 for trait in ("splits", "pixels", "rounds", "spread"))
 
 
 @pytest.mark.parametrize("config", [TINY.default, EDGE.default])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sim.arrays.tables import COLUMNS, accelerator_row
 from sim.plan import map_network
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
+from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore, Queue
 from sim.spec.spaces import EDGE, TINY
 from sim.timing.calibration import Constant, default
 from sim.timing.cycles import FETCH_BEATS, execute_durations, summarize, walk
@@ -52,15 +52,22 @@ def fields(row: Times) -> dict[str, int]:
 
 def last_set_stores(d: dict[str, int]) -> int:
     """Stores of a descriptor's last set of windows, pixel by pixel."""
-    if d["save"] or d["op"] == ExecuteOp.POOL:
+    if d["save"]:
         return 1
+    sources = max(1, d["sources"])
+    if d["op"] == ExecuteOp.POOL:
+        return sources
     oy = d["first_row"] + d["window_rows"] - 1
     rows = 1 + (oy < d["halo_bottom"]) + (oy >= d["tile_rows"] - d["halo_top"])
     end = d["first_column"] + d["window_columns"]
     left = list(range(d["first_column"], end, d["pixels"]))[-1]
-    return rows * sum(
-        1 + (ox < d["halo_right"]) + (ox >= d["tile_columns"] - d["halo_left"])
-        for ox in range(left, end)
+    return (
+        sources
+        * rows
+        * sum(
+            1 + (ox < d["halo_right"]) + (ox >= d["tile_columns"] - d["halo_left"])
+            for ox in range(left, end)
+        )
     )
 
 
@@ -72,7 +79,7 @@ def stepped_execute(d: dict[str, int], config: AcceleratorConfig) -> tuple[int, 
         for _ in range(0, d["window_columns"], d["pixels"]):
             cycle += d["initiation_interval"]
     if d["op"] == ExecuteOp.POOL:
-        for _hop in range(config.pes_x - 1 + config.pes_y - 1):
+        for _hop in range(config.pes_y - 1 + (0 if d["spread"] else config.pes_x - 1)):
             cycle += constant(Constant.POOL_HOP)
     drained = cycle + constant(Constant.DRAIN_CONV) + last_set_stores(d)
     if d["op"] == ExecuteOp.CONV:
@@ -332,6 +339,8 @@ def random_row(rng: np.random.Generator, queue: Queue) -> Times:
                 "window_columns": columns,
                 "tile_columns": columns,
                 "hold": pixels + 2,
+                "sources": int(rng.integers(0, 4)),
+                "spread": int(rng.integers(0, 2)),
                 "wait_drain": int(rng.random() < 0.2),
             }
         )
@@ -391,6 +400,8 @@ def test_every_queue_starts_and_ends_in_order() -> None:
 
 def moved_bytes(d: dict[str, int], config: AcceleratorConfig) -> int:
     if d["queue"] == Queue.LOAD and d["kind"] == LoadKind.WEIGHTS:
+        if d["store"] == LoadStore.READ:
+            return 0
         return d["lanes"] * (d["parameter_rows"] + d["weight_rows"]) * config.row_bytes
     return d["groups"] * d["rows"] * d["columns"] * d["vector_beats"] * config.bus_bytes
 
