@@ -162,4 +162,4 @@ def test_baselines_are_pinned() -> None:
         ),
         abs=1e-6,
     )
-    assert area(TINY).total == pytest.approx(1.369843, abs=1e-6)
+    assert area(TINY).total == pytest.approx(1.375525, abs=1e-6)
