@@ -12,6 +12,7 @@ from hwgen.gateware.grid.control import (
     ExecuteControl,
     PeControl,
     row_write_layout,
+    rows_at_once,
     tile_write_layout,
 )
 from hwgen.gateware.grid.grid import Grid
@@ -85,6 +86,7 @@ def view_context(config: AcceleratorConfig) -> dict[str, Any]:
         "position_bits": address_bits(WINDOW_VECTORS),
         "weight_rows": 2 * config.weight_rows,
         "accumulator_rows": config.accumulator_rows,
+        "rows_at_once": rows_at_once(config),
         "row_fields": _fields(row_write_layout(config)),
         "tile_fields": _fields(tile_write_layout(config)),
     }

@@ -190,10 +190,10 @@ def weight_blocks(layer, channels, groups, pixels, exchange, hw):
 
 
 @in_place
-def _weight_cycles(size, hw):
-    """Cycles that so many bytes of weights take: from the weight store a row per cycle."""
+def _weight_cycles(size, columns, hw):
+    """Cycles that so many bytes of weights take: from the weight store a row per cycle and column."""
     if hw.store_rows > 0:
-        return size // (DOT_WIDTH * hw.simd)
+        return ceil_div(size // (DOT_WIDTH * hw.simd), columns)
     return size * hw.cost // (hw.bus_bytes * hw.earn)
 
 
@@ -213,7 +213,10 @@ def choose_pixels(layer, channels, groups, tile_y, tile_x, in_y, in_x, halo, exc
             layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, exchange, hw
         )
         cycles *= hw.images
-        transfer = loads * _weight_cycles(size, hw)
+        columns = spread_over(groups, pixels, exchange, hw)
+        if layer[LayerColumn.SHARED]:
+            columns = 1
+        transfer = loads * _weight_cycles(size, columns, hw)
         blocks = weight_blocks(layer, channels, groups, pixels, exchange, hw)
         total = max(cycles, transfer) + min(cycles, transfer) // blocks
         if best < 0 or total < best or (total == best and cycles < best_cycles):

@@ -15,9 +15,7 @@ from sim.arrays.schedule_columns import (
     HOLD,
     INTERVAL,
     KIND,
-    LANES,
     LAYER,
-    PARAMETER_ROWS,
     PIXELS,
     QUEUE,
     ROW_LEAD,
@@ -25,7 +23,6 @@ from sim.arrays.schedule_columns import (
     STORE,
     VECTOR_BEATS,
     WAIT_DRAIN,
-    WEIGHT_ROWS,
     WINDOW_COLUMNS,
     WINDOW_ROWS,
 )
@@ -37,6 +34,7 @@ from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import LoadKind, LoadStore, Queue
 from sim.timing.calibration import Constant, MemoryColumn
 from sim.timing.cycles import clock_at_doorbell, totals
+from sim.timing.transfers import stored_rows, stored_turns
 
 __all__ = ["build_schedule", "time_schedule", "weigh_schedule"]
 
@@ -146,11 +144,10 @@ def weigh_schedule(rows, count, hw):
             computed[i] += row[WINDOW_ROWS] * (sets * row[INTERVAL] + row[ROW_LEAD]) + row[HOLD]
             computed[i] += DRAIN_CYCLES * row[WAIT_DRAIN]
         elif row[QUEUE] == Queue.LOAD and row[KIND] == LoadKind.WEIGHTS:
-            own = row[LANES] * (row[PARAMETER_ROWS] + row[WEIGHT_ROWS])
             if row[STORE] == LoadStore.READ:
-                stored[i] += own
+                stored[i] += stored_turns(row)
             else:
-                weights[i] += own * DOT_WIDTH * hw.simd
+                weights[i] += stored_rows(row) * DOT_WIDTH * hw.simd
         else:
             vectors = row[GROUPS] * row[ROWS] * row[COLS]
             moved += vectors * row[VECTOR_BEATS] * hw.bus_bytes + TRANSFER_BYTES

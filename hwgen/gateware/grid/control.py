@@ -15,6 +15,7 @@ __all__ = [
     "PeControl",
     "row_address_bits",
     "row_write_layout",
+    "rows_at_once",
     "tile_read_layout",
     "tile_write_layout",
 ]
@@ -238,7 +239,8 @@ def row_address_bits(config: AcceleratorConfig) -> int:
 def row_write_layout(config: AcceleratorConfig) -> data.StructLayout:
     """Write of a register-file or parameter row to the lanes in `lanes` of the PEs in `columns`.
 
-    `address` is half · `weight_rows` + row, or half · 4 + row with `parameter` set.
+    `address` is half · `weight_rows` + row, or half · 4 + row with `parameter` set. With a weight store
+    each column of PEs has its own row in `data`, else they have one.
     """
     return data.StructLayout(
         {
@@ -247,9 +249,14 @@ def row_write_layout(config: AcceleratorConfig) -> data.StructLayout:
             "columns": config.pes_x,
             "parameter": 1,
             "address": row_address_bits(config),
-            "data": 8 * config.row_bytes,
+            "data": data.ArrayLayout(8 * config.row_bytes, rows_at_once(config)),
         }
     )
+
+
+def rows_at_once(config: AcceleratorConfig) -> int:
+    """Rows that the lanes take in a cycle: one, or from a weight store one for each column of PEs."""
+    return config.pes_x if config.store_rows else 1
 
 
 def tile_read_layout(config: AcceleratorConfig) -> data.StructLayout:

@@ -11,6 +11,7 @@ from hwgen.gateware.grid.control import (
     PeControl,
     row_address_bits,
     row_write_layout,
+    rows_at_once,
     tile_read_layout,
     tile_write_layout,
 )
@@ -45,8 +46,10 @@ class Distributor(wiring.Component):
         Control that PEs of a column have in common.
     weight_write, parameter_write : Out(L).array(pes_x)
         Lanes of a column that take a row.
-    row_write_address, weight_write_data, parameter_write_data : Out
-        The row.
+    row_write_address : Out
+        Where the row goes.
+    weight_write_data, parameter_write_data : Out(…).array(1 or pes_x)
+        The row, of all columns or of each.
     tile_write_enable, tile_read_enable : Out(L).array(pes)
         Bank, one-hot, of the PE that the access is for.
     tile_write_address, tile_write_data, tile_read_address : Out
@@ -60,6 +63,7 @@ class Distributor(wiring.Component):
         self.config = config
         lanes, pes, vector_bits = config.compute_lanes, config.pes, 8 * config.vector_bytes
         bank_address = address_bits(config.bank_depth)
+        rows = rows_at_once(config)
         common = {
             name: Out(member.shape)
             for name, member in PeControl(config).members.items()
@@ -80,8 +84,8 @@ class Distributor(wiring.Component):
                 "weight_write": Out(lanes).array(config.pes_x),
                 "parameter_write": Out(lanes).array(config.pes_x),
                 "row_write_address": Out(row_address_bits(config)),
-                "weight_write_data": Out(8 * config.row_bytes),
-                "parameter_write_data": Out(RECORD_BITS * config.requantizer_width),
+                "weight_write_data": Out(8 * config.row_bytes).array(rows),
+                "parameter_write_data": Out(RECORD_BITS * config.requantizer_width).array(rows),
                 "tile_write_enable": Out(lanes).array(pes),
                 "tile_write_address": Out(bank_address),
                 "tile_write_data": Out(vector_bits),
@@ -145,12 +149,6 @@ class Distributor(wiring.Component):
         """Register a row; of a parameter row only the used bits."""
         row = self.row_write
         address = Signal.like(row.address, reset_less=True)
-        weights = Signal.like(self.weight_write_data, reset_less=True)
-        records = Signal.like(self.parameter_write_data, reset_less=True)
-        used = Cat(
-            row.data[start : start + RECORD_BITS]
-            for start in range(0, 8 * self.config.row_bytes, RECORD_STRIDE_BITS)
-        )
         for x in range(self.config.pes_x):
             enable = row.enable & row.columns[x]
             m.d.sync += [
@@ -158,12 +156,22 @@ class Distributor(wiring.Component):
                 self.parameter_write[x].eq(Mux(enable & row.parameter, row.lanes, 0)),
             ]
         with m.If(row.enable):
-            m.d.sync += [address.eq(row.address), weights.eq(row.data), records.eq(used)]
-        m.d.comb += [
-            self.row_write_address.eq(address),
-            self.weight_write_data.eq(weights),
-            self.parameter_write_data.eq(records),
-        ]
+            m.d.sync += address.eq(row.address)
+        m.d.comb += self.row_write_address.eq(address)
+        for x in range(rows_at_once(self.config)):
+            bits = len(self.weight_write_data[x]), len(self.parameter_write_data[x])
+            weights = Signal(bits[0], name=f"weights_{x}", reset_less=True)
+            records = Signal(bits[1], name=f"records_{x}", reset_less=True)
+            used = Cat(
+                row.data[x][start : start + RECORD_BITS]
+                for start in range(0, 8 * self.config.row_bytes, RECORD_STRIDE_BITS)
+            )
+            with m.If(row.enable):
+                m.d.sync += [weights.eq(row.data[x]), records.eq(used)]
+            m.d.comb += [
+                self.weight_write_data[x].eq(weights),
+                self.parameter_write_data[x].eq(records),
+            ]
 
     def _write_tiles(self, m: Any, places: list[tuple[int, int]]) -> None:
         """Register a vector and offer it to its PE."""

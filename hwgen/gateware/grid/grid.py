@@ -8,6 +8,7 @@ from hwgen.gateware.grid.control import (
     ExecuteControl,
     PeControl,
     row_write_layout,
+    rows_at_once,
     tile_read_layout,
     tile_write_layout,
 )
@@ -29,6 +30,9 @@ _OF_COLUMN = ("read_address", "shares")
 _WRITES = ("weight_write", "parameter_write")
 """Lanes that take a row, of the PEs of a column."""
 
+_ROWS = ("weight_write_data", "parameter_write_data")
+"""Row of the PEs of a column, or of all."""
+
 _ENABLES = ("tile_write_enable", "tile_read_enable")
 """External access to one PE."""
 
@@ -37,8 +41,6 @@ _SHARED = (
     "tile_write_data",
     "tile_read_address",
     "row_write_address",
-    "weight_write_data",
-    "parameter_write_data",
 )
 """Members of an external access that all PEs see."""
 
@@ -143,6 +145,8 @@ class Grid(Structure):
             Wire(name, f"control__{field}", _DISTRIBUTOR, f"{field}__{x}") for field in _OF_COLUMN
         ]
         wires += [Wire(name, port, _DISTRIBUTOR, f"{port}__{x}") for port in _WRITES]
+        row = x if rows_at_once(self.config) > 1 else 0
+        wires += [Wire(name, port, _DISTRIBUTOR, f"{port}__{row}") for port in _ROWS]
         wires += [Wire(name, port, _DISTRIBUTOR, f"{port}__{index}") for port in _ENABLES]
         wires += [Wire(name, port, _DISTRIBUTOR, port) for port in _SHARED]
         return wires

@@ -10,12 +10,12 @@ from hwgen.gateware.bus.axi import read_manager
 from hwgen.gateware.bus.bursts import BurstGenerator
 from hwgen.gateware.bus.faults import fault_layout
 from hwgen.gateware.bus.pages import pages_layout
-from hwgen.gateware.grid.control import row_write_layout, tile_write_layout
+from hwgen.gateware.grid.control import row_write_layout, rows_at_once, tile_write_layout
 from hwgen.gateware.grid.grid import Grid
 from hwgen.gateware.primitives.fifo import Fifo
 from hwgen.gateware.primitives.layout import load_layout
 from hwgen.gateware.primitives.unique import unique
-from hwgen.gateware.transfer.rows import RowWalker, weights_layout
+from hwgen.gateware.transfer.rows import RowWalker, columns_with, weights_layout
 from hwgen.gateware.transfer.tile_transfer import (
     HELD,
     MOST_COLUMNS,
@@ -65,8 +65,8 @@ class LoadUnit(wiring.Component):
 
     With a weight store (:class:`WeightStore`) a weights descriptor may FILL it: every row that is written
     goes to the store as well, which takes no cycle. A descriptor that READs it requests no burst. Its r rows
-    are read, a row per cycle, when the descriptor is first in line; with the last beat or row before them in
-    cycle e ::
+    are read, a row per cycle, when the descriptor is first in line; with ``column_lanes`` the rows of all PE
+    columns' blocks of a lane count as one, as they come at once. With the last beat or row before them in cycle e ::
 
         s[i+1] >= s[i] + GRANT + 1
         last_row = max(s[i] + GRANT + 1, e + TURN) + r - 1
@@ -393,12 +393,17 @@ class LoadUnit(wiring.Component):
         m.d.comb += [
             fresh.eq(descriptors.leave.valid & ~known),
             connect_tile(tile_walker, descriptor),
-            [row_walker.block[name].eq(descriptor[name]) for name in weights_layout().members],
+            [
+                row_walker.block[name].eq(descriptor[name])
+                for name in weights_layout().members
+                if name != "together"
+            ],
+            row_walker.block.together.eq(descriptor.store == LoadStore.READ),
             tile_walker.start.eq(fresh),
             row_walker.start.eq(fresh),
         ]
         m.d.sync += known.eq(descriptors.leave.valid & ~last)
-        row_data: Any = row
+        row_data: list[Any] = [row] * rows_at_once(config)
         if store is None:
             m.d.comb += last.eq(last_beat)
         else:
@@ -429,7 +434,7 @@ class LoadUnit(wiring.Component):
             self.row_write.columns.eq(row_walker.columns),
             self.row_write.parameter.eq(row_walker.parameter),
             self.row_write.address.eq(row_walker.address),
-            self.row_write.data.eq(row_data),
+            [port.eq(value) for port, value in zip(self.row_write.data, row_data, strict=True)],
             row_walker.advance.eq(self.row_write.enable),
         ]
 
@@ -449,10 +454,24 @@ class LoadUnit(wiring.Component):
         fresh: Signal,
         known: Signal,
         row: Signal,
-    ) -> Any:
-        """Build the weight store's part of the data side; return the row to write."""
-        fills, from_store = Signal(), Signal()
+    ) -> list[Any]:
+        """Build the weight store's part of the data side; return the row to write of each PE column."""
+        fills, from_store, by_columns = Signal(), Signal(), Signal()
+        # Rows of the present lane that are left to read, and blocks from this lane on
+        rows_left, lane_blocks = Signal(17, reset_less=True), Signal(7, reset_less=True)
+        lane_rows = descriptor.parameter_rows + descriptor.weight_rows
+        split = descriptor.column_lanes != 0
+        columns = columns_with(self.config, descriptor, lane_blocks)
+        with m.If(fresh):
+            m.d.sync += [rows_left.eq(lane_rows), lane_blocks.eq(descriptor.lanes)]
+        with m.Elif(store.read):
+            lane_end = rows_left == 1
+            m.d.sync += [
+                rows_left.eq(Mux(lane_end, lane_rows, rows_left - 1)),
+                lane_blocks.eq(lane_blocks - lane_end),
+            ]
         m.d.comb += [
+            store.rows.eq(Mux(split, sum(columns[x] for x in range(self.config.pes_x)), 1)),
             store.start.eq(fresh),
             store.row.eq(descriptor.store_row),
             store.read.eq(known & store.granted & weights & (descriptor.store == LoadStore.READ)),
@@ -462,5 +481,6 @@ class LoadUnit(wiring.Component):
         m.d.sync += [
             fills.eq(descriptor.store == LoadStore.FILL),
             from_store.eq(store.read),
+            by_columns.eq(split),
         ]
-        return Mux(from_store, store.data, row)
+        return [Mux(from_store, Mux(by_columns, value, store.data[0]), row) for value in store.data]

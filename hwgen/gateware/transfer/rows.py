@@ -1,23 +1,26 @@
 """Where the rows of a weight stream go: lane, parameter or register-file row."""
 
-from amaranth.hdl import Module, Mux, Signal
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.gateware.grid.control import row_address_bits
 from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
 
-__all__ = ["RowWalker", "weights_layout"]
+__all__ = ["RowWalker", "columns_with", "weights_layout"]
 
 
 def weights_layout() -> data.StructLayout:
-    """Layout of a weight stream's shape; the fields are those of the descriptor."""
+    """Layout of a weight stream's shape; the fields are those of the descriptor, and ``together``."""
     return data.StructLayout(
         {
             "half": 1,
             "lanes": 7,
             "lane_mask": 8,
             "column_lanes": 4,
+            "together": 1,
             "parameter_rows": 3,
             "weight_rows": 16,
         }
@@ -31,7 +34,8 @@ class RowWalker(wiring.Component):
     ``lane_mask`` take block 0, every further block goes one lane further.
 
     With ``column_lanes`` = n block b is for column b div n of PEs, and for the lanes of block b mod n.
-    Rows of blocks of equal lanes take turns, column by column; the last column may have fewer blocks.
+    Rows of blocks of equal lanes take turns, column by column; the last column may have fewer blocks. With
+    ``together`` they come at once, and `advance` is for all of them.
 
     Latency: 1 cycle from ``start`` to the first row. Throughput: 1 row per cycle.
 
@@ -94,7 +98,7 @@ class RowWalker(wiring.Component):
         split, last_column, advance = Signal(), Signal(), Signal()
         m.d.comb += [
             split.eq(block.column_lanes != 0),
-            last_column.eq(~split | (column_blocks <= block.column_lanes)),
+            last_column.eq(~split | block.together | (column_blocks <= block.column_lanes)),
             advance.eq(self.advance & last_column),
         ]
         with m.If(self.advance):
@@ -104,7 +108,7 @@ class RowWalker(wiring.Component):
             ]
         with m.If(advance):
             m.d.sync += [
-                self.columns.eq(Mux(split, 1, ~0)),
+                self.columns.eq(Mux(split & block.together, self.columns, Mux(split, 1, ~0))),
                 column_blocks.eq(lane_blocks),
                 self.address.eq(self.address + 1),
                 rows_left.eq(rows_left - 1),
@@ -125,6 +129,7 @@ class RowWalker(wiring.Component):
                 ]
             m.d.sync += [
                 self.lanes.eq(self.lanes << 1),
+                self.columns.eq(self._first_columns(lane_blocks - 1)),
                 lane_blocks.eq(lane_blocks - 1),
                 column_blocks.eq(lane_blocks - 1),
             ]
@@ -138,8 +143,19 @@ class RowWalker(wiring.Component):
         with m.If(self.start):
             m.d.sync += [
                 self.lanes.eq(block.lane_mask),
-                self.columns.eq(Mux(split, 1, ~0)),
+                self.columns.eq(self._first_columns(block.lanes)),
                 lane_blocks.eq(block.lanes),
                 column_blocks.eq(block.lanes),
             ]
         return m
+
+    def _first_columns(self, blocks: Any) -> Any:
+        """Columns that get a lane's first row, where so many blocks are left."""
+        block = self.block
+        split = block.column_lanes != 0
+        return Mux(split, Mux(block.together, columns_with(self.config, block, blocks), 1), ~0)
+
+
+def columns_with(config: AcceleratorConfig, block: Any, blocks: Any) -> Any:
+    """Mask of the columns of PEs that have a block in a lane, where so many are left from it on."""
+    return Cat(x * block.column_lanes < blocks for x in range(config.pes_x))

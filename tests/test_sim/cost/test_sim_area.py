@@ -125,7 +125,8 @@ def test_memories_hold_the_bits_that_were_asked_for(config: AcceleratorConfig) -
     assert bits["window_rings"] == lanes * 64 * 8 * config.simd_units
     assert bits["weight_store"] == 0
     (store,) = memories(replace(config, weight_store_kb=32))["weight_store"]
-    assert store.width * store.rows == 32 * 8192
+    assert store.count * store.width * store.rows == 32 * 8192
+    assert store.count == config.pes_x
     assert bits["parameter_memory"] == lanes * 2 * 80 * config.simd_units
 
 

@@ -209,7 +209,11 @@ def test_pixels_are_those_of_the_least_time() -> None:
                 own, loads = planned(mapped, case, index, p)
                 moved = loads * int(size / case.config.bytes_per_cycle)
                 if plan[LayerPlan.STORE_ROW] >= 0:
-                    moved = int(loads * size / case.config.row_bytes)
+                    columns = 1
+                    if plan[LayerPlan.SPREAD] and not layer[LayerColumn.SHARED]:
+                        lanes = case.config.compute_lanes // p
+                        columns = min(case.config.pes_x, -(-groups // lanes))
+                    moved = loads * -(-size // case.config.row_bytes // columns)
                 blocks = int(weight_blocks(layer, channels, groups, p, exchange_of(plan), hw))
                 whole = max(own, moved) + min(own, moved) // blocks
                 choices.append((whole, own, p, moved))

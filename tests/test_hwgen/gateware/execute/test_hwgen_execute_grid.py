@@ -274,7 +274,7 @@ class Bench:
                     ctx.set(row.columns, 1 << x)
                     ctx.set(row.parameter, parameter)
                     ctx.set(row.address, address)
-                    ctx.set(row.data, int.from_bytes(data, "little"))
+                    ctx.set(row.data[0], int.from_bytes(data, "little"))
                     await ctx.tick()
         ctx.set(row.enable, 0)
         for py, px, bank, address in np.ndindex(model.memory.shape[:4]):

@@ -104,7 +104,7 @@ async def write_identity(ctx: Any, dut: Any) -> None:
                 "columns": (1 << config.pes_x) - 1,
                 "parameter": parameter,
                 "address": address,
-                "data": row,
+                "data": [row],
             },
         )
         await ctx.tick()

@@ -60,7 +60,9 @@ class Run(TransferRun):
                 place = (tile.pe_y, tile.pe_x, tile.all_columns, tile.bank, tile.address)
                 self.tiles.append((*place, tile.data))
             if row.enable:
-                self.rows.append((row.columns, row.lanes, row.parameter, row.address, row.data))
+                self.rows.append(
+                    (row.columns, row.lanes, row.parameter, row.address, int(row.data[0]))
+                )
                 self.row_halves.append(half)
             self.waiting += waiting
 
