@@ -240,7 +240,7 @@ def row_write_layout(config: AcceleratorConfig) -> data.StructLayout:
     """Write of a register-file or parameter row to the lanes in `lanes` of the PEs in `columns`.
 
     `address` is half · `weight_rows` + row, or half · 4 + row with `parameter` set. With a weight store
-    each column of PEs has its own row in `data`, else they have one.
+    each column of PEs has its own row in `data`, else all have the same.
     """
     return data.StructLayout(
         {
@@ -255,7 +255,7 @@ def row_write_layout(config: AcceleratorConfig) -> data.StructLayout:
 
 
 def rows_at_once(config: AcceleratorConfig) -> int:
-    """Rows that the lanes take in a cycle: one, or from a weight store one for each column of PEs."""
+    """Rows that the grid takes in a cycle: with a weight store its own for each column of PEs, else 1."""
     return config.pes_x if config.store_rows else 1
 
 

@@ -65,8 +65,8 @@ class LoadUnit(wiring.Component):
 
     With a weight store (:class:`WeightStore`) a weights descriptor may FILL it: every row that is written
     goes to the store as well, which takes no cycle. A descriptor that READs it requests no burst. Its r rows
-    are read, a row per cycle, when the descriptor is first in line; with ``column_lanes`` the rows of all PE
-    columns' blocks of a lane count as one, as they come at once. With the last beat or row before them in cycle e ::
+    are read, a row per cycle, when the descriptor is first in line; with ``column_lanes`` a row of every PE
+    column's block of a lane at once, which counts as a single row. With the last beat or row before them in cycle e ::
 
         s[i+1] >= s[i] + GRANT + 1
         last_row = max(s[i] + GRANT + 1, e + TURN) + r - 1

@@ -20,8 +20,8 @@ class WeightStore(wiring.Component):
     LOADs take their turns in order, so one port is enough: a LOAD that fills writes, a LOAD that reads
     reads. A read is granted by the request side, which knows its last row, before its turn comes.
 
-    Row r lies in row r div B of bank r mod B. B is a power of two, as many as PE columns or more: rows in a
-    row, one for each column, are in different banks.
+    Row r lies in row r div B of bank r mod B. B is a power of two, as many as PE columns or more: as many
+    consecutive rows as there are columns are in different banks.
 
     Latency: 1 cycle from `read` to `data`. Throughput: a row written, or up to `pes_x` rows read, per cycle.
 

@@ -15,6 +15,9 @@ from transfer_bench import ALL_PAGES, TransferRun, cuts, four_pes, tile_bursts
 
 BASE = 0x2000
 
+Written = tuple[int, int, int, int, dict[int, int]]
+"""Half, lanes, kind and address of a write of rows, and the row of each PE column that takes it."""
+
 
 class Run(TransferRun):
     """A run on a LOAD unit with a weight store, with the rows that it writes."""
@@ -32,7 +35,7 @@ class Run(TransferRun):
         self.config = config
         data = bytearray(random.Random(2).randbytes(1 << 17))
         self.port = MemoryPort(data, config.bus_bytes, latency=latency, stalls=stalls, seed=3)
-        self.rows: list[tuple[int, ...]] = []
+        self.rows: list[Written] = []
         self.tiles = 0
         self.run(descriptors, read_side(self.port, unit), self._keep, settle=4, stopped=400)
 
@@ -121,12 +124,12 @@ def mixed(config: AcceleratorConfig, generator: random.Random, count: int) -> li
     return sequence
 
 
-def expected_rows(run: Run, descriptors: list[dict[str, int]]) -> list[tuple[int, ...]]:
+def expected_rows(run: Run, descriptors: list[dict[str, int]]) -> list[Written]:
     """Return the writes of all streams by definition, from a list of the store's rows."""
     size, lanes = run.config.row_bytes, run.config.compute_lanes
     every = range(run.config.pes_x)
     store = [0] * run.config.store_rows
-    written: list[tuple[int, ...]] = []
+    written: list[Written] = []
     for d in descriptors:
         if d["kind"] != LoadKind.WEIGHTS:
             continue
