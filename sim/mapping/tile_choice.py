@@ -10,7 +10,14 @@ from sim.arrays.geometry import aligned, ceil_div, groups_of, pixel_bytes, tile_
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.mapping.execution import NO_HALO, SPREAD, choose_pixels, hop_cycles, weight_bytes
+from sim.mapping.execution import (
+    NO_HALO,
+    SPREAD,
+    choose_pixels,
+    hop_cycles,
+    weight_blocks,
+    weight_bytes,
+)
 from sim.mapping.stored_weights import own_row
 from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import ExecuteOp
@@ -126,19 +133,24 @@ def _weigh_alone(layer, source, target, out_y, band, hw, out_x, weights):
         out_x = ceil_div(width, hw.pes_x)
         exchange = 1 if op == ExecuteOp.POOL else ceil_div(width, out_x)
     channels = source[TensorColumn.CHANNELS]
-    _, cycles, transfer = choose_pixels(
+    pixels, cycles, transfer = choose_pixels(
         layer, channels, groups, out_y, out_x, in_y, in_x, NO_HALO, exchange, hw
     )
+    blocks = weight_blocks(layer, channels, groups, pixels, exchange, hw)
+    first = min(cycles, transfer) // blocks
     if op == ExecuteOp.POOL and not band:
         cycles += hw.images * ceil_div(groups, hw.lanes) * hop_cycles(0, hw)
     weights[0] = weighed(cycles, transfer)
     weights[1] = _FAR
     if band and op != ExecuteOp.ADD:
         in_x = source[TensorColumn.WIDTH]
-        _, cycles, transfer = choose_pixels(
+        pixels, cycles, transfer = choose_pixels(
             layer, channels, groups, out_y, width, in_y, in_x, NO_HALO, SPREAD, hw
         )
-        weights[1] = weighed(cycles, transfer)
+        blocks = weight_blocks(layer, channels, groups, pixels, SPREAD, hw)
+        # fewer and larger blocks: more of the first comes while nothing is computed
+        more = max(0, min(cycles, transfer) // blocks - first)
+        weights[1] = weighed(cycles, transfer) + TIE * more
 
 
 @in_place
@@ -164,13 +176,28 @@ def _transfer_cycles(tensor, hw):
 
 @in_place
 def _weigh_tiles(
-    i, layers, tensors, hw, share, like, held, weights, tiles, counts, alone, cost, origin, cut
+    i,
+    layers,
+    tensors,
+    hw,
+    share,
+    like,
+    held,
+    beside,
+    weights,
+    tiles,
+    counts,
+    alone,
+    cost,
+    origin,
+    cut,
 ):
     """Fill row i: the tiles of layer i's output, what they cost at least, and the tile before.
 
     ``share`` is what the layer has of the accelerator ``hw``, ``like`` whether its twin has as much;
     ``held``, whether a later layer reads what was made before the layer, so that the layout stays.
-    ``weights`` is room for two numbers.
+    ``beside`` are the vectors of a bank that bands of earlier tensors take, which are read later or by the
+    layer; ``weights`` is room for two numbers.
     """
     layer = layers[i]
     op, twin = layer[LayerColumn.OP], layer[LayerColumn.TWIN]
@@ -221,6 +248,7 @@ def _weigh_tiles(
                     (band or in_band)
                     and _vectors(before, tiles[i - 1, last], share)
                     + _vectors(target, tiles[i, state], share)
+                    + beside
                     > share.bank_depth
                 )
             ):
@@ -246,7 +274,10 @@ def choose_tiles(layers, tensors, hw, cut, lp, tile):
     alone = np.empty((n, most, 2), np.int64)
     weights = np.empty(2, np.int64)
     last_reader = 0
+    readers = np.empty(n + 1, np.int64)
+    band = np.empty(2, np.int64)
     for i in range(n):
+        readers[i] = -1
         for state in range(most):
             cost[i, state], origin[i, state] = _FAR, 0
     for i in range(n):
@@ -255,9 +286,16 @@ def choose_tiles(layers, tensors, hw, cut, lp, tile):
         share = own_row(hw, i, cut, hw.store_rows if kept else 0)
         for j in range(i, n if i > 0 else 0):
             if layers[j, LayerColumn.INPUT] == i or layers[j, LayerColumn.INPUT2] == i:
-                last_reader = max(last_reader, j)
+                readers[i] = j
+        last_reader = max(last_reader, readers[i])
+        beside = 0
+        for t in range(1, i):
+            if readers[t] >= i:
+                band[0] = ceil_div(tensors[t, TensorColumn.HEIGHT], hw.pes_y)
+                band[1] = tensors[t, TensorColumn.WIDTH]
+                beside += _vectors(tensors[t], band, hw)
         _weigh_tiles(
-            i, layers, tensors, hw, share, like, last_reader > i, weights, tiles, counts, alone,
+            i, layers, tensors, hw, share, like, last_reader > i, beside, weights, tiles, counts, alone,
             cost, origin, cut,
         )  # fmt: skip
     state = 0

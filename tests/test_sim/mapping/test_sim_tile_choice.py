@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.tables import Hw, LayerColumn, accelerator_row, layer_table, tensor_table
-from sim.mapping.execution import NO_HALO, SPREAD, choose_pixels
+from sim.mapping.execution import NO_HALO, SPREAD, choose_pixels, weight_blocks
 from sim.mapping.tile_choice import choose_tiles
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp
@@ -119,15 +119,19 @@ def weigh_layer(
     if band:
         own = -(-columns // int(hw.pes_x))
         ways = [(own, in_x, 1 if pool else -(-columns // own)), (columns, int(source[1]), SPREAD)]
-    costs = []
+    costs, starts = [], []
     for own, reach, exchange in ways:
-        _, cycles, transfer = choose_pixels(
+        pixels, cycles, transfer = choose_pixels(
             layer, int(source[2]), groups, rows, own, in_y, reach, NO_HALO, exchange, share
         )
+        blocks = weight_blocks(layer, int(source[2]), groups, pixels, exchange, share)
+        # of the first block either the transfer or the computation overlaps with nothing
+        starts.append(min(int(cycles), int(transfer)) // int(blocks))
         if pool and not band:
             hops = 4 * (int(hw.pes_x) + int(hw.pes_y) - 2)
             cycles += hops * -(-groups // int(hw.lanes)) * int(share.images)
         costs.append(SLOWER * max(int(cycles), int(transfer)) + int(cycles))
+    costs[-1] += SLOWER * max(0, starts[-1] - starts[0])
     times = int(hw.images) // int(share.images)
     return times * costs[0], times * costs[-1]
 
