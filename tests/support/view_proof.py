@@ -280,10 +280,10 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         "distributor.weight_write__0": _taken("weight_write"),
         "distributor.parameter_write__0": _taken("parameter_write"),
         "distributor.row_write_address": _whole("row_address"),
-        "distributor.weights_0": (
+        "distributor.weight_write_data__0": (
             lambda of: f"{{ {', '.join(of(f'row[{unit}]') for unit in (3, 2, 1, 0))} }}"
         ),
-        "distributor.records_0": (
+        "distributor.parameter_write_data__0": (
             lambda of: f"{{ {of('row[2]')}[15:0], {of('row[1]')}, {of('row[0]')} }}"
         ),
         "pe_0_0.tile_read_data": (

@@ -236,9 +236,6 @@ MAPPINGS: dict[str, Callable[[Case, Mapped], bool]] = {
     "the last PE column has fewer groups": lambda case, m: bool(
         ((executes(m, "spread") == 1) & (executes(m, "lanes") % fewest(case, m) > 0)).any()
     ),
-    "channel groups in a part of the banks": lambda case, m: bool(
-        ((plan(m, LayerPlan.SPREAD) > 1) & (plan(m, LayerPlan.PIXELS) > 1)).any()
-    ),
     "depthwise over PE columns": lambda case, m: bool(
         (layers_of(m, ExecuteOp.DEPTHWISE) & (plan(m, LayerPlan.SPREAD) > 1)).any()
     ),
@@ -275,6 +272,18 @@ def test_the_stress_cases_meet_every_kind_of_mapping() -> None:
     pairs = [(case, map_network(case.config, case.network, case.batch)) for case in stress()]
     for name, holds in MAPPINGS.items():
         assert sum(holds(*pair) for pair in pairs) >= 2, name
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_sources_may_fill_a_part_of_the_banks_each(seed: int) -> None:
+    """PE columns split channel groups, and lanes split pixels."""
+
+    def holds(case: Case) -> bool:
+        own = map_network(case.config, case.network, case.batch).layer_plan
+        return bool(((own[:, LayerPlan.SPREAD] > 1) & (own[:, LayerPlan.PIXELS] > 1)).any())
+
+    case = next(filter(holds, draw_stress(120, seed)))
+    assert_equals_reference(case.config, case.network, case.image_seed, batch=case.batch)
 
 
 def pooled(kernel: tuple[int, int], padding: Padding, seed: int) -> Network:
