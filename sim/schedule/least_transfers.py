@@ -167,9 +167,9 @@ def _need(i, layers, tensors, hw):
 
 
 @in_place
-def _aligns(layer, size_in, size_out, pes, vertical):
-    """Whether along an axis some tile of an input, among the mapper's, serves some tile of the output."""
-    kernel_size, stride, pad = axis(layer, vertical)
+def _aligns(layer, size_in, size_out, pes):
+    """Whether some height of an input's tile, among the mapper's, serves some height of the output's."""
+    kernel_size, stride, pad = axis(layer, True)
     for power_in in range(POWERS):
         tile_in = tile_candidate(size_in, pes, power_in)
         for power_out in range(POWERS):
@@ -192,10 +192,11 @@ def _aligns(layer, size_in, size_out, pes, vertical):
 
 @in_place
 def stays(layer, source, target, hw):
-    """Whether a layer's input can be read where it was made, in local memory."""
-    return _aligns(
-        layer, source[TensorColumn.HEIGHT], target[TensorColumn.HEIGHT], hw.pes_y, True
-    ) and _aligns(layer, source[TensorColumn.WIDTH], target[TensorColumn.WIDTH], hw.pes_x, False)
+    """Whether a layer's input can be read where it was made, in local memory.
+
+    In bands it can be, whatever its width.
+    """
+    return _aligns(layer, source[TensorColumn.HEIGHT], target[TensorColumn.HEIGHT], hw.pes_y)
 
 
 @in_place

@@ -7,7 +7,7 @@ from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.arrays.weight_stream import layer_beats, stream_beats, tail_channels
 from sim.mapping.bands import choose_band
-from sim.mapping.execution import weight_rows
+from sim.mapping.execution import spread_over, weight_rows
 from sim.mapping.mapper import ADD_ROWS
 from sim.mapping.splits import choose_split, split_count, split_cycles
 from sim.spec.accelerator import ADD_HOLD, DOT_WIDTH, REQUANTIZER_PHASES
@@ -59,12 +59,12 @@ def least_drain(op, constants):
 
 
 @in_place
-def _conv(layer, channels, outputs, tile_y, tile_x, pixels, hw):
+def _conv(layer, channels, outputs, tile_y, tile_x, pixels, exchange, hw):
     """Least :class:`Work` of a convolution."""
     quads = ceil_div(channels, DOT_WIDTH)
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
-    per_round = hw.lanes // pixels
     groups = groups_of(outputs, hw.simd)
+    per_round = hw.lanes // pixels * spread_over(groups, pixels, exchange, hw)
     rounds = ceil_div(groups, per_round)
     tap_rows, tap_columns, size = choose_split(
         kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
@@ -102,25 +102,30 @@ def _conv(layer, channels, outputs, tile_y, tile_x, pixels, hw):
 
 
 @in_place
-def least_work(layer, source, target, pixels, hw, constants):
-    """Least :class:`Work` of a layer."""
+def least_work(layer, source, target, pixels, exchange, hw, constants):
+    """Least :class:`Work` of a layer whose PE columns split pixels (``exchange`` 0) or channel groups.
+
+    ``exchange`` is SPREAD for the latter.
+    """
     op = layer[LayerColumn.OP]
     channels = source[TensorColumn.CHANNELS]
     outputs = target[TensorColumn.CHANNELS]
     groups = groups_of(outputs, hw.simd)
     tile_y = ceil_div(target[TensorColumn.HEIGHT], hw.pes_y)
-    tile_x = ceil_div(target[TensorColumn.WIDTH], hw.pes_x)
+    across = hw.pes_x if exchange == 0 else 1
+    tile_x = ceil_div(target[TensorColumn.WIDTH], across)
     if op == ExecuteOp.CONV:
-        return _conv(layer, channels, outputs, tile_y, tile_x, pixels, hw)
-    rounds = ceil_div(groups, hw.lanes // pixels)
+        return _conv(layer, channels, outputs, tile_y, tile_x, pixels, exchange, hw)
+    per_round = hw.lanes // pixels * spread_over(groups, pixels, exchange, hw)
+    rounds = ceil_div(groups, per_round)
     hold, hops, slots = 0, 0, 0
     if op == ExecuteOp.ADD:
         slots = add_slots(pixels)
         hold = ADD_HOLD
     elif op == ExecuteOp.POOL:
         slots = ceil_div(source[TensorColumn.HEIGHT], hw.pes_y)
-        slots *= ceil_div(source[TensorColumn.WIDTH], hw.pes_x)
-        hops = constants[Constant.POOL_HOP] * (hw.pes_x + hw.pes_y - 2)
+        slots *= ceil_div(source[TensorColumn.WIDTH], across)
+        hops = constants[Constant.POOL_HOP] * (across + hw.pes_y - 2)
     last = tile_y * ceil_div(tile_x, pixels) * max(slots, REQUANTIZER_PHASES) + hold + hops
     if op == ExecuteOp.DEPTHWISE:
         _, _, _, last = choose_band(layer, pixels, tile_y, tile_x, REQUANTIZER_PHASES)
@@ -129,7 +134,7 @@ def least_work(layer, source, target, pixels, hw, constants):
     shared = layer[LayerColumn.SHARED] != 0
     in_first, tail = 1, hw.simd
     if not shared:
-        in_first = min(groups, hw.lanes // pixels)
+        in_first = min(groups, per_round)
         tail = tail_channels(outputs, hw) if in_first == groups else hw.simd
     return Work(
         float(rounds * last),

@@ -14,7 +14,7 @@ import numpy as np
 
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.tables import Hw, LayerColumn, TensorColumn
-from sim.mapping.execution import lets_pixels, weight_rows
+from sim.mapping.execution import SPREAD, lets_pixels, weight_rows
 from sim.schedule.least_transfers import (
     every_pass_loads,
     least_passes,
@@ -151,9 +151,9 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
         done = other = bus = last_stored = least_issue = least_beats = float(IMPOSSIBLE)
         least_streamed = float(IMPOSSIBLE)
         store_cycles = 0.0 if stored[i + 1] == 0 else stored[i + 1] * pace - slack
-        lanes = 1
+        lanes, exchange = 1, 0
         while lanes <= hw.lanes and lets_pixels(layer, lanes, hw.lanes, hw.lanes):
-            work = least_work(layer, source, target, lanes, hw, constants)
+            work = least_work(layer, source, target, lanes, exchange, hw, constants)
             again = max(passes, work.loads) if work.blocks > 2 else 1
             beats = float(work.beats * again)
             least_streamed = min(least_streamed, beats)
@@ -194,7 +194,11 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
                 emptied_at = max(emptied_at, end)
             last_stored = min(last_stored, emptied_at + drain + store_lag)
             done, other, bus = min(done, end + drain), min(other, before), min(bus, moved)
-            lanes *= 2
+            # first with PE columns that split pixels, then channel groups
+            if exchange == 0 and hw.pes_x > 1 and op != ExecuteOp.ADD:
+                exchange = SPREAD
+                continue
+            lanes, exchange = 2 * lanes, 0
         now = Progress(done, other, bus)
         busy += least_issue + passes * (drain - 1)
         read += least_beats + tile_beats

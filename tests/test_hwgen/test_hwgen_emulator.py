@@ -40,7 +40,7 @@ def edge_cases() -> list[Case]:
 
 @cache
 def stress() -> list[Case]:
-    return draw_stress(150, 16)
+    return draw_stress(190, 16)
 
 
 @cache
@@ -71,7 +71,7 @@ def assert_equals_reference(
 FAMILIES = {
     "tiny": (tiny_cases, 45),
     "edge": (edge_cases, 30),
-    "stress": (stress, 150),
+    "stress": (stress, 190),
     "chain": (chains, 25),
 }
 """Cases, which are drawn when a test first asks for them, and how many."""
@@ -127,6 +127,11 @@ def halos(mapped: Mapped) -> NDArray[np.bool_]:
 
 def plan(mapped: Mapped, column: LayerPlan) -> NDArray[np.int64]:
     return mapped.layer_plan[:, column]
+
+
+def fewest(case: Case, mapped: Mapped) -> NDArray[np.int64]:
+    """Lanes of a PE that work on a pixel, by EXECUTE."""
+    return np.int64(case.config.compute_lanes) // executes(mapped, "pixels")
 
 
 def is_pool(mapped: Mapped, *, reads: bool) -> NDArray[np.bool_]:
@@ -228,6 +233,36 @@ MAPPINGS: dict[str, Callable[[Case, Mapped], bool]] = {
             & (plan(m, LayerPlan.IMAGES) > case.config.accumulator_rows)
         ).any()
     ),
+    "PE columns split channel groups": lambda case, m: bool((plan(m, LayerPlan.SPREAD) > 1).any()),
+    "the last PE column has fewer groups": lambda case, m: bool(
+        ((executes(m, "spread") == 1) & (executes(m, "lanes") % fewest(case, m) > 0)).any()
+    ),
+    "depthwise over PE columns": lambda case, m: bool(
+        (layers_of(m, ExecuteOp.DEPTHWISE) & (plan(m, LayerPlan.SPREAD) > 1)).any()
+    ),
+    "POOL of rows only": lambda case, m: bool(
+        (layers_of(m, ExecuteOp.POOL) & (plan(m, LayerPlan.SPREAD) > 0)).any()
+    ),
+    "splits over PE columns": lambda case, m: bool(
+        ((plan(m, LayerPlan.SPREAD) > 1) & (plan(m, LayerPlan.SPLITS) > 1)).any()
+    ),
+    "tiles to bands": lambda case, m: bool(
+        ((plan(m, LayerPlan.SOURCES) > 1) & (plan(m, LayerPlan.IN_BANDED) == 0)).any()
+    ),
+    "bands to bands by pixels": lambda case, m: bool(
+        (
+            (plan(m, LayerPlan.SOURCES) > 1)
+            & (plan(m, LayerPlan.SPREAD) == 0)
+            & (plan(m, LayerPlan.IN_BANDED) == 1)
+        ).any()
+    ),
+    "bands to tiles": lambda case, m: bool(
+        ((plan(m, LayerPlan.SOURCES) == 0) & (plan(m, LayerPlan.IN_BANDED) == 1)).any()
+    ),
+    "bands with halos": lambda case, m: bool((halos(m) & (plan(m, LayerPlan.SOURCES) > 1)).any()),
+    "loaded bands": lambda case, m: bool(
+        ((plan(m, LayerPlan.LOADED) == 1) & (plan(m, LayerPlan.IN_BANDED) == 1)).any()
+    ),
     "passes": lambda case, m: case.passes > 1,
     "spills": lambda case, m: case.spills,
 }
@@ -238,6 +273,18 @@ def test_the_stress_cases_meet_every_kind_of_mapping() -> None:
     pairs = [(case, map_network(case.config, case.network, case.batch)) for case in stress()]
     for name, holds in MAPPINGS.items():
         assert sum(holds(*pair) for pair in pairs) >= 2, name
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_sources_may_fill_a_part_of_the_banks_each(seed: int) -> None:
+    """PE columns split channel groups, and lanes split pixels."""
+
+    def holds(case: Case) -> bool:
+        own = map_network(case.config, case.network, case.batch).layer_plan
+        return bool(((own[:, LayerPlan.SPREAD] > 1) & (own[:, LayerPlan.PIXELS] > 1)).any())
+
+    case = next(filter(holds, draw_stress(120, seed)))
+    assert_equals_reference(case.config, case.network, case.image_seed, batch=case.batch)
 
 
 def pooled(kernel: tuple[int, int], padding: Padding, seed: int) -> Network:
