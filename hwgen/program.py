@@ -187,13 +187,13 @@ def _probes(mapped: Mapped) -> list[Probe]:
         groups = -(-mapped.source.layers[layer].output.channels // config.simd_units)
         lanes = config.compute_lanes // int(plan[LayerPlan.PIXELS])
         lanes *= max(1, int(plan[LayerPlan.SPREAD]))
-        banded = bool(mapped.tensor_plan[layer + 1, TensorPlan.BANDED])
+        strips = bool(mapped.tensor_plan[layer + 1, TensorPlan.STRIPS])
         number, image = int(row[COLUMNS["pass"]]), int(row[COLUMNS["image"]])
         together = int(plan[LayerPlan.IMAGES])
         part = image % together * (config.bank_depth // together)
         rows, columns = int(plan[LayerPlan.TILE_Y]), int(plan[LayerPlan.TILE_X])
-        pitch = 0 if banded else columns
-        if banded:
+        pitch = 0 if strips else columns
+        if strips:
             columns = int(mapped.tensors[layer + 1, TensorColumn.WIDTH])
         passes_x = int(plan[LayerPlan.PASSES_X])
         probes.append(

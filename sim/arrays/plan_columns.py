@@ -55,8 +55,8 @@ class LayerPlan(IntEnum):
     """PE columns that split the output channel groups; 0 where PE columns split the pixels."""
     SOURCES = 39
     """PE columns whose outputs every PE of their row stores; 0 where the output is tiled."""
-    IN_BANDED = 40
-    """Whether the inputs lie in bands."""
+    IN_STRIPS = 40
+    """Whether the inputs lie in strips."""
 
 
 class TensorPlan(IntEnum):
@@ -75,7 +75,7 @@ class TensorPlan(IntEnum):
     STORED = 10
     EXTERNAL = 11
     PIXEL_BYTES = 12
-    BANDED = 13
+    STRIPS = 13
     """Whether every PE of a row holds the whole width of the image."""
 
 

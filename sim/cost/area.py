@@ -290,8 +290,7 @@ def _row_choice_um2(config: AcceleratorConfig) -> float:
     banks, row_bits = _store_banks(config), 8 * config.row_bytes
     rotation = (banks - 1).bit_length() * banks * row_bits * MUX2_UM2
     choice = (2 * config.pes_x - 1) * row_bits * MUX2_UM2
-    registers = row_bits + RECORD_BITS * config.requantizer_width
-    return rotation + choice + (config.pes_x - 1) * registers * FLIP_FLOP_UM2
+    return rotation + choice + (config.pes_x - 1) * row_bits * FLIP_FLOP_UM2
 
 
 def _store_banks(config: AcceleratorConfig) -> int:

@@ -35,16 +35,16 @@ def mark_resident(layers, tensors, hw, cut, tensor_plan):
         target = tensors[i + 1]
         out_y = tensor_plan[i + 1, TensorPlan.TILE_Y]
         out_x = tensor_plan[i + 1, TensorPlan.TILE_X]
-        out_band = tensor_plan[i + 1, TensorPlan.BANDED] == 1
+        out_strip = tensor_plan[i + 1, TensorPlan.STRIPS] == 1
         op = layer[LayerColumn.OP]
         for t in (layer[LayerColumn.INPUT], layer[LayerColumn.INPUT2]):
             row = tensor_plan[t]
             in_y, in_x = row[TensorPlan.TILE_Y], row[TensorPlan.TILE_X]
             if t == 0 or t <= cut <= i:
                 continue
-            in_band = row[TensorPlan.BANDED] == 1
+            in_strip = row[TensorPlan.STRIPS] == 1
             if not fits_tile(
-                layer, tensors[t], target, in_y, in_x, in_band, out_y, out_x, out_band, hw
+                layer, tensors[t], target, in_y, in_x, in_strip, out_y, out_x, out_strip, hw
             ):
                 continue
             row[TensorPlan.RESIDENT_UNTIL] = max(row[TensorPlan.RESIDENT_UNTIL], i)
@@ -61,11 +61,11 @@ def mark_resident(layers, tensors, hw, cut, tensor_plan):
             )
             row[TensorPlan.HALO_TOP] = max(row[TensorPlan.HALO_TOP], low)
             row[TensorPlan.HALO_BOTTOM] = max(row[TensorPlan.HALO_BOTTOM], high)
-            if in_band:
+            if in_strip:
                 continue
             tile_x = out_x
-            if out_band:
-                tile_x = pixel_columns(layer, tensors[t], target, in_x, in_band, hw)
+            if out_strip:
+                tile_x = pixel_columns(layer, tensors[t], target, in_x, in_strip, hw)
             k, s, p = axis(layer, False)
             low, high = resident_halo(
                 op,
@@ -117,10 +117,10 @@ def _serves(i, t, layers, tensors, hw, tp):
         tensors[i + 1],
         source[TensorPlan.TILE_Y],
         source[TensorPlan.TILE_X],
-        source[TensorPlan.BANDED] == 1,
+        source[TensorPlan.STRIPS] == 1,
         out[TensorPlan.TILE_Y],
         out[TensorPlan.TILE_X],
-        out[TensorPlan.BANDED] == 1,
+        out[TensorPlan.STRIPS] == 1,
         hw,
     )
 
@@ -163,32 +163,32 @@ def _exchange(i, layers, tensors, hw, lp, tp):
         t = layer[LayerColumn.INPUT2]
     loaded = not (first or (op == ExecuteOp.ADD and _serves(i, t, layers, tensors, hw, tp)))
     source, width = tp[t], tensors[i + 1, TensorColumn.WIDTH]
-    in_band = not loaded and source[TensorPlan.BANDED] == 1
+    in_strip = not loaded and source[TensorPlan.STRIPS] == 1
     plan[LayerPlan.IN_TILE_Y] = ceil_div(tensors[t, TensorColumn.HEIGHT], hw.pes_y)
     if not loaded:
         plan[LayerPlan.IN_TILE_Y] = source[TensorPlan.TILE_Y]
     plan[LayerPlan.IN_TILE_X] = ceil_div(tensors[t, TensorColumn.WIDTH], hw.pes_x)
-    if not loaded and not in_band:
+    if not loaded and not in_strip:
         plan[LayerPlan.IN_TILE_X] = source[TensorPlan.TILE_X]
     tile_x, exchange = out[TensorPlan.TILE_X], 0
-    if out[TensorPlan.BANDED]:
+    if out[TensorPlan.STRIPS]:
         tile_x = ceil_div(width, hw.pes_x)
         if not loaded:
             tile_x = pixel_columns(
-                layer, tensors[t], tensors[i + 1], source[TensorPlan.TILE_X], in_band, hw
+                layer, tensors[t], tensors[i + 1], source[TensorPlan.TILE_X], in_strip, hw
             )
         exchange = ceil_div(width, tile_x)
     best, pixels = _weigh_exchange(i, layers, tensors, hw, lp, tp, tile_x, exchange)
     # a loaded POOL reads tiles
-    free = in_band or (loaded and op != ExecuteOp.POOL)
-    if out[TensorPlan.BANDED] and free and op != ExecuteOp.ADD:
+    free = in_strip or (loaded and op != ExecuteOp.POOL)
+    if out[TensorPlan.STRIPS] and free and op != ExecuteOp.ADD:
         weight, other = _weigh_exchange(i, layers, tensors, hw, lp, tp, width, SPREAD)
         if weight < best:
-            tile_x, exchange, pixels, in_band = width, SPREAD, other, True
+            tile_x, exchange, pixels, in_strip = width, SPREAD, other, True
     groups = groups_of(tensors[i + 1, TensorColumn.CHANNELS], hw.simd)
     plan[LayerPlan.TILE_Y], plan[LayerPlan.TILE_X] = out[TensorPlan.TILE_Y], tile_x
     plan[LayerPlan.PIXELS] = pixels
-    plan[LayerPlan.IN_BANDED] = in_band
+    plan[LayerPlan.IN_STRIPS] = in_strip
     plan[LayerPlan.SOURCES] = exchanged(groups, pixels, exchange, hw)
     plan[LayerPlan.SPREAD] = 0
     if exchange == SPREAD:
@@ -204,9 +204,9 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
     out = tp[i + 1]
     _exchange(i, layers, tensors, hw, lp, tp)
     tile_y, tile_x = lp[i, LayerPlan.TILE_Y], lp[i, LayerPlan.TILE_X]
-    in_band = lp[i, LayerPlan.IN_BANDED] == 1
+    in_strip = lp[i, LayerPlan.IN_STRIPS] == 1
     # what one PE reads, or all PEs of a row
-    reach = tensors[i + 1, TensorColumn.WIDTH] if in_band else tile_x
+    reach = tensors[i + 1, TensorColumn.WIDTH] if in_strip else tile_x
     two = layer[LayerColumn.OP] == ExecuteOp.ADD
     for operand in range(2 if two else 1):
         t = layer[LayerColumn.INPUT2] if operand else layer[LayerColumn.INPUT]
@@ -215,7 +215,7 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
         local_row = LayerPlan.IN2_ROW if operand else LayerPlan.IN_ROW
         plane = LayerPlan.IN2_PLANE if operand else LayerPlan.IN_PLANE
         source = tp[t]
-        if _serves(i, t, layers, tensors, hw, tp) and in_band == (source[TensorPlan.BANDED] == 1):
+        if _serves(i, t, layers, tensors, hw, tp) and in_strip == (source[TensorPlan.STRIPS] == 1):
             lp[i, loaded] = 0
             lp[i, local] = source[TensorPlan.ADDRESS]
             lp[i, local_row] = source[TensorPlan.ROW]
@@ -246,7 +246,7 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
         lp[i, LayerPlan.IN_TILE_X] = columns
     rows = tile_y + out[TensorPlan.HALO_TOP] + out[TensorPlan.HALO_BOTTOM]
     columns = out[TensorPlan.TILE_X] + out[TensorPlan.HALO_LEFT] + out[TensorPlan.HALO_RIGHT]
-    if out[TensorPlan.BANDED] and not lp[i, LayerPlan.SPREAD]:
+    if out[TensorPlan.STRIPS] and not lp[i, LayerPlan.SPREAD]:
         columns = max(columns, lp[i, LayerPlan.SOURCES] * tile_x)
     size = ceil_div(ceil_div(tensors[i + 1, TensorColumn.CHANNELS], simd), lanes) * rows * columns
     address = _place(live, n_live, size, depth)
@@ -314,7 +314,7 @@ def allocate(layers, tensors, hw, cut, lp, tp):
                 return Failure.TILE, i, share.bank_depth + short, share.bank_depth
             tp[i + 1, TensorPlan.STORED] = 1
             tp[i + 1, TensorPlan.RESIDENT_UNTIL] = -1
-            tp[i + 1, TensorPlan.BANDED] = 0
+            tp[i + 1, TensorPlan.STRIPS] = 0
             grown = 0
         if lp[i, LayerPlan.LOADED]:
             tp[layers[i, LayerColumn.INPUT], TensorPlan.STORED] = 1

@@ -1,7 +1,7 @@
 """Tile sizes: dynamic programming over the chain of layers.
 
 A tensor stays on chip where tile_in = stride · tile_out, otherwise it pays a spill. It is tiled, or it
-lies in *bands*: then each PE of a row holds the image's whole width.
+lies in *strips*: then each PE of a row holds the image's whole width.
 """
 
 import numpy as np
@@ -37,10 +37,10 @@ POWERS = 6
 """Tile candidates per axis: the smallest covering multiples of 1, 2, 4 … 32."""
 
 STATES = 16
-"""Most tiles that are weighed for a tensor; there are up to POWERS bands more."""
+"""Most tiles that are weighed for a tensor; there are up to POWERS strips more."""
 
-BAND_TILE = 8
-"""Most columns of a tile whose tensor may lie in bands: PE columns are well used by wider tiles."""
+STRIP_TILE = 8
+"""Most columns of a tile whose tensor may lie in strips: PE columns are well used by wider tiles."""
 
 LAYER_CYCLES = 24
 """Cycles that a layer is taken to cost beside its windows.
@@ -63,13 +63,13 @@ def axis(layer, vertical):
 
 
 @in_place
-def pixel_columns(layer, source, target, in_x, in_band, hw):
-    """Output columns of a PE where PE columns split the pixels of an output in bands.
+def pixel_columns(layer, source, target, in_x, in_strip, hw):
+    """Output columns of a PE where PE columns split the pixels of an output in strips.
 
-    The input's tiles have ``in_x`` columns; or it lies in bands, or is loaded as it is needed.
+    The input's tiles have ``in_x`` columns; or it lies in strips, or is loaded as it is needed.
     """
     width = target[TensorColumn.WIDTH]
-    if in_band:
+    if in_strip:
         return ceil_div(width, hw.pes_x)
     if layer[LayerColumn.OP] == ExecuteOp.POOL or in_x >= source[TensorColumn.WIDTH]:
         return width
@@ -79,10 +79,10 @@ def pixel_columns(layer, source, target, in_x, in_band, hw):
 
 
 @in_place
-def fits_tile(layer, source, target, in_y, in_x, in_band, out_y, out_x, out_band, hw):
+def fits_tile(layer, source, target, in_y, in_x, in_strip, out_y, out_x, out_strip, hw):
     """Whether a resident input with tile (in_y, in_x) serves output tile (out_y, out_x).
 
-    In bands they have the image's width.
+    In strips they have the image's width.
     """
     op = layer[LayerColumn.OP]
     k, s, p = axis(layer, True)
@@ -90,10 +90,10 @@ def fits_tile(layer, source, target, in_y, in_x, in_band, out_y, out_x, out_band
         op, k, s, p, source[TensorColumn.HEIGHT], in_y, target[TensorColumn.HEIGHT], out_y
     ):
         return False
-    if in_band:
+    if in_strip:
         return True
-    if out_band:
-        out_x = pixel_columns(layer, source, target, in_x, in_band, hw)
+    if out_strip:
+        out_x = pixel_columns(layer, source, target, in_x, in_strip, hw)
         if out_x * hw.pes_x < target[TensorColumn.WIDTH]:
             return False
     k, s, p = axis(layer, False)
@@ -104,7 +104,7 @@ def fits_tile(layer, source, target, in_y, in_x, in_band, out_y, out_x, out_band
 def _list_tiles(tensor, hw, tiles):
     """Write a tensor's candidates to tiles[STATES + POWERS, 3]; returns their number.
 
-    Rows and columns of a tile, and whether it is a band.
+    Rows and columns of a tile, and whether it is a strip.
     """
     count = 0
     width = tensor[TensorColumn.WIDTH]
@@ -115,7 +115,7 @@ def _list_tiles(tensor, hw, tiles):
             if y > 0 and x > 0 and count < STATES:
                 tiles[count, 0], tiles[count, 1], tiles[count, 2] = y, x, 0
                 count += 1
-    if hw.pes_x > 1 and ceil_div(width, hw.pes_x) <= BAND_TILE:
+    if hw.pes_x > 1 and ceil_div(width, hw.pes_x) <= STRIP_TILE:
         for power_y in range(POWERS):
             y = tile_candidate(tensor[TensorColumn.HEIGHT], hw.pes_y, power_y)
             if y > 0:
@@ -131,7 +131,7 @@ def weighed(cycles, transfer):
 
 
 @in_place
-def _weigh_alone(layer, source, target, out_y, band, hw, out_x, weights):
+def _weigh_alone(layer, source, target, out_y, strip, hw, out_x, weights):
     """Write to weights[2] what a layer weighs whose PE columns split pixels, and channel groups."""
     outputs = target[TensorColumn.CHANNELS]
     groups = groups_of(outputs, hw.simd)
@@ -139,7 +139,7 @@ def _weigh_alone(layer, source, target, out_y, band, hw, out_x, weights):
     in_y = ceil_div(source[TensorColumn.HEIGHT], hw.pes_y)
     in_x = ceil_div(source[TensorColumn.WIDTH], hw.pes_x)
     exchange = 0
-    if band:
+    if strip:
         out_x = ceil_div(width, hw.pes_x)
         exchange = 1 if op == ExecuteOp.POOL else ceil_div(width, out_x)
     channels = source[TensorColumn.CHANNELS]
@@ -148,11 +148,11 @@ def _weigh_alone(layer, source, target, out_y, band, hw, out_x, weights):
     )
     blocks = weight_blocks(layer, channels, groups, pixels, exchange, hw)
     first = min(cycles, transfer) // blocks
-    if op == ExecuteOp.POOL and not band:
+    if op == ExecuteOp.POOL and not strip:
         cycles += hw.images * ceil_div(groups, hw.lanes) * hop_cycles(0, hw)
     weights[0] = weighed(cycles, transfer)
     weights[1] = _FAR
-    if band and op != ExecuteOp.ADD:
+    if strip and op != ExecuteOp.ADD:
         in_x = source[TensorColumn.WIDTH]
         pixels, cycles, transfer = choose_pixels(
             layer, channels, outputs, out_y, width, in_y, in_x, NO_HALO, SPREAD, hw
@@ -206,7 +206,7 @@ def _weigh_tiles(
 
     ``share`` is what the layer has of the accelerator ``hw``, ``like`` whether its twin has as much;
     ``held``, whether a later layer reads what was made before the layer, so that the layout stays.
-    ``beside`` are the vectors of a bank that bands of earlier tensors take, which are read later or by the
+    ``beside`` are the vectors of a bank that strips of earlier tensors take, which are read later or by the
     layer; ``weights`` is room for two numbers.
     """
     layer = layers[i]
@@ -225,9 +225,9 @@ def _weigh_tiles(
     counts[i] = _list_tiles(target, hw, tiles[i])
     for state in range(counts[i]):
         out_y, out_x = tiles[i, state, 0], tiles[i, state, 1]
-        band = tiles[i, state, 2] == 1
+        strip = tiles[i, state, 2] == 1
         if twin == i or not like:
-            _weigh_alone(layer, source, target, out_y, band, share, out_x, weights)
+            _weigh_alone(layer, source, target, out_y, strip, share, out_x, weights)
             for way in range(2):
                 alone[i, state, way] = times * weights[way]
         else:
@@ -239,12 +239,12 @@ def _weigh_tiles(
             continue
         for last in range(counts[i - 1]):
             tile_y, tile_x = tiles[i - 1, last, 0], tiles[i - 1, last, 1]
-            in_band = tiles[i - 1, last, 2] == 1
-            if held and in_band != band:
+            in_strip = tiles[i - 1, last, 2] == 1
+            if held and in_strip != strip:
                 continue
-            total = cost[i - 1, last] + (least if in_band else pixels)
+            total = cost[i - 1, last] + (least if in_strip else pixels)
             if op == ExecuteOp.POOL:
-                columns = in_x if in_band else tile_x
+                columns = in_x if in_strip else tile_x
                 more = max(0, tile_y * columns - in_y * in_x)
                 total += TIE * hw.images * groups * more
             if total >= cost[i, state]:
@@ -252,10 +252,10 @@ def _weigh_tiles(
             if chained and (
                 i == cut
                 or not fits_tile(
-                    layer, before, target, tile_y, tile_x, in_band, out_y, out_x, band, hw
+                    layer, before, target, tile_y, tile_x, in_strip, out_y, out_x, strip, hw
                 )
                 or (
-                    (band or in_band)
+                    (strip or in_strip)
                     and _vectors(before, tiles[i - 1, last], share)
                     + _vectors(target, tiles[i, state], share)
                     + beside
@@ -285,7 +285,7 @@ def choose_tiles(layers, tensors, hw, cut, lp, tile):
     weights = np.empty(2, np.int64)
     last_reader = 0
     readers = np.empty(n + 1, np.int64)
-    band = np.empty(2, np.int64)
+    strip = np.empty(2, np.int64)
     for i in range(n):
         readers[i] = -1
         for state in range(most):
@@ -301,9 +301,9 @@ def choose_tiles(layers, tensors, hw, cut, lp, tile):
         beside = 0
         for t in range(1, i):
             if readers[t] >= i:
-                band[0] = ceil_div(tensors[t, TensorColumn.HEIGHT], hw.pes_y)
-                band[1] = tensors[t, TensorColumn.WIDTH]
-                beside += _vectors(tensors[t], band, hw)
+                strip[0] = ceil_div(tensors[t, TensorColumn.HEIGHT], hw.pes_y)
+                strip[1] = tensors[t, TensorColumn.WIDTH]
+                beside += _vectors(tensors[t], strip, hw)
         _weigh_tiles(
             i, layers, tensors, hw, share, like, last_reader > i, beside, weights, tiles, counts, alone,
             cost, origin, cut,
@@ -315,7 +315,7 @@ def choose_tiles(layers, tensors, hw, cut, lp, tile):
     for i in range(n - 1, -1, -1):
         tile[i + 1, TensorPlan.TILE_Y] = tiles[i, state, 0]
         tile[i + 1, TensorPlan.TILE_X] = tiles[i, state, 1]
-        tile[i + 1, TensorPlan.BANDED] = tiles[i, state, 2]
+        tile[i + 1, TensorPlan.STRIPS] = tiles[i, state, 2]
         state = origin[i, state]
     tile[0, TensorPlan.TILE_Y] = ceil_div(tensors[0, TensorColumn.HEIGHT], hw.pes_y)
     tile[0, TensorPlan.TILE_X] = ceil_div(tensors[0, TensorColumn.WIDTH], hw.pes_x)

@@ -86,7 +86,7 @@ def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):
     plan[LayerPlan.PASSES_Y] = ceil_div(target[TensorColumn.HEIGHT], tile_y * hw.pes_y)
     plan[LayerPlan.PASSES_X] = ceil_div(target[TensorColumn.WIDTH], tile_x * hw.pes_x)
     plan[LayerPlan.PIXELS] = pixels
-    plan[LayerPlan.SPREAD] = plan[LayerPlan.SOURCES] = plan[LayerPlan.IN_BANDED] = 0
+    plan[LayerPlan.SPREAD] = plan[LayerPlan.SOURCES] = plan[LayerPlan.IN_STRIPS] = 0
     plan[LayerPlan.ROUNDS] = ceil_div(
         groups_of(target[TensorColumn.CHANNELS], simd), lanes // pixels
     )

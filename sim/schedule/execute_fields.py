@@ -194,7 +194,7 @@ def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, rows, c0
         else:
             row[MAXIMUM] = layer[LayerColumn.MAXIMUM]
             row[WINDOW] = uses_window(row[KERNEL_ROWS], row[KERNEL_COLUMNS], stride_x)
-    if not spread and plan[LayerPlan.IN_BANDED]:
+    if not spread and plan[LayerPlan.IN_STRIPS]:
         row[COLUMN_STRIDE] = step
     elif spread and op != ExecuteOp.CONV:
         row[COLUMN_STRIDE] = plan[LayerPlan.IN_PLANE]

@@ -194,7 +194,7 @@ def _aligns(layer, size_in, size_out, pes):
 def stays(layer, source, target, hw):
     """Whether a layer's input can be read where it was made, in local memory.
 
-    In bands it can be, whatever its width.
+    In strips it can be, whatever its width.
     """
     return _aligns(layer, source[TensorColumn.HEIGHT], target[TensorColumn.HEIGHT], hw.pes_y)
 

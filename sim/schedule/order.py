@@ -243,7 +243,7 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
         plane = plan[LayerPlan.IN2_PLANE if operand else LayerPlan.IN_PLANE]
         for copy in range(turn.low * pes, turn.high * pes):
             image, pe_y, pe_x = copy // pes, copy % pes // hw.pes_x, copy % pes % hw.pes_x
-            if plan[LayerPlan.IN_BANDED] and pe_x > 0:
+            if plan[LayerPlan.IN_STRIPS] and pe_x > 0:
                 continue
             y, x = _first_output(plan, hw, p, pe_y, pe_x)
             if op == ExecuteOp.POOL:
@@ -270,7 +270,7 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
             if not some:
                 continue
             row[KIND] = LoadKind.TILE
-            row[ALL_COLUMNS] = plan[LayerPlan.IN_BANDED]
+            row[ALL_COLUMNS] = plan[LayerPlan.IN_STRIPS]
             row[IMAGE], row[PE_Y], row[PE_X] = image, pe_y, pe_x
             require(listing, row, Queue.EXECUTE, listing.numbers[EXECUTED])
             require(listing, row, Queue.STORE, listing.numbers[STORED])
@@ -326,11 +326,11 @@ def _store_tiles(listing, turn, tp, hw, p, first):
     pes = hw.pes_y * hw.pes_x
     group = first * turn.per_round
     groups = min(plan[LayerPlan.CHUNK] * turn.per_round, turn.out_groups - group)
-    band = tp[turn.number + 1, TensorPlan.BANDED] == 1
-    columns = turn.target[TensorColumn.WIDTH] if band else plan[LayerPlan.TILE_X]
+    strip = tp[turn.number + 1, TensorPlan.STRIPS] == 1
+    columns = turn.target[TensorColumn.WIDTH] if strip else plan[LayerPlan.TILE_X]
     for copy in range(turn.low * pes, turn.high * pes):
         image, pe_y, pe_x = copy // pes, copy % pes // hw.pes_x, copy % pes % hw.pes_x
-        if band and pe_x > 0:
+        if strip and pe_x > 0:
             continue
         y, x = _first_output(plan, hw, p, pe_y, pe_x)
         row = listing.rows[begin(listing, Queue.STORE, turn.number)]

@@ -267,6 +267,6 @@ def _tiles(config: AcceleratorConfig, probe: Probe, tensor: NDArray[np.int8]) ->
     split = block.reshape(
         config.pes_y, probe.rows, columns, probe.columns, probe.groups, s
     )  # [pe_y][row][pe_x][column][group][S]
-    # PEs of a row hold the same band
+    # PEs of a row hold the same strip
     split = np.repeat(split, config.pes_x // columns, axis=2)
     return split.transpose(0, 2, 4, 1, 3, 5).tobytes()

@@ -58,7 +58,7 @@ def assemble_activations(
         offset += size
         height, width, channels = network.layers[probe.layer].output.shape
         if not probe.pitch_x:
-            block = _one_band(block, probe, network.layers[probe.layer])
+            block = _one_strip(block, probe, network.layers[probe.layer])
         # -> [run][pe_y][row][pe_x][column][group][S]
         tile = block.transpose(0, 1, 4, 2, 5, 3, 6).reshape(
             runs, config.pes_y * probe.rows, -1, probe.groups * s
@@ -81,12 +81,12 @@ def assemble_activations(
     }
 
 
-def _one_band(block: NDArray[np.int8], probe: Probe, layer: Layer) -> NDArray[np.int8]:
-    """Bands of the first PE column, which all columns hold : int8[runs, pes_y, 1, group, row, column, S]."""
+def _one_strip(block: NDArray[np.int8], probe: Probe, layer: Layer) -> NDArray[np.int8]:
+    """Strips of the first PE column, which all columns hold : int8[runs, pes_y, 1, group, row, column, S]."""
     rows = probe.origin_y + np.arange(block.shape[1] * probe.rows).reshape(-1, probe.rows)
     # [pe_y][pe_x][group][row][column][S]
     there = (rows < layer.output.height)[:, None, None, :, None, None]
     first = block[:, :, :1]
     if ((block != first) & there).any():
-        raise ValueError(f"PE columns must hold the same bands of layer {layer.name!r}")
+        raise ValueError(f"PE columns must hold the same strips of layer {layer.name!r}")
     return first

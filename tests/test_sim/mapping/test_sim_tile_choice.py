@@ -1,4 +1,4 @@
-"""The choice of tiles and bands against every combination of them, each weighed as documented."""
+"""The choice of tiles and strips against every combination of them, each weighed as documented."""
 
 import itertools
 
@@ -16,13 +16,13 @@ from sim.spec.network import LayerKind, Network, Padding
 from sim.spec.spaces import TINY
 from testbench.cases.layers import padded, pool, random_tensor
 
-MOST_TILES, POWERS, BAND_TILE = 16, 6, 8
+MOST_TILES, POWERS, STRIP_TILE = 16, 6, 8
 SLOWER, LAYER = 64, 24
 """Weight of the slower of EXECUTE and the weights' transfer, against EXECUTE alone; a layer's cycles."""
 
 Table = NDArray[np.int64]
 Tile = tuple[int, int, bool]
-"""Rows and columns, and whether it is a band."""
+"""Rows and columns, and whether it is a strip."""
 
 
 def candidates(size: int, pes: int) -> list[int]:
@@ -41,7 +41,7 @@ def tiles(tensor: Table, hw: Hw) -> list[Tile]:
     heights = candidates(int(tensor[0]), int(hw.pes_y))
     pairs = list(itertools.product(heights, candidates(int(tensor[1]), int(hw.pes_x))))
     chosen = [(y, x, False) for y, x in pairs[:MOST_TILES]]
-    if hw.pes_x > 1 and -(-int(tensor[1]) // int(hw.pes_x)) <= BAND_TILE:
+    if hw.pes_x > 1 and -(-int(tensor[1]) // int(hw.pes_x)) <= STRIP_TILE:
         chosen += [(y, int(tensor[1]), True) for y in heights]
     return chosen
 
@@ -59,7 +59,7 @@ def steps_together(
 
 
 def own_columns(layer: Table, source: Table, target: Table, before: Tile) -> int:
-    """Columns of a PE that computes its pixels of a band from its tile."""
+    """Columns of a PE that computes its pixels of a strip from its tile."""
     if layer[LayerColumn.OP] == ExecuteOp.POOL or before[1] >= source[1]:
         return int(target[1])
     return before[1] // int(layer[LayerColumn.STRIDE_X])
@@ -113,10 +113,10 @@ def weigh_layer(
     in_y = -(-int(source[0]) // int(hw.pes_y))
     in_x = -(-int(source[1]) // int(hw.pes_x))
     groups = -(-int(target[2]) // int(hw.simd))
-    rows, columns, band = tile
+    rows, columns, strip = tile
     pool = layer[LayerColumn.OP] == ExecuteOp.POOL
     ways = [(columns, in_x, 0)]
-    if band:
+    if strip:
         own = -(-columns // int(hw.pes_x))
         ways = [(own, in_x, 1 if pool else -(-columns // own)), (columns, int(source[1]), SPREAD)]
     costs, starts = [], []
@@ -127,7 +127,7 @@ def weigh_layer(
         blocks = weight_blocks(layer, int(source[2]), groups, pixels, exchange, share)
         # of the first block either the transfer or the computation overlaps with nothing
         starts.append(min(int(cycles), int(transfer)) // int(blocks))
-        if pool and not band:
+        if pool and not strip:
             hops = 4 * (int(hw.pes_x) + int(hw.pes_y) - 2)
             cycles += hops * -(-groups // int(hw.lanes)) * int(share.images)
         costs.append(SLOWER * max(int(cycles), int(transfer)) + int(cycles))
@@ -223,7 +223,7 @@ def draw_accelerator(rng: np.random.Generator) -> AcceleratorConfig:
 @pytest.mark.parametrize("images", [1, 4])
 def test_no_combination_of_tiles_is_weighed_less_than_the_chosen_one(images: int) -> None:
     rng = np.random.default_rng(images)
-    pooled = spilled = many = banded = 0
+    pooled = spilled = many = strips = 0
     for number in range(500):
         network = (draw_wide_pool if number % 3 == 0 else draw_chain)(rng, f"chain{number}")
         hw = accelerator_row(draw_accelerator(rng), images)
@@ -234,7 +234,7 @@ def test_no_combination_of_tiles_is_weighed_less_than_the_chosen_one(images: int
         plan = np.full((len(layers), len(LayerPlan)), -1, np.int64)
         plan[:, LayerPlan.STORED_ROWS] = 0
         choose_tiles(layers, tensors, hw, cut, plan, tile)
-        places = TensorPlan.TILE_Y, TensorPlan.TILE_X, TensorPlan.BANDED
+        places = TensorPlan.TILE_Y, TensorPlan.TILE_X, TensorPlan.STRIPS
         chosen = tuple((int(row[0]), int(row[1]), bool(row[2])) for row in tile[1:, places])
         assert all(own in of for own, of in zip(chosen, choices, strict=True))
         alone = [
@@ -259,6 +259,6 @@ def test_no_combination_of_tiles_is_weighed_less_than_the_chosen_one(images: int
             )
             for i in range(1, len(layers))
         )
-        banded += any(band for _, _, band in chosen)
-    assert min(pooled, many, banded) > 50
+        strips += any(strip for _, _, strip in chosen)
+    assert min(pooled, many, strips) > 50
     assert spilled > 10

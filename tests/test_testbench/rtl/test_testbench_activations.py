@@ -104,9 +104,9 @@ def test_chunks_of_channels_join() -> None:
 
 
 @pytest.mark.parametrize("place", [None, "another column", "below the image"])
-def test_bands_are_the_same_in_all_columns(place: str | None) -> None:
+def test_strips_are_the_same_in_all_columns(place: str | None) -> None:
     """A vector that one PE of a row holds alone is no part of the image."""
-    band = dataclasses.replace(probe(), columns=WIDTH, pitch_x=0)
+    strip = dataclasses.replace(probe(), columns=WIDTH, pitch_x=0)
     values = [
         [
             [[[value(0, py * 3 + r, x, g * 4 + s) for s in range(4)] for x in range(WIDTH)]]
@@ -122,13 +122,13 @@ def test_bands_are_the_same_in_all_columns(place: str | None) -> None:
         row = 0 if place == "another column" else HEIGHT - 6
         held[2 if row else 0, 1, 0, row, 1, 2] += 1
     raw = held.reshape(1, -1)
-    assert raw.shape[1] == probe_bytes(CONFIG, band)
+    assert raw.shape[1] == probe_bytes(CONFIG, strip)
     if place == "another column":
-        message = r"^PE columns must hold the same bands of layer 'layer'$"
+        message = r"^PE columns must hold the same strips of layer 'layer'$"
         with pytest.raises(ValueError, match=message):
-            assemble_activations(CONFIG, one_layer(), [band], raw)
+            assemble_activations(CONFIG, one_layer(), [strip], raw)
         return
-    images = assemble_activations(CONFIG, one_layer(), [band], raw)
+    images = assemble_activations(CONFIG, one_layer(), [strip], raw)
     assert (images[0] == EXPECTED[:1]).all()
 
 

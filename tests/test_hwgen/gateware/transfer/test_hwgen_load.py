@@ -446,7 +446,7 @@ ILLEGAL_STREAMS = {
     "most weight rows": {"weight_rows": 0xFFFF, "lanes": 15},
     "no rows": {"parameter_rows": 0, "weight_rows": 0, "tail_rows": 0},
     "no beats": {"stream_beats": 0},
-    "more beats than all rows have": {"stream_beats": 2 * (4 * 5 + 8 * four_pes().weight_rows) + 1},
+    "more beats than all rows have": {"stream_beats": 4 * (4 * 5 + 8 * four_pes().weight_rows) + 1},
     "most beats": {"stream_beats": (1 << 28) - 1},
     "no beats of a row": {"tail_beats": 0},
     "more beats of a row than there are": {"tail_beats": 9},
