@@ -24,6 +24,7 @@ __all__ = [
     "issue_slots",
     "layer_cycles",
     "lets_pixels",
+    "lets_spread",
     "spread_over",
     "stored_weight_rows",
     "weight_blocks",
@@ -96,6 +97,16 @@ def lets_pixels(layer, pixels, tile_y, tile_x):
             pixels,
         )
     return pixels < 2 * tile_x
+
+
+@in_place
+def lets_spread(layer, pixels):
+    """Whether PE columns can split the channel groups where so many pixels are computed at once.
+
+    ADD's operands lie as its output does. DEPTHWISE's columns read the same banks, so each has whole planes.
+    """
+    op = layer[LayerColumn.OP]
+    return op != ExecuteOp.ADD and (op != ExecuteOp.DEPTHWISE or pixels == 1)
 
 
 @in_place
@@ -218,9 +229,9 @@ def choose_pixels(layer, channels, outputs, tile_y, tile_x, in_y, in_x, halo, ex
     pixels, most = 1, hw.lanes
     if layer[LayerColumn.WINDOW_PIXELS] > 0:  # a set's windows lie in a vector
         most = min(most, windows_per_vector(layer, hw.simd))
-    if exchange == SPREAD and layer[LayerColumn.OP] == ExecuteOp.DEPTHWISE:
-        most = 1  # the groups of a PE column begin in bank 0
     while pixels <= most and lets_pixels(layer, pixels, tile_y, tile_x):
+        if exchange == SPREAD and not lets_spread(layer, pixels):
+            break
         cycles, loads = layer_cycles(
             layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, exchange, hw
         )

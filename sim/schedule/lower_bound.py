@@ -14,7 +14,7 @@ import numpy as np
 
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.tables import Hw, LayerColumn, TensorColumn
-from sim.mapping.execution import SPREAD, lets_pixels, weight_rows
+from sim.mapping.execution import SPREAD, lets_pixels, lets_spread, weight_rows
 from sim.schedule.least_transfers import (
     every_pass_loads,
     least_passes,
@@ -195,7 +195,7 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
             last_stored = min(last_stored, emptied_at + drain + store_lag)
             done, other, bus = min(done, end + drain), min(other, before), min(bus, moved)
             # first with PE columns that split pixels, then channel groups
-            if exchange == 0 and hw.pes_x > 1 and op != ExecuteOp.ADD:
+            if exchange == 0 and hw.pes_x > 1 and lets_spread(layer, lanes):
                 exchange = SPREAD
                 continue
             lanes, exchange = 2 * lanes, 0
