@@ -135,10 +135,7 @@ class FetchUnit(wiring.Component):
                     m.d.sync += word.eq(self.rdata)
 
         # With the last beat the words before it are there; if it holds fields, it is kept as it comes
-        if _STORED_WORDS == _WORDS:
-            kept = [*words[:-1], self.rdata]
-        else:
-            kept = words
+        kept = [*words[:-1], self.rdata] if _STORED_WORDS == _WORDS else words
         buffer = Fifo(8 * DESCRIPTOR_PORT_BYTES * _STORED_WORDS, self.DEPTH)
         m.submodules.buffer = unique_fifo(buffer)
         m.d.comb += [
