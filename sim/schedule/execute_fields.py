@@ -170,8 +170,9 @@ def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, rows, c0
         row[PITCH_X] = 0 if spread else step
         slots = in_y * in_x
     elif op == ExecuteOp.ADD:
-        row[IN2_ADDRESS] = plan[LayerPlan.IN2_ADDRESS]
         row[IN2_ROW] = plan[LayerPlan.IN2_ROW]
+        row[IN_ADDRESS] += r0 * row[IN_ROW] + c0
+        row[IN2_ADDRESS] = plan[LayerPlan.IN2_ADDRESS] + r0 * row[IN2_ROW] + c0
         step = plan[LayerPlan.TILE_X]
         slots = add_slots(pixels)
     else:
