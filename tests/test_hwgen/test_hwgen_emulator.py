@@ -15,6 +15,7 @@ from hwgen.program import compile_design
 from sim import golden
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.tables import COLUMNS, LayerColumn
+from sim.networks.named import named_network
 from sim.plan import Mapped, map_network
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import DESCRIPTOR_BYTES, ExecuteOp, Queue
@@ -322,6 +323,19 @@ def test_rows_that_are_computed_apart_equal_the_reference() -> None:
             apart += 1
             assert_equals_reference(config, network, index, batch=1 + index % 2)
     assert apart > 5
+
+
+def test_rows_of_sums_that_are_computed_apart_equal_the_reference() -> None:
+    """Both operands of ADD begin where the block of rows does."""
+    network = named_network("resnet8", 0)
+    config = dataclasses.replace(
+        TINY.default, pes_x=4, pes_y=2, compute_lanes=2, simd_units=16, local_memory_kb=64,
+        weight_store_kb=64,
+    )  # fmt: skip
+    mapped = map_network(config, network)
+    sums = layers_of(mapped, ExecuteOp.ADD)
+    assert (sums & (mapped.layer_plan[:, LayerPlan.BORDER_TOP] > 0)).any()
+    assert_equals_reference(config, network)
 
 
 def test_a_program_of_another_configuration_is_refused() -> None:
