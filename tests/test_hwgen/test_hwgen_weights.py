@@ -26,7 +26,7 @@ from testbench.cases.random_networks import Case, draw_cases
 
 @cache
 def cases() -> list[Case]:
-    return draw_cases(30, TINY, 41) + draw_cases(15, EDGE, 41, max_macs=8192) + draw_stress(60, 41)
+    return draw_cases(30, TINY, 41) + draw_cases(15, EDGE, 41, max_macs=8192) + draw_stress(90, 41)
 
 
 def schedule_of(case: Case) -> Mapped:
