@@ -184,7 +184,7 @@ def test_pixels_are_those_of_the_least_time() -> None:
                 plan[LayerPlan.IN_TILE_Y],
                 plan[LayerPlan.IN_TILE_X],
                 plan[LayerPlan.HALO_TOP : LayerPlan.HALO_RIGHT + 1],
-                own_row(hw, index, 0, hw.store_rows if plan[LayerPlan.STORE_ROW] >= 0 else 0),
+                own_row(hw, index, 0, plan[LayerPlan.STORED_ROWS]),
             )
             assert pixels == plan[LayerPlan.PIXELS]
             size = weight_bytes(layer, channels, groups, case.config.simd_units)
@@ -195,9 +195,9 @@ def test_pixels_are_those_of_the_least_time() -> None:
                 if p > 1 and layer[LayerColumn.OP] not in (ExecuteOp.CONV, ExecuteOp.ADD):
                     continue
                 own, loads = planned(mapped, case, index, p)
-                moved = int(loads * size / case.config.bytes_per_cycle)
-                if plan[LayerPlan.STORE_ROW] >= 0:
-                    moved = int(loads * size / case.config.row_bytes)
+                kept = int(plan[LayerPlan.STORED_ROWS])
+                streamed = size - kept * case.config.row_bytes
+                moved = loads * (kept + int(streamed / case.config.bytes_per_cycle))
                 blocks = int(weight_blocks(layer, channels, groups, p, hw))
                 whole = max(own, moved) + min(own, moved) // blocks
                 choices.append((whole, own, p, moved))
