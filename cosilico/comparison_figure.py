@@ -68,6 +68,8 @@ def _drawn(
             axes.fill_between(
                 spent[banded], low[banded], high[banded], color=line.get_color(), alpha=0.15
             )
+        if not any(len(line.get_xdata()) for line in axes.lines):
+            axes.set_xlim(spent[0], spent[-1] + 1)  # a logarithmic axis needs a range
         axes.set(xscale="log", xlabel="evaluations", **labels)
         axes.legend()
         text = io.StringIO()
