@@ -204,11 +204,6 @@ def test_pixels_are_those_of_the_least_time() -> None:
                 ):
                     continue
                 own, loads = planned(mapped, case, index, p)
-<<<<<<< HEAD
-=======
-                kept = int(plan[LayerPlan.STORED_ROWS])
-                streamed = size - kept * case.config.row_bytes
->>>>>>> w-hw-store
                 moved = loads * (kept + int(streamed / case.config.bytes_per_cycle))
                 blocks = int(weight_blocks(layer, channels, groups, p, hw))
                 whole = max(own, moved) + min(own, moved) // blocks
