@@ -99,7 +99,7 @@ def test_generates_a_named_network(tmp_path: Path) -> None:
         ),
         (
             ValueError,
-            "memories must be one of fpga, flip_flop, macro, not 'asic'",
+            "memories must be fpga or flip_flop or macro, not 'asic'",
             {"accelerator": "tiny", "memories": "asic"},
         ),
     ],

@@ -52,7 +52,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         (["generate", "x", "--nonsense"], "No such option: --nonsense"),
         (
             ["generate", "absent.json", "--out", "o"],
-            "network file absent.json cannot be read: No such file or directory",
+            "design file absent.json cannot be read: No such file or directory",
         ),
         (
             ["generate", "--out", "o"],

@@ -48,6 +48,8 @@ stride = 2
 widths = [16, 24]
 blocks = 2
 stride = 2
+[hardware.values]
+weight_store_kb = [0]
 [search]
 strategy = "evolution"
 population = 5

@@ -94,7 +94,12 @@ BROKEN = {
         "assign wvalid =",
     ),
     "response falls": ("s_axil", "csr", r"bvalid <= (\(bready[^;]+);", r"bvalid <= (\1) & bready;"),
-    "value changes": ("s_axil", "csr", r"rdata <= (rdata_any[^;]+);", r"rdata <= (\1) ^ rvalid;"),
+    "value changes": (
+        "s_axil",
+        "csr",
+        r"else if \(rvalid_and\) rdata",
+        "else if (rvalid_and | rvalid) rdata",
+    ),
 }
 """Ports, and what is changed of which module."""
 

@@ -111,8 +111,7 @@ def legal_tile(config: AcceleratorConfig, descriptor: Any) -> Any:
     return (
         Cat(count.any() for count in counts).all()
         & (descriptor.vector_beats <= most_vector_beats(config))
-        & (descriptor.pe_y < config.pes_y)
-        & (descriptor.pe_x < config.pes_x)
+        & _legal_place(config, descriptor)
     )
 
 
@@ -123,9 +122,13 @@ def legal_gather(config: AcceleratorConfig, descriptor: Any) -> Any:
         Cat(count.any() for count in counts).all()
         & (descriptor.length <= config.vector_bytes)
         & (descriptor.lead < descriptor.length)
-        & (descriptor.pe_y < config.pes_y)
-        & (descriptor.pe_x < config.pes_x)
+        & _legal_place(config, descriptor)
     )
+
+
+def _legal_place(config: AcceleratorConfig, descriptor: Any) -> Any:
+    """Return whether there is the PE of a tile."""
+    return (descriptor.pe_y < config.pes_y) & (descriptor.pe_x < config.pes_x)
 
 
 def legal_weights(config: AcceleratorConfig, descriptor: Any) -> Any:
