@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from cosilico.cache import source_digest
 from cosilico.extras import require_extra
@@ -28,7 +29,7 @@ _turn = threading.Lock()
 """Held by the search that a worker runs: searches share the process, so none runs beside another."""
 
 _prepared: list[str] = []
-"""Name of the comparison that the worker is prepared for."""
+"""Name of the comparison that the worker is prepared for; no two have the same."""
 
 
 def run_on_cluster(
@@ -67,7 +68,7 @@ def run_on_cluster(
     with _client(scheduler) as client:
         from distributed import as_completed
 
-        name = f"{journal.path.resolve()}:{id(journal)}"
+        name = uuid4().hex
         witness = (str(journal.path.resolve()), journal.path.read_bytes().partition(b"\n")[0])
         # Tasks, not scattered data: what a killed worker held is made anew.
         kept = client.submit(_kept, (prepare, arguments), pure=False)
@@ -101,10 +102,8 @@ def _client(scheduler: str) -> Iterator[Any]:
             f"not {scheduler!r}"
         ) from error
     try:
-        client.wait_for_workers(1, timeout=_WORKER_S)
+        _await_worker(client, scheduler)
         yield client
-    except TimeoutError as error:
-        raise CosilicoError(f"scheduler {scheduler} must have a worker, but has none") from error
     except KilledWorker as error:
         raise CosilicoError(
             f"workers must survive a search, but {error.allowed_failures + 1} were ended in the same "
@@ -116,6 +115,13 @@ def _client(scheduler: str) -> Iterator[Any]:
         ) from error
     finally:
         client.close(timeout=1)
+
+
+def _await_worker(client: Any, scheduler: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=_WORKER_S)
+    except TimeoutError as error:
+        raise CosilicoError(f"scheduler {scheduler} must have a worker, but has none") from error
 
 
 @cache

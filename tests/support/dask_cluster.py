@@ -9,9 +9,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["DaskCluster", "dask_cluster"]
+__all__ = ["ALLOWED_FAILURES", "DaskCluster", "dask_cluster"]
 
 _START_S = 60
+
+ALLOWED_FAILURES = 1
+"""Workers that a task may end before the scheduler gives up on it."""
 
 
 class DaskCluster:
@@ -35,6 +38,7 @@ class DaskCluster:
         self.scheduler = self._started(
             "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
             "--scheduler-file", str(file),
+            environment={"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(ALLOWED_FAILURES)},
         )  # fmt: skip
         limit = time.monotonic() + _START_S
         while not file.is_file() or not file.read_text().rstrip().endswith("}"):

@@ -1,5 +1,6 @@
 """Comparisons on a Dask cluster of real processes: results, killed workers, errors."""
 
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -13,8 +14,9 @@ from distributed import Client
 from cosilico.cli import main
 from cosilico.cluster import _search as remote_search
 from cosilico.cluster import _version as cluster_version
+from cosilico.cluster import run_on_cluster
 from cosilico.comparison import ComparisonSettings, compare_to_folder
-from dask_cluster import DaskCluster, dask_cluster
+from dask_cluster import ALLOWED_FAILURES, DaskCluster, dask_cluster
 from sim.spec.errors import CosilicoError
 from testbench.validation.journal import Journal
 
@@ -47,6 +49,10 @@ def space(tmp_path: Path) -> str:
     path = tmp_path / "small.toml"
     path.write_text(SPACE)
     return str(path)
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Report nothing."""
 
 
 def compared(space: str, out: Path, **options: Any) -> str:
@@ -156,3 +162,48 @@ def test_a_worker_that_does_not_see_the_folder_is_refused(
             client.submit(
                 remote_search, cluster_version(), witness, "name", (None, ()), dict, ()
             ).result()
+
+
+@pytest.mark.slow
+def test_a_search_that_ends_its_workers_ends_the_comparison(
+    cluster: DaskCluster, tmp_path: Path
+) -> None:
+    for _ in range(ALLOWED_FAILURES + 1):
+        cluster.worker()
+    journal = Journal(tmp_path / "runs.jsonl", {"comparison": 1})
+    message = rf"survive a search, but {ALLOWED_FAILURES + 1} were ended .* tcp://\S+; .*--resume"
+    with pytest.raises(CosilicoError, match=message):
+        run_on_cluster(cluster.address, {"a": (1,)}, os._exit, journal, silent)
+    assert journal.records == {}
+
+
+@pytest.mark.slow
+def test_an_error_of_a_search_is_not_taken_for_one_of_the_cluster(
+    cluster: DaskCluster, tmp_path: Path
+) -> None:
+    cluster.worker()
+    journal = Journal(tmp_path / "runs.jsonl", {"comparison": 1})
+    late = "(_ for _ in ()).throw(TimeoutError('too late'))"
+    with pytest.raises(TimeoutError, match="too late"):
+        run_on_cluster(cluster.address, {"a": (late,)}, eval, journal, silent)
+
+
+@pytest.mark.slow
+def test_a_worker_is_prepared_anew_for_each_comparison(
+    cluster: DaskCluster, tmp_path: Path
+) -> None:
+    """A worker outlives comparisons, also those of the same folder."""
+    cluster.worker()
+    searches = {"a": ("{'value': __import__('os').environ['COSILICO_PREPARED']}",)}
+    for text in ("first", "second"):
+        journal = Journal(tmp_path / "runs.jsonl", {"comparison": text}, renew=True)
+        run_on_cluster(
+            cluster.address,
+            searches,
+            eval,
+            journal,
+            silent,
+            prepare=exec,
+            arguments=(f"import os; os.environ['COSILICO_PREPARED'] = {text!r}",),
+        )
+        assert journal.records == {"a": {"value": text}}
