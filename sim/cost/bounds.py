@@ -70,12 +70,12 @@ def lower_bounds(
             SweepColumn.EXECUTE_BUSY,
             SweepColumn.READ_BYTES,
             SweepColumn.WRITE_BYTES,
+            SweepColumn.STORE_BYTES,
+            SweepColumn.COLD_CYCLES,
+            SweepColumn.COLD_READ_BYTES,
         )
     ):
         swept[possible, column] = np.ceil(least[possible, i] - _ROUNDING)
-    # Weights that may be stored need neither time nor bytes in these bounds: they hold for a cold run, too
-    swept[:, SweepColumn.COLD_CYCLES] = swept[:, SweepColumn.CYCLES]
-    swept[:, SweepColumn.COLD_READ_BYTES] = swept[:, SweepColumn.READ_BYTES]
     costing = Costing(configs=configs, network=network, sweep=swept, realizable=possible)
     return CostTable(
         configs=tuple(configs),

@@ -1,14 +1,11 @@
-"""The least work of a layer: what EXECUTE issues and LOAD brings, whatever the mapper chooses."""
+"""The least work of a layer: what EXECUTE issues, whatever the mapper chooses."""
 
 from typing import NamedTuple
 
 from sim.arrays.geometry import add_slots, ceil_div, groups_of
 from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.arrays.weight_stream import layer_beats, stream_beats, tail_channels
 from sim.mapping.bands import choose_band
-from sim.mapping.execution import weight_rows
-from sim.mapping.mapper import ADD_ROWS
 from sim.mapping.splits import choose_split, split_count, split_cycles
 from sim.spec.accelerator import ADD_HOLD, DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
@@ -30,10 +27,6 @@ class Work(NamedTuple):
         Cycles of EXECUTE after the last LOAD of weights.
     blocks : int
         Weight blocks that are loaded, once each.
-    first_beats, beats : float
-        Bus beats of the first of them, and of all.
-    rows : int
-        Rows of the weight store that all of them take.
     loads : int
         Times that all of them are loaded, in however many passes.
     """
@@ -42,9 +35,6 @@ class Work(NamedTuple):
     last: float
     after: float
     blocks: int
-    first_beats: float
-    beats: float
-    rows: int
     loads: int
 
 
@@ -79,13 +69,6 @@ def _conv(layer, channels, outputs, tile_y, tile_x, pixels, hw):
     hold = pixels - 1
     last = sets * final + blocks * hold
     issue = rounds * (sets * (saved + final) + splits * blocks * hold)
-    rows = kernel_y * kernel_x * quads
-    first, parameters = rows, REQUANTIZER_PHASES
-    if splits > 1:
-        first, parameters = tap_rows * tap_columns * size, 0
-    in_first = min(per_round, groups)
-    tail = tail_channels(outputs, hw) if in_first == groups else hw.simd
-    beats = layer_beats(layer, outputs, REQUANTIZER_PHASES, rows, hw)
     after, loads = last, 1
     if splits > 2:  # the two halves do not hold all splits of a block: each block loads them again
         after, loads = final + hold, blocks
@@ -94,22 +77,17 @@ def _conv(layer, channels, outputs, tile_y, tile_x, pixels, hw):
         float(last),
         float(after),
         rounds * splits,
-        float(stream_beats(in_first, parameters, first, tail, hw)),
-        float(beats),
-        groups * (REQUANTIZER_PHASES + rows),
         loads,
     )
 
 
 @in_place
-def least_work(layer, source, target, pixels, hw, constants):
-    """Least :class:`Work` of a layer."""
+def least_work(layer, source, target, tile_y, tile_x, pixels, hw, constants):
+    """Least :class:`Work` of a layer on tiles of that size or larger."""
     op = layer[LayerColumn.OP]
     channels = source[TensorColumn.CHANNELS]
     outputs = target[TensorColumn.CHANNELS]
     groups = groups_of(outputs, hw.simd)
-    tile_y = ceil_div(target[TensorColumn.HEIGHT], hw.pes_y)
-    tile_x = ceil_div(target[TensorColumn.WIDTH], hw.pes_x)
     if op == ExecuteOp.CONV:
         return _conv(layer, channels, outputs, tile_y, tile_x, pixels, hw)
     rounds = ceil_div(groups, hw.lanes // pixels)
@@ -124,20 +102,11 @@ def least_work(layer, source, target, pixels, hw, constants):
     last = tile_y * ceil_div(tile_x, pixels) * max(slots, REQUANTIZER_PHASES) + hold + hops
     if op == ExecuteOp.DEPTHWISE:
         _, _, _, last = choose_band(layer, pixels, tile_y, tile_x, REQUANTIZER_PHASES)
-    rows = weight_rows(layer, channels)
-    parameters = ADD_ROWS if op == ExecuteOp.ADD else REQUANTIZER_PHASES
     shared = layer[LayerColumn.SHARED] != 0
-    in_first, tail = 1, hw.simd
-    if not shared:
-        in_first = min(groups, hw.lanes // pixels)
-        tail = tail_channels(outputs, hw) if in_first == groups else hw.simd
     return Work(
         float(rounds * last),
         float(last),
         float(rounds * last if shared else last),
         1 if shared else rounds,
-        float(stream_beats(in_first, parameters, rows, tail, hw)),
-        float(layer_beats(layer, outputs, parameters, rows, hw)),
-        (1 if shared else groups) * (parameters + rows),
         1,
     )

@@ -12,9 +12,23 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.arrays.geometry import ceil_div
 from sim.arrays.kernel import in_place, kernel
+from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import Hw, LayerColumn, TensorColumn
 from sim.mapping.execution import lets_pixels, weight_rows
+from sim.mapping.mapper import ADD_ROWS, LAYER_COLUMNS
+from sim.mapping.stored_weights import choose_stored
+from sim.schedule.first_loads import MOST_TILES, FirstLoad, list_first_loads
+from sim.schedule.least_loads import (
+    Loader,
+    Tiles,
+    bring,
+    bring_tiles,
+    least_weights,
+    read_rows,
+    split_layer,
+)
 from sim.schedule.least_transfers import (
     every_pass_loads,
     least_passes,
@@ -34,10 +48,16 @@ __all__ = ["IMPOSSIBLE", "LEAST_COLUMNS", "least_figures"]
 IMPOSSIBLE = 1 << 60
 """Cycles where a layer's weights fit no register-file half: nothing that can be mapped."""
 
-LEAST_COLUMNS = 4
-"""Columns of :func:`least_figures`: cycles, busy cycles of EXECUTE, bytes read, bytes written."""
+LEAST_COLUMNS = 7
+"""Columns of :func:`least_figures`.
+
+Cycles, busy cycles of EXECUTE, bytes read, written, and read from the weight store; of a cold run cycles and
+bytes read.
+"""
 
 _NEVER = -1e15
+FIRST_COLUMNS = len(FirstLoad)
+POWERS_OF_LANES = 4  # 1, 2, 4, 8 pixels
 
 
 class Progress(NamedTuple):
@@ -49,13 +69,14 @@ class Progress(NamedTuple):
         EXECUTE's latest descriptor is done.
     other : float
         The latest descriptor that used the other register-file half is done.
-    bus : float
-        The bus has moved all that was loaded, if it had begun without credit.
+    bus, last : float
+        As of :class:`sim.schedule.least_loads.Loader`.
     """
 
     done: float
     other: float
     bus: float
+    last: float
 
 
 @kernel
@@ -76,10 +97,12 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants):
     Returns
     -------
     float64[m, LEAST_COLUMNS]
-        Cycles (:data:`IMPOSSIBLE` where nothing can be mapped), busy cycles, bytes read, written.
+        Cycles are :data:`IMPOSSIBLE` where nothing can be mapped.
     """
     m, n = accelerators.shape[0], layers.shape[0]
     figures = np.empty((m, LEAST_COLUMNS), np.float64)
+    plan = np.zeros((n, LAYER_COLUMNS), np.int64)
+    first = np.empty((MOST_TILES, FIRST_COLUMNS), np.int64)
     lost = np.empty(n + 1, np.bool_)
     stored = np.empty(n + 1, np.float64)
     for j in range(m):
@@ -103,17 +126,49 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants):
             if lost[t]:
                 size = tensors[t, TensorColumn.HEIGHT] * tensors[t, TensorColumn.WIDTH]
                 stored[t] = tensor_beats(tensors[t], size, hw)
-        for t in range(n + 1):
-            lost[t] = t == 0
-        figures[j, 0], figures[j, 1], figures[j, 2], figures[j, 3] = _run(
-            layers, tensors, pixels, readers, hw, constants, lost, stored
-        )
+        lost[0] = True
+        if not _keep(layers, tensors, hw, plan):
+            for k in range(LEAST_COLUMNS):
+                figures[j, k] = float(IMPOSSIBLE)
+            continue
+        tiles = list_first_loads(layers, tensors, hw, first)
+        for cold in range(2):
+            if cold and hw.store_rows == 0:
+                figures[j, 5], figures[j, 6] = figures[j, 0], figures[j, 2]
+                continue
+            for t in range(1, n + 1):
+                lost[t] = False
+            cycles, busy, read, written, kept = _run(
+                layers, tensors, pixels, readers, hw, constants, lost, stored, plan,
+                first[:tiles], cold > 0,
+            )  # fmt: skip
+            if cold:
+                figures[j, 5], figures[j, 6] = cycles, read
+            else:
+                figures[j, 0], figures[j, 1], figures[j, 2] = cycles, busy, read
+                figures[j, 3], figures[j, 4] = written, kept
     return figures
 
 
 @in_place
-def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
-    """Figures of one accelerator."""
+def _keep(layers, tensors, hw, plan):
+    """Give layers their places in the weight store, as the mapper does; False where weights fit no half."""
+    for i in range(layers.shape[0]):
+        layer, op = layers[i], layers[i, LayerColumn.OP]
+        channels = tensors[layer[LayerColumn.INPUT], TensorColumn.CHANNELS]
+        rows = weight_rows(layer, channels)
+        if op != ExecuteOp.CONV and rows > hw.weight_rows:
+            return False
+        plan[i, LayerPlan.WEIGHT_ROWS] = rows
+        plan[i, LayerPlan.PARAMETER_ROWS] = ADD_ROWS if op == ExecuteOp.ADD else REQUANTIZER_PHASES
+        split_layer(layer, channels, hw, plan[i])
+    choose_stored(layers, tensors, hw, 0, plan)
+    return True
+
+
+@in_place
+def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, first, cold):
+    """Figures of one accelerator: cycles, busy cycles, bytes read, written, and read from the store."""
     n = layers.shape[0]
     token, latency = constants[Constant.TOKEN], constants[Constant.MEMORY_LATENCY]
     write_latency = constants[MemoryColumn.WRITE_LATENCY]
@@ -125,20 +180,13 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
     pace = hw.cost / hw.earn
     if slack > min(load_lag + ready_lag, store_lag):  # a rest could be worth more than it takes
         slack, pace = 1.0, 1.0
-    row_beats = DOT_WIDTH * hw.simd // hw.bus_bytes
     begin = float(constants[Constant.FETCH_START] + 2 * latency + FETCH_BEATS - 1)
-    first_beat = begin + latency
-    now = Progress(_NEVER, _NEVER, first_beat)
+    now = Progress(begin - token, begin - token, begin + latency, _NEVER)
     emptied = _NEVER
-    busy = read = written = streamed = most_loads = 0.0
+    busy = read = written = kept = 0.0
     for i in range(n):
         layer, source = layers[i], tensors[layers[i, LayerColumn.INPUT]]
         target, op = tensors[i + 1], layer[LayerColumn.OP]
-        if (
-            op != ExecuteOp.CONV
-            and weight_rows(layer, source[TensorColumn.CHANNELS]) > hw.weight_rows
-        ):
-            return float(IMPOSSIBLE), 0.0, 0.0, 0.0
         tiled = lose(i, layers, tensors, readers, hw, lost)
         tile_beats = loaded_beats(layer, target, tensors, pixels[i], hw, lost)
         passes = least_passes(layer, source, target, hw) if tiled else 1
@@ -148,65 +196,120 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
         wait = (passes - 1) * (drain + store_lag + token - slack)
         if serial:
             wait += (passes - 1) * (load_lag + ready_lag - token - slack)
-        done = other = bus = last_stored = least_issue = least_beats = float(IMPOSSIBLE)
-        least_streamed = float(IMPOSSIBLE)
+        done = other = bus = last = last_stored = least_issue = float(IMPOSSIBLE)
+        least_beats = least_rows = float(IMPOSSIBLE)
         store_cycles = 0.0 if stored[i + 1] == 0 else stored[i + 1] * pace - slack
-        lanes = 1
-        while lanes <= hw.lanes and lets_pixels(layer, lanes, hw.lanes, hw.lanes):
-            work = least_work(layer, source, target, lanes, hw, constants)
+        # The first layer's tile decides how much is loaded, so all are tried; of the others the smallest computes least
+        choices = first if i == 0 and len(first) > 0 else first[:0]
+        least_tile = float(IMPOSSIBLE)
+        for attempt in range(max(1, len(choices)) * POWERS_OF_LANES):
+            lanes = 1 << attempt % POWERS_OF_LANES
+            most_y = most_x = hw.lanes
+            tile_y = ceil_div(target[TensorColumn.HEIGHT], hw.pes_y)
+            tile_x = ceil_div(target[TensorColumn.WIDTH], hw.pes_x)
+            tile = Tiles(tile_beats, tile_beats, 0, 0)
+            if len(choices) > 0:
+                chosen = choices[attempt // POWERS_OF_LANES]
+                tile_y, tile_x = chosen[FirstLoad.TILE_Y], chosen[FirstLoad.TILE_X]
+                most_y, most_x = tile_y, tile_x
+                tile = Tiles(
+                    float(chosen[FirstLoad.BEATS]),
+                    float(chosen[FirstLoad.CYCLES]),
+                    chosen[FirstLoad.BURSTS],
+                    chosen[FirstLoad.DESCRIPTORS],
+                )
+            if lanes > hw.lanes or not lets_pixels(layer, lanes, most_y, most_x):
+                continue
+            least_tile = min(least_tile, tile.beats)
+            work = least_work(layer, source, target, tile_y, tile_x, lanes, hw, constants)
+            weights = least_weights(layer, plan[i], source, target, lanes, hw)
             again = max(passes, work.loads) if work.blocks > 2 else 1
-            beats = float(work.beats * again)
-            least_streamed = min(least_streamed, beats)
-            most_loads = max(most_loads, float(again))
-            # Weights that may lie in the weight store are taken to need no time, nor the bus; of a
-            # layer that does not fit, any may
-            kept = hw.store_rows > 0
-            if kept:
-                beats = max(0.0, float(work.beats - hw.store_rows * row_beats)) * again
-                moved, start = now.bus, begin
+            # In a cold run what the store holds is read from the second time on
+            rows, beats, reads = weights.rows, weights.beats, weights.stored
+            if cold:
+                rows, beats, reads = 0, weights.all_beats, 0
+            first_read = reads > 0
+            rows += (again - 1) * weights.rows
+            beats += (again - 1) * weights.beats
+            reads += (again - 1) * weights.stored
+            loader = Loader(now.bus, now.last)
+            if first_read:
+                loader = read_rows(loader, now.other + token, weights.first_rows, 1, constants)
             else:
-                moved = max(now.bus, now.other + load_lag) + work.first_beats * pace
-            if tile_beats > 0:
-                moved = max(moved, max(now.done, emptied) + load_lag) + tile_beats * pace
-            if tile_beats > 0 or not kept:
-                start = max(begin, moved - slack + ready_lag)
-            least_issue, least_beats = min(least_issue, work.issue), min(least_beats, beats)
+                available = now.other + load_lag
+                loader = bring(loader, available, weights.first_beats, pace, slack)
+            if tile.beats > 0:
+                available = max(now.done, emptied) + load_lag
+                loader = bring_tiles(loader, available, tile, pace, slack, constants)
+            start = max(begin, loader.last + ready_lag)
+            least_issue, least_beats = min(least_issue, work.issue), min(least_beats, float(beats))
+            least_rows = min(least_rows, float(rows))
             end, before = start + work.issue + wait, now.done
             emptied_at = end + store_cycles
             if work.blocks > 1:
                 before = start + work.issue + wait - work.last + drain
-            if work.blocks > 1 and not kept:
-                moved = max(moved, now.done + load_lag)
-                after = work.after
+                rest_rows = rows - weights.first_rows if first_read else rows
+                rest_reads = reads - 1 if first_read else reads
+                rest_beats = beats if first_read else beats - weights.first_beats
+                after, tiles_loaded = work.after, loader
+                loader = _bring_rest(
+                    loader,
+                    now.done,
+                    rest_rows,
+                    rest_reads,
+                    rest_beats,
+                    again,
+                    pace,
+                    slack,
+                    constants,
+                )
                 if again > 1 and work.loads == 1:
                     after = float(REQUANTIZER_PHASES)
                     if (
                         serial
                     ):  # but for its first block, a pass is loaded when the last is computed
-                        rest = passes * (work.beats - work.first_beats) * pace
-                        end = max(end, moved + rest - slack + ready_lag + work.after)
-                moved += (beats - work.first_beats) * pace
-                end = max(end, moved - slack + ready_lag + after)
+                        firsts = again - 1
+                        if weights.stored > 0:
+                            rest_rows -= firsts * weights.first_rows
+                            rest_reads -= firsts
+                        else:
+                            rest_beats -= firsts * weights.first_beats
+                        late = _bring_rest(
+                            tiles_loaded, now.done, rest_rows, rest_reads, rest_beats, again,
+                            pace, slack, constants,
+                        )  # fmt: skip
+                        end = max(end, late.last + ready_lag + work.after)
+                end = max(end, loader.last + ready_lag + after)
                 emptied_at = max(emptied_at, end)  # outputs of other blocks are stored meanwhile
-            if kept and beats > 0:  # which of them come before the tile is not known
-                moved = max(moved, now.bus + (beats + tile_beats) * pace)
-                end = max(end, moved - slack + ready_lag)
-                emptied_at = max(emptied_at, end)
             last_stored = min(last_stored, emptied_at + drain + store_lag)
-            done, other, bus = min(done, end + drain), min(other, before), min(bus, moved)
-            lanes *= 2
-        now = Progress(done, other, bus)
+            done, other = min(done, end + drain), min(other, before)
+            bus, last = min(bus, loader.bus), min(last, loader.last)
+        now = Progress(done, other, bus, last)
         busy += least_issue + passes * (drain - 1)
-        read += least_beats + tile_beats
-        streamed += least_streamed + tile_beats
+        read += least_beats + least_tile
+        kept += least_rows
         begin = done + constants[Constant.EXECUTE_AFTER_DRAIN]
         if stored[i + 1] > 0:
             written += stored[i + 1]
             emptied = last_stored
             begin = max(begin, emptied + token)
     cycles = max(now.done, emptied) + constants[Constant.FINISH]
-    if hw.store_rows > 0:
-        # The layers share the store: what it does not hold goes over the bus
-        read = max(read, streamed - most_loads * hw.store_rows * row_beats)
-        cycles = max(cycles, first_beat + read * pace - slack + constants[Constant.FINISH])
-    return cycles, busy, read * hw.bus_bytes, written * hw.bus_bytes
+    row_bytes = DOT_WIDTH * hw.simd
+    return cycles, busy, read * hw.bus_bytes, written * hw.bus_bytes, kept * row_bytes
+
+
+@in_place
+def _bring_rest(loader, done, rows, reads, beats, again, pace, slack, constants):
+    """Load a layer's weights but for its first block, from EXECUTE's ``done`` on."""
+    token, latency = constants[Constant.TOKEN], constants[Constant.MEMORY_LATENCY]
+    if reads == 0 and beats == 0:
+        return loader
+    if reads > 0 and beats > 0 and again > 1:  # from either, in turns
+        behind = Loader(loader.bus, _NEVER)
+        streamed = bring(behind, done + token + latency, beats, pace, slack)
+        return Loader(streamed.bus, max(streamed.last, loader.last + rows + beats))
+    if reads > 0:
+        loader = read_rows(loader, done + token, rows, reads, constants)
+    if beats > 0:
+        loader = bring(loader, done + token + latency, beats, pace, slack)
+    return loader

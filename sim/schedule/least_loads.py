@@ -1,0 +1,193 @@
+"""The least work of LOAD: weights from the external memory and from the weight store, in their order."""
+
+from typing import NamedTuple
+
+from sim.arrays.geometry import groups_of
+from sim.arrays.kernel import in_place
+from sim.arrays.plan_columns import LayerPlan
+from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.arrays.weight_stream import layer_beats, stream_beats, tail_channels
+from sim.mapping.splits import choose_split, split_count
+from sim.schedule.transfer_fields import split_rows
+from sim.spec.accelerator import DOT_WIDTH
+from sim.spec.descriptor import ExecuteOp
+from sim.timing.calibration import Constant
+
+__all__ = [
+    "Loader",
+    "Tiles",
+    "Weights",
+    "bring",
+    "bring_tiles",
+    "least_weights",
+    "read_rows",
+    "split_layer",
+]
+
+
+class Weights(NamedTuple):
+    """Weight blocks of a layer, once each, in the order in which they are loaded.
+
+    Parameters
+    ----------
+    stored : int
+        Blocks, from the first on, that lie in the weight store.
+    rows : int
+        Rows of these.
+    beats : int
+        Bus beats of the others.
+    first_rows, first_beats : int
+        Rows of the first block; its beats when it comes from the external memory.
+    all_beats : int
+        Bus beats of all blocks.
+    """
+
+    stored: int
+    rows: int
+    beats: int
+    first_rows: int
+    first_beats: int
+    all_beats: int
+
+
+class Tiles(NamedTuple):
+    """Tile LOADs of a layer.
+
+    Parameters
+    ----------
+    beats : float
+        Bus beats.
+    cycles : float
+        Cycles of LOAD's data side.
+    bursts, descriptors : int
+        At least; 0 where that is not known.
+    """
+
+    beats: float
+    cycles: float
+    bursts: int
+    descriptors: int
+
+
+class Loader(NamedTuple):
+    """LOAD's data side after some transfers, at the earliest.
+
+    Parameters
+    ----------
+    bus : float
+        Cycle by which the bus has moved all beats, if it had begun without credit.
+    last : float
+        Cycle of the last beat, or row of the weight store.
+    """
+
+    bus: float
+    last: float
+
+
+@in_place
+def bring(loader, available, beats, pace, slack):
+    """Move ``beats``, the first of which is there from cycle ``available`` on, behind what was loaded.
+
+    ``slack`` are the cycles that full credit is worth, and a cycle for the first beat.
+    """
+    begin = max(available, loader.last + 1)
+    bus = max(loader.bus, begin) + beats * pace
+    return Loader(bus, max(begin + beats - 1, bus - slack))
+
+
+@in_place
+def bring_tiles(loader, available, tiles, pace, slack, constants):
+    """Load :class:`Tiles`, as :func:`bring` does; the latency of bursts and descriptors shows where they are short."""
+    latency = constants[Constant.MEMORY_LATENCY]
+    bus, last = bring(loader, available, tiles.beats, pace, slack)
+    last = max(last, max(available, loader.last + 1) + tiles.cycles - 1)
+    if tiles.bursts > 0:
+        turns = (tiles.bursts - 1) // constants[Constant.READ_BURSTS]
+        last = max(last, available + turns * (latency + constants[Constant.LOAD_REUSE]))
+    if tiles.descriptors > 0:
+        turns = (tiles.descriptors - 1) // constants[Constant.TRANSFERS]
+        wait = latency + constants[Constant.LOAD_OVERHEAD] + constants[Constant.LOAD_ROOM]
+        last = max(last, available + turns * wait)
+    return Loader(bus, last)
+
+
+@in_place
+def read_rows(loader, begin, rows, loads, constants):
+    """Read ``rows`` of the weight store in ``loads`` LOADs, the first of which starts in cycle ``begin`` or later."""
+    turn = constants[Constant.WEIGHT_STORE_TURN]
+    first = begin + constants[Constant.WEIGHT_STORE_FIRST] - constants[Constant.LOAD_REQUEST]
+    last = max(first, loader.last + turn) + rows - 1 + (loads - 1) * (turn - 1)
+    return Loader(loader.bus, last)
+
+
+@in_place
+def split_layer(layer, channels, hw, plan):
+    """Note a layer's splits in its plan, as the mapper does."""
+    quads = -(-channels // DOT_WIDTH)
+    kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
+    plan[LayerPlan.SPLITS] = 1
+    if layer[LayerColumn.OP] != ExecuteOp.CONV:
+        return
+    tap_rows, tap_columns, size = choose_split(
+        kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
+    )
+    plan[LayerPlan.SPLITS] = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
+    plan[LayerPlan.SPLIT_TAP_ROWS], plan[LayerPlan.SPLIT_TAP_COLUMNS] = tap_rows, tap_columns
+    plan[LayerPlan.SPLIT_STEPS] = size
+
+
+@in_place
+def least_weights(layer, plan, source, target, pixels, hw):
+    """Count a layer's :class:`Weights` with some number of pixel lanes.
+
+    Parameters
+    ----------
+    layer, source, target : int64[n]
+        Rows of the layer and tensor tables.
+    plan : int64[len(LayerPlan)]
+        Has the rows of a block, the splits and STORED_ROWS.
+    pixels : int
+    hw : Hw
+    """
+    channels, outputs = source[TensorColumn.CHANNELS], target[TensorColumn.CHANNELS]
+    parameters, rows = plan[LayerPlan.PARAMETER_ROWS], plan[LayerPlan.WEIGHT_ROWS]
+    own, splits = parameters + rows, plan[LayerPlan.SPLITS]
+    kept = plan[LayerPlan.STORED_ROWS]
+    all_beats = layer_beats(layer, outputs, parameters, rows, hw)
+    if layer[LayerColumn.SHARED]:
+        if kept < own:
+            return Weights(0, 0, all_beats, own, all_beats, all_beats)
+        return Weights(1, own, 0, own, all_beats, all_beats)
+    groups, per_round = groups_of(outputs, hw.simd), hw.lanes // pixels
+    tail, rounds = tail_channels(outputs, hw), -(-groups // per_round)
+    active = min(per_round, groups)
+    first_rows = split_rows(layer, plan, channels, 0)[1]
+    first_parameters = parameters if splits == 1 else 0
+    first_beats = stream_beats(
+        active, first_parameters, first_rows, tail if active == groups else hw.simd, hw
+    )
+    first_rows = active * (first_rows + first_parameters)
+    if kept >= groups * own:
+        return Weights(rounds * splits, groups * own, 0, first_rows, first_beats, all_beats)
+    whole = kept // (per_round * own)  # rounds of which all blocks lie in the store
+    ahead = whole * per_round
+    stored, place, left = whole * splits, ahead * own, kept - ahead * own
+    active = min(per_round, groups - ahead)
+    within_tail = tail if active == groups - ahead else hw.simd
+    split = 0
+    before = 0
+    while split < splits - 1:
+        until, within = split_rows(layer, plan, channels, split)
+        until += within
+        if active * until > left:
+            break
+        before = until
+        split += 1
+    beats = all_beats
+    if ahead > 0:
+        beats -= stream_beats(ahead, parameters, rows, hw.simd, hw)
+    if before > 0:
+        beats -= stream_beats(active, 0, before, within_tail, hw)
+    return Weights(
+        stored + split, place + active * before, beats, first_rows, first_beats, all_beats
+    )
