@@ -1,4 +1,4 @@
-"""The least work of LOAD: weights from the external memory and from the weight store, in their order."""
+"""The least work of LOAD: tiles, weights from the external memory and from the weight store, in their order."""
 
 from typing import NamedTuple
 
@@ -6,23 +6,32 @@ from sim.arrays.geometry import groups_of
 from sim.arrays.kernel import in_place
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.arrays.weight_stream import layer_beats, stream_beats, tail_channels
+from sim.arrays.weight_stream import layer_beats, parameter_beats, stream_beats, tail_channels
+from sim.mapping.execution import weight_rows
+from sim.mapping.mapper import ADD_ROWS
 from sim.mapping.splits import choose_split, split_count
+from sim.mapping.stored_weights import choose_stored
 from sim.schedule.transfer_fields import split_rows
-from sim.spec.accelerator import DOT_WIDTH
+from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
 from sim.timing.calibration import Constant
 
 __all__ = [
+    "NEVER",
     "Loader",
     "Tiles",
     "Weights",
     "bring",
+    "bring_rest",
     "bring_tiles",
     "least_weights",
+    "place_weights",
     "read_rows",
-    "split_layer",
+    "reload_cycles",
 ]
+
+NEVER = -1e15
+"""A cycle before all others."""
 
 
 class Weights(NamedTuple):
@@ -121,7 +130,7 @@ def read_rows(loader, begin, rows, loads, constants):
 
 
 @in_place
-def split_layer(layer, channels, hw, plan):
+def _split(layer, channels, hw, plan):
     """Note a layer's splits in its plan, as the mapper does."""
     quads = -(-channels // DOT_WIDTH)
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
@@ -191,3 +200,76 @@ def least_weights(layer, plan, source, target, pixels, hw):
     return Weights(
         stored + split, place + active * before, beats, first_rows, first_beats, all_beats
     )
+
+
+@in_place
+def place_weights(layers, tensors, hw, plan):
+    """Give layers their places in the weight store, as the mapper does; False where weights fit no half."""
+    for i in range(layers.shape[0]):
+        layer, op = layers[i], layers[i, LayerColumn.OP]
+        channels = tensors[layer[LayerColumn.INPUT], TensorColumn.CHANNELS]
+        rows = weight_rows(layer, channels)
+        if op != ExecuteOp.CONV and rows > hw.weight_rows:
+            return False
+        plan[i, LayerPlan.WEIGHT_ROWS] = rows
+        plan[i, LayerPlan.PARAMETER_ROWS] = ADD_ROWS if op == ExecuteOp.ADD else REQUANTIZER_PHASES
+        _split(layer, channels, hw, plan[i])
+    choose_stored(layers, tensors, hw, 0, plan)
+    return True
+
+
+@in_place
+def bring_rest(loader, done, rows, reads, beats, again, pace, slack, constants):
+    """Load a layer's weights but for its first block, from EXECUTE's ``done`` on."""
+    token, latency = constants[Constant.TOKEN], constants[Constant.MEMORY_LATENCY]
+    if reads == 0 and beats == 0:
+        return loader
+    if reads > 0 and beats > 0 and again > 1:  # from either, in turns
+        behind = Loader(loader.bus, NEVER)
+        streamed = bring(behind, done + token + latency, beats, pace, slack)
+        return Loader(streamed.bus, max(streamed.last, loader.last + rows + beats))
+    if reads > 0:
+        loader = read_rows(loader, done + token, rows, reads, constants)
+    if beats > 0:
+        loader = bring(loader, done + token + latency, beats, pace, slack)
+    return loader
+
+
+@in_place
+def reload_cycles(
+    weights, rows, reads, beats, loads, cold, plan, hw, pixels, pace, slack, constants
+):
+    """Cycles from an EXECUTE's done to the next start on the same half, summed over a layer's LOADs.
+
+    A half's first LOAD is left out: nothing of the layer is before it.
+
+    Parameters
+    ----------
+    weights : Weights
+    rows, reads, beats : int
+        Rows of the weight store and the LOADs that read them, and bus beats of the others, all without the layer's first LOAD.
+    loads : int
+        LOADs of weights, three at least.
+    cold : bool
+        The layer's first LOADs come from the external memory.
+    plan, hw
+        Row of the layer plan; the accelerator.
+    pixels : int
+    pace, slack : float
+        As in :func:`bring`.
+    constants : int64[n]
+    """
+    token, latency = constants[Constant.TOKEN], constants[Constant.MEMORY_LATENCY]
+    ready = token + constants[Constant.LOAD_OVERHEAD] + token
+    streams = loads - 1 - reads
+    # at most, what the second LOAD brings
+    more = 0 if plan[LayerPlan.SPLITS] == 1 else hw.lanes // pixels * REQUANTIZER_PHASES
+    if weights.stored > 1 and not cold:
+        reads -= 1
+        rows = max(rows - weights.first_rows - more, reads)
+    else:
+        streams -= 1
+        beats = max(beats - weights.first_beats - more * parameter_beats(hw), streams)
+    first = constants[Constant.WEIGHT_STORE_FIRST] - constants[Constant.LOAD_REQUEST]
+    moved = max(float(beats - streams), beats * pace - streams * slack)
+    return reads * (ready + first - 1) + rows + streams * (ready + latency) + moved

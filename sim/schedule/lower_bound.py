@@ -16,18 +16,20 @@ from sim.arrays.geometry import ceil_div
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import Hw, LayerColumn, TensorColumn
-from sim.mapping.execution import lets_pixels, weight_rows
-from sim.mapping.mapper import ADD_ROWS, LAYER_COLUMNS
-from sim.mapping.stored_weights import choose_stored
+from sim.mapping.execution import lets_pixels
+from sim.mapping.mapper import LAYER_COLUMNS
 from sim.schedule.first_loads import MOST_TILES, FirstLoad, list_first_loads
 from sim.schedule.least_loads import (
+    NEVER,
     Loader,
     Tiles,
     bring,
+    bring_rest,
     bring_tiles,
     least_weights,
+    place_weights,
     read_rows,
-    split_layer,
+    reload_cycles,
 )
 from sim.schedule.least_transfers import (
     every_pass_loads,
@@ -39,7 +41,6 @@ from sim.schedule.least_transfers import (
 )
 from sim.schedule.least_work import least_drain, least_work
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
-from sim.spec.descriptor import ExecuteOp
 from sim.timing.calibration import Constant, MemoryColumn
 from sim.timing.cycles import FETCH_BEATS
 
@@ -55,9 +56,9 @@ Cycles, busy cycles of EXECUTE, bytes read, written, and read from the weight st
 bytes read.
 """
 
-_NEVER = -1e15
 FIRST_COLUMNS = len(FirstLoad)
-POWERS_OF_LANES = 4  # 1, 2, 4, 8 pixels
+LANE_CHOICES = 4
+"""Numbers of pixel lanes that may be: 1, 2, 4, 8."""
 
 
 class Progress(NamedTuple):
@@ -127,7 +128,7 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants):
                 size = tensors[t, TensorColumn.HEIGHT] * tensors[t, TensorColumn.WIDTH]
                 stored[t] = tensor_beats(tensors[t], size, hw)
         lost[0] = True
-        if not _keep(layers, tensors, hw, plan):
+        if not place_weights(layers, tensors, hw, plan):
             for k in range(LEAST_COLUMNS):
                 figures[j, k] = float(IMPOSSIBLE)
             continue
@@ -151,22 +152,6 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants):
 
 
 @in_place
-def _keep(layers, tensors, hw, plan):
-    """Give layers their places in the weight store, as the mapper does; False where weights fit no half."""
-    for i in range(layers.shape[0]):
-        layer, op = layers[i], layers[i, LayerColumn.OP]
-        channels = tensors[layer[LayerColumn.INPUT], TensorColumn.CHANNELS]
-        rows = weight_rows(layer, channels)
-        if op != ExecuteOp.CONV and rows > hw.weight_rows:
-            return False
-        plan[i, LayerPlan.WEIGHT_ROWS] = rows
-        plan[i, LayerPlan.PARAMETER_ROWS] = ADD_ROWS if op == ExecuteOp.ADD else REQUANTIZER_PHASES
-        split_layer(layer, channels, hw, plan[i])
-    choose_stored(layers, tensors, hw, 0, plan)
-    return True
-
-
-@in_place
 def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, first, cold):
     """Figures of one accelerator: cycles, busy cycles, bytes read, written, and read from the store."""
     n = layers.shape[0]
@@ -181,8 +166,8 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, fi
     if slack > min(load_lag + ready_lag, store_lag):  # a rest could be worth more than it takes
         slack, pace = 1.0, 1.0
     begin = float(constants[Constant.FETCH_START] + 2 * latency + FETCH_BEATS - 1)
-    now = Progress(begin - token, begin - token, begin + latency, _NEVER)
-    emptied = _NEVER
+    now = Progress(begin - token, begin - token, begin + latency, NEVER)
+    emptied = NEVER
     busy = read = written = kept = 0.0
     for i in range(n):
         layer, source = layers[i], tensors[layers[i, LayerColumn.INPUT]]
@@ -202,14 +187,14 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, fi
         # The first layer's tile decides how much is loaded, so all are tried; of the others the smallest computes least
         choices = first if i == 0 and len(first) > 0 else first[:0]
         least_tile = float(IMPOSSIBLE)
-        for attempt in range(max(1, len(choices)) * POWERS_OF_LANES):
-            lanes = 1 << attempt % POWERS_OF_LANES
+        for attempt in range(max(1, len(choices)) * LANE_CHOICES):
+            lanes = 1 << attempt % LANE_CHOICES
             most_y = most_x = hw.lanes
             tile_y = ceil_div(target[TensorColumn.HEIGHT], hw.pes_y)
             tile_x = ceil_div(target[TensorColumn.WIDTH], hw.pes_x)
             tile = Tiles(tile_beats, tile_beats, 0, 0)
             if len(choices) > 0:
-                chosen = choices[attempt // POWERS_OF_LANES]
+                chosen = choices[attempt // LANE_CHOICES]
                 tile_y, tile_x = chosen[FirstLoad.TILE_Y], chosen[FirstLoad.TILE_X]
                 most_y, most_x = tile_y, tile_x
                 tile = Tiles(
@@ -252,34 +237,36 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, fi
                 rest_reads = reads - 1 if first_read else reads
                 rest_beats = beats if first_read else beats - weights.first_beats
                 after, tiles_loaded = work.after, loader
-                loader = _bring_rest(
-                    loader,
-                    now.done,
-                    rest_rows,
-                    rest_reads,
-                    rest_beats,
-                    again,
-                    pace,
-                    slack,
-                    constants,
-                )
+                loader = bring_rest(
+                    loader, now.done, rest_rows, rest_reads, rest_beats, again,
+                    pace, slack, constants,
+                )  # fmt: skip
                 if again > 1 and work.loads == 1:
                     after = float(REQUANTIZER_PHASES)
                     if (
                         serial
                     ):  # but for its first block, a pass is loaded when the last is computed
-                        firsts = again - 1
+                        late_rows, late_reads, late_beats = rest_rows, rest_reads, rest_beats
                         if weights.stored > 0:
-                            rest_rows -= firsts * weights.first_rows
-                            rest_reads -= firsts
+                            late_rows -= (again - 1) * weights.first_rows
+                            late_reads -= again - 1
                         else:
-                            rest_beats -= firsts * weights.first_beats
-                        late = _bring_rest(
-                            tiles_loaded, now.done, rest_rows, rest_reads, rest_beats, again,
+                            late_beats -= (again - 1) * weights.first_beats
+                        late = bring_rest(
+                            tiles_loaded, now.done, late_rows, late_reads, late_beats, again,
                             pace, slack, constants,
                         )  # fmt: skip
                         end = max(end, late.last + ready_lag + work.after)
                 end = max(end, loader.last + ready_lag + after)
+                loads = work.blocks * again
+                if loads > 2:
+                    alone = plan[i, LayerPlan.SPLITS] == 1 and passes == 1
+                    ends = 2 * work.last if alone else 0.0  # its first EXECUTE's and its last's
+                    hops = reload_cycles(
+                        weights, rest_rows, rest_reads, rest_beats, loads, cold, plan[i], hw, lanes,
+                        pace, slack, constants,
+                    )  # fmt: skip
+                    end = max(end, start + (work.issue + ends + hops + (loads - 2) * drain) / 2)
                 emptied_at = max(emptied_at, end)  # outputs of other blocks are stored meanwhile
             last_stored = min(last_stored, emptied_at + drain + store_lag)
             done, other = min(done, end + drain), min(other, before)
@@ -296,20 +283,3 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, fi
     cycles = max(now.done, emptied) + constants[Constant.FINISH]
     row_bytes = DOT_WIDTH * hw.simd
     return cycles, busy, read * hw.bus_bytes, written * hw.bus_bytes, kept * row_bytes
-
-
-@in_place
-def _bring_rest(loader, done, rows, reads, beats, again, pace, slack, constants):
-    """Load a layer's weights but for its first block, from EXECUTE's ``done`` on."""
-    token, latency = constants[Constant.TOKEN], constants[Constant.MEMORY_LATENCY]
-    if reads == 0 and beats == 0:
-        return loader
-    if reads > 0 and beats > 0 and again > 1:  # from either, in turns
-        behind = Loader(loader.bus, _NEVER)
-        streamed = bring(behind, done + token + latency, beats, pace, slack)
-        return Loader(streamed.bus, max(streamed.last, loader.last + rows + beats))
-    if reads > 0:
-        loader = read_rows(loader, done + token, rows, reads, constants)
-    if beats > 0:
-        loader = bring(loader, done + token + latency, beats, pace, slack)
-    return loader
