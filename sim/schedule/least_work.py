@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sim.arrays.geometry import add_slots, ceil_div, groups_of
+from sim.arrays.geometry import MAX_HALO, add_slots, ceil_div, groups_of
 from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.bands import choose_band
@@ -82,6 +82,45 @@ def _conv(layer, channels, outputs, tile_y, tile_x, pixels, hw):
 
 
 @in_place
+def _bands(layer, pixels, rows, columns):
+    """Cycles of ``rows`` rows of depthwise windows in a descriptor; 0 without any."""
+    if rows == 0:
+        return 0
+    _, _, _, cycles = choose_band(layer, pixels, rows, columns, REQUANTIZER_PHASES)
+    return cycles
+
+
+@in_place
+def _least_bands(layer, pixels, rows, columns):
+    """Least cycles of a tile of depthwise windows, whole, with border rows apart or in several passes.
+
+    Fewer rows than a set has may need fewer reads, so that the parts take less time than the whole.
+    """
+    least = _bands(layer, pixels, rows, columns)
+    border = (
+        0,
+        _bands(layer, pixels, 1, columns),
+        _bands(layer, pixels, 2, columns),
+        _bands(layer, pixels, 3, columns),
+        _bands(layer, pixels, 4, columns),
+        _bands(layer, pixels, 5, columns),
+        _bands(layer, pixels, 6, columns),
+        _bands(layer, pixels, MAX_HALO, columns),
+    )
+    for both in range(1, min(2 * MAX_HALO, rows) + 1):
+        inner = _bands(layer, pixels, rows - both, columns)
+        for top in range(max(0, both - MAX_HALO), both // 2 + 1):
+            least = min(least, border[top] + inner + border[both - top])
+    last = rows
+    for passes in range(2, rows + 1):
+        tile = ceil_div(rows, passes)
+        if tile < last:
+            least = min(least, passes * _bands(layer, pixels, tile, columns))
+            last = tile
+    return least
+
+
+@in_place
 def least_work(layer, source, target, tile_y, tile_x, pixels, hw, constants):
     """Least :class:`Work` of a layer on tiles of that size or larger."""
     op = layer[LayerColumn.OP]
@@ -101,7 +140,7 @@ def least_work(layer, source, target, tile_y, tile_x, pixels, hw, constants):
         hops = constants[Constant.POOL_HOP] * (hw.pes_x + hw.pes_y - 2)
     last = tile_y * ceil_div(tile_x, pixels) * max(slots, REQUANTIZER_PHASES) + hold + hops
     if op == ExecuteOp.DEPTHWISE:
-        _, _, _, last = choose_band(layer, pixels, tile_y, tile_x, REQUANTIZER_PHASES)
+        last = _least_bands(layer, pixels, tile_y, tile_x)
     shared = layer[LayerColumn.SHARED] != 0
     return Work(
         float(rounds * last),
