@@ -11,7 +11,7 @@ from sim.spec.accelerator import ADD_HOLD, DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
 from sim.timing.calibration import Constant
 
-__all__ = ["Work", "least_drain", "least_work"]
+__all__ = ["Work", "least_bands", "least_drain", "least_work"]
 
 
 class Work(NamedTuple):
@@ -91,7 +91,7 @@ def _bands(layer, pixels, rows, columns):
 
 
 @in_place
-def _least_bands(layer, pixels, rows, columns):
+def least_bands(layer, pixels, rows, columns):
     """Least cycles of a tile of depthwise windows, whole, with border rows apart or in several passes.
 
     Fewer rows than a set has may need fewer reads, so that the parts take less time than the whole.
@@ -140,7 +140,7 @@ def least_work(layer, source, target, tile_y, tile_x, pixels, hw, constants):
         hops = constants[Constant.POOL_HOP] * (hw.pes_x + hw.pes_y - 2)
     last = tile_y * ceil_div(tile_x, pixels) * max(slots, REQUANTIZER_PHASES) + hold + hops
     if op == ExecuteOp.DEPTHWISE:
-        last = _least_bands(layer, pixels, tile_y, tile_x)
+        last = least_bands(layer, pixels, tile_y, tile_x)
     shared = layer[LayerColumn.SHARED] != 0
     return Work(
         float(rounds * last),
