@@ -26,7 +26,7 @@ from sim.schedule.first_loads import MOST_TILES, FirstLoad, list_first_loads
 from sim.schedule.least_loads import least_weights, place_weights
 from sim.spec.descriptor import LoadKind, LoadStore, Queue
 from sim.spec.spaces import EDGE, TINY
-from sim.timing.transfers import segment
+from sim.timing.gathering import segment
 
 NAMES = ["ds_cnn", "resnet8", "mobilenet_v1_025", "autoencoder"]
 
@@ -34,7 +34,8 @@ NAMES = ["ds_cnn", "resnet8", "mobilenet_v1_025", "autoencoder"]
 def mapped(name: str, count: int, seed: int) -> list[Mapped]:
     """A network on random accelerators, half of them with a store too small for all its weights."""
     random = np.random.default_rng(seed)
-    network, plans = named_network(name), []
+    network = named_network(name)
+    plans: list[Mapped] = []
     while len(plans) < count:
         space = (TINY, EDGE)[len(plans) % 2]
         config = space.at(int(random.integers(len(space))))
