@@ -80,11 +80,14 @@ def _one_pass(layer, source, target, tile_y, tile_x, hw, listed):
             top, bottom = _rows(layer, source, y, tile_y)
             if top < bottom:
                 listed[FirstLoad.DESCRIPTORS] += 1
-            for row in range(top, bottom):
+            every = 1
+            if pitch % hw.bus_bytes == 0:  # all rows have as many beats
+                every = max(1, bottom - top)
+            for row in range(top, bottom, every):
                 beats = ceil_div((row * pitch + begin) % hw.bus_bytes + size, hw.bus_bytes)
-                listed[FirstLoad.BEATS] += beats
-                listed[FirstLoad.CYCLES] += max(beats, vectors)
-                listed[FirstLoad.BURSTS] += 1
+                listed[FirstLoad.BEATS] += every * beats
+                listed[FirstLoad.CYCLES] += every * max(beats, vectors)
+                listed[FirstLoad.BURSTS] += every
 
 
 @in_place

@@ -97,6 +97,9 @@ def least_bands(layer, pixels, rows, columns):
     Fewer rows than a set has may need fewer reads, so that the parts take less time than the whole.
     """
     least = _bands(layer, pixels, rows, columns)
+    steps = ceil_div(layer[LayerColumn.KERNEL_Y] * layer[LayerColumn.KERNEL_X], DOT_WIDTH)
+    if least == ceil_div(rows, pixels) * columns * max(steps, REQUANTIZER_PHASES):
+        return least  # no reads are waited for
     border = (
         0,
         _bands(layer, pixels, 1, columns),

@@ -18,6 +18,7 @@ from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import Hw, LayerColumn, TensorColumn
 from sim.mapping.execution import lets_pixels
 from sim.mapping.mapper import LAYER_COLUMNS
+from sim.mapping.tile_choice import packs
 from sim.schedule.first_loads import MOST_TILES, FirstLoad, list_first_loads
 from sim.schedule.least_loads import (
     NEVER,
@@ -81,7 +82,7 @@ class Progress(NamedTuple):
 
 
 @kernel
-def least_figures(layers, tensors, pixels, readers, accelerators, constants):
+def least_figures(layers, tensors, pixels, readers, accelerators, constants, colds):
     """Lower bounds of a network's run on accelerators, for one image on a memory of fixed latency.
 
     Parameters
@@ -94,6 +95,9 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants):
         Rows with the fields of :class:`sim.arrays.tables.Hw`.
     constants : int64[n_constants]
         Of :meth:`sim.timing.calibration.Calibration.walked`: of the memory its latencies count.
+
+    colds : bool
+        Cold runs are bounded, too; else their figures are the warm run's.
 
     Returns
     -------
@@ -128,13 +132,16 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants):
                 size = tensors[t, TensorColumn.HEIGHT] * tensors[t, TensorColumn.WIDTH]
                 stored[t] = tensor_beats(tensors[t], size, hw)
         lost[0] = True
-        if not place_weights(layers, tensors, hw, plan):
+        packed = layers[0, LayerColumn.WINDOW_PIXELS] > 0
+        if (packed and not packs(layers, tensors, hw)) or not place_weights(
+            layers, tensors, hw, plan
+        ):
             for k in range(LEAST_COLUMNS):
                 figures[j, k] = float(IMPOSSIBLE)
             continue
         tiles = list_first_loads(layers, tensors, hw, first)
         for cold in range(2):
-            if cold and hw.store_rows == 0:
+            if cold and (hw.store_rows == 0 or not colds):
                 figures[j, 5], figures[j, 6] = figures[j, 0], figures[j, 2]
                 continue
             for t in range(1, n + 1):
