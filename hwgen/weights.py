@@ -1,6 +1,6 @@
 """Weight blocks: a layer's parameter and register-file rows as the LOAD unit streams them."""
 
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +41,9 @@ def layer_stream(
 
     Round after round of output-channel groups; in it split after split; in it group after group:
     with the last split the group's parameter rows, then the split's register-file rows, each in whole
-    bus beats. Of the last group come the channels that there are. ADD, MEAN and pools have a single
-    block, which LOAD gives to all lanes.
+    bus beats. Of the last group come the channels that there are. Where PE columns split the groups, their
+    groups in the same lane give their rows by turns. ADD, MEAN and pools have a single block, which LOAD
+    gives to all lanes.
 
     Parameters
     ----------
@@ -51,11 +52,11 @@ def layer_stream(
     """
     simd, bus = config.simd_units, config.bus_bytes
     if layer.kind is LayerKind.ADD:
-        return _parameter_rows(_add_records(layer, inputs, simd), simd, bus)
+        return b"".join(_parameter_rows(_add_records(layer, inputs, simd), simd, bus))
     if layer.kind in (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.MEAN, *WINDOW_POOLS):
         taps = layer.kernel[0] * layer.kernel[1] if layer.kind in WINDOW_POOLS else 1
         parameters = _parameter_rows(_pool_records(layer, inputs[0], simd), simd, bus)
-        return parameters + _unit_weights(taps, simd).tobytes()
+        return b"".join(parameters) + _unit_weights(taps, simd).tobytes()
     channels = layer.output.channels
     groups = -(-channels // simd)
     records = _channel_records(layer, inputs[0].zero_point, groups * simd).reshape(groups, -1)
@@ -63,21 +64,36 @@ def layer_stream(
         splits = [_depthwise_rows(layer.weights, groups, simd)]
     else:
         splits = _dense_rows(layer.weights, groups, simd, table, plan)
-    per_round = config.compute_lanes // int(plan[LayerPlan.PIXELS])
-    blocks: list[bytes] = []
+    lanes, spread = config.compute_lanes // int(plan[LayerPlan.PIXELS]), int(plan[LayerPlan.SPREAD])
+    per_round = lanes * max(1, spread)
+    stream: list[bytes] = []
     for first in range(0, groups, per_round):
         for rows in splits:
+            blocks: list[list[bytes]] = []
             for group in range(first, min(groups, first + per_round)):
                 own = min(simd, channels - group * simd)
+                block = []
                 if rows is splits[-1]:
-                    blocks.append(_parameter_rows(records[group, :own], simd, bus))
+                    block += _parameter_rows(records[group, :own], simd, bus)
                 sent = -(-DOT_WIDTH * own // bus) * bus
                 row_bytes = rows[group].reshape(-1, DOT_WIDTH * simd)
-                blocks.append(row_bytes[:, :sent].tobytes())
-    return b"".join(blocks)
+                block += [row.tobytes() for row in row_bytes[:, :sent]]
+                blocks.append(block)
+            stream += _by_turns(blocks, lanes) if spread else chain.from_iterable(blocks)
+    return b"".join(stream)
 
 
-def _parameter_rows(records: NDArray[np.void], simd: int, bus: int) -> bytes:
+def _by_turns(blocks: list[list[bytes]], lanes: int) -> list[bytes]:
+    """Rows of a round's blocks, of which each PE column has ``lanes``: of a lane row after row, column by column."""
+    return [
+        row
+        for lane in range(lanes)
+        for turn in zip(*blocks[lane::lanes], strict=True)
+        for row in turn
+    ]
+
+
+def _parameter_rows(records: NDArray[np.void], simd: int, bus: int) -> list[bytes]:
     """Parameter rows of a block, each in whole beats: a row without records has a beat.
 
     ``records`` are those of its channels, or of the operands of ADD one row each.
@@ -91,7 +107,7 @@ def _parameter_rows(records: NDArray[np.void], simd: int, bus: int) -> bytes:
     for row in rows:
         beats = -(-RECORD_BYTES * width // bus) if len(row) else 1
         parts.append(row.tobytes().ljust(beats * bus, b"\0"))
-    return b"".join(parts)
+    return parts
 
 
 def _dense_rows(

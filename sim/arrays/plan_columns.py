@@ -51,6 +51,12 @@ class LayerPlan(IntEnum):
     """Rows at the tile's bottom that are; 0 for none."""
     STORED_ROWS = 37
     """Rows of the weight store that the layer has."""
+    SPREAD = 38
+    """PE columns that split the output channel groups; 0 where PE columns split the pixels."""
+    SOURCES = 39
+    """PE columns whose outputs every PE of their row stores; 0 where the output is tiled."""
+    IN_STRIPS = 40
+    """Whether the inputs lie in strips."""
 
 
 class TensorPlan(IntEnum):
@@ -69,6 +75,8 @@ class TensorPlan(IntEnum):
     STORED = 10
     EXTERNAL = 11
     PIXEL_BYTES = 12
+    STRIPS = 13
+    """Whether every PE of a row holds the whole width of the image."""
 
 
 class Failure(IntEnum):

@@ -186,9 +186,14 @@ def memories(config: AcceleratorConfig) -> dict[str, tuple[RamShape, ...]]:
         "window_rings": (RamShape(width=vector_bits, rows=ring_rows, count=DOT_WIDTH * lanes),),
         "local_memory": (RamShape(width=vector_bits, rows=config.bank_depth, count=lanes),),
         "weight_store": tuple(
-            RamShape(width=row_bits, rows=rows, bit_um2=SINGLE_PORT_BIT_UM2)
-            for rows in (config.store_rows,)
-            if rows
+            RamShape(
+                width=row_bits,
+                rows=-(-config.store_rows // banks),
+                count=banks,
+                bit_um2=SINGLE_PORT_BIT_UM2,
+            )
+            for banks in (_store_banks(config),)
+            if config.store_rows
         ),
         "bus": (RamShape(width=vector_bits, rows=STORED_VECTORS),),
         "control": _DESCRIPTOR_MEMORIES,
@@ -263,6 +268,9 @@ def _interconnect_um2(config: AcceleratorConfig) -> float:
         if neighbours > 1:
             # per bank: itself or one of two neighbours
             links += 2 * vector_bits * MUX2_UM2
+    if config.pes_x > 1:
+        # per bank: onto the row's bus if it is its turn, joined with the others', and from the bus
+        links += 3 * vector_bits * MUX2_UM2
     if config.pes > 1:
         # per lane: POOL's sum over the PEs
         links += config.requantizer_width * INT32_ADDER_UM2
@@ -272,8 +280,22 @@ def _interconnect_um2(config: AcceleratorConfig) -> float:
 
 
 def _row_choice_um2(config: AcceleratorConfig) -> float:
-    """From the weight store or the bus to the lanes, a bit of a row each."""
-    return 8 * config.row_bytes * MUX2_UM2 if config.store_rows else 0.0
+    """From the weight store or the bus to the lanes of each PE column.
+
+    The banks' rows are rotated, so that the first row comes first; a column takes its own row, the
+    first or the bus's, and has registers for it beside those of the first column.
+    """
+    if not config.store_rows:
+        return 0.0
+    banks, row_bits = _store_banks(config), 8 * config.row_bytes
+    rotation = (banks - 1).bit_length() * banks * row_bits * MUX2_UM2
+    choice = (2 * config.pes_x - 1) * row_bits * MUX2_UM2
+    return rotation + choice + (config.pes_x - 1) * row_bits * FLIP_FLOP_UM2
+
+
+def _store_banks(config: AcceleratorConfig) -> int:
+    """Banks of the weight store: a power of two, as many as PE columns or more."""
+    return 1 << (config.pes_x - 1).bit_length()
 
 
 def _bus_um2(config: AcceleratorConfig) -> float:

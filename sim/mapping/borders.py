@@ -25,26 +25,40 @@ def descriptor_cycles(op, pixels):
 
 @in_place
 def interval(
-    slots, op, pixels, rows, columns, first_row, first_column, tile_y, tile_x, halo, saves
+    slots,
+    op,
+    pixels,
+    rows,
+    columns,
+    first_row,
+    first_column,
+    tile_y,
+    tile_x,
+    halo,
+    saves,
+    sources,
 ):
     """Cycles per set of windows: the slowest of issue, requantizer and stores.
 
     ``slots`` are the issue slots of a set; the set's windows are those of ``rows`` × ``columns``
-    windows from (``first_row``, ``first_column``) of the tile on.
+    windows from (``first_row``, ``first_column``) of the tile on. With ``sources`` every PE stores those
+    of so many PEs of its row.
     """
     least = max(slots, REQUANTIZER_PHASES)
     if saves:
         return least
     down, across = set_shape(op, pixels)
-    stores = most_served(tile_y, halo[0], halo[1], first_row, rows, down)
+    stores = most_served(tile_y, halo[0], halo[1], first_row, rows, down) * max(1, sources)
     return max(least, stores * most_served(tile_x, halo[2], halo[3], first_column, columns, across))
 
 
 @in_place
-def _row_cycles(layer, slots, pixels, first, rows, tile_y, tile_x, halo):
+def _row_cycles(layer, slots, pixels, first, rows, tile_y, tile_x, halo, sources):
     """Cycles of the sets of ``rows`` whole rows of a tile, from row ``first`` on."""
     op = layer[LayerColumn.OP]
-    cycles = interval(slots, op, pixels, rows, tile_x, first, 0, tile_y, tile_x, halo, False)
+    cycles = interval(
+        slots, op, pixels, rows, tile_x, first, 0, tile_y, tile_x, halo, False, sources
+    )
     if op == ExecuteOp.DEPTHWISE:
         _, _, _, total = choose_band(layer, pixels, rows, tile_x, cycles)
         return total
@@ -52,7 +66,7 @@ def _row_cycles(layer, slots, pixels, first, rows, tile_y, tile_x, halo):
 
 
 @in_place
-def choose_borders(layer, slots, pixels, tile_y, tile_x, halo):
+def choose_borders(layer, slots, pixels, tile_y, tile_x, halo, sources):
     """(rows at the top, rows at the bottom, cycles) of a tile that is computed in one split.
 
     The rows that neighbours keep, where the others then take so much less time that it is worth the
@@ -70,19 +84,24 @@ def choose_borders(layer, slots, pixels, tile_y, tile_x, halo):
         Output tile of a PE.
     halo : tuple of 4 ints
         Rows and columns that neighbours keep: top, bottom, left, right.
+    sources : int
+        PEs of a row whose outputs each of them stores; 0: only its own.
     """
     own = descriptor_cycles(layer[LayerColumn.OP], pixels)
-    whole = _row_cycles(layer, slots, pixels, 0, tile_y, tile_y, tile_x, halo) + own
+    whole = _row_cycles(layer, slots, pixels, 0, tile_y, tile_y, tile_x, halo, sources) + own
     # the neighbour to the north keeps the first rows
     top, bottom = halo[1], halo[0]
     inner = tile_y - top - bottom
     if top + bottom == 0 or inner <= 0:
         return 0, 0, whole
-    parts = _row_cycles(layer, slots, pixels, top, inner, tile_y, tile_x, halo) + own
+    parts = _row_cycles(layer, slots, pixels, top, inner, tile_y, tile_x, halo, sources) + own
     if top > 0:
-        parts += _row_cycles(layer, slots, pixels, 0, top, tile_y, tile_x, halo) + own
+        parts += _row_cycles(layer, slots, pixels, 0, top, tile_y, tile_x, halo, sources) + own
     if bottom > 0:
-        parts += _row_cycles(layer, slots, pixels, top + inner, bottom, tile_y, tile_x, halo) + own
+        parts += (
+            _row_cycles(layer, slots, pixels, top + inner, bottom, tile_y, tile_x, halo, sources)
+            + own
+        )
     if parts < whole:
         return top, bottom, parts
     return 0, 0, whole

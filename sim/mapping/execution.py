@@ -17,10 +17,15 @@ from sim.spec.descriptor import ExecuteOp
 
 __all__ = [
     "NO_HALO",
+    "SPREAD",
     "choose_pixels",
+    "exchanged",
+    "hop_cycles",
     "issue_slots",
     "layer_cycles",
     "lets_pixels",
+    "lets_spread",
+    "spread_over",
     "stored_weight_rows",
     "weight_blocks",
     "weight_bytes",
@@ -29,6 +34,36 @@ __all__ = [
 
 NO_HALO = (0, 0, 0, 0)
 """Rows and columns that neighbours keep of a tile that no other layer reads on chip."""
+
+SPREAD = -1
+"""Exchange of a layer whose PE columns split its output channel groups.
+
+An *exchange* n ≥ 0 is that of a layer whose PE columns split its pixels: every PE of a row stores the
+outputs of n columns; 0: its own only.
+"""
+
+
+@in_place
+def spread_over(groups, pixels, exchange, hw):
+    """PE columns that split the output channel groups; 1 where they split pixels."""
+    if exchange != SPREAD:
+        return 1
+    return min(hw.pes_x, ceil_div(groups, hw.lanes // pixels))
+
+
+@in_place
+def exchanged(groups, pixels, exchange, hw):
+    """PE columns whose outputs every PE of their row stores; 0: none but its own."""
+    if exchange != SPREAD:
+        return exchange
+    return spread_over(groups, pixels, exchange, hw)
+
+
+@in_place
+def hop_cycles(exchange, hw):
+    """Cycles of POOL's reduction."""
+    columns = 0 if exchange == SPREAD else hw.pes_x - 1
+    return REQUANTIZER_PHASES * (columns + hw.pes_y - 1)
 
 
 @in_place
@@ -65,6 +100,16 @@ def lets_pixels(layer, pixels, tile_y, tile_x):
 
 
 @in_place
+def lets_spread(layer, pixels):
+    """Whether PE columns can split the channel groups where so many pixels are computed at once.
+
+    ADD's operands lie as its output does. DEPTHWISE's columns read the same banks, so each has whole planes.
+    """
+    op = layer[LayerColumn.OP]
+    return op != ExecuteOp.ADD and (op != ExecuteOp.DEPTHWISE or pixels == 1)
+
+
+@in_place
 def issue_slots(layer, channels, in_y, in_x, pixels, simd):
     """Issue slots of a set of windows that are computed in one split; 0 of DEPTHWISE, see its bands."""
     op = layer[LayerColumn.OP]
@@ -77,7 +122,7 @@ def issue_slots(layer, channels, in_y, in_x, pixels, simd):
 
 
 @in_place
-def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, hw):
+def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, exchange, hw):
     """(EXECUTE cycles of an image, times that the weights are loaded) of a layer's tile.
 
     Parameters
@@ -92,11 +137,14 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
         Pixels computed at once (P).
     halo : tuple of 4 ints
         Rows and columns that neighbours keep: top, bottom, left, right.
+    exchange : int
+        See :data:`SPREAD`.
     hw : Hw
     """
     op = layer[LayerColumn.OP]
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
-    rounds = ceil_div(groups, hw.lanes // pixels)
+    rounds = ceil_div(groups, hw.lanes // pixels * spread_over(groups, pixels, exchange, hw))
+    sources = exchanged(groups, pixels, exchange, hw)
     sets = ceil_div(tile_x, pixels)
     splits = 1
     quads = ceil_div(channels, DOT_WIDTH)
@@ -107,7 +155,9 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
         splits = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
     if splits == 1:
         slots = issue_slots(layer, channels, in_y, in_x, pixels, hw.simd)
-        _, _, total = choose_borders(layer, slots, pixels, tile_y, tile_x, halo)
+        _, _, total = choose_borders(layer, slots, pixels, tile_y, tile_x, halo, sources)
+        if op == ExecuteOp.POOL and exchange != 0:
+            total += hop_cycles(exchange, hw)
         return rounds * total, 1
     loads = 1
     together, own = share_rows(hw.images, hw.accumulator_rows)
@@ -118,7 +168,7 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
     saved, slots = split_cycles(
         kernel_y, kernel_x, quads, tap_rows, tap_columns, size, hw.simd // DOT_WIDTH, pixels
     )
-    cycles = interval(slots, op, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False)
+    cycles = interval(slots, op, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False, sources)
     total = tile_y * sets * (saved + cycles) + splits * blocks * descriptor_cycles(op, pixels)
     return rounds * total, loads
 
@@ -138,11 +188,11 @@ def stored_weight_rows(layer, channels, outputs, hw):
 
 
 @in_place
-def weight_blocks(layer, channels, groups, pixels, hw):
+def weight_blocks(layer, channels, groups, pixels, exchange, hw):
     """Different weight blocks that a layer's LOADs bring; two stay in the register files."""
     if layer[LayerColumn.SHARED]:
         return 1
-    rounds = ceil_div(groups, hw.lanes // pixels)
+    rounds = ceil_div(groups, hw.lanes // pixels * spread_over(groups, pixels, exchange, hw))
     if layer[LayerColumn.OP] == ExecuteOp.DEPTHWISE:
         return rounds
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
@@ -154,16 +204,19 @@ def weight_blocks(layer, channels, groups, pixels, hw):
 
 
 @in_place
-def _weight_cycles(layer, channels, outputs, loads, hw):
-    """Cycles in which a layer's weights are loaded so many times: from the weight store a row per cycle."""
+def _weight_cycles(layer, channels, outputs, loads, columns, hw):
+    """Cycles in which a layer's weights are loaded so many times.
+
+    From the weight store a row per cycle for each of ``columns`` columns of PEs.
+    """
     total = stored_weight_rows(layer, channels, outputs, hw)
     rows = min(hw.store_rows, total)
     size = weight_bytes(layer, channels, outputs, hw) * (total - rows) // total
-    return loads * (rows + size * hw.cost // (hw.bus_bytes * hw.earn))
+    return loads * (ceil_div(rows, columns) + size * hw.cost // (hw.bus_bytes * hw.earn))
 
 
 @in_place
-def choose_pixels(layer, channels, outputs, tile_y, tile_x, in_y, in_x, halo, hw):
+def choose_pixels(layer, channels, outputs, tile_y, tile_x, in_y, in_x, halo, exchange, hw):
     """(pixels computed at once, EXECUTE cycles, transfer cycles of the weights) of all images.
 
     ``channels`` and ``outputs`` are the input and output channels.
@@ -177,12 +230,17 @@ def choose_pixels(layer, channels, outputs, tile_y, tile_x, in_y, in_x, halo, hw
     if layer[LayerColumn.WINDOW_PIXELS] > 0:  # a set's windows lie in a vector
         most = min(most, windows_per_vector(layer, hw.simd))
     while pixels <= most and lets_pixels(layer, pixels, tile_y, tile_x):
+        if exchange == SPREAD and not lets_spread(layer, pixels):
+            break
         cycles, loads = layer_cycles(
-            layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, hw
+            layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, exchange, hw
         )
         cycles *= hw.images
-        transfer = _weight_cycles(layer, channels, outputs, loads, hw)
-        blocks = weight_blocks(layer, channels, groups, pixels, hw)
+        columns = spread_over(groups, pixels, exchange, hw)
+        if layer[LayerColumn.SHARED]:
+            columns = 1
+        transfer = _weight_cycles(layer, channels, outputs, loads, columns, hw)
+        blocks = weight_blocks(layer, channels, groups, pixels, exchange, hw)
         total = max(cycles, transfer) + min(cycles, transfer) // blocks
         if best < 0 or total < best or (total == best and cycles < best_cycles):
             best, best_pixels, best_cycles, best_transfer = total, pixels, cycles, transfer

@@ -69,6 +69,7 @@ def _split(layer, channels, hw, plan):
             plan[LayerPlan.TILE_Y],
             plan[LayerPlan.TILE_X],
             halo,
+            plan[LayerPlan.SOURCES],
         )
         plan[LayerPlan.BLOCK_ROWS] -= plan[LayerPlan.BORDER_TOP] + plan[LayerPlan.BORDER_BOTTOM]
         return
@@ -134,7 +135,7 @@ def plan_network(layers, tensors, hw, cut):
         tp[t, TensorPlan.RESIDENT_UNTIL] = -1
     choose_stored(layers, tensors, hw, cut, lp)
     choose_tiles(layers, tensors, hw, cut, lp, tp)
-    mark_resident(layers, tensors, cut, tp)
+    mark_resident(layers, tensors, hw, cut, tp)
     failure, i, needed, available = allocate(layers, tensors, hw, cut, lp, tp)
     if failure != Failure.NONE:
         return failure, i, needed, available, lp, tp, 0

@@ -61,6 +61,7 @@ def _cycles(layer, source, target, hw):
         ceil_div(source[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(source[TensorColumn.WIDTH], hw.pes_x),
         NO_HALO,
+        0,
         hw,
     )
     return max(cycles, transfer)

@@ -86,6 +86,7 @@ def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):
     plan[LayerPlan.PASSES_Y] = ceil_div(target[TensorColumn.HEIGHT], tile_y * hw.pes_y)
     plan[LayerPlan.PASSES_X] = ceil_div(target[TensorColumn.WIDTH], tile_x * hw.pes_x)
     plan[LayerPlan.PIXELS] = pixels
+    plan[LayerPlan.SPREAD] = plan[LayerPlan.SOURCES] = plan[LayerPlan.IN_STRIPS] = 0
     plan[LayerPlan.ROUNDS] = ceil_div(
         groups_of(target[TensorColumn.CHANNELS], simd), lanes // pixels
     )
@@ -123,6 +124,7 @@ def _weigh(layer, source, target, tile_y, tile_x, whole, hw):
         rows,
         columns,
         NO_HALO,
+        0,
         hw,
     )
     pes_y, pes_x = hw.pes_y, hw.pes_x
@@ -168,7 +170,7 @@ def _weigh(layer, source, target, tile_y, tile_x, whole, hw):
         hw,
     )
     passes = passes_y * passes_x
-    blocks = weight_blocks(layer, source[TensorColumn.CHANNELS], groups, pixels, hw)
+    blocks = weight_blocks(layer, source[TensorColumn.CHANNELS], groups, pixels, 0, hw)
     if blocks > 2:
         transfer *= passes
     own = passes * cycles

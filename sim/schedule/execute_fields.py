@@ -20,6 +20,7 @@ from sim.arrays.schedule_columns import (
     BOUND_Y,
     CLAMP_HIGH,
     CLAMP_LOW,
+    COLUMN_STRIDE,
     FIRST_COLUMN,
     FIRST_QUAD,
     FIRST_ROW,
@@ -54,6 +55,9 @@ from sim.arrays.schedule_columns import (
     RING_GAP,
     ROW_LEAD,
     SAVE,
+    SOURCE_STRIDE,
+    SOURCES,
+    SPREAD,
     STRIDE_X,
     STRIDE_Y,
     TILE_COLUMNS,
@@ -113,7 +117,7 @@ def _timing(row, layer, slots):
     tile_y, tile_x = row[TILE_ROWS], row[TILE_COLUMNS]
     row[INTERVAL] = interval(
         slots, op, pixels, rows, columns, row[FIRST_ROW], row[FIRST_COLUMN], tile_y, tile_x,
-        halo, saves,
+        halo, saves, row[SOURCES],
     )  # fmt: skip
     row[BAND_ROWS] = 1
     if op == ExecuteOp.DEPTHWISE:
@@ -127,6 +131,7 @@ def _timing(row, layer, slots):
         y, x = (rows - 1) // down * down, (columns - 1) // across * across
         stores = served(tile_y, halo[0], halo[1], row[FIRST_ROW] + y, rows - y)
         stores *= served(tile_x, halo[2], halo[3], row[FIRST_COLUMN] + x, columns - x)
+        stores *= max(1, row[SOURCES])
     row[HOLD] = hold_cycles(op, pixels, stores)
 
 
@@ -153,20 +158,27 @@ def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, rows, c0
     row[HALO_BOTTOM] = plan[LayerPlan.HALO_BOTTOM]
     row[HALO_LEFT] = plan[LayerPlan.HALO_LEFT]
     row[HALO_RIGHT] = plan[LayerPlan.HALO_RIGHT]
+    spread = plan[LayerPlan.SPREAD] > 0
+    row[SOURCES], row[SPREAD] = plan[LayerPlan.SOURCES], spread
+    row[SOURCE_STRIDE] = plan[LayerPlan.OUT_PLANE] if spread else plan[LayerPlan.TILE_X]
+    step = plan[LayerPlan.TILE_X] * row[STRIDE_X]  # input columns from a PE column to the next
     slots = 0
     if op == ExecuteOp.POOL:
         in_y, in_x = plan[LayerPlan.IN_TILE_Y], plan[LayerPlan.IN_TILE_X]
         row[KERNEL_ROWS], row[KERNEL_COLUMNS] = in_y, in_x
-        row[PITCH_Y], row[PITCH_X] = in_y, in_x
+        row[PITCH_Y], step = in_y, in_x
+        row[PITCH_X] = 0 if spread else step
         slots = in_y * in_x
     elif op == ExecuteOp.ADD:
-        row[IN2_ADDRESS] = plan[LayerPlan.IN2_ADDRESS]
         row[IN2_ROW] = plan[LayerPlan.IN2_ROW]
+        row[IN_ADDRESS] += r0 * row[IN_ROW] + c0
+        row[IN2_ADDRESS] = plan[LayerPlan.IN2_ADDRESS] + r0 * row[IN2_ROW] + c0
+        step = plan[LayerPlan.TILE_X]
         slots = add_slots(pixels)
     else:
         stride_y, stride_x = row[STRIDE_Y], row[STRIDE_X]
         row[PITCH_Y] = plan[LayerPlan.TILE_Y] * stride_y
-        row[PITCH_X] = plan[LayerPlan.TILE_X] * stride_x
+        row[PITCH_X] = 0 if spread else step
         row[ORIGIN_Y] = pass_y * hw.pes_y * row[PITCH_Y] - layer[LayerColumn.PAD_Y]
         row[ORIGIN_X] = pass_x * hw.pes_x * row[PITCH_X] - layer[LayerColumn.PAD_X]
         row[ORIGIN_Y] += r0 * stride_y
@@ -183,6 +195,10 @@ def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, rows, c0
         else:
             row[MAXIMUM] = layer[LayerColumn.MAXIMUM]
             row[WINDOW] = uses_window(row[KERNEL_ROWS], row[KERNEL_COLUMNS], stride_x)
+    if not spread and plan[LayerPlan.IN_STRIPS]:
+        row[COLUMN_STRIDE] = step
+    elif spread and op != ExecuteOp.CONV:
+        row[COLUMN_STRIDE] = plan[LayerPlan.IN_PLANE]
     row[IN_ADDRESS] &= LOCAL_MASK
     row[BOUND_Y], row[BOUND_X] = source[TensorColumn.HEIGHT], source[TensorColumn.WIDTH]
     row[PAD_VALUE] = layer[LayerColumn.PAD_VALUE]

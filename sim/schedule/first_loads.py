@@ -11,13 +11,14 @@ from sim.arrays.network_input import (
     windows_per_vector,
 )
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.mapping.tile_choice import POWERS
+from sim.mapping.execution import SPREAD
+from sim.mapping.tile_choice import POWERS, lets_strips
 from sim.mapping.tiling import extent
 from sim.spec.descriptor import ExecuteOp
 
 __all__ = ["MOST_TILES", "FirstLoad", "list_first_loads"]
 
-MOST_TILES = 1 + POWERS * POWERS
+MOST_TILES = 1 + POWERS * POWERS + POWERS
 """Most tiles that are listed for an accelerator."""
 
 
@@ -31,6 +32,8 @@ class FirstLoad(IntEnum):
     """Cycles of LOAD's data side: a beat takes a cycle for every vector that it completes, at least a cycle."""
     BURSTS = 4
     DESCRIPTORS = 5
+    EXCHANGE = 6
+    """0 where PE columns split pixels, SPREAD where they split channel groups and load strips."""
 
 
 @in_place
@@ -66,8 +69,9 @@ def _rows(layer, source, y, tile_y):
 
 
 @in_place
-def _one_pass(layer, source, target, tile_y, tile_x, hw, listed):
-    """Fill a row of the list for a tile that covers the output in a single pass."""
+def _one_pass(layer, source, target, tile_y, tile_x, exchange, hw, listed):
+    """Fill a row of the list for a tile, or a strip, that covers the output in a single pass."""
+    listed[FirstLoad.EXCHANGE] = exchange
     listed[FirstLoad.TILE_Y], listed[FirstLoad.TILE_X] = tile_y, tile_x
     for column in range(FirstLoad.BEATS, FirstLoad.DESCRIPTORS + 1):
         listed[column] = 0
@@ -121,6 +125,7 @@ def _tile_by_tile(layer, source, target, hw, listed):
         least_beats, least_cycles = min(least_beats, beats), min(least_cycles, cycles)
         least_columns = min(least_columns, across)
     listed[FirstLoad.TILE_Y], listed[FirstLoad.TILE_X] = most_y, most_x
+    listed[FirstLoad.EXCHANGE] = 0
     listed[FirstLoad.BEATS] = least_rows * least_beats
     listed[FirstLoad.CYCLES] = least_rows * least_cycles
     listed[FirstLoad.BURSTS] = least_rows * least_columns
@@ -129,7 +134,7 @@ def _tile_by_tile(layer, source, target, hw, listed):
 
 @in_place
 def list_first_loads(layers, tensors, hw, listed):
-    """List the first layer's tiles with their loads; returns their number, 0 where nothing is gathered.
+    """List the first layer's tiles and strips with their loads; returns their number, 0 where nothing is gathered.
 
     The first row is for all ways to run tile by tile.
 
@@ -148,11 +153,16 @@ def list_first_loads(layers, tensors, hw, listed):
         return 0
     _tile_by_tile(layer, source, target, hw, listed[0])
     count = 1
+    width = target[TensorColumn.WIDTH]
+    strips = lets_strips(target, hw)
     for power_y in range(POWERS):
         tile_y = tile_candidate(target[TensorColumn.HEIGHT], hw.pes_y, power_y)
+        if strips and tile_y > 0:
+            _one_pass(layer, source, target, tile_y, width, SPREAD, hw, listed[count])
+            count += 1
         for power_x in range(POWERS):
-            tile_x = tile_candidate(target[TensorColumn.WIDTH], hw.pes_x, power_x)
+            tile_x = tile_candidate(width, hw.pes_x, power_x)
             if tile_y > 0 and tile_x > 0:
-                _one_pass(layer, source, target, tile_y, tile_x, hw, listed[count])
+                _one_pass(layer, source, target, tile_y, tile_x, 0, hw, listed[count])
                 count += 1
     return count

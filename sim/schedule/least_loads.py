@@ -7,7 +7,7 @@ from sim.arrays.kernel import in_place
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.arrays.weight_stream import layer_beats, parameter_beats, stream_beats, tail_channels
-from sim.mapping.execution import weight_rows
+from sim.mapping.execution import spread_over, weight_rows
 from sim.mapping.mapper import ADD_ROWS
 from sim.mapping.splits import choose_split, split_count
 from sim.mapping.stored_weights import choose_stored
@@ -41,22 +41,27 @@ class Weights(NamedTuple):
     ----------
     stored : int
         Blocks, from the first on, that lie in the weight store.
-    rows : int
-        Rows of these.
+    rows, turns : int
+        Rows of these, and cycles in which they are read: of all PE columns that split channel groups at once.
     beats : int
         Bus beats of the others.
-    first_rows, first_beats : int
-        Rows of the first block; its beats when it comes from the external memory.
+    first_rows, first_turns, first_beats : int
+        Rows and turns of the first block; its beats when it comes from the external memory.
     all_beats : int
         Bus beats of all blocks.
+    blocks : int
+        Output channel groups of the first block.
     """
 
     stored: int
     rows: int
+    turns: int
     beats: int
     first_rows: int
+    first_turns: int
     first_beats: int
     all_beats: int
+    blocks: int
 
 
 class Tiles(NamedTuple):
@@ -121,11 +126,11 @@ def bring_tiles(loader, available, tiles, pace, slack, constants):
 
 
 @in_place
-def read_rows(loader, begin, rows, loads, constants):
-    """Read ``rows`` of the weight store in ``loads`` LOADs, the first of which starts in cycle ``begin`` or later."""
+def read_rows(loader, begin, turns, loads, constants):
+    """Read the weight store for ``turns`` cycles in ``loads`` LOADs, the first of which starts in cycle ``begin`` or later."""
     turn = constants[Constant.WEIGHT_STORE_TURN]
     first = begin + constants[Constant.WEIGHT_STORE_FIRST] - constants[Constant.LOAD_REQUEST]
-    last = max(first, loader.last + turn) + rows - 1 + (loads - 1) * (turn - 1)
+    last = max(first, loader.last + turn) + turns - 1 + (loads - 1) * (turn - 1)
     return Loader(loader.bus, last)
 
 
@@ -146,7 +151,7 @@ def _split(layer, channels, hw, plan):
 
 
 @in_place
-def least_weights(layer, plan, source, target, pixels, hw):
+def least_weights(layer, plan, source, target, pixels, exchange, hw):
     """Count a layer's :class:`Weights` with some number of pixel lanes.
 
     Parameters
@@ -156,6 +161,8 @@ def least_weights(layer, plan, source, target, pixels, hw):
     plan : int64[len(LayerPlan)]
         Has the rows of a block, the splits and STORED_ROWS.
     pixels : int
+    exchange : int
+        0 where its PE columns split pixels, SPREAD where they split channel groups.
     hw : Hw
     """
     channels, outputs = source[TensorColumn.CHANNELS], target[TensorColumn.CHANNELS]
@@ -165,9 +172,10 @@ def least_weights(layer, plan, source, target, pixels, hw):
     all_beats = layer_beats(layer, outputs, parameters, rows, hw)
     if layer[LayerColumn.SHARED]:
         if kept < own:
-            return Weights(0, 0, all_beats, own, all_beats, all_beats)
-        return Weights(1, own, 0, own, all_beats, all_beats)
-    groups, per_round = groups_of(outputs, hw.simd), hw.lanes // pixels
+            return Weights(0, 0, 0, all_beats, own, own, all_beats, all_beats, 1)
+        return Weights(1, own, own, 0, own, own, all_beats, all_beats, 1)
+    groups, lanes = groups_of(outputs, hw.simd), hw.lanes // pixels
+    per_round = lanes * spread_over(groups, pixels, exchange, hw)
     tail, rounds = tail_channels(outputs, hw), -(-groups // per_round)
     active = min(per_round, groups)
     first_rows = split_rows(layer, plan, channels, 0)[1]
@@ -175,12 +183,27 @@ def least_weights(layer, plan, source, target, pixels, hw):
     first_beats = stream_beats(
         active, first_parameters, first_rows, tail if active == groups else hw.simd, hw
     )
+    blocks = active
+    first_turns = min(active, lanes) * (first_rows + first_parameters)
     first_rows = active * (first_rows + first_parameters)
     if kept >= groups * own:
-        return Weights(rounds * splits, groups * own, 0, first_rows, first_beats, all_beats)
+        last = min(groups - (rounds - 1) * per_round, lanes)
+        turns = ((rounds - 1) * lanes + last) * own
+        return Weights(
+            rounds * splits,
+            groups * own,
+            turns,
+            0,
+            first_rows,
+            first_turns,
+            first_beats,
+            all_beats,
+            blocks,
+        )
     whole = kept // (per_round * own)  # rounds of which all blocks lie in the store
     ahead = whole * per_round
     stored, place, left = whole * splits, ahead * own, kept - ahead * own
+    turns = whole * lanes * own
     active = min(per_round, groups - ahead)
     within_tail = tail if active == groups - ahead else hw.simd
     split = 0
@@ -198,7 +221,15 @@ def least_weights(layer, plan, source, target, pixels, hw):
     if before > 0:
         beats -= stream_beats(active, 0, before, within_tail, hw)
     return Weights(
-        stored + split, place + active * before, beats, first_rows, first_beats, all_beats
+        stored + split,
+        place + active * before,
+        turns + min(active, lanes) * before,
+        beats,
+        first_rows,
+        first_turns,
+        first_beats,
+        all_beats,
+        blocks,
     )
 
 
@@ -219,7 +250,7 @@ def place_weights(layers, tensors, hw, plan):
 
 
 @in_place
-def bring_rest(loader, done, rows, reads, beats, again, pace, slack, constants):
+def bring_rest(loader, done, turns, reads, beats, again, pace, slack, constants):
     """Load a layer's weights but for its first block, from EXECUTE's ``done`` on."""
     token, latency = constants[Constant.TOKEN], constants[Constant.MEMORY_LATENCY]
     if reads == 0 and beats == 0:
@@ -227,9 +258,9 @@ def bring_rest(loader, done, rows, reads, beats, again, pace, slack, constants):
     if reads > 0 and beats > 0 and again > 1:  # from either, in turns
         behind = Loader(loader.bus, NEVER)
         streamed = bring(behind, done + token + latency, beats, pace, slack)
-        return Loader(streamed.bus, max(streamed.last, loader.last + rows + beats))
+        return Loader(streamed.bus, max(streamed.last, loader.last + turns + beats))
     if reads > 0:
-        loader = read_rows(loader, done + token, rows, reads, constants)
+        loader = read_rows(loader, done + token, turns, reads, constants)
     if beats > 0:
         loader = bring(loader, done + token + latency, beats, pace, slack)
     return loader
@@ -237,7 +268,7 @@ def bring_rest(loader, done, rows, reads, beats, again, pace, slack, constants):
 
 @in_place
 def reload_cycles(
-    weights, rows, reads, beats, loads, cold, plan, hw, pixels, pace, slack, constants
+    weights, turns, reads, beats, loads, cold, plan, hw, pixels, pace, slack, constants
 ):
     """Cycles from an EXECUTE's done to the next start on the same half, summed over a layer's LOADs.
 
@@ -246,8 +277,9 @@ def reload_cycles(
     Parameters
     ----------
     weights : Weights
-    rows, reads, beats : int
-        Rows of the weight store and the LOADs that read them, and bus beats of the others, all without the layer's first LOAD.
+    turns, reads, beats : int
+        Cycles in which the weight store is read and the LOADs that read it, and bus beats of the others, all without
+        the layer's first LOAD.
     loads : int
         LOADs of weights, three at least.
     cold : bool
@@ -262,14 +294,16 @@ def reload_cycles(
     token, latency = constants[Constant.TOKEN], constants[Constant.MEMORY_LATENCY]
     ready = token + constants[Constant.LOAD_OVERHEAD] + token
     streams = loads - 1 - reads
-    # at most, what the second LOAD brings
-    more = 0 if plan[LayerPlan.SPLITS] == 1 else hw.lanes // pixels * REQUANTIZER_PHASES
+    # at most, what the second LOAD brings beyond the first
+    more = 0 if plan[LayerPlan.SPLITS] == 1 else REQUANTIZER_PHASES
     if weights.stored > 1 and not cold:
         reads -= 1
-        rows = max(rows - weights.first_rows - more, reads)
+        more *= min(weights.blocks, hw.lanes // pixels)
+        turns = max(turns - weights.first_turns - more, reads)
     else:
         streams -= 1
-        beats = max(beats - weights.first_beats - more * parameter_beats(hw), streams)
+        more *= weights.blocks * parameter_beats(hw)
+        beats = max(beats - weights.first_beats - more, streams)
     first = constants[Constant.WEIGHT_STORE_FIRST] - constants[Constant.LOAD_REQUEST]
     moved = max(float(beats - streams), beats * pace - streams * slack)
-    return reads * (ready + first - 1) + rows + streams * (ready + latency) + moved
+    return reads * (ready + first - 1) + turns + streams * (ready + latency) + moved

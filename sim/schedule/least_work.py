@@ -6,6 +6,7 @@ from sim.arrays.geometry import MAX_HALO, add_slots, ceil_div, groups_of
 from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.bands import choose_band
+from sim.mapping.execution import exchanged, spread_over
 from sim.mapping.splits import choose_split, split_count, split_cycles
 from sim.spec.accelerator import ADD_HOLD, DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
@@ -49,12 +50,12 @@ def least_drain(op, constants):
 
 
 @in_place
-def _conv(layer, channels, outputs, tile_y, tile_x, pixels, hw):
+def _conv(layer, channels, outputs, tile_y, tile_x, pixels, exchange, hw):
     """Least :class:`Work` of a convolution."""
     quads = ceil_div(channels, DOT_WIDTH)
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
-    per_round = hw.lanes // pixels
     groups = groups_of(outputs, hw.simd)
+    per_round = hw.lanes // pixels * spread_over(groups, pixels, exchange, hw)
     rounds = ceil_div(groups, per_round)
     tap_rows, tap_columns, size = choose_split(
         kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
@@ -63,12 +64,16 @@ def _conv(layer, channels, outputs, tile_y, tile_x, pixels, hw):
     saved, slots = split_cycles(
         kernel_y, kernel_x, quads, tap_rows, tap_columns, size, hw.simd // DOT_WIDTH, pixels
     )
-    final = max(slots, REQUANTIZER_PHASES)
+    sources = exchanged(groups, pixels, exchange, hw)  # vectors that a window's output is stored in
     sets = tile_y * ceil_div(tile_x, pixels)
     blocks = ceil_div(sets, hw.accumulator_rows) if splits > 1 else 1
+    final = max(slots, REQUANTIZER_PHASES, sources)
+    finals = max(sets * final, tile_y * tile_x * sources)
+    if splits == 1:  # no block ends within a row, so every row has a set of that many windows
+        finals = sets * max(final, min(pixels, tile_x) * sources)
     hold = pixels - 1
-    last = sets * final + blocks * hold
-    issue = rounds * (sets * (saved + final) + splits * blocks * hold)
+    last = finals + blocks * hold
+    issue = rounds * (sets * saved + finals + splits * blocks * hold)
     after, loads = last, 1
     if splits > 2:  # the two halves do not hold all splits of a block: each block loads them again
         after, loads = final + hold, blocks
@@ -82,68 +87,75 @@ def _conv(layer, channels, outputs, tile_y, tile_x, pixels, hw):
 
 
 @in_place
-def _bands(layer, pixels, rows, columns):
+def _bands(layer, pixels, rows, columns, interval):
     """Cycles of ``rows`` rows of depthwise windows in a descriptor; 0 without any."""
     if rows == 0:
         return 0
-    _, _, _, cycles = choose_band(layer, pixels, rows, columns, REQUANTIZER_PHASES)
+    _, _, _, cycles = choose_band(layer, pixels, rows, columns, interval)
     return cycles
 
 
 @in_place
-def least_bands(layer, pixels, rows, columns):
+def least_bands(layer, pixels, rows, columns, interval):
     """Least cycles of a tile of depthwise windows, whole, with border rows apart or in several passes.
 
     Fewer rows than a set has may need fewer reads, so that the parts take less time than the whole.
+    ``interval`` are the least cycles of a set for other reasons than its reads and steps.
     """
-    least = _bands(layer, pixels, rows, columns)
+    least = _bands(layer, pixels, rows, columns, interval)
     steps = ceil_div(layer[LayerColumn.KERNEL_Y] * layer[LayerColumn.KERNEL_X], DOT_WIDTH)
-    if least == ceil_div(rows, pixels) * columns * max(steps, REQUANTIZER_PHASES):
+    if least == ceil_div(rows, pixels) * columns * max(steps, interval):
         return least  # no reads are waited for
     border = (
         0,
-        _bands(layer, pixels, 1, columns),
-        _bands(layer, pixels, 2, columns),
-        _bands(layer, pixels, 3, columns),
-        _bands(layer, pixels, 4, columns),
-        _bands(layer, pixels, 5, columns),
-        _bands(layer, pixels, 6, columns),
-        _bands(layer, pixels, MAX_HALO, columns),
+        _bands(layer, pixels, 1, columns, interval),
+        _bands(layer, pixels, 2, columns, interval),
+        _bands(layer, pixels, 3, columns, interval),
+        _bands(layer, pixels, 4, columns, interval),
+        _bands(layer, pixels, 5, columns, interval),
+        _bands(layer, pixels, 6, columns, interval),
+        _bands(layer, pixels, MAX_HALO, columns, interval),
     )
     for both in range(1, min(2 * MAX_HALO, rows) + 1):
-        inner = _bands(layer, pixels, rows - both, columns)
+        inner = _bands(layer, pixels, rows - both, columns, interval)
         for top in range(max(0, both - MAX_HALO), both // 2 + 1):
             least = min(least, border[top] + inner + border[both - top])
     last = rows
     for passes in range(2, rows + 1):
         tile = ceil_div(rows, passes)
         if tile < last:
-            least = min(least, passes * _bands(layer, pixels, tile, columns))
+            least = min(least, passes * _bands(layer, pixels, tile, columns, interval))
             last = tile
     return least
 
 
 @in_place
-def least_work(layer, source, target, tile_y, tile_x, pixels, hw, constants):
-    """Least :class:`Work` of a layer on tiles of that size or larger."""
+def least_work(layer, source, target, tile_y, tile_x, pixels, exchange, hw, constants):
+    """Least :class:`Work` of a layer on tiles of that size or larger.
+
+    Its PE columns split pixels (``exchange`` 0) or channel groups (``exchange`` SPREAD).
+    """
     op = layer[LayerColumn.OP]
     channels = source[TensorColumn.CHANNELS]
     outputs = target[TensorColumn.CHANNELS]
     groups = groups_of(outputs, hw.simd)
     if op == ExecuteOp.CONV:
-        return _conv(layer, channels, outputs, tile_y, tile_x, pixels, hw)
-    rounds = ceil_div(groups, hw.lanes // pixels)
+        return _conv(layer, channels, outputs, tile_y, tile_x, pixels, exchange, hw)
+    per_round = hw.lanes // pixels * spread_over(groups, pixels, exchange, hw)
+    rounds = ceil_div(groups, per_round)
+    interval = max(REQUANTIZER_PHASES, exchanged(groups, pixels, exchange, hw))
     hold, hops, slots = 0, 0, 0
     if op == ExecuteOp.ADD:
         slots = add_slots(pixels)
         hold = ADD_HOLD
     elif op == ExecuteOp.POOL:
+        across = hw.pes_x if exchange == 0 else 1
         slots = ceil_div(source[TensorColumn.HEIGHT], hw.pes_y)
-        slots *= ceil_div(source[TensorColumn.WIDTH], hw.pes_x)
-        hops = constants[Constant.POOL_HOP] * (hw.pes_x + hw.pes_y - 2)
-    last = tile_y * ceil_div(tile_x, pixels) * max(slots, REQUANTIZER_PHASES) + hold + hops
+        slots *= ceil_div(source[TensorColumn.WIDTH], across)
+        hops = constants[Constant.POOL_HOP] * (across + hw.pes_y - 2)
+    last = tile_y * ceil_div(tile_x, pixels) * max(slots, interval) + hold + hops
     if op == ExecuteOp.DEPTHWISE:
-        last = least_bands(layer, pixels, tile_y, tile_x)
+        last = least_bands(layer, pixels, tile_y, tile_x, interval)
     shared = layer[LayerColumn.SHARED] != 0
     return Work(
         float(rounds * last),

@@ -16,7 +16,7 @@ from sim.arrays.geometry import ceil_div
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import Hw, LayerColumn, TensorColumn
-from sim.mapping.execution import lets_pixels
+from sim.mapping.execution import SPREAD, lets_pixels, lets_spread
 from sim.mapping.mapper import LAYER_COLUMNS
 from sim.mapping.tile_choice import packs
 from sim.schedule.first_loads import MOST_TILES, FirstLoad, list_first_loads
@@ -37,6 +37,7 @@ from sim.schedule.least_transfers import (
     least_passes,
     loaded_beats,
     lose,
+    spreads,
     stays,
     tensor_beats,
 )
@@ -193,15 +194,20 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, fi
         store_cycles = 0.0 if stored[i + 1] == 0 else stored[i + 1] * pace - slack
         # The first layer's tile decides how much is loaded, so all are tried; of the others the smallest computes least
         choices = first if i == 0 and len(first) > 0 else first[:0]
+        exchanges = 2 if spreads(layer, source, target, hw) else 1
         least_tile = float(IMPOSSIBLE)
-        for attempt in range(max(1, len(choices)) * LANE_CHOICES):
-            lanes = 1 << attempt % LANE_CHOICES
+        for attempt in range((len(choices) if len(choices) > 0 else exchanges) * LANE_CHOICES):
+            lanes, place = 1 << attempt % LANE_CHOICES, attempt // LANE_CHOICES
             most_y = most_x = hw.lanes
             tile_y = ceil_div(target[TensorColumn.HEIGHT], hw.pes_y)
-            tile_x = ceil_div(target[TensorColumn.WIDTH], hw.pes_x)
+            tile_x, exchange = ceil_div(target[TensorColumn.WIDTH], hw.pes_x), 0
+            if len(choices) == 0 and place == 1:
+                tile_x, exchange = target[TensorColumn.WIDTH], SPREAD
+                most_x = tile_x
             tile = Tiles(tile_beats, tile_beats, 0, 0)
             if len(choices) > 0:
-                chosen = choices[attempt // LANE_CHOICES]
+                chosen = choices[place]
+                exchange = chosen[FirstLoad.EXCHANGE]
                 tile_y, tile_x = chosen[FirstLoad.TILE_Y], chosen[FirstLoad.TILE_X]
                 most_y, most_x = tile_y, tile_x
                 tile = Tiles(
@@ -212,21 +218,25 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, fi
                 )
             if lanes > hw.lanes or not lets_pixels(layer, lanes, most_y, most_x):
                 continue
+            if exchange == SPREAD and (exchanges == 1 or not lets_spread(layer, lanes)):
+                continue
             least_tile = min(least_tile, tile.beats)
-            work = least_work(layer, source, target, tile_y, tile_x, lanes, hw, constants)
-            weights = least_weights(layer, plan[i], source, target, lanes, hw)
+            work = least_work(layer, source, target, tile_y, tile_x, lanes, exchange, hw, constants)
+            weights = least_weights(layer, plan[i], source, target, lanes, exchange, hw)
             again = max(passes, work.loads) if work.blocks > 2 else 1
             # In a cold run what the store holds is read from the second time on
-            rows, beats, reads = weights.rows, weights.beats, weights.stored
+            rows, turns, beats, reads = weights.rows, weights.turns, weights.beats, weights.stored
             if cold:
-                rows, beats, reads = 0, weights.all_beats, 0
+                rows = turns = reads = 0
+                beats = weights.all_beats
             first_read = reads > 0
             rows += (again - 1) * weights.rows
+            turns += (again - 1) * weights.turns
             beats += (again - 1) * weights.beats
             reads += (again - 1) * weights.stored
             loader = Loader(now.bus, now.last)
             if first_read:
-                loader = read_rows(loader, now.other + token, weights.first_rows, 1, constants)
+                loader = read_rows(loader, now.other + token, weights.first_turns, 1, constants)
             else:
                 available = now.other + load_lag
                 loader = bring(loader, available, weights.first_beats, pace, slack)
@@ -240,12 +250,12 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, fi
             emptied_at = end + store_cycles
             if work.blocks > 1:
                 before = start + work.issue + wait - work.last + drain
-                rest_rows = rows - weights.first_rows if first_read else rows
+                rest_turns = turns - weights.first_turns if first_read else turns
                 rest_reads = reads - 1 if first_read else reads
                 rest_beats = beats if first_read else beats - weights.first_beats
                 after, tiles_loaded = work.after, loader
                 loader = bring_rest(
-                    loader, now.done, rest_rows, rest_reads, rest_beats, again,
+                    loader, now.done, rest_turns, rest_reads, rest_beats, again,
                     pace, slack, constants,
                 )  # fmt: skip
                 if again > 1 and work.loads == 1:
@@ -253,14 +263,14 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, fi
                     if (
                         serial
                     ):  # but for its first block, a pass is loaded when the last is computed
-                        late_rows, late_reads, late_beats = rest_rows, rest_reads, rest_beats
+                        late_turns, late_reads, late_beats = rest_turns, rest_reads, rest_beats
                         if weights.stored > 0:
-                            late_rows -= (again - 1) * weights.first_rows
+                            late_turns -= (again - 1) * weights.first_turns
                             late_reads -= again - 1
                         else:
                             late_beats -= (again - 1) * weights.first_beats
                         late = bring_rest(
-                            tiles_loaded, now.done, late_rows, late_reads, late_beats, again,
+                            tiles_loaded, now.done, late_turns, late_reads, late_beats, again,
                             pace, slack, constants,
                         )  # fmt: skip
                         end = max(end, late.last + ready_lag + work.after)
@@ -270,7 +280,7 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, fi
                     alone = plan[i, LayerPlan.SPLITS] == 1 and passes == 1
                     ends = 2 * work.last if alone else 0.0  # its first EXECUTE's and its last's
                     hops = reload_cycles(
-                        weights, rest_rows, rest_reads, rest_beats, loads, cold, plan[i], hw, lanes,
+                        weights, rest_turns, rest_reads, rest_beats, loads, cold, plan[i], hw, lanes,
                         pace, slack, constants,
                     )  # fmt: skip
                     end = max(end, start + (work.issue + ends + hops + (loads - 2) * drain) / 2)

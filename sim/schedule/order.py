@@ -21,6 +21,7 @@ from sim.arrays.network_input import gathered
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.schedule_columns import (
     AFTER,
+    ALL_COLUMNS,
     FINAL,
     IMAGE,
     KIND,
@@ -34,6 +35,8 @@ from sim.arrays.schedule_columns import (
     QUEUE,
     ROUND,
     SAVE,
+    SOURCES,
+    SPREAD,
     STORE,
     STORE_ROW,
     WAIT_DRAIN,
@@ -136,7 +139,7 @@ def list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, cl
         together,
         saved,
         sets_of(plan),
-        hw.lanes // plan[LayerPlan.PIXELS],
+        hw.lanes // plan[LayerPlan.PIXELS] * max(1, plan[LayerPlan.SPREAD]),
         groups_of(source[TensorColumn.CHANNELS], hw.simd),
         groups_of(target[TensorColumn.CHANNELS], hw.simd),
     )
@@ -240,6 +243,8 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
         plane = plan[LayerPlan.IN2_PLANE if operand else LayerPlan.IN_PLANE]
         for copy in range(turn.low * pes, turn.high * pes):
             image, pe_y, pe_x = copy // pes, copy % pes // hw.pes_x, copy % pes % hw.pes_x
+            if plan[LayerPlan.IN_STRIPS] and pe_x > 0:
+                continue
             y, x = _first_output(plan, hw, p, pe_y, pe_x)
             if op == ExecuteOp.POOL:
                 y, x = pe_y * in_y, pe_x * in_x
@@ -265,6 +270,7 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
             if not some:
                 continue
             row[KIND] = LoadKind.TILE
+            row[ALL_COLUMNS] = plan[LayerPlan.IN_STRIPS]
             row[IMAGE], row[PE_Y], row[PE_X] = image, pe_y, pe_x
             require(listing, row, Queue.EXECUTE, listing.numbers[EXECUTED])
             require(listing, row, Queue.STORE, listing.numbers[STORED])
@@ -302,6 +308,8 @@ def _execute(listing, turn, hw, r, first, last, place, low, begins):
         row[FINAL] = r == last and place == turn.sets - 1
         if not row[SAVE]:
             row[LANES] = active
+            if row[SPREAD]:
+                row[SOURCES] = ceil_div(active, hw.lanes // row[PIXELS])
         # between two images' sets lies a whole interval, as between two sets of an image
         one_set = row[WINDOW_ROWS] == 1 and row[WINDOW_COLUMNS] <= row[PIXELS]
         follows = place % plan[LayerPlan.SPLITS] > 0 and high - low == 1 and one_set
@@ -318,13 +326,17 @@ def _store_tiles(listing, turn, tp, hw, p, first):
     pes = hw.pes_y * hw.pes_x
     group = first * turn.per_round
     groups = min(plan[LayerPlan.CHUNK] * turn.per_round, turn.out_groups - group)
+    strip = tp[turn.number + 1, TensorPlan.STRIPS] == 1
+    columns = turn.target[TensorColumn.WIDTH] if strip else plan[LayerPlan.TILE_X]
     for copy in range(turn.low * pes, turn.high * pes):
         image, pe_y, pe_x = copy // pes, copy % pes // hw.pes_x, copy % pes % hw.pes_x
+        if strip and pe_x > 0:
+            continue
         y, x = _first_output(plan, hw, p, pe_y, pe_x)
         row = listing.rows[begin(listing, Queue.STORE, turn.number)]
         if not tile_fields(
             row, turn.target, tp[turn.number + 1], hw.bus_bytes, image * turn.out_groups + group,
-            groups, y, x, plan[LayerPlan.TILE_Y], plan[LayerPlan.TILE_X],
+            groups, y, x, plan[LayerPlan.TILE_Y], columns,
             plan[LayerPlan.OUT_ADDRESS] + (image - turn.low) * turn.depth,
             plan[LayerPlan.OUT_ROW], plan[LayerPlan.OUT_PLANE],
         ):  # fmt: skip

@@ -16,10 +16,8 @@ from sim.arrays.schedule_columns import (
     HOLD,
     INTERVAL,
     KIND,
-    LANES,
     LAYER,
     OP,
-    PARAMETER_ROWS,
     PIXELS,
     QUEUE,
     ROW_LEAD,
@@ -28,7 +26,6 @@ from sim.arrays.schedule_columns import (
     STREAM_BEATS,
     VECTOR_BEATS,
     WAIT_DRAIN,
-    WEIGHT_ROWS,
     WINDOW_COLUMNS,
     WINDOW_ROWS,
 )
@@ -39,6 +36,7 @@ from sim.schedule.order import list_turn
 from sim.spec.descriptor import LoadKind, LoadStore, Queue
 from sim.timing.calibration import Constant, MemoryColumn
 from sim.timing.cycles import clock_at_doorbell, totals
+from sim.timing.transfers import stored_turns
 
 __all__ = ["build_schedule", "time_schedule", "weigh_schedule"]
 
@@ -150,9 +148,8 @@ def weigh_schedule(rows, count, hw):
             computed[i] += sets * row[INTERVAL] + bands * row[ROW_LEAD] + row[HOLD]
             computed[i] += DRAIN_CYCLES * row[WAIT_DRAIN]
         elif row[QUEUE] == Queue.LOAD and row[KIND] == LoadKind.WEIGHTS:
-            own = row[LANES] * (row[PARAMETER_ROWS] + row[WEIGHT_ROWS])
             if row[STORE] == LoadStore.READ:
-                stored[i] += own
+                stored[i] += stored_turns(row)
             else:
                 weights[i] += row[STREAM_BEATS] * hw.bus_bytes
         else:

@@ -7,6 +7,7 @@ from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.schedule_columns import (
     ADDRESS,
     COLS,
+    COLUMN_LANES,
     GATHER,
     GROUP_STRIDE,
     GROUPS,
@@ -95,7 +96,10 @@ def weights_fields(row, layer, plan, source, target, hw, per_round, r, k):
     row[STREAM_BEATS] = stream_beats(active, row[PARAMETER_ROWS], own, tail, hw)
     row[TAIL_BEATS] = tail_beats(tail, hw)
     row[TAIL_ROWS] = tail_rows(tail, row[PARAMETER_ROWS], hw)
-    step = 1 if shared else per_round
+    lanes = hw.lanes // plan[LayerPlan.PIXELS]
+    step = 1 if shared else lanes
+    if plan[LayerPlan.SPREAD] > 0 and not shared:
+        row[COLUMN_LANES] = lanes
     for lane in range(0, hw.lanes, step):
         row[LANE_MASK] |= 1 << lane
 

@@ -119,8 +119,18 @@ LOAD_FIELDS = (
     Field("length", 8, "gather: bytes of a vector, 1 … S"),
     Field("pad_value", 8, "gather: byte of a vector outside of its row", signed=True),
     Field("half", 1, "weights: register-file and parameter half"),
-    Field("lanes", 4, "weights: blocks in the stream, 1 … L, each with its own rows"),
+    Field(
+        "lanes",
+        7,
+        "weights: blocks in the stream, each with its own rows: 1 … L, or column_lanes · pes_x",
+    ),
     Field("lane_mask", 8, "weights: lanes that take block 0; one lane further for every block"),
+    Field(
+        "column_lanes",
+        4,
+        "weights: blocks of a PE column, whose rows take turns with those of the other columns; "
+        "0: all columns take all blocks",
+    ),
     Field("parameter_rows", 3, "weights: requantization rows that come first per block, 0 … 4"),
     Field("weight_rows", 16, "weights: register-file rows per block after them"),
     Field("stream_beats", 28, "weights: bus beats of all blocks"),
@@ -136,6 +146,7 @@ LOAD_FIELDS = (
         "weights: LoadStore: from memory, from memory and to the store, or from the store",
     ),
     Field("store_row", 20, "weights: first row in the weight store"),
+    Field("all_columns", 1, "tile: all PEs of row pe_y take it"),
 )
 
 STORE_FIELDS = _TRANSFER_FIELDS
@@ -144,7 +155,11 @@ EXECUTE_FIELDS = (
     Field("op", 2, "ExecuteOp"),
     Field("wait_drain", 1, "start only when the pipeline behind the issue stage is empty"),
     Field("half", 1, "register-file and parameter half to use"),
-    Field("lanes", 4, "banks that store, from out_bank on, 0 … L / pixels"),
+    Field(
+        "lanes",
+        7,
+        "banks that store, from out_bank on, 0 … L / pixels; with spread of all sources together",
+    ),
     Field(
         "pixels",
         4,
@@ -159,7 +174,7 @@ EXECUTE_FIELDS = (
     ),
     Field("maximum", 1, "DEPTHWISE: the largest tap in place of the weighted sum"),
     Field("window", 1, "DEPTHWISE: four taps per cycle from the window ring, not one"),
-    Field("hold", 7, "idle cycles after the last window"),
+    Field("hold", 8, "idle cycles after the last window"),
     Field(
         "band_rows",
         5,
@@ -198,6 +213,22 @@ EXECUTE_FIELDS = (
         "vector address of output pixel (0, 0), of this descriptor, in every stored bank",
     ),
     Field("out_row", 12, "vectors between output rows"),
+    Field(
+        "sources",
+        4,
+        "PE columns whose vectors each PE of their row stores, in turn, 1 … pes_x; 0: only its own",
+    ),
+    Field(
+        "spread",
+        1,
+        "sources have their own channel groups, L / pixels each, not their own pixels; POOL sums rows",
+    ),
+    Field(
+        "source_stride",
+        16,
+        "vectors from the output of a source to the next one's; with spread from the last bank to bank 0",
+    ),
+    Field("column_stride", 16, "vectors from the taps that a PE column reads to the next one's"),
     Field("halo_top", 3, "rows that the output keeps of its northern neighbour's tile"),
     Field("halo_bottom", 3, "rows that the output keeps of its southern neighbour's tile"),
     Field("halo_left", 3, "columns that the output keeps of its western neighbour's tile"),

@@ -29,6 +29,8 @@ from sim.arrays.schedule_columns import (
     QUEUE,
     ROW_LEAD,
     SAVE,
+    SOURCES,
+    SPREAD,
     TILE_COLUMNS,
     TILE_ROWS,
     WAIT_DRAIN,
@@ -148,8 +150,11 @@ def _arrival(fetch, constants, request):
 @in_place
 def _last_stores(row):
     """Store cycles of a descriptor's last set of windows."""
-    if row[SAVE] or row[OP] == ExecuteOp.POOL:
+    if row[SAVE]:
         return 1
+    sources = max(1, row[SOURCES])
+    if row[OP] == ExecuteOp.POOL:
+        return sources
     down, across = set_shape(row[OP], row[PIXELS])
     top = (row[WINDOW_ROWS] - 1) // down * down
     left = (row[WINDOW_COLUMNS] - 1) // across * across
@@ -160,13 +165,14 @@ def _last_stores(row):
         row[FIRST_ROW] + top,
         row[WINDOW_ROWS] - top,
     )
-    return rows * served(
+    columns = served(
         row[TILE_COLUMNS],
         row[HALO_LEFT],
         row[HALO_RIGHT],
         row[FIRST_COLUMN] + left,
         row[WINDOW_COLUMNS] - left,
     )
+    return rows * columns * sources
 
 
 @in_place
@@ -180,7 +186,8 @@ def execute_durations(row, hw, constants):
         cycles += ceil_div(row[WINDOW_ROWS], row[BAND_ROWS]) * row[ROW_LEAD]
     drain = constants[DRAINS[op]]
     if op == ExecuteOp.POOL:
-        cycles += constants[Constant.POOL_HOP] * (hw.pes_x + hw.pes_y - 2)
+        columns = 0 if row[SPREAD] else hw.pes_x - 1
+        cycles += constants[Constant.POOL_HOP] * (columns + hw.pes_y - 1)
     elif op == ExecuteOp.CONV:
         drain += row[PIXELS] - 1
     return cycles + row[HOLD], cycles + drain + _last_stores(row)

@@ -11,7 +11,7 @@ from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 from sim.timing.calibration import Constant
 from sim.timing.dram import DramParameter
 from sim.timing.gathering import completed, fills_beats, held, segment
-from sim.timing.transfers import idle, last_stored_row, paced, segments, stored_rows
+from sim.timing.transfers import idle, last_stored_row, paced, segments, stored_turns
 
 __all__ = [
     "ADDRESSED",
@@ -121,7 +121,7 @@ def wait_for_turn(port, i, row, begin):
     """Put schedule row `i`, which reads the weight store and began in cycle `begin`, in line."""
     own = port.turns[port.unit[WAITING] % len(port.turns)]
     own[TURN_OF], own[TURN_BEGIN] = i, begin
-    own[TURN_ROWS], own[TURN_AFTER] = stored_rows(row), port.unit[BURSTS]
+    own[TURN_ROWS], own[TURN_AFTER] = stored_turns(row), port.unit[BURSTS]
     port.unit[WAITING] += 1
 
 

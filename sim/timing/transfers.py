@@ -15,6 +15,7 @@ import numpy as np
 from sim.arrays.geometry import ceil_div
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.schedule_columns import (
+    COLUMN_LANES,
     GROUPS,
     KIND,
     LANES,
@@ -55,6 +56,7 @@ __all__ = [
     "segments",
     "store",
     "stored_rows",
+    "stored_turns",
     "transfer_bytes",
 ]
 
@@ -81,13 +83,22 @@ def stored_rows(row):
 
 
 @in_place
+def stored_turns(row):
+    """Cycles in which a LOAD reads the weight store: the rows of all PE columns' blocks at once."""
+    blocks = row[LANES]
+    if row[COLUMN_LANES] > 0:
+        blocks = min(blocks, row[COLUMN_LANES])
+    return blocks * (row[PARAMETER_ROWS] + row[WEIGHT_ROWS])
+
+
+@in_place
 def last_stored_row(rows, constants, begin, end):
     """Cycle in which a LOAD reads its last row from the weight store, in the accelerator's cycles.
 
     Parameters
     ----------
     rows : int
-        Of :func:`stored_rows`.
+        Cycles that it reads, of :func:`stored_turns`.
     constants : int64[n]
     begin : int
         Cycle in which it starts.
@@ -321,7 +332,7 @@ def load(row, hw, constants, state, begin):
     overhead = constants[Constant.LOAD_OVERHEAD]
     if reads_store(row):
         start = constants[Constant.LOAD_REQUEST]
-        end = last_stored_row(stored_rows(row), constants, begin, state[END] + start) - start
+        end = last_stored_row(stored_turns(row), constants, begin, state[END] + start) - start
         state[END] = end
         state[STORED] += stored_rows(row)
         room = _finish(state, constants, end + overhead, outstanding, constants[Constant.LOAD_ROOM])

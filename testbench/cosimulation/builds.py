@@ -26,6 +26,13 @@ VPI_SOURCES = ("verilated_vpi",)
 EXECUTABLE = "harness"
 
 
+HELD = """
+    // No edge before the clock's first, and no cycle before the reset
+    top->clk = 0;
+    top->aresetn = 0;
+"""
+"""Text behind the construction of the port bench, whose inputs would begin with any values."""
+
 COVERED = """#undef VM_COVERAGE
 #define VM_COVERAGE 1
 #include "verilated_cov.h"
@@ -56,6 +63,7 @@ def build_port_bench(
         top=names.top,
         verilog=emit_once(config, root, chosen) + bound_rules(config),
         first=COVERED if coverage else "",
+        held=HELD,
         control=f'public_flat_rw -module "{names.top}" -var "*"\n'
         f'public_flat_rd -module "{memories}" -var "{MEMORY}"\n',
         headers={"axi_report.h": template_text("axi_report.h")},
@@ -131,6 +139,7 @@ def _build(
     view: View,
     waves: bool,
     optimize: bool,
+    held: str = "",
     flags: tuple[str, ...] = (),
     sources: tuple[str, ...] = (),
 ) -> Path:
@@ -139,6 +148,9 @@ def _build(
     share = Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"
     traced = "#undef VM_TRACE\n#define VM_TRACE 1\n" if waves else ""
     program = share.read_text(encoding="utf-8").replace("Vtop", f"V{top}")
+    constructed = f'top(new V{top}(""));'
+    assert program.count(constructed) == 1
+    program = program.replace(constructed, constructed + held)
     main = f'{traced}{first}#include "axi_report.h"\n{program}'
     recipe = (*BUILD_RECIPE, toolchain_version(), view, str(optimize))
     installed = (metadata.version("cocotb"), str(libraries))

@@ -258,12 +258,15 @@ def probe_activations(
 def _tiles(config: AcceleratorConfig, probe: Probe, tensor: NDArray[np.int8]) -> bytes:
     """Bytes [pe_y][pe_x][group][row][column][S] of a probe, 0 where the tensor has ended."""
     s = config.vector_bytes
-    shape = (config.pes_y * probe.rows, config.pes_x * probe.columns, probe.groups * s)
+    columns = config.pes_x if probe.pitch_x else 1
+    shape = (config.pes_y * probe.rows, columns * probe.columns, probe.groups * s)
     block = np.zeros(shape, np.int8)
     part = tensor[probe.origin_y :, probe.origin_x :, probe.group_start * s :]
     part = part[: shape[0], : shape[1], : shape[2]]
     block[: part.shape[0], : part.shape[1], : part.shape[2]] = part
     split = block.reshape(
-        config.pes_y, probe.rows, config.pes_x, probe.columns, probe.groups, s
+        config.pes_y, probe.rows, columns, probe.columns, probe.groups, s
     )  # [pe_y][row][pe_x][column][group][S]
+    # PEs of a row hold the same strip
+    split = np.repeat(split, config.pes_x // columns, axis=2)
     return split.transpose(0, 2, 4, 1, 3, 5).tobytes()

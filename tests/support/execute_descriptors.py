@@ -1,5 +1,6 @@
 """EXECUTE descriptors made by hand: their sets of windows, their stores, the interval they need."""
 
+import random
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -15,6 +16,8 @@ __all__ = [
     "pixel_window",
     "ring_pitch",
     "set_stores",
+    "share_rows",
+    "source_banks",
     "window_sets",
 ]
 
@@ -65,11 +68,15 @@ def pixel_window(d: Descriptor, row: int, column: int, pixel: int) -> tuple[int,
 
 
 def set_stores(d: Descriptor, row: int, column: int, count: int) -> list[tuple[int, int, int]]:
-    """Return the stores of a set as (pixel, dy, dx), in order."""
+    """Return the stores of a set as (pixel, dy, dx), in order.
+
+    Where PEs store the vectors of their row, dx is the source's column.
+    """
+    sources = list(range(d["sources"]))
     if d["save"]:
         return [(0, 0, 0)]
     if d["op"] == ExecuteOp.POOL:
-        return [(pixel, 0, 0) for pixel in range(count)]
+        return [(pixel, 0, dx) for pixel in range(count) for dx in sources or [0]]
     stores = []
     for pixel in range(count):
         y, x = pixel_window(d, row, column, pixel)
@@ -77,7 +84,7 @@ def set_stores(d: Descriptor, row: int, column: int, count: int) -> list[tuple[i
         east, west = x < d["halo_right"], x >= d["tile_columns"] - d["halo_left"]
         south, north = y < d["halo_bottom"], y >= d["tile_rows"] - d["halo_top"]
         for dy in [0] + [1] * south + [-1] * north:
-            stores += [(pixel, dy, dx) for dx in [0] + [1] * east + [-1] * west]
+            stores += [(pixel, dy, dx) for dx in sources or [0] + [1] * east + [-1] * west]
     return stores
 
 
@@ -122,6 +129,31 @@ def _in_time(d: Descriptor, band: range, columns: range, interval: int, lead: in
                 if read.get(place, 0) > end - steps + tap // 4:
                     return False
     return len(order) <= lead + -(-len(band) // d["pixels"]) * interval
+
+
+def source_banks(config: AcceleratorConfig, d: Descriptor, source: int) -> tuple[int, range]:
+    """Return how far beyond ``out_address`` a source's vectors go, and their banks."""
+    group = config.compute_lanes // d["pixels"]
+    if not d["spread"]:
+        return source * d["source_stride"], range(d["out_bank"], d["out_bank"] + d["lanes"])
+    turns, bank = divmod(d["out_bank"] + source * group, config.compute_lanes)
+    lanes = min(group, d["lanes"] - source * group)
+    return turns * d["source_stride"], range(bank, bank + lanes)
+
+
+def share_rows(rng: random.Random, config: AcceleratorConfig, d: Descriptor) -> None:
+    """Let the PEs of a row store each other's vectors; ``lanes`` and ``out_bank`` are drawn."""
+    group = config.compute_lanes // d["pixels"]
+    d["sources"] = rng.randint(1, config.pes_x)
+    d |= {"halo_left": 0, "halo_right": 0}
+    if d["op"] != ExecuteOp.ADD and rng.random() < 0.6:
+        d["spread"] = 1
+        d["lanes"] = rng.randint((d["sources"] - 1) * group + 1, d["sources"] * group)
+        d["out_bank"] = rng.randrange(d["pixels"]) * group
+    if d.get("save"):
+        d["lanes"] = 0
+    d["source_stride"] = rng.randint(1, 5)
+    d["column_stride"] = rng.randrange(6)
 
 
 def group_quads(config: AcceleratorConfig, d: Descriptor) -> list[range]:

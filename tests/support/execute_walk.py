@@ -10,6 +10,7 @@ from execute_descriptors import (
     pixel_window,
     ring_pitch,
     set_stores,
+    source_banks,
     window_sets,
 )
 from hwgen.gateware.execute.unit import ExecuteUnit
@@ -27,7 +28,7 @@ def durations(config: AcceleratorConfig, d: Descriptor) -> tuple[int, int]:
     sets = list(window_sets(d))
     cycles = len(sets) * d["initiation_interval"] + len(bands(d)) * d["row_lead"]
     if d["op"] == ExecuteOp.POOL:
-        cycles += 4 * (config.pes_x + config.pes_y - 2)
+        cycles += 4 * (config.pes_y - 1 + (0 if d["spread"] else config.pes_x - 1))
     skew = d["pixels"] - 1 if d["op"] == ExecuteOp.CONV else 0
     stores = len(set_stores(d, *sets[-1]))
     return cycles + d["hold"], cycles + skew + ExecuteUnit.DRAIN + stores
@@ -45,6 +46,7 @@ class Walk:
         self.events: Events = defaultdict(dict)
         # First position of the ring behind all windows so far, and of the present column of windows
         self.free = self.base = 0
+        self._depth = 1 << (config.bank_depth - 1).bit_length()
 
     def put(self, cycle: int, **fields: int) -> None:
         """Expect values of control fields in a cycle, each field once."""
@@ -84,7 +86,8 @@ class Walk:
         self.put(
             cycle,
             read_enable=lanes.pop("enable"),
-            read_address=address % (1 << (self.config.bank_depth - 1).bit_length()),
+            read_address=address % self._depth,
+            column_stride=d["column_stride"] % self._depth,
             inject=inject,
         )
         if inject:
@@ -244,7 +247,7 @@ class Walk:
         if d["save"]:
             self.put(end + 6, save=1, save_row=d["accumulator_row"] + index)
         if d["op"] == ExecuteOp.POOL:
-            hops = [(0, x) for x in reversed(range(config.pes_x - 1))]
+            hops = [] if d["spread"] else [(0, x) for x in reversed(range(config.pes_x - 1))]
             hops += [(1, y) for y in reversed(range(config.pes_y - 1))]
             for vertical, receiver in hops:
                 for cycle in range(end + 7, end + 11):
@@ -261,15 +264,23 @@ class Walk:
 
         row, column, _ = place
         group = config.compute_lanes // d["pixels"]
-        written = ((1 << d["lanes"]) - 1) << d["out_bank"]
+        shares = d["sources"] > 0 and not d["save"]
         for number, (pixel, dy, dx) in enumerate(set_stores(d, *place)):
             push = end + 16 + number
             mask = (1 << (group - 1).bit_length()) - 1
             self.put(push, push=1, take_mask=mask, take_base=pixel * group)
-            self.put(push, from_east=dx == 1, from_west=dx == -1)
+            further = dx * d["tile_columns"]
+            banks = range(d["out_bank"], d["out_bank"] + d["lanes"])
+            self.put(push, from_row=shares)
+            if shares:
+                further, banks = source_banks(config, d, dx)
+                self.put(push, source=dx)
+            else:
+                self.put(push, from_east=dx == 1, from_west=dx == -1)
+            written = sum(1 << bank for bank in banks)
             self.put(push + 1, write_enable=written)
             if written:
                 y, x = pixel_window(d, row, column, pixel)
-                y, x = y + dy * d["tile_rows"], x + dx * d["tile_columns"]
+                y, x = y + dy * d["tile_rows"], x + further
                 address = (d["out_address"] + y * d["out_row"] + x) % self.config.bank_depth
                 self.put(push + 1, write_address=address, from_south=dy == 1, from_north=dy == -1)

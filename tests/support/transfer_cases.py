@@ -85,7 +85,8 @@ def draw_gather(generator: random.Random, config: AcceleratorConfig, beats: int)
 
 def draw_weights(generator: random.Random, config: AcceleratorConfig, beats: int) -> dict[str, int]:
     """Draw a weight stream of up to about ``beats`` beats."""
-    lanes = generator.randint(1, config.compute_lanes)
+    own = generator.choice([0, generator.randint(1, config.compute_lanes)])
+    lanes = generator.randint(1, own * config.pes_x or config.compute_lanes)
     most = beats * config.bus_bytes // (lanes * config.row_bytes)
     rows = generator.randint(1, max(1, min(most, config.weight_rows)))
     parameter_rows = generator.randint(0, min(4, rows))
@@ -99,6 +100,7 @@ def draw_weights(generator: random.Random, config: AcceleratorConfig, beats: int
         "address": generator.randrange(6000 // config.bus_bytes) * config.bus_bytes,
         "lanes": lanes,
         "lane_mask": 1,
+        "column_lanes": own,
         "parameter_rows": parameter_rows,
         "weight_rows": rows - parameter_rows,
     }

@@ -188,6 +188,11 @@ def _constant(value: str) -> Term:
     return lambda of: value
 
 
+def _taken(write: str) -> Term:
+    """Lanes of the one column that take a row."""
+    return lambda of: f"{of(write)} & {of('row_columns')} & {of('row_lanes')}"
+
+
 def _window(vector: int, byte: int) -> Term:
     """Byte of one of the vectors that the ring gives; the same multiplexers as in the ring."""
 
@@ -249,6 +254,8 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         ("finished[0]", f"{_UNIT}output_value"),
         ("later", f"{_LANE}requantizer.later"),
         ("control_reduce_index", "distributor.reduce_index"),
+        ("control_source", "distributor.source"),
+        ("read_address[0]", "distributor.read_address__0"),
         ("tile_write_valid", "distributor.tile_write_enable__0"),
         ("tile_read_valid", "distributor.tile_read_enable__0"),
         ("tile_bank_valid", "pe_0_0.selected_0"),
@@ -270,10 +277,10 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         if name.startswith("control_"):
             terms[name] = _whole(f"distributor.pe_{name.replace('control_', 'control__', 1)}")
     reverse: dict[str, Term] = {
-        "distributor.weight_write": lambda of: f"{of('weight_write')} & {of('row_lanes')}",
-        "distributor.parameter_write": lambda of: f"{of('parameter_write')} & {of('row_lanes')}",
+        "distributor.weight_write__0": _taken("weight_write"),
+        "distributor.parameter_write__0": _taken("parameter_write"),
         "distributor.row_write_address": _whole("row_address"),
-        "distributor.weight_write_data": (
+        "distributor.weight_write_data__0": (
             lambda of: f"{{ {', '.join(of(f'row[{unit}]') for unit in (3, 2, 1, 0))} }}"
         ),
         "pe_0_0.tile_read_data": (

@@ -26,7 +26,7 @@ from testbench.cases.random_networks import Case, draw_cases
 
 @cache
 def cases() -> list[Case]:
-    return draw_cases(30, TINY, 41) + draw_cases(15, EDGE, 41, max_macs=8192) + draw_stress(60, 41)
+    return draw_cases(30, TINY, 41) + draw_cases(15, EDGE, 41, max_macs=8192) + draw_stress(90, 41)
 
 
 def schedule_of(case: Case) -> Mapped:
@@ -52,25 +52,25 @@ def in_beats(row: bytes, config: AcceleratorConfig) -> bytes:
 
 def group_parameters(
     layer: Layer, source: TensorSpec, group: int, config: AcceleratorConfig
-) -> bytes:
+) -> list[bytes]:
     """Four rows of records; a row without a channel is a beat of zeros."""
     simd, whole = config.simd_units, 10 * (config.simd_units // 4)
-    rows = b""
+    rows = []
     for first in range(group * simd, (group + 1) * simd, simd // 4):
         row = b""
         for k in range(first, min(first + simd // 4, layer.output.channels)):
             own = layer.weights[..., k] if layer.kind is LayerKind.DEPTHWISE else layer.weights[k]
             bias = int(layer.bias[k]) - source.zero_point * int(own.astype(int).sum())
             row += record(bias, int(layer.multiplier[k]), int(layer.shift[k]))
-        rows += in_beats(row.ljust(whole if row else 1, b"\0"), config)
+        rows.append(in_beats(row.ljust(whole if row else 1, b"\0"), config))
     return rows
 
 
-def of_channels(rows: bytes, layer: Layer, group: int, config: AcceleratorConfig) -> bytes:
+def of_channels(rows: bytes, layer: Layer, group: int, config: AcceleratorConfig) -> list[bytes]:
     """Weight rows of a group without the channels that it does not have, in whole beats."""
     own = min(config.simd_units, layer.output.channels - group * config.simd_units)
     cut = [rows[at : at + 4 * own] for at in range(0, len(rows), config.row_bytes)]
-    return b"".join(in_beats(row, config) for row in cut)
+    return [in_beats(row, config) for row in cut]
 
 
 def conv_rows(
@@ -126,20 +126,30 @@ def expected_stream(case: Case, mapped: Mapped, index: int) -> bytes:
     config, layer, plan = case.config, mapped.network.layers[index], mapped.layer_plan[index]
     simd = config.simd_units
     source = mapped.network.tensors[layer.inputs[0]]
-    per_round = config.compute_lanes // int(plan[LayerPlan.PIXELS])
+    lanes, spread = config.compute_lanes // int(plan[LayerPlan.PIXELS]), int(plan[LayerPlan.SPREAD])
+    per_round = lanes * max(1, spread)
     groups = range(-(-layer.output.channels // simd))
     stream = b""
     for first in groups[::per_round]:
         for split in range(int(plan[LayerPlan.SPLITS])):
+            blocks = []
             for group in groups[first : first + per_round]:
+                block: list[bytes] = []
                 if split == plan[LayerPlan.SPLITS] - 1:
-                    stream += group_parameters(layer, source, group, config)
+                    block += group_parameters(layer, source, group, config)
                 if layer.kind is LayerKind.DEPTHWISE:
                     own = depthwise_rows(layer, group, simd)
                 else:
                     rows, columns, steps = split_ranges(layer, plan, split)
                     own = conv_rows(layer, group, simd, (rows, columns), steps)
-                stream += of_channels(own, layer, group, config)
+                block += of_channels(own, layer, group, config)
+                blocks.append(block)
+            turns = [[block] for block in blocks]
+            if spread:
+                turns = [blocks[lane::lanes] for lane in range(lanes)]
+            for column_blocks in turns:
+                for at in range(max(map(len, column_blocks), default=0)):
+                    stream += b"".join(b[at] for b in column_blocks)
     return stream
 
 
@@ -158,8 +168,9 @@ def test_streams_hold_rounds_splits_and_groups_in_the_order_of_the_loads() -> No
             seen["splits"] += plan[LayerPlan.SPLITS] > 1
             seen["pixels"] += plan[LayerPlan.PIXELS] > 1
             seen["rounds"] += plan[LayerPlan.ROUNDS] > 1
+            seen["spread"] += plan[LayerPlan.SPREAD] > 1
     assert all(seen[kind] > 3 for kind in ("conv", "depthwise", "fully_connected"))
-    assert all(seen[trait] > 10 for trait in ("splits", "pixels", "rounds"))
+    assert all(seen[trait] > 10 for trait in ("splits", "pixels", "rounds", "spread"))
 
 
 @pytest.mark.parametrize("config", [TINY.default, EDGE.default])

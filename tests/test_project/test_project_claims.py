@@ -3,6 +3,7 @@
 import json
 import re
 import runpy
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,8 +137,34 @@ def known_figures() -> dict[str, set[str]]:
             *(f"{len(space):,}" for space in SPACE_NAMES.values()),
             f"{len(TINY) // len(TINY.values['weight_store_kb']):,}",
             *(f"{TABLE_POINTS:,}", f"{regret['WITHIN']:.0%}".replace("%", " %")),
+            *fashion_figures(),
         },
         "docs/security.md": {"10 s"},  # tests/test_project_security.py
+    }
+
+
+def fashion_figures() -> set[str]:
+    """Figures of Fashion-MNIST on the page on searches, outside of its table."""
+    script, measured = runpy.run_path(str(BENCHMARKS / "fashion.py")), results("fashion")
+    task = tomllib.loads(script["_BASE"].partition("[network]")[0])["task"]
+    alone = [row for key, row in measured["runs"].items() if key.startswith("hardware:0")]
+    small = [row["cycles"] for key, row in measured["runs"].items() if key[0] in "jn"]
+    images = [row["trained_images"] for row in measured["spent"].values()]
+    assert measured["rtl"]["mismatched_cycles"] == measured["rtl"]["mismatched_activations"] == 0
+    counts = (
+        *(
+            task["train_limit"],
+            task["test_limit"],
+            measured["rtl"]["images"],
+            min(small),
+            max(small),
+        ),
+        *(measured["reference"]["cycles"], min(row["cycles"] for row in alone)),
+        measured["rtl"]["measured_cycles"],
+    )
+    return {
+        *(f"{count:,}" for count in counts),
+        f"{max(images) / min(images) - 1:.0%}".replace("%", " %"),
     }
 
 

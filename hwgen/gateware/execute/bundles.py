@@ -83,7 +83,10 @@ def window_layout(config: AcceleratorConfig) -> data.StructLayout:
     Bit p of ``pixels`` tells whether pixel p exists; bit p of ``east``, ``west``, ``south`` and ``north``
     which neighbours' vectors are stored besides the PE's own; ``row_span`` and ``column_span`` how far
     from its own row and column the vectors of vertical and horizontal neighbours go, ``pixel_span`` how far
-    from a pixel's the next pixel's. ``lane_mask`` is the number of lanes per pixel, less 1.
+    from a pixel's the next pixel's. ``lane_mask`` is the number of lanes per pixel, less 1. ``broadcast``: every PE stores
+    the vectors of its row's PEs up to column ``last_source``. With ``spread`` a source has the next lanes
+    per pixel of ``groups`` in banks from ``bank`` on; ``source_span`` is the step beyond the last bank, or
+    without ``spread`` from each source to the next.
     """
     address = unsigned(address_bits(config.bank_depth))
     lanes = unsigned(config.compute_lanes)
@@ -94,6 +97,12 @@ def window_layout(config: AcceleratorConfig) -> data.StructLayout:
             "sum": unsigned(1),
             "post": unsigned(3),
             "banks": lanes,
+            "broadcast": unsigned(1),
+            "last_source": unsigned(address_bits(config.pes_x)),
+            "source_span": address,
+            "spread": unsigned(1),
+            "groups": unsigned(7),
+            "bank": unsigned(address_bits(config.compute_lanes)),
             "lane_mask": unsigned(address_bits(config.compute_lanes)),
             "pixels": lanes,
             "address": address,

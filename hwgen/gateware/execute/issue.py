@@ -34,7 +34,7 @@ class IssueStage(wiring.Component):
 
     With N sets of II cycles, in B bands of `band_rows` rows, a descriptor that starts in cycle s occupies
     the stage until cycle s + N · II + B · `row_lead` + R + `hold`, its `issue_end`, with
-    R = 4 · (`pes_x` + `pes_y` - 2), the reduction, for POOL and 0 else. CONV's steps and ends of
+    R = 4 · (`pes_x` + `pes_y` - 2), the reduction, for POOL (4 · (`pes_y` - 1) with `spread`) and 0 else. CONV's steps and ends of
     sets come P - 1 cycles after the reads of pixel 0; the others' with the reads.
 
     Latency: 1 cycle from `command` to the first read. The next command may start with `issue_end`.
@@ -97,7 +97,7 @@ class IssueStage(wiring.Component):
         state = Signal(_State)
         running, start, last_cycle, end = Signal(), Signal(), Signal(), Signal()
         remaining = Signal(21)
-        hold_left = Signal(7)
+        hold_left = Signal(8)
         reduces, reduced = Signal(), Signal()
 
         # Sequence: all sets, POOL's reduction, the hold
@@ -117,7 +117,8 @@ class IssueStage(wiring.Component):
         if config.pes > 1:
             m.submodules.reduction = reduction = ReductionSequencer(config)
             m.d.comb += [
-                reduces.eq(d.op == ExecuteOp.POOL),
+                reduces.eq((d.op == ExecuteOp.POOL) & ~(d.spread & (config.pes_y == 1))),
+                reduction.rows_only.eq(d.spread),
                 reduced.eq(reduction.end),
                 reduction.enable.eq(self.reduce),
                 self.vertical.eq(reduction.vertical),
@@ -324,6 +325,12 @@ class IssueStage(wiring.Component):
             window.sum.eq(d.op == ExecuteOp.ADD),
             window.post.eq(d.post),
             window.banks.eq(banks << d.out_bank),
+            window.broadcast.eq(d.sources.any() & ~d.save),
+            window.last_source.eq(d.sources - 1),
+            window.source_span.eq(d.source_stride),
+            window.spread.eq(d.spread),
+            window.groups.eq(d.lanes),
+            window.bank.eq(d.out_bank),
             window.lane_mask.eq(self._lane_mask),
             window.pixels.eq(chosen.pixels),
             window.address.eq(chosen.out_address),

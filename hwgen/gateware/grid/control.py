@@ -20,6 +20,7 @@ __all__ = [
     "PeControl",
     "row_address_bits",
     "row_write_layout",
+    "rows_at_once",
     "tile_read_layout",
     "tile_write_layout",
 ]
@@ -71,7 +72,7 @@ def _lane_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
 
 
 def _pe_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
-    """Fields that a PE uses, without those of `pad` and `receive`, which differ between PEs."""
+    """Fields that a PE uses, without `pad`, `receive` and `shares`, which differ between PEs."""
     lanes = config.compute_lanes
     index = unsigned(address_bits(lanes))
     lane_shapes = _lane_shapes(config)
@@ -90,6 +91,7 @@ def _pe_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
         "push": unsigned(1),
         "from_east": unsigned(1),
         "from_west": unsigned(1),
+        "from_row": unsigned(1),
         "write_enable": unsigned(lanes),
         "write_address": unsigned(address_bits(config.bank_depth)),
         "from_south": unsigned(1),
@@ -186,9 +188,11 @@ class PeControl(wiring.Signature):
         With `reduce`: the neighbour is the southern PE, not the eastern PE.
     receive
         With `reduce`: this PE adds what its neighbour shifts out.
-    push, take_mask, take_base, from_east, from_west
+    push, take_mask, take_base, from_east, from_west, from_row
         e + 17 …: bank b takes the output vector of lane ``(b & take_mask) | take_base``, of this PE
-        unless a neighbour is named.
+        unless a neighbour is named; with `from_row` what the row's bus has.
+    shares
+        With `push`: the row's bus has this PE's vectors.
     write_enable, write_address, from_south, from_north
         One cycle after `push`: store that vector, or the vector that a vertical neighbour took.
     """
@@ -198,7 +202,7 @@ class PeControl(wiring.Signature):
         members: dict[str, Any] = _pe_shapes(config)
         super().__init__(
             {name: Out(shape) for name, shape in members.items()}
-            | {"pad": Out(1), "receive": Out(1)}
+            | {"pad": Out(1), "receive": Out(1), "shares": Out(1)}
         )
 
 
@@ -215,8 +219,12 @@ class ExecuteControl(wiring.Signature):
     tap_y, tap_x, pitch_y, pitch_x, bound_y, bound_x, inject
         With `read_enable`: image coordinates of PE (0, 0)'s tap, distance from one PE to the
         next, size of the image, and whether a tap outside it reads `pad_value`.
+    column_stride
+        With `read_enable`: vectors from the address of a PE column to that of its eastern neighbour.
     reduce_index
         With `reduce`: PE column, or row, that receives.
+    source
+        With `from_row`: PE column whose vectors the rows' buses have.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -232,6 +240,8 @@ class ExecuteControl(wiring.Signature):
                 "bound_y": Out(12),
                 "bound_x": Out(12),
                 "inject": Out(1),
+                "column_stride": Out(address_bits(config.bank_depth)),
+                "source": Out(address_bits(config.pes_x)),
                 "reduce_index": Out(address_bits(max(config.pes_x, config.pes_y))),
             }
         )
@@ -243,19 +253,26 @@ def row_address_bits(config: AcceleratorConfig) -> int:
 
 
 def row_write_layout(config: AcceleratorConfig) -> data.StructLayout:
-    """Write of a register-file or parameter row to the lanes in `lanes` of every PE.
+    """Write of a register-file or parameter row to the lanes in `lanes` of the PEs in `columns`.
 
-    `address` is half · `weight_rows` + row, or half · 4 + row with `parameter` set.
+    `address` is half · `weight_rows` + row, or half · 4 + row with `parameter` set. With a weight store
+    each column of PEs has its own row in `data`, else all have the same.
     """
     return data.StructLayout(
         {
             "enable": 1,
             "lanes": config.compute_lanes,
+            "columns": config.pes_x,
             "parameter": 1,
             "address": row_address_bits(config),
-            "data": 8 * config.row_bytes,
+            "data": data.ArrayLayout(8 * config.row_bytes, rows_at_once(config)),
         }
     )
+
+
+def rows_at_once(config: AcceleratorConfig) -> int:
+    """Rows that the grid takes in a cycle: with a weight store its own for each column of PEs, else 1."""
+    return config.pes_x if config.store_rows else 1
 
 
 def tile_read_layout(config: AcceleratorConfig) -> data.StructLayout:
@@ -272,5 +289,11 @@ def tile_read_layout(config: AcceleratorConfig) -> data.StructLayout:
 
 
 def tile_write_layout(config: AcceleratorConfig) -> data.StructLayout:
-    """Layout of a write of one vector of one PE."""
-    return data.StructLayout({**tile_read_layout(config).members, "data": 8 * config.vector_bytes})
+    """Layout of a write of one vector of one PE, or with `all_columns` of each PE of a row."""
+    return data.StructLayout(
+        {
+            **tile_read_layout(config).members,
+            "all_columns": 1,
+            "data": 8 * config.vector_bytes,
+        }
+    )

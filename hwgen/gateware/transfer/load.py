@@ -10,14 +10,14 @@ from hwgen.gateware.bus.axi import read_manager
 from hwgen.gateware.bus.bursts import BurstGenerator
 from hwgen.gateware.bus.faults import fault_layout
 from hwgen.gateware.bus.pages import pages_layout
-from hwgen.gateware.grid.control import row_write_layout, tile_write_layout
+from hwgen.gateware.grid.control import row_write_layout, rows_at_once, tile_write_layout
 from hwgen.gateware.grid.grid import Grid
 from hwgen.gateware.primitives.fifo import Fifo
 from hwgen.gateware.primitives.layout import load_layout
 from hwgen.gateware.primitives.unique import unique
 from hwgen.gateware.transfer.gather import Gather
 from hwgen.gateware.transfer.row_beats import RowBeats, row_beats
-from hwgen.gateware.transfer.rows import RowWalker
+from hwgen.gateware.transfer.rows import RowWalker, columns_with, weights_layout
 from hwgen.gateware.transfer.tile_transfer import (
     HELD,
     MOST_COLUMNS,
@@ -70,8 +70,8 @@ class LoadUnit(wiring.Component):
 
     With a weight store (:class:`WeightStore`) a weights descriptor may FILL it: every row that is written
     goes to the store as well, which takes no cycle. A descriptor that READs it requests no burst. Its r rows
-    are read, a row per cycle, when the descriptor is first in line; with the last beat or row before them in
-    cycle e ::
+    are read, a row per cycle, when the descriptor is first in line; with ``column_lanes`` a row of every PE
+    column's block of a lane at once, which counts as a single row. With the last beat or row before them in cycle e ::
 
         s[i+1] >= s[i] + GRANT + 1
         last_row = max(s[i] + GRANT + 1, e + TURN) + r - 1
@@ -209,7 +209,7 @@ class LoadUnit(wiring.Component):
             m.d.comb += [region.rows.eq(1), region.groups.eq(1)]
         # Cycle 2: the beats of its rows, and whether they can be
         legal = Signal()
-        stream_rows = Signal(21)
+        stream_rows = Signal(24)
         m.d.comb += stream_rows.eq(descriptor.lanes * lane_rows)
         m.d.sync += legal.eq(
             Mux(
@@ -333,7 +333,7 @@ class LoadUnit(wiring.Component):
         uses, reads = Signal(), Signal()
         first_row = Signal.like(descriptor.store_row, reset_less=True)
         rows = Signal.like(stream_rows, reset_less=True)
-        last_row = Signal(22)
+        last_row = Signal(25)
         last = Signal.like(last_row, reset_less=True)
         judged, judging = Signal(), Signal()
         m.d.comb += [
@@ -437,13 +437,15 @@ class LoadUnit(wiring.Component):
             connect_tile(tile_walker, descriptor),
             [
                 row_walker.block[name].eq(descriptor[name])
-                for name in ("half", "lane_mask", "parameter_rows", "weight_rows")
+                for name in weights_layout().members
+                if name != "together"
             ],
+            row_walker.block.together.eq(descriptor.store == LoadStore.READ),
             tile_walker.start.eq(fresh),
             row_walker.start.eq(fresh),
         ]
         m.d.sync += known.eq(descriptors.leave.valid & ~last)
-        row_data: Any = row
+        row_data: list[Any] = [row] * rows_at_once(config)
         if store is None:
             m.d.comb += last.eq(own_last)
         else:
@@ -463,6 +465,7 @@ class LoadUnit(wiring.Component):
             self.row_half.eq(descriptor.half),
             self.tile_write.pe_y.eq(descriptor.pe_y),
             self.tile_write.pe_x.eq(descriptor.pe_x),
+            self.tile_write.all_columns.eq(descriptor.all_columns),
         ]
         m.d.comb += [
             self.tile_write.bank.eq(tile_walker.bank),
@@ -470,9 +473,10 @@ class LoadUnit(wiring.Component):
             self.tile_write.data.eq(Mux(gather.valid, gather.vector, row)),
             tile_walker.advance.eq(self.tile_write.enable),
             self.row_write.lanes.eq(row_walker.lanes),
+            self.row_write.columns.eq(row_walker.columns),
             self.row_write.parameter.eq(row_walker.parameter),
             self.row_write.address.eq(row_walker.address),
-            self.row_write.data.eq(row_data),
+            [port.eq(value) for port, value in zip(self.row_write.data, row_data, strict=True)],
             row_walker.advance.eq(self.row_write.enable),
         ]
 
@@ -492,10 +496,24 @@ class LoadUnit(wiring.Component):
         fresh: Signal,
         known: Signal,
         row: Signal,
-    ) -> Any:
-        """Build the weight store's part of the data side; return the row to write."""
-        fills, from_store = Signal(), Signal()
+    ) -> list[Any]:
+        """Build the weight store's part of the data side; return the row to write of each PE column."""
+        fills, from_store, by_columns = Signal(), Signal(), Signal()
+        # Rows of the present lane that are left to read, and blocks from this lane on
+        rows_left, lane_blocks = Signal(17, reset_less=True), Signal(7, reset_less=True)
+        lane_rows = descriptor.parameter_rows + descriptor.weight_rows
+        split = descriptor.column_lanes != 0
+        columns = columns_with(self.config, descriptor, lane_blocks)
+        with m.If(fresh):
+            m.d.sync += [rows_left.eq(lane_rows), lane_blocks.eq(descriptor.lanes)]
+        with m.Elif(store.read):
+            lane_end = rows_left == 1
+            m.d.sync += [
+                rows_left.eq(Mux(lane_end, lane_rows, rows_left - 1)),
+                lane_blocks.eq(lane_blocks - lane_end),
+            ]
         m.d.comb += [
+            store.rows.eq(Mux(split, sum(columns[x] for x in range(self.config.pes_x)), 1)),
             store.start.eq(fresh),
             store.row.eq(descriptor.store_row),
             store.read.eq(known & store.granted & weights & (descriptor.store == LoadStore.READ)),
@@ -505,5 +523,6 @@ class LoadUnit(wiring.Component):
         m.d.sync += [
             fills.eq(descriptor.store == LoadStore.FILL),
             from_store.eq(store.read),
+            by_columns.eq(split),
         ]
-        return Mux(from_store, store.data, row)
+        return [Mux(from_store, Mux(by_columns, value, store.data[0]), row) for value in store.data]

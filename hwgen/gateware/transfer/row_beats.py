@@ -22,7 +22,14 @@ def parameter_beats(config: AcceleratorConfig) -> int:
 def stream_layout() -> data.StructLayout:
     """Layout of what a stream's beats depend on; the fields are those of the descriptor."""
     return data.StructLayout(
-        {"lanes": 4, "parameter_rows": 3, "weight_rows": 16, "tail_beats": 10, "tail_rows": 3}
+        {
+            "lanes": 7,
+            "column_lanes": 4,
+            "parameter_rows": 3,
+            "weight_rows": 16,
+            "tail_beats": 10,
+            "tail_rows": 3,
+        }
     )
 
 
@@ -30,7 +37,9 @@ class RowBeats(wiring.Component):
     """Beats of the present row of a weight stream, row after row.
 
     The rows of every block but the last are whole. In the last block a register-file row has ``tail_beats``;
-    the first ``tail_rows`` parameter rows are whole, and the others have a beat.
+    the first ``tail_rows`` parameter rows are whole, and the others have a beat. With ``column_lanes`` the rows
+    of several blocks take turns, as :class:`~hwgen.gateware.transfer.rows.RowWalker` says, and those of the last block
+    are short between whole rows.
 
     Latency: none for the first row, which follows from the stream alone; the next row's beats are there in the
     cycle after ``advance``. Throughput: 1 row per cycle.
@@ -77,25 +86,39 @@ class RowBeats(wiring.Component):
             without_records.eq(stream.parameter_rows - stream.tail_rows),
         ]
 
-        # The row: of which kind, whether in the last block, and how many of its kind and blocks are left
+        # The row: of which kind, whether in the last block, and how many of its kind are left. Blocks
+        # are counted from the present lane's on, and of these from the present PE column's on.
         begun = Signal()
-        names = ("parameter", "tail", "rows_left", "blocks_left", "empty")
-        shapes = (1, 1, 16, 4, 1)
-        kept = {n: Signal(s, name=n, reset_less=True) for n, s in zip(names, shapes, strict=True)}
+        shapes = {
+            "parameter": 1,
+            "tail": 1,
+            "rows_left": 16,
+            "lane_blocks": 7,
+            "column_blocks": 7,
+            "empty": 1,
+        }
+        kept = {n: Signal(s, name=n, reset_less=True) for n, s in shapes.items()}
         first = {
             "parameter": first_parameter,
             "tail": stream.lanes == 1,
             "rows_left": first_rows,
-            "blocks_left": stream.lanes,
+            "lane_blocks": stream.lanes,
+            "column_blocks": stream.lanes,
             "empty": (stream.lanes == 1) & (stream.tail_rows == 0),
         }
-        row = {n: Signal(s, name=f"row_{n}") for n, s in zip(names, shapes, strict=True)}
-        m.d.comb += [row[name].eq(Mux(begun, kept[name], first[name])) for name in names]
+        row = {n: Signal(s, name=f"row_{n}") for n, s in shapes.items()}
+        m.d.comb += [row[name].eq(Mux(begun, kept[name], first[name])) for name in shapes]
 
-        # The next row
-        following = {n: Signal(s, name=f"next_{n}") for n, s in zip(names, shapes, strict=True)}
-        m.d.comb += [following[name].eq(row[name]) for name in names if name != "empty"]
-        with m.If(row["rows_left"] != 1):
+        # The next row: of the next PE column's block, or the next of the lane's, or a block's first
+        following = {n: Signal(s, name=f"next_{n}") for n, s in shapes.items()}
+        last_column = (stream.column_lanes == 0) | (row["column_blocks"] <= stream.column_lanes)
+        m.d.comb += [
+            following[name].eq(row[name]) for name in ("parameter", "rows_left", "lane_blocks")
+        ]
+        m.d.comb += following["column_blocks"].eq(row["lane_blocks"])
+        with m.If(~last_column):
+            m.d.comb += following["column_blocks"].eq(row["column_blocks"] - stream.column_lanes)
+        with m.Elif(row["rows_left"] != 1):
             m.d.comb += following["rows_left"].eq(row["rows_left"] - 1)
         with m.Elif(row["parameter"] & (stream.weight_rows != 0)):
             m.d.comb += [
@@ -106,14 +129,15 @@ class RowBeats(wiring.Component):
             m.d.comb += [
                 following["parameter"].eq(first_parameter),
                 following["rows_left"].eq(first_rows),
-                following["blocks_left"].eq(row["blocks_left"] - 1),
-                following["tail"].eq(row["blocks_left"] == 2),
+                following["lane_blocks"].eq(row["lane_blocks"] - 1),
+                following["column_blocks"].eq(row["lane_blocks"] - 1),
             ]
-        m.d.comb += following["empty"].eq(
-            following["tail"] & (following["rows_left"] <= without_records)
-        )
+        m.d.comb += [
+            following["tail"].eq(following["column_blocks"] == 1),
+            following["empty"].eq(following["tail"] & (following["rows_left"] <= without_records)),
+        ]
         with m.If(self.advance):
-            m.d.sync += [begun.eq(1), *(kept[name].eq(following[name]) for name in names)]
+            m.d.sync += [begun.eq(1), *(kept[name].eq(following[name]) for name in shapes)]
         with m.If(self.restart):
             m.d.sync += begun.eq(0)
 

@@ -59,7 +59,7 @@ def most_vector_beats(config: AcceleratorConfig) -> int:
 def most_stream_beats(config: AcceleratorConfig) -> int:
     """Bus beats of the longest weight stream."""
     rows = REQUANTIZER_PHASES * parameter_beats(config) + config.weight_rows * row_beats(config)
-    return config.compute_lanes * rows
+    return config.pes_x * config.compute_lanes * rows
 
 
 def accept_commands(m: Module, unit: Any, layout: Any, last: Signal) -> tuple[Any, Signal, Fifo]:
@@ -137,9 +137,15 @@ def legal_weights(config: AcceleratorConfig, descriptor: Any) -> Any:
     Whether its rows lie in the weight store is not asked here, nor whether its beats are those of its rows.
     """
     most_store = LoadStore.READ if config.store_rows else LoadStore.NONE
+    most_blocks = Mux(
+        descriptor.column_lanes.any(),
+        descriptor.column_lanes * config.pes_x,
+        config.compute_lanes,
+    )
     return (
         descriptor.lanes.any()
-        & (descriptor.lanes <= config.compute_lanes)
+        & (descriptor.lanes <= most_blocks)
+        & (descriptor.column_lanes <= config.compute_lanes)
         & (descriptor.parameter_rows <= REQUANTIZER_PHASES)
         & (descriptor.weight_rows <= config.weight_rows)
         & (descriptor.parameter_rows.any() | descriptor.weight_rows.any())

@@ -63,7 +63,7 @@ def test_rows_are_apart_where_that_takes_less_time() -> None:
         layer[LayerColumn.KERNEL_X] = d["kernel_columns"]
         layer[LayerColumn.STRIDE_Y] = layer[LayerColumn.STRIDE_X] = 1
         slots = {ExecuteOp.CONV: max(1, pixels), ExecuteOp.ADD: 12}.get(op, 0)
-        chosen = choose_borders(layer, slots, pixels, tile_y, tile_x, tuple(halo))
+        chosen = choose_borders(layer, slots, pixels, tile_y, tile_x, tuple(halo), 0)
         whole = walked_cycles(d, 0, tile_y)
         bottom, top = halo[:2]
         inner = tile_y - top - bottom

@@ -14,6 +14,7 @@ from sim.arrays.plan_columns import Failure, LayerPlan
 from sim.arrays.tables import COLUMNS, LayerColumn, accelerator_row
 from sim.mapping.borders import DESCRIPTOR_CYCLES, interval
 from sim.mapping.execution import (
+    SPREAD,
     choose_pixels,
     layer_cycles,
     lets_pixels,
@@ -54,6 +55,11 @@ def schedule_of(case: Case) -> Mapped:
     return mapped
 
 
+def exchange_of(plan: Row) -> int:
+    """Exchange of a planned layer."""
+    return SPREAD if plan[LayerPlan.SPREAD] else int(plan[LayerPlan.SOURCES])
+
+
 def planned(mapped: Mapped, case: Case, index: int, pixels: int) -> tuple[int, int]:
     """Cycles and loads that the mapper weighs for a layer on its planned tile."""
     plan, layer = mapped.layer_plan[index], mapped.layers[index]
@@ -67,6 +73,7 @@ def planned(mapped: Mapped, case: Case, index: int, pixels: int) -> tuple[int, i
         plan[LayerPlan.IN_TILE_X],
         pixels,
         plan[LayerPlan.HALO_TOP : LayerPlan.HALO_RIGHT + 1],
+        exchange_of(plan),
         accelerator_row(case.config),
     )
     return int(cycles), int(loads)
@@ -84,6 +91,9 @@ def scheduled_cycles(mapped: Mapped, index: int) -> int:
         total += DESCRIPTOR_CYCLES
         if value["op"] == ExecuteOp.CONV:
             total += value["pixels"]
+        if value["op"] == ExecuteOp.POOL and value["sources"]:
+            across = 1 if value["spread"] else mapped.config.pes_x
+            total += 4 * (across + mapped.config.pes_y - 2)
     return total
 
 
@@ -161,6 +171,7 @@ def test_blocks_are_counted_as_the_schedule_loads_them() -> None:
                 mapped.tensors[layer[LayerColumn.INPUT], 2],
                 -(-mapped.tensors[index + 1, 2] // case.config.simd_units),
                 mapped.layer_plan[index, LayerPlan.PIXELS],
+                exchange_of(mapped.layer_plan[index]),
                 accelerator_row(case.config),
             )
             assert counted == distinct_loads(mapped, index)
@@ -186,6 +197,7 @@ def test_pixels_are_those_of_the_least_time() -> None:
                 plan[LayerPlan.IN_TILE_Y],
                 plan[LayerPlan.IN_TILE_X],
                 plan[LayerPlan.HALO_TOP : LayerPlan.HALO_RIGHT + 1],
+                exchange_of(plan),
                 own_row(hw, index, 0, plan[LayerPlan.STORED_ROWS]),
             )
             assert pixels == plan[LayerPlan.PIXELS]
@@ -199,13 +211,23 @@ def test_pixels_are_those_of_the_least_time() -> None:
                     continue
                 if layer[LayerColumn.WINDOW_PIXELS] and p > windows_per_vector(layer, hw.simd):
                     continue
+                if (
+                    p > 1
+                    and plan[LayerPlan.SPREAD]
+                    and layer[LayerColumn.OP] == ExecuteOp.DEPTHWISE
+                ):
+                    continue
                 if p > 1 and not lets_pixels(
                     layer, p, *plan[LayerPlan.TILE_Y : LayerPlan.TILE_X + 1]
                 ):
                     continue
                 own, loads = planned(mapped, case, index, p)
-                moved = loads * (kept + int(streamed / case.config.bytes_per_cycle))
-                blocks = int(weight_blocks(layer, channels, groups, p, hw))
+                columns = 1
+                if plan[LayerPlan.SPREAD] and not layer[LayerColumn.SHARED]:
+                    lanes = case.config.compute_lanes // p
+                    columns = min(case.config.pes_x, -(-groups // lanes))
+                moved = loads * (-(-kept // columns) + int(streamed / case.config.bytes_per_cycle))
+                blocks = int(weight_blocks(layer, channels, groups, p, exchange_of(plan), hw))
                 whole = max(own, moved) + min(own, moved) // blocks
                 choices.append((whole, own, p, moved))
             several += len(choices) > 1
@@ -241,12 +263,12 @@ def test_the_interval_is_that_of_the_set_with_most_stores(seed: int) -> None:
             for top in range(first[0], first[0] + count[0], down)
             for left in range(first[1], first[1] + count[1], across)
         )
-        for saves in (False, True):
+        for saves, sources in itertools.product((False, True), (0, 1, 3)):
             cycles = interval(
                 slots, op, pixels, count[0], count[1], first[0], first[1], tile[0], tile[1],
-                tuple(halo), saves,
+                tuple(halo), saves, sources,
             )  # fmt: skip
-            assert cycles == (max(4, slots) if saves else max(4, slots, most))
+            assert cycles == max(4, slots, 0 if saves else most * max(1, sources))
 
 
 def test_pixels_are_those_that_exist_and_that_the_ring_holds() -> None:

@@ -19,6 +19,7 @@ from sim.arrays.schedule_columns import (
     WEIGHT_ROWS,
 )
 from sim.arrays.tables import LayerColumn, accelerator_row
+from sim.mapping.execution import SPREAD
 from sim.networks.named import named_network
 from sim.plan import Mapped, map_network
 from sim.realizability import check
@@ -27,6 +28,7 @@ from sim.schedule.least_loads import least_weights, place_weights
 from sim.spec.descriptor import LoadKind, LoadStore, Queue
 from sim.spec.spaces import EDGE, TINY
 from sim.timing.gathering import segment
+from sim.timing.transfers import stored_turns
 
 NAMES = ["ds_cnn", "resnet8", "mobilenet_v1_025", "autoencoder"]
 
@@ -51,7 +53,7 @@ def mapped(name: str, count: int, seed: int) -> list[Mapped]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_weights_are_those_of_the_programs_loads(name: str) -> None:
-    parts = 0
+    parts = spread = 0
     for plan in mapped(name, 24, 3):
         hw = accelerator_row(plan.config)
         layers, tensors, rows = plan.layers, plan.tensors, plan.rows
@@ -61,7 +63,8 @@ def test_weights_are_those_of_the_programs_loads(name: str) -> None:
         for i, layer in enumerate(layers):
             pixels = plan.layer_plan[i, LayerPlan.PIXELS]
             source, target = tensors[layer[LayerColumn.INPUT]], tensors[i + 1]
-            least = least_weights(layer, columns[i], source, target, pixels, hw)
+            exchange = SPREAD if plan.layer_plan[i, LayerPlan.SPREAD] > 0 else 0
+            least = least_weights(layer, columns[i], source, target, pixels, exchange, hw)
             loads = weights[weights[:, LAYER] == i]
             # of a layer that is loaded several times only the first are compared
             blocks = 1
@@ -71,17 +74,23 @@ def test_weights_are_those_of_the_programs_loads(name: str) -> None:
                 continue
             read = loads[:, STORE] == LoadStore.READ
             taken = loads[:, LANES] * (loads[:, PARAMETER_ROWS] + loads[:, WEIGHT_ROWS])
+            turns = np.array([stored_turns(load) for load in loads])
             beats = loads[:, STREAM_BEATS]
             assert tuple(least) == (
                 read.sum(),
                 taken[read].sum(),
+                turns[read].sum(),
                 beats[~read].sum(),
                 taken[0],
+                turns[0],
                 beats[0],
                 beats.sum(),
+                loads[0, LANES],
             )
             parts += 0 < read.sum() < len(loads)
+            spread += least.turns < least.rows
     assert parts > 3
+    assert spread > 3
 
 
 @pytest.mark.parametrize("name", NAMES[:3])  # the autoencoder's input has too many channels
@@ -106,7 +115,12 @@ def test_a_tile_of_the_first_layer_loads_what_its_program_does(name: str) -> Non
         if passes > 1:
             for column, value in measured.items():
                 assert listed[0, FirstLoad[column.upper()]] <= value
-        same = [row for row in listed[1:count] if tuple(row[:2]) == tile]
+        exchange = SPREAD if first[LayerPlan.SPREAD] > 0 else 0
+        same = [
+            row
+            for row in listed[1:count]
+            if tuple(row[:2]) == tile and row[FirstLoad.EXCHANGE] == exchange
+        ]
         if passes == 1 and same:
             for column, value in measured.items():
                 assert same[0][FirstLoad[column.upper()]] == value

@@ -77,7 +77,7 @@ def test_every_value_fits_its_field() -> None:
 
 def test_the_first_value_beyond_its_field_is_found() -> None:
     rows = mapped(cases()[0]).rows.copy()
-    rows[-1, COLUMNS["hold"]] = 128
+    rows[-1, COLUMNS["hold"]] = 256
     rows[3, COLUMNS["origin_y"]] = -4097
     assert first_overflow(rows, FIELD_LOW, FIELD_HIGH) == (3, COLUMNS["origin_y"])
     rows[3, COLUMNS["origin_y"]] = -4096
@@ -275,7 +275,9 @@ def test_an_execute_finds_its_own_weights_in_its_half() -> None:
             key = (row["layer"], row["image"], row["round"])
             if not row["restore"]:
                 steps[key] = 0
-            per_round = case.config.compute_lanes // row["pixels"]
+            lanes = case.config.compute_lanes // row["pixels"]
+            assert weights["column_lanes"] == (lanes if row["spread"] else 0)
+            per_round = lanes * max(1, int(plan[LayerPlan.SPREAD]))
             active = weights["lanes"]
             assert row["lanes"] == (0 if row["save"] else active)
             channels = int(mapping.tensors[row["layer"] + 1, 2])
@@ -492,6 +494,10 @@ def test_the_interval_is_the_least_that_holds_steps_reads_and_stores() -> None:
     for case in cases():
         for row in executes(case):
             stores = [len(set_stores(row, *place)) for place in window_sets(row)]
+            if row["spread"] and not row["save"]:
+                # the last round may have fewer sources
+                sources = int(mapped(case).layer_plan[row["layer"], LayerPlan.SOURCES])
+                stores = [sources * count // row["sources"] for count in stores]
             least = max(4, *stores, least_slots(row, case.config.simd_units))
             lead = 0
             if row["window"]:
@@ -524,10 +530,19 @@ def test_banks_and_lanes_are_those_of_the_round() -> None:
             chunk = int(plan[LayerPlan.CHUNK])
             assert row["pixels"] in (1, 2, 4, 8)
             assert lanes % row["pixels"] == 0
-            per_round = lanes // row["pixels"]
+            own = lanes // row["pixels"]
+            per_round = own * max(1, int(plan[LayerPlan.SPREAD]))
             group = row["round"] % chunk * per_round
             assert row["out_bank"] == group % lanes
-            assert row["out_bank"] + row["lanes"] <= lanes
+            assert row["spread"] == (plan[LayerPlan.SPREAD] > 0)
+            if row["spread"]:
+                assert row["out_bank"] % own == 0
+                assert row["save"] or row["sources"] == ceil_div(row["lanes"], own)
+                assert row["source_stride"] == plan[LayerPlan.OUT_PLANE]
+            else:
+                assert row["out_bank"] + row["lanes"] <= lanes
+                assert row["sources"] == plan[LayerPlan.SOURCES]
+                assert row["source_stride"] == row["tile_columns"]
             planes = group // lanes * int(plan[LayerPlan.OUT_PLANE])
             inner = row["first_row"] * row["out_row"] + row["first_column"]
             together = int(plan[LayerPlan.IMAGES])
@@ -580,6 +595,7 @@ def test_a_single_split_reads_each_group_once() -> None:
             columns = most_served(
                 row["tile_columns"], halo[2], halo[3], 0, row["tile_columns"], row["pixels"]
             )
+            columns *= max(1, int(mapping.layer_plan[row["layer"], LayerPlan.SOURCES]))
             assert row["initiation_interval"] == max(4, slots, rows * columns)
 
 

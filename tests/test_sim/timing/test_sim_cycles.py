@@ -53,7 +53,7 @@ def fields(row: Times) -> dict[str, int]:
 
 def last_set_stores(d: dict[str, int]) -> int:
     """Stores of a descriptor's last set of windows, pixel by pixel."""
-    if d["save"] or d["op"] == ExecuteOp.POOL:
+    if d["save"]:
         return 1
     *_, last = window_sets(d)
     return len(set_stores(d, *last))
@@ -67,7 +67,7 @@ def stepped_execute(d: dict[str, int], config: AcceleratorConfig) -> tuple[int, 
     for _ in window_sets(d):
         cycle += d["initiation_interval"]
     if d["op"] == ExecuteOp.POOL:
-        for _hop in range(config.pes_x - 1 + config.pes_y - 1):
+        for _hop in range(config.pes_y - 1 + (0 if d["spread"] else config.pes_x - 1)):
             cycle += constant(Constant.POOL_HOP)
     drained = cycle + constant(Constant.DRAIN_CONV) + last_set_stores(d)
     if d["op"] == ExecuteOp.CONV:
@@ -336,6 +336,8 @@ def random_row(rng: np.random.Generator, queue: Queue) -> Times:
                 "window_columns": columns,
                 "tile_columns": columns,
                 "hold": pixels + 2,
+                "sources": int(rng.integers(0, 4)),
+                "spread": int(rng.integers(0, 2)),
                 "wait_drain": int(rng.random() < 0.2),
             }
         )

@@ -92,7 +92,9 @@ def stepped(
             start = max(start, dones[-values["transfers"]] + 1)
         starts.append(start)
         if fields.get("store") == LoadStore.READ:
-            rows = fields["lanes"] * (fields["parameter_rows"] + fields["weight_rows"])
+            # the rows of a lane's blocks in all columns of PEs come at once
+            blocks = len(range(fields["lanes"])[: fields["column_lanes"] or None])
+            rows = blocks * (fields["parameter_rows"] + fields["weight_rows"])
             beat = max(start + 4, beat + 2) + rows - 1
             address = start + 3
             dones.append(beat + 3)

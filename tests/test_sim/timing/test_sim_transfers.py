@@ -151,7 +151,9 @@ def stepped(
             start = max(start, dones[-values["transfers"]] + values[f"{name}_room"])
         starts.append(start)
         if fields.get("store") == LoadStore.READ:
-            rows = fields["lanes"] * (fields["parameter_rows"] + fields["weight_rows"])
+            # the rows of a lane's blocks in all columns of PEs come at once
+            blocks = len(range(fields["lanes"])[: fields["column_lanes"] or None])
+            rows = blocks * (fields["parameter_rows"] + fields["weight_rows"])
             first = start + values["weight_store_first"] - values["load_request"]
             last = max(first, last + values["weight_store_turn"]) + rows - 1
             dones.append(last + values["load_overhead"])

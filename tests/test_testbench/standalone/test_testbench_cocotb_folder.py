@@ -171,5 +171,6 @@ def test_writes_the_files_that_the_folder_is_marked_with(
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert files == {*GENERATED_FILES, *TESTBENCH_FILES[testbench]}
     for name in files:
-        if not name.endswith(".bin") and "bench.json" not in name and "expected" not in name:
+        listed = name.endswith((".bin", ".f")) or "bench.json" in name or "expected" in name
+        if not listed:
             assert "This file belongs to whoever ran the generator" in (folder / name).read_text()

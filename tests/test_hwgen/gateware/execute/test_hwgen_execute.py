@@ -7,7 +7,7 @@ import pytest
 from amaranth.hdl import Cat, Value
 
 from accelerators import small_accelerator
-from execute_descriptors import Descriptor, complete, group_quads
+from execute_descriptors import Descriptor, complete, group_quads, share_rows
 from execute_walk import Events, Walk, durations
 from gateware_simulation import simulate
 from hwgen.gateware.execute.unit import ExecuteUnit
@@ -218,6 +218,8 @@ def random_descriptor(rng: random.Random, config: AcceleratorConfig, op: Execute
             d["accumulator_row"] = rng.randint(0, config.accumulator_rows - sets)
         if d.get("save"):
             d["lanes"] = 0
+    if lanes & (lanes - 1) == 0 and rng.random() < 0.5:
+        share_rows(rng, config, d)
     if op == ExecuteOp.DEPTHWISE:
         new = min(d["kernel_columns"], d["stride_x"])
         fits = d["kernel_rows"] * (d["kernel_columns"] + new) <= WINDOW_VECTORS

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 import execute_descriptors
 from accelerators import small_accelerator
-from execute_descriptors import Descriptor, pixel_window, set_stores, window_sets
+from execute_descriptors import (
+    Descriptor,
+    pixel_window,
+    set_stores,
+    share_rows,
+    source_banks,
+    window_sets,
+)
 from gateware_simulation import simulate
 from hwgen.gateware.execute.unit import ExecuteUnit
 from hwgen.gateware.grid.grid import Grid
@@ -64,12 +71,13 @@ class GridModel:
         rng = np.random.default_rng(seed)
         shape = (config.pes_y, config.pes_x, lanes, 3 * REGION, simd)
         self.memory = rng.integers(-128, 128, shape, np.int8)
-        self.weights = rng.integers(-128, 128, (2, lanes, config.weight_rows, simd, 4), np.int8)
-        self.records = np.zeros((2, lanes, 4, width, 4), np.int64)
-        self.records[..., 0] = rng.integers(-1000, 1000, (2, lanes, 4, width))
-        self.records[..., 1] = rng.integers(HALF, 1 << 31, (2, lanes, 4, width))
-        self.records[..., 2] = rng.integers(0, 3, (2, lanes, 4, width))
-        self.records[..., 3] = rng.integers(4, 9, (2, lanes, 4, width))
+        own = (2, config.pes_x, lanes)
+        self.weights = rng.integers(-128, 128, (*own, config.weight_rows, simd, 4), np.int8)
+        self.records = np.zeros((*own, 4, width, 4), np.int64)
+        self.records[..., 0] = rng.integers(-1000, 1000, (*own, 4, width))
+        self.records[..., 1] = rng.integers(HALF, 1 << 31, (*own, 4, width))
+        self.records[..., 2] = rng.integers(0, 3, (*own, 4, width))
+        self.records[..., 3] = rng.integers(4, 9, (*own, 4, width))
         saved = (config.accumulator_rows, config.pes_y, config.pes_x, lanes, simd)
         self.saved = np.zeros(saved, np.int64)
 
@@ -81,6 +89,7 @@ class GridModel:
             return np.full(self.config.simd_units, d["pad_value"])
         plane, bank = divmod(bank, self.config.compute_lanes)
         address = d["in_address"] + plane * d["in_plane"] + y * d["in_row"] + x
+        address += pe[1] * d["column_stride"]
         return self.memory[*pe, bank, address].astype(np.int64)
 
     def window(self, d: Descriptor, pe: tuple[int, int], y: int, column: int, pixel: int) -> Any:
@@ -99,7 +108,7 @@ class GridModel:
         Lanes of pixels beyond the row or column compute what no one stores: here 0.
         """
         lanes, simd = self.config.compute_lanes, self.config.simd_units
-        weights = self.weights[d["half"]].astype(np.int64)
+        weights = self.weights[d["half"], pe[1]].astype(np.int64)
         total = np.zeros((lanes, simd), np.int64)
         if d["maximum"]:
             total -= 128
@@ -143,10 +152,11 @@ class GridModel:
             pixel, bank = lane // group, d["bank"] + lane % group
             if column + pixel >= d["window_columns"]:
                 continue
-            first = d["in_address"] + row * d["in_row"] + column + pixel
-            second = d["in2_address"] + row * d["in2_row"] + column + pixel
+            further = column + pixel + pe[1] * d["column_stride"]
+            first = d["in_address"] + row * d["in_row"] + further
+            second = d["in2_address"] + row * d["in2_row"] + further
             for channel in range(self.config.simd_units):
-                record = self.records[d["half"], lane, :, channel % width]
+                record = self.records[d["half"], pe[1], lane, :, channel % width]
                 a = requantize(int(self.memory[*pe, bank, first, channel]), record[0])
                 b = requantize(int(self.memory[*pe, bank, second, channel]), record[1])
                 values[lane, channel] = requantize(wrap(a + b), record[2])
@@ -155,8 +165,8 @@ class GridModel:
     def compute(self, d: Descriptor, row: int, column: int, index: int) -> dict[Any, Any]:
         """Output vectors int8[L, S] of a set of windows, by PE.
 
-        POOL: a PE other than (0, 0) gets the sum of those to the east of it and, in the first column,
-        of the rows below. No program uses that, but the model then knows all memories.
+        POOL: a PE gets the sum of those to the east of it, and of the rows below; with ``spread`` of the
+        rows only. Programs use that of row 0, but the model then knows all memories.
         """
         config, width = self.config, self.config.requantizer_width
         pes = list(np.ndindex(config.pes_y, config.pes_x))
@@ -168,8 +178,8 @@ class GridModel:
                 totals = {
                     (py, px): sum(
                         totals[y, x]
-                        for y in range(py, config.pes_y if px == 0 else py + 1)
-                        for x in range(px, config.pes_x)
+                        for y in range(py, config.pes_y)
+                        for x in range(px, px + 1 if d["spread"] else config.pes_x)
                     )
                     for py, px in pes
                 }
@@ -183,7 +193,8 @@ class GridModel:
             for pe, total in totals.items():
                 values[pe] = np.zeros_like(total)
                 for lane, channel in np.ndindex(total.shape):
-                    record = self.records[d["half"], lane, channel // width, channel % width]
+                    own = self.records[d["half"], pe[1], lane]
+                    record = own[channel // width, channel % width]
                     values[pe][lane, channel] = requantize(int(total[lane, channel]), record)
         low, high = d["clamp_low"], d["clamp_high"]
         return {
@@ -198,12 +209,17 @@ class GridModel:
         for index, (row, column, count) in enumerate(window_sets(d)):
             outputs = self.compute(d, row, column, index)
             for pixel, dy, dx in set_stores(d, row, column, count):
+                banks = range(d["out_bank"], d["out_bank"] + d["lanes"])
+                further = dx * d["tile_columns"]
+                if d["sources"]:
+                    further, banks = source_banks(self.config, d, dx)
                 y, x = pixel_window(d, row, column, pixel)
-                y, x = y + dy * d["tile_rows"], x + dx * d["tile_columns"]
+                y, x = y + dy * d["tile_rows"], x + further
                 address = d["out_address"] + y * d["out_row"] + x
                 for py, px in outputs:
-                    vectors = outputs.get((py + dy, px + dx), zeros)
-                    for bank in range(d["out_bank"], d["out_bank"] + d["lanes"]):
+                    source = dx if d["sources"] else px + dx
+                    vectors = outputs.get((py + dy, source), zeros)
+                    for bank in banks:
                         lane = pixel * group + bank % group
                         self.memory[py, px, bank, address] = vectors[lane]
 
@@ -260,7 +276,7 @@ class Bench:
         model, config = self.model, self.config
         tile, row = self.grid.tile_write, self.grid.row_write
         for half in range(2):
-            for lane in range(config.compute_lanes):
+            for x, lane in np.ndindex(config.pes_x, config.compute_lanes):
                 for index in range(4 + config.weight_rows):
                     parameter = index < 4
                     if parameter:
@@ -268,17 +284,18 @@ class Bench:
                             (int(bias) % (1 << 32)).to_bytes(4, "little")
                             + int(multiplier).to_bytes(4, "little")
                             + bytes((int(left), int(right)))
-                            for bias, multiplier, left, right in model.records[half, lane, index]
+                            for bias, multiplier, left, right in model.records[half, x, lane, index]
                         )
                         address = 4 * half + index
                     else:
-                        data = model.weights[half, lane, index - 4].tobytes()
+                        data = model.weights[half, x, lane, index - 4].tobytes()
                         address = half * config.weight_rows + index - 4
                     ctx.set(row.enable, 1)
                     ctx.set(row.lanes, 1 << lane)
+                    ctx.set(row.columns, 1 << x)
                     ctx.set(row.parameter, parameter)
                     ctx.set(row.address, address)
-                    ctx.set(row.data, int.from_bytes(data, "little"))
+                    ctx.set(row.data[0], int.from_bytes(data, "little"))
                     await ctx.tick()
         ctx.set(row.enable, 0)
         for py, px, bank, address in np.ndindex(model.memory.shape[:4]):
@@ -380,6 +397,9 @@ def random_descriptor(rng: random.Random, config: AcceleratorConfig, previous: i
             d["groups"] = 1
         if rng.random() < 0.4:
             d |= several_windows(rng, config, d)
+    if config.pes_x > 1 and rng.random() < 0.6:
+        share_rows(rng, config, d)
+        d["column_stride"] = rng.randrange(3)
     if rng.random() < 0.3:
         d["initiation_interval"] = complete(config, **d)["initiation_interval"] + rng.randrange(6)
     return complete(config, **d)

@@ -101,9 +101,10 @@ async def write_identity(ctx: Any, dut: Any) -> None:
             {
                 "enable": 1,
                 "lanes": lanes,
+                "columns": (1 << config.pes_x) - 1,
                 "parameter": parameter,
                 "address": address,
-                "data": row,
+                "data": [row],
             },
         )
         await ctx.tick()

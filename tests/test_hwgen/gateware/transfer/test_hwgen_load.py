@@ -1,5 +1,6 @@
 """LOAD unit: bytes, destinations, bursts and cycles."""
 
+import dataclasses
 import itertools
 import random
 from typing import Any
@@ -57,9 +58,12 @@ class Run(TransferRun):
             unit.tile_write, unit.row_write, unit.row_half, unit.waiting
         ):
             if tile.enable:
-                self.tiles.append((tile.pe_y, tile.pe_x, tile.bank, tile.address, tile.data))
+                place = (tile.pe_y, tile.pe_x, tile.all_columns, tile.bank, tile.address)
+                self.tiles.append((*place, tile.data))
             if row.enable:
-                self.rows.append((row.lanes, row.parameter, row.address, row.data))
+                self.rows.append(
+                    (row.columns, row.lanes, row.parameter, row.address, int(row.data[0]))
+                )
                 self.row_halves.append(half)
             self.waiting += waiting
 
@@ -74,6 +78,7 @@ class Run(TransferRun):
             (
                 d["pe_y"],
                 d["pe_x"],
+                d.get("all_columns", 0),
                 g % lanes,
                 d["local_address"] + g // lanes * d["local_plane"] + r * d["local_row"] + c,
                 self.vector(d, g * d["group_stride"] + r * d["row_stride"], c),
@@ -93,14 +98,22 @@ class Run(TransferRun):
     def expected_rows(self, d: dict[str, int]) -> list[tuple[int, ...]]:
         """Return the writes of a weight stream by definition."""
         lanes = self.config.compute_lanes
+        # blocks by lane, of each the blocks of all columns
+        turns = [[(1 << self.config.pes_x) - 1]] * d["lanes"]
+        if own := d.get("column_lanes", 0):
+            turns = [
+                [1 << block // own for block in range(lane, d["lanes"], own)]
+                for lane in range(min(own, d["lanes"]))
+            ]
         order = [
-            ((d["lane_mask"] << block) % (1 << lanes), parameter, d["half"] * depth + row)
-            for block in range(d["lanes"])
+            (columns, (d["lane_mask"] << block) % (1 << lanes), parameter, d["half"] * depth + row)
+            for block, mine in enumerate(turns)
             for parameter, depth, rows in (
                 (1, 4, d["parameter_rows"]),
                 (0, self.config.weight_rows, d["weight_rows"]),
             )
             for row in range(rows)
+            for columns in mine
         ]
         channels = d.get("channels", self.config.simd_units)
         sizes = [b * self.config.bus_bytes for b in beats_of_rows(self.config, d, channels)]
@@ -310,6 +323,43 @@ def test_the_last_block_has_the_beats_of_its_channels(simd_units: int, gbps: flo
     check_cycles(run, streams)
 
 
+@pytest.mark.parametrize("stalls", [0.0, 0.4])
+@pytest.mark.parametrize(
+    ("own", "blocks"), [(1, 3), (1, 1), (2, 5), (2, 2), (2, 6), (4, 9), (4, 3)]
+)
+def test_columns_of_pes_take_blocks_of_their_own(own: int, blocks: int, stalls: float) -> None:
+    """Rows of equal lanes by turns; the last column may have fewer blocks, or none is left for it.
+
+    Rows of the last block, which are short, come between whole rows.
+    """
+    config = dataclasses.replace(four_pes(16, compute_lanes=4, io_bandwidth_gbps=0.8), pes_x=3)
+    mask = {1: 0b1111, 2: 0b0101, 4: 0b0001}[own]
+    for channels in (1, 7, 16):
+        stream = weights(config, mask, 3, 3, 1, blocks, channels) | {"column_lanes": own}
+        after = weights(config, 1, 1, 1, 0, 1)
+        run = Run(config, [stream, after], stalls=stalls)
+        expected = run.expected_rows(stream | {"channels": channels}) + run.expected_rows(after)
+        assert run.rows == expected
+        if not stalls:
+            check_cycles(run, [stream, after])
+
+
+def test_a_tile_may_go_to_all_pes_of_a_row() -> None:
+    tiles = [TILE | {"all_columns": 1, "pe_x": 0}, TILE]
+    run = Run(four_pes(), tiles)
+    assert run.tiles == run.expected_tiles(*tiles)
+
+
+@pytest.mark.parametrize(
+    "change", [{"column_lanes": 3}, {"column_lanes": 1, "lanes": 3}, {"lanes": 3}]
+)
+def test_blocks_that_no_column_has_are_refused(change: dict[str, int]) -> None:
+    config = four_pes()
+    run = Run(config, [weights(config, 1, 1, 1, 0) | change])
+    assert {fault[1] for fault in run.faults} == {StopCause.DESCRIPTOR}
+    assert run.rows == []
+
+
 def test_streams_and_tiles_follow_each_other_without_a_gap() -> None:
     config = four_pes()
     sequence = [
@@ -396,7 +446,7 @@ ILLEGAL_STREAMS = {
     "most weight rows": {"weight_rows": 0xFFFF, "lanes": 15},
     "no rows": {"parameter_rows": 0, "weight_rows": 0, "tail_rows": 0},
     "no beats": {"stream_beats": 0},
-    "more beats than all rows have": {"stream_beats": 2 * (4 * 5 + 8 * four_pes().weight_rows) + 1},
+    "more beats than all rows have": {"stream_beats": 4 * (4 * 5 + 8 * four_pes().weight_rows) + 1},
     "most beats": {"stream_beats": (1 << 28) - 1},
     "no beats of a row": {"tail_beats": 0},
     "more beats of a row than there are": {"tail_beats": 9},
