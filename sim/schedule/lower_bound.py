@@ -194,6 +194,8 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, fi
         store_cycles = 0.0 if stored[i + 1] == 0 else stored[i + 1] * pace - slack
         # The first layer's tile decides how much is loaded, so all are tried; of the others the smallest computes least
         choices = first if i == 0 and len(first) > 0 else first[:0]
+        if tiled:
+            choices = choices[:1]
         exchanges = 2 if spreads(layer, source, target, hw) else 1
         least_tile = float(IMPOSSIBLE)
         for attempt in range((len(choices) if len(choices) > 0 else exchanges) * LANE_CHOICES):
@@ -213,8 +215,9 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, fi
                 tile = Tiles(
                     float(chosen[FirstLoad.BEATS]),
                     float(chosen[FirstLoad.CYCLES]),
-                    chosen[FirstLoad.BURSTS],
-                    chosen[FirstLoad.DESCRIPTORS],
+                    # each pass waits for its first beat, which the latency of these would count again
+                    chosen[FirstLoad.BURSTS] if passes == 1 else 0,
+                    chosen[FirstLoad.DESCRIPTORS] if passes == 1 else 0,
                 )
             if lanes > hw.lanes or not lets_pixels(layer, lanes, most_y, most_x):
                 continue
