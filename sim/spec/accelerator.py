@@ -13,6 +13,7 @@ __all__ = [
     "ADD_INTERVAL",
     "DOT_WIDTH",
     "MAX_ACCUMULATOR_ROWS",
+    "REQUANTIZER_LATENCY",
     "REQUANTIZER_PHASES",
     "WINDOW_VECTORS",
     "AcceleratorConfig",
@@ -24,8 +25,11 @@ DOT_WIDTH = 4
 REQUANTIZER_PHASES = 4
 """Cycles a lane's requantizer needs for one vector: its width is ``simd_units / 4``."""
 
-ADD_INTERVAL = 3 * REQUANTIZER_PHASES
-"""Least initiation interval of ADD: three requantizations per value."""
+REQUANTIZER_LATENCY = 6
+"""Cycles from a value to its result, in a lane's requantizer."""
+
+ADD_INTERVAL = 2 * REQUANTIZER_PHASES + REQUANTIZER_LATENCY
+"""Least initiation interval of ADD with up to 4 pixels: operand a, b, and their sum after b's results."""
 
 ADD_HOLD = 3
 """Idle issue cycles after ADD: its last operand is still being requantized."""

@@ -76,19 +76,19 @@ class Walk:
         if inject:
             bounds = {name: d[name] for name in ("pitch_y", "pitch_x", "bound_y", "bound_x")}
             self.put(cycle, tap_y=y, tap_x=x, **bounds)
-            self.put(cycle + 1, pad_value=d["pad_value"])
-        self.put(cycle + 1, **lanes)
+            self.put(cycle + 2, pad_value=d["pad_value"])
+        self.put(cycle + 2, **lanes)
 
     def _step(self, d: Descriptor, cycle: int, first: bool, row: int) -> None:
         """Expect what every step that multiplies does."""
         weight_row = d["half"] * self.config.weight_rows + row
         private = d["op"] != ExecuteOp.CONV
-        self.put(cycle + 3, weight_enable=1, weight_row=weight_row)
+        self.put(cycle + 4, weight_enable=1, weight_row=weight_row)
         maximum = d["maximum"] if d["op"] == ExecuteOp.DEPTHWISE else 0
-        self.put(cycle + 4, multiply=1, private=private, maximum=maximum)
-        self.put(cycle + 5, accumulate=1, restart=first, compare=maximum)
+        self.put(cycle + 5, multiply=1, private=private, maximum=maximum)
+        self.put(cycle + 8, accumulate=1, restart=first, compare=maximum)
         if first:
-            self.put(cycle + 5, restore=d["restore"])
+            self.put(cycle + 8, restore=d["restore"])
 
     def _conv(self, d: Descriptor, cycle: int, end: int, place: tuple[int, int, int]) -> int:
         """Expect the reads and steps of a CONV set; return the cycle in which its steps end."""
@@ -115,12 +115,12 @@ class Walk:
                     for slot, quad in enumerate(quads):
                         step = cycle + slot + pixels - 1
                         self._step(d, step, number == 0, number)
-                        self.put(step + 3, quad=quad)
+                        self.put(step + 4, quad=quad)
                         if slot == 0:
-                            self.put(step + 2, advance=1)
+                            self.put(step + 3, advance=1)
                         if number == 0 and d["restore"]:
                             saved = d["accumulator_row"] + index
-                            self.put(step + 4, restore_enable=1, restore_row=saved)
+                            self.put(step + 7, restore_enable=1, restore_row=saved)
                         number += 1
                     cycle += max(len(quads), pixels)
         assert cycle <= end + 1
@@ -143,12 +143,12 @@ class Walk:
                     source_mask=(1 << (group - 1).bit_length()) - 1,
                     source_base=d["bank"],
                 )
-            self.put(step + 2, advance=1)
+            self.put(step + 3, advance=1)
             for phase in range(4):
-                self.put(step + 2 + phase, parameter_enable=1, parameter_row=4 * d["half"] + second)
-                self.put(step + 3 + phase, slot=1, operand=1, sum=0, phase=phase)
+                self.put(step + 4 + phase, parameter_enable=1, parameter_row=4 * d["half"] + second)
+                self.put(step + 4 + phase, slot=1, operand=1, sum=0, phase=phase)
                 if not second:
-                    self.put(step + 7 + phase, keep=1)
+                    self.put(step + 10 + phase, keep=1)
         return end
 
     def _ring(
@@ -171,14 +171,14 @@ class Walk:
                 source_base=0,
             )
             position = self.position % WINDOW_VECTORS
-            self.put(cycle + 2, ring_write=1, ring_write_position=position)
+            self.put(cycle + 3, ring_write=1, ring_write_position=position)
             if not d["window"]:
                 element = 0 if d["op"] == ExecuteOp.POOL else tap % 4
                 weight_row = 0 if d["op"] == ExecuteOp.POOL else tap // 4
                 self._step(d, cycle, tap == 0, weight_row)
-                self.put(cycle + 4, tap=1 << element)
+                self.put(cycle + 5, tap=1 << element)
                 position = (position - element) % WINDOW_VECTORS
-                self.put(cycle + 3, ring_read=1, ring_read_position=position)
+                self.put(cycle + 4, ring_read=1, ring_read_position=position)
             self.position += 1
             cycle += 1
         assert cycle <= end + 1
@@ -188,40 +188,40 @@ class Walk:
                 step = end + 1 - steps + number
                 self._step(d, step, number == 0, number)
                 used = min(4, rows * columns - 4 * number)
-                self.put(step + 4, tap=(1 << used) - 1)
+                self.put(step + 5, tap=(1 << used) - 1)
                 # All of the window's taps are the ring's newest vectors
                 position = (self.position - rows * columns + 4 * number) % WINDOW_VECTORS
-                self.put(step + 3, ring_read=1, ring_read_position=position)
+                self.put(step + 4, ring_read=1, ring_read_position=position)
         return end
 
     def _finish(self, d: Descriptor, end: int, place: tuple[int, int, int], index: int) -> None:
         """Expect the end of a set: requantization and stores, or what comes in their place."""
         config = self.config
         if d["op"] != ExecuteOp.ADD:
-            self.put(end + 6, capture=1)
+            self.put(end + 9, capture=1)
         if d["save"]:
-            self.put(end + 6, save=1, save_row=d["accumulator_row"] + index)
+            self.put(end + 9, save=1, save_row=d["accumulator_row"] + index)
         if d["op"] == ExecuteOp.POOL:
             hops = [(0, x) for x in reversed(range(config.pes_x - 1))]
             hops += [(1, y) for y in reversed(range(config.pes_y - 1))]
             for vertical, receiver in hops:
-                for cycle in range(end + 7, end + 11):
+                for cycle in range(end + 10, end + 14):
                     self.put(cycle, reduce=1, vertical=vertical, reduce_index=receiver)
                 end += 4
         is_sum = d["op"] == ExecuteOp.ADD
         for phase in range(4):
             row = 4 * d["half"] + (2 if is_sum else phase)
-            self.put(end + 6 + phase, parameter_enable=1, parameter_row=row)
-            self.put(end + 7 + phase, slot=1, operand=0, sum=is_sum, phase=phase)
+            self.put(end + 10 + phase, parameter_enable=1, parameter_row=row)
+            self.put(end + 10 + phase, slot=1, operand=0, sum=is_sum, phase=phase)
             finish = {name: d[name] for name in ("zero_point", "clamp_low", "clamp_high")}
-            self.put(end + 11 + phase, finish=1, **finish)
-            self.put(end + 12 + phase, assemble=1, commit=phase == 3)
+            self.put(end + 16 + phase, finish=1, **finish)
+            self.put(end + 17 + phase, assemble=1, commit=phase == 3)
 
         row, column, _ = place
         group = config.compute_lanes // d["pixels"]
         written = ((1 << d["lanes"]) - 1) << d["out_bank"]
         for number, (pixel, dy, dx) in enumerate(set_stores(d, *place)):
-            push = end + 16 + number
+            push = end + 21 + number
             mask = (1 << (group - 1).bit_length()) - 1
             self.put(push, push=1, take_mask=mask, take_base=pixel * group)
             self.put(push, from_east=dx == 1, from_west=dx == -1)
