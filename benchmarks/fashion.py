@@ -38,7 +38,7 @@ from testbench.validation.journal import Journal
 from testbench.validation.workers import worker_pool
 
 SEEDS = 3
-PRICES = (0.003, 0.01, 0.05)
+PRICES = (0.0003, 0.001, 0.003)
 """Cross entropy that doubling the cycles is worth."""
 
 MODES = ("joint", "network", "hardware")

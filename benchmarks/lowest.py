@@ -20,7 +20,7 @@ from typing import Any
 __all__ = ["COMMANDS", "command_dependencies", "lowest_versions"]
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("rtl", "search", "report")
+EXTRAS = ("rtl", "search", "report", "cluster")
 """Extras that commands need; the others are for work on the project."""
 
 SEED = 5
@@ -41,6 +41,19 @@ torch.export.save(export_module(module, torch.from_numpy(images[:1])), "m.pt2")
 np.savez("x.npz", x=images)
 """
 """Program that makes a model of each format that is imported."""
+
+CLUSTER = """
+from pathlib import Path
+
+from distributed import LocalCluster
+
+from cosilico.comparison import ComparisonSettings, compare_to_folder
+
+settings = ComparisonSettings(strategies=("random",), seeds=2, budget=20)
+with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
+    compare_to_folder("net", "tiny", Path("clustered"), settings, scheduler=cluster.scheduler_address)
+"""
+"""Program that compares searches on a cluster."""
 
 COMMANDS = (
     "import m.tflite --out net",
@@ -127,6 +140,7 @@ def _try_commands(folder: Path, programs: Path) -> None:
     _run(folder, cosilico, "--version")
     for arguments in COMMANDS:
         _run(folder, cosilico, *arguments.split())
+    _run(folder, python, "-c", CLUSTER)
 
 
 def _run(folder: Path, *command: str | Path) -> None:

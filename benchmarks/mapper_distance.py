@@ -20,14 +20,14 @@ from rich.progress import track
 
 from sim.arrays.geometry import ceil_div
 from sim.arrays.plan_columns import Failure, LayerPlan
-from sim.arrays.tables import Hw, LayerColumn, accelerator_row
+from sim.arrays.tables import Hw, accelerator_row
+from sim.mapping.execution import lets_pixels
 from sim.mapping.mapper import plan_network
 from sim.mapping.tiling import lay_out
 from sim.plan import network_tables
 from sim.realizability import check
 from sim.schedule.schedule import time_schedule
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.descriptor import ExecuteOp
 from sim.spec.files import write_atomic
 from sim.spec.network import LayerKind, Network
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
@@ -79,16 +79,17 @@ class Layer:
         for tile_y in range(1, ceil_div(target[0], hw.pes_y) + 1):
             for tile_x in range(1, ceil_div(target[1], hw.pes_x) + 1):
                 for whole in (True, False):
-                    for pixels in self._pixels(layer[LayerColumn.OP]):
+                    for pixels in self._pixels():
                         plan = self.plan.copy()
                         lay_out(layer, source, target, hw, plan[0], tile_y, tile_x, pixels, whole)
                         if _vectors(plan[0], whole) <= hw.bank_depth:
                             yield from self._blocks(plan)
 
-    def _pixels(self, op: int) -> list[int]:
-        if op not in (ExecuteOp.CONV, ExecuteOp.ADD):
-            return [1]
-        return [2**power for power in range(int(self.hw.lanes).bit_length())]
+    def _pixels(self) -> list[int]:
+        """Return numbers of pixels that the operation and the window ring let be computed at once."""
+        lanes = int(self.hw.lanes)
+        powers = [2**power for power in range(lanes.bit_length())]
+        return [n for n in powers if lets_pixels(self.layers[0], n, lanes, lanes)]
 
     def _blocks(self, plan: Array) -> Iterator[Array]:
         """Layer plans with every block shape that the accumulator rows hold."""

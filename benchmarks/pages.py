@@ -26,6 +26,7 @@ from search_pages import (
     certified,
     co_searches,
     compared_co_searches,
+    fashion,
     learned_costs,
     regret,
 )
@@ -427,6 +428,7 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         amortized,
         certified,
         compared_co_searches,
+        fashion,
         regret,
         co_searches,
         learned_costs,

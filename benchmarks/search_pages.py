@@ -11,6 +11,7 @@ __all__ = [
     "certified",
     "co_searches",
     "compared_co_searches",
+    "fashion",
     "learned_costs",
     "regret",
 ]
@@ -52,6 +53,23 @@ def certified(results: Results) -> str:
             ]
         )
     return "\n".join(table_lines(titles, rows, text=2))
+
+
+def fashion(results: Results) -> str:
+    """Hypervolume of each mode by seed, and what it cost."""
+    spent = results["spent"]
+    seeds = len(next(iter(results["hypervolume"].values())))
+    titles = ("searched", *(f"seed {i}" for i in range(seeds)), "evaluations", "images", "wall s")
+    names = {"joint": "both", "network": "network alone", "hardware": "accelerator alone"}
+    rows = [
+        [
+            names[mode],
+            *(f"{volume:.4f}" for volume in volumes),
+            *(f"{spent[mode][figure]:,}" for figure in ("evaluations", "trained_images", "wall_s")),
+        ]
+        for mode, volumes in results["hypervolume"].items()
+    ]
+    return "\n".join(table_lines(titles, rows, text=1))
 
 
 def co_searches(results: Results) -> str:

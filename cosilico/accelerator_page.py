@@ -5,7 +5,7 @@ import re
 from dataclasses import fields
 
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.spaces import HARDWARE_SPACES, HardwareSpace
+from sim.spec.spaces import SPACE_NAMES, HardwareSpace
 
 __all__ = ["ACCELERATOR_PAGE", "accelerator_page", "field_texts"]
 
@@ -41,10 +41,10 @@ def field_texts() -> dict[str, str]:
 def accelerator_page() -> str:
     """Markdown of the page."""
     texts = field_texts()
-    titles = ["field", "meaning", *(f"`{name}`" for name in HARDWARE_SPACES)]
+    titles = ["field", "meaning", *(f"`{name}`" for name in SPACE_NAMES)]
     lines = [_row(titles), _row(["---"] * len(titles))]
     for field in fields(AcceleratorConfig):
-        values = [_values(space, field.name) for space in HARDWARE_SPACES.values()]
+        values = [_values(space, field.name) for space in SPACE_NAMES.values()]
         lines.append(_row([f"`{field.name}`", texts[field.name], *values]))
     return _HEAD + "\n".join(lines) + "\n"
 

@@ -128,6 +128,7 @@ def compare_to_folder(
     settings: ComparisonSettings,
     *,
     jobs: int | None = None,
+    scheduler: str | None = None,
     resume: bool = False,
     force: bool = False,
 ) -> Comparison:
@@ -146,6 +147,8 @@ def compare_to_folder(
     settings : ComparisonSettings
     jobs : int, optional
         Processes; one per core if not given.
+    scheduler : str, optional
+        Address of the Dask scheduler whose workers are to run the searches, in place of processes.
     resume, force : bool
         As of :func:`cosilico.folder.open_folder`.
 
@@ -180,7 +183,9 @@ def compare_to_folder(
         open_folder(out, contents, inputs=inputs, resume=resume, force=force),
         progress_bar() as report,
     ):
-        return _compare(work, settings, out, identity, jobs or os.cpu_count() or 1, report)
+        return _compare(
+            work, settings, out, identity, jobs or os.cpu_count() or 1, scheduler, report
+        )
 
 
 def _compare(
@@ -189,23 +194,27 @@ def _compare(
     out: Path,
     identity: Mapping[str, str],
     jobs: int,
+    scheduler: str | None,
     report: Report,
 ) -> Comparison:
     table = _table(work, out / TABLE_FILE, jobs, report)
     journal = Journal(out / RUNS_FILE, {"comparison": dict(identity)})
     space = replace(work.space, values=dict(work.space.values))  # as it can be sent
-    costs = out / TABLE_FILE if table is not None else None
+    costs = (out / TABLE_FILE).resolve() if table is not None else None
     run_all(
         {key: (c.settings, seed) for key, (c, seed) in work.keys.items()},
         compare_run,
         journal,
         jobs,
         report,
+        scheduler=scheduler,
         prepare=keep_task,
         arguments=(work.network, space, work.objective, costs),
     )
+    # In the order of the labels, whichever search was done first
+    records = {key: journal.records[key] for key in work.keys}
     comparison = summary(
-        work.network.name, work.space, work.objective, settings.budget, table, journal.records
+        work.network.name, work.space, work.objective, settings.budget, table, records
     )
     write_atomic(out / CURVES_FILE, csv_text(comparison))
     drawn(comparison, "curves", out / FIGURE_FILE)

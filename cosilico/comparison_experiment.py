@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from cosilico.comparison_experiment_summary import CoSearchComparison, CoSearchR
 from cosilico.comparison_pool import require_different, run_all
 from cosilico.folder import Contents, open_folder
 from cosilico.gateware import current_calibration
-from cosilico.progress import Report, progress_bar
+from cosilico.progress import progress_bar
 from cosilico.subjects import ExperimentSubject
 from search.experiment import Experiment
 from search.strategies import CO_SEARCHES
@@ -97,6 +96,7 @@ def compare_co_searches(
     settings: CoSearchComparisonSettings,
     *,
     jobs: int | None = None,
+    scheduler: str | None = None,
     resume: bool = False,
     force: bool = False,
 ) -> CoSearchComparison:
@@ -113,6 +113,8 @@ def compare_co_searches(
     settings : CoSearchComparisonSettings
     jobs : int, optional
         Processes; one per core if not given.
+    scheduler : str, optional
+        Address of the Dask scheduler whose workers are to run the searches, in place of processes.
     resume, force : bool
         As of :func:`cosilico.folder.open_folder`.
 
@@ -142,10 +144,19 @@ def compare_co_searches(
         progress_bar() as report,
     ):
         searches = {
-            key: (chosen[name], subject.workload, out / folders[key], seed, target)
+            key: (chosen[name], subject.workload, out.resolve() / folders[key], seed, target)
             for key, (name, seed) in keys.items()
         }
-        records = _records(searches, out, identity, jobs or os.cpu_count() or 1, report)
+        journal = Journal(out / RUNS_FILE, {"comparison": dict(identity)})
+        run_all(
+            searches,
+            compare_co_search,
+            journal,
+            jobs or os.cpu_count() or 1,
+            report,
+            scheduler=scheduler,
+        )
+        records = journal.records
         comparison = CoSearchComparison(
             experiment=subject.name,
             space=subject.hardware.name,
@@ -161,15 +172,3 @@ def compare_co_searches(
         drawn(comparison, "co_search_curves", out / FIGURE_FILE)
         write_atomic(out / RESULTS_FILE, json.dumps(comparison.to_json(), indent=1) + "\n")
     return comparison
-
-
-def _records(
-    searches: Mapping[str, tuple[Any, ...]],
-    out: Path,
-    identity: Mapping[str, str],
-    jobs: int,
-    report: Report,
-) -> dict[str, dict[str, Any]]:
-    journal = Journal(out / RUNS_FILE, {"comparison": dict(identity)})
-    run_all(searches, compare_co_search, journal, jobs, report)
-    return journal.records

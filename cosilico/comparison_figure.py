@@ -57,17 +57,21 @@ def _drawn(
     with mpl.rc_context({"svg.hashsalt": "cosilico", "svg.fonttype": "none"}):
         figure = Figure(figsize=(8, 4.5), layout="constrained")
         axes = figure.add_subplot()
+        points = 0
         for strategy, each in values.items():
             low, middle, high = (
                 np.quantile(each, share, axis=1, method="nearest")
                 for share in (_BAND[0], 0.5, _BAND[1])
             )
             shown = np.isfinite(middle)
+            points += int(shown.sum())
             (line,) = axes.plot(spent[shown], middle[shown], label=strategy)
             banded = np.isfinite(low) & np.isfinite(high)
             axes.fill_between(
                 spent[banded], low[banded], high[banded], color=line.get_color(), alpha=0.15
             )
+        if points == 0:
+            axes.set_xlim(spent[0], spent[-1] + 1)  # a logarithmic axis needs a range
         axes.set(xscale="log", xlabel="evaluations", **labels)
         axes.legend()
         text = io.StringIO()

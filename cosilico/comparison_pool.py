@@ -1,10 +1,11 @@
-"""Searches of a comparison in processes: all that a journal lacks, whatever is killed."""
+"""Searches of a comparison in processes or on a cluster: all that a journal lacks, whatever is killed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from cosilico.cluster import run_on_cluster
 from cosilico.progress import Report
 from sim.spec.errors import CosilicoError
 from testbench.validation.journal import Journal
@@ -29,6 +30,7 @@ def run_all(
     jobs: int,
     report: Report,
     *,
+    scheduler: str | None = None,
     prepare: Callable[..., None] | None = None,
     arguments: tuple[Any, ...] = (),
 ) -> None:
@@ -45,6 +47,9 @@ def run_all(
     jobs : int
         Processes.
     report : Report
+    scheduler : str, optional
+        Address of the Dask scheduler whose workers are to run them, in place of processes; see
+        :func:`cosilico.cluster.run_on_cluster` for its errors.
     prepare : callable, optional
         Called once in each process, with ``arguments``.
 
@@ -53,6 +58,11 @@ def run_all(
     BrokenProcessPool
         If workers are killed again and again, and no search is done in between.
     """
+    if scheduler is not None:
+        run_on_cluster(
+            scheduler, searches, run, journal, report, prepare=prepare, arguments=arguments
+        )
+        return
     failed = 0
     total = len(searches)
     while left := [key for key in searches if key not in journal.records]:

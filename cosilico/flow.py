@@ -219,7 +219,8 @@ class _Flow:
                 save_design(design, folder / "design.json")
                 labels = {} if images.y is None else {"y": images.y}
                 save_arrays(folder / "test.npz", x=images.x, **labels)
-            paths = generate_design(design, folder / VERILOG, self.subject.workload.batch)
+            batch = self.subject.workload.batch
+            paths = generate_design(design, batch, single_file=True).write(folder / VERILOG)
             return {"files": [path.relative_to(self.out).as_posix() for path in paths]}
 
         return generate

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from filelock import FileLock, Timeout
@@ -46,7 +46,8 @@ class Contents:
     identity : mapping of str to str
         By name, digests of what its results depend on; a run of another identity cannot be resumed.
     files : tuple of str
-        All files that it ever writes there; last the file that makes the others complete.
+        All files that it ever writes there; last the file that makes the others complete. None where only
+        the command's work tells them, which a staged folder alone allows.
     resumable : bool
         Whether the command can go on with what it left; the marker does not say it.
     """
@@ -107,6 +108,11 @@ def stage_folder(
         staging.mkdir()
         try:
             yield staging
+            if not contents.files:
+                made = (path for path in staging.rglob("*") if path.is_file())
+                names = sorted(path.relative_to(staging).as_posix() for path in made)
+                contents = replace(contents, files=tuple(names))
+                _check(out, contents, resume=False, force=force)
             _exchange(out, contents)
         finally:
             for folder in (_STAGING, _FORMER):

@@ -1,125 +1,154 @@
-"""A design's Verilog and program as files."""
+"""An accelerator's Verilog, and the program and testbench of a network on it, as files."""
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cosilico.folder import Contents, stage_folder
-from cosilico.inputs import network_files
-from cosilico.run_folder import (
-    GENERATED_FILES,
-    PROGRAM_FILE,
-    PROGRAM_MANIFEST,
-    generated_files,
-)
+from cosilico import __version__
+from cosilico.run_folder import PROGRAM_FILE, PROGRAM_FILES, PROGRAM_MANIFEST, TESTBENCH_FILES
 from hwgen import verilog_files
+from hwgen.emit import VerilogOptions
 from hwgen.placement import TensorPlacement
 from hwgen.program import Program, compile_mapped
+from hwgen.verilog_files import GeneratedVerilog
 from sim.plan import Mapped
 from sim.realizability import map_realizable
-from sim.spec.design import Design, load
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.design import Design
 from sim.spec.files import write_atomic
 from testbench.standalone.cocotb_folder import write_cocotb_folder
 from testbench.standalone.file_names import StandaloneTestbench
 from testbench.standalone.subject import Subject
 from testbench.standalone.verilog import write_verilog_testbench
 
-__all__ = ["generate_design", "generate_to_folder"]
+__all__ = ["Generation", "generate_accelerator", "generate_design"]
 
 
-def generate_to_folder(
-    design_path: Path,
-    out: Path,
-    batch: int = 1,
-    *,
-    testbench: StandaloneTestbench = StandaloneTestbench.NONE,
-    force: bool = False,
-) -> list[Path]:
-    """Generate a design file's hardware, program and testbench; return the paths of the files.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Generation:
+    """Generated files that are not written yet.
 
-    They appear all or none, in a folder as :func:`cosilico.folder.open_folder` takes it.
+    Parameters
+    ----------
+    verilog : GeneratedVerilog
+    mapped : Mapped, optional
+        Network on the accelerator; None for an accelerator alone.
+    program : Program, optional
+        Its program.
+    testbench : StandaloneTestbench
+        What runs the program.
     """
-    design = load(design_path)
-    contents = Contents(
-        command="generate",
-        identity={"design": design_path.name},
-        files=generated_files(testbench),
-    )
-    inputs = network_files(str(design_path))
-    with stage_folder(out, contents, inputs=inputs, force=force) as staging:
-        paths = generate_design(design, staging, batch, testbench=testbench)
-        return [out / path.relative_to(staging) for path in paths]
+
+    verilog: GeneratedVerilog
+    mapped: Mapped | None = None
+    program: Program | None = None
+    testbench: StandaloneTestbench = StandaloneTestbench.NONE
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of all files."""
+        programs = () if self.program is None else PROGRAM_FILES
+        return (*TESTBENCH_FILES[self.testbench], *self.verilog.names, *programs)
+
+    def write(self, out: Path) -> list[Path]:
+        """Write all files into a folder and return their paths."""
+        self.verilog.write(out)
+        if self.program is not None and self.mapped is not None:
+            write_atomic(out / PROGRAM_FILE, self.program.image)
+            manifest = _program_manifest(self.program, self.mapped.config)
+            write_atomic(out / PROGRAM_MANIFEST, json.dumps(manifest, indent=2) + "\n")
+            if self.testbench is StandaloneTestbench.COCOTB:
+                write_cocotb_folder(self.mapped, self.program, out)
+            elif self.testbench is StandaloneTestbench.VERILOG:
+                write_verilog_testbench(Subject.of(self.mapped, program=self.program), out)
+        return [out / name for name in self.files]
 
 
-def generate_design(
-    design: Design,
-    out: Path,
-    batch: int = 1,
+def generate_accelerator(
+    accelerator: AcceleratorConfig,
+    options: VerilogOptions | None = None,
     *,
-    testbench: StandaloneTestbench = StandaloneTestbench.NONE,
-) -> list[Path]:
-    """Write the Verilog with its manifest and the program with its own; return the paths.
+    single_file: bool = False,
+) -> Generation:
+    """Generate the Verilog of an accelerator, without a program.
 
-    ``program.bin`` is external memory from MEMORY_BASE on, for a program that computes ``batch``
-    images; ``program.json`` says where the header, the first image's input and output lie, the
-    others' behind them, where the header of runs is that find their weights in the weight store, and how the host unfolds the input, if at all. With a ``testbench`` the
-    folder also holds what runs the program on random activations and judges the run.
+    Parameters
+    ----------
+    accelerator : AcceleratorConfig
+    options : VerilogOptions, optional
+        Without traces if not given.
+    single_file : bool
+        Put all modules in one file.
 
     Raises
     ------
     NotRealizableError
-        Before anything is written.
+        If it cannot be built.
+    """
+    chosen = options or VerilogOptions(trace=False)
+    return Generation(
+        verilog=verilog_files.generate(
+            accelerator, chosen, version=__version__, single_file=single_file
+        )
+    )
+
+
+def generate_design(
+    design: Design,
+    batch: int = 1,
+    *,
+    testbench: StandaloneTestbench = StandaloneTestbench.NONE,
+    options: VerilogOptions | None = None,
+    single_file: bool = False,
+) -> Generation:
+    """Generate the Verilog of a design's accelerator and the program that runs its network there.
+
+    ``program.bin`` is external memory from MEMORY_BASE on, for a program that computes ``batch``
+    images; ``program.json`` says where the header, the first image's input and output lie, the
+    others' behind them, and where the header of runs is that find their weights in the weight store. With a
+    ``testbench`` the folder also holds what runs the program on random activations and judges the run.
+
+    Parameters
+    ----------
+    design : Design
+    batch : int
+    testbench : StandaloneTestbench
+    options : VerilogOptions, optional
+        If not given, with traces where there is a testbench.
+    single_file : bool
+        Put all modules in one file.
+
+    Raises
+    ------
+    NotRealizableError
+        If the accelerator cannot be built or cannot run the network.
     """
     mapped = map_realizable(design.accelerator, design.network, batch)
-    compiled = compile_mapped(mapped)
-    verilog_files.write(design.accelerator, out)
-    write_atomic(out / PROGRAM_FILE, compiled.image)
-    manifest = {
+    chosen = options or VerilogOptions(trace=testbench is not StandaloneTestbench.NONE)
+    hardware = generate_accelerator(design.accelerator, chosen, single_file=single_file)
+    return Generation(
+        verilog=hardware.verilog,
+        mapped=mapped,
+        program=compile_mapped(mapped),
+        testbench=testbench,
+    )
+
+
+def _program_manifest(program: Program, config: AcceleratorConfig) -> dict[str, Any]:
+    return {
         "ownership": verilog_files.OWNERSHIP,
-        "fingerprint": design.accelerator.fingerprint,
-        "images": compiled.images,
-        "memory_bytes": compiled.memory_bytes,
-        "header_address": compiled.header_address,
-        "warm_address": compiled.warm_address,
-        "descriptors": len(compiled.descriptors),
-        "input": _placement(compiled.input),
-        "output": _placement(compiled.output),
+        "fingerprint": config.fingerprint,
+        "images": program.images,
+        "memory_bytes": program.memory_bytes,
+        "header_address": program.header_address,
+        "warm_address": program.warm_address,
+        "descriptors": len(program.descriptors),
+        "input": _placement(program.input),
+        "output": _placement(program.output),
     }
-    write_atomic(out / PROGRAM_MANIFEST, json.dumps(manifest, indent=2) + "\n")
-    return [
-        *_testbench(mapped, compiled, out, testbench),
-        *(out / name for name in GENERATED_FILES),
-    ]
-
-
-def _testbench(
-    mapped: Mapped, compiled: Program, out: Path, testbench: StandaloneTestbench
-) -> list[Path]:
-    """Write a testbench's files into the folder of Verilog and program."""
-    if testbench is StandaloneTestbench.NONE:
-        return []
-    if testbench is StandaloneTestbench.COCOTB:
-        return write_cocotb_folder(mapped, compiled, out)
-    return write_verilog_testbench(Subject.of(mapped, program=compiled), out)
 
 
 def _placement(placement: TensorPlacement) -> dict[str, Any]:
     """Return what a host must know to write or read a tensor."""
-    known = {
-        field.name: getattr(placement, field.name)
-        for field in fields(placement)
-        if field.name != "unfolding"
-    }
-    if placement.unfolding is None:
-        return known | {"unfolding": None}
-    layer = placement.unfolding.layer
-    return known | {
-        "unfolding": {
-            "shape": placement.unfolding.shape,
-            "zero_point": placement.unfolding.zero_point,
-            "kernel": layer.kernel,
-            "stride": layer.stride,
-            "padding": asdict(layer.padding),
-        }
-    }
+    return asdict(placement)

@@ -56,6 +56,8 @@ class _Side(_Extensible):
     mismatched_activations: _Count
     predicted_cycles: _Cycles
     measured_cycles: _Cycles
+    predicted_cold_cycles: Annotated[int | None, OrNone(Integer(1, (1 << 63) - 1))] = None
+    cold_cycles: Annotated[int | None, OrNone(Integer(1, (1 << 63) - 1))] = None
     layers: Annotated[list[_LayerRow], Field(max_length=LAYERS_LIMIT)]
 
 

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from cosilico.folder import Contents, open_folder
-from hwgen.file_names import MANIFEST_FILE, VERILOG_FILE
+from hwgen.file_names import FILE_LIST, MANIFEST_FILE, SINGLE_FILE
 from testbench.standalone.file_names import (
     COCOTB_FILES,
     VERILOG_TESTBENCH_FILES,
@@ -17,6 +17,7 @@ __all__ = [
     "DESIGN_FILES",
     "GENERATED_FILES",
     "PROGRAM_FILE",
+    "PROGRAM_FILES",
     "PROGRAM_MANIFEST",
     "REPORT_FILE",
     "RESULTS_FILE",
@@ -24,8 +25,8 @@ __all__ = [
     "SEARCHED_FILES",
     "SIDES",
     "STAGES",
+    "TESTBENCH_FILES",
     "VERILOG",
-    "generated_files",
     "open_run",
 ]
 
@@ -34,7 +35,9 @@ SEARCHED_FILES = ("evaluations.jsonl", "search.json", *DESIGN_FILES)
 
 PROGRAM_FILE = "program.bin"
 PROGRAM_MANIFEST = "program.json"
-GENERATED_FILES = (VERILOG_FILE, MANIFEST_FILE, PROGRAM_FILE, PROGRAM_MANIFEST)
+PROGRAM_FILES = (PROGRAM_FILE, PROGRAM_MANIFEST)
+GENERATED_FILES = (SINGLE_FILE, FILE_LIST, MANIFEST_FILE, *PROGRAM_FILES)
+"""Files of a run's hardware, whose modules are in one file, as names of modules are not known ahead."""
 
 TESTBENCH_FILES = {
     StandaloneTestbench.NONE: (),
@@ -69,11 +72,6 @@ RUN_FILES = (
     *(RESULTS_FILE, REPORT_FILE),
 )
 """All files of a run, and of a search, which is its first part."""
-
-
-def generated_files(testbench: StandaloneTestbench) -> tuple[str, ...]:
-    """Names of the files of generated hardware that comes with a testbench."""
-    return (*TESTBENCH_FILES[testbench], *GENERATED_FILES)
 
 
 def open_run(

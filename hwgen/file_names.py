@@ -1,9 +1,12 @@
-"""Names of the files of generated hardware; known without the packages that generate it."""
+"""Names of the files of an accelerator's Verilog; known without what writes them."""
 
-__all__ = ["MANIFEST_FILE", "VERILOG_FILE"]
+__all__ = ["FILE_LIST", "MANIFEST_FILE", "SINGLE_FILE"]
 
-VERILOG_FILE = "cosilico_top.v"
-"""Verilog of an accelerator, named like its top module."""
+FILE_LIST = "cosilico.f"
+"""List of all files of Verilog, one per module, for any tool's option ``-f``; instantiated modules first."""
+
+SINGLE_FILE = "cosilico.v"
+"""All modules in a file, where that is asked for."""
 
 MANIFEST_FILE = "manifest.json"
-"""Ports, registers, fingerprint and gateware of the Verilog."""
+"""Configuration, ports and memories of the files, as JSON."""

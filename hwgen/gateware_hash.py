@@ -43,14 +43,16 @@ def code(source: str) -> str:
 def gateware_sources() -> tuple[Path, ...]:
     """Return every file that the hash covers.
 
-    They are ``hwgen/gateware`` with all its folders, ``hwgen/emit.py``, ``hwgen/simulation_view.py``,
-    the vocabulary that these import, and the Verilog and the simulation view's template in
+    They are ``hwgen/gateware`` with all its folders, ``hwgen/verilog``, ``hwgen/emit.py``,
+    ``hwgen/memory_modules.py``, ``hwgen/simulation_view.py``, the vocabulary that these import, and the Verilog and the simulation view's template in
     ``hwgen/rtl``, for the constants are measured in that view.
     """
     rtl = _ROOT / "rtl"
     return (
         *sorted((_ROOT / "gateware").rglob("*.py")),
+        *sorted((_ROOT / "verilog").glob("*.py")),
         _ROOT / "emit.py",
+        _ROOT / "memory_modules.py",
         _ROOT / "simulation_view.py",
         *(Path(sim.spec.__path__[0]) / name for name in _VOCABULARY),
         *sorted([*rtl.glob("*.v"), *rtl.glob("*.j2")]),

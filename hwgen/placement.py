@@ -1,23 +1,14 @@
-"""Activation tensors in external memory: ``[group][y][x]`` pixels of S bytes, or fewer or more."""
+"""Activation tensors in external memory: ``[group][y][x]`` pixels of S bytes, or fewer or more.
+
+A network's input of up to S channels lies as it is, ``[y][x][channel]``.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.mapping.unfold import unfold_input
-from sim.spec.network import Layer
-
-__all__ = ["TensorPlacement", "Unfolding"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unfolding:
-    """How the host unfolds the input for the first layer (:mod:`sim.mapping.unfold`)."""
-
-    layer: Layer
-    shape: tuple[int, int, int]
-    zero_point: int
+__all__ = ["TensorPlacement"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +25,7 @@ class TensorPlacement:
         S, channels per group.
     pixel_bytes : int
         Bytes from one pixel of a group to the next: S, or less if the tensor's only group has few
-        channels, or more if the bus is wider than a vector.
-    unfolding : Unfolding, optional
-        The tensor is the network's input, unfolded.
+        channels, or more if the bus is wider than a vector. Of a network's input with up to S channels, its channels.
     """
 
     address: int
@@ -45,7 +34,6 @@ class TensorPlacement:
     channels: int
     vector_bytes: int
     pixel_bytes: int
-    unfolding: Unfolding | None = None
 
     @property
     def groups(self) -> int:
@@ -55,8 +43,6 @@ class TensorPlacement:
     @property
     def shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of the activations that :meth:`pack` takes."""
-        if self.unfolding is not None:
-            return self.unfolding.shape
         return (self.height, self.width, self.channels)
 
     @property
@@ -70,8 +56,6 @@ class TensorPlacement:
             raise ValueError(
                 f"activations must be int8{list(self.shape)}, not {x.dtype}{list(x.shape)}"
             )
-        if self.unfolding is not None:
-            x = unfold_input(x, self.unfolding.layer, self.unfolding.zero_point)
         used = min(self.vector_bytes, self.pixel_bytes)
         padded = np.zeros((self.height, self.width, self.groups * used), np.int8)
         padded[:, :, : self.channels] = x

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.placement import TensorPlacement, Unfolding
+from hwgen.placement import TensorPlacement
 from hwgen.weights import layer_stream
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
-from sim.arrays.tables import COLUMNS
+from sim.arrays.tables import COLUMNS, TensorColumn
 from sim.plan import Mapped
 from sim.realizability import map_realizable
 from sim.spec.descriptor import DESCRIPTOR_BYTES, FIELDS, Queue, encode_many
@@ -24,7 +24,7 @@ class Probe:
 
     PE (py, px) holds, for each group and in bank g mod L, ``rows`` × ``columns`` vectors at
     ``local_address`` + (g div L)·``local_plane`` + row·``local_row`` + column; its pixel (r, c)
-    is image pixel (``origin_y`` + py·rows + r, ``origin_x`` + px·columns + c).
+    is image pixel (``origin_y`` + py·rows + r, ``origin_x`` + px·``pitch_x`` + c).
     """
 
     layer: int
@@ -39,6 +39,7 @@ class Probe:
     group_start: int
     origin_y: int
     origin_x: int
+    pitch_x: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,13 +162,7 @@ def encode_rows(rows: NDArray[np.int64]) -> bytes:
 
 
 def _placement(mapped: Mapped, tensor: int) -> TensorPlacement:
-    spec = list(mapped.network.tensors.values())[tensor]
-    unfolding = None
-    if tensor == 0 and mapped.network is not mapped.source:
-        source = mapped.source.input
-        unfolding = Unfolding(
-            layer=mapped.source.layers[0], shape=source.shape, zero_point=source.zero_point
-        )
+    spec = list(mapped.source.tensors.values())[tensor]
     return TensorPlacement(
         address=int(mapped.tensor_plan[tensor, TensorPlan.EXTERNAL]),
         height=spec.height,
@@ -175,7 +170,6 @@ def _placement(mapped: Mapped, tensor: int) -> TensorPlacement:
         channels=spec.channels,
         vector_bytes=mapped.config.vector_bytes,
         pixel_bytes=int(mapped.tensor_plan[tensor, TensorPlan.PIXEL_BYTES]),
-        unfolding=unfolding,
     )
 
 
@@ -192,10 +186,15 @@ def _probes(mapped: Mapped) -> list[Probe]:
         first = last - last % chunk
         groups = -(-mapped.source.layers[layer].output.channels // config.simd_units)
         lanes = config.compute_lanes // int(plan[LayerPlan.PIXELS])
+        lanes *= max(1, int(plan[LayerPlan.SPREAD]))
+        strips = bool(mapped.tensor_plan[layer + 1, TensorPlan.STRIPS])
         number, image = int(row[COLUMNS["pass"]]), int(row[COLUMNS["image"]])
         together = int(plan[LayerPlan.IMAGES])
         part = image % together * (config.bank_depth // together)
         rows, columns = int(plan[LayerPlan.TILE_Y]), int(plan[LayerPlan.TILE_X])
+        pitch = 0 if strips else columns
+        if strips:
+            columns = int(mapped.tensors[layer + 1, TensorColumn.WIDTH])
         passes_x = int(plan[LayerPlan.PASSES_X])
         probes.append(
             Probe(
@@ -210,7 +209,8 @@ def _probes(mapped: Mapped) -> list[Probe]:
                 local_row=int(plan[LayerPlan.OUT_ROW]),
                 group_start=first * lanes,
                 origin_y=number // passes_x * config.pes_y * rows,
-                origin_x=number % passes_x * config.pes_x * columns,
+                origin_x=number % passes_x * config.pes_x * pitch,
+                pitch_x=pitch,
             )
         )
     return probes

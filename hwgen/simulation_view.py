@@ -12,6 +12,7 @@ from hwgen.gateware.grid.control import (
     ExecuteControl,
     PeControl,
     row_write_layout,
+    rows_at_once,
     tile_write_layout,
 )
 from hwgen.gateware.grid.grid import Grid
@@ -40,8 +41,8 @@ Bank l of PE (y, x) has index ``(y * pes_x + x) * lanes + l``; then vectors, the
 """
 
 _TEMPLATE = Path(__file__).parent / "rtl" / "grid.sv.j2"
-_DISTRIBUTED = ("pad", "receive")
-"""PE controls that the grid computes for every PE."""
+_DISTRIBUTED = ("pad", "receive", "shares")
+"""PE controls that the grid computes for every PE or column."""
 
 
 def grid_view(config: AcceleratorConfig, module: str = GRID_MODULE) -> str:
@@ -67,7 +68,9 @@ def view_context(config: AcceleratorConfig) -> dict[str, Any]:
     """Context of the templates of the grid of `config`: its ports, fields and sizes."""
     execute = ExecuteControl(config).members
     registered = [name for name in PeControl(config).members if name not in _DISTRIBUTED]
-    shapes = {name: Shape.cast(execute[name].shape) for name in (*registered, "reduce_index")}
+    shapes = {
+        name: Shape.cast(execute[name].shape) for name in (*registered, "source", "reduce_index")
+    }
     return {
         "inputs": dict(_inputs(config)),
         "control": {name: (shape.width, shape.signed) for name, shape in shapes.items()},
@@ -83,6 +86,7 @@ def view_context(config: AcceleratorConfig) -> dict[str, Any]:
         "position_bits": address_bits(WINDOW_VECTORS),
         "weight_rows": 2 * config.weight_rows,
         "accumulator_rows": config.accumulator_rows,
+        "rows_at_once": rows_at_once(config),
         "row_fields": _fields(row_write_layout(config)),
         "tile_fields": _fields(tile_write_layout(config)),
     }

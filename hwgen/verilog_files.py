@@ -1,23 +1,21 @@
-"""Verilog of an accelerator as files: the text, and a manifest that describes it."""
+"""Verilog of an accelerator as files: one per module, a list of them, and a manifest."""
 
 import json
-import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from amaranth.hdl import Shape
-from amaranth.lib.wiring import In
-
-from hwgen.emit import TOP_MODULE, emit
-from hwgen.file_names import MANIFEST_FILE, VERILOG_FILE
-from hwgen.gateware.accelerator import accelerator_signature
-from hwgen.gateware.primitives.single_port_ram import SINGLE_PORT_MODULE
-from hwgen.gateware.primitives.unique import MODULE_PREFIX
+from hwgen.emit import Emission, VerilogOptions, emit_modules
+from hwgen.file_names import FILE_LIST, MANIFEST_FILE, SINGLE_FILE
 from hwgen.gateware_hash import gateware_hash
+from hwgen.memory_modules import MEMORY_PRIMITIVES
+from hwgen.ports import top_ports
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.files import write_atomic
 
-__all__ = ["OWNERSHIP", "manifest", "write"]
+__all__ = ["OWNERSHIP", "GeneratedVerilog", "generate"]
 
 
 OWNERSHIP = (
@@ -26,79 +24,134 @@ OWNERSHIP = (
 )
 """Paragraph in every file that is generated from an accelerator."""
 
-_RAM_MODULES = (f"{MODULE_PREFIX}ram", SINGLE_PORT_MODULE)
-_MODULE = re.compile(r"^module (\w+)\s*[(#].*?^endmodule", re.DOTALL | re.MULTILINE)
-_INSTANCE = re.compile(
-    rf"^  ({MODULE_PREFIX}\w+) (?:#\((.*?)\) )?\\?(\S+) +?\(", re.DOTALL | re.MULTILINE
-)
-_PARAMETER = re.compile(r"\.(\w+)\(32'd(\d+)\)")
+
+class GeneratedVerilog:
+    """Files of an accelerator's Verilog, not yet written.
+
+    Parameters
+    ----------
+    files : dict of str to str
+        Texts by file name: the modules, the list of them, and the manifest as the last.
+    top : str
+        Name of the top module.
+    """
+
+    def __init__(self, files: dict[str, str], top: str) -> None:
+        """Keep the files."""
+        self.files = files
+        self.top = top
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the files; the manifest is the last."""
+        return tuple(self.files)
+
+    def write(self, directory: Path) -> list[Path]:
+        """Write all files, each complete or not at all; return their paths."""
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in self.files.items():
+            write_atomic(directory / name, text)
+        return [directory / name for name in self.files]
 
 
-def write(config: AcceleratorConfig, directory: Path) -> Path:
-    """Write ``cosilico_top.v`` and ``manifest.json``; return the Verilog's path.
+def generate(
+    config: AcceleratorConfig,
+    options: VerilogOptions = VerilogOptions(trace=False),  # noqa: B008
+    *,
+    version: str,
+    single_file: bool = False,
+) -> GeneratedVerilog:
+    """Emit an accelerator as files; the same files for the same arguments.
 
-    Each file appears complete or not at all.
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    options : VerilogOptions
+        Without traces if not given.
+    version : str
+        Of Cosilico, for the files' heads.
+    single_file : bool
+        Put all modules in one file.
 
     Raises
     ------
     NotRealizableError
-        Before anything is written.
+        If it cannot be built.
     """
-    text = emit(config)
-    path = directory / VERILOG_FILE
-    write_atomic(path, f"// {OWNERSHIP}\n\n{text}")
-    described = json.dumps(manifest(config, text), indent=2)
-    write_atomic(directory / MANIFEST_FILE, described + "\n")
-    return path
+    emission = emit_modules(config, options=options)
+    head = _head(config, version)
+    shared = f"// Cosilico {version}\n//\n{_comment(OWNERSHIP)}\n"
+    if single_file:
+        files = {SINGLE_FILE: f"{head}\n{emission.text}"}
+    else:
+        files = {f"{part.name}.v": f"{shared}\n{part.text}" for part in emission.memories}
+        files |= {f"{part.name}.v": f"{head}\n{part.text}" for part in emission.modules}
+    described = manifest(config, emission, options, version, list(files))
+    files[FILE_LIST] = "".join(f"{name}\n" for name in files)
+    files[MANIFEST_FILE] = json.dumps(described, indent=2) + "\n"
+    return GeneratedVerilog(files, emission.top)
 
 
-def manifest(config: AcceleratorConfig, text: str) -> dict[str, Any]:
-    """Describe what `text`, emitted for `config`, holds.
+def manifest(
+    config: AcceleratorConfig,
+    emission: Emission,
+    options: VerilogOptions,
+    version: str,
+    files: list[str],
+) -> dict[str, Any]:
+    """Describe an emission.
 
     Returns
     -------
     dict
-        ``ownership``, ``fingerprint``, ``accelerator`` (all fields), ``top``, ``gateware_hash``,
-        ``ports`` (name, direction, bits) and ``memories`` (path below the top, ``width`` in bits,
-        ``depth``) of the RAM primitives.
+        ``ownership``, ``version``, ``fingerprint``, ``accelerator`` (all fields), ``top``,
+        ``gateware_hash``, ``files``, ``ports`` (name, direction, bits, meaning) and ``memories`` (path
+        below the top, module, ``width`` in bits, ``depth``).
     """
-    ports = [
-        {
-            "name": name,
-            "direction": "input" if member.flow == In else "output",
-            "bits": Shape.cast(member.shape).width,
-        }
-        for name, member in accelerator_signature(config).members.items()
-    ]
-    clocking = [{"name": name, "direction": "input", "bits": 1} for name in ("clk", "rst")]
     return {
         "ownership": OWNERSHIP,
+        "version": version,
         "fingerprint": config.fingerprint,
         "accelerator": config.to_json(),
-        "top": TOP_MODULE,
+        "top": emission.top,
         "gateware_hash": gateware_hash(),
-        "ports": clocking + ports,
-        "memories": _memories(text),
+        "files": files,
+        "ports": [asdict(port) for port in top_ports(config, trace=options.trace)],
+        "memories": list(_memories(emission)),
     }
 
 
-def _memories(text: str) -> list[dict[str, Any]]:
-    """List all RAM primitives below the top, in the order of the text."""
-    instances = {
-        module[1]: [(cell[1], cell[2] or "", cell[3]) for cell in _INSTANCE.finditer(module[0])]
-        for module in _MODULE.finditer(text)
-    }
+def _memories(emission: Emission) -> Iterator[dict[str, Any]]:
+    """Yield all memories below the top, in the order of the text."""
+    modules = {module.name: module for module in emission.modules}
 
-    def below(module: str, path: str) -> list[dict[str, Any]]:
-        memories = []
-        for kind, parameters, name in instances[module]:
-            if kind in _RAM_MODULES:
-                values = {key: int(value) for key, value in _PARAMETER.findall(parameters)}
-                memories.append(
-                    {"path": path + name, "width": values["WIDTH"], "depth": values["DEPTH"]}
-                )
+    def below(module: str, path: str) -> Iterator[dict[str, Any]]:
+        for instance in modules[module].instances:
+            if instance.kind in MEMORY_PRIMITIVES:
+                yield {
+                    "path": path + instance.name,
+                    "module": instance.module,
+                    "width": instance.parameters["WIDTH"],
+                    "depth": instance.parameters["DEPTH"],
+                }
             else:
-                memories += below(kind, f"{path}{name}.")
-        return memories
+                yield from below(instance.module, f"{path}{instance.name}.")
 
-    return below(TOP_MODULE, "")
+    return below(emission.top, "")
+
+
+def _head(config: AcceleratorConfig, version: str) -> str:
+    """Return the comment at the head of a module's file."""
+    fields = ", ".join(f"{name} {value}" for name, value in config.to_json().items())
+    lines = [
+        f"Cosilico {version}, accelerator {config.fingerprint:08x}",
+        fields,
+        "",
+        OWNERSHIP,
+    ]
+    return "\n".join(_comment(line) for line in lines) + "\n"
+
+
+def _comment(text: str) -> str:
+    """Return a text as comment lines of bounded length."""
+    return "\n".join(f"// {line}".rstrip() for line in textwrap.wrap(text, 97) or [""])

@@ -1,6 +1,6 @@
 """Weight blocks: a layer's parameter and register-file rows as the LOAD unit streams them."""
 
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,12 @@ from sim import golden
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import LayerColumn
 from sim.mapping.splits import split_bounds
-from sim.spec.accelerator import DOT_WIDTH, AcceleratorConfig
+from sim.spec.accelerator import (
+    DOT_WIDTH,
+    RECORD_BYTES,
+    REQUANTIZER_PHASES,
+    AcceleratorConfig,
+)
 from sim.spec.network import ADD_LEFT_SHIFT, WINDOW_POOLS, Layer, LayerKind, TensorSpec
 
 __all__ = ["RECORD", "layer_stream"]
@@ -19,7 +24,7 @@ RECORD = np.dtype(
         "names": ["bias", "multiplier", "left", "right"],
         "formats": ["<i4", "<u4", "u1", "u1"],
         "offsets": [0, 4, 8, 9],
-        "itemsize": 16,
+        "itemsize": RECORD_BYTES,
     }
 )
 """One channel's requantization record (docs/hardware.md, Parameters)."""
@@ -35,37 +40,74 @@ def layer_stream(
     """All weight blocks of a layer, one after another, in the order in which LOADs name them.
 
     Round after round of output-channel groups; in it split after split; in it group after group:
-    with the last split the group's parameter rows, then the split's register-file rows. ADD, MEAN
-    and pools have a single block, which LOAD gives to all lanes.
+    with the last split the group's parameter rows, then the split's register-file rows, each in whole
+    bus beats. Of the last group come the channels that there are. Where PE columns split the groups, their
+    groups in the same lane give their rows by turns. ADD, MEAN and pools have a single block, which LOAD
+    gives to all lanes.
 
     Parameters
     ----------
     table, plan : int64 arrays
         The layer's rows of the layer table and of the layer plan.
     """
-    simd = config.simd_units
+    simd, bus = config.simd_units, config.bus_bytes
     if layer.kind is LayerKind.ADD:
-        return _add_records(layer, inputs, simd).tobytes()
-    if layer.kind in (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.MEAN):
-        return _pool_records(layer, inputs[0], simd).tobytes() + _unit_weights(1, simd).tobytes()
-    if layer.kind in WINDOW_POOLS:
-        taps = layer.kernel[0] * layer.kernel[1]
-        return _pool_records(layer, inputs[0], simd).tobytes() + _unit_weights(taps, simd).tobytes()
-    groups = -(-layer.output.channels // simd)
-    records = _channel_records(layer, inputs[0].zero_point, groups * simd)
-    parameters = records.view(np.uint8).reshape(groups, -1)
+        return b"".join(_parameter_rows(_add_records(layer, inputs, simd), simd, bus))
+    if layer.kind in (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.MEAN, *WINDOW_POOLS):
+        taps = layer.kernel[0] * layer.kernel[1] if layer.kind in WINDOW_POOLS else 1
+        parameters = _parameter_rows(_pool_records(layer, inputs[0], simd), simd, bus)
+        return b"".join(parameters) + _unit_weights(taps, simd).tobytes()
+    channels = layer.output.channels
+    groups = -(-channels // simd)
+    records = _channel_records(layer, inputs[0].zero_point, groups * simd).reshape(groups, -1)
     if layer.kind is LayerKind.DEPTHWISE:
         splits = [_depthwise_rows(layer.weights, groups, simd)]
     else:
         splits = _dense_rows(layer.weights, groups, simd, table, plan)
-    blocks = [rows.reshape(groups, -1).view(np.uint8) for rows in splits]
-    blocks[-1] = np.concatenate([parameters, blocks[-1]], axis=1)
-    per_round = config.compute_lanes // int(plan[LayerPlan.PIXELS])
-    return b"".join(
-        block[first : first + per_round].tobytes()
-        for first in range(0, groups, per_round)
-        for block in blocks
-    )
+    lanes, spread = config.compute_lanes // int(plan[LayerPlan.PIXELS]), int(plan[LayerPlan.SPREAD])
+    per_round = lanes * max(1, spread)
+    stream: list[bytes] = []
+    for first in range(0, groups, per_round):
+        for rows in splits:
+            blocks: list[list[bytes]] = []
+            for group in range(first, min(groups, first + per_round)):
+                own = min(simd, channels - group * simd)
+                block = []
+                if rows is splits[-1]:
+                    block += _parameter_rows(records[group, :own], simd, bus)
+                sent = -(-DOT_WIDTH * own // bus) * bus
+                row_bytes = rows[group].reshape(-1, DOT_WIDTH * simd)
+                block += [row.tobytes() for row in row_bytes[:, :sent]]
+                blocks.append(block)
+            stream += _by_turns(blocks, lanes) if spread else chain.from_iterable(blocks)
+    return b"".join(stream)
+
+
+def _by_turns(blocks: list[list[bytes]], lanes: int) -> list[bytes]:
+    """Rows of a round's blocks, of which each PE column has ``lanes``: of a lane row after row, column by column."""
+    return [
+        row
+        for lane in range(lanes)
+        for turn in zip(*blocks[lane::lanes], strict=True)
+        for row in turn
+    ]
+
+
+def _parameter_rows(records: NDArray[np.void], simd: int, bus: int) -> list[bytes]:
+    """Parameter rows of a block, each in whole beats: a row without records has a beat.
+
+    ``records`` are those of its channels, or of the operands of ADD one row each.
+    """
+    width = simd // REQUANTIZER_PHASES
+    if records.ndim == 2:
+        rows = list(records)
+    else:
+        rows = [records[place : place + width] for place in range(0, simd, width)]
+    parts = []
+    for row in rows:
+        beats = -(-RECORD_BYTES * width // bus) if len(row) else 1
+        parts.append(row.tobytes().ljust(beats * bus, b"\0"))
+    return parts
 
 
 def _dense_rows(

@@ -15,6 +15,7 @@ __all__ = ["DefaultSettings", "HardwareSpaceSettings", "ValuesSettings", "load_s
 
 _COUNT = Integer(1, (1 << 32) - 1)
 _BANDWIDTH = Number(0.001, 1e6)
+_STORE = Integer(0, (1 << 32) - 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,8 @@ class ValuesSettings(Section):
         Values to choose from, as docs/accelerator.md explains the field; a single value fixes it.
     io_bandwidth_gbps : tuple of float or None
         Values to choose from, GB/s.
+    weight_store_kb : tuple of int or None
+        Values to choose from; 0 is none.
     """
 
     pes_x: tuple[int, ...] | None = optional(Rising(_COUNT))
@@ -36,6 +39,7 @@ class ValuesSettings(Section):
     local_memory_kb: tuple[int, ...] | None = optional(Rising(_COUNT))
     register_file_kb: tuple[int, ...] | None = optional(Rising(_COUNT))
     io_bandwidth_gbps: tuple[float, ...] | None = optional(Rising(_BANDWIDTH))
+    weight_store_kb: tuple[int, ...] | None = optional(Rising(_STORE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,8 @@ class DefaultSettings(Section):
         One of the field's values.
     io_bandwidth_gbps : float or None
         One of the field's values, GB/s.
+    weight_store_kb : int or None
+        One of the field's values.
     """
 
     pes_x: int | None = optional(_COUNT)
@@ -57,6 +63,7 @@ class DefaultSettings(Section):
     local_memory_kb: int | None = optional(_COUNT)
     register_file_kb: int | None = optional(_COUNT)
     io_bandwidth_gbps: float | None = optional(_BANDWIDTH)
+    weight_store_kb: int | None = optional(_STORE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +73,8 @@ class HardwareSpaceSettings(Section):
     Parameters
     ----------
     space : str
-        Space to start from: tiny (microcontroller class) or edge; nahas is another name of edge.
+        Space to start from: tiny (microcontroller class), edge, or nahas: the published space, whose
+        accelerators have no weight store.
     name : str or None
         Name of the changed space, for reports.
     clock_mhz : int or None
@@ -122,7 +130,7 @@ class HardwareSpaceSettings(Section):
         return HardwareSpace(
             name=self.name or f"{base.name}_changed",
             clock_mhz=clock_mhz,
-            values={name: values.get(name, known) for name, known in base.values.items()},
+            values={**base.values, **values},
             default=replace(base.default, clock_mhz=clock_mhz, **default),
             area_budget=self.area_budget,
         )

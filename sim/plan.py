@@ -11,8 +11,8 @@ from sim.arrays.plan_columns import Failure, LayerPlan
 from sim.arrays.schedule_columns import FIELD_HIGH, FIELD_LOW
 from sim.arrays.tables import COLUMNS, Hw, accelerator_row, layer_table, tensor_table
 from sim.mapping.mapper import plan_network
-from sim.mapping.tile_choice import first_layer_cycles
-from sim.mapping.unfold import unfolded
+from sim.mapping.packed_windows import packed_windows, windows_of_rows
+from sim.mapping.tile_choice import first_layer_cycles, packs
 from sim.schedule.listing import first_overflow
 from sim.schedule.schedule import build_schedule, weigh_schedule
 from sim.spec.accelerator import AcceleratorConfig
@@ -80,7 +80,8 @@ class Mapped:
     images : int
         Images that a program computes.
     network : Network
-        The form of ``source`` that was mapped: itself, or unfolded (:mod:`sim.mapping.unfold`).
+        The form of ``source`` that was mapped: itself, or with rows of windows
+        (:mod:`sim.mapping.packed_windows`).
     layers, tensors : int64 arrays
         Tables of ``network``.
     """
@@ -133,25 +134,27 @@ class Mapped:
 Tables = tuple[Network, NDArray[np.int64], NDArray[np.int64]]
 """A form of a network with its layer table and tensor table (:mod:`sim.arrays.tables`)."""
 
-_unfolded: WeakKeyDictionary[Network, Network | None] = WeakKeyDictionary()
+_packed: WeakKeyDictionary[Network, Network | None] = WeakKeyDictionary()
 _tables: WeakKeyDictionary[Network, tuple[NDArray[np.int64], NDArray[np.int64]]] = (
     WeakKeyDictionary()
 )
 
 
 def network_tables(network: Network) -> tuple[Tables, ...]:
-    """Give (network, layer table, tensor table): as it is first, then unfolded if that is possible.
+    """Give (network, layer table, tensor table): as it is first, then with rows of windows if possible.
 
     Kept while the network lives.
     """
-    if network not in _unfolded:
-        _unfolded[network] = unfolded(network)
+    if network not in _packed:
+        _packed[network] = packed_windows(network)
     forms = []
-    for form in (network, _unfolded[network]):
+    for form in (network, _packed[network]):
         if form is None:
             continue
         if form not in _tables:
             _tables[form] = (layer_table(form), tensor_table(form))
+            if form is not network:
+                windows_of_rows(network, _tables[form][0])
         forms.append((form, *_tables[form]))
     return tuple(forms)
 
@@ -159,8 +162,8 @@ def network_tables(network: Network) -> tuple[Tables, ...]:
 def map_network(config: AcceleratorConfig, network: Network, images: int = 1) -> Mapped:
     """Map a network onto a configuration that the generator can build, ``images`` per program.
 
-    The first layer is unfolded where loading and computing it then takes less time, or where only
-    the unfolded network can be mapped; not where only the network as it is can be.
+    The first layer reads rows of windows where loading and computing it then takes less time, or where
+    only that can be mapped; not where only the network as it is can be.
     """
     forms = network_tables(network)
     hw = accelerator_row(config, images)
@@ -177,9 +180,14 @@ def map_network(config: AcceleratorConfig, network: Network, images: int = 1) ->
 
 
 def by_first_layer(forms: Sequence[Tables], hw: Hw) -> Sequence[Tables]:
-    """Forms of a network in the order in which they are tried: the faster first layer first."""
+    """Forms of a network in the order in which they are tried: the faster first layer first.
+
+    Rows of windows are no form for an accelerator whose vectors or register files do not hold them.
+    """
     if len(forms) == 1:
         return forms
+    if not packs(forms[1][1], forms[1][2], hw):
+        return forms[:1]
     return sorted(forms, key=lambda form: first_layer_cycles(form[1], form[2], hw))
 
 

@@ -63,7 +63,9 @@ def calibration_in_force() -> Calibration:
 
 def _is_design(path: Path) -> bool:
     """Whether a file is to be read as a design, also to say what is wrong with it."""
-    if path.suffix != ".json" or not path.is_file():
+    if path.suffix != ".json":
         return False
+    if not path.exists():
+        return True
     document = read_json(path, "network file")
     return not isinstance(document, dict) or "layers" not in document

@@ -68,6 +68,14 @@ def compare(
         ),
     ] = None,
     jobs: Jobs = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="a Dask scheduler, as tcp://HOST:8786, whose workers run the searches; they must see DIR",
+            show_default="processes of this machine",
+        ),
+    ] = None,
     resume: Resume = False,
     force: Force = False,
 ) -> None:
@@ -94,6 +102,7 @@ def compare(
                 strategies=names or tuple(CO_SEARCHES), seeds=seeds, budget=budget
             ),
             jobs=jobs,
+            scheduler=scheduler,
             resume=resume,
             force=force,
         )
@@ -114,6 +123,7 @@ def compare(
                 area_budget=area_budget,
             ),
             jobs=jobs,
+            scheduler=scheduler,
             resume=resume,
             force=force,
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen.emit import TOP_MODULE
+from hwgen.module_names import ModuleNames
 from hwgen.program import compile_mapped
 from sim import golden
 from sim.model import predict_mapped
@@ -39,7 +39,7 @@ def main() -> int:
     size = describe(design, folder)
     config = design.accelerator
     benches = {
-        "layer_tests": (build_port_bench(config), TOP_MODULE),
+        "layer_tests": (build_port_bench(config), ModuleNames.of(config).top),
         "network_tests": (build_fast_bench(config, size_bytes=size), BENCH_MODULE),
     }
     passed = True

@@ -43,7 +43,7 @@ from sim.spec.design import Design, save
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
-from sim.spec.spaces import EDGE
+from sim.spec.spaces import NAHAS
 
 MACS_PER_CYCLE = 4096
 """MACs per cycle of the second accelerator: a quarter of the first accelerator's."""
@@ -90,7 +90,7 @@ def _run(arguments: Arguments) -> None:
     if arguments.pictures is not None:
         _write_pictures(arguments.pictures, pixels)
     _write_network(arguments.out / "net", network, pixels)
-    accelerators = {"default": EDGE.default}
+    accelerators = {"default": NAHAS.default}
     if arguments.rtl:
         accelerators["small"] = small_accelerator(network)
     runs = {}
@@ -113,12 +113,12 @@ def _run(arguments: Arguments) -> None:
 
 
 def small_accelerator(network: Network) -> AcceleratorConfig:
-    """Fastest accelerator of the edge space with ``MACS_PER_CYCLE`` and at most the default's area.
+    """Fastest accelerator of the nahas space with ``MACS_PER_CYCLE`` and at most the default's area.
 
     If several take the same time, it is the smallest of them.
     """
-    budget = area(EDGE.default).total
-    configs = [config for config in EDGE if config.macs == MACS_PER_CYCLE]
+    budget = area(NAHAS.default).total
+    configs = [config for config in NAHAS if config.macs == MACS_PER_CYCLE]
     configs = [config for config in configs if area(config).total <= budget]
     tables: list[CostTable] = []
     with progress_bar() as report:

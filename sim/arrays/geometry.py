@@ -14,7 +14,6 @@ __all__ = [
     "add_slots",
     "aligned",
     "ceil_div",
-    "depthwise_slots",
     "groups_of",
     "halo_after",
     "hold_cycles",
@@ -23,6 +22,7 @@ __all__ = [
     "resident_halo",
     "segment_slots",
     "served",
+    "set_shape",
     "tile_candidate",
     "uses_window",
 ]
@@ -152,15 +152,6 @@ def uses_window(kernel_y, kernel_x, stride_x):
 
 
 @in_place
-def depthwise_slots(kernel_y, kernel_x, stride_x):
-    """Least cycles of a depthwise window: dot products or reads."""
-    taps = kernel_y * kernel_x
-    if not uses_window(kernel_y, kernel_x, stride_x):
-        return taps
-    return max(ceil_div(taps, DOT_WIDTH), kernel_y * min(kernel_x, stride_x))
-
-
-@in_place
 def add_slots(pixels):
     """Least cycles of a set of ADD's windows: three requantizations, two reads per pixel.
 
@@ -168,6 +159,14 @@ def add_slots(pixels):
     """
     apart = max(REQUANTIZER_PHASES, pixels)
     return apart + max(pixels, ADD_INTERVAL - REQUANTIZER_PHASES)
+
+
+@in_place
+def set_shape(op, pixels):
+    """(rows, columns) of the windows that are computed at once: DEPTHWISE's lie one above the other."""
+    if op == ExecuteOp.DEPTHWISE:
+        return pixels, 1
+    return 1, pixels
 
 
 @in_place

@@ -44,7 +44,19 @@ class LayerPlan(IntEnum):
     IMAGES = 33
     """Images that go through the layer together: all of the program's, or one after another."""
     STORE_ROW = 34
-    """First row of the layer's weights in the weight store, -1 where they come from memory."""
+    """First row of the layer's weights in the weight store, -1 where all come from memory."""
+    BORDER_TOP = 35
+    """Rows at the tile's top that are computed in a block of their own; 0 for none."""
+    BORDER_BOTTOM = 36
+    """Rows at the tile's bottom that are; 0 for none."""
+    STORED_ROWS = 37
+    """Rows of the weight store that the layer has."""
+    SPREAD = 38
+    """PE columns that split the output channel groups; 0 where PE columns split the pixels."""
+    SOURCES = 39
+    """PE columns whose outputs every PE of their row stores; 0 where the output is tiled."""
+    IN_STRIPS = 40
+    """Whether the inputs lie in strips."""
 
 
 class TensorPlan(IntEnum):
@@ -63,6 +75,8 @@ class TensorPlan(IntEnum):
     STORED = 10
     EXTERNAL = 11
     PIXEL_BYTES = 12
+    STRIPS = 13
+    """Whether every PE of a row holds the whole width of the image."""
 
 
 class Failure(IntEnum):

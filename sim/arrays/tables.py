@@ -91,6 +91,16 @@ class LayerColumn(IntEnum):
     """Whether one weight block serves all output groups."""
     MAXIMUM = 15
     """The descriptor's ``maximum``: DEPTHWISE takes the largest tap."""
+    WINDOW_PIXELS = 16
+    """Kernel columns of a first layer whose input's columns are windows; 0 where they are pixels."""
+    WINDOW_STRIDE = 17
+    """Its pixels from one window to the next."""
+    WINDOW_PAD = 18
+    """Pixels of its first window before the image row."""
+    IMAGE_WIDTH = 19
+    """Pixels of an image row of its input."""
+    IMAGE_CHANNELS = 20
+    """Channels of these pixels."""
 
 
 EXTRA_COLUMNS = (

@@ -186,9 +186,14 @@ def memories(config: AcceleratorConfig) -> dict[str, tuple[RamShape, ...]]:
         "window_rings": (RamShape(width=vector_bits, rows=ring_rows, count=DOT_WIDTH * lanes),),
         "local_memory": (RamShape(width=vector_bits, rows=config.bank_depth, count=lanes),),
         "weight_store": tuple(
-            RamShape(width=row_bits, rows=rows, bit_um2=SINGLE_PORT_BIT_UM2)
-            for rows in (config.store_rows,)
-            if rows
+            RamShape(
+                width=row_bits,
+                rows=-(-config.store_rows // banks),
+                count=banks,
+                bit_um2=SINGLE_PORT_BIT_UM2,
+            )
+            for banks in (_store_banks(config),)
+            if config.store_rows
         ),
         "bus": (RamShape(width=vector_bits, rows=STORED_VECTORS),),
         "control": _DESCRIPTOR_MEMORIES,
@@ -242,9 +247,11 @@ def _requantizer_um2() -> float:
 
 
 def _rotation_um2(config: AcceleratorConfig) -> float:
-    """One lane's rotation of the four vectors that its ring's banks give."""
+    """One lane's rotation of the four vectors that its ring's banks give, and a row for each bank."""
     stages = (DOT_WIDTH - 1).bit_length()
-    return stages * DOT_WIDTH * 8 * config.vector_bytes * MUX2_UM2
+    row_bits = (WINDOW_VECTORS // DOT_WIDTH - 1).bit_length()
+    rows = DOT_WIDTH * row_bits * (INT8_ADDER_UM2 / 8 + MUX2_UM2)
+    return stages * DOT_WIDTH * 8 * config.vector_bytes * MUX2_UM2 + rows
 
 
 def _interconnect_um2(config: AcceleratorConfig) -> float:
@@ -261,15 +268,34 @@ def _interconnect_um2(config: AcceleratorConfig) -> float:
         if neighbours > 1:
             # per bank: itself or one of two neighbours
             links += 2 * vector_bits * MUX2_UM2
+    if config.pes_x > 1:
+        # per bank: onto the row's bus if it is its turn, joined with the others', and from the bus
+        links += 3 * vector_bits * MUX2_UM2
     if config.pes > 1:
         # per lane: POOL's sum over the PEs
         links += config.requantizer_width * INT32_ADDER_UM2
-    return lanes * (feed + quad + stores + links)
+    # one vector of the PE, shifted by any number of its bytes
+    shift = (config.simd_units - 1).bit_length() * vector_bits * MUX2_UM2
+    return lanes * (feed + quad + stores + links) + shift
 
 
 def _row_choice_um2(config: AcceleratorConfig) -> float:
-    """From the weight store or the bus to the lanes, a bit of a row each."""
-    return 8 * config.row_bytes * MUX2_UM2 if config.store_rows else 0.0
+    """From the weight store or the bus to the lanes of each PE column.
+
+    The banks' rows are rotated, so that the first row comes first; a column takes its own row, the
+    first or the bus's, and has registers for it beside those of the first column.
+    """
+    if not config.store_rows:
+        return 0.0
+    banks, row_bits = _store_banks(config), 8 * config.row_bytes
+    rotation = (banks - 1).bit_length() * banks * row_bits * MUX2_UM2
+    choice = (2 * config.pes_x - 1) * row_bits * MUX2_UM2
+    return rotation + choice + (config.pes_x - 1) * row_bits * FLIP_FLOP_UM2
+
+
+def _store_banks(config: AcceleratorConfig) -> int:
+    """Banks of the weight store: a power of two, as many as PE columns or more."""
+    return 1 << (config.pes_x - 1).bit_length()
 
 
 def _bus_um2(config: AcceleratorConfig) -> float:
@@ -280,10 +306,13 @@ def _bus_um2(config: AcceleratorConfig) -> float:
     earn, cost = config.pacing
     # a bucket each way
     pace = 2 * (cost.bit_length() + 1) * FLIP_FLOP_UM2 if earn < cost else 0.0
-    # a row being put together; on the way to the PEs a row, parameters and a vector; one vector back
-    records_bits = RECORD_BITS * config.requantizer_width
-    registers = (2 * row_bits + records_bits + 2 * vector_bits) * FLIP_FLOP_UM2
-    return buffers + pace + registers
+    # a row being put together; on the way to the PEs a row and a vector; one vector back
+    registers = (2 * row_bits + 2 * vector_bits) * FLIP_FLOP_UM2
+    # the last bytes of a packed row; a vector that begins at any of them, with padding and zeros
+    window = config.vector_bytes + config.bus_bytes
+    gather = 8 * window * FLIP_FLOP_UM2
+    gather += ((window - 1).bit_length() + 2) * vector_bits * MUX2_UM2
+    return buffers + pace + registers + gather
 
 
 def _descriptors_um2() -> float:

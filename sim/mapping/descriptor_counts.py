@@ -13,7 +13,9 @@ MAX_DESCRIPTORS = 1 << 19
 @in_place
 def sets_of(plan):
     """Splits of all blocks of a tile."""
-    down = ceil_div(plan[LayerPlan.TILE_Y], plan[LayerPlan.BLOCK_ROWS])
+    border = plan[LayerPlan.BORDER_TOP] + plan[LayerPlan.BORDER_BOTTOM]
+    down = ceil_div(plan[LayerPlan.TILE_Y] - border, plan[LayerPlan.BLOCK_ROWS])
+    down += (plan[LayerPlan.BORDER_TOP] > 0) + (plan[LayerPlan.BORDER_BOTTOM] > 0)
     across = ceil_div(plan[LayerPlan.TILE_X], plan[LayerPlan.BLOCK_COLUMNS])
     return down * across * plan[LayerPlan.SPLITS]
 

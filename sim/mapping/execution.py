@@ -4,33 +4,66 @@ Every function works on one output tile; what it returns is exact for the EXECUT
 and the mapper chooses by it.
 """
 
-from sim.arrays.geometry import add_slots, ceil_div, depthwise_slots, most_served, uses_window
+from sim.arrays.geometry import add_slots, ceil_div, groups_of, segment_slots
 from sim.arrays.kernel import in_place
+from sim.arrays.network_input import windows_per_vector
 from sim.arrays.tables import LayerColumn
+from sim.arrays.weight_stream import layer_beats
+from sim.mapping.bands import fits_band
+from sim.mapping.borders import choose_borders, descriptor_cycles, interval
 from sim.mapping.splits import choose_block, choose_split, share_rows, split_count, split_cycles
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
 
 __all__ = [
     "NO_HALO",
+    "SPREAD",
     "choose_pixels",
-    "interval",
+    "exchanged",
+    "hop_cycles",
+    "issue_slots",
     "layer_cycles",
-    "row_lead",
+    "lets_pixels",
+    "lets_spread",
+    "spread_over",
+    "stored_weight_rows",
     "weight_blocks",
     "weight_bytes",
     "weight_rows",
 ]
 
-DESCRIPTOR_CYCLES = 4
-"""Cycles that an EXECUTE descriptor is taken to cost beside its windows.
+NO_HALO = (0, 0, 0, 0)
+"""Rows and columns that neighbours keep of a tile that no other layer reads on chip."""
 
-They weigh mappings; predictions do not use them.
+SPREAD = -1
+"""Exchange of a layer whose PE columns split its output channel groups.
+
+An *exchange* n ≥ 0 is that of a layer whose PE columns split its pixels: every PE of a row stores the
+outputs of n columns; 0: its own only.
 """
 
 
-NO_HALO = (0, 0, 0, 0)
-"""Rows and columns that neighbours keep of a tile that no other layer reads on chip."""
+@in_place
+def spread_over(groups, pixels, exchange, hw):
+    """PE columns that split the output channel groups; 1 where they split pixels."""
+    if exchange != SPREAD:
+        return 1
+    return min(hw.pes_x, ceil_div(groups, hw.lanes // pixels))
+
+
+@in_place
+def exchanged(groups, pixels, exchange, hw):
+    """PE columns whose outputs every PE of their row stores; 0: none but its own."""
+    if exchange != SPREAD:
+        return exchange
+    return spread_over(groups, pixels, exchange, hw)
+
+
+@in_place
+def hop_cycles(exchange, hw):
+    """Cycles of POOL's reduction."""
+    columns = 0 if exchange == SPREAD else hw.pes_x - 1
+    return REQUANTIZER_PHASES * (columns + hw.pes_y - 1)
 
 
 @in_place
@@ -48,32 +81,48 @@ def weight_rows(layer, channels):
 
 
 @in_place
-def interval(slots, pixels, rows, columns, first_row, first_column, tile_y, tile_x, halo, saves):
-    """Cycles per set of windows: the slowest of issue, requantizer and stores.
+def lets_pixels(layer, pixels, tile_y, tile_x):
+    """Whether so many pixels can be computed at once, and more than half of them exist in a tile."""
+    op = layer[LayerColumn.OP]
+    if pixels == 1:
+        return True
+    if op == ExecuteOp.POOL:
+        return False
+    if op == ExecuteOp.DEPTHWISE:
+        return pixels < 2 * tile_y and fits_band(
+            layer[LayerColumn.KERNEL_Y],
+            layer[LayerColumn.KERNEL_X],
+            layer[LayerColumn.STRIDE_Y],
+            layer[LayerColumn.STRIDE_X],
+            pixels,
+        )
+    return pixels < 2 * tile_x
 
-    ``slots`` are the issue slots of a set; the set's windows are those of ``rows`` × ``columns``
-    windows from (``first_row``, ``first_column``) of the tile on.
+
+@in_place
+def lets_spread(layer, pixels):
+    """Whether PE columns can split the channel groups where so many pixels are computed at once.
+
+    ADD's operands lie as its output does. DEPTHWISE's columns read the same banks, so each has whole planes.
     """
-    least = max(slots, REQUANTIZER_PHASES)
-    if saves:
-        return least
-    stores = most_served(tile_y, halo[0], halo[1], first_row, rows, 1)
-    return max(least, stores * most_served(tile_x, halo[2], halo[3], first_column, columns, pixels))
+    op = layer[LayerColumn.OP]
+    return op != ExecuteOp.ADD and (op != ExecuteOp.DEPTHWISE or pixels == 1)
 
 
 @in_place
-def row_lead(layer, cycles):
-    """Further cycles of the first window of a row: DEPTHWISE fills its window."""
-    kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
-    if layer[LayerColumn.OP] != ExecuteOp.DEPTHWISE:
-        return 0
-    if not uses_window(kernel_y, kernel_x, layer[LayerColumn.STRIDE_X]):
-        return 0
-    return max(0, kernel_y * kernel_x - cycles)
+def issue_slots(layer, channels, in_y, in_x, pixels, simd):
+    """Issue slots of a set of windows that are computed in one split; 0 of DEPTHWISE, see its bands."""
+    op = layer[LayerColumn.OP]
+    if op == ExecuteOp.CONV:
+        taps = layer[LayerColumn.KERNEL_Y] * layer[LayerColumn.KERNEL_X]
+        return taps * segment_slots(0, ceil_div(channels, DOT_WIDTH), simd, pixels)
+    if op == ExecuteOp.ADD:
+        return add_slots(pixels)
+    return in_y * in_x if op == ExecuteOp.POOL else 0
 
 
 @in_place
-def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, hw):
+def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, exchange, hw):
     """(EXECUTE cycles of an image, times that the weights are loaded) of a layer's tile.
 
     Parameters
@@ -88,55 +137,62 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
         Pixels computed at once (P).
     halo : tuple of 4 ints
         Rows and columns that neighbours keep: top, bottom, left, right.
+    exchange : int
+        See :data:`SPREAD`.
     hw : Hw
     """
     op = layer[LayerColumn.OP]
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
-    rounds = ceil_div(groups, hw.lanes // pixels)
+    rounds = ceil_div(groups, hw.lanes // pixels * spread_over(groups, pixels, exchange, hw))
+    sources = exchanged(groups, pixels, exchange, hw)
     sets = ceil_div(tile_x, pixels)
-    if op != ExecuteOp.CONV:
-        if op == ExecuteOp.DEPTHWISE:
-            slots = depthwise_slots(kernel_y, kernel_x, layer[LayerColumn.STRIDE_X])
-        elif op == ExecuteOp.ADD:
-            slots = add_slots(pixels)
-        else:
-            slots = in_y * in_x
-        cycles = interval(slots, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False)
-        lead = row_lead(layer, cycles)
-        return rounds * (tile_y * (sets * cycles + lead) + DESCRIPTOR_CYCLES), 1
+    splits = 1
     quads = ceil_div(channels, DOT_WIDTH)
-    tap_rows, tap_columns, size = choose_split(
-        kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
-    )
-    splits = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
-    blocks = loads = 1
-    if splits > 1:
-        together, own = share_rows(hw.images, hw.accumulator_rows)
-        rows, columns = choose_block(tile_y, tile_x, pixels, own)
-        blocks = ceil_div(tile_y, rows) * ceil_div(tile_x, columns)
-        if splits > 2:
-            loads = blocks * ceil_div(hw.images, together)
+    if op == ExecuteOp.CONV:
+        tap_rows, tap_columns, size = choose_split(
+            kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
+        )
+        splits = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
+    if splits == 1:
+        slots = issue_slots(layer, channels, in_y, in_x, pixels, hw.simd)
+        _, _, total = choose_borders(layer, slots, pixels, tile_y, tile_x, halo, sources)
+        if op == ExecuteOp.POOL and exchange != 0:
+            total += hop_cycles(exchange, hw)
+        return rounds * total, 1
+    loads = 1
+    together, own = share_rows(hw.images, hw.accumulator_rows)
+    rows, columns = choose_block(tile_y, tile_x, pixels, own)
+    blocks = ceil_div(tile_y, rows) * ceil_div(tile_x, columns)
+    if splits > 2:
+        loads = blocks * ceil_div(hw.images, together)
     saved, slots = split_cycles(
         kernel_y, kernel_x, quads, tap_rows, tap_columns, size, hw.simd // DOT_WIDTH, pixels
     )
-    cycles = interval(slots, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False)
-    total = tile_y * sets * (saved + cycles) + splits * blocks * (DESCRIPTOR_CYCLES + pixels)
+    cycles = interval(slots, op, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False, sources)
+    total = tile_y * sets * (saved + cycles) + splits * blocks * descriptor_cycles(op, pixels)
     return rounds * total, loads
 
 
 @in_place
-def weight_bytes(layer, channels, groups, simd):
+def weight_bytes(layer, channels, outputs, hw):
     """Bytes of a layer's weights and parameters in external memory."""
-    blocks = 1 if layer[LayerColumn.SHARED] else groups
-    return blocks * (REQUANTIZER_PHASES + weight_rows(layer, channels)) * DOT_WIDTH * simd
+    rows = weight_rows(layer, channels)
+    return layer_beats(layer, outputs, REQUANTIZER_PHASES, rows, hw) * hw.bus_bytes
 
 
 @in_place
-def weight_blocks(layer, channels, groups, pixels, hw):
+def stored_weight_rows(layer, channels, outputs, hw):
+    """Rows of a layer's weights and parameters in the weight store."""
+    blocks = 1 if layer[LayerColumn.SHARED] else groups_of(outputs, hw.simd)
+    return blocks * (REQUANTIZER_PHASES + weight_rows(layer, channels))
+
+
+@in_place
+def weight_blocks(layer, channels, groups, pixels, exchange, hw):
     """Different weight blocks that a layer's LOADs bring; two stay in the register files."""
     if layer[LayerColumn.SHARED]:
         return 1
-    rounds = ceil_div(groups, hw.lanes // pixels)
+    rounds = ceil_div(groups, hw.lanes // pixels * spread_over(groups, pixels, exchange, hw))
     if layer[LayerColumn.OP] == ExecuteOp.DEPTHWISE:
         return rounds
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
@@ -148,35 +204,45 @@ def weight_blocks(layer, channels, groups, pixels, hw):
 
 
 @in_place
-def _weight_cycles(size, hw):
-    """Cycles that so many bytes of weights take: from the weight store a row per cycle."""
-    if hw.store_rows > 0:
-        return size // (DOT_WIDTH * hw.simd)
-    return size * hw.cost // (hw.bus_bytes * hw.earn)
+def _weight_cycles(layer, channels, outputs, loads, columns, hw):
+    """Cycles in which a layer's weights are loaded so many times.
+
+    From the weight store a row per cycle for each of ``columns`` columns of PEs.
+    """
+    total = stored_weight_rows(layer, channels, outputs, hw)
+    rows = min(hw.store_rows, total)
+    size = weight_bytes(layer, channels, outputs, hw) * (total - rows) // total
+    return loads * (ceil_div(rows, columns) + size * hw.cost // (hw.bus_bytes * hw.earn))
 
 
 @in_place
-def choose_pixels(layer, channels, groups, tile_y, tile_x, in_y, in_x, halo, hw):
+def choose_pixels(layer, channels, outputs, tile_y, tile_x, in_y, in_x, halo, exchange, hw):
     """(pixels computed at once, EXECUTE cycles, transfer cycles of the weights) of all images.
+
+    ``channels`` and ``outputs`` are the input and output channels.
 
     Least time in which weights stream behind the computation, one block ahead, and of the EXECUTE
     cycles where these are equal.
     """
-    op = layer[LayerColumn.OP]
-    size = weight_bytes(layer, channels, groups, hw.simd)
+    groups = groups_of(outputs, hw.simd)
     best, best_pixels, best_cycles, best_transfer = -1, 1, 0, 0
-    pixels = 1
-    while pixels <= hw.lanes and (pixels == 1 or pixels < 2 * tile_x):
+    pixels, most = 1, hw.lanes
+    if layer[LayerColumn.WINDOW_PIXELS] > 0:  # a set's windows lie in a vector
+        most = min(most, windows_per_vector(layer, hw.simd))
+    while pixels <= most and lets_pixels(layer, pixels, tile_y, tile_x):
+        if exchange == SPREAD and not lets_spread(layer, pixels):
+            break
         cycles, loads = layer_cycles(
-            layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, hw
+            layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, exchange, hw
         )
         cycles *= hw.images
-        transfer = loads * _weight_cycles(size, hw)
-        blocks = weight_blocks(layer, channels, groups, pixels, hw)
+        columns = spread_over(groups, pixels, exchange, hw)
+        if layer[LayerColumn.SHARED]:
+            columns = 1
+        transfer = _weight_cycles(layer, channels, outputs, loads, columns, hw)
+        blocks = weight_blocks(layer, channels, groups, pixels, exchange, hw)
         total = max(cycles, transfer) + min(cycles, transfer) // blocks
         if best < 0 or total < best or (total == best and cycles < best_cycles):
             best, best_pixels, best_cycles, best_transfer = total, pixels, cycles, transfer
-        if op != ExecuteOp.CONV and op != ExecuteOp.ADD:
-            break
         pixels *= 2
     return best_pixels, best_cycles, best_transfer

@@ -8,10 +8,13 @@ import numpy as np
 
 from sim.arrays.geometry import ceil_div, groups_of, pixel_bytes
 from sim.arrays.kernel import in_place, kernel
+from sim.arrays.network_input import input_bytes, input_pixel_bytes
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.arrays.weight_stream import layer_beats
+from sim.mapping.borders import choose_borders
 from sim.mapping.descriptor_counts import MAX_DESCRIPTORS, most_descriptors
-from sim.mapping.execution import weight_rows
+from sim.mapping.execution import issue_slots, weight_rows
 from sim.mapping.residency import allocate, mark_resident
 from sim.mapping.splits import choose_block, choose_split, share_rows, split_count
 from sim.mapping.stored_weights import choose_stored
@@ -40,13 +43,35 @@ def _split(layer, channels, hw, plan):
     plan[LayerPlan.SPLIT_STEPS] = quads
     plan[LayerPlan.BLOCK_ROWS] = plan[LayerPlan.TILE_Y]
     plan[LayerPlan.BLOCK_COLUMNS] = plan[LayerPlan.TILE_X]
-    if layer[LayerColumn.OP] != ExecuteOp.CONV:
-        return
+    halo = (
+        plan[LayerPlan.HALO_TOP],
+        plan[LayerPlan.HALO_BOTTOM],
+        plan[LayerPlan.HALO_LEFT],
+        plan[LayerPlan.HALO_RIGHT],
+    )
     tap_rows, tap_columns, size = choose_split(
         kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
     )
     count = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
-    if count == 1:
+    if layer[LayerColumn.OP] != ExecuteOp.CONV or count == 1:
+        slots = issue_slots(
+            layer,
+            channels,
+            plan[LayerPlan.IN_TILE_Y],
+            plan[LayerPlan.IN_TILE_X],
+            plan[LayerPlan.PIXELS],
+            hw.simd,
+        )
+        plan[LayerPlan.BORDER_TOP], plan[LayerPlan.BORDER_BOTTOM], _ = choose_borders(
+            layer,
+            slots,
+            plan[LayerPlan.PIXELS],
+            plan[LayerPlan.TILE_Y],
+            plan[LayerPlan.TILE_X],
+            halo,
+            plan[LayerPlan.SOURCES],
+        )
+        plan[LayerPlan.BLOCK_ROWS] -= plan[LayerPlan.BORDER_TOP] + plan[LayerPlan.BORDER_BOTTOM]
         return
     plan[LayerPlan.SPLITS] = count
     plan[LayerPlan.SPLIT_TAP_ROWS], plan[LayerPlan.SPLIT_TAP_COLUMNS] = tap_rows, tap_columns
@@ -96,7 +121,7 @@ def plan_network(layers, tensors, hw, cut):
     address = 0
     for i in range(n):
         layer, op = layers[i], layers[i, LayerColumn.OP]
-        groups = groups_of(tensors[i + 1, TensorColumn.CHANNELS], hw.simd)
+        channels = tensors[i + 1, TensorColumn.CHANNELS]
         rows = weight_rows(layer, tensors[layer[LayerColumn.INPUT], TensorColumn.CHANNELS])
         if op != ExecuteOp.CONV and rows > hw.weight_rows:
             return Failure.WEIGHTS, i, rows, hw.weight_rows, lp, tp, 0
@@ -104,13 +129,13 @@ def plan_network(layers, tensors, hw, cut):
         lp[i, LayerPlan.PARAMETER_ROWS] = ADD_ROWS if op == ExecuteOp.ADD else REQUANTIZER_PHASES
         address = _align(address)
         lp[i, LayerPlan.BLOCK_ADDRESS] = address
-        blocks = 1 if layer[LayerColumn.SHARED] else groups
-        address += blocks * (lp[i, LayerPlan.PARAMETER_ROWS] + rows) * DOT_WIDTH * hw.simd
+        beats = layer_beats(layer, channels, lp[i, LayerPlan.PARAMETER_ROWS], rows, hw)
+        address += beats * hw.bus_bytes
     for t in range(n + 1):
         tp[t, TensorPlan.RESIDENT_UNTIL] = -1
     choose_stored(layers, tensors, hw, cut, lp)
     choose_tiles(layers, tensors, hw, cut, lp, tp)
-    mark_resident(layers, tensors, cut, tp)
+    mark_resident(layers, tensors, hw, cut, tp)
     failure, i, needed, available = allocate(layers, tensors, hw, cut, lp, tp)
     if failure != Failure.NONE:
         return failure, i, needed, available, lp, tp, 0
@@ -120,12 +145,17 @@ def plan_network(layers, tensors, hw, cut):
         tp[t, TensorPlan.PIXEL_BYTES] = pixel_bytes(
             tensors[t, TensorColumn.CHANNELS], hw.simd, hw.bus_bytes
         )
+        if t == 0:
+            tp[t, TensorPlan.PIXEL_BYTES] = input_pixel_bytes(layers[0], tensors[0], hw)
         if tp[t, TensorPlan.STORED]:
             address = _align(address)
             tp[t, TensorPlan.EXTERNAL] = address
             size = tensors[t, TensorColumn.HEIGHT] * tensors[t, TensorColumn.WIDTH]
             size *= groups_of(tensors[t, TensorColumn.CHANNELS], hw.simd) * hw.images
-            address += size * tp[t, TensorPlan.PIXEL_BYTES]
+            size *= tp[t, TensorPlan.PIXEL_BYTES]
+            if t == 0:
+                size = input_bytes(layers[0], tensors[0], hw) * hw.images
+            address += size
     most = most_descriptors(lp, tp, hw.pes_y * hw.pes_x, hw.images)
     if most > MAX_DESCRIPTORS:
         return Failure.DESCRIPTORS, n - 1, most, MAX_DESCRIPTORS, lp, tp, 0

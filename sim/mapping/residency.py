@@ -10,9 +10,9 @@ from sim.arrays.geometry import ceil_div, groups_of, resident_halo
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.mapping.execution import choose_pixels
+from sim.mapping.execution import SPREAD, choose_pixels, exchanged, spread_over
 from sim.mapping.stored_weights import own_row
-from sim.mapping.tile_choice import axis, fits_tile
+from sim.mapping.tile_choice import axis, fits_tile, pixel_columns, weighed
 from sim.mapping.tiling import choose_tiling, extent
 from sim.spec.descriptor import ExecuteOp
 
@@ -25,7 +25,7 @@ LIVE_COLUMNS = 4
 
 
 @in_place
-def mark_resident(layers, tensors, cut, tensor_plan):
+def mark_resident(layers, tensors, hw, cut, tensor_plan):
     """Set halos and the last resident use of every tensor from its consumers' tiles.
 
     Nothing stays from before layer ``cut`` to behind it.
@@ -35,13 +35,17 @@ def mark_resident(layers, tensors, cut, tensor_plan):
         target = tensors[i + 1]
         out_y = tensor_plan[i + 1, TensorPlan.TILE_Y]
         out_x = tensor_plan[i + 1, TensorPlan.TILE_X]
+        out_strip = tensor_plan[i + 1, TensorPlan.STRIPS] == 1
         op = layer[LayerColumn.OP]
         for t in (layer[LayerColumn.INPUT], layer[LayerColumn.INPUT2]):
             row = tensor_plan[t]
             in_y, in_x = row[TensorPlan.TILE_Y], row[TensorPlan.TILE_X]
             if t == 0 or t <= cut <= i:
                 continue
-            if not fits_tile(layer, tensors[t], target, in_y, in_x, out_y, out_x):
+            in_strip = row[TensorPlan.STRIPS] == 1
+            if not fits_tile(
+                layer, tensors[t], target, in_y, in_x, in_strip, out_y, out_x, out_strip, hw
+            ):
                 continue
             row[TensorPlan.RESIDENT_UNTIL] = max(row[TensorPlan.RESIDENT_UNTIL], i)
             k, s, p = axis(layer, True)
@@ -57,9 +61,21 @@ def mark_resident(layers, tensors, cut, tensor_plan):
             )
             row[TensorPlan.HALO_TOP] = max(row[TensorPlan.HALO_TOP], low)
             row[TensorPlan.HALO_BOTTOM] = max(row[TensorPlan.HALO_BOTTOM], high)
+            if in_strip:
+                continue
+            tile_x = out_x
+            if out_strip:
+                tile_x = pixel_columns(layer, tensors[t], target, in_x, in_strip, hw)
             k, s, p = axis(layer, False)
             low, high = resident_halo(
-                op, k, s, p, tensors[t, TensorColumn.WIDTH], in_x, target[TensorColumn.WIDTH], out_x
+                op,
+                k,
+                s,
+                p,
+                tensors[t, TensorColumn.WIDTH],
+                in_x,
+                target[TensorColumn.WIDTH],
+                tile_x,
             )
             row[TensorPlan.HALO_LEFT] = max(row[TensorPlan.HALO_LEFT], low)
             row[TensorPlan.HALO_RIGHT] = max(row[TensorPlan.HALO_RIGHT], high)
@@ -92,12 +108,105 @@ def _move(live, source, target):
 
 
 @in_place
+def _serves(i, t, layers, tensors, hw, tp):
+    """Whether layer i reads tensor t where it was made."""
+    source, out = tp[t], tp[i + 1]
+    return source[TensorPlan.RESIDENT_UNTIL] >= i and fits_tile(
+        layers[i],
+        tensors[t],
+        tensors[i + 1],
+        source[TensorPlan.TILE_Y],
+        source[TensorPlan.TILE_X],
+        source[TensorPlan.STRIPS] == 1,
+        out[TensorPlan.TILE_Y],
+        out[TensorPlan.TILE_X],
+        out[TensorPlan.STRIPS] == 1,
+        hw,
+    )
+
+
+@in_place
+def _weigh_exchange(i, layers, tensors, hw, lp, tp, tile_x, exchange):
+    """Weight of layer i with such tiles and such an exchange, and its pixels computed at once."""
+    layer, out = layers[i], tp[i + 1]
+    source = tensors[layer[LayerColumn.INPUT]]
+    in_x = lp[i, LayerPlan.IN_TILE_X]
+    if exchange == SPREAD:
+        in_x = source[TensorColumn.WIDTH]
+    pixels, cycles, transfer = choose_pixels(
+        layer,
+        source[TensorColumn.CHANNELS],
+        tensors[i + 1, TensorColumn.CHANNELS],
+        out[TensorPlan.TILE_Y],
+        tile_x,
+        lp[i, LayerPlan.IN_TILE_Y],
+        in_x,
+        (
+            out[TensorPlan.HALO_TOP],
+            out[TensorPlan.HALO_BOTTOM],
+            out[TensorPlan.HALO_LEFT],
+            out[TensorPlan.HALO_RIGHT],
+        ),
+        exchange,
+        hw,
+    )
+    return weighed(cycles, transfer), pixels
+
+
+@in_place
+def _exchange(i, layers, tensors, hw, lp, tp):
+    """Choose what the PE columns of layer i split, by the layouts of its tensors; fill its plan."""
+    layer, out, plan = layers[i], tp[i + 1], lp[i]
+    op, t = layer[LayerColumn.OP], layer[LayerColumn.INPUT]
+    first = _serves(i, t, layers, tensors, hw, tp)
+    if not first and op == ExecuteOp.ADD:
+        t = layer[LayerColumn.INPUT2]
+    loaded = not (first or (op == ExecuteOp.ADD and _serves(i, t, layers, tensors, hw, tp)))
+    source, width = tp[t], tensors[i + 1, TensorColumn.WIDTH]
+    in_strip = not loaded and source[TensorPlan.STRIPS] == 1
+    plan[LayerPlan.IN_TILE_Y] = ceil_div(tensors[t, TensorColumn.HEIGHT], hw.pes_y)
+    if not loaded:
+        plan[LayerPlan.IN_TILE_Y] = source[TensorPlan.TILE_Y]
+    plan[LayerPlan.IN_TILE_X] = ceil_div(tensors[t, TensorColumn.WIDTH], hw.pes_x)
+    if not loaded and not in_strip:
+        plan[LayerPlan.IN_TILE_X] = source[TensorPlan.TILE_X]
+    tile_x, exchange = out[TensorPlan.TILE_X], 0
+    if out[TensorPlan.STRIPS]:
+        tile_x = ceil_div(width, hw.pes_x)
+        if not loaded:
+            tile_x = pixel_columns(
+                layer, tensors[t], tensors[i + 1], source[TensorPlan.TILE_X], in_strip, hw
+            )
+        exchange = ceil_div(width, tile_x)
+    best, pixels = _weigh_exchange(i, layers, tensors, hw, lp, tp, tile_x, exchange)
+    # a loaded POOL reads tiles
+    free = in_strip or (loaded and op != ExecuteOp.POOL)
+    if out[TensorPlan.STRIPS] and free and op != ExecuteOp.ADD:
+        weight, other = _weigh_exchange(i, layers, tensors, hw, lp, tp, width, SPREAD)
+        if weight < best:
+            tile_x, exchange, pixels, in_strip = width, SPREAD, other, True
+    groups = groups_of(tensors[i + 1, TensorColumn.CHANNELS], hw.simd)
+    plan[LayerPlan.TILE_Y], plan[LayerPlan.TILE_X] = out[TensorPlan.TILE_Y], tile_x
+    plan[LayerPlan.PIXELS] = pixels
+    plan[LayerPlan.IN_STRIPS] = in_strip
+    plan[LayerPlan.SOURCES] = exchanged(groups, pixels, exchange, hw)
+    plan[LayerPlan.SPREAD] = 0
+    if exchange == SPREAD:
+        plan[LayerPlan.SPREAD] = spread_over(groups, pixels, exchange, hw)
+        plan[LayerPlan.IN_TILE_X] = tensors[t, TensorColumn.WIDTH]
+
+
+@in_place
 def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
     """Try layer i in one pass with a resident output. Returns the new n_live, or -1."""
     layer = layers[i]
     depth, lanes, simd = hw.bank_depth, hw.lanes, hw.simd
     out = tp[i + 1]
-    tile_y, tile_x = out[TensorPlan.TILE_Y], out[TensorPlan.TILE_X]
+    _exchange(i, layers, tensors, hw, lp, tp)
+    tile_y, tile_x = lp[i, LayerPlan.TILE_Y], lp[i, LayerPlan.TILE_X]
+    in_strip = lp[i, LayerPlan.IN_STRIPS] == 1
+    # what one PE reads, or all PEs of a row
+    reach = tensors[i + 1, TensorColumn.WIDTH] if in_strip else tile_x
     two = layer[LayerColumn.OP] == ExecuteOp.ADD
     for operand in range(2 if two else 1):
         t = layer[LayerColumn.INPUT2] if operand else layer[LayerColumn.INPUT]
@@ -106,15 +215,7 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
         local_row = LayerPlan.IN2_ROW if operand else LayerPlan.IN_ROW
         plane = LayerPlan.IN2_PLANE if operand else LayerPlan.IN_PLANE
         source = tp[t]
-        if source[TensorPlan.RESIDENT_UNTIL] >= i and fits_tile(
-            layer,
-            tensors[t],
-            tensors[i + 1],
-            source[TensorPlan.TILE_Y],
-            source[TensorPlan.TILE_X],
-            tile_y,
-            tile_x,
-        ):
+        if _serves(i, t, layers, tensors, hw, tp) and in_strip == (source[TensorPlan.STRIPS] == 1):
             lp[i, loaded] = 0
             lp[i, local] = source[TensorPlan.ADDRESS]
             lp[i, local_row] = source[TensorPlan.ROW]
@@ -122,15 +223,12 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
             if layer[LayerColumn.OP] < ExecuteOp.ADD:
                 lp[i, local] -= layer[LayerColumn.PAD_Y] * source[TensorPlan.ROW]
                 lp[i, local] -= layer[LayerColumn.PAD_X]
-            if operand == 0:
-                lp[i, LayerPlan.IN_TILE_Y] = source[TensorPlan.TILE_Y]
-                lp[i, LayerPlan.IN_TILE_X] = source[TensorPlan.TILE_X]
             continue
         if layer[LayerColumn.OP] == ExecuteOp.POOL:
             rows = ceil_div(tensors[t, TensorColumn.HEIGHT], hw.pes_y)
             columns = ceil_div(tensors[t, TensorColumn.WIDTH], hw.pes_x)
         else:
-            rows, columns = extent(layer, tile_y, tile_x)
+            rows, columns = extent(layer, tile_y, reach, simd)
         planes = ceil_div(ceil_div(tensors[t, TensorColumn.CHANNELS], simd), lanes)
         size = planes * rows * columns
         address = _place(live, n_live, size, depth)
@@ -143,11 +241,13 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
         lp[i, local] = address
         lp[i, local_row] = columns
         lp[i, plane] = rows * columns
-        if operand == 0:
-            lp[i, LayerPlan.IN_TILE_Y] = rows
-            lp[i, LayerPlan.IN_TILE_X] = columns
+        # both operands of ADD have the output's tile
+        lp[i, LayerPlan.IN_TILE_Y] = rows
+        lp[i, LayerPlan.IN_TILE_X] = columns
     rows = tile_y + out[TensorPlan.HALO_TOP] + out[TensorPlan.HALO_BOTTOM]
-    columns = tile_x + out[TensorPlan.HALO_LEFT] + out[TensorPlan.HALO_RIGHT]
+    columns = out[TensorPlan.TILE_X] + out[TensorPlan.HALO_LEFT] + out[TensorPlan.HALO_RIGHT]
+    if out[TensorPlan.STRIPS] and not lp[i, LayerPlan.SPREAD]:
+        columns = max(columns, lp[i, LayerPlan.SOURCES] * tile_x)
     size = ceil_div(ceil_div(tensors[i + 1, TensorColumn.CHANNELS], simd), lanes) * rows * columns
     address = _place(live, n_live, size, depth)
     if address < 0:
@@ -163,26 +263,10 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
     lp[i, LayerPlan.HALO_BOTTOM] = out[TensorPlan.HALO_BOTTOM]
     lp[i, LayerPlan.HALO_LEFT] = out[TensorPlan.HALO_LEFT]
     lp[i, LayerPlan.HALO_RIGHT] = out[TensorPlan.HALO_RIGHT]
-    lp[i, LayerPlan.TILE_Y], lp[i, LayerPlan.TILE_X] = tile_y, tile_x
     lp[i, LayerPlan.PASSES_Y] = lp[i, LayerPlan.PASSES_X] = 1
-    lp[i, LayerPlan.PIXELS], _, _ = choose_pixels(
-        layer,
-        tensors[layer[LayerColumn.INPUT], TensorColumn.CHANNELS],
-        groups_of(tensors[i + 1, TensorColumn.CHANNELS], simd),
-        tile_y,
-        tile_x,
-        lp[i, LayerPlan.IN_TILE_Y],
-        lp[i, LayerPlan.IN_TILE_X],
-        (
-            lp[i, LayerPlan.HALO_TOP],
-            lp[i, LayerPlan.HALO_BOTTOM],
-            lp[i, LayerPlan.HALO_LEFT],
-            lp[i, LayerPlan.HALO_RIGHT],
-        ),
-        hw,
-    )
+    per_round = lanes // lp[i, LayerPlan.PIXELS] * max(1, lp[i, LayerPlan.SPREAD])
     lp[i, LayerPlan.ROUNDS] = ceil_div(
-        groups_of(tensors[i + 1, TensorColumn.CHANNELS], simd), lanes // lp[i, LayerPlan.PIXELS]
+        groups_of(tensors[i + 1, TensorColumn.CHANNELS], simd), per_round
     )
     lp[i, LayerPlan.CHUNK] = lp[i, LayerPlan.ROUNDS]
     lp[i, LayerPlan.OUT_ADDRESS] = out[TensorPlan.ADDRESS]
@@ -201,8 +285,7 @@ def allocate(layers, tensors, hw, cut, lp, tp):
     tp[n, TensorPlan.STORED] = 1
     for i in range(n):
         mark = n_live
-        kept = hw.store_rows if lp[i, LayerPlan.STORE_ROW] >= 0 else 0
-        share = own_row(hw, i, cut, kept)
+        share = own_row(hw, i, cut, lp[i, LayerPlan.STORED_ROWS])
         lp[i, LayerPlan.IMAGES] = share.images
         grown = -1
         alone = n_live == 0 and tp[i + 1, TensorPlan.RESIDENT_UNTIL] < 0
@@ -231,6 +314,7 @@ def allocate(layers, tensors, hw, cut, lp, tp):
                 return Failure.TILE, i, share.bank_depth + short, share.bank_depth
             tp[i + 1, TensorPlan.STORED] = 1
             tp[i + 1, TensorPlan.RESIDENT_UNTIL] = -1
+            tp[i + 1, TensorPlan.STRIPS] = 0
             grown = 0
         if lp[i, LayerPlan.LOADED]:
             tp[layers[i, LayerColumn.INPUT], TensorPlan.STORED] = 1

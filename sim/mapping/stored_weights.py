@@ -1,6 +1,7 @@
-"""Layers whose weights stay in the weight store from one run to the next.
+"""Weights that stay in the weight store from one run to the next.
 
-All that fit. Where not all do, those whose weights cost the most cycles for the room that they take.
+All that fit. Where not all do, layers whose weights cost the most cycles for the room that they take come first, and
+the first that does not fit keeps the weights that it loads first.
 """
 
 import numpy as np
@@ -9,9 +10,12 @@ from sim.arrays.geometry import ceil_div, groups_of
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import Hw, LayerColumn, TensorColumn
-from sim.mapping.execution import NO_HALO, choose_pixels, weight_blocks
+from sim.mapping.execution import NO_HALO, choose_pixels
 
 __all__ = ["choose_stored", "own_row"]
+
+_ALL_ROWS = 1 << 40
+"""More rows than any layer has."""
 
 
 @in_place
@@ -48,25 +52,24 @@ def _rows(layer, target, plan, simd):
 @in_place
 def _cycles(layer, source, target, hw):
     """Cycles that a layer is taken to need on the largest tile, of all images that it is for."""
-    groups = groups_of(target[TensorColumn.CHANNELS], hw.simd)
-    pixels, cycles, transfer = choose_pixels(
+    _, cycles, transfer = choose_pixels(
         layer,
         source[TensorColumn.CHANNELS],
-        groups,
+        target[TensorColumn.CHANNELS],
         ceil_div(target[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(target[TensorColumn.WIDTH], hw.pes_x),
         ceil_div(source[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(source[TensorColumn.WIDTH], hw.pes_x),
         NO_HALO,
+        0,
         hw,
     )
-    blocks = weight_blocks(layer, source[TensorColumn.CHANNELS], groups, pixels, hw)
-    return max(cycles, transfer) + min(cycles, transfer) // blocks
+    return max(cycles, transfer)
 
 
 @kernel
 def choose_stored(layers, tensors, hw, cut, lp):
-    """Give each layer's weights a place in the weight store, or none.
+    """Give the layers' weights places in the weight store.
 
     Parameters
     ----------
@@ -75,48 +78,45 @@ def choose_stored(layers, tensors, hw, cut, lp):
     cut : int
         As of :func:`sim.mapping.mapper.plan_network`.
     lp : int64[n, len(LayerPlan)]
-        Has WEIGHT_ROWS and PARAMETER_ROWS; STORE_ROW is written: the first row in the store, which rises
-        from layer to layer, or -1.
+        Has WEIGHT_ROWS and PARAMETER_ROWS; written are STORED_ROWS, and STORE_ROW, which rises from layer
+        to layer.
     """
     n = layers.shape[0]
-    total = 0
+    total = place = 0
     for i in range(n):
-        lp[i, LayerPlan.STORE_ROW] = -1
-        total += _rows(layers[i], tensors[i + 1], lp[i], hw.simd)
-    if hw.store_rows == 0:
-        return
-    free = hw.store_rows
-    if total > free:
-        saved = np.empty(n, np.int64)
+        lp[i, LayerPlan.STORED_ROWS] = _rows(layers[i], tensors[i + 1], lp[i], hw.simd)
+        total += lp[i, LayerPlan.STORED_ROWS]
+    if total > hw.store_rows:
+        _share(layers, tensors, hw, cut, lp)
+    for i in range(n):
+        lp[i, LayerPlan.STORE_ROW] = place if lp[i, LayerPlan.STORED_ROWS] > 0 else -1
+        place += lp[i, LayerPlan.STORED_ROWS]
+
+
+@kernel
+def _share(layers, tensors, hw, cut, lp):
+    """Write how many STORED_ROWS each layer has of a store that is too small for all."""
+    n, free = layers.shape[0], hw.store_rows
+    saved = np.empty(n, np.int64)
+    for i in range(n):
+        twin = layers[i, LayerColumn.TWIN]
+        if free == 0:
+            lp[i, LayerPlan.STORED_ROWS] = 0
+        elif twin < i and not twin < cut <= i:
+            saved[i] = saved[twin]
+        else:
+            source, target = tensors[layers[i, LayerColumn.INPUT]], tensors[i + 1]
+            streamed = _cycles(layers[i], source, target, own_row(hw, i, cut, 0))
+            stored = _cycles(layers[i], source, target, own_row(hw, i, cut, _ALL_ROWS))
+            saved[i] = max(0, streamed - stored) * (hw.images if i < cut else 1)
+    for _ in range(n if free > 0 else 0):
+        best = -1
         for i in range(n):
-            source = tensors[layers[i, LayerColumn.INPUT]]
-            times = hw.images if i < cut else 1
-            streamed = _cycles(layers[i], source, tensors[i + 1], own_row(hw, i, cut, 0))
-            stored = _cycles(layers[i], source, tensors[i + 1], own_row(hw, i, cut, free))
-            saved[i] = times * (streamed - stored)
-        _take_best(layers, tensors, hw, lp, saved)
-    place = 0
-    for i in range(n):
-        if total <= free or lp[i, LayerPlan.STORE_ROW] >= 0:
-            lp[i, LayerPlan.STORE_ROW] = place
-            place += _rows(layers[i], tensors[i + 1], lp[i], hw.simd)
-
-
-@in_place
-def _take_best(layers, tensors, hw, lp, saved):
-    """Mark with 0 the layers that are stored: the most cycles per row first, as long as they fit."""
-    free = hw.store_rows
-    while True:
-        best, best_rows = -1, 1
-        for i in range(len(saved)):
-            if lp[i, LayerPlan.STORE_ROW] >= 0:
+            if saved[i] < 0:
                 continue
-            rows = _rows(layers[i], tensors[i + 1], lp[i], hw.simd)
-            if rows > free:
-                continue
-            if best < 0 or saved[i] * best_rows > saved[best] * rows:
-                best, best_rows = i, rows
-        if best < 0:
-            return
-        lp[best, LayerPlan.STORE_ROW] = 0
-        free -= best_rows
+            rows = lp[i, LayerPlan.STORED_ROWS]
+            if best < 0 or saved[i] * lp[best, LayerPlan.STORED_ROWS] > saved[best] * rows:
+                best = i
+        saved[best] = -1
+        lp[best, LayerPlan.STORED_ROWS] = min(free, lp[best, LayerPlan.STORED_ROWS])
+        free -= lp[best, LayerPlan.STORED_ROWS]

@@ -1,26 +1,46 @@
 """Tile sizes: dynamic programming over the chain of layers.
 
-A tensor stays on chip where tile_in = stride · tile_out, otherwise it pays a spill.
+A tensor stays on chip where tile_in = stride · tile_out, otherwise it pays a spill. It is tiled, or it
+lies in *strips*: then each PE of a row holds the image's whole width.
 """
 
 import numpy as np
 
 from sim.arrays.geometry import aligned, ceil_div, groups_of, pixel_bytes, tile_candidate
 from sim.arrays.kernel import in_place, kernel
+from sim.arrays.network_input import input_cycles, windows_per_vector
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.mapping.execution import NO_HALO, choose_pixels, weight_bytes
+from sim.mapping.execution import (
+    NO_HALO,
+    SPREAD,
+    choose_pixels,
+    hop_cycles,
+    stored_weight_rows,
+    weight_blocks,
+    weight_rows,
+)
 from sim.mapping.stored_weights import own_row
-from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import ExecuteOp
 
-__all__ = ["axis", "choose_tiles", "first_layer_cycles", "fits_tile"]
+__all__ = [
+    "axis",
+    "choose_tiles",
+    "first_layer_cycles",
+    "fits_tile",
+    "packs",
+    "pixel_columns",
+    "weighed",
+]
 
 POWERS = 6
 """Tile candidates per axis: the smallest covering multiples of 1, 2, 4 … 32."""
 
 STATES = 16
-"""Most tiles that are weighed for a tensor."""
+"""Most tiles that are weighed for a tensor; there are up to POWERS strips more."""
+
+STRIP_TILE = 8
+"""Most columns of a tile whose tensor may lie in strips: PE columns are well used by wider tiles."""
 
 LAYER_CYCLES = 24
 """Cycles that a layer is taken to cost beside its windows.
@@ -43,30 +63,111 @@ def axis(layer, vertical):
 
 
 @in_place
-def fits_tile(layer, source, target, in_y, in_x, out_y, out_x):
-    """Whether a resident input with tile (in_y, in_x) serves output tile (out_y, out_x)."""
+def pixel_columns(layer, source, target, in_x, in_strip, hw):
+    """Output columns of a PE where PE columns split the pixels of an output in strips.
+
+    The input's tiles have ``in_x`` columns; or it lies in strips, or is loaded as it is needed.
+    """
+    width = target[TensorColumn.WIDTH]
+    if in_strip:
+        return ceil_div(width, hw.pes_x)
+    if layer[LayerColumn.OP] == ExecuteOp.POOL or in_x >= source[TensorColumn.WIDTH]:
+        return width
+    if layer[LayerColumn.OP] == ExecuteOp.ADD:
+        return in_x
+    return in_x // layer[LayerColumn.STRIDE_X]
+
+
+@in_place
+def fits_tile(layer, source, target, in_y, in_x, in_strip, out_y, out_x, out_strip, hw):
+    """Whether a resident input with tile (in_y, in_x) serves output tile (out_y, out_x).
+
+    In strips they have the image's width.
+    """
     op = layer[LayerColumn.OP]
     k, s, p = axis(layer, True)
     if not aligned(
         op, k, s, p, source[TensorColumn.HEIGHT], in_y, target[TensorColumn.HEIGHT], out_y
     ):
         return False
+    if in_strip:
+        return True
+    if out_strip:
+        out_x = pixel_columns(layer, source, target, in_x, in_strip, hw)
+        if out_x * hw.pes_x < target[TensorColumn.WIDTH]:
+            return False
     k, s, p = axis(layer, False)
     return aligned(op, k, s, p, source[TensorColumn.WIDTH], in_x, target[TensorColumn.WIDTH], out_x)
 
 
 @in_place
 def _list_tiles(tensor, hw, tiles):
-    """Write a tensor's tile candidates to tiles[STATES, 2]; returns their number."""
+    """Write a tensor's candidates to tiles[STATES + POWERS, 3]; returns their number.
+
+    Rows and columns of a tile, and whether it is a strip.
+    """
     count = 0
+    width = tensor[TensorColumn.WIDTH]
     for power_y in range(POWERS):
         y = tile_candidate(tensor[TensorColumn.HEIGHT], hw.pes_y, power_y)
         for power_x in range(POWERS):
             x = tile_candidate(tensor[TensorColumn.WIDTH], hw.pes_x, power_x)
             if y > 0 and x > 0 and count < STATES:
-                tiles[count, 0], tiles[count, 1] = y, x
+                tiles[count, 0], tiles[count, 1], tiles[count, 2] = y, x, 0
+                count += 1
+    if hw.pes_x > 1 and ceil_div(width, hw.pes_x) <= STRIP_TILE:
+        for power_y in range(POWERS):
+            y = tile_candidate(tensor[TensorColumn.HEIGHT], hw.pes_y, power_y)
+            if y > 0:
+                tiles[count, 0], tiles[count, 1], tiles[count, 2] = y, width, 1
                 count += 1
     return count
+
+
+@in_place
+def weighed(cycles, transfer):
+    """Weight of a layer's cycles and of those in which its weights come, when mappings are weighed."""
+    return TIE * max(cycles, transfer) + cycles
+
+
+@in_place
+def _weigh_alone(layer, source, target, out_y, strip, hw, out_x, weights):
+    """Write to weights[2] what a layer weighs whose PE columns split pixels, and channel groups."""
+    outputs = target[TensorColumn.CHANNELS]
+    groups = groups_of(outputs, hw.simd)
+    op, width = layer[LayerColumn.OP], target[TensorColumn.WIDTH]
+    in_y = ceil_div(source[TensorColumn.HEIGHT], hw.pes_y)
+    in_x = ceil_div(source[TensorColumn.WIDTH], hw.pes_x)
+    exchange = 0
+    if strip:
+        out_x = ceil_div(width, hw.pes_x)
+        exchange = 1 if op == ExecuteOp.POOL else ceil_div(width, out_x)
+    channels = source[TensorColumn.CHANNELS]
+    pixels, cycles, transfer = choose_pixels(
+        layer, channels, outputs, out_y, out_x, in_y, in_x, NO_HALO, exchange, hw
+    )
+    blocks = weight_blocks(layer, channels, groups, pixels, exchange, hw)
+    first = min(cycles, transfer) // blocks
+    if op == ExecuteOp.POOL and not strip:
+        cycles += hw.images * ceil_div(groups, hw.lanes) * hop_cycles(0, hw)
+    weights[0] = weighed(cycles, transfer)
+    weights[1] = _FAR
+    if strip and op != ExecuteOp.ADD:
+        in_x = source[TensorColumn.WIDTH]
+        pixels, cycles, transfer = choose_pixels(
+            layer, channels, outputs, out_y, width, in_y, in_x, NO_HALO, SPREAD, hw
+        )
+        blocks = weight_blocks(layer, channels, groups, pixels, SPREAD, hw)
+        # fewer and larger blocks: more of the first comes while nothing is computed
+        more = max(0, min(cycles, transfer) // blocks - first)
+        weights[1] = weighed(cycles, transfer) + TIE * more
+
+
+@in_place
+def _vectors(tensor, tile, hw):
+    """Vectors of a bank that a tile takes, with a row of either neighbour."""
+    planes = ceil_div(groups_of(tensor[TensorColumn.CHANNELS], hw.simd), hw.lanes)
+    return planes * (tile[0] + 2) * tile[1]
 
 
 @in_place
@@ -84,10 +185,29 @@ def _transfer_cycles(tensor, hw):
 
 
 @in_place
-def _weigh_tiles(i, layers, tensors, hw, share, like, tiles, counts, alone, cost, origin, cut):
+def _weigh_tiles(
+    i,
+    layers,
+    tensors,
+    hw,
+    share,
+    like,
+    held,
+    beside,
+    weights,
+    tiles,
+    counts,
+    alone,
+    cost,
+    origin,
+    cut,
+):
     """Fill row i: the tiles of layer i's output, what they cost at least, and the tile before.
 
-    ``share`` is what the layer has of the accelerator ``hw``, ``like`` whether its twin has as much.
+    ``share`` is what the layer has of the accelerator ``hw``, ``like`` whether its twin has as much;
+    ``held``, whether a later layer reads what was made before the layer, so that the layout stays.
+    ``beside`` are the vectors of a bank that strips of earlier tensors take, which are read later or by the
+    layer; ``weights`` is room for two numbers.
     """
     layer = layers[i]
     op, twin = layer[LayerColumn.OP], layer[LayerColumn.TWIN]
@@ -105,35 +225,42 @@ def _weigh_tiles(i, layers, tensors, hw, share, like, tiles, counts, alone, cost
     counts[i] = _list_tiles(target, hw, tiles[i])
     for state in range(counts[i]):
         out_y, out_x = tiles[i, state, 0], tiles[i, state, 1]
+        strip = tiles[i, state, 2] == 1
         if twin == i or not like:
-            _, cycles, transfer = choose_pixels(
-                layer,
-                source[TensorColumn.CHANNELS],
-                groups,
-                out_y,
-                out_x,
-                in_y,
-                in_x,
-                NO_HALO,
-                share,
-            )
-            alone[i, state] = times * (TIE * max(cycles, transfer) + cycles)
+            _weigh_alone(layer, source, target, out_y, strip, share, out_x, weights)
+            for way in range(2):
+                alone[i, state, way] = times * weights[way]
         else:
-            alone[i, state] = alone[twin, state]
-        own = alone[i, state]
+            for way in range(2):
+                alone[i, state, way] = alone[twin, state, way]
+        pixels, least = alone[i, state, 0], min(alone[i, state, 0], alone[i, state, 1])
         if i == 0:
-            cost[i, state] = own
+            cost[i, state] = least
             continue
         for last in range(counts[i - 1]):
             tile_y, tile_x = tiles[i - 1, last, 0], tiles[i - 1, last, 1]
-            total = cost[i - 1, last] + own
+            in_strip = tiles[i - 1, last, 2] == 1
+            if held and in_strip != strip:
+                continue
+            total = cost[i - 1, last] + (least if in_strip else pixels)
             if op == ExecuteOp.POOL:
-                more = max(0, tile_y * tile_x - in_y * in_x)
+                columns = in_x if in_strip else tile_x
+                more = max(0, tile_y * columns - in_y * in_x)
                 total += TIE * hw.images * groups * more
             if total >= cost[i, state]:
                 continue
             if chained and (
-                i == cut or not fits_tile(layer, before, target, tile_y, tile_x, out_y, out_x)
+                i == cut
+                or not fits_tile(
+                    layer, before, target, tile_y, tile_x, in_strip, out_y, out_x, strip, hw
+                )
+                or (
+                    (strip or in_strip)
+                    and _vectors(before, tiles[i - 1, last], share)
+                    + _vectors(target, tiles[i, state], share)
+                    + beside
+                    > share.bank_depth
+                )
             ):
                 total += TIE * spill
             if total < cost[i, state]:
@@ -149,19 +276,38 @@ def choose_tiles(layers, tensors, hw, cut, lp, tile):
     """
     n = layers.shape[0]
     # numba compiles np.empty and loops sooner than np.zeros. Of the others only what is written is read.
-    cost = np.empty((n, STATES), np.int64)
-    origin = np.empty((n, STATES), np.int64)
-    tiles = np.empty((n, STATES, 2), np.int64)
+    most = STATES + POWERS
+    cost = np.empty((n, most), np.int64)
+    origin = np.empty((n, most), np.int64)
+    tiles = np.empty((n, most, 3), np.int64)
     counts = np.empty(n, np.int64)
-    alone = np.empty((n, STATES), np.int64)
+    alone = np.empty((n, most, 2), np.int64)
+    weights = np.empty(2, np.int64)
+    last_reader = 0
+    readers = np.empty(n + 1, np.int64)
+    strip = np.empty(2, np.int64)
     for i in range(n):
-        for state in range(STATES):
+        readers[i] = -1
+        for state in range(most):
             cost[i, state], origin[i, state] = _FAR, 0
     for i in range(n):
-        twin, kept = layers[i, LayerColumn.TWIN], lp[i, LayerPlan.STORE_ROW] >= 0
-        like = (lp[twin, LayerPlan.STORE_ROW] >= 0) == kept and not twin < cut <= i
-        share = own_row(hw, i, cut, hw.store_rows if kept else 0)
-        _weigh_tiles(i, layers, tensors, hw, share, like, tiles, counts, alone, cost, origin, cut)
+        twin, kept = layers[i, LayerColumn.TWIN], lp[i, LayerPlan.STORED_ROWS]
+        like = lp[twin, LayerPlan.STORED_ROWS] == kept and not twin < cut <= i
+        share = own_row(hw, i, cut, kept)
+        for j in range(i, n if i > 0 else 0):
+            if layers[j, LayerColumn.INPUT] == i or layers[j, LayerColumn.INPUT2] == i:
+                readers[i] = j
+        last_reader = max(last_reader, readers[i])
+        beside = 0
+        for t in range(1, i):
+            if readers[t] >= i:
+                strip[0] = ceil_div(tensors[t, TensorColumn.HEIGHT], hw.pes_y)
+                strip[1] = tensors[t, TensorColumn.WIDTH]
+                beside += _vectors(tensors[t], strip, hw)
+        _weigh_tiles(
+            i, layers, tensors, hw, share, like, last_reader > i, beside, weights, tiles, counts, alone,
+            cost, origin, cut,
+        )  # fmt: skip
     state = 0
     for other in range(counts[n - 1]):
         if cost[n - 1, other] < cost[n - 1, state]:
@@ -169,9 +315,22 @@ def choose_tiles(layers, tensors, hw, cut, lp, tile):
     for i in range(n - 1, -1, -1):
         tile[i + 1, TensorPlan.TILE_Y] = tiles[i, state, 0]
         tile[i + 1, TensorPlan.TILE_X] = tiles[i, state, 1]
+        tile[i + 1, TensorPlan.STRIPS] = tiles[i, state, 2]
         state = origin[i, state]
     tile[0, TensorPlan.TILE_Y] = ceil_div(tensors[0, TensorColumn.HEIGHT], hw.pes_y)
     tile[0, TensorPlan.TILE_X] = ceil_div(tensors[0, TensorColumn.WIDTH], hw.pes_x)
+
+
+@kernel
+def packs(layers, tensors, hw):
+    """Whether an accelerator can read a network's input as rows of windows.
+
+    A vector holds that of a window, and a register-file half the layer's weights.
+    """
+    layer = layers[0]
+    if windows_per_vector(layer, hw.simd) == 0:
+        return False
+    return weight_rows(layer, tensors[0, TensorColumn.CHANNELS]) <= hw.weight_rows
 
 
 @kernel
@@ -181,18 +340,20 @@ def first_layer_cycles(layers, tensors, hw):
     Its weights come from the weight store if they fit.
     """
     layer, source, target = layers[0], tensors[0], tensors[1]
-    groups = groups_of(target[TensorColumn.CHANNELS], hw.simd)
-    size = weight_bytes(layer, source[TensorColumn.CHANNELS], groups, hw.simd)
-    kept = hw.store_rows if size <= hw.store_rows * DOT_WIDTH * hw.simd else 0
+    channels, outputs = source[TensorColumn.CHANNELS], target[TensorColumn.CHANNELS]
+    rows = stored_weight_rows(layer, channels, outputs, hw)
+    kept = hw.store_rows if rows <= hw.store_rows else 0
     _, cycles, transfer = choose_pixels(
         layer,
-        source[TensorColumn.CHANNELS],
-        groups,
+        channels,
+        outputs,
         ceil_div(target[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(target[TensorColumn.WIDTH], hw.pes_x),
         ceil_div(source[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(source[TensorColumn.WIDTH], hw.pes_x),
         NO_HALO,
+        0,
         own_row(hw, 0, 0, kept),
     )
-    return _transfer_cycles(source, hw) + max(cycles, transfer)
+    loads = hw.images * input_cycles(layer, source, source[TensorColumn.WIDTH], hw)
+    return loads + max(cycles, transfer)

@@ -2,6 +2,7 @@
 
 from sim.arrays.geometry import ceil_div, groups_of, pixel_bytes
 from sim.arrays.kernel import in_place
+from sim.arrays.network_input import input_columns, input_cycles
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.execution import NO_HALO, choose_pixels, weight_blocks
@@ -20,12 +21,13 @@ ROW_CYCLES = 1
 
 
 @in_place
-def extent(layer, tile_y, tile_x):
-    """Input rows and columns that one PE's output tile reads, padding included."""
+def extent(layer, tile_y, tile_x, simd):
+    """Rows and columns of vectors that one PE's output tile reads, padding included."""
     if layer[LayerColumn.OP] == ExecuteOp.ADD:
         return tile_y, tile_x
     rows = (tile_y - 1) * layer[LayerColumn.STRIDE_Y] + layer[LayerColumn.KERNEL_Y]
-    return rows, (tile_x - 1) * layer[LayerColumn.STRIDE_X] + layer[LayerColumn.KERNEL_X]
+    columns = (tile_x - 1) * layer[LayerColumn.STRIDE_X] + layer[LayerColumn.KERNEL_X]
+    return rows, input_columns(layer, columns, simd)
 
 
 @in_place
@@ -34,7 +36,7 @@ def _input_tile(layer, source, tile_y, tile_x, hw):
         return ceil_div(source[TensorColumn.HEIGHT], hw.pes_y), ceil_div(
             source[TensorColumn.WIDTH], hw.pes_x
         )
-    return extent(layer, tile_y, tile_x)
+    return extent(layer, tile_y, tile_x, hw.simd)
 
 
 @in_place
@@ -84,6 +86,7 @@ def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):
     plan[LayerPlan.PASSES_Y] = ceil_div(target[TensorColumn.HEIGHT], tile_y * hw.pes_y)
     plan[LayerPlan.PASSES_X] = ceil_div(target[TensorColumn.WIDTH], tile_x * hw.pes_x)
     plan[LayerPlan.PIXELS] = pixels
+    plan[LayerPlan.SPREAD] = plan[LayerPlan.SOURCES] = plan[LayerPlan.IN_STRIPS] = 0
     plan[LayerPlan.ROUNDS] = ceil_div(
         groups_of(target[TensorColumn.CHANNELS], simd), lanes // pixels
     )
@@ -113,7 +116,16 @@ def _weigh(layer, source, target, tile_y, tile_x, whole, hw):
     rows, columns = _input_tile(layer, source, tile_y, tile_x, hw)
     images, groups = hw.images, groups_of(target[TensorColumn.CHANNELS], simd)
     pixels, cycles, transfer = choose_pixels(
-        layer, source[TensorColumn.CHANNELS], groups, tile_y, tile_x, rows, columns, NO_HALO, hw
+        layer,
+        source[TensorColumn.CHANNELS],
+        target[TensorColumn.CHANNELS],
+        tile_y,
+        tile_x,
+        rows,
+        columns,
+        NO_HALO,
+        0,
+        hw,
     )
     pes_y, pes_x = hw.pes_y, hw.pes_x
     passes_y, passes_x = (
@@ -128,20 +140,28 @@ def _weigh(layer, source, target, tile_y, tile_x, whole, hw):
     if layer[LayerColumn.OP] < ExecuteOp.ADD:
         # what neighbouring tiles share is read twice, what strides leave out between them not at all
         shared_y = rows - tile_y * layer[LayerColumn.STRIDE_Y]
-        shared_x = columns - tile_x * layer[LayerColumn.STRIDE_X]
+        shared_x = 0
+        if layer[LayerColumn.WINDOW_PIXELS] == 0:
+            shared_x = columns - tile_x * layer[LayerColumn.STRIDE_X]
         read_rows = max(
             rows, read_rows + (ceil_div(target[TensorColumn.HEIGHT], tile_y) - 1) * shared_y
         )
-        read_columns = max(
-            columns, read_columns + (ceil_div(target[TensorColumn.WIDTH], tile_x) - 1) * shared_x
+        if layer[LayerColumn.WINDOW_PIXELS] == 0:
+            read_columns = max(
+                columns,
+                read_columns + (ceil_div(target[TensorColumn.WIDTH], tile_x) - 1) * shared_x,
+            )
+    if layer[LayerColumn.INPUT] == 0:
+        loads = operands * images * read_rows * input_cycles(layer, source, read_columns, hw)
+        loads //= source[TensorColumn.HEIGHT]
+    else:
+        loads = _bus_cycles(
+            read_rows
+            * read_columns
+            * in_groups
+            * pixel_bytes(source[TensorColumn.CHANNELS], simd, bus),
+            hw,
         )
-    loads = _bus_cycles(
-        read_rows
-        * read_columns
-        * in_groups
-        * pixel_bytes(source[TensorColumn.CHANNELS], simd, bus),
-        hw,
-    )
     stores = _bus_cycles(
         target[TensorColumn.HEIGHT]
         * target[TensorColumn.WIDTH]
@@ -150,7 +170,7 @@ def _weigh(layer, source, target, tile_y, tile_x, whole, hw):
         hw,
     )
     passes = passes_y * passes_x
-    blocks = weight_blocks(layer, source[TensorColumn.CHANNELS], groups, pixels, hw)
+    blocks = weight_blocks(layer, source[TensorColumn.CHANNELS], groups, pixels, 0, hw)
     if blocks > 2:
         transfer *= passes
     own = passes * cycles

@@ -3,21 +3,24 @@
 from sim.arrays.geometry import (
     add_slots,
     ceil_div,
-    depthwise_slots,
     hold_cycles,
     segment_slots,
     served,
+    set_shape,
     uses_window,
 )
 from sim.arrays.kernel import in_place
+from sim.arrays.network_input import windows_per_vector
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.schedule_columns import (
     ACCUMULATOR_ROW,
+    BAND_ROWS,
     BANK,
     BOUND_X,
     BOUND_Y,
     CLAMP_HIGH,
     CLAMP_LOW,
+    COLUMN_STRIDE,
     FIRST_COLUMN,
     FIRST_QUAD,
     FIRST_ROW,
@@ -49,19 +52,26 @@ from sim.arrays.schedule_columns import (
     PITCH_Y,
     PIXELS,
     RESTORE,
+    RING_GAP,
     ROW_LEAD,
     SAVE,
+    SOURCE_STRIDE,
+    SOURCES,
+    SPREAD,
     STRIDE_X,
     STRIDE_Y,
     TILE_COLUMNS,
     TILE_ROWS,
+    VECTOR_SETS,
     WINDOW,
+    WINDOW_BYTES,
     WINDOW_COLUMNS,
     WINDOW_ROWS,
     ZERO_POINT,
 )
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.mapping.execution import interval, row_lead
+from sim.mapping.bands import choose_band, ring_gap
+from sim.mapping.borders import interval
 from sim.mapping.splits import split_bounds
 from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import ExecuteOp
@@ -99,38 +109,44 @@ def _walk_channels(row, layer, plan, channels, hw, k):
 
 
 @in_place
-def _timing(row, layer, plan, slots):
-    """Fill the initiation interval, the lead and the hold."""
-    pixels, saves = row[PIXELS], row[SAVE] == 1
+def _timing(row, layer, slots):
+    """Fill the initiation interval and the hold; of DEPTHWISE the band and its lead, too."""
+    op, pixels, saves = row[OP], row[PIXELS], row[SAVE] == 1
     halo = (row[HALO_TOP], row[HALO_BOTTOM], row[HALO_LEFT], row[HALO_RIGHT])
     rows, columns = row[WINDOW_ROWS], row[WINDOW_COLUMNS]
     tile_y, tile_x = row[TILE_ROWS], row[TILE_COLUMNS]
-    cycles = interval(
-        slots, pixels, rows, columns, row[FIRST_ROW], row[FIRST_COLUMN], tile_y, tile_x,
-        halo, saves,
+    row[INTERVAL] = interval(
+        slots, op, pixels, rows, columns, row[FIRST_ROW], row[FIRST_COLUMN], tile_y, tile_x,
+        halo, saves, row[SOURCES],
     )  # fmt: skip
+    row[BAND_ROWS] = 1
+    if op == ExecuteOp.DEPTHWISE:
+        band, row[INTERVAL], row[ROW_LEAD], _ = choose_band(
+            layer, pixels, rows, columns, row[INTERVAL]
+        )
+        row[BAND_ROWS], row[RING_GAP] = band, ring_gap(row[STRIDE_Y], band)
     stores = 1
     if not saves:
-        last = (columns - 1) // pixels * pixels
-        stores = served(tile_y, halo[0], halo[1], row[FIRST_ROW] + rows - 1, 1)
-        stores *= served(tile_x, halo[2], halo[3], row[FIRST_COLUMN] + last, columns - last)
-    row[INTERVAL] = cycles
-    row[ROW_LEAD] = row_lead(layer, cycles)
-    row[HOLD] = hold_cycles(row[OP], pixels, stores)
+        down, across = set_shape(op, pixels)
+        y, x = (rows - 1) // down * down, (columns - 1) // across * across
+        stores = served(tile_y, halo[0], halo[1], row[FIRST_ROW] + y, rows - y)
+        stores *= served(tile_x, halo[2], halo[3], row[FIRST_COLUMN] + x, columns - x)
+        stores *= max(1, row[SOURCES])
+    row[HOLD] = hold_cycles(op, pixels, stores)
 
 
 @in_place
-def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, c0):
+def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, rows, c0):
     """Fill an EXECUTE descriptor of the first round of a chunk.
 
-    ``k`` is the split, (``r0``, ``c0``) the block's first window.
+    ``k`` is the split, (``r0``, ``c0``) the block's first window; it has ``rows`` rows of them.
     """
     op = layer[LayerColumn.OP]
     row[OP] = op
     row[PIXELS] = pixels = plan[LayerPlan.PIXELS]
     row[TILE_ROWS], row[TILE_COLUMNS] = plan[LayerPlan.TILE_Y], plan[LayerPlan.TILE_X]
     row[FIRST_ROW], row[FIRST_COLUMN] = r0, c0
-    row[WINDOW_ROWS] = min(plan[LayerPlan.BLOCK_ROWS], plan[LayerPlan.TILE_Y] - r0)
+    row[WINDOW_ROWS] = rows
     row[WINDOW_COLUMNS] = min(plan[LayerPlan.BLOCK_COLUMNS], plan[LayerPlan.TILE_X] - c0)
     row[KERNEL_ROWS], row[KERNEL_COLUMNS] = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
     row[STRIDE_Y], row[STRIDE_X] = layer[LayerColumn.STRIDE_Y], layer[LayerColumn.STRIDE_X]
@@ -142,20 +158,27 @@ def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, c0):
     row[HALO_BOTTOM] = plan[LayerPlan.HALO_BOTTOM]
     row[HALO_LEFT] = plan[LayerPlan.HALO_LEFT]
     row[HALO_RIGHT] = plan[LayerPlan.HALO_RIGHT]
+    spread = plan[LayerPlan.SPREAD] > 0
+    row[SOURCES], row[SPREAD] = plan[LayerPlan.SOURCES], spread
+    row[SOURCE_STRIDE] = plan[LayerPlan.OUT_PLANE] if spread else plan[LayerPlan.TILE_X]
+    step = plan[LayerPlan.TILE_X] * row[STRIDE_X]  # input columns from a PE column to the next
     slots = 0
     if op == ExecuteOp.POOL:
         in_y, in_x = plan[LayerPlan.IN_TILE_Y], plan[LayerPlan.IN_TILE_X]
         row[KERNEL_ROWS], row[KERNEL_COLUMNS] = in_y, in_x
-        row[PITCH_Y], row[PITCH_X] = in_y, in_x
+        row[PITCH_Y], step = in_y, in_x
+        row[PITCH_X] = 0 if spread else step
         slots = in_y * in_x
     elif op == ExecuteOp.ADD:
-        row[IN2_ADDRESS] = plan[LayerPlan.IN2_ADDRESS]
         row[IN2_ROW] = plan[LayerPlan.IN2_ROW]
+        row[IN_ADDRESS] += r0 * row[IN_ROW] + c0
+        row[IN2_ADDRESS] = plan[LayerPlan.IN2_ADDRESS] + r0 * row[IN2_ROW] + c0
+        step = plan[LayerPlan.TILE_X]
         slots = add_slots(pixels)
     else:
         stride_y, stride_x = row[STRIDE_Y], row[STRIDE_X]
         row[PITCH_Y] = plan[LayerPlan.TILE_Y] * stride_y
-        row[PITCH_X] = plan[LayerPlan.TILE_X] * stride_x
+        row[PITCH_X] = 0 if spread else step
         row[ORIGIN_Y] = pass_y * hw.pes_y * row[PITCH_Y] - layer[LayerColumn.PAD_Y]
         row[ORIGIN_X] = pass_x * hw.pes_x * row[PITCH_X] - layer[LayerColumn.PAD_X]
         row[ORIGIN_Y] += r0 * stride_y
@@ -163,16 +186,25 @@ def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, c0):
         row[IN_ADDRESS] += r0 * stride_y * row[IN_ROW] + c0 * stride_x
         if op == ExecuteOp.CONV:
             slots = _walk_channels(row, layer, plan, source[TensorColumn.CHANNELS], hw, k)
+            if layer[LayerColumn.WINDOW_PIXELS] > 0:
+                windows = windows_per_vector(layer, hw.simd)
+                row[STRIDE_X], row[VECTOR_SETS] = 0, windows // pixels
+                if windows > 1:
+                    pitch = layer[LayerColumn.WINDOW_STRIDE]
+                    row[WINDOW_BYTES] = pitch * layer[LayerColumn.IMAGE_CHANNELS]
         else:
             row[MAXIMUM] = layer[LayerColumn.MAXIMUM]
             row[WINDOW] = uses_window(row[KERNEL_ROWS], row[KERNEL_COLUMNS], stride_x)
-            slots = depthwise_slots(row[KERNEL_ROWS], row[KERNEL_COLUMNS], stride_x)
+    if not spread and plan[LayerPlan.IN_STRIPS]:
+        row[COLUMN_STRIDE] = step
+    elif spread and op != ExecuteOp.CONV:
+        row[COLUMN_STRIDE] = plan[LayerPlan.IN_PLANE]
     row[IN_ADDRESS] &= LOCAL_MASK
     row[BOUND_Y], row[BOUND_X] = source[TensorColumn.HEIGHT], source[TensorColumn.WIDTH]
     row[PAD_VALUE] = layer[LayerColumn.PAD_VALUE]
     row[ZERO_POINT] = layer[LayerColumn.ZERO_POINT]
     row[CLAMP_LOW], row[CLAMP_HIGH] = layer[LayerColumn.CLAMP_LOW], layer[LayerColumn.CLAMP_HIGH]
-    _timing(row, layer, plan, slots)
+    _timing(row, layer, slots)
 
 
 @in_place
@@ -183,8 +215,9 @@ def move_to_round(row, plan, lanes, group):
     row[OUT_ADDRESS] += plane * plan[LayerPlan.OUT_PLANE]
     if row[OP] != ExecuteOp.CONV:
         row[IN_ADDRESS] = (row[IN_ADDRESS] + plane * plan[LayerPlan.IN_PLANE]) & LOCAL_MASK
-    if row[OP] == ExecuteOp.ADD:
+    if row[OP] == ExecuteOp.DEPTHWISE or row[OP] == ExecuteOp.ADD:
         row[BANK] = bank
+    if row[OP] == ExecuteOp.ADD:
         row[IN2_ADDRESS] += plane * plan[LayerPlan.IN2_PLANE]
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from sim.arrays.geometry import aligned, ceil_div, groups_of, pixel_bytes, tile_candidate
 from sim.arrays.kernel import in_place, kernel
+from sim.arrays.network_input import gathered, input_columns, input_pixel_bytes, windows_per_vector
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.tile_choice import POWERS, axis
 from sim.spec.descriptor import ExecuteOp
@@ -41,6 +42,8 @@ def footprints(layers, tensors):
         layer = layers[i]
         source, target = tensors[layer[LayerColumn.INPUT]], tensors[i + 1]
         height, width = source[TensorColumn.HEIGHT], source[TensorColumn.WIDTH]
+        if layer[LayerColumn.WINDOW_PIXELS] > 0:
+            width = layer[LayerColumn.IMAGE_WIDTH]
         if layer[LayerColumn.OP] < ExecuteOp.ADD:
             height = _touched(
                 height,
@@ -49,13 +52,11 @@ def footprints(layers, tensors):
                 layer[LayerColumn.STRIDE_Y],
                 layer[LayerColumn.PAD_Y],
             )
-            width = _touched(
-                width,
-                target[TensorColumn.WIDTH],
-                layer[LayerColumn.KERNEL_X],
-                layer[LayerColumn.STRIDE_X],
-                layer[LayerColumn.PAD_X],
-            )
+            kernel_x, stride_x, pad = axis(layer, False)
+            if layer[LayerColumn.WINDOW_PIXELS] > 0:
+                kernel_x, pad = layer[LayerColumn.WINDOW_PIXELS], layer[LayerColumn.WINDOW_PAD]
+                stride_x = layer[LayerColumn.WINDOW_STRIDE]
+            width = _touched(width, target[TensorColumn.WIDTH], kernel_x, stride_x, pad)
         pixels[i] = max(0, height) * max(0, width)
     return pixels
 
@@ -98,6 +99,7 @@ def _operand_vectors(layer, source, target, hw):
         columns = min(
             columns, (tile_x - 1) * layer[LayerColumn.STRIDE_X] + layer[LayerColumn.KERNEL_X]
         )
+    columns = input_columns(layer, columns, hw.simd)
     return ceil_div(groups_of(source[TensorColumn.CHANNELS], hw.simd), hw.lanes) * rows * columns
 
 
@@ -113,6 +115,7 @@ def least_passes(layer, source, target, hw):
     if op < ExecuteOp.ADD:
         operands *= min(layer[LayerColumn.STRIDE_Y], layer[LayerColumn.KERNEL_Y])
         operands *= min(layer[LayerColumn.STRIDE_X], layer[LayerColumn.KERNEL_X])
+        operands //= max(1, windows_per_vector(layer, hw.simd))
     pixels = ceil_div(target[TensorColumn.HEIGHT], hw.pes_y)
     pixels *= ceil_div(target[TensorColumn.WIDTH], hw.pes_x)
     return ceil_div(pixels, max(1, hw.bank_depth // (operands + 1)))
@@ -164,9 +167,9 @@ def _need(i, layers, tensors, hw):
 
 
 @in_place
-def _aligns(layer, size_in, size_out, pes, vertical):
-    """Whether along an axis some tile of an input, among the mapper's, serves some tile of the output."""
-    kernel_size, stride, pad = axis(layer, vertical)
+def _aligns(layer, size_in, size_out, pes):
+    """Whether some height of an input's tile, among the mapper's, serves some height of the output's."""
+    kernel_size, stride, pad = axis(layer, True)
     for power_in in range(POWERS):
         tile_in = tile_candidate(size_in, pes, power_in)
         for power_out in range(POWERS):
@@ -189,10 +192,11 @@ def _aligns(layer, size_in, size_out, pes, vertical):
 
 @in_place
 def stays(layer, source, target, hw):
-    """Whether a layer's input can be read where it was made, in local memory."""
-    return _aligns(
-        layer, source[TensorColumn.HEIGHT], target[TensorColumn.HEIGHT], hw.pes_y, True
-    ) and _aligns(layer, source[TensorColumn.WIDTH], target[TensorColumn.WIDTH], hw.pes_x, False)
+    """Whether a layer's input can be read where it was made, in local memory.
+
+    In strips it can be, whatever its width.
+    """
+    return _aligns(layer, source[TensorColumn.HEIGHT], target[TensorColumn.HEIGHT], hw.pes_y)
 
 
 @in_place
@@ -220,10 +224,11 @@ def lose(i, layers, tensors, readers, hw, lost):
 def loaded_beats(layer, target, tensors, pixels, hw, lost):
     """Bus beats of the operands of a layer that are not in local memory."""
     beats = 0.0
-    a, b = layer[LayerColumn.INPUT], layer[LayerColumn.INPUT2]
-    if lost[a] or not stays(layer, tensors[a], target, hw):
-        beats += tensor_beats(tensors[a], pixels, hw)
-    two = layer[LayerColumn.OP] == ExecuteOp.ADD
-    if two and (lost[b] or not stays(layer, tensors[b], target, hw)):
-        beats += tensor_beats(tensors[b], pixels, hw)
+    for operand in range(2 if layer[LayerColumn.OP] == ExecuteOp.ADD else 1):
+        t = layer[LayerColumn.INPUT2 if operand else LayerColumn.INPUT]
+        if t == 0 and gathered(layer, tensors[0], hw.simd):
+            # packed bytes, of which a beat may have as many as it holds
+            beats += float(pixels * input_pixel_bytes(layer, tensors[0], hw) / hw.bus_bytes)
+        elif lost[t] or not stays(layer, tensors[t], target, hw):
+            beats += tensor_beats(tensors[t], pixels, hw)
     return beats

@@ -2,10 +2,12 @@
 
 from typing import NamedTuple
 
-from sim.arrays.geometry import add_slots, ceil_div, depthwise_slots, groups_of
+from sim.arrays.geometry import add_slots, ceil_div, groups_of
 from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.mapping.execution import row_lead, weight_rows
+from sim.arrays.weight_stream import layer_beats, stream_beats, tail_channels
+from sim.mapping.bands import choose_band
+from sim.mapping.execution import spread_over, weight_rows
 from sim.mapping.mapper import ADD_ROWS
 from sim.mapping.splits import choose_split, split_count, split_cycles
 from sim.spec.accelerator import ADD_HOLD, DOT_WIDTH, REQUANTIZER_PHASES
@@ -30,6 +32,8 @@ class Work(NamedTuple):
         Weight blocks that are loaded, once each.
     first_beats, beats : float
         Bus beats of the first of them, and of all.
+    rows : int
+        Rows of the weight store that all of them take.
     loads : int
         Times that all of them are loaded, in however many passes.
     """
@@ -40,6 +44,7 @@ class Work(NamedTuple):
     blocks: int
     first_beats: float
     beats: float
+    rows: int
     loads: int
 
 
@@ -54,11 +59,12 @@ def least_drain(op, constants):
 
 
 @in_place
-def _conv(layer, channels, groups, tile_y, tile_x, pixels, hw):
+def _conv(layer, channels, outputs, tile_y, tile_x, pixels, exchange, hw):
     """Least :class:`Work` of a convolution."""
     quads = ceil_div(channels, DOT_WIDTH)
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
-    per_round = hw.lanes // pixels
+    groups = groups_of(outputs, hw.simd)
+    per_round = hw.lanes // pixels * spread_over(groups, pixels, exchange, hw)
     rounds = ceil_div(groups, per_round)
     tap_rows, tap_columns, size = choose_split(
         kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
@@ -74,9 +80,12 @@ def _conv(layer, channels, groups, tile_y, tile_x, pixels, hw):
     last = sets * final + blocks * hold
     issue = rounds * (sets * (saved + final) + splits * blocks * hold)
     rows = kernel_y * kernel_x * quads
-    row_beats = DOT_WIDTH * hw.simd // hw.bus_bytes
-    first = rows + REQUANTIZER_PHASES if splits == 1 else tap_rows * tap_columns * size
-    beats = groups * (rows + REQUANTIZER_PHASES) * row_beats
+    first, parameters = rows, REQUANTIZER_PHASES
+    if splits > 1:
+        first, parameters = tap_rows * tap_columns * size, 0
+    in_first = min(per_round, groups)
+    tail = tail_channels(outputs, hw) if in_first == groups else hw.simd
+    beats = layer_beats(layer, outputs, REQUANTIZER_PHASES, rows, hw)
     after, loads = last, 1
     if splits > 2:  # the two halves do not hold all splits of a block: each block loads them again
         after, loads = final + hold, blocks
@@ -85,49 +94,55 @@ def _conv(layer, channels, groups, tile_y, tile_x, pixels, hw):
         float(last),
         float(after),
         rounds * splits,
-        float(min(per_round, groups) * first * row_beats),
+        float(stream_beats(in_first, parameters, first, tail, hw)),
         float(beats),
+        groups * (REQUANTIZER_PHASES + rows),
         loads,
     )
 
 
 @in_place
-def least_work(layer, source, target, pixels, hw, constants):
-    """Least :class:`Work` of a layer."""
+def least_work(layer, source, target, pixels, exchange, hw, constants):
+    """Least :class:`Work` of a layer whose PE columns split pixels (``exchange`` 0) or channel groups.
+
+    ``exchange`` is SPREAD for the latter.
+    """
     op = layer[LayerColumn.OP]
     channels = source[TensorColumn.CHANNELS]
-    groups = groups_of(target[TensorColumn.CHANNELS], hw.simd)
+    outputs = target[TensorColumn.CHANNELS]
+    groups = groups_of(outputs, hw.simd)
     tile_y = ceil_div(target[TensorColumn.HEIGHT], hw.pes_y)
-    tile_x = ceil_div(target[TensorColumn.WIDTH], hw.pes_x)
+    across = hw.pes_x if exchange == 0 else 1
+    tile_x = ceil_div(target[TensorColumn.WIDTH], across)
     if op == ExecuteOp.CONV:
-        return _conv(layer, channels, groups, tile_y, tile_x, pixels, hw)
-    rounds = ceil_div(groups, hw.lanes // pixels)
-    hold, lead, hops = 0, 0, 0
-    if op == ExecuteOp.DEPTHWISE:
-        slots = depthwise_slots(
-            layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X], layer[LayerColumn.STRIDE_X]
-        )
-        lead = row_lead(layer, max(slots, REQUANTIZER_PHASES))
-    elif op == ExecuteOp.ADD:
+        return _conv(layer, channels, outputs, tile_y, tile_x, pixels, exchange, hw)
+    per_round = hw.lanes // pixels * spread_over(groups, pixels, exchange, hw)
+    rounds = ceil_div(groups, per_round)
+    hold, hops, slots = 0, 0, 0
+    if op == ExecuteOp.ADD:
         slots = add_slots(pixels)
         hold = ADD_HOLD
-    else:
+    elif op == ExecuteOp.POOL:
         slots = ceil_div(source[TensorColumn.HEIGHT], hw.pes_y)
-        slots *= ceil_div(source[TensorColumn.WIDTH], hw.pes_x)
-        hops = constants[Constant.POOL_HOP] * (hw.pes_x + hw.pes_y - 2)
-    cycles = max(slots, REQUANTIZER_PHASES)
-    last = tile_y * (ceil_div(tile_x, pixels) * cycles + lead) + hold + hops
+        slots *= ceil_div(source[TensorColumn.WIDTH], across)
+        hops = constants[Constant.POOL_HOP] * (across + hw.pes_y - 2)
+    last = tile_y * ceil_div(tile_x, pixels) * max(slots, REQUANTIZER_PHASES) + hold + hops
+    if op == ExecuteOp.DEPTHWISE:
+        _, _, _, last = choose_band(layer, pixels, tile_y, tile_x, REQUANTIZER_PHASES)
     rows = weight_rows(layer, channels)
-    rows += ADD_ROWS if op == ExecuteOp.ADD else REQUANTIZER_PHASES
-    row_beats = DOT_WIDTH * hw.simd // hw.bus_bytes
+    parameters = ADD_ROWS if op == ExecuteOp.ADD else REQUANTIZER_PHASES
     shared = layer[LayerColumn.SHARED] != 0
-    in_first = 1 if shared else min(groups, hw.lanes // pixels)
+    in_first, tail = 1, hw.simd
+    if not shared:
+        in_first = min(groups, per_round)
+        tail = tail_channels(outputs, hw) if in_first == groups else hw.simd
     return Work(
         float(rounds * last),
         float(last),
         float(rounds * last if shared else last),
         1 if shared else rounds,
-        float(in_first * rows * row_beats),
-        float((1 if shared else groups) * rows * row_beats),
+        float(stream_beats(in_first, parameters, rows, tail, hw)),
+        float(layer_beats(layer, outputs, parameters, rows, hw)),
+        (1 if shared else groups) * (parameters + rows),
         1,
     )

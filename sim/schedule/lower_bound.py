@@ -14,7 +14,7 @@ import numpy as np
 
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.tables import Hw, LayerColumn, TensorColumn
-from sim.mapping.execution import weight_rows
+from sim.mapping.execution import SPREAD, lets_pixels, lets_spread, weight_rows
 from sim.schedule.least_transfers import (
     every_pass_loads,
     least_passes,
@@ -127,9 +127,10 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
         slack, pace = 1.0, 1.0
     row_beats = DOT_WIDTH * hw.simd // hw.bus_bytes
     begin = float(constants[Constant.FETCH_START] + 2 * latency + FETCH_BEATS - 1)
-    now = Progress(_NEVER, _NEVER, begin + latency)
+    first_beat = begin + latency
+    now = Progress(_NEVER, _NEVER, first_beat)
     emptied = _NEVER
-    busy = read = written = 0.0
+    busy = read = written = streamed = most_loads = 0.0
     for i in range(n):
         layer, source = layers[i], tensors[layers[i, LayerColumn.INPUT]]
         target, op = tensors[i + 1], layer[LayerColumn.OP]
@@ -148,16 +149,21 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
         if serial:
             wait += (passes - 1) * (load_lag + ready_lag - token - slack)
         done = other = bus = last_stored = least_issue = least_beats = float(IMPOSSIBLE)
+        least_streamed = float(IMPOSSIBLE)
         store_cycles = 0.0 if stored[i + 1] == 0 else stored[i + 1] * pace - slack
-        lanes = 1
-        while lanes <= hw.lanes:
-            work = least_work(layer, source, target, lanes, hw, constants)
+        lanes, exchange = 1, 0
+        while lanes <= hw.lanes and lets_pixels(layer, lanes, hw.lanes, hw.lanes):
+            work = least_work(layer, source, target, lanes, exchange, hw, constants)
             again = max(passes, work.loads) if work.blocks > 2 else 1
-            beats = work.beats * again
-            # Weights that may lie in the weight store are taken to need no time, nor the bus
-            kept = work.beats <= hw.store_rows * row_beats
+            beats = float(work.beats * again)
+            least_streamed = min(least_streamed, beats)
+            most_loads = max(most_loads, float(again))
+            # Weights that may lie in the weight store are taken to need no time, nor the bus; of a
+            # layer that does not fit, any may
+            kept = hw.store_rows > 0
             if kept:
-                beats, moved, start = 0.0, now.bus, begin
+                beats = max(0.0, float(work.beats - hw.store_rows * row_beats)) * again
+                moved, start = now.bus, begin
             else:
                 moved = max(now.bus, now.other + load_lag) + work.first_beats * pace
             if tile_beats > 0:
@@ -182,18 +188,29 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
                 moved += (beats - work.first_beats) * pace
                 end = max(end, moved - slack + ready_lag + after)
                 emptied_at = max(emptied_at, end)  # outputs of other blocks are stored meanwhile
+            if kept and beats > 0:  # which of them come before the tile is not known
+                moved = max(moved, now.bus + (beats + tile_beats) * pace)
+                end = max(end, moved - slack + ready_lag)
+                emptied_at = max(emptied_at, end)
             last_stored = min(last_stored, emptied_at + drain + store_lag)
             done, other, bus = min(done, end + drain), min(other, before), min(bus, moved)
-            if op != ExecuteOp.CONV and op != ExecuteOp.ADD:
-                break
-            lanes *= 2
+            # first with PE columns that split pixels, then channel groups
+            if exchange == 0 and hw.pes_x > 1 and lets_spread(layer, lanes):
+                exchange = SPREAD
+                continue
+            lanes, exchange = 2 * lanes, 0
         now = Progress(done, other, bus)
         busy += least_issue + passes * (drain - 1)
         read += least_beats + tile_beats
+        streamed += least_streamed + tile_beats
         begin = done + constants[Constant.EXECUTE_AFTER_DRAIN]
         if stored[i + 1] > 0:
             written += stored[i + 1]
             emptied = last_stored
             begin = max(begin, emptied + token)
     cycles = max(now.done, emptied) + constants[Constant.FINISH]
+    if hw.store_rows > 0:
+        # The layers share the store: what it does not hold goes over the bus
+        read = max(read, streamed - most_loads * hw.store_rows * row_beats)
+        cycles = max(cycles, first_beat + read * pace - slack + constants[Constant.FINISH])
     return cycles, busy, read * hw.bus_bytes, written * hw.bus_bytes

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from sim.arrays.geometry import ceil_div, groups_of
 from sim.arrays.kernel import in_place, inlined
+from sim.arrays.network_input import gathered
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.schedule_columns import (
     AFTER,
+    ALL_COLUMNS,
     FINAL,
     IMAGE,
     KIND,
@@ -33,6 +35,8 @@ from sim.arrays.schedule_columns import (
     QUEUE,
     ROUND,
     SAVE,
+    SOURCES,
+    SPREAD,
     STORE,
     STORE_ROW,
     WAIT_DRAIN,
@@ -43,6 +47,7 @@ from sim.arrays.schedule_columns import (
 )
 from sim.arrays.schedule_columns import HALF as HALF_FIELD
 from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.mapping.borders import block_rows
 from sim.mapping.descriptor_counts import sets_of
 from sim.mapping.splits import share_rows
 from sim.schedule.execute_fields import execute_fields, move_to_image, move_to_round
@@ -62,7 +67,7 @@ from sim.schedule.listing import (
     require,
     run,
 )
-from sim.schedule.transfer_fields import tile_fields, weights_fields
+from sim.schedule.transfer_fields import gather_fields, tile_fields, weights_fields
 from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore, Queue
 
 __all__ = ["list_turn"]
@@ -134,7 +139,7 @@ def list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, cl
         together,
         saved,
         sets_of(plan),
-        hw.lanes // plan[LayerPlan.PIXELS],
+        hw.lanes // plan[LayerPlan.PIXELS] * max(1, plan[LayerPlan.SPREAD]),
         groups_of(source[TensorColumn.CHANNELS], hw.simd),
         groups_of(target[TensorColumn.CHANNELS], hw.simd),
     )
@@ -170,9 +175,11 @@ def _fill_templates(listing, turn, hw, p):
         for queue in range(3):
             row[AFTER[queue]] = -1
         row[LAYER], row[PASS] = turn.number, p
-        y = block // across * plan[LayerPlan.BLOCK_ROWS]
+        y, rows = block_rows(plan, block // across)
         x = block % across * plan[LayerPlan.BLOCK_COLUMNS]
-        execute_fields(row, turn.layer, plan, turn.source, hw, pass_y, pass_x, place % splits, y, x)
+        execute_fields(
+            row, turn.layer, plan, turn.source, hw, pass_y, pass_x, place % splits, y, rows, x
+        )
 
 
 @inlined
@@ -206,9 +213,7 @@ def _load_weights(listing, turn, hw, r, k):
         return
     row = listing.rows[begin(listing, Queue.LOAD, turn.number)]
     row[HALF_FIELD] = half
-    active = 1 if shared else min(turn.per_round, turn.out_groups - r * turn.per_round)
-    channels = turn.source[TensorColumn.CHANNELS]
-    weights_fields(row, turn.layer, turn.plan, channels, hw, turn.per_round, r, k, active)
+    weights_fields(row, turn.layer, turn.plan, turn.source, turn.target, hw, turn.per_round, r, k)
     if row[STORE] == LoadStore.READ and row[STORE_ROW] >= numbers[FILLED]:
         # rows are first read in their order
         row[STORE] = LoadStore.FILL
@@ -238,6 +243,8 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
         plane = plan[LayerPlan.IN2_PLANE if operand else LayerPlan.IN_PLANE]
         for copy in range(turn.low * pes, turn.high * pes):
             image, pe_y, pe_x = copy // pes, copy % pes // hw.pes_x, copy % pes % hw.pes_x
+            if plan[LayerPlan.IN_STRIPS] and pe_x > 0:
+                continue
             y, x = _first_output(plan, hw, p, pe_y, pe_x)
             if op == ExecuteOp.POOL:
                 y, x = pe_y * in_y, pe_x * in_x
@@ -247,12 +254,23 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
                 y = y * layer[LayerColumn.STRIDE_Y] - layer[LayerColumn.PAD_Y]
                 x = x * layer[LayerColumn.STRIDE_X] - layer[LayerColumn.PAD_X]
             row = listing.rows[begin(listing, Queue.LOAD, turn.number)]
-            if not tile_fields(
-                row, tensors[t], tp[t], hw.bus_bytes, image * turn.in_groups + group, groups,
-                y, x, in_y, in_x, local + (image - turn.low) * turn.depth, local_row, plane,
-            ):  # fmt: skip
+            place = local + (image - turn.low) * turn.depth
+            if t == 0 and gathered(layer, tensors[t], hw.simd):
+                columns = in_x
+                if layer[LayerColumn.WINDOW_PIXELS] > 0:
+                    columns = plan[LayerPlan.TILE_X]
+                some = gather_fields(
+                    row, layer, tensors[t], tp[t], hw, image, y, x, in_y, columns, place, local_row
+                )
+            else:
+                some = tile_fields(
+                    row, tensors[t], tp[t], hw.bus_bytes, image * turn.in_groups + group, groups,
+                    y, x, in_y, in_x, place, local_row, plane,
+                )  # fmt: skip
+            if not some:
                 continue
             row[KIND] = LoadKind.TILE
+            row[ALL_COLUMNS] = plan[LayerPlan.IN_STRIPS]
             row[IMAGE], row[PE_Y], row[PE_X] = image, pe_y, pe_x
             require(listing, row, Queue.EXECUTE, listing.numbers[EXECUTED])
             require(listing, row, Queue.STORE, listing.numbers[STORED])
@@ -290,6 +308,8 @@ def _execute(listing, turn, hw, r, first, last, place, low, begins):
         row[FINAL] = r == last and place == turn.sets - 1
         if not row[SAVE]:
             row[LANES] = active
+            if row[SPREAD]:
+                row[SOURCES] = ceil_div(active, hw.lanes // row[PIXELS])
         # between two images' sets lies a whole interval, as between two sets of an image
         one_set = row[WINDOW_ROWS] == 1 and row[WINDOW_COLUMNS] <= row[PIXELS]
         follows = place % plan[LayerPlan.SPLITS] > 0 and high - low == 1 and one_set
@@ -306,13 +326,17 @@ def _store_tiles(listing, turn, tp, hw, p, first):
     pes = hw.pes_y * hw.pes_x
     group = first * turn.per_round
     groups = min(plan[LayerPlan.CHUNK] * turn.per_round, turn.out_groups - group)
+    strip = tp[turn.number + 1, TensorPlan.STRIPS] == 1
+    columns = turn.target[TensorColumn.WIDTH] if strip else plan[LayerPlan.TILE_X]
     for copy in range(turn.low * pes, turn.high * pes):
         image, pe_y, pe_x = copy // pes, copy % pes // hw.pes_x, copy % pes % hw.pes_x
+        if strip and pe_x > 0:
+            continue
         y, x = _first_output(plan, hw, p, pe_y, pe_x)
         row = listing.rows[begin(listing, Queue.STORE, turn.number)]
         if not tile_fields(
             row, turn.target, tp[turn.number + 1], hw.bus_bytes, image * turn.out_groups + group,
-            groups, y, x, plan[LayerPlan.TILE_Y], plan[LayerPlan.TILE_X],
+            groups, y, x, plan[LayerPlan.TILE_Y], columns,
             plan[LayerPlan.OUT_ADDRESS] + (image - turn.low) * turn.depth,
             plan[LayerPlan.OUT_ROW], plan[LayerPlan.OUT_PLANE],
         ):  # fmt: skip

@@ -6,26 +6,26 @@ The compiler encodes these rows, the cycle model walks them; there is no other l
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.arrays.geometry import ceil_div
+from sim.arrays.geometry import ceil_div, set_shape
 from sim.arrays.kernel import kernel
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.schedule_columns import (
+    BAND_ROWS,
     COLS,
     GROUPS,
     HOLD,
     INTERVAL,
     KIND,
-    LANES,
     LAYER,
-    PARAMETER_ROWS,
+    OP,
     PIXELS,
     QUEUE,
     ROW_LEAD,
     ROWS,
     STORE,
+    STREAM_BEATS,
     VECTOR_BEATS,
     WAIT_DRAIN,
-    WEIGHT_ROWS,
     WINDOW_COLUMNS,
     WINDOW_ROWS,
 )
@@ -33,10 +33,10 @@ from sim.arrays.tables import Hw
 from sim.mapping.descriptor_counts import most_descriptors, most_in_a_round, most_templates
 from sim.schedule.listing import ALL_ROWS, COUNT, FITS, empty_listing
 from sim.schedule.order import list_turn
-from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import LoadKind, LoadStore, Queue
 from sim.timing.calibration import Constant, MemoryColumn
 from sim.timing.cycles import clock_at_doorbell, totals
+from sim.timing.transfers import stored_turns
 
 __all__ = ["build_schedule", "time_schedule", "weigh_schedule"]
 
@@ -142,15 +142,16 @@ def weigh_schedule(rows, count, hw):
     for row in rows:
         i = row[LAYER]
         if row[QUEUE] == Queue.EXECUTE:
-            sets = ceil_div(row[WINDOW_COLUMNS], row[PIXELS])
-            computed[i] += row[WINDOW_ROWS] * (sets * row[INTERVAL] + row[ROW_LEAD]) + row[HOLD]
+            down, across = set_shape(row[OP], row[PIXELS])
+            sets = ceil_div(row[WINDOW_ROWS], down) * ceil_div(row[WINDOW_COLUMNS], across)
+            bands = ceil_div(row[WINDOW_ROWS], row[BAND_ROWS])
+            computed[i] += sets * row[INTERVAL] + bands * row[ROW_LEAD] + row[HOLD]
             computed[i] += DRAIN_CYCLES * row[WAIT_DRAIN]
         elif row[QUEUE] == Queue.LOAD and row[KIND] == LoadKind.WEIGHTS:
-            own = row[LANES] * (row[PARAMETER_ROWS] + row[WEIGHT_ROWS])
             if row[STORE] == LoadStore.READ:
-                stored[i] += own
+                stored[i] += stored_turns(row)
             else:
-                weights[i] += own * DOT_WIDTH * hw.simd
+                weights[i] += row[STREAM_BEATS] * hw.bus_bytes
         else:
             vectors = row[GROUPS] * row[ROWS] * row[COLS]
             moved += vectors * row[VECTOR_BEATS] * hw.bus_bytes + TRANSFER_BYTES

@@ -1,34 +1,46 @@
 """The fields of LOAD and STORE descriptors: a layer's weights, and tiles of its tensors."""
 
-from sim.arrays.geometry import ceil_div
+from sim.arrays.geometry import ceil_div, groups_of
 from sim.arrays.kernel import in_place
+from sim.arrays.network_input import row_bytes, windows_per_vector
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.schedule_columns import (
     ADDRESS,
     COLS,
+    COLUMN_LANES,
+    GATHER,
     GROUP_STRIDE,
     GROUPS,
     KIND,
     LANE_MASK,
     LANES,
+    LEAD,
+    LENGTH,
     LOCAL_ADDRESS,
     LOCAL_MASK,
     LOCAL_PLANE,
     LOCAL_ROW,
+    PAD_VALUE,
     PARAMETER_ROWS,
+    ROW_BYTES,
     ROW_STRIDE,
     ROWS,
+    STEP,
     STORE,
     STORE_ROW,
+    STREAM_BEATS,
+    TAIL_BEATS,
+    TAIL_ROWS,
     VECTOR_BEATS,
     WEIGHT_ROWS,
 )
 from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.arrays.weight_stream import stream_beats, tail_beats, tail_channels, tail_rows
 from sim.mapping.splits import split_bounds
 from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import LoadKind, LoadStore
 
-__all__ = ["split_rows", "tile_fields", "weights_fields"]
+__all__ = ["gather_fields", "split_rows", "tile_fields", "weights_fields"]
 
 
 @in_place
@@ -52,24 +64,80 @@ def split_rows(layer, plan, channels, index):
 
 
 @in_place
-def weights_fields(row, layer, plan, channels, hw, per_round, r, k, active):
-    """Fill a weights LOAD of split ``k`` of round ``r``, of ``active`` lanes.
+def weights_fields(row, layer, plan, source, target, hw, per_round, r, k):
+    """Fill a weights LOAD of split ``k`` of round ``r``.
 
-    Parameters come with the last split; rows that have a place in the weight store, from there. ``per_round`` are the output channel groups of a round.
+    Parameters come with the last split; rows that have a place in the weight store, from there. ``per_round`` are the
+    output channel groups of a round; ``source`` and ``target`` are the rows of the tensor table.
     """
-    before, own = split_rows(layer, plan, channels, k)
-    parameters = plan[LayerPlan.PARAMETER_ROWS]
-    place = r * per_round * (parameters + plan[LayerPlan.WEIGHT_ROWS]) + active * before
+    before, own = split_rows(layer, plan, source[TensorColumn.CHANNELS], k)
+    parameters, rows = plan[LayerPlan.PARAMETER_ROWS], plan[LayerPlan.WEIGHT_ROWS]
+    shared, channels = layer[LayerColumn.SHARED], target[TensorColumn.CHANNELS]
+    ahead = r * per_round  # blocks of the rounds before
+    place = beats = 0
+    active, tail = 1, hw.simd
+    if not shared:
+        left = groups_of(channels, hw.simd) - ahead
+        active = min(per_round, left)
+        if active == left:
+            tail = tail_channels(channels, hw)
+        place = ahead * (parameters + rows) + active * before
+        if ahead > 0:
+            beats = stream_beats(ahead, parameters, rows, hw.simd, hw)
+        beats += stream_beats(active, 0, before, tail, hw)
+    last = k == plan[LayerPlan.SPLITS] - 1
     row[KIND] = LoadKind.WEIGHTS
     row[LANES] = active
-    row[ADDRESS] = plan[LayerPlan.BLOCK_ADDRESS] + place * DOT_WIDTH * hw.simd
-    if plan[LayerPlan.STORE_ROW] >= 0:
-        row[STORE], row[STORE_ROW] = LoadStore.READ, plan[LayerPlan.STORE_ROW] + place
-    row[PARAMETER_ROWS] = parameters if k == plan[LayerPlan.SPLITS] - 1 else 0
+    row[ADDRESS] = plan[LayerPlan.BLOCK_ADDRESS] + beats * hw.bus_bytes
+    row[PARAMETER_ROWS] = parameters if last else 0
     row[WEIGHT_ROWS] = own
-    step = 1 if layer[LayerColumn.SHARED] else per_round
+    if place + active * (row[PARAMETER_ROWS] + own) <= plan[LayerPlan.STORED_ROWS]:
+        row[STORE], row[STORE_ROW] = LoadStore.READ, plan[LayerPlan.STORE_ROW] + place
+    row[STREAM_BEATS] = stream_beats(active, row[PARAMETER_ROWS], own, tail, hw)
+    row[TAIL_BEATS] = tail_beats(tail, hw)
+    row[TAIL_ROWS] = tail_rows(tail, row[PARAMETER_ROWS], hw)
+    lanes = hw.lanes // plan[LayerPlan.PIXELS]
+    step = 1 if shared else lanes
+    if plan[LayerPlan.SPREAD] > 0 and not shared:
+        row[COLUMN_LANES] = lanes
     for lane in range(0, hw.lanes, step):
         row[LANE_MASK] |= 1 << lane
+
+
+@in_place
+def gather_fields(row, layer, tensor, plan, hw, image, y, x, n_y, n_x, local, local_row):
+    """Fill a LOAD that gathers image rows y … y + n_y - 1 of the network's input.
+
+    ``x`` and ``n_x`` count the columns of the input as the layer reads it: pixels, or windows of a row. Returns False if no row or
+    column is in the image.
+    """
+    height, columns = tensor[TensorColumn.HEIGHT], tensor[TensorColumn.WIDTH]
+    top, bottom = max(0, y), min(height, y + n_y)
+    left, right = max(0, x), min(columns, x + n_x)
+    if top >= bottom or left >= right:
+        return False
+    pixels, pitch, pad = 1, 1, 0
+    if layer[LayerColumn.WINDOW_PIXELS] > 0:
+        pixels, pitch = layer[LayerColumn.WINDOW_PIXELS], layer[LayerColumn.WINDOW_STRIDE]
+        pad = layer[LayerColumn.WINDOW_PAD]
+    windows = windows_per_vector(layer, hw.simd)
+    size, row_size = plan[TensorPlan.PIXEL_BYTES], row_bytes(layer, tensor)
+    first = left * pitch - pad
+    begin, end = max(0, first), min(row_size // size, (right - 1) * pitch - pad + pixels)
+    row[GATHER] = 1
+    row[ADDRESS] = plan[TensorPlan.EXTERNAL] + (image * height + top) * row_size + begin * size
+    row[LOCAL_ADDRESS] = (local + (top - y) * local_row + (left - x) // windows) & LOCAL_MASK
+    row[GROUPS] = 1
+    row[ROWS] = bottom - top
+    row[COLS] = ceil_div(right - left, windows)
+    row[LOCAL_ROW] = local_row
+    row[ROW_STRIDE] = row_size
+    row[ROW_BYTES] = (end - begin) * size
+    row[LEAD] = (begin - first) * size
+    row[STEP] = windows * pitch * size
+    row[LENGTH] = ((windows - 1) * pitch + pixels) * size
+    row[PAD_VALUE] = layer[LayerColumn.PAD_VALUE]
+    return True
 
 
 @in_place

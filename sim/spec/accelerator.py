@@ -13,6 +13,7 @@ __all__ = [
     "ADD_INTERVAL",
     "DOT_WIDTH",
     "MAX_ACCUMULATOR_ROWS",
+    "RECORD_BYTES",
     "REQUANTIZER_LATENCY",
     "REQUANTIZER_PHASES",
     "WINDOW_VECTORS",
@@ -27,6 +28,9 @@ REQUANTIZER_PHASES = 4
 
 REQUANTIZER_LATENCY = 6
 """Cycles from a value to its result, in a lane's requantizer."""
+
+RECORD_BYTES = 10
+"""Bytes of a channel's requantization record: bias 4, multiplier 4, left 1, right 1."""
 
 ADD_INTERVAL = 2 * REQUANTIZER_PHASES + REQUANTIZER_LATENCY
 """Least initiation interval of ADD with up to 4 pixels: operand a, b, and their sum after b's results."""

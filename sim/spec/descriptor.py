@@ -112,17 +112,41 @@ _TRANSFER_FIELDS = (
 LOAD_FIELDS = (
     Field("kind", 1, "LoadKind: weights (multicast to all PEs) or a tile (one PE)"),
     *_TRANSFER_FIELDS,
+    Field("gather", 1, "tile: rows are packed bytes, from which vectors are gathered"),
+    Field("row_bytes", 20, "gather: bytes of a row, 1 …"),
+    Field("lead", 8, "gather: bytes of a row's first vector before the row, less than `length`"),
+    Field("step", 12, "gather: bytes from one vector of a row to the next"),
+    Field("length", 8, "gather: bytes of a vector, 1 … S"),
+    Field("pad_value", 8, "gather: byte of a vector outside of its row", signed=True),
     Field("half", 1, "weights: register-file and parameter half"),
-    Field("lanes", 4, "weights: blocks in the stream, 1 … L, each with its own rows"),
+    Field(
+        "lanes",
+        7,
+        "weights: blocks in the stream, each with its own rows: 1 … L, or column_lanes · pes_x",
+    ),
     Field("lane_mask", 8, "weights: lanes that take block 0; one lane further for every block"),
+    Field(
+        "column_lanes",
+        4,
+        "weights: blocks of a PE column, whose rows take turns with those of the other columns; "
+        "0: all columns take all blocks",
+    ),
     Field("parameter_rows", 3, "weights: requantization rows that come first per block, 0 … 4"),
     Field("weight_rows", 16, "weights: register-file rows per block after them"),
+    Field("stream_beats", 28, "weights: bus beats of all blocks"),
+    Field("tail_beats", 10, "weights: bus beats of a register-file row of the last block, 1 …"),
+    Field(
+        "tail_rows",
+        3,
+        "weights: parameter rows of the last block that hold records; the others take a beat",
+    ),
     Field(
         "store",
         2,
         "weights: LoadStore: from memory, from memory and to the store, or from the store",
     ),
     Field("store_row", 20, "weights: first row in the weight store"),
+    Field("all_columns", 1, "tile: all PEs of row pe_y take it"),
 )
 
 STORE_FIELDS = _TRANSFER_FIELDS
@@ -131,9 +155,17 @@ EXECUTE_FIELDS = (
     Field("op", 2, "ExecuteOp"),
     Field("wait_drain", 1, "start only when the pipeline behind the issue stage is empty"),
     Field("half", 1, "register-file and parameter half to use"),
-    Field("lanes", 4, "banks that store, from out_bank on, 0 … L / pixels"),
-    Field("pixels", 4, "CONV, ADD: neighbouring pixels computed at once (P), 1, 2, 4 … L"),
-    Field("bank", 3, "CONV: bank of the first input group; ADD: first bank to read"),
+    Field(
+        "lanes",
+        7,
+        "banks that store, from out_bank on, 0 … L / pixels; with spread of all sources together",
+    ),
+    Field(
+        "pixels",
+        4,
+        "neighbouring pixels computed at once (P), 1, 2, 4 … L: of a row, DEPTHWISE of a column",
+    ),
+    Field("bank", 3, "CONV: bank of the first input group; DEPTHWISE, ADD: first bank to read"),
     Field("out_bank", 3, "first bank to store to"),
     Field("restore", 1, "CONV: windows start from the saved accumulators, not from 0"),
     Field("save", 1, "CONV: windows save their accumulators; lanes must be 0"),
@@ -142,8 +174,16 @@ EXECUTE_FIELDS = (
     ),
     Field("maximum", 1, "DEPTHWISE: the largest tap in place of the weighted sum"),
     Field("window", 1, "DEPTHWISE: four taps per cycle from the window ring, not one"),
-    Field("hold", 7, "idle cycles after the last window"),
-    Field("row_lead", 6, "DEPTHWISE: further cycles of the first window of every row"),
+    Field("hold", 8, "idle cycles after the last window"),
+    Field(
+        "band_rows",
+        5,
+        "DEPTHWISE: rows of windows that are read together, a multiple of P; 1 without window",
+    ),
+    Field(
+        "ring_gap", 4, "DEPTHWISE: vectors between columns in the ring beyond kernel_rows, in fours"
+    ),
+    Field("row_lead", 6, "DEPTHWISE: further cycles of the first set of every band"),
     Field("initiation_interval", 20, "cycles per set of P windows (II)"),
     Field("window_rows", 10, "output rows of this descriptor, 1 …"),
     Field("window_columns", 10, "output columns of this descriptor, 1 …"),
@@ -154,7 +194,11 @@ EXECUTE_FIELDS = (
     Field("kernel_rows", 10, "taps; POOL: rows of the tile to sum"),
     Field("kernel_columns", 10, "taps; POOL: columns of the tile to sum"),
     Field("stride_y", 3, "vertical stride"),
-    Field("stride_x", 3, "horizontal stride"),
+    Field("stride_x", 3, "horizontal stride; 0 where vectors hold the input of several windows"),
+    Field(
+        "vector_sets", 7, "CONV: sets of windows whose input lies in a vector; 0: a pixel in each"
+    ),
+    Field("window_bytes", 8, "CONV: bytes of a vector from a window's input to the next one's"),
     Field("groups", 12, "CONV: input channel groups"),
     Field("first_quad", 6, "CONV: first 4-channel step of the first group, 0 … S/4 - 1"),
     Field("last_quads", 6, "CONV: end of the 4-channel steps of the last group, 1 … S/4"),
@@ -169,6 +213,22 @@ EXECUTE_FIELDS = (
         "vector address of output pixel (0, 0), of this descriptor, in every stored bank",
     ),
     Field("out_row", 12, "vectors between output rows"),
+    Field(
+        "sources",
+        4,
+        "PE columns whose vectors each PE of their row stores, in turn, 1 … pes_x; 0: only its own",
+    ),
+    Field(
+        "spread",
+        1,
+        "sources have their own channel groups, L / pixels each, not their own pixels; POOL sums rows",
+    ),
+    Field(
+        "source_stride",
+        16,
+        "vectors from the output of a source to the next one's; with spread from the last bank to bank 0",
+    ),
+    Field("column_stride", 16, "vectors from the taps that a PE column reads to the next one's"),
     Field("halo_top", 3, "rows that the output keeps of its northern neighbour's tile"),
     Field("halo_bottom", 3, "rows that the output keeps of its southern neighbour's tile"),
     Field("halo_left", 3, "columns that the output keeps of its western neighbour's tile"),

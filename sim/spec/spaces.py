@@ -3,13 +3,13 @@
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["EDGE", "HARDWARE_SPACES", "SPACE_NAMES", "TINY", "HardwareSpace"]
+__all__ = ["EDGE", "HARDWARE_SPACES", "NAHAS", "SPACE_NAMES", "TINY", "HardwareSpace"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -22,7 +22,8 @@ class HardwareSpace:
     clock_mhz : int
         The same for all points.
     values : mapping of field name to values
-        In the order of the accelerator's fields; every field but the clock.
+        In the order of the accelerator's fields; a field that is not there is the default's, the clock
+        always.
     default : AcceleratorConfig
         The point that a search has to beat; its area is the budget.
     area_budget : float or None
@@ -83,6 +84,10 @@ class HardwareSpace:
         if config.clock_mhz != self.clock_mhz:
             raise ValueError(f"clock_mhz must be {self.clock_mhz}, not {config.clock_mhz!r}")
         positions = []
+        for name in {field.name for field in fields(config)} - {"clock_mhz", *self.values}:
+            value, only = getattr(config, name), getattr(self.default, name)
+            if value != only:
+                raise ValueError(f"{name} must be one of {[only]}, not {value!r}")
         for name, values in self.values.items():
             value = getattr(config, name)
             if value not in values:
@@ -131,6 +136,7 @@ TINY = HardwareSpace(
             "local_memory_kb": (4, 8, 16, 32, 64),
             "register_file_kb": (1, 2, 4, 8, 16),
             "io_bandwidth_gbps": (0.4, 0.8, 1.6, 3.2),
+            "weight_store_kb": (0, 16, 32, 64, 128, 256),
         }
     ),
     default=AcceleratorConfig(
@@ -144,10 +150,10 @@ TINY = HardwareSpace(
         clock_mhz=200,
     ),
 )
-"""Microcontroller class: 19,200 points, 16 … 8,192 MACs."""
+"""Microcontroller class: 115,200 points, 16 … 8,192 MACs; the default has 64 KiB of local memory."""
 
-EDGE = HardwareSpace(
-    name="edge",
+NAHAS = HardwareSpace(
+    name="nahas",
     clock_mhz=800,
     values=MappingProxyType(
         {
@@ -173,8 +179,25 @@ EDGE = HardwareSpace(
 )
 """The 50,000 points of NAHAS, Table 2; the default is its baseline."""
 
-HARDWARE_SPACES: Mapping[str, HardwareSpace] = MappingProxyType({"tiny": TINY, "edge": EDGE})
-"""Spaces by name."""
+EDGE = HardwareSpace(
+    name="edge",
+    clock_mhz=NAHAS.clock_mhz,
+    values=MappingProxyType(
+        {
+            **NAHAS.values,
+            "local_memory_kb": (512, 1024, 1536, 2048, 3072, 4096),
+            "weight_store_kb": (0, 1024, 2048, 4096, 8192),
+        }
+    ),
+    default=replace(NAHAS.default, local_memory_kb=1536, weight_store_kb=8192),
+)
+"""NAHAS's points with a weight store, and a local memory more: 300,000.
 
-SPACE_NAMES: Mapping[str, HardwareSpace] = MappingProxyType({**HARDWARE_SPACES, "nahas": EDGE})
-"""Spaces by every name that a user may give: ``nahas`` is another one of ``edge``, by its source."""
+The default has the 32 MiB of NAHAS's baseline, 24 of them local memories (docs/adr/0024-default-memories.md).
+"""
+
+HARDWARE_SPACES: Mapping[str, HardwareSpace] = MappingProxyType({"tiny": TINY, "edge": EDGE})
+"""Spaces that the template is validated over, by name."""
+
+SPACE_NAMES: Mapping[str, HardwareSpace] = MappingProxyType({**HARDWARE_SPACES, "nahas": NAHAS})
+"""Spaces by every name that a user may give."""

@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.arrays.geometry import ceil_div, served
+from sim.arrays.geometry import ceil_div, served, set_shape
 from sim.arrays.kernel import in_place, inlined, kernel
 from sim.arrays.schedule_columns import (
     AFTER,
     AFTER_LOAD,
     AFTER_STORE,
+    BAND_ROWS,
     FIRST_COLUMN,
     FIRST_ROW,
     HALO_BOTTOM,
@@ -28,6 +29,8 @@ from sim.arrays.schedule_columns import (
     QUEUE,
     ROW_LEAD,
     SAVE,
+    SOURCES,
+    SPREAD,
     TILE_COLUMNS,
     TILE_ROWS,
     WAIT_DRAIN,
@@ -147,29 +150,44 @@ def _arrival(fetch, constants, request):
 @in_place
 def _last_stores(row):
     """Store cycles of a descriptor's last set of windows."""
-    if row[SAVE] or row[OP] == ExecuteOp.POOL:
+    if row[SAVE]:
         return 1
-    left = (row[WINDOW_COLUMNS] - 1) // row[PIXELS] * row[PIXELS]
-    bottom = row[FIRST_ROW] + row[WINDOW_ROWS] - 1
-    rows = served(row[TILE_ROWS], row[HALO_TOP], row[HALO_BOTTOM], bottom, 1)
-    return rows * served(
+    sources = max(1, row[SOURCES])
+    if row[OP] == ExecuteOp.POOL:
+        return sources
+    down, across = set_shape(row[OP], row[PIXELS])
+    top = (row[WINDOW_ROWS] - 1) // down * down
+    left = (row[WINDOW_COLUMNS] - 1) // across * across
+    rows = served(
+        row[TILE_ROWS],
+        row[HALO_TOP],
+        row[HALO_BOTTOM],
+        row[FIRST_ROW] + top,
+        row[WINDOW_ROWS] - top,
+    )
+    columns = served(
         row[TILE_COLUMNS],
         row[HALO_LEFT],
         row[HALO_RIGHT],
         row[FIRST_COLUMN] + left,
         row[WINDOW_COLUMNS] - left,
     )
+    return rows * columns * sources
 
 
 @in_place
 def execute_durations(row, hw, constants):
     """(cycles from start to the end of issue, cycles from start to done)."""
     op = row[OP]
-    sets = row[WINDOW_ROWS] * ceil_div(row[WINDOW_COLUMNS], row[PIXELS])
-    cycles = sets * row[INTERVAL] + row[WINDOW_ROWS] * row[ROW_LEAD]
+    down, across = set_shape(op, row[PIXELS])
+    sets = ceil_div(row[WINDOW_ROWS], down) * ceil_div(row[WINDOW_COLUMNS], across)
+    cycles = sets * row[INTERVAL]
+    if op == ExecuteOp.DEPTHWISE:
+        cycles += ceil_div(row[WINDOW_ROWS], row[BAND_ROWS]) * row[ROW_LEAD]
     drain = constants[DRAINS[op]]
     if op == ExecuteOp.POOL:
-        cycles += constants[Constant.POOL_HOP] * (hw.pes_x + hw.pes_y - 2)
+        columns = 0 if row[SPREAD] else hw.pes_x - 1
+        cycles += constants[Constant.POOL_HOP] * (columns + hw.pes_y - 1)
     elif op == ExecuteOp.CONV:
         drain += row[PIXELS] - 1
     return cycles + row[HOLD], cycles + drain + _last_stores(row)

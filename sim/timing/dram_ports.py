@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.arrays.kernel import in_place, kernel
-from sim.arrays.schedule_columns import ADDRESS, GROUP_STRIDE, ROW_STRIDE
+from sim.arrays.schedule_columns import ADDRESS, ROW_STRIDE
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 from sim.timing.calibration import Constant
 from sim.timing.dram import DramParameter
-from sim.timing.transfers import idle, last_stored_row, paced, segments, stored_rows
+from sim.timing.gathering import completed, fills_beats, held, segment
+from sim.timing.transfers import idle, last_stored_row, paced, segments, stored_turns
 
 __all__ = [
     "ADDRESSED",
@@ -24,6 +25,7 @@ __all__ = [
     "END",
     "LAST_BEAT",
     "LAST_OF",
+    "LATEST_BEAT",
     "MOVED",
     "REQUEST",
     "UNKNOWN",
@@ -34,6 +36,7 @@ __all__ = [
     "request_read",
     "send_write",
     "slot_of",
+    "take_beats",
     "take_read",
     "take_turn",
     "wait_for_turn",
@@ -50,16 +53,19 @@ ROW, GROUP, LINE, AT, LEFT, BURSTS, REQUEST, EARLIEST, BEGIN = range(9)
 MOVED, END, ANSWERED, ARRIVAL = range(9, 13)
 # LOADs that read the weight store: how many have started, and had their turn.
 WAITING, TURNED = range(13, 15)
-UNIT = 15
+# Cycle of LOAD's last beat; END is later where that completes several vectors of a gathering LOAD.
+LATEST_BEAT = 15
+UNIT = 16
 
 # Columns of the ring of LOADs that read the weight store: schedule row, start, rows of the store, and the bursts
 # of the LOADs before it.
 TURN_OF, TURN_BEGIN, TURN_ROWS, TURN_AFTER = range(4)
 
 # Columns of the ring of a unit's latest bursts. ADDRESSED is when the memory takes its address, LAST_OF
-# the schedule row that ends with it, or -1.
-BURST_AT, BEATS, FIRST_BEAT, LAST_BEAT, ADDRESSED, ANSWER, LAST_OF = range(7)
-BURST = 7
+# the schedule row that ends with it, or -1; PART_OF is LOAD's row, and AHEAD are the bytes of that row's present
+# line before the burst.
+BURST_AT, BEATS, FIRST_BEAT, LAST_BEAT, ADDRESSED, ANSWER, LAST_OF, PART_OF, AHEAD = range(9)
+BURST = 9
 
 
 class Port(NamedTuple):
@@ -105,8 +111,7 @@ def open_transfer(port, i, row, hw, begin, delay):
     unit = port.unit
     unit[ROW] = i
     unit[GROUP] = unit[LINE] = 0
-    unit[AT] = row[ADDRESS]
-    unit[LEFT] = segments(row, hw)[2]
+    unit[AT], unit[LEFT], _ = segment(row, hw, 0, 0)
     unit[BEGIN] = begin
     unit[EARLIEST] = begin + delay
 
@@ -116,7 +121,7 @@ def wait_for_turn(port, i, row, begin):
     """Put schedule row `i`, which reads the weight store and began in cycle `begin`, in line."""
     own = port.turns[port.unit[WAITING] % len(port.turns)]
     own[TURN_OF], own[TURN_BEGIN] = i, begin
-    own[TURN_ROWS], own[TURN_AFTER] = stored_rows(row), port.unit[BURSTS]
+    own[TURN_ROWS], own[TURN_AFTER] = stored_turns(row), port.unit[BURSTS]
     port.unit[WAITING] += 1
 
 
@@ -156,13 +161,12 @@ def _pass(unit, row, hw, beats, request):
     unit[LEFT] -= beats
     if unit[LEFT] > 0:
         return False
-    groups, lines, line_beats = segments(row, hw)
+    groups, lines = segments(row)
     unit[LINE] += 1
     if unit[LINE] == lines:
         unit[LINE] = 0
         unit[GROUP] += 1
-    unit[LEFT] = line_beats
-    unit[AT] = row[ADDRESS] + unit[GROUP] * row[GROUP_STRIDE] + unit[LINE] * row[ROW_STRIDE]
+    unit[AT], unit[LEFT], _ = segment(row, hw, unit[GROUP], unit[LINE])
     if unit[GROUP] < groups:
         return False
     unit[ROW] = -1
@@ -196,11 +200,27 @@ def take_read(port, rows, hw):
     number, i = unit[BURSTS], unit[ROW]
     burst = port.ring[slot_of(port, number)]
     burst[BURST_AT] = unit[AT]
+    burst[PART_OF] = i
+    burst[AHEAD] = unit[AT] - rows[i, ADDRESS] - unit[LINE] * rows[i, ROW_STRIDE]
     burst[BEATS] = _next_beats(unit, hw.bus_bytes)
     burst[ADDRESSED] = unit[ARRIVAL]
     ended = _pass(unit, rows[i], hw, burst[BEATS], unit[ARRIVAL])
     burst[LAST_OF] = i if ended else -1
     return number
+
+
+@in_place
+def take_beats(port, rows, hw, burst, there, given, beats):
+    """Let LOAD take beats ``given`` … of a burst, which are at the port from cycle ``there`` on, one per cycle."""
+    unit, row = port.unit, rows[burst[PART_OF]]
+    if fills_beats(row, hw):
+        unit[LATEST_BEAT] = paced(port.credit, hw, max(there, unit[END] + 1), beats)
+        unit[END] = unit[LATEST_BEAT] + held(row, hw, burst[AHEAD], given + beats)
+        return
+    for beat in range(given, given + beats):
+        unit[LATEST_BEAT] = paced(port.credit, hw, max(there, unit[END] + 1), 1)
+        vectors = completed(row, hw, burst[AHEAD] + beat * hw.bus_bytes)
+        unit[END] = unit[LATEST_BEAT] + max(1, vectors) - 1
 
 
 @in_place

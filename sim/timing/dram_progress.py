@@ -17,6 +17,7 @@ from sim.timing.dram_ports import (
     END,
     LAST_BEAT,
     LAST_OF,
+    LATEST_BEAT,
     MOVED,
     REQUEST,
     UNKNOWN,
@@ -260,7 +261,7 @@ def finish_load(walk, constants):
     """Go on after a burst whose last beat has come to LOAD."""
     unit = walk.loads.unit
     burst = walk.loads.ring[slot_of(walk.loads, unit[MOVED])]
-    burst[LAST_BEAT] = unit[END]
+    burst[LAST_BEAT] = unit[LATEST_BEAT]
     unit[MOVED] += 1
     i = burst[LAST_OF]
     if i >= 0:

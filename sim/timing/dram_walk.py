@@ -31,12 +31,12 @@ from sim.timing.dram_ports import (
     BEATS,
     BURST_AT,
     BURSTS,
-    END,
     MOVED,
     REQUEST,
     UNKNOWN,
     request_read,
     slot_of,
+    take_beats,
 )
 from sim.timing.dram_progress import (
     DONE,
@@ -68,7 +68,6 @@ from sim.timing.dram_queue import (
     enqueue,
     idle_controller,
 )
-from sim.timing.transfers import paced
 
 __all__ = ["result_of", "run_on_dram"]
 
@@ -137,8 +136,10 @@ def _serve_load(walk, rows, hw, constants, p, state, pieces):
     """Schedule LOAD's next burst."""
     burst = walk.loads.ring[slot_of(walk.loads, request_load(walk, rows, hw, constants))]
     unit, bus = walk.loads.unit, hw.bus_bytes
+    given = 0
     for k in range(read_burst(state, p, burst[BURST_AT], burst[BEATS], bus, unit[REQUEST], pieces)):
-        unit[END] = paced(walk.loads.credit, hw, max(pieces[k, 0], unit[END] + 1), pieces[k, 1])
+        take_beats(walk.loads, rows, hw, burst, pieces[k, 0], given, pieces[k, 1])
+        given += pieces[k, 1]
     finish_load(walk, constants)
 
 
@@ -183,7 +184,7 @@ def _reordered(rows, hw, constants, p, state, header):
         enters = UNKNOWN if first == UNKNOWN else clock_of(p, first) + p[DramParameter.FRONT]
         port = advance(state, p, controller, enters)
         if port == LOAD:
-            _receive(walk, hw, constants, p, controller)
+            _receive(walk, rows, hw, constants, p, controller)
         elif port == STORE:
             _answer(walk, p, controller)
         elif port == FETCH:
@@ -212,7 +213,7 @@ def _reordered(rows, hw, constants, p, state, header):
 
 
 @inlined
-def _receive(walk, hw, constants, p, controller):
+def _receive(walk, rows, hw, constants, p, controller):
     """Bring LOAD the bursts that are complete, in order."""
     unit, size = walk.loads.unit, p[DramParameter.ACCESS_BYTES]
     while unit[MOVED] < unit[BURSTS]:
@@ -226,7 +227,7 @@ def _receive(walk, hw, constants, p, controller):
             arrived = min(burst[BEATS], ((first + k + 1) * size - address) // hw.bus_bytes)
             if arrived > given:
                 at = cycle_of(p, there + p[DramParameter.READ_LATENCY])
-                unit[END] = paced(walk.loads.credit, hw, max(at, unit[END] + 1), arrived - given)
+                take_beats(walk.loads, rows, hw, burst, at, given, arrived - given)
                 given = arrived
         finish_load(walk, constants)
 

@@ -22,11 +22,12 @@ from sim.timing.dram_ports import (
     BEATS,
     BURST_AT,
     BURSTS,
-    END,
+    LATEST_BEAT,
     MOVED,
     REQUEST,
     UNKNOWN,
     slot_of,
+    take_beats,
 )
 from sim.timing.dram_progress import (
     FETCH_END,
@@ -55,7 +56,6 @@ from sim.timing.queued import (
     take_next,
     taken,
 )
-from sim.timing.transfers import paced
 
 __all__ = ["port_parameters", "require_clock", "walk_queued", "walk_queued_arrays"]
 
@@ -94,17 +94,17 @@ def _serve_load(walk, rows, hw, constants, q, servers, banks, burst):
     step, size, latency = q[Q.READ_TICKS], q[Q.ACCESS_BYTES], q[Q.READ_LATENCY]
     offset = at % size
     if q[Q.FORWARDING]:
-        unit[END] = paced(walk.loads.credit, hw, max(cycle_of(end) + latency, unit[END] + 1), beats)
+        take_beats(walk.loads, rows, hw, own, cycle_of(end) + latency, 0, beats)
     elif step * bus <= TICKS * size:
         # Accesses bring a beat per cycle at least: only the first beat is waited for
         early = cycle_of(burst[FROM] + ((offset + bus - 1) // size + 1) * step) + latency
-        unit[END] = paced(walk.loads.credit, hw, max(early, unit[END] + 1), beats)
+        take_beats(walk.loads, rows, hw, own, early, 0, beats)
     else:
         for j in range(beats):
             there = (offset + (j + 1) * bus - 1) // size + 1
             at_port = cycle_of(burst[FROM] + there * step) + latency
-            unit[END] = paced(walk.loads.credit, hw, max(at_port, unit[END] + 1), 1)
-    taken(servers, burst, unit[END])
+            take_beats(walk.loads, rows, hw, own, at_port, j, 1)
+    taken(servers, burst, unit[LATEST_BEAT])
     finish_load(walk, constants)
     _leave(walk.loads, q)
 

@@ -15,24 +15,20 @@ import numpy as np
 from sim.arrays.geometry import ceil_div
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.schedule_columns import (
-    ADDRESS,
-    COLS,
-    GROUP_STRIDE,
+    COLUMN_LANES,
     GROUPS,
     KIND,
     LANES,
     PARAMETER_ROWS,
     QUEUE,
-    ROW_STRIDE,
     ROWS,
     STORE,
-    VECTOR_BEATS,
     WEIGHT_ROWS,
 )
-from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 from sim.spec.descriptor import LoadKind, LoadStore, Queue
 from sim.timing.calibration import Constant, MemoryColumn
+from sim.timing.gathering import completed, fills_beats, held, segment
 from sim.timing.memory_channel import (
     ANSWERED,
     CHANNEL,
@@ -60,6 +56,7 @@ __all__ = [
     "segments",
     "store",
     "stored_rows",
+    "stored_turns",
     "transfer_bytes",
 ]
 
@@ -86,13 +83,22 @@ def stored_rows(row):
 
 
 @in_place
+def stored_turns(row):
+    """Cycles in which a LOAD reads the weight store: the rows of all PE columns' blocks at once."""
+    blocks = row[LANES]
+    if row[COLUMN_LANES] > 0:
+        blocks = min(blocks, row[COLUMN_LANES])
+    return blocks * (row[PARAMETER_ROWS] + row[WEIGHT_ROWS])
+
+
+@in_place
 def last_stored_row(rows, constants, begin, end):
     """Cycle in which a LOAD reads its last row from the weight store, in the accelerator's cycles.
 
     Parameters
     ----------
     rows : int
-        Of :func:`stored_rows`.
+        Cycles that it reads, of :func:`stored_turns`.
     constants : int64[n]
     begin : int
         Cycle in which it starts.
@@ -104,21 +110,24 @@ def last_stored_row(rows, constants, begin, end):
 
 
 @in_place
-def segments(row, hw):
-    """(groups, rows, beats per row) of a transfer; a weight stream is one row, or none from the store."""
+def segments(row):
+    """(groups, rows) of a transfer; a weight stream is one row, or none from the store."""
     if reads_store(row):
-        return 0, 0, 0
+        return 0, 0
     if row[QUEUE] == Queue.LOAD and row[KIND] == LoadKind.WEIGHTS:
-        lane_rows = row[PARAMETER_ROWS] + row[WEIGHT_ROWS]
-        return 1, 1, row[LANES] * lane_rows * DOT_WIDTH * hw.simd // hw.bus_bytes
-    return row[GROUPS], row[ROWS], row[COLS] * row[VECTOR_BEATS]
+        return 1, 1
+    return row[GROUPS], row[ROWS]
 
 
 @in_place
 def transfer_bytes(row, hw):
     """Bytes that a LOAD or STORE moves over the data port."""
-    groups, rows, beats = segments(row, hw)
-    return groups * rows * beats * hw.bus_bytes
+    groups, rows = segments(row)
+    beats = 0
+    for group in range(groups):
+        for line in range(rows):
+            beats += segment(row, hw, group, line)[1]
+    return beats * hw.bus_bytes
 
 
 @kernel
@@ -164,22 +173,50 @@ def paced(state, hw, available, beats):
 
 
 @in_place
-def _limited_read(hw, constants, state, request, beats, outstanding):
-    """(cycle of a read burst's request, of its last beat) on a memory that is not plain."""
+def _gathered(row, hw, state, first, start, beats, ahead):
+    """Move a burst whose beats may complete several vectors each.
+
+    Parameters
+    ----------
+    first : int
+        On a plain memory, cycle from which the first beat is there; else what ``begin_read`` gave.
+    ahead : int
+        Bytes of the row before the burst, less those of its first beat that are not of the row.
+
+    Returns
+    -------
+    moved, end : int
+        Cycle of the last beat, and the last cycle in which no other can move.
+    """
+    end, plain = state[END], state[PLAIN]
+    moved = end
+    for beat in range(beats):
+        there = first if plain else beat_cycle(state, first, beat) - start
+        moved = paced(state, hw, max(there, end + 1), 1)
+        end = moved + max(1, completed(row, hw, ahead + beat * hw.bus_bytes)) - 1
+    return moved, end
+
+
+@in_place
+def _limited_read(row, hw, constants, state, request, beats, outstanding, ahead):
+    """(cycle of a read burst's request, of its last beat, before the next) on a memory that is not plain."""
     if 0 < state[LIMIT] < outstanding:
         oldest = state[BURSTS] - state[LIMIT]
         request = max(request, state[RECENT + oldest % outstanding] + 1)
     start = constants[Constant.LOAD_REQUEST]
     first = begin_read(state, start + request + constants[Constant.MEMORY_LATENCY], beats)
-    if keeps_up(state):
-        available = max(beat_cycle(state, first, 0) - start, state[END] + 1)
-        return request, paced(state, hw, available, beats)
-    if hw.earn == hw.cost:
-        return request, unpaced_end(state, first, beats, start + state[END]) - start
+    if not fills_beats(row, hw):
+        moved, end = _gathered(row, hw, state, first, start, beats, ahead)
+        return request, moved, end
     end = state[END]
-    for beat in range(beats):
-        end = paced(state, hw, max(beat_cycle(state, first, beat) - start, end + 1), 1)
-    return request, end
+    if keeps_up(state):
+        end = paced(state, hw, max(beat_cycle(state, first, 0) - start, end + 1), beats)
+    elif hw.earn == hw.cost:
+        end = unpaced_end(state, first, beats, start + end) - start
+    else:
+        for beat in range(beats):
+            end = paced(state, hw, max(beat_cycle(state, first, beat) - start, end + 1), 1)
+    return request, end, end + held(row, hw, ahead, beats)
 
 
 @in_place
@@ -209,35 +246,47 @@ def _limited_write(hw, constants, state, begin, request, beats, outstanding):
 
 @in_place
 def _transfer(row, hw, constants, state, begin, lag, outstanding, reuse):
-    """(cycle of the last request, cycle of the last beat); ``lag`` is from a request to its data."""
+    """(cycle of the last request, cycle of the last beat); ``lag`` is from a request to its data.
+
+    Or the cycle before the last vector's, where a gathering LOAD's last beat completes several.
+    """
     plain, storing = state[PLAIN], row[QUEUE] == Queue.STORE
     bus = hw.bus_bytes
     page = PAGE_BYTES // bus
-    groups, rows, row_beats = segments(row, hw)
-    state[BEATS] += groups * rows * row_beats
+    groups, rows = segments(row)
+    alone = fills_beats(row, hw)
     request = begin - 1
     end = state[END]
     place = state[BURSTS]
     for g in range(groups):
         for y in range(rows):
-            address = row[ADDRESS] + g * row[GROUP_STRIDE] + y * row[ROW_STRIDE]
+            address, left, offset = segment(row, hw, g, y)
             room = page - address % PAGE_BYTES // bus
-            left = row_beats
+            ahead = -offset
+            state[BEATS] += left
             while left > 0:
                 beats = min(left, BURST_BEATS, room)
                 request = max(request + 1, state[RECENT + place] + reuse)
-                if plain:
-                    end = paced(state, hw, max(request + lag, end + 1), beats)
+                if plain and alone:
+                    moved = paced(state, hw, max(request + lag, end + 1), beats)
+                    end = moved + held(row, hw, ahead, beats)
+                elif plain:
+                    state[END] = end
+                    moved, end = _gathered(row, hw, state, request + lag, 0, beats, ahead)
                 elif storing:
                     request, end = _limited_write(
                         hw, constants, state, begin, request, beats, outstanding
                     )
+                    moved = end
                 else:
-                    request, end = _limited_read(hw, constants, state, request, beats, outstanding)
+                    request, moved, end = _limited_read(
+                        row, hw, constants, state, request, beats, outstanding, ahead
+                    )
                 if not plain:
                     state[END] = end
                     state[BURSTS] = place + 1 if place + 1 < outstanding else 0
-                state[RECENT + place] = end
+                state[RECENT + place] = moved
+                ahead += beats * bus
                 place = place + 1 if place + 1 < outstanding else 0
                 left -= beats
                 room = room - beats if room > beats else page
@@ -283,7 +332,7 @@ def load(row, hw, constants, state, begin):
     overhead = constants[Constant.LOAD_OVERHEAD]
     if reads_store(row):
         start = constants[Constant.LOAD_REQUEST]
-        end = last_stored_row(stored_rows(row), constants, begin, state[END] + start) - start
+        end = last_stored_row(stored_turns(row), constants, begin, state[END] + start) - start
         state[END] = end
         state[STORED] += stored_rows(row)
         room = _finish(state, constants, end + overhead, outstanding, constants[Constant.LOAD_ROOM])

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from hwgen.placement import TensorPlacement
 from hwgen.program import Program
-from sim.arrays.tables import COLUMNS
-from sim.spec.accelerator import ADD_HOLD, AcceleratorConfig
+from sim.arrays.tables import COLUMNS, accelerator_row
+from sim.arrays.weight_stream import stream_beats, tail_beats
+from sim.spec.accelerator import ADD_HOLD, REQUANTIZER_PHASES, AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp, LoadKind, Queue, encode
 from sim.spec.header import seal
 from testbench.rtl.harness import Harness
@@ -62,10 +63,13 @@ def load(rows: int, columns: int, row_stride: int, **fields: int) -> Command:
     return Command(Queue.LOAD, values | fields)
 
 
-def weights(rows: int, **fields: int) -> Command:
-    """A weights LOAD of one lane."""
+def weights(config: AcceleratorConfig, rows: int, **fields: int) -> Command:
+    """A weights LOAD of one lane, with all channels."""
+    hw, parameters = accelerator_row(config), REQUANTIZER_PHASES
     values = {"kind": LoadKind.WEIGHTS, "lanes": 1, "lane_mask": 1}
-    values |= {"parameter_rows": 4, "weight_rows": rows}
+    values |= {"parameter_rows": parameters, "weight_rows": rows, "tail_rows": parameters}
+    values["tail_beats"] = tail_beats(hw.simd, hw)
+    values["stream_beats"] = stream_beats(1, parameters, rows, hw.simd, hw)
     return Command(Queue.LOAD, values | fields)
 
 

@@ -178,7 +178,7 @@ def _load_constants(bench: _Bench, latency: int) -> dict[str, int]:
 def _weight_store_constants(bench: _Bench, overhead: int) -> dict[str, int]:
     """Measure LOADs that read the weight store; what its rows hold does not matter."""
     rows = 16
-    reads = weights(rows - 4, store=LoadStore.READ)
+    reads = weights(_config(1), rows - 4, store=LoadStore.READ)
     single = bench.run("weight store: one descriptor", reads)
     # The descriptors behind a LOAD of many bursts have come when it lets them start
     ahead = load(2 * LoadUnit.OUTSTANDING, 1, 64)
@@ -253,7 +253,7 @@ def _control_constants(bench: _Bench, latency: int) -> dict[str, int]:
     queue, rows = Sequencer.QUEUE_DEPTH, _config(1).weight_rows
     blocked = bench.run(
         "queue: one descriptor more than it holds",
-        *[weights(rows, half=1)] * (queue + HELD + 2),
+        *[weights(_config(1), rows, half=1)] * (queue + HELD + 2),
         conv(1, 16),
     )
     return {

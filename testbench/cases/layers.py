@@ -37,7 +37,7 @@ def windowed(
     """
     size, taps, strides = source.shape[:2], (kernel, kernel), (stride, stride)
     if not plain and rng.random() < 0.2:
-        strides = (stride, 3 - stride)
+        strides = (stride, max(1, 3 - stride))
     if kind is LayerKind.AVERAGE_POOL:
         taps = min(kernel, source.height), min(kernel, source.width)
         return window_pool(name, kind, source, taps, strides, Padding(), rng)

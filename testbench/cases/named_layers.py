@@ -22,7 +22,7 @@ LAYER_NETWORKS = tuple(IMAGENET_NETWORKS)
 def edge_accelerator(
     pes_x: int, pes_y: int, lanes: int, simd: int, local_kb: int, register_kb: int
 ) -> AcceleratorConfig:
-    """An accelerator with the bandwidth and the clock of the edge space's default."""
+    """An accelerator with the bandwidth and the clock of the edge space's default, without a weight store."""
     return dataclasses.replace(
         EDGE.default,
         pes_x=pes_x,
@@ -31,6 +31,7 @@ def edge_accelerator(
         simd_units=simd,
         local_memory_kb=local_kb,
         register_file_kb=register_kb,
+        weight_store_kb=0,
     )
 
 
@@ -43,7 +44,7 @@ LAYER_CONFIGS: tuple[AcceleratorConfig, ...] = (
     dataclasses.replace(edge_accelerator(1, 2, 8, 128, 1024, 128), io_bandwidth_gbps=25.0),
     dataclasses.replace(TINY.default, local_memory_kb=64, register_file_kb=16),
 )
-"""The baseline, then from the smallest grid up: 6 columns, 8 lanes, and one of the tiny space."""
+"""The default, which has a weight store, then from the smallest grid up: 6 columns, 8 lanes, and one of the tiny space."""
 
 
 def layer_cases(name: str, config: AcceleratorConfig) -> list[Case]:

@@ -1,5 +1,7 @@
 """Random deterministic memories: latencies, limits, widths and clocks such as the spaces have."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from sim.spec.accelerator import AcceleratorConfig
@@ -15,7 +17,13 @@ OUTSTANDING = (1, 16)
 """Least and largest number of outstanding bursts that is drawn."""
 
 WIDTHS = tuple(
-    sorted({space.at(i).bus_bytes for space in HARDWARE_SPACES.values() for i in range(len(space))})
+    sorted(
+        {
+            replace(space.default, io_bandwidth_gbps=bandwidth).bus_bytes
+            for space in HARDWARE_SPACES.values()
+            for bandwidth in space.values["io_bandwidth_gbps"]
+        }
+    )
 )
 """Widths of the buses of all spaces, bytes."""
 

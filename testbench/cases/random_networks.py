@@ -48,10 +48,13 @@ MOST_MACS = 100_000_000
 TRIES = 8
 """Networks drawn for a configuration before another configuration is taken."""
 
+IMAGE_CHANNELS = 4
+"""Most channels of an input that is an image."""
+
 BATCHES = (1, 1, 1, 2, 3, 4)
 """Images per program, one drawn per case."""
 
-STORES_KB = (1, 2, 4, 8, 16, 32, 64, 256)
+STORES_KB = (1, 1, 1, 2, 2, 4, 8, 64)
 """Weight stores that are drawn: they hold none, some or all weights of a case."""
 
 SEEDS = 1 << 31
@@ -77,16 +80,18 @@ class Corner(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stratum:
-    """Demand on a case: a layer kind with its kernel and stride."""
+    """Demand on a case: a layer kind with its kernel and stride; ``image``: it reads 1 … 4 input channels."""
 
     kind: LayerKind
     kernel: int = 1
     stride: int = 1
+    image: bool = False
 
     def __str__(self) -> str:
         """Short name for tables."""
         if self.kind in (LayerKind.CONV, LayerKind.DEPTHWISE, *WINDOW_POOLS):
-            return f"{self.kind} {self.kernel}x{self.kernel}/{self.stride}"
+            first = "first " if self.image else ""
+            return f"{first}{self.kind} {self.kernel}x{self.kernel}/{self.stride}"
         return str(self.kind)
 
 
@@ -192,7 +197,12 @@ def strata() -> tuple[Stratum, ...]:
         LayerKind.MEAN,
         LayerKind.FULLY_CONNECTED,
     )
-    return (*convs, *depthwise, *pools, *(Stratum(kind=kind) for kind in rest))
+    images = [
+        Stratum(kind=LayerKind.CONV, kernel=k, stride=s, image=True)
+        for k in (2, 3, 5, 7)
+        for s in (1, 2, 3)
+    ]
+    return (*convs, *depthwise, *pools, *(Stratum(kind=kind) for kind in rest), *images)
 
 
 def draw_cases(
@@ -295,16 +305,18 @@ def _draw_configs(
         config = space.at(int(rng.integers(len(space))))
         if awkward:
             config = dataclasses.replace(config, pes_x=width)
-        if "weight_store_kb" not in space.values:
-            config = _with_store(config)
+        config = _with_store(config)
         if not check(config) and (max_macs is None or config.macs <= max_macs):
             yield config
 
 
 def _with_store(config: AcceleratorConfig) -> AcceleratorConfig:
-    """Give a configuration a weight store, drawn by its own fields; a third has none."""
+    """Give a configuration a weight store, drawn by its own fields.
+
+    A third has none, a third a store that may be too small for a case, and a third its own.
+    """
     rng = np.random.default_rng(config.fingerprint)
-    size = int(rng.choice(STORES_KB)) if rng.integers(3) else 0
+    size = (0, int(rng.choice(STORES_KB)), config.weight_store_kb)[rng.integers(3)]
     return dataclasses.replace(config, weight_store_kb=size)
 
 
@@ -382,13 +394,14 @@ def random_network(
         return _channels(config.simd_units, rng, corner)
 
     height, width = _size(stratum, rng, corner)
+    read = int(rng.integers(1, IMAGE_CHANNELS + 1)) if stratum.image else channels()
     source = TensorSpec(
-        name="input", height=height, width=width, channels=channels(), scale=1.0,
+        name="input", height=height, width=width, channels=read, scale=1.0,
         zero_point=int(rng.integers(-128, 128)),
     )  # fmt: skip
     layers: list[Layer] = []
     current = source
-    if stratum.kind is LayerKind.ADD or rng.random() < 0.7:
+    if stratum.kind is LayerKind.ADD or (not stratum.image and rng.random() < 0.7):
         layers.append(_dense("producer", current, channels(), 1, 1, rng))
         current = layers[-1].output
     if stratum.kind is LayerKind.ADD:

@@ -50,6 +50,7 @@ ODD_VALUES: Mapping[str, tuple[int | float, ...]] = MappingProxyType(
         "local_memory_kb": (1, 3, 5, 100, 9_000, 70_000),
         "register_file_kb": (1, 3, 7, 300),
         "io_bandwidth_gbps": (0.1, 0.7, 3.3, 12.8, 51.2, 150.0),
+        "weight_store_kb": (1, 3, 100, 90_000, 600_000),
     }
 )
 """Values outside the spaces, with which some configurations can be built and some cannot."""

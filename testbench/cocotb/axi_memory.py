@@ -62,7 +62,7 @@ class AxiMemory:
     Parameters
     ----------
     dut
-        With the ports ``clk``, ``rst``, ``m_axi_*`` and ``m_axi_desc_*``.
+        With the ports ``clk``, ``aresetn``, ``m_axi_*`` and ``m_axi_desc_*``.
     size_bytes : int
     timing : MemoryTiming
     period : int
@@ -236,7 +236,7 @@ class _Port(ABC):
         self.name, self.memory, self.timing, self.period = name, memory, timing, period
         self.bursts = self.responses = self.outstanding = 0
         self._task: Any = cocotb.start_soon(self._serve())
-        cocotb.start_soon(self._follow_reset(dut.rst))
+        cocotb.start_soon(self._follow_reset(dut.aresetn))
 
     def full(self, waiting: int) -> bool:
         """Whether no address may be taken; `waiting` were not looked at yet."""
@@ -287,9 +287,9 @@ class _ReadPort(_Port):
         self, dut: Any, prefix: str, name: str, memory: AxiMemory, timing: MemoryTiming, period: int
     ) -> None:
         bus = AxiReadBus.from_prefix(dut, prefix)
-        self.addresses = _ReadAddresses(bus.ar, dut.clk, dut.rst)
-        self.source = AxiRSource(bus.r, dut.clk, dut.rst)
-        self._monitor = AxiRMonitor(bus.r, dut.clk, dut.rst)
+        self.addresses = _ReadAddresses(bus.ar, dut.clk, dut.aresetn, False)
+        self.source = AxiRSource(bus.r, dut.clk, dut.aresetn, False)
+        self._monitor = AxiRMonitor(bus.r, dut.clk, dut.aresetn, False)
         self.beat_bytes = len(bus.r.rdata) // 8
         super().__init__(dut, name, memory, timing, period)
         self.addresses.port = self
@@ -329,9 +329,9 @@ class _WritePort(_Port):
         self, dut: Any, prefix: str, name: str, memory: AxiMemory, timing: MemoryTiming, period: int
     ) -> None:
         bus = AxiWriteBus.from_prefix(dut, prefix)
-        self.addresses = _WriteAddresses(bus.aw, dut.clk, dut.rst)
-        self.data = _WriteData(bus.w, dut.clk, dut.rst)
-        self.source = AxiBSource(bus.b, dut.clk, dut.rst)
+        self.addresses = _WriteAddresses(bus.aw, dut.clk, dut.aresetn, False)
+        self.data = _WriteData(bus.w, dut.clk, dut.aresetn, False)
+        self.source = AxiBSource(bus.b, dut.clk, dut.aresetn, False)
         self.beat_bytes = len(bus.w.wdata) // 8
         super().__init__(dut, name, memory, timing, period)
         self.addresses.port = self

@@ -59,7 +59,7 @@ class BenchCore(ABC):
     Parameters
     ----------
     dut
-        Top module, with the ports ``clk``, ``rst`` and ``irq``.
+        Top module, with the ports ``clk``, ``aresetn`` and ``irq``.
     description : Description
     registers : RegisterPort
     scoreboard : Scoreboard
@@ -83,13 +83,14 @@ class BenchCore(ABC):
         self.dut, self.description, self.base, self.period = dut, description, base, period
         self.register_port, self.scoreboard = registers, scoreboard
         self.running = 0
+        self._warm = False
         Clock(dut.clk, period, unit="step", impl="gpi").start(start_high=False)
 
     async def reset(self, cycles: int = 4) -> None:
         """Hold reset for some cycles, and wait for as many."""
-        self.dut.rst.value = 1
+        self.dut.aresetn.value = 0
         await ClockCycles(self.dut.clk, cycles)
-        self.dut.rst.value = 0
+        self.dut.aresetn.value = 1
         await ClockCycles(self.dut.clk, cycles)
 
     async def write(self, register: str, value: int) -> None:
@@ -128,6 +129,7 @@ class BenchCore(ABC):
         program = self.description.program
         await self.write_memory(0, program.image)
         await self.write("PROGRAM", self.base + program.header_address)
+        self.scoreboard.predicted, self._warm = program.predicted, False
         await self.write("MEMORY_BASE", self.base)
         await self.write_bits("IRQ_ENABLE", *self.description.interrupts)
 
@@ -149,7 +151,7 @@ class BenchCore(ABC):
         place = self.description.program.outputs
         return await self.read_memory(place.address, place.size_bytes)
 
-    async def run(self, index: int = 0) -> Run:
+    async def run(self, index: int = 0, *, warm: bool = False) -> Run:
         """Load inputs, ring the doorbell, wait for the end, and compare all there is to compare.
 
         The program must be loaded.
@@ -158,9 +160,11 @@ class BenchCore(ABC):
         ----------
         index : int
             Of the inputs.
+        warm : bool
+            As of :meth:`start`.
         """
         await self.load_inputs(index)
-        trace = await self.start(index)
+        trace = await self.start(index, warm=warm)
         await self.interrupt()
         result = await self.finish(trace, index)
         if result.stop is None:
@@ -193,18 +197,33 @@ class BenchCore(ABC):
     async def read_memory(self, address: int, size_bytes: int) -> bytes:
         """Return bytes of the memory, past the bus; addresses are relative to the memory's base."""
 
-    async def start(self, run: int = 0) -> Trace:
+    async def start(self, run: int = 0, *, warm: bool = False) -> Trace:
         """Ring the doorbell; return the run's trace, which fills as it goes.
 
         Parameters
         ----------
         run : int
             Whose inputs are in the memory: the scoreboard compares with its activations.
+        warm : bool
+            Whether the run reads the weights that the last run has left in the weight store. That must
+            have been a whole run of the program: after a reset, an abort or any other stop a run is
+            cold. Without effect where nothing stays in the store.
         """
         self.running = run
+        await self._choose_entry(warm)
         trace = self._begin_trace()
         await self.write_bits("CONTROL", DOORBELL)
         return trace
+
+    async def _choose_entry(self, warm: bool) -> None:
+        """Name the cold or the warm header in PROGRAM, if the run before had the other."""
+        program = self.description.program
+        if program.warm is None or warm == self._warm:
+            return
+        entry = program.warm if warm else program
+        await self.write("PROGRAM", self.base + entry.header_address)
+        self.scoreboard.predicted = entry.predicted
+        self._warm = warm
 
     @abstractmethod
     def _begin_trace(self) -> Trace:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DESCRIPTION_FILE", "Description", "Place", "Predicted", "Probe", "Program"]
+__all__ = ["DESCRIPTION_FILE", "Description", "Place", "Predicted", "Probe", "Program", "WarmRun"]
 
 DESCRIPTION_FILE = "bench.json"
 """Name of the description in its folder."""
@@ -59,6 +59,21 @@ class Predicted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WarmRun:
+    """Run of a program that reads from the weight store what a whole run before has left there.
+
+    Parameters
+    ----------
+    header_address : int
+        Of its descriptors, relative to MEMORY_BASE. They are of the queues of the cold run's.
+    predicted : Predicted
+    """
+
+    header_address: int
+    predicted: Predicted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """Activations that lie in the local memories when an EXECUTE descriptor is done.
 
@@ -97,7 +112,9 @@ class Program:
     image : bytes
         External memory from MEMORY_BASE on: weights, room for tensors, header, descriptors.
     header_address : int
-        Relative to MEMORY_BASE.
+        Relative to MEMORY_BASE; of a cold run, where weights stay in the weight store.
+    warm : WarmRun or None
+        None where nothing stays.
     images : int
         How many a run computes.
     watchdog : int
@@ -110,6 +127,7 @@ class Program:
         Its mask is empty.
     outputs : Place
     predicted : Predicted
+        Of the run of ``header_address``.
     probes : tuple of Probe
     activations : tuple of bytes
         For every run, for every probe in order, bytes [pe_y][pe_x][group][row][column][S].
@@ -121,6 +139,7 @@ class Program:
     layers: tuple[str, ...]
     image: bytes
     header_address: int
+    warm: WarmRun | None
     images: int
     watchdog: int
     queues: tuple[int, ...]
@@ -227,12 +246,18 @@ class Description:
 
 def _program(folder: Path, fields: dict[str, Any]) -> Program:
     predicted = fields["predicted"]
+    warm = fields.get("warm")
     runs = fields["runs"]
     return Program(
         name=fields["name"],
         layers=tuple(fields["layers"]),
         image=(folder / fields["image"]).read_bytes(),
         header_address=fields["header_address"],
+        warm=None
+        if warm is None
+        else WarmRun(
+            header_address=warm["header_address"], predicted=Predicted(**warm["predicted"])
+        ),
         images=fields["images"],
         watchdog=fields["watchdog"],
         queues=tuple(fields["descriptors"]["queue"]),

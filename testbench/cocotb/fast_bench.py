@@ -144,7 +144,7 @@ class FastBench(BenchCore):
         self.folder = Path() if folder is None else folder
         self.registers = HostPort(dut, period)
         scoreboard = Scoreboard(description, cycles=exact, stop=stop)
-        dut.rst.value = 1
+        dut.aresetn.value = 0
         dut.memory_base.value = 0
         dut.memory_latency.value = chosen
         dut.watchdog.value = description.program.watchdog

@@ -60,7 +60,7 @@ class AxiLiteRegisters:
     Parameters
     ----------
     dut
-        With the ports ``clk``, ``rst`` and ``s_axil_*``.
+        With the ports ``clk``, ``aresetn`` and ``s_axil_*``.
 
     Attributes
     ----------
@@ -70,7 +70,9 @@ class AxiLiteRegisters:
 
     def __init__(self, dut: Any) -> None:
         """Connect the manager."""
-        self.axi_lite = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
+        self.axi_lite = AxiLiteMaster(
+            AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.aresetn, False
+        )
 
     async def write(self, offset: int, value: int) -> None:
         """Write a register; return when the write is answered."""

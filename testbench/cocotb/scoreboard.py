@@ -56,6 +56,8 @@ class Scoreboard:
 
     Attributes
     ----------
+    predicted : Predicted
+        Cycles that runs are compared with: the cold run's at first.
     mismatches : list of Mismatch
     compared : dict
         How many descriptor events, bytes of activations and outputs, and registers were compared.
@@ -64,6 +66,7 @@ class Scoreboard:
     def __init__(self, description: Description, *, cycles: bool = True, stop: bool = True) -> None:
         """Begin without mismatches."""
         self.description, self.cycles, self.stop = description, cycles, stop
+        self.predicted = description.program.predicted
         self.mismatches: list[Mismatch] = []
         self.compared = {"events": 0, "activations": 0, "outputs": 0, "registers": 0}
         self._offsets: list[int] = []
@@ -87,8 +90,8 @@ class Scoreboard:
         cycle, start : int
             Cycle of the event, and of the descriptor's start.
         """
-        program = self.description.program
-        if not program.predicted.start:
+        program, predicted = self.description.program, self.predicted
+        if not predicted.start:
             return  # nothing is expected
         self.compared["events"] += 1
         if descriptor is None:
@@ -96,9 +99,9 @@ class Scoreboard:
             return
         layer = program.layers[program.layer_indices[descriptor]]
         times = {
-            "start": program.predicted.start,
-            "issue_end": program.predicted.issue_end,
-            "end": program.predicted.end,
+            "start": predicted.start,
+            "issue_end": predicted.issue_end,
+            "end": predicted.end,
         }
         expected = times[event][descriptor]
         if self.cycles:
@@ -135,7 +138,7 @@ class Scoreboard:
 
     def compare_counters(self, run: int, measured: Mapping[str, int]) -> None:
         """Compare performance counters, by register name, where cycles are compared at all."""
-        predicted = self.description.program.predicted
+        predicted = self.predicted
         expected = {"CYCLES": predicted.cycles, **predicted.counters}
         for name, value in expected.items():
             if self.cycles and name in measured:

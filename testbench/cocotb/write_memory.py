@@ -74,7 +74,7 @@ class WriteMemory:
         edge = RisingEdge(dut.clk)
         for cycle in itertools.count():
             await edge
-            if dut.rst.value:
+            if not dut.aresetn.value:
                 continue
             if dut.m_axi_awvalid.value and dut.m_axi_awready.value:
                 address = int(dut.m_axi_awaddr.value), int(dut.m_axi_awlen.value) + 1

@@ -1,9 +1,10 @@
 """A program on all its inputs in the fast bench; everything that was measured goes to files.
 
 The folder in which the simulation runs holds a description without expectations, and ``options.json``:
-whether activations are recorded, which registers are written before and which are read after a run. It
-holds afterwards, as ``testbench/rtl/templates/job.h`` has them, ``counters.bin``, ``outputs.bin``, ``probes.bin``, and
-for every run the trace as ``trace0.bin`` …; and ``end.json``.
+whether activations are recorded, which registers are written before and which are read after a run, and
+the address of every run's header. It holds afterwards, as ``testbench/rtl/templates/job.h`` has them,
+``counters.bin``, ``outputs.bin``, ``probes.bin``, and for every run the trace as ``trace0.bin`` …; and
+``end.json``.
 """
 
 import json
@@ -45,18 +46,16 @@ async def _run_all(dut: Any) -> None:
     folder = Path()
     options = json.loads((folder / OPTIONS_FILE).read_text())
     description = Description.load(folder)
-    program = description.program
+    program, header = description.program, None
     bench = FastBench(dut, description, follow=False)
     if options["activations"]:
         bench.record_activations()
     state = {"run": 0}
     cocotb.start_soon(_report(bench, state))
     await ClockCycles(dut.clk, RESET_CYCLES)
-    dut.rst.value = 0
+    dut.aresetn.value = 1
     await ClockCycles(dut.clk, SETTLE_CYCLES)
-    await bench.load_program()
-    for register, value in options["registers"].items():
-        await bench.write(register, value)
+    await bench.write_memory(0, program.image)
     end: dict[str, Any] = {"stuck": None}
     with (
         (folder / "counters.bin").open("wb") as counters,
@@ -64,6 +63,9 @@ async def _run_all(dut: Any) -> None:
     ):
         for run in range(program.runs):
             state["run"] = run
+            if options["headers"][run] != header:
+                header = options["headers"][run]
+                await _set_up(bench, header, options["registers"])
             await bench.load_inputs(run)
             trace = await bench.start(run)
             try:
@@ -87,6 +89,15 @@ async def _run_all(dut: Any) -> None:
             shutil.move(folder / TRACE_FILE, folder / f"trace{run}.bin")
     end["cycles"] = bench.cycle
     (folder / END_FILE).write_text(json.dumps(end))
+
+
+async def _set_up(bench: FastBench, header: int, registers: dict[str, int]) -> None:
+    """Write all registers that a program begins with, in the order of the harness."""
+    await bench.write("PROGRAM", bench.base + header)
+    await bench.write("MEMORY_BASE", bench.base)
+    await bench.write_bits("IRQ_ENABLE", *bench.description.interrupts)
+    for register, value in registers.items():
+        await bench.write(register, value)
 
 
 async def _report(bench: FastBench, state: dict[str, int]) -> None:

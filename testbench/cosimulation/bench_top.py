@@ -6,9 +6,9 @@ from importlib import resources
 import jinja2
 from amaranth.hdl import Shape
 
-from hwgen.emit import TOP_MODULE
 from hwgen.gateware.accelerator import accelerator_signature
 from hwgen.gateware.host.csr import CSR_ADDRESS_BITS, REGISTERS
+from hwgen.module_names import ModuleNames
 from hwgen.simulation_view import MEMORY
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import DESCRIPTOR_PORT_BYTES
@@ -22,7 +22,7 @@ BENCH_MODULE = "accelerator_bench"
 """Top module of the fast bench."""
 
 BENCH_PORTS = (
-    *("clk", "rst", "host_request", "host_writes", "host_offset", "host_data"),
+    *("clk", "aresetn", "host_request", "host_writes", "host_offset", "host_data"),
     *("host_answered", "host_result", "backdoor_request", "backdoor_writes"),
     *("backdoor_address", "backdoor_bytes", "backdoor_answered", "memory_base"),
     *("memory_latency", "watchdog", "follows", "followed", "stuck", "run_cycle", "cycle", "irq"),
@@ -112,7 +112,7 @@ def bench_text(
     offsets = {register.name: register.offset for register in REGISTERS}
     parts.append(
         template.render(
-            top=TOP_MODULE,
+            top=ModuleNames.of(config).top,
             csr_bits=CSR_ADDRESS_BITS,
             doorbell_offset=offsets["CONTROL"],
             wires={

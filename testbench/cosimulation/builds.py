@@ -6,8 +6,8 @@ from pathlib import Path
 
 import cocotb_tools.config
 
-from hwgen.emit import TOP_MODULE
-from hwgen.simulation_view import GRID_MODULE, MEMORY
+from hwgen.module_names import ModuleNames
+from hwgen.simulation_view import MEMORY
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import DESCRIPTOR_PORT_BYTES
 from sim.spec.files import cache_root
@@ -26,6 +26,13 @@ VPI_SOURCES = ("verilated_vpi",)
 EXECUTABLE = "harness"
 
 
+HELD = """
+    // No edge before the clock's first, and no cycle before the reset
+    top->clk = 0;
+    top->aresetn = 0;
+"""
+"""Text behind the construction of the port bench, whose inputs would begin with any values."""
+
 COVERED = """#undef VM_COVERAGE
 #define VM_COVERAGE 1
 #include "verilated_cov.h"
@@ -43,18 +50,21 @@ def build_port_bench(
 ) -> Path:
     """Build the accelerator itself for :class:`testbench.cocotb.bench.Bench`; return the executable.
 
-    Its top module is ``cosilico_top``, with the rules of AXI bound to it. Ports and local memories are
+    Its top module is the accelerator's, with the rules of AXI bound to it. Ports and local memories are
     visible. What goes on at the ports takes longer than the accelerator, which is not optimized. With
     ``coverage`` a run leaves :data:`testbench.rtl.coverage.COVERAGE_FILE` where it runs.
     """
     root, chosen = build_root or cache_root(), View(view)
-    memories = GRID_MODULE if chosen == View.SIMULATION else "cosilico_ram"
+    names = ModuleNames.of(config)
+    memories = names.grid if chosen == View.SIMULATION else names.shared("ram_*")
     return _build(
         root,
-        top=TOP_MODULE,
+        names=names,
+        top=names.top,
         verilog=emit_once(config, root, chosen) + bound_rules(config),
         first=COVERED if coverage else "",
-        control=f'public_flat_rw -module "{TOP_MODULE}" -var "*"\n'
+        held=HELD,
+        control=f'public_flat_rw -module "{names.top}" -var "*"\n'
         f'public_flat_rd -module "{memories}" -var "{MEMORY}"\n',
         headers={"axi_report.h": template_text("axi_report.h")},
         view=chosen,
@@ -103,6 +113,7 @@ def build_fast_bench(
         )
     return _build(
         root,
+        names=ModuleNames.of(config),
         top=BENCH_MODULE,
         verilog=emit_once(config, root, chosen) + bench,
         first=first,
@@ -119,6 +130,7 @@ def build_fast_bench(
 def _build(
     root: Path,
     *,
+    names: ModuleNames,
     top: str,
     verilog: str,
     first: str,
@@ -127,6 +139,7 @@ def _build(
     view: View,
     waves: bool,
     optimize: bool,
+    held: str = "",
     flags: tuple[str, ...] = (),
     sources: tuple[str, ...] = (),
 ) -> Path:
@@ -135,6 +148,9 @@ def _build(
     share = Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"
     traced = "#undef VM_TRACE\n#define VM_TRACE 1\n" if waves else ""
     program = share.read_text(encoding="utf-8").replace("Vtop", f"V{top}")
+    constructed = f'top(new V{top}(""));'
+    assert program.count(constructed) == 1
+    program = program.replace(constructed, constructed + held)
     main = f'{traced}{first}#include "axi_report.h"\n{program}'
     recipe = (*BUILD_RECIPE, toolchain_version(), view, str(optimize))
     installed = (metadata.version("cocotb"), str(libraries))
@@ -144,6 +160,8 @@ def _build(
         build_executable(
             directory,
             top=top,
+            grid=names.grid,
+            pe=names.pe,
             verilog=verilog,
             main=main,
             headers=headers,

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.emit import TOP_MODULE
 from hwgen.gateware.host.csr import (
     COUNTERS,
     INTERRUPTS,
@@ -16,6 +15,7 @@ from hwgen.gateware.host.csr import (
     STATUS_BITS,
     capabilities,
 )
+from hwgen.module_names import ModuleNames
 from hwgen.program import Probe, Program
 from sim.prediction import Prediction
 from sim.spec.accelerator import AcceleratorConfig
@@ -45,6 +45,7 @@ def write_description(
     expected: Mapping[str, NDArray[np.int8]],
     *,
     memory_latency: int,
+    warm: Prediction | None = None,
 ) -> None:
     """Write ``bench.json`` and the binary files that it names.
 
@@ -58,13 +59,16 @@ def write_description(
         Of `network` for `config`.
     network : Network
     prediction : Prediction
-        On a memory that answers after `memory_latency` cycles.
+        On a memory that answers after `memory_latency` cycles; of the cold run, where weights stay in the
+        weight store.
     inputs : int8[N, height, width, channels]
         Run in order; where they are no multiple of the program's images, the last is repeated.
     expected : mapping of str to int8[N, height, width, channels]
         Activations of all layers, as :func:`sim.golden.run` gives them.
     memory_latency : int
         Cycles.
+    warm : Prediction, optional
+        Of the warm run, where weights stay; the description knows of none if not given.
     """
     images = program.images
     padding = np.arange(-(-len(inputs) // images) * images).clip(max=len(inputs) - 1)
@@ -84,26 +88,31 @@ def write_description(
     }
     for name, data in files.items():
         (directory / name).write_bytes(data)
-    counters = prediction.counters(config)
     fields = describe_accelerator(config, memory_latency)
     fields["program"] = {
         **_program_fields(program, len(x) // images, network.name),
         "layers": [layer.name for layer in network.layers],
         "watchdog": watchdog_cycles(program_descriptors(program)),
-        "predicted": {
-            "cycles": prediction.total_cycles,
-            "counters": {
-                name.upper(): value for name, value in counters.items() if name != "cycles"
-            },
-            "start": prediction.start.tolist(),
-            "issue_end": np.where(
-                prediction.queues == Queue.EXECUTE, prediction.issued, -1
-            ).tolist(),
-            "end": prediction.done.tolist(),
-        },
+        "predicted": _predicted_fields(prediction, config),
         "probes": [_probe_fields(probe) for probe in program.probes],
     }
+    if warm is not None and program.warm_address != program.header_address:
+        fields["program"]["warm"] = {
+            "header_address": program.warm_address,
+            "predicted": _predicted_fields(warm, config),
+        }
     _write_fields(directory, fields)
+
+
+def _predicted_fields(prediction: Prediction, config: AcceleratorConfig) -> dict[str, Any]:
+    counters = prediction.counters(config)
+    return {
+        "cycles": prediction.total_cycles,
+        "counters": {name.upper(): value for name, value in counters.items() if name != "cycles"},
+        "start": prediction.start.tolist(),
+        "issue_end": np.where(prediction.queues == Queue.EXECUTE, prediction.issued, -1).tolist(),
+        "end": prediction.done.tolist(),
+    }
 
 
 def write_job_description(
@@ -185,7 +194,7 @@ def describe_accelerator(config: AcceleratorConfig, memory_latency: int) -> dict
     """Return the fields of ``bench.json`` that are the accelerator's."""
     return {
         "version": VERSION,
-        "top": TOP_MODULE,
+        "top": ModuleNames.of(config).top,
         "accelerator": config.to_json(),
         "clock_mhz": config.clock_mhz,
         "pes_y": config.pes_y,
@@ -249,12 +258,15 @@ def probe_activations(
 def _tiles(config: AcceleratorConfig, probe: Probe, tensor: NDArray[np.int8]) -> bytes:
     """Bytes [pe_y][pe_x][group][row][column][S] of a probe, 0 where the tensor has ended."""
     s = config.vector_bytes
-    shape = (config.pes_y * probe.rows, config.pes_x * probe.columns, probe.groups * s)
+    columns = config.pes_x if probe.pitch_x else 1
+    shape = (config.pes_y * probe.rows, columns * probe.columns, probe.groups * s)
     block = np.zeros(shape, np.int8)
     part = tensor[probe.origin_y :, probe.origin_x :, probe.group_start * s :]
     part = part[: shape[0], : shape[1], : shape[2]]
     block[: part.shape[0], : part.shape[1], : part.shape[2]] = part
     split = block.reshape(
-        config.pes_y, probe.rows, config.pes_x, probe.columns, probe.groups, s
+        config.pes_y, probe.rows, columns, probe.columns, probe.groups, s
     )  # [pe_y][row][pe_x][column][group][S]
+    # PEs of a row hold the same strip
+    split = np.repeat(split, config.pes_x // columns, axis=2)
     return split.transpose(0, 2, 4, 1, 3, 5).tobytes()

@@ -3,7 +3,7 @@
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwgen.program import Program
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import Queue
 from sim.spec.errors import MachineError
@@ -28,7 +29,7 @@ from testbench.rtl.harness import EXIT_PROTOCOL, NO_ANSWER
 from testbench.rtl.job import COUNTERS, ProgramJob, read_runs
 from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.run_result import HarnessError, Progress, RunResult, Step
-from testbench.rtl.simulation import Simulation
+from testbench.rtl.simulation import INITIAL_SEED, Simulation, require_seed
 from testbench.rtl.steps import job_of_step, result_of_step
 from testbench.rtl.watchdog import explain_hang, program_descriptors
 
@@ -60,17 +61,56 @@ class CocotbSimulation(Simulation):
         progress: Callable[[Progress], None] | None,
         initial_seed: int,
     ) -> RunResult:
-        if (step.host.abort_at, step.host.reset_at) != (None, None):
-            raise ValueError(f"host must not abort or reset in cocotb, not {step.host!r}")
-        behind = step.memory or MemoryModel()
+        (result,) = self.run_sequence(
+            [step], waves=waves, progress=progress, initial_seed=initial_seed
+        )
+        return result
+
+    def run_sequence(
+        self,
+        steps: Sequence[Step],
+        *,
+        waves: Path | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        initial_seed: int = INITIAL_SEED,
+    ) -> list[RunResult]:
+        """Run the entries of a program one after the other on one powered-up accelerator.
+
+        Nothing is reset between them. Stops and hazards are left to the caller;
+        :func:`testbench.rtl.simulation.check_run` looks for them.
+
+        Parameters
+        ----------
+        steps : sequence of Step
+            Their programs differ in `header_address` alone, and only the first brings a memory.
+        waves, progress, initial_seed
+            As of :meth:`run`.
+
+        Raises
+        ------
+        ValueError
+            If the steps differ in more, ``initial_seed`` is out of range, or the bench has no such memory
+            or host.
+        HarnessError, MachineError
+            As of :meth:`run`.
+        """
+        require_seed(initial_seed)
+        first = steps[0]
+        behind = first.memory or MemoryModel()
+        for step in steps:
+            if (step.host.abort_at, step.host.reset_at) != (None, None):
+                raise ValueError(f"host must not abort or reset in cocotb, not {step.host!r}")
+            if not _same_program(step, first):
+                raise ValueError("steps must be entries of a program, not of several")
         if needs_model_memory(behind) and not self.model_memory:
             raise ValueError(f"memory must be a latency alone in this build, not {behind!r}")
-        step = replace(step, memory=behind)
-        job = job_of_step(step)
+        jobs = [job_of_step(replace(step, memory=behind)) for step in steps]
+        job = replace(jobs[0], inputs=[data for own in jobs for data in own.inputs])
+        programs = [own.program for own in jobs for _ in own.inputs]
         with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
             directory = Path(name)
             with naming(directory, always=False):
-                self._write(directory, job, behind)
+                self._write(directory, job, [entry.header_address for entry in programs], behind)
             arguments = [f"+verilator+seed+{initial_seed}"]
             if waves is not None:
                 arguments += ["--trace", "--trace-file", str(waves.absolute())]
@@ -92,25 +132,31 @@ class CocotbSimulation(Simulation):
                 raise MachineError(end_words(ended.exit_status, ended.words))
             end = json.loads((directory / END_FILE).read_text())
             if end["stuck"] is not None:
-                raise _hang(job, end["stuck"])
+                raise _hang(programs, end["stuck"])
             _write_events(directory, job)
             if not job.probes:
                 (directory / "probes.bin").touch()
             sizes = [sum(probe_bytes(self.config, probe) for probe in job.probes)]
-            (raw,) = read_runs(directory, [job], sizes)
-            result = result_of_step(
-                self.config, step, raw, view=self.view, wall_s=wall_s, cycles=end["cycles"]
-            )
+            raws = read_runs(directory, jobs, sizes * len(jobs))
+            results = [
+                result_of_step(
+                    self.config, step, raw, view=self.view, wall_s=wall_s, cycles=end["cycles"]
+                )
+                for step, raw in zip(steps, raws, strict=True)
+            ]
         if progress is not None:
             runs, rate = len(job.inputs), end["cycles"] / max(wall_s, 1e-9)
             progress(Progress(runs_done=runs, runs=runs, cycles=end["cycles"], cycles_per_s=rate))
-        return result
+        return results
 
-    def _write(self, directory: Path, job: ProgramJob, memory: MemoryModel) -> None:
+    def _write(
+        self, directory: Path, job: ProgramJob, headers: list[int], memory: MemoryModel
+    ) -> None:
         write_job_description(directory, self.config, job, memory_latency=memory.latency)
         options = {
             "activations": bool(job.probes),
             "counters": [name.upper() for name in COUNTERS],
+            "headers": headers,
             "registers": {
                 "TIMEOUT": job.host.timeout,
                 "WINDOW_BASE": job.host.window_base,
@@ -170,11 +216,23 @@ def build(
     return CocotbSimulation(config=config, executable=executable, view=chosen, model_memory=model)
 
 
-def _hang(job: ProgramJob, stuck: dict[str, Any]) -> HarnessError:
+def _same_program(step: Step, first: Step) -> bool:
+    """Whether a step is of the program, the network, the host and the memory of the first."""
+    header = first.program.header_address
+    return (
+        replace(step.program, header_address=header) == first.program
+        and step.network is first.network
+        and step.host == first.host
+        and step.memory in (None, first.memory)
+    )
+
+
+def _hang(programs: Sequence[Program], stuck: dict[str, Any]) -> HarnessError:
     started, finished = (
         dict(zip(Queue, stuck[name], strict=True)) for name in ("started", "finished")
     )
-    reason = explain_hang(program_descriptors(job.program), started, finished)
+    descriptors = program_descriptors(programs[stuck["run"]])
+    reason = explain_hang(descriptors, started, finished)
     return HarnessError(f"run {stuck['run']} stopped at cycle {stuck['cycle']}: {reason}")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen.emit import TOP_MODULE
+from hwgen.module_names import ModuleNames
 from hwgen.program import compile_mapped
 from sim import golden
 from sim.model import predict_mapped
@@ -47,16 +47,17 @@ def run_register_cases(config: AcceleratorConfig, coverage: Coverage) -> None:
             memory_latency=calibration.default().constants["memory_latency"],
         )
         executable = build_port_bench(config, coverage=True)
-        _run_cases(executable, folder, test_filter="power_up")
+        top = ModuleNames.of(config).top
+        _run_cases(executable, top, folder, test_filter="power_up")
         power_up = (folder / COVERAGE_FILE).rename(folder / POWER_UP_FILE)
-        _run_cases(executable, folder)
+        _run_cases(executable, top, folder)
         coverage.add(folder / COVERAGE_FILE, power_up)
 
 
-def _run_cases(executable: Path, folder: Path, test_filter: str | None = None) -> None:
+def _run_cases(executable: Path, top: str, folder: Path, test_filter: str | None = None) -> None:
     results = run_module(
         executable,
-        TOP_MODULE,
+        top,
         "testbench.coverage.register_cases",
         folder,
         variables={DESCRIPTION_VARIABLE: str(folder)},

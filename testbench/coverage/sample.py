@@ -8,6 +8,7 @@ import numpy as np
 from hwgen.program import compile_mapped
 from sim import golden
 from sim.model import predict_mapped
+from sim.plan import Mapped
 from sim.realizability import map_realizable
 from sim.spec.bus import ADDRESS_BITS, DESCRIPTOR_PORT_BYTES, PAGE_BYTES
 from sim.spec.descriptor import Queue
@@ -125,33 +126,36 @@ def _patient_host(base: int, size_bytes: int, rng: np.random.Generator) -> Host:
 def _run_networks(built: Harness, cases: Sequence[Case], rng: np.random.Generator) -> None:
     mapped = [map_realizable(case.config, case.network, case.batch) for case in cases]
     steps: list[Step] = []
-    memories: list[MemoryModel] = []
+    runs: list[tuple[Case, Mapped, MemoryModel, bool]] = []
     for case, own in zip(cases, mapped, strict=True):
         program, freedom = compile_mapped(own), rng.choice(list(FREEDOMS))
         pair = [
             MemoryModel(base=_base(rng)),
             replace(FREEDOMS[freedom].with_seed(case.image_seed), base=_base(rng)),
         ]
-        steps += [
-            Step(
-                program=program,
-                inputs=case.images,
-                network=case.network,
-                memory=memory,
-                host=_patient_host(memory.base, len(program.image), rng),
-            )
-            for memory in pair
-        ]
-        memories += pair
-    for place, run in enumerate(built.run_sequence(steps)):
+        entries = [program, *([program.warm] if own.stored else [])]
+        for memory in pair:
+            host = _patient_host(memory.base, len(program.image), rng)
+            steps += [
+                Step(
+                    program=entry,
+                    inputs=case.images[: own.images] if entry is not entries[-1] else case.images,
+                    network=case.network,
+                    memory=memory if entry is program else None,
+                    host=host,
+                )
+                for entry in entries
+            ]
+            runs += [(case, own, memory, entry is program) for entry in entries]
+    for (case, own, memory, cold), run in zip(runs, built.run_sequence(steps), strict=True):
         check_run(run)
-        case, memory = cases[place // 2], memories[place]
+        expected = golden.run(case.network, case.images)
         differing = compare(
             case.config,
             case.network,
-            predict_mapped(mapped[place // 2], cold=True),
+            predict_mapped(own, cold=cold),
             run,
-            golden.run(case.network, case.images),
+            {name: values[: len(run.outputs)] for name, values in expected.items()},
             deterministic=memory.deterministic,
         )
         if differing.bit_differences or differing.timing_differences:
@@ -224,11 +228,12 @@ def _run_failures(subject: Subject, numbers: range, rng: np.random.Generator) ->
     """Let runs of the good program end early, each way once; behind each but a silence it runs to its end."""
     failures = [_draw_failure(subject, number, rng) for number in numbers]
     good = Step(program=subject.program, inputs=subject.inputs)
+    warm = [] if subject.warm is None else [replace(good, program=subject.program.warm)]
     steps: list[Step] = []
     for failure in failures:
         steps.append(replace(good, host=failure.host, memory=failure.memory))
         if failure.recovers:
-            steps.append(replace(good, memory=MemoryModel(base=failure.memory.base)))
+            steps += [replace(good, memory=MemoryModel(base=failure.memory.base)), *warm]
     results = iter(subject.harness.run_sequence(steps))
     for failure in failures:
         stop = next(results).stops[0]
@@ -236,7 +241,10 @@ def _run_failures(subject: Subject, numbers: range, rng: np.random.Generator) ->
             raise CosilicoError(
                 f"failure {failure.number}: {failure.cause} must stop the program, not {stop}"
             )
-        if failure.recovers and (differences := subject.differences(next(results))):
+        if not failure.recovers:
+            continue
+        again = [next(results) for _ in range(1 + len(warm))]
+        if differences := subject.differences(*again):
             raise CosilicoError(
                 f"failure {failure.number}: the good program differs in {differences}"
             )

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from hwgen.verilog.operators import WORDS
+from hwgen.verilog.usage import PURPOSES
 from testbench.rtl.coverage import Coverage, Point
 
 __all__ = [
@@ -27,8 +29,8 @@ PREFIX = "cosilico_"
 RULES = "axi_"
 """Beginning of the modules that watch the ports, which are no part of the design."""
 
-UNNAMED = r"\$(?!signal)|\w*\$procmux\$"
-"""Beginning of the nets that Amaranth and Yosys put between registers, ports and named signals.
+UNNAMED = rf"\w+_(?:{'|'.join((*PURPOSES, *WORDS, 'unused'))})(?:_\d+)?(?:\[|:|$)|unused\b"
+"""Beginning of the nets that emission puts between registers, ports and named signals.
 
 Their toggles are left out: they are functions of the others, many of them copies.
 """
@@ -44,6 +46,7 @@ DATAPATH = (
     "ram",
     "requantizer_unit",
     "simd_unit",
+    "single_port_ram",
     "union",
 )
 """Modules that move and compute activations; all others are control."""
@@ -180,9 +183,10 @@ class ModuleCoverage:
 
 
 def module_name(point: Point) -> str:
-    """Return a point's module without prefix, parameters, and the sizes of a FIFO."""
+    """Return a point's module without prefix, fingerprint, parameters, and the sizes of a FIFO."""
     name = point.module.removeprefix(PREFIX).partition("__")[0]
-    return re.sub(r"_\d+x\d+$", "", name)
+    name = re.sub(r"_[0-9a-f]{8}$", "", name)
+    return re.sub(r"_\d+x\d+$|(?<=ram)_fpga$", "", name)
 
 
 def _counts(point: Point) -> bool:

@@ -33,30 +33,40 @@ class Damaged:
         In its draw.
     kind : str
         One of ``KINDS``.
+    address : int
+        Header of the good program that is damaged: of its cold run, or of its warm run.
     data : bytes
-        Header and descriptors, to lie where those of the good program do.
+        Header and descriptors, to lie there.
     sealed : bool
         Whether check words were made to fit the damage, so that they do not hide what is behind it.
     """
 
     index: int
     kind: str
+    address: int
     data: bytes
     sealed: bool
 
 
 def draw_damaged(program: Program, count: int, seed: int) -> list[Damaged]:
-    """Damage a program in ``count`` ways, all kinds in turn; the same seed gives the same damage."""
-    good = program.image[program.header_address :]
+    """Damage a program in ``count`` ways, all kinds in turn; the same seed gives the same damage.
+
+    Where weights stay in the weight store, every second turn damages the descriptors of the warm run.
+    """
+    entries = [program, *([program.warm] if program.warm != program else [])]
     names = list(KINDS)
     drawn = []
     for index in range(count):
         generator = random.Random(f"{seed} {index}")
-        kind = names[index % len(names)]
+        turn, number = divmod(index, len(names))
+        kind, entry = names[number], entries[turn % len(entries)]
+        good = entry.image[entry.header_address :][: HEADER_BYTES + len(entry.encoded)]
         data, sealed = KINDS[kind](generator, good)
         # The rest is not what another program has left there.
         data = data.ljust(len(good) + SLACK_DESCRIPTORS * DESCRIPTOR_BYTES, b"\0")
-        drawn.append(Damaged(index=index, kind=kind, data=data, sealed=sealed))
+        drawn.append(
+            Damaged(index=index, kind=kind, address=entry.header_address, data=data, sealed=sealed)
+        )
     return drawn
 
 

@@ -14,6 +14,7 @@ from sim.prediction import Prediction
 from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import PAGE_BYTES
+from sim.spec.header import HEADER_BYTES
 from sim.spec.network import LayerKind, Network, Padding
 from sim.spec.stops import StopCause
 from sim.spec.views import View
@@ -69,8 +70,19 @@ CONFIGS = (
         io_bandwidth_gbps=1.2,
         clock_mhz=200,
     ),
+    AcceleratorConfig(
+        pes_x=1,
+        pes_y=1,
+        simd_units=8,
+        compute_lanes=2,
+        local_memory_kb=4,
+        register_file_kb=2,
+        io_bandwidth_gbps=1.6,
+        clock_mhz=200,
+        weight_store_kb=1,
+    ),
 )
-"""Two grids: vectors of two beats, and a paced bus of whole vectors."""
+"""Two grids: vectors of two beats, and a paced bus of whole vectors; and a store for a part of the weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +128,10 @@ class Subject:
     outputs : int8[1, height, width, channels]
         By the integer reference.
     prediction : Prediction
+        Of the cold run, where weights stay in the weight store.
     memory : MemoryModel
+    warm : Prediction or None
+        Of the warm run; None where nothing stays.
     """
 
     harness: Harness
@@ -125,6 +140,7 @@ class Subject:
     outputs: NDArray[np.int8]
     prediction: Prediction
     memory: MemoryModel
+    warm: Prediction | None = None
 
     @classmethod
     def of(
@@ -145,6 +161,7 @@ class Subject:
             outputs=golden.run(network, x)[network.output.name],
             prediction=predict_mapped(mapped, cold=True),
             memory=memory or MemoryModel(),
+            warm=predict_mapped(mapped) if mapped.stored else None,
         )
 
     def host(self, damaged: Damaged) -> Host:
@@ -159,17 +176,30 @@ class Subject:
         )
 
     def steps(self, damaged: Damaged) -> list[Step]:
-        """The damaged program, then the good program."""
-        image = self.program.image[: self.program.header_address] + damaged.data
-        bad = replace(self.program, image=image, descriptors=(), probes=())
+        """The damaged program, then the good program: cold, and where weights stay, warm."""
+        bad = replace(
+            self.program,
+            image=self.program.image[: damaged.address] + damaged.data,
+            header_address=damaged.address,
+            descriptors=(),
+            probes=(),
+        )
+        good = [self.program, *([] if self.warm is None else [self.program.warm])]
         return [
             Step(program=bad, inputs=self.inputs, host=self.host(damaged)),
-            Step(program=self.program, inputs=self.inputs),
+            *(Step(program=entry, inputs=self.inputs) for entry in good),
         ]
 
-    def differences(self, run: RunResult) -> str:
-        """Name the results of the good program that are not as expected; empty if none."""
-        predicted = self.prediction
+    def differences(self, *runs: RunResult) -> str:
+        """Name the results of the good program that are not as expected; empty if none.
+
+        The first of the runs is cold, the others are warm.
+        """
+        predictions = [self.prediction, *(self.warm or self.prediction for _ in runs[1:])]
+        names = [self._differing(run, own) for run, own in zip(runs, predictions, strict=True)]
+        return ", ".join(dict.fromkeys(name for differing in names for name in differing))
+
+    def _differing(self, run: RunResult, predicted: Prediction) -> list[str]:
         executes = run.issue_end[0] >= 0
         wrong = {
             "stop": run.stops[0] is not None,
@@ -185,7 +215,7 @@ class Subject:
                     run.issue_end[0][executes], predicted.issued[executes]
                 ),
             }
-        return ", ".join(name for name, is_wrong in wrong.items() if is_wrong)
+        return [name for name, is_wrong in wrong.items() if is_wrong]
 
     def run(self, batch: Sequence[Damaged]) -> list[Recovery]:
         """Run a batch in one simulation; if that gives up, each damaged program in its own."""
@@ -197,14 +227,16 @@ class Subject:
             if len(batch) == 1:
                 return [Recovery(damaged=batch[0], ending="", failure=str(error))]
             return [recovery for damaged in batch for recovery in self.run([damaged])]
+        each = len(results) // len(batch)
         return [
-            self._judge(damaged, *results[2 * i : 2 * i + 2]) for i, damaged in enumerate(batch)
+            self._judge(damaged, *results[each * i : each * (i + 1)])
+            for i, damaged in enumerate(batch)
         ]
 
-    def _judge(self, damaged: Damaged, bad: RunResult, good: RunResult) -> Recovery:
+    def _judge(self, damaged: Damaged, bad: RunResult, *good: RunResult) -> Recovery:
         stop = bad.stops[0]
         ending = "done" if stop is None else stop.cause.name
-        differences = self.differences(good)
+        differences = self.differences(*good)
         failure = f"the good program behind it differs in {differences}" if differences else ""
         if not damaged.sealed and self._changed(damaged) and stop is None:
             failure = "it was done, though its check words do not fit"
@@ -213,7 +245,8 @@ class Subject:
         return Recovery(damaged=damaged, ending=ending, failure=failure)
 
     def _changed(self, damaged: Damaged) -> bool:
-        good = self.program.image[self.program.header_address :]
+        first = damaged.address
+        good = self.program.image[first : first + HEADER_BYTES + len(self.program.encoded)]
         return damaged.data[: len(good)] != good
 
 

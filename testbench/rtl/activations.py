@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hwgen.program import Probe
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.network import Network
+from sim.spec.network import Layer, Network
 
 __all__ = ["assemble_activations", "probe_bytes"]
 
@@ -43,7 +43,8 @@ def assemble_activations(
     Raises
     ------
     ValueError
-        If the probes of a layer leave a part of its tensor out.
+        If the probes of a layer leave a part of its tensor out, or PEs that hold the same part of it
+        do not agree.
     """
     runs, s = raw.shape[0], config.vector_bytes
     images = 1 + max((probe.image for probe in probes), default=0)
@@ -55,11 +56,13 @@ def assemble_activations(
         shape = (runs, config.pes_y, config.pes_x, probe.groups, probe.rows, probe.columns, s)
         block = raw[:, offset : offset + size].reshape(shape)
         offset += size
+        height, width, channels = network.layers[probe.layer].output.shape
+        if not probe.pitch_x:
+            block = _one_strip(block, probe, network.layers[probe.layer])
         # -> [run][pe_y][row][pe_x][column][group][S]
         tile = block.transpose(0, 1, 4, 2, 5, 3, 6).reshape(
-            runs, config.pes_y * probe.rows, config.pes_x * probe.columns, probe.groups * s
+            runs, config.pes_y * probe.rows, -1, probe.groups * s
         )
-        height, width, channels = network.layers[probe.layer].output.shape
         if probe.layer not in tensors:
             tensors[probe.layer] = np.zeros((runs, images, height, width, channels), np.int8)
             seen[probe.layer] = np.zeros((images, height, width, channels), np.bool_)
@@ -76,3 +79,14 @@ def assemble_activations(
     return {
         layer: blocks.reshape(runs * images, *blocks.shape[2:]) for layer, blocks in tensors.items()
     }
+
+
+def _one_strip(block: NDArray[np.int8], probe: Probe, layer: Layer) -> NDArray[np.int8]:
+    """Strips of the first PE column, which all columns hold : int8[runs, pes_y, 1, group, row, column, S]."""
+    rows = probe.origin_y + np.arange(block.shape[1] * probe.rows).reshape(-1, probe.rows)
+    # [pe_y][pe_x][group][row][column][S]
+    there = (rows < layer.output.height)[:, None, None, :, None, None]
+    first = block[:, :, :1]
+    if ((block != first) & there).any():
+        raise ValueError(f"PE columns must hold the same strips of layer {layer.name!r}")
+    return first

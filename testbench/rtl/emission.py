@@ -7,7 +7,7 @@ from pathlib import Path
 import hwgen
 import sim.spec
 from hwgen.emit import emit
-from hwgen.file_names import VERILOG_FILE
+from hwgen.file_names import SINGLE_FILE
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.views import View
 from testbench.rtl.build_cache import cached_directory, content_key
@@ -33,7 +33,7 @@ def emit_once(config: AcceleratorConfig, root: Path, view: View = View.SYNTHESIS
     """Return the accelerator's Verilog in a view, from ``root`` if it was emitted before."""
 
     def make(directory: Path) -> None:
-        (directory / VERILOG_FILE).write_text(emit(config, view))
+        (directory / SINGLE_FILE).write_text(emit(config, view))
 
     key = content_key(repr(config.to_json()), _SOURCES, view)
-    return (cached_directory(root / "verilog", key, make) / VERILOG_FILE).read_text()
+    return (cached_directory(root / "verilog", key, make) / SINGLE_FILE).read_text()

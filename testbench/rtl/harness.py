@@ -10,10 +10,10 @@ from pathlib import Path
 
 import jinja2
 
-from hwgen.emit import TOP_MODULE
 from hwgen.gateware.host.csr import INTERRUPTS
+from hwgen.module_names import ModuleNames
 from hwgen.program import Program
-from hwgen.simulation_view import MEMORY, PE_MODULE
+from hwgen.simulation_view import MEMORY
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import MachineError
 from sim.spec.files import cache_root, naming
@@ -184,7 +184,8 @@ def build(
     root = build_root or cache_root()
     chosen = View(view)
     verilog = emit_once(config, root, chosen) + bound_rules(config)
-    block = _block(config, chosen, waves)
+    names = ModuleNames.of(config)
+    block = names.pe if _is_large(config, chosen, waves) else None
     main = _render(config, waves, chosen, block, coverage is not None)
     headers = {name: template_text(name) for name in HEADERS}
     recipe = (*BUILD_RECIPE, toolchain_version(), chosen, block or "flat")
@@ -193,7 +194,9 @@ def build(
     def make(directory: Path) -> None:
         build_executable(
             directory,
-            top=TOP_MODULE,
+            top=names.top,
+            grid=names.grid,
+            pe=names.pe,
             verilog=verilog,
             main=main,
             headers=headers,
@@ -208,10 +211,10 @@ def build(
     return Harness(config=config, directory=directory, view=chosen, coverage=coverage)
 
 
-def _block(config: AcceleratorConfig, view: View, waves: bool) -> str | None:
-    """Module to build once for all its instances, where a flat build would take minutes."""
+def _is_large(config: AcceleratorConfig, view: View, waves: bool) -> bool:
+    """Whether PEs are to be built once for all instances, as a flat build would take minutes."""
     large = config.macs > FLAT_MACS and config.pes > 1
-    return PE_MODULE if view == View.SYNTHESIS and large and not waves else None
+    return view == View.SYNTHESIS and large and not waves
 
 
 @functools.cache
@@ -223,7 +226,8 @@ def template_text(name: str) -> str:
 def _render(
     config: AcceleratorConfig, waves: bool, view: View, block: str | None, coverage: bool
 ) -> str:
-    grid = f"TOP.{TOP_MODULE}.grid"
+    top = ModuleNames.of(config).top
+    grid = f"TOP.{top}.grid"
     library = f".{block}" if block is not None else ""
     if view == View.SIMULATION:
         scopes = [grid]
@@ -236,7 +240,7 @@ def _render(
         ]
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     return environment.from_string(template_text("harness.cpp.j2")).render(
-        top=TOP_MODULE,
+        top=top,
         waves=waves,
         coverage=COVERAGE_FILE if coverage else "",
         power_up=POWER_UP_FILE,

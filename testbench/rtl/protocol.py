@@ -3,12 +3,12 @@
 import functools
 from importlib import resources
 
-from hwgen.emit import TOP_MODULE
 from hwgen.gateware.bus.axi import lite_subordinate, manager_constants, read_manager, write_manager
 from hwgen.gateware.host.csr import CSR_ADDRESS_BITS
 from hwgen.gateware.host.fetch import FetchUnit
 from hwgen.gateware.transfer.load import LoadUnit
 from hwgen.gateware.transfer.store import StoreUnit
+from hwgen.module_names import ModuleNames
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import DESCRIPTOR_PORT_BYTES, PAGE_BYTES
 
@@ -24,27 +24,31 @@ def rules_text() -> str:
     return (resources.files("testbench.rtl") / "axi_rules.sv").read_text(encoding="utf-8")
 
 
-def rule_instances(config: AcceleratorConfig) -> dict[str, str]:
+def rule_instances(config: AcceleratorConfig, reset: str = "rst") -> dict[str, str]:
     """Return an instance of the rules of every port, by the port's prefix; the data port has two.
 
-    The names of the ports are those of the emitted top module.
+    The names of the ports are those of the emitted top module; ``reset`` is an expression that is high in
+    reset.
     """
     beat = config.bus_bytes
     store = {"OUTSTANDING": StoreUnit.OUTSTANDING, "RESPONSES": StoreUnit.RESPONSES}
     return {
         "m_axi_ar": _instance(
+            reset,
             "axi_read_rules",
             "m_axi",
             [*read_manager(beat), *manager_constants("ar", beat), "rid"],
             {"BYTES": beat, "OUTSTANDING": LoadUnit.OUTSTANDING, "PAGE_BYTES": PAGE_BYTES},
         ),
         "m_axi_aw": _instance(
+            reset,
             "axi_write_rules",
             "m_axi",
             [*write_manager(beat), *manager_constants("aw", beat), "wstrb", "bid"],
             {"BYTES": beat, **store, "PAGE_BYTES": PAGE_BYTES},
         ),
         "m_axi_desc_ar": _instance(
+            reset,
             "axi_read_rules",
             "m_axi_desc",
             [
@@ -60,6 +64,7 @@ def rule_instances(config: AcceleratorConfig) -> dict[str, str]:
             },
         ),
         "s_axil": _instance(
+            reset,
             "axi_lite_rules",
             "s_axil",
             list(lite_subordinate(CSR_ADDRESS_BITS)),
@@ -74,12 +79,15 @@ def rule_instances(config: AcceleratorConfig) -> dict[str, str]:
 
 def bound_rules(config: AcceleratorConfig) -> str:
     """Return the rules of all ports, bound into the emitted top module: SystemVerilog to add to it."""
-    bound = [f"bind {TOP_MODULE} {text}" for text in rule_instances(config).values()]
+    top = ModuleNames.of(config).top
+    bound = [f"bind {top} {text}" for text in rule_instances(config, "!aresetn").values()]
     return "\n".join([rules_text(), *bound]) + "\n"
 
 
-def _instance(module: str, prefix: str, names: list[str], parameters: dict[str, object]) -> str:
+def _instance(
+    reset: str, module: str, prefix: str, names: list[str], parameters: dict[str, object]
+) -> str:
     given = ", ".join(f".{name}({value})" for name, value in parameters.items())
-    pins = [".clk(clk)", ".rst(rst)", *(f".{name}({prefix}_{name})" for name in names)]
+    pins = [".clk(clk)", f".rst({reset})", *(f".{name}({prefix}_{name})" for name in names)]
     instance = f"{prefix}_{module.split('_')[1]}_rules"
     return f"{module} #({given}) {instance} ({', '.join(pins)});"

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hwgen import verilator
-from hwgen.simulation_view import GRID_MODULE, MEMORY, PE_MODULE
+from hwgen.simulation_view import MEMORY
 from hwgen.subprocesses import run_program
 from sim.spec.errors import MachineError
 from sim.spec.files import cache_root
@@ -84,15 +84,15 @@ VIEW_FLAGS: dict[View, tuple[str, ...]] = {
 
 CONTROL_FILES: dict[View, str] = {
     View.SYNTHESIS: f"""`verilator_config
-public_flat_rd -module "cosilico_ram" -var "{MEMORY}"
-no_inline -module "{PE_MODULE}"
+public_flat_rd -module "cosilico_ram_*" -var "{MEMORY}"
+no_inline -module "PE"
 """,
     View.SIMULATION: f"""`verilator_config
-public_flat_rd -module "{GRID_MODULE}" -var "{MEMORY}"
-no_inline -module "{GRID_MODULE}"
+public_flat_rd -module "GRID" -var "{MEMORY}"
+no_inline -module "GRID"
 """,
 }
-"""Verilator's configuration: the harness reads local memories.
+"""Verilator's configuration, with names of modules to be put in: the harness reads local memories.
 
 PEs that are not inlined build in 0.7 of the time. The simulation view stays a module, so that its
 code lies in files of its own.
@@ -170,7 +170,8 @@ def build_executable(
     headers: dict[str, str],
     view: View,
     waves: bool = False,
-    loops: str = GRID_MODULE,
+    grid: str,
+    pe: str = "PE",
     block: str | None = None,
     optimize: bool = True,
     control: str = "",
@@ -194,8 +195,8 @@ def build_executable(
         View of the PE grid in `verilog`.
     waves : bool
         Whether the executable can write VCD files; such a build runs slower.
-    loops : str
-        Module that the simulation view is in.
+    grid, pe : str
+        Modules of the PE grid, in either view, and of a PE, in the synthesis view.
     block : str, optional
         Module to build once, as a library for all its instances, which slows the simulation down.
     optimize : bool
@@ -216,7 +217,7 @@ def build_executable(
         The executable, ``harness``.
     """
     (directory / f"{top}.v").write_text(verilog)
-    view_control = CONTROL_FILES[view].replace(GRID_MODULE, loops)
+    view_control = CONTROL_FILES[view].replace('"GRID"', f'"{grid}"').replace('"PE"', f'"{pe}"')
     if block is not None:
         view_control = view_control.replace(
             f'no_inline -module "{block}"', f'hier_block -module "{block}"'
@@ -241,7 +242,7 @@ def build_executable(
     libraries = [*([_library(sources)] if sources else []), *([_waves()] if waves else []), runtime]
     folders = [generated, *([generated / f"V{block}"] if block is not None else [])]
     include = [*(f"-I{path}" for path in (*folders, directory)), *_includes()]
-    prefix = f"V{top}_{loops}__" if view == View.SIMULATION else None
+    prefix = f"V{top}_{grid}__" if view == View.SIMULATION else None
     units = [unit for folder in folders for unit in _translation_units(folder, prefix)]
     units.append((directory / "harness.cpp", "cycle"))
     if not optimize:

@@ -26,7 +26,7 @@ def watchdog_cycles(descriptors: Sequence[Mapping[str, int]]) -> int:
     """Cycles without any beat, start or end after which a program counts as stopped.
 
     The longest silence of a healthy run is one EXECUTE descriptor; its sets of windows are at most
-    its windows.
+    its windows, its bands its rows.
     """
     longest = max(
         (

@@ -51,6 +51,7 @@ def write_cocotb_folder(mapped: Mapped, program: Program, folder: Path) -> list[
         inputs,
         golden.run(network, inputs),
         memory_latency=calibration.constants["memory_latency"],
+        warm=predict_mapped(mapped, calibration) if mapped.stored else None,
     )
     own, bench = (resources.files(name) for name in ("testbench.standalone", PACKAGE))
     (folder / BENCH).mkdir(exist_ok=True)

@@ -1,6 +1,7 @@
 """Builds the accelerator in this folder and runs the tests of test_accelerator.py in a simulator."""
 
 import argparse
+import json
 import os
 import shutil
 import stat
@@ -12,7 +13,7 @@ from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
 FOLDER = Path(__file__).resolve().parent
-TOP = "cosilico_top"
+TOP = json.loads((FOLDER / "description" / "bench.json").read_text())["top"]
 TESTS = "test_accelerator"
 VERILATOR_FLAGS = ("--no-public-flat-rw", "-Wno-fatal", "-Wno-lint", "-Wno-style")
 """For a fast build: only the ports and memories that visible.vlt names can be seen from Python."""
@@ -34,7 +35,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     build = FOLDER / f"build_{options.simulator}{'_waves' if options.waves else ''}"
-    sources = [FOLDER / f"{TOP}.v"]
+    sources = [FOLDER / name for name in (FOLDER / "cosilico.f").read_text().split()]
     arguments: tuple[str, ...] = ("-g2005",)
     if options.simulator == "verilator":
         use_verilator()

@@ -1,4 +1,4 @@
-"""A program with its input and everything that is expected of its run: what a testbench needs."""
+"""A program with its input and everything that is expected of its runs: what a testbench needs."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -36,7 +36,9 @@ class Subject:
     outputs : int8[images, height, width, channels]
         By the integer reference.
     prediction : Prediction
-        On the deterministic memory.
+        On the deterministic memory; of the cold run, where weights stay in the weight store.
+    warm : Prediction or None
+        Of the warm run behind it; None where nothing stays.
     latency : int
         Of that memory, in cycles.
     """
@@ -47,6 +49,7 @@ class Subject:
     inputs: NDArray[np.int8]
     outputs: NDArray[np.int8]
     prediction: Prediction
+    warm: Prediction | None
     latency: int
 
     @classmethod
@@ -90,6 +93,7 @@ class Subject:
             inputs=inputs,
             outputs=golden.run(network, inputs)[network.output.name],
             prediction=predict_mapped(mapped, calibration, cold=True),
+            warm=predict_mapped(mapped, calibration) if mapped.stored else None,
             latency=calibration.constants["memory_latency"],
         )
 
@@ -108,14 +112,19 @@ class Subject:
         """Expected trace: for each descriptor its queue, its number there, its layer and its cycles.
 
         Cycles count from the first in which the accelerator is busy: start, the cycle from which the
-        queue's next descriptor may start, end.
+        queue's next descriptor may start, end. Behind the cold run's lines come the warm run's.
         """
-        lines = [TRACE_HEADING]
+        runs = [self.prediction, *([] if self.warm is None else [self.warm])]
+        lines = [line for run in runs for line in self._lines(run)]
+        return "\n".join([TRACE_HEADING, *lines]) + "\n"
+
+    def _lines(self, run: Prediction) -> list[str]:
+        lines = []
         numbers: Counter[int] = Counter()
-        times = (self.prediction.start, self.prediction.issued, self.prediction.done)
+        times = (run.start, run.issued, run.done)
         for (queue, layer), *cycles in zip(
             self.program.descriptors, *(column.tolist() for column in times), strict=True
         ):
             lines.append(" ".join(map(str, (Queue(queue).name, numbers[queue], layer, *cycles))))
             numbers[queue] += 1
-        return "\n".join(lines) + "\n"
+        return lines

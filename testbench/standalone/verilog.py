@@ -6,9 +6,9 @@ from pathlib import Path
 import jinja2
 from amaranth.lib.wiring import In
 
-from hwgen.emit import TOP_MODULE
 from hwgen.gateware.accelerator import accelerator_signature
 from hwgen.gateware.host.csr import INTERRUPTS, STATUS_BITS
+from hwgen.module_names import ModuleNames
 from hwgen.verilog_files import OWNERSHIP
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import DESCRIPTOR_PORT_BYTES
@@ -65,7 +65,7 @@ def testbench_text(subject: Subject) -> str:
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     return environment.from_string(_template("testbench.v.j2")).render(
         ownership=OWNERSHIP,
-        top=TOP_MODULE,
+        top=ModuleNames.of(subject.config).top,
         pins=_pins(subject.config),
         registers=OFFSETS,
         all_interrupts=(1 << len(INTERRUPTS)) - 1,
@@ -75,6 +75,7 @@ def testbench_text(subject: Subject) -> str:
         descriptor_bus_bytes=DESCRIPTOR_PORT_BYTES,
         memory_bytes=program.memory_bytes,
         header_address=program.header_address,
+        warm_address=program.warm_address,
         descriptors=len(program.descriptors),
         input_address=program.input.address,
         input_bytes=program.images * program.input.size_bytes,
@@ -86,6 +87,7 @@ def testbench_text(subject: Subject) -> str:
         output_channels=output.channels,
         vector_bytes=output.vector_bytes,
         expected_cycles=subject.prediction.total_cycles,
+        warm_cycles=None if subject.warm is None else subject.warm.total_cycles,
     )
 
 

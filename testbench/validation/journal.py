@@ -32,13 +32,14 @@ class Journal:
 
     Attributes
     ----------
+    path : Path
     records : dict
         Key to record, those of earlier runs included.
     """
 
     def __init__(self, path: Path, header: Mapping[str, Any], *, renew: bool = False) -> None:
         self.records: dict[str, dict[str, Any]] = {}
-        self._path = path
+        self.path = path
         self._lock = threading.Lock()
         lines = _whole_lines(path)
         if lines and lines[0] == dict(header):
@@ -59,7 +60,7 @@ class Journal:
         line = json.dumps({"key": key} | dict(record)) + "\n"
         with self._lock:
             self.records[key] = dict(record)
-            with naming(self._path), self._path.open("a") as file:
+            with naming(self.path), self.path.open("a") as file:
                 file.write(line)
                 file.flush()
                 os.fsync(file.fileno())

@@ -26,9 +26,10 @@ from sim.spec.views import View
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
 from testbench.cosimulation import simulation
+from testbench.cosimulation.simulation import CocotbSimulation
 from testbench.rtl import harness
 from testbench.rtl.dram_channel import dram_channel
-from testbench.rtl.harness import INITIAL_SEED, Progress, RunResult, check_run
+from testbench.rtl.harness import INITIAL_SEED, Harness, Progress, RunResult, check_run
 from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.watchdog import program_descriptors
 from testbench.validation.comparison import compare
@@ -105,8 +106,6 @@ def simulate(
         If the calibration lacks a DRAM that is asked for.
     HarnessError
         If the run stops or reports a fault.
-    CosilicoError
-        If weights stay in the weight store, and the engine is cocotb's, which runs a program alone.
     """
     calibration = calibration or calibrations.default()
     if mapped is None:
@@ -120,13 +119,9 @@ def simulate(
         labels = labels[: len(x)]
     behind = replace(_model(design.accelerator, memory, calibration), stall_seed=stalls)
     prediction = predict_mapped(mapped, calibration, memory=memory)
-    if engine is Engine.COCOTB and mapped.stored:
-        raise CosilicoError(
-            f"engine must be {Engine.VERILATOR} where weights stay in the weight store, "
-            f"not {str(engine)!r}"
-        )
+    built: CocotbSimulation | Harness
     if engine is Engine.COCOTB:
-        bench = simulation.build(
+        built = simulation.build(
             design.accelerator,
             memory=behind,
             program_bytes=program.memory_bytes,
@@ -134,29 +129,18 @@ def simulate(
             waves=waves is not None,
             view=view,
         )
-        runs = [
-            bench.run(
-                program,
-                x,
-                network=design.network,
-                memory=behind,
-                waves=waves,
-                progress=progress,
-                initial_seed=initial_seed,
-            )
-        ]
     else:
         built = harness.build(
             design.accelerator, build_root=build_root, waves=waves is not None, view=view
         )
-        runs = built.run_sequence(
-            steps_of(program, x, network=design.network, memory=behind),
-            waves=waves,
-            progress=progress,
-            initial_seed=initial_seed,
-        )
-        for run in runs:
-            check_run(run)
+    runs = built.run_sequence(
+        steps_of(program, x, network=design.network, memory=behind),
+        waves=waves,
+        progress=progress,
+        initial_seed=initial_seed,
+    )
+    for run in runs:
+        check_run(run)
     foretold = [predict_mapped(mapped, calibration, memory=memory, cold=True)] * (len(runs) - 1)
     return _compare(
         design, program, [*foretold, prediction], runs, x, labels, behind, engine, initial_seed

@@ -1,6 +1,7 @@
 """Cold and warm runs of a program whose weights stay in the weight store."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +33,13 @@ def steps_of(
     -------
     list of Step
         The warm program on all images; before it, where it reads what a run before has left, the
-        cold program on the first images.
+        cold program on the first images. The first step brings the memory.
     """
-    steps = [Step(program=program.warm, inputs=images, network=network, memory=memory)]
-    if has_warm_run(program):
-        first = images[: program.images]
-        steps.insert(0, Step(program=program, inputs=first, network=network, memory=memory))
-    return steps
+    warm = Step(program=program.warm, inputs=images, network=network)
+    if not has_warm_run(program):
+        return [replace(warm, memory=memory)]
+    first = images[: program.images]
+    return [Step(program=program, inputs=first, network=network, memory=memory), warm]
 
 
 def joined(comparisons: Sequence[Comparison]) -> Comparison:

@@ -56,12 +56,13 @@ class Emulator:
         shape = (config.pes_y, config.pes_x, lanes, config.bank_depth, simd)
         self.local = rng.integers(-128, 128, shape, np.int8)
         self.weights = rng.integers(
-            -128, 128, (2, lanes, config.weight_rows, simd, DOT_WIDTH), np.int8
+            -128, 128, (2, config.pes_x, lanes, config.weight_rows, simd, DOT_WIDTH), np.int8
         )
         saved = (config.pes_y, config.pes_x, lanes, config.accumulator_rows, simd)
         self.accumulators = rng.integers(-(1 << 31), 1 << 31, saved)
         self.store = rng.integers(0, 256, (config.store_rows, config.row_bytes), np.uint8)
-        self.records = np.zeros((2, lanes, REQUANTIZER_PHASES, simd // REQUANTIZER_PHASES), RECORD)
+        shape = (2, config.pes_x, lanes, REQUANTIZER_PHASES, simd // REQUANTIZER_PHASES)
+        self.records = np.zeros(shape, RECORD)
 
     def run(self, inputs: NDArray[np.int8]) -> tuple[NDArray[np.int8], dict[int, list[bytes]]]:
         """Run the program once.
@@ -96,10 +97,15 @@ class Emulator:
             fields = decode(encoded)
             if fields["queue"] == Queue.LOAD and fields["kind"] == LoadKind.WEIGHTS:
                 self._load_weights(fields)
+            elif fields["queue"] == Queue.LOAD and fields["gather"]:
+                self._gather(fields)
             elif fields["queue"] == Queue.LOAD:
-                for address, vector, used in self._transfer(fields):
-                    vector[:used] = self.memory[address : address + used].view(np.int8)
-                    vector[used:] = 0
+                columns = range(self.config.pes_x if fields["all_columns"] else 1)
+                for x in columns:
+                    own = fields | {"pe_x": fields["pe_x"] + x}
+                    for address, vector, used in self._transfer(own):
+                        vector[:used] = self.memory[address : address + used].view(np.int8)
+                        vector[used:] = 0
             elif fields["queue"] == Queue.STORE:
                 for address, vector, used in self._transfer(fields):
                     size = fields["vector_beats"] * self.config.bus_bytes
@@ -120,26 +126,62 @@ class Emulator:
 
     def _load_weights(self, d: dict[str, int]) -> None:
         simd = self.config.simd_units
-        at, memory = d["address"], self.memory
-        if d["store"]:
-            count = d["lanes"] * (d["parameter_rows"] + d["weight_rows"])
-            kept = self.store[d["store_row"] : d["store_row"] + count]
-            assert len(kept) == count
-            if d["store"] == LoadStore.FILL:
-                kept[:] = memory[at : at + kept.size].reshape(kept.shape)
-            at, memory = 0, kept.reshape(-1)
-        lanes = self.config.compute_lanes
-        for block in range(d["lanes"]):
-            targets = [lane for lane in range(lanes) if d["lane_mask"] << block >> lane & 1]
-            size = d["parameter_rows"] * 4 * simd
-            records = memory[at : at + size].view(RECORD).reshape(-1, simd // REQUANTIZER_PHASES)
-            at += size
-            size = d["weight_rows"] * 4 * simd
-            rows = memory[at : at + size].view(np.int8).reshape(-1, simd, DOT_WIDTH)
-            at += size
-            for target in targets:
-                self.records[d["half"], target, : d["parameter_rows"]] = records
-                self.weights[d["half"], target, : d["weight_rows"]] = rows
+        order = _row_order(d)
+        if d["store"] == LoadStore.READ:
+            stream = self.store[d["store_row"] : d["store_row"] + len(order)]
+        else:
+            stream = self._stream(d, order)
+        assert len(stream) == len(order)
+        if d["store"] == LoadStore.FILL:
+            self.store[d["store_row"] : d["store_row"] + len(stream)] = stream
+        width, by_columns = self.config.requantizer_width, d["column_lanes"]
+        for (block, row), data in zip(order, stream, strict=True):
+            columns, mask = slice(None), d["lane_mask"] << block
+            if by_columns:
+                column, lane = divmod(block, by_columns)
+                columns, mask = slice(column, column + 1), d["lane_mask"] << lane
+            lanes = [lane for lane in range(self.config.compute_lanes) if mask >> lane & 1]
+            for lane in lanes:
+                if row < d["parameter_rows"]:
+                    records = data[: width * RECORD.itemsize].view(RECORD)
+                    self.records[d["half"], columns, lane, row] = records
+                else:
+                    weights = data.view(np.int8).reshape(simd, DOT_WIDTH)
+                    self.weights[d["half"], columns, lane, row - d["parameter_rows"]] = weights
+
+    def _stream(self, d: dict[str, int], order: list[tuple[int, int]]) -> NDArray[np.uint8]:
+        """Rows of a weight stream in external memory, filled up with zeros: uint8[rows, 4 * S]."""
+        bus, at = self.config.bus_bytes, d["address"]
+        records = -(-RECORD.itemsize * self.config.requantizer_width // bus)
+        rows = []
+        for block, index in order:
+            tail = block == d["lanes"] - 1
+            if index >= d["parameter_rows"]:
+                count = d["tail_beats"] if tail else self.config.row_bytes // bus
+            else:
+                count = 1 if tail and index >= d["tail_rows"] else records
+            row = np.zeros(self.config.row_bytes, np.uint8)
+            row[: count * bus] = self.memory[at : at + count * bus]
+            rows.append(row)
+            at += count * bus
+        assert at == d["address"] + d["stream_beats"] * bus
+        return np.array(rows)
+
+    def _gather(self, d: dict[str, int]) -> None:
+        """Cut rows of bytes into vectors; what lies outside of a row is padding."""
+        places = np.arange(d["columns"])[:, None] * d["step"] + np.arange(d["length"]) - d["lead"]
+        inside = (places >= 0) & (places < d["row_bytes"])
+        columns = slice(None) if d["all_columns"] else slice(d["pe_x"], d["pe_x"] + 1)
+        for row in range(d["rows"]):
+            start = d["address"] + row * d["row_stride"]
+            data = self.memory[start : start + d["row_bytes"]].view(np.int8)
+            first = d["local_address"] + row * d["local_row"]
+            vectors = np.zeros((d["columns"], self.config.simd_units), np.int8)
+            vectors[:, : d["length"]] = np.where(
+                inside, data[np.clip(places, 0, d["row_bytes"] - 1)], d["pad_value"]
+            )
+            addresses = (first + np.arange(d["columns"])) & 0xFFFF
+            self.local[d["pe_y"], columns, 0, addresses] = vectors[:, None]
 
     def _transfer(self, d: dict[str, int]):  # type: ignore[no-untyped-def]  # a generator of views
         lanes = self.config.compute_lanes
@@ -154,13 +196,20 @@ class Emulator:
                     address = (start + row * d["local_row"] + column) & 0xFFFF
                     yield external + column * size, local[group % lanes, address], used
 
-    def _read(self, banks: NDArray[np.int64], address: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Read n addresses of all banks: int32[pes_y, pes_x, n, banks, S]; garbage outside of them."""
-        address = address & 0xFFFF
-        depth = self.config.bank_depth
-        vectors = self.local[:, :, banks, np.minimum(address, depth - 1)[:, None]].astype(np.int32)
-        vectors[:, :, address >= depth] = 99
-        return vectors
+    def _read(
+        self, banks: NDArray[np.int64], address: NDArray[np.int64], stride: int
+    ) -> NDArray[np.int32]:
+        """Read n addresses of all banks: int32[pes_y, pes_x, n, banks, S]; garbage outside of them.
+
+        A PE column reads ``stride`` vectors further than its western neighbour.
+        """
+        depth, columns = self.config.bank_depth, []
+        for x in range(self.config.pes_x):
+            own = (address + x * stride) & 0xFFFF
+            vectors = self.local[:, x, banks, np.minimum(own, depth - 1)[:, None]].astype(np.int32)
+            vectors[:, own >= depth] = 99
+            columns.append(vectors)
+        return np.stack(columns, axis=1)
 
     def _tap(
         self, d: dict[str, int], banks: NDArray[np.int64], plane: int, y: int, x: NDArray[np.int64]
@@ -172,10 +221,38 @@ class Emulator:
             (columns >= 0) & (columns < d["bound_x"])
         )
         address = d["in_address"] + plane * d["in_plane"] + y * d["in_row"] + x
-        return np.where(inside[..., None, None], self._read(banks, address), d["pad_value"])
+        vectors = self._read(banks, address, d["column_stride"])
+        return np.where(inside[..., None, None], vectors, d["pad_value"])
+
+    def _windows(self, d: dict[str, int], y: int, ox: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Read a row of the input of n windows, where vectors hold that of several: int32[pes_y, pes_x, n, S]."""
+        vectors, places = np.divmod(ox, d["vector_sets"] * d["pixels"])
+        taken = np.stack(
+            [
+                self._tap(
+                    d | {"in_address": d["in_address"] + vector},
+                    np.array([0]), 0, y, np.array([0]),
+                )[:, :, 0, 0]
+                for vector in vectors
+            ],
+            axis=2,
+        )  # fmt: skip
+        rows = d["origin_y"] + np.arange(self.config.pes_y) * d["pitch_y"] + y
+        outside = (rows < 0) | (rows >= d["bound_y"])
+        for n, place in enumerate(places):
+            shift = place * d["window_bytes"]
+            if shift == 0:
+                continue
+            kept = taken[:, :, n, shift:].copy()
+            taken[:, :, n, : kept.shape[-1]] = kept
+            taken[:, :, n, kept.shape[-1] :] = 0
+        taken[outside] = d["pad_value"]
+        return taken
 
     def _execute(self, d: dict[str, int]) -> None:
         """Run an EXECUTE row by row; of a row, first the windows that are pixel 0 of a set.
+
+        DEPTHWISE's pixels are in a column: those of a row are all the same pixel of their sets.
 
         All arrays are [pes_y, pes_x, n, groups, S] : n windows, output groups of the round.
         """
@@ -184,16 +261,20 @@ class Emulator:
         groups = np.arange(per_pixel)
         quads = d["groups"] * (self.config.simd_units // DOT_WIDTH)
         steps = d["kernel_rows"] * d["kernel_columns"] * max(1, quads)
-        weights = self.weights[d["half"], :, :steps].transpose(1, 3, 0, 2).astype(np.float64)
+        # [pe_x, row, element, lane, S]
+        weights = self.weights[d["half"], :, :, :steps].transpose(0, 2, 4, 1, 3).astype(np.float64)
+        upright = d["op"] == ExecuteOp.DEPTHWISE
         for oy in range(d["window_rows"]):
-            for pixel in range(min(d["pixels"], d["window_columns"])):
-                ox = np.arange(pixel, d["window_columns"], d["pixels"])
+            across = 1 if upright else d["pixels"]
+            for first in range(min(across, d["window_columns"])):
+                ox = np.arange(first, d["window_columns"], across)
+                pixel = oy % d["band_rows"] % d["pixels"] if upright else first
                 lanes = pixel * per_pixel + groups
-                records = self.records[d["half"]][lanes]
+                records = self.records[d["half"]][:, lanes]
                 if d["op"] == ExecuteOp.ADD:
                     self._store(d, oy, ox, self._add(d, oy, ox, d["bank"] + groups, records))
                     continue
-                total = self._accumulate(d, oy, ox, weights[:, :, lanes])
+                total = self._accumulate(d, oy, ox, weights[:, :, :, lanes])
                 row = d["accumulator_row"] + oy * sets + ox // d["pixels"]
                 saved = np.s_[:, :, lanes, row[:, None]]
                 if d["restore"]:
@@ -202,8 +283,10 @@ class Emulator:
                     self.accumulators[saved] = total
                     continue
                 if d["op"] == ExecuteOp.POOL:
-                    total = np.broadcast_to(total.sum(axis=(0, 1)), total.shape)
-                values = _requantize(total.astype(np.int32), records.reshape(per_pixel, -1))
+                    axes = 0 if d["spread"] else (0, 1)
+                    total = np.broadcast_to(total.sum(axis=axes, keepdims=True), total.shape)
+                own = records.reshape(len(records), 1, per_pixel, -1)
+                values = _requantize(total.astype(np.int32), own)
                 self._store(d, oy, ox, _finish(d, values))
 
     def _add(
@@ -214,14 +297,15 @@ class Emulator:
         banks: NDArray[np.int64],
         records: NDArray[np.void],
     ) -> NDArray[np.int8]:
-        a = self._read(banks, d["in_address"] + oy * d["in_row"] + ox)
-        b = self._read(banks, d["in2_address"] + oy * d["in2_row"] + ox)
+        a = self._read(banks, d["in_address"] + oy * d["in_row"] + ox, d["column_stride"])
+        b = self._read(banks, d["in2_address"] + oy * d["in2_row"] + ox, d["column_stride"])
+        records = records[:, None]
         scaled = [
-            _requantize(value, records[:, number, :1])
+            _requantize(value, records[..., number, :1])
             for number, value in zip(PASSES, (a, b), strict=False)
         ]
         total = (scaled[0].astype(np.int64) + scaled[1]).astype(np.int32)
-        return _finish(d, _requantize(total, records[:, 2, :1]))
+        return _finish(d, _requantize(total, records[..., 2, :1]))
 
     def _accumulate(
         self, d: dict[str, int], oy: int, ox: NDArray[np.int64], weights: NDArray[np.float64]
@@ -230,11 +314,12 @@ class Emulator:
 
         Parameters
         ----------
-        weights : float64[weight_rows, 4, groups, S]
+        weights : float64[pes_x, weight_rows, 4, groups, S]
         """
         simd = self.config.simd_units
         banks, quads = self.config.compute_lanes, simd // DOT_WIDTH
-        total = np.zeros((*self.local.shape[:2], len(ox), weights.shape[2], simd))
+        groups = weights.shape[3]
+        total = np.zeros((*self.local.shape[:2], len(ox), groups, simd))
         y, x = oy * d["stride_y"], ox * d["stride_x"]
         step = 0
         largest = d["op"] == ExecuteOp.DEPTHWISE and d["maximum"]
@@ -244,22 +329,25 @@ class Emulator:
             for kx in range(d["kernel_columns"]):
                 for ky in range(d["kernel_rows"]):
                     row, slot = (0, 0) if d["op"] == ExecuteOp.POOL else divmod(step, DOT_WIDTH)
-                    own = self._tap(d, np.arange(banks), 0, y + ky, x + kx)
+                    own = self._tap(d, d["bank"] + np.arange(groups), 0, y + ky, x + kx)
                     if largest:
                         np.maximum(total, own, out=total)
                     else:
-                        total += own * weights[row, slot]
+                        total += own * weights[:, row, slot][:, None]
                     step += 1
             return total.astype(np.int64).astype(np.int32)
-        matrix = weights.reshape(len(weights) * DOT_WIDTH, -1)
+        matrix = weights.reshape(len(weights), weights.shape[1] * DOT_WIDTH, -1)
         for group in range(d["groups"]):
             first = d["first_quad"] if group == 0 else 0
             last = d["last_quads"] if group == d["groups"] - 1 else quads
             plane, bank = divmod(d["bank"] + group, banks)
             for ky in range(d["kernel_rows"]):
                 for kx in range(d["kernel_columns"]):
-                    shared = self._tap(d, np.array([bank]), plane, y + ky, x + kx)[:, :, :, 0]
-                    rows = matrix[DOT_WIDTH * step : DOT_WIDTH * (step + last - first)]
+                    if d["vector_sets"]:
+                        shared = self._windows(d, y + ky, ox)
+                    else:
+                        shared = self._tap(d, np.array([bank]), plane, y + ky, x + kx)[:, :, :, 0]
+                    rows = matrix[:, DOT_WIDTH * step : DOT_WIDTH * (step + last - first)]
                     part = shared[..., DOT_WIDTH * first : DOT_WIDTH * last] @ rows
                     total += part.reshape(total.shape)
                     step += last - first
@@ -277,6 +365,9 @@ class Emulator:
             rows += [-1] * (ty >= d["tile_rows"] - d["halo_top"])
             columns[1] = tx < d["halo_right"]
             columns[-1] = tx >= d["tile_columns"] - d["halo_left"]
+        if d["sources"]:
+            self._store_row(d, oy, ox, out, rows)
+            return
         banks = d["out_bank"] + np.arange(d["lanes"])
         for dy in rows:
             for dx, served in columns.items():
@@ -284,6 +375,27 @@ class Emulator:
                 address = (start + ox[served] + dx * d["tile_columns"]) & 0xFFFF
                 taken = _from_neighbour(out[:, :, served], dy, dx)
                 self.local[:, :, banks, address[:, None]] = taken[:, :, :, : d["lanes"]]
+
+    def _store_row(
+        self,
+        d: dict[str, int],
+        oy: int,
+        ox: NDArray[np.int64],
+        out: NDArray[np.int8],
+        rows: list[int],
+    ) -> None:
+        """Write the vectors of the first PEs of a row to all PEs of the row, and of those beside it."""
+        all_lanes = self.config.compute_lanes
+        per_pixel = out.shape[3]
+        for x, dy in itertools.product(range(d["sources"]), rows):
+            taken = _from_neighbour(out[:, x : x + 1], dy, 0)
+            start = d["out_address"] + (oy + dy * d["tile_rows"]) * d["out_row"]
+            for lane in range(min(per_pixel, d["lanes"] - x * per_pixel * d["spread"])):
+                turns, bank = x, d["out_bank"] + lane
+                if d["spread"]:
+                    turns, bank = divmod(d["out_bank"] + x * per_pixel + lane, all_lanes)
+                address = (start + ox + turns * d["source_stride"]) & 0xFFFF
+                self.local[:, :, bank, address] = taken[:, :, :, lane]
 
     def _dump(self, probe: Probe) -> bytes:
         lanes = self.config.compute_lanes
@@ -305,6 +417,15 @@ class Emulator:
                 block = self.local[:, :, group % lanes, start : start + probe.columns]
                 parts[:, :, group, row] = block
         return parts.tobytes()
+
+
+def _row_order(d: dict[str, int]) -> list[tuple[int, int]]:
+    """(block, row of the block) of a weight stream's rows, in its order."""
+    blocks, rows = range(d["lanes"]), range(d["parameter_rows"] + d["weight_rows"])
+    if not d["column_lanes"]:
+        return [(block, row) for block in blocks for row in rows]
+    turns = [blocks[lane :: d["column_lanes"]] for lane in range(d["column_lanes"])]
+    return [(block, row) for turn in turns for row in rows for block in turn]
 
 
 def _from_neighbour(out: NDArray[np.int8], dy: int, dx: int) -> NDArray[np.int8]:

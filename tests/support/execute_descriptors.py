@@ -1,18 +1,32 @@
 """EXECUTE descriptors made by hand: their sets of windows, their stores, the interval they need."""
 
+import random
 from collections.abc import Iterator
 from typing import TypeAlias
 
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import FIELDS, ExecuteOp, Queue
 
-__all__ = ["Descriptor", "complete", "group_quads", "set_stores", "window_sets"]
+__all__ = [
+    "Descriptor",
+    "bands",
+    "complete",
+    "group_quads",
+    "least_ring_times",
+    "pixel_window",
+    "ring_pitch",
+    "set_stores",
+    "share_rows",
+    "source_banks",
+    "window_sets",
+]
 
 Descriptor: TypeAlias = dict[str, int]
 """Fields by name."""
 
 _DEFAULTS: Descriptor = {
     "pixels": 1,
+    "band_rows": 1,
     "lanes": 1,
     "window_rows": 1,
     "window_columns": 1,
@@ -27,28 +41,119 @@ _DEFAULTS: Descriptor = {
 }
 
 
+def bands(d: Descriptor) -> list[range]:
+    """Rows of windows of every band."""
+    rows, size = d["window_rows"], d["band_rows"] if d["op"] == ExecuteOp.DEPTHWISE else 1
+    return [range(first, min(rows, first + size)) for first in range(0, rows, size)]
+
+
 def window_sets(d: Descriptor) -> Iterator[tuple[int, int, int]]:
-    """Row, first column and number of windows of every set."""
-    for row in range(d["window_rows"]):
-        for column in range(0, d["window_columns"], d["pixels"]):
-            yield row, column, min(d["pixels"], d["window_columns"] - column)
+    """Row and column of the first window of every set, and the set's windows."""
+    pixels = d["pixels"]
+    for band in bands(d):
+        if d["op"] == ExecuteOp.DEPTHWISE:
+            for column in range(d["window_columns"]):
+                for row in band[::pixels]:
+                    yield row, column, min(pixels, band.stop - row)
+        else:
+            for column in range(0, d["window_columns"], pixels):
+                yield band.start, column, min(pixels, d["window_columns"] - column)
+
+
+def pixel_window(d: Descriptor, row: int, column: int, pixel: int) -> tuple[int, int]:
+    """Row and column of a pixel's window in the set that begins at (row, column)."""
+    if d["op"] == ExecuteOp.DEPTHWISE:
+        return row + pixel, column
+    return row, column + pixel
 
 
 def set_stores(d: Descriptor, row: int, column: int, count: int) -> list[tuple[int, int, int]]:
-    """Return the stores of a set as (pixel, dy, dx), in order."""
+    """Return the stores of a set as (pixel, dy, dx), in order.
+
+    Where PEs store the vectors of their row, dx is the source's column.
+    """
+    sources = list(range(d["sources"]))
     if d["save"]:
         return [(0, 0, 0)]
     if d["op"] == ExecuteOp.POOL:
-        return [(pixel, 0, 0) for pixel in range(count)]
+        return [(pixel, 0, dx) for pixel in range(count) for dx in sources or [0]]
     stores = []
-    y = d["first_row"] + row
     for pixel in range(count):
-        x = d["first_column"] + column + pixel
+        y, x = pixel_window(d, row, column, pixel)
+        y, x = d["first_row"] + y, d["first_column"] + x
         east, west = x < d["halo_right"], x >= d["tile_columns"] - d["halo_left"]
         south, north = y < d["halo_bottom"], y >= d["tile_rows"] - d["halo_top"]
         for dy in [0] + [1] * south + [-1] * north:
-            stores += [(pixel, dy, dx) for dx in [0] + [1] * east + [-1] * west]
+            stores += [(pixel, dy, dx) for dx in sources or [0] + [1] * east + [-1] * west]
     return stores
+
+
+def ring_pitch(d: Descriptor) -> int:
+    """Positions of the ring from one column to the next."""
+    return d["kernel_rows"] + 4 * d["ring_gap"]
+
+
+def least_ring_times(d: Descriptor, least: int) -> tuple[int, int]:
+    """(II, row lead) of a ``window`` descriptor: the least with which each step has its vectors.
+
+    By going through all taps of all steps of a column of sets. II is at least ``least``.
+    """
+    kernel = d["kernel_columns"]
+    fresh = range(max(0, kernel - d["stride_x"]), kernel)
+    interval = least
+    while not all(_in_time(d, band, fresh, interval, 0) for band in bands(d)):
+        interval += 1
+    lead = 0
+    while not all(_in_time(d, band, range(kernel), interval, lead) for band in bands(d)):
+        lead += 1
+    return interval, lead
+
+
+def _in_time(d: Descriptor, band: range, columns: range, interval: int, lead: int) -> bool:
+    """Whether the steps of a column of sets come after their reads, a read per cycle from 0 on."""
+    rows, taps = d["kernel_rows"], d["kernel_rows"] * d["kernel_columns"]
+    height = range(rows + (len(band) - 1) * d["stride_y"])
+    order = [(y, x) for y in height for x in columns]
+    if d["band_rows"] == 1:
+        order = [(y, x) for x in columns for y in height]
+    read = {place: cycle for cycle, place in enumerate(order)}
+    steps = -(-taps // 4)
+    for number in range(-(-len(band) // d["pixels"])):
+        end = lead + (number + 1) * interval
+        for pixel in range(d["pixels"]):
+            window = number * d["pixels"] + pixel
+            if window >= len(band):
+                continue
+            for tap in range(taps):
+                place = (window * d["stride_y"] + tap % rows, tap // rows)
+                if read.get(place, 0) > end - steps + tap // 4:
+                    return False
+    return len(order) <= lead + -(-len(band) // d["pixels"]) * interval
+
+
+def source_banks(config: AcceleratorConfig, d: Descriptor, source: int) -> tuple[int, range]:
+    """Return how far beyond ``out_address`` a source's vectors go, and their banks."""
+    group = config.compute_lanes // d["pixels"]
+    if not d["spread"]:
+        return source * d["source_stride"], range(d["out_bank"], d["out_bank"] + d["lanes"])
+    turns, bank = divmod(d["out_bank"] + source * group, config.compute_lanes)
+    lanes = min(group, d["lanes"] - source * group)
+    return turns * d["source_stride"], range(bank, bank + lanes)
+
+
+def share_rows(rng: random.Random, config: AcceleratorConfig, d: Descriptor) -> None:
+    """Let the PEs of a row store each other's vectors; ``lanes`` and ``out_bank`` are drawn."""
+    group = config.compute_lanes // d["pixels"]
+    d["sources"] = rng.randint(1, config.pes_x)
+    d |= {"halo_left": 0, "halo_right": 0}
+    if d["op"] != ExecuteOp.ADD and rng.random() < 0.6:
+        d["spread"] = 1
+        d["lanes"] = rng.randint((d["sources"] - 1) * group + 1, d["sources"] * group)
+        d["out_bank"] = rng.randrange(d["pixels"]) * group
+    if d.get("save"):
+        d["lanes"] = 0
+    d["source_stride"] = rng.randint(1, 5)
+    d["column_stride"] = rng.randrange(6)
 
 
 def group_quads(config: AcceleratorConfig, d: Descriptor) -> list[range]:
@@ -65,14 +170,13 @@ def group_quads(config: AcceleratorConfig, d: Descriptor) -> list[range]:
 def _least_interval(config: AcceleratorConfig, d: Descriptor) -> int:
     """Return the least II of a descriptor."""
     most = max(len(set_stores(d, *place)) for place in window_sets(d))
-    rows, columns = d["kernel_rows"], d["kernel_columns"]
-    taps = rows * columns
+    taps = d["kernel_rows"] * d["kernel_columns"]
     if d["op"] == ExecuteOp.ADD:
         return max(most, max(4, d["pixels"]) + max(10, d["pixels"]))
     if d["op"] == ExecuteOp.CONV:
         taps *= sum(max(len(quads), d["pixels"]) for quads in group_quads(config, d))
     if d["window"]:
-        taps = max(-(-taps // 4), rows * min(columns, d["stride_x"]))
+        return least_ring_times(d, max(4, most, -(-taps // 4)))[0]
     return max(4, most, taps)
 
 
@@ -92,8 +196,8 @@ def complete(config: AcceleratorConfig, **fields: int) -> Descriptor:
         hold += d["pixels"] - 1
     if d["op"] == ExecuteOp.ADD:
         hold = max(3, hold)
+    d["ring_gap"] = -(-(d["band_rows"] - 1) * d["stride_y"] // 4)
     d |= {"initiation_interval": _least_interval(config, d), "hold": hold} | fields
     if d["window"]:
-        taps = d["kernel_rows"] * d["kernel_columns"]
-        d["row_lead"] = max(0, taps - d["initiation_interval"])
+        d["row_lead"] = least_ring_times(d, d["initiation_interval"])[1]
     return d

@@ -3,7 +3,16 @@
 from collections import defaultdict
 from typing import TypeAlias
 
-from execute_descriptors import Descriptor, group_quads, set_stores, window_sets
+from execute_descriptors import (
+    Descriptor,
+    bands,
+    group_quads,
+    pixel_window,
+    ring_pitch,
+    set_stores,
+    source_banks,
+    window_sets,
+)
 from hwgen.gateware.execute.unit import ExecuteUnit
 from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp
@@ -16,12 +25,12 @@ Events: TypeAlias = dict[int, dict[str, int]]
 
 def durations(config: AcceleratorConfig, d: Descriptor) -> tuple[int, int]:
     """Return cycles from start to issue end and to done, in closed form."""
-    per_row = -(-d["window_columns"] // d["pixels"])
-    cycles = d["window_rows"] * (per_row * d["initiation_interval"] + d["row_lead"])
+    sets = list(window_sets(d))
+    cycles = len(sets) * d["initiation_interval"] + len(bands(d)) * d["row_lead"]
     if d["op"] == ExecuteOp.POOL:
-        cycles += 4 * (config.pes_x + config.pes_y - 2)
+        cycles += 4 * (config.pes_y - 1 + (0 if d["spread"] else config.pes_x - 1))
     skew = d["pixels"] - 1 if d["op"] == ExecuteOp.CONV else 0
-    stores = len(set_stores(d, *list(window_sets(d))[-1]))
+    stores = len(set_stores(d, *sets[-1]))
     return cycles + d["hold"], cycles + skew + ExecuteUnit.DRAIN + stores
 
 
@@ -35,7 +44,9 @@ class Walk:
         """Create a walk whose ring is empty."""
         self.config = config
         self.events: Events = defaultdict(dict)
-        self.position = 0
+        # First position of the ring behind all windows so far, and of the present column of windows
+        self.free = self.base = 0
+        self._depth = 1 << (config.bank_depth - 1).bit_length()
 
     def put(self, cycle: int, **fields: int) -> None:
         """Expect values of control fields in a cycle, each field once."""
@@ -45,18 +56,23 @@ class Walk:
     def run(self, d: Descriptor, start: int) -> None:
         """Expect the control fields of a whole descriptor."""
         cycle = start + 1
-        previous_row = -1
+        band_of = {row: band for band in bands(d) for row in band}
+        previous: tuple[range | None, int] = (None, 0)
         for index, (row, column, count) in enumerate(window_sets(d)):
-            lead = d["row_lead"] if row != previous_row else 0
+            band = band_of[row]
+            lead = d["row_lead"] if band != previous[0] else 0
             end = cycle + d["initiation_interval"] + lead - 1
             if d["op"] == ExecuteOp.CONV:
                 end_step = self._conv(d, cycle, end, (row, column, index))
             elif d["op"] == ExecuteOp.ADD:
                 end_step = self._add(d, end, (row, column))
             else:
-                end_step = self._ring(d, cycle, end, (row, column), row != previous_row)
+                if (band, column) != previous:
+                    self._ring_reads(d, cycle, band, column, band != previous[0])
+                self._ring_steps(d, end, row - band.start)
+                end_step = end
             self._finish(d, end_step, (row, column, count), index)
-            cycle, previous_row = end + 1, row
+            cycle, previous = end + 1, (band, column)
 
     def _lanes(self, d: Descriptor, pixel: int) -> int:
         """Mask of the lanes that work on a pixel."""
@@ -70,7 +86,8 @@ class Walk:
         self.put(
             cycle,
             read_enable=lanes.pop("enable"),
-            read_address=address % (1 << (self.config.bank_depth - 1).bit_length()),
+            read_address=address % self._depth,
+            column_stride=d["column_stride"] % self._depth,
             inject=inject,
         )
         if inject:
@@ -103,6 +120,12 @@ class Walk:
                     for pixel in range(pixels):
                         x = (column + pixel) * d["stride_x"] + kx
                         address = d["in_address"] + plane * d["in_plane"] + y * d["in_row"] + x
+                        vector, window = 0, pixel
+                        if d["vector_sets"]:
+                            vector, window = divmod(column, d["vector_sets"] * pixels)
+                            window += pixel
+                        shift = window * d["window_bytes"] % self.config.simd_units
+                        address += vector
                         self._read(
                             d,
                             cycle + pixel,
@@ -111,6 +134,7 @@ class Walk:
                             incoming=self._lanes(d, pixel),
                             source_mask=0,
                             source_base=bank,
+                            shift=shift,
                         )
                     for slot, quad in enumerate(quads):
                         step = cycle + slot + pixels - 1
@@ -142,6 +166,7 @@ class Walk:
                     incoming=self._lanes(d, pixel),
                     source_mask=(1 << (group - 1).bit_length()) - 1,
                     source_base=d["bank"],
+                    shift=0,
                 )
             self.put(step + 3, advance=1)
             for phase in range(4):
@@ -151,48 +176,68 @@ class Walk:
                     self.put(step + 10 + phase, keep=1)
         return end
 
-    def _ring(
-        self, d: Descriptor, cycle: int, end: int, place: tuple[int, int], row_start: bool
-    ) -> int:
-        """Expect the reads and steps of a DEPTHWISE or POOL window."""
-        row, column = place
+    def _ring_reads(
+        self, d: Descriptor, cycle: int, band: range, column: int, band_start: bool
+    ) -> None:
+        """Expect the reads of a column of DEPTHWISE or POOL windows; one tap per cycle also the steps."""
         lanes, rows, columns = self.config.compute_lanes, d["kernel_rows"], d["kernel_columns"]
-        known = 0 if row_start or not d["window"] else max(0, columns - d["stride_x"])
-        for tap in range(known * rows, columns * rows):
-            kx, ky = divmod(tap, rows)
-            y, x = row * d["stride_y"] + ky, column * d["stride_x"] + kx
+        known = 0 if band_start or not d["window"] else max(0, columns - d["stride_x"])
+        pitch = ring_pitch(d)
+        self.base = self.free if known == 0 else self.base + (columns - known) * pitch
+        self.free = self.base + columns * pitch
+        group = lanes // d["pixels"]
+        height = rows + (len(band) - 1) * d["stride_y"]
+        order = [(y, x) for x in range(known, columns) for y in range(height)]
+        if d["band_rows"] > 1:
+            order.sort()
+        for tap, (ky, kx) in enumerate(order):
+            y, x = band.start * d["stride_y"] + ky, column * d["stride_x"] + kx
             self._read(
                 d,
                 cycle,
                 (d["in_address"] + y * d["in_row"] + x, d["origin_y"] + y, d["origin_x"] + x),
-                enable=(1 << lanes) - 1,
+                enable=((1 << group) - 1) << d["bank"],
                 incoming=(1 << lanes) - 1,
-                source_mask=(1 << (lanes - 1).bit_length()) - 1,
-                source_base=0,
+                source_mask=(1 << (group - 1).bit_length()) - 1,
+                source_base=d["bank"],
+                shift=0,
             )
-            position = self.position % WINDOW_VECTORS
-            self.put(cycle + 3, ring_write=1, ring_write_position=position)
+            position = self.base + kx * pitch + ky
+            self.put(cycle + 3, ring_write=1, ring_write_position=position % WINDOW_VECTORS)
             if not d["window"]:
                 element = 0 if d["op"] == ExecuteOp.POOL else tap % 4
                 weight_row = 0 if d["op"] == ExecuteOp.POOL else tap // 4
                 self._step(d, cycle, tap == 0, weight_row)
                 self.put(cycle + 5, tap=1 << element)
-                position = (position - element) % WINDOW_VECTORS
-                self.put(cycle + 4, ring_read=1, ring_read_position=position)
-            self.position += 1
+                self._ring_read(cycle + 4, [position - element] * lanes, beyond=0)
             cycle += 1
-        assert cycle <= end + 1
-        if d["window"]:
-            steps = -(-rows * columns // 4)
-            for number in range(steps):
-                step = end + 1 - steps + number
-                self._step(d, step, number == 0, number)
-                used = min(4, rows * columns - 4 * number)
-                self.put(step + 5, tap=(1 << used) - 1)
-                # All of the window's taps are the ring's newest vectors
-                position = (self.position - rows * columns + 4 * number) % WINDOW_VECTORS
-                self.put(step + 4, ring_read=1, ring_read_position=position)
-        return end
+
+    def _ring_steps(self, d: Descriptor, end: int, row: int) -> None:
+        """Expect the steps of a set whose first window is in that row of its band, with ``window``."""
+        lanes, rows = self.config.compute_lanes, d["kernel_rows"]
+        taps = rows * d["kernel_columns"]
+        steps = -(-taps // 4) if d["window"] else 0
+        for number in range(steps):
+            step = end + 1 - steps + number
+            self._step(d, step, number == 0, number)
+            self.put(step + 5, tap=(1 << min(4, taps - 4 * number)) - 1)
+            kx, ky = divmod(4 * number, rows)
+            first = self.base + kx * ring_pitch(d) + ky
+            windows = [row + lane // (lanes // d["pixels"]) for lane in range(lanes)]
+            positions = [first + window * d["stride_y"] for window in windows]
+            self._ring_read(step + 4, positions)
+            if d["ring_gap"]:
+                beyond = sum((ky + tap >= rows) << tap for tap in range(4))
+                self.put(step + 4, ring_beyond=beyond, ring_gap=d["ring_gap"])
+
+    def _ring_read(self, cycle: int, positions: list[int], **fields: int) -> None:
+        """Expect a read of the ring, from a position of its own in each lane."""
+        word, bits = 0, (WINDOW_VECTORS - 1).bit_length()
+        for lane, position in enumerate(positions):
+            word |= position % WINDOW_VECTORS << bits * lane
+        self.put(cycle, ring_read=1, ring_read_positions=word)
+        if fields:
+            self.put(cycle, **{f"ring_{name}": value for name, value in fields.items()})
 
     def _finish(self, d: Descriptor, end: int, place: tuple[int, int, int], index: int) -> None:
         """Expect the end of a set: requantization and stores, or what comes in their place."""
@@ -202,7 +247,7 @@ class Walk:
         if d["save"]:
             self.put(end + 9, save=1, save_row=d["accumulator_row"] + index)
         if d["op"] == ExecuteOp.POOL:
-            hops = [(0, x) for x in reversed(range(config.pes_x - 1))]
+            hops = [] if d["spread"] else [(0, x) for x in reversed(range(config.pes_x - 1))]
             hops += [(1, y) for y in reversed(range(config.pes_y - 1))]
             for vertical, receiver in hops:
                 for cycle in range(end + 10, end + 14):
@@ -219,14 +264,23 @@ class Walk:
 
         row, column, _ = place
         group = config.compute_lanes // d["pixels"]
-        written = ((1 << d["lanes"]) - 1) << d["out_bank"]
+        shares = d["sources"] > 0 and not d["save"]
         for number, (pixel, dy, dx) in enumerate(set_stores(d, *place)):
             push = end + 21 + number
             mask = (1 << (group - 1).bit_length()) - 1
             self.put(push, push=1, take_mask=mask, take_base=pixel * group)
-            self.put(push, from_east=dx == 1, from_west=dx == -1)
+            further = dx * d["tile_columns"]
+            banks = range(d["out_bank"], d["out_bank"] + d["lanes"])
+            self.put(push, from_row=shares)
+            if shares:
+                further, banks = source_banks(config, d, dx)
+                self.put(push, source=dx)
+            else:
+                self.put(push, from_east=dx == 1, from_west=dx == -1)
+            written = sum(1 << bank for bank in banks)
             self.put(push + 1, write_enable=written)
             if written:
-                y, x = row + dy * d["tile_rows"], column + pixel + dx * d["tile_columns"]
+                y, x = pixel_window(d, row, column, pixel)
+                y, x = y + dy * d["tile_rows"], x + further
                 address = (d["out_address"] + y * d["out_row"] + x) % self.config.bank_depth
                 self.put(push + 1, write_address=address, from_south=dy == 1, from_north=dy == -1)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from hwgen import yosys
-from hwgen.emit import TOP_MODULE
 
 __all__ = ["GATES", "gate_netlist"]
 
@@ -11,7 +10,7 @@ GATES = ("AND", "OR", "XOR", "MUX")
 """Gates beside inverters and flip-flops."""
 
 
-def gate_netlist(verilog: Path, target: Path) -> dict[str, int]:
+def gate_netlist(verilog: Path, target: Path, top: str) -> dict[str, int]:
     """Write the gates of an emitted accelerator as Verilog; return how many there are of each cell.
 
     Raises
@@ -22,9 +21,9 @@ def gate_netlist(verilog: Path, target: Path) -> dict[str, int]:
     log = yosys.run(
         [
             f"read_verilog {verilog}",
-            f"hierarchy -check -top {TOP_MODULE}",
+            f"hierarchy -check -top {top}",
             # `synth`, but for the mapping of memories
-            f"synth -flatten -top {TOP_MODULE} -run begin:fine",
+            f"synth -flatten -top {top} -run begin:fine",
             "opt -fast -full",
             "opt -full",
             "techmap",

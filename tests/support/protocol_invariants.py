@@ -69,7 +69,7 @@ def _bursts(unit: str, beat: int) -> list[str]:
 
 def _fifo(path: str, depth: int) -> list[str]:
     """Pointers and counts of a FIFO agree."""
-    inside, unread = f"<{path}.inside>", f"<{path}.unread>"
+    inside, unread = f"<{path}.inside_value>", f"<{path}.unread>"
     pointers = f"<{path}.write_address> - <{path}.read_address>"
     return [
         f"{inside} <= {depth}",
@@ -104,7 +104,7 @@ def _load(config: AcceleratorConfig) -> list[str]:
 def _fetch(config: AcceleratorConfig) -> list[str]:
     unit, rules, depth = "design.fetch", "m_axi_desc_read_rules", FetchUnit.DEPTH
     state, outstanding, waits = (f"<{unit}.{x}>" for x in ("fsm_state", "outstanding", "waits"))
-    reserved, inside = f"<{unit}.reserved>", f"<{unit}.buffer.inside>"
+    reserved, inside = f"<{unit}.reserved>", f"<{unit}.buffer.inside_value>"
     requested, dispatched = f"<{unit}.requested>", f"<{unit}.dispatched>"
     count = f"<{unit}.count>"
 
@@ -125,7 +125,7 @@ def _fetch(config: AcceleratorConfig) -> list[str]:
             for slot in range(depth)
         ),
         f"<{unit}.araddr> % {DESCRIPTOR_BYTES} == 0",
-        f"<design.csr.program> % {DESCRIPTOR_BYTES} == 0",
+        f"<design.csr.program_value> % {DESCRIPTOR_BYTES} == 0",
         f"{state} <= {REFUSED}",
         *_no_program(f"{state} == {IDLE} && !{waits} && {outstanding} == 0"),
         where((IDLE, REFUSED), f"{outstanding} == 0 && !{waits}"),
@@ -157,9 +157,9 @@ def _store(config: AcceleratorConfig) -> list[str]:
         f"!{waits} || <{rules}.pending> != {StoreUnit.RESPONSES}",
         f"<{rules}.pending> + {counts}'d0 == {counts}'d0 + <{rules}.complete> + {addressed}",
         f"!{early} || ({waits} && {addressed} == 0)",
-        f"<{line}.inside> == 8'd0 + {addressed} + ({waits} && !{early})",
+        f"<{line}.inside_value> == 8'd0 + {addressed} + ({waits} && !{early})",
         f"<{unit}.position> == <{rules}.position>",
-        f"<{line}.inside> != 0 || <{rules}.position> == 0",
+        f"<{line}.inside_value> != 0 || <{rules}.position> == 0",
         *(
             f"{addressed} <= {place} || {_entry(line, place, depth)} == "
             f"{_chosen(f'{rules}.lengths', place, f'{rules}.oldest', depth)}"
@@ -171,7 +171,7 @@ def _store(config: AcceleratorConfig) -> list[str]:
             for place in range(depth)
         ),
         *_no_program(
-            f"!{waits} && <{unit}.waiting> == 0 && <{line}.inside> == 0 && "
+            f"!{waits} && <{unit}.waiting> == 0 && <{line}.inside_value> == 0 && "
             f"!<{unit}.generator.bursts__valid>"
         ),
     ]

@@ -1,7 +1,7 @@
 """Proof by induction that the emitted accelerator keeps the AXI rules of its ports.
 
 It holds whatever the bus's other side does within its own rules, whatever a program's bytes are,
-whatever the modules do that are taken away (``PORTS``), in whatever cycles ``rst`` comes, and whatever
+whatever the modules do that are taken away (``PORTS``), in whatever cycles reset comes, and whatever
 registers and memories hold before the first cycle. What is proved is the Verilog of
 :func:`hwgen.emit.emit`, translated by Yosys and judged by an SMT solver.
 """
@@ -15,13 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import bitwuzla
-from amaranth.hdl import Shape
-from amaranth.lib.wiring import In
 
 from hwgen import yosys
-from hwgen.emit import TOP_MODULE
-from hwgen.gateware.accelerator import accelerator_signature
-from hwgen.gateware.primitives.unique import MODULE_PREFIX
+from hwgen.module_names import ModuleNames
+from hwgen.ports import top_ports
 from protocol_invariants import PORTS
 from sim.spec.accelerator import AcceleratorConfig
 from testbench.rtl.protocol import rule_instances, rules_text
@@ -66,7 +63,7 @@ def translate(
         ]
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        modules = [MODULE_PREFIX + module for module in proved.cut]
+        modules = [ModuleNames.of(config).own(module) for module in proved.cut]
         widths = _watch(config, verilog, port, directory, modules)
         (directory / "proof.sv").write_text(_proof(config, additions, widths), encoding="utf-8")
         yosys.run(
@@ -107,7 +104,7 @@ def reaches(model: Model, cycles: int) -> bool:
         return bool(solver.check_sat() == bitwuzla.Result.SAT)
 
 
-def combinational_valids(verilog: str) -> str:
+def combinational_valids(verilog: str, top: str) -> str:
     """Return the bus inputs on which a VALID output depends within a cycle, each on a line."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
@@ -116,7 +113,7 @@ def combinational_valids(verilog: str) -> str:
         yosys.run(
             [
                 f"read_verilog {directory / 'top.v'}",
-                f"hierarchy -top {TOP_MODULE}",
+                f"hierarchy -top {top}",
                 *("proc", "flatten", "opt_clean"),
                 f"select -write {selected} o:*valid %ci*:-$dff i:m_axi* i:s_axil* %u %i",
             ]
@@ -177,8 +174,8 @@ def _watch(
     texts = {
         "top.v": verilog,
         "rules.sv": rules_text(),
-        "watched.sv": f"module watched({', '.join(declared)});\n{TOP_MODULE} design ({pins});\n"
-        f"{rule_instances(config)[port]}\nendmodule\n",
+        "watched.sv": f"module watched({', '.join(declared)});\n{ModuleNames.of(config).top} design ({pins});\n"
+        f"{rule_instances(config, '!aresetn')[port]}\nendmodule\n",
     }
     for name, text in texts.items():
         (directory / name).write_text(text, encoding="utf-8")
@@ -204,12 +201,9 @@ def _watch(
 
 def _ports(config: AcceleratorConfig) -> tuple[list[str], list[str]]:
     """Return the top's ports: names, and declarations."""
-    names, declared = ["clk", "rst"], ["input wire clk", "input wire rst"]
-    for name, member in accelerator_signature(config).members.items():
-        side = "input" if member.flow == In else "output"
-        names.append(name)
-        declared.append(f"{side} wire [{Shape.cast(member.shape).width - 1}:0] {name}")
-    return names, declared
+    ports = top_ports(config, trace=True)
+    declared = [f"{port.direction} wire [{port.bits - 1}:0] {port.name}" for port in ports]
+    return [port.name for port in ports], declared
 
 
 def _proof(config: AcceleratorConfig, additions: Sequence[str], widths: dict[str, int]) -> str:
@@ -223,7 +217,7 @@ def _proof(config: AcceleratorConfig, additions: Sequence[str], widths: dict[str
         "reg started;",
         "initial started = 0;",
         "always @(posedge clk) started <= 1;",
-        "always @* if (!started) assume (rst);",
+        "always @* if (!started) assume (!aresetn);",
     ]
     for name in dict.fromkeys(n for text in additions for n in _INNER.findall(text)):
         if name not in plain:

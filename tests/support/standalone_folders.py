@@ -1,6 +1,7 @@
 """Generated folders with a testbench, of small networks on small accelerators."""
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,14 @@ from testbench.cases.layers import fully_connected, mean, padded, random_tensor,
 from testbench.faults.recovery import CONFIGS, small_network
 from testbench.standalone.file_names import StandaloneTestbench
 
-__all__ = ["DESIGNS", "generated_folder", "one_layer", "pooled_network", "run_in_verilator"]
+__all__ = [
+    "DESIGNS",
+    "STORED",
+    "generated_folder",
+    "one_layer",
+    "pooled_network",
+    "run_in_verilator",
+]
 
 UNOPTIMIZED = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
 """For Verilator's make: these runs are short."""
@@ -49,6 +57,9 @@ def one_layer() -> Network:
     return Network(name="one", input=source, layers=(layer,))
 
 
+STORED = "1x2, 2 lanes, 1 KiB of weight store"
+"""Design with a cold and a warm run."""
+
 DESIGNS = {
     "1x2, 2 lanes, 2-byte bus": (CONFIGS[0], small_network()),
     "2x1, 8 units, paced bus": (CONFIGS[1], small_network()),
@@ -57,6 +68,7 @@ DESIGNS = {
         small_accelerator(2, 2, simd_units=8, compute_lanes=2, io_bandwidth_gbps=3.2),
         pooled_network(),
     ),
+    STORED: (replace(CONFIGS[0], weight_store_kb=1), small_network()),
 }
 """Different grids, lanes and buses; between them every kind of layer."""
 
@@ -67,11 +79,13 @@ def generated_folder(
     network: Network,
     batch: int = 1,
     testbench: StandaloneTestbench = StandaloneTestbench.VERILOG,
+    *,
+    single_file: bool = True,
 ) -> Path:
-    """Generate a design with a testbench into a folder, and return it."""
+    """Generate a design with a testbench into a folder, and return it; all modules are in one file."""
     folder.mkdir(exist_ok=True)
     design = Design(network=network, accelerator=config)
-    generate_design(design, folder, batch, testbench=testbench)
+    generate_design(design, batch, testbench=testbench, single_file=single_file).write(folder)
     return folder
 
 

@@ -10,6 +10,7 @@ from sim.arrays.tables import COLUMNS
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 from sim.spec.descriptor import LoadKind, LoadStore, Queue
+from weight_streams import with_beats
 
 Sequence = list[tuple[int, dict[str, int]]]
 """Earliest start and fields of each descriptor."""
@@ -56,25 +57,54 @@ def draw_tile(generator: random.Random, config: AcceleratorConfig, beats: int) -
     }
 
 
+def draw_gather(generator: random.Random, config: AcceleratorConfig, beats: int) -> dict[str, int]:
+    """Draw a tile of packed rows of up to about ``beats`` beats."""
+    length = generator.randint(1, config.vector_bytes)
+    lead = generator.choice([0, generator.randrange(length)])
+    step = generator.choice([generator.randint(1, 2 * length), length, config.bus_bytes])
+    most = max(1, beats * config.bus_bytes // step)
+    columns = generator.choice([1, generator.randint(1, min(60, most))])
+    first = (columns - 1) * step - lead
+    row_bytes = generator.randint(max(1, first + 1), max(1, first + length))
+    rows = generator.choice([1, generator.randint(1, max(1, min(20, most // columns)))])
+    return {
+        "kind": LoadKind.TILE,
+        "gather": 1,
+        "address": generator.randrange(6000),
+        "groups": 1,
+        "rows": rows,
+        "columns": columns,
+        "row_bytes": row_bytes,
+        "lead": lead,
+        "step": step,
+        "length": length,
+        "row_stride": row_bytes + generator.choice([0, generator.randrange(40)]),
+        "local_row": columns,
+    }
+
+
 def draw_weights(generator: random.Random, config: AcceleratorConfig, beats: int) -> dict[str, int]:
     """Draw a weight stream of up to about ``beats`` beats."""
-    lanes = generator.randint(1, config.compute_lanes)
+    own = generator.choice([0, generator.randint(1, config.compute_lanes)])
+    lanes = generator.randint(1, own * config.pes_x or config.compute_lanes)
     most = beats * config.bus_bytes // (lanes * config.row_bytes)
     rows = generator.randint(1, max(1, min(most, config.weight_rows)))
     parameter_rows = generator.randint(0, min(4, rows))
     store, most_row = LoadStore.NONE, config.store_rows - lanes * rows
     if most_row >= 0:
         store = generator.choice([*LoadStore, LoadStore.READ])
-    return {
+    stream = {
         "kind": LoadKind.WEIGHTS,
         "store": store,
         "store_row": generator.randint(0, most_row) if store else 0,
         "address": generator.randrange(6000 // config.bus_bytes) * config.bus_bytes,
         "lanes": lanes,
         "lane_mask": 1,
+        "column_lanes": own,
         "parameter_rows": parameter_rows,
         "weight_rows": rows - parameter_rows,
     }
+    return with_beats(config, stream, generator.randint(1, config.simd_units))
 
 
 def draw_sequence(
@@ -86,12 +116,31 @@ def draw_sequence(
     for _ in range(count):
         arrival += generator.choice([0, 0, 0, generator.randrange(1, 40), 150])
         size = generator.choice([1, generator.randint(1, beats)])
-        draw = draw_weights if queue == Queue.LOAD and generator.random() < 0.4 else draw_tile
+        draw = draw_tile
+        if queue == Queue.LOAD:
+            draw = generator.choice(
+                [draw_weights, draw_weights, draw_gather, draw_gather, draw_tile]
+            )
         fields = draw(generator, config, size)
         if queue == Queue.STORE:
             del fields["kind"]
         sequence.append((arrival, fields))
     return sequence
+
+
+def holds(config: AcceleratorConfig, fields: dict[str, int]) -> list[int]:
+    """Cycles that every beat of a descriptor keeps the next away: the vectors that it completes, at least 1."""
+    bus, counts = config.bus_bytes, []
+    for r in range(fields["rows"] if fields.get("gather") else 0):
+        start = fields["address"] + r * fields["row_stride"]
+        end = start + fields["row_bytes"]
+        for at in range(start // bus * bus, end, bus):
+            lasts = [
+                min(start - fields["lead"] + k * fields["step"] + fields["length"], end) - 1
+                for k in range(fields["columns"])
+            ]
+            counts.append(max(1, sum(at <= last < at + bus for last in lasts)))
+    return counts or [1] * sum(cut(config, fields))
 
 
 def row_of(queue: Queue, fields: dict[str, int]) -> NDArray[np.int64]:
@@ -106,9 +155,15 @@ def cut(config: AcceleratorConfig, fields: dict[str, int]) -> list[int]:
     """Beats of every burst of a descriptor, cut beat by beat; the weight store needs none."""
     if fields.get("store") == LoadStore.READ:
         return []
-    if fields.get("kind") == LoadKind.WEIGHTS:
-        rows = fields["lanes"] * (fields["parameter_rows"] + fields["weight_rows"])
-        segments = [(fields["address"], rows * config.row_bytes // config.bus_bytes)]
+    bus = config.bus_bytes
+    if fields.get("gather"):
+        segments = []
+        for r in range(fields["rows"]):
+            start = fields["address"] + r * fields["row_stride"]
+            first = start // bus * bus
+            segments.append((first, len(range(first, start + fields["row_bytes"], bus))))
+    elif fields.get("kind") == LoadKind.WEIGHTS:
+        segments = [(fields["address"], fields["stream_beats"])]
     else:
         segments = [
             (

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwgen import verilator, yosys
-from hwgen.emit import TOP_MODULE
+from hwgen.file_names import FILE_LIST
 from hwgen.subprocesses import run_program
 
-__all__ = ["SynthesisReport", "lint", "synthesize"]
-
-_WAIVERS = Path(__file__).parent / "lint.vlt"
+__all__ = ["SynthesisReport", "lint", "listed_files", "synthesize"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +34,13 @@ class SynthesisReport:
     warnings: tuple[str, ...]
 
 
-def lint(verilog_path: Path) -> tuple[str, ...]:
-    """Return the warnings of ``verilator --lint-only -Wall``, waivers of ``lint.vlt`` applied."""
+def lint(folder: Path, top: str) -> tuple[str, ...]:
+    """Return the warnings of ``verilator --lint-only -Wall`` on the files that a folder's list names."""
     result = run_program(
         [
             verilator.executable(),
-            *("--lint-only", "-Wall", "--top-module", TOP_MODULE),
-            *(str(_WAIVERS), str(verilog_path)),
+            *("--lint-only", "-Wall", "--top-module", top),
+            *(str(path) for path in listed_files(folder)),
         ],
         environment=verilator.environment(),
     )
@@ -52,7 +50,12 @@ def lint(verilog_path: Path) -> tuple[str, ...]:
     return warnings
 
 
-def synthesize(verilog_path: Path) -> SynthesisReport:
+def listed_files(folder: Path) -> list[Path]:
+    """Return the files of Verilog that a folder's list names."""
+    return [folder / name for name in (folder / FILE_LIST).read_text().split()]
+
+
+def synthesize(folder: Path, top: str) -> SynthesisReport:
     """Run Yosys's ``synth`` up to word-level cells, module by module, with memories kept.
 
     Raises
@@ -64,9 +67,9 @@ def synthesize(verilog_path: Path) -> SynthesisReport:
         statistics = Path(directory) / "statistics.json"
         log = yosys.run(
             [
-                f"read_verilog {verilog_path}",
-                f"hierarchy -check -top {TOP_MODULE}",
-                f"synth -top {TOP_MODULE} -run begin:fine",
+                *(f"read_verilog {path}" for path in listed_files(folder)),
+                f"hierarchy -check -top {top}",
+                f"synth -top {top} -run begin:fine",
                 "check -assert",
                 f"tee -q -o {statistics} stat -json",
             ]

@@ -13,13 +13,15 @@ def edited_module(verilog: str, module: str, old: str, new: str) -> str:
     verilog : str
         The emitted design.
     module : str
-        Name of the module, without its prefix ``cosilico_``.
+        Name of the module, without prefix and fingerprint.
     old : str
         Regular expression that matches exactly once within the module.
     new : str
         Replacement, with ``\1`` for the first group.
     """
-    begin = verilog.index(f"module cosilico_{module}(")
+    head = re.search(rf"^module cosilico_{module}_[0-9a-f]{{8}} \(", verilog, re.MULTILINE)
+    assert head is not None, module
+    begin = head.start()
     end = verilog.index("\nendmodule", begin)
     body, count = re.subn(old, new, verilog[begin:end])
     assert count == 1

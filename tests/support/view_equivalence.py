@@ -98,7 +98,7 @@ def build_views(config: AcceleratorConfig, *, build_root: Path | None = None) ->
             main=main,
             headers={},
             view=View.SIMULATION,
-            loops=SIMULATION_MODULE,
+            grid=SIMULATION_MODULE,
             optimize=False,  # what the cycles take is less than what that would
         )
 

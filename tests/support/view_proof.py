@@ -188,6 +188,11 @@ def _constant(value: str) -> Term:
     return lambda of: value
 
 
+def _taken(write: str) -> Term:
+    """Lanes of the one column that take a row."""
+    return lambda of: f"{of(write)} & {of('row_columns')} & {of('row_lanes')}"
+
+
 def _window(vector: int, byte: int) -> Term:
     """Byte of one of the vectors that the ring gives; the same multiplexers as in the ring."""
 
@@ -243,11 +248,11 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
             ("taken", "pe_0_0.taken__0"),
             ("incoming", "pe_0_0.feed.vector__0"),
             ("vector", f"{_LANE}vector"),
-            ("output_vector", f"{_LANE}output"),
+            ("output_vector", f"{_LANE}output_value"),
             ("tile_write_vector", "distributor.tile_write_data"),
         ):
             terms[f"{name}[{unit}]"] = _part(source, *byte)
-        terms[f"weights[{unit}]"] = _part(f"{_LANE}read_data", *word)
+        terms[f"weights[{unit}]"] = _part(f"{_LANE}register_file.read_data", *word)
         terms[f"saved[{unit}]"] = _part(f"{_LANE}accumulators.read_data", *word)
         terms[f"accumulator[{unit}]"] = _whole(f"{_LANE}simd_{unit}.accumulator")
         terms[f"dot[{unit}]"] = _extended(f"{_LANE}simd_{unit}.dot", 18, 14)
@@ -277,9 +282,11 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         ("factor_1[0]", f"{_UNIT}multiplier_1"),
         ("doubled[0]", f"{_UNIT}h"),
         ("result[0]", f"{_UNIT}result"),
-        ("finished[0]", f"{_UNIT}output"),
+        ("finished[0]", f"{_UNIT}output_value"),
         ("later", f"{_LANE}requantizer.later"),
         ("control_reduce_index", "distributor.reduce_index"),
+        ("control_source", "distributor.source"),
+        ("read_address[0]", "distributor.read_address__0"),
         ("tile_write_valid", "distributor.tile_write_enable__0"),
         ("tile_read_valid", "distributor.tile_read_enable__0"),
         ("tile_bank_valid", "pe_0_0.selecting_0"),
@@ -304,14 +311,11 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         if name.startswith("control_"):
             terms[name] = _whole(f"distributor.pe_{name.replace('control_', 'control__', 1)}")
     reverse: dict[str, Term] = {
-        "distributor.weight_write": lambda of: f"{of('weight_write')} & {of('row_lanes')}",
-        "distributor.parameter_write": lambda of: f"{of('parameter_write')} & {of('row_lanes')}",
+        "distributor.weight_write__0": _taken("weight_write"),
+        "distributor.parameter_write__0": _taken("parameter_write"),
         "distributor.row_write_address": _whole("row_address"),
-        "distributor.weight_write_data": (
+        "distributor.weight_write_data__0": (
             lambda of: f"{{ {', '.join(of(f'row[{unit}]') for unit in (3, 2, 1, 0))} }}"
-        ),
-        "distributor.parameter_write_data": (
-            lambda of: f"{{ {of('row[2]')}[15:0], {of('row[1]')}, {of('row[0]')} }}"
         ),
         "pe_0_0.reading_0": lambda of: f"{of('reading')} | {of('tile_bank_valid')}",
         **{

@@ -9,13 +9,14 @@ import pytest
 from cosilico.accelerators import accelerator_argument, named_space
 from sim.spec.errors import CosilicoError
 from sim.spec.rules import shown
-from sim.spec.spaces import EDGE, TINY
+from sim.spec.spaces import EDGE, NAHAS, TINY
 
 
 def test_a_spaces_name_is_its_default() -> None:
     assert accelerator_argument("edge") == EDGE.default
     assert accelerator_argument("tiny") == TINY.default
-    assert named_space("edge") is named_space("nahas") is EDGE
+    assert named_space("edge") is EDGE
+    assert named_space("nahas") is NAHAS
 
 
 @pytest.mark.parametrize("wrap", [False, True])

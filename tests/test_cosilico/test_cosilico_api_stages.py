@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import cosilico
-from cosilico.run_folder import GENERATED_FILES
 from project_root import ROOT
 from sim import golden
 from sim.spec.spaces import TINY
@@ -34,6 +33,7 @@ def test_generates_what_the_command_generates(design: Path, tmp_path: Path) -> N
 
     files = cosilico.generate(design, out=tmp_path / "api")
     assert main(["generate", str(design), "--out", str(tmp_path / "command")]) == 0
+    assert files.program_manifest is not None
     for path in files.files:
         assert path.read_bytes() == (tmp_path / "command" / path.name).read_bytes()
     document = files.to_json()
@@ -48,6 +48,71 @@ def test_generates_what_the_command_generates(design: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.rtl
+def test_generates_an_accelerator_alone(tmp_path: Path) -> None:
+    from cosilico.cli import main
+
+    out = tmp_path / "verilog"
+    files = cosilico.generate(accelerator="tiny", out=out, prefix="acme_", memories="macro")
+    assert (files.program, files.program_manifest, files.testbench) == (None, None, ())
+    top = f"acme_top_{TINY.default.fingerprint:08x}"
+    assert files.to_json()["manifest"]["top"] == top
+    assert files.to_json()["program"] is None
+    assert files.file_list.read_text().split() == [path.name for path in files.verilog]
+    assert files.verilog[-1].name == f"{top}.v"
+    assert f"{len(files.verilog)} files)" in repr(files)
+    words = ["--prefix", "acme_", "--memories", "macro", "--out", str(tmp_path / "command")]
+    assert main(["generate", "--accelerator", "tiny", *words]) == 0
+    for path in files.files:
+        assert path.read_bytes() == (tmp_path / "command" / path.name).read_bytes()
+    single = cosilico.generate(accelerator="tiny", out=out, single_file=True, force=True)
+    assert [path.name for path in single.verilog] == ["cosilico.v"]
+    assert not files.verilog[0].exists()
+
+
+@pytest.mark.rtl
+def test_generates_a_named_network(tmp_path: Path) -> None:
+    files = cosilico.generate("ds_cnn", "tiny", out=tmp_path / "verilog", trace=True)
+    assert files.program is not None
+    document = files.to_json()
+    assert document["program"]["fingerprint"] == TINY.default.fingerprint
+    assert document["manifest"]["ports"][-1]["name"] == "trace_busy"
+
+
+@pytest.mark.parametrize(
+    ("error", "line", "arguments"),
+    [
+        (TypeError, "generate must be given a network, an accelerator or both", {}),
+        (
+            ValueError,
+            "testbench must be 'none' without a network, not 'verilog'",
+            {"accelerator": "tiny", "testbench": "verilog"},
+        ),
+        (
+            ValueError,
+            "trace must be True with testbench 'cocotb', not False",
+            {"network": "resnet8", "testbench": "cocotb", "trace": False},
+        ),
+        (
+            ValueError,
+            "prefix must be a letter and then letters, digits or _, not '_a'",
+            {"accelerator": "tiny", "prefix": "_a"},
+        ),
+        (
+            ValueError,
+            "memories must be fpga or flip_flop or macro, not 'asic'",
+            {"accelerator": "tiny", "memories": "asic"},
+        ),
+    ],
+)
+def test_wrong_arguments_of_a_generation_are_named(
+    error: type[Exception], line: str, arguments: dict[str, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=f"^{re.escape(line)}$"):
+        cosilico.generate(out=tmp_path / "out", **arguments)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.rtl
 def test_a_testbench_comes_and_goes(design: Path, tmp_path: Path) -> None:
     out = tmp_path / "verilog"
 
@@ -57,10 +122,11 @@ def test_a_testbench_comes_and_goes(design: Path, tmp_path: Path) -> None:
 
     with_bench = cosilico.generate(design, out=out, testbench="cocotb")
     assert kept() == {path.relative_to(out).as_posix() for path in with_bench.files}
-    assert kept() == {*GENERATED_FILES, *COCOTB_FILES}
+    assert kept() > set(COCOTB_FILES)
     (out / "test_mine.py").write_text("")
-    assert cosilico.generate(design, out=out, force=True).testbench == ()
-    assert kept() == {*GENERATED_FILES, "test_mine.py"}
+    without = cosilico.generate(design, out=out, force=True)
+    assert without.testbench == ()
+    assert kept() == {*(path.name for path in without.files), "test_mine.py"}
 
 
 @pytest.mark.parametrize("force", [False, True])

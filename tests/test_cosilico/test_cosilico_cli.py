@@ -55,6 +55,26 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             "design file absent.json cannot be read: No such file or directory",
         ),
         (
+            ["generate", "--out", "o"],
+            "generate must be given a network, an --accelerator or both",
+        ),
+        (
+            ["generate", "resnet8", "--out", "o"],
+            "network 'resnet8' must be given an accelerator",
+        ),
+        (
+            ["generate", "--accelerator", "tiny", "--out", "o", "--testbench", "verilog"],
+            "--testbench must be none without a network, not verilog",
+        ),
+        (
+            ["generate", "resnet8", "--out", "o", "--testbench", "cocotb", "--no-trace"],
+            "--no-trace must be left out with --testbench cocotb",
+        ),
+        (
+            ["generate", "--accelerator", "tiny", "--out", "o", "--prefix", "9_"],
+            "--prefix must be a letter and then letters, digits or _, not '9_'",
+        ),
+        (
             ["run", "absent.toml", "--out", "o"],
             "experiment absent.toml cannot be read: No such file or directory",
         ),

@@ -23,6 +23,7 @@ from cosilico.comparison_experiment_summary import (
     CoSearchRun,
     results_table,
 )
+from dask_cluster import dask_cluster
 from killed_workers import kill_first_worker
 from search.checkpoint import CheckpointStore
 from search.experiment import load_experiment
@@ -48,6 +49,8 @@ stride = 2
 widths = [16, 24]
 blocks = 2
 stride = 2
+[hardware.values]
+weight_store_kb = [0]
 [search]
 strategy = "evolution"
 population = 5
@@ -67,7 +70,11 @@ def path(tmp_path: Path) -> Path:
 
 
 def here(
-    searches: dict[str, tuple[Any, ...]], run: Callable[..., Any], journal: Any, *others: Any
+    searches: dict[str, tuple[Any, ...]],
+    run: Callable[..., Any],
+    journal: Any,
+    *others: Any,
+    **options: Any,
 ) -> None:
     """Run all searches in this process, in the place of a pool."""
     for key, arguments in searches.items():
@@ -117,6 +124,18 @@ def test_a_comparison_goes_on_from_the_checkpoint_of_the_search_in_flight(
     ]
     with pytest.raises(CosilicoError, match="settings"):
         compare_co_searches(path, out, replace(settings, budget=13), resume=True)
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_what_a_process_gives(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with dask_cluster(tmp_path) as cluster:
+        cluster.worker()
+        compare_co_searches(path, tmp_path / "cluster", SETTINGS, scheduler=cluster.address)
+    monkeypatch.setattr(comparison_experiment, "run_all", here)
+    compare_co_searches(path, tmp_path / "here", SETTINGS)
+    assert documents(tmp_path / "cluster") == documents(tmp_path / "here")
 
 
 @pytest.mark.slow

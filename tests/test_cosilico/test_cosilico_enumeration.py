@@ -194,7 +194,8 @@ def test_prints_the_optimum_under_the_budget(
     assert row is not None
     printed = capsys.readouterr().out
     assert f"fastest within {budget:.3f} mm²: {table.configs[row].pes_x}x" in printed
-    assert f"  {table.cycles[row]:,} cycles, " in printed
+    assert table.store_bytes[row] > 0
+    assert f"  {table.cycles[row]:,} cycles ({table.cold_cycles[row]:,} cold), " in printed
     default = area(TINY.default).total
     written("space.csv")
     assert f"fastest within {default:.3f} mm²" in capsys.readouterr().out

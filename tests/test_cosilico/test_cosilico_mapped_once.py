@@ -21,7 +21,7 @@ from sim.plan import map_network, network_tables
 from sim.realizability import attempt, check, map_realizable, require
 from sim.spec.design import Design, load
 from sim.spec.errors import NotRealizableError
-from sim.spec.spaces import EDGE, TINY
+from sim.spec.spaces import NAHAS, TINY
 from sim.spec.views import View
 from testbench.cases.imported import draw_imported_group
 from testbench.cases.random_networks import Case, draw_cases, draw_group
@@ -87,12 +87,12 @@ def test_a_configuration_alone_is_not_mapped(kernel: Counter) -> None:
 def test_a_network_with_two_forms_is_mapped_once_for_each_that_is_tried(kernel: Counter) -> None:
     network = named_network("mobilenet_v1_025")
     assert len(network_tables(network)) == 2
-    map_network(EDGE.default, network)
+    map_network(NAHAS.default, network)
     tried = kernel.taken()
     assert tried <= 2
-    map_realizable(EDGE.default, network)
+    map_realizable(NAHAS.default, network)
     assert kernel.taken() == tried
-    predict(EDGE.default, network)
+    predict(NAHAS.default, network)
     assert kernel.taken() == tried
 
 

@@ -15,7 +15,7 @@ from cosilico.cli import main
 from cosilico.floorplan import floorplan
 from cosilico.images import save_arrays
 from cosilico.report import write_report
-from cosilico.summary import agreement_lines, print_summary
+from cosilico.summary import agreement_lines, print_summary, summary_rows
 from sim.cost.area import area
 from sim.spec.errors import DesignFileError
 from sim.spec.spaces import TINY
@@ -276,6 +276,16 @@ def test_floorplan_areas_are_the_models(run: Path) -> None:
     assert 0.8 < ratio < 1
     lanes = parts.register_files + parts.window_rings
     assert drawn["register_files"] / lanes == pytest.approx(ratio, rel=1e-2)
+
+
+def test_summary_says_what_a_cold_run_takes_where_there_is_one(results: dict[str, Any]) -> None:
+    assert not any("cold" in name for name, *_ in summary_rows(results))
+    default, searched = results["rtl_default"], results["rtl"]
+    for own, cycles in ((default, default["measured_cycles"]), (searched, 99_999)):
+        own |= {"cold_cycles": cycles, "predicted_cold_cycles": cycles}
+    cold = {name: values for name, *values in summary_rows(results) if "cold" in name}
+    shown = [f"{default['measured_cycles']:,}", "99,999"]
+    assert cold == {"measured cycles, cold": shown, "predicted cycles, cold": shown}
 
 
 def test_summary_counts_the_layers_that_agree(

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bordered_networks import bordered_networks
 from chain_cases import draw_chains
 from emulator import Emulator
 from hwgen.program import compile_design
 from sim import golden
-from sim.arrays.plan_columns import LayerPlan, TensorPlan
+from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.tables import COLUMNS, LayerColumn
+from sim.networks.named import named_network
 from sim.plan import Mapped, map_network
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import DESCRIPTOR_BYTES, ExecuteOp, Queue
@@ -39,7 +41,7 @@ def edge_cases() -> list[Case]:
 
 @cache
 def stress() -> list[Case]:
-    return draw_stress(150, 12)
+    return draw_stress(190, 16)
 
 
 @cache
@@ -70,7 +72,7 @@ def assert_equals_reference(
 FAMILIES = {
     "tiny": (tiny_cases, 45),
     "edge": (edge_cases, 30),
-    "stress": (stress, 150),
+    "stress": (stress, 190),
     "chain": (chains, 25),
 }
 """Cases, which are drawn when a test first asks for them, and how many."""
@@ -128,6 +130,11 @@ def plan(mapped: Mapped, column: LayerPlan) -> NDArray[np.int64]:
     return mapped.layer_plan[:, column]
 
 
+def fewest(case: Case, mapped: Mapped) -> NDArray[np.int64]:
+    """Lanes of a PE that work on a pixel, by EXECUTE."""
+    return np.int64(case.config.compute_lanes) // executes(mapped, "pixels")
+
+
 def is_pool(mapped: Mapped, *, reads: bool) -> NDArray[np.bool_]:
     """Whether a layer pools windows; with ``reads``, of a resident tensor with halos."""
     shared = np.equal(mapped.layers[:, LayerColumn.SHARED], 1)
@@ -147,7 +154,7 @@ def executes(mapped: Mapped, name: str) -> NDArray[np.int64]:
 
 
 MAPPINGS: dict[str, Callable[[Case, Mapped], bool]] = {
-    "input unfolded": lambda case, m: m.network is not case.network,
+    "windows in vectors": lambda case, m: m.network is not case.network,
     "narrow pixels": lambda case, m: bool(
         (m.tensor_plan[:, TensorPlan.PIXEL_BYTES] < case.config.simd_units).any()
     ),
@@ -227,6 +234,36 @@ MAPPINGS: dict[str, Callable[[Case, Mapped], bool]] = {
             & (plan(m, LayerPlan.IMAGES) > case.config.accumulator_rows)
         ).any()
     ),
+    "PE columns split channel groups": lambda case, m: bool((plan(m, LayerPlan.SPREAD) > 1).any()),
+    "the last PE column has fewer groups": lambda case, m: bool(
+        ((executes(m, "spread") == 1) & (executes(m, "lanes") % fewest(case, m) > 0)).any()
+    ),
+    "depthwise over PE columns": lambda case, m: bool(
+        (layers_of(m, ExecuteOp.DEPTHWISE) & (plan(m, LayerPlan.SPREAD) > 1)).any()
+    ),
+    "POOL of rows only": lambda case, m: bool(
+        (layers_of(m, ExecuteOp.POOL) & (plan(m, LayerPlan.SPREAD) > 0)).any()
+    ),
+    "splits over PE columns": lambda case, m: bool(
+        ((plan(m, LayerPlan.SPREAD) > 1) & (plan(m, LayerPlan.SPLITS) > 1)).any()
+    ),
+    "tiles to strips": lambda case, m: bool(
+        ((plan(m, LayerPlan.SOURCES) > 1) & (plan(m, LayerPlan.IN_STRIPS) == 0)).any()
+    ),
+    "strips to strips by pixels": lambda case, m: bool(
+        (
+            (plan(m, LayerPlan.SOURCES) > 1)
+            & (plan(m, LayerPlan.SPREAD) == 0)
+            & (plan(m, LayerPlan.IN_STRIPS) == 1)
+        ).any()
+    ),
+    "strips to tiles": lambda case, m: bool(
+        ((plan(m, LayerPlan.SOURCES) == 0) & (plan(m, LayerPlan.IN_STRIPS) == 1)).any()
+    ),
+    "strips with halos": lambda case, m: bool((halos(m) & (plan(m, LayerPlan.SOURCES) > 1)).any()),
+    "loaded strips": lambda case, m: bool(
+        ((plan(m, LayerPlan.LOADED) == 1) & (plan(m, LayerPlan.IN_STRIPS) == 1)).any()
+    ),
     "passes": lambda case, m: case.passes > 1,
     "spills": lambda case, m: case.spills,
 }
@@ -237,6 +274,18 @@ def test_the_stress_cases_meet_every_kind_of_mapping() -> None:
     pairs = [(case, map_network(case.config, case.network, case.batch)) for case in stress()]
     for name, holds in MAPPINGS.items():
         assert sum(holds(*pair) for pair in pairs) >= 2, name
+
+
+@pytest.mark.parametrize("seed", [4, 7])
+def test_sources_may_fill_a_part_of_the_banks_each(seed: int) -> None:
+    """PE columns split channel groups, and lanes split pixels."""
+
+    def holds(case: Case) -> bool:
+        own = map_network(case.config, case.network, case.batch).layer_plan
+        return bool(((own[:, LayerPlan.SPREAD] > 1) & (own[:, LayerPlan.PIXELS] > 1)).any())
+
+    case = next(filter(holds, draw_stress(120, seed)))
+    assert_equals_reference(case.config, case.network, case.image_seed, batch=case.batch)
 
 
 def pooled(kernel: tuple[int, int], padding: Padding, seed: int) -> Network:
@@ -264,6 +313,29 @@ def test_a_pooled_pixel_serves_the_windows_of_every_pe(pes: int, padding: Paddin
     config = dataclasses.replace(TINY.default, pes_x=pes, pes_y=pes)
     for seed in range(4):
         assert_equals_reference(config, pooled((3, 3), padding, seed), seed)
+
+
+def test_rows_that_are_computed_apart_equal_the_reference() -> None:
+    apart = 0
+    for index, (config, network) in enumerate(bordered_networks(30, 3)):
+        mapped = map_network(config, network)
+        if mapped.failure is Failure.NONE and mapped.layer_plan[0, LayerPlan.BORDER_TOP]:
+            apart += 1
+            assert_equals_reference(config, network, index, batch=1 + index % 2)
+    assert apart > 5
+
+
+def test_rows_of_sums_that_are_computed_apart_equal_the_reference() -> None:
+    """Both operands of ADD begin where the block of rows does."""
+    network = named_network("resnet8", 0)
+    config = dataclasses.replace(
+        TINY.default, pes_x=4, pes_y=2, compute_lanes=2, simd_units=16, local_memory_kb=64,
+        weight_store_kb=64,
+    )  # fmt: skip
+    mapped = map_network(config, network)
+    sums = layers_of(mapped, ExecuteOp.ADD)
+    assert (sums & (mapped.layer_plan[:, LayerPlan.BORDER_TOP] > 0)).any()
+    assert_equals_reference(config, network)
 
 
 def test_a_program_of_another_configuration_is_refused() -> None:

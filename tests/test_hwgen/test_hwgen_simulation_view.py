@@ -6,6 +6,7 @@ import pytest
 
 from accelerators import small_accelerator
 from hwgen.emit import emit, emit_grid
+from hwgen.module_names import ModuleNames
 from hwgen.simulation_view import GRID_MODULE, grid_view
 from sim.spec.views import View
 from view_proof import prove_views, questions
@@ -32,9 +33,10 @@ def test_stands_in_for_the_grid_and_all_below_it() -> None:
     text = emit(CONFIG, View.SIMULATION)
     modules = re.findall(r"^module (\w+)", text, re.MULTILINE)
     assert len(modules) == len(set(modules))
-    assert {"cosilico_top", "cosilico_execute", GRID_MODULE, "cosilico_ram"} <= set(modules)
-    assert not {"cosilico_pe", "cosilico_lane", "cosilico_simd_unit"} & set(modules)
-    assert grid_view(CONFIG).strip() in text
+    names = ModuleNames.of(CONFIG)
+    assert {names.top, names.own("execute"), names.grid, "cosilico_ram_fpga"} <= set(modules)
+    assert not {names.own(name) for name in ("pe", "lane", "simd_unit")} & set(modules)
+    assert grid_view(CONFIG, names.grid).strip() in text
     assert emit(CONFIG, View.SIMULATION) == text
 
 

@@ -14,7 +14,10 @@ CYCLES = 5000
 
 
 def config(pes_y: int, pes_x: int, lanes: int, simd: int) -> AcceleratorConfig:
-    """Return a grid with 16 vectors per bank or more, and 16 rows per register file or more."""
+    """Return a grid with 16 vectors per bank or more, and 16 rows per register file or more.
+
+    Those of two rows have a weight store, so that each column of PEs takes rows of its own.
+    """
     return small_accelerator(
         pes_y,
         pes_x,
@@ -24,6 +27,7 @@ def config(pes_y: int, pes_x: int, lanes: int, simd: int) -> AcceleratorConfig:
         register_file_kb=max(1, 128 * simd // 1024),
         io_bandwidth_gbps=1.0,
         clock_mhz=100,
+        weight_store_kb=1 if pes_y == 2 else 0,
     )
 
 

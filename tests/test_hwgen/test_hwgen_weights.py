@@ -26,7 +26,7 @@ from testbench.cases.random_networks import Case, draw_cases
 
 @cache
 def cases() -> list[Case]:
-    return draw_cases(30, TINY, 41) + draw_cases(15, EDGE, 41, max_macs=8192) + draw_stress(60, 41)
+    return draw_cases(30, TINY, 41) + draw_cases(15, EDGE, 41, max_macs=8192) + draw_stress(90, 41)
 
 
 def schedule_of(case: Case) -> Mapped:
@@ -40,21 +40,37 @@ def stream_of(case: Case, mapped: Mapped, index: int) -> bytes:
 
 
 def record(bias: int, multiplier: int, shift: int) -> bytes:
-    """Parameter record of a channel, 16 bytes."""
+    """Parameter record of a channel, 10 bytes."""
     word = bias & 0xFFFFFFFF | multiplier << 32 | max(shift, 0) << 64 | max(-shift, 0) << 72
-    return word.to_bytes(16, "little")
+    return word.to_bytes(10, "little")
 
 
-def group_parameters(layer: Layer, source: TensorSpec, group: int, simd: int) -> bytes:
-    rows = b""
-    for k in range(group * simd, (group + 1) * simd):
-        if k >= layer.output.channels:
-            rows += bytes(16)
-            continue
-        own = layer.weights[..., k] if layer.kind is LayerKind.DEPTHWISE else layer.weights[k]
-        bias = int(layer.bias[k]) - source.zero_point * int(own.astype(int).sum())
-        rows += record(bias, int(layer.multiplier[k]), int(layer.shift[k]))
+def in_beats(row: bytes, config: AcceleratorConfig) -> bytes:
+    """Fill a row up to whole bus beats."""
+    return row + bytes(-len(row) % config.bus_bytes)
+
+
+def group_parameters(
+    layer: Layer, source: TensorSpec, group: int, config: AcceleratorConfig
+) -> list[bytes]:
+    """Four rows of records; a row without a channel is a beat of zeros."""
+    simd, whole = config.simd_units, 10 * (config.simd_units // 4)
+    rows = []
+    for first in range(group * simd, (group + 1) * simd, simd // 4):
+        row = b""
+        for k in range(first, min(first + simd // 4, layer.output.channels)):
+            own = layer.weights[..., k] if layer.kind is LayerKind.DEPTHWISE else layer.weights[k]
+            bias = int(layer.bias[k]) - source.zero_point * int(own.astype(int).sum())
+            row += record(bias, int(layer.multiplier[k]), int(layer.shift[k]))
+        rows.append(in_beats(row.ljust(whole if row else 1, b"\0"), config))
     return rows
+
+
+def of_channels(rows: bytes, layer: Layer, group: int, config: AcceleratorConfig) -> list[bytes]:
+    """Weight rows of a group without the channels that it does not have, in whole beats."""
+    own = min(config.simd_units, layer.output.channels - group * config.simd_units)
+    cut = [rows[at : at + 4 * own] for at in range(0, len(rows), config.row_bytes)]
+    return [in_beats(row, config) for row in cut]
 
 
 def conv_rows(
@@ -110,19 +126,30 @@ def expected_stream(case: Case, mapped: Mapped, index: int) -> bytes:
     config, layer, plan = case.config, mapped.network.layers[index], mapped.layer_plan[index]
     simd = config.simd_units
     source = mapped.network.tensors[layer.inputs[0]]
-    per_round = config.compute_lanes // int(plan[LayerPlan.PIXELS])
+    lanes, spread = config.compute_lanes // int(plan[LayerPlan.PIXELS]), int(plan[LayerPlan.SPREAD])
+    per_round = lanes * max(1, spread)
     groups = range(-(-layer.output.channels // simd))
     stream = b""
     for first in groups[::per_round]:
         for split in range(int(plan[LayerPlan.SPLITS])):
+            blocks = []
             for group in groups[first : first + per_round]:
+                block: list[bytes] = []
                 if split == plan[LayerPlan.SPLITS] - 1:
-                    stream += group_parameters(layer, source, group, simd)
+                    block += group_parameters(layer, source, group, config)
                 if layer.kind is LayerKind.DEPTHWISE:
-                    stream += depthwise_rows(layer, group, simd)
-                    continue
-                rows, columns, steps = split_ranges(layer, plan, split)
-                stream += conv_rows(layer, group, simd, (rows, columns), steps)
+                    own = depthwise_rows(layer, group, simd)
+                else:
+                    rows, columns, steps = split_ranges(layer, plan, split)
+                    own = conv_rows(layer, group, simd, (rows, columns), steps)
+                block += of_channels(own, layer, group, config)
+                blocks.append(block)
+            turns = [[block] for block in blocks]
+            if spread:
+                turns = [blocks[lane::lanes] for lane in range(lanes)]
+            for column_blocks in turns:
+                for at in range(max(map(len, column_blocks), default=0)):
+                    stream += b"".join(b[at] for b in column_blocks)
     return stream
 
 
@@ -141,8 +168,9 @@ def test_streams_hold_rounds_splits_and_groups_in_the_order_of_the_loads() -> No
             seen["splits"] += plan[LayerPlan.SPLITS] > 1
             seen["pixels"] += plan[LayerPlan.PIXELS] > 1
             seen["rounds"] += plan[LayerPlan.ROUNDS] > 1
+            seen["spread"] += plan[LayerPlan.SPREAD] > 1
     assert all(seen[kind] > 3 for kind in ("conv", "depthwise", "fully_connected"))
-    assert all(seen[trait] > 10 for trait in ("splits", "pixels", "rounds"))
+    assert all(seen[trait] > 10 for trait in ("splits", "pixels", "rounds", "spread"))
 
 
 @pytest.mark.parametrize("config", [TINY.default, EDGE.default])
@@ -157,8 +185,16 @@ def test_add_scales_its_operands_and_their_sum(config: AcceleratorConfig) -> Non
         made = np.zeros(1, RECORD)
         made["bias"], made["multiplier"] = bias, layer.multiplier[row]
         made["left"], made["right"] = left + max(shift, 0), max(-shift, 0)
-        expected += made.tobytes() * (config.simd_units // 4)
+        expected += in_beats(made.tobytes() * (config.simd_units // 4), config)
     assert stream == expected
+
+
+def shared_records(stream: bytes, config: AcceleratorConfig) -> tuple[NDArray[np.void], bytes]:
+    """Records of a block for all lanes, and the bytes behind its four parameter rows."""
+    size = 10 * (config.simd_units // 4)
+    step = len(in_beats(bytes(size), config))
+    rows = b"".join(stream[at : at + size] for at in range(0, 4 * step, step))
+    return np.frombuffer(rows, RECORD), stream[4 * step :]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 7), (3, 5), (40, 40)])
@@ -170,14 +206,14 @@ def test_pool_weighs_its_first_element_by_one_and_divides(size: tuple[int, int])
         pool("pool", source), [source], config, np.zeros(0, np.int64), np.zeros(0, np.int64)
     )
     simd = config.simd_units
-    records = np.frombuffer(stream[: 16 * simd], RECORD)
+    records, rows = shared_records(stream, config)
     assert len(set(records.tolist())) == 1
     count = size[0] * size[1]
     real = int(records["multiplier"][0]) * 2.0 ** (
         int(records["left"][0]) - int(records["right"][0]) - 31
     )
     assert real == pytest.approx(1 / count, rel=1e-6)
-    assert stream[16 * simd :] == bytes([1, 0, 0, 0]) * simd
+    assert rows == bytes([1, 0, 0, 0]) * simd
 
 
 EMPTY = np.zeros(0, np.int64)
@@ -189,9 +225,9 @@ def pool_stream(
     """Weight stream of a pool: (bias, multiplier, left, right) by channel, rows [row, unit, element]."""
     simd = config.simd_units
     stream = layer_stream(layer, [source], config, EMPTY, EMPTY)
-    records = np.frombuffer(stream[: 16 * simd], RECORD)
+    records, rows = shared_records(stream, config)
     (values,) = set(records.tolist())
-    return values, np.frombuffer(stream[16 * simd :], np.int8).reshape(-1, simd, 4)
+    return values, np.frombuffer(rows, np.int8).reshape(-1, simd, 4)
 
 
 @pytest.mark.parametrize("kind", WINDOW_POOLS)
@@ -246,14 +282,11 @@ def test_loads_tile_their_layers_stream_without_gap_or_overlap() -> None:
             assert start % 128 == 0
             end = start + len(stream)
             assert program.image[start:end] == stream
-            parts = {
-                (v["address"], v["lanes"] * (v["parameter_rows"] + v["weight_rows"]))
-                for v in loads(mapped, index)
-            }
+            parts = {(v["address"], v["stream_beats"]) for v in loads(mapped, index)}
             at = start
-            for address, rows in sorted(parts):
+            for address, beats in sorted(parts):
                 assert address == at
-                at += rows * case.config.row_bytes
+                at += beats * case.config.bus_bytes
             assert at == end
 
 

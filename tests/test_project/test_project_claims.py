@@ -3,6 +3,7 @@
 import json
 import re
 import runpy
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from sim.networks.named import NAMED_NETWORKS, named_network
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.memories import DETERMINISTIC, DRAM
 from sim.spec.network import LAYERS_LIMIT, LayerKind, Network
-from sim.spec.spaces import EDGE, HARDWARE_SPACES, TINY
+from sim.spec.spaces import NAHAS, SPACE_NAMES, TINY
 
 BENCHMARKS = ROOT / "benchmarks"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
@@ -96,7 +97,7 @@ def known_figures() -> dict[str, set[str]]:
     from testbench.validation.campaign import SYNTHESIS_MACS
 
     regret = runpy.run_path(str(BENCHMARKS / "regret.py"))
-    small = [config for config in EDGE if config.macs == 4096]
+    small = [config for config in NAHAS if config.macs == 4096]
     return {
         "README.md": {
             f"{_NETLIST_MACS:,}",
@@ -124,7 +125,7 @@ def known_figures() -> dict[str, set[str]]:
         },
         "docs/efficientnet_lite0.md": {f"{4096:,}", f"{len(small):,}", f"{affordable(small):,}"},
         "examples/README.md": {f"{4096:,}"},
-        "docs/experiments.md": {f"{len(space):,}" for space in HARDWARE_SPACES.values()},
+        "docs/experiments.md": {f"{len(space):,}" for space in SPACE_NAMES.values()},
         # The digits are counted; the others' sizes are those of the data's publications.
         "docs/experiment_fields.md": {
             *(f"{len(load_digits().data):,}", f"{60_000:,}", f"{50_000:,}", f"{10_000:,}"),
@@ -133,17 +134,44 @@ def known_figures() -> dict[str, set[str]]:
             figure for name in NAMED_NETWORKS for figure in sizes(named_network(name))
         },
         "docs/search.md": {
-            *(f"{len(space):,}" for space in HARDWARE_SPACES.values()),
+            *(f"{len(space):,}" for space in SPACE_NAMES.values()),
+            f"{len(TINY) // len(TINY.values['weight_store_kb']):,}",
             *(f"{TABLE_POINTS:,}", f"{regret['WITHIN']:.0%}".replace("%", " %")),
+            *fashion_figures(),
         },
         "docs/security.md": {"10 s"},  # tests/test_project_security.py
+    }
+
+
+def fashion_figures() -> set[str]:
+    """Figures of Fashion-MNIST on the page on searches, outside of its table."""
+    script, measured = runpy.run_path(str(BENCHMARKS / "fashion.py")), results("fashion")
+    task = tomllib.loads(script["_BASE"].partition("[network]")[0])["task"]
+    alone = [row for key, row in measured["runs"].items() if key.startswith("hardware:0")]
+    small = [row["cycles"] for key, row in measured["runs"].items() if key[0] in "jn"]
+    images = [row["trained_images"] for row in measured["spent"].values()]
+    assert measured["rtl"]["mismatched_cycles"] == measured["rtl"]["mismatched_activations"] == 0
+    counts = (
+        *(
+            task["train_limit"],
+            task["test_limit"],
+            measured["rtl"]["images"],
+            min(small),
+            max(small),
+        ),
+        *(measured["reference"]["cycles"], min(row["cycles"] for row in alone)),
+        measured["rtl"]["measured_cycles"],
+    )
+    return {
+        *(f"{count:,}" for count in counts),
+        f"{max(images) / min(images) - 1:.0%}".replace("%", " %"),
     }
 
 
 def affordable(configs: list[AcceleratorConfig]) -> int:
     from sim.cost.area import area
 
-    budget = area(EDGE.default).total
+    budget = area(NAHAS.default).total
     return sum(area(config).total <= budget for config in configs)
 
 
@@ -178,15 +206,15 @@ def sizes(network: Network) -> set[str]:
 
 DRAM_ROWS = [
     (network, accelerator)
-    for accelerator in ("edge", "2x2")
+    for accelerator in ("nahas", "2x2")
     for network in ("mobilenet_v2", "efficientnet_lite0")
 ]
 
 
 def predicted_cycles(network: str, accelerator: str) -> tuple[int, int]:
     """Predicted cycles on the DRAM and on the memory of tier T1."""
-    config = EDGE.default
-    if accelerator != "edge":
+    config = NAHAS.default
+    if accelerator != "nahas":
         config = AcceleratorConfig(
             pes_x=2,
             pes_y=2,
@@ -222,7 +250,7 @@ def test_every_figure_outside_of_blocks_is_computed_again() -> None:
 def test_dram_page_has_the_networks_on_the_dram() -> None:
     text = page_text("docs/dram.md")
     for network, accelerator in DRAM_ROWS:
-        label = "`edge` default" if accelerator == "edge" else "2x2 PEs, 10 GB/s"
+        label = "`nahas` default" if accelerator == "nahas" else "2x2 PEs, 10 GB/s"
         on_dram, on_t1 = predicted_cycles(network, accelerator)
         assert f"| {network} | {label} | {on_dram:,} | {on_t1:,} |\n" in text
 
@@ -246,7 +274,7 @@ def test_networks_page_has_the_size_of_each(name: str) -> None:
 
 def test_search_page_has_the_spaces() -> None:
     text = page_text("docs/search.md")
-    for name, space in HARDWARE_SPACES.items():
+    for name, space in SPACE_NAMES.items():
         (row,) = [line for line in text.splitlines() if line.startswith(f"| `{name}` |")]
         assert row.endswith(f"| {len(space):,} | {space.clock_mhz} MHz |")
 
@@ -254,7 +282,7 @@ def test_search_page_has_the_spaces() -> None:
 def test_the_fastest_accelerators_have_the_largest_bandwidth() -> None:
     """README, search and networks say so; EDP's may be narrower."""
     for figures in results("gains").values():
-        space = HARDWARE_SPACES[figures["space"]]
+        space = SPACE_NAMES[figures["space"]]
         widest = max(space.values["io_bandwidth_gbps"])
         assert figures["latency"]["optimum"]["accelerator"]["io_bandwidth_gbps"] == widest
         pinned = figures["latency"]["pinned_optimum"]["accelerator"]

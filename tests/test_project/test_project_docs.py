@@ -10,6 +10,7 @@ import pytest
 
 import cosilico
 from cosilico.accelerator_page import ACCELERATOR_PAGE, accelerator_page, field_texts
+from cosilico.ports_page import PORTS_PAGE, ports_page
 from project_root import ROOT
 from sim.spec.accelerator import AcceleratorConfig
 
@@ -45,3 +46,7 @@ def test_every_field_of_an_accelerator_is_documented() -> None:
 
 def test_the_accelerators_page_is_current() -> None:
     assert (ROOT / ACCELERATOR_PAGE).read_text() == accelerator_page(), "run make supported"
+
+
+def test_the_page_of_ports_is_that_of_the_code() -> None:
+    assert (ROOT / PORTS_PAGE).read_text() == ports_page(), "run make supported"

@@ -190,9 +190,9 @@ def test_a_table_answers_as_the_model(network: Network, costs: TabulatedCosts) -
 
 
 def test_a_table_of_something_else_is_refused(network: Network, costs: TabulatedCosts) -> None:
-    with pytest.raises(ValueError, match=r"^table must have 19200 rows, not 648$"):
+    with pytest.raises(ValueError, match=r"^table must have 115200 rows, not 648$"):
         TabulatedCosts(TINY, network, costs.table)
     with pytest.raises(ValueError, match=r"^network must be 'autoencoder', not 'resnet8'$"):
         costs([SMALL.default], named_network("resnet8"))
-    with pytest.raises(DesignFileError, match=r"^area of a cost table must have 19200 numbers$"):
+    with pytest.raises(DesignFileError, match=r"^area of a cost table must have 115200 numbers$"):
         table_of(TINY, arrays_of(costs.table))

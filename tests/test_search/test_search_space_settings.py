@@ -1,6 +1,7 @@
 """Hardware spaces from files: what changes, what is refused, and what their budget is."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from cosilico.accelerators import named_space
 from search.space_settings import HardwareSpaceSettings, load_space_file
 from sim.cost.area import area, area_budget
 from sim.spec.errors import CosilicoError, DesignFileError
-from sim.spec.spaces import EDGE, HARDWARE_SPACES, TINY, HardwareSpace
+from sim.spec.spaces import EDGE, NAHAS, SPACE_NAMES, TINY, HardwareSpace
 
 OWN = """
 [hardware]
@@ -38,7 +39,7 @@ def test_a_file_changes_what_it_gives(tmp_path: Path) -> None:
         "pes_x": (2, 4), "io_bandwidth_gbps": (5.0, 20.0)
     }  # fmt: skip
     assert space.default.to_json() == EDGE.default.to_json() | {"pes_x": 2, "clock_mhz": 400}
-    assert len(space) == len(EDGE) * 2 * 2 // 25
+    assert len(space) == len(EDGE) * 2 * 2 // 25 == 48_000
     assert all(config.clock_mhz == 400 for config in (space.at(0), space.at(len(space) - 1)))
     assert space.to_json()["area_budget"] == 12.5
     assert area_budget(space) == 12.5
@@ -55,10 +56,20 @@ def test_a_fixed_accelerator_is_the_only_point_with_its_budget(tmp_path: Path) -
     assert area_budget(fixed) == area_budget(TINY)
 
 
-@pytest.mark.parametrize("name", HARDWARE_SPACES)
+def test_nahas_with_a_weight_store_is_another_space(tmp_path: Path) -> None:
+    text = '[hardware]\nspace = "nahas"\n[hardware.values]\nweight_store_kb = [0, 2048]\n'
+    space = load_space_file(own(tmp_path, text))
+    assert len(space) == 2 * len(NAHAS)
+    assert (space.default, space.at(1)) == (
+        NAHAS.default,
+        replace(NAHAS.at(0), weight_store_kb=2048),
+    )
+
+
+@pytest.mark.parametrize("name", SPACE_NAMES)
 def test_a_section_without_changes_is_the_space_itself(name: str) -> None:
     space = HardwareSpaceSettings(space=name).hardware_space()
-    assert space is HARDWARE_SPACES[name]
+    assert space is SPACE_NAMES[name]
     assert area_budget(space) == area(space.default).total
     assert "area_budget" not in space.to_json()
 

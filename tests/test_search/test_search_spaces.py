@@ -1,6 +1,8 @@
 """Hardware and network spaces: sizes, indices, and what architectures unroll to."""
 
+import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +11,11 @@ from search.architecture import SKIP, Architecture
 from search.networks.plans import DIGITS_SPACE
 from search.tasks.digits import INPUT_SCALE, digits
 from search.tasks.digits_settings import DigitsSettings
+from sim.arrays.plan_columns import LayerPlan
+from sim.networks.named import named_network
+from sim.realizability import map_realizable
 from sim.spec.network import LayerKind
-from sim.spec.spaces import EDGE, HARDWARE_SPACES, TINY, HardwareSpace
+from sim.spec.spaces import EDGE, HARDWARE_SPACES, NAHAS, SPACE_NAMES, TINY, HardwareSpace
 
 SMALLEST = Architecture(
     widths=(16, 32, 48), kernels=(3, 3, 3, 3, 3), expansions=(0, 1, 0, 1, 0), head=0
@@ -18,26 +23,49 @@ SMALLEST = Architecture(
 
 
 def test_spaces_have_the_sizes_of_the_design() -> None:
-    assert len(TINY) == 19_200
-    assert len(EDGE) == 50_000
+    assert len(TINY) == 4 * 4 * 4 * 3 * 5 * 5 * 4 * 6 == 115_200
+    assert len(EDGE) == 5 * 5 * 4 * 4 * 6 * 5 * 5 * 5 == 300_000
+    assert len(NAHAS) == 5 * 5 * 4 * 4 * 5 * 5 * 5 == 50_000
     assert set(HARDWARE_SPACES) == {"tiny", "edge"}
-    macs = [config.macs for config in TINY]
+    assert dict(SPACE_NAMES) == {**HARDWARE_SPACES, "nahas": NAHAS}
+    macs = [config.macs for config in itertools.islice(TINY, 0, None, 6)]
     assert (min(macs), max(macs)) == (16, 8192)
     assert TINY.default.macs == 256
     assert EDGE.default.macs == 16_384
 
 
-@pytest.mark.parametrize("space", [TINY, EDGE], ids=lambda space: str(space.name))
+@pytest.mark.parametrize("space", [TINY, NAHAS], ids=lambda space: str(space.name))
 def test_iteration_is_in_the_order_of_the_flat_index(space: HardwareSpace) -> None:
+    seen = set()
     for flat, config in enumerate(space):
         if flat % 997 == 0:
             assert space.flat_index(config) == flat
             assert space.at(flat) == config
             assert space.config(space.indices(config)) == config
-    assert len(set(space)) == len(space)
+        seen.add(config)
+    assert len(seen) == len(space)
 
 
-@pytest.mark.parametrize("space", [TINY, EDGE], ids=lambda space: str(space.name))
+def test_points_of_the_largest_space_have_an_index() -> None:
+    for flat in range(0, len(EDGE), 997):
+        assert EDGE.flat_index(EDGE.at(flat)) == flat
+
+
+def test_a_default_has_the_memory_that_it_had_without_a_store() -> None:
+    for space, kib in ((TINY, 64), (EDGE, 32 * 1024), (NAHAS, 32 * 1024)):
+        config = space.default
+        assert config.pes * config.local_memory_kb + config.weight_store_kb == kib
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "efficientnet_lite0"])
+def test_the_default_of_edge_holds_the_weights_of_its_networks(name: str) -> None:
+    mapped = map_realizable(EDGE.default, named_network(name))
+    assert (mapped.layer_plan[:, LayerPlan.STORE_ROW] >= 0).all()
+    kept = mapped.layer_plan[-1]
+    assert kept[LayerPlan.STORE_ROW] + kept[LayerPlan.STORED_ROWS] < EDGE.default.store_rows
+
+
+@pytest.mark.parametrize("space", [NAHAS], ids=lambda space: str(space.name))
 def test_a_space_is_whole_in_its_json(space: HardwareSpace) -> None:
     document = json.loads(json.dumps(space.to_json()))
     assert document["default"] == space.default.to_json()
@@ -50,8 +78,11 @@ def test_a_space_is_whole_in_its_json(space: HardwareSpace) -> None:
 def test_a_point_outside_the_space_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^clock_mhz must be 200, not 800$"):
         TINY.indices(EDGE.default)
-    with pytest.raises(IndexError, match=r"^flat_index must be in 0 … 19199, not 19200$"):
-        TINY.at(19_200)
+    with pytest.raises(IndexError, match=r"^flat_index must be in 0 … 49999, not 50000$"):
+        NAHAS.at(50_000)
+    stored = replace(NAHAS.default, weight_store_kb=1024)
+    with pytest.raises(ValueError, match=r"^weight_store_kb must be one of \[0\], not 1024$"):
+        NAHAS.indices(stored)
 
 
 def test_choices_and_architectures_are_inverse() -> None:

@@ -14,12 +14,12 @@ from sim.realizability import map_realizable
 from sim.spec.descriptor import Queue
 from sim.spec.memories import DETERMINISTIC, DRAM
 from sim.spec.memory_record import memory_of
-from sim.spec.spaces import EDGE
+from sim.spec.spaces import NAHAS
 
 
 @pytest.fixture(scope="module")
 def mapped() -> Mapped:
-    return map_realizable(EDGE.default, named_network("mobilenet_v1_025"), 2)
+    return map_realizable(NAHAS.default, named_network("mobilenet_v1_025"), 2)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Realizability: each rule's message, and agreement with the compiler."""
 
+import itertools
 import re
 from collections import Counter
 from dataclasses import replace
@@ -17,7 +18,7 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.errors import NotRealizableError
 from sim.spec.network import WINDOW_POOLS, LayerKind, Network, Padding
-from sim.spec.spaces import EDGE, TINY
+from sim.spec.spaces import EDGE, NAHAS, TINY
 from stress_cases import random_accelerator, random_windows
 from testbench.cases.layers import add, fully_connected, padded, pool, random_tensor, window_pool
 
@@ -176,23 +177,29 @@ def test_what_passes_can_be_emitted() -> None:
             with pytest.raises(NotRealizableError, match=f"^{re.escape(violations[0].detail)}$"):
                 emit(config)
             continue
-        assert "module cosilico_top" in emit(config)
+        assert "module cosilico_top_" in emit(config)
         emitted += 1
 
 
 def test_every_point_of_the_tiny_space_can_be_built() -> None:
-    assert not any(check(config) for config in TINY)
+    """With the smallest and the largest store."""
+    for store in (0, 5):
+        assert not any(check(config) for config in itertools.islice(TINY, store, None, 6))
 
 
 def test_the_edge_space_is_refused_only_where_banks_are_too_deep() -> None:
     """65,536 vectors of 16 bytes in one bank are 1 MiB."""
     refused = 0
-    for config in EDGE:
+    for config in NAHAS:
         codes = [violation.code for violation in check(config)]
         assert codes == ["GEN_BANK_DEPTH"] * (config.bank_depth > 65536)
         refused += bool(codes)
-    assert 0 < refused < len(EDGE) // 10
-    assert check(EDGE.default) == []
+    assert 0 < refused < len(NAHAS) // 10
+    assert check(NAHAS.default) == check(EDGE.default) == []
+    for config in itertools.islice(EDGE, 0, None, 7):
+        assert [violation.code for violation in check(config)] == (
+            ["GEN_BANK_DEPTH"] * (config.bank_depth > 65536)
+        )
 
 
 def one_layer(kind: LayerKind, height: int, width: int, channels: int, kernel: int = 1) -> Network:

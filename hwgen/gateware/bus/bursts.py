@@ -1,13 +1,15 @@
 """Cutting of rectangular external-memory accesses into AXI4 bursts."""
 
-from amaranth.hdl import Module, Mux, Signal
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.gateware.bus.pages import outside, pages_layout
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 
-__all__ = ["BurstGenerator", "burst_layout", "region_layout"]
+__all__ = ["BurstGenerator", "burst_layout", "excess_layout", "region_layout"]
 
 
 def region_layout(length_bits: int) -> data.StructLayout:
@@ -26,6 +28,14 @@ def region_layout(length_bits: int) -> data.StructLayout:
             "group_stride": 28,
         }
     )
+
+
+def excess_layout(bus_bytes: int) -> data.StructLayout:
+    """Layout of what segments of bytes have beside a region of beats.
+
+    With ``loose`` a segment starts at any byte and has ``bytes`` bytes more than its beats: what it touches is cut.
+    """
+    return data.StructLayout({"loose": 1, "bytes": max(1, bus_bytes.bit_length() - 1)})
 
 
 def burst_layout() -> data.StructLayout:
@@ -52,6 +62,8 @@ class BurstGenerator(wiring.Component):
         Bytes per beat, a power of two.
     length_bits : int
         Width of a segment's length in beats.
+    has_loose : bool
+        Whether segments may be bytes.
 
     Members
     -------
@@ -60,6 +72,8 @@ class BurstGenerator(wiring.Component):
     region : In(region_layout(length_bits))
         What to cut. ``base``, ``rows`` and ``groups`` are sampled with ``start``; ``beats`` is to be
         there one cycle later. All but ``base`` are to hold until the last burst.
+    excess : In(excess_layout(bus_bytes))
+        As ``beats``; only with `has_loose`.
     pages : In(pages_layout())
         The window.
     bursts : Out(stream.Signature(burst_layout()))
@@ -68,14 +82,16 @@ class BurstGenerator(wiring.Component):
 
     LATENCY = 3
 
-    def __init__(self, bus_bytes: int, length_bits: int) -> None:
+    def __init__(self, bus_bytes: int, length_bits: int, *, has_loose: bool = False) -> None:
         """Create an idle generator."""
         self.bus_bytes = bus_bytes
         self.length_bits = length_bits
+        self.has_loose = has_loose
         super().__init__(
             {
                 "start": In(1),
                 "region": In(region_layout(length_bits)),
+                **({"excess": In(excess_layout(bus_bytes))} if has_loose else {}),
                 "pages": In(pages_layout()),
                 "bursts": Out(stream.Signature(burst_layout())),
             }
@@ -139,11 +155,12 @@ class BurstGenerator(wiring.Component):
         unaligned = cut_address[: self.bus_bytes.bit_length() - 1].any()
         limit = self._limit(m, cut_address)
         m.d.comb += count.eq(Mux(cut_beats < limit, cut_beats, limit))
+        first_address, beats = self._aligned(segment_address)
         with m.If(take_segment):
             m.d.sync += [
                 cut_valid.eq(1),
-                cut_address.eq(segment_address),
-                cut_beats.eq(self.region.beats),
+                cut_address.eq(first_address),
+                cut_beats.eq(beats),
                 cut_final.eq(last_row & last_group),
             ]
         with m.Elif(cutting):
@@ -166,6 +183,17 @@ class BurstGenerator(wiring.Component):
         with m.Elif(self.bursts.ready):
             m.d.sync += self.bursts.valid.eq(0)
         return m
+
+    def _aligned(self, address: Signal) -> tuple[Any, Any]:
+        """Return where the segment's first beat begins, and its beats."""
+        bits = self.bus_bytes.bit_length() - 1
+        if not (self.has_loose and bits):
+            return address, self.region.beats
+        offset = address[:bits]
+        touched = (offset + self.excess.bytes + self.bus_bytes - 1) >> bits
+        loose = self.excess.loose
+        first = Cat(Mux(loose, 0, offset), address[bits:])
+        return first, self.region.beats + Mux(loose, touched, 0)
 
     def _limit(self, m: Module, address: Signal) -> Signal:
         """Return the most beats that a burst at `address` may have."""

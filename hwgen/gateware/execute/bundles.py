@@ -4,7 +4,7 @@ from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
 
 from hwgen.gateware.primitives.ram import address_bits
-from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
+from sim.spec.accelerator import DOT_WIDTH, WINDOW_VECTORS, AcceleratorConfig
 
 __all__ = ["finish_layout", "read_layout", "step_layout", "window_layout"]
 
@@ -25,7 +25,7 @@ def read_layout(config: AcceleratorConfig) -> data.StructLayout:
     """Layout of a read: banks, address, image coordinates of PE (0, 0), and the lanes that take it.
 
     ``inject``: outside the image ``pad_value`` is read. ``ring``: the vector is also written to the
-    window ring, at ``position``. ``source_mask`` and ``source_base``: see
+    window ring, at ``position``. ``source_mask``, ``source_base`` and ``shift``: see
     :class:`~hwgen.gateware.grid.control.PeControl`.
     """
     index = unsigned(address_bits(config.compute_lanes))
@@ -39,6 +39,7 @@ def read_layout(config: AcceleratorConfig) -> data.StructLayout:
             "lanes": unsigned(config.compute_lanes),
             "source_mask": index,
             "source_base": index,
+            "shift": unsigned(address_bits(config.simd_units)),
             "pad_value": signed(8),
             "ring": unsigned(1),
             "position": unsigned(address_bits(WINDOW_VECTORS)),
@@ -51,6 +52,7 @@ def step_layout(config: AcceleratorConfig) -> data.StructLayout:
 
     ``operand``: the step requantizes an ADD operand and multiplies nothing; ``second``: operand b.
     ``first``: the step begins a set of windows, with ``restore`` from accumulator row ``saved_row``.
+    ``positions`` are the lanes' own, and taps that are ``beyond`` lie ``gap`` rows further in the ring.
     ``maximum``: the set's accumulators keep the largest of the taps, not the weighted sum.
     """
     return data.StructLayout(
@@ -65,8 +67,10 @@ def step_layout(config: AcceleratorConfig) -> data.StructLayout:
             "advance": unsigned(1),
             "quad": unsigned(address_bits(config.simd_units // 4)),
             "private": unsigned(1),
-            "position": unsigned(address_bits(WINDOW_VECTORS)),
-            "tap": unsigned(4),
+            "positions": unsigned(config.compute_lanes * address_bits(WINDOW_VECTORS)),
+            "beyond": unsigned(DOT_WIDTH),
+            "gap": unsigned(address_bits(WINDOW_VECTORS // DOT_WIDTH)),
+            "tap": unsigned(DOT_WIDTH),
             "maximum": unsigned(1),
             "row": unsigned(address_bits(2 * config.weight_rows)),
         }
@@ -76,10 +80,13 @@ def step_layout(config: AcceleratorConfig) -> data.StructLayout:
 def window_layout(config: AcceleratorConfig) -> data.StructLayout:
     """Layout of a finished set of windows, with what later stages need of its descriptor.
 
-    Bit p of ``pixels`` tells whether pixel p exists; bit p of ``east`` and ``west``, and ``south``
-    and ``north``, which neighbours' vectors are stored besides the PE's own; ``row_span`` and
-    ``column_span`` how far from its own row and column the vectors of vertical and horizontal
-    neighbours go. ``lane_mask`` is the number of lanes per pixel, less 1.
+    Bit p of ``pixels`` tells whether pixel p exists; bit p of ``east``, ``west``, ``south`` and ``north``
+    which neighbours' vectors are stored besides the PE's own; ``row_span`` and ``column_span`` how far
+    from its own row and column the vectors of vertical and horizontal neighbours go, ``pixel_span`` how far
+    from a pixel's the next pixel's. ``lane_mask`` is the number of lanes per pixel, less 1. ``broadcast``: every PE stores
+    the vectors of its row's PEs up to column ``last_source``. With ``spread`` a source has the next lanes
+    per pixel of ``groups`` in banks from ``bank`` on; ``source_span`` is the step beyond the last bank, or
+    without ``spread`` from each source to the next.
     """
     address = unsigned(address_bits(config.bank_depth))
     lanes = unsigned(config.compute_lanes)
@@ -90,15 +97,22 @@ def window_layout(config: AcceleratorConfig) -> data.StructLayout:
             "sum": unsigned(1),
             "post": unsigned(3),
             "banks": lanes,
+            "broadcast": unsigned(1),
+            "last_source": unsigned(address_bits(config.pes_x)),
+            "source_span": address,
+            "spread": unsigned(1),
+            "groups": unsigned(7),
+            "bank": unsigned(address_bits(config.compute_lanes)),
             "lane_mask": unsigned(address_bits(config.compute_lanes)),
             "pixels": lanes,
             "address": address,
             "row_span": address,
             "column_span": address,
+            "pixel_span": address,
             "east": lanes,
             "west": lanes,
-            "south": unsigned(1),
-            "north": unsigned(1),
+            "south": lanes,
+            "north": lanes,
             "finish": finish_layout(),
         }
     )

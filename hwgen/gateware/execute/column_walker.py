@@ -8,15 +8,15 @@ from amaranth.lib.wiring import In, Out
 
 from hwgen.gateware.primitives.layout import execute_layout
 from hwgen.gateware.primitives.ram import address_bits
-from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.accelerator import DOT_WIDTH, WINDOW_VECTORS, AcceleratorConfig
 
 __all__ = ["ColumnWalker"]
 
 
 class ColumnWalker(wiring.Component):
-    """Walks a window's taps column by column; of each column, from the top down.
+    """Walks the taps of a column of windows: column by column from the top down, or row by row.
 
-    Either all columns, or those that the window to the left does not have: the last `stride_x`.
+    Either all columns, or those that the windows to the left do not have: the last `stride_x`.
 
     Latency: 1 cycle from `restart` to the first tap. Throughput: one tap per cycle.
 
@@ -28,17 +28,25 @@ class ColumnWalker(wiring.Component):
     Members
     -------
     descriptor : In(execute_layout())
-        The descriptor of the present window, from the cycle after `restart` on.
+        The descriptor of the present windows, from the cycle after `restart` on.
     restart : In(1)
-        Go to the first tap of the window that starts at `start_address`.
+        Go to the first tap of the windows that start at `start_address`.
     fresh : In(1)
-        With `restart`: walk only the new columns. Not for a descriptor's first window.
+        With `restart`: walk only the new columns. Not for a descriptor's first windows.
     start_address, start_y, start_x : In
-        Address and image coordinates of the window's tap (0, 0).
+        Address and image coordinates of the first window's tap (0, 0).
+    start_position : In
+        Ring position for the first vector.
+    by_rows : In(1)
+        Walk row by row.
+    further_rows : In
+        With `by_rows`: rows beyond the first window's. Used from the second cycle after `restart` on.
     valid : Out(1)
         There is a tap in this cycle.
     address, y, x : Out
         Its vector address, and image coordinates for PE (0, 0).
+    position : Out
+        Its ring position.
     first : Out(1)
         The tap is its window's first.
     count : Out
@@ -56,10 +64,14 @@ class ColumnWalker(wiring.Component):
                 "start_address": In(address),
                 "start_y": In(signed(16)),
                 "start_x": In(signed(16)),
+                "start_position": In(address_bits(WINDOW_VECTORS)),
+                "by_rows": In(1),
+                "further_rows": In(8),
                 "valid": Out(1),
                 "address": Out(address),
                 "y": Out(signed(16)),
                 "x": Out(signed(16)),
+                "position": Out(address_bits(WINDOW_VECTORS)),
                 "first": Out(1),
                 "count": Out(address_bits(4 * config.weight_rows)),
             }
@@ -70,11 +82,20 @@ class ColumnWalker(wiring.Component):
         m = Module()
         d = self.descriptor
         kernel_y, kernel_x = Signal(10), Signal(10)
-        column_address, next_column = Signal.like(self.address), Signal.like(self.address)
-        window_y = Signal(signed(16))
-        column_end = kernel_y == d.kernel_rows - 1
+        first_column, window_y, first_x = Signal(10), Signal(signed(16)), Signal(signed(16))
+        # Where the present line began, a column or a row; from vector to vector and from line to line
+        line_address, line_position = Signal.like(self.address), Signal.like(self.position)
+        next_line, next_position = Signal.like(self.address), Signal.like(self.position)
+        pitch = Signal.like(self.position)
+        rows_end = kernel_y == d.kernel_rows + Mux(self.by_rows, self.further_rows, 0) - 1
+        columns_end = kernel_x == d.kernel_columns - 1
+        m.d.comb += [
+            pitch.eq(d.kernel_rows + DOT_WIDTH * d.ring_gap),
+            next_line.eq(line_address + Mux(self.by_rows, d.in_row, 1)),
+            next_position.eq(line_position + Mux(self.by_rows, 1, pitch)),
+        ]
 
-        # Columns that the window to the left has read; first needed at the end of the first window
+        # Columns that the windows to the left have read; first needed at the end of the first set
         known, skipped = Signal(10), Signal(10)
         m.d.sync += known.eq(Mux(d.kernel_columns > d.stride_x, d.kernel_columns - d.stride_x, 0))
         start_address, start_x = Signal.like(self.address), Signal(signed(16))
@@ -82,7 +103,6 @@ class ColumnWalker(wiring.Component):
             skipped.eq(Mux(self.fresh, known, 0)),
             start_address.eq(self.start_address + skipped),
             start_x.eq(self.start_x + skipped),
-            next_column.eq(column_address + 1),
         ]
 
         with m.If(self.restart):
@@ -91,29 +111,41 @@ class ColumnWalker(wiring.Component):
                 self.first.eq(1),
                 self.count.eq(0),
                 self.address.eq(start_address),
-                column_address.eq(start_address),
+                line_address.eq(start_address),
+                self.position.eq(self.start_position),
+                line_position.eq(self.start_position),
                 self.y.eq(self.start_y),
                 window_y.eq(self.start_y),
                 self.x.eq(start_x),
+                first_x.eq(start_x),
                 kernel_x.eq(skipped),
+                first_column.eq(skipped),
                 kernel_y.eq(0),
             ]
         with m.Elif(self.valid):
-            m.d.sync += [self.first.eq(0), self.count.eq(self.count + 1)]
-            with m.If(column_end):
+            m.d.sync += [
+                self.first.eq(0),
+                self.count.eq(self.count + 1),
+                self.valid.eq(~(rows_end & columns_end)),
+            ]
+            with m.If(Mux(self.by_rows, columns_end, rows_end)):
                 m.d.sync += [
-                    self.valid.eq(kernel_x != d.kernel_columns - 1),
-                    kernel_x.eq(kernel_x + 1),
-                    kernel_y.eq(0),
-                    self.address.eq(next_column),
-                    column_address.eq(next_column),
-                    self.y.eq(window_y),
-                    self.x.eq(self.x + 1),
+                    self.address.eq(next_line),
+                    line_address.eq(next_line),
+                    self.position.eq(next_position),
+                    line_position.eq(next_position),
+                    kernel_x.eq(Mux(self.by_rows, first_column, kernel_x + 1)),
+                    self.x.eq(Mux(self.by_rows, first_x, self.x + 1)),
+                    kernel_y.eq(Mux(self.by_rows, kernel_y + 1, 0)),
+                    self.y.eq(Mux(self.by_rows, self.y + 1, window_y)),
                 ]
             with m.Else():
                 m.d.sync += [
-                    kernel_y.eq(kernel_y + 1),
-                    self.address.eq(self.address + d.in_row),
-                    self.y.eq(self.y + 1),
+                    self.address.eq(self.address + Mux(self.by_rows, 1, d.in_row)),
+                    self.position.eq(self.position + Mux(self.by_rows, pitch, 1)),
+                    kernel_x.eq(kernel_x + self.by_rows),
+                    self.x.eq(self.x + self.by_rows),
+                    kernel_y.eq(kernel_y + ~self.by_rows),
+                    self.y.eq(self.y + ~self.by_rows),
                 ]
         return m

@@ -32,9 +32,9 @@ class _State(Enum):
 class IssueStage(wiring.Component):
     """Issues the reads and steps of one descriptor at a time; no later stage can refuse them.
 
-    With N sets of II cycles, in `window_rows` rows, a descriptor that starts in cycle s occupies the
-    stage until cycle s + N · II + `window_rows` · `row_lead` + R + `hold`, its `issue_end`, with
-    R = 4 · (`pes_x` + `pes_y` - 2), the reduction, for POOL and 0 else. CONV's steps and ends of
+    With N sets of II cycles, in B bands of `band_rows` rows, a descriptor that starts in cycle s occupies
+    the stage until cycle s + N · II + B · `row_lead` + R + `hold`, its `issue_end`, with
+    R = 4 · (`pes_x` + `pes_y` - 2), the reduction, for POOL (4 · (`pes_y` - 1) with `spread`) and 0 else. CONV's steps and ends of
     sets come P - 1 cycles after the reads of pixel 0; the others' with the reads.
 
     Latency: 1 cycle from `command` to the first read. The next command may start with `issue_end`.
@@ -97,7 +97,7 @@ class IssueStage(wiring.Component):
         state = Signal(_State)
         running, start, last_cycle, end = Signal(), Signal(), Signal(), Signal()
         remaining = Signal(21)
-        hold_left = Signal(7)
+        hold_left = Signal(8)
         reduces, reduced = Signal(), Signal()
 
         # Sequence: all sets, POOL's reduction, the hold
@@ -117,7 +117,8 @@ class IssueStage(wiring.Component):
         if config.pes > 1:
             m.submodules.reduction = reduction = ReductionSequencer(config)
             m.d.comb += [
-                reduces.eq(d.op == ExecuteOp.POOL),
+                reduces.eq((d.op == ExecuteOp.POOL) & ~(d.spread & (config.pes_y == 1))),
+                reduction.rows_only.eq(d.spread),
                 reduced.eq(reduction.end),
                 reduction.enable.eq(self.reduce),
                 self.vertical.eq(reduction.vertical),
@@ -174,6 +175,7 @@ class IssueStage(wiring.Component):
             taps.start_address.eq(windows.next_address),
             taps.start_y.eq(windows.next_y),
             taps.start_x.eq(windows.next_x),
+            taps.start_shift.eq(windows.next_shift),
             taps.start_bank.eq(following.bank),
             taps.start_quad.eq(following.first_quad),
             skew.cycles.eq(Mux(is_conv, d.pixels - 1, 0)),
@@ -193,6 +195,7 @@ class IssueStage(wiring.Component):
                 read.x.eq(taps.x),
                 read.lanes.eq(Mux(running & taps.read, self._lanes_of(taps.pixel), 0)),
                 read.source_base.eq(taps.bank),
+                read.shift.eq(taps.shift),
                 step.valid.eq(skew.exit.step),
                 step.first.eq(skew.exit.first),
                 step.restore.eq(skew.exit.first & d.restore),
@@ -209,40 +212,67 @@ class IssueStage(wiring.Component):
         read, step = self.read, self.step
         is_ring = (d.op == ExecuteOp.DEPTHWISE) | (d.op == ExecuteOp.POOL)
         restart = windows.start | windows.advance
+        column_start = windows.start | (windows.advance & windows.column_end)
         row_start = windows.start | windows.row_end
+        by_columns = d.op == ExecuteOp.DEPTHWISE
         m.submodules.columns = columns = ColumnWalker(config)
         m.submodules.ring = ring = RingSteps(config)
         m.d.comb += [
             columns.descriptor.eq(d),
-            columns.restart.eq(restart),
-            columns.fresh.eq(d.window & (d.op == ExecuteOp.DEPTHWISE) & ~row_start),
+            columns.restart.eq(column_start),
+            columns.fresh.eq(d.window & by_columns & ~row_start),
             columns.start_address.eq(windows.next_address),
             columns.start_y.eq(windows.next_y),
             columns.start_x.eq(windows.next_x),
+            columns.start_position.eq(ring.start_position),
+            columns.by_rows.eq(by_columns & (d.band_rows > 1)),
+            columns.further_rows.eq(windows.further_rows),
             ring.descriptor.eq(d),
             ring.next_descriptor.eq(self.command.payload),
             ring.start.eq(start),
             ring.restart.eq(restart),
+            ring.column_start.eq(column_start),
             ring.row_start.eq(row_start),
             ring.remaining.eq(remaining),
             ring.read.eq(is_ring & running & columns.valid),
             ring.first.eq(columns.first),
             ring.count.eq(columns.count),
+            ring.position.eq(columns.position),
         ]
+        # The pixels' windows begin a stride apart
+        following = self.command.payload
+        places = Signal.like(step.positions)
+        offsets = [
+            Signal.like(ring.position, name=f"offset_{k}") for k in range(config.compute_lanes)
+        ]
+        for lane, offset in enumerate(offsets):
+            pixel = self._pixel_of(following, lane)
+            with m.If(start):
+                m.d.sync += offset.eq(
+                    Mux(following.op == ExecuteOp.DEPTHWISE, pixel * following.stride_y, 0)
+                )
+        m.d.comb += places.eq(
+            Cat((ring.step_position + offset)[: len(ring.position)] for offset in offsets)
+        )
+        bank = Mux(by_columns, d.bank, 0)
+        banks = Mux(by_columns, self._lanes_of(0), -1)
         with m.If(is_ring):
             m.d.comb += [
-                read.enable.eq(ring.read.replicate(config.compute_lanes)),
+                read.enable.eq(Mux(ring.read, banks << bank, 0)),
                 read.address.eq(columns.address),
                 read.y.eq(columns.y),
                 read.x.eq(columns.x),
                 read.lanes.eq(ring.read.replicate(config.compute_lanes)),
                 read.source_mask.eq(self._lane_mask),
+                read.source_base.eq(bank),
                 read.ring.eq(ring.read),
-                read.position.eq(ring.position),
+                read.position.eq(columns.position),
                 step.valid.eq(running & ring.step),
                 step.first.eq(ring.step_first),
                 step.private.eq(1),
-                step.position.eq(ring.step_position),
+                step.positions.eq(places),
+                step.beyond.eq(ring.beyond),
+                step.gap.eq(d.ring_gap),
                 step.tap.eq(ring.tap),
                 step.maximum.eq(d.maximum & (d.op == ExecuteOp.DEPTHWISE)),
                 step.row.eq(self._half_row + ring.row),
@@ -295,11 +325,18 @@ class IssueStage(wiring.Component):
             window.sum.eq(d.op == ExecuteOp.ADD),
             window.post.eq(d.post),
             window.banks.eq(banks << d.out_bank),
+            window.broadcast.eq(d.sources.any() & ~d.save),
+            window.last_source.eq(d.sources - 1),
+            window.source_span.eq(d.source_stride),
+            window.spread.eq(d.spread),
+            window.groups.eq(d.lanes),
+            window.bank.eq(d.out_bank),
             window.lane_mask.eq(self._lane_mask),
             window.pixels.eq(chosen.pixels),
             window.address.eq(chosen.out_address),
             window.row_span.eq(windows.row_span),
             window.column_span.eq(d.tile_columns),
+            window.pixel_span.eq(Mux(d.op == ExecuteOp.DEPTHWISE, d.out_row, 1)),
             window.east.eq(chosen.east),
             window.west.eq(chosen.west),
             window.south.eq(chosen.south),
@@ -318,8 +355,7 @@ class IssueStage(wiring.Component):
     @property
     def _has_pixels(self) -> Any:
         """Whether the lanes are split into pixels."""
-        d = self.descriptor
-        return (d.op == ExecuteOp.CONV) | (d.op == ExecuteOp.ADD)
+        return self.descriptor.op != ExecuteOp.POOL
 
     @property
     def _lane_mask(self) -> Any:
@@ -331,7 +367,7 @@ class IssueStage(wiring.Component):
         return mask
 
     def _lanes_of(self, pixel: Any) -> Any:
-        """Lanes, as a mask, that work on a pixel of CONV or ADD."""
+        """Lanes, as a mask, that work on a pixel, but for POOL."""
         lanes, d = self.config.compute_lanes, self.descriptor
         return Cat(
             Cat(
@@ -340,6 +376,13 @@ class IssueStage(wiring.Component):
             ).any()
             for lane in range(lanes)
         )
+
+    def _pixel_of(self, descriptor: Any, lane: int) -> Any:
+        """Pixel that a lane works on, but for POOL."""
+        lanes, pixel = self.config.compute_lanes, 0
+        for level in range(1, lanes.bit_length()):
+            pixel = Mux(descriptor.pixels[level], lane // (lanes >> level), pixel)
+        return pixel
 
 
 def _skewed_layout(config: AcceleratorConfig) -> data.StructLayout:
@@ -367,7 +410,7 @@ def _set_layout(config: AcceleratorConfig) -> data.StructLayout:
             "pixels": config.compute_lanes,
             "east": config.compute_lanes,
             "west": config.compute_lanes,
-            "south": 1,
-            "north": 1,
+            "south": config.compute_lanes,
+            "north": config.compute_lanes,
         }
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,7 +15,8 @@ __all__ = ["ReductionSequencer"]
 class ReductionSequencer(wiring.Component):
     """Counts POOL's hops: columns from the east, then rows from the south; 4 cycles each.
 
-    Latency: 0 cycles. Throughput: a reduction in 4 · (`pes_x` + `pes_y` - 2) cycles.
+    Latency: 0 cycles. Throughput: a reduction in 4 · (`pes_x` + `pes_y` - 2) cycles, or of rows only
+    in 4 · (`pes_y` - 1).
 
     Parameters
     ----------
@@ -26,6 +27,8 @@ class ReductionSequencer(wiring.Component):
     -------
     enable : In(1)
         High during a reduction, low for at least one cycle before it.
+    rows_only : In(1)
+        With `enable` low: the next reduction leaves the columns out. Not with a single row.
     vertical, reduce_index : Out
         See :class:`~hwgen.gateware.grid.control.ExecuteControl`.
     end : Out(1)
@@ -38,6 +41,7 @@ class ReductionSequencer(wiring.Component):
         super().__init__(
             {
                 "enable": In(1),
+                "rows_only": In(1),
                 "vertical": Out(1),
                 "reduce_index": Out(address_bits(max(config.pes_x, config.pes_y))),
                 "end": Out(1),
@@ -50,8 +54,9 @@ class ReductionSequencer(wiring.Component):
         config = self.config
         cycle = Signal(range(REQUANTIZER_PHASES))
         hop_end = Signal()
-        down = config.pes_x == 1
+        down = Signal()
         m.d.comb += [
+            down.eq(self.rows_only | (config.pes_x == 1)),
             hop_end.eq(self.enable & (cycle == REQUANTIZER_PHASES - 1)),
             self.end.eq(hop_end & (self.reduce_index == 0) & (self.vertical | (config.pes_y == 1))),
         ]
@@ -59,7 +64,7 @@ class ReductionSequencer(wiring.Component):
             m.d.sync += [
                 cycle.eq(0),
                 self.vertical.eq(down),
-                self.reduce_index.eq(max(0, (config.pes_y if down else config.pes_x) - 2)),
+                self.reduce_index.eq(Mux(down, max(0, config.pes_y - 2), max(0, config.pes_x - 2))),
             ]
         with m.Else():
             m.d.sync += cycle.eq(cycle + 1)

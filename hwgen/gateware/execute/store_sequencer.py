@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.gateware.execute.bundles import window_layout
-from hwgen.gateware.grid.control import PeControl
+from hwgen.gateware.grid.control import ExecuteControl
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = ["STORE_MEMBERS", "StoreSequencer"]
@@ -18,19 +18,22 @@ STORE_MEMBERS = (
     "take_base",
     "from_east",
     "from_west",
+    "from_row",
+    "source",
     "write_enable",
     "write_address",
     "from_south",
     "from_north",
 )
-"""Members of :class:`~hwgen.gateware.grid.control.PeControl` that the sequencer drives."""
+"""Members of :class:`~hwgen.gateware.grid.control.ExecuteControl` that the sequencer drives."""
 
 
 class StoreSequencer(wiring.Component):
     """Stores a set's vectors: each window's own, then the neighbours' that it names.
 
     Horizontal neighbours run innermost, in the order own, east, west; rows in the order own, south,
-    north; windows outermost. A set comes only after the stores of the set before.
+    north; windows outermost. A set comes only after the stores of the set before. Where PEs of a row
+    share their vectors, these take the place of horizontal neighbours, from column 0 on.
 
     Latency: 1 cycle from `window` to its first `push`, 2 to its first `write_enable`. `done` pulses one
     cycle after the last write. Throughput: one store per cycle.
@@ -45,7 +48,7 @@ class StoreSequencer(wiring.Component):
     window : In(window_layout(config))
         A set of windows to store if ``valid``.
     push … from_north : Out
-        See :class:`~hwgen.gateware.grid.control.PeControl`.
+        See :class:`~hwgen.gateware.grid.control.ExecuteControl`.
     finishing : Out(1)
         The next cycle is `done`.
     finishing_half : Out(1)
@@ -59,7 +62,7 @@ class StoreSequencer(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         """Create the sequencer for `config`."""
         self.config = config
-        shapes = PeControl(config).members
+        shapes = ExecuteControl(config).members
         super().__init__(
             {"window": In(window_layout(config))}
             | {name: Out(shapes[name].shape) for name in STORE_MEMBERS}
@@ -77,19 +80,26 @@ class StoreSequencer(wiring.Component):
         window = Signal(window_layout(self.config))
         take_base = Signal.like(self.take_base)
         east, west, south, north = Signal(), Signal(), Signal(), Signal()
+        source = Signal.like(self.source)
+        source_offset = Signal.like(window.address)
+        groups, bank = Signal.like(window.groups), Signal.like(window.bank)
 
         # Cycle 1: take. A row is over when no further horizontal neighbour follows. Bit 0 of
-        # `pixels`, `east` and `west` is for the present window.
+        # `pixels` and of the neighbours is for the present window.
         to_east = ~east & ~west & window.east[0]
         to_west = ~west & ~to_east & window.west[0]
-        row_end = ~to_east & ~to_west
-        to_south = ~south & ~north & window.south
-        to_north = ~north & ~to_south & window.north
+        row_end = ~to_east & ~to_west & (~window.broadcast | (source == window.last_source))
+        to_south = ~south & ~north & window.south[0]
+        to_north = ~north & ~to_south & window.north[0]
         pixel_end = row_end & ~to_south & ~to_north
         set_end = pixel_end & ~window.pixels[1:].any()
         with m.If(self.window.valid):
             m.d.sync += [
                 window.eq(self.window),
+                groups.eq(self.window.groups),
+                bank.eq(self.window.bank),
+                source.eq(0),
+                source_offset.eq(0),
                 take_base.eq(0),
                 east.eq(0),
                 west.eq(0),
@@ -99,14 +109,40 @@ class StoreSequencer(wiring.Component):
         with m.Elif(window.valid):
             m.d.sync += [east.eq(to_east), west.eq(to_west), window.valid.eq(~set_end)]
             with m.If(row_end):
-                m.d.sync += [south.eq(to_south), north.eq(to_north)]
+                m.d.sync += [
+                    south.eq(to_south),
+                    north.eq(to_north),
+                    source.eq(0),
+                    source_offset.eq(0),
+                    groups.eq(window.groups),
+                    bank.eq(window.bank),
+                ]
+            with m.Elif(window.broadcast):
+                lanes = self.config.compute_lanes
+                following = Signal(range(2 * lanes))
+                beyond = Signal()
+                m.d.comb += [
+                    following.eq(bank + window.lane_mask + 1),
+                    beyond.eq(~window.spread | (following >= lanes)),
+                ]
+                m.d.sync += source.eq(source + 1)
+                with m.If(beyond):
+                    m.d.sync += source_offset.eq(source_offset + window.source_span)
+                with m.If(window.spread):
+                    m.d.sync += [
+                        groups.eq(groups - window.lane_mask - 1),
+                        # a source's lanes are a part of the banks, or all of them
+                        bank.eq(Mux(beyond, 0, following)),
+                    ]
             with m.If(pixel_end):
                 m.d.sync += [
-                    window.address.eq(window.address + 1),
+                    window.address.eq(window.address + window.pixel_span),
                     take_base.eq(take_base + window.lane_mask + 1),
                     window.pixels.eq(window.pixels >> 1),
                     window.east.eq(window.east >> 1),
                     window.west.eq(window.west >> 1),
+                    window.south.eq(window.south >> 1),
+                    window.north.eq(window.north >> 1),
                 ]
         m.d.comb += [
             self.push.eq(window.valid),
@@ -114,15 +150,22 @@ class StoreSequencer(wiring.Component):
             self.take_base.eq(take_base),
             self.from_east.eq(east),
             self.from_west.eq(west),
+            self.from_row.eq(window.broadcast),
+            self.source.eq(source),
         ]
 
         # Cycle 2: write
         horizontal = Mux(east, window.column_span, Mux(west, -window.column_span, 0))
+        own = Cat(
+            (lane <= window.lane_mask) & (lane < groups)
+            for lane in range(self.config.compute_lanes)
+        )
+        banks = Mux(window.spread, own << bank, window.banks)
         vertical = Mux(south, window.row_span, Mux(north, -window.row_span, 0))
         ended, ended_post, ended_half = Signal(), Signal(3), Signal()
         m.d.sync += [
-            self.write_enable.eq(Mux(window.valid, window.banks, 0)),
-            self.write_address.eq(window.address + horizontal + vertical),
+            self.write_enable.eq(Mux(window.valid, banks, 0)),
+            self.write_address.eq(window.address + horizontal + source_offset + vertical),
             self.from_south.eq(south),
             self.from_north.eq(north),
             ended.eq(window.valid & set_end & window.last),

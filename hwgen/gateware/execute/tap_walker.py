@@ -32,13 +32,15 @@ class TapWalker(wiring.Component):
         The descriptor of the present set, from the cycle after `restart` on.
     restart : In(1)
         Go to the first slot of the set that starts at `start_address`.
-    start_address, start_y, start_x, start_bank, start_quad : In
-        Address and image coordinates of pixel 0's first tap; `bank` and `first_quad` of its
-        descriptor.
+    start_address, start_y, start_x, start_shift, start_bank, start_quad : In
+        Address and image coordinates of pixel 0's first tap, and its first byte in the vector; `bank` and
+        `first_quad` of its descriptor.
     read : Out(1)
         There is a read in this cycle.
     address, y, x : Out
         Its vector address, and image coordinates for PE (0, 0).
+    shift : Out
+        Byte of the vector that comes first.
     bank, pixel : Out
         Its bank and pixel.
     step : Out(1)
@@ -63,12 +65,14 @@ class TapWalker(wiring.Component):
                 "start_address": In(address),
                 "start_y": In(signed(16)),
                 "start_x": In(signed(16)),
+                "start_shift": In(address_bits(config.simd_units)),
                 "start_bank": In(bank),
                 "start_quad": In(address_bits(config.simd_units // 4)),
                 "read": Out(1),
                 "address": Out(address),
                 "y": Out(signed(16)),
                 "x": Out(signed(16)),
+                "shift": Out(address_bits(config.simd_units)),
                 "bank": Out(bank),
                 "pixel": Out(bank),
                 "step": Out(1),
@@ -96,6 +100,7 @@ class TapWalker(wiring.Component):
         # all planes start at `set_y`, kernel rows at `set_x`.
         tap_address, row_address, plane_address = (Signal.like(self.address) for _ in range(3))
         tap_x, set_y, set_x = (Signal(signed(16)) for _ in range(3))
+        set_shift = Signal.like(self.shift)
 
         last_group = group == d.groups - 1
         end_quad = Mux(last_group, d.last_quads, quads)
@@ -128,6 +133,8 @@ class TapWalker(wiring.Component):
                 self.x.eq(self.start_x),
                 tap_x.eq(self.start_x),
                 set_x.eq(self.start_x),
+                self.shift.eq(self.start_shift),
+                set_shift.eq(self.start_shift),
                 self.bank.eq(self.start_bank),
                 quad.eq(self.start_quad),
                 slot.eq(0),
@@ -142,6 +149,7 @@ class TapWalker(wiring.Component):
                 self.count.eq(self.count + self.step),
                 slot.eq(Mux(tap_end, 0, slot + 1)),
                 quad.eq(Mux(tap_end, first_quad, quad + 1)),
+                self.shift.eq(Mux(tap_end, set_shift, self.shift + d.window_bytes)),
             ]
             with m.If(row_end):
                 m.d.sync += [

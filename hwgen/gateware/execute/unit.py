@@ -22,7 +22,7 @@ class ExecuteUnit(wiring.Component):
 
     A descriptor of N sets of II cycles, of which the last has k stores, that starts in cycle s has its
     `issue_end` in cycle s + T + `hold` and its `done` in cycle s + T + D + ``DRAIN`` + k.
-    T = N · II + `window_rows` · `row_lead`, for POOL plus 4 · (`pes_x` + `pes_y` - 2); D is P - 1 for CONV,
+    T = N · II + B · `row_lead` with B bands of `band_rows` rows, for POOL plus its hops; D is P - 1 for CONV,
     else 0. Descriptors of all kinds may follow each other without ``wait_drain``, as far as they do
     not read what an earlier one writes to the banks.
 
@@ -123,7 +123,7 @@ class ExecuteUnit(wiring.Component):
             control.tap_x.eq(read.x),
             control.inject.eq(read.inject),
         ]
-        for name in ("pitch_y", "pitch_x", "bound_y", "bound_x"):
+        for name in ("pitch_y", "pitch_x", "bound_y", "bound_x", "column_stride"):
             m.d.comb += getattr(control, name).eq(getattr(issue.descriptor, name))
 
         # Cycle 2: the lanes' incoming registers; cycle 3: the ring
@@ -131,6 +131,7 @@ class ExecuteUnit(wiring.Component):
             control.incoming.eq(delay(m, read.lanes, 2, "incoming")),
             control.source_mask.eq(delay(m, read.source_mask, 2, "source_mask")),
             control.source_base.eq(delay(m, read.source_base, 2, "source_base")),
+            control.shift.eq(delay(m, read.shift, 2, "shift")),
             control.pad_value.eq(delay(m, read.pad_value, 2, "pad_value")),
             control.ring_write.eq(delay(m, read.ring, 3, "ring_write")),
             control.ring_write_position.eq(delay(m, read.position, 3, "ring_write_position")),
@@ -145,7 +146,9 @@ class ExecuteUnit(wiring.Component):
             control.advance.eq(advance),
             control.quad.eq(step.quad),
             control.ring_read.eq(multiply & step.private),
-            control.ring_read_position.eq(step.position),
+            control.ring_read_positions.eq(step.positions),
+            control.ring_beyond.eq(step.beyond),
+            control.ring_gap.eq(step.gap),
             control.weight_enable.eq(multiply),
             control.weight_row.eq(step.row),
         ]
@@ -170,8 +173,11 @@ class ExecuteUnit(wiring.Component):
         """Count the descriptors of each half that have started and are not done."""
         start = issue.command.valid & issue.command.ready
         # With the least II of 4 cycles no more than this many are between start and done: each pixel
-        # of a set has up to 9 stores, and its skew.
-        most = -(-(self.DRAIN + 10 * self.config.compute_lanes) // REQUANTIZER_PHASES) + 2
+        # of a set has up to 9 stores, or 3 from each PE of its row, and its skew.
+        written = max(9, 3 * self.config.pes_x)
+        most = (
+            -(-(self.DRAIN + (written + 1) * self.config.compute_lanes) // REQUANTIZER_PHASES) + 2
+        )
         for half in range(2):
             count = Signal(range(most + 1), name=f"in_flight_{half}")
             up = start & (issue.command.payload.half == half)

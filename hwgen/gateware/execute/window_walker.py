@@ -15,9 +15,11 @@ __all__ = ["WindowWalker"]
 
 
 class WindowWalker(wiring.Component):
-    """Walks the sets of windows of a descriptor: P neighbouring columns, then the next P.
+    """Walks the sets of windows of a descriptor, band by band and in a band column by column.
 
-    P is `pixels` for CONV and ADD, else 1. The last set of a row may have fewer windows.
+    A set has P neighbouring windows, P being 1 for POOL. DEPTHWISE's lie one above the other: a band has
+    `band_rows` rows, and in it the sets of a column follow one another. The others' lie in a row, and a
+    band is one row. The last set of a row or column may have fewer windows.
 
     Latency: 1 cycle from `start` or `advance` to the next set. Throughput: a set per 3 cycles.
 
@@ -34,21 +36,23 @@ class WindowWalker(wiring.Component):
         Go to the next set; not at the `last`.
     descriptor, next_descriptor : In(execute_layout())
         See `start`.
-    last, row_end : Out(1)
-        The present set is the descriptor's last, or the last in its row.
+    last, row_end, column_end : Out(1)
+        The present set is the descriptor's last, the last in its band, or the last in its column.
     saved_row : Out
         Accumulator row of the present set: ``accumulator_row``, plus 1 with every set, modulo
         `accumulator_rows` or more.
-    next_address, next_y, next_x : Out
-        With `start` or `advance`: address and image coordinates of the first tap of that set.
+    next_address, next_y, next_x, next_shift : Out
+        With `start`, or with `advance` at a `column_end`: address and image coordinates of the first
+        tap of the next column of sets, and its first byte in the vector.
     address, second_address, out_address : Out
-        Of the present set's first window: first tap, operand b and output.
+        First tap and operand b of the present column of sets; output of the present set's first window.
+    further_rows : Out
+        Rows between the first and the last windows of a column of sets, in rows of the image. Valid
+        from a column's second cycle.
     pixels : Out(L)
         Windows of the present set. Valid from a set's second cycle.
-    east, west : Out(L)
+    east, west, south, north : Out(L)
         Stores of these windows take that neighbour's vectors, too. Valid from the second cycle.
-    south, north : Out(1)
-        The same for all windows of the set.
     row_span : Out
         Vectors between a tile's output and that of the tile below. Valid from the second cycle.
     """
@@ -65,18 +69,21 @@ class WindowWalker(wiring.Component):
                 "next_descriptor": In(execute_layout()),
                 "last": Out(1),
                 "row_end": Out(1),
+                "column_end": Out(1),
                 "saved_row": Out(address_bits(config.accumulator_rows)),
                 "next_address": Out(address),
                 "next_y": Out(signed(16)),
                 "next_x": Out(signed(16)),
+                "next_shift": Out(address_bits(config.simd_units)),
                 "address": Out(address),
                 "second_address": Out(address),
                 "out_address": Out(address),
+                "further_rows": Out(8),
                 "pixels": Out(config.compute_lanes),
                 "east": Out(config.compute_lanes),
                 "west": Out(config.compute_lanes),
-                "south": Out(1),
-                "north": Out(1),
+                "south": Out(config.compute_lanes),
+                "north": Out(config.compute_lanes),
                 "row_span": Out(address),
             }
         )
@@ -85,13 +92,18 @@ class WindowWalker(wiring.Component):
         """Build the module."""
         m = Module()
         d, following = self.descriptor, self.next_descriptor
-        is_add = d.op == ExecuteOp.ADD
-        pixels = Mux((d.op == ExecuteOp.CONV) | is_add, d.pixels, 1)
-        # Tile coordinates, and what is left of the row and of the descriptor
+        upright = d.op == ExecuteOp.DEPTHWISE
+        pixels = Mux(d.op == ExecuteOp.POOL, 1, d.pixels)
+        down, across = Mux(upright, pixels, 1), Mux(upright, 1, pixels)
+        band = Mux(upright, d.band_rows, 1)
+        # Tile coordinates, and what is left of the row and, from the set or the band on, of the descriptor
         column, row, columns_left, rows_left = (Signal(10) for _ in range(4))
+        band_row, band_rows_left = Signal(10), Signal(10)
+        band_left = Signal.like(d.band_rows)
         m.d.comb += [
-            self.row_end.eq(columns_left <= pixels),
-            self.last.eq(self.row_end & (rows_left == 1)),
+            self.column_end.eq(~upright | (band_left <= down) | (rows_left <= down)),
+            self.row_end.eq(self.column_end & (columns_left <= across)),
+            self.last.eq(self.row_end & (rows_left <= down)),
         ]
         with m.If(self.start):
             m.d.sync += [
@@ -99,52 +111,108 @@ class WindowWalker(wiring.Component):
                 columns_left.eq(following.window_columns),
                 row.eq(following.first_row),
                 rows_left.eq(following.window_rows),
+                band_row.eq(following.first_row),
+                band_rows_left.eq(following.window_rows),
+                band_left.eq(following.band_rows),
                 self.saved_row.eq(following.accumulator_row),
             ]
         with m.Elif(self.advance):
-            m.d.sync += [
-                column.eq(Mux(self.row_end, d.first_column, column + pixels)),
-                columns_left.eq(Mux(self.row_end, d.window_columns, columns_left - pixels)),
-                row.eq(row + self.row_end),
-                rows_left.eq(rows_left - self.row_end),
-                self.saved_row.eq(self.saved_row + 1),
-            ]
+            m.d.sync += self.saved_row.eq(self.saved_row + 1)
+            with m.If(self.row_end):
+                m.d.sync += [
+                    column.eq(d.first_column),
+                    columns_left.eq(d.window_columns),
+                    row.eq(band_row + band),
+                    rows_left.eq(band_rows_left - band),
+                    band_row.eq(band_row + band),
+                    band_rows_left.eq(band_rows_left - band),
+                    band_left.eq(d.band_rows),
+                ]
+            with m.Elif(self.column_end):
+                m.d.sync += [
+                    column.eq(column + across),
+                    columns_left.eq(columns_left - across),
+                    row.eq(band_row),
+                    rows_left.eq(band_rows_left),
+                    band_left.eq(d.band_rows),
+                ]
+            with m.Else():
+                m.d.sync += [
+                    row.eq(row + down),
+                    rows_left.eq(rows_left - down),
+                    band_left.eq(band_left - down),
+                ]
+        rows = Mux(band_rows_left < band, band_rows_left, band)
+        m.d.sync += self.further_rows.eq((rows - 1)[: len(d.band_rows)] * d.stride_y)
 
-        self._walk(m, pixels, is_add)
-        self._find_stores(m, pixels, column, row, columns_left)
+        self._walk(m, down, across, band)
+        self._find_stores(m, pixels, column, row, Mux(upright, rows_left, columns_left))
         return m
 
-    def _walk(self, m: Any, pixels: Any, is_add: Any) -> None:
+    def _walk(self, m: Any, down: Any, across: Any, band: Any) -> None:
         """Let addresses and image coordinates follow the sets."""
         d, following = self.descriptor, self.next_descriptor
         # ADD has no strides. The products are first needed at the end of the first set.
+        is_add = d.op == ExecuteOp.ADD
         stride_y, stride_x = Mux(is_add, 1, d.stride_y), Mux(is_add, 1, d.stride_x)
-        row_step = Signal.like(self.address)
-        column_step = Signal(7)
-        m.d.sync += [row_step.eq(stride_y * d.in_row), column_step.eq(pixels * stride_x)]
+        band_stride, column_step = Signal(8), Signal(7)
+        row_step, out_row_step, out_set_step = (Signal.like(self.address) for _ in range(3))
+        m.d.sync += [
+            band_stride.eq(band * stride_y),
+            row_step.eq(band_stride * d.in_row),
+            column_step.eq(across * stride_x),
+            out_row_step.eq(band * d.out_row),
+            out_set_step.eq(down * d.out_row),
+        ]
+        vector_end = self._walk_vector(m, across)
         next_address = self._walk_addresses(
-            m, following.in_address, row_step, column_step, self.address
+            m, following.in_address, row_step, column_step + vector_end, self.address
         )
-        self._walk_addresses(m, following.in2_address, d.in2_row, pixels, self.second_address)
-        self._walk_addresses(m, following.out_address, d.out_row, pixels, self.out_address)
+        self._walk_addresses(m, following.in2_address, d.in2_row, across, self.second_address)
+        out_column = Signal.like(self.out_address)
+        next_out = self._walk_addresses(m, following.out_address, out_row_step, across, out_column)
+        with m.If(self.start | (self.advance & self.column_end)):
+            m.d.sync += self.out_address.eq(next_out)
+        with m.Elif(self.advance):
+            m.d.sync += self.out_address.eq(self.out_address + out_set_step)
         m.d.comb += self.next_address.eq(next_address)
 
         y, x = Signal(signed(16)), Signal(signed(16))
         m.d.comb += [
             self.next_y.eq(
-                Mux(self.start, following.origin_y, y + Mux(self.row_end, d.stride_y, 0))
+                Mux(self.start, following.origin_y, y + Mux(self.row_end, band_stride, 0))
             ),
             self.next_x.eq(
                 Mux(self.start, following.origin_x, Mux(self.row_end, d.origin_x, x + column_step))
             ),
         ]
-        with m.If(self.start | self.advance):
+        with m.If(self.start | (self.advance & self.column_end)):
             m.d.sync += [y.eq(self.next_y), x.eq(self.next_x)]
+
+    def _walk_vector(self, m: Any, across: Any) -> Any:
+        """Walk the windows of a vector; return whether the next set's input lies in the next vector."""
+        d, following = self.descriptor, self.next_descriptor
+        sets_left = Signal(7)
+        vector_end = Signal()
+        shift, set_bytes = Signal.like(self.next_shift), Signal.like(self.next_shift)
+        first = self.start | self.row_end | vector_end
+        m.d.comb += [
+            vector_end.eq((d.vector_sets != 0) & (sets_left == 1)),
+            self.next_shift.eq(Mux(first, 0, shift + set_bytes)),
+        ]
+        m.d.sync += set_bytes.eq(across * d.window_bytes)
+        with m.If(self.start | self.advance):
+            m.d.sync += shift.eq(self.next_shift)
+        with m.If(self.start):
+            m.d.sync += sets_left.eq(following.vector_sets)
+        with m.Elif(self.advance):
+            m.d.sync += sets_left.eq(Mux(self.row_end | vector_end, d.vector_sets, sets_left - 1))
+        return vector_end
 
     def _walk_addresses(
         self, m: Any, first: Any, row_step: Any, column_step: Any, address: Any
     ) -> Any:
-        """Let `address` walk from `first` on; return the next set's address."""
+        """Let `address` walk from `first` on; return that of the next column of sets."""
         line = Signal.like(address, name_suffix="_line")
         next_line = Signal.like(address, name_suffix="_next_line")
         next_address = Signal.like(address, name_suffix="_next")
@@ -152,30 +220,28 @@ class WindowWalker(wiring.Component):
             next_line.eq(Mux(self.start, first, Mux(self.row_end, line + row_step, line))),
             next_address.eq(Mux(self.start | self.row_end, next_line, address + column_step)),
         ]
-        with m.If(self.start | self.advance):
+        with m.If(self.start | (self.advance & self.column_end)):
             m.d.sync += [line.eq(next_line), address.eq(next_address)]
         return next_address
 
-    def _find_stores(self, m: Any, pixels: Any, column: Any, row: Any, columns_left: Any) -> None:
+    def _find_stores(self, m: Any, pixels: Any, column: Any, row: Any, left: Any) -> None:
         """Select the windows of the set and the neighbours that share their outputs.
 
         POOL's outputs have no halo, and a set that is saved takes one store cycle.
         """
         d = self.descriptor
         lanes = range(self.config.compute_lanes)
+        upright = d.op == ExecuteOp.DEPTHWISE
         halo = (d.op != ExecuteOp.POOL) & ~d.save
+        rows = [row + Mux(upright, pixel, 0) for pixel in lanes]
+        columns = [column + Mux(upright, 0, pixel) for pixel in lanes]
         m.d.sync += [
             self.pixels.eq(
-                Cat(
-                    (pixel < pixels) & (pixel < columns_left) & (~d.save | (pixel == 0))
-                    for pixel in lanes
-                )
+                Cat((pixel < pixels) & (pixel < left) & (~d.save | (pixel == 0)) for pixel in lanes)
             ),
-            self.east.eq(Cat(halo & (column + pixel < d.halo_right) for pixel in lanes)),
-            self.west.eq(
-                Cat(halo & (column + pixel + d.halo_left >= d.tile_columns) for pixel in lanes)
-            ),
-            self.south.eq(halo & (row < d.halo_bottom)),
-            self.north.eq(halo & (row + d.halo_top >= d.tile_rows)),
+            self.east.eq(Cat(halo & (x < d.halo_right) for x in columns)),
+            self.west.eq(Cat(halo & (x + d.halo_left >= d.tile_columns) for x in columns)),
+            self.south.eq(Cat(halo & (y < d.halo_bottom) for y in rows)),
+            self.north.eq(Cat(halo & (y + d.halo_top >= d.tile_rows) for y in rows)),
             self.row_span.eq(d.tile_rows * d.out_row),
         ]

@@ -7,7 +7,12 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import Out
 
 from hwgen.gateware.primitives.ram import address_bits
-from sim.spec.accelerator import REQUANTIZER_PHASES, WINDOW_VECTORS, AcceleratorConfig
+from sim.spec.accelerator import (
+    DOT_WIDTH,
+    REQUANTIZER_PHASES,
+    WINDOW_VECTORS,
+    AcceleratorConfig,
+)
 
 __all__ = [
     "ExecuteControl",
@@ -15,6 +20,7 @@ __all__ = [
     "PeControl",
     "row_address_bits",
     "row_write_layout",
+    "rows_at_once",
     "tile_read_layout",
     "tile_write_layout",
 ]
@@ -31,6 +37,8 @@ def _lane_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
         "quad": unsigned(address_bits(config.simd_units // 4)),
         "ring_read": unsigned(1),
         "ring_read_position": ring,
+        "ring_beyond": unsigned(DOT_WIDTH),
+        "ring_gap": unsigned(address_bits(WINDOW_VECTORS // DOT_WIDTH)),
         "weight_enable": unsigned(1),
         "weight_row": unsigned(address_bits(2 * config.weight_rows)),
         "multiply": unsigned(1),
@@ -64,15 +72,18 @@ def _lane_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
 
 
 def _pe_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
-    """Fields that a PE uses, without those of `pad` and `receive`, which differ between PEs."""
+    """Fields that a PE uses, without `pad`, `receive` and `shares`, which differ between PEs."""
     lanes = config.compute_lanes
     index = unsigned(address_bits(lanes))
+    lane_shapes = _lane_shapes(config)
+    position = lane_shapes.pop("ring_read_position")
     return {
         "read_enable": unsigned(lanes),
         "read_address": unsigned(address_bits(config.bank_depth)),
         "incoming": unsigned(lanes),
         "source_mask": index,
         "source_base": index,
+        "shift": unsigned(address_bits(config.simd_units)),
         "pad_value": signed(8),
         "vertical": unsigned(1),
         "take_mask": index,
@@ -80,11 +91,13 @@ def _pe_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
         "push": unsigned(1),
         "from_east": unsigned(1),
         "from_west": unsigned(1),
+        "from_row": unsigned(1),
         "write_enable": unsigned(lanes),
         "write_address": unsigned(address_bits(config.bank_depth)),
         "from_south": unsigned(1),
         "from_north": unsigned(1),
-        **_lane_shapes(config),
+        "ring_read_positions": unsigned(lanes * position.width),
+        **lane_shapes,
     }
 
 
@@ -109,6 +122,8 @@ class LaneControl(wiring.Signature):
         i + 5: 4 bytes of the lane's vector to broadcast to its SIMD units.
     ring_read, ring_read_position
         i + 5: read the 4 vectors of the ring from that position on, modulo its length.
+    ring_beyond, ring_gap
+        i + 5: those of the 4 vectors, bit j for the j-th, that lie so many rows of banks further.
     weight_enable, weight_row
         i + 5: register-file row to read.
     multiply, private, tap
@@ -153,7 +168,7 @@ class LaneControl(wiring.Signature):
 
 
 class PeControl(wiring.Signature):
-    """Control of a PE: :class:`LaneControl` and the fields of the PE's own units.
+    """Control of a PE: :class:`LaneControl`, for all lanes, and the fields of the PE's own units.
 
     Parameters
     ----------
@@ -164,16 +179,21 @@ class PeControl(wiring.Signature):
     -------
     read_enable, read_address
         r + 1: banks to read, bit b for bank b.
-    incoming, source_mask, source_base, pad, pad_value
+    incoming, source_mask, source_base, shift, pad, pad_value
         r + 3: lanes (bit l for lane l) whose incoming register takes a vector: that of bank
-        ``(l & source_mask) | source_base``, or `pad_value` in all bytes with `pad`.
+        ``(l & source_mask) | source_base``, or `pad_value` in all bytes with `pad`. That of bank 0 comes from
+        byte `shift` on, with zeros behind.
+    ring_read_positions
+        The lanes' `ring_read_position`, lane 0's lowest.
     vertical
         With `reduce`: the neighbour is the southern PE, not the eastern PE.
     receive
         With `reduce`: this PE adds what its neighbour shifts out.
-    push, take_mask, take_base, from_east, from_west
+    push, take_mask, take_base, from_east, from_west, from_row
         e + 22 …: bank b takes the output vector of lane ``(b & take_mask) | take_base``, of this PE
-        unless a neighbour is named.
+        unless a neighbour is named; with `from_row` what the row's bus has.
+    shares
+        With `push`: the row's bus has this PE's vectors.
     write_enable, write_address, from_south, from_north
         One cycle after `push`: store that vector, or the vector that a vertical neighbour took.
     """
@@ -183,7 +203,7 @@ class PeControl(wiring.Signature):
         members: dict[str, Any] = _pe_shapes(config)
         super().__init__(
             {name: Out(shape) for name, shape in members.items()}
-            | {"pad": Out(1), "receive": Out(1)}
+            | {"pad": Out(1), "receive": Out(1), "shares": Out(1)}
         )
 
 
@@ -200,8 +220,12 @@ class ExecuteControl(wiring.Signature):
     tap_y, tap_x, pitch_y, pitch_x, bound_y, bound_x, inject
         With `read_enable`: image coordinates of PE (0, 0)'s tap, distance from one PE to the
         next, size of the image, and whether a tap outside it reads `pad_value`.
+    column_stride
+        With `read_enable`: vectors from the address of a PE column to that of its eastern neighbour.
     reduce_index
         With `reduce`: PE column, or row, that receives.
+    source
+        With `from_row`: PE column whose vectors the rows' buses have.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -217,6 +241,8 @@ class ExecuteControl(wiring.Signature):
                 "bound_y": Out(12),
                 "bound_x": Out(12),
                 "inject": Out(1),
+                "column_stride": Out(address_bits(config.bank_depth)),
+                "source": Out(address_bits(config.pes_x)),
                 "reduce_index": Out(address_bits(max(config.pes_x, config.pes_y))),
             }
         )
@@ -228,19 +254,26 @@ def row_address_bits(config: AcceleratorConfig) -> int:
 
 
 def row_write_layout(config: AcceleratorConfig) -> data.StructLayout:
-    """Write of a register-file or parameter row to the lanes in `lanes` of every PE.
+    """Write of a register-file or parameter row to the lanes in `lanes` of the PEs in `columns`.
 
-    `address` is half · `weight_rows` + row, or half · 4 + row with `parameter` set.
+    `address` is half · `weight_rows` + row, or half · 4 + row with `parameter` set. With a weight store
+    each column of PEs has its own row in `data`, else all have the same.
     """
     return data.StructLayout(
         {
             "enable": 1,
             "lanes": config.compute_lanes,
+            "columns": config.pes_x,
             "parameter": 1,
             "address": row_address_bits(config),
-            "data": 8 * config.row_bytes,
+            "data": data.ArrayLayout(8 * config.row_bytes, rows_at_once(config)),
         }
     )
+
+
+def rows_at_once(config: AcceleratorConfig) -> int:
+    """Rows that the grid takes in a cycle: with a weight store its own for each column of PEs, else 1."""
+    return config.pes_x if config.store_rows else 1
 
 
 def tile_read_layout(config: AcceleratorConfig) -> data.StructLayout:
@@ -257,5 +290,11 @@ def tile_read_layout(config: AcceleratorConfig) -> data.StructLayout:
 
 
 def tile_write_layout(config: AcceleratorConfig) -> data.StructLayout:
-    """Layout of a write of one vector of one PE."""
-    return data.StructLayout({**tile_read_layout(config).members, "data": 8 * config.vector_bytes})
+    """Layout of a write of one vector of one PE, or with `all_columns` of each PE of a row."""
+    return data.StructLayout(
+        {
+            **tile_read_layout(config).members,
+            "all_columns": 1,
+            "data": 8 * config.vector_bytes,
+        }
+    )

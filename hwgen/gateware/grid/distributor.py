@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,10 +11,11 @@ from hwgen.gateware.grid.control import (
     PeControl,
     row_address_bits,
     row_write_layout,
+    rows_at_once,
     tile_read_layout,
     tile_write_layout,
 )
-from hwgen.gateware.grid.requantizer import RECORD_BITS, RECORD_STRIDE_BITS
+from hwgen.gateware.grid.requantizer import RECORD_BITS
 from hwgen.gateware.primitives.ram import address_bits
 from sim.spec.accelerator import AcceleratorConfig
 
@@ -37,12 +38,18 @@ class Distributor(wiring.Component):
     control, row_write, tile_write, tile_read, tile_read_data
         As for :class:`~hwgen.gateware.grid.grid.Grid`.
     pe_control : Out
-        What is the same for all PEs: :class:`~hwgen.gateware.grid.control.PeControl` without `pad` and
-        `receive`.
+        What is the same for all PEs: :class:`~hwgen.gateware.grid.control.PeControl` without what
+        follows.
     pad, receive : Out(1).array(pes)
-        The rest of each PE's control, row by row of the grid.
-    weight_write, parameter_write, row_write_address, weight_write_data, parameter_write_data : Out
-        A row for all PEs.
+        Each PE's own control, row by row of the grid.
+    read_address, shares : Out(…).array(pes_x)
+        Control that PEs of a column have in common.
+    weight_write, parameter_write : Out(L).array(pes_x)
+        Lanes of a column that take a row.
+    row_write_address : Out
+        Where the row goes.
+    weight_write_data, parameter_write_data : Out(…).array(1 or pes_x)
+        The row, of all columns or of each.
     tile_write_enable, tile_read_enable : Out(L).array(pes)
         Bank, one-hot, of the PE that the access is for.
     tile_write_address, tile_write_data, tile_read_address : Out
@@ -56,10 +63,11 @@ class Distributor(wiring.Component):
         self.config = config
         lanes, pes, vector_bits = config.compute_lanes, config.pes, 8 * config.vector_bytes
         bank_address = address_bits(config.bank_depth)
+        rows = rows_at_once(config)
         common = {
             name: Out(member.shape)
             for name, member in PeControl(config).members.items()
-            if name not in ("pad", "receive")
+            if name not in ("pad", "receive", "read_address", "shares")
         }
         super().__init__(
             {
@@ -71,11 +79,13 @@ class Distributor(wiring.Component):
                 "pe_control": Out(wiring.Signature(common)),
                 "pad": Out(1).array(pes),
                 "receive": Out(1).array(pes),
-                "weight_write": Out(lanes),
-                "parameter_write": Out(lanes),
+                "read_address": Out(bank_address).array(config.pes_x),
+                "shares": Out(1).array(config.pes_x),
+                "weight_write": Out(lanes).array(config.pes_x),
+                "parameter_write": Out(lanes).array(config.pes_x),
                 "row_write_address": Out(row_address_bits(config)),
-                "weight_write_data": Out(8 * config.row_bytes),
-                "parameter_write_data": Out(RECORD_BITS * config.requantizer_width),
+                "weight_write_data": Out(8 * config.row_bytes).array(rows),
+                "parameter_write_data": Out(RECORD_BITS * config.requantizer_width).array(rows),
                 "tile_write_enable": Out(lanes).array(pes),
                 "tile_write_address": Out(bank_address),
                 "tile_write_data": Out(vector_bits),
@@ -98,7 +108,7 @@ class Distributor(wiring.Component):
         return m
 
     def _distribute_control(self, m: Any, places: list[tuple[int, int]]) -> None:
-        """Register what is the same for all PEs, and compare the index of a POOL hop."""
+        """Register what is the same for all PEs or a column, and compare the index of a POOL hop."""
         reduce_index = Signal.like(self.control.reduce_index)
         m.d.sync += reduce_index.eq(self.control.reduce_index)
         for name in self.pe_control.signature.members:
@@ -106,6 +116,13 @@ class Distributor(wiring.Component):
         for index, (y, x) in enumerate(places):
             position = Mux(self.pe_control.vertical, y, x)
             m.d.comb += self.receive[index].eq(reduce_index == position)
+        source = Signal.like(self.control.source)
+        m.d.sync += source.eq(self.control.source)
+        for x in range(self.config.pes_x):
+            m.d.sync += self.read_address[x].eq(
+                self.control.read_address + x * self.control.column_stride
+            )
+            m.d.comb += self.shares[x].eq(source == x)
 
     def _pad(self, m: Any, places: list[tuple[int, int]]) -> None:
         """Compute the PE rows and columns whose tap lies outside the image."""
@@ -132,26 +149,27 @@ class Distributor(wiring.Component):
             m.d.comb += self.pad[index].eq(outside["y"][y] | outside["x"][x])
 
     def _write_rows(self, m: Any) -> None:
-        """Register a row; of a parameter row only the used bits."""
+        """Register a row; a parameter row begins with its records."""
         row = self.row_write
         address = Signal.like(row.address, reset_less=True)
-        weights = Signal.like(self.weight_write_data, reset_less=True)
-        records = Signal.like(self.parameter_write_data, reset_less=True)
-        used = Cat(
-            row.data[start : start + RECORD_BITS]
-            for start in range(0, 8 * self.config.row_bytes, RECORD_STRIDE_BITS)
-        )
-        m.d.sync += [
-            self.weight_write.eq(Mux(row.enable & ~row.parameter, row.lanes, 0)),
-            self.parameter_write.eq(Mux(row.enable & row.parameter, row.lanes, 0)),
-        ]
+        for x in range(self.config.pes_x):
+            enable = row.enable & row.columns[x]
+            m.d.sync += [
+                self.weight_write[x].eq(Mux(enable & ~row.parameter, row.lanes, 0)),
+                self.parameter_write[x].eq(Mux(enable & row.parameter, row.lanes, 0)),
+            ]
         with m.If(row.enable):
-            m.d.sync += [address.eq(row.address), weights.eq(row.data), records.eq(used)]
-        m.d.comb += [
-            self.row_write_address.eq(address),
-            self.weight_write_data.eq(weights),
-            self.parameter_write_data.eq(records),
-        ]
+            m.d.sync += address.eq(row.address)
+        m.d.comb += self.row_write_address.eq(address)
+        for x in range(rows_at_once(self.config)):
+            record_bits = len(self.parameter_write_data[x])
+            weights = Signal(len(self.weight_write_data[x]), name=f"weights_{x}", reset_less=True)
+            with m.If(row.enable):
+                m.d.sync += weights.eq(row.data[x])
+            m.d.comb += [
+                self.weight_write_data[x].eq(weights),
+                self.parameter_write_data[x].eq(weights[:record_bits]),
+            ]
 
     def _write_tiles(self, m: Any, places: list[tuple[int, int]]) -> None:
         """Register a vector and offer it to its PE."""
@@ -162,7 +180,7 @@ class Distributor(wiring.Component):
             m.d.sync += [address.eq(tile.address), vector.eq(tile.data)]
         m.d.comb += [self.tile_write_address.eq(address), self.tile_write_data.eq(vector)]
         for index, (y, x) in enumerate(places):
-            chosen = tile.enable & (tile.pe_y == y) & (tile.pe_x == x)
+            chosen = tile.enable & (tile.pe_y == y) & (tile.all_columns | (tile.pe_x == x))
             m.d.sync += self.tile_write_enable[index].eq(chosen << tile.bank)
 
     def _read_tiles(self, m: Any, places: list[tuple[int, int]]) -> None:

@@ -29,6 +29,8 @@ class Feed(wiring.Component):
         Bit l: lane l takes a vector.
     source_mask, source_base : In
         Lane l takes that of bank ``(l & source_mask) | source_base``.
+    shift : In
+        Bytes of bank 0's vector that are left out; zeros follow it.
     pad, pad_value : In
         Replace all bytes by `pad_value`.
     bank_data : In(8 * S).array(L)
@@ -46,6 +48,7 @@ class Feed(wiring.Component):
                 "incoming": In(lanes),
                 "source_mask": In(address_bits(lanes)),
                 "source_base": In(address_bits(lanes)),
+                "shift": In(address_bits(self.config.simd_units)),
                 "pad": In(1),
                 "pad_value": In(signed(8)),
                 "bank_data": In(vector_bits).array(lanes),
@@ -57,7 +60,10 @@ class Feed(wiring.Component):
         """Build the module."""
         m = Module()
         padding = self.pad_value.as_unsigned().replicate(self.config.vector_bytes)
-        sources = select(m, "source", self.bank_data, self.source_mask, self.source_base)
+        shifted = Signal(8 * self.config.vector_bytes)
+        m.d.comb += shifted.eq(self.bank_data[0] >> (self.shift << 3))
+        banks = [shifted, *(self.bank_data[bank] for bank in range(1, self.config.compute_lanes))]
+        sources = select(m, "source", banks, self.source_mask, self.source_base)
         for index, source in enumerate(sources):
             vector = Signal(len(source), name=f"vector_{index}", reset_less=True)
             m.d.comb += self.vector[index].eq(vector)

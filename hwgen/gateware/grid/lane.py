@@ -137,6 +137,8 @@ class Lane(wiring.Component):
             ring.write_data.eq(self.incoming),
             ring.read_enable.eq(control.ring_read),
             ring.read_position.eq(control.ring_read_position),
+            ring.beyond.eq(control.ring_beyond),
+            ring.gap.eq(control.ring_gap),
             saved.write_enable.eq(control.save),
             saved.write_address.eq(control.save_row),
             saved.read_enable.eq(control.restore_enable),

@@ -51,6 +51,8 @@ class Pe(wiring.Component):
         The output vector of the lane chosen for each bank; the vectors taken last.
     east_output, west_output, south_taken, north_taken : In(8 * S).array(L)
         The same of the neighbours; 0 where there is none.
+    shared, row_output : Out(8 * S).array(L), In(8 * S).array(L)
+        To the row's buses: `output` if the PE shares it, else 0; and from them.
     head : Out(32 * R).array(L)
         Heads of the lanes' drain registers.
     east_head, south_head : In(32 * R).array(L)
@@ -79,6 +81,8 @@ class Pe(wiring.Component):
                 "output": Out(vector_bits).array(lanes),
                 "east_output": In(vector_bits).array(lanes),
                 "west_output": In(vector_bits).array(lanes),
+                "shared": Out(vector_bits).array(lanes),
+                "row_output": In(vector_bits).array(lanes),
                 "taken": Out(vector_bits).array(lanes),
                 "north_taken": In(vector_bits).array(lanes),
                 "south_taken": In(vector_bits).array(lanes),
@@ -93,7 +97,7 @@ class Pe(wiring.Component):
         m = Module()
         control = self.control
         m.submodules.feed = feed = Feed(self.config)
-        for name in ("incoming", "source_mask", "source_base", "pad", "pad_value"):
+        for name in ("incoming", "source_mask", "source_base", "shift", "pad", "pad_value"):
             m.d.comb += getattr(feed, name).eq(getattr(control, name))
         outputs = []
         for index in range(self.config.compute_lanes):
@@ -101,6 +105,9 @@ class Pe(wiring.Component):
             self._add_bank(m, feed, index)
         chosen = select(m, "chosen", outputs, control.take_mask, control.take_base)
         m.d.comb += [port.eq(vector) for port, vector in zip(self.output, chosen, strict=True)]
+        if self.config.pes_x > 1:
+            for shared, vector in zip(self.shared, chosen, strict=True):
+                m.d.comb += shared.eq(Mux(control.shares, vector, 0))
         return m
 
     def _add_lane(self, m: Any, feed: Any, index: int) -> Any:
@@ -115,7 +122,12 @@ class Pe(wiring.Component):
         lane = Lane(self.config)
         m.submodules[f"lane_{index}"] = unique(lane)
         for name in LaneControl(self.config).members:
-            m.d.comb += getattr(lane.control, name).eq(getattr(control, name))
+            if name == "ring_read_position":
+                field = control.ring_read_positions
+                value = field.word_select(index, len(field) // self.config.compute_lanes)
+            else:
+                value = getattr(control, name)
+            m.d.comb += getattr(lane.control, name).eq(value)
         m.d.comb += [
             lane.incoming.eq(feed.vector[index]),
             lane.weight_write.eq(self.weight_write[index]),
@@ -134,7 +146,7 @@ class Pe(wiring.Component):
         bank = Ram(8 * self.config.vector_bytes, self.config.bank_depth)
         m.submodules[f"bank_{index}"] = bank
 
-        # Cycle 1: take the PE's own chosen output vector or a horizontal neighbour's
+        # Cycle 1: take the PE's own chosen output vector, a horizontal neighbour's or the row's
         taken = Signal(8 * self.config.vector_bytes, name=f"taken_{index}", reset_less=True)
         m.d.comb += self.taken[index].eq(taken)
         with m.If(control.push):
@@ -142,6 +154,9 @@ class Pe(wiring.Component):
                 m.d.sync += taken.eq(self.east_output[index])
             with m.Elif(control.from_west):
                 m.d.sync += taken.eq(self.west_output[index])
+            if self.config.pes_x > 1:
+                with m.Elif(control.from_row):
+                    m.d.sync += taken.eq(self.row_output[index])
             with m.Else():
                 m.d.sync += taken.eq(self.output[index])
 

@@ -7,22 +7,19 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.gateware.primitives.unique import unique
-from sim.spec.accelerator import REQUANTIZER_LATENCY
+from sim.spec.accelerator import RECORD_BYTES, REQUANTIZER_LATENCY
 
-__all__ = ["RECORD_BITS", "RECORD_STRIDE_BITS", "Requantizer", "RequantizerUnit", "record_layout"]
+__all__ = ["RECORD_BITS", "Requantizer", "RequantizerUnit", "record_layout"]
 
-RECORD_BITS = 80
-"""Used bits of a requantization record."""
-
-RECORD_STRIDE_BITS = 128
-"""Distance of records in a parameter row as it lies in external memory."""
+RECORD_BITS = 8 * RECORD_BYTES
+"""Bits of a requantization record."""
 
 _PIECE_BITS = 8
 """Bits of the multiplier that are multiplied at once."""
 
 
 def record_layout() -> data.StructLayout:
-    """Layout of the used bits of one requantization record."""
+    """Layout of a requantization record."""
     return data.StructLayout({"bias": signed(32), "multiplier": 32, "left": 8, "right": 8})
 
 

@@ -13,10 +13,10 @@ __all__ = ["Ring"]
 
 
 class Ring(wiring.Component):
-    """Holds 64 vectors in a circle and reads any 4 that follow one another.
+    """Holds 64 vectors in a circle and reads any 4 that follow one another, the last of them farther on.
 
     Position p lies in row ⌊p / 4⌋ of bank p mod 4, so that 4 positions in a row are always in 4
-    different banks. Reading a position in the cycle that writes it gives either vector.
+    different banks, and so they are if some of them are whole rows farther on. Reading a position in the cycle that writes it gives either vector.
 
     Latency: 1 cycle. Throughput: 1 write of a vector and 1 read of 4 vectors per cycle.
 
@@ -31,6 +31,8 @@ class Ring(wiring.Component):
         Written at the end of the cycle.
     read_enable, read_position : In
         First of the 4 positions to read.
+    beyond, gap : In
+        Those of the 4 positions, bit j for the j-th, that are so many rows farther on.
     vectors : Out(vector_bits).array(4)
         The vectors read last, that of `read_position` first; hold while `read_enable` is low.
     """
@@ -46,6 +48,8 @@ class Ring(wiring.Component):
                 "write_data": In(vector_bits),
                 "read_enable": In(1),
                 "read_position": In(position),
+                "beyond": In(DOT_WIDTH),
+                "gap": In(address_bits(WINDOW_VECTORS // DOT_WIDTH)),
                 "vectors": Out(vector_bits).array(DOT_WIDTH),
             }
         )
@@ -62,16 +66,20 @@ class Ring(wiring.Component):
             bank = Ram(self.vector_bits, rows)
             m.submodules[f"bank_{index}"] = bank
             position = Signal(address_bits(WINDOW_VECTORS), name=f"position_{index}")
+            place = Signal(bank_bits, name=f"place_{index}")
+            row = Signal(address_bits(rows), name=f"row_{index}")
             m.d.comb += [
                 # in the row of the one of the 4 positions that lies in this bank
                 position.eq(self.read_position + (DOT_WIDTH - 1 - index)),
+                place.eq(index - self.read_position[:bank_bits]),
+                row.eq(position[bank_bits:] + Mux(self.beyond.bit_select(place, 1), self.gap, 0)),
                 bank.write_enable.eq(
                     self.write_enable & (self.write_position[:bank_bits] == index)
                 ),
                 bank.write_address.eq(self.write_position[bank_bits:]),
                 bank.write_data.eq(self.write_data),
                 bank.read_enable.eq(self.read_enable),
-                bank.read_address.eq(position[bank_bits:]),
+                bank.read_address.eq(row),
             ]
             read.append(bank.read_data)
 

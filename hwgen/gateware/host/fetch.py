@@ -134,12 +134,13 @@ class FetchUnit(wiring.Component):
                 with m.If(index == number):
                     m.d.sync += word.eq(self.rdata)
 
-        # The last beats hold no fields, so all words are there when the last beat comes
+        # With the last beat the words before it are there; if it holds fields, it is kept as it comes
+        kept = [*words[:-1], self.rdata] if _STORED_WORDS == _WORDS else words
         buffer = Fifo(8 * DESCRIPTOR_PORT_BYTES * _STORED_WORDS, self.DEPTH)
         m.submodules.buffer = unique_fifo(buffer)
         m.d.comb += [
             buffer.enter.valid.eq(last_beat & running),
-            buffer.enter.payload.eq(Cat(*words)),
+            buffer.enter.payload.eq(Cat(*kept)),
         ]
 
         # Dispatch, two cycles after the last beat

@@ -10,27 +10,32 @@ from hwgen.gateware.bus.axi import read_manager
 from hwgen.gateware.bus.bursts import BurstGenerator
 from hwgen.gateware.bus.faults import fault_layout
 from hwgen.gateware.bus.pages import pages_layout
-from hwgen.gateware.grid.control import row_write_layout, tile_write_layout
+from hwgen.gateware.grid.control import row_write_layout, rows_at_once, tile_write_layout
 from hwgen.gateware.grid.grid import Grid
 from hwgen.gateware.primitives.fifo import Fifo
 from hwgen.gateware.primitives.layout import load_layout
 from hwgen.gateware.primitives.unique import unique
-from hwgen.gateware.transfer.rows import RowWalker
+from hwgen.gateware.transfer.gather import Gather
+from hwgen.gateware.transfer.row_beats import RowBeats, row_beats
+from hwgen.gateware.transfer.rows import RowWalker, columns_with, weights_layout
 from hwgen.gateware.transfer.tile_transfer import (
     HELD,
     MOST_COLUMNS,
+    MOST_ROW_BYTES,
     accept_commands,
     address_burst,
     connect_region,
     connect_tile,
     credit,
+    legal_gather,
     legal_tile,
     legal_weights,
+    most_stream_beats,
     most_vector_beats,
 )
 from hwgen.gateware.transfer.tile_walker import TileWalker
 from hwgen.gateware.transfer.weight_store import WeightStore
-from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import LoadKind, LoadStore
 from sim.spec.stops import StopCause
 
@@ -65,8 +70,8 @@ class LoadUnit(wiring.Component):
 
     With a weight store (:class:`WeightStore`) a weights descriptor may FILL it: every row that is written
     goes to the store as well, which takes no cycle. A descriptor that READs it requests no burst. Its r rows
-    are read, a row per cycle, when the descriptor is first in line; with the last beat or row before them in
-    cycle e ::
+    are read, a row per cycle, when the descriptor is first in line; with ``column_lanes`` a row of every PE
+    column's block of a lane at once, which counts as a single row. With the last beat or row before them in cycle e ::
 
         s[i+1] >= s[i] + GRANT + 1
         last_row = max(s[i] + GRANT + 1, e + TURN) + r - 1
@@ -97,7 +102,7 @@ class LoadUnit(wiring.Component):
     drop : In(1)
         No program runs: beats are taken and have no effect.
     row_write : Out(row_write_layout(config))
-        Weights and parameters.
+        Weights and parameters; bytes that a row does not have in external memory are 0.
     row_half : Out(1)
         Half that `row_write` goes to.
     tile_write : Out(tile_write_layout(config))
@@ -129,7 +134,7 @@ class LoadUnit(wiring.Component):
     def __init__(self, config: AcceleratorConfig) -> None:
         """Create an idle unit."""
         self.config = config
-        self.row_beats = config.row_bytes // config.bus_bytes
+        self.row_beats = row_beats(config)
         self.vector_beats = most_vector_beats(config)
         super().__init__(
             {
@@ -181,10 +186,13 @@ class LoadUnit(wiring.Component):
 
         It drives `awaited`: a burst is in flight.
         """
-        row_beats = self.row_beats
-        most_rows = self.config.compute_lanes * (REQUANTIZER_PHASES + self.config.weight_rows)
-        longest = max(most_rows * row_beats, MOST_COLUMNS * self.vector_beats)
-        generator = BurstGenerator(self.config.bus_bytes, longest.bit_length())
+        bus_bits = self.config.bus_bytes.bit_length() - 1
+        longest = max(
+            most_stream_beats(self.config),
+            MOST_COLUMNS * self.vector_beats,
+            (MOST_ROW_BYTES >> bus_bits) + 2,
+        )
+        generator = BurstGenerator(self.config.bus_bytes, longest.bit_length(), has_loose=True)
         m.submodules.generator = unique(generator, "load_bursts")
 
         # Cycle 1: the external region
@@ -201,21 +209,34 @@ class LoadUnit(wiring.Component):
             m.d.comb += [region.rows.eq(1), region.groups.eq(1)]
         # Cycle 2: the beats of its rows, and whether they can be
         legal = Signal()
-        stream_rows = Signal(21)
+        stream_rows = Signal(24)
         m.d.comb += stream_rows.eq(descriptor.lanes * lane_rows)
         m.d.sync += legal.eq(
             Mux(
                 weights,
                 legal_weights(self.config, descriptor),
-                legal_tile(self.config, descriptor),
+                Mux(
+                    descriptor.gather,
+                    legal_gather(self.config, descriptor),
+                    legal_tile(self.config, descriptor),
+                ),
             )
         )
+        loose = ~weights & descriptor.gather
+        m.d.sync += [
+            generator.excess.loose.eq(loose),
+            generator.excess.bytes.eq(descriptor.row_bytes[:bus_bits]),
+        ]
         segment_beats = Signal.like(region.beats, reset_less=True)
         m.d.sync += segment_beats.eq(
             Mux(
                 weights,
-                stream_rows * row_beats,
-                descriptor.columns * descriptor.vector_beats,
+                descriptor.stream_beats,
+                Mux(
+                    descriptor.gather,
+                    descriptor.row_bytes >> bus_bits,
+                    descriptor.columns * descriptor.vector_beats,
+                ),
             )
         )
         m.d.comb += region.beats.eq(segment_beats)
@@ -312,7 +333,7 @@ class LoadUnit(wiring.Component):
         uses, reads = Signal(), Signal()
         first_row = Signal.like(descriptor.store_row, reset_less=True)
         rows = Signal.like(stream_rows, reset_less=True)
-        last_row = Signal(22)
+        last_row = Signal(25)
         last = Signal.like(last_row, reset_less=True)
         judged, judging = Signal(), Signal()
         m.d.comb += [
@@ -349,27 +370,36 @@ class LoadUnit(wiring.Component):
         config = self.config
         tile_walker = TileWalker(config.compute_lanes)
         row_walker = RowWalker(config)
+        rows = RowBeats(config)
+        gather = Gather(config)
         m.submodules.tile_walker = unique(tile_walker, "tile_walker")
         m.submodules.row_walker = unique(row_walker, "row_walker")
+        m.submodules.row_beats = unique(rows, "row_beats")
+        m.submodules.gather = unique(gather, "gather")
         descriptor = descriptors.leave.payload
 
         # Data cycle 0: beats of the descriptor that is first in line
         allowed = credit(m, self.config, beat)
         weights = Signal()
-        index = Signal(range(max(256, self.row_beats)))
+        index = Signal(10)
         last_index = Signal.like(index)
         complete = Signal()
         row = Signal(8 * config.row_bytes, reset_less=True)
         ready = Signal()
         stored, read, last = Signal(), Signal(), Signal()
+        gathers, own_last = Signal(), Signal()
         m.d.comb += [
-            ready.eq(descriptors.leave.valid & awaited & allowed & ~stored),
+            ready.eq(descriptors.leave.valid & awaited & allowed & ~stored & ~gather.hold),
             self.rready.eq(ready | self.drop),
             beat.eq(self.rvalid & ready),
             descriptors.leave.ready.eq(last),
             weights.eq(descriptor.kind == LoadKind.WEIGHTS),
-            last_index.eq(Mux(weights, self.row_beats - 1, descriptor.vector_beats - 1)),
-            complete.eq(beat & (index == last_index)),
+            last_index.eq(Mux(weights, rows.last, descriptor.vector_beats - 1)),
+            gathers.eq(descriptors.leave.valid & ~weights & descriptor.gather),
+            complete.eq(beat & (index == last_index) & ~gathers),
+            [rows.stream[name].eq(descriptor[name]) for name in rows.stream.shape().members],
+            rows.advance.eq(complete),
+            rows.restart.eq(last),
         ]
         with m.If(beat):
             m.d.sync += index.eq(Mux(complete, 0, index + 1))
@@ -377,12 +407,25 @@ class LoadUnit(wiring.Component):
                 word = row.word_select(place, 8 * config.bus_bytes)
                 with m.If(index == place):
                     m.d.sync += word.eq(self.rdata)
-                if 0 < place < self.vector_beats:
-                    # The vector may have less in external memory
+                if place > 0:
+                    # The vector or row may have less in external memory
                     with m.Elif(index == 0):
                         m.d.sync += word.eq(0)
+        with m.If(last):
+            # Whatever the descriptor says, the next one begins with a first beat
+            m.d.sync += index.eq(0)
+        tile_write = Signal()
+        m.d.comb += [
+            gather.enable.eq(gathers),
+            [gather.shape[name].eq(descriptor[name]) for name in gather.shape.shape().members],
+            gather.beat.eq(beat & gathers),
+            gather.last_beat.eq(last_beat & gathers),
+            gather.data.eq(self.rdata),
+            own_last.eq(Mux(gathers, gather.last, last_beat)),
+            self.tile_write.enable.eq(tile_write | gather.valid),
+        ]
         m.d.sync += [
-            self.tile_write.enable.eq(complete & ~weights),
+            tile_write.eq(complete & ~weights),
             self.row_write.enable.eq((complete & weights) | read),
         ]
 
@@ -394,21 +437,23 @@ class LoadUnit(wiring.Component):
             connect_tile(tile_walker, descriptor),
             [
                 row_walker.block[name].eq(descriptor[name])
-                for name in ("half", "lane_mask", "parameter_rows", "weight_rows")
+                for name in weights_layout().members
+                if name != "together"
             ],
+            row_walker.block.together.eq(descriptor.store == LoadStore.READ),
             tile_walker.start.eq(fresh),
             row_walker.start.eq(fresh),
         ]
         m.d.sync += known.eq(descriptors.leave.valid & ~last)
-        row_data: Any = row
+        row_data: list[Any] = [row] * rows_at_once(config)
         if store is None:
-            m.d.comb += last.eq(last_beat)
+            m.d.comb += last.eq(own_last)
         else:
             row_data = self._turn(m, store, descriptor, weights, fresh, known, row)
             m.d.comb += [
                 stored.eq(weights & (descriptor.store == LoadStore.READ)),
                 read.eq(store.read),
-                last.eq(last_beat | (store.read & store.last)),
+                last.eq(own_last | (store.read & store.last)),
             ]
 
         # Data cycle 1: write
@@ -420,16 +465,18 @@ class LoadUnit(wiring.Component):
             self.row_half.eq(descriptor.half),
             self.tile_write.pe_y.eq(descriptor.pe_y),
             self.tile_write.pe_x.eq(descriptor.pe_x),
+            self.tile_write.all_columns.eq(descriptor.all_columns),
         ]
         m.d.comb += [
             self.tile_write.bank.eq(tile_walker.bank),
             self.tile_write.address.eq(tile_walker.address),
-            self.tile_write.data.eq(row),
+            self.tile_write.data.eq(Mux(gather.valid, gather.vector, row)),
             tile_walker.advance.eq(self.tile_write.enable),
             self.row_write.lanes.eq(row_walker.lanes),
+            self.row_write.columns.eq(row_walker.columns),
             self.row_write.parameter.eq(row_walker.parameter),
             self.row_write.address.eq(row_walker.address),
-            self.row_write.data.eq(row_data),
+            [port.eq(value) for port, value in zip(self.row_write.data, row_data, strict=True)],
             row_walker.advance.eq(self.row_write.enable),
         ]
 
@@ -449,10 +496,24 @@ class LoadUnit(wiring.Component):
         fresh: Signal,
         known: Signal,
         row: Signal,
-    ) -> Any:
-        """Build the weight store's part of the data side; return the row to write."""
-        fills, from_store = Signal(), Signal()
+    ) -> list[Any]:
+        """Build the weight store's part of the data side; return the row to write of each PE column."""
+        fills, from_store, by_columns = Signal(), Signal(), Signal()
+        # Rows of the present lane that are left to read, and blocks from this lane on
+        rows_left, lane_blocks = Signal(17, reset_less=True), Signal(7, reset_less=True)
+        lane_rows = descriptor.parameter_rows + descriptor.weight_rows
+        split = descriptor.column_lanes != 0
+        columns = columns_with(self.config, descriptor, lane_blocks)
+        with m.If(fresh):
+            m.d.sync += [rows_left.eq(lane_rows), lane_blocks.eq(descriptor.lanes)]
+        with m.Elif(store.read):
+            lane_end = rows_left == 1
+            m.d.sync += [
+                rows_left.eq(Mux(lane_end, lane_rows, rows_left - 1)),
+                lane_blocks.eq(lane_blocks - lane_end),
+            ]
         m.d.comb += [
+            store.rows.eq(Mux(split, sum(columns[x] for x in range(self.config.pes_x)), 1)),
             store.start.eq(fresh),
             store.row.eq(descriptor.store_row),
             store.read.eq(known & store.granted & weights & (descriptor.store == LoadStore.READ)),
@@ -462,5 +523,6 @@ class LoadUnit(wiring.Component):
         m.d.sync += [
             fills.eq(descriptor.store == LoadStore.FILL),
             from_store.eq(store.read),
+            by_columns.eq(split),
         ]
-        return Mux(from_store, store.data, row)
+        return [Mux(from_store, Mux(by_columns, value, store.data[0]), row) for value in store.data]

@@ -1,26 +1,41 @@
 """Where the rows of a weight stream go: lane, parameter or register-file row."""
 
-from amaranth.hdl import Module, Signal
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.gateware.grid.control import row_address_bits
 from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
 
-__all__ = ["RowWalker", "weights_layout"]
+__all__ = ["RowWalker", "columns_with", "weights_layout"]
 
 
 def weights_layout() -> data.StructLayout:
-    """Layout of a weight stream's shape; the fields are those of the descriptor."""
-    return data.StructLayout({"half": 1, "lane_mask": 8, "parameter_rows": 3, "weight_rows": 16})
+    """Layout of a weight stream's shape; the fields are those of the descriptor, and ``together``."""
+    return data.StructLayout(
+        {
+            "half": 1,
+            "lanes": 7,
+            "lane_mask": 8,
+            "column_lanes": 4,
+            "together": 1,
+            "parameter_rows": 3,
+            "weight_rows": 16,
+        }
+    )
 
 
 class RowWalker(wiring.Component):
     """Destination of every row of a weight stream, in the stream's order.
 
     The stream consists of equal blocks: parameter rows, then register-file rows. The lanes in
-    ``lane_mask`` take block 0, every further block goes one lane further. The walker does not know
-    how many blocks there are.
+    ``lane_mask`` take block 0, every further block goes one lane further.
+
+    With ``column_lanes`` = n block b is for column b div n of PEs, and for the lanes of block b mod n.
+    Rows of blocks of equal lanes take turns, column by column; the last column may have fewer blocks. With
+    ``together`` they come at once, and `advance` is for all of them.
 
     Latency: 1 cycle from ``start`` to the first row. Throughput: 1 row per cycle.
 
@@ -40,6 +55,8 @@ class RowWalker(wiring.Component):
         Go on to the next row at the end of this cycle.
     lanes : Out(L)
         Mask of the lanes that get the row.
+    columns : Out(pes_x)
+        Mask of the columns of PEs that get the row.
     parameter : Out(1)
         The row is a parameter row.
     address : Out
@@ -55,6 +72,7 @@ class RowWalker(wiring.Component):
                 "block": In(weights_layout()),
                 "advance": In(1),
                 "lanes": Out(config.compute_lanes),
+                "columns": Out(config.pes_x),
                 "parameter": Out(1),
                 "address": Out(row_address_bits(config)),
             }
@@ -75,9 +93,27 @@ class RowWalker(wiring.Component):
                 weight_start.eq(self.config.weight_rows),
             ]
 
+        # Blocks from the present lane's on, and from the present column's of these
+        lane_blocks, column_blocks = Signal(7), Signal(7)
+        split, last_column, advance = Signal(), Signal(), Signal()
+        m.d.comb += [
+            split.eq(block.column_lanes != 0),
+            last_column.eq(~split | block.together | (column_blocks <= block.column_lanes)),
+            advance.eq(self.advance & last_column),
+        ]
         with m.If(self.advance):
-            m.d.sync += [self.address.eq(self.address + 1), rows_left.eq(rows_left - 1)]
-        with m.If(self.start | (self.advance & last_row)):
+            m.d.sync += [
+                self.columns.eq(self.columns << 1),
+                column_blocks.eq(column_blocks - block.column_lanes),
+            ]
+        with m.If(advance):
+            m.d.sync += [
+                self.columns.eq(Mux(split & block.together, self.columns, Mux(split, 1, ~0))),
+                column_blocks.eq(lane_blocks),
+                self.address.eq(self.address + 1),
+                rows_left.eq(rows_left - 1),
+            ]
+        with m.If(self.start | (advance & last_row)):
             # The first row of a block
             with m.If(block.parameter_rows != 0):
                 m.d.sync += [
@@ -91,8 +127,13 @@ class RowWalker(wiring.Component):
                     self.address.eq(weight_start),
                     rows_left.eq(block.weight_rows),
                 ]
-            m.d.sync += self.lanes.eq(self.lanes << 1)
-        with m.Elif(self.advance & (rows_left == 1)):
+            m.d.sync += [
+                self.lanes.eq(self.lanes << 1),
+                self.columns.eq(self._first_columns(lane_blocks - 1)),
+                lane_blocks.eq(lane_blocks - 1),
+                column_blocks.eq(lane_blocks - 1),
+            ]
+        with m.Elif(advance & (rows_left == 1)):
             # From the parameter rows to the register-file rows
             m.d.sync += [
                 self.parameter.eq(0),
@@ -100,5 +141,21 @@ class RowWalker(wiring.Component):
                 rows_left.eq(block.weight_rows),
             ]
         with m.If(self.start):
-            m.d.sync += self.lanes.eq(block.lane_mask)
+            m.d.sync += [
+                self.lanes.eq(block.lane_mask),
+                self.columns.eq(self._first_columns(block.lanes)),
+                lane_blocks.eq(block.lanes),
+                column_blocks.eq(block.lanes),
+            ]
         return m
+
+    def _first_columns(self, blocks: Any) -> Any:
+        """Columns that get a lane's first row, where so many blocks are left."""
+        block = self.block
+        split = block.column_lanes != 0
+        return Mux(split, Mux(block.together, columns_with(self.config, block, blocks), 1), ~0)
+
+
+def columns_with(config: AcceleratorConfig, block: Any, blocks: Any) -> Any:
+    """Mask of the columns of PEs that have a block in a lane, where so many are left from it on."""
+    return Cat(x * block.column_lanes < blocks for x in range(config.pes_x))

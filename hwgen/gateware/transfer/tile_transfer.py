@@ -8,27 +8,34 @@ from hwgen.gateware.bus.faults import CAUSE_BITS
 from hwgen.gateware.bus.pacer import Pacer
 from hwgen.gateware.primitives.fifo import Fifo, unique_fifo
 from hwgen.gateware.primitives.unique import unique
+from hwgen.gateware.transfer.row_beats import parameter_beats, row_beats
 from hwgen.gateware.transfer.tile_walker import TileWalker
 from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
-from sim.spec.descriptor import STORE_FIELDS, LoadStore
+from sim.spec.descriptor import LOAD_FIELDS, STORE_FIELDS, LoadStore
 from sim.spec.stops import StopCause
 
 __all__ = [
     "HELD",
     "MOST_COLUMNS",
+    "MOST_ROW_BYTES",
     "accept_commands",
     "address_burst",
     "connect_region",
     "connect_tile",
     "credit",
+    "legal_gather",
     "legal_tile",
     "legal_weights",
+    "most_stream_beats",
     "most_vector_beats",
 ]
 
 
 MOST_COLUMNS = next(field.high for field in STORE_FIELDS if field.name == "columns")
 """Vectors that a descriptor's row can have."""
+
+MOST_ROW_BYTES = next(field.high for field in LOAD_FIELDS if field.name == "row_bytes")
+"""Bytes that a row of a gathered tile can have."""
 
 HELD = 4
 """Descriptors that a LOAD or STORE unit holds between start and done."""
@@ -47,6 +54,12 @@ def most_vector_beats(config: AcceleratorConfig) -> int:
             f"bus_bytes must divide row_bytes {config.row_bytes}, not {config.bus_bytes}"
         )
     return max(1, config.vector_bytes // config.bus_bytes)
+
+
+def most_stream_beats(config: AcceleratorConfig) -> int:
+    """Bus beats of the longest weight stream."""
+    rows = REQUANTIZER_PHASES * parameter_beats(config) + config.weight_rows * row_beats(config)
+    return config.pes_x * config.compute_lanes * rows
 
 
 def accept_commands(m: Module, unit: Any, layout: Any, last: Signal) -> tuple[Any, Signal, Fifo]:
@@ -98,23 +111,49 @@ def legal_tile(config: AcceleratorConfig, descriptor: Any) -> Any:
     return (
         Cat(count.any() for count in counts).all()
         & (descriptor.vector_beats <= most_vector_beats(config))
-        & (descriptor.pe_y < config.pes_y)
-        & (descriptor.pe_x < config.pes_x)
+        & _legal_place(config, descriptor)
     )
+
+
+def legal_gather(config: AcceleratorConfig, descriptor: Any) -> Any:
+    """Return whether a gathered tile's counts and place are such as the configuration has."""
+    counts = [descriptor[name] for name in ("groups", "rows", "columns", "row_bytes", "step")]
+    return (
+        Cat(count.any() for count in counts).all()
+        & (descriptor.length <= config.vector_bytes)
+        & (descriptor.lead < descriptor.length)
+        & _legal_place(config, descriptor)
+    )
+
+
+def _legal_place(config: AcceleratorConfig, descriptor: Any) -> Any:
+    """Return whether there is the PE of a tile."""
+    return (descriptor.pe_y < config.pes_y) & (descriptor.pe_x < config.pes_x)
 
 
 def legal_weights(config: AcceleratorConfig, descriptor: Any) -> Any:
     """Return whether a weight stream's counts are such as the configuration has.
 
-    Whether its rows lie in the weight store is not asked here.
+    Whether its rows lie in the weight store is not asked here, nor whether its beats are those of its rows.
     """
     most_store = LoadStore.READ if config.store_rows else LoadStore.NONE
+    most_blocks = Mux(
+        descriptor.column_lanes.any(),
+        descriptor.column_lanes * config.pes_x,
+        config.compute_lanes,
+    )
     return (
         descriptor.lanes.any()
-        & (descriptor.lanes <= config.compute_lanes)
+        & (descriptor.lanes <= most_blocks)
+        & (descriptor.column_lanes <= config.compute_lanes)
         & (descriptor.parameter_rows <= REQUANTIZER_PHASES)
         & (descriptor.weight_rows <= config.weight_rows)
         & (descriptor.parameter_rows.any() | descriptor.weight_rows.any())
+        & descriptor.stream_beats.any()
+        & (descriptor.stream_beats <= most_stream_beats(config))
+        & descriptor.tail_beats.any()
+        & (descriptor.tail_beats <= row_beats(config))
+        & (descriptor.tail_rows <= descriptor.parameter_rows)
         & (descriptor.store <= most_store)
     )
 

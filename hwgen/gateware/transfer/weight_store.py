@@ -1,6 +1,8 @@
 """Weight store: rows of weights that stay on the chip, for the LOADs that read them again."""
 
-from amaranth.hdl import Array, Module, Signal
+from typing import Any
+
+from amaranth.hdl import Array, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,7 +20,10 @@ class WeightStore(wiring.Component):
     LOADs take their turns in order, so one port is enough: a LOAD that fills writes, a LOAD that reads
     reads. A read is granted by the request side, which knows its last row, before its turn comes.
 
-    Latency: 1 cycle from `read` to `data`. Throughput: 1 row per cycle.
+    Row r lies in row r div B of bank r mod B. B is a power of two, as many as PE columns or more: as many
+    consecutive rows as there are columns are in different banks.
+
+    Latency: 1 cycle from `read` to `data`. Throughput: a row written, or up to `pes_x` rows read, per cycle.
 
     Parameters
     ----------
@@ -43,16 +48,19 @@ class WeightStore(wiring.Component):
     write_data : In
         Row to write.
     read : In(1)
-        Read the next row; only while `granted`, from the cycle after `start` on.
+        Read the next rows; only while `granted`, from the cycle after `start` on.
+    rows : In
+        With `read`: how many, 1 … pes_x.
     last : Out(1)
-        With `read`: it is the last row of the LOAD.
-    data : Out
-        The row, in the cycle after `read`.
+        With `read`: the last row of the LOAD is among them.
+    data : Out(8 * row_bytes).array(pes_x)
+        The rows, in the cycle after `read`; those beyond `rows` are any.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
         """Create a store without grants."""
         self.config = config
+        self.banks = 1 << (config.pes_x - 1).bit_length()
         bits = address_bits(config.store_rows)
         super().__init__(
             {
@@ -64,17 +72,15 @@ class WeightStore(wiring.Component):
                 "write": In(1),
                 "write_data": In(8 * config.row_bytes),
                 "read": In(1),
+                "rows": In(range(config.pes_x + 1)),
                 "last": Out(1),
-                "data": Out(8 * config.row_bytes),
+                "data": Out(8 * config.row_bytes).array(config.pes_x),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         """Build the memory, its address and the line of grants."""
         m = Module()
-        m.submodules.storage = ram = SinglePortRam(
-            8 * self.config.row_bytes, self.config.store_rows
-        )
         address = Signal.like(self.row, reset_less=True)
         ends = Array(
             Signal.like(self.last_row, name=f"last_row_{place}", reset_less=True)
@@ -85,14 +91,10 @@ class WeightStore(wiring.Component):
         ended = Signal()
         m.d.comb += [
             self.granted.eq(waiting != 0),
-            self.last.eq(address == ends[oldest]),
+            self.last.eq(address + self.rows - 1 == ends[oldest]),
             ended.eq(self.read & self.last),
-            ram.enable.eq(self.read | self.write),
-            ram.write.eq(self.write),
-            ram.address.eq(address),
-            ram.write_data.eq(self.write_data),
-            self.data.eq(ram.read_data),
         ]
+        self._store(m, address)
         m.d.sync += [
             waiting.eq(waiting + self.grant - ended),
             newest.eq(newest + self.grant),
@@ -103,5 +105,41 @@ class WeightStore(wiring.Component):
         with m.If(self.start):
             m.d.sync += address.eq(self.row)
         with m.Elif(self.read | self.write):
-            m.d.sync += address.eq(address + 1)
+            m.d.sync += address.eq(address + Mux(self.read, self.rows, 1))
         return m
+
+    def _store(self, m: Module, address: Signal) -> None:
+        """Build the banks, and the rotation that puts the first row first."""
+        bank_bits = (self.banks - 1).bit_length()
+        depth = -(-self.config.store_rows // self.banks)
+        read: list[Any] = []
+        for index in range(self.banks):
+            bank = SinglePortRam(8 * self.config.row_bytes, depth)
+            m.submodules[f"bank_{index}"] = bank
+            # of the B rows from `address` on, the row that lies in this bank, and how far it is
+            place = Signal(range(self.config.store_rows + self.banks), name=f"place_{index}")
+            distance = Signal(max(1, bank_bits), name=f"distance_{index}")
+            m.d.comb += [
+                place.eq(address + (self.banks - 1 - index)),
+                distance.eq((index - address)[:bank_bits] if bank_bits else 0),
+                bank.enable.eq(
+                    (self.read & (distance < self.rows)) | (self.write & (distance == 0))
+                ),
+                bank.write.eq(self.write),
+                bank.address.eq(place[bank_bits:]),
+                bank.write_data.eq(self.write_data),
+            ]
+            read.append(bank.read_data)
+
+        rotation = Signal(max(1, bank_bits), reset_less=True)
+        with m.If(self.read):
+            m.d.sync += rotation.eq(address[:bank_bits] if bank_bits else 0)
+        for bit in range(bank_bits):
+            rotated = []
+            for index, row in enumerate(read):
+                signal = Signal(8 * self.config.row_bytes, name=f"rotated_{bit}_{index}")
+                following = read[(index + (1 << bit)) % self.banks]
+                m.d.comb += signal.eq(Mux(rotation[bit], following, row))
+                rotated.append(signal)
+            read = rotated
+        m.d.comb += [port.eq(row) for port, row in zip(self.data, read, strict=False)]

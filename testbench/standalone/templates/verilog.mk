@@ -3,7 +3,7 @@
 # make STALLS=1       with random pauses of seed 1
 # make WAVES=1        writes waves.vcd
 
-SOURCES := testbench.v memory_ports.v cosilico_top.v
+SOURCES := testbench.v memory_ports.v -f cosilico.f
 PLUSARGS := $(if $(STALLS),+stalls=$(STALLS)) $(if $(WAVES),+waves)
 BUILD := build$(if $(WAVES),_waves)
 # A Verilator that was configured without a compiler is told what GCC needs.

@@ -7,15 +7,18 @@ from functools import cache
 import numpy as np
 import pytest
 
-from sim.arrays.geometry import depthwise_slots
+from accelerators import small_accelerator
+from execute_descriptors import bands, window_sets
+from sim.arrays.network_input import windows_per_vector
 from sim.arrays.plan_columns import Failure, LayerPlan
 from sim.arrays.tables import COLUMNS, LayerColumn, accelerator_row
+from sim.mapping.borders import DESCRIPTOR_CYCLES, interval
 from sim.mapping.execution import (
-    DESCRIPTOR_CYCLES,
+    SPREAD,
     choose_pixels,
-    interval,
     layer_cycles,
-    row_lead,
+    lets_pixels,
+    stored_weight_rows,
     weight_blocks,
     weight_bytes,
     weight_rows,
@@ -52,6 +55,11 @@ def schedule_of(case: Case) -> Mapped:
     return mapped
 
 
+def exchange_of(plan: Row) -> int:
+    """Exchange of a planned layer."""
+    return SPREAD if plan[LayerPlan.SPREAD] else int(plan[LayerPlan.SOURCES])
+
+
 def planned(mapped: Mapped, case: Case, index: int, pixels: int) -> tuple[int, int]:
     """Cycles and loads that the mapper weighs for a layer on its planned tile."""
     plan, layer = mapped.layer_plan[index], mapped.layers[index]
@@ -65,6 +73,7 @@ def planned(mapped: Mapped, case: Case, index: int, pixels: int) -> tuple[int, i
         plan[LayerPlan.IN_TILE_X],
         pixels,
         plan[LayerPlan.HALO_TOP : LayerPlan.HALO_RIGHT + 1],
+        exchange_of(plan),
         accelerator_row(case.config),
     )
     return int(cycles), int(loads)
@@ -77,18 +86,19 @@ def scheduled_cycles(mapped: Mapped, index: int) -> int:
         value = {name: int(row[i]) for name, i in COLUMNS.items()}
         if (value["queue"], value["layer"], value["pass"]) != (Queue.EXECUTE, index, 0):
             continue
-        for _ in range(value["window_rows"]):
-            total += value["row_lead"]
-            for _ in range(0, value["window_columns"], value["pixels"]):
-                total += value["initiation_interval"]
+        total += len(bands(value)) * value["row_lead"]
+        total += len(list(window_sets(value))) * value["initiation_interval"]
         total += DESCRIPTOR_CYCLES
         if value["op"] == ExecuteOp.CONV:
             total += value["pixels"]
+        if value["op"] == ExecuteOp.POOL and value["sources"]:
+            across = 1 if value["spread"] else mapped.config.pes_x
+            total += 4 * (across + mapped.config.pes_y - 2)
     return total
 
 
 def test_a_layer_is_weighed_by_the_cycles_that_its_schedule_takes() -> None:
-    """Exact without halos; with them a block without border windows may be faster."""
+    """Exact without splits; with them a block without border windows may be faster."""
     exact = splits = 0
     for case in cases():
         mapped = schedule_of(case)
@@ -96,7 +106,8 @@ def test_a_layer_is_weighed_by_the_cycles_that_its_schedule_takes() -> None:
             plan = mapped.layer_plan[index]
             cycles, _ = planned(mapped, case, index, int(plan[LayerPlan.PIXELS]))
             splits += plan[LayerPlan.SPLITS] > 1
-            if plan[LayerPlan.HALO_TOP : LayerPlan.HALO_RIGHT + 1].any():
+            halos = plan[LayerPlan.HALO_TOP : LayerPlan.HALO_RIGHT + 1].any()
+            if halos and plan[LayerPlan.SPLITS] > 1:
                 assert scheduled_cycles(mapped, index) <= cycles
                 continue
             assert scheduled_cycles(mapped, index) == cycles
@@ -115,23 +126,23 @@ def test_weights_are_weighed_by_the_bytes_that_their_loads_move() -> None:
             if layer[LayerColumn.OP] == ExecuteOp.ADD:
                 continue
             _, loads = planned(mapped, case, index, int(plan[LayerPlan.PIXELS]))
-            rows = 0
+            beats = 0
             for row in mapped.rows:
                 value = {name: int(row[i]) for name, i in COLUMNS.items()}
                 if (value["queue"], value["kind"]) != (Queue.LOAD, LoadKind.WEIGHTS):
                     continue
                 if value["layer"] == index:
-                    rows += value["lanes"] * (value["parameter_rows"] + value["weight_rows"])
+                    beats += value["stream_beats"]
             size = weight_bytes(
                 layer,
                 mapped.tensors[layer[LayerColumn.INPUT], 2],
-                -(-mapped.tensors[index + 1, 2] // case.config.simd_units),
-                case.config.simd_units,
+                mapped.tensors[index + 1, 2],
+                accelerator_row(case.config),
             )
             passes = plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]
             if passes > 1 or layer[LayerColumn.OP] == ExecuteOp.POOL:
                 continue
-            moved = rows * case.config.row_bytes
+            moved = beats * case.config.bus_bytes
             if loads == 1:
                 assert moved == size
             else:
@@ -160,6 +171,7 @@ def test_blocks_are_counted_as_the_schedule_loads_them() -> None:
                 mapped.tensors[layer[LayerColumn.INPUT], 2],
                 -(-mapped.tensors[index + 1, 2] // case.config.simd_units),
                 mapped.layer_plan[index, LayerPlan.PIXELS],
+                exchange_of(mapped.layer_plan[index]),
                 accelerator_row(case.config),
             )
             assert counted == distinct_loads(mapped, index)
@@ -174,31 +186,48 @@ def test_pixels_are_those_of_the_least_time() -> None:
         for index, layer in enumerate(mapped.layers):
             plan = mapped.layer_plan[index]
             channels = int(mapped.tensors[layer[LayerColumn.INPUT], 2])
-            groups = -(-int(mapped.tensors[index + 1, 2]) // case.config.simd_units)
+            outputs = int(mapped.tensors[index + 1, 2])
+            groups = -(-outputs // case.config.simd_units)
             pixels, cycles, transfer = choose_pixels(
                 layer,
                 channels,
-                groups,
+                outputs,
                 plan[LayerPlan.TILE_Y],
                 plan[LayerPlan.TILE_X],
                 plan[LayerPlan.IN_TILE_Y],
                 plan[LayerPlan.IN_TILE_X],
                 plan[LayerPlan.HALO_TOP : LayerPlan.HALO_RIGHT + 1],
-                own_row(hw, index, 0, hw.store_rows if plan[LayerPlan.STORE_ROW] >= 0 else 0),
+                exchange_of(plan),
+                own_row(hw, index, 0, plan[LayerPlan.STORED_ROWS]),
             )
             assert pixels == plan[LayerPlan.PIXELS]
-            size = weight_bytes(layer, channels, groups, case.config.simd_units)
+            size = weight_bytes(layer, channels, outputs, hw)
+            rows = stored_weight_rows(layer, channels, outputs, hw)
+            kept = int(plan[LayerPlan.STORED_ROWS])
+            streamed = size * (rows - kept) // rows
             choices = []
             for p in (1, 2, 4, 8):
-                if p > case.config.compute_lanes or (p > 1 and p >= 2 * plan[LayerPlan.TILE_X]):
+                if p > case.config.compute_lanes:
                     continue
-                if p > 1 and layer[LayerColumn.OP] not in (ExecuteOp.CONV, ExecuteOp.ADD):
+                if layer[LayerColumn.WINDOW_PIXELS] and p > windows_per_vector(layer, hw.simd):
+                    continue
+                if (
+                    p > 1
+                    and plan[LayerPlan.SPREAD]
+                    and layer[LayerColumn.OP] == ExecuteOp.DEPTHWISE
+                ):
+                    continue
+                if p > 1 and not lets_pixels(
+                    layer, p, *plan[LayerPlan.TILE_Y : LayerPlan.TILE_X + 1]
+                ):
                     continue
                 own, loads = planned(mapped, case, index, p)
-                moved = int(loads * size / case.config.bytes_per_cycle)
-                if plan[LayerPlan.STORE_ROW] >= 0:
-                    moved = int(loads * size / case.config.row_bytes)
-                blocks = int(weight_blocks(layer, channels, groups, p, hw))
+                columns = 1
+                if plan[LayerPlan.SPREAD] and not layer[LayerColumn.SHARED]:
+                    lanes = case.config.compute_lanes // p
+                    columns = min(case.config.pes_x, -(-groups // lanes))
+                moved = loads * (-(-kept // columns) + int(streamed / case.config.bytes_per_cycle))
+                blocks = int(weight_blocks(layer, channels, groups, p, exchange_of(plan), hw))
                 whole = max(own, moved) + min(own, moved) // blocks
                 choices.append((whole, own, p, moved))
             several += len(choices) > 1
@@ -223,33 +252,38 @@ def test_the_interval_is_that_of_the_set_with_most_stores(seed: int) -> None:
         first = [int(rng.integers(0, n)) for n in tile]
         count = [int(rng.integers(1, n - f + 1)) for n, f in zip(tile, first, strict=True)]
         pixels, slots = int(rng.choice([1, 2, 4, 8])), int(rng.integers(1, 12))
+        op = ExecuteOp(int(rng.integers(0, 3)))
+        down, across = (pixels, 1) if op == ExecuteOp.DEPTHWISE else (1, pixels)
         most = max(
             sum(
                 window_stores(tile, halo, y, x)
-                for x in range(left, min(left + pixels, first[1] + count[1]))
+                for y in range(top, min(top + down, first[0] + count[0]))
+                for x in range(left, min(left + across, first[1] + count[1]))
             )
-            for y in range(first[0], first[0] + count[0])
-            for left in range(first[1], first[1] + count[1], pixels)
+            for top in range(first[0], first[0] + count[0], down)
+            for left in range(first[1], first[1] + count[1], across)
         )
-        for saves in (False, True):
+        for saves, sources in itertools.product((False, True), (0, 1, 3)):
             cycles = interval(
-                slots, pixels, count[0], count[1], first[0], first[1], tile[0], tile[1],
-                tuple(halo), saves,
+                slots, op, pixels, count[0], count[1], first[0], first[1], tile[0], tile[1],
+                tuple(halo), saves, sources,
             )  # fmt: skip
-            assert cycles == (max(4, slots) if saves else max(4, slots, most))
+            assert cycles == max(4, slots, 0 if saves else most * max(1, sources))
 
 
-def test_only_a_depthwise_window_has_a_lead() -> None:
-    for kernel_y, kernel_x, stride in itertools.product(range(1, 10), range(1, 10), (1, 2, 3)):
-        layer = layer_row(ExecuteOp.DEPTHWISE, kernel_y, kernel_x, stride)
-        vectors = {(y, x) for y in range(kernel_y) for x in range(kernel_x)}
-        fresh = {(y, x + stride) for y, x in vectors} - vectors
-        cycles = max(4, depthwise_slots(kernel_y, kernel_x, stride))
-        in_ring = len(vectors) + len(fresh) <= 64
-        # the first window of a row reads all its vectors, one per cycle
-        assert row_lead(layer, cycles) == (max(0, len(vectors) - cycles) if in_ring else 0)
-        for op in (ExecuteOp.CONV, ExecuteOp.ADD, ExecuteOp.POOL):
-            assert row_lead(layer_row(op, kernel_y, kernel_x, stride), 4) == 0
+def test_pixels_are_those_that_exist_and_that_the_ring_holds() -> None:
+    for kernel, stride, pixels in itertools.product((1, 2, 3, 5, 7), (1, 2, 3), (1, 2, 4, 8)):
+        layer = layer_row(ExecuteOp.DEPTHWISE, kernel, kernel, stride)
+        layer[LayerColumn.STRIDE_Y] = stride
+        column = kernel + 4 * -(-(pixels - 1) * stride // 4)
+        in_ring = kernel * (kernel + min(kernel, stride)) <= 64
+        in_ring &= pixels == 1 or (kernel > 1 and kernel * column < 64)
+        assert lets_pixels(layer, pixels, 8, 1) == (pixels == 1 or in_ring)
+        assert lets_pixels(layer, pixels, pixels // 2, 9) == (pixels == 1)
+        for op in (ExecuteOp.CONV, ExecuteOp.ADD):
+            assert lets_pixels(layer_row(op, kernel, kernel), pixels, 1, 5) == (pixels < 10)
+            assert lets_pixels(layer_row(op, kernel, kernel), pixels, 9, 2) == (pixels < 4)
+        assert lets_pixels(layer_row(ExecuteOp.POOL, kernel, kernel), pixels, 9, 9) == (pixels == 1)
 
 
 def test_weight_rows_hold_four_products_of_every_output() -> None:
@@ -261,7 +295,13 @@ def test_weight_rows_hold_four_products_of_every_output() -> None:
         assert weight_rows(depthwise, channels) == len(range(0, taps, 4))
         assert weight_rows(layer_row(ExecuteOp.POOL, 1, 1), channels) == 1
         assert weight_rows(layer_row(ExecuteOp.ADD, 1, 1), channels) == 0
-        assert weight_bytes(conv, channels, 3, 8) == 3 * (4 + weight_rows(conv, channels)) * 32
+        hw = accelerator_row(small_accelerator(simd_units=8))
+        assert stored_weight_rows(conv, channels, 17, hw) == 3 * (4 + weight_rows(conv, channels))
+        # two groups of 8 channels and their four rows of two records of 10 bytes; a channel of the third group
+        whole, beat = 8 * 4 * weight_rows(conv, channels) + 4 * 20, hw.bus_bytes
+        assert 20 % beat == 0
+        last = beat * weight_rows(conv, channels) + 20 + 3 * beat
+        assert weight_bytes(conv, channels, 17, hw) == 2 * whole + last
 
 
 def one_conv(channels: int, outputs: int, size: int) -> Network:

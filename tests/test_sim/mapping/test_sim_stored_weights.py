@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from hwgen.program import compile_mapped
 from sim.arrays.plan_columns import LayerPlan
@@ -15,17 +16,23 @@ from sim.plan import Mapped
 from sim.realizability import map_realizable
 from sim.spec.descriptor import DESCRIPTOR_BYTES, LoadKind, LoadStore, Queue
 from sim.spec.header import HEADER_BYTES, read_header
-from sim.spec.spaces import EDGE, TINY
+from sim.spec.spaces import NAHAS, TINY
 
 CONFIG = replace(TINY.default, simd_units=16, register_file_kb=16)
 
 
+def _weight_loads(mapped: Mapped) -> NDArray[np.int64]:
+    rows = mapped.rows
+    chosen = (rows[:, COLUMNS["queue"]] == Queue.LOAD) & (
+        rows[:, COLUMNS["kind"]] == LoadKind.WEIGHTS
+    )
+    loads: NDArray[np.int64] = rows[chosen]
+    return loads
+
+
 def layer_rows(mapped: Mapped) -> list[int]:
     """Rows of each layer's weights, from the blocks' distances in external memory."""
-    loads = mapped.rows[
-        (mapped.rows[:, COLUMNS["queue"]] == Queue.LOAD)
-        & (mapped.rows[:, COLUMNS["kind"]] == LoadKind.WEIGHTS)
-    ]
+    loads = _weight_loads(mapped)
     rows = [0] * len(mapped.layers)
     for row in np.unique(loads[:, [COLUMNS[n] for n in NAMES]], axis=0):
         layer, _, lanes, parameters, weights = row.tolist()
@@ -50,24 +57,60 @@ def test_all_weights_are_stored_if_they_fit() -> None:
 
 
 @pytest.mark.parametrize("size", [2, 4, 8, 16, 24])
-def test_stored_layers_lie_one_behind_the_other_and_fit(size: int) -> None:
+def test_stored_layers_lie_one_behind_the_other_and_fill_the_store(size: int) -> None:
+    """A single layer is there in part."""
     config = replace(CONFIG, weight_store_kb=size)
     mapped = map_realizable(config, named_network("ds_cnn"))
-    rows, place = layer_rows(mapped), 0
-    for first, own in zip(stored(mapped), rows, strict=True):
-        if first >= 0:
-            assert first == place
-            place += own
-    assert 0 < place <= config.store_rows
-    left = [own for first, own in zip(stored(mapped), rows, strict=True) if first < 0]
-    assert left
-    assert min(left) > config.store_rows - place
+    rows, place, parts = layer_rows(mapped), 0, []
+    for i, (first, own) in enumerate(zip(stored(mapped), rows, strict=True)):
+        part = int(mapped.layer_plan[i, LayerPlan.STORED_ROWS])
+        assert first == (place if part else -1)
+        place += part
+        if part not in (0, own):
+            parts.append(i)
+    assert place == config.store_rows
+    assert len(parts) <= 1
+
+
+@pytest.mark.parametrize(("name", "size"), [("ds_cnn", 8), ("resnet8", 32), ("autoencoder", 64)])
+def test_of_a_layer_that_does_not_fit_the_first_loads_are_stored(name: str, size: int) -> None:
+    config = replace(TINY.default, weight_store_kb=size)
+    mapped = map_realizable(config, named_network(name))
+    plan, loads = mapped.layer_plan, _weight_loads(mapped)
+    (partial,) = (
+        i for i, own in enumerate(layer_rows(mapped)) if 0 < plan[i, LayerPlan.STORED_ROWS] < own
+    )
+    room = int(plan[partial, LayerPlan.STORED_ROWS])
+    kinds = set()
+    own = loads[loads[:, COLUMNS["layer"]] == partial]
+    sizes = own[:, COLUMNS["lanes"]] * (
+        own[:, COLUMNS["parameter_rows"]] + own[:, COLUMNS["weight_rows"]]
+    )
+    stream = dict(zip(own[:, COLUMNS["address"]].tolist(), sizes.tolist(), strict=True))
+    for row in own:
+        address = row[COLUMNS["address"]]
+        first = sum(size for place, size in stream.items() if place < address)
+        fits = first + stream[address] <= room
+        assert row[COLUMNS["store"]] == (LoadStore.READ if fits else LoadStore.NONE)
+        if fits:
+            assert row[COLUMNS["store_row"]] == plan[partial, LayerPlan.STORE_ROW] + first
+        kinds.add(bool(fits))
+    assert kinds == {False, True}
+
+
+def test_weights_that_are_kept_in_part_take_less_time() -> None:
+    """256 KiB hold nine tenths of the autoencoder's weights: all layers but a part of the last."""
+    network = named_network("autoencoder")
+    config = replace(TINY.default, weight_store_kb=256)
+    mapped, streamed = map_realizable(config, network), predict(TINY.default, network)
+    assert max(layer_rows(mapped)) < config.store_rows < sum(layer_rows(mapped))
+    assert predict_mapped(mapped).total_cycles < streamed.total_cycles / 4
 
 
 def test_the_layers_that_save_most_are_stored() -> None:
     """The classifier of MobileNetV2: a third of the weights, and hardly any computation."""
     network = named_network("mobilenet_v2")
-    mapped = map_realizable(replace(EDGE.default, weight_store_kb=2048), network)
+    mapped = map_realizable(replace(NAHAS.default, weight_store_kb=2048), network)
     assert stored(mapped)[-1] >= 0
     assert -1 in stored(mapped)
 
@@ -96,7 +139,7 @@ def test_a_cold_run_fills_every_stored_row_before_it_is_read(images: int) -> Non
         first, kind = row[COLUMNS["store_row"]], row[COLUMNS["store"]]
         own = row[COLUMNS["parameter_rows"]] + row[COLUMNS["weight_rows"]]
         places = slice(first, first + row[COLUMNS["lanes"]] * own)
-        address = row[COLUMNS["address"]] + np.arange(places.stop - first) * config.row_bytes
+        address = row[COLUMNS["address"]] * config.store_rows + np.arange(places.stop - first)
         if kind == LoadStore.FILL:
             assert (filled[places] < 0).all()
             filled[places] = address
@@ -128,8 +171,8 @@ def test_a_program_has_two_sealed_lists_over_the_same_memory() -> None:
 
 def test_stored_weights_take_time_and_bytes_from_a_warm_run() -> None:
     network = named_network("mobilenet_v2")
-    streamed = predict(EDGE.default, network)
-    kept = predict(replace(EDGE.default, weight_store_kb=4096), network)
+    streamed = predict(NAHAS.default, network)
+    kept = predict(replace(NAHAS.default, weight_store_kb=4096), network)
     assert kept.total_cycles < streamed.total_cycles / 2
     assert kept.cold_cycles <= streamed.total_cycles
     assert kept.read_bytes < streamed.read_bytes / 8

@@ -70,9 +70,9 @@ def test_an_extent_is_what_the_windows_of_a_tile_cover() -> None:
         layer[LayerColumn.STRIDE_Y], layer[LayerColumn.STRIDE_X] = stride, 1
         rows = {y * stride + k for y in range(tile) for k in range(kernel)}
         columns = {x + k for x in range(3) for k in range(kernel)}
-        assert extent(layer, tile, 3) == (max(rows) + 1, max(columns) + 1)
+        assert extent(layer, tile, 3, 8) == (max(rows) + 1, max(columns) + 1)
         layer[LayerColumn.OP] = ExecuteOp.ADD
-        assert extent(layer, tile, 3) == (tile, 3)
+        assert extent(layer, tile, 3, 8) == (tile, 3)
 
 
 def test_a_tiling_is_found_exactly_if_one_pixel_fits() -> None:

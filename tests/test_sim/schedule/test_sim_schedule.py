@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from execute_descriptors import least_ring_times, ring_pitch, set_stores, window_sets
 from sim.arrays.geometry import ceil_div, most_served, segment_slots
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.schedule_columns import FIELD_HIGH, FIELD_LOW
@@ -21,6 +22,7 @@ from sim.spec.network import WINDOW_POOLS, Layer, LayerKind
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
 from stress_cases import draw_stress
 from testbench.cases.random_networks import Case, Stratum, draw_cases, strata
+from weight_streams import beats_of_rows, with_beats
 
 
 @cache
@@ -75,7 +77,7 @@ def test_every_value_fits_its_field() -> None:
 
 def test_the_first_value_beyond_its_field_is_found() -> None:
     rows = mapped(cases()[0]).rows.copy()
-    rows[-1, COLUMNS["hold"]] = 128
+    rows[-1, COLUMNS["hold"]] = 256
     rows[3, COLUMNS["origin_y"]] = -4097
     assert first_overflow(rows, FIELD_LOW, FIELD_HIGH) == (3, COLUMNS["origin_y"])
     rows[3, COLUMNS["origin_y"]] = -4096
@@ -273,13 +275,25 @@ def test_an_execute_finds_its_own_weights_in_its_half() -> None:
             key = (row["layer"], row["image"], row["round"])
             if not row["restore"]:
                 steps[key] = 0
-            per_round = case.config.compute_lanes // row["pixels"]
+            lanes = case.config.compute_lanes // row["pixels"]
+            assert weights["column_lanes"] == (lanes if row["spread"] else 0)
+            per_round = lanes * max(1, int(plan[LayerPlan.SPREAD]))
             active = weights["lanes"]
             assert row["lanes"] == (0 if row["save"] else active)
-            place = row["round"] * per_round * (parameters + int(plan[LayerPlan.WEIGHT_ROWS]))
-            place += active * steps[key]
-            start = int(plan[LayerPlan.BLOCK_ADDRESS]) + place * case.config.row_bytes
+            channels = int(mapping.tensors[row["layer"] + 1, 2])
+            ahead = row["round"] * per_round
+            whole = {"lanes": ahead, "parameter_rows": parameters}
+            whole["weight_rows"] = int(plan[LayerPlan.WEIGHT_ROWS])
+            simd = case.config.simd_units
+            place = sum(beats_of_rows(case.config, whole, simd))
+            tail = min(simd, channels - (ahead + active - 1) * simd)
+            before = {"lanes": active, "weight_rows": steps[key]}
+            place += sum(beats_of_rows(case.config, before, tail))
+            start = int(plan[LayerPlan.BLOCK_ADDRESS]) + place * case.config.bus_bytes
             assert weights["address"] == start
+            own = {name: weights[name] for name in ("lanes", "parameter_rows", "weight_rows")}
+            expected = with_beats(case.config, own, tail)
+            assert {name: weights[name] for name in expected} == expected
             steps[key] += weights["weight_rows"]
             if op == ExecuteOp.CONV:
                 quads = (row["groups"] - 1) * (case.config.simd_units // 4)
@@ -324,12 +338,16 @@ def external_spans(case: Case) -> list[tuple[int, int]]:
     mapping = mapped(case)
     spans = []
     for i, plan in enumerate(mapping.layer_plan):
-        groups = ceil_div(int(mapping.tensors[i + 1, 2]), case.config.simd_units)
+        channels = int(mapping.tensors[i + 1, 2])
+        simd = case.config.simd_units
+        groups, tail = ceil_div(channels, simd), (channels - 1) % simd + 1
         if mapping.layers[i, LayerColumn.SHARED]:
-            groups = 1
-        rows = groups * int(plan[LayerPlan.PARAMETER_ROWS] + plan[LayerPlan.WEIGHT_ROWS])
+            groups, tail = 1, simd
+        blocks = {"lanes": groups, "parameter_rows": int(plan[LayerPlan.PARAMETER_ROWS])}
+        blocks["weight_rows"] = int(plan[LayerPlan.WEIGHT_ROWS])
         start = int(plan[LayerPlan.BLOCK_ADDRESS])
-        spans.append((start, start + rows * case.config.row_bytes))
+        beats = sum(beats_of_rows(case.config, blocks, tail))
+        spans.append((start, start + beats * case.config.bus_bytes))
     for (height, width, channels), plan in zip(mapping.tensors, mapping.tensor_plan, strict=True):
         if plan[TensorPlan.STORED]:
             groups = ceil_div(int(channels), case.config.simd_units)
@@ -350,6 +368,56 @@ def test_weights_and_tensors_never_share_external_memory() -> None:
         assert mapped(case).end % 128 == 0
 
 
+def check_gather(case: Case, mapping: Mapped, row: Row) -> None:
+    """Check that a gathering LOAD brings the input that its PE's windows read, and no byte beside it.
+
+    Every byte of every vector is looked at: which byte of the image it is, or padding.
+    """
+    height, width, channels = mapping.source.input.shape
+    layer, plan = mapping.source.layers[row["layer"]], mapping.layer_plan[row["layer"]]
+    start = int(mapping.tensor_plan[0, TensorPlan.EXTERNAL])
+    image, first_row = divmod((row["address"] - start) // (width * channels), height)
+    first_byte = (row["address"] - start) % (width * channels)
+    assert channels <= case.config.simd_units
+    assert image == row["image"]
+    assert row["row_stride"] == width * channels
+    assert 1 <= row["rows"] <= height - first_row
+    assert 1 <= row["row_bytes"] <= width * channels - first_byte
+    assert row["groups"] == 1
+    assert row["length"] <= case.config.simd_units
+    assert row["lead"] < row["length"]
+    assert row["rows"] <= plan[LayerPlan.IN_TILE_Y]
+    assert row["columns"] <= plan[LayerPlan.IN_TILE_X]
+    places = [first_byte - row["lead"] + k * row["step"] for k in range(row["columns"])]
+    if mapping.network is mapping.source:
+        assert (row["lead"], row["step"], row["length"]) == (0, channels, channels)
+        assert row["row_bytes"] == row["columns"] * channels
+        return
+    kernel, stride, pad = layer.kernel[1], layer.stride[1], layer.padding.left
+    firsts = [
+        (number * case.config.pes_x + row["pe_x"]) * int(plan[LayerPlan.TILE_X])
+        for number in range(plan[LayerPlan.PASSES_X])
+    ]
+    (first,) = (x for x in firsts if (x * stride - pad) * channels == places[0])
+    last = min(first + int(plan[LayerPlan.TILE_X]), layer.output.width)
+    needed = set()
+    windows = row["length"] // channels - kernel
+    assert windows % stride == 0
+    windows = windows // stride + 1
+    for ox in range(first, last):
+        vector, place = divmod(ox - first, windows)
+        for kx in range(kernel):
+            column = ox * stride - pad + kx
+            at = places[vector] + (place * stride + kx) * channels
+            assert at == column * channels
+            if 0 <= column < width:
+                needed |= set(range(at, at + channels))
+    end = first_byte + row["row_bytes"]
+    assert needed <= set(range(first_byte, end))
+    assert min(needed) == first_byte
+    assert max(needed) == end - 1
+
+
 def test_transfers_stay_inside_their_tensor_and_move_it_whole() -> None:
     """Every pixel of every image's tensor is stored exactly once; no transfer is empty."""
     spilled = 0
@@ -361,6 +429,9 @@ def test_transfers_stay_inside_their_tensor_and_move_it_whole() -> None:
         for row in descriptors(case):
             if row["queue"] == Queue.EXECUTE or is_weights(row):
                 continue
+            if row["gather"]:
+                check_gather(case, mapping, row)
+                continue
             assert min(row[n] for n in ("groups", "rows", "columns", "vector_beats")) >= 1
             t = row["layer"] + 1
             if row["queue"] == Queue.LOAD:
@@ -368,7 +439,8 @@ def test_transfers_stay_inside_their_tensor_and_move_it_whole() -> None:
                 t = next(
                     int(t)
                     for t in inputs
-                    if 0
+                    if (t > 0 or mapping.source.input.channels > case.config.simd_units)
+                    and 0
                     <= row["address"] - mapping.tensor_plan[t, TensorPlan.EXTERNAL]
                     < case.batch * row["group_stride"]
                     * ceil_div(int(mapping.tensors[t, 2]), case.config.simd_units)
@@ -400,21 +472,6 @@ def test_transfers_stay_inside_their_tensor_and_move_it_whole() -> None:
     assert spilled > 50
 
 
-def set_stores(row: Row) -> list[int]:
-    """Stores of every set of a descriptor's windows, pixel by pixel."""
-    stores = []
-    for oy in range(row["first_row"], row["first_row"] + row["window_rows"]):
-        rows = 1 + (oy < row["halo_bottom"]) + (oy >= row["tile_rows"] - row["halo_top"])
-        end = row["first_column"] + row["window_columns"]
-        for left in range(row["first_column"], end, row["pixels"]):
-            columns = sum(
-                1 + (ox < row["halo_right"]) + (ox >= row["tile_columns"] - row["halo_left"])
-                for ox in range(left, min(end, left + row["pixels"]))
-            )
-            stores.append(1 if row["save"] else rows * columns)
-    return stores
-
-
 def least_slots(row: Row, simd: int) -> int:
     """Reads and steps of a set of windows, at least."""
     taps = row["kernel_rows"] * row["kernel_columns"]
@@ -423,10 +480,7 @@ def least_slots(row: Row, simd: int) -> int:
     if row["op"] == ExecuteOp.ADD:
         return max(12, row["pixels"] + max(4, row["pixels"]))
     if row["op"] == ExecuteOp.DEPTHWISE:
-        if not row["window"]:
-            return taps
-        fresh = row["kernel_rows"] * min(row["kernel_columns"], row["stride_x"])
-        return max(-(-taps // 4), fresh)
+        return -(-taps // 4) if row["window"] else taps
     slots = 0
     for group in range(row["groups"]):
         first = row["first_quad"] if group == 0 else 0
@@ -436,22 +490,35 @@ def least_slots(row: Row, simd: int) -> int:
 
 
 def test_the_interval_is_the_least_that_holds_steps_reads_and_stores() -> None:
+    together = 0
     for case in cases():
         for row in executes(case):
-            stores = set_stores(row) if row["op"] != ExecuteOp.POOL else [1]
+            stores = [len(set_stores(row, *place)) for place in window_sets(row)]
+            if row["spread"] and not row["save"]:
+                # the last round may have fewer sources
+                sources = int(mapped(case).layer_plan[row["layer"], LayerPlan.SOURCES])
+                stores = [sources * count // row["sources"] for count in stores]
             least = max(4, *stores, least_slots(row, case.config.simd_units))
+            lead = 0
+            if row["window"]:
+                least, lead = least_ring_times(row, least)
             assert row["initiation_interval"] == least
+            assert row["row_lead"] == lead
             hold = max(0, stores[-1] - 4)
             if row["op"] == ExecuteOp.CONV:
                 hold += row["pixels"] - 1
             elif row["op"] == ExecuteOp.ADD:
                 hold = max(hold, 3)
             assert row["hold"] == hold
-            lead = max(0, row["kernel_rows"] * row["kernel_columns"] - least)
-            assert row["row_lead"] == (lead if row["window"] else 0)
             if row["window"]:
                 fresh = min(row["kernel_columns"], row["stride_x"])
                 assert row["kernel_rows"] * (row["kernel_columns"] + fresh) <= 64
+            if row["band_rows"] > 1:
+                together += 1
+                assert row["window"]
+                assert row["band_rows"] % row["pixels"] == 0
+                assert row["kernel_columns"] * ring_pitch(row) < 64
+    assert together > 50
 
 
 def test_banks_and_lanes_are_those_of_the_round() -> None:
@@ -463,10 +530,19 @@ def test_banks_and_lanes_are_those_of_the_round() -> None:
             chunk = int(plan[LayerPlan.CHUNK])
             assert row["pixels"] in (1, 2, 4, 8)
             assert lanes % row["pixels"] == 0
-            per_round = lanes // row["pixels"]
+            own = lanes // row["pixels"]
+            per_round = own * max(1, int(plan[LayerPlan.SPREAD]))
             group = row["round"] % chunk * per_round
             assert row["out_bank"] == group % lanes
-            assert row["out_bank"] + row["lanes"] <= lanes
+            assert row["spread"] == (plan[LayerPlan.SPREAD] > 0)
+            if row["spread"]:
+                assert row["out_bank"] % own == 0
+                assert row["save"] or row["sources"] == ceil_div(row["lanes"], own)
+                assert row["source_stride"] == plan[LayerPlan.OUT_PLANE]
+            else:
+                assert row["out_bank"] + row["lanes"] <= lanes
+                assert row["sources"] == plan[LayerPlan.SOURCES]
+                assert row["source_stride"] == row["tile_columns"]
             planes = group // lanes * int(plan[LayerPlan.OUT_PLANE])
             inner = row["first_row"] * row["out_row"] + row["first_column"]
             together = int(plan[LayerPlan.IMAGES])
@@ -475,9 +551,9 @@ def test_banks_and_lanes_are_those_of_the_round() -> None:
             groups = ceil_div(int(mapping.tensors[row["layer"] + 1, 2]), simd)
             if not row["save"]:
                 assert row["lanes"] == min(per_round, groups - row["round"] * per_round)
-            if row["op"] == ExecuteOp.ADD:
+            if row["op"] in (ExecuteOp.DEPTHWISE, ExecuteOp.ADD):
                 assert row["bank"] == row["out_bank"]
-            elif row["op"] != ExecuteOp.CONV:
+            elif row["op"] == ExecuteOp.POOL:
                 assert row["pixels"] == 1
 
 
@@ -502,7 +578,7 @@ def test_plan_covers_every_output_pixel() -> None:
 
 
 def test_a_single_split_reads_each_group_once() -> None:
-    """The slots of a whole layer, as they are weighed, are those of its one descriptor."""
+    """The slots of a whole layer, as they are weighed, are those of its descriptors."""
     for case in tiny_cases():
         mapping = mapped(case)
         for row in executes(case):
@@ -513,10 +589,13 @@ def test_a_single_split_reads_each_group_once() -> None:
             taps = row["kernel_rows"] * row["kernel_columns"]
             slots = taps * segment_slots(0, steps, case.config.simd_units, row["pixels"])
             halo = [row[n] for n in ("halo_top", "halo_bottom", "halo_left", "halo_right")]
-            rows = most_served(row["tile_rows"], halo[0], halo[1], 0, row["tile_rows"], 1)
+            rows = most_served(
+                row["tile_rows"], halo[0], halo[1], row["first_row"], row["window_rows"], 1
+            )
             columns = most_served(
                 row["tile_columns"], halo[2], halo[3], 0, row["tile_columns"], row["pixels"]
             )
+            columns *= max(1, int(mapping.layer_plan[row["layer"], LayerPlan.SOURCES]))
             assert row["initiation_interval"] == max(4, slots, rows * columns)
 
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from execute_descriptors import bands, set_stores, window_sets
 from sim.arrays.tables import COLUMNS, accelerator_row
 from sim.plan import map_network
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
+from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore, Queue
 from sim.spec.spaces import EDGE, TINY
 from sim.timing.calibration import Constant, default
 from sim.timing.cycles import FETCH_BEATS, execute_durations, summarize, walk
@@ -52,27 +53,21 @@ def fields(row: Times) -> dict[str, int]:
 
 def last_set_stores(d: dict[str, int]) -> int:
     """Stores of a descriptor's last set of windows, pixel by pixel."""
-    if d["save"] or d["op"] == ExecuteOp.POOL:
+    if d["save"]:
         return 1
-    oy = d["first_row"] + d["window_rows"] - 1
-    rows = 1 + (oy < d["halo_bottom"]) + (oy >= d["tile_rows"] - d["halo_top"])
-    end = d["first_column"] + d["window_columns"]
-    left = list(range(d["first_column"], end, d["pixels"]))[-1]
-    return rows * sum(
-        1 + (ox < d["halo_right"]) + (ox >= d["tile_columns"] - d["halo_left"])
-        for ox in range(left, end)
-    )
+    *_, last = window_sets(d)
+    return len(set_stores(d, *last))
 
 
 def stepped_execute(d: dict[str, int], config: AcceleratorConfig) -> tuple[int, int]:
-    """Issue end and done of an EXECUTE that issues row after row and set after set, then drains."""
+    """Issue end and done of an EXECUTE that issues band after band and set after set, then drains."""
     cycle = 0
-    for _ in range(d["window_rows"]):
+    for _ in bands(d):
         cycle += d["row_lead"]
-        for _ in range(0, d["window_columns"], d["pixels"]):
-            cycle += d["initiation_interval"]
+    for _ in window_sets(d):
+        cycle += d["initiation_interval"]
     if d["op"] == ExecuteOp.POOL:
-        for _hop in range(config.pes_x - 1 + config.pes_y - 1):
+        for _hop in range(config.pes_y - 1 + (0 if d["spread"] else config.pes_x - 1)):
             cycle += constant(Constant.POOL_HOP)
     drained = cycle + constant(Constant.DRAIN_CONV) + last_set_stores(d)
     if d["op"] == ExecuteOp.CONV:
@@ -86,7 +81,7 @@ def test_all_drains_are_equal() -> None:
 
 
 def test_executes_take_as_long_as_their_rows_and_sets() -> None:
-    pixels = leads = saves = 0
+    pixels = leads = saves = together = upright = 0
     for case in cases():
         hw = accelerator_row(case.config)
         for row in schedule_of(case):
@@ -97,13 +92,16 @@ def test_executes_take_as_long_as_their_rows_and_sets() -> None:
             pixels += d["pixels"] > 1
             leads += d["row_lead"] > 0
             saves += d["save"]
-    assert min(pixels, leads, saves) > 50
+            together += d["band_rows"] > d["pixels"]
+            upright += d["op"] == ExecuteOp.DEPTHWISE and d["pixels"] > 1
+    assert min(pixels, leads, saves, together, upright) > 50
 
 
 def execute(changes: dict[str, int]) -> Times:
     values = {
         "queue": Queue.EXECUTE,
         "pixels": 1,
+        "band_rows": 1,
         "initiation_interval": 12,
         "window_rows": 2,
         "window_columns": 2,
@@ -150,8 +148,14 @@ def test_a_set_that_is_saved_takes_one_store_cycle() -> None:
     assert durations(wide | {"save": 1, "lanes": 0})[1] == 48 + 3 + 23 + 1
 
 
-def test_every_row_of_windows_pays_its_lead() -> None:
-    assert durations({"op": ExecuteOp.DEPTHWISE, "row_lead": 5}) == (58, 82)
+def test_every_band_of_windows_pays_its_lead() -> None:
+    windows = {"op": ExecuteOp.DEPTHWISE, "row_lead": 5}
+    assert durations(windows) == (58, 82)
+    assert durations(windows | {"band_rows": 2}) == (53, 77)
+    # two bands, the second of three rows; four sets a column, the last of them a single window
+    high = windows | {"window_rows": 7, "tile_rows": 7, "pixels": 2, "band_rows": 4}
+    assert durations(high) == (2 * 4 * 12 + 2 * 5, 2 * 4 * 12 + 2 * 5 + 23 + 1)
+    assert durations(high | {"band_rows": 2})[0] == 2 * 4 * 12 + 4 * 5
 
 
 def test_pooling_pays_for_every_hop() -> None:
@@ -332,6 +336,8 @@ def random_row(rng: np.random.Generator, queue: Queue) -> Times:
                 "window_columns": columns,
                 "tile_columns": columns,
                 "hold": pixels + 2,
+                "sources": int(rng.integers(0, 4)),
+                "spread": int(rng.integers(0, 2)),
                 "wait_drain": int(rng.random() < 0.2),
             }
         )
@@ -391,7 +397,12 @@ def test_every_queue_starts_and_ends_in_order() -> None:
 
 def moved_bytes(d: dict[str, int], config: AcceleratorConfig) -> int:
     if d["queue"] == Queue.LOAD and d["kind"] == LoadKind.WEIGHTS:
-        return d["lanes"] * (d["parameter_rows"] + d["weight_rows"]) * config.row_bytes
+        return 0 if d["store"] == LoadStore.READ else d["stream_beats"] * config.bus_bytes
+    if d["gather"]:
+        starts = [d["address"] + row * d["row_stride"] for row in range(d["rows"])]
+        bus = config.bus_bytes
+        ends = [-(-(start + d["row_bytes"]) // bus) * bus for start in starts]
+        return sum(end - start // bus * bus for start, end in zip(starts, ends, strict=True))
     return d["groups"] * d["rows"] * d["columns"] * d["vector_beats"] * config.bus_bytes
 
 

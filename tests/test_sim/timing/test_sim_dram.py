@@ -10,7 +10,7 @@ from dram_parameters import true_parameters
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.dram import DRAM_PRESETS, DramSystem
 from sim.spec.errors import CosilicoError
-from sim.spec.spaces import EDGE, TINY
+from sim.spec.spaces import NAHAS, TINY
 from sim.timing import calibration, dram_organization
 from sim.timing.dram import PIECES, DramParameter, initial_state, read_burst, write_burst
 from testbench.judges.dram_driver import Burst, build_driver, random_bursts, stepped
@@ -65,8 +65,8 @@ CONFIGS = [
     config(333, 5.1),
     config(100, 6.4),
     config(900, 6.0),
-    replace(EDGE.default, io_bandwidth_gbps=5.0),
-    replace(EDGE.default, io_bandwidth_gbps=25.0),
+    replace(NAHAS.default, io_bandwidth_gbps=5.0),
+    replace(NAHAS.default, io_bandwidth_gbps=25.0),
 ]
 
 
@@ -144,7 +144,7 @@ def test_a_read_in_a_refresh_waits_for_its_end() -> None:
 
 def test_streams_reach_the_peak_but_for_refreshes() -> None:
     """4 KiB bursts of the widest edge bus: 92.8 % is what tRFC leaves of tREFI."""
-    accelerator = replace(EDGE.default, io_bandwidth_gbps=25.0)
+    accelerator = replace(NAHAS.default, io_bandwidth_gbps=25.0)
     dram = dram_channel(accelerator, LPDDR4)
     count = 2000
     reads = [Burst(0, 4096 * i, 128, 32, 0) for i in range(count)]
@@ -156,14 +156,14 @@ def test_streams_reach_the_peak_but_for_refreshes() -> None:
 
 def test_the_fewest_channels_that_feed_the_bus_are_taken() -> None:
     assert dram_channel(config(200, 0.8), LPDDR4).access_bytes == 32
-    assert dram_channel(replace(EDGE.default, io_bandwidth_gbps=10.0), LPDDR4).access_bytes == 64
-    assert dram_channel(replace(EDGE.default, io_bandwidth_gbps=25.0), LPDDR4).access_bytes == 128
+    assert dram_channel(replace(NAHAS.default, io_bandwidth_gbps=10.0), LPDDR4).access_bytes == 64
+    assert dram_channel(replace(NAHAS.default, io_bandwidth_gbps=25.0), LPDDR4).access_bytes == 128
 
 
 def test_fitted_parameters_and_the_organization_make_all_of_them() -> None:
     """What the model reckons with is what the harness steps through, but for the ports' delays."""
     fitted = calibration.default().drams[str(LPDDR4)]
-    for accelerator in (*CONFIGS, EDGE.default):
+    for accelerator in (*CONFIGS, NAHAS.default):
         parameters = dram_organization.parameters(accelerator, LPDDR4, fitted.parameters)
         truth = true_parameters(dram_channel(accelerator, LPDDR4), fitted.parameters["start"])
         for parameter in DramParameter:

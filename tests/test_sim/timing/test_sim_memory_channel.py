@@ -20,7 +20,7 @@ from sim.spec.spaces import TINY
 from sim.timing.calibration import default
 from sim.timing.transfers import idle, load, store
 from testbench.cases.random_memories import draw_memory
-from transfer_cases import Sequence, cut, draw_config, draw_sequence, row_of
+from transfer_cases import Sequence, cut, draw_config, draw_sequence, holds, row_of
 
 FIRST_REQUEST, FIRST_ADDRESS, FIRST_BEAT, LAG = 4, 4, 9, 2
 """Cycles from a start, as docs/hardware.md and the units' formulas state them."""
@@ -92,12 +92,15 @@ def stepped(
             start = max(start, dones[-values["transfers"]] + 1)
         starts.append(start)
         if fields.get("store") == LoadStore.READ:
-            rows = fields["lanes"] * (fields["parameter_rows"] + fields["weight_rows"])
+            # the rows of a lane's blocks in all columns of PEs come at once
+            blocks = len(range(fields["lanes"])[: fields["column_lanes"] or None])
+            rows = blocks * (fields["parameter_rows"] + fields["weight_rows"])
             beat = max(start + 4, beat + 2) + rows - 1
             address = start + 3
             dones.append(beat + 3)
             continue
         address = start + first - 1
+        held = iter(holds(config, fields))
         for beats in cut(config, fields):
             offer = address + 1
             if len(ends) >= values[f"{'read' if queue == Queue.LOAD else 'write'}_bursts"]:
@@ -109,8 +112,9 @@ def stepped(
                 there = [words.move(address + latency) for _ in words.of_burst(beats)]
                 for end in range(1, beats + 1):
                     due = there[ceil(end * config.bus_bytes / words.size) - 1]
-                    beat = pace.move(max(due, beat + 1))
-                released.append(beat)
+                    moved = pace.move(max(due, beat + 1))
+                    beat = moved + next(held) - 1
+                released.append(moved)
             else:
                 beat = max(beat, start + FIRST_BEAT - 1, offer + LAG - 1)
                 taken = []
@@ -121,8 +125,9 @@ def stepped(
                     written = words.move(max(taken[last], address))
                 answer = written + answers
                 released.append(max(answer, released[-1] + 1) if released else answer)
+                moved = beat
             words.end_burst()
-            ends.append(beat)
+            ends.append(moved)
         done = beat + 3 if queue == Queue.LOAD else released[-1] + 1
         dones.append(done)
     assert values[f"{name}_next"] == first + 1

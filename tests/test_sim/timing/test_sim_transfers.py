@@ -25,8 +25,10 @@ from transfer_cases import (
     draw_sequence,
     draw_tile,
     draw_weights,
+    holds,
     row_of,
 )
+from weight_streams import with_beats
 
 
 def constants_for(latency: int) -> NDArray[np.int64]:
@@ -149,13 +151,16 @@ def stepped(
             start = max(start, dones[-values["transfers"]] + values[f"{name}_room"])
         starts.append(start)
         if fields.get("store") == LoadStore.READ:
-            rows = fields["lanes"] * (fields["parameter_rows"] + fields["weight_rows"])
+            # the rows of a lane's blocks in all columns of PEs come at once
+            blocks = len(range(fields["lanes"])[: fields["column_lanes"] or None])
+            rows = blocks * (fields["parameter_rows"] + fields["weight_rows"])
             first = start + values["weight_store_first"] - values["load_request"]
             last = max(first, last + values["weight_store_turn"]) + rows - 1
             dones.append(last + values["load_overhead"])
             request = start + values["weight_store_next"] - values["load_next"]
             continue
         request = start - 1
+        held = iter(holds(config, fields))
         for beats in cut(config, fields):
             request += 1
             if len(ends) >= depth:
@@ -163,8 +168,9 @@ def stepped(
             for _ in range(beats):
                 while now < max(request + lag, last + 1) or credit < cost:
                     now, credit = now + 1, min(2 * cost - 1, credit + earn)
-                now, credit, last = now + 1, credit + earn - cost, now
-            ends.append(last)
+                moved = now
+                now, credit, last = now + 1, credit + earn - cost, now + next(held) - 1
+            ends.append(moved)
         dones.append(last + answer + values[f"{name}_overhead"])
     return starts, dones
 
@@ -206,11 +212,12 @@ def test_weight_bound_loads_keep_the_bus_busy() -> None:
     config = draw_config(random.Random(0))
     hw, constants = accelerator_row(config), constants_for(24)
     fields = {"kind": LoadKind.WEIGHTS, "lanes": 1, "lane_mask": 1, "weight_rows": 31}
+    fields = with_beats(config, fields)
     state = idle(hw, constants)
     free, dones = 0, []
     for _ in range(40):
         free, done = load(row_of(Queue.LOAD, fields), hw, constants, state, free)
         dones.append(done)
-    beats = 31 * config.row_bytes // config.bus_bytes
+    beats = fields["stream_beats"]
     earn, cost = config.pacing
     assert abs((dones[-1] - dones[0]) - 39 * beats * cost / earn) < 2

@@ -27,7 +27,7 @@ LATENCY = 30
 COMMANDS = {
     "load": load(3, 2, 64),
     "store": store(3, 2, 64),
-    "weights": weights(5),
+    "weights": weights(SMALLEST, 5),
     "conv": conv(2, 16),
     "add": add(2, 16),
     "depthwise": windowed(ExecuteOp.DEPTHWISE, 2, 16),

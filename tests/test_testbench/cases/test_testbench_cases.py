@@ -1,5 +1,7 @@
 """Random cases: strata and corners in turn, reproducible, each group by itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from sim.spec.errors import CosilicoError
 from sim.spec.network import LayerKind
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
 from testbench.cases.random_networks import (
+    STORES_KB,
     Case,
     Corner,
     draw_cases,
@@ -37,9 +40,16 @@ def test_no_group_depends_on_another() -> None:
 
 @SPACES
 def test_cases_are_realizable_points_of_the_space(space: HardwareSpace) -> None:
+    """But for the weight store, which two thirds of them have from elsewhere."""
+    stores = set()
     for case in draw_cases(30, space, 3):
-        space.indices(case.config)
+        stores.add(case.config.weight_store_kb)
+        space.indices(replace(case.config, weight_store_kb=0))
         assert check(case.config, case.network) == []
+
+    assert 0 in stores
+    assert stores & set(STORES_KB)
+    assert stores & set(space.values["weight_store_kb"][1:])
 
 
 def test_strata_meet_all_corners() -> None:
@@ -89,9 +99,24 @@ def test_corners_are_what_they_say(corner: Corner) -> None:
                 assert source.height % 2 == source.width % 2 == 1
             if corner in (Corner.ONE_LESS, Corner.ONE_MORE):
                 step = 1 if corner is Corner.ONE_MORE else -1
-                assert source.channels == simd + step
+                assert source.channels == simd + step or stratum.image
                 layer = next(x for x in network.layers if x.name == "layer")
                 assert layer.output.channels == simd + step
+
+
+def test_images_have_few_channels_and_a_convolution_reads_them() -> None:
+    rng = np.random.default_rng(2)
+    channels = set()
+    for stratum in strata():
+        if not stratum.image:
+            continue
+        for _ in range(5):
+            network = random_network(stratum, TINY.default, rng)
+            first = network.layers[0]
+            assert (first.kind, first.kernel) == (stratum.kind, (stratum.kernel, stratum.kernel))
+            assert first.stride[0] == stratum.stride
+            channels.add(network.input.channels)
+    assert channels == {1, 2, 3, 4}
 
 
 def test_windows_of_average_pools_lie_within_the_image() -> None:
@@ -129,4 +154,5 @@ def test_a_stratum_names_its_kernel_and_stride() -> None:
     names = [str(stratum) for stratum in strata()]
     assert names[0] == "conv 1x1/1"
     assert {"depthwise 7x7/2", "max_pool 8x8/2", "average_pool 3x3/1", "mean"} <= set(names)
-    assert names[-1] == str(LayerKind.FULLY_CONNECTED)
+    assert str(LayerKind.FULLY_CONNECTED) in names
+    assert names[-1] == "first conv 7x7/3"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from accelerators import TWO_PES
-from hwgen import emit
+from hwgen.module_names import ModuleNames
 from hwgen.program import compile_design
 from sim import golden
 from sim.model import predict
@@ -84,7 +84,7 @@ def start(case: str, case_directory: Path, directory: Path) -> CaseResults:
     """Run one case, or one family of cases, with the AXI rules bound to the design."""
     return run_module(
         build_port_bench(TWO_PES),
-        emit.TOP_MODULE,
+        ModuleNames.of(TWO_PES).top,
         "testbench.cocotb_cases.protocol",
         directory,
         test_filter=rf"\.{case}(/|$)",

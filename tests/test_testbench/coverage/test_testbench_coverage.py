@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from accelerators import NARROW_BUS
-from hwgen.emit import TOP_MODULE, emit
+from hwgen.emit import emit
+from hwgen.module_names import ModuleNames
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError, MachineError
 from sim.spec.views import View
@@ -125,14 +126,19 @@ def test_shares_are_those_of_control_modules_without_explained_points(
 
 
 def test_names_are_without_prefix_and_sizes() -> None:
-    names = {"cosilico_ram__A2_D4_W10": "ram", "cosilico_fifo_16x4": "fifo", "cosilico_top": "top"}
+    names = {
+        "cosilico_ram_fpga__A2_D4_W10": "ram",
+        "cosilico_fifo_16x4_0123abcd": "fifo",
+        "cosilico_top_0123abcd": "top",
+        "cosilico_execute_issue_ring_0123abcd": "execute_issue_ring",
+    }
     for module, name in names.items():
         assert module_name(Point("line", module, 1, "")) == name
 
 
 def tied(text: str, module: str, name: str) -> bool:
     """Whether an output of a module is a constant, there or in the module below that drives it."""
-    body = text[text.index(f"module {module}(") :].partition("endmodule")[0]
+    body = text[text.index(f"module {module} (") :].partition("endmodule")[0]
     if re.search(rf"assign {name} = \d+'[hbd][0-9a-f]+;", body):
         return True
     for driver in re.finditer(rf"\.(\w+)\({name}\)", body):
@@ -145,11 +151,12 @@ def tied(text: str, module: str, name: str) -> bool:
 @pytest.mark.parametrize("config", CONFIGS)
 def test_outputs_that_are_called_constant_are(config: AcceleratorConfig) -> None:
     text = emit(config)
-    assert [name for name in CONSTANT_OUTPUTS if not tied(text, TOP_MODULE, name)] == []
-    assert tied(text, "cosilico_csr", "bresp")
-    assert tied(text, "cosilico_csr", "rresp")
-    assert tied(text, "cosilico_fetch", "arlen")
-    assert not tied(text, TOP_MODULE, "m_axi_arlen")
+    names = ModuleNames.of(config)
+    assert [name for name in CONSTANT_OUTPUTS if not tied(text, names.top, name)] == []
+    assert tied(text, names.own("csr"), "bresp")
+    assert tied(text, names.own("csr"), "rresp")
+    assert tied(text, names.own("fetch"), "arlen")
+    assert not tied(text, names.top, "m_axi_arlen")
 
 
 @pytest.mark.rtl

@@ -70,6 +70,17 @@ def test_sealed_damage_of_descriptors_has_check_words_that_fit(program: Program)
     assert set(sealed) == set(KINDS) - {"bits", "truncated", "count", "header"}
 
 
+def test_cold_and_warm_descriptors_are_damaged_in_turn() -> None:
+    stored = compile_design(Design(network=small_network(), accelerator=CONFIGS[2]))
+    drawn = draw_damaged(stored, COUNT, 1)
+    for place, damaged in enumerate(drawn):
+        warm = place // len(KINDS) % 2
+        assert damaged.address == (stored.warm_address if warm else stored.header_address)
+        length = HEADER_BYTES + len(stored.encoded) + SLACK_DESCRIPTORS * DESCRIPTOR_BYTES
+        assert len(damaged.data) >= length
+        assert damaged.kind == "any" or len(damaged.data) == length
+
+
 @pytest.mark.parametrize(
     ("cause", "place", "agrees"),
     [
@@ -123,6 +134,19 @@ def test_the_next_program_runs_as_ever_behind_any_damage(view: View) -> None:
     endings = Counter(recovery.ending for recovery in recovered)
     assert set(endings) >= {"done", "CHECK", "REFUSED", "DESCRIPTOR", "TIMEOUT", "ABORT", "WINDOW"}
     assert endings["done"] < COUNT / 2
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_cold_and_warm_runs_are_as_ever_behind_any_damage() -> None:
+    subject = Subject.of(CONFIGS[2], View.SIMULATION)
+    assert subject.warm is not None
+    assert subject.warm.store_bytes > 0
+    recovered = list(recoveries(subject, COUNT // 2, 3))
+    assert [recovery for recovery in recovered if recovery.failure] == []
+    wrong = replace(subject, warm=subject.prediction)
+    (recovery,) = wrong.run([recovered[0].damaged])
+    assert recovery.failure.startswith("the good program behind it differs in cycles, ")
 
 
 @pytest.mark.rtl

@@ -1,5 +1,7 @@
 """Putting tensors together from the PEs' tiles."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,7 @@ def probe(*, groups: int = 2, group_start: int = 0, rows: int = 3, image: int = 
         group_start=group_start,
         origin_y=0,
         origin_x=0,
+        pitch_x=3,
     )
 
 
@@ -98,6 +101,35 @@ def test_chunks_of_channels_join() -> None:
     raw = np.concatenate([dump(p, 2) for p in probes], axis=1)
     images = assemble_activations(CONFIG, one_layer(), probes, raw)
     assert (images[0] == EXPECTED).all()
+
+
+@pytest.mark.parametrize("place", [None, "another column", "below the image"])
+def test_strips_are_the_same_in_all_columns(place: str | None) -> None:
+    """A vector that one PE of a row holds alone is no part of the image."""
+    strip = dataclasses.replace(probe(), columns=WIDTH, pitch_x=0)
+    values = [
+        [
+            [[[value(0, py * 3 + r, x, g * 4 + s) for s in range(4)] for x in range(WIDTH)]]
+            for r in range(3)
+        ]
+        for py in range(3)
+        for g in range(2)
+    ]
+    # [pe_y][pe_x][group][row][column][S]
+    held = np.array(values, np.int16).astype(np.int8).reshape(3, 1, 2, 3, WIDTH, 4)
+    held = np.repeat(held, 2, axis=1)
+    if place is not None:
+        row = 0 if place == "another column" else HEIGHT - 6
+        held[2 if row else 0, 1, 0, row, 1, 2] += 1
+    raw = held.reshape(1, -1)
+    assert raw.shape[1] == probe_bytes(CONFIG, strip)
+    if place == "another column":
+        message = r"^PE columns must hold the same strips of layer 'layer'$"
+        with pytest.raises(ValueError, match=message):
+            assemble_activations(CONFIG, one_layer(), [strip], raw)
+        return
+    images = assemble_activations(CONFIG, one_layer(), [strip], raw)
+    assert (images[0] == EXPECTED[:1]).all()
 
 
 def test_gap_is_refused() -> None:

@@ -68,7 +68,7 @@ def test_data_that_waits_for_its_address_hangs_where_the_address_waits_for_data(
     waiting = built(
         monkeypatch,
         "store",
-        r"(cosilico_fifo_16x8 bursts \([^;]*\.enter__valid\()[^)]+\)",
+        r"(cosilico_fifo_16x8_\w+ bursts \([^;]*\.enter__valid\()[^)]+\)",
         r"\1bursts__ready)",
     )
     expected = golden.run(network(), inputs())["conv"]
@@ -83,7 +83,7 @@ def test_data_that_waits_for_its_address_hangs_where_the_address_waits_for_data(
 
 def test_address_that_falls_before_ready_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the rule, the channel and the cycle; a memory that is always ready does not show it."""
-    falling = built(monkeypatch, "store", r"waits <= [^;]+;", "waits <= 1'h0;")
+    falling = built(monkeypatch, "store", r"waits <= awvalid[^;]+;", "waits <= 1'b0;")
     memory = FREEDOMS["ready after valid"]
     line = r"^AXI protocol violation on AW at cycle \d+: valid fell before ready$"
     assert falling.run(program(), inputs(), memory=MemoryModel()).outputs.size

@@ -10,10 +10,10 @@ from amaranth.hdl import Shape
 
 import testbench
 from accelerators import SMALLEST
-from hwgen.emit import TOP_MODULE
 from hwgen.gateware.accelerator import accelerator_signature
 from hwgen.gateware.transfer.load import LoadUnit
 from hwgen.gateware.transfer.store import StoreUnit
+from hwgen.module_names import ModuleNames
 from sim.spec.views import View
 from testbench.rtl.protocol import bound_rules
 from testbench.rtl.verilate import build_executable
@@ -28,14 +28,14 @@ MAIN = r"""
 #include <map>
 #include <memory>
 #include <string>
-#include "Vcosilico_top.h"
+#include "TOP_CLASS.h"
 #include "verilated.h"
 #include "axi_report.h"
 // Reads "NAME VALUE" lines, which hold until they are changed; "." ends a cycle.
 int main(int argc, char** argv) {
     VerilatedContext context;
     cosilico::reset_clears_bus = argc == 1;
-    auto top = std::make_unique<Vcosilico_top>(&context, "TOP");
+    auto top = std::make_unique<TOP_CLASS>(&context, "TOP");
     char name[64];
     unsigned long long value;
     while (std::scanf("%63s", name) == 1) {
@@ -61,18 +61,20 @@ Cycle = dict[str, int]
 @pytest.fixture(scope="module")
 def simulation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A design without logic, whose ports are all driven from outside, with the rules bound to it."""
-    names = ["clk", "rst", *accelerator_signature(SMALLEST).members]
+    names = ["clk", "aresetn", *accelerator_signature(SMALLEST).members]
     widths = {name: len_of(name) for name in names}
     ports = ", ".join(f"input wire [{width - 1}:0] {name}" for name, width in widths.items())
     fields = [
         f'if (!std::strcmp(name, "{name}")) {{ top->{name} = value; continue; }}' for name in names
     ]
     directory = tmp_path_factory.mktemp("rules")
+    top = ModuleNames.of(SMALLEST).top
     return build_executable(
         directory,
-        top=TOP_MODULE,
-        verilog=f"module {TOP_MODULE}({ports});\nendmodule\n{bound_rules(SMALLEST)}",
-        main=MAIN.replace("FIELDS", "\n".join(fields)),
+        top=top,
+        grid="",
+        verilog=f"module {top}({ports});\nendmodule\n{bound_rules(SMALLEST)}",
+        main=MAIN.replace("FIELDS", "\n".join(fields)).replace("TOP_CLASS", f"V{top}"),
         headers={"axi_report.h": (TEMPLATES / "axi_report.h").read_text()},
         view=View.SYNTHESIS,
         optimize=False,
@@ -86,7 +88,7 @@ def len_of(name: str) -> int:
     return Shape.cast(members[name].shape).width if name in members else 1
 
 
-RESET = [{"rst": 1}, {}, {"rst": 0}]
+RESET = [{"aresetn": 0}, {}, {"aresetn": 1}]
 FIXED = {
     f"{port}{channel}{name}": value
     for port, channel, beat in (

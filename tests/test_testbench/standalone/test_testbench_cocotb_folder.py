@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from accelerators import SMALLEST
-from cosilico.run_folder import generated_files
+from cosilico.run_folder import GENERATED_FILES, TESTBENCH_FILES
 from hwgen.subprocesses import run_program
 from icarus import needs_icarus
 from project_root import ROOT
-from standalone_folders import generated_folder, one_layer
+from standalone_folders import DESIGNS, STORED, generated_folder, one_layer
 from testbench.standalone.file_names import BENCH_MODULES, StandaloneTestbench
 
 SHIPPED_TESTS = 6
@@ -88,6 +88,40 @@ def test_a_wrong_output_fails(folder: Path) -> None:
     assert "output byte 0" in text
 
 
+STORE_TESTS = """
+
+@cocotb.test()
+async def the_run_after_an_abort_is_cold(dut: Any) -> None:
+    bench = await loaded_bench(dut)
+    program = bench.description.program
+    assert program.warm.predicted.cycles < program.predicted.cycles
+    trace = await bench.start()
+    await ClockCycles(dut.clk, program.predicted.cycles // 3)
+    await bench.abort()
+    await bench.interrupt()
+    assert (await bench.finish(trace)).stop.cause == "ABORT"
+    assert (await bench.run()).cycles == program.predicted.cycles
+    assert (await bench.run(1, warm=True)).cycles == program.warm.predicted.cycles
+    assert (await bench.run(0, warm=True)).cycles == program.warm.predicted.cycles
+    assert (await bench.run(1)).cycles == program.predicted.cycles
+    bench.scoreboard.assert_passed()
+
+"""
+
+
+@pytest.mark.rtl
+@needs_icarus
+def test_weights_that_stay_are_read_by_warm_runs(tmp_path: Path) -> None:
+    folder = generated_folder(
+        tmp_path / "design", *DESIGNS[STORED], testbench=StandaloneTestbench.COCOTB
+    )
+    with (folder / "test_accelerator.py").open("a") as file:
+        file.write(STORE_TESTS)
+    names = "outputs_and_cycles|the_run_after"
+    status, text = run(folder, "--simulator", "icarus", "--filter", names)
+    assert (status, text.splitlines()[-1]) == (0, "2 tests, 0 failed"), text
+
+
 @pytest.mark.rtl
 def test_a_run_of_no_test_fails(folder: Path) -> None:
     status, text = run(folder, "--filter", "no_such_name")
@@ -135,7 +169,8 @@ def test_writes_the_files_that_the_folder_is_marked_with(
 ) -> None:
     folder = generated_folder(tmp_path / "design", SMALLEST, one_layer(), testbench=testbench)
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert files == set(generated_files(testbench))
+    assert files == {*GENERATED_FILES, *TESTBENCH_FILES[testbench]}
     for name in files:
-        if not name.endswith(".bin") and "bench.json" not in name and "expected" not in name:
+        listed = name.endswith((".bin", ".f")) or "bench.json" in name or "expected" in name
+        if not listed:
             assert "This file belongs to whoever ran the generator" in (folder / name).read_text()

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwgen.file_names import VERILOG_FILE
+from hwgen.file_names import SINGLE_FILE
 from icarus import needs_icarus, run_in_icarus, without_initial_values
 from sim.plan import Mapped
 from sim.realizability import map_realizable
 from sim.spec.descriptor import Queue
 from sim.spec.views import View
-from standalone_folders import DESIGNS, generated_folder
+from standalone_folders import DESIGNS, STORED, generated_folder
 from testbench.faults.recovery import CONFIGS, small_network
 from testbench.rtl.harness import build
 from testbench.standalone.file_names import EXPECTED_OUTPUT_FILE, EXPECTED_TRACE_FILE
@@ -25,7 +25,7 @@ TRACE_FILE = "trace.txt"
 
 def strip(folder: Path) -> None:
     """Take the initial values out of a folder's Verilog."""
-    path = folder / VERILOG_FILE
+    path = folder / SINGLE_FILE
     path.write_text(without_initial_values(path.read_text()))
 
 
@@ -43,6 +43,12 @@ def test_runs_without_initial_values(name: str, tmp_path: Path) -> None:
     cycles, descriptors = subject.prediction.total_cycles, len(subject.program.descriptors)
     values = subject.outputs.size
     wanted = f"PASS: {cycles} cycles, {values} output values, {descriptors} descriptors"
+    assert (subject.warm is not None) == (name == STORED)
+    if subject.warm is not None:
+        wanted = (
+            f"PASS: {cycles} cycles cold and {subject.warm.total_cycles} warm, {2 * values} output "
+            f"values, {2 * descriptors} descriptors"
+        )
     assert run_in_icarus(folder) == wanted
     assert (folder / TRACE_FILE).read_text() == subject.trace
 
@@ -101,12 +107,12 @@ def test_a_difference_is_named(tmp_path: Path) -> None:
 def test_a_register_that_is_not_reset_is_noticed(tmp_path: Path) -> None:
     name, *_ = DESIGNS
     folder = generated_folder(tmp_path / "design", *DESIGNS[name])
-    path = folder / VERILOG_FILE
+    path = folder / SINGLE_FILE
     broken = edited_module(
         path.read_text(),
         "csr",
-        r"(held_data <= \\(\S+) ;)(?s:(.*)assign \\\2  = )rst \? 1'h0 : ",
-        r"\1\3assign \\\2  = ",
+        r"if \(write \| rst\) held_data <= 1'b0;",
+        "if (write) held_data <= 1'b0;",
     )
     path.write_text(broken)
     assert run_in_icarus(folder).startswith("PASS")  # the initial value hides it

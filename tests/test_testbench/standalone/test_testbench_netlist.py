@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from accelerators import SMALLEST
-from hwgen.file_names import VERILOG_FILE
+from hwgen.file_names import SINGLE_FILE
+from hwgen.module_names import ModuleNames
 from icarus import needs_icarus, run_in_icarus, without_initial_values
 from netlist import gate_netlist
 from standalone_folders import generated_folder, one_layer, run_in_verilator
@@ -18,11 +19,11 @@ pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A generated folder with the gates in the place of the Verilog."""
     folder = generated_folder(tmp_path_factory.mktemp("netlist") / "design", SMALLEST, one_layer())
-    cells = gate_netlist(folder / VERILOG_FILE, folder / "gates.v")
+    cells = gate_netlist(folder / SINGLE_FILE, folder / "gates.v", ModuleNames.of(SMALLEST).top)
     assert cells.keys() >= {"$_AND_", "$_OR_", "$_XOR_", "$_MUX_", "$_NOT_", "$mem_v2"}
     # Nothing but gates, flip-flops and memories
     assert all(name.startswith("$_") or name == "$mem_v2" for name in cells)
-    (folder / "gates.v").replace(folder / VERILOG_FILE)
+    (folder / "gates.v").replace(folder / SINGLE_FILE)
     return folder
 
 
@@ -35,7 +36,7 @@ def trace(folder: Path) -> str:
 @pytest.mark.timeout(1200)
 def test_gates_run_in_icarus_without_initial_values(folder: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(folder, tmp_path / "copy")
-    path = copy / VERILOG_FILE
+    path = copy / SINGLE_FILE
     path.write_text(without_initial_values(path.read_text()))
     assert run_in_icarus(copy).startswith("PASS")
     assert trace(copy) == (folder / "expected_trace.txt").read_text()

@@ -45,7 +45,7 @@ def test_inputs_and_outputs_of_a_program_lie_one_behind_the_other() -> None:
 
 def test_the_manifest_of_a_program_tells_its_images(tmp_path: Path) -> None:
     for batch in (1, 3):
-        generate_design(design(WIDE), tmp_path, batch)
+        generate_design(design(WIDE), batch).write(tmp_path)
         assert json.loads((tmp_path / PROGRAM_MANIFEST).read_text())["images"] == batch
 
 

@@ -8,15 +8,21 @@ import pytest
 from accelerators import small_accelerator
 from hwgen.program import compile_mapped
 from sim import golden
+from sim.arrays.tables import COLUMNS
 from sim.model import predict_mapped
 from sim.realizability import map_realizable
+from sim.spec.descriptor import LoadStore
 from sim.spec.design import Design
-from sim.spec.engines import Engine
-from sim.spec.errors import CosilicoError
+from sim.spec.memories import DETERMINISTIC, DRAM, FixedLatency
 from sim.spec.network import LayerKind
+from sim.spec.stops import StopCause
 from testbench.cases.random_networks import Corner, Stratum, random_network
+from testbench.cosimulation import simulation
 from testbench.rtl.harness import build
+from testbench.rtl.host import Host
+from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.run_result import Step
+from testbench.validation.engines import compare_engines
 from testbench.validation.simulate import simulate
 from testbench.validation.store_runs import has_warm_run, steps_of
 
@@ -74,9 +80,48 @@ def test_a_warm_run_after_another_program_computes_with_what_that_left() -> None
         assert np.array_equal(run.end[0], prediction.done)
 
 
-def test_a_bench_of_one_program_has_no_warm_run() -> None:
-    with pytest.raises(
-        CosilicoError,
-        match=r"^engine must be verilator where weights stay in the weight store, not 'cocotb'$",
-    ):
-        simulate(design(4), engine=Engine.COCOTB)
+@pytest.mark.rtl
+def test_after_an_aborted_cold_run_only_a_cold_run_is_right() -> None:
+    """The abort comes before the store is filled; what a warm run reads is of power-up."""
+    mapped = map_realizable(design(4).accelerator, design(4).network)
+    program, cold = compile_mapped(mapped), predict_mapped(mapped, cold=True)
+    images = np.random.default_rng(0).integers(-128, 128, (1, *mapped.source.input.shape), np.int8)
+    fills = cold.start[mapped.cold_rows[:, COLUMNS["store"]] == LoadStore.FILL]
+    steps = [
+        Step(program=program, inputs=images, host=Host(abort_at=int(fills[-1]))),
+        *(Step(program=entry, inputs=images) for entry in (program.warm, program, program.warm)),
+    ]
+    aborted, *runs = build(CONFIG).run_sequence(steps)
+    assert aborted.stops[0] is not None
+    assert aborted.stops[0].cause is StopCause.ABORT
+    expected = golden.run(mapped.source, images)[mapped.source.output.name]
+    assert [np.array_equal(run.outputs, expected) for run in runs] == [False, True, True]
+    predicted = [predict_mapped(mapped).total_cycles, cold.total_cycles]
+    assert [run.cycles[0] for run in runs] == [*predicted, predicted[0]]
+
+
+@pytest.mark.rtl
+def test_both_engines_run_cold_then_warm() -> None:
+    """Every field is the same: on any memory, on a DRAM, under the same stalls."""
+    slow = FixedLatency(latency=30, outstanding=1, width_bytes=2)
+    inputs = np.random.default_rng(3).integers(
+        -128, 128, (3, *design(4).network.input.shape), np.int8
+    )
+    memories = (DETERMINISTIC, slow, DRAM)
+    agreements = compare_engines(design(4), inputs=inputs, memories=memories, stalls=(5,))
+    for agreement in agreements:
+        assert agreement.exact, agreement.differences
+        assert agreement.cocotb.cold_cycles > agreement.cocotb.measured_cycles
+        assert len(agreement.cocotb.cycles) == 3
+
+
+@pytest.mark.rtl
+def test_a_cocotb_simulation_takes_entries_of_a_single_program() -> None:
+    mine = compile_mapped(map_realizable(design(4).accelerator, design(4).network))
+    images = np.zeros((1, *design(4).network.input.shape), np.int8)
+    model = MemoryModel()
+    built = simulation.build(CONFIG, memory=model, program_bytes=mine.memory_bytes)
+    other = replace(mine, image=mine.image[::-1])
+    steps = [Step(program=mine, inputs=images), Step(program=other, inputs=images)]
+    with pytest.raises(ValueError, match=r"^steps must be entries of a program, not of several$"):
+        built.run_sequence(steps)

@@ -7,7 +7,7 @@ import pytest
 from amaranth.hdl import Cat, Value
 
 from accelerators import small_accelerator
-from execute_descriptors import Descriptor, complete, group_quads
+from execute_descriptors import Descriptor, complete, group_quads, share_rows
 from execute_walk import Events, Walk, durations
 from gateware_simulation import simulate
 from hwgen.gateware.execute.unit import ExecuteUnit
@@ -155,11 +155,17 @@ def split(rng: random.Random, d: Descriptor) -> None:
     d |= {f"halo_{side}": rng.randrange(4) for side in ("top", "bottom", "left", "right")}
 
 
+def fits_ring(d: Descriptor, band_rows: int) -> bool:
+    """Whether the ring holds a band's columns, a whole number of fours longer than a window's."""
+    column = d["kernel_rows"] + -(-(band_rows - 1) * d["stride_y"] // 4) * 4
+    return d["kernel_rows"] > 1 and d["kernel_columns"] * column < WINDOW_VECTORS
+
+
 def random_descriptor(rng: random.Random, config: AcceleratorConfig, op: ExecuteOp) -> Descriptor:
     """Draw a descriptor; addresses may wrap around, they only have to be right."""
     lanes, quads = config.compute_lanes, config.simd_units // 4
     pixels = 1
-    if op in (ExecuteOp.CONV, ExecuteOp.ADD) and lanes & (lanes - 1) == 0:
+    if op != ExecuteOp.POOL and lanes & (lanes - 1) == 0:
         pixels = 1 << rng.randrange(lanes.bit_length())
     group = lanes // pixels
     d = {
@@ -192,7 +198,7 @@ def random_descriptor(rng: random.Random, config: AcceleratorConfig, op: Execute
         d[f"bound_{axis}"] = rng.randrange(1 << 12)
     if op != ExecuteOp.POOL and rng.random() < 0.6:
         split(rng, d)
-    if op == ExecuteOp.ADD:
+    if op in (ExecuteOp.DEPTHWISE, ExecuteOp.ADD):
         d["bank"] = rng.randrange(pixels) * group
     if op == ExecuteOp.CONV:
         d["bank"] = rng.randrange(lanes)
@@ -202,17 +208,33 @@ def random_descriptor(rng: random.Random, config: AcceleratorConfig, op: Execute
         taps = d["kernel_rows"] * d["kernel_columns"]
         while taps * sum(map(len, group_quads(config, d))) > config.weight_rows:
             d["groups"] -= 1
+        if rng.random() < 0.4:
+            d |= {"vector_sets": rng.randint(1, 4), "window_bytes": rng.randrange(256)}
+            d |= {"groups": 1, "kernel_columns": 1, "stride_x": 0}
+            d["last_quads"] = rng.randint(d["first_quad"] + 1, quads)
         sets = d["window_rows"] * -(-d["window_columns"] // pixels)
         if sets <= config.accumulator_rows:
             d["restore"], d["save"] = rng.randrange(2), rng.randrange(2)
             d["accumulator_row"] = rng.randint(0, config.accumulator_rows - sets)
         if d.get("save"):
             d["lanes"] = 0
+    if lanes & (lanes - 1) == 0 and rng.random() < 0.5:
+        share_rows(rng, config, d)
     if op == ExecuteOp.DEPTHWISE:
         new = min(d["kernel_columns"], d["stride_x"])
         fits = d["kernel_rows"] * (d["kernel_columns"] + new) <= WINDOW_VECTORS
         d["window"] = int(fits and rng.random() < 0.7)
         d["maximum"] = rng.randrange(2)
+        if pixels > 1:
+            d["window"] = 1
+        while d["window"] and pixels > 1 and not fits_ring(d, pixels):
+            d["stride_y"], d["kernel_rows"] = 1, 3
+            d["kernel_columns"] = max(1, d["kernel_columns"] - 1)
+        d["band_rows"] = pixels * rng.randint(1, 4)
+        d["window_rows"] = rng.randint(1, 2 * d["band_rows"] + 1)
+        d["tile_rows"] = max(d.get("tile_rows", 1), d.get("first_row", 0) + d["window_rows"])
+        if not d["window"] or not fits_ring(d, d["band_rows"]):
+            d["band_rows"] = pixels
     d = complete(config, **d)
     if rng.random() < 0.3:
         d["initiation_interval"] += rng.randrange(6)

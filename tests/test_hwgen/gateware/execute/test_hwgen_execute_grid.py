@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 import execute_descriptors
 from accelerators import small_accelerator
-from execute_descriptors import Descriptor, set_stores, window_sets
+from execute_descriptors import (
+    Descriptor,
+    pixel_window,
+    set_stores,
+    share_rows,
+    source_banks,
+    window_sets,
+)
 from gateware_simulation import simulate
 from hwgen.gateware.execute.unit import ExecuteUnit
 from hwgen.gateware.grid.grid import Grid
@@ -64,12 +71,13 @@ class GridModel:
         rng = np.random.default_rng(seed)
         shape = (config.pes_y, config.pes_x, lanes, 3 * REGION, simd)
         self.memory = rng.integers(-128, 128, shape, np.int8)
-        self.weights = rng.integers(-128, 128, (2, lanes, config.weight_rows, simd, 4), np.int8)
-        self.records = np.zeros((2, lanes, 4, width, 4), np.int64)
-        self.records[..., 0] = rng.integers(-1000, 1000, (2, lanes, 4, width))
-        self.records[..., 1] = rng.integers(HALF, 1 << 31, (2, lanes, 4, width))
-        self.records[..., 2] = rng.integers(0, 3, (2, lanes, 4, width))
-        self.records[..., 3] = rng.integers(4, 9, (2, lanes, 4, width))
+        own = (2, config.pes_x, lanes)
+        self.weights = rng.integers(-128, 128, (*own, config.weight_rows, simd, 4), np.int8)
+        self.records = np.zeros((*own, 4, width, 4), np.int64)
+        self.records[..., 0] = rng.integers(-1000, 1000, (*own, 4, width))
+        self.records[..., 1] = rng.integers(HALF, 1 << 31, (*own, 4, width))
+        self.records[..., 2] = rng.integers(0, 3, (*own, 4, width))
+        self.records[..., 3] = rng.integers(4, 9, (*own, 4, width))
         saved = (config.accumulator_rows, config.pes_y, config.pes_x, lanes, simd)
         self.saved = np.zeros(saved, np.int64)
 
@@ -81,28 +89,41 @@ class GridModel:
             return np.full(self.config.simd_units, d["pad_value"])
         plane, bank = divmod(bank, self.config.compute_lanes)
         address = d["in_address"] + plane * d["in_plane"] + y * d["in_row"] + x
+        address += pe[1] * d["column_stride"]
         return self.memory[*pe, bank, address].astype(np.int64)
+
+    def window(self, d: Descriptor, pe: tuple[int, int], y: int, column: int, pixel: int) -> Any:
+        """Row of a window's input, where a vector holds that of several windows, or padding."""
+        vector, place = divmod(column, d["vector_sets"] * d["pixels"])
+        inside = self.read(d | {"in_address": d["in_address"] + vector}, pe, 0, y, 0)
+        outside = self.read(d | {"in_address": 0, "pad_value": 1000}, pe, 0, y, 0)
+        if (outside == 1000).all():
+            return inside
+        shift = (place + pixel) * d["window_bytes"]
+        return np.append(inside[shift:], np.zeros(shift, np.int64))
 
     def accumulate(self, d: Descriptor, pe: tuple[int, int], row: int, column: int) -> Any:
         """Accumulators int64[L, S] of a set of windows of CONV, DEPTHWISE or POOL.
 
-        Lanes of pixels beyond the row compute what no one stores: here 0.
+        Lanes of pixels beyond the row or column compute what no one stores: here 0.
         """
         lanes, simd = self.config.compute_lanes, self.config.simd_units
-        weights = self.weights[d["half"]].astype(np.int64)
+        weights = self.weights[d["half"], pe[1]].astype(np.int64)
         total = np.zeros((lanes, simd), np.int64)
         if d["maximum"]:
             total -= 128
         for lane in range(lanes):
             pixel = lane // (lanes // d["pixels"])
-            if column + pixel >= d["window_columns"]:
+            y, x = pixel_window(d, row, column, pixel)
+            if y >= d["window_rows"] or x >= d["window_columns"]:
                 continue
-            top, left = row * d["stride_y"], (column + pixel) * d["stride_x"]
+            top, left = y * d["stride_y"], x * d["stride_x"]
             if d["op"] != ExecuteOp.CONV:
                 for tap in range(d["kernel_rows"] * d["kernel_columns"]):
                     kx, ky = divmod(tap, d["kernel_rows"])
                     index, byte = divmod(tap, 4) if d["op"] == ExecuteOp.DEPTHWISE else (0, 0)
-                    vector = self.read(d, pe, lane, top + ky, left + kx)
+                    bank = d["bank"] + lane % (lanes // d["pixels"])
+                    vector = self.read(d, pe, bank, top + ky, left + kx)
                     if d["maximum"]:
                         total[lane] = np.maximum(total[lane], vector)
                     else:
@@ -115,6 +136,8 @@ class GridModel:
                 for ky in range(d["kernel_rows"]):
                     for kx in range(d["kernel_columns"]):
                         vector = self.read(d, pe, d["bank"] + group, top + ky, left + kx)
+                        if d["vector_sets"]:
+                            vector = self.window(d, pe, top + ky, column, pixel)
                         for quad in range(first, end):
                             total[lane] += weights[lane, step] @ vector[4 * quad : 4 * quad + 4]
                             step += 1
@@ -129,10 +152,11 @@ class GridModel:
             pixel, bank = lane // group, d["bank"] + lane % group
             if column + pixel >= d["window_columns"]:
                 continue
-            first = d["in_address"] + row * d["in_row"] + column + pixel
-            second = d["in2_address"] + row * d["in2_row"] + column + pixel
+            further = column + pixel + pe[1] * d["column_stride"]
+            first = d["in_address"] + row * d["in_row"] + further
+            second = d["in2_address"] + row * d["in2_row"] + further
             for channel in range(self.config.simd_units):
-                record = self.records[d["half"], lane, :, channel % width]
+                record = self.records[d["half"], pe[1], lane, :, channel % width]
                 a = requantize(int(self.memory[*pe, bank, first, channel]), record[0])
                 b = requantize(int(self.memory[*pe, bank, second, channel]), record[1])
                 values[lane, channel] = requantize(wrap(a + b), record[2])
@@ -141,8 +165,8 @@ class GridModel:
     def compute(self, d: Descriptor, row: int, column: int, index: int) -> dict[Any, Any]:
         """Output vectors int8[L, S] of a set of windows, by PE.
 
-        POOL: a PE other than (0, 0) gets the sum of those to the east of it and, in the first column,
-        of the rows below. No program uses that, but the model then knows all memories.
+        POOL: a PE gets the sum of those to the east of it, and of the rows below; with ``spread`` of the
+        rows only. Programs use that of row 0, but the model then knows all memories.
         """
         config, width = self.config, self.config.requantizer_width
         pes = list(np.ndindex(config.pes_y, config.pes_x))
@@ -154,8 +178,8 @@ class GridModel:
                 totals = {
                     (py, px): sum(
                         totals[y, x]
-                        for y in range(py, config.pes_y if px == 0 else py + 1)
-                        for x in range(px, config.pes_x)
+                        for y in range(py, config.pes_y)
+                        for x in range(px, px + 1 if d["spread"] else config.pes_x)
                     )
                     for py, px in pes
                 }
@@ -169,7 +193,8 @@ class GridModel:
             for pe, total in totals.items():
                 values[pe] = np.zeros_like(total)
                 for lane, channel in np.ndindex(total.shape):
-                    record = self.records[d["half"], lane, channel // width, channel % width]
+                    own = self.records[d["half"], pe[1], lane]
+                    record = own[channel // width, channel % width]
                     values[pe][lane, channel] = requantize(int(total[lane, channel]), record)
         low, high = d["clamp_low"], d["clamp_high"]
         return {
@@ -184,11 +209,17 @@ class GridModel:
         for index, (row, column, count) in enumerate(window_sets(d)):
             outputs = self.compute(d, row, column, index)
             for pixel, dy, dx in set_stores(d, row, column, count):
-                y, x = row + dy * d["tile_rows"], column + pixel + dx * d["tile_columns"]
+                banks = range(d["out_bank"], d["out_bank"] + d["lanes"])
+                further = dx * d["tile_columns"]
+                if d["sources"]:
+                    further, banks = source_banks(self.config, d, dx)
+                y, x = pixel_window(d, row, column, pixel)
+                y, x = y + dy * d["tile_rows"], x + further
                 address = d["out_address"] + y * d["out_row"] + x
                 for py, px in outputs:
-                    vectors = outputs.get((py + dy, px + dx), zeros)
-                    for bank in range(d["out_bank"], d["out_bank"] + d["lanes"]):
+                    source = dx if d["sources"] else px + dx
+                    vectors = outputs.get((py + dy, source), zeros)
+                    for bank in banks:
                         lane = pixel * group + bank % group
                         self.memory[py, px, bank, address] = vectors[lane]
 
@@ -245,7 +276,7 @@ class Bench:
         model, config = self.model, self.config
         tile, row = self.grid.tile_write, self.grid.row_write
         for half in range(2):
-            for lane in range(config.compute_lanes):
+            for x, lane in np.ndindex(config.pes_x, config.compute_lanes):
                 for index in range(4 + config.weight_rows):
                     parameter = index < 4
                     if parameter:
@@ -253,18 +284,18 @@ class Bench:
                             (int(bias) % (1 << 32)).to_bytes(4, "little")
                             + int(multiplier).to_bytes(4, "little")
                             + bytes((int(left), int(right)))
-                            + b"\xa5" * 6
-                            for bias, multiplier, left, right in model.records[half, lane, index]
+                            for bias, multiplier, left, right in model.records[half, x, lane, index]
                         )
                         address = 4 * half + index
                     else:
-                        data = model.weights[half, lane, index - 4].tobytes()
+                        data = model.weights[half, x, lane, index - 4].tobytes()
                         address = half * config.weight_rows + index - 4
                     ctx.set(row.enable, 1)
                     ctx.set(row.lanes, 1 << lane)
+                    ctx.set(row.columns, 1 << x)
                     ctx.set(row.parameter, parameter)
                     ctx.set(row.address, address)
-                    ctx.set(row.data, int.from_bytes(data, "little"))
+                    ctx.set(row.data[0], int.from_bytes(data, "little"))
                     await ctx.tick()
         ctx.set(row.enable, 0)
         for py, px, bank, address in np.ndindex(model.memory.shape[:4]):
@@ -304,9 +335,11 @@ def random_descriptor(rng: random.Random, config: AcceleratorConfig, previous: i
     lanes, quads = config.compute_lanes, config.simd_units // 4
     source = rng.choice((0, previous))
     target = rng.choice([region for region in (1, 2) if region != source])
-    pixels = 1 << rng.randrange(lanes.bit_length()) if op in (ExecuteOp.CONV, ExecuteOp.ADD) else 1
-    pool = op == ExecuteOp.POOL
+    pool, depthwise = op == ExecuteOp.POOL, op == ExecuteOp.DEPTHWISE
+    pixels = 1 if pool else 1 << rng.randrange(lanes.bit_length())
     tile_rows, tile_columns = (1, 1) if pool else (rng.randint(1, 2), rng.randint(1, pixels + 2))
+    if depthwise:
+        tile_rows, tile_columns = tile_columns, tile_rows
     first_row, first_column = rng.randrange(tile_rows), rng.randrange(tile_columns)
     columns = tile_columns - first_column
     stride_x = rng.randint(1, 2)
@@ -346,20 +379,39 @@ def random_descriptor(rng: random.Random, config: AcceleratorConfig, previous: i
     }
     d["out_bank"] = rng.randint(0, lanes - d["lanes"])
     d |= {f"halo_{side}": rng.randrange(2) for side in ("top", "bottom", "left", "right")}
-    if op == ExecuteOp.ADD:
+    if op in (ExecuteOp.DEPTHWISE, ExecuteOp.ADD):
         d["bank"] = rng.randrange(pixels) * (lanes // pixels)
-    if op == ExecuteOp.DEPTHWISE:
-        d["window"] = int(rng.random() < 0.7)
+    if depthwise:
         d["maximum"] = rng.randrange(2)
+        d["window"] = int(pixels > 1 or rng.random() < 0.7)
+        if d["window"]:
+            d["band_rows"] = pixels * rng.randint(1, 2)
+        if pixels > 1 or d.get("band_rows", 1) > 1:
+            # with a column of the ring of at most 2 + 4 * 4 vectors
+            d |= {"kernel_rows": rng.randint(2, 3), "stride_y": 1}
     if op == ExecuteOp.CONV:
         d |= {"bank": rng.randrange(lanes), "groups": rng.randint(1, 2 * lanes)}
         d["first_quad"] = rng.randrange(quads)
         d["last_quads"] = rng.randint(d["first_quad"] + 1, quads)
         if d["kernel_rows"] * d["kernel_columns"] * d["groups"] * quads > config.weight_rows:
             d["groups"] = 1
+        if rng.random() < 0.4:
+            d |= several_windows(rng, config, d)
+    if config.pes_x > 1 and rng.random() < 0.6:
+        share_rows(rng, config, d)
+        d["column_stride"] = rng.randrange(3)
     if rng.random() < 0.3:
         d["initiation_interval"] = complete(config, **d)["initiation_interval"] + rng.randrange(6)
     return complete(config, **d)
+
+
+def several_windows(rng: random.Random, config: AcceleratorConfig, d: Descriptor) -> Descriptor:
+    """Draw the fields of a CONV whose vectors hold the input of several windows."""
+    sets = rng.randint(1, 3)
+    most = (config.simd_units - 1) // max(1, sets * d["pixels"] - 1)
+    fields = {"vector_sets": sets, "window_bytes": rng.randint(0, min(255, most))}
+    fields |= {"groups": 1, "bank": 0, "kernel_columns": 1, "stride_x": 0, "first_quad": 0}
+    return fields
 
 
 SHAPES = [((1, 1), 1, 4), ((2, 2), 2, 4), ((1, 2), 4, 4), ((2, 1), 2, 8), ((1, 1), 8, 8)]

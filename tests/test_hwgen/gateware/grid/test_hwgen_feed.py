@@ -72,6 +72,8 @@ def test_matches_the_reference_under_random_control(lanes: int, simd: int) -> No
             data = [rng.getrandbits(8 * simd) for _ in range(lanes)]
             incoming, pad = rng.getrandbits(lanes), rng.random() < 0.2
             pad_value = rng.randrange(-128, 128)
+            shift = rng.choice([0, rng.randrange(simd)])
+            ctx.set(dut.shift, shift)
             for port, value in zip(dut.bank_data, data, strict=True):
                 ctx.set(port, value)
             ctx.set(dut.incoming, incoming)
@@ -81,6 +83,7 @@ def test_matches_the_reference_under_random_control(lanes: int, simd: int) -> No
             ctx.set(dut.pad_value, pad_value)
             await ctx.tick()
             padding = int.from_bytes(bytes([pad_value % 256]) * simd, "little")
+            data[0] >>= 8 * shift
             for lane in range(lanes):
                 if incoming >> lane & 1:
                     vectors[lane] = padding if pad else data[(lane & mask) | base]

@@ -93,7 +93,7 @@ async def write_identity(ctx: Any, dut: Any) -> None:
     lanes = (1 << config.compute_lanes) - 1
     weights = int.from_bytes(bytes([1, 0, 0, 0]) * config.simd_units, "little")
     record = 1 << 62 | 1 << 64
-    records = sum(record << 128 * unit for unit in range(config.requantizer_width))
+    records = sum(record << 80 * unit for unit in range(config.requantizer_width))
     rows = [(0, 0, weights), *((1, row, records) for row in range(4))]
     for parameter, address, row in rows:
         ctx.set(
@@ -101,9 +101,10 @@ async def write_identity(ctx: Any, dut: Any) -> None:
             {
                 "enable": 1,
                 "lanes": lanes,
+                "columns": (1 << config.pes_x) - 1,
                 "parameter": parameter,
                 "address": address,
-                "data": row,
+                "data": [row],
             },
         )
         await ctx.tick()
@@ -243,7 +244,8 @@ def test_pool_sums_over_all_pes(shape: tuple[int, int, int]) -> None:
         script[1] |= {"read_enable": every}
         script[3] |= {"incoming": every, "source_mask": lanes - 1}
         script[4] |= {"ring_write": 1, "ring_write_position": 62}
-        script[5] |= {"ring_read": 1, "ring_read_position": 62, "weight_enable": 1}
+        script[5] |= {"ring_read": 1, "weight_enable": 1}
+        script[5]["ring_read_positions"] = sum(62 << 6 * lane for lane in range(lanes))
         script[6] |= {"multiply": 1, "private": 1, "tap": 1}
         script[9] |= {"accumulate": 1, "restart": 1}
         script[10] |= {"capture": 1}

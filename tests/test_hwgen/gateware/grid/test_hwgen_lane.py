@@ -138,8 +138,7 @@ class LaneModel:
             self.weights = self.weight_rows[c["weight_row"]].copy()
             self.operand = self.vector[4 * c["quad"] : 4 * c["quad"] + 4]
         if c["ring_read"]:
-            positions = (c["ring_read_position"] + np.arange(4)) % WINDOW_VECTORS
-            self.window = self.ring[positions]
+            self.window = self.ring[ring_positions(c)]
         if c["ring_write"]:
             self.ring[c["ring_write_position"]] = incoming
         if c["advance"]:
@@ -173,6 +172,12 @@ class LaneModel:
             self.drain = np.concatenate([self.drain[self.width :], rotated])
 
 
+def ring_positions(c: dict[str, int]) -> Ints:
+    """Positions of the ring that are read."""
+    jumps = np.array([c["ring_beyond"] >> j & 1 for j in range(4)]) * 4 * c["ring_gap"]
+    return np.array((c["ring_read_position"] + np.arange(4) + jumps) % WINDOW_VECTORS)
+
+
 def random_control(rng: random.Random, config: AcceleratorConfig) -> dict[str, int]:
     """Return any control that reads no row or position in the cycle that writes it."""
     flags = dict.fromkeys(("advance", "ring_read", "ring_write", "weight_enable"), 0.5)
@@ -187,6 +192,8 @@ def random_control(rng: random.Random, config: AcceleratorConfig) -> dict[str, i
         "quad": rng.randrange(config.simd_units // 4),
         "ring_write_position": rng.randrange(WINDOW_VECTORS),
         "ring_read_position": rng.randrange(WINDOW_VECTORS),
+        "ring_beyond": rng.randrange(16),
+        "ring_gap": rng.randrange(WINDOW_VECTORS // 4),
         "weight_row": rng.randrange(2 * config.weight_rows),
         "save_row": rng.randrange(config.accumulator_rows),
         "restore_row": rng.randrange(config.accumulator_rows),
@@ -196,7 +203,7 @@ def random_control(rng: random.Random, config: AcceleratorConfig) -> dict[str, i
         "clamp_low": rng.randrange(-128, 0),
         "clamp_high": rng.randrange(0, 128),
     }
-    if (c["ring_write_position"] - c["ring_read_position"]) % WINDOW_VECTORS < 4:
+    if c["ring_write_position"] in ring_positions(c):
         c["ring_write"] &= ~c["ring_read"]
     if c["save_row"] == c["restore_row"]:
         c["save"] &= ~c["restore_enable"]

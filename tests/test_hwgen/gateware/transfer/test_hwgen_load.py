@@ -1,5 +1,6 @@
 """LOAD unit: bytes, destinations, bursts and cycles."""
 
+import dataclasses
 import itertools
 import random
 from typing import Any
@@ -14,6 +15,7 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import LoadKind
 from sim.spec.stops import StopCause
 from transfer_bench import ALL_PAGES, CONFIGS, TransferRun, cuts, four_pes, tile_bursts
+from weight_streams import beats_of_rows, with_beats
 
 BASE = 0x1000
 
@@ -56,9 +58,12 @@ class Run(TransferRun):
             unit.tile_write, unit.row_write, unit.row_half, unit.waiting
         ):
             if tile.enable:
-                self.tiles.append((tile.pe_y, tile.pe_x, tile.bank, tile.address, tile.data))
+                place = (tile.pe_y, tile.pe_x, tile.all_columns, tile.bank, tile.address)
+                self.tiles.append((*place, tile.data))
             if row.enable:
-                self.rows.append((row.lanes, row.parameter, row.address, row.data))
+                self.rows.append(
+                    (row.columns, row.lanes, row.parameter, row.address, int(row.data[0]))
+                )
                 self.row_halves.append(half)
             self.waiting += waiting
 
@@ -73,6 +78,7 @@ class Run(TransferRun):
             (
                 d["pe_y"],
                 d["pe_x"],
+                d.get("all_columns", 0),
                 g % lanes,
                 d["local_address"] + g // lanes * d["local_plane"] + r * d["local_row"] + c,
                 self.vector(d, g * d["group_stride"] + r * d["row_stride"], c),
@@ -91,25 +97,38 @@ class Run(TransferRun):
 
     def expected_rows(self, d: dict[str, int]) -> list[tuple[int, ...]]:
         """Return the writes of a weight stream by definition."""
-        size, lanes = self.config.row_bytes, self.config.compute_lanes
+        lanes = self.config.compute_lanes
+        # blocks by lane, of each the blocks of all columns
+        turns = [[(1 << self.config.pes_x) - 1]] * d["lanes"]
+        if own := d.get("column_lanes", 0):
+            turns = [
+                [1 << block // own for block in range(lane, d["lanes"], own)]
+                for lane in range(min(own, d["lanes"]))
+            ]
         order = [
-            ((d["lane_mask"] << block) % (1 << lanes), parameter, d["half"] * depth + row)
-            for block in range(d["lanes"])
+            (columns, (d["lane_mask"] << block) % (1 << lanes), parameter, d["half"] * depth + row)
+            for block, mine in enumerate(turns)
             for parameter, depth, rows in (
                 (1, 4, d["parameter_rows"]),
                 (0, self.config.weight_rows, d["weight_rows"]),
             )
             for row in range(rows)
+            for columns in mine
         ]
-        return [(*to, self.word(d["address"] + n * size, size)) for n, to in enumerate(order)]
+        channels = d.get("channels", self.config.simd_units)
+        sizes = [b * self.config.bus_bytes for b in beats_of_rows(self.config, d, channels)]
+        places = itertools.accumulate(sizes, initial=d["address"])
+        return [
+            (*to, self.word(place, min(size, self.config.row_bytes)))
+            for to, place, size in zip(order, places, sizes, strict=False)
+        ]
 
 
 def bursts(config: AcceleratorConfig, d: dict[str, int]) -> list[tuple[int, int]]:
     """Bursts of a descriptor by definition: (address, beats)."""
     at = BASE + d["address"]
     if d["kind"] == LoadKind.WEIGHTS:
-        rows = d["lanes"] * (d["parameter_rows"] + d["weight_rows"])
-        return cuts(at, rows * config.row_bytes, config.bus_bytes)
+        return cuts(at, d["stream_beats"] * config.bus_bytes, config.bus_bytes)
     return tile_bursts(config, BASE, d)
 
 
@@ -212,7 +231,7 @@ def test_bytes_that_a_vector_lacks_are_zero_whatever_came_before(
     for before, after in itertools.product(range(1, most + 1), repeat=2):
         less = tile_for(config, after, groups=1, rows=2, pe_y=0)
         whole = tile_for(config, before, groups=1, rows=2)
-        sequence += [whole, less, weights(1, 1, 2, 0), less]
+        sequence += [whole, less, weights(config, 1, 1, 2, 0), less]
     run = Run(config, sequence)
     tiles = [d for d in sequence if d["kind"] == LoadKind.TILE]
     assert run.tiles == run.expected_tiles(*tiles)
@@ -239,9 +258,16 @@ def test_a_fifth_descriptor_waits_for_the_first_to_be_done() -> None:
 
 
 def weights(
-    lane_mask: int, parameter_rows: int, weight_rows: int, half: int, lanes: int = 2
+    config: AcceleratorConfig,
+    lane_mask: int,
+    parameter_rows: int,
+    weight_rows: int,
+    half: int,
+    lanes: int = 2,
+    channels: int | None = None,
 ) -> dict[str, int]:
-    return {
+    """Stream whose last block has so many channels, all if not given."""
+    stream = {
         "kind": LoadKind.WEIGHTS,
         "address": 0x7C0,
         "lanes": lanes,
@@ -250,6 +276,7 @@ def weights(
         "parameter_rows": parameter_rows,
         "weight_rows": weight_rows,
     }
+    return with_beats(config, stream, channels)
 
 
 @pytest.mark.parametrize("half", [0, 1])
@@ -258,8 +285,9 @@ def weights(
 def test_weights_go_lane_after_lane(
     half: int, parameter_rows: int, weight_rows: int, stalls: float
 ) -> None:
-    stream = weights(1, parameter_rows, weight_rows, half)
-    run = Run(four_pes(compute_lanes=3), [stream], stalls=stalls)
+    config = four_pes(compute_lanes=3)
+    stream = weights(config, 1, parameter_rows, weight_rows, half)
+    run = Run(config, [stream], stalls=stalls)
     assert run.rows == run.expected_rows(stream)
     assert run.tiles == []
     if not stalls:
@@ -270,22 +298,79 @@ def test_weights_go_lane_after_lane(
 @pytest.mark.parametrize(("lane_mask", "lanes"), [(0b1111, 1), (0b0011, 2), (0b0101, 2), (2, 3)])
 def test_every_block_goes_to_its_mask_of_lanes(lane_mask: int, lanes: int, gbps: float) -> None:
     config = four_pes(compute_lanes=4, io_bandwidth_gbps=gbps)
-    stream = weights(lane_mask, 2, 3, 1, lanes)
+    stream = weights(config, lane_mask, 2, 3, 1, lanes)
     run = Run(config, [stream])
     assert run.rows == run.expected_rows(stream)
     check_cycles(run, [stream])
 
 
+@pytest.mark.parametrize(
+    ("simd_units", "gbps"), [(4, 0.8), (4, 0.2), (8, 3.2), (16, 0.8), (16, 6.4), (16, 1.25)]
+)
+def test_the_last_block_has_the_beats_of_its_channels(simd_units: int, gbps: float) -> None:
+    """The rest of its rows is zero, whatever came before."""
+    config = four_pes(simd_units, io_bandwidth_gbps=gbps)
+    sequence = []
+    for channels, lanes in itertools.product(range(1, simd_units + 1), (1, 2)):
+        for parameter_rows, weight_rows in ((4, 2), (0, 1), (3, 0)):
+            stream = weights(config, 1, parameter_rows, weight_rows, 0, lanes, channels)
+            sequence.append(stream | {"channels": channels})
+    random.Random(simd_units).shuffle(sequence)
+    streams = [{k: v for k, v in d.items() if k != "channels"} for d in sequence]
+    run = Run(config, streams)
+    assert run.rows == [row for d in sequence for row in run.expected_rows(d)]
+    assert len({d["stream_beats"] for d in streams}) > 4
+    check_cycles(run, streams)
+
+
+@pytest.mark.parametrize("stalls", [0.0, 0.4])
+@pytest.mark.parametrize(
+    ("own", "blocks"), [(1, 3), (1, 1), (2, 5), (2, 2), (2, 6), (4, 9), (4, 3)]
+)
+def test_columns_of_pes_take_blocks_of_their_own(own: int, blocks: int, stalls: float) -> None:
+    """Rows of equal lanes by turns; the last column may have fewer blocks, or none is left for it.
+
+    Rows of the last block, which are short, come between whole rows.
+    """
+    config = dataclasses.replace(four_pes(16, compute_lanes=4, io_bandwidth_gbps=0.8), pes_x=3)
+    mask = {1: 0b1111, 2: 0b0101, 4: 0b0001}[own]
+    for channels in (1, 7, 16):
+        stream = weights(config, mask, 3, 3, 1, blocks, channels) | {"column_lanes": own}
+        after = weights(config, 1, 1, 1, 0, 1)
+        run = Run(config, [stream, after], stalls=stalls)
+        expected = run.expected_rows(stream | {"channels": channels}) + run.expected_rows(after)
+        assert run.rows == expected
+        if not stalls:
+            check_cycles(run, [stream, after])
+
+
+def test_a_tile_may_go_to_all_pes_of_a_row() -> None:
+    tiles = [TILE | {"all_columns": 1, "pe_x": 0}, TILE]
+    run = Run(four_pes(), tiles)
+    assert run.tiles == run.expected_tiles(*tiles)
+
+
+@pytest.mark.parametrize(
+    "change", [{"column_lanes": 3}, {"column_lanes": 1, "lanes": 3}, {"lanes": 3}]
+)
+def test_blocks_that_no_column_has_are_refused(change: dict[str, int]) -> None:
+    config = four_pes()
+    run = Run(config, [weights(config, 1, 1, 1, 0) | change])
+    assert {fault[1] for fault in run.faults} == {StopCause.DESCRIPTOR}
+    assert run.rows == []
+
+
 def test_streams_and_tiles_follow_each_other_without_a_gap() -> None:
+    config = four_pes()
     sequence = [
-        weights(1, 4, 3, 0),
-        weights(3, 0, 1, 1, 1) | {"address": 0x2000, "post": 1},
+        weights(config, 1, 4, 3, 0),
+        weights(config, 3, 0, 1, 1, 1) | {"address": 0x2000, "post": 1},
         TILE | {"groups": 1, "columns": 9, "rows": 4, "address": 0x3000, "post": 2},
         TILE | {"groups": 1, "columns": 9, "rows": 3, "address": 0x2800, "post": 4},
-        weights(2, 1, 2, 1, 1) | {"address": 0x1000, "post": 7},
-        weights(1, 0, 9, 0, 1) | {"address": 0x1400, "post": 2},
+        weights(config, 2, 1, 2, 1, 1) | {"address": 0x1000, "post": 7},
+        weights(config, 1, 0, 9, 0, 1) | {"address": 0x1400, "post": 2},
     ]
-    run = Run(four_pes(), sequence, latency=8)
+    run = Run(config, sequence, latency=8)
     streams = [d for d in sequence if d["kind"] == LoadKind.WEIGHTS]
     assert run.tiles == run.expected_tiles(*sequence[2:4])
     assert run.rows == [row for d in streams for row in run.expected_rows(d)]
@@ -300,9 +385,9 @@ def test_streams_and_tiles_follow_each_other_without_a_gap() -> None:
 
 def test_long_stream_is_cut_at_256_beats_and_4_kib() -> None:
     config = four_pes(simd_units=16)
-    stream = weights(1, 4, 12, 0) | {"address": 0xE00}
+    stream = weights(config, 1, 4, 15, 0) | {"address": 0xE00}
     run = Run(config, [stream])
-    assert [b.beats for b in run.port.reads] == [128, 256, 128]
+    assert [b.beats for b in run.port.reads] == [128, 256, 176]
     check_cycles(run, [stream])
     # Every cycle without a beat before the end is one of waiting for the first.
     assert run.waiting == run.port.latency - 1
@@ -342,7 +427,7 @@ def test_stop_at_any_time_ends_quietly() -> None:
     assert len(counts) > 5
 
 
-STREAM = {"lanes": 2, "lane_mask": 1, "parameter_rows": 1, "weight_rows": 1}
+STREAM = with_beats(four_pes(), {"lanes": 2, "lane_mask": 1, "parameter_rows": 1, "weight_rows": 1})
 ILLEGAL_TILES = {
     "no groups": {"groups": 0},
     "no rows": {"rows": 0},
@@ -359,7 +444,13 @@ ILLEGAL_STREAMS = {
     "more parameter rows than there are": {"parameter_rows": 5},
     "more weight rows than there are": {"weight_rows": four_pes().weight_rows + 1},
     "most weight rows": {"weight_rows": 0xFFFF, "lanes": 15},
-    "no rows": {"parameter_rows": 0, "weight_rows": 0},
+    "no rows": {"parameter_rows": 0, "weight_rows": 0, "tail_rows": 0},
+    "no beats": {"stream_beats": 0},
+    "more beats than all rows have": {"stream_beats": 4 * (4 * 5 + 8 * four_pes().weight_rows) + 1},
+    "most beats": {"stream_beats": (1 << 28) - 1},
+    "no beats of a row": {"tail_beats": 0},
+    "more beats of a row than there are": {"tail_beats": 9},
+    "more parameter rows with records than parameter rows": {"tail_rows": 2},
     "not aligned": {"address": 0x4002},
 }
 ILLEGAL = [
@@ -385,7 +476,7 @@ def test_illegal_descriptor_is_not_begun(fields: dict[str, int]) -> None:
 
 def test_largest_weight_stream_is_legal() -> None:
     config = four_pes()
-    stream = weights(1, 4, config.weight_rows, 1) | {"address": 0}
+    stream = weights(config, 1, 4, config.weight_rows, 1) | {"address": 0}
     run = Run(config, [stream])
     assert run.faults == []
     assert run.rows == run.expected_rows(stream)

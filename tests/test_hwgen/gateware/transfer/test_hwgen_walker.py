@@ -63,38 +63,48 @@ def test_tiles_follow_each_other_without_a_gap(banks: int, pauses: float) -> Non
 
 @pytest.mark.parametrize("lanes", [1, 3, 8])
 def test_rows_of_streams_follow_each_other_without_a_gap(lanes: int) -> None:
-    config = small_accelerator(simd_units=8, compute_lanes=lanes, local_memory_kb=16)
+    config = small_accelerator(1, 3, simd_units=8, compute_lanes=lanes, local_memory_kb=16)
     generator = random.Random(lanes)
     streams = []
     for parameter_rows, weight_rows in [(4, 3), (0, 2), (1, 0), (2, 1), (0, 1), (1, 1), (3, 5)]:
         shape = {"parameter_rows": parameter_rows, "weight_rows": weight_rows}
         shape |= {"half": generator.randrange(2), "lane_mask": generator.randrange(1, 1 << lanes)}
-        streams.append((shape, generator.randint(1, lanes)))
+        own = generator.choice([0, generator.randint(1, lanes)])
+        shape["column_lanes"] = own
+        shape["lanes"] = generator.randint(1, own * config.pes_x or lanes)
+        streams.append(shape)
     walker = RowWalker(config)
-    seen: list[tuple[int, int, int]] = []
+    seen: list[tuple[int, int, int, int]] = []
 
-    def rows(shape: dict[str, int], blocks: int) -> list[tuple[int, int, int]]:
-        """Lanes, kind and address of every row by definition."""
+    def rows(shape: dict[str, int]) -> list[tuple[int, int, int, int]]:
+        """Columns, lanes, kind and address of every row by definition."""
+        own, blocks = shape["column_lanes"], shape["lanes"]
         return [
-            ((shape["lane_mask"] << block) % (1 << lanes), parameter, shape["half"] * depth + row)
-            for block in range(blocks)
+            (
+                column,
+                (shape["lane_mask"] << block) % (1 << lanes),
+                parameter,
+                shape["half"] * depth + row,
+            )
+            for block in range(min(own, blocks) if own else blocks)
             for parameter, depth, count in (
                 (1, 4, shape["parameter_rows"]),
                 (0, config.weight_rows, shape["weight_rows"]),
             )
             for row in range(count)
+            for column in ([1 << b // own for b in range(block, blocks, own)] if own else [0b111])
         ]
 
     async def drive(ctx: Any) -> None:
         ctx.set(walker.start, 1)
-        for i, (shape, blocks) in enumerate(streams):
+        for i, shape in enumerate(streams):
             ctx.set(walker.block, shape)
             await ctx.tick()
-            count = len(rows(shape, blocks))
+            count = len(rows(shape))
             for row in range(count):
-                seen.append(
-                    (ctx.get(walker.lanes), ctx.get(walker.parameter), ctx.get(walker.address))
-                )
+                ports = (walker.columns, walker.lanes, walker.parameter, walker.address)
+                columns, mask, parameter, address = map(ctx.get, ports)
+                seen.append((columns, mask, parameter, address))
                 ctx.set(walker.advance, 1)
                 ctx.set(walker.start, row == count - 1)
                 if row < count - 1:
@@ -102,4 +112,4 @@ def test_rows_of_streams_follow_each_other_without_a_gap(lanes: int) -> None:
             assert i < len(streams)
 
     simulate(walker, drive)
-    assert seen == [row for shape, blocks in streams for row in rows(shape, blocks)]
+    assert seen == [row for shape in streams for row in rows(shape)]

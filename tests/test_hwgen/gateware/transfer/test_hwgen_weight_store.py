@@ -1,5 +1,6 @@
 """Weight store: what a LOAD fills and reads, in which cycles, and what it refuses."""
 
+import dataclasses
 import random
 from typing import Any
 
@@ -11,8 +12,12 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import LoadKind, LoadStore
 from sim.spec.stops import StopCause
 from transfer_bench import ALL_PAGES, TransferRun, cuts, four_pes, tile_bursts
+from weight_streams import beats_of_rows, with_beats
 
 BASE = 0x2000
+
+Written = tuple[int, int, int, int, dict[int, int]]
+"""Half, lanes, kind and address of a write of rows, and the row of each PE column that takes it."""
 
 
 class Run(TransferRun):
@@ -31,9 +36,10 @@ class Run(TransferRun):
         self.config = config
         data = bytearray(random.Random(2).randbytes(1 << 17))
         self.port = MemoryPort(data, config.bus_bytes, latency=latency, stalls=stalls, seed=3)
-        self.rows: list[tuple[int, ...]] = []
+        self.rows: list[Written] = []
         self.tiles = 0
-        self.run(descriptors, read_side(self.port, unit), self._keep, settle=4, stopped=400)
+        fields = [{k: v for k, v in d.items() if k != "channels"} for d in descriptors]
+        self.run(fields, read_side(self.port, unit), self._keep, settle=4, stopped=400)
 
     async def _keep(self, ctx: Any) -> None:
         unit = self.unit
@@ -41,7 +47,9 @@ class Run(TransferRun):
         async for _, _, tile, row, half in ctx.tick().sample(*watched):
             self.tiles += tile
             if row.enable:
-                self.rows.append((half, row.lanes, row.parameter, row.address, row.data))
+                columns = [x for x in range(self.config.pes_x) if row.columns >> x & 1]
+                place = (half, row.lanes, row.parameter, row.address)
+                self.rows.append((*place, {x: int(row.data[x]) for x in columns}))
 
 
 def stream(
@@ -49,23 +57,33 @@ def stream(
 ) -> dict[str, int]:
     """Return a weight stream of up to 24 rows from row `place` of the store on."""
     parameter_rows = generator.choice([0, 4])
-    return {
+    own = generator.choice([0, generator.randint(1, config.compute_lanes)])
+    d = {
         "kind": LoadKind.WEIGHTS,
         "address": 8 * generator.randrange(1000) * config.bus_bytes,
-        "lanes": generator.randint(1, config.compute_lanes),
+        "lanes": generator.randint(1, own * config.pes_x or config.compute_lanes),
         "lane_mask": 1,
+        "column_lanes": own,
         "half": generator.randrange(2),
         "parameter_rows": parameter_rows,
         "weight_rows": generator.randint(1 if not parameter_rows else 0, 8),
         "store": store,
         "store_row": place,
         "post": generator.randrange(8),
+        "channels": generator.randint(1, config.simd_units),
     }
+    return with_beats(config, d, d["channels"])
 
 
 def rows_of(d: dict[str, int]) -> int:
     """Rows of a weight stream."""
     return d["lanes"] * (d["parameter_rows"] + d["weight_rows"])
+
+
+def turns_of(d: dict[str, int]) -> int:
+    """Cycles in which the store is read: those of the columns with most blocks."""
+    lanes = min(d["lanes"], d.get("column_lanes", 0) or d["lanes"])
+    return lanes * (d["parameter_rows"] + d["weight_rows"])
 
 
 def tile(config: AcceleratorConfig, generator: random.Random) -> dict[str, int]:
@@ -110,31 +128,44 @@ def mixed(config: AcceleratorConfig, generator: random.Random, count: int) -> li
     return sequence
 
 
-def expected_rows(run: Run, descriptors: list[dict[str, int]]) -> list[tuple[int, ...]]:
+def expected_rows(run: Run, descriptors: list[dict[str, int]]) -> list[Written]:
     """Return the writes of all streams by definition, from a list of the store's rows."""
-    size, lanes = run.config.row_bytes, run.config.compute_lanes
+    lanes = run.config.compute_lanes
+    every = range(run.config.pes_x)
     store = [0] * run.config.store_rows
-    written: list[tuple[int, ...]] = []
+    written: list[Written] = []
     for d in descriptors:
         if d["kind"] != LoadKind.WEIGHTS:
             continue
-        number = 0
-        for block in range(d["lanes"]):
+        number, at, own = 0, BASE + d["address"], d["column_lanes"]
+        beats = beats_of_rows(run.config, d, d["channels"])
+        for block in range(min(own, d["lanes"]) if own else d["lanes"]):
+            columns = range(-(-(d["lanes"] - block) // own)) if own else range(1)
             mask = (d["lane_mask"] << block) % (1 << lanes)
             for parameter, depth, rows in (
                 (1, 4, d["parameter_rows"]),
                 (0, run.config.weight_rows, d["weight_rows"]),
             ):
                 for row in range(rows):
-                    place = d["store_row"] + number
-                    at = BASE + d["address"] + number * size
-                    data = int.from_bytes(run.port.data[at : at + size], "little")
-                    if d["store"] == LoadStore.READ:
-                        data = store[place]
-                    if d["store"] == LoadStore.FILL:
-                        store[place] = data
-                    written.append((d["half"], mask, parameter, d["half"] * depth + row, data))
-                    number += 1
+                    to = (d["half"], mask, parameter, d["half"] * depth + row)
+                    datas = {}
+                    for x in columns:
+                        place = d["store_row"] + number
+                        size = beats[number] * run.config.bus_bytes
+                        used = min(size, run.config.row_bytes)
+                        datas[x] = int.from_bytes(run.port.data[at : at + used], "little")
+                        at += size
+                        if d["store"] == LoadStore.READ:
+                            datas[x] = store[place]
+                        if d["store"] == LoadStore.FILL:
+                            store[place] = datas[x]
+                        number += 1
+                    if not own:
+                        written.append((*to, dict.fromkeys(every, datas[0])))
+                    elif d["store"] == LoadStore.READ:
+                        written.append((*to, datas))
+                    else:
+                        written += [(*to, {x: data}) for x, data in datas.items()]
     return written
 
 
@@ -144,7 +175,7 @@ def bursts(config: AcceleratorConfig, d: dict[str, int]) -> list[tuple[int, int]
         return tile_bursts(config, BASE, d)
     if d["store"] == LoadStore.READ:
         return []
-    return cuts(BASE + d["address"], rows_of(d) * config.row_bytes, config.bus_bytes)
+    return cuts(BASE + d["address"], d["stream_beats"] * config.bus_bytes, config.bus_bytes)
 
 
 def stepped(run: Run, descriptors: list[dict[str, int]]) -> tuple[list[int], ...]:
@@ -162,7 +193,7 @@ def stepped(run: Run, descriptors: list[dict[str, int]]) -> tuple[list[int], ...
         starts.append(start)
         if d["kind"] == LoadKind.WEIGHTS and d["store"] == LoadStore.READ:
             last_move = max(start + LoadUnit.GRANT + 1, last_move + LoadUnit.TURN)
-            last_move += rows_of(d) - 1
+            last_move += turns_of(d) - 1
             earliest = start + LoadUnit.GRANT + 1
         else:
             request = start + LoadUnit.FIRST_REQUEST - 1
@@ -187,6 +218,9 @@ CONFIGS = {
     "a row of a beat": four_pes(8, 3, 6.4, 4),
     "paced, 25/32": four_pes(8, 2, 1.25, 4),
     "paced, 1/3 of a wide bus": four_pes(4, 4, 1.1, 4),
+    "three columns": dataclasses.replace(four_pes(8, 2, 6.4, 4), pes_x=3),
+    "seven columns": dataclasses.replace(four_pes(8, 4, 6.4, 4), pes_x=7, pes_y=1),
+    "one column": dataclasses.replace(four_pes(8, 4, 6.4, 4), pes_x=1),
 }
 
 
@@ -223,20 +257,25 @@ def test_stalls_change_no_row() -> None:
 
 def test_back_to_back_reads_lose_a_cycle() -> None:
     config = four_pes(weight_store_kb=4)
-    fill = stream(config, random.Random(1), LoadStore.FILL) | {"lanes": 2, "weight_rows": 8}
+    fill = stream(config, random.Random(1), LoadStore.FILL)
+    fill |= {"lanes": 2, "weight_rows": 8, "column_lanes": 0}
+    fill = with_beats(config, fill, fill["channels"])
     reads = [fill | {"store": LoadStore.READ}] * 3
     run = Run(config, [fill, *reads])
     gaps = [after - before for before, after in zip(run.dones[1:], run.dones[2:], strict=False)]
-    assert gaps == [rows_of(fill) + 1] * 2
+    assert gaps == [turns_of(fill) + 1] * 2
 
 
-LEGAL = {
-    "kind": LoadKind.WEIGHTS,
-    "address": 0x400,
-    "lanes": 2,
-    "lane_mask": 1,
-    "weight_rows": 4,
-}
+LEGAL = with_beats(
+    four_pes(),
+    {
+        "kind": LoadKind.WEIGHTS,
+        "address": 0x400,
+        "lanes": 2,
+        "lane_mask": 1,
+        "weight_rows": 4,
+    },
+)
 DEPTH = four_pes(weight_store_kb=4).store_rows
 DENIED = {
     "a row beyond the store": {"store_row": DEPTH - 7},

@@ -1,4 +1,4 @@
-"""Unfolding against plain loops and against the integer reference."""
+"""Rows of windows as pixels against plain loops and against the integer reference."""
 
 import dataclasses
 import gc
@@ -9,12 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from sim import golden
+from sim.arrays.network_input import MOST_WINDOWS, windows_per_vector
 from sim.arrays.plan_columns import Failure
-from sim.mapping.unfold import unfold_input, unfolded
+from sim.arrays.tables import LayerColumn
+from sim.mapping.packed_windows import packed_windows
 from sim.plan import map_network, network_tables
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Layer, LayerKind, Network, Padding
-from sim.spec.spaces import EDGE, TINY
+from sim.spec.spaces import NAHAS, TINY
 from testbench.cases.layers import add, fully_connected, padded, pool, random_tensor
 
 
@@ -32,77 +34,90 @@ def random_conv(rng: np.random.Generator) -> tuple[Network, Layer]:
     return Network(name="net", input=source, layers=(first, pool("pool", first.output))), first
 
 
-def windows_by_loops(x: NDArray[np.int8], layer: Layer, zero_point: int) -> NDArray[np.float64]:
+def rows_of_windows(x: NDArray[np.int8], layer: Layer, zero_point: int) -> NDArray[np.int8]:
+    """[y, ox, kx · channels] : the columns of every window, in every image row."""
     height, width, channels = x.shape
-    windows = np.zeros((*layer.output.shape[:2], layer.kernel[0] * layer.kernel[1] * channels))
-    for oy, ox in np.ndindex(*layer.output.shape[:2]):
-        values = []
-        for ky, kx, c in np.ndindex(*layer.kernel, channels):
-            y = oy * layer.stride[0] - layer.padding.top + ky
-            x_ = ox * layer.stride[1] - layer.padding.left + kx
-            inside = 0 <= y < height and 0 <= x_ < width
-            values.append(x[y, x_, c] if inside else zero_point)
-        windows[oy, ox] = values
-    return windows
+    made = np.full((height, layer.output.width, layer.kernel[1], channels), zero_point, np.int8)
+    for y, ox, kx in np.ndindex(made.shape[:3]):
+        column = ox * layer.stride[1] - layer.padding.left + kx
+        if 0 <= column < width:
+            made[y, ox, kx] = x[y, column]
+    return made.reshape(height, layer.output.width, -1)
+
+
+def meets_the_image(layer: Layer, width: int) -> bool:
+    """Whether every window has a column in the image."""
+    for ox in range(layer.output.width):
+        first = ox * layer.stride[1] - layer.padding.left
+        if not any(0 <= first + kx < width for kx in range(layer.kernel[1])):
+            return False
+    return True
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_an_unfolded_network_computes_the_same(seed: int) -> None:
+def test_rows_of_windows_compute_the_same(seed: int) -> None:
     rng = np.random.default_rng(seed)
     network, first = random_conv(rng)
-    channels = network.input.channels
-    other = unfolded(network)
-    taps = first.kernel[0] * first.kernel[1]
-    steps, fewer = taps * -(-channels // 4), -(-taps * channels // 4)
-    if fewer >= steps:
+    other = packed_windows(network)
+    if not meets_the_image(first, network.input.width):
         assert other is None
         return
     assert other is not None
     images = rng.integers(-128, 128, (2, *network.input.shape), np.int8)
-    zero_point = network.input.zero_point
-    made = np.stack([unfold_input(image, first, zero_point) for image in images])
-    assert made.dtype == np.int8
+    made = np.stack([rows_of_windows(x, first, network.input.zero_point) for x in images])
     assert made.shape[1:] == other.input.shape
-    np.testing.assert_array_equal(made[0], windows_by_loops(images[0], first, zero_point))
     expected, values = golden.run(network, images), golden.run(other, made)
     for layer in network.layers:
         np.testing.assert_array_equal(values[layer.name], expected[layer.name])
     assert other.macs == network.macs
 
 
-def test_random_convolutions_are_unfolded_or_not() -> None:
-    networks = [unfolded(random_conv(np.random.default_rng(seed))[0]) for seed in range(60)]
-    assert 15 < sum(network is not None for network in networks) < 55
+def test_random_convolutions_are_packed_or_not() -> None:
+    networks = [packed_windows(random_conv(np.random.default_rng(seed))[0]) for seed in range(60)]
+    assert 15 < sum(network is not None for network in networks) < 60
 
 
-def test_a_fully_connected_layer_becomes_a_convolution_of_one_pixel() -> None:
+def test_a_fully_connected_layer_has_a_window() -> None:
     rng = np.random.default_rng(1)
     source = random_tensor("input", 3, 2, 3, rng)
     layer = fully_connected("layer", source, 4, rng)
     network = Network(name="net", input=source, layers=(layer,))
-    other = unfolded(network)
+    other = packed_windows(network)
     assert other is not None
-    assert other.input.shape == (1, 1, 18)
+    assert other.input.shape == (3, 1, 6)
     image = rng.integers(-128, 128, (1, 3, 2, 3), np.int8)
-    made = unfold_input(image[0], layer, source.zero_point)[None]
+    made = rows_of_windows(image[0], layer, source.zero_point)[None]
     np.testing.assert_array_equal(
         golden.run(other, made)["layer"], golden.run(network, image)["layer"]
     )
 
 
-def test_what_saves_no_step_or_has_other_readers_stays() -> None:
+def test_an_input_with_other_readers_stays() -> None:
     rng = np.random.default_rng(2)
     source = random_tensor("input", 6, 6, 3, rng)
     same = Padding(top=1, bottom=1, left=1, right=1)
     conv = padded("conv", LayerKind.CONV, source, (3, 3), (1, 1), same, rng, 3)
-    assert unfolded(Network(name="a", input=source, layers=(conv,))) is not None
+    assert packed_windows(Network(name="a", input=source, layers=(conv,))) is not None
     skip = add("add", source, conv.output, rng)
-    assert unfolded(Network(name="b", input=source, layers=(conv, skip))) is None
+    assert packed_windows(Network(name="b", input=source, layers=(conv, skip))) is None
     depthwise = padded("depthwise", LayerKind.DEPTHWISE, source, (3, 3), (1, 1), same, rng)
-    assert unfolded(Network(name="c", input=source, layers=(depthwise,))) is None
-    whole = random_tensor("input", 6, 6, 8, rng)
-    conv = padded("conv", LayerKind.CONV, whole, (3, 3), (1, 1), same, rng, 3)
-    assert unfolded(Network(name="d", input=whole, layers=(conv,))) is None
+    assert packed_windows(Network(name="c", input=source, layers=(depthwise,))) is None
+
+
+def test_a_vector_holds_a_power_of_two_of_windows() -> None:
+    row = np.zeros(len(LayerColumn), np.int64)
+    assert windows_per_vector(row, 8) == 1
+    for simd in (4, 8, 16, 32, 64, 128):
+        for pixels, stride, channels in np.ndindex(8, 4, 6):
+            row[LayerColumn.WINDOW_PIXELS] = pixels + 1
+            row[LayerColumn.WINDOW_STRIDE] = stride + 1
+            row[LayerColumn.IMAGE_CHANNELS] = channels + 1
+            fitting = [
+                n
+                for n in (1, 2, 4, 8, 16, 32, 64)
+                if ((n - 1) * (stride + 1) + pixels + 1) * (channels + 1) <= simd
+            ]
+            assert windows_per_vector(row, simd) == max(fitting, default=0) <= MOST_WINDOWS
 
 
 def stem(outputs: int) -> Network:
@@ -115,34 +130,34 @@ def stem(outputs: int) -> Network:
 
 
 @pytest.mark.parametrize(
-    ("config", "outputs", "expected"),
+    ("config", "expected"),
     [
-        # computing decides: 7 steps for 9
-        (dataclasses.replace(TINY.default, pes_x=1, pes_y=1), 64, True),
-        # loading decides: 32 bytes a pixel for 4 · 4
-        (dataclasses.replace(TINY.default, simd_units=32, io_bandwidth_gbps=0.4), 4, False),
-        (dataclasses.replace(EDGE.default, io_bandwidth_gbps=2.0), 32, False),
+        (TINY.default, True),
+        (NAHAS.default, True),
+        # a vector of 8 bytes does not hold a row of 9
+        (dataclasses.replace(TINY.default, simd_units=8), False),
     ],
 )
-def test_the_first_layer_is_unfolded_where_that_takes_less_time(
-    config: AcceleratorConfig, outputs: int, expected: bool
+def test_the_first_layer_reads_windows_where_that_takes_less_time(
+    config: AcceleratorConfig, expected: bool
 ) -> None:
-    network = stem(outputs)
+    config = dataclasses.replace(config, simd_units=config.simd_units if not expected else 16)
+    network = stem(16)
     mapped = map_network(config, network)
     assert mapped.failure is Failure.NONE
     assert (mapped.network is not network) == expected
 
 
-def test_what_can_only_be_mapped_as_it_is_is_not_unfolded() -> None:
-    """Unfolded, 80 x 80 x 3 inputs of one output are 4,800 groups: more than a field holds."""
+def test_weights_beyond_a_half_are_read_pixel_by_pixel() -> None:
     rng = np.random.default_rng(0)
-    source = random_tensor("input", 80, 80, 3, rng)
+    source = random_tensor("input", 30, 5, 3, rng)
     layer = fully_connected("layer", source, 10, rng)
-    network = Network(name="wide", input=source, layers=(layer,))
-    config = dataclasses.replace(TINY.default, simd_units=4, local_memory_kb=64)
-    mapped = map_network(config, network)
-    assert mapped.failure is Failure.NONE
-    assert mapped.network is network
+    network = Network(name="tall", input=source, layers=(layer,))
+    config = dataclasses.replace(TINY.default, simd_units=16, local_memory_kb=64)
+    assert (map_network(config, network).network is network) == (config.weight_rows < 30 * 4)
+    small = dataclasses.replace(config, register_file_kb=2)
+    assert small.weight_rows < 30 * 4
+    assert map_network(small, network).network is network
 
 
 def test_tables_of_both_forms_live_as_long_as_the_network() -> None:
@@ -156,14 +171,14 @@ def test_tables_of_both_forms_live_as_long_as_the_network() -> None:
     assert all(reference() is None for reference in watched)
 
 
-def test_an_input_is_not_unfolded_beyond_what_a_tensor_may_be() -> None:
+def test_an_input_is_not_packed_beyond_what_a_tensor_may_be() -> None:
     rng = np.random.default_rng(0)
     source = random_tensor("input", 2000, 2000, 1, rng)
     padding = Padding(top=1, bottom=1, left=1, right=1)
     for stride, possible in ((1, False), (2, True)):
-        layer = padded("layer", LayerKind.CONV, source, (3, 3), (stride, stride), padding, rng, 1)
+        layer = padded("layer", LayerKind.CONV, source, (3, 5), (1, stride), padding, rng, 1)
         network = Network(name="net", input=source, layers=(layer,))
-        assert (unfolded(network) is not None) is possible
+        assert (packed_windows(network) is not None) is possible
     flat = random_tensor("input", 3, 65536, 31, rng)
     wide = fully_connected("layer", flat, 2, rng)
-    assert unfolded(Network(name="net", input=flat, layers=(wide,))) is None
+    assert packed_windows(Network(name="net", input=flat, layers=(wide,))) is None

@@ -1,0 +1,160 @@
+"""Searches of a comparison on a Dask cluster, whose workers have the same sources and folder."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from cosilico.cache import source_digest
+from cosilico.extras import require_extra
+from cosilico.progress import Report
+from sim.spec.errors import CosilicoError
+from testbench.validation.journal import Journal
+
+__all__ = ["run_on_cluster"]
+
+_CONNECT_S = 10
+"""Seconds in which the scheduler has to answer."""
+
+_WORKER_S = 30
+"""Seconds in which the cluster has to have a worker."""
+
+_PACKAGES = ("cosilico", "search", "testbench", "hwgen", "sim")
+
+_turn = threading.Lock()
+"""Held by the search that a worker runs: searches share the process, so none runs beside another."""
+
+_prepared: list[str] = []
+"""Name of the comparison that the worker is prepared for; no two have the same."""
+
+
+def run_on_cluster(
+    scheduler: str,
+    searches: Mapping[str, tuple[Any, ...]],
+    run: Callable[..., Mapping[str, Any]],
+    journal: Journal,
+    report: Report,
+    *,
+    prepare: Callable[..., None] | None = None,
+    arguments: tuple[Any, ...] = (),
+) -> None:
+    """Run every search that the journal lacks as a task of a Dask cluster.
+
+    A search of a worker that is killed goes on with another worker; Dask gives up on a search that has ended
+    several workers. All paths in the arguments must lie where every worker sees them.
+
+    Parameters
+    ----------
+    scheduler : str
+        Address, as ``tcp://HOST:8786``.
+    searches, run, journal, report, prepare, arguments
+        See :func:`cosilico.comparison_pool.run_all`.
+
+    Raises
+    ------
+    MissingExtraError
+        If ``distributed`` is not installed.
+    CosilicoError
+        If the scheduler does not answer or is lost, has no worker, or a worker has other sources, does
+        not see the journal, or is ended again and again by the same search.
+    """
+    left = {key: given for key, given in searches.items() if key not in journal.records}
+    if not left:
+        return
+    with _client(scheduler) as client:
+        from distributed import as_completed
+
+        name = uuid4().hex
+        witness = (str(journal.path.resolve()), journal.path.read_bytes().partition(b"\n")[0])
+        # Tasks, not scattered data: what a killed worker held is made anew.
+        kept = client.submit(_kept, (prepare, arguments), pure=False)
+        futures = {
+            client.submit(_search, _version(), witness, name, kept, run, given, pure=False): key
+            for key, given in left.items()
+        }
+        total = len(searches)
+        report("searches", total - len(left), total)
+        for future in as_completed(futures, loop=client.loop):
+            journal.append(futures[future], future.result())
+            report("searches", len(journal.records), total)
+
+
+@contextmanager
+def _client(scheduler: str) -> Iterator[Any]:
+    """Client of a cluster that has a worker; errors of the cluster in one line."""
+    require_extra("--scheduler", "cluster")
+    from distributed import Client
+    from distributed.client import FutureCancelledError
+    from distributed.comm import CommClosedError
+    from distributed.scheduler import KilledWorker
+
+    # What it would say about a lost connection is said once, by the error.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    try:
+        client = Client(scheduler, timeout=_CONNECT_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise CosilicoError(
+            f"--scheduler must be the address of a Dask scheduler that answers, as tcp://HOST:8786, "
+            f"not {scheduler!r}"
+        ) from error
+    try:
+        _await_worker(client, scheduler)
+        yield client
+    except KilledWorker as error:
+        raise CosilicoError(
+            f"workers must survive a search, but {error.allowed_failures + 1} were ended in the same "
+            f"one, the last of them {error.last_worker.address}; go on with --resume"
+        ) from error
+    except (CommClosedError, FutureCancelledError) as error:
+        raise CosilicoError(
+            f"scheduler {scheduler} must stay until all searches are done; go on with --resume"
+        ) from error
+    finally:
+        client.close(timeout=1)
+
+
+def _await_worker(client: Any, scheduler: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=_WORKER_S)
+    except TimeoutError as error:
+        raise CosilicoError(f"scheduler {scheduler} must have a worker, but has none") from error
+
+
+@cache
+def _version() -> str:
+    return source_digest(*_PACKAGES)
+
+
+def _kept(value: Any) -> Any:
+    return value
+
+
+def _search(
+    version: str,
+    witness: tuple[str, bytes],
+    name: str,
+    kept: tuple[Callable[..., None] | None, tuple[Any, ...]],
+    run: Callable[..., Mapping[str, Any]],
+    given: tuple[Any, ...],
+) -> Mapping[str, Any]:
+    """Run a search in a worker, which is prepared when the first search comes."""
+    from distributed import get_worker
+
+    address = get_worker().address
+    if version != _version():
+        raise CosilicoError(
+            f"worker {address} must have the sources of version {version[:12]}, not {_version()[:12]}"
+        )
+    path, header = Path(witness[0]), witness[1]
+    if not (path.is_file() and path.read_bytes().partition(b"\n")[0] == header):
+        raise CosilicoError(f"worker {address} must see the folder {str(path.parent)!r}")
+    prepare, arguments = kept
+    with _turn:
+        if prepare is not None and _prepared != [name]:
+            prepare(*arguments)
+            _prepared[:] = [name]
+        return run(*given)

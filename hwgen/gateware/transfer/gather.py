@@ -1,0 +1,187 @@
+"""Gathering: rows of packed bytes from the bus become vectors that may overlap."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from sim.spec.accelerator import AcceleratorConfig
+
+__all__ = ["Gather", "gather_layout"]
+
+
+def gather_layout() -> data.StructLayout:
+    """Layout of a gathered tile's shape; the fields are those of the descriptor.
+
+    ``address`` and ``row_stride`` may be any number of bytes.
+    """
+    return data.StructLayout(
+        {
+            "address": 32,
+            "columns": 12,
+            "row_stride": 24,
+            "row_bytes": 20,
+            "lead": 8,
+            "step": 12,
+            "length": 8,
+            "pad_value": signed(8),
+        }
+    )
+
+
+class Gather(wiring.Component):
+    """Cuts rows of bytes into vectors of `length` bytes, each `step` bytes after the vector before.
+
+    A row is `row_bytes` bytes from ``address`` + r · `row_stride` on, in as many aligned beats as they touch. Its vector k
+    begins `lead` bytes before the first of them, plus k · `step`. Bytes before and behind the row are `pad_value`; the
+    bytes of a vector beyond `length` are 0. Vectors of a row may overlap.
+
+    A vector is complete with the beat of its last byte in the row, and is given in the cycle after it; of m vectors that a
+    beat completes, one per cycle. Meanwhile `hold` keeps the next beat away: it comes max(1, m) cycles
+    after that beat at the earliest.
+
+    Latency: 1 cycle from `beat` to the first vector that it completes. Throughput: a beat or a vector per cycle.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+        Bytes of a vector and of a beat.
+
+    Members
+    -------
+    enable : In(1)
+        `shape` is that of the descriptor whose beats come.
+    shape : In(gather_layout())
+        Its first vector begins before the row's end and has a byte of it: `lead` < `length`.
+    beat, last_beat : In(1)
+        A beat of it moves; it is the last. Not during `hold`.
+    data : In(8 * B)
+        The beat.
+    hold : Out(1)
+        No beat may move. It depends on registers only.
+    last : Out(1)
+        With the descriptor's last vector to be given in the next cycle: `shape` may be the next descriptor's then.
+    valid : Out(1)
+        There is a vector.
+    vector : Out(8 * S)
+        The vector.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        """Create a component before the first row."""
+        self.config = config
+        super().__init__(
+            {
+                "enable": In(1),
+                "shape": In(gather_layout()),
+                "beat": In(1),
+                "last_beat": In(1),
+                "data": In(8 * config.bus_bytes),
+                "hold": Out(1),
+                "last": Out(1),
+                "valid": Out(1),
+                "vector": Out(8 * config.vector_bytes),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the bytes of the last beats, the counters of the row, and the next vector."""
+        m = Module()
+        config, shape = self.config, self.shape
+        bus, kept = config.bus_bytes, config.vector_bytes + config.bus_bytes
+        offset_bits = bus.bit_length() - 1
+
+        # The last bytes that have come, the newest on top
+        window = Signal(8 * kept, reset_less=True)
+        with m.If(self.beat):
+            m.d.sync += window.eq(Cat(window, self.data)[8 * bus :])
+
+        # Of the next vector: place of its first byte in the window; bytes that it lacks, less 1; bytes of it before
+        # the row; bytes from its first to the row's end. Of the row: bytes to come, less 1; vectors
+        names = ("place", "lacks", "before", "room", "left", "vectors")
+        shapes = (signed(16), signed(16), 8, signed(24), signed(24), 12)
+        kept_state = {n: Signal(s, name=n) for n, s in zip(names, shapes, strict=True)}
+        begun = Signal()
+        offset = Signal(max(1, offset_bits))
+        row_over = Signal()
+        row_offset = Signal(max(1, offset_bits))
+        if offset_bits:
+            m.d.comb += row_offset.eq(
+                Mux(begun, offset + shape.row_stride[:offset_bits], shape.address[:offset_bits])
+            )
+        at_row = {
+            "place": kept + row_offset - shape.lead,
+            "lacks": row_offset + shape.length - shape.lead - 1,
+            "before": shape.lead,
+            "room": shape.row_bytes + shape.lead,
+            "left": row_offset + shape.row_bytes - 1,
+            "vectors": shape.columns,
+        }
+        at_vector = {
+            "place": kept_state["place"] + shape.step,
+            "lacks": kept_state["lacks"] + shape.step,
+            "before": Mux(kept_state["before"] > shape.step, kept_state["before"] - shape.step, 0),
+            "room": kept_state["room"] - shape.step,
+            "left": kept_state["left"],
+            "vectors": kept_state["vectors"] - 1,
+        }
+        present = {n: Signal(s, name=f"present_{n}") for n, s in zip(names, shapes, strict=True)}
+        for name in names:
+            value = Mux(self.valid, at_vector[name], kept_state[name])
+            m.d.comb += present[name].eq(Mux(~begun | row_over, at_row[name], value))
+        moved = Mux(self.beat, bus, 0)
+        following: dict[str, Any] = {
+            n: Signal(s, name=f"next_{n}") for n, s in zip(names, shapes, strict=True)
+        }
+        for name in names:
+            change = moved if name in ("place", "lacks", "left") else 0
+            m.d.comb += following[name].eq(present[name] - change)
+            m.d.sync += kept_state[name].eq(following[name])
+
+        # Whether that vector is complete, and the next one of the row too
+        ended = Signal()
+        complete, further = Signal(), Signal()
+        row_complete = following["left"] < 0
+        m.d.comb += [
+            row_over.eq(self.valid & (kept_state["vectors"] == 1)),
+            complete.eq(self.enable & ((following["lacks"] < 0) | row_complete)),
+            further.eq(
+                complete
+                & (following["vectors"] != 1)
+                & ((following["lacks"] + shape.step < 0) | row_complete)
+            ),
+            self.last.eq((self.last_beat | ended) & ~further),
+        ]
+        m.d.sync += [
+            self.valid.eq(complete),
+            self.hold.eq(further),
+            ended.eq((ended | self.last_beat) & ~self.last),
+            begun.eq((begun | self.beat) & ~self.last),
+        ]
+        with m.If(self.beat & (~begun | row_over)):
+            m.d.sync += offset.eq(row_offset)
+        with m.Elif(row_over):
+            m.d.sync += offset.eq(row_offset)
+
+        self._give(m, window, kept_state)
+        return m
+
+    def _give(self, m: Module, window: Signal, state: dict[str, Signal]) -> None:
+        """Choose the vector's bytes; what lies outside of the row is padding."""
+        size = self.config.vector_bytes
+        length = Signal(8)
+        pad_value = Signal(8)
+        m.d.sync += [length.eq(self.shape.length), pad_value.eq(self.shape.pad_value)]
+        chosen: Any = window
+        bits = (size + self.config.bus_bytes - 1).bit_length()
+        for level in reversed(range(bits)):
+            # What is shifted out below is not looked at any more
+            width = 8 * min(len(chosen) // 8, size + (1 << level) - 1)
+            shifted = Signal(width, name=f"shifted_{level}")
+            m.d.comb += shifted.eq(Mux(state["place"][level], chosen >> (8 << level), chosen))
+            chosen = shifted
+        for byte in range(size):
+            outside = (byte < state["before"]) | (byte >= state["room"])
+            value = Mux(outside, pad_value, chosen.word_select(byte, 8))
+            m.d.comb += self.vector.word_select(byte, 8).eq(Mux(byte < length, value, 0))

@@ -1,0 +1,1 @@
+"""Verilog that people read, from netlists in Yosys's format."""

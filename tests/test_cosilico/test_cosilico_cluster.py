@@ -1,0 +1,209 @@
+"""Comparisons on a Dask cluster of real processes: results, killed workers, errors."""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributed import Client
+
+from cosilico.cli import main
+from cosilico.cluster import _search as remote_search
+from cosilico.cluster import _version as cluster_version
+from cosilico.cluster import run_on_cluster
+from cosilico.comparison import ComparisonSettings, compare_to_folder
+from dask_cluster import ALLOWED_FAILURES, DaskCluster, dask_cluster
+from sim.spec.errors import CosilicoError
+from testbench.validation.journal import Journal
+
+SPACE = """
+[hardware]
+space = "tiny"
+[hardware.values]
+pes_x = [1, 2]
+pes_y = [1, 2]
+simd_units = [8, 16]
+compute_lanes = [1, 2]
+local_memory_kb = [16, 32]
+register_file_kb = [2, 4]
+io_bandwidth_gbps = [0.8, 1.6]
+"""
+
+SETTINGS = ComparisonSettings(strategies=("random", "evolution"), seeds=3, budget=30)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[DaskCluster]:
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    with dask_cluster(folder) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> str:
+    path = tmp_path / "small.toml"
+    path.write_text(SPACE)
+    return str(path)
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Report nothing."""
+
+
+def compared(space: str, out: Path, **options: Any) -> str:
+    compare_to_folder("ds_cnn", space, out, SETTINGS, jobs=1, **options)
+    return (out / "comparison.json").read_text()
+
+
+@contextmanager
+def after_a_search(out: Path, action: Callable[[], object]) -> Iterator[None]:
+    """Act as soon as a first search is in the journal, while the block runs."""
+    over = threading.Event()
+
+    def watch() -> None:
+        runs = out / "runs.jsonl"
+        while not over.wait(0.02):
+            if runs.is_file() and runs.read_bytes().count(b"\n") > 1:
+                action()
+                return
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.slow
+def test_workers_give_what_processes_give_whoever_is_killed(
+    cluster: DaskCluster, space: str, tmp_path: Path
+) -> None:
+    first = cluster.worker()
+    out = tmp_path / "out"
+
+    def replace() -> None:
+        first.kill()
+        cluster.worker()
+
+    with after_a_search(out, replace):
+        here = compared(space, out, scheduler=cluster.address)
+    assert first.wait() < 0
+    assert here == compared(space, tmp_path / "processes")
+
+
+def test_a_scheduler_that_does_not_answer_or_has_no_worker_is_said_in_a_line(
+    cluster: DaskCluster, space: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("cosilico.cluster._CONNECT_S", 1)
+    monkeypatch.setattr("cosilico.cluster._WORKER_S", 1)
+    words = ["compare", "ds_cnn", "--space", space, "--seeds", "1", "--budget", "5"]
+    for address, message in (
+        ("tcp://127.0.0.1:9", "--scheduler must be the address of a Dask scheduler that answers"),
+        ("nowhere", "--scheduler must be the address of a Dask scheduler that answers"),
+        (cluster.address, f"scheduler {cluster.address} must have a worker, but has none"),
+    ):
+        out = str(tmp_path / "out")
+        assert main([*words, "--scheduler", address, "--out", out, "--force"]) == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
+        assert message in line
+
+
+@pytest.mark.slow
+def test_a_lost_scheduler_ends_the_comparison_and_it_goes_on_with_resume(
+    cluster: DaskCluster, space: str, tmp_path: Path
+) -> None:
+    cluster.worker()
+    out = tmp_path / "out"
+    lost = pytest.raises(CosilicoError, match=r"scheduler tcp://\S+ must stay until .* --resume")
+    with after_a_search(out, cluster.scheduler.kill), lost:
+        compared(space, out, scheduler=cluster.address)
+    done = (out / "runs.jsonl").read_text()
+    assert done.count("\n") > 1
+    assert compared(space, out, resume=True) == compared(space, tmp_path / "processes")
+    assert (out / "runs.jsonl").read_text().startswith(done)
+
+
+@pytest.mark.slow
+def test_a_worker_with_other_sources_is_refused(
+    cluster: DaskCluster, space: str, tmp_path: Path
+) -> None:
+    root, other = Path(__file__).parents[2], tmp_path / "other"
+    for package in ("cosilico", "search", "testbench", "hwgen", "sim"):
+        shutil.copytree(root / package, other / package, ignore=shutil.ignore_patterns("*.pyc"))
+    (other / "sim" / "extra.py").write_text('"""Another version."""\n')
+    worker = cluster.worker({"PYTHONPATH": str(other)})
+    with pytest.raises(CosilicoError, match=r"worker tcp://\S+ must have the sources of version"):
+        compared(space, tmp_path / "out", scheduler=cluster.address)
+    assert worker.poll() is None
+
+
+@pytest.mark.slow
+def test_a_worker_that_does_not_see_the_folder_is_refused(
+    cluster: DaskCluster, tmp_path: Path
+) -> None:
+    cluster.worker()
+    journal = Journal(tmp_path / "runs.jsonl", {"comparison": 1})
+    for there, content in ((tmp_path / "elsewhere", ""), (tmp_path / "other", "{}\n")):
+        if content:
+            there.write_text(content)
+        witness = (str(there), journal.path.read_bytes().rstrip(b"\n"))
+        with (
+            Client(cluster.address, set_as_default=False) as client,
+            pytest.raises(CosilicoError, match="must see the folder"),
+        ):
+            client.submit(
+                remote_search, cluster_version(), witness, "name", (None, ()), dict, ()
+            ).result()
+
+
+@pytest.mark.slow
+def test_a_search_that_ends_its_workers_ends_the_comparison(
+    cluster: DaskCluster, tmp_path: Path
+) -> None:
+    for _ in range(ALLOWED_FAILURES + 1):
+        cluster.worker()
+    journal = Journal(tmp_path / "runs.jsonl", {"comparison": 1})
+    message = rf"survive a search, but {ALLOWED_FAILURES + 1} were ended .* tcp://\S+; .*--resume"
+    with pytest.raises(CosilicoError, match=message):
+        run_on_cluster(cluster.address, {"a": (1,)}, os._exit, journal, silent)
+    assert journal.records == {}
+
+
+@pytest.mark.slow
+def test_an_error_of_a_search_is_not_taken_for_one_of_the_cluster(
+    cluster: DaskCluster, tmp_path: Path
+) -> None:
+    cluster.worker()
+    journal = Journal(tmp_path / "runs.jsonl", {"comparison": 1})
+    late = "(_ for _ in ()).throw(TimeoutError('too late'))"
+    with pytest.raises(TimeoutError, match="too late"):
+        run_on_cluster(cluster.address, {"a": (late,)}, eval, journal, silent)
+
+
+@pytest.mark.slow
+def test_a_worker_is_prepared_anew_for_each_comparison(
+    cluster: DaskCluster, tmp_path: Path
+) -> None:
+    """A worker outlives comparisons, also those of the same folder."""
+    cluster.worker()
+    searches = {"a": ("{'value': __import__('os').environ['COSILICO_PREPARED']}",)}
+    for text in ("first", "second"):
+        journal = Journal(tmp_path / "runs.jsonl", {"comparison": text}, renew=True)
+        run_on_cluster(
+            cluster.address,
+            searches,
+            eval,
+            journal,
+            silent,
+            prepare=exec,
+            arguments=(f"import os; os.environ['COSILICO_PREPARED'] = {text!r}",),
+        )
+        assert journal.records == {"a": {"value": text}}

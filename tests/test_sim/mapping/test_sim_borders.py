@@ -1,0 +1,129 @@
+"""Border rows of tiles that are computed apart, against a walk over all sets."""
+
+import numpy as np
+
+from accelerators import small_accelerator
+from bordered_networks import bordered_networks
+from execute_descriptors import Descriptor, bands, complete, window_sets
+from sim.arrays.plan_columns import Failure, LayerPlan
+from sim.arrays.tables import COLUMNS, LayerColumn
+from sim.mapping.borders import block_rows, choose_borders, descriptor_cycles
+from sim.plan import map_network
+from sim.spec.descriptor import ExecuteOp, Queue
+
+CONFIG = small_accelerator(
+    compute_lanes=4, simd_units=8, local_memory_kb=1, io_bandwidth_gbps=1.0, clock_mhz=500
+)
+
+
+def walked_cycles(d: Descriptor, first: int, rows: int) -> int:
+    """Cycles of whole rows of a tile, and what their descriptor is taken to cost."""
+    part = d | {"first_row": first, "window_rows": rows}
+    del part["initiation_interval"], part["hold"], part["row_lead"]
+    if d["op"] == ExecuteOp.DEPTHWISE:
+        choices = []
+        for band in range(d["pixels"], rows + d["pixels"], d["pixels"]):
+            done = complete(CONFIG, **part | {"band_rows": band})
+            leads = len(bands(done)) * done["row_lead"]
+            choices.append(len(list(window_sets(done))) * done["initiation_interval"] + leads)
+        total = min(choices)
+    else:
+        done = complete(CONFIG, **part)
+        total = len(list(window_sets(done))) * done["initiation_interval"]
+    return total + 4 + (d["pixels"] if d["op"] == ExecuteOp.CONV else 0)
+
+
+def test_rows_are_apart_where_that_takes_less_time() -> None:
+    rng = np.random.default_rng(4)
+    apart = 0
+    for _ in range(400):
+        op = ExecuteOp(int(rng.choice([ExecuteOp.CONV, ExecuteOp.DEPTHWISE, ExecuteOp.ADD])))
+        pixels = int(rng.choice([1, 2, 4]))
+        tile_y, tile_x = (int(size) for size in rng.integers(1, 9, 2))
+        # at most six rows: the ring holds all of them
+        halo = [int(rng.integers(0, min(3, size) + 1)) for size in (tile_y, tile_y, tile_x, tile_x)]
+        names = ("halo_top", "halo_bottom", "halo_left", "halo_right")
+        d = complete(
+            CONFIG,
+            op=op,
+            pixels=pixels,
+            window=int(op == ExecuteOp.DEPTHWISE),
+            band_rows=pixels,
+            kernel_rows=2 if op == ExecuteOp.DEPTHWISE else 1,
+            kernel_columns=2 if op == ExecuteOp.DEPTHWISE else 1,
+            tile_rows=tile_y,
+            tile_columns=tile_x,
+            window_rows=tile_y,
+            window_columns=tile_x,
+            **dict(zip(names, halo, strict=True)),
+        )
+        layer = np.zeros(len(LayerColumn), np.int64)
+        layer[LayerColumn.OP] = op
+        layer[LayerColumn.KERNEL_Y] = d["kernel_rows"]
+        layer[LayerColumn.KERNEL_X] = d["kernel_columns"]
+        layer[LayerColumn.STRIDE_Y] = layer[LayerColumn.STRIDE_X] = 1
+        slots = {ExecuteOp.CONV: max(1, pixels), ExecuteOp.ADD: 12}.get(op, 0)
+        chosen = choose_borders(layer, slots, pixels, tile_y, tile_x, tuple(halo), 0)
+        whole = walked_cycles(d, 0, tile_y)
+        bottom, top = halo[:2]
+        inner = tile_y - top - bottom
+        expected = (0, 0, whole)
+        if inner > 0:
+            parts = [(0, top), (top, inner), (top + inner, bottom)]
+            total = sum(walked_cycles(d, first, rows) for first, rows in parts if rows)
+            if total < whole:
+                expected = (top, bottom, total)
+        assert chosen == expected
+        apart += chosen[0] + chosen[1] > 0
+    assert apart > 30
+
+
+def test_blocks_have_every_row_of_a_tile_once() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(200):
+        plan = np.zeros(len(LayerPlan), np.int64)
+        top, bottom = (int(rows) for rows in rng.integers(0, 4, 2))
+        inner, size = (int(rows) for rows in rng.integers(1, 9, 2))
+        plan[LayerPlan.TILE_Y], plan[LayerPlan.BLOCK_ROWS] = top + inner + bottom, size
+        plan[LayerPlan.BORDER_TOP], plan[LayerPlan.BORDER_BOTTOM] = top, bottom
+        blocks = (top > 0) + -(-inner // size) + (bottom > 0)
+        rows = [block_rows(plan, index) for index in range(blocks)]
+        assert [y for first, count in rows for y in range(first, first + count)] == list(
+            range(top + inner + bottom)
+        )
+        assert rows[0][1] == (top or min(size, inner))
+
+
+def test_a_schedule_computes_the_inner_rows_at_their_own_interval() -> None:
+    apart = faster = 0
+    for config, network in bordered_networks(60, 8):
+        mapped = map_network(config, network)
+        if mapped.failure is not Failure.NONE:
+            continue
+        plan = mapped.layer_plan[0]
+        border = int(plan[LayerPlan.BORDER_TOP] + plan[LayerPlan.BORDER_BOTTOM])
+        if border == 0:
+            continue
+        apart += 1
+        executes = [dict(zip(COLUMNS, row.tolist(), strict=True)) for row in mapped.rows]
+        executes = [row for row in executes if (row["queue"], row["layer"]) == (Queue.EXECUTE, 0)]
+        windows: dict[tuple[int, int, int, int], int] = {}
+        intervals = set()
+        for row in executes:
+            for y in range(row["first_row"], row["first_row"] + row["window_rows"]):
+                for x in range(row["window_columns"]):
+                    key = (row["round"], row["pass"], y, x)
+                    windows[key] = windows.get(key, 0) + 1
+            intervals.add(row["initiation_interval"])
+        tile = int(plan[LayerPlan.TILE_Y] * plan[LayerPlan.TILE_X])
+        passes = int(plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X])
+        assert len(windows) == tile * passes * int(plan[LayerPlan.ROUNDS])
+        assert set(windows.values()) == {1}
+        faster += len(intervals) > 1
+    assert apart > 10
+    # the others gain by fewer leads
+    assert faster > 10
+
+
+def test_a_descriptor_of_pixels_that_are_skewed_costs_more() -> None:
+    assert descriptor_cycles(ExecuteOp.CONV, 4) == descriptor_cycles(ExecuteOp.ADD, 4) + 4
