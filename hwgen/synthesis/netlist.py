@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from hwgen import yosys
+from hwgen.emit import Emission
 from hwgen.synthesis.liberty import Library
 
 __all__ = ["Instance", "Netlist", "map_modules"]
 
-_RAM = re.compile(r"^module (\w+_?ram) #\(.*?^endmodule", re.DOTALL | re.MULTILINE)
-_ARRAY = re.compile(r"^  reg \[WIDTH-1:0\] memory.*?(?=^endmodule)", re.DOTALL | re.MULTILINE)
-_MODULE = re.compile(r"^module (\w+)\s*\(.*?^endmodule", re.DOTALL | re.MULTILINE)
-_INSTANCE = re.compile(r"^  (\w+) \\?(\S+) +?\(", re.MULTILINE)
+_ARRAY = re.compile(
+    r"^  (?:\(\*[^\n]*\*\)\s*)?reg \[WIDTH-1:0\] memory.*?(?=^endmodule)", re.DOTALL | re.MULTILINE
+)
 _ABC = "strash; dch -f; map -B 0.9 -D {ps}; topo; buffer -c -N 8; upsize -D {ps}; dnsize -D {ps}"
 """Mapping for speed: passes that share more logic, as dc2, would undo the adders' parallel prefixes."""
 
@@ -65,7 +65,7 @@ class Netlist:
     names: dict[int, str]
 
 
-def map_modules(verilog: str, top: str, library: Library, clock_mhz: float) -> list[Netlist]:
+def map_modules(emission: Emission, library: Library, clock_mhz: float) -> list[Netlist]:
     """Map every module of an emitted accelerator, those below a module before it.
 
     A module that only its parent has is taken into it; all others are mapped on their own. Memories
@@ -73,29 +73,26 @@ def map_modules(verilog: str, top: str, library: Library, clock_mhz: float) -> l
 
     Parameters
     ----------
-    verilog : str
-        As :func:`hwgen.emit.emit` gives it, in the synthesis view.
-    top : str
-        Name of the module around all others.
+    emission : Emission
+        As :func:`hwgen.emit.emit_modules` gives it, in the synthesis view.
     library : Library
     clock_mhz : float
         What the mapping aims at.
     """
-    memories = [match[0] for match in _RAM.finditer(verilog)]
-    logic = _RAM.sub("", verilog)
     with tempfile.TemporaryDirectory() as folder:
         source, boxes, script, target = (
             Path(folder) / name for name in ("logic.v", "boxes.v", "abc.script", "mapped.json")
         )
-        source.write_text(logic, encoding="utf-8")
-        boxes.write_text("\n".join(_ARRAY.sub("", text) for text in memories), encoding="utf-8")
+        source.write_text("\n".join(part.text for part in emission.modules), encoding="utf-8")
+        memories = "\n".join(_ARRAY.sub("", memory.text) for memory in emission.memories)
+        boxes.write_text(memories, encoding="utf-8")
         script.write_text(_ABC.format(ps=round(1e6 / clock_mhz)), encoding="utf-8")
         yosys.run(
             [
                 f"read_verilog -lib {boxes}",
                 f"read_verilog {source}",
-                f"hierarchy -check -top {top}",
-                *(f"setattr -mod -set keep_hierarchy 1 {name}" for name in _shared(logic)),
+                f"hierarchy -check -top {emission.top}",
+                *(f"setattr -mod -set keep_hierarchy 1 {name}" for name in _shared(emission)),
                 "proc",
                 "flatten",
                 "synth -run coarse: -noabc -booth -extra-map +/choices/kogge-stone.v",
@@ -119,20 +116,19 @@ def map_modules(verilog: str, top: str, library: Library, clock_mhz: float) -> l
                 visit(instance.kind)
         ordered[name] = netlists[name]
 
-    visit(top)
+    visit(emission.top)
     return list(ordered.values())
 
 
-def _shared(logic: str) -> list[str]:
-    """Modules that stand for themselves: not named after their place in their only parent."""
-    modules = {match[1]: match[0] for match in _MODULE.finditer(logic)}
+def _shared(emission: Emission) -> list[str]:
+    """Modules that stand for themselves: in the gateware's netlist not named after their only parent."""
     private = {
-        kind
-        for parent, text in modules.items()
-        for kind, name in _INSTANCE.findall(text)
-        if kind == f"{parent}_{name}"
+        instance.module
+        for part in emission.modules
+        for instance in part.instances
+        if "." in instance.kind
     }
-    return [name for name in modules if name not in private]
+    return [part.name for part in emission.modules if part.name not in private]
 
 
 def _netlist(name: str, module: dict[str, Any]) -> Netlist:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hwgen.emit import TOP_MODULE, emit
+from hwgen.emit import emit_modules
 from hwgen.synthesis.liberty import Library
 from hwgen.synthesis.netlist import Netlist, map_modules
 from hwgen.synthesis.timing import ModuleTiming, Path, PathKind, analyze
@@ -127,7 +127,8 @@ def report_timing(
     """
     clock = config.clock_mhz if clock_mhz is None else clock_mhz
     progress("synthesis", 0, 1)
-    netlists = map_modules(emit(config), TOP_MODULE, library, clock)
+    emission = emit_modules(config)
+    netlists = map_modules(emission, library, clock)
     progress("synthesis", 1, 1)
     timings: dict[str, ModuleTiming] = {}
     for done, netlist in enumerate(netlists):
@@ -140,7 +141,7 @@ def report_timing(
             kind,
             path,
             1000 / clock - path.delay_ns,
-            kind == _WITHIN or name == TOP_MODULE,
+            kind == _WITHIN or name == emission.top,
         )
         for name, timing in timings.items()
         for kind, path in timing.paths.items()
