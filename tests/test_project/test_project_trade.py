@@ -35,7 +35,10 @@ def test_losses_add_up_to_the_predicted_cycles() -> None:
 def test_trade_is_that_of_the_model(name: str) -> None:
     trade, network = results("memory_trade")[name], named_network(name)
     assert trade["points"] == len(EDGE)
-    rows = [trade["default"], *(row for entry in trade["optima"].values() for row in entry.values())]
+    rows = [
+        trade["default"],
+        *(row for entry in trade["optima"].values() for row in entry.values()),
+    ]
     for row in rows:
         config = AcceleratorConfig.from_json(row["accelerator"])
         prediction = predict(config, network)
