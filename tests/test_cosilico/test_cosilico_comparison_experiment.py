@@ -280,7 +280,8 @@ def test_a_default_that_cannot_be_built_is_refused_before_any_search(
     """Also where the objective's budget is the target, for which nothing is evaluated."""
     hardware = "[hardware.default]\nregister_file_kb = 1\nsimd_units = 128\npes_x = 1\n"
     values = "[hardware.values]\nregister_file_kb = [1, 4]\nsimd_units = [8, 128]\npes_x = [1, 2]\n"
-    path.write_text(SMALL + hardware + values + "[objective]\nlatency_budget_ms = 1.0\n")
+    text = SMALL.replace("[hardware.values]\n", values)
+    path.write_text(text + hardware + "[objective]\nlatency_budget_ms = 1.0\n")
     with pytest.raises(NotRealizableError, match=r"^default accelerator of space "):
         compare_co_searches(path, tmp_path / "out", SETTINGS)
     assert not (tmp_path / "out").exists()
