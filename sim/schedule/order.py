@@ -67,7 +67,12 @@ from sim.schedule.listing import (
     require,
     run,
 )
-from sim.schedule.transfer_fields import gather_fields, tile_fields, weights_fields
+from sim.schedule.transfer_fields import (
+    gather_fields,
+    shares_rows,
+    tile_fields,
+    weights_fields,
+)
 from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore, Queue
 
 __all__ = ["list_turn"]
@@ -241,11 +246,28 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
         local = plan[LayerPlan.IN2_ADDRESS if operand else LayerPlan.IN_ADDRESS]
         local_row = plan[LayerPlan.IN2_ROW if operand else LayerPlan.IN_ROW]
         plane = plan[LayerPlan.IN2_PLANE if operand else LayerPlan.IN_PLANE]
+        packed = t == 0 and gathered(layer, tensors[t], hw.simd)
+        columns, pitch = in_x, plan[LayerPlan.TILE_X]
+        if layer[LayerColumn.WINDOW_PIXELS] > 0:
+            columns = pitch
+        elif op == ExecuteOp.POOL:
+            pitch = in_x
+        elif op < ExecuteOp.ADD:
+            pitch *= layer[LayerColumn.STRIDE_X]
+        # a LOAD for all PEs of a row, each of which takes its part
+        shared = packed and not plan[LayerPlan.IN_STRIPS]
+        shared &= shares_rows(layer, tp[t], hw, columns, pitch)
         for copy in range(turn.low * pes, turn.high * pes):
             image, pe_y, pe_x = copy // pes, copy % pes // hw.pes_x, copy % pes % hw.pes_x
-            if plan[LayerPlan.IN_STRIPS] and pe_x > 0:
+            if (plan[LayerPlan.IN_STRIPS] or shared) and pe_x > 0:
                 continue
             y, x = _first_output(plan, hw, p, pe_y, pe_x)
+            sharing = 1
+            if shared:
+                sharing = hw.pes_x
+                if op != ExecuteOp.POOL:
+                    left = turn.target[TensorColumn.WIDTH] - x
+                    sharing = min(sharing, ceil_div(left, plan[LayerPlan.TILE_X]))
             if op == ExecuteOp.POOL:
                 y, x = pe_y * in_y, pe_x * in_x
             elif y >= turn.target[TensorColumn.HEIGHT] or x >= turn.target[TensorColumn.WIDTH]:
@@ -255,13 +277,11 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
                 x = x * layer[LayerColumn.STRIDE_X] - layer[LayerColumn.PAD_X]
             row = listing.rows[begin(listing, Queue.LOAD, turn.number)]
             place = local + (image - turn.low) * turn.depth
-            if t == 0 and gathered(layer, tensors[t], hw.simd):
-                columns = in_x
-                if layer[LayerColumn.WINDOW_PIXELS] > 0:
-                    columns = plan[LayerPlan.TILE_X]
+            if packed:
                 some = gather_fields(
-                    row, layer, tensors[t], tp[t], hw, image, y, x, in_y, columns, place, local_row
-                )
+                    row, layer, tensors[t], tp[t], hw, image, y, x, in_y, columns, sharing, pitch,
+                    place, local_row,
+                )  # fmt: skip
             else:
                 some = tile_fields(
                     row, tensors[t], tp[t], hw.bus_bytes, image * turn.in_groups + group, groups,
@@ -271,7 +291,8 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
                 continue
             row[KIND] = LoadKind.TILE
             row[ALL_COLUMNS] = plan[LayerPlan.IN_STRIPS]
-            row[IMAGE], row[PE_Y], row[PE_X] = image, pe_y, pe_x
+            row[IMAGE], row[PE_Y] = image, pe_y
+            row[PE_X] += pe_x
             require(listing, row, Queue.EXECUTE, listing.numbers[EXECUTED])
             require(listing, row, Queue.STORE, listing.numbers[STORED])
             listing.numbers[LOADED] = add(listing)

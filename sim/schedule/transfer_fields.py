@@ -22,6 +22,9 @@ from sim.arrays.schedule_columns import (
     LOCAL_ROW,
     PAD_VALUE,
     PARAMETER_ROWS,
+    PE_STEP,
+    PE_VECTORS,
+    PE_X,
     ROW_BYTES,
     ROW_STRIDE,
     ROWS,
@@ -40,7 +43,7 @@ from sim.mapping.splits import split_bounds
 from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import LoadKind, LoadStore
 
-__all__ = ["gather_fields", "split_rows", "tile_fields", "weights_fields"]
+__all__ = ["gather_fields", "shares_rows", "split_rows", "tile_fields", "weights_fields"]
 
 
 @in_place
@@ -105,16 +108,39 @@ def weights_fields(row, layer, plan, source, target, hw, per_round, r, k):
 
 
 @in_place
-def gather_fields(row, layer, tensor, plan, hw, image, y, x, n_y, n_x, local, local_row):
+def shares_rows(layer, plan, hw, columns, pe_pitch):
+    """Whether a LOAD can gather the network's input for all PEs of a row.
+
+    A PE's ``columns`` begin ``pe_pitch`` after those of the PE before. Where they lie further to the left than its last vector, LOAD
+    must still have the bytes: as many as a vector has.
+    """
+    if layer[LayerColumn.WINDOW_PIXELS] > 0:
+        return True
+    return (columns - pe_pitch) * plan[TensorPlan.PIXEL_BYTES] <= hw.simd
+
+
+@in_place
+def gather_fields(
+    row, layer, tensor, plan, hw, image, y, x, n_y, n_x, pes, pe_pitch, local, local_row
+):
     """Fill a LOAD that gathers image rows y … y + n_y - 1 of the network's input.
 
-    ``x`` and ``n_x`` count the columns of the input as the layer reads it: pixels, or windows of a row. Returns False if no row or
-    column is in the image.
+    ``x``, ``n_x`` and ``pe_pitch`` count the columns of the input as the layer reads it: pixels, or windows of a row. It is for ``pes``
+    PEs of a row, the first of which reads ``n_x`` columns from ``x`` on, the others ``pe_pitch`` further each. Returns False if no row
+    or column is in the image.
     """
     height, columns = tensor[TensorColumn.HEIGHT], tensor[TensorColumn.WIDTH]
     top, bottom = max(0, y), min(height, y + n_y)
-    left, right = max(0, x), min(columns, x + n_x)
-    if top >= bottom or left >= right:
+    # PEs before or behind the image take no part
+    while pes > 1 and x + n_x <= 0:
+        x += pe_pitch
+        pes -= 1
+        row[PE_X] += 1
+    last = min(pes - 1, (columns - 1 - x) // pe_pitch) if x < columns else 0
+    left = max(0, x) if last == 0 else x
+    begin = x + last * pe_pitch  # of the last PE
+    right = min(columns, begin + n_x)
+    if top >= bottom or max(0, left) >= right:
         return False
     pixels, pitch, pad = 1, 1, 0
     if layer[LayerColumn.WINDOW_PIXELS] > 0:
@@ -123,20 +149,24 @@ def gather_fields(row, layer, tensor, plan, hw, image, y, x, n_y, n_x, local, lo
     windows = windows_per_vector(layer, hw.simd)
     size, row_size = plan[TensorPlan.PIXEL_BYTES], row_bytes(layer, tensor)
     first = left * pitch - pad
-    begin, end = max(0, first), min(row_size // size, (right - 1) * pitch - pad + pixels)
+    start, end = max(0, first), min(row_size // size, (right - 1) * pitch - pad + pixels)
     row[GATHER] = 1
-    row[ADDRESS] = plan[TensorPlan.EXTERNAL] + (image * height + top) * row_size + begin * size
+    row[ADDRESS] = plan[TensorPlan.EXTERNAL] + (image * height + top) * row_size + start * size
     row[LOCAL_ADDRESS] = (local + (top - y) * local_row + (left - x) // windows) & LOCAL_MASK
     row[GROUPS] = 1
     row[ROWS] = bottom - top
     row[COLS] = ceil_div(right - left, windows)
     row[LOCAL_ROW] = local_row
     row[ROW_STRIDE] = row_size
-    row[ROW_BYTES] = (end - begin) * size
-    row[LEAD] = (begin - first) * size
+    row[ROW_BYTES] = (end - start) * size
+    row[LEAD] = (start - first) * size
     row[STEP] = windows * pitch * size
     row[LENGTH] = ((windows - 1) * pitch + pixels) * size
     row[PAD_VALUE] = layer[LayerColumn.PAD_VALUE]
+    if last > 0:
+        row[PE_VECTORS] = ceil_div(n_x, windows)
+        row[COLS] = last * row[PE_VECTORS] + ceil_div(right - begin, windows)
+        row[PE_STEP] = pe_pitch * pitch * size - (row[PE_VECTORS] - 1) * row[STEP]
     return True
 
 

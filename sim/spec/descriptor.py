@@ -114,10 +114,22 @@ LOAD_FIELDS = (
     *_TRANSFER_FIELDS,
     Field("gather", 1, "tile: rows are packed bytes, from which vectors are gathered"),
     Field("row_bytes", 20, "gather: bytes of a row, 1 …"),
-    Field("lead", 8, "gather: bytes of a row's first vector before the row, less than `length`"),
+    Field("lead", 12, "gather: bytes from a row's first vector to the row"),
     Field("step", 12, "gather: bytes from one vector of a row to the next"),
     Field("length", 8, "gather: bytes of a vector, 1 … S"),
     Field("pad_value", 8, "gather: byte of a vector outside of its row", signed=True),
+    Field(
+        "pe_vectors",
+        12,
+        "gather: vectors of a row for each PE, from pe_x on one PE after the other; "
+        "0: all for PE pe_x",
+    ),
+    Field(
+        "pe_step",
+        13,
+        "gather: bytes from a PE's last vector of a row to the next PE's first",
+        signed=True,
+    ),
     Field("half", 1, "weights: register-file and parameter half"),
     Field(
         "lanes",

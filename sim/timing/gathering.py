@@ -12,6 +12,8 @@ from sim.arrays.schedule_columns import (
     GROUP_STRIDE,
     LEAD,
     LENGTH,
+    PE_STEP,
+    PE_VECTORS,
     ROW_BYTES,
     ROW_STRIDE,
     STEP,
@@ -37,13 +39,22 @@ def segment(row, hw, group, line):
 
 @in_place
 def _complete(row, count):
-    """Vectors of a row that are complete when so many bytes of it have come."""
+    """Vectors of a row that are complete when so many bytes of it have come; none before the first."""
     if count >= row[ROW_BYTES]:
         return row[COLS]
-    reach = count + row[LEAD] - row[LENGTH]
-    if reach < 0:
+    reach, whole = count + row[LEAD] - row[LENGTH], 0
+    if count <= 0 or reach < 0:
         return 0
-    return min(row[COLS], reach // row[STEP] + 1)
+    if row[PE_VECTORS] > 0:
+        # vectors of PEs that have all of theirs come first, whatever the next PE could have
+        last = (row[PE_VECTORS] - 1) * row[STEP]
+        if reach >= last:
+            pitch = last + row[PE_STEP]
+            pes = (reach - last) // pitch + 1
+            reach, whole = reach - pes * pitch, pes * row[PE_VECTORS]
+            if reach < 0:
+                return min(row[COLS], whole)
+    return min(row[COLS], whole + reach // row[STEP] + 1)
 
 
 @in_place
@@ -55,7 +66,11 @@ def completed(row, hw, ahead):
 @in_place
 def fills_beats(row, hw):
     """Whether no beat but a row's last can complete several vectors."""
-    return row[GATHER] == 0 or row[STEP] >= hw.bus_bytes
+    if row[GATHER] == 0:
+        return True
+    # a first vector before the row comes with that of the first beat
+    steps = row[STEP] >= hw.bus_bytes and row[LEAD] < row[LENGTH]
+    return steps and (row[PE_VECTORS] == 0 or row[PE_STEP] >= hw.bus_bytes)
 
 
 @in_place

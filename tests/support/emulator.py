@@ -169,9 +169,12 @@ class Emulator:
 
     def _gather(self, d: dict[str, int]) -> None:
         """Cut rows of bytes into vectors; what lies outside of a row is padding."""
-        places = np.arange(d["columns"])[:, None] * d["step"] + np.arange(d["length"]) - d["lead"]
+        share = d["pe_vectors"] or d["columns"]
+        pe, own = np.divmod(np.arange(d["columns"]), share)
+        first_bytes = pe * ((share - 1) * d["step"] + d["pe_step"]) + own * d["step"] - d["lead"]
+        places = first_bytes[:, None] + np.arange(d["length"])
         inside = (places >= 0) & (places < d["row_bytes"])
-        columns = slice(None) if d["all_columns"] else slice(d["pe_x"], d["pe_x"] + 1)
+        columns = np.arange(self.config.pes_x)[:, None] if d["all_columns"] else d["pe_x"] + pe
         for row in range(d["rows"]):
             start = d["address"] + row * d["row_stride"]
             data = self.memory[start : start + d["row_bytes"]].view(np.int8)
@@ -180,8 +183,7 @@ class Emulator:
             vectors[:, : d["length"]] = np.where(
                 inside, data[np.clip(places, 0, d["row_bytes"] - 1)], d["pad_value"]
             )
-            addresses = (first + np.arange(d["columns"])) & 0xFFFF
-            self.local[d["pe_y"], columns, 0, addresses] = vectors[:, None]
+            self.local[d["pe_y"], columns, 0, (first + own) & 0xFFFF] = vectors
 
     def _transfer(self, d: dict[str, int]):  # type: ignore[no-untyped-def]  # a generator of views
         lanes = self.config.compute_lanes

@@ -57,27 +57,63 @@ def draw_tile(generator: random.Random, config: AcceleratorConfig, beats: int) -
     }
 
 
+def draw_vectors(
+    generator: random.Random, config: AcceleratorConfig, steps: list[int], columns: int
+) -> dict[str, int]:
+    """Draw how a gathered row is cut into vectors, for a PE or for some; the last vector begins in the row."""
+    size = config.vector_bytes
+    length = generator.randint(1, size)
+    step = generator.choice([generator.randint(1, 2 * length), length, *steps])
+    vectors = {"columns": columns, "length": length, "step": step}
+    vectors["pe_vectors"] = generator.choice([0, generator.randint(1, max(1, columns))])
+    if vectors["pe_vectors"]:
+        least = max(length - size, 1 - (vectors["pe_vectors"] - 1) * step)
+        vectors["pe_step"] = generator.choice([least, generator.randint(least, 2 * length), *steps])
+    vectors["lead"] = generator.choice([0, generator.randrange(length)])
+    firsts = first_bytes(vectors)
+    if vectors["pe_vectors"]:
+        vectors["lead"] = generator.choice(
+            [vectors["lead"], generator.randint(0, firsts[-1] + length)]
+        )
+        firsts = first_bytes(vectors)
+    vectors["row_bytes"] = generator.randint(
+        max(1, firsts[-1] + 1), max(1, firsts[-1] + 1, max(firsts) + length)
+    )
+    return vectors
+
+
+def first_bytes(fields: dict[str, int]) -> list[int]:
+    """Place of every gathered vector's first byte, counted from the row's."""
+    at, firsts = -fields["lead"] if "lead" in fields else 0, []
+    for k in range(fields["columns"]):
+        if k > 0:
+            turns = fields.get("pe_vectors", 0) > 0 and k % fields["pe_vectors"] == 0
+            at += fields["pe_step"] if turns else fields["step"]
+        firsts.append(at)
+    return firsts
+
+
+def last_bytes(fields: dict[str, int]) -> list[int]:
+    """Place of the byte with which every gathered vector is complete: in the row, and not before another's."""
+    lasts = [0]
+    for first in first_bytes(fields):
+        lasts.append(max(lasts[-1], min(first + fields["length"], fields["row_bytes"]) - 1))
+    return lasts[1:]
+
+
 def draw_gather(generator: random.Random, config: AcceleratorConfig, beats: int) -> dict[str, int]:
     """Draw a tile of packed rows of up to about ``beats`` beats."""
-    length = generator.randint(1, config.vector_bytes)
-    lead = generator.choice([0, generator.randrange(length)])
-    step = generator.choice([generator.randint(1, 2 * length), length, config.bus_bytes])
-    most = max(1, beats * config.bus_bytes // step)
+    most = max(1, beats * config.bus_bytes // config.vector_bytes)
     columns = generator.choice([1, generator.randint(1, min(60, most))])
-    first = (columns - 1) * step - lead
-    row_bytes = generator.randint(max(1, first + 1), max(1, first + length))
+    vectors = draw_vectors(generator, config, [config.bus_bytes], columns)
+    row_bytes = vectors["row_bytes"]
     rows = generator.choice([1, generator.randint(1, max(1, min(20, most // columns)))])
-    return {
+    return vectors | {
         "kind": LoadKind.TILE,
         "gather": 1,
         "address": generator.randrange(6000),
         "groups": 1,
         "rows": rows,
-        "columns": columns,
-        "row_bytes": row_bytes,
-        "lead": lead,
-        "step": step,
-        "length": length,
         "row_stride": row_bytes + generator.choice([0, generator.randrange(40)]),
         "local_row": columns,
     }
@@ -135,10 +171,7 @@ def holds(config: AcceleratorConfig, fields: dict[str, int]) -> list[int]:
         start = fields["address"] + r * fields["row_stride"]
         end = start + fields["row_bytes"]
         for at in range(start // bus * bus, end, bus):
-            lasts = [
-                min(start - fields["lead"] + k * fields["step"] + fields["length"], end) - 1
-                for k in range(fields["columns"])
-            ]
+            lasts = [start + last for last in last_bytes(fields)]
             counts.append(max(1, sum(at <= last < at + bus for last in lasts)))
     return counts or [1] * sum(cut(config, fields))
 

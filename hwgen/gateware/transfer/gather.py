@@ -22,10 +22,12 @@ def gather_layout() -> data.StructLayout:
             "columns": 12,
             "row_stride": 24,
             "row_bytes": 20,
-            "lead": 8,
+            "lead": 12,
             "step": 12,
             "length": 8,
             "pad_value": signed(8),
+            "pe_vectors": 12,
+            "pe_step": signed(13),
         }
     )
 
@@ -33,13 +35,14 @@ def gather_layout() -> data.StructLayout:
 class Gather(wiring.Component):
     """Cuts rows of bytes into vectors of `length` bytes, each `step` bytes after the vector before.
 
-    A row is `row_bytes` bytes from ``address`` + r · `row_stride` on, in as many aligned beats as they touch. Its vector k
-    begins `lead` bytes before the first of them, plus k · `step`. Bytes before and behind the row are `pad_value`; the
+    A row is `row_bytes` bytes from ``address`` + r · `row_stride` on, in as many aligned beats as they touch. Its first vector
+    begins `lead` bytes before the first of them. After every `pe_vectors` vectors, which are for one PE, the next one begins not `step` but
+    `pe_step` bytes further, which may be less than 0. Bytes before and behind the row are `pad_value`; the
     bytes of a vector beyond `length` are 0. Vectors of a row may overlap.
 
-    A vector is complete with the beat of its last byte in the row, and is given in the cycle after it; of m vectors that a
-    beat completes, one per cycle. Meanwhile `hold` keeps the next beat away: it comes max(1, m) cycles
-    after that beat at the earliest.
+    A vector is complete with the beat of its last byte in the row, the vectors before it and a beat of the row, and is given in the
+    cycle after that; of m vectors that a beat completes, one per cycle. Meanwhile `hold` keeps the next beat away: it comes max(1, m)
+    cycles after that beat at the earliest.
 
     Latency: 1 cycle from `beat` to the first vector that it completes. Throughput: a beat or a vector per cycle.
 
@@ -53,7 +56,7 @@ class Gather(wiring.Component):
     enable : In(1)
         `shape` is that of the descriptor whose beats come.
     shape : In(gather_layout())
-        Its first vector begins before the row's end and has a byte of it: `lead` < `length`.
+        `length` - `pe_step` is S at most: the bytes of a vector that begins before the last one are still there.
     beat, last_beat : In(1)
         A beat of it moves; it is the last. Not during `hold`.
     data : In(8 * B)
@@ -97,10 +100,10 @@ class Gather(wiring.Component):
         with m.If(self.beat):
             m.d.sync += window.eq(Cat(window, self.data)[8 * bus :])
 
-        # Of the next vector: place of its first byte in the window; bytes that it lacks, less 1; bytes of it before
-        # the row; bytes from its first to the row's end. Of the row: bytes to come, less 1; vectors
-        names = ("place", "lacks", "before", "room", "left", "vectors")
-        shapes = (signed(16), signed(16), 8, signed(24), signed(24), 12)
+        # Of the next vector: place of its first byte in the window; bytes that it lacks, less 1; bytes from its first to the
+        # row, and to the row's end. Of the row: bytes to come, less 1; vectors. Of the PE: vectors, 0 at first for more than a row's
+        names = ("place", "lacks", "before", "room", "left", "vectors", "pe_left")
+        shapes = (signed(16), signed(16), signed(22), signed(24), signed(24), 12, 12)
         kept_state = {n: Signal(s, name=n) for n, s in zip(names, shapes, strict=True)}
         begun = Signal()
         offset = Signal(max(1, offset_bits))
@@ -117,14 +120,19 @@ class Gather(wiring.Component):
             "room": shape.row_bytes + shape.lead,
             "left": row_offset + shape.row_bytes - 1,
             "vectors": shape.columns,
+            "pe_left": shape.pe_vectors,
         }
+        step = Signal(signed(13))
+        pe_over = kept_state["pe_left"] == 1
+        m.d.comb += step.eq(Mux(pe_over, shape.pe_step, shape.step))
         at_vector = {
-            "place": kept_state["place"] + shape.step,
-            "lacks": kept_state["lacks"] + shape.step,
-            "before": Mux(kept_state["before"] > shape.step, kept_state["before"] - shape.step, 0),
-            "room": kept_state["room"] - shape.step,
+            "place": kept_state["place"] + step,
+            "lacks": kept_state["lacks"] + step,
+            "before": kept_state["before"] - step,
+            "room": kept_state["room"] - step,
             "left": kept_state["left"],
             "vectors": kept_state["vectors"] - 1,
+            "pe_left": Mux(pe_over, shape.pe_vectors, kept_state["pe_left"] - 1),
         }
         present = {n: Signal(s, name=f"present_{n}") for n, s in zip(names, shapes, strict=True)}
         for name in names:
@@ -142,20 +150,24 @@ class Gather(wiring.Component):
         # Whether that vector is complete, and the next one of the row too
         ended = Signal()
         complete, further = Signal(), Signal()
+        came, opened = Signal(), Signal()  # whether a beat of the row has come
         row_complete = following["left"] < 0
+        next_step = Mux(following["pe_left"] == 1, shape.pe_step, shape.step)
         m.d.comb += [
             row_over.eq(self.valid & (kept_state["vectors"] == 1)),
-            complete.eq(self.enable & ((following["lacks"] < 0) | row_complete)),
+            opened.eq(self.beat | (came & ~row_over)),
+            complete.eq(self.enable & opened & ((following["lacks"] < 0) | row_complete)),
             further.eq(
                 complete
                 & (following["vectors"] != 1)
-                & ((following["lacks"] + shape.step < 0) | row_complete)
+                & ((following["lacks"] + next_step < 0) | row_complete)
             ),
             self.last.eq((self.last_beat | ended) & ~further),
         ]
         m.d.sync += [
             self.valid.eq(complete),
             self.hold.eq(further),
+            came.eq(opened),
             ended.eq((ended | self.last_beat) & ~self.last),
             begun.eq((begun | self.beat) & ~self.last),
         ]
@@ -172,6 +184,10 @@ class Gather(wiring.Component):
         size = self.config.vector_bytes
         length = Signal(8)
         pad_value = Signal(8)
+        before = Signal(range(size + 1))
+        m.d.comb += before.eq(
+            Mux(state["before"] < 0, 0, Mux(state["before"] > size, size, state["before"]))
+        )
         m.d.sync += [length.eq(self.shape.length), pad_value.eq(self.shape.pad_value)]
         chosen: Any = window
         bits = (size + self.config.bus_bytes - 1).bit_length()
@@ -182,6 +198,6 @@ class Gather(wiring.Component):
             m.d.comb += shifted.eq(Mux(state["place"][level], chosen >> (8 << level), chosen))
             chosen = shifted
         for byte in range(size):
-            outside = (byte < state["before"]) | (byte >= state["room"])
+            outside = (byte < before) | (byte >= state["room"])
             value = Mux(outside, pad_value, chosen.word_select(byte, 8))
             m.d.comb += self.vector.word_select(byte, 8).eq(Mux(byte < length, value, 0))

@@ -464,10 +464,10 @@ class LoadUnit(wiring.Component):
             post.eq(descriptor.post),
             self.row_half.eq(descriptor.half),
             self.tile_write.pe_y.eq(descriptor.pe_y),
-            self.tile_write.pe_x.eq(descriptor.pe_x),
             self.tile_write.all_columns.eq(descriptor.all_columns),
         ]
         m.d.comb += [
+            self.tile_write.pe_x.eq(tile_walker.pe_x),
             self.tile_write.bank.eq(tile_walker.bank),
             self.tile_write.address.eq(tile_walker.address),
             self.tile_write.data.eq(Mux(gather.valid, gather.vector, row)),

@@ -117,11 +117,11 @@ def legal_tile(config: AcceleratorConfig, descriptor: Any) -> Any:
 
 def legal_gather(config: AcceleratorConfig, descriptor: Any) -> Any:
     """Return whether a gathered tile's counts and place are such as the configuration has."""
-    counts = [descriptor[name] for name in ("groups", "rows", "columns", "row_bytes", "step")]
+    names = ("groups", "rows", "columns", "row_bytes", "step", "length")
+    counts = [descriptor[name] for name in names]
     return (
         Cat(count.any() for count in counts).all()
         & (descriptor.length <= config.vector_bytes)
-        & (descriptor.lead < descriptor.length)
         & _legal_place(config, descriptor)
     )
 
@@ -211,10 +211,11 @@ def credit(m: Module, config: AcceleratorConfig, beat: Signal) -> Any:
 
 
 def connect_tile(walker: TileWalker, descriptor: Any) -> list[Any]:
-    """Statements that show the descriptor's local extent to the walker."""
+    """Statements that show the descriptor's local extent to the walker, as far as it has one."""
     return [
         walker.tile[name].eq(descriptor[name])
-        for name in ("local_address", "groups", "rows", "columns", "local_plane", "local_row")
+        for name in walker.tile.shape().members
+        if name in descriptor.shape().members
     ]
 
 

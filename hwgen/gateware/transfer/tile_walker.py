@@ -10,7 +10,10 @@ __all__ = ["TileWalker", "tile_layout"]
 
 
 def tile_layout() -> data.StructLayout:
-    """Layout of a tile's extent; the fields are those of the descriptor. Counts are at least 1."""
+    """Layout of a tile's extent; the fields are those of the descriptor.
+
+    Counts are at least 1; `pe_vectors` is 0 where all vectors are for one PE.
+    """
     return data.StructLayout(
         {
             "local_address": 16,
@@ -19,6 +22,8 @@ def tile_layout() -> data.StructLayout:
             "columns": 12,
             "local_plane": 16,
             "local_row": 12,
+            "pe_x": 4,
+            "pe_vectors": 12,
         }
     )
 
@@ -27,7 +32,8 @@ class TileWalker(wiring.Component):
     """Bank and address of every vector of a tile: columns innermost, then rows, then groups.
 
     Group g lies in bank g mod L at ``local_address + (g div L) * local_plane + row * local_row +
-    column``.
+    column``. With ``pe_vectors`` a row's first ``pe_vectors`` columns are for PE ``pe_x``, the next ones for the PE to its right, and so
+    on; in each PE they are counted from 0.
 
     Latency: 1 cycle from ``start`` to the first vector. Throughput: 1 vector per cycle.
 
@@ -46,7 +52,7 @@ class TileWalker(wiring.Component):
         Go on to the next vector at the end of this cycle.
     valid : Out(1)
         High until the last vector was advanced over.
-    bank, address : Out
+    pe_x, bank, address : Out
         Where the vector lies.
     last : Out(1)
         This is the last vector.
@@ -63,6 +69,7 @@ class TileWalker(wiring.Component):
                 "tile": In(tile_layout()),
                 "advance": In(1),
                 "valid": Out(1),
+                "pe_x": Out(4),
                 "bank": Out(address_bits(banks)),
                 "address": Out(16),
                 "last": Out(1),
@@ -74,6 +81,7 @@ class TileWalker(wiring.Component):
         m = Module()
         tile = Signal(tile_layout(), reset_less=True)
         columns_left = Signal(12)
+        pe_left = Signal(12)
         rows_left = Signal(12)
         groups_left = Signal(12)
         row_address = Signal(16)
@@ -98,21 +106,36 @@ class TileWalker(wiring.Component):
             m.d.sync += [
                 tile.eq(self.tile),
                 self.valid.eq(1),
+                self.pe_x.eq(self.tile.pe_x),
                 self.bank.eq(0),
                 self.address.eq(self.tile.local_address),
                 row_address.eq(self.tile.local_address),
                 plane_address.eq(self.tile.local_address),
                 columns_left.eq(self.tile.columns),
+                # 0 becomes more than a row has
+                pe_left.eq(self.tile.pe_vectors),
                 rows_left.eq(self.tile.rows),
                 groups_left.eq(self.tile.groups),
             ]
         with m.Elif(self.advance):
-            m.d.sync += columns_left.eq(tile.columns)
+            m.d.sync += [
+                columns_left.eq(tile.columns),
+                pe_left.eq(tile.pe_vectors),
+                self.pe_x.eq(tile.pe_x),
+            ]
             with m.If(~last_column):
                 m.d.sync += [
                     columns_left.eq(columns_left - 1),
+                    pe_left.eq(pe_left - 1),
+                    self.pe_x.eq(self.pe_x),
                     self.address.eq(self.address + 1),
                 ]
+                with m.If(pe_left == 1):
+                    m.d.sync += [
+                        pe_left.eq(tile.pe_vectors),
+                        self.pe_x.eq(self.pe_x + 1),
+                        self.address.eq(row_address),
+                    ]
             with m.Elif(~last_row):
                 m.d.sync += [
                     rows_left.eq(rows_left - 1),

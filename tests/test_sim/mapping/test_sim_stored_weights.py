@@ -1,5 +1,6 @@
 """Which weights stay in the weight store, where, and what cold and warm runs do with them."""
 
+import itertools
 import zlib
 from dataclasses import replace
 
@@ -96,6 +97,35 @@ def test_of_a_layer_that_does_not_fit_the_first_loads_are_stored(name: str, size
             assert row[COLUMNS["store_row"]] == plan[partial, LayerPlan.STORE_ROW] + first
         kinds.add(bool(fits))
     assert kinds == {False, True}
+
+
+@pytest.mark.parametrize("size", [4, 8, 16, 32])
+def test_room_that_is_too_small_for_a_layer_goes_to_others(size: int) -> None:
+    """A layer has rows of the store of which it uses none only where no other could begin there."""
+    network, used = named_network("ds_cnn"), 0
+    for columns, lanes, units in itertools.product((1, 2, 4), (2, 4, 8), (8, 16)):
+        config = replace(
+            TINY.default,
+            pes_x=columns,
+            compute_lanes=lanes,
+            simd_units=units,
+            register_file_kb=16,
+            weight_store_kb=size,
+        )
+        mapped = map_realizable(config, network)
+        loads, rooms = _weight_loads(mapped), mapped.layer_plan[:, LayerPlan.STORED_ROWS]
+        sizes = loads[:, COLUMNS["lanes"]] * (
+            loads[:, COLUMNS["parameter_rows"]] + loads[:, COLUMNS["weight_rows"]]
+        )
+        layers, reads = loads[:, COLUMNS["layer"]], loads[:, COLUMNS["store"]] == LoadStore.READ
+        firsts = np.array([sizes[layers == layer][0] for layer in range(len(rooms))])
+        for layer in np.flatnonzero(rooms):
+            if (layers[reads] == layer).any():
+                used += 1
+            else:
+                assert firsts[layer] > rooms[layer]
+                assert (firsts[rooms == 0] > rooms[layer]).all()
+    assert used > 20
 
 
 def test_weights_that_are_kept_in_part_take_less_time() -> None:

@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from execute_descriptors import least_ring_times, ring_pitch, set_stores, window_sets
 from sim.arrays.geometry import ceil_div, most_served, segment_slots
@@ -369,12 +370,12 @@ def test_weights_and_tensors_never_share_external_memory() -> None:
 
 
 def check_gather(case: Case, mapping: Mapped, row: Row) -> None:
-    """Check that a gathering LOAD brings the input that its PE's windows read, and no byte beside it.
+    """Check that a gathering LOAD brings the input that its PEs' windows read, and no byte beside it.
 
     Every byte of every vector is looked at: which byte of the image it is, or padding.
     """
     height, width, channels = mapping.source.input.shape
-    layer, plan = mapping.source.layers[row["layer"]], mapping.layer_plan[row["layer"]]
+    plan = mapping.layer_plan[row["layer"]]
     start = int(mapping.tensor_plan[0, TensorPlan.EXTERNAL])
     image, first_row = divmod((row["address"] - start) // (width * channels), height)
     first_byte = (row["address"] - start) % (width * channels)
@@ -385,37 +386,81 @@ def check_gather(case: Case, mapping: Mapped, row: Row) -> None:
     assert 1 <= row["row_bytes"] <= width * channels - first_byte
     assert row["groups"] == 1
     assert row["length"] <= case.config.simd_units
-    assert row["lead"] < row["length"]
     assert row["rows"] <= plan[LayerPlan.IN_TILE_Y]
-    assert row["columns"] <= plan[LayerPlan.IN_TILE_X]
-    places = [first_byte - row["lead"] + k * row["step"] for k in range(row["columns"])]
-    if mapping.network is mapping.source:
-        assert (row["lead"], row["step"], row["length"]) == (0, channels, channels)
-        assert row["row_bytes"] == row["columns"] * channels
-        return
-    kernel, stride, pad = layer.kernel[1], layer.stride[1], layer.padding.left
-    firsts = [
-        (number * case.config.pes_x + row["pe_x"]) * int(plan[LayerPlan.TILE_X])
+    places, own = [first_byte - row["lead"]], row["pe_vectors"] or row["columns"]
+    while len(places) < row["columns"]:
+        places.append(places[-1] + (row["step"] if len(places) % own else row["pe_step"]))
+    pes = [places[k : k + own] for k in range(0, len(places), own)]
+    assert row["pe_x"] + len(pes) <= case.config.pes_x
+    if len(pes) == 1:
+        assert row["pe_vectors"] == 0
+        assert row["lead"] < row["length"]
+    needed: set[int] = set()
+    for pe_x, vectors in enumerate(pes, row["pe_x"]):
+        if mapping.network is mapping.source:
+            needed |= pixels_of_vectors(case, mapping, row, pe_x, vectors, len(pes) > 1)
+        else:
+            needed |= windows_of_vectors(case, mapping, row, pe_x, vectors)
+    end = first_byte + row["row_bytes"]
+    assert needed <= set(range(first_byte, end))
+    assert min(needed) == first_byte
+    assert max(needed) == end - 1
+
+
+def first_outputs(case: Case, plan: NDArray[np.int64], pe_x: int) -> list[int]:
+    """Column of a PE's first output in every pass."""
+    return [
+        (number * case.config.pes_x + pe_x) * int(plan[LayerPlan.TILE_X])
         for number in range(plan[LayerPlan.PASSES_X])
     ]
-    (first,) = (x for x in firsts if (x * stride - pad) * channels == places[0])
+
+
+def pixels_of_vectors(
+    case: Case, mapping: Mapped, row: Row, pe_x: int, vectors: list[int], shared: bool
+) -> set[int]:
+    """Bytes of a row of the image that a PE reads, a pixel per vector; the vectors are checked."""
+    _, width, channels = mapping.source.input.shape
+    layer, plan = mapping.source.layers[row["layer"]], mapping.layer_plan[row["layer"]]
+    assert (row["step"], row["length"]) == (channels, channels)
+    assert vectors == list(range(vectors[0], vectors[0] + len(vectors) * channels, channels))
+    assert len(vectors) <= plan[LayerPlan.IN_TILE_X]
+    pools = mapping.layers[row["layer"], LayerColumn.OP] == ExecuteOp.POOL
+    if shared and not pools:
+        stride, pad = layer.stride[1], layer.padding.left
+        firsts = [(x * stride - pad) * channels for x in first_outputs(case, plan, pe_x)]
+        assert vectors[0] in firsts
+    elif shared:
+        assert vectors[0] == pe_x * plan[LayerPlan.IN_TILE_X] * channels
+    else:
+        assert row["row_bytes"] == row["columns"] * channels
+        assert row["lead"] == 0
+    return {at + c for at in vectors if 0 <= at < width * channels for c in range(channels)}
+
+
+def windows_of_vectors(
+    case: Case, mapping: Mapped, row: Row, pe_x: int, vectors: list[int]
+) -> set[int]:
+    """Bytes of a row of the image that the windows of a PE read; the vectors that hold them are checked."""
+    _, width, channels = mapping.source.input.shape
+    layer, plan = mapping.source.layers[row["layer"]], mapping.layer_plan[row["layer"]]
+    kernel, stride, pad = layer.kernel[1], layer.stride[1], layer.padding.left
+    firsts = first_outputs(case, plan, pe_x)
+    (first,) = (x for x in firsts if (x * stride - pad) * channels == vectors[0])
     last = min(first + int(plan[LayerPlan.TILE_X]), layer.output.width)
     needed = set()
     windows = row["length"] // channels - kernel
     assert windows % stride == 0
     windows = windows // stride + 1
+    assert len(vectors) == -(-(last - first) // windows)
     for ox in range(first, last):
         vector, place = divmod(ox - first, windows)
         for kx in range(kernel):
             column = ox * stride - pad + kx
-            at = places[vector] + (place * stride + kx) * channels
+            at = vectors[vector] + (place * stride + kx) * channels
             assert at == column * channels
             if 0 <= column < width:
                 needed |= set(range(at, at + channels))
-    end = first_byte + row["row_bytes"]
-    assert needed <= set(range(first_byte, end))
-    assert min(needed) == first_byte
-    assert max(needed) == end - 1
+    return needed
 
 
 def test_transfers_stay_inside_their_tensor_and_move_it_whole() -> None:

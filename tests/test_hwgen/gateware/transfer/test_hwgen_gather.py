@@ -14,6 +14,7 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import LoadKind
 from sim.spec.stops import StopCause
 from transfer_bench import ALL_PAGES, TransferRun
+from transfer_cases import draw_vectors, first_bytes, last_bytes
 
 MEMORY = random.Random(4).randbytes(1 << 12)
 CONFIGS = {
@@ -26,22 +27,12 @@ CONFIGS = {
 
 
 def draw(generator: random.Random, config: AcceleratorConfig) -> dict[str, int]:
-    """Draw a tile of rows whose vectors all have a byte in the row."""
-    length = generator.randint(1, config.vector_bytes)
-    lead = generator.choice([0, generator.randrange(length)])
-    step = generator.choice([1, generator.randint(1, 2 * length), length])
-    columns = generator.choice([1, generator.randint(1, 12)])
-    first = (columns - 1) * step - lead  # of the last vector
-    row_bytes = generator.randint(max(1, first + 1), max(1, first + length))
-    return {
+    """Draw a tile of rows for a PE or for several."""
+    vectors = draw_vectors(generator, config, [1], generator.choice([1, generator.randint(1, 12)]))
+    return vectors | {
         "rows": generator.choice([1, generator.randint(1, 5)]),
         "address": generator.randrange(500),
-        "columns": columns,
-        "row_stride": generator.choice([row_bytes, generator.randrange(200)]),
-        "row_bytes": row_bytes,
-        "lead": lead,
-        "step": step,
-        "length": length,
+        "row_stride": generator.choice([vectors["row_bytes"], generator.randrange(200)]),
         "pad_value": generator.randint(-128, 127),
     }
 
@@ -54,11 +45,10 @@ def rows_of(d: dict[str, int], bus: int) -> list[tuple[list[int], list[tuple[int
         end = start + d["row_bytes"]
         beats = list(range(start // bus * bus, end, bus))
         vectors = []
-        for k in range(d["columns"]):
-            first = start - d["lead"] + k * d["step"]
-            places = range(first, first + d["length"])
+        for first, last in zip(first_bytes(d), last_bytes(d), strict=True):
+            places = range(start + first, start + first + d["length"])
             data = [MEMORY[at] if start <= at < end else d["pad_value"] & 0xFF for at in places]
-            newest = max(at for at in places if start <= at < end)
+            newest = start + last
             vectors.append((newest // bus - beats[0] // bus, int.from_bytes(bytes(data), "little")))
         rows.append((beats, vectors))
     return rows
@@ -165,9 +155,9 @@ def test_gathered_tiles_reach_their_banks(units: int, stalls: float) -> None:
     for d in tiles:
         for r, (_, vectors) in enumerate(rows_of(d, config.bus_bytes)):
             at = d["local_address"] + r * d["local_row"]
-            expected += [
-                (d["pe_y"], d["pe_x"], 0, at + k, data) for k, (_, data) in enumerate(vectors)
-            ]
+            for k, (_, data) in enumerate(vectors):
+                pe, own = divmod(k, d["pe_vectors"] or len(vectors))
+                expected.append((d["pe_y"], (d["pe_x"] + pe) % 2, 0, at + own, data))
     assert run.tiles == expected
     assert run.posts == [d["post"] for d in tiles]
     assert run.faults == []
@@ -178,7 +168,6 @@ def test_gathered_tiles_reach_their_banks(units: int, stalls: float) -> None:
     [
         *({name: 0} for name in ("groups", "rows", "columns", "row_bytes", "step", "length")),
         {"length": 5},
-        {"lead": 3, "length": 3},
         {"pe_y": 2},
         {"pe_x": 2},
     ],

@@ -14,18 +14,20 @@ from hwgen.gateware.transfer.tile_walker import TileWalker
 def random_tile(generator: random.Random) -> dict[str, int]:
     limits = {"groups": 7, "rows": 4, "columns": 5, "local_address": 99}
     tile = {name: generator.randint(1, limit) for name, limit in limits.items()}
+    tile |= {"pe_x": generator.randrange(8), "pe_vectors": generator.randrange(5)}
     return tile | {"local_plane": generator.randint(20, 60), "local_row": generator.randint(5, 9)}
 
 
-def vectors(tile: dict[str, int], banks: int) -> list[tuple[int, int]]:
-    """Bank and address of every vector by definition."""
-    return [
-        (g % banks, tile["local_address"] + g // banks * tile["local_plane"] + r * step + c)
-        for step in [tile["local_row"]]
+def vectors(tile: dict[str, int], banks: int) -> list[tuple[int, int, int]]:
+    """PE column, bank and address of every vector by definition."""
+    own = tile["pe_vectors"] or tile["columns"]
+    places = [
+        (g, tile["local_address"] + g // banks * tile["local_plane"] + r * tile["local_row"], c)
         for g in range(tile["groups"])
         for r in range(tile["rows"])
         for c in range(tile["columns"])
     ]
+    return [(tile["pe_x"] + c // own, g % banks, first + c % own) for g, first, c in places]
 
 
 @pytest.mark.parametrize("banks", [1, 2, 3, 8])
@@ -34,7 +36,7 @@ def test_tiles_follow_each_other_without_a_gap(banks: int, pauses: float) -> Non
     generator = random.Random(banks)
     tiles = [random_tile(generator) for _ in range(6)] + [dict.fromkeys(random_tile(generator), 1)]
     walker = TileWalker(banks)
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[int, int, int]] = []
     lasts: list[int] = []
 
     async def drive(ctx: Any) -> None:
@@ -44,7 +46,7 @@ def test_tiles_follow_each_other_without_a_gap(banks: int, pauses: float) -> Non
             valid, last = ctx.get(walker.valid), ctx.get(walker.last)
             advance = bool(valid) and generator.random() >= pauses
             if advance:
-                seen.append((ctx.get(walker.bank), ctx.get(walker.address)))
+                seen.append((ctx.get(walker.pe_x), ctx.get(walker.bank), ctx.get(walker.address)))
                 lasts.append(last)
             start = bool(waiting) and (not valid or (advance and last))
             ctx.set(walker.advance, advance)
