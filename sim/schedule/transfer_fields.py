@@ -108,7 +108,7 @@ def weights_fields(row, layer, plan, source, target, hw, per_round, r, k):
 
 
 @in_place
-def shares_rows(layer, plan, hw, columns, pe_pitch):
+def shares_rows(layer, pixel_bytes, hw, columns, pe_pitch):
     """Whether a LOAD can gather the network's input for all PEs of a row.
 
     A PE's ``columns`` begin ``pe_pitch`` after those of the PE before. Where they lie further to the left than its last vector, LOAD
@@ -116,7 +116,7 @@ def shares_rows(layer, plan, hw, columns, pe_pitch):
     """
     if layer[LayerColumn.WINDOW_PIXELS] > 0:
         return True
-    return (columns - pe_pitch) * plan[TensorPlan.PIXEL_BYTES] <= hw.simd
+    return (columns - pe_pitch) * pixel_bytes <= hw.simd
 
 
 @in_place
