@@ -95,6 +95,9 @@ def test_a_comparison_goes_on_from_the_checkpoint_of_the_search_in_flight(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(comparison_experiment, "run_all", here)
+    # Small accelerators, of which some fit the budget of area: a search without any has no end
+    few = "[hardware.values]\npes_x = [1, 2]\npes_y = [1, 2]\n"
+    path.write_text(SMALL.replace("[hardware.values]\n", few))
     settings = replace(SETTINGS, strategies=("evolution",))
     compare_co_searches(path, tmp_path / "whole", settings)
     save = CheckpointStore.save
