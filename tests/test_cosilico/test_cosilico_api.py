@@ -65,7 +65,7 @@ def test_predicts_as_the_model_does() -> None:
     assert run.timeline["start"] == expected.start.tolist()
     assert run.timeline["done"] == expected.done.tolist()
     assert len(repr(run)) < 200
-    assert repr(run).startswith("PredictedRun(resnet8: 60,258 cycles, 0.296 ms, ")
+    assert repr(run).startswith("PredictedRun(resnet8: 60,258 cycles, 0.301 ms, ")
 
 
 @pytest.mark.parametrize("images", [1, 3])
