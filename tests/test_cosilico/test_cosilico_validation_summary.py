@@ -16,7 +16,7 @@ from testbench.validation.journal import Journal
 
 CAMPAIGN = Campaign(pairs=2, stalled=1, layers=False, imported=0, points=0, seed=4)
 COUNTS = " with pairs 2, stalled 1, layers False, imported 0, points 0"
-"""What the page says of a campaign that is a part of the whole."""
+"""Counts that the page tells, as this campaign is a part of the whole."""
 
 
 def record(part: str, **changed: Any) -> dict[str, Any]:
