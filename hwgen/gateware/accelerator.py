@@ -231,7 +231,8 @@ class Accelerator(wiring.Component):
         hazard = Signal()
         m.d.comb += [
             hazard.eq(
-                (execute.busy & (load.tile_write.enable | store.tile_read.enable))
+                (execute.busy & store.tile_read.enable)
+                | (load.tile_write.enable & execute.bank_busy.bit_select(load.tile_write.bank, 1))
                 | (load.row_write.enable & execute.half_busy.bit_select(load.row_half, 1))
             ),
             csr.hazard.eq(hazard),

@@ -219,7 +219,8 @@ class LoadUnit(wiring.Component):
                     descriptor.gather,
                     legal_gather(self.config, descriptor),
                     legal_tile(self.config, descriptor),
-                ),
+                )
+                & (descriptor.bank < self.config.compute_lanes),
             )
         )
         loose = ~weights & descriptor.gather
