@@ -234,7 +234,7 @@ class Emulator:
             [
                 self._tap(
                     d | {"in_address": d["in_address"] + vector},
-                    np.array([0]), 0, y, np.array([0]),
+                    np.array([d["bank"]]), 0, y, np.array([0]),
                 )[:, :, 0, 0]
                 for vector in vectors
             ],

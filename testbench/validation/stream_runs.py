@@ -1,0 +1,28 @@
+"""A stream of images in RTL: each is computed while the next one's input comes."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.stream_program import StreamPrograms
+from sim.spec.network import Network
+from testbench.rtl.run_result import Step
+
+__all__ = ["steps_of_stream"]
+
+
+def steps_of_stream(
+    programs: StreamPrograms, images: NDArray[np.int8], *, network: Network
+) -> list[Step]:
+    """Steps of a stream, after a run that has filled the weight store; nothing is reset between.
+
+    Returns
+    -------
+    list of Step
+        The first image is loaded; then each is computed while external memory holds the next one, behind the last image the first.
+        Outputs and activations of the second step are those of ``images``.
+    """
+    following = np.roll(images, -1, axis=0)
+    return [
+        Step(program=programs.first, inputs=images[:1]),
+        Step(program=programs.steady, inputs=following, network=network),
+    ]
