@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from hwgen.program import Program, compile_mapped, encode_rows, probes_of, queues_and_layers
 from sim.plan import Mapped
+from sim.spec.bus import PAGE_BYTES
 from sim.spec.header import seal
 from sim.stream import Stream
 
@@ -12,10 +13,12 @@ __all__ = ["StreamPrograms", "compile_stream"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamPrograms:
-    """Programs of a stream, all in one memory image.
+    """Programs of a stream, all in one memory image with places for two inputs.
 
     Parameters
     ----------
+    input_stride : int
+        INPUT_OFFSET of the second place, a multiple of 4 KiB.
     alone : Program
         Cold run, and its warm run, of an image that the program loads itself.
     first : Program
@@ -24,6 +27,7 @@ class StreamPrograms:
         Computes the image that the run before has loaded, and loads the one that lies in external memory.
     """
 
+    input_stride: int
     alone: Program
     first: Program
     steady: Program
@@ -40,7 +44,12 @@ def compile_stream(mapped: Mapped, stream: Stream) -> StreamPrograms:
     ):
         assert len(image) == address
         image += seal(fingerprint, encode_rows(rows))
+    # the second place lies in a page as the first does
+    place = alone.input
+    stride = -(-(len(image) - place.address) // PAGE_BYTES) * PAGE_BYTES
+    image += bytes(place.address + stride + place.size_bytes - len(image))
     return StreamPrograms(
+        input_stride=stride,
         alone=replace(alone, image=image),
         first=replace(
             alone,

@@ -134,6 +134,7 @@ class Accelerator(wiring.Component):
             fetch.start.eq(life.start),
             fetch.program.eq(csr.program),
             load.memory_base.eq(csr.memory_base),
+            load.input_offset.eq(csr.input_offset),
             store.memory_base.eq(csr.memory_base),
         ]
         for unit in (fetch, load, store):

@@ -272,8 +272,8 @@ def _run_behind(
         steps_of(program, images, network=network, memory=model) for model in memories.values()
     ]
     if streamed is not None:
-        for own in steps:
-            own += steps_of_stream(streamed, images, network=network)
+        for own, model in zip(steps, memories.values(), strict=True):
+            own += steps_of_stream(streamed, images, network=network, memory=model)
     try:
         results = built.run_sequence([step for own in steps for step in own])
     except HarnessError as error:
