@@ -47,7 +47,8 @@ def compile_stream(mapped: Mapped, stream: Stream) -> StreamPrograms:
     # the second place lies in a page as the first does
     place = alone.input
     stride = -(-(len(image) - place.address) // PAGE_BYTES) * PAGE_BYTES
-    image += bytes(place.address + stride + place.size_bytes - len(image))
+    end = place.address + stride + place.size_bytes
+    image += bytes(-(-end // PAGE_BYTES) * PAGE_BYTES - len(image))
     return StreamPrograms(
         input_stride=stride,
         alone=replace(alone, image=image),
