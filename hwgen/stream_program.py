@@ -24,7 +24,7 @@ class StreamPrograms:
     first : Program
         Loads the image that lies in external memory, and computes nothing.
     steady : Program
-        Computes the image that the run before has loaded, and loads the one that lies in external memory.
+        Computes the image that the run before has loaded, and loads the image that lies in external memory.
     """
 
     input_stride: int

@@ -115,7 +115,7 @@ def predict_stream(
     first : Prediction
         Of the program that loads the first image and computes nothing.
     steady : Prediction
-        Of the one that computes an image and loads the next; its ``total_cycles`` are those of each image.
+        Of the program that computes an image and loads the next; its ``total_cycles`` are those of each image.
     """
     constants = calibration or calibrations.default()
     first = _of_rows(stream.first, stream.first.rows, stream.first_header, constants, memory)

@@ -1,4 +1,4 @@
-"""A stream of images: each is computed while the next one's input comes.
+"""A stream of images: each is computed while the next image's input comes.
 
 A run of the stream finds its input in local memory and loads the next image's into the same place (:mod:`sim.schedule.next_input`).
 Another program brings the first image's and does nothing else. Both have the plan of the warm run, but for addresses in local

@@ -1,7 +1,7 @@
 """The next image's input, loaded piece by piece while this image is computed.
 
 The input lies in a bank of its own, and in local memory that nothing else has. Once the first layer has read it, rows of the next image may
-take its place whenever no EXECUTE stores to that bank: a piece starts after the last one that did, and the next one that
+take its place whenever no EXECUTE stores to that bank: a piece starts after the last EXECUTE that did, and the next EXECUTE that
 does starts after the piece. Pieces come behind the weights of the next round, and are as large as what EXECUTE computes meanwhile allows.
 """
 

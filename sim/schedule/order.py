@@ -110,7 +110,7 @@ class Turn(NamedTuple):
     in_groups, out_groups : int
         Channel groups of the first input and of the output.
     ahead : NextInput
-        Of the image after this one.
+        Of the next image.
     """
 
     number: int

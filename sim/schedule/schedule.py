@@ -87,7 +87,7 @@ def build_stream(
     Returns
     -------
     rows : int64[n_descriptors, len(COLUMNS)]
-        Of a warm run that finds its input on chip, and loads the next one's.
+        Of a warm run that finds its input on chip, and loads the next image's.
     first : int64[m_descriptors, len(COLUMNS)]
         Of a run that loads an input and nothing else.
     """

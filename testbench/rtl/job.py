@@ -53,7 +53,7 @@ class ProgramJob:
     watchdog : int
         Cycles without an event after which the job is given up.
     input_stride : int
-        Bytes from where the inputs of even runs lie to where those of odd ones do; runs name their place in INPUT_OFFSET.
+        Bytes from where the inputs of even runs lie to where those of odd runs do; runs name their place in INPUT_OFFSET.
     memory : MemoryModel, optional
         What lies behind the ports from this program on; of the first it must be given.
     """

@@ -65,7 +65,7 @@ class Step:
     memory : MemoryModel, optional
         What lies behind the ports from this step on; what did before if not given.
     input_stride : int
-        Bytes from where the inputs of even runs lie to where those of odd ones do, a multiple of 4 KiB.
+        Bytes from where the inputs of even runs lie to where those of odd runs do, a multiple of 4 KiB.
     """
 
     program: Program

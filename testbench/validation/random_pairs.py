@@ -266,7 +266,7 @@ def _run_behind(
 ) -> list[list[RunResult]]:
     """Run a program behind one memory after the other, on one powered-up accelerator.
 
-    Behind each the cold run comes first, where the program has a cold and a warm run, and a stream last, where there is one.
+    Behind each the cold run comes first, where the program has a cold and a warm run, and last a stream, where there can be any.
     """
     steps = [
         steps_of(program, images, network=network, memory=model) for model in memories.values()

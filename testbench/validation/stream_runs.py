@@ -1,4 +1,4 @@
-"""A stream of images in RTL: each is computed while the next one's input comes."""
+"""A stream of images in RTL: each is computed while the next image's input comes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,8 @@ def steps_of_stream(
     Returns
     -------
     list of Step
-        The first image is loaded; then each is computed while the next one comes, behind the last image the first. Inputs lie by turns
-        in two places, on a DRAM in one.
+        The first image is loaded; then each is computed while the next image comes, behind the last image the first. Inputs lie by turns
+        in two places, on a DRAM in the first.
         Outputs and activations of the second step are those of ``images``.
     """
     # cycles of a DRAM depend on the place, and are predicted for the first

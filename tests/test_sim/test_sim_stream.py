@@ -35,7 +35,8 @@ def streams() -> list[tuple[AcceleratorConfig, Mapped, Stream]]:
 
 
 def column(rows: NDArray[np.int64], name: str) -> NDArray[np.int64]:
-    return rows[:, COLUMNS[name]]
+    values: NDArray[np.int64] = rows[:, COLUMNS[name]]
+    return values
 
 
 def tiles(rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -40,7 +40,7 @@ struct ProgramJob {
     MemoryTiming timing;
     uint64_t base = 0;
     uint64_t header_address = 0, memory_bytes = 0, runs = 0;
-    uint64_t input_stride = 0;  // from the place of even runs' inputs to that of odd ones
+    uint64_t input_stride = 0;  // from the place of even runs' inputs to that of odd runs
     uint64_t input_address = 0, input_bytes = 0, output_address = 0, output_bytes = 0;
     uint64_t watchdog = 0;
     uint64_t timeout = 0, window_base = 0, window_limit = 0; // what the CSRs take

@@ -86,7 +86,7 @@ def test_a_stream_is_exact_in_outputs_and_cycles() -> None:
 
 @pytest.mark.rtl
 def test_a_steady_run_takes_the_next_input_from_where_the_host_says() -> None:
-    """Images of even runs and of odd ones lie apart, and one place keeps the image before."""
+    """Images of even and of odd runs lie apart, and one place keeps the image before."""
     mapped, _, programs = planned()
     assert programs.input_stride % 4096 == 0
     images = np.random.default_rng(2).integers(-128, 128, (3, *mapped.source.input.shape), np.int8)
