@@ -41,7 +41,9 @@ def column(rows: NDArray[np.int64], name: str) -> NDArray[np.int64]:
 
 def tiles(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """LOADs of tiles of the network's input."""
-    return rows[(column(rows, "queue") == Queue.LOAD) & (column(rows, "gather") == 1)]
+    loads = column(rows, "queue") == Queue.LOAD
+    inputs: NDArray[np.int64] = rows[loads & (column(rows, "gather") == 1)]
+    return inputs
 
 
 def loaded_rows(rows: NDArray[np.int64], place: int) -> list[tuple[int, ...]]:
