@@ -13,6 +13,7 @@ from sim.model import predict_mapped, predict_stream
 from sim.plan import Mapped
 from sim.realizability import map_realizable
 from sim.spec.network import LayerKind, Network, Padding
+from sim.spec.views import View
 from sim.stream import Stream, stream_of
 from testbench.cases.layers import fully_connected, padded, random_tensor
 from testbench.rtl.harness import build, check_run
@@ -58,14 +59,15 @@ def planned() -> tuple[Mapped, Stream, StreamPrograms]:
 
 
 @pytest.mark.rtl
-def test_a_stream_is_exact_in_outputs_and_cycles() -> None:
+@pytest.mark.parametrize("view", list(View))
+def test_a_stream_is_exact_in_outputs_and_cycles(view: View) -> None:
     mapped, stream, programs = planned()
     images = np.random.default_rng(1).integers(-128, 128, (5, *mapped.source.input.shape), np.int8)
     steps = [
         *steps_of(programs.alone, images, network=mapped.source, memory=MemoryModel()),
         *steps_of_stream(programs, images, network=mapped.source),
     ]
-    runs = build(CONFIG).run_sequence(steps)
+    runs = build(CONFIG, view=view).run_sequence(steps)
     cold, warm = (predict_mapped(mapped, cold=cold) for cold in (True, False))
     first, steady = predict_stream(stream)
     expected = golden.run(mapped.source, images)
