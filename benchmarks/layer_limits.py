@@ -1,16 +1,20 @@
-"""Cycles that each kind of layer loses, and to what: the table of docs/hardware.md.
+"""Cycles that each kind of layer loses, and to what: tables of docs/hardware.md.
 
 Every cycle of a warm run is counted once. A descriptor's sets have steps, of which a part of the multipliers
 has work, and wait for whatever else makes their interval longer; what remains is between sets and layers. Model and
-RTL agree in every cycle, so the table shows what is measured.
+RTL agree in every cycle, so the tables show what is measured.
 
-    python benchmarks/layer_limits.py [--network mobilenet_v2] [--accelerator edge] [--weight-store-kb KB]
+    python benchmarks/layer_limits.py [--out benchmarks/layer_limits.json]
+
+Nothing in the file depends on the machine; `benchmarks/pages.py` makes tables of it.
 """
 
 import argparse
 import dataclasses
 import itertools
+import json
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 from sim.arrays.geometry import segment_slots, set_shape
@@ -21,31 +25,35 @@ from sim.networks.named import named_network
 from sim.plan import map_network
 from sim.spec.accelerator import ADD_INTERVAL, DOT_WIDTH, REQUANTIZER_PHASES, AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp, Queue
+from sim.spec.files import write_atomic
 from sim.spec.network import Layer, LayerKind
-from sim.spec.spaces import HARDWARE_SPACES
+from sim.spec.spaces import EDGE, TINY
 
 IDLE = ("idle lanes", "idle PEs", "idle units")
 CAUSES = ("products", *IDLE, "reads", "requantizer", "stores", "lead", "gaps", "waits")
 Row = dict[str, int]
 
+CASES: dict[str, tuple[str, AcceleratorConfig]] = {
+    "edge": ("mobilenet_v2", EDGE.default),
+    "tiny": ("mobilenet_v1_025", dataclasses.replace(TINY.default, weight_store_kb=256)),
+}
+"""Network and accelerator of each table."""
+
 
 def main() -> None:
-    """Print the table of a network on the default of a space."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--network", default="mobilenet_v2")
-    parser.add_argument("--accelerator", default="edge", choices=sorted(HARDWARE_SPACES))
-    parser.add_argument("--weight-store-kb", type=int, help="instead of the default's")
+    """Write the tables of all cases."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     arguments = parser.parse_args()
-    config = HARDWARE_SPACES[arguments.accelerator].default
-    if arguments.weight_store_kb is not None:
-        config = dataclasses.replace(config, weight_store_kb=arguments.weight_store_kb)
-    table = limits(config, arguments.network)
-    print("| layers | cycles | " + " | ".join(CAUSES) + " |")
-    print("|---|" + "---:|" * (len(CAUSES) + 1))
-    for kind, row in [*table.items(), ("all", _sum(list(table.values())))]:
-        print(f"| {kind} | {sum(row.values())} | " + " | ".join(str(row[c]) for c in CAUSES) + " |")
+    tables = {
+        case: {
+            "network": network,
+            "accelerator": config.to_json(),
+            "layers": limits(config, network),
+        }
+        for case, (network, config) in CASES.items()
+    }
+    write_atomic(arguments.out, json.dumps(tables, indent=1) + "\n")
 
 
 def limits(config: AcceleratorConfig, name: str) -> dict[str, dict[str, int]]:
@@ -74,12 +82,14 @@ def _idle(
 ) -> dict[str, int]:
     """Steps of a layer by what they are for: products, or multipliers of which there are too many.
 
-    First the lanes without a window or output group, then the PEs beyond the image, then units without a
+    First the lanes (of all PEs, in strips) without a window or output group, then the PEs beyond the image, then units without a
     channel and quads or taps that do not fill a row of weights.
     """
     windows = layer.output.height * layer.output.width
     tile = int(plan[LayerPlan.TILE_Y] * plan[LayerPlan.TILE_X])
-    tiles = tile * int(plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]) * config.pes
+    # In strips the PEs of a row have the same windows, and groups of their own
+    parts = config.pes_y if plan[LayerPlan.SPREAD] else config.pes
+    tiles = tile * int(plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]) * parts
     own = [row for row in rows if row["round"] == 0 and row["pass"] == 0]
     per_window = sum(
         _steps(row, config) * row["window_rows"] * row["window_columns"] for row in own

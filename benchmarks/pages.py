@@ -30,6 +30,7 @@ from search_pages import (
     learned_costs,
     regret,
 )
+from trade_pages import edge_limits, edge_optima, edge_trade, edge_utilization, tiny_limits
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/*.md", "benchmarks/*.md")
@@ -432,6 +433,11 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         regret,
         co_searches,
         learned_costs,
+        edge_limits,
+        tiny_limits,
+        edge_optima,
+        edge_trade,
+        edge_utilization,
     )
 }
 """Blocks that a page can ask for: name to function of a results file's content."""

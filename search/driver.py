@@ -11,7 +11,7 @@ from typing import Any
 
 from search.checkpoint import CheckpointStore
 from search.determinism import deterministic_torch
-from search.evaluator import CostModel, Evaluator
+from search.evaluator import BoundModel, CostModel, Evaluator
 from search.experiment import Experiment
 from search.in_memory import make_search
 from search.loading import load_family, load_task
@@ -122,7 +122,7 @@ def run_hardware_search(
     seed: int = 0,
     progress: Progress | None = None,
     costs: CostModel | None = None,
-    bounds: CostModel | None = None,
+    bounds: BoundModel | None = None,
     area_budget: float | None = None,
 ) -> SearchResult:
     """Search the accelerator for a network; write the same files as :func:`run_search`.
@@ -141,7 +141,7 @@ def run_hardware_search(
         What lies behind the ports.
     out, resume, seed, progress, costs
         As for :func:`run_search`.
-    bounds : CostModel
+    bounds : BoundModel
         Lower bounds of ``costs``. Default: those of ``sim``.
     area_budget : float, optional
         Largest area; the space's if not given, which is that of its default where it states none.

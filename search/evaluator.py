@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from sim.cost.columns import COST_COLUMNS, titled
 from sim.cost.costs import evaluate_many
@@ -10,10 +10,25 @@ from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
 
-__all__ = ["BudgetSpent", "CostModel", "Evaluation", "Evaluator"]
+__all__ = ["BoundModel", "BudgetSpent", "CostModel", "Evaluation", "Evaluator"]
 
 CostModel = Callable[[Sequence[AcceleratorConfig], Network], CostTable]
 """Costs of accelerators on a network; :func:`sim.cost.costs.evaluate_many` predicts them."""
+
+
+class BoundModel(Protocol):
+    """Lower bounds of costs; :func:`sim.cost.bounds.lower_bounds` are those of the prediction."""
+
+    def __call__(
+        self,
+        configs: Sequence[AcceleratorConfig],
+        network: Network,
+        /,
+        *,
+        columns: Sequence[str],
+    ) -> CostTable:
+        """Bound the named cost columns."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from search.determinism import deterministic_torch
-from search.evaluator import CostModel, Evaluation, Evaluator
+from search.evaluator import BoundModel, CostModel, Evaluation, Evaluator
 from search.stages import run_stages
 from search.strategies import HARDWARE_SEARCHES
 from search.strategies.budget_settings import BudgetSettings
@@ -34,7 +34,7 @@ def search_in_memory(
     costs: CostModel,
     *,
     seed: int,
-    bounds: CostModel = lower_bounds,
+    bounds: BoundModel = lower_bounds,
 ) -> Sequence[Evaluation]:
     """Run a search to its end and return what was evaluated, in order.
 
@@ -47,8 +47,9 @@ def search_in_memory(
     objective : Objective
     settings : BudgetSettings
         Of a strategy in :data:`search.strategies.HARDWARE_SEARCHES`.
-    costs, bounds : CostModel
-        Costs, and lower bounds of them.
+    costs : CostModel
+    bounds : BoundModel
+        Lower bounds of the costs.
     seed : int
     """
     evaluator = Evaluator(costs)

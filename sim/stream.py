@@ -16,7 +16,7 @@ from sim.arrays.tables import accelerator_row
 from sim.mapping.mapper import plan_network
 from sim.plan import Mapped, overflow
 from sim.schedule.schedule import build_stream
-from sim.schedule.transfer_fields import shares_rows
+from sim.schedule.transfer_fields import pe_columns, shares_rows
 from sim.spec.header import program_bytes
 
 __all__ = ["Stream", "stream_of"]
@@ -55,13 +55,15 @@ def stream_of(mapped: Mapped) -> Stream | None:
     beside the input.
     """
     layer, plan = mapped.layers[0], mapped.layer_plan[0]
+    pixel_bytes = mapped.tensor_plan[0, TensorPlan.PIXEL_BYTES]
     tensors, hw = mapped.tensors, accelerator_row(mapped.config, mapped.images)
     if (
         mapped.images > 1
         or not gathered(layer, tensors[0], hw.simd)
         or input_bank(mapped.layers, tensors, hw) == 0
         or plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X] > 1
-        or not shares_rows(layer, plan, mapped.tensor_plan[0], hw)
+        or plan[LayerPlan.IN_STRIPS]
+        or not shares_rows(layer, pixel_bytes, hw, *pe_columns(layer, plan))
     ):
         return None
     kept = hw.bank_depth - int(plan[LayerPlan.IN_PLANE])

@@ -230,6 +230,11 @@ class Accelerator(wiring.Component):
     ) -> None:
         """Connect interrupt, flags, counters and traces."""
         hazard = Signal()
+        # Counted a cycle later: a queue's head and the counter do not fit into the same cycle
+        m.d.sync += [
+            csr.execute_wait_load.eq(sequencer.wait_load & ~execute.busy),
+            csr.execute_wait_store.eq(sequencer.wait_store & ~execute.busy),
+        ]
         m.d.comb += [
             hazard.eq(
                 (execute.busy & store.tile_read.enable)
@@ -238,8 +243,6 @@ class Accelerator(wiring.Component):
             ),
             csr.hazard.eq(hazard),
             csr.execute_busy.eq(execute.busy),
-            csr.execute_wait_load.eq(sequencer.wait_load & ~execute.busy),
-            csr.execute_wait_store.eq(sequencer.wait_store & ~execute.busy),
             csr.load_active.eq(load.busy),
             csr.store_active.eq(store.busy),
             csr.read_beats.eq(self.m_axi_rvalid & self.m_axi_rready),

@@ -109,7 +109,9 @@ class Certified(AcceleratorSearch):
         possible = [i for i, config in enumerate(configs) if not check(config)]
         if possible:
             table: CostTable = self.problem.bounds(
-                [configs[i] for i in possible], self.problem.network
+                [configs[i] for i in possible],
+                self.problem.network,
+                columns=self.problem.objective.columns,
             )
             fits = self.problem.objective.feasible(table)
             costs = self.problem.objective.cost(table) * (1 - ROUNDING)

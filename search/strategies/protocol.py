@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from search.evaluator import CostModel, Evaluator
+from search.evaluator import BoundModel, Evaluator
 from search.experiment import TrainSettings
 from search.networks.family import NetworkFamily
 from search.result import Outcome
@@ -99,12 +99,12 @@ class HardwareProblem(Problem):
     ----------
     network : Network
         The space's default runs it.
-    bounds : CostModel
+    bounds : BoundModel
         Lower bounds of the evaluator's costs.
     """
 
     network: Network
-    bounds: CostModel = lower_bounds
+    bounds: BoundModel = lower_bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

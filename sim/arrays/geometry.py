@@ -153,8 +153,12 @@ def uses_window(kernel_y, kernel_x, stride_x):
 
 @in_place
 def add_slots(pixels):
-    """Least cycles of a set of ADD's windows: three requantizations, two reads per pixel."""
-    return max(ADD_INTERVAL, pixels + max(REQUANTIZER_PHASES, pixels))
+    """Least cycles of a set of ADD's windows: three requantizations, two reads per pixel.
+
+    Operand b comes ``max(REQUANTIZER_PHASES, pixels)`` cycles after a; the sum when b's results come out.
+    """
+    apart = max(REQUANTIZER_PHASES, pixels)
+    return apart + max(pixels, ADD_INTERVAL - REQUANTIZER_PHASES)
 
 
 @in_place

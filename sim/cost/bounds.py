@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.arrays.tables import Hw, accelerator_row
-from sim.cost.columns import COST_COLUMNS, Costing
+from sim.cost.columns import COLD_COLUMNS, COST_COLUMNS, Costing
 from sim.cost.table import CostTable
 from sim.plan import network_tables
 from sim.schedule.least_transfers import footprints, last_readers
@@ -62,7 +62,8 @@ def lower_bounds(
         If the memory is a DRAM.
     """
     constants = (calibration or calibrations.default()).walked(require_fixed(memory))
-    least, possible = _least(configs, network, constants)
+    colds = columns is None or not COLD_COLUMNS.isdisjoint(columns)
+    least, possible = _least(configs, network, constants, colds)
     swept = np.zeros((len(configs), len(SweepColumn)), np.int64)
     for i, column in enumerate(
         (
@@ -70,12 +71,12 @@ def lower_bounds(
             SweepColumn.EXECUTE_BUSY,
             SweepColumn.READ_BYTES,
             SweepColumn.WRITE_BYTES,
+            SweepColumn.STORE_BYTES,
+            SweepColumn.COLD_CYCLES,
+            SweepColumn.COLD_READ_BYTES,
         )
     ):
         swept[possible, column] = np.ceil(least[possible, i] - _ROUNDING)
-    # Weights that may be stored need neither time nor bytes in these bounds: they hold for a cold run, too
-    swept[:, SweepColumn.COLD_CYCLES] = swept[:, SweepColumn.CYCLES]
-    swept[:, SweepColumn.COLD_READ_BYTES] = swept[:, SweepColumn.READ_BYTES]
     costing = Costing(configs=configs, network=network, sweep=swept, realizable=possible)
     return CostTable(
         configs=tuple(configs),
@@ -86,7 +87,10 @@ def lower_bounds(
 
 
 def _least(
-    configs: Sequence[AcceleratorConfig], network: Network, constants: NDArray[np.int64]
+    configs: Sequence[AcceleratorConfig],
+    network: Network,
+    constants: NDArray[np.int64],
+    colds: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Least figures over the forms in which a network may be mapped, and where there is a form."""
     rows = np.array([accelerator_row(config) for config in configs], np.int64).reshape(
@@ -95,7 +99,7 @@ def _least(
     forms = []
     for _, layers, tensors in network_tables(network):
         pixels, readers = footprints(layers, tensors), last_readers(layers)
-        forms.append(least_figures(layers, tensors, pixels, readers, rows, constants))
+        forms.append(least_figures(layers, tensors, pixels, readers, rows, constants, colds))
     figures = np.array(forms)  # [forms, n, columns]
     possible: NDArray[np.bool_] = np.any(figures[:, :, 0] < IMPOSSIBLE, axis=0)
     figures[figures[:, :, 0] >= IMPOSSIBLE] = IMPOSSIBLE

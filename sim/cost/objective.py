@@ -68,6 +68,11 @@ class Objective:
         return {name: limit for name, limit in limits.items() if limit < math.inf}
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """Cost columns that :meth:`cost` and :meth:`feasible` read."""
+        return tuple(dict.fromkeys((*METRICS[self.metric], *self.budgets)))
+
+    @property
     def other_budgets(self) -> dict[str, float]:
         """Budgets of cost columns that are not the metric itself."""
         own = METRICS[self.metric]

@@ -17,7 +17,7 @@ from sim.mapping.descriptor_counts import MAX_DESCRIPTORS, most_descriptors
 from sim.mapping.execution import issue_slots, weight_rows
 from sim.mapping.residency import allocate, mark_resident
 from sim.mapping.splits import choose_block, choose_split, share_rows, split_count
-from sim.mapping.stored_weights import choose_stored
+from sim.mapping.stored_weights import choose_stored, pass_on_room
 from sim.mapping.tile_choice import choose_tiles
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
@@ -142,6 +142,7 @@ def plan_network(layers, tensors, hw, cut):
     lp[0, LayerPlan.IN_BANK] = input_bank(layers, tensors, hw)
     for i in range(n):
         _split(layers[i], tensors[layers[i, LayerColumn.INPUT], TensorColumn.CHANNELS], hw, lp[i])
+    pass_on_room(layers, tensors, hw, cut, lp)
     for t in range(n + 1):
         tp[t, TensorPlan.PIXEL_BYTES] = pixel_bytes(
             tensors[t, TensorColumn.CHANNELS], hw.simd, hw.bus_bytes

@@ -28,6 +28,7 @@ __all__ = [
     "choose_tiles",
     "first_layer_cycles",
     "fits_tile",
+    "lets_strips",
     "packs",
     "pixel_columns",
     "weighed",
@@ -101,6 +102,12 @@ def fits_tile(layer, source, target, in_y, in_x, in_strip, out_y, out_x, out_str
 
 
 @in_place
+def lets_strips(tensor, hw):
+    """Whether a tensor may lie in strips."""
+    return hw.pes_x > 1 and ceil_div(tensor[TensorColumn.WIDTH], hw.pes_x) <= STRIP_TILE
+
+
+@in_place
 def _list_tiles(tensor, hw, tiles):
     """Write a tensor's candidates to tiles[STATES + POWERS, 3]; returns their number.
 
@@ -115,7 +122,7 @@ def _list_tiles(tensor, hw, tiles):
             if y > 0 and x > 0 and count < STATES:
                 tiles[count, 0], tiles[count, 1], tiles[count, 2] = y, x, 0
                 count += 1
-    if hw.pes_x > 1 and ceil_div(width, hw.pes_x) <= STRIP_TILE:
+    if lets_strips(tensor, hw):
         for power_y in range(POWERS):
             y = tile_candidate(tensor[TensorColumn.HEIGHT], hw.pes_y, power_y)
             if y > 0:

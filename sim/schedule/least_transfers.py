@@ -6,7 +6,7 @@ from sim.arrays.geometry import aligned, ceil_div, groups_of, pixel_bytes, tile_
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.network_input import gathered, input_columns, input_pixel_bytes, windows_per_vector
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.mapping.tile_choice import POWERS, axis
+from sim.mapping.tile_choice import POWERS, axis, lets_strips
 from sim.spec.descriptor import ExecuteOp
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "least_passes",
     "loaded_beats",
     "lose",
+    "spreads",
     "stays",
     "tensor_beats",
 ]
@@ -76,25 +77,31 @@ def last_readers(layers):
 
 
 @in_place
-def _tile_vectors(tensor, hw):
-    """Least vectors of a bank that a tensor takes that lies in local memory as a whole."""
+def _tile_vectors(tensor, columns, hw):
+    """Least vectors of a bank that a tensor takes that lies in local memory as a whole.
+
+    It is split between ``columns`` PE columns: all, or 1 if it lies in strips.
+    """
     planes = ceil_div(groups_of(tensor[TensorColumn.CHANNELS], hw.simd), hw.lanes)
     return (
         planes
         * ceil_div(tensor[TensorColumn.HEIGHT], hw.pes_y)
-        * ceil_div(tensor[TensorColumn.WIDTH], hw.pes_x)
+        * ceil_div(tensor[TensorColumn.WIDTH], columns)
     )
 
 
 @in_place
-def _operand_vectors(layer, source, target, hw):
-    """Least vectors of a bank that an operand takes when a layer runs in one pass."""
+def _operand_vectors(layer, source, target, across, hw):
+    """Least vectors of a bank that an operand takes when a layer runs in one pass.
+
+    Operand and output are split between ``across`` PE columns.
+    """
     op = layer[LayerColumn.OP]
     rows = ceil_div(source[TensorColumn.HEIGHT], hw.pes_y)
-    columns = ceil_div(source[TensorColumn.WIDTH], hw.pes_x)
+    columns = ceil_div(source[TensorColumn.WIDTH], across)
     if op < ExecuteOp.ADD:
         tile_y = ceil_div(target[TensorColumn.HEIGHT], hw.pes_y)
-        tile_x = ceil_div(target[TensorColumn.WIDTH], hw.pes_x)
+        tile_x = ceil_div(target[TensorColumn.WIDTH], across)
         rows = min(rows, (tile_y - 1) * layer[LayerColumn.STRIDE_Y] + layer[LayerColumn.KERNEL_Y])
         columns = min(
             columns, (tile_x - 1) * layer[LayerColumn.STRIDE_X] + layer[LayerColumn.KERNEL_X]
@@ -160,10 +167,23 @@ def _need(i, layers, tensors, hw):
     """Least vectors of a bank that layer ``i`` takes when it runs in one pass."""
     layer, target = layers[i], tensors[i + 1]
     a, b = layer[LayerColumn.INPUT], layer[LayerColumn.INPUT2]
-    need = _tile_vectors(target, hw) + _operand_vectors(layer, tensors[a], target, hw)
+    need = _tile_vectors(target, hw.pes_x, hw)
+    need += _operand_vectors(layer, tensors[a], target, hw.pes_x, hw)
     if b != a:
-        need += _operand_vectors(layer, tensors[b], target, hw)
+        need += _operand_vectors(layer, tensors[b], target, hw.pes_x, hw)
     return need
+
+
+@in_place
+def spreads(layer, source, target, hw):
+    """Whether PE columns may split a layer's channel groups.
+
+    Its output lies in strips, and what it reads beside it: both fit where it runs in one pass.
+    """
+    if not lets_strips(target, hw):
+        return False
+    need = _tile_vectors(target, 1, hw) + _operand_vectors(layer, source, target, 1, hw)
+    return need <= hw.bank_depth
 
 
 @in_place
@@ -213,7 +233,7 @@ def lose(i, layers, tensors, readers, hw, lost):
         if readers[t] < i or lost[t]:
             continue
         beside = t != layer[LayerColumn.INPUT] and t != layer[LayerColumn.INPUT2]
-        if tiled or (beside and need + _tile_vectors(tensors[t], hw) > hw.bank_depth):
+        if tiled or (beside and need + _tile_vectors(tensors[t], hw.pes_x, hw) > hw.bank_depth):
             lost[t] = True
     if tiled:
         lost[i + 1] = True

@@ -1,20 +1,18 @@
-"""The least work of a layer: what EXECUTE issues and LOAD brings, whatever the mapper chooses."""
+"""The least work of a layer: what EXECUTE issues, whatever the mapper chooses."""
 
 from typing import NamedTuple
 
-from sim.arrays.geometry import add_slots, ceil_div, groups_of
+from sim.arrays.geometry import MAX_HALO, add_slots, ceil_div, groups_of
 from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.arrays.weight_stream import layer_beats, stream_beats, tail_channels
 from sim.mapping.bands import choose_band
-from sim.mapping.execution import spread_over, weight_rows
-from sim.mapping.mapper import ADD_ROWS
+from sim.mapping.execution import exchanged, spread_over
 from sim.mapping.splits import choose_split, split_count, split_cycles
 from sim.spec.accelerator import ADD_HOLD, DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
 from sim.timing.calibration import Constant
 
-__all__ = ["Work", "least_drain", "least_work"]
+__all__ = ["Work", "least_bands", "least_drain", "least_work"]
 
 
 class Work(NamedTuple):
@@ -30,10 +28,6 @@ class Work(NamedTuple):
         Cycles of EXECUTE after the last LOAD of weights.
     blocks : int
         Weight blocks that are loaded, once each.
-    first_beats, beats : float
-        Bus beats of the first of them, and of all.
-    rows : int
-        Rows of the weight store that all of them take.
     loads : int
         Times that all of them are loaded, in however many passes.
     """
@@ -42,9 +36,6 @@ class Work(NamedTuple):
     last: float
     after: float
     blocks: int
-    first_beats: float
-    beats: float
-    rows: int
     loads: int
 
 
@@ -73,19 +64,16 @@ def _conv(layer, channels, outputs, tile_y, tile_x, pixels, exchange, hw):
     saved, slots = split_cycles(
         kernel_y, kernel_x, quads, tap_rows, tap_columns, size, hw.simd // DOT_WIDTH, pixels
     )
-    final = max(slots, REQUANTIZER_PHASES)
+    sources = exchanged(groups, pixels, exchange, hw)  # vectors that a window's output is stored in
     sets = tile_y * ceil_div(tile_x, pixels)
     blocks = ceil_div(sets, hw.accumulator_rows) if splits > 1 else 1
+    final = max(slots, REQUANTIZER_PHASES, sources)
+    finals = max(sets * final, tile_y * tile_x * sources)
+    if splits == 1:  # no block ends within a row, so every row has a set of that many windows
+        finals = sets * max(final, min(pixels, tile_x) * sources)
     hold = pixels - 1
-    last = sets * final + blocks * hold
-    issue = rounds * (sets * (saved + final) + splits * blocks * hold)
-    rows = kernel_y * kernel_x * quads
-    first, parameters = rows, REQUANTIZER_PHASES
-    if splits > 1:
-        first, parameters = tap_rows * tap_columns * size, 0
-    in_first = min(per_round, groups)
-    tail = tail_channels(outputs, hw) if in_first == groups else hw.simd
-    beats = layer_beats(layer, outputs, REQUANTIZER_PHASES, rows, hw)
+    last = finals + blocks * hold
+    issue = rounds * (sets * saved + finals + splits * blocks * hold)
     after, loads = last, 1
     if splits > 2:  # the two halves do not hold all splits of a block: each block loads them again
         after, loads = final + hold, blocks
@@ -94,55 +82,85 @@ def _conv(layer, channels, outputs, tile_y, tile_x, pixels, exchange, hw):
         float(last),
         float(after),
         rounds * splits,
-        float(stream_beats(in_first, parameters, first, tail, hw)),
-        float(beats),
-        groups * (REQUANTIZER_PHASES + rows),
         loads,
     )
 
 
 @in_place
-def least_work(layer, source, target, pixels, exchange, hw, constants):
-    """Least :class:`Work` of a layer whose PE columns split pixels (``exchange`` 0) or channel groups.
+def _bands(layer, pixels, rows, columns, interval):
+    """Cycles of ``rows`` rows of depthwise windows in a descriptor; 0 without any."""
+    if rows == 0:
+        return 0
+    _, _, _, cycles = choose_band(layer, pixels, rows, columns, interval)
+    return cycles
 
-    ``exchange`` is SPREAD for the latter.
+
+@in_place
+def least_bands(layer, pixels, rows, columns, interval):
+    """Least cycles of a tile of depthwise windows, whole, with border rows apart or in several passes.
+
+    Fewer rows than a set has may need fewer reads, so that the parts take less time than the whole.
+    ``interval`` are the least cycles of a set for other reasons than its reads and steps.
+    """
+    least = _bands(layer, pixels, rows, columns, interval)
+    steps = ceil_div(layer[LayerColumn.KERNEL_Y] * layer[LayerColumn.KERNEL_X], DOT_WIDTH)
+    if least == ceil_div(rows, pixels) * columns * max(steps, interval):
+        return least  # no reads are waited for
+    border = (
+        0,
+        _bands(layer, pixels, 1, columns, interval),
+        _bands(layer, pixels, 2, columns, interval),
+        _bands(layer, pixels, 3, columns, interval),
+        _bands(layer, pixels, 4, columns, interval),
+        _bands(layer, pixels, 5, columns, interval),
+        _bands(layer, pixels, 6, columns, interval),
+        _bands(layer, pixels, MAX_HALO, columns, interval),
+    )
+    for both in range(1, min(2 * MAX_HALO, rows) + 1):
+        inner = _bands(layer, pixels, rows - both, columns, interval)
+        for top in range(max(0, both - MAX_HALO), both // 2 + 1):
+            least = min(least, border[top] + inner + border[both - top])
+    last = rows
+    for passes in range(2, rows + 1):
+        tile = ceil_div(rows, passes)
+        if tile < last:
+            least = min(least, passes * _bands(layer, pixels, tile, columns, interval))
+            last = tile
+    return least
+
+
+@in_place
+def least_work(layer, source, target, tile_y, tile_x, pixels, exchange, hw, constants):
+    """Least :class:`Work` of a layer on tiles of that size or larger.
+
+    Its PE columns split pixels (``exchange`` 0) or channel groups (``exchange`` SPREAD).
     """
     op = layer[LayerColumn.OP]
     channels = source[TensorColumn.CHANNELS]
     outputs = target[TensorColumn.CHANNELS]
     groups = groups_of(outputs, hw.simd)
-    tile_y = ceil_div(target[TensorColumn.HEIGHT], hw.pes_y)
-    across = hw.pes_x if exchange == 0 else 1
-    tile_x = ceil_div(target[TensorColumn.WIDTH], across)
     if op == ExecuteOp.CONV:
         return _conv(layer, channels, outputs, tile_y, tile_x, pixels, exchange, hw)
     per_round = hw.lanes // pixels * spread_over(groups, pixels, exchange, hw)
     rounds = ceil_div(groups, per_round)
+    interval = max(REQUANTIZER_PHASES, exchanged(groups, pixels, exchange, hw))
     hold, hops, slots = 0, 0, 0
     if op == ExecuteOp.ADD:
         slots = add_slots(pixels)
         hold = ADD_HOLD
     elif op == ExecuteOp.POOL:
+        across = hw.pes_x if exchange == 0 else 1
         slots = ceil_div(source[TensorColumn.HEIGHT], hw.pes_y)
         slots *= ceil_div(source[TensorColumn.WIDTH], across)
         hops = constants[Constant.POOL_HOP] * (across + hw.pes_y - 2)
-    last = tile_y * ceil_div(tile_x, pixels) * max(slots, REQUANTIZER_PHASES) + hold + hops
+    last = tile_y * ceil_div(tile_x, pixels) * max(slots, interval) + hold + hops
     if op == ExecuteOp.DEPTHWISE:
-        _, _, _, last = choose_band(layer, pixels, tile_y, tile_x, REQUANTIZER_PHASES)
-    rows = weight_rows(layer, channels)
-    parameters = ADD_ROWS if op == ExecuteOp.ADD else REQUANTIZER_PHASES
+        last = least_bands(layer, pixels, tile_y, tile_x, interval)
     shared = layer[LayerColumn.SHARED] != 0
-    in_first, tail = 1, hw.simd
-    if not shared:
-        in_first = min(groups, per_round)
-        tail = tail_channels(outputs, hw) if in_first == groups else hw.simd
     return Work(
         float(rounds * last),
         float(last),
         float(rounds * last if shared else last),
         1 if shared else rounds,
-        float(stream_beats(in_first, parameters, rows, tail, hw)),
-        float(layer_beats(layer, outputs, parameters, rows, hw)),
-        (1 if shared else groups) * (parameters + rows),
         1,
     )

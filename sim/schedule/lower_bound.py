@@ -12,20 +12,37 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.arrays.geometry import ceil_div
 from sim.arrays.kernel import in_place, kernel
+from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import Hw, LayerColumn, TensorColumn
-from sim.mapping.execution import SPREAD, lets_pixels, lets_spread, weight_rows
+from sim.mapping.execution import SPREAD, lets_pixels, lets_spread
+from sim.mapping.mapper import LAYER_COLUMNS
+from sim.mapping.tile_choice import packs
+from sim.schedule.first_loads import MOST_TILES, FirstLoad, list_first_loads
+from sim.schedule.least_loads import (
+    NEVER,
+    Loader,
+    Tiles,
+    bring,
+    bring_rest,
+    bring_tiles,
+    least_weights,
+    place_weights,
+    read_rows,
+    reload_cycles,
+)
 from sim.schedule.least_transfers import (
     every_pass_loads,
     least_passes,
     loaded_beats,
     lose,
+    spreads,
     stays,
     tensor_beats,
 )
 from sim.schedule.least_work import least_drain, least_work
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
-from sim.spec.descriptor import ExecuteOp
 from sim.timing.calibration import Constant, MemoryColumn
 from sim.timing.cycles import FETCH_BEATS
 
@@ -34,10 +51,16 @@ __all__ = ["IMPOSSIBLE", "LEAST_COLUMNS", "least_figures"]
 IMPOSSIBLE = 1 << 60
 """Cycles where a layer's weights fit no register-file half: nothing that can be mapped."""
 
-LEAST_COLUMNS = 4
-"""Columns of :func:`least_figures`: cycles, busy cycles of EXECUTE, bytes read, bytes written."""
+LEAST_COLUMNS = 7
+"""Columns of :func:`least_figures`.
 
-_NEVER = -1e15
+Cycles, busy cycles of EXECUTE, bytes read, written, and read from the weight store; of a cold run cycles and
+bytes read.
+"""
+
+FIRST_COLUMNS = len(FirstLoad)
+LANE_CHOICES = 4
+"""Numbers of pixel lanes that may be: 1, 2, 4, 8."""
 
 
 class Progress(NamedTuple):
@@ -49,17 +72,18 @@ class Progress(NamedTuple):
         EXECUTE's latest descriptor is done.
     other : float
         The latest descriptor that used the other register-file half is done.
-    bus : float
-        The bus has moved all that was loaded, if it had begun without credit.
+    bus, last : float
+        As of :class:`sim.schedule.least_loads.Loader`.
     """
 
     done: float
     other: float
     bus: float
+    last: float
 
 
 @kernel
-def least_figures(layers, tensors, pixels, readers, accelerators, constants):
+def least_figures(layers, tensors, pixels, readers, accelerators, constants, colds):
     """Lower bounds of a network's run on accelerators, for one image on a memory of fixed latency.
 
     Parameters
@@ -73,13 +97,19 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants):
     constants : int64[n_constants]
         Of :meth:`sim.timing.calibration.Calibration.walked`: of the memory its latencies count.
 
+    colds : bool
+        Cold runs are bounded, too; else their figures are the warm run's.
+
     Returns
     -------
     float64[m, LEAST_COLUMNS]
-        Cycles (:data:`IMPOSSIBLE` where nothing can be mapped), busy cycles, bytes read, written.
+        Cycles are :data:`IMPOSSIBLE` where nothing can be mapped.
     """
     m, n = accelerators.shape[0], layers.shape[0]
     figures = np.empty((m, LEAST_COLUMNS), np.float64)
+    plan = np.zeros((n, LAYER_COLUMNS), np.int64)
+    first = np.empty((MOST_TILES, FIRST_COLUMNS), np.int64)
+    passed = np.empty(n, np.int64)
     lost = np.empty(n + 1, np.bool_)
     stored = np.empty(n + 1, np.float64)
     for j in range(m):
@@ -103,17 +133,36 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants):
             if lost[t]:
                 size = tensors[t, TensorColumn.HEIGHT] * tensors[t, TensorColumn.WIDTH]
                 stored[t] = tensor_beats(tensors[t], size, hw)
-        for t in range(n + 1):
-            lost[t] = t == 0
-        figures[j, 0], figures[j, 1], figures[j, 2], figures[j, 3] = _run(
-            layers, tensors, pixels, readers, hw, constants, lost, stored
-        )
+        lost[0] = True
+        packed = layers[0, LayerColumn.WINDOW_PIXELS] > 0
+        if (packed and not packs(layers, tensors, hw)) or not place_weights(
+            layers, tensors, hw, plan, passed
+        ):
+            for k in range(LEAST_COLUMNS):
+                figures[j, k] = float(IMPOSSIBLE)
+            continue
+        tiles = list_first_loads(layers, tensors, hw, first)
+        for cold in range(2):
+            if cold and (hw.store_rows == 0 or not colds):
+                figures[j, 5], figures[j, 6] = figures[j, 0], figures[j, 2]
+                continue
+            for t in range(1, n + 1):
+                lost[t] = False
+            cycles, busy, read, written, kept = _run(
+                layers, tensors, pixels, readers, hw, constants, lost, stored, plan, passed,
+                first[:tiles], cold > 0,
+            )  # fmt: skip
+            if cold:
+                figures[j, 5], figures[j, 6] = cycles, read
+            else:
+                figures[j, 0], figures[j, 1], figures[j, 2] = cycles, busy, read
+                figures[j, 3], figures[j, 4] = written, kept
     return figures
 
 
 @in_place
-def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
-    """Figures of one accelerator."""
+def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, passed, first, cold):
+    """Figures of one accelerator: cycles, busy cycles, bytes read, written, and read from the store."""
     n = layers.shape[0]
     token, latency = constants[Constant.TOKEN], constants[Constant.MEMORY_LATENCY]
     write_latency = constants[MemoryColumn.WRITE_LATENCY]
@@ -125,20 +174,13 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
     pace = hw.cost / hw.earn
     if slack > min(load_lag + ready_lag, store_lag):  # a rest could be worth more than it takes
         slack, pace = 1.0, 1.0
-    row_beats = DOT_WIDTH * hw.simd // hw.bus_bytes
     begin = float(constants[Constant.FETCH_START] + 2 * latency + FETCH_BEATS - 1)
-    first_beat = begin + latency
-    now = Progress(_NEVER, _NEVER, first_beat)
-    emptied = _NEVER
-    busy = read = written = streamed = most_loads = 0.0
+    now = Progress(begin - token, begin - token, begin + latency, NEVER)
+    emptied = NEVER
+    busy = read = written = kept = 0.0
     for i in range(n):
         layer, source = layers[i], tensors[layers[i, LayerColumn.INPUT]]
         target, op = tensors[i + 1], layer[LayerColumn.OP]
-        if (
-            op != ExecuteOp.CONV
-            and weight_rows(layer, source[TensorColumn.CHANNELS]) > hw.weight_rows
-        ):
-            return float(IMPOSSIBLE), 0.0, 0.0, 0.0
         tiled = lose(i, layers, tensors, readers, hw, lost)
         tile_beats = loaded_beats(layer, target, tensors, pixels[i], hw, lost)
         passes = least_passes(layer, source, target, hw) if tiled else 1
@@ -148,69 +190,124 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored):
         wait = (passes - 1) * (drain + store_lag + token - slack)
         if serial:
             wait += (passes - 1) * (load_lag + ready_lag - token - slack)
-        done = other = bus = last_stored = least_issue = least_beats = float(IMPOSSIBLE)
-        least_streamed = float(IMPOSSIBLE)
+        done = other = bus = last = last_stored = least_issue = float(IMPOSSIBLE)
+        least_beats = least_rows = float(IMPOSSIBLE)
         store_cycles = 0.0 if stored[i + 1] == 0 else stored[i + 1] * pace - slack
-        lanes, exchange = 1, 0
-        while lanes <= hw.lanes and lets_pixels(layer, lanes, hw.lanes, hw.lanes):
-            work = least_work(layer, source, target, lanes, exchange, hw, constants)
+        # The first layer's tile decides how much is loaded, so all are tried; of the others the smallest computes least
+        choices = first if i == 0 and len(first) > 0 else first[:0]
+        if tiled:
+            choices = choices[:1]
+        exchanges = 2 if spreads(layer, source, target, hw) else 1
+        least_tile = float(IMPOSSIBLE)
+        ways = (len(choices) if len(choices) > 0 else exchanges) * LANE_CHOICES
+        # a layer without room in the weight store may get some that another cannot use
+        for attempt in range(2 * ways if passed[i] > 0 else ways):
+            stored_rows = plan[i, LayerPlan.STORED_ROWS] if attempt < ways else passed[i]
+            lanes, place = 1 << attempt % LANE_CHOICES, attempt % ways // LANE_CHOICES
+            most_y = most_x = hw.lanes
+            tile_y = ceil_div(target[TensorColumn.HEIGHT], hw.pes_y)
+            tile_x, exchange = ceil_div(target[TensorColumn.WIDTH], hw.pes_x), 0
+            if len(choices) == 0 and place == 1:
+                tile_x, exchange = target[TensorColumn.WIDTH], SPREAD
+                most_x = tile_x
+            tile = Tiles(tile_beats, tile_beats, 0, 0)
+            if len(choices) > 0:
+                chosen = choices[place]
+                exchange = chosen[FirstLoad.EXCHANGE]
+                tile_y, tile_x = chosen[FirstLoad.TILE_Y], chosen[FirstLoad.TILE_X]
+                most_y, most_x = tile_y, tile_x
+                tile = Tiles(
+                    float(chosen[FirstLoad.BEATS]),
+                    float(chosen[FirstLoad.CYCLES]),
+                    # each pass waits for its first beat, which the latency of these would count again
+                    chosen[FirstLoad.BURSTS] if passes == 1 else 0,
+                    chosen[FirstLoad.DESCRIPTORS] if passes == 1 else 0,
+                )
+            if lanes > hw.lanes or not lets_pixels(layer, lanes, most_y, most_x):
+                continue
+            if exchange == SPREAD and (exchanges == 1 or not lets_spread(layer, lanes)):
+                continue
+            least_tile = min(least_tile, tile.beats)
+            work = least_work(layer, source, target, tile_y, tile_x, lanes, exchange, hw, constants)
+            weights = least_weights(
+                layer, plan[i], source, target, lanes, exchange, stored_rows, hw
+            )
+            if attempt >= ways and weights.stored == 0:  # as without room
+                continue
             again = max(passes, work.loads) if work.blocks > 2 else 1
-            beats = float(work.beats * again)
-            least_streamed = min(least_streamed, beats)
-            most_loads = max(most_loads, float(again))
-            # Weights that may lie in the weight store are taken to need no time, nor the bus; of a
-            # layer that does not fit, any may
-            kept = hw.store_rows > 0
-            if kept:
-                beats = max(0.0, float(work.beats - hw.store_rows * row_beats)) * again
-                moved, start = now.bus, begin
+            # In a cold run what the store holds is read from the second time on
+            rows, turns, beats, reads = weights.rows, weights.turns, weights.beats, weights.stored
+            if cold:
+                rows = turns = reads = 0
+                beats = weights.all_beats
+            first_read = reads > 0
+            rows += (again - 1) * weights.rows
+            turns += (again - 1) * weights.turns
+            beats += (again - 1) * weights.beats
+            reads += (again - 1) * weights.stored
+            loader = Loader(now.bus, now.last)
+            if first_read:
+                loader = read_rows(loader, now.other + token, weights.first_turns, 1, constants)
             else:
-                moved = max(now.bus, now.other + load_lag) + work.first_beats * pace
-            if tile_beats > 0:
-                moved = max(moved, max(now.done, emptied) + load_lag) + tile_beats * pace
-            if tile_beats > 0 or not kept:
-                start = max(begin, moved - slack + ready_lag)
-            least_issue, least_beats = min(least_issue, work.issue), min(least_beats, beats)
+                available = now.other + load_lag
+                loader = bring(loader, available, weights.first_beats, pace, slack)
+            if tile.beats > 0:
+                available = max(now.done, emptied) + load_lag
+                loader = bring_tiles(loader, available, tile, pace, slack, constants)
+            start = max(begin, loader.last + ready_lag)
+            least_issue, least_beats = min(least_issue, work.issue), min(least_beats, float(beats))
+            least_rows = min(least_rows, float(rows))
             end, before = start + work.issue + wait, now.done
             emptied_at = end + store_cycles
             if work.blocks > 1:
                 before = start + work.issue + wait - work.last + drain
-            if work.blocks > 1 and not kept:
-                moved = max(moved, now.done + load_lag)
-                after = work.after
+                rest_turns = turns - weights.first_turns if first_read else turns
+                rest_reads = reads - 1 if first_read else reads
+                rest_beats = beats if first_read else beats - weights.first_beats
+                after, tiles_loaded = work.after, loader
+                loader = bring_rest(
+                    loader, now.done, rest_turns, rest_reads, rest_beats, again,
+                    pace, slack, constants,
+                )  # fmt: skip
                 if again > 1 and work.loads == 1:
                     after = float(REQUANTIZER_PHASES)
                     if (
                         serial
                     ):  # but for its first block, a pass is loaded when the last is computed
-                        rest = passes * (work.beats - work.first_beats) * pace
-                        end = max(end, moved + rest - slack + ready_lag + work.after)
-                moved += (beats - work.first_beats) * pace
-                end = max(end, moved - slack + ready_lag + after)
+                        late_turns, late_reads, late_beats = rest_turns, rest_reads, rest_beats
+                        if weights.stored > 0:
+                            late_turns -= (again - 1) * weights.first_turns
+                            late_reads -= again - 1
+                        else:
+                            late_beats -= (again - 1) * weights.first_beats
+                        late = bring_rest(
+                            tiles_loaded, now.done, late_turns, late_reads, late_beats, again,
+                            pace, slack, constants,
+                        )  # fmt: skip
+                        end = max(end, late.last + ready_lag + work.after)
+                end = max(end, loader.last + ready_lag + after)
+                loads = work.blocks * again
+                if loads > 2:
+                    alone = plan[i, LayerPlan.SPLITS] == 1 and passes == 1
+                    ends = 2 * work.last if alone else 0.0  # its first EXECUTE's and its last's
+                    hops = reload_cycles(
+                        weights, rest_turns, rest_reads, rest_beats, loads, cold, plan[i], hw, lanes,
+                        pace, slack, constants,
+                    )  # fmt: skip
+                    end = max(end, start + (work.issue + ends + hops + (loads - 2) * drain) / 2)
                 emptied_at = max(emptied_at, end)  # outputs of other blocks are stored meanwhile
-            if kept and beats > 0:  # which of them come before the tile is not known
-                moved = max(moved, now.bus + (beats + tile_beats) * pace)
-                end = max(end, moved - slack + ready_lag)
-                emptied_at = max(emptied_at, end)
             last_stored = min(last_stored, emptied_at + drain + store_lag)
-            done, other, bus = min(done, end + drain), min(other, before), min(bus, moved)
-            # first with PE columns that split pixels, then channel groups
-            if exchange == 0 and hw.pes_x > 1 and lets_spread(layer, lanes):
-                exchange = SPREAD
-                continue
-            lanes, exchange = 2 * lanes, 0
-        now = Progress(done, other, bus)
+            done, other = min(done, end + drain), min(other, before)
+            bus, last = min(bus, loader.bus), min(last, loader.last)
+        now = Progress(done, other, bus, last)
         busy += least_issue + passes * (drain - 1)
-        read += least_beats + tile_beats
-        streamed += least_streamed + tile_beats
+        read += least_beats + least_tile
+        kept += least_rows
         begin = done + constants[Constant.EXECUTE_AFTER_DRAIN]
         if stored[i + 1] > 0:
             written += stored[i + 1]
             emptied = last_stored
             begin = max(begin, emptied + token)
     cycles = max(now.done, emptied) + constants[Constant.FINISH]
-    if hw.store_rows > 0:
-        # The layers share the store: what it does not hold goes over the bus
-        read = max(read, streamed - most_loads * hw.store_rows * row_beats)
-        cycles = max(cycles, first_beat + read * pace - slack + constants[Constant.FINISH])
-    return cycles, busy, read * hw.bus_bytes, written * hw.bus_bytes
+    row_bytes = DOT_WIDTH * hw.simd
+    return cycles, busy, read * hw.bus_bytes, written * hw.bus_bytes, kept * row_bytes

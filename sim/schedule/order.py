@@ -267,7 +267,8 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
         packed = t == 0 and gathered(layer, tensors[t], hw.simd)
         columns, pitch = pe_columns(layer, plan)
         # a LOAD for all PEs of a row, each of which takes its part
-        shared = packed and shares_rows(layer, plan, tp[t], hw)
+        shared = packed and not plan[LayerPlan.IN_STRIPS]
+        shared &= shares_rows(layer, tp[t, TensorPlan.PIXEL_BYTES], hw, columns, pitch)
         for copy in range(turn.low * pes, turn.high * pes):
             image, pe_y, pe_x = copy // pes, copy % pes // hw.pes_x, copy % pes % hw.pes_x
             if (plan[LayerPlan.IN_STRIPS] or shared) and pe_x > 0:

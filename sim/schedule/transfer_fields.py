@@ -128,18 +128,15 @@ def pe_columns(layer, plan):
 
 
 @in_place
-def shares_rows(layer, plan, tensor_plan, hw):
-    """Whether a LOAD can gather the network's input for all PEs of a row.
+def shares_rows(layer, pixel_bytes, hw, columns, pe_pitch):
+    """Whether a LOAD can gather the network's input for all PEs of a row, if it does not lie in strips.
 
-    Where a PE's columns begin to the left of the last vector of the PE before, LOAD must still have the bytes: as many as a vector
-    has. In strips all PEs have the same.
+    Where a PE's ``columns`` begin to the left of the last vector of the PE before, LOAD must still have the bytes: as many
+    as a vector has.
     """
-    if plan[LayerPlan.IN_STRIPS]:
-        return False
     if layer[LayerColumn.WINDOW_PIXELS] > 0:
         return True
-    columns, pitch = pe_columns(layer, plan)
-    return (columns - pitch) * tensor_plan[TensorPlan.PIXEL_BYTES] <= hw.simd
+    return (columns - pe_pitch) * pixel_bytes <= hw.simd
 
 
 @in_place

@@ -14,6 +14,7 @@ __all__ = [
     "DOT_WIDTH",
     "MAX_ACCUMULATOR_ROWS",
     "RECORD_BYTES",
+    "REQUANTIZER_LATENCY",
     "REQUANTIZER_PHASES",
     "WINDOW_VECTORS",
     "AcceleratorConfig",
@@ -25,11 +26,14 @@ DOT_WIDTH = 4
 REQUANTIZER_PHASES = 4
 """Cycles a lane's requantizer needs for one vector: its width is ``simd_units / 4``."""
 
+REQUANTIZER_LATENCY = 6
+"""Cycles from a value to its result, in a lane's requantizer."""
+
 RECORD_BYTES = 10
 """Bytes of a channel's requantization record: bias 4, multiplier 4, left 1, right 1."""
 
-ADD_INTERVAL = 3 * REQUANTIZER_PHASES
-"""Least initiation interval of ADD: three requantizations per value."""
+ADD_INTERVAL = 2 * REQUANTIZER_PHASES + REQUANTIZER_LATENCY
+"""Least initiation interval of ADD with up to 4 pixels: operand a, b, and their sum after b's results."""
 
 ADD_HOLD = 3
 """Idle issue cycles after ADD: its last operand is still being requantized."""

@@ -185,13 +185,15 @@ EDGE = HardwareSpace(
     values=MappingProxyType(
         {
             **NAHAS.values,
-            "local_memory_kb": (512, 1024, 1536, 2048, 3072, 4096),
+            "pes_x": (1, 2, 4, 6, 7, 8),
+            "pes_y": (1, 2, 4, 6, 7, 8),
+            "local_memory_kb": (128, 256, 512, 1024, 1536, 2048, 3072, 4096),
             "weight_store_kb": (0, 1024, 2048, 4096, 8192),
         }
     ),
     default=replace(NAHAS.default, local_memory_kb=1536, weight_store_kb=8192),
 )
-"""NAHAS's points with a weight store, and a local memory more: 300,000.
+"""NAHAS's points with a weight store, smaller local memories and grids of 7: 576,000.
 
 The default has the 32 MiB of NAHAS's baseline, 24 of them local memories (docs/adr/0024-default-memories.md).
 """

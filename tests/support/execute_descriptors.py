@@ -172,7 +172,7 @@ def _least_interval(config: AcceleratorConfig, d: Descriptor) -> int:
     most = max(len(set_stores(d, *place)) for place in window_sets(d))
     taps = d["kernel_rows"] * d["kernel_columns"]
     if d["op"] == ExecuteOp.ADD:
-        return max(12, most, d["pixels"] + max(4, d["pixels"]))
+        return max(most, max(4, d["pixels"]) + max(10, d["pixels"]))
     if d["op"] == ExecuteOp.CONV:
         taps *= sum(max(len(quads), d["pixels"]) for quads in group_quads(config, d))
     if d["window"]:

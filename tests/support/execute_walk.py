@@ -93,19 +93,19 @@ class Walk:
         if inject:
             bounds = {name: d[name] for name in ("pitch_y", "pitch_x", "bound_y", "bound_x")}
             self.put(cycle, tap_y=y, tap_x=x, **bounds)
-            self.put(cycle + 1, pad_value=d["pad_value"])
-        self.put(cycle + 1, **lanes)
+            self.put(cycle + 2, pad_value=d["pad_value"])
+        self.put(cycle + 2, **lanes)
 
     def _step(self, d: Descriptor, cycle: int, first: bool, row: int) -> None:
         """Expect what every step that multiplies does."""
         weight_row = d["half"] * self.config.weight_rows + row
         private = d["op"] != ExecuteOp.CONV
-        self.put(cycle + 3, weight_enable=1, weight_row=weight_row)
+        self.put(cycle + 4, weight_enable=1, weight_row=weight_row)
         maximum = d["maximum"] if d["op"] == ExecuteOp.DEPTHWISE else 0
-        self.put(cycle + 4, multiply=1, private=private, maximum=maximum)
-        self.put(cycle + 5, accumulate=1, restart=first, compare=maximum)
+        self.put(cycle + 5, multiply=1, private=private, maximum=maximum)
+        self.put(cycle + 8, accumulate=1, restart=first, compare=maximum)
         if first:
-            self.put(cycle + 5, restore=d["restore"])
+            self.put(cycle + 8, restore=d["restore"])
 
     def _conv(self, d: Descriptor, cycle: int, end: int, place: tuple[int, int, int]) -> int:
         """Expect the reads and steps of a CONV set; return the cycle in which its steps end."""
@@ -139,12 +139,12 @@ class Walk:
                     for slot, quad in enumerate(quads):
                         step = cycle + slot + pixels - 1
                         self._step(d, step, number == 0, number)
-                        self.put(step + 3, quad=quad)
+                        self.put(step + 4, quad=quad)
                         if slot == 0:
-                            self.put(step + 2, advance=1)
+                            self.put(step + 3, advance=1)
                         if number == 0 and d["restore"]:
                             saved = d["accumulator_row"] + index
-                            self.put(step + 4, restore_enable=1, restore_row=saved)
+                            self.put(step + 7, restore_enable=1, restore_row=saved)
                         number += 1
                     cycle += max(len(quads), pixels)
         assert cycle <= end + 1
@@ -168,12 +168,12 @@ class Walk:
                     source_base=d["bank"],
                     shift=0,
                 )
-            self.put(step + 2, advance=1)
+            self.put(step + 3, advance=1)
             for phase in range(4):
-                self.put(step + 2 + phase, parameter_enable=1, parameter_row=4 * d["half"] + second)
-                self.put(step + 3 + phase, slot=1, operand=1, sum=0, phase=phase)
+                self.put(step + 4 + phase, parameter_enable=1, parameter_row=4 * d["half"] + second)
+                self.put(step + 4 + phase, slot=1, operand=1, sum=0, phase=phase)
                 if not second:
-                    self.put(step + 7 + phase, keep=1)
+                    self.put(step + 10 + phase, keep=1)
         return end
 
     def _ring_reads(
@@ -203,13 +203,13 @@ class Walk:
                 shift=0,
             )
             position = self.base + kx * pitch + ky
-            self.put(cycle + 2, ring_write=1, ring_write_position=position % WINDOW_VECTORS)
+            self.put(cycle + 3, ring_write=1, ring_write_position=position % WINDOW_VECTORS)
             if not d["window"]:
                 element = 0 if d["op"] == ExecuteOp.POOL else tap % 4
                 weight_row = 0 if d["op"] == ExecuteOp.POOL else tap // 4
                 self._step(d, cycle, tap == 0, weight_row)
-                self.put(cycle + 4, tap=1 << element)
-                self._ring_read(cycle + 3, [position - element] * lanes, beyond=0)
+                self.put(cycle + 5, tap=1 << element)
+                self._ring_read(cycle + 4, [position - element] * lanes, beyond=0)
             cycle += 1
 
     def _ring_steps(self, d: Descriptor, end: int, row: int) -> None:
@@ -220,15 +220,15 @@ class Walk:
         for number in range(steps):
             step = end + 1 - steps + number
             self._step(d, step, number == 0, number)
-            self.put(step + 4, tap=(1 << min(4, taps - 4 * number)) - 1)
+            self.put(step + 5, tap=(1 << min(4, taps - 4 * number)) - 1)
             kx, ky = divmod(4 * number, rows)
             first = self.base + kx * ring_pitch(d) + ky
             windows = [row + lane // (lanes // d["pixels"]) for lane in range(lanes)]
             positions = [first + window * d["stride_y"] for window in windows]
-            self._ring_read(step + 3, positions)
+            self._ring_read(step + 4, positions)
             if d["ring_gap"]:
                 beyond = sum((ky + tap >= rows) << tap for tap in range(4))
-                self.put(step + 3, ring_beyond=beyond, ring_gap=d["ring_gap"])
+                self.put(step + 4, ring_beyond=beyond, ring_gap=d["ring_gap"])
 
     def _ring_read(self, cycle: int, positions: list[int], **fields: int) -> None:
         """Expect a read of the ring, from a position of its own in each lane."""
@@ -243,30 +243,30 @@ class Walk:
         """Expect the end of a set: requantization and stores, or what comes in their place."""
         config = self.config
         if d["op"] != ExecuteOp.ADD:
-            self.put(end + 6, capture=1)
+            self.put(end + 9, capture=1)
         if d["save"]:
-            self.put(end + 6, save=1, save_row=d["accumulator_row"] + index)
+            self.put(end + 9, save=1, save_row=d["accumulator_row"] + index)
         if d["op"] == ExecuteOp.POOL:
             hops = [] if d["spread"] else [(0, x) for x in reversed(range(config.pes_x - 1))]
             hops += [(1, y) for y in reversed(range(config.pes_y - 1))]
             for vertical, receiver in hops:
-                for cycle in range(end + 7, end + 11):
+                for cycle in range(end + 10, end + 14):
                     self.put(cycle, reduce=1, vertical=vertical, reduce_index=receiver)
                 end += 4
         is_sum = d["op"] == ExecuteOp.ADD
         for phase in range(4):
             row = 4 * d["half"] + (2 if is_sum else phase)
-            self.put(end + 6 + phase, parameter_enable=1, parameter_row=row)
-            self.put(end + 7 + phase, slot=1, operand=0, sum=is_sum, phase=phase)
+            self.put(end + 10 + phase, parameter_enable=1, parameter_row=row)
+            self.put(end + 10 + phase, slot=1, operand=0, sum=is_sum, phase=phase)
             finish = {name: d[name] for name in ("zero_point", "clamp_low", "clamp_high")}
-            self.put(end + 11 + phase, finish=1, **finish)
-            self.put(end + 12 + phase, assemble=1, commit=phase == 3)
+            self.put(end + 16 + phase, finish=1, **finish)
+            self.put(end + 17 + phase, assemble=1, commit=phase == 3)
 
         row, column, _ = place
         group = config.compute_lanes // d["pixels"]
         shares = d["sources"] > 0 and not d["save"]
         for number, (pixel, dy, dx) in enumerate(set_stores(d, *place)):
-            push = end + 16 + number
+            push = end + 21 + number
             mask = (1 << (group - 1).bit_length()) - 1
             self.put(push, push=1, take_mask=mask, take_base=pixel * group)
             further = dx * d["tile_columns"]

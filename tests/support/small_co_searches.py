@@ -66,7 +66,9 @@ def small_experiment(strategy: str, **sections: Any) -> Experiment:
         "task": DigitsSettings(test_images=800, validation_images=600),
         "network": NETWORK,
         "hardware": HardwareSpaceSettings(
-            values=ValuesSettings(pes_x=(1, 2, 4), pes_y=(1, 2, 4), io_bandwidth_gbps=(0.4, 0.8))
+            values=ValuesSettings(
+                pes_x=(1, 2, 4), pes_y=(1, 2, 4), io_bandwidth_gbps=(0.4, 0.8), weight_store_kb=(0,)
+            )
         ),
         "search": small_settings(strategy),
         "train": TrainSettings(epochs=1),

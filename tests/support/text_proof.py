@@ -21,8 +21,9 @@ _CUT = (
     "dffunmap",
     "opt_expr",
     "opt_clean -purge",
-    "expose -evert",
+    # Registers first: a cell's pins would be further names of a register that drives them
     "expose -evert-dff",
+    "expose -evert",
     "opt_clean -purge",
 )
 

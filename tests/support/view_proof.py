@@ -85,7 +85,7 @@ class _Machine:
 
 
 def prove_views(*, private: bool, maximum: bool) -> None:
-    """Prove one step of both views for given registered `control__private` and `control__maximum`.
+    """Prove one step of both views, which in its second cycle is private, or of a maximum.
 
     Raises
     ------
@@ -205,6 +205,30 @@ def _window(vector: int, byte: int) -> Term:
     return term
 
 
+def _bytes(name: str) -> Term:
+    """Four bytes in registers of their own, as a word."""
+    return lambda of: f"{{ {', '.join(of(f'{name}{j}') for j in reversed(range(4)))} }}"
+
+
+def _sum_of_products(unit: int) -> Term:
+    """Sum of a unit's products, as the simulation view keeps it."""
+
+    def term(of: Callable[[str], str]) -> str:
+        names = [of(f"{_LANE}simd_{unit}.product_{j}") for j in range(4)]
+        first, second, third, fourth = (f"{{ {{16{{{name}[15]}}}}, {name} }}" for name in names)
+        return f"({first} + {second}) + ({third} + {fourth})"
+
+    return term
+
+
+def _activation(unit: int, j: int) -> Term:
+    """Byte that a unit multiplies: of a vector of its own, or of the broadcast word."""
+    return lambda of: (
+        f"({of('operand_private')} ? {of(f'operand_{j}[{unit}]')}"
+        f" : {of('operand_broadcast[0]')}[{8 * j} +: 8])"
+    )
+
+
 def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
     """Terms of the simulation view's registers over the other's, and the reverse."""
     terms: dict[str, Term] = {}
@@ -220,6 +244,7 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
             terms[f"ring[{4 * position + unit}]"] = _part(bank, *byte)
         for name, source in (
             ("bank_data", "pe_0_0.bank_0.read_data"),
+            ("bank_read", "pe_0_0.bank_data__0"),
             ("taken", "pe_0_0.taken__0"),
             ("incoming", "pe_0_0.feed.vector__0"),
             ("vector", f"{_LANE}vector"),
@@ -231,6 +256,8 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         terms[f"saved[{unit}]"] = _part(f"{_LANE}accumulators.read_data", *word)
         terms[f"accumulator[{unit}]"] = _whole(f"{_LANE}simd_{unit}.accumulator")
         terms[f"dot[{unit}]"] = _extended(f"{_LANE}simd_{unit}.dot", 18, 14)
+        terms[f"summed[{unit}]"] = _sum_of_products(unit)
+        terms[f"operand_weights[{unit}]"] = _bytes(f"{_LANE}simd_{unit}.weight_")
         for vector in range(4):
             terms[f"window_{vector}[{unit}]"] = _window(vector, unit)
     for field, place in _RECORD.items():
@@ -242,13 +269,17 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         terms[f"drain_{quarter}[0]"] = _whole(f"{_LANE}drain.{source}")
     for quarter in range(3):
         terms[f"waiting_{quarter}[0]"] = _part(f"{_LANE}waiting", 8 * quarter, 8)
-        terms[f"right_{quarter}[0]"] = _whole(f"{_UNIT}right_{quarter}")
-    for half in ("low", "high"):
-        terms[f"{half}[0]"] = _extended(f"{_UNIT}product_{half}", 48, 16)
+    for index in range(4):
+        terms[f"right_{index}[0]"] = _whole(f"{_UNIT}right_{index}")
+        terms[f"product_{index}[0]"] = _extended(f"{_UNIT}product_{index}", 40, 24)
     for name, source in (
         ("broadcast[0]", f"{_LANE}broadcast"),
         ("shifted[0]", f"{_UNIT}x"),
-        ("factor[0]", f"{_UNIT}multiplier"),
+        ("value[0]", f"{_UNIT}value"),
+        ("biased[0]", f"{_UNIT}biased"),
+        ("left_0[0]", f"{_UNIT}lefts"),
+        ("factor_0[0]", f"{_UNIT}multiplier_0"),
+        ("factor_1[0]", f"{_UNIT}multiplier_1"),
         ("doubled[0]", f"{_UNIT}h"),
         ("result[0]", f"{_UNIT}result"),
         ("finished[0]", f"{_UNIT}output_value"),
@@ -258,11 +289,14 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         ("read_address[0]", "distributor.read_address__0"),
         ("tile_write_valid", "distributor.tile_write_enable__0"),
         ("tile_read_valid", "distributor.tile_read_enable__0"),
-        ("tile_bank_valid", "pe_0_0.selected_0"),
+        ("tile_bank_valid", "pe_0_0.selecting_0"),
+        ("tile_waiting_valid", "pe_0_0.selected_0"),
+        ("multiplied", f"{_LANE}multiplied"),
+        ("maximum_1", f"{_LANE}later_maximum"),
         ("tile_read_data", "tile_read_data"),
         *(
             (f"{name}_{axis}[0]", f"distributor.{name}_{axis}_0")
-            for name in ("coordinate", "outside")
+            for name in ("coordinate", "beyond", "outside")
             for axis in "yx"
         ),
         *(
@@ -271,7 +305,7 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         ),
     ):
         terms[name] = _whole(source)
-    for name in ("tile_write_bank", "tile_read_bank", "tile_bank"):
+    for name in ("tile_write_bank", "tile_read_bank", "tile_bank", "tile_waiting"):
         terms[name] = _constant("32'd0")
     for name in gate.registers.keys() - terms.keys():
         if name.startswith("control_"):
@@ -283,6 +317,12 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         "distributor.weight_write_data__0": (
             lambda of: f"{{ {', '.join(of(f'row[{unit}]') for unit in (3, 2, 1, 0))} }}"
         ),
+        "pe_0_0.reading_0": lambda of: f"{of('reading')} | {of('tile_bank_valid')}",
+        **{
+            f"{_LANE}simd_{unit}.activation_{j}": _activation(unit, j)
+            for unit in range(4)
+            for j in range(4)
+        },
         "pe_0_0.tile_read_data": (
             lambda of: f"({of('tile_vector_valid')} ? {of('tile_vector')} : 32'd0)"
         ),
@@ -318,7 +358,8 @@ def _wrapper(
 ) -> str:
     """Both views from one choice of states and inputs, as module ``step``."""
     fixed = {
-        _name("gold_q", f"distributor.pe_control__{name}"): value for name, value in chosen.items()
+        _name("gate_q", "operand_private"): chosen["private"] or chosen["maximum"],
+        _name("gold_q", f"{_LANE}later_maximum"): chosen["maximum"],
     }
     ports = [f"input wire [{width - 1}:0] {name}" for name, width in gold.inputs.items()]
     body = []

@@ -53,7 +53,7 @@ def test_views_agree_in_every_cycle(shape: tuple[int, int, int, int]) -> None:
 
 
 FAULTS = {
-    "shift": ("<< left[k]", "<< ({} ? left[0] : left[k])"),
+    "shift": ("<< left_0[k]", "<< ({} ? left_0[0] : left_0[k])"),
     "drain": ("tail[k] = result[k]", "tail[k] = {} ? drain_0[k] : result[k]"),
     "halo": ("source = target - 4", "source = {} ? target : target - 4"),
     "operand": ("vector[n][1 + i]", "vector[n][{} ? 2 + i : 1 + i]"),
@@ -61,7 +61,7 @@ FAULTS = {
         "accumulator[k] = saved[k] + dot[k]",
         "accumulator[k] = {} ? dot[k] : saved[k] + dot[k]",
     ),
-    "tap": ("$signed(window_2[k]) : 8'sh80", "$signed(window_2[k]) : ({} ? 8'sh81 : 8'sh80)"),
+    "tap": ("control_maximum ? 32'd128", "control_maximum ? ({} ? 32'd129 : 32'd128)"),
     "least": (
         "accumulator[k] = $signed(dot[k][7:0])",
         "accumulator[k] = {} ? dot[k] : 32'($signed(dot[k][7:0]))",

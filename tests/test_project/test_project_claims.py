@@ -17,7 +17,7 @@ from sim.networks.named import NAMED_NETWORKS, named_network
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.memories import DETERMINISTIC, DRAM
 from sim.spec.network import LAYERS_LIMIT, LayerKind, Network
-from sim.spec.spaces import NAHAS, SPACE_NAMES, TINY
+from sim.spec.spaces import EDGE, NAHAS, SPACE_NAMES, TINY
 
 BENCHMARKS = ROOT / "benchmarks"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
@@ -106,6 +106,7 @@ def known_figures() -> dict[str, set[str]]:
         },
         "docs/accelerator.md": {f"{MAX_BANK_DEPTH:,}", f"{MAX_CLOCK_MHZ:,}"},
         "docs/results.md": {f"{_NETLIST_MACS:,}"},
+        "docs/trade.md": {f"{len(EDGE):,}"},
         "docs/architecture.md": {
             f"{LAYERS_LIMIT:,}",
             f"{MAX_CLOCK_MHZ:,}",

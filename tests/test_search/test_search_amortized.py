@@ -53,7 +53,7 @@ def trained() -> AmortizedAgent:
     torch.set_num_threads(1)
     networks = [drawn(seed) for seed in range(32)]
     scale = FeatureScale.of(networks)
-    agent = AmortizedAgent(SPACE, OBJECTIVE, scale, Args(batch=64, total_updates=40), seed=1)
+    agent = AmortizedAgent(SPACE, OBJECTIVE, scale, Args(batch=160, total_updates=40), seed=1)
     evaluator = Evaluator()
     for update in range(40):
         learn_from = [networks[(8 * update + i) % len(networks)] for i in range(8)]

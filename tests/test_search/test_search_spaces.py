@@ -24,7 +24,7 @@ SMALLEST = Architecture(
 
 def test_spaces_have_the_sizes_of_the_design() -> None:
     assert len(TINY) == 4 * 4 * 4 * 3 * 5 * 5 * 4 * 6 == 115_200
-    assert len(EDGE) == 5 * 5 * 4 * 4 * 6 * 5 * 5 * 5 == 300_000
+    assert len(EDGE) == 6 * 6 * 4 * 4 * 8 * 5 * 5 * 5 == 576_000
     assert len(NAHAS) == 5 * 5 * 4 * 4 * 5 * 5 * 5 == 50_000
     assert set(HARDWARE_SPACES) == {"tiny", "edge"}
     assert dict(SPACE_NAMES) == {**HARDWARE_SPACES, "nahas": NAHAS}

@@ -37,7 +37,7 @@ class SlotSequencer(wiring.Component):
 
     Triggers come at least 4 cycles apart.
 
-    Latency: 1 cycle from a trigger to `parameter_enable`, 2 to `slot`, 6 to `keep` and `finish`, 7 to
+    Latency: 1 cycle from a trigger to `slot` and `parameter_enable`, 7 to `keep` and `finish`, 8 to
     `assemble`. Throughput: one trigger per 4 cycles.
 
     Parameters
@@ -71,7 +71,7 @@ class SlotSequencer(wiring.Component):
         phase = Signal(range(REQUANTIZER_PHASES))
         finish = Signal(finish_layout())
 
-        # Cycle 1: address the parameters
+        # Cycle 1: the slot, and the address of its parameters
         with m.If(window.valid):
             m.d.sync += [
                 active.eq(1),
@@ -96,18 +96,14 @@ class SlotSequencer(wiring.Component):
         m.d.comb += [
             self.parameter_enable.eq(active),
             self.parameter_row.eq(Cat(row[:2], finish.half)),
-        ]
-
-        # Cycle 2: the slot
-        m.d.sync += [
             self.slot.eq(active),
             self.operand.eq(active & operand),
             self.sum.eq(active & addition),
             self.phase.eq(phase),
         ]
 
-        # Cycle 6: the result. Only operand a waits in the drain register: b is added on the fly.
-        latency = 1 + Requantizer.RESULT_LATENCY
+        # Cycle 7: the result. Only operand a waits in the drain register: b is added on the fly.
+        latency = Requantizer.RESULT_LATENCY
         keep, final = active & operand & ~second, active & ~operand
         finished = delay(m, finish, latency, "finish")
         m.d.comb += [
@@ -118,7 +114,7 @@ class SlotSequencer(wiring.Component):
             self.clamp_high.eq(finished.clamp_high),
         ]
 
-        # Cycle 7: the finished quarter
+        # Cycle 8: the finished quarter
         last = delay(m, phase == REQUANTIZER_PHASES - 1, latency, "last")
         m.d.sync += [self.assemble.eq(self.finish), self.commit.eq(self.finish & last)]
         return m

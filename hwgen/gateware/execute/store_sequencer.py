@@ -160,8 +160,11 @@ class StoreSequencer(wiring.Component):
         # Cycle 2: write
         horizontal = Mux(east, window.column_span, Mux(west, -window.column_span, 0))
         own = Cat(
-            (lane <= window.lane_mask) & (lane < groups)
-            for lane in range(self.config.compute_lanes)
+            groups > 0,
+            *(
+                (window.lane_mask >= lane) & (groups > lane)
+                for lane in range(1, self.config.compute_lanes)
+            ),
         )
         banks = Mux(window.spread, own << bank, window.banks)
         vertical = Mux(south, window.row_span, Mux(north, -window.row_span, 0))

@@ -56,7 +56,7 @@ class ExecuteUnit(wiring.Component):
         To the grid.
     """
 
-    DRAIN: ClassVar[int] = 18
+    DRAIN: ClassVar[int] = 23
     """Cycles from the end of a set to the `done` that follows its stores, less their number."""
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -94,21 +94,21 @@ class ExecuteUnit(wiring.Component):
 
         self._read(m, issue)
         step = delay(m, issue.step, 1, "step")
-        fed = delay(m, step, 1, "fed_step")
+        fed = delay(m, step, 2, "fed_step")
         self._step(m, delay(m, fed, 1, "read_step"), fed.valid & fed.advance)
 
-        # Cycle 6 of a set's end, when its last step has been accumulated
+        # Cycle 9 of a set's end, when its last step has been accumulated
         for name in ("capture", "save", "save_row", "reduce", "vertical", "reduce_index"):
-            m.d.comb += getattr(control, name).eq(delay(m, getattr(issue, name), 6, name))
+            m.d.comb += getattr(control, name).eq(delay(m, getattr(issue, name), 9, name))
 
-        # Cycles 7 to 10: requantize. The parameters are read one cycle before.
-        accumulated = delay(m, issue.window, 5, "window")
-        m.d.comb += [slots.step.eq(step), slots.window.eq(accumulated)]
+        # Cycles 10 to 13: requantize; of an operand's step, 4 to 7
+        accumulated = delay(m, issue.window, 9, "window")
+        m.d.comb += [slots.step.eq(fed), slots.window.eq(accumulated)]
         for name in SLOT_MEMBERS:
             m.d.comb += getattr(control, name).eq(getattr(slots, name))
 
-        # Cycle 16: store
-        m.d.comb += stores.window.eq(delay(m, accumulated, 10, "requantized"))
+        # Cycle 21: store
+        m.d.comb += stores.window.eq(delay(m, accumulated, 11, "requantized"))
         for name in STORE_MEMBERS:
             m.d.comb += getattr(control, name).eq(getattr(stores, name))
 
@@ -130,23 +130,23 @@ class ExecuteUnit(wiring.Component):
         for name in ("pitch_y", "pitch_x", "bound_y", "bound_x", "column_stride"):
             m.d.comb += getattr(control, name).eq(getattr(issue.descriptor, name))
 
-        # Cycle 1: the lanes' incoming registers; cycle 2: the ring
+        # Cycle 2: the lanes' incoming registers; cycle 3: the ring
         m.d.comb += [
-            control.incoming.eq(delay(m, read.lanes, 1, "incoming")),
-            control.source_mask.eq(delay(m, read.source_mask, 1, "source_mask")),
-            control.source_base.eq(delay(m, read.source_base, 1, "source_base")),
-            control.shift.eq(delay(m, read.shift, 1, "shift")),
-            control.pad_value.eq(delay(m, read.pad_value, 1, "pad_value")),
-            control.ring_write.eq(delay(m, read.ring, 2, "ring_write")),
-            control.ring_write_position.eq(delay(m, read.position, 2, "ring_write_position")),
+            control.incoming.eq(delay(m, read.lanes, 2, "incoming")),
+            control.source_mask.eq(delay(m, read.source_mask, 2, "source_mask")),
+            control.source_base.eq(delay(m, read.source_base, 2, "source_base")),
+            control.shift.eq(delay(m, read.shift, 2, "shift")),
+            control.pad_value.eq(delay(m, read.pad_value, 2, "pad_value")),
+            control.ring_write.eq(delay(m, read.ring, 3, "ring_write")),
+            control.ring_write_position.eq(delay(m, read.position, 3, "ring_write_position")),
         ]
 
     def _step(self, m: Any, step: Any, advance: Any) -> None:
-        """Compute; `step` left the issue stage 3 cycles ago, `advance` is of the step 2 cycles ago."""
+        """Compute; `step` left the issue stage 4 cycles ago, `advance` is of the step 3 cycles ago."""
         control = self.control
         multiply = step.valid & ~step.operand
         m.d.comb += [
-            # Cycle 2: the vector. Cycle 3: activations and weights
+            # Cycle 3: the vector. Cycle 4: activations and weights
             control.advance.eq(advance),
             control.quad.eq(step.quad),
             control.ring_read.eq(multiply & step.private),
@@ -156,21 +156,21 @@ class ExecuteUnit(wiring.Component):
             control.weight_enable.eq(multiply),
             control.weight_row.eq(step.row),
         ]
-        # Cycle 4: multiply, read what was saved
+        # Cycle 5: take the operands. Cycle 7: read what was saved
         m.d.comb += [
             control.multiply.eq(delay(m, multiply, 1, "multiply")),
             control.private.eq(delay(m, step.private, 1, "private")),
             control.tap.eq(delay(m, step.tap, 1, "tap")),
             control.maximum.eq(delay(m, step.maximum, 1, "maximum")),
-            control.restore_enable.eq(delay(m, multiply & step.restore, 1, "restore_enable")),
-            control.restore_row.eq(delay(m, step.saved_row, 1, "restore_row")),
+            control.restore_enable.eq(delay(m, multiply & step.restore, 3, "restore_enable")),
+            control.restore_row.eq(delay(m, step.saved_row, 3, "restore_row")),
         ]
-        # Cycle 5: accumulate
+        # Cycle 8: accumulate
         m.d.comb += [
-            control.accumulate.eq(delay(m, multiply, 2, "accumulate")),
-            control.restart.eq(delay(m, step.first, 2, "restart")),
-            control.restore.eq(delay(m, step.restore, 2, "restore")),
-            control.compare.eq(delay(m, step.maximum, 2, "compare")),
+            control.accumulate.eq(delay(m, multiply, 4, "accumulate")),
+            control.restart.eq(delay(m, step.first, 4, "restart")),
+            control.restore.eq(delay(m, step.restore, 4, "restore")),
+            control.compare.eq(delay(m, step.maximum, 4, "compare")),
         ]
 
     def _count(self, m: Any, issue: Any, stores: Any) -> None:

@@ -115,47 +115,48 @@ class LaneControl(wiring.Signature):
     Members
     -------
     ring_write, ring_write_position
-        r + 3: write the incoming vector to the window ring (DEPTHWISE, POOL).
+        r + 4: write the incoming vector to the window ring (DEPTHWISE, POOL).
     advance
-        i + 3: the incoming vector becomes the lane's vector (CONV, ADD).
+        i + 4: the incoming vector becomes the lane's vector (CONV, ADD).
     quad
-        i + 4: 4 bytes of the lane's vector to broadcast to its SIMD units.
+        i + 5: 4 bytes of the lane's vector to broadcast to its SIMD units.
     ring_read, ring_read_position
-        i + 4: read the 4 vectors of the ring from that position on, modulo its length.
+        i + 5: read the 4 vectors of the ring from that position on, modulo its length.
     ring_beyond, ring_gap
-        i + 4: those of the 4 vectors, bit j for the j-th, that lie so many rows of banks further.
+        i + 5: those of the 4 vectors, bit j for the j-th, that lie so many rows of banks further.
     weight_enable, weight_row
-        i + 4: register-file row to read.
+        i + 5: register-file row to read.
     multiply, private, tap
-        i + 5: compute dot products of the quad, or (`private`) of the ring's vectors whose `tap`
-        bit is set: byte u of vector j and weight j of unit u.
+        i + 6: take the operands of dot products, of the quad or (`private`) of the ring's vectors whose
+        `tap` bit is set: byte u of vector j and weight j of unit u. Multiply in i + 7, sum in i + 8.
     maximum
         With `multiply`: instead of dot products, the largest of those bytes, whatever `private`.
     restore_enable, restore_row
-        i + 5: read saved accumulators.
+        i + 8: read saved accumulators.
     accumulate, restart, restore
-        i + 6: add the dot products to the accumulators; with `restart` to 0 or, with `restore` too,
+        i + 9: add the dot products to the accumulators; with `restart` to 0 or, with `restore` too,
         to the saved accumulators.
     compare
         With `accumulate`: accumulators keep the larger value instead of the sum. `restart` starts from
         -128, not 0.
     capture
-        e + 7: move the accumulators to the drain register.
+        e + 10: move the accumulators to the drain register.
     save, save_row
-        e + 7: save the accumulators.
+        e + 10: save the accumulators.
     reduce
-        e + 8 …: shift the drain register, adding the neighbour's head where `receive` is set.
+        e + 11 …: shift the drain register, adding the neighbour's head where `receive` is set.
     parameter_enable, parameter_row
-        One cycle before each slot: parameter row to read.
+        With each slot: parameter row to read.
     slot, operand, sum, phase
-        e + 8 … e + 11: requantize quarter `phase` of the drain register; with `sum`, of the drain
-        register plus the result coming out. With `operand`, of the lane's vector: i + 4 … i + 7.
+        e + 11 … e + 14: requantize quarter `phase` of the drain register; with `sum`, of the drain
+        register plus the result coming out. With `operand`, of the lane's vector: i + 5 … i + 8.
     keep
-        4 cycles after an operand's slot: shift the result into the drain register.
+        ``REQUANTIZER_LATENCY`` = 6 cycles after an operand's slot: shift the result into the drain
+        register.
     finish, zero_point, clamp_low, clamp_high
-        4 cycles after a slot: finish the result to int8.
+        6 cycles after a slot: finish the result to int8.
     assemble, commit
-        5 cycles after a slot: take a quarter of the output vector; take the last quarter.
+        7 cycles after a slot: take a quarter of the output vector; take the last quarter.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -179,7 +180,7 @@ class PeControl(wiring.Signature):
     read_enable, read_address
         r + 1: banks to read, bit b for bank b.
     incoming, source_mask, source_base, shift, pad, pad_value
-        r + 2: lanes (bit l for lane l) whose incoming register takes a vector: that of bank
+        r + 3: lanes (bit l for lane l) whose incoming register takes a vector: that of bank
         ``(l & source_mask) | source_base``, or `pad_value` in all bytes with `pad`. That of the last bank comes from
         byte `shift` on, with zeros behind.
     ring_read_positions
@@ -189,7 +190,7 @@ class PeControl(wiring.Signature):
     receive
         With `reduce`: this PE adds what its neighbour shifts out.
     push, take_mask, take_base, from_east, from_west, from_row
-        e + 17 …: bank b takes the output vector of lane ``(b & take_mask) | take_base``, of this PE
+        e + 22 …: bank b takes the output vector of lane ``(b & take_mask) | take_base``, of this PE
         unless a neighbour is named; with `from_row` what the row's bus has.
     shares
         With `push`: the row's bus has this PE's vectors.

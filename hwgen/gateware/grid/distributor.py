@@ -139,8 +139,11 @@ class Distributor(wiring.Component):
                 tap, pitch = getattr(control, f"tap_{axis}"), getattr(control, f"pitch_{axis}")
                 m.d.sync += coordinate.eq(tap + index * pitch)
                 # Cycle 2: compare; as an unsigned number a negative coordinate is beyond any bound
+                beyond = Signal(name=f"beyond_{axis}_{index}")
+                m.d.sync += beyond.eq(inject & (coordinate.as_unsigned() >= bound))
+                # Cycle 3: the bank's vector waits in its register
                 flag = Signal(name=f"outside_{axis}_{index}")
-                m.d.sync += flag.eq(inject & (coordinate.as_unsigned() >= bound))
+                m.d.sync += flag.eq(beyond)
                 outside[axis].append(flag)
         for index, (y, x) in enumerate(places):
             m.d.comb += self.pad[index].eq(outside["y"][y] | outside["x"][x])

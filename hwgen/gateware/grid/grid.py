@@ -74,7 +74,7 @@ class Grid(Structure):
         That vector.
     """
 
-    READ_LATENCY: ClassVar[int] = 4
+    READ_LATENCY: ClassVar[int] = 5
     WRITE_LATENCY: ClassVar[int] = 2
 
     def __init__(self, config: AcceleratorConfig) -> None:

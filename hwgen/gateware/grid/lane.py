@@ -109,10 +109,10 @@ class Lane(wiring.Component):
             operand = operands.word_select(index, 8).as_signed()
             drained = drain.head.word_select(index, 32).as_signed()
             first = Mux(control.operand, operand, drained)
-            second = Mux(control.sum, requantizer.result[index], 0)
             m.d.comb += [
                 drain.result[index].eq(requantizer.result[index]),
-                requantizer.accumulator[index].eq(first + second),
+                requantizer.accumulator[index].eq(first),
+                requantizer.addend[index].eq(Mux(control.sum, requantizer.result[index], 0)),
             ]
 
         # Three quarters wait here, so that a stored vector stays whole while the next comes.
@@ -145,17 +145,21 @@ class Lane(wiring.Component):
             saved.read_address.eq(control.restore_row),
         ]
 
-        # Cycle i + 3: the vector of this and the next steps
+        # Cycle i + 4: the vector of this and the next steps
         vector = Signal(8 * config.vector_bytes, reset_less=True)
         with m.If(control.advance):
             m.d.sync += vector.eq(self.incoming)
 
-        # Cycle i + 4: the step's 4 bytes; every step reads weights
+        # Cycle i + 5: the step's 4 bytes; every step reads weights
         operand = Signal(32, reset_less=True)
         with m.If(control.weight_enable):
             m.d.sync += operand.eq(vector.word_select(control.quad, 32))
 
-        # Cycles i + 5 and i + 6: multiply and accumulate
+        # Cycles i + 6 to i + 9: multiply and accumulate
+        multiplied = Signal(SimdUnit.STEP_LATENCY - 2)
+        later_maximum = Signal()
+        stages = Cat(control.multiply, multiplied)
+        m.d.sync += [multiplied.eq(stages), later_maximum.eq(control.maximum)]
         accumulators = []
         for index in range(config.simd_units):
             unit = SimdUnit()
@@ -166,8 +170,8 @@ class Lane(wiring.Component):
                 unit.weights.eq(weights.read_data.word_select(index, 32)),
                 unit.private_mode.eq(control.private),
                 unit.tap.eq(control.tap),
-                unit.maximum.eq(control.maximum),
-                unit.multiply.eq(control.multiply),
+                unit.maximum.eq(Cat(control.maximum, later_maximum)),
+                unit.stages.eq(stages),
                 unit.accumulate.eq(control.accumulate),
                 unit.restart.eq(control.restart),
                 unit.restore.eq(control.restore),

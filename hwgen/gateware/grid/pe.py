@@ -25,7 +25,7 @@ class Pe(wiring.Component):
     horizontal neighbour, each bank that of the lane chosen for it; then it writes those that it,
     or a vertical neighbour, has taken.
 
-    Latency: see :class:`~hwgen.gateware.grid.control.PeControl`; 2 cycles from `tile_read_enable` to
+    Latency: see :class:`~hwgen.gateware.grid.control.PeControl`; 3 cycles from `tile_read_enable` to
     `tile_read_data`. Throughput: one step and one store per cycle.
 
     Parameters
@@ -170,10 +170,19 @@ class Pe(wiring.Component):
         with m.Else():
             m.d.comb += bank.write_data.eq(taken)
 
-        selected = Signal(name=f"selected_{index}")
+        # A large memory needs the whole cycle: its output has a register of its own
+        read = Signal(8 * self.config.vector_bytes, name=f"read_{index}", reset_less=True)
+        reading = Signal(name=f"reading_{index}")
+        selecting, selected = (Signal(name=f"{name}_{index}") for name in ("selecting", "selected"))
         external_write = self.tile_write_enable[index]
         external_read = self.tile_read_enable[index]
-        m.d.sync += selected.eq(external_read)
+        m.d.sync += [
+            reading.eq(bank.read_enable),
+            selecting.eq(external_read),
+            selected.eq(selecting),
+        ]
+        with m.If(reading):
+            m.d.sync += read.eq(bank.read_data)
         m.d.comb += [
             bank.write_enable.eq(control.write_enable[index] | external_write),
             bank.write_address.eq(
@@ -181,9 +190,9 @@ class Pe(wiring.Component):
             ),
             bank.read_enable.eq(control.read_enable[index] | external_read),
             bank.read_address.eq(Mux(external_read, self.tile_read_address, control.read_address)),
-            feed.bank_data[index].eq(bank.read_data),
+            feed.bank_data[index].eq(read),
         ]
         if index == 0:
             m.d.sync += self.tile_read_data.eq(0)
         with m.If(selected):
-            m.d.sync += self.tile_read_data.eq(bank.read_data)
+            m.d.sync += self.tile_read_data.eq(read)

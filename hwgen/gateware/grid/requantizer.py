@@ -2,17 +2,20 @@
 
 from typing import Any, ClassVar
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.gateware.primitives.unique import unique
-from sim.spec.accelerator import RECORD_BYTES
+from sim.spec.accelerator import RECORD_BYTES, REQUANTIZER_LATENCY
 
 __all__ = ["RECORD_BITS", "Requantizer", "RequantizerUnit", "record_layout"]
 
 RECORD_BITS = 8 * RECORD_BYTES
 """Bits of a requantization record."""
+
+_PIECE_BITS = 8
+"""Bits of the multiplier that are multiplied at once."""
 
 
 def record_layout() -> data.StructLayout:
@@ -27,18 +30,18 @@ class RequantizerUnit(wiring.Component):
     rounded to nearest, ties away from zero, the output is y + zero_point, clamped. This is
     gemmlowp's ``MultiplyByQuantizedMultiplier`` with both roundings.
 
-    Latency: 4 cycles to `result`, 5 cycles to `output`. Throughput: 1 value per cycle.
+    Latency: 6 cycles to `result`, 7 cycles to `output`. Throughput: 1 value per cycle.
 
     Members
     -------
-    enable : In(4)
-        Bit i: stage i has a value; bit 0 comes with `accumulator` and `record`.
-    accumulator : In(signed(32))
-        Value to requantize.
+    enable : In(6)
+        Bit i: stage i has a value; bit 0 comes with `accumulator` and `addend`, bit 1 with `record`.
+    accumulator, addend : In(signed(32))
+        Their sum, wrapped, is the value to requantize.
     record : In(record_layout())
-        Its channel's constants.
+        Its channel's constants, one cycle later.
     result : Out(signed(32))
-        y; 4 cycles after its `accumulator`.
+        y; 6 cycles after its `accumulator`.
     finish : In(1)
         Finish the present `result`: with it, `zero_point`, `clamp_low` and `clamp_high` hold.
     output : Out(signed(8))
@@ -49,8 +52,9 @@ class RequantizerUnit(wiring.Component):
         """Create a unit."""
         super().__init__(
             {
-                "enable": In(4),
+                "enable": In(REQUANTIZER_LATENCY),
                 "accumulator": In(signed(32)),
+                "addend": In(signed(32)),
                 "record": In(record_layout()),
                 "result": Out(signed(32)),
                 "finish": In(1),
@@ -65,56 +69,88 @@ class RequantizerUnit(wiring.Component):
         """Build the module."""
         m = Module()
         # The data path needs no reset: `enable` and `finish` say what is valid.
+        value = Signal(signed(32), reset_less=True)
+        biased = Signal(32, reset_less=True)
+        lefts = Signal(5, reset_less=True)
         x = Signal(signed(32), reset_less=True)
-        multiplier = Signal(32, reset_less=True)
-        product_low = Signal(signed(48), reset_less=True)
-        product_high = Signal(signed(48), reset_less=True)
+        multipliers = [
+            Signal(32, name=f"multiplier_{stage}", reset_less=True) for stage in range(2)
+        ]
+        rights = [Signal(5, name=f"right_{stage}", reset_less=True) for stage in range(4)]
+        products = [
+            Signal(signed(32 + _PIECE_BITS), name=f"product_{piece}", reset_less=True)
+            for piece in range(32 // _PIECE_BITS)
+        ]
         h = Signal(signed(32), reset_less=True)
-        rights = [Signal(5, name=f"right_{stage}", reset_less=True) for stage in range(3)]
         result = Signal(signed(32), reset_less=True)
         output = Signal(signed(8), reset_less=True)
         m.d.comb += [self.result.eq(result), self.output.eq(output)]
 
-        # Cycle 1: add the bias, shift left
+        # Cycle 1: the value
         with m.If(self.enable[0]):
-            biased = (self.accumulator + self.record.bias)[:32]
+            m.d.sync += value.eq(self.accumulator + self.addend)
+
+        # Cycle 2: add the bias
+        with m.If(self.enable[1]):
             m.d.sync += [
-                x.eq((biased << self.record.left[:5])[:32].as_signed()),
-                multiplier.eq(self.record.multiplier),
+                biased.eq(value + self.record.bias),
+                lefts.eq(self.record.left[:5]),
+                multipliers[0].eq(self.record.multiplier),
                 rights[0].eq(self.record.right[:5]),
             ]
 
-        # Cycle 2: multiply with the halves of the multiplier
-        with m.If(self.enable[1]):
+        # Cycle 3: shift left
+        with m.If(self.enable[2]):
             m.d.sync += [
-                product_low.eq(x * multiplier[:16]),
-                product_high.eq(x * multiplier[16:]),
+                x.eq((biased << lefts)[:32].as_signed()),
+                multipliers[1].eq(multipliers[0]),
                 rights[1].eq(rights[0]),
             ]
 
-        # Cycle 3: doubling high half, rounded
-        product = Signal(signed(64))
-        m.d.comb += product.eq((product_high << 16) + product_low + (1 << 30))
-        with m.If(self.enable[2]):
-            m.d.sync += [h.eq(product[31:63].as_signed()), rights[2].eq(rights[1])]
-
-        # Cycle 4: shift right, ties away from zero
-        half = Signal(31)
-        below = Signal()
-        m.d.comb += [
-            half.eq((1 << rights[2]) >> 1),
-            # a negative tie must round down
-            below.eq((h < 0) & (rights[2] != 0)),
-        ]
+        # Cycle 4: multiply with the pieces of the multiplier
         with m.If(self.enable[3]):
-            m.d.sync += result.eq((h + half - below) >> rights[2])
+            m.d.sync += [
+                *(
+                    product.eq(x * multipliers[1].word_select(piece, _PIECE_BITS))
+                    for piece, product in enumerate(products)
+                ),
+                rights[2].eq(rights[1]),
+            ]
 
-        # Cycle 5: add the zero point, clamp
-        total = Signal(signed(33))
-        m.d.comb += total.eq(result + self.zero_point)
+        # Cycle 5: doubling high half, rounded
+        total = Signal(signed(64))
+        m.d.comb += total.eq(
+            sum(
+                ((product << _PIECE_BITS * piece) for piece, product in enumerate(products)),
+                Const(1 << 30, 32),
+            )
+        )
+        with m.If(self.enable[4]):
+            m.d.sync += [h.eq(total[31:63].as_signed()), rights[3].eq(rights[2])]
+
+        # Cycle 6: shift right. The bit below the result rounds up, but for a tie of a negative
+        # value, which has only zeros below that bit
+        right = rights[3]
+        shifted = Signal(signed(33))
+        below = Signal(30)
+        m.d.comb += [
+            shifted.eq(Cat(Const(0, 1), h).as_signed() >> right),
+            below.eq(Cat(h[index] & (right > index + 1) for index in range(len(below)))),
+        ]
+        up = shifted[0] & (~h[31] | below.any())
+        with m.If(self.enable[5]):
+            m.d.sync += result.eq(shifted[1:].as_signed() + up)
+
+        # Cycle 7: add the zero point, clamp. Only a result between the bounds needs the sum
+        least, most = Signal(signed(9)), Signal(signed(9))
+        m.d.comb += [
+            least.eq(self.clamp_low - self.zero_point),
+            most.eq(self.clamp_high - self.zero_point),
+        ]
+        total_low = (result[:8] + self.zero_point)[:8]
         with m.If(self.finish):
-            low = Mux(total < self.clamp_low, self.clamp_low, total)
-            m.d.sync += output.eq(Mux(total > self.clamp_high, self.clamp_high, low))
+            low = Mux(result < least, self.clamp_low, total_low)
+            m.d.sync += output.eq(Mux(result > most, self.clamp_high, low))
         return m
 
 
@@ -132,11 +168,11 @@ class Requantizer(wiring.Component):
     Members
     -------
     enable : In(1)
-        `accumulator` and `record` hold values.
-    accumulator : In(signed(32)).array(width)
-        Values to requantize.
+        `accumulator` and `addend` hold values.
+    accumulator, addend : In(signed(32)).array(width)
+        Terms of the values to requantize.
     record : In(80 * width)
-        Their channels' constants, see :func:`record_layout`.
+        Their channels' constants, one cycle later, see :func:`record_layout`.
     result : Out(signed(32)).array(width)
         Values before the zero point is added.
     finish, zero_point, clamp_low, clamp_high : In
@@ -145,7 +181,7 @@ class Requantizer(wiring.Component):
         The last finished results.
     """
 
-    RESULT_LATENCY: ClassVar[int] = 4
+    RESULT_LATENCY: ClassVar[int] = REQUANTIZER_LATENCY
     """Cycles from `accumulator` to `result`."""
 
     def __init__(self, width: int) -> None:
@@ -155,6 +191,7 @@ class Requantizer(wiring.Component):
             {
                 "enable": In(1),
                 "accumulator": In(signed(32)).array(width),
+                "addend": In(signed(32)).array(width),
                 "record": In(RECORD_BITS * width),
                 "result": Out(signed(32)).array(width),
                 "finish": In(1),
@@ -178,6 +215,7 @@ class Requantizer(wiring.Component):
             m.d.comb += [
                 unit.enable.eq(enable),
                 unit.accumulator.eq(self.accumulator[index]),
+                unit.addend.eq(self.addend[index]),
                 unit.record.eq(self.record.word_select(index, RECORD_BITS)),
                 self.result[index].eq(unit.result),
                 unit.finish.eq(self.finish),

@@ -1,6 +1,6 @@
 """SIMD unit: a 4-way int8 dot product, or maximum, and its accumulator."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
@@ -21,8 +21,8 @@ class SimdUnit(wiring.Component):
     elsewhere. For a maximum it is `private[j]` where `tap[j]` is set and -128 elsewhere; weights do
     not matter.
 
-    Latency: 2 cycles from operands to `accumulator`. Throughput: 4 products, or activations, per
-    cycle.
+    Latency: ``STEP_LATENCY`` cycles from operands to `accumulator`. Throughput: 4 products, or
+    activations, per cycle.
 
     Members
     -------
@@ -36,13 +36,13 @@ class SimdUnit(wiring.Component):
         Multiply `private`, not `broadcast`.
     tap : In(4)
         Private activations that count.
-    maximum : In(1)
-        The step is one of a maximum, not of a sum.
-    multiply : In(1)
-        The above hold a step's operands.
+    maximum : In(2)
+        Bit i: the step of stage i is part of a maximum, not of a sum.
+    stages : In(3)
+        Bit i: stage i has a step; bit 0 comes with the operands.
     accumulate, restart, restore : In(1)
-        One cycle after `multiply`: add the dot product to the accumulator; with `restart` to 0 or,
-        with `restore` too, to `saved`.
+        In the cycle after bit 2 of `stages`: add the dot product to the accumulator; with `restart` to 0
+        or, with `restore` too, to `saved`.
     compare : In(1)
         With `accumulate`: do not add, but take the larger of the two, each an int8 in its low byte.
         `restart` then starts from -128, not 0.
@@ -51,6 +51,9 @@ class SimdUnit(wiring.Component):
     accumulator : Out(signed(32))
         Wraps.
     """
+
+    STEP_LATENCY: ClassVar[int] = 4
+    """Cycles from a step's operands to `accumulator`."""
 
     def __init__(self) -> None:
         """Create a unit."""
@@ -61,8 +64,8 @@ class SimdUnit(wiring.Component):
                 "weights": In(8 * DOT_WIDTH),
                 "private_mode": In(1),
                 "tap": In(DOT_WIDTH),
-                "maximum": In(1),
-                "multiply": In(1),
+                "maximum": In(2),
+                "stages": In(self.STEP_LATENCY - 1),
                 "accumulate": In(1),
                 "restart": In(1),
                 "restore": In(1),
@@ -80,24 +83,41 @@ class SimdUnit(wiring.Component):
         accumulator = Signal(signed(32), reset_less=True)
         m.d.comb += self.accumulator.eq(accumulator)
 
-        # Cycle 1: multiply and sum, or find the maximum
-        products, taps = [], []
+        # Cycle 1: the operands. What does not count is the least, or 0
+        activations, weights = [], []
         for j in range(DOT_WIDTH):
-            own = self.private.word_select(j, 8)
-            private = Mux(self.tap[j], own, 0)
-            activation = Signal(signed(8), name=f"activation_{j}")
-            m.d.comb += activation.eq(
-                Mux(self.private_mode, private, self.broadcast.word_select(j, 8))
-            )
-            products.append(activation * self.weights.word_select(j, 8).as_signed())
-            taps.append(Mux(self.tap[j], own.as_signed(), _LEAST))
-        total = (products[0] + products[1]) + (products[2] + products[3])
-        pairs = [_larger(m, f"pair_{j}", taps[2 * j], taps[2 * j + 1]) for j in range(2)]
-        largest = _larger(m, "largest", *pairs)
-        with m.If(self.multiply):
-            m.d.sync += dot.eq(Mux(self.maximum, largest, total))
+            activation = Signal(signed(8), name=f"activation_{j}", reset_less=True)
+            weight = Signal(signed(8), name=f"weight_{j}", reset_less=True)
+            ignored = Mux(self.maximum[0], _LEAST, 0)
+            own = Mux(self.tap[j], self.private.word_select(j, 8).as_signed(), ignored)
+            shared = self.broadcast.word_select(j, 8).as_signed()
+            with m.If(self.stages[0]):
+                m.d.sync += [
+                    activation.eq(Mux(self.private_mode | self.maximum[0], own, shared)),
+                    weight.eq(self.weights.word_select(j, 8)),
+                ]
+            activations.append(activation)
+            weights.append(weight)
 
-        # Cycle 2: accumulate
+        # Cycle 2: multiply, or find the largest, which takes the place of the first product
+        pairs = [
+            _larger(m, f"pair_{j}", activations[2 * j], activations[2 * j + 1]) for j in range(2)
+        ]
+        largest = _larger(m, "largest", *pairs)
+        products = []
+        for j in range(DOT_WIDTH):
+            product = Signal(signed(16), name=f"product_{j}", reset_less=True)
+            with m.If(self.stages[1]):
+                m.d.sync += product.eq(
+                    Mux(self.maximum[1], largest if j == 0 else 0, activations[j] * weights[j])
+                )
+            products.append(product)
+
+        # Cycle 3: sum
+        with m.If(self.stages[2]):
+            m.d.sync += dot.eq((products[0] + products[1]) + (products[2] + products[3]))
+
+        # Cycle 4: accumulate
         first = Signal(signed(32))
         start = Mux(self.restore, self.saved, Mux(self.compare, _LEAST, 0))
         m.d.comb += first.eq(Mux(self.restart, start, accumulator))

@@ -56,7 +56,7 @@ class Gather(wiring.Component):
     enable : In(1)
         `shape` is that of the descriptor whose beats come.
     shape : In(gather_layout())
-        `length` - `pe_step` is S at most: the bytes of a vector that begins before the vector ahead of it are still there.
+        `length` - `pe_step` is S at most: the bytes of a vector that begins before the last vector are still there.
     beat, last_beat : In(1)
         A beat of it moves; it is the last. Not during `hold`.
     data : In(8 * B)

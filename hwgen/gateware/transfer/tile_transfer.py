@@ -211,7 +211,7 @@ def credit(m: Module, config: AcceleratorConfig, beat: Signal) -> Any:
 
 
 def connect_tile(walker: TileWalker, descriptor: Any) -> list[Any]:
-    """Statements that show the descriptor's local extent to the walker, as far as it has fields for it."""
+    """Statements that show the descriptor's local extent to the walker, if it has any."""
     return [
         walker.tile[name].eq(descriptor[name])
         for name in walker.tile.shape().members

@@ -33,7 +33,7 @@ class TileWalker(wiring.Component):
     """Bank and address of every vector of a tile: columns innermost, then rows, then groups.
 
     With g' = g + ``bank``, group g lies in bank g' mod L at ``local_address + (g' div L) * local_plane + row * local_row +
-    column``. With ``pe_vectors`` a row's first ``pe_vectors`` columns are for PE ``pe_x``, as many after them for the PE to its right, and so
+    column``. With ``pe_vectors`` a row's first ``pe_vectors`` columns are for PE ``pe_x``, the next columns for the PE to its right, and so
     on; in each PE they are counted from 0.
 
     Latency: 1 cycle from ``start`` to the first vector. Throughput: 1 vector per cycle.

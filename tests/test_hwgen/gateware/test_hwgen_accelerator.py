@@ -13,6 +13,8 @@ from axi_memory import MemoryPort, read_side, write_side
 from gateware_simulation import simulate
 from hwgen.gateware.accelerator import Accelerator
 from hwgen.gateware.host.csr import REGISTERS
+from sim.arrays.tables import accelerator_row
+from sim.arrays.weight_stream import stream_beats, tail_beats
 from sim.spec.descriptor import ExecuteOp, LoadKind, Queue, encode
 from sim.spec.header import seal
 from sim.spec.stops import Port, StopCause
@@ -130,7 +132,12 @@ def store(pe_x: int, **fields: int) -> bytes:
 
 def weights(half: int) -> bytes:
     """LOAD descriptor of all weights of a half, without parameters."""
-    fields = {"half": half, "lanes": 2, "lane_mask": 1, "weight_rows": CONFIG.weight_rows}
+    hw, rows = accelerator_row(CONFIG), CONFIG.weight_rows
+    fields = {"half": half, "lanes": 2, "lane_mask": 1, "weight_rows": rows}
+    fields |= {
+        "tail_beats": tail_beats(hw.simd, hw),
+        "stream_beats": stream_beats(2, 0, rows, hw.simd, hw),
+    }
     return encode(Queue.LOAD, {"kind": LoadKind.WEIGHTS, "address": INPUT} | fields)
 
 

@@ -20,7 +20,7 @@ from sim.arrays.geometry import (
     tile_candidate,
     uses_window,
 )
-from sim.spec.accelerator import ADD_HOLD, REQUANTIZER_PHASES
+from sim.spec.accelerator import ADD_HOLD, REQUANTIZER_LATENCY, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
 
 CONVOLUTIONS = (ExecuteOp.CONV, ExecuteOp.DEPTHWISE)
@@ -177,10 +177,19 @@ def test_the_ring_holds_a_depthwise_window_and_the_next_ones_columns() -> None:
 
 def test_add_reads_both_operands_of_every_pixel_before_its_set_ends() -> None:
     for pixels in (1, 2, 4, 8):
-        reads_a = range(pixels)
         # operand a of all lanes is requantized before operand b takes its place
-        reads_b = range(pixels, pixels + max(REQUANTIZER_PHASES, pixels))
-        assert add_slots(pixels) == max(3 * REQUANTIZER_PHASES, len(reads_a) + len(reads_b))
+        apart = max(REQUANTIZER_PHASES, pixels)
+        reads = {*range(pixels), *range(apart, apart + pixels)}
+        begins = (0, apart, apart + REQUANTIZER_LATENCY)
+        slots = {begin + phase for begin in begins for phase in range(REQUANTIZER_PHASES)}
+        # of two sets in a row, in order
+        least = next(
+            interval
+            for interval in range(1, 40)
+            if max(slots) < min(slots) + interval
+            and not reads & {read + interval for read in reads}
+        )
+        assert add_slots(pixels) == least
 
 
 def collides(pixels: int, stores: int, hold: int) -> bool:

@@ -46,6 +46,7 @@ def test_an_accelerator_row_holds_what_the_kernels_ask_for() -> None:
             "accumulator_rows": config.accumulator_rows,
             "images": 1,
             "clock_mhz": config.clock_mhz,
+            "store_rows": config.store_rows,
         }
 
 

@@ -1,5 +1,6 @@
 """Which weights stay in the weight store, where, and what cold and warm runs do with them."""
 
+import itertools
 import zlib
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from convolution_case import convolution
 from hwgen.program import compile_mapped
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import COLUMNS
@@ -14,8 +16,10 @@ from sim.model import predict, predict_mapped
 from sim.networks.named import named_network
 from sim.plan import Mapped
 from sim.realizability import map_realizable
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import DESCRIPTOR_BYTES, LoadKind, LoadStore, Queue
 from sim.spec.header import HEADER_BYTES, read_header
+from sim.spec.network import Network
 from sim.spec.spaces import NAHAS, TINY
 
 CONFIG = replace(TINY.default, simd_units=16, register_file_kb=16)
@@ -98,6 +102,35 @@ def test_of_a_layer_that_does_not_fit_the_first_loads_are_stored(name: str, size
     assert kinds == {False, True}
 
 
+@pytest.mark.parametrize("size", [4, 8, 16, 32])
+def test_room_that_is_too_small_for_a_layer_goes_to_others(size: int) -> None:
+    """A layer has rows of the store of which it uses none only where no other could begin there."""
+    network, used = named_network("ds_cnn"), 0
+    for columns, lanes, units in itertools.product((1, 2, 4), (2, 4, 8), (8, 16)):
+        config = replace(
+            TINY.default,
+            pes_x=columns,
+            compute_lanes=lanes,
+            simd_units=units,
+            register_file_kb=16,
+            weight_store_kb=size,
+        )
+        mapped = map_realizable(config, network)
+        loads, rooms = _weight_loads(mapped), mapped.layer_plan[:, LayerPlan.STORED_ROWS]
+        sizes = loads[:, COLUMNS["lanes"]] * (
+            loads[:, COLUMNS["parameter_rows"]] + loads[:, COLUMNS["weight_rows"]]
+        )
+        layers, reads = loads[:, COLUMNS["layer"]], loads[:, COLUMNS["store"]] == LoadStore.READ
+        firsts = np.array([sizes[layers == layer][0] for layer in range(len(rooms))])
+        for layer in np.flatnonzero(rooms):
+            if (layers[reads] == layer).any():
+                used += 1
+            else:
+                assert firsts[layer] > rooms[layer]
+                assert (firsts[rooms == 0] > rooms[layer]).all()
+    assert used > 20
+
+
 def test_weights_that_are_kept_in_part_take_less_time() -> None:
     """256 KiB hold nine tenths of the autoencoder's weights: all layers but a part of the last."""
     network = named_network("autoencoder")
@@ -128,10 +161,24 @@ def test_without_a_store_a_cold_run_is_the_only_run() -> None:
     assert prediction.store_bytes == 0
 
 
-@pytest.mark.parametrize("images", [1, 3])
-def test_a_cold_run_fills_every_stored_row_before_it_is_read(images: int) -> None:
-    config = replace(CONFIG, weight_store_kb=32, local_memory_kb=4, register_file_kb=2)
-    mapped = map_realizable(config, named_network("resnet8"), images)
+FULL = replace(CONFIG, weight_store_kb=32, local_memory_kb=4, register_file_kb=2)
+
+IN_PART = replace(CONFIG, weight_store_kb=1, register_file_kb=1, simd_units=64)
+"""Accelerator whose store ends with a split of a single row, which every block reads again."""
+
+
+@pytest.mark.parametrize(
+    ("config", "network", "images"),
+    [
+        (FULL, named_network("resnet8"), 1),
+        (FULL, named_network("resnet8"), 3),
+        (IN_PART, convolution(3), 1),
+    ],
+)
+def test_a_cold_run_fills_every_stored_row_before_it_is_read(
+    config: AcceleratorConfig, network: Network, images: int
+) -> None:
+    mapped = map_realizable(config, network, images)
     cold, warm = mapped.cold_rows, mapped.rows
     filled = np.zeros(config.store_rows, np.int64) - 1
     fills = reads = 0

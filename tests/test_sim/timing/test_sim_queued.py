@@ -38,6 +38,7 @@ NEVER = 1 << 60
 @pytest.mark.parametrize("space", [TINY, EDGE], ids=lambda space: space.name)
 @pytest.mark.parametrize("latency", [4, 24, 117])
 def test_separate_servers_are_a_fixed_latency(space: HardwareSpace, latency: int) -> None:
+    """With as many bursts at once: rows of a single beat are more than the queue holds."""
     base = calibrations.default()
     stored = 0
     for case in draw_cases(12, space, latency, max_macs=1024):
@@ -51,7 +52,7 @@ def test_separate_servers_are_a_fixed_latency(space: HardwareSpace, latency: int
         )
         stored += mapped.stored
         for cold in (False, True):
-            fixed = FixedLatency(latency=latency)
+            fixed = FixedLatency(latency=latency, outstanding=queued.write_queue)
             exact = predict_mapped(mapped, base, memory=fixed, cold=cold)
             own = predict_mapped(mapped, base, memory=queued, cold=cold)
             assert own.total_cycles == exact.total_cycles

@@ -10,7 +10,7 @@ import pytest
 from accelerators import small_accelerator
 from gateware_simulation import simulate
 from hwgen.gateware.grid.grid import Grid
-from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.accelerator import REQUANTIZER_LATENCY, AcceleratorConfig
 
 Script = defaultdict[int, dict[str, int]]
 """Control of every cycle; what is not named is 0."""
@@ -127,12 +127,12 @@ async def play(ctx: Any, dut: Any, script: Script) -> None:
 def add_requantization(script: Script, cycle: int, operand: int) -> int:
     """Schedule slots from `cycle` on; return the first cycle with the output."""
     for phase in range(4):
-        script[cycle + phase - 1] |= {"parameter_enable": 1, "parameter_row": phase}
+        script[cycle + phase] |= {"parameter_enable": 1, "parameter_row": phase}
         script[cycle + phase] |= {"slot": 1, "phase": phase, "operand": operand}
-        script[cycle + phase + 4] |= {"finish": 1}
-        script[cycle + phase + 5] |= {"assemble": 1}
-    script[cycle + 8] |= {"commit": 1}
-    return cycle + 9
+        script[cycle + phase + REQUANTIZER_LATENCY] |= {"finish": 1}
+        script[cycle + phase + REQUANTIZER_LATENCY + 1] |= {"assemble": 1}
+    script[cycle + REQUANTIZER_LATENCY + 4] |= {"commit": 1}
+    return cycle + REQUANTIZER_LATENCY + 5
 
 
 async def write_vectors(
@@ -190,9 +190,9 @@ def test_padding_and_halos_reach_the_right_pes(shape: tuple[int, int, int]) -> N
                 script[1][f"tap_{axis}"] = tap[axis]
                 script[1][f"pitch_{axis}"] = pitch[axis]
                 script[1][f"bound_{axis}"] = bound[axis]
-            script[2] |= {"incoming": every, "source_mask": lanes - 1, "pad_value": 85}
-            script[3] |= {"advance": 1}
-            ready = add_requantization(script, 4, operand=1)
+            script[3] |= {"incoming": every, "source_mask": lanes - 1, "pad_value": 85}
+            script[4] |= {"advance": 1}
+            ready = add_requantization(script, 5, operand=1)
             script[ready] |= {"push": 1, "take_base": take}
             script[ready + 1] |= {"write_enable": every, "write_address": 7}
             if across:
@@ -242,16 +242,16 @@ def test_pool_sums_over_all_pes(shape: tuple[int, int, int]) -> None:
         await write_vectors(ctx, dut, 0, vectors)
         script: Script = defaultdict(dict)
         script[1] |= {"read_enable": every}
-        script[2] |= {"incoming": every, "source_mask": lanes - 1}
-        script[3] |= {"ring_write": 1, "ring_write_position": 62}
-        script[4] |= {"ring_read": 1, "weight_enable": 1}
-        script[4]["ring_read_positions"] = sum(62 << 6 * lane for lane in range(lanes))
-        script[5] |= {"multiply": 1, "private": 1, "tap": 1}
-        script[6] |= {"accumulate": 1, "restart": 1}
-        script[7] |= {"capture": 1}
+        script[3] |= {"incoming": every, "source_mask": lanes - 1}
+        script[4] |= {"ring_write": 1, "ring_write_position": 62}
+        script[5] |= {"ring_read": 1, "weight_enable": 1}
+        script[5]["ring_read_positions"] = sum(62 << 6 * lane for lane in range(lanes))
+        script[6] |= {"multiply": 1, "private": 1, "tap": 1}
+        script[9] |= {"accumulate": 1, "restart": 1}
+        script[10] |= {"capture": 1}
         hops = [(0, index) for index in reversed(range(pes_x - 1))]
         hops += [(1, index) for index in reversed(range(pes_y - 1))]
-        cycle = 8
+        cycle = 11
         for vertical, index in hops:
             for _ in range(4):
                 script[cycle] |= {"reduce": 1, "vertical": vertical, "reduce_index": index}

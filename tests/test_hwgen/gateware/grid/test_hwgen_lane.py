@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from accelerators import small_accelerator
 from gateware_simulation import simulate
 from hwgen.gateware.grid.lane import Lane
-from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
+from sim.spec.accelerator import (
+    ADD_INTERVAL,
+    REQUANTIZER_LATENCY,
+    WINDOW_VECTORS,
+    AcceleratorConfig,
+)
 
 Ints = NDArray[np.int64]
 Record = tuple[int, int, int, int]
@@ -73,14 +78,19 @@ class LaneModel:
         self.window = np.zeros((4, simd), np.int64)
         self.weight_rows = np.zeros((2 * config.weight_rows, simd, 4), np.int64)
         self.weights = np.zeros((simd, 4), np.int64)
+        self.taken = np.zeros((4, simd), np.int64)
+        self.taken_weights = np.zeros((simd, 4), np.int64)
+        self.total = np.zeros(simd, np.int64)
         self.dot = np.zeros(simd, np.int64)
+        self.multiplied, self.maximum = [0, 0], 0
         self.accumulator = np.zeros(simd, np.int64)
         self.saved_rows = np.zeros((config.accumulator_rows, simd), np.int64)
         self.saved = np.zeros(simd, np.int64)
         self.drain = np.zeros(simd, np.int64)
         self.parameter_rows = [[(0, 0, 0, 0)] * self.width for _ in range(8)]
         self.records = self.parameter_rows[0]
-        self.stages: list[list[int] | None] = [None] * 3
+        self.values: list[int] | None = None
+        self.stages: list[list[int] | None] = [None] * (REQUANTIZER_LATENCY - 2)
         self.result = np.zeros(self.width, np.int64)
         self.finished = np.zeros(self.width, np.int64)
         self.waiting = np.zeros(3 * self.width, np.int64)
@@ -112,14 +122,18 @@ class LaneModel:
             self.accumulator = larger if c["compare"] else wrap(first + self.dot)
         if c["restore_enable"]:
             self.saved = self.saved_rows[c["restore_row"]].copy()
-        if c["multiply"] and c["maximum"]:
-            counted = [self.window[j] for j in range(4) if c["tap"] >> j & 1]
-            self.dot = np.max([np.full_like(self.dot, -128), *counted], axis=0)
-        elif c["multiply"]:
-            taps = np.array([c["tap"] >> j & 1 for j in range(4)])
-            own = self.window.T * taps
-            x = own if c["private"] else np.broadcast_to(self.operand, own.shape)
-            self.dot = (x * self.weights).sum(axis=1)
+        if self.multiplied[1]:
+            self.dot = self.total.copy()
+        if self.multiplied[0]:
+            products = self.taken * self.taken_weights.T
+            self.total = self.taken.max(axis=0) if self.maximum else products.sum(axis=0)
+        if c["multiply"]:
+            taps = np.array([c["tap"] >> j & 1 for j in range(4)])[:, None]
+            own = np.where(taps, self.window, -128 if c["maximum"] else 0)
+            shared = np.broadcast_to(self.operand[:, None], own.shape)
+            self.taken = own if c["private"] or c["maximum"] else shared.copy()
+            self.taken_weights = self.weights.copy()
+        self.multiplied, self.maximum = [c["multiply"], self.multiplied[0]], c["maximum"]
         if c["weight_enable"]:
             self.weights = self.weight_rows[c["weight_row"]].copy()
             self.operand = self.vector[4 * c["quad"] : 4 * c["quad"] + 4]
@@ -133,14 +147,17 @@ class LaneModel:
             self.records = list(self.parameter_rows[c["parameter_row"]])
 
     def _requantize_and_drain(self, c: dict[str, int], neighbour: Ints) -> None:
-        """Move requantized results to the drain register, 4 cycles after their slot."""
-        entering = None
+        """Move requantized results to the drain register, 6 cycles after their slot."""
+        entering, values = None, None
+        if self.values is not None:
+            pairs = zip(self.values, self.records, strict=True)
+            entering = [requantize(int(value), record) for value, record in pairs]
         if c["slot"]:
             start = self.width * c["phase"]
             operands = self.vector[start : start + self.width]
-            values = operands if c["operand"] else self.head
-            values = wrap(values + (self.result if c["sum"] else 0))
-            entering = [requantize(int(v), r) for v, r in zip(values, self.records, strict=True)]
+            chosen = operands if c["operand"] else self.head
+            values = [int(value) for value in wrap(chosen + (self.result if c["sum"] else 0))]
+        self.values = values
         kept, rotated = self.result, self.head
         if self.stages[-1] is not None:
             self.result = np.array(self.stages[-1])
@@ -258,12 +275,12 @@ async def load(ctx: Any, dut: Any, weights: Ints, records: list[Record]) -> None
 
 
 def add_step(script: Script, cycle: int, row: int, **fields: int) -> None:
-    """Schedule a step of cycle i; `fields` are those of cycle i + 5 and i + 6."""
-    script[cycle + 4] |= {"weight_enable": 1, "weight_row": row}
-    script[cycle + 5] |= {"multiply": 1}
-    script[cycle + 6] |= {"accumulate": 1}
+    """Schedule a step of cycle i; `fields` are those of cycle i + 6 and i + 9."""
+    script[cycle + 5] |= {"weight_enable": 1, "weight_row": row}
+    script[cycle + 6] |= {"multiply": 1}
+    script[cycle + 9] |= {"accumulate": 1}
     for name, value in fields.items():
-        script[cycle + (5 if name in ("private", "tap", "maximum") else 6)][name] = value
+        script[cycle + (6 if name in ("private", "tap", "maximum") else 9)][name] = value
 
 
 def add_tap_step(script: Script, cycle: int, row: int, tap: int, first: bool, maximum: int) -> None:
@@ -285,21 +302,21 @@ def add_requantization(script: Script, cycle: int, addition: bool = False) -> No
     """
     for phase in range(4):
         row = 2 if addition else phase
-        script[cycle + phase - 1] |= {"parameter_enable": 1, "parameter_row": row}
+        script[cycle + phase] |= {"parameter_enable": 1, "parameter_row": row}
         script[cycle + phase] |= {"slot": 1, "phase": phase, "sum": int(addition)}
-        script[cycle + phase + 4] |= {"finish": 1}
-        script[cycle + phase + 5] |= {"assemble": 1}
-    script[cycle + 8] |= {"commit": 1}
+        script[cycle + phase + REQUANTIZER_LATENCY] |= {"finish": 1}
+        script[cycle + phase + REQUANTIZER_LATENCY + 1] |= {"assemble": 1}
+    script[cycle + REQUANTIZER_LATENCY + 4] |= {"commit": 1}
 
 
 def add_operand(script: Script, cycle: int, second: bool) -> None:
     """Schedule a step that requantizes an operand; the first is kept."""
-    script[cycle + 3] |= {"advance": 1}
-    for slot in range(cycle + 4, cycle + 8):
-        script[slot - 1] |= {"parameter_enable": 1, "parameter_row": int(second)}
-        script[slot] |= {"slot": 1, "phase": slot - cycle - 4, "operand": 1}
+    script[cycle + 4] |= {"advance": 1}
+    for slot in range(cycle + 5, cycle + 9):
+        script[slot] |= {"parameter_enable": 1, "parameter_row": int(second)}
+        script[slot] |= {"slot": 1, "phase": slot - cycle - 5, "operand": 1}
         if not second:
-            script[slot + 4] |= {"keep": 1}
+            script[slot + REQUANTIZER_LATENCY] |= {"keep": 1}
 
 
 async def play(
@@ -350,15 +367,15 @@ def test_output_stays_while_the_next_window_is_requantized() -> None:
     outputs: dict[int, Ints] = {}
     for window, vector in enumerate(vectors):
         cycle = 4 * window
-        incoming[cycle + 3] = vector
-        script[cycle + 3] |= {"advance": 1}
-        script[cycle + 4] |= {"quad": window % 2}
+        incoming[cycle + 4] = vector
+        script[cycle + 4] |= {"advance": 1}
+        script[cycle + 5] |= {"quad": window % 2}
         add_step(script, cycle, 0, restart=1)
-        script[cycle + 7] |= {"capture": 1}
-        add_requantization(script, cycle + 8)
+        script[cycle + 10] |= {"capture": 1}
+        add_requantization(script, cycle + 11)
         operand = vector[4 * (window % 2) :][:4]
         expected = scale((weights[0] * operand).sum(axis=1), records)
-        outputs |= {cycle + 17 + later: expected for later in range(4)}
+        outputs |= {cycle + 22 + later: expected for later in range(4)}
 
     async def bench(ctx: Any) -> None:
         await load(ctx, dut, weights, records)
@@ -382,20 +399,20 @@ def test_split_windows_give_the_same_as_whole_ones() -> None:
         for number in range(sets):
             start = (part * sets + number) * interval
             end = start + interval - 1
-            incoming[start + 3] = vectors[part, number]
-            script[start + 3] |= {"advance": 1}
+            incoming[start + 4] = vectors[part, number]
+            script[start + 4] |= {"advance": 1}
             for quad in range(quads):
-                script[start + quad + 4] |= {"quad": quad}
+                script[start + quad + 5] |= {"quad": quad}
                 add_step(script, start + quad, quads * part + quad, restart=int(quad == 0))
             if part == 0:
-                script[end + 7] |= {"save": 1, "save_row": number}
+                script[end + 10] |= {"save": 1, "save_row": number}
             else:
-                script[start + 5] |= {"restore_enable": 1, "restore_row": number}
-                script[start + 6] |= {"restore": 1}
-                script[end + 7] |= {"capture": 1}
-                add_requantization(script, end + 8)
+                script[start + 8] |= {"restore_enable": 1, "restore_row": number}
+                script[start + 9] |= {"restore": 1}
+                script[end + 10] |= {"capture": 1}
+                add_requantization(script, end + 11)
                 steps = vectors[:, number].reshape(2 * quads, 1, 4)
-                outputs[end + 17] = scale((weights * steps).sum(axis=(0, 2)), records)
+                outputs[end + 22] = scale((weights * steps).sum(axis=(0, 2)), records)
 
     async def bench(ctx: Any) -> None:
         await load(ctx, dut, weights, records)
@@ -428,21 +445,21 @@ def test_depthwise_windows_slide_along_the_ring(
         length = interval + (lead if window == 0 else 0)
         for slot in range(taps if window == 0 else fresh):
             position = (start + came) % WINDOW_VECTORS
-            incoming[begin + slot + 3] = stream[came]
-            script[begin + slot + 3] |= {"ring_write": 1, "ring_write_position": position}
+            incoming[begin + slot + 4] = stream[came]
+            script[begin + slot + 4] |= {"ring_write": 1, "ring_write_position": position}
             came += 1
         end = begin + length - 1
         base = start + window * fresh
         for step in range(steps):
             cycle = end - steps + 1 + step
             position = (base + 4 * step) % WINDOW_VECTORS
-            script[cycle + 4] |= {"ring_read": 1, "ring_read_position": position}
+            script[cycle + 5] |= {"ring_read": 1, "ring_read_position": position}
             tap = (1 << min(4, taps - 4 * step)) - 1
             add_tap_step(script, cycle, step, tap, step == 0, maximum)
-        script[end + 7] |= {"capture": 1}
-        add_requantization(script, end + 8)
+        script[end + 10] |= {"capture": 1}
+        add_requantization(script, end + 11)
         pixels = columns[window * stride : window * stride + kernel].reshape(taps, -1)
-        outputs[end + 17] = scale(combine(pixels, kernels[:taps], maximum), records)
+        outputs[end + 22] = scale(combine(pixels, kernels[:taps], maximum), records)
         begin += length
 
     async def bench(ctx: Any) -> None:
@@ -454,7 +471,7 @@ def test_depthwise_windows_slide_along_the_ring(
 
 @pytest.mark.parametrize("maximum", [0, 1])
 def test_one_tap_steps_read_what_has_just_been_written(maximum: int) -> None:
-    """A vector written in cycle r + 3 is multiplied by the step of the same cycle."""
+    """A vector written in cycle r + 4 is multiplied by the step of the same cycle."""
     dut = Lane(CONFIG)
     rng = np.random.default_rng(9)
     taps, windows = 6, 3
@@ -469,15 +486,15 @@ def test_one_tap_steps_read_what_has_just_been_written(maximum: int) -> None:
         for t in range(taps):
             cycle = window * taps + t
             position = (60 + cycle) % WINDOW_VECTORS
-            incoming[cycle + 3] = vectors[window, t]
-            script[cycle + 3] |= {"ring_write": 1, "ring_write_position": position}
+            incoming[cycle + 4] = vectors[window, t]
+            script[cycle + 4] |= {"ring_write": 1, "ring_write_position": position}
             first = (position - t % 4) % WINDOW_VECTORS
-            script[cycle + 4] |= {"ring_read": 1, "ring_read_position": first}
+            script[cycle + 5] |= {"ring_read": 1, "ring_read_position": first}
             add_tap_step(script, cycle, t // 4, 1 << t % 4, t == 0, maximum)
-        script[cycle + 7] |= {"capture": 1}
-        add_requantization(script, cycle + 8)
+        script[cycle + 10] |= {"capture": 1}
+        add_requantization(script, cycle + 11)
         total = combine(vectors[window], kernels[:taps], maximum)
-        outputs[cycle + 17] = scale(total, records)
+        outputs[cycle + 22] = scale(total, records)
 
     async def bench(ctx: Any) -> None:
         await load(ctx, dut, weights, records)
@@ -486,7 +503,7 @@ def test_one_tap_steps_read_what_has_just_been_written(maximum: int) -> None:
     simulate(dut, bench)
 
 
-@pytest.mark.parametrize(("apart", "interval"), [(4, 12), (8, 16)])
+@pytest.mark.parametrize(("apart", "interval"), [(4, ADD_INTERVAL), (8, 18)])
 def test_add_scales_both_operands_and_their_sum(apart: int, interval: int) -> None:
     """Operand a waits in the drain register for operand b's results."""
     dut = Lane(CONFIG)
@@ -502,16 +519,16 @@ def test_add_scales_both_operands_and_their_sum(apart: int, interval: int) -> No
     for window, pair in enumerate(operands):
         end = window * interval + interval - 1
         for cycle, vector in zip((end - apart, end), pair, strict=True):
-            incoming[cycle + 3] = vector
+            incoming[cycle + 4] = vector
             add_operand(script, cycle, second=cycle == end)
-        add_requantization(script, end + 8, addition=True)
+        add_requantization(script, end + 11, addition=True)
         totals = [
             sum(
                 requantize(int(value), record) for value, record in zip(values, scales, strict=True)
             )
             for values in pair.T
         ]
-        outputs[end + 17] = scale(np.array(totals), rows[2] * 4)
+        outputs[end + 22] = scale(np.array(totals), rows[2] * 4)
 
     async def bench(ctx: Any) -> None:
         await load(ctx, dut, np.zeros((0, simd, 4), np.int64), [r for row in rows for r in row])

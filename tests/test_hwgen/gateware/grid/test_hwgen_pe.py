@@ -9,7 +9,7 @@ import pytest
 from accelerators import small_accelerator
 from gateware_simulation import simulate
 from hwgen.gateware.grid.pe import Pe
-from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.accelerator import REQUANTIZER_LATENCY, AcceleratorConfig
 
 Script = defaultdict[int, dict[str, int]]
 """Control of every cycle; what is not named is 0."""
@@ -59,7 +59,7 @@ async def read_tile(ctx: Any, dut: Any, address: int, banks: int) -> list[int]:
         ctx.set(dut.tile_read_address, address)
         await ctx.tick()
         ctx.set(dut.tile_read_enable, 0)
-        await ctx.tick()
+        await ctx.tick().repeat(2)
         vectors.append(ctx.get(dut.tile_read_data))
     await ctx.tick()
     assert ctx.get(dut.tile_read_data) == 0
@@ -81,12 +81,12 @@ async def write_identity(ctx: Any, dut: Any, biases: list[int]) -> None:
 def add_requantization(script: Script, cycle: int, operand: int) -> int:
     """Schedule slots from `cycle` on; return the first cycle with the output."""
     for phase in range(4):
-        script[cycle + phase - 1] |= {"parameter_enable": 1, "parameter_row": phase}
+        script[cycle + phase] |= {"parameter_enable": 1, "parameter_row": phase}
         script[cycle + phase] |= {"slot": 1, "phase": phase, "operand": operand}
-        script[cycle + phase + 4] |= {"finish": 1}
-        script[cycle + phase + 5] |= {"assemble": 1}
-    script[cycle + 8] |= {"commit": 1}
-    return cycle + 9
+        script[cycle + phase + REQUANTIZER_LATENCY] |= {"finish": 1}
+        script[cycle + phase + REQUANTIZER_LATENCY + 1] |= {"assemble": 1}
+    script[cycle + REQUANTIZER_LATENCY + 4] |= {"commit": 1}
+    return cycle + REQUANTIZER_LATENCY + 5
 
 
 def shifted(vector: int, bias: int) -> int:
@@ -131,15 +131,15 @@ def test_pixels_go_through_their_lanes_and_come_back(lanes: int, pixels: int) ->
             for pixel in range(pixels):
                 read = (1 << lanes) - 1 if private else 1 << base
                 script[pixel + 1] |= {"read_enable": read, "read_address": 10 + pixel}
-                script[pixel + 2] |= {
+                script[pixel + 3] |= {
                     "incoming": ((1 << group) - 1) << pixel * group,
                     "source_mask": mask,
                     "source_base": base,
                     "pad": int(pads[pixel]),
                     "pad_value": -7,
                 }
-            script[pixels + 2] |= {"advance": 1}
-            ready = add_requantization(script, pixels + 3, operand=1)
+            script[pixels + 3] |= {"advance": 1}
+            ready = add_requantization(script, pixels + 4, operand=1)
 
             padding = int.from_bytes(bytes([256 - 7]) * SIMD, "little")
             outputs = []
@@ -192,9 +192,9 @@ def test_output_is_what_the_neighbours_take() -> None:
         await write_tile(ctx, dut, 0, vectors)
         script: Script = defaultdict(dict)
         script[1] |= {"read_enable": 15, "read_address": 0}
-        script[2] |= {"incoming": 15, "source_mask": 3}
-        script[3] |= {"advance": 1}
-        add_requantization(script, 4, operand=1)
+        script[3] |= {"incoming": 15, "source_mask": 3}
+        script[4] |= {"advance": 1}
+        add_requantization(script, 5, operand=1)
         await play(ctx, dut, script)
         for mask, base in ((3, 0), (1, 0), (1, 2), (0, 0), (0, 3)):
             ctx.set(dut.control.take_mask, mask)
@@ -230,12 +230,12 @@ def test_lanes_have_their_own_weights_for_the_same_vector() -> None:
         ctx.set(dut.weight_write, 0)
         script: Script = defaultdict(dict)
         script[1] |= {"read_enable": 2, "read_address": 5}
-        script[2] |= {"incoming": 3, "source_base": 1}
-        script[3] |= {"advance": 1}
-        script[4] |= {"weight_enable": 1, "weight_row": 2}
-        script[5] |= {"multiply": 1}
-        script[6] |= {"accumulate": 1, "restart": 1}
-        script[7] |= {"capture": 1}
+        script[3] |= {"incoming": 3, "source_base": 1}
+        script[4] |= {"advance": 1}
+        script[5] |= {"weight_enable": 1, "weight_row": 2}
+        script[6] |= {"multiply": 1}
+        script[9] |= {"accumulate": 1, "restart": 1}
+        script[10] |= {"capture": 1}
         await play(ctx, dut, script)
         for lane, row in enumerate(weights):
             expected = sum(x * w for x, w in zip(vector, row, strict=True))

@@ -40,7 +40,7 @@ def run(
     idle: int = 0,
 ) -> tuple[list[int], list[int]]:
     """Send `cases` through a requantizer, `idle` cycles apart; return results and outputs."""
-    dut = Requantizer(width)
+    dut, latency, rng = Requantizer(width), Requantizer.RESULT_LATENCY, random.Random(width)
     slices = [cases[i : i + width] for i in range(0, len(cases), width)]
     assert all(len(values) == width for values in slices)
     results: list[int] = []
@@ -51,21 +51,27 @@ def run(
         ctx.set(dut.clamp_low, low)
         ctx.set(dut.clamp_high, high)
         enabled = []
-        for cycle in range(len(slices) * (idle + 1) + 5):
+        for cycle in range(len(slices) * (idle + 1) + latency + 1):
             index, rest = divmod(cycle, idle + 1)
             enable = rest == 0 and index < len(slices)
             enabled.append(enable)
             ctx.set(dut.enable, enable)
             if enable:
+                for i, (accumulator, _) in enumerate(slices[index]):
+                    # Two terms of the value
+                    addend = rng.randint(INT32_MIN, INT32_MAX)
+                    ctx.set(dut.addend[i], addend)
+                    ctx.set(dut.accumulator[i], wrap(accumulator - addend))
+            before, rest = divmod(cycle - 1, idle + 1)
+            if cycle and rest == 0 and before < len(slices):
                 word = 0
-                for i, (accumulator, (bias, multiplier, left, right)) in enumerate(slices[index]):
-                    ctx.set(dut.accumulator[i], accumulator)
+                for i, (_, (bias, multiplier, left, right)) in enumerate(slices[before]):
                     record = bias % (1 << 32) | multiplier << 32 | left << 64 | right << 72
                     word |= record << (RECORD_BITS * i)
                 ctx.set(dut.record, word)
-            if cycle >= 5 and enabled[cycle - 5]:
+            if cycle > latency and enabled[cycle - latency - 1]:
                 outputs.extend(ctx.get(port) for port in dut.output)
-            ready = cycle >= 4 and enabled[cycle - 4]
+            ready = cycle >= latency and enabled[cycle - latency]
             ctx.set(dut.finish, ready)
             if ready:
                 results.extend(ctx.get(port) for port in dut.result)

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from gateware_simulation import simulate
 from hwgen.gateware.grid.simd_unit import SimdUnit
 
+LATER = SimdUnit.STEP_LATENCY - 1
+"""Cycles between a step's operands and its accumulation."""
+
 
 def word(values: NDArray[np.int8]) -> int:
     """Bytes as one little-endian number."""
@@ -37,14 +40,15 @@ def test_sums_four_products() -> None:
 
     async def bench(ctx: Any) -> None:
         for window in range(2):
-            for index in range(len(steps) + 1):
+            for index in range(len(steps) + LATER):
                 feeding = index < len(steps)
                 if feeding:
                     ctx.set(dut.broadcast, word(steps[index][0]))
                     ctx.set(dut.weights, word(steps[index][1]))
-                ctx.set(dut.multiply, feeding)
-                ctx.set(dut.accumulate, index > 0)
-                ctx.set(dut.restart, index == 1)
+                stages = sum((0 <= index - k < len(steps)) << k for k in range(LATER))
+                ctx.set(dut.stages, stages)
+                ctx.set(dut.accumulate, index >= LATER)
+                ctx.set(dut.restart, index == LATER)
                 await ctx.tick()
             assert ctx.get(dut.accumulator) == expected, window
 
@@ -64,10 +68,11 @@ def test_private_mode_multiplies_the_bytes_of_the_taps() -> None:
         ctx.set(dut.private_mode, 1)
         for tap in range(16):
             ctx.set(dut.tap, tap)
-            ctx.set(dut.multiply, 1)
             ctx.set(dut.accumulate, 0)
-            await ctx.tick()
-            ctx.set(dut.multiply, 0)
+            for stage in range(LATER):
+                ctx.set(dut.stages, 1 << stage)
+                await ctx.tick()
+            ctx.set(dut.stages, 0)
             ctx.set(dut.accumulate, 1)
             ctx.set(dut.restart, 1)
             await ctx.tick()
@@ -83,17 +88,19 @@ def low_byte(value: int) -> int:
 
 
 async def step(ctx: Any, dut: Any, **inputs: int) -> int:
-    """Run one step through both cycles; return the accumulator."""
+    """Run one step through all cycles; return the accumulator."""
     second = ("restart", "restore", "compare", "saved")
     for name, value in inputs.items():
         if name not in second:
             ctx.set(getattr(dut, name), value)
-    ctx.set(dut.multiply, 1)
     ctx.set(dut.accumulate, 0)
-    await ctx.tick()
+    for stage in range(LATER):
+        ctx.set(dut.stages, 1 << stage)
+        ctx.set(dut.maximum, inputs.get("maximum", 0) << stage)
+        await ctx.tick()
     for name in second:
         ctx.set(getattr(dut, name), inputs.get(name, 0))
-    ctx.set(dut.multiply, 0)
+    ctx.set(dut.stages, 0)
     ctx.set(dut.accumulate, 1)
     await ctx.tick()
     accumulator: int = ctx.get(dut.accumulator)
@@ -177,17 +184,19 @@ def test_matches_the_reference_under_random_control() -> None:
     """Any mix of enables, modes and starting values, wrapping accumulators included."""
     dut = SimdUnit()
     rng = np.random.default_rng(4)
-    dot = accumulator = 0
+    dot = accumulator = total = 0
+    operands, taken = np.zeros(4, int), np.zeros(4, int)
     extremes = [-(1 << 31), (1 << 31) - 1, 0, -1]
 
     async def bench(ctx: Any) -> None:
-        nonlocal dot, accumulator
+        nonlocal dot, accumulator, total, operands, taken
         for cycle in range(1500):
             x, p, w = (rng.integers(-128, 128, 4, np.int8) for _ in range(3))
             tap = int(rng.integers(16))
-            private, multiply, accumulate, restart, restore, maximum, compare = (
+            private, accumulate, restart, restore, compare, *maximum = (
                 int(bit) for bit in rng.integers(0, 2, 7)
             )
+            stages = int(rng.integers(8))
             random = int(rng.integers(-(1 << 31), 1 << 31))
             saved = extremes[cycle % 4] if cycle % 3 else random
             for name, value in (
@@ -196,11 +205,11 @@ def test_matches_the_reference_under_random_control() -> None:
                 ("weights", word(w)),
                 ("private_mode", private),
                 ("tap", tap),
-                ("multiply", multiply),
+                ("stages", stages),
                 ("accumulate", accumulate),
                 ("restart", restart),
                 ("restore", restore),
-                ("maximum", maximum),
+                ("maximum", maximum[0] | maximum[1] << 1),
                 ("compare", compare),
                 ("saved", saved),
             ):
@@ -211,11 +220,15 @@ def test_matches_the_reference_under_random_control() -> None:
                 first = start if restart else accumulator
                 larger = max(low_byte(first), low_byte(dot))
                 accumulator = larger if compare else wrap(first + dot)
-            if multiply and maximum:
-                dot = max([-128, *(int(p[j]) for j in range(4) if tap >> j & 1)])
-            elif multiply:
-                taken = [p[j] if tap >> j & 1 else 0 for j in range(4)] if private else x
-                dot = sum(int(taken[j]) * int(w[j]) for j in range(4))
+            if stages >> 2 & 1:
+                dot = total
+            if stages >> 1 & 1:
+                total = int(taken.max()) if maximum[1] else int(taken @ operands)
+            if stages & 1:
+                ignored = -128 if maximum[0] else 0
+                own = np.array([p[j] if tap >> j & 1 else ignored for j in range(4)], int)
+                taken = own if private or maximum[0] else x.astype(int)
+                operands = w.astype(int)
             assert ctx.get(dut.accumulator) == accumulator, cycle
 
     simulate(dut, bench)

@@ -1,0 +1,1 @@
+"""Synthesis to standard cells, and the timing of what comes out."""
