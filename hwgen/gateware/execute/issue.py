@@ -7,7 +7,12 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.gateware.execute.bundles import read_layout, step_layout, window_layout
+from hwgen.gateware.execute.bundles import (
+    read_layout,
+    step_layout,
+    stored_banks,
+    window_layout,
+)
 from hwgen.gateware.execute.column_walker import ColumnWalker
 from hwgen.gateware.execute.reduction import ReductionSequencer
 from hwgen.gateware.execute.ring_steps import RingSteps
@@ -314,7 +319,6 @@ class IssueStage(wiring.Component):
             m.d.comb += present[name].eq(getattr(windows, name))
         with m.If(skew.entry.last):
             m.d.sync += kept.eq(present)
-        banks = Cat(bank < d.lanes for bank in range(config.compute_lanes))
         m.d.comb += [
             chosen.eq(Mux(skew.cycles == 0, present.as_value(), kept.as_value())),
             self.capture.eq(skew.exit.last & (d.op != ExecuteOp.ADD)),
@@ -324,7 +328,7 @@ class IssueStage(wiring.Component):
             window.last.eq(chosen.last),
             window.sum.eq(d.op == ExecuteOp.ADD),
             window.post.eq(d.post),
-            window.banks.eq(banks << d.out_bank),
+            window.banks.eq(stored_banks(config, d)),
             window.broadcast.eq(d.sources.any() & ~d.save),
             window.last_source.eq(d.sources - 1),
             window.source_span.eq(d.source_stride),
