@@ -15,7 +15,7 @@ from hwgen.gateware.grid.grid import Grid
 from hwgen.gateware.primitives.fifo import Fifo
 from hwgen.gateware.primitives.layout import load_layout
 from hwgen.gateware.primitives.unique import unique
-from hwgen.gateware.transfer.gather import Gather
+from hwgen.gateware.transfer.gather import Gather, gather_sums
 from hwgen.gateware.transfer.row_beats import RowBeats, row_beats
 from hwgen.gateware.transfer.rows import RowWalker, columns_with, weights_layout
 from hwgen.gateware.transfer.tile_transfer import (
@@ -169,7 +169,13 @@ class LoadUnit(wiring.Component):
             m.submodules.weight_store = unique(store)
 
         # Cycle 0: the command, to the request side and in line for the data side
-        descriptor, begin, descriptors = accept_commands(m, self, load_layout(), last_requested)
+        descriptor, begin, descriptors = accept_commands(
+            m,
+            self,
+            load_layout(),
+            last_requested,
+            gather_sums(self.command.payload, self.config.bus_bytes),
+        )
         beat, awaited = Signal(), Signal()
         last_beat = self._request(m, store, descriptor, begin, last_requested, beat, awaited)
         self._take(m, store, descriptors, beat, awaited, last_beat)
