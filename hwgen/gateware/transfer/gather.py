@@ -6,7 +6,9 @@ from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hwgen.gateware.primitives.layout import field_shapes
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.descriptor import Queue
 
 __all__ = ["Gather", "gather_layout", "gather_sums"]
 
@@ -26,16 +28,11 @@ def gather_layout() -> data.StructLayout:
     """
     return data.StructLayout(
         {
-            "address": 32,
-            "columns": 12,
-            "row_stride": 24,
-            "row_bytes": 20,
-            "lead": 12,
-            "step": 12,
-            "length": 8,
-            "pad_value": signed(8),
-            "pe_vectors": 12,
-            "pe_step": signed(13),
+            **field_shapes(
+                Queue.LOAD,
+                *("address", "columns", "row_stride", "row_bytes", "lead", "step"),
+                *("length", "pad_value", "pe_vectors", "pe_step"),
+            ),
             **_SUMS,
         }
     )
