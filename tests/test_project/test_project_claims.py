@@ -136,6 +136,7 @@ def known_figures() -> dict[str, set[str]]:
         "docs/experiment_fields.md": {
             *(f"{len(load_digits().data):,}", f"{60_000:,}", f"{50_000:,}", f"{10_000:,}"),
         },
+        "docs/hardware.md": image_figures(),
         "docs/networks.md": {
             figure for name in NAMED_NETWORKS for figure in sizes(named_network(name))
         },
@@ -147,6 +148,13 @@ def known_figures() -> dict[str, set[str]]:
         },
         "docs/security.md": {"10 s"},  # tests/test_project_security.py
     }
+
+
+def image_figures() -> set[str]:
+    """Bytes of MobileNetV2's image, and cycles of the `edge` default's bus for them."""
+    size, accelerator = math.prod(named_network("mobilenet_v2").input.shape), EDGE.default
+    cycles = size * accelerator.clock_mhz / (accelerator.io_bandwidth_gbps * 1000)
+    return {f"{size:,}", f"{math.ceil(cycles):,}"}
 
 
 def fashion_figures() -> set[str]:
