@@ -174,7 +174,11 @@ class LoadUnit(wiring.Component):
             self,
             load_layout(),
             last_requested,
-            gather_sums(self.command.payload, self.config.bus_bytes),
+            {
+                "reads_store": (self.command.payload.kind == LoadKind.WEIGHTS)
+                & (self.command.payload.store == LoadStore.READ),
+                **gather_sums(self.command.payload, self.config.bus_bytes),
+            },
         )
         beat, awaited = Signal(), Signal()
         last_beat = self._request(m, store, descriptor, begin, last_requested, beat, awaited)
@@ -416,6 +420,8 @@ class LoadUnit(wiring.Component):
         ]
         with m.If(beat):
             m.d.sync += index.eq(Mux(complete, 0, index + 1))
+        with m.If(self.rvalid):
+            # Whether the beat moves is known late, and matters to `index` alone
             for place in range(self.row_beats):
                 word = row.word_select(place, 8 * config.bus_bytes)
                 with m.If(index == place):
@@ -431,6 +437,7 @@ class LoadUnit(wiring.Component):
         m.d.comb += [
             gather.enable.eq(gathers),
             [gather.shape[name].eq(descriptor[name]) for name in gather.shape.shape().members],
+            gather.offered.eq(self.rvalid),
             gather.beat.eq(beat & gathers),
             gather.last_beat.eq(last_beat & gathers),
             gather.data.eq(self.rdata),
@@ -462,9 +469,9 @@ class LoadUnit(wiring.Component):
         if store is None:
             m.d.comb += last.eq(own_last)
         else:
-            row_data = self._turn(m, store, descriptor, weights, fresh, known, row)
+            row_data = self._turn(m, store, descriptor, fresh, known, row)
             m.d.comb += [
-                stored.eq(weights & (descriptor.store == LoadStore.READ)),
+                stored.eq(descriptor.reads_store),
                 read.eq(store.read),
                 last.eq(own_last | (store.read & store.last)),
             ]
@@ -505,7 +512,6 @@ class LoadUnit(wiring.Component):
         m: Module,
         store: WeightStore,
         descriptor: Any,
-        weights: Signal,
         fresh: Signal,
         known: Signal,
         row: Signal,
@@ -516,20 +522,25 @@ class LoadUnit(wiring.Component):
         rows_left, lane_blocks = Signal(17, reset_less=True), Signal(7, reset_less=True)
         lane_rows = descriptor.parameter_rows + descriptor.weight_rows
         split = descriptor.column_lanes != 0
-        columns = columns_with(self.config, descriptor, lane_blocks)
-        with m.If(fresh):
-            m.d.sync += [rows_left.eq(lane_rows), lane_blocks.eq(descriptor.lanes)]
-        with m.Elif(store.read):
-            lane_end = rows_left == 1
+        rows_at_a_time = Signal.like(store.rows, reset_less=True)
+        next_blocks = Signal.like(lane_blocks)
+        columns = columns_with(self.config, descriptor, next_blocks)
+        next_rows = Mux(split, sum(columns[x] for x in range(self.config.pes_x)), 1)
+        lane_end = rows_left == 1
+        m.d.comb += next_blocks.eq(Mux(fresh, descriptor.lanes, lane_blocks - 1))
+        with m.If(fresh | (store.read & lane_end)):
             m.d.sync += [
-                rows_left.eq(Mux(lane_end, lane_rows, rows_left - 1)),
-                lane_blocks.eq(lane_blocks - lane_end),
+                rows_left.eq(lane_rows),
+                lane_blocks.eq(next_blocks),
+                rows_at_a_time.eq(next_rows),
             ]
+        with m.Elif(store.read):
+            m.d.sync += rows_left.eq(rows_left - 1)
         m.d.comb += [
-            store.rows.eq(Mux(split, sum(columns[x] for x in range(self.config.pes_x)), 1)),
+            store.rows.eq(rows_at_a_time),
             store.start.eq(fresh),
             store.row.eq(descriptor.store_row),
-            store.read.eq(known & store.granted & weights & (descriptor.store == LoadStore.READ)),
+            store.read.eq(known & store.granted & descriptor.reads_store),
             store.write.eq(self.row_write.enable & fills),
             store.write_data.eq(row),
         ]
