@@ -21,6 +21,7 @@ from hwgen.gateware.transfer.row_beats import row_beats
 from hwgen.gateware.transfer.tile_transfer import HELD, accept_commands, most_vector_beats
 from hwgen.gateware.transfer.weight_store import WeightStore
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.descriptor import LoadKind, LoadStore
 
 __all__ = ["LoadUnit"]
 
@@ -157,7 +158,11 @@ class LoadUnit(wiring.Component):
             self,
             load_layout(),
             last_requested,
-            gather_sums(self.command.payload, self.config.bus_bytes),
+            {
+                "reads_store": (self.command.payload.kind == LoadKind.WEIGHTS)
+                & (self.command.payload.store == LoadStore.READ),
+                **gather_sums(self.command.payload, self.config.bus_bytes),
+            },
         )
         beat, awaited = Signal(), Signal()
         last_beat = request_bursts(m, self, store, descriptor, begin, last_requested, beat, awaited)

@@ -79,6 +79,8 @@ def take_beats(
     ]
     with m.If(beat):
         m.d.sync += index.eq(Mux(complete, 0, index + 1))
+    with m.If(unit.rvalid):
+        # Whether the beat moves is known late, and matters to `index` alone
         for place in range(unit.row_beats):
             word = row.word_select(place, 8 * config.bus_bytes)
             with m.If(index == place):
@@ -94,6 +96,7 @@ def take_beats(
     m.d.comb += [
         gather.enable.eq(gathers),
         [gather.shape[name].eq(descriptor[name]) for name in gather.shape.shape().members],
+        gather.offered.eq(unit.rvalid),
         gather.beat.eq(beat & gathers),
         gather.last_beat.eq(last_beat & gathers),
         gather.data.eq(unit.rdata),
@@ -125,9 +128,9 @@ def take_beats(
     if store is None:
         m.d.comb += last.eq(own_last)
     else:
-        row_data = use_store(m, unit, store, descriptor, weights, fresh, known, row)
+        row_data = use_store(m, unit, store, descriptor, fresh, known, row)
         m.d.comb += [
-            stored.eq(weights & (descriptor.store == LoadStore.READ)),
+            stored.eq(descriptor.reads_store),
             read.eq(store.read),
             last.eq(own_last | (store.read & store.last)),
         ]

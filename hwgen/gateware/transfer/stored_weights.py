@@ -79,7 +79,6 @@ def use_store(
     unit: Any,
     store: WeightStore,
     descriptor: Any,
-    weights: Signal,
     fresh: Signal,
     known: Signal,
     row: Signal,
@@ -93,8 +92,6 @@ def use_store(
     store : WeightStore
     descriptor
         First in line.
-    weights : Signal
-        It is of weights.
     fresh, known : Signal
         It is first in line for the first cycle, and for longer.
     row : Signal
@@ -110,20 +107,25 @@ def use_store(
     rows_left, lane_blocks = Signal(17, reset_less=True), Signal(7, reset_less=True)
     lane_rows = descriptor.parameter_rows + descriptor.weight_rows
     split = descriptor.column_lanes != 0
-    columns = columns_with(unit.config, descriptor, lane_blocks)
-    with m.If(fresh):
-        m.d.sync += [rows_left.eq(lane_rows), lane_blocks.eq(descriptor.lanes)]
-    with m.Elif(store.read):
-        lane_end = rows_left == 1
+    rows_at_a_time = Signal.like(store.rows, reset_less=True)
+    next_blocks = Signal.like(lane_blocks)
+    columns = columns_with(unit.config, descriptor, next_blocks)
+    next_rows = Mux(split, sum(columns[x] for x in range(unit.config.pes_x)), 1)
+    lane_end = rows_left == 1
+    m.d.comb += next_blocks.eq(Mux(fresh, descriptor.lanes, lane_blocks - 1))
+    with m.If(fresh | (store.read & lane_end)):
         m.d.sync += [
-            rows_left.eq(Mux(lane_end, lane_rows, rows_left - 1)),
-            lane_blocks.eq(lane_blocks - lane_end),
+            rows_left.eq(lane_rows),
+            lane_blocks.eq(next_blocks),
+            rows_at_a_time.eq(next_rows),
         ]
+    with m.Elif(store.read):
+        m.d.sync += rows_left.eq(rows_left - 1)
     m.d.comb += [
-        store.rows.eq(Mux(split, sum(columns[x] for x in range(unit.config.pes_x)), 1)),
+        store.rows.eq(rows_at_a_time),
         store.start.eq(fresh),
         store.row.eq(descriptor.store_row),
-        store.read.eq(known & store.granted & weights & (descriptor.store == LoadStore.READ)),
+        store.read.eq(known & store.granted & descriptor.reads_store),
         store.write.eq(unit.row_write.enable & fills),
         store.write_data.eq(row),
     ]
