@@ -24,15 +24,16 @@ _DATA_INPUTS = {"RESHAPE": 1, "SQUEEZE": 1, "EXPAND_DIMS": 1}
 _INPUT_COUNTS = {
     "ADD": (2, 2), "ARG_MAX": (2, 2), "AVERAGE_POOL_2D": (1, 1), "CONV_2D": (2, 3),
     "DEPTHWISE_CONV_2D": (2, 3), "DEQUANTIZE": (1, 1), "EXPAND_DIMS": (2, 2),
-    "FULLY_CONNECTED": (2, 3), "MAX_POOL_2D": (1, 1), "MEAN": (2, 2), "PAD": (2, 2),
-    "PADV2": (3, 3), "QUANTIZE": (1, 1), "RELU": (1, 1), "RELU6": (1, 1), "RELU_N1_TO_1": (1, 1),
-    "RESHAPE": (1, 2), "SOFTMAX": (1, 1), "SQUEEZE": (1, 1), "TRANSPOSE": (2, 2),
+    "FULLY_CONNECTED": (2, 3), "LOGISTIC": (1, 1), "LOG_SOFTMAX": (1, 1), "MAX_POOL_2D": (1, 1),
+    "MEAN": (2, 2), "MUL": (2, 2), "PAD": (2, 2), "PADV2": (3, 3), "QUANTIZE": (1, 1),
+    "RELU": (1, 1), "RELU6": (1, 1), "RELU_N1_TO_1": (1, 1), "RESHAPE": (1, 2), "SOFTMAX": (1, 1),
+    "SQUEEZE": (1, 1), "SUB": (2, 2), "TRANSPOSE": (2, 2),
 }  # fmt: skip
 """Fewest and most inputs of an operator."""
 
 HINTS = {
-    "MUL": "products of activations, as in squeeze-and-excitation blocks, are not supported",
-    "LOGISTIC": "sigmoids, as in squeeze-and-excitation blocks, are not supported",
+    "LOGISTIC": "sigmoids must be at the end of the model, where the host computes them",
+    "LOG_SOFTMAX": "must be at the end of the model, where the host computes it",
     "HARD_SWISH": "activations must be clamps",
     "LEAKY_RELU": "activations must be clamps",
     "PRELU": "activations must be clamps",

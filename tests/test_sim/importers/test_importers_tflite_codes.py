@@ -87,6 +87,10 @@ def operands(
             return result(**LIKE), [seen], {}
         case "RELU" | "RELU_N1_TO_1" | "QUANTIZE":
             return result(**OTHER), [seen], {}
+        case "LOGISTIC":
+            return result(**SOFTMAX_OUTPUT), [seen], {}
+        case "LOG_SOFTMAX":
+            return result(scales=[1 / 16], zero_points=[127]), [seen], {}
         case "SOFTMAX":
             return result(**SOFTMAX_OUTPUT), [seen], {"Beta": 1.0}
         case "DEQUANTIZE":
