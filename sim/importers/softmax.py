@@ -78,7 +78,7 @@ def log_softmax_int8(x: NDArray[np.int8], scale: float) -> NDArray[np.int8]:
     scaled = golden.requantize(differences, multiplier, shift).astype(np.int64)
     logarithms = log_of_sum(_sums(counted, exp_of_negative(scaled, _INTEGER_BITS)))
     # What would leave Q5.26 with the logarithm subtracted is the smallest output.
-    real = min(2.0 ** (31 - shift) / max(multiplier, 1), 2.0**29)
+    real = min(2.0 ** (31 - shift) / max(multiplier, 1), 0.5)
     reverse, reverse_shift = quantize_multiplier(real)
     ends = golden.requantize((logarithms + MIN).astype(np.int32), reverse, reverse_shift)
     least = np.maximum(-math.floor(input_radius(_INTEGER_BITS, shift)) - 1, ends)
