@@ -12,9 +12,10 @@ from cosilico.folder import Contents, stage_folder
 from cosilico.images import ImageSet, labels, random_images, read_arrays, save_arrays
 from cosilico.networks import MODEL_SUFFIXES
 from sim.importers.folder import NETWORK_FILE, ImportedNetwork, load, network_name, save, with_file
-from sim.importers.host import Dequantize, HostProgram, HostStep, ModelPort, Quantize, Transpose
+from sim.importers.host import HostProgram
 from sim.importers.onnx.conversion import import_onnx
 from sim.importers.onnx.difference import LayerDifference, differences, report
+from sim.importers.program_ends import ProgramEnds
 from sim.importers.tflite.conversion import import_tflite
 from sim.spec.archives import read_bytes
 from sim.spec.errors import CosilicoError
@@ -95,40 +96,24 @@ def _require_model(model: Path, calibration: Path | None) -> None:
 
 def _import_program(path: Path, calibration: Path) -> ImportedNetwork:
     """Quantize a PyTorch program; the host changes floats in [C, H, W] to int8 and back."""
-    from sim.importers.pytorch.conversion import import_program  # torch takes seconds to import
+    from sim.importers.pytorch.conversion import import_with_ends  # torch takes seconds to import
 
     content = read_bytes(path, "program file")
-    network = import_program(path, calibration, name=network_name(path.stem))
+    network, ends = import_with_ends(path, calibration, name=network_name(path.stem))
     source = {
         "calibration": calibration.name,
         "tensors": {layer.name: layer.name for layer in network.layers},
     }
-    imported = ImportedNetwork(network=network, host=program_host(network), source=source)
+    imported = ImportedNetwork(network=network, host=ends.host(network), source=source)
     return with_file(imported, path, "pt2", content)
 
 
 def program_host(network: Network) -> HostProgram:
-    """Steps around a network that was quantized from a PyTorch module.
+    """Steps around a network that was quantized from a PyTorch module of images.
 
     Inputs and outputs are float32 in the module's own layout: [C, H, W], an output of one pixel [C].
     """
-    source, result = network.input, network.output
-    after: list[HostStep] = [Dequantize(scale=result.scale, zero_point=result.zero_point)]
-    height, width, channels = result.shape
-    shape: tuple[int, ...] = (channels,)
-    if (height, width) != (1, 1):
-        after.insert(0, Transpose(axes=(2, 0, 1)))
-        shape = (channels, height, width)
-    return HostProgram(
-        input=ModelPort(dtype="float32", shape=(source.channels, source.height, source.width)),
-        before=(
-            Transpose(axes=(1, 2, 0)),
-            Quantize(scale=source.scale, zero_point=source.zero_point, dtype="int8"),
-        ),
-        logits_shape=shape if len(shape) == 1 else result.shape,
-        after=tuple(after),
-        output=ModelPort(dtype="float32", shape=shape),
-    )
+    return ProgramEnds().host(network)
 
 
 def is_imported(text: str) -> bool:

@@ -31,6 +31,15 @@ _VERSION = re.compile(r"[0-9a-z.+<=]{1,40}", re.ASCII)
 OPERATORS = frozenset(
     [
         "_adaptive_avg_pool2d",
+        "_log_softmax",
+        "_softmax",
+        "adaptive_avg_pool1d",
+        "avg_pool1d",
+        "conv1d",
+        "log_softmax",
+        "max_pool1d",
+        "sigmoid",
+        "softmax",
         "_assert_tensor_metadata",
         "_native_batch_norm_legit_no_training",
         "_to_copy",

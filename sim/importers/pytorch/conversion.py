@@ -12,13 +12,15 @@ from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from sim.importers.errors import printable
+from sim.importers.program_ends import ProgramEnds
 from sim.importers.pytorch.archive import clean_archive
-from sim.importers.pytorch.quantize import quantize_program
+from sim.importers.pytorch.aten import read_program
+from sim.importers.pytorch.quantize import quantize_network
 from sim.spec.errors import DesignFileError
 from sim.spec.network import Network
 from sim.spec.npz import read_arrays
 
-__all__ = ["import_program", "load_calibration_images", "load_program"]
+__all__ = ["import_program", "import_with_ends", "load_calibration_images", "load_program"]
 
 
 def import_program(path: Path, calibration: Path, *, name: str | None = None) -> Network:
@@ -38,8 +40,17 @@ def import_program(path: Path, calibration: Path, *, name: str | None = None) ->
     CosilicoError
         One line that names the file, or the operation that no layer computes.
     """
+    return import_with_ends(path, calibration, name=name)[0]
+
+
+def import_with_ends(
+    path: Path, calibration: Path, *, name: str | None = None
+) -> tuple[Network, ProgramEnds]:
+    """Quantize as :func:`import_program`; return the forms of the program's ends, too."""
     images = load_calibration_images(calibration)
-    return quantize_program(load_program(path), images, name=name or path.stem)
+    network = read_program(load_program(path), name=name or path.stem)
+    ends = ProgramEnds(rank=network.rank, functions=network.functions, signal=network.signal)
+    return quantize_network(network, images), ends
 
 
 def load_program(path: Path) -> ExportedProgram:
@@ -78,7 +89,7 @@ def _quiet() -> Iterator[None]:
 
 
 def load_calibration_images(path: Path) -> Tensor:
-    """Array ``x``, float [N, C, H, W], of an npz file: what the module is given, not quantized.
+    """Array ``x`` of an npz file, float [N, C, H, W], [N, C, L] or [N, C]: what the module is given.
 
     Raises
     ------
@@ -88,8 +99,8 @@ def load_calibration_images(path: Path) -> Tensor:
     if "x" not in arrays:
         raise DesignFileError(f"calibration file {path} must hold an array x")
     x = arrays["x"]
-    if x.dtype.kind != "f" or x.ndim != 4 or not x.size:
-        rule = "must be floating point of shape [N, C, H, W]"
+    if x.dtype.kind != "f" or not 2 <= x.ndim <= 4 or not x.size:
+        rule = "must be floating point of shape [N, C, H, W], [N, C, L] or [N, C]"
         raise DesignFileError(
             f"array x of calibration file {path} {rule}, not {x.dtype} {list(x.shape)}"
         )

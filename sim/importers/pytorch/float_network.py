@@ -66,11 +66,20 @@ class FloatNetwork:
     shape : (int, int, int)
         Height, width and channels of the input, whose name is ``input``.
     layers : tuple of FloatLayer
+    rank : int
+        Axes of the module's own input: 4 for [N, C, H, W], 3 for [N, C, L], 2 for [N, C].
+    functions : tuple of str
+        What the host computes of the output: "softmax", "log_softmax", "sigmoid".
+    signal : bool
+        Whether the module's own output is [N, C, L].
     """
 
     name: str
     shape: tuple[int, int, int]
     layers: tuple[FloatLayer, ...]
+    rank: int = 4
+    functions: tuple[str, ...] = ()
+    signal: bool = False
 
     def visit(self, images: Tensor, seen: Callable[[str, Tensor], None]) -> None:
         """Show every tensor, the input first, for some images at a time.

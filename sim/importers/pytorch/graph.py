@@ -12,10 +12,12 @@ from torch.export import ExportedProgram
 from sim.importers.limits import MOST_VALUES, excess, excessive_layer
 from sim.importers.pytorch.float_network import INPUT, FloatLayer, FloatNetwork
 from sim.importers.pytorch.nodes import (
+    IMAGE,
     UnsupportedModuleError,
     break_rule,
     image_shape,
     refuse,
+    sizes_of,
     stored_tensors,
     title,
 )
@@ -40,6 +42,8 @@ class Value:
         Whether no value is negative.
     padding : Padding
         Zeros around the tensor that no layer has taken in yet.
+    functions : tuple of str
+        What the host computes of the tensor, which then is the output: names of functions.py.
     """
 
     tensor: str
@@ -47,6 +51,7 @@ class Value:
     alone: bool
     positive: bool = False
     padding: Padding = field(default_factory=Padding)
+    functions: tuple[str, ...] = ()
 
 
 _MOST_FOLDED = 2 * MOST_VALUES
@@ -96,7 +101,14 @@ class Graph:
             raise UnsupportedModuleError("module must compute its output from an image")
         shape = self.values[self._input].shape
         self._check_sizes(shape)
-        return FloatNetwork(name=name, shape=shape, layers=tuple(self.layers.values()))
+        return FloatNetwork(
+            name=name,
+            shape=shape,
+            layers=tuple(self.layers.values()),
+            rank=len(self._input.meta["val"].shape),
+            functions=self.values[output].functions,
+            signal=len(sizes_of(output)) == 2 and self.values[output].shape[0] == 1,
+        )
 
     def append(self, node: fx.Node, layer: FloatLayer, *, positive: bool = False) -> Value:
         """Append a layer; return the value that the node then holds."""
@@ -165,10 +177,10 @@ class Graph:
                 f"module must take one tensor, not {self._user_inputs()} arguments"
             )
         shape = node.meta["val"].shape
-        if len(shape) != 4:
+        if not 2 <= len(shape) <= IMAGE:
             raise UnsupportedModuleError(
-                f"input {node.name!r} of the module must have shape [N, C, H, W], "
-                f"not {[str(size) for size in shape]}"
+                f"input {node.name!r} of the module must have shape [N, C, H, W], [N, C, L] or "
+                f"[N, C], not {[str(size) for size in shape]}"
             )
         if broken := excess(image_shape(node), f"input {node.name!r} of the module"):
             raise UnsupportedModuleError(broken)
@@ -203,6 +215,11 @@ class Graph:
         reader = self.readers.get(target)
         if reader is None or node.op != "call_function":
             refuse(node)
+        for source in sources:
+            if self.values[source].functions and not reader.takes_functions:
+                name = self.values[source].functions[-1]
+                rule = f"{name} must be at the end of the module, where the host computes it"
+                raise UnsupportedModuleError(f"{rule}, not before {title(node)}")
         value = self.values[sources[0]]
         if not reader.takes_padding:
             self.unpadded(node, value)
@@ -234,7 +251,10 @@ class Reader:
         Given the graph, the node and the value of its first operand; returns the node's value.
     takes_padding : bool
         Whether zeros may lie around the operand.
+    takes_functions : bool
+        Whether the operand may be what the host computes.
     """
 
     read: Callable[[Graph, fx.Node, Value], Value]
     takes_padding: bool = False
+    takes_functions: bool = False

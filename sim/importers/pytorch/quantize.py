@@ -65,7 +65,7 @@ def quantize_module(
     ----------
     module : nn.Module
         Made of the layers that :func:`sim.importers.pytorch.aten.read_program` names. It is set to inference mode.
-    images : float32[N, C, H, W]
+    images : float32[N, C, H, W], [N, C, L] or [N, C]
         What the module is given in training; every activation gets the range that it takes on
         these. The network's input is one such image.
     name : str
@@ -108,9 +108,12 @@ def quantize_network(
     """Quantize a network of real numbers, see :func:`quantize_module`."""
     _check_images(images)
     height, width, channels = network.shape
-    if images.shape[1:] != (channels, height, width):
-        rule = f"calibration images must have shape [N, {channels}, {height}, {width}]"
+    pixels = {4: (height, width), 3: (width,)}.get(network.rank, ())
+    sizes = (channels, *pixels)
+    if images.shape[1:] != sizes:
+        rule = f"calibration images must have shape [N, {', '.join(map(str, sizes))}]"
         raise CosilicoError(f"{rule}, not {list(images.shape)}")
+    images = images.reshape(len(images), channels, height, width)
     ranges = activation_ranges(network, images)
     for tensor, (low, high) in ranges.items():
         if not (math.isfinite(low) and math.isfinite(high)):
@@ -184,8 +187,10 @@ def quantize_weights(weight: Tensor, bias: Tensor, input_scale: float) -> Quanti
 
 
 def _check_images(images: Tensor) -> None:
-    if not images.is_floating_point() or images.ndim != 4 or not len(images):
-        rule = "calibration images must be floating point of shape [N, C, H, W]"
+    if not images.is_floating_point() or not 2 <= images.ndim <= 4 or not len(images):
+        rule = (
+            "calibration images must be floating point of shape [N, C, H, W], [N, C, L] or [N, C]"
+        )
         raise CosilicoError(f"{rule}, not {images.dtype} {list(images.shape)}")
     if not bool(torch.isfinite(images).all()):
         raise CosilicoError("calibration images must be finite")

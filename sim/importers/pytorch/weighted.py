@@ -9,6 +9,7 @@ from sim.importers.pytorch.batch_norm import gain_and_offset
 from sim.importers.pytorch.float_network import FloatLayer
 from sim.importers.pytorch.graph import Graph, Reader, Value
 from sim.importers.pytorch.nodes import (
+    IMAGE,
     arguments_of,
     break_rule,
     image_shape,
@@ -26,9 +27,12 @@ __all__ = ["WEIGHTED"]
 def _convolution(graph: Graph, node: fx.Node, value: Value) -> Value:
     given = arguments_of(node)
     groups, weight = given["groups"], graph.constant(node, given["weight"], "weight")
-    if given["transposed"] or weight.ndim != 4:
+    rank = weight.ndim
+    if given["transposed"] or rank not in (IMAGE - 1, IMAGE):
         refuse(node)
     undilated(node, given)
+    if rank < IMAGE:  # a signal is an image of height 1
+        weight = weight.unsqueeze(2)
     inputs = value.shape[2]
     if groups not in (1, inputs):
         break_rule(node, f"groups must be 1 or {inputs}, the number of channels", groups)
@@ -42,8 +46,8 @@ def _convolution(graph: Graph, node: fx.Node, value: Value) -> Value:
         inputs=(value.tensor,),
         shape=image_shape(node),
         kernel=(weight.shape[2], weight.shape[3]),
-        stride=pair(given["stride"]),
-        padding=widened(value.padding, pair(given["padding"])),
+        stride=pair(given["stride"], rank),
+        padding=widened(value.padding, pair(given["padding"], rank, 0)),
         weight=weight.double(),
         bias=graph.bias(node, given["bias"], weight.shape[0]),
     )

@@ -6,7 +6,7 @@ from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork, checked_network, network_name, with_file
 from sim.importers.host import PORT_TYPES, HostProgram, HostStep, ModelPort, Reshape
 from sim.importers.limits import excess
-from sim.importers.tflite import elementwise, pooling, windows
+from sim.importers.tflite import arithmetic, elementwise, pooling, windows
 from sim.importers.tflite.host_steps import HOST_OPERATORS, host_step
 from sim.importers.tflite.lowering import OPERATORS, Lowering, image_shape
 from sim.importers.tflite.model import TfliteModel, TfliteOperator
@@ -15,7 +15,7 @@ from sim.spec.archives import read_bytes
 
 __all__ = ["HINTS", "import_tflite", "lower_tflite"]
 
-_TABLES = (elementwise, pooling, windows)
+_TABLES = (arithmetic, elementwise, pooling, windows)
 """Importing them enters their operators into the table."""
 
 _DATA_INPUTS = {"RESHAPE": 1, "SQUEEZE": 1, "EXPAND_DIMS": 1}
@@ -105,7 +105,8 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
         after=tuple(step for _, step in after),
         output=_port(model, model.outputs[0]),
     )
-    tensors = {layer: model.tensors[index].name for layer, index in lowering.origins.items()}
+    origins = {name: index for name, index in lowering.origins.items() if index >= 0}
+    tensors = {layer: model.tensors[index].name for layer, index in origins.items()}
     network = checked_network(name, lowering.specs["input"], layers)
     return ImportedNetwork(network=network, host=host, source={"tensors": tensors})
 

@@ -1,10 +1,9 @@
-"""Lowering of ADD, activations, padding, requantization and changes of shape."""
+"""Lowering of activations, padding, requantization and changes of shape."""
 
 import numpy as np
 
 from sim.importers.quantization import (
     activation_clamp,
-    add_multipliers,
     ratio_multiplier,
     relu6_clamp,
 )
@@ -15,33 +14,6 @@ from sim.spec.network import LayerKind, Padding
 __all__: list[str] = []
 
 _MOST_NEGATIVE = -128
-
-
-@lowers(
-    "ADD",
-    becomes="`add`",
-    conditions="two activations of one shape; not: broadcasting, constants",
-)
-def _add(lowering: Lowering, operator: TfliteOperator) -> None:
-    sources = (lowering.source(operator, 0), lowering.source(operator, 1))
-    tensors = [lowering.tensor(operator, i) for i in range(2)]
-    out = lowering.output(operator)
-    if not tensors[0].shape == tensors[1].shape == out.shape or len({x.shape for x in sources}) > 1:
-        rule = f"operands must have one shape, not {tensors[0].shape} and {tensors[1].shape}"
-        lowering.model.refuse(operator, rule)
-    try:
-        multiplier, shift = add_multipliers(tensors[0].scale, tensors[1].scale, out.scale)
-    except ValueError as error:
-        lowering.model.refuse(operator, str(error))
-    lowering.emit(
-        operator,
-        LayerKind.ADD,
-        sources,
-        sources[0].shape,
-        multiplier=multiplier,
-        shift=shift,
-        clamp=lowering.clamp(operator),
-    )
 
 
 _RESCALED = "fused into the layer before where that is exact, else a `depthwise` of one tap of 1"

@@ -106,19 +106,24 @@ class Lowering:
         name = tensor.name
         if tensor.data is not None:
             self.model.refuse(operator, f"input {name!r} must not be a constant")
-        if tensor.dtype != "int8":
-            self.model.refuse(operator, f"activation {name!r} must be int8, not {tensor.dtype}")
-        if len(tensor.scales) != 1:
-            rule = f"activation {name!r} must have one scale, not {len(tensor.scales)}"
-            self.model.refuse(operator, rule)
-        if not (np.isfinite(tensor.scale) and tensor.scale > 0):
-            rule = f"scale of activation {name!r} must be positive, not {tensor.scale}"
-            self.model.refuse(operator, rule)
-        if not -128 <= tensor.zero_point <= 127:
-            rule = f"zero point of activation {name!r} must be int8, not {tensor.zero_point}"
-            self.model.refuse(operator, rule)
+        self.check_quantized(operator, tensor)
         self.check_shape(operator, tensor)
         return tensor
+
+    def check_quantized(self, operator: TfliteOperator, tensor: TfliteTensor) -> None:
+        """Refuse a tensor of another type than int8, or without a scale of its own."""
+        what = f"activation {tensor.name!r}" if tensor.data is None else f"constant {tensor.name!r}"
+        if tensor.dtype != "int8":
+            self.model.refuse(operator, f"{what} must be int8, not {tensor.dtype}")
+        if len(tensor.scales) != 1:
+            rule = f"{what} must have one scale, not {len(tensor.scales)}"
+            self.model.refuse(operator, rule)
+        if not (np.isfinite(tensor.scale) and tensor.scale > 0):
+            rule = f"scale of {what} must be positive, not {tensor.scale}"
+            self.model.refuse(operator, rule)
+        if not -128 <= tensor.zero_point <= 127:
+            rule = f"zero point of {what} must be int8, not {tensor.zero_point}"
+            self.model.refuse(operator, rule)
 
     def check_shape(self, operator: TfliteOperator, tensor: TfliteTensor) -> None:
         """Refuse a batch other than 1, open axes and more than four axes."""
@@ -186,8 +191,40 @@ class Lowering:
     ) -> None:
         """Append the layer that computes an operator's output; ``shape`` is how it lies in memory."""
         name = f"{operator.name.lower()}_{operator.index}"
-        index = operator.outputs[0]
-        self._place(operator, index, name, shape)
+        self._place(operator, operator.outputs[0], name, shape)
+        self._append(operator, name, kind, inputs, fields)
+
+    def emit_inner(
+        self,
+        operator: TfliteOperator,
+        source: TensorSpec,
+        scale: tuple[float, int],
+        *,
+        kind: LayerKind = LayerKind.DEPTHWISE,
+        channels: int = 0,
+        **fields: Any,
+    ) -> TensorSpec:
+        """Append a layer of one tap whose output is no tensor of the model; return that output.
+
+        ``scale`` has the output's scale and zero point, ``channels`` are the source's if not given.
+        """
+        name = f"{operator.name.lower()}_{operator.index}_{len(self.layers)}"
+        shape = (source.height, source.width, channels or source.channels)
+        if broken := excess(shape, "activation"):
+            self.model.refuse(operator, broken)
+        self.specs[name] = TensorSpec.of_shape(name, shape, *scale)
+        self.origins[name] = -1
+        self._append(operator, name, kind, (source,), fields)
+        return self.specs[name]
+
+    def _append(
+        self,
+        operator: TfliteOperator,
+        name: str,
+        kind: LayerKind,
+        inputs: tuple[TensorSpec, ...],
+        fields: dict[str, Any],
+    ) -> None:
         try:
             self.layers[name] = Layer(
                 name=name,

@@ -64,6 +64,9 @@ def operands(
             return result((1, 2, 2, 2), **LIKE), [seen], window
         case "FULLY_CONNECTED":
             return result((1, 3), **OTHER), [seen, weights(3, 32)], {}
+        case "MUL":
+            factors = writer.constant([-100, 90], "int8", scales=[0.01], zero_points=[5])
+            return result(**OTHER), [seen, factors], {}
         case "MEAN":
             return result((1, 2), **OTHER), [seen, numbers(1, 2)], {}
         case "PAD":
