@@ -1,4 +1,4 @@
-"""What the host does at the ends of a network that was quantized from a PyTorch module."""
+"""Steps of the host at the ends of a network that was quantized from a PyTorch module."""
 
 from dataclasses import dataclass
 

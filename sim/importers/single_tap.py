@@ -20,8 +20,8 @@ Tap = tuple[int, int, int, int]
 def equal_tap(inputs: NDArray[np.int64], outputs: NDArray[np.int64]) -> Tap | None:
     """A tap that requantizes each of ``inputs`` to its output, None where none was met.
 
-    A tap is a line, and rounding leaves room around it: a weight of at most 127 often stands for a
-    larger one, with another multiplier.
+    A tap is a line, and rounding leaves room around it: a weight of at most 127 often gives what a
+    larger weight gives, with another multiplier.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ def outputs(network: ImportedNetwork, x: Tensor) -> Any:
 
 
 def check(module: nn.Module, shape: tuple[int, ...], folder: Path) -> ImportedNetwork:
-    """Import a module; its outputs must be near the real ones, as 8 bits are, and of their form."""
+    """Import a module; its outputs must be near PyTorch's, as 8 bits are, and of their form."""
     torch.manual_seed(1)
     x = torch.randn(IMAGES, *shape)
     network = imported(module, x, folder)
