@@ -7,7 +7,7 @@ from sim.importers.quantization import (
     ratio_multiplier,
     relu6_clamp,
 )
-from sim.importers.tflite.lowering import Lowering, Pending, lowers
+from sim.importers.tflite.lowering import Lowering, Pending, image_shape, lowers
 from sim.importers.tflite.model import TfliteOperator
 from sim.spec.network import LayerKind, Padding
 
@@ -102,23 +102,16 @@ def _padded(lowering: Lowering, operator: TfliteOperator, value: int) -> None:
     expected = tuple(int(n + sum(w)) for n, w in zip(tensor.shape, data.tolist(), strict=True))
     if out.shape != expected:
         lowering.model.refuse(operator, f"output must have shape {expected}, not {out.shape}")
-    if rank < 4:
-        rule = f"input must be an image of four axes, not of shape {tensor.shape}"
+    if rank < 3:
+        rule = f"input must be an image or a signal, not of shape {tensor.shape}"
         lowering.model.refuse(operator, rule)
-    lowering.image(operator)
-    widths = [(int(a), int(b)) for a, b in data.tolist()]
+    lowering.image(operator, 3)
+    # A signal is an image of height 1.
+    widths = [(0, 0)] * (4 - rank) + [(int(a), int(b)) for a, b in data.tolist()]
     padding = Padding(top=widths[1][0], bottom=widths[1][1], left=widths[2][0], right=widths[2][1])
-    reader = lowering.only_reader(out.index)
-    if widths[3] == (0, 0) and reader is not None and reader.inputs[0] == out.index:
-        # Where the reader pads with the same value, and only there, its padding can be widened.
-        injected = {
-            "CONV_2D": tensor.zero_point,
-            "DEPTHWISE_CONV_2D": tensor.zero_point,
-            "MAX_POOL_2D": _MOST_NEGATIVE,
-        }
-        if injected.get(reader.name) == value:
-            lowering.pending[out.index] = Pending(tensor.index, padding)
-            return
+    if widths[3] == (0, 0) and _taken_over(lowering, out.index, value, tensor.zero_point):
+        lowering.pending[out.index] = Pending(tensor.index, padding)
+        return
     if value != tensor.zero_point:
         rule = f"value must be the zero point {tensor.zero_point}, not {value}"
         lowering.model.refuse(operator, rule)
@@ -139,6 +132,30 @@ def _padded(lowering: Lowering, operator: TfliteOperator, value: int) -> None:
         bias=np.zeros(out.shape[-1], np.int32),
         multiplier=multipliers[0],
         shift=multipliers[1],
+    )
+
+
+def _taken_over(lowering: Lowering, index: int, value: int, zero_point: int) -> bool:
+    """Whether what alone reads a padded tensor, behind changes of its axes, pads with that value."""
+    reader = lowering.only_reader(index)
+    while reader is not None and reader.name in ("EXPAND_DIMS", "RESHAPE"):
+        index, following = reader.outputs[0], lowering.model.tensors[reader.outputs[0]]
+        if image_shape(following.shape) != image_shape(
+            lowering.model.tensors[reader.inputs[0]].shape
+        ):
+            return False
+        reader = lowering.only_reader(index)
+    # Where the reader pads with the same value, and only there, its padding can be widened.
+    injected = {
+        "CONV_2D": zero_point,
+        "DEPTHWISE_CONV_2D": zero_point,
+        "MAX_POOL_2D": _MOST_NEGATIVE,
+    }
+    return (
+        reader is not None
+        and len(lowering.model.tensors[index].shape) == 4
+        and reader.inputs[0] == index
+        and injected.get(reader.name) == value
     )
 
 

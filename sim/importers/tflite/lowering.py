@@ -146,12 +146,12 @@ class Lowering:
         self.tensor(operator, position)
         return self._spec(operator, operator.inputs[position])
 
-    def image(self, operator: TfliteOperator) -> tuple[TensorSpec, Padding]:
+    def image(self, operator: TfliteOperator, fewest: int = 4) -> tuple[TensorSpec, Padding]:
         """Network tensor of a first input that is an image, and what a PAD before it adds.
 
-        The interpreter reads four axes, whatever the tensor has.
+        The interpreter reads four axes, whatever the tensor has, but where ``fewest`` says otherwise.
         """
-        if len(axes := self.tensor(operator, 0).shape) != 4:
+        if len(axes := self.tensor(operator, 0).shape) < fewest:
             self.model.refuse(operator, f"input must be an image of four axes, not of shape {axes}")
         pending = self.pending.get(operator.inputs[0], Pending(operator.inputs[0], Padding()))
         spec = self._spec(operator, pending.source)
@@ -272,11 +272,13 @@ class Lowering:
         """Let an operator's output be its input under another shape."""
         out = self.output(operator)
         source = self.tensor(operator, 0)
-        spec = self.source(operator)
         if not out.quantized_like(source):
             self.model.refuse(operator, "input and output must be quantized alike")
         self.model.check_reshaped(operator)
-        self._places[out.index] = spec.name
+        if source.index in self.pending:  # a PAD that a later reader takes over
+            self.pending[out.index] = self.pending[source.index]
+            return
+        self._places[out.index] = self.source(operator).name
 
     def fuse_clamp(self, operator: TfliteOperator, clamp: tuple[int, int]) -> bool:
         """Narrow the clamp of the layer before instead of a layer; False where others read it."""
