@@ -44,7 +44,6 @@ HINTS = {
     "SOFTMAX": "must be at the end of the model, where the host computes it",
     "ARG_MAX": "must be at the end of the model, where the host computes it",
     "DEQUANTIZE": "must be at the end of the model: all of it must be quantized",
-    "TRANSPOSE": "must be at an end of the model, where the host computes it",
 }
 """Why an operator is refused, where more can be said than that it is."""
 

@@ -176,3 +176,24 @@ def _squeeze(lowering: Lowering, operator: TfliteOperator) -> None:
 @lowers("EXPAND_DIMS", becomes=_ALIAS, conditions=_KNOWN)
 def _expand_dims(lowering: Lowering, operator: TfliteOperator) -> None:
     lowering.alias(operator)
+
+
+@lowers(
+    "TRANSPOSE",
+    becomes="nothing: the order of values is kept account of",
+    conditions="the batch stays first; only `FULLY_CONNECTED`, which takes the order into its "
+    "weights, or what a further one restores reads it",
+)
+def _transpose(lowering: Lowering, operator: TfliteOperator) -> None:
+    tensor, out = lowering.tensor(operator, 0), lowering.output(operator)
+    axes = lowering.constant(operator, 1, "int32").reshape(-1).tolist()
+    if sorted(axes) != list(range(len(tensor.shape))) or axes[0] != 0:
+        rule = f"axes must be an order of the {len(tensor.shape)} with the batch first"
+        lowering.model.refuse(operator, f"{rule}, not {axes}")
+    expected = tuple(tensor.shape[axis] for axis in axes)
+    if out.shape != expected:
+        lowering.model.refuse(operator, f"output must have shape {expected}, not {out.shape}")
+    if not out.quantized_like(tensor):
+        lowering.model.refuse(operator, "input and output must be quantized alike")
+    _, order = lowering.ordered(operator)
+    lowering.reorder(operator, order.transpose([axis - 1 for axis in axes[1:]]))

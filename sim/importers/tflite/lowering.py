@@ -1,5 +1,6 @@
 """Lowering a model's graph to layers: what is known of its tensors, and how layers are made."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -67,6 +68,7 @@ class Lowering:
         self.pending: dict[int, Pending] = {}
         self.origins: dict[str, int] = {}
         self._places: dict[int, str] = {}
+        self._orders: dict[int, NDArray[np.int32]] = {}
         self._readers: dict[int, list[TfliteOperator]] = {}
         self._weights = 0
         uses = [
@@ -142,9 +144,28 @@ class Lowering:
             self.model.refuse(operator, broken)
 
     def source(self, operator: TfliteOperator, position: int = 0) -> TensorSpec:
-        """Network tensor that holds an operator's input."""
+        """Network tensor that holds an operator's input, whose values lie in the model's order."""
         self.tensor(operator, position)
-        return self._spec(operator, operator.inputs[position])
+        return self._in_order(operator, operator.inputs[position])
+
+    def ordered(self, operator: TfliteOperator) -> tuple[TensorSpec, NDArray[np.int32]]:
+        """Network tensor of a first input, and the place in memory of each of its values.
+
+        The places have the shape of the model's tensor without the batch.
+        """
+        tensor = self.tensor(operator, 0)
+        spec = self._spec(operator, tensor.index)
+        if tensor.index in self._orders:
+            return spec, self._orders[tensor.index]
+        count = math.prod(tensor.shape)
+        return spec, np.arange(count, dtype=np.int32).reshape(tensor.shape[1:])
+
+    def reorder(self, operator: TfliteOperator, order: NDArray[np.int32]) -> None:
+        """Let an operator's output be its input with its values in another order."""
+        out = self.output(operator)
+        self._places[out.index] = self._spec(operator, operator.inputs[0]).name
+        if not np.array_equal(order.reshape(-1), np.arange(order.size)):
+            self._orders[out.index] = order
 
     def image(self, operator: TfliteOperator, fewest: int = 4) -> tuple[TensorSpec, Padding]:
         """Network tensor of a first input that is an image, and what a PAD before it adds.
@@ -154,7 +175,7 @@ class Lowering:
         if len(axes := self.tensor(operator, 0).shape) < fewest:
             self.model.refuse(operator, f"input must be an image of four axes, not of shape {axes}")
         pending = self.pending.get(operator.inputs[0], Pending(operator.inputs[0], Padding()))
-        spec = self._spec(operator, pending.source)
+        spec = self._in_order(operator, pending.source)
         shape = self.model.tensors[pending.source].shape
         if image_shape(shape) != spec.shape:
             rule = f"input must be an image of shape {spec.shape} as computed, not one of {shape}"
@@ -278,7 +299,8 @@ class Lowering:
         if source.index in self.pending:  # a PAD that a later reader takes over
             self.pending[out.index] = self.pending[source.index]
             return
-        self._places[out.index] = self.source(operator).name
+        _, order = self.ordered(operator)
+        self.reorder(operator, order.reshape(out.shape[1:]))
 
     def fuse_clamp(self, operator: TfliteOperator, clamp: tuple[int, int]) -> bool:
         """Narrow the clamp of the layer before instead of a layer; False where others read it."""
@@ -294,6 +316,13 @@ class Lowering:
         self._places[operator.outputs[0]] = name
         self.origins[name] = operator.outputs[0]
         return True
+
+    def _in_order(self, operator: TfliteOperator, index: int) -> TensorSpec:
+        spec = self._spec(operator, index)
+        if index in self._orders:
+            rule = "must not read what TRANSPOSE has reordered"
+            self.model.refuse(operator, f"{rule}, unless another one restores it")
+        return spec
 
     def _spec(self, operator: TfliteOperator, index: int) -> TensorSpec:
         tensor = self.quantized(operator, index)

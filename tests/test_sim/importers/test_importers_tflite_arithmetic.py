@@ -146,8 +146,18 @@ def test_refuses_what_is_not_arithmetic_for_each_channel() -> None:
     refused(constant((2,), "int32"), "constant 'tensor4' must be int8, not int32")
     two: dict[str, Any] = {"scales": [0.1, 0.2]}
     refused(constant((2,), **two), "constant 'tensor4' must have one scale, not 2", "ADD")
-    refused(
-        lambda writer, _, __: [writer.constant([n], "int8", **kind(0.1, 0)) for n in (1, 2)],
-        "must have an activation among its operands",
-        "SUB",
+
+
+def test_refuses_arithmetic_on_constants_alone() -> None:
+    writer = ModelWriter()
+    image, seen = convolved(writer, 2, kind(0.5, 3), kind(0.5, 3))
+    constants = [writer.constant([[[[n, n]]]], "int8", **kind(0.1, 0)) for n in (1, 2)]
+    made, result = (
+        writer.tensor((1, size, size, 2), name=name, **kind(0.75, -7))
+        for size, name in ((1, "made"), (4, "y"))
     )
+    writer.operator("SUB", constants, [made])
+    writer.operator("ADD", [seen, made], [result])
+    line = r"operator 1 SUB \(tensor 'made'\): must have an activation among its operands"
+    with pytest.raises(UnsupportedModelError, match=f"^{line}$"):
+        imported(writer.finish([image], [result]))
