@@ -8,12 +8,14 @@ from sim.importers.onnx.model import OnnxNode
 from sim.importers.onnx.values import Constant, Deferred, Quantized, Target, Value
 from sim.spec.network import LayerKind, TensorSpec
 
-__all__ = ["constant_operand", "per_channel", "plus", "rounded_bias"]
+__all__ = ["constant_operand", "per_channel", "plus", "quantized_plus", "rounded_bias"]
 
 _Reals = NDArray[np.float64]
 
 _REAL = "between DequantizeLinear and QuantizeLinear; a constant for each channel"
 _TAP = "a `depthwise` of one tap, or part of the layer before"
+_PRODUCT = "products of activations, as in squeeze-and-excitation blocks, are not supported"
+
 _BIAS_LIMIT = 2.0**30
 """Largest magnitude of a bias that is made here; leaves the accumulator a bit for the product."""
 
@@ -48,6 +50,53 @@ def plus(lowering: OnnxLowering, node: OnnxNode, position: int, sign: float = 1.
     return _scaled(lowering, node, value, np.ones_like(offset), offset)
 
 
+def quantized_constant(lowering: OnnxLowering, node: OnnxNode) -> tuple[Quantized, _Reals] | None:
+    """Activation of a quantized operator on two, and its constant operand for each of its values.
+
+    The inputs are two triples of an operand, its scale and its zero point; None if both operands are
+    activations. The constant is flat and in the order of memory.
+    """
+    values = [lowering.value(node, position) for position in (0, 3)]
+    constants = [isinstance(value, Constant) for value in values]
+    if not any(constants):
+        return None
+    if all(constants):
+        node.refuse("must have an activation among its operands")
+    at, other = (3, 0) if constants[0] else (0, 3)
+    given = lowering.quantization(node, at + 1, at + 2, "uint8")
+    value = lowering.padded(node, lowering.integer(node, at, given))
+    data = lowering.constant(node, other)
+    known = lowering.quantization(node, other + 1, other + 2, "uint8")
+    if str(data.dtype) != known.dtype:
+        node.refuse(f"constant {node.inputs[other]!r} must be {known.dtype}, not {data.dtype}")
+    zero_point = known.zero_point + 128 * (known.dtype == "uint8")
+    reals = (data.astype(np.float64) - zero_point) * float(known.scale)
+    return value, _fitted(node, node.inputs[other], reals, value)
+
+
+def quantized_plus(lowering: OnnxLowering, node: OnnxNode) -> Deferred | None:
+    """Sum of an activation and a constant that a quantized operator adds; None for two activations."""
+    operands = quantized_constant(lowering, node)
+    if operands is None:
+        return None
+    value, offset = operands
+    return _scaled(lowering, node, value, np.ones_like(offset), offset)
+
+
+@lowers(
+    "QLinearMul",
+    becomes="a `depthwise` of one tap",
+    conditions="of an activation and a constant for each channel",
+)
+def _qlinear_mul(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    operands = quantized_constant(lowering, node)
+    if operands is None:
+        node.refuse(_PRODUCT)
+    value, gain = operands
+    result = _scaled(lowering, node, value, gain, np.zeros_like(gain))
+    return lowering.quantize(result, node.outputs[0], lowering.quantization(node, 6, 7, "uint8"))
+
+
 @lowers("Sub", becomes=_TAP, conditions=_REAL)
 def _sub(lowering: OnnxLowering, node: OnnxNode) -> Value:
     position = constant_operand(lowering, node)
@@ -64,8 +113,7 @@ def _sub(lowering: OnnxLowering, node: OnnxNode) -> Value:
 def _mul(lowering: OnnxLowering, node: OnnxNode) -> Value:
     position = constant_operand(lowering, node)
     if position is None:
-        rule = "products of activations, as in squeeze-and-excitation blocks"
-        node.refuse(f"{rule}, are not supported")
+        node.refuse(_PRODUCT)
     value = _operand(lowering, node, 1 - position)
     gain = _in_memory(lowering, node, position, value)
     return _scaled(lowering, node, value, gain, np.zeros_like(gain))
@@ -122,12 +170,17 @@ def _in_memory(
 ) -> _Reals:
     """Constant operand for each value of an activation, flat and in the order of memory."""
     data = lowering.reals(node, position).astype(np.float64)
+    return _fitted(node, node.inputs[position], data, value)
+
+
+def _fitted(node: OnnxNode, name: str, data: _Reals, value: Deferred | Quantized) -> _Reals:
+    """A constant that is repeated over an activation's axes, in the order of memory."""
     try:
         wide = np.broadcast_to(data, np.broadcast_shapes(data.shape, value.shape))
     except ValueError:
         wide = data
     if wide.shape != value.shape:
-        rule = f"constant {node.inputs[position]!r} must fit shape {value.shape}"
+        rule = f"constant {name!r} must fit shape {value.shape}"
         node.refuse(f"{rule}, not have shape {data.shape}")
     return _scattered(wide[0], value)
 

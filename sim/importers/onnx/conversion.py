@@ -35,6 +35,9 @@ _MICROSOFT_OPERATORS: dict[str, tuple[int, int, tuple[str, ...]]] = {
                "pads", "strides"),
     ),
     "QLinearGlobalAveragePool": (5, 5, ("channels_last",)),
+    "QLinearMul": (7, 8, ()),
+    "QLinearSigmoid": (4, 5, ()),
+    "QLinearSoftmax": (5, 5, ("axis", "opset")),
     "QuantizeLinear": (2, 3, ("axis", "block_size")),
 }  # fmt: skip
 """Operators of onnxruntime's own domain: fewest and most inputs, and attributes.
@@ -43,12 +46,9 @@ The format's checker does not know them.
 """
 _INPUTS = ("float32", "int8", "uint8")
 
-_PRODUCT = "products of activations, as in squeeze-and-excitation blocks, are not supported"
 _SIGMOID = "sigmoids, as in squeeze-and-excitation blocks, are not supported"
 
 ONNX_HINTS = {
-    "QLinearMul": _PRODUCT,
-    "QLinearSigmoid": _SIGMOID,
     "HardSigmoid": _SIGMOID,
     "HardSwish": "activations must be clamps",
     "LeakyRelu": "activations must be clamps",

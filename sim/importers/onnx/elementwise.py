@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from sim.importers.host import Clamp, Dequantize, QuantizeHalfEven
-from sim.importers.onnx.affine import constant_operand, plus
+from sim.importers.onnx.affine import constant_operand, plus, quantized_plus
 from sim.importers.onnx.axes import as_node
 from sim.importers.onnx.lowering import OnnxLowering, lowers
 from sim.importers.onnx.model import OnnxNode
+from sim.importers.onnx.shapes import quantized_output
 from sim.importers.onnx.values import (
     Constant,
     Deferred,
@@ -136,12 +137,7 @@ def _quantized_output(lowering: OnnxLowering, node: OnnxNode, value: HostOutput)
     """Quantize what the host computed."""
     if value.dtype != "float32":
         node.refuse(f"input {node.inputs[0]!r} must be real, not {value.dtype}")
-    given = lowering.quantization(node, 1, 2, "uint8")
-    shift = 128 * (given.dtype == "uint8")
-    step = QuantizeHalfEven(
-        scale=float(given.scale), zero_point=given.zero_point + shift, dtype=given.dtype
-    )
-    return replace(value, steps=(*value.steps, step), dtype=given.dtype)
+    return quantized_output(value, lowering.quantization(node, 1, 2, "uint8"))
 
 
 def _dequantized_output(lowering: OnnxLowering, node: OnnxNode, value: HostOutput) -> HostOutput:
@@ -168,8 +164,15 @@ def _add(lowering: OnnxLowering, node: OnnxNode) -> Value:
     return _sum(lowering, node, *operands)
 
 
-@lowers("QLinearAdd", becomes="`add`", conditions="two activations of one shape")
+@lowers(
+    "QLinearAdd",
+    becomes="`add`; of a constant a `depthwise` of one tap",
+    conditions="two activations of one shape, or a constant for each channel",
+)
 def _qlinear_add(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    out = lowering.quantization(node, 6, 7, "uint8")
+    if (shifted := quantized_plus(lowering, node)) is not None:
+        return lowering.quantize(shifted, node.outputs[0], out)
     operands = [
         lowering.padded(node, lowering.integer(node, at, quantization))
         for at, quantization in (
@@ -177,8 +180,7 @@ def _qlinear_add(lowering: OnnxLowering, node: OnnxNode) -> Value:
             (3, lowering.quantization(node, 4, 5, "uint8")),
         )
     ]
-    result = _sum(lowering, node, *operands)
-    return lowering.quantize(result, node.outputs[0], lowering.quantization(node, 6, 7, "uint8"))
+    return lowering.quantize(_sum(lowering, node, *operands), node.outputs[0], out)
 
 
 def _sum(lowering: OnnxLowering, node: OnnxNode, a: Quantized, b: Quantized) -> Deferred:

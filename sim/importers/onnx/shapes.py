@@ -11,6 +11,7 @@ from sim.importers.host import (
     HostStep,
     Logistic,
     LogSoftmax,
+    QuantizeHalfEven,
     Requantize,
     Reshape,
     Softmax,
@@ -19,9 +20,17 @@ from sim.importers.host import (
 from sim.importers.onnx.folding import ARITHMETIC
 from sim.importers.onnx.lowering import ONNX_OPERATORS, OnnxLowering, lowers
 from sim.importers.onnx.model import OnnxNode
-from sim.importers.onnx.values import Constant, HostInput, HostOutput, Quantized, Shape, Value
+from sim.importers.onnx.values import (
+    Constant,
+    HostInput,
+    HostOutput,
+    Quantization,
+    Quantized,
+    Shape,
+    Value,
+)
 
-__all__ = ["host_output"]
+__all__ = ["host_output", "quantized_output"]
 
 _BOOKKEEPING = "nothing: the order of values is kept account of; `reshape` on the host"
 
@@ -41,6 +50,15 @@ def host_output(source: Quantized) -> HostOutput:
         )
         steps = (*steps, shift)
     return HostOutput(source=source, steps=steps, shape=source.shape, dtype=dtype)
+
+
+def quantized_output(value: HostOutput, given: Quantization) -> HostOutput:
+    """Quantize on the host what it computed."""
+    shift = 128 * (given.dtype == "uint8")
+    step = QuantizeHalfEven(
+        scale=float(given.scale), zero_point=given.zero_point + shift, dtype=given.dtype
+    )
+    return replace(value, steps=(*value.steps, step), dtype=given.dtype)
 
 
 def _reshaped(lowering: OnnxLowering, node: OnnxNode, value: Value, shape: Shape) -> Value:
@@ -212,11 +230,36 @@ def _sigmoid(lowering: OnnxLowering, node: OnnxNode) -> Value:
     return replace(value, steps=(*value.steps, Logistic(scale=1.0, zero_point=0)))
 
 
+@lowers("QLinearSoftmax", becomes="`softmax` on the host", conditions=_AT_THE_END)
+def _qlinear_softmax(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    value = _real_output(lowering, node)
+    opset = node.integer("opset", lowering.model.opset)
+    result = _along(node, value, Softmax(beta=1.0, scale=1.0), opset)
+    return quantized_output(result, lowering.quantization(node, 3, 4, "uint8"))
+
+
+@lowers("QLinearSigmoid", becomes="`logistic` on the host", conditions="at the output")
+def _qlinear_sigmoid(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    value = _real_output(lowering, node)
+    result = replace(value, steps=(*value.steps, Logistic(scale=1.0, zero_point=0)))
+    return quantized_output(result, lowering.quantization(node, 3, 4, "uint8"))
+
+
+def _real_output(lowering: OnnxLowering, node: OnnxNode) -> HostOutput:
+    """Real values of the integers that a quantized operator reads."""
+    source = lowering.integer(node, 0, lowering.quantization(node, 1, 2, "uint8"))
+    value = host_output(replace(lowering.padded(node, source), real=True))
+    return replace(value, cause=f"node {node.index} {node.operator}")
+
+
 def _over_an_axis(lowering: OnnxLowering, node: OnnxNode, step: HostStep) -> HostOutput:
     """A step over the axis that the node names, which is made the last."""
-    value = _output(lowering, node)
+    return _along(node, _output(lowering, node), step, lowering.model.opset)
+
+
+def _along(node: OnnxNode, value: HostOutput, step: HostStep, opset: int) -> HostOutput:
     rank = len(value.shape)
-    axis = node.axis(node.integer("axis", -1 if lowering.model.opset >= 13 else 1), rank)
+    axis = node.axis(node.integer("axis", -1 if opset >= 13 else 1), rank)
     behind = value.shape[axis + 1 :]
     if axis == 0 or math.prod(behind) != 1 or value.dtype != "float32":
         node.refuse(f"must be over the last axis of real values, not {axis} of {value.dtype}")

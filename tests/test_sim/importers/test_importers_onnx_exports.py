@@ -369,3 +369,39 @@ def test_a_symbolic_batch_is_one() -> None:
         )
     )
     check(model, step=0.06)
+
+
+@pytest.mark.parametrize("operator", ["QLinearSoftmax", "QLinearSigmoid"])
+def test_a_quantized_function_at_the_end(operator: str) -> None:
+    graph = Graph("uint8")
+    data, scales, zeros = graph.weights(6, 3, 4, 4)
+    given = [data, graph.constant(scales, np.float32), zeros]
+    both = graph.scale(0.06, 3)
+    y = graph.node("QLinearConv", "x", *graph.scale(0.03, 5), *given, *both)
+    y = graph.node("Flatten", y)
+    attributes: dict[str, Any] = {"axis": 1, "opset": 13} if operator == "QLinearSoftmax" else {}
+    out = graph.scale(1 / 256, -128)
+    y = graph.node(operator, y, *both, *out, domain=MICROSOFT, **attributes)
+    check(graph.model(y, (1, 3, 4, 4), "uint8"), bound=2)
+
+
+@pytest.mark.parametrize("operator", ["QLinearAdd", "QLinearMul"])
+@pytest.mark.parametrize("first", [False, True])
+def test_a_quantized_operator_with_a_constant(operator: str, first: bool) -> None:
+    graph = Graph("uint8")
+    data = graph.constant(graph.rng.integers(0, 256, (6, 1, 1)), np.uint8)
+    constant = [data, *graph.scale(0.01, -100)]
+    operands = [["x", *graph.scale(0.03, 5)], constant]
+    inputs = [name for operand in (operands[::-1] if first else operands) for name in operand]
+    out = graph.scale(0.05, -9)
+    y = graph.node(operator, *inputs, *out, domain=MICROSOFT)
+    imported = check(graph.model(y, (1, 6, 5, 5), "uint8"))
+    assert [layer.kind for layer in imported.network.layers] == [LayerKind.DEPTHWISE]
+
+
+def test_a_quantized_product_of_activations_is_refused() -> None:
+    graph = Graph("uint8")
+    both = graph.scale(0.03, 5)
+    y = graph.node("QLinearMul", "x", *both, "x", *both, *both, domain=MICROSOFT)
+    rule = "products of activations, as in squeeze-and-excitation blocks, are not supported"
+    refused(graph.model(y, (1, 3, 4, 4), "uint8"), WHERE.format("QLinearMul") + rule)

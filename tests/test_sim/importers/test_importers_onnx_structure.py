@@ -220,6 +220,7 @@ ATTRIBUTES = {
     "QLinearAveragePool": ("channels_last", "kernel_shape", "pads"),
     "QLinearConv": ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"),
     "QLinearGlobalAveragePool": ("channels_last",),
+    "QLinearSoftmax": ("axis", "opset"),
     "QuantizeLinear": ("block_size", "output_dtype"),
     "ReduceMean": ("axes", "keepdims"),
     "Reshape": ("allowzero",),
@@ -273,6 +274,7 @@ def test_attributes_of_any_type_are_read_or_refused(operator: str) -> None:
         "QGemm": ("image", *pair, "weights", "scale", "zeros", "", *pair),
         "QLinearGlobalAveragePool": ("image", *pair, *pair),
         "QLinearAveragePool": ("image", *pair, *pair),
+        "QLinearSoftmax": ("image", *pair, *pair),
         "QuantizeLinear": ("image", *pair),
         "DequantizeLinear": ("image", *pair),
         "Conv": ("image", "weights"),
@@ -302,12 +304,12 @@ def test_every_operator_with_attributes_is_tried() -> None:
     assert ATTRIBUTES.keys() == {
         "AveragePool", "ArgMax", "BatchNormalization", "Clip", "Conv", "DequantizeLinear", "Flatten",
         "Gemm", "LogSoftmax", "MaxPool", "Pad", "QGemm", "QLinearAveragePool", "QLinearConv",
-        "QLinearGlobalAveragePool", "QuantizeLinear", "ReduceMean", "Reshape", "Shape", "Softmax",
+        "QLinearGlobalAveragePool", "QLinearSoftmax", "QuantizeLinear", "ReduceMean", "Reshape", "Shape", "Softmax",
         "Squeeze", "Transpose", "Unsqueeze",
     }  # fmt: skip
     assert ONNX_OPERATORS.keys() - ATTRIBUTES.keys() == {
         "Add", "Cast", "Concat", "Div", "Dropout", "Gather", "GlobalAveragePool", "Identity", "MatMul",
-        "Max", "Min", "Mod", "Mul", "Neg", "QLinearAdd", "QLinearMatMul", "ReduceProd", "Relu",
+        "Max", "Min", "Mod", "Mul", "Neg", "QLinearAdd", "QLinearMatMul", "QLinearMul", "QLinearSigmoid", "ReduceProd", "Relu",
         "Sigmoid", "Slice", "Sub",
     }  # fmt: skip
 
