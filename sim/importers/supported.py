@@ -25,7 +25,8 @@ activations with one scale and zero point, one graph. Weights: one scale or one 
 int32 or none, in ONNX also float32.
 
 TensorFlow Lite: int8 activations; fused activations `NONE`, `RELU`, `RELU6`, `RELU_N1_TO_1`; windows `SAME` or
-`VALID`, any stride; int8 weights with zero point 0.
+`VALID`, any stride; int8 weights with zero point 0. Older models of uint8 become int8, less 128, where their weights
+less their zero point are -128 … 127 ([uint8](importing.md#models-of-uint8)).
 
 ONNX: int8 or uint8 activations (uint8 become int8, less 128); any padding and stride; int8 weights with zero point
 0 or uint8 weights with zero point 128.

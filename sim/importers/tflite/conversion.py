@@ -11,6 +11,7 @@ from sim.importers.tflite.host_steps import HOST_OPERATORS, host_step
 from sim.importers.tflite.lowering import OPERATORS, Lowering, image_shape
 from sim.importers.tflite.model import TfliteModel, TfliteOperator
 from sim.importers.tflite.reader import parse_tflite
+from sim.importers.tflite.unsigned import is_unsigned, signed_model, to_int8, to_uint8
 from sim.spec.archives import read_bytes
 
 __all__ = ["HINTS", "import_tflite", "lower_tflite"]
@@ -72,6 +73,9 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
     UnsupportedModelError
         As :func:`import_tflite`.
     """
+    given = model
+    if is_unsigned(model):
+        model = signed_model(model)
     for ends, what in ((model.inputs, "input"), (model.outputs, "output")):
         if len(ends) != 1:
             raise UnsupportedModelError(f"model must have one {what}, not {len(ends)}")
@@ -95,14 +99,20 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
         raise UnsupportedModelError("model must have a layer that the accelerator computes")
     shape = image_shape(model.tensors[input_tensor].shape)
     steps = [step for _, step in before]
+    final = [step for _, step in after]
+    ports = [_port(given, ends[0]) for ends in (given.inputs, given.outputs)]
+    if model.unsigned and ports[0].dtype == "uint8":
+        steps.insert(0, to_int8())
+    if model.unsigned and ports[1].dtype == "uint8":
+        final.append(to_uint8())
     if model.tensors[input_tensor].shape[1:] != shape:
         steps.append(Reshape(shape=shape))
     host = HostProgram(
-        input=_port(model, model.inputs[0]),
+        input=ports[0],
         before=tuple(steps),
         logits_shape=model.tensors[output_tensor].shape[1:],
-        after=tuple(step for _, step in after),
-        output=_port(model, model.outputs[0]),
+        after=tuple(final),
+        output=ports[1],
     )
     origins = {name: index for name, index in lowering.origins.items() if index >= 0}
     tensors = {layer: model.tensors[index].name for layer, index in origins.items()}
@@ -144,10 +154,6 @@ def _check_known(model: TfliteModel, live: list[TfliteOperator]) -> None:
             model.refuse(operator, f"inputs must be {count}, not {len(operator.inputs)}")
         if len(operator.outputs) != 1:
             model.refuse(operator, f"must have one output, not {len(operator.outputs)}")
-        ends = (*operator.inputs[:1], *operator.outputs[:1])
-        types = {model.tensors[index].dtype for index in ends}
-        if operator.name not in HOST_OPERATORS and types == {"uint8"}:
-            raise UnsupportedModelError("model is uint8-quantized, only int8 is supported")
 
 
 def _only_shapes(model: TfliteModel, operator: TfliteOperator) -> bool:

@@ -93,6 +93,9 @@ def _multipliers(
     lowering: Lowering, operator: TfliteOperator, weights: TfliteTensor, channels: int
 ) -> Multipliers:
     scales = (lowering.model.tensors[operator.inputs[0]].scale, weights.scales)
+    if lowering.model.unsigned and operator.name != "FULLY_CONNECTED":
+        # The kernels of uint8 multiply these two in single precision.
+        scales = (np.float32(1), scales[0] * weights.scales)
     try:
         return window_multipliers(*scales, lowering.output(operator).scale, channels)
     except ValueError as error:
