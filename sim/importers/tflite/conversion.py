@@ -33,7 +33,8 @@ _INPUT_COUNTS = {
 """Fewest and most inputs of an operator."""
 
 HINTS = {
-    "LOGISTIC": "sigmoids must be at the end of the model, where the host computes them",
+    "LOGISTIC": "sigmoids, as in squeeze-and-excitation blocks, must be at the end of the model, where "
+    "the host computes them",
     "LOG_SOFTMAX": "must be at the end of the model, where the host computes it",
     "HARD_SWISH": "activations must be clamps",
     "LEAKY_RELU": "activations must be clamps",

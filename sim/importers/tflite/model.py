@@ -123,6 +123,7 @@ class TfliteModel:
     def refuse(self, operator: TfliteOperator, rule: str) -> NoReturn:
         """Raise the one line that names the operator, its output tensor and the rule."""
         tensor = self.tensors[operator.outputs[0]].name if operator.outputs else ""
+        told = " (of uint8 less 128)" if self.unsigned else ""
         raise UnsupportedModelError(
-            f"operator {operator.index} {operator.name} (tensor {tensor!r}): {rule}"
+            f"operator {operator.index} {operator.name} (tensor {tensor!r}): {rule}{told}"
         )

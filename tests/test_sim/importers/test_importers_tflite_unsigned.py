@@ -125,6 +125,7 @@ def test_averages_are_compared_for_every_sum() -> None:
     writer.operator("AVERAGE_POOL_2D", [image], [result], **window)
     line = (
         r"operator 0 AVERAGE_POOL_2D \(tensor 'y'\): window must have at most 4096 values, not 4224"
+        r" \(of uint8 less 128\)"
     )
     with pytest.raises(UnsupportedModelError, match=f"^{line}$"):
         lower_tflite(parse_tflite(writer.finish([image], [result]), "model"), "net")
