@@ -12,11 +12,14 @@ from sim.importers.tflite.lowering import Lowering, lowers
 from sim.importers.tflite.model import TfliteOperator, TfliteTensor
 from sim.spec.network import ADD_LEFT_SHIFT, LayerKind, TensorSpec
 
-__all__: list[str] = []
+__all__ = ["negates"]
 
 _EVERY = np.arange(-128, 128, dtype=np.int64)
 _UNIT = (np.int32(1 << 30), np.int32(1))
 """Multiplier and shift of 1."""
+
+_MOST_IN_HALVES = 254
+"""Largest factor of which both halves are int8."""
 
 _OPERANDS = "two activations of one shape, or a constant for each channel"
 
@@ -40,7 +43,7 @@ def _sub(lowering: Lowering, operator: TfliteOperator) -> None:
     a, b = _check_operands(lowering, operator)
     out = lowering.output(operator)
     factors = _sum_multipliers(lowering, operator, a, b, out)
-    if not _negates(a, b, *factors):
+    if not negates((a.zero_point, b.zero_point), *factors):
         lowering.model.refuse(operator, "scales must not meet ties, which round up, not down")
     sources = [_operand(lowering, operator, 0), _operand(lowering, operator, 1, negated=True)]
     _summed(lowering, operator, sources)
@@ -72,7 +75,7 @@ def _mul(lowering: Lowering, operator: TfliteOperator) -> None:
         multiplier, shift = (int(values[0]) for values in multipliers)
         taps = _narrow_taps(factors, value.zero_point, multiplier, shift)
         if taps is None:
-            _in_two_halves(lowering, operator, source, factors, multipliers, clamp)
+            _in_parts(lowering, operator, source, factors, multipliers, clamp)
             return
         factors, bias, multipliers = taps[:, 0], taps[:, 1].astype(np.int32), (
             taps[:, 2].astype(np.int32), taps[:, 3].astype(np.int32),
@@ -185,10 +188,18 @@ def _summed(lowering: Lowering, operator: TfliteOperator, sources: list[TensorSp
     )
 
 
-def _negates(
-    a: TfliteTensor, b: TfliteTensor, multiplier: NDArray[np.int32], shift: NDArray[np.int32]
+def negates(
+    zero_points: tuple[int, int], multiplier: NDArray[np.int32], shift: NDArray[np.int32]
 ) -> bool:
-    """Whether a - b and a + (-b) are equal for all values of both."""
+    """Whether a - b and a + (-b) are equal for all values of both.
+
+    Parameters
+    ----------
+    zero_points : (int, int)
+        Of a and b.
+    multiplier, shift : int32[3]
+        Of a, b and their sum, as of :func:`sim.importers.quantization.add_multipliers`.
+    """
 
     def scaled(values: NDArray[np.int64], place: int) -> NDArray[np.int64]:
         shifted = (values << ADD_LEFT_SHIFT).astype(np.int32)
@@ -196,8 +207,8 @@ def _negates(
             np.int64
         )
 
-    first = scaled(_EVERY - a.zero_point, 0)[:, None]
-    second = _EVERY - b.zero_point
+    first = scaled(_EVERY - zero_points[0], 0)[:, None]
+    second = _EVERY - zero_points[1]
     differences = [first - scaled(second, 1), first + scaled(-second, 1)]
     results = [
         golden.requantize(item.astype(np.int32), int(multiplier[2]), int(shift[2]))
@@ -225,7 +236,7 @@ def _narrow_taps(
     return np.array([taps[factor] for factor in factors.tolist()], np.int64)
 
 
-def _in_two_halves(
+def _in_parts(
     lowering: Lowering,
     operator: TfliteOperator,
     source: TensorSpec,
@@ -233,28 +244,31 @@ def _in_two_halves(
     multipliers: tuple[NDArray[np.int32], NDArray[np.int32]],
     clamp: tuple[int, int],
 ) -> None:
-    """Multiply each channel by two halves of its factor, for which every channel is there twice."""
-    channels = source.channels
-    twice = np.concatenate([np.eye(channels, dtype=np.int8)] * 2)
-    multiplier, shift = (np.full(2 * channels, value, np.int32) for value in _UNIT)
-    doubled = lowering.emit_inner(
+    """Multiply each channel by parts of its factor, for which every channel is there as many times."""
+    channels, count = source.channels, 2 if factors.max() <= _MOST_IN_HALVES else 3
+    repeated = np.concatenate([np.eye(channels, dtype=np.int8)] * count)
+    multiplier, shift = (np.full(count * channels, value, np.int32) for value in _UNIT)
+    copies = lowering.emit_inner(
         operator,
         source,
         (source.scale, source.zero_point),
         kind=LayerKind.CONV,
-        channels=2 * channels,
-        weights=twice.reshape(2 * channels, 1, 1, channels),
-        bias=np.zeros(2 * channels, np.int32),
+        channels=count * channels,
+        weights=repeated.reshape(count * channels, 1, 1, channels),
+        bias=np.zeros(count * channels, np.int32),
         multiplier=multiplier,
         shift=shift,
     )
-    halves = [np.diag(half) for half in (factors // 2, factors - factors // 2)]
+    parts = []
+    for left in range(count, 0, -1):
+        parts.append(np.diag(factors // left))
+        factors = factors - factors // left
     lowering.emit(
         operator,
         LayerKind.CONV,
-        (doubled,),
+        (copies,),
         source.shape,
-        weights=np.hstack(halves).astype(np.int8).reshape(channels, 1, 1, 2 * channels),
+        weights=np.hstack(parts).astype(np.int8).reshape(channels, 1, 1, count * channels),
         bias=np.zeros(channels, np.int32),
         multiplier=multipliers[0],
         shift=multipliers[1],

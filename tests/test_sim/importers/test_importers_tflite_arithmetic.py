@@ -113,6 +113,22 @@ def test_a_larger_factor_is_a_tap_that_is_equal_for_every_input() -> None:
     assert np.array_equal(y, run_model(content, x)[0])
 
 
+@pytest.mark.parametrize("factor", [-128, 125, 126, 127])
+def test_factors_of_nine_bits_without_a_tap_are_multiplied_in_parts(factor: int) -> None:
+    writer = ModelWriter()
+    first, seen = convolved(writer, 2, kind(0.01, 0), kind(0.02, 4))
+    zero_point = -128 if factor >= 0 else 127
+    factors = writer.constant([factor, 0], "int8", **kind(0.004, zero_point))
+    result = writer.tensor((1, 4, 4, 2), name="y", **kind(0.0041, 0))
+    writer.operator("MUL", [seen, factors], [result])
+    content = writer.finish([first], [result])
+    network = imported(content)
+    assert [layer.name for layer in network.network.layers] == ["conv_2d_0", "mul_1_1", "mul_1"]
+    x = inputs(network)
+    y = golden.run(network.network, network.host.prepare(x))["mul_1"]
+    assert np.array_equal(y, run_model(content, x)[0])
+
+
 def test_no_tap_is_given_where_none_is_equal() -> None:
     sums = np.arange(-128, 128, dtype=np.int64)
     assert equal_tap(sums, sums * sums) is None

@@ -54,7 +54,8 @@ def test_every_tensor_equals_litert(reference: dict[str, dict[str, Any]], tmp_pa
     assert compared > 10_000
     assert operators >= {
         "ADD", "AVERAGE_POOL_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D",
-        "MEAN", "PAD", "QUANTIZE", "RELU", "SOFTMAX",
+        "LOGISTIC", "LOG_SOFTMAX", "MEAN", "MUL", "PAD", "QUANTIZE", "RELU", "SOFTMAX", "SUB",
+        "TRANSPOSE",
     }  # fmt: skip
 
 
