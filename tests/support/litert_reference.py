@@ -1,6 +1,6 @@
 """Random uint8 models and what LiteRT's reference kernels compute of them, as a file for a test.
 
-Run as ``python tests/support/litert_reference.py FILE``, in an environment that has the package ai-edge-litert, too;
+Run as ``PYTHONPATH=. python tests/support/litert_reference.py FILE``, in an environment that has the package ai-edge-litert, too;
 TensorFlow Lite Micro has no kernels of uint8.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.importers.tflite.reader import parse_tflite
-from testbench.cases.tflite_unsigned_models import near_ties, random_unsigned_model
+from unsigned_models import near_ties, random_unsigned_model
 
 MODELS = 24
 IMAGES = 2
