@@ -16,6 +16,7 @@ from sim.importers.host import HostProgram
 from sim.importers.onnx.conversion import import_onnx
 from sim.importers.onnx.difference import LayerDifference, differences, report
 from sim.importers.program_ends import ProgramEnds
+from sim.importers.range_method import RangeMethod
 from sim.importers.tflite.conversion import import_tflite
 from sim.spec.archives import read_bytes
 from sim.spec.errors import CosilicoError
@@ -44,7 +45,12 @@ _PROGRAM = ".pt2"
 
 
 def import_to_folder(
-    model: Path, out: Path, calibration: Path | None = None, *, force: bool = False
+    model: Path,
+    out: Path,
+    calibration: Path | None = None,
+    *,
+    ranges: RangeMethod | None = None,
+    force: bool = False,
 ) -> str:
     """Import a model file into a folder; return a few lines on what it became.
 
@@ -55,6 +61,8 @@ def import_to_folder(
     model, out : Path
     calibration : Path, optional
         Images of a PyTorch program, which is quantized here; no other model has them.
+    ranges : RangeMethod, optional
+        How the program's activations get their ranges from the images; from all values if not given.
     force : bool
         Replace what an earlier command made there.
 
@@ -62,12 +70,17 @@ def import_to_folder(
     ------
     CosilicoError
         If the file is damaged, of an unknown kind, or the hardware cannot compute the model exactly.
+
+    Warns
+    -----
+    CalibrationWarning
+        If the images say little of a range.
     """
-    _require_model(model, calibration)
+    _require_model(model, calibration, ranges)
     inputs = (model,) if calibration is None else (model, calibration)
     contents = Contents(command="import", identity={"model": model.name}, files=IMPORTED_FILES)
     with stage_folder(out, contents, inputs=inputs, force=force) as staging:
-        imported = import_model(model, calibration)
+        imported = import_model(model, calibration, ranges)
         save(imported, staging)
         summary = f"{out / NETWORK_FILE}: {_summary(imported)}"
         if model.suffix == ".onnx":
@@ -77,31 +90,37 @@ def import_to_folder(
     return summary
 
 
-def import_model(model: Path, calibration: Path | None = None) -> ImportedNetwork:
-    """Import a model file; ``calibration`` and errors as of :func:`import_to_folder`."""
-    _require_model(model, calibration)
+def import_model(
+    model: Path, calibration: Path | None = None, ranges: RangeMethod | None = None
+) -> ImportedNetwork:
+    """Import a model file; the other arguments and errors as of :func:`import_to_folder`."""
+    _require_model(model, calibration, ranges)
     if calibration is None:
         return _IMPORTERS[model.suffix](model)
-    return _import_program(model, calibration)
+    return _import_program(model, calibration, ranges or RangeMethod.MIN_MAX)
 
 
-def _require_model(model: Path, calibration: Path | None) -> None:
+def _require_model(model: Path, calibration: Path | None, ranges: RangeMethod | None) -> None:
     if model.suffix not in MODEL_SUFFIXES:
         known = ", ".join(MODEL_SUFFIXES)
         raise CosilicoError(f"model file must end in {known}, not {str(model)!r}")
     if (calibration is not None) != (model.suffix == _PROGRAM):
         rule = f"--calibration must be given with a {_PROGRAM} file, and only with one"
         raise CosilicoError(f"{rule}, not with {str(model)!r}")
+    if ranges is not None and model.suffix != _PROGRAM:
+        rule = f"--ranges must be given with a {_PROGRAM} file"
+        raise CosilicoError(f"{rule}, not with {str(model)!r}")
 
 
-def _import_program(path: Path, calibration: Path) -> ImportedNetwork:
+def _import_program(path: Path, calibration: Path, ranges: RangeMethod) -> ImportedNetwork:
     """Quantize a PyTorch program; the host changes floats in [C, H, W] to int8 and back."""
     from sim.importers.pytorch.conversion import import_with_ends  # torch takes seconds to import
 
     content = read_bytes(path, "program file")
-    network, ends = import_with_ends(path, calibration, name=network_name(path.stem))
+    network, ends = import_with_ends(path, calibration, name=network_name(path.stem), method=ranges)
     source = {
         "calibration": calibration.name,
+        "ranges": str(ranges),
         "tensors": {layer.name: layer.name for layer in network.layers},
     }
     imported = ImportedNetwork(network=network, host=ends.host(network), source=source)

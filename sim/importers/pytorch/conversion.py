@@ -16,6 +16,7 @@ from sim.importers.program_ends import ProgramEnds
 from sim.importers.pytorch.archive import clean_archive
 from sim.importers.pytorch.aten import read_program
 from sim.importers.pytorch.quantize import quantize_network
+from sim.importers.range_method import RangeMethod
 from sim.spec.errors import DesignFileError
 from sim.spec.network import Network
 from sim.spec.npz import read_arrays
@@ -23,7 +24,13 @@ from sim.spec.npz import read_arrays
 __all__ = ["import_program", "import_with_ends", "load_calibration_images", "load_program"]
 
 
-def import_program(path: Path, calibration: Path, *, name: str | None = None) -> Network:
+def import_program(
+    path: Path,
+    calibration: Path,
+    *,
+    name: str | None = None,
+    method: RangeMethod = RangeMethod.MIN_MAX,
+) -> Network:
     """Quantize a ``.pt2`` file.
 
     Parameters
@@ -34,23 +41,29 @@ def import_program(path: Path, calibration: Path, *, name: str | None = None) ->
         See :func:`load_calibration_images`.
     name : str, optional
         Of the network; that of the file if not given.
+    method : RangeMethod
+        How ranges are chosen from the values on the images.
 
     Raises
     ------
     CosilicoError
         One line that names the file, or the operation that no layer computes.
     """
-    return import_with_ends(path, calibration, name=name)[0]
+    return import_with_ends(path, calibration, name=name, method=method)[0]
 
 
 def import_with_ends(
-    path: Path, calibration: Path, *, name: str | None = None
+    path: Path,
+    calibration: Path,
+    *,
+    name: str | None = None,
+    method: RangeMethod = RangeMethod.MIN_MAX,
 ) -> tuple[Network, ProgramEnds]:
     """Quantize as :func:`import_program`; return the forms of the program's ends, too."""
     images = load_calibration_images(calibration)
     network = read_program(load_program(path), name=name or path.stem)
     ends = ProgramEnds(rank=network.rank, functions=network.functions, signal=network.signal)
-    return quantize_network(network, images), ends
+    return quantize_network(network, images, method=method), ends
 
 
 def load_program(path: Path) -> ExportedProgram:

@@ -1,6 +1,7 @@
 """Post-training int8 quantization as TensorFlow Lite does it."""
 
 import math
+import warnings
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -10,9 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
+from sim.importers.errors import CalibrationWarning
 from sim.importers.pytorch.aten import export_module, read_program
 from sim.importers.pytorch.float_network import INPUT, FloatLayer, FloatNetwork
-from sim.importers.pytorch.ranges import activation_ranges
+from sim.importers.pytorch.ranges import SeenRange, narrowed_ranges, seen_ranges
+from sim.importers.range_method import RangeMethod
 from sim.scales import Scale, activation_scale, add_factors, quantize_multipliers
 from sim.spec.errors import CosilicoError
 from sim.spec.network import Layer, LayerKind, Network, TensorSpec
@@ -38,6 +41,10 @@ _ALIKE = (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.AVERAGE_POOL, LayerKind.MAX_P
 """Kinds whose output is quantized as their input is."""
 
 
+_FILLED = 0.25
+"""Part of a range that some image should fill by itself."""
+
+
 class QuantizedWeights(NamedTuple):
     """``weights`` int8[K, ...], ``scales`` float64[K], ``bias`` int32[K] in s_in·scales[k]."""
 
@@ -57,7 +64,12 @@ _NO_PARAMETERS = _Parameters(*(np.zeros(0, kind) for kind in (np.int8, *[np.int3
 
 
 def quantize_module(
-    module: nn.Module, images: Tensor, *, name: str, input_scale: Scale | None = None
+    module: nn.Module,
+    images: Tensor,
+    *,
+    name: str,
+    input_scale: Scale | None = None,
+    method: RangeMethod = RangeMethod.MIN_MAX,
 ) -> Network:
     """Quantize a trained module after training.
 
@@ -72,6 +84,8 @@ def quantize_module(
         Of the network.
     input_scale : Scale, optional
         Quantization of the input; from the images' range if not given.
+    method : RangeMethod
+        How ranges are chosen from the values on the images.
 
     Returns
     -------
@@ -84,14 +98,24 @@ def quantize_module(
         One line that names the operation, its node and the rule.
     CosilicoError
         If the images do not have that form.
+
+    Warns
+    -----
+    CalibrationWarning
+        If a tensor is constant on all images, or no image fills a quarter of its range.
     """
     _check_images(images)
     program = export_module(module, images[:1])
-    return quantize_program(program, images, name=name, input_scale=input_scale)
+    return quantize_program(program, images, name=name, input_scale=input_scale, method=method)
 
 
 def quantize_program(
-    program: ExportedProgram, images: Tensor, *, name: str, input_scale: Scale | None = None
+    program: ExportedProgram,
+    images: Tensor,
+    *,
+    name: str,
+    input_scale: Scale | None = None,
+    method: RangeMethod = RangeMethod.MIN_MAX,
 ) -> Network:
     """Quantize what ``torch.export`` made of a module in inference mode.
 
@@ -99,11 +123,15 @@ def quantize_program(
     """
     _check_images(images)
     network = read_program(program, name=name)
-    return quantize_network(network, images, input_scale=input_scale)
+    return quantize_network(network, images, input_scale=input_scale, method=method)
 
 
 def quantize_network(
-    network: FloatNetwork, images: Tensor, *, input_scale: Scale | None = None
+    network: FloatNetwork,
+    images: Tensor,
+    *,
+    input_scale: Scale | None = None,
+    method: RangeMethod = RangeMethod.MIN_MAX,
 ) -> Network:
     """Quantize a network of real numbers, see :func:`quantize_module`."""
     _check_images(images)
@@ -114,8 +142,8 @@ def quantize_network(
         rule = f"calibration images must have shape [N, {', '.join(map(str, sizes))}]"
         raise CosilicoError(f"{rule}, not {list(images.shape)}")
     images = images.reshape(len(images), channels, height, width)
-    ranges = activation_ranges(network, images)
-    for tensor, (low, high) in ranges.items():
+    seen = seen_ranges(network, images)
+    for tensor, (low, high, _) in seen.items():
         if not (math.isfinite(low) and math.isfinite(high)):
             raise CosilicoError(f"tensor {tensor!r} must be finite on the calibration images")
         if tensor == INPUT and low == high == 0:
@@ -123,10 +151,27 @@ def quantize_network(
         if high > low and not _LEAST_RANGE <= high - low <= 1 / _LEAST_RANGE:
             rule = f"tensor {tensor!r} must have a range of {_LEAST_RANGE:g} … {1 / _LEAST_RANGE:g}"
             raise CosilicoError(f"{rule} on the calibration images, not {high - low:g}")
+    _warn(seen)
+    ranges = {tensor: (item.low, item.high) for tensor, item in seen.items()}
+    ranges = narrowed_ranges(network, images, ranges, method)
     scales = {tensor: activation_scale(*ends) for tensor, ends in ranges.items()}
     if input_scale is not None:
         scales[INPUT] = input_scale
     return quantize_layers(network, scales)
+
+
+def _warn(seen: Mapping[str, SeenRange]) -> None:
+    """Warn of ranges that are no measurement: of constants, and of offsets between images."""
+    for tensor, (low, high, widest) in seen.items():
+        text = ""
+        if low == high:
+            text = f"is {low:g} in all of them, so that its scale says nothing of other images"
+        elif widest < _FILLED * (high - low):
+            part = math.floor(100 * widest / (high - low))
+            text = f"has the range {low:g} … {high:g}, of which no image fills more than {part} %"
+        if text:
+            line = f"calibration images: tensor {tensor!r} {text}"
+            warnings.warn(line, CalibrationWarning, stacklevel=3)
 
 
 def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Network:

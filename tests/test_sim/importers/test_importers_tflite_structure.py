@@ -4,12 +4,12 @@ import re
 import struct
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from cosilico.fuzzing import fuzz_input
 from sim import golden
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.tflite.conversion import lower_tflite
@@ -380,9 +380,11 @@ def test_a_constant_has_as_many_bytes_as_its_shape() -> None:
 
 
 def test_a_builtin_operator_has_no_custom_options() -> None:
-    content = fuzz_input(5, 2125)["m.tflite"]
+    writer = Convolution()
+    writer.operators[0] = replace(writer.operators[0], custom=b"x")
+    content = writer.end(writer.seen)
     line = (
-        r"operator 0 QUANTIZE \(tensor '.*'\): options must be those of QUANTIZE, not custom ones"
+        r"operator 0 CONV_2D \(tensor 'seen'\): options must be those of CONV_2D, not custom ones"
     )
     with pytest.raises(UnsupportedModelError, match=f"^{line}$"):
         lower_tflite(parse_tflite(content, "model"), "net")
