@@ -1,7 +1,7 @@
 """Random uint8 models and what LiteRT's reference kernels compute of them, as a file for a test.
 
-Run as ``PYTHONPATH=. python tests/support/litert_reference.py FILE``, in an environment that has the package ai-edge-litert, too;
-TensorFlow Lite Micro has no kernels of uint8.
+Run as ``PYTHONPATH=. python tests/support/litert_reference.py FILE``, in an environment that has
+the package ai-edge-litert, too; TensorFlow Lite Micro has no kernels of uint8.
 """
 
 import importlib
