@@ -60,7 +60,7 @@ def import_to_folder(
     ----------
     model, out : Path
     calibration : Path, optional
-        Images of a PyTorch program, which is quantized here; no other model has them.
+        Images of a PyTorch program that is quantized here; no other model has them.
     ranges : RangeMethod, optional
         How the program's activations get their ranges from the images; from all values if not given.
     force : bool
@@ -95,34 +95,38 @@ def import_model(
 ) -> ImportedNetwork:
     """Import a model file; the other arguments and errors as of :func:`import_to_folder`."""
     _require_model(model, calibration, ranges)
-    if calibration is None:
-        return _IMPORTERS[model.suffix](model)
-    return _import_program(model, calibration, ranges or RangeMethod.MIN_MAX)
+    if model.suffix == _PROGRAM:
+        return _import_program(model, calibration, ranges)
+    return _IMPORTERS[model.suffix](model)
 
 
 def _require_model(model: Path, calibration: Path | None, ranges: RangeMethod | None) -> None:
     if model.suffix not in MODEL_SUFFIXES:
         known = ", ".join(MODEL_SUFFIXES)
         raise CosilicoError(f"model file must end in {known}, not {str(model)!r}")
-    if (calibration is not None) != (model.suffix == _PROGRAM):
+    if calibration is not None and model.suffix != _PROGRAM:
         rule = f"--calibration must be given with a {_PROGRAM} file, and only with one"
         raise CosilicoError(f"{rule}, not with {str(model)!r}")
-    if ranges is not None and model.suffix != _PROGRAM:
-        rule = f"--ranges must be given with a {_PROGRAM} file"
-        raise CosilicoError(f"{rule}, not with {str(model)!r}")
+    if ranges is not None and calibration is None:
+        rule = "--ranges must be given with --calibration"
+        raise CosilicoError(f"{rule}, not with {str(model)!r} alone")
 
 
-def _import_program(path: Path, calibration: Path, ranges: RangeMethod) -> ImportedNetwork:
-    """Quantize a PyTorch program; the host changes floats in [C, H, W] to int8 and back."""
+def _import_program(
+    path: Path, calibration: Path | None, ranges: RangeMethod | None
+) -> ImportedNetwork:
+    """Quantize a PyTorch program; the host changes floats in [C, H, W] to int8 and back.
+
+    Without calibration images it must be quantized already.
+    """
     from sim.importers.pytorch.conversion import import_with_ends  # torch takes seconds to import
 
     content = read_bytes(path, "program file")
-    network, ends = import_with_ends(path, calibration, name=network_name(path.stem), method=ranges)
-    source = {
-        "calibration": calibration.name,
-        "ranges": str(ranges),
-        "tensors": {layer.name: layer.name for layer in network.layers},
-    }
+    method = ranges or RangeMethod.MIN_MAX
+    network, ends = import_with_ends(path, calibration, name=network_name(path.stem), method=method)
+    source: dict[str, Any] = {"tensors": {layer.name: layer.name for layer in network.layers}}
+    if calibration is not None:
+        source = {"calibration": calibration.name, "ranges": str(method), **source}
     imported = ImportedNetwork(network=network, host=ends.host(network), source=source)
     return with_file(imported, path, "pt2", content)
 

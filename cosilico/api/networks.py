@@ -60,9 +60,10 @@ def import_network(
         A quantized ``.tflite`` or ``.onnx`` file, or a ``.pt2`` program of PyTorch, which needs the
         extra ``search``.
     calibration : str or Path, optional
-        With a ``.pt2`` file, and only then: an npz file with images ``x``, float [N, C, H, W].
+        With a ``.pt2`` file of real numbers, and only then: an npz file with images ``x``, float
+        [N, C, H, W].
     ranges : str, optional
-        With a ``.pt2`` file: how activations get the ranges that int8 covers. ``"min_max"``, the default,
+        With ``calibration``: how activations get the ranges that int8 covers. ``"min_max"``, the default,
         takes all values on the images, ``"percentile"`` 99.99 % of them, ``"mse"`` the part with the least
         squared error.
 

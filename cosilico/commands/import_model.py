@@ -22,11 +22,13 @@ def import_model(
     out: OutFolder,
     calibration: Annotated[
         Path | None,
-        typer.Option(metavar="X.npz", help="with a .pt2 file: x, float [N, C, H, W]"),
+        typer.Option(
+            metavar="X.npz", help="with a .pt2 file of real numbers: x, float [N, C, H, W]"
+        ),
     ] = None,
     ranges: Annotated[
         RangeMethod | None,
-        typer.Option(help="with a .pt2 file: how activations get their ranges from x"),
+        typer.Option(help="with --calibration: how activations get their ranges from x"),
     ] = None,
     force: Force = False,
 ) -> None:

@@ -15,7 +15,7 @@ class ModuleRow:
         As PyTorch calls them.
     becomes, conditions : str
     operators : tuple of str
-        Core ATen operators that they are decomposed to.
+        Operators that they are decomposed to: core ATen's, unless another library is named.
     """
 
     modules: str
@@ -90,6 +90,16 @@ MODULES = (
         becomes="`softmax`, `log_softmax`, `logistic` on the host",
         conditions="at the end; over channels",
         operators=("_softmax.default", "_log_softmax.default", "sigmoid.default"),
+    ),
+    ModuleRow(
+        modules="`quantize_per_tensor`, `dequantize_per_tensor`",
+        becomes="the scale of the layer before, else a `depthwise` of one tap of 1",
+        conditions="of programs that PT2E quantized; int8 or uint8, constant scales; weights "
+        "int8 with zero point 0",
+        operators=(
+            "quantized_decomposed.quantize_per_tensor.default",
+            "quantized_decomposed.dequantize_per_tensor.default",
+        ),
     ),
 )  # fmt: skip
 """Rows in the order of the page."""

@@ -10,6 +10,7 @@ from sim.importers.host import (
     LogSoftmax,
     ModelPort,
     Quantize,
+    QuantizeHalfEven,
     Reshape,
     Softmax,
     Transpose,
@@ -39,11 +40,14 @@ class ProgramEnds:
         What is computed of the output: "softmax", "log_softmax", "sigmoid".
     signal : bool
         Whether the output is [N, C, L]; of an image it is [N, C, H, W], of one pixel [N, C].
+    half_even : bool
+        Whether inputs are quantized as PyTorch does, with ties to even.
     """
 
     rank: int = _IMAGE
     functions: tuple[str, ...] = ()
     signal: bool = False
+    half_even: bool = False
 
     def host(self, network: Network) -> HostProgram:
         """Steps around the network: inputs and outputs are float32 in the module's own layout."""
@@ -56,7 +60,8 @@ class ProgramEnds:
         elif self.rank < _SIGNAL:
             shape = (source.channels,)
             before = [Reshape(shape=source.shape)]
-        before.append(Quantize(scale=source.scale, zero_point=source.zero_point, dtype="int8"))
+        quantize = QuantizeHalfEven if self.half_even else Quantize
+        before.append(quantize(scale=source.scale, zero_point=source.zero_point, dtype="int8"))
         real = Dequantize(scale=result.scale, zero_point=result.zero_point)
         functions = [_FUNCTIONS[name] for name in self.functions]
         height, width, channels = result.shape

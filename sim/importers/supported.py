@@ -37,8 +37,8 @@ _HOST = """Only in a row from the model's input on, or up to its output. `SHAPE`
 compute what shape a `RESHAPE` gives; they are passed over, as the shape is fixed anyway."""
 _ONNX = "Each layer within 1 of onnxruntime ([what differs](importing.md#onnx))."
 
-_PYTORCH = """Float programs that `torch.export.save` wrote, quantized here after training. Inputs [N, C, H, W],
-[N, C, L] or [N, C]."""
+_PYTORCH = """Programs that `torch.export.save` wrote: float, quantized here after training, or quantized by PT2E before.
+Inputs [N, C, H, W], [N, C, L] or [N, C]."""
 
 _BECOMES = ("operator", "becomes", "conditions")
 _ENDS = ("operator", "at the input", "at the output", "conditions")

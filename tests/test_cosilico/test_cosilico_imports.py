@@ -173,13 +173,18 @@ def test_calibration_images_belong_to_pytorch_programs(
 ) -> None:
     rule = "cosilico: --calibration must be given with a .pt2 file, and only with one, not with"
     model = str(folder.parent / "small.tflite")
-    for words in ([model, "--calibration", "x.npz"], ["net.pt2"]):
-        assert main(["import", *words, "--out", str(tmp_path)]) == ExitStatus.BAD_INPUT
-        assert capsys.readouterr().err == f"{rule} {words[0]!r}\n"
+    words = ["import", model, "--calibration", "x.npz", "--out", str(tmp_path)]
+    assert main(words) == ExitStatus.BAD_INPUT
+    assert capsys.readouterr().err == f"{rule} {model!r}\n"
     words = ["import", model, "--ranges", "mse", "--out", str(tmp_path)]
     assert main(words) == ExitStatus.BAD_INPUT
-    rule = "cosilico: --ranges must be given with a .pt2 file, not with"
-    assert capsys.readouterr().err == f"{rule} {model!r}\n"
+    rule = "cosilico: --ranges must be given with --calibration, not with"
+    assert capsys.readouterr().err == f"{rule} {model!r} alone\n"
+    program = tmp_path / "small.pt2"
+    torch.export.save(export_module(nn.Conv2d(3, 4, 3), torch.zeros(1, 3, 8, 8)), program)
+    assert main(["import", str(program), "--out", str(tmp_path / "net")]) == ExitStatus.BAD_INPUT
+    rule = "must have calibration images, for it is of real numbers"
+    assert capsys.readouterr().err == f"cosilico: program file {program} {rule}\n"
 
 
 @pytest.mark.rtl

@@ -13,6 +13,7 @@ from sim.importers.pytorch.functions import FUNCTIONS
 from sim.importers.pytorch.graph import Graph
 from sim.importers.pytorch.nodes import UnsupportedModuleError
 from sim.importers.pytorch.pooling import POOLS
+from sim.importers.pytorch.quantized import QUANTIZED
 from sim.importers.pytorch.shapes import VIEWS
 from sim.importers.pytorch.weighted import WEIGHTED
 
@@ -76,4 +77,5 @@ def read_program(program: ExportedProgram, *, name: str) -> FloatNetwork:
             reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
             line = printable(f"program cannot be decomposed: {reason}")
             raise UnsupportedModuleError(line) from error
-    return Graph(core, WEIGHTED | POOLS | ELEMENTWISE | VIEWS | FUNCTIONS).read(name)
+    readers = WEIGHTED | POOLS | ELEMENTWISE | VIEWS | FUNCTIONS | QUANTIZED
+    return Graph(core, readers).read(name)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.ao.quantization.fx._decomposed  # whose operators a graph may name
 from torch import Tensor
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
@@ -15,18 +16,21 @@ from sim.importers.errors import printable
 from sim.importers.program_ends import ProgramEnds
 from sim.importers.pytorch.archive import clean_archive
 from sim.importers.pytorch.aten import read_program
-from sim.importers.pytorch.quantize import quantize_network
+from sim.importers.pytorch.quantize import quantize_as_given, quantize_network
 from sim.importers.range_method import RangeMethod
-from sim.spec.errors import DesignFileError
+from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.network import Network
 from sim.spec.npz import read_arrays
 
 __all__ = ["import_program", "import_with_ends", "load_calibration_images", "load_program"]
 
 
+_UNQUANTIZED = "must have calibration images, for it is of real numbers"
+
+
 def import_program(
     path: Path,
-    calibration: Path,
+    calibration: Path | None,
     *,
     name: str | None = None,
     method: RangeMethod = RangeMethod.MIN_MAX,
@@ -37,8 +41,8 @@ def import_program(
     ----------
     path : Path
         What ``torch.export.save`` wrote of a module in inference mode.
-    calibration : Path
-        See :func:`load_calibration_images`.
+    calibration : Path, optional
+        See :func:`load_calibration_images`; none for a program that was quantized before.
     name : str, optional
         Of the network; that of the file if not given.
     method : RangeMethod
@@ -54,15 +58,29 @@ def import_program(
 
 def import_with_ends(
     path: Path,
-    calibration: Path,
+    calibration: Path | None,
     *,
     name: str | None = None,
     method: RangeMethod = RangeMethod.MIN_MAX,
 ) -> tuple[Network, ProgramEnds]:
     """Quantize as :func:`import_program`; return the forms of the program's ends, too."""
-    images = load_calibration_images(calibration)
+    images = None if calibration is None else load_calibration_images(calibration)
     network = read_program(load_program(path), name=name or path.stem)
-    ends = ProgramEnds(rank=network.rank, functions=network.functions, signal=network.signal)
+    ends = ProgramEnds(
+        rank=network.rank,
+        functions=network.functions,
+        signal=network.signal,
+        half_even=bool(network.scales),
+    )
+    if (images is None) != bool(network.scales):
+        rule = (
+            "must have no calibration images, for it is quantized"
+            if images is not None
+            else _UNQUANTIZED
+        )
+        raise CosilicoError(f"program file {path} {rule}")
+    if images is None:
+        return quantize_as_given(network), ends
     return quantize_network(network, images, method=method), ends
 
 

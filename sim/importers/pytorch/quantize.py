@@ -13,7 +13,8 @@ from torch.export import ExportedProgram
 
 from sim.importers.errors import CalibrationWarning
 from sim.importers.pytorch.aten import export_module, read_program
-from sim.importers.pytorch.float_network import INPUT, FloatLayer, FloatNetwork
+from sim.importers.pytorch.float_network import ALIKE, INPUT, FloatLayer, FloatNetwork
+from sim.importers.pytorch.nodes import UnsupportedModuleError
 from sim.importers.pytorch.ranges import SeenRange, narrowed_ranges, seen_ranges
 from sim.importers.range_method import RangeMethod
 from sim.scales import Scale, activation_scale, add_factors, quantize_multipliers
@@ -24,6 +25,7 @@ __all__ = [
     "QuantizedWeights",
     "Scale",
     "activation_scale",
+    "quantize_as_given",
     "quantize_layers",
     "quantize_module",
     "quantize_network",
@@ -36,10 +38,6 @@ _BIAS_LIMIT = 2**30
 
 _LEAST_RANGE = 1e-30
 """Least range of an activation that is not constant; its scale is a float32 on the host."""
-
-_ALIKE = (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.AVERAGE_POOL, LayerKind.MAX_POOL)
-"""Kinds whose output is quantized as their input is."""
-
 
 _FILLED = 0.25
 """Part of a range that some image should fill by itself."""
@@ -160,6 +158,21 @@ def quantize_network(
     return quantize_layers(network, scales)
 
 
+def quantize_as_given(network: FloatNetwork) -> Network:
+    """Quantize a network whose program says how: it was quantized before it was exported.
+
+    Raises
+    ------
+    UnsupportedModuleError
+        If it leaves a tensor in real numbers.
+    """
+    for tensor, kind in [(INPUT, None), *((layer.name, layer.kind) for layer in network.layers)]:
+        if tensor not in network.scales and kind not in ALIKE:
+            rule = "must be quantized, as other tensors of the program are"
+            raise UnsupportedModuleError(f"tensor {tensor!r} {rule}")
+    return quantize_layers(network, network.scales)
+
+
 def _warn(seen: Mapping[str, SeenRange]) -> None:
     """Warn of ranges that are no measurement: of constants, and of offsets between images."""
     for tensor, (low, high, widest) in seen.items():
@@ -188,7 +201,7 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
     layers = []
     for layer in network.layers:
         sources = [used[name] for name in layer.inputs]
-        scale = sources[0] if layer.kind in _ALIKE else scales[layer.name]
+        scale = sources[0] if layer.kind in ALIKE else scales[layer.name]
         used[layer.name] = scale
         pixels = math.prod(shapes[layer.inputs[0]][:2])
         inputs = [source.scale for source in sources]
@@ -216,17 +229,31 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
         raise CosilicoError(str(error)) from None
 
 
-def quantize_weights(weight: Tensor, bias: Tensor, input_scale: float) -> QuantizedWeights:
+def quantize_weights(
+    weight: Tensor, bias: Tensor, input_scale: float, given: Tensor | None = None
+) -> QuantizedWeights:
     """Symmetric int8 weights with one scale per output channel (the first axis).
 
-    A channel of tiny weights gets the smallest scale with which its bias still fits.
+    A channel of tiny weights gets the smallest scale with which its bias still fits. Weights that
+    are integers of ``given`` scales float64[K] keep them, but for channels of zeros.
+
+    Raises
+    ------
+    ValueError
+        If a bias does not fit a given scale.
     """
     flat = weight.flatten(1).abs().amax(1).double().numpy()
     real_bias = bias.double().numpy()
     scales = np.maximum(flat / 127, np.abs(real_bias) / (input_scale * _BIAS_LIMIT))
     scales = np.where(scales > 0, scales, 1.0)
+    if given is not None:
+        scales = np.where(flat > 0, given.numpy(), scales)
+        steps = float((np.abs(real_bias) / (input_scale * scales)).max())
+        if steps > _BIAS_LIMIT:
+            raise ValueError(f"bias must have at most {_BIAS_LIMIT} steps, not {steps:.0f}")
     shape = (-1, *[1] * (weight.ndim - 1))
-    quantized = np.clip(np.rint(weight.double().numpy() / scales.reshape(shape)), -127, 127)
+    least = -127 if given is None else -128
+    quantized = np.clip(np.rint(weight.double().numpy() / scales.reshape(shape)), least, 127)
     quantized_bias = np.rint(real_bias / (input_scale * scales))
     return QuantizedWeights(quantized.astype(np.int8), scales, quantized_bias.astype(np.int32))
 
@@ -243,7 +270,7 @@ def _check_images(images: Tensor) -> None:
 
 def _parameters(layer: FloatLayer, inputs: list[float], output: float, pixels: int) -> _Parameters:
     """Integer parameters for the scales of the inputs and the output."""
-    if layer.kind in _ALIKE:
+    if layer.kind in ALIKE:
         return _NO_PARAMETERS
     if layer.kind is LayerKind.MEAN:
         multiplier, shift = quantize_multipliers(np.array([inputs[0] / (pixels * output)]))
@@ -251,7 +278,9 @@ def _parameters(layer: FloatLayer, inputs: list[float], output: float, pixels: i
     if layer.kind is LayerKind.ADD:
         multiplier, shift = quantize_multipliers(add_factors(inputs[0], inputs[1], output))
         return _NO_PARAMETERS._replace(multiplier=multiplier, shift=shift)
-    quantized = quantize_weights(*layer.parameters(), inputs[0])  # [K, C, kh, kw]
+    quantized = quantize_weights(
+        *layer.parameters(), inputs[0], layer.weight_scales
+    )  # [K, C, kh, kw]
     multiplier, shift = quantize_multipliers(inputs[0] * quantized.scales / output)
     if layer.kind is LayerKind.DEPTHWISE:
         weights = quantized.weights[:, 0].transpose(1, 2, 0)  # [kh, kw, C]

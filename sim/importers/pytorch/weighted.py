@@ -50,6 +50,7 @@ def _convolution(graph: Graph, node: fx.Node, value: Value) -> Value:
         padding=widened(value.padding, pair(given["padding"], rank, 0)),
         weight=weight.double(),
         bias=graph.bias(node, given["bias"], weight.shape[0]),
+        weight_scales=graph.weight_scales(node, given["weight"], weight.shape[0], 0),
     )
     return graph.append(node, layer)
 
@@ -73,6 +74,7 @@ def _linear(graph: Graph, node: fx.Node, value: Value) -> Value:
         # PyTorch flattens channels first
         weight=weight.double().t().reshape(outputs, channels, height, width),
         bias=graph.bias(node, bias, outputs),
+        weight_scales=graph.weight_scales(node, right, outputs, 1),
     )
     return graph.append(node, layer)
 
@@ -92,10 +94,14 @@ def _batch_norm(graph: Graph, node: fx.Node, value: Value) -> Value:
     gain, offset = gain_and_offset(mean, variance, weight, bias, given["eps"])
     source = graph.layers.get(value.tensor)
     open_ended = source is not None and source.clamp == (-math.inf, math.inf)
+    open_ended &= value.tensor not in graph.scales
     if source is not None and source.weight is not None and value.alone and open_ended:
         filters, biases = source.parameters()
         graph.layers[source.name] = replace(
-            source, weight=filters * gain[:, None, None, None], bias=biases * gain + offset
+            source,
+            weight=filters * gain[:, None, None, None],
+            bias=biases * gain + offset,
+            weight_scales=None,
         )
         return replace(value, alone=graph.read_once(node))
     layer = FloatLayer(

@@ -98,4 +98,4 @@ def test_is_refused_in_a_line(name: str) -> None:
 def test_every_file_is_tried() -> None:
     tried = {f"{name}.tflite" for name in TFLITE} | {f"{name}.onnx" for name in ONNX} | {*REFUSED}
     files = {path.name for path in CASES.iterdir() if path.suffix in (".tflite", ".onnx", ".pt2")}
-    assert files == tried | {"pt2_log_softmax.pt2"}
+    assert files == tried | {"pt2_log_softmax.pt2", "pt2e_residual.pt2"}
