@@ -94,6 +94,8 @@ class Outcome:
         The same behind other memories, by their names.
     measured_cycles, predicted_cycles : int
         Of the first run of the program; 0 if it failed.
+    stream_images : int
+        Images that a stream computed behind each memory; 0 where there can be none.
     failure : str
         Why there is no comparison: not realizable, not built, stopped, a fault in STATUS.
     """
@@ -104,6 +106,7 @@ class Outcome:
     others: Mapping[str, Comparison] = field(default_factory=dict)
     measured_cycles: int = 0
     predicted_cycles: int = 0
+    stream_images: int = 0
     failure: str = ""
 
     @property
@@ -172,6 +175,7 @@ class Outcome:
             "timing_differences": self.timing_differences,
             "predicted_cycles": self.predicted_cycles,
             "measured_cycles": self.measured_cycles,
+            "stream_images": self.stream_images * len(self.comparisons),
             "failure": self.failure,
         }
 
@@ -253,6 +257,7 @@ def run_case(
         others=also,
         measured_cycles=int(run.cycles[0]),
         predicted_cycles=prediction.total_cycles,
+        stream_images=len(images) if stream is not None else 0,
     )
 
 
