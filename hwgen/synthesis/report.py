@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwgen.emit import emit_modules
+from hwgen.garbage import without_collection
 from hwgen.synthesis.liberty import Library
 from hwgen.synthesis.netlist import Netlist, map_modules
 from hwgen.synthesis.timing import ModuleTiming, Path, PathKind, analyze
@@ -127,7 +128,8 @@ def report_timing(
     """
     clock = config.clock_mhz if clock_mhz is None else clock_mhz
     progress("synthesis", 0, 1)
-    emission = emit_modules(config)
+    with without_collection():
+        emission = emit_modules(config)
     netlists = map_modules(emission, library, clock)
     progress("synthesis", 1, 1)
     timings: dict[str, ModuleTiming] = {}

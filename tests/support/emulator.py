@@ -277,7 +277,8 @@ class Emulator:
                 if d["op"] == ExecuteOp.ADD:
                     self._store(d, oy, ox, self._add(d, oy, ox, d["bank"] + groups, records))
                     continue
-                total = self._accumulate(d, oy, ox, weights[:, :, :, lanes])
+                # all pixels have the rows of pixel 0's lanes
+                total = self._accumulate(d, oy, ox, weights[:, :, :, groups])
                 row = d["accumulator_row"] + oy * sets + ox // d["pixels"]
                 saved = np.s_[:, :, lanes, row[:, None]]
                 if d["restore"]:
