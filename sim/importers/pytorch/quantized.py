@@ -19,7 +19,7 @@ from sim.spec.network import LayerKind
 __all__ = ["QUANTIZED"]
 
 _TYPES = {torch.int8: 0, torch.uint8: 128}
-"""What is subtracted of a type's values so that they are int8."""
+"""Numbers by which values of a type are lowered to be int8."""
 
 
 _UNBOUNDED = (-math.inf, math.inf)
