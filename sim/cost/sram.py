@@ -80,7 +80,7 @@ class Sram:
     hot_leakage_uw: float
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096, typed=True)
 def sram(width: int, rows: int, *, ports: int = 2, cells: MemoryCells) -> Sram:
     """Figures of a memory.
 

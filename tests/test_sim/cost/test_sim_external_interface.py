@@ -88,6 +88,18 @@ def test_every_figure_has_a_source_that_the_page_names() -> None:
             )
 
 
+def test_the_page_has_the_prices_of_the_spaces_bandwidths() -> None:
+    page = (ROOT / "docs/cost.md").read_text(encoding="utf-8")
+    names = {ExternalInterface.LPDDR4: "LPDDR4", ExternalInterface.HYPERBUS: "HyperBus"}
+    for space, interface in SPACE_INTERFACES.items():
+        for bandwidth in SPACE_NAMES[space].values["io_bandwidth_gbps"]:
+            price = interface_price(interface, bandwidth)
+            parts = (price.io_mm2, price.phy_mm2, price.controller_mm2, price.area_mm2)
+            areas = " | ".join(f"{part:.3f}" for part in parts)
+            line = f"{names[interface]} | {bandwidth:g} | {price.channels} | {price.rate_mts:,.0f}"
+            assert f"\n| {line} | {areas} |\n" in page
+
+
 @pytest.mark.parametrize("value", [0, -1.0, math.inf, math.nan])
 def test_a_bandwidth_that_cannot_be_is_refused(value: float) -> None:
     with pytest.raises(ValueError, match=rf"^io_bandwidth_gbps must be positive, not {value!r}$"):

@@ -7,7 +7,9 @@ from itertools import pairwise, product
 import pytest
 
 from hwgen import memory_modules
+from project_root import ROOT
 from sim.cost.area import memories
+from sim.cost.memory_macros import memory_macros
 from sim.cost.sram import (
     FLIP_FLOP_ROWS,
     MACRO_BITS,
@@ -95,22 +97,57 @@ def test_every_memory_of_a_space_has_figures_at_its_clock(name: str) -> None:
     """Each field alone decides a memory's size but for lanes and units, which go together."""
     space = SPACE_NAMES[name]
     cells = memory_cells(space.clock_mhz)
-    shapes = set()
+    shapes: set[tuple[int, int, int]] = set()
     for units, lanes in product(space.values["simd_units"], space.values["compute_lanes"]):
         point = replace(space.default, simd_units=int(units), compute_lanes=int(lanes))
         for field in ("local_memory_kb", "register_file_kb", "weight_store_kb"):
             for value, columns in product(space.values.get(field, (0,)), space.values["pes_x"]):
                 config = replace(point, pes_x=int(columns), **{field: int(value)})
-                for part, shaped in memories(config).items():
-                    ports = 1 if part == "weight_store" else 2
-                    shapes |= {(shape.width, shape.rows, ports) for shape in shaped}
-    macros = {shape for shape in shapes if shape[1] > FLIP_FLOP_ROWS}
-    assert len(macros) > 50
+                for made in memory_macros(config, cells).values():
+                    shapes |= {
+                        (memory.shape.width, memory.shape.rows, memory.ports) for memory in made
+                    }
+    assert len(shapes) > 50
     period_ns = 1e3 / space.clock_mhz
-    for width, rows, ports in macros:
+    for width, rows, ports in shapes:
         memory = sram(width, rows, ports=ports, cells=cells)
         assert max(memory.access_ns * 1.5, memory.cycle_ns) <= period_ns
         assert 0.3 < memory.area_um2 / (width * rows) < 4
+
+
+def test_an_accelerators_memories_are_macros_but_for_the_shallow() -> None:
+    config = SPACE_NAMES["edge"].default
+    made = memory_macros(config)
+    assert {part: [memory.ports for memory in made[part]] for part in made} == {
+        "register_files": [2],
+        "local_memory": [2],
+        "weight_store": [1],
+    }
+    macros = [memory for part in made.values() for memory in part]
+    assert all(memory.cells is LOW for memory in macros)
+    listed = {shape for part in memories(config).values() for shape in part}
+    assert {memory.shape for memory in macros} == {s for s in listed if s.rows > FLIP_FLOP_ROWS}
+    (local,) = made["local_memory"]
+    bank = sram(512, 6144, cells=LOW)
+    assert local.figures == bank
+    assert (local.area_mm2, local.leakage_mw) == pytest.approx(
+        (64e-6 * bank.area_um2, 64e-3 * bank.leakage_uw)
+    )
+
+
+@pytest.mark.parametrize("name", ["tiny", "edge"])
+def test_the_page_has_the_memories_of_the_defaults(name: str) -> None:
+    page = (ROOT / "docs/cost.md").read_text(encoding="utf-8")
+    for part, made in memory_macros(SPACE_NAMES[name].default).items():
+        for memory in made:
+            shape, own = memory.shape, memory.figures
+            cells = (
+                f"`{name}`", part.replace("_", " "), f"{shape.width} × {shape.rows:,}",
+                f"{shape.count}", f"{own.slices} × {own.depth}", f"{memory.area_mm2:.3f}",
+                f"{own.access_ns:.2f}", f"{own.wire_ns:.2f}", f"{own.read_pj:.1f}",
+                f"{own.write_pj:.1f}", f"{memory.leakage_mw:.3f}",
+            )  # fmt: skip
+            assert f"\n| {' | '.join(cells)} |\n" in page
 
 
 def test_cells_are_the_slowest_that_make_the_clock() -> None:
@@ -143,6 +180,7 @@ def test_shallow_memories_are_flip_flops_as_in_the_emitted_verilog() -> None:
 def test_a_memory_that_cannot_be_is_refused(arguments: dict[str, int], line: str) -> None:
     with pytest.raises(ValueError, match=f"^{line}$"):
         sram(**{"width": 64, "rows": 64, **arguments}, cells=LOW)
+    assert sram(64, 64, cells=LOW).depth == 1
     with pytest.raises(TypeError, match=r"^rows must be an integer, not 64\.0$"):
         sram(64, 64.0, cells=LOW)
     with pytest.raises(ValueError, match=r"^width must be at most 64 in a macro, not 65$"):
