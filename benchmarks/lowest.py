@@ -20,7 +20,7 @@ from typing import Any
 __all__ = ["COMMANDS", "command_dependencies", "lowest_versions"]
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("rtl", "search", "report", "cluster")
+EXTRAS = ("rtl", "search", "synthesis", "report", "cluster")
 """Extras that commands need; the others are for work on the project."""
 
 SEED = 5
@@ -66,6 +66,7 @@ COMMANDS = (
     "simulate net --accelerator tiny --images 2",
     "simulate net --accelerator tiny --images 1 --memory dram --waves",
     "simulate resnet8 --accelerator tiny --images 1",
+    "timing --accelerator tiny --clock-mhz 100",
     "validate design.json --view synthesis",
     "validate --random 2 --max-macs 64",
     "calibrate --out calibration.json",

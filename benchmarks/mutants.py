@@ -76,17 +76,25 @@ def summary(verdicts: Sequence[Verdict]) -> str:
     return line + f"{caught_share(verdicts):.1%} of those that can be"
 
 
-def write(folder: Path, faults: Sequence[Fault], verdicts: Sequence[Verdict]) -> None:
-    """Write the verdicts as JSON and as a page."""
+def write(
+    folder: Path, faults: Sequence[Fault], verdicts: Sequence[Verdict], *, earlier: int = 0
+) -> None:
+    """Write the verdicts as JSON and as a page; so many are of an earlier text of files or tests."""
     page = (
         "# Seeded faults\n\n"
         "`make mutants` edits each into a private copy of the project and runs the tests named with "
         "it in `tests/mutants/`;\nwithout it they pass.\n\n"
-        f"{summary(verdicts)}.\n\n{table(faults, verdicts)}"
+        f"{summary(verdicts)}.{_of_earlier(earlier)}\n\n{table(faults, verdicts)}"
     )
     write_atomic(folder / "mutants.md", page)
-    content = {"schema": 1, "faults": [asdict(verdict) for verdict in verdicts]}
+    content = {"schema": 1, "earlier": earlier, "faults": [asdict(verdict) for verdict in verdicts]}
     write_atomic(folder / "mutants.json", json.dumps(content, indent=1) + "\n")
+
+
+def _of_earlier(count: int) -> str:
+    if not count:
+        return ""
+    return f" Of these verdicts {count} are of an earlier text of the edited file or of its tests."
 
 
 if __name__ == "__main__":

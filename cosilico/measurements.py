@@ -116,6 +116,8 @@ def _heading(design: Design, result: SimulationResult) -> str:
     filling = ""
     if result.cold_cycles != result.measured_cycles:
         filling = f"; {result.cold_cycles:,} cycles of the run that fills the weight store"
+    if result.stream_cycles is not None:
+        filling += f"; {result.stream_cycles:,} cycles of each image of a stream"
     return (
         f"{design.network.name} on {accelerator_text(config.to_json())}\n"
         f"{result.measured_cycles:,} cycles, "

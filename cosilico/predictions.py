@@ -58,6 +58,11 @@ def print_prediction(run: PredictedRun) -> None:
             if known.store_bytes
             else []
         ),
+        *(
+            [f"{run.stream_cycles:,} predicted cycles of each image of a stream"]
+            if run.stream_cycles is not None
+            else []
+        ),
         f"EXECUTE busy {known.execute_busy:,}, waits for LOAD {known.execute_wait_load:,}, "
         f"for STORE {known.execute_wait_store:,} cycles",
         f"area {run.area_mm2:.3f} mm², energy {run.energy_pj * 1e-6:.2f} µJ (45 nm proxies)",

@@ -58,6 +58,8 @@ class _Side(_Extensible):
     measured_cycles: _Cycles
     predicted_cold_cycles: Annotated[int | None, OrNone(Integer(1, (1 << 63) - 1))] = None
     cold_cycles: Annotated[int | None, OrNone(Integer(1, (1 << 63) - 1))] = None
+    predicted_stream_cycles: Annotated[int | None, OrNone(Integer(1, (1 << 63) - 1))] = None
+    stream_cycles: Annotated[int | None, OrNone(Integer(1, (1 << 63) - 1))] = None
     layers: Annotated[list[_LayerRow], Field(max_length=LAYERS_LIMIT)]
 
 

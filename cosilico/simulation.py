@@ -25,7 +25,7 @@ from sim.spec.memories import DETERMINISTIC, FixedLatency, MemorySystem
 from sim.spec.views import View
 from sim.timing.calibration import Calibration
 from testbench.rtl.harness import Progress
-from testbench.validation.simulate import simulate
+from testbench.validation.simulate import require_stream, simulate
 from testbench.validation.simulation_result import SimulationResult
 
 __all__ = ["parse_stalls", "simulate_argument", "simulate_design"]
@@ -53,6 +53,7 @@ def simulate_argument(
     json_file: Path | None = None,
     trace_file: Path | None = None,
     calibration_file: Path | None = None,
+    stream: bool = False,
 ) -> tuple[Design, list[SimulationResult]]:
     """Run a design file or a named network; write the outputs and ``waves.vcd`` if asked for.
 
@@ -92,6 +93,8 @@ def simulate_argument(
     trace_file : Path, optional
         Where the caller will write a trace; checked here.
     calibration_file : Path, optional
+    stream : bool
+        Run the images as a stream, too.
 
     Raises
     ------
@@ -124,6 +127,8 @@ def simulate_argument(
     else:
         design = _design(network, named, accelerator, seed)
     mapped = map_realizable(design.accelerator, design.network, batch)
+    if stream:
+        require_stream(mapped, engine)
     if input_file is not None and photograph is not None:
         raise CosilicoError("simulate must be given either --input or --image, not both")
     if imported is not None:
@@ -158,6 +163,7 @@ def simulate_argument(
                     engine=engine,
                     batch=batch,
                     mapped=mapped,
+                    stream=stream,
                 )
 
             first_waves = waves and index == 0
@@ -182,6 +188,7 @@ def simulate_design(
     engine: Engine = Engine.VERILATOR,
     batch: int = 1,
     mapped: Mapped | None = None,
+    stream: bool = False,
 ) -> SimulationResult:
     """Build and run a design in RTL and compare it with the reference and the model."""
     if mapped is None:
@@ -209,6 +216,7 @@ def simulate_design(
         view=view,
         engine=engine,
         mapped=mapped,
+        stream=stream,
     )
 
 

@@ -184,8 +184,8 @@ def _introduction(summary: Mapping[str, Any]) -> list[str]:
     return [
         "# Validation",
         "",
-        f"`cosilico validate --full --seed {campaign['seed']}`, {campaign['view']} view of the "
-        f"datapath, gateware `{summary['gateware_hash'][:12]}`. {_share(campaign['view'])}On T1 every "
+        f"`cosilico validate --full --seed {campaign['seed']}`{_other_counts(campaign)}, {campaign['view']} "
+        f"view of the datapath, gateware `{summary['gateware_hash'][:12]}`. {_share(campaign['view'])}On T1 every "
         "descriptor's start, end "
         "of issue and end, every image's total and every counter is compared with the prediction; "
         "under random stalls (T2) the duration of every EXECUTE descriptor. Random pairs run behind other "
@@ -195,6 +195,15 @@ def _introduction(summary: Mapping[str, Any]) -> list[str]:
         + "; ".join(FREEDOMS)
         + ".",
     ]
+
+
+def _other_counts(campaign: Mapping[str, Any]) -> str:
+    """Counts of a campaign that are not those of the command, so that a part is not taken for the whole."""
+    names = ("pairs", "stalled", "layers", "imported", "points")
+    others = [
+        f"{name} {campaign[name]}" for name in names if campaign[name] != getattr(Campaign(), name)
+    ]
+    return f" with {', '.join(others)}" if others else ""
 
 
 def _drawn_introduction(summary: Mapping[str, Any]) -> list[str]:

@@ -15,7 +15,15 @@ from sim.spec.descriptor import DESCRIPTOR_BYTES, FIELDS, Queue, encode_many
 from sim.spec.design import Design
 from sim.spec.header import HEADER_BYTES, read_header, seal
 
-__all__ = ["Probe", "Program", "compile_design", "compile_mapped"]
+__all__ = [
+    "Probe",
+    "Program",
+    "compile_design",
+    "compile_mapped",
+    "encode_rows",
+    "probes_of",
+    "queues_and_layers",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +145,6 @@ def compile_mapped(mapped: Mapped) -> Program:
     image += seal(mapped.config.fingerprint, encode_rows(mapped.cold_rows))
     if mapped.stored:
         image += seal(mapped.config.fingerprint, encode_rows(mapped.rows))
-    queues, layers = (mapped.rows[:, COLUMNS[name]].tolist() for name in ("queue", "layer"))
     return Program(
         image=bytes(image),
         header_address=mapped.header(cold=True),
@@ -145,9 +152,15 @@ def compile_mapped(mapped: Mapped) -> Program:
         images=mapped.images,
         input=_placement(mapped, 0),
         output=_placement(mapped, len(tensors) - 1),
-        descriptors=tuple(zip(queues, layers, strict=True)),
-        probes=tuple(_probes(mapped)),
+        descriptors=queues_and_layers(mapped.rows),
+        probes=tuple(probes_of(mapped)),
     )
+
+
+def queues_and_layers(rows: NDArray[np.int64]) -> tuple[tuple[int, int], ...]:
+    """Queue and layer of every descriptor of a schedule."""
+    queues, layers = (rows[:, COLUMNS[name]].tolist() for name in ("queue", "layer"))
+    return tuple(zip(queues, layers, strict=True))
 
 
 def encode_rows(rows: NDArray[np.int64]) -> bytes:
@@ -173,7 +186,7 @@ def _placement(mapped: Mapped, tensor: int) -> TensorPlacement:
     )
 
 
-def _probes(mapped: Mapped) -> list[Probe]:
+def probes_of(mapped: Mapped) -> list[Probe]:
     """A probe where an EXECUTE completes a chunk of rounds of an image."""
     config = mapped.config
     probes = []

@@ -1,5 +1,7 @@
 """The performance model: predicted cycles and traffic of a network on an accelerator."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,7 @@ from sim.spec.descriptor import DESCRIPTOR_BYTES, LoadStore, Queue
 from sim.spec.memories import DETERMINISTIC, FixedLatency, MemorySystem
 from sim.spec.network import Network
 from sim.spec.queued_memory import QueuedMemory
+from sim.stream import Stream
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
 from sim.timing.cycles import summarize, walk
@@ -20,7 +23,7 @@ from sim.timing.dram_organization import parameters
 from sim.timing.dram_walk import run_on_dram
 from sim.timing.queued_walk import require_clock, walk_queued
 
-__all__ = ["predict", "predict_mapped"]
+__all__ = ["predict", "predict_mapped", "predict_stream"]
 
 
 def predict(
@@ -81,16 +84,57 @@ def predict_mapped(
     CosilicoError
         If the bus is too fast for the DRAM's channels.
     """
-    config, network, images = mapped.config, mapped.source, mapped.images
     constants = calibration or calibrations.default()
-    hw = accelerator_row(config, images)
     rows = mapped.cold_rows if cold else mapped.rows
-    start, issued, done, waits, total = _walk(mapped, constants, memory, cold=cold)
-    cold_cycles, cold_read = total, None
+    prediction = _of_rows(mapped, rows, mapped.header(cold=cold), constants, memory)
+    if cold or not mapped.stored:
+        return prediction
+    config, rows, header = mapped.config, mapped.cold_rows, mapped.header(cold=True)
+    start, _, done, _, cycles = _walk(config, rows, header, constants, memory)
+    read = summarize(rows, accelerator_row(config, mapped.images), start, done)[1][0]
+    return replace(prediction, cold_cycles=cycles, cold_read_bytes=int(read))
+
+
+def predict_stream(
+    stream: Stream,
+    calibration: Calibration | None = None,
+    *,
+    memory: MemorySystem = DETERMINISTIC,
+) -> tuple[Prediction, Prediction]:
+    """Predict the two programs of a stream of images.
+
+    Parameters
+    ----------
+    stream : Stream
+        Of :func:`sim.stream.stream_of`.
+    calibration, memory
+        As of :func:`predict_mapped`.
+
+    Returns
+    -------
+    first : Prediction
+        Of the program that loads the first image and computes nothing.
+    steady : Prediction
+        Of the program that computes an image and loads the next; its ``total_cycles`` are those of each image.
+    """
+    constants = calibration or calibrations.default()
+    first = _of_rows(stream.first, stream.first.rows, stream.first_header, constants, memory)
+    steady = _of_rows(stream.mapped, stream.mapped.rows, stream.header, constants, memory)
+    return first, steady
+
+
+def _of_rows(
+    mapped: Mapped,
+    rows: NDArray[np.int64],
+    header: int,
+    calibration: Calibration,
+    memory: MemorySystem,
+) -> Prediction:
+    """Predict the run of a schedule; the cold run's figures are its own."""
+    config, network, images = mapped.config, mapped.source, mapped.images
+    hw = accelerator_row(config, images)
+    start, issued, done, waits, total = _walk(config, rows, header, calibration, memory)
     active, traffic = summarize(rows, hw, start, done)
-    if mapped.stored and not cold:
-        first_start, _, first_done, _, cold_cycles = _walk(mapped, constants, memory, cold=True)
-        cold_read = summarize(mapped.cold_rows, hw, first_start, first_done)[1][0]
     queues, indices = rows[:, COLUMNS["queue"]], rows[:, COLUMNS["layer"]]
     cycles = cycles_by_layer(queues, indices, done, len(network.layers))
     layers = []
@@ -107,7 +151,7 @@ def predict_mapped(
                 read_bytes=int(moved[0]),
                 write_bytes=int(moved[1]),
                 store_bytes=_store_bytes(rows[own], config),
-                utilization=images * layer.macs / (int(cycles[i]) * config.macs),
+                utilization=images * layer.macs / (max(1, int(cycles[i])) * config.macs),
             )
         )
     names = list(network.tensors)
@@ -116,14 +160,14 @@ def predict_mapped(
         memory=memory,
         images=images,
         total_cycles=total,
-        cold_cycles=cold_cycles,
+        cold_cycles=total,
         execute_busy=int(active[Queue.EXECUTE]),
         execute_wait_load=int(waits[0]),
         execute_wait_store=int(waits[1]),
         load_active=int(active[Queue.LOAD]),
         store_active=int(active[Queue.STORE]),
         read_bytes=int(traffic[0]),
-        cold_read_bytes=int(traffic[0] if cold_read is None else cold_read),
+        cold_read_bytes=int(traffic[0]),
         write_bytes=int(traffic[1]),
         store_bytes=_store_bytes(rows, config),
         descriptor_bytes=DESCRIPTOR_BYTES * (len(rows) + 1),
@@ -146,17 +190,20 @@ def _store_bytes(rows: NDArray[np.int64], config: AcceleratorConfig) -> int:
 
 
 def _walk(
-    mapped: Mapped, calibration: Calibration, memory: MemorySystem, *, cold: bool
+    config: AcceleratorConfig,
+    rows: NDArray[np.int64],
+    header: int,
+    calibration: Calibration,
+    memory: MemorySystem,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
     """Walk a schedule as :func:`sim.timing.cycles.walk` does, on either memory."""
-    hw = accelerator_row(mapped.config)
-    rows, header = mapped.cold_rows if cold else mapped.rows, mapped.header(cold=cold)
+    hw = accelerator_row(config)
     if isinstance(memory, QueuedMemory):
-        require_clock(memory, mapped.config)
+        require_clock(memory, config)
         start, issued, done, waits, total = walk_queued(rows, hw, calibration, memory, header)
     elif isinstance(memory, FixedLatency):
         start, issued, done, waits, total = walk(rows, hw, calibration.walked(memory))
     else:
-        p = parameters(mapped.config, memory, calibration.dram(memory).parameters)
+        p = parameters(config, memory, calibration.dram(memory).parameters)
         start, issued, done, waits, total = run_on_dram(rows, hw, calibration.array, p, header)
     return start, issued, done, waits, int(total)

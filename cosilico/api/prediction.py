@@ -14,9 +14,11 @@ from sim import model
 from sim.cost.area import area
 from sim.cost.energy import Activity, energy
 from sim.prediction import DescriptorTimes, LayerPrediction, Prediction
+from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.memories import DETERMINISTIC, MemorySystem
+from sim.stream import stream_of
 from sim.timing.calibration import Calibration
 
 __all__ = ["PredictedRun", "predict"]
@@ -32,10 +34,13 @@ class PredictedRun:
         The network and the accelerator.
     prediction : Prediction
         The performance model's own answer, with the counters and the descriptors' times.
+    stream_cycles : int or None
+        Predicted cycles of each image of a stream, doorbell to done; None where there can be none.
     """
 
     design: Design
     prediction: Prediction
+    stream_cycles: int | None = None
 
     def __repr__(self) -> str:
         """Return a line with cycles, time, utilization, area and energy."""
@@ -127,6 +132,7 @@ class PredictedRun:
             "images": self.images,
             "predicted_cycles": self.cycles,
             "predicted_cold_cycles": known.cold_cycles,
+            "predicted_stream_cycles": self.stream_cycles,
             "milliseconds": self.milliseconds,
             "utilization": self.utilization,
             "execute_busy": known.execute_busy,
@@ -222,5 +228,9 @@ def predict(
         constants = calibration
     else:
         constants = current_calibration(arguments.path("calibration", calibration))
-    prediction = model.predict(pair.accelerator, pair.network, constants, images, memory=memory)
-    return PredictedRun(design=pair, prediction=prediction)
+    mapped = map_realizable(pair.accelerator, pair.network, images)
+    prediction = model.predict_mapped(mapped, constants, memory=memory)
+    stream, cycles = stream_of(mapped), None
+    if stream is not None:
+        cycles = model.predict_stream(stream, constants, memory=memory)[1].total_cycles
+    return PredictedRun(design=pair, prediction=prediction, stream_cycles=cycles)

@@ -112,6 +112,7 @@ def simulate(
     memory: MemorySystem | str | Path = DETERMINISTIC,
     stall_seed: int | None = None,
     seed: int = 0,
+    stream: bool = False,
     progress: Report | None = None,
 ) -> SimulatedRun:
     """Run a network on an accelerator in RTL; compare every activation and cycle count.
@@ -142,6 +143,8 @@ def simulate(
         Seed of random stalls on a memory of fixed latency.
     seed : int
         Of a named network's weights.
+    stream : bool
+        Whether the images are computed as a stream as well, each while the next image's input comes.
     progress : callable, optional
         Called with the name of a step, how much of it is done and how much there is.
 
@@ -186,6 +189,7 @@ def simulate(
         view=view,
         engine=engine,
         batch=batch,
+        stream=stream,
     )
     return SimulatedRun(design=pair, result=result)
 

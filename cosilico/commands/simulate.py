@@ -62,6 +62,10 @@ def simulate(
             help="instead of a run without stalls, a run with random stalls for each seed, as 1,2,3",
         ),
     ] = None,
+    stream: Annotated[
+        bool,
+        typer.Option("--stream", help="compute the images as a stream, too"),
+    ] = False,
     waves: Annotated[
         bool, typer.Option("--waves", help="write waves.vcd beside the design")
     ] = False,
@@ -103,6 +107,7 @@ def simulate(
         json_file=None if json == Path("-") else json,
         trace_file=trace,
         calibration_file=calibration,
+        stream=stream,
     )
     if json is not None:
         write_json(json, design, results)

@@ -134,6 +134,7 @@ class Accelerator(wiring.Component):
             fetch.start.eq(life.start),
             fetch.program.eq(csr.program),
             load.memory_base.eq(csr.memory_base),
+            load.input_offset.eq(csr.input_offset),
             store.memory_base.eq(csr.memory_base),
         ]
         for unit in (fetch, load, store):
@@ -236,7 +237,8 @@ class Accelerator(wiring.Component):
         ]
         m.d.comb += [
             hazard.eq(
-                (execute.busy & (load.tile_write.enable | store.tile_read.enable))
+                (execute.busy & store.tile_read.enable)
+                | (load.tile_write.enable & execute.bank_busy.bit_select(load.tile_write.bank, 1))
                 | (load.row_write.enable & execute.half_busy.bit_select(load.row_half, 1))
             ),
             csr.hazard.eq(hazard),

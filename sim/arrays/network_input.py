@@ -8,10 +8,12 @@ other tensors do.
 from sim.arrays.geometry import ceil_div, groups_of, pixel_bytes
 from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.spec.descriptor import ExecuteOp
 
 __all__ = [
     "MOST_WINDOWS",
     "gathered",
+    "input_bank",
     "input_bytes",
     "input_columns",
     "input_cycles",
@@ -53,6 +55,20 @@ def input_columns(layer, columns, simd):
 def gathered(layer, tensor, simd):
     """Whether the network's input lies as packed rows."""
     return layer[LayerColumn.WINDOW_PIXELS] > 0 or tensor[TensorColumn.CHANNELS] <= simd
+
+
+@in_place
+def input_bank(layers, tensors, hw):
+    """Bank in which the network's input lies: the last, if a convolution alone reads it and it is gathered.
+
+    Few layers store to that bank, and its vectors can be shifted. Elsewhere 0, as of other tensors.
+    """
+    if layers[0, LayerColumn.OP] != ExecuteOp.CONV or not gathered(layers[0], tensors[0], hw.simd):
+        return 0
+    for i in range(1, layers.shape[0]):
+        if layers[i, LayerColumn.INPUT] == 0 or layers[i, LayerColumn.INPUT2] == 0:
+            return 0
+    return hw.lanes - 1
 
 
 @in_place

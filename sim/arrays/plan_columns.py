@@ -57,6 +57,8 @@ class LayerPlan(IntEnum):
     """PE columns whose outputs every PE of their row stores; 0 where the output is tiled."""
     IN_STRIPS = 40
     """Whether the inputs lie in strips."""
+    IN_BANK = 41
+    """Bank of the input's first channel group."""
 
 
 class TensorPlan(IntEnum):

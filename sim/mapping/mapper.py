@@ -8,7 +8,7 @@ import numpy as np
 
 from sim.arrays.geometry import ceil_div, groups_of, pixel_bytes
 from sim.arrays.kernel import in_place, kernel
-from sim.arrays.network_input import input_bytes, input_pixel_bytes
+from sim.arrays.network_input import input_bank, input_bytes, input_pixel_bytes
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.arrays.weight_stream import layer_beats
@@ -139,6 +139,7 @@ def plan_network(layers, tensors, hw, cut):
     failure, i, needed, available = allocate(layers, tensors, hw, cut, lp, tp)
     if failure != Failure.NONE:
         return failure, i, needed, available, lp, tp, 0
+    lp[0, LayerPlan.IN_BANK] = input_bank(layers, tensors, hw)
     for i in range(n):
         _split(layers[i], tensors[layers[i, LayerColumn.INPUT], TensorColumn.CHANNELS], hw, lp[i])
     pass_on_room(layers, tensors, hw, cut, lp)

@@ -13,7 +13,7 @@ from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import Hw, LayerColumn, TensorColumn
 from sim.mapping.execution import NO_HALO, choose_pixels
 
-__all__ = ["choose_stored", "own_row", "pass_on_room"]
+__all__ = ["choose_stored", "list_passed_on", "own_row", "pass_on_room"]
 
 _ALL_ROWS = 1 << 40
 """More rows than any layer has."""
@@ -108,7 +108,7 @@ def pass_on_room(layers, tensors, hw, cut, lp):
     n, short, free = layers.shape[0], -1, 0
     for i in range(n):
         room = lp[i, LayerPlan.STORED_ROWS]
-        if 0 < room < _first_load_rows(layers[i], tensors[i + 1], lp[i], hw):
+        if 0 < room < _first_load_rows(layers[i], tensors[i + 1], lp[i], _per_round(lp[i], hw), hw):
             short, free = i, room
     if short < 0:
         return
@@ -119,7 +119,8 @@ def pass_on_room(layers, tensors, hw, cut, lp):
         for i in range(n):
             if i == short or lp[i, LayerPlan.STORED_ROWS] > 0:
                 continue
-            if _first_load_rows(layers[i], tensors[i + 1], lp[i], hw) > free:
+            per_round = _per_round(lp[i], hw)
+            if _first_load_rows(layers[i], tensors[i + 1], lp[i], per_round, hw) > free:
                 continue
             rows = _rows(layers[i], tensors[i + 1], lp[i], hw.simd)
             if best < 0 or saved[i] * best_rows > saved[best] * rows:
@@ -132,16 +133,67 @@ def pass_on_room(layers, tensors, hw, cut, lp):
     _place(lp)
 
 
+@kernel
+def list_passed_on(layers, tensors, hw, cut, lp, passed):
+    """List the rows that layers may get of another's room by :func:`pass_on_room`, whatever their mappings are.
+
+    They get these or none: a layer that fits as a whole gets its rows, for its first LOAD fits, too; a layer that does
+    not, all that is left or nothing.
+
+    Parameters
+    ----------
+    layers, tensors, hw, cut
+        As of :func:`choose_stored`.
+    lp : int64[n, len(LayerPlan)]
+        As :func:`choose_stored` leaves it, with splits.
+    passed : int64[n]
+        Written; 0 for layers that get none.
+    """
+    n, free = layers.shape[0], 0
+    for i in range(n):
+        passed[i] = 0
+        room, most = lp[i, LayerPlan.STORED_ROWS], hw.lanes * hw.pes_x
+        if 0 < room < _first_load_rows(layers[i], tensors[i + 1], lp[i], most, hw):
+            free = room
+    if free == 0:
+        return
+    saved = np.empty(n, np.int64)
+    _weigh_savings(layers, tensors, hw, cut, saved)
+    while free > 0:
+        best = best_rows = -1
+        for i in range(n):
+            if passed[i] > 0 or lp[i, LayerPlan.STORED_ROWS] > 0:
+                continue
+            if _first_load_rows(layers[i], tensors[i + 1], lp[i], 1, hw) > free:
+                continue
+            rows = _rows(layers[i], tensors[i + 1], lp[i], hw.simd)
+            if best < 0 or saved[i] * best_rows > saved[best] * rows:
+                best, best_rows = i, rows
+        if best < 0:
+            break
+        passed[best] = min(free, best_rows)
+        if passed[best] == best_rows:
+            free -= best_rows
+
+
 @in_place
-def _first_load_rows(layer, target, plan, hw):
-    """Rows that the first LOAD of a layer's weights brings, once the layer is mapped."""
+def _per_round(plan, hw):
+    """Output channel groups of a round of a layer that is mapped."""
+    return hw.lanes // plan[LayerPlan.PIXELS] * max(1, plan[LayerPlan.SPREAD])
+
+
+@in_place
+def _first_load_rows(layer, target, plan, per_round, hw):
+    """Rows that the first LOAD of a layer's weights brings, once its splits are known.
+
+    A round has ``per_round`` output channel groups.
+    """
     rows = plan[LayerPlan.PARAMETER_ROWS] + plan[LayerPlan.WEIGHT_ROWS]
     if plan[LayerPlan.SPLITS] > 1:  # parameters come with the last split
         rows = plan[LayerPlan.SPLIT_TAP_ROWS] * plan[LayerPlan.SPLIT_TAP_COLUMNS]
         rows *= plan[LayerPlan.SPLIT_STEPS]
     if layer[LayerColumn.SHARED]:
         return rows
-    per_round = hw.lanes // plan[LayerPlan.PIXELS] * max(1, plan[LayerPlan.SPREAD])
     return min(per_round, groups_of(target[TensorColumn.CHANNELS], hw.simd)) * rows
 
 

@@ -96,10 +96,11 @@ def _walk_channels(row, layer, plan, channels, hw, k):
     row[GROUPS] = last - group + 1
     row[FIRST_QUAD] = first - group * per_group
     row[LAST_QUADS] = end - last * per_group
-    row[BANK] = group % hw.lanes
+    row[BANK] = (group + plan[LayerPlan.IN_BANK]) % hw.lanes
     row[KERNEL_ROWS], row[KERNEL_COLUMNS] = y1 - y0, x1 - x0
     row[IN_PLANE] = plan[LayerPlan.IN_PLANE]
-    row[IN_ADDRESS] += group // hw.lanes * plan[LayerPlan.IN_PLANE]
+    plane = (group + plan[LayerPlan.IN_BANK]) // hw.lanes
+    row[IN_ADDRESS] += plane * plan[LayerPlan.IN_PLANE]
     row[IN_ADDRESS] += y0 * plan[LayerPlan.IN_ROW] + x0
     row[ORIGIN_Y] += y0
     row[ORIGIN_X] += x0

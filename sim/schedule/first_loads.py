@@ -14,6 +14,7 @@ from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.execution import SPREAD
 from sim.mapping.tile_choice import POWERS, lets_strips
 from sim.mapping.tiling import extent
+from sim.schedule.transfer_fields import shares_rows
 from sim.spec.descriptor import ExecuteOp
 
 __all__ = ["MOST_TILES", "FirstLoad", "list_first_loads"]
@@ -37,27 +38,47 @@ class FirstLoad(IntEnum):
 
 
 @in_place
-def _column(layer, source, x, tile_x, hw):
-    """(first byte, bytes, vectors) of an image row for a PE's tile from output column ``x`` on."""
-    size = input_pixel_bytes(layer, source, hw)
+def _columns(layer, tile_x, hw):
+    """(input columns of a PE's tile, columns from one PE's first to the next PE's)."""
+    if layer[LayerColumn.WINDOW_PIXELS] > 0:
+        return tile_x, tile_x
+    return extent(layer, 1, tile_x, hw.simd)[1], tile_x * layer[LayerColumn.STRIDE_X]
+
+
+@in_place
+def _sharing(layer, source, target, tile_x, hw):
+    """PEs of a row for which a LOAD gathers, where PE columns split pixels."""
+    columns, pe_pitch = _columns(layer, tile_x, hw)
+    if not shares_rows(layer, input_pixel_bytes(layer, source, hw), hw, columns, pe_pitch):
+        return 1
+    return min(hw.pes_x, ceil_div(target[TensorColumn.WIDTH], tile_x))
+
+
+@in_place
+def _segment(layer, source, x, tile_x, pes, hw):
+    """(first byte, bytes, vectors) of an image row for the tiles of ``pes`` PEs from output column ``x`` on."""
+    size, windows = input_pixel_bytes(layer, source, hw), windows_per_vector(layer, hw.simd)
     width = source[TensorColumn.WIDTH]
-    columns = extent(layer, 1, tile_x, hw.simd)[1]
+    columns, pe_pitch = _columns(layer, tile_x, hw)
     pixels, pitch, pad = 1, 1, 0
     if layer[LayerColumn.WINDOW_PIXELS] > 0:
-        columns = tile_x
         pixels, pitch = layer[LayerColumn.WINDOW_PIXELS], layer[LayerColumn.WINDOW_STRIDE]
         pad = layer[LayerColumn.WINDOW_PAD]
     x = x * layer[LayerColumn.STRIDE_X] - layer[LayerColumn.PAD_X]
-    left, right = max(0, x), min(width, x + columns)
-    if left >= right:
+    while pes > 1 and x + columns <= 0:
+        x, pes = x + pe_pitch, pes - 1
+    last = min(pes - 1, (width - 1 - x) // pe_pitch) if x < width else 0
+    left = max(0, x) if last == 0 else x
+    last_x = x + last * pe_pitch
+    right = min(width, last_x + columns)
+    if max(0, left) >= right:
         return 0, 0, 0
     begin = max(0, left * pitch - pad)
     end = min(row_bytes(layer, source) // size, (right - 1) * pitch - pad + pixels)
-    return (
-        begin * size,
-        (end - begin) * size,
-        ceil_div(right - left, windows_per_vector(layer, hw.simd)),
-    )
+    vectors = ceil_div(right - left, windows)
+    if last > 0:
+        vectors = last * ceil_div(columns, windows) + ceil_div(right - last_x, windows)
+    return begin * size, (end - begin) * size, vectors
 
 
 @in_place
@@ -76,8 +97,9 @@ def _one_pass(layer, source, target, tile_y, tile_x, exchange, hw, listed):
     for column in range(FirstLoad.BEATS, FirstLoad.DESCRIPTORS + 1):
         listed[column] = 0
     pitch = row_bytes(layer, source)
-    for x in range(0, target[TensorColumn.WIDTH], tile_x):
-        begin, size, vectors = _column(layer, source, x, tile_x, hw)
+    pes = 1 if exchange == SPREAD else _sharing(layer, source, target, tile_x, hw)
+    for x in range(0, target[TensorColumn.WIDTH], pes * tile_x):
+        begin, size, vectors = _segment(layer, source, x, tile_x, pes, hw)
         if size == 0:
             continue
         for y in range(0, target[TensorColumn.HEIGHT], tile_y):
@@ -117,8 +139,10 @@ def _tile_by_tile(layer, source, target, hw, listed):
         if tile == last:
             continue
         last, beats, cycles, across = tile, 0, 0, 0
-        for x in range(0, width, tile):
-            _, size, vectors = _column(layer, source, x, tile, hw)
+        pes = _sharing(layer, source, target, tile, hw)
+        for x in range(0, width, pes * tile):
+            left = ceil_div(width - x, tile)
+            _, size, vectors = _segment(layer, source, x, tile, min(pes, left), hw)
             beats += ceil_div(size, hw.bus_bytes)
             cycles += max(vectors, ceil_div(size, hw.bus_bytes))
             across += 1 if size > 0 else 0

@@ -10,7 +10,7 @@ from sim.arrays.weight_stream import layer_beats, parameter_beats, stream_beats,
 from sim.mapping.execution import spread_over, weight_rows
 from sim.mapping.mapper import ADD_ROWS
 from sim.mapping.splits import choose_split, split_count
-from sim.mapping.stored_weights import choose_stored
+from sim.mapping.stored_weights import choose_stored, list_passed_on
 from sim.schedule.transfer_fields import split_rows
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
@@ -151,7 +151,7 @@ def _split(layer, channels, hw, plan):
 
 
 @in_place
-def least_weights(layer, plan, source, target, pixels, exchange, hw):
+def least_weights(layer, plan, source, target, pixels, exchange, kept, hw):
     """Count a layer's :class:`Weights` with some number of pixel lanes.
 
     Parameters
@@ -159,16 +159,17 @@ def least_weights(layer, plan, source, target, pixels, exchange, hw):
     layer, source, target : int64[n]
         Rows of the layer and tensor tables.
     plan : int64[len(LayerPlan)]
-        Has the rows of a block, the splits and STORED_ROWS.
+        Has the rows of a block and the splits.
     pixels : int
     exchange : int
         0 where its PE columns split pixels, SPREAD where they split channel groups.
+    kept : int
+        Rows of the weight store that the layer has.
     hw : Hw
     """
     channels, outputs = source[TensorColumn.CHANNELS], target[TensorColumn.CHANNELS]
     parameters, rows = plan[LayerPlan.PARAMETER_ROWS], plan[LayerPlan.WEIGHT_ROWS]
     own, splits = parameters + rows, plan[LayerPlan.SPLITS]
-    kept = plan[LayerPlan.STORED_ROWS]
     all_beats = layer_beats(layer, outputs, parameters, rows, hw)
     if layer[LayerColumn.SHARED]:
         if kept < own:
@@ -234,8 +235,12 @@ def least_weights(layer, plan, source, target, pixels, exchange, hw):
 
 
 @in_place
-def place_weights(layers, tensors, hw, plan):
-    """Give layers their places in the weight store, as the mapper does; False where weights fit no half."""
+def place_weights(layers, tensors, hw, plan, passed):
+    """Give layers their places in the weight store, as the mapper does; False where weights fit no half.
+
+    ``passed`` are the rows that layers have if they get room of another, of
+    :func:`sim.mapping.stored_weights.list_passed_on`.
+    """
     for i in range(layers.shape[0]):
         layer, op = layers[i], layers[i, LayerColumn.OP]
         channels = tensors[layer[LayerColumn.INPUT], TensorColumn.CHANNELS]
@@ -246,6 +251,7 @@ def place_weights(layers, tensors, hw, plan):
         plan[i, LayerPlan.PARAMETER_ROWS] = ADD_ROWS if op == ExecuteOp.ADD else REQUANTIZER_PHASES
         _split(layer, channels, hw, plan[i])
     choose_stored(layers, tensors, hw, 0, plan)
+    list_passed_on(layers, tensors, hw, 0, plan, passed)
     return True
 
 

@@ -109,6 +109,7 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants, col
     figures = np.empty((m, LEAST_COLUMNS), np.float64)
     plan = np.zeros((n, LAYER_COLUMNS), np.int64)
     first = np.empty((MOST_TILES, FIRST_COLUMNS), np.int64)
+    passed = np.empty(n, np.int64)
     lost = np.empty(n + 1, np.bool_)
     stored = np.empty(n + 1, np.float64)
     for j in range(m):
@@ -135,7 +136,7 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants, col
         lost[0] = True
         packed = layers[0, LayerColumn.WINDOW_PIXELS] > 0
         if (packed and not packs(layers, tensors, hw)) or not place_weights(
-            layers, tensors, hw, plan
+            layers, tensors, hw, plan, passed
         ):
             for k in range(LEAST_COLUMNS):
                 figures[j, k] = float(IMPOSSIBLE)
@@ -148,7 +149,7 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants, col
             for t in range(1, n + 1):
                 lost[t] = False
             cycles, busy, read, written, kept = _run(
-                layers, tensors, pixels, readers, hw, constants, lost, stored, plan,
+                layers, tensors, pixels, readers, hw, constants, lost, stored, plan, passed,
                 first[:tiles], cold > 0,
             )  # fmt: skip
             if cold:
@@ -160,7 +161,7 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants, col
 
 
 @in_place
-def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, first, cold):
+def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, passed, first, cold):
     """Figures of one accelerator: cycles, busy cycles, bytes read, written, and read from the store."""
     n = layers.shape[0]
     token, latency = constants[Constant.TOKEN], constants[Constant.MEMORY_LATENCY]
@@ -198,8 +199,11 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, fi
             choices = choices[:1]
         exchanges = 2 if spreads(layer, source, target, hw) else 1
         least_tile = float(IMPOSSIBLE)
-        for attempt in range((len(choices) if len(choices) > 0 else exchanges) * LANE_CHOICES):
-            lanes, place = 1 << attempt % LANE_CHOICES, attempt // LANE_CHOICES
+        ways = (len(choices) if len(choices) > 0 else exchanges) * LANE_CHOICES
+        # a layer without room in the weight store may get some that another cannot use
+        for attempt in range(2 * ways if passed[i] > 0 else ways):
+            stored_rows = plan[i, LayerPlan.STORED_ROWS] if attempt < ways else passed[i]
+            lanes, place = 1 << attempt % LANE_CHOICES, attempt % ways // LANE_CHOICES
             most_y = most_x = hw.lanes
             tile_y = ceil_div(target[TensorColumn.HEIGHT], hw.pes_y)
             tile_x, exchange = ceil_div(target[TensorColumn.WIDTH], hw.pes_x), 0
@@ -225,7 +229,11 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, fi
                 continue
             least_tile = min(least_tile, tile.beats)
             work = least_work(layer, source, target, tile_y, tile_x, lanes, exchange, hw, constants)
-            weights = least_weights(layer, plan[i], source, target, lanes, exchange, hw)
+            weights = least_weights(
+                layer, plan[i], source, target, lanes, exchange, stored_rows, hw
+            )
+            if attempt >= ways and weights.stored == 0:  # as without room
+                continue
             again = max(passes, work.loads) if work.blocks > 2 else 1
             # In a cold run what the store holds is read from the second time on
             rows, turns, beats, reads = weights.rows, weights.turns, weights.beats, weights.stored

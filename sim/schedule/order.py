@@ -6,6 +6,7 @@
 * Activation LOADs and STOREs own the local memories' ports: they wait for all EXECUTEs before
   them, and EXECUTEs wait for them.
 * A token is posted only where it is waited for, so a program ends with no token left.
+* Where the next image's input is to come meanwhile, the first layer finds its own on chip.
 * Images of a program that go through a layer together take turns with every EXECUTE, so that they
   use the same weights; each has an equal part of every bank and of the accumulator rows.
 """
@@ -22,6 +23,7 @@ from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.schedule_columns import (
     AFTER,
     ALL_COLUMNS,
+    BANK,
     FINAL,
     IMAGE,
     KIND,
@@ -54,21 +56,27 @@ from sim.schedule.execute_fields import execute_fields, move_to_image, move_to_r
 from sim.schedule.listing import (
     COUNT,
     EXECUTED,
+    FETCHED,
     FILLED,
     FIRST,
     HALF,
     HOLDS,
     LOADED,
     LOADED_BY,
+    PIECE,
     STORED,
+    STORING,
+    TO_FETCH,
     USED_BY,
     add,
     begin,
     require,
     run,
 )
+from sim.schedule.next_input import NextInput, fetch_beside, note_execute, note_weights
 from sim.schedule.transfer_fields import (
     gather_fields,
+    pe_columns,
     shares_rows,
     tile_fields,
     weights_fields,
@@ -101,6 +109,8 @@ class Turn(NamedTuple):
         Output channel groups of a round.
     in_groups, out_groups : int
         Channel groups of the first input and of the output.
+    ahead : NextInput
+        Of the next image.
     """
 
     number: int
@@ -117,6 +127,7 @@ class Turn(NamedTuple):
     per_round: int
     in_groups: int
     out_groups: int
+    ahead: NextInput
 
 
 @in_place
@@ -147,6 +158,7 @@ def list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, cl
         hw.lanes // plan[LayerPlan.PIXELS] * max(1, plan[LayerPlan.SPREAD]),
         groups_of(source[TensorColumn.CHANNELS], hw.simd),
         groups_of(target[TensorColumn.CHANNELS], hw.simd),
+        NextInput(layers[0], lp[0], tensors[0], tensors[1], tp[0]),
     )
     for half in range(2):
         listing.halves[half, HOLDS] = -1
@@ -199,6 +211,8 @@ def _list_round(listing, turn, tensors, tp, hw, p, r):
         _load_weights(listing, turn, hw, r, place % plan[LayerPlan.SPLITS])
         if b == 0 and loads:
             _load_tiles(listing, turn, tensors, tp, hw, p, first)
+        if listing.numbers[FETCHED] < listing.numbers[TO_FETCH]:
+            fetch_beside(listing, turn.ahead, hw, turn.number)
         _execute(listing, turn, hw, r, first, last, place, low, b == 0 and r == first)
     if r == last and tp[turn.number + 1, TensorPlan.STORED]:
         _store_tiles(listing, turn, tp, hw, p, first)
@@ -225,6 +239,8 @@ def _load_weights(listing, turn, hw, r, k):
         own = row[PARAMETER_ROWS] + row[WEIGHT_ROWS]
         numbers[FILLED] = row[STORE_ROW] + row[LANES] * own
     require(listing, row, Queue.EXECUTE, halves[half, USED_BY])
+    if numbers[TO_FETCH] > 0:
+        note_weights(listing, hw, row)
     halves[half, HOLDS] = block
     halves[half, LOADED_BY] = add(listing)
 
@@ -246,17 +262,13 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
         local = plan[LayerPlan.IN2_ADDRESS if operand else LayerPlan.IN_ADDRESS]
         local_row = plan[LayerPlan.IN2_ROW if operand else LayerPlan.IN_ROW]
         plane = plan[LayerPlan.IN2_PLANE if operand else LayerPlan.IN_PLANE]
+        if t == 0 and listing.numbers[TO_FETCH] > 0:
+            continue
         packed = t == 0 and gathered(layer, tensors[t], hw.simd)
-        columns, pitch = in_x, plan[LayerPlan.TILE_X]
-        if layer[LayerColumn.WINDOW_PIXELS] > 0:
-            columns = pitch
-        elif op == ExecuteOp.POOL:
-            pitch = in_x
-        elif op < ExecuteOp.ADD:
-            pitch *= layer[LayerColumn.STRIDE_X]
+        columns, pitch = pe_columns(layer, plan)
         # a LOAD for all PEs of a row, each of which takes its part
         shared = packed and not plan[LayerPlan.IN_STRIPS]
-        shared &= shares_rows(layer, tp[t], hw, columns, pitch)
+        shared &= shares_rows(layer, tp[t, TensorPlan.PIXEL_BYTES], hw, columns, pitch)
         for copy in range(turn.low * pes, turn.high * pes):
             image, pe_y, pe_x = copy // pes, copy % pes // hw.pes_x, copy % pes % hw.pes_x
             if (plan[LayerPlan.IN_STRIPS] or shared) and pe_x > 0:
@@ -289,7 +301,7 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
                 )  # fmt: skip
             if not some:
                 continue
-            row[KIND] = LoadKind.TILE
+            row[KIND], row[BANK] = LoadKind.TILE, plan[LayerPlan.IN_BANK]
             row[ALL_COLUMNS] = plan[LayerPlan.IN_STRIPS]
             row[IMAGE], row[PE_Y] = image, pe_y
             row[PE_X] += pe_x
@@ -335,9 +347,16 @@ def _execute(listing, turn, hw, r, first, last, place, low, begins):
         one_set = row[WINDOW_ROWS] == 1 and row[WINDOW_COLUMNS] <= row[PIXELS]
         follows = place % plan[LayerPlan.SPLITS] > 0 and high - low == 1 and one_set
         row[WAIT_DRAIN] = (begins and image == turn.low) or follows
+        keeps = False
+        if numbers[TO_FETCH] > 0:
+            keeps = note_execute(listing, turn.ahead, row, turn.number)
+            if keeps:
+                loaded = max(loaded, numbers[PIECE])
         require(listing, row, Queue.LOAD, loaded)
         require(listing, row, Queue.STORE, numbers[STORED])
         halves[half, USED_BY] = numbers[EXECUTED] = add(listing)
+        if keeps:
+            numbers[STORING] = numbers[EXECUTED]
 
 
 @in_place

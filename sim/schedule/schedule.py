@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.arrays.geometry import ceil_div, set_shape
-from sim.arrays.kernel import kernel
+from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.schedule_columns import (
     BAND_ROWS,
@@ -31,14 +31,15 @@ from sim.arrays.schedule_columns import (
 )
 from sim.arrays.tables import Hw
 from sim.mapping.descriptor_counts import most_descriptors, most_in_a_round, most_templates
-from sim.schedule.listing import ALL_ROWS, COUNT, FITS, empty_listing
+from sim.schedule.listing import ALL_ROWS, COUNT, FETCHED, FITS, TO_FETCH, empty_listing
+from sim.schedule.next_input import NextInput, fetch_rows, input_rows
 from sim.schedule.order import list_turn
 from sim.spec.descriptor import LoadKind, LoadStore, Queue
 from sim.timing.calibration import Constant, MemoryColumn
 from sim.timing.cycles import clock_at_doorbell, totals
 from sim.timing.transfers import stored_turns
 
-__all__ = ["build_schedule", "time_schedule", "weigh_schedule"]
+__all__ = ["build_schedule", "build_stream", "time_schedule", "weigh_schedule"]
 
 Array = NDArray[np.int64]
 
@@ -69,8 +70,46 @@ def build_schedule(
     rows : int64[n_descriptors, len(COLUMNS)]
         In program order; fields that a queue does not have are 0.
     """
-    rows: Array = _schedule(layers, tensors, hw, lp, tp, _UNTIMED, False, cold)[0]
+    rows: Array = _schedule(layers, tensors, hw, lp, tp, _UNTIMED, False, cold, False)[0]
     return rows
+
+
+def build_stream(
+    layers: Array, tensors: Array, hw: Hw, lp: Array, tp: Array
+) -> tuple[Array, Array]:
+    """Descriptors of a run in a stream of images, and of the run before the first of them.
+
+    Parameters
+    ----------
+    layers, tensors, hw, lp, tp
+        As of :func:`build_schedule`; one image, whose input is in local memory that nothing else has.
+
+    Returns
+    -------
+    rows : int64[n_descriptors, len(COLUMNS)]
+        Of a warm run that finds its input on chip, and loads the next image's.
+    first : int64[m_descriptors, len(COLUMNS)]
+        Of a run that loads an input and nothing else.
+    """
+    rows: Array = _schedule(layers, tensors, hw, lp, tp, _UNTIMED, False, False, True)[0]
+    first: Array = _first_input(layers, tensors, hw, lp, tp)
+    return rows, first
+
+
+@kernel
+def _first_input(layers, tensors, hw, lp, tp):
+    """Rows of the LOADs of an input."""
+    ahead = NextInput(layers[0], lp[0], tensors[0], tensors[1], tp[0])
+    listing = empty_listing(hw.pes_y + 1, 1, 0)
+    _fetch_rest(listing, ahead, hw, input_rows(ahead, hw), 0)
+    return listing.rows[: listing.numbers[COUNT]]
+
+
+@in_place
+def _fetch_rest(listing, ahead, hw, rows, layer):
+    """LOAD all of ``rows`` that are not loaded."""
+    while listing.numbers[FETCHED] < rows:
+        fetch_rows(listing, ahead, hw, layer, rows)
 
 
 def time_schedule(
@@ -100,19 +139,25 @@ def time_schedule(
         As of :func:`sim.timing.cycles.totals`.
     """
     figures: tuple[bool, int, int, int, int, int] = _schedule(
-        layers, tensors, hw, lp, tp, constants, True, cold
+        layers, tensors, hw, lp, tp, constants, True, cold, False
     )[1:]
     return figures
 
 
 @kernel
-def _schedule(layers, tensors, hw, lp, tp, constants, timed, cold):
-    """Rows of all descriptors, or of none if ``timed``; then what :func:`time_schedule` returns."""
+def _schedule(layers, tensors, hw, lp, tp, constants, timed, cold, streams):
+    """Rows of all descriptors, or of none if ``timed``; then what :func:`time_schedule` returns.
+
+    With ``streams`` the next image's input comes meanwhile, which is not timed here.
+    """
     pes, images = hw.pes_y * hw.pes_x, hw.images
     most = most_descriptors(lp, tp, pes, images)
     kept = most_in_a_round(lp, tp, pes, images) if timed else most
+    ahead = NextInput(layers[0], lp[0], tensors[0], tensors[1], tp[0])
+    fetched = input_rows(ahead, hw) if streams else 0
     # one row more: a transfer without pixels is begun and dropped
-    listing = empty_listing(kept + 1, most_templates(lp), 0 if cold else ALL_ROWS)
+    listing = empty_listing(kept + fetched + 1, most_templates(lp), 0 if cold else ALL_ROWS)
+    listing.numbers[TO_FETCH] = fetched
     clock = clock_at_doorbell(hw, constants, most if timed else 0)
     cut = 0
     while cut < layers.shape[0] and lp[cut, LayerPlan.IMAGES] < images:
@@ -123,6 +168,7 @@ def _schedule(layers, tensors, hw, lp, tp, constants, timed, cold):
         if place < cut * images:
             i, low = place % cut, place // cut
         list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, clock)
+    _fetch_rest(listing, ahead, hw, fetched, layers.shape[0] - 1)
     cycles, busy, read, written, stored = totals(hw, constants, clock)
     rows = listing.rows[: 0 if timed else listing.numbers[COUNT]]
     return rows, listing.numbers[FITS] == 1, cycles, busy, read, written, stored

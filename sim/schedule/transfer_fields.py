@@ -41,9 +41,16 @@ from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.arrays.weight_stream import stream_beats, tail_beats, tail_channels, tail_rows
 from sim.mapping.splits import split_bounds
 from sim.spec.accelerator import DOT_WIDTH
-from sim.spec.descriptor import LoadKind, LoadStore
+from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore
 
-__all__ = ["gather_fields", "shares_rows", "split_rows", "tile_fields", "weights_fields"]
+__all__ = [
+    "gather_fields",
+    "pe_columns",
+    "shares_rows",
+    "split_rows",
+    "tile_fields",
+    "weights_fields",
+]
 
 
 @in_place
@@ -108,15 +115,28 @@ def weights_fields(row, layer, plan, source, target, hw, per_round, r, k):
 
 
 @in_place
-def shares_rows(layer, plan, hw, columns, pe_pitch):
-    """Whether a LOAD can gather the network's input for all PEs of a row.
+def pe_columns(layer, plan):
+    """(columns of a loaded input that a PE reads, columns from a PE's first to the next PE's): pixels or windows."""
+    own, pitch = plan[LayerPlan.IN_TILE_X], plan[LayerPlan.TILE_X]
+    if layer[LayerColumn.WINDOW_PIXELS] > 0:
+        return pitch, pitch
+    if layer[LayerColumn.OP] == ExecuteOp.POOL:
+        return own, own
+    if layer[LayerColumn.OP] < ExecuteOp.ADD:
+        pitch *= layer[LayerColumn.STRIDE_X]
+    return own, pitch
 
-    A PE's ``columns`` begin ``pe_pitch`` after those of the PE before. Where they lie further to the left than its last vector, LOAD
-    must still have the bytes: as many as a vector has.
+
+@in_place
+def shares_rows(layer, pixel_bytes, hw, columns, pe_pitch):
+    """Whether a LOAD can gather the network's input for all PEs of a row, if it does not lie in strips.
+
+    Where a PE's ``columns`` begin to the left of the last vector of the PE before, LOAD must still have the bytes: as many
+    as a vector has.
     """
     if layer[LayerColumn.WINDOW_PIXELS] > 0:
         return True
-    return (columns - pe_pitch) * plan[TensorPlan.PIXEL_BYTES] <= hw.simd
+    return (columns - pe_pitch) * pixel_bytes <= hw.simd
 
 
 @in_place

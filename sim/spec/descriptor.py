@@ -98,7 +98,7 @@ _TRANSFER_FIELDS = (
     Field("address", 32, "byte offset in external memory, a multiple of what a pixel takes there"),
     Field("pe_y", 4, "PE row of the tile"),
     Field("pe_x", 4, "PE column of the tile"),
-    Field("local_address", 16, "vector address of the first pixel in bank 0"),
+    Field("local_address", 16, "vector address of the first pixel in its bank"),
     Field("groups", 12, "channel groups; group g lies in bank g mod L"),
     Field("rows", 12, "rows per group"),
     Field("columns", 12, "contiguous vectors per row"),
@@ -112,6 +112,7 @@ _TRANSFER_FIELDS = (
 LOAD_FIELDS = (
     Field("kind", 1, "LoadKind: weights (multicast to all PEs) or a tile (one PE)"),
     *_TRANSFER_FIELDS,
+    Field("bank", 3, "tile: bank of the first channel group"),
     Field("gather", 1, "tile: rows are packed bytes, from which vectors are gathered"),
     Field("row_bytes", 20, "gather: bytes of a row, 1 …"),
     Field("lead", 12, "gather: bytes from a row's first vector to the row"),

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.arrays.tables import Hw, accelerator_row
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import Queue
 from sim.spec.dram import DramSystem
 from sim.spec.spaces import TINY
@@ -15,13 +16,10 @@ from sim.timing.dram_organization import structure
 from sim.timing.dram_walk import run_on_dram
 from testbench.calibration.handmade_programs import Command, Timing, conv, measure, schedule_rows
 from testbench.rtl.dram_channel import dram_channel
-from testbench.rtl.harness import Harness, build
+from testbench.rtl.harness import build
 from testbench.rtl.memory_model import MemoryModel
 
 __all__ = ["DramBench", "MeasuredRun", "apart"]
-
-SLOWER = 8
-"""Quotient of the memory's clock and the slower of both accelerators' clocks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +46,7 @@ class MeasuredRun:
 
 
 class DramBench:
-    """Runs microbenchmarks behind a DRAM, at its clock or at an eighth of it.
+    """Runs microbenchmarks behind a DRAM, at its clock or at another.
 
     Parameters
     ----------
@@ -61,7 +59,7 @@ class DramBench:
         self.system = system
         self.progress = progress
         self.runs = 0
-        config = replace(
+        self.config = replace(
             TINY.default,
             pes_x=1,
             pes_y=1,
@@ -70,14 +68,13 @@ class DramBench:
             local_memory_kb=4,
             register_file_kb=1,
         )
-        self.harnesses: dict[int, Harness] = {}
-        for divider in (1, SLOWER):
-            clock = system.clock_mhz // divider
-            own = replace(config, clock_mhz=clock, io_bandwidth_gbps=4 * clock / 1000)
-            self.harnesses[divider] = build(own)
-        self.structure = structure(self.harnesses[1].config, system)
+        self.structure = structure(self._at(system.clock_mhz), system)
         self.groups = system.bank_groups
         self.banks_in_group = system.banks // system.bank_groups
+
+    def _at(self, clock_mhz: int) -> AcceleratorConfig:
+        """The accelerator at a clock, with a bus beat per cycle."""
+        return replace(self.config, clock_mhz=clock_mhz, io_bandwidth_gbps=4 * clock_mhz / 1000)
 
     @property
     def access(self) -> int:
@@ -99,11 +96,12 @@ class DramBench:
         """Bytes from a row to the next of its bank."""
         return self.stripe * self.banks_in_group
 
-    def run(self, name: str, *commands: Command, divider: int = 1) -> MeasuredRun:
-        """Run one of them; descriptors lie in the first banks."""
+    def run(self, name: str, *commands: Command, clock_mhz: int | None = None) -> MeasuredRun:
+        """Run a program, at the memory's clock or another; descriptors lie in the first banks."""
         self.progress(f"{self.system}: {name}")
         self.runs += 1
-        harness, header = self.harnesses[divider], 4 * self.row
+        harness = build(self._at(clock_mhz or self.system.clock_mhz))
+        header = 4 * self.row
         memory = MemoryModel(dram=dram_channel(harness.config, self.system))
         return MeasuredRun(
             rows=schedule_rows(commands),

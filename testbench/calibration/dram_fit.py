@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from sim.spec.dram import DramSystem
 from sim.timing.calibration import Calibration
 from sim.timing.dram import DramParameter
-from testbench.calibration.dram_bench import SLOWER, DramBench, MeasuredRun, apart
-from testbench.calibration.handmade_programs import Timing, load, store
-from testbench.calibration.microbenchmarks import CalibrationError
+from testbench.calibration.dram_bench import DramBench, MeasuredRun, apart
+from testbench.calibration.dram_refresh_fit import fit_refreshes
+from testbench.calibration.handmade_programs import load, store
 
 __all__ = ["fit", "fit_parameters"]
 
@@ -28,21 +28,6 @@ LONG = {
     DramParameter.WRITE_TO_READ: DramParameter.WRITE_TO_READ_LONG,
 }
 """Parameters that a bank group has of its own; without groups they are the channel's."""
-
-LOADS = 480
-"""LOADs apart from each other, in which every memory is refreshed a few times."""
-
-REFRESHES = 3
-"""Fewest refreshes that tell their interval."""
-
-MOST_AHEAD = 48
-"""Memory clocks that the controller's latency ahead of a command is looked for in."""
-
-MOST_LATE = 300
-"""Memory clocks by which the longest wait may be off the length of a refresh."""
-
-ROUNDS = 4
-"""Rounds of the fit of the refreshes: two runs are fitted in turn."""
 
 Candidates = Mapping[DramParameter, Sequence[int]]
 
@@ -101,7 +86,7 @@ def fit_parameters(
         *_fit_conflicts(bench, p, constants),
         *_fit_activates(bench, p, constants),
         *_fit_writes(bench, p, constants),
-        *_fit_refresh(bench, p, constants),
+        *fit_refreshes(bench, p, constants),
     ]
     return p, bench.runs, sum(run.misses(constants, p) for run in runs)
 
@@ -217,81 +202,3 @@ def _fit_writes(
         fit(p, {q.WRITE_TO_READ_LONG: range(int(p[q.WRITE_TO_READ]), 120)}, [group], constants)
         runs.append(group)
     return runs
-
-
-def _fit_refresh(
-    bench: DramBench, p: NDArray[np.int64], constants: NDArray[np.int64]
-) -> list[MeasuredRun]:
-    """Interval and length of refreshes, then where their calendar begins.
-
-    The controller's latency ahead of the first command shifts refreshes by memory clocks, the
-    calendar's beginning by cycles: two clocks tell them apart.
-    """
-    q = DramParameter
-    # In a memory that is mostly idle each refresh begins when it is due, to the clock.
-    sparse = apart(*[load(1, 1, bench.access, address=bench.stripe)] * LOADS)
-    fast = bench.run("refreshes of an idle memory", *sparse)
-    slow = bench.run("refreshes at an eighth of the clock", *sparse, divider=SLOWER)
-    interval, longest = _refreshes(fast.timing)
-    grid = {
-        q.REFRESH_INTERVAL: range(interval - 40, interval + 41, 2),
-        q.REFRESH: range(max(1, longest - MOST_LATE), longest + 1, 8),
-    }
-    fit(p, grid, [fast], constants)
-    latencies = p[[q.READ_LATENCY, q.WRITE_LATENCY]]
-    for _ in range(ROUNDS):
-        p[q.START] = 0
-        ahead = range(min(MOST_AHEAD, int(latencies.min())))
-        _fit_ahead(p, latencies, ahead, _around(p, 4), [fast], constants)
-        shift = int(p[q.FRONT])
-        if _fit_ahead(p, latencies, range(shift + 1), {}, [fast, slow], constants, shift) == 0:
-            break
-    return [fast, slow]
-
-
-def _refreshes(timing: Timing) -> tuple[int, int]:
-    """Interval of refreshes, and the longest wait for a refresh, as LOADs apart from each other show.
-
-    A refresh is longer than the LOADs are apart, so that each makes a LOAD wait until its end.
-    """
-    durations = np.array(timing.done[::2]) - timing.start[::2]
-    extra = durations - int(np.median(durations))
-    ends = np.array(timing.done[::2])[extra > extra.max() // 3]
-    if len(ends) < REFRESHES:
-        raise CalibrationError(f"{LOADS} LOADs must see {REFRESHES} refreshes, not {len(ends)}")
-    return round(int(ends[-1] - ends[0]) / (len(ends) - 1)), int(extra.max())
-
-
-def _fit_ahead(
-    p: NDArray[np.int64],
-    latencies: NDArray[np.int64],
-    ahead: range,
-    grid: Candidates,
-    runs: Sequence[MeasuredRun],
-    constants: NDArray[np.int64],
-    shift: int | None = None,
-) -> int:
-    """Split off the part of both latencies that lies ahead of the first command.
-
-    With ``shift`` that part and START have to have this sum.
-    """
-    q = DramParameter
-    best, chosen = -1, p
-    for front in ahead:
-        trial = p.copy()
-        trial[q.FRONT] = front
-        trial[[q.READ_LATENCY, q.WRITE_LATENCY]] = latencies - front
-        own = dict(grid)
-        if shift is not None:
-            own[q.START] = (shift - front,)
-        missed = fit(trial, own, runs, constants, durations=False)
-        if best < 0 or missed < best:
-            best, chosen = missed, trial
-    p[:] = chosen
-    return best
-
-
-def _around(p: NDArray[np.int64], reach: int) -> Candidates:
-    """Values of both refresh parameters around the present values."""
-    names = (DramParameter.REFRESH_INTERVAL, DramParameter.REFRESH)
-    return {name: range(max(1, int(p[name]) - reach), int(p[name]) + reach + 1) for name in names}

@@ -52,6 +52,8 @@ class ProgramJob:
     host : Host
     watchdog : int
         Cycles without an event after which the job is given up.
+    input_stride : int
+        Bytes from where the inputs of even runs lie to where those of odd runs do; runs name their place in INPUT_OFFSET.
     memory : MemoryModel, optional
         What lies behind the ports from this program on; of the first it must be given.
     """
@@ -61,6 +63,7 @@ class ProgramJob:
     probes: Sequence[Probe]
     host: Host
     watchdog: int
+    input_stride: int = 0
     memory: MemoryModel | None = None
 
 
@@ -120,6 +123,7 @@ def _program_lines(job: ProgramJob) -> list[str]:
         "memory_bytes": program.memory_bytes,
         "runs": len(job.inputs),
         "input_address": program.input.address,
+        "input_stride": job.input_stride,
         "input_bytes": program.images * program.input.size_bytes,
         "output_address": program.output.address,
         "output_bytes": program.images * program.output.size_bytes,

@@ -64,6 +64,8 @@ class Step:
         What the host does besides.
     memory : MemoryModel, optional
         What lies behind the ports from this step on; what did before if not given.
+    input_stride : int
+        Bytes from where the inputs of even runs lie to where those of odd runs do, a multiple of 4 KiB.
     """
 
     program: Program
@@ -71,6 +73,7 @@ class Step:
     network: Network | None = None
     host: Host = field(default_factory=Host)
     memory: MemoryModel | None = None
+    input_stride: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ def job_of_step(step: Step) -> ProgramJob:
         host=step.host,
         watchdog=watchdog_cycles(program_descriptors(program)),
         memory=step.memory,
+        input_stride=step.input_stride,
     )
 
 

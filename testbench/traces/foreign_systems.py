@@ -11,9 +11,10 @@ from sim.arrays.tables import accelerator_row
 from sim.plan import Mapped
 from sim.realizability import check, map_realizable
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.errors import CosilicoError
 from sim.spec.network import Network
 from sim.spec.spaces import TINY
-from testbench.cases.random_networks import draw_cases
+from testbench.cases.random_networks import NETWORKS_PER_CONFIG, draw_group
 from testbench.rtl.harness import Harness
 from testbench.rtl.interconnects import Interconnect, ReorderingController, SharedBus, SlowBridge
 from testbench.rtl.memory_model import MemoryModel
@@ -23,6 +24,9 @@ __all__ = ["FOREIGN_SYSTEMS", "random_networks", "run_on"]
 
 LEAST_DESCRIPTORS = 16
 """Descriptors of the smallest network that is drawn."""
+
+TRIES = 100
+"""Groups of networks that are drawn for each that is taken, at most."""
 
 
 def _slow_bridge(config: AcceleratorConfig, seed: int) -> Interconnect:
@@ -71,17 +75,30 @@ FOREIGN_SYSTEMS: Mapping[str, Callable[[AcceleratorConfig, int], Interconnect]] 
 
 
 def random_networks(config: AcceleratorConfig, count: int, seed: int) -> Iterator[Network]:
-    """Yield random networks that an accelerator runs, of all kinds of layers."""
+    """Yield random networks that an accelerator runs, of all kinds of layers.
+
+    Raises
+    ------
+    CosilicoError
+        If too few of very many networks run on it in ``LEAST_DESCRIPTORS`` or more.
+    """
     taken = 0
-    for case in draw_cases(6 * count, TINY, seed):
-        if taken == count:
-            return
-        if check(config, case.network):
-            continue
-        if len(map_realizable(config, case.network).rows) < LEAST_DESCRIPTORS:
-            continue
-        taken += 1
-        yield case.network
+    for group in range(TRIES * count):
+        first = group * NETWORKS_PER_CONFIG
+        for case in draw_group(group, first, NETWORKS_PER_CONFIG, TINY, seed):
+            if taken == count:
+                return
+            if check(config, case.network):
+                continue
+            if len(map_realizable(config, case.network).rows) < LEAST_DESCRIPTORS:
+                continue
+            taken += 1
+            yield case.network
+    if taken < count:
+        raise CosilicoError(
+            f"accelerator must run {count} random networks of {LEAST_DESCRIPTORS} descriptors or "
+            f"more, not {taken}"
+        )
 
 
 def run_on(system: str, harness: Harness, mapped: Mapped, name: str, seed: int) -> TracedRun:

@@ -76,14 +76,15 @@ def compare(
     run : RunResult
         With activations.
     expected : mapping of str to int8[N, height, width, channels]
-        As :func:`sim.golden.run` gives them.
+        As :func:`sim.golden.run` gives them; empty for a program that computes nothing.
     deterministic : bool
         Whether the memory was T1; on others only the durations of EXECUTE are compared.
     """
     layer_bits = tuple(
-        int(np.count_nonzero(run.activations[index] != expected[layer.name]))
+        int(np.count_nonzero(run.activations[index] != expected[layer.name])) if expected else 0
         for index, layer in enumerate(network.layers)
     )
+    outputs = run.outputs != expected[network.output.name] if expected else False
     executes = run.issue_end >= 0
     wrong = (run.start != prediction.start) | (run.end != prediction.done)
     wrong |= executes & (run.issue_end != prediction.issued)
@@ -94,9 +95,9 @@ def compare(
         for name, value in prediction.counters(config).items()
     )
     return Comparison(
-        activations=sum(expected[layer.name].size for layer in network.layers),
+        activations=sum(expected[layer.name].size for layer in network.layers if expected),
         layer_bits=layer_bits,
-        output_bits=int(np.count_nonzero(run.outputs != expected[network.output.name])),
+        output_bits=int(np.count_nonzero(outputs)),
         descriptors=int(wrong.size),
         descriptor_cycles=int(wrong.sum()) if deterministic else 0,
         totals=int((run.cycles != prediction.total_cycles).sum()) if deterministic else 0,

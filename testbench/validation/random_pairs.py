@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.program import Program, compile_mapped
+from hwgen.stream_program import StreamPrograms, compile_stream
 from sim import golden
-from sim.model import predict_mapped
+from sim.model import predict_mapped, predict_stream
 from sim.prediction import Prediction
 from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
@@ -24,6 +25,7 @@ from sim.spec.memories import DRAM
 from sim.spec.network import Network
 from sim.spec.spaces import HardwareSpace
 from sim.spec.views import View
+from sim.stream import stream_of
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
 from testbench.cases.imported import (
@@ -43,7 +45,8 @@ from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import Harness, HarnessError, RunResult, build, check_run
 from testbench.rtl.memory_model import DRAM_NAME, FREEDOMS, LATENCIES, MemoryModel
 from testbench.validation.comparison import Comparison, compare
-from testbench.validation.store_runs import joined, steps_of
+from testbench.validation.store_runs import has_warm_run, joined, steps_of
+from testbench.validation.stream_runs import steps_of_stream
 from testbench.validation.workers import worker_pool
 
 __all__ = [
@@ -183,7 +186,8 @@ def run_case(
 ) -> Outcome:
     """Run one case in RTL; cycles are compared where the memory's can be predicted.
 
-    Where weights stay in the weight store, behind every memory a cold run comes first.
+    Where weights stay in the weight store, behind every memory a cold run comes first. Where the images can be a stream, they are
+    computed as such at last.
 
     Parameters
     ----------
@@ -199,31 +203,41 @@ def run_case(
     """
     memory = memory or MemoryModel()
     mapped = map_realizable(case.config, case.network, case.batch)
-    program = compile_mapped(mapped)
+    stream = stream_of(mapped)
+    program, streamed = compile_mapped(mapped), None
+    if stream is not None:
+        streamed = compile_stream(mapped, stream)
+        program = streamed.alone
     images = case.images
     behind = {"": memory, **(others or {})}
-    runs = _run_behind(build(case.config, view=view), program, images, case.network, behind)
+    built = build(case.config, view=view)
+    runs = _run_behind(built, program, streamed, images, case.network, behind)
     constants = calibration or calibrations.default()
     expected = golden.run(case.network, images)
 
     def compared(model: MemoryModel, runs: Sequence[RunResult]) -> tuple[Comparison, Prediction]:
         behind = model.fixed if model.dram is None else DRAM
+        foretold = [predict_mapped(mapped, constants, memory=behind)]
+        if has_warm_run(program):
+            foretold.insert(0, predict_mapped(mapped, constants, memory=behind, cold=True))
+        warm = foretold[-1]
+        if stream is not None:
+            foretold += predict_stream(stream, constants, memory=behind)
         comparisons = []
-        for run in runs:
-            cold = run is not runs[-1]
-            foretold = predict_mapped(mapped, constants, memory=behind, cold=cold)
+        for prediction, run in zip(foretold, runs, strict=True):
+            computes = prediction.execute_busy > 0
             comparison = compare(
                 case.config,
                 case.network,
-                foretold,
+                prediction,
                 run,
-                {name: values[: len(run.outputs)] for name, values in expected.items()},
+                {name: values[: len(run.outputs)] for name, values in expected.items() if computes},
                 deterministic=model.deterministic or model.dram is not None,
             )
             comparisons.append(comparison)
-        return joined(comparisons), foretold
+        return joined(comparisons), warm
 
-    run = runs[0][-1]
+    run = runs[0][has_warm_run(program)]
     comparison, prediction = compared(memory, runs[0])
     also = {
         name: compared(model, results)[0]
@@ -245,17 +259,21 @@ def run_case(
 def _run_behind(
     built: Harness,
     program: Program,
+    streamed: StreamPrograms | None,
     images: NDArray[np.int8],
     network: Network,
     memories: Mapping[str, MemoryModel],
 ) -> list[list[RunResult]]:
     """Run a program behind one memory after the other, on one powered-up accelerator.
 
-    Behind each the cold run comes first, where the program has a cold and a warm run.
+    Behind each the cold run comes first, where the program has a cold and a warm run, and last a stream, where there can be any.
     """
     steps = [
         steps_of(program, images, network=network, memory=model) for model in memories.values()
     ]
+    if streamed is not None:
+        for own, model in zip(steps, memories.values(), strict=True):
+            own += steps_of_stream(streamed, images, network=network, memory=model)
     try:
         results = built.run_sequence([step for own in steps for step in own])
     except HarnessError as error:

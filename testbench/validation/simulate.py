@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from hwgen import verilator
 from hwgen.program import Program, compile_mapped
+from hwgen.stream_program import compile_stream
 from sim import golden
-from sim.model import predict_mapped
+from sim.model import predict_mapped, predict_stream
 from sim.plan import Mapped
 from sim.prediction import Prediction, cycles_by_layer
 from sim.realizability import map_realizable
@@ -23,6 +24,7 @@ from sim.spec.errors import CosilicoError
 from sim.spec.memories import DETERMINISTIC, FixedLatency, MemorySystem
 from sim.spec.queued_memory import QueuedMemory
 from sim.spec.views import View
+from sim.stream import Stream, stream_of
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
 from testbench.cosimulation import simulation
@@ -35,8 +37,9 @@ from testbench.rtl.watchdog import program_descriptors
 from testbench.validation.comparison import compare
 from testbench.validation.simulation_result import LayerMeasurement, SimulationResult
 from testbench.validation.store_runs import joined, steps_of
+from testbench.validation.stream_runs import steps_of_stream
 
-__all__ = ["measured_durations", "simulate"]
+__all__ = ["measured_durations", "require_stream", "simulate"]
 
 
 def simulate(
@@ -56,11 +59,12 @@ def simulate(
     engine: Engine = Engine.VERILATOR,
     initial_seed: int = INITIAL_SEED,
     mapped: Mapped | None = None,
+    stream: bool = False,
 ) -> SimulationResult:
     """Emit, build and run a design; compare every activation and every layer's cycles.
 
     Where weights stay in the weight store, a cold run of the first program's images comes before the
-    runs of all images, and is compared as well.
+    runs of all images, and is compared as well. A stream of all images comes last.
 
     Parameters
     ----------
@@ -94,6 +98,8 @@ def simulate(
         See :meth:`testbench.rtl.harness.Harness.run`.
     mapped : Mapped, optional
         The design's plan for ``batch`` images, where the caller has it.
+    stream : bool
+        Whether the images are run as a stream, too.
 
     Raises
     ------
@@ -106,12 +112,18 @@ def simulate(
         If the calibration lacks a DRAM that is asked for.
     HarnessError
         If the run stops or reports a fault.
+    CosilicoError
+        If there can be no stream of the images, or the engine has none.
     """
     calibration = calibration or calibrations.default()
     if mapped is None:
         mapped = map_realizable(design.accelerator, design.network, batch)
     _require_plan(mapped, design, batch)
-    program = compile_mapped(mapped)
+    program, planned, streamed = compile_mapped(mapped), None, None
+    if stream:
+        planned = require_stream(mapped, engine)
+        streamed = compile_stream(mapped, planned)
+        program = streamed.alone
     x = _inputs(design, images, inputs, batch)
     if labels is not None:
         if len(labels) < len(x):
@@ -133,18 +145,42 @@ def simulate(
         built = harness.build(
             design.accelerator, build_root=build_root, waves=waves is not None, view=view
         )
+    steps = steps_of(program, x, network=design.network, memory=behind)
+    alone = len(steps)
+    if streamed is not None:
+        steps += steps_of_stream(streamed, x, network=design.network, memory=behind)
     runs = built.run_sequence(
-        steps_of(program, x, network=design.network, memory=behind),
+        steps,
         waves=waves,
         progress=progress,
         initial_seed=initial_seed,
     )
     for run in runs:
         check_run(run)
-    foretold = [predict_mapped(mapped, calibration, memory=memory, cold=True)] * (len(runs) - 1)
-    return _compare(
-        design, program, [*foretold, prediction], runs, x, labels, behind, engine, initial_seed
-    )
+    foretold = [predict_mapped(mapped, calibration, memory=memory, cold=True)] * (alone - 1)
+    foretold.append(prediction)
+    if planned is not None:
+        foretold += predict_stream(planned, calibration, memory=memory)
+    return _compare(design, program, foretold, runs, alone, x, labels, behind, engine, initial_seed)
+
+
+def require_stream(mapped: Mapped, engine: Engine = Engine.VERILATOR) -> Stream:
+    """Return the stream of a mapped network's images.
+
+    Raises
+    ------
+    CosilicoError
+        If there can be none, or the engine has none.
+    """
+    if engine is not Engine.VERILATOR:
+        raise CosilicoError(f"engine must be verilator for a stream, not {str(engine)!r}")
+    stream = stream_of(mapped)
+    if stream is None:
+        raise CosilicoError(
+            f"network {mapped.source.name!r} must have an input that local memory holds beside all "
+            "else and a convolution alone reads, an image per program, for a stream"
+        )
+    return stream
 
 
 def _model(
@@ -197,13 +233,14 @@ def _compare(
     program: Program,
     predictions: Sequence[Prediction],
     runs: Sequence[RunResult],
+    alone: int,
     x: NDArray[np.int8],
     labels: NDArray[np.integer[Any]] | None,
     memory: MemoryModel,
     engine: Engine,
     initial_seed: int,
 ) -> SimulationResult:
-    """Compare the runs, the warm run last, each with its prediction."""
+    """Compare the runs, each with its prediction: ``alone`` of them, the warm run last, then a stream's."""
     network, config = design.network, design.accelerator
     expected = golden.run(network, x)
     differing = joined(
@@ -213,13 +250,18 @@ def _compare(
                 network,
                 foretold,
                 ran,
-                {name: values[: len(ran.outputs)] for name, values in expected.items()},
+                {
+                    name: values[: len(ran.outputs)]
+                    for name, values in expected.items()
+                    if foretold.execute_busy > 0
+                },
                 deterministic=memory.deterministic,
             )
             for foretold, ran in zip(predictions, runs, strict=True)
         ]
     )
-    prediction, run = predictions[-1], runs[-1]
+    prediction, run = predictions[alone - 1], runs[alone - 1]
+    streams = len(runs) > alone
     measured = _measured_layers(program, run, len(network.layers))
     layers = tuple(
         LayerMeasurement(
@@ -270,6 +312,8 @@ def _compare(
         start=run.start,
         end=run.end,
         issue_end=run.issue_end,
+        predicted_stream_cycles=predictions[-1].total_cycles if streams else None,
+        stream_cycles=int(runs[-1].cycles[0]) if streams else None,
     )
 
 

@@ -67,6 +67,8 @@ class SimulationResult:
         store, of a run that finds them there.
     predicted_cold_cycles, cold_cycles : int
         Of the run that fills the weight store; the same as the others where nothing is stored.
+    predicted_stream_cycles, stream_cycles : int or None
+        Of each image of a stream, doorbell to done; measured: the first. None if no stream was asked for.
     mismatched_cycles : int
         Over all runs, how many durations of EXECUTE descriptors differ from the model, and on the
         deterministic memory without stalls how many descriptors' starts or ends, totals and counters.
@@ -124,6 +126,8 @@ class SimulationResult:
     start: NDArray[np.int64]
     end: NDArray[np.int64]
     issue_end: NDArray[np.int64]
+    predicted_stream_cycles: int | None = None
+    stream_cycles: int | None = None
 
     def __repr__(self) -> str:
         """Return one line: images, cycles, view, memory and what differs."""

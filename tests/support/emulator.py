@@ -183,7 +183,7 @@ class Emulator:
             vectors[:, : d["length"]] = np.where(
                 inside, data[np.clip(places, 0, d["row_bytes"] - 1)], d["pad_value"]
             )
-            self.local[d["pe_y"], columns, 0, (first + own) & 0xFFFF] = vectors
+            self.local[d["pe_y"], columns, d["bank"], (first + own) & 0xFFFF] = vectors
 
     def _transfer(self, d: dict[str, int]):  # type: ignore[no-untyped-def]  # a generator of views
         lanes = self.config.compute_lanes
@@ -193,10 +193,11 @@ class Emulator:
         for group in range(d["groups"]):
             for row in range(d["rows"]):
                 external = d["address"] + group * d["group_stride"] + row * d["row_stride"]
-                start = d["local_address"] + group // lanes * d["local_plane"]
+                plane, bank = divmod(group + d.get("bank", 0), lanes)
+                start = d["local_address"] + plane * d["local_plane"]
                 for column in range(d["columns"]):
                     address = (start + row * d["local_row"] + column) & 0xFFFF
-                    yield external + column * size, local[group % lanes, address], used
+                    yield external + column * size, local[bank, address], used
 
     def _read(
         self, banks: NDArray[np.int64], address: NDArray[np.int64], stride: int
@@ -233,7 +234,7 @@ class Emulator:
             [
                 self._tap(
                     d | {"in_address": d["in_address"] + vector},
-                    np.array([0]), 0, y, np.array([0]),
+                    np.array([d["bank"]]), 0, y, np.array([0]),
                 )[:, :, 0, 0]
                 for vector in vectors
             ],

@@ -50,6 +50,8 @@ widths = [16, 24]
 blocks = 2
 stride = 2
 [hardware.values]
+pes_x = [1, 2]
+pes_y = [1, 2]
 weight_store_kb = [0]
 [search]
 strategy = "evolution"
@@ -58,6 +60,7 @@ warmup_epochs = 1
 [train]
 epochs = 1
 """
+"""Space of few PEs, so that every search meets a pair within the area of the default accelerator."""
 
 SETTINGS = CoSearchComparisonSettings(strategies=("random", "evolution"), seeds=2, budget=12)
 
@@ -279,8 +282,9 @@ def test_a_default_that_cannot_be_built_is_refused_before_any_search(
 ) -> None:
     """Also where the objective's budget is the target, for which nothing is evaluated."""
     hardware = "[hardware.default]\nregister_file_kb = 1\nsimd_units = 128\npes_x = 1\n"
-    values = "[hardware.values]\nregister_file_kb = [1, 4]\nsimd_units = [8, 128]\npes_x = [1, 2]\n"
-    path.write_text(SMALL + hardware + values + "[objective]\nlatency_budget_ms = 1.0\n")
+    values = "[hardware.values]\nregister_file_kb = [1, 4]\nsimd_units = [8, 128]\n"
+    text = SMALL.replace("[hardware.values]\n", values)
+    path.write_text(text + hardware + "[objective]\nlatency_budget_ms = 1.0\n")
     with pytest.raises(NotRealizableError, match=r"^default accelerator of space "):
         compare_co_searches(path, tmp_path / "out", SETTINGS)
     assert not (tmp_path / "out").exists()

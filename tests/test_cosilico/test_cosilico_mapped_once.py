@@ -2,6 +2,7 @@
 
 import runpy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,13 +127,14 @@ def test_a_value_that_overflows_is_said_without_a_second_mapping(
     kernel: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = small_network()
+    config = replace(TINY.default, simd_units=32, register_file_kb=16)  # holds rows of windows
     high = FIELD_HIGH.copy()
     high[COLUMNS["out_address"]] = -1
     monkeypatch.setattr("sim.plan.FIELD_HIGH", high)
     monkeypatch.setattr("sim.sweep.time_schedule", lambda *arguments: (False, 0, 0, 0, 0))
-    table = evaluate_many([TINY.default], network)
+    table = evaluate_many([config], network)
     assert kernel.taken() == len(network_tables(network))
-    [violation] = check(TINY.default, network)
+    [violation] = check(config, network)
     assert violation.code == "MAP_FIELD"
     assert table.violations == [(violation.code,)]
     assert table.excess[0] == violation.excess

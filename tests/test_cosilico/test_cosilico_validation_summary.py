@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from cosilico.validation_summary import MEMORY_RESULTS, RESULTS, summarize, write_summary
+from project_root import ROOT
 from sim.spec.spaces import EDGE, TINY
 from sim.spec.views import View
 from testbench.validation.campaign import Campaign
 from testbench.validation.journal import Journal
 
 CAMPAIGN = Campaign(pairs=2, stalled=1, layers=False, imported=0, points=0, seed=4)
+COUNTS = " with pairs 2, stalled 1, layers False, imported 0, points 0"
+"""Counts that the page tells, as this campaign is a part of the whole."""
 
 
 def record(part: str, **changed: Any) -> dict[str, Any]:
@@ -95,7 +98,7 @@ def test_both_files_are_written(journal: Journal, tmp_path: Path) -> None:
     write_summary(summary, tmp_path / "out")
     assert json.loads((tmp_path / "out" / RESULTS.json).read_text()) == summary
     text = (tmp_path / "out" / RESULTS.text).read_text()
-    assert "`cosilico validate --full --seed 4`, simulation view" in text
+    assert f"`cosilico validate --full --seed 4`{COUNTS}, simulation view" in text
     assert "20 of which share an accelerator, every 5th accelerator runs its pairs in the" in text
     assert "synthesis view, if it has at most 4,096 MACs per cycle. On T1 every" in text
     assert "| pairs | pairs in the synthesis view | runs |" in text
@@ -114,7 +117,9 @@ def test_a_campaign_in_the_synthesis_view_says_so(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "other.jsonl", campaign.header())
     write_summary(summarize(campaign, journal, "f" * 64), tmp_path)
     text = (tmp_path / RESULTS.text).read_text()
-    assert "--seed 4`, synthesis view of the datapath, gateware `ffffffffffff`. On T1" in text
+    assert (
+        f"--seed 4`{COUNTS}, synthesis view of the datapath, gateware `ffffffffffff`. On T1" in text
+    )
 
 
 def test_random_memories_have_a_page_of_their_own(tmp_path: Path) -> None:
@@ -165,3 +170,25 @@ def test_verdicts_are_counted(journal: Journal, tmp_path: Path) -> None:
     assert summary["verdicts"] == {"MAP_TILE": 1, "ran": 1, "realizable": 1}
     write_summary(summary, tmp_path)
     assert "ones ran: 1 MAP_TILE, 1 ran, 1 realizable." in (tmp_path / RESULTS.text).read_text()
+
+
+def test_a_part_of_the_campaign_is_not_taken_for_the_whole(
+    journal: Journal, tmp_path: Path
+) -> None:
+    whole = Campaign(seed=4)
+    summary = summarize(CAMPAIGN, journal, "f" * 64)
+    for campaign, counts in (
+        (CAMPAIGN, COUNTS),
+        (whole, ""),
+    ):
+        write_summary(summary | {"campaign": campaign.header()}, tmp_path, RESULTS)
+        text = (tmp_path / RESULTS.text).read_text()
+        assert f"`cosilico validate --full --seed 4`{counts}, simulation view" in text
+
+
+@pytest.mark.parametrize("files", [RESULTS, MEMORY_RESULTS])
+def test_the_committed_page_is_that_of_its_results(files: Any, tmp_path: Path) -> None:
+    committed = ROOT / "benchmarks"
+    summary = json.loads((committed / files[0]).read_text())
+    write_summary(summary, tmp_path, files)
+    assert (tmp_path / files.text).read_text() == (committed / files.text).read_text()

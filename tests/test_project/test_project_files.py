@@ -16,6 +16,7 @@ from sim.spec.descriptor import (
     STORE_FIELDS,
     Field,
 )
+from sim.spec.header import HEADER_VERSION
 from sim.spec.stops import Port, StopCause
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
@@ -126,6 +127,11 @@ def test_hardware_page_has_the_descriptor_tables() -> None:
     assert (own[0], *STORE_FIELDS, *own[1:]) == LOAD_FIELDS
     expected = (COMMON_FIELDS, STORE_FIELDS, own, EXECUTE_FIELDS)
     assert tables == [field_rows(fields) for fields in expected]
+
+
+def test_hardware_page_has_the_version_of_the_header() -> None:
+    page = (ROOT / "docs" / "hardware.md").read_text()
+    assert page.count(f"| 3 | version of this format, {HEADER_VERSION} |") == 1
 
 
 def test_hardware_page_has_every_register_and_cause() -> None:

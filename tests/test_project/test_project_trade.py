@@ -64,12 +64,18 @@ def test_optimum_is_the_least_of_each_pinned_field(name: str) -> None:
                 assert fewest[best["accelerator"].get(field, 0)] == best[column]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_memory_store_and_bandwidth_trade_against_each_other(name: str) -> None:
-    """No field is best at its end in all cases: each buys what another would."""
-    trade = results("memory_trade")[name]
-    for values in trade["pinned"]["half"].values():
-        warm = [value["warm"] for value in values if value["warm"]]
-        assert max(warm) > 1.05 * min(warm)
-    store = {value["value"]: value["warm"] for value in trade["pinned"]["half"]["weight_store_kb"]}
-    assert min(store, key=lambda size: store[size]) not in (min(store), max(store))
+def test_memory_and_store_trade_against_each_other() -> None:
+    """Which size is best depends on the network and the area; every field has a price where area is scarce."""
+    trade = results("memory_trade")
+    for field in ("local_memory_kb", "weight_store_kb"):
+        best = {
+            best["accelerator"].get(field, 0)
+            for name in NETWORKS
+            for entries in trade[name]["optima"].values()
+            for best in entries.values()
+        }
+        assert len(best) > 1, field
+    for name in NETWORKS:
+        for values in trade[name]["pinned"]["half"].values():
+            warm = [value["warm"] for value in values if value["warm"]]
+            assert max(warm) > 1.05 * min(warm)

@@ -1,12 +1,14 @@
 """Bundles that leave the issue stage: reads, steps and finished sets of windows."""
 
-from amaranth.hdl import signed, unsigned
+from typing import Any
+
+from amaranth.hdl import Cat, signed, unsigned
 from amaranth.lib import data
 
 from hwgen.gateware.primitives.ram import address_bits
 from sim.spec.accelerator import DOT_WIDTH, WINDOW_VECTORS, AcceleratorConfig
 
-__all__ = ["finish_layout", "read_layout", "step_layout", "window_layout"]
+__all__ = ["finish_layout", "read_layout", "step_layout", "stored_banks", "window_layout"]
 
 
 def finish_layout() -> data.StructLayout:
@@ -19,6 +21,13 @@ def finish_layout() -> data.StructLayout:
             "clamp_high": signed(8),
         }
     )
+
+
+def stored_banks(config: AcceleratorConfig, descriptor: Any) -> Any:
+    """Return the banks that an EXECUTE descriptor stores to, bit b for bank b; all with ``spread``."""
+    banks = Cat(bank < descriptor.lanes for bank in range(config.compute_lanes))
+    every = descriptor.spread.replicate(config.compute_lanes)
+    return (banks << descriptor.out_bank)[: config.compute_lanes] | every
 
 
 def read_layout(config: AcceleratorConfig) -> data.StructLayout:
@@ -80,7 +89,7 @@ def step_layout(config: AcceleratorConfig) -> data.StructLayout:
 def window_layout(config: AcceleratorConfig) -> data.StructLayout:
     """Layout of a finished set of windows, with what later stages need of its descriptor.
 
-    Bit p of ``pixels`` tells whether pixel p exists; bit p of ``east``, ``west``, ``south`` and ``north``
+    ``banks`` are those of :func:`stored_banks`. Bit p of ``pixels`` tells whether pixel p exists; bit p of ``east``, ``west``, ``south`` and ``north``
     which neighbours' vectors are stored besides the PE's own; ``row_span`` and ``column_span`` how far
     from its own row and column the vectors of vertical and horizontal neighbours go, ``pixel_span`` how far
     from a pixel's the next pixel's. ``lane_mask`` is the number of lanes per pixel, less 1. ``broadcast``: every PE stores

@@ -35,6 +35,8 @@ class ColumnWalker(wiring.Component):
         With `restart`: walk only the new columns. Not for a descriptor's first windows.
     start_address, start_y, start_x : In
         Address and image coordinates of the first window's tap (0, 0).
+    fresh_address, fresh_x : In
+        As `start_address` and `start_x`, with `fresh`.
     start_position : In
         Ring position for the first vector.
     by_rows : In(1)
@@ -64,6 +66,8 @@ class ColumnWalker(wiring.Component):
                 "start_address": In(address),
                 "start_y": In(signed(16)),
                 "start_x": In(signed(16)),
+                "fresh_address": In(address),
+                "fresh_x": In(signed(16)),
                 "start_position": In(address_bits(WINDOW_VECTORS)),
                 "by_rows": In(1),
                 "further_rows": In(8),
@@ -96,14 +100,14 @@ class ColumnWalker(wiring.Component):
         ]
 
         # Columns that the windows to the left have read; first needed at the end of the first set
-        known, skipped = Signal(10), Signal(10)
+        known = Signal(10)
         m.d.sync += known.eq(Mux(d.kernel_columns > d.stride_x, d.kernel_columns - d.stride_x, 0))
         start_address, start_x = Signal.like(self.address), Signal(signed(16))
         m.d.comb += [
-            skipped.eq(Mux(self.fresh, known, 0)),
-            start_address.eq(self.start_address + skipped),
-            start_x.eq(self.start_x + skipped),
+            start_address.eq(Mux(self.fresh, self.fresh_address + known, self.start_address)),
+            start_x.eq(Mux(self.fresh, self.fresh_x + known, self.start_x)),
         ]
+        skipped = Mux(self.fresh, known, 0)
 
         with m.If(self.restart):
             m.d.sync += [

@@ -7,7 +7,12 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.gateware.execute.bundles import read_layout, step_layout, window_layout
+from hwgen.gateware.execute.bundles import (
+    read_layout,
+    step_layout,
+    stored_banks,
+    window_layout,
+)
 from hwgen.gateware.execute.column_walker import ColumnWalker
 from hwgen.gateware.execute.reduction import ReductionSequencer
 from hwgen.gateware.execute.ring_steps import RingSteps
@@ -96,14 +101,14 @@ class IssueStage(wiring.Component):
         m.submodules.windows = windows = WindowWalker(config)
         state = Signal(_State)
         running, start, last_cycle, end = Signal(), Signal(), Signal(), Signal()
-        remaining = Signal(21)
+        remaining, final = Signal(21), Signal()
         hold_left = Signal(8)
         reduces, reduced = Signal(), Signal()
 
         # Sequence: all sets, POOL's reduction, the hold
         m.d.comb += [
             running.eq(state == _State.RUN),
-            last_cycle.eq(running & (remaining == 0)),
+            last_cycle.eq(running & final),
             self.reduce.eq(state == _State.REDUCE),
             end.eq(Mux(reduces, reduced, last_cycle)),
             self.issue_end.eq(
@@ -124,7 +129,8 @@ class IssueStage(wiring.Component):
                 self.vertical.eq(reduction.vertical),
                 self.reduce_index.eq(reduction.reduce_index),
             ]
-        m.d.sync += hold_left.eq(hold_left - 1)
+        # A set has several cycles, and its last is known a cycle before
+        m.d.sync += [hold_left.eq(hold_left - 1), final.eq(0)]
         with m.If(start):
             m.d.sync += [
                 state.eq(_State.RUN),
@@ -141,7 +147,7 @@ class IssueStage(wiring.Component):
             lead = Mux(windows.row_end, d.row_lead, 0)
             m.d.sync += remaining.eq(d.initiation_interval + lead - 1)
         with m.Else():
-            m.d.sync += remaining.eq(remaining - 1)
+            m.d.sync += [remaining.eq(remaining - 1), final.eq(remaining == 1)]
 
         m.d.comb += [
             windows.start.eq(start),
@@ -224,6 +230,8 @@ class IssueStage(wiring.Component):
             columns.start_address.eq(windows.next_address),
             columns.start_y.eq(windows.next_y),
             columns.start_x.eq(windows.next_x),
+            columns.fresh_address.eq(windows.after_address),
+            columns.fresh_x.eq(windows.after_x),
             columns.start_position.eq(ring.start_position),
             columns.by_rows.eq(by_columns & (d.band_rows > 1)),
             columns.further_rows.eq(windows.further_rows),
@@ -314,7 +322,6 @@ class IssueStage(wiring.Component):
             m.d.comb += present[name].eq(getattr(windows, name))
         with m.If(skew.entry.last):
             m.d.sync += kept.eq(present)
-        banks = Cat(bank < d.lanes for bank in range(config.compute_lanes))
         m.d.comb += [
             chosen.eq(Mux(skew.cycles == 0, present.as_value(), kept.as_value())),
             self.capture.eq(skew.exit.last & (d.op != ExecuteOp.ADD)),
@@ -324,7 +331,7 @@ class IssueStage(wiring.Component):
             window.last.eq(chosen.last),
             window.sum.eq(d.op == ExecuteOp.ADD),
             window.post.eq(d.post),
-            window.banks.eq(banks << d.out_bank),
+            window.banks.eq(stored_banks(config, d)),
             window.broadcast.eq(d.sources.any() & ~d.save),
             window.last_source.eq(d.sources - 1),
             window.source_span.eq(d.source_stride),

@@ -53,6 +53,8 @@ class StoreSequencer(wiring.Component):
         The next cycle is `done`.
     finishing_half : Out(1)
         Parameter half of that descriptor.
+    finishing_banks : Out(L)
+        Banks that it has stored to, all with ``spread``.
     done : Out(1)
         The last set of a descriptor is written.
     done_post : Out(3)
@@ -69,6 +71,7 @@ class StoreSequencer(wiring.Component):
             | {
                 "finishing": Out(1),
                 "finishing_half": Out(1),
+                "finishing_banks": Out(self.config.compute_lanes),
                 "done": Out(1),
                 "done_post": Out(3),
             }
@@ -157,12 +160,16 @@ class StoreSequencer(wiring.Component):
         # Cycle 2: write
         horizontal = Mux(east, window.column_span, Mux(west, -window.column_span, 0))
         own = Cat(
-            (lane <= window.lane_mask) & (lane < groups)
-            for lane in range(self.config.compute_lanes)
+            groups > 0,
+            *(
+                (window.lane_mask >= lane) & (groups > lane)
+                for lane in range(1, self.config.compute_lanes)
+            ),
         )
         banks = Mux(window.spread, own << bank, window.banks)
         vertical = Mux(south, window.row_span, Mux(north, -window.row_span, 0))
         ended, ended_post, ended_half = Signal(), Signal(3), Signal()
+        ended_banks = Signal.like(window.banks)
         m.d.sync += [
             self.write_enable.eq(Mux(window.valid, banks, 0)),
             self.write_address.eq(window.address + horizontal + source_offset + vertical),
@@ -171,6 +178,7 @@ class StoreSequencer(wiring.Component):
             ended.eq(window.valid & set_end & window.last),
             ended_post.eq(window.post),
             ended_half.eq(window.finish.half),
+            ended_banks.eq(window.banks),
         ]
 
         # Cycle 3: the grid's register has passed the write on
@@ -178,6 +186,7 @@ class StoreSequencer(wiring.Component):
         m.d.sync += [
             self.finishing.eq(ended),
             self.finishing_half.eq(ended_half),
+            self.finishing_banks.eq(ended_banks),
             post.eq(ended_post),
             self.done.eq(self.finishing),
             self.done_post.eq(post),

@@ -6,6 +6,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hwgen.gateware.execute.bundles import stored_banks
 from hwgen.gateware.execute.issue import IssueStage
 from hwgen.gateware.execute.requantizer_slots import SLOT_MEMBERS, SlotSequencer
 from hwgen.gateware.execute.store_sequencer import STORE_MEMBERS, StoreSequencer
@@ -49,6 +50,8 @@ class ExecuteUnit(wiring.Component):
         A descriptor has started and is not done.
     half_busy : Out(2)
         Bit h: such a descriptor uses weight half h.
+    bank_busy : Out(L)
+        Bit b: such a descriptor stores to bank b.
     control : Out(ExecuteControl(config))
         To the grid.
     """
@@ -67,6 +70,7 @@ class ExecuteUnit(wiring.Component):
                 "done_post": Out(3),
                 "busy": Out(1),
                 "half_busy": Out(2),
+                "bank_busy": Out(config.compute_lanes),
                 "control": Out(ExecuteControl(config)),
             }
         )
@@ -170,7 +174,7 @@ class ExecuteUnit(wiring.Component):
         ]
 
     def _count(self, m: Any, issue: Any, stores: Any) -> None:
-        """Count the descriptors of each half that have started and are not done."""
+        """Count the descriptors of each half, and of each bank, that have started and are not done."""
         start = issue.command.valid & issue.command.ready
         # With the least II of 4 cycles no more than this many are between start and done: each pixel
         # of a set has up to 9 stores, or 3 from each PE of its row, and its skew.
@@ -184,4 +188,10 @@ class ExecuteUnit(wiring.Component):
             down = stores.finishing & (stores.finishing_half == half)
             m.d.sync += count.eq(count + up - down)
             m.d.comb += self.half_busy[half].eq(count != 0)
+        for bank in range(self.config.compute_lanes):
+            count = Signal(range(most + 1), name=f"storing_{bank}")
+            up = start & stored_banks(self.config, issue.command.payload)[bank]
+            down = stores.finishing & stores.finishing_banks[bank]
+            m.d.sync += count.eq(count + up - down)
+            m.d.comb += self.bank_busy[bank].eq(count != 0)
         m.d.comb += self.busy.eq(self.half_busy.any())

@@ -21,7 +21,10 @@ class WindowWalker(wiring.Component):
     `band_rows` rows, and in it the sets of a column follow one another. The others' lie in a row, and a
     band is one row. The last set of a row or column may have fewer windows.
 
-    Latency: 1 cycle from `start` or `advance` to the next set. Throughput: a set per 3 cycles.
+    What follows a set is worked out while the set lasts: all that `advance` and what comes with it need are
+    registers, but for the choice between them.
+
+    Latency: 1 cycle from `start` or `advance` to the next set. Throughput: a set per 4 cycles.
 
     Parameters
     ----------
@@ -37,13 +40,16 @@ class WindowWalker(wiring.Component):
     descriptor, next_descriptor : In(execute_layout())
         See `start`.
     last, row_end, column_end : Out(1)
-        The present set is the descriptor's last, the last in its band, or the last in its column.
+        The present set is the descriptor's last, the last in its band, or the last in its column. Valid
+        from a set's second cycle.
     saved_row : Out
         Accumulator row of the present set: ``accumulator_row``, plus 1 with every set, modulo
         `accumulator_rows` or more.
     next_address, next_y, next_x, next_shift : Out
         With `start`, or with `advance` at a `column_end`: address and image coordinates of the first
         tap of the next column of sets, and its first byte in the vector.
+    after_address, after_x : Out
+        As `next_address` and `next_x` where neither a descriptor nor a band begins. Valid from a set's fourth cycle.
     address, second_address, out_address : Out
         First tap and operand b of the present column of sets; output of the present set's first window.
     further_rows : Out
@@ -75,6 +81,8 @@ class WindowWalker(wiring.Component):
                 "next_y": Out(signed(16)),
                 "next_x": Out(signed(16)),
                 "next_shift": Out(address_bits(config.simd_units)),
+                "after_address": Out(address),
+                "after_x": Out(signed(16)),
                 "address": Out(address),
                 "second_address": Out(address),
                 "out_address": Out(address),
@@ -100,10 +108,13 @@ class WindowWalker(wiring.Component):
         column, row, columns_left, rows_left = (Signal(10) for _ in range(4))
         band_row, band_rows_left = Signal(10), Signal(10)
         band_left = Signal.like(d.band_rows)
-        m.d.comb += [
-            self.column_end.eq(~upright | (band_left <= down) | (rows_left <= down)),
-            self.row_end.eq(self.column_end & (columns_left <= across)),
-            self.last.eq(self.row_end & (rows_left <= down)),
+        rows_over = rows_left <= down
+        column_end = ~upright | (band_left <= down) | rows_over
+        row_end = column_end & (columns_left <= across)
+        m.d.sync += [
+            self.column_end.eq(column_end),
+            self.row_end.eq(row_end),
+            self.last.eq(row_end & rows_over),
         ]
         with m.If(self.start):
             m.d.sync += [
@@ -165,25 +176,28 @@ class WindowWalker(wiring.Component):
             out_set_step.eq(down * d.out_row),
         ]
         vector_end = self._walk_vector(m, across)
-        next_address = self._walk_addresses(
+        next_address, after_address = self._walk_addresses(
             m, following.in_address, row_step, column_step + vector_end, self.address
         )
         self._walk_addresses(m, following.in2_address, d.in2_row, across, self.second_address)
         out_column = Signal.like(self.out_address)
-        next_out = self._walk_addresses(m, following.out_address, out_row_step, across, out_column)
+        next_out, _ = self._walk_addresses(
+            m, following.out_address, out_row_step, across, out_column
+        )
+        after_set = Signal.like(self.out_address)
+        m.d.sync += after_set.eq(self.out_address + out_set_step)
         with m.If(self.start | (self.advance & self.column_end)):
             m.d.sync += self.out_address.eq(next_out)
         with m.Elif(self.advance):
-            m.d.sync += self.out_address.eq(self.out_address + out_set_step)
-        m.d.comb += self.next_address.eq(next_address)
+            m.d.sync += self.out_address.eq(after_set)
+        m.d.comb += [self.next_address.eq(next_address), self.after_address.eq(after_address)]
 
-        y, x = Signal(signed(16)), Signal(signed(16))
+        y, x, after_y = (Signal(signed(16)) for _ in range(3))
+        m.d.sync += [after_y.eq(y + band_stride), self.after_x.eq(x + column_step)]
         m.d.comb += [
-            self.next_y.eq(
-                Mux(self.start, following.origin_y, y + Mux(self.row_end, band_stride, 0))
-            ),
+            self.next_y.eq(Mux(self.start, following.origin_y, Mux(self.row_end, after_y, y))),
             self.next_x.eq(
-                Mux(self.start, following.origin_x, Mux(self.row_end, d.origin_x, x + column_step))
+                Mux(self.start, following.origin_x, Mux(self.row_end, d.origin_x, self.after_x))
             ),
         ]
         with m.If(self.start | (self.advance & self.column_end)):
@@ -194,13 +208,14 @@ class WindowWalker(wiring.Component):
         d, following = self.descriptor, self.next_descriptor
         sets_left = Signal(7)
         vector_end = Signal()
-        shift, set_bytes = Signal.like(self.next_shift), Signal.like(self.next_shift)
+        shift, set_bytes, after_shift = (Signal.like(self.next_shift) for _ in range(3))
         first = self.start | self.row_end | vector_end
-        m.d.comb += [
+        m.d.comb += self.next_shift.eq(Mux(first, 0, after_shift))
+        m.d.sync += [
             vector_end.eq((d.vector_sets != 0) & (sets_left == 1)),
-            self.next_shift.eq(Mux(first, 0, shift + set_bytes)),
+            set_bytes.eq(across * d.window_bytes),
+            after_shift.eq(shift + set_bytes),
         ]
-        m.d.sync += set_bytes.eq(across * d.window_bytes)
         with m.If(self.start | self.advance):
             m.d.sync += shift.eq(self.next_shift)
         with m.If(self.start):
@@ -211,18 +226,20 @@ class WindowWalker(wiring.Component):
 
     def _walk_addresses(
         self, m: Any, first: Any, row_step: Any, column_step: Any, address: Any
-    ) -> Any:
-        """Let `address` walk from `first` on; return that of the next column of sets."""
-        line = Signal.like(address, name_suffix="_line")
-        next_line = Signal.like(address, name_suffix="_next_line")
-        next_address = Signal.like(address, name_suffix="_next")
+    ) -> tuple[Any, Any]:
+        """Let `address` walk from `first` on; return that of the next column of sets, also if it is of the same band."""
+        line, after_line, next_line, after_address, next_address = (
+            Signal.like(address, name_suffix=suffix)
+            for suffix in ("_line", "_after_line", "_next_line", "_after", "_next")
+        )
+        m.d.sync += [after_line.eq(line + row_step), after_address.eq(address + column_step)]
         m.d.comb += [
-            next_line.eq(Mux(self.start, first, Mux(self.row_end, line + row_step, line))),
-            next_address.eq(Mux(self.start | self.row_end, next_line, address + column_step)),
+            next_line.eq(Mux(self.start, first, Mux(self.row_end, after_line, line))),
+            next_address.eq(Mux(self.start | self.row_end, next_line, after_address)),
         ]
         with m.If(self.start | (self.advance & self.column_end)):
             m.d.sync += [line.eq(next_line), address.eq(next_address)]
-        return next_address
+        return next_address, after_address
 
     def _find_stores(self, m: Any, pixels: Any, column: Any, row: Any, left: Any) -> None:
         """Select the windows of the set and the neighbours that share their outputs.

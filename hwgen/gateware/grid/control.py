@@ -181,7 +181,7 @@ class PeControl(wiring.Signature):
         r + 1: banks to read, bit b for bank b.
     incoming, source_mask, source_base, shift, pad, pad_value
         r + 3: lanes (bit l for lane l) whose incoming register takes a vector: that of bank
-        ``(l & source_mask) | source_base``, or `pad_value` in all bytes with `pad`. That of bank 0 comes from
+        ``(l & source_mask) | source_base``, or `pad_value` in all bytes with `pad`. That of the last bank comes from
         byte `shift` on, with zeros behind.
     ring_read_positions
         The lanes' `ring_read_position`, lane 0's lowest.

@@ -30,7 +30,7 @@ class Feed(wiring.Component):
     source_mask, source_base : In
         Lane l takes that of bank ``(l & source_mask) | source_base``.
     shift : In
-        Bytes of bank 0's vector that are left out; zeros follow it.
+        Bytes of the last bank's vector that are left out; zeros follow it.
     pad, pad_value : In
         Replace all bytes by `pad_value`.
     bank_data : In(8 * S).array(L)
@@ -61,8 +61,9 @@ class Feed(wiring.Component):
         m = Module()
         padding = self.pad_value.as_unsigned().replicate(self.config.vector_bytes)
         shifted = Signal(8 * self.config.vector_bytes)
-        m.d.comb += shifted.eq(self.bank_data[0] >> (self.shift << 3))
-        banks = [shifted, *(self.bank_data[bank] for bank in range(1, self.config.compute_lanes))]
+        *banks, last = (self.bank_data[bank] for bank in range(self.config.compute_lanes))
+        m.d.comb += shifted.eq(last >> (self.shift << 3))
+        banks.append(shifted)
         sources = select(m, "source", banks, self.source_mask, self.source_base)
         for index, source in enumerate(sources):
             vector = Signal(len(source), name=f"vector_{index}", reset_less=True)

@@ -30,8 +30,7 @@ class RequantizerUnit(wiring.Component):
     rounded to nearest, ties away from zero, the output is y + zero_point, clamped. This is
     gemmlowp's ``MultiplyByQuantizedMultiplier`` with both roundings.
 
-    Latency: ``REQUANTIZER_LATENCY`` = 6 cycles to `result`, 1 more to `output`. Throughput: 1 value per
-    cycle.
+    Latency: 6 cycles to `result`, 7 cycles to `output`. Throughput: 1 value per cycle.
 
     Members
     -------

@@ -33,7 +33,7 @@ __all__ = [
 CSR_ADDRESS_BITS = 8
 """Width of the AXI4-Lite byte address."""
 
-REGISTERS_VERSION = 3
+REGISTERS_VERSION = 4
 """Version of the register map."""
 
 STATUS_BITS = ("busy", "done", "refused", "hazard", "error", "unresponsive", "stopping")
@@ -95,6 +95,7 @@ REGISTERS = (
     Register("WINDOW_BASE", 0x54, "RW", "first byte that may be accessed, 4 KiB aligned"),
     Register("WINDOW_LIMIT", 0x58, "RW", "first byte of the last 4 KiB that may be accessed"),
     *CAPABILITIES,
+    Register("INPUT_OFFSET", 0x74, "RW", "added to every gathering LOAD's address, 4 KiB aligned"),
 )
 """The register map; other offsets read 0 and ignore writes."""
 
@@ -134,7 +135,7 @@ class CsrUnit(wiring.Component):
         AXI4-Lite (:func:`lite_subordinate`); write strobes are honoured, responses are OKAY.
     doorbell, abort : Out(1)
         Pulses: the host asks for it. Whether they count is for :class:`~hwgen.gateware.host.life.Life` to say.
-    program, memory_base, timeout : Out(32)
+    program, memory_base, input_offset, timeout : Out(32)
         The registers.
     pages : Out(pages_layout())
         The window; reset to all addresses.
@@ -159,6 +160,7 @@ class CsrUnit(wiring.Component):
                 "abort": Out(1),
                 "program": Out(32),
                 "memory_base": Out(32),
+                "input_offset": Out(32),
                 "timeout": Out(32),
                 "pages": Out(pages_layout()),
                 "start": In(1),
@@ -223,6 +225,7 @@ class CsrUnit(wiring.Component):
         for name, register, alignment in (
             ("PROGRAM", self.program, DESCRIPTOR_BYTES),
             ("MEMORY_BASE", self.memory_base, PAGE_BYTES),
+            ("INPUT_OFFSET", self.input_offset, PAGE_BYTES),
             ("TIMEOUT", self.timeout, 1),
             ("WINDOW_BASE", first_page, PAGE_BYTES),
             ("WINDOW_LIMIT", last_page, PAGE_BYTES),
@@ -241,6 +244,7 @@ class CsrUnit(wiring.Component):
             "IRQ_PENDING": pending,
             "PROGRAM": self.program,
             "MEMORY_BASE": self.memory_base,
+            "INPUT_OFFSET": self.input_offset,
             "CYCLES": self._counter(m, "cycles", self.busy),
             "ERROR": Cat(
                 self.cause,

@@ -2,17 +2,25 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["Gather", "gather_layout"]
+__all__ = ["Gather", "gather_layout", "gather_sums"]
+
+_SUMS = {
+    "lacks": signed(13),
+    "after_lacks": signed(14),
+    "first_lacks": signed(13),
+    "first_after_lacks": signed(14),
+    "first_left": 21,
+}
 
 
 def gather_layout() -> data.StructLayout:
-    """Layout of a gathered tile's shape; the fields are those of the descriptor.
+    """Layout of a gathered tile's shape; the fields are those of the descriptor, and its :func:`gather_sums`.
 
     ``address`` and ``row_stride`` may be any number of bytes.
     """
@@ -28,8 +36,30 @@ def gather_layout() -> data.StructLayout:
             "pad_value": signed(8),
             "pe_vectors": 12,
             "pe_step": signed(13),
+            **_SUMS,
         }
     )
+
+
+def gather_sums(shape: Any, bus_bytes: int) -> dict[str, Any]:
+    """Return sums of a shape's fields that are to be there with its first beat, too early to be worked out then.
+
+    Of a row whose first byte comes first in its beat: ``lacks``, the bytes to come until its first vector is complete,
+    less 1, and ``after_lacks``, those until its second is. Of the first row, wherever its first byte is, ``first_lacks``,
+    ``first_after_lacks`` and the bytes from its first beat on, less 1: ``first_left``.
+    """
+    offset = shape.address[: bus_bytes.bit_length() - 1]
+    step = Mux(shape.pe_vectors == 1, shape.pe_step, shape.step)
+    sums = {
+        "lacks": shape.length - shape.lead - 1,
+        "after_lacks": shape.length - shape.lead + step - 1,
+        "first_lacks": offset + shape.length - shape.lead - 1,
+        "first_after_lacks": offset + shape.length - shape.lead + step - 1,
+        "first_left": offset + shape.row_bytes - 1,
+    }
+    return {
+        name: Value.cast(sums[name])[: Shape.cast(shape).width] for name, shape in _SUMS.items()
+    }
 
 
 class Gather(wiring.Component):
@@ -56,7 +86,7 @@ class Gather(wiring.Component):
     enable : In(1)
         `shape` is that of the descriptor whose beats come.
     shape : In(gather_layout())
-        `length` - `pe_step` is S at most: the bytes of a vector that begins before the last one are still there.
+        `length` - `pe_step` is S at most: the bytes of a vector that begins before the last vector are still there.
     beat, last_beat : In(1)
         A beat of it moves; it is the last. Not during `hold`.
     data : In(8 * B)
@@ -100,67 +130,89 @@ class Gather(wiring.Component):
         with m.If(self.beat):
             m.d.sync += window.eq(Cat(window, self.data)[8 * bus :])
 
-        # Of the next vector: place of its first byte in the window; bytes that it lacks, less 1; bytes from its first to the
-        # row, and to the row's end. Of the row: bytes to come, less 1; vectors. Of the PE: vectors, 0 at first for more than a row's
-        names = ("place", "lacks", "before", "room", "left", "vectors", "pe_left")
-        shapes = (signed(16), signed(16), signed(22), signed(24), signed(24), 12, 12)
+        # Of the next vector: place of its first byte in the window; bytes that it and the vector after it lack, less 1; bytes from
+        # its first to the row, and to the row's end. Of the row: bytes to come, less 1; vectors. Of the PE: vectors, 0 at first
+        # for more than a row's
+        names = ("place", "lacks", "after_lacks", "before", "room", "left", "vectors", "pe_left")
+        shapes = (signed(16), signed(16), signed(16), signed(22), signed(24), signed(24), 12, 12)
         kept_state = {n: Signal(s, name=n) for n, s in zip(names, shapes, strict=True)}
         begun = Signal()
-        offset = Signal(max(1, offset_bits))
         row_over = Signal()
+        # Of the next row, from a row's first cycle on
         row_offset = Signal(max(1, offset_bits))
+        row_lacks, row_after_lacks, row_left = (
+            Signal.like(kept_state[name], name=f"row_{name}")
+            for name in ("lacks", "after_lacks", "left")
+        )
+        offset, next_offset = Signal.like(row_offset), Signal.like(row_offset)
         if offset_bits:
-            m.d.comb += row_offset.eq(
-                Mux(begun, offset + shape.row_stride[:offset_bits], shape.address[:offset_bits])
-            )
+            m.d.comb += [
+                offset.eq(Mux(begun, row_offset, shape.address[:offset_bits])),
+                next_offset.eq(offset + shape.row_stride[:offset_bits]),
+            ]
+        with m.If(row_over | (self.beat & ~begun)):
+            m.d.sync += [
+                row_offset.eq(next_offset),
+                row_lacks.eq(next_offset + shape.lacks),
+                row_after_lacks.eq(next_offset + shape.after_lacks),
+                row_left.eq(next_offset + shape.row_bytes - 1),
+            ]
         at_row = {
-            "place": kept + row_offset - shape.lead,
-            "lacks": row_offset + shape.length - shape.lead - 1,
+            "place": kept + offset - shape.lead,
+            "lacks": Mux(begun, row_lacks, shape.first_lacks),
+            "after_lacks": Mux(begun, row_after_lacks, shape.first_after_lacks),
             "before": shape.lead,
             "room": shape.row_bytes + shape.lead,
-            "left": row_offset + shape.row_bytes - 1,
+            "left": Mux(begun, row_left, shape.first_left),
             "vectors": shape.columns,
             "pe_left": shape.pe_vectors,
         }
-        step = Signal(signed(13))
-        pe_over = kept_state["pe_left"] == 1
-        m.d.comb += step.eq(Mux(pe_over, shape.pe_step, shape.step))
+        step, after_step = Signal(signed(13)), Signal(signed(13))
+        pe_left = kept_state["pe_left"]
+        pe_over = pe_left == 1
+        m.d.comb += [
+            step.eq(Mux(pe_over, shape.pe_step, shape.step)),
+            after_step.eq(
+                Mux(Mux(pe_over, shape.pe_vectors == 1, pe_left == 2), shape.pe_step, shape.step)
+            ),
+        ]
         at_vector = {
             "place": kept_state["place"] + step,
-            "lacks": kept_state["lacks"] + step,
+            "lacks": kept_state["after_lacks"],
+            "after_lacks": kept_state["after_lacks"] + after_step,
             "before": kept_state["before"] - step,
             "room": kept_state["room"] - step,
             "left": kept_state["left"],
             "vectors": kept_state["vectors"] - 1,
-            "pe_left": Mux(pe_over, shape.pe_vectors, kept_state["pe_left"] - 1),
+            "pe_left": Mux(pe_over, shape.pe_vectors, pe_left - 1),
         }
-        present = {n: Signal(s, name=f"present_{n}") for n, s in zip(names, shapes, strict=True)}
+        present: dict[str, Any] = {
+            n: Signal(s, name=f"present_{n}") for n, s in zip(names, shapes, strict=True)
+        }
+        moved = Mux(self.beat, bus, 0)
         for name in names:
             value = Mux(self.valid, at_vector[name], kept_state[name])
             m.d.comb += present[name].eq(Mux(~begun | row_over, at_row[name], value))
-        moved = Mux(self.beat, bus, 0)
-        following: dict[str, Any] = {
-            n: Signal(s, name=f"next_{n}") for n, s in zip(names, shapes, strict=True)
-        }
-        for name in names:
-            change = moved if name in ("place", "lacks", "left") else 0
-            m.d.comb += following[name].eq(present[name] - change)
-            m.d.sync += kept_state[name].eq(following[name])
+            change = moved if name in ("place", "lacks", "after_lacks", "left") else 0
+            m.d.sync += kept_state[name].eq(present[name] - change)
 
         # Whether that vector is complete, and the next one of the row too
         ended = Signal()
         complete, further = Signal(), Signal()
         came, opened = Signal(), Signal()  # whether a beat of the row has come
-        row_complete = following["left"] < 0
-        next_step = Mux(following["pe_left"] == 1, shape.pe_step, shape.step)
+        # A beat takes B from a number: whether less than 0 is left is seen without the difference
+        none_left = {
+            name: present[name][-1] | (self.beat & ~present[name][offset_bits:].any())
+            for name in ("lacks", "after_lacks", "left")
+        }
         m.d.comb += [
             row_over.eq(self.valid & (kept_state["vectors"] == 1)),
             opened.eq(self.beat | (came & ~row_over)),
-            complete.eq(self.enable & opened & ((following["lacks"] < 0) | row_complete)),
+            complete.eq(self.enable & opened & (none_left["lacks"] | none_left["left"])),
             further.eq(
                 complete
-                & (following["vectors"] != 1)
-                & ((following["lacks"] + next_step < 0) | row_complete)
+                & (present["vectors"] != 1)
+                & (none_left["after_lacks"] | none_left["left"])
             ),
             self.last.eq((self.last_beat | ended) & ~further),
         ]
@@ -171,10 +223,6 @@ class Gather(wiring.Component):
             ended.eq((ended | self.last_beat) & ~self.last),
             begun.eq((begun | self.beat) & ~self.last),
         ]
-        with m.If(self.beat & (~begun | row_over)):
-            m.d.sync += offset.eq(row_offset)
-        with m.Elif(row_over):
-            m.d.sync += offset.eq(row_offset)
 
         self._give(m, window, kept_state)
         return m

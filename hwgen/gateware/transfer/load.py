@@ -15,7 +15,7 @@ from hwgen.gateware.grid.grid import Grid
 from hwgen.gateware.primitives.fifo import Fifo
 from hwgen.gateware.primitives.layout import load_layout
 from hwgen.gateware.primitives.unique import unique
-from hwgen.gateware.transfer.gather import Gather
+from hwgen.gateware.transfer.gather import Gather, gather_sums
 from hwgen.gateware.transfer.row_beats import RowBeats, row_beats
 from hwgen.gateware.transfer.rows import RowWalker, columns_with, weights_layout
 from hwgen.gateware.transfer.tile_transfer import (
@@ -95,6 +95,8 @@ class LoadUnit(wiring.Component):
         Descriptors.
     memory_base : In(32)
         Added to the descriptor's address.
+    input_offset : In(32)
+        Added as well to that of a descriptor that gathers; a multiple of a beat. Constant for two cycles before a command.
     pages : In(pages_layout())
         The window.
     stop : In(1)
@@ -140,6 +142,7 @@ class LoadUnit(wiring.Component):
             {
                 "command": In(stream.Signature(load_layout())),
                 "memory_base": In(32),
+                "input_offset": In(32),
                 "pages": In(pages_layout()),
                 "stop": In(1),
                 "drop": In(1),
@@ -166,7 +169,13 @@ class LoadUnit(wiring.Component):
             m.submodules.weight_store = unique(store)
 
         # Cycle 0: the command, to the request side and in line for the data side
-        descriptor, begin, descriptors = accept_commands(m, self, load_layout(), last_requested)
+        descriptor, begin, descriptors = accept_commands(
+            m,
+            self,
+            load_layout(),
+            last_requested,
+            gather_sums(self.command.payload, self.config.bus_bytes),
+        )
         beat, awaited = Signal(), Signal()
         last_beat = self._request(m, store, descriptor, begin, last_requested, beat, awaited)
         self._take(m, store, descriptors, beat, awaited, last_beat)
@@ -197,12 +206,16 @@ class LoadUnit(wiring.Component):
 
         # Cycle 1: the external region
         region = generator.region
-        weights = Signal()
+        weights, loose = Signal(), Signal()
         lane_rows = Signal(17)
+        gather_base, base = Signal(32), Signal(32)
+        m.d.sync += gather_base.eq(self.memory_base + self.input_offset)
         m.d.comb += [
             weights.eq(descriptor.kind == LoadKind.WEIGHTS),
+            loose.eq(~weights & descriptor.gather),
             lane_rows.eq(descriptor.parameter_rows + descriptor.weight_rows),
-            connect_region(region, descriptor, self.memory_base),
+            base.eq(Mux(loose, gather_base, self.memory_base)),
+            connect_region(region, descriptor, base),
             generator.pages.eq(self.pages),
         ]
         with m.If(weights):
@@ -219,10 +232,10 @@ class LoadUnit(wiring.Component):
                     descriptor.gather,
                     legal_gather(self.config, descriptor),
                     legal_tile(self.config, descriptor),
-                ),
+                )
+                & (descriptor.bank < self.config.compute_lanes),
             )
         )
-        loose = ~weights & descriptor.gather
         m.d.sync += [
             generator.excess.loose.eq(loose),
             generator.excess.bytes.eq(descriptor.row_bytes[:bus_bits]),

@@ -1,8 +1,10 @@
 """Tile transfers of LOAD and STORE: the external and local extents of a tile transfer."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data
 
 from hwgen.gateware.bus.faults import CAUSE_BITS
 from hwgen.gateware.bus.pacer import Pacer
@@ -62,7 +64,9 @@ def most_stream_beats(config: AcceleratorConfig) -> int:
     return config.pes_x * config.compute_lanes * rows
 
 
-def accept_commands(m: Module, unit: Any, layout: Any, last: Signal) -> tuple[Any, Signal, Fifo]:
+def accept_commands(
+    m: Module, unit: Any, layout: Any, last: Signal, sums: Mapping[str, Any] | None = None
+) -> tuple[Any, Signal, Fifo]:
     """Take the next command once the bursts of the last command are requested.
 
     Parameters
@@ -73,6 +77,8 @@ def accept_commands(m: Module, unit: Any, layout: Any, last: Signal) -> tuple[An
         Of a descriptor.
     last : Signal
         The descriptor's last burst is requested in this cycle.
+    sums : mapping of str to Value, optional
+        Fields that the descriptors in line have beside their own, worked out from the command.
 
     Returns
     -------
@@ -83,7 +89,10 @@ def accept_commands(m: Module, unit: Any, layout: Any, last: Signal) -> tuple[An
     descriptors : Fifo
         HELD descriptors in line for the data.
     """
-    descriptors = Fifo(layout, HELD)
+    sums = sums or {}
+    shapes = {name: value.shape() for name, value in sums.items()}
+    descriptors = Fifo(data.StructLayout({**layout.members, **shapes}), HELD)
+    entry, payload = descriptors.enter.payload, unit.command.payload
     m.submodules.descriptors = unique_fifo(descriptors)
     descriptor = Signal(layout, reset_less=True)
     begin = Signal()
@@ -94,7 +103,8 @@ def accept_commands(m: Module, unit: Any, layout: Any, last: Signal) -> tuple[An
         unit.command.ready.eq(~requesting & (held != HELD)),
         accepted.eq(unit.command.valid & unit.command.ready),
         descriptors.enter.valid.eq(accepted),
-        descriptors.enter.payload.eq(unit.command.payload),
+        [entry[name].eq(payload[name]) for name in layout.members],
+        [entry[name].eq(value) for name, value in sums.items()],
         unit.busy.eq(held != 0),
     ]
     m.d.sync += [begin.eq(accepted), held.eq(held + accepted - unit.done)]
@@ -211,7 +221,7 @@ def credit(m: Module, config: AcceleratorConfig, beat: Signal) -> Any:
 
 
 def connect_tile(walker: TileWalker, descriptor: Any) -> list[Any]:
-    """Statements that show the descriptor's local extent to the walker, as far as it has one."""
+    """Statements that show the descriptor's local extent to the walker, if it has any."""
     return [
         walker.tile[name].eq(descriptor[name])
         for name in walker.tile.shape().members

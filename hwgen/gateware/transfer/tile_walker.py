@@ -17,6 +17,7 @@ def tile_layout() -> data.StructLayout:
     return data.StructLayout(
         {
             "local_address": 16,
+            "bank": 3,
             "groups": 12,
             "rows": 12,
             "columns": 12,
@@ -31,8 +32,8 @@ def tile_layout() -> data.StructLayout:
 class TileWalker(wiring.Component):
     """Bank and address of every vector of a tile: columns innermost, then rows, then groups.
 
-    Group g lies in bank g mod L at ``local_address + (g div L) * local_plane + row * local_row +
-    column``. With ``pe_vectors`` a row's first ``pe_vectors`` columns are for PE ``pe_x``, the next ones for the PE to its right, and so
+    With g' = g + ``bank``, group g lies in bank g' mod L at ``local_address + (g' div L) * local_plane + row * local_row +
+    column``. With ``pe_vectors`` a row's first ``pe_vectors`` columns are for PE ``pe_x``, the next columns for the PE to its right, and so
     on; in each PE they are counted from 0.
 
     Latency: 1 cycle from ``start`` to the first vector. Throughput: 1 vector per cycle.
@@ -107,7 +108,7 @@ class TileWalker(wiring.Component):
                 tile.eq(self.tile),
                 self.valid.eq(1),
                 self.pe_x.eq(self.tile.pe_x),
-                self.bank.eq(0),
+                self.bank.eq(self.tile.bank),
                 self.address.eq(self.tile.local_address),
                 row_address.eq(self.tile.local_address),
                 plane_address.eq(self.tile.local_address),

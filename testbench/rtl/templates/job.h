@@ -40,6 +40,7 @@ struct ProgramJob {
     MemoryTiming timing;
     uint64_t base = 0;
     uint64_t header_address = 0, memory_bytes = 0, runs = 0;
+    uint64_t input_stride = 0;  // from the place of even runs' inputs to that of odd runs
     uint64_t input_address = 0, input_bytes = 0, output_address = 0, output_bytes = 0;
     uint64_t watchdog = 0;
     uint64_t timeout = 0, window_base = 0, window_limit = 0; // what the CSRs take
@@ -184,6 +185,7 @@ inline std::map<std::string, uint64_t*> program_fields(ProgramJob& p) {
     return {
         {"header_address", &p.header_address}, {"memory_bytes", &p.memory_bytes},
         {"runs", &p.runs},                     {"input_address", &p.input_address},
+        {"input_stride", &p.input_stride},
         {"input_bytes", &p.input_bytes},       {"output_address", &p.output_address},
         {"output_bytes", &p.output_bytes},     {"watchdog", &p.watchdog},
         {"timeout", &p.timeout},               {"window_base", &p.window_base},

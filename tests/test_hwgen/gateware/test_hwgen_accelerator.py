@@ -13,6 +13,8 @@ from axi_memory import MemoryPort, read_side, write_side
 from gateware_simulation import simulate
 from hwgen.gateware.accelerator import Accelerator
 from hwgen.gateware.host.csr import REGISTERS
+from sim.arrays.tables import accelerator_row
+from sim.arrays.weight_stream import stream_beats, tail_beats
 from sim.spec.descriptor import ExecuteOp, LoadKind, Queue, encode
 from sim.spec.header import seal
 from sim.spec.stops import Port, StopCause
@@ -130,14 +132,20 @@ def store(pe_x: int, **fields: int) -> bytes:
 
 def weights(half: int) -> bytes:
     """LOAD descriptor of all weights of a half, without parameters."""
-    fields = {"half": half, "lanes": 2, "lane_mask": 1, "weight_rows": CONFIG.weight_rows}
+    hw, rows = accelerator_row(CONFIG), CONFIG.weight_rows
+    fields = {"half": half, "lanes": 2, "lane_mask": 1, "weight_rows": rows}
+    fields |= {
+        "tail_beats": tail_beats(hw.simd, hw),
+        "stream_beats": stream_beats(2, 0, rows, hw.simd, hw),
+    }
     return encode(Queue.LOAD, {"kind": LoadKind.WEIGHTS, "address": INPUT} | fields)
 
 
-def execute(half: int, post: int = 0) -> bytes:
-    """EXECUTE descriptor of a 1x1 convolution of 512 cycles that stores nothing."""
+def execute(half: int, post: int = 0, lanes: int = 0) -> bytes:
+    """EXECUTE descriptor of a 1x1 convolution of 512 cycles that stores to so many banks."""
     fields = {"op": ExecuteOp.CONV, "half": half, "pixels": 1, "groups": 1, "last_quads": 1}
     fields |= dict.fromkeys(("kernel_rows", "kernel_columns", "stride_y", "stride_x"), 1)
+    fields |= {"lanes": lanes, "out_address": 100, "out_row": 8}
     fields |= {"post": post, "initiation_interval": 64, "window_rows": 1, "window_columns": 8}
     return encode(Queue.EXECUTE, fields | {"tile_rows": 1, "tile_columns": 8})
 
@@ -214,10 +222,20 @@ def test_weights_for_the_half_that_computes_are_a_hazard(half: int) -> None:
 
 @pytest.mark.parametrize("transfer", [load(1), store(1)], ids=["load", "store"])
 def test_access_to_local_memory_while_execute_runs_is_a_hazard(transfer: bytes) -> None:
-    result = run([execute(0), transfer])
+    result = run([execute(0, lanes=2), transfer])
     assert result.csr["STATUS"] == 0b01010
     vectors = TILE["groups"] * TILE["rows"] * TILE["columns"]
     assert len(result.traces["hazard"]) == vectors
+
+
+def test_tile_may_come_into_banks_to_which_execute_does_not_store() -> None:
+    result = run([execute(0, lanes=1), load(1, groups=1, bank=1)])
+    assert result.csr["STATUS"] == 0b00010
+    assert "hazard" not in result.traces
+    assert result.traces["load_done"][0] < result.traces["execute_done"][0]
+    result = run([execute(0, lanes=1), load(1, bank=1)])  # banks 1, 0 and 1
+    assert result.csr["STATUS"] == 0b01010
+    assert len(result.traces["hazard"]) == TILE["rows"] * TILE["columns"]
 
 
 @pytest.mark.parametrize("transfer", [load, store], ids=["load", "store"])

@@ -9,6 +9,7 @@ from sim.arrays.plan_columns import Failure, LayerPlan
 from sim.arrays.tables import COLUMNS, LayerColumn
 from sim.mapping.borders import block_rows, choose_borders, descriptor_cycles
 from sim.plan import map_network
+from sim.spec.accelerator import ADD_INTERVAL
 from sim.spec.descriptor import ExecuteOp, Queue
 
 CONFIG = small_accelerator(
@@ -62,7 +63,7 @@ def test_rows_are_apart_where_that_takes_less_time() -> None:
         layer[LayerColumn.KERNEL_Y] = d["kernel_rows"]
         layer[LayerColumn.KERNEL_X] = d["kernel_columns"]
         layer[LayerColumn.STRIDE_Y] = layer[LayerColumn.STRIDE_X] = 1
-        slots = {ExecuteOp.CONV: max(1, pixels), ExecuteOp.ADD: 12}.get(op, 0)
+        slots = {ExecuteOp.CONV: max(1, pixels), ExecuteOp.ADD: ADD_INTERVAL}.get(op, 0)
         chosen = choose_borders(layer, slots, pixels, tile_y, tile_x, tuple(halo), 0)
         whole = walked_cycles(d, 0, tile_y)
         bottom, top = halo[:2]

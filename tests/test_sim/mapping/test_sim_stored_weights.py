@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from convolution_case import convolution
 from hwgen.program import compile_mapped
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import COLUMNS
@@ -15,8 +16,10 @@ from sim.model import predict, predict_mapped
 from sim.networks.named import named_network
 from sim.plan import Mapped
 from sim.realizability import map_realizable
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import DESCRIPTOR_BYTES, LoadKind, LoadStore, Queue
 from sim.spec.header import HEADER_BYTES, read_header
+from sim.spec.network import Network
 from sim.spec.spaces import NAHAS, TINY
 
 CONFIG = replace(TINY.default, simd_units=16, register_file_kb=16)
@@ -158,10 +161,24 @@ def test_without_a_store_a_cold_run_is_the_only_run() -> None:
     assert prediction.store_bytes == 0
 
 
-@pytest.mark.parametrize("images", [1, 3])
-def test_a_cold_run_fills_every_stored_row_before_it_is_read(images: int) -> None:
-    config = replace(CONFIG, weight_store_kb=32, local_memory_kb=4, register_file_kb=2)
-    mapped = map_realizable(config, named_network("resnet8"), images)
+FULL = replace(CONFIG, weight_store_kb=32, local_memory_kb=4, register_file_kb=2)
+
+IN_PART = replace(CONFIG, weight_store_kb=1, register_file_kb=1, simd_units=64)
+"""Accelerator whose store ends with a split of a single row, which every block reads again."""
+
+
+@pytest.mark.parametrize(
+    ("config", "network", "images"),
+    [
+        (FULL, named_network("resnet8"), 1),
+        (FULL, named_network("resnet8"), 3),
+        (IN_PART, convolution(3), 1),
+    ],
+)
+def test_a_cold_run_fills_every_stored_row_before_it_is_read(
+    config: AcceleratorConfig, network: Network, images: int
+) -> None:
+    mapped = map_realizable(config, network, images)
     cold, warm = mapped.cold_rows, mapped.rows
     filled = np.zeros(config.store_rows, np.int64) - 1
     fills = reads = 0

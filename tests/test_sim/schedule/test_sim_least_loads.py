@@ -7,11 +7,13 @@ import pytest
 
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.schedule_columns import (
+    COLS,
     GATHER,
     KIND,
     LANES,
     LAYER,
     PARAMETER_ROWS,
+    PE_VECTORS,
     QUEUE,
     ROWS,
     STORE,
@@ -53,18 +55,29 @@ def mapped(name: str, count: int, seed: int) -> list[Mapped]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_weights_are_those_of_the_programs_loads(name: str) -> None:
-    parts = spread = 0
+    parts = spread = passes = 0
     for plan in mapped(name, 24, 3):
         hw = accelerator_row(plan.config)
         layers, tensors, rows = plan.layers, plan.tensors, plan.rows
         columns = np.zeros_like(plan.layer_plan)
-        assert place_weights(layers, tensors, hw, columns)
+        passed = np.empty(len(layers), np.int64)
+        assert place_weights(layers, tensors, hw, columns, passed)
+        kept = plan.layer_plan[:, LayerPlan.STORED_ROWS]
+        chosen = columns[:, LayerPlan.STORED_ROWS]
+        # all but the layer that passes its room on have their rows, or those that may be passed on
+        changed = kept != chosen
+        received = changed & (chosen == 0)
+        assert np.array_equal(kept[received], passed[received])
+        assert (changed & ~received).sum() == received.any()
+        passes += received.any()
         weights = rows[(rows[:, QUEUE] == Queue.LOAD) & (rows[:, KIND] == LoadKind.WEIGHTS)]
         for i, layer in enumerate(layers):
             pixels = plan.layer_plan[i, LayerPlan.PIXELS]
             source, target = tensors[layer[LayerColumn.INPUT]], tensors[i + 1]
             exchange = SPREAD if plan.layer_plan[i, LayerPlan.SPREAD] > 0 else 0
-            least = least_weights(layer, columns[i], source, target, pixels, exchange, hw)
+            least = least_weights(
+                layer, columns[i], source, target, pixels, exchange, int(kept[i]), hw
+            )
             loads = weights[weights[:, LAYER] == i]
             # of a layer that is loaded several times only the first are compared
             blocks = 1
@@ -91,11 +104,12 @@ def test_weights_are_those_of_the_programs_loads(name: str) -> None:
             spread += least.turns < least.rows
     assert parts > 3
     assert spread > 3
+    assert passes > 0
 
 
 @pytest.mark.parametrize("name", NAMES[:3])  # the autoencoder's input has too many channels
 def test_a_tile_of_the_first_layer_loads_what_its_program_does(name: str) -> None:
-    compared = 0
+    compared = shared = 0
     for plan in mapped(name, 60, 4):
         hw = accelerator_row(plan.config)
         listed = np.empty((MOST_TILES, len(FirstLoad)), np.int64)
@@ -107,8 +121,16 @@ def test_a_tile_of_the_first_layer_loads_what_its_program_does(name: str) -> Non
         if not len(loads):
             assert count == 0
             continue
+        lines = [row for row in loads for _ in range(row[ROWS])]
         size = [segment(row, hw, 0, line)[1] for row in loads for line in range(row[ROWS])]
-        measured = {"beats": sum(size), "bursts": len(size), "descriptors": len(loads)}
+        cycles = [max(beats, row[COLS]) for row, beats in zip(lines, size, strict=True)]
+        measured = {
+            "beats": sum(size),
+            "cycles": sum(cycles),
+            "bursts": len(size),
+            "descriptors": len(loads),
+        }
+        shared += loads[:, PE_VECTORS].any()
         first = plan.layer_plan[0]
         passes = first[LayerPlan.PASSES_Y] * first[LayerPlan.PASSES_X]
         tile = (first[LayerPlan.TILE_Y], first[LayerPlan.TILE_X])
@@ -126,3 +148,4 @@ def test_a_tile_of_the_first_layer_loads_what_its_program_does(name: str) -> Non
                 assert same[0][FirstLoad[column.upper()]] == value
             compared += 1
     assert compared > 10
+    assert shared > 10

@@ -22,7 +22,7 @@ from sim.timing.transfers import idle, load, store
 from testbench.cases.random_memories import draw_memory
 from transfer_cases import Sequence, cut, draw_config, draw_sequence, holds, row_of
 
-FIRST_REQUEST, FIRST_ADDRESS, FIRST_BEAT, LAG = 4, 4, 9, 2
+FIRST_REQUEST, FIRST_ADDRESS, FIRST_BEAT, LAG = 4, 4, 10, 2
 """Cycles from a start, as docs/hardware.md and the units' formulas state them."""
 
 

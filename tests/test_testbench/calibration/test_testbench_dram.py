@@ -30,6 +30,9 @@ def cases() -> tuple[Case, ...]:
     return drawn(TINY, 1)[:2] + drawn(EDGE, 3)[:1]
 
 
+START = 2
+"""Cycles of the harness from the beginning of the refresh calendar to the doorbell."""
+
 NEVER_FELT: dict[str, set[DramParameter]] = {
     "lpddr4-3200": {DramParameter.FOUR_ROWS},  # 4 tRRD
     "ddr4-2400/fr-fcfs": set(),
@@ -53,6 +56,19 @@ def test_the_fit_finds_every_interval_and_predicts_held_out_networks(name: str) 
     assert errors.layers >= 3
     assert errors.worst == errors.network_worst == 0
     assert errors.spearman > 0.99
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(DRAM_PRESETS) - set(NEVER_FELT)))
+def test_the_fit_tells_the_latency_ahead_from_the_others(name: str) -> None:
+    """Their sums alone would fit most programs; START shows whether they were split rightly."""
+    system, q = DRAM_PRESETS[name], DramParameter
+    fitted, _, missed = fit_parameters(system, default())
+    truth = true_parameters(dram_channel(TINY.default, system), START)
+    split = (q.START, q.FRONT, q.READ_LATENCY, q.WRITE_LATENCY, q.REFRESH_INTERVAL, q.REFRESH)
+    assert {p.name: fitted[p] for p in split} == {p.name: truth[p] for p in split}
+    assert missed == 0
 
 
 @pytest.mark.rtl

@@ -146,7 +146,8 @@ def test_cold_and_warm_runs_are_as_ever_behind_any_damage() -> None:
     assert [recovery for recovery in recovered if recovery.failure] == []
     wrong = replace(subject, warm=subject.prediction)
     (recovery,) = wrong.run([recovered[0].damaged])
-    assert recovery.failure.startswith("the good program behind it differs in cycles, ")
+    # Weights come sooner from the store, and nothing waits for them here
+    assert recovery.failure == "the good program behind it differs in ends"
 
 
 @pytest.mark.rtl

@@ -237,7 +237,7 @@ BROKEN = {
         [TAKEN | offered(AR)] + [{}] * LoadUnit.OUTSTANDING,
         "AR at cycle 11: too many bursts are outstanding",
     ),
-    "ar in reset": ([{"rst": 1}, offered(AR)], "AR at cycle 4: valid after reset"),
+    "ar in reset": ([{"aresetn": 0}, offered(AR)], "AR at cycle 4: valid after reset"),
     "descriptor": (
         [offered(DESCRIPTOR, 0x1FF8, beats=8)],
         "descriptor AR at cycle 3: burst crosses 4 KiB",
@@ -250,8 +250,8 @@ BROKEN = {
         ],
         "descriptor R at cycle 5: last does not agree with the burst's length",
     ),
-    "aw in reset": ([{"rst": 1}, offered(AW)], "AW at cycle 4: valid after reset"),
-    "w in reset": ([{"rst": 1}, {"m_axi_wvalid": 1}], "W at cycle 4: valid after reset"),
+    "aw in reset": ([{"aresetn": 0}, offered(AW)], "AW at cycle 4: valid after reset"),
+    "w in reset": ([{"aresetn": 0}, {"m_axi_wvalid": 1}], "W at cycle 4: valid after reset"),
     "r from nothing": ([{"m_axi_rvalid": 1}], "R at cycle 3: data that was not asked for"),
     "r in the same cycle": (
         [TAKEN | offered(AR) | {"m_axi_rvalid": 1}],
@@ -339,15 +339,15 @@ BROKEN = {
         "B at cycle 7: ID is not the address's, or response is EXOKAY",
     ),
     "register b in reset": (
-        [{"rst": 1}, {"s_axil_bvalid": 1}],
+        [{"aresetn": 0}, {"s_axil_bvalid": 1}],
         "register B at cycle 4: valid after reset",
     ),
     "register r in reset": (
-        [{"rst": 1}, {"s_axil_rvalid": 1}],
+        [{"aresetn": 0}, {"s_axil_rvalid": 1}],
         "register R at cycle 4: valid after reset",
     ),
     "register host in reset": (
-        [{"rst": 1}, {"rst": 0, "s_axil_awvalid": 1}],
+        [{"aresetn": 0}, {"aresetn": 1, "s_axil_awvalid": 1}],
         "register AW at cycle 4: valid after reset",
     ),
     "register writes too many": (
@@ -427,7 +427,7 @@ def test_late_answers_are_let_be_where_the_bus_is_not_reset(simulation: Path) ->
         {"m_axi_bvalid": 1, "m_axi_bready": 1},
         {"m_axi_bvalid": 0},
     ]
-    again = [{"rst": 1}, {}, {"rst": 0}]
+    again = [{"aresetn": 0}, {}, {"aresetn": 1}]
     assert run(simulation, [*asked, *again, *late], late=True) == ""
     message = run(simulation, [*asked, *again, *late])
     assert message == "AXI protocol violation on R at cycle 9: data that was not asked for\n"

@@ -24,9 +24,8 @@ OPERANDS = {"arith-op-mismatch", "sign-conversion"}
 
 ALLOWED = {
     View.SYNTHESIS: OPERANDS,
-    # The template's loops: casts for any number of lanes, bytes that become int, a case of four phases.
-    View.SIMULATION: OPERANDS
-    | {"width-expand", "useless-cast", "bitwise-op-parentheses", "case-default"},
+    # The template's loops: bytes that become int, a case of four phases.
+    View.SIMULATION: OPERANDS | {"width-expand", "bitwise-op-parentheses", "case-default"},
 }
 
 

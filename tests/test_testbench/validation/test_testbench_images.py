@@ -20,11 +20,11 @@ from sim.spec.spaces import TINY
 from testbench.validation.simulate import simulate
 
 WIDE = dataclasses.replace(TINY.default, local_memory_kb=64)
-SHORT = dataclasses.replace(TINY.default, local_memory_kb=8)
+SHORT = dataclasses.replace(TINY.default, local_memory_kb=16)
 """Local memories that hold all images of all layers, and of the last layers only."""
 
 
-def design(config: AcceleratorConfig, seed: int = 3) -> Design:
+def design(config: AcceleratorConfig, seed: int = 17) -> Design:
     return Design(network=random_chain(np.random.default_rng(seed)), accelerator=config)
 
 

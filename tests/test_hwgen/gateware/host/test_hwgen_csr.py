@@ -139,7 +139,7 @@ def test_window_holds_all_addresses_until_it_is_set() -> None:
 
 def test_capabilities_tell_what_is_built() -> None:
     async def case(ctx: Any, bus: Bus) -> None:
-        assert await bus.read(ctx, OFFSET["VERSION"]) == 0x00030002
+        assert await bus.read(ctx, OFFSET["VERSION"]) == 0x00040003
         assert await bus.read(ctx, OFFSET["GRID"]) == 0x08_04_03_02
         rows = await bus.read(ctx, OFFSET["REGISTER_FILE"])
         assert (rows & 0xFFFFFF, rows >> 24) == (CONFIG.weight_rows, CONFIG.accumulator_rows)
@@ -169,7 +169,7 @@ def test_write_strobes_select_bytes() -> None:
 
 def test_unknown_and_read_only_registers_ignore_writes() -> None:
     async def case(ctx: Any, bus: Bus) -> None:
-        for offset in (0x74, 0x7C, 0xFC, OFFSET["CONTROL"]):
+        for offset in (0x78, 0x7C, 0xFC, OFFSET["CONTROL"]):
             await bus.write(ctx, offset, 0xFFFFFFFC)
             assert await bus.read(ctx, offset) == 0
         await bus.write(ctx, OFFSET["ID"], 0)

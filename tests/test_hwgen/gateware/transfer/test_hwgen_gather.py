@@ -37,6 +37,19 @@ def draw(generator: random.Random, config: AcceleratorConfig) -> dict[str, int]:
     }
 
 
+def sums_of(d: dict[str, int], bus: int) -> dict[str, int]:
+    """Return what the line of descriptors has beside a descriptor's fields."""
+    offset, lacks = d["address"] % bus, d["length"] - d["lead"] - 1
+    after_lacks = lacks + d["pe_step" if d["pe_vectors"] == 1 else "step"]
+    return {
+        "lacks": lacks,
+        "after_lacks": after_lacks,
+        "first_lacks": offset + lacks,
+        "first_after_lacks": offset + after_lacks,
+        "first_left": offset + d["row_bytes"] - 1,
+    }
+
+
 def rows_of(d: dict[str, int], bus: int) -> list[tuple[list[int], list[tuple[int, int]]]]:
     """Return of every row its beats' addresses, and of every vector its last beat and its bytes."""
     rows = []
@@ -79,7 +92,7 @@ def test_vectors_come_a_cycle_after_their_last_beat(
         earliest = 0
         for d in tiles:
             shape = {name: value for name, value in d.items() if name != "rows"}
-            ctx.set(unit.shape, shape)
+            ctx.set(unit.shape, shape | sums_of(d, bus))
             ctx.set(unit.enable, 1)
             rows = rows_of(d, bus)
             for number, (beats, vectors) in enumerate(rows):
