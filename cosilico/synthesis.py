@@ -10,6 +10,7 @@ from hwgen.synthesis.liberty import read_liberty
 from hwgen.synthesis.silicon import SiliconReport, report_silicon
 from hwgen.synthesis.targets import FpgaFamily, StandardCellFlow, Target, target_liberty
 from hwgen.synthesis.utilization import UtilizationReport, report_utilization
+from sim.cost.external_interface import ExternalInterface
 
 __all__ = ["print_silicon", "print_utilization", "synthesize_for_cells", "synthesize_for_fpga"]
 
@@ -49,6 +50,7 @@ def synthesize_for_cells(
     liberty: Path | None,
     feature_nm: float | None,
     clock_mhz: float | None,
+    interface: ExternalInterface | None,
     jobs: int | None,
     json: Path | None,
 ) -> bool:
@@ -66,7 +68,7 @@ def synthesize_for_cells(
         feature_nm=target.feature_nm if feature_nm is None else feature_nm,
     )
     with progress_bar() as progress:
-        report = report_silicon(config, flow, jobs=jobs, progress=progress)
+        report = report_silicon(config, flow, interface=interface, jobs=jobs, progress=progress)
     if json is not None:
         write_json(json, report.to_json())
     if json != Path("-"):
@@ -132,6 +134,11 @@ def print_silicon(report: SiliconReport) -> None:
         f"{total:.4f} mm²: logic {report.logic_mm2:.4f}, memories {report.memory_mm2:.4f}, "
         "without gaps of placement, clock tree and pads"
     )
+    if report.interface is not None:
+        price = report.interface
+        console.print(
+            f"{price.area_mm2:.4f} mm² more: external interface of {price.channels} channels"
+        )
     row = report.critical
     console.print(
         f"{row.clock_mhz:.0f} MHz: {row.module}, {row.path.start} → {row.path.end}, "

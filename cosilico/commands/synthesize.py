@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cosilico.commands.options import Jobs
+from sim.cost.external_interface import ExternalInterface
 
 __all__ = ["synthesize"]
 
@@ -46,6 +47,10 @@ def synthesize(
             "--clock-mhz", min=1, help="clock of standard cells", show_default="the design's"
         ),
     ] = None,
+    interface: Annotated[
+        ExternalInterface | None,
+        typer.Option(help="state the area of this interface to the memory, too"),
+    ] = None,
     jobs: Jobs = None,
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="write the report as JSON; - prints it")
@@ -62,11 +67,13 @@ def synthesize(
     from sim.spec.errors import CosilicoError
 
     if target in (TargetName.ECP5, TargetName.XILINX):
-        for option, value in (
+        unused: tuple[tuple[str, object], ...] = (
             ("--liberty", liberty),
             ("--feature-nm", feature_nm),
             ("--clock-mhz", clock_mhz),
-        ):
+            ("--interface", interface),
+        )
+        for option, value in unused:
             if value is not None:
                 raise CosilicoError(f"{option} must be left out with --target {target}")
         sound = synthesize_for_fpga(design, FpgaFamily(target), jobs=jobs, json=json)
@@ -77,6 +84,7 @@ def synthesize(
             liberty=liberty,
             feature_nm=feature_nm,
             clock_mhz=clock_mhz,
+            interface=interface,
             jobs=jobs,
             json=json,
         )

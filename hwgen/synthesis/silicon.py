@@ -10,6 +10,7 @@ from hwgen.synthesis.liberty import Library
 from hwgen.synthesis.mapping import MappedModule
 from hwgen.synthesis.report import TimingReport, TimingRow, time_modules
 from hwgen.synthesis.targets import StandardCellFlow
+from sim.cost.external_interface import ExternalInterface, InterfacePrice, interface_price
 from sim.cost.memory_macros import MacroMemory, memory_macros
 from sim.spec.accelerator import AcceleratorConfig
 
@@ -59,6 +60,8 @@ class SiliconReport:
     scale : float
         Area of a macro of the library's technology in that of 45 nm.
     timing : TimingReport
+    interface : InterfacePrice, optional
+        External interface, at 45 nm; it is beside the area.
     """
 
     accelerator: AcceleratorConfig
@@ -66,6 +69,7 @@ class SiliconReport:
     memories: Mapping[str, tuple[MacroMemory, ...]]
     scale: float
     timing: TimingReport
+    interface: InterfacePrice | None = None
 
     @property
     def logic_mm2(self) -> float:
@@ -103,6 +107,7 @@ class SiliconReport:
             "area_mm2": round(self.area_mm2, 6),
             "logic_mm2": round(self.logic_mm2, 6),
             "memory_mm2": round(self.memory_mm2, 6),
+            "interface_mm2": None if self.interface is None else round(self.interface.area_mm2, 6),
             "fmax_mhz": round(self.critical.clock_mhz, 1),
             "faults": list(self.timing.faults),
             "blocks": [
@@ -137,6 +142,7 @@ def report_silicon(
     config: AcceleratorConfig,
     flow: StandardCellFlow,
     *,
+    interface: ExternalInterface | None = None,
     jobs: int | None = None,
     progress: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> SiliconReport:
@@ -146,6 +152,8 @@ def report_silicon(
     ----------
     config : AcceleratorConfig
     flow : StandardCellFlow
+    interface : ExternalInterface, optional
+        Whose price is stated beside the area.
     jobs : int, optional
         Processes; without it as many as there are processors.
     progress : callable
@@ -164,6 +172,9 @@ def report_silicon(
         memories=memories,
         scale=flow.memory_scale**2,
         timing=time_modules(modules, flow, progress),
+        interface=None
+        if interface is None
+        else interface_price(interface, config.io_bandwidth_gbps),
     )
 
 

@@ -14,6 +14,7 @@ from hwgen.synthesis.targets import FpgaFamily
 from hwgen.synthesis.timing import Path as TimedPath
 from hwgen.synthesis.timing import PathKind
 from hwgen.synthesis.utilization import FpgaBlock, UtilizationReport
+from sim.cost.external_interface import ExternalInterface, interface_price
 from sim.cost.memory_macros import memory_macros
 
 WITHIN, TO_OUTPUT = PathKind("register", "register"), PathKind("register", "output")
@@ -37,6 +38,7 @@ def silicon(*faults: str) -> SiliconReport:
         memories=memory_macros(SMALLEST),
         scale=4,
         timing=TimingReport(200, "five", rows, areas, counts, faults),
+        interface=interface_price(ExternalInterface.HYPERBUS, 0.8),
     )
 
 
@@ -54,6 +56,8 @@ def test_area_and_clock_are_those_of_the_whole(capsys: pytest.CaptureFixture[str
     document = report.to_json()
     assert document["area_mm2"] == pytest.approx(report.area_mm2, abs=1e-6)
     assert document["fmax_mhz"] == 1000
+    assert document["interface_mm2"] == pytest.approx(0.367, abs=1e-3)
+    assert lines[-3] == "0.3672 mm² more: external interface of 2 channels"
     assert sum(memory["area_mm2"] for memory in document["memories"]) == pytest.approx(
         report.memory_mm2, abs=1e-5
     )
