@@ -113,6 +113,8 @@ def _figures(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         "judged_differences": sum(record["judged_differences"] for record in chosen),
         "descriptors": sum(record["descriptors"] for record in chosen),
         "timing_differences": sum(record["timing_differences"] for record in chosen),
+        "streams": sum(record["stream_images"] > 0 for record in chosen),
+        "stream_images": sum(record["stream_images"] for record in chosen),
         "failures": sum(bool(record["failure"]) for record in chosen),
     }
 
@@ -162,6 +164,13 @@ def _text(summary: Mapping[str, Any]) -> str:
             "",
             f"Of the imported networks {judged} activations and outputs in RTL were also compared "
             f"with TensorFlow Lite Micro's: {unlike} differ.",
+        ]
+    if total.get("streams"):  # results of before there were streams have none
+        lines += [
+            "",
+            f"{_cell(total['streams'])} pairs ran as a stream of images as well, behind the same memories: "
+            f"{_cell(total['stream_images'])} images, each computed while the next one's input came. What is compared "
+            "above counts theirs.",
         ]
     for title, key in (("Layers", "layers"), ("Corners", "corners"), ("Mappings", "mappings")):
         lines += ["", f"{title}: " + ", ".join(f"{k} {v}" for k, v in summary[key].items()) + "."]

@@ -9,6 +9,7 @@ from typing import Any
 
 from hwgen.emit import Emission, VerilogOptions, emit_modules
 from hwgen.file_names import FILE_LIST, MANIFEST_FILE, SINGLE_FILE
+from hwgen.garbage import without_collection
 from hwgen.gateware_hash import gateware_hash
 from hwgen.memory_modules import MEMORY_PRIMITIVES
 from hwgen.ports import top_ports
@@ -78,7 +79,8 @@ def generate(
     NotRealizableError
         If it cannot be built.
     """
-    emission = emit_modules(config, options=options)
+    with without_collection():
+        emission = emit_modules(config, options=options)
     head = _head(config, version)
     shared = f"// Cosilico {version}\n//\n{_comment(OWNERSHIP)}\n"
     if single_file:

@@ -12,7 +12,7 @@ from sim.golden import POOL_COUNT_LIMIT
 from sim.mapping.descriptor_counts import MAX_DESCRIPTORS
 from sim.plan import Mapped, Refusal, map_network
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.descriptor import FIELDS
+from sim.spec.descriptor import BANK_ADDRESS_BITS, FIELDS
 from sim.spec.errors import NotRealizableError
 from sim.spec.network import ADD_LEFT_SHIFT, Layer, LayerKind, Network, TensorSpec
 
@@ -26,7 +26,7 @@ __all__ = [
     "require",
 ]
 
-MAX_BANK_DEPTH = 1 << 16
+MAX_BANK_DEPTH = 1 << BANK_ADDRESS_BITS
 MIN_BANK_DEPTH = 2
 MAX_PES = 8
 MAX_SHIFT = 31
@@ -37,7 +37,7 @@ MIN_REGISTER_FILE_ROWS = 3
 """One row in each weight half, one row for accumulators."""
 
 MAX_REGISTER_FILE_ROWS = 1 << 16
-"""A lane's rows are addressed with 16 bits, as the vectors of a bank are."""
+"""A lane's rows are addressed with 16 bits."""
 
 MAX_STORE_ROWS = 1 << 20
 """A LOAD names its first row in the weight store with 20 bits."""

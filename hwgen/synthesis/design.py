@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from hwgen.emit import VerilogOptions, emit_modules
+from hwgen.garbage import without_collection
 from hwgen.synthesis.mapping import MappedModule, map_modules
 from hwgen.synthesis.sources import module_sources
 from hwgen.synthesis.targets import Flow
@@ -36,6 +37,8 @@ def map_design(
     """
     progress("Verilog", 0, 1)
     options = VerilogOptions(memories=flow.memories, trace=False)
-    sources = module_sources(emit_modules(config, options=options), flow.memories)
+    with without_collection():
+        emission = emit_modules(config, options=options)
+    sources = module_sources(emission, flow.memories)
     progress("Verilog", 1, 1)
     return map_modules(sources, flow, jobs=jobs, progress=progress)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sim.arrays.tables import COLUMNS
-from sim.spec.descriptor import FIELDS
+from sim.spec.descriptor import BANK_ADDRESS_BITS, FIELDS
 
 QUEUE = COLUMNS["queue"]
 WAIT = COLUMNS["wait"]
@@ -106,8 +106,8 @@ IMAGE = COLUMNS["image"]
 FINAL = COLUMNS["final"]
 
 WIDTH = len(COLUMNS)
-LOCAL_MASK = 0xFFFF
-"""Addresses in local memory are taken modulo 2^16."""
+LOCAL_MASK = (1 << BANK_ADDRESS_BITS) - 1
+"""Addresses in local memory are taken modulo what their fields hold."""
 
 _LIMITS = {field.name: (field.low, field.high) for fields in FIELDS.values() for field in fields}
 _ANY = (-(1 << 40), 1 << 40)

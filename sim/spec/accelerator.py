@@ -61,7 +61,7 @@ class AcceleratorConfig:
     compute_lanes : int
         Lanes per PE (L), 1, 2, 4 or 8; also the number of local-memory banks.
     local_memory_kb : int
-        Activation memory per PE, KiB; its L banks must have 2 … 65,536 vectors each.
+        Activation memory per PE, KiB; its L banks must have 2 … 262,144 vectors each.
     register_file_kb : int
         Register file per lane, KiB: saved accumulators, and two halves of weights, of which either is
         loaded while the other computes.

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "BANK_ADDRESS_BITS",
     "COMMON_FIELDS",
     "DESCRIPTOR_BYTES",
     "EXECUTE_FIELDS",
@@ -31,6 +32,9 @@ __all__ = [
 
 DESCRIPTOR_BYTES = 64
 WORD_BYTES = 8
+
+BANK_ADDRESS_BITS = 18
+"""Bits of a vector's address in its bank: 4 MiB of a PE in one bank of 16-byte vectors."""
 
 
 class Queue(IntEnum):
@@ -98,11 +102,11 @@ _TRANSFER_FIELDS = (
     Field("address", 32, "byte offset in external memory, a multiple of what a pixel takes there"),
     Field("pe_y", 4, "PE row of the tile"),
     Field("pe_x", 4, "PE column of the tile"),
-    Field("local_address", 16, "vector address of the first pixel in its bank"),
+    Field("local_address", BANK_ADDRESS_BITS, "vector address of the first pixel in its bank"),
     Field("groups", 12, "channel groups; group g lies in bank g mod L"),
     Field("rows", 12, "rows per group"),
     Field("columns", 12, "contiguous vectors per row"),
-    Field("local_plane", 16, "vectors between groups of one bank"),
+    Field("local_plane", BANK_ADDRESS_BITS, "vectors between groups of one bank"),
     Field("local_row", 12, "vectors between rows in local memory"),
     Field("group_stride", 28, "bytes between groups in external memory"),
     Field("row_stride", 24, "bytes between rows in external memory"),
@@ -215,14 +219,18 @@ EXECUTE_FIELDS = (
     Field("groups", 12, "CONV: input channel groups"),
     Field("first_quad", 6, "CONV: first 4-channel step of the first group, 0 … S/4 - 1"),
     Field("last_quads", 6, "CONV: end of the 4-channel steps of the last group, 1 … S/4"),
-    Field("in_address", 16, "vector address, in its bank, of the first tap of window (0, 0)"),
-    Field("in_plane", 16, "CONV: vectors between input groups of one bank"),
+    Field(
+        "in_address",
+        BANK_ADDRESS_BITS,
+        "vector address, in its bank, of the first tap of window (0, 0)",
+    ),
+    Field("in_plane", BANK_ADDRESS_BITS, "CONV: vectors between input groups of one bank"),
     Field("in_row", 12, "vectors between input rows"),
-    Field("in2_address", 16, "ADD: address of operand b of window (0, 0)"),
+    Field("in2_address", BANK_ADDRESS_BITS, "ADD: address of operand b of window (0, 0)"),
     Field("in2_row", 12, "ADD: vectors between rows of operand b"),
     Field(
         "out_address",
-        16,
+        BANK_ADDRESS_BITS,
         "vector address of output pixel (0, 0), of this descriptor, in every stored bank",
     ),
     Field("out_row", 12, "vectors between output rows"),
@@ -238,10 +246,14 @@ EXECUTE_FIELDS = (
     ),
     Field(
         "source_stride",
-        16,
+        BANK_ADDRESS_BITS,
         "vectors from the output of a source to the next one's; with spread from the last bank to bank 0",
     ),
-    Field("column_stride", 16, "vectors from the taps that a PE column reads to the next one's"),
+    Field(
+        "column_stride",
+        BANK_ADDRESS_BITS,
+        "vectors from the taps that a PE column reads to the next one's",
+    ),
     Field("halo_top", 3, "rows that the output keeps of its northern neighbour's tile"),
     Field("halo_bottom", 3, "rows that the output keeps of its southern neighbour's tile"),
     Field("halo_left", 3, "columns that the output keeps of its western neighbour's tile"),

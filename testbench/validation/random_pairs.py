@@ -61,6 +61,13 @@ __all__ = [
 ]
 
 
+BRIEF_CYCLES = 50_000
+"""Longest program of a case alone on its build that runs in a simulation that is not optimized.
+
+To optimize takes 2 CPU seconds, in which what is not optimized runs some 100,000 cycles.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
     """A way to draw random cases: the function, and how many share a configuration."""
@@ -94,6 +101,8 @@ class Outcome:
         The same behind other memories, by their names.
     measured_cycles, predicted_cycles : int
         Of the first run of the program; 0 if it failed.
+    stream_images : int
+        Images that a stream computed behind each memory; 0 where there can be none.
     failure : str
         Why there is no comparison: not realizable, not built, stopped, a fault in STATUS.
     """
@@ -104,6 +113,7 @@ class Outcome:
     others: Mapping[str, Comparison] = field(default_factory=dict)
     measured_cycles: int = 0
     predicted_cycles: int = 0
+    stream_images: int = 0
     failure: str = ""
 
     @property
@@ -172,6 +182,7 @@ class Outcome:
             "timing_differences": self.timing_differences,
             "predicted_cycles": self.predicted_cycles,
             "measured_cycles": self.measured_cycles,
+            "stream_images": self.stream_images * len(self.comparisons),
             "failure": self.failure,
         }
 
@@ -210,9 +221,10 @@ def run_case(
         program = streamed.alone
     images = case.images
     behind = {"": memory, **(others or {})}
-    built = build(case.config, view=view)
-    runs = _run_behind(built, program, streamed, images, case.network, behind)
     constants = calibration or calibrations.default()
+    brief = predict_mapped(mapped, constants).total_cycles <= BRIEF_CYCLES
+    built = build(case.config, view=view, optimize=case.shares_build or not brief)
+    runs = _run_behind(built, program, streamed, images, case.network, behind)
     expected = golden.run(case.network, images)
 
     def compared(model: MemoryModel, runs: Sequence[RunResult]) -> tuple[Comparison, Prediction]:
@@ -253,6 +265,7 @@ def run_case(
         others=also,
         measured_cycles=int(run.cycles[0]),
         predicted_cycles=prediction.total_cycles,
+        stream_images=len(images) if stream is not None else 0,
     )
 
 

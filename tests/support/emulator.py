@@ -183,7 +183,7 @@ class Emulator:
             vectors[:, : d["length"]] = np.where(
                 inside, data[np.clip(places, 0, d["row_bytes"] - 1)], d["pad_value"]
             )
-            self.local[d["pe_y"], columns, d["bank"], (first + own) & 0xFFFF] = vectors
+            self.local[d["pe_y"], columns, d["bank"], (first + own) & 0x3FFFF] = vectors
 
     def _transfer(self, d: dict[str, int]):  # type: ignore[no-untyped-def]  # a generator of views
         lanes = self.config.compute_lanes
@@ -196,7 +196,7 @@ class Emulator:
                 plane, bank = divmod(group + d.get("bank", 0), lanes)
                 start = d["local_address"] + plane * d["local_plane"]
                 for column in range(d["columns"]):
-                    address = (start + row * d["local_row"] + column) & 0xFFFF
+                    address = (start + row * d["local_row"] + column) & 0x3FFFF
                     yield external + column * size, local[bank, address], used
 
     def _read(
@@ -208,7 +208,7 @@ class Emulator:
         """
         depth, columns = self.config.bank_depth, []
         for x in range(self.config.pes_x):
-            own = (address + x * stride) & 0xFFFF
+            own = (address + x * stride) & 0x3FFFF
             vectors = self.local[:, x, banks, np.minimum(own, depth - 1)[:, None]].astype(np.int32)
             vectors[:, own >= depth] = 99
             columns.append(vectors)
@@ -277,7 +277,8 @@ class Emulator:
                 if d["op"] == ExecuteOp.ADD:
                     self._store(d, oy, ox, self._add(d, oy, ox, d["bank"] + groups, records))
                     continue
-                total = self._accumulate(d, oy, ox, weights[:, :, :, lanes])
+                # all pixels have the rows of pixel 0's lanes
+                total = self._accumulate(d, oy, ox, weights[:, :, :, groups])
                 row = d["accumulator_row"] + oy * sets + ox // d["pixels"]
                 saved = np.s_[:, :, lanes, row[:, None]]
                 if d["restore"]:
@@ -375,7 +376,7 @@ class Emulator:
         for dy in rows:
             for dx, served in columns.items():
                 start = d["out_address"] + (oy + dy * d["tile_rows"]) * d["out_row"]
-                address = (start + ox[served] + dx * d["tile_columns"]) & 0xFFFF
+                address = (start + ox[served] + dx * d["tile_columns"]) & 0x3FFFF
                 taken = _from_neighbour(out[:, :, served], dy, dx)
                 self.local[:, :, banks, address[:, None]] = taken[:, :, :, : d["lanes"]]
 
@@ -397,7 +398,7 @@ class Emulator:
                 turns, bank = x, d["out_bank"] + lane
                 if d["spread"]:
                     turns, bank = divmod(d["out_bank"] + x * per_pixel + lane, all_lanes)
-                address = (start + ox + turns * d["source_stride"]) & 0xFFFF
+                address = (start + ox + turns * d["source_stride"]) & 0x3FFFF
                 self.local[:, :, bank, address] = taken[:, :, :, lane]
 
     def _dump(self, probe: Probe) -> bytes:

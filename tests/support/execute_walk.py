@@ -100,7 +100,11 @@ class Walk:
         """Expect what every step that multiplies does."""
         weight_row = d["half"] * self.config.weight_rows + row
         private = d["op"] != ExecuteOp.CONV
-        self.put(cycle + 4, weight_enable=1, weight_row=weight_row)
+        lanes = self.config.compute_lanes
+        mask = (1 << (lanes - 1).bit_length()) - 1
+        if lanes & (lanes - 1) == 0 and d["op"] != ExecuteOp.POOL:
+            mask = lanes // d["pixels"] - 1
+        self.put(cycle + 4, weight_enable=1, weight_row=weight_row, weight_mask=mask)
         maximum = d["maximum"] if d["op"] == ExecuteOp.DEPTHWISE else 0
         self.put(cycle + 5, multiply=1, private=private, maximum=maximum)
         self.put(cycle + 8, accumulate=1, restart=first, compare=maximum)

@@ -271,7 +271,7 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         terms[f"waiting_{quarter}[0]"] = _part(f"{_LANE}waiting", 8 * quarter, 8)
     for index in range(4):
         terms[f"right_{index}[0]"] = _whole(f"{_UNIT}right_{index}")
-        terms[f"product_{index}[0]"] = _extended(f"{_UNIT}product_{index}", 40, 24)
+        terms[f"product_{index}[0]"] = _whole(f"{_UNIT}product_{index // 2}_{index % 2}")
     for name, source in (
         ("broadcast[0]", f"{_LANE}broadcast"),
         ("shifted[0]", f"{_UNIT}x"),

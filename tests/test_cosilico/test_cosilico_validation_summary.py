@@ -39,6 +39,7 @@ def record(part: str, **changed: Any) -> dict[str, Any]:
         "timing_differences": 0,
         "predicted_cycles": 70,
         "measured_cycles": 70,
+        "stream_images": 0,
         "failure": "",
     } | changed
 
@@ -110,6 +111,7 @@ def test_both_files_are_written(journal: Journal, tmp_path: Path) -> None:
     assert "Wrong" not in text
     assert "realizability" not in text
     assert "TensorFlow" not in text
+    assert "stream" not in text
 
 
 def test_a_campaign_in_the_synthesis_view_says_so(tmp_path: Path) -> None:
@@ -192,3 +194,17 @@ def test_the_committed_page_is_that_of_its_results(files: Any, tmp_path: Path) -
     summary = json.loads((committed / files[0]).read_text())
     write_summary(summary, tmp_path, files)
     assert (tmp_path / files.text).read_text() == (committed / files.text).read_text()
+
+
+def test_streams_are_counted_by_pair_and_image(journal: Journal, tmp_path: Path) -> None:
+    for part, images in (("random pairs, tiny", 28), ("random stalls, edge", 1300)):
+        journal.append(f"{part}/0", record(part, stream_images=images))
+    summary = summarize(CAMPAIGN, journal, "f" * 64)
+    assert summary["parts"]["random pairs, tiny"]["streams"] == 1
+    assert summary["parts"]["random pairs, edge"]["streams"] == 0
+    assert summary["total"]["stream_images"] == 1328
+    write_summary(summary, tmp_path)
+    text = (tmp_path / RESULTS.text).read_text()
+    assert (
+        "2 pairs ran as a stream of images as well, behind the same memories: 1,328 images" in text
+    )

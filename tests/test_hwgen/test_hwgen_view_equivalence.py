@@ -57,6 +57,7 @@ FAULTS = {
     "drain": ("tail[k] = result[k]", "tail[k] = {} ? drain_0[k] : result[k]"),
     "halo": ("source = target - 4", "source = {} ? target : target - 4"),
     "operand": ("vector[n][1 + i]", "vector[n][{} ? 2 + i : 1 + i]"),
+    "row": ("weight_memory[source]", "weight_memory[{} ? n : source]"),
     "restore": (
         "accumulator[k] = saved[k] + dot[k]",
         "accumulator[k] = {} ? dot[k] : saved[k] + dot[k]",

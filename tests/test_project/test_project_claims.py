@@ -1,6 +1,7 @@
 """Figures on the pages: each comes from a results file, or is computed here again."""
 
 import json
+import math
 import re
 import runpy
 import tomllib
@@ -98,6 +99,9 @@ def known_figures() -> dict[str, set[str]]:
 
     regret = runpy.run_path(str(BENCHMARKS / "regret.py"))
     small = [config for config in NAHAS if config.macs == 4096]
+    default = EDGE.default
+    image = math.prod(named_network("mobilenet_v2").input.shape)
+    bytes_per_cycle = 1000 * default.io_bandwidth_gbps / default.clock_mhz
     return {
         "README.md": {
             f"{_NETLIST_MACS:,}",
@@ -106,6 +110,7 @@ def known_figures() -> dict[str, set[str]]:
         },
         "docs/accelerator.md": {f"{MAX_BANK_DEPTH:,}", f"{MAX_CLOCK_MHZ:,}"},
         "docs/results.md": {f"{_NETLIST_MACS:,}"},
+        "docs/hardware.md": {f"{image:,}", f"{math.ceil(image / bytes_per_cycle):,}"},
         "docs/trade.md": {f"{len(EDGE):,}"},
         "docs/architecture.md": {
             f"{LAYERS_LIMIT:,}",
@@ -131,6 +136,7 @@ def known_figures() -> dict[str, set[str]]:
         "docs/experiment_fields.md": {
             *(f"{len(load_digits().data):,}", f"{60_000:,}", f"{50_000:,}", f"{10_000:,}"),
         },
+        "docs/hardware.md": image_figures(),
         "docs/networks.md": {
             figure for name in NAMED_NETWORKS for figure in sizes(named_network(name))
         },
@@ -142,6 +148,13 @@ def known_figures() -> dict[str, set[str]]:
         },
         "docs/security.md": {"10 s"},  # tests/test_project_security.py
     }
+
+
+def image_figures() -> set[str]:
+    """Bytes of MobileNetV2's image, and cycles of the `edge` default's bus for them."""
+    size, accelerator = math.prod(named_network("mobilenet_v2").input.shape), EDGE.default
+    cycles = size * accelerator.clock_mhz / (accelerator.io_bandwidth_gbps * 1000)
+    return {f"{size:,}", f"{math.ceil(cycles):,}"}
 
 
 def fashion_figures() -> set[str]:

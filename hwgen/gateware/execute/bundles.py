@@ -63,6 +63,7 @@ def step_layout(config: AcceleratorConfig) -> data.StructLayout:
     ``first``: the step begins a set of windows, with ``restore`` from accumulator row ``saved_row``.
     ``positions`` are the lanes' own, and taps that are ``beyond`` lie ``gap`` rows further in the ring.
     ``maximum``: the set's accumulators keep the largest of the taps, not the weighted sum.
+    ``lane_mask`` is the number of lanes per pixel, less 1.
     """
     return data.StructLayout(
         {
@@ -82,6 +83,7 @@ def step_layout(config: AcceleratorConfig) -> data.StructLayout:
             "tap": unsigned(DOT_WIDTH),
             "maximum": unsigned(1),
             "row": unsigned(address_bits(2 * config.weight_rows)),
+            "lane_mask": unsigned(address_bits(config.compute_lanes)),
         }
     )
 

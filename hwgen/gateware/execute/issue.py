@@ -159,6 +159,7 @@ class IssueStage(wiring.Component):
             self.read.pad_value.eq(d.pad_value),
             self.read.inject.eq(d.op != ExecuteOp.ADD),
             self.step.half.eq(d.half),
+            self.step.lane_mask.eq(self._lane_mask),
         ]
         skew = self._issue_conv(m, windows, last_cycle, start, running)
         self._issue_ring(m, windows, remaining, start, running)

@@ -155,6 +155,7 @@ class ExecuteUnit(wiring.Component):
             control.ring_gap.eq(step.gap),
             control.weight_enable.eq(multiply),
             control.weight_row.eq(step.row),
+            control.weight_mask.eq(step.lane_mask),
         ]
         # Cycle 5: take the operands. Cycle 7: read what was saved
         m.d.comb += [

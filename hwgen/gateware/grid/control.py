@@ -97,6 +97,7 @@ def _pe_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
         "from_south": unsigned(1),
         "from_north": unsigned(1),
         "ring_read_positions": unsigned(lanes * position.width),
+        "weight_mask": index,
         **lane_shapes,
     }
 
@@ -125,7 +126,7 @@ class LaneControl(wiring.Signature):
     ring_beyond, ring_gap
         i + 5: those of the 4 vectors, bit j for the j-th, that lie so many rows of banks further.
     weight_enable, weight_row
-        i + 5: register-file row to read.
+        i + 5: register-file row to read; of a lane that takes another's row nothing is read.
     multiply, private, tap
         i + 6: take the operands of dot products, of the quad or (`private`) of the ring's vectors whose
         `tap` bit is set: byte u of vector j and weight j of unit u. Multiply in i + 7, sum in i + 8.
@@ -185,6 +186,8 @@ class PeControl(wiring.Signature):
         byte `shift` on, with zeros behind.
     ring_read_positions
         The lanes' `ring_read_position`, lane 0's lowest.
+    weight_mask
+        With `weight_enable`: lane l takes the register-file row that lane ``l & weight_mask`` reads.
     vertical
         With `reduce`: the neighbour is the southern PE, not the eastern PE.
     receive

@@ -39,6 +39,12 @@ class Lane(wiring.Component):
         Write a row of the register file, or of the parameters, at `row_write_address`.
     weight_write_data, parameter_write_data : In
         4·S weights; R records.
+    reads_row : In(1)
+        With `weight_enable`: read a register-file row; else another lane reads it.
+    row : Out(32 * S)
+        Register-file row that was read last.
+    shared_row : In(32 * S)
+        Weights of the SIMD units: `row`, or that of another lane.
     neighbour : In(32 * R)
         Head of the drain register of the same lane in the PE that POOL adds.
     head : Out(32 * R)
@@ -60,6 +66,9 @@ class Lane(wiring.Component):
                 "row_write_address": In(row_address_bits(config)),
                 "weight_write_data": In(8 * config.row_bytes),
                 "parameter_write_data": In(RECORD_BITS * width),
+                "reads_row": In(1),
+                "row": Out(8 * config.row_bytes),
+                "shared_row": In(8 * config.row_bytes),
                 "neighbour": In(32 * width),
                 "head": Out(32 * width),
                 "output": Out(8 * config.vector_bytes),
@@ -79,8 +88,9 @@ class Lane(wiring.Component):
             weights.write_enable.eq(self.weight_write),
             weights.write_address.eq(self.row_write_address),
             weights.write_data.eq(self.weight_write_data),
-            weights.read_enable.eq(control.weight_enable),
+            weights.read_enable.eq(control.weight_enable & self.reads_row),
             weights.read_address.eq(control.weight_row),
+            self.row.eq(weights.read_data),
             parameters.write_enable.eq(self.parameter_write),
             parameters.write_address.eq(self.row_write_address),
             parameters.write_data.eq(self.parameter_write_data),
@@ -88,7 +98,7 @@ class Lane(wiring.Component):
             parameters.read_address.eq(control.parameter_row),
         ]
 
-        vector = self._add_units(m, weights, drain)
+        vector = self._add_units(m, drain)
         m.d.comb += [
             drain.capture.eq(control.capture),
             drain.shift.eq(control.reduce | (control.slot & ~control.operand)),
@@ -126,7 +136,7 @@ class Lane(wiring.Component):
         m.d.comb += self.output.eq(output)
         return m
 
-    def _add_units(self, m: Any, weights: Any, drain: Any) -> Any:
+    def _add_units(self, m: Any, drain: Any) -> Any:
         """Add the SIMD units and what brings them activations; return the vector register."""
         config, control = self.config, self.control
         m.submodules.ring = ring = Ring(8 * config.vector_bytes)
@@ -150,7 +160,7 @@ class Lane(wiring.Component):
         with m.If(control.advance):
             m.d.sync += vector.eq(self.incoming)
 
-        # Cycle i + 5: the step's 4 bytes; every step reads weights
+        # Cycle i + 5: the step's 4 bytes; every step has weights
         operand = Signal(32, reset_less=True)
         with m.If(control.weight_enable):
             m.d.sync += operand.eq(vector.word_select(control.quad, 32))
@@ -167,7 +177,7 @@ class Lane(wiring.Component):
             m.d.comb += [
                 unit.broadcast.eq(operand),
                 unit.private.eq(Cat(read.word_select(index, 8) for read in ring.vectors)),
-                unit.weights.eq(weights.read_data.word_select(index, 32)),
+                unit.weights.eq(self.shared_row.word_select(index, 32)),
                 unit.private_mode.eq(control.private),
                 unit.tap.eq(control.tap),
                 unit.maximum.eq(Cat(control.maximum, later_maximum)),

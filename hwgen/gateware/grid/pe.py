@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -99,10 +99,11 @@ class Pe(wiring.Component):
         m.submodules.feed = feed = Feed(self.config)
         for name in ("incoming", "source_mask", "source_base", "shift", "pad", "pad_value"):
             m.d.comb += getattr(feed, name).eq(getattr(control, name))
-        outputs = []
+        lanes = [self._add_lane(m, feed, index) for index in range(self.config.compute_lanes)]
         for index in range(self.config.compute_lanes):
-            outputs.append(self._add_lane(m, feed, index))
             self._add_bank(m, feed, index)
+        self._share_rows(m, lanes)
+        outputs = [lane.output for lane in lanes]
         chosen = select(m, "chosen", outputs, control.take_mask, control.take_base)
         m.d.comb += [port.eq(vector) for port, vector in zip(self.output, chosen, strict=True)]
         if self.config.pes_x > 1:
@@ -115,8 +116,7 @@ class Pe(wiring.Component):
 
         Returns
         -------
-        Value
-            The lane's output vector.
+        Lane
         """
         control = self.control
         lane = Lane(self.config)
@@ -138,7 +138,20 @@ class Pe(wiring.Component):
             lane.neighbour.eq(Mux(control.vertical, self.south_head[index], self.east_head[index])),
             self.head[index].eq(lane.head),
         ]
-        return lane.output
+        return lane
+
+    def _share_rows(self, m: Any, lanes: list[Any]) -> None:
+        """Read a register-file row once for all lanes that need it."""
+        control = self.control
+        mask = Signal.like(control.weight_mask, reset_less=True)
+        with m.If(control.weight_enable):
+            m.d.sync += mask.eq(control.weight_mask)
+        rows = select(m, "row", [lane.row for lane in lanes], mask, Const(0, len(mask)))
+        for index, (lane, row) in enumerate(zip(lanes, rows, strict=True)):
+            m.d.comb += [
+                lane.reads_row.eq((index & ~control.weight_mask)[: len(mask)] == 0),
+                lane.shared_row.eq(row),
+            ]
 
     def _add_bank(self, m: Any, feed: Any, index: int) -> None:
         """Add a bank, the stores into it and the loader's access."""

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,8 +14,8 @@ __all__ = ["RECORD_BITS", "Requantizer", "RequantizerUnit", "record_layout"]
 RECORD_BITS = 8 * RECORD_BYTES
 """Bits of a requantization record."""
 
-_PIECE_BITS = 8
-"""Bits of the multiplier that are multiplied at once."""
+_HALF_BITS = 16
+"""The product is put together from products of halves."""
 
 
 def record_layout() -> data.StructLayout:
@@ -77,10 +77,16 @@ class RequantizerUnit(wiring.Component):
             Signal(32, name=f"multiplier_{stage}", reset_less=True) for stage in range(2)
         ]
         rights = [Signal(5, name=f"right_{stage}", reset_less=True) for stage in range(4)]
-        products = [
-            Signal(signed(32 + _PIECE_BITS), name=f"product_{piece}", reset_less=True)
-            for piece in range(32 // _PIECE_BITS)
-        ]
+        # of a half of x and a half of the multiplier; only the upper half of x has a sign
+        products = {
+            (half, factor): Signal(
+                Shape(2 * _HALF_BITS, signed=half == 1),
+                name=f"product_{half}_{factor}",
+                reset_less=True,
+            )
+            for half in range(2)
+            for factor in range(2)
+        }
         h = Signal(signed(32), reset_less=True)
         result = Signal(signed(32), reset_less=True)
         output = Signal(signed(8), reset_less=True)
@@ -107,24 +113,22 @@ class RequantizerUnit(wiring.Component):
                 rights[1].eq(rights[0]),
             ]
 
-        # Cycle 4: multiply with the pieces of the multiplier
+        # Cycle 4: multiply the halves
+        halves = (x[:_HALF_BITS], x[_HALF_BITS:].as_signed())
         with m.If(self.enable[3]):
             m.d.sync += [
                 *(
-                    product.eq(x * multipliers[1].word_select(piece, _PIECE_BITS))
-                    for piece, product in enumerate(products)
+                    product.eq(halves[half] * multipliers[1].word_select(factor, _HALF_BITS))
+                    for (half, factor), product in products.items()
                 ),
                 rights[2].eq(rights[1]),
             ]
 
         # Cycle 5: doubling high half, rounded
         total = Signal(signed(64))
-        m.d.comb += total.eq(
-            sum(
-                ((product << _PIECE_BITS * piece) for piece, product in enumerate(products)),
-                Const(1 << 30, 32),
-            )
-        )
+        outer = Cat(products[0, 0], products[1, 1]).as_signed()
+        inner = (products[0, 1] << _HALF_BITS) + (products[1, 0] << _HALF_BITS)
+        m.d.comb += total.eq(outer + inner + Const(1 << 30, 32))
         with m.If(self.enable[4]):
             m.d.sync += [h.eq(total[31:63].as_signed()), rights[3].eq(rights[2])]
 

@@ -79,11 +79,17 @@ class Fifo(wiring.Component):
         m.d.sync += [
             write_pointer.eq(write_pointer + entering),
             read_pointer.eq(read_pointer + advancing),
-            inside.eq(inside + entering - leaving),
-            unread.eq(unread + entering - advancing),
+            # Who takes the head is known last
+            inside.eq(_counted(inside, entering, leaving)),
+            unread.eq(_counted(unread, entering, advancing)),
             self.leave.valid.eq(Mux(advancing, 1, self.leave.valid & ~self.leave.ready)),
         ]
         return m
+
+
+def _counted(count: Signal, more: Signal, less: Signal) -> Any:
+    """Return `count` + `more` - `less`, with nothing but choices behind `more` and `less`."""
+    return Mux(less, Mux(more, count, count - 1), Mux(more, count + 1, count))
 
 
 def unique_fifo(fifo: Fifo) -> Unique:

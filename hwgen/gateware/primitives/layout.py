@@ -1,11 +1,11 @@
 """Bit layouts of the descriptors, built from the field table in ``sim.spec.descriptor``."""
 
-from amaranth.hdl import signed, unsigned
+from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data
 
 from sim.spec.descriptor import FIELDS, Queue
 
-__all__ = ["descriptor_layout", "execute_layout", "load_layout", "store_layout"]
+__all__ = ["descriptor_layout", "execute_layout", "field_shapes", "load_layout", "store_layout"]
 
 
 def descriptor_layout(queue: Queue) -> data.StructLayout:
@@ -16,6 +16,12 @@ def descriptor_layout(queue: Queue) -> data.StructLayout:
             for field in FIELDS[queue]
         }
     )
+
+
+def field_shapes(queue: Queue, *names: str) -> dict[str, Shape]:
+    """Shapes of some of a queue's fields by their names, for the layouts of parts that take no others."""
+    members = descriptor_layout(queue).members
+    return {name: Shape.cast(members[name]) for name in names}
 
 
 def load_layout() -> data.StructLayout:

@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hwgen.gateware.primitives.layout import field_shapes
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.descriptor import Queue
 
 __all__ = ["Gather", "gather_layout", "gather_sums"]
 
@@ -26,16 +28,11 @@ def gather_layout() -> data.StructLayout:
     """
     return data.StructLayout(
         {
-            "address": 32,
-            "columns": 12,
-            "row_stride": 24,
-            "row_bytes": 20,
-            "lead": 12,
-            "step": 12,
-            "length": 8,
-            "pad_value": signed(8),
-            "pe_vectors": 12,
-            "pe_step": signed(13),
+            **field_shapes(
+                Queue.LOAD,
+                *("address", "columns", "row_stride", "row_bytes", "lead", "step"),
+                *("length", "pad_value", "pe_vectors", "pe_step"),
+            ),
             **_SUMS,
         }
     )
@@ -50,11 +47,14 @@ def gather_sums(shape: Any, bus_bytes: int) -> dict[str, Any]:
     """
     offset = shape.address[: bus_bytes.bit_length() - 1]
     step = Mux(shape.pe_vectors == 1, shape.pe_step, shape.step)
+    without_lead = ~Cat(shape.lead, Const(0, 1)).as_signed()  # -lead - 1
+    lacks = shape.length + without_lead
+    first_lacks = (offset + shape.length) + without_lead
     sums = {
-        "lacks": shape.length - shape.lead - 1,
-        "after_lacks": shape.length - shape.lead + step - 1,
-        "first_lacks": offset + shape.length - shape.lead - 1,
-        "first_after_lacks": offset + shape.length - shape.lead + step - 1,
+        "lacks": lacks,
+        "after_lacks": lacks + step,
+        "first_lacks": first_lacks,
+        "first_after_lacks": first_lacks + step,
         "first_left": offset + shape.row_bytes - 1,
     }
     return {
@@ -87,6 +87,8 @@ class Gather(wiring.Component):
         `shape` is that of the descriptor whose beats come.
     shape : In(gather_layout())
         `length` - `pe_step` is S at most: the bytes of a vector that begins before the last vector are still there.
+    offered : In(1)
+        `data` is a beat, which may move.
     beat, last_beat : In(1)
         A beat of it moves; it is the last. Not during `hold`.
     data : In(8 * B)
@@ -108,6 +110,7 @@ class Gather(wiring.Component):
             {
                 "enable": In(1),
                 "shape": In(gather_layout()),
+                "offered": In(1),
                 "beat": In(1),
                 "last_beat": In(1),
                 "data": In(8 * config.bus_bytes),
@@ -125,10 +128,15 @@ class Gather(wiring.Component):
         bus, kept = config.bus_bytes, config.vector_bytes + config.bus_bytes
         offset_bits = bus.bit_length() - 1
 
-        # The last bytes that have come, the newest on top
+        # The last bytes that have come, the newest on top, and behind them a beat that comes. Whether it moves is known late,
+        # and what is there a cycle later knows it.
         window = Signal(8 * kept, reset_less=True)
-        with m.If(self.beat):
-            m.d.sync += window.eq(Cat(window, self.data)[8 * bus :])
+        fresh, entered = Signal(8 * bus, reset_less=True), Signal()
+        m.d.sync += entered.eq(self.beat)
+        with m.If(self.offered):
+            m.d.sync += fresh.eq(self.data)
+        with m.If(entered):
+            m.d.sync += window.eq(Cat(window, fresh)[8 * bus :])
 
         # Of the next vector: place of its first byte in the window; bytes that it and the vector after it lack, less 1; bytes from
         # its first to the row, and to the row's end. Of the row: bytes to come, less 1; vectors. Of the PE: vectors, 0 at first
@@ -168,13 +176,15 @@ class Gather(wiring.Component):
             "pe_left": shape.pe_vectors,
         }
         step, after_step = Signal(signed(13)), Signal(signed(13))
+        single = (
+            Signal()
+        )  # a PE has a vector of each row; first needed in the cycle after a row's first beat
+        m.d.sync += single.eq(shape.pe_vectors == 1)
         pe_left = kept_state["pe_left"]
         pe_over = pe_left == 1
         m.d.comb += [
             step.eq(Mux(pe_over, shape.pe_step, shape.step)),
-            after_step.eq(
-                Mux(Mux(pe_over, shape.pe_vectors == 1, pe_left == 2), shape.pe_step, shape.step)
-            ),
+            after_step.eq(Mux(Mux(pe_over, single, pe_left == 2), shape.pe_step, shape.step)),
         ]
         at_vector = {
             "place": kept_state["place"] + step,
@@ -224,11 +234,14 @@ class Gather(wiring.Component):
             begun.eq((begun | self.beat) & ~self.last),
         ]
 
-        self._give(m, window, kept_state)
+        # The place without the last beat's move: so the window is in the next cycle
+        place = Signal.like(present["place"], name="place_before")
+        m.d.sync += place.eq(present["place"])
+        self._give(m, Cat(window, fresh), place, kept_state)
         return m
 
-    def _give(self, m: Module, window: Signal, state: dict[str, Signal]) -> None:
-        """Choose the vector's bytes; what lies outside of the row is padding."""
+    def _give(self, m: Module, chosen: Any, place: Signal, state: dict[str, Signal]) -> None:
+        """Choose the vector's bytes from a place on; what lies outside of the row is padding."""
         size = self.config.vector_bytes
         length = Signal(8)
         pad_value = Signal(8)
@@ -237,13 +250,12 @@ class Gather(wiring.Component):
             Mux(state["before"] < 0, 0, Mux(state["before"] > size, size, state["before"]))
         )
         m.d.sync += [length.eq(self.shape.length), pad_value.eq(self.shape.pad_value)]
-        chosen: Any = window
-        bits = (size + self.config.bus_bytes - 1).bit_length()
+        bits = (len(chosen) // 8 - 1).bit_length()
         for level in reversed(range(bits)):
             # What is shifted out below is not looked at any more
             width = 8 * min(len(chosen) // 8, size + (1 << level) - 1)
             shifted = Signal(width, name=f"shifted_{level}")
-            m.d.comb += shifted.eq(Mux(state["place"][level], chosen >> (8 << level), chosen))
+            m.d.comb += shifted.eq(Mux(place[level], chosen >> (8 << level), chosen))
             chosen = shifted
         for byte in range(size):
             outside = (byte < before) | (byte >= state["room"])

@@ -4,7 +4,9 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hwgen.gateware.primitives.layout import field_shapes
 from sim.spec.accelerator import RECORD_BYTES, AcceleratorConfig
+from sim.spec.descriptor import Queue
 
 __all__ = ["RowBeats", "parameter_beats", "row_beats", "stream_layout"]
 
@@ -22,14 +24,10 @@ def parameter_beats(config: AcceleratorConfig) -> int:
 def stream_layout() -> data.StructLayout:
     """Layout of what a stream's beats depend on; the fields are those of the descriptor."""
     return data.StructLayout(
-        {
-            "lanes": 7,
-            "column_lanes": 4,
-            "parameter_rows": 3,
-            "weight_rows": 16,
-            "tail_beats": 10,
-            "tail_rows": 3,
-        }
+        field_shapes(
+            Queue.LOAD,
+            *("lanes", "column_lanes", "parameter_rows", "weight_rows", "tail_beats", "tail_rows"),
+        )
     )
 
 

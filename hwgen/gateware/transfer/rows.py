@@ -7,7 +7,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.gateware.grid.control import row_address_bits
+from hwgen.gateware.primitives.layout import field_shapes
 from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
+from sim.spec.descriptor import Queue
 
 __all__ = ["RowWalker", "columns_with", "weights_layout"]
 
@@ -16,13 +18,9 @@ def weights_layout() -> data.StructLayout:
     """Layout of a weight stream's shape; the fields are those of the descriptor, and ``together``."""
     return data.StructLayout(
         {
-            "half": 1,
-            "lanes": 7,
-            "lane_mask": 8,
-            "column_lanes": 4,
+            **field_shapes(Queue.LOAD, "half", "lanes", "lane_mask", "column_lanes"),
             "together": 1,
-            "parameter_rows": 3,
-            "weight_rows": 16,
+            **field_shapes(Queue.LOAD, "parameter_rows", "weight_rows"),
         }
     )
 

@@ -4,7 +4,9 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hwgen.gateware.primitives.layout import field_shapes
 from hwgen.gateware.primitives.ram import address_bits
+from sim.spec.descriptor import BANK_ADDRESS_BITS, Queue
 
 __all__ = ["TileWalker", "tile_layout"]
 
@@ -15,17 +17,11 @@ def tile_layout() -> data.StructLayout:
     Counts are at least 1; `pe_vectors` is 0 where all vectors are for one PE.
     """
     return data.StructLayout(
-        {
-            "local_address": 16,
-            "bank": 3,
-            "groups": 12,
-            "rows": 12,
-            "columns": 12,
-            "local_plane": 16,
-            "local_row": 12,
-            "pe_x": 4,
-            "pe_vectors": 12,
-        }
+        field_shapes(
+            Queue.LOAD,
+            *("local_address", "bank", "groups", "rows", "columns"),
+            *("local_plane", "local_row", "pe_x", "pe_vectors"),
+        )
     )
 
 
@@ -72,7 +68,7 @@ class TileWalker(wiring.Component):
                 "valid": Out(1),
                 "pe_x": Out(4),
                 "bank": Out(address_bits(banks)),
-                "address": Out(16),
+                "address": Out(BANK_ADDRESS_BITS),
                 "last": Out(1),
             }
         )
@@ -85,10 +81,10 @@ class TileWalker(wiring.Component):
         pe_left = Signal(12)
         rows_left = Signal(12)
         groups_left = Signal(12)
-        row_address = Signal(16)
-        plane_address = Signal(16)
-        next_row_address = Signal(16)
-        next_group_address = Signal(16)
+        row_address = Signal(BANK_ADDRESS_BITS)
+        plane_address = Signal(BANK_ADDRESS_BITS)
+        next_row_address = Signal(BANK_ADDRESS_BITS)
+        next_group_address = Signal(BANK_ADDRESS_BITS)
         last_column = Signal()
         last_row = Signal()
         last_bank = Signal()

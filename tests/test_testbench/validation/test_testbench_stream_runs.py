@@ -1,6 +1,7 @@
 """A stream of images in RTL: outputs, cycles of every descriptor, and inputs in two places by turns."""
 
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -13,13 +14,16 @@ from sim.model import predict_mapped, predict_stream
 from sim.plan import Mapped
 from sim.realizability import map_realizable
 from sim.spec.network import LayerKind, Network, Padding
+from sim.spec.spaces import EDGE, TINY
 from sim.spec.views import View
 from sim.stream import Stream, stream_of
 from testbench.cases.layers import fully_connected, padded, random_tensor
+from testbench.cases.random_networks import draw_cases, draw_cases_on
 from testbench.rtl.harness import build, check_run
 from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.run_result import Step
 from testbench.validation.comparison import compare
+from testbench.validation.random_pairs import run_case
 from testbench.validation.store_runs import steps_of
 from testbench.validation.stream_runs import steps_of_stream
 
@@ -101,3 +105,23 @@ def test_a_steady_run_takes_the_next_input_from_where_the_host_says() -> None:
     other = replace(first, inputs=images[2:])
     outputs = build(CONFIG).run_sequence([cold, other, replace(steady, network=None)])[-1].outputs
     assert np.array_equal(outputs, [expected[2], *expected[1:]])
+
+
+def test_many_of_the_pairs_that_a_campaign_draws_are_streams() -> None:
+    cases = list(chain.from_iterable(draw_cases(200, space, 1) for space in (TINY, EDGE)))
+    plans = (map_realizable(case.config, case.network, case.batch) for case in cases)
+    assert sum(stream_of(plan) is not None for plan in plans) > len(cases) / 10
+
+
+@pytest.mark.rtl
+def test_a_random_pair_runs_as_a_stream_behind_every_memory() -> None:
+    cases = draw_cases_on(CONFIG, 12, 3)
+    stream = [stream_of(map_realizable(CONFIG, case.network, case.batch)) for case in cases]
+    case = next(case for case, planned in zip(cases, stream, strict=True) if planned is not None)
+    other = next(case for case, planned in zip(cases, stream, strict=True) if planned is None)
+    stalling = {"stalls": MemoryModel(stall_seed=case.image_seed)}
+    outcome = run_case(case, others=stalling)
+    assert outcome.passed
+    assert outcome.stream_images == len(case.images) >= 2
+    assert outcome.to_json()["stream_images"] == 2 * outcome.stream_images
+    assert run_case(other).stream_images == 0

@@ -108,7 +108,9 @@ class GridModel:
         Lanes of pixels beyond the row or column compute what no one stores: here 0.
         """
         lanes, simd = self.config.compute_lanes, self.config.simd_units
-        weights = self.weights[d["half"], pe[1]].astype(np.int64)
+        # the lanes of all pixels have the rows of the first pixel's
+        shared = np.arange(lanes) % (lanes // d["pixels"])
+        weights = self.weights[d["half"], pe[1], shared].astype(np.int64)
         total = np.zeros((lanes, simd), np.int64)
         if d["maximum"]:
             total -= 128

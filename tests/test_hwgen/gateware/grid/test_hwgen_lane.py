@@ -35,6 +35,16 @@ def make_config(simd: int) -> AcceleratorConfig:
 CONFIG = make_config(8)
 
 
+class LoneLane(Lane):
+    """A lane that reads its own rows."""
+
+    def elaborate(self, platform: object) -> Any:
+        """Build the lane with its row for its units."""
+        m = super().elaborate(platform)
+        m.d.comb += [self.reads_row.eq(1), self.shared_row.eq(self.row)]
+        return m
+
+
 def word(values: Any, bits: int = 8) -> int:
     """Values as one little-endian number."""
     return sum((int(value) % (1 << bits)) << bits * k for k, value in enumerate(values))
@@ -214,7 +224,7 @@ def random_control(rng: random.Random, config: AcceleratorConfig) -> dict[str, i
 def test_matches_the_reference_under_random_control(simd: int) -> None:
     """Head and output in every cycle, whatever the control and the writes."""
     config = make_config(simd)
-    dut, model = Lane(config), LaneModel(config)
+    dut, model = LoneLane(config), LaneModel(config)
     rng, numbers = random.Random(8), np.random.default_rng(8)
     width = config.requantizer_width
 
@@ -253,6 +263,43 @@ def test_matches_the_reference_under_random_control(simd: int) -> None:
                 model.weight_rows[row] = weights
             assert ctx.get(dut.head) == word(model.head, 32), cycle
             assert ctx.get(dut.output) == word(model.output), cycle
+
+    simulate(dut, bench)
+
+
+def test_a_lane_with_the_row_of_another_reads_none() -> None:
+    """Its units multiply by the shared row, and the row that it gives stays."""
+    dut = Lane(CONFIG)
+    rng = np.random.default_rng(5)
+    rows = rng.integers(-128, 128, (2, 4 * CONFIG.simd_units))
+    other, vector = (
+        rng.integers(-128, 128, 4 * CONFIG.simd_units),
+        rng.integers(-128, 128, CONFIG.simd_units),
+    )
+
+    async def bench(ctx: Any) -> None:
+        ctx.set(dut.weight_write, 1)
+        for address, row in enumerate(rows):
+            ctx.set(dut.row_write_address, address)
+            ctx.set(dut.weight_write_data, word(row))
+            await ctx.tick()
+        ctx.set(dut.weight_write, 0)
+        ctx.set(dut.incoming, word(vector))
+        ctx.set(dut.shared_row, word(other))
+        for cycle in range(12):
+            control = dut.control
+            ctx.set(control.advance, cycle == 0)
+            ctx.set(control.weight_enable, cycle in (0, 1))
+            ctx.set(control.weight_row, cycle)
+            ctx.set(dut.reads_row, cycle == 0)
+            ctx.set(control.multiply, cycle == 2)
+            ctx.set(control.accumulate, cycle == 5)
+            ctx.set(control.restart, 1)
+            ctx.set(control.capture, cycle == 6)
+            await ctx.tick()
+        assert ctx.get(dut.row) == word(rows[0])
+        totals = other.reshape(-1, 4) @ vector[:4]
+        assert ctx.get(dut.head) == word(totals[: CONFIG.requantizer_width], 32)
 
     simulate(dut, bench)
 
@@ -357,7 +404,7 @@ def some_records(rng: np.random.Generator) -> list[Record]:
 
 def test_output_stays_while_the_next_window_is_requantized() -> None:
     """Windows follow every 4 cycles; each output vector lasts exactly 4 cycles."""
-    dut = Lane(CONFIG)
+    dut = LoneLane(CONFIG)
     rng = np.random.default_rng(2)
     weights = rng.integers(-128, 128, (1, CONFIG.simd_units, 4))
     vectors = rng.integers(-128, 128, (6, CONFIG.simd_units))
@@ -386,7 +433,7 @@ def test_output_stays_while_the_next_window_is_requantized() -> None:
 
 def test_split_windows_give_the_same_as_whole_ones() -> None:
     """CONV in two descriptors of five windows: the second starts from what the first saved."""
-    dut = Lane(CONFIG)
+    dut = LoneLane(CONFIG)
     rng = np.random.default_rng(3)
     sets, quads, interval = 5, 2, 4
     weights = rng.integers(-128, 128, (2 * quads, CONFIG.simd_units, 4))
@@ -427,7 +474,7 @@ def test_depthwise_windows_slide_along_the_ring(
     kernel: int, stride: int, start: int, maximum: int
 ) -> None:
     """Only the new columns of a window come in; four taps are multiplied, or compared, per cycle."""
-    dut = Lane(CONFIG)
+    dut = LoneLane(CONFIG)
     rng = np.random.default_rng(kernel)
     windows, taps, fresh = 7, kernel * kernel, kernel * min(kernel, stride)
     steps = -(-taps // 4)
@@ -472,7 +519,7 @@ def test_depthwise_windows_slide_along_the_ring(
 @pytest.mark.parametrize("maximum", [0, 1])
 def test_one_tap_steps_read_what_has_just_been_written(maximum: int) -> None:
     """A vector written in cycle r + 4 is multiplied by the step of the same cycle."""
-    dut = Lane(CONFIG)
+    dut = LoneLane(CONFIG)
     rng = np.random.default_rng(9)
     taps, windows = 6, 3
     vectors = rng.integers(-128, 128, (windows, taps, CONFIG.simd_units))
@@ -506,7 +553,7 @@ def test_one_tap_steps_read_what_has_just_been_written(maximum: int) -> None:
 @pytest.mark.parametrize(("apart", "interval"), [(4, ADD_INTERVAL), (8, 18)])
 def test_add_scales_both_operands_and_their_sum(apart: int, interval: int) -> None:
     """Operand a waits in the drain register for operand b's results."""
-    dut = Lane(CONFIG)
+    dut = LoneLane(CONFIG)
     rng = np.random.default_rng(10)
     simd, windows = CONFIG.simd_units, 4
     # shifted left by 8 first and right by 7 with the sum, as TensorFlow Lite does

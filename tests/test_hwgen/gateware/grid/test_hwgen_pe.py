@@ -211,16 +211,16 @@ def test_output_is_what_the_neighbours_take() -> None:
     simulate(dut, bench)
 
 
-def test_lanes_have_their_own_weights_for_the_same_vector() -> None:
-    """A step of CONV: one bank's vector, different rows; the heads show the sums."""
-    lanes = 2
+@pytest.mark.parametrize(("lanes", "mask"), [(2, 1), (2, 0), (4, 3), (4, 1), (4, 0), (3, 3)])
+def test_lanes_multiply_a_vector_by_the_rows_that_the_mask_names(lanes: int, mask: int) -> None:
+    """A step of CONV: one bank's vector, rows of lanes l & mask; the heads show the sums."""
     dut = Pe(make_config(lanes))
-    weights = [[3, -5, 7, 11], [-128, 127, 1, 0]]
+    weights = [[3, -5, 7, 11], [-128, 127, 1, 0], [9, 8, 7, -6], [1, 2, -3, 4]][:lanes]
     vector = [100, -100, 50, -1]
 
     async def bench(ctx: Any) -> None:
         packed = int.from_bytes(bytes(value % 256 for value in vector), "little")
-        await write_tile(ctx, dut, 5, [0, packed])
+        await write_tile(ctx, dut, 5, [0, packed, *([0] * (lanes - 2))])
         for lane, row in enumerate(weights):
             ctx.set(dut.weight_write, 1 << lane)
             ctx.set(dut.row_write_address, 2)
@@ -230,14 +230,17 @@ def test_lanes_have_their_own_weights_for_the_same_vector() -> None:
         ctx.set(dut.weight_write, 0)
         script: Script = defaultdict(dict)
         script[1] |= {"read_enable": 2, "read_address": 5}
-        script[3] |= {"incoming": 3, "source_base": 1}
+        script[3] |= {"incoming": (1 << lanes) - 1, "source_base": 1}
         script[4] |= {"advance": 1}
-        script[5] |= {"weight_enable": 1, "weight_row": 2}
+        script[5] |= {"weight_enable": 1, "weight_row": 2, "weight_mask": mask}
+        # the mask of a cycle without a read does not count
+        script[6] |= {"weight_mask": ~mask & 1}
         script[6] |= {"multiply": 1}
         script[9] |= {"accumulate": 1, "restart": 1}
         script[10] |= {"capture": 1}
         await play(ctx, dut, script)
-        for lane, row in enumerate(weights):
+        for lane in range(lanes):
+            row = weights[lane & mask]
             expected = sum(x * w for x, w in zip(vector, row, strict=True))
             assert ctx.get(dut.head[lane]) == expected % (1 << 32)
 
