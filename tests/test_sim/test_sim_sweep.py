@@ -2,6 +2,8 @@
 
 from functools import cache
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -96,6 +98,7 @@ def test_many_accelerators_give_what_each_gives_alone(space: HardwareSpace) -> N
     broken = 0
     for case in draw_cases(8, space, 3):
         configs = [space.at(int(i)) for i in rng.choice(len(space), 40, replace=False)]
+        configs.append(replace(configs[0], local_memory_kb=1 << 20))
         table = evaluate_many(configs, case.network)
         for i, config in enumerate(configs):
             violations = check(config, case.network)
