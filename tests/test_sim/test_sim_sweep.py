@@ -1,8 +1,7 @@
 """Sweeps, and schedules that are not kept: figures and failures of schedules that are kept."""
 
-from functools import cache
-
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
