@@ -200,8 +200,9 @@ def _scaled(
 ) -> Deferred:
     """The activation times a gain and plus an offset, both float64[values] in memory's order."""
     if isinstance(value, Deferred):
-        assert value.scaled is not None
-        return value.scaled(gain, offset)
+        changed = value.changed(gain, offset)
+        assert changed is not None, "refused by _operand"
+        return changed
     channels = value.spec.channels
     gains, offsets = (per_channel(node, item, channels) for item in (gain, offset))
     source = float(value.quantization.scale)

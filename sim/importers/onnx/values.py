@@ -1,7 +1,7 @@
 """Facts about an ONNX tensor that are known while the graph is lowered."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -126,9 +126,9 @@ class Quantized:
 class Deferred:
     """A real tensor that a layer computes once QuantizeLinear says how its output is quantized.
 
-    ``low`` and ``high`` are the bounds of activations in between. ``scaled`` gives the tensor
-    times a gain and plus an offset, float64[values] flat in memory's order, for layers that can
-    take them into their weights.
+    ``low`` and ``high`` are the bounds of activations in between. ``scaled`` is there for layers
+    that can take a gain and an offset into their weights; it knows the layer's own shape and order
+    only, so :meth:`changed` calls it.
     """
 
     shape: Shape
@@ -137,6 +137,15 @@ class Deferred:
     low: float = -np.inf
     high: float = np.inf
     scaled: "Callable[[NDArray[np.float64], NDArray[np.float64]], Deferred] | None" = None
+
+    def changed(self, gain: NDArray[np.float64], offset: NDArray[np.float64]) -> "Deferred | None":
+        """Tensor times a gain and plus an offset, in its shape and order; None if it cannot be.
+
+        Both are float64[values], flat in memory's order.
+        """
+        if self.scaled is None:
+            return None
+        return replace(self.scaled(gain, offset), shape=self.shape, places=self.places)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

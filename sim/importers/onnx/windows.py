@@ -47,8 +47,9 @@ class Filters:
         """Filters whose real results are times a gain and plus an offset, flat in memory's order."""
         channels = len(self.scales)
         gains, offsets = (per_channel(node, item, channels) for item in (gain, offset))
-        signs = np.sign(gains).astype(np.int8)
         scales = (self.scales * np.abs(gains)).astype(np.float32)
+        # A scale of 0, given or below float32, leaves the offset alone, in units of the input.
+        signs = np.where(scales > 0, np.sign(gains), 0).astype(np.int8)
         scales = np.where(scales > 0, scales, np.float32(1))
         added = rounded_bias(node, node.outputs[0], offsets.astype(np.float32), source * scales)
         bias = self.bias * signs.astype(np.int64) + added

@@ -23,6 +23,7 @@ from sim.importers.pytorch.nodes import (
     stored_tensors,
     title,
 )
+from sim.importers.pytorch.real_readers import Quantizing, check_real_readers
 from sim.scales import Scale
 from sim.spec.network import Padding
 
@@ -47,6 +48,8 @@ class Value:
         Zeros around the tensor that no layer has taken in yet.
     functions : tuple of str
         What the host computes of the tensor, which then is the output: names of functions.py.
+    quantized : bool
+        Whether the program has quantized the values, or those that they are pooled of.
     """
 
     tensor: str
@@ -55,6 +58,7 @@ class Value:
     positive: bool = False
     padding: Padding = field(default_factory=Padding)
     functions: tuple[str, ...] = ()
+    quantized: bool = False
 
 
 _DEQUANTIZE = "quantized_decomposed.dequantize_per_"
@@ -82,6 +86,8 @@ class Graph:
         What the nodes hold that depend on the image.
     scales : dict
         Of tensors that the program itself quantizes, by the tensor.
+    quantizing : dict
+        Scale and range of each node that quantizes.
     read_alone : set of str
         Tensors that must have one reader, for they take the scale of what it computes.
     """
@@ -90,6 +96,7 @@ class Graph:
         self.layers: dict[str, FloatLayer] = {}
         self.values: dict[fx.Node, Value] = {}
         self.scales: dict[str, Scale] = {}
+        self.quantizing: dict[fx.Node, Quantizing] = {}
         self.read_alone: set[str] = set()
         self.readers = readers
         self._nodes = program.graph_module.graph.nodes
@@ -119,6 +126,7 @@ class Graph:
             if readers[tensor] > 1 or tensor == self.values[output].tensor:
                 rule = "must be quantized, for a pool that is quantized is not all that reads it"
                 raise UnsupportedModuleError(f"tensor {tensor!r} {rule}")
+        check_real_readers(self.values, self.layers, self.quantizing)
         return FloatNetwork(
             name=name,
             shape=shape,
@@ -135,7 +143,11 @@ class Graph:
             raise UnsupportedModuleError(broken)
         self.layers[layer.name] = layer
         return Value(
-            tensor=layer.name, shape=layer.shape, alone=self.read_once(node), positive=positive
+            tensor=layer.name,
+            shape=layer.shape,
+            alone=self.read_once(node),
+            positive=positive,
+            quantized=layer.kind in ALIKE and self.values[node.all_input_nodes[0]].quantized,
         )
 
     def read_once(self, node: fx.Node) -> bool:

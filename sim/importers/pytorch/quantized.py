@@ -26,7 +26,7 @@ _UNBOUNDED = (-math.inf, math.inf)
 
 
 def _quantize(graph: Graph, node: fx.Node, value: Value) -> Value:
-    scale, (low, high) = _scale(node)
+    scale, (low, high) = graph.quantizing[node] = _scale(node)
     bounds = (low * scale.scale, high * scale.scale)
     given = graph.scale(value.tensor)
     layer = graph.layers.get(value.tensor)
@@ -39,7 +39,8 @@ def _quantize(graph: Graph, node: fx.Node, value: Value) -> Value:
             graph.layers[layer.name] = replace(layer, clamp=clamp)
             bounds = _UNBOUNDED
     if given == scale and bounds == _UNBOUNDED:
-        return replace(value, alone=value.alone and graph.read_once(node))
+        alone = value.alone and graph.read_once(node)
+        return replace(value, alone=alone, quantized=True)
     graph.unpadded(node, value)
     # One tap of 1 brings a tensor to another scale.
     channels = value.shape[2]
@@ -55,7 +56,7 @@ def _quantize(graph: Graph, node: fx.Node, value: Value) -> Value:
         weight_scales=torch.ones(channels, dtype=torch.float64),
         clamp=bounds,
     )
-    return graph.append(node, unit, positive=value.positive)
+    return replace(graph.append(node, unit, positive=value.positive), quantized=True)
 
 
 def _source_of_pools(graph: Graph, node: fx.Node, layer: FloatLayer) -> str:

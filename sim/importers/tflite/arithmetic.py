@@ -10,6 +10,7 @@ from sim.importers.quantization import add_multipliers, window_multipliers
 from sim.importers.single_tap import equal_tap
 from sim.importers.tflite.lowering import Lowering, lowers
 from sim.importers.tflite.model import TfliteOperator, TfliteTensor
+from sim.scales import quantize_multipliers
 from sim.spec.network import ADD_LEFT_SHIFT, LayerKind, TensorSpec
 
 __all__ = ["negates"]
@@ -64,9 +65,16 @@ def _mul(lowering: Lowering, operator: TfliteOperator) -> None:
     value, constant = (a, b) if position == 0 else (b, a)
     source = lowering.source(operator, position)
     out = lowering.output(operator)
-    factors = _channels(lowering, operator, constant) - constant.zero_point
+    factors = _channels(lowering, operator, constant, source) - constant.zero_point
     try:
-        multipliers = window_multipliers(value.scale, constant.scales, out.scale, source.channels)
+        if lowering.model.unsigned:
+            # LiteRT multiplies and divides these scales in single precision
+            real = np.float64(value.scale * constant.scale / out.scale)
+            multipliers = quantize_multipliers(np.full(source.channels, real))
+        else:
+            multipliers = window_multipliers(
+                value.scale, constant.scales, out.scale, source.channels
+            )
     except ValueError as error:
         lowering.model.refuse(operator, str(error))
     clamp = lowering.clamp(operator)
@@ -108,12 +116,15 @@ def _check_operands(
 
 
 def _channels(
-    lowering: Lowering, operator: TfliteOperator, constant: TfliteTensor
+    lowering: Lowering, operator: TfliteOperator, constant: TfliteTensor, source: TensorSpec
 ) -> NDArray[np.int64]:
-    """A constant's value for each channel; refused where it is not the same for all pixels."""
+    """A constant's value for each channel of an activation; refused where pixels have their own."""
     refuse, name = lowering.model.refuse, constant.name
     lowering.check_quantized(operator, constant)
     shape = lowering.output(operator).shape
+    if shape[-1] != source.channels:
+        rule = f"activation must have its {source.channels} channels last where it meets a constant"
+        refuse(operator, f"{rule}, not shape {shape}")
     data: NDArray[Any] = np.asarray(constant.data)
     try:
         wide = np.broadcast_to(data, shape)
@@ -142,7 +153,7 @@ def _operand(
         bias = np.zeros(source.channels, np.int64)
     else:
         source = lowering.source(operator, 1 - position)
-        bias = sign * (_channels(lowering, operator, tensor) - tensor.zero_point)
+        bias = sign * (_channels(lowering, operator, tensor, source) - tensor.zero_point)
         weights = np.zeros(source.channels, np.int64)
     multiplier, shift = (np.full(source.channels, value, np.int32) for value in _UNIT)
     return lowering.emit_inner(

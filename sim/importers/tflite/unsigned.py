@@ -85,6 +85,10 @@ def _shifted(tensor: TfliteTensor) -> TfliteTensor:
 
 def _centred(tensor: TfliteTensor) -> TfliteTensor:
     """Weights less their zero point; those that lack either, or a scale, are refused later on."""
+    counts = len(tensor.scales), len(tensor.zero_points)
+    if tensor.dtype == "uint8" and max(counts) > 1:
+        rule = f"weights {tensor.name!r} must have one scale and one zero point"
+        raise UnsupportedModelError(f"{_CAUSE}: {rule}, not {counts[0]} and {counts[1]}")
     if tensor.dtype != "uint8" or tensor.data is None or len(tensor.zero_points) != 1:
         return _shifted(tensor)
     if not 0 <= tensor.zero_point <= 255:

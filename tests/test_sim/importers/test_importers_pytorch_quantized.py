@@ -232,6 +232,59 @@ def test_refuses_pools_of_what_is_not_quantized() -> None:
     refused(Convolution(twice), f"tensor 'convolution' {rule}")
 
 
+BESIDE: dict[str, tuple[Any, str]] = {
+    "finer": (lambda y: pair(y, 0.01, 0), r"quantized_decomposed\.quantize_per_tensor\.default"),
+    "narrower": (
+        lambda y: pair(y, 0.02, 0, -128, 60), r"quantized_decomposed\.quantize_per_tensor\.default"
+    ),
+    "shifted": (lambda y: pair(y, 0.02, 1), r"quantized_decomposed\.quantize_per_tensor\.default"),
+    "clamped": (
+        lambda y: pair(torch.relu(y), 0.01, -128),
+        r"quantized_decomposed\.quantize_per_tensor\.default",
+    ),
+    "clamped and real": (torch.relu, r"aten\.add\.Tensor"),
+    "real": (lambda y: y, r"aten\.add\.Tensor"),
+    "averaged": (
+        lambda y: pair(functional.avg_pool2d(y, 1), 0.02, 0), r"aten\.avg_pool2d\.default"
+    ),
+}  # fmt: skip
+"""Other readers of values that are quantized to 0.02, and the operator that is refused."""
+
+
+@pytest.mark.parametrize("beside", BESIDE)
+def test_refuses_what_reads_real_values_beside_their_quantization(beside: str) -> None:
+    other, operator = BESIDE[beside]
+    rule = "must be quantized alike by all that read its real values"
+    line = rf"tensor 'convolution' {rule}, not read by operator \d+ {operator} \(tensor '\w+'\)"
+    refused(Convolution(lambda y: pair(pair(y, 0.02, 0) + other(y), 0.03, 0)), line)
+
+
+def test_refuses_an_input_of_two_scales() -> None:
+    def before(x: Tensor) -> Tensor:
+        return pair(pair(x, 0.03, 5) + pair(x, 0.02, 5), 0.05, 0)
+
+    where = r"operator \d+ quantized_decomposed\.quantize_per_tensor\.default \(tensor '\w+'\)"
+    rule = "must be quantized alike by all that read its real values"
+    refused(
+        Convolution(lambda y: pair(y, 0.02, 0), before),
+        f"tensor 'input' {rule}, not read by {where}",
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda y: pair(y, 0.02, -10),
+        lambda y: pair(torch.relu(y), 0.02, -10),
+        lambda y: pair(functional.max_pool2d(y, 1), 0.02, -10),
+    ],
+    ids=["itself", "clamped", "largest"],
+)
+def test_what_all_quantize_alike_is_quantized_at_the_start(other: Any) -> None:
+    """Clamps and the largest values of windows are the same before and behind a quantization."""
+    off(Convolution(lambda y: pair(pair(y, 0.02, -10) + other(y), 0.037, 0)), 1)
+
+
 def test_images_give_the_scales_that_the_program_leaves_out(tmp_path: Path) -> None:
     module, x = Convolution(lambda y: y), images(16)
     torch.export.save(export_module(module, x[:1]), tmp_path / "net.pt2")

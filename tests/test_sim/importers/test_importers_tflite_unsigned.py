@@ -1,4 +1,4 @@
-"""Models of the older uint8 quantization: in every bit as LiteRT's reference kernels, or refused in one line."""
+"""Models of the older uint8 quantization: as recorded of LiteRT's reference kernels, or refused in one line."""
 
 import re
 from pathlib import Path
