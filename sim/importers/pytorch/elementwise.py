@@ -25,6 +25,7 @@ def _activation(graph: Graph, node: fx.Node, value: Value) -> Value:
             shape=value.shape,
             alone=graph.read_once(node),
             positive=value.positive or low >= 0,
+            quantized=value.quantized,
         )
     first, last = source.clamp
     clamp = (min(max(first, low), high), min(max(last, low), high))
