@@ -65,7 +65,10 @@ def take_beats(
     stored, read, last = Signal(), Signal(), Signal()
     gathers, own_last = Signal(), Signal()
     m.d.comb += [
-        ready.eq(descriptors.leave.valid & awaited & allowed & ~stored & ~gather.hold),
+        # While a program is being stopped beats wait for nothing, as what they bring does not count any more
+        ready.eq(
+            awaited & (unit.stop | (descriptors.leave.valid & allowed & ~stored & ~gather.hold))
+        ),
         unit.rready.eq(ready | unit.drop),
         beat.eq(unit.rvalid & ready),
         descriptors.leave.ready.eq(last),
