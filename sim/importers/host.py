@@ -18,6 +18,9 @@ from sim.spec.rules import Choice, Integer, Number, Rule, Shape
 __all__ = [
     "PORT_TYPES",
     "STEPS",
+    "TO_INT8",
+    "TO_UINT8",
+    "UNIT_FACTOR",
     "Argmax",
     "Clamp",
     "Dequantize",
@@ -109,6 +112,28 @@ class Requantize:
         centred = x.astype(np.int32) - self.input_zero_point
         scaled = golden.requantize(centred, self.multiplier, self.shift).astype(np.int64)
         return (scaled + self.output_zero_point).clip(limits.min, limits.max).astype(self.dtype)
+
+
+UNIT_FACTOR = (1 << 30, 1)
+"""Multiplier and shift of a factor of 1."""
+
+TO_INT8 = Requantize(
+    multiplier=UNIT_FACTOR[0],
+    shift=UNIT_FACTOR[1],
+    input_zero_point=128,
+    output_zero_point=0,
+    dtype="int8",
+)
+"""uint8 as the int8 of the same real value."""
+
+TO_UINT8 = Requantize(
+    multiplier=UNIT_FACTOR[0],
+    shift=UNIT_FACTOR[1],
+    input_zero_point=0,
+    output_zero_point=128,
+    dtype="uint8",
+)
+"""int8 as the uint8 of the same real value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

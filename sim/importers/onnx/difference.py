@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sim import golden
 from sim.importers.folder import ImportedNetwork
+from sim.importers.host import UNIT_FACTOR
 from sim.spec.network import Layer, LayerKind, Network, TensorSpec
 
 __all__ = ["SEED", "LayerDifference", "differences", "onnxruntime_layer", "report"]
@@ -117,7 +118,7 @@ def _bound(layer: Layer) -> tuple[int, str]:
         return 0, "nothing is rounded"
     if layer.kind in (*_WINDOWS, LayerKind.MEAN):
         # 2^30 · 2^(shift - 31): a whole number from a shift of 1 on
-        if bool(((layer.multiplier == 1 << 30) & (layer.shift >= 1)).all()):
+        if bool(((layer.multiplier == UNIT_FACTOR[0]) & (layer.shift >= 1)).all()):
             return 0, "every multiplier is a power of two of at least 1: nothing is rounded"
         return 1, "the product with the multiplier is rounded in fixed point"
     if layer.kind is LayerKind.ADD:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.importers.host import Requantize, Reshape, Transpose
+from sim.importers.host import TO_INT8, Reshape, Transpose
 from sim.importers.limits import MOST_WEIGHTS, excess
 from sim.importers.onnx.axes import as_image
 from sim.importers.onnx.model import OnnxModel, OnnxNode
@@ -32,11 +32,6 @@ from sim.scales import quantize_multipliers
 from sim.spec.network import NETWORK_VALUES_LIMIT, Layer, LayerKind, Padding, TensorSpec
 
 __all__ = ["ONNX_OPERATORS", "SPREAD", "OnnxLowering", "lowers"]
-
-_TO_INT8 = Requantize(
-    multiplier=1 << 30, shift=1, input_zero_point=128, output_zero_point=0, dtype="int8"
-)
-"""uint8 as the int8 of the same real value."""
 
 _INTEGERS = ("int8", "uint8")
 _WRAP = 1 << 31
@@ -355,7 +350,7 @@ class OnnxLowering:
                 node.refuse("all layers must read the model's input in one form")
             return replace(self.input, real=value.real)
         shape: Shape = value.shape
-        steps = [*value.steps, *([_TO_INT8] if value.held == "uint8" else [])]
+        steps = [*value.steps, *([TO_INT8] if value.held == "uint8" else [])]
         if len(shape) == 4:
             memory = (shape[2], shape[3], shape[1])
             places = node_places(node, *memory)

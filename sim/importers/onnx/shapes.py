@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 from sim.importers.host import (
+    TO_UINT8,
     Argmax,
     Dequantize,
     HostStep,
     Logistic,
     LogSoftmax,
     QuantizeHalfEven,
-    Requantize,
     Reshape,
     Softmax,
     Transpose,
@@ -45,10 +45,7 @@ def host_output(source: Quantized) -> HostOutput:
         scale = float(quantization.scale)
         steps = (*steps, Dequantize(scale=scale, zero_point=quantization.zero_point))
     elif dtype == "uint8":
-        shift = Requantize(
-            multiplier=1 << 30, shift=1, input_zero_point=0, output_zero_point=128, dtype="uint8"
-        )
-        steps = (*steps, shift)
+        steps = (*steps, TO_UINT8)
     return HostOutput(source=source, steps=steps, shape=source.shape, dtype=dtype)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim import golden
+from sim.importers.host import UNIT_FACTOR
 from sim.importers.quantization import add_multipliers, window_multipliers
 from sim.importers.single_tap import equal_tap
 from sim.importers.tflite.lowering import Lowering, lowers
@@ -16,8 +17,6 @@ from sim.spec.network import ADD_LEFT_SHIFT, LayerKind, TensorSpec
 __all__ = ["negates"]
 
 _EVERY = np.arange(-128, 128, dtype=np.int64)
-_UNIT = (np.int32(1 << 30), np.int32(1))
-"""Multiplier and shift of 1."""
 
 _MOST_IN_HALVES = 254
 """Largest factor of which both halves are int8."""
@@ -155,7 +154,7 @@ def _operand(
         source = lowering.source(operator, 1 - position)
         bias = sign * (_channels(lowering, operator, tensor, source) - tensor.zero_point)
         weights = np.zeros(source.channels, np.int64)
-    multiplier, shift = (np.full(source.channels, value, np.int32) for value in _UNIT)
+    multiplier, shift = (np.full(source.channels, value, np.int32) for value in UNIT_FACTOR)
     return lowering.emit_inner(
         operator,
         source,
@@ -258,7 +257,7 @@ def _in_parts(
     """Multiply each channel by parts of its factor, for which every channel is there as many times."""
     channels, count = source.channels, 2 if factors.max() <= _MOST_IN_HALVES else 3
     repeated = np.concatenate([np.eye(channels, dtype=np.int8)] * count)
-    multiplier, shift = (np.full(count * channels, value, np.int32) for value in _UNIT)
+    multiplier, shift = (np.full(count * channels, value, np.int32) for value in UNIT_FACTOR)
     copies = lowering.emit_inner(
         operator,
         source,

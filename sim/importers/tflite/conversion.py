@@ -4,14 +4,22 @@ from pathlib import Path
 
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork, checked_network, network_name, with_file
-from sim.importers.host import PORT_TYPES, HostProgram, HostStep, ModelPort, Reshape
+from sim.importers.host import (
+    PORT_TYPES,
+    TO_INT8,
+    TO_UINT8,
+    HostProgram,
+    HostStep,
+    ModelPort,
+    Reshape,
+)
 from sim.importers.limits import excess
 from sim.importers.tflite import arithmetic, elementwise, pooling, windows
 from sim.importers.tflite.host_steps import HOST_OPERATORS, host_step
 from sim.importers.tflite.lowering import OPERATORS, Lowering, image_shape
 from sim.importers.tflite.model import TfliteModel, TfliteOperator
 from sim.importers.tflite.reader import parse_tflite
-from sim.importers.tflite.unsigned import is_unsigned, signed_model, to_int8, to_uint8
+from sim.importers.tflite.unsigned import is_unsigned, signed_model
 from sim.spec.archives import read_bytes
 
 __all__ = ["HINTS", "import_tflite", "lower_tflite"]
@@ -103,9 +111,9 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
     final = [step for _, step in after]
     ports = [_port(given, ends[0]) for ends in (given.inputs, given.outputs)]
     if model.unsigned and ports[0].dtype == "uint8":
-        steps.insert(0, to_int8())
+        steps.insert(0, TO_INT8)
     if model.unsigned and ports[1].dtype == "uint8":
-        final.append(to_uint8())
+        final.append(TO_UINT8)
     if model.tensors[input_tensor].shape[1:] != shape:
         steps.append(Reshape(shape=shape))
     host = HostProgram(

@@ -5,16 +5,12 @@ from dataclasses import replace
 import numpy as np
 
 from sim.importers.errors import UnsupportedModelError
-from sim.importers.host import Requantize
 from sim.importers.tflite.host_steps import HOST_OPERATORS
 from sim.importers.tflite.model import TfliteModel, TfliteTensor
 
-__all__ = ["is_unsigned", "signed_model", "to_int8", "to_uint8"]
+__all__ = ["is_unsigned", "signed_model"]
 
 _HALF = 128
-_UNIT = {"multiplier": 1 << 30, "shift": 1}
-"""A factor of 1."""
-
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _CAUSE = "model is uint8-quantized, only int8 is supported"
 
@@ -59,16 +55,6 @@ def signed_model(model: TfliteModel) -> TfliteModel:
         for tensor in model.tensors
     ]
     return replace(model, tensors=tuple(tensors), unsigned=True)
-
-
-def to_int8() -> Requantize:
-    """The host's step from uint8 to int8, less 128."""
-    return Requantize(**_UNIT, input_zero_point=_HALF, output_zero_point=0, dtype="int8")
-
-
-def to_uint8() -> Requantize:
-    """The host's step from int8 to uint8, plus 128."""
-    return Requantize(**_UNIT, input_zero_point=0, output_zero_point=_HALF, dtype="uint8")
 
 
 def _shifted(tensor: TfliteTensor) -> TfliteTensor:

@@ -1,5 +1,6 @@
 """Sums, differences and products with constants, against TensorFlow Lite Micro in every bit."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -176,4 +177,27 @@ def test_refuses_arithmetic_on_constants_alone() -> None:
     writer.operator("ADD", [seen, made], [result])
     line = r"operator 1 SUB \(tensor 'made'\): must have an activation among its operands"
     with pytest.raises(UnsupportedModelError, match=f"^{line}$"):
+        imported(writer.finish([image], [result]))
+
+
+@pytest.mark.parametrize("name", ["MUL", "ADD", "SUB"])
+def test_channels_must_be_last_where_a_constant_meets_them(name: str) -> None:
+    """Behind a RESHAPE a constant would be one number for each of other channels."""
+    writer = ModelWriter()
+    image = writer.tensor((1, 4, 4, 8), name="image", **kind(0.5, 3))
+    pooled = writer.tensor((1, 4, 4, 8), name="pooled", **kind(0.5, 3))
+    flat = writer.tensor((1, 16, 8), name="flat", **kind(0.5, 3))
+    split = writer.tensor((1, 4, 32), name="split", **kind(0.5, 3))
+    result = writer.tensor((1, 4, 32), name="y", **kind(0.5, 1))
+    window = {"Padding": 1, "StrideH": 1, "StrideW": 1, "FilterHeight": 1, "FilterWidth": 1}
+    writer.operator("MAX_POOL_2D", [image], [pooled], **window)
+    writer.operator("RESHAPE", [pooled], [flat])
+    writer.operator("RESHAPE", [flat], [split])
+    constant = writer.constant(np.arange(32), "int8", scales=[0.1], zero_points=[0])
+    writer.operator(name, [split, constant], [result], FusedActivationFunction=0)
+    line = (
+        "activation must have its 8 channels last where it meets a constant, not shape (1, 4, 32)"
+    )
+    whole = re.escape(f"operator 3 {name} (tensor 'y'): {line}")
+    with pytest.raises(UnsupportedModelError, match=f"^{whole}$"):
         imported(writer.finish([image], [result]))

@@ -103,6 +103,25 @@ def test_what_does_not_fit_is_refused(content: bytes, line: str) -> None:
         lower_tflite(parse_tflite(content, "model"), "net")
 
 
+def test_weights_of_several_scales_are_refused() -> None:
+    """LiteRT refuses a scale for each channel in uint8."""
+    writer = ModelWriter()
+    image = writer.tensor((1, 2, 2, 1), "uint8", name="image", **LIKE)
+    result = writer.tensor((1, 2, 2, 2), "uint8", name="y", **LIKE)
+    weights = writer.constant(
+        np.full((2, 1, 1, 1), 130), "uint8", name="w", scales=[0.5, 0.25], zero_points=[128, 128]
+    )
+    bias = writer.constant(np.zeros(2), "int32", scales=[0.25, 0.125])
+    options = {"Padding": 1, "StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1}
+    writer.operator("CONV_2D", [image, weights, bias], [result], **options)
+    line = (
+        "model is uint8-quantized, only int8 is supported: weights 'w' must have one scale "
+        "and one zero point, not 2 and 2"
+    )
+    with pytest.raises(UnsupportedModelError, match=f"^{line}$"):
+        lower_tflite(parse_tflite(writer.finish([image], [result]), "model"), "net")
+
+
 def test_models_of_both_types_are_refused() -> None:
     writer = ModelWriter()
     image = writer.tensor((1, 4, 4, 1), "uint8", name="image", **LIKE)
