@@ -2,12 +2,14 @@
 
 import math
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cosilico.extras import require_module
 from cosilico.images import ImageSet
 from sim.networks.seeded import noise_image
 from sim.spec.archives import open_file
@@ -49,11 +51,18 @@ def load_photograph(path: Path | None = None) -> NDArray[np.uint8]:
         If the file is missing, no image, larger than a photograph or of more than 8 bits.
     """
     if path is None:
-        from sklearn.datasets import load_sample_image
-
-        return np.asarray(load_sample_image(DEFAULT_PHOTOGRAPH), np.uint8)
+        path = _installed_photograph()
     with open_file(path, "image file") as file:
         return _pixels(file, path)
+
+
+def _installed_photograph() -> Path:
+    """File of scikit-learn's photograph; the package is not imported, which takes seconds."""
+    require_module("the photograph", "sklearn")
+    spec = find_spec("sklearn")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "datasets" / "images" / DEFAULT_PHOTOGRAPH
 
 
 def _pixels(file: BinaryIO, path: Path) -> NDArray[np.uint8]:

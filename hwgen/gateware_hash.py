@@ -1,10 +1,11 @@
 """Hash of everything that decides how the emitted accelerator behaves, in both views."""
 
 import ast
+import functools
 import hashlib
 import io
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeGuard
 
@@ -65,14 +66,21 @@ def gateware_hash() -> str:
     Comments, docstrings and the places of Python files do not change it (:func:`code`); any change
     of behaviour does, and makes a calibration stale.
     """
+    states = [(path, path.stat()) for path in gateware_sources()]
+    return _hash_of(tuple((path, state.st_mtime_ns, state.st_size) for path, state in states))
+
+
+@functools.lru_cache(maxsize=1)
+def _hash_of(sources: tuple[tuple[Path, int, int], ...]) -> str:
+    """Hash of files, each with the time of its last change and its size: once per state."""
     digest = hashlib.sha256()
-    for content in sorted(filter(None, _contents())):
+    for content in sorted(filter(None, _contents(path for path, *_ in sources))):
         digest.update(f"{content}\0".encode())
     return digest.hexdigest()
 
 
-def _contents() -> Iterator[str]:
-    for path in gateware_sources():
+def _contents(paths: Iterable[Path]) -> Iterator[str]:
+    for path in paths:
         text = path.read_text(encoding="utf-8")
         yield code(text) if path.suffix == ".py" else text
 

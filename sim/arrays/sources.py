@@ -11,10 +11,11 @@ from types import CodeType
 __all__ = ["code_digest"]
 
 
+@functools.cache
 def code_digest(module: str, root: Path) -> str:
     """Return a hexadecimal SHA-256 of the code of a module and of all that it imports of its package.
 
-    Comments, docstrings and blank lines do not change it.
+    Comments, docstrings and blank lines do not change it. A process reads a module once.
 
     Parameters
     ----------
@@ -40,6 +41,7 @@ def _with_imports(module: str, root: Path) -> set[str]:
     return reached
 
 
+@functools.cache
 def _path(module: str, root: Path) -> Path | None:
     """Return the source of a module, None where there is no such module in the package."""
     package, *parts = module.split(".")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,6 @@ from sim.spec.views import View
 from sim.stream import Stream, stream_of
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
-from testbench.cosimulation import simulation
-from testbench.cosimulation.simulation import CocotbSimulation
 from testbench.rtl import harness
 from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import INITIAL_SEED, Harness, Progress, RunResult, check_run
@@ -38,6 +36,9 @@ from testbench.validation.comparison import compare
 from testbench.validation.simulation_result import LayerMeasurement, SimulationResult
 from testbench.validation.store_runs import joined, steps_of
 from testbench.validation.stream_runs import steps_of_stream
+
+if TYPE_CHECKING:
+    from testbench.cosimulation.simulation import CocotbSimulation
 
 __all__ = ["measured_durations", "require_stream", "simulate"]
 
@@ -133,6 +134,8 @@ def simulate(
     prediction = predict_mapped(mapped, calibration, memory=memory)
     built: CocotbSimulation | Harness
     if engine is Engine.COCOTB:
+        from testbench.cosimulation import simulation  # its libraries take long to import
+
         built = simulation.build(
             design.accelerator,
             memory=behind,

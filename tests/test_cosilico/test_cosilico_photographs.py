@@ -3,11 +3,14 @@
 import dataclasses
 import re
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_sample_image
 
 from cosilico.photographs import (
     default_images,
@@ -94,6 +97,23 @@ def test_networks_of_pictures_see_the_photograph_and_others_noise() -> None:
         assert sound.y is None
         assert sound.x.std() > 20
         np.testing.assert_array_equal(sound.x, default_images(tensor(*shape)).x)
+
+
+def test_the_photograph_is_that_of_scikit_learn() -> None:
+    """Read from its file, pixel for pixel what the package itself gives."""
+    assert np.array_equal(load_photograph(), load_sample_image("china.jpg"))
+
+
+def test_the_photograph_needs_no_import_of_scikit_learn() -> None:
+    """The package and what it brings take seconds to import."""
+    program = (
+        "import sys; from cosilico.photographs import load_photograph; load_photograph(); "
+        "print(sorted({'sklearn', 'scipy', 'pandas'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_reads_picture_files(tmp_path: Path) -> None:
