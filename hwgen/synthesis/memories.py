@@ -6,24 +6,15 @@ reads with the first and writes with the second. Rows of 64 and of 512 bits give
 the same number of bytes.
 """
 
-import math
 from bisect import bisect_left
 
-__all__ = ["MACRO_KB", "access_ns", "macros"]
+from sim.timing.clock_reach import MACRO_KB, SLICE_BITS
 
-MACRO_KB = 64
-"""Largest macro: a larger memory is made of several, with a tree of multiplexers behind them."""
+__all__ = ["access_ns"]
 
 _KB = (0.5, 1, 2, 4, 8, 16, 32, 64)
 _TWO_PORT_NS = (0.200, 0.226, 0.234, 0.298, 0.324, 0.382, 0.494, 0.773)
 _SINGLE_PORT_NS = (0.187, 0.208, 0.217, 0.269, 0.287, 0.325, 0.408, 0.605)
-_SLICE_BITS = 512
-"""Wider rows lie in several macros side by side."""
-
-
-def macros(width: int, depth: int) -> int:
-    """Macros behind each other that a memory of `depth` rows of `width` bits is made of."""
-    return math.ceil(_slice_kb(width, depth) / MACRO_KB)
 
 
 def access_ns(width: int, depth: int, *, single_port: bool = False) -> float:
@@ -37,4 +28,4 @@ def access_ns(width: int, depth: int, *, single_port: bool = False) -> float:
 
 def _slice_kb(width: int, depth: int) -> float:
     """Size of the memory, or of one of its slices, in KiB."""
-    return min(width, _SLICE_BITS) * depth / 8192
+    return min(width, SLICE_BITS) * depth / 8192

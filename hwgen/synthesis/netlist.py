@@ -3,6 +3,7 @@
 import json
 import re
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,12 @@ class Netlist:
     names: dict[int, str]
 
 
-def map_modules(emission: Emission, library: Library, clock_mhz: float) -> list[Netlist]:
+def map_modules(
+    emission: Emission,
+    library: Library,
+    clock_mhz: float,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Netlist]:
     """Map every module of an emitted accelerator, those below a module before it.
 
     A module that only its parent has is taken into it; all others are mapped on their own. Memories
@@ -78,6 +84,8 @@ def map_modules(emission: Emission, library: Library, clock_mhz: float) -> list[
     library : Library
     clock_mhz : float
         What the mapping aims at.
+    progress : callable
+        Called with how much is done and how much there is.
     """
     with tempfile.TemporaryDirectory() as folder:
         source, boxes, script, target = (
@@ -87,21 +95,24 @@ def map_modules(emission: Emission, library: Library, clock_mhz: float) -> list[
         memories = "\n".join(_ARRAY.sub("", memory.text) for memory in emission.memories)
         boxes.write_text(memories, encoding="utf-8")
         script.write_text(_ABC.format(ps=round(1e6 / clock_mhz)), encoding="utf-8")
-        yosys.run(
-            [
-                f"read_verilog -lib {boxes}",
-                f"read_verilog {source}",
-                f"hierarchy -check -top {emission.top}",
-                *(f"setattr -mod -set keep_hierarchy 1 {name}" for name in _shared(emission)),
-                "proc",
-                "flatten",
-                "synth -run coarse: -noabc -booth -extra-map +/choices/kogge-stone.v",
-                f"dfflibmap -liberty {library.path}",
-                f"abc -liberty {library.path} -script {script}",
-                "opt_clean -purge",
-                f"write_json {target}",
-            ]
-        )
+        shared = _shared(emission)
+        commands = [
+            f"read_verilog -lib {boxes}",
+            f"read_verilog {source}",
+            f"hierarchy -check -top {emission.top}",
+            *(f"setattr -mod -set keep_hierarchy 1 {name}" for name in shared),
+            "proc",
+            "flatten",
+            "synth -run coarse: -noabc -booth -extra-map +/choices/kogge-stone.v",
+            f"dfflibmap -liberty {library.path}",
+            *(f"abc -liberty {library.path} -script {script} {name}" for name in shared),
+            "opt_clean -purge",
+            f"write_json {target}",
+        ]
+        # Before the mapping comes about as much work as it is
+        weights = [len(shared) if command.startswith("synth") else 1 for command in commands]
+        total = sum(weights)
+        yosys.run(commands, lambda done: progress(sum(weights[:done]), total))
         modules = json.loads(target.read_text(encoding="utf-8"))["modules"]
     netlists = {
         name: _netlist(name, module)

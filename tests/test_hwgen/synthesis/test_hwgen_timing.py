@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from hwgen.synthesis.liberty import Library, read_liberty
-from hwgen.synthesis.memories import access_ns, macros
+from hwgen.synthesis.memories import access_ns
 from hwgen.synthesis.netlist import Instance, Netlist
 from hwgen.synthesis.timing import ModuleTiming, PathKind, analyze
 from sim.spec.errors import CosilicoError
+from sim.timing.clock_reach import macros
 
 WITHIN = PathKind("register", "register")
 SETUP, CLOCK_TO_Q, INVERTER, BUFFER, MULTIPLEXER = 0.05, 0.3, 0.1, 0.15, 0.2
