@@ -5,7 +5,7 @@ accelerator of a space is slower than what was measured. `sim/timing/clock_reach
 
     python benchmarks/clock_reach.py [POINT...] [--liberty FILE] [--out sim/timing/clock_reach.json]
 
-Takes half an hour on one core; with names of points only these are timed again, and the others kept if the gateware is theirs.
+Takes half an hour on one core, less of what the cache has; with names of points only these are timed again, and the others kept if the gateware is theirs.
 """
 
 import argparse
@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cosilico.progress import progress_bar, within
-from hwgen.emit import emit_modules
+from hwgen.emit import VerilogOptions, emit_modules
 from hwgen.gateware_hash import gateware_hash
-from hwgen.module_names import ModuleNames
 from hwgen.synthesis.liberty import Library, default_liberty, read_liberty
-from hwgen.synthesis.reach import module_below, module_delays
+from hwgen.synthesis.mapping import map_modules
+from hwgen.synthesis.reach import module_delays, sources_below
 from hwgen.synthesis.report import time_modules
+from hwgen.synthesis.sources import module_sources
+from hwgen.synthesis.targets import StandardCellFlow
 from hwgen.synthesis.timing import typical_delay
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.files import write_atomic
@@ -68,14 +70,18 @@ CASES = {
 def time_case(name: str, library: Library) -> ReachPoint:
     """Time a point's modules; of a whole accelerator the table of its paths is kept too."""
     case = CASES[name]
-    names = ModuleNames.of(case.config)
-    emission = emit_modules(case.config)
+    flow = StandardCellFlow(library=library, clock_mhz=CLOCK_MHZ)
+    emission = emit_modules(
+        case.config, options=VerilogOptions(memories=flow.memories, trace=False)
+    )
+    sources = module_sources(emission, flow.memories)
     delays: dict[str, float] = {}
     for module in case.modules:
-        part = module_below(emission, names.own(module))
-        with progress_bar() as progress:
-            report = time_modules(part, library, CLOCK_MHZ, within(f"{name}, {module}", progress))
-        delays |= module_delays(report, names)
+        with progress_bar() as bar:
+            progress = within(f"{name}, {module}", bar)
+            mapped = map_modules(sources_below(sources, module), flow, progress=progress)
+            report = time_modules(mapped, flow, progress)
+        delays |= module_delays(report)
         if module == "top":
             table = REPORTS / f"timing_{name}.json"
             write_atomic(table, json.dumps(report.to_json(), indent=2) + "\n")

@@ -92,7 +92,7 @@ def _idle(
     tiles = tile * int(plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]) * parts
     own = [row for row in rows if row["round"] == 0 and row["pass"] == 0]
     per_window = sum(
-        _steps(row, config) * row["window_rows"] * row["window_columns"] for row in own
+        steps_of_set(row, config) * row["window_rows"] * row["window_columns"] for row in own
     )
     groups = -(-layer.output.channels // config.simd_units)
     # Steps that fill all lanes, of those that fill all PEs as well, of those that fill the units too
@@ -118,7 +118,7 @@ def _parts(row: Row, config: AcceleratorConfig) -> dict[str, int]:
     sets = -(-row["window_rows"] // down) * -(-row["window_columns"] // across)
     if row["op"] == ExecuteOp.DEPTHWISE:
         parts["lead"] = row["row_lead"] * -(-row["window_rows"] // row["band_rows"])
-    steps, issue = _steps(row, config), _issue(row, config)
+    steps, issue = steps_of_set(row, config), _issue(row, config)
     requantizer = ADD_INTERVAL if row["op"] == ExecuteOp.ADD else REQUANTIZER_PHASES
     interval = row["initiation_interval"]
     # What is above both steps and requantizer is for the reads as far as these go, then for stores
@@ -130,7 +130,7 @@ def _parts(row: Row, config: AcceleratorConfig) -> dict[str, int]:
     return parts
 
 
-def _steps(row: Row, config: AcceleratorConfig) -> int:
+def steps_of_set(row: Row, config: AcceleratorConfig) -> int:
     """Steps of a set of windows."""
     taps = row["kernel_rows"] * row["kernel_columns"]
     if row["op"] == ExecuteOp.CONV:

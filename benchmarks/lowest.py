@@ -67,6 +67,7 @@ COMMANDS = (
     "simulate net --accelerator tiny --images 1 --memory dram --waves",
     "simulate resnet8 --accelerator tiny --images 1",
     "timing --accelerator tiny --clock-mhz 100",
+    "synthesize tiny --clock-mhz 100 --interface hyperbus",
     "validate design.json --view synthesis",
     "validate --random 2 --max-macs 64",
     "calibrate --out calibration.json",

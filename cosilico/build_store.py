@@ -21,6 +21,7 @@ KINDS = {
     "equivalence": "comparisons of views",
     "kernels": "kernels of the model",
     "networks": "named networks",
+    "synthesis": "mapped modules",
 }
 """Folders of the cache, and what their entries are."""
 

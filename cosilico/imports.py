@@ -12,9 +12,11 @@ from cosilico.folder import Contents, stage_folder
 from cosilico.images import ImageSet, labels, random_images, read_arrays, save_arrays
 from cosilico.networks import MODEL_SUFFIXES
 from sim.importers.folder import NETWORK_FILE, ImportedNetwork, load, network_name, save, with_file
-from sim.importers.host import Dequantize, HostProgram, HostStep, ModelPort, Quantize, Transpose
+from sim.importers.host import HostProgram
 from sim.importers.onnx.conversion import import_onnx
 from sim.importers.onnx.difference import LayerDifference, differences, report
+from sim.importers.program_ends import ProgramEnds
+from sim.importers.range_method import RangeMethod
 from sim.importers.tflite.conversion import import_tflite
 from sim.spec.archives import read_bytes
 from sim.spec.errors import CosilicoError
@@ -43,7 +45,12 @@ _PROGRAM = ".pt2"
 
 
 def import_to_folder(
-    model: Path, out: Path, calibration: Path | None = None, *, force: bool = False
+    model: Path,
+    out: Path,
+    calibration: Path | None = None,
+    *,
+    ranges: RangeMethod | None = None,
+    force: bool = False,
 ) -> str:
     """Import a model file into a folder; return a few lines on what it became.
 
@@ -53,7 +60,9 @@ def import_to_folder(
     ----------
     model, out : Path
     calibration : Path, optional
-        Images of a PyTorch program, which is quantized here; no other model has them.
+        Images of a PyTorch program that is quantized here; no other model has them.
+    ranges : RangeMethod, optional
+        How the program's activations get their ranges from the images; from all values if not given.
     force : bool
         Replace what an earlier command made there.
 
@@ -61,12 +70,17 @@ def import_to_folder(
     ------
     CosilicoError
         If the file is damaged, of an unknown kind, or the hardware cannot compute the model exactly.
+
+    Warns
+    -----
+    CalibrationWarning
+        If the images say little of a range.
     """
-    _require_model(model, calibration)
+    _require_model(model, calibration, ranges)
     inputs = (model,) if calibration is None else (model, calibration)
     contents = Contents(command="import", identity={"model": model.name}, files=IMPORTED_FILES)
     with stage_folder(out, contents, inputs=inputs, force=force) as staging:
-        imported = import_model(model, calibration)
+        imported = import_model(model, calibration, ranges)
         save(imported, staging)
         summary = f"{out / NETWORK_FILE}: {_summary(imported)}"
         if model.suffix == ".onnx":
@@ -76,59 +90,53 @@ def import_to_folder(
     return summary
 
 
-def import_model(model: Path, calibration: Path | None = None) -> ImportedNetwork:
-    """Import a model file; ``calibration`` and errors as of :func:`import_to_folder`."""
-    _require_model(model, calibration)
-    if calibration is None:
-        return _IMPORTERS[model.suffix](model)
-    return _import_program(model, calibration)
+def import_model(
+    model: Path, calibration: Path | None = None, ranges: RangeMethod | None = None
+) -> ImportedNetwork:
+    """Import a model file; the other arguments and errors as of :func:`import_to_folder`."""
+    _require_model(model, calibration, ranges)
+    if model.suffix == _PROGRAM:
+        return _import_program(model, calibration, ranges)
+    return _IMPORTERS[model.suffix](model)
 
 
-def _require_model(model: Path, calibration: Path | None) -> None:
+def _require_model(model: Path, calibration: Path | None, ranges: RangeMethod | None) -> None:
     if model.suffix not in MODEL_SUFFIXES:
         known = ", ".join(MODEL_SUFFIXES)
         raise CosilicoError(f"model file must end in {known}, not {str(model)!r}")
-    if (calibration is not None) != (model.suffix == _PROGRAM):
+    if calibration is not None and model.suffix != _PROGRAM:
         rule = f"--calibration must be given with a {_PROGRAM} file, and only with one"
         raise CosilicoError(f"{rule}, not with {str(model)!r}")
+    if ranges is not None and calibration is None:
+        rule = "--ranges must be given with --calibration"
+        raise CosilicoError(f"{rule}, not with {str(model)!r} alone")
 
 
-def _import_program(path: Path, calibration: Path) -> ImportedNetwork:
-    """Quantize a PyTorch program; the host changes floats in [C, H, W] to int8 and back."""
-    from sim.importers.pytorch.conversion import import_program  # torch takes seconds to import
+def _import_program(
+    path: Path, calibration: Path | None, ranges: RangeMethod | None
+) -> ImportedNetwork:
+    """Quantize a PyTorch program; the host changes floats in [C, H, W] to int8 and back.
+
+    Without calibration images it must be quantized already.
+    """
+    from sim.importers.pytorch.conversion import import_with_ends  # torch takes seconds to import
 
     content = read_bytes(path, "program file")
-    network = import_program(path, calibration, name=network_name(path.stem))
-    source = {
-        "calibration": calibration.name,
-        "tensors": {layer.name: layer.name for layer in network.layers},
-    }
-    imported = ImportedNetwork(network=network, host=program_host(network), source=source)
+    method = ranges or RangeMethod.MIN_MAX
+    network, ends = import_with_ends(path, calibration, name=network_name(path.stem), method=method)
+    source: dict[str, Any] = {"tensors": {layer.name: layer.name for layer in network.layers}}
+    if calibration is not None:
+        source = {"calibration": calibration.name, "ranges": str(method), **source}
+    imported = ImportedNetwork(network=network, host=ends.host(network), source=source)
     return with_file(imported, path, "pt2", content)
 
 
 def program_host(network: Network) -> HostProgram:
-    """Steps around a network that was quantized from a PyTorch module.
+    """Steps around a network that was quantized from a PyTorch module of images.
 
     Inputs and outputs are float32 in the module's own layout: [C, H, W], an output of one pixel [C].
     """
-    source, result = network.input, network.output
-    after: list[HostStep] = [Dequantize(scale=result.scale, zero_point=result.zero_point)]
-    height, width, channels = result.shape
-    shape: tuple[int, ...] = (channels,)
-    if (height, width) != (1, 1):
-        after.insert(0, Transpose(axes=(2, 0, 1)))
-        shape = (channels, height, width)
-    return HostProgram(
-        input=ModelPort(dtype="float32", shape=(source.channels, source.height, source.width)),
-        before=(
-            Transpose(axes=(1, 2, 0)),
-            Quantize(scale=source.scale, zero_point=source.zero_point, dtype="int8"),
-        ),
-        logits_shape=shape if len(shape) == 1 else result.shape,
-        after=tuple(after),
-        output=ModelPort(dtype="float32", shape=shape),
-    )
+    return ProgramEnds().host(network)
 
 
 def is_imported(text: str) -> bool:

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +18,9 @@ _ending = threading.Event()
 
 
 def run_program(
-    command: Sequence[str],
-    *,
-    text: str = "",
-    environment: Mapping[str, str] | None = None,
-    watch: Callable[[str], None] | None = None,
+    command: Sequence[str], *, text: str = "", environment: Mapping[str, str] | None = None
 ) -> "subprocess.CompletedProcess[str]":
     """Run a program with ``text`` as its input, to its end, whatever its exit status is.
-
-    Parameters
-    ----------
-    command : sequence of str
-    text : str
-        With `watch` short, as it is written before anything is read.
-    environment : mapping of str to str, optional
-        In the place of this process's.
-    watch : callable, optional
-        Called with every line that the program writes to its standard error, as it comes.
 
     Raises
     ------
@@ -50,10 +36,7 @@ def run_program(
     )
     with process:
         try:
-            if watch is None:
-                output, errors = process.communicate(text)
-            else:
-                output, errors = _communicate(process, text, watch)
+            output, errors = process.communicate(text)
         except BaseException:
             process.kill()
             raise
@@ -61,29 +44,6 @@ def run_program(
         name = Path(command[0]).name
         raise MachineError(f"{name} was killed by {signal_name(-process.returncode)}")
     return subprocess.CompletedProcess(list(command), process.returncode, output, errors)
-
-
-def _communicate(
-    process: "subprocess.Popen[str]", text: str, watch: Callable[[str], None]
-) -> tuple[str, str]:
-    """Write a process's input and read its outputs, showing every line of the errors as it comes."""
-    source, target, errors = process.stdin, process.stdout, process.stderr
-    assert source is not None
-    assert target is not None
-    assert errors is not None
-    outputs: list[str] = []
-    reader = threading.Thread(target=lambda: outputs.append(target.read()))
-    reader.start()
-    with contextlib.suppress(BrokenPipeError):
-        source.write(text)
-        source.close()
-    lines = []
-    for line in errors:
-        lines.append(line)
-        watch(line)
-    reader.join()
-    process.wait()
-    return "".join(outputs), "".join(lines)
 
 
 def start_program(command: Sequence[str], **options: Any) -> "subprocess.Popen[str]":

@@ -12,7 +12,7 @@ from sim.golden import POOL_COUNT_LIMIT
 from sim.mapping.descriptor_counts import MAX_DESCRIPTORS
 from sim.plan import Mapped, Refusal, map_network
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.descriptor import BANK_ADDRESS_BITS, FIELDS
+from sim.spec.descriptor import BANK_ADDRESS_BITS, FIELDS, Field
 from sim.spec.errors import NotRealizableError
 from sim.spec.network import ADD_LEFT_SHIFT, Layer, LayerKind, Network, TensorSpec
 from sim.timing.clock_reach import slowest_module
@@ -48,6 +48,14 @@ MAX_MEMORY_KB = 512 * 1024
 
 No accelerator of the template has more on a chip, and a simulation holds them in memory.
 """
+
+_KERNEL_FIELDS = (("kernel_rows",), ("kernel_columns",))
+_STRIDE_FIELDS = (("stride_y",), ("stride_x",))
+_IMAGE_FIELDS = (
+    ("rows", "bound_y", "pitch_y", "tile_rows", "window_rows"),
+    ("columns", "bound_x", "pitch_x", "tile_columns", "window_columns"),
+)
+"""Descriptor fields that hold a part of a layer's kernel, stride and images: vertical, horizontal."""
 
 MAX_CLOCK_MHZ = 10_000
 """Highest clock; no logic of today is faster."""
@@ -292,11 +300,28 @@ def describe(refusal: Refusal, network: Network, images: int = 1) -> Violation:
     if refusal.failure == Failure.DESCRIPTORS:
         return _too_many(images, needed)
     field = next(f for fields in FIELDS.values() for f in fields if f.name == refusal.column)
-    detail = (
-        f"descriptor field {field.name} of layer {name!r} must be in "
-        f"{field.low} … {field.high}, not {needed}"
-    )
+    rule = f"must be in {field.low} … {field.high}, not {needed}"
+    detail = f"descriptor field {field.name} of layer {name!r} {rule}"
+    if cause := _cause(field, network, refusal.layer):
+        detail = f"{cause} exceeds {field.high}: descriptor field {field.name} {rule}"
     return Violation("MAP_FIELD", detail, excess)
+
+
+def _cause(field: Field, network: Network, index: int) -> str:
+    """Size of a layer that is too large for a field, in words of the layer; empty if none is."""
+    layer = network.layers[index]
+    source = network.tensors[layer.inputs[0]]
+    for axis, (word, direction) in enumerate((("height", "vertical"), ("width", "horizontal"))):
+        sizes = {
+            f"kernel {word}": (layer.kernel[axis], _KERNEL_FIELDS[axis]),
+            f"{direction} stride": (layer.stride[axis], _STRIDE_FIELDS[axis]),
+            f"input {word}": (source.shape[axis], _IMAGE_FIELDS[axis]),
+            f"output {word}": (layer.output.shape[axis], _IMAGE_FIELDS[axis]),
+        }
+        for what, (size, names) in sizes.items():
+            if field.name in names and size > field.high:
+                return f"{what} {size} of layer {layer.name!r}"
+    return ""
 
 
 def _too_many(images: int, descriptors: int) -> Violation:

@@ -7,6 +7,7 @@ from cosilico.extras import require_extra
 from cosilico.imports import import_model
 from cosilico.networks import MODEL_SUFFIXES, network_argument
 from sim.importers.folder import ImportedNetwork
+from sim.importers.range_method import RangeMethod
 from sim.spec.design import Design
 from sim.spec.network import Network
 
@@ -48,7 +49,9 @@ def load_network(source: NetworkSource, *, seed: int = 0) -> Network:
     return network_argument(str(source), seed)
 
 
-def import_network(model: str | Path, calibration: str | Path | None = None) -> ImportedNetwork:
+def import_network(
+    model: str | Path, calibration: str | Path | None = None, *, ranges: str | None = None
+) -> ImportedNetwork:
     """Import a network that was made elsewhere.
 
     Parameters
@@ -57,7 +60,12 @@ def import_network(model: str | Path, calibration: str | Path | None = None) -> 
         A quantized ``.tflite`` or ``.onnx`` file, or a ``.pt2`` program of PyTorch, which needs the
         extra ``search``.
     calibration : str or Path, optional
-        With a ``.pt2`` file, and only then: an npz file with images ``x``, float [N, C, H, W].
+        With a ``.pt2`` file of real numbers, and only then: an npz file with images ``x``, float
+        [N, C, H, W].
+    ranges : str, optional
+        With ``calibration``: how activations get the ranges that int8 covers. ``"min_max"``, the default,
+        takes all values on the images, ``"percentile"`` 99.99 % of them, ``"mse"`` the part with the least
+        squared error.
 
     Raises
     ------
@@ -68,4 +76,7 @@ def import_network(model: str | Path, calibration: str | Path | None = None) -> 
     images = None if calibration is None else arguments.path("calibration", calibration)
     if path.suffix == ".pt2":
         require_extra("import_network", "search")
-    return import_model(path, images)
+    known = tuple(RangeMethod)
+    if ranges is not None and ranges not in known:
+        raise ValueError(f"ranges must be one of {', '.join(known)}, not {ranges!r}")
+    return import_model(path, images, None if ranges is None else RangeMethod(ranges))

@@ -1,38 +1,38 @@
 """Delays of an accelerator's modules, by the names that all accelerators share."""
 
-import dataclasses
 import re
+from collections.abc import Sequence
 
-from hwgen.emit import Emission
-from hwgen.module_names import ModuleNames
+from hwgen.module_names import PREFIX
 from hwgen.synthesis.report import TimingReport
+from hwgen.synthesis.sources import ModuleSource
 
-__all__ = ["module_below", "module_delays"]
+__all__ = ["module_delays", "sources_below"]
 
+_TOP = "top"
 _SIZE = re.compile(r"_\d+x\d+$")
-"""Size in the name of a FIFO."""
+"""Size in the name of a FIFO or a memory."""
 
 
-def module_delays(report: TimingReport, names: ModuleNames) -> dict[str, float]:
-    """Slowest whole path, in ns, of every module in a report, by its name without prefix, suffix and size."""
+def module_delays(report: TimingReport) -> dict[str, float]:
+    """Slowest whole path, in ns, of every module in a report, by its name without prefix and size.
+
+    Paths between modules are those of the module around all, ``top``, if it is in the report.
+    """
     delays: dict[str, float] = {}
     for row in report.rows:
-        if row.within or row.module == names.top:
-            own = row.module.removeprefix(names.prefix).removesuffix(names.suffix)
-            kind = _SIZE.sub("", own)
-            delays[kind] = max(delays.get(kind, 0.0), row.path.delay_ns)
+        name = _SIZE.sub("", row.module.removeprefix(PREFIX))
+        if row.within or name == _TOP:
+            delays[name] = max(delays.get(name, 0.0), row.path.delay_ns)
     return dict(sorted(delays.items()))
 
 
-def module_below(emission: Emission, name: str) -> Emission:
-    """Part of an accelerator: a module, by its whole name, and what is below it."""
-    parts = {part.name: part for part in emission.modules}
-    needed: set[str] = set()
-    waiting = [name]
-    while waiting:
-        module = waiting.pop()
-        if module not in needed:
-            needed.add(module)
-            waiting += [i.module for i in parts[module].instances if i.module in parts]
-    modules = tuple(part for part in emission.modules if part.name in needed)
-    return dataclasses.replace(emission, top=name, modules=modules)
+def sources_below(sources: Sequence[ModuleSource], name: str) -> list[ModuleSource]:
+    """Sources of a module, by its name without the prefix, and of all below it, in their order."""
+    needed = {PREFIX + name}
+    kept = []
+    for source in reversed(sources):
+        if source.name in needed:
+            needed.update(source.children)
+            kept.append(source)
+    return kept[::-1]

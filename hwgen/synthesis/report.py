@@ -1,14 +1,15 @@
 """Timing of an accelerator: every module's slowest paths against the clock."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hwgen.emit import Emission, emit_modules
-from hwgen.garbage import without_collection
+from hwgen.synthesis.checks import netlist_faults
+from hwgen.synthesis.composition import instance_counts
+from hwgen.synthesis.design import map_design
 from hwgen.synthesis.liberty import Library
-from hwgen.synthesis.netlist import Netlist, map_modules
+from hwgen.synthesis.mapping import MappedModule
+from hwgen.synthesis.targets import StandardCellFlow
 from hwgen.synthesis.timing import ModuleTiming, Path, PathKind, analyze
 from sim.spec.accelerator import AcceleratorConfig
 
@@ -63,6 +64,8 @@ class TimingReport:
         Logic of a module, without memories and modules below.
     instances : dict of str to int
         How often each module is there.
+    faults : tuple of str
+        Loops and nets with several drivers or none, of the modules and between them.
     """
 
     clock_mhz: float
@@ -70,6 +73,7 @@ class TimingReport:
     rows: Sequence[TimingRow]
     areas_um2: dict[str, float]
     instances: dict[str, int]
+    faults: tuple[str, ...] = ()
 
     @property
     def misses(self) -> list[TimingRow]:
@@ -115,7 +119,7 @@ def report_timing(
 ) -> TimingReport:
     """Map an accelerator to a library's cells and time every module.
 
-    Takes a minute for `tiny`'s default and three for `edge`'s.
+    Takes a minute for `tiny`'s default and some for `edge`'s; what was mapped before is in the cache.
 
     Parameters
     ----------
@@ -132,48 +136,47 @@ def report_timing(
         If there is no Verilog of the configuration.
     """
     clock = config.clock_mhz if clock_mhz is None else clock_mhz
-    progress("synthesis", 0, 1)
-    with without_collection():
-        emission = emit_modules(config)
-    return time_modules(emission, library, clock, progress)
+    flow = StandardCellFlow(library=library, clock_mhz=clock)
+    return time_modules(map_design(config, flow, progress=progress), flow, progress)
 
 
 def time_modules(
-    emission: Emission,
-    library: Library,
-    clock: float,
+    modules: Sequence[MappedModule],
+    flow: StandardCellFlow,
     progress: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> TimingReport:
-    """Map emitted modules to a library's cells and time them, as :func:`report_timing` does."""
-    netlists = map_modules(
-        emission, library, clock, lambda done, total: progress("synthesis", done, total)
-    )
+    """Time every module of a design that is mapped to standard cells.
+
+    Parameters
+    ----------
+    modules : sequence of MappedModule
+        Those below a module before it; the last is the one around all.
+    flow : StandardCellFlow
+    progress : callable
+        Called with the name of a step, how much of it is done and how much there is.
+    """
     timings: dict[str, ModuleTiming] = {}
-    for done, netlist in enumerate(netlists):
-        progress("timing", done, len(netlists))
-        timings[netlist.name] = analyze(netlist, library, timings)
-    progress("timing", len(netlists), len(netlists))
+    faults: list[str] = []
+    for done, module in enumerate(modules):
+        progress("timing", done, len(modules))
+        netlist = module.netlist()
+        faults += [f"{module.name}: {problem}" for problem in module.problems]
+        faults += netlist_faults(netlist, flow.library, timings)
+        timings[module.name] = analyze(
+            netlist, flow.library, timings, flow.memory_cells, flow.memory_scale
+        )
+    progress("timing", len(modules), len(modules))
     rows = [
         TimingRow(
             name,
             kind,
             path,
-            1000 / clock - path.delay_ns,
-            kind == _WITHIN or name == emission.top,
+            1000 / flow.clock_mhz - path.delay_ns,
+            kind == _WITHIN or name == modules[-1].name,
         )
         for name, timing in timings.items()
         for kind, path in timing.paths.items()
     ]
     areas = {name: timing.area_um2 for name, timing in timings.items()}
-    return TimingReport(clock, library.name, rows, areas, _instances(netlists))
-
-
-def _instances(netlists: Sequence[Netlist]) -> dict[str, int]:
-    """Count every module's instances; the last is the one around all."""
-    names = {netlist.name for netlist in netlists}
-    counts = {netlists[-1].name: 1}
-    for netlist in reversed(netlists):
-        below = Counter(instance.kind for instance in netlist.instances if instance.kind in names)
-        for kind, count in below.items():
-            counts[kind] = counts.get(kind, 0) + counts.get(netlist.name, 0) * count
-    return counts
+    counts = instance_counts(modules)
+    return TimingReport(flow.clock_mhz, flow.library.name, rows, areas, counts, tuple(faults))

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hwgen.synthesis.liberty import Cell, Library
-from hwgen.synthesis.memories import access_ns
 from hwgen.synthesis.netlist import Instance, Netlist
-from sim.timing.clock_reach import macros
+from sim.cost.sram import sram
+from sim.cost.sram_table import MemoryCells
 
 __all__ = ["ModuleTiming", "Path", "PathKind", "analyze", "typical_delay"]
 
@@ -97,13 +97,30 @@ class _Drive(NamedTuple):
     instance: Instance
 
 
-def analyze(netlist: Netlist, library: Library, below: Mapping[str, ModuleTiming]) -> ModuleTiming:
+def analyze(
+    netlist: Netlist,
+    library: Library,
+    below: Mapping[str, ModuleTiming],
+    memories: MemoryCells,
+    memory_scale: float = 1,
+) -> ModuleTiming:
     """Analyze a module whose modules below have been analyzed.
 
     Wires have no length: a net's load is the pins at it. A net with more load than its driver may have
-    gets the delay of a tree of buffers. Inputs come with the clock edge.
+    gets the delay of a tree of buffers. Inputs come with the clock edge. A memory's output comes after
+    the access of a macro and the multiplexers behind macros that lie behind each other.
+
+    Parameters
+    ----------
+    netlist : Netlist
+    library : Library
+    below : mapping of str to ModuleTiming
+    memories : MemoryCells
+        Transistors of the macros.
+    memory_scale : float
+        Time of a macro in that at 45 nm.
     """
-    return _Analysis(netlist, library, below).run()
+    return _Analysis(netlist, library, below, memories, memory_scale).run()
 
 
 def typical_delay(cell: Cell) -> float:
@@ -117,11 +134,18 @@ class _Analysis:
     """Forward and backward walk over a module's nets."""
 
     def __init__(
-        self, netlist: Netlist, library: Library, below: Mapping[str, ModuleTiming]
+        self,
+        netlist: Netlist,
+        library: Library,
+        below: Mapping[str, ModuleTiming],
+        memories: MemoryCells,
+        memory_scale: float,
     ) -> None:
         self.netlist = netlist
         self.library = library
         self.below = below
+        self.memories = memories
+        self.memory_scale = memory_scale
         self.result = ModuleTiming(netlist.name)
         self.loads: dict[int, float] = defaultdict(float)
         self.drives: dict[int, _Drive] = {}
@@ -192,8 +216,10 @@ class _Analysis:
 
     def _gather_memory(self, instance: Instance) -> None:
         width, depth = instance.parameters["WIDTH"], instance.parameters["DEPTH"]
-        access = access_ns(width, depth, single_port="single_port" in instance.kind)
-        levels = math.ceil(math.log2(macros(width, depth)))
+        ports = 1 if "single_port" in instance.kind else 2
+        macros = sram(width, depth, ports=ports, cells=self.memories)
+        levels = math.ceil(math.log2(macros.depth))
+        access = self.memory_scale * macros.access_ns
         access += levels * typical_delay(self.library.multiplexer)
         setup = self._setup_ns
         for port, nets in instance.pins.items():

@@ -2,7 +2,7 @@
 
 from sim.spec.errors import CosilicoError
 
-__all__ = ["UnsupportedModelError", "printable"]
+__all__ = ["CalibrationWarning", "UnsupportedModelError", "printable"]
 
 
 _LONGEST = 1000
@@ -25,3 +25,7 @@ def printable(text: str) -> str:
     if len(line) > _LONGEST:
         line = f"{line[: _LONGEST // 2]}…{line[-_LONGEST // 2 :]}"
     return "".join(character if character.isprintable() else "�" for character in line)
+
+
+class CalibrationWarning(UserWarning):
+    """Calibration images say little of a range; the network is quantized nevertheless."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, create_model
 
 from sim import golden
-from sim.importers.softmax import softmax_int8
+from sim.importers.softmax import log_softmax_int8, logistic_int8, softmax_int8
 from sim.spec.documents import Record, checked
 from sim.spec.errors import CosilicoError
 from sim.spec.network import SCALE, VALUES_LIMIT
@@ -19,9 +19,12 @@ __all__ = [
     "PORT_TYPES",
     "STEPS",
     "Argmax",
+    "Clamp",
     "Dequantize",
     "HostProgram",
     "HostStep",
+    "LogSoftmax",
+    "Logistic",
     "ModelPort",
     "Quantize",
     "QuantizeHalfEven",
@@ -166,6 +169,59 @@ class Softmax:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogSoftmax:
+    """Logarithm of softmax over the last axis, in the types and precision of :class:`Softmax`.
+
+    The int8 result has scale 1/16 and zero point 127.
+    """
+
+    scale: float
+
+    def run(self, x: _Array) -> _Array:
+        """Return the step's result."""
+        if x.dtype == np.int8:
+            return log_softmax_int8(x, self.scale)
+        shifted = (x - x.max(axis=-1, keepdims=True)).astype(np.float32)
+        sums = np.exp(shifted).sum(axis=-1, keepdims=True, dtype=np.float32)
+        result: _Array = shifted - np.log(sums)
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logistic:
+    """Logistic function, the sigmoid, in the types and precision of :class:`Softmax`.
+
+    The int8 result has scale 1/256 and zero point -128; float32 has scale 1 and zero point 0.
+    """
+
+    scale: float
+    zero_point: int
+
+    def run(self, x: _Array) -> _Array:
+        """Return the step's result."""
+        if x.dtype == np.int8:
+            return logistic_int8(x, self.scale, self.zero_point)
+        with np.errstate(over="ignore"):  # 1 / (1 + infinity) is 0
+            result: _Array = np.float32(1) / (np.float32(1) + np.exp(-x.astype(np.float32)))
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clamp:
+    """Clamps integers to low … high."""
+
+    low: int
+    high: int
+
+    def run(self, x: _Array) -> _Array:
+        """Return the step's result."""
+        limits = np.iinfo(x.dtype)
+        ends = [min(max(end, limits.min), limits.max) for end in (self.low, self.high)]
+        result: _Array = x.clip(ends[0], ends[1])
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Argmax:
     """Index of the largest value on the last axis, the first of several."""
 
@@ -185,6 +241,9 @@ STEPS: dict[str, type[Any]] = {
     "reshape": Reshape,
     "transpose": Transpose,
     "softmax": Softmax,
+    "log_softmax": LogSoftmax,
+    "logistic": Logistic,
+    "clamp": Clamp,
     "argmax": Argmax,
 }
 """Steps by the name that ``network.json`` gives them."""
@@ -200,6 +259,8 @@ _RULES: Mapping[str, Rule] = {
     "shift": Integer(-31, 30),
     "input_zero_point": _INT32,
     "output_zero_point": _INT32,
+    "low": _INT32,
+    "high": _INT32,
     "dtype": Choice(PORT_TYPES),
     "shape": _SHAPE,
     "axes": Shape(0, 8, 0, 7),

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from sim.importers.host import (
     Argmax,
+    Clamp,
     Dequantize,
     HostProgram,
     HostStep,
+    Logistic,
+    LogSoftmax,
     Quantize,
     QuantizeHalfEven,
     Requantize,
@@ -87,7 +90,13 @@ def _next(step: HostStep, value: _Value) -> _Value | None:
         case Transpose():
             if sorted(step.axes) == list(range(len(shape))):
                 result = _Value(dtype, tuple(shape[axis] for axis in step.axes))
-        case Softmax():
+        case Clamp():
+            if dtype in _INTEGERS and step.low <= step.high:
+                result = value
+        case Logistic():
+            if dtype in ("int8", "float32"):
+                result = value
+        case Softmax() | LogSoftmax():
             if shape and dtype in ("int8", "float32"):
                 result = value
         case Argmax():

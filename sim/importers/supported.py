@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sim.importers.module_table import MODULES
 from sim.importers.onnx.conversion import ONNX_HINTS
 from sim.importers.onnx.lowering import ONNX_OPERATORS
 from sim.importers.operator_table import OperatorTable
@@ -21,10 +22,11 @@ This page is generated from the importer's tables (`make supported`); a test com
 What is not here is refused with the operator's name, its index and the name of its output tensor. Nothing is
 replaced by something similar. In all of it: one input and one output, a batch of 1, fixed shapes, 8-bit
 activations with one scale and zero point, one graph. Weights: one scale or one for each output channel; biases:
-int32 or none.
+int32 or none, in ONNX also float32.
 
 TensorFlow Lite: int8 activations; fused activations `NONE`, `RELU`, `RELU6`, `RELU_N1_TO_1`; windows `SAME` or
-`VALID`, any stride; int8 weights with zero point 0.
+`VALID`, any stride; int8 weights with zero point 0. Older models of uint8 become int8, less 128, where their weights
+less their zero point are -128 … 127 ([uint8](importing.md#models-of-uint8)).
 
 ONNX: int8 or uint8 activations (uint8 become int8, less 128); any padding and stride; int8 weights with zero point
 0 or uint8 weights with zero point 128.
@@ -34,6 +36,9 @@ _NETWORK = "Bit by bit as TensorFlow Lite Micro computes them."
 _HOST = """Only in a row from the model's input on, or up to its output. `SHAPE`, `STRIDED_SLICE` and `PACK` may
 compute what shape a `RESHAPE` gives; they are passed over, as the shape is fixed anyway."""
 _ONNX = "Each layer within 1 of onnxruntime ([what differs](importing.md#onnx))."
+
+_PYTORCH = """Programs that `torch.export.save` wrote: float, quantized here after training, or quantized by PT2E before.
+Inputs [N, C, H, W], [N, C, L] or [N, C]."""
 
 _BECOMES = ("operator", "becomes", "conditions")
 _ENDS = ("operator", "at the input", "at the output", "conditions")
@@ -51,6 +56,12 @@ def supported_operators() -> str:
         *_hints("TensorFlow Lite", HINTS),
         *_table("ONNX", _ONNX, _BECOMES, _rows(ONNX_OPERATORS)),
         *_hints("ONNX", ONNX_HINTS),
+        *_table(
+            "PyTorch",
+            _PYTORCH,
+            ("module", "becomes", "conditions"),
+            [(row.modules, row.becomes, row.conditions) for row in MODULES],
+        ),
     ]
     return "\n".join(parts)
 

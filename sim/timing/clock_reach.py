@@ -7,7 +7,6 @@ measured is taken to be as slow as the slowest of them and a multiplexer for eve
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -17,24 +16,17 @@ from typing import Any, NamedTuple
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = [
-    "MACRO_KB",
-    "SLICE_BITS",
     "TABLE_FILE",
     "Delay",
     "ReachPoint",
     "ReachTable",
-    "macros",
     "shipped_table",
     "slowest_module",
 ]
 
 TABLE_FILE = "clock_reach.json"
 
-MACRO_KB = 64
-"""Largest macro: a larger memory is made of several, with a tree of multiplexers behind them."""
-
-SLICE_BITS = 512
-"""Wider rows lie in several macros side by side."""
+_SLICE_BITS = 512
 
 _LOGIC = ("pes_x", "pes_y", "simd_units", "compute_lanes", "bus_bytes")
 _DEPENDS = {
@@ -44,11 +36,6 @@ _DEPENDS = {
     "top": (*_LOGIC, "store_levels"),
 }
 """Traits that the slowest path of a module depends on; of those that are not here it is all but the memories' levels."""
-
-
-def macros(width: int, depth: int) -> int:
-    """Macros behind each other that a memory of `depth` rows of `width` bits is made of."""
-    return math.ceil(min(width, SLICE_BITS) * depth / 8192 / MACRO_KB)
 
 
 class Delay(NamedTuple):
@@ -109,7 +96,8 @@ class _Traits(NamedTuple):
 
 
 def _levels(width: int, depth: int) -> int:
-    return max(0, macros(width, depth) - 1).bit_length()
+    """Levels of multiplexers that choose a bit; wider rows than macros have lie side by side."""
+    return max(0, min(width, _SLICE_BITS) * depth - 1).bit_length()
 
 
 @dataclass(frozen=True, slots=True)

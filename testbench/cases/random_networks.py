@@ -142,6 +142,11 @@ class Case:
         return rng.integers(-128, 128, shape).astype(np.int8)
 
     @property
+    def shares_build(self) -> bool:
+        """Whether other cases run on the same configuration, so that a fast simulation pays."""
+        return True
+
+    @property
     def label(self) -> str:
         """Short name for tables."""
         return str(self.stratum)

@@ -77,6 +77,11 @@ class RealizabilityCase(Case):
         return self.violations[0].code if self.violations else "realizable"
 
     @property
+    def shares_build(self) -> bool:
+        """Whether others run on its configuration; no other does."""
+        return False
+
+    @property
     def title(self) -> str:
         """Name of the case: its network, and how many images it runs."""
         return f"{self.network.name}, {self.batch} images per program,"

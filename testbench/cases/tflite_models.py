@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.importers.folder import ImportedNetwork
+from sim.importers.quantization import add_multipliers
+from sim.importers.tflite.arithmetic import negates
 from sim.importers.tflite.conversion import lower_tflite
 from sim.importers.tflite.reader import parse_tflite
 from testbench.cases.tflite_writer import ModelWriter
@@ -27,6 +29,8 @@ _MOST_INPUTS = 600
 
 _MOST_CLASSES = 512
 """The interpreter's fixed-point softmax aborts where that many values are about the largest."""
+
+_USUAL_SCALES = (2.0**-12, 4.0)
 
 _POINTS = [0.35, 0.2, 0.4, 0.05]
 
@@ -91,7 +95,8 @@ class _Draw:
         kinds: tuple[Callable[[_Activation], _Activation | None], ...] = (
             *[self.conv] * 5, *[self.depthwise] * 5, *[self.add] * 2, *[self.average_pool] * 4,
             *[self.max_pool] * 3, self.mean, *[self.pad] * 2, *[self.relu] * 2, self.requantize,
-            self.fully_connected, self.reshape,
+            self.fully_connected, self.reshape, self.grouped, self.product, self.constant_sum,
+            self.difference, self.transpose, self.signal,
         )  # fmt: skip
         wanted = int(rng.integers(1, _MOST_LAYERS + 1))
         made = 0
@@ -99,7 +104,7 @@ class _Draw:
             following = kinds[int(rng.integers(len(kinds)))](current)
             if following is not None:
                 current, made = following, made + 1
-        if self.writer.operator_names <= {"QUANTIZE", "RESHAPE"} or rng.random() < 0.3:
+        if self.writer.operator_names <= {"QUANTIZE", "RESHAPE", "TRANSPOSE"} or rng.random() < 0.3:
             current = self.classifier(current)
         end = self.output(current)
         self.ends = (begin, end)
@@ -160,9 +165,7 @@ class _Draw:
         if rng.random() < 0.4:
             current = self.reshaped(current, (1, int(np.prod(current.shape))))
         if rng.random() < 0.4 and len(current.shape) == 2 and current.shape[1] < _MOST_CLASSES:
-            result = self.activation(current.shape, 1 / 256, -128)
-            writer.operator("SOFTMAX", [current.index], [result.index], Beta=1.0)
-            current = result
+            current = self.function(current)
         ending = rng.integers(4)
         if ending == 0:
             index = writer.tensor(current.shape, "float32")
@@ -176,6 +179,17 @@ class _Draw:
             writer.operator("QUANTIZE", [current.index], [index])
             return index
         return current.index
+
+    def function(self, source: _Activation) -> _Activation:
+        """A function that the host computes."""
+        name = ["SOFTMAX", "SOFTMAX", "LOG_SOFTMAX", "LOGISTIC"][int(self.rng.integers(4))]
+        if source.scale > _USUAL_SCALES[1]:
+            name = "SOFTMAX"  # the others are not defined for such scales
+        scale, zero_point = (1 / 16, 127) if name == "LOG_SOFTMAX" else (1 / 256, -128)
+        result = self.activation(source.shape, scale, zero_point)
+        options = {"Beta": 1.0} if name == "SOFTMAX" else {}
+        self.writer.operator(name, [source.index], [result.index], **options)
+        return result
 
     def conv(self, source: _Activation) -> _Activation | None:
         if len(source.shape) != 4:
@@ -210,6 +224,57 @@ class _Draw:
             padding,
             DepthMultiplier=multiplier,
         )
+
+    def grouped(self, source: _Activation) -> _Activation | None:
+        """A convolution whose groups have one channel each, a depthwise convolution in other words."""
+        if len(source.shape) != 4 or source.shape[3] == 1:
+            return None
+        window = self.window(source, source.shape[3])
+        if window is None:
+            return None
+        kernel, stride, padding, shape = window
+        weights = self.weights((source.shape[3], *kernel, 1))
+        return self.weighted("CONV_2D", source, weights, 0, shape, stride, padding)
+
+    def signal(self, source: _Activation) -> _Activation | None:
+        """A causal convolution of a signal, as Keras writes it."""
+        if len(source.shape) != 4 or source.shape[1] != 1:
+            return None
+        _, _, length, channels = source.shape
+        kernel = int(self.rng.integers(1, 6))
+        outputs = int(self.rng.choice([1, 4, 9]))
+        if (length + kernel) * max(channels, outputs) > _MOST_VALUES:
+            return None
+        current = self.like(source, (1, length, channels))
+        self.writer.operator("SQUEEZE", [source.index], [current.index], SqueezeDims=(1,))
+        padded = self.like(source, (1, length + kernel - 1, channels))
+        widths = self.writer.constant([[0, 0], [kernel - 1, 0], [0, 0]], "int32")
+        self.writer.operator("PAD", [current.index, widths], [padded.index])
+        image = self.like(source, (1, 1, *padded.shape[1:]))
+        axis = self.writer.constant([1], "int32")
+        self.writer.operator("EXPAND_DIMS", [padded.index, axis], [image.index])
+        weights = self.weights((outputs, 1, kernel, channels))
+        shape = (1, 1, length, outputs)
+        return self.weighted("CONV_2D", image, weights, 0, shape, (1, 1), 1)
+
+    def transpose(self, source: _Activation) -> _Activation | None:
+        """Values in another order, which a fully connected layer reads or a second one restores."""
+        if len(source.shape) != 4:
+            return None
+        order = [0, *(int(axis) for axis in 1 + self.rng.permutation(3))]
+        turned = self.transposed(source, order)
+        if self.rng.random() < 0.3:
+            return self.transposed(turned, np.argsort(order).tolist())
+        size = int(np.prod(source.shape))
+        if size > _MOST_INPUTS:
+            return self.transposed(turned, np.argsort(order).tolist())
+        return self.fully_connected(self.reshaped(turned, (1, size)))
+
+    def transposed(self, source: _Activation, order: list[int]) -> _Activation:
+        out = self.like(source, tuple(source.shape[axis] for axis in order))
+        inputs = [source.index, self.writer.constant(order, "int32")]
+        self.writer.operator("TRANSPOSE", inputs, [out.index])
+        return out
 
     def fully_connected(self, source: _Activation) -> _Activation | None:
         depth = int(np.prod(source.shape))
@@ -332,6 +397,63 @@ class _Draw:
             "ADD", operands, [out.index], FusedActivationFunction=int(rng.integers(4))
         )
         return out
+
+    def constant(self, source: _Activation) -> _Activation:
+        """A constant for all values, or for each channel."""
+        channels = source.shape[-1] if self.rng.random() < 0.7 else 1
+        shape = [(channels,), (1,) * (len(source.shape) - 1) + (channels,)][self.rng.integers(2)]
+        kind = self.activation(shape, near=source.scale)
+        data = self.rng.integers(-128, 128, shape).astype(np.int8)
+        index = self.writer.constant(
+            data, "int8", scales=[kind.scale], zero_points=[kind.zero_point]
+        )
+        return _Activation(index, shape, kind.scale, kind.zero_point)
+
+    def product(self, source: _Activation) -> _Activation:
+        """A constant times the activation, in either order."""
+        rng = self.rng
+        other = self.constant(source)
+        reach = source.scale * other.scale * 255 * float(2.0 ** rng.uniform(-6, 2))
+        out = self.activation(source.shape, float(np.float32(np.clip(reach, *_USUAL_SCALES))))
+        self.elementwise("MUL", source, other, out, either=True)
+        return out
+
+    def constant_sum(self, source: _Activation) -> _Activation:
+        """A constant added to the activation or subtracted, or less the activation."""
+        other = self.constant(source)
+        return self.summed("ADD" if self.rng.random() < 0.6 else "SUB", source, other)
+
+    def difference(self, source: _Activation) -> _Activation:
+        """The activation and a rescaled copy of it, less each other."""
+        other = self.activation(source.shape, near=source.scale)
+        self.writer.operator("QUANTIZE", [source.index], [other.index])
+        return self.summed("SUB", source, other)
+
+    def summed(self, name: str, source: _Activation, other: _Activation) -> _Activation:
+        """A difference in either order, or a sum where the scales' difference is refused."""
+        rng = self.rng
+        pair = [source, other]
+        if rng.random() < 0.5:
+            pair.reverse()
+        widest = max(source.scale, other.scale)
+        out = self.activation(
+            source.shape, float(np.float32(widest * 2.0 ** float(rng.uniform(-1, 2))))
+        )
+        scales = [np.float32(tensor.scale) for tensor in (*pair, out)]
+        points = (pair[0].zero_point, pair[1].zero_point)
+        if name == "SUB" and not negates(points, *add_multipliers(*scales)):
+            name = "ADD"
+        self.elementwise(name, pair[0], pair[1], out)
+        return out
+
+    def elementwise(
+        self, name: str, a: _Activation, b: _Activation, out: _Activation, *, either: bool = False
+    ) -> None:
+        operands = [a.index, b.index]
+        if either and self.rng.random() < 0.5:
+            operands.reverse()
+        activation = int(self.rng.integers(4))
+        self.writer.operator(name, operands, [out.index], FusedActivationFunction=activation)
 
     def average_pool(self, source: _Activation) -> _Activation | None:
         return self.pool("AVERAGE_POOL_2D", source)

@@ -34,9 +34,11 @@ _OPTIONS = {
     "FULLY_CONNECTED": "FullyConnectedOptions",
     "MAX_POOL_2D": "Pool2DOptions",
     "MEAN": "ReducerOptions",
+    "MUL": "MulOptions",
     "RESHAPE": "ReshapeOptions",
     "SOFTMAX": "SoftmaxOptions",
     "SQUEEZE": "SqueezeOptions",
+    "SUB": "SubOptions",
 }
 
 
@@ -56,13 +58,17 @@ class WrittenTensor:
 
 @dataclass(frozen=True, slots=True)
 class WrittenOperator:
-    """An operator as it is written; ``table`` names the table of its options."""
+    """An operator as it is written; ``table`` names the table of its options.
+
+    ``custom`` are the options of an operator that is none of TensorFlow Lite's own.
+    """
 
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     table: str
     options: dict[str, Any]
+    custom: bytes = b""
 
 
 @dataclass(slots=True)
@@ -224,6 +230,8 @@ def _encode_operator(builder: Any, code: int, operator: WrittenOperator) -> int:
         }
         fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, operator.table)
         fields["BuiltinOptions"] = _table(builder, operator.table, values)
+    if operator.custom:
+        fields["CustomOptions"] = builder.CreateByteVector(operator.custom)
     return _table(builder, "Operator", fields)
 
 

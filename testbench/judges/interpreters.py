@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sim import golden
 from sim.importers.folder import ImportedNetwork
-from sim.importers.host import ModelPort, Softmax
+from sim.importers.host import Logistic, LogSoftmax, ModelPort, Softmax
 from sim.importers.onnx.difference import onnxruntime_layer
 from testbench.judges.onnx_oracle import run_onnx
 from testbench.judges.tflite_oracle import run_model
@@ -104,7 +104,7 @@ def _difference(
         return f"{kinds[0]}, not {kinds[1]}"
     after = imported.host.after
     real = computed.dtype == np.float32
-    softmax = real and any(isinstance(step, Softmax) for step in after)
+    softmax = any(isinstance(step, Softmax | LogSoftmax | Logistic) for step in after)
     limit = steps * imported.network.output.scale if real else steps
     if softmax:
         limit = max(_SOFTMAX_TOLERANCE, 4 * limit)

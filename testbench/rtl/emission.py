@@ -44,10 +44,10 @@ def emit_once(config: AcceleratorConfig, root: Path, view: View = View.SYNTHESIS
     def make(directory: Path) -> None:
         with without_collection():
             emission = emit_modules(config, chosen)
-        _write(directory, emission)
-        if chosen is View.SYNTHESIS:
-            other = partial(_write, emission=simulation_view_of(config, emission))
-            cached_directory(root / "verilog", _key(config, View.SIMULATION), other)
+            _write(directory, emission)
+            if chosen is View.SYNTHESIS:
+                other = partial(_write, emission=simulation_view_of(config, emission))
+                cached_directory(root / "verilog", _key(config, View.SIMULATION), other)
 
     return (
         cached_directory(root / "verilog", _key(config, chosen), make) / SINGLE_FILE

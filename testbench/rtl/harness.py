@@ -165,6 +165,7 @@ def build(
     waves: bool = False,
     view: View = View.SIMULATION,
     coverage: Coverage | None = None,
+    optimize: bool = True,
 ) -> Harness:
     """Emit and compile a configuration's simulation, or take it from the cache.
 
@@ -180,6 +181,9 @@ def build(
         :mod:`hwgen.simulation_view`.
     coverage : Coverage, optional
         Gathers what the runs cover; such a build is kept apart and runs slower.
+    optimize : bool
+        Whether to optimize the cycle code; not worth it for less than some hundred thousand cycles. Such
+        builds are kept apart, too.
     """
     root = build_root or cache_root()
     chosen = View(view)
@@ -188,7 +192,7 @@ def build(
     block = names.pe if _is_large(config, chosen, waves) else None
     main = _render(config, waves, chosen, block, coverage is not None)
     headers = {name: template_text(name) for name in HEADERS}
-    recipe = (*BUILD_RECIPE, toolchain_version(), chosen, block or "flat")
+    recipe = (*BUILD_RECIPE, toolchain_version(), chosen, block or "flat", str(optimize))
     key = content_key(verilog, main, *headers.values(), *recipe)
 
     def make(directory: Path) -> None:
@@ -203,6 +207,7 @@ def build(
             view=chosen,
             waves=waves,
             block=block,
+            optimize=optimize,
             flags=() if coverage is None else COVERAGE_FLAGS,
             sources=() if coverage is None else COVERAGE_SOURCES,
         )

@@ -61,6 +61,13 @@ __all__ = [
 ]
 
 
+BRIEF_CYCLES = 50_000
+"""Longest program of a case alone on its build that runs in a simulation that is not optimized.
+
+To optimize takes 2 CPU seconds, in which what is not optimized runs some 100,000 cycles.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
     """A way to draw random cases: the function, and how many share a configuration."""
@@ -214,9 +221,10 @@ def run_case(
         program = streamed.alone
     images = case.images
     behind = {"": memory, **(others or {})}
-    built = build(case.config, view=view)
-    runs = _run_behind(built, program, streamed, images, case.network, behind)
     constants = calibration or calibrations.default()
+    brief = predict_mapped(mapped, constants).total_cycles <= BRIEF_CYCLES
+    built = build(case.config, view=view, optimize=case.shares_build or not brief)
+    runs = _run_behind(built, program, streamed, images, case.network, behind)
     expected = golden.run(case.network, images)
 
     def compared(model: MemoryModel, runs: Sequence[RunResult]) -> tuple[Comparison, Prediction]:

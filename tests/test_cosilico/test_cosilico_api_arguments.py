@@ -90,6 +90,8 @@ def costs_of_the_default() -> Any:
         (lambda: API.load_design(5), TypeError, "path must be a path, not 5"),
         (lambda: API.save_design(5, "x"), TypeError, "design must be a Design, not 5"),
         (lambda: API.import_network(5), TypeError, "model must be a path, not 5"),
+        (lambda: API.import_network("m.pt2", "x.npz", ranges="all"), ValueError,
+         "ranges must be one of min_max, percentile, mse, not 'all'"),
         (lambda: API.search(5), TypeError, "experiment must be a path, not 5"),
         (lambda: API.search("x.toml", 5), TypeError, "out must be a path, not 5"),
         (lambda: API.generate("ds_cnn", "tiny", out=5), TypeError, "out must be a path, not 5"),

@@ -92,12 +92,12 @@ def refusal(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> st
         (
             gated_model,
             "operator 2 LOGISTIC (tensor 'gates'): sigmoids, as in squeeze-and-excitation blocks, "
-            "are not supported; supported are ADD, ",
+            "must be at the end of the model, where the host computes them; supported are ADD, ",
         ),
         (
             lambda: conv_model(after="MUL"),
             "operator 1 MUL (tensor 'gated'): products of activations, as in "
-            "squeeze-and-excitation blocks, are not supported; supported are ADD, ",
+            "squeeze-and-excitation blocks, are not supported",
         ),
         (
             lambda: conv_model(scales=[], zero_points=[]),
@@ -183,8 +183,9 @@ def program(module: nn.Module, folder: Path) -> list[str]:
             "supported; there is convolution, ",
         ),
         (
-            nn.Sequential(nn.Conv2d(3, 4, 3), nn.Sigmoid()),
-            "operator 1 aten.sigmoid.default (tensor 'sigmoid') is not supported; there is ",
+            nn.Sequential(nn.Conv2d(3, 4, 3), nn.Sigmoid(), nn.Conv2d(4, 4, 3)),
+            "sigmoid must be at the end of the module, where the host computes it, not before "
+            "operator 2 aten.convolution.default (tensor 'convolution_1')",
         ),
         (
             nn.Conv2d(3, 4, 3, dilation=2),

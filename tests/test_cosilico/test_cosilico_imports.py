@@ -110,6 +110,32 @@ def test_a_pytorch_program_is_quantized(tmp_path: Path) -> None:
     assert np.abs(scores - expected).max() < 4 * imported.network.output.scale
 
 
+def test_ranges_are_chosen_by_a_method_and_constants_warned_of(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 2, 1))
+    with torch.no_grad():
+        assert isinstance(module[0].bias, torch.Tensor)
+        module[0].bias.fill_(-1000.0)
+    images = torch.randn(8, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    images[0, 0, 0, 0] = 100.0
+    torch.export.save(export_module(module, images[:1]), tmp_path / "small.pt2")
+    np.savez(tmp_path / "x.npz", x=images.numpy())
+    scales = []
+    for ranges in ("min_max", "percentile", "mse"):
+        words = ["import", str(tmp_path / "small.pt2"), "--out", str(tmp_path / ranges)]
+        words += ["--calibration", str(tmp_path / "x.npz"), "--ranges", ranges]
+        assert main(words) == 0
+        told = capsys.readouterr().err.splitlines()
+        expected = "cosilico: warning: calibration images: tensor '0' is 0 in all of them, so that "
+        assert told[0] == f"{expected}its scale says nothing of other images"
+        imported = load_imported(str(tmp_path / ranges))
+        assert imported.source["ranges"] == ranges
+        scales.append(imported.network.input.scale)
+    assert scales[0] > scales[1] > 0
+    assert scales[0] > scales[2] > 0
+
+
 def test_an_onnx_model_comes_with_its_differences(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -147,9 +173,18 @@ def test_calibration_images_belong_to_pytorch_programs(
 ) -> None:
     rule = "cosilico: --calibration must be given with a .pt2 file, and only with one, not with"
     model = str(folder.parent / "small.tflite")
-    for words in ([model, "--calibration", "x.npz"], ["net.pt2"]):
-        assert main(["import", *words, "--out", str(tmp_path)]) == ExitStatus.BAD_INPUT
-        assert capsys.readouterr().err == f"{rule} {words[0]!r}\n"
+    words = ["import", model, "--calibration", "x.npz", "--out", str(tmp_path)]
+    assert main(words) == ExitStatus.BAD_INPUT
+    assert capsys.readouterr().err == f"{rule} {model!r}\n"
+    words = ["import", model, "--ranges", "mse", "--out", str(tmp_path)]
+    assert main(words) == ExitStatus.BAD_INPUT
+    rule = "cosilico: --ranges must be given with --calibration, not with"
+    assert capsys.readouterr().err == f"{rule} {model!r} alone\n"
+    program = tmp_path / "small.pt2"
+    torch.export.save(export_module(nn.Conv2d(3, 4, 3), torch.zeros(1, 3, 8, 8)), program)
+    assert main(["import", str(program), "--out", str(tmp_path / "net")]) == ExitStatus.BAD_INPUT
+    rule = "must have calibration images, for it is of real numbers"
+    assert capsys.readouterr().err == f"cosilico: program file {program} {rule}\n"
 
 
 @pytest.mark.rtl

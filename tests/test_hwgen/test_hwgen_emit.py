@@ -288,6 +288,10 @@ def test_memories_are_of_the_style_that_is_asked_for(style: MemoryStyle, tmp_pat
         assert re.fullmatch(
             rf"cosilico_(single_port_)?ram_{'flip_flop' if shallow else rest}", memory["module"]
         )
+        # else an FPGA gets logic around each memory for a row read in the cycle of its write
+        text = (tmp_path / f"{memory['module']}.v").read_text()
+        inferred = memory["module"].endswith("_fpga")
+        assert ("  (* no_rw_check *)\n  reg [WIDTH-1:0] memory[" in text) == inferred
     if style is MemoryStyle.MACRO:
         report = synthesize(tmp_path, made.manifest["top"])
         inferred = [m for m in made.manifest["memories"] if "flip_flop" in m["module"]]

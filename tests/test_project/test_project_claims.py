@@ -99,9 +99,6 @@ def known_figures() -> dict[str, set[str]]:
 
     regret = runpy.run_path(str(BENCHMARKS / "regret.py"))
     small = [config for config in NAHAS if config.macs == 4096]
-    default = EDGE.default
-    image = math.prod(named_network("mobilenet_v2").input.shape)
-    bytes_per_cycle = 1000 * default.io_bandwidth_gbps / default.clock_mhz
     return {
         "README.md": {
             f"{_NETLIST_MACS:,}",
@@ -110,7 +107,6 @@ def known_figures() -> dict[str, set[str]]:
         },
         "docs/accelerator.md": {f"{MAX_BANK_DEPTH:,}", f"{MAX_CLOCK_MHZ:,}"},
         "docs/results.md": {f"{_NETLIST_MACS:,}"},
-        "docs/hardware.md": {f"{image:,}", f"{math.ceil(image / bytes_per_cycle):,}"},
         "docs/trade.md": {f"{len(EDGE):,}"},
         "docs/architecture.md": {
             f"{LAYERS_LIMIT:,}",

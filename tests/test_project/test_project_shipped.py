@@ -8,6 +8,7 @@ from project_root import ROOT
 
 STAGES = ("cosilico", "hwgen", "search", "sim", "testbench")
 DOORS = {
+    "hwgen.synthesis.cacti": "docs/cost.md",
     "sim.importers.supported": "Makefile",
     "testbench.cocotb_cases.protocol": "docs/protocol.md",
     "testbench.coverage.register_cases": "docs/testbench.md",

@@ -258,9 +258,18 @@ def test_names_the_field_that_a_layer_overflows() -> None:
     (violation,) = check(config, one_layer(LayerKind.CONV, 1, 5000, 4))
     assert violation.code == "MAP_FIELD"
     assert violation.detail == (
-        "descriptor field bound_x of layer 'layer' must be in 0 … 4095, not 5000"
+        "input width 5000 of layer 'layer' exceeds 4095: descriptor field bound_x must be in "
+        "0 … 4095, not 5000"
     )
     assert violation.excess == pytest.approx(905 / 4095)
+
+
+def test_names_the_side_of_the_image_that_a_field_cannot_hold() -> None:
+    (violation,) = check(replace(DEFAULT, pes_y=1), one_layer(LayerKind.CONV, 5000, 1, 4))
+    assert violation.detail == (
+        "input height 5000 of layer 'layer' exceeds 4095: descriptor field bound_y must be in "
+        "0 … 4095, not 5000"
+    )
 
 
 def test_a_shift_beyond_the_requantizer_is_named_before_any_mapping() -> None:
@@ -283,7 +292,8 @@ def test_a_stride_beyond_its_field_is_named(stride: int) -> None:
     layer = window_pool("layer", LayerKind.MAX_POOL, source, taps, strides, Padding(), rng)
     violations = check(DEFAULT, Network(name="one", input=source, layers=(layer,)))
     expected = [] if stride == 7 else [
-        "descriptor field stride_x of layer 'layer' must be in 0 … 7, not 8"
+        "horizontal stride 8 of layer 'layer' exceeds 7: descriptor field stride_x must be in "
+        "0 … 7, not 8"
     ]  # fmt: skip
     assert [violation.detail for violation in violations] == expected
     assert {violation.code for violation in violations} <= {"MAP_FIELD"}

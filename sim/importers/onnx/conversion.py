@@ -1,6 +1,7 @@
 """Importing a quantized ONNX model: what the host computes, what the accelerator computes."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork, checked_network, network_name, with_file
 from sim.importers.host import HostProgram, HostStep, ModelPort, Transpose
 from sim.importers.limits import excess
-from sim.importers.onnx import elementwise, pooling, shapes, windows
+from sim.importers.onnx import affine, elementwise, pooling, shapes, windows
+from sim.importers.onnx.duplicates import without_duplicates
+from sim.importers.onnx.folding import folded
 from sim.importers.onnx.lowering import ONNX_OPERATORS, OnnxLowering
 from sim.importers.onnx.model import OnnxEnd, OnnxModel, OnnxNode
 from sim.importers.onnx.reader import parse_onnx
@@ -19,7 +22,7 @@ from sim.spec.archives import read_bytes
 
 __all__ = ["ONNX_HINTS", "import_onnx", "lower_onnx"]
 
-_TABLES = (elementwise, pooling, shapes, windows)
+_TABLES = (affine, elementwise, pooling, shapes, windows)
 """Importing them enters their operators into the table."""
 
 _MICROSOFT = "com.microsoft"
@@ -32,6 +35,9 @@ _MICROSOFT_OPERATORS: dict[str, tuple[int, int, tuple[str, ...]]] = {
                "pads", "strides"),
     ),
     "QLinearGlobalAveragePool": (5, 5, ("channels_last",)),
+    "QLinearMul": (7, 8, ()),
+    "QLinearSigmoid": (4, 5, ()),
+    "QLinearSoftmax": (5, 5, ("axis", "opset")),
     "QuantizeLinear": (2, 3, ("axis", "block_size")),
 }  # fmt: skip
 """Operators of onnxruntime's own domain: fewest and most inputs, and attributes.
@@ -40,14 +46,9 @@ The format's checker does not know them.
 """
 _INPUTS = ("float32", "int8", "uint8")
 
-_PRODUCT = "products of activations, as in squeeze-and-excitation blocks, are not supported"
 _SIGMOID = "sigmoids, as in squeeze-and-excitation blocks, are not supported"
 
 ONNX_HINTS = {
-    "Mul": _PRODUCT,
-    "QLinearMul": _PRODUCT,
-    "Sigmoid": _SIGMOID,
-    "QLinearSigmoid": _SIGMOID,
     "HardSigmoid": _SIGMOID,
     "HardSwish": "activations must be clamps",
     "LeakyRelu": "activations must be clamps",
@@ -55,7 +56,6 @@ ONNX_HINTS = {
     "PRelu": "activations must be clamps",
     "Elu": "activations must be clamps",
     "Tanh": "activations must be clamps",
-    "BatchNormalization": "must be folded into the convolution before quantization",
     "DynamicQuantizeLinear": "scales must be constants: quantize statically",
     "ConvInteger": "scales must be constants: quantize statically",
     "MatMulInteger": "scales must be constants: quantize statically",
@@ -90,16 +90,18 @@ def lower_onnx(model: OnnxModel, name: str) -> ImportedNetwork:
     for ends, what in ((model.inputs, "input"), (model.outputs, "output")):
         if len(ends) != 1:
             raise UnsupportedModelError(f"model must have one {what}, not {len(ends)}")
+    model = without_duplicates(model)
     live = _live(model)
     for node in live:
         _check_known(node)
-    lowering = OnnxLowering(model)
+    lowering = OnnxLowering(replace(model, nodes=tuple(live)))
     start = _input(model.inputs[0])
     lowering.values[model.inputs[0].name] = start
     # What is not finite is refused where it ends: as a multiplier.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for node in live:
-            lowering.values[node.outputs[0]] = ONNX_OPERATORS[node.operator].lower(lowering, node)
+            value = folded(lowering, node) or ONNX_OPERATORS[node.operator].lower(lowering, node)
+            lowering.values[node.outputs[0]] = value
         result = _result(lowering, live, model.outputs[0])
     _check_output(model.outputs[0], result)
     layers = tuple(lowering.layers.values())

@@ -5,13 +5,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from sim.importers.host import QuantizeHalfEven
+from sim.importers.host import Clamp, Dequantize, QuantizeHalfEven
+from sim.importers.onnx.affine import constant_operand, plus, quantized_plus
+from sim.importers.onnx.axes import as_node
 from sim.importers.onnx.lowering import OnnxLowering, lowers
 from sim.importers.onnx.model import OnnxNode
+from sim.importers.onnx.shapes import quantized_output
 from sim.importers.onnx.values import (
     Constant,
     Deferred,
     HostInput,
+    HostOutput,
     Quantized,
     Target,
     Value,
@@ -37,6 +41,8 @@ def _quantize(lowering: OnnxLowering, node: OnnxNode) -> Value:
         node.refuse("block_size must be 0")
     if isinstance(value, Constant):
         return _quantized_constant(lowering, node, value)
+    if isinstance(value, HostOutput):
+        return _quantized_output(lowering, node, value)
     if not node.has_input(2) and node.integer("output_dtype", 0):
         node.refuse("zero point must be given with output_dtype")
     quantization = lowering.quantization(node, 1, 2, "uint8")
@@ -109,6 +115,8 @@ def _dequantize(lowering: OnnxLowering, node: OnnxNode) -> Value:
             rule = f"zero points must be as many as the {scales.size} scales"
             node.refuse(f"{rule}, not {zeros.size}")
         return Constant(data=value.data, scales=scales, zero_points=zeros, axis=axis)
+    if isinstance(value, HostOutput):
+        return _dequantized_output(lowering, node, value)
     default = "uint8"
     if isinstance(value, Quantized):
         default = value.quantization.dtype
@@ -125,14 +133,46 @@ def _dequantize(lowering: OnnxLowering, node: OnnxNode) -> Value:
     return replace(value, real=True)
 
 
-@lowers("Add", becomes="`add`", conditions=f"{_REAL}; two activations of one shape")
+def _quantized_output(lowering: OnnxLowering, node: OnnxNode, value: HostOutput) -> HostOutput:
+    """Quantize what the host computed."""
+    if value.dtype != "float32":
+        node.refuse(f"input {node.inputs[0]!r} must be real, not {value.dtype}")
+    return quantized_output(value, lowering.quantization(node, 1, 2, "uint8"))
+
+
+def _dequantized_output(lowering: OnnxLowering, node: OnnxNode, value: HostOutput) -> HostOutput:
+    """Make real what the host quantized."""
+    if value.dtype not in ("int8", "uint8"):
+        node.refuse(f"input {node.inputs[0]!r} must be int8 or uint8, not {value.dtype}")
+    given = lowering.quantization(node, 1, 2, value.dtype)
+    if given.dtype != value.dtype:
+        node.refuse(f"zero point must be {value.dtype}, not {given.dtype}")
+    shift = 128 * (given.dtype == "uint8")
+    step = Dequantize(scale=float(given.scale), zero_point=given.zero_point + shift)
+    return replace(value, steps=(*value.steps, step), dtype="float32")
+
+
+@lowers(
+    "Add",
+    becomes="`add`; of a constant a `depthwise` of one tap, or part of the layer before",
+    conditions=f"{_REAL}; two activations of one shape, or a constant for each channel",
+)
 def _add(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    if (position := constant_operand(lowering, node)) is not None:
+        return plus(lowering, node, position)
     operands = [lowering.real_activation(node, position) for position in range(2)]
     return _sum(lowering, node, *operands)
 
 
-@lowers("QLinearAdd", becomes="`add`", conditions="two activations of one shape")
+@lowers(
+    "QLinearAdd",
+    becomes="`add`; of a constant a `depthwise` of one tap",
+    conditions="two activations of one shape, or a constant for each channel",
+)
 def _qlinear_add(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    out = lowering.quantization(node, 6, 7, "uint8")
+    if (shifted := quantized_plus(lowering, node)) is not None:
+        return lowering.quantize(shifted, node.outputs[0], out)
     operands = [
         lowering.padded(node, lowering.integer(node, at, quantization))
         for at, quantization in (
@@ -140,8 +180,7 @@ def _qlinear_add(lowering: OnnxLowering, node: OnnxNode) -> Value:
             (3, lowering.quantization(node, 4, 5, "uint8")),
         )
     ]
-    result = _sum(lowering, node, *operands)
-    return lowering.quantize(result, node.outputs[0], lowering.quantization(node, 6, 7, "uint8"))
+    return lowering.quantize(_sum(lowering, node, *operands), node.outputs[0], out)
 
 
 def _sum(lowering: OnnxLowering, node: OnnxNode, a: Quantized, b: Quantized) -> Deferred:
@@ -173,9 +212,14 @@ def _relu(lowering: OnnxLowering, node: OnnxNode) -> Value:
 
 
 @lowers(
-    "Clip", becomes=_CLAMPED, conditions="of real values, before QuantizeLinear; constant bounds"
+    "Clip",
+    becomes=_CLAMPED,
+    conditions="of real values before QuantizeLinear, or of integers behind it; constant bounds",
 )
 def _clip(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    value = lowering.value(node, 0)
+    if isinstance(value, Quantized | HostInput) and not value.real:
+        return _clipped_integers(lowering, node, value)
     ends = [node.real("min", -math.inf), node.real("max", math.inf)]
     for position in (1, 2):
         if node.has_input(position):
@@ -185,13 +229,41 @@ def _clip(lowering: OnnxLowering, node: OnnxNode) -> Value:
     return _clamped(lowering, node, ends[0], ends[1])
 
 
+def _clipped_integers(
+    lowering: OnnxLowering, node: OnnxNode, value: Quantized | HostInput
+) -> Quantized | HostInput:
+    """Clamp integers, as where fewer than 8 bits are kept in 8."""
+    if value.quantization is None:
+        node.refuse(f"input {node.inputs[0]!r} must come from QuantizeLinear")
+    dtype = value.quantization.dtype
+    limits = np.iinfo(dtype)
+    ends = [int(limits.min), int(limits.max)]
+    for position in (1, 2):
+        if node.has_input(position):
+            data = lowering.constant(node, position)
+            if str(data.dtype) != dtype or data.size != 1:
+                rule = f"bound {node.inputs[position]!r} must be one {dtype}"
+                node.refuse(f"{rule}, not {data.dtype} of shape {data.shape}")
+            ends[position - 1] = int(data.reshape(-1)[0])
+    if ends[0] > ends[1]:
+        node.refuse(f"bounds must be in order, not {ends[0]} and {ends[1]}")
+    if ends == [limits.min, limits.max]:
+        return value
+    low, high = (end - 128 * (dtype == "uint8") for end in ends)
+    if isinstance(value, HostInput):
+        shift = 128 * (value.held == "uint8")
+        step = Clamp(low=low + shift, high=high + shift)
+        return replace(value, steps=(*value.steps, step))
+    return lowering.narrowed(node, lowering.padded(node, value), low, high)
+
+
 def _clamped(lowering: OnnxLowering, node: OnnxNode, low: float, high: float) -> Deferred:
     value = lowering.value(node, 0)
     if not isinstance(value, Deferred):
         source = lowering.real_activation(node, padded=True)
         value = lowering.rescaled(node, source)
     least, most = (min(max(end, low), high) for end in (value.low, value.high))
-    return replace(value, low=least, high=most)
+    return replace(value, low=least, high=most, scaled=None)
 
 
 @lowers(
@@ -200,18 +272,22 @@ def _clamped(lowering: OnnxLowering, node: OnnxNode, low: float, high: float) ->
     conditions="constant mode; real 0 or the zero point; height and width only",
 )
 def _pad(lowering: OnnxLowering, node: OnnxNode) -> Value:
-    source = lowering.image(node, lowering.activation(node))
+    given_source = lowering.activation(node)
+    rank = len(given_source.shape)
+    source = lowering.image(node, given_source)
     if (mode := node.text("mode", "constant")) != "constant":
         node.refuse(f"mode must be constant, not {mode}")
     given = node.optional_integers("pads")
     pads = given if given is not None else lowering.integers(node, 1)
     if node.has_input(3):
-        axes = [node.axis(axis, 4) for axis in lowering.integers(node, 3)]
+        axes = [node.axis(axis, rank) for axis in lowering.integers(node, 3)]
         if len(pads) != 2 * len(axes) or len(set(axes)) != len(axes):
             node.refuse(f"pads must be two for each axis, not {pads}")
         ends = {**dict(zip(axes, pads, strict=False))}
         stops = {**dict(zip(axes, pads[len(axes) :], strict=True))}
-        pads = [ends.get(i, 0) for i in range(4)] + [stops.get(i, 0) for i in range(4)]
+        pads = [ends.get(i, 0) for i in range(rank)] + [stops.get(i, 0) for i in range(rank)]
+    if rank == 3 and len(pads) == 6:
+        pads = [*pads[:2], 0, *pads[2:5], 0, pads[5]]
     if len(pads) != 8 or min(pads) < 0 or any(pads[i] for i in (0, 1, 4, 5)):
         rule = "pads must be 0 or more, of height and width only"
         node.refuse(f"{rule}, not {pads}")
@@ -224,9 +300,10 @@ def _pad(lowering: OnnxLowering, node: OnnxNode) -> Value:
         node.refuse(f"value must be {zero}, which stands for real 0, not {value:g}")
     channels, height, width = source.shape[1:]
     size = (height + pads[2] + pads[6], width + pads[3] + pads[7])
-    return replace(
+    padded = replace(
         source,
         shape=(1, channels, *size),
         places=node_places(node, *size, channels),
         padding=Padding(top=pads[2], left=pads[3], bottom=pads[6], right=pads[7]),
     )
+    return as_node(rank, padded)

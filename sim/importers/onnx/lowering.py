@@ -1,6 +1,7 @@
 """Lowering an ONNX graph to layers: its tensors so far, and the table of operators."""
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,11 +11,13 @@ from numpy.typing import NDArray
 
 from sim.importers.host import Requantize, Reshape, Transpose
 from sim.importers.limits import MOST_WEIGHTS, excess
+from sim.importers.onnx.axes import as_image
 from sim.importers.onnx.model import OnnxModel, OnnxNode
 from sim.importers.onnx.values import (
     Constant,
     Deferred,
     HostInput,
+    HostOutput,
     Quantization,
     Quantized,
     Shape,
@@ -65,6 +68,8 @@ class OnnxLowering:
         self.prepared: HostInput | None = None
         self.input: Quantized | None = None
         self._read: HostInput | None = None
+        self._readers = Counter(name for node in model.nodes for name in node.inputs)
+        self._readers.update(end.name for end in model.outputs)
         self._weights = 0
         self._values = 0
 
@@ -76,6 +81,14 @@ class OnnxLowering:
         if name not in self.values:
             node.refuse(f"reads tensor {name!r} before it is computed")
         return self.values[name]
+
+    def on_accelerator(self, node: OnnxNode, position: int) -> Value:
+        """Value of an input that the accelerator must hold; what the host has computed is refused."""
+        value = self.value(node, position)
+        if isinstance(value, HostOutput):
+            rule = "must be at the end of the model, where the host computes it"
+            node.refuse(f"{value.cause}, which it reads, {rule}")
+        return value
 
     def constant(self, node: OnnxNode, position: int) -> NDArray[Any]:
         """Content of an input that must be an initializer."""
@@ -100,9 +113,20 @@ class OnnxLowering:
             node.refuse(f"{rule}, not {data.dtype} of shape {data.shape}")
         return float(data.reshape(-1)[0])
 
+    def reals(self, node: OnnxNode, position: int) -> NDArray[np.float32]:
+        """Content of an input that must be constant real numbers, quantized or not."""
+        value, name = self.value(node, position), node.inputs[position]
+        if not isinstance(value, Constant):
+            node.refuse(f"input {name!r} must be a constant")
+        data = value.reals
+        if data.dtype != np.float32 or not np.isfinite(data).all():
+            node.refuse(f"constant {name!r} must be finite float32, not {data.dtype}")
+        return data
+
     def real(self, node: OnnxNode, position: int) -> float:
-        """Content of an input that must be one constant float32."""
-        data = self.constant(node, position)
+        """Content of an input that must be one constant float32, quantized or not."""
+        value = self.value(node, position)
+        data = value.reals if isinstance(value, Constant) else self.constant(node, position)
         if data.dtype != np.float32 or data.size != 1:
             node.refuse(f"bound {node.inputs[position]!r} must be one float32, not {data.dtype}")
         return float(data.reshape(-1)[0])
@@ -132,7 +156,7 @@ class OnnxLowering:
 
     def integer(self, node: OnnxNode, position: int, quantization: Quantization) -> Quantized:
         """An integer activation, read with the quantization that the node gives."""
-        value, name = self.value(node, position), node.inputs[position]
+        value, name = self.on_accelerator(node, position), node.inputs[position]
         if isinstance(value, HostInput) and not value.real and value.held in _INTEGERS:
             known = value.quantization
             if known is None and value.held == quantization.dtype:
@@ -156,7 +180,7 @@ class OnnxLowering:
 
         A Pad before it is done first, unless the caller takes it over (``padded``).
         """
-        value, name = self.value(node, position), node.inputs[position]
+        value, name = self.on_accelerator(node, position), node.inputs[position]
         if isinstance(value, HostInput):
             value = self._materialized(node, value)
         if not isinstance(value, Quantized):
@@ -174,9 +198,14 @@ class OnnxLowering:
         return source
 
     def image(self, node: OnnxNode, value: Quantized) -> Quantized:
-        """An activation that lies in memory as an image [1, C, H, W] does; else refused."""
-        if len(value.shape) != 4:
-            node.refuse(f"input must have the 4 axes (1, C, H, W), not shape {value.shape}")
+        """An activation that lies in memory as an image [1, C, H, W] does; else refused.
+
+        A signal [1, C, L] is an image of height 1.
+        """
+        if len(value.shape) not in (3, 4):
+            rule = "input must have the axes (1, C, H, W) or (1, C, L)"
+            node.refuse(f"{rule}, not shape {value.shape}")
+        value = as_image(value)
         channels, height, width = value.shape[1:]
         if not np.array_equal(value.places, image_places(height, width, channels)):
             node.refuse(f"input of shape {value.shape} must be an image (1, C, H, W) as computed")
@@ -298,6 +327,24 @@ class OnnxLowering:
             real=False,
         )
 
+    def narrowed(self, node: OnnxNode, value: Quantized, low: int, high: int) -> Quantized:
+        """Clamp an integer activation: by the layer before where only this node reads it."""
+        layer = self.layers.get(value.spec.name)
+        name = node.inputs[0]
+        if layer is None or self.origins[layer.name] != name or self._readers[name] != 1:
+            target = Target(
+                tensor=node.outputs[0], quantization=value.quantization, clamp=(low, high)
+            )
+            return replace(value, spec=self.scaled(node, value, target))
+        ends = [min(max(bound, low), high) for bound in layer.clamp]
+        self.layers[layer.name] = replace(layer, clamp=(ends[0], ends[1]))
+        self.origins[layer.name] = node.outputs[0]
+        return value
+
+    def unread(self, name: str) -> bool:
+        """Whether no node reads a tensor, nor is it an output."""
+        return not self._readers[name]
+
     def _materialized(self, node: OnnxNode, value: HostInput) -> Quantized:
         """Let the accelerator begin at a tensor that the host prepares."""
         if value.quantization is None:
@@ -313,12 +360,16 @@ class OnnxLowering:
             memory = (shape[2], shape[3], shape[1])
             places = node_places(node, *memory)
             steps.append(Transpose(axes=(1, 2, 0)))
+        elif len(shape) == 3:
+            memory = (1, shape[2], shape[1])
+            places = node_places(node, *memory).reshape(shape[1:])
+            steps += [Transpose(axes=(1, 0)), Reshape(shape=memory)]
         elif len(shape) == 2:
             memory = (1, 1, shape[1])
             places = np.arange(shape[1], dtype=np.int32)
             steps.append(Reshape(shape=memory))
         else:
-            node.refuse(f"input must have shape (1, C, H, W) or (1, N), not {shape}")
+            node.refuse(f"input must have shape (1, C, H, W), (1, C, L) or (1, N), not {shape}")
         self._read = value
         self.prepared = replace(value, steps=tuple(steps))
         try:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sim.importers.onnx.axes import as_node, steps
 from sim.importers.onnx.lowering import SPREAD, OnnxLowering, lowers
 from sim.importers.onnx.model import OnnxNode
 from sim.importers.onnx.values import Deferred, Quantized, Target, Value, node_places
@@ -34,8 +35,10 @@ def _reduce_mean(lowering: OnnxLowering, node: OnnxNode) -> Value:
     given = node.optional_integers("axes")
     if given is None and node.has_input(1):
         given = lowering.integers(node, 1)
-    if given is None or sorted(node.axis(axis, 4) for axis in given) != [2, 3]:
-        node.refuse(f"axes must be height and width, [2, 3], not {given}")
+    rank = len(source.shape)
+    wanted = list(range(2, rank))
+    if given is None or sorted(node.axis(axis, rank) for axis in given) != wanted:
+        node.refuse(f"axes must be height and width, {wanted}, not {given}")
     return _mean(lowering, node, source, keep=bool(node.integer("keepdims", 1)))
 
 
@@ -61,12 +64,18 @@ def _qlinear_average_pool(lowering: OnnxLowering, node: OnnxNode) -> Value:
     return lowering.quantize(result, node.outputs[0], lowering.quantization(node, 3, 4, "uint8"))
 
 
-@lowers("MaxPool", becomes="`max_pool`", conditions="two dimensions; one output; integer or real")
+@lowers(
+    "MaxPool",
+    becomes="`max_pool`",
+    conditions="one or two dimensions; indices that nothing reads; integer or real",
+)
 def _max_pool(lowering: OnnxLowering, node: OnnxNode) -> Value:
-    if len([name for name in node.outputs if name]) != 1:
+    if any(name and not lowering.unread(name) for name in node.outputs[1:]):
         node.refuse("must have one output: indices are not supported")
-    source = lowering.image(node, lowering.activation(node))
-    kernel, stride, padding, size = _window(node, source)
+    given = lowering.activation(node)
+    rank = len(given.shape)
+    source = lowering.image(node, given)
+    kernel, stride, padding, size = _window(node, source, rank)
     channels = source.spec.channels
     # The largest of integers is that of real numbers: quantization stays as it is.
     target = Target(tensor=node.outputs[0], quantization=source.quantization)
@@ -74,35 +83,34 @@ def _max_pool(lowering: OnnxLowering, node: OnnxNode) -> Value:
         node, LayerKind.MAX_POOL, (source.spec,), (*size, channels), target,
         kernel=kernel, stride=stride, padding=padding,
     )  # fmt: skip
-    return Quantized(
+    result = Quantized(
         spec=spec,
         shape=(1, channels, *size),
         places=node_places(node, *size, channels),
         quantization=source.quantization,
         real=source.real,
     )
+    return as_node(rank, result)
 
 
 def _real(lowering: OnnxLowering, node: OnnxNode) -> Quantized:
-    return lowering.image(node, lowering.real_activation(node))
+    return lowering.real_activation(node)
 
 
 def _window(
-    node: OnnxNode, source: Quantized
+    node: OnnxNode, source: Quantized, rank: int
 ) -> tuple[tuple[int, int], tuple[int, int], Padding, tuple[int, int]]:
     """Kernel, stride, padding and the output's size."""
     if "kernel_shape" not in node.attributes:
         node.refuse("kernel_shape must be given")
-    height, width = node.integers("kernel_shape", (0, 0))
-    down, right = node.integers("strides", (1, 1))
-    kernel, stride = (height, width), (down, right)
-    padding = window_padding(node, (source.shape[2], source.shape[3]), kernel, stride)
+    kernel, stride = steps(node, "kernel_shape", rank), steps(node, "strides", rank)
+    padding = window_padding(node, (source.shape[2], source.shape[3]), kernel, stride, rank)
     return kernel, stride, padding, window_output(node, source.spec, padding, kernel, stride)
 
 
 def _mean(lowering: OnnxLowering, node: OnnxNode, source: Quantized, *, keep: bool) -> Deferred:
-    lowering.image(node, source)
-    spec = source.spec
+    rank = len(source.shape)
+    spec = lowering.image(node, source).spec
     count, channels = spec.height * spec.width, spec.channels
 
     def emit(target: Target) -> TensorSpec:
@@ -112,14 +120,15 @@ def _mean(lowering: OnnxLowering, node: OnnxNode, source: Quantized, *, keep: bo
         )
         return lowering.emit(node, LayerKind.MEAN, (spec,), (1, 1, channels), target, **fields)
 
-    shape = (1, channels, 1, 1) if keep else (1, channels)
+    shape = (1, channels, *[1] * (rank - 2 if keep else 0))
     places = np.arange(channels, dtype=np.int32).reshape(shape[1:])
     return Deferred(shape=shape, places=places, emit=emit)
 
 
 def _windowed_average(lowering: OnnxLowering, node: OnnxNode, source: Quantized) -> Deferred:
-    lowering.image(node, source)
-    kernel, stride, padding, size = _window(node, source)
+    rank = len(source.shape)
+    image = lowering.image(node, source)
+    kernel, stride, padding, size = _window(node, image, rank)
     if padding != Padding():
         node.refuse("pads must be 0: windows at the border would average fewer values")
     if kernel == source.spec.shape[:2]:
@@ -135,4 +144,4 @@ def _windowed_average(lowering: OnnxLowering, node: OnnxNode, source: Quantized)
         )  # fmt: skip
 
     places = node_places(node, *size, channels)
-    return Deferred(shape=(1, channels, *size), places=places, emit=emit)
+    return as_node(rank, Deferred(shape=(1, channels, *size), places=places, emit=emit))

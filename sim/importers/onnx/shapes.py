@@ -3,20 +3,34 @@
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from sim.importers.host import (
     Argmax,
     Dequantize,
     HostStep,
+    Logistic,
+    LogSoftmax,
+    QuantizeHalfEven,
     Requantize,
     Reshape,
     Softmax,
     Transpose,
 )
-from sim.importers.onnx.lowering import OnnxLowering, lowers
+from sim.importers.onnx.folding import ARITHMETIC
+from sim.importers.onnx.lowering import ONNX_OPERATORS, OnnxLowering, lowers
 from sim.importers.onnx.model import OnnxNode
-from sim.importers.onnx.values import Constant, HostInput, HostOutput, Quantized, Shape, Value
+from sim.importers.onnx.values import (
+    Constant,
+    HostInput,
+    HostOutput,
+    Quantization,
+    Quantized,
+    Shape,
+    Value,
+)
 
-__all__ = ["host_output"]
+__all__ = ["host_output", "quantized_output"]
 
 _BOOKKEEPING = "nothing: the order of values is kept account of; `reshape` on the host"
 
@@ -36,6 +50,15 @@ def host_output(source: Quantized) -> HostOutput:
         )
         steps = (*steps, shift)
     return HostOutput(source=source, steps=steps, shape=source.shape, dtype=dtype)
+
+
+def quantized_output(value: HostOutput, given: Quantization) -> HostOutput:
+    """Quantize on the host what it computed."""
+    shift = 128 * (given.dtype == "uint8")
+    step = QuantizeHalfEven(
+        scale=float(given.scale), zero_point=given.zero_point + shift, dtype=given.dtype
+    )
+    return replace(value, steps=(*value.steps, step), dtype=given.dtype)
 
 
 def _reshaped(lowering: OnnxLowering, node: OnnxNode, value: Value, shape: Shape) -> Value:
@@ -121,6 +144,32 @@ def _identity(lowering: OnnxLowering, node: OnnxNode) -> Value:
     return lowering.value(node, 0)
 
 
+@lowers("Dropout", becomes="nothing", conditions="inference only; a mask that nothing reads")
+def _dropout(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    if any(name and not lowering.unread(name) for name in node.outputs[1:]):
+        node.refuse("must have one output: masks are not supported")
+    if node.has_input(2) and lowering.constant(node, 2).any():
+        node.refuse("must be in inference mode")
+    return lowering.value(node, 0)
+
+
+@lowers("Shape", becomes="nothing: shapes are fixed", conditions="any input")
+def _shape(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    value = lowering.value(node, 0)
+    sizes = value.data.shape if isinstance(value, Constant) else value.shape
+    start, end = node.integer("start", 0), node.integer("end", len(sizes))
+    return Constant(data=np.array(sizes[start:end], np.int64))
+
+
+@lowers(
+    *sorted(ARITHMETIC - ONNX_OPERATORS.keys()),
+    becomes="nothing: computed while importing",
+    conditions="of constants, as in computed shapes",
+)
+def _arithmetic(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    node.refuse("of activations is not supported, only of a few constants")
+
+
 def _order(node: OnnxNode, rank: int) -> list[int]:
     """Axes in the order that a Transpose asks for."""
     given = node.optional_integers("perm")
@@ -155,19 +204,69 @@ def _transpose(lowering: OnnxLowering, node: OnnxNode) -> Value:
 
 def _output(lowering: OnnxLowering, node: OnnxNode) -> HostOutput:
     value = lowering.value(node, 0)
-    if isinstance(value, HostOutput):
-        return value
-    return host_output(lowering.activation(node))
+    if not isinstance(value, HostOutput):
+        value = host_output(lowering.activation(node))
+    return replace(value, cause=f"node {node.index} {node.operator}")
 
 
-@lowers("Softmax", becomes="`softmax` on the host", conditions="at the output, over the last axis")
+_AT_THE_END = "at the output, over an axis behind which all have size 1"
+
+
+@lowers("Softmax", becomes="`softmax` on the host", conditions=_AT_THE_END)
 def _softmax(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    return _over_an_axis(lowering, node, Softmax(beta=1.0, scale=1.0))
+
+
+@lowers("LogSoftmax", becomes="`log_softmax` on the host", conditions=_AT_THE_END)
+def _log_softmax(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    return _over_an_axis(lowering, node, LogSoftmax(scale=1.0))
+
+
+@lowers("Sigmoid", becomes="`logistic` on the host", conditions="at the output")
+def _sigmoid(lowering: OnnxLowering, node: OnnxNode) -> Value:
     value = _output(lowering, node)
+    if value.dtype != "float32":
+        node.refuse(f"must be of real values, not of {value.dtype}")
+    return replace(value, steps=(*value.steps, Logistic(scale=1.0, zero_point=0)))
+
+
+@lowers("QLinearSoftmax", becomes="`softmax` on the host", conditions=_AT_THE_END)
+def _qlinear_softmax(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    value = _real_output(lowering, node)
+    opset = node.integer("opset", lowering.model.opset)
+    result = _along(node, value, Softmax(beta=1.0, scale=1.0), opset)
+    return quantized_output(result, lowering.quantization(node, 3, 4, "uint8"))
+
+
+@lowers("QLinearSigmoid", becomes="`logistic` on the host", conditions="at the output")
+def _qlinear_sigmoid(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    value = _real_output(lowering, node)
+    result = replace(value, steps=(*value.steps, Logistic(scale=1.0, zero_point=0)))
+    return quantized_output(result, lowering.quantization(node, 3, 4, "uint8"))
+
+
+def _real_output(lowering: OnnxLowering, node: OnnxNode) -> HostOutput:
+    """Real values of the integers that a quantized operator reads."""
+    source = lowering.integer(node, 0, lowering.quantization(node, 1, 2, "uint8"))
+    value = host_output(replace(lowering.padded(node, source), real=True))
+    return replace(value, cause=f"node {node.index} {node.operator}")
+
+
+def _over_an_axis(lowering: OnnxLowering, node: OnnxNode, step: HostStep) -> HostOutput:
+    """A step over the axis that the node names, which is made the last."""
+    return _along(node, _output(lowering, node), step, lowering.model.opset)
+
+
+def _along(node: OnnxNode, value: HostOutput, step: HostStep, opset: int) -> HostOutput:
     rank = len(value.shape)
-    axis = node.integer("axis", -1 if lowering.model.opset >= 13 else 1)
-    if node.axis(axis, rank) != rank - 1 or value.dtype != "float32":
+    axis = node.axis(node.integer("axis", -1 if opset >= 13 else 1), rank)
+    behind = value.shape[axis + 1 :]
+    if axis == 0 or math.prod(behind) != 1 or value.dtype != "float32":
         node.refuse(f"must be over the last axis of real values, not {axis} of {value.dtype}")
-    return replace(value, steps=(*value.steps, Softmax(beta=1.0, scale=1.0)))
+    if not behind:
+        return replace(value, steps=(*value.steps, step))
+    flat = Reshape(shape=value.shape[1 : axis + 1])
+    return replace(value, steps=(*value.steps, flat, step, Reshape(shape=value.shape[1:])))
 
 
 @lowers("ArgMax", becomes="`argmax` on the host", conditions="at the output, over the last axis")

@@ -64,6 +64,21 @@ class Constant:
     zero_points: NDArray[np.int64] | None = None
     axis: int = 0
 
+    @property
+    def reals(self) -> NDArray[Any]:
+        """Content as real numbers, which it is in itself where nothing has been dequantized."""
+        if self.scales is None or self.zero_points is None:
+            return self.data
+        shape = [1] * self.data.ndim
+        if self.scales.size > 1:
+            shape[self.axis] = self.scales.size
+        scales, zeros = (
+            item.reshape(shape if item.size > 1 else [1] * self.data.ndim)
+            for item in (self.scales, self.zero_points)
+        )
+        result: NDArray[Any] = ((self.data - zeros) * scales.astype(np.float64)).astype(np.float32)
+        return result
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HostInput:
@@ -111,7 +126,9 @@ class Quantized:
 class Deferred:
     """A real tensor that a layer computes once QuantizeLinear says how its output is quantized.
 
-    ``low`` and ``high`` are the bounds of activations in between.
+    ``low`` and ``high`` are the bounds of activations in between. ``scaled`` gives the tensor
+    times a gain and plus an offset, float64[values] flat in memory's order, for layers that can
+    take them into their weights.
     """
 
     shape: Shape
@@ -119,16 +136,18 @@ class Deferred:
     emit: Callable[[Target], TensorSpec]
     low: float = -np.inf
     high: float = np.inf
+    scaled: "Callable[[NDArray[np.float64], NDArray[np.float64]], Deferred] | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HostOutput:
-    """Output that the host computes of an activation."""
+    """Output that the host computes of an activation; ``cause`` is the node that needs the host."""
 
     source: Quantized
     steps: tuple[HostStep, ...]
     shape: Shape
     dtype: str
+    cause: str = ""
 
 
 Value: TypeAlias = Constant | HostInput | Quantized | Deferred | HostOutput

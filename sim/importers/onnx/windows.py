@@ -1,11 +1,14 @@
 """Lowering of ONNX operators with weights: convolutions and matrix products."""
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.importers.onnx.affine import per_channel, rounded_bias
+from sim.importers.onnx.axes import as_node, sides, steps
 from sim.importers.onnx.lowering import SPREAD, OnnxLowering, lowers
 from sim.importers.onnx.model import OnnxNode
 from sim.importers.onnx.values import Constant, Deferred, Quantized, Target, Value, node_places
@@ -16,13 +19,59 @@ __all__ = ["window_output", "window_padding"]
 _BIAS_TOLERANCE = 2.0**-20
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Filters:
+    """Scales and biases of a layer's output channels, and what came behind them.
+
+    Parameters
+    ----------
+    scales : float32[K]
+        Of the weights.
+    bias : int32[K]
+        In units of the input's scale times ``scales``.
+    signs : int8[K]
+        By which the weights are multiplied; 0 leaves nothing of a channel but its bias.
+    """
+
+    scales: NDArray[np.float32]
+    bias: NDArray[np.int32]
+    signs: NDArray[np.int8]
+
+    def scaled(
+        self,
+        node: OnnxNode,
+        source: np.float32,
+        gain: NDArray[np.float64],
+        offset: NDArray[np.float64],
+    ) -> "Filters":
+        """Filters whose real results are times a gain and plus an offset, flat in memory's order."""
+        channels = len(self.scales)
+        gains, offsets = (per_channel(node, item, channels) for item in (gain, offset))
+        signs = np.sign(gains).astype(np.int8)
+        scales = (self.scales * np.abs(gains)).astype(np.float32)
+        scales = np.where(scales > 0, scales, np.float32(1))
+        added = rounded_bias(node, node.outputs[0], offsets.astype(np.float32), source * scales)
+        bias = self.bias * signs.astype(np.int64) + added
+        if (np.abs(bias) >= 1 << 31).any():
+            node.refuse("bias must stay inside int32 where constants are added behind it")
+        return Filters(scales=scales, bias=bias.astype(np.int32), signs=self.signs * signs)
+
+
 def window_padding(
-    node: OnnxNode, size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int]
+    node: OnnxNode,
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    rank: int,
 ) -> Padding:
-    """Padding that a node's attributes ask for on an input of ``size``; dilation is refused."""
-    dilations = node.integers("dilations", (1, 1))
+    """Padding that a node's attributes ask for on an input of ``size``; dilation is refused.
+
+    ``rank`` is how many axes the node's own input has.
+    """
+    dilations = steps(node, "dilations", rank)
     if dilations != (1, 1):
-        node.refuse(f"dilations must be [1, 1], not {list(dilations)}")
+        rule = f"dilations must be {[1] * (rank - 2)}"
+        node.refuse(f"{rule}, not {list(dilations)[4 - rank :]}")
     if min(stride) < 1 or min(kernel) < 1:
         node.refuse(f"kernel and strides must be at least 1, not {kernel} and {stride}")
     choice = node.text("auto_pad", "NOTSET")
@@ -36,10 +85,7 @@ def window_padding(
     if choice != "NOTSET":
         rule = "auto_pad must be NOTSET, VALID, SAME_UPPER or SAME_LOWER"
         node.refuse(f"{rule}, not {choice}")
-    top, left, bottom, right = node.integers("pads", (0, 0, 0, 0))
-    if min(top, left, bottom, right) < 0:
-        node.refuse(f"pads must not be negative, not {[top, left, bottom, right]}")
-    return Padding(top=top, bottom=bottom, left=left, right=right)
+    return sides(node, rank)
 
 
 def window_output(
@@ -129,8 +175,13 @@ def _bias(
     if not node.has_input(position):
         return np.zeros(channels, np.int32)
     value, name = lowering.value(node, position), node.inputs[position]
+    if isinstance(value, Constant) and value.data.dtype == np.float32:
+        real = lowering.reals(node, position).reshape(-1)
+        if len(real) != channels:
+            node.refuse(f"bias {name!r} must have {channels} values, not {len(real)}")
+        return rounded_bias(node, name, real, scales)
     if not isinstance(value, Constant) or value.data.dtype != np.int32:
-        node.refuse(f"bias {name!r} must be a quantized constant of int32")
+        node.refuse(f"bias {name!r} must be a constant of int32, quantized, or of float32")
     if value.scales is not None and value.zero_points is not None:
         expected = scales.astype(np.float64)
         given = value.scales.reshape(-1).astype(np.float64)
@@ -147,7 +198,7 @@ def _bias(
 @lowers(
     "Conv",
     becomes="`conv`, `depthwise`; a Pad before it becomes its padding",
-    conditions="between DequantizeLinear and QuantizeLinear; two dimensions; group 1, or as many "
+    conditions="between DequantizeLinear and QuantizeLinear; one or two dimensions; group 1, or as many "
     "as input and output channels; not: dilation",
 )
 def _conv(lowering: OnnxLowering, node: OnnxNode) -> Value:
@@ -160,7 +211,8 @@ def _conv(lowering: OnnxLowering, node: OnnxNode) -> Value:
 @lowers(
     "QLinearConv",
     becomes="`conv`, `depthwise`",
-    conditions="two dimensions; group 1, or as many as input and output channels; not: dilation",
+    conditions="one or two dimensions; group 1, or as many as input and output channels; "
+    "not: dilation",
 )
 def _qlinear_conv(lowering: OnnxLowering, node: OnnxNode) -> Value:
     source = lowering.integer(node, 0, lowering.quantization(node, 1, 2, "uint8"))
@@ -178,14 +230,19 @@ def _convolution(
     scales: NDArray[np.float32],
     bias: NDArray[np.int32],
 ) -> Deferred:
-    lowering.image(node, source)
-    if weights.ndim != 4 or min(weights.shape) < 1:
-        node.refuse(f"weights must have the 4 axes (K, C, kh, kw), not shape {weights.shape}")
+    rank = len(source.shape)
+    source = lowering.image(node, source)
+    if weights.ndim != rank or min(weights.shape) < 1:
+        axes = ("K", "C", "kh", "kw") if rank == 4 else ("K", "C", "kw")
+        rule = f"weights must have the {rank} axes ({', '.join(axes)})"
+        node.refuse(f"{rule}, not shape {weights.shape}")
+    if weights.shape[2:] != node.integers("kernel_shape", weights.shape[2:]):
+        node.refuse(f"kernel_shape must be that of the weights, {weights.shape[2:]}")
+    if rank == 3:
+        weights = weights[:, :, None]
     spec, before = source.spec, source.padding
     channels, depth = weights.shape[:2]
     kernel = (weights.shape[2], weights.shape[3])
-    if node.integers("kernel_shape", kernel) != kernel:
-        node.refuse(f"kernel_shape must be that of the weights, {kernel}")
     group = node.integer("group", 1)
     if group == 1 and depth == spec.channels:
         kind, arranged = LayerKind.CONV, weights.transpose(0, 2, 3, 1)
@@ -197,27 +254,36 @@ def _convolution(
     else:
         node.refuse(f"group must be 1 or the {spec.channels} input channels, not {group}")
     height, width = source.shape[2:]
-    first, second = node.integers("strides", (1, 1))
-    padding = before + window_padding(node, (height, width), kernel, (first, second))
-    size = window_output(node, spec, padding, kernel, (first, second))
+    stride = steps(node, "strides", rank)
+    padding = before + window_padding(node, (height, width), kernel, stride, rank)
+    size = window_output(node, spec, padding, kernel, stride)
 
-    def emit(target: Target) -> TensorSpec:
-        return lowering.emit(
-            node,
-            kind,
-            (spec,),
-            (*size, channels),
-            target,
-            kernel=kernel,
-            stride=(first, second),
-            padding=padding,
-            weights=np.ascontiguousarray(arranged),
-            bias=bias,
-            **_multipliers(lowering, node, source, target, weights, scales, bias),
-        )
+    def deferred(made: Filters) -> Deferred:
+        signs = made.signs if kind is LayerKind.DEPTHWISE else made.signs[:, None, None, None]
 
-    places = node_places(node, *size, channels)
-    return Deferred(shape=(1, channels, *size), places=places, emit=emit)
+        def emit(target: Target) -> TensorSpec:
+            return lowering.emit(
+                node,
+                kind,
+                (spec,),
+                (*size, channels),
+                target,
+                kernel=kernel,
+                stride=stride,
+                padding=padding,
+                weights=np.ascontiguousarray(arranged * signs),
+                bias=made.bias,
+                **_multipliers(lowering, node, source, target, weights, made),
+            )
+
+        def scaled(gain: NDArray[np.float64], offset: NDArray[np.float64]) -> Deferred:
+            return deferred(made.scaled(node, source.quantization.scale, gain, offset))
+
+        places = node_places(node, *size, channels)
+        result = Deferred(shape=(1, channels, *size), places=places, emit=emit, scaled=scaled)
+        return as_node(rank, result)
+
+    return deferred(Filters(scales=scales, bias=bias, signs=np.ones(channels, np.int8)))
 
 
 _MATRIX = "`fully_connected`; its weights in the order in which the input lies in memory"
@@ -297,21 +363,29 @@ def _product(
     arranged = np.empty((channels, depth), np.int8)
     arranged[:, source.places.reshape(-1)] = weights
     kernel = spec.shape[:2]
+    places = np.arange(channels, dtype=np.int32)
 
-    def emit(target: Target) -> TensorSpec:
-        return lowering.emit(
-            node,
-            LayerKind.FULLY_CONNECTED,
-            (spec,),
-            (1, 1, channels),
-            target,
-            kernel=kernel,
-            weights=arranged.reshape(channels, *kernel, spec.channels),
-            bias=bias,
-            **_multipliers(lowering, node, source, target, weights, scales, bias),
-        )
+    def deferred(made: Filters) -> Deferred:
+        def emit(target: Target) -> TensorSpec:
+            signed = arranged * made.signs[:, None]
+            return lowering.emit(
+                node,
+                LayerKind.FULLY_CONNECTED,
+                (spec,),
+                (1, 1, channels),
+                target,
+                kernel=kernel,
+                weights=signed.reshape(channels, *kernel, spec.channels),
+                bias=made.bias,
+                **_multipliers(lowering, node, source, target, weights, made),
+            )
 
-    return Deferred(shape=(1, channels), places=np.arange(channels, dtype=np.int32), emit=emit)
+        def scaled(gain: NDArray[np.float64], offset: NDArray[np.float64]) -> Deferred:
+            return deferred(made.scaled(node, source.quantization.scale, gain, offset))
+
+        return Deferred(shape=(1, channels), places=places, emit=emit, scaled=scaled)
+
+    return deferred(Filters(scales=scales, bias=bias, signs=np.ones(channels, np.int8)))
 
 
 def _multipliers(
@@ -320,11 +394,10 @@ def _multipliers(
     source: Quantized,
     target: Target,
     weights: NDArray[np.int8],
-    scales: NDArray[np.float32],
-    bias: NDArray[np.int32],
+    made: "Filters",
 ) -> dict[str, Any]:
     """Fields ``multiplier`` and ``shift`` of a layer with ``weights`` [K, ...]."""
-    reals = source.quantization.scale * scales / target.quantization.scale
+    reals = source.quantization.scale * made.scales / target.quantization.scale
     magnitudes = np.abs(weights.astype(np.int64)).reshape(len(weights), -1).sum(axis=1)
-    sums = magnitudes * SPREAD + np.abs(bias.astype(np.int64))  # of each channel's accumulator
+    sums = magnitudes * SPREAD + np.abs(made.bias.astype(np.int64))  # of each channel's accumulator
     return lowering.multipliers(node, reals, sums)

@@ -11,7 +11,7 @@ from sim.importers.limits import MOST_VALUES
 from sim.importers.pytorch.nodes import SUPPORTED_MODULES, UnsupportedModuleError
 from sim.spec.errors import DesignFileError
 
-__all__ = ["OPERATORS", "GraphReader"]
+__all__ = ["OPERATORS", "QUANTIZING", "GraphReader"]
 
 _MOST_NODES = 10_000
 _MOST_NUMBERS = 64
@@ -23,7 +23,9 @@ _MOST_VALUES = 4 * MOST_VALUES
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}", re.ASCII)
 """Names of nodes become names in Python code that PyTorch writes and runs."""
 
-_TARGET = re.compile(r"torch\.ops\.(aten\.([a-z_A-Z0-9]+)(?:\.[a-zA-Z_0-9]+)?)", re.ASCII)
+_TARGET = re.compile(
+    r"torch\.ops\.((aten|quantized_decomposed)\.([a-z_A-Z0-9]+)(?:\.[a-zA-Z_0-9]+)?)", re.ASCII
+)
 _GETITEM = "_operator.getitem"
 _TEXT = re.compile(r"[a-z_]{1,16}", re.ASCII)
 _VERSION = re.compile(r"[0-9a-z.+<=]{1,40}", re.ASCII)
@@ -31,6 +33,15 @@ _VERSION = re.compile(r"[0-9a-z.+<=]{1,40}", re.ASCII)
 OPERATORS = frozenset(
     [
         "_adaptive_avg_pool2d",
+        "_log_softmax",
+        "_softmax",
+        "adaptive_avg_pool1d",
+        "avg_pool1d",
+        "conv1d",
+        "log_softmax",
+        "max_pool1d",
+        "sigmoid",
+        "softmax",
         "_assert_tensor_metadata",
         "_native_batch_norm_legit_no_training",
         "_to_copy",
@@ -108,6 +119,18 @@ OPERATORS = frozenset(
 
 None of them reads or writes files, as ``aten.from_file`` does, or runs what it is given.
 """
+
+QUANTIZING = frozenset(
+    [
+        "dequantize_per_channel",
+        "dequantize_per_tensor",
+        "quantize_per_channel",
+        "quantize_per_tensor",
+    ]
+)
+"""Operators of programs that were quantized before they were exported."""
+
+_KNOWN = {"aten": OPERATORS, "quantized_decomposed": QUANTIZING}
 
 _INPUTS = {"parameter": "parameter_name", "buffer": "buffer_name",
            "tensor_constant": "tensor_constant_name"}  # fmt: skip
@@ -313,7 +336,7 @@ class GraphReader:
         target = self._field(node, "target", str)
         outputs = [self._argument(output) for output in self._field(node, "outputs", list)]
         match = _TARGET.fullmatch(target)
-        if target != _GETITEM and (match is None or match[2] not in OPERATORS):
+        if target != _GETITEM and (match is None or match[3] not in _KNOWN[match[2]]):
             name = match[1] if match else target[:80]
             result = str(node.get("name") or _first_name(outputs))
             title = printable(f"operator {index} {name} (tensor {result!r})")

@@ -9,9 +9,11 @@ from torch.export import ExportedProgram
 from sim.importers.errors import printable
 from sim.importers.pytorch.elementwise import ELEMENTWISE
 from sim.importers.pytorch.float_network import FloatNetwork
+from sim.importers.pytorch.functions import FUNCTIONS
 from sim.importers.pytorch.graph import Graph
 from sim.importers.pytorch.nodes import UnsupportedModuleError
 from sim.importers.pytorch.pooling import POOLS
+from sim.importers.pytorch.quantized import QUANTIZED
 from sim.importers.pytorch.shapes import VIEWS
 from sim.importers.pytorch.weighted import WEIGHTED
 
@@ -49,6 +51,7 @@ def read_program(program: ExportedProgram, *, name: str) -> FloatNetwork:
     module                               layer
     ===================================  ==========================================================
     ``Conv2d``, groups 1 or C            ``conv``, ``depthwise``; zero padding around it on any side
+    ``Conv1d``, pools of signals         those of an image of height 1
     ``BatchNorm2d``, ``BatchNorm1d``     folded into the layer before, else a 1×1 ``depthwise``
     ``ReLU``, ``ReLU6``, ``Hardtanh``,   the clamp of the layer before, else of a 1×1 ``max_pool``
     ``clamp``
@@ -57,6 +60,8 @@ def read_program(program: ExportedProgram, *, name: str) -> FloatNetwork:
     ``AdaptiveAvgPool2d(1)``, ``mean``   ``mean``
     ``AvgPool2d``, ``AdaptiveAvgPool2d`` ``average_pool``, without padding
     ``MaxPool2d``                        ``max_pool``
+    ``Softmax``, ``LogSoftmax``,         none: at the end of the module the host computes them
+    ``Sigmoid``
     ===================================  ==========================================================
 
     Raises
@@ -72,4 +77,5 @@ def read_program(program: ExportedProgram, *, name: str) -> FloatNetwork:
             reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
             line = printable(f"program cannot be decomposed: {reason}")
             raise UnsupportedModuleError(line) from error
-    return Graph(core, WEIGHTED | POOLS | ELEMENTWISE | VIEWS).read(name)
+    readers = WEIGHTED | POOLS | ELEMENTWISE | VIEWS | FUNCTIONS | QUANTIZED
+    return Graph(core, readers).read(name)

@@ -7,39 +7,81 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.ao.quantization.fx._decomposed  # whose operators a graph may name
 from torch import Tensor
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from sim.importers.errors import printable
+from sim.importers.program_ends import ProgramEnds
 from sim.importers.pytorch.archive import clean_archive
-from sim.importers.pytorch.quantize import quantize_program
-from sim.spec.errors import DesignFileError
+from sim.importers.pytorch.aten import read_program
+from sim.importers.pytorch.quantize import quantize_as_given, quantize_network
+from sim.importers.range_method import RangeMethod
+from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.network import Network
 from sim.spec.npz import read_arrays
 
-__all__ = ["import_program", "load_calibration_images", "load_program"]
+__all__ = ["import_program", "import_with_ends", "load_calibration_images", "load_program"]
 
 
-def import_program(path: Path, calibration: Path, *, name: str | None = None) -> Network:
+_UNQUANTIZED = "must have calibration images, for it is of real numbers"
+
+
+def import_program(
+    path: Path,
+    calibration: Path | None,
+    *,
+    name: str | None = None,
+    method: RangeMethod = RangeMethod.MIN_MAX,
+) -> Network:
     """Quantize a ``.pt2`` file.
 
     Parameters
     ----------
     path : Path
         What ``torch.export.save`` wrote of a module in inference mode.
-    calibration : Path
-        See :func:`load_calibration_images`.
+    calibration : Path, optional
+        See :func:`load_calibration_images`; none for a program that was quantized before.
     name : str, optional
         Of the network; that of the file if not given.
+    method : RangeMethod
+        How ranges are chosen from the values on the images.
 
     Raises
     ------
     CosilicoError
         One line that names the file, or the operation that no layer computes.
     """
-    images = load_calibration_images(calibration)
-    return quantize_program(load_program(path), images, name=name or path.stem)
+    return import_with_ends(path, calibration, name=name, method=method)[0]
+
+
+def import_with_ends(
+    path: Path,
+    calibration: Path | None,
+    *,
+    name: str | None = None,
+    method: RangeMethod = RangeMethod.MIN_MAX,
+) -> tuple[Network, ProgramEnds]:
+    """Quantize as :func:`import_program`; return the forms of the program's ends, too."""
+    images = None if calibration is None else load_calibration_images(calibration)
+    network = read_program(load_program(path), name=name or path.stem)
+    ends = ProgramEnds(
+        rank=network.rank,
+        functions=network.functions,
+        signal=network.signal,
+        half_even=bool(network.scales),
+    )
+    if (images is None) != bool(network.scales):
+        rule = (
+            "must have no calibration images, for it is quantized"
+            if images is not None
+            else _UNQUANTIZED
+        )
+        raise CosilicoError(f"program file {path} {rule}")
+    if images is None:
+        return quantize_as_given(network), ends
+    return quantize_network(network, images, method=method), ends
 
 
 def load_program(path: Path) -> ExportedProgram:
@@ -78,7 +120,7 @@ def _quiet() -> Iterator[None]:
 
 
 def load_calibration_images(path: Path) -> Tensor:
-    """Array ``x``, float [N, C, H, W], of an npz file: what the module is given, not quantized.
+    """Array ``x`` of an npz file, float [N, C, H, W], [N, C, L] or [N, C]: what the module is given.
 
     Raises
     ------
@@ -88,8 +130,8 @@ def load_calibration_images(path: Path) -> Tensor:
     if "x" not in arrays:
         raise DesignFileError(f"calibration file {path} must hold an array x")
     x = arrays["x"]
-    if x.dtype.kind != "f" or x.ndim != 4 or not x.size:
-        rule = "must be floating point of shape [N, C, H, W]"
+    if x.dtype.kind != "f" or not 2 <= x.ndim <= 4 or not x.size:
+        rule = "must be floating point of shape [N, C, H, W], [N, C, L] or [N, C]"
         raise DesignFileError(
             f"array x of calibration file {path} {rule}, not {x.dtype} {list(x.shape)}"
         )

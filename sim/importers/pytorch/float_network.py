@@ -2,22 +2,26 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sim.scales import Scale
 from sim.spec.network import LayerKind, Padding
 
-__all__ = ["INPUT", "FloatLayer", "FloatNetwork", "compute"]
+__all__ = ["ALIKE", "INPUT", "FloatLayer", "FloatNetwork", "compute"]
 
 INPUT = "input"
 """Name of the tensor that the first layer reads."""
 
 _BLOCK_IMAGES = 8
 """Images computed at once; bounds the memory of large images."""
+
+ALIKE = (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.AVERAGE_POOL, LayerKind.MAX_POOL)
+"""Kinds whose output is quantized as their input is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,6 +38,8 @@ class FloatLayer:
         Depthwise [C, 1, kh, kw]; fully connected over the input's height and width.
     bias : float64[K], optional
         Given where ``weight`` is.
+    weight_scales : float64[K], optional
+        Of weights that were quantized before: each is an integer of int8 times its channel's scale.
     clamp : (float, float)
         Least and greatest output: the fused activation.
     """
@@ -47,6 +53,7 @@ class FloatLayer:
     padding: Padding = field(default_factory=Padding)
     weight: Tensor | None = None
     bias: Tensor | None = None
+    weight_scales: Tensor | None = None
     clamp: tuple[float, float] = (-math.inf, math.inf)
 
     def parameters(self) -> tuple[Tensor, Tensor]:
@@ -66,11 +73,23 @@ class FloatNetwork:
     shape : (int, int, int)
         Height, width and channels of the input, whose name is ``input``.
     layers : tuple of FloatLayer
+    rank : int
+        Axes of the module's own input: 4 for [N, C, H, W], 3 for [N, C, L], 2 for [N, C].
+    functions : tuple of str
+        What the host computes of the output: "softmax", "log_softmax", "sigmoid".
+    signal : bool
+        Whether the module's own output is [N, C, L].
+    scales : mapping of str to Scale
+        Of tensors that the program quantizes itself; empty where it computes in real numbers alone.
     """
 
     name: str
     shape: tuple[int, int, int]
     layers: tuple[FloatLayer, ...]
+    rank: int = 4
+    functions: tuple[str, ...] = ()
+    signal: bool = False
+    scales: Mapping[str, Scale] = field(default_factory=dict)
 
     def visit(self, images: Tensor, seen: Callable[[str, Tensor], None]) -> None:
         """Show every tensor, the input first, for some images at a time.

@@ -10,15 +10,19 @@ from torch import Tensor, fx
 from torch.export import ExportedProgram
 
 from sim.importers.limits import MOST_VALUES, excess, excessive_layer
-from sim.importers.pytorch.float_network import INPUT, FloatLayer, FloatNetwork
+from sim.importers.pytorch.float_network import ALIKE, INPUT, FloatLayer, FloatNetwork
 from sim.importers.pytorch.nodes import (
+    IMAGE,
     UnsupportedModuleError,
+    arguments_of,
     break_rule,
     image_shape,
     refuse,
+    sizes_of,
     stored_tensors,
     title,
 )
+from sim.scales import Scale
 from sim.spec.network import Padding
 
 __all__ = ["Graph", "Reader", "Value"]
@@ -40,6 +44,8 @@ class Value:
         Whether no value is negative.
     padding : Padding
         Zeros around the tensor that no layer has taken in yet.
+    functions : tuple of str
+        What the host computes of the tensor, which then is the output: names of functions.py.
     """
 
     tensor: str
@@ -47,7 +53,11 @@ class Value:
     alone: bool
     positive: bool = False
     padding: Padding = field(default_factory=Padding)
+    functions: tuple[str, ...] = ()
 
+
+_DEQUANTIZE = "quantized_decomposed.dequantize_per_"
+_PERMUTE = "aten.permute.default"
 
 _MOST_FOLDED = 2 * MOST_VALUES
 """Values of all constants that are computed."""
@@ -69,15 +79,19 @@ class Graph:
         Made so far, by name.
     values : dict
         What the nodes hold that depend on the image.
+    scales : dict
+        Of tensors that the program itself quantizes, by the tensor.
     """
 
     def __init__(self, program: ExportedProgram, readers: "Mapping[str, Reader]") -> None:
         self.layers: dict[str, FloatLayer] = {}
         self.values: dict[fx.Node, Value] = {}
+        self.scales: dict[str, Scale] = {}
         self.readers = readers
         self._nodes = program.graph_module.graph.nodes
         self._constants: dict[fx.Node, Tensor] = {}
         self._names: dict[fx.Node, str] = {}
+        self._weight_scales: dict[fx.Node, tuple[Tensor, int]] = {}
         self._input: fx.Node | None = None
         self._stored = stored_tensors(program)
         self._folded = 0
@@ -96,7 +110,15 @@ class Graph:
             raise UnsupportedModuleError("module must compute its output from an image")
         shape = self.values[self._input].shape
         self._check_sizes(shape)
-        return FloatNetwork(name=name, shape=shape, layers=tuple(self.layers.values()))
+        return FloatNetwork(
+            name=name,
+            shape=shape,
+            layers=tuple(self.layers.values()),
+            rank=len(self._input.meta["val"].shape),
+            functions=self.values[output].functions,
+            signal=len(sizes_of(output)) == 2 and self.values[output].shape[0] == 1,
+            scales=self.scales,
+        )
 
     def append(self, node: fx.Node, layer: FloatLayer, *, positive: bool = False) -> Value:
         """Append a layer; return the value that the node then holds."""
@@ -125,6 +147,25 @@ class Graph:
         if not isinstance(source, fx.Node) or source not in self._constants:
             break_rule(node, f"{what} must not depend on the image", str(source))
         return self._constants[source]
+
+    def scale(self, tensor: str) -> Scale | None:
+        """Scale of a tensor that the program quantizes; that of its input for a pool."""
+        layer = self.layers.get(tensor)
+        if layer is not None and layer.kind in ALIKE:
+            return self.scale(layer.inputs[0])
+        return self.scales.get(tensor)
+
+    def weight_scales(self, node: fx.Node, source: Any, channels: int, axis: int) -> Tensor | None:
+        """Scales float64[channels] of weights that the program dequantizes, None of others.
+
+        ``axis`` of the weights counts output channels.
+        """
+        if source not in self._weight_scales:
+            return None
+        scales, given = self._weight_scales[source]
+        if len(scales) > 1 and given != axis:
+            break_rule(node, f"scales of weights must be along axis {axis}", given)
+        return scales.expand(channels)
 
     def bias(self, node: fx.Node, source: Any, channels: int) -> Tensor:
         """Constant bias of a node, zeros where it is left out: float64[channels]."""
@@ -165,10 +206,10 @@ class Graph:
                 f"module must take one tensor, not {self._user_inputs()} arguments"
             )
         shape = node.meta["val"].shape
-        if len(shape) != 4:
+        if not 2 <= len(shape) <= IMAGE:
             raise UnsupportedModuleError(
-                f"input {node.name!r} of the module must have shape [N, C, H, W], "
-                f"not {[str(size) for size in shape]}"
+                f"input {node.name!r} of the module must have shape [N, C, H, W], [N, C, L] or "
+                f"[N, C], not {[str(size) for size in shape]}"
             )
         if broken := excess(image_shape(node), f"input {node.name!r} of the module"):
             raise UnsupportedModuleError(broken)
@@ -203,6 +244,11 @@ class Graph:
         reader = self.readers.get(target)
         if reader is None or node.op != "call_function":
             refuse(node)
+        for source in sources:
+            if self.values[source].functions and not reader.takes_functions:
+                name = self.values[source].functions[-1]
+                rule = f"{name} must be at the end of the module, where the host computes it"
+                raise UnsupportedModuleError(f"{rule}, not before {title(node)}")
         value = self.values[sources[0]]
         if not reader.takes_padding:
             self.unpadded(node, value)
@@ -222,6 +268,27 @@ class Graph:
         for source in node.all_input_nodes:
             if source in self._names:
                 self._names[node] = self._names[source]
+        if str(node.target).startswith(_DEQUANTIZE):
+            self._weight_scales[node] = self._scales_of_constant(node)
+        elif str(node.target) == _PERMUTE and node.all_input_nodes[0] in self._weight_scales:
+            scales, axis = self._weight_scales[node.all_input_nodes[0]]
+            self._weight_scales[node] = scales, list(arguments_of(node)["dims"]).index(axis)
+
+    def _scales_of_constant(self, node: fx.Node) -> tuple[Tensor, int]:
+        """Scales [K] and their axis, or one scale [1], of symmetric weights that a node dequantizes."""
+        given = arguments_of(node)
+        scales, points = (
+            self._constants[item] if isinstance(item, fx.Node) else torch.tensor(item)
+            for item in (
+                given["scales" if "scales" in given else "scale"],
+                given["zero_points" if "zero_points" in given else "zero_point"],
+            )
+        )
+        if given["dtype"] is not torch.int8:
+            break_rule(node, "weights must be int8", str(given["dtype"]))
+        if bool(points.any()):
+            break_rule(node, "zero points of weights must be 0", points.flatten().tolist()[:8])
+        return scales.flatten().double(), given.get("axis", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +301,10 @@ class Reader:
         Given the graph, the node and the value of its first operand; returns the node's value.
     takes_padding : bool
         Whether zeros may lie around the operand.
+    takes_functions : bool
+        Whether the operand may be what the host computes.
     """
 
     read: Callable[[Graph, fx.Node, Value], Value]
     takes_padding: bool = False
+    takes_functions: bool = False

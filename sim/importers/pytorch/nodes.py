@@ -12,6 +12,7 @@ from sim.spec.errors import CosilicoError
 from sim.spec.network import Padding
 
 __all__ = [
+    "IMAGE",
     "SUPPORTED_MODULES",
     "UnsupportedModuleError",
     "arguments_of",
@@ -29,8 +30,13 @@ __all__ = [
 
 SUPPORTED_MODULES = (
     "convolution, batch normalization, ReLU, ReLU6, hardtanh and clamp, linear, add, "
-    "average pooling, max pooling, mean over height and width, zero padding, flatten, dropout"
+    "average pooling, max pooling, mean over height and width, zero padding, flatten, dropout, "
+    "and at the end softmax, log_softmax, sigmoid"
 )
+
+
+IMAGE = 4
+"""Axes of an image [N, C, H, W]."""
 
 
 class UnsupportedModuleError(CosilicoError):
@@ -58,11 +64,16 @@ def sizes_of(node: fx.Node) -> tuple[int, ...]:
 
 
 def image_shape(node: fx.Node) -> tuple[int, int, int]:
-    """Height, width and channels of a node's first result."""
+    """Height, width and channels of a node's first result.
+
+    A signal [N, C, L] has height 1, a vector [N, C] is a single pixel.
+    """
     sizes = sizes_of(node)
-    if len(sizes) != 3:
-        break_rule(node, "result must have shape [N, C, H, W]", ["N", *sizes])
-    channels, height, width = sizes
+    if not 1 <= len(sizes) <= 3:
+        rule = "result must have shape [N, C, H, W], [N, C, L] or [N, C]"
+        break_rule(node, rule, ["N", *sizes])
+    channels, *pixels = sizes
+    height, width = [*[1] * (2 - len(pixels)), *pixels]
     return (height, width, channels)
 
 
@@ -112,9 +123,12 @@ def undilated(node: fx.Node, given: dict[str, Any]) -> None:
         break_rule(node, "dilation must be 1", pair(given["dilation"]))
 
 
-def pair(sizes: Sequence[int]) -> tuple[int, int]:
-    """(vertical, horizontal) of one size for both or of two."""
-    return (sizes[0], sizes[-1])
+def pair(sizes: Sequence[int], rank: int = IMAGE, alone: int = 1) -> tuple[int, int]:
+    """(vertical, horizontal) of one size for both or of two.
+
+    Of a signal, whose ``rank`` is 3, the size is the horizontal alone: ``alone`` is the vertical.
+    """
+    return (alone if rank < IMAGE else sizes[0], sizes[-1])
 
 
 def widened(

@@ -1,6 +1,7 @@
 """Post-training int8 quantization as TensorFlow Lite does it."""
 
 import math
+import warnings
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -10,9 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
+from sim.importers.errors import CalibrationWarning
 from sim.importers.pytorch.aten import export_module, read_program
-from sim.importers.pytorch.float_network import INPUT, FloatLayer, FloatNetwork
-from sim.importers.pytorch.ranges import activation_ranges
+from sim.importers.pytorch.float_network import ALIKE, INPUT, FloatLayer, FloatNetwork
+from sim.importers.pytorch.nodes import UnsupportedModuleError
+from sim.importers.pytorch.ranges import SeenRange, narrowed_ranges, seen_ranges
+from sim.importers.range_method import RangeMethod
 from sim.scales import Scale, activation_scale, add_factors, quantize_multipliers
 from sim.spec.errors import CosilicoError
 from sim.spec.network import Layer, LayerKind, Network, TensorSpec
@@ -21,6 +25,7 @@ __all__ = [
     "QuantizedWeights",
     "Scale",
     "activation_scale",
+    "quantize_as_given",
     "quantize_layers",
     "quantize_module",
     "quantize_network",
@@ -34,8 +39,8 @@ _BIAS_LIMIT = 2**30
 _LEAST_RANGE = 1e-30
 """Least range of an activation that is not constant; its scale is a float32 on the host."""
 
-_ALIKE = (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.AVERAGE_POOL, LayerKind.MAX_POOL)
-"""Kinds whose output is quantized as their input is."""
+_FILLED = 0.25
+"""Part of a range that some image should fill by itself."""
 
 
 class QuantizedWeights(NamedTuple):
@@ -57,7 +62,12 @@ _NO_PARAMETERS = _Parameters(*(np.zeros(0, kind) for kind in (np.int8, *[np.int3
 
 
 def quantize_module(
-    module: nn.Module, images: Tensor, *, name: str, input_scale: Scale | None = None
+    module: nn.Module,
+    images: Tensor,
+    *,
+    name: str,
+    input_scale: Scale | None = None,
+    method: RangeMethod = RangeMethod.MIN_MAX,
 ) -> Network:
     """Quantize a trained module after training.
 
@@ -65,13 +75,15 @@ def quantize_module(
     ----------
     module : nn.Module
         Made of the layers that :func:`sim.importers.pytorch.aten.read_program` names. It is set to inference mode.
-    images : float32[N, C, H, W]
+    images : float32[N, C, H, W], [N, C, L] or [N, C]
         What the module is given in training; every activation gets the range that it takes on
         these. The network's input is one such image.
     name : str
         Of the network.
     input_scale : Scale, optional
         Quantization of the input; from the images' range if not given.
+    method : RangeMethod
+        How ranges are chosen from the values on the images.
 
     Returns
     -------
@@ -84,14 +96,24 @@ def quantize_module(
         One line that names the operation, its node and the rule.
     CosilicoError
         If the images do not have that form.
+
+    Warns
+    -----
+    CalibrationWarning
+        If a tensor is constant on all images, or no image fills a quarter of its range.
     """
     _check_images(images)
     program = export_module(module, images[:1])
-    return quantize_program(program, images, name=name, input_scale=input_scale)
+    return quantize_program(program, images, name=name, input_scale=input_scale, method=method)
 
 
 def quantize_program(
-    program: ExportedProgram, images: Tensor, *, name: str, input_scale: Scale | None = None
+    program: ExportedProgram,
+    images: Tensor,
+    *,
+    name: str,
+    input_scale: Scale | None = None,
+    method: RangeMethod = RangeMethod.MIN_MAX,
 ) -> Network:
     """Quantize what ``torch.export`` made of a module in inference mode.
 
@@ -99,20 +121,27 @@ def quantize_program(
     """
     _check_images(images)
     network = read_program(program, name=name)
-    return quantize_network(network, images, input_scale=input_scale)
+    return quantize_network(network, images, input_scale=input_scale, method=method)
 
 
 def quantize_network(
-    network: FloatNetwork, images: Tensor, *, input_scale: Scale | None = None
+    network: FloatNetwork,
+    images: Tensor,
+    *,
+    input_scale: Scale | None = None,
+    method: RangeMethod = RangeMethod.MIN_MAX,
 ) -> Network:
     """Quantize a network of real numbers, see :func:`quantize_module`."""
     _check_images(images)
     height, width, channels = network.shape
-    if images.shape[1:] != (channels, height, width):
-        rule = f"calibration images must have shape [N, {channels}, {height}, {width}]"
+    pixels = {4: (height, width), 3: (width,)}.get(network.rank, ())
+    sizes = (channels, *pixels)
+    if images.shape[1:] != sizes:
+        rule = f"calibration images must have shape [N, {', '.join(map(str, sizes))}]"
         raise CosilicoError(f"{rule}, not {list(images.shape)}")
-    ranges = activation_ranges(network, images)
-    for tensor, (low, high) in ranges.items():
+    images = images.reshape(len(images), channels, height, width)
+    seen = seen_ranges(network, images)
+    for tensor, (low, high, _) in seen.items():
         if not (math.isfinite(low) and math.isfinite(high)):
             raise CosilicoError(f"tensor {tensor!r} must be finite on the calibration images")
         if tensor == INPUT and low == high == 0:
@@ -120,10 +149,42 @@ def quantize_network(
         if high > low and not _LEAST_RANGE <= high - low <= 1 / _LEAST_RANGE:
             rule = f"tensor {tensor!r} must have a range of {_LEAST_RANGE:g} … {1 / _LEAST_RANGE:g}"
             raise CosilicoError(f"{rule} on the calibration images, not {high - low:g}")
+    _warn(seen)
+    ranges = {tensor: (item.low, item.high) for tensor, item in seen.items()}
+    ranges = narrowed_ranges(network, images, ranges, method)
     scales = {tensor: activation_scale(*ends) for tensor, ends in ranges.items()}
     if input_scale is not None:
         scales[INPUT] = input_scale
     return quantize_layers(network, scales)
+
+
+def quantize_as_given(network: FloatNetwork) -> Network:
+    """Quantize a network whose program says how: it was quantized before it was exported.
+
+    Raises
+    ------
+    UnsupportedModuleError
+        If it leaves a tensor in real numbers.
+    """
+    for tensor, kind in [(INPUT, None), *((layer.name, layer.kind) for layer in network.layers)]:
+        if tensor not in network.scales and kind not in ALIKE:
+            rule = "must be quantized, as other tensors of the program are"
+            raise UnsupportedModuleError(f"tensor {tensor!r} {rule}")
+    return quantize_layers(network, network.scales)
+
+
+def _warn(seen: Mapping[str, SeenRange]) -> None:
+    """Warn of ranges that are no measurement: of constants, and of offsets between images."""
+    for tensor, (low, high, widest) in seen.items():
+        text = ""
+        if low == high:
+            text = f"is {low:g} in all of them, so that its scale says nothing of other images"
+        elif widest < _FILLED * (high - low):
+            part = math.floor(100 * widest / (high - low))
+            text = f"has the range {low:g} … {high:g}, of which no image fills more than {part} %"
+        if text:
+            line = f"calibration images: tensor {tensor!r} {text}"
+            warnings.warn(line, CalibrationWarning, stacklevel=3)
 
 
 def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Network:
@@ -140,7 +201,7 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
     layers = []
     for layer in network.layers:
         sources = [used[name] for name in layer.inputs]
-        scale = sources[0] if layer.kind in _ALIKE else scales[layer.name]
+        scale = sources[0] if layer.kind in ALIKE else scales[layer.name]
         used[layer.name] = scale
         pixels = math.prod(shapes[layer.inputs[0]][:2])
         inputs = [source.scale for source in sources]
@@ -168,24 +229,40 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
         raise CosilicoError(str(error)) from None
 
 
-def quantize_weights(weight: Tensor, bias: Tensor, input_scale: float) -> QuantizedWeights:
+def quantize_weights(
+    weight: Tensor, bias: Tensor, input_scale: float, given: Tensor | None = None
+) -> QuantizedWeights:
     """Symmetric int8 weights with one scale per output channel (the first axis).
 
-    A channel of tiny weights gets the smallest scale with which its bias still fits.
+    A channel of tiny weights gets the smallest scale with which its bias still fits. Weights that
+    are integers of ``given`` scales float64[K] keep them, but for channels of zeros.
+
+    Raises
+    ------
+    ValueError
+        If a bias does not fit a given scale.
     """
     flat = weight.flatten(1).abs().amax(1).double().numpy()
     real_bias = bias.double().numpy()
     scales = np.maximum(flat / 127, np.abs(real_bias) / (input_scale * _BIAS_LIMIT))
     scales = np.where(scales > 0, scales, 1.0)
+    if given is not None:
+        scales = np.where(flat > 0, given.numpy(), scales)
+        steps = float((np.abs(real_bias) / (input_scale * scales)).max())
+        if steps > _BIAS_LIMIT:
+            raise ValueError(f"bias must have at most {_BIAS_LIMIT} steps, not {steps:.0f}")
     shape = (-1, *[1] * (weight.ndim - 1))
-    quantized = np.clip(np.rint(weight.double().numpy() / scales.reshape(shape)), -127, 127)
+    least = -127 if given is None else -128
+    quantized = np.clip(np.rint(weight.double().numpy() / scales.reshape(shape)), least, 127)
     quantized_bias = np.rint(real_bias / (input_scale * scales))
     return QuantizedWeights(quantized.astype(np.int8), scales, quantized_bias.astype(np.int32))
 
 
 def _check_images(images: Tensor) -> None:
-    if not images.is_floating_point() or images.ndim != 4 or not len(images):
-        rule = "calibration images must be floating point of shape [N, C, H, W]"
+    if not images.is_floating_point() or not 2 <= images.ndim <= 4 or not len(images):
+        rule = (
+            "calibration images must be floating point of shape [N, C, H, W], [N, C, L] or [N, C]"
+        )
         raise CosilicoError(f"{rule}, not {images.dtype} {list(images.shape)}")
     if not bool(torch.isfinite(images).all()):
         raise CosilicoError("calibration images must be finite")
@@ -193,7 +270,7 @@ def _check_images(images: Tensor) -> None:
 
 def _parameters(layer: FloatLayer, inputs: list[float], output: float, pixels: int) -> _Parameters:
     """Integer parameters for the scales of the inputs and the output."""
-    if layer.kind in _ALIKE:
+    if layer.kind in ALIKE:
         return _NO_PARAMETERS
     if layer.kind is LayerKind.MEAN:
         multiplier, shift = quantize_multipliers(np.array([inputs[0] / (pixels * output)]))
@@ -201,7 +278,9 @@ def _parameters(layer: FloatLayer, inputs: list[float], output: float, pixels: i
     if layer.kind is LayerKind.ADD:
         multiplier, shift = quantize_multipliers(add_factors(inputs[0], inputs[1], output))
         return _NO_PARAMETERS._replace(multiplier=multiplier, shift=shift)
-    quantized = quantize_weights(*layer.parameters(), inputs[0])  # [K, C, kh, kw]
+    quantized = quantize_weights(
+        *layer.parameters(), inputs[0], layer.weight_scales
+    )  # [K, C, kh, kw]
     multiplier, shift = quantize_multipliers(inputs[0] * quantized.scales / output)
     if layer.kind is LayerKind.DEPTHWISE:
         weights = quantized.weights[:, 0].transpose(1, 2, 0)  # [kh, kw, C]

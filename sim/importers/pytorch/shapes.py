@@ -16,7 +16,8 @@ def _pad(graph: Graph, node: fx.Node, value: Value) -> Value:
     if given["value"] != 0:
         break_rule(node, "the value of padding must be 0", given["value"])
     left, right, top, bottom, *others = [*sides, 0, 0, 0, 0][: max(4, len(sides))]
-    if any(others) or len(node.meta["val"].shape) != 4:
+    rank = len(node.meta["val"].shape)
+    if any(others) or rank not in (3, 4) or (rank == 3 and (top or bottom)):
         break_rule(node, "padding must be around height and width", sides)
     if min(sides, default=0) < 0:
         break_rule(node, "padding must not be negative", sides)
@@ -62,9 +63,9 @@ _PLAIN = (
     "alias.default",
 )
 
-VIEWS = {f"aten.{name}": Reader(read=_view) for name in _PLAIN} | {
+VIEWS = {f"aten.{name}": Reader(read=_view, takes_functions=True) for name in _PLAIN} | {
     "aten.constant_pad_nd.default": Reader(read=_pad, takes_padding=True),
-    "aten.as_strided.default": Reader(read=_strided),
+    "aten.as_strided.default": Reader(read=_strided, takes_functions=True),
     "<built-in function getitem>": Reader(read=_first),
 }
 """Readers of zero padding and views, by ATen's names."""

@@ -9,6 +9,7 @@ from sim.importers.pytorch.batch_norm import gain_and_offset
 from sim.importers.pytorch.float_network import FloatLayer
 from sim.importers.pytorch.graph import Graph, Reader, Value
 from sim.importers.pytorch.nodes import (
+    IMAGE,
     arguments_of,
     break_rule,
     image_shape,
@@ -26,9 +27,12 @@ __all__ = ["WEIGHTED"]
 def _convolution(graph: Graph, node: fx.Node, value: Value) -> Value:
     given = arguments_of(node)
     groups, weight = given["groups"], graph.constant(node, given["weight"], "weight")
-    if given["transposed"] or weight.ndim != 4:
+    rank = weight.ndim
+    if given["transposed"] or rank not in (IMAGE - 1, IMAGE):
         refuse(node)
     undilated(node, given)
+    if rank < IMAGE:  # a signal is an image of height 1
+        weight = weight.unsqueeze(2)
     inputs = value.shape[2]
     if groups not in (1, inputs):
         break_rule(node, f"groups must be 1 or {inputs}, the number of channels", groups)
@@ -42,10 +46,11 @@ def _convolution(graph: Graph, node: fx.Node, value: Value) -> Value:
         inputs=(value.tensor,),
         shape=image_shape(node),
         kernel=(weight.shape[2], weight.shape[3]),
-        stride=pair(given["stride"]),
-        padding=widened(value.padding, pair(given["padding"])),
+        stride=pair(given["stride"], rank),
+        padding=widened(value.padding, pair(given["padding"], rank, 0)),
         weight=weight.double(),
         bias=graph.bias(node, given["bias"], weight.shape[0]),
+        weight_scales=graph.weight_scales(node, given["weight"], weight.shape[0], 0),
     )
     return graph.append(node, layer)
 
@@ -69,6 +74,7 @@ def _linear(graph: Graph, node: fx.Node, value: Value) -> Value:
         # PyTorch flattens channels first
         weight=weight.double().t().reshape(outputs, channels, height, width),
         bias=graph.bias(node, bias, outputs),
+        weight_scales=graph.weight_scales(node, right, outputs, 1),
     )
     return graph.append(node, layer)
 
@@ -88,10 +94,14 @@ def _batch_norm(graph: Graph, node: fx.Node, value: Value) -> Value:
     gain, offset = gain_and_offset(mean, variance, weight, bias, given["eps"])
     source = graph.layers.get(value.tensor)
     open_ended = source is not None and source.clamp == (-math.inf, math.inf)
+    open_ended &= value.tensor not in graph.scales
     if source is not None and source.weight is not None and value.alone and open_ended:
         filters, biases = source.parameters()
         graph.layers[source.name] = replace(
-            source, weight=filters * gain[:, None, None, None], bias=biases * gain + offset
+            source,
+            weight=filters * gain[:, None, None, None],
+            bias=biases * gain + offset,
+            weight_scales=None,
         )
         return replace(value, alone=graph.read_once(node))
     layer = FloatLayer(

@@ -6,16 +6,17 @@ from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork, checked_network, network_name, with_file
 from sim.importers.host import PORT_TYPES, HostProgram, HostStep, ModelPort, Reshape
 from sim.importers.limits import excess
-from sim.importers.tflite import elementwise, pooling, windows
+from sim.importers.tflite import arithmetic, elementwise, pooling, windows
 from sim.importers.tflite.host_steps import HOST_OPERATORS, host_step
 from sim.importers.tflite.lowering import OPERATORS, Lowering, image_shape
 from sim.importers.tflite.model import TfliteModel, TfliteOperator
 from sim.importers.tflite.reader import parse_tflite
+from sim.importers.tflite.unsigned import is_unsigned, signed_model, to_int8, to_uint8
 from sim.spec.archives import read_bytes
 
 __all__ = ["HINTS", "import_tflite", "lower_tflite"]
 
-_TABLES = (elementwise, pooling, windows)
+_TABLES = (arithmetic, elementwise, pooling, windows)
 """Importing them enters their operators into the table."""
 
 _DATA_INPUTS = {"RESHAPE": 1, "SQUEEZE": 1, "EXPAND_DIMS": 1}
@@ -24,15 +25,17 @@ _DATA_INPUTS = {"RESHAPE": 1, "SQUEEZE": 1, "EXPAND_DIMS": 1}
 _INPUT_COUNTS = {
     "ADD": (2, 2), "ARG_MAX": (2, 2), "AVERAGE_POOL_2D": (1, 1), "CONV_2D": (2, 3),
     "DEPTHWISE_CONV_2D": (2, 3), "DEQUANTIZE": (1, 1), "EXPAND_DIMS": (2, 2),
-    "FULLY_CONNECTED": (2, 3), "MAX_POOL_2D": (1, 1), "MEAN": (2, 2), "PAD": (2, 2),
-    "PADV2": (3, 3), "QUANTIZE": (1, 1), "RELU": (1, 1), "RELU6": (1, 1), "RELU_N1_TO_1": (1, 1),
-    "RESHAPE": (1, 2), "SOFTMAX": (1, 1), "SQUEEZE": (1, 1), "TRANSPOSE": (2, 2),
+    "FULLY_CONNECTED": (2, 3), "LOGISTIC": (1, 1), "LOG_SOFTMAX": (1, 1), "MAX_POOL_2D": (1, 1),
+    "MEAN": (2, 2), "MUL": (2, 2), "PAD": (2, 2), "PADV2": (3, 3), "QUANTIZE": (1, 1),
+    "RELU": (1, 1), "RELU6": (1, 1), "RELU_N1_TO_1": (1, 1), "RESHAPE": (1, 2), "SOFTMAX": (1, 1),
+    "SQUEEZE": (1, 1), "SUB": (2, 2), "TRANSPOSE": (2, 2),
 }  # fmt: skip
 """Fewest and most inputs of an operator."""
 
 HINTS = {
-    "MUL": "products of activations, as in squeeze-and-excitation blocks, are not supported",
-    "LOGISTIC": "sigmoids, as in squeeze-and-excitation blocks, are not supported",
+    "LOGISTIC": "sigmoids, as in squeeze-and-excitation blocks, must be at the end of the model, where "
+    "the host computes them",
+    "LOG_SOFTMAX": "must be at the end of the model, where the host computes it",
     "HARD_SWISH": "activations must be clamps",
     "LEAKY_RELU": "activations must be clamps",
     "PRELU": "activations must be clamps",
@@ -43,7 +46,6 @@ HINTS = {
     "SOFTMAX": "must be at the end of the model, where the host computes it",
     "ARG_MAX": "must be at the end of the model, where the host computes it",
     "DEQUANTIZE": "must be at the end of the model: all of it must be quantized",
-    "TRANSPOSE": "must be at an end of the model, where the host computes it",
 }
 """Why an operator is refused, where more can be said than that it is."""
 
@@ -72,6 +74,9 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
     UnsupportedModelError
         As :func:`import_tflite`.
     """
+    given = model
+    if is_unsigned(model):
+        model = signed_model(model)
     for ends, what in ((model.inputs, "input"), (model.outputs, "output")):
         if len(ends) != 1:
             raise UnsupportedModelError(f"model must have one {what}, not {len(ends)}")
@@ -95,16 +100,23 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
         raise UnsupportedModelError("model must have a layer that the accelerator computes")
     shape = image_shape(model.tensors[input_tensor].shape)
     steps = [step for _, step in before]
+    final = [step for _, step in after]
+    ports = [_port(given, ends[0]) for ends in (given.inputs, given.outputs)]
+    if model.unsigned and ports[0].dtype == "uint8":
+        steps.insert(0, to_int8())
+    if model.unsigned and ports[1].dtype == "uint8":
+        final.append(to_uint8())
     if model.tensors[input_tensor].shape[1:] != shape:
         steps.append(Reshape(shape=shape))
     host = HostProgram(
-        input=_port(model, model.inputs[0]),
+        input=ports[0],
         before=tuple(steps),
         logits_shape=model.tensors[output_tensor].shape[1:],
-        after=tuple(step for _, step in after),
-        output=_port(model, model.outputs[0]),
+        after=tuple(final),
+        output=ports[1],
     )
-    tensors = {layer: model.tensors[index].name for layer, index in lowering.origins.items()}
+    origins = {name: index for name, index in lowering.origins.items() if index >= 0}
+    tensors = {layer: model.tensors[index].name for layer, index in origins.items()}
     network = checked_network(name, lowering.specs["input"], layers)
     return ImportedNetwork(network=network, host=host, source={"tensors": tensors})
 
@@ -143,10 +155,6 @@ def _check_known(model: TfliteModel, live: list[TfliteOperator]) -> None:
             model.refuse(operator, f"inputs must be {count}, not {len(operator.inputs)}")
         if len(operator.outputs) != 1:
             model.refuse(operator, f"must have one output, not {len(operator.outputs)}")
-        ends = (*operator.inputs[:1], *operator.outputs[:1])
-        types = {model.tensors[index].dtype for index in ends}
-        if operator.name not in HOST_OPERATORS and types == {"uint8"}:
-            raise UnsupportedModelError("model is uint8-quantized, only int8 is supported")
 
 
 def _only_shapes(model: TfliteModel, operator: TfliteOperator) -> bool:

@@ -1,47 +1,19 @@
-"""Lowering of ADD, activations, padding, requantization and changes of shape."""
+"""Lowering of activations, padding, requantization and changes of shape."""
 
 import numpy as np
 
 from sim.importers.quantization import (
     activation_clamp,
-    add_multipliers,
     ratio_multiplier,
     relu6_clamp,
 )
-from sim.importers.tflite.lowering import Lowering, Pending, lowers
+from sim.importers.tflite.lowering import Lowering, Pending, image_shape, lowers
 from sim.importers.tflite.model import TfliteOperator
 from sim.spec.network import LayerKind, Padding
 
 __all__: list[str] = []
 
 _MOST_NEGATIVE = -128
-
-
-@lowers(
-    "ADD",
-    becomes="`add`",
-    conditions="two activations of one shape; not: broadcasting, constants",
-)
-def _add(lowering: Lowering, operator: TfliteOperator) -> None:
-    sources = (lowering.source(operator, 0), lowering.source(operator, 1))
-    tensors = [lowering.tensor(operator, i) for i in range(2)]
-    out = lowering.output(operator)
-    if not tensors[0].shape == tensors[1].shape == out.shape or len({x.shape for x in sources}) > 1:
-        rule = f"operands must have one shape, not {tensors[0].shape} and {tensors[1].shape}"
-        lowering.model.refuse(operator, rule)
-    try:
-        multiplier, shift = add_multipliers(tensors[0].scale, tensors[1].scale, out.scale)
-    except ValueError as error:
-        lowering.model.refuse(operator, str(error))
-    lowering.emit(
-        operator,
-        LayerKind.ADD,
-        sources,
-        sources[0].shape,
-        multiplier=multiplier,
-        shift=shift,
-        clamp=lowering.clamp(operator),
-    )
 
 
 _RESCALED = "fused into the layer before where that is exact, else a `depthwise` of one tap of 1"
@@ -130,23 +102,16 @@ def _padded(lowering: Lowering, operator: TfliteOperator, value: int) -> None:
     expected = tuple(int(n + sum(w)) for n, w in zip(tensor.shape, data.tolist(), strict=True))
     if out.shape != expected:
         lowering.model.refuse(operator, f"output must have shape {expected}, not {out.shape}")
-    if rank < 4:
-        rule = f"input must be an image of four axes, not of shape {tensor.shape}"
+    if rank < 3:
+        rule = f"input must be an image or a signal, not of shape {tensor.shape}"
         lowering.model.refuse(operator, rule)
-    lowering.image(operator)
-    widths = [(int(a), int(b)) for a, b in data.tolist()]
+    lowering.image(operator, 3)
+    # A signal is an image of height 1.
+    widths = [(0, 0)] * (4 - rank) + [(int(a), int(b)) for a, b in data.tolist()]
     padding = Padding(top=widths[1][0], bottom=widths[1][1], left=widths[2][0], right=widths[2][1])
-    reader = lowering.only_reader(out.index)
-    if widths[3] == (0, 0) and reader is not None and reader.inputs[0] == out.index:
-        # Where the reader pads with the same value, and only there, its padding can be widened.
-        injected = {
-            "CONV_2D": tensor.zero_point,
-            "DEPTHWISE_CONV_2D": tensor.zero_point,
-            "MAX_POOL_2D": _MOST_NEGATIVE,
-        }
-        if injected.get(reader.name) == value:
-            lowering.pending[out.index] = Pending(tensor.index, padding)
-            return
+    if widths[3] == (0, 0) and _taken_over(lowering, out.index, value, tensor.zero_point):
+        lowering.pending[out.index] = Pending(tensor.index, padding)
+        return
     if value != tensor.zero_point:
         rule = f"value must be the zero point {tensor.zero_point}, not {value}"
         lowering.model.refuse(operator, rule)
@@ -170,6 +135,30 @@ def _padded(lowering: Lowering, operator: TfliteOperator, value: int) -> None:
     )
 
 
+def _taken_over(lowering: Lowering, index: int, value: int, zero_point: int) -> bool:
+    """Whether what alone reads a padded tensor, behind changes of its axes, pads with that value."""
+    reader = lowering.only_reader(index)
+    while reader is not None and reader.name in ("EXPAND_DIMS", "RESHAPE"):
+        index, following = reader.outputs[0], lowering.model.tensors[reader.outputs[0]]
+        if image_shape(following.shape) != image_shape(
+            lowering.model.tensors[reader.inputs[0]].shape
+        ):
+            return False
+        reader = lowering.only_reader(index)
+    # Where the reader pads with the same value, and only there, its padding can be widened.
+    injected = {
+        "CONV_2D": zero_point,
+        "DEPTHWISE_CONV_2D": zero_point,
+        "MAX_POOL_2D": _MOST_NEGATIVE,
+    }
+    return (
+        reader is not None
+        and len(lowering.model.tensors[index].shape) == 4
+        and reader.inputs[0] == index
+        and injected.get(reader.name) == value
+    )
+
+
 _ALIAS = "nothing: another shape of the same values"
 _KNOWN = "output shape known when the model was made"
 
@@ -187,3 +176,24 @@ def _squeeze(lowering: Lowering, operator: TfliteOperator) -> None:
 @lowers("EXPAND_DIMS", becomes=_ALIAS, conditions=_KNOWN)
 def _expand_dims(lowering: Lowering, operator: TfliteOperator) -> None:
     lowering.alias(operator)
+
+
+@lowers(
+    "TRANSPOSE",
+    becomes="nothing: the order of values is kept account of",
+    conditions="the batch stays first; only `FULLY_CONNECTED`, which takes the order into its "
+    "weights, or what a further one restores reads it",
+)
+def _transpose(lowering: Lowering, operator: TfliteOperator) -> None:
+    tensor, out = lowering.tensor(operator, 0), lowering.output(operator)
+    axes = lowering.constant(operator, 1, "int32").reshape(-1).tolist()
+    if sorted(axes) != list(range(len(tensor.shape))) or axes[0] != 0:
+        rule = f"axes must be an order of the {len(tensor.shape)} with the batch first"
+        lowering.model.refuse(operator, f"{rule}, not {axes}")
+    expected = tuple(tensor.shape[axis] for axis in axes)
+    if out.shape != expected:
+        lowering.model.refuse(operator, f"output must have shape {expected}, not {out.shape}")
+    if not out.quantized_like(tensor):
+        lowering.model.refuse(operator, "input and output must be quantized alike")
+    _, order = lowering.ordered(operator)
+    lowering.reorder(operator, order.transpose([axis - 1 for axis in axes[1:]]))

@@ -10,6 +10,8 @@ from sim.importers.host import (
     Argmax,
     Dequantize,
     HostStep,
+    Logistic,
+    LogSoftmax,
     Quantize,
     Requantize,
     Reshape,
@@ -23,6 +25,8 @@ from sim.importers.tflite.model import TfliteModel, TfliteOperator, TfliteTensor
 __all__ = ["HOST_OPERATORS", "HostOperator", "host_step"]
 
 _INTEGERS = ("int8", "uint8")
+_LEAST_SCALE, _SCALE_LIMIT = 2.0**-24, 8.0
+"""Scales for which C++ defines the shifts of LOGISTIC and LOG_SOFTMAX."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,20 +111,51 @@ def _transpose(
 def _softmax(
     model: TfliteModel, operator: TfliteOperator, source: TfliteTensor, out: TfliteTensor
 ) -> HostStep:
-    _check_shape(model, operator, source, out)
     beta = float(operator.options["Beta"])
     if not 0 < beta < float("inf"):
         model.refuse(operator, f"beta must be positive, not {beta}")
+    _check_function(model, operator, source, out, (1 / 256, -128), "1/256")
+    return Softmax(beta=beta, scale=1.0 if source.dtype == "float32" else float(source.scale))
+
+
+def _log_softmax(
+    model: TfliteModel, operator: TfliteOperator, source: TfliteTensor, out: TfliteTensor
+) -> HostStep:
+    _check_function(model, operator, source, out, (1 / 16, 127), "1/16")
+    return LogSoftmax(scale=1.0 if source.dtype == "float32" else float(source.scale))
+
+
+def _logistic(
+    model: TfliteModel, operator: TfliteOperator, source: TfliteTensor, out: TfliteTensor
+) -> HostStep:
+    _check_function(model, operator, source, out, (1 / 256, -128), "1/256")
+    if source.dtype == "float32":
+        return Logistic(scale=1.0, zero_point=0)
+    return Logistic(scale=float(source.scale), zero_point=source.zero_point)
+
+
+def _check_function(
+    model: TfliteModel,
+    operator: TfliteOperator,
+    source: TfliteTensor,
+    out: TfliteTensor,
+    expected: tuple[float, int],
+    scale: str,
+) -> None:
+    """Refuse other types and scales than those that the interpreter computes."""
+    _check_shape(model, operator, source, out)
     if source.dtype == out.dtype == "float32":
-        return Softmax(beta=beta, scale=1.0)
+        return
     _check_integer(model, operator, source)
     _check_integer(model, operator, out)
     if (source.dtype, out.dtype) != ("int8", "int8"):
         model.refuse(operator, f"must be of int8 or float32, not {source.dtype} to {out.dtype}")
-    if (float(out.scale), out.zero_point) != (1 / 256, -128):
-        rule = "output must have scale 1/256 and zero point -128"
+    if (float(out.scale), out.zero_point) != expected:
+        rule = f"output must have scale {scale} and zero point {expected[1]}"
         model.refuse(operator, f"{rule}, not {out.scale} and {out.zero_point}")
-    return Softmax(beta=beta, scale=float(source.scale))
+    if operator.name != "SOFTMAX" and not _LEAST_SCALE <= source.scale < _SCALE_LIMIT:
+        rule = f"input scale must be from {_LEAST_SCALE:g} to below {_SCALE_LIMIT:g}"
+        model.refuse(operator, f"{rule}, not {source.scale}")
 
 
 def _argmax(
@@ -174,6 +209,14 @@ HOST_OPERATORS = {
     ),
     "SOFTMAX": HostOperator(
         before=False, after=True, make=_softmax,
+        conditions="int8 in TensorFlow Lite Micro's bits, or float32",
+    ),
+    "LOGISTIC": HostOperator(
+        before=False, after=True, make=_logistic,
+        conditions="int8 in TensorFlow Lite Micro's bits, or float32",
+    ),
+    "LOG_SOFTMAX": HostOperator(
+        before=False, after=True, make=_log_softmax,
         conditions="int8 in TensorFlow Lite Micro's bits, or float32",
     ),
     "ARG_MAX": HostOperator(

@@ -1,5 +1,6 @@
 """Lowering a model's graph to layers: what is known of its tensors, and how layers are made."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -67,6 +68,7 @@ class Lowering:
         self.pending: dict[int, Pending] = {}
         self.origins: dict[str, int] = {}
         self._places: dict[int, str] = {}
+        self._orders: dict[int, NDArray[np.int32]] = {}
         self._readers: dict[int, list[TfliteOperator]] = {}
         self._weights = 0
         uses = [
@@ -106,19 +108,24 @@ class Lowering:
         name = tensor.name
         if tensor.data is not None:
             self.model.refuse(operator, f"input {name!r} must not be a constant")
-        if tensor.dtype != "int8":
-            self.model.refuse(operator, f"activation {name!r} must be int8, not {tensor.dtype}")
-        if len(tensor.scales) != 1:
-            rule = f"activation {name!r} must have one scale, not {len(tensor.scales)}"
-            self.model.refuse(operator, rule)
-        if not (np.isfinite(tensor.scale) and tensor.scale > 0):
-            rule = f"scale of activation {name!r} must be positive, not {tensor.scale}"
-            self.model.refuse(operator, rule)
-        if not -128 <= tensor.zero_point <= 127:
-            rule = f"zero point of activation {name!r} must be int8, not {tensor.zero_point}"
-            self.model.refuse(operator, rule)
+        self.check_quantized(operator, tensor)
         self.check_shape(operator, tensor)
         return tensor
+
+    def check_quantized(self, operator: TfliteOperator, tensor: TfliteTensor) -> None:
+        """Refuse a tensor of another type than int8, or without a scale of its own."""
+        what = f"activation {tensor.name!r}" if tensor.data is None else f"constant {tensor.name!r}"
+        if tensor.dtype != "int8":
+            self.model.refuse(operator, f"{what} must be int8, not {tensor.dtype}")
+        if len(tensor.scales) != 1:
+            rule = f"{what} must have one scale, not {len(tensor.scales)}"
+            self.model.refuse(operator, rule)
+        if not (np.isfinite(tensor.scale) and tensor.scale > 0):
+            rule = f"scale of {what} must be positive, not {tensor.scale}"
+            self.model.refuse(operator, rule)
+        if not -128 <= tensor.zero_point <= 127:
+            rule = f"zero point of {what} must be int8, not {tensor.zero_point}"
+            self.model.refuse(operator, rule)
 
     def check_shape(self, operator: TfliteOperator, tensor: TfliteTensor) -> None:
         """Refuse a batch other than 1, open axes and more than four axes."""
@@ -137,19 +144,38 @@ class Lowering:
             self.model.refuse(operator, broken)
 
     def source(self, operator: TfliteOperator, position: int = 0) -> TensorSpec:
-        """Network tensor that holds an operator's input."""
+        """Network tensor that holds an operator's input, whose values lie in the model's order."""
         self.tensor(operator, position)
-        return self._spec(operator, operator.inputs[position])
+        return self._in_order(operator, operator.inputs[position])
 
-    def image(self, operator: TfliteOperator) -> tuple[TensorSpec, Padding]:
+    def ordered(self, operator: TfliteOperator) -> tuple[TensorSpec, NDArray[np.int32]]:
+        """Network tensor of a first input, and the place in memory of each of its values.
+
+        The places have the shape of the model's tensor without the batch.
+        """
+        tensor = self.tensor(operator, 0)
+        spec = self._spec(operator, tensor.index)
+        if tensor.index in self._orders:
+            return spec, self._orders[tensor.index]
+        count = math.prod(tensor.shape)
+        return spec, np.arange(count, dtype=np.int32).reshape(tensor.shape[1:])
+
+    def reorder(self, operator: TfliteOperator, order: NDArray[np.int32]) -> None:
+        """Let an operator's output be its input with its values in another order."""
+        out = self.output(operator)
+        self._places[out.index] = self._spec(operator, operator.inputs[0]).name
+        if not np.array_equal(order.reshape(-1), np.arange(order.size)):
+            self._orders[out.index] = order
+
+    def image(self, operator: TfliteOperator, fewest: int = 4) -> tuple[TensorSpec, Padding]:
         """Network tensor of a first input that is an image, and what a PAD before it adds.
 
-        The interpreter reads four axes, whatever the tensor has.
+        The interpreter reads four axes, whatever the tensor has, but where ``fewest`` says otherwise.
         """
-        if len(axes := self.tensor(operator, 0).shape) != 4:
+        if len(axes := self.tensor(operator, 0).shape) < fewest:
             self.model.refuse(operator, f"input must be an image of four axes, not of shape {axes}")
         pending = self.pending.get(operator.inputs[0], Pending(operator.inputs[0], Padding()))
-        spec = self._spec(operator, pending.source)
+        spec = self._in_order(operator, pending.source)
         shape = self.model.tensors[pending.source].shape
         if image_shape(shape) != spec.shape:
             rule = f"input must be an image of shape {spec.shape} as computed, not one of {shape}"
@@ -186,8 +212,40 @@ class Lowering:
     ) -> None:
         """Append the layer that computes an operator's output; ``shape`` is how it lies in memory."""
         name = f"{operator.name.lower()}_{operator.index}"
-        index = operator.outputs[0]
-        self._place(operator, index, name, shape)
+        self._place(operator, operator.outputs[0], name, shape)
+        self._append(operator, name, kind, inputs, fields)
+
+    def emit_inner(
+        self,
+        operator: TfliteOperator,
+        source: TensorSpec,
+        scale: tuple[float, int],
+        *,
+        kind: LayerKind = LayerKind.DEPTHWISE,
+        channels: int = 0,
+        **fields: Any,
+    ) -> TensorSpec:
+        """Append a layer of one tap whose output is no tensor of the model; return that output.
+
+        ``scale`` has the output's scale and zero point, ``channels`` are the source's if not given.
+        """
+        name = f"{operator.name.lower()}_{operator.index}_{len(self.layers)}"
+        shape = (source.height, source.width, channels or source.channels)
+        if broken := excess(shape, "activation"):
+            self.model.refuse(operator, broken)
+        self.specs[name] = TensorSpec.of_shape(name, shape, *scale)
+        self.origins[name] = -1
+        self._append(operator, name, kind, (source,), fields)
+        return self.specs[name]
+
+    def _append(
+        self,
+        operator: TfliteOperator,
+        name: str,
+        kind: LayerKind,
+        inputs: tuple[TensorSpec, ...],
+        fields: dict[str, Any],
+    ) -> None:
         try:
             self.layers[name] = Layer(
                 name=name,
@@ -235,11 +293,14 @@ class Lowering:
         """Let an operator's output be its input under another shape."""
         out = self.output(operator)
         source = self.tensor(operator, 0)
-        spec = self.source(operator)
         if not out.quantized_like(source):
             self.model.refuse(operator, "input and output must be quantized alike")
         self.model.check_reshaped(operator)
-        self._places[out.index] = spec.name
+        if source.index in self.pending:  # a PAD that a later reader takes over
+            self.pending[out.index] = self.pending[source.index]
+            return
+        _, order = self.ordered(operator)
+        self.reorder(operator, order.reshape(out.shape[1:]))
 
     def fuse_clamp(self, operator: TfliteOperator, clamp: tuple[int, int]) -> bool:
         """Narrow the clamp of the layer before instead of a layer; False where others read it."""
@@ -255,6 +316,13 @@ class Lowering:
         self._places[operator.outputs[0]] = name
         self.origins[name] = operator.outputs[0]
         return True
+
+    def _in_order(self, operator: TfliteOperator, index: int) -> TensorSpec:
+        spec = self._spec(operator, index)
+        if index in self._orders:
+            rule = "must not read what TRANSPOSE has reordered"
+            self.model.refuse(operator, f"{rule}, unless another one restores it")
+        return spec
 
     def _spec(self, operator: TfliteOperator, index: int) -> TensorSpec:
         tensor = self.quantized(operator, index)

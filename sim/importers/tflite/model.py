@@ -86,12 +86,17 @@ class TfliteOperator:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TfliteModel:
-    """Operators in order of execution."""
+    """Operators in order of execution.
+
+    ``unsigned`` says that the file's activations are uint8, which have become int8 less 128: some
+    operators round otherwise than those of int8.
+    """
 
     tensors: tuple[TfliteTensor, ...]
     operators: tuple[TfliteOperator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    unsigned: bool = False
 
     def check_reshaped(self, operator: TfliteOperator) -> None:
         """Refuse an operator whose output is not its input in the shape that the operator gives it."""
@@ -118,6 +123,7 @@ class TfliteModel:
     def refuse(self, operator: TfliteOperator, rule: str) -> NoReturn:
         """Raise the one line that names the operator, its output tensor and the rule."""
         tensor = self.tensors[operator.outputs[0]].name if operator.outputs else ""
+        told = " (of uint8 less 128)" if self.unsigned else ""
         raise UnsupportedModelError(
-            f"operator {operator.index} {operator.name} (tensor {tensor!r}): {rule}"
+            f"operator {operator.index} {operator.name} (tensor {tensor!r}): {rule}{told}"
         )

@@ -2,13 +2,19 @@
 
 import math
 
+import numpy as np
+
+from sim import golden
 from sim.importers.quantization import mean_multiplier
 from sim.importers.tflite.lowering import Lowering, lowers
 from sim.importers.tflite.model import TfliteOperator
 from sim.importers.tflite.windows import check_output, window_padding
-from sim.spec.network import LayerKind, Padding
+from sim.spec.network import LayerKind, Padding, TensorSpec
 
 __all__: list[str] = []
+
+_MOST_AVERAGED = 1 << 12
+"""Values of a window over which an average of uint8 is compared for every sum."""
 
 
 @lowers(
@@ -43,11 +49,50 @@ def _pool(lowering: Lowering, operator: TfliteOperator, kind: LayerKind) -> None
         lowering.model.refuse(operator, rule)
     shape = check_output(lowering, operator, source, padding, kernel, stride, source.channels)
     clamp = lowering.clamp(operator)
+    if kind is LayerKind.AVERAGE_POOL and lowering.model.unsigned and math.prod(kernel) % 2 == 0:
+        _average_of_unsigned(lowering, operator, source, shape, kernel, stride, clamp)
+        return
     if kind is LayerKind.AVERAGE_POOL and kernel == source.shape[:2]:
         lowering.emit(operator, LayerKind.GLOBAL_AVERAGE_POOL, (source,), shape, clamp=clamp)
         return
     lowering.emit(
         operator, kind, (source,), shape, kernel=kernel, stride=stride, padding=padding, clamp=clamp
+    )
+
+
+def _average_of_unsigned(
+    lowering: Lowering,
+    operator: TfliteOperator,
+    source: TensorSpec,
+    shape: tuple[int, int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    clamp: tuple[int, int],
+) -> None:
+    """Average an even number of values with ties up, as sums of uint8 are rounded.
+
+    Sums of int8 may be negative, and their ties would go down. Twice the sum and 1 has no ties.
+    """
+    count, channels = math.prod(kernel), source.channels
+    multiplier = ((1 << 31) + count) // (2 * count)  # with a shift of 0 it is rounded only once
+    reach = 255 * min(count, _MOST_AVERAGED)
+    sums = np.arange(-reach, reach + 1)
+    made = golden.requantize((2 * sums + 1).astype(np.int32), multiplier, 0)
+    if count > _MOST_AVERAGED or (made != (2 * sums + count) // (2 * count)).any():
+        rule = f"window must have at most {_MOST_AVERAGED} values, not {count}"
+        lowering.model.refuse(operator, rule)
+    lowering.emit(
+        operator,
+        LayerKind.DEPTHWISE,
+        (source,),
+        shape,
+        kernel=kernel,
+        stride=stride,
+        weights=np.full((*kernel, channels), 2, np.int8),
+        bias=np.ones(channels, np.int32),
+        multiplier=np.full(channels, multiplier, np.int32),
+        shift=np.zeros(channels, np.int32),
+        clamp=clamp,
     )
 
 

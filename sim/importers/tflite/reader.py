@@ -70,8 +70,10 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "FULLY_CONNECTED": ("FullyConnectedOptions", ("FusedActivationFunction", "WeightsFormat")),
+    "MUL": ("MulOptions", ("FusedActivationFunction",)),
     "SOFTMAX": ("SoftmaxOptions", ("Beta",)),
     "SQUEEZE": ("SqueezeOptions", ("SqueezeDims",)),
+    "SUB": ("SubOptions", ("FusedActivationFunction",)),
 }  # fmt: skip
 _OPTIONS["MAX_POOL_2D"] = _OPTIONS["AVERAGE_POOL_2D"]
 
@@ -79,6 +81,7 @@ _UNREAD_OPTIONS = {
     "ARG_MAX": "ArgMaxOptions",
     "DEQUANTIZE": "DequantizeOptions",
     "EXPAND_DIMS": "ExpandDimsOptions",
+    "LOG_SOFTMAX": "LogSoftmaxOptions",
     "MEAN": "ReducerOptions",
     "PAD": "PadOptions",
     "PADV2": "PadV2Options",

@@ -93,6 +93,9 @@ def _multipliers(
     lowering: Lowering, operator: TfliteOperator, weights: TfliteTensor, channels: int
 ) -> Multipliers:
     scales = (lowering.model.tensors[operator.inputs[0]].scale, weights.scales)
+    if lowering.model.unsigned and operator.name != "FULLY_CONNECTED":
+        # The kernels of uint8 multiply these two in single precision.
+        scales = (np.float32(1), scales[0] * weights.scales)
     try:
         return window_multipliers(*scales, lowering.output(operator).scale, channels)
     except ValueError as error:
@@ -186,7 +189,7 @@ def _windowed(
     conditions="weights in the default format",
 )
 def _fully_connected(lowering: Lowering, operator: TfliteOperator) -> None:
-    source = lowering.source(operator)
+    source, order = lowering.ordered(operator)
     tensor, weights = _weights(lowering, operator, 2, 0)
     if operator.options["WeightsFormat"] != 0:
         lowering.model.refuse(operator, "weights must be in the default format")
@@ -195,7 +198,11 @@ def _fully_connected(lowering: Lowering, operator: TfliteOperator) -> None:
     out = lowering.output(operator)
     if depth == pixels * source.channels:
         kind, kernel, shape = LayerKind.FULLY_CONNECTED, source.shape[:2], (1, 1, channels)
+        arranged = np.empty_like(weights)
+        arranged[:, order.reshape(-1)] = weights
+        weights = arranged
     elif depth == source.channels:
+        lowering.source(operator)  # refuses another order
         kind, kernel, shape = LayerKind.CONV, (1, 1), (source.height, source.width, channels)
     else:
         rule = f"weights must take the input's {pixels * source.channels} values, not {depth}"

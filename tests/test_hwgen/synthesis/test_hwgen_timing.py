@@ -4,56 +4,25 @@ from pathlib import Path
 
 import pytest
 
+from five_cells import (
+    BUFFER,
+    CLOCK_TO_Q,
+    INVERTER,
+    LIBRARY,
+    MULTIPLEXER,
+    SETUP,
+    arc,
+    table,
+)
 from hwgen.synthesis.liberty import Library, read_liberty
-from hwgen.synthesis.memories import access_ns
 from hwgen.synthesis.netlist import Instance, Netlist
 from hwgen.synthesis.timing import ModuleTiming, PathKind, analyze
+from sim.cost.sram import sram
+from sim.cost.sram_table import MemoryCells
 from sim.spec.errors import CosilicoError
-from sim.timing.clock_reach import macros
 
 WITHIN = PathKind("register", "register")
-SETUP, CLOCK_TO_Q, INVERTER, BUFFER, MULTIPLEXER = 0.05, 0.3, 0.1, 0.15, 0.2
-
-
-def table(kind: str, value: float) -> str:
-    return f'{kind} (scalar) {{ index_1 ("0"); index_2 ("0"); values ("{value}"); }}'
-
-
-def arc(pin: str, delay: float, sense: str, kind: str = "combinational") -> str:
-    tables = table("cell_rise", delay) + table("cell_fall", delay)
-    tables += table("rise_transition", 0.01) + table("fall_transition", 0.01)
-    return (
-        f'timing () {{ related_pin : "{pin}"; timing_type : {kind}; '
-        f"timing_sense : {sense}; {tables} }}"
-    )
-
-
-def cell(name: str, inputs: str, function: str, delay: float, sense: str, area: float) -> str:
-    pins = "".join(f"pin ({pin}) {{ direction : input; capacitance : 1; }}" for pin in inputs)
-    arcs = "".join(arc(pin, delay, sense) for pin in inputs)
-    return (
-        f"cell ({name}) {{ area : {area}; {pins} pin (Z) {{ direction : output; "
-        f'max_capacitance : 8; function : "{function}"; {arcs} }} }}'
-    )
-
-
-SETUP_TABLES = table("rise_constraint", SETUP) + table("fall_constraint", SETUP)
-FLIP_FLOP = (
-    'cell (DFF_X1) { area : 4; ff ("IQ", "IQN") { next_state : "D"; clocked_on : "CK"; } '
-    "pin (CK) { direction : input; capacitance : 1; clock : true; } "
-    "pin (D) { direction : input; capacitance : 1; "
-    f'timing () {{ related_pin : "CK"; timing_type : setup_rising; {SETUP_TABLES} }} }} '
-    'pin (Q) { direction : output; max_capacitance : 8; function : "IQ"; '
-    f"{arc('CK', CLOCK_TO_Q, 'non_unate', 'rising_edge')} }} }}"
-)
-CELLS = (
-    FLIP_FLOP,
-    cell("INV_X1", "A", "!A", INVERTER, "negative_unate", 1),
-    cell("BUF_X1", "A", "A", BUFFER, "positive_unate", 2),
-    cell("NAND2_X1", "AB", "!(A B)", INVERTER, "negative_unate", 1),
-    cell("MUX2_X1", "ABS", "(A !S)+(B S)", MULTIPLEXER, "non_unate", 3),
-)
-LIBRARY = 'library (five) { time_unit : "1ns"; /* by hand */\n' + "\n".join(CELLS) + "\n}\n"
+CELLS = MemoryCells.HIGH_PERFORMANCE
 
 
 @pytest.fixture
@@ -102,10 +71,10 @@ def test_a_path_goes_on_in_the_module_below(library: Library) -> None:
         ],
         {3: "taken"},
     )
-    inside = analyze(inverting(), library, {})
+    inside = analyze(inverting(), library, {}, CELLS)
     assert inside.paths[PathKind("input", "register")].delay_ns == pytest.approx(INVERTER + SETUP)
     assert WITHIN not in inside.paths
-    whole = analyze(around, library, {"inverting": inside})
+    whole = analyze(around, library, {"inverting": inside}, CELLS)
     assert plain(whole) == {
         WITHIN: (pytest.approx(CLOCK_TO_Q + INVERTER + SETUP), "taken", "below/result"),
         PathKind("register", "output"): (
@@ -133,9 +102,9 @@ def test_a_module_without_registers_is_passed_through(library: Library) -> None:
         ],
         {3: "first", 5: "second"},
     )
-    timing = analyze(through, library, {})
+    timing = analyze(through, library, {}, CELLS)
     assert timing.through == {("c", 0): {"a": INVERTER, "b": INVERTER}}
-    path = plain(analyze(around, library, {"through": timing}))[WITHIN]
+    path = plain(analyze(around, library, {"through": timing}, CELLS))[WITHIN]
     assert path == (pytest.approx(CLOCK_TO_Q + INVERTER + SETUP), "first", "second")
 
 
@@ -152,7 +121,7 @@ def test_edges_that_cannot_follow_each_other_make_no_path(tmp_path: Path) -> Non
         [instance("x", "INV_X1", A=1, Z=2), instance("y", "INV_X1", A=2, Z=3)],
         {},
     )
-    timing = analyze(chain, read_liberty(path), {})
+    timing = analyze(chain, read_liberty(path), {}, CELLS)
     assert timing.paths[PathKind("input", "output")].delay_ns == pytest.approx(1.1)
 
 
@@ -171,11 +140,12 @@ def test_a_large_memory_reads_through_multiplexers(library: Library) -> None:
         [storage, instance("taken", "DFF_X1", CK=1, D=3, Q=4)],
         {4: "taken"},
     )
-    paths = plain(analyze(around, library, {}))
-    assert macros(512, 4096) == 4
+    paths = plain(analyze(around, library, {}, CELLS))
+    macros = sram(512, 4096, ports=2, cells=CELLS)
+    assert macros.depth == 4
     assert paths == {
         WITHIN: (
-            pytest.approx(access_ns(512, 1024) + 2 * MULTIPLEXER + SETUP),
+            pytest.approx(macros.access_ns + 2 * MULTIPLEXER + SETUP),
             "storage",
             "taken",
         ),
@@ -189,15 +159,21 @@ def test_too_much_load_takes_a_tree_of_buffers(library: Library, pins: int, leve
     ends = [instance(f"end_{pin}", "DFF_X1", CK=1, D=3, Q=4 + pin) for pin in range(pins)]
     start = instance("start", "DFF_X1", CK=1, D=2, Q=3)
     around = Netlist("around", {"clk": [1], "value": [2]}, {}, [start, *ends], {3: "start"})
-    path = analyze(around, library, {}).paths[WITHIN]
+    path = analyze(around, library, {}, CELLS).paths[WITHIN]
     assert path.delay_ns == pytest.approx(CLOCK_TO_Q + levels * BUFFER + SETUP)
 
 
-def test_memories_take_the_next_larger_size() -> None:
-    times = [access_ns(64, depth) for depth in (32, 64, 65, 128, 8192, 10**6)]
-    assert times == [0.200, 0.200, 0.226, 0.226, 0.773, 0.773]
-    assert access_ns(2048, 16) == access_ns(512, 16)
-    assert access_ns(512, 1024, single_port=True) < access_ns(512, 1024)
+def test_a_memory_of_a_larger_technology_is_slower(library: Library) -> None:
+    storage = Instance(
+        "storage",
+        "cosilico_single_port_ram_macro_64x32",
+        {"read_data": [3]},
+        frozenset(["read_data"]),
+        {"WIDTH": 32, "DEPTH": 64},
+    )
+    around = Netlist("around", {"clk": [1]}, {"value": [3]}, [storage], {})
+    slower = analyze(around, library, {}, CELLS, 4).paths[PathKind("register", "output")]
+    assert slower.delay_ns == pytest.approx(4 * sram(32, 64, ports=1, cells=CELLS).access_ns)
 
 
 @pytest.mark.parametrize("text", ["", 'library (none) { time_unit : "1ns"; }', "no liberty"])

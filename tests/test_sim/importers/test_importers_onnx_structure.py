@@ -207,20 +207,24 @@ def test_is_refused(change: Callable[[onnx.ModelProto], None], line: str) -> Non
 ATTRIBUTES = {
     "AveragePool": ("auto_pad", "ceil_mode", "kernel_shape", "pads", "strides", "dilations"),
     "ArgMax": ("axis", "keepdims", "select_last_index"),
+    "BatchNormalization": ("epsilon", "training_mode"),
     "Clip": ("min", "max"),
     "Conv": ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"),
     "DequantizeLinear": ("block_size", "axis"),
     "Flatten": ("axis",),
     "Gemm": ("alpha", "beta", "transA", "transB"),
+    "LogSoftmax": ("axis",),
     "MaxPool": ("auto_pad", "ceil_mode", "kernel_shape", "pads", "strides", "dilations"),
     "Pad": ("mode", "pads", "value"),
     "QGemm": ("alpha", "transA", "transB"),
     "QLinearAveragePool": ("channels_last", "kernel_shape", "pads"),
     "QLinearConv": ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"),
     "QLinearGlobalAveragePool": ("channels_last",),
+    "QLinearSoftmax": ("axis", "opset"),
     "QuantizeLinear": ("block_size", "output_dtype"),
     "ReduceMean": ("axes", "keepdims"),
     "Reshape": ("allowzero",),
+    "Shape": ("start", "end"),
     "Softmax": ("axis",),
     "Squeeze": ("axes",),
     "Transpose": ("perm",),
@@ -262,6 +266,7 @@ def test_attributes_of_any_type_are_read_or_refused(operator: str) -> None:
         "weights": Constant(data=weights.data) if operator.startswith("Q") else weights,
         "zeros": scalar(0, np.int8),
         "shape": scalar([1, 32], np.int64),
+        "ones": scalar([1, 1], np.float32),
     }
     pair = ("scale", "zero")
     inputs = {
@@ -269,11 +274,13 @@ def test_attributes_of_any_type_are_read_or_refused(operator: str) -> None:
         "QGemm": ("image", *pair, "weights", "scale", "zeros", "", *pair),
         "QLinearGlobalAveragePool": ("image", *pair, *pair),
         "QLinearAveragePool": ("image", *pair, *pair),
+        "QLinearSoftmax": ("image", *pair, *pair),
         "QuantizeLinear": ("image", *pair),
         "DequantizeLinear": ("image", *pair),
         "Conv": ("image", "weights"),
         "Gemm": ("image", "weights"),
         "Reshape": ("image", "shape"),
+        "BatchNormalization": ("image", *["ones"] * 4),
     }.get(operator, ("image",))
     model = OnnxModel(nodes=(), constants={}, inputs=(), outputs=(), opset=17)
     lines = []
@@ -295,12 +302,15 @@ def test_attributes_of_any_type_are_read_or_refused(operator: str) -> None:
 
 def test_every_operator_with_attributes_is_tried() -> None:
     assert ATTRIBUTES.keys() == {
-        "AveragePool", "ArgMax", "Clip", "Conv", "DequantizeLinear", "Flatten", "Gemm", "MaxPool",
-        "Pad", "QGemm", "QLinearAveragePool", "QLinearConv", "QLinearGlobalAveragePool",
-        "QuantizeLinear", "ReduceMean", "Reshape", "Softmax", "Squeeze", "Transpose", "Unsqueeze",
+        "AveragePool", "ArgMax", "BatchNormalization", "Clip", "Conv", "DequantizeLinear", "Flatten",
+        "Gemm", "LogSoftmax", "MaxPool", "Pad", "QGemm", "QLinearAveragePool", "QLinearConv",
+        "QLinearGlobalAveragePool", "QLinearSoftmax", "QuantizeLinear", "ReduceMean", "Reshape", "Shape", "Softmax",
+        "Squeeze", "Transpose", "Unsqueeze",
     }  # fmt: skip
     assert ONNX_OPERATORS.keys() - ATTRIBUTES.keys() == {
-        "Add", "GlobalAveragePool", "Identity", "MatMul", "QLinearAdd", "QLinearMatMul", "Relu",
+        "Add", "Cast", "Concat", "Div", "Dropout", "Gather", "GlobalAveragePool", "Identity", "MatMul",
+        "Max", "Min", "Mod", "Mul", "Neg", "QLinearAdd", "QLinearMatMul", "QLinearMul", "QLinearSigmoid", "ReduceProd", "Relu",
+        "Sigmoid", "Slice", "Sub",
     }  # fmt: skip
 
 

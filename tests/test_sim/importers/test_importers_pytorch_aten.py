@@ -9,14 +9,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sim.importers.module_table import MODULES
 from sim.importers.pytorch.aten import export_module, read_program
+from sim.importers.pytorch.elementwise import ELEMENTWISE
 from sim.importers.pytorch.float_network import FloatNetwork
+from sim.importers.pytorch.functions import FUNCTIONS
 from sim.importers.pytorch.nodes import UnsupportedModuleError
+from sim.importers.pytorch.pooling import POOLS
+from sim.importers.pytorch.quantized import QUANTIZED
+from sim.importers.pytorch.shapes import VIEWS
+from sim.importers.pytorch.weighted import WEIGHTED
 from sim.spec.network import LayerKind, Padding
 
 THERE_IS = (
-    "convolution, batch normalization, ReLU, ReLU6, hardtanh and clamp, linear, add, average "
-    "pooling, max pooling, mean over height and width, zero padding, flatten, dropout"
+    "convolution, batch normalization, ReLU, ReLU6, hardtanh and clamp, linear, add, "
+    "average pooling, max pooling, mean over height and width, zero padding, flatten, dropout, "
+    "and at the end softmax, log_softmax, sigmoid"
 )
 
 
@@ -230,7 +238,7 @@ def refused(module: nn.Module, line: str, *shape: int) -> None:
 @pytest.mark.parametrize(
     ("forward", "node"),
     [
-        (lambda m, x: x.sigmoid(), "operator 0 aten.sigmoid.default (tensor 'sigmoid')"),
+        (lambda m, x: x.tanh(), "operator 0 aten.tanh.default (tensor 'tanh')"),
         (lambda m, x: x * 2, "operator 0 aten.mul.Tensor (tensor 'mul')"),
         (lambda m, x: functional.conv_transpose2d(x, m.w), "operator 0 aten.convolution.default (tensor 'convolution')"),
         (lambda m, x: x.permute(0, 2, 3, 1), "operator 0 aten.permute.default (tensor 'permute')"),
@@ -295,9 +303,12 @@ def test_two_inputs_are_refused() -> None:
         read_program(program, name="n")
 
 
-def test_input_without_height_and_width_is_refused() -> None:
-    program = torch.export.export(nn.Linear(2, 2), (torch.randn(1, 2),))
-    line = r"^input 'input' of the module must have shape \[N, C, H, W\], not \['1', '2'\]$"
+def test_input_of_other_axes_is_refused() -> None:
+    program = torch.export.export(nn.Linear(2, 2), (torch.randn(2),))
+    line = (
+        r"^input 'input' of the module must have shape \[N, C, H, W\], \[N, C, L\] or \[N, C\], "
+        r"not \['2'\]$"
+    )
     with pytest.raises(UnsupportedModuleError, match=line):
         read_program(program, name="n")
 
@@ -314,3 +325,10 @@ def test_module_that_cannot_be_traced_is_refused() -> None:
 
     with pytest.raises(UnsupportedModuleError, match=r"^module cannot be exported: out of paper$"):
         read(Function(forward), 1, 2, 2)
+
+
+def test_the_page_of_supported_modules_names_every_operator_that_is_read() -> None:
+    names = [name for row in MODULES for name in row.operators]
+    listed = [name if name.count(".") == 2 else f"aten.{name}" for name in names]
+    read = WEIGHTED | POOLS | ELEMENTWISE | VIEWS | FUNCTIONS | QUANTIZED
+    assert sorted(listed) == sorted(name for name in read if not name.startswith("<"))

@@ -352,8 +352,8 @@ def test_padding_counts_as_real_zero() -> None:
 @pytest.mark.parametrize(
     ("images", "line"),
     [
-        (torch.zeros(2, 1, 4, 4, dtype=torch.uint8), "calibration images must be floating point of shape [N, C, H, W], not torch.uint8 [2, 1, 4, 4]"),
-        (torch.zeros(1, 4, 4), "calibration images must be floating point of shape [N, C, H, W], not torch.float32 [1, 4, 4]"),
+        (torch.zeros(2, 1, 4, 4, dtype=torch.uint8), "calibration images must be floating point of shape [N, C, H, W], [N, C, L] or [N, C], not torch.uint8 [2, 1, 4, 4]"),
+        (torch.zeros(4), "calibration images must be floating point of shape [N, C, H, W], [N, C, L] or [N, C], not torch.float32 [4]"),
         (torch.full((1, 1, 4, 4), math.nan), "calibration images must be finite"),
     ],
 )  # fmt: skip
@@ -419,7 +419,9 @@ def test_wrong_files_are_refused(
         load_program(damaged)
     refused(program, other, f"calibration file {other} must hold an array x")
     np.savez(other, x=np.zeros((2, 2, 4, 4), np.int8))
-    rule = "must be floating point of shape [N, C, H, W], not int8 [2, 2, 4, 4]"
+    rule = (
+        "must be floating point of shape [N, C, H, W], [N, C, L] or [N, C], not int8 [2, 2, 4, 4]"
+    )
     refused(program, other, f"array x of calibration file {other} {rule}")
     np.savez(other, x=np.zeros((2, 2, 5, 4), np.float32))
     rule = "calibration images must have shape [N, 2, 4, 4], not [2, 2, 5, 4]"

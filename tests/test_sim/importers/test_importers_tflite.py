@@ -324,8 +324,8 @@ def with_activation(name: str, **options: Any) -> Any:
 
 SUPPORTED = (
     "supported are ADD, ARG_MAX, AVERAGE_POOL_2D, CONV_2D, DEPTHWISE_CONV_2D, DEQUANTIZE, "
-    "EXPAND_DIMS, FULLY_CONNECTED, MAX_POOL_2D, MEAN, PAD, PADV2, QUANTIZE, RELU, RELU6, "
-    "RELU_N1_TO_1, RESHAPE, SOFTMAX, SQUEEZE, TRANSPOSE"
+    "EXPAND_DIMS, FULLY_CONNECTED, LOGISTIC, LOG_SOFTMAX, MAX_POOL_2D, MEAN, MUL, PAD, PADV2, "
+    "QUANTIZE, RELU, RELU6, RELU_N1_TO_1, RESHAPE, SOFTMAX, SQUEEZE, SUB, TRANSPOSE"
 )
 
 
@@ -333,8 +333,6 @@ SUPPORTED = (
     ("name", "hint"),
     [
         ("HARD_SWISH", "activations must be clamps"),
-        ("LOGISTIC", "sigmoids, as in squeeze-and-excitation blocks, are not supported"),
-        ("MUL", "products of activations, as in squeeze-and-excitation blocks, are not supported"),
         ("RESIZE_BILINEAR", "is not supported"),
     ],
 )

@@ -64,6 +64,9 @@ def operands(
             return result((1, 2, 2, 2), **LIKE), [seen], window
         case "FULLY_CONNECTED":
             return result((1, 3), **OTHER), [seen, weights(3, 32)], {}
+        case "MUL":
+            factors = writer.constant([-100, 90], "int8", scales=[0.01], zero_points=[5])
+            return result(**OTHER), [seen, factors], {}
         case "MEAN":
             return result((1, 2), **OTHER), [seen, numbers(1, 2)], {}
         case "PAD":
@@ -87,6 +90,10 @@ def operands(
             return result(**LIKE), [seen], {}
         case "RELU" | "RELU_N1_TO_1" | "QUANTIZE":
             return result(**OTHER), [seen], {}
+        case "LOGISTIC":
+            return result(**SOFTMAX_OUTPUT), [seen], {}
+        case "LOG_SOFTMAX":
+            return result(scales=[1 / 16], zero_points=[127]), [seen], {}
         case "SOFTMAX":
             return result(**SOFTMAX_OUTPUT), [seen], {"Beta": 1.0}
         case "DEQUANTIZE":

@@ -4,12 +4,12 @@ import re
 import struct
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from cosilico.fuzzing import fuzz_input
 from sim import golden
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.tflite.conversion import lower_tflite
@@ -136,14 +136,19 @@ def transposed_convolution() -> bytes:
     return writer.end(result)
 
 
-def of_bytes() -> bytes:
+def of_bytes(weight: int = 255) -> bytes:
     writer = ModelWriter()
     image, result = (writer.tensor(SHAPE, "uint8", name=name, **LIKE) for name in ("a", "result"))
-    kernel = writer.constant(np.ones((2, 1, 1, 2)), "uint8", **LIKE)
+    data = np.full((2, 1, 1, 2), weight)
+    kernel = writer.constant(data, "uint8", **LIKE, name="w")
     writer.operator("CONV_2D", [image, kernel], [result], **WINDOW, **DILATION)
     end = writer.tensor(SHAPE, "uint8", name="end", **LIKE)
     writer.operator("SOFTMAX", [result], [end], Beta=1.0)
     return writer.finish([image], [end])
+
+
+def of_bytes_that_fit() -> bytes:
+    return of_bytes(1)
 
 
 def other_depth_multiplier() -> bytes:
@@ -292,7 +297,16 @@ LINES: list[tuple[Callable[[], bytes], str]] = [
         transposed_convolution,
         rf"operator 2 TRANSPOSE_CONV {TENSOR}: is not supported; supported are .*",
     ),
-    (of_bytes, "model is uint8-quantized, only int8 is supported"),
+    (
+        of_bytes,
+        "model is uint8-quantized, only int8 is supported: weights 'w' less their zero point must "
+        "be -128 … 127, not 0 … 252",
+    ),
+    (
+        of_bytes_that_fit,
+        r"operator 1 SOFTMAX \(tensor 'end'\): output must have scale 1/256 and zero point -128, "
+        r"not 0.5 and -125 \(of uint8 less 128\)",
+    ),
     (
         other_depth_multiplier,
         rf"operator 1 DEPTHWISE_CONV_2D {TENSOR}: option DepthMultiplier must be 1, not 2",
@@ -366,9 +380,11 @@ def test_a_constant_has_as_many_bytes_as_its_shape() -> None:
 
 
 def test_a_builtin_operator_has_no_custom_options() -> None:
-    content = fuzz_input(5, 2125)["m.tflite"]
+    writer = Convolution()
+    writer.operators[0] = replace(writer.operators[0], custom=b"x")
+    content = writer.end(writer.seen)
     line = (
-        r"operator 0 QUANTIZE \(tensor '.*'\): options must be those of QUANTIZE, not custom ones"
+        r"operator 0 CONV_2D \(tensor 'seen'\): options must be those of CONV_2D, not custom ones"
     )
     with pytest.raises(UnsupportedModelError, match=f"^{line}$"):
         lower_tflite(parse_tflite(content, "model"), "net")

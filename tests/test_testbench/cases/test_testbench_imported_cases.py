@@ -61,6 +61,24 @@ def test_the_interpreter_judges_every_value() -> None:
     assert case.judge(activations, last).differences == 1
 
 
+def test_steps_within_an_operator_have_no_tensor_to_be_judged_by() -> None:
+    pytest.importorskip("tflite_micro", reason="the judge is a package of the extra 'dev'")
+
+    def steps(case: ImportedCase) -> set[str]:
+        layers = {layer.name for layer in case.network.layers}
+        return layers.difference(case.imported.source["tensors"])
+
+    case = next(case for case in drawn(24) if steps(case))
+    values = golden.run(case.network, case.images)
+    activations = {i: values[layer.name] for i, layer in enumerate(case.network.layers)}
+    judgement = case.judge(activations, values[case.network.output.name])
+    whole = sum(array.size for array in activations.values())
+    within = sum(values[name].size for name in steps(case))
+    assert within > 0
+    assert judgement.differences == 0
+    assert judgement.values == whole - within + values[case.network.output.name].size
+
+
 @pytest.mark.rtl
 def test_rtl_equals_interpreter_reference_and_model() -> None:
     pytest.importorskip("tflite_micro", reason="the judge is a package of the extra 'dev'")

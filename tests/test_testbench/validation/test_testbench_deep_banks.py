@@ -21,7 +21,7 @@ SIZE = 160
 
 
 def network() -> Network:
-    """Every kind of layer, on tensors of 25,600 pixels of a vector each; the first one is kept for an ADD."""
+    """Every kind of layer, on tensors of 25,600 pixels with a vector each; ADD reads the first of them."""
     rng = np.random.default_rng(8)
     around = Padding(top=1, bottom=1, left=1, right=1)
     source = random_tensor("input", SIZE, SIZE, 4, rng)

@@ -1,0 +1,105 @@
+"""PyTorch modules that are imported, as rows of the page of supported operators."""
+
+from dataclasses import dataclass
+
+__all__ = ["MODULES", "ModuleRow"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleRow:
+    """Modules that are read alike.
+
+    Parameters
+    ----------
+    modules : str
+        As PyTorch calls them.
+    becomes, conditions : str
+    operators : tuple of str
+        Operators that they are decomposed to: core ATen's, unless another library is named.
+    """
+
+    modules: str
+    becomes: str
+    conditions: str
+    operators: tuple[str, ...]
+
+
+MODULES = (
+    ModuleRow(
+        modules="`Conv2d`, `Conv1d`",
+        becomes="`conv`, `depthwise`; a signal is an image of height 1",
+        conditions="groups 1 or as many as channels; not: dilation, transposed",
+        operators=("convolution.default",),
+    ),
+    ModuleRow(
+        modules="`Linear`",
+        becomes="`fully_connected`",
+        conditions="of a vector or a flattened image",
+        operators=("addmm.default", "mm.default"),
+    ),
+    ModuleRow(
+        modules="`BatchNorm1d`, `BatchNorm2d`",
+        becomes="part of the layer before, else a 1×1 `depthwise`",
+        conditions="in inference mode",
+        operators=("_native_batch_norm_legit_no_training.default",),
+    ),
+    ModuleRow(
+        modules="`ReLU`, `ReLU6`, `Hardtanh`, `clamp`",
+        becomes="the clamp of the layer before, else of a 1×1 `max_pool`",
+        conditions="",
+        operators=(
+            "relu.default", "hardtanh.default", "clamp.default", "clamp_min.default",
+            "clamp_max.default",
+        ),
+    ),
+    ModuleRow(
+        modules="`+`, `torch.add`",
+        becomes="`add`",
+        conditions="two tensors of one shape",
+        operators=("add.Tensor",),
+    ),
+    ModuleRow(
+        modules="`AdaptiveAvgPool`, `AvgPool`, `mean`",
+        becomes="`average_pool`, `global_average_pool`, `mean`",
+        conditions="not: padding, windows over the border",
+        operators=("mean.dim", "avg_pool2d.default", "_adaptive_avg_pool2d.default"),
+    ),
+    ModuleRow(
+        modules="`MaxPool`",
+        becomes="`max_pool`",
+        conditions="not: dilation, indices",
+        operators=("max_pool2d_with_indices.default",),
+    ),
+    ModuleRow(
+        modules="`ZeroPad`, `ConstantPad`",
+        becomes="the padding of the convolution or pool behind it",
+        conditions="of 0",
+        operators=("constant_pad_nd.default",),
+    ),
+    ModuleRow(
+        modules="`Flatten`, `Unflatten`, `squeeze`, `unsqueeze`, `Dropout`, `Identity`",
+        becomes="nothing",
+        conditions="shapes kept or flattened",
+        operators=(
+            "view.default", "_unsafe_view.default", "squeeze.dims", "squeeze.dim",
+            "unsqueeze.default", "clone.default", "alias.default", "as_strided.default",
+        ),
+    ),
+    ModuleRow(
+        modules="`Softmax`, `LogSoftmax`, `Sigmoid`",
+        becomes="`softmax`, `log_softmax`, `logistic` on the host",
+        conditions="at the end; over channels",
+        operators=("_softmax.default", "_log_softmax.default", "sigmoid.default"),
+    ),
+    ModuleRow(
+        modules="`quantize_per_tensor`, `dequantize_per_tensor`",
+        becomes="the scale of the layer before, else a `depthwise` of one tap of 1",
+        conditions="of programs that PT2E quantized; int8 or uint8, constant scales; weights "
+        "int8 with zero point 0",
+        operators=(
+            "quantized_decomposed.quantize_per_tensor.default",
+            "quantized_decomposed.dequantize_per_tensor.default",
+        ),
+    ),
+)  # fmt: skip
+"""Rows in the order of the page."""

@@ -1,0 +1,85 @@
+"""Steps of the host at the ends of a network that was quantized from a PyTorch module."""
+
+from dataclasses import dataclass
+
+from sim.importers.host import (
+    Dequantize,
+    HostProgram,
+    HostStep,
+    Logistic,
+    LogSoftmax,
+    ModelPort,
+    Quantize,
+    QuantizeHalfEven,
+    Reshape,
+    Softmax,
+    Transpose,
+)
+from sim.spec.network import Network
+
+__all__ = ["ProgramEnds"]
+
+_FUNCTIONS: dict[str, HostStep] = {
+    "softmax": Softmax(beta=1.0, scale=1.0),
+    "log_softmax": LogSoftmax(scale=1.0),
+    "sigmoid": Logistic(scale=1.0, zero_point=0),
+}
+
+_IMAGE, _SIGNAL = 4, 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramEnds:
+    """Forms of a module's input and output.
+
+    Parameters
+    ----------
+    rank : int
+        Axes of the input: 4 for [N, C, H, W], 3 for [N, C, L], 2 for [N, C].
+    functions : tuple of str
+        What is computed of the output: "softmax", "log_softmax", "sigmoid".
+    signal : bool
+        Whether the output is [N, C, L]; of an image it is [N, C, H, W], of one pixel [N, C].
+    half_even : bool
+        Whether inputs are quantized as PyTorch does, with ties to even.
+    """
+
+    rank: int = _IMAGE
+    functions: tuple[str, ...] = ()
+    signal: bool = False
+    half_even: bool = False
+
+    def host(self, network: Network) -> HostProgram:
+        """Steps around the network: inputs and outputs are float32 in the module's own layout."""
+        source, result = network.input, network.output
+        shape: tuple[int, ...] = (source.channels, source.height, source.width)
+        before: list[HostStep] = [Transpose(axes=(1, 2, 0))]
+        if self.rank == _SIGNAL:
+            shape = (source.channels, source.width)
+            before = [Transpose(axes=(1, 0)), Reshape(shape=source.shape)]
+        elif self.rank < _SIGNAL:
+            shape = (source.channels,)
+            before = [Reshape(shape=source.shape)]
+        quantize = QuantizeHalfEven if self.half_even else Quantize
+        before.append(quantize(scale=source.scale, zero_point=source.zero_point, dtype="int8"))
+        real = Dequantize(scale=result.scale, zero_point=result.zero_point)
+        functions = [_FUNCTIONS[name] for name in self.functions]
+        height, width, channels = result.shape
+        order: list[HostStep] = []
+        sizes: tuple[int, ...] = (channels,)
+        logits = sizes
+        if self.signal:
+            sizes, logits = (channels, width), (width, channels)
+            order = [Transpose(axes=(1, 0))]
+        elif (height, width) != (1, 1):
+            sizes, logits = (channels, height, width), result.shape
+            order = [Transpose(axes=(2, 0, 1))]
+        # Functions are over the last axis, the channels in memory.
+        after = [real, *functions, *order] if functions else [*order, real]
+        return HostProgram(
+            input=ModelPort(dtype="float32", shape=shape),
+            before=tuple(before),
+            logits_shape=logits,
+            after=tuple(after),
+            output=ModelPort(dtype="float32", shape=sizes),
+        )

@@ -1,0 +1,276 @@
+"""Lowering of sums, differences and products, of which an operand may be a constant."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim import golden
+from sim.importers.quantization import add_multipliers, window_multipliers
+from sim.importers.single_tap import equal_tap
+from sim.importers.tflite.lowering import Lowering, lowers
+from sim.importers.tflite.model import TfliteOperator, TfliteTensor
+from sim.spec.network import ADD_LEFT_SHIFT, LayerKind, TensorSpec
+
+__all__ = ["negates"]
+
+_EVERY = np.arange(-128, 128, dtype=np.int64)
+_UNIT = (np.int32(1 << 30), np.int32(1))
+"""Multiplier and shift of 1."""
+
+_MOST_IN_HALVES = 254
+"""Largest factor of which both halves are int8."""
+
+_OPERANDS = "two activations of one shape, or a constant for each channel"
+
+
+@lowers(
+    "ADD",
+    becomes="`add`; a constant is a `depthwise` that gives it to every pixel",
+    conditions=_OPERANDS,
+)
+def _add(lowering: Lowering, operator: TfliteOperator) -> None:
+    _check_operands(lowering, operator)
+    _summed(lowering, operator, [_operand(lowering, operator, i) for i in range(2)])
+
+
+@lowers(
+    "SUB",
+    becomes="`add` of what a `depthwise` of one tap of -1 negates",
+    conditions=f"{_OPERANDS}; scales with which the negated sum is equal in every bit",
+)
+def _sub(lowering: Lowering, operator: TfliteOperator) -> None:
+    a, b = _check_operands(lowering, operator)
+    out = lowering.output(operator)
+    factors = _sum_multipliers(lowering, operator, a, b, out)
+    if not negates((a.zero_point, b.zero_point), *factors):
+        lowering.model.refuse(operator, "scales must not meet ties, which round up, not down")
+    sources = [_operand(lowering, operator, 0), _operand(lowering, operator, 1, negated=True)]
+    _summed(lowering, operator, sources)
+
+
+@lowers(
+    "MUL",
+    becomes="a `depthwise` of one tap; where a factor leaves int8, one that is equal for every "
+    "input, else two 1×1 `conv`",
+    conditions="of an activation and a constant for each channel",
+)
+def _mul(lowering: Lowering, operator: TfliteOperator) -> None:
+    a, b = _check_operands(lowering, operator)
+    if b.data is None and a.data is None:
+        rule = "products of activations, as in squeeze-and-excitation blocks"
+        lowering.model.refuse(operator, f"{rule}, are not supported")
+    position = 0 if b.data is not None else 1
+    value, constant = (a, b) if position == 0 else (b, a)
+    source = lowering.source(operator, position)
+    out = lowering.output(operator)
+    factors = _channels(lowering, operator, constant) - constant.zero_point
+    try:
+        multipliers = window_multipliers(value.scale, constant.scales, out.scale, source.channels)
+    except ValueError as error:
+        lowering.model.refuse(operator, str(error))
+    clamp = lowering.clamp(operator)
+    bias = np.zeros(source.channels, np.int32)
+    if np.abs(factors + 0.5).max() > 128:
+        multiplier, shift = (int(values[0]) for values in multipliers)
+        taps = _narrow_taps(factors, value.zero_point, multiplier, shift)
+        if taps is None:
+            _in_parts(lowering, operator, source, factors, multipliers, clamp)
+            return
+        factors, bias, multipliers = taps[:, 0], taps[:, 1].astype(np.int32), (
+            taps[:, 2].astype(np.int32), taps[:, 3].astype(np.int32),
+        )  # fmt: skip
+    lowering.emit(
+        operator,
+        LayerKind.DEPTHWISE,
+        (source,),
+        source.shape,
+        weights=factors.astype(np.int8).reshape(1, 1, -1),
+        bias=bias,
+        multiplier=multipliers[0],
+        shift=multipliers[1],
+        clamp=clamp,
+    )
+
+
+def _check_operands(
+    lowering: Lowering, operator: TfliteOperator
+) -> tuple[TfliteTensor, TfliteTensor]:
+    """Operands, of which the activations have the output's shape."""
+    a, b = (lowering.tensor(operator, i) for i in range(2))
+    out = lowering.output(operator)
+    if a.data is not None and b.data is not None:
+        lowering.model.refuse(operator, "must have an activation among its operands")
+    if any(x.data is None and x.shape != out.shape for x in (a, b)):
+        rule = f"operands must have one shape, not {a.shape} and {b.shape}"
+        lowering.model.refuse(operator, rule)
+    return a, b
+
+
+def _channels(
+    lowering: Lowering, operator: TfliteOperator, constant: TfliteTensor
+) -> NDArray[np.int64]:
+    """A constant's value for each channel; refused where it is not the same for all pixels."""
+    refuse, name = lowering.model.refuse, constant.name
+    lowering.check_quantized(operator, constant)
+    shape = lowering.output(operator).shape
+    data: NDArray[Any] = np.asarray(constant.data)
+    try:
+        wide = np.broadcast_to(data, shape)
+    except ValueError:
+        refuse(operator, f"constant {name!r} must fit shape {shape}, not have shape {data.shape}")
+    rows = wide.reshape(-1, shape[-1])
+    if (rows != rows[0]).any():
+        refuse(operator, f"constant {name!r} must be one number for each channel")
+    result: NDArray[np.int64] = rows[0].astype(np.int64)
+    return result
+
+
+def _operand(
+    lowering: Lowering, operator: TfliteOperator, position: int, *, negated: bool = False
+) -> TensorSpec:
+    """An operand in memory: a constant in every pixel of a layer of its own, negated if asked."""
+    tensor = lowering.tensor(operator, position)
+    sign = -1 if negated else 1
+    # -1 - z holds the negative of every int8.
+    zero_point = -1 - tensor.zero_point if negated else tensor.zero_point
+    if tensor.data is None:
+        source = lowering.source(operator, position)
+        if not negated:
+            return source
+        weights = np.full(source.channels, sign, np.int64)
+        bias = np.zeros(source.channels, np.int64)
+    else:
+        source = lowering.source(operator, 1 - position)
+        bias = sign * (_channels(lowering, operator, tensor) - tensor.zero_point)
+        weights = np.zeros(source.channels, np.int64)
+    multiplier, shift = (np.full(source.channels, value, np.int32) for value in _UNIT)
+    return lowering.emit_inner(
+        operator,
+        source,
+        (float(tensor.scale), zero_point),
+        weights=weights.astype(np.int8).reshape(1, 1, -1),
+        bias=bias.astype(np.int32),
+        multiplier=multiplier,
+        shift=shift,
+    )
+
+
+def _sum_multipliers(
+    lowering: Lowering,
+    operator: TfliteOperator,
+    a: TfliteTensor,
+    b: TfliteTensor,
+    out: TfliteTensor,
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    for tensor in (a, b):
+        lowering.check_quantized(operator, tensor)
+    try:
+        return add_multipliers(a.scale, b.scale, out.scale)
+    except ValueError as error:
+        lowering.model.refuse(operator, str(error))
+
+
+def _summed(lowering: Lowering, operator: TfliteOperator, sources: list[TensorSpec]) -> None:
+    a, b = (lowering.tensor(operator, i) for i in range(2))
+    multiplier, shift = _sum_multipliers(lowering, operator, a, b, lowering.output(operator))
+    if sources[0].shape != sources[1].shape:
+        rule = f"operands must have one shape, not {sources[0].shape} and {sources[1].shape}"
+        lowering.model.refuse(operator, rule)
+    lowering.emit(
+        operator,
+        LayerKind.ADD,
+        (sources[0], sources[1]),
+        sources[0].shape,
+        multiplier=multiplier,
+        shift=shift,
+        clamp=lowering.clamp(operator),
+    )
+
+
+def negates(
+    zero_points: tuple[int, int], multiplier: NDArray[np.int32], shift: NDArray[np.int32]
+) -> bool:
+    """Whether a - b and a + (-b) are equal for all values of both.
+
+    Parameters
+    ----------
+    zero_points : (int, int)
+        Of a and b.
+    multiplier, shift : int32[3]
+        Of a, b and their sum, as of :func:`sim.importers.quantization.add_multipliers`.
+    """
+
+    def scaled(values: NDArray[np.int64], place: int) -> NDArray[np.int64]:
+        shifted = (values << ADD_LEFT_SHIFT).astype(np.int32)
+        return golden.requantize(shifted, int(multiplier[place]), int(shift[place])).astype(
+            np.int64
+        )
+
+    first = scaled(_EVERY - zero_points[0], 0)[:, None]
+    second = _EVERY - zero_points[1]
+    differences = [first - scaled(second, 1), first + scaled(-second, 1)]
+    results = [
+        golden.requantize(item.astype(np.int32), int(multiplier[2]), int(shift[2]))
+        for item in differences
+    ]
+    return np.array_equal(results[0], results[1])
+
+
+def _narrow_taps(
+    factors: NDArray[np.int64], zero_point: int, multiplier: int, shift: int
+) -> NDArray[np.int64] | None:
+    """Weight, bias, multiplier and shift for each channel, int64[K, 4]; None where a channel has none."""
+    inputs = _EVERY - zero_point
+    taps: dict[int, Any] = {}
+    for factor in np.unique(factors).tolist():
+        if -128 <= factor <= 127:
+            taps[factor] = (factor, 0, multiplier, shift)
+            continue
+        products = (inputs * factor).astype(np.int32)
+        outputs = golden.requantize(products, multiplier, shift).astype(np.int64)
+        tap = equal_tap(inputs * np.sign(factor), outputs)
+        if tap is None:
+            return None
+        taps[factor] = (int(np.sign(factor)) * tap[0], *tap[1:])
+    return np.array([taps[factor] for factor in factors.tolist()], np.int64)
+
+
+def _in_parts(
+    lowering: Lowering,
+    operator: TfliteOperator,
+    source: TensorSpec,
+    factors: NDArray[np.int64],
+    multipliers: tuple[NDArray[np.int32], NDArray[np.int32]],
+    clamp: tuple[int, int],
+) -> None:
+    """Multiply each channel by parts of its factor, for which every channel is there as many times."""
+    channels, count = source.channels, 2 if factors.max() <= _MOST_IN_HALVES else 3
+    repeated = np.concatenate([np.eye(channels, dtype=np.int8)] * count)
+    multiplier, shift = (np.full(count * channels, value, np.int32) for value in _UNIT)
+    copies = lowering.emit_inner(
+        operator,
+        source,
+        (source.scale, source.zero_point),
+        kind=LayerKind.CONV,
+        channels=count * channels,
+        weights=repeated.reshape(count * channels, 1, 1, channels),
+        bias=np.zeros(count * channels, np.int32),
+        multiplier=multiplier,
+        shift=shift,
+    )
+    parts = []
+    for left in range(count, 0, -1):
+        parts.append(np.diag(factors // left))
+        factors = factors - factors // left
+    lowering.emit(
+        operator,
+        LayerKind.CONV,
+        (copies,),
+        source.shape,
+        weights=np.hstack(parts).astype(np.int8).reshape(channels, 1, 1, count * channels),
+        bias=np.zeros(channels, np.int32),
+        multiplier=multipliers[0],
+        shift=multipliers[1],
+        clamp=clamp,
+    )
