@@ -154,10 +154,13 @@ _BEAT_BITS = 8 * DESCRIPTOR_PORT_BYTES
 _FETCHED_BITS = -(-max(_DESCRIPTOR_BITS.values()) // _BEAT_BITS) * _BEAT_BITS
 """The fetch unit keeps whole beats of a descriptor."""
 
+_LOAD_SUM_BITS = 76
+"""Sums of a LOAD's fields that are worked out as it comes, and wait with it for its data."""
+
 _DESCRIPTOR_MEMORIES = (
     RamShape(width=_FETCHED_BITS, rows=QUEUE_ENTRIES),
     *(RamShape(width=bits, rows=QUEUE_ENTRIES) for bits in _DESCRIPTOR_BITS.values()),
-    RamShape(width=_DESCRIPTOR_BITS[Queue.LOAD], rows=HELD_TRANSFERS),
+    RamShape(width=_DESCRIPTOR_BITS[Queue.LOAD] + _LOAD_SUM_BITS, rows=HELD_TRANSFERS),
     RamShape(width=_DESCRIPTOR_BITS[Queue.STORE], rows=HELD_TRANSFERS),
     RamShape(width=BURST_BITS, rows=HELD_TRANSFERS),
     RamShape(width=BURST_BITS, rows=BURSTS),

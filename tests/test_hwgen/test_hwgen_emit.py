@@ -218,7 +218,7 @@ def test_reset_is_active_low_at_the_top_only(written: Written) -> None:
 def test_registers_have_enables(written: Written) -> None:
     text = (written.folder / f"{written.own('requantizer_unit')}.v").read_text()
     assert "    if (finish) output_value <= " in text
-    assert "    if (enable[3]) begin\n      product_0 <= " in text
+    assert "    if (enable[3]) begin\n      product_0_0 <= " in text
 
 
 def test_synthesis_keeps_memories_and_finds_no_latches(written: Written) -> None:

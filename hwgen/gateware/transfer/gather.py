@@ -235,9 +235,10 @@ class Gather(wiring.Component):
         ]
 
         # The place without the last beat's move: so the window is in the next cycle
-        place = Signal.like(present["place"], name="place_before")
+        bytes_at_hand = Cat(window, fresh)
+        place = Signal(range(len(bytes_at_hand) // 8))
         m.d.sync += place.eq(present["place"])
-        self._give(m, Cat(window, fresh), place, kept_state)
+        self._give(m, bytes_at_hand, place, kept_state)
         return m
 
     def _give(self, m: Module, chosen: Any, place: Signal, state: dict[str, Signal]) -> None:
@@ -250,8 +251,7 @@ class Gather(wiring.Component):
             Mux(state["before"] < 0, 0, Mux(state["before"] > size, size, state["before"]))
         )
         m.d.sync += [length.eq(self.shape.length), pad_value.eq(self.shape.pad_value)]
-        bits = (len(chosen) // 8 - 1).bit_length()
-        for level in reversed(range(bits)):
+        for level in reversed(range(len(place))):
             # What is shifted out below is not looked at any more
             width = 8 * min(len(chosen) // 8, size + (1 << level) - 1)
             shifted = Signal(width, name=f"shifted_{level}")

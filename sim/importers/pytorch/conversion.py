@@ -16,7 +16,8 @@ from sim.importers.errors import printable
 from sim.importers.program_ends import ProgramEnds
 from sim.importers.pytorch.archive import clean_archive
 from sim.importers.pytorch.aten import read_program
-from sim.importers.pytorch.quantize import quantize_as_given, quantize_network
+from sim.importers.pytorch.float_network import INPUT
+from sim.importers.pytorch.quantize import quantize_as_given, quantize_network, unquantized
 from sim.importers.range_method import RangeMethod
 from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.network import Network
@@ -70,17 +71,15 @@ def import_with_ends(
         rank=network.rank,
         functions=network.functions,
         signal=network.signal,
-        half_even=bool(network.scales),
+        half_even=INPUT in network.scales,
     )
-    if (images is None) != bool(network.scales):
-        rule = (
-            "must have no calibration images, for it is quantized"
-            if images is not None
-            else _UNQUANTIZED
-        )
-        raise CosilicoError(f"program file {path} {rule}")
     if images is None:
+        if not network.scales:
+            raise CosilicoError(f"program file {path} {_UNQUANTIZED}")
         return quantize_as_given(network), ends
+    if not unquantized(network):
+        rule = "must have no calibration images, for it is quantized"
+        raise CosilicoError(f"program file {path} {rule}")
     return quantize_network(network, images, method=method), ends
 
 

@@ -1,6 +1,7 @@
 """The graph of an exported program, read node by node: values, constants and layers so far."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,12 +82,15 @@ class Graph:
         What the nodes hold that depend on the image.
     scales : dict
         Of tensors that the program itself quantizes, by the tensor.
+    read_alone : set of str
+        Tensors that must have one reader, for they take the scale of what it computes.
     """
 
     def __init__(self, program: ExportedProgram, readers: "Mapping[str, Reader]") -> None:
         self.layers: dict[str, FloatLayer] = {}
         self.values: dict[fx.Node, Value] = {}
         self.scales: dict[str, Scale] = {}
+        self.read_alone: set[str] = set()
         self.readers = readers
         self._nodes = program.graph_module.graph.nodes
         self._constants: dict[fx.Node, Tensor] = {}
@@ -110,6 +114,11 @@ class Graph:
             raise UnsupportedModuleError("module must compute its output from an image")
         shape = self.values[self._input].shape
         self._check_sizes(shape)
+        readers = Counter(tensor for layer in self.layers.values() for tensor in layer.inputs)
+        for tensor in self.read_alone:
+            if readers[tensor] > 1 or tensor == self.values[output].tensor:
+                rule = "must be quantized, for a pool that is quantized is not all that reads it"
+                raise UnsupportedModuleError(f"tensor {tensor!r} {rule}")
         return FloatNetwork(
             name=name,
             shape=shape,

@@ -31,6 +31,7 @@ __all__ = [
     "quantize_network",
     "quantize_program",
     "quantize_weights",
+    "unquantized",
 ]
 
 _BIAS_LIMIT = 2**30
@@ -131,7 +132,7 @@ def quantize_network(
     input_scale: Scale | None = None,
     method: RangeMethod = RangeMethod.MIN_MAX,
 ) -> Network:
-    """Quantize a network of real numbers, see :func:`quantize_module`."""
+    """Quantize a network, see :func:`quantize_module`; scales that its program gives are kept."""
     _check_images(images)
     height, width, channels = network.shape
     pixels = {4: (height, width), 3: (width,)}.get(network.rank, ())
@@ -149,10 +150,11 @@ def quantize_network(
         if high > low and not _LEAST_RANGE <= high - low <= 1 / _LEAST_RANGE:
             rule = f"tensor {tensor!r} must have a range of {_LEAST_RANGE:g} … {1 / _LEAST_RANGE:g}"
             raise CosilicoError(f"{rule} on the calibration images, not {high - low:g}")
-    _warn(seen)
+    _warn({tensor: item for tensor, item in seen.items() if tensor not in network.scales})
     ranges = {tensor: (item.low, item.high) for tensor, item in seen.items()}
     ranges = narrowed_ranges(network, images, ranges, method)
     scales = {tensor: activation_scale(*ends) for tensor, ends in ranges.items()}
+    scales |= network.scales
     if input_scale is not None:
         scales[INPUT] = input_scale
     return quantize_layers(network, scales)
@@ -166,11 +168,16 @@ def quantize_as_given(network: FloatNetwork) -> Network:
     UnsupportedModuleError
         If it leaves a tensor in real numbers.
     """
-    for tensor, kind in [(INPUT, None), *((layer.name, layer.kind) for layer in network.layers)]:
-        if tensor not in network.scales and kind not in ALIKE:
-            rule = "must be quantized, as other tensors of the program are"
-            raise UnsupportedModuleError(f"tensor {tensor!r} {rule}")
+    for tensor in unquantized(network):
+        rule = "must be quantized, as other tensors of the program are, or calibration images given"
+        raise UnsupportedModuleError(f"tensor {tensor!r} {rule}")
     return quantize_layers(network, network.scales)
+
+
+def unquantized(network: FloatNetwork) -> list[str]:
+    """Tensors that need a scale and have none of the program's own."""
+    own = [INPUT, *(layer.name for layer in network.layers if layer.kind not in ALIKE)]
+    return [tensor for tensor in own if tensor not in network.scales]
 
 
 def _warn(seen: Mapping[str, SeenRange]) -> None:

@@ -10,9 +10,9 @@ from dataclasses import replace
 import torch
 from torch import fx
 
-from sim.importers.pytorch.float_network import FloatLayer
+from sim.importers.pytorch.float_network import ALIKE, FloatLayer
 from sim.importers.pytorch.graph import Graph, Reader, Value
-from sim.importers.pytorch.nodes import arguments_of, break_rule
+from sim.importers.pytorch.nodes import UnsupportedModuleError, arguments_of, break_rule, title
 from sim.scales import Scale
 from sim.spec.network import LayerKind
 
@@ -30,7 +30,9 @@ def _quantize(graph: Graph, node: fx.Node, value: Value) -> Value:
     bounds = (low * scale.scale, high * scale.scale)
     given = graph.scale(value.tensor)
     layer = graph.layers.get(value.tensor)
-    if given is None:
+    if given is None and layer is not None and layer.kind in ALIKE:
+        given = graph.scales[_source_of_pools(graph, node, layer)] = scale
+    elif given is None:
         given = graph.scales[value.tensor] = scale
         if layer is not None:
             clamp = (max(layer.clamp[0], bounds[0]), min(layer.clamp[1], bounds[1]))
@@ -54,6 +56,18 @@ def _quantize(graph: Graph, node: fx.Node, value: Value) -> Value:
         clamp=bounds,
     )
     return graph.append(node, unit, positive=value.positive)
+
+
+def _source_of_pools(graph: Graph, node: fx.Node, layer: FloatLayer) -> str:
+    """Tensor whose largest values some pools took: its scale gives the same result as theirs."""
+    while layer.kind is LayerKind.MAX_POOL:
+        (tensor,) = layer.inputs
+        graph.read_alone.add(tensor)
+        if tensor not in graph.layers or graph.layers[tensor].kind not in ALIKE:
+            return tensor
+        layer = graph.layers[tensor]
+    rule = "input of an average pool must be quantized, whose scale it keeps"
+    raise UnsupportedModuleError(f"{title(node)}: {rule}")
 
 
 def _dequantize(graph: Graph, node: fx.Node, value: Value) -> Value:

@@ -225,6 +225,7 @@ def checked(module: nn.Module, network: Network, images: Tensor) -> float:
     return reference.largest
 
 
+@pytest.mark.filterwarnings("ignore::sim.importers.errors.CalibrationWarning")
 @pytest.mark.parametrize("seed", range(12))
 def test_random_modules_layer_by_layer(seed: int) -> None:
     rng = np.random.default_rng(seed)

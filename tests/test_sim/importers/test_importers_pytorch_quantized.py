@@ -190,7 +190,7 @@ def refused(module: nn.Module, line: str) -> None:
 
 
 def test_refuses_what_is_not_int8_arithmetic() -> None:
-    rule = "must be quantized, as other tensors of the program are"
+    rule = "must be quantized, as other tensors of the program are, or calibration images given"
     refused(Convolution(lambda y: y), f"tensor 'convolution' {rule}")
     module = Convolution(lambda y: pair(y, 0.02, 0), before=lambda x: x)
     refused(module, f"tensor 'input' {rule}")
@@ -211,6 +211,42 @@ def test_refuses_what_is_not_int8_arithmetic() -> None:
         return result
 
     refused(Convolution(other_scale), f"{where}: scale must be that of quantization, not 0.03")
+
+
+def test_a_scale_behind_a_max_pool_is_that_of_its_input() -> None:
+    network = off(Convolution(lambda y: pair(functional.max_pool2d(y, 2), 0.02, 0)), 1)
+    assert [layer.output.scale for layer in network.layers] == [0.02, 0.02]
+
+
+def test_refuses_pools_of_what_is_not_quantized() -> None:
+    line = (
+        r"operator \d+ quantized_decomposed\.quantize_per_tensor\.default \(tensor '\w+'\): input "
+        "of an average pool must be quantized, whose scale it keeps"
+    )
+    refused(Convolution(lambda y: pair(functional.avg_pool2d(y, 2), 0.02, 0)), line)
+
+    def twice(y: Tensor) -> Tensor:
+        return pair(pair(functional.max_pool2d(y, 1), 0.02, 0) + y, 0.02, 0)
+
+    rule = "must be quantized, for a pool that is quantized is not all that reads it"
+    refused(Convolution(twice), f"tensor 'convolution' {rule}")
+
+
+def test_images_give_the_scales_that_the_program_leaves_out(tmp_path: Path) -> None:
+    module, x = Convolution(lambda y: y), images(16)
+    torch.export.save(export_module(module, x[:1]), tmp_path / "net.pt2")
+    np.savez(tmp_path / "x.npz", x=x.numpy())
+    network, ends = import_with_ends(tmp_path / "net.pt2", tmp_path / "x.npz")
+    (layer,) = network.layers
+    assert (network.input.scale, network.input.zero_point) == (0.03, 5)
+    weights = module.get_buffer("weight").permute(0, 2, 3, 1).numpy()
+    assert np.array_equal(layer.weights, weights)
+    host = ends.host(network)
+    values = golden.run(network, host.prepare(x.numpy()))
+    y = host.finish(host.logits(values[network.output.name]))
+    with torch.no_grad():
+        expected = module(x).numpy()
+    assert np.abs(y - expected).max() < 1.6 * layer.output.scale
 
 
 def test_refuses_weights_of_a_zero_point() -> None:

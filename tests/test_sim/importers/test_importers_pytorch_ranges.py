@@ -83,8 +83,8 @@ class Dead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Output of the second convolution, which reads zeros."""
-        output: Tensor = self.second(torch.relu(self.first(x)))
-        return output
+        y: Tensor = self.second(torch.relu(self.first(x)))
+        return y
 
 
 def test_constant_tensors_are_warned_of() -> None:

@@ -83,7 +83,7 @@ def test_matches_the_reference_under_random_control(lanes: int, simd: int) -> No
             ctx.set(dut.pad_value, pad_value)
             await ctx.tick()
             padding = int.from_bytes(bytes([pad_value % 256]) * simd, "little")
-            data[0] >>= 8 * shift
+            data[-1] >>= 8 * shift
             for lane in range(lanes):
                 if incoming >> lane & 1:
                     vectors[lane] = padding if pad else data[(lane & mask) | base]
