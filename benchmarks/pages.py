@@ -18,6 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
+from clock_pages import clock_reach, module_paths
 from cosilico.console import Column, fitted_table
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows
 from page_tables import table_lines
@@ -412,6 +413,8 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
     block.__name__: block
     for block in (
         demo,
+        clock_reach,
+        module_paths,
         validation,
         random_memories,
         imported_models,

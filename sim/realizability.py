@@ -15,6 +15,7 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import BANK_ADDRESS_BITS, FIELDS, Field
 from sim.spec.errors import NotRealizableError
 from sim.spec.network import ADD_LEFT_SHIFT, Layer, LayerKind, Network, TensorSpec
+from sim.timing.clock_reach import slowest_module
 
 __all__ = [
     "Violation",
@@ -68,7 +69,7 @@ class Violation:
     ----------
     code : str
         ``GEN_…`` (the generator cannot build it), ``MAP_…`` (the network cannot be compiled) or
-        ``PHYS_…`` (a budget is exceeded).
+        ``PHYS_…`` (the modules do not reach the clock, or a budget is exceeded).
     detail : str
         One line naming the limit and both numbers.
     excess : float
@@ -88,7 +89,7 @@ def check(
     area_mm2: float | None = None,
     area_budget_mm2: float | None = None,
 ) -> list[Violation]:
-    """List all generator violations, or the first that stops the mapping; empty if none.
+    """List all violations of the configuration, or the first that stops the mapping; empty if none.
 
     Without a network the mapper is not asked.
 
@@ -102,7 +103,7 @@ def check(
     area_mm2, area_budget_mm2 : float, optional
         The configuration's area figure and its budget: gives PHYS_AREA.
     """
-    violations = _generator(config)
+    violations = _configuration(config)
     if area_mm2 is not None and area_budget_mm2 is not None and area_mm2 > area_budget_mm2:
         detail = f"area is {area_mm2:.4f} mm2, but the budget is {area_budget_mm2:.4f}"
         violations.append(Violation("PHYS_AREA", detail, area_mm2 / area_budget_mm2 - 1))
@@ -143,7 +144,7 @@ def attempt(
     mapped : Mapped or None
         The plan, where there are no violations.
     """
-    violations = _generator(config)
+    violations = _configuration(config)
     return (violations, None) if violations else _attempt(config, network, images)
 
 
@@ -160,6 +161,21 @@ def _attempt(
     if mapped.refusal is not None:
         return [describe(mapped.refusal, network, images)], None
     return [], mapped
+
+
+def _configuration(config: AcceleratorConfig) -> list[Violation]:
+    """List what stops a configuration whatever the network: generator rules, or else its clock."""
+    violations = _generator(config)
+    if not violations:
+        slowest = slowest_module(config)
+        if slowest.reach_mhz < config.clock_mhz:
+            detail = (
+                f"clock_mhz must be at most {slowest.reach_mhz}, which module {slowest.module!r} reaches, "
+                f"not {config.clock_mhz}"
+            )
+            excess = config.clock_mhz / slowest.reach_mhz - 1
+            violations.append(Violation("PHYS_CLOCK", detail, excess))
+    return violations
 
 
 def _generator(config: AcceleratorConfig) -> list[Violation]:

@@ -40,6 +40,11 @@ class TimingRow:
     judged: bool
 
     @property
+    def within(self) -> bool:
+        """Whether the path begins and ends in the module."""
+        return self.kind == _WITHIN
+
+    @property
     def clock_mhz(self) -> float:
         """Highest clock that the path allows."""
         return 1000 / self.path.delay_ns

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from hwgen.synthesis.netlist import Instance, Netlist
 from sim.cost.sram import sram
 from sim.cost.sram_table import MemoryCells
 
-__all__ = ["ModuleTiming", "Path", "PathKind", "analyze"]
+__all__ = ["ModuleTiming", "Path", "PathKind", "analyze", "typical_delay"]
 
 _CLOCK = "clk"
 _EDGES = 2
@@ -123,6 +123,13 @@ def analyze(
     return _Analysis(netlist, library, below, memories, memory_scale).run()
 
 
+def typical_delay(cell: Cell) -> float:
+    """Delay of a cell that drives a like cell, in ns."""
+    arcs = next(iter(cell.arcs.values()))
+    load = max(cell.loads.values())
+    return max(table.at(_CLOCK_SLEW_NS, load) for arc in arcs for table in (arc.rise, arc.fall))
+
+
 class _Analysis:
     """Forward and backward walk over a module's nets."""
 
@@ -213,7 +220,7 @@ class _Analysis:
         macros = sram(width, depth, ports=ports, cells=self.memories)
         levels = math.ceil(math.log2(macros.depth))
         access = self.memory_scale * macros.access_ns
-        access += levels * self._typical_delay(self.library.multiplexer)
+        access += levels * typical_delay(self.library.multiplexer)
         setup = self._setup_ns
         for port, nets in instance.pins.items():
             for net in nets:
@@ -236,12 +243,6 @@ class _Analysis:
         return max(
             table.at(_CLOCK_SLEW_NS, _CLOCK_SLEW_NS) for tables in setups for table in tables
         )
-
-    def _typical_delay(self, cell: Cell) -> float:
-        """Delay of a cell that drives a like cell."""
-        arcs = next(iter(cell.arcs.values()))
-        load = max(cell.loads.values())
-        return max(table.at(_CLOCK_SLEW_NS, load) for arc in arcs for table in (arc.rise, arc.fall))
 
     # Forward
 
@@ -380,11 +381,13 @@ class _Analysis:
                     self.result.paths[PathKind(start, end)] = slowest
         self._show_ports(clocked, entered)
 
-    def _arrivals(self, starts: Mapping[int, tuple[float, str]]) -> dict[int, tuple[float, str]]:
-        """Latest time of every net that the starts lead to, and from which of them."""
+    def _arrivals(
+        self, starts: Mapping[int, tuple[float, str]], edges: Sequence[_Edge] | None = None
+    ) -> dict[int, tuple[float, str]]:
+        """Latest time of every net that the starts lead to, by all edges or some, and from which of them."""
         times = {net: ([time, time], name) for net, (time, name) in starts.items()}
         names = {net: [name, name] for net, (_, name) in starts.items()}
-        for source, target, delays in self.edges:
+        for source, target, delays in self.edges if edges is None else edges:
             if source not in times:
                 continue
             before = times[source][0]
@@ -424,13 +427,24 @@ class _Analysis:
                     result.arrivals[port, index] = Path(time, start, port)
                 if net in entered:
                     crossed.append((port, index, net))
+        edges = self._edges_to({net for _, _, net in crossed})
         for source, nets in self.netlist.inputs.items() if crossed else ():
             if source in (_CLOCK, "rst"):
                 continue
-            times = self._arrivals({net: (0.0, source) for net in nets if not isinstance(net, str)})
+            origins = {net: (0.0, source) for net in nets if not isinstance(net, str)}
+            times = self._arrivals(origins, edges)
             for port, index, net in crossed:
                 if net in times and times[net][0] > _NEVER:
                     result.through.setdefault((port, index), {})[source] = times[net][0]
+
+    def _edges_to(self, nets: set[int]) -> list[_Edge]:
+        """Edges that lead to any of some nets, in order."""
+        reached, edges = set(nets), []
+        for edge in reversed(self.edges):
+            if edge.target in reached:
+                reached.add(edge.source)
+                edges.append(edge)
+        return edges[::-1]
 
     def _rests(self) -> dict[int, tuple[float, str]]:
         """Longest time from every net to a register's setup, and which register."""

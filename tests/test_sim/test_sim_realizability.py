@@ -19,6 +19,7 @@ from sim.spec.design import Design
 from sim.spec.errors import NotRealizableError
 from sim.spec.network import WINDOW_POOLS, LayerKind, Network, Padding
 from sim.spec.spaces import EDGE, NAHAS, TINY
+from sim.timing.clock_reach import slowest_module
 from stress_cases import random_accelerator, random_windows
 from testbench.cases.layers import add, fully_connected, padded, pool, random_tensor, window_pool
 
@@ -96,11 +97,28 @@ def test_generator_rules_name_the_limit_and_both_numbers(
         {"register_file_kb": 2048},
         {"pes_x": 8, "pes_y": 8, "compute_lanes": 8, "simd_units": 64, "local_memory_kb": 4096,
          "register_file_kb": 512},
-        {"clock_mhz": 10_000},
     ],
 )  # fmt: skip
 def test_the_limits_themselves_can_be_built(changes: dict[str, float]) -> None:
     assert check(replace(DEFAULT, **changes)) == []  # type: ignore[arg-type]  # mixed types
+
+
+def test_the_highest_clock_is_one_that_the_slowest_module_reaches() -> None:
+    slowest = slowest_module(DEFAULT)
+    reached = replace(DEFAULT, clock_mhz=slowest.reach_mhz)
+    assert check(reached) == []
+    (violation,) = check(replace(DEFAULT, clock_mhz=slowest.reach_mhz + 1))
+    assert violation.code == "PHYS_CLOCK"
+    assert violation.detail == (
+        f"clock_mhz must be at most {slowest.reach_mhz}, which module {slowest.module!r} reaches, "
+        f"not {slowest.reach_mhz + 1}"
+    )
+    assert violation.excess == pytest.approx(1 / slowest.reach_mhz)
+
+
+def test_a_clock_beyond_the_generators_limit_is_told_once() -> None:
+    assert [v.code for v in check(replace(DEFAULT, clock_mhz=10_001))] == ["GEN_CLOCK"]
+    assert [v.code for v in check(replace(DEFAULT, clock_mhz=10_000))] == ["PHYS_CLOCK"]
 
 
 @pytest.mark.parametrize("name", DEFAULT.to_json())
@@ -157,13 +175,14 @@ def test_what_passes_has_sizes_that_can_be_simulated() -> None:
     assert min(codes.values()) > 100
     assert codes.keys() == {
         "GEN_GRID", "GEN_WIDTH", "GEN_BANK_DEPTH", "GEN_REGISTER_FILE", "GEN_MEMORY", "GEN_BUS",
-        "GEN_CLOCK",
+        "GEN_CLOCK", "PHYS_CLOCK",
     }  # fmt: skip
     for config in passed:
         memory = config.local_memory_kb + config.compute_lanes * config.register_file_kb
         assert config.pes * memory <= 512 * 1024
         assert 1 <= config.weight_rows < 1 << 15
         assert config.bus_bytes <= min(128, config.row_bytes)
+        assert config.clock_mhz * slowest_module(config).delay_ns <= 1000
 
 
 @pytest.mark.slow

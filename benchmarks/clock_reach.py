@@ -1,0 +1,118 @@
+"""Delays of the template's modules in 45 nm: what decides which clock an accelerator reaches.
+
+The largest accelerator of both spaces is timed, the largest memories of any, the widest bus, and both defaults, so that no
+accelerator of a space is slower than what was measured. `sim/timing/clock_reach.py` reads the table.
+
+    python benchmarks/clock_reach.py [POINT...] [--liberty FILE] [--out sim/timing/clock_reach.json]
+
+Takes half an hour on one core, less of what the cache has; with names of points only these are timed again, and the others kept if the gateware is theirs.
+"""
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from cosilico.progress import progress_bar, within
+from hwgen.emit import VerilogOptions, emit_modules
+from hwgen.gateware_hash import gateware_hash
+from hwgen.synthesis.liberty import Library, default_liberty, read_liberty
+from hwgen.synthesis.mapping import map_modules
+from hwgen.synthesis.reach import module_delays, sources_below
+from hwgen.synthesis.report import time_modules
+from hwgen.synthesis.sources import module_sources
+from hwgen.synthesis.targets import StandardCellFlow
+from hwgen.synthesis.timing import typical_delay
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.files import write_atomic
+from sim.spec.spaces import EDGE, TINY
+from sim.timing.clock_reach import TABLE_FILE, ReachPoint, ReachTable
+
+CLOCK_MHZ = EDGE.clock_mhz
+REPORTS = Path(__file__).parent
+OUT = Path(__file__).parents[1] / "sim" / "timing" / TABLE_FILE
+
+
+class Case(NamedTuple):
+    """Accelerator to time, and the modules of it that are mapped with all below them."""
+
+    config: AcceleratorConfig
+    modules: tuple[str, ...] = ("top",)
+
+
+def slow(config: AcceleratorConfig) -> AcceleratorConfig:
+    """Accelerator with the same bus and pace at a hundredth of the clock, which no table refuses."""
+    return dataclasses.replace(
+        config, clock_mhz=config.clock_mhz // 100, io_bandwidth_gbps=config.io_bandwidth_gbps / 100
+    )
+
+
+def largest(**changes: float) -> AcceleratorConfig:
+    """Accelerator with the largest value of every field in `edge`, but for some."""
+    values = {name: values[-1] for name, values in EDGE.values.items()} | changes
+    return slow(dataclasses.replace(EDGE.default, **values))  # type: ignore[arg-type]  # mixed types
+
+
+CASES = {
+    "tiny": Case(slow(TINY.default)),
+    "edge": Case(slow(EDGE.default)),
+    # Banks of 4 MiB, register files of several macros
+    "memories": Case(
+        largest(pes_x=1, pes_y=1, local_memory_kb=65536, register_file_kb=1024), ("pe",)
+    ),
+    # A weight store with as many levels as 8 MiB of the narrowest rows have
+    "largest": Case(largest(weight_store_kb=65536)),
+}
+"""Points of the table."""
+
+
+def time_case(name: str, library: Library) -> ReachPoint:
+    """Time a point's modules; of a whole accelerator the table of its paths is kept too."""
+    case = CASES[name]
+    flow = StandardCellFlow(library=library, clock_mhz=CLOCK_MHZ)
+    emission = emit_modules(
+        case.config, options=VerilogOptions(memories=flow.memories, trace=False)
+    )
+    sources = module_sources(emission, flow.memories)
+    delays: dict[str, float] = {}
+    for module in case.modules:
+        with progress_bar() as bar:
+            progress = within(f"{name}, {module}", bar)
+            mapped = map_modules(sources_below(sources, module), flow, progress=progress)
+            report = time_modules(mapped, flow, progress)
+        delays |= module_delays(report)
+        if module == "top":
+            table = REPORTS / f"timing_{name}.json"
+            write_atomic(table, json.dumps(report.to_json(), indent=2) + "\n")
+    return ReachPoint(case.config, {kind: round(delay, 4) for kind, delay in delays.items()})
+
+
+def main() -> None:
+    """Time the points and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("points", nargs="*", metavar="POINT", help=", ".join(CASES))
+    parser.add_argument("--liberty", type=Path)
+    parser.add_argument("--out", type=Path, default=OUT)
+    arguments = parser.parse_args()
+    library = read_liberty(arguments.liberty or default_liberty())
+    known: dict[AcceleratorConfig, ReachPoint] = {}
+    if arguments.out.exists():
+        table = ReachTable.from_json(json.loads(arguments.out.read_text(encoding="utf-8")))
+        if table.gateware_hash == gateware_hash() and table.library == library.name:
+            known = {point.config: point for point in table.points}
+    for name in arguments.points or CASES:
+        point = time_case(name, library)
+        known[point.config] = point
+        table = ReachTable(
+            gateware_hash(),
+            library.name,
+            CLOCK_MHZ,
+            round(typical_delay(library.multiplexer), 4),
+            list(known.values()),
+        )
+        write_atomic(arguments.out, json.dumps(table.to_json(), indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""Highest clock that an accelerator's modules reach in 45 nm, from measured delays.
+
+``clock_reach.json`` holds the slowest whole path of every module of a few accelerators, as static timing of their
+standard cells gives it (``python benchmarks/clock_reach.py``). A module is not slower than the same module of an
+accelerator that has as much of everything that it depends on, or more; an accelerator beyond all that were
+measured is taken to be as slow as the slowest of them and a multiplexer for every further level of its memories.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Any, NamedTuple
+
+from sim.spec.accelerator import AcceleratorConfig
+
+__all__ = [
+    "TABLE_FILE",
+    "Delay",
+    "ReachPoint",
+    "ReachTable",
+    "shipped_table",
+    "slowest_module",
+]
+
+TABLE_FILE = "clock_reach.json"
+
+_SLICE_BITS = 512
+
+_LOGIC = ("pes_x", "pes_y", "simd_units", "compute_lanes", "bus_bytes")
+_DEPENDS = {
+    "pe": ("simd_units", "compute_lanes", "bank_levels", "file_levels"),
+    "lane": ("simd_units", "compute_lanes", "file_levels"),
+    "load": (*_LOGIC, "store_levels"),
+    "top": (*_LOGIC, "store_levels"),
+}
+"""Traits that the slowest path of a module depends on; of those that are not here it is all but the memories' levels."""
+
+
+class Delay(NamedTuple):
+    """Slowest path of a module.
+
+    Parameters
+    ----------
+    delay_ns : float
+    module : str
+        Its name without prefix and suffix.
+    """
+
+    delay_ns: float
+    module: str
+
+    @property
+    def reach_mhz(self) -> int:
+        """Highest clock, in whole MHz."""
+        return int(1000 / self.delay_ns)
+
+
+class _Traits(NamedTuple):
+    """Sizes that delays depend on, and levels of multiplexers behind the memories."""
+
+    pes_x: int
+    pes_y: int
+    simd_units: int
+    compute_lanes: int
+    bus_bytes: int
+    bank_levels: int
+    file_levels: int
+    store_levels: int
+
+    @classmethod
+    def of(cls, config: AcceleratorConfig) -> "_Traits":
+        """Traits of a configuration that can be generated."""
+        banks = (config.pes_x - 1).bit_length()
+        store = _levels(8 * config.row_bytes, -(-config.store_rows >> banks)) + banks
+        return cls(
+            config.pes_x,
+            config.pes_y,
+            config.simd_units,
+            config.compute_lanes,
+            config.bus_bytes,
+            _levels(8 * config.vector_bytes, config.bank_depth),
+            _levels(8 * config.row_bytes, 2 * config.weight_rows),
+            store if config.store_rows else 0,
+        )
+
+    def covers(self, other: "_Traits", names: Sequence[str]) -> bool:
+        """Whether none of the traits of these names is less than another's."""
+        return all(getattr(self, name) >= getattr(other, name) for name in names)
+
+    def levels_beyond(self, other: "_Traits", names: Sequence[str]) -> int:
+        """Levels of multiplexers among the traits of these names that another does not have."""
+        levels = [name for name in names if name not in _LOGIC]
+        return max((getattr(self, name) - getattr(other, name) for name in levels), default=0)
+
+
+def _levels(width: int, depth: int) -> int:
+    """Levels of multiplexers that choose a bit; wider rows than macros have lie side by side."""
+    return max(0, min(width, _SLICE_BITS) * depth - 1).bit_length()
+
+
+@dataclass(frozen=True, slots=True)
+class ReachPoint:
+    """Accelerator whose modules were timed.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    delays_ns : mapping of str to float
+        Slowest whole path of each module, by its name without prefix and suffix; not every module need be there.
+    """
+
+    config: AcceleratorConfig
+    delays_ns: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ReachTable:
+    """Measured delays.
+
+    Parameters
+    ----------
+    gateware_hash : str
+        Gateware that was timed.
+    library : str
+        Name of the standard cells.
+    clock_mhz : float
+        Clock that the mapping aimed at.
+    multiplexer_ns : float
+        Delay of a multiplexer.
+    points : sequence of ReachPoint
+    """
+
+    gateware_hash: str
+    library: str
+    clock_mhz: float
+    multiplexer_ns: float
+    points: Sequence[ReachPoint]
+
+    def slowest(self, config: AcceleratorConfig) -> Delay:
+        """Slowest module of a configuration that can be generated, and its delay."""
+        return self._slowest(_Traits.of(config))
+
+    def _slowest(self, traits: _Traits) -> Delay:
+        measured: dict[str, list[tuple[_Traits, float]]] = {}
+        for point in self.points:
+            sizes = _Traits.of(point.config)
+            for module, delay in point.delays_ns.items():
+                measured.setdefault(module, []).append((sizes, delay))
+        return max(
+            Delay(self._delay(module, known, traits), module) for module, known in measured.items()
+        )
+
+    def _delay(self, module: str, known: Sequence[tuple[_Traits, float]], traits: _Traits) -> float:
+        names = _DEPENDS.get(module, _LOGIC)
+        covering = [delay for sizes, delay in known if sizes.covers(traits, names)]
+        if covering:
+            return min(covering)
+        beyond = max(0, min(traits.levels_beyond(sizes, names) for sizes, _ in known))
+        return max(delay for _, delay in known) + beyond * self.multiplexer_ns
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the table as a JSON object."""
+        return {
+            "gateware_hash": self.gateware_hash,
+            "library": self.library,
+            "clock_mhz": self.clock_mhz,
+            "multiplexer_ns": self.multiplexer_ns,
+            "points": [
+                {"accelerator": point.config.to_json(), "delays_ns": dict(point.delays_ns)}
+                for point in self.points
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "ReachTable":
+        """Table of a JSON object that :meth:`to_json` made."""
+        points = [
+            ReachPoint(AcceleratorConfig(**point["accelerator"]), point["delays_ns"])
+            for point in value["points"]
+        ]
+        return cls(**{**value, "points": points})
+
+
+@cache
+def shipped_table() -> ReachTable:
+    """Table that is shipped with the gateware."""
+    text = resources.files(__package__).joinpath(TABLE_FILE).read_text(encoding="utf-8")
+    return ReachTable.from_json(json.loads(text))
+
+
+def slowest_module(config: AcceleratorConfig) -> Delay:
+    """Slowest module of a configuration that can be generated, and its delay, by the shipped table."""
+    return _slowest_of(_Traits.of(config))
+
+
+@lru_cache(maxsize=1 << 16)
+def _slowest_of(traits: _Traits) -> Delay:
+    return shipped_table()._slowest(traits)
