@@ -53,6 +53,7 @@ TIE = 64
 """Weight of the slower one of EXECUTE and LOAD against EXECUTE alone when tiles are weighed."""
 
 _FAR = 1 << 60
+"""Weight of what cannot be."""
 
 
 @in_place
@@ -236,7 +237,7 @@ def _weigh_tiles(
         if twin == i or not like:
             _weigh_alone(layer, source, target, out_y, strip, share, out_x, weights)
             for way in range(2):
-                alone[i, state, way] = times * weights[way]
+                alone[i, state, way] = _FAR if weights[way] == _FAR else times * weights[way]
         else:
             for way in range(2):
                 alone[i, state, way] = alone[twin, state, way]

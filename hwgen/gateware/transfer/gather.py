@@ -121,6 +121,10 @@ class Gather(wiring.Component):
             }
         )
 
+    def _present(self, restarted: Signal, row: Any, vector: Any, kept: Any) -> Any:
+        """Return which of three values counts now: a row's first, a vector's after another, or the one before."""
+        return Mux(restarted, row, Mux(self.valid, vector, kept))
+
     def elaborate(self, platform: object) -> Module:
         """Build the bytes of the last beats, the counters of the row, and the next vector."""
         m = Module()
@@ -196,34 +200,40 @@ class Gather(wiring.Component):
             "vectors": kept_state["vectors"] - 1,
             "pe_left": Mux(pe_over, shape.pe_vectors, pe_left - 1),
         }
-        present: dict[str, Any] = {
-            n: Signal(s, name=f"present_{n}") for n, s in zip(names, shapes, strict=True)
-        }
+        restarted = Signal()
+        m.d.comb += restarted.eq(~begun | row_over)
+        values: dict[str, tuple[Signal, Signal, Signal]] = {}
         moved = Mux(self.beat, bus, 0)
-        for name in names:
-            value = Mux(self.valid, at_vector[name], kept_state[name])
-            m.d.comb += present[name].eq(Mux(~begun | row_over, at_row[name], value))
+        for name, shape_of in zip(names, shapes, strict=True):
+            values[name] = (
+                Signal(shape_of, name=f"{name}_at_row"),
+                Signal(shape_of, name=f"{name}_at_vector"),
+                kept_state[name],
+            )
+            m.d.comb += [values[name][0].eq(at_row[name]), values[name][1].eq(at_vector[name])]
             change = moved if name in ("place", "lacks", "after_lacks", "left") else 0
-            m.d.sync += kept_state[name].eq(present[name] - change)
+            m.d.sync += kept_state[name].eq(self._present(restarted, *values[name]) - change)
 
         # Whether that vector is complete, and the next one of the row too
         ended = Signal()
         complete, further = Signal(), Signal()
         came, opened = Signal(), Signal()  # whether a beat of the row has come
-        # A beat takes B from a number: whether less than 0 is left is seen without the difference
+        # A beat takes B from a number: whether less than 0 is left is seen without the difference, and of each value before
+        # it is known which is the present one
         none_left = {
-            name: present[name][-1] | (self.beat & ~present[name][offset_bits:].any())
+            name: self._present(restarted, *(value[-1] for value in values[name]))
+            | (
+                self.beat
+                & self._present(restarted, *(~value[offset_bits:].any() for value in values[name]))
+            )
             for name in ("lacks", "after_lacks", "left")
         }
+        more = self._present(restarted, *(value != 1 for value in values["vectors"]))
         m.d.comb += [
             row_over.eq(self.valid & (kept_state["vectors"] == 1)),
             opened.eq(self.beat | (came & ~row_over)),
             complete.eq(self.enable & opened & (none_left["lacks"] | none_left["left"])),
-            further.eq(
-                complete
-                & (present["vectors"] != 1)
-                & (none_left["after_lacks"] | none_left["left"])
-            ),
+            further.eq(complete & more & (none_left["after_lacks"] | none_left["left"])),
             self.last.eq((self.last_beat | ended) & ~further),
         ]
         m.d.sync += [
@@ -237,7 +247,7 @@ class Gather(wiring.Component):
         # The place without the last beat's move: so the window is in the next cycle
         bytes_at_hand = Cat(window, fresh)
         place = Signal(range(len(bytes_at_hand) // 8))
-        m.d.sync += place.eq(present["place"])
+        m.d.sync += place.eq(self._present(restarted, *values["place"]))
         self._give(m, bytes_at_hand, place, kept_state)
         return m
 

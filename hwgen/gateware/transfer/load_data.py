@@ -64,10 +64,12 @@ def take_beats(
     ready = Signal()
     stored, read, last = Signal(), Signal(), Signal()
     gathers, own_last = Signal(), Signal()
+    stopping = Signal()
+    m.d.sync += stopping.eq(unit.stop)
     m.d.comb += [
         # While a program is being stopped beats wait for nothing, as what they bring does not count any more
         ready.eq(
-            awaited & (unit.stop | (descriptors.leave.valid & allowed & ~stored & ~gather.hold))
+            awaited & (stopping | (descriptors.leave.valid & allowed & ~stored & ~gather.hold))
         ),
         unit.rready.eq(ready | unit.drop),
         beat.eq(unit.rvalid & ready),

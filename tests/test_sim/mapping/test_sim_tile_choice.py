@@ -220,7 +220,7 @@ def draw_accelerator(rng: np.random.Generator) -> AcceleratorConfig:
     return TINY.config([int(rng.integers(size)) for size in TINY.sizes])
 
 
-@pytest.mark.parametrize("images", [1, 4])
+@pytest.mark.parametrize("images", [1, 4, 16])
 def test_no_combination_of_tiles_is_weighed_less_than_the_chosen_one(images: int) -> None:
     rng = np.random.default_rng(images)
     pooled = spilled = many = strips = 0
