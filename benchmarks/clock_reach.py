@@ -19,11 +19,11 @@ from hwgen.emit import VerilogOptions, emit_modules
 from hwgen.gateware_hash import gateware_hash
 from hwgen.synthesis.liberty import Library, default_liberty, read_liberty
 from hwgen.synthesis.mapping import map_modules
-from hwgen.synthesis.reach import module_delays, sources_below
 from hwgen.synthesis.report import time_modules
 from hwgen.synthesis.sources import module_sources
 from hwgen.synthesis.targets import StandardCellFlow
 from hwgen.synthesis.timing import typical_delay
+from module_delays import module_delays, sources_below
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.files import write_atomic
 from sim.spec.spaces import EDGE, TINY

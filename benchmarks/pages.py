@@ -2,8 +2,8 @@
 
     python benchmarks/pages.py [--check]
 
-A block of a page lies between `<!-- from benchmarks/FILE.json: NAME -->` and `<!-- end -->`; `make
-pages` rewrites all of them, and a test compares them. With ``--check`` nothing is written, and the
+A block of a page lies between `<!-- from benchmarks/FILE.json: NAME -->` and `<!-- end -->`; the file may
+also be in `sim/cost` or `sim/timing`. `make pages` rewrites all of them, and a test compares them. With ``--check`` nothing is written, and the
 exit status is 1 if a page is behind its file.
 """
 
@@ -21,6 +21,18 @@ from rich.console import Console
 from clock_pages import clock_reach, module_paths
 from cosilico.console import Column, fitted_table
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows
+from cost_pages import (
+    default_memories,
+    fakeram45,
+    hyperbus_figures,
+    interface_prices,
+    interface_sources,
+    interpolation,
+    lpddr4_figures,
+    macro_cells,
+    other_macros,
+    proxy_memories,
+)
 from page_tables import table_lines
 from search_pages import (
     amortized,
@@ -39,7 +51,8 @@ PAGES = ("README.md", "docs/*.md", "benchmarks/*.md")
 Results = Mapping[str, Any]
 
 _BLOCK = re.compile(
-    r"(<!-- from ((?:benchmarks|sim/timing)/\w+\.json): (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL
+    r"(<!-- from ((?:benchmarks|sim/cost|sim/timing)/\w+\.json): (\w+) -->\n)(.*?)(<!-- end -->)",
+    re.DOTALL,
 )
 
 
@@ -429,6 +442,16 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         dram_parameters,
         dram_judge,
         engines,
+        macro_cells,
+        other_macros,
+        interpolation,
+        default_memories,
+        fakeram45,
+        proxy_memories,
+        interface_prices,
+        lpddr4_figures,
+        hyperbus_figures,
+        interface_sources,
         amortized,
         certified,
         compared_co_searches,

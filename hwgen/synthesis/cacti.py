@@ -20,6 +20,7 @@ __all__ = [
     "HOT_K",
     "PACKAGE",
     "SETTINGS",
+    "TRANSISTORS",
     "TYPICAL_K",
     "CactiError",
     "MacroRun",
@@ -109,7 +110,7 @@ _INDIFFERENT = """\
 """
 """Lines that CACTI wants to read and that change nothing of a memory without tags."""
 
-_CELLS = {
+TRANSISTORS = {
     MemoryCells.HIGH_PERFORMANCE: ("itrs-hp", "itrs-hp"),
     MemoryCells.LOW_OPERATING_POWER: ("itrs-lstp", "itrs-lop"),
     MemoryCells.LOW_STANDBY_POWER: ("itrs-lstp", "itrs-lstp"),
@@ -256,7 +257,7 @@ def run_macro(program: Path, *, width: int, rows: int, ports: int, cells: Memory
 def _configuration(width: int, rows: int, ports: int, cells: MemoryCells, kelvin: int) -> str:
     """Text of CACTI's configuration file."""
     both, single = (1, 0) if ports == 1 else (0, 1)
-    cell, periphery = _CELLS[cells]
+    cell, periphery = TRANSISTORS[cells]
     lines = [
         f"-size (bytes) {width * rows // 8}",
         f"-block size (bytes) {width // 8}",

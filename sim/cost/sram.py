@@ -29,6 +29,7 @@ __all__ = [
     "MACRO_BITS",
     "MACRO_ROWS",
     "Sram",
+    "highest_mhz",
     "macro",
     "memory_cells",
     "sram",
@@ -181,13 +182,18 @@ def memory_cells(clock_mhz: float) -> MemoryCells:
         If no cells are that fast.
     """
     for cells in reversed(MemoryCells):
-        if clock_mhz <= _highest_mhz(cells):
+        if clock_mhz <= _limit_mhz(cells):
             return cells
-    limit = math.floor(_highest_mhz(MemoryCells.HIGH_PERFORMANCE))
+    limit = highest_mhz(MemoryCells.HIGH_PERFORMANCE)
     raise ValueError(f"clock_mhz must be at most {limit} for the memories, not {clock_mhz!r}")
 
 
-def _highest_mhz(cells: MemoryCells) -> float:
+def highest_mhz(cells: MemoryCells) -> int:
+    """Highest whole clock at which every macro of these cells is fast enough."""
+    return math.floor(_limit_mhz(cells))
+
+
+def _limit_mhz(cells: MemoryCells) -> float:
     """Clock at which the slowest macro takes its share of the period, or its whole cycle."""
     macros = [figures for key, figures in macro_table().macros.items() if key[0] is cells]
     return 1e3 / max(max(m.access_ns / _ACCESS_SHARE, m.cycle_ns) for m in macros)

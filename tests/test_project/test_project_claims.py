@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from sklearn.datasets import load_digits
 
+from cost_figures import cost_figures
 from project_root import ROOT
+from sim.cost.sram import MACRO_ROWS
 from sim.model import predict
 from sim.networks.named import NAMED_NETWORKS, named_network
 from sim.spec.accelerator import AcceleratorConfig
@@ -120,6 +122,7 @@ def known_figures() -> dict[str, set[str]]:
             *(f"{share:.0%}".replace("%", " %") for share in (LIMIT, CONFIDENCE, GAIN, CLOSE)),
             *(f"{share:.0%}".replace("%", " %") for share in (AIM, AIM_RANDOM_TRAFFIC)),
         },
+        "docs/cost.md": cost_figures(),
         "docs/dram.md": {
             *(f"{limit:.0%}".replace("%", " %") for limit in MEAN_LIMITS.values()),
             f"{DRAM_ERROR_LIMIT:.0%}".replace("%", " %"),
@@ -132,6 +135,7 @@ def known_figures() -> dict[str, set[str]]:
         "docs/experiment_fields.md": {
             *(f"{len(load_digits().data):,}", f"{60_000:,}", f"{50_000:,}", f"{10_000:,}"),
         },
+        "docs/glossary.md": {f"{MACRO_ROWS:,}"},
         "docs/hardware.md": image_figures(),
         "docs/networks.md": {
             figure for name in NAMED_NETWORKS for figure in sizes(named_network(name))
