@@ -227,10 +227,8 @@ class Gather(wiring.Component):
         complete, further = Signal(), Signal()
         came, opened = Signal(), Signal()  # whether a beat of the row has come
         # A beat takes B from a number: whether less than 0 is left is seen without the difference, and of each value before
-        # it is known which is the present one
-        idle = Signal(
-            init=1
-        )  # not valid; a register of its own, as valid has the bits of a vector to drive
+        # it is known which of them counts. Not valid is a register of its own, as valid has the bits of a vector to drive
+        idle = Signal(init=1)
         m.d.sync += idle.eq(~complete)
         early = _Choice(~begun | (~idle & last_of_row), idle)
         none_left = {
