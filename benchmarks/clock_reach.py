@@ -54,9 +54,9 @@ CASES = {
     "memories": Case(
         largest(pes_x=1, pes_y=1, local_memory_kb=65536, register_file_kb=1024), ("pe",)
     ),
-    # A weight store as deep as 8 MiB of the narrowest rows
+    # Weight stores as deep as 8 MiB of the narrowest rows, and of rows of twice their width
     "deep_store": Case(dataclasses.replace(EDGE.default, weight_store_kb=32768)),
-    "grid": Case(largest(simd_units=16, compute_lanes=1, weight_store_kb=0)),
+    "half_store": Case(dataclasses.replace(EDGE.default, weight_store_kb=16384)),
     # Its grid as a whole would need more than 24 GiB of memory
     "largest": Case(largest(weight_store_kb=65536), ("load", "store", "execute", "sequencer")),
 }

@@ -412,7 +412,7 @@ def _promises(registered: str) -> list[str]:
 
 
 def _invariants(states: str) -> list[str]:
-    """Terms about the simulation view's states; promised of the present ones and shown of the next ones."""
+    """Terms that hold of the simulation view's states now, and so in the next cycle."""
     of = _of(states)
     read = f"{of('reading')} | {of('tile_bank_valid')}"
     return [

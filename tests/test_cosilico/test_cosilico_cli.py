@@ -243,7 +243,9 @@ def test_verilog_of_a_clock_that_no_module_reaches_is_not_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fast = tmp_path / "fast.json"
-    fast.write_text(json.dumps(TINY.default.to_json() | {"clock_mhz": 2000, "io_bandwidth_gbps": 8}))
+    fast.write_text(
+        json.dumps(TINY.default.to_json() | {"clock_mhz": 2000, "io_bandwidth_gbps": 8})
+    )
     line = refused(capsys, "generate", "--accelerator", fast, "--out", tmp_path / "verilog")
     assert re.fullmatch(
         r"clock_mhz must be at most \d{3}, which module '[a-z_]+' reaches, not 2000", line
