@@ -1,7 +1,7 @@
 """Delays of the template's modules in 45 nm: what decides which clock an accelerator reaches.
 
-The largest accelerator of both spaces is timed, the largest memories of any, the widest bus, and both defaults, so that no
-accelerator of a space is slower than what was measured. `sim/timing/clock_reach.py` reads the table.
+Both defaults are timed as a whole, and of the largest accelerator of any space what does not lie in its grid: PE with the deepest memories,
+LOAD with the deepest weight store and the widest bus. `sim/timing/clock_reach.py` reads the table.
 
     python benchmarks/clock_reach.py [POINT...] [--liberty FILE] [--out sim/timing/clock_reach.json]
 
@@ -41,30 +41,29 @@ class Case(NamedTuple):
     modules: tuple[str, ...] = ("top",)
 
 
-def slow(config: AcceleratorConfig) -> AcceleratorConfig:
-    """Accelerator with the same bus and pace at a hundredth of the clock, which no table refuses."""
-    return dataclasses.replace(
-        config, clock_mhz=config.clock_mhz // 100, io_bandwidth_gbps=config.io_bandwidth_gbps / 100
-    )
-
-
 def largest(**changes: float) -> AcceleratorConfig:
     """Accelerator with the largest value of every field in `edge`, but for some."""
     values = {name: values[-1] for name, values in EDGE.values.items()} | changes
-    return slow(dataclasses.replace(EDGE.default, **values))  # type: ignore[arg-type]  # mixed types
+    return dataclasses.replace(EDGE.default, **values)  # type: ignore[arg-type]  # mixed types
 
 
 CASES = {
-    "tiny": Case(slow(TINY.default)),
-    "edge": Case(slow(EDGE.default)),
-    # Banks of 4 MiB, register files of several macros
+    "tiny": Case(TINY.default),
+    "edge": Case(EDGE.default),
+    # Banks as deep as those of 4 MiB, register files of several macros
     "memories": Case(
         largest(pes_x=1, pes_y=1, local_memory_kb=65536, register_file_kb=1024), ("pe",)
     ),
-    # A weight store with as many levels as 8 MiB of the narrowest rows have
-    "largest": Case(largest(weight_store_kb=65536)),
+    # Weight stores as deep as 8 MiB of the narrowest rows, and of rows of twice their width
+    "deep_store": Case(dataclasses.replace(EDGE.default, weight_store_kb=32768)),
+    "half_store": Case(dataclasses.replace(EDGE.default, weight_store_kb=16384)),
+    # Its grid as a whole would need more than 24 GiB of memory
+    "largest": Case(largest(weight_store_kb=65536), ("load", "store", "execute", "sequencer")),
 }
 """Points of the table."""
+
+WITH_PATHS = ("tiny", "edge")
+"""Points whose table of paths is kept."""
 
 
 def time_case(name: str, library: Library) -> ReachPoint:
@@ -82,7 +81,7 @@ def time_case(name: str, library: Library) -> ReachPoint:
             mapped = map_modules(sources_below(sources, module), flow, progress=progress)
             report = time_modules(mapped, flow, progress)
         delays |= module_delays(report)
-        if module == "top":
+        if name in WITH_PATHS:
             table = REPORTS / f"timing_{name}.json"
             write_atomic(table, json.dumps(report.to_json(), indent=2) + "\n")
     return ReachPoint(case.config, {kind: round(delay, 4) for kind, delay in delays.items()})
@@ -96,16 +95,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
     library = read_liberty(arguments.liberty or default_liberty())
+    gateware = gateware_hash()
     known: dict[AcceleratorConfig, ReachPoint] = {}
     if arguments.out.exists():
         table = ReachTable.from_json(json.loads(arguments.out.read_text(encoding="utf-8")))
-        if table.gateware_hash == gateware_hash() and table.library == library.name:
+        if table.gateware_hash == gateware and table.library == library.name:
             known = {point.config: point for point in table.points}
     for name in arguments.points or CASES:
         point = time_case(name, library)
         known[point.config] = point
         table = ReachTable(
-            gateware_hash(),
+            gateware,
             library.name,
             CLOCK_MHZ,
             round(typical_delay(library.multiplexer), 4),

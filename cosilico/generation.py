@@ -13,7 +13,7 @@ from hwgen.placement import TensorPlacement
 from hwgen.program import Program, compile_mapped
 from hwgen.verilog_files import GeneratedVerilog
 from sim.plan import Mapped
-from sim.realizability import map_realizable
+from sim.realizability import map_realizable, require
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.files import write_atomic
@@ -84,8 +84,9 @@ def generate_accelerator(
     Raises
     ------
     NotRealizableError
-        If it cannot be built.
+        If it cannot be built, or its modules do not reach its clock.
     """
+    require(accelerator)
     chosen = options or VerilogOptions(trace=False)
     return Generation(
         verilog=verilog_files.generate(

@@ -25,7 +25,7 @@ from hwgen.simulation_view import GRID_MODULE, grid_view
 from hwgen.verilog.comments import comment_lines, described
 from hwgen.verilog.module_text import ModuleText, write_module
 from hwgen.verilog.netlist import Cell, NetlistModule, Wire, parse_netlist
-from sim.realizability import require
+from sim.realizability import require_generable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.views import View
 
@@ -112,7 +112,7 @@ def emit_modules(
     options: VerilogOptions = _SIMULATED,
 ) -> Emission:
     """Return the accelerator's modules; see :func:`emit`."""
-    require(config)
+    require_generable(config)
     names = ModuleNames.of(config, options.prefix)
     views = {}
     if View(view) is View.SIMULATION:
@@ -123,7 +123,7 @@ def emit_modules(
 
 def emit_grid(config: AcceleratorConfig) -> str:
     """Return the synthesis view of the PE grid alone, its modules named without a configuration."""
-    require(config)
+    require_generable(config)
     return _emit(Grid(config), GRID_MODULE, {}, ModuleNames(), MemoryStyle.FPGA).text
 
 

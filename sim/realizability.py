@@ -25,6 +25,7 @@ __all__ = [
     "describe",
     "map_realizable",
     "require",
+    "require_generable",
 ]
 
 MAX_BANK_DEPTH = 1 << BANK_ADDRESS_BITS
@@ -115,6 +116,15 @@ def check(
 def require(config: AcceleratorConfig, network: Network | None = None, images: int = 1) -> None:
     """Raise :class:`NotRealizableError` with the line of the first violation, if there is any."""
     for violation in check(config, network, images=images):
+        raise NotRealizableError(violation.detail)
+
+
+def require_generable(config: AcceleratorConfig) -> None:
+    """Raise :class:`NotRealizableError` with the line of the first rule of the generator that is broken.
+
+    The clock does not count: RTL is the same at any.
+    """
+    for violation in _generator(config):
         raise NotRealizableError(violation.detail)
 
 

@@ -285,15 +285,13 @@ def _interconnect_um2(config: AcceleratorConfig) -> float:
 def _row_choice_um2(config: AcceleratorConfig) -> float:
     """From the weight store or the bus to the lanes of each PE column.
 
-    The banks' rows are rotated, so that the first row comes first; a column takes its own row, the
-    first or the bus's, and has registers for it beside those of the first column.
+    A column takes the row of any bank or the bus's, and has registers for it beside those of the first column.
     """
     if not config.store_rows:
         return 0.0
-    banks, row_bits = _store_banks(config), 8 * config.row_bytes
-    rotation = (banks - 1).bit_length() * banks * row_bits * MUX2_UM2
-    choice = (2 * config.pes_x - 1) * row_bits * MUX2_UM2
-    return rotation + choice + (config.pes_x - 1) * row_bits * FLIP_FLOP_UM2
+    row_bits = 8 * config.row_bytes
+    choice = config.pes_x * _store_banks(config) * row_bits * MUX2_UM2
+    return choice + (config.pes_x - 1) * row_bits * FLIP_FLOP_UM2
 
 
 def _store_banks(config: AcceleratorConfig) -> int:

@@ -2,8 +2,9 @@
 
 ``clock_reach.json`` holds the slowest whole path of every module of a few accelerators, as static timing of their
 standard cells gives it (``python benchmarks/clock_reach.py``). A module is not slower than the same module of an
-accelerator that has as much of everything that it depends on, or more; an accelerator beyond all that were
-measured is taken to be as slow as the slowest of them and a multiplexer for every further level of its memories.
+accelerator that has as much of everything that it depends on, or more. A module whose logic is larger than all that were measured
+is taken to be as slow as that of the largest logic with the fewest levels of multiplexers that are enough, and a module
+whose memories are deeper than all as the slowest of all and a multiplexer for every further level.
 """
 
 import json
@@ -89,6 +90,10 @@ class _Traits(NamedTuple):
         """Whether none of the traits of these names is less than another's."""
         return all(getattr(self, name) >= getattr(other, name) for name in names)
 
+    def levels(self, names: Sequence[str]) -> int:
+        """Levels of multiplexers among the traits of these names."""
+        return sum(getattr(self, name) for name in names if name not in _LOGIC)
+
     def levels_beyond(self, other: "_Traits", names: Sequence[str]) -> int:
         """Levels of multiplexers among the traits of these names that another does not have."""
         levels = [name for name in names if name not in _LOGIC]
@@ -98,6 +103,12 @@ class _Traits(NamedTuple):
 def _levels(width: int, depth: int) -> int:
     """Levels of multiplexers that choose a bit; wider rows than macros have lie side by side."""
     return max(0, min(width, _SLICE_BITS) * depth - 1).bit_length()
+
+
+def _larger(sizes: _Traits, than: _Traits, names: Sequence[str]) -> bool:
+    """Whether an accelerator has the logic of another, and more."""
+    logic = [name for name in names if name in _LOGIC]
+    return sizes.covers(than, logic) and not than.covers(sizes, logic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +168,20 @@ class ReachTable:
         covering = [delay for sizes, delay in known if sizes.covers(traits, names)]
         if covering:
             return min(covering)
-        beyond = max(0, min(traits.levels_beyond(sizes, names) for sizes, _ in known))
+        largest = [
+            (sizes, delay)
+            for sizes, delay in known
+            if not any(_larger(other, sizes, names) for other, _ in known)
+        ]
+        deep = [
+            (sizes.levels(names), delay)
+            for sizes, delay in largest
+            if traits.levels_beyond(sizes, names) <= 0
+        ]
+        if deep:
+            least = min(levels for levels, _ in deep)
+            return max(delay for levels, delay in deep if levels == least)
+        beyond = min(traits.levels_beyond(sizes, names) for sizes, _ in known)
         return max(delay for _, delay in known) + beyond * self.multiplexer_ns
 
     def to_json(self) -> dict[str, Any]:

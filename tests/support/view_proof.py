@@ -317,7 +317,6 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         "distributor.weight_write_data__0": (
             lambda of: f"{{ {', '.join(of(f'row[{unit}]') for unit in (3, 2, 1, 0))} }}"
         ),
-        "pe_0_0.reading_0": lambda of: f"{of('reading')} | {of('tile_bank_valid')}",
         **{
             f"{_LANE}simd_{unit}.activation_{j}": _activation(unit, j)
             for unit in range(4)
@@ -344,7 +343,7 @@ def _checks(to_gate: dict[str, Term], to_gold: dict[str, Term]) -> list[str]:
     return [
         *(f"{_name('gate_d', name)} == {term(_of('gold_d'))}" for name, term in to_gate.items()),
         *(f"{_name('gold_d', name)} == ({term(_of('gate_d'))})" for name, term in to_gold.items()),
-        "~(gate_d_weight_write & gate_d_parameter_write)",
+        *_invariants("gate_d"),
     ]
 
 
@@ -408,6 +407,20 @@ def _promises(registered: str) -> list[str]:
         # A bank is accessed either from outside or by EXECUTE.
         f"~({registered}tile_write_enable__0 & {control}write_enable)",
         f"~({registered}tile_read_enable__0 & {control}read_enable)",
-        # A row is one of weights or of parameters; the checks show that this stays true.
-        "~(gate_q_weight_write & gate_q_parameter_write)",
+        *_invariants("gate_q"),
+    ]
+
+
+def _invariants(states: str) -> list[str]:
+    """Terms that hold of the simulation view's states now, and so in the next cycle."""
+    of = _of(states)
+    read = f"{of('reading')} | {of('tile_bank_valid')}"
+    return [
+        # A row is one of weights or of parameters.
+        f"~({of('weight_write')} & {of('parameter_write')})",
+        # Unless a bank was just read, the register behind it has what was read last.
+        *(
+            f"({read}) | {of(f'bank_read[{unit}]')} == {of(f'bank_data[{unit}]')}"
+            for unit in range(4)
+        ),
     ]

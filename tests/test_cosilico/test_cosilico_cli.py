@@ -15,6 +15,7 @@ from cosilico import __version__
 from cosilico.cli import main
 from project_root import ROOT
 from sim.networks.named import NAMED_NETWORKS
+from sim.spec.spaces import TINY
 from sim.timing.calibration import default
 from testbench.rtl.harness import HarnessError
 
@@ -235,6 +236,20 @@ def test_names_the_limit_of_a_non_realizable_design(
     edit(design, "accelerator", "io_bandwidth_gbps", value=12.8)
     line = refused(capsys, "generate", design, "--out", tmp_path / "verilog")
     assert line == "io_bandwidth_gbps needs a bus of 64 bytes, but at simd_units 8 it can have 32"
+    assert not (tmp_path / "verilog").exists()
+
+
+def test_verilog_of_a_clock_that_no_module_reaches_is_not_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fast = tmp_path / "fast.json"
+    fast.write_text(
+        json.dumps(TINY.default.to_json() | {"clock_mhz": 2000, "io_bandwidth_gbps": 8})
+    )
+    line = refused(capsys, "generate", "--accelerator", fast, "--out", tmp_path / "verilog")
+    assert re.fullmatch(
+        r"clock_mhz must be at most \d{3}, which module '[a-z_]+' reaches, not 2000", line
+    )
     assert not (tmp_path / "verilog").exists()
 
 

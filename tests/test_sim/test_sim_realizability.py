@@ -193,6 +193,8 @@ def test_what_passes_can_be_emitted() -> None:
     while emitted < 4:
         config = replace(wild(rng), pes_x=1, pes_y=1, compute_lanes=1, simd_units=4)
         if violations := check(config):
+            if violations[0].code == "PHYS_CLOCK":
+                continue  # its RTL is that at a lower clock
             with pytest.raises(NotRealizableError, match=f"^{re.escape(violations[0].detail)}$"):
                 emit(config)
             continue

@@ -183,19 +183,17 @@ class Pe(wiring.Component):
         with m.Else():
             m.d.comb += bank.write_data.eq(taken)
 
-        # A large memory needs the whole cycle: its output has a register of its own
+        # A large memory needs the whole cycle: its output has a register of its own. It needs no enable, as the memory keeps what
+        # was read last
         read = Signal(8 * self.config.vector_bytes, name=f"read_{index}", reset_less=True)
-        reading = Signal(name=f"reading_{index}")
         selecting, selected = (Signal(name=f"{name}_{index}") for name in ("selecting", "selected"))
         external_write = self.tile_write_enable[index]
         external_read = self.tile_read_enable[index]
         m.d.sync += [
-            reading.eq(bank.read_enable),
+            read.eq(bank.read_data),
             selecting.eq(external_read),
             selected.eq(selecting),
         ]
-        with m.If(reading):
-            m.d.sync += read.eq(bank.read_data)
         m.d.comb += [
             bank.write_enable.eq(control.write_enable[index] | external_write),
             bank.write_address.eq(

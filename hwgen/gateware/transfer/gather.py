@@ -1,6 +1,6 @@
 """Gathering: rows of packed bytes from the bus become vectors that may overlap."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import data, wiring
@@ -62,6 +62,17 @@ def gather_sums(shape: Any, bus_bytes: int) -> dict[str, Any]:
     }
 
 
+class _Choice(NamedTuple):
+    """Choice of what counts now: a value at a row's first vector, after a vector, or as it was before."""
+
+    restarted: Any
+    idle: Any
+
+    def __call__(self, row: Any, vector: Any, kept: Any) -> Any:
+        """Return one of the three."""
+        return Mux(self.restarted, row, Mux(self.idle, kept, vector))
+
+
 class Gather(wiring.Component):
     """Cuts rows of bytes into vectors of `length` bytes, each `step` bytes after the vector before.
 
@@ -120,10 +131,6 @@ class Gather(wiring.Component):
                 "vector": Out(8 * config.vector_bytes),
             }
         )
-
-    def _present(self, restarted: Signal, row: Any, vector: Any, kept: Any) -> Any:
-        """Return which of three values counts now: a row's first, a vector's after another, or the one before."""
-        return Mux(restarted, row, Mux(self.valid, vector, kept))
 
     def elaborate(self, platform: object) -> Module:
         """Build the bytes of the last beats, the counters of the row, and the next vector."""
@@ -200,8 +207,9 @@ class Gather(wiring.Component):
             "vectors": kept_state["vectors"] - 1,
             "pe_left": Mux(pe_over, shape.pe_vectors, pe_left - 1),
         }
-        restarted = Signal()
-        m.d.comb += restarted.eq(~begun | row_over)
+        last_of_row = kept_state["vectors"] == 1
+        m.d.comb += row_over.eq(self.valid & last_of_row)
+        present = _Choice(~begun | row_over, ~self.valid)
         values: dict[str, tuple[Signal, Signal, Signal]] = {}
         moved = Mux(self.beat, bus, 0)
         for name, shape_of in zip(names, shapes, strict=True):
@@ -212,25 +220,24 @@ class Gather(wiring.Component):
             )
             m.d.comb += [values[name][0].eq(at_row[name]), values[name][1].eq(at_vector[name])]
             change = moved if name in ("place", "lacks", "after_lacks", "left") else 0
-            m.d.sync += kept_state[name].eq(self._present(restarted, *values[name]) - change)
+            m.d.sync += kept_state[name].eq(present(*values[name]) - change)
 
         # Whether that vector is complete, and the next one of the row too
         ended = Signal()
         complete, further = Signal(), Signal()
         came, opened = Signal(), Signal()  # whether a beat of the row has come
         # A beat takes B from a number: whether less than 0 is left is seen without the difference, and of each value before
-        # it is known which is the present one
+        # it is known which of them counts. Not valid is a register of its own, as valid has the bits of a vector to drive
+        idle = Signal(init=1)
+        m.d.sync += idle.eq(~complete)
+        early = _Choice(~begun | (~idle & last_of_row), idle)
         none_left = {
-            name: self._present(restarted, *(value[-1] for value in values[name]))
-            | (
-                self.beat
-                & self._present(restarted, *(~value[offset_bits:].any() for value in values[name]))
-            )
+            name: early(*(value[-1] for value in values[name]))
+            | (self.beat & early(*(~value[offset_bits:].any() for value in values[name])))
             for name in ("lacks", "after_lacks", "left")
         }
-        more = self._present(restarted, *(value != 1 for value in values["vectors"]))
+        more = early(*(value != 1 for value in values["vectors"]))
         m.d.comb += [
-            row_over.eq(self.valid & (kept_state["vectors"] == 1)),
             opened.eq(self.beat | (came & ~row_over)),
             complete.eq(self.enable & opened & (none_left["lacks"] | none_left["left"])),
             further.eq(complete & more & (none_left["after_lacks"] | none_left["left"])),
@@ -247,7 +254,7 @@ class Gather(wiring.Component):
         # The place without the last beat's move: so the window is in the next cycle
         bytes_at_hand = Cat(window, fresh)
         place = Signal(range(len(bytes_at_hand) // 8))
-        m.d.sync += place.eq(self._present(restarted, *values["place"]))
+        m.d.sync += place.eq(present(*values["place"]))
         self._give(m, bytes_at_hand, place, kept_state)
         return m
 

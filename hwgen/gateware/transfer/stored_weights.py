@@ -102,7 +102,7 @@ def use_store(
     list of Value
         Row to write of each PE column, of the store or of the bus.
     """
-    fills, from_store, by_columns = Signal(), Signal(), Signal()
+    fills, from_store = Signal(), Signal()
     # Rows of the present lane that are left to read, and blocks from this lane on
     rows_left, lane_blocks = Signal(17, reset_less=True), Signal(7, reset_less=True)
     lane_rows = descriptor.parameter_rows + descriptor.weight_rows
@@ -132,6 +132,5 @@ def use_store(
     m.d.sync += [
         fills.eq(descriptor.store == LoadStore.FILL),
         from_store.eq(store.read),
-        by_columns.eq(split),
     ]
-    return [Mux(from_store, Mux(by_columns, value, store.data[0]), row) for value in store.data]
+    return [Mux(from_store, value, row) for value in store.data]

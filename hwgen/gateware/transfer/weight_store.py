@@ -54,7 +54,7 @@ class WeightStore(wiring.Component):
     last : Out(1)
         With `read`: the last row of the LOAD is among them.
     data : Out(8 * row_bytes).array(pes_x)
-        The rows, in the cycle after `read`; those beyond `rows` are any.
+        The rows, in the cycle after `read`; all columns have a single row, else those beyond `rows` are any.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -109,7 +109,7 @@ class WeightStore(wiring.Component):
         return m
 
     def _store(self, m: Module, address: Signal) -> None:
-        """Build the banks, and the rotation that puts the first row first."""
+        """Build the banks, and the choice of each column's row among them."""
         bank_bits = (self.banks - 1).bit_length()
         depth = -(-self.config.store_rows // self.banks)
         read: list[Any] = []
@@ -131,15 +131,13 @@ class WeightStore(wiring.Component):
             ]
             read.append(bank.read_data)
 
-        rotation = Signal(max(1, bank_bits), reset_less=True)
-        with m.If(self.read):
-            m.d.sync += rotation.eq(address[:bank_bits] if bank_bits else 0)
-        for bit in range(bank_bits):
-            rotated = []
-            for index, row in enumerate(read):
-                signal = Signal(8 * self.config.row_bytes, name=f"rotated_{bit}_{index}")
-                following = read[(index + (1 << bit)) % self.banks]
-                m.d.comb += signal.eq(Mux(rotation[bit], following, row))
-                rotated.append(signal)
-            read = rotated
-        m.d.comb += [port.eq(row) for port, row in zip(self.data, read, strict=False)]
+        for x, port in enumerate(self.data):
+            chosen = read
+            if bank_bits:
+                turn = Signal(bank_bits, name=f"turn_{x}", reset_less=True)
+                with m.If(self.read):
+                    m.d.sync += turn.eq(address + Mux(self.rows == 1, 0, x))
+                for bit in turn:
+                    pairs = zip(chosen[::2], chosen[1::2], strict=True)
+                    chosen = [Mux(bit, odd, even) for even, odd in pairs]
+            m.d.comb += port.eq(chosen[0])
