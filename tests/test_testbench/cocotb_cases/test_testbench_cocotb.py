@@ -2,15 +2,18 @@
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from accelerators import TWO_PES
+from accelerators import TWO_PES, small_accelerator
 from hwgen.module_names import ModuleNames
 from hwgen.program import compile_design
 from sim import golden
-from sim.model import predict
+from sim.model import predict_mapped
+from sim.realizability import map_realizable
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.network import Layer, LayerKind, Network, Padding, TensorSpec
 from sim.timing import calibration
@@ -37,8 +40,17 @@ CASES = (
 )
 
 
-def small_design() -> Design:
-    """A 3x3 convolution with partial vectors and an odd image, on two PEs."""
+CONFIGS = {
+    "row": TWO_PES,
+    "square": small_accelerator(
+        2, 2, simd_units=8, compute_lanes=2, io_bandwidth_gbps=1.6, weight_store_kb=16
+    ),
+}
+"""A row of two narrow PEs, and a square of wider ones with a weight store on a bus of twice the width."""
+
+
+def small_design(config: AcceleratorConfig) -> Design:
+    """A 3x3 convolution with partial vectors and an odd image."""
     rng = np.random.default_rng(7)
     size, channels, filters = (5, 7), 6, 5
     layer = Layer(
@@ -58,54 +70,64 @@ def small_design() -> Design:
     source = TensorSpec(
         name="input", height=size[0], width=size[1], channels=channels, scale=1.0, zero_point=5
     )
-    return Design(network=Network(name="small", input=source, layers=(layer,)), accelerator=TWO_PES)
+    return Design(network=Network(name="small", input=source, layers=(layer,)), accelerator=config)
 
 
-@pytest.fixture(scope="module")
-def case_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write the description of the design, with an input."""
-    design = small_design()
+class Described(NamedTuple):
+    """Accelerator, and the folder with the description of its design and an input."""
+
+    config: AcceleratorConfig
+    folder: Path
+
+
+@pytest.fixture(scope="module", params=CONFIGS)
+def described(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Described:
+    """Write the description of the design on an accelerator."""
+    config = CONFIGS[request.param]
+    design = small_design(config)
     inputs = np.random.default_rng(8).integers(-128, 128, (1, 5, 7, 6)).astype(np.int8)
     directory = tmp_path_factory.mktemp("case")
     write_description(
         directory,
-        TWO_PES,
+        config,
         compile_design(design),
         design.network,
-        predict(TWO_PES, design.network),
+        predict_mapped(map_realizable(config, design.network), cold=True),
         inputs,
         golden.run(design.network, inputs),
         memory_latency=calibration.default().constants["memory_latency"],
     )
-    return directory
+    return Described(config, directory)
 
 
-def start(case: str, case_directory: Path, directory: Path) -> CaseResults:
+def start(case: str, described: Described, directory: Path) -> CaseResults:
     """Run one case, or one family of cases, with the AXI rules bound to the design."""
     return run_module(
-        build_port_bench(TWO_PES),
-        ModuleNames.of(TWO_PES).top,
+        build_port_bench(described.config),
+        ModuleNames.of(described.config).top,
         "testbench.cocotb_cases.protocol",
         directory,
         test_filter=rf"\.{case}(/|$)",
-        variables={CASE_VARIABLE: str(case_directory)},
+        variables={CASE_VARIABLE: str(described.folder)},
     )
 
 
 @pytest.mark.rtl
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_protocol(case: str, case_directory: Path, tmp_path: Path) -> None:
+def test_protocol(case: str, described: Described, tmp_path: Path) -> None:
     """A case of testbench/cocotb_cases/protocol.py."""
-    results = start(case, case_directory, tmp_path)
+    results = start(case, described, tmp_path)
     assert results.passed, (tmp_path / "log").read_text()
 
 
 @pytest.mark.rtl
 @pytest.mark.slow
-def test_broken_rule_ends_the_simulation(case_directory: Path, tmp_path: Path) -> None:
+def test_broken_rule_ends_the_simulation(described: Described, tmp_path: Path) -> None:
     """In a bus model just as in the design."""
-    results = start("response_to_no_burst_ends_the_simulation", case_directory, tmp_path)
+    results = start("response_to_no_burst_ends_the_simulation", described, tmp_path)
     assert results.exit_status == EXIT_PROTOCOL
     assert not results.passed
     message = r"AXI protocol violation on B at cycle \d+: response to no burst"
