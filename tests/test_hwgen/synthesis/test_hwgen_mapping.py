@@ -67,7 +67,7 @@ def test_composed_lane_is_what_all_its_modules_at_once_give(tmp_path: Path) -> N
     """Lane of four units: the same netlists, the same cells from them, and little more area than without borders.
 
     What abc makes of a netlist depends on the order of its cells, and their order on the modules beside it: of the
-    same netlist in another order it makes up to 0.3 % more. So netlists are compared before abc, whatever their
+    same netlist in another order it makes up to 0.5 % more. So netlists are compared before abc, whatever their
     order, and cells after it from netlists in the same order; both exactly.
     """
     flow = standard_cells()
