@@ -46,7 +46,7 @@ CONFIGS = {
         2, 2, simd_units=8, compute_lanes=2, io_bandwidth_gbps=1.6, weight_store_kb=16
     ),
 }
-"""A row of two narrow PEs, and a square of wider ones with a weight store on a bus of twice the width."""
+"""Two narrow PEs, and four wider PEs with a weight store on a bus of twice the width."""
 
 
 def small_design(config: AcceleratorConfig) -> Design:
