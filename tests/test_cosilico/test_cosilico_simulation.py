@@ -185,13 +185,13 @@ def test_a_bus_beyond_the_dram_takes_one_line_to_refuse(
     design_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fast = load(design_file).accelerator.to_json() | {
-        "simd_units": 32, "clock_mhz": 1600, "io_bandwidth_gbps": 204.8,
+        "simd_units": 32, "clock_mhz": 805, "io_bandwidth_gbps": 103.04,
     }  # fmt: skip
     path = tmp_path / "fast.json"
     path.write_text(json.dumps(fast))
     assert main(["simulate", str(design_file), "--accelerator", str(path), "--memory", "dram"]) == 2
     assert capsys.readouterr().err == (
-        "cosilico: bus of 128 bytes at 1600 MHz must need at most 16 LPDDR4 channels, not 32\n"
+        "cosilico: bus of 128 bytes at 805 MHz must need at most 16 LPDDR4 channels, not 32\n"
     )
 
 
