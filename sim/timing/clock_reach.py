@@ -10,11 +10,12 @@ whose memories are deeper than all as the slowest of all and a multiplexer for e
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any, NamedTuple
 
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.remembered import remembered
 
 __all__ = [
     "TABLE_FILE",
@@ -37,6 +38,15 @@ _DEPENDS = {
     "top": (*_LOGIC, "store_levels"),
 }
 """Traits that the slowest path of a module depends on; of those that are not here it is all but the memories' levels."""
+
+_FIELDS = {
+    **{name: (name,) for name in ("pes_x", "pes_y", "simd_units", "compute_lanes")},
+    "bus_bytes": ("io_bandwidth_gbps", "clock_mhz"),
+    "bank_levels": ("local_memory_kb", "compute_lanes", "simd_units"),
+    "file_levels": ("register_file_kb", "simd_units"),
+    "store_levels": ("weight_store_kb", "simd_units", "pes_x"),
+}
+"""Fields of an accelerator that decide a trait."""
 
 
 class Delay(NamedTuple):
@@ -151,19 +161,23 @@ class ReachTable:
 
     def slowest(self, config: AcceleratorConfig) -> Delay:
         """Slowest module of a configuration that can be generated, and its delay."""
-        return self._slowest(_Traits.of(config))
+        traits = _Traits.of(config)
+        return max(
+            Delay(self.delay(module, known, traits), module)
+            for module, known in self.measured().items()
+        )
 
-    def _slowest(self, traits: _Traits) -> Delay:
+    def measured(self) -> dict[str, list[tuple[_Traits, float]]]:
+        """Traits and delay, ns, of every point in which a module was timed."""
         measured: dict[str, list[tuple[_Traits, float]]] = {}
         for point in self.points:
             sizes = _Traits.of(point.config)
             for module, delay in point.delays_ns.items():
                 measured.setdefault(module, []).append((sizes, delay))
-        return max(
-            Delay(self._delay(module, known, traits), module) for module, known in measured.items()
-        )
+        return measured
 
-    def _delay(self, module: str, known: Sequence[tuple[_Traits, float]], traits: _Traits) -> float:
+    def delay(self, module: str, known: Sequence[tuple[_Traits, float]], traits: _Traits) -> float:
+        """Delay of a module of that name with such traits, ns, by the points in which it was timed."""
         names = _DEPENDS.get(module, _LOGIC)
         covering = [delay for sizes, delay in known if sizes.covers(traits, names)]
         if covering:
@@ -215,10 +229,44 @@ def shipped_table() -> ReachTable:
 
 
 def slowest_module(config: AcceleratorConfig) -> Delay:
-    """Slowest module of a configuration that can be generated, and its delay, by the shipped table."""
-    return _slowest_of(_Traits.of(config))
+    """Slowest module of a configuration that can be generated, and its delay, by the shipped table.
+
+    As of :meth:`ReachTable.slowest`; accelerators that are alike to some modules are looked up.
+    """
+    return max([slowest(config) for slowest in _SLOWEST])
 
 
-@lru_cache(maxsize=1 << 16)
-def _slowest_of(traits: _Traits) -> Delay:
-    return shipped_table()._slowest(traits)
+def _slowest_among(names: Sequence[str], config: AcceleratorConfig) -> Delay:
+    """Slowest of the modules that depend on these traits.
+
+    They have the same delays wherever the same measured accelerators cover the traits, and memories have as many levels.
+    """
+    traits, table = _Traits.of(config), shipped_table()
+    sizes = _measured_sizes()
+    covered = tuple(own.covers(traits, names) for own in sizes)
+    key = (*names, covered, tuple(getattr(traits, name) for name in names if name not in _LOGIC))
+    if key not in _known:
+        delays = [
+            Delay(table.delay(module, known, traits), module)
+            for module, known in table.measured().items()
+            if _DEPENDS.get(module, _LOGIC) == names
+        ]
+        _known[key] = max(delays, default=Delay(0.0, ""))
+    return _known[key]
+
+
+_known: dict[Any, Delay] = {}
+
+
+@cache
+def _measured_sizes() -> Sequence[_Traits]:
+    return [_Traits.of(point.config) for point in shipped_table().points]
+
+
+_SLOWEST = [
+    remembered(*sorted({field for name in names for field in _FIELDS[name]}))(
+        partial(_slowest_among, names)
+    )
+    for names in dict.fromkeys((_LOGIC, *_DEPENDS.values()))
+]
+"""Slowest module of those that depend on the same traits, for each set of traits."""

@@ -104,6 +104,29 @@ def test_every_point_of_the_spaces_reaches_its_clock(space: HardwareSpace) -> No
         assert slowest_module(space.at(int(index))).reach_mhz >= space.clock_mhz
 
 
+def test_what_is_looked_up_is_what_the_table_says() -> None:
+    """Within the spaces and beyond them, several accelerators that are alike in some fields."""
+    rng = np.random.default_rng(8)
+    values = {
+        "pes_x": (1, 2, 5, 8),
+        "pes_y": (1, 4, 7),
+        "simd_units": (4, 16, 64, 128),
+        "compute_lanes": (1, 2, 8),
+        "local_memory_kb": (16, 1024, 65_536),
+        "register_file_kb": (8, 64, 1024),
+        "io_bandwidth_gbps": (0.4, 5.0, 25.0),
+        "clock_mhz": (200, 800),
+        "weight_store_kb": (0, 64, 8192, 262_144),
+    }
+    modules = set()
+    for _ in range(400):
+        config = replace(SMALL, **{key: rng.choice(own).item() for key, own in values.items()})
+        expected = shipped_table().slowest(config)
+        assert slowest_module(config) == expected
+        modules.add(expected.module)
+    assert len(modules) > 2
+
+
 def test_the_table_as_json_is_the_table() -> None:
     made = shipped_table()
     assert ReachTable.from_json(made.to_json()) == made
