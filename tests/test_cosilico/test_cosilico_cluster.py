@@ -2,8 +2,7 @@
 
 import os
 import shutil
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,24 +60,21 @@ def compared(space: str, out: Path, **options: Any) -> str:
 
 
 @contextmanager
-def after_a_search(out: Path, action: Callable[[], object]) -> Iterator[None]:
-    """Act as soon as a first search is in the journal, while the block runs."""
-    over = threading.Event()
+def after_a_search(action: Callable[[], object]) -> Iterator[None]:
+    """Act while the first record is written."""
+    append = Journal.append
+    acted: list[str] = []
 
-    def watch() -> None:
-        runs = out / "runs.jsonl"
-        while not over.wait(0.02):
-            if runs.is_file() and runs.read_bytes().count(b"\n") > 1:
-                action()
-                return
+    def then_act(journal: Journal, key: str, record: Mapping[str, Any]) -> None:
+        append(journal, key, record)
+        if not acted:
+            acted.append(key)
+            action()
 
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Journal, "append", then_act)
         yield
-    finally:
-        over.set()
-        thread.join()
+    assert acted
 
 
 @pytest.mark.slow
@@ -92,7 +88,7 @@ def test_workers_give_what_processes_give_whoever_is_killed(
         first.kill()
         cluster.worker()
 
-    with after_a_search(out, replace):
+    with after_a_search(replace):
         here = compared(space, out, scheduler=cluster.address)
     assert first.wait() < 0
     assert here == compared(space, tmp_path / "processes")
@@ -123,7 +119,7 @@ def test_a_lost_scheduler_ends_the_comparison_and_it_goes_on_with_resume(
     cluster.worker()
     out = tmp_path / "out"
     lost = pytest.raises(CosilicoError, match=r"scheduler tcp://\S+ must stay until .* --resume")
-    with after_a_search(out, cluster.scheduler.kill), lost:
+    with after_a_search(cluster.scheduler.kill), lost:
         compared(space, out, scheduler=cluster.address)
     done = (out / "runs.jsonl").read_text()
     assert done.count("\n") > 1
