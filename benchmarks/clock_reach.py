@@ -5,7 +5,7 @@ LOAD with the deepest weight store and the widest bus. `sim/timing/clock_reach.p
 
     python benchmarks/clock_reach.py [POINT...] [--liberty FILE] [--out sim/timing/clock_reach.json]
 
-Takes half an hour on one core, less of what the cache has; with names of points only these are timed again, and the others kept if the gateware is theirs.
+With names of points only these are timed again, and the others kept if the gateware is theirs. Mapped modules are in the cache.
 """
 
 import argparse
