@@ -1,5 +1,6 @@
 """Running a network on an accelerator in RTL from the command line."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,7 @@ def simulate_argument(
     trace_file: Path | None = None,
     calibration_file: Path | None = None,
     stream: bool = False,
+    jobs: int | None = None,
 ) -> tuple[Design, list[SimulationResult]]:
     """Run a design file or a named network; write the outputs and ``waves.vcd`` if asked for.
 
@@ -95,6 +97,8 @@ def simulate_argument(
     calibration_file : Path, optional
     stream : bool
         Run the images as a stream, too.
+    jobs : int, optional
+        Processes; without it as many as there are processors.
 
     Raises
     ------
@@ -164,6 +168,7 @@ def simulate_argument(
                     batch=batch,
                     mapped=mapped,
                     stream=stream,
+                    jobs=jobs,
                 )
 
             first_waves = waves and index == 0
@@ -189,8 +194,13 @@ def simulate_design(
     batch: int = 1,
     mapped: Mapped | None = None,
     stream: bool = False,
+    jobs: int | None = None,
 ) -> SimulationResult:
-    """Build and run a design in RTL and compare it with the reference and the model."""
+    """Build and run a design in RTL and compare it with the reference and the model.
+
+    The parameters are those of :func:`testbench.validation.simulate.simulate`; without ``jobs`` there are as many processes as
+    processors.
+    """
     if mapped is None:
         mapped = map_realizable(design.accelerator, design.network, batch)
     expected = predict_mapped(mapped, calibration, memory=memory).total_cycles
@@ -217,6 +227,7 @@ def simulate_design(
         engine=engine,
         mapped=mapped,
         stream=stream,
+        jobs=jobs or len(os.sched_getaffinity(0)),
     )
 
 

@@ -113,6 +113,7 @@ def simulate(
     stall_seed: int | None = None,
     seed: int = 0,
     stream: bool = False,
+    jobs: int | None = None,
     progress: Report | None = None,
 ) -> SimulatedRun:
     """Run a network on an accelerator in RTL; compare every activation and cycle count.
@@ -145,6 +146,8 @@ def simulate(
         Of a named network's weights.
     stream : bool
         Whether the images are computed as a stream as well, each while the next image's input comes.
+    jobs : int, optional
+        Processes that share the images; without it as many as there are processors.
     progress : callable, optional
         Called with the name of a step, how much of it is done and how much there is.
 
@@ -159,6 +162,7 @@ def simulate(
     """
     count = None if images is None else arguments.positive_integer("images", images)
     batch = arguments.positive_integer("batch", batch)
+    processes = None if jobs is None else arguments.positive_integer("jobs", jobs)
     view = arguments.member("view", View, view)
     engine = arguments.member("engine", Engine, engine)
     memory = arguments.memory(memory)
@@ -190,6 +194,7 @@ def simulate(
         engine=engine,
         batch=batch,
         stream=stream,
+        jobs=processes,
     )
     return SimulatedRun(design=pair, result=result)
 

@@ -9,6 +9,7 @@ from cosilico.commands.options import (
     Accelerator,
     Batch,
     EngineName,
+    Jobs,
     MemoryName,
     ViewName,
     WeightSeed,
@@ -83,6 +84,7 @@ def simulate(
         Path | None,
         typer.Option(metavar="FILE", help="timing constants", show_default="those shipped"),
     ] = None,
+    jobs: Jobs = None,
 ) -> None:
     """Run a network in RTL and compare every activation and cycle count; exit 1 if they differ."""
     require_extra("cosilico simulate", "rtl")
@@ -108,6 +110,7 @@ def simulate(
         trace_file=trace,
         calibration_file=calibration,
         stream=stream,
+        jobs=jobs,
     )
     if json is not None:
         write_json(json, design, results)

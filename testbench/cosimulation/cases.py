@@ -111,7 +111,7 @@ def run_module(
     if test_filter is not None:
         environment["COCOTB_TEST_FILTER"] = test_filter
     with (folder / LOG_FILE).open("w", encoding="utf-8") as log:
-        status, _, words = execute(
+        ended = execute(
             [str(executable.absolute()), *arguments],
             runs,
             progress,
@@ -120,7 +120,7 @@ def run_module(
             log=log,
         )
     counts = get_results(results) if results.exists() else (0, 0)
-    return CaseResults(run=counts[0], failed=counts[1], exit_status=status, words=words)
+    return CaseResults(run=counts[0], failed=counts[1], exit_status=ended.code, words=ended.words)
 
 
 @functools.cache

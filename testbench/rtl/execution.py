@@ -1,36 +1,103 @@
-"""Running a simulation's executable: its progress, how it ended, and its last words."""
+"""Running executables of simulations: their progress, how they ended, and their last words."""
 
+import selectors
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
 from hwgen.subprocesses import signal_name, start_program
 from testbench.rtl.run_result import Progress
 
-__all__ = ["end_words", "execute"]
+__all__ = ["Ended", "end_words", "execute", "execute_side_by_side"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an executable ended.
+
+    Parameters
+    ----------
+    code : int
+        Exit status.
+    cycles : int
+        All cycles simulated.
+    words : str
+        What it said last.
+    """
+
+    code: int
+    cycles: int
+    words: str
+
+
+class _Running:
+    """An executable that runs, and what it has said so far."""
+
+    def __init__(
+        self, process: "subprocess.Popen[str]", errors: IO[str], log: TextIO | None
+    ) -> None:
+        self.process, self.errors, self.log = process, errors, log
+        self.done = self.cycles = 0
+        self._last = ""
+
+    def hear(self, line: str) -> bool:
+        """Take a line; return whether it told progress."""
+        key, *numbers = line.split() or [""]
+        if key != "progress":
+            if self.log is not None:
+                self.log.write(line)
+            # what Verilator's library says before it gives up
+            self._last = line.strip() or self._last
+            return False
+        self.done, self.cycles = map(int, numbers)
+        return True
+
+    def end(self) -> Ended:
+        """Wait for its end."""
+        code = self.process.wait()
+        self.errors.seek(0)
+        return Ended(code, self.cycles, self.errors.read().strip() or self._last)
 
 
 def execute(
-    command: list[str],
+    command: Sequence[str],
     runs: int,
     progress: Callable[[Progress], None] | None,
     *,
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
     log: TextIO | None = None,
-) -> tuple[int, int, str]:
-    """Run a simulation; return (exit code, cycles simulated, last words).
+) -> Ended:
+    """Run a simulation to its end; the parameters are those of :func:`execute_side_by_side`."""
+    (ended,) = execute_side_by_side(
+        [command], runs, progress, folder=folder, environment=environment, log=log
+    )
+    return ended
+
+
+def execute_side_by_side(
+    commands: Sequence[Sequence[str]],
+    runs: int,
+    progress: Callable[[Progress], None] | None,
+    *,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    log: TextIO | None = None,
+) -> list[Ended]:
+    """Run simulations at the same time, each to its end; all are killed if this is interrupted.
 
     Parameters
     ----------
-    command : list of str
+    commands : sequence of sequence of str
     runs : int
-        How many there will be.
+        How many there will be, of all simulations.
     progress : callable, optional
-        Called for every line "progress <runs done> <cycles>".
+        Called for every line "progress <runs done> <cycles>", with the sums over all simulations.
     folder : Path, optional
         Where to run; the current folder if not given.
     environment : mapping, optional
@@ -39,33 +106,41 @@ def execute(
         Where all other lines go.
     """
     started = time.perf_counter()
-    cycles, words, last = 0, "", ""
-    with (
-        tempfile.TemporaryFile("w+") as errors,
-        start_program(
-            command, stdout=subprocess.PIPE, stderr=errors, cwd=folder, env=environment
-        ) as process,
-    ):
-        assert process.stdout is not None
+    with ExitStack() as stack:
+        running: list[_Running] = []
+        selector = stack.enter_context(selectors.DefaultSelector())
         try:
-            for line in process.stdout:
-                key, *numbers = line.split() or [""]
-                if key != "progress":
-                    if log is not None:
-                        log.write(line)
-                    last = line.strip() or last  # what Verilator's library says before it gives up
-                    continue
-                done, cycles = map(int, numbers)
-                if progress is not None:
-                    rate = cycles / max(time.perf_counter() - started, 1e-9)
-                    progress(Progress(runs_done=done, runs=runs, cycles=cycles, cycles_per_s=rate))
+            for command in commands:
+                errors = stack.enter_context(tempfile.TemporaryFile("w+"))
+                process = stack.enter_context(
+                    start_program(
+                        command, stdout=subprocess.PIPE, stderr=errors, cwd=folder, env=environment
+                    )
+                )
+                assert process.stdout is not None
+                running.append(_Running(process, errors, log))
+                selector.register(process.stdout, selectors.EVENT_READ, running[-1])
+            while selector.get_map():
+                for key, _ in selector.select():
+                    # A simulation writes whole lines and flushes them.
+                    line = key.fileobj.readline()  # type: ignore[union-attr]
+                    if not line:
+                        selector.unregister(key.fileobj)
+                    elif key.data.hear(line) and progress is not None:
+                        cycles = sum(simulation.cycles for simulation in running)
+                        progress(
+                            Progress(
+                                runs_done=sum(simulation.done for simulation in running),
+                                runs=runs,
+                                cycles=cycles,
+                                cycles_per_s=cycles / max(time.perf_counter() - started, 1e-9),
+                            )
+                        )
+            return [simulation.end() for simulation in running]
         except BaseException:
-            process.kill()
+            for simulation in running:
+                simulation.process.kill()
             raise
-        code = process.wait()
-        errors.seek(0)
-        words = errors.read().strip() or last
-    return code, cycles, words
 
 
 def end_words(code: int, words: str) -> str:

@@ -4,6 +4,7 @@ import functools
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -28,7 +29,7 @@ from testbench.rtl.coverage import (
     Coverage,
 )
 from testbench.rtl.emission import emit_once
-from testbench.rtl.execution import end_words, execute
+from testbench.rtl.execution import Ended, end_words, execute_side_by_side
 from testbench.rtl.job import OFFSETS, ProgramJob, read_runs, read_state, write_job
 from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.protocol import bound_rules
@@ -122,40 +123,93 @@ class Harness(Simulation):
         HarnessError
             If no queue makes progress any more, or the accelerator breaks a rule of AXI4.
         """
+        (results,) = self.run_side_by_side(
+            [steps], memory=memory, waves=waves, progress=progress, initial_seed=initial_seed
+        )
+        return results
+
+    def run_side_by_side(
+        self,
+        sequences: Sequence[Sequence[Step]],
+        *,
+        memory: MemoryModel | None = None,
+        waves: Path | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        initial_seed: int = INITIAL_SEED,
+    ) -> list[list[RunResult]]:
+        """Run sequences at the same time, each as by :meth:`run_sequence` in a process of its own.
+
+        Waves are the first sequence's. Progress tells of all.
+        """
         require_seed(initial_seed)
-        jobs = [job_of_step(step) for step in steps]
-        if jobs[0].memory is None:
-            jobs[0] = replace(jobs[0], memory=memory or MemoryModel())
-        runs = sum(len(job.inputs) for job in jobs)
-        with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
-            directory = Path(name)
-            with naming(directory, always=False):
-                write_job(
-                    directory,
-                    jobs,
-                    accelerator_mhz=self.config.clock_mhz,
-                    initial_seed=initial_seed,
-                )
-            command = [str(self.executable), name, *([str(waves)] if waves else [])]
-            started = time.perf_counter()
-            code, cycles, words = execute(command, runs, progress)
-            wall_s = time.perf_counter() - started
-            if code == EXIT_HANG:
-                stopped, cycle, begun, ended = read_state(directory)
-                descriptors = program_descriptors(_program_of_run(jobs, stopped))
-                reason = explain_hang(descriptors, begun, ended)
-                raise HarnessError(f"run {stopped} stopped at cycle {cycle}: {reason}")
-            if code == EXIT_PROTOCOL or (code != 0 and words.startswith(NO_ANSWER)):
-                raise HarnessError(words)
-            if code != 0:
-                raise MachineError(end_words(code, words))
-            if self.coverage is not None:
-                self.coverage.add(directory / COVERAGE_FILE, directory / POWER_UP_FILE)
-            sizes = [sum(probe_bytes(self.config, probe) for probe in job.probes) for job in jobs]
-            return [
-                result_of_step(self.config, step, raw, view=self.view, wall_s=wall_s, cycles=cycles)
-                for step, raw in zip(steps, read_runs(directory, jobs, sizes), strict=True)
+        jobs = [_jobs_of(steps, memory) for steps in sequences]
+        runs = sum(len(job.inputs) for sequence in jobs for job in sequence)
+        with ExitStack() as stack:
+            directories = [
+                Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cosilico-")))
+                for _ in jobs
             ]
+            for directory, sequence in zip(directories, jobs, strict=True):
+                with naming(directory, always=False):
+                    write_job(
+                        directory,
+                        sequence,
+                        accelerator_mhz=self.config.clock_mhz,
+                        initial_seed=initial_seed,
+                    )
+            commands = [[str(self.executable), str(directory)] for directory in directories]
+            if waves is not None:
+                commands[0].append(str(waves))
+            started = time.perf_counter()
+            ends = execute_side_by_side(commands, runs, progress)
+            wall_s = time.perf_counter() - started
+            for ended, directory, sequence in zip(ends, directories, jobs, strict=True):
+                _check_end(ended, directory, sequence)
+            return [
+                self._results(directory, steps, sequence, wall_s=wall_s, cycles=ended.cycles)
+                for directory, steps, sequence, ended in zip(
+                    directories, sequences, jobs, ends, strict=True
+                )
+            ]
+
+    def _results(
+        self,
+        directory: Path,
+        steps: Sequence[Step],
+        jobs: Sequence[ProgramJob],
+        *,
+        wall_s: float,
+        cycles: int,
+    ) -> list[RunResult]:
+        """Read what the steps of a sequence measured."""
+        if self.coverage is not None:
+            self.coverage.add(directory / COVERAGE_FILE, directory / POWER_UP_FILE)
+        sizes = [sum(probe_bytes(self.config, probe) for probe in job.probes) for job in jobs]
+        return [
+            result_of_step(self.config, step, raw, view=self.view, wall_s=wall_s, cycles=cycles)
+            for step, raw in zip(steps, read_runs(directory, jobs, sizes), strict=True)
+        ]
+
+
+def _jobs_of(steps: Sequence[Step], memory: MemoryModel | None) -> list[ProgramJob]:
+    """Jobs of a sequence; the first brings the memory."""
+    jobs = [job_of_step(step) for step in steps]
+    if jobs[0].memory is None:
+        jobs[0] = replace(jobs[0], memory=memory or MemoryModel())
+    return jobs
+
+
+def _check_end(ended: Ended, directory: Path, jobs: Sequence[ProgramJob]) -> None:
+    """Raise what went wrong in the RTL or around it, if anything did."""
+    if ended.code == EXIT_HANG:
+        stopped, cycle, begun, finished = read_state(directory)
+        descriptors = program_descriptors(_program_of_run(jobs, stopped))
+        reason = explain_hang(descriptors, begun, finished)
+        raise HarnessError(f"run {stopped} stopped at cycle {cycle}: {reason}")
+    if ended.code == EXIT_PROTOCOL or (ended.code != 0 and ended.words.startswith(NO_ANSWER)):
+        raise HarnessError(ended.words)
+    if ended.code != 0:
+        raise MachineError(end_words(ended.code, ended.words))
 
 
 def build(

@@ -33,6 +33,7 @@ from testbench.rtl.harness import INITIAL_SEED, Harness, Progress, RunResult, ch
 from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.watchdog import program_descriptors
 from testbench.validation.comparison import compare
+from testbench.validation.image_shares import joined_shares, shared
 from testbench.validation.simulation_result import LayerMeasurement, SimulationResult
 from testbench.validation.store_runs import joined, steps_of
 from testbench.validation.stream_runs import steps_of_stream
@@ -61,6 +62,7 @@ def simulate(
     initial_seed: int = INITIAL_SEED,
     mapped: Mapped | None = None,
     stream: bool = False,
+    jobs: int = 1,
 ) -> SimulationResult:
     """Emit, build and run a design; compare every activation and every layer's cycles.
 
@@ -101,6 +103,9 @@ def simulate(
         The design's plan for ``batch`` images, where the caller has it.
     stream : bool
         Whether the images are run as a stream, too.
+    jobs : int
+        Accelerators of the C++ harness that share the images, each in a process. There is one alone where images see what
+        those before have left: with stalls, on a DRAM, and where waves are written.
 
     Raises
     ------
@@ -152,12 +157,12 @@ def simulate(
     alone = len(steps)
     if streamed is not None:
         steps += steps_of_stream(streamed, x, network=design.network, memory=behind)
-    runs = built.run_sequence(
-        steps,
-        waves=waves,
-        progress=progress,
-        initial_seed=initial_seed,
-    )
+    if isinstance(built, Harness) and behind.deterministic and waves is None:
+        sequences = shared(steps, alone - 1, jobs)
+        shares = built.run_side_by_side(sequences, progress=progress, initial_seed=initial_seed)
+        runs = joined_shares(shares, alone - 1)
+    else:
+        runs = built.run_sequence(steps, waves=waves, progress=progress, initial_seed=initial_seed)
     for run in runs:
         check_run(run)
     foretold = [predict_mapped(mapped, calibration, memory=memory, cold=True)] * (alone - 1)
