@@ -257,7 +257,7 @@ def run_case(
     }
     judgement = None
     if isinstance(case, ImportedCase):
-        judgement = case.judge(run.activations, run.outputs)
+        judgement = case.judge(run.activations, run.named_outputs)
     return Outcome(
         case=case,
         comparison=comparison,
