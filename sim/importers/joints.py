@@ -10,24 +10,23 @@ __all__ = ["Joints", "copying_layer", "selecting_layer"]
 
 
 class Joints:
-    """Concatenations so far, and which parts tensors consist of.
+    """Concatenations so far, and which parts tensors consist of."""
 
-    Parameters
-    ----------
-    source : TensorSpec
-        The network's input, which is no part of anything.
-    """
-
-    def __init__(self, source: TensorSpec) -> None:
+    def __init__(self) -> None:
         self.concatenations: dict[str, Concatenation] = {}
-        self._segments: dict[str, tuple[int, ...]] = {source.name: (source.channels,)}
-        self._taken = {source.name}
+        self._segments: dict[str, tuple[int, ...]] = {}
+        self._taken: set[str] = set()
+
+    def note_input(self, source: TensorSpec) -> None:
+        """Note the network's input, which is no part of anything."""
+        self._segments[source.name] = (source.channels,)
+        self._taken.add(source.name)
 
     def note_layer(self, layer: Layer) -> None:
         """Note a layer's output."""
         dense = layer.kind in (LayerKind.CONV, LayerKind.FULLY_CONNECTED)
         own = (layer.output.channels,)
-        self._segments[layer.name] = own if dense else self._segments[layer.inputs[0]]
+        self._segments[layer.name] = own if dense else self._segments.get(layer.inputs[0], own)
 
     def is_taken(self, name: str) -> bool:
         """Whether a tensor cannot be a part: it is the network's input, or a part already."""
@@ -35,18 +34,20 @@ class Joints:
 
     def lie_alike(self, a: str, b: str) -> bool:
         """Whether two tensors consist of parts alike, so that they can be added."""
-        return self._segments[a] == self._segments[b]
+        return self._segments.get(a) == self._segments.get(b)
 
     def is_dense(self, name: str) -> bool:
         """Whether a tensor's channels lie side by side."""
-        return len(self._segments[name]) == 1
+        return len(self._segments.get(name, ())) <= 1
 
     def join(self, parts: list[TensorSpec], output: TensorSpec) -> None:
         """Concatenate tensors that are not taken."""
         names = tuple(part.name for part in parts)
         joint = Concatenation(name=output.name, parts=names, output=output)
         self.concatenations[joint.name] = joint
-        self._segments[joint.name] = sum((self._segments[name] for name in names), ())
+        self._segments[joint.name] = sum(
+            (self._segments.get(part.name, (part.channels,)) for part in parts), ()
+        )
         self._taken.update(names)
 
 

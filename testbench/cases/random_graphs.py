@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sim.realizability import attempt
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import (
     Concatenation,
@@ -13,9 +14,24 @@ from sim.spec.network import (
     Padding,
     TensorSpec,
 )
+from sim.spec.spaces import HardwareSpace
 from testbench.cases.layers import add, fully_connected, mean, padded, pool, windowed
+from testbench.cases.random_networks import (
+    MOST_MACS,
+    TRIES,
+    Case,
+    describe_case,
+    draw_group_of,
+    next_batch,
+)
 
-__all__ = ["random_graph"]
+__all__ = ["GRAPH", "GRAPHS_PER_CONFIG", "draw_graph_group", "random_graph"]
+
+GRAPH = "graph"
+"""Word in the place of a stratum, which graphs do not have."""
+
+GRAPHS_PER_CONFIG = 4
+"""Graphs that share a configuration, for a build takes longer than a run."""
 
 MOST_PARTS = 4
 STEPS = (3, 9)
@@ -34,6 +50,30 @@ def random_graph(config: AcceleratorConfig, rng: np.random.Generator, name: str)
     Channels are around whole vectors of the accelerator as often as anywhere.
     """
     return _Graph(config, rng).network(name)
+
+
+def draw_graph_group(
+    group: int,
+    first: int,
+    size: int,
+    space: HardwareSpace,
+    seed: int,
+    *,
+    max_macs: int | None = None,
+) -> list[Case]:
+    """Draw cases ``first`` … ``first + size - 1``; see :func:`testbench.cases.random_networks.draw_group_of`."""
+    return draw_group_of(_try_case, group, first, size, space, seed, max_macs=max_macs)
+
+
+def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -> Case | None:
+    for _ in range(TRIES):
+        network = random_graph(config, rng, f"{GRAPH}{index}")
+        if network.macs > MOST_MACS:
+            continue
+        _, mapped = attempt(config, network, next_batch(rng))
+        if mapped is not None:
+            return describe_case(index, GRAPH, mapped, rng)
+    return None
 
 
 class _Graph:

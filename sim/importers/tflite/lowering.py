@@ -84,7 +84,8 @@ class Lowering:
         first = self._readers[input_tensor][0]
         tensor = self.quantized(first, input_tensor)
         self._place(first, input_tensor, INPUT, image_shape(tensor.shape))
-        self.joints = Joints(self.specs[INPUT])
+        self.joints = Joints()
+        self.joints.note_input(self.specs[INPUT])
 
     def tensor(self, operator: TfliteOperator, position: int) -> TfliteTensor:
         """An operator's input; refused where it is left out."""
