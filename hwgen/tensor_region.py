@@ -1,4 +1,4 @@
-"""Inputs or outputs of a program: tensors that lie one behind the other in external memory."""
+"""Inputs or outputs of a program: tensors that lie side by side in external memory."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ class TensorRegion:
         for name, place in self.places.items():
             for index, tensors in enumerate(images):
                 start = place.address - self.address + index * place.image_bytes
-                # of two tensors that share bytes, one has 0 there or both have the same
+                # tensors that share bytes have the same values there, or 0
                 data[start : start + place.size_bytes] |= np.frombuffer(
                     place.pack(tensors[name]), np.int8
                 )

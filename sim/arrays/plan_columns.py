@@ -84,7 +84,7 @@ class TensorPlan(IntEnum):
     BANK = 14
     """Bank of the first channel group in local memory."""
     JOINED = 15
-    """Of a concatenation: whether its parts lie together in local memory; 1, or 0 if in external memory only."""
+    """Whether the parts of a concatenation lie together in local memory; 0 of other tensors."""
     IMAGE_GROUPS = 16
     """Channel groups from an image's tensor to the next image's in external memory."""
 

@@ -2,10 +2,11 @@
 
 A concatenation is not computed. Layers store its parts side by side, each in channel groups of its own, and what reads it finds
 between the parts channels that belong to none, whose weights are 0. Layers that work channel by channel leave such gaps where
-they found them. For the mapper all this is another form of the network: with more channels, and the same layers.
+they are. For the mapper all this is another form of the network: with more channels, and the same layers.
 """
 
 from dataclasses import replace
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,9 @@ from sim.spec.network import Concatenation, Layer, LayerKind, Network, TensorSpe
 
 __all__ = ["Places", "channel_places", "with_gaps"]
 
-Places = tuple[tuple[int, int], ...]
+_Integer = TypeVar("_Integer", np.int8, np.int32)
+
+Places: TypeAlias = tuple[tuple[int, int], ...]
 """Segments of a tensor's channels as they lie in memory: first channel and number of each."""
 
 _DENSE = (LayerKind.CONV, LayerKind.FULLY_CONNECTED)
@@ -112,14 +115,17 @@ def _widened_layer(layer: Layer, source: Places, output: TensorSpec) -> Layer:
         return replace(layer, weights=_widened(layer.weights, source))
     if layer.kind is not LayerKind.DEPTHWISE:
         return replace(layer, output=output)
-    arrays = {
-        name: _widened(getattr(layer, name), source)
-        for name in ("weights", "bias", "multiplier", "shift")
-    }
-    return replace(layer, output=output, **arrays)
+    return replace(
+        layer,
+        output=output,
+        weights=_widened(layer.weights, source),
+        bias=_widened(layer.bias, source),
+        multiplier=_widened(layer.multiplier, source),
+        shift=_widened(layer.shift, source),
+    )
 
 
-def _widened(array: NDArray[np.generic], places: Places) -> NDArray[np.generic]:
+def _widened(array: NDArray[_Integer], places: Places) -> NDArray[_Integer]:
     """Spread the last axis over places; what lies between them is 0."""
     out = np.zeros((*array.shape[:-1], _end(places)), array.dtype)
     taken = 0

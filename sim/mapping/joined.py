@@ -23,7 +23,7 @@ __all__ = [
 
 @in_place
 def is_joined(t, tensors, tp):
-    """Whether tensor ``t`` lies in local memory as a part of a concatenation, or is one."""
+    """Whether tensor ``t`` lies in local memory as a concatenation or a part of it."""
     root = tensors[t, TensorColumn.ROOT]
     return root >= 0 and tp[root, TensorPlan.JOINED] == 1
 

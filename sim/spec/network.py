@@ -228,9 +228,9 @@ class Network:
     @property
     def tensors(self) -> dict[str, TensorSpec]:
         """All tensors by name: the input, the layers' outputs, the concatenations."""
-        return {self.input.name: self.input} | {
-            x.name: x.output for x in (*self.layers, *self.concatenations)
-        }
+        made = {layer.name: layer.output for layer in self.layers}
+        joined = {joint.name: joint.output for joint in self.concatenations}
+        return {self.input.name: self.input} | made | joined
 
     @property
     def segments(self) -> dict[str, tuple[int, ...]]:
@@ -238,21 +238,21 @@ class Network:
 
         What is computed channel by channel has the segments of what it reads.
         """
-        found = {self.input.name: (self.input.channels,)}
+        known: dict[str, tuple[int, ...]] = {self.input.name: (self.input.channels,)}
         joints = {joint.name: joint for joint in self.concatenations}
 
         def segments_of(name: str) -> tuple[int, ...]:
-            if name not in found:
-                found[name] = sum((segments_of(part) for part in joints[name].parts), ())
-            return found[name]
+            if name not in known:
+                known[name] = sum((segments_of(part) for part in joints[name].parts), ())
+            return known[name]
 
         for layer in self.layers:
             dense = layer.kind in (LayerKind.CONV, LayerKind.FULLY_CONNECTED)
             own = (layer.output.channels,)
-            found[layer.name] = own if dense else segments_of(layer.inputs[0])
+            known[layer.name] = own if dense else segments_of(layer.inputs[0])
         for name in joints:
             segments_of(name)
-        return found
+        return known
 
     @property
     def output(self) -> TensorSpec:
@@ -291,7 +291,7 @@ class Network:
         """Name the last layer's output where none is named; raise where names are wrong."""
         if not self.outputs:
             object.__setattr__(self, "outputs", (self.layers[-1].name,))
-        made = {x.name for x in (*self.layers, *self.concatenations)}
+        made = self.tensors.keys() - {self.input.name}
         for place, name in enumerate(self.outputs):
             if name not in made:
                 raise ValueError(f"output {name!r} of network {self.name!r} must be made by layers")

@@ -41,7 +41,7 @@ SIDE = 14
 """Most rows and columns of an input."""
 
 CHANCE_OF_OUTPUT = 0.15
-"""Of a tensor that is read on, too."""
+"""Share of tensors that are read on and are outputs, too."""
 
 
 def random_graph(config: AcceleratorConfig, rng: np.random.Generator, name: str) -> Network:
@@ -149,7 +149,7 @@ class _Graph:
         self.tensors.append(layer.output)
 
     def _concatenation(self) -> None:
-        """Join tensors of the latest one's size; where there are too few, convolutions make more."""
+        """Join tensors of the latest tensor's size; where there are too few, convolutions make more."""
         rng, name = self.rng, f"joint{len(self.joints)}"
         latest = self.tensors[-1]
         within = {part for joint in self.joints for part in joint.parts}

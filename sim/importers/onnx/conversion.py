@@ -132,7 +132,7 @@ def lower_onnx(model: OnnxModel, name: str) -> ImportedNetwork:
 
 
 def _host_end(result: HostOutput) -> HostEnd:
-    """What the host does from a tensor of the network to one of the model's outputs."""
+    """Return the host's steps from a tensor of the network to an output of the model."""
     return HostEnd(
         tensor=result.source.spec.name,
         logits_shape=result.source.spec.shape,

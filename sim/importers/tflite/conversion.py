@@ -156,7 +156,7 @@ def _host_end(
     steps: list[tuple[TfliteOperator, HostStep]],
     tensor: int,
 ) -> HostEnd:
-    """What the host does from a tensor of the network to one of the model's outputs."""
+    """Return the host's steps from a tensor of the network to an output of the model."""
     port = _port(given, output)
     final = [step for _, step in steps]
     if model.unsigned and port.dtype == "uint8":
