@@ -20,7 +20,7 @@ from cosilico.pinning import bandwidth_shares
 from cosilico.profile import profile_of
 from cosilico.progress import Report, progress_bar, within
 from cosilico.provenance import write_provenance
-from cosilico.report import write_report
+from cosilico.report.page import write_report
 from cosilico.results import SCHEMA, figures
 from cosilico.run_folder import (
     DEFAULT,
@@ -219,7 +219,8 @@ class _Flow:
             "space": self.space.name,
             "memory": self.subject.memory.to_json(),
             "search": {k: v for k, v in searched.items() if k not in ("schema", "violations")}
-            | optimum,
+            | optimum
+            | {"objective": self._objective()},
             **sections,
             **({"workload": self._workload(design)} if self.subject.workload.others else {}),
             "violations": searched["violations"],
@@ -230,6 +231,10 @@ class _Flow:
                 "remeasured": again | {"equal": again["constants"] == self.calibration.constants},
             },
         }
+
+    def _objective(self) -> dict[str, Any]:
+        objective = self.subject.objective
+        return {"metric": objective.metric, "budgets": objective.budgets}
 
     def _generation(self, design: Design, folder: Path) -> Callable[[], dict[str, Any]]:
         def generate() -> dict[str, Any]:

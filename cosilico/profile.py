@@ -16,6 +16,8 @@ from sim.timing.clock_reach import slowest_module
 
 __all__ = ["CAUSES", "LayerProfile", "Profile", "profile_of"]
 
+_TUPLES = ("inputs", "kernel", "stride", "output")
+
 CAUSES = {
     "unfilled": "multipliers not filled",
     "waits_load": "waiting for LOAD",
@@ -32,6 +34,14 @@ class LayerProfile:
     Parameters
     ----------
     name, kind : str
+    inputs : tuple of str
+        Tensors that it reads: names of layers, or of the network's input.
+    kernel, stride : tuple of int
+        Down and across.
+    output : tuple of int
+        Height, width and channels.
+    macs : int
+        Of one image.
     cycles : int
         From the end of the layer before to its own, the sum of the next four.
     computing, waits_load, waits_store, other : int
@@ -54,6 +64,11 @@ class LayerProfile:
 
     name: str
     kind: str
+    inputs: tuple[str, ...]
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    output: tuple[int, ...]
+    macs: int
     cycles: int
     computing: int
     waits_load: int
@@ -146,8 +161,14 @@ class Profile:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Profile":
-        """Build from what :meth:`to_json` made and a schema has checked."""
-        return cls(**data | {"layers": tuple(LayerProfile(**layer) for layer in data["layers"])})
+        """Build from what :meth:`to_json` made and a schema has checked; other fields are passed over."""
+        layers = []
+        for row in data["layers"]:
+            known = {part.name: row[part.name] for part in fields(LayerProfile)}
+            shapes = {name: tuple(known[name]) for name in _TUPLES}
+            layers.append(LayerProfile(**known | shapes))
+        known = {part.name: data[part.name] for part in fields(cls)}
+        return cls(**known | {"layers": tuple(layers)})
 
 
 def profile_of(mapped: Mapped, prediction: Prediction, timeline: Timeline) -> Profile:
@@ -185,10 +206,18 @@ def profile_of(mapped: Mapped, prediction: Prediction, timeline: Timeline) -> Pr
 
 def _layers(mapped: Mapped, prediction: Prediction, timeline: Timeline) -> Iterator[LayerProfile]:
     config, times, places = mapped.config, layer_times(timeline), occupancy(mapped)
-    for layer, states, taken in zip(prediction.layers, times, places, strict=True):
+    network = mapped.source.layers
+    for layer, given, states, taken in zip(
+        prediction.layers, network, times, places, strict=True
+    ):
         yield LayerProfile(
             name=layer.name,
             kind=str(layer.kind),
+            inputs=tuple(given.inputs),
+            kernel=given.kernel,
+            stride=given.stride,
+            output=given.output.shape,
+            macs=layer.macs,
             cycles=sum(states.values()),
             **states,
             ideal_cycles=prediction.images * layer.macs / config.macs,

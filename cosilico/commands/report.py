@@ -15,6 +15,6 @@ def report(
 ) -> None:
     """Write report.html from a run's results."""
     require_extra("cosilico report", "report")
-    from cosilico.report import report_to_folder
+    from cosilico.report.page import report_to_folder
 
     typer.echo(str(report_to_folder(directory)))
