@@ -51,7 +51,8 @@ def segments(timeline: Timeline) -> Segments:
     STORE likewise; what is left is fetching and draining. After the last EXECUTE it waits for STORE until the last
     STORE is done.
     """
-    bounds, states, last = [0], [], 0
+    bounds, last = [0], 0
+    states: list[int] = []
 
     def extend(until: int, state: int) -> None:
         if until <= bounds[-1]:

@@ -207,9 +207,7 @@ def profile_of(mapped: Mapped, prediction: Prediction, timeline: Timeline) -> Pr
 def _layers(mapped: Mapped, prediction: Prediction, timeline: Timeline) -> Iterator[LayerProfile]:
     config, times, places = mapped.config, layer_times(timeline), occupancy(mapped)
     network = mapped.source.layers
-    for layer, given, states, taken in zip(
-        prediction.layers, network, times, places, strict=True
-    ):
+    for layer, given, states, taken in zip(prediction.layers, network, times, places, strict=True):
         yield LayerProfile(
             name=layer.name,
             kind=str(layer.kind),

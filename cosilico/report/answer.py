@@ -9,7 +9,7 @@ from cosilico.report.table import DataColumn, DataTable
 from cosilico.results import compared_cycles, layer_agreement
 from cosilico.summary import accelerator_text
 
-__all__ = ["Answer", "Card", "Candidate", "answer", "candidates"]
+__all__ = ["Answer", "Candidate", "Card", "answer", "candidates"]
 
 
 @dataclass(frozen=True, slots=True)

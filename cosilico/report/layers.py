@@ -129,10 +129,12 @@ def _short(name: str) -> str:
 
 def layer_legend() -> list[Legend]:
     """Return the legend of the chart."""
-    states = [
-        Legend(state, "box", text) for state, text in zip(STATES, _STATE_TEXTS, strict=True)
+    states = [Legend(state, "box", text) for state, text in zip(STATES, _STATE_TEXTS, strict=True)]
+    return [
+        *states,
+        Legend("default", "box", "default (upper bar)"),
+        Legend("found", "box", "found (lower bar)"),
     ]
-    return [*states, Legend("default", "box", "default (upper bar)"), Legend("found", "box", "found (lower bar)")]
 
 
 def layer_table(records: RunRecords, role: str) -> DataTable:

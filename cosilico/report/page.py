@@ -1,13 +1,9 @@
 """``report.html``: a run for people, in one file without outside references."""
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
-from cosilico.folder import locked, marked_files
 from cosilico.profile import Profile
 from cosilico.report.answer import answer
 from cosilico.report.chain import chain, choices
@@ -42,16 +38,15 @@ from cosilico.report.splits import (
     energy_table,
     energy_text,
 )
-from cosilico.results import load_results
+from cosilico.report.templates import template
 from cosilico.run_folder import REPORT_FILE
 from cosilico.summary import accelerator_text, agreement_lines, view_name
 from cosilico.timeline import Timeline
 from sim.spec.accelerator_record import accelerator_of
-from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from sim.spec.views import View
 
-__all__ = ["Running", "page", "report_to_folder", "template", "write_report"]
+__all__ = ["Running", "page", "write_report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +62,6 @@ class Running:
     role: str
     svg: str
     csv: Any
-
-
-def report_to_folder(directory: Path) -> Path:
-    """Write the report of a run that no process is at work on; return its path.
-
-    Raises
-    ------
-    DesignFileError
-        As :func:`write_report`.
-    CosilicoError
-        If another process uses the folder, or another than cosilico made the report there.
-    """
-    load_results(directory)  # else the lock would be the first file of a folder without a run
-    with locked(directory):
-        if (directory / REPORT_FILE).exists() and REPORT_FILE not in marked_files(directory):
-            raise CosilicoError(f"{directory / REPORT_FILE} must be absent or a report of cosilico")
-        return write_report(directory)
 
 
 def write_report(directory: Path) -> Path:
@@ -119,7 +97,9 @@ def page(records: RunRecords) -> str:
         floorplans=_floorplans(records.sides),
         parts=PARTS,
         area=area_table(records),
-        chain=chain(profiles["found"], records.sides["found"].get("spilled", [])) if profiles else [],
+        chain=chain(profiles["found"], records.sides["found"].get("spilled", []))
+        if profiles
+        else [],
         fronts=fronts(records),
         anytime=anytime(records),
         evaluations=evaluation_table(records),
@@ -157,9 +137,7 @@ def _peaks(records: RunRecords) -> dict[str, int]:
     return {role: side["macs_per_cycle"] for role, side in records.sides.items()}
 
 
-def _running(
-    profiles: dict[str, Profile], timelines: dict[str, Timeline]
-) -> list[Running]:
+def _running(profiles: dict[str, Profile], timelines: dict[str, Timeline]) -> list[Running]:
     if not profiles or not timelines:
         return []
     span = max(timeline.total_cycles for timeline in timelines.values())
@@ -198,16 +176,3 @@ def _floorplans(sides: dict[str, dict[str, Any]]) -> list[tuple[str, float, str]
         )
         for role in ("default", "found")
     ]
-
-
-@cache
-def template(name: str) -> jinja2.Template:
-    """Return a template of the page."""
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=jinja2.PackageLoader("cosilico", "templates"),
-    )
-    return environment.get_template(name)

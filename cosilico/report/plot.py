@@ -166,7 +166,9 @@ class Plot:
         for value in self.y.ticks():
             at = self._down(value)
             grid.append(f'<line x1="0" x2="100%" y1="{at}" y2="{at}"/>')
-            texts.append(f'<text class="beside" x="0" y="{at}" dx="-8" dy="4">{compact(value)}</text>')
+            texts.append(
+                f'<text class="beside" x="0" y="{at}" dx="-8" dy="4">{compact(value)}</text>'
+            )
         return (
             f'<svg role="img" aria-labelledby="{self.name}-title" width="100%" '
             f'height="{self.height_px}"><title id="{self.name}-title">{escape(self.title)}</title>'

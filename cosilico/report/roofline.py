@@ -42,7 +42,9 @@ def roofline_plot(profiles: dict[str, Profile], peaks: dict[str, int]) -> Plot:
     places: dict[str, list[tuple[LayerProfile, float | None, float]]] = {}
     for role, profile in profiles.items():
         images = _images(profile, peaks[role])
-        known = [(layer, _intensity(layer, images), _rate(layer, images)) for layer in profile.layers]
+        known = [
+            (layer, _intensity(layer, images), _rate(layer, images)) for layer in profile.layers
+        ]
         places[role] = [(layer, x, y) for layer, x, y in known if y is not None]
     xs = [x for rows in places.values() for _, x, _ in rows if x is not None]
     ridges = [peaks[role] / profiles[role].bytes_per_cycle for role in profiles]
@@ -65,10 +67,7 @@ def roofline_plot(profiles: dict[str, Profile], peaks: dict[str, int]) -> Plot:
             f"roof of the {role}",
         )
         plot.points(
-            [
-                (end if x is None else x, y, _tip(layer, role, x, y))
-                for layer, x, y in places[role]
-            ],
+            [(end if x is None else x, y, _tip(layer, role, x, y)) for layer, x, y in places[role]],
             role,
             f"layers on the {role}",
             hollow=role == "default",

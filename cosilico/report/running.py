@@ -15,7 +15,11 @@ __all__ = ["memory_table", "running_legend", "running_svg", "timeline_table"]
 
 _QUEUE_PX, _LAYERS_PX, _MEMORY_PX, _GAP_PX = 24, 18, 64, 8
 _TOP_PX = 4
-_REGIONS = (("local_input_bytes", "input"), ("local_output_bytes", "output"), ("local_kept_bytes", "kept"))
+_REGIONS = (
+    ("local_input_bytes", "input"),
+    ("local_output_bytes", "output"),
+    ("local_kept_bytes", "kept"),
+)
 
 
 def running_svg(role: str, timeline: Timeline, profile: Profile, span_cycles: int) -> str:

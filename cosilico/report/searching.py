@@ -78,9 +78,8 @@ def anytime(records: RunRecords) -> Anytime:
     best = search.get("best") or {}
     accelerator, cycles = best.get("accelerator"), best.get("predicted_cycles")
     for row in rows:
-        if accelerator is not None and row.get("accelerator") == accelerator:
-            if row["cycles"] == cycles:
-                network = row.get("network", network)
+        if accelerator and (row.get("accelerator"), row["cycles"]) == (accelerator, cycles):
+            network = row.get("network", network)
     own = [row for row in rows if row.get("network", network) == network]
     spent: list[int] = []
     costs: list[float] = []
@@ -102,7 +101,9 @@ def anytime(records: RunRecords) -> Anytime:
         name="anytime",
         title=f"Best {metric} so far of the network that was chosen, by evaluations of the search",
         x=LinearAxis.over("evaluations", [0, len(rows)], from_zero=True),
-        y=LogAxis.over(f"{metric}, {unit}, logarithmic", [*(cost for _, cost, _ in points), *levels]),
+        y=LogAxis.over(
+            f"{metric}, {unit}, logarithmic", [*(cost for _, cost, _ in points), *levels]
+        ),
     )
     large = [(index, cost) for index, cost, within in points if not within]
     good = [(index, cost) for index, cost, within in points if within]
@@ -168,10 +169,7 @@ def fronts(records: RunRecords) -> list[Plot]:
         key = COST_COLUMNS[column].title
         own = [row for row in own if row[column] == best.get(key)]
         plot.points(
-            [
-                (row[column], 100 * row["accuracy"], f"found: {row[column]:,.0f}")
-                for row in own[:1]
-            ],
+            [(row[column], 100 * row["accuracy"], f"found: {row[column]:,.0f}") for row in own[:1]],
             "found",
             "found",
             radius=6,
@@ -183,7 +181,15 @@ def fronts(records: RunRecords) -> list[Plot]:
 def evaluation_table(records: RunRecords) -> DataTable:
     """Return all evaluations of a search, which only the CSV holds."""
     network = anytime(records).network
-    names = ("evaluation", "chosen_network", "cycles", "energy_pj", "area_mm2", "accuracy", "broken")
+    names = (
+        "evaluation",
+        "chosen_network",
+        "cycles",
+        "energy_pj",
+        "area_mm2",
+        "accuracy",
+        "broken",
+    )
     return DataTable(
         name="evaluations",
         caption="Evaluations of the search",

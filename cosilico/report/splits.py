@@ -10,7 +10,14 @@ from cosilico.report.table import DataColumn, DataTable
 from sim.cost.area import area
 from sim.spec.accelerator_record import accelerator_of
 
-__all__ = ["ENERGY_PARTS", "area_table", "energy_legend", "energy_svg", "energy_table", "energy_text"]
+__all__ = [
+    "ENERGY_PARTS",
+    "area_table",
+    "energy_legend",
+    "energy_svg",
+    "energy_table",
+    "energy_text",
+]
 
 ENERGY_PARTS = {
     "multiply_accumulate": ("arithmetic", "arithmetic"),
@@ -26,7 +33,9 @@ _ROW_PX = 40
 
 def area_table(records: RunRecords) -> DataTable:
     """Return the area of the drawn parts, and of all."""
-    parts = {role: area(accelerator_of(side["accelerator"])) for role, side in records.sides.items()}
+    parts = {
+        role: area(accelerator_of(side["accelerator"])) for role, side in records.sides.items()
+    }
     rows = [
         [title, *(sum(getattr(parts[role], p) for p in names) for role in ("default", "found"))]
         for title, names in PARTS.values()

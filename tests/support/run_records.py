@@ -99,9 +99,7 @@ def write_run(
     return results
 
 
-def _drawn(
-    space: HardwareSpace, points: int, rng: np.random.Generator
-) -> list[AcceleratorConfig]:
+def _drawn(space: HardwareSpace, points: int, rng: np.random.Generator) -> list[AcceleratorConfig]:
     """Default, then others without repetition."""
     known = dict.fromkeys([space.default])
     while len(known) < points:
@@ -142,9 +140,7 @@ def _search(
     }
 
 
-def _side(
-    network_name: str, config: AcceleratorConfig, folder: Path, name: str
-) -> dict[str, Any]:
+def _side(network_name: str, config: AcceleratorConfig, folder: Path, name: str) -> dict[str, Any]:
     run: PredictedRun = predict_run(_design(network_name, config))
     program, known = predicted_run(run), run.prediction
     timeline = replace(program.timeline, source="measured")
