@@ -4,7 +4,7 @@
 //   NODE_MODULES=FOLDER/node_modules node benchmarks/report_pages.mjs PAGE.html … [--screenshots FOLDER] [--full]
 //
 // Prints a JSON object of the findings by page, width and colour scheme. CHROMIUM names the browser if it is not
-// /usr/bin/chromium. Without --full, a screenshot is of the first 1,400 px.
+// /usr/bin/chromium, WIDTHS the widths (400,500,1280,2560). Without --full, a screenshot is of the first 1,400 px.
 import { createRequire } from "node:module";
 import { readFileSync, mkdirSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
@@ -19,6 +19,7 @@ const words = process.argv.slice(2);
 const full = words.includes("--full");
 const at = words.indexOf("--screenshots");
 const folder = at >= 0 ? words[at + 1] : null;
+const widths = process.env.WIDTHS ? process.env.WIDTHS.split(",").map(Number) : [400, 500, 1280, 2560];
 const pages = words.filter((word, i) => !word.startsWith("--") && (at < 0 || i !== at + 1));
 if (folder) mkdirSync(folder, { recursive: true });
 
@@ -30,7 +31,7 @@ const browser = await puppeteer.launch({
 const findings = [];
 try {
   for (const path of pages) {
-    for (const width of [400, 500, 1280, 2560]) {
+    for (const width of widths) {
       for (const scheme of ["light", "dark"]) {
         const tab = await browser.newPage();
         const errors = [];
