@@ -11,7 +11,10 @@ from cosilico.api.prediction import PredictedRun
 from cosilico.console import FILE_WIDTH, Column, fitted_table, output_console
 from cosilico.folder import check_file
 from cosilico.inputs import input_files
+from cosilico.profile import profile_of
+from cosilico.profile_tables import print_profile
 from cosilico.summary import accelerator_text
+from cosilico.trace_files import predicted_run
 from sim.spec.files import write_atomic
 
 __all__ = ["check_json_file", "print_check", "print_prediction", "write_json"]
@@ -44,15 +47,16 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
 
 
 def print_prediction(run: PredictedRun) -> None:
-    """Print the layers of a predicted run, then its totals."""
+    """Print a predicted run: the answer, where cycles are lost, the memories, then every layer."""
     console = output_console()
-    console.print(prediction_table(run, console.width))
     known = run.prediction
     images = "" if run.images == 1 else f" for {run.images} images"
     lines = (
         f"{run.design.network.name} on {accelerator_text(run.accelerator.to_json())}",
         f"{run.cycles:,} predicted cycles{images}, {run.milliseconds:.3f} ms at "
         f"{run.accelerator.clock_mhz} MHz, {known.memory} memory",
+        f"{1000 * run.images / run.milliseconds:,.0f} inferences per second, "
+        f"{100 * run.utilization:.1f} % of the multipliers' cycles used",
         *(
             [f"{known.cold_cycles:,} predicted cycles of the run that fills the weight store"]
             if known.store_bytes
@@ -69,6 +73,9 @@ def print_prediction(run: PredictedRun) -> None:
     )
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)
+    program = predicted_run(run)
+    print_profile(console, profile_of(program.mapped, known, program.timeline))
+    console.print(prediction_table(run, console.width))
 
 
 def prediction_table(run: PredictedRun, width: int = FILE_WIDTH) -> Table:

@@ -14,7 +14,7 @@ from sim.prediction import LayerPrediction, Prediction
 from sim.spec.accelerator import AcceleratorConfig
 from sim.timing.clock_reach import slowest_module
 
-__all__ = ["CAUSES", "LayerProfile", "Profile", "profile_of"]
+__all__ = ["CAUSES", "LayerProfile", "MemoryUse", "Profile", "profile_of"]
 
 _TUPLES = ("inputs", "kernel", "stride", "output")
 
@@ -111,6 +111,31 @@ class LayerProfile:
         return self.local_input_bytes + self.local_output_bytes + self.local_kept_bytes
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """A memory, and what a run uses of it.
+
+    Parameters
+    ----------
+    memory : str
+    size_bytes : int or None
+        None of external memory.
+    used_bytes : int
+        Most that is taken at once; of external memory, what is moved in the run.
+    purpose : str
+    """
+
+    memory: str
+    size_bytes: int | None
+    used_bytes: int
+    purpose: str
+
+    @property
+    def share(self) -> float | None:
+        """Share of the memory that is used; None where there is none."""
+        return self.used_bytes / self.size_bytes if self.size_bytes else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """A design's run, by layer and by part of the accelerator.
@@ -154,6 +179,35 @@ class Profile:
     def worst(self, count: int = 5) -> list[LayerProfile]:
         """Return the layers that lose the most cycles, the worst first."""
         return sorted(self.layers, key=lambda layer: -layer.lost_cycles)[:count]
+
+    def memories(self) -> list[MemoryUse]:
+        """Return the memories on chip and the traffic of external memory."""
+        fullest = max(self.layers, key=lambda layer: layer.local_bytes)
+        widest = max(self.layers, key=lambda layer: layer.register_bytes)
+        kept = [layer.store_bytes for layer in self.layers if layer.store_bytes]
+        return [
+            MemoryUse(
+                "local memory, of a PE",
+                self.local_memory_bytes,
+                fullest.local_bytes,
+                f"activations; most in {fullest.name}",
+            ),
+            MemoryUse(
+                "register file, half of a lane",
+                self.register_bytes,
+                widest.register_bytes,
+                f"weights; most in {widest.name}",
+            ),
+            MemoryUse(
+                "weight store",
+                self.weight_store_bytes,
+                sum(kept),
+                f"weights of {len(kept)} of {len(self.layers)} layers, from run to run",
+            ),
+            MemoryUse("external memory, read", None, self.read_bytes, "in a run"),
+            MemoryUse("external memory, written", None, self.write_bytes, "in a run"),
+            MemoryUse("external memory, descriptors", None, self.descriptor_bytes, "in a run"),
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Return the profile as a JSON object."""

@@ -174,24 +174,11 @@ def timeline_table(role: str, timeline: Timeline) -> DataTable:
 
 def memory_table(profiles: dict[str, Profile]) -> DataTable:
     """Return what there is of each memory and how much of it a run uses."""
-    rows: list[list[object]] = []
-    for role, profile in profiles.items():
-        fullest = max(profile.layers, key=lambda layer: layer.local_bytes)
-        widest = max(profile.layers, key=lambda layer: layer.register_bytes)
-        stored = sum(layer.store_bytes for layer in profile.layers)
-        rows += [
-            ["local memory, of a PE", role, profile.local_memory_bytes, fullest.local_bytes,
-             fullest.local_bytes / profile.local_memory_bytes, f"activations; most in {fullest.name}"],
-            ["register file, half of a lane", role, profile.register_bytes, widest.register_bytes,
-             widest.register_bytes / profile.register_bytes, f"weights; most in {widest.name}"],
-            ["weight store", role, profile.weight_store_bytes, stored,
-             stored / profile.weight_store_bytes if profile.weight_store_bytes else None,
-             f"weights of {sum(layer.store_bytes > 0 for layer in profile.layers)} of "
-             f"{len(profile.layers)} layers, from run to run"],
-            ["external memory, read", role, None, profile.read_bytes, None, "in a run"],
-            ["external memory, written", role, None, profile.write_bytes, None, "in a run"],
-            ["external memory, descriptors", role, None, profile.descriptor_bytes, None, "in a run"],
-        ]  # fmt: skip
+    rows = [
+        [use.memory, role, use.size_bytes, use.used_bytes, use.share, use.purpose]
+        for role, profile in profiles.items()
+        for use in profile.memories()
+    ]
     return DataTable(
         name="memories",
         caption="Memories, and what a run uses of them",

@@ -108,7 +108,8 @@ def _best_text(known: SideBySide) -> str:
     if not there:
         return "no search found a feasible design"
     best = (min if known.falling else max)(there, key=there.__getitem__)
-    return f"{best} ends best, with a median of {there[best]:.4g} ({known.value})"
+    what = f"regret of {there[best]:.4g} %" if known.falling else f"soft score of {there[best]:.4g}"
+    return f"{best} ends best, with a median {what}"
 
 
 def _group_table(known: SideBySide) -> DataTable:
