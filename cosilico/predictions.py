@@ -73,7 +73,7 @@ def print_prediction(run: PredictedRun) -> None:
     )
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)
-    program = predicted_run(run)
+    program = predicted_run(run.design, known)
     print_profile(console, profile_of(program.mapped, known, program.timeline))
     console.print(prediction_table(run, console.width))
 

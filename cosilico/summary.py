@@ -69,7 +69,7 @@ def summary_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("view of the PE grid", view_name(sides[0]), view_name(sides[1])),
         *([row("accuracy in RTL", "{:.4f}", "accuracy")] if _labelled(results) else []),
         row("measured cycles", "{:,}", "measured_cycles"),
-        ("inferences per second", *(f"{_rate(side):,.0f}" for side in sides)),
+        ("inferences per second", f"{_rate(sides[0]):,.0f}", f"{_rate(sides[1]):,.0f}"),
         row("predicted cycles", "{:,}", "predicted_cycles"),
         *([row("measured cycles, cold", "{:,}", "cold_cycles")] if _fills(sides) else []),
         *(
@@ -87,7 +87,9 @@ def summary_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
 def _rate(side: dict[str, Any]) -> float:
     """Inferences per second at the accelerator's clock."""
     clock_mhz: int = side["accelerator"]["clock_mhz"]
-    return clock_mhz * 1e6 * side.get("batch", 1) / float(side["measured_cycles"])
+    images: int = side.get("batch", 1)
+    cycles: int = side["measured_cycles"]
+    return clock_mhz * 1e6 * images / cycles
 
 
 def _fills(sides: tuple[dict[str, Any], ...]) -> bool:

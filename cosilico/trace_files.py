@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cosilico.timeline import Timeline, timeline_of
 from cosilico.trace_events import write_trace_events
 from sim.plan import Mapped
+from sim.prediction import Prediction
 from sim.realizability import map_realizable
 from sim.spec.design import Design
 from sim.spec.memories import MemorySystem
@@ -14,7 +15,6 @@ from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
 
 if TYPE_CHECKING:
-    from cosilico.api.prediction import PredictedRun
     from testbench.validation.simulation_result import SimulationResult
 
 __all__ = ["TracedProgram", "measured_run", "predicted_run", "write_run_trace"]
@@ -57,10 +57,11 @@ def measured_run(
     return TracedProgram(mapped=mapped, timeline=timeline, memory=result.memory)
 
 
-def predicted_run(run: "PredictedRun", *, calibration: Calibration | None = None) -> TracedProgram:
-    """Return a predicted run."""
-    known = run.prediction
-    mapped = map_realizable(run.accelerator, run.design.network, run.images)
+def predicted_run(
+    design: Design, known: Prediction, *, calibration: Calibration | None = None
+) -> TracedProgram:
+    """Return the predicted run of a design."""
+    mapped = map_realizable(design.accelerator, design.network, known.images)
     timeline = timeline_of(
         mapped,
         source="predicted",

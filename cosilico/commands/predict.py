@@ -59,6 +59,7 @@ def predict(
     if trace is not None:
         from cosilico.trace_files import predicted_run, write_run_trace
 
-        write_run_trace(trace, trace_format, predicted_run(run), network, seed)
+        program = predicted_run(run.design, run.prediction)
+        write_run_trace(trace, trace_format, program, network, seed)
     if json != Path("-"):
         print_prediction(run)

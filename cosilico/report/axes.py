@@ -24,7 +24,20 @@ def compact(value: float) -> str:
 class Axis(Protocol):
     """An axis of a plot."""
 
-    title: str
+    @property
+    def title(self) -> str:
+        """What it shows, with its unit."""
+        ...
+
+    @property
+    def low(self) -> float:
+        """Value at its beginning."""
+        ...
+
+    @property
+    def high(self) -> float:
+        """Value at its end."""
+        ...
 
     def place(self, value: float) -> float:
         """Return where a value lies, in percent of the axis' length, within it."""

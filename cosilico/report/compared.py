@@ -179,7 +179,7 @@ def runs_of_comparison(folder: Path) -> SideBySide:
     record = checked(_Comparison, read_json(path, "comparison file", _LIMIT_BYTES), where)
     curves, value = _curves(folder / CURVES_FILE)
     subject = record.network or record.experiment or "searches"
-    runs = []
+    runs: list[ComparedRun] = []
     for strategy, section in record.strategies.items():
         at = f"{where}.strategies.{strategy}"
         runs += _searches(strategy, section, curves, at)

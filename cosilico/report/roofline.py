@@ -56,10 +56,10 @@ def roofline_plot(profiles: dict[str, Profile], peaks: dict[str, int]) -> Plot:
         y=LogAxis.over("MACs per cycle, logarithmic", [*ys, *peaks.values()]),
         height_px=360,
     )
-    end = plot.x.high  # type: ignore[attr-defined]  # a LogAxis
+    end = plot.x.high
     for role, profile in profiles.items():
         ridge = peaks[role] / profile.bytes_per_cycle
-        low = plot.x.low  # type: ignore[attr-defined]
+        low = plot.x.low
         plot.line(
             [low, ridge, end],
             [low * profile.bytes_per_cycle, peaks[role], peaks[role]],

@@ -264,7 +264,7 @@ def _axis(title: str, values: list[float]) -> Axis:
 
 def _axes(axes: Sequence[Axis], across: Sequence[float]) -> Iterator[str]:
     for axis, at in zip(axes, across, strict=True):
-        low, high = axis.low, axis.high  # type: ignore[attr-defined]  # both kinds have them
+        low, high = axis.low, axis.high
         yield (
             f'<line class="gridline" x1="{at:.2f}%" x2="{at:.2f}%" y1="40" y2="270"/>'
             f'<text class="middle panel" x="{at:.2f}%" y="12">{escape(axis.title)}</text>'

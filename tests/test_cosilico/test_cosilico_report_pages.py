@@ -400,6 +400,53 @@ def test_the_command_asks_for_a_file_where_there_are_several(
         assert capsys.readouterr().err == f"cosilico: {line}\n"
 
 
+def change(path: Path, keys: tuple[Any, ...], value: Any) -> None:
+    document = json.loads(path.read_text())
+    place = document
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    path.write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "value", "line"),
+    [
+        ("results.json", ("rtl", "profile", "layers", 0, "computing"), "x",
+         "results.rtl.profile.layers[0].computing must be an integer in "),
+        ("results.json", ("rtl", "profile", "source"), "guessed",
+         "results.rtl.profile.source must be "),
+        ("results.json", ("search", "objective", "metric"), "speed",
+         "results.search.objective.metric must be one of latency, edp, energy, area, not 'speed'"),
+        ("provenance.json", ("machine", "cores"), 0,
+         "provenance.machine.cores must be an integer in 1 … 1048576, not 0"),
+        ("timeline.json", ("clock_mhz",), 0, "clock_mhz must be an integer in 1 … 10000, not 0"),
+    ],
+)  # fmt: skip
+def test_a_damaged_record_is_one_line(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    keys: tuple[Any, ...],
+    value: Any,
+    line: str,
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(folder / "run", run)
+    change(run / name, keys, value)
+    before = (run / "report.html").read_bytes()
+    (run / ".cosilico").mkdir()
+    marker = {"schema": 2, "command": "run", "identity": {}, "files": ["report.html"]}
+    (run / ".cosilico" / "contents.json").write_text(json.dumps(marker))
+    assert main(["report", str(run)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert str(run / name) in error
+    assert line in error
+    assert (run / "report.html").read_bytes() == before
+
+
 @pytest.mark.slow
 def test_a_page_of_mobilenet_v2_is_small_and_soon_made(tmp_path: Path) -> None:
     write_run(tmp_path, "mobilenet_v2", points=12, accuracies=False)

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cosilico.api.prediction import predict
+from cosilico.api.prediction import PredictedRun, predict
 from cosilico.cli import main
 from cosilico.layer_times import STATES, layer_times, layer_turns, segments
 from cosilico.occupancy import occupancy
 from cosilico.profile import CAUSES, profile_of
 from cosilico.timeline import NOBODY, Timeline, read_timeline, write_timeline
 from cosilico.trace_events import trace_events
-from cosilico.trace_files import predicted_run
+from cosilico.trace_files import TracedProgram, predicted_run
 from cosilico.wave_views import check_views, ports, write_views
 from sim.networks.named import NAMED_NETWORKS
 from sim.spec.descriptor import Queue
@@ -31,14 +31,18 @@ PAIRS = [
 assert {network for network, *_ in PAIRS} < set(NAMED_NETWORKS)
 
 
+def traced(run: PredictedRun) -> TracedProgram:
+    return predicted_run(run.design, run.prediction)
+
+
 def timeline_of_pair(network: str, space: str, images: int) -> Timeline:
-    return predicted_run(predict(network, space, images=images)).timeline
+    return traced(predict(network, space, images=images)).timeline
 
 
 @pytest.mark.parametrize(("network", "space", "images"), PAIRS)
 def test_every_cycle_of_a_layer_has_one_state(network: str, space: str, images: int) -> None:
     run = predict(network, space, images=images)
-    timeline = predicted_run(run).timeline
+    timeline = traced(run).timeline
     times = layer_times(timeline)
     assert [sum(states.values()) for states in times] == [
         layer.cycles for layer in run.prediction.layers
@@ -94,7 +98,7 @@ def test_states_are_those_of_a_walk_cycle_by_cycle(space: str) -> None:
 
 @pytest.mark.parametrize(("network", "space", "images"), PAIRS)
 def test_what_is_in_local_memory_lies_apart_and_fits(network: str, space: str, images: int) -> None:
-    mapped = predicted_run(predict(network, space, images=images)).mapped
+    mapped = traced(predict(network, space, images=images)).mapped
     config = mapped.config
     for place in occupancy(mapped):
         regions = sorted(place.regions, key=lambda region: region.address)
@@ -111,7 +115,7 @@ def test_what_is_in_local_memory_lies_apart_and_fits(network: str, space: str, i
 
 def test_a_profile_adds_up_to_the_prediction() -> None:
     run = predict("mobilenet_v1_025", "edge")
-    program = predicted_run(run)
+    program = traced(run)
     profile = profile_of(program.mapped, run.prediction, program.timeline)
     assert sum(layer.read_bytes for layer in profile.layers) == run.read_bytes == profile.read_bytes
     assert sum(layer.energy_pj for layer in profile.layers) == pytest.approx(run.energy_pj)
