@@ -43,6 +43,7 @@ from search.strategies.settings import StrategySettings
 from sim.cost.columns import titled
 from sim.cost.workload import combined
 from sim.model import predict_mapped
+from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.design import load as load_design
@@ -264,10 +265,11 @@ class _Flow:
                 view=_view(design.accelerator),
                 batch=batch,
             )
-            run = measured_run(design, result, calibration=self.calibration)
-            prediction = predict_mapped(run.mapped, self.calibration, memory=memory)
+            mapped = map_realizable(design.accelerator, design.network, batch)
+            run = measured_run(mapped, result, calibration=self.calibration)
+            prediction = predict_mapped(mapped, self.calibration, memory=memory)
             write_timeline(folder / TIMELINE_FILE, run.timeline)
-            profile = profile_of(run.mapped, prediction, run.timeline)
+            profile = profile_of(mapped, prediction, run.timeline)
             return result.to_json() | {"profile": profile.to_json()}
 
         return simulate

@@ -7,12 +7,13 @@ from typing import Any
 
 from rich.table import Table
 
-from cosilico.console import FILE_WIDTH, Column, fitted_table, output_console
+from cosilico.console import FILE_WIDTH, Column, fitted_table, output_console, print_line
 from cosilico.profile import profile_of
 from cosilico.profile_tables import print_profile
 from cosilico.summary import accelerator_text
 from cosilico.trace_files import measured_run
 from sim.model import predict_mapped
+from sim.plan import Mapped
 from sim.spec.design import Design
 from sim.spec.engines import Engine
 from sim.spec.files import write_atomic
@@ -23,24 +24,24 @@ from testbench.validation.simulation_result import SimulationResult
 __all__ = ["layer_table", "print_results", "time_rows", "write_json"]
 
 
-def print_results(design: Design, results: Sequence[SimulationResult]) -> int:
+def print_results(design: Design, mapped: Mapped, results: Sequence[SimulationResult]) -> int:
     """Print the runs of a design, the answer first; return the differences from the reference and the model."""
     console = output_console()
     for index, result in enumerate(results):
-        console.print(_heading(design, result), highlight=False, soft_wrap=True)
+        print_line(console, _heading(design, result))
         if result.accuracy is not None:
             console.print(
                 f"accuracy {result.accuracy:.4f} in RTL, {result.golden_accuracy:.4f} golden"
             )
         console.print(_time_table(result, console.width))
         if index == 0:
-            run = measured_run(design, result)
-            prediction = predict_mapped(run.mapped, memory=result.memory)
-            print_profile(console, profile_of(run.mapped, prediction, run.timeline))
+            run = measured_run(mapped, result)
+            prediction = predict_mapped(mapped)
+            print_profile(console, profile_of(mapped, prediction, run.timeline))
         console.print(layer_table(result, console.width))
-        console.print(_rate_line(result), highlight=False, soft_wrap=True)
+        print_line(console, _rate_line(result))
         if not isinstance(result.memory, FixedLatency):
-            console.print(_error_line(result), highlight=False, soft_wrap=True)
+            print_line(console, _error_line(result))
         compared = "cycle counts" if _all_cycles(result) else "durations of EXECUTE"
         console.print(
             f"{_counted(result.images, 'image')}, {result.descriptors:,} descriptors: "

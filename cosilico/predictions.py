@@ -8,7 +8,7 @@ from rich.table import Table
 
 from cosilico.api.checks import CheckResult
 from cosilico.api.prediction import PredictedRun
-from cosilico.console import FILE_WIDTH, Column, fitted_table, output_console
+from cosilico.console import FILE_WIDTH, Column, fitted_table, output_console, print_line
 from cosilico.folder import check_file
 from cosilico.inputs import input_files
 from cosilico.profile import profile_of
@@ -72,8 +72,8 @@ def print_prediction(run: PredictedRun) -> None:
         f"area {run.area_mm2:.3f} mm², energy {run.energy_pj * 1e-6:.2f} µJ (45 nm proxies)",
     )
     for line in lines:
-        console.print(line, highlight=False, soft_wrap=True)
-    program = predicted_run(run.design, known)
+        print_line(console, line)
+    program = predicted_run(run.mapped, known)
     print_profile(console, profile_of(program.mapped, known, program.timeline))
     console.print(prediction_table(run, console.width))
 
@@ -117,4 +117,4 @@ def print_check(verdict: CheckResult) -> None:
     subject = f"{verdict.network} on {accelerator_text(verdict.accelerator.to_json())}"
     lines = [f"{broken.code}: {broken.detail}" for broken in verdict.violations]
     for line in (f"{subject}: {'realizable' if verdict else 'not realizable'}", *lines):
-        console.print(line, highlight=False, soft_wrap=True)
+        print_line(console, line)

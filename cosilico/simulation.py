@@ -55,8 +55,10 @@ def simulate_argument(
     trace_file: Path | None = None,
     calibration_file: Path | None = None,
     stream: bool = False,
-) -> tuple[Design, list[SimulationResult]]:
+) -> tuple[Design, Mapped, list[SimulationResult]]:
     """Run a design file or a named network; write the outputs and ``waves.vcd`` if asked for.
+
+    Returns the design, its plan, and the results of its runs.
 
     Parameters
     ----------
@@ -173,7 +175,7 @@ def simulate_argument(
         save_outputs(output_file, imported, results[-1])
     elif output_file is not None:
         save_arrays(output_file, y=results[-1].outputs, cycles=results[-1].cycles)
-    return design, results
+    return design, mapped, results
 
 
 def simulate_design(

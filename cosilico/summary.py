@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from cosilico.console import Column, fitted_table, output_console
+from cosilico.console import Column, fitted_table, output_console, print_line
 from cosilico.profile import Profile
 from cosilico.profile_tables import print_profile
 from cosilico.results import compared_cycles, layer_agreement
@@ -121,7 +121,7 @@ def print_summary(results: dict[str, Any], out: Path) -> None:
     title = f"{results['name']}: the same network on both"
     console.print(fitted_table(console.width, columns, summary_rows(results), title=title))
     for line in agreement_lines(results):
-        console.print(line, highlight=False, soft_wrap=True)
+        print_line(console, line)
     row = results["rtl"].get("profile")
     if row is not None:
         print_profile(console, Profile.from_json(row), title="searched hardware")

@@ -8,8 +8,6 @@ from cosilico.timeline import Timeline, timeline_of
 from cosilico.trace_events import write_trace_events
 from sim.plan import Mapped
 from sim.prediction import Prediction
-from sim.realizability import map_realizable
-from sim.spec.design import Design
 from sim.spec.memories import MemorySystem
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
@@ -38,13 +36,9 @@ class TracedProgram:
 
 
 def measured_run(
-    design: Design,
-    result: "SimulationResult",
-    *,
-    calibration: Calibration | None = None,
+    mapped: Mapped, result: "SimulationResult", *, calibration: Calibration | None = None
 ) -> TracedProgram:
-    """Return the first run of a simulation."""
-    mapped = map_realizable(design.accelerator, design.network, result.batch)
+    """Return the first run of a simulation of a program."""
     timeline = timeline_of(
         mapped,
         source="measured",
@@ -58,10 +52,9 @@ def measured_run(
 
 
 def predicted_run(
-    design: Design, known: Prediction, *, calibration: Calibration | None = None
+    mapped: Mapped, known: Prediction, *, calibration: Calibration | None = None
 ) -> TracedProgram:
-    """Return the predicted run of a design."""
-    mapped = map_realizable(design.accelerator, design.network, known.images)
+    """Return the predicted run of a program."""
     timeline = timeline_of(
         mapped,
         source="predicted",

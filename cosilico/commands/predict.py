@@ -59,7 +59,7 @@ def predict(
     if trace is not None:
         from cosilico.trace_files import predicted_run, write_run_trace
 
-        program = predicted_run(run.design, run.prediction)
+        program = predicted_run(run.mapped, run.prediction)
         write_run_trace(trace, trace_format, program, network, seed)
     if json != Path("-"):
         print_prediction(run)

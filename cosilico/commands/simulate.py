@@ -97,7 +97,7 @@ def simulate(
     from cosilico.simulation import parse_stalls, simulate_argument
     from sim.spec.memory_record import parse_memory
 
-    design, results = simulate_argument(
+    design, mapped, results = simulate_argument(
         network,
         accelerator=accelerator,
         view=view,
@@ -121,8 +121,8 @@ def simulate(
     if trace is not None:
         from cosilico.trace_files import measured_run, write_run_trace
 
-        write_run_trace(trace, trace_format, measured_run(design, results[0]), network, seed)
+        write_run_trace(trace, trace_format, measured_run(mapped, results[0]), network, seed)
     if json != Path("-"):
-        print_results(design, results)
+        print_results(design, mapped, results)
     if not all(result.passed for result in results):
         raise typer.Exit(ExitStatus.DIFFERENCE)

@@ -143,7 +143,7 @@ def _search(
 def _side(network_name: str, config: AcceleratorConfig, folder: Path, name: str) -> dict[str, Any]:
     run: PredictedRun = predict_run(_design(network_name, config))
     known = run.prediction
-    program = predicted_run(run.design, known)
+    program = predicted_run(run.mapped, known)
     timeline = replace(program.timeline, source="measured")
     where = folder if name == "rtl" else folder / "default"
     where.mkdir(exist_ok=True)

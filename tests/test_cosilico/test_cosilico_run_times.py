@@ -32,7 +32,7 @@ assert {network for network, *_ in PAIRS} < set(NAMED_NETWORKS)
 
 
 def traced(run: PredictedRun) -> TracedProgram:
-    return predicted_run(run.design, run.prediction)
+    return predicted_run(run.mapped, run.prediction)
 
 
 def timeline_of_pair(network: str, space: str, images: int) -> Timeline:
