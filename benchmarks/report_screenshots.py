@@ -4,7 +4,7 @@
     cosilico compare ds_cnn --space SPACE.toml --strategies random,local-search,evolution,hardware+polish --out DIR
     NODE_MODULES=FOLDER/node_modules python benchmarks/report_screenshots.py build/digits DIR
 
-FOLDER is where ``npm install axe-core puppeteer-core`` was run. Prints what the browser found fault with.
+FOLDER is where ``npm install axe-core puppeteer-core`` was run. Prints the faults that the browser sees.
 """
 
 import argparse

@@ -24,7 +24,7 @@ CAUSES = {
     "waits_store": "waiting for STORE",
     "other": "fetching, draining",
 }
-"""What a layer loses cycles to."""
+"""Causes of lost cycles, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

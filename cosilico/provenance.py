@@ -69,7 +69,7 @@ def provenance(command: str, identity: Mapping[str, str]) -> dict[str, Any]:
 
 
 def write_provenance(path: Path, command: str, identity: Mapping[str, str]) -> None:
-    """Write the provenance of a run that begins; one that is resumed keeps its own."""
+    """Write the provenance of a run that begins; a run that is resumed keeps its own."""
     if not path.exists():
         write_atomic(path, json.dumps(provenance(command, identity), indent=1) + "\n")
 

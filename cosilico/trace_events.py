@@ -33,7 +33,7 @@ def trace_events(timeline: Timeline, name: str) -> dict[str, Any]:
     -------
     dict
         Threads: the layers, what EXECUTE does, and each queue. A slice for every descriptor, in a further
-        row of its queue while the one before it is not done; a flow for every token. Exact cycles are in
+        row of its queue while the descriptor before it is not done; a flow for every token. Exact cycles are in
         ``args``.
     """
     events = [

@@ -60,7 +60,7 @@ def ports(waves: Path) -> list[WaveSignal]:
     """
     with waves.open(encoding="utf-8", errors="replace") as file:
         scopes: list[str] = []
-        found: dict[tuple[str, ...], list[WaveSignal]] = {}
+        known: dict[tuple[str, ...], list[WaveSignal]] = {}
         read = 0
         for line in file:
             read += len(line)
@@ -74,15 +74,15 @@ def ports(waves: Path) -> list[WaveSignal]:
             elif words[0] == "$var":
                 path = ".".join((*scopes, words[4]))
                 signal = WaveSignal(path=path, name=words[4], bits=int(words[2]))
-                found.setdefault(tuple(scopes), []).append(signal)
+                known.setdefault(tuple(scopes), []).append(signal)
             elif words[0] == "$enddefinitions" or read > _HEADER_LIMIT:
                 break
     with_clock = [
-        scope for scope, signals in found.items() if any(s.name == "clk" for s in signals)
+        scope for scope, signals in known.items() if any(s.name == "clk" for s in signals)
     ]
     if not with_clock:
         raise CosilicoError(f"waveforms {str(waves)!r} must have a scope with the port clk")
-    return found[min(with_clock, key=len)]
+    return known[min(with_clock, key=len)]
 
 
 def write_views(waves: Path) -> tuple[Path, Path]:

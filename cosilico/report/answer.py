@@ -1,4 +1,4 @@
-"""The answer of a run: what was found, beside the default and the optimum, in figures."""
+"""The answer of a run: the searched accelerator beside the default and the optimum, in figures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -66,9 +66,9 @@ class Answer:
     cards : tuple of Card
     table : DataTable
     gain : float
-        Cycles on the default over those on what was found.
+        Cycles on the default over those on the searched accelerator.
     distance : float or None
-        How much more cycles what was found takes than the optimum, as a share.
+        How many more cycles the searched accelerator takes than the optimum, as a share.
     """
 
     cards: tuple[Card, ...]
@@ -118,10 +118,10 @@ def candidates(records: RunRecords) -> list[Candidate]:
 
 def answer(records: RunRecords) -> Answer:
     """Return the top of the page of a run."""
-    default_cycles, found_cycles = compared_cycles(records.results)
+    default_cycles, searched_cycles = compared_cycles(records.results)
     optimum = records.search.get("optimum")
-    gain = default_cycles / found_cycles
-    distance = found_cycles / optimum["predicted_cycles"] - 1 if optimum else None
+    gain = default_cycles / searched_cycles
+    distance = searched_cycles / optimum["predicted_cycles"] - 1 if optimum else None
     return Answer(
         cards=tuple(_cards(records, gain, distance)),
         table=_table(records),
@@ -131,7 +131,7 @@ def answer(records: RunRecords) -> Answer:
 
 
 def _cards(records: RunRecords, gain: float, distance: float | None) -> Iterator[Card]:
-    found, default = records.sides["found"], records.sides["default"]
+    searched, default = records.sides["found"], records.sides["default"]
     search = records.search
     yield Card(f"{gain:.2f}×", "fewer cycles than the same network on the default accelerator")
     if distance is not None:
@@ -143,22 +143,23 @@ def _cards(records: RunRecords, gain: float, distance: float | None) -> Iterator
     if pinned:
         pinned_gain = compared_cycles(records.results)[0] / pinned["predicted_cycles"]
         yield Card(f"{pinned_gain:.2f}×", "at best with the default's bandwidth")
-    if found["accuracy"] is not None:
+    if searched["accuracy"] is not None:
         yield Card(
-            f"{100 * found['accuracy']:.1f} %", f"of {found['images']:,} test images right, in RTL"
+            f"{100 * searched['accuracy']:.1f} %",
+            f"of {searched['images']:,} test images right, in RTL",
         )
     own = next(c for c in candidates(records) if c.title == "found")
     yield Card(f"{1000 / own.milliseconds:,.0f}", "images per second at the clock that is claimed")
-    yield Card(f"{100 * found['area'] / default['area']:.0f} %", "of the default's area figure")
-    yield Card(f"{found['energy'] / default['energy']:.2f}×", "the default's energy figure")
-    pairs = [layer_agreement(side) for side in (found, default)]
+    yield Card(f"{100 * searched['area'] / default['area']:.0f} %", "of the default's area figure")
+    yield Card(f"{searched['energy'] / default['energy']:.2f}×", "the default's energy figure")
+    pairs = [layer_agreement(side) for side in (searched, default)]
     equal, layers = (sum(pair[i] for pair in pairs) for i in (0, 1))
     yield Card(
         f"{equal} / {layers}",
         "layers whose predicted cycles equal the measured ones",
         "good" if equal == layers else "bad",
     )
-    wrong = found["mismatched_activations"] + default["mismatched_activations"]
+    wrong = searched["mismatched_activations"] + default["mismatched_activations"]
     yield Card(
         f"{wrong:,}",
         "activations that differ from the integer reference",

@@ -26,7 +26,7 @@ class Axis(Protocol):
 
     @property
     def title(self) -> str:
-        """What it shows, with its unit."""
+        """Quantity that it shows, with its unit."""
         ...
 
     @property

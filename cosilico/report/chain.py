@@ -30,7 +30,7 @@ class Link:
     spilled : bool
         Whether what it makes goes through external memory.
     share : float
-        Of the run's cycles on the accelerator that was found, in percent.
+        Of the run's cycles on the searched accelerator, in percent.
     """
 
     name: str

@@ -113,7 +113,7 @@ def runs_of_folders(folders: Sequence[Path]) -> SideBySide:
 
 
 def _of_records(records: RunRecords) -> ComparedRun:
-    results, search, found = records.results, records.search, records.sides["found"]
+    results, search, searched = records.results, records.search, records.sides["found"]
     known = anytime(records)
     least = known.optimum or (known.best[-1] if known.best else None)
     curve = [] if least is None else [
@@ -125,12 +125,12 @@ def _of_records(records: RunRecords) -> ComparedRun:
         seed=search["seed"],
         evaluations=search["evaluations"],
         curve=curve,
-        accelerator=found["accelerator"],
+        accelerator=searched["accelerator"],
         figures={
             "cycles": cycles,
             "gain": default / cycles,
-            "energy_pj": found["energy"],
-            "accuracy": found["accuracy"],
+            "energy_pj": searched["energy"],
+            "accuracy": searched["accuracy"],
             "wall_s": search["wall_s"],
         },
     )

@@ -42,7 +42,7 @@ def _rows(profiles: list[Profile]) -> list[tuple[str, list[list[LayerProfile]]]]
 
 
 def layer_chart(profiles: dict[str, Profile]) -> str:
-    """Return the chart as SVG: for each layer a bar for the default, above one for what was found."""
+    """Return the chart as SVG: for each layer a bar for the default, and below it a bar for the searched accelerator."""
     sides = [profiles[role] for role in ("default", "found")]
     rows = _rows(sides)
     sums = [

@@ -16,7 +16,7 @@ INNER = 1000
 """Width and height of the inner SVG in its own units."""
 
 _CELLS = (600, 360)
-"""Of many points those in one of these cells are drawn once: no screen tells them apart."""
+"""Cells of a plot; many points in a cell are drawn once, for no screen tells them apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ class Plot:
 
 
 def inner_svg(parts: Iterable[str], width: float = INNER, css: str = "") -> str:
-    """Return an SVG that is stretched over the one that it lies in."""
+    """Return an SVG that is stretched over the SVG that it lies in."""
     named = f' class="{css}"' if css else ""
     return (
         f'<svg{named} viewBox="0 0 {width:g} {INNER}" preserveAspectRatio="none" width="100%" '

@@ -1,4 +1,4 @@
-"""What was refused, and why: rules of realizability that designs broke."""
+"""Refusals and their reasons: rules of realizability that designs broke."""
 
 from collections import Counter
 

@@ -19,7 +19,7 @@ def _images(profile: Profile, peak: int) -> float:
 
 
 def _rate(layer: LayerProfile, images: float) -> float | None:
-    """MACs per cycle that a layer reached; None for one without."""
+    """MACs per cycle that a layer reached; None where it has none."""
     return images * layer.macs / layer.cycles if layer.macs and layer.cycles > 0 else None
 
 

@@ -87,7 +87,7 @@ def _layers(timeline: Timeline, turns: list[tuple[int, int, int]]) -> Iterator[s
 
 
 def _queue(timeline: Timeline, queue: Queue) -> str:
-    """Path of a rectangle for each descriptor, with places relative to the one before."""
+    """Path of a rectangle for each descriptor, with places relative to the rectangle before."""
     path, at = [], 0
     for place in timeline.of_queue(queue).tolist():
         start, done = int(timeline.start[place]), int(timeline.done[place])

@@ -1,4 +1,4 @@
-"""What a search did: accuracy against cost, the best so far against the optimum, the whole space."""
+"""The course of a search: accuracy against cost, the best so far against the optimum, the whole space."""
 
 import math
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ def anytime(records: RunRecords) -> Anytime:
     """Return the best feasible cost after every evaluation, of the final network alone.
 
     Evaluations of other networks are spent, but a cost of theirs is none of the answer's: a smaller network would
-    lie below the optimum of the one that was chosen.
+    lie below the optimum of the chosen network.
     """
     search, rows = records.search, records.evaluations
     objective = search.get("objective") or {
@@ -210,11 +210,11 @@ def evaluation_table(records: RunRecords) -> DataTable:
 
 
 def _marks(records: RunRecords) -> list[tuple[str, float, int]]:
-    default, found = compared_cycles(records.results)
+    default, searched = compared_cycles(records.results)
     sides, optimum = records.sides, records.search.get("optimum")
     marks = [
         ("default", float(sides["default"]["area"]), default),
-        ("found", float(sides["found"]["area"]), found),
+        ("found", float(sides["found"]["area"]), searched),
     ]
     if optimum:
         marks.append(("optimum", float(optimum["area"]), optimum["predicted_cycles"]))

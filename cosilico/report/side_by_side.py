@@ -227,7 +227,7 @@ def _run_table(known: SideBySide) -> DataTable:
 
 
 def _parallel(known: SideBySide, runs: Sequence[ComparedRun]) -> str:
-    """Parallel coordinates of the accelerators that were found: a line for each run."""
+    """Parallel coordinates of the searched accelerators: a line for each run."""
     names = [*_PARAMETERS.values(), "area, mm²"]
     values = [
         [*(float(_of(run).get(name, 0)) for name in _PARAMETERS), run.area_mm2 or 0.0]

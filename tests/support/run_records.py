@@ -70,14 +70,14 @@ def write_run(
     half = table.select(range(points // 2))
     chosen = objective.best(half)
     assert chosen is not None
-    found = configs[chosen]
+    searched = configs[chosen]
     save_arrays(
         folder / "enumeration.npz",
         **titled(table.values),
         realizable=table.realizable,
         front=np.array(table.front(), np.int64),
     )
-    sides = {"rtl": found, "rtl_default": space.default}
+    sides = {"rtl": searched, "rtl_default": space.default}
     results = {
         "schema": 1,
         "cosilico": "0",

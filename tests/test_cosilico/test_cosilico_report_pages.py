@@ -168,8 +168,8 @@ def luminance(colour: str) -> float:
     return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
 
 
-def contrast(one: str, other: str) -> float:
-    low, high = sorted((luminance(one), luminance(other)))
+def contrast(colour: str, other: str) -> float:
+    low, high = sorted((luminance(colour), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -459,7 +459,7 @@ def test_a_page_of_mobilenet_v2_is_small_and_soon_made(tmp_path: Path) -> None:
 
 @cache
 def browser() -> tuple[str, str, str] | None:
-    """Node.js, its folder of modules with axe-core and puppeteer-core, and Chromium; None if one is absent."""
+    """Node.js, its folder of modules with axe-core and puppeteer-core, and Chromium; None if any is absent."""
     node = shutil.which("node")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     modules = Path(os.environ.get("NODE_MODULES", ROOT / "node_modules"))
