@@ -46,7 +46,7 @@ def provenance(command: str, identity: Mapping[str, str]) -> dict[str, Any]:
     command : str
         That would begin it again, with the names of files and not their folders.
     identity : mapping of str to str
-        Digests of what its results depend on.
+        Digests of what its results depend on; empty where there is nothing, as of data that a package holds.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def provenance(command: str, identity: Mapping[str, str]) -> dict[str, Any]:
         "cosilico": __version__,
         "begun": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "command": command,
-        "identity": dict(identity),
+        "identity": {name: value for name, value in identity.items() if value},
         "machine": {
             "processor": platform.machine() or "unknown",
             "system": platform.system() or "unknown",

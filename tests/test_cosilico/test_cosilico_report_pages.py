@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from cosilico.cli import main
+from cosilico.provenance import read_provenance, write_provenance
 from cosilico.report.page import write_report
 from cosilico.report.refused import RULES
 from cosilico.report.side_by_side import write_side_by_side
@@ -398,6 +399,17 @@ def test_the_command_asks_for_a_file_where_there_are_several(
     ):
         assert main(["report", *words]) == 2
         assert capsys.readouterr().err == f"cosilico: {line}\n"
+
+
+def test_a_digest_of_nothing_is_left_out_of_the_provenance(tmp_path: Path) -> None:
+    path = tmp_path / "provenance.json"
+    write_provenance(path, "cosilico run x.toml", {"data": "", "seed": "3"})
+    known = read_provenance(path)
+    assert known is not None
+    assert known["identity"] == {"seed": "3"}
+    write_provenance(path, "cosilico run other.toml", {})  # of a run that goes on
+    assert read_provenance(path) == known
+    assert read_provenance(tmp_path / "absent.json") is None
 
 
 def change(path: Path, keys: tuple[Any, ...], value: Any) -> None:
