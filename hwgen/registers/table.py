@@ -79,13 +79,13 @@ _CAPABILITIES: dict[str, tuple[tuple[str, int, str], ...]] = {
         ("weight_rows", 24, "weight rows of a half of a lane's register file"),
         ("accumulator_rows", 8, "accumulator rows of a lane"),
     ),
-    "BANK_DEPTH": (("vectors", WORD_BITS, "vectors of a bank of local memory"),),
+    "BANK_DEPTH": (("bank_vectors", WORD_BITS, "vectors of a bank of local memory"),),
     "BUS": (
         ("data_bytes", 8, "bytes of a beat of the data port"),
         ("descriptor_bytes", 8, "bytes of a beat of the program's port"),
         ("address_bits", 8, "bits of an address"),
     ),
-    "WEIGHT_STORE": (("rows", WORD_BITS, "rows of the weight store, 0 without"),),
+    "WEIGHT_STORE": (("store_rows", WORD_BITS, "rows of the weight store, 0 without"),),
 }
 """Fields of the capability registers from bit 0 up: name, bits, meaning."""
 

@@ -1,0 +1,62 @@
+"""Source of the driver in C, which all accelerators share."""
+
+from importlib import resources
+
+import jinja2
+
+from hwgen.gateware.host.csr import CAPABILITIES, COUNTERS, INTERRUPTS, REGISTERS
+from hwgen.registers.table import register_table
+from hwgen.registers.texts import c_header
+from hwgen.verilog_files import OWNERSHIP
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.bus import PAGE_BYTES
+from sim.spec.spaces import TINY
+from sim.spec.stops import Port, StopCause
+
+__all__ = ["DRIVER_FILES", "capability_values", "driver_sources"]
+
+DRIVER_FILES = ("cosilico.c", "cosilico.h", "cosilico_registers.h")
+"""Files of the driver."""
+
+_CAPABLE = {register.name for register in CAPABILITIES} - {"VERSION"}
+
+
+def driver_sources() -> dict[str, str]:
+    """Return the driver's files: their texts by name."""
+    return {
+        "cosilico.c": _render("cosilico.c.j2"),
+        "cosilico.h": _render("cosilico.h.j2"),
+        "cosilico_registers.h": c_header(),
+    }
+
+
+def capability_values(config: AcceleratorConfig) -> dict[str, int]:
+    """Return what the driver reads of an accelerator, by the names in ``struct cosilico_capabilities``."""
+    return {
+        field.name: field.reset
+        for entry in register_table(config)
+        if entry.register.name in _CAPABLE
+        for field in entry.fields
+    }
+
+
+def _render(name: str) -> str:
+    """Fill in a template of this room; what differs between accelerators is not in it."""
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    text = (resources.files("hwgen.driver") / "templates" / name).read_text(encoding="utf-8")
+    entries = register_table(TINY.default)
+    cycles = next(register for register in REGISTERS if register.name == "CYCLES")
+    return environment.from_string(text).render(
+        ownership=OWNERSHIP,
+        page_bytes=PAGE_BYTES,
+        interrupts=INTERRUPTS,
+        capabilities=[
+            (entry.register.name, field)
+            for entry in entries
+            if entry.register.name in _CAPABLE
+            for field in entry.fields
+        ],
+        counters=(cycles, *COUNTERS),
+        causes=[(cause.name, int(cause)) for cause in StopCause],
+        ports=[(port.name, int(port)) for port in Port],
+    )
