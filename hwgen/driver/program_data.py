@@ -76,7 +76,9 @@ def program_source(described: DriverProgram) -> dict[str, str]:
     """Return the files of C that hold a program: ``program.h`` and ``program.c``."""
     program, symbol = described.program, described.symbol
     head = f"/* {OWNERSHIP} */\n\n"
-    declared = f"extern const struct cosilico_program {symbol};\n"
+    declared = (
+        f"extern const struct cosilico_program {symbol};\n#define COSILICO_NETWORK {symbol}\n"
+    )
     header = (
         f"{head}#ifndef COSILICO_PROGRAM_H\n#define COSILICO_PROGRAM_H\n\n"
         f'#include "cosilico.h"\n\n/* The network {_comment(described.name)}. */\n{declared}\n#endif\n'

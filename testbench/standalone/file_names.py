@@ -12,6 +12,7 @@ __all__ = [
     "EXPECTED_TRACE_FILE",
     "INPUT_FILE",
     "MAKEFILE",
+    "PACKAGE_MANIFEST",
     "PORTS_FILE",
     "RUNNER_FILE",
     "TESTBENCH_FILE",
@@ -48,6 +49,9 @@ VERILOG_TESTBENCH_FILES = (
     MAKEFILE,
 )
 """Files of the Verilog testbench, beside the accelerator's Verilog and its program."""
+
+PACKAGE_MANIFEST = "package.json"
+"""All files of a package with their digests."""
 
 TESTS_FILE = "test_accelerator.py"
 RUNNER_FILE = "runner.py"
