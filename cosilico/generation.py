@@ -23,7 +23,13 @@ from testbench.standalone.package import write_package
 from testbench.standalone.subject import Subject
 from testbench.standalone.verilog import write_verilog_testbench
 
-__all__ = ["Generation", "PackageGeneration", "generate_accelerator", "generate_design", "generate_package"]
+__all__ = [
+    "Generation",
+    "PackageGeneration",
+    "generate_accelerator",
+    "generate_design",
+    "generate_package",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

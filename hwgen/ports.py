@@ -10,7 +10,16 @@ from hwgen.gateware.accelerator import accelerator_signature
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import Queue
 
-__all__ = ["BUSES", "CLOCK", "RESET", "TRACE_PREFIX", "Port", "is_trace", "port_meanings", "top_ports"]
+__all__ = [
+    "BUSES",
+    "CLOCK",
+    "RESET",
+    "TRACE_PREFIX",
+    "Port",
+    "is_trace",
+    "port_meanings",
+    "top_ports",
+]
 
 CLOCK = "clk"
 RESET = "aresetn"

@@ -49,7 +49,7 @@ class DriverProgram:
 
     @property
     def segments(self) -> dict[str, tuple[int, bytes]]:
-        """What a host must copy into memory: offset and bytes by name. Between them lie tensors."""
+        """Parts that a host must copy into memory: offset and bytes by name. Between them lie tensors."""
         image = self.program.image
         weights, commands = self.program.input.address, self.program.header_address
         parts = {"weights": (0, image[:weights]), "commands": (commands, image[commands:])}
@@ -57,7 +57,7 @@ class DriverProgram:
 
 
 def program_of(mapped: Mapped) -> DriverProgram:
-    """Compile a planned pair for the driver, with the kinds of run of a stream where there can be one."""
+    """Compile a planned pair for the driver, with a stream's kinds of run where it can have a stream."""
     stream = stream_of(mapped)
     name, fingerprint = mapped.source.name, mapped.config.fingerprint
     if stream is None:
@@ -88,7 +88,9 @@ def program_source(described: DriverProgram) -> dict[str, str]:
         f"static const uint8_t {name}[{len(data)}] = {{\n{_array(data)}\n}};\n"
         for name, (_, data) in segments.items()
     ]
-    rows = [f"    {{{offset}u, {len(data)}u, {name}}}," for name, (offset, data) in segments.items()]
+    rows = [
+        f"    {{{offset}u, {len(data)}u, {name}}}," for name, (offset, data) in segments.items()
+    ]
     values = {
         "name": _string(described.name),
         "fingerprint": f"0x{described.fingerprint:08X}u",

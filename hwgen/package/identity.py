@@ -1,4 +1,4 @@
-"""What a package is called, and what its files' texts have in common."""
+"""Names of a package, and what the texts of its files have in common."""
 
 from dataclasses import dataclass
 from importlib import resources

@@ -21,7 +21,8 @@ class BusInterface:
         Beginning of its signals' names.
     meaning : str
     kind : {"AXI4", "AXI4-Lite"}
-    manager : bool
+    initiator : bool
+        Whether it asks for transfers.
     data_bits : int
     pins : tuple of (str, str)
         Arm's name and the port's of each signal.
@@ -30,7 +31,7 @@ class BusInterface:
     prefix: str
     meaning: str
     kind: str
-    manager: bool
+    initiator: bool
     data_bits: int
     pins: tuple[tuple[str, str], ...]
 
@@ -51,7 +52,7 @@ def bus_interfaces(identity: PackageIdentity) -> tuple[BusInterface, ...]:
                 prefix=prefix,
                 meaning=meaning,
                 kind="AXI4" if prefix.startswith("m_") else "AXI4-Lite",
-                manager=prefix.startswith("m_"),
+                initiator=prefix.startswith("m_"),
                 data_bits=width[f"{prefix}_rdata"],
                 pins=tuple((name.removeprefix(f"{prefix}_").upper(), name) for name in names),
             )

@@ -1,4 +1,4 @@
-"""What lies where in the memory of a program: weights, tensors, headers and descriptors."""
+"""Memory of a program by region: weights, tensors, headers and descriptors."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -106,6 +106,4 @@ def _commands(described: DriverProgram) -> Iterator[Region]:
         headers["steady run of a stream"] = described.steady_address
     for name, address in headers.items():
         count = read_header(program.image[address:]).count
-        yield Region(
-            offset=address, size_bytes=program_bytes(count), kind="commands", name=name
-        )
+        yield Region(offset=address, size_bytes=program_bytes(count), kind="commands", name=name)

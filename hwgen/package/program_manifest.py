@@ -1,4 +1,4 @@
-"""What a host must know of a program, as JSON."""
+"""A program as a host must know it, as JSON."""
 
 from dataclasses import asdict
 from typing import Any

@@ -101,4 +101,3 @@ def _pins(config: AcceleratorConfig) -> dict[str, str]:
     members = accelerator_signature(config).members
     assert all(members[name].flow == In for name in UNDRIVEN)
     return {name: UNDRIVEN.get(name, "" if name in UNREAD else name) for name in members}
-
