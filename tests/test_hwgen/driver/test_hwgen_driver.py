@@ -73,15 +73,19 @@ class Driver:
         self.opened = self("open", ctypes.byref(accelerator.platform(**options)))
 
     def __call__(self, name: str, *arguments: Any) -> Any:
+        """Call a function of the driver."""
         return getattr(self.library, f"cosilico_{name}")(self.device, *arguments)
 
     def load(self) -> int:
+        """Load the program into the memory."""
         return int(self("load", ctypes.byref(self.program), ctypes.byref(self.memory)))
 
     def give(self, x: Any, where: int = 0, image: int = 0) -> int:
+        """Write an image into a place for inputs."""
         return int(self("write_input", where, image, x.tobytes()))
 
     def taken(self, shape: tuple[int, ...], image: int = 0) -> Any:
+        """Read an image's output, int8 of that shape."""
         values = (ctypes.c_int8 * int(np.prod(shape)))()
         assert self("read_output", image, values) == OK
         return np.frombuffer(bytes(values), np.int8).reshape(shape)

@@ -1,6 +1,7 @@
 """Files of a package for other tools: each is read by another reader than its writer."""
 
 import xml.etree.ElementTree as ElementTree
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -163,17 +164,22 @@ def test_regions_of_the_memory_follow_one_another(name: str, images: int) -> Non
     mapped = map_realizable(*DESIGNS[name], images)
     described = program_of(mapped)
     regions = memory_map(mapped, described)
-    assert all(one.end <= other.offset for one, other in zip(regions, regions[1:], strict=False))
+    assert all(region.end <= after.offset for region, after in pairwise(regions))
     assert regions[0].offset == 0
     assert regions[-1].end == described.program.memory_bytes
     places = {region.name: region for region in regions if region.kind == "tensor"}
     program = described.program
-    for place, tensor in ((program.input, mapped.source.input), (program.output, mapped.source.output)):
+    for place, tensor in (
+        (program.input, mapped.source.input),
+        (program.output, mapped.source.output),
+    ):
         region = places[tensor.name]
         assert region.offset == place.address
         assert region.size_bytes >= images * place.size_bytes
     runs = [region.name for region in regions if region.kind == "commands"]
-    assert runs[: 2 if name == STORED else 1] == (["cold run", "warm run"] if name == STORED else ["run"])
+    assert runs[: 2 if name == STORED else 1] == (
+        ["cold run", "warm run"] if name == STORED else ["run"]
+    )
     page = memory_page(mapped, described)
     assert all(f"| 0x{region.offset:08X} | {region.size_bytes:,} |" in page for region in regions)
 
