@@ -212,7 +212,7 @@ def test_tensors_lie_as_the_compiler_has_it(number: int, images: int) -> None:
 def test_runs_are_warm_after_a_whole_run(interrupt: bool) -> None:
     endings: list[tuple[str, ...]] = [("done",), ("done",), ("error",), ("done",), ("refused",)]
     endings += [("done",)] * 4
-    accelerator = FakeAccelerator(CONFIG, behave=lambda _: endings[len(accelerator.rung) - 1])
+    accelerator = FakeAccelerator(CONFIG, behave=lambda there: endings[len(there.rung) - 1])
     driver = loaded(accelerator, interrupt=interrupt)
     results = [driver("run", PATIENCE) for _ in range(7)]
     assert results == [OK, OK, STOPPED, OK, STOPPED, OK, OK]

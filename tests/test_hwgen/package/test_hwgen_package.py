@@ -1,5 +1,6 @@
 """Files of a package for other tools: each is read by another reader than its writer."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 from itertools import pairwise
 from pathlib import Path
@@ -22,8 +23,10 @@ from hwgen.package.vivado import vivado_script
 from hwgen.registers.table import register_table
 from hwgen.subprocesses import run_program
 from hwgen.verilog_files import GeneratedVerilog, generate
+from project_root import ROOT
 from sim.cost.area import area
 from sim.realizability import map_realizable
+from sim.spec.spaces import TINY
 from standalone_folders import DESIGNS, STORED, one_layer
 
 FILES = {"part.v": "", "top.v": "", "cosilico.f": "part.v\ntop.v\n", "manifest.json": "{}"}
@@ -251,3 +254,14 @@ def test_the_binding_is_one_that_the_schema_accepts(tmp_path: Path) -> None:
     binding = schema.DTSchema(str(path))
     binding.is_valid(strict=True)
     assert binding["properties"]["compatible"]["const"] == COMPATIBLE
+
+
+def test_the_page_of_packages_names_what_there_is() -> None:
+    page = (ROOT / "docs" / "package.md").read_text()
+    sources = {**driver_sources(), **system_sources()}
+    assert f"accelerator_{TINY.default.fingerprint:08x}" in page
+    assert f"bindings/misc/{COMPATIBLE}.yaml" in page
+    named = set(re.findall(r"\bcosilico_[a-z_]+\b", page)) - {"cosilico_registers"}
+    words = set(re.findall(r"\bcosilico_[a-z_]+\b", "".join([*sources, *sources.values()])))
+    assert len(named) > 12
+    assert named <= words
