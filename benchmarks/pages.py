@@ -285,10 +285,30 @@ def mlperf_tiny(results: Sequence[Results]) -> str:
     return "\n".join(table_lines(titles, rows, text=3))
 
 
-def efficientnet_lite0(results: Results) -> str:
-    """EfficientNet-Lite0 on the edge space's default and on a smaller accelerator."""
-    sides = [results["rtl"][name] for name in ("default", "small")]
-    clock = [side["accelerator"]["clock_mhz"] for side in sides]
+def imagenet_classes(results: Results) -> str:
+    """First classes of the photographs by the networks in floating point and in int8."""
+    titles = ["photograph"]
+    titles += [f"{network}, {form}" for network in results for form in ("float", "int8")]
+    photographs = next(iter(results.values()))["classes"]["int8"]
+    rows = [
+        [name, *(", ".join(run["classes"][form][name][:3]) for run in results.values() for form in ("float", "int8"))]
+        for name in photographs
+    ]  # fmt: skip
+    return "\n".join(table_lines(titles, rows, text=len(titles)))
+
+
+def imagenet_right(results: Results) -> str:
+    """Calibration images whose first class is right, of 20."""
+    rows = [
+        [network, *(str(run["calibration_right"][form]) for form in ("float", "int8"))]
+        for network, run in results.items()
+    ]
+    return "\n".join(table_lines(["network", "float", "int8"], rows, text=1))
+
+
+def imagenet_runs(results: Results) -> str:
+    """Networks trained on ImageNet on the edge space's default and on a smaller accelerator."""
+    sides = [run["rtl"][name] for run in results.values() for name in ("default", "small")]
     lines: dict[str, Callable[[Results], str]] = {
         "PE grid, lanes, SIMD units": lambda side: (
             "{pes_x}x{pes_y}, {compute_lanes}, {simd_units}".format(**side["accelerator"])
@@ -296,23 +316,25 @@ def efficientnet_lite0(results: Results) -> str:
         "local memory, register file": lambda side: (
             "{local_memory_kb:,} KiB, {register_file_kb} KiB".format(**side["accelerator"])
         ),
+        "weight store": lambda side: f"{side['accelerator'].get('weight_store_kb', 0):,} KiB",
         "external bandwidth": lambda side: f"{side['accelerator']['io_bandwidth_gbps']:g} GB/s",
         "MACs per cycle": lambda side: f"{side['macs_per_cycle']:,}",
         "area figure (proxy)": lambda side: f"{side['area']:.1f} mm²",
-        "view of the PE grid": lambda side: str(side["view"]),
-        "measured cycles": lambda side: f"{side['measured_cycles']:,}",
-        "predicted cycles": lambda side: f"{side['predicted_cycles']:,}",
-        f"time at {clock[0]} MHz": lambda side: (
-            f"{side['measured_cycles'] / (side['accelerator']['clock_mhz'] * 1000):.3f} ms"
+        "warm cycles, measured": lambda side: f"{side['warm_cycles']:,}",
+        "warm cycles, predicted": lambda side: f"{side['predicted_warm_cycles']:,}",
+        "cold cycles, measured": lambda side: f"{side['cold_cycles']:,}",
+        "cold cycles, predicted": lambda side: f"{side['predicted_cold_cycles']:,}",
+        "time of a warm run": lambda side: (
+            f"{side['warm_cycles'] / (side['accelerator']['clock_mhz'] * 1000):.3f} ms"
         ),
         "utilization": lambda side: f"{100 * side['utilization']:.1f} %",
-        "while LOAD brings weights": lambda side: f"{side['weight_cycles']:,} cycles",
         f"activations that differ, {sides[0]['images']} photographs": lambda side: (
             f"{side['mismatched_activations']:,}"
         ),
     }
+    titles = ["", *(f"{network}, {name}" for network in results for name in ("default", "small"))]
     rows = [[title, *(cell(side) for side in sides)] for title, cell in lines.items()]
-    return "\n".join(table_lines(["", "default", "small"], rows, text=3))
+    return "\n".join(table_lines(titles, rows, text=len(titles)))
 
 
 def mapper_distance(results: Results) -> str:
@@ -435,7 +457,9 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         optima,
         gains,
         mlperf_tiny,
-        efficientnet_lite0,
+        imagenet_classes,
+        imagenet_right,
+        imagenet_runs,
         mapper_distance,
         foreign_systems,
         drams,

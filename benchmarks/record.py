@@ -1,10 +1,11 @@
 """Records of the demo and of an example, for the pages: their results without what no page shows.
 
     make demo && python benchmarks/record.py demo build/digits
-    python examples/efficientnet_lite0/run.py build/efficientnet_lite0
-    python benchmarks/record.py efficientnet_lite0 build/efficientnet_lite0
+    python examples/imagenet/run.py efficientnet_lite0 build/imagenet/efficientnet_lite0
+    python examples/imagenet/run.py mobilenet_v2 build/imagenet/mobilenet_v2
+    python benchmarks/record.py imagenet build/imagenet
 
-Writes ``benchmarks/demo.json`` or ``benchmarks/efficientnet_lite0.json``. The demo's search trains in
+Writes ``benchmarks/demo.json`` or ``benchmarks/imagenet.json``. The demo's search trains in
 floating point, so another processor may end at another network: its record names the processor.
 """
 
@@ -43,17 +44,23 @@ def demo(run: Path) -> dict[str, Any]:
     }
 
 
-def efficientnet_lite0(run: Path) -> dict[str, Any]:
-    """Return both accelerators in RTL, the photographs' classes and the calibration images' score."""
-    results = json.loads((run / "results.json").read_text(encoding="utf-8"))
-    return {
-        "classes": dict(zip(results["photographs"], results["classes"], strict=True)),
-        "calibration_right": results["calibration_right"],
-        "rtl": {name: _side(side) for name, side in results["rtl"].items()},
-    }
+def imagenet(runs: Path) -> dict[str, Any]:
+    """Return of each network both accelerators in RTL, the photographs' classes, the calibration images' score."""
+    record = {}
+    for file in sorted(runs.glob("*/results.json")):
+        results = json.loads(file.read_text(encoding="utf-8"))
+        record[results["network"]] = {
+            "classes": {
+                form: dict(zip(results["photographs"], classes, strict=True))
+                for form, classes in results["classes"].items()
+            },
+            "calibration_right": results["calibration_right"],
+            "rtl": {name: _side(side) for name, side in results["rtl"].items()},
+        }
+    return record
 
 
-RECORDS = {"demo": demo, "efficientnet_lite0": efficientnet_lite0}
+RECORDS = {"demo": demo, "imagenet": imagenet}
 
 
 def processor() -> str:

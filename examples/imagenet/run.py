@@ -1,6 +1,6 @@
-"""EfficientNet-Lite0, trained by others, to int8 and through RTL on two accelerators.
+"""A network trained on ImageNet by others, to int8 and through RTL on two accelerators.
 
-Usage: python examples/efficientnet_lite0/run.py OUT [--images N] [--no-rtl] [--pictures DIR]
+Usage: python examples/imagenet/run.py NETWORK OUT [--images N] [--no-rtl] [--pictures DIR]
 """
 
 import argparse
@@ -14,17 +14,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from networks import NETWORKS, TrainedNetwork, class_name, top_classes
 from numpy.typing import NDArray
-from photographs import (
-    FREE,
-    JUDGED,
-    calibration_photographs,
-    judged_photographs,
-    real_images,
-    steps,
-)
+from photographs import FREE, JUDGED, calibration_photographs, judged_photographs
 from PIL import Image
-from pretrained import WEIGHTS_PACKAGE, class_name, pretrained, quantized, top_classes
 
 from cosilico.evaluation import evaluate_chunks
 from cosilico.gateware import current_calibration
@@ -43,7 +36,7 @@ from sim.spec.design import Design, save
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
-from sim.spec.spaces import NAHAS
+from sim.spec.spaces import EDGE
 
 MACS_PER_CYCLE = 4096
 """MACs per cycle of the second accelerator: a quarter of the first accelerator's."""
@@ -53,8 +46,9 @@ _PICTURE_SIDE = 160
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arguments:
-    """Arguments: where to write, how many photographs run in RTL, where a page's pictures go."""
+    """Arguments: network, where to write, how many photographs run in RTL, where a page's pictures go."""
 
+    network: TrainedNetwork
     out: Path
     images: int
     rtl: bool
@@ -72,13 +66,17 @@ def main() -> int:
 
 
 def _run(arguments: Arguments) -> None:
-    module = pretrained()
+    trained = arguments.network
+    module = trained.pretrained()
     calibration_pixels, labels = calibration_photographs()
     pixels = judged_photographs()
-    network = quantized(module, real_images(calibration_pixels))
+    network = trained.quantized(module, calibration_pixels)
+    imported = _imported(trained, network)
+    real = trained.real_images(pixels)
+    steps = imported.host.prepare(real.numpy())
     classes = {
-        "judged": _classified(module, network, pixels),
-        "calibration": _classified(module, network, calibration_pixels),
+        "judged": _classified(module, imported, real),
+        "calibration": _classified(module, imported, trained.real_images(calibration_pixels)),
     }
     _print_classes(classes["judged"])
     right = {
@@ -89,20 +87,25 @@ def _run(arguments: Arguments) -> None:
         print(f"calibration images, {form}: {count} of {len(labels)} right")
     if arguments.pictures is not None:
         _write_pictures(arguments.pictures, pixels)
-    _write_network(arguments.out / "net", network, pixels)
-    accelerators = {"default": NAHAS.default}
+    save_imported(imported, arguments.out / "net")
+    save_arrays(arguments.out / "net" / "test.npz", x=real.numpy())
+    accelerators = {"default": EDGE.default}
     if arguments.rtl:
         accelerators["small"] = small_accelerator(network)
     runs = {}
     for name, accelerator in accelerators.items():
         design = Design(network=network, accelerator=accelerator)
         save(design, arguments.out / name / "design.json")
-        save_arrays(arguments.out / name / "test.npz", x=steps(pixels))
+        save_arrays(arguments.out / name / "test.npz", x=steps)
         if arguments.rtl:
-            runs[name] = _simulated(design, steps(pixels)[: arguments.images])
+            runs[name] = _simulated(design, steps[: arguments.images])
             _print_run(name, design, runs[name])
-    names = [[class_name(number) for number in top] for top in classes["judged"]["int8"]]
+    names = {
+        form: [[class_name(number) for number in top] for top in tops]
+        for form, tops in classes["judged"].items()
+    }
     document = {
+        "network": trained.name,
         "photographs": JUDGED,
         "classes": names,
         "calibration_right": right,
@@ -113,12 +116,12 @@ def _run(arguments: Arguments) -> None:
 
 
 def small_accelerator(network: Network) -> AcceleratorConfig:
-    """Fastest accelerator of the nahas space with ``MACS_PER_CYCLE`` and at most the default's area.
+    """Fastest accelerator of the space `edge` with ``MACS_PER_CYCLE`` and at most the default's area.
 
     If several take the same time, it is the smallest of them.
     """
-    budget = area(NAHAS.default).total
-    configs = [config for config in NAHAS if config.macs == MACS_PER_CYCLE]
+    budget = area(EDGE.default).total
+    configs = [config for config in EDGE if config.macs == MACS_PER_CYCLE]
     configs = [config for config in configs if area(config).total <= budget]
     tables: list[CostTable] = []
     with progress_bar() as report:
@@ -131,25 +134,25 @@ def small_accelerator(network: Network) -> AcceleratorConfig:
     return configs[row]
 
 
-def _write_network(folder: Path, network: Network, pixels: NDArray[np.uint8]) -> None:
-    """Write what ``cosilico import`` would, and the photographs as the module gets them."""
+def _imported(trained: TrainedNetwork, network: Network) -> ImportedNetwork:
+    """Return what ``cosilico import`` would write."""
     origin = {
-        "file": WEIGHTS_PACKAGE,
+        "file": trained.package,
         "format": "pytorch",
         "tensors": {layer.name: layer.name for layer in network.layers},
     }
-    imported = ImportedNetwork(network=network, host=program_host(network), source=origin)
-    save_imported(imported, folder)
-    save_arrays(folder / "test.npz", x=real_images(pixels).numpy())
+    return ImportedNetwork(network=network, host=program_host(network), source=origin)
 
 
 def _classified(
-    module: torch.nn.Module, network: Network, pixels: NDArray[np.uint8]
+    module: torch.nn.Module, imported: ImportedNetwork, images: torch.Tensor
 ) -> dict[str, list[list[int]]]:
     """Five best classes of every image, of the module and of the int8 network."""
     with torch.no_grad():
-        scores = module(real_images(pixels)).numpy()
-    logits = golden.run(network, steps(pixels))[network.output.name].reshape(len(pixels), -1)
+        scores = module(images).numpy()
+    network = imported.network
+    steps = imported.host.prepare(images.numpy())
+    logits = golden.run(network, steps)[network.output.name].reshape(len(images), -1)
     return {"float": top_classes(scores), "int8": top_classes(logits)}
 
 
@@ -202,6 +205,7 @@ def _write_pictures(folder: Path, pixels: NDArray[np.uint8]) -> None:
 
 def _arguments() -> Arguments:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("network", choices=sorted(NETWORKS))
     parser.add_argument("out", type=Path, help="folder for designs and results")
     parser.add_argument(
         "--images", type=int, default=len(JUDGED), help="photographs that run in RTL"
@@ -216,7 +220,13 @@ def _arguments() -> Arguments:
     given = parser.parse_args()
     if not 1 <= given.images <= len(JUDGED):
         parser.error(f"--images must be in 1 … {len(JUDGED)}, not {given.images}")
-    return Arguments(out=given.out, images=given.images, rtl=given.rtl, pictures=given.pictures)
+    return Arguments(
+        network=NETWORKS[given.network],
+        out=given.out,
+        images=given.images,
+        rtl=given.rtl,
+        pictures=given.pictures,
+    )
 
 
 if __name__ == "__main__":

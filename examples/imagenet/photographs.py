@@ -4,10 +4,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from cosilico.photographs import resize_area
 from sim.spec.errors import CosilicoError
@@ -18,15 +16,13 @@ __all__ = [
     "SIDE",
     "calibration_photographs",
     "judged_photographs",
-    "real_images",
-    "steps",
 ]
 
 SIDE = 224
-"""Height and width of the network's input."""
+"""Height and width of the networks' inputs."""
 
 _CROP = 224 / 256
-"""Share of the shorter side that EfficientNet's evaluation keeps: a border of 32 around 224 pixels."""
+"""Share of the shorter side that both networks' evaluations keep: a border of 32 around 224 pixels."""
 
 JUDGED = ("chelsea", "coffee", "china", "flower", "motorcycle", "rocket", "astronaut")
 """Photographs of scikit-image and scikit-learn by name; none of them calibrates."""
@@ -64,17 +60,6 @@ def calibration_photographs() -> tuple[NDArray[np.uint8], list[int]]:
         with Image.open(path) as image:
             images.append(_framed(np.asarray(image.convert("RGB"), np.uint8)))
     return np.stack(images), [int(path.stem.rpartition("_")[2]) for path in files]
-
-
-def real_images(pixels: NDArray[np.uint8]) -> Tensor:
-    """Scale bytes to the range the network was trained on: (byte - 127) / 128, float32[N, 3, 224, 224]."""
-    real = (pixels.astype(np.float32) - 127) / 128
-    return torch.from_numpy(real.transpose(0, 3, 1, 2).copy())
-
-
-def steps(pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """Quantize bytes for the int8 network: scale 1/128 and zero point -1, without any rounding."""
-    return (pixels.astype(np.int16) - 128).astype(np.int8)
 
 
 def _framed(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
