@@ -20,6 +20,7 @@ __all__ = [
     "FIELDS",
     "LOAD_FIELDS",
     "STORE_FIELDS",
+    "STORE_SLACK_BITS",
     "ExecuteOp",
     "Field",
     "LoadKind",
@@ -35,6 +36,10 @@ WORD_BYTES = 8
 
 BANK_ADDRESS_BITS = 18
 """Bits of a vector's address in its bank: 4 MiB of a PE in one bank of 16-byte vectors."""
+
+
+STORE_SLACK_BITS = 8
+"""Bits of the cycles that the stores of a set may wait for a bank's port."""
 
 
 class Queue(IntEnum):
@@ -268,6 +273,11 @@ EXECUTE_FIELDS = (
     Field("zero_point", 8, "output zero point", signed=True),
     Field("clamp_low", 8, "lowest output", signed=True),
     Field("clamp_high", 8, "highest output", signed=True),
+    Field(
+        "store_slack",
+        STORE_SLACK_BITS,
+        "CONV, ADD: cycles that a set's stores may wait for their banks' ports",
+    ),
 )
 
 FIELDS: dict[Queue, tuple[Field, ...]] = {
