@@ -156,20 +156,18 @@ def share_port(least, stores, floor, reads, gap, pixels, sets, mixed, drained):
 
 @in_place
 def stores_met(cycles, interval, stores, lead):
-    """Stores in the first cycles of a column of DEPTHWISE's sets, when sets have followed one another before it.
+    """Most stores in the first cycles of a column of DEPTHWISE's sets that begins when a set has ended.
 
-    The next set ends ``lead`` cycles later than an interval.
+    Sets before it ended an interval apart or more, the next one ends ``lead`` cycles later than that.
     """
     end = cycles - STORE_DISTANCE
-    before = _bursts(min(end, stores), interval, stores) - _bursts(-STORE_DISTANCE, interval, stores)
-    after = end - lead
-    if after > interval:
-        before += _bursts(after, interval, stores) - stores
-    return before
+    met = max(0, min(end, stores)) + _bursts(min(cycles, STORE_DISTANCE + stores - interval), interval, stores)
+    return met + max(0, _bursts(end - lead, interval, stores) - stores)
 
 
 @in_place
-def _bursts(end, interval, stores):
-    """Cycles of bursts in 0 … ``end`` - 1, one of ``stores`` at the begin of each interval; less than 0 before."""
-    whole = end // interval
-    return whole * stores + min(end - whole * interval, stores)
+def _bursts(cycles, interval, stores):
+    """Most stores in so many cycles, where ``stores`` follow one another once in an interval."""
+    if cycles <= 0:
+        return 0
+    return cycles // interval * stores + min(cycles % interval, stores)
