@@ -161,7 +161,9 @@ def stores_met(cycles, interval, stores, lead):
     Sets before it ended an interval apart or more, the next one ends ``lead`` cycles later than that.
     """
     end = cycles - STORE_DISTANCE
-    met = max(0, min(end, stores)) + _bursts(min(cycles, STORE_DISTANCE + stores - interval), interval, stores)
+    met = max(0, min(end, stores)) + _bursts(
+        min(cycles, STORE_DISTANCE + stores - interval), interval, stores
+    )
     return met + max(0, _bursts(end - lead, interval, stores) - stores)
 
 

@@ -147,9 +147,7 @@ def _part(layer, slots, pixels, rows, fewest, apart, ports, rounds):
     own, base = descriptor_cycles(op, pixels), base_hold(op, pixels)
     variants, total = port_variants(op, pixels, ports), 0
     for variant in range(min(variants, rounds)):
-        times = descriptor_times(
-            layer, op, slots, pixels, rows, fewest, apart, ports, variant
-        )
+        times = descriptor_times(layer, op, slots, pixels, rows, fewest, apart, ports, variant)
         count = rounds // variants + (variant < rounds % variants)
         total += count * (times.cycles + times.hold - base + own)
     return total

@@ -183,12 +183,20 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
         kernel_y, kernel_x, quads, tap_rows, tap_columns, size, hw.simd // DOT_WIDTH, pixels
     )
     times = last_split_times(
-        layer, channels, pixels, tile_y, tile_x, rows, columns, halo, sources, exchange == SPREAD, hw
+        layer,
+        channels,
+        pixels,
+        tile_y,
+        tile_x,
+        rows,
+        columns,
+        halo,
+        sources,
+        exchange == SPREAD,
+        hw,
     )
     total = tile_y * sets * (saved + times.interval)
-    total += blocks * (
-        splits * descriptor_cycles(op, pixels) + times.hold - base_hold(op, pixels)
-    )
+    total += blocks * (splits * descriptor_cycles(op, pixels) + times.hold - base_hold(op, pixels))
     return rounds * total, loads
 
 

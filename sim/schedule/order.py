@@ -40,8 +40,8 @@ from sim.arrays.schedule_columns import (
     SOURCES,
     SPREAD,
     STORE,
-    STORE_SLACK,
     STORE_ROW,
+    STORE_SLACK,
     WAIT_DRAIN,
     WEIGHT_ROWS,
     WIDTH,
@@ -199,7 +199,18 @@ def _fill_templates(listing, turn, hw, p, variant):
         y, rows = block_rows(plan, block // across)
         x = block % across * plan[LayerPlan.BLOCK_COLUMNS]
         execute_fields(
-            row, turn.layer, plan, turn.source, hw, pass_y, pass_x, variant, place % splits, y, rows, x
+            row,
+            turn.layer,
+            plan,
+            turn.source,
+            hw,
+            pass_y,
+            pass_x,
+            variant,
+            place % splits,
+            y,
+            rows,
+            x,
         )
 
 

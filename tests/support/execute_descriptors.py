@@ -119,9 +119,7 @@ def least_ring_times(d: Descriptor, least: int) -> tuple[int, int]:
     return interval, lead
 
 
-def _in_time(
-    d: Descriptor, band: range, columns: range, times: tuple[int, int, int, int]
-) -> bool:
+def _in_time(d: Descriptor, band: range, columns: range, times: tuple[int, int, int, int]) -> bool:
     """Whether the steps of a column of sets come after their reads, a read per cycle without a store.
 
     ``times`` are II, lead, stores of a set, and a phase: so many cycles before the column a burst of stores begins, and others II apart.

@@ -370,7 +370,12 @@ class Walk:
         fields = []
         for pixel, dy, dx in set_stores(d, *place):
             mask = (1 << (group - 1).bit_length()) - 1
-            push = {"push": 1, "take_mask": mask, "take_base": pixel * group, "from_row": int(shares)}
+            push = {
+                "push": 1,
+                "take_mask": mask,
+                "take_base": pixel * group,
+                "from_row": int(shares),
+            }
             further = dx * d["tile_columns"]
             banks = range(d["out_bank"], d["out_bank"] + d["lanes"])
             if shares:

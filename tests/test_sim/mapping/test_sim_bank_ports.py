@@ -119,9 +119,7 @@ def test_stores_find_a_place_behind_the_reads_of_a_vector(seed: int) -> None:
     for _ in range(100):
         pixels, gap = rng.choice((1, 2, 4)), rng.randint(1, 12)
         stores = rng.randint(1, 20)
-        interval, slack, drains = share_port(
-            4, stores, 4, 1 << 20, gap, pixels, 1 << 30, True, 10
-        )
+        interval, slack, drains = share_port(4, stores, 4, 1 << 20, gap, pixels, 1 << 30, True, 10)
         assert not drains
         free: list[bool] = []
         for _ in range(40):

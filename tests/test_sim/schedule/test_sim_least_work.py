@@ -35,8 +35,8 @@ def test_no_bands_take_less_than_the_least_of_a_tile_as_small() -> None:
         smaller = int(random.integers(1, rows + 1))
         assert least_bands(layer, pixels, rows, columns, max(1, sources)) <= cycles
         assert least_bands(layer, pixels, smaller, columns, max(1, sources)) <= cycles
-        whole = choose_borders(
-            layer, 0, pixels, rows, columns, (0, 0, 0, 0), sources, NO_PORTS, 1
-        )[2]
+        whole = choose_borders(layer, 0, pixels, rows, columns, (0, 0, 0, 0), sources, NO_PORTS, 1)[
+            2
+        ]
         cheaper += cycles < whole - DESCRIPTOR_CYCLES
     assert cheaper > 50

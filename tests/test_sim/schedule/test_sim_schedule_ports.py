@@ -58,7 +58,9 @@ def test_stores_and_reads_are_in_time(late: float) -> None:
         plan = mapped.layer_plan
         apart += (plan[:, LayerPlan.BORDER_TOP] + plan[:, LayerPlan.BORDER_BOTTOM] > 0).any()
         splits += (plan[:, LayerPlan.SPLITS] > 1).any()
-        for op in set(mapped.rows[mapped.rows[:, COLUMNS["queue"]] == Queue.EXECUTE, COLUMNS["op"]]):
+        for op in set(
+            mapped.rows[mapped.rows[:, COLUMNS["queue"]] == Queue.EXECUTE, COLUMNS["op"]]
+        ):
             kinds[ExecuteOp(op)] += 1
         waits += walked(mapped, rng, late)
     assert min(kinds.values()) > 10
