@@ -58,9 +58,9 @@ def gathered(layer, tensor, simd):
 
 @in_place
 def input_bank(layer, channels, hw):
-    """Bank in which the first channel group of a layer's input lies: 0, or the last one.
+    """Bank in which the first channel group of a layer's input lies: 0 or L - 1.
 
-    The network's input lies in that, if a convolution alone reads it and it is gathered: few layers store there, and its vectors can
+    The network's input lies in L - 1, if a convolution alone reads it and it is gathered: few layers store there, and its vectors can
     be shifted.
     """
     packed = layer[LayerColumn.WINDOW_PIXELS] > 0 or channels <= hw.simd

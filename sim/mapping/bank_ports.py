@@ -32,7 +32,7 @@ _NEVER = 1 << 40
 
 
 class Ports(NamedTuple):
-    """What a convolution reads of the banks, and which it stores to.
+    """Reads of a convolution from the banks, and the banks that it stores to.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Ports(NamedTuple):
 
 
 NO_PORTS = Ports(0, 0, 0, 0, 1, 0)
-"""Of other operations."""
+"""Ports of other operations."""
 
 
 @in_place
@@ -103,7 +103,7 @@ def base_hold(op, pixels):
 
 @in_place
 def drained_hold(op, pixels, stores):
-    """Idle cycles after a descriptor until its last set's stores, that many, meet no read of the next one."""
+    """Idle cycles after a descriptor until its last set's stores, that many, meet no read of the next descriptor."""
     return STORE_DISTANCE + stores + (pixels - 1 if op == ExecuteOp.CONV else 0)
 
 
@@ -158,7 +158,7 @@ def share_port(least, stores, floor, reads, gap, pixels, sets, mixed, drained):
 def stores_met(cycles, interval, stores, lead):
     """Most stores in the first cycles of a column of DEPTHWISE's sets that begins when a set has ended.
 
-    Sets before it ended an interval apart or more, the next one ends ``lead`` cycles later than that.
+    Sets before it ended an interval apart or more, the next set ends ``lead`` cycles later than that.
     """
     end = cycles - STORE_DISTANCE
     met = max(0, min(end, stores)) + _bursts(

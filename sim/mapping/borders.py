@@ -198,7 +198,7 @@ def choose_borders(layer, slots, pixels, tile_y, tile_x, halo, sources, ports, r
 
 @in_place
 def _third(tile_y, top, bottom, place):
-    """(first row, rows) of the rows at the top, of the inner ones, or of those at the bottom."""
+    """(first row, rows) of the rows at the top, of the inner rows, or of those at the bottom."""
     if place == 0:
         return 0, top
     if place == 1:

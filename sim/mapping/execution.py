@@ -223,7 +223,7 @@ def last_split_times(
 ):
     """:class:`sim.mapping.borders.Times` of a convolution's last split, the same in all blocks.
 
-    Blocks have ``rows`` × ``columns`` windows, the last ones fewer. Other splits read other banks in another order.
+    Blocks have ``rows`` × ``columns`` windows, the last blocks fewer. Other splits read other banks in another order.
     """
     op = layer[LayerColumn.OP]
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]

@@ -41,7 +41,7 @@ def durations(config: AcceleratorConfig, d: Descriptor) -> tuple[int, int]:
 
 @dataclass
 class _Stores:
-    """Stores of a set: the cycle of the first `push`, cycles that they may wait, and each one's fields.
+    """Stores of a set: the cycle of the first `push`, cycles that they may wait, and the fields of each.
 
     Fields are those of its `push` and those of its write, in the cycle after it.
     """
@@ -75,7 +75,7 @@ class Walk:
         self._stores: list[_Stores] = []
 
     def put(self, cycle: int, **fields: int) -> None:
-        """Expect values of control fields in the cycle after one, each field once."""
+        """Expect values of control fields in the cycle after that, each field once."""
         assert not self.events[cycle + 1].keys() & fields.keys()
         self.events[cycle + 1].update(fields)
 

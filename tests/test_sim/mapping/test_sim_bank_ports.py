@@ -58,7 +58,7 @@ def test_only_stores_of_conv_and_add_wait_for_reads() -> None:
 
 
 def waits(free: list[bool], first: int, stores: int) -> int:
-    """Cycles that so many stores wait, from a cycle on, for free ones."""
+    """Cycles that so many stores wait, from a cycle on, for cycles that are free."""
     cycle, left = first, stores
     while left:
         left -= free[cycle % len(free)]
