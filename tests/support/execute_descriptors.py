@@ -11,9 +11,11 @@ __all__ = [
     "Descriptor",
     "bands",
     "complete",
+    "complete_alike",
     "group_quads",
     "least_ring_times",
     "pixel_window",
+    "port_reads",
     "ring_pitch",
     "set_stores",
     "share_rows",
@@ -193,7 +195,7 @@ def group_quads(config: AcceleratorConfig, d: Descriptor) -> list[range]:
     ]
 
 
-def _port_reads(config: AcceleratorConfig, d: Descriptor) -> int:
+def port_reads(config: AcceleratorConfig, d: Descriptor) -> int:
     """Reads of a set that its stores have to wait for, of those of CONV and ADD."""
     stored = set(range(d["out_bank"], d["out_bank"] + d["lanes"]))
     if d["spread"]:
@@ -214,20 +216,30 @@ def _least_interval(config: AcceleratorConfig, d: Descriptor) -> int:
     taps = d["kernel_rows"] * d["kernel_columns"]
     if d["op"] == ExecuteOp.ADD:
         slots = max(4, d["pixels"]) + max(10, d["pixels"])
-        return max(slots, most + _port_reads(config, d))
+        return max(slots, most + port_reads(config, d))
     if d["op"] == ExecuteOp.CONV:
         slots = taps * sum(max(len(quads), d["pixels"]) for quads in group_quads(config, d))
-        return max(4, slots, most + _port_reads(config, d))
+        return max(4, slots, most + port_reads(config, d))
     if d["window"]:
         return least_ring_times(d, max(4, -(-taps // 4)))[0]
     return max(4, taps + most)
 
 
-def complete(config: AcceleratorConfig, follows: bool = False, **fields: int) -> Descriptor:
+def complete(config: AcceleratorConfig, **fields: int) -> Descriptor:
     """Return a descriptor with all fields, its least II, and the row lead that it needs.
 
-    Its hold lets any other follow; where it ``follows`` itself, hold and slack are those of sets like its own.
+    Its hold lets any other follow.
     """
+    return _complete(config, fields, alone=True)
+
+
+def complete_alike(config: AcceleratorConfig, **fields: int) -> Descriptor:
+    """Return a descriptor as :func:`complete` does, with the slack and the hold of sets that sets like its own follow."""
+    return _complete(config, fields, alone=False)
+
+
+def _complete(config: AcceleratorConfig, fields: Descriptor, *, alone: bool) -> Descriptor:
+    """Fill the fields that are not given."""
     names = [field.name for field in FIELDS[Queue.EXECUTE]]
     d = dict.fromkeys(names, 0) | _DEFAULTS | {"queue": int(Queue.EXECUTE)}
     d |= {
@@ -244,9 +256,9 @@ def complete(config: AcceleratorConfig, follows: bool = False, **fields: int) ->
         hold, least = hold + d["pixels"] - 1, d["pixels"] - 1
     if d["op"] == ExecuteOp.ADD:
         least = 3
-    if follows:
+    if not alone:
         if d["op"] in (ExecuteOp.CONV, ExecuteOp.ADD):
-            d["store_slack"] = _port_reads(config, d)
+            d["store_slack"] = port_reads(config, d)
         hold = max(least, last + d["store_slack"] - interval)
     d |= {"initiation_interval": interval, "hold": hold} | fields
     if d["window"]:

@@ -273,7 +273,7 @@ class Walk:
                 step = ends[window // d["pixels"]] + 1 - steps + (kx * rows + ky) // 4
                 if place in latest:
                     latest[place] = min(latest[place], step)
-        reads = [
+        reads: list[tuple[int, Callable[[int], None]]] = [
             (
                 latest[ky, kx],
                 partial(

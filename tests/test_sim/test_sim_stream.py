@@ -25,12 +25,12 @@ def streams() -> list[tuple[AcceleratorConfig, Mapped, Stream]]:
     """Drawn pairs whose images can be a stream."""
     drawn = []
     for space in (TINY, EDGE):
-        for case in draw_cases(120, space, 8, max_macs=1 << 17):
+        for case in draw_cases(240, space, 8, max_macs=1 << 17):
             mapped = map_realizable(case.config, case.network)
             stream = stream_of(mapped)
             if stream is not None:
                 drawn.append((case.config, mapped, stream))
-    assert len(drawn) >= 50
+    assert len(drawn) >= 100
     return drawn
 
 

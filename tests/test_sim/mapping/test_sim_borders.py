@@ -4,7 +4,14 @@ import numpy as np
 
 from accelerators import small_accelerator
 from bordered_networks import bordered_networks
-from execute_descriptors import Descriptor, bands, complete, set_stores, window_sets
+from execute_descriptors import (
+    Descriptor,
+    bands,
+    complete,
+    complete_alike,
+    set_stores,
+    window_sets,
+)
 from sim.arrays.plan_columns import Failure, LayerPlan
 from sim.arrays.tables import COLUMNS, LayerColumn
 from sim.mapping.bank_ports import NO_PORTS, Ports
@@ -30,28 +37,28 @@ def walked_cycles(d: Descriptor, first: int, rows: int, fewest: int | None = Non
         len(set_stores(part, *place)) for place in window_sets(part | {"band_rows": d["pixels"]})
     ]
     cost = 4 + (d["pixels"] if d["op"] == ExecuteOp.CONV else 0)
-    drained = 21 + stores[-1]
     if d["op"] == ExecuteOp.DEPTHWISE:
         choices = []
         for band in range(d["pixels"], rows + d["pixels"], d["pixels"]):
-            done = complete(CONFIG, True, **given | {"band_rows": band})
+            done = complete_alike(CONFIG, **given | {"band_rows": band})
             leads = len(bands(done)) * done["row_lead"]
             choices.append(len(list(window_sets(done))) * done["initiation_interval"] + leads)
-        return min(choices) + cost + (0 if fewest is None else drained)
-    done = complete(CONFIG, True, **given)
+        return min(choices) + cost + (0 if fewest is None else 21 + stores[-1])
+    done = complete_alike(CONFIG, **given)
     sets, interval, reads = len(stores), done["initiation_interval"], done["store_slack"]
-    if fewest is None or reads == 0:
+    if fewest is None:
         return sets * interval + cost
     # what comes between two sets of others decides how long a store may wait
     slots = ADD_INTERVAL if d["op"] == ExecuteOp.ADD else max(4, d["pixels"])
+    base = 3 if d["op"] == ExecuteOp.ADD else d["pixels"] - 1
+    drained = 21 + stores[-1] - (3 if d["op"] == ExecuteOp.ADD else 0)
     floor = max(slots, fewest)
-    if floor > reads:
+    if reads == 0 or floor > reads:
         waits = reads * -(-max(stores) // (floor - reads))
         longer = max(slots, max(stores) + waits)
-        base = 3 if d["op"] == ExecuteOp.ADD else d["pixels"] - 1
-        if longer * sets <= interval * sets + drained - (3 if d["op"] == ExecuteOp.ADD else 0):
+        if longer * sets <= interval * sets + drained:
             return longer * sets + max(0, stores[-1] + waits - floor - base) + cost
-    return sets * interval + drained - (3 if d["op"] == ExecuteOp.ADD else 0) + cost
+    return sets * interval + drained + cost
 
 
 def test_rows_are_apart_where_that_takes_less_time() -> None:

@@ -56,8 +56,8 @@ def test_stores_and_reads_are_in_time(late: float) -> None:
         if mapped.failure is not Failure.NONE:
             continue
         plan = mapped.layer_plan
-        apart += (plan[:, LayerPlan.BORDER_TOP] + plan[:, LayerPlan.BORDER_BOTTOM] > 0).any()
-        splits += (plan[:, LayerPlan.SPLITS] > 1).any()
+        apart += int((plan[:, LayerPlan.BORDER_TOP] + plan[:, LayerPlan.BORDER_BOTTOM] > 0).any())
+        splits += int((plan[:, LayerPlan.SPLITS] > 1).any())
         for op in set(
             mapped.rows[mapped.rows[:, COLUMNS["queue"]] == Queue.EXECUTE, COLUMNS["op"]]
         ):

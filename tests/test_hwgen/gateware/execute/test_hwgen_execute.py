@@ -9,7 +9,7 @@ import pytest
 from amaranth.hdl import Cat, Value
 
 from accelerators import small_accelerator
-from execute_descriptors import Descriptor, complete, group_quads, share_rows
+from execute_descriptors import Descriptor, complete, complete_alike, group_quads, share_rows
 from execute_walk import Events, Walk, durations
 from gateware_simulation import simulate
 from hwgen.gateware.execute.unit import ExecuteUnit
@@ -303,7 +303,7 @@ def test_reads_and_stores_share_a_banks_port(op: ExecuteOp) -> None:
                 drawn = random_descriptor(rng, config, op)
             for name in ("initiation_interval", "hold", "row_lead", "store_slack"):
                 del drawn[name]
-            d = complete(config, follows=True, **drawn | {"restore": 0, "wait_drain": 0})
+            d = complete_alike(config, **drawn | {"restore": 0, "wait_drain": 0})
             bench = Bench(config)
             bench.check([d] * 6, [0, 0, 0, 1, 2, rng.randrange(20)])
             waits += bench.waits
@@ -372,7 +372,7 @@ def test_saved_rows_count_from_the_descriptors_first_one(pixels: int, first: int
 def test_short_descriptors_pile_up() -> None:
     """With the least II, as many descriptors as possible are between start and done."""
     config = make_config(1, 1, 8, 4)
-    plain = complete(config, follows=True, op=ExecuteOp.CONV)
+    plain = complete_alike(config, op=ExecuteOp.CONV)
     assert (plain["hold"], plain["store_slack"]) == (0, 1)
     halos = {f"halo_{side}": 1 for side in ("top", "bottom", "left", "right")}
     wide = complete(config, op=ExecuteOp.CONV, pixels=8, window_columns=8, **halos)
