@@ -64,7 +64,7 @@ def walked_cycles(d: Descriptor, first: int, rows: int, fewest: int | None = Non
 def test_rows_are_apart_where_that_takes_less_time() -> None:
     rng = np.random.default_rng(4)
     apart = shared = 0
-    for _ in range(600):
+    for _ in range(900):
         op = ExecuteOp(int(rng.choice([ExecuteOp.CONV, ExecuteOp.DEPTHWISE, ExecuteOp.ADD])))
         pixels = int(rng.choice([1, 2, 4]))
         tile_y, tile_x = (int(size) for size in rng.integers(1, 9, 2))
