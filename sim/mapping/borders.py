@@ -136,7 +136,9 @@ def descriptor_times(layer, op, slots, pixels, rows, fewest, apart, ports, varia
     interval, slack, drains = share_port(
         least, rows.most, floor, reads, gap, pixels, sets, False, drained - base
     )
-    hold = drained if drains else max(base, rows.last + slack - floor)
+    hold = max(base, rows.last + slack - floor)
+    if drains or hold >= drained:
+        hold, slack = drained, 0
     return Times(interval, 1, 0, slack, hold, sets * interval)
 
 

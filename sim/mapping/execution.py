@@ -252,7 +252,9 @@ def last_split_times(
         True,
         drained - base,
     )
-    hold = drained if drains else max(base, tile.most + slack - REQUANTIZER_PHASES)
+    hold = max(base, tile.most + slack - REQUANTIZER_PHASES)
+    if drains or hold >= drained:
+        hold, slack = drained, 0
     return Times(interval, 1, 0, slack, hold, sets * interval)
 
 

@@ -6,8 +6,9 @@ from sim.arrays.geometry import MAX_HALO, add_slots, ceil_div, groups_of
 from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.bands import choose_band
-from sim.mapping.execution import exchanged, spread_over
-from sim.mapping.splits import choose_split, split_count, split_cycles
+from sim.mapping.bank_ports import port_variants, port_waits, set_reads
+from sim.mapping.execution import SPREAD, exchanged, layer_ports, spread_over
+from sim.mapping.splits import choose_split, split_count, split_cycles, split_quads
 from sim.spec.accelerator import ADD_HOLD, DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
 from sim.timing.calibration import Constant
@@ -64,16 +65,27 @@ def _conv(layer, channels, outputs, tile_y, tile_x, pixels, exchange, hw):
     saved, slots = split_cycles(
         kernel_y, kernel_x, quads, tap_rows, tap_columns, size, hw.simd // DOT_WIDTH, pixels
     )
-    sources = exchanged(groups, pixels, exchange, hw)  # vectors that a window's output is stored in
+    # vectors of the set with most windows, which every row has
+    sources = max(1, exchanged(groups, pixels, exchange, hw))
+    stores = min(pixels, tile_x) * sources
     sets = tile_y * ceil_div(tile_x, pixels)
     blocks = ceil_div(sets, hw.accumulator_rows) if splits > 1 else 1
-    final = max(slots, REQUANTIZER_PHASES, sources)
-    finals = max(sets * final, tile_y * tile_x * sources)
-    if splits == 1:  # no block ends within a row, so every row has a set of that many windows
-        finals = sets * max(final, min(pixels, tile_x) * sources)
+    per_group = hw.simd // DOT_WIDTH
+    gap = split_quads(quads, size, per_group) - pixels
+    least, finals, final = max(slots, REQUANTIZER_PHASES), 0, 0
+    if splits == 1:
+        ports = layer_ports(layer, channels, exchange == SPREAD, hw)
+        variants = port_variants(ExecuteOp.CONV, pixels, ports)
+        for variant in range(min(variants, rounds)):
+            reads = set_reads(ExecuteOp.CONV, pixels, ports, variant)
+            final = max(least, stores + port_waits(reads, stores, gap, pixels))
+            finals += (rounds // variants + (variant < rounds % variants)) * sets * final
+    else:  # a set reads a vector of the stored banks at least
+        final = max(least, stores + port_waits(pixels, stores, gap, pixels))
+        finals = rounds * sets * final
     hold = pixels - 1
-    last = finals + blocks * hold
-    issue = rounds * (sets * saved + finals + splits * blocks * hold)
+    last = sets * max(least, stores) + blocks * hold
+    issue = rounds * (sets * saved + splits * blocks * hold) + finals
     after, loads = last, 1
     if splits > 2:  # the two halves do not hold all splits of a block: each block loads them again
         after, loads = final + hold, blocks
@@ -157,6 +169,8 @@ def least_work(layer, source, target, tile_y, tile_x, pixels, exchange, hw, cons
         slots *= ceil_div(source[TensorColumn.WIDTH], across)
         slots += sources  # reads give way to them
         hops = constants[Constant.POOL_HOP] * (across + hw.pes_y - 2)
+    if op == ExecuteOp.ADD:
+        interval = max(interval, min(pixels, tile_x) * sources + 2 * pixels)
     last = tile_y * ceil_div(tile_x, pixels) * max(slots, interval) + hold + hops
     if op == ExecuteOp.DEPTHWISE:
         last = least_bands(layer, pixels, tile_y, tile_x, sources)

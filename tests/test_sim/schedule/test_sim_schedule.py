@@ -572,9 +572,7 @@ def test_the_interval_is_the_least_that_holds_steps_reads_and_stores() -> None:
                 base, drained = row["pixels"] - 1, drained + row["pixels"] - 1
             elif row["op"] == ExecuteOp.ADD:
                 base = 3
-            if row["hold"] != drained and not row["final"]:
-                latest = stores[-1] + row["store_slack"] - 4
-                assert base <= row["hold"] <= max(base, 0 if gives_way else latest)
+            assert base <= row["hold"] <= drained + max(9 * row["pixels"], *stores) - stores[-1]
             if row["window"]:
                 fresh = min(row["kernel_columns"], row["stride_x"])
                 assert row["kernel_rows"] * (row["kernel_columns"] + fresh) <= 64
