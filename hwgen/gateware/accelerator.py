@@ -238,6 +238,7 @@ class Accelerator(wiring.Component):
         m.d.comb += [
             hazard.eq(
                 (execute.busy & store.tile_read.enable)
+                | (execute.control.read_enable & execute.control.write_enable).any()
                 | (load.tile_write.enable & execute.bank_busy.bit_select(load.tile_write.bank, 1))
                 | (load.row_write.enable & execute.half_busy.bit_select(load.row_half, 1))
             ),

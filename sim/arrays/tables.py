@@ -101,6 +101,8 @@ class LayerColumn(IntEnum):
     """Pixels of an image row of its input."""
     IMAGE_CHANNELS = 20
     """Channels of these pixels."""
+    ALONE = 21
+    """Whether the layer is the network's first, a convolution, and alone reads the network's input."""
 
 
 EXTRA_COLUMNS = (
@@ -177,10 +179,13 @@ def layer_table(network: Network) -> NDArray[np.int64]:
     index = {name: i for i, name in enumerate(tensors)}
     table = np.zeros((len(network.layers), len(LayerColumn)), np.int64)
     first: dict[tuple[object, ...], int] = {}
+    alone = not any(network.input.name in layer.inputs for layer in network.layers[1:])
     for i, (row, layer) in enumerate(zip(table, network.layers, strict=True)):
         source = tensors[layer.inputs[0]]
         _fill(row, layer, index, source.zero_point)
-        work = (int(row[LayerColumn.OP]), int(row[LayerColumn.SHARED]), layer.kernel, layer.stride)
+        row[LayerColumn.ALONE] = i == 0 and alone and row[LayerColumn.OP] == ExecuteOp.CONV
+        flags = (int(row[name]) for name in (LayerColumn.OP, LayerColumn.SHARED, LayerColumn.ALONE))
+        work = (*flags, layer.kernel, layer.stride)
         row[LayerColumn.TWIN] = first.setdefault((*work, source.shape, layer.output.shape), i)
     return table
 

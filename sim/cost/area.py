@@ -8,7 +8,8 @@ the generator builds, every figure from a source that anyone can read:
   "Efficient Processing of Deep Neural Networks", Proc. IEEE 105(12), 2017).
 * Flip-flop and multiplexer: cells DFF_X1 and MUX2_X1 of the NanGate 45 nm Open Cell Library.
 * SRAM bit: 0.346 µm² for six transistors (K. Mistry et al., IEDM 2007), a third more for the
-  eight that one read and one write port take (L. Chang et al., VLSI Technology 2005).
+  eight that one read and one write port take (L. Chang et al., VLSI Technology 2005). Local memories and the weight store
+  have a single port.
 
 Not counted: wires, clock tree, pads, DRAM controller, address generation, spare area for
 placement, and what a higher clock costs. ``clock_mhz`` and ``io_bandwidth_gbps`` show through the
@@ -42,7 +43,7 @@ SRAM_BIT_UM2 = 0.346 * 1.33 / 0.6
 SINGLE_PORT_BIT_UM2 = 0.346 / 0.6
 """Bit of the six transistors that a single port takes, in a macro: an estimate, as are all figures here.
 
-CACTI gives 0.436 µm² for the large memories of a weight store.
+CACTI gives 0.436 µm² for large memories.
 """
 
 MACRO_EXTRA_ROWS = 64
@@ -187,7 +188,14 @@ def memories(config: AcceleratorConfig) -> dict[str, tuple[RamShape, ...]]:
             RamShape(width=row_bits, rows=config.accumulator_rows, count=lanes),
         ),
         "window_rings": (RamShape(width=vector_bits, rows=ring_rows, count=DOT_WIDTH * lanes),),
-        "local_memory": (RamShape(width=vector_bits, rows=config.bank_depth, count=lanes),),
+        "local_memory": (
+            RamShape(
+                width=vector_bits,
+                rows=config.bank_depth,
+                count=lanes,
+                bit_um2=SINGLE_PORT_BIT_UM2,
+            ),
+        ),
         "weight_store": tuple(
             RamShape(
                 width=row_bits,

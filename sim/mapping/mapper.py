@@ -14,7 +14,7 @@ from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.arrays.weight_stream import layer_beats
 from sim.mapping.borders import choose_borders
 from sim.mapping.descriptor_counts import MAX_DESCRIPTORS, most_descriptors
-from sim.mapping.execution import issue_slots, weight_rows
+from sim.mapping.execution import issue_slots, layer_ports, weight_rows
 from sim.mapping.residency import allocate, mark_resident
 from sim.mapping.splits import choose_block, choose_split, share_rows, split_count
 from sim.mapping.stored_weights import choose_stored, pass_on_room
@@ -70,6 +70,8 @@ def _split(layer, channels, hw, plan):
             plan[LayerPlan.TILE_X],
             halo,
             plan[LayerPlan.SOURCES],
+            layer_ports(layer, channels, plan[LayerPlan.SPREAD] > 0, hw),
+            plan[LayerPlan.ROUNDS],
         )
         plan[LayerPlan.BLOCK_ROWS] -= plan[LayerPlan.BORDER_TOP] + plan[LayerPlan.BORDER_BOTTOM]
         return
@@ -139,7 +141,7 @@ def plan_network(layers, tensors, hw, cut):
     failure, i, needed, available = allocate(layers, tensors, hw, cut, lp, tp)
     if failure != Failure.NONE:
         return failure, i, needed, available, lp, tp, 0
-    lp[0, LayerPlan.IN_BANK] = input_bank(layers, tensors, hw)
+    lp[0, LayerPlan.IN_BANK] = input_bank(layers[0], tensors[0, TensorColumn.CHANNELS], hw)
     for i in range(n):
         _split(layers[i], tensors[layers[i, LayerColumn.INPUT], TensorColumn.CHANNELS], hw, lp[i])
     pass_on_room(layers, tensors, hw, cut, lp)

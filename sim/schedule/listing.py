@@ -32,6 +32,7 @@ __all__ = [
     "HALF",
     "HALF_COLUMNS",
     "HOLDS",
+    "LAST_BANK_STORE",
     "LAST_DURATION",
     "LOADED",
     "LOADED_BY",
@@ -53,10 +54,10 @@ __all__ = [
 # Numbers of a list: descriptors so far, the number of the descriptor in the first row, the register-file half
 # in use; the latest activation LOAD, STORE and EXECUTE (-1: none); whether all values fit so far; rows of the
 # weight store that are filled. Of the next image's input (sim.schedule.next_input): rows to load, 0 if there is no next
-# image, and rows so far; the latest LOAD of them, and EXECUTE that keeps them away; cycles that LOAD has beside
+# image, and rows so far; the latest LOAD of them, and EXECUTE and STORE that keep them away; cycles that LOAD has beside
 # EXECUTE, and those of the latest EXECUTE.
 COUNT, FIRST, HALF, LOADED, STORED, EXECUTED, FITS, FILLED = range(8)
-TO_FETCH, FETCHED, PIECE, STORING, SLACK, LAST_DURATION = range(8, 14)
+TO_FETCH, FETCHED, PIECE, STORING, LAST_BANK_STORE, SLACK, LAST_DURATION = range(8, 15)
 
 ALL_ROWS = 1 << 40
 """FILLED of a warm run: the store has all rows that are read."""
@@ -97,7 +98,7 @@ def empty_listing(rows, templates, filled):
     waited = np.empty((3, 3), np.int64)
     numbers[COUNT] = numbers[FIRST] = 0
     numbers[LOADED] = numbers[STORED] = numbers[EXECUTED] = -1
-    numbers[PIECE] = numbers[STORING] = -1
+    numbers[PIECE] = numbers[STORING] = numbers[LAST_BANK_STORE] = -1
     numbers[HALF] = numbers[FITS] = 1
     numbers[FILLED] = filled
     for half in range(2):

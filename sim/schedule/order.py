@@ -41,6 +41,7 @@ from sim.arrays.schedule_columns import (
     SPREAD,
     STORE,
     STORE_ROW,
+    STORE_SLACK,
     WAIT_DRAIN,
     WEIGHT_ROWS,
     WIDTH,
@@ -52,7 +53,7 @@ from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.borders import block_rows
 from sim.mapping.descriptor_counts import sets_of
 from sim.mapping.splits import share_rows
-from sim.schedule.execute_fields import execute_fields, move_to_image, move_to_round
+from sim.schedule.execute_fields import execute_fields, move_to_image, move_to_round, variants_of
 from sim.schedule.listing import (
     COUNT,
     EXECUTED,
@@ -61,6 +62,7 @@ from sim.schedule.listing import (
     FIRST,
     HALF,
     HOLDS,
+    LAST_BANK_STORE,
     LOADED,
     LOADED_BY,
     PIECE,
@@ -162,9 +164,11 @@ def list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, cl
     )
     for half in range(2):
         listing.halves[half, HOLDS] = -1
+    variants = variants_of(layer, plan, source[TensorColumn.CHANNELS], hw)
     for p in range(plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]):
-        _fill_templates(listing, turn, hw, p)
         for r in range(plan[LayerPlan.ROUNDS]):
+            if r < 1 or variants > 1:
+                _fill_templates(listing, turn, hw, p, r % variants)
             _list_round(listing, turn, tensors, tp, hw, p, r)
             if timed:
                 ends = r % plan[LayerPlan.CHUNK] == 0 or r == _last_round(plan, r)
@@ -179,8 +183,8 @@ def _last_round(plan, r):
 
 
 @in_place
-def _fill_templates(listing, turn, hw, p):
-    """EXECUTEs of pass ``p``, as in round 0 of a chunk."""
+def _fill_templates(listing, turn, hw, p, variant):
+    """EXECUTEs of pass ``p``, as in round 0 of a chunk, with the times of rounds of that variant."""
     plan, splits = turn.plan, turn.plan[LayerPlan.SPLITS]
     pass_y, pass_x = p // plan[LayerPlan.PASSES_X], p % plan[LayerPlan.PASSES_X]
     across = ceil_div(plan[LayerPlan.TILE_X], plan[LayerPlan.BLOCK_COLUMNS])
@@ -195,7 +199,18 @@ def _fill_templates(listing, turn, hw, p):
         y, rows = block_rows(plan, block // across)
         x = block % across * plan[LayerPlan.BLOCK_COLUMNS]
         execute_fields(
-            row, turn.layer, plan, turn.source, hw, pass_y, pass_x, place % splits, y, rows, x
+            row,
+            turn.layer,
+            plan,
+            turn.source,
+            hw,
+            pass_y,
+            pass_x,
+            variant,
+            place % splits,
+            y,
+            rows,
+            x,
         )
 
 
@@ -339,6 +354,8 @@ def _execute(listing, turn, hw, r, first, last, place, low, begins):
         row[HALF_FIELD] = half
         row[ROUND] = r
         row[FINAL] = r == last and place == turn.sets - 1
+        if row[FINAL] and image == turn.high - 1:
+            row[STORE_SLACK] = 0  # what follows waits for its end
         if not row[SAVE]:
             row[LANES] = active
             if row[SPREAD]:
@@ -349,7 +366,7 @@ def _execute(listing, turn, hw, r, first, last, place, low, begins):
         row[WAIT_DRAIN] = (begins and image == turn.low) or follows
         keeps = False
         if numbers[TO_FETCH] > 0:
-            keeps = note_execute(listing, turn.ahead, row, turn.number)
+            keeps = note_execute(listing, turn.ahead, row, hw, turn.number)
             if keeps:
                 loaded = max(loaded, numbers[PIECE])
         require(listing, row, Queue.LOAD, loaded)
@@ -383,4 +400,8 @@ def _store_tiles(listing, turn, tp, hw, p, first):
             continue
         row[IMAGE], row[PE_Y], row[PE_X] = image, pe_y, pe_x
         require(listing, row, Queue.EXECUTE, listing.numbers[EXECUTED])
+        if groups >= hw.lanes:  # the next image's input is in the last bank
+            require(listing, row, Queue.LOAD, listing.numbers[PIECE])
         listing.numbers[STORED] = add(listing)
+        if listing.numbers[TO_FETCH] > 0 and groups >= hw.lanes:
+            listing.numbers[LAST_BANK_STORE] = listing.numbers[STORED]

@@ -16,6 +16,7 @@ __all__ = [
     "RECORD_BYTES",
     "REQUANTIZER_LATENCY",
     "REQUANTIZER_PHASES",
+    "STORE_DISTANCE",
     "WINDOW_VECTORS",
     "AcceleratorConfig",
 ]
@@ -37,6 +38,9 @@ ADD_INTERVAL = 2 * REQUANTIZER_PHASES + REQUANTIZER_LATENCY
 
 ADD_HOLD = 3
 """Idle issue cycles after ADD: its last operand is still being requantized."""
+
+STORE_DISTANCE = 21
+"""Cycles from the first one after a set, but for CONV's skew, to that whose read would meet the set's first store."""
 
 MAX_ACCUMULATOR_ROWS = 16
 """Most register-file rows of a lane that hold saved accumulators (A)."""

@@ -20,6 +20,7 @@ __all__ = [
     "FIELDS",
     "LOAD_FIELDS",
     "STORE_FIELDS",
+    "STORE_SLACK_BITS",
     "ExecuteOp",
     "Field",
     "LoadKind",
@@ -35,6 +36,10 @@ WORD_BYTES = 8
 
 BANK_ADDRESS_BITS = 18
 """Bits of a vector's address in its bank: 4 MiB of a PE in one bank of 16-byte vectors."""
+
+
+STORE_SLACK_BITS = 7
+"""Bits of the cycles that the stores of a set may wait for a bank's port."""
 
 
 class Queue(IntEnum):
@@ -193,6 +198,11 @@ EXECUTE_FIELDS = (
     Field("window", 1, "DEPTHWISE: four taps per cycle from the window ring, not one"),
     Field("hold", 8, "idle cycles after the last window"),
     Field(
+        "store_slack",
+        STORE_SLACK_BITS,
+        "CONV, ADD: cycles that a set's stores may wait for their banks' ports",
+    ),
+    Field(
         "band_rows",
         5,
         "DEPTHWISE: rows of windows that are read together, a multiple of P; 1 without window",
@@ -200,7 +210,7 @@ EXECUTE_FIELDS = (
     Field(
         "ring_gap", 4, "DEPTHWISE: vectors between columns in the ring beyond kernel_rows, in fours"
     ),
-    Field("row_lead", 6, "DEPTHWISE: further cycles of the first set of every band"),
+    Field("row_lead", 7, "DEPTHWISE: further cycles of the first set of every band"),
     Field("initiation_interval", 20, "cycles per set of P windows (II)"),
     Field("window_rows", 10, "output rows of this descriptor, 1 …"),
     Field("window_columns", 10, "output columns of this descriptor, 1 …"),

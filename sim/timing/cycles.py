@@ -31,6 +31,7 @@ from sim.arrays.schedule_columns import (
     SAVE,
     SOURCES,
     SPREAD,
+    STORE_SLACK,
     TILE_COLUMNS,
     TILE_ROWS,
     WAIT_DRAIN,
@@ -190,7 +191,7 @@ def execute_durations(row, hw, constants):
         cycles += constants[Constant.POOL_HOP] * (columns + hw.pes_y - 1)
     elif op == ExecuteOp.CONV:
         drain += row[PIXELS] - 1
-    return cycles + row[HOLD], cycles + drain + _last_stores(row)
+    return cycles + row[HOLD], cycles + drain + _last_stores(row) + row[STORE_SLACK]
 
 
 @in_place

@@ -404,9 +404,12 @@ def _promises(registered: str) -> list[str]:
         *("tile_write[3:1] == 0", "tile_read[3:1] == 0"),
         # No row is read in the cycle of its write; here the views take either value.
         f"~({control}save & {control}restore_enable & {control}save_row == {control}restore_row)",
-        # A bank is accessed either from outside or by EXECUTE.
-        f"~({registered}tile_write_enable__0 & {control}write_enable)",
-        f"~({registered}tile_read_enable__0 & {control}read_enable)",
+        # A bank is accessed either from outside, once, or by EXECUTE.
+        *(
+            f"~({registered}tile_{access}_enable__0 & ({control}write_enable | {control}read_enable))"
+            for access in ("write", "read")
+        ),
+        f"~({registered}tile_write_enable__0 & {registered}tile_read_enable__0)",
         *_invariants("gate_q"),
     ]
 

@@ -245,7 +245,7 @@ def test_manifest_describes_the_accelerator(written: Written) -> None:
         == (8 * accelerator.vector_bytes, accelerator.bank_depth)
     ]
     assert len(banks) == accelerator.pes * accelerator.compute_lanes
-    assert {memory["module"] for memory in banks} == {"cosilico_ram_fpga"}
+    assert {memory["module"] for memory in banks} == {"cosilico_single_port_ram_fpga"}
 
 
 def test_a_single_file_holds_the_same_modules(tmp_path: Path) -> None:

@@ -228,11 +228,13 @@ def test_access_to_local_memory_while_execute_runs_is_a_hazard(transfer: bytes) 
     assert len(result.traces["hazard"]) == vectors
 
 
-def test_tile_may_come_into_banks_to_which_execute_does_not_store() -> None:
+def test_tile_may_come_into_banks_that_execute_does_not_use() -> None:
     result = run([execute(0, lanes=1), load(1, groups=1, bank=1)])
     assert result.csr["STATUS"] == 0b00010
     assert "hazard" not in result.traces
     assert result.traces["load_done"][0] < result.traces["execute_done"][0]
+    result = run([execute(0, lanes=0), load(1, groups=1, bank=0)])  # it reads bank 0
+    assert result.csr["STATUS"] == 0b01010
     result = run([execute(0, lanes=1), load(1, bank=1)])  # banks 1, 0 and 1
     assert result.csr["STATUS"] == 0b01010
     assert len(result.traces["hazard"]) == TILE["rows"] * TILE["columns"]
