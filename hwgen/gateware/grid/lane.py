@@ -167,9 +167,9 @@ class Lane(wiring.Component):
 
         # Cycles i + 6 to i + 9: multiply and accumulate
         multiplied = Signal(SimdUnit.STEP_LATENCY - 2)
-        later_maximum = Signal()
-        stages = Cat(control.multiply, multiplied)
-        m.d.sync += [multiplied.eq(stages), later_maximum.eq(control.maximum)]
+        compared = Signal.like(multiplied)
+        stages, maximum = Cat(control.multiply, multiplied), Cat(control.maximum, compared)
+        m.d.sync += [multiplied.eq(stages), compared.eq(maximum)]
         accumulators = []
         for index in range(config.simd_units):
             unit = SimdUnit()
@@ -180,7 +180,7 @@ class Lane(wiring.Component):
                 unit.weights.eq(self.shared_row.word_select(index, 32)),
                 unit.private_mode.eq(control.private),
                 unit.tap.eq(control.tap),
-                unit.maximum.eq(Cat(control.maximum, later_maximum)),
+                unit.maximum.eq(maximum),
                 unit.stages.eq(stages),
                 unit.accumulate.eq(control.accumulate),
                 unit.restart.eq(control.restart),

@@ -129,19 +129,19 @@ class RequantizerUnit(wiring.Component):
         outer = Cat(products[0, 0], products[1, 1]).as_signed()
         inner = (products[0, 1] << _HALF_BITS) + (products[1, 0] << _HALF_BITS)
         m.d.comb += total.eq(outer + inner + Const(1 << 30, 32))
+        below = Signal(30, reset_less=True)  # bits of h below the bit that rounds
         with m.If(self.enable[4]):
-            m.d.sync += [h.eq(total[31:63].as_signed()), rights[3].eq(rights[2])]
+            m.d.sync += [
+                h.eq(total[31:63].as_signed()),
+                rights[3].eq(rights[2]),
+                below.eq(Cat(rights[2] > index + 1 for index in range(len(below)))),
+            ]
 
         # Cycle 6: shift right. The bit below the result rounds up, but for a tie of a negative
         # value, which has only zeros below that bit
-        right = rights[3]
         shifted = Signal(signed(33))
-        below = Signal(30)
-        m.d.comb += [
-            shifted.eq(Cat(Const(0, 1), h).as_signed() >> right),
-            below.eq(Cat(h[index] & (right > index + 1) for index in range(len(below)))),
-        ]
-        up = shifted[0] & (~h[31] | below.any())
+        m.d.comb += shifted.eq(Cat(Const(0, 1), h).as_signed() >> rights[3])
+        up = shifted[0] & (~h[31] | (h & below).any())
         with m.If(self.enable[5]):
             m.d.sync += result.eq(shifted[1:].as_signed() + up)
 

@@ -103,7 +103,8 @@ class FetchUnit(wiring.Component):
         m = Module()
         running = Signal()
         count = Signal(32)
-        requested = Signal(32)
+        requested = Signal(32)  # the next request included
+        more = Signal()  # descriptors to request
         dispatched = Signal(32)
 
         # Requests
@@ -115,6 +116,7 @@ class FetchUnit(wiring.Component):
 
         # Beats: the words that hold fields are kept
         outstanding = Signal(range(self.DEPTH + 1))  # bursts
+        awaited = Signal()  # any of them
         index = Signal(range(_WORDS))
         words = [
             Signal(8 * DESCRIPTOR_PORT_BYTES, name=f"word_{number}", reset_less=True)
@@ -122,12 +124,15 @@ class FetchUnit(wiring.Component):
         ]
         beat, last_beat = Signal(), Signal()
         m.d.comb += [
-            self.rready.eq(self.drop | (outstanding != 0)),
-            beat.eq(self.rvalid & (outstanding != 0)),
+            self.rready.eq(self.drop | awaited),
+            beat.eq(self.rvalid & awaited),
             last_beat.eq(beat & (index == _WORDS - 1)),
-            self.quiet.eq(~self.arvalid & (outstanding == 0)),
+            self.quiet.eq(~self.arvalid & ~awaited),
         ]
-        m.d.sync += outstanding.eq(outstanding + requesting - last_beat)
+        m.d.sync += [
+            outstanding.eq(outstanding + requesting - last_beat),
+            awaited.eq(requesting | ~((outstanding == 0) | ((outstanding == 1) & last_beat))),
+        ]
         with m.If(beat):
             m.d.sync += index.eq(index + 1)
             for number, word in enumerate(words):
@@ -169,7 +174,7 @@ class FetchUnit(wiring.Component):
         with m.FSM():
             with m.State("idle"):
                 m.d.comb += self.busy.eq(0)
-                m.d.sync += [requested.eq(0), dispatched.eq(0), index.eq(0)]
+                m.d.sync += [requested.eq(1), dispatched.eq(0), index.eq(0)]
                 with m.If(self.start):
                     m.next = "request header"
             with m.State("request header"):
@@ -177,7 +182,7 @@ class FetchUnit(wiring.Component):
                 with m.If(requesting):
                     m.next = "read header"
             with m.State("read header"):
-                m.d.sync += count.eq(words[1][:32])
+                m.d.sync += [count.eq(words[1][:32]), more.eq(words[1][:32] != 0)]
                 with m.If(last_beat):
                     m.d.comb += refused.eq(foreign)
                     m.next = "run"
@@ -186,12 +191,14 @@ class FetchUnit(wiring.Component):
             with m.State("run"):
                 m.d.comb += [
                     running.eq(1),
-                    wanted.eq((requested != count) & (reserved != self.DEPTH)),
+                    wanted.eq(more & (reserved != self.DEPTH)),
                 ]
                 m.d.sync += [
                     requested.eq(requested + request),
                     dispatched.eq(dispatched + dispatch),
                 ]
+                with m.If(request):
+                    m.d.sync += more.eq(requested != count)
                 with m.If(dispatched == count):
                     m.next = "idle"
             with m.State("refused"):

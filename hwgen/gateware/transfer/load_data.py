@@ -58,7 +58,6 @@ def take_beats(
     allowed = credit(m, config, beat)
     weights = Signal()
     index = Signal(10)
-    last_index = Signal.like(index)
     complete = Signal()
     row = Signal(8 * config.row_bytes, reset_less=True)
     ready = Signal()
@@ -75,10 +74,12 @@ def take_beats(
         beat.eq(unit.rvalid & ready),
         descriptors.leave.ready.eq(last),
         weights.eq(descriptor.kind == LoadKind.WEIGHTS),
-        last_index.eq(Mux(weights, rows.last, descriptor.vector_beats - 1)),
         gathers.eq(descriptors.leave.valid & ~weights & descriptor.gather),
-        complete.eq(beat & (index == last_index) & ~gathers),
+        complete.eq(
+            beat & Mux(weights, rows.last, (index == descriptor.vector_beats - 1) & ~gathers)
+        ),
         [rows.stream[name].eq(descriptor[name]) for name in rows.stream.shape().members],
+        rows.index.eq(index),
         rows.advance.eq(complete),
         rows.restart.eq(last),
     ]

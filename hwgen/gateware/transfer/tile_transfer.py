@@ -169,7 +169,7 @@ def legal_weights(config: AcceleratorConfig, descriptor: Any) -> Any:
 
 
 def address_burst(
-    m: Module, burst: Any, legal: Any, room: Any, stop: Any
+    m: Module, burst: Any, room: Any, stop: Any
 ) -> tuple[Signal, Signal, Signal, Signal]:
     """Build what lies between a burst and an address channel's VALID.
 
@@ -177,8 +177,6 @@ def address_burst(
     ----------
     burst : stream of burst_layout()
         From a :class:`BurstGenerator`.
-    legal
-        Whether the descriptor is; registered, there with its first burst.
     room
         Whether another burst may be under way; must not fall but by `offered`.
     stop
@@ -198,10 +196,9 @@ def address_burst(
     valid, offered, refused = (Signal(name=name) for name in ("valid", "offered", "refused"))
     waits = Signal(name="waits")
     cause = Signal(CAUSE_BITS, name="refusal")
-    illegal = ~legal | burst.payload.illegal
     m.d.comb += [
-        refused.eq(burst.valid & (illegal | burst.payload.outside)),
-        cause.eq(Mux(illegal, StopCause.DESCRIPTOR, StopCause.WINDOW)),
+        refused.eq(burst.valid & burst.payload.barred),
+        cause.eq(Mux(burst.payload.illegal, StopCause.DESCRIPTOR, StopCause.WINDOW)),
         offered.eq(burst.valid & room & ~stop & ~waits & ~refused),
         valid.eq(offered | waits),
     ]
