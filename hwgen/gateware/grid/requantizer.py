@@ -129,21 +129,22 @@ class RequantizerUnit(wiring.Component):
         outer = Cat(products[0, 0], products[1, 1]).as_signed()
         inner = (products[0, 1] << _HALF_BITS) + (products[1, 0] << _HALF_BITS)
         m.d.comb += total.eq(outer + inner + Const(1 << 30, 32))
-        below = Signal(30, reset_less=True)  # bits of h below the bit that rounds
+        # bits of h: that which rounds, and those below it
+        rounds = Signal(31, reset_less=True)
+        below = Signal(30, reset_less=True)
         with m.If(self.enable[4]):
             m.d.sync += [
                 h.eq(total[31:63].as_signed()),
                 rights[3].eq(rights[2]),
+                rounds.eq(Cat(rights[2] == index + 1 for index in range(len(rounds)))),
                 below.eq(Cat(rights[2] > index + 1 for index in range(len(below)))),
             ]
 
         # Cycle 6: shift right. The bit below the result rounds up, but for a tie of a negative
         # value, which has only zeros below that bit
-        shifted = Signal(signed(33))
-        m.d.comb += shifted.eq(Cat(Const(0, 1), h).as_signed() >> rights[3])
-        up = shifted[0] & (~h[31] | (h & below).any())
+        up = (h & rounds).any() & (~h[31] | (h & below).any())
         with m.If(self.enable[5]):
-            m.d.sync += result.eq(shifted[1:].as_signed() + up)
+            m.d.sync += result.eq((h >> rights[3]) + up)
 
         # Cycle 7: add the zero point, clamp. Only a result between the bounds needs the sum
         least, most = Signal(signed(9)), Signal(signed(9))
