@@ -147,6 +147,7 @@ def _program_manifest(program: Program, config: AcceleratorConfig) -> dict[str, 
         "descriptors": len(program.descriptors),
         "input": _placement(program.input),
         "output": _placement(program.output),
+        "outputs": {name: _placement(place) for name, place in program.outputs.places.items()},
     }
 
 

@@ -176,7 +176,13 @@ def simulate_argument(
     if output_file is not None and imported is not None:
         save_outputs(output_file, imported, results[-1])
     elif output_file is not None:
-        save_arrays(output_file, y=results[-1].outputs, cycles=results[-1].cycles)
+        further = dict(list(results[-1].named_outputs.items())[1:])
+        save_arrays(
+            output_file,
+            y=results[-1].outputs,
+            **{f"y.{name}": values for name, values in further.items()},
+            cycles=results[-1].cycles,
+        )
     return design, results
 
 

@@ -47,7 +47,7 @@ class Ports(NamedTuple):
     lanes : int
         Banks (L).
     spread : int
-        Whether PE columns split the output channel groups: then a set is stored to any bank.
+        Whether a set may be stored to any bank: PE columns split the output channel groups, or tensors begin elsewhere.
     """
 
     taps: int

@@ -34,6 +34,7 @@ __all__ = [
     "last_split_times",
     "layer_cycles",
     "layer_ports",
+    "planned_ports",
     "lets_pixels",
     "lets_spread",
     "spread_over",
@@ -198,6 +199,18 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
     total = tile_y * sets * (saved + times.interval)
     total += blocks * (splits * descriptor_cycles(op, pixels) + times.hold - base_hold(op, pixels))
     return rounds * total, loads
+
+
+@in_place
+def planned_ports(layer, plan, channels, hw):
+    """:func:`layer_ports` of a layer whose tensors have their banks.
+
+    Where they do not begin in the first bank, as parts of a concatenation may not, all groups are taken to be in banks that are
+    stored to.
+    """
+    aside = plan[LayerPlan.OUT_BANK] > 0
+    aside |= plan[LayerPlan.IN_BANK] != input_bank(layer, channels, hw)
+    return layer_ports(layer, channels, aside or plan[LayerPlan.SPREAD] > 0, hw)
 
 
 @in_place

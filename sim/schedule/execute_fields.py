@@ -71,7 +71,7 @@ from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.bands import ring_gap
 from sim.mapping.bank_ports import base_hold, port_variants
 from sim.mapping.borders import descriptor_times, fewest_stores, rows_of
-from sim.mapping.execution import last_split_times, layer_ports
+from sim.mapping.execution import last_split_times, planned_ports
 from sim.mapping.splits import split_bounds
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
@@ -135,7 +135,7 @@ def _timing(row, layer, plan, channels, hw, slots, variant):
         fewest = rows.most
         if apart:
             fewest = fewest_stores(op, pixels, tile_y, tile_x, halo, sources, top, bottom)
-        ports = layer_ports(layer, channels, spread, hw)
+        ports = planned_ports(layer, plan, channels, hw)
         times = descriptor_times(layer, op, slots, pixels, rows, fewest, apart, ports, variant)
     row[INTERVAL], row[BAND_ROWS], row[ROW_LEAD] = times.interval, times.band, times.lead
     row[HOLD], row[STORE_SLACK] = times.hold, times.slack
@@ -148,7 +148,7 @@ def variants_of(layer, plan, channels, hw):
     """Different times that the EXECUTEs of a layer's rounds have, which take turns."""
     if plan[LayerPlan.SPLITS] > 1:
         return 1
-    ports = layer_ports(layer, channels, plan[LayerPlan.SPREAD] > 0, hw)
+    ports = planned_ports(layer, plan, channels, hw)
     return port_variants(layer[LayerColumn.OP], plan[LayerPlan.PIXELS], ports)
 
 
@@ -228,8 +228,9 @@ def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, variant, k, r0,
 def move_to_round(row, plan, lanes, group):
     """Move an EXECUTE descriptor from its chunk's first output channel group to ``group``."""
     plane, bank = group // lanes, group % lanes
-    row[OUT_BANK] = bank
-    row[OUT_ADDRESS] += plane * plan[LayerPlan.OUT_PLANE]
+    place = plan[LayerPlan.OUT_BANK] + group
+    row[OUT_BANK] = place % lanes
+    row[OUT_ADDRESS] += place // lanes * plan[LayerPlan.OUT_PLANE]
     if row[OP] != ExecuteOp.CONV:
         row[IN_ADDRESS] = (row[IN_ADDRESS] + plane * plan[LayerPlan.IN_PLANE]) & LOCAL_MASK
     if row[OP] == ExecuteOp.DEPTHWISE or row[OP] == ExecuteOp.ADD:

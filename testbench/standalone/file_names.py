@@ -12,6 +12,7 @@ __all__ = [
     "EXPECTED_TRACE_FILE",
     "INPUT_FILE",
     "MAKEFILE",
+    "OUTPUT_MASK_FILE",
     "PORTS_FILE",
     "RUNNER_FILE",
     "TESTBENCH_FILE",
@@ -34,6 +35,7 @@ class StandaloneTestbench(StrEnum):
 
 INPUT_FILE = "input.bin"
 EXPECTED_OUTPUT_FILE = "expected_output.bin"
+OUTPUT_MASK_FILE = "output_mask.bin"
 EXPECTED_TRACE_FILE = "expected_trace.txt"
 TESTBENCH_FILE = "testbench.v"
 PORTS_FILE = "memory_ports.v"
@@ -42,6 +44,7 @@ MAKEFILE = "Makefile"
 VERILOG_TESTBENCH_FILES = (
     INPUT_FILE,
     EXPECTED_OUTPUT_FILE,
+    OUTPUT_MASK_FILE,
     EXPECTED_TRACE_FILE,
     TESTBENCH_FILE,
     PORTS_FILE,

@@ -19,6 +19,7 @@ from testbench.standalone.file_names import (
     EXPECTED_TRACE_FILE,
     INPUT_FILE,
     MAKEFILE,
+    OUTPUT_MASK_FILE,
     PORTS_FILE,
     TESTBENCH_FILE,
 )
@@ -49,6 +50,7 @@ def write_verilog_testbench(subject: Subject, folder: Path) -> list[Path]:
     contents: dict[str, str | bytes] = {
         INPUT_FILE: subject.input_bytes,
         EXPECTED_OUTPUT_FILE: subject.output_bytes,
+        OUTPUT_MASK_FILE: subject.program.outputs.mask,
         EXPECTED_TRACE_FILE: subject.trace,
         TESTBENCH_FILE: testbench_text(subject),
         PORTS_FILE: f"// {OWNERSHIP}\n\n{_template(PORTS_FILE)}",
@@ -61,7 +63,7 @@ def write_verilog_testbench(subject: Subject, folder: Path) -> list[Path]:
 
 def testbench_text(subject: Subject) -> str:
     """Return the testbench's top module, Verilog-2005."""
-    program, output = subject.program, subject.program.output
+    program = subject.program
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     return environment.from_string(_template("testbench.v.j2")).render(
         ownership=OWNERSHIP,
@@ -77,15 +79,10 @@ def testbench_text(subject: Subject) -> str:
         header_address=program.header_address,
         warm_address=program.warm_address,
         descriptors=len(program.descriptors),
-        input_address=program.input.address,
-        input_bytes=program.images * program.input.size_bytes,
-        output_address=output.address,
-        output_bytes=program.images * output.size_bytes,
-        output_image_bytes=output.size_bytes,
-        output_group_bytes=output.height * output.width * output.pixel_bytes,
-        output_pixel_bytes=output.pixel_bytes,
-        output_channels=output.channels,
-        vector_bytes=output.vector_bytes,
+        input_address=program.inputs.address,
+        input_bytes=program.inputs.size_bytes,
+        output_address=program.outputs.address,
+        output_bytes=program.outputs.size_bytes,
         expected_cycles=subject.prediction.total_cycles,
         warm_cycles=None if subject.warm is None else subject.warm.total_cycles,
     )

@@ -85,22 +85,22 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ),
         (
             ["validate"],
-            "validate must be given one of NETWORK, --random N, --stalls N, --imported N, "
+            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --imported N, "
             "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "x", "--random", "3"],
-            "validate must be given one of NETWORK, --random N, --stalls N, --imported N, "
+            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --imported N, "
             "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "--full", "--imported", "3"],
-            "validate must be given one of NETWORK, --random N, --stalls N, --imported N, "
+            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --imported N, "
             "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "--stalls", "3", "--imported", "3"],
-            "validate must be given one of NETWORK, --random N, --stalls N, --imported N, "
+            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --imported N, "
             "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (

@@ -51,7 +51,7 @@ def test_the_interpreter_judges_every_value() -> None:
     case = next(case for case in drawn(8) if len(case.network.layers) > 2)
     values = golden.run(case.network, case.images)
     activations = {i: values[layer.name] for i, layer in enumerate(case.network.layers)}
-    last = values[case.network.output.name]
+    last = {name: values[name] for name in case.network.outputs}
     judgement = case.judge(activations, last)
     layers = sum(array.size for array in activations.values())
     assert judgement.differences == 0
@@ -71,7 +71,8 @@ def test_steps_within_an_operator_have_no_tensor_to_be_judged_by() -> None:
     case = next(case for case in drawn(24) if steps(case))
     values = golden.run(case.network, case.images)
     activations = {i: values[layer.name] for i, layer in enumerate(case.network.layers)}
-    judgement = case.judge(activations, values[case.network.output.name])
+    outputs = {name: values[name] for name in case.network.outputs}
+    judgement = case.judge(activations, outputs)
     whole = sum(array.size for array in activations.values())
     within = sum(values[name].size for name in steps(case))
     assert within > 0
