@@ -7,6 +7,7 @@ and the mapper chooses by it.
 from sim.arrays.geometry import add_slots, ceil_div, groups_of, segment_slots
 from sim.arrays.kernel import in_place
 from sim.arrays.network_input import input_bank, windows_per_vector
+from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import LayerColumn
 from sim.arrays.weight_stream import layer_beats
 from sim.mapping.bands import fits_band
@@ -34,9 +35,9 @@ __all__ = [
     "last_split_times",
     "layer_cycles",
     "layer_ports",
-    "planned_ports",
     "lets_pixels",
     "lets_spread",
+    "planned_ports",
     "spread_over",
     "stored_weight_rows",
     "weight_blocks",
