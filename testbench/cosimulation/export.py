@@ -17,6 +17,7 @@ from hwgen.gateware.host.csr import (
 )
 from hwgen.module_names import ModuleNames
 from hwgen.program import Probe, Program
+from hwgen.registers.table import CONTROL_BITS
 from sim.prediction import Prediction
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import DESCRIPTOR_PORT_BYTES
@@ -31,9 +32,6 @@ from testbench.rtl.job import ProgramJob
 from testbench.rtl.watchdog import program_descriptors, watchdog_cycles
 
 __all__ = ["describe_accelerator", "write_description", "write_job_description"]
-
-CONTROL_BITS = ("doorbell", "abort")
-"""Bits of CONTROL, from bit 0 up."""
 
 
 def write_description(

@@ -13,6 +13,7 @@ __all__ = [
     "INPUT_FILE",
     "MAKEFILE",
     "OUTPUT_MASK_FILE",
+    "PACKAGE_MANIFEST",
     "PORTS_FILE",
     "RUNNER_FILE",
     "TESTBENCH_FILE",
@@ -51,6 +52,9 @@ VERILOG_TESTBENCH_FILES = (
     MAKEFILE,
 )
 """Files of the Verilog testbench, beside the accelerator's Verilog and its program."""
+
+PACKAGE_MANIFEST = "package.json"
+"""All files of a package with their digests."""
 
 TESTS_FILE = "test_accelerator.py"
 RUNNER_FILE = "runner.py"

@@ -1,6 +1,5 @@
 """Testbench in plain Verilog that runs a program on its accelerator, with all that it reads."""
 
-from importlib import resources
 from pathlib import Path
 
 import jinja2
@@ -24,8 +23,9 @@ from testbench.standalone.file_names import (
     TESTBENCH_FILE,
 )
 from testbench.standalone.subject import Subject
+from testbench.standalone.template_texts import template
 
-__all__ = ["write_verilog_testbench"]
+__all__ = ["verilog_testbench_files", "write_verilog_testbench"]
 
 UNDRIVEN = {"s_axil_awprot": "3'd0", "s_axil_arprot": "3'd0", "s_axil_wstrb": "4'b1111"}
 """Inputs that the testbench holds."""
@@ -47,25 +47,30 @@ def write_verilog_testbench(subject: Subject, folder: Path) -> list[Path]:
     The folder must hold the accelerator's Verilog and the program as well, whose names are those of
     ``cosilico generate``.
     """
-    contents: dict[str, str | bytes] = {
+    makefile = f"# {OWNERSHIP}\n\n{template('verilog.mk')}"
+    contents = {**verilog_testbench_files(subject), MAKEFILE: makefile}
+    for name, content in contents.items():
+        write_atomic(folder / name, content)
+    return [folder / name for name in contents]
+
+
+def verilog_testbench_files(subject: Subject) -> dict[str, str | bytes]:
+    """Return the testbench's files but its Makefile, by name."""
+    return {
         INPUT_FILE: subject.input_bytes,
         EXPECTED_OUTPUT_FILE: subject.output_bytes,
         OUTPUT_MASK_FILE: subject.program.outputs.mask,
         EXPECTED_TRACE_FILE: subject.trace,
         TESTBENCH_FILE: testbench_text(subject),
-        PORTS_FILE: f"// {OWNERSHIP}\n\n{_template(PORTS_FILE)}",
-        MAKEFILE: f"# {OWNERSHIP}\n\n{_template('verilog.mk')}",
+        PORTS_FILE: f"// {OWNERSHIP}\n\n{template(PORTS_FILE)}",
     }
-    for name, content in contents.items():
-        write_atomic(folder / name, content)
-    return [folder / name for name in contents]
 
 
 def testbench_text(subject: Subject) -> str:
     """Return the testbench's top module, Verilog-2005."""
     program = subject.program
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    return environment.from_string(_template("testbench.v.j2")).render(
+    return environment.from_string(template("testbench.v.j2")).render(
         ownership=OWNERSHIP,
         top=ModuleNames.of(subject.config).top,
         pins=_pins(subject.config),
@@ -93,9 +98,3 @@ def _pins(config: AcceleratorConfig) -> dict[str, str]:
     members = accelerator_signature(config).members
     assert all(members[name].flow == In for name in UNDRIVEN)
     return {name: UNDRIVEN.get(name, "" if name in UNREAD else name) for name in members}
-
-
-def _template(name: str) -> str:
-    return (resources.files("testbench.standalone") / "templates" / name).read_text(
-        encoding="utf-8"
-    )

@@ -20,6 +20,7 @@ from testbench.standalone.file_names import StandaloneTestbench
 __all__ = [
     "DESIGNS",
     "STORED",
+    "STREAMED",
     "generated_folder",
     "one_layer",
     "pooled_network",
@@ -71,6 +72,12 @@ DESIGNS = {
     STORED: (replace(CONFIGS[0], weight_store_kb=1), small_network()),
 }
 """Different grids, lanes and buses; between them every kind of layer."""
+
+STREAMED = (
+    small_accelerator(1, 1, simd_units=4, compute_lanes=2, weight_store_kb=1),
+    pooled_network(),
+)
+"""Accelerator and network whose images can be a stream, and whose weights stay."""
 
 
 def generated_folder(

@@ -76,6 +76,22 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             "--prefix must be a letter and then letters, digits or _, not '9_'",
         ),
         (
+            ["generate", "--accelerator", "tiny", "--out", "o", "--package"],
+            "--package must be left out without a network",
+        ),
+        (
+            ["generate", "resnet8", "--out", "o", "--package", "--testbench", "cocotb"],
+            "--testbench must be none with --package, not cocotb",
+        ),
+        (
+            ["generate", "resnet8", "--out", "o", "--package", "--prefix", "acme_"],
+            "--prefix must be cosilico_ with --package, not acme_",
+        ),
+        (
+            ["generate", "resnet8", "--out", "o", "--package", "--single-file"],
+            "--single-file must be left out with --package",
+        ),
+        (
             ["run", "absent.toml", "--out", "o"],
             "experiment absent.toml cannot be read: No such file or directory",
         ),
