@@ -1,6 +1,7 @@
 """Packages through the public API: which files, in which folder, and what is refused."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 
 import cosilico
 from accelerators import SMALLEST
-from standalone_folders import one_layer
+from sim.spec.network import Concatenation, Network
+from standalone_folders import one_layer, pooled_network
 
 
 @pytest.mark.parametrize(
@@ -50,3 +52,26 @@ def test_the_files_of_a_package_are_told_apart(tmp_path: Path) -> None:
     assert (out / "sw" / "own.c").read_text() == "mine"
     assert not (out / "sim" / "testbench.v").exists()
     assert set(again.files) < there
+
+
+def test_networks_that_the_driver_does_not_know_are_refused(tmp_path: Path) -> None:
+    network = pooled_network()
+    first = network.layers[0]
+    several = replace(network, outputs=(first.name, network.layers[-1].name))
+    line = f"network {network.name!r} must have a single output for a package, not 2"
+    with pytest.raises(cosilico.CosilicoError, match=f"^{re.escape(line)}$"):
+        cosilico.generate(several, SMALLEST, package=True, out=tmp_path / "ip")
+    wide = replace(first.output, name="both", channels=2 * first.output.channels)
+    twin = replace(first, name="twin", output=replace(first.output, name="twin"))
+    both = Concatenation(name="both", parts=(first.name, "twin"), output=wide)
+    joined = Network(
+        name="joined",
+        input=network.input,
+        layers=(first, twin),
+        concatenations=(both,),
+        outputs=("both",),
+    )
+    line = "network 'joined' must have no concatenation for a package, not 'both'"
+    with pytest.raises(cosilico.CosilicoError, match=f"^{re.escape(line)}$"):
+        cosilico.generate(joined, SMALLEST, package=True, out=tmp_path / "ip")
+    assert not (tmp_path / "ip").exists()
