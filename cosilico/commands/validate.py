@@ -156,7 +156,7 @@ def validate(
         raise CosilicoError("--memory must be given with NETWORK; --memories is for random pairs")
     if memories is MemorySet.ALL and not counts.keys() - {"stalls", "fuzz"}:
         raise CosilicoError(
-            "--memories must be given with --random, --imported or --realizability alone; "
+            "--memories must be given with --random, --graphs, --imported or --realizability alone; "
             "--full runs its random pairs behind all of them"
         )
     if memories is MemorySet.RANDOM and counts.keys() != {"pairs"}:

@@ -133,7 +133,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ),
         (
             ["validate", "--stalls", "3", "--memories", "all"],
-            "--memories must be given with --random, --imported or --realizability alone; --full "
+            "--memories must be given with --random, --graphs, --imported or --realizability alone; --full "
             "runs its random pairs behind all of them",
         ),
         (

@@ -138,10 +138,11 @@ def _lying(lowering: OnnxLowering, node: OnnxNode, value: Quantized) -> Quantize
 
 def _joined(lowering: OnnxLowering, node: OnnxNode, values: list[Quantized]) -> Deferred:
     """Concatenation of images, which are brought to one scale once it is known."""
-    size = values[0].shape[2:]
+    height, width = values[0].shape[2:]
     for value in values:
-        if value.shape[2:] != size:
-            node.refuse(f"inputs must have one height and width, not {value.shape[2:]} and {size}")
+        if value.shape[2:] != (height, width):
+            rule = "inputs must have one height and width"
+            node.refuse(f"{rule}, not {value.shape[2:]} and {(height, width)}")
     channels = sum(value.shape[1] for value in values)
 
     def emit(target: Target) -> TensorSpec:
@@ -154,7 +155,9 @@ def _joined(lowering: OnnxLowering, node: OnnxNode, values: list[Quantized]) -> 
         return lowering.concatenate(node, parts, target)
 
     return Deferred(
-        shape=(1, channels, *size), places=node_places(node, *size, channels), emit=emit
+        shape=(1, channels, height, width),
+        places=node_places(node, height, width, channels),
+        emit=emit,
     )
 
 
