@@ -1,10 +1,10 @@
 // Opens pages in Chromium: errors of the console, violations found by axe-core, texts below 11 px, screenshots.
 //
 //   npm install axe-core puppeteer-core        in any folder, which NODE_MODULES names
-//   NODE_MODULES=FOLDER/node_modules node benchmarks/report_pages.mjs PAGE.html … [--screenshots FOLDER] [--full]
+//   NODE_MODULES=FOLDER/node_modules node benchmarks/report_pages.mjs PAGE.html … [--screenshots FOLDER] [--full] [--no-axe]
 //
 // Prints a JSON object of the findings by page, width and colour scheme. CHROMIUM names the browser if it is not
-// /usr/bin/chromium, WIDTHS the widths (400,500,1280,2560). Without --full, a screenshot is of the first 1,400 px.
+// /usr/bin/chromium, WIDTHS the widths (400,500,1280,2560). Without --full, a screenshot is of the first 1,400 px; with --no-axe, axe-core is not asked.
 import { createRequire } from "node:module";
 import { readFileSync, mkdirSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
@@ -16,7 +16,7 @@ const puppeteer = require("puppeteer-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const words = process.argv.slice(2);
-const full = words.includes("--full");
+const full = words.includes("--full"), judged = !words.includes("--no-axe");
 const at = words.indexOf("--screenshots");
 const folder = at >= 0 ? words[at + 1] : null;
 const widths = process.env.WIDTHS ? process.env.WIDTHS.split(",").map(Number) : [400, 500, 1280, 2560];
@@ -75,7 +75,7 @@ try {
             wider: document.documentElement.scrollWidth - innerWidth };
         });
         let violations = [];
-        if (width !== 2560) {
+        if (judged && width !== 2560) {
           await tab.evaluate(() => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
           await tab.evaluate(axe);
           violations = await tab.evaluate(async () => {

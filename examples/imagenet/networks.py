@@ -54,7 +54,7 @@ class TrainedNetwork:
 
 
 _TORCHVISION_MEAN, _TORCHVISION_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of values between 0 and 1."""
+"""They are of values between 0 and 1."""
 
 
 def _bytes(values: tuple[float, float, float]) -> tuple[float, float, float]:

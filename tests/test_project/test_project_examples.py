@@ -39,7 +39,8 @@ SIZES = {"efficientnet_lite0": (60, 385_187_552), "mobilenet_v2": (64, 300_774_2
 def test_networks_of_imagenet_know_photographs_in_int8(name: str, tmp_path: Path) -> None:
     script = EXAMPLES / "imagenet" / "run.py"
     pictures = tmp_path / "pictures"
-    words = [sys.executable, script, name, tmp_path, "--no-rtl", "--pictures", pictures]
+    words = [sys.executable, str(script), name, str(tmp_path), "--no-rtl"]
+    words += ["--pictures", str(pictures)]
     run = subprocess.run(words, check=True, capture_output=True, text=True)
     assert "coffee  int8   espresso, " in run.stdout
     results = json.loads((tmp_path / "results.json").read_text())

@@ -19,8 +19,8 @@ from sim.spec.spaces import TINY
 
 
 def tensor(name: str, channels: int, **changes: Any) -> TensorSpec:
-    fields = {"height": 3, "width": 2, "scale": 0.5, "zero_point": 4} | changes
-    return TensorSpec(name=name, channels=channels, **fields)
+    fields: dict[str, Any] = {"height": 3, "width": 2, "scale": 0.5, "zero_point": 4}
+    return TensorSpec(name=name, channels=channels, **fields | changes)
 
 
 SOURCE = tensor("x", 3)
