@@ -72,19 +72,22 @@ def _conv(layer, channels, outputs, tile_y, tile_x, pixels, exchange, hw):
     blocks = ceil_div(sets, hw.accumulator_rows) if splits > 1 else 1
     per_group = hw.simd // DOT_WIDTH
     gap = split_quads(quads, size, per_group) - pixels
+    # of all rounds and of a set of the last round
     least, finals, final = max(slots, REQUANTIZER_PHASES), 0, 0
     if splits == 1:
         ports = layer_ports(layer, channels, exchange == SPREAD, hw)
         variants = port_variants(ExecuteOp.CONV, pixels, ports)
         for variant in range(min(variants, rounds)):
             reads = set_reads(ExecuteOp.CONV, pixels, ports, variant)
-            final = max(least, stores + port_waits(reads, stores, gap, pixels))
-            finals += (rounds // variants + (variant < rounds % variants)) * sets * final
+            own = max(least, stores + port_waits(reads, stores, gap, pixels))
+            finals += (rounds // variants + (variant < rounds % variants)) * sets * own
+            if variant == (rounds - 1) % variants:
+                final = own
     else:  # a set reads a vector of the stored banks at least
         final = max(least, stores + port_waits(pixels, stores, gap, pixels))
         finals = rounds * sets * final
     hold = pixels - 1
-    last = sets * max(least, stores) + blocks * hold
+    last = sets * final + blocks * hold
     issue = rounds * (sets * saved + splits * blocks * hold) + finals
     after, loads = last, 1
     if splits > 2:  # the two halves do not hold all splits of a block: each block loads them again

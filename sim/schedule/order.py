@@ -25,10 +25,12 @@ from sim.arrays.schedule_columns import (
     ALL_COLUMNS,
     BANK,
     FINAL,
+    HOLD,
     IMAGE,
     KIND,
     LANES,
     LAYER,
+    OP,
     PARAMETER_ROWS,
     PASS,
     PE_X,
@@ -50,6 +52,7 @@ from sim.arrays.schedule_columns import (
 )
 from sim.arrays.schedule_columns import HALF as HALF_FIELD
 from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.mapping.bank_ports import drained_hold
 from sim.mapping.borders import block_rows
 from sim.mapping.descriptor_counts import sets_of
 from sim.mapping.joined import is_joined
@@ -85,6 +88,7 @@ from sim.schedule.transfer_fields import (
     weights_fields,
 )
 from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore, Queue
+from sim.timing.cycles import last_stores
 
 __all__ = ["list_turn"]
 
@@ -362,6 +366,9 @@ def _execute(listing, turn, hw, r, first, last, place, low, begins):
             row[LANES] = active
             if row[SPREAD]:
                 row[SOURCES] = ceil_div(active, hw.lanes // row[PIXELS])
+                # of fewer sources it has drained earlier
+                drained = drained_hold(row[OP], row[PIXELS], last_stores(row))
+                row[HOLD] = min(row[HOLD], drained)
         # between two images' sets lies a whole interval, as between two sets of an image
         one_set = row[WINDOW_ROWS] == 1 and row[WINDOW_COLUMNS] <= row[PIXELS]
         follows = place % plan[LayerPlan.SPLITS] > 0 and high - low == 1 and one_set

@@ -58,6 +58,7 @@ __all__ = [
     "Clock",
     "clock_at_doorbell",
     "execute_durations",
+    "last_stores",
     "step",
     "summarize",
     "totals",
@@ -149,7 +150,7 @@ def _arrival(fetch, constants, request):
 
 
 @in_place
-def _last_stores(row):
+def last_stores(row):
     """Store cycles of a descriptor's last set of windows."""
     if row[SAVE]:
         return 1
@@ -191,7 +192,7 @@ def execute_durations(row, hw, constants):
         cycles += constants[Constant.POOL_HOP] * (columns + hw.pes_y - 1)
     elif op == ExecuteOp.CONV:
         drain += row[PIXELS] - 1
-    return cycles + row[HOLD], cycles + drain + _last_stores(row) + row[STORE_SLACK]
+    return cycles + row[HOLD], cycles + drain + last_stores(row) + row[STORE_SLACK]
 
 
 @in_place

@@ -108,7 +108,11 @@ def test_a_layer_is_weighed_by_the_cycles_that_its_schedule_takes() -> None:
             plan = mapped.layer_plan[index]
             cycles, _ = planned(mapped, index, int(plan[LayerPlan.PIXELS]))
             splits += plan[LayerPlan.SPLITS] > 1
-            assert scheduled_cycles(mapped, index) == cycles
+            scheduled = scheduled_cycles(mapped, index)
+            if plan[LayerPlan.SPREAD]:  # the last round may have fewer sources, and hold for less
+                assert 0 <= cycles - scheduled <= 8 * plan[LayerPlan.PIXELS]
+                continue
+            assert scheduled == cycles
             exact += 1
     assert exact > 300
     assert splits > 50

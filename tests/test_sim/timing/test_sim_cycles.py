@@ -84,7 +84,7 @@ def test_all_drains_are_equal() -> None:
 
 def test_executes_take_as_long_as_their_rows_and_sets() -> None:
     pixels = leads = saves = together = upright = slack = 0
-    for case in cases():
+    for case in cases() + draw_cases(80, EDGE, 9):
         hw = accelerator_row(case.config)
         for row in schedule_of(case):
             if row[COLUMNS["queue"]] != Queue.EXECUTE:
@@ -154,7 +154,7 @@ def test_a_set_that_is_saved_takes_one_store_cycle() -> None:
 def test_every_band_of_windows_pays_its_lead() -> None:
     windows = {"op": ExecuteOp.DEPTHWISE, "row_lead": 5}
     assert durations(windows) == (58, 83)
-    assert durations(windows | {"band_rows": 2}) == (53, 77)
+    assert durations(windows | {"band_rows": 2}) == (53, 78)
     # two bands, the second of three rows; four sets a column, the last of them a single window
     high = windows | {"window_rows": 7, "tile_rows": 7, "pixels": 2, "band_rows": 4}
     assert durations(high) == (2 * 4 * 12 + 2 * 5, 2 * 4 * 12 + 2 * 5 + 24 + 1)
