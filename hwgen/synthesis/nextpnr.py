@@ -98,14 +98,15 @@ class Nextpnr:
         CosilicoError
             If nextpnr cannot, with its own words.
         """
+        # Relative names: the package's WebAssembly has another /tmp than this process
         report = netlist.with_name("report.json")
         arguments = (
             *DEVICE,
             *("--lpf-allow-unconstrained", "--timing-allow-fail", "-q"),
             *("--freq", str(AIM_MHZ), "--seed", str(seed)),
-            *("--json", str(netlist), "--report", str(report)),
+            *("--json", netlist.name, "--report", report.name),
         )
-        result = run_program([*self.command, *arguments])
+        result = run_program([*self.command, *arguments], folder=netlist.parent)
         if result.returncode or not report.is_file():
             lines = (result.stdout + result.stderr).strip().splitlines()
             errors = [line for line in lines if line.startswith("ERROR")]

@@ -202,7 +202,7 @@ def _read(file: Path) -> Route:
 def _text(sources: Mapping[str, ModuleSource], name: str) -> str:
     """Text of a module and of all below it, each once."""
     needed, texts = {PREFIX + name}, []
-    for source in reversed(sources.values()):
+    for source in reversed(list(sources.values())):
         if source.name in needed:
             needed.update(source.children)
             texts.append(source.text)
