@@ -6,17 +6,20 @@ import numpy as np
 
 from sim.arrays.tables import accelerator_row
 from sim.cost.columns import COLD_COLUMNS, COST_COLUMNS, Costing
+from sim.cost.config_columns import ConfigColumns
+from sim.cost.fpga_resources import resource_columns
 from sim.cost.table import CostTable
 from sim.plan import network_tables
-from sim.realizability import arithmetic_violations, check, describe
+from sim.realizability import Violation, arithmetic_violations, check, describe
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.fpga_devices import FpgaBudget
 from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
 from sim.spec.network import Network
 from sim.sweep import SweepColumn, sweep
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
 
-__all__ = ["evaluate_many"]
+__all__ = ["accelerator_violations", "evaluate_many"]
 
 
 def evaluate_many(
@@ -27,6 +30,7 @@ def evaluate_many(
     columns: Sequence[str] | None = None,
     memory: MemorySystem = DETERMINISTIC,
     images: int = 1,
+    fpga: FpgaBudget | None = None,
 ) -> CostTable:
     """Evaluate many configurations, realizable or not, on a network.
 
@@ -42,6 +46,8 @@ def evaluate_many(
         What lies behind the ports.
     images : int
         Images of a program; the costs are those of the whole program.
+    fpga : FpgaBudget, optional
+        FPGA that accelerators have to fit; those that do not are not realizable.
 
     Raises
     ------
@@ -50,7 +56,7 @@ def evaluate_many(
     """
     constants = (calibration or calibrations.default()).walked(require_fixed(memory))
     blocked = arithmetic_violations(network)
-    violations = [check(config) or blocked for config in configs]
+    violations = [broken or blocked for broken in _violations(configs, fpga)]
     open_rows = [i for i, broken in enumerate(violations) if not broken]
     swept = np.zeros((len(configs), len(SweepColumn)), np.int64)
     if open_rows:
@@ -71,3 +77,25 @@ def evaluate_many(
         excess=np.array([sum(v.excess for v in broken) for broken in violations], np.float64),
         values={name: costing[name] for name in (COST_COLUMNS if columns is None else columns)},
     )
+
+
+def accelerator_violations(
+    config: AcceleratorConfig, fpga: FpgaBudget | None = None
+) -> list[Violation]:
+    """List the rules that a configuration breaks whatever the network, those of an FPGA included."""
+    return _violations([config], fpga)[0]
+
+
+def _violations(
+    configs: Sequence[AcceleratorConfig], fpga: FpgaBudget | None
+) -> list[list[Violation]]:
+    """Broken rules of configurations, whatever the network."""
+    if fpga is None:
+        return [check(config) for config in configs]
+    violations = [check(config) for config in configs]
+    built = [i for i, broken in enumerate(violations) if not broken]
+    columns = resource_columns(ConfigColumns.of([configs[i] for i in built]), fpga.family)
+    for place, i in enumerate(built):
+        taken = {name: float(values[place]) for name, values in columns.items()}
+        violations[i] = check(configs[i], taken=taken, fpga=fpga)
+    return violations
