@@ -4,6 +4,7 @@ from dataclasses import astuple, fields, replace
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
 from accelerators import small_accelerator
@@ -17,7 +18,9 @@ from sim.cost.area import (
     area,
     memories,
 )
+from sim.cost.area_totals import area_totals
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.spaces import HARDWARE_SPACES
 
 EDGE = small_accelerator(
     4,
@@ -166,3 +169,13 @@ def test_baselines_are_pinned() -> None:
         abs=1e-6,
     )
     assert area(TINY).total == pytest.approx(1.395760, abs=1e-6)
+
+
+def test_totals_of_many_are_those_of_each() -> None:
+    """Equal to the last bit, whatever the order in which parts were worked out."""
+    random = np.random.default_rng(8)
+    for space in HARDWARE_SPACES.values():
+        chosen = [space.at(int(i)) for i in random.integers(len(space), size=300)]
+        around = [replace(space.default, clock_mhz=mhz) for mhz in (50, 100, 173, 400)]
+        configs = chosen + around + [space.at(i) for i in range(5000, 6000)]
+        assert area_totals(configs) == [area(config).total for config in configs]
