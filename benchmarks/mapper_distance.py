@@ -26,7 +26,7 @@ from sim.mapping.mapper import plan_network
 from sim.mapping.tiling import lay_out
 from sim.plan import network_tables
 from sim.realizability import check
-from sim.schedule.schedule import time_schedule
+from sim.schedule.timed import time_schedule
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.files import write_atomic
 from sim.spec.network import LayerKind, Network
@@ -69,7 +69,7 @@ class Layer:
     def cycles(self, plan: Array) -> int:
         """Cycles of a mapping, by a walk over its schedule."""
         timed = time_schedule(
-            self.layers, self.tensors, self.hw, plan, self.tensor_plan, self.constants
+            self.layers, self.tensors, self.hw, plan, self.tensor_plan, self.constants, False
         )
         return int(timed[1])
 

@@ -10,7 +10,8 @@ from sim.arrays.plan_columns import Failure
 from sim.arrays.tables import Hw
 from sim.mapping.mapper import plan_network
 from sim.plan import Refusal, Tables, by_first_layer, overflow
-from sim.schedule.schedule import build_schedule, time_schedule, weigh_schedule
+from sim.schedule.schedule import build_schedule, weigh_schedule
+from sim.schedule.timed import time_schedule
 
 __all__ = ["SweepColumn", "sweep"]
 
@@ -74,14 +75,14 @@ def _time(
         failure, layer, needed, available, lp, tp, _ = plan_network(layers, tensors, hw, cut)
         broken: Refusal | None
         if failure == Failure.NONE:
-            fits, *figures = time_schedule(layers, tensors, hw, lp, tp, constants)
+            fits, *figures = time_schedule(layers, tensors, hw, lp, tp, constants, False)
             if fits:
                 row[: SweepColumn.COLD_CYCLES] = figures
                 first = [row[SweepColumn.CYCLES], row[SweepColumn.READ_BYTES]]
                 if row[SweepColumn.STORE_BYTES]:
                     first = [0, 0]
                     if cold:
-                        timed = time_schedule(layers, tensors, hw, lp, tp, constants, cold=True)
+                        timed = time_schedule(layers, tensors, hw, lp, tp, constants, True)
                         first = [timed[1], timed[3]]
                 row[SweepColumn.COLD_CYCLES], row[SweepColumn.COLD_READ_BYTES] = first
                 return None

@@ -25,7 +25,7 @@ from numba.core.untyped_passes import (
     WithLifting,
 )
 
-__all__ = ["KernelCompiler", "PartCompiler"]
+__all__ = ["ApartCompiler", "KernelCompiler", "PartCompiler"]
 
 
 _UNUSED_STEPS = (
@@ -76,6 +76,14 @@ class PartCompiler(KernelCompiler):
     @property
     def _lowering(self) -> Any:
         return _PartLowering
+
+
+class ApartCompiler(KernelCompiler):
+    """Compiler of parts that stay functions of their own."""
+
+    @property
+    def _lowering(self) -> Any:
+        return _ApartLowering
 
 
 class _KernelFlags(Flags):
@@ -133,6 +141,16 @@ class _PartLibrary(JITCodeLibrary):
         self._finalized = True
 
 
+class _ApartLibrary(_PartLibrary):
+    """LLVM code of a part that no caller takes in."""
+
+    def _optimize_functions(self, module: Any) -> None:
+        super()._optimize_functions(module)
+        for function in module.functions:
+            if not function.is_declaration:
+                function.add_function_attribute("noinline")
+
+
 @register_pass(mutates_CFG=True, analysis_only=False)
 class _KernelLowering(NativeLowering):
     """Lowering to a kernel's library."""
@@ -151,9 +169,10 @@ class _PartLowering(NativeLowering):
     """Lowering to a library that is not emitted."""
 
     _name = "part_lowering"
+    _library = _PartLibrary
 
     def run_pass(self, state: Any) -> bool:
-        library = _PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        library = self._library(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library = library
         state.flags.no_compile = True
         super().run_pass(state)
@@ -166,6 +185,14 @@ class _PartLowering(NativeLowering):
         state.targetctx.insert_user_function(key, description, [library])
         state.cr = lowered._replace(cfunc=key)
         return True
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _ApartLowering(_PartLowering):
+    """Lowering to a library whose functions stay apart."""
+
+    _name = "apart_lowering"
+    _library = _ApartLibrary
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from numba.core.serialize import dumps
 from sim.arrays.sources import code_digest
 from sim.spec.files import cache_root, write_atomic
 
-__all__ = ["in_place", "inlined", "kernel"]
+__all__ = ["apart", "in_place", "inlined", "kernel"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,7 +63,18 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
     return _compiled(function, counted=False, forceinline=True)
 
 
-def _compiled(function: Callable[P, R], *, counted: bool, **more: bool) -> Callable[P, R]:
+def apart(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a kernel as :func:`in_place`, never as part of its caller.
+
+    For what is large, called from several places, and does much for each call: a copy in every caller
+    would take long to compile.
+    """
+    return _compiled(function, counted=False, part="ApartCompiler")
+
+
+def _compiled(
+    function: Callable[P, R], *, counted: bool, part: str = "PartCompiler", **more: bool
+) -> Callable[P, R]:
     config: Any = numba.config
     # Without the interpreter's lock, so that an interrupt ends a process within a kernel, too.
     options: dict[str, Any] = {"nogil": True, "_nrt": counted, "no_cfunc_wrapper": True, **more}
@@ -82,13 +93,13 @@ def _compiled(function: Callable[P, R], *, counted: bool, **more: bool) -> Calla
         base = f"{function.__module__}.{function.__qualname__}"
         cache._cache_file = _KernelFiles(Path(cache.cache_path), base)
     if hasattr(compiled, "get_call_template"):  # not where compilation is switched off
-        part = compiled
-        if pipeline := _pipeline("PartCompiler"):
+        called = compiled
+        if pipeline := _pipeline(part):
             # Kernels that call this one get a part, Python gets the kernel.
-            part = njit(no_cpython_wrapper=True, **pipeline, **options)(function)
-            compiled.get_overload = part.get_overload
-            compiled.part = part
-        compiled.get_call_template = functools.partial(_resolve, part.get_call_template)
+            called = njit(no_cpython_wrapper=True, **pipeline, **options)(function)
+            compiled.get_overload = called.get_overload
+            compiled.part = called
+        compiled.get_call_template = functools.partial(_resolve, called.get_call_template)
     kernel: Callable[P, R] = compiled
     return kernel
 

@@ -1,10 +1,10 @@
-"""How many descriptors a plan has at most, in a round and in all."""
+"""How many descriptors a plan has at most."""
 
 from sim.arrays.geometry import ceil_div
 from sim.arrays.kernel import in_place
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 
-__all__ = ["MAX_DESCRIPTORS", "most_descriptors", "most_in_a_round", "most_templates", "sets_of"]
+__all__ = ["MAX_DESCRIPTORS", "most_descriptors", "most_templates", "sets_of"]
 
 MAX_DESCRIPTORS = 1 << 19
 """Most descriptors of a program, by :func:`most_descriptors`: 300 MB while it is planned."""
@@ -33,15 +33,6 @@ def most_templates(lp):
 def _moved(lp, tp, i):
     """Tiles that a PE loads and stores for an image in a chunk of layer ``i``."""
     return lp[i, LayerPlan.LOADED] + lp[i, LayerPlan.LOADED2] + tp[i + 1, TensorPlan.STORED]
-
-
-@in_place
-def most_in_a_round(lp, tp, pes, images):
-    """No fewer than the descriptors of any round."""
-    most = 0
-    for i in range(lp.shape[0]):
-        most = max(most, 2 * sets_of(lp[i]) + pes * _moved(lp, tp, i))
-    return images * most
 
 
 @in_place

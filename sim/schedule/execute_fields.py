@@ -9,7 +9,7 @@ from sim.arrays.geometry import (
     set_shape,
     uses_window,
 )
-from sim.arrays.kernel import in_place
+from sim.arrays.kernel import apart, in_place
 from sim.arrays.network_input import windows_per_vector
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.schedule_columns import (
@@ -38,6 +38,7 @@ from sim.arrays.schedule_columns import (
     INTERVAL,
     KERNEL_COLUMNS,
     KERNEL_ROWS,
+    LANES,
     LAST_QUADS,
     LOCAL_MASK,
     MAXIMUM,
@@ -76,7 +77,7 @@ from sim.mapping.splits import split_bounds
 from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import ExecuteOp
 
-__all__ = ["execute_fields", "move_to_image", "move_to_round"]
+__all__ = ["execute_fields", "give_lanes", "move_to_image", "move_to_round"]
 
 
 @in_place
@@ -136,7 +137,7 @@ def _timing(row, layer, slots):
     row[HOLD] = hold_cycles(op, pixels, stores)
 
 
-@in_place
+@apart
 def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, rows, c0):
     """Fill an EXECUTE descriptor of the first round of a chunk.
 
@@ -220,6 +221,15 @@ def move_to_round(row, plan, lanes, group):
         row[BANK] = bank
     if row[OP] == ExecuteOp.ADD:
         row[IN2_ADDRESS] += plane * plan[LayerPlan.IN2_PLANE]
+
+
+@in_place
+def give_lanes(row, active, hw):
+    """Let an EXECUTE descriptor store ``active`` output channel groups, those of its round."""
+    if not row[SAVE]:
+        row[LANES] = active
+        if row[SPREAD]:
+            row[SOURCES] = ceil_div(active, hw.lanes // row[PIXELS])
 
 
 @in_place

@@ -1,14 +1,11 @@
-"""The list of descriptors in the making: their rows, their tokens and what they wait for.
-
-Rows are either all kept, or run and forgotten from time to time: descriptor n is row n - FIRST.
-"""
+"""The list of descriptors in the making: their rows, their tokens and what they wait for."""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.arrays.kernel import in_place, inlined, kernel
+from sim.arrays.kernel import apart, in_place, inlined, kernel
 from sim.arrays.schedule_columns import (
     AFTER,
     FIELD_HIGH,
@@ -19,7 +16,6 @@ from sim.arrays.schedule_columns import (
     WAIT,
     WIDTH,
 )
-from sim.timing.cycles import step
 
 __all__ = [
     "ALL_ROWS",
@@ -27,8 +23,6 @@ __all__ = [
     "EXECUTED",
     "FETCHED",
     "FILLED",
-    "FIRST",
-    "FITS",
     "HALF",
     "HALF_COLUMNS",
     "HOLDS",
@@ -46,17 +40,16 @@ __all__ = [
     "begin",
     "empty_listing",
     "first_overflow",
+    "overflows",
     "require",
-    "run",
 ]
 
-# Numbers of a list: descriptors so far, the number of the descriptor in the first row, the register-file half
-# in use; the latest activation LOAD, STORE and EXECUTE (-1: none); whether all values fit so far; rows of the
-# weight store that are filled. Of the next image's input (sim.schedule.next_input): rows to load, 0 if there is no next
-# image, and rows so far; the latest LOAD of them, and EXECUTE that keeps them away; cycles that LOAD has beside
-# EXECUTE, and those of the latest EXECUTE.
-COUNT, FIRST, HALF, LOADED, STORED, EXECUTED, FITS, FILLED = range(8)
-TO_FETCH, FETCHED, PIECE, STORING, SLACK, LAST_DURATION = range(8, 14)
+# Numbers of a list: descriptors so far, the register-file half in use; the latest activation LOAD, STORE and
+# EXECUTE (-1: none); rows of the weight store that are filled. Of the next image's input
+# (sim.schedule.next_input): rows to load, 0 if there is no next image, and rows so far; the latest LOAD of them, and
+# EXECUTE that keeps them away; cycles that LOAD has beside EXECUTE, and those of the latest EXECUTE.
+COUNT, HALF, LOADED, STORED, EXECUTED, FILLED = range(6)
+TO_FETCH, FETCHED, PIECE, STORING, SLACK, LAST_DURATION = range(6, 12)
 
 ALL_ROWS = 1 << 40
 """FILLED of a warm run: the store has all rows that are read."""
@@ -72,7 +65,7 @@ class Listing(NamedTuple):
     Parameters
     ----------
     rows : int64[n, len(COLUMNS)]
-        Descriptors FIRST … COUNT - 1.
+        The first COUNT are descriptors.
     templates : int64[m, len(COLUMNS)]
         EXECUTE of every split and block of a pass, as in round 0 of a chunk.
     numbers : int64[LAST_DURATION + 1]
@@ -95,10 +88,9 @@ def empty_listing(rows, templates, filled):
     """List with room for so many rows and EXECUTEs of a pass, for a store with so many rows filled."""
     numbers, halves = np.zeros(LAST_DURATION + 1, np.int64), np.empty((2, HALF_COLUMNS), np.int64)
     waited = np.empty((3, 3), np.int64)
-    numbers[COUNT] = numbers[FIRST] = 0
     numbers[LOADED] = numbers[STORED] = numbers[EXECUTED] = -1
     numbers[PIECE] = numbers[STORING] = -1
-    numbers[HALF] = numbers[FITS] = 1
+    numbers[HALF] = 1
     numbers[FILLED] = filled
     for half in range(2):
         halves[half, USED_BY] = halves[half, LOADED_BY] = halves[half, HOLDS] = -1
@@ -117,7 +109,7 @@ def empty_listing(rows, templates, filled):
 @inlined
 def begin(listing, queue, layer):
     """Empty the next descriptor's row and return its place; it counts from :func:`add` on."""
-    place = listing.numbers[COUNT] - listing.numbers[FIRST]
+    place = listing.numbers[COUNT]
     row = listing.rows[place]
     for j in range(WIDTH):
         row[j] = 0
@@ -145,34 +137,19 @@ def require(listing, row, source, producer):
     target = row[QUEUE]
     if producer < 0 or source == target or producer <= listing.waited[source, target]:
         return
-    place = producer - listing.numbers[FIRST]
-    if place >= 0:
-        listing.rows[place, POST] |= 1 << target
+    listing.rows[producer, POST] |= 1 << target
     row[WAIT] |= 1 << source
     row[AFTER[source]] = producer
     listing.waited[source, target] = producer
 
 
-@inlined
-def run(listing, check, hw, constants, clock):
-    """Let the descriptors run and forget them; with ``check`` note whether their values fit."""
-    numbers = listing.numbers
-    first = numbers[FIRST]
-    for place in range(numbers[COUNT] - first):
-        row = listing.rows[place]
-        if check and _overflows(row):
-            numbers[FITS] = 0
-        step(row, first + place, hw, constants, clock)
-    numbers[FIRST] = numbers[COUNT]
-
-
-@in_place
-def _overflows(row):
+@apart
+def overflows(row):
     """Whether a descriptor's field cannot hold its value; without branches, so it is vectorized."""
-    overflows = False
+    beyond = False
     for j in range(WIDTH):
-        overflows |= (row[j] < FIELD_LOW[j]) | (row[j] > FIELD_HIGH[j])
-    return overflows
+        beyond |= (row[j] < FIELD_LOW[j]) | (row[j] > FIELD_HIGH[j])
+    return beyond
 
 
 @in_place

@@ -36,9 +36,6 @@ from sim.arrays.schedule_columns import (
     PIXELS,
     QUEUE,
     ROUND,
-    SAVE,
-    SOURCES,
-    SPREAD,
     STORE,
     STORE_ROW,
     WAIT_DRAIN,
@@ -52,13 +49,17 @@ from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.borders import block_rows
 from sim.mapping.descriptor_counts import sets_of
 from sim.mapping.splits import share_rows
-from sim.schedule.execute_fields import execute_fields, move_to_image, move_to_round
+from sim.schedule.execute_fields import (
+    execute_fields,
+    give_lanes,
+    move_to_image,
+    move_to_round,
+)
 from sim.schedule.listing import (
     COUNT,
     EXECUTED,
     FETCHED,
     FILLED,
-    FIRST,
     HALF,
     HOLDS,
     LOADED,
@@ -71,7 +72,6 @@ from sim.schedule.listing import (
     add,
     begin,
     require,
-    run,
 )
 from sim.schedule.next_input import NextInput, fetch_beside, note_execute, note_weights
 from sim.schedule.transfer_fields import (
@@ -83,7 +83,20 @@ from sim.schedule.transfer_fields import (
 )
 from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore, Queue
 
-__all__ = ["list_turn"]
+__all__ = [
+    "Turn",
+    "first_input",
+    "first_output",
+    "first_together",
+    "input_form",
+    "last_round",
+    "layer_of_turn",
+    "list_turn",
+    "made_groups",
+    "one_set",
+    "read_groups",
+    "turn_of",
+]
 
 
 class Turn(NamedTuple):
@@ -131,19 +144,32 @@ class Turn(NamedTuple):
 
 
 @in_place
-def list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, clock):
-    """Make the descriptors of layer ``i`` for the images from ``low`` on that go through it together.
+def first_together(lp, images):
+    """First layer through which all images go together."""
+    cut = 0
+    while cut < lp.shape[0] and lp[cut, LayerPlan.IMAGES] < images:
+        cut += 1
+    return cut
 
-    With ``timed`` those of a round are run and forgotten before the next round. Values of a chunk's
-    rounds rise or stay, so those of the first and the last are checked.
-    """
+
+@in_place
+def layer_of_turn(place, cut, images):
+    """(layer, first image): image after image through the layers before the cut, then all together."""
+    if place < cut * images:
+        return place % cut, place // cut
+    return place - cut * (images - 1), 0
+
+
+@in_place
+def turn_of(i, low, layers, tensors, hw, lp, tp):
+    """Run of layer ``i`` for the images from ``low`` on that go through it together."""
     layer, plan = layers[i], lp[i]
     source, target = tensors[layer[LayerColumn.INPUT]], tensors[i + 1]
     images = plan[LayerPlan.IMAGES]
     together, saved = images, 0
     if plan[LayerPlan.SPLITS] > 1:
         together, saved = share_rows(images, hw.accumulator_rows)
-    turn = Turn(
+    return Turn(
         i,
         layer,
         plan,
@@ -160,19 +186,23 @@ def list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, cl
         groups_of(target[TensorColumn.CHANNELS], hw.simd),
         NextInput(layers[0], lp[0], tensors[0], tensors[1], tp[0]),
     )
+
+
+@in_place
+def list_turn(i, low, layers, tensors, hw, lp, tp, listing):
+    """List the descriptors of layer ``i`` for the images from ``low`` on that go through it together."""
+    turn = turn_of(i, low, layers, tensors, hw, lp, tp)
+    plan = turn.plan
     for half in range(2):
         listing.halves[half, HOLDS] = -1
     for p in range(plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]):
         _fill_templates(listing, turn, hw, p)
         for r in range(plan[LayerPlan.ROUNDS]):
             _list_round(listing, turn, tensors, tp, hw, p, r)
-            if timed:
-                ends = r % plan[LayerPlan.CHUNK] == 0 or r == _last_round(plan, r)
-                run(listing, ends, hw, constants, clock)
 
 
 @in_place
-def _last_round(plan, r):
+def last_round(plan, r):
     """Last round of the chunk of round ``r``."""
     first = r - r % plan[LayerPlan.CHUNK]
     return min(first + plan[LayerPlan.CHUNK], plan[LayerPlan.ROUNDS]) - 1
@@ -203,7 +233,7 @@ def _fill_templates(listing, turn, hw, p):
 def _list_round(listing, turn, tensors, tp, hw, p, r):
     """Descriptors of round ``r`` of pass ``p``."""
     plan, op = turn.plan, turn.layer[LayerColumn.OP]
-    first, last = r - r % plan[LayerPlan.CHUNK], _last_round(plan, r)
+    first, last = r - r % plan[LayerPlan.CHUNK], last_round(plan, r)
     # CONV reads all its input groups in every round
     loads = r == (0 if op == ExecuteOp.CONV else first)
     for b in range(turn.sets * ceil_div(turn.high - turn.low, turn.together)):
@@ -248,13 +278,10 @@ def _load_weights(listing, turn, hw, r, k):
 @in_place
 def _load_tiles(listing, turn, tensors, tp, hw, p, first):
     """LOAD what a chunk reads of every operand that is not on chip, for every PE and image."""
-    layer, plan, op = turn.layer, turn.plan, turn.layer[LayerColumn.OP]
+    layer, plan = turn.layer, turn.plan
     pes = hw.pes_y * hw.pes_x
     in_y, in_x = plan[LayerPlan.IN_TILE_Y], plan[LayerPlan.IN_TILE_X]
-    group, groups = 0, turn.in_groups
-    if op != ExecuteOp.CONV:
-        group = first * turn.per_round
-        groups = min(plan[LayerPlan.CHUNK] * turn.per_round, turn.in_groups - group)
+    group, groups = read_groups(turn, first)
     for operand in range(2):
         if not plan[LayerPlan.LOADED2 if operand else LayerPlan.LOADED]:
             continue
@@ -264,29 +291,15 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
         plane = plan[LayerPlan.IN2_PLANE if operand else LayerPlan.IN_PLANE]
         if t == 0 and listing.numbers[TO_FETCH] > 0:
             continue
-        packed = t == 0 and gathered(layer, tensors[t], hw.simd)
+        packed, shared = input_form(turn, tensors, tp, hw, t)
         columns, pitch = pe_columns(layer, plan)
-        # a LOAD for all PEs of a row, each of which takes its part
-        shared = packed and not plan[LayerPlan.IN_STRIPS]
-        shared &= shares_rows(layer, tp[t, TensorPlan.PIXEL_BYTES], hw, columns, pitch)
         for copy in range(turn.low * pes, turn.high * pes):
             image, pe_y, pe_x = copy // pes, copy % pes // hw.pes_x, copy % pes % hw.pes_x
             if (plan[LayerPlan.IN_STRIPS] or shared) and pe_x > 0:
                 continue
-            y, x = _first_output(plan, hw, p, pe_y, pe_x)
-            sharing = 1
-            if shared:
-                sharing = hw.pes_x
-                if op != ExecuteOp.POOL:
-                    left = turn.target[TensorColumn.WIDTH] - x
-                    sharing = min(sharing, ceil_div(left, plan[LayerPlan.TILE_X]))
-            if op == ExecuteOp.POOL:
-                y, x = pe_y * in_y, pe_x * in_x
-            elif y >= turn.target[TensorColumn.HEIGHT] or x >= turn.target[TensorColumn.WIDTH]:
+            y, x, sharing = first_input(turn, hw, p, pe_y, pe_x, shared)
+            if sharing == 0:
                 continue
-            if op < ExecuteOp.ADD:
-                y = y * layer[LayerColumn.STRIDE_Y] - layer[LayerColumn.PAD_Y]
-                x = x * layer[LayerColumn.STRIDE_X] - layer[LayerColumn.PAD_X]
             row = listing.rows[begin(listing, Queue.LOAD, turn.number)]
             place = local + (image - turn.low) * turn.depth
             if packed:
@@ -311,7 +324,57 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
 
 
 @in_place
-def _first_output(plan, hw, p, pe_y, pe_x):
+def read_groups(turn, first):
+    """(first input channel group, groups) that the chunk from round ``first`` on loads."""
+    if turn.layer[LayerColumn.OP] == ExecuteOp.CONV:
+        return 0, turn.in_groups
+    group = first * turn.per_round
+    return group, min(turn.plan[LayerPlan.CHUNK] * turn.per_round, turn.in_groups - group)
+
+
+@in_place
+def made_groups(turn, first):
+    """(first output channel group, groups) that the chunk from round ``first`` on makes."""
+    group = first * turn.per_round
+    return group, min(turn.plan[LayerPlan.CHUNK] * turn.per_round, turn.out_groups - group)
+
+
+@in_place
+def input_form(turn, tensors, tp, hw, t):
+    """Whether LOADs gather tensor ``t`` from packed rows, and each for all PEs of a row, which take their parts."""
+    packed = t == 0 and gathered(turn.layer, tensors[t], hw.simd)
+    columns, pitch = pe_columns(turn.layer, turn.plan)
+    shared = packed and not turn.plan[LayerPlan.IN_STRIPS]
+    shared &= shares_rows(turn.layer, tp[t, TensorPlan.PIXEL_BYTES], hw, columns, pitch)
+    return packed, shared
+
+
+@in_place
+def first_input(turn, hw, p, pe_y, pe_x, shared):
+    """(row, column) of the first pixel that a PE reads in pass ``p``, and PEs of its row that share the LOAD.
+
+    0 of them where the PE has no output.
+    """
+    layer, plan, op = turn.layer, turn.plan, turn.layer[LayerColumn.OP]
+    y, x = first_output(plan, hw, p, pe_y, pe_x)
+    sharing = 1
+    if shared:
+        sharing = hw.pes_x
+        if op != ExecuteOp.POOL:
+            left = turn.target[TensorColumn.WIDTH] - x
+            sharing = min(sharing, ceil_div(left, plan[LayerPlan.TILE_X]))
+    if op == ExecuteOp.POOL:
+        return pe_y * plan[LayerPlan.IN_TILE_Y], pe_x * plan[LayerPlan.IN_TILE_X], sharing
+    if y >= turn.target[TensorColumn.HEIGHT] or x >= turn.target[TensorColumn.WIDTH]:
+        return 0, 0, 0
+    if op < ExecuteOp.ADD:
+        y = y * layer[LayerColumn.STRIDE_Y] - layer[LayerColumn.PAD_Y]
+        x = x * layer[LayerColumn.STRIDE_X] - layer[LayerColumn.PAD_X]
+    return y, x, sharing
+
+
+@in_place
+def first_output(plan, hw, p, pe_y, pe_x):
     """Row and column of a PE's first output pixel in pass ``p``."""
     pass_y, pass_x = p // plan[LayerPlan.PASSES_X], p % plan[LayerPlan.PASSES_X]
     y = (pass_y * hw.pes_y + pe_y) * plan[LayerPlan.TILE_Y]
@@ -330,7 +393,7 @@ def _execute(listing, turn, hw, r, first, last, place, low, begins):
     active = min(turn.per_round, turn.out_groups - r * turn.per_round)
     loaded = max(halves[half, LOADED_BY], numbers[LOADED])
     for image in range(low, high):
-        row = listing.rows[numbers[COUNT] - numbers[FIRST]]
+        row = listing.rows[numbers[COUNT]]
         for j in range(WIDTH):
             row[j] = listing.templates[place, j]
         move_to_round(row, plan, hw.lanes, (r - first) * turn.per_round)
@@ -339,13 +402,9 @@ def _execute(listing, turn, hw, r, first, last, place, low, begins):
         row[HALF_FIELD] = half
         row[ROUND] = r
         row[FINAL] = r == last and place == turn.sets - 1
-        if not row[SAVE]:
-            row[LANES] = active
-            if row[SPREAD]:
-                row[SOURCES] = ceil_div(active, hw.lanes // row[PIXELS])
+        give_lanes(row, active, hw)
         # between two images' sets lies a whole interval, as between two sets of an image
-        one_set = row[WINDOW_ROWS] == 1 and row[WINDOW_COLUMNS] <= row[PIXELS]
-        follows = place % plan[LayerPlan.SPLITS] > 0 and high - low == 1 and one_set
+        follows = place % plan[LayerPlan.SPLITS] > 0 and high - low == 1 and one_set(row)
         row[WAIT_DRAIN] = (begins and image == turn.low) or follows
         keeps = False
         if numbers[TO_FETCH] > 0:
@@ -360,19 +419,24 @@ def _execute(listing, turn, hw, r, first, last, place, low, begins):
 
 
 @in_place
+def one_set(row):
+    """Whether an EXECUTE has a single set of windows."""
+    return row[WINDOW_ROWS] == 1 and row[WINDOW_COLUMNS] <= row[PIXELS]
+
+
+@in_place
 def _store_tiles(listing, turn, tp, hw, p, first):
     """STORE what a chunk made, for every PE and image."""
     plan = turn.plan
     pes = hw.pes_y * hw.pes_x
-    group = first * turn.per_round
-    groups = min(plan[LayerPlan.CHUNK] * turn.per_round, turn.out_groups - group)
+    group, groups = made_groups(turn, first)
     strip = tp[turn.number + 1, TensorPlan.STRIPS] == 1
     columns = turn.target[TensorColumn.WIDTH] if strip else plan[LayerPlan.TILE_X]
     for copy in range(turn.low * pes, turn.high * pes):
         image, pe_y, pe_x = copy // pes, copy % pes // hw.pes_x, copy % pes % hw.pes_x
         if strip and pe_x > 0:
             continue
-        y, x = _first_output(plan, hw, p, pe_y, pe_x)
+        y, x = first_output(plan, hw, p, pe_y, pe_x)
         row = listing.rows[begin(listing, Queue.STORE, turn.number)]
         if not tile_fields(
             row, turn.target, tp[turn.number + 1], hw.bus_bytes, image * turn.out_groups + group,

@@ -1,6 +1,7 @@
 """The schedule: every descriptor of a mapped network, in program order, with its tokens.
 
-The compiler encodes these rows, the cycle model walks them; there is no other list.
+The compiler encodes these rows, the cycle model walks them; there is no other list. Where only totals are
+asked for, :mod:`sim.schedule.timed` finds them without rows.
 """
 
 import numpy as np
@@ -8,7 +9,6 @@ from numpy.typing import NDArray
 
 from sim.arrays.geometry import ceil_div, set_shape
 from sim.arrays.kernel import in_place, kernel
-from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.schedule_columns import (
     BAND_ROWS,
     COLS,
@@ -30,16 +30,14 @@ from sim.arrays.schedule_columns import (
     WINDOW_ROWS,
 )
 from sim.arrays.tables import Hw
-from sim.mapping.descriptor_counts import most_descriptors, most_in_a_round, most_templates
-from sim.schedule.listing import ALL_ROWS, COUNT, FETCHED, FITS, TO_FETCH, empty_listing
+from sim.mapping.descriptor_counts import most_descriptors, most_templates
+from sim.schedule.listing import ALL_ROWS, COUNT, FETCHED, TO_FETCH, empty_listing
 from sim.schedule.next_input import NextInput, fetch_rows, input_rows
-from sim.schedule.order import list_turn
+from sim.schedule.order import first_together, layer_of_turn, list_turn
 from sim.spec.descriptor import LoadKind, LoadStore, Queue
-from sim.timing.calibration import Constant, MemoryColumn
-from sim.timing.cycles import clock_at_doorbell, totals
 from sim.timing.transfers import stored_turns
 
-__all__ = ["build_schedule", "build_stream", "time_schedule", "weigh_schedule"]
+__all__ = ["build_schedule", "build_stream", "weigh_schedule"]
 
 Array = NDArray[np.int64]
 
@@ -48,8 +46,6 @@ DRAIN_CYCLES = 40
 
 TRANSFER_BYTES = 512
 """Bytes that a tile transfer is taken to cost beside its own when schedules are compared."""
-
-_UNTIMED = np.zeros(len(Constant) + len(MemoryColumn), np.int64)
 
 
 def build_schedule(
@@ -70,7 +66,7 @@ def build_schedule(
     rows : int64[n_descriptors, len(COLUMNS)]
         In program order; fields that a queue does not have are 0.
     """
-    rows: Array = _schedule(layers, tensors, hw, lp, tp, _UNTIMED, False, cold, False)[0]
+    rows: Array = _schedule(layers, tensors, hw, lp, tp, cold, False)
     return rows
 
 
@@ -91,7 +87,7 @@ def build_stream(
     first : int64[m_descriptors, len(COLUMNS)]
         Of a run that loads an input and nothing else.
     """
-    rows: Array = _schedule(layers, tensors, hw, lp, tp, _UNTIMED, False, False, True)[0]
+    rows: Array = _schedule(layers, tensors, hw, lp, tp, False, True)
     first: Array = _first_input(layers, tensors, hw, lp, tp)
     return rows, first
 
@@ -112,66 +108,21 @@ def _fetch_rest(listing, ahead, hw, rows, layer):
         fetch_rows(listing, ahead, hw, layer, rows)
 
 
-def time_schedule(
-    layers: Array,
-    tensors: Array,
-    hw: Hw,
-    lp: Array,
-    tp: Array,
-    constants: Array,
-    *,
-    cold: bool = False,
-) -> tuple[bool, int, int, int, int, int]:
-    """Walk over a planned network's schedule without keeping it.
-
-    Parameters
-    ----------
-    layers, tensors, hw, lp, tp, cold
-        As of :func:`build_schedule`.
-    constants : int64[n_constants]
-        :meth:`sim.timing.calibration.Calibration.walked`.
-
-    Returns
-    -------
-    fits : bool
-        Whether every value is in the range of its field, as :func:`sim.schedule.listing.first_overflow` asks.
-    cycles, execute_busy, read_bytes, write_bytes, store_bytes : int
-        As of :func:`sim.timing.cycles.totals`.
-    """
-    figures: tuple[bool, int, int, int, int, int] = _schedule(
-        layers, tensors, hw, lp, tp, constants, True, cold, False
-    )[1:]
-    return figures
-
-
 @kernel
-def _schedule(layers, tensors, hw, lp, tp, constants, timed, cold, streams):
-    """Rows of all descriptors, or of none if ``timed``; then what :func:`time_schedule` returns.
-
-    With ``streams`` the next image's input comes meanwhile, which is not timed here.
-    """
-    pes, images = hw.pes_y * hw.pes_x, hw.images
-    most = most_descriptors(lp, tp, pes, images)
-    kept = most_in_a_round(lp, tp, pes, images) if timed else most
+def _schedule(layers, tensors, hw, lp, tp, cold, streams):
+    """Rows of all descriptors; with ``streams`` the next image's input comes meanwhile."""
     ahead = NextInput(layers[0], lp[0], tensors[0], tensors[1], tp[0])
     fetched = input_rows(ahead, hw) if streams else 0
+    most = most_descriptors(lp, tp, hw.pes_y * hw.pes_x, hw.images)
     # one row more: a transfer without pixels is begun and dropped
-    listing = empty_listing(kept + fetched + 1, most_templates(lp), 0 if cold else ALL_ROWS)
+    listing = empty_listing(most + fetched + 1, most_templates(lp), 0 if cold else ALL_ROWS)
     listing.numbers[TO_FETCH] = fetched
-    clock = clock_at_doorbell(hw, constants, most if timed else 0)
-    cut = 0
-    while cut < layers.shape[0] and lp[cut, LayerPlan.IMAGES] < images:
-        cut += 1
-    # image after image through the layers before the cut, then all together through the others
-    for place in range(cut * images + layers.shape[0] - cut):
-        i, low = place - cut * (images - 1), 0
-        if place < cut * images:
-            i, low = place % cut, place // cut
-        list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, clock)
+    cut = first_together(lp, hw.images)
+    for place in range(cut * (hw.images - 1) + layers.shape[0]):
+        i, low = layer_of_turn(place, cut, hw.images)
+        list_turn(i, low, layers, tensors, hw, lp, tp, listing)
     _fetch_rest(listing, ahead, hw, fetched, layers.shape[0] - 1)
-    cycles, busy, read, written, stored = totals(hw, constants, clock)
-    rows = listing.rows[: 0 if timed else listing.numbers[COUNT]]
-    return rows, listing.numbers[FITS] == 1, cycles, busy, read, written, stored
+    return listing.rows[: listing.numbers[COUNT]]
 
 
 @kernel

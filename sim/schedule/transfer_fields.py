@@ -1,7 +1,7 @@
 """The fields of LOAD and STORE descriptors: a layer's weights, and tiles of its tensors."""
 
 from sim.arrays.geometry import ceil_div, groups_of
-from sim.arrays.kernel import in_place
+from sim.arrays.kernel import apart, in_place
 from sim.arrays.network_input import row_bytes, windows_per_vector
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.schedule_columns import (
@@ -44,7 +44,9 @@ from sim.spec.accelerator import DOT_WIDTH
 from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore
 
 __all__ = [
+    "first_stored",
     "gather_fields",
+    "is_stored",
     "pe_columns",
     "shares_rows",
     "split_rows",
@@ -74,6 +76,21 @@ def split_rows(layer, plan, channels, index):
 
 
 @in_place
+def first_stored(plan, ahead, active, before):
+    """Place of the rows of a weights LOAD among those of its layer.
+
+    Behind ``ahead`` blocks of the rounds before, and ``before`` weight rows of each of ``active`` blocks.
+    """
+    return ahead * (plan[LayerPlan.PARAMETER_ROWS] + plan[LayerPlan.WEIGHT_ROWS]) + active * before
+
+
+@in_place
+def is_stored(plan, place, rows):
+    """Whether so many rows from ``place`` on lie in the weight store."""
+    return place + rows <= plan[LayerPlan.STORED_ROWS]
+
+
+@apart
 def weights_fields(row, layer, plan, source, target, hw, per_round, r, k):
     """Fill a weights LOAD of split ``k`` of round ``r``.
 
@@ -91,7 +108,7 @@ def weights_fields(row, layer, plan, source, target, hw, per_round, r, k):
         active = min(per_round, left)
         if active == left:
             tail = tail_channels(channels, hw)
-        place = ahead * (parameters + rows) + active * before
+        place = first_stored(plan, ahead, active, before)
         if ahead > 0:
             beats = stream_beats(ahead, parameters, rows, hw.simd, hw)
         beats += stream_beats(active, 0, before, tail, hw)
@@ -101,7 +118,7 @@ def weights_fields(row, layer, plan, source, target, hw, per_round, r, k):
     row[ADDRESS] = plan[LayerPlan.BLOCK_ADDRESS] + beats * hw.bus_bytes
     row[PARAMETER_ROWS] = parameters if last else 0
     row[WEIGHT_ROWS] = own
-    if place + active * (row[PARAMETER_ROWS] + own) <= plan[LayerPlan.STORED_ROWS]:
+    if is_stored(plan, place, active * (row[PARAMETER_ROWS] + own)):
         row[STORE], row[STORE_ROW] = LoadStore.READ, plan[LayerPlan.STORE_ROW] + place
     row[STREAM_BEATS] = stream_beats(active, row[PARAMETER_ROWS], own, tail, hw)
     row[TAIL_BEATS] = tail_beats(tail, hw)
@@ -139,7 +156,7 @@ def shares_rows(layer, pixel_bytes, hw, columns, pe_pitch):
     return (columns - pe_pitch) * pixel_bytes <= hw.simd
 
 
-@in_place
+@apart
 def gather_fields(
     row, layer, tensor, plan, hw, image, y, x, n_y, n_x, pes, pe_pitch, local, local_row
 ):

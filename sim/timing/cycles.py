@@ -54,10 +54,13 @@ from sim.timing.transfers import BEATS, STORED, idle, load, store, transfer_byte
 
 __all__ = [
     "FETCH_BEATS",
+    "FREE",
+    "LAST",
     "Clock",
     "clock_at_doorbell",
+    "dispatch",
     "execute_durations",
-    "step",
+    "note",
     "summarize",
     "totals",
     "walk",
@@ -194,7 +197,7 @@ def execute_durations(row, hw, constants):
 
 
 @in_place
-def _dispatch(queue, constants, clock):
+def dispatch(queue, constants, clock):
     """Fetch the next descriptor; returns the cycle in which it is in its queue."""
     fetch, own = clock.fetch, clock.queues[queue]
     place = fetch[FETCH_PLACE]
@@ -229,29 +232,11 @@ def _execute_begin(row, ready, constants, clock):
 
 
 @inlined
-def step(row, index, hw, constants, clock):
-    """Walk over one descriptor.
-
-    Parameters
-    ----------
-    row : int64[len(COLUMNS)]
-    index : int
-        Its place in the program: 1 more than at the step before.
-    hw : Hw
-        The accelerator, of :func:`sim.arrays.tables.accelerator_row`.
-    constants : int64[n_constants]
-        :meth:`sim.timing.calibration.Calibration.walked`.
-    clock : Clock
-        Changed.
-
-    Returns
-    -------
-    start, issued, done : int
-        As of :func:`walk`.
-    """
+def _step(row, index, hw, constants, clock):
+    """Walk over a descriptor; returns its start, the end of its issue, and its done."""
     queue = row[QUEUE]
     own = clock.queues[queue]
-    ready = _dispatch(queue, constants, clock)
+    ready = dispatch(queue, constants, clock)
     begin = max(ready, own[FREE])
     if queue == Queue.EXECUTE:
         begin = max(begin, _execute_begin(row, ready, constants, clock))
@@ -268,6 +253,14 @@ def step(row, index, hw, constants, clock):
         else:
             own[FREE], done = store(row, hw, constants, clock.stores, begin)
         issued = done
+    note(queue, index, begin, done, constants, clock)
+    return begin, issued, done
+
+
+@in_place
+def note(queue, index, begin, done, constants, clock):
+    """Note start and done of a queue's next descriptor, the program's ``index``-th."""
+    own = clock.queues[queue]
     place = own[START_PLACE]
     own[STARTS + place] = begin
     own[START_PLACE] = place + 1 if place + 1 < constants[Constant.QUEUE_DEPTH] else 0
@@ -275,7 +268,6 @@ def step(row, index, hw, constants, clock):
     _count(own, begin, done - 1 if queue == Queue.EXECUTE else done)
     clock.done[index] = done
     clock.fetch[FINISH] = max(clock.fetch[FINISH], done)
-    return begin, issued, done
 
 
 @in_place
@@ -325,7 +317,7 @@ def walk(rows, hw, constants):
     issued = np.zeros(n, np.int64)
     clock = clock_at_doorbell(hw, constants, n)
     for i in range(n):
-        start[i], issued[i], _ = step(rows[i], i, hw, constants, clock)
+        start[i], issued[i], _ = _step(rows[i], i, hw, constants, clock)
     waits = np.empty(2, np.int64)
     waits[0], waits[1] = clock.fetch[WAIT_LOAD], clock.fetch[WAIT_STORE]
     return start, issued, clock.done, waits, totals(hw, constants, clock)[0]

@@ -21,7 +21,7 @@ from sim.arrays.schedule_columns import (
     VECTOR_BEATS,
 )
 
-__all__ = ["completed", "fills_beats", "held", "segment"]
+__all__ = ["complete", "completed", "fills_beats", "held", "next_vector", "segment", "whole_beats"]
 
 
 @in_place
@@ -34,11 +34,17 @@ def segment(row, hw, group, line):
     if row[GATHER]:
         offset = address % hw.bus_bytes
         return address - offset, ceil_div(offset + row[ROW_BYTES], hw.bus_bytes), offset
-    return address, max(row[STREAM_BEATS], row[COLS] * row[VECTOR_BEATS]), 0
+    return address, whole_beats(row), 0
 
 
 @in_place
-def _complete(row, count):
+def whole_beats(row):
+    """Beats of a row of a transfer that gathers nothing."""
+    return max(row[STREAM_BEATS], row[COLS] * row[VECTOR_BEATS])
+
+
+@in_place
+def complete(row, count):
     """Vectors of a row that are complete when so many bytes of it have come; none before the first."""
     if count >= row[ROW_BYTES]:
         return row[COLS]
@@ -58,9 +64,20 @@ def _complete(row, count):
 
 
 @in_place
+def next_vector(row, count):
+    """(bytes of the row that vector ``count`` needs, vectors of its PE from it on; less than 1 if all are of one PE)."""
+    needed = row[LENGTH] - row[LEAD]
+    if row[PE_VECTORS] == 0:
+        return needed + count * row[STEP], 0
+    pes, ahead = count // row[PE_VECTORS], count % row[PE_VECTORS]
+    pitch = (row[PE_VECTORS] - 1) * row[STEP] + row[PE_STEP]
+    return needed + pes * pitch + ahead * row[STEP], row[PE_VECTORS] - ahead
+
+
+@in_place
 def completed(row, hw, ahead):
     """Vectors that a beat completes, with ``ahead`` bytes of the row before it, less than 0 in the first."""
-    return _complete(row, ahead + hw.bus_bytes) - _complete(row, ahead)
+    return complete(row, ahead + hw.bus_bytes) - complete(row, ahead)
 
 
 @in_place

@@ -13,22 +13,38 @@ sees the cycles themselves: LOAD_REQUEST and STORE_BEAT bring its times to those
 import numpy as np
 
 from sim.arrays.geometry import ceil_div
-from sim.arrays.kernel import in_place, kernel
+from sim.arrays.kernel import apart, in_place, inlined, kernel
 from sim.arrays.schedule_columns import (
+    ADDRESS,
+    COLS,
     COLUMN_LANES,
+    GATHER,
+    GROUP_STRIDE,
     GROUPS,
     KIND,
     LANES,
     PARAMETER_ROWS,
+    PE_STEP,
+    PE_VECTORS,
     QUEUE,
+    ROW_BYTES,
+    ROW_STRIDE,
     ROWS,
+    STEP,
     STORE,
     WEIGHT_ROWS,
 )
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 from sim.spec.descriptor import LoadKind, LoadStore, Queue
 from sim.timing.calibration import Constant, MemoryColumn
-from sim.timing.gathering import completed, fills_beats, held, segment
+from sim.timing.gathering import (
+    complete,
+    fills_beats,
+    held,
+    next_vector,
+    segment,
+    whole_beats,
+)
 from sim.timing.memory_channel import (
     ANSWERED,
     CHANNEL,
@@ -62,11 +78,20 @@ __all__ = [
 
 
 # State of a unit, behind its channel's: places in the three rings below, the last beat's cycle, the
-# credit in a cycle, beats and rows from the weight store so far; then rings of the last beats of the latest bursts, the dones of the latest
-# descriptors, and the latest write responses as far as the memory's limit needs them.
-BURSTS, DESCRIPTORS, ANSWERS, END, CREDIT, CREDIT_AT, BEATS, STORED, RECENT = range(
-    CHANNEL, CHANNEL + 9
+# credit in a cycle, beats and rows from the weight store so far, the reciprocal of what a cycle earns; then rings
+# of the last beats of the latest bursts, the dones of the latest descriptors, and the latest write responses as
+# far as the memory's limit needs them.
+BURSTS, DESCRIPTORS, ANSWERS, END, CREDIT, CREDIT_AT, BEATS, STORED, RECIPROCAL, RECENT = range(
+    CHANNEL, CHANNEL + 10
 )
+
+RECIPROCAL_BITS = 40
+MOST_COST = 1 << 14
+"""Cost of a beat up to which a product with the reciprocal gives the quotient of a burst's credit exactly.
+
+A numerator is at most n = 256 costs + earn, a cycle earns no more than a beat costs, and the reciprocal is too large by 1
+at most: n · earn < 2^40 keeps the product within a quotient's step, n · 2^40 < 2^63 keeps it in an integer.
+"""
 
 
 @in_place
@@ -145,7 +170,18 @@ def idle(hw, constants):
     state[BEATS] = state[STORED] = 0
     state[CREDIT] = 2 * hw.cost - 1
     state[CREDIT_AT] = 0
+    state[RECIPROCAL] = 0
+    if hw.cost <= MOST_COST:
+        state[RECIPROCAL] = (1 << RECIPROCAL_BITS) // hw.earn + 1
     return state
+
+
+@in_place
+def _cycles_to_earn(lack, earn, reciprocal):
+    """Cycles in which a burst's credit is earned, rounded up."""
+    if reciprocal == 0:
+        return ceil_div(lack, earn)
+    return ((lack + earn - 1) * reciprocal) >> RECIPROCAL_BITS
 
 
 @in_place
@@ -165,7 +201,7 @@ def paced(state, hw, available, beats):
     wait = beats - 1
     lack = cost * beats - credit
     if lack > earn * wait:
-        wait = ceil_div(lack, earn)
+        wait = _cycles_to_earn(lack, earn, state[RECIPROCAL])
     end = available + wait
     state[CREDIT] = credit + earn * (end + 1 - available) - cost * beats
     state[CREDIT_AT] = end + 1
@@ -190,10 +226,21 @@ def _gathered(row, hw, state, first, start, beats, ahead):
     """
     end, plain = state[END], state[PLAIN]
     moved = end
+    count = complete(row, ahead)
+    needed, left = next_vector(row, count)
     for beat in range(beats):
         there = first if plain else beat_cycle(state, first, beat) - start
         moved = paced(state, hw, max(there, end + 1), 1)
-        end = moved + max(1, completed(row, hw, ahead + beat * hw.bus_bytes)) - 1
+        before, reach = count, ahead + (beat + 1) * hw.bus_bytes
+        if reach >= row[ROW_BYTES]:
+            count = row[COLS]
+        while count < row[COLS] and needed <= reach and reach > 0:
+            count += 1
+            left -= 1
+            needed += row[STEP] if left != 0 else row[PE_STEP]
+            if left == 0:
+                left = row[PE_VECTORS]
+        end = moved + max(1, count - before) - 1
     return moved, end
 
 
@@ -244,12 +291,60 @@ def _limited_write(hw, constants, state, begin, request, beats, outstanding):
     return request, end
 
 
-@in_place
+@apart
+def _whole_rows(row, bus, earn, cost, state, begin, lag, outstanding, reuse):
+    """As :func:`_transfer`, of rows of whole beats on a plain memory: what :func:`paced` says of each burst."""
+    groups, rows = segments(row)
+    beats_of_row = whole_beats(row)
+    most, reciprocal, page = 2 * cost - 1, state[RECIPROCAL], PAGE_BYTES // bus
+    request, place = begin - 1, state[BURSTS]
+    end, credit, credit_at = state[END], state[CREDIT], state[CREDIT_AT]
+    state[BEATS] += groups * rows * beats_of_row
+    for g in range(groups):
+        for y in range(rows):
+            address = row[ADDRESS] + g * row[GROUP_STRIDE] + y * row[ROW_STRIDE]
+            left, room = beats_of_row, PAGE_BYTES - address % PAGE_BYTES
+            # a row within a page needs no division
+            room = left if left * bus <= room else room // bus
+            while left > 0:
+                beats = min(room, left, BURST_BEATS)
+                request = max(state[RECENT + place] + reuse, request + 1)
+                available = max(request + lag, end + 1)
+                if available > credit_at:
+                    credit = min(most, credit + earn * (available - credit_at))
+                wait = beats - 1
+                lack = cost * beats - credit
+                if lack > earn * wait:
+                    wait = _cycles_to_earn(lack, earn, reciprocal)
+                credit = earn * (wait + 1) - lack
+                end = available + wait
+                credit_at = end + 1
+                state[RECENT + place] = end
+                place = place + 1 if place + 1 < outstanding else 0
+                left -= beats
+                if left > 0:
+                    room = room - beats if room > beats else page
+    state[BURSTS], state[END] = place, end
+    state[CREDIT], state[CREDIT_AT] = credit, credit_at
+    return request, end
+
+
+@inlined
 def _transfer(row, hw, constants, state, begin, lag, outstanding, reuse):
     """(cycle of the last request, cycle of the last beat); ``lag`` is from a request to its data.
 
     Or the cycle before the last vector's, where a gathering LOAD's last beat completes several.
     """
+    if state[PLAIN] and row[GATHER] == 0:
+        return _whole_rows(
+            row, hw.bus_bytes, hw.earn, hw.cost, state, begin, lag, outstanding, reuse
+        )
+    return _bursts(row, hw, constants, state, begin, lag, outstanding, reuse)
+
+
+@apart
+def _bursts(row, hw, constants, state, begin, lag, outstanding, reuse):
+    """As :func:`_transfer`, of any rows on any memory."""
     plain, storing = state[PLAIN], row[QUEUE] == Queue.STORE
     bus = hw.bus_bytes
     page = PAGE_BYTES // bus
