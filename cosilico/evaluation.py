@@ -11,8 +11,12 @@ from testbench.validation.workers import worker_pool
 
 __all__ = ["evaluate_chunks"]
 
-CHUNK = 480
-"""Accelerators evaluated between two movements of the progress bar."""
+CHUNK = 1000
+"""Accelerators evaluated between two movements of the progress bar.
+
+As many as there are memories, register files, bandwidths and weight stores for a grid of the `edge` space: they
+have much in common (:mod:`sim.alike`).
+"""
 
 _in_worker: list[tuple[Network, MemorySystem, int]] = []
 """Network, memory and images of a worker process, given once and not with every chunk."""

@@ -6,8 +6,10 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.alike import Alike
 from sim.arrays.plan_columns import Failure
 from sim.arrays.tables import Hw
+from sim.mapping.depth_reach import ANY_DEPTH
 from sim.mapping.mapper import plan_network
 from sim.plan import Refusal, Tables, by_first_layer, overflow
 from sim.schedule.schedule import build_schedule, weigh_schedule
@@ -38,6 +40,8 @@ def sweep(
 ) -> tuple[Array, list[Refusal | None]]:
     """Map and time a network on accelerators that can be generated, each form of it once.
 
+    Accelerators that a mapping cannot tell apart are mapped and timed once (:class:`sim.alike.Alike`).
+
     Parameters
     ----------
     forms : sequence of (network, layer table, tensor table)
@@ -57,22 +61,37 @@ def sweep(
         Limits that :func:`sim.plan.map_network` says; None where it does not fail.
     """
     figures = np.zeros((len(accelerators), len(SweepColumn)), np.int64)
-    refusals = [
-        _time(forms, hw, constants, row, cold)
-        for hw, row in zip(accelerators, figures, strict=True)
-    ]
+    refusals: list[Refusal | None] = []
+    alike = Alike(forms)
+    for hw, row in zip(accelerators, figures, strict=True):
+        like = alike.find(hw) if len(accelerators) > 1 else None
+        if like is not None:
+            row[:] = like
+            refusals.append(None)
+            continue
+        reach = np.empty(2, np.int64)
+        refusals.append(_time(forms, hw, constants, row, cold, reach))
+        if len(accelerators) > 1 and refusals[-1] is None:
+            alike.note(hw, row, reach)
     return figures, refusals
 
 
 def _time(
-    forms: Sequence[Tables], hw: Hw, constants: Array, row: Array, cold: bool
+    forms: Sequence[Tables], hw: Hw, constants: Array, row: Array, cold: bool, reach: Array
 ) -> Refusal | None:
-    """Fill the figures of an accelerator, or say what stops the network as it is."""
+    """Fill the figures of an accelerator, or say what stops the network as it is.
+
+    Write to ``reach`` the depths of local memory that change nothing.
+    """
     refused = None
+    depths, reach[:] = np.empty(2, np.int64), (0, ANY_DEPTH)
     for form in by_first_layer(forms, hw):
         _, layers, tensors = form
         cut = 0 if hw.images == 1 else _best_cut(layers, tensors, hw)
-        failure, layer, needed, available, lp, tp, _ = plan_network(layers, tensors, hw, cut)
+        failure, layer, needed, available, lp, tp, _ = plan_network(
+            layers, tensors, hw, cut, depths
+        )
+        reach[:] = max(reach[0], depths[0]), min(reach[1], depths[1])
         broken: Refusal | None
         if failure == Failure.NONE:
             fits, *figures = time_schedule(layers, tensors, hw, lp, tp, constants, False)

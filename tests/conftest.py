@@ -142,8 +142,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Note whether a file of tests planned a network when it was imported."""
-    plan_network = getattr(sys.modules.get("sim.mapping.mapper"), "plan_network", None)
-    session.config.stash[MODEL_RAN] = bool(getattr(plan_network, "signatures", None))
+    mapper = getattr(sys.modules.get("sim.mapping.mapper"), "map_within", None)
+    session.config.stash[MODEL_RAN] = bool(getattr(mapper, "signatures", None))
 
 
 @pytest.fixture

@@ -5,14 +5,16 @@ splits, and addresses in external memory.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.arrays.geometry import ceil_div, groups_of, pixel_bytes
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.network_input import input_bank, input_bytes, input_pixel_bytes
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
-from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.arrays.tables import Hw, LayerColumn, TensorColumn
 from sim.arrays.weight_stream import layer_beats
 from sim.mapping.borders import choose_borders
+from sim.mapping.depth_reach import any_depth
 from sim.mapping.descriptor_counts import MAX_DESCRIPTORS, most_descriptors
 from sim.mapping.execution import issue_slots, weight_rows
 from sim.mapping.residency import allocate, mark_resident
@@ -22,7 +24,10 @@ from sim.mapping.tile_choice import choose_tiles
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
 
-__all__ = ["plan_network"]
+__all__ = ["map_within", "plan_network"]
+
+Array = NDArray[np.int64]
+Plan = tuple[int, int, int, int, Array, Array, int]
 
 ALIGNMENT_BYTES = 128
 """Weight blocks and tensors start at multiples of this in external memory."""
@@ -89,8 +94,9 @@ def _align(address):
     return ceil_div(address, ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
-@kernel
-def plan_network(layers, tensors, hw, cut):
+def plan_network(
+    layers: Array, tensors: Array, hw: Hw, cut: int, reach: Array | None = None
+) -> Plan:
     """Map a network onto an accelerator.
 
     Parameters
@@ -100,6 +106,9 @@ def plan_network(layers, tensors, hw, cut):
     cut : int
         With several images per program: the layers before run image after image, each with the
         whole local memory, the others with all images together.
+    reach : int64[2], optional
+        Written: depths of local memory with which a network that can be mapped is mapped alike
+        (:mod:`sim.mapping.depth_reach`).
 
     Returns
     -------
@@ -109,6 +118,16 @@ def plan_network(layers, tensors, hw, cut):
     end : int
         First external address after weights and tensors.
     """
+    planned: Plan = map_within(
+        layers, tensors, hw, cut, np.empty(2, np.int64) if reach is None else reach
+    )
+    return planned
+
+
+@kernel
+def map_within(layers, tensors, hw, cut, reach):
+    """As :func:`plan_network`, which Python calls."""
+    any_depth(reach)
     n = layers.shape[0]
     lp = np.empty((n, LAYER_COLUMNS), np.int64)
     tp = np.empty((n + 1, TENSOR_COLUMNS), np.int64)
@@ -134,9 +153,9 @@ def plan_network(layers, tensors, hw, cut):
     for t in range(n + 1):
         tp[t, TensorPlan.RESIDENT_UNTIL] = -1
     choose_stored(layers, tensors, hw, cut, lp)
-    choose_tiles(layers, tensors, hw, cut, lp, tp)
+    choose_tiles(layers, tensors, hw, cut, lp, tp, reach)
     mark_resident(layers, tensors, hw, cut, tp)
-    failure, i, needed, available = allocate(layers, tensors, hw, cut, lp, tp)
+    failure, i, needed, available = allocate(layers, tensors, hw, cut, lp, tp, reach)
     if failure != Failure.NONE:
         return failure, i, needed, available, lp, tp, 0
     lp[0, LayerPlan.IN_BANK] = input_bank(layers, tensors, hw)

@@ -10,6 +10,7 @@ from sim.arrays.geometry import ceil_div, groups_of, resident_halo
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.mapping.depth_reach import fits_depth
 from sim.mapping.execution import SPREAD, choose_pixels, exchanged, spread_over
 from sim.mapping.stored_weights import own_row
 from sim.mapping.tile_choice import axis, fits_tile, pixel_columns, weighed
@@ -82,12 +83,12 @@ def mark_resident(layers, tensors, hw, cut, tensor_plan):
 
 
 @in_place
-def _place(live, n_live, size, depth):
+def _place(live, n_live, size, depth, depths):
     """Lowest free address for ``size`` vectors, or -1."""
     best = -1
     for candidate in range(n_live + 1):
         address = 0 if candidate == n_live else live[candidate, START] + live[candidate, SIZE]
-        if address + size > depth or (best >= 0 and address >= best):
+        if (best >= 0 and address >= best) or not fits_depth(address + size, depth, depths):
             continue
         free = True
         for j in range(n_live):
@@ -197,7 +198,7 @@ def _exchange(i, layers, tensors, hw, lp, tp):
 
 
 @in_place
-def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
+def _whole(i, layers, tensors, hw, lp, tp, live, n_live, depths):
     """Try layer i in one pass with a resident output. Returns the new n_live, or -1."""
     layer = layers[i]
     depth, lanes, simd = hw.bank_depth, hw.lanes, hw.simd
@@ -231,7 +232,7 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
             rows, columns = extent(layer, tile_y, reach, simd)
         planes = ceil_div(ceil_div(tensors[t, TensorColumn.CHANNELS], simd), lanes)
         size = planes * rows * columns
-        address = _place(live, n_live, size, depth)
+        address = _place(live, n_live, size, depth, depths)
         if address < 0:
             return -1
         live[n_live, START], live[n_live, SIZE] = address, size
@@ -249,7 +250,7 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
     if out[TensorPlan.STRIPS] and not lp[i, LayerPlan.SPREAD]:
         columns = max(columns, lp[i, LayerPlan.SOURCES] * tile_x)
     size = ceil_div(ceil_div(tensors[i + 1, TensorColumn.CHANNELS], simd), lanes) * rows * columns
-    address = _place(live, n_live, size, depth)
+    address = _place(live, n_live, size, depth, depths)
     if address < 0:
         return -1
     live[n_live, START], live[n_live, SIZE] = address, size
@@ -276,7 +277,7 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
 
 
 @kernel
-def allocate(layers, tensors, hw, cut, lp, tp):
+def allocate(layers, tensors, hw, cut, lp, tp, depths):
     """Walk forward; returns (failure, layer, vectors needed, vectors there)."""
     n = layers.shape[0]
     live = np.empty((n + 4, LIVE_COLUMNS), np.int64)
@@ -290,7 +291,7 @@ def allocate(layers, tensors, hw, cut, lp, tp):
         grown = -1
         alone = n_live == 0 and tp[i + 1, TensorPlan.RESIDENT_UNTIL] < 0
         if not alone:
-            grown = _whole(i, layers, tensors, share, lp, tp, live, n_live)
+            grown = _whole(i, layers, tensors, share, lp, tp, live, n_live, depths)
         if grown < 0 and not alone:
             held = 0
             for j in range(mark):
@@ -301,14 +302,19 @@ def allocate(layers, tensors, hw, cut, lp, tp):
                 else:
                     tp[t, TensorPlan.STORED] = 1
                     tp[t, TensorPlan.RESIDENT_UNTIL] = -1
-            grown = _whole(i, layers, tensors, share, lp, tp, live, held)
+            grown = _whole(i, layers, tensors, share, lp, tp, live, held, depths)
             mark = held
         if grown < 0:
             for j in range(mark):
                 tp[live[j, TENSOR], TensorPlan.STORED] = 1
                 tp[live[j, TENSOR], TensorPlan.RESIDENT_UNTIL] = -1
             short = choose_tiling(
-                layers[i], tensors[layers[i, LayerColumn.INPUT]], tensors[i + 1], share, lp[i]
+                layers[i],
+                tensors[layers[i, LayerColumn.INPUT]],
+                tensors[i + 1],
+                share,
+                lp[i],
+                depths,
             )
             if short > 0:
                 return Failure.TILE, i, share.bank_depth + short, share.bank_depth

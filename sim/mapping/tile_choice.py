@@ -11,14 +11,15 @@ from sim.arrays.kernel import in_place, kernel
 from sim.arrays.network_input import input_cycles, windows_per_vector
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.mapping.depth_reach import fits_depth
 from sim.mapping.execution import (
     NO_HALO,
     SPREAD,
-    choose_pixels,
     hop_cycles,
-    stored_weight_rows,
-    weight_blocks,
+    layer_work,
+    pixels_of_tile,
     weight_rows,
+    work_blocks,
 )
 from sim.mapping.stored_weights import own_row
 from sim.spec.descriptor import ExecuteOp
@@ -139,10 +140,8 @@ def weighed(cycles, transfer):
 
 
 @in_place
-def _weigh_alone(layer, source, target, out_y, strip, hw, out_x, weights):
+def _weigh_alone(layer, work, source, target, out_y, strip, hw, out_x, weights):
     """Write to weights[2] what a layer weighs whose PE columns split pixels, and channel groups."""
-    outputs = target[TensorColumn.CHANNELS]
-    groups = groups_of(outputs, hw.simd)
     op, width = layer[LayerColumn.OP], target[TensorColumn.WIDTH]
     in_y = ceil_div(source[TensorColumn.HEIGHT], hw.pes_y)
     in_x = ceil_div(source[TensorColumn.WIDTH], hw.pes_x)
@@ -150,22 +149,20 @@ def _weigh_alone(layer, source, target, out_y, strip, hw, out_x, weights):
     if strip:
         out_x = ceil_div(width, hw.pes_x)
         exchange = 1 if op == ExecuteOp.POOL else ceil_div(width, out_x)
-    channels = source[TensorColumn.CHANNELS]
-    pixels, cycles, transfer = choose_pixels(
-        layer, channels, outputs, out_y, out_x, in_y, in_x, NO_HALO, exchange, hw
+    pixels, cycles, transfer = pixels_of_tile(
+        layer, work, out_y, out_x, in_y, in_x, NO_HALO, exchange, hw
     )
-    blocks = weight_blocks(layer, channels, groups, pixels, exchange, hw)
-    first = min(cycles, transfer) // blocks
+    first = min(cycles, transfer) // work_blocks(layer, work, pixels, exchange, hw)
     if op == ExecuteOp.POOL and not strip:
-        cycles += hw.images * ceil_div(groups, hw.lanes) * hop_cycles(0, hw)
+        cycles += hw.images * ceil_div(work.groups, hw.lanes) * hop_cycles(0, hw)
     weights[0] = weighed(cycles, transfer)
     weights[1] = _FAR
     if strip and op != ExecuteOp.ADD:
         in_x = source[TensorColumn.WIDTH]
-        pixels, cycles, transfer = choose_pixels(
-            layer, channels, outputs, out_y, width, in_y, in_x, NO_HALO, SPREAD, hw
+        pixels, cycles, transfer = pixels_of_tile(
+            layer, work, out_y, width, in_y, in_x, NO_HALO, SPREAD, hw
         )
-        blocks = weight_blocks(layer, channels, groups, pixels, SPREAD, hw)
+        blocks = work_blocks(layer, work, pixels, SPREAD, hw)
         # fewer and larger blocks: more of the first comes while nothing is computed
         more = max(0, min(cycles, transfer) // blocks - first)
         weights[1] = weighed(cycles, transfer) + TIE * more
@@ -209,6 +206,7 @@ def _weigh_tiles(
     cost,
     origin,
     cut,
+    reach,
 ):
     """Fill row i: the tiles of layer i's output, what they cost at least, and the tile before.
 
@@ -231,11 +229,12 @@ def _weigh_tiles(
         ceil_div(source[TensorColumn.WIDTH], hw.pes_x),
     )
     counts[i] = _list_tiles(target, hw, tiles[i])
+    work = layer_work(layer, source[TensorColumn.CHANNELS], target[TensorColumn.CHANNELS], share)
     for state in range(counts[i]):
         out_y, out_x = tiles[i, state, 0], tiles[i, state, 1]
         strip = tiles[i, state, 2] == 1
         if twin == i or not like:
-            _weigh_alone(layer, source, target, out_y, strip, share, out_x, weights)
+            _weigh_alone(layer, work, source, target, out_y, strip, share, out_x, weights)
             for way in range(2):
                 alone[i, state, way] = _FAR if weights[way] == _FAR else times * weights[way]
         else:
@@ -245,6 +244,7 @@ def _weigh_tiles(
         if i == 0:
             cost[i, state] = least
             continue
+        best, at = cost[i, state], 0
         for last in range(counts[i - 1]):
             tile_y, tile_x = tiles[i - 1, last, 0], tiles[i - 1, last, 1]
             in_strip = tiles[i - 1, last, 2] == 1
@@ -255,7 +255,7 @@ def _weigh_tiles(
                 columns = in_x if in_strip else tile_x
                 more = max(0, tile_y * columns - in_y * in_x)
                 total += TIE * hw.images * groups * more
-            if total >= cost[i, state]:
+            if total >= best:
                 continue
             if chained and (
                 i == cut
@@ -264,23 +264,27 @@ def _weigh_tiles(
                 )
                 or (
                     (strip or in_strip)
-                    and _vectors(before, tiles[i - 1, last], share)
-                    + _vectors(target, tiles[i, state], share)
-                    + beside
-                    > share.bank_depth
+                    and not fits_depth(
+                        _vectors(before, tiles[i - 1, last], share)
+                        + _vectors(target, tiles[i, state], share)
+                        + beside,
+                        share.bank_depth,
+                        reach,
+                    )
                 )
             ):
                 total += TIE * spill
-            if total < cost[i, state]:
-                cost[i, state] = total
-                origin[i, state] = last
+            if total < best:
+                best, at = total, last
+        cost[i, state], origin[i, state] = best, at
 
 
 @kernel
-def choose_tiles(layers, tensors, hw, cut, lp, tile):
+def choose_tiles(layers, tensors, hw, cut, lp, tile, reach):
     """Fill the tensor plan ``tile`` with each tensor's tile by dynamic programming.
 
-    Of the layer plan ``lp`` it reads which weights are in the weight store.
+    Of the layer plan ``lp`` it reads which weights are in the weight store. ``reach`` is one of
+    :mod:`sim.mapping.depth_reach`, and narrowed.
     """
     n = layers.shape[0]
     # numba compiles np.empty and loops sooner than np.zeros. Of the others only what is written is read.
@@ -314,7 +318,7 @@ def choose_tiles(layers, tensors, hw, cut, lp, tile):
                 beside += _vectors(tensors[t], strip, hw)
         _weigh_tiles(
             i, layers, tensors, hw, share, like, last_reader > i, beside, weights, tiles, counts, alone,
-            cost, origin, cut,
+            cost, origin, cut, reach,
         )  # fmt: skip
     state = 0
     for other in range(counts[n - 1]):
@@ -349,12 +353,11 @@ def first_layer_cycles(layers, tensors, hw):
     """
     layer, source, target = layers[0], tensors[0], tensors[1]
     channels, outputs = source[TensorColumn.CHANNELS], target[TensorColumn.CHANNELS]
-    rows = stored_weight_rows(layer, channels, outputs, hw)
-    kept = hw.store_rows if rows <= hw.store_rows else 0
-    _, cycles, transfer = choose_pixels(
+    work = layer_work(layer, channels, outputs, hw)
+    kept = hw.store_rows if work.rows <= hw.store_rows else 0
+    _, cycles, transfer = pixels_of_tile(
         layer,
-        channels,
-        outputs,
+        work,
         ceil_div(target[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(target[TensorColumn.WIDTH], hw.pes_x),
         ceil_div(source[TensorColumn.HEIGHT], hw.pes_y),

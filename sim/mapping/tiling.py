@@ -5,6 +5,7 @@ from sim.arrays.kernel import in_place
 from sim.arrays.network_input import input_columns, input_cycles
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.mapping.depth_reach import fits_depth
 from sim.mapping.execution import NO_HALO, choose_pixels, weight_blocks
 from sim.spec.descriptor import ExecuteOp
 
@@ -185,7 +186,7 @@ def _weigh(layer, source, target, tile_y, tile_x, whole, hw):
 
 
 @in_place
-def choose_tiling(layer, source, target, hw, plan):
+def choose_tiling(layer, source, target, hw, plan, reach):
     """Choose a layer's tile and fill its plan; returns the vectors per bank that lack, or 0.
 
     Weighs, for every number of passes along one axis, the fewest along the other that fit.
@@ -203,10 +204,11 @@ def choose_tiling(layer, source, target, hw, plan):
             if tile_y == last_y:
                 continue
             last_y = tile_y
-            if _need(layer, source, target, tile_y, tile_x, whole, hw) > depth:
+            need = _need(layer, source, target, tile_y, tile_x, whole, hw)
+            if not fits_depth(need, depth, reach):
                 continue
-            while tile_x < most_x and (
-                _need(layer, source, target, tile_y, tile_x + 1, whole, hw) <= depth
+            while tile_x < most_x and fits_depth(
+                _need(layer, source, target, tile_y, tile_x + 1, whole, hw), depth, reach
             ):
                 tile_x += 1
             even = ceil_div(most_x, ceil_div(most_x, tile_x))

@@ -79,7 +79,7 @@ def test_a_tiling_is_found_exactly_if_one_pixel_fits() -> None:
     refused = fits = 0
     for layer, source, target, hw in random_layers():
         plan = np.zeros(len(LayerPlan), np.int64)
-        short = choose_tiling(layer, source, target, hw, plan)
+        short = choose_tiling(layer, source, target, hw, plan, np.zeros(2, np.int64))
         need = vectors(layer, source, target, 1, 1, False, hw)
         assert short == max(0, need - hw.bank_depth)
         refused += short > 0
@@ -92,7 +92,7 @@ def test_a_tiling_fits_covers_its_layer_and_has_few_passes() -> None:
     passes = chunks = 0
     for layer, source, target, hw in random_layers():
         plan = np.zeros(len(LayerPlan), np.int64)
-        if choose_tiling(layer, source, target, hw, plan) > 0:
+        if choose_tiling(layer, source, target, hw, plan, np.zeros(2, np.int64)) > 0:
             continue
         tile_y, tile_x = int(plan[LayerPlan.TILE_Y]), int(plan[LayerPlan.TILE_X])
         whole = bool(plan[LayerPlan.CHUNK] == plan[LayerPlan.ROUNDS])
@@ -123,7 +123,7 @@ def test_a_tiling_fits_covers_its_layer_and_has_few_passes() -> None:
 def test_operands_and_outputs_of_a_tile_lie_apart() -> None:
     for layer, source, target, hw in random_layers():
         plan = np.zeros(len(LayerPlan), np.int64)
-        if choose_tiling(layer, source, target, hw, plan) > 0:
+        if choose_tiling(layer, source, target, hw, plan, np.zeros(2, np.int64)) > 0:
             continue
         lanes, simd = int(hw.lanes), int(hw.simd)
         planes = len(range(0, len(range(0, int(source[2]), simd)), lanes))
