@@ -74,7 +74,7 @@ def processor() -> str:
 
 def _side(figures: Mapping[str, Any]) -> dict[str, Any]:
     layers = [{name: layer[name] for name in _LAYER} for layer in figures["layers"]]
-    kept = _without(figures, (*_OF_THE_MACHINE, "counters", "top5"))
+    kept = _without(figures, (*_OF_THE_MACHINE, "counters", "profile", "top5"))
     return kept | {"layers": layers}
 
 

@@ -20,6 +20,7 @@ from cosilico.hardware_strategies import hardware_strategy
 from cosilico.inputs import network_files
 from cosilico.networks import network_argument
 from cosilico.progress import Report, progress_bar
+from cosilico.run_folder import REPORT_FILE
 from search.strategies.budget_settings import BudgetSettings
 from search.tabulated import arrays_of, table_of
 from sim.cost.area import area_budget as space_budget
@@ -33,14 +34,21 @@ from sim.spec.npz import npz_bytes, read_arrays
 from sim.spec.spaces import HardwareSpace
 from testbench.validation.journal import Journal
 
-__all__ = ["ComparisonSettings", "Contender", "compare_to_folder", "contenders", "drawn"]
+__all__ = [
+    "ComparisonSettings",
+    "Contender",
+    "compare_to_folder",
+    "contenders",
+    "drawn",
+    "reported",
+]
 
 TABLE_POINTS = 100_000
 """Most points of a space that is enumerated; larger spaces are not."""
 
 TABLE_FILE, RUNS_FILE = "costs.npz", "runs.jsonl"
 RESULTS_FILE, CURVES_FILE, FIGURE_FILE = "comparison.json", "curves.csv", "curves.svg"
-FILES = (TABLE_FILE, RUNS_FILE, CURVES_FILE, FIGURE_FILE, RESULTS_FILE)
+FILES = (TABLE_FILE, RUNS_FILE, CURVES_FILE, FIGURE_FILE, RESULTS_FILE, REPORT_FILE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +227,7 @@ def _compare(
     write_atomic(out / CURVES_FILE, csv_text(comparison))
     drawn(comparison, "curves", out / FIGURE_FILE)
     write_atomic(out / RESULTS_FILE, json.dumps(comparison.to_json(), indent=1) + "\n")
+    reported(out)
     return comparison
 
 
@@ -250,3 +259,16 @@ def drawn(comparison: Any, figure: str, path: Path) -> None:
             raise
         return
     write_atomic(path, getattr(comparison_figure, figure)(comparison))
+
+
+def reported(folder: Path) -> None:
+    """Write the page of a comparison where jinja2 is installed; a former page goes in any case."""
+    path = folder / REPORT_FILE
+    path.unlink(missing_ok=True)
+    try:
+        from cosilico.report.side_by_side import write_comparison_report
+    except ModuleNotFoundError as error:
+        if error.name is None or missing_extra("cosilico compare", error.name) is None:
+            raise
+        return
+    write_comparison_report(folder, path)

@@ -7,13 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from cosilico.cache import document_digest, source_digest
-from cosilico.comparison import CURVES_FILE, FIGURE_FILE, RESULTS_FILE, RUNS_FILE, drawn
+from cosilico.comparison import (
+    CURVES_FILE,
+    FIGURE_FILE,
+    RESULTS_FILE,
+    RUNS_FILE,
+    drawn,
+    reported,
+)
 from cosilico.comparison_experiment_run import compare_co_search, score_target
 from cosilico.comparison_experiment_summary import CoSearchComparison, CoSearchRun, csv_text
 from cosilico.comparison_pool import require_different, run_all
 from cosilico.folder import Contents, open_folder
 from cosilico.gateware import current_calibration
 from cosilico.progress import progress_bar
+from cosilico.run_folder import REPORT_FILE
 from cosilico.subjects import ExperimentSubject
 from search.experiment import Experiment
 from search.strategies import CO_SEARCHES
@@ -136,7 +144,7 @@ def compare_co_searches(
     folders = {key: f"{SEARCHES}/{name}-{seed}" for key, (name, seed) in keys.items()}
     files = (
         *(f"{folder}/{file}" for folder in folders.values() for file in _SEARCH_FILES),
-        *(RUNS_FILE, CURVES_FILE, FIGURE_FILE, RESULTS_FILE),
+        *(RUNS_FILE, CURVES_FILE, FIGURE_FILE, RESULTS_FILE, REPORT_FILE),
     )
     contents = Contents(command="compare", identity=identity, files=files, resumable=True)
     with (
@@ -171,4 +179,5 @@ def compare_co_searches(
         write_atomic(out / CURVES_FILE, csv_text(comparison))
         drawn(comparison, "co_search_curves", out / FIGURE_FILE)
         write_atomic(out / RESULTS_FILE, json.dumps(comparison.to_json(), indent=1) + "\n")
+        reported(out)
     return comparison

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["FILE_WIDTH", "Column", "fitted_table", "output_console"]
+__all__ = ["FILE_WIDTH", "Column", "fitted_table", "output_console", "print_line"]
 
 FILE_WIDTH = 120
 """Columns where no terminal says its own, nor COLUMNS."""
@@ -42,6 +42,11 @@ def output_console() -> Console:
     console = Console(markup=False, emoji=False)
     known = console.is_terminal or "COLUMNS" in os.environ
     return console if known else Console(width=FILE_WIDTH, markup=False, emoji=False)
+
+
+def print_line(console: Console, line: str) -> None:
+    """Print a line as it is; on a narrow terminal it is broken between words."""
+    console.print(line, highlight=False, soft_wrap=console.width >= FILE_WIDTH)
 
 
 def fitted_table(

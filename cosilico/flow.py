@@ -11,31 +11,39 @@ import numpy as np
 from cosilico import __version__
 from cosilico.accelerators import named_space
 from cosilico.cache import StageCache, digest, document_digest, source_digest
-from cosilico.enumeration import enumerate_network
+from cosilico.enumeration import census, enumerate_network
 from cosilico.gateware import current_calibration
 from cosilico.generation import generate_design
 from cosilico.images import load_images, save_arrays
 from cosilico.photographs import default_images
 from cosilico.pinning import bandwidth_shares
+from cosilico.profile import profile_of
 from cosilico.progress import Report, progress_bar, within
-from cosilico.report import write_report
+from cosilico.provenance import write_provenance
+from cosilico.report.page import write_report
 from cosilico.results import SCHEMA, figures
 from cosilico.run_folder import (
     DEFAULT,
     DESIGN_FILES,
     GENERATED_FILES,
+    PROVENANCE_FILE,
     RESULTS_FILE,
     SIDES,
     STAGES,
+    TIMELINE_FILE,
     VERILOG,
     open_run,
 )
 from cosilico.search_stage import search_stage
 from cosilico.simulation import simulate_design
 from cosilico.subjects import ExperimentSubject, NetworkSubject, Subject
+from cosilico.timeline import write_timeline
+from cosilico.trace_files import measured_run
 from search.strategies.settings import StrategySettings
 from sim.cost.columns import titled
 from sim.cost.workload import combined
+from sim.model import predict_mapped
+from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.design import load as load_design
@@ -67,8 +75,9 @@ def run_flow(
     """
     subject = ExperimentSubject(experiment_path, seed)
     calibration = current_calibration()
+    command = f"cosilico run {experiment_path.name} --out {out.name} --seed {seed}"
     with open_run(out, subject.identity(), subject.files, resume=resume, force=force):
-        return _run(subject, out, calibration, resume=resume)
+        return _run(subject, out, calibration, command, resume=resume)
 
 
 def run_network_flow(
@@ -90,11 +99,18 @@ def run_network_flow(
     space = named_space(space_name)
     subject = NetworkSubject(network, space, seed, settings=settings, memory=memory)
     calibration = current_calibration()
+    command = (
+        f"cosilico run --network {Path(network).name} --space {Path(space_name).name} "
+        f"--memory {memory} --out {out.name} --seed {seed}"
+    )
     with open_run(out, subject.identity(), subject.files, resume=resume, force=force):
-        return _run(subject, out, calibration, resume=resume)
+        return _run(subject, out, calibration, command, resume=resume)
 
 
-def _run(subject: Subject, out: Path, calibration: Calibration, *, resume: bool) -> dict[str, Any]:
+def _run(
+    subject: Subject, out: Path, calibration: Calibration, command: str, *, resume: bool
+) -> dict[str, Any]:
+    write_provenance(out / PROVENANCE_FILE, command, subject.identity())
     with progress_bar() as report:
         flow = _Flow(subject, out, calibration, report)
         with ThreadPoolExecutor(max_workers=1) as background:
@@ -184,7 +200,11 @@ class _Flow:
         with ThreadPoolExecutor(max_workers=2) as pool:
             runs = {
                 name: pool.submit(
-                    self.cache.result, f"simulate_{name}", key, self._simulation(name, design)
+                    self.cache.result,
+                    f"simulate_{name}",
+                    key,
+                    self._simulation(name, design, folders[name]),
+                    (folders[name] / TIMELINE_FILE,),
                 )
                 for name, design in designs.items()
             }
@@ -200,7 +220,8 @@ class _Flow:
             "space": self.space.name,
             "memory": self.subject.memory.to_json(),
             "search": {k: v for k, v in searched.items() if k not in ("schema", "violations")}
-            | optimum,
+            | optimum
+            | {"objective": self._objective()},
             **sections,
             **({"workload": self._workload(design)} if self.subject.workload.others else {}),
             "violations": searched["violations"],
@@ -211,6 +232,10 @@ class _Flow:
                 "remeasured": again | {"equal": again["constants"] == self.calibration.constants},
             },
         }
+
+    def _objective(self) -> dict[str, Any]:
+        objective = self.subject.objective
+        return {"metric": objective.metric, "budgets": objective.budgets}
 
     def _generation(self, design: Design, folder: Path) -> Callable[[], dict[str, Any]]:
         def generate() -> dict[str, Any]:
@@ -225,21 +250,27 @@ class _Flow:
 
         return generate
 
-    def _simulation(self, name: str, design: Design) -> Callable[[], dict[str, Any]]:
+    def _simulation(self, name: str, design: Design, folder: Path) -> Callable[[], dict[str, Any]]:
         label = {"rtl": "searched hardware", "rtl_default": "default hardware"}[name]
+        batch, memory = self.subject.workload.batch, self.subject.memory
 
         def simulate() -> dict[str, Any]:
             images = load_images(self.out / "test.npz", design.network)
-            report = within(label, self.report)
-            return simulate_design(
+            result = simulate_design(
                 design,
                 images,
                 self.calibration,
-                report,
-                memory=self.subject.memory,
+                within(label, self.report),
+                memory=memory,
                 view=_view(design.accelerator),
-                batch=self.subject.workload.batch,
-            ).to_json()
+                batch=batch,
+            )
+            mapped = map_realizable(design.accelerator, design.network, batch)
+            run = measured_run(mapped, result, calibration=self.calibration)
+            prediction = predict_mapped(mapped, self.calibration, memory=memory)
+            write_timeline(folder / TIMELINE_FILE, run.timeline)
+            profile = profile_of(mapped, prediction, run.timeline)
+            return result.to_json() | {"profile": profile.to_json()}
 
         return simulate
 
@@ -294,6 +325,9 @@ class _Flow:
             **bandwidth_shares(table, self.space, design.accelerator, objective),
             "space_points": len(table),
             "space_realizable": int(realizable.sum()),
+            "space_refused": {
+                code: points for code, points in census(table).items() if code != "realizable"
+            },
         }
 
 

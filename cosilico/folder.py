@@ -18,6 +18,7 @@ from sim.spec.files import file_to_replace, naming, remove_stale, write_atomic
 __all__ = [
     "HIDDEN",
     "Contents",
+    "check_apart",
     "check_file",
     "locked",
     "marked_files",
@@ -343,3 +344,17 @@ def check_file(path: Path, option: str, inputs: Iterable[Path] = ()) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
+def check_apart(json_file: Path, other: Path | None, option: str) -> None:
+    """Refuse one file for ``--json`` and another output, which would keep one of both alone.
+
+    Raises
+    ------
+    CosilicoError
+        If they are one file.
+    """
+    real = file_to_replace(json_file)
+    if other is None or real is None or real.resolve() != other.resolve():
+        return
+    raise CosilicoError(f"--json must be another file than {option} {str(other)!r}")

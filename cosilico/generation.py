@@ -1,28 +1,37 @@
 """An accelerator's Verilog, and the program and testbench of a network on it, as files."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cosilico import __version__
 from cosilico.run_folder import PROGRAM_FILE, PROGRAM_FILES, PROGRAM_MANIFEST, TESTBENCH_FILES
 from hwgen import verilog_files
 from hwgen.emit import VerilogOptions
-from hwgen.placement import TensorPlacement
+from hwgen.package.identity import PackageIdentity
+from hwgen.package.program_manifest import program_manifest
 from hwgen.program import Program, compile_mapped
 from hwgen.verilog_files import GeneratedVerilog
 from sim.plan import Mapped
 from sim.realizability import map_realizable, require
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
+from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
+from sim.spec.network import Network
 from testbench.standalone.cocotb_folder import write_cocotb_folder
 from testbench.standalone.file_names import StandaloneTestbench
+from testbench.standalone.package import write_package
 from testbench.standalone.subject import Subject
 from testbench.standalone.verilog import write_verilog_testbench
 
-__all__ = ["Generation", "generate_accelerator", "generate_design"]
+__all__ = [
+    "Generation",
+    "PackageGeneration",
+    "generate_accelerator",
+    "generate_design",
+    "generate_package",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,13 +65,31 @@ class Generation:
         self.verilog.write(out)
         if self.program is not None and self.mapped is not None:
             write_atomic(out / PROGRAM_FILE, self.program.image)
-            manifest = _program_manifest(self.program, self.mapped.config)
+            manifest = program_manifest(self.program, self.mapped.config)
             write_atomic(out / PROGRAM_MANIFEST, json.dumps(manifest, indent=2) + "\n")
             if self.testbench is StandaloneTestbench.COCOTB:
                 write_cocotb_folder(self.mapped, self.program, out)
             elif self.testbench is StandaloneTestbench.VERILOG:
                 write_verilog_testbench(Subject.of(self.mapped, program=self.program), out)
         return [out / name for name in self.files]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PackageGeneration:
+    """A package that is not written yet.
+
+    Parameters
+    ----------
+    identity : PackageIdentity
+    mapped : Mapped
+    """
+
+    identity: PackageIdentity
+    mapped: Mapped
+
+    def write(self, out: Path) -> list[Path]:
+        """Write all files into an empty folder and return their paths."""
+        return write_package(self.identity, self.mapped, out)
 
 
 def generate_accelerator(
@@ -136,20 +163,29 @@ def generate_design(
     )
 
 
-def _program_manifest(program: Program, config: AcceleratorConfig) -> dict[str, Any]:
-    return {
-        "ownership": verilog_files.OWNERSHIP,
-        "fingerprint": config.fingerprint,
-        "images": program.images,
-        "memory_bytes": program.memory_bytes,
-        "header_address": program.header_address,
-        "warm_address": program.warm_address,
-        "descriptors": len(program.descriptors),
-        "input": _placement(program.input),
-        "output": _placement(program.output),
-    }
+def generate_package(design: Design, batch: int, options: VerilogOptions) -> PackageGeneration:
+    """Generate the package of a design, for a program that computes ``batch`` images.
+
+    Raises
+    ------
+    NotRealizableError
+        If the accelerator cannot be built or cannot run the network.
+    CosilicoError
+        If the network has several outputs or concatenations, of which driver and memory map know nothing.
+    """
+    _require_single_output(design.network)
+    mapped = map_realizable(design.accelerator, design.network, batch)
+    verilog = generate_accelerator(design.accelerator, options).verilog
+    identity = PackageIdentity(
+        config=design.accelerator, verilog=verilog, version=__version__, traces=options.trace
+    )
+    return PackageGeneration(identity=identity, mapped=mapped)
 
 
-def _placement(placement: TensorPlacement) -> dict[str, Any]:
-    """Return what a host must know to write or read a tensor."""
-    return asdict(placement)
+def _require_single_output(network: Network) -> None:
+    if len(network.outputs) > 1:
+        rule = f"network {network.name!r} must have a single output for a package"
+        raise CosilicoError(f"{rule}, not {len(network.outputs)}")
+    if network.concatenations:
+        rule = f"network {network.name!r} must have no concatenation for a package"
+        raise CosilicoError(f"{rule}, not {network.concatenations[0].name!r}")

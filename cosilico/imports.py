@@ -176,16 +176,16 @@ def imported_images(
 def save_outputs(path: Path, imported: ImportedNetwork, result: "SimulationResult") -> None:
     """Write what RTL computed, and what the host makes of it, one row for each inference.
 
-    ``logits`` int8 as the network leaves them, ``output`` as the model's own output,
-    ``measured_cycles`` and ``predicted_cycles`` int64, one entry for each program that ran.
+    ``logits`` int8 as the network leaves them, ``output`` as the model's own output, of several outputs
+    ``logits.1``, ``output.1`` and so on for those behind the first; ``measured_cycles`` and
+    ``predicted_cycles`` int64, one entry for each program that ran.
     """
-    logits = imported.host.logits(result.outputs)
-    arrays: dict[str, NDArray[Any]] = {
-        "logits": logits,
-        "output": imported.host.finish(logits),
-        "measured_cycles": result.cycles,
-        "predicted_cycles": np.full(len(result.cycles), result.predicted_cycles, np.int64),
-    }
+    arrays: dict[str, NDArray[Any]] = {}
+    for place, (logits, output) in enumerate(imported.host.all_outputs(result.named_outputs)):
+        behind = f".{place}" if place else ""
+        arrays |= {f"logits{behind}": logits, f"output{behind}": output}
+    arrays["measured_cycles"] = result.cycles
+    arrays["predicted_cycles"] = np.full(len(result.cycles), result.predicted_cycles, np.int64)
     save_arrays(path, **arrays)
 
 
@@ -211,8 +211,14 @@ def _summary(imported: ImportedNetwork) -> str:
         ", ".join(type(step).__name__.lower() for step in part) or "nothing"
         for part in (host.before, host.after)
     ]
+    further = [
+        f"\noutput {end.output.dtype} {end.output.shape}; the host computes "
+        f"{', '.join(type(step).__name__.lower() for step in end.after) or 'nothing'} after"
+        for end in host.further
+    ]
     return (
         f"{len(network.layers)} layers, {network.macs:,} MACs, {weights:,} weights\n"
         f"input {host.input.dtype} {host.input.shape}, output {host.output.dtype} "
         f"{host.output.shape}; the host computes {steps[0]} before and {steps[1]} after"
+        f"{''.join(further)}"
     )

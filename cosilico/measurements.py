@@ -7,8 +7,13 @@ from typing import Any
 
 from rich.table import Table
 
-from cosilico.console import FILE_WIDTH, Column, fitted_table, output_console
+from cosilico.console import FILE_WIDTH, Column, fitted_table, output_console, print_line
+from cosilico.profile import profile_of
+from cosilico.profile_tables import print_profile
 from cosilico.summary import accelerator_text
+from cosilico.trace_files import measured_run
+from sim.model import predict_mapped
+from sim.plan import Mapped
 from sim.spec.design import Design
 from sim.spec.engines import Engine
 from sim.spec.files import write_atomic
@@ -19,23 +24,27 @@ from testbench.validation.simulation_result import SimulationResult
 __all__ = ["layer_table", "print_results", "time_rows", "write_json"]
 
 
-def print_results(design: Design, results: Sequence[SimulationResult]) -> int:
-    """Print the runs of a design; return the differences from the reference and the model."""
+def print_results(design: Design, mapped: Mapped, results: Sequence[SimulationResult]) -> int:
+    """Print the runs of a design, the answer first; return the differences from the reference and the model."""
     console = output_console()
-    for result in results:
-        console.print(layer_table(result, console.width))
-        console.print(_heading(design, result), highlight=False, soft_wrap=True)
-        console.print(_time_table(result, console.width))
-        console.print(_rate_line(result), highlight=False, soft_wrap=True)
+    for index, result in enumerate(results):
+        print_line(console, _heading(design, result))
         if result.accuracy is not None:
             console.print(
                 f"accuracy {result.accuracy:.4f} in RTL, {result.golden_accuracy:.4f} golden"
             )
+        console.print(_time_table(result, console.width))
+        if index == 0:
+            run = measured_run(mapped, result)
+            prediction = predict_mapped(mapped)
+            print_profile(console, profile_of(mapped, prediction, run.timeline))
+        console.print(layer_table(result, console.width))
+        print_line(console, _rate_line(result))
         if not isinstance(result.memory, FixedLatency):
-            console.print(_error_line(result), highlight=False, soft_wrap=True)
+            print_line(console, _error_line(result))
         compared = "cycle counts" if _all_cycles(result) else "durations of EXECUTE"
         console.print(
-            f"{result.images} images, {result.descriptors:,} descriptors: "
+            f"{_counted(result.images, 'image')}, {result.descriptors:,} descriptors: "
             f"{result.mismatched_activations} activations and "
             f"{result.mismatched_cycles} {compared} differ",
             style="green" if result.passed else "red",
@@ -123,6 +132,7 @@ def _heading(design: Design, result: SimulationResult) -> str:
         f"{result.measured_cycles:,} cycles, "
         f"{_milliseconds(design, result.measured_cycles):.3f} ms at {config.clock_mhz} MHz"
         f"{per_image}{filling}\n"
+        f"{1000 / _milliseconds(design, result.cycles_per_image):,.0f} inferences per second\n"
         f"utilization {100 * result.utilization:.1f} % of {result.macs_per_cycle:,} MACs per "
         f"cycle, {100 * result.busy_utilization:.1f} % while EXECUTE is busy"
     )
@@ -142,6 +152,10 @@ def _time_table(result: SimulationResult, width: int) -> Table:
     # What EXECUTE does adds up to all cycles; transfers overlap it.
     states = [index for index, (name, _) in enumerate(times) if name == "neither"]
     return fitted_table(width, columns, rows, sections=states)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _all_cycles(result: SimulationResult) -> bool:

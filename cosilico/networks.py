@@ -85,6 +85,7 @@ def _zeros(record: NetworkRecord) -> dict[str, NDArray[Any]]:
     """Arrays of the right shapes; where the layers do not fit, the network says so."""
     shapes: dict[str, tuple[int, ...]] = {}
     channels = {record.input.name: record.input.channels}
+    channels |= {joint.name: joint.output.channels for joint in record.concatenations}
     for layer in record.layers:
         name, kind = layer.name, LayerKind(layer.kind)
         outputs = channels[name] = layer.output.channels

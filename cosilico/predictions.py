@@ -8,10 +8,13 @@ from rich.table import Table
 
 from cosilico.api.checks import CheckResult
 from cosilico.api.prediction import PredictedRun
-from cosilico.console import FILE_WIDTH, Column, fitted_table, output_console
+from cosilico.console import FILE_WIDTH, Column, fitted_table, output_console, print_line
 from cosilico.folder import check_file
 from cosilico.inputs import input_files
+from cosilico.profile import profile_of
+from cosilico.profile_tables import print_profile
 from cosilico.summary import accelerator_text
+from cosilico.trace_files import predicted_run
 from sim.spec.files import write_atomic
 
 __all__ = ["check_json_file", "print_check", "print_prediction", "write_json"]
@@ -44,15 +47,16 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
 
 
 def print_prediction(run: PredictedRun) -> None:
-    """Print the layers of a predicted run, then its totals."""
+    """Print a predicted run: the answer, where cycles are lost, the memories, then every layer."""
     console = output_console()
-    console.print(prediction_table(run, console.width))
     known = run.prediction
     images = "" if run.images == 1 else f" for {run.images} images"
     lines = (
         f"{run.design.network.name} on {accelerator_text(run.accelerator.to_json())}",
         f"{run.cycles:,} predicted cycles{images}, {run.milliseconds:.3f} ms at "
         f"{run.accelerator.clock_mhz} MHz, {known.memory} memory",
+        f"{1000 * run.images / run.milliseconds:,.0f} inferences per second, "
+        f"{100 * run.utilization:.1f} % of the multipliers' cycles used",
         *(
             [f"{known.cold_cycles:,} predicted cycles of the run that fills the weight store"]
             if known.store_bytes
@@ -68,7 +72,10 @@ def print_prediction(run: PredictedRun) -> None:
         f"area {run.area_mm2:.3f} mm², energy {run.energy_pj * 1e-6:.2f} µJ (45 nm proxies)",
     )
     for line in lines:
-        console.print(line, highlight=False, soft_wrap=True)
+        print_line(console, line)
+    program = predicted_run(run.mapped, known)
+    print_profile(console, profile_of(program.mapped, known, program.timeline))
+    console.print(prediction_table(run, console.width))
 
 
 def prediction_table(run: PredictedRun, width: int = FILE_WIDTH) -> Table:
@@ -110,4 +117,4 @@ def print_check(verdict: CheckResult) -> None:
     subject = f"{verdict.network} on {accelerator_text(verdict.accelerator.to_json())}"
     lines = [f"{broken.code}: {broken.detail}" for broken in verdict.violations]
     for line in (f"{subject}: {'realizable' if verdict else 'not realizable'}", *lines):
-        console.print(line, highlight=False, soft_wrap=True)
+        print_line(console, line)

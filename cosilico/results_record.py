@@ -4,17 +4,18 @@ Later versions may add fields (docs/results.md), which are passed over; each fie
 reads has its type and range.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
+from sim.cost.objective import METRICS
 from sim.spec.accelerator_record import accelerator_of
 from sim.spec.documents import Record, checked
 from sim.spec.errors import DesignFileError
 from sim.spec.network import LAYERS_LIMIT
-from sim.spec.rules import Integer, Name, Number, OrNone
+from sim.spec.rules import Choice, Integer, Name, Number, OrNone
 
 __all__ = ["require_evaluations", "require_results", "require_space"]
 
@@ -22,6 +23,7 @@ _Count = Annotated[int, Integer(0, (1 << 63) - 1)]
 _Cycles = Annotated[int, Integer(1, (1 << 63) - 1)]
 _LayerCycles = Annotated[int, Integer(-(1 << 63), (1 << 63) - 1)]
 _Figure = Annotated[float, Number(1e-30, 1e30)]
+_Amount = Annotated[float, Number(0, 1e30)]
 _Share = Annotated[float, Number(0, 1)]
 _PerhapsShare = Annotated[float | None, OrNone(Number(0, 1))]
 _Text = Annotated[str, Name()]
@@ -38,6 +40,49 @@ class _LayerRow(_Extensible):
     predicted_cycles: _LayerCycles
     measured_cycles: _LayerCycles
     utilization: Annotated[float, Number(-1e30, 1e30)]
+
+
+class _LayerProfileRow(_Extensible):
+    name: _Text
+    kind: _Text
+    inputs: Annotated[list[_Text], Field(max_length=LAYERS_LIMIT)]
+    kernel: Annotated[list[_Count], Field(min_length=2, max_length=2)]
+    stride: Annotated[list[_Count], Field(min_length=2, max_length=2)]
+    output: Annotated[list[_Count], Field(min_length=3, max_length=3)]
+    macs: _Count
+    cycles: _LayerCycles
+    computing: _LayerCycles
+    waits_load: _LayerCycles
+    waits_store: _LayerCycles
+    other: _LayerCycles
+    ideal_cycles: _Amount
+    read_bytes: _Count
+    write_bytes: _Count
+    store_read_bytes: _Count
+    energy_pj: _Amount
+    local_input_bytes: _Count
+    local_output_bytes: _Count
+    local_kept_bytes: _Count
+    register_bytes: _Count
+    store_bytes: _Count
+
+
+class _ProfileRow(_Extensible):
+    source: Literal["measured", "predicted"]
+    total_cycles: _Cycles
+    layers: Annotated[list[_LayerProfileRow], Field(min_length=1, max_length=LAYERS_LIMIT)]
+    area_mm2: dict[str, _Amount]
+    energy_pj: dict[str, _Amount]
+    local_memory_bytes: _Count
+    register_bytes: _Count
+    weight_store_bytes: _Count
+    read_bytes: _Count
+    write_bytes: _Count
+    descriptor_bytes: _Count
+    store_read_bytes: _Count
+    bytes_per_cycle: _Figure
+    slowest_module: _Text
+    reach_mhz: _Count
 
 
 class _Side(_Extensible):
@@ -61,6 +106,12 @@ class _Side(_Extensible):
     predicted_stream_cycles: Annotated[int | None, OrNone(Integer(1, (1 << 63) - 1))] = None
     stream_cycles: Annotated[int | None, OrNone(Integer(1, (1 << 63) - 1))] = None
     layers: Annotated[list[_LayerRow], Field(max_length=LAYERS_LIMIT)]
+    profile: _ProfileRow | None = None
+
+
+class _Objective(_Extensible):
+    metric: Annotated[str, Choice(tuple(METRICS))]
+    budgets: dict[str, _Amount]
 
 
 class _Search(_Extensible):
@@ -75,6 +126,9 @@ class _Search(_Extensible):
     widened_default: Annotated[Any, Field()] = None
     space_points: _Count
     space_realizable: _Count
+    space_refused: dict[str, _Count] | None = None
+    objective: _Objective | None = None
+    architecture: Annotated[Any, Field()] = None
 
 
 class _Enumerated(_Extensible):
@@ -119,8 +173,11 @@ class _Results(_Extensible):
 class _Evaluation(_Extensible):
     index: _Count
     cycles: _Count
-    area: Annotated[float, Number(0, 1e30)]
+    area: _Amount
     violations: list[_Text]
+    network: _Text | None = None
+    energy: _Amount | None = None
+    accuracy: _PerhapsShare = None
 
 
 class _Log(_Extensible):

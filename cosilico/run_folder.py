@@ -19,6 +19,7 @@ __all__ = [
     "PROGRAM_FILE",
     "PROGRAM_FILES",
     "PROGRAM_MANIFEST",
+    "PROVENANCE_FILE",
     "REPORT_FILE",
     "RESULTS_FILE",
     "RUN_FILES",
@@ -26,6 +27,7 @@ __all__ = [
     "SIDES",
     "STAGES",
     "TESTBENCH_FILES",
+    "TIMELINE_FILE",
     "VERILOG",
     "open_run",
 ]
@@ -48,6 +50,11 @@ TESTBENCH_FILES = {
 RESULTS_FILE = "results.json"
 REPORT_FILE = "report.html"
 
+TIMELINE_FILE = "timeline.json"
+"""Start and end of every descriptor of a design's first run in RTL."""
+
+PROVENANCE_FILE = "provenance.json"
+
 VERILOG = "verilog"
 """Folder of generated files."""
 
@@ -69,7 +76,8 @@ RUN_FILES = (
     *(f"{folder}{VERILOG}/{name}" for folder in ("", f"{DEFAULT}/") for name in GENERATED_FILES),
     *(f"{STAGES}/{name}.json" for name in ("calibration", "search", "enumerate", "workload")),
     *(f"{STAGES}/{stage}_{side}.json" for stage in ("generate", "simulate") for side in SIDES),
-    *(RESULTS_FILE, REPORT_FILE),
+    *(f"{folder}{TIMELINE_FILE}" for folder in ("", f"{DEFAULT}/")),
+    *(PROVENANCE_FILE, RESULTS_FILE, REPORT_FILE),
 )
 """All files of a run, and of a search, which is its first part."""
 

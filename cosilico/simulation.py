@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cosilico.accelerators import accelerator_argument
-from cosilico.folder import check_file
+from cosilico.folder import check_apart, check_file
 from cosilico.gateware import current_calibration
 from cosilico.images import ImageSet, images_for, load_images, require_memory, save_arrays
 from cosilico.imports import imported_images, is_imported, load_imported, save_outputs
@@ -13,6 +13,7 @@ from cosilico.inputs import input_files
 from cosilico.networks import is_named
 from cosilico.photographs import default_images, load_photograph, photograph_input
 from cosilico.progress import Report, progress_bar
+from cosilico.wave_views import check_views, write_views
 from sim.model import predict_mapped
 from sim.networks.named import named_network
 from sim.plan import Mapped
@@ -21,7 +22,7 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design, load
 from sim.spec.engines import Engine
 from sim.spec.errors import CosilicoError
-from sim.spec.files import file_to_replace, temporary_beside
+from sim.spec.files import temporary_beside
 from sim.spec.memories import DETERMINISTIC, FixedLatency, MemorySystem
 from sim.spec.views import View
 from sim.timing.calibration import Calibration
@@ -56,8 +57,10 @@ def simulate_argument(
     calibration_file: Path | None = None,
     stream: bool = False,
     jobs: int | None = None,
-) -> tuple[Design, list[SimulationResult]]:
+) -> tuple[Design, Mapped, list[SimulationResult]]:
     """Run a design file or a named network; write the outputs and ``waves.vcd`` if asked for.
+
+    Returns the design, its plan, and the results of its runs.
 
     Parameters
     ----------
@@ -117,7 +120,7 @@ def simulate_argument(
         check_file(output_file, "--output", inputs)
     if json_file is not None:
         check_file(json_file, "--json", inputs)
-        _check_apart(json_file, output_file)
+        check_apart(json_file, output_file, "--output")
     if trace_file is not None:
         check_file(
             trace_file, "--trace", [*inputs, *(path for path in (output_file, json_file) if path)]
@@ -176,8 +179,14 @@ def simulate_argument(
     if output_file is not None and imported is not None:
         save_outputs(output_file, imported, results[-1])
     elif output_file is not None:
-        save_arrays(output_file, y=results[-1].outputs, cycles=results[-1].cycles)
-    return design, results
+        further = dict(list(results[-1].named_outputs.items())[1:])
+        save_arrays(
+            output_file,
+            y=results[-1].outputs,
+            **{f"y.{name}": values for name, values in further.items()},
+            cycles=results[-1].cycles,
+        )
+    return design, mapped, results
 
 
 def simulate_design(
@@ -262,17 +271,10 @@ def _required_accelerator(network: str, accelerator: str | None) -> AcceleratorC
     return accelerator_argument(accelerator)
 
 
-def _check_apart(json_file: Path, output_file: Path | None) -> None:
-    """Refuse one file for both outputs, which would keep the figures alone."""
-    real = file_to_replace(json_file)
-    if output_file is None or real is None or real.resolve() != output_file.resolve():
-        return
-    raise CosilicoError(f"--json must be another file than --output {str(output_file)!r}")
-
-
 def _check_waves(path: Path) -> None:
     """Refuse to replace a file whose name nobody chose, if it is not an earlier run's."""
     check_file(path, "--waves")
+    check_views(path)
     if path.exists():
         with path.open("rb") as file:
             if file.read(len(_WAVES_BEGIN)) not in (_WAVES_BEGIN, b""):
@@ -280,8 +282,9 @@ def _check_waves(path: Path) -> None:
 
 
 def _with_waves(path: Path, run: Callable[[Path], SimulationResult]) -> SimulationResult:
-    """Run with a temporary waveform file that takes its name when it is complete."""
+    """Run with a temporary waveform file that takes its name when it is complete; then write its views."""
     with temporary_beside(path) as temporary:
         result = run(temporary)
         temporary.replace(path)
+    write_views(path)
     return result

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from cosilico.console import Column, fitted_table, output_console
+from cosilico.console import Column, fitted_table, output_console, print_line
+from cosilico.profile import Profile
+from cosilico.profile_tables import print_profile
 from cosilico.results import compared_cycles, layer_agreement
 
 __all__ = [
@@ -67,6 +69,7 @@ def summary_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("view of the PE grid", view_name(sides[0]), view_name(sides[1])),
         *([row("accuracy in RTL", "{:.4f}", "accuracy")] if _labelled(results) else []),
         row("measured cycles", "{:,}", "measured_cycles"),
+        ("inferences per second", f"{_rate(sides[0]):,.0f}", f"{_rate(sides[1]):,.0f}"),
         row("predicted cycles", "{:,}", "predicted_cycles"),
         *([row("measured cycles, cold", "{:,}", "cold_cycles")] if _fills(sides) else []),
         *(
@@ -79,6 +82,14 @@ def summary_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
         row("area figure (proxy)", "{:.3f} mm²", "area"),
         row("energy figure (proxy)", "{:.2f} µJ", "energy", 1e-6),
     ]
+
+
+def _rate(side: dict[str, Any]) -> float:
+    """Inferences per second at the accelerator's clock."""
+    clock_mhz: int = side["accelerator"]["clock_mhz"]
+    images: int = side.get("batch", 1)
+    cycles: int = side["measured_cycles"]
+    return clock_mhz * 1e6 * images / cycles
 
 
 def _fills(sides: tuple[dict[str, Any], ...]) -> bool:
@@ -100,7 +111,7 @@ def _labelled(results: dict[str, Any]) -> bool:
 
 
 def print_summary(results: dict[str, Any], out: Path) -> None:
-    """Print the table, the agreement of model and RTL, and where the rest is."""
+    """Print the answer, the agreement of model and RTL, where cycles are lost, and where the rest is."""
     console, batch = output_console(), results["rtl"].get("batch", 1)
     columns = (
         Column("per image" if batch == 1 else f"per program of {batch} images"),
@@ -110,7 +121,10 @@ def print_summary(results: dict[str, Any], out: Path) -> None:
     title = f"{results['name']}: the same network on both"
     console.print(fitted_table(console.width, columns, summary_rows(results), title=title))
     for line in agreement_lines(results):
-        console.print(line, highlight=False, soft_wrap=True)
+        print_line(console, line)
+    row = results["rtl"].get("profile")
+    if row is not None:
+        print_profile(console, Profile.from_json(row), title="searched hardware")
     console.print(f"report: {out / 'report.html'}", highlight=False, soft_wrap=True)
 
 

@@ -12,14 +12,16 @@ from cosilico.folder import Contents, check_file, stage_folder
 from cosilico.gateware import current_calibration
 from cosilico.networks import network_argument
 from cosilico.progress import Report, progress_bar
+from cosilico.timeline import Timeline
 from sim.arrays.schedule_columns import LAYER, QUEUE
 from sim.arrays.tables import accelerator_row
 from sim.plan import Mapped
 from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.design import Design
+from sim.spec.descriptor import Queue
 from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.files import write_atomic
+from sim.spec.memories import MemorySystem
 from sim.spec.queued_memory_record import queued_toml
 from sim.spec.rules import shown
 from sim.timing.calibration import Calibration
@@ -29,9 +31,8 @@ from testbench.traces.proposals import (
     microbenchmark_program,
     microbenchmark_run,
 )
-from testbench.traces.trace import Trace, read_trace, write_trace
+from testbench.traces.trace import UNKNOWN, Trace, read_trace, write_trace
 from testbench.traces.traced_run import TracedRun
-from testbench.validation.simulation_result import SimulationResult
 
 __all__ = [
     "calibrate_traces",
@@ -47,33 +48,38 @@ def schedule_digest(mapped: Mapped) -> str:
     return hashlib.sha256(mapped.rows.astype("<i8").tobytes()).hexdigest()
 
 
-def trace_of(design: Design, result: SimulationResult, network: str, seed: int) -> Trace:
-    """Trace of the first run of a simulation.
+def trace_of(
+    mapped: Mapped, timeline: Timeline, memory: MemorySystem, network: str, seed: int
+) -> Trace:
+    """Trace of a run, as ``calibrate --trace`` reads it.
 
     Parameters
     ----------
-    design : Design
-    result : SimulationResult
+    mapped : Mapped
+        Of its program.
+    timeline : Timeline
+    memory : MemorySystem
+        What lay behind the ports.
     network : str
         As the command line takes it; a path is kept as an absolute path.
     seed : int
         Of a named network's weights.
     """
-    mapped = map_realizable(design.accelerator, design.network, result.batch)
     path = Path(network)
+    executes = timeline.queues == Queue.EXECUTE
     return Trace(
-        run=design.network.name,
-        system=str(result.memory),
-        accelerator=design.accelerator,
+        run=mapped.source.name,
+        system=str(memory),
+        accelerator=mapped.config,
         network=str(path.resolve()) if path.exists() else network,
         seed=seed,
-        images=result.batch,
+        images=mapped.images,
         schedule_digest=schedule_digest(mapped),
-        total_cycles=int(result.cycles[0]),
-        queues=mapped.rows[:, QUEUE].copy(),
-        start=result.start[0],
-        end=result.end[0],
-        issue_end=result.issue_end[0],
+        total_cycles=timeline.total_cycles,
+        queues=timeline.queues,
+        start=timeline.start,
+        end=timeline.done,
+        issue_end=np.where(executes, timeline.issued, UNKNOWN),
     )
 
 

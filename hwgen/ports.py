@@ -10,7 +10,16 @@ from hwgen.gateware.accelerator import accelerator_signature
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import Queue
 
-__all__ = ["CLOCK", "RESET", "TRACE_PREFIX", "Port", "is_trace", "port_meanings", "top_ports"]
+__all__ = [
+    "BUSES",
+    "CLOCK",
+    "RESET",
+    "TRACE_PREFIX",
+    "Port",
+    "is_trace",
+    "port_meanings",
+    "top_ports",
+]
 
 CLOCK = "clk"
 RESET = "aresetn"
@@ -45,11 +54,12 @@ _CLOCKING = {
     "irq": "interrupt, high while a bit of IRQ_PENDING is set and enabled",
 }
 
-_BUSES = {
+BUSES = {
     "s_axil": "registers",
     "m_axi": "weights and activations",
     "m_axi_desc": "program",
 }
+"""Meanings of the AXI ports, by the beginning of their signals' names."""
 
 _CHANNELS = {
     "awid": "write identifier, always 0",
@@ -120,7 +130,7 @@ def port_meanings() -> dict[str, str]:
     """Meaning of every port, by name."""
     buses = {
         f"{prefix}_{name}": f"{bus}: {meaning}"
-        for prefix, bus in _BUSES.items()
+        for prefix, bus in BUSES.items()
         for name, meaning in _channels(prefix).items()
     }
     return {**_CLOCKING, **buses, **_TRACES}

@@ -1,14 +1,17 @@
 """The compiler's last step: a design's schedule as descriptors and a memory image."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.placement import TensorPlacement
+from hwgen.tensor_region import TensorRegion
 from hwgen.weights import layer_stream
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.tables import COLUMNS, TensorColumn
+from sim.mapping.channel_places import Places, channel_places
 from sim.plan import Mapped
 from sim.realizability import map_realizable
 from sim.spec.descriptor import DESCRIPTOR_BYTES, FIELDS, Queue, encode_many
@@ -32,7 +35,8 @@ class Probe:
 
     PE (py, px) holds, for each group and in bank g mod L, ``rows`` × ``columns`` vectors at
     ``local_address`` + (g div L)·``local_plane`` + row·``local_row`` + column; its pixel (r, c)
-    is image pixel (``origin_y`` + py·rows + r, ``origin_x`` + px·``pitch_x`` + c).
+    is image pixel (``origin_y`` + py·rows + r, ``origin_x`` + px·``pitch_x`` + c). The first ``others`` groups are
+    other tensors'; ``segments`` are those of :class:`hwgen.placement.TensorPlacement`, of the whole tensor.
     """
 
     layer: int
@@ -48,6 +52,8 @@ class Probe:
     origin_y: int
     origin_x: int
     pitch_x: int
+    others: int = 0
+    segments: Places = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +73,8 @@ class Program:
         ``header_address`` where nothing is stored.
     images : int
         How many the program computes.
-    input, output : TensorPlacement
-        Of image 0; image b's lie b times their size further on.
+    inputs, outputs : TensorRegion
+        What the host writes before a run, and reads after it.
     descriptors : tuple of (queue, layer)
         In program order.
     probes : tuple of Probe
@@ -79,10 +85,20 @@ class Program:
     header_address: int
     warm_address: int
     images: int
-    input: TensorPlacement
-    output: TensorPlacement
+    inputs: TensorRegion
+    outputs: TensorRegion
     descriptors: tuple[tuple[int, int], ...]
     probes: tuple[Probe, ...]
+
+    @property
+    def input(self) -> TensorPlacement:
+        """The place of image 0's input."""
+        return self.inputs.first
+
+    @property
+    def output(self) -> TensorPlacement:
+        """The place of image 0's first output, the only one of most programs."""
+        return self.outputs.first
 
     @property
     def memory_bytes(self) -> int:
@@ -150,8 +166,8 @@ def compile_mapped(mapped: Mapped) -> Program:
         header_address=mapped.header(cold=True),
         warm_address=mapped.header(cold=False),
         images=mapped.images,
-        input=_placement(mapped, 0),
-        output=_placement(mapped, len(tensors) - 1),
+        inputs=_region(mapped, (mapped.source.input.name,)),
+        outputs=_region(mapped, mapped.source.outputs),
         descriptors=queues_and_layers(mapped.rows),
         probes=tuple(probes_of(mapped)),
     )
@@ -174,21 +190,42 @@ def encode_rows(rows: NDArray[np.int64]) -> bytes:
     return data.tobytes()
 
 
-def _placement(mapped: Mapped, tensor: int) -> TensorPlacement:
-    spec = list(mapped.source.tensors.values())[tensor]
+def _region(mapped: Mapped, names: Sequence[str]) -> TensorRegion:
+    """Places of some tensors of the network."""
+    segments = _segments(mapped)
+    places = {name: _placement(mapped, name, segments.get(name, ())) for name in names}
+    return TensorRegion(places=places, images=mapped.images)
+
+
+def _segments(mapped: Mapped) -> dict[str, Places]:
+    """Segments of the tensors whose channels do not lie side by side."""
+    config = mapped.config
+    if not mapped.source.concatenations:
+        return {}
+    places = channel_places(mapped.source, config.simd_units, config.compute_lanes)
+    return {name: own for name, own in places.items() if len(own) > 1}
+
+
+def _placement(mapped: Mapped, name: str, segments: Places) -> TensorPlacement:
+    spec = mapped.source.tensors[name]
+    plan = mapped.tensor_plan[list(mapped.source.tensors).index(name)]
+    pixel_bytes, groups = int(plan[TensorPlan.PIXEL_BYTES]), int(plan[TensorPlan.IMAGE_GROUPS])
     return TensorPlacement(
-        address=int(mapped.tensor_plan[tensor, TensorPlan.EXTERNAL]),
+        address=int(plan[TensorPlan.EXTERNAL]),
         height=spec.height,
         width=spec.width,
         channels=spec.channels,
         vector_bytes=mapped.config.vector_bytes,
-        pixel_bytes=int(mapped.tensor_plan[tensor, TensorPlan.PIXEL_BYTES]),
+        pixel_bytes=pixel_bytes,
+        image_bytes=groups * spec.height * spec.width * pixel_bytes,
+        segments=segments,
     )
 
 
 def probes_of(mapped: Mapped) -> list[Probe]:
     """A probe where an EXECUTE completes a chunk of rounds of an image."""
     config = mapped.config
+    segments = _segments(mapped)
     probes = []
     execute = mapped.rows[mapped.rows[:, COLUMNS["queue"]] == Queue.EXECUTE]
     for index in np.flatnonzero(execute[:, COLUMNS["final"]]).tolist():
@@ -197,7 +234,7 @@ def probes_of(mapped: Mapped) -> list[Probe]:
         plan = mapped.layer_plan[layer]
         chunk = int(plan[LayerPlan.CHUNK])
         first = last - last % chunk
-        groups = -(-mapped.source.layers[layer].output.channels // config.simd_units)
+        groups = -(-mapped.network.layers[layer].output.channels // config.simd_units)
         lanes = config.compute_lanes // int(plan[LayerPlan.PIXELS])
         lanes *= max(1, int(plan[LayerPlan.SPREAD]))
         strips = bool(mapped.tensor_plan[layer + 1, TensorPlan.STRIPS])
@@ -208,14 +245,14 @@ def probes_of(mapped: Mapped) -> list[Probe]:
         pitch = 0 if strips else columns
         if strips:
             columns = int(mapped.tensors[layer + 1, TensorColumn.WIDTH])
-        passes_x = int(plan[LayerPlan.PASSES_X])
+        passes_x, others = int(plan[LayerPlan.PASSES_X]), int(plan[LayerPlan.OUT_BANK])
         probes.append(
             Probe(
                 layer=layer,
                 image=image,
                 execute_index=index,
                 local_address=int(plan[LayerPlan.OUT_ADDRESS]) + part,
-                groups=min(chunk * lanes, groups - first * lanes),
+                groups=others + min(chunk * lanes, groups - first * lanes),
                 rows=rows,
                 columns=columns,
                 local_plane=int(plan[LayerPlan.OUT_PLANE]),
@@ -224,6 +261,8 @@ def probes_of(mapped: Mapped) -> list[Probe]:
                 origin_y=number // passes_x * config.pes_y * rows,
                 origin_x=number % passes_x * config.pes_x * pitch,
                 pitch_x=pitch,
+                others=others,
+                segments=segments.get(mapped.source.layers[layer].name, ()),
             )
         )
     return probes

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sim.spec.network import (
     ADD_LEFT_SHIFT,
     WINDOW_POOLS,
+    Concatenation,
     Layer,
     LayerKind,
     Network,
@@ -20,6 +21,8 @@ __all__ = [
     "POOL_COUNT_LIMIT",
     "PoolReciprocal",
     "accumulate",
+    "add_concatenations",
+    "concatenate",
     "divide_half_away",
     "pool_reciprocal",
     "requantize",
@@ -147,7 +150,29 @@ def run(network: Network, x: Activations) -> dict[str, Activations]:
     for layer in network.layers:
         sources = [specs[name] for name in layer.inputs]
         values[layer.name] = run_layer(layer, sources, [values[name] for name in layer.inputs])
+        add_concatenations(network, values)
     return values
+
+
+def add_concatenations(network: Network, values: dict[str, Activations]) -> None:
+    """Add the concatenations all of whose parts are there to a network's tensors so far."""
+    ready = True
+    while ready:
+        ready = False
+        for joint in network.concatenations:
+            if joint.name not in values and values.keys() >= set(joint.parts):
+                values[joint.name] = concatenate(joint, [values[name] for name in joint.parts])
+                ready = True
+
+
+def concatenate(joint: Concatenation, parts: list[Activations]) -> Activations:
+    """Put parts side by side; channels of no part are the zero point."""
+    starts = joint.starts or np.cumsum([0, *(part.shape[3] for part in parts[:-1])])
+    shape = (len(parts[0]), *joint.output.shape)
+    out = np.full(shape, joint.output.zero_point, np.int8)
+    for start, part in zip(starts, parts, strict=True):
+        out[..., start : start + part.shape[3]] = part
+    return out
 
 
 def run_layer(layer: Layer, sources: list[TensorSpec], inputs: list[Activations]) -> Activations:

@@ -154,8 +154,8 @@ def _of_rows(
                 utilization=images * layer.macs / (max(1, int(cycles[i])) * config.macs),
             )
         )
-    names = list(network.tensors)
-    stored = mapped.tensor_plan[:, TensorPlan.STORED]
+    stored = zip(network.tensors, mapped.tensor_plan[:, TensorPlan.STORED], strict=True)
+    ends = {network.input.name, *network.outputs}
     return Prediction(
         memory=memory,
         images=images,
@@ -173,7 +173,7 @@ def _of_rows(
         descriptor_bytes=DESCRIPTOR_BYTES * (len(rows) + 1),
         layers=tuple(layers),
         utilization=images * network.macs / (total * config.macs),
-        spilled=tuple(n for n, s in zip(names[1:-1], stored[1:-1], strict=True) if s),
+        spilled=tuple(name for name, is_stored in stored if is_stored and name not in ends),
         queues=queues.copy(),
         layer_indices=indices.copy(),
         start=start,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sim.arrays.plan_columns import Failure, LayerPlan
 from sim.arrays.schedule_columns import FIELD_HIGH, FIELD_LOW
 from sim.arrays.tables import COLUMNS, Hw, accelerator_row, layer_table, tensor_table
+from sim.mapping.channel_places import with_gaps
 from sim.mapping.mapper import plan_network
 from sim.mapping.packed_windows import packed_windows, windows_of_rows
 from sim.mapping.tile_choice import first_layer_cycles, packs
@@ -67,7 +68,7 @@ class Mapped:
         Descriptor field that overflows, or "".
     layer_plan : int64[n_layers, len(LayerPlan)]
         Columns :class:`sim.arrays.plan_columns.LayerPlan`.
-    tensor_plan : int64[n_layers + 1, len(TensorPlan)]
+    tensor_plan : int64[n_tensors, len(TensorPlan)]
         Columns :class:`sim.arrays.plan_columns.TensorPlan`.
     rows : int64[n_descriptors, len(COLUMNS)]
         The schedule, in program order: of a run that finds its weights in the weight store.
@@ -80,8 +81,9 @@ class Mapped:
     images : int
         Images that a program computes.
     network : Network
-        The form of ``source`` that was mapped: itself, or with rows of windows
-        (:mod:`sim.mapping.packed_windows`).
+        The form of ``source`` that was mapped: itself, with rows of windows
+        (:mod:`sim.mapping.packed_windows`), or with concatenated channels in whole vectors
+        (:mod:`sim.mapping.channel_places`).
     layers, tensors : int64 arrays
         Tables of ``network``.
     """
@@ -135,26 +137,39 @@ Tables = tuple[Network, NDArray[np.int64], NDArray[np.int64]]
 """A form of a network with its layer table and tensor table (:mod:`sim.arrays.tables`)."""
 
 _packed: WeakKeyDictionary[Network, Network | None] = WeakKeyDictionary()
+_widened: WeakKeyDictionary[Network, dict[tuple[int, int], Network]] = WeakKeyDictionary()
 _tables: WeakKeyDictionary[Network, tuple[NDArray[np.int64], NDArray[np.int64]]] = (
     WeakKeyDictionary()
 )
 
 
-def network_tables(network: Network) -> tuple[Tables, ...]:
+def network_tables(network: Network, simd: int = 1, lanes: int = 1) -> tuple[Tables, ...]:
     """Give (network, layer table, tensor table): as it is first, then with rows of windows if possible.
 
-    Kept while the network lives.
+    Kept while the network lives. Where tensors are concatenated, and only there, they depend on the
+    channels of a vector and the lanes of a PE.
+
+    Raises
+    ------
+    ValueError
+        If concatenated tensors have too many values in whole vectors.
     """
-    if network not in _packed:
-        _packed[network] = packed_windows(network)
+    whole = network
+    if network.concatenations:
+        widths = _widened.setdefault(network, {})
+        if (simd, lanes) not in widths:
+            widths[simd, lanes] = with_gaps(network, simd, lanes)
+        whole = widths[simd, lanes]
+    if whole not in _packed:
+        _packed[whole] = packed_windows(whole)
     forms = []
-    for form in (network, _packed[network]):
+    for form in (whole, _packed[whole]):
         if form is None:
             continue
         if form not in _tables:
-            _tables[form] = (layer_table(form), tensor_table(form))
-            if form is not network:
-                windows_of_rows(network, _tables[form][0])
+            _tables[form] = (layer_table(form), tensor_table(form, simd))
+            if form is not whole:
+                windows_of_rows(whole, _tables[form][0])
         forms.append((form, *_tables[form]))
     return tuple(forms)
 
@@ -165,8 +180,8 @@ def map_network(config: AcceleratorConfig, network: Network, images: int = 1) ->
     The first layer reads rows of windows where loading and computing it then takes less time, or where
     only that can be mapped; not where only the network as it is can be.
     """
-    forms = network_tables(network)
     hw = accelerator_row(config, images)
+    forms = network_tables(network, hw.simd, hw.lanes)
     plain = forms[0]
     refused = None
     for form in by_first_layer(forms, hw):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sim.arrays.plan_columns import Failure
 from sim.golden import POOL_COUNT_LIMIT
 from sim.mapping.descriptor_counts import MAX_DESCRIPTORS
-from sim.plan import Mapped, Refusal, map_network
+from sim.plan import Mapped, Refusal, map_network, network_tables
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import BANK_ADDRESS_BITS, FIELDS, Field
 from sim.spec.errors import NotRealizableError
@@ -21,6 +21,7 @@ __all__ = [
     "Violation",
     "arithmetic_violations",
     "attempt",
+    "channel_violations",
     "check",
     "describe",
     "map_realizable",
@@ -162,7 +163,7 @@ def _attempt(
     config: AcceleratorConfig, network: Network, images: int
 ) -> tuple[list[Violation], Mapped | None]:
     """Map a network onto a configuration that can be generated: what stops it, or the plan."""
-    violations = arithmetic_violations(network)
+    violations = arithmetic_violations(network) or channel_violations(config, network)
     if violations:
         return violations, None
     if images > MAX_DESCRIPTORS:  # each image has a descriptor at least
@@ -278,6 +279,16 @@ def arithmetic_violations(network: Network) -> list[Violation]:
             )
             violations.append(Violation("MAP_COUNT", detail, count / (POOL_COUNT_LIMIT - 1) - 1))
     return violations
+
+
+def channel_violations(config: AcceleratorConfig, network: Network) -> list[Violation]:
+    """List what concatenations are too large for, with each part in whole vectors."""
+    try:
+        network_tables(network, config.simd_units, config.compute_lanes)
+    except ValueError as error:
+        detail = f"with the parts of concatenations in whole vectors, {error}"
+        return [Violation("MAP_CHANNELS", detail, 1.0)]
+    return []
 
 
 def _averaged(layer: Layer, tensors: dict[str, TensorSpec]) -> int:

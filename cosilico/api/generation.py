@@ -14,6 +14,7 @@ from cosilico.folder import Contents, stage_folder
 from cosilico.inputs import input_files
 from cosilico.run_folder import PROGRAM_FILE, PROGRAM_MANIFEST, TESTBENCH_FILES
 from hwgen.file_names import FILE_LIST, MANIFEST_FILE
+from hwgen.module_names import PREFIX
 from testbench.standalone.file_names import StandaloneTestbench
 
 __all__ = ["GeneratedFiles", "generate"]
@@ -38,6 +39,8 @@ class GeneratedFiles:
         JSON: where the header, the input and the output lie.
     testbench : tuple of Path
         Files of the testbench that was asked for.
+    package : tuple of Path
+        Files of a package beside these; the last, ``package.json``, has every file's digest.
     """
 
     folder: Path
@@ -47,6 +50,7 @@ class GeneratedFiles:
     program: Path | None = None
     program_manifest: Path | None = None
     testbench: tuple[Path, ...] = ()
+    package: tuple[Path, ...] = ()
 
     def __repr__(self) -> str:
         """Return a line with the folder and the sizes of Verilog and program."""
@@ -64,6 +68,7 @@ class GeneratedFiles:
             *(*self.verilog, self.file_list, self.manifest),
             *(path for path in programs if path is not None),
             *self.testbench,
+            *self.package,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -88,6 +93,7 @@ def generate(
     memories: str = "fpga",
     trace: bool | None = None,
     single_file: bool = False,
+    package: bool = False,
     force: bool = False,
     seed: int = 0,
 ) -> GeneratedFiles:
@@ -116,6 +122,9 @@ def generate(
         Whether the top module has the ports ``trace_*``; if not given, where there is a testbench.
     single_file : bool
         Put all modules in one file.
+    package : bool
+        Make a folder for engineers of it: constraints, FuseSoC core, IP-XACT, driver in C, testbenches, pages.
+        It has the ports ``trace_*`` unless ``trace`` is False, and then fewer testbenches.
     force : bool
         Replace what an earlier generation made in ``out``, nothing else.
     seed : int
@@ -135,18 +144,20 @@ def generate(
     seed = arguments.seed_integer("seed", seed)
     chosen = arguments.member("testbench", StandaloneTestbench, testbench)
     require_extra("generate", "rtl")
-    from cosilico.generation import generate_accelerator, generate_design
+    from cosilico.generation import generate_accelerator, generate_design, generate_package
     from hwgen.emit import VerilogOptions
     from hwgen.memory_modules import MemoryStyle
     from hwgen.module_names import check_prefix
 
     tested = chosen is not StandaloneTestbench.NONE
+    if package:
+        _check_package(network, chosen, prefix, single_file=single_file)
     if tested and trace is False:
         raise ValueError(f"trace must be True with testbench {str(chosen)!r}, not False")
     options = VerilogOptions(
         prefix=check_prefix(prefix),
         memories=arguments.member("memories", MemoryStyle, memories),
-        trace=tested if trace is None else trace,
+        trace=(tested or package) if trace is None else trace,
     )
     inputs = input_files(network, accelerator)
     if network is None:
@@ -162,6 +173,9 @@ def generate(
         config, identity = pair.accelerator, {"network": pair.network.name}
     contents = Contents(command="generate", identity=identity, files=())
     with stage_folder(folder, contents, inputs=inputs, force=force) as staging:
+        if package and pair is not None:
+            written = generate_package(pair, images, options).write(staging)
+            return _packaged(folder, [path.relative_to(staging) for path in written])
         if pair is None:
             generated = generate_accelerator(config, options, single_file=single_file)
         else:
@@ -179,4 +193,38 @@ def generate(
         program=folder / PROGRAM_FILE if program else None,
         program_manifest=folder / PROGRAM_MANIFEST if program else None,
         testbench=tuple(folder / name for name in TESTBENCH_FILES[chosen]),
+    )
+
+
+def _check_package(
+    network: NetworkSource | None, testbench: StandaloneTestbench, prefix: str, *, single_file: bool
+) -> None:
+    """Refuse what a package cannot be."""
+    if network is None:
+        raise ValueError("package must be False without a network, not True")
+    if testbench is not StandaloneTestbench.NONE:
+        raise ValueError(f"testbench must be 'none' with package, not {str(testbench)!r}")
+    if prefix != PREFIX:
+        raise ValueError(f"prefix must be {PREFIX!r} with package, not {prefix!r}")
+    if single_file:
+        raise ValueError("single_file must be False with package, not True")
+
+
+def _packaged(folder: Path, names: list[Path]) -> GeneratedFiles:
+    """Tell the files of a package apart, which will lie in a folder."""
+    rtl, program = Path("rtl"), Path("sw")
+    own = (rtl / FILE_LIST, rtl / MANIFEST_FILE, program / PROGRAM_FILE, program / PROGRAM_MANIFEST)
+    verilog = [name for name in names if name.parent == rtl and name.suffix == ".v"]
+    testbench = [name for name in names if name.parts[0] == "sim"]
+    others = [name for name in names if name not in {*own, *verilog, *testbench}]
+    file_list, manifest, image, image_manifest = (folder / name for name in own)
+    return GeneratedFiles(
+        folder=folder,
+        verilog=tuple(folder / name for name in verilog),
+        file_list=file_list,
+        manifest=manifest,
+        program=image,
+        program_manifest=image_manifest,
+        testbench=tuple(folder / name for name in testbench),
+        package=tuple(folder / name for name in others),
     )

@@ -13,6 +13,7 @@ from cosilico.summary import accelerator_text
 from sim import model
 from sim.cost.area import area
 from sim.cost.energy import Activity, energy
+from sim.plan import Mapped
 from sim.prediction import DescriptorTimes, LayerPrediction, Prediction
 from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
@@ -32,6 +33,8 @@ class PredictedRun:
     ----------
     design : Design
         The network and the accelerator.
+    mapped : Mapped
+        Its plan and schedule.
     prediction : Prediction
         The performance model's own answer, with the counters and the descriptors' times.
     stream_cycles : int or None
@@ -39,6 +42,7 @@ class PredictedRun:
     """
 
     design: Design
+    mapped: Mapped
     prediction: Prediction
     stream_cycles: int | None = None
 
@@ -233,4 +237,4 @@ def predict(
     stream, cycles = stream_of(mapped), None
     if stream is not None:
         cycles = model.predict_stream(stream, constants, memory=memory)[1].total_cycles
-    return PredictedRun(design=pair, prediction=prediction, stream_cycles=cycles)
+    return PredictedRun(design=pair, mapped=mapped, prediction=prediction, stream_cycles=cycles)

@@ -1,5 +1,6 @@
 """Simulations of the public API: a network on emitted Verilog, every activation compared."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,8 +72,13 @@ class SimulatedRun:
 
     @property
     def outputs(self) -> NDArray[np.int8]:
-        """Outputs of the network: int8[images, height, width, channels]."""
+        """The network's first output, the only one of most: int8[images, height, width, channels]."""
         return self.result.outputs
+
+    @property
+    def named_outputs(self) -> Mapping[str, NDArray[np.int8]]:
+        """All outputs of the network by name, in its order."""
+        return self.result.named_outputs
 
     @property
     def layers(self) -> Table:

@@ -56,11 +56,17 @@ def generate(
         typer.Option(
             "--trace/--no-trace",
             help="ports trace_*, which benches read",
-            show_default="with a testbench",
+            show_default="with a testbench or package",
         ),
     ] = None,
     single_file: Annotated[
         bool, typer.Option("--single-file", help="all modules in one file")
+    ] = False,
+    package: Annotated[
+        bool,
+        typer.Option(
+            "--package", help="a folder for engineers: cores, constraints, driver in C, testbenches"
+        ),
     ] = False,
     seed: WeightSeed = 0,
     force: Force = False,
@@ -70,6 +76,8 @@ def generate(
     from cosilico.api.generation import generate as generate_files
 
     _check(network, accelerator, testbench, prefix, trace)
+    if package:
+        _check_package(network, testbench, prefix, single_file=single_file)
     files = generate_files(
         network,
         accelerator,
@@ -80,6 +88,7 @@ def generate(
         memories=memories,
         trace=trace,
         single_file=single_file,
+        package=package,
         force=force,
         seed=seed,
     )
@@ -107,3 +116,19 @@ def _check(
         check_prefix(prefix)
     except ValueError as error:
         raise CosilicoError(f"--{error}") from None
+
+
+def _check_package(
+    network: str | None, testbench: StandaloneTestbench, prefix: str, *, single_file: bool
+) -> None:
+    """Refuse what a package cannot be, in the words of the command line."""
+    from hwgen.module_names import PREFIX
+
+    if network is None:
+        raise CosilicoError("--package must be left out without a network")
+    if testbench is not StandaloneTestbench.NONE:
+        raise CosilicoError(f"--testbench must be none with --package, not {testbench}")
+    if prefix != PREFIX:
+        raise CosilicoError(f"--prefix must be {PREFIX} with --package, not {prefix}")
+    if single_file:
+        raise CosilicoError("--single-file must be left out with --package")

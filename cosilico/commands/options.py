@@ -27,6 +27,8 @@ __all__ = [
     "Resume",
     "SearchSeed",
     "SpaceName",
+    "TraceFormat",
+    "TraceFormatName",
     "ViewName",
     "WeightSeed",
     "chosen_metric",
@@ -42,6 +44,13 @@ class MemorySet(StrEnum):
     SINGLE = "one"
     ALL = "all"
     RANDOM = "random"
+
+
+class TraceFormat(StrEnum):
+    """Forms of a trace: what ``calibrate --trace`` reads, or what Perfetto and Chrome show."""
+
+    DESCRIPTORS = "descriptors"
+    PERFETTO = "perfetto"
 
 
 def network_names(incomplete: str) -> list[str]:
@@ -119,6 +128,13 @@ MemoryName = Annotated[
         metavar="M",
         help="deterministic, a DRAM's name, a TOML file, or values as latency=40,outstanding=4",
         autocompletion=memory_names,
+    ),
+]
+TraceFormatName = Annotated[
+    TraceFormat,
+    typer.Option(
+        "--trace-format",
+        help="with --trace: JSON that calibrate --trace reads, or trace events for Perfetto and Chrome",
     ),
 ]
 ViewName = Annotated[View, typer.Option("--view", help="form of the PE grid")]

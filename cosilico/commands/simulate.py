@@ -11,6 +11,8 @@ from cosilico.commands.options import (
     EngineName,
     Jobs,
     MemoryName,
+    TraceFormat,
+    TraceFormatName,
     ViewName,
     WeightSeed,
     network_names,
@@ -68,7 +70,11 @@ def simulate(
         typer.Option("--stream", help="compute the images as a stream, too"),
     ] = False,
     waves: Annotated[
-        bool, typer.Option("--waves", help="write waves.vcd beside the design")
+        bool,
+        typer.Option(
+            "--waves",
+            help="write waves.vcd beside the design, with views of it for GTKWave and Surfer",
+        ),
     ] = False,
     trace: Annotated[
         Path | None,
@@ -77,6 +83,7 @@ def simulate(
             help="write when each descriptor of the first run started and ended",
         ),
     ] = None,
+    trace_format: TraceFormatName = TraceFormat.DESCRIPTORS,
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="write the figures as JSON; - prints them")
     ] = None,
@@ -92,7 +99,7 @@ def simulate(
     from cosilico.simulation import parse_stalls, simulate_argument
     from sim.spec.memory_record import parse_memory
 
-    design, results = simulate_argument(
+    design, mapped, results = simulate_argument(
         network,
         accelerator=accelerator,
         view=view,
@@ -115,11 +122,10 @@ def simulate(
     if json is not None:
         write_json(json, design, results)
     if trace is not None:
-        from cosilico.traces import trace_of
-        from testbench.traces.trace import write_trace
+        from cosilico.trace_files import measured_run, write_run_trace
 
-        write_trace(trace, trace_of(design, results[0], network, seed))
+        write_run_trace(trace, trace_format, measured_run(mapped, results[0]), network, seed)
     if json != Path("-"):
-        print_results(design, results)
+        print_results(design, mapped, results)
     if not all(result.passed for result in results):
         raise typer.Exit(ExitStatus.DIFFERENCE)

@@ -53,6 +53,12 @@ def validate(
             "compared, totals not",
         ),
     ] = None,
+    graphs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="random networks with several outputs and concatenations"
+        ),
+    ] = None,
     imported: Annotated[
         int | None,
         typer.Option(
@@ -132,6 +138,7 @@ def validate(
     asked = {
         "pairs": random,
         "stalls": stalls,
+        "graphs": graphs,
         "imported": imported,
         "realizability": realizability,
         "fuzz": fuzz,
@@ -139,7 +146,7 @@ def validate(
     counts = {kind: count for kind, count in asked.items() if count is not None}
     if len(counts) + (network is not None) + (corrupted is not None) + full != 1:
         raise CosilicoError(
-            "validate must be given one of NETWORK, --random N, --stalls N, --imported N, "
+            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --imported N, "
             "--realizability N, --fuzz N, --corrupted N or --full"
         )
     if accelerator is not None and network is None:
@@ -149,7 +156,7 @@ def validate(
         raise CosilicoError("--memory must be given with NETWORK; --memories is for random pairs")
     if memories is MemorySet.ALL and not counts.keys() - {"stalls", "fuzz"}:
         raise CosilicoError(
-            "--memories must be given with --random, --imported or --realizability alone; "
+            "--memories must be given with --random, --graphs, --imported or --realizability alone; "
             "--full runs its random pairs behind all of them"
         )
     if memories is MemorySet.RANDOM and counts.keys() != {"pairs"}:

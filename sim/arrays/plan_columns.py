@@ -59,6 +59,8 @@ class LayerPlan(IntEnum):
     """Whether the inputs lie in strips."""
     IN_BANK = 41
     """Bank of the input's first channel group."""
+    OUT_BANK = 42
+    """Bank of the output's first channel group."""
 
 
 class TensorPlan(IntEnum):
@@ -79,6 +81,12 @@ class TensorPlan(IntEnum):
     PIXEL_BYTES = 12
     STRIPS = 13
     """Whether every PE of a row holds the whole width of the image."""
+    BANK = 14
+    """Bank of the first channel group in local memory."""
+    JOINED = 15
+    """Whether the parts of a concatenation lie together in local memory; 0 of other tensors."""
+    IMAGE_GROUPS = 16
+    """Channel groups from an image's tensor to the next image's in external memory."""
 
 
 class Failure(IntEnum):
@@ -89,3 +97,5 @@ class Failure(IntEnum):
     TILE = 2
     FIELD = 3
     DESCRIPTORS = 4
+    APART = 5
+    """Parts of a concatenation cannot lie together; the mapper tries again with them apart."""

@@ -62,11 +62,22 @@ class Hw(NamedTuple):
 
 
 class TensorColumn(IntEnum):
-    """Columns of the tensor table; row 0 is the network's input, row i + 1 layer i's output."""
+    """Columns of the tensor table.
+
+    Row 0 is the network's input, row i + 1 layer i's output; concatenations follow.
+    """
 
     HEIGHT = 0
     WIDTH = 1
     CHANNELS = 2
+    OUTPUT = 3
+    """Whether the host reads the tensor in external memory."""
+    ROOT = 4
+    """Row of the largest concatenation that the tensor is part of, or that it is; -1: of none."""
+    PLACE = 5
+    """First channel group of the tensor there."""
+    MADE = 6
+    """Layer that completes the tensor; -1 of the input."""
 
 
 class LayerColumn(IntEnum):
@@ -166,9 +177,43 @@ def accelerator_row(config: AcceleratorConfig, images: int = 1) -> Hw:
     )
 
 
-def tensor_table(network: Network) -> NDArray[np.int64]:
-    """Columns :class:`TensorColumn` : int64[n_layers + 1, len(TensorColumn)]."""
-    return np.array([tensor.shape for tensor in network.tensors.values()], np.int64)
+def tensor_table(network: Network, simd: int = 1) -> NDArray[np.int64]:
+    """Columns :class:`TensorColumn` : int64[n_tensors, len(TensorColumn)].
+
+    ``simd``, the channels of a group, only matters where tensors are concatenated.
+    """
+    tensors = network.tensors
+    table = np.zeros((len(tensors), len(TensorColumn)), np.int64)
+    for row, tensor in zip(table, tensors.values(), strict=True):
+        row[: len(tensor.shape)] = tensor.shape
+        row[TensorColumn.OUTPUT] = tensor.name in network.outputs
+    table[:, TensorColumn.ROOT] = -1
+    table[:, TensorColumn.MADE] = np.arange(-1, len(tensors) - 1)
+    _concatenate(table, network, simd)
+    return table
+
+
+def _concatenate(table: NDArray[np.int64], network: Network, simd: int) -> None:
+    """Fill in which tensors are parts of others, and where."""
+    index = {name: i for i, name in enumerate(network.tensors)}
+    joints = {joint.name: joint for joint in network.concatenations}
+
+    def place(name: str, root: int, group: int) -> int:
+        row = table[index[name]]
+        row[TensorColumn.ROOT], row[TensorColumn.PLACE] = root, group
+        if name in joints:
+            joint = joints[name]
+            starts = joint.starts or (0,) * len(joint.parts)
+            row[TensorColumn.MADE] = max(
+                place(part, root, group + start // simd)
+                for part, start in zip(joint.parts, starts, strict=True)
+            )
+        return int(row[TensorColumn.MADE])
+
+    parts = {part for joint in network.concatenations for part in joint.parts}
+    for name in joints:
+        if name not in parts:
+            place(name, index[name], 0)
 
 
 def layer_table(network: Network) -> NDArray[np.int64]:

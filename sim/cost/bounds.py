@@ -10,7 +10,7 @@ from sim.cost.columns import COLD_COLUMNS, COST_COLUMNS, Costing
 from sim.cost.table import CostTable
 from sim.plan import network_tables
 from sim.schedule.least_transfers import footprints, last_readers
-from sim.schedule.lower_bound import IMPOSSIBLE, least_figures
+from sim.schedule.lower_bound import IMPOSSIBLE, LEAST_COLUMNS, least_figures
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
 from sim.spec.network import Network
@@ -36,7 +36,8 @@ def lower_bounds(
 
     Cycles, busy cycles and bytes are the bounds of :func:`sim.schedule.lower_bound.least_figures`. The
     other columns follow from these as in :func:`sim.cost.costs.evaluate_many`: the energy grows with
-    each of them, so it is a bound, too; the area is exact.
+    each of them, so it is a bound, too; the area is exact. Of a network that concatenates tensors all of
+    them are 0: nothing is bounded.
 
     Parameters
     ----------
@@ -93,6 +94,8 @@ def _least(
     colds: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Least figures over the forms in which a network may be mapped, and where there is a form."""
+    if network.concatenations:
+        return np.zeros((len(configs), LEAST_COLUMNS)), np.ones(len(configs), np.bool_)
     rows = np.array([accelerator_row(config) for config in configs], np.int64).reshape(
         -1, len(Hw._fields)
     )

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sim.arrays.tables import accelerator_row
+from sim.arrays.tables import Hw, accelerator_row
 from sim.cost.columns import COLD_COLUMNS, COST_COLUMNS, Costing
 from sim.cost.table import CostTable
 from sim.plan import network_tables
-from sim.realizability import arithmetic_violations, check, describe
+from sim.realizability import arithmetic_violations, channel_violations, check, describe
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
 from sim.spec.network import Network
@@ -50,17 +50,25 @@ def evaluate_many(
     """
     constants = (calibration or calibrations.default()).walked(require_fixed(memory))
     blocked = arithmetic_violations(network)
-    violations = [check(config) or blocked for config in configs]
+    violations = [
+        check(config) or blocked or channel_violations(config, network) for config in configs
+    ]
     open_rows = [i for i, broken in enumerate(violations) if not broken]
     swept = np.zeros((len(configs), len(SweepColumn)), np.int64)
     if open_rows:
         accelerators = [accelerator_row(configs[i], images) for i in open_rows]
         cold = columns is None or not COLD_COLUMNS.isdisjoint(columns)
-        forms = network_tables(network)
-        swept[open_rows], refusals = sweep(forms, accelerators, constants, cold=cold)
-        for i, refusal in zip(open_rows, refusals, strict=True):
-            if refusal is not None:
-                violations[i] = [describe(refusal, network)]
+        for widths, places in _by_tables(network, accelerators).items():
+            rows = [open_rows[place] for place in places]
+            swept[rows], refusals = sweep(
+                network_tables(network, *widths),
+                [accelerators[place] for place in places],
+                constants,
+                cold=cold,
+            )
+            for i, refusal in zip(rows, refusals, strict=True):
+                if refusal is not None:
+                    violations[i] = [describe(refusal, network)]
     realizable = np.array([not broken for broken in violations], np.bool_)
     costing = Costing(
         configs=configs, network=network, sweep=swept, realizable=realizable, images=images
@@ -71,3 +79,13 @@ def evaluate_many(
         excess=np.array([sum(v.excess for v in broken) for broken in violations], np.float64),
         values={name: costing[name] for name in (COST_COLUMNS if columns is None else columns)},
     )
+
+
+def _by_tables(network: Network, accelerators: Sequence[Hw]) -> dict[tuple[int, int], list[int]]:
+    """Places of accelerators that the same tables of a network are for, by (channels of a vector, lanes)."""
+    if not network.concatenations:
+        return {(1, 1): list(range(len(accelerators)))}
+    groups: dict[tuple[int, int], list[int]] = {}
+    for place, hw in enumerate(accelerators):
+        groups.setdefault((hw.simd, hw.lanes), []).append(place)
+    return groups

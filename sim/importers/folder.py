@@ -11,7 +11,7 @@ from pydantic import Field
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.host import HostProgram
 from sim.importers.host_shapes import require_fit
-from sim.spec.network import Layer, Network, TensorSpec
+from sim.spec.network import Concatenation, Layer, Network, TensorSpec
 from sim.spec.network_json import NetworkDocument, read_document, read_network, write_document
 
 __all__ = [
@@ -60,7 +60,13 @@ def network_name(stem: str) -> str:
     return name if name[:1].isalpha() else f"network_{name}".rstrip("_")
 
 
-def checked_network(name: str, source: TensorSpec, layers: tuple[Layer, ...]) -> Network:
+def checked_network(
+    name: str,
+    source: TensorSpec,
+    layers: tuple[Layer, ...],
+    outputs: tuple[str, ...] = (),
+    concatenations: tuple[Concatenation, ...] = (),
+) -> Network:
     """The network that an importer made.
 
     Raises
@@ -69,7 +75,13 @@ def checked_network(name: str, source: TensorSpec, layers: tuple[Layer, ...]) ->
         If its layers do not fit together, or compute more than any network should.
     """
     try:
-        return Network(name=name, input=source, layers=layers)
+        return Network(
+            name=name,
+            input=source,
+            layers=layers,
+            outputs=outputs,
+            concatenations=concatenations,
+        )
     except ValueError as error:
         raise UnsupportedModelError(str(error)) from None
 

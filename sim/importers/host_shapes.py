@@ -53,6 +53,17 @@ def require_fit(host: HostProgram, network: Network) -> None:
         )
     result = _after(host.after, logits, "after")
     _require("host.after", result, host.output.dtype, host.output.shape)
+    for index, end in enumerate(host.further):
+        where = f"further[{index}]"
+        if end.tensor not in network.outputs:
+            known = ", ".join(network.outputs)
+            raise DesignFileError(f"host.{where}.tensor must be one of {known}, not {end.tensor!r}")
+        logits, shape = _Value("int8", end.logits_shape), network.tensors[end.tensor].shape
+        if math.prod(logits.shape) != math.prod(shape):
+            rule = f"must have the values of {shape}, not {logits.shape}"
+            raise DesignFileError(f"host.{where}.logits_shape {rule}")
+        result = _after(end.after, logits, f"{where}.after")
+        _require(f"host.{where}.after", result, end.output.dtype, end.output.shape)
 
 
 def _require(what: str, value: _Value, dtype: str, shape: tuple[int, ...]) -> None:

@@ -20,9 +20,9 @@ _HEAD = """# Supported operators
 This page is generated from the importer's tables (`make supported`); a test compares the two.
 
 What is not here is refused with the operator's name, its index and the name of its output tensor. Nothing is
-replaced by something similar. In all of it: one input and one output, a batch of 1, fixed shapes, 8-bit
-activations with one scale and zero point, one graph. Weights: one scale or one for each output channel; biases:
-int32 or none, in ONNX also float32.
+replaced by something similar. In all of it: one input, any outputs (of a PyTorch module one), a batch of 1, fixed
+shapes, 8-bit activations with one scale and zero point, one graph. Weights: one scale or one for each output
+channel; biases: int32 or none, in ONNX also float32.
 
 TensorFlow Lite: int8 activations; fused activations `NONE`, `RELU`, `RELU6`, `RELU_N1_TO_1`; windows `SAME` or
 `VALID`, any stride; int8 weights with zero point 0. Older models of uint8 become int8, less 128, where their weights
@@ -33,7 +33,7 @@ ONNX: int8 or uint8 activations (uint8 become int8, less 128); any padding and s
 """
 
 _NETWORK = "Bit by bit as TensorFlow Lite Micro computes them."
-_HOST = """Only in a row from the model's input on, or up to its output. `SHAPE`, `STRIDED_SLICE` and `PACK` may
+_HOST = """Only in a row from the model's input on, or up to one of its outputs. `SHAPE`, `STRIDED_SLICE` and `PACK` may
 compute what shape a `RESHAPE` gives; they are passed over, as the shape is fixed anyway."""
 _ONNX = "Each layer within 1 of onnxruntime ([what differs](importing.md#onnx))."
 

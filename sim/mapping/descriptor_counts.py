@@ -15,7 +15,8 @@ def sets_of(plan):
     """Splits of all blocks of a tile."""
     border = plan[LayerPlan.BORDER_TOP] + plan[LayerPlan.BORDER_BOTTOM]
     down = ceil_div(plan[LayerPlan.TILE_Y] - border, plan[LayerPlan.BLOCK_ROWS])
-    down += (plan[LayerPlan.BORDER_TOP] > 0) + (plan[LayerPlan.BORDER_BOTTOM] > 0)
+    down += 1 if plan[LayerPlan.BORDER_TOP] > 0 else 0
+    down += 1 if plan[LayerPlan.BORDER_BOTTOM] > 0 else 0
     across = ceil_div(plan[LayerPlan.TILE_X], plan[LayerPlan.BLOCK_COLUMNS])
     return down * across * plan[LayerPlan.SPLITS]
 

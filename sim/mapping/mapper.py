@@ -15,6 +15,7 @@ from sim.arrays.weight_stream import layer_beats
 from sim.mapping.borders import choose_borders
 from sim.mapping.descriptor_counts import MAX_DESCRIPTORS, most_descriptors
 from sim.mapping.execution import issue_slots, weight_rows
+from sim.mapping.joined import join
 from sim.mapping.residency import allocate, mark_resident
 from sim.mapping.splits import choose_block, choose_split, share_rows, split_count
 from sim.mapping.stored_weights import choose_stored, pass_on_room
@@ -89,13 +90,80 @@ def _align(address):
     return ceil_div(address, ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
+@in_place
+def _place_tensors(layers, tensors, hw, address, tp):
+    """Place tensors in external memory from ``address`` on, outputs last; returns the end.
+
+    Parts of a concatenation lie in it.
+    """
+    count = tensors.shape[0]
+    for t in range(count):
+        root = tensors[t, TensorColumn.ROOT]
+        channels = tensors[t if root < 0 else root, TensorColumn.CHANNELS]
+        tp[t, TensorPlan.IMAGE_GROUPS] = groups_of(channels, hw.simd)
+        tp[t, TensorPlan.PIXEL_BYTES] = pixel_bytes(channels, hw.simd, hw.bus_bytes)
+    tp[0, TensorPlan.PIXEL_BYTES] = input_pixel_bytes(layers[0], tensors[0], hw)
+    for place in range(2 * count):
+        t, late = place % count, place // count
+        root = tensors[t, TensorColumn.ROOT]
+        if not tp[t, TensorPlan.STORED] or _for_host(t, tensors) != late or 0 <= root != t:
+            continue
+        address = _align(address)
+        tp[t, TensorPlan.EXTERNAL] = address
+        size = tensors[t, TensorColumn.HEIGHT] * tensors[t, TensorColumn.WIDTH]
+        size *= tp[t, TensorPlan.IMAGE_GROUPS] * tp[t, TensorPlan.PIXEL_BYTES]
+        if t == 0:
+            size = input_bytes(layers[0], tensors[0], hw)
+        address += size * hw.images
+    for t in range(count):
+        root = tensors[t, TensorColumn.ROOT]
+        if root >= 0 and tp[t, TensorPlan.STORED]:
+            before = tensors[t, TensorColumn.HEIGHT] * tensors[t, TensorColumn.WIDTH]
+            before *= tensors[t, TensorColumn.PLACE] * tp[t, TensorPlan.PIXEL_BYTES]
+            tp[t, TensorPlan.EXTERNAL] = tp[root, TensorPlan.EXTERNAL] + before
+    return address
+
+
+@in_place
+def _for_host(t, tensors):
+    """Whether the host reads a tensor or a part of it: 1 or 0."""
+    most = tensors[t, TensorColumn.OUTPUT]
+    if tensors[t, TensorColumn.ROOT] == t:
+        for part in range(tensors.shape[0]):
+            if tensors[part, TensorColumn.ROOT] == t:
+                most = max(most, tensors[part, TensorColumn.OUTPUT])
+    return most
+
+
+@kernel
+def _reside(layers, tensors, hw, cut, lp, tp):
+    """Choose what stays in local memory, and where; returns as :func:`sim.mapping.residency.allocate`.
+
+    Concatenations whose parts turn out not to lie together are tried again with their parts apart.
+    """
+    count = tensors.shape[0]
+    apart = np.zeros(count, np.int64)
+    tiles = tp.copy()
+    while True:
+        for t in range(count):
+            for j in range(TENSOR_COLUMNS):
+                tp[t, j] = tiles[t, j]
+            tp[t, TensorPlan.RESIDENT_UNTIL] = -1
+        join(layers, tensors, hw, cut, apart, tp)
+        mark_resident(layers, tensors, hw, cut, tp)
+        failure, i, needed, available = allocate(layers, tensors, hw, cut, lp, tp)
+        if failure != Failure.APART:
+            return failure, i, needed, available
+        apart[i] = 1
+
+
 @kernel
 def plan_network(layers, tensors, hw, cut):
     """Map a network onto an accelerator.
 
     Parameters
     ----------
-    layers : int64[n, len(LayerColumn)], tensors : int64[n + 1, len(TensorColumn)], hw : Hw
+    layers : int64[n, len(LayerColumn)], tensors : int64[m, len(TensorColumn)], hw : Hw
         Tables of :mod:`sim.arrays.tables`.
     cut : int
         With several images per program: the layers before run image after image, each with the
@@ -105,14 +173,15 @@ def plan_network(layers, tensors, hw, cut):
     -------
     failure, layer, needed, available : int
         A :class:`Failure`, the layer and both numbers of the limit it broke.
-    layer_plan : int64[n, len(LayerPlan)], tensor_plan : int64[n + 1, len(TensorPlan)]
+    layer_plan : int64[n, len(LayerPlan)], tensor_plan : int64[m, len(TensorPlan)]
     end : int
         First external address after weights and tensors.
     """
     n = layers.shape[0]
+    count = tensors.shape[0]
     lp = np.empty((n, LAYER_COLUMNS), np.int64)
-    tp = np.empty((n + 1, TENSOR_COLUMNS), np.int64)
-    for t in range(n + 1):
+    tp = np.empty((count, TENSOR_COLUMNS), np.int64)
+    for t in range(count):
         for j in range(TENSOR_COLUMNS):
             tp[t, j] = 0
     for i in range(n):
@@ -131,33 +200,16 @@ def plan_network(layers, tensors, hw, cut):
         lp[i, LayerPlan.BLOCK_ADDRESS] = address
         beats = layer_beats(layer, channels, lp[i, LayerPlan.PARAMETER_ROWS], rows, hw)
         address += beats * hw.bus_bytes
-    for t in range(n + 1):
-        tp[t, TensorPlan.RESIDENT_UNTIL] = -1
     choose_stored(layers, tensors, hw, cut, lp)
     choose_tiles(layers, tensors, hw, cut, lp, tp)
-    mark_resident(layers, tensors, hw, cut, tp)
-    failure, i, needed, available = allocate(layers, tensors, hw, cut, lp, tp)
+    failure, i, needed, available = _reside(layers, tensors, hw, cut, lp, tp)
     if failure != Failure.NONE:
         return failure, i, needed, available, lp, tp, 0
     lp[0, LayerPlan.IN_BANK] = input_bank(layers, tensors, hw)
     for i in range(n):
         _split(layers[i], tensors[layers[i, LayerColumn.INPUT], TensorColumn.CHANNELS], hw, lp[i])
     pass_on_room(layers, tensors, hw, cut, lp)
-    for t in range(n + 1):
-        tp[t, TensorPlan.PIXEL_BYTES] = pixel_bytes(
-            tensors[t, TensorColumn.CHANNELS], hw.simd, hw.bus_bytes
-        )
-        if t == 0:
-            tp[t, TensorPlan.PIXEL_BYTES] = input_pixel_bytes(layers[0], tensors[0], hw)
-        if tp[t, TensorPlan.STORED]:
-            address = _align(address)
-            tp[t, TensorPlan.EXTERNAL] = address
-            size = tensors[t, TensorColumn.HEIGHT] * tensors[t, TensorColumn.WIDTH]
-            size *= groups_of(tensors[t, TensorColumn.CHANNELS], hw.simd) * hw.images
-            size *= tp[t, TensorPlan.PIXEL_BYTES]
-            if t == 0:
-                size = input_bytes(layers[0], tensors[0], hw) * hw.images
-            address += size
+    address = _place_tensors(layers, tensors, hw, address, tp)
     most = most_descriptors(lp, tp, hw.pes_y * hw.pes_x, hw.images)
     if most > MAX_DESCRIPTORS:
         return Failure.DESCRIPTORS, n - 1, most, MAX_DESCRIPTORS, lp, tp, 0

@@ -56,7 +56,7 @@ def packed_windows(network: Network) -> Network | None:
         weights=first.weights.reshape(first.output.channels, first.kernel[0], 1, channels),
     )
     packed = replace(source, width=width, channels=channels)
-    return Network(name=network.name, input=packed, layers=(layer, *network.layers[1:]))
+    return replace(network, input=packed, layers=(layer, *network.layers[1:]))
 
 
 def windows_of_rows(network: Network, layers: NDArray[np.int64]) -> None:

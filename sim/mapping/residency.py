@@ -11,6 +11,14 @@ from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.execution import SPREAD, choose_pixels, exchanged, spread_over
+from sim.mapping.joined import (
+    is_joined,
+    last_use,
+    loads_before_made,
+    place_parts,
+    share_halos,
+    store_parts,
+)
 from sim.mapping.stored_weights import own_row
 from sim.mapping.tile_choice import axis, fits_tile, pixel_columns, weighed
 from sim.mapping.tiling import choose_tiling, extent
@@ -40,7 +48,9 @@ def mark_resident(layers, tensors, hw, cut, tensor_plan):
         for t in (layer[LayerColumn.INPUT], layer[LayerColumn.INPUT2]):
             row = tensor_plan[t]
             in_y, in_x = row[TensorPlan.TILE_Y], row[TensorPlan.TILE_X]
-            if t == 0 or t <= cut <= i:
+            if t == 0 or tensors[t, TensorColumn.MADE] < cut <= i:
+                continue
+            if t > layers.shape[0] and not is_joined(t, tensors, tensor_plan):
                 continue
             in_strip = row[TensorPlan.STRIPS] == 1
             if not fits_tile(
@@ -79,6 +89,7 @@ def mark_resident(layers, tensors, hw, cut, tensor_plan):
             )
             row[TensorPlan.HALO_LEFT] = max(row[TensorPlan.HALO_LEFT], low)
             row[TensorPlan.HALO_RIGHT] = max(row[TensorPlan.HALO_RIGHT], high)
+    share_halos(tensors, layers.shape[0], tensor_plan)
 
 
 @in_place
@@ -98,6 +109,41 @@ def _place(live, n_live, size, depth):
         if free:
             best = address
     return best
+
+
+@in_place
+def _keep(live, n_live, t, until, area, tensors, hw):
+    """Note tensor ``t`` among what is in local memory until a layer; returns its address, or -1.
+
+    A plane of it takes ``area`` vectors.
+    """
+    size = ceil_div(groups_of(tensors[t, TensorColumn.CHANNELS], hw.simd), hw.lanes) * area
+    address = _place(live, n_live, size, hw.bank_depth)
+    live[n_live, START], live[n_live, SIZE] = address, size
+    live[n_live, UNTIL], live[n_live, TENSOR] = until, t
+    return address
+
+
+@in_place
+def _reads(layer, t, tensors):
+    """Whether a layer reads tensor ``t`` or a part of it."""
+    for operand in (layer[LayerColumn.INPUT], layer[LayerColumn.INPUT2]):
+        if operand == t or tensors[operand, TensorColumn.ROOT] == t:
+            return True
+    return False
+
+
+@in_place
+def _demote(t, i, tensors, tp):
+    """Store a tensor that leaves local memory at layer ``i``; returns it if it is not made yet, else -1."""
+    tp[t, TensorPlan.STORED] = 1
+    tp[t, TensorPlan.RESIDENT_UNTIL] = -1
+    if tensors[t, TensorColumn.ROOT] != t:
+        return -1
+    for part in range(tensors.shape[0]):
+        if tensors[part, TensorColumn.ROOT] == t:
+            tp[part, TensorPlan.RESIDENT_UNTIL] = -1
+    return t if i <= tensors[t, TensorColumn.MADE] else -1
 
 
 @in_place
@@ -205,6 +251,7 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
     _exchange(i, layers, tensors, hw, lp, tp)
     tile_y, tile_x = lp[i, LayerPlan.TILE_Y], lp[i, LayerPlan.TILE_X]
     in_strip = lp[i, LayerPlan.IN_STRIPS] == 1
+    lp[i, LayerPlan.IN_BANK] = lp[i, LayerPlan.OUT_BANK] = 0
     # what one PE reads, or all PEs of a row
     reach = tensors[i + 1, TensorColumn.WIDTH] if in_strip else tile_x
     two = layer[LayerColumn.OP] == ExecuteOp.ADD
@@ -220,6 +267,7 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
             lp[i, local] = source[TensorPlan.ADDRESS]
             lp[i, local_row] = source[TensorPlan.ROW]
             lp[i, plane] = source[TensorPlan.PLANE]
+            lp[i, LayerPlan.IN_BANK] = source[TensorPlan.BANK]
             if layer[LayerColumn.OP] < ExecuteOp.ADD:
                 lp[i, local] -= layer[LayerColumn.PAD_Y] * source[TensorPlan.ROW]
                 lp[i, local] -= layer[LayerColumn.PAD_X]
@@ -248,17 +296,33 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
     columns = out[TensorPlan.TILE_X] + out[TensorPlan.HALO_LEFT] + out[TensorPlan.HALO_RIGHT]
     if out[TensorPlan.STRIPS] and not lp[i, LayerPlan.SPREAD]:
         columns = max(columns, lp[i, LayerPlan.SOURCES] * tile_x)
-    size = ceil_div(ceil_div(tensors[i + 1, TensorColumn.CHANNELS], simd), lanes) * rows * columns
-    address = _place(live, n_live, size, depth)
-    if address < 0:
-        return -1
-    live[n_live, START], live[n_live, SIZE] = address, size
-    live[n_live, UNTIL], live[n_live, TENSOR] = max(i, out[TensorPlan.RESIDENT_UNTIL]), i + 1
-    out[TensorPlan.ROW] = columns
-    out[TensorPlan.PLANE] = rows * columns
-    out[TensorPlan.ADDRESS] = (
-        address + out[TensorPlan.HALO_TOP] * columns + out[TensorPlan.HALO_LEFT]
-    )
+    if is_joined(i + 1, tensors, tp):
+        root = tensors[i + 1, TensorColumn.ROOT]
+        if tp[root, TensorPlan.ROW] == 0:  # the first of its parts
+            if out[TensorPlan.STRIPS]:
+                columns = max(columns, hw.pes_x * ceil_div(out[TensorPlan.TILE_X], hw.pes_x))
+            address = _keep(
+                live, n_live, root, last_use(root, tensors, tp), rows * columns, tensors, hw
+            )
+            if address < 0:
+                return -1
+            n_live += 1
+            place_parts(root, address, rows, columns, tensors, hw, tp)
+        if columns > out[TensorPlan.ROW]:
+            return -1
+        lp[i, LayerPlan.OUT_BANK] = out[TensorPlan.BANK]
+    else:
+        until = max(i, out[TensorPlan.RESIDENT_UNTIL])
+        address = _keep(live, n_live, i + 1, until, rows * columns, tensors, hw)
+        if address < 0:
+            return -1
+        n_live += 1
+        out[TensorPlan.ROW] = columns
+        out[TensorPlan.PLANE] = rows * columns
+        out[TensorPlan.ADDRESS] = (
+            address + out[TensorPlan.HALO_TOP] * columns + out[TensorPlan.HALO_LEFT]
+        )
+        out[TensorPlan.BANK] = 0
     lp[i, LayerPlan.HALO_TOP] = out[TensorPlan.HALO_TOP]
     lp[i, LayerPlan.HALO_BOTTOM] = out[TensorPlan.HALO_BOTTOM]
     lp[i, LayerPlan.HALO_LEFT] = out[TensorPlan.HALO_LEFT]
@@ -270,43 +334,51 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
     )
     lp[i, LayerPlan.CHUNK] = lp[i, LayerPlan.ROUNDS]
     lp[i, LayerPlan.OUT_ADDRESS] = out[TensorPlan.ADDRESS]
-    lp[i, LayerPlan.OUT_ROW] = columns
-    lp[i, LayerPlan.OUT_PLANE] = rows * columns
-    return n_live + 1
+    lp[i, LayerPlan.OUT_ROW] = out[TensorPlan.ROW]
+    lp[i, LayerPlan.OUT_PLANE] = out[TensorPlan.PLANE]
+    return n_live
 
 
 @kernel
 def allocate(layers, tensors, hw, cut, lp, tp):
-    """Walk forward; returns (failure, layer, vectors needed, vectors there)."""
+    """Walk forward; returns (failure, layer, vectors needed, vectors there).
+
+    With :attr:`Failure.APART` the second number is the concatenation whose parts must lie apart.
+    """
     n = layers.shape[0]
     live = np.empty((n + 4, LIVE_COLUMNS), np.int64)
     n_live = 0
     tp[0, TensorPlan.STORED] = 1
-    tp[n, TensorPlan.STORED] = 1
+    for t in range(1, tensors.shape[0]):
+        tp[t, TensorPlan.STORED] = tensors[t, TensorColumn.OUTPUT]
     for i in range(n):
         mark = n_live
         share = own_row(hw, i, cut, lp[i, LayerPlan.STORED_ROWS])
         lp[i, LayerPlan.IMAGES] = share.images
         grown = -1
-        alone = n_live == 0 and tp[i + 1, TensorPlan.RESIDENT_UNTIL] < 0
+        joined = is_joined(i + 1, tensors, tp)
+        alone = n_live == 0 and tp[i + 1, TensorPlan.RESIDENT_UNTIL] < 0 and not joined
         if not alone:
             grown = _whole(i, layers, tensors, share, lp, tp, live, n_live)
         if grown < 0 and not alone:
             held = 0
             for j in range(mark):
-                t = live[j, TENSOR]
-                if t == layers[i, LayerColumn.INPUT] or t == layers[i, LayerColumn.INPUT2]:
+                if _reads(layers[i], live[j, TENSOR], tensors):
                     _move(live, j, held)
                     held += 1
                 else:
-                    tp[t, TensorPlan.STORED] = 1
-                    tp[t, TensorPlan.RESIDENT_UNTIL] = -1
+                    root = _demote(live[j, TENSOR], i, tensors, tp)
+                    if root >= 0:
+                        return Failure.APART, root, 0, 0
             grown = _whole(i, layers, tensors, share, lp, tp, live, held)
             mark = held
+        if grown < 0 and joined:
+            return Failure.APART, tensors[i + 1, TensorColumn.ROOT], 0, 0
         if grown < 0:
             for j in range(mark):
-                tp[live[j, TENSOR], TensorPlan.STORED] = 1
-                tp[live[j, TENSOR], TensorPlan.RESIDENT_UNTIL] = -1
+                root = _demote(live[j, TENSOR], i, tensors, tp)
+                if root >= 0:
+                    return Failure.APART, root, 0, 0
             short = choose_tiling(
                 layers[i], tensors[layers[i, LayerColumn.INPUT]], tensors[i + 1], share, lp[i]
             )
@@ -316,13 +388,16 @@ def allocate(layers, tensors, hw, cut, lp, tp):
             tp[i + 1, TensorPlan.RESIDENT_UNTIL] = -1
             tp[i + 1, TensorPlan.STRIPS] = 0
             grown = 0
-        if lp[i, LayerPlan.LOADED]:
-            tp[layers[i, LayerColumn.INPUT], TensorPlan.STORED] = 1
-        if lp[i, LayerPlan.LOADED2]:
-            tp[layers[i, LayerColumn.INPUT2], TensorPlan.STORED] = 1
+        for operand in range(2):
+            if lp[i, LayerPlan.LOADED2 if operand else LayerPlan.LOADED]:
+                t = layers[i, LayerColumn.INPUT2 if operand else LayerColumn.INPUT]
+                if loads_before_made(t, i, tensors, tp):
+                    return Failure.APART, tensors[t, TensorColumn.ROOT], 0, 0
+                tp[t, TensorPlan.STORED] = 1
         n_live = 0
         for j in range(grown):
             if live[j, UNTIL] > i:
                 _move(live, j, n_live)
                 n_live += 1
+    store_parts(tensors, n, tp)
     return Failure.NONE, -1, 0, 0

@@ -225,7 +225,12 @@ def _weigh_tiles(
     # a layer before the cut costs so many times what it costs for one image, so tiles are the same
     times = hw.images // share.images
     spill = times * 2 * (_transfer_cycles(before, share) + LAYER_CYCLES)
-    chained = layer[LayerColumn.INPUT] == i or layer[LayerColumn.INPUT2] == i
+    chained = (
+        tensors[layer[LayerColumn.INPUT], TensorColumn.MADE] + 1 == i
+        or tensors[layer[LayerColumn.INPUT2], TensorColumn.MADE] + 1 == i
+    )
+    root = tensors[i + 1, TensorColumn.ROOT]
+    beside_part = root >= 0 and tensors[i, TensorColumn.ROOT] == root
     in_y, in_x = (
         ceil_div(source[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(source[TensorColumn.WIDTH], hw.pes_x),
@@ -271,9 +276,18 @@ def _weigh_tiles(
                 )
             ):
                 total += TIE * spill
+            if beside_part and (tile_y != out_y or tile_x != out_x or in_strip != strip):
+                total += TIE * spill  # parts of a concatenation lie together if they lie alike
             if total < cost[i, state]:
                 cost[i, state] = total
                 origin[i, state] = last
+
+
+@in_place
+def _is_part(t, other, tensors):
+    """Whether a tensor is another or lies in a concatenation with it."""
+    root = tensors[t, TensorColumn.ROOT]
+    return t == other or (root >= 0 and tensors[other, TensorColumn.ROOT] == root)
 
 
 @kernel
@@ -303,8 +317,13 @@ def choose_tiles(layers, tensors, hw, cut, lp, tile):
         like = lp[twin, LayerPlan.STORED_ROWS] == kept and not twin < cut <= i
         share = own_row(hw, i, cut, kept)
         for j in range(i, n if i > 0 else 0):
-            if layers[j, LayerColumn.INPUT] == i or layers[j, LayerColumn.INPUT2] == i:
+            if _is_part(layers[j, LayerColumn.INPUT], i, tensors) or _is_part(
+                layers[j, LayerColumn.INPUT2], i, tensors
+            ):
                 readers[i] = j
+        if tensors[i, TensorColumn.ROOT] >= 0:
+            made = tensors[tensors[i, TensorColumn.ROOT], TensorColumn.MADE]
+            readers[i] = max(readers[i], made)
         last_reader = max(last_reader, readers[i])
         beside = 0
         for t in range(1, i):

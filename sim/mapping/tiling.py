@@ -87,6 +87,7 @@ def lay_out(layer, source, target, hw, plan, tile_y, tile_x, pixels, whole):
     plan[LayerPlan.PASSES_X] = ceil_div(target[TensorColumn.WIDTH], tile_x * hw.pes_x)
     plan[LayerPlan.PIXELS] = pixels
     plan[LayerPlan.SPREAD] = plan[LayerPlan.SOURCES] = plan[LayerPlan.IN_STRIPS] = 0
+    plan[LayerPlan.IN_BANK] = plan[LayerPlan.OUT_BANK] = 0
     plan[LayerPlan.ROUNDS] = ceil_div(
         groups_of(target[TensorColumn.CHANNELS], simd), lanes // pixels
     )

@@ -212,8 +212,9 @@ def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, rows, c0
 def move_to_round(row, plan, lanes, group):
     """Move an EXECUTE descriptor from its chunk's first output channel group to ``group``."""
     plane, bank = group // lanes, group % lanes
-    row[OUT_BANK] = bank
-    row[OUT_ADDRESS] += plane * plan[LayerPlan.OUT_PLANE]
+    place = plan[LayerPlan.OUT_BANK] + group
+    row[OUT_BANK] = place % lanes
+    row[OUT_ADDRESS] += place // lanes * plan[LayerPlan.OUT_PLANE]
     if row[OP] != ExecuteOp.CONV:
         row[IN_ADDRESS] = (row[IN_ADDRESS] + plane * plan[LayerPlan.IN_PLANE]) & LOCAL_MASK
     if row[OP] == ExecuteOp.DEPTHWISE or row[OP] == ExecuteOp.ADD:

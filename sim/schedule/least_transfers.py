@@ -64,7 +64,7 @@ def footprints(layers, tensors):
 
 @kernel
 def last_readers(layers):
-    """Last layer that reads each tensor; n for the network's output : int64[n + 1]."""
+    """Last layer that reads each tensor; n for the last layer's output : int64[n + 1]."""
     n = layers.shape[0]
     last = np.empty(n + 1, np.int64)
     for t in range(n + 1):

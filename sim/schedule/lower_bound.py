@@ -120,7 +120,7 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants, col
         )  # fmt: skip
         # A tensor is stored when it is made, which is before the layer at which it is lost.
         for t in range(n + 1):
-            lost[t] = t == 0 or t == n
+            lost[t] = t == 0 or tensors[t, TensorColumn.OUTPUT] == 1
             stored[t] = 0.0
         for i in range(n):
             lose(i, layers, tensors, readers, hw, lost)

@@ -51,6 +51,7 @@ from sim.arrays.schedule_columns import HALF as HALF_FIELD
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.borders import block_rows
 from sim.mapping.descriptor_counts import sets_of
+from sim.mapping.joined import is_joined
 from sim.mapping.splits import share_rows
 from sim.schedule.execute_fields import execute_fields, move_to_image, move_to_round
 from sim.schedule.listing import (
@@ -214,8 +215,8 @@ def _list_round(listing, turn, tensors, tp, hw, p, r):
         if listing.numbers[FETCHED] < listing.numbers[TO_FETCH]:
             fetch_beside(listing, turn.ahead, hw, turn.number)
         _execute(listing, turn, hw, r, first, last, place, low, b == 0 and r == first)
-    if r == last and tp[turn.number + 1, TensorPlan.STORED]:
-        _store_tiles(listing, turn, tp, hw, p, first)
+    if r == last:
+        _store_tiles(listing, turn, tensors, tp, hw, p, first)
 
 
 @inlined
@@ -296,7 +297,8 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
                 )  # fmt: skip
             else:
                 some = tile_fields(
-                    row, tensors[t], tp[t], hw.bus_bytes, image * turn.in_groups + group, groups,
+                    row, tensors[t], tp[t], hw.bus_bytes,
+                    image * tp[t, TensorPlan.IMAGE_GROUPS] + group, groups,
                     y, x, in_y, in_x, place, local_row, plane,
                 )  # fmt: skip
             if not some:
@@ -360,13 +362,25 @@ def _execute(listing, turn, hw, r, first, last, place, low, begins):
 
 
 @in_place
-def _store_tiles(listing, turn, tp, hw, p, first):
-    """STORE what a chunk made, for every PE and image."""
-    plan = turn.plan
-    pes = hw.pes_y * hw.pes_x
+def _store_tiles(listing, turn, tensors, tp, hw, p, first):
+    """STORE what a chunk made, for every PE and image, if it is to be stored.
+
+    Parts of a concatenation that lie together are stored as a whole, with the last of them.
+    """
+    plan, t = turn.plan, turn.number + 1
     group = first * turn.per_round
     groups = min(plan[LayerPlan.CHUNK] * turn.per_round, turn.out_groups - group)
-    strip = tp[turn.number + 1, TensorPlan.STRIPS] == 1
+    local = plan[LayerPlan.OUT_ADDRESS]
+    if is_joined(t, tensors, tp):
+        t = tensors[t, TensorColumn.ROOT]
+        if tensors[t, TensorColumn.MADE] != turn.number:
+            return
+        group, groups = 0, tp[t, TensorPlan.IMAGE_GROUPS]
+        local = tp[t, TensorPlan.ADDRESS]
+    if not tp[t, TensorPlan.STORED]:
+        return
+    pes = hw.pes_y * hw.pes_x
+    strip = tp[t, TensorPlan.STRIPS] == 1
     columns = turn.target[TensorColumn.WIDTH] if strip else plan[LayerPlan.TILE_X]
     for copy in range(turn.low * pes, turn.high * pes):
         image, pe_y, pe_x = copy // pes, copy % pes // hw.pes_x, copy % pes % hw.pes_x
@@ -375,10 +389,9 @@ def _store_tiles(listing, turn, tp, hw, p, first):
         y, x = _first_output(plan, hw, p, pe_y, pe_x)
         row = listing.rows[begin(listing, Queue.STORE, turn.number)]
         if not tile_fields(
-            row, turn.target, tp[turn.number + 1], hw.bus_bytes, image * turn.out_groups + group,
+            row, tensors[t], tp[t], hw.bus_bytes, image * tp[t, TensorPlan.IMAGE_GROUPS] + group,
             groups, y, x, plan[LayerPlan.TILE_Y], columns,
-            plan[LayerPlan.OUT_ADDRESS] + (image - turn.low) * turn.depth,
-            plan[LayerPlan.OUT_ROW], plan[LayerPlan.OUT_PLANE],
+            local + (image - turn.low) * turn.depth, plan[LayerPlan.OUT_ROW], plan[LayerPlan.OUT_PLANE],
         ):  # fmt: skip
             continue
         row[IMAGE], row[PE_Y], row[PE_X] = image, pe_y, pe_x

@@ -110,7 +110,9 @@ def weights_fields(row, layer, plan, source, target, hw, per_round, r, k):
     step = 1 if shared else lanes
     if plan[LayerPlan.SPREAD] > 0 and not shared:
         row[COLUMN_LANES] = lanes
-    for lane in range(0, hw.lanes, step):
+    # a lane stores to every lanes-th bank
+    first = plan[LayerPlan.OUT_BANK] % lanes
+    for lane in range(first, hw.lanes, step):
         row[LANE_MASK] |= 1 << lane
 
 

@@ -7,7 +7,19 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.spec.rules import Integer, Name, Number
+from sim.spec.concatenation import Concatenation, require_parts
+from sim.spec.tensors import (
+    CHANNELS,
+    EXTENT,
+    INT8,
+    NAME,
+    PADDED,
+    SCALE,
+    VALUES_LIMIT,
+    Padding,
+    TensorSpec,
+    require_size,
+)
 
 __all__ = [
     "ADD_LEFT_SHIFT",
@@ -23,6 +35,7 @@ __all__ = [
     "VALUES_LIMIT",
     "WEIGHTS_LIMIT",
     "WINDOW_POOLS",
+    "Concatenation",
     "Layer",
     "LayerKind",
     "Network",
@@ -32,21 +45,6 @@ __all__ = [
 
 ADD_LEFT_SHIFT = 20
 """Left shift of both operands of a residual add (TensorFlow Lite Micro's int8 ADD)."""
-
-EXTENT = Integer(1, 1 << 16)
-"""Height or width of a tensor, of a kernel, or a stride."""
-
-CHANNELS = Integer(1, 1 << 20)
-PADDED = Integer(0, 1 << 12)
-"""Rows or columns on one side."""
-
-INT8 = Integer(-128, 127)
-NAME = Name()
-SCALE = Number(1e-38, 1e38)
-"""Real value of one step: what float32 holds with all its digits."""
-
-VALUES_LIMIT = 1 << 24
-"""Most values of a tensor, its padding included: 4096 × 4096 pixels of one channel."""
 
 NETWORK_VALUES_LIMIT = 1 << 27
 """Most values of all of a network's tensors."""
@@ -76,94 +74,6 @@ class LayerKind(StrEnum):
 
 WINDOW_POOLS = (LayerKind.MAX_POOL, LayerKind.AVERAGE_POOL)
 """Layer kinds that pool windows, channel by channel, without parameters."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TensorSpec:
-    """An int8 activation tensor of one image: real = scale · (value - zero_point)."""
-
-    name: str
-    height: int
-    width: int
-    channels: int
-    scale: float
-    zero_point: int
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        NAME.require(self.name, "name of a tensor")
-        EXTENT.require(self.height, f"height of {self.name!r}")
-        EXTENT.require(self.width, f"width of {self.name!r}")
-        CHANNELS.require(self.channels, f"channels of {self.name!r}")
-        SCALE.require(self.scale, f"scale of {self.name!r}")
-        INT8.require(self.zero_point, f"zero_point of {self.name!r}")
-        _require_size(f"tensor {self.name!r}", math.prod(self.shape), VALUES_LIMIT)
-
-    @classmethod
-    def of_shape(
-        cls, name: str, shape: tuple[int, int, int], scale: float, zero_point: int
-    ) -> "TensorSpec":
-        """A tensor of (height, width, channels)."""
-        height, width, channels = shape
-        return cls(
-            name=name,
-            height=height,
-            width=width,
-            channels=channels,
-            scale=scale,
-            zero_point=zero_point,
-        )
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(height, width, channels), the order of every activation array in memory."""
-        return (self.height, self.width, self.channels)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Padding:
-    """Rows and columns of ``zero_point`` around the input; of -128 for MAX_POOL."""
-
-    top: int = 0
-    bottom: int = 0
-    left: int = 0
-    right: int = 0
-
-    @classmethod
-    def same(
-        cls, size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int]
-    ) -> "Padding":
-        """TensorFlow's SAME: ceil(size / stride) outputs, the odd pixel at the bottom/right."""
-        total = [
-            max(0, (-(-n // s) - 1) * s + k - n)
-            for n, k, s in zip(size, kernel, stride, strict=True)
-        ]
-        return cls(
-            top=total[0] // 2,
-            bottom=total[0] - total[0] // 2,
-            left=total[1] // 2,
-            right=total[1] - total[1] // 2,
-        )
-
-    def __add__(self, other: "Padding") -> "Padding":
-        """Both paddings, one around the other."""
-        return Padding(
-            top=self.top + other.top,
-            bottom=self.bottom + other.bottom,
-            left=self.left + other.left,
-            right=self.right + other.right,
-        )
-
-    def around(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) of an image of ``size`` with this padding."""
-        return size[0] + self.top + self.bottom, size[1] + self.left + self.right
-
-    def windows(
-        self, size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int]
-    ) -> tuple[int, int]:
-        """Rows and columns of the windows that end within an image of ``size`` and this padding."""
-        height, width = self.around(size)
-        return (height - kernel[0]) // stride[0] + 1, (width - kernel[1]) // stride[1] + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -249,18 +159,31 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Network:
-    """A network: layers in execution order, of which the last gives the network's output.
+    """A network: layers in execution order, and the tensors that it gives.
+
+    Parameters
+    ----------
+    name : str
+    input : TensorSpec
+    layers : tuple of Layer
+    outputs : tuple of str
+        Names of the tensors that the host gets, in its order; layers may read them, too. The last
+        layer's if not given.
+    concatenations : tuple of Concatenation
+        Tensors that consist of others; layers after their last part may read them.
 
     Raises
     ------
     ValueError
-        If a name is used twice, a layer reads a tensor that was not made before it, or shapes,
-        array shapes and kinds do not fit together.
+        If a name is used twice, a layer reads a tensor that was not made before it, an output is made
+        by no layer or given twice, or shapes, array shapes and kinds do not fit together.
     """
 
     name: str
     input: TensorSpec
     layers: tuple[Layer, ...]
+    outputs: tuple[str, ...] = ()
+    concatenations: tuple[Concatenation, ...] = ()
 
     def __post_init__(self) -> None:
         """Check names and shapes layer by layer."""
@@ -273,6 +196,7 @@ class Network:
                 f"network {self.name!r} must have at most {LAYERS_LIMIT} layers, not {count}"
             )
         known = {self.input.name: self.input}
+        left = list(self.concatenations)
         for layer in self.layers:
             for name in layer.inputs:
                 if name not in known:
@@ -281,12 +205,21 @@ class Network:
                 raise ValueError(f"tensor name {layer.name!r} must be unique")
             _check_shapes(layer, [known[name] for name in layer.inputs])
             known[layer.name] = layer.output
+            while whole := [joint for joint in left if known.keys() >= set(joint.parts)]:
+                for joint in whole:
+                    if joint.name in known:
+                        raise ValueError(f"tensor name {joint.name!r} must be unique")
+                    require_parts(joint, [known[name] for name in joint.parts])
+                    known[joint.name] = joint.output
+                    left.remove(joint)
+        self._check_concatenations(known)
+        self._check_outputs()
         values = sum(math.prod(tensor.shape) for tensor in known.values())
         if values > NETWORK_VALUES_LIMIT:
             rule = f"must have at most {NETWORK_VALUES_LIMIT} values in all"
             raise ValueError(f"tensors of network {self.name!r} {rule}, not {values}")
         weights = sum(layer.weights.size for layer in self.layers)
-        _require_size(f"weights of network {self.name!r}", weights, WEIGHTS_LIMIT)
+        require_size(f"weights of network {self.name!r}", weights, WEIGHTS_LIMIT)
         operations = sum(map(_operations, self.layers))
         if operations > MACS_LIMIT:
             rule = f"must have at most {MACS_LIMIT} MACs for one image, taps of pools included"
@@ -294,18 +227,76 @@ class Network:
 
     @property
     def tensors(self) -> dict[str, TensorSpec]:
-        """All tensors by name, the input first."""
-        return {self.input.name: self.input} | {x.name: x.output for x in self.layers}
+        """All tensors by name: the input, the layers' outputs, the concatenations."""
+        made = {layer.name: layer.output for layer in self.layers}
+        joined = {joint.name: joint.output for joint in self.concatenations}
+        return {self.input.name: self.input} | made | joined
+
+    @property
+    def segments(self) -> dict[str, tuple[int, ...]]:
+        """Channels of each tensor's segments: the parts of concatenations lie apart, in whole vectors.
+
+        What is computed channel by channel has the segments of what it reads.
+        """
+        known: dict[str, tuple[int, ...]] = {self.input.name: (self.input.channels,)}
+        joints = {joint.name: joint for joint in self.concatenations}
+
+        def segments_of(name: str) -> tuple[int, ...]:
+            if name not in known:
+                known[name] = sum((segments_of(part) for part in joints[name].parts), ())
+            return known[name]
+
+        for layer in self.layers:
+            dense = layer.kind in (LayerKind.CONV, LayerKind.FULLY_CONNECTED)
+            own = (layer.output.channels,)
+            known[layer.name] = own if dense else segments_of(layer.inputs[0])
+        for name in joints:
+            segments_of(name)
+        return known
 
     @property
     def output(self) -> TensorSpec:
-        """The last layer's output."""
-        return self.layers[-1].output
+        """The first of the outputs, the only one of most networks."""
+        return self.tensors[self.outputs[0]]
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates for one image."""
         return sum(layer.macs for layer in self.layers)
+
+    def _check_concatenations(self, known: dict[str, TensorSpec]) -> None:
+        """Raise where a concatenation's parts are not there, or cannot lie where they must."""
+        within: dict[str, str] = {self.input.name: ""}
+        for joint in self.concatenations:
+            for part in joint.parts:
+                if part not in known:
+                    raise ValueError(f"concatenation {joint.name!r} has unknown part {part!r}")
+                if part in within:
+                    rule = "must be no input and in one concatenation only"
+                    raise ValueError(f"part {part!r} of concatenation {joint.name!r} {rule}")
+                within[part] = joint.name
+        if not self.concatenations:
+            return
+        segments = self.segments
+        for layer in self.layers:
+            if layer.kind is LayerKind.ADD:
+                a, b = (segments[name] for name in layer.inputs)
+                if a != b:
+                    rule = "must consist of concatenated parts alike"
+                    raise ValueError(
+                        f"operands of {layer.name!r} {rule}, not of {a} and {b} channels"
+                    )
+
+    def _check_outputs(self) -> None:
+        """Name the last layer's output where none is named; raise where names are wrong."""
+        if not self.outputs:
+            object.__setattr__(self, "outputs", (self.layers[-1].name,))
+        made = self.tensors.keys() - {self.input.name}
+        for place, name in enumerate(self.outputs):
+            if name not in made:
+                raise ValueError(f"output {name!r} of network {self.name!r} must be made by layers")
+            if name in self.outputs[:place]:
+                raise ValueError(f"output {name!r} of network {self.name!r} must be given once")
 
 
 def _operations(layer: Layer) -> int:
@@ -328,11 +319,6 @@ _NEUTRAL = {"kernel": (1, 1), "stride": (1, 1), "padding": Padding()}
 """Values of what a kind without windows ignores."""
 
 _WINDOWLESS = (LayerKind.ADD, LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.MEAN)
-
-
-def _require_size(what: str, size: int, limit: int) -> None:
-    if size > limit:
-        raise ValueError(f"{what} must have at most {limit} values, not {size}")
 
 
 def _check_ignored(layer: Layer) -> None:
@@ -390,7 +376,7 @@ def _check_shapes(layer: Layer, inputs: list[TensorSpec]) -> None:
         )
     height, width = layer.padding.around(source.shape[:2])
     padded = height * width * source.channels
-    _require_size(f"padded input of layer {layer.name!r}", padded, VALUES_LIMIT)
+    require_size(f"padded input of layer {layer.name!r}", padded, VALUES_LIMIT)
     windows = layer.padding.windows(source.shape[:2], layer.kernel, layer.stride)
     own = layer.kind in (LayerKind.DEPTHWISE, *WINDOW_POOLS)
     channels = source.channels if own else out.channels

@@ -12,7 +12,7 @@ from sim.spec.documents import Record, checked, read_json
 from sim.spec.errors import DesignFileError
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
-from sim.spec.network_record import ARRAYS, NetworkRecord
+from sim.spec.network_record import ARRAYS, GRAPH_VERSION, NetworkRecord
 from sim.spec.npz import npz_bytes, read_arrays
 from sim.spec.rules import Digest, FileName, shown
 
@@ -104,8 +104,11 @@ def network_digest(network: Network) -> str:
 
 
 def network_fields(network: Network) -> dict[str, Any]:
-    """Fields of a network without its arrays, as a JSON object."""
-    return {
+    """Fields of a network without its arrays, as a JSON object.
+
+    A chain's are those of version 1, which has no field ``version``.
+    """
+    fields = {
         "name": network.name,
         "input": asdict(network.input),
         "layers": [
@@ -122,6 +125,21 @@ def network_fields(network: Network) -> dict[str, Any]:
             for layer in network.layers
         ],
     }
+    graph = _graph_fields(network)
+    return {"version": GRAPH_VERSION, **fields, **graph} if graph else fields
+
+
+def _graph_fields(network: Network) -> dict[str, Any]:
+    """Fields that version 1 does not have, where they say anything."""
+    fields: dict[str, Any] = {}
+    if network.outputs != (network.layers[-1].name,):
+        fields["outputs"] = list(network.outputs)
+    if network.concatenations:
+        fields["concatenations"] = [
+            {"name": joint.name, "parts": list(joint.parts), "output": asdict(joint.output)}
+            for joint in network.concatenations
+        ]
+    return fields
 
 
 def _weights_bytes(network: Network) -> bytes:

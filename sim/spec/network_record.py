@@ -17,15 +17,16 @@ from sim.spec.network import (
     NAME,
     PADDED,
     SCALE,
+    Concatenation,
     Layer,
     LayerKind,
     Network,
     Padding,
     TensorSpec,
 )
-from sim.spec.rules import Choice, Shape
+from sim.spec.rules import Choice, Integer, Shape
 
-__all__ = ["ARRAYS", "LayerRecord", "NetworkRecord"]
+__all__ = ["ARRAYS", "GRAPH_VERSION", "LayerRecord", "NetworkRecord"]
 
 ARRAYS: Mapping[str, type] = {
     "weights": np.int8,
@@ -34,6 +35,12 @@ ARRAYS: Mapping[str, type] = {
     "shift": np.int32,
 }
 """A layer's arrays and their types; in the npz file they are called ``<layer>.<array>``."""
+
+GRAPH_VERSION = 2
+"""Version of networks with several outputs, or with concatenations."""
+
+_GRAPH_FIELDS = ("outputs", "concatenations")
+"""Fields that version 1 does not have."""
 
 _Name = Annotated[str, NAME]
 _Side = Annotated[int, PADDED]
@@ -99,12 +106,33 @@ class LayerRecord(Record):
         )
 
 
-class NetworkRecord(Record):
-    """A network without its arrays."""
+class ConcatenationRecord(Record):
+    """A tensor that consists of others."""
 
+    name: _Name
+    parts: Annotated[list[_Name], Field(max_length=LAYERS_LIMIT)]
+    output: TensorRecord
+
+    def concatenation(self) -> Concatenation:
+        """Return the concatenation that the record describes."""
+        parts = tuple(self.parts)
+        return Concatenation(name=self.name, parts=parts, output=self.output.spec())
+
+
+class NetworkRecord(Record):
+    """A network without its arrays.
+
+    Version 1 is a network whose one output is its last layer's, without concatenations.
+    """
+
+    version: Annotated[int, Integer(1, GRAPH_VERSION)] = 1
     name: _Name
     input: TensorRecord
     layers: Annotated[list[LayerRecord], Field(max_length=LAYERS_LIMIT)]
+    outputs: Annotated[list[_Name], Field(max_length=LAYERS_LIMIT)] = Field(default_factory=list)
+    concatenations: Annotated[list[ConcatenationRecord], Field(max_length=LAYERS_LIMIT)] = Field(
+        default_factory=list
+    )
 
     def network(self, arrays: Mapping[str, NDArray[Any]]) -> Network:
         """The network with the arrays of its weights file.
@@ -114,11 +142,16 @@ class NetworkRecord(Record):
         DesignFileError
             If layers, shapes and arrays do not fit together, or an array belongs to no layer.
         """
+        for name in _GRAPH_FIELDS:
+            if self.version < GRAPH_VERSION and getattr(self, name):
+                raise DesignFileError(f"network.version must be {GRAPH_VERSION} with {name}, not 1")
         try:
             network = Network(
                 name=self.name,
                 input=self.input.spec(),
                 layers=tuple(layer.layer(arrays) for layer in self.layers),
+                outputs=tuple(self.outputs),
+                concatenations=tuple(joint.concatenation() for joint in self.concatenations),
             )
         except ValueError as error:
             raise DesignFileError(str(error)) from None

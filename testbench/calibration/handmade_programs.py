@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hwgen.placement import TensorPlacement
 from hwgen.program import Program
+from hwgen.tensor_region import TensorRegion
 from sim.arrays.tables import COLUMNS, accelerator_row
 from sim.arrays.weight_stream import stream_beats, tail_beats
 from sim.spec.accelerator import ADD_HOLD, REQUANTIZER_PHASES, AcceleratorConfig
@@ -135,13 +136,14 @@ def handmade_program(
         vector_bytes=config.vector_bytes,
         pixel_bytes=config.vector_bytes,
     )
+    region = TensorRegion(places={"tensor": place}, images=1)
     return Program(
         images=1,
         image=bytes(image),
         header_address=data_bytes,
         warm_address=data_bytes,
-        input=place,
-        output=place,
+        inputs=region,
+        outputs=region,
         descriptors=tuple((int(command.queue), 0) for command in commands),
         probes=(),
     )

@@ -31,7 +31,7 @@ class Judgement:
     ----------
     values : int
         Compared: of the activation of every layer that computes a tensor of the model, and of the
-        model's output.
+        model's outputs.
     differences : int
         Values of these that differ.
     """
@@ -76,7 +76,7 @@ class ImportedCase(Case):
         )
 
     def judge(
-        self, activations: Mapping[int, NDArray[np.int8]], outputs: NDArray[np.int8]
+        self, activations: Mapping[int, NDArray[np.int8]], outputs: Mapping[str, NDArray[np.int8]]
     ) -> Judgement:
         """Compare a run's activations and outputs with TensorFlow Lite Micro's."""
         expected, finished = judge(self.model.content, self.imported, self.model.inputs)
@@ -89,12 +89,12 @@ class ImportedCase(Case):
             computed = activations[index].reshape(-1)
             values += computed.size
             differences += int(np.count_nonzero(computed != expected[layer.name].reshape(-1)))
-        host = self.imported.host
-        result = host.finish(host.logits(outputs))
-        return Judgement(
-            values=values + result.size,
-            differences=differences + int(np.count_nonzero(result != finished)),
-        )
+        for (_, result), wanted in zip(
+            self.imported.host.all_outputs(outputs), finished, strict=True
+        ):
+            values += result.size
+            differences += int(np.count_nonzero(result != wanted))
+        return Judgement(values=values, differences=differences)
 
 
 def draw_imported_group(

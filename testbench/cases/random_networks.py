@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
+from sim.arrays.tables import TensorColumn
 from sim.plan import Mapped
 from sim.realizability import attempt, check
 from sim.spec.accelerator import AcceleratorConfig
@@ -366,7 +367,7 @@ def describe_case(
     """
     config, network, batch = mapped.config, mapped.source, mapped.images
     image_seed = int(rng.integers(SEEDS))
-    inner = mapped.tensor_plan[1:-1, TensorPlan.STORED]
+    inner = mapped.tensor_plan[1:, TensorPlan.STORED] > mapped.tensors[1:, TensorColumn.OUTPUT]
     plan = mapped.layer_plan
     passes = plan[:, LayerPlan.PASSES_Y] * plan[:, LayerPlan.PASSES_X]
     source = network.input

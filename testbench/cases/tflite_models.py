@@ -73,8 +73,8 @@ def random_model(seed: int, images: int = 2) -> RandomModel:
     return _Draw(np.random.default_rng(seed)).model(images)
 
 
-def drawn_model(seed: int) -> tuple[ModelWriter, int, int]:
-    """Writer of ``random_model(seed)`` before it encodes it, and the indices of input and output."""
+def drawn_model(seed: int) -> tuple[ModelWriter, int, list[int]]:
+    """Writer of ``random_model(seed)`` before it encodes it, and the indices of input and outputs."""
     draw = _Draw(np.random.default_rng(seed))
     draw.model(1)
     return draw.writer, *draw.ends
@@ -85,7 +85,8 @@ class _Draw:
         self.rng = rng
         (self.input_rng,) = rng.spawn(1)
         self.writer = ModelWriter()
-        self.ends = (0, 0)
+        self.ends: tuple[int, list[int]] = (0, [])
+        self.further: list[int] = []
 
     def model(self, images: int) -> RandomModel:
         rng = self.rng
@@ -96,7 +97,7 @@ class _Draw:
             *[self.conv] * 5, *[self.depthwise] * 5, *[self.add] * 2, *[self.average_pool] * 4,
             *[self.max_pool] * 3, self.mean, *[self.pad] * 2, *[self.relu] * 2, self.requantize,
             self.fully_connected, self.reshape, self.grouped, self.product, self.constant_sum,
-            self.difference, self.transpose, self.signal,
+            self.difference, self.transpose, self.signal, *[self.joined] * 2, self.part,
         )  # fmt: skip
         wanted = int(rng.integers(1, _MOST_LAYERS + 1))
         made = 0
@@ -106,9 +107,9 @@ class _Draw:
                 current, made = following, made + 1
         if self.writer.operator_names <= {"QUANTIZE", "RESHAPE", "TRANSPOSE"} or rng.random() < 0.3:
             current = self.classifier(current)
-        end = self.output(current)
-        self.ends = (begin, end)
-        return RandomModel(self.writer.finish([begin], [end]), x)
+        ends = [self.output(current), *self.further]
+        self.ends = (begin, ends)
+        return RandomModel(self.writer.finish([begin], ends), x)
 
     def activation(
         self,
@@ -302,12 +303,13 @@ class _Draw:
         shape: tuple[int, ...],
         stride: tuple[int, int] | None,
         padding: int | None,
+        into: _Activation | None = None,
         **options: Any,
     ) -> _Activation:
         """An operator with weights; multipliers from far below 2^-31 to far above 1."""
         rng, writer = self.rng, self.writer
         channels = weights.shape[axis]
-        out = self.activation(shape)
+        out = into or self.activation(shape)
         per_channel = bool(rng.random() < 0.7)
         count = channels if per_channel else 1
         # Real multipliers: such that the sums fill int8, any, so tiny that they become 0, above 1.
@@ -379,6 +381,91 @@ class _Draw:
         if self.rng.random() < 0.2:
             weights[self.rng.random(shape) < 0.5] = self.rng.choice([-128, 127, 0])
         return weights
+
+    def joined(self, source: _Activation) -> _Activation | None:
+        """The activation beside one or two others of its size; one of them may be a further output."""
+        rng, parts = self.rng, [source]
+        if len(source.shape) != 4:
+            return None
+        _, height, width, channels = source.shape
+        for _ in range(int(rng.integers(1, 3))):
+            own = int(rng.choice([1, 4, 8, 11]))
+            part = self.like(source, (1, height, width, own))
+            weights = self.weights((own, 1, 1, channels))
+            self.weighted("CONV_2D", source, weights, 0, part.shape, (1, 1), 1, part)
+            parts.append(part)
+            if rng.random() < 0.3:
+                self.further.append(part.index)
+        if rng.random() < 0.2:
+            parts.append(source)
+        rng.shuffle(parts)
+        shape = (1, height, width, sum(part.shape[3] for part in parts))
+        if np.prod(shape) > _MOST_VALUES:
+            return None
+        out = self.like(source, shape)
+        inputs = [part.index for part in parts]
+        axis = int(rng.choice([3, -1]))
+        self.writer.operator("CONCATENATION", inputs, [out.index], Axis=axis)
+        return out
+
+    def part(self, source: _Activation) -> _Activation | None:
+        """Some of the activation's rows, columns or channels."""
+        rng, shape = self.rng, source.shape
+        if len(shape) != 4:
+            return None
+        kind = str(rng.choice(["SPLIT", "SPLIT_V", "SLICE", "STRIDED_SLICE"]))
+        if kind.startswith("SPLIT"):
+            axis = int(rng.integers(1, 4))
+            return self.split(source, kind, axis)
+        begin = [0, *(int(rng.integers(n)) for n in shape[1:])]
+        size = [
+            1,
+            *(int(rng.integers(1, n - b + 1)) for n, b in zip(shape[1:], begin[1:], strict=True)),
+        ]
+        if kind == "SLICE":
+            out = self.like(source, tuple(size))
+            if rng.random() < 0.3:
+                size = [
+                    n if n + b < whole else -1
+                    for n, b, whole in zip(size, begin, shape, strict=True)
+                ]
+            lists, options = [begin, size], {}
+        else:
+            ends = [b + n for b, n in zip(begin, size, strict=True)]
+            steps = [1, *(int(n) for n in rng.integers(1, 3, 3))]
+            counts = [-(-n // s) for n, s in zip(size, steps, strict=True)]
+            out = self.like(source, tuple(counts))
+            masked = [e == whole for e, whole in zip(ends, shape, strict=True)]
+            lists = [begin, [0 if m else e for m, e in zip(masked, ends, strict=True)], steps]
+            options = {"EndMask": sum(m << axis for axis, m in enumerate(masked))}
+        constants = [self.writer.constant(numbers, "int32") for numbers in lists]
+        self.writer.operator(kind, [source.index, *constants], [out.index], **options)
+        return out
+
+    def split(self, source: _Activation, kind: str, axis: int) -> _Activation | None:
+        """A part of a split tensor; the others are read by none."""
+        rng, whole = self.rng, source.shape[axis]
+        if kind == "SPLIT":
+            parts = [n for n in (2, 3, 4) if whole % n == 0]
+            if not parts:
+                return None
+            sizes = [whole // parts[0]] * parts[0]
+        else:
+            first = int(rng.integers(1, whole + 1))
+            sizes = [first, whole - first] if first < whole else [first]
+        outs = []
+        for size in sizes:
+            shape = list(source.shape)
+            shape[axis] = size
+            outs.append(self.like(source, tuple(shape)))
+        place = self.writer.constant([axis] if kind == "SPLIT_V" else axis, "int32")
+        if kind == "SPLIT":
+            inputs = [place, source.index]
+        else:
+            inputs = [source.index, self.writer.constant(sizes, "int32"), place]
+        ends = [out.index for out in outs]
+        self.writer.operator(kind, inputs, ends, NumSplits=len(sizes))
+        return outs[int(rng.integers(len(outs)))]
 
     def add(self, source: _Activation) -> _Activation | None:
         """The activation and a rescaled copy of it, in either order."""

@@ -129,10 +129,10 @@ CHANGES = (*_OF_OPERATORS, *_OF_TENSORS, *_OF_MODELS)
 
 def odd_model(seed: int, changes: Sequence[Change], code_fields: CodeFields) -> bytes:
     """``random_model(seed)`` with changes."""
-    writer, begin, end = drawn_model(seed)
+    writer, begin, ends = drawn_model(seed)
     for change in changes:
         _apply(writer, change)
-    return writer.finish([begin], [end], code_fields)
+    return writer.finish([begin], ends, code_fields)
 
 
 def _apply(writer: ModelWriter, change: Change) -> None:

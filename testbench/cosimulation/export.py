@@ -17,6 +17,7 @@ from hwgen.gateware.host.csr import (
 )
 from hwgen.module_names import ModuleNames
 from hwgen.program import Probe, Program
+from hwgen.registers.table import CONTROL_BITS
 from sim.prediction import Prediction
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import DESCRIPTOR_PORT_BYTES
@@ -25,14 +26,12 @@ from sim.spec.header import HEADER_MAGIC
 from sim.spec.network import Network
 from sim.spec.stops import Port, StopCause
 from testbench.cocotb.description import DESCRIPTION_FILE, VERSION
+from testbench.rtl.activations import with_gaps
 from testbench.rtl.host import LAST_PAGE
 from testbench.rtl.job import ProgramJob
 from testbench.rtl.watchdog import program_descriptors, watchdog_cycles
 
 __all__ = ["describe_accelerator", "write_description", "write_job_description"]
-
-CONTROL_BITS = ("doorbell", "abort")
-"""Bits of CONTROL, from bit 0 up."""
 
 
 def write_description(
@@ -74,15 +73,20 @@ def write_description(
     padding = np.arange(-(-len(inputs) // images) * images).clip(max=len(inputs) - 1)
     x = inputs[padding]
     y = {name: values[padding] for name, values in expected.items()}
-    packed = b"".join(program.input.pack(image) for image in x)
-    outputs = b"".join(program.output.pack(image) for image in y[network.output.name])
-    specified = np.full(network.output.shape, -1, np.int8)
+    inputs_name = network.input.name
+    packed = [
+        program.inputs.pack([{inputs_name: image} for image in run]) for run in _runs(x, images)
+    ]
+    outputs = [
+        program.outputs.pack([{name: y[name][i] for name in network.outputs} for i in run])
+        for run in _runs(np.arange(len(x)), images)
+    ]
     places = probe_activations(config, network, program, y)
     files = {
         "memory.bin": program.image,
-        "inputs.bin": packed,
-        "outputs.bin": outputs,
-        "output_mask.bin": program.output.pack(specified) * images,
+        "inputs.bin": b"".join(packed),
+        "outputs.bin": b"".join(outputs),
+        "output_mask.bin": program.outputs.mask,
         "activations.bin": b"".join(values for values, _ in places),
         "activation_mask.bin": places[0][1],
     }
@@ -102,6 +106,11 @@ def write_description(
             "predicted": _predicted_fields(warm, config),
         }
     _write_fields(directory, fields)
+
+
+def _runs(x: NDArray[Any], images: int) -> list[NDArray[Any]]:
+    """Parts of an array of images that a run computes each."""
+    return np.split(x, range(images, len(x), images))
 
 
 def _predicted_fields(prediction: Prediction, config: AcceleratorConfig) -> dict[str, Any]:
@@ -160,14 +169,14 @@ def _program_fields(program: Program, runs: int, name: str) -> dict[str, Any]:
         "inputs": {
             "file": "inputs.bin",
             "mask": None,
-            "address": program.input.address,
-            "size_bytes": images * program.input.size_bytes,
+            "address": program.inputs.address,
+            "size_bytes": program.inputs.size_bytes,
         },
         "outputs": {
             "file": "outputs.bin",
             "mask": "output_mask.bin",
-            "address": program.output.address,
-            "size_bytes": images * program.output.size_bytes,
+            "address": program.outputs.address,
+            "size_bytes": program.outputs.size_bytes,
         },
         "activations": {"file": "activations.bin", "mask": "activation_mask.bin"},
     }
@@ -261,9 +270,11 @@ def _tiles(config: AcceleratorConfig, probe: Probe, tensor: NDArray[np.int8]) ->
     columns = config.pes_x if probe.pitch_x else 1
     shape = (config.pes_y * probe.rows, columns * probe.columns, probe.groups * s)
     block = np.zeros(shape, np.int8)
+    own = block[..., probe.others * s :]
+    tensor = with_gaps(tensor, probe.segments)
     part = tensor[probe.origin_y :, probe.origin_x :, probe.group_start * s :]
-    part = part[: shape[0], : shape[1], : shape[2]]
-    block[: part.shape[0], : part.shape[1], : part.shape[2]] = part
+    part = part[: own.shape[0], : own.shape[1], : own.shape[2]]
+    own[: part.shape[0], : part.shape[1], : part.shape[2]] = part
     split = block.reshape(
         config.pes_y, probe.rows, columns, probe.columns, probe.groups, s
     )  # [pe_y][row][pe_x][column][group][S]

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from sim import golden
 from sim.importers.folder import ImportedNetwork
-from sim.importers.host import Logistic, LogSoftmax, ModelPort, Softmax
+from sim.importers.host import HostStep, Logistic, LogSoftmax, ModelPort, Softmax
 from sim.importers.onnx.difference import onnxruntime_layer
-from testbench.judges.onnx_oracle import run_onnx
-from testbench.judges.tflite_oracle import run_model
+from sim.spec.network import TensorSpec
+from testbench.judges.onnx_oracle import run_onnx_outputs
+from testbench.judges.tflite_oracle import run_outputs
 
 __all__ = ["UnjudgedError", "judge_onnx", "judge_tflite", "random_inputs"]
 
@@ -46,13 +47,12 @@ def judge_tflite(content: bytes, imported: ImportedNetwork) -> str:
     """
     x = random_inputs(imported.host.input, 1)
     values = golden.run(imported.network, imported.host.prepare(x))
-    computed = imported.host.finish(imported.host.logits(values[imported.network.output.name]))
     _require_defined(imported, values)
     try:
-        expected, _ = run_model(content, x)
+        expected, _ = run_outputs(content, x, count=1 + len(imported.host.further))
     except Exception as error:  # it parses the file in Python too, and may raise anything
         raise UnjudgedError(f"the interpreter refuses it: {error}") from None
-    return _difference(imported, computed, expected)
+    return _all_differences(imported, values, expected)
 
 
 def judge_onnx(content: bytes, imported: ImportedNetwork) -> str:
@@ -74,12 +74,12 @@ def judge_onnx(content: bytes, imported: ImportedNetwork) -> str:
         most = int(np.abs(ours - values[layer.name]).max())
         if most > 1:
             return f"layer {layer.name!r} differs by {most}"
-    computed = imported.host.finish(imported.host.logits(values[imported.network.output.name]))
+        golden.add_concatenations(imported.network, values)
     try:
-        expected = run_onnx(content, x)
+        expected = run_onnx_outputs(content, x)
     except RuntimeError as error:
         raise UnjudgedError(f"the runtime refuses it: {error}") from None
-    return _difference(imported, computed, expected, 1.5)
+    return _all_differences(imported, values, expected, 1.5)
 
 
 def _require_defined(imported: ImportedNetwork, values: dict[str, NDArray[np.int8]]) -> None:
@@ -95,17 +95,39 @@ def _require_defined(imported: ImportedNetwork, values: dict[str, NDArray[np.int
             raise UnjudgedError("a sum leaves int32")
 
 
-def _difference(
-    imported: ImportedNetwork, computed: NDArray[Any], expected: NDArray[Any], steps: float = 0.0
+def _all_differences(
+    imported: ImportedNetwork,
+    values: dict[str, NDArray[np.int8]],
+    expected: list[NDArray[Any]],
+    steps: float = 0.0,
 ) -> str:
-    """How results differ, by more than ``steps`` of the output's scale where they are real."""
+    """How the first output differs that does, by more than ``steps``; empty if none does."""
+    network, host = imported.network, imported.host
+    computed = host.all_outputs({name: values[name] for name in network.outputs})
+    ends = [
+        (host.after, network.output),
+        *((e.after, network.tensors[e.tensor]) for e in host.further),
+    ]
+    for (_, output), wanted, (after, tensor) in zip(computed, expected, ends, strict=True):
+        if difference := _difference(after, tensor, output, wanted, steps):
+            return difference
+    return ""
+
+
+def _difference(
+    after: tuple[HostStep, ...],
+    tensor: TensorSpec,
+    computed: NDArray[Any],
+    expected: NDArray[Any],
+    steps: float = 0.0,
+) -> str:
+    """How results differ, by more than ``steps`` of the tensor's scale where they are real."""
     if computed.shape != expected.shape or computed.dtype != expected.dtype:
         kinds = [f"{array.dtype} of shape {array.shape}" for array in (computed, expected)]
         return f"{kinds[0]}, not {kinds[1]}"
-    after = imported.host.after
     real = computed.dtype == np.float32
     softmax = any(isinstance(step, Softmax | LogSoftmax | Logistic) for step in after)
-    limit = steps * imported.network.output.scale if real else steps
+    limit = steps * tensor.scale if real else steps
     if softmax:
         limit = max(_SOFTMAX_TOLERANCE, 4 * limit)
     if computed.dtype in (np.int32, np.int64) and steps:

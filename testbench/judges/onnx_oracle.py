@@ -10,7 +10,7 @@ from onnx import TensorProto, numpy_helper
 
 from sim.spec.errors import CosilicoError
 
-__all__ = ["require_onnxruntime", "run_onnx", "with_exact_products"]
+__all__ = ["require_onnxruntime", "run_onnx", "run_onnx_outputs", "with_exact_products"]
 
 _FATAL_ONLY = 4
 _PRODUCTS = ("QLinearConv", "QLinearMatMul", "QGemm")
@@ -62,7 +62,12 @@ def with_exact_products(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def run_onnx(content: bytes, x: NDArray[Any]) -> NDArray[Any]:
-    """Output of a model on a batch of inputs [N, ...], one inference each.
+    """First output of a model; see :func:`run_onnx_outputs`."""
+    return run_onnx_outputs(content, x)[0]
+
+
+def run_onnx_outputs(content: bytes, x: NDArray[Any]) -> list[NDArray[Any]]:
+    """Outputs of a model on a batch of inputs [N, ...], one inference each.
 
     Raises
     ------
@@ -79,7 +84,7 @@ def run_onnx(content: bytes, x: NDArray[Any]) -> NDArray[Any]:
         content = with_exact_products(onnx.load_from_string(content)).SerializeToString()
         session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
         name = session.get_inputs()[0].name
-        rows = [session.run(None, {name: np.ascontiguousarray(row[None])})[0][0] for row in x]
+        rows = [session.run(None, {name: np.ascontiguousarray(row[None])}) for row in x]
     except Exception as error:  # the runtime's errors have no common base but this
         raise RuntimeError(str(error).strip().splitlines()[0]) from None
-    return np.stack(rows)
+    return [np.stack([value[0] for value in values]) for values in zip(*rows, strict=True)]

@@ -11,7 +11,7 @@ from sim.importers.folder import ImportedNetwork
 from sim.importers.tflite.reader import parse_tflite
 from sim.spec.errors import CosilicoError
 
-__all__ = ["judge", "require_oracle", "run_model"]
+__all__ = ["judge", "require_oracle", "run_model", "run_outputs"]
 
 _ARENA_BYTES = 16 << 20
 
@@ -32,25 +32,34 @@ def require_oracle() -> None:
 
 def judge(
     content: bytes, imported: ImportedNetwork, x: NDArray[Any]
-) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
+) -> tuple[dict[str, NDArray[Any]], list[NDArray[Any]]]:
     """Run the model that a network was imported from.
 
     Returns
     -------
     activations : dict of str to [N, ...]
-        Of every layer, in the shape of the model's tensor.
-    outputs : [N, ...]
+        Of every layer and concatenation, in the shape of the model's tensor.
+    outputs : list of [N, ...]
         Of the model.
     """
     indices = {tensor.name: tensor.index for tensor in parse_tflite(content, "model").tensors}
     places = {layer: indices[name] for layer, name in imported.source["tensors"].items()}
-    outputs, observed = run_model(content, x, sorted(places.values()))
+    count = 1 + len(imported.host.further)
+    outputs, observed = run_outputs(content, x, sorted(places.values()), count)
     return {layer: observed[index] for layer, index in places.items()}, outputs
 
 
 def run_model(
     content: bytes, x: NDArray[Any], tensors: Sequence[int] = ()
 ) -> tuple[NDArray[Any], dict[int, NDArray[Any]]]:
+    """First output of a model, and what :func:`run_outputs` observes."""
+    outputs, observed = run_outputs(content, x, tensors)
+    return outputs[0], observed
+
+
+def run_outputs(
+    content: bytes, x: NDArray[Any], tensors: Sequence[int] = (), count: int = 1
+) -> tuple[list[NDArray[Any]], dict[int, NDArray[Any]]]:
     """Run a model on a batch of inputs, one inference each.
 
     Parameters
@@ -61,10 +70,12 @@ def run_model(
         In the model's input type, shaped as one inference is without its batch axis.
     tensors : sequence of int
         Intermediate tensors to observe; all of the interpreter's memory is kept for that.
+    count : int
+        Outputs of the model.
 
     Returns
     -------
-    outputs : [N, ...]
+    outputs : list of [N, ...]
     observed : dict of int to [N, ...]
         By the model's tensor index; the batch axis of each inference is gone.
 
@@ -81,12 +92,15 @@ def run_model(
         arena_size=_ARENA_BYTES + 20 * len(content),
         intrepreter_config=config.kPreserveAllTensors if tensors else config.kAllocationRecording,
     )
-    outputs = []
+    outputs: list[list[NDArray[Any]]] = [[] for _ in range(count)]
     observed: dict[int, list[NDArray[Any]]] = {index: [] for index in tensors}
     for row in x:
         interpreter.set_input(np.ascontiguousarray(row[None]), 0)
         interpreter.invoke()
-        outputs.append(np.array(interpreter.get_output(0))[0])
+        for place, rows in enumerate(outputs):
+            rows.append(np.array(interpreter.get_output(place))[0])
         for index in tensors:
             observed[index].append(np.array(interpreter.GetTensor(index, 0)["tensor_data"])[0])
-    return np.stack(outputs), {index: np.stack(rows) for index, rows in observed.items()}
+    return [np.stack(rows) for rows in outputs], {
+        index: np.stack(rows) for index, rows in observed.items()
+    }

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.program import Probe
+from sim.mapping.channel_places import Places
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Layer, Network
 
-__all__ = ["assemble_activations", "probe_bytes"]
+__all__ = ["assemble_activations", "probe_bytes", "with_gaps", "without_gaps"]
 
 
 def probe_bytes(config: AcceleratorConfig, probe: Probe) -> int:
@@ -56,13 +57,14 @@ def assemble_activations(
         shape = (runs, config.pes_y, config.pes_x, probe.groups, probe.rows, probe.columns, s)
         block = raw[:, offset : offset + size].reshape(shape)
         offset += size
-        height, width, channels = network.layers[probe.layer].output.shape
+        height, width, _ = network.layers[probe.layer].output.shape
+        channels = _channels(probe, network.layers[probe.layer])
         if not probe.pitch_x:
             block = _one_strip(block, probe, network.layers[probe.layer])
         # -> [run][pe_y][row][pe_x][column][group][S]
         tile = block.transpose(0, 1, 4, 2, 5, 3, 6).reshape(
             runs, config.pes_y * probe.rows, -1, probe.groups * s
-        )
+        )[..., probe.others * s :]
         if probe.layer not in tensors:
             tensors[probe.layer] = np.zeros((runs, images, height, width, channels), np.int8)
             seen[probe.layer] = np.zeros((images, height, width, channels), np.bool_)
@@ -76,9 +78,35 @@ def assemble_activations(
         if not mask.all():
             name = network.layers[layer].name
             raise ValueError(f"probes of layer {name!r} must cover its tensor, not {mask.mean():%}")
+    places = {probe.layer: probe.segments for probe in probes}
     return {
-        layer: blocks.reshape(runs * images, *blocks.shape[2:]) for layer, blocks in tensors.items()
+        layer: without_gaps(blocks.reshape(runs * images, *blocks.shape[2:]), places[layer])
+        for layer, blocks in tensors.items()
     }
+
+
+def _channels(probe: Probe, layer: Layer) -> int:
+    """Channels of a layer's output as they lie in memory, with gaps."""
+    return sum(probe.segments[-1]) if probe.segments else layer.output.channels
+
+
+def without_gaps(x: NDArray[np.int8], segments: Places) -> NDArray[np.int8]:
+    """Take the channels of segments out of those that lie in memory."""
+    if not segments:
+        return x
+    return np.concatenate([x[..., first : first + count] for first, count in segments], axis=-1)
+
+
+def with_gaps(x: NDArray[np.int8], segments: Places) -> NDArray[np.int8]:
+    """Put channels where they lie in memory, with 0 in between."""
+    if not segments:
+        return x
+    out = np.zeros((*x.shape[:-1], sum(segments[-1])), np.int8)
+    taken = 0
+    for first, count in segments:
+        out[..., first : first + count] = x[..., taken : taken + count]
+        taken += count
+    return out
 
 
 def _one_strip(block: NDArray[np.int8], probe: Probe, layer: Layer) -> NDArray[np.int8]:

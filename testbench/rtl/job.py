@@ -73,7 +73,8 @@ class RawRuns:
 
     Parameters
     ----------
-    outputs : int8[runs * images, height, width, channels]
+    outputs : mapping of str to int8[runs * images, height, width, channels]
+        By the outputs' names.
     start, end, issue_end : int64[runs, descriptors]
         In program order, or -1.
     counters : dict
@@ -81,7 +82,7 @@ class RawRuns:
     probes : int8[runs, bytes]
     """
 
-    outputs: NDArray[np.int8]
+    outputs: Mapping[str, NDArray[np.int8]]
     start: NDArray[np.int64]
     end: NDArray[np.int64]
     issue_end: NDArray[np.int64]
@@ -122,11 +123,11 @@ def _program_lines(job: ProgramJob) -> list[str]:
         "header_address": program.header_address,
         "memory_bytes": program.memory_bytes,
         "runs": len(job.inputs),
-        "input_address": program.input.address,
+        "input_address": program.inputs.address,
         "input_stride": job.input_stride,
-        "input_bytes": program.images * program.input.size_bytes,
-        "output_address": program.output.address,
-        "output_bytes": program.images * program.output.size_bytes,
+        "input_bytes": program.inputs.size_bytes,
+        "output_address": program.outputs.address,
+        "output_bytes": program.outputs.size_bytes,
         "watchdog": job.watchdog,
         **job.host.job_values,
     }
@@ -188,11 +189,10 @@ def _matrix(file: IO[bytes], kind: Any, rows: int, columns: int) -> NDArray[Any]
     return np.fromfile(file, kind, rows * columns).reshape(rows, columns)
 
 
-def _tensors(file: IO[bytes], job: ProgramJob) -> NDArray[np.int8]:
-    place = job.program.output
-    count = len(job.inputs) * job.program.images
-    tensors = [place.unpack(file.read(place.size_bytes)) for _ in range(count)]
-    return np.array(tensors, np.int8).reshape(-1, place.height, place.width, place.channels)
+def _tensors(file: IO[bytes], job: ProgramJob) -> dict[str, NDArray[np.int8]]:
+    region = job.program.outputs
+    runs = [region.unpack(file.read(region.size_bytes)) for _ in job.inputs]
+    return {name: np.concatenate([run[name] for run in runs]) for name in region.places}
 
 
 def _by_descriptor(

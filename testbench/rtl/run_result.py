@@ -97,6 +97,9 @@ class RunResult:
     Parameters
     ----------
     outputs : int8[N, height, width, channels]
+        The network's first output, the only one of most.
+    named_outputs : mapping of str to int8[N, height, width, channels]
+        All outputs, by their names.
     activations : dict
         Layer index to int8[N, height, width, channels]; empty if they were not asked for.
     cycles : int64[R]
@@ -118,6 +121,7 @@ class RunResult:
     """
 
     outputs: NDArray[np.int8]
+    named_outputs: Mapping[str, NDArray[np.int8]]
     activations: Mapping[int, NDArray[np.int8]]
     cycles: NDArray[np.int64]
     start: NDArray[np.int64]

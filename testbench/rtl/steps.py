@@ -18,12 +18,14 @@ __all__ = ["job_of_step", "result_of_step"]
 def job_of_step(step: Step) -> ProgramJob:
     """Return the job of a step; the last run gets the last image again where images are missing."""
     program = step.program
-    packed = [program.input.pack(image) for image in step.inputs]
-    packed += packed[-1:] * (-len(packed) % program.images)
+    (name,) = program.inputs.places
+    images = [{name: image} for image in step.inputs]
+    images += images[-1:] * (-len(images) % program.images)
     return ProgramJob(
         program=program,
         inputs=[
-            b"".join(packed[i : i + program.images]) for i in range(0, len(packed), program.images)
+            program.inputs.pack(images[i : i + program.images])
+            for i in range(0, len(images), program.images)
         ],
         probes=program.probes if step.network is not None else (),
         host=step.host,
@@ -61,7 +63,8 @@ def result_of_step(
         tensors = assemble_activations(config, step.network, step.program.probes, raw.probes)
         activations = {layer: x[:images] for layer, x in tensors.items()}
     return RunResult(
-        outputs=raw.outputs[:images],
+        outputs=next(iter(raw.outputs.values()))[:images],
+        named_outputs={name: x[:images] for name, x in raw.outputs.items()},
         activations=activations,
         cycles=raw.counters["cycles"],
         start=raw.start,

@@ -13,6 +13,9 @@ from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
 FOLDER = Path(__file__).resolve().parent
+RTL = FOLDER if (FOLDER / "cosilico.f").exists() else FOLDER.parent.parent / "rtl"
+"""The accelerator's Verilog: here, or where a package has it."""
+
 TOP = json.loads((FOLDER / "description" / "bench.json").read_text())["top"]
 TESTS = "test_accelerator"
 VERILATOR_FLAGS = ("--no-public-flat-rw", "-Wno-fatal", "-Wno-lint", "-Wno-style")
@@ -35,7 +38,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     build = FOLDER / f"build_{options.simulator}{'_waves' if options.waves else ''}"
-    sources = [FOLDER / name for name in (FOLDER / "cosilico.f").read_text().split()]
+    sources = [RTL / name for name in (RTL / "cosilico.f").read_text().split()]
     arguments: tuple[str, ...] = ("-g2005",)
     if options.simulator == "verilator":
         use_verilator()

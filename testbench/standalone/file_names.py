@@ -12,6 +12,8 @@ __all__ = [
     "EXPECTED_TRACE_FILE",
     "INPUT_FILE",
     "MAKEFILE",
+    "OUTPUT_MASK_FILE",
+    "PACKAGE_MANIFEST",
     "PORTS_FILE",
     "RUNNER_FILE",
     "TESTBENCH_FILE",
@@ -34,6 +36,7 @@ class StandaloneTestbench(StrEnum):
 
 INPUT_FILE = "input.bin"
 EXPECTED_OUTPUT_FILE = "expected_output.bin"
+OUTPUT_MASK_FILE = "output_mask.bin"
 EXPECTED_TRACE_FILE = "expected_trace.txt"
 TESTBENCH_FILE = "testbench.v"
 PORTS_FILE = "memory_ports.v"
@@ -42,12 +45,16 @@ MAKEFILE = "Makefile"
 VERILOG_TESTBENCH_FILES = (
     INPUT_FILE,
     EXPECTED_OUTPUT_FILE,
+    OUTPUT_MASK_FILE,
     EXPECTED_TRACE_FILE,
     TESTBENCH_FILE,
     PORTS_FILE,
     MAKEFILE,
 )
 """Files of the Verilog testbench, beside the accelerator's Verilog and its program."""
+
+PACKAGE_MANIFEST = "package.json"
+"""All files of a package with their digests."""
 
 TESTS_FILE = "test_accelerator.py"
 RUNNER_FILE = "runner.py"

@@ -1,6 +1,7 @@
 """A program with its input and everything that is expected of its runs: what a testbench needs."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +34,7 @@ class Subject:
     network : Network
     program : Program
     inputs : int8[images, height, width, channels]
-    outputs : int8[images, height, width, channels]
+    outputs : mapping of str to int8[images, height, width, channels]
         By the integer reference.
     prediction : Prediction
         On the deterministic memory; of the cold run, where weights stay in the weight store.
@@ -47,7 +48,7 @@ class Subject:
     network: Network
     program: Program
     inputs: NDArray[np.int8]
-    outputs: NDArray[np.int8]
+    outputs: Mapping[str, NDArray[np.int8]]
     prediction: Prediction
     warm: Prediction | None
     latency: int
@@ -86,12 +87,13 @@ class Subject:
             raise ValueError(
                 f"inputs must be int8{list(shape)}, not {inputs.dtype}{list(inputs.shape)}"
             )
+        expected = golden.run(network, inputs)
         return cls(
             config=mapped.config,
             network=network,
             program=program or compile_mapped(mapped),
             inputs=inputs,
-            outputs=golden.run(network, inputs)[network.output.name],
+            outputs={name: expected[name] for name in network.outputs},
             prediction=predict_mapped(mapped, calibration, cold=True),
             warm=predict_mapped(mapped, calibration) if mapped.stored else None,
             latency=calibration.constants["memory_latency"],
@@ -100,12 +102,17 @@ class Subject:
     @property
     def input_bytes(self) -> bytes:
         """Input tensors as they lie in external memory, one image behind the other."""
-        return b"".join(self.program.input.pack(image) for image in self.inputs)
+        name = self.network.input.name
+        return self.program.inputs.pack([{name: image} for image in self.inputs])
 
     @property
     def output_bytes(self) -> bytes:
-        """Expected output tensors likewise; what belongs to no channel is 0."""
-        return b"".join(self.program.output.pack(image) for image in self.outputs)
+        """Expected outputs likewise; what belongs to no channel is 0."""
+        images = [
+            {name: values[index] for name, values in self.outputs.items()}
+            for index in range(self.program.images)
+        ]
+        return self.program.outputs.pack(images)
 
     @property
     def trace(self) -> str:

@@ -1,6 +1,5 @@
 """Testbench in plain Verilog that runs a program on its accelerator, with all that it reads."""
 
-from importlib import resources
 from pathlib import Path
 
 import jinja2
@@ -19,12 +18,14 @@ from testbench.standalone.file_names import (
     EXPECTED_TRACE_FILE,
     INPUT_FILE,
     MAKEFILE,
+    OUTPUT_MASK_FILE,
     PORTS_FILE,
     TESTBENCH_FILE,
 )
 from testbench.standalone.subject import Subject
+from testbench.standalone.template_texts import template
 
-__all__ = ["write_verilog_testbench"]
+__all__ = ["verilog_testbench_files", "write_verilog_testbench"]
 
 UNDRIVEN = {"s_axil_awprot": "3'd0", "s_axil_arprot": "3'd0", "s_axil_wstrb": "4'b1111"}
 """Inputs that the testbench holds."""
@@ -46,24 +47,30 @@ def write_verilog_testbench(subject: Subject, folder: Path) -> list[Path]:
     The folder must hold the accelerator's Verilog and the program as well, whose names are those of
     ``cosilico generate``.
     """
-    contents: dict[str, str | bytes] = {
-        INPUT_FILE: subject.input_bytes,
-        EXPECTED_OUTPUT_FILE: subject.output_bytes,
-        EXPECTED_TRACE_FILE: subject.trace,
-        TESTBENCH_FILE: testbench_text(subject),
-        PORTS_FILE: f"// {OWNERSHIP}\n\n{_template(PORTS_FILE)}",
-        MAKEFILE: f"# {OWNERSHIP}\n\n{_template('verilog.mk')}",
-    }
+    makefile = f"# {OWNERSHIP}\n\n{template('verilog.mk')}"
+    contents = {**verilog_testbench_files(subject), MAKEFILE: makefile}
     for name, content in contents.items():
         write_atomic(folder / name, content)
     return [folder / name for name in contents]
 
 
+def verilog_testbench_files(subject: Subject) -> dict[str, str | bytes]:
+    """Return the testbench's files but its Makefile, by name."""
+    return {
+        INPUT_FILE: subject.input_bytes,
+        EXPECTED_OUTPUT_FILE: subject.output_bytes,
+        OUTPUT_MASK_FILE: subject.program.outputs.mask,
+        EXPECTED_TRACE_FILE: subject.trace,
+        TESTBENCH_FILE: testbench_text(subject),
+        PORTS_FILE: f"// {OWNERSHIP}\n\n{template(PORTS_FILE)}",
+    }
+
+
 def testbench_text(subject: Subject) -> str:
     """Return the testbench's top module, Verilog-2005."""
-    program, output = subject.program, subject.program.output
+    program = subject.program
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    return environment.from_string(_template("testbench.v.j2")).render(
+    return environment.from_string(template("testbench.v.j2")).render(
         ownership=OWNERSHIP,
         top=ModuleNames.of(subject.config).top,
         pins=_pins(subject.config),
@@ -77,15 +84,10 @@ def testbench_text(subject: Subject) -> str:
         header_address=program.header_address,
         warm_address=program.warm_address,
         descriptors=len(program.descriptors),
-        input_address=program.input.address,
-        input_bytes=program.images * program.input.size_bytes,
-        output_address=output.address,
-        output_bytes=program.images * output.size_bytes,
-        output_image_bytes=output.size_bytes,
-        output_group_bytes=output.height * output.width * output.pixel_bytes,
-        output_pixel_bytes=output.pixel_bytes,
-        output_channels=output.channels,
-        vector_bytes=output.vector_bytes,
+        input_address=program.inputs.address,
+        input_bytes=program.inputs.size_bytes,
+        output_address=program.outputs.address,
+        output_bytes=program.outputs.size_bytes,
         expected_cycles=subject.prediction.total_cycles,
         warm_cycles=None if subject.warm is None else subject.warm.total_cycles,
     )
@@ -96,9 +98,3 @@ def _pins(config: AcceleratorConfig) -> dict[str, str]:
     members = accelerator_signature(config).members
     assert all(members[name].flow == In for name in UNDRIVEN)
     return {name: UNDRIVEN.get(name, "" if name in UNREAD else name) for name in members}
-
-
-def _template(name: str) -> str:
-    return (resources.files("testbench.standalone") / "templates" / name).read_text(
-        encoding="utf-8"
-    )

@@ -25,7 +25,7 @@ from sim.spec.errors import DesignFileError
 from sim.spec.files import write_atomic
 from sim.spec.rules import Digest, Integer, Name, OrNone, shown
 
-__all__ = ["SCHEMA", "Trace", "TraceRecord", "read_trace", "write_trace"]
+__all__ = ["SCHEMA", "UNKNOWN", "Trace", "TraceRecord", "read_trace", "write_trace"]
 
 SCHEMA = 1
 UNKNOWN = -1

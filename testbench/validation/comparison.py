@@ -25,7 +25,7 @@ class Comparison:
     layer_bits : tuple of int
         Of each layer, how many values differ from the reference.
     output_bits : int
-        The same of the network's output as it lies in external memory.
+        The same of the network's outputs as they lie in external memory.
     descriptors : int
         Descriptors compared.
     descriptor_cycles : int
@@ -84,7 +84,11 @@ def compare(
         int(np.count_nonzero(run.activations[index] != expected[layer.name])) if expected else 0
         for index, layer in enumerate(network.layers)
     )
-    outputs = run.outputs != expected[network.output.name] if expected else False
+    outputs = sum(
+        int(np.count_nonzero(run.named_outputs[name] != expected[name]))
+        for name in network.outputs
+        if expected
+    )
     executes = run.issue_end >= 0
     wrong = (run.start != prediction.start) | (run.end != prediction.done)
     wrong |= executes & (run.issue_end != prediction.issued)
@@ -97,7 +101,7 @@ def compare(
     return Comparison(
         activations=sum(expected[layer.name].size for layer in network.layers if expected),
         layer_bits=layer_bits,
-        output_bits=int(np.count_nonzero(outputs)),
+        output_bits=outputs,
         descriptors=int(wrong.size),
         descriptor_cycles=int(wrong.sum()) if deterministic else 0,
         totals=int((run.cycles != prediction.total_cycles).sum()) if deterministic else 0,

@@ -53,9 +53,12 @@ def joined_shares(sequences: Sequence[Sequence[RunResult]], index: int) -> list[
 
 def _joined(runs: Sequence[RunResult]) -> RunResult:
     first = runs[0]
-    return replace(
-        first,
+    return RunResult(
         outputs=np.concatenate([run.outputs for run in runs]),
+        named_outputs={
+            name: np.concatenate([run.named_outputs[name] for run in runs])
+            for name in first.named_outputs
+        },
         activations={
             layer: np.concatenate([run.activations[layer] for run in runs])
             for layer in first.activations
@@ -69,5 +72,7 @@ def _joined(runs: Sequence[RunResult]) -> RunResult:
         },
         status=np.concatenate([run.status for run in runs]),
         stops=tuple(stop for run in runs for stop in run.stops),
+        view=first.view,
+        wall_s=first.wall_s,
         simulated_cycles=sum(run.simulated_cycles for run in runs),
     )

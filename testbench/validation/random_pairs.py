@@ -34,6 +34,7 @@ from testbench.cases.imported import (
     Judgement,
     draw_imported_group,
 )
+from testbench.cases.random_graphs import GRAPHS_PER_CONFIG, draw_graph_group
 from testbench.cases.random_memories import draw_memories
 from testbench.cases.random_networks import NETWORKS_PER_CONFIG, Case, draw_group
 from testbench.cases.realizability import (
@@ -79,11 +80,12 @@ class Draw:
 DRAWS: Mapping[str, Draw] = MappingProxyType(
     {
         "pairs": Draw(group=draw_group, per_config=NETWORKS_PER_CONFIG),
+        "graphs": Draw(group=draw_graph_group, per_config=GRAPHS_PER_CONFIG),
         "imported": Draw(group=draw_imported_group, per_config=IMPORTED_PER_CONFIG),
         "realizability": Draw(group=draw_realizability_group, per_config=POINTS_PER_CONFIG),
     }
 )
-"""By name: random networks around a layer, imported from random models, realizable or not."""
+"""By name: random networks around a layer, graphs, imported from random models, realizable or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,7 +259,7 @@ def run_case(
     }
     judgement = None
     if isinstance(case, ImportedCase):
-        judgement = case.judge(run.activations, run.outputs)
+        judgement = case.judge(run.activations, run.named_outputs)
     return Outcome(
         case=case,
         comparison=comparison,

@@ -315,6 +315,7 @@ def _compare(
         layers=layers,
         counters={name: int(values[0]) for name, values in run.counters.items()},
         outputs=run.outputs,
+        named_outputs=run.named_outputs,
         cycles=run.cycles,
         execute_durations=measured_durations(program, run),
         start=run.start,

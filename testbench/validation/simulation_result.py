@@ -1,5 +1,6 @@
 """The figures of a design's RTL run, layer by layer, beside what was predicted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +89,9 @@ class SimulationResult:
     counters : dict
         The first run's performance counters.
     outputs : int8[images, height, width, channels]
+        The first output, the only one of most networks.
+    named_outputs : mapping of str to int8[images, height, width, channels]
+        All outputs, by their names.
     cycles : int64[runs]
     execute_durations : int64[runs, n_execute]
         Start to done of every EXECUTE descriptor.
@@ -121,6 +125,7 @@ class SimulationResult:
     layers: tuple[LayerMeasurement, ...]
     counters: dict[str, int]
     outputs: NDArray[np.int8]
+    named_outputs: Mapping[str, NDArray[np.int8]]
     cycles: NDArray[np.int64]
     execute_durations: NDArray[np.int64]
     start: NDArray[np.int64]
@@ -175,6 +180,9 @@ class SimulationResult:
         """Return the ``rtl`` object of ``results.json``: everything but the arrays."""
         names = [name for name in self.__slots__ if name not in _ARRAYS]
         document = {name: getattr(self, name) for name in names}
+        document["output_shapes"] = {
+            name: list(x.shape[1:]) for name, x in self.named_outputs.items()
+        }
         document["memory"] = self.memory.to_json()
         document["predicted_warm_cycles"] = self.predicted_cycles
         document["warm_cycles"] = self.measured_cycles
@@ -187,4 +195,4 @@ class SimulationResult:
         return document
 
 
-_ARRAYS = ("outputs", "cycles", "execute_durations", "start", "end", "issue_end")
+_ARRAYS = ("outputs", "named_outputs", "cycles", "execute_durations", "start", "end", "issue_end")

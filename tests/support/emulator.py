@@ -378,7 +378,7 @@ class Emulator:
                 start = d["out_address"] + (oy + dy * d["tile_rows"]) * d["out_row"]
                 address = (start + ox[served] + dx * d["tile_columns"]) & 0x3FFFF
                 taken = _from_neighbour(out[:, :, served], dy, dx)
-                self.local[:, :, banks, address[:, None]] = taken[:, :, :, : d["lanes"]]
+                self.local[:, :, banks, address[:, None]] = taken[:, :, :, banks % out.shape[3]]
 
     def _store_row(
         self,
@@ -399,7 +399,7 @@ class Emulator:
                 if d["spread"]:
                     turns, bank = divmod(d["out_bank"] + x * per_pixel + lane, all_lanes)
                 address = (start + ox + turns * d["source_stride"]) & 0x3FFFF
-                self.local[:, :, bank, address] = taken[:, :, :, lane]
+                self.local[:, :, bank, address] = taken[:, :, :, bank % per_pixel]
 
     def _dump(self, probe: Probe) -> bytes:
         lanes = self.config.compute_lanes

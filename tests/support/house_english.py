@@ -73,7 +73,15 @@ BANNED_WORDS = frozenset(
 BANNED_FIRST_WORDS = frozenset(("new", "my"))
 
 STANDARD_NAMES = frozenset(
-    ("read_manager", "write_manager", "manager_constants", "handle_starttag", "handle_data")
+    (
+        "read_manager",
+        "write_manager",
+        "manager_constants",
+        "handle_starttag",
+        "handle_startendtag",
+        "handle_endtag",
+        "handle_data",
+    )
 )
 """Names with such a word that others have chosen: AXI's managers, ``html.parser``'s methods."""
 

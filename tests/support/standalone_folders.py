@@ -20,6 +20,7 @@ from testbench.standalone.file_names import StandaloneTestbench
 __all__ = [
     "DESIGNS",
     "STORED",
+    "STREAMED",
     "generated_folder",
     "one_layer",
     "pooled_network",
@@ -30,8 +31,11 @@ UNOPTIMIZED = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
 """For Verilator's make: these runs are short."""
 
 
-def pooled_network(seed: int = 3) -> Network:
-    """Strided and depthwise convolutions, both pools of windows, a mean and a full connection."""
+def pooled_network(seed: int = 6) -> Network:
+    """Strided and depthwise convolutions, both pools of windows, a mean and a full connection.
+
+    With the default seed every output depends on the input.
+    """
     rng = np.random.default_rng(seed)
     source = random_tensor("input", 9, 8, 3, rng)
     same = Padding.same((9, 8), (3, 3), (2, 2))
@@ -71,6 +75,12 @@ DESIGNS = {
     STORED: (replace(CONFIGS[0], weight_store_kb=1), small_network()),
 }
 """Different grids, lanes and buses; between them every kind of layer."""
+
+STREAMED = (
+    small_accelerator(1, 1, simd_units=4, compute_lanes=2, weight_store_kb=1),
+    pooled_network(),
+)
+"""Accelerator and network whose images can be a stream, and whose weights stay."""
 
 
 def generated_folder(

@@ -22,7 +22,7 @@ def random_unsigned_model(seed: int) -> bytes:
     The weights have a zero point of their own, less which they fit int8. Convolutions without a
     bias get one of zeros, for the kernels of uint8 want it.
     """
-    writer, begin, end = drawn_model(seed)
+    writer, begin, ends = drawn_model(seed)
     rng = np.random.default_rng(seed)
     weighted = [operator for operator in writer.operators if operator.name in _WEIGHTED]
     weights = {operator.inputs[1] for operator in weighted}
@@ -43,7 +43,7 @@ def random_unsigned_model(seed: int) -> bytes:
             bias = writer.constant(np.zeros(channels), "int32", scales=scales)
             inputs = (*operator.inputs[:2], bias)
             writer.operators[place] = replace(operator, inputs=inputs)
-    return writer.finish([begin], [end])
+    return writer.finish([begin], ends)
 
 
 def near_ties(seed: int, *, depthwise: bool) -> bytes:

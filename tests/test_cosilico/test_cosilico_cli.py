@@ -76,6 +76,22 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             "--prefix must be a letter and then letters, digits or _, not '9_'",
         ),
         (
+            ["generate", "--accelerator", "tiny", "--out", "o", "--package"],
+            "--package must be left out without a network",
+        ),
+        (
+            ["generate", "resnet8", "--out", "o", "--package", "--testbench", "cocotb"],
+            "--testbench must be none with --package, not cocotb",
+        ),
+        (
+            ["generate", "resnet8", "--out", "o", "--package", "--prefix", "acme_"],
+            "--prefix must be cosilico_ with --package, not acme_",
+        ),
+        (
+            ["generate", "resnet8", "--out", "o", "--package", "--single-file"],
+            "--single-file must be left out with --package",
+        ),
+        (
             ["run", "absent.toml", "--out", "o"],
             "experiment absent.toml cannot be read: No such file or directory",
         ),
@@ -85,22 +101,22 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ),
         (
             ["validate"],
-            "validate must be given one of NETWORK, --random N, --stalls N, --imported N, "
+            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --imported N, "
             "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "x", "--random", "3"],
-            "validate must be given one of NETWORK, --random N, --stalls N, --imported N, "
+            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --imported N, "
             "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "--full", "--imported", "3"],
-            "validate must be given one of NETWORK, --random N, --stalls N, --imported N, "
+            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --imported N, "
             "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "--stalls", "3", "--imported", "3"],
-            "validate must be given one of NETWORK, --random N, --stalls N, --imported N, "
+            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --imported N, "
             "--realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
@@ -117,7 +133,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ),
         (
             ["validate", "--stalls", "3", "--memories", "all"],
-            "--memories must be given with --random, --imported or --realizability alone; --full "
+            "--memories must be given with --random, --graphs, --imported or --realizability alone; --full "
             "runs its random pairs behind all of them",
         ),
         (

@@ -87,6 +87,12 @@ def test_regret_is_measured_from_the_optimum_and_a_kill_changes_nothing(
     for run in result.runs:
         assert np.isclose(ends[run.strategy, str(run.seed)], run.cost_after(30) / result.least - 1)
     assert (tmp_path / "cut" / "curves.svg").read_text().lstrip().startswith("<?xml")
+    page = tmp_path / "cut" / "report.html"
+    written = page.read_bytes()
+    assert f"{len(result.runs)} searches side by side" in written.decode()
+    page.unlink()
+    assert main(["report", str(tmp_path / "cut")]) == 0
+    assert page.read_bytes() == written
 
 
 @pytest.mark.parametrize(

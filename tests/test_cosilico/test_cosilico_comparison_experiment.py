@@ -152,6 +152,7 @@ def test_a_killed_worker_loses_nothing_else(
     assert killed
     assert "int8" in capsys.readouterr().out
     assert (out / "curves.svg").read_text().lstrip().startswith("<?xml")
+    assert "searches side by side" in (out / "report.html").read_text()
     document = json.loads((out / "comparison.json").read_text())
     with (out / "curves.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -165,6 +165,13 @@ class Stages:
         }  # fmt: skip
 
         class Result:
+            cycles = np.array([prediction.total_cycles])
+            start, end = prediction.start[None], prediction.done[None]
+            issue_end = prediction.issued[None]
+
+            def __init__(self) -> None:
+                self.batch, self.memory = batch, memory
+
             def to_json(self) -> dict[str, Any]:
                 return measured
 
@@ -309,6 +316,7 @@ REPEATED = {
     "default/weights.npz": {"generate"},
     "default/verilog/program.bin": {"generate"},
     "stages/simulate_rtl.json": {"simulate"},
+    "default/timeline.json": {"simulate"},
     "enumeration.npz": set(),
     "results.json": set(),
     "report.html": set(),

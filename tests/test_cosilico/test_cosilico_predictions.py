@@ -32,12 +32,36 @@ def test_predict_prints_every_layer_and_the_totals(capsys: pytest.CaptureFixture
     assert main(["predict", "resnet8", "--accelerator", "tiny"]) == 0
     lines = capsys.readouterr().out.splitlines()
     run = cosilico.predict("resnet8", "tiny")
+    table = lines[max(i for i, line in enumerate(lines) if line.startswith("┃ layer ")) :]
     for layer in run.layers:
-        (line,) = (line for line in lines if line.startswith(f"│ {layer['layer']} "))
+        (line,) = (line for line in table if line.startswith(f"│ {layer['layer']} "))
         assert f" {layer['predicted_cycles']:,} " in line
         assert f" {layer['read_bytes']:,} " in line
-    assert lines[-3] == "60,258 predicted cycles, 0.301 ms at 200 MHz, deterministic memory"
-    assert lines[-1] == "area 1.396 mm², energy 32.71 µJ (45 nm proxies)"
+    assert lines[1:3] == [
+        "60,258 predicted cycles, 0.301 ms at 200 MHz, deterministic memory",
+        "3,319 inferences per second, 81.0 % of the multipliers' cycles used",
+    ]
+    assert lines[4] == "area 1.396 mm², energy 32.71 µJ (45 nm proxies)"
+
+
+def test_predict_tells_on_80_columns_where_cycles_are_lost(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["predict", "ds_cnn", "--accelerator", "tiny"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    run = cosilico.predict("ds_cnn", "tiny")
+    peak = run.accelerator.macs
+    lost = {row["layer"]: row["predicted_cycles"] - row["macs"] / peak for row in run.layers}
+    worst = sorted(lost, key=lambda layer: -lost[layer])[:5]
+    rows = [line for line in text.splitlines() if line.startswith(tuple(f"│ {w} " for w in worst))]
+    assert [row.split()[1] for row in rows[:5]] == worst
+    for row, layer in zip(rows, worst, strict=False):
+        assert f" {lost[layer]:,.0f} " in row
+    order = ("inferences per second", "loses most", "local memory", "┃ layer ")
+    places = [text.index(words) for words in order]
+    assert places == sorted(places)
 
 
 def test_the_table_leaves_columns_out_before_numbers() -> None:
@@ -51,7 +75,7 @@ def test_the_table_leaves_columns_out_before_numbers() -> None:
 def test_a_memory_is_named_by_what_it_is_given_as(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["predict", "resnet8", "--accelerator", "tiny", "--memory", "latency=60,outstanding=2"]
     assert main(words) == 0
-    line = capsys.readouterr().out.splitlines()[-3]
+    line = capsys.readouterr().out.splitlines()[1]
     assert line.endswith(", latency=60,outstanding=2 memory")
     slow = cosilico.predict(
         "resnet8", "tiny", memory=cosilico.FixedLatency(latency=60, outstanding=2)

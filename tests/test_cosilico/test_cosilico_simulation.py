@@ -19,6 +19,7 @@ from cosilico.photographs import load_photograph, photograph_input
 from cosilico.simulation import parse_stalls, simulate_argument
 from project_root import ROOT
 from sim import golden
+from sim.realizability import map_realizable
 from sim.spec.design import Design, load
 from sim.spec.files import cache_root
 from sim.spec.memories import DRAM
@@ -38,7 +39,7 @@ def design_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def calm(design_file: Path) -> tuple[Design, SimulationResult]:
-    design, results = simulate_argument(str(design_file), images=2)
+    design, _, results = simulate_argument(str(design_file), images=2)
     return design, results[0]
 
 
@@ -50,7 +51,7 @@ def test_stall_seeds_are_numbers_with_commas() -> None:
 
 @pytest.mark.rtl
 def test_every_seed_is_a_run(design_file: Path, calm: tuple[Design, SimulationResult]) -> None:
-    _, results = simulate_argument(str(design_file), images=2, stalls=(3, 4))
+    *_, results = simulate_argument(str(design_file), images=2, stalls=(3, 4))
     assert [result.stall_seed for result in results] == [3, 4]
     assert results[0].measured_cycles != results[1].measured_cycles
     for result in results:
@@ -62,7 +63,7 @@ def test_every_seed_is_a_run(design_file: Path, calm: tuple[Design, SimulationRe
 def test_another_accelerator_gives_the_same_bits(
     design_file: Path, calm: tuple[Design, SimulationResult]
 ) -> None:
-    design, results = simulate_argument(str(design_file), accelerator="tiny", images=2)
+    design, _, results = simulate_argument(str(design_file), accelerator="tiny", images=2)
     assert design.accelerator != load(design_file).accelerator
     np.testing.assert_array_equal(results[0].outputs, calm[1].outputs)
     assert results[0].macs_per_cycle == 256
@@ -74,7 +75,7 @@ def test_a_picture_is_run(design_file: Path, tmp_path: Path) -> None:
     path = tmp_path / "p.png"
     pixels = load_photograph()[:100, :120]
     Image.fromarray(pixels).save(path)
-    _, results = simulate_argument(str(design_file), photograph=path)
+    *_, results = simulate_argument(str(design_file), photograph=path)
     x = photograph_input(pixels, network.input)
     assert results[0].images == 1
     expected = golden.run(network, x)[network.output.name]
@@ -95,7 +96,8 @@ def test_prints_cycles_time_utilization_and_rate(
     calm: tuple[Design, SimulationResult], capsys: pytest.CaptureFixture[str]
 ) -> None:
     design, result = calm
-    assert print_results(design, [result]) == 0
+    mapped = map_realizable(design.accelerator, design.network)
+    assert print_results(design, mapped, [result]) == 0
     printed = capsys.readouterr().out
     milliseconds = result.measured_cycles / design.accelerator.clock_mhz / 1000
     assert f"{result.measured_cycles:,} cycles, {milliseconds:.3f} ms at 200 MHz" in printed

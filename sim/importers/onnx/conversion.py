@@ -8,9 +8,9 @@ import numpy as np
 
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork, checked_network, network_name, with_file
-from sim.importers.host import HostProgram, HostStep, ModelPort, Transpose
+from sim.importers.host import HostEnd, HostProgram, HostStep, ModelPort, Transpose
 from sim.importers.limits import excess
-from sim.importers.onnx import affine, elementwise, pooling, shapes, windows
+from sim.importers.onnx import affine, elementwise, parts, pooling, shapes, windows
 from sim.importers.onnx.duplicates import without_duplicates
 from sim.importers.onnx.folding import folded
 from sim.importers.onnx.lowering import ONNX_OPERATORS, OnnxLowering
@@ -22,14 +22,16 @@ from sim.spec.archives import read_bytes
 
 __all__ = ["ONNX_HINTS", "import_onnx", "lower_onnx"]
 
-_TABLES = (affine, elementwise, pooling, shapes, windows)
+_TABLES = (affine, elementwise, parts, pooling, shapes, windows)
 """Importing them enters their operators into the table."""
 
+_MOST_PARTS = 1 << 10
 _MICROSOFT = "com.microsoft"
 _MICROSOFT_OPERATORS: dict[str, tuple[int, int, tuple[str, ...]]] = {
     "DequantizeLinear": (2, 3, ("axis", "block_size")),
     "QGemm": (6, 9, ("alpha", "transA", "transB")),
     "QLinearAdd": (7, 8, ()),
+    "QLinearConcat": (5, 2 + 3 * _MOST_PARTS, ("axis",)),
     "QLinearAveragePool": (
         4, 5, ("auto_pad", "ceil_mode", "channels_last", "count_include_pad", "kernel_shape",
                "pads", "strides"),
@@ -87,9 +89,10 @@ def lower_onnx(model: OnnxModel, name: str) -> ImportedNetwork:
     UnsupportedModelError
         As :func:`import_onnx`.
     """
-    for ends, what in ((model.inputs, "input"), (model.outputs, "output")):
-        if len(ends) != 1:
-            raise UnsupportedModelError(f"model must have one {what}, not {len(ends)}")
+    if len(model.inputs) != 1:
+        raise UnsupportedModelError(f"model must have one input, not {len(model.inputs)}")
+    if not model.outputs:
+        raise UnsupportedModelError("model must have an output")
     model = without_duplicates(model)
     live = _live(model)
     for node in live:
@@ -102,23 +105,40 @@ def lower_onnx(model: OnnxModel, name: str) -> ImportedNetwork:
         for node in live:
             value = folded(lowering, node) or ONNX_OPERATORS[node.operator].lower(lowering, node)
             lowering.values[node.outputs[0]] = value
-        result = _result(lowering, live, model.outputs[0])
-    _check_output(model.outputs[0], result)
+        results = [_result(lowering, live, end) for end in model.outputs]
+    for end, result in zip(model.outputs, results, strict=True):
+        _check_output(end, result)
     layers = tuple(lowering.layers.values())
     if not layers or lowering.prepared is None or lowering.input is None:
         raise UnsupportedModelError("model must have a layer that the accelerator computes")
-    if result.source.spec.name != layers[-1].name:
-        raise UnsupportedModelError("model's output must be what its last layer computes")
+    first, *further = map(_host_end, results)
     host = HostProgram(
         input=ModelPort(dtype=start.held, shape=start.shape[1:]),
         before=lowering.prepared.steps,
+        logits_shape=first.logits_shape,
+        after=first.after,
+        output=first.output,
+        further=tuple(further),
+    )
+    network = checked_network(
+        name,
+        lowering.input.spec,
+        layers,
+        tuple(dict.fromkeys(end.tensor for end in (first, *further))),
+        tuple(lowering.joints.concatenations.values()),
+    )
+    source = {"tensors": lowering.origins, "nodes": lowering.nodes}
+    return ImportedNetwork(network=network, host=host, source=source)
+
+
+def _host_end(result: HostOutput) -> HostEnd:
+    """Return the host's steps from a tensor of the network to an output of the model."""
+    return HostEnd(
+        tensor=result.source.spec.name,
         logits_shape=result.source.spec.shape,
         after=(*_ordered(result.source), *result.steps),
         output=ModelPort(dtype=result.dtype, shape=result.shape[1:]),
     )
-    network = checked_network(name, lowering.input.spec, layers)
-    source = {"tensors": lowering.origins, "nodes": lowering.nodes}
-    return ImportedNetwork(network=network, host=host, source=source)
 
 
 def _live(model: OnnxModel) -> list[OnnxNode]:

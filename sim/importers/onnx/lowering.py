@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.importers.host import TO_INT8, Reshape, Transpose
+from sim.importers.joints import Joints, copying_layer
 from sim.importers.limits import MOST_WEIGHTS, excess
 from sim.importers.onnx.axes import as_image
 from sim.importers.onnx.model import OnnxModel, OnnxNode
@@ -62,6 +63,7 @@ class OnnxLowering:
         self.nodes: dict[str, str] = {}
         self.prepared: HostInput | None = None
         self.input: Quantized | None = None
+        self.joints = Joints()
         self._read: HostInput | None = None
         self._readers = Counter(name for node in model.nodes for name in node.inputs)
         self._readers.update(end.name for end in model.outputs)
@@ -250,17 +252,22 @@ class OnnxLowering:
         name: str = "",
         **fields: Any,
     ) -> TensorSpec:
-        """Append the layer that computes a node's result; ``shape`` is how it lies in memory."""
-        base = name or f"{node.operator.lower()}_{node.index}"
-        name, copies = base, 1
-        while name in self.layers:
-            name, copies = f"{base}_{copies + 1}", copies + 1
+        """Append the layer that computes a node's result; ``shape`` is how it lies in memory.
+
+        Operands that are added are copied where they do not consist of parts alike.
+        """
+        if kind is LayerKind.ADD and not self.joints.lie_alike(inputs[0].name, inputs[1].name):
+            inputs = tuple(
+                spec if self.joints.is_dense(spec.name) else self._copied(node, spec, dense=True)
+                for spec in inputs
+            )
+        name = self._free_name(node, name)
         if broken := excess(shape, "activation"):
             node.refuse(broken)
         self.count(node, math.prod(shape))
         try:
             spec = target.quantization.tensor(name, shape)
-            self.layers[name] = Layer(
+            layer = Layer(
                 name=name,
                 kind=kind,
                 inputs=tuple(source.name for source in inputs),
@@ -270,12 +277,51 @@ class OnnxLowering:
             )
         except ValueError as error:
             node.refuse(str(error))
-        self._weights += self.layers[name].weights.size
+        self._enter(node, layer, target.tensor)
+        return spec
+
+    def _free_name(self, node: OnnxNode, name: str = "") -> str:
+        """A name that no tensor has yet, the node's if none is asked for."""
+        base = name or f"{node.operator.lower()}_{node.index}"
+        name, copies = base, 1
+        while name in self.layers or name in self.joints.concatenations:
+            name, copies = f"{base}_{copies + 1}", copies + 1
+        return name
+
+    def _enter(self, node: OnnxNode, layer: Layer, tensor: str) -> None:
+        """Append a layer that computes a tensor of the model."""
+        self.layers[layer.name] = layer
+        self.joints.note_layer(layer)
+        self._weights += layer.weights.size
         if self._weights > MOST_WEIGHTS:
             rule = f"layers must have at most {MOST_WEIGHTS} weights in all, not {self._weights}"
             node.refuse(rule)
-        self.origins[name] = target.tensor
-        self.nodes[name] = f"{node.operator} {node.name}".strip()
+        self.origins[layer.name] = tensor
+        self.nodes[layer.name] = f"{node.operator} {node.name}".strip()
+
+    def _copied(self, node: OnnxNode, source: TensorSpec, *, dense: bool) -> TensorSpec:
+        """Append a layer that copies a tensor; return the copy."""
+        self.count(node, math.prod(source.shape))
+        layer = copying_layer(self._free_name(node), source, dense=dense)
+        self._enter(node, layer, self.origins.get(source.name, source.name))
+        return layer.output
+
+    def concatenate(self, node: OnnxNode, sources: list[TensorSpec], target: Target) -> TensorSpec:
+        """Let a tensor consist of the channels of others, which are copied where need be."""
+        parts: list[TensorSpec] = []
+        for source in sources:
+            taken = self.joints.is_taken(source.name) or source in parts
+            parts.append(self._copied(node, source, dense=False) if taken else source)
+        if len(parts) == 1:
+            return parts[0]
+        shape = (*parts[0].shape[:2], sum(part.channels for part in parts))
+        self.count(node, math.prod(shape))
+        try:
+            spec = target.quantization.tensor(self._free_name(node), shape)
+            self.joints.join(parts, spec)
+        except ValueError as error:
+            node.refuse(str(error))
+        self.origins[spec.name] = target.tensor
         return spec
 
     def scaled(
@@ -371,6 +417,7 @@ class OnnxLowering:
             spec = value.quantization.tensor("input", memory)
         except ValueError as error:
             node.refuse(str(error))
+        self.joints.note_input(spec)
         self.input = Quantized(
             spec=spec,
             shape=shape,

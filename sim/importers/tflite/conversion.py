@@ -8,13 +8,14 @@ from sim.importers.host import (
     PORT_TYPES,
     TO_INT8,
     TO_UINT8,
+    HostEnd,
     HostProgram,
     HostStep,
     ModelPort,
     Reshape,
 )
 from sim.importers.limits import excess
-from sim.importers.tflite import arithmetic, elementwise, pooling, windows
+from sim.importers.tflite import arithmetic, elementwise, parts, pooling, windows
 from sim.importers.tflite.host_steps import HOST_OPERATORS, host_step
 from sim.importers.tflite.lowering import OPERATORS, Lowering, image_shape
 from sim.importers.tflite.model import TfliteModel, TfliteOperator
@@ -24,19 +25,26 @@ from sim.spec.archives import read_bytes
 
 __all__ = ["HINTS", "import_tflite", "lower_tflite"]
 
-_TABLES = (arithmetic, elementwise, pooling, windows)
+_TABLES = (arithmetic, elementwise, parts, pooling, windows)
 """Importing them enters their operators into the table."""
 
 _DATA_INPUTS = {"RESHAPE": 1, "SQUEEZE": 1, "EXPAND_DIMS": 1}
 """Operators of which later inputs only say a shape, which their output has anyway."""
 
+MOST_PARTS = 1 << 10
+"""Most inputs of a concatenation."""
+
+_SEVERAL_OUTPUTS = ("SPLIT", "SPLIT_V")
+
 _INPUT_COUNTS = {
-    "ADD": (2, 2), "ARG_MAX": (2, 2), "AVERAGE_POOL_2D": (1, 1), "CONV_2D": (2, 3),
+    "ADD": (2, 2), "ARG_MAX": (2, 2), "AVERAGE_POOL_2D": (1, 1),
+    "CONCATENATION": (1, MOST_PARTS), "CONV_2D": (2, 3),
     "DEPTHWISE_CONV_2D": (2, 3), "DEQUANTIZE": (1, 1), "EXPAND_DIMS": (2, 2),
     "FULLY_CONNECTED": (2, 3), "LOGISTIC": (1, 1), "LOG_SOFTMAX": (1, 1), "MAX_POOL_2D": (1, 1),
     "MEAN": (2, 2), "MUL": (2, 2), "PAD": (2, 2), "PADV2": (3, 3), "QUANTIZE": (1, 1),
-    "RELU": (1, 1), "RELU6": (1, 1), "RELU_N1_TO_1": (1, 1), "RESHAPE": (1, 2), "SOFTMAX": (1, 1),
-    "SQUEEZE": (1, 1), "SUB": (2, 2), "TRANSPOSE": (2, 2),
+    "RELU": (1, 1), "RELU6": (1, 1), "RELU_N1_TO_1": (1, 1), "RESHAPE": (1, 2), "SLICE": (3, 3),
+    "SOFTMAX": (1, 1), "SPLIT": (2, 2), "SPLIT_V": (3, 3), "SQUEEZE": (1, 1), "STRIDED_SLICE": (4, 4),
+    "SUB": (2, 2), "TRANSPOSE": (2, 2),
 }  # fmt: skip
 """Fewest and most inputs of an operator."""
 
@@ -85,20 +93,23 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
     given = model
     if is_unsigned(model):
         model = signed_model(model)
-    for ends, what in ((model.inputs, "input"), (model.outputs, "output")):
-        if len(ends) != 1:
-            raise UnsupportedModelError(f"model must have one {what}, not {len(ends)}")
+    if len(model.inputs) != 1:
+        raise UnsupportedModelError(f"model must have one input, not {len(model.inputs)}")
+    if not model.outputs:
+        raise UnsupportedModelError("model must have an output")
     _check_written(model)
     live = _live(model)
     _check_known(model, live)
     _check_order(model)
     before, input_tensor = _before(model, live)
-    after, output_tensor = _after(model, live, [step for step, _ in before])
-    cut = {operator.index for operator, _ in (*before, *after)}
+    ends = [_after(model, live, index, [step for step, _ in before]) for index in model.outputs]
+    cut = {
+        operator.index for part in (before, *(steps for steps, _ in ends)) for operator, _ in part
+    }
     inner = [operator for operator in live if operator.index not in cut]
     if not inner or not any(input_tensor in operator.inputs for operator in inner):
         raise UnsupportedModelError("model must compute something of its input")
-    lowering = Lowering(model, inner, input_tensor, output_tensor)
+    lowering = Lowering(model, inner, input_tensor, [tensor for _, tensor in ends])
     for operator in inner:
         if operator.name not in OPERATORS:
             _refuse_operator(model, operator)
@@ -108,25 +119,54 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
         raise UnsupportedModelError("model must have a layer that the accelerator computes")
     shape = image_shape(model.tensors[input_tensor].shape)
     steps = [step for _, step in before]
-    final = [step for _, step in after]
-    ports = [_port(given, ends[0]) for ends in (given.inputs, given.outputs)]
-    if model.unsigned and ports[0].dtype == "uint8":
+    port = _port(given, given.inputs[0])
+    if model.unsigned and port.dtype == "uint8":
         steps.insert(0, TO_INT8)
-    if model.unsigned and ports[1].dtype == "uint8":
-        final.append(TO_UINT8)
     if model.tensors[input_tensor].shape[1:] != shape:
         steps.append(Reshape(shape=shape))
+    first, *further = (
+        _host_end(given, model, lowering, index, *end)
+        for index, end in zip(given.outputs, ends, strict=True)
+    )
     host = HostProgram(
-        input=ports[0],
+        input=port,
         before=tuple(steps),
-        logits_shape=model.tensors[output_tensor].shape[1:],
-        after=tuple(final),
-        output=ports[1],
+        logits_shape=first.logits_shape,
+        after=first.after,
+        output=first.output,
+        further=tuple(further),
     )
     origins = {name: index for name, index in lowering.origins.items() if index >= 0}
     tensors = {layer: model.tensors[index].name for layer, index in origins.items()}
-    network = checked_network(name, lowering.specs["input"], layers)
+    network = checked_network(
+        name,
+        lowering.specs["input"],
+        layers,
+        tuple(dict.fromkeys(end.tensor for end in (first, *further))),
+        tuple(lowering.joints.concatenations.values()),
+    )
     return ImportedNetwork(network=network, host=host, source={"tensors": tensors})
+
+
+def _host_end(
+    given: TfliteModel,
+    model: TfliteModel,
+    lowering: Lowering,
+    output: int,
+    steps: list[tuple[TfliteOperator, HostStep]],
+    tensor: int,
+) -> HostEnd:
+    """Return the host's steps from a tensor of the network to an output of the model."""
+    port = _port(given, output)
+    final = [step for _, step in steps]
+    if model.unsigned and port.dtype == "uint8":
+        final.append(TO_UINT8)
+    return HostEnd(
+        tensor=lowering.name_of(tensor),
+        logits_shape=model.tensors[tensor].shape[1:],
+        after=tuple(final),
+        output=port,
+    )
 
 
 def _check_written(model: TfliteModel) -> None:
@@ -161,7 +201,7 @@ def _check_known(model: TfliteModel, live: list[TfliteOperator]) -> None:
         if not fewest <= len(operator.inputs) <= most:
             count = f"{most}" if fewest == most else f"{fewest} … {most}"
             model.refuse(operator, f"inputs must be {count}, not {len(operator.inputs)}")
-        if len(operator.outputs) != 1:
+        if len(operator.outputs) != 1 and operator.name not in _SEVERAL_OUTPUTS:
             model.refuse(operator, f"must have one output, not {len(operator.outputs)}")
 
 
@@ -215,18 +255,21 @@ def _before(
 
 
 def _after(
-    model: TfliteModel, live: list[TfliteOperator], before: list[TfliteOperator]
+    model: TfliteModel, live: list[TfliteOperator], index: int, before: list[TfliteOperator]
 ) -> tuple[list[tuple[TfliteOperator, HostStep]], int]:
-    """Steps from the last tensor that the accelerator writes to the model's output."""
+    """Steps from the last tensor that the accelerator writes to an output of the model.
+
+    What another operator reads, or is an output too, the accelerator computes.
+    """
     steps: list[tuple[TfliteOperator, HostStep]] = []
     producers = {index: operator for operator in live for index in operator.outputs}
-    index = model.outputs[0]
     while True:
         operator = producers.get(index)
         if operator is None or operator in before:
             raise UnsupportedModelError("model must have a layer that the accelerator computes")
         known = HOST_OPERATORS.get(operator.name)
-        if known is None or not known.after:
+        shared = len(_readers(live, index)) > len(steps[-1:]) or (steps and index in model.outputs)
+        if known is None or not known.after or shared:
             return steps[::-1], index
         steps.append((operator, host_step(model, operator)))
         index = operator.inputs[0]

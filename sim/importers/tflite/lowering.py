@@ -1,13 +1,15 @@
 """Lowering a model's graph to layers: what is known of its tensors, and how layers are made."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.importers.errors import UnsupportedModelError
+from sim.importers.joints import Joints, copying_layer
 from sim.importers.limits import MOST_WEIGHTS, excess
 from sim.importers.operator_table import OperatorTable
 from sim.importers.quantization import ACTIVATIONS, activation_clamp
@@ -50,8 +52,10 @@ class Lowering:
     model : TfliteModel
     operators : iterable of TfliteOperator
         Those that the network computes.
-    input_tensor, output_tensor : int
-        The model's tensors at which the network begins and ends.
+    input_tensor : int
+        The model's tensor at which the network begins.
+    output_tensors : sequence of int
+        Those at which it ends.
     """
 
     def __init__(
@@ -59,7 +63,7 @@ class Lowering:
         model: TfliteModel,
         operators: Iterable[TfliteOperator],
         input_tensor: int,
-        output_tensor: int,
+        output_tensors: Sequence[int],
     ) -> None:
         self.model = model
         self.operators = tuple(operators)
@@ -76,10 +80,12 @@ class Lowering:
         ]
         for index, reader in uses:
             self._readers.setdefault(index, []).append(reader)
-        self._output = output_tensor
+        self._outputs = frozenset(output_tensors)
         first = self._readers[input_tensor][0]
         tensor = self.quantized(first, input_tensor)
         self._place(first, input_tensor, INPUT, image_shape(tensor.shape))
+        self.joints = Joints()
+        self.joints.note_input(self.specs[INPUT])
 
     def tensor(self, operator: TfliteOperator, position: int) -> TfliteTensor:
         """An operator's input; refused where it is left out."""
@@ -188,6 +194,14 @@ class Lowering:
             self.model.refuse(operator, f"must have one output, not {len(operator.outputs)}")
         return self.quantized(operator, operator.outputs[0])
 
+    def output_at(self, operator: TfliteOperator, position: int) -> TfliteTensor:
+        """One of several outputs of an operator, which must be an activation."""
+        return self.quantized(operator, operator.outputs[position])
+
+    def is_read(self, index: int) -> bool:
+        """Whether an operator reads a tensor, or it is an output."""
+        return index in self._readers or index in self._outputs
+
     def clamp(self, operator: TfliteOperator) -> tuple[int, int]:
         """Clamp of the operator's fused activation."""
         number = operator.options["FusedActivationFunction"]
@@ -198,9 +212,9 @@ class Lowering:
         return activation_clamp(ACTIVATIONS[number], out.scale, out.zero_point)
 
     def only_reader(self, index: int) -> TfliteOperator | None:
-        """The operator that alone reads a tensor, None if there are others or it is the output."""
+        """The operator that alone reads a tensor, None if there are others or it is an output."""
         readers = self._readers.get(index, [])
-        return readers[0] if len(readers) == 1 and index != self._output else None
+        return readers[0] if len(readers) == 1 and index not in self._outputs else None
 
     def emit(
         self,
@@ -208,12 +222,65 @@ class Lowering:
         kind: LayerKind,
         inputs: tuple[TensorSpec, ...],
         shape: Shape,
+        position: int = 0,
         **fields: Any,
     ) -> None:
-        """Append the layer that computes an operator's output; ``shape`` is how it lies in memory."""
+        """Append the layer that computes an operator's output; ``shape`` is how it lies in memory.
+
+        ``position`` says which output, of several. Operands that are added are copied where they do not
+        consist of parts alike.
+        """
+        if kind is LayerKind.ADD and not self.joints.lie_alike(inputs[0].name, inputs[1].name):
+            inputs = tuple(
+                spec if self.joints.is_dense(spec.name) else self.copy(operator, spec, dense=True)
+                for spec in inputs
+            )
         name = f"{operator.name.lower()}_{operator.index}"
-        self._place(operator, operator.outputs[0], name, shape)
+        if len(operator.outputs) > 1:
+            name = f"{name}_{position}"
+        self._place(operator, operator.outputs[position], name, shape)
         self._append(operator, name, kind, inputs, fields)
+
+    def copy(self, operator: TfliteOperator, source: TensorSpec, *, dense: bool) -> TensorSpec:
+        """Append a layer that copies a tensor; return the copy."""
+        name = f"{operator.name.lower()}_{operator.index}_{len(self.layers)}"
+        self._enter(operator, copying_layer(name, source, dense=dense))
+        self.specs[name] = self.layers[name].output
+        self.origins[name] = -1
+        return self.specs[name]
+
+    def concatenate(self, operator: TfliteOperator, sources: list[TensorSpec]) -> None:
+        """Let an operator's output consist of the channels of tensors, which are copied where need be."""
+        parts: list[TensorSpec] = []
+        for source in sources:
+            taken = self.joints.is_taken(source.name) or source in parts
+            parts.append(self.copy(operator, source, dense=False) if taken else source)
+        index, (height, width, _) = operator.outputs[0], parts[0].shape
+        if len(parts) == 1:
+            self._places[index] = parts[0].name
+            return
+        name = f"{operator.name.lower()}_{operator.index}"
+        self._place(operator, index, name, (height, width, sum(part.channels for part in parts)))
+        try:
+            self.joints.join(parts, self.specs[name])
+        except ValueError as error:
+            self.model.refuse(operator, str(error))
+
+    def name_of(self, index: int) -> str:
+        """Name of the network's tensor that holds an output of the model.
+
+        Raises
+        ------
+        UnsupportedModelError
+            If it is the model's input, or its values lie in another order.
+        """
+        tensor = self.model.tensors[index]
+        name = self._places.get(index, INPUT)
+        if name == INPUT or index in self._orders:
+            raise UnsupportedModelError(
+                f"output {tensor.name!r} must be computed, in the order in which it lies in memory"
+            )
+        return name
 
     def emit_inner(
         self,
@@ -247,7 +314,7 @@ class Lowering:
         fields: dict[str, Any],
     ) -> None:
         try:
-            self.layers[name] = Layer(
+            layer = Layer(
                 name=name,
                 kind=kind,
                 inputs=tuple(spec.name for spec in inputs),
@@ -256,7 +323,12 @@ class Lowering:
             )
         except ValueError as error:
             self.model.refuse(operator, str(error))
-        self._weights += self.layers[name].weights.size
+        self._enter(operator, layer)
+
+    def _enter(self, operator: TfliteOperator, layer: Layer) -> None:
+        self.layers[layer.name] = layer
+        self.joints.note_layer(layer)
+        self._weights += layer.weights.size
         if self._weights > MOST_WEIGHTS:
             rule = f"layers must have at most {MOST_WEIGHTS} weights in all, not {self._weights}"
             self.model.refuse(operator, rule)
@@ -305,8 +377,8 @@ class Lowering:
     def fuse_clamp(self, operator: TfliteOperator, clamp: tuple[int, int]) -> bool:
         """Narrow the clamp of the layer before instead of a layer; False where others read it."""
         index = operator.inputs[0]
-        name = self._places.get(index)
-        if name is None or name == INPUT or self.origins[name] != index:
+        name = self._places.get(index, INPUT)
+        if name not in self.layers or self.origins[name] != index:
             return False
         if self.only_reader(index) is not operator:
             return False

@@ -55,7 +55,10 @@ def test_layer_and_tensor_tables_name_each_layers_operands() -> None:
     seen = set()
     for network in [random_windows(rng) for _ in range(80)] + [random_chain(rng) for _ in range(8)]:
         tensors = list(network.tensors.values())
-        assert tensor_table(network).tolist() == [list(tensor.shape) for tensor in tensors]
+        last = len(tensors) - 1
+        assert tensor_table(network).tolist() == [
+            [*tensor.shape, t == last, -1, 0, t - 1] for t, tensor in enumerate(tensors)
+        ]
         table = layer_table(network)
         assert table.shape == (len(network.layers), len(LayerColumn))
         for row, layer in zip(table, network.layers, strict=True):

@@ -209,6 +209,7 @@ ATTRIBUTES = {
     "ArgMax": ("axis", "keepdims", "select_last_index"),
     "BatchNormalization": ("epsilon", "training_mode"),
     "Clip": ("min", "max"),
+    "Concat": ("axis",),
     "Conv": ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"),
     "DequantizeLinear": ("block_size", "axis"),
     "Flatten": ("axis",),
@@ -218,6 +219,7 @@ ATTRIBUTES = {
     "Pad": ("mode", "pads", "value"),
     "QGemm": ("alpha", "transA", "transB"),
     "QLinearAveragePool": ("channels_last", "kernel_shape", "pads"),
+    "QLinearConcat": ("axis",),
     "QLinearConv": ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"),
     "QLinearGlobalAveragePool": ("channels_last",),
     "QLinearSoftmax": ("axis", "opset"),
@@ -225,7 +227,9 @@ ATTRIBUTES = {
     "ReduceMean": ("axes", "keepdims"),
     "Reshape": ("allowzero",),
     "Shape": ("start", "end"),
+    "Slice": ("axes", "ends", "starts"),
     "Softmax": ("axis",),
+    "Split": ("axis", "split"),
     "Squeeze": ("axes",),
     "Transpose": ("perm",),
     "Unsqueeze": ("axes",),
@@ -270,6 +274,8 @@ def test_attributes_of_any_type_are_read_or_refused(operator: str) -> None:
     }
     pair = ("scale", "zero")
     inputs = {
+        "Concat": ("image", "image"),
+        "QLinearConcat": (*pair, "image", *pair),
         "QLinearConv": ("image", *pair, "weights", "scale", "zeros", *pair),
         "QGemm": ("image", *pair, "weights", "scale", "zeros", "", *pair),
         "QLinearGlobalAveragePool": ("image", *pair, *pair),
@@ -302,15 +308,15 @@ def test_attributes_of_any_type_are_read_or_refused(operator: str) -> None:
 
 def test_every_operator_with_attributes_is_tried() -> None:
     assert ATTRIBUTES.keys() == {
-        "AveragePool", "ArgMax", "BatchNormalization", "Clip", "Conv", "DequantizeLinear", "Flatten",
-        "Gemm", "LogSoftmax", "MaxPool", "Pad", "QGemm", "QLinearAveragePool", "QLinearConv",
-        "QLinearGlobalAveragePool", "QLinearSoftmax", "QuantizeLinear", "ReduceMean", "Reshape", "Shape", "Softmax",
-        "Squeeze", "Transpose", "Unsqueeze",
+        "AveragePool", "ArgMax", "BatchNormalization", "Clip", "Concat", "Conv", "DequantizeLinear", "Flatten",
+        "Gemm", "LogSoftmax", "MaxPool", "Pad", "QGemm", "QLinearAveragePool", "QLinearConcat", "QLinearConv",
+        "QLinearGlobalAveragePool", "QLinearSoftmax", "QuantizeLinear", "ReduceMean", "Reshape", "Shape", "Slice", "Softmax",
+        "Split", "Squeeze", "Transpose", "Unsqueeze",
     }  # fmt: skip
     assert ONNX_OPERATORS.keys() - ATTRIBUTES.keys() == {
-        "Add", "Cast", "Concat", "Div", "Dropout", "Gather", "GlobalAveragePool", "Identity", "MatMul",
+        "Add", "Cast", "Div", "Dropout", "Gather", "GlobalAveragePool", "Identity", "MatMul",
         "Max", "Min", "Mod", "Mul", "Neg", "QLinearAdd", "QLinearMatMul", "QLinearMul", "QLinearSigmoid", "ReduceProd", "Relu",
-        "Sigmoid", "Slice", "Sub",
+        "Sigmoid", "Sub",
     }  # fmt: skip
 
 

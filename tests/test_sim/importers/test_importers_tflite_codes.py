@@ -86,6 +86,18 @@ def operands(
             return result((1, 1, 4, 4, 2), **LIKE), [seen, numbers(0)], {}
         case "TRANSPOSE":
             return result((1, 2, 4, 4), **LIKE), [seen, numbers(0, 3, 1, 2)], {}
+        case "CONCATENATION":
+            return result((1, 4, 4, 4), **LIKE), [seen, image], {"Axis": 3}
+        case "SPLIT":
+            return result(**LIKE), [writer.constant(3, "int32"), seen], {"NumSplits": 1}
+        case "SPLIT_V":
+            return result(**LIKE), [seen, numbers(4), writer.constant(1, "int32")], {"NumSplits": 1}
+        case "SLICE":
+            ends = [numbers(0, 1, 0, 1), numbers(1, 2, 4, 1)]
+            return result((1, 2, 4, 1), **LIKE), [seen, *ends], {}
+        case "STRIDED_SLICE":
+            ends = [numbers(0, 1, 0, 0), numbers(1, 3, 4, 2), numbers(1, 1, 2, 1)]
+            return result((1, 2, 2, 2), **LIKE), [seen, *ends], {}
         case "RELU6":
             return result(**LIKE), [seen], {}
         case "RELU" | "RELU_N1_TO_1" | "QUANTIZE":

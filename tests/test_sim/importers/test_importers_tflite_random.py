@@ -26,10 +26,11 @@ def differences(seed: int) -> tuple[list[str], set[LayerKind], bool]:
         for layer, activation in expected.items()
         if not np.array_equal(values[layer].reshape(-1), activation.reshape(-1))
     ]
-    logits = imported.host.logits(values[imported.network.output.name])
-    result = imported.host.finish(logits)
-    if result.dtype != outputs.dtype or not np.array_equal(result, outputs):
-        wrong.append("output")
+    pairs = imported.host.all_outputs({name: values[name] for name in imported.network.outputs})
+    for (_, result), output in zip(pairs, outputs, strict=True):
+        if result.dtype != output.dtype or not np.array_equal(result, output):
+            wrong.append("output")
+    logits = pairs[0][0]
     kinds = {layer.kind for layer in imported.network.layers}
     return wrong, kinds, len(np.unique(logits)) > 2
 

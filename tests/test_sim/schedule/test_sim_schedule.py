@@ -13,7 +13,7 @@ from execute_descriptors import least_ring_times, ring_pitch, set_stores, window
 from sim.arrays.geometry import ceil_div, most_served, segment_slots
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.schedule_columns import FIELD_HIGH, FIELD_LOW
-from sim.arrays.tables import COLUMNS, LayerColumn
+from sim.arrays.tables import COLUMNS, LayerColumn, TensorColumn
 from sim.plan import Mapped, map_network
 from sim.realizability import check
 from sim.schedule.listing import first_overflow
@@ -350,7 +350,8 @@ def external_spans(case: Case) -> list[tuple[int, int]]:
         start = int(plan[LayerPlan.BLOCK_ADDRESS])
         beats = sum(beats_of_rows(case.config, blocks, tail))
         spans.append((start, start + beats * case.config.bus_bytes))
-    for (height, width, channels), plan in zip(mapping.tensors, mapping.tensor_plan, strict=True):
+    shapes = mapping.tensors[:, : TensorColumn.CHANNELS + 1]
+    for (height, width, channels), plan in zip(shapes, mapping.tensor_plan, strict=True):
         if plan[TensorPlan.STORED]:
             groups = ceil_div(int(channels), case.config.simd_units)
             start = int(plan[TensorPlan.EXTERNAL])
@@ -491,7 +492,9 @@ def test_transfers_stay_inside_their_tensor_and_move_it_whole() -> None:
                     < case.batch * row["group_stride"]
                     * ceil_div(int(mapping.tensors[t, 2]), case.config.simd_units)
                 )  # fmt: skip
-            height, width, channels = (int(n) for n in mapping.tensors[t])
+            height, width, channels = (
+                int(n) for n in mapping.tensors[t, : TensorColumn.CHANNELS + 1]
+            )
             plan = mapping.tensor_plan[t]
             pixel = row["vector_beats"] * case.config.bus_bytes
             assert pixel == plan[TensorPlan.PIXEL_BYTES]

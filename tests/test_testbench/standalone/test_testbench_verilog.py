@@ -73,7 +73,7 @@ def test_a_wrong_output_is_named(folder: Path, tmp_path: Path, place: int) -> No
     (copy / EXPECTED_OUTPUT_FILE).write_bytes(data)
     wanted, given = np.frombuffer(bytes([data[place], data[place] ^ 0x80]), np.int8)
     index = place % len(data)
-    assert ends_with(copy).startswith(f"FAIL: output byte {index} (channel ")
+    assert ends_with(copy).startswith(f"FAIL: output byte {index} must be ")
     assert ends_with(copy).endswith(f" must be {wanted}, not {given}")
 
 
@@ -86,7 +86,7 @@ def test_inputs_matter(folder: Path, tmp_path: Path) -> None:
 def test_a_short_file_is_refused(folder: Path, tmp_path: Path) -> None:
     copy = copy_of(folder, tmp_path)
     (copy / INPUT_FILE).write_bytes((copy / INPUT_FILE).read_bytes()[:-1])
-    line = "FAIL: program.bin, input.bin, expected_output.bin must be complete"
+    line = "FAIL: program.bin, input.bin, expected_output.bin, output_mask.bin must be complete"
     assert ends_with(copy) == line
 
 

@@ -85,6 +85,7 @@ def run_of(prediction: Prediction, **changed: Any) -> RunResult:
         "simulated_cycles": 120,
         "view": "simulation",
     }
+    values["named_outputs"] = {"pool": values["outputs"]}
     return RunResult(**(values | changed))
 
 

@@ -47,9 +47,10 @@ def figures(result: SimulationResult) -> dict[str, object]:
     """All that a result says but how long it took."""
     record = dataclasses.asdict(result)
     del record["cycles_per_s"]
+    outputs = record.pop("named_outputs")
     return {
         name: value.tolist() if isinstance(value, np.ndarray) else value
-        for name, value in record.items()
+        for name, value in (record | outputs).items()
     }
 
 

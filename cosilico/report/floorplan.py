@@ -22,23 +22,26 @@ _GAP = 0.035
 """Gap around a PE, as a share of its side, taken from no part."""
 
 
-def floorplan(config: AcceleratorConfig, pixels_per_mm: float) -> str:
+_UNITS_PER_MM = 100.0
+
+
+def floorplan(config: AcceleratorConfig, role: str) -> str:
     """SVG of the accelerator: the grid of PEs, each with its parts, over bus and control.
 
-    Two drawings with one ``pixels_per_mm`` compare in size.
+    It fills the width that it is given; drawings of widths in the ratio of the roots of their areas compare in size.
     """
     parts = area(config)
-    side = sqrt(parts.total) * pixels_per_mm
+    side = sqrt(parts.total) * _UNITS_PER_MM
     strip = side * _share(parts, "system")
     shapes = [_rectangle("system", 0, side - strip, side, strip, PARTS["system"][0])]
     width, height = side / config.pes_x, (side - strip) / config.pes_y
     for row in range(config.pes_y):
         for column in range(config.pes_x):
             shapes += _pe(config, parts, column * width, row * height, width, height)
-    label = f"{config.pes_x} by {config.pes_y} PEs, {parts.total:.2f} square millimetres"
+    label = f"{role}: {config.pes_x} by {config.pes_y} PEs, {parts.total:.2f} square millimetres"
     return (
-        f'<svg class="floorplan" role="img" aria-label="{label}" '
-        f'width="{side:.1f}" height="{side:.1f}" viewBox="0 0 {side:.2f} {side:.2f}">'
+        f'<svg class="floorplan" role="img" aria-labelledby="floorplan-{role}" width="100%" '
+        f'viewBox="0 0 {side:.2f} {side:.2f}"><title id="floorplan-{role}">{label}</title>'
         + "".join(shapes)
         + "</svg>"
     )

@@ -1,0 +1,1 @@
+"""Driver of the accelerators in C, and programs as its data."""

@@ -1,0 +1,1 @@
+"""The register map with its fields, and the forms in which others read it."""

@@ -1,0 +1,194 @@
+"""Random networks that are no chains: several outputs, and tensors that consist of others."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sim.realizability import attempt
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.network import (
+    Concatenation,
+    Layer,
+    LayerKind,
+    Network,
+    Padding,
+    TensorSpec,
+)
+from sim.spec.spaces import HardwareSpace
+from testbench.cases.layers import add, fully_connected, mean, padded, pool, windowed
+from testbench.cases.random_networks import (
+    MOST_MACS,
+    TRIES,
+    Case,
+    describe_case,
+    draw_group_of,
+    next_batch,
+)
+
+__all__ = ["GRAPH", "GRAPHS_PER_CONFIG", "draw_graph_group", "random_graph"]
+
+GRAPH = "graph"
+"""Word in the place of a stratum, which graphs do not have."""
+
+GRAPHS_PER_CONFIG = 4
+"""Graphs that share a configuration, for a build takes longer than a run."""
+
+MOST_PARTS = 4
+STEPS = (3, 9)
+"""Fewest and most steps of a graph: a layer or a concatenation each."""
+
+SIDE = 14
+"""Most rows and columns of an input."""
+
+CHANCE_OF_OUTPUT = 0.15
+"""Share of tensors that are read on and are outputs, too."""
+
+
+def random_graph(config: AcceleratorConfig, rng: np.random.Generator, name: str) -> Network:
+    """Draw a network of layers that read any earlier tensor, with concatenations and several outputs.
+
+    Channels are around whole vectors of the accelerator as often as anywhere.
+    """
+    return _Graph(config, rng).network(name)
+
+
+def draw_graph_group(
+    group: int,
+    first: int,
+    size: int,
+    space: HardwareSpace,
+    seed: int,
+    *,
+    max_macs: int | None = None,
+) -> list[Case]:
+    """Draw cases ``first`` … ``first + size - 1``; see :func:`testbench.cases.random_networks.draw_group_of`."""
+    return draw_group_of(_try_case, group, first, size, space, seed, max_macs=max_macs)
+
+
+def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -> Case | None:
+    for _ in range(TRIES):
+        network = random_graph(config, rng, f"{GRAPH}{index}")
+        if network.macs > MOST_MACS:
+            continue
+        _, mapped = attempt(config, network, next_batch(rng))
+        if mapped is not None:
+            return describe_case(index, GRAPH, mapped, rng)
+    return None
+
+
+class _Graph:
+    """A network in the making."""
+
+    def __init__(self, config: AcceleratorConfig, rng: np.random.Generator) -> None:
+        self.rng, self.simd = rng, config.simd_units
+        height, width = (int(x) for x in rng.integers(1, SIDE + 1, 2))
+        self.input = TensorSpec(
+            name="input", height=height, width=width, channels=self._channels(), scale=1.0,
+            zero_point=int(rng.integers(-128, 128)),
+        )  # fmt: skip
+        self.layers: list[Layer] = []
+        self.joints: list[Concatenation] = []
+        self.tensors = [self.input]
+        self.segments: dict[str, tuple[int, ...]] = {"input": (self.input.channels,)}
+
+    def network(self, name: str) -> Network:
+        """Draw layers and concatenations, and which tensors are outputs."""
+        self._layer(self.input)
+        for _ in range(int(self.rng.integers(*STEPS))):
+            if self.rng.random() < 0.35:
+                self._concatenation()
+            else:
+                recent = self.tensors[-3:]
+                self._layer(recent[int(self.rng.integers(len(recent)))])
+        read = {tensor for layer in self.layers for tensor in layer.inputs}
+        within = {part for joint in self.joints for part in joint.parts}
+        made = [tensor.name for tensor in self.tensors[1:]]
+        outputs = [
+            tensor
+            for tensor in made
+            if tensor not in read | within or self.rng.random() < CHANCE_OF_OUTPUT
+        ]
+        self.rng.shuffle(outputs)
+        return Network(
+            name=name,
+            input=self.input,
+            layers=tuple(self.layers),
+            outputs=tuple(outputs),
+            concatenations=tuple(self.joints),
+        )
+
+    def _layer(self, source: TensorSpec) -> None:
+        name, rng = f"layer{len(self.layers)}", self.rng
+        alike = [
+            tensor
+            for tensor in self.tensors
+            if tensor.shape == source.shape
+            and self.segments[tensor.name] == self.segments[source.name]
+        ]
+        kind = str(
+            rng.choice(
+                ["conv", "depthwise", "max_pool", "add", "pool", "mean", "fully_connected"],
+                p=[0.45, 0.2, 0.1, 0.1, 0.05, 0.05, 0.05],
+            )
+        )
+        kernel, stride = int(rng.choice([1, 3, 5])), int(rng.choice([1, 1, 1, 2]))
+        if kind == "add":
+            layer = add(name, source, alike[int(rng.integers(len(alike)))], rng)
+        elif kind == "pool":
+            layer = pool(name, source)
+        elif kind == "mean":
+            layer = mean(name, source, rng)
+        elif kind == "fully_connected":
+            layer = fully_connected(name, source, self._channels(), rng)
+        else:
+            layer = windowed(name, LayerKind(kind), source, kernel, stride, rng, self._channels())
+        self.layers.append(layer)
+        dense = kind in ("conv", "fully_connected")
+        own = (layer.output.channels,)
+        self.segments[name] = own if dense else self.segments[source.name]
+        self.tensors.append(layer.output)
+
+    def _concatenation(self) -> None:
+        """Join tensors of the latest tensor's size; where there are too few, convolutions make more."""
+        rng, name = self.rng, f"joint{len(self.joints)}"
+        latest = self.tensors[-1]
+        within = {part for joint in self.joints for part in joint.parts}
+        count = int(rng.integers(2, MOST_PARTS + 1))
+        parts = [
+            tensor
+            for tensor in self.tensors[1:]
+            if tensor.name not in within
+            and tensor.shape[:2] == latest.shape[:2]
+            and (tensor.scale, tensor.zero_point) == (latest.scale, latest.zero_point)
+        ]
+        rng.shuffle(parts)
+        parts = parts[:count]
+        while len(parts) < count:
+            source = latest if rng.random() < 0.7 else self.tensors[-1]
+            if source.shape[:2] != latest.shape[:2]:
+                source = latest
+            kernel = int(rng.choice([1, 3]))
+            same = Padding.same(latest.shape[:2], (kernel, kernel), (1, 1))
+            kind = LayerKind.CONV if rng.random() < 0.8 else LayerKind.DEPTHWISE
+            layer = padded(
+                f"layer{len(self.layers)}", kind, source, (kernel, kernel), (1, 1), same, rng,
+                self._channels(),
+            )  # fmt: skip
+            output = replace(layer.output, zero_point=latest.zero_point)
+            layer = replace(layer, output=output)
+            self.layers.append(layer)
+            dense = kind is LayerKind.CONV
+            self.segments[layer.name] = (output.channels,) if dense else self.segments[source.name]
+            self.tensors.append(output)
+            parts.append(output)
+        output = replace(latest, name=name, channels=sum(part.channels for part in parts))
+        joint = Concatenation(name=name, parts=tuple(part.name for part in parts), output=output)
+        self.joints.append(joint)
+        self.segments[name] = sum((self.segments[part.name] for part in parts), ())
+        self.tensors.append(output)
+
+    def _channels(self) -> int:
+        rng, simd = self.rng, self.simd
+        if rng.random() < 0.5:
+            return int(rng.integers(1, 4)) * simd
+        return int(rng.integers(1, 3 * simd + 1))

@@ -1,0 +1,54 @@
+"""A program as data of C: a compiler gives the same bytes and numbers back."""
+
+import ctypes
+from pathlib import Path
+
+import pytest
+
+from accelerators import SMALLEST
+from c_driver import ProgramData, build_library
+from hwgen.driver.program_data import DriverProgram, program_of, program_source
+from sim.realizability import map_realizable
+from standalone_folders import DESIGNS, STORED, one_layer
+
+
+def compiled(described: DriverProgram, folder: Path) -> ProgramData:
+    """The program's variable, as it stands in a library of its source."""
+    for name, text in program_source(described).items():
+        (folder / name).write_text(text)
+    library = build_library(folder, folder / "program.c")
+    there = ProgramData.in_dll(library, described.symbol)
+    there.library = library
+    return there
+
+
+@pytest.mark.parametrize("name", [STORED, "2x2, 2 lanes of 8, 16-byte bus"])
+@pytest.mark.parametrize("images", [1, 2])
+def test_the_data_are_the_program(name: str, images: int, tmp_path: Path) -> None:
+    described = program_of(map_realizable(*DESIGNS[name], images))
+    program, data = described.program, compiled(described, tmp_path)
+    assert data.name == described.name.encode()
+    assert data.fingerprint == DESIGNS[name][0].fingerprint
+    assert (data.cold_header, data.warm_header) == (program.header_address, program.warm_address)
+    assert (name == STORED) == (data.cold_header != data.warm_header)
+    assert (data.images, data.memory_bytes) == (images, len(program.image))
+    for given, wanted in ((data.input, program.input), (data.output, program.output)):
+        assert all(getattr(given, field) == getattr(wanted, field) for field, _ in given._fields_)
+    memory = bytearray(program.image)
+    memory[program.input.address : program.header_address] = bytes(
+        program.header_address - program.input.address
+    )
+    copied = bytearray(len(memory))
+    for segment in data.segments[: data.segment_count]:
+        piece = ctypes.string_at(segment.data, segment.bytes)
+        copied[segment.offset : segment.offset + segment.bytes] = piece
+    assert copied == memory
+
+
+def test_a_network_may_have_any_name(tmp_path: Path) -> None:
+    described = program_of(map_realizable(SMALLEST, one_layer()))
+    renamed = DriverProgram(name='Né "t"\\n??/ */ 1', fingerprint=1, program=described.program)
+    data = compiled(renamed, tmp_path)
+    assert data.name.decode() == renamed.name
+    assert renamed.symbol.isidentifier()
+    assert renamed.symbol.isascii()

@@ -1,0 +1,169 @@
+"""A package as its user has it: its testbenches pass, notice what is wrong, and nothing names this machine."""
+
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from accelerators import SMALLEST
+from cosilico.generation import generate_package
+from hwgen import verilator
+from hwgen.emit import VerilogOptions
+from hwgen.subprocesses import run_program
+from project_root import ROOT
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.design import Design
+from sim.spec.network import Network
+from standalone_folders import STREAMED, one_layer
+from testbench.standalone.file_names import PACKAGE_MANIFEST
+
+UNOPTIMIZED = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
+
+
+def packaged(
+    folder: Path,
+    config: AcceleratorConfig,
+    network: Network,
+    *,
+    batch: int = 1,
+    traces: bool = True,
+) -> Path:
+    """Write a package into a folder, and return it."""
+    folder.mkdir()
+    design = Design(network=network, accelerator=config)
+    generate_package(design, batch, VerilogOptions(trace=traces)).write(folder)
+    return folder
+
+
+def made(folder: Path, target: str) -> tuple[int, str]:
+    """Run a target of the testbenches; return the exit status and the line of PASS or FAIL."""
+    command = ["make", "-C", str(folder / "sim"), target, *UNOPTIMIZED]
+    result = run_program(command, environment=verilator.environment())
+    lines = [line for line in result.stdout.splitlines() if line.startswith(("PASS", "FAIL"))]
+    assert len(lines) == 1, result.stdout + result.stderr
+    return result.returncode, lines[0]
+
+
+@pytest.fixture(scope="module")
+def streamed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package with cold, warm and streamed runs, whose driver has run."""
+    folder = packaged(tmp_path_factory.mktemp("package") / "ip", *STREAMED)
+    status, line = made(folder, "driver")
+    assert re.fullmatch(r"PASS: \d+ cycles cold and \d+ warm, \d+ output values, \d+ checks", line)
+    assert status == 0
+    return folder
+
+
+def ends_with(folder: Path) -> tuple[int, str]:
+    """Run the driver's testbench that was built."""
+    within = 'cd "$1/sim" && exec build_driver/driver_bench'
+    result = run_program(["sh", "-c", within, "sh", str(folder)])
+    return result.returncode, result.stdout.strip()
+
+
+def copy_of(folder: Path, tmp_path: Path) -> Path:
+    """Copy a package with what was built in it."""
+    return Path(shutil.copytree(folder, tmp_path / "copy"))
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_the_driver_runs_cold_warm_and_a_stream(streamed: Path) -> None:
+    """The testbench has what each kind of run takes, and they differ."""
+    main = (streamed / "sim" / "driver_bench.cpp").read_text()
+    cycles = dict(re.findall(r"EXPECTED_(\w+) = (\d+)", main))
+    assert int(cycles["WARM"]) < int(cycles["COLD"])
+    assert 0 < int(cycles["FIRST"]) < int(cycles["STEADY"])
+    assert ends_with(streamed)[0] == 0
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+@pytest.mark.parametrize("place", [0, -1])
+def test_a_wrong_byte_is_noticed(streamed: Path, tmp_path: Path, place: int) -> None:
+    folder = copy_of(streamed, tmp_path)
+    expected = folder / "sim" / "expected_images.bin"
+    data = bytearray(expected.read_bytes())
+    data[place] ^= 1
+    expected.write_bytes(data)
+    status, line = ends_with(folder)
+    assert status == 1
+    assert re.fullmatch(r"FAIL: output value \d+ of image \d+ must be -?\d+, not -?\d+", line)
+    if place == 0:
+        assert made(folder, "driver") == (2, line)
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_inputs_matter_and_must_be_whole(streamed: Path, tmp_path: Path) -> None:
+    folder = copy_of(streamed, tmp_path)
+    inputs = folder / "sim" / "images.bin"
+    size = inputs.stat().st_size
+    inputs.write_bytes(bytes(size))
+    assert ends_with(folder)[1].startswith("FAIL: output value ")
+    inputs.write_bytes(bytes(size - 1))
+    assert ends_with(folder) == (1, f"FAIL: images.bin must have {size} bytes")
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_the_verilog_testbench_passes(tmp_path: Path) -> None:
+    folder = packaged(tmp_path / "ip", SMALLEST, one_layer(), batch=2)
+    status, line = made(folder, "verilog")
+    assert (status, line[:6]) == (0, "PASS: ")
+    assert made(folder, "driver")[0] == 0
+
+
+@pytest.mark.parametrize("traces", [False, True])
+def test_a_package_is_the_same_each_time_and_names_no_place(tmp_path: Path, traces: bool) -> None:
+    first, second = (
+        packaged(tmp_path / name, SMALLEST, one_layer(), traces=traces) for name in "ab"
+    )
+    files = {
+        path.relative_to(first).as_posix(): path.read_bytes()
+        for path in first.rglob("*")
+        if path.is_file()
+    }
+    assert files == {name: (second / name).read_bytes() for name in files}
+    assert len(files) == sum(path.is_file() for path in second.rglob("*"))
+    for name, data in files.items():
+        assert str(tmp_path).encode() not in data, name
+        assert str(ROOT).encode() not in data, name
+        assert str(Path.home()).encode() + b"/" not in data, name
+    manifest = json.loads(files.pop(PACKAGE_MANIFEST))
+    assert manifest["files"] == {
+        name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+        for name, data in sorted(files.items())
+    }
+    assert ("sim/testbench.v" in files) == traces
+    assert (b"output trace_busy" in files[f"rtl/{manifest['top']}.v"]) == traces
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_fusesoc_lints_and_simulates(tmp_path: Path) -> None:
+    pytest.importorskip("fusesoc", reason="fusesoc must be installed to run its targets")
+    folder = packaged(tmp_path / "ip", SMALLEST, one_layer(), traces=False)
+    name = f"cosilico:accelerators:accelerator_{SMALLEST.fingerprint:08x}"
+    environment = verilator.environment() | {
+        "MAKEFLAGS": " ".join([verilator.environment()["MAKEFLAGS"], *UNOPTIMIZED]),
+        "XDG_CONFIG_HOME": str(tmp_path),
+        "XDG_CACHE_HOME": str(tmp_path),
+        "XDG_DATA_HOME": str(tmp_path),
+    }
+
+    def run(target: str) -> tuple[int, str]:
+        program = ["python", "-m", "fusesoc.main", "--cores-root", str(folder), "run"]
+        options = ["--build-root", str(tmp_path / target), "--target", target, name]
+        result = run_program([*program, *options], environment=environment)
+        return result.returncode, result.stdout + result.stderr
+
+    status, text = run("lint")
+    assert status == 0, text
+    assert "%Warning" not in text
+    status, text = run("sim")
+    assert status == 0, text
+    assert "PASS: " in text
