@@ -26,5 +26,7 @@ def processor_source() -> str:
     """
     spec = find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
-        raise ProcessorMissingError("the package pythondata-cpu-picorv32 must be installed, not absent")
+        raise ProcessorMissingError(
+            "the package pythondata-cpu-picorv32 must be installed, not absent"
+        )
     return (Path(spec.origin).parent / "verilog" / PROCESSOR_FILE).read_text(encoding="utf-8")

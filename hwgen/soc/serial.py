@@ -1,6 +1,6 @@
 """Serial line: a transmitter of bytes."""
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -43,19 +43,14 @@ class SerialTransmitter(wiring.Component):
         bits = Signal(range(FRAME_BITS + 1))
         cycles = Signal(range(self.bit_cycles))
         m.d.comb += [self.bytes.ready.eq(bits == 0), self.line.eq(frame[0])]
-        with m.If(self.bytes.ready):
-            with m.If(self.bytes.valid):
-                m.d.sync += [
-                    frame.eq(Cat(Const(0, 1), self.bytes.payload, Const(1, 1))),
-                    bits.eq(FRAME_BITS),
-                    cycles.eq(self.bit_cycles - 1),
-                ]
-        with m.Elif(cycles == 0):
+        with m.If(~self.bytes.ready):
+            m.d.sync += cycles.eq(Mux(cycles == 0, self.bit_cycles - 1, cycles - 1))
+            with m.If(cycles == 0):
+                m.d.sync += [frame.eq(Cat(frame[1:], Const(1, 1))), bits.eq(bits - 1)]
+        with m.Elif(self.bytes.valid):
             m.d.sync += [
-                frame.eq(Cat(frame[1:], Const(1, 1))),
-                bits.eq(bits - 1),
+                frame.eq(Cat(Const(0, 1), self.bytes.payload, Const(1, 1))),
+                bits.eq(FRAME_BITS),
                 cycles.eq(self.bit_cycles - 1),
             ]
-        with m.Else():
-            m.d.sync += cycles.eq(cycles - 1)
         return m

@@ -12,7 +12,7 @@ from hwgen.gateware.primitives.unique import EmitPlatform
 __all__ = ["BYTE_RAM_MODULE", "ByteRam", "SharedRam", "ram_port"]
 
 BYTE_RAM_MODULE = "cosilico_byte_ram"
-"""Module of ``hwgen/rtl/byte_ram.v``."""
+"""Module of ``hwgen/soc/rtl/byte_ram.v``."""
 
 
 def ram_port(row_bytes: int, rows: int) -> wiring.Signature:
@@ -47,7 +47,7 @@ def ram_port(row_bytes: int, rows: int) -> wiring.Signature:
 class ByteRam(wiring.Component):
     """Memory with one port that writes bytes of a row, or reads a row.
 
-    Emission instantiates the primitive of ``hwgen/rtl/byte_ram.v``. Contents are undefined at power-up and are
+    Emission instantiates the primitive of ``hwgen/soc/rtl/byte_ram.v``. Contents are undefined at power-up and are
     not reset.
 
     Latency: 1 cycle. Throughput: 1 row per cycle.

@@ -25,7 +25,7 @@ PROCESSOR_MODULE = "picorv32"
 """The processor, from the package pythondata-cpu-picorv32."""
 
 ROM_MODULE = "cosilico_rom"
-"""Module of ``hwgen/rtl/rom.v``."""
+"""Module of ``hwgen/soc/rtl/rom.v``."""
 
 PROCESSOR_PARAMETERS = {
     "ENABLE_COUNTERS": 1,  # rdcycle is the driver's clock

@@ -8,11 +8,12 @@ from sim.spec.bus import DESCRIPTOR_PORT_BYTES, PAGE_BYTES
 __all__ = [
     "INTERRUPT",
     "RAM_BASE",
-    "REGISTERS_BASE",
     "REGION_BITS",
+    "REGISTERS_BASE",
     "ROM_BASE",
     "SERIAL_BASE",
     "SystemConfig",
+    "check_rates",
     "power_of_two",
 ]
 
@@ -73,14 +74,7 @@ class SystemConfig:
                 raise ValueError(
                     f"{name} must be a power of two in {PAGE_BYTES} … {1 << REGION_BITS}, not {value!r}"
                 )
-        if self.clock_hz <= 0:
-            raise ValueError(f"clock_hz must be positive, not {self.clock_hz!r}")
-        if not 0 < self.baud <= self.clock_hz // 4:
-            rule = f"in 1 … {self.clock_hz // 4}, a quarter of the clock"
-            raise ValueError(f"baud must be {rule}, not {self.baud!r}")
-        if abs(self.clock_hz / self.bit_cycles - self.baud) > _MOST_RATE_ERROR * self.baud:
-            rule = f"within 2 % of a whole division of the clock, {self.clock_hz} Hz"
-            raise ValueError(f"baud must be {rule}, not {self.baud!r}")
+        check_rates(self.clock_hz, self.baud)
 
     @property
     def bit_cycles(self) -> int:
@@ -91,6 +85,19 @@ class SystemConfig:
     def ram_row_bytes(self) -> int:
         """Bytes of a row of the shared memory, as wide as the widest port to it."""
         return max(self.accelerator.bus_bytes, DESCRIPTOR_PORT_BYTES)
+
+
+def check_rates(clock_hz: int, baud: int) -> None:
+    """Raise ValueError unless a serial line can have the rate at that clock."""
+    if clock_hz <= 0:
+        raise ValueError(f"clock_hz must be positive, not {clock_hz!r}")
+    if not 0 < baud <= clock_hz // 4:
+        raise ValueError(
+            f"baud must be in 1 … {clock_hz // 4}, a quarter of the clock, not {baud!r}"
+        )
+    if abs(clock_hz / round(clock_hz / baud) - baud) > _MOST_RATE_ERROR * baud:
+        rule = f"within 2 % of a whole division of the clock, {clock_hz} Hz"
+        raise ValueError(f"baud must be {rule}, not {baud!r}")
 
 
 def power_of_two(size: int) -> int:

@@ -23,9 +23,9 @@ SYSTEM_MODULE = "cosilico_system"
 """Name of the system's module; its ports are clk, aresetn and those of System."""
 
 SYSTEM_PRIMITIVES = ("byte_ram", "rom")
-"""Files of ``hwgen/rtl`` that the system instantiates."""
+"""Files of ``hwgen/soc/rtl`` that the system instantiates."""
 
-_RTL = Path(__file__).parent.parent / "rtl"
+_RTL = Path(__file__).parent / "rtl"
 
 
 class _Top(Elaboratable):

@@ -7,8 +7,8 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from gateware_simulation import simulate
 
+from gateware_simulation import simulate
 from hwgen.gateware.bus.axi import read_manager, write_manager
 from hwgen.soc.axi_ram import DECERR, OKAY, AxiRamReader, AxiRamWriter
 from hwgen.soc.shared_ram import SharedRam
