@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Bursts into and out of a shared memory, with pauses on every channel."""
 
 import random
@@ -135,8 +136,10 @@ def test_bursts_read_what_bursts_have_written(row_bytes: int) -> None:
             for prefix, size in (("read", half), ("wide", row_bytes)):
                 start = random_bytes.randrange(32) * row_bytes
                 count = random_bytes.randrange(1, 20)
-                data, responses = await read(ctx, ports, prefix, BASE + start, count, random_bytes)
-                found = b"".join(beat.to_bytes(size, "little") for beat in data)
+                read_beats, responses = await read(
+                    ctx, ports, prefix, BASE + start, count, random_bytes
+                )
+                found = b"".join(beat.to_bytes(size, "little") for beat in read_beats)
                 assert found == expected[start : start + count * size]
                 assert responses == {OKAY}
 
