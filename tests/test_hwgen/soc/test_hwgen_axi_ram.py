@@ -18,7 +18,7 @@ BASE = 0x4000_0000
 ROWS = 512
 
 
-class Ports(wiring.Component):
+class Ports(wiring.Component):  # type: ignore[misc]  # amaranth has no types
     """A memory with two readers, of half a row and a whole one, and a writer of half a row."""
 
     def __init__(self, row_bytes: int) -> None:

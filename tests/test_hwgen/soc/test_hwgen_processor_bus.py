@@ -37,7 +37,7 @@ def system(accelerator: AcceleratorConfig = SMALLEST) -> SystemConfig:
     )
 
 
-class Surroundings(wiring.Component):
+class Surroundings(wiring.Component):  # type: ignore[misc]  # amaranth has no types
     """The bus and the shared memory; everything else is the testbench's."""
 
     def __init__(self, accelerator: AcceleratorConfig) -> None:

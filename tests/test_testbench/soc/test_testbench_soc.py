@@ -79,8 +79,9 @@ def test_firmware_prints_the_classes_of_the_reference(system: SystemFiles, seed:
 def test_a_disturbed_line_is_noticed(system: SystemFiles) -> None:
     clean = run_system(system, cache=cache_root(), cycles=PATIENCE)
     noticed = 0
-    for bit in (3400, 3401, 3402, 3407, 3411, 3415):
-        run = run_system(system, cache=cache_root(), cycles=PATIENCE, inverted_bit=bit)
+    last = clean.cycles // system.config.bit_cycles
+    for before in (10, 31, 52, 73, 94, 115):
+        run = run_system(system, cache=cache_root(), cycles=PATIENCE, inverted_bit=last - before)
         assert run.halted
         noticed += run.wrong_bits > 0 or run.text != clean.text
     assert noticed == 6
