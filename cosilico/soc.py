@@ -28,7 +28,7 @@ from testbench.soc.run import SystemRun, run_system
 __all__ = ["SERIAL_FILE", "SystemResult", "system_argument"]
 
 SERIAL_FILE = "serial.txt"
-"""What the serial line carried."""
+"""Text that the serial line carried."""
 
 _SETTING_UP_CYCLES = 2_000_000
 _CYCLES_PER_BYTE = 100

@@ -15,7 +15,7 @@ OKAY, DECERR = 0b00, 0b11
 """Responses: done, and an address where there is no memory."""
 
 _BUFFERED = 4
-"""Beats between the memory and the one who reads: the row on its way, and some to go on with after a pause."""
+"""Beats between the memory and its reader: the row on its way, and some to go on with after a pause."""
 
 
 class _Window:

@@ -53,7 +53,7 @@ def _gcc() -> Compiler | None:
 
 
 COMPILERS = {"ziglang": _zig, GCC: _gcc}
-"""What is looked for, in this order."""
+"""Compilers that are looked for, in this order."""
 
 
 def riscv_compiler(names: Sequence[str] = tuple(COMPILERS)) -> Compiler:

@@ -20,7 +20,7 @@ def stored_bytes(executable: bytes, base: int, limit: int) -> bytes:
     ----------
     executable : bytes
     base, limit : int
-        First address of the memory, and the one behind its last.
+        First address of the memory, and the next after its last.
 
     Raises
     ------
@@ -50,6 +50,6 @@ def stored_bytes(executable: bytes, base: int, limit: int) -> bytes:
 
 
 def memory_words(image: bytes) -> str:
-    """Return bytes as words of 32 bits, little endian, hexadecimal, one a line, as ``$readmemh`` reads."""
+    """Return bytes as words of 32 bits, little endian, hexadecimal, a line each, as ``$readmemh`` reads."""
     padded = image + bytes(-len(image) % 4)
     return "".join(f"{word:08x}\n" for (word,) in struct.iter_unpack("<I", padded))

@@ -32,7 +32,7 @@ __all__ = ["FIRMWARE_HEX", "RTL_FOLDER", "SYSTEM_FILE", "SystemFiles", "write_sy
 RTL_FOLDER = "rtl"
 FIRMWARE_FOLDER = "firmware"
 FIRMWARE_HEX = "firmware.hex"
-"""What the read-only memory reads, from the folder in which a simulator or synthesis runs."""
+"""File that the read-only memory reads, from the folder in which a simulator or synthesis runs."""
 
 SYSTEM_FILE = "system.json"
 

@@ -52,7 +52,7 @@ def firmware_sources(described: DriverProgram, images: NDArray[np.int8]) -> dict
     described : DriverProgram
         Of a single image.
     images : int8[N, height, width, channels]
-        What it classifies, one at least.
+        What it classifies, an image at least.
 
     Raises
     ------

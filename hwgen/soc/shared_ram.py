@@ -16,7 +16,7 @@ BYTE_RAM_MODULE = "cosilico_byte_ram"
 
 
 def ram_port(row_bytes: int, rows: int) -> wiring.Signature:
-    """Return the signature of one who reads and writes rows.
+    """Return the signature of a unit that reads and writes rows.
 
     A row is asked for while `valid` is high and taken in the cycle in which `ready` is high as well.
     What was read is there in the next cycle alone.
@@ -130,7 +130,7 @@ class SharedRam(wiring.Component):
     Members
     -------
     client_<i> : In(ram_port(row_bytes, rows))
-        One for each client.
+        The port of a client.
     """
 
     def __init__(self, row_bytes: int, rows: int, clients: int) -> None:
@@ -157,7 +157,7 @@ class SharedRam(wiring.Component):
         with m.Switch(last):
             for previous in range(self.clients):
                 with m.Case(previous):
-                    # The last assignment counts: the one behind the previous client is first in line
+                    # The last assignment counts: who comes behind the previous client is first in line
                     for distance in range(self.clients, 0, -1):
                         candidate = (previous + distance) % self.clients
                         with m.If(asked[candidate]):

@@ -84,12 +84,12 @@ def compare_classes(
     differences = []
     if len(printed) != len(images):
         differences.append(f"images must be {len(images)}, not {len(printed)}")
-    for found, expected in zip(printed, outputs.tolist(), strict=False):
+    for image, expected in zip(printed, outputs.tolist(), strict=False):
         label = expected.index(max(expected))
-        if found.label != label:
-            differences.append(f"image {found.image} must be of class {label}, not {found.label}")
-        elif list(found.outputs) != expected:
+        if image.label != label:
+            differences.append(f"image {image.image} must be of class {label}, not {image.label}")
+        elif list(image.outputs) != expected:
             differences.append(
-                f"image {found.image} must have outputs {expected}, not {list(found.outputs)}"
+                f"image {image.image} must have outputs {expected}, not {list(image.outputs)}"
             )
     return differences

@@ -20,7 +20,7 @@ __all__ = ["SystemRun", "run_system"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemRun:
-    """What a system did.
+    """Run of a system.
 
     Parameters
     ----------

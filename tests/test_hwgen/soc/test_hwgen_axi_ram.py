@@ -19,7 +19,7 @@ ROWS = 512
 
 
 class Ports(wiring.Component):  # type: ignore[misc]  # amaranth has no types
-    """A memory with two readers, of half a row and a whole one, and a writer of half a row."""
+    """A memory with two readers, of half a row and of a row, and a writer of half a row."""
 
     def __init__(self, row_bytes: int) -> None:
         self.row_bytes, self.half = row_bytes, row_bytes // 2
@@ -139,8 +139,8 @@ def test_bursts_read_what_bursts_have_written(row_bytes: int) -> None:
                 read_beats, responses = await read(
                     ctx, ports, prefix, BASE + start, count, random_bytes
                 )
-                found = b"".join(beat.to_bytes(size, "little") for beat in read_beats)
-                assert found == expected[start : start + count * size]
+                joined = b"".join(beat.to_bytes(size, "little") for beat in read_beats)
+                assert joined == expected[start : start + count * size]
                 assert responses == {OKAY}
 
     simulate(ports, testbench)
@@ -192,7 +192,7 @@ def test_two_readers_share_the_memory_evenly() -> None:
         await ctx.tick().repeat(200)
 
     simulate(ports, testbench, reader("read"), reader("wide"))
-    # The first of 128 rows is there in cycle 4, then one in every cycle
+    # The first of 128 rows is there in cycle 4, then another in every cycle
     assert sorted(ends.values()) == [4 + 126, 4 + 127]
 
 

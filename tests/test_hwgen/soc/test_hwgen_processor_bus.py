@@ -62,10 +62,10 @@ async def access(ctx: Any, bus: Any, address: int, data: int = 0, mask: int = 0)
     ctx.set(bus.processor.mask, mask)
     ctx.set(bus.processor.valid, 1)
     for _ in range(60):
-        _, _, ready, found = await ctx.tick().sample(bus.processor.ready, bus.processor.read_data)
+        _, _, ready, answer = await ctx.tick().sample(bus.processor.ready, bus.processor.read_data)
         if ready:
             ctx.set(bus.processor.valid, 0)
-            return int(found)
+            return int(answer)
     return None
 
 
@@ -81,10 +81,10 @@ def test_bytes_of_the_shared_memory_are_kept(accelerator: AcceleratorConfig) -> 
         for _ in range(200):
             word, mask = generator.randrange(64), generator.choice([0, 1, 2, 4, 8, 3, 12, 15])
             data = generator.getrandbits(32)
-            found = await access(ctx, unit.bus, RAM_BASE + 4 * word, data, mask)
-            assert found is not None
+            answer = await access(ctx, unit.bus, RAM_BASE + 4 * word, data, mask)
+            assert answer is not None
             if mask == 0:
-                assert found == int.from_bytes(expected[4 * word : 4 * word + 4], "little")
+                assert answer == int.from_bytes(expected[4 * word : 4 * word + 4], "little")
             for byte in range(4):
                 if mask >> byte & 1:
                     expected[4 * word + byte] = data >> 8 * byte & 255
@@ -104,8 +104,8 @@ def test_read_only_memory_answers_with_the_word_of_the_address() -> None:
 
     async def testbench(ctx: Any) -> None:
         for word in (0, 1, 77, BYTES // 4 - 1):
-            found = await access(ctx, unit.bus, ROM_BASE + 4 * word)
-            assert found == word * 0x01010101 & 0xFFFFFFFF
+            answer = await access(ctx, unit.bus, ROM_BASE + 4 * word)
+            assert answer == word * 0x01010101 & 0xFFFFFFFF
 
     simulate(unit, testbench, memory)
 
@@ -180,12 +180,12 @@ def test_registers_are_accessed_once_whenever_their_channels_are_ready(seed: int
             data = generator.getrandbits(32)
             asked.append(("write" if write else "read", address))
             mask = 15 if write else 0
-            found = await access(ctx, unit.bus, REGISTERS_BASE + address, data, mask)
-            assert found is not None
+            answer = await access(ctx, unit.bus, REGISTERS_BASE + address, data, mask)
+            assert answer is not None
             if write:
                 expected[address] = data
             else:
-                assert found == expected[address]
+                assert answer == expected[address]
         assert accesses == asked
         assert registers == expected
 
