@@ -67,7 +67,7 @@ class SystemResult:
         if self.labels is None:
             return None
         pairs = zip(self.classified, self.labels.tolist(), strict=True)
-        return sum(image.label == label for image, label in pairs)
+        return sum(1 for image, label in pairs if image.label == label)
 
     @property
     def lines(self) -> Iterator[str]:

@@ -83,7 +83,8 @@ class System(wiring.Component):
         m.submodules.bus, m.submodules.transmitter, m.submodules.ram = bus, transmitter, ram
         m.submodules.reader, m.submodules.writer = reader, writer
         m.submodules.commands = commands
-        for index, client in enumerate((bus, reader, writer, commands)):
+        clients: tuple[Any, ...] = (bus, reader, writer, commands)
+        for index, client in enumerate(clients):
             wiring.connect(m, client.ram, ram.client(index))
         wiring.connect(m, bus.serial, transmitter.bytes)
         interrupt = self._accelerate(m, bus, reader, writer, commands)

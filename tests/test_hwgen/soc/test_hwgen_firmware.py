@@ -63,7 +63,7 @@ def test_shared_memory_holds_program_and_stack() -> None:
 def test_other_images_and_batches_are_refused() -> None:
     line = r"images must be int8 of shape \(N, 8, 8, 1\), not int16 of shape \(2, 8, 8, 1\)"
     with pytest.raises(ValueError, match=f"^{line}$"):
-        firmware_sources(described(), IMAGES[:2].astype(np.int16))  # type: ignore[arg-type]
+        firmware_sources(described(), IMAGES[:2].astype(np.int16))
     batched = program_of(map_realizable(SMALLEST, NETWORK, 2))
     with pytest.raises(ValueError, match=r"^program must compute 1 image, not 2$"):
         firmware_sources(batched, IMAGES[:2])
@@ -71,7 +71,7 @@ def test_other_images_and_batches_are_refused() -> None:
 
 def test_without_a_compiler_a_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compilers, "find_spec", lambda name: None)
-    monkeypatch.setattr(compilers.shutil, "which", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: None)
     line = (
         "firmware must have a compiler for RISC-V: pip install 'cosilico[soc]', or "
         "apt-get install gcc-riscv64-unknown-elf"
