@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from accelerators import SMALLEST
+from cosilico import __version__
 from hwgen.driver.program_data import program_of
 from hwgen.soc.compiler import riscv_compiler
 from hwgen.soc.elf import memory_words
@@ -32,7 +33,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> SystemFiles:
     return write_system(
         tmp_path_factory.mktemp("system"),
         SMALLEST,
-        generate(SMALLEST, version="test"),
+        generate(SMALLEST, version=__version__),
         program_of(map_realizable(SMALLEST, NETWORK, 1)),
         IMAGES[:COUNT],
         compiler=riscv_compiler(),
