@@ -7,6 +7,7 @@ from sim.spec.bus import DESCRIPTOR_PORT_BYTES, PAGE_BYTES
 
 __all__ = [
     "INTERRUPT",
+    "MOST_RATE_ERROR",
     "RAM_BASE",
     "REGION_BITS",
     "REGISTERS_BASE",
@@ -35,7 +36,7 @@ REGION_BITS = 28
 INTERRUPT = 3
 """Number of the accelerator's interrupt; the processor itself has 0 (timer), 1 and 2."""
 
-_MOST_RATE_ERROR = 0.02
+MOST_RATE_ERROR = 0.02
 """Ten bits of a frame are read in their middles: half a bit is 5 % of them, for both ends together."""
 
 
@@ -95,7 +96,7 @@ def check_rates(clock_hz: int, baud: int) -> None:
         raise ValueError(
             f"baud must be in 1 … {clock_hz // 4}, a quarter of the clock, not {baud!r}"
         )
-    if abs(clock_hz / round(clock_hz / baud) - baud) > _MOST_RATE_ERROR * baud:
+    if abs(clock_hz / round(clock_hz / baud) - baud) > MOST_RATE_ERROR * baud:
         rule = f"within 2 % of a whole division of the clock, {clock_hz} Hz"
         raise ValueError(f"baud must be {rule}, not {baud!r}")
 
