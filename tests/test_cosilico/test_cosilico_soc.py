@@ -16,6 +16,7 @@ from hwgen.soc.compiler import CompilerError
 from linear_digits import linear_digits
 from sim.spec.design import Design, save
 from testbench.soc.classes import Classified
+from testbench.soc.run import SystemRun
 
 NETWORK, IMAGES, LABELS = linear_digits()
 OPTIONS = ("--images", "24", "--baud", "2500000")
@@ -124,9 +125,7 @@ def test_a_system_that_does_not_end_is_named(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    run = system_of_design.SystemRun(
-        text="failed: run\n", cycles=123, halted=False, fault=True, wrong_bits=0
-    )
+    run = SystemRun(text="failed: run\n", cycles=123, halted=False, fault=True, wrong_bits=0)
     monkeypatch.setattr(system_of_design, "run_system", lambda *given, **options: run)
     assert main(["soc", str(design), "--out", str(tmp_path / "system"), "--images", "1"]) == 3
     line = "firmware must come to its end, not stop after 123 cycles with 'failed: run'"
@@ -137,7 +136,7 @@ def test_random_images_have_no_labels(design: Path) -> None:
     result = system_of_design.SystemResult(
         config=None,  # type: ignore[arg-type]  # not asked for
         firmware_bytes=0,
-        run=system_of_design.SystemRun(text="", cycles=0, halted=True, fault=False, wrong_bits=0),
+        run=SystemRun(text="", cycles=0, halted=True, fault=False, wrong_bits=0),
         classified=(Classified(image=0, label=3, cycles=1, outputs=(0,)),),
         labels=None,
         differences=(),
