@@ -38,9 +38,11 @@ def soc(
 
     Exits 1 if they differ from the integer reference.
     """
-    from cosilico.extras import require_extra
+    from cosilico.extras import require_extra, require_module
 
-    require_extra("cosilico soc", "rtl", "soc")
+    require_extra("cosilico soc", "rtl")
+    # GCC is as good as the other package of the extra
+    require_module("cosilico soc", "pythondata_cpu_picorv32")
     from cosilico.exits import ExitStatus
     from cosilico.soc import system_argument
 

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ def design(tmp_path: Path) -> Path:
 
 
 @pytest.mark.rtl
+@pytest.mark.slow
 def test_firmware_prints_classes_and_the_folder_has_all_of_it(
     design: Path,
     tmp_path: Path,
@@ -117,6 +119,24 @@ def test_without_a_compiler_nothing_is_written(
     assert main(["soc", str(design), "--out", str(out)]) == 3
     assert capsys.readouterr().err == "cosilico: firmware must have a compiler\n"
     assert not (out / "rtl").exists()
+
+
+def test_without_the_processor_a_line_names_the_extra(
+    design: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    absent = "pythondata_cpu_picorv32"
+    monkeypatch.setattr(
+        "cosilico.extras.find_spec", lambda name: None if name == absent else find_spec(name)
+    )
+    assert main(["soc", str(design), "--out", str(tmp_path / "system")]) == 2
+    line = (
+        "cosilico soc must have the extra soc: pip install 'cosilico[soc]', "
+        "for package pythondata-cpu-picorv32 is not installed"
+    )
+    assert capsys.readouterr().err == f"cosilico: {line}\n"
 
 
 def test_a_system_that_does_not_end_is_named(

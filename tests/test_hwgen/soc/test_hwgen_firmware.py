@@ -80,6 +80,13 @@ def test_without_a_compiler_a_line_says_what_to_install(monkeypatch: pytest.Monk
         riscv_compiler()
 
 
+def test_gcc_is_taken_where_ziglang_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert riscv_compiler().name == "ziglang"
+    monkeypatch.setattr(compilers, "find_spec", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: f"/somewhere/{name}")
+    assert riscv_compiler().command == (f"/somewhere/{GCC}",)
+
+
 def test_an_error_of_the_compiler_is_one_line(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / "main.c").write_text("int main(void) { return missing; }\n")

@@ -20,7 +20,7 @@ from sim.spec.files import cache_root
 from testbench.soc.classes import compare_classes, read_classes
 from testbench.soc.run import run_system
 
-pytestmark = pytest.mark.rtl
+pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 
 NETWORK, IMAGES, LABELS = linear_digits()
 COUNT = 24
