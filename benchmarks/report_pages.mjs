@@ -27,6 +27,7 @@ const browser = await puppeteer.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-dev-shm-usage", "--force-color-profile=srgb"],
   protocolTimeout: 600000,
+  timeout: 600000,
 });
 const findings = [];
 try {

@@ -13,7 +13,7 @@ from cosilico.report.records import RunRecords
 from cosilico.report.table import DataColumn, DataTable
 from cosilico.results import compared_cycles
 from sim.cost.columns import COST_COLUMNS
-from sim.cost.objective import METRICS
+from sim.cost.objective import METRICS, Metric
 from sim.cost.pareto import pareto_front
 
 __all__ = ["Anytime", "anytime", "evaluation_table", "fronts", "space_plot", "space_table"]
@@ -53,9 +53,9 @@ class Anytime:
     plot: Plot
 
 
-def _cost(row: dict[str, Any] | None, metric: str, *, titled: bool = False) -> float | None:
+def _cost(row: dict[str, Any] | None, metric: Metric, *, titled: bool = False) -> float | None:
     """Cost of an evaluation, or of a section of the results, by a metric; None where it is not recorded."""
-    columns = METRICS[metric]  # type: ignore[index]  # checked by the records' schema
+    columns = METRICS[metric]
     names = [COST_COLUMNS[name].title if titled else name for name in columns]
     if row is None or any(row.get(name) is None for name in names):
         return None
@@ -73,7 +73,7 @@ def anytime(records: RunRecords) -> Anytime:
         "metric": "latency",
         "budgets": {"area": search["area_budget"]},
     }
-    metric: str = objective["metric"]
+    metric: Metric = objective["metric"]
     network = rows[-1].get("network", "") if rows else ""
     best = search.get("best") or {}
     accelerator, cycles = best.get("accelerator"), best.get("predicted_cycles")
@@ -95,7 +95,7 @@ def anytime(records: RunRecords) -> Anytime:
             costs.append(cost)
     optimum = _cost(search.get("optimum"), metric, titled=True)
     default = _cost(search.get("default"), metric, titled=True)
-    unit = "·".join(_UNITS[name] for name in METRICS[metric])  # type: ignore[index]
+    unit = "·".join(_UNITS[name] for name in METRICS[metric])
     levels = [value for value in (optimum, default) if value is not None]
     plot = Plot(
         name="anytime",

@@ -123,7 +123,7 @@ def execute_side_by_side(
             while selector.get_map():
                 for key, _ in selector.select():
                     # A simulation writes whole lines and flushes them.
-                    line = key.fileobj.readline()  # type: ignore[union-attr]
+                    line = key.fileobj.readline()  # type: ignore[union-attr]  # registered as a file, not a number
                     if not line:
                         selector.unregister(key.fileobj)
                     elif key.data.hear(line) and progress is not None:

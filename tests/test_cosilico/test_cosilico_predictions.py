@@ -75,7 +75,7 @@ def test_the_table_leaves_columns_out_before_numbers() -> None:
 def test_a_memory_is_named_by_what_it_is_given_as(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["predict", "resnet8", "--accelerator", "tiny", "--memory", "latency=60,outstanding=2"]
     assert main(words) == 0
-    line = capsys.readouterr().out.splitlines()[-3]
+    line = capsys.readouterr().out.splitlines()[1]
     assert line.endswith(", latency=60,outstanding=2 memory")
     slow = cosilico.predict(
         "resnet8", "tiny", memory=cosilico.FixedLatency(latency=60, outstanding=2)

@@ -46,7 +46,7 @@ def test_every_output_and_activation_is_that_of_the_reference() -> None:
 
 def place(address: int, channels: int, **fields: object) -> TensorPlacement:
     options = {"height": 2, "width": 3, "vector_bytes": 4, "pixel_bytes": 4} | fields
-    return TensorPlacement(address=address, channels=channels, **options)  # type: ignore[arg-type]
+    return TensorPlacement(address=address, channels=channels, **options)  # type: ignore[arg-type]  # fields of several types
 
 
 def test_a_region_holds_all_images_of_its_tensors_and_what_lies_between_them() -> None:

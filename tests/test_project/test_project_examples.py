@@ -1,6 +1,7 @@
 """The examples run as their page says."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +42,8 @@ def test_networks_of_imagenet_know_photographs_in_int8(name: str, tmp_path: Path
     pictures = tmp_path / "pictures"
     words = [sys.executable, str(script), name, str(tmp_path), "--no-rtl"]
     words += ["--pictures", str(pictures)]
-    run = subprocess.run(words, check=True, capture_output=True, text=True)
+    threads = {**os.environ, "OMP_NUM_THREADS": "1"}
+    run = subprocess.run(words, check=True, capture_output=True, text=True, env=threads)
     assert "coffee  int8   espresso, " in run.stdout
     results = json.loads((tmp_path / "results.json").read_text())
     top = dict(zip(results["photographs"], results["top5"]["judged"]["int8"], strict=True))
@@ -52,7 +54,7 @@ def test_networks_of_imagenet_know_photographs_in_int8(name: str, tmp_path: Path
         for images in results["top5"].values()
         for real, quantized in zip(images["float"], images["int8"], strict=True)
     ]
-    # of 27 images; MobileNetV2's int8 differs in an image that calibrates, in the rocket and in the astronaut
+    # of 27 images, with sums of a single thread: with two the astronaut's class is alike
     assert alike.count(False) == {"efficientnet_lite0": 0, "mobilenet_v2": 3}[name]
     network = load(tmp_path / "default" / "design.json").network
     assert (len(network.layers), network.macs) == SIZES[name]
