@@ -211,7 +211,10 @@ class Profile:
 
     def to_json(self) -> dict[str, Any]:
         """Return the profile as a JSON object."""
-        return asdict(self) | {"layers": [asdict(layer) for layer in self.layers]}
+        layers = [asdict(layer) for layer in self.layers]
+        for layer in layers:
+            layer.update({name: list(layer[name]) for name in _TUPLES})
+        return asdict(self) | {"layers": layers}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Profile":

@@ -19,6 +19,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # A worker per core has one core: threads of torch and BLAS would wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+for size in ("COLUMNS", "LINES"):
+    # readline gives them to processes that it starts: tests have no terminal unless they say so
+    os.environ.pop(size, None)
+
 SECONDS = {
     "test_testbench_validate": 250,
     "test_hwgen_execute_grid": 130,

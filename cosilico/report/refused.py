@@ -20,6 +20,7 @@ RULES = {
     "MAP_COUNT": "a pool sums more pixels than the hardware counts",
     "MAP_WEIGHTS": "the weights of a layer do not fit a half of the register file",
     "MAP_TILE": "the smallest tile of a layer does not fit local memory",
+    "MAP_CHANNELS": "a concatenation has too many values",
     "MAP_FIELD": "a descriptor's field cannot hold its value",
     "MAP_PROGRAM": "the program has too many descriptors",
     "PHYS_CLOCK": "a module does not reach the clock in 45 nm",

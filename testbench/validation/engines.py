@@ -1,6 +1,6 @@
 """Comparison of the two engines: all figures of a design's run in the C++ harness and in cocotb."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -112,4 +112,8 @@ def compare_engines(
 def _equal(first: Any, second: Any) -> bool:
     if isinstance(first, np.ndarray):
         return first.dtype == second.dtype and np.array_equal(first, second)
+    if isinstance(first, Mapping):
+        return list(first) == list(second) and all(
+            _equal(first[name], second[name]) for name in first
+        )
     return type(first) is type(second) and bool(first == second)

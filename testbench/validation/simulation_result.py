@@ -180,7 +180,9 @@ class SimulationResult:
         """Return the ``rtl`` object of ``results.json``: everything but the arrays."""
         names = [name for name in self.__slots__ if name not in _ARRAYS]
         document = {name: getattr(self, name) for name in names}
-        document["outputs"] = {name: list(x.shape[1:]) for name, x in self.named_outputs.items()}
+        document["output_shapes"] = {
+            name: list(x.shape[1:]) for name, x in self.named_outputs.items()
+        }
         document["memory"] = self.memory.to_json()
         document["predicted_warm_cycles"] = self.predicted_cycles
         document["warm_cycles"] = self.measured_cycles

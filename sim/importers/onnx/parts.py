@@ -82,7 +82,6 @@ def _split(lowering: OnnxLowering, node: OnnxNode) -> Value:
     if axis == 0 or len(sizes) != count or sum(sizes) != whole or min(sizes) < 1:
         rule = f"sizes must be one of 1 or more for each output, {whole} in all, of an axis behind the batch"
         node.refuse(f"{rule}, not {sizes} of axis {axis}")
-    values: list[Value] = []
     begin = 0
     for name, size in zip(node.outputs, sizes, strict=True):
         ranges = [range(n) for n in source.shape]
@@ -90,8 +89,7 @@ def _split(lowering: OnnxLowering, node: OnnxNode) -> Value:
         begin += size
         if name and not lowering.unread(name):
             lowering.values[name] = _take(lowering, node, source, ranges, name)
-            values.append(lowering.values[name])
-    return lowering.values.get(node.outputs[0], values[0])
+    return lowering.values.get(node.outputs[0], source)
 
 
 @lowers(

@@ -7,7 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
-from sim.arrays.tables import Hw, LayerColumn, accelerator_row, layer_table, tensor_table
+from sim.arrays.tables import (
+    Hw,
+    LayerColumn,
+    TensorColumn,
+    accelerator_row,
+    layer_table,
+    tensor_table,
+)
 from sim.mapping.execution import NO_HALO, SPREAD, choose_pixels, weight_blocks
 from sim.mapping.tile_choice import choose_tiles
 from sim.spec.accelerator import AcceleratorConfig
@@ -90,7 +97,7 @@ def stays(layer: Table, source: Table, target: Table, before: Tile, tile: Tile, 
 
 def bus_cycles(tensor: Table, hw: Hw, images: int) -> int:
     """Cycles that a tensor of all images takes on the bus."""
-    height, width, channels = map(int, tensor)
+    height, width, channels = map(int, tensor[: TensorColumn.CHANNELS + 1])
     size = simd = int(hw.simd)
     while channels <= size // 2:
         size //= 2

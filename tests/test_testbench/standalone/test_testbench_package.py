@@ -139,7 +139,7 @@ def test_a_package_is_the_same_each_time_and_names_no_place(tmp_path: Path, trac
         for name, data in sorted(files.items())
     }
     assert ("sim/testbench.v" in files) == traces
-    assert (b"trace_busy" in files[f"rtl/{manifest['top']}.v"]) == traces
+    assert (b"output trace_busy" in files[f"rtl/{manifest['top']}.v"]) == traces
 
 
 @pytest.mark.rtl
