@@ -329,8 +329,8 @@ def test_rows_of_sums_that_are_computed_apart_equal_the_reference() -> None:
     """Both operands of ADD begin where the block of rows does."""
     network = named_network("resnet8", 0)
     config = dataclasses.replace(
-        TINY.default, pes_x=4, pes_y=2, compute_lanes=2, simd_units=16, local_memory_kb=64,
-        weight_store_kb=64,
+        TINY.default, pes_x=4, pes_y=2, compute_lanes=4, simd_units=16, local_memory_kb=32,
+        register_file_kb=1, io_bandwidth_gbps=1.6,
     )  # fmt: skip
     mapped = map_network(config, network)
     sums = layers_of(mapped, ExecuteOp.ADD)

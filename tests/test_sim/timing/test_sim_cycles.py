@@ -84,7 +84,7 @@ def test_all_drains_are_equal() -> None:
 
 def test_executes_take_as_long_as_their_rows_and_sets() -> None:
     pixels = leads = saves = together = upright = slack = 0
-    for case in cases() + draw_cases(80, EDGE, 9):
+    for case in cases() + draw_cases(120, EDGE, 9):
         hw = accelerator_row(case.config)
         for row in schedule_of(case):
             if row[COLUMNS["queue"]] != Queue.EXECUTE:
@@ -300,6 +300,25 @@ def short() -> list[Case]:
     return [case for case in cases() if walked(case)[4] < LONGEST]
 
 
+def later_stores(case: Case) -> list[int]:
+    """Stores that a descriptor's hold is for beyond its own, of every descriptor of a case.
+
+    The last splits of a layer's blocks hold alike, for as long as the block with most stores needs.
+    """
+    rows = [{name: int(row[i]) for name, i in COLUMNS.items()} for row in schedule_of(case)]
+    most: dict[int, int] = {}
+    for d in rows:
+        if d["queue"] == Queue.EXECUTE and d["restore"] and not d["save"]:
+            stores = max(len(set_stores(d, *place)) for place in window_sets(d))
+            most[d["layer"]] = max(stores, most.get(d["layer"], 0))
+    return [
+        max(0, most[d["layer"]] - last_set_stores(d))
+        if d["queue"] == Queue.EXECUTE and d["restore"] and not d["save"]
+        else 0
+        for d in rows
+    ]
+
+
 def assert_walks_as_stepped(rows: Rows, config: AcceleratorConfig) -> list[int]:
     """Compare the walk over a schedule with the stepped machine; return EXECUTE's waits."""
     start, issued, done, waits, total = walk(rows, accelerator_row(config), CONSTANTS)
@@ -394,7 +413,7 @@ def test_every_queue_starts_and_ends_in_order() -> None:
             assert (np.diff(start[queues == queue]) > 0).all()
             assert (np.diff(done[queues == queue]) > 0).all()
         assert (start < issued).all()
-        assert (issued <= done).all()
+        assert (issued - done <= later_stores(case)).all()
         assert total == done.max() + constant(Constant.FINISH)
 
 

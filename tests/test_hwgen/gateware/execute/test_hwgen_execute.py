@@ -139,8 +139,9 @@ class Bench:
             assert dones[index] == (start + until_done, d["post"])
             before = offered[index]
             if index:
-                free = dones[index - 1][0] if d["wait_drain"] else issue_ends[index - 1]
-                before = max(before, free)
+                before = max(before, issue_ends[index - 1])
+                if d["wait_drain"]:
+                    before = max(before, dones[index - 1][0])
             assert start == before
 
     def _compare(self, events: Events, trace: list[int]) -> None:
