@@ -326,7 +326,9 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
             for j in range(4)
         },
         f"{_UNIT}rounds": lambda of: f"31'((32'd1 << {of('right_3[0]')}) >> 1)",
-        f"{_UNIT}below": lambda of: f"30'(((32'd1 << {of('right_3[0]')}) >> 1) - |{of('right_3[0]')})",
+        f"{_UNIT}below": lambda of: (
+            f"30'(((32'd1 << {of('right_3[0]')}) >> 1) - |{of('right_3[0]')})"
+        ),
         "pe_0_0.tile_read_data": (
             lambda of: f"({of('tile_vector_valid')} ? {of('tile_vector')} : 32'd0)"
         ),
