@@ -15,7 +15,7 @@ from hwgen.gateware.grid.control import (
     tile_read_layout,
     tile_write_layout,
 )
-from hwgen.gateware.grid.requantizer import RECORD_BITS
+from hwgen.gateware.grid.requantizer import RECORD_BITS, table_layout
 from hwgen.gateware.primitives.ram import address_bits
 from sim.spec.accelerator import AcceleratorConfig
 
@@ -50,6 +50,8 @@ class Distributor(wiring.Component):
         Where the row goes.
     weight_write_data, parameter_write_data : Out(…).array(1 or pes_x)
         The row, of all columns or of each.
+    fill : Out(table_layout())
+        A row of the activation table, where there is one.
     tile_write_enable, tile_read_enable : Out(L).array(pes)
         Bank, one-hot, of the PE that the access is for.
     tile_write_address, tile_write_data, tile_read_address : Out
@@ -86,6 +88,7 @@ class Distributor(wiring.Component):
                 "row_write_address": Out(row_address_bits(config)),
                 "weight_write_data": Out(8 * config.row_bytes).array(rows),
                 "parameter_write_data": Out(RECORD_BITS * config.requantizer_width).array(rows),
+                **({"fill": Out(table_layout())} if config.activation_table else {}),
                 "tile_write_enable": Out(lanes).array(pes),
                 "tile_write_address": Out(bank_address),
                 "tile_write_data": Out(vector_bits),
@@ -152,8 +155,11 @@ class Distributor(wiring.Component):
         """Register a row; a parameter row begins with its records."""
         row = self.row_write
         address = Signal.like(row.address, reset_less=True)
+        tables = bool(self.config.activation_table)
         for x in range(self.config.pes_x):
             enable = row.enable & row.columns[x]
+            if tables:
+                enable &= ~row.table
             m.d.sync += [
                 self.weight_write[x].eq(Mux(enable & ~row.parameter, row.lanes, 0)),
                 self.parameter_write[x].eq(Mux(enable & row.parameter, row.lanes, 0)),
@@ -169,6 +175,12 @@ class Distributor(wiring.Component):
             m.d.comb += [
                 self.weight_write_data[x].eq(weights),
                 self.parameter_write_data[x].eq(weights[:record_bits]),
+            ]
+        if tables:
+            m.d.sync += self.fill.write.eq(row.enable & row.table)
+            m.d.comb += [
+                self.fill.row.eq(address),
+                self.fill.entries.eq(self.weight_write_data[0]),
             ]
 
     def _write_tiles(self, m: Any, places: list[tuple[int, int]]) -> None:

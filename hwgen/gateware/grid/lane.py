@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from hwgen.gateware.grid.control import LaneControl, row_address_bits
 from hwgen.gateware.grid.drain import Drain
-from hwgen.gateware.grid.requantizer import RECORD_BITS, Requantizer
+from hwgen.gateware.grid.requantizer import RECORD_BITS, Requantizer, table_layout
 from hwgen.gateware.grid.ring import Ring
 from hwgen.gateware.grid.simd_unit import SimdUnit
 from hwgen.gateware.primitives.ram import Ram
@@ -39,6 +39,8 @@ class Lane(wiring.Component):
         Write a row of the register file, or of the parameters, at `row_write_address`.
     weight_write_data, parameter_write_data : In
         4·S weights; R records.
+    fill : In(table_layout())
+        Write a row of the activation table, where there is one.
     reads_row : In(1)
         With `weight_enable`: read a register-file row; else another lane reads it.
     row : Out(32 * S)
@@ -66,6 +68,7 @@ class Lane(wiring.Component):
                 "row_write_address": In(row_address_bits(config)),
                 "weight_write_data": In(8 * config.row_bytes),
                 "parameter_write_data": In(RECORD_BITS * width),
+                **({"fill": In(table_layout())} if config.activation_table else {}),
                 "reads_row": In(1),
                 "row": Out(8 * config.row_bytes),
                 "shared_row": In(8 * config.row_bytes),
@@ -83,7 +86,10 @@ class Lane(wiring.Component):
         m.submodules.register_file = weights = Ram(8 * config.row_bytes, 2 * config.weight_rows)
         m.submodules.parameters = parameters = Ram(RECORD_BITS * width, 2 * REQUANTIZER_PHASES)
         m.submodules.drain = drain = Drain(width)
-        m.submodules.requantizer = requantizer = Requantizer(width)
+        tables = bool(config.activation_table)
+        m.submodules.requantizer = requantizer = Requantizer(width, tables=tables)
+        if tables:
+            m.d.comb += [requantizer.table.eq(control.table), requantizer.fill.eq(self.fill)]
         m.d.comb += [
             weights.write_enable.eq(self.weight_write),
             weights.write_address.eq(self.row_write_address),
