@@ -20,7 +20,7 @@ from sim.mapping.residency import allocate, mark_resident
 from sim.mapping.splits import choose_block, choose_split, share_rows, split_count
 from sim.mapping.stored_weights import choose_stored, pass_on_room
 from sim.mapping.tile_choice import choose_tiles
-from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
+from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES, TABLE_ROWS
 from sim.spec.descriptor import ExecuteOp
 
 __all__ = ["plan_network"]

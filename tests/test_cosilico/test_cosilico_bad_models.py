@@ -91,8 +91,8 @@ def refusal(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> st
         ),
         (
             gated_model,
-            "operator 2 LOGISTIC (tensor 'gates'): sigmoids, as in squeeze-and-excitation blocks, "
-            "must be at the end of the model, where the host computes them; supported are ADD, ",
+            "operator 2 LOGISTIC (tensor 'gates'): output must have scale 1/256 and zero point -128, not "
+            "0.5 and 0",
         ),
         (
             lambda: conv_model(after="MUL"),

@@ -55,10 +55,13 @@ class SlotSequencer(wiring.Component):
         Trigger if it is of an ADD operand: requantize that.
     window : In(window_layout(config))
         Trigger if ``valid``: requantize and finish a window.
-    table_halves : In(2)
-        Where there are activation tables. Bit h: results of half h's parameters go through the table.
     parameter_enable … commit : Out
         See :class:`~hwgen.gateware.grid.control.LaneControl`.
+
+    Notes
+    -----
+    With activation tables there is `table_halves`, In(2): results of half h's parameters go through the table if bit h is
+    set.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:

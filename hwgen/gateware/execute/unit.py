@@ -54,8 +54,11 @@ class ExecuteUnit(wiring.Component):
         Bit b: such a descriptor may read bank b or store to it.
     control : Out(ExecuteControl(config))
         To the grid.
-    table_halves : In(2)
-        Where there are activation tables. Bit h: results of half h's parameters go through the table.
+
+    Notes
+    -----
+    With activation tables there is `table_halves`, In(2), as of
+    :class:`~hwgen.gateware.execute.requantizer_slots.SlotSequencer`.
     """
 
     DRAIN: ClassVar[int] = 24

@@ -50,14 +50,16 @@ class Distributor(wiring.Component):
         Where the row goes.
     weight_write_data, parameter_write_data : Out(…).array(1 or pes_x)
         The row, of all columns or of each.
-    fill : Out(table_layout())
-        A row of the activation table, where there is one.
     tile_write_enable, tile_read_enable : Out(L).array(pes)
         Bank, one-hot, of the PE that the access is for.
     tile_write_address, tile_write_data, tile_read_address : Out
         The access.
     row_read_data : In(8 * S).array(pes_y)
         What the rows of PEs read, all but one 0.
+
+    Notes
+    -----
+    With activation tables there is `fill`, Out(table_layout()): a row of the table, for all PEs.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:

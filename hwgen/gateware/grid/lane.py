@@ -39,8 +39,6 @@ class Lane(wiring.Component):
         Write a row of the register file, or of the parameters, at `row_write_address`.
     weight_write_data, parameter_write_data : In
         4·S weights; R records.
-    fill : In(table_layout())
-        Write a row of the activation table, where there is one.
     reads_row : In(1)
         With `weight_enable`: read a register-file row; else another lane reads it.
     row : Out(32 * S)
@@ -53,6 +51,10 @@ class Lane(wiring.Component):
         Head of this lane's drain register.
     output : Out(8 * S)
         The last output vector; valid from `commit` to the next `commit`.
+
+    Notes
+    -----
+    With activation tables there is `fill`, In(table_layout()): write a row of the table.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:

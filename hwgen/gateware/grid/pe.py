@@ -48,8 +48,6 @@ class Pe(wiring.Component):
         Lanes that take a row.
     row_write_address, weight_write_data, parameter_write_data : In
         The row, see :class:`~hwgen.gateware.grid.lane.Lane`.
-    fill : In(table_layout())
-        A row of the activation table for all lanes, where there is one.
     output, taken : Out(8 * S).array(L)
         The output vector of the lane chosen for each bank; the vectors taken last.
     east_output, west_output, south_taken, north_taken : In(8 * S).array(L)
@@ -60,6 +58,10 @@ class Pe(wiring.Component):
         Heads of the lanes' drain registers.
     east_head, south_head : In(32 * R).array(L)
         The same of the neighbours.
+
+    Notes
+    -----
+    With activation tables there is `fill`, In(table_layout()): a row of the table, for all lanes.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:

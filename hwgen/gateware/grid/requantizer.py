@@ -44,8 +44,7 @@ class RequantizerUnit(wiring.Component):
 
     With x = (acc + bias) · 2^left wrapped to 32 bits, h = ⌊(x · multiplier + 2^30) / 2^31⌋ and y = h / 2^right
     rounded to nearest, ties away from zero, the output is y + zero_point, clamped. This is
-    gemmlowp's ``MultiplyByQuantizedMultiplier`` with both roundings. With a table the clamped value may be replaced
-    by its entry, in the same cycle: the memory takes it as its address where the output has a register.
+    gemmlowp's ``MultiplyByQuantizedMultiplier`` with both roundings.
 
     Latency: 6 cycles to `result`, 7 cycles to `output`. Throughput: 1 value per cycle.
 
@@ -68,10 +67,13 @@ class RequantizerUnit(wiring.Component):
         Finish the present `result`: with it, `zero_point`, `clamp_low` and `clamp_high` hold.
     output : Out(signed(8))
         The last finished result.
-    table : In(1)
-        With `finish`: the output is the table's entry. Only with ``tables``, as the next.
-    fill : In(table_layout())
-        A row of the table, written at the end of the cycle; not with `finish` and `table`.
+
+    Notes
+    -----
+    With an activation table the clamped value may be replaced by its entry, in the same cycle: the memory takes it as its
+    address where the output has a register. There are two more members: `table`, In(1), with `finish`: the output is
+    the table's entry; `fill`, In(table_layout()), a row of the table to write at the end of the cycle, which must not
+    be one of `finish` and `table`.
     """
 
     def __init__(self, *, tables: bool = False) -> None:
@@ -238,8 +240,10 @@ class Requantizer(wiring.Component):
         As for :class:`RequantizerUnit`.
     output : Out(signed(8)).array(width)
         The last finished results.
-    table, fill : In
-        As for :class:`RequantizerUnit`.
+
+    Notes
+    -----
+    With activation tables there are `table` and `fill`, as for :class:`RequantizerUnit`.
     """
 
     RESULT_LATENCY: ClassVar[int] = REQUANTIZER_LATENCY

@@ -91,8 +91,6 @@ class LoadUnit(wiring.Component):
         Weights and parameters; bytes that a row does not have in external memory are 0.
     row_half : Out(1)
         Half that `row_write` goes to.
-    table_halves : Out(2)
-        Where there are activation tables. Bit h: results of half h's parameters go through the table.
     tile_write : Out(tile_write_layout(config))
         Activations; bytes that a vector does not have in external memory are 0.
     done : Out(1)
@@ -110,6 +108,11 @@ class LoadUnit(wiring.Component):
         may not be requested, with its address.
     araddr … rready
         AXI4 read channels (:func:`read_manager`).
+
+    Notes
+    -----
+    With activation tables there is `table_halves`, Out(2): results of half h's parameters go through the table if bit h is
+    set. Parameter rows set or clear it, as their descriptor says; reset clears it.
     """
 
     OUTSTANDING: ClassVar[int] = 8

@@ -101,7 +101,6 @@ def _emit(
 ) -> None:
     """Compute the table, for a MUL that alone reads it with the same input, else for the layer before."""
     tensor, out = lowering.tensor(operator, 0), lowering.output(operator)
-    source = lowering.source(operator)
     _check_signed(lowering, operator)
     if out.shape != tensor.shape:
         lowering.model.refuse(operator, f"output must have shape {tensor.shape}, not {out.shape}")
