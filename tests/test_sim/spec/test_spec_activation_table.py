@@ -84,23 +84,23 @@ def test_an_accelerator_without_tables_is_refused_by_name() -> None:
 def test_tables_are_read_from_the_files_that_they_are_written_to(tmp_path: Path) -> None:
     drawn = network()
     config = replace(small_accelerator(), activation_table=1)
-    save(Design(network=drawn, accelerator=config), tmp_path)
-    found = load(tmp_path)
+    path = tmp_path / "design.json"
+    save(Design(network=drawn, accelerator=config), path)
+    found = load(path)
     assert found.accelerator == config
     for layer, same in zip(drawn.layers, found.network.layers, strict=True):
         assert layer.table is not None
         assert same.table is not None
         assert np.array_equal(layer.table.values, same.table.values)
         assert layer.table.zero_point == same.table.zero_point
-    path = tmp_path / "design.json"
     document = json.loads(path.read_text())
     name = document["network"]["layers"][0]["name"]
     del document["network"]["layers"][0]["table"]
     path.write_text(json.dumps(document))
     line = f"array {name}.table needs the layer's field of that name"
     with pytest.raises(DesignFileError, match=f"^{re.escape(line)}$"):
-        load(tmp_path)
+        load(path)
     document["network"]["layers"][0]["table"] = {"zero_point": 0, "scale": 1}
     path.write_text(json.dumps(document))
     with pytest.raises(DesignFileError, match=r"^network\.layers\[0\]\.table has no field 'scale'$"):
-        load(tmp_path)
+        load(path)
