@@ -62,7 +62,7 @@ class LayerPlan(IntEnum):
     OUT_BANK = 42
     """Bank of the output's first channel group."""
     TABLE_ADDRESS = 43
-    """Byte address of the activation table in external memory, behind the weights; 0 without one."""
+    """Byte address of the activation table in external memory, behind the weights; 0 where there is none."""
 
 
 class TensorPlan(IntEnum):

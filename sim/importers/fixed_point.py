@@ -89,7 +89,7 @@ def one_over_one_plus(a: Raw) -> Raw:
 
 def tanh(a: Raw, integer_bits: int) -> Raw:
     """Hyperbolic tangent of numbers with ``integer_bits`` before the point, in Q0.31."""
-    # the same bits with one more before the point are twice the number
+    # with an integer bit more, the same bits are twice the number
     exponential = exp_of_negative(-np.abs(a), integer_bits + 1)
     x = _reciprocal(_half_sum(exponential, MAX)) - (1 << 29)
     positive = _saturating_shift_left(x, 2)

@@ -11,7 +11,7 @@ from sim.spec.tensors import INT8
 __all__ = ["TABLE_ENTRIES", "ActivationTable"]
 
 TABLE_ENTRIES = 256
-"""Entries of a table, one for each int8."""
+"""Entries of a table: an int8 has as many values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -157,7 +157,7 @@ class Layer:
 
     @property
     def result_zero_point(self) -> int:
-        """Zero point of what is clamped: the table's where there is one, else the output's."""
+        """Zero point of what is clamped: the table's, or without a table the output's."""
         return self.output.zero_point if self.table is None else self.table.zero_point
 
     @property

@@ -122,7 +122,9 @@ class LayerRecord(Record):
         """The layer's activation table, of which the array and the field must be there, or neither."""
         if self.table is None:
             if values.size:
-                raise DesignFileError(f"array {self.name}.{TABLE_ARRAY} needs the layer's field of that name")
+                raise DesignFileError(
+                    f"array {self.name}.{TABLE_ARRAY} needs the layer's field of that name"
+                )
             return None
         return ActivationTable(values=values, zero_point=self.table.zero_point)
 

@@ -437,7 +437,7 @@ def random_network(
 
 
 def tabled(network: Network, rng: np.random.Generator, share: float = 0.7) -> Network:
-    """The network with random activation tables behind a share of its layers, at least one."""
+    """The network with random activation tables behind a share of its layers, and never without any."""
     chosen = rng.random(len(network.layers)) < share
     chosen[int(rng.integers(len(chosen)))] = True
     tensors = network.tensors
@@ -451,7 +451,9 @@ def tabled(network: Network, rng: np.random.Generator, share: float = 0.7) -> Ne
         if layer.kind in (LayerKind.GLOBAL_AVERAGE_POOL, *WINDOW_POOLS):
             # it keeps the quantization of its input
             point = source.zero_point
-            layer = dataclasses.replace(layer, output=dataclasses.replace(layer.output, zero_point=point))
+            layer = dataclasses.replace(
+                layer, output=dataclasses.replace(layer.output, zero_point=point)
+            )
             tensors[layer.name] = layer.output
         layers.append(layer)
     return dataclasses.replace(network, layers=tuple(layers))

@@ -84,7 +84,9 @@ def function_model(name: str, rng: np.random.Generator, images: int = 3) -> Rand
     shape = (1, *(int(size) for size in rng.integers(1, 6, 2)), channels)
 
     def scale(near: float) -> Scale:
-        return Scale(float(np.float32(near * 2.0 ** rng.uniform(-2, 2))), int(rng.integers(-128, 128)))
+        return Scale(
+            float(np.float32(near * 2.0 ** rng.uniform(-2, 2))), int(rng.integers(-128, 128))
+        )
 
     def tensor(kind: Scale) -> int:
         return writer.tensor(shape, scales=[kind.scale], zero_points=[kind.zero_point])
@@ -122,7 +124,7 @@ def function_model(name: str, rng: np.random.Generator, images: int = 3) -> Rand
 
 
 def _layer(writer: ModelWriter, source: int, result: int, rng: np.random.Generator) -> int:
-    """A convolution or a depthwise one, of padded windows; returns its output."""
+    """A convolution of padded windows, dense or depthwise; returns its output."""
     channels = writer.tensors[source].shape[-1]
     size = int(rng.choice([1, 3]))
     wide = rng.random() < 0.6

@@ -22,7 +22,8 @@ __all__ = ["FetchUnit"]
 _WORDS = DESCRIPTOR_BYTES // DESCRIPTOR_PORT_BYTES
 _QUEUE_BITS = COMMON_FIELDS[0].bits
 _STORED_WORDS = -(
-    -max(descriptor_layout(queue, tables=True).size for queue in Queue) // (8 * DESCRIPTOR_PORT_BYTES)
+    -max(descriptor_layout(queue, tables=True).size for queue in Queue)
+    // (8 * DESCRIPTOR_PORT_BYTES)
 )
 
 

@@ -431,7 +431,7 @@ class Lowering:
         name = self._places.get(index, INPUT)
         if name not in self.layers or self.origins[name] != index or index in self._outputs:
             return None
-        others = [one for one in self._readers.get(index, []) if one not in readers]
+        others = [reader for reader in self._readers.get(index, []) if reader not in readers]
         return None if others else name
 
     def _in_order(self, operator: TfliteOperator, index: int) -> TensorSpec:

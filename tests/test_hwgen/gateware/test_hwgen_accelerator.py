@@ -148,10 +148,16 @@ def weights(half: int) -> bytes:
 
 
 def parameters(half: int, table: LoadTable, **fields: int) -> bytes:
-    """LOAD descriptor of a parameter row of a half, with a token for EXECUTE."""
+    """LOAD descriptor of a parameter row of a half."""
     beats = stream_beats(2, 1, 0, CONFIG.simd_units, accelerator_row(CONFIG))
-    fields = {"half": half, "lanes": 2, "lane_mask": 1, "parameter_rows": 1, "tail_rows": 1} | fields
-    fields |= {"tail_beats": 1, "stream_beats": beats, "table": table, "post": TOKEN["execute"]}
+    fields = {
+        "half": half,
+        "lanes": 2,
+        "lane_mask": 1,
+        "parameter_rows": 1,
+        "tail_rows": 1,
+    } | fields
+    fields |= {"tail_beats": 1, "stream_beats": beats, "table": table}
     return encode(Queue.LOAD, {"kind": LoadKind.WEIGHTS, "address": INPUT} | fields)
 
 
@@ -167,7 +173,13 @@ def execute(half: int, post: int = 0, lanes: int = 0, wait: int = 0) -> bytes:
     fields = {"op": ExecuteOp.CONV, "half": half, "pixels": 1, "groups": 1, "last_quads": 1}
     fields |= dict.fromkeys(("kernel_rows", "kernel_columns", "stride_y", "stride_x"), 1)
     fields |= {"lanes": lanes, "out_address": 100, "out_row": 8}
-    fields |= {"post": post, "wait": wait, "initiation_interval": 64, "window_rows": 1, "window_columns": 8}
+    fields |= {
+        "post": post,
+        "wait": wait,
+        "initiation_interval": 64,
+        "window_rows": 1,
+        "window_columns": 8,
+    }
     return encode(Queue.EXECUTE, fields | {"tile_rows": 1, "tile_columns": 8})
 
 
@@ -245,11 +257,10 @@ def test_weights_for_the_half_that_computes_are_a_hazard(half: int) -> None:
 def test_a_table_is_written_while_no_execute_uses_it(half: int) -> None:
     """Else it is a hazard, in each cycle that writes a row. Parameters of the other half change nothing."""
     for own, other in ((LoadTable.USE, LoadTable.NONE), (LoadTable.NONE, LoadTable.USE)):
-        loads = [parameters(1 - half, other), parameters(half, own)]
+        loads = [parameters(1 - half, other), parameters(half, own, post=TOKEN["execute"])]
         result = run(
             [
                 *loads,
-                execute(half, wait=TOKEN["load"]),
                 execute(half, wait=TOKEN["load"]),
                 table(half=half),
             ],

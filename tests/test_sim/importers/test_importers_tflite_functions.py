@@ -46,7 +46,9 @@ def test_every_value_equals_the_interpreters_over_random_scales(name: str) -> No
     rng = np.random.default_rng(1)
     for _ in range(SCALES):
         writer = ModelWriter()
-        ends = [Scale(float(np.float32(2.0 ** rng.uniform(-14, 2.9))), int(rng.integers(-128, 128)))]
+        ends = [
+            Scale(float(np.float32(2.0 ** rng.uniform(-14, 2.9))), int(rng.integers(-128, 128)))
+        ]
         ends.append(
             Scale(
                 float(np.float32(ends[0].scale * 2.0 ** rng.uniform(-6, 6))),

@@ -38,7 +38,9 @@ def test_the_reference_looks_up_what_it_has_clamped(kind: LayerKind) -> None:
         images = [values[name][0].tolist() for name in layer.inputs]
         assert values[layer.name][0].tolist() == layer_twin(layer, sources, images)
         assert layer.table is not None
-        plain = replace(layer, table=None, output=replace(layer.output, zero_point=layer.result_zero_point))
+        plain = replace(
+            layer, table=None, output=replace(layer.output, zero_point=layer.result_zero_point)
+        )
         before = golden.run_layer(plain, sources, [values[name] for name in layer.inputs])
         assert np.array_equal(layer.table.look_up(before), values[layer.name])
 
@@ -62,8 +64,8 @@ def test_a_pool_gives_its_table_what_it_reads() -> None:
     assert layer.table is not None
     wrong = layer.table.zero_point - 1 if layer.table.zero_point > 0 else layer.table.zero_point + 1
     others = tuple(
-        replace(one, table=replace(layer.table, zero_point=wrong)) if one is layer else one
-        for one in drawn.layers
+        replace(each, table=replace(layer.table, zero_point=wrong)) if each is layer else each
+        for each in drawn.layers
     )
     rule = f"must be its input's {layer.table.zero_point}, not {wrong}"
     line = f"zero_point of the table of {layer.name!r} {rule}"
@@ -86,9 +88,9 @@ def test_tables_are_read_from_the_files_that_they_are_written_to(tmp_path: Path)
     config = replace(small_accelerator(), activation_table=1)
     path = tmp_path / "design.json"
     save(Design(network=drawn, accelerator=config), path)
-    found = load(path)
-    assert found.accelerator == config
-    for layer, same in zip(drawn.layers, found.network.layers, strict=True):
+    read = load(path)
+    assert read.accelerator == config
+    for layer, same in zip(drawn.layers, read.network.layers, strict=True):
         assert layer.table is not None
         assert same.table is not None
         assert np.array_equal(layer.table.values, same.table.values)
@@ -102,5 +104,7 @@ def test_tables_are_read_from_the_files_that_they_are_written_to(tmp_path: Path)
         load(path)
     document["network"]["layers"][0]["table"] = {"zero_point": 0, "scale": 1}
     path.write_text(json.dumps(document))
-    with pytest.raises(DesignFileError, match=r"^network\.layers\[0\]\.table has no field 'scale'$"):
+    with pytest.raises(
+        DesignFileError, match=r"^network\.layers\[0\]\.table has no field 'scale'$"
+    ):
         load(path)

@@ -25,7 +25,7 @@ NARROW = small_accelerator(
 
 
 def networks(config: AcceleratorConfig, seed: int) -> list[Network]:
-    """A network of every kind of layer, small ones, some of whose layers have tables."""
+    """A network of every kind of layer, small, with tables behind some of its layers."""
     rng = np.random.default_rng(seed)
     return [
         tabled(random_network(Stratum(kind=kind, kernel=kernel), config, rng), rng)

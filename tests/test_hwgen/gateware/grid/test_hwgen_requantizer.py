@@ -122,11 +122,11 @@ def test_every_entry_of_a_table_is_looked_up_and_others_pass_by_it() -> None:
     """All 256 results, a cycle apart or with gaps, with and without the table; both clamps come before it."""
     rng = random.Random(2)
     table = [rng.randint(-128, 127) for _ in range(256)]
-    one = (0, HALF, 1, 0)  # a factor of one
+    identity = (0, HALF, 1, 0)
+    latency = Requantizer.RESULT_LATENCY
     results = [*range(-128, 128), *rng.sample(range(-300, 300), 64)]
     for idle, zero_point, low, high in ((0, 0, -128, 127), (1, 5, -100, 90)):
         dut = Requantizer(1, tables=True)
-        latency = Requantizer.RESULT_LATENCY
         through = [rng.random() < 0.8 for _ in results]
         outputs: list[int] = []
 
@@ -148,7 +148,7 @@ def test_every_entry_of_a_table_is_looked_up_and_others_pass_by_it() -> None:
                 (dut.zero_point, dut.clamp_low, dut.clamp_high), bounds, strict=True
             ):
                 ctx.set(port, value)
-            bias, multiplier, left, right = one
+            bias, multiplier, left, right = identity
             ctx.set(dut.record, bias % (1 << 32) | multiplier << 32 | left << 64 | right << 72)
             finished = [False, False]
             for cycle in range(len(results) * (idle + 1) + latency + 2):
