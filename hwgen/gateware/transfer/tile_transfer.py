@@ -158,11 +158,10 @@ def legal_weights(config: AcceleratorConfig, descriptor: Any) -> Any:
         descriptor.column_lanes * config.pes_x,
         config.compute_lanes,
     )
-    most_rows, known = config.weight_rows, 1
+    most_rows: Any = config.weight_rows
     if config.activation_table:
         most_rows = Mux(descriptor.table == LoadTable.FILL, TABLE_ROWS, config.weight_rows)
-        known = descriptor.table <= LoadTable.FILL
-    return (
+    legal = (
         descriptor.lanes.any()
         & (descriptor.lanes <= most_blocks)
         & (descriptor.column_lanes <= config.compute_lanes)
@@ -175,8 +174,8 @@ def legal_weights(config: AcceleratorConfig, descriptor: Any) -> Any:
         & (descriptor.tail_beats <= row_beats(config))
         & (descriptor.tail_rows <= descriptor.parameter_rows)
         & (descriptor.store <= most_store)
-        & known
     )
+    return legal & (descriptor.table <= LoadTable.FILL) if config.activation_table else legal
 
 
 def address_burst(

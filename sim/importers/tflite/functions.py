@@ -181,7 +181,8 @@ def _rounded_high(a: NDArray[np.int64], factor: int) -> NDArray[np.int64]:
     """Saturating rounding doubling high multiply of int16."""
     products = a * factor
     nudged = products + np.where(products >= 0, 1 << 14, 1 - (1 << 14))
-    return np.sign(nudged) * (np.abs(nudged) >> 15)
+    result: NDArray[np.int64] = np.sign(nudged) * (np.abs(nudged) >> 15)
+    return result
 
 
 def _int16(values: NDArray[np.int64]) -> NDArray[np.int64]:
