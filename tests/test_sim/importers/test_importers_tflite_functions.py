@@ -55,7 +55,7 @@ def test_every_value_equals_the_interpreters_over_random_scales(name: str) -> No
                 int(rng.integers(-128, 128)),
             )
         )
-        function = drawn_function(name, *ends, rng)
+        function = drawn_function(name, ends[0], ends[1], rng)
         tensors = [
             writer.tensor((1, 256), scales=[end.scale], zero_points=[end.zero_point])
             for end in (ends[0], function.output)
