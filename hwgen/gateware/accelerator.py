@@ -238,7 +238,7 @@ class Accelerator(wiring.Component):
             csr.execute_wait_load.eq(sequencer.wait_load & ~execute.busy),
             csr.execute_wait_store.eq(sequencer.wait_store & ~execute.busy),
         ]
-        row_hazard = load.row_write.enable & execute.half_busy.bit_select(load.row_half, 1)
+        row_hazard = (load.row_write.enable & execute.half_busy.bit_select(load.row_half, 1))  # fmt: skip
         if self.config.activation_table:
             using = (execute.half_busy & load.table_halves).any()
             row_hazard = Mux(load.row_write.table, load.row_write.enable & using, row_hazard)

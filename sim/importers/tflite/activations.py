@@ -77,6 +77,8 @@ def gated(lowering: Lowering, operator: TfliteOperator) -> bool:
         return False
     _check_signed(lowering, operator)
     out = lowering.output(operator)
+    if out.shape != a.shape:
+        lowering.model.refuse(operator, f"output must have shape {a.shape}, not {out.shape}")
     try:
         multiplier, shift = window_multipliers(a.scale, b.scales, out.scale, 1)
     except ValueError as error:

@@ -58,12 +58,12 @@ def _sub(lowering: Lowering, operator: TfliteOperator) -> None:
     "activation table",
 )
 def _mul(lowering: Lowering, operator: TfliteOperator) -> None:
+    if all(lowering.tensor(operator, place).data is None for place in range(2)):
+        if not gated(lowering, operator):
+            rule = "products of activations, as in squeeze-and-excitation blocks"
+            lowering.model.refuse(operator, f"{rule}, are not supported")
+        return
     a, b = _check_operands(lowering, operator)
-    if b.data is None and a.data is None:
-        if gated(lowering, operator):
-            return
-        rule = "products of activations, as in squeeze-and-excitation blocks"
-        lowering.model.refuse(operator, f"{rule}, are not supported")
     position = 0 if b.data is not None else 1
     value, constant = (a, b) if position == 0 else (b, a)
     source = lowering.source(operator, position)

@@ -25,12 +25,12 @@ NARROW = small_accelerator(
 
 
 def networks(config: AcceleratorConfig, seed: int) -> list[Network]:
-    """A network of every kind of layer, small, with tables behind some of its layers."""
+    """Two small networks of every kind of layer: with tables behind all their layers, and behind some."""
     rng = np.random.default_rng(seed)
     return [
-        tabled(random_network(Stratum(kind=kind, kernel=kernel), config, rng), rng)
+        tabled(random_network(Stratum(kind=kind, kernel=kernel), config, rng), rng, share)
         for kind in LayerKind
-        for kernel in (1, 3)
+        for kernel, share in ((1, 1.0), (3, 0.5))
     ]
 
 
