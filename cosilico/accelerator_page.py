@@ -14,7 +14,7 @@ ACCELERATOR_PAGE = "docs/accelerator.md"
 _HEAD = """\
 # The accelerator's fields
 
-An accelerator is a JSON object with these fields, all of which but `weight_store_kb` must be given, or an
+An accelerator is a JSON object with these fields, all of which but `weight_store_kb` and `activation_table` must be given, or an
 `AcceleratorConfig`. The columns
 of the spaces list the values that a search and `cosilico enumerate` take; the default is **bold**. Which other
 values can be built is the question of `cosilico check` ([architecture](architecture.md#realizability)).

@@ -216,9 +216,15 @@ def _summary(imported: ImportedNetwork) -> str:
         f"{', '.join(type(step).__name__.lower() for step in end.after) or 'nothing'} after"
         for end in host.further
     ]
+    tables = sum(layer.table is not None for layer in network.layers)
+    needs = (
+        f"\nneeds an accelerator with activation_table, for {tables} of the layers"
+        if tables
+        else ""
+    )
     return (
         f"{len(network.layers)} layers, {network.macs:,} MACs, {weights:,} weights\n"
         f"input {host.input.dtype} {host.input.shape}, output {host.output.dtype} "
         f"{host.output.shape}; the host computes {steps[0]} before and {steps[1]} after"
-        f"{''.join(further)}"
+        f"{''.join(further)}{needs}"
     )

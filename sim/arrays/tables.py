@@ -114,6 +114,8 @@ class LayerColumn(IntEnum):
     """Channels of these pixels."""
     ALONE = 21
     """Whether the layer is the network's first, a convolution, and alone reads the network's input."""
+    TABLE = 22
+    """Whether an activation table is behind the clamp."""
 
 
 EXTRA_COLUMNS = (
@@ -249,7 +251,8 @@ def _fill(
     # POOL sums pixels: beyond the image are none. No value is less than -128.
     pads = {LayerKind.GLOBAL_AVERAGE_POOL: 0, LayerKind.MEAN: 0, LayerKind.MAX_POOL: -128}
     row[LayerColumn.PAD_VALUE] = pads.get(layer.kind, input_zero_point)
-    row[LayerColumn.ZERO_POINT] = 0 if layer.kind in _DIVISIONS else layer.output.zero_point
+    row[LayerColumn.ZERO_POINT] = 0 if layer.kind in _DIVISIONS else layer.result_zero_point
     row[LayerColumn.SHARED] = layer.kind not in _PER_CHANNEL
     row[LayerColumn.MAXIMUM] = layer.kind is LayerKind.MAX_POOL
     row[LayerColumn.CLAMP_LOW], row[LayerColumn.CLAMP_HIGH] = layer.clamp
+    row[LayerColumn.TABLE] = layer.table is not None

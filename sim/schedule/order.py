@@ -3,6 +3,7 @@
 * Weights go alternately to the two register-file halves; a half is refilled once the last
   EXECUTE that used it is done. What a half still holds is not loaded again.
 * Weights with a place in the weight store are read from it, once this run or a run before has filled it.
+* A layer's activation table is loaded behind its first weights, once the last EXECUTE that used another is done.
 * Activation LOADs and STOREs own the local memories' ports: they wait for all EXECUTEs before
   them, and EXECUTEs wait for them.
 * A token is posted only where it is waited for, so a program ends with no token left.
@@ -72,6 +73,7 @@ from sim.schedule.listing import (
     PIECE,
     STORED,
     STORING,
+    TABLE_USED,
     TO_FETCH,
     USED_BY,
     add,
@@ -84,6 +86,7 @@ from sim.schedule.transfer_fields import (
     gather_fields,
     pe_columns,
     shares_rows,
+    table_fields,
     tile_fields,
     weights_fields,
 )
@@ -229,6 +232,8 @@ def _list_round(listing, turn, tensors, tp, hw, p, r):
     for b in range(turn.sets * ceil_div(turn.high - turn.low, turn.together)):
         place, low = b % turn.sets, turn.low + b // turn.sets * turn.together
         _load_weights(listing, turn, hw, r, place % plan[LayerPlan.SPLITS])
+        if p == 0 and r == 0 and b == 0 and plan[LayerPlan.TABLE_ADDRESS] > 0:
+            _load_table(listing, turn, hw)
         if b == 0 and loads:
             _load_tiles(listing, turn, tensors, tp, hw, p, first)
         if listing.numbers[FETCHED] < listing.numbers[TO_FETCH]:
@@ -263,6 +268,17 @@ def _load_weights(listing, turn, hw, r, k):
         note_weights(listing, hw, row)
     halves[half, HOLDS] = block
     halves[half, LOADED_BY] = add(listing)
+
+
+@inlined
+def _load_table(listing, turn, hw):
+    """LOAD the layer's activation table, for which all its EXECUTEs wait."""
+    row = listing.rows[begin(listing, Queue.LOAD, turn.number)]
+    table_fields(row, turn.plan, hw)
+    require(listing, row, Queue.EXECUTE, listing.numbers[TABLE_USED])
+    if listing.numbers[TO_FETCH] > 0:
+        note_weights(listing, hw, row)
+    listing.numbers[LOADED] = add(listing)
 
 
 @in_place
@@ -381,6 +397,8 @@ def _execute(listing, turn, hw, r, first, last, place, low, begins):
         require(listing, row, Queue.LOAD, loaded)
         require(listing, row, Queue.STORE, numbers[STORED])
         halves[half, USED_BY] = numbers[EXECUTED] = add(listing)
+        if plan[LayerPlan.TABLE_ADDRESS] > 0:
+            numbers[TABLE_USED] = numbers[EXECUTED]
         if keeps:
             numbers[STORING] = numbers[EXECUTED]
 

@@ -25,10 +25,12 @@ __all__ = [
     "Field",
     "LoadKind",
     "LoadStore",
+    "LoadTable",
     "Queue",
     "decode",
     "encode",
     "encode_many",
+    "fields_of",
 ]
 
 DESCRIPTOR_BYTES = 64
@@ -66,6 +68,17 @@ class LoadKind(IntEnum):
     TILE = 1
 
 
+class LoadTable(IntEnum):
+    """Part of the activation table in a weights LOAD."""
+
+    NONE = 0
+    """The parameters leave clamped results as they are."""
+    USE = 1
+    """Clamped results that the parameters are for go through the table."""
+    FILL = 2
+    """The rows are those of the table, four entries each, for all lanes of all PEs."""
+
+
 class LoadStore(IntEnum):
     """Part of the weight store in a weights LOAD."""
 
@@ -79,12 +92,16 @@ class LoadStore(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One packed field; ``signed`` is two's complement."""
+    """One packed field; ``signed`` is two's complement.
+
+    Those ``of_tables`` are behind all others, and accelerators without activation tables pass over their bits.
+    """
 
     name: str
     bits: int
     doc: str
     signed: bool = False
+    of_tables: bool = False
 
     @property
     def low(self) -> int:
@@ -169,6 +186,12 @@ LOAD_FIELDS = (
     ),
     Field("store_row", 20, "weights: first row in the weight store"),
     Field("all_columns", 1, "tile: all PEs of row pe_y take it"),
+    Field(
+        "table",
+        2,
+        "weights: LoadTable: of results that stay as they are, that go through the activation table, or its own rows",
+        of_tables=True,
+    ),
 )
 
 STORE_FIELDS = _TRANSFER_FIELDS
@@ -286,6 +309,11 @@ FIELDS: dict[Queue, tuple[Field, ...]] = {
     Queue.STORE: COMMON_FIELDS + STORE_FIELDS,
 }
 """All fields of each queue's descriptors, in packing order."""
+
+
+def fields_of(queue: Queue, *, tables: bool) -> tuple[Field, ...]:
+    """Fields that accelerators with or without activation tables read of a queue's descriptors."""
+    return tuple(field for field in FIELDS[queue] if tables or not field.of_tables)
 
 
 def encode(queue: Queue, values: dict[str, int]) -> bytes:

@@ -18,7 +18,7 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
 from sim.spec.network import WINDOW_POOLS, Layer, LayerKind, Network, TensorSpec
 from sim.spec.spaces import HardwareSpace
-from testbench.cases.layers import add, fully_connected, mean, pool, windowed
+from testbench.cases.layers import add, fully_connected, mean, pool, windowed, with_table
 
 __all__ = [
     "BATCHES",
@@ -35,6 +35,7 @@ __all__ = [
     "next_batch",
     "random_network",
     "strata",
+    "tabled",
 ]
 
 NETWORKS_PER_CONFIG = 3
@@ -433,6 +434,29 @@ def random_network(
             windowed("consumer", LayerKind.DEPTHWISE, layers[-1].output, kernel, stride, rng)
         )
     return Network(name=str(stratum), input=source, layers=tuple(layers))
+
+
+def tabled(network: Network, rng: np.random.Generator, share: float = 0.7) -> Network:
+    """The network with random activation tables behind a share of its layers, and never without any."""
+    chosen = rng.random(len(network.layers)) < share
+    chosen[int(rng.integers(len(chosen)))] = True
+    tensors = network.tensors
+    layers: list[Layer] = []
+    for layer, tables in zip(network.layers, chosen, strict=True):
+        source = tensors[layer.inputs[0]]
+        if tables:
+            layers.append(with_table(layer, source, rng))
+            tensors[layer.name] = layers[-1].output
+            continue
+        if layer.kind in (LayerKind.GLOBAL_AVERAGE_POOL, *WINDOW_POOLS):
+            # it keeps the quantization of its input
+            point = source.zero_point
+            layer = dataclasses.replace(
+                layer, output=dataclasses.replace(layer.output, zero_point=point)
+            )
+            tensors[layer.name] = layer.output
+        layers.append(layer)
+    return dataclasses.replace(network, layers=tuple(layers))
 
 
 def _size(stratum: Stratum, rng: np.random.Generator, corner: Corner) -> tuple[int, int]:

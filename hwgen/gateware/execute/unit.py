@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from hwgen.gateware.execute.bundles import used_banks
 from hwgen.gateware.execute.issue import IssueStage
-from hwgen.gateware.execute.requantizer_slots import SLOT_MEMBERS, SlotSequencer
+from hwgen.gateware.execute.requantizer_slots import SlotSequencer, slot_members
 from hwgen.gateware.execute.store_sequencer import STORE_MEMBERS, StoreSequencer
 from hwgen.gateware.grid.control import ExecuteControl
 from hwgen.gateware.primitives.delay import delay
@@ -54,6 +54,11 @@ class ExecuteUnit(wiring.Component):
         Bit b: such a descriptor may read bank b or store to it.
     control : Out(ExecuteControl(config))
         To the grid.
+
+    Notes
+    -----
+    With activation tables there is `table_halves`, In(2), as of
+    :class:`~hwgen.gateware.execute.requantizer_slots.SlotSequencer`.
     """
 
     DRAIN: ClassVar[int] = 24
@@ -72,6 +77,7 @@ class ExecuteUnit(wiring.Component):
                 "half_busy": Out(2),
                 "bank_busy": Out(config.compute_lanes),
                 "control": Out(ExecuteControl(config)),
+                **({"table_halves": In(2)} if config.activation_table else {}),
             }
         )
 
@@ -105,7 +111,9 @@ class ExecuteUnit(wiring.Component):
         # Cycles 11 to 14: requantize; of an operand's step, 5 to 8
         accumulated = delay(m, issue.window, 10, "window")
         m.d.comb += [slots.step.eq(fed), slots.window.eq(accumulated)]
-        for name in SLOT_MEMBERS:
+        if self.config.activation_table:
+            m.d.comb += slots.table_halves.eq(self.table_halves)
+        for name in slot_members(self.config):
             m.d.comb += getattr(control, name).eq(getattr(slots, name))
 
         # Cycle 22: store, unless a read has the port. It has it a cycle after it is issued: so its banks are a register here

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from hwgen.gateware.grid.control import LaneControl, PeControl, row_address_bits
 from hwgen.gateware.grid.feed import Feed
 from hwgen.gateware.grid.lane import Lane
-from hwgen.gateware.grid.requantizer import RECORD_BITS
+from hwgen.gateware.grid.requantizer import RECORD_BITS, table_layout
 from hwgen.gateware.grid.selection import select
 from hwgen.gateware.primitives.ram import address_bits
 from hwgen.gateware.primitives.single_port_ram import SinglePortRam
@@ -58,6 +58,10 @@ class Pe(wiring.Component):
         Heads of the lanes' drain registers.
     east_head, south_head : In(32 * R).array(L)
         The same of the neighbours.
+
+    Notes
+    -----
+    With activation tables there is `fill`, In(table_layout()): a row of the table, for all lanes.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -79,6 +83,7 @@ class Pe(wiring.Component):
                 "row_write_address": In(row_address_bits(config)),
                 "weight_write_data": In(8 * config.row_bytes),
                 "parameter_write_data": In(RECORD_BITS * width),
+                **({"fill": In(table_layout())} if config.activation_table else {}),
                 "output": Out(vector_bits).array(lanes),
                 "east_output": In(vector_bits).array(lanes),
                 "west_output": In(vector_bits).array(lanes),
@@ -139,6 +144,8 @@ class Pe(wiring.Component):
             lane.neighbour.eq(Mux(control.vertical, self.south_head[index], self.east_head[index])),
             self.head[index].eq(lane.head),
         ]
+        if self.config.activation_table:
+            m.d.comb += lane.fill.eq(self.fill)
         return lane
 
     def _share_rows(self, m: Any, lanes: list[Any]) -> None:

@@ -21,8 +21,10 @@ __all__ = ["FetchUnit"]
 
 _WORDS = DESCRIPTOR_BYTES // DESCRIPTOR_PORT_BYTES
 _QUEUE_BITS = COMMON_FIELDS[0].bits
-_LAYOUTS = {queue: descriptor_layout(queue) for queue in Queue}
-_STORED_WORDS = -(-max(layout.size for layout in _LAYOUTS.values()) // (8 * DESCRIPTOR_PORT_BYTES))
+_STORED_WORDS = -(
+    -max(descriptor_layout(queue, tables=True).size for queue in Queue)
+    // (8 * DESCRIPTOR_PORT_BYTES)
+)
 
 
 class FetchUnit(wiring.Component):
@@ -50,6 +52,8 @@ class FetchUnit(wiring.Component):
     ----------
     fingerprint : int
         The configuration's; a program for another configuration is refused.
+    tables : bool
+        Whether descriptors have the fields of activation tables.
 
     Members
     -------
@@ -77,11 +81,13 @@ class FetchUnit(wiring.Component):
 
     DEPTH: ClassVar[int] = 8
 
-    def __init__(self, fingerprint: int) -> None:
+    def __init__(self, fingerprint: int, *, tables: bool = False) -> None:
         """Create an idle unit."""
         self.fingerprint = fingerprint
+        self._layouts = {queue: descriptor_layout(queue, tables=tables) for queue in Queue}
         streams: dict[str, Any] = {
-            queue.name.lower(): Out(stream.Signature(layout)) for queue, layout in _LAYOUTS.items()
+            queue.name.lower(): Out(stream.Signature(layout))
+            for queue, layout in self._layouts.items()
         }
         super().__init__(
             {
@@ -151,7 +157,7 @@ class FetchUnit(wiring.Component):
         # Dispatch, two cycles after the last beat
         head = buffer.leave.payload
         dispatch = Signal()
-        for queue, layout in _LAYOUTS.items():
+        for queue, layout in self._layouts.items():
             target = getattr(self, queue.name.lower())
             m.d.comb += Value.cast(target.payload).eq(head[: layout.size])
             with m.If((head[:_QUEUE_BITS] == queue) & ~self.stop):
