@@ -20,7 +20,7 @@ from typing import Any
 __all__ = ["COMMANDS", "command_dependencies", "lowest_versions"]
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("rtl", "search", "synthesis", "fpga", "report", "cluster")
+EXTRAS = ("rtl", "search", "soc", "synthesis", "fpga", "report", "cluster")
 """Extras that commands need; the others are for work on the project."""
 
 SEED = 5
@@ -63,6 +63,7 @@ COMMANDS = (
     "predict design.json",
     "predict net --accelerator tiny --memory dram --json -",
     "generate design.json --out hardware",
+    "soc design.json --images 2 --out system",
     "simulate net --accelerator tiny --images 2",
     "simulate net --accelerator tiny --images 1 --memory dram --waves",
     "simulate resnet8 --accelerator tiny --images 1",

@@ -21,6 +21,7 @@ from cosilico.commands.report import report
 from cosilico.commands.run import run
 from cosilico.commands.search import search
 from cosilico.commands.simulate import simulate
+from cosilico.commands.soc import soc
 from cosilico.commands.synthesize import synthesize
 from cosilico.commands.timing import timing
 from cosilico.commands.validate import validate
@@ -63,6 +64,7 @@ app.command(name="import")(import_model)
 app.command()(check)
 app.command()(predict)
 app.command()(generate)
+app.command()(soc)
 app.command()(synthesize)
 app.command()(timing)
 app.command()(simulate)

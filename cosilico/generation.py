@@ -31,6 +31,7 @@ __all__ = [
     "generate_accelerator",
     "generate_design",
     "generate_package",
+    "require_single_output",
 ]
 
 
@@ -173,7 +174,7 @@ def generate_package(design: Design, batch: int, options: VerilogOptions) -> Pac
     CosilicoError
         If the network has several outputs or concatenations, of which driver and memory map know nothing.
     """
-    _require_single_output(design.network)
+    require_single_output(design.network, "a package")
     mapped = map_realizable(design.accelerator, design.network, batch)
     verilog = generate_accelerator(design.accelerator, options).verilog
     identity = PackageIdentity(
@@ -182,10 +183,18 @@ def generate_package(design: Design, batch: int, options: VerilogOptions) -> Pac
     return PackageGeneration(identity=identity, mapped=mapped)
 
 
-def _require_single_output(network: Network) -> None:
+def require_single_output(network: Network, subject: str) -> None:
+    """Raise :class:`CosilicoError` for a network of which the driver knows nothing.
+
+    Parameters
+    ----------
+    network : Network
+    subject : str
+        What has the driver, as "a package".
+    """
     if len(network.outputs) > 1:
-        rule = f"network {network.name!r} must have a single output for a package"
+        rule = f"network {network.name!r} must have a single output for {subject}"
         raise CosilicoError(f"{rule}, not {len(network.outputs)}")
     if network.concatenations:
-        rule = f"network {network.name!r} must have no concatenation for a package"
+        rule = f"network {network.name!r} must have no concatenation for {subject}"
         raise CosilicoError(f"{rule}, not {network.concatenations[0].name!r}")

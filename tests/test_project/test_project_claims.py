@@ -89,6 +89,7 @@ def known_figures() -> dict[str, set[str]]:
     from cosilico.comparison import TABLE_POINTS
     from cosilico.flow import _NETLIST_MACS
     from foreign_systems import AIM, AIM_RANDOM_TRAFFIC
+    from hwgen.soc.system_map import MOST_RATE_ERROR
     from sim.mapping.descriptor_counts import MAX_DESCRIPTORS
     from sim.realizability import MAX_BANK_DEPTH, MAX_CLOCK_MHZ, MAX_REGISTER_FILE_ROWS
     from sim.timing.calibration import DRAM_ERROR_LIMIT
@@ -109,6 +110,7 @@ def known_figures() -> dict[str, set[str]]:
         },
         "docs/accelerator.md": {f"{MAX_BANK_DEPTH:,}", f"{MAX_CLOCK_MHZ:,}"},
         "docs/results.md": {f"{_NETLIST_MACS:,}"},
+        "docs/soc.md": {f"{100 * MOST_RATE_ERROR:g} %"},
         "docs/trade.md": {f"{len(EDGE):,}"},
         "docs/architecture.md": {
             f"{LAYERS_LIMIT:,}",

@@ -39,6 +39,7 @@ TARGETS = [
     "check",
     "docs",
     "demo",
+    "soc",
     "validate",
     "lowest",
     "calibrate",

@@ -1,0 +1,1 @@
+"""A system on a chip around an accelerator: processor, memories, serial line, and their firmware."""

@@ -1,0 +1,1 @@
+"""Systems in simulation: what their firmware prints, compared with the integer reference."""

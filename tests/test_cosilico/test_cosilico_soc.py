@@ -1,0 +1,165 @@
+"""The command ``soc``: a design file in, a folder and classes out."""
+
+import json
+import re
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from accelerators import SMALLEST
+from cosilico import soc as system_of_design
+from cosilico.cli import main
+from cosilico.images import save_arrays
+from hwgen.soc.compiler import CompilerError
+from linear_digits import linear_digits
+from sim.spec.design import Design, save
+from testbench.soc.classes import Classified
+from testbench.soc.run import SystemRun
+
+NETWORK, IMAGES, LABELS = linear_digits()
+OPTIONS = ("--images", "24", "--baud", "2500000")
+
+
+@pytest.fixture
+def design(tmp_path: Path) -> Path:
+    path = tmp_path / "design" / "design.json"
+    path.parent.mkdir()
+    save(Design(network=NETWORK, accelerator=SMALLEST), path)
+    save_arrays(path.parent / "test.npz", x=IMAGES[:30], y=LABELS[:30])
+    return path
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_firmware_prints_classes_and_the_folder_has_all_of_it(
+    design: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "system"
+    assert main(["soc", str(design), "--out", str(out), *OPTIONS]) == 0
+    head, *images, verdict = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r"PicoRV32 at 25 MHz, \d+ KiB of read-only memory \([\d,]+ bytes of firmware\), \d+ KiB shared "
+        rf"with accelerator {SMALLEST.fingerprint:08x}",
+        head,
+    )
+    labels = []
+    for number, line in enumerate(images):
+        printed = re.fullmatch(rf"image {number}: class (\d) \(label (\d)\), [\d,]+ cycles", line)
+        assert printed is not None
+        labels.append(int(printed[2]))
+    assert labels == LABELS[:24].tolist()
+    assert re.fullmatch(
+        r"24 classes and their outputs equal the reference; 23 are the labels; [\d,]+ cycles of the system",
+        verdict,
+    )
+    described = json.loads((out / "system.json").read_text())
+    assert (described["images"], described["bit_cycles"]) == (24, 10)
+    assert (out / "serial.txt").read_text().count("\n") == 26
+    assert (out / "rtl" / "picorv32.v").is_file()
+    assert (out / "firmware" / "firmware.elf").is_file()
+
+    assert main(["soc", str(design), "--out", str(out), *OPTIONS]) == 2
+    assert "out must be" in capsys.readouterr().err
+    wrong = Classified(image=0, label=11, cycles=1, outputs=(0,))
+    monkeypatch.setattr(system_of_design, "read_classes", lambda text, fingerprint: [wrong] * 24)
+    assert main(["soc", str(design), "--out", str(out), *OPTIONS, "--force"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert f"image 0 must be of class {LABELS[0]}, not 11" in lines
+    assert lines[-1].startswith("24 classes and their outputs differ from the reference; 0 are")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--baud", "9000000"), "baud must be in 1 … 6250000, a quarter of the clock, not 9000000"),
+        (("--images", "31"), "images must be at most the 30 given, not 31"),
+        (("--input", "absent.npz"), "image file absent.npz .*"),
+    ],
+)
+def test_bad_input_is_one_line(
+    design: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...], message: str,
+) -> None:  # fmt: skip
+    out = tmp_path / "system"
+    assert main(["soc", str(design), "--out", str(out), *arguments]) == 2
+    assert re.fullmatch(f"cosilico: {message}\n", capsys.readouterr().err)
+    assert not (out / "system.json").exists()
+
+
+def test_a_network_of_several_outputs_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (layer,) = NETWORK.layers
+    second = replace(layer, name="others", output=replace(layer.output, name="others"))
+    network = replace(NETWORK, layers=(layer, second), outputs=("classes", "others"))
+    save(Design(network=network, accelerator=SMALLEST), tmp_path / "design.json")
+    out = tmp_path / "system"
+    assert main(["soc", str(tmp_path / "design.json"), "--out", str(out)]) == 2
+    line = "network 'linear digits' must have a single output for a system, not 2"
+    assert capsys.readouterr().err == f"cosilico: {line}\n"
+
+
+def test_without_a_compiler_nothing_is_written(
+    design: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def absent() -> None:
+        raise CompilerError("firmware must have a compiler")
+
+    monkeypatch.setattr(system_of_design, "riscv_compiler", absent)
+    out = tmp_path / "system"
+    assert main(["soc", str(design), "--out", str(out)]) == 3
+    assert capsys.readouterr().err == "cosilico: firmware must have a compiler\n"
+    assert not (out / "rtl").exists()
+
+
+def test_without_the_processor_a_line_names_the_extra(
+    design: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    absent = "pythondata_cpu_picorv32"
+    monkeypatch.setattr(
+        "cosilico.extras.find_spec", lambda name: None if name == absent else find_spec(name)
+    )
+    assert main(["soc", str(design), "--out", str(tmp_path / "system")]) == 2
+    line = (
+        "cosilico soc must have the extra soc: pip install 'cosilico[soc]', "
+        "for package pythondata-cpu-picorv32 is not installed"
+    )
+    assert capsys.readouterr().err == f"cosilico: {line}\n"
+
+
+def test_a_system_that_does_not_end_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+    design: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = SystemRun(text="failed: run\n", cycles=123, halted=False, fault=True, wrong_bits=0)
+    monkeypatch.setattr(system_of_design, "run_system", lambda *given, **options: run)
+    assert main(["soc", str(design), "--out", str(tmp_path / "system"), "--images", "1"]) == 3
+    line = "firmware must come to its end, not stop after 123 cycles with 'failed: run'"
+    assert capsys.readouterr().err == f"cosilico: {line}\n"
+
+
+def test_random_images_have_no_labels(design: Path) -> None:
+    result = system_of_design.SystemResult(
+        config=None,  # type: ignore[arg-type]  # not asked for
+        firmware_bytes=0,
+        run=SystemRun(text="", cycles=0, halted=True, fault=False, wrong_bits=0),
+        classified=(Classified(image=0, label=3, cycles=1, outputs=(0,)),),
+        labels=None,
+        differences=(),
+    )
+    assert result.right is None
+    assert replace(result, labels=np.array([3])).right == 1
