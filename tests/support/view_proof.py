@@ -217,8 +217,8 @@ def _sum_of_products(unit: int) -> Term:
         names = [of(f"{_LANE}simd_{unit}.product_{j}") for j in range(4)]
         first, second, third, fourth = (f"{{ {{16{{{name}[15]}}}}, {name} }}" for name in names)
         total = f"({first} + {second}) + ({third} + {fourth})"
-        one, other = (f"{{ {{24{{{name}[7]}}}}, {name}[7:0] }}" for name in names[:2])
-        larger = f"($signed({names[0]}[7:0]) > $signed({names[1]}[7:0]) ? {one} : {other})"
+        left, right = (f"{{ {{24{{{name}[7]}}}}, {name}[7:0] }}" for name in names[:2])
+        larger = f"($signed({names[0]}[7:0]) > $signed({names[1]}[7:0]) ? {left} : {right})"
         return f"({of(f'{_LANE}compared')}[1] ? {larger} : {total})"
 
     return term
