@@ -25,7 +25,8 @@ from sim.spec.network import Layer, LayerKind, Network, Padding
 from sim.spec.spaces import EDGE, TINY
 from stress_cases import draw_stress
 from testbench.cases.layers import padded, pool, random_tensor
-from testbench.cases.random_networks import Case, draw_cases, tabled
+from testbench.cases.random_networks import Case, draw_cases
+from testbench.cases.tabled import tabled
 from testbench.rtl.activations import assemble_activations
 
 

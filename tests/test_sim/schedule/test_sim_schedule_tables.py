@@ -12,7 +12,8 @@ from sim.realizability import map_realizable
 from sim.spec.accelerator import TABLE_ROWS
 from sim.spec.descriptor import LoadTable, Queue
 from sim.spec.spaces import TINY
-from testbench.cases.random_networks import draw_cases, tabled
+from testbench.cases.random_networks import draw_cases
+from testbench.cases.tabled import tabled
 
 
 @pytest.fixture(scope="module")

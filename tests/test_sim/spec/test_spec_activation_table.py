@@ -15,7 +15,8 @@ from sim.realizability import check
 from sim.spec.design import Design, load, save
 from sim.spec.errors import DesignFileError
 from sim.spec.network import ActivationTable, LayerKind, Network
-from testbench.cases.random_networks import Stratum, random_network, tabled
+from testbench.cases.random_networks import Stratum, random_network
+from testbench.cases.tabled import tabled
 
 VALUES = np.arange(-128, 128)[::-1].astype(np.int8)
 

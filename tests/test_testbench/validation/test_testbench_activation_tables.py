@@ -11,7 +11,8 @@ from sim.spec.design import Design
 from sim.spec.memories import DRAM
 from sim.spec.network import LayerKind, Network
 from sim.spec.views import View
-from testbench.cases.random_networks import Stratum, random_network, tabled
+from testbench.cases.random_networks import Stratum, random_network
+from testbench.cases.tabled import tabled
 from testbench.validation.simulate import simulate
 
 WIDE = small_accelerator(
