@@ -1,6 +1,5 @@
 """The ``validate`` command: model against RTL."""
 
-import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -113,13 +112,14 @@ def validate(
             "imported models, graphs, activation tables and realizability",
         ),
     ] = False,
-    pairs: Annotated[
+    percent: Annotated[
         int | None,
         typer.Option(
-            metavar="N",
+            metavar="P",
             min=1,
-            help="--full: random pairs of each space behind all memories",
-            show_default="1000",
+            max=100,
+            help="--full: so much of the random pairs of every kind; the results say how many there were",
+            show_default="100",
         ),
     ] = None,
     space: SpaceName = "tiny",
@@ -171,8 +171,8 @@ def validate(
         )
     if accelerator is not None and network is None:
         raise CosilicoError("--accelerator must be given with NETWORK, and only with it")
-    if pairs is not None and not full:
-        raise CosilicoError("--pairs must be given with --full; --random N are N pairs of a space")
+    if percent is not None and not full:
+        raise CosilicoError("--percent must be given with --full alone")
     behind = parse_memory(memory)
     if behind != DETERMINISTIC and network is None:
         raise CosilicoError("--memory must be given with NETWORK; --memories is for random pairs")
@@ -197,8 +197,8 @@ def validate(
         from testbench.validation.campaign import Campaign
 
         campaign = Campaign(seed=seed, view=view, max_macs=max_macs)
-        if pairs is not None:
-            campaign = dataclasses.replace(campaign, pairs=pairs)
+        if percent is not None:
+            campaign = campaign.scaled(percent / 100)
         kept = journal or Path("build/validation.jsonl")
         differences = validate_everything(campaign, kept, out, jobs=jobs, force=force)
     elif memories is MemorySet.RANDOM:

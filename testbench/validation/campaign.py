@@ -1,5 +1,7 @@
 """Everything that a full validation runs: random cases of several kinds, and layers."""
 
+import dataclasses
+import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -143,6 +145,13 @@ class Campaign:
     seed: int = 1
     view: View = View.SIMULATION
     max_macs: int | None = None
+
+    def scaled(self, share: float) -> "Campaign":
+        """A campaign with a share of the random pairs of every kind, the first of each; layers are not drawn."""
+        counts = ("pairs", "stalled", "imported", "graphs", "tables", "points", "behind_drawn")
+        return dataclasses.replace(
+            self, **{name: math.ceil(share * getattr(self, name)) for name in counts}
+        )
 
     def parts(self) -> list[Part]:
         """Sections in the order of the results."""

@@ -103,7 +103,7 @@ def test_routes_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     )
     print_routes(report)
     lines = capsys.readouterr().out.splitlines()
-    (inner,) = (line.split() for line in lines if "inner" in line)
+    (inner,) = (line.replace("│", " ").split() for line in lines if "inner" in line)
     assert inner[:5] == ["inner", "1,200", "0", "0", "0"]
     assert {"125.0", "75%"} <= set(inner)
     assert any("outer" in line and "320 of 156 DSP" in line for line in lines)

@@ -202,6 +202,26 @@ def test_the_full_campaign_is_as_large_as_promised() -> None:
     )
 
 
+def test_a_share_of_a_campaign_is_its_first_pairs() -> None:
+    part = SMALL.scaled(0.34)
+    counts = (part.pairs, part.stalled, part.imported, part.graphs, part.tables, part.points)
+    assert counts == (5, 2, 4, 1, 2, 3)
+    assert (
+        dataclasses.replace(part, pairs=12, stalled=3, imported=9, graphs=2, tables=4, points=6)
+        == SMALL
+    )
+
+    def titles(campaign: Campaign) -> dict[str, list[str]]:
+        drawn: dict[str, list[str]] = {}
+        for unit in campaign.units():
+            drawn.setdefault(unit.name, []).extend(case.title for case in unit.draw())
+        return drawn
+
+    whole = titles(SMALL)
+    for name, first in titles(part).items():
+        assert first == whole[name][: len(first)]
+
+
 def test_an_error_in_drawing_is_raised(
     tmp_path: Path, runs: list[tuple[Case, bool]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
