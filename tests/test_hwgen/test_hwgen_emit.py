@@ -59,7 +59,9 @@ CONFIGS = {
 CORNERS = {
     "tiny default": TINY_SPACE.default,
     "edge default": EDGE_SPACE.default,
-    "edge default with a store": replace(EDGE_SPACE.default, weight_store_kb=4096),
+    "edge without a store, with tables": replace(
+        EDGE_SPACE.default, pes_x=2, pes_y=1, weight_store_kb=0, activation_table=1
+    ),
 }
 """Further configurations whose text is checked."""
 
