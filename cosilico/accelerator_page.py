@@ -9,7 +9,7 @@ from sim.spec.spaces import SPACE_NAMES, HardwareSpace
 
 __all__ = ["ACCELERATOR_PAGE", "accelerator_page", "field_texts"]
 
-ACCELERATOR_PAGE = "docs/accelerator.md"
+ACCELERATOR_PAGE = "docs/reference/accelerator.md"
 
 _HEAD = """\
 # The accelerator's fields
@@ -17,7 +17,7 @@ _HEAD = """\
 An accelerator is a JSON object with these fields, all of which but `weight_store_kb` and `activation_table` must be given, or an
 `AcceleratorConfig`. The columns
 of the spaces list the values that a search and `cosilico enumerate` take; the default is **bold**. Which other
-values can be built is the question of `cosilico check` ([architecture](architecture.md#realizability)).
+values can be built is the question of `cosilico check` ([architecture](../explanation/architecture.md#realizability)).
 
 """
 

@@ -12,7 +12,7 @@ from search.sections import Section
 
 __all__ = ["EXPERIMENT_PAGE", "experiment_page"]
 
-EXPERIMENT_PAGE = "docs/experiment_fields.md"
+EXPERIMENT_PAGE = "docs/reference/experiment_fields.md"
 
 _HEAD = """\
 # The experiment's fields

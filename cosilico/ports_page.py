@@ -5,14 +5,14 @@ from sim.spec.spaces import HARDWARE_SPACES
 
 __all__ = ["PORTS_PAGE", "ports_page"]
 
-PORTS_PAGE = "docs/ports.md"
+PORTS_PAGE = "docs/reference/ports.md"
 
 _HEAD = """\
 # Ports of the accelerator
 
 The top module has these ports, in this order. B is the width of the bus in bytes. The ports `trace_*` are there where
 `--trace` asks for them, or a testbench. `s_axil` is an AXI4-Lite subordinate, `m_axi` an AXI4 manager and `m_axi_desc` an AXI4 manager
-that only reads. [The accelerator](hardware.md) says what goes on there, [the rules of AXI](protocol.md) what holds in every
+that only reads. [The accelerator](../explanation/hardware.md) says what goes on there, [the rules of AXI](../explanation/protocol.md) what holds in every
 cycle.
 
 | port | direction | bits | meaning |

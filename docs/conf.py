@@ -34,7 +34,7 @@ autodoc_typehints = "none"  # the docstrings name them
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 
-COMMANDS_PAGE = "docs/api/commands"
+COMMANDS_PAGE = "docs/reference/api/commands"
 
 
 def add_commands(sphinx: Sphinx, page: str, source: list[str]) -> None:

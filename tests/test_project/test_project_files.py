@@ -100,7 +100,7 @@ def test_decisions_have_all_sections() -> None:
 def test_calibration_page_names_every_constant() -> None:
     from sim.timing.calibration import Constant
 
-    page = (ROOT / "docs" / "timing_constants.md").read_text()
+    page = (ROOT / "docs" / "reference" / "timing_constants.md").read_text()
     for constant in Constant:
         assert f"`{constant.name.lower()}`" in page
 
@@ -115,7 +115,7 @@ def field_rows(fields: tuple[Field, ...]) -> list[str]:
 
 def test_hardware_page_has_the_descriptor_tables() -> None:
     """Every field with its bits, its sign and what it says, in packing order."""
-    page = (ROOT / "docs" / "hardware.md").read_text()
+    page = (ROOT / "docs" / "explanation" / "hardware.md").read_text()
     section = page.split("\n## Descriptor fields\n")[1].split("\n## ")[0]
     tables = [
         table.splitlines()[2:]
@@ -131,14 +131,14 @@ def test_hardware_page_has_the_descriptor_tables() -> None:
 
 
 def test_hardware_page_has_the_version_of_the_header() -> None:
-    page = (ROOT / "docs" / "hardware.md").read_text()
+    page = (ROOT / "docs" / "explanation" / "hardware.md").read_text()
     assert page.count(f"| 3 | version of this format, {HEADER_VERSION} |") == 1
 
 
 def test_hardware_page_has_every_register_and_cause() -> None:
     from hwgen.gateware.host.csr import REGISTERS
 
-    page = (ROOT / "docs" / "hardware.md").read_text()
+    page = (ROOT / "docs" / "explanation" / "hardware.md").read_text()
     rows = table_rows(page, "| offset | name | access | content |")
     access = {"W1C": "R, W1C"}
     assert [row[:3] for row in rows] == [
@@ -171,7 +171,10 @@ def test_make_calibrate_fits_all_drams_that_are_shipped() -> None:
     assert names == list(DRAM_PRESETS) == list(calibration.default().drams)
     for name, system in DRAM_PRESETS.items():
         assert calibration.default().drams[name].digest == system.digest
-        assert f"`{name.removesuffix('/fr-fcfs')}`" in (ROOT / "docs" / "dram.md").read_text()
+        assert (
+            f"`{name.removesuffix('/fr-fcfs')}`"
+            in (ROOT / "docs" / "reference" / "dram.md").read_text()
+        )
 
 
 def test_stages_import_in_one_direction() -> None:

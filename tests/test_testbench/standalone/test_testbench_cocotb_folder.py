@@ -38,7 +38,7 @@ sys.meta_path.insert(0, Refusal())
 
 def users_test() -> str:
     """Return the test that the page tells a user to add."""
-    page = (ROOT / "docs" / "testbench.md").read_text()
+    page = (ROOT / "docs" / "reference" / "testbench.md").read_text()
     [text] = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     return f"\n\n{text}"
 
