@@ -23,7 +23,11 @@ from sim.spec.network import LAYERS_LIMIT, LayerKind, Network
 from sim.spec.spaces import EDGE, NAHAS, SPACE_NAMES, TINY
 
 BENCHMARKS = ROOT / "benchmarks"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
+KINDS = ("tutorials", "howto", "reference", "explanation")
+PAGES = [
+    *(ROOT / name for name in ("README.md", "docs/index.md", "examples/README.md")),
+    *(page for kind in KINDS for page in sorted((ROOT / "docs" / kind).glob("*.md"))),
+]
 
 pages = runpy.run_path(str(BENCHMARKS / "pages.py"))
 BLOCKS: dict[str, Callable[[Any], str]] = pages["BLOCKS"]
