@@ -16,7 +16,7 @@ FILES_PAGE = "docs/reference/files.md"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A kind of file, or of an object in one, that a schema checks.
+    """A kind of file, or of an object within, that a schema checks.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ from standalone_folders import one_layer
 
 def section(page: str, title: str) -> list[list[str]]:
     """Cells of the first table below a heading."""
-    lines = page.split(f"\n{title}\n", 1)[1].splitlines()
+    lines = f"\n{page}".split(f"\n{title}\n", 1)[1].splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("|")) + 2
     rows = []
     for line in lines[start:]:

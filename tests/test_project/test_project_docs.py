@@ -46,7 +46,7 @@ LOADED = re.compile(
     r"""<(?:script|img|iframe|source)\b[^>]*?\ssrc="((?:https?:)?//[^"]*)"""
     r"""|<link\b(?=[^>]*rel="(?:stylesheet|preload|icon)")[^>]*?\shref="((?:https?:)?//[^"]*)"""
 )
-"""What a page loads from another host when it is opened."""
+"""Files that a page loads from another host when it is opened."""
 
 
 def foreign_addresses(site: Path) -> dict[str, list[str]]:

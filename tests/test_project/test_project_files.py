@@ -59,11 +59,24 @@ def test_ci_runs_the_tests() -> None:
     assert "exec make test" in script.read_text()
 
 
+def anchors(page: Path) -> set[str]:
+    """Return what links to the headings of a page end in, as MyST and GitHub make it."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#{1,4} (.*)$", text, re.MULTILINE)
+    plain = (re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in headings)
+    kept = ("".join(c for c in heading if c.isalnum() or c in " -_") for heading in plain)
+    return {heading.strip().replace(" ", "-") for heading in kept}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
-        if "://" not in target:
-            assert (page.parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", page.read_text()):
+        if "://" in target:
+            continue
+        other = page.parent / target if target else page
+        assert other.exists(), target
+        if anchor and other.suffix == ".md":
+            assert anchor in anchors(other), f"{target}#{anchor}"
 
 
 def test_every_finding_that_is_ignored_has_its_reason() -> None:

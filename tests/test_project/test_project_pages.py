@@ -25,7 +25,6 @@ def marks(name: str) -> list[pytest.MarkDecorator]:
     return [pytest.mark.rtl] * (name in RTL) + [pytest.mark.slow] * (name in SLOW)
 
 
-
 def run_shell(statement: str, folder: Path) -> None:
     """Run a statement as a user does who has the project installed."""
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
