@@ -41,7 +41,7 @@ def registers_page() -> str:
 def _rows(described: RegisterFields) -> list[list[str]]:
     """Rows of a register: its fields, from bit 0 up."""
     register = described.register
-    rows = []
+    rows: list[list[str]] = []
     for field in described.fields:
         bits = str(field.low) if field.bits == 1 else f"{field.high}:{field.low}"
         place = [f"0x{register.offset:02X}", f"`{register.name}`"] if not rows else ["", ""]

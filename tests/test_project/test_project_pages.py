@@ -11,6 +11,8 @@ import pytest
 from cosilico.cli import main
 from page_blocks import LANGUAGES, blocks, statements
 from project_root import ROOT
+from sim.timing import calibration
+from testbench.calibration import microbenchmarks
 
 PAGES = sorted([*ROOT.glob("docs/tutorials/*.md"), *ROOT.glob("docs/howto/*.md")])
 RTL = ("accelerator", "cocotb", "digits", "integrate", "memory", "simulate", "your_model")
@@ -23,6 +25,13 @@ SLOW = ("digits", "your_model")
 def marks(name: str) -> list[pytest.MarkDecorator]:
     """Return the marks of a page."""
     return [pytest.mark.rtl] * (name in RTL) + [pytest.mark.slow] * (name in SLOW)
+
+
+def calibrated() -> microbenchmarks.CalibrationReport:
+    """Timing constants as if they had been measured again; that has tests of its own."""
+    return microbenchmarks.CalibrationReport(
+        calibration=calibration.default(), microbenchmarks=1, held_out=2
+    )
 
 
 def run_shell(statement: str, folder: Path) -> None:
@@ -44,6 +53,7 @@ def test_the_commands_of_a_page_run(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(microbenchmarks, "calibrate", calibrated)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     names: dict[str, Any] = {"__name__": page.stem}
     ran = 0
