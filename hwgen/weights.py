@@ -30,7 +30,7 @@ RECORD = np.dtype(
         "itemsize": RECORD_BYTES,
     }
 )
-"""One channel's requantization record (docs/hardware.md, Parameters)."""
+"""One channel's requantization record (docs/explanation/hardware.md, Parameters)."""
 
 
 def layer_stream(

@@ -26,7 +26,7 @@ class ValuesSettings(Section):
     Parameters
     ----------
     pes_x, pes_y, simd_units, compute_lanes, local_memory_kb, register_file_kb : tuple of int or None
-        Values to choose from, as docs/accelerator.md explains the field; a single value fixes it.
+        Values to choose from, as docs/reference/accelerator.md explains the field; a single value fixes it.
     io_bandwidth_gbps : tuple of float or None
         Values to choose from, GB/s.
     weight_store_kb : tuple of int or None

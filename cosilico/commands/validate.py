@@ -108,7 +108,7 @@ def validate(
         bool,
         typer.Option(
             "--full",
-            help="over 2,000 pairs and all layers of the ImageNet networks; then random stalls, "
+            help="thousands of pairs and all layers of the ImageNet networks; then random stalls, "
             "imported models, graphs, activation tables and realizability",
         ),
     ] = False,

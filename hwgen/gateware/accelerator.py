@@ -62,7 +62,7 @@ def _constants(channel: str, data_bytes: int) -> dict[str, Any]:
 
 
 class Accelerator(wiring.Component):
-    """Accelerator of a configuration; ``docs/hardware.md`` says how it behaves.
+    """Accelerator of a configuration; ``docs/explanation/hardware.md`` says how it behaves.
 
     Parameters
     ----------

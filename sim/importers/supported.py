@@ -1,4 +1,4 @@
-"""The page docs/supported_ops.md, from the tables that the importers work by."""
+"""The page docs/reference/supported_ops.md, from the tables that the importers work by."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from sim.importers.tflite.lowering import OPERATORS
 
 __all__ = ["SUPPORTED_PAGE", "supported_operators"]
 
-SUPPORTED_PAGE = "docs/supported_ops.md"
+SUPPORTED_PAGE = "docs/reference/supported_ops.md"
 
 _HEAD = """# Supported operators
 

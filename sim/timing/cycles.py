@@ -1,7 +1,7 @@
 """The cycle model: one forward walk over the descriptors, exact on the deterministic memory.
 
 Each descriptor starts when it has arrived, its engine accepts it and its tokens are there; each
-engine's duration is a closed form of the descriptor (docs/hardware.md). Time 0 is the doorbell.
+engine's duration is a closed form of the descriptor (docs/explanation/hardware.md). Time 0 is the doorbell.
 """
 
 from typing import NamedTuple

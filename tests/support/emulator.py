@@ -1,4 +1,4 @@
-"""Functional emulator: a program's descriptors, one after another, as docs/hardware.md says.
+"""Functional emulator: a program's descriptors, one after another, as docs/explanation/hardware.md says.
 
 It knows the memory image and nothing of the network or the mapper, so a difference between the
 integer reference and the emulator is a compiler bug, a difference between the emulator and RTL a gateware

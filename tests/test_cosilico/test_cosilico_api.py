@@ -38,7 +38,9 @@ def test_every_public_name_is_loaded_when_it_is_used() -> None:
 
 
 def test_every_public_name_is_documented() -> None:
-    pages = "".join(page.read_text() for page in (ROOT / "docs" / "api").glob("*.rst"))
+    pages = "".join(
+        page.read_text() for page in (ROOT / "docs" / "reference" / "api").glob("*.rst")
+    )
     missing = [name for name in cosilico.__all__ if f":: cosilico.{name}\n" not in pages]
     assert missing == ["__version__"]
     assert all(getattr(cosilico, name).__doc__ for name in cosilico.__all__)

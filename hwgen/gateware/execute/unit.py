@@ -39,7 +39,7 @@ class ExecuteUnit(wiring.Component):
     -------
     command : In(stream.Signature(execute_layout()))
         Descriptors, started in the cycle of their transfer. Not checked: see
-        :mod:`sim.spec.descriptor` for ranges and ``docs/hardware.md`` for the least II.
+        :mod:`sim.spec.descriptor` for ranges and ``docs/explanation/hardware.md`` for the least II.
     issue_end : Out(1)
         A descriptor is in its last cycle in the issue stage.
     done : Out(1)

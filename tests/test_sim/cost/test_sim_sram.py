@@ -137,7 +137,7 @@ def test_an_accelerators_memories_are_macros_but_for_the_shallow() -> None:
 
 @pytest.mark.parametrize("name", ["tiny", "edge"])
 def test_the_page_has_the_memories_of_the_defaults(name: str) -> None:
-    page = (ROOT / "docs/cost.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/explanation/cost.md").read_text(encoding="utf-8")
     for part, made in memory_macros(SPACE_NAMES[name].default).items():
         for memory in made:
             shape, own = memory.shape, memory.figures
