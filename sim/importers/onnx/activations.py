@@ -68,10 +68,15 @@ def _leaky_relu(lowering: OnnxLowering, node: OnnxNode) -> Value:
 
 @lowers("PRelu", becomes=_TABLE, conditions=f"{_NEEDS}; one constant slope for all channels")
 def _prelu(lowering: OnnxLowering, node: OnnxNode) -> Value:
-    slopes = np.unique(lowering.reals(node, 1))
+    given = lowering.reals(node, 1)
+    slopes = np.unique(given)
     if len(slopes) != 1:
         node.refuse(f"slopes must be one for all channels, not {len(slopes)}")
-    return applied(lowering, node, lambda x: functions.prelu(x, float(slopes[0])))
+    result = applied(lowering, node, lambda x: functions.prelu(x, float(slopes[0])))
+    if given.ndim > len(result.shape):
+        rule = f"slopes must have no more axes than the input's {len(result.shape)}"
+        node.refuse(f"{rule}, not shape {given.shape}")
+    return result
 
 
 @lowers("Elu", becomes=_TABLE, conditions=f"{_NEEDS}; {_EXP}")
@@ -257,11 +262,8 @@ def _of_one_source(
     operand: Callable[[OnnxLowering, OnnxNode, int], Function],
 ) -> tuple[Function, Function] | None:
     """Both operands as functions of one activation; None where they are of two."""
-    values = [lowering.value(node, position) for position in positions]
-    if not all(isinstance(value, Function | Quantized) for value in values):
-        values = [lowering.on_accelerator(node, position) for position in positions]
-        if any(isinstance(value, Constant | Deferred) for value in values):
-            return None
+    if any(isinstance(lowering.value(node, i), Constant | Deferred) for i in positions):
+        return None
     a, b = (operand(lowering, node, position) for position in positions)
     same = a.source.spec == b.source.spec and a.source.shape == b.source.shape
     return (a, b) if same and np.array_equal(a.source.places, b.source.places) else None
