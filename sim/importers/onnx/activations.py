@@ -37,9 +37,7 @@ _TABLE = (
     "an activation table behind the layer before, or behind a `max_pool` of single pixels where others read that "
     "layer, too"
 )
-_NEEDS = (
-    "between DequantizeLinear and QuantizeLinear; an accelerator with `activation_table`"
-)
+_NEEDS = "between DequantizeLinear and QuantizeLinear; an accelerator with `activation_table`"
 _EXP = "not where onnxruntime's two exponential functions differ"
 _FARTHEST = 2.0**31
 
@@ -93,9 +91,7 @@ def _celu(lowering: OnnxLowering, node: OnnxNode) -> Value:
     return applied(lowering, node, lambda x: functions.celu(x, alpha))
 
 
-@lowers(
-    "QLinearLeakyRelu", becomes=_TABLE, conditions="an accelerator with `activation_table`"
-)
+@lowers("QLinearLeakyRelu", becomes=_TABLE, conditions="an accelerator with `activation_table`")
 def _qlinear_leaky_relu(lowering: OnnxLowering, node: OnnxNode) -> Value:
     alpha = _real(node, "alpha", 0.01)
     return applied_to_integers(lowering, node, lambda x: functions.leaky_relu(x, alpha))
@@ -173,7 +169,10 @@ def clipped_integers(
 
 
 def _with_values(
-    node: OnnxNode, value: Function, values: np.ndarray[tuple[int], np.dtype[np.int8]], given: Quantization
+    node: OnnxNode,
+    value: Function,
+    values: np.ndarray[tuple[int], np.dtype[np.int8]],
+    given: Quantization,
 ) -> Function:
     return replace(
         value,

@@ -40,7 +40,12 @@ _SIGMOID_BELOW = (6.10247389755681e-13, 5.76102136993427e-09, 6.29106785017040e-
 _TANH_REACH = _F(9)
 _TANH_ABOVE = (-2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-08,
                1.48572235717979e-05, 6.37261928875436e-04, 4.89352455891786e-03)  # fmt: skip
-_TANH_BELOW = (1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03)
+_TANH_BELOW = (
+    1.19825839466702e-06,
+    1.18534705686654e-04,
+    2.26843463243900e-03,
+    4.89352518554385e-03,
+)
 
 _EXP_ENDS = (_F(-104), _F(88.723))
 _LOG2_E = _F(1.44269504088896341)
@@ -63,7 +68,7 @@ def tanh(x: Reals) -> Reals:
 
 
 def hard_sigmoid(x: Reals, alpha: float, beta: float) -> Reals:
-    """alpha · x + beta between 0 and 1."""
+    """Return alpha · x + beta between 0 and 1."""
     result: Reals = (_F(alpha) * x + _F(beta)).clip(_F(0), _F(1))
     return result
 
@@ -90,7 +95,7 @@ def elu(x: Reals, alpha: float) -> Reals:
 
 
 def celu(x: Reals, alpha: float) -> Reals:
-    """max(0, x) + min(0, alpha · (exp(x / alpha) - 1)), in both forms of the exponential function."""
+    """Return max(0, x) + min(0, alpha · (exp(x / alpha) - 1)), in both forms of the exponential function."""
     forms = [
         np.maximum(x, _F(0)) + np.minimum(_F(alpha) * (power - _F(1)), _F(0))
         for power in _exponentials(x / _F(alpha))
@@ -101,7 +106,7 @@ def celu(x: Reals, alpha: float) -> Reals:
 def _quotient(
     x: Reals, reach: np.float32, above: tuple[float, ...], below: tuple[float, ...]
 ) -> Reals:
-    """x · p(x²) / q(x²) of numbers clamped to ``reach``; coefficients of the highest powers first."""
+    """Return x · p(x²) / q(x²) of numbers clamped to ``reach``; coefficients of the highest powers first."""
     inner = x.clip(-reach, reach)
     square = inner * inner
     return _polynomial(square, above) * inner / _polynomial(square, below)
@@ -115,7 +120,7 @@ def _polynomial(x: Reals, coefficients: tuple[float, ...]) -> Reals:
 
 
 def _fused(a: Reals, b: Reals, c: np.float32) -> Reals:
-    """a · b + c, rounded once.
+    """Return a · b + c, rounded once.
 
     A product of two float32 is exact in float64. The sum's float64, if rounded, is made the one of its
     two neighbours that is odd, which no second rounding takes for a tie.
@@ -132,7 +137,8 @@ def _fused(a: Reals, b: Reals, c: np.float32) -> Reals:
 
 def _exponentials(x: Reals) -> tuple[Reals, Reals]:
     """Exponential function of vectors, and that of single numbers, which is rounded correctly."""
-    return _vector_exp(x), np.exp(x.astype(np.float64)).astype(np.float32)
+    with np.errstate(over="ignore"):  # what is infinite is refused where it is a result
+        return _vector_exp(x), np.exp(x.astype(np.float64)).astype(np.float32)
 
 
 def _vector_exp(x: Reals) -> Reals:
