@@ -117,7 +117,7 @@ def product(lowering: OnnxLowering, node: OnnxNode) -> Function | None:
     if operands is None:
         return None
     a, b = operands
-    # every form of one with every form of the other
+    # every form of the first with every form of the second
     reals = (a.reals[:, None] * b.reals[None]).reshape(-1, len(_EVERY))
     return _made(node, replace(a, members=a.members | b.members), reals)
 

@@ -3,7 +3,7 @@
 onnxruntime computes clamp(round_half_even(float32(sum) · float32(multiplier)) + zero point). The
 accelerator multiplies by the same multiplier in fixed point and rounds once or twice, ties away
 from zero. Both results are the integer below or above the real product, so that they differ by
-1 at most, before an activation table, if a layer has one.
+1 at most, before a layer's activation table.
 """
 
 import math
@@ -157,7 +157,7 @@ def onnxruntime_layer(
 ) -> NDArray[np.int8]:
     """One layer by onnxruntime's formulas, of its operators on int8 and uint8.
 
-    ``result_scale`` is that of its results before an activation table, if it has one.
+    ``result_scale`` is that of its results before an activation table.
     """
     table, x = layer.table, inputs[0]
     zero_point = layer.output.zero_point if table is None else table.zero_point

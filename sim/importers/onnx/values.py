@@ -153,7 +153,7 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Function:
-    """A function of an activation, of which a layer's activation table is made once one is needed.
+    """A function of an activation, of which an activation table is made when a layer reads it.
 
     Parameters
     ----------

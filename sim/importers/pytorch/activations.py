@@ -26,11 +26,11 @@ from sim.spec.network import LayerKind
 
 __all__ = ["ACTIVATIONS"]
 
-_OF_ONE = (
+_UNARY = (
     "abs.default", "elu.default", "exp.default", "expm1.default", "gelu.default", "gt.Scalar",
     "leaky_relu.default", "log1p.default", "neg.default", "tanh.default",
 )  # fmt: skip
-_OF_TWO = (
+_OTHERS = (
     "add.Scalar", "div.Tensor", "gt.Tensor", "minimum.default", "mul.Scalar", "mul.Tensor", "sub.Tensor",
     "where.self",
 )  # fmt: skip
@@ -135,12 +135,11 @@ def _reader(read: Callable[[Graph, fx.Node, Value], Value]) -> Reader:
 
 
 ACTIVATIONS = (
-    {f"aten.{name}": _reader(_function) for name in (*_OF_ONE, *_OF_TWO)}
+    {f"aten.{name}": _reader(_function) for name in (*_UNARY, *_OTHERS)}
     | {name: _reader(_clamp) for name in ELEMENTWISE if name != "aten.add.Tensor"}
     | {
         "aten.add.Tensor": _reader(_add),
         "aten.sigmoid.default": replace(FUNCTIONS["aten.sigmoid.default"], read=_sigmoid),
     }
 )
-"""Readers of functions, by ATen's names; those of clamps and sums where they are no part of one."""
-
+"""Readers of functions, by ATen's names; clamps and sums are read as ever where they are no part of a function."""

@@ -39,7 +39,7 @@ def function_values(layer: FloatLayer, source: Scale, output: Scale) -> NDArray[
 
 
 def with_function(layer: Layer, values: NDArray[np.int8], output: Scale) -> Layer:
-    """The layer with a function of its results: a table, or one that a table is led through."""
+    """The layer with a function of its results: a table, or a table of its table's entries."""
     spec = layer.output
     if layer.table is None:
         table = ActivationTable(values=values, zero_point=spec.zero_point)
