@@ -59,6 +59,14 @@ def validate(
             metavar="N", min=1, help="random networks with several outputs and concatenations"
         ),
     ] = None,
+    tables: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="random pairs of accelerators with activation tables and networks that use them",
+        ),
+    ] = None,
     imported: Annotated[
         int | None,
         typer.Option(
@@ -139,6 +147,7 @@ def validate(
         "pairs": random,
         "stalls": stalls,
         "graphs": graphs,
+        "tables": tables,
         "imported": imported,
         "realizability": realizability,
         "fuzz": fuzz,
@@ -146,8 +155,8 @@ def validate(
     counts = {kind: count for kind, count in asked.items() if count is not None}
     if len(counts) + (network is not None) + (corrupted is not None) + full != 1:
         raise CosilicoError(
-            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --imported N, "
-            "--realizability N, --fuzz N, --corrupted N or --full"
+            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --tables N, "
+            "--imported N, --realizability N, --fuzz N, --corrupted N or --full"
         )
     if accelerator is not None and network is None:
         raise CosilicoError("--accelerator must be given with NETWORK, and only with it")
@@ -156,8 +165,8 @@ def validate(
         raise CosilicoError("--memory must be given with NETWORK; --memories is for random pairs")
     if memories is MemorySet.ALL and not counts.keys() - {"stalls", "fuzz"}:
         raise CosilicoError(
-            "--memories must be given with --random, --graphs, --imported or --realizability alone; "
-            "--full runs its random pairs behind all of them"
+            "--memories must be given with --random, --graphs, --tables, --imported or --realizability "
+            "alone; --full runs its random pairs behind all of them"
         )
     if memories is MemorySet.RANDOM and counts.keys() != {"pairs"}:
         raise CosilicoError("--memories random must be given with --random alone")

@@ -37,6 +37,7 @@ from testbench.cases.imported import (
 from testbench.cases.random_graphs import GRAPHS_PER_CONFIG, draw_graph_group
 from testbench.cases.random_memories import draw_memories
 from testbench.cases.random_networks import NETWORKS_PER_CONFIG, Case, draw_group
+from testbench.cases.random_tables import TABLES_PER_CONFIG, draw_table_group
 from testbench.cases.realizability import (
     POINTS_PER_CONFIG,
     RealizabilityCase,
@@ -81,11 +82,12 @@ DRAWS: Mapping[str, Draw] = MappingProxyType(
     {
         "pairs": Draw(group=draw_group, per_config=NETWORKS_PER_CONFIG),
         "graphs": Draw(group=draw_graph_group, per_config=GRAPHS_PER_CONFIG),
+        "tables": Draw(group=draw_table_group, per_config=TABLES_PER_CONFIG),
         "imported": Draw(group=draw_imported_group, per_config=IMPORTED_PER_CONFIG),
         "realizability": Draw(group=draw_realizability_group, per_config=POINTS_PER_CONFIG),
     }
 )
-"""By name: random networks around a layer, graphs, imported from random models, realizable or not."""
+"""By name: random networks around a layer, graphs, networks with activation tables, imported from random models, realizable or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

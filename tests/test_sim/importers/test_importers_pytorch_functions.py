@@ -21,9 +21,10 @@ from sim.spec.network import Layer, LayerKind, Network
 FUNCTIONS: list[nn.Module] = [
     nn.SiLU(), nn.Hardswish(), nn.Hardsigmoid(), nn.Sigmoid(), nn.Tanh(), nn.LeakyReLU(0.1), nn.PReLU(),
     nn.ELU(0.7), nn.CELU(0.8), nn.SELU(), nn.GELU(), nn.GELU("tanh"), nn.Softplus(), nn.Mish(), nn.Softsign(),
-    nn.LogSigmoid(), nn.SiLU(inplace=True), nn.Hardswish(inplace=True), nn.LeakyReLU(0.2, inplace=True),
-    nn.ELU(inplace=True), nn.Sequential(nn.LeakyReLU(0.3), nn.Hardtanh(-0.2, 0.9), nn.Tanh()),
+    nn.LogSigmoid(), nn.Sequential(nn.LeakyReLU(0.3), nn.Hardtanh(-0.2, 0.9), nn.Tanh()),
+    nn.SiLU(inplace=True), nn.Hardswish(inplace=True), nn.LeakyReLU(0.2, inplace=True), nn.ELU(inplace=True),
 ]  # fmt: skip
+"""The last four change their input, which must not be the module's own."""
 NAMES = [re.sub(r"[^A-Za-z0-9]+", "-", str(module)) for module in FUNCTIONS]
 NEAR = 1e-4
 """Part of a step by which float32 may be off."""
@@ -55,7 +56,7 @@ def check_table(layer: Layer, scale: float, function: nn.Module) -> None:
     assert len(np.unique(layer.table.values)) > 20
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=NAMES)
+@pytest.mark.parametrize("function", FUNCTIONS[:-4], ids=NAMES[:-4])
 def test_a_table_is_pytorchs_function(function: nn.Module) -> None:
     """The input's own scale is known: the function is applied to the image itself."""
     module = nn.Sequential(function, convolution())
