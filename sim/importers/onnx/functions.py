@@ -109,7 +109,8 @@ def _quotient(
     """Return x · p(x²) / q(x²) of numbers clamped to ``reach``; coefficients of the highest powers first."""
     inner = x.clip(-reach, reach)
     square = inner * inner
-    return _polynomial(square, above) * inner / _polynomial(square, below)
+    result: Reals = _polynomial(square, above) * inner / _polynomial(square, below)
+    return result
 
 
 def _polynomial(x: Reals, coefficients: tuple[float, ...]) -> Reals:
@@ -150,5 +151,6 @@ def _vector_exp(x: Reals) -> Reals:
     square = rest * rest
     even = square * (square * _EXP_EVEN[0] + _EXP_EVEN[1]) + _EXP_EVEN[2]
     odd = square * _EXP_ODD[0] + _EXP_ODD[1]
-    result = square * (rest * odd + even) + (rest + _F(1))
-    return np.ldexp(result, power.astype(np.int32)).astype(np.float32)
+    part = square * (rest * odd + even) + (rest + _F(1))
+    result: Reals = np.ldexp(part, power.astype(np.int32)).astype(np.float32)
+    return result

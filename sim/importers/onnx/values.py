@@ -237,4 +237,6 @@ def quantized_values(reals: NDArray[np.float32], quantization: Quantization) -> 
     """int8 of real values as QuantizeLinear rounds them: half to even."""
     with np.errstate(over="ignore"):  # what overflows is clamped
         ratios = np.rint(reals / quantization.scale).astype(np.float64)
-    return (ratios + quantization.zero_point).clip(-128, 127).astype(np.int8)
+    steps = (ratios + quantization.zero_point).clip(-128, 127)
+    result: NDArray[np.int8] = steps.astype(np.int8)
+    return result
