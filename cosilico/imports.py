@@ -192,9 +192,10 @@ def save_outputs(path: Path, imported: ImportedNetwork, result: "SimulationResul
 def _comparison_text(compared: Sequence[LayerDifference]) -> str:
     """Return a line on the layers that are exact, and a line for each layer that can differ."""
     exact = [layer for layer in compared if layer.bound == 0]
+    most = max((layer.bound for layer in compared), default=0)
     lines = [
         f"against onnxruntime, each layer by itself: {len(exact)} of {len(compared)} layers equal; "
-        "the others differ by 1 at most, here with what its formula gives on random inputs"
+        f"the others differ by {max(1, most)} at most, here with what its formula gives on random inputs"
     ]
     lines += [
         f"  {layer.layer}: {layer.differing:,} of {layer.values:,} values differ ({layer.reason})"

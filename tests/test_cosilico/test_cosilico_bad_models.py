@@ -183,8 +183,8 @@ def program(module: nn.Module, folder: Path) -> list[str]:
             "supported; there is convolution, ",
         ),
         (
-            nn.Sequential(nn.Conv2d(3, 4, 3), nn.Sigmoid(), nn.Conv2d(4, 4, 3)),
-            "sigmoid must be at the end of the module, where the host computes it, not before "
+            nn.Sequential(nn.Conv2d(3, 4, 3), nn.Softmax(1), nn.Conv2d(4, 4, 3)),
+            "softmax must be at the end of the module, where the host computes it, not before "
             "operator 2 aten.convolution.default (tensor 'convolution_1')",
         ),
         (

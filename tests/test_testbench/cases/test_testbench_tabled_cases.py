@@ -7,9 +7,10 @@ from sim import golden
 from sim.realizability import check
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
 from testbench.cases.imported import ImportedCase
-from testbench.cases.random_networks import Case
+from testbench.cases.random_networks import Case, draw_group
 from testbench.cases.tabled import MODELS, TABLED_PER_CONFIG, draw_tabled_group
 from testbench.cases.tflite_functions import function_model
+from testbench.validation.random_pairs import run_case
 
 SEED = 5
 MAX_MACS = 1024
@@ -55,3 +56,16 @@ def test_the_interpreter_judges_the_models() -> None:
             judgement = case.judge(activations, last)
             assert judgement.values > 0
             assert judgement.differences == 0, case.title
+
+
+def test_pairs_without_tables_are_drawn_as_ever() -> None:
+    cases = draw_group(0, 0, 3, TINY, SEED, max_macs=64)
+    assert {case.config.activation_table for case in cases} == {0}
+    assert not any(layer.table for case in cases for layer in case.network.layers)
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_cases_are_exact_in_rtl() -> None:
+    for case in draw_tabled_group(1, 0, 6, TINY, SEED, max_macs=64):
+        assert run_case(case).passed, case.title
