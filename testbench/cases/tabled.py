@@ -20,10 +20,10 @@ TABLED_PER_CONFIG = 12
 """Cases that share a configuration, for a build takes longer than their runs."""
 
 MODELS = (*FUNCTIONS, "gate", "square")
-"""What `testbench.cases.tflite_functions.function_model` draws, in turn."""
+"""Kinds of models of `testbench.cases.tflite_functions.function_model`, in turn."""
 
 _MODEL_SHARE = 3
-"""Every so many cases one is a model."""
+"""Cases of which the first is a model."""
 
 
 def tabled(network: Network, rng: np.random.Generator, share: float = 0.7) -> Network:
@@ -58,7 +58,7 @@ def draw_tabled_group(
     *,
     max_macs: int | None = None,
 ) -> list[Case]:
-    """Draw cases ``first`` … ``first + size - 1``: of three, two are random networks and one is a model.
+    """Draw cases ``first`` … ``first + size - 1``: a model and two random networks in turn.
 
     The accelerators are the space's, with activation tables; see
     :func:`testbench.cases.random_networks.draw_group_of`.

@@ -70,7 +70,7 @@ class Journal:
 
 
 def _locked(path: Path) -> FileLock:
-    """Keep other processes from a journal for as long as the lock lives, or say that one has it."""
+    """Lock a journal against other processes until the lock is deleted."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # A process may open its own journal again.
     lock = FileLock(path.with_name(f".lock.{path.name}"), is_singleton=True, thread_local=False)
