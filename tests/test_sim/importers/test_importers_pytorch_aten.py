@@ -275,7 +275,7 @@ MAXIMUM = "operator 0 aten.max_pool2d_with_indices.default (tensor 'max_pool2d_w
         (nn.ConstantPad2d(1, 2.0), "operator 0 aten.constant_pad_nd.default (tensor 'constant_pad_nd'): the value of padding must be 0, not 2.0"),
         (nn.ZeroPad2d((0, -1, 0, 0)), "operator 0 aten.constant_pad_nd.default (tensor 'constant_pad_nd'): padding must not be negative, not [0, -1, 0, 0]"),
         (Function(lambda m, x: functional.pad(x, (0, 0, 0, 0, 1, 1))), "operator 0 aten.constant_pad_nd.default (tensor 'constant_pad_nd'): padding must be around height and width, not [0, 0, 0, 0, 1, 1]"),
-        (Function(lambda m, x: x + 1), "operator 0 aten.add.Tensor (tensor 'add'): both operands must come from the image, not '1'"),
+        (Function(lambda m, x: x + m.conv.weight, conv=nn.Conv2d(4, 1, 1)), "operator 0 aten.add.Tensor (tensor 'add'): constants must be one number for all channels, not [1, 4, 1, 1]"),
         (Function(lambda m, x: torch.add(x, x, alpha=2)), "operator 0 aten.add.Tensor (tensor 'add'): alpha must be 1, not 2"),
         (Function(lambda m, x: x + x.mean((2, 3), keepdim=True)), "operator 1 aten.add.Tensor (tensor 'add'): operands must have one shape, not [(4, 8, 8), (4, 1, 1)]"),
         (Function(lambda m, x: x.mean(1)), "operator 0 aten.mean.dim (tensor 'mean'): mean must be taken over height and width, not [1]"),
