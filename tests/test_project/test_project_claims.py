@@ -299,16 +299,24 @@ def test_search_page_has_the_spaces() -> None:
         assert row.endswith(f"| {len(space):,} | {space.clock_mhz} MHz |")
 
 
-def test_the_fastest_accelerators_have_the_largest_bandwidth() -> None:
-    """README, search and networks say so; EDP's may be narrower."""
-    for figures in results("gains").values():
+def test_the_fastest_accelerators_have_the_largest_bandwidth_as_the_pages_say() -> None:
+    """Search says which network's has not, and networks how many of MLPerf Tiny's; EDP's may be narrower."""
+    narrower = []
+    for name, figures in results("gains").items():
         space = SPACE_NAMES[figures["space"]]
-        widest = max(space.values["io_bandwidth_gbps"])
-        assert figures["latency"]["optimum"]["accelerator"]["io_bandwidth_gbps"] == widest
+        bandwidth = figures["latency"]["optimum"]["accelerator"]["io_bandwidth_gbps"]
+        if bandwidth != max(space.values["io_bandwidth_gbps"]):
+            narrower.append(name)
         pinned = figures["latency"]["pinned_optimum"]["accelerator"]
         assert pinned["io_bandwidth_gbps"] == space.default.io_bandwidth_gbps
+    assert narrower == ["resnet8"]
+    assert "every named network but ResNet-8 within" in page_text("docs/explanation/search.md")
     widest = max(TINY.values["io_bandwidth_gbps"])
-    assert {row["accelerator"]["io_bandwidth_gbps"] for row in results("mlperf_tiny")} == {widest}
+    bandwidths = [row["accelerator"]["io_bandwidth_gbps"] for row in results("mlperf_tiny")]
+    assert len(bandwidths) - bandwidths.count(widest) == 2
+    assert "All but two have the space's largest bandwidth." in page_text(
+        "docs/reference/networks.md"
+    )
 
 
 def test_gains_are_those_of_the_model() -> None:
