@@ -52,8 +52,8 @@ test: lint ## lint, then all tests but the long ones, RTL included, on all cores
 
 check: test ## what a commit must pass
 
-docs: $(STAMP) ## build the pages, API and tour included: build/docs/docs/contents.html
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -j auto -c docs . build/docs
+docs: $(STAMP) ## build the pages as a site, API and tour included: build/site/index.html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -j auto -c docs . build/site
 
 demo: $(STAMP) ## search, generate, simulate and report the digits example
 	$(BIN)/cosilico run examples/digits.toml --out $(OUT) --force
@@ -79,11 +79,8 @@ DRAMS := $(foreach dram,lpddr4-3200 ddr4-2400 ddr3-1600 hbm2-2000,$(dram) $(dram
 calibrate: $(STAMP) ## measure the timing constants of the present gateware
 	$(BIN)/cosilico calibrate $(addprefix --memory ,$(DRAMS)) --out sim/timing/calibration.json
 
-supported: $(STAMP) ## write the pages of operators, fields and ports from the code's tables
-	$(BIN)/python -c 'from pathlib import Path; from sim.importers import supported as s; Path(s.SUPPORTED_PAGE).write_text(s.supported_operators())'
-	$(BIN)/python -c 'from pathlib import Path; from cosilico import accelerator_page as a; Path(a.ACCELERATOR_PAGE).write_text(a.accelerator_page())'
-	$(BIN)/python -c 'from pathlib import Path; from cosilico import experiment_page as e; Path(e.EXPERIMENT_PAGE).write_text(e.experiment_page())'
-	$(BIN)/python -c 'from pathlib import Path; from cosilico import ports_page as p; Path(p.PORTS_PAGE).write_text(p.ports_page())'
+supported: $(STAMP) ## write the pages of commands, fields, files, operators, ports and registers from the code's tables
+	$(BIN)/python -m cosilico.pages
 
 pages: $(STAMP) ## write the pages' tables from the results files in benchmarks/
 	$(BIN)/python benchmarks/pages.py

@@ -1,4 +1,4 @@
-"""Cycles that each kind of layer loses, and to what: tables of docs/hardware.md.
+"""Cycles that each kind of layer loses, and to what: tables of docs/explanation/hardware.md.
 
 Every cycle of a warm run is counted once. A descriptor's sets have steps, of which a part of the multipliers
 has work, and wait for whatever else makes their interval longer; what remains is between sets and layers. Model and

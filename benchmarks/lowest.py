@@ -20,7 +20,7 @@ from typing import Any
 __all__ = ["COMMANDS", "command_dependencies", "lowest_versions"]
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("rtl", "search", "soc", "synthesis", "report", "cluster")
+EXTRAS = ("rtl", "search", "soc", "synthesis", "fpga", "report", "cluster")
 """Extras that commands need; the others are for work on the project."""
 
 SEED = 5
@@ -69,6 +69,7 @@ COMMANDS = (
     "simulate resnet8 --accelerator tiny --images 1",
     "timing --accelerator tiny --clock-mhz 100",
     "synthesize tiny --clock-mhz 100 --interface hyperbus",
+    "synthesize tiny --target ecp5 --route fifo_16x4",
     "validate design.json --view synthesis",
     "validate --random 2 --max-macs 64",
     "calibrate --out calibration.json",

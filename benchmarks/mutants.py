@@ -18,6 +18,7 @@ from pathlib import Path
 from cosilico.progress import progress_bar
 from mutant_runs import Verdict, caught_share, run_mutants, table
 from seeded_faults import AREAS, Fault, FaultError, read_faults
+from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 
 ROOT = Path(__file__).parent.parent
@@ -44,7 +45,7 @@ def main() -> int:
             verdicts = run_mutants(
                 ROOT, chosen, arguments.journal, progress, jobs=max(1, arguments.jobs)
             )
-    except FaultError as error:
+    except (CosilicoError, FaultError) as error:
         print(f"mutants: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -46,7 +46,7 @@ from search_pages import (
 from trade_pages import edge_limits, edge_optima, edge_trade, edge_utilization, tiny_limits
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/*.md", "benchmarks/*.md")
+PAGES = ("README.md", "docs/**/*.md", "benchmarks/*.md")
 
 Results = Mapping[str, Any]
 

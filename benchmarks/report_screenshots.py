@@ -1,4 +1,4 @@
-"""Screenshots of docs/report.md: pages in Chromium, at three widths, light and dark, as small JPEG.
+"""Screenshots of docs/reference/report.md: pages in Chromium, at three widths, light and dark, as small JPEG.
 
     make demo
     cosilico compare ds_cnn --space SPACE.toml --strategies random,local-search,evolution,hardware+polish --out DIR
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from PIL import Image
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "report"
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference" / "report"
 SCRIPT = Path(__file__).with_name("report_pages.mjs")
 
 KINDS = ("errors", "violations", "small", "cut", "over")

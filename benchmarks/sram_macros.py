@@ -6,7 +6,7 @@
     python benchmarks/sram_macros.py --beyond --write   # write them anew
 
 ``sram_beyond.json`` has macros that are not in the table: between its rows, where they judge the interpolation, and wider
-and deeper than its own. docs/cost.md shows them.
+and deeper than its own. docs/explanation/cost.md shows them.
 
 CACTI's sources are in the package ``hwcomponents-cacti`` (MIT licence), which the extra ``sram`` installs under
 Python 3.12 and later. Elsewhere unpack the package and give ``--package FOLDER/hwcomponents_cacti``.

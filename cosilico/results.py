@@ -1,4 +1,4 @@
-"""``results.json``: the design, figures and measurements of a run, in one object (docs/results.md)."""
+"""``results.json``: the design, figures and measurements of a run, in one object (docs/reference/results.md)."""
 
 from pathlib import Path
 from typing import Any

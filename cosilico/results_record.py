@@ -1,6 +1,6 @@
 """The schema of ``results.json`` and of what the report reads beside it.
 
-Later versions may add fields (docs/results.md), which are passed over; each field that this one
+Later versions may add fields (docs/reference/results.md), which are passed over; each field that this one
 reads has its type and range.
 """
 

@@ -20,10 +20,11 @@ __all__ = [
 
 
 def accelerator_text(accelerator: dict[str, Any]) -> str:
-    """Return grid (columns x rows), lanes, SIMD units, memories and bandwidth in one line."""
+    """Return grid (columns x rows), lanes, SIMD units, memories, tables and bandwidth in one line."""
     lanes = accelerator["compute_lanes"]
     stored = accelerator.get("weight_store_kb", 0)
     store = f"{stored} KiB of weight store, " if stored else ""
+    store += "activation tables, " if accelerator.get("activation_table") else ""
     return (
         f"{accelerator['pes_x']}x{accelerator['pes_y']} PEs, "
         f"{lanes} {'lane' if lanes == 1 else 'lanes'} of {accelerator['simd_units']} SIMD units, "

@@ -1,5 +1,6 @@
 """Synthesis of a design: what it takes of a chip or an FPGA, printed or written."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from cosilico.accelerators import accelerator_argument
@@ -7,12 +8,21 @@ from cosilico.console import Column, fitted_table, output_console
 from cosilico.predictions import write_json
 from cosilico.progress import progress_bar
 from hwgen.synthesis.liberty import read_liberty
+from hwgen.synthesis.nextpnr import DEVICE
+from hwgen.synthesis.routing import RESOURCES, RoutingReport, report_routing
 from hwgen.synthesis.silicon import SiliconReport, report_silicon
 from hwgen.synthesis.targets import FpgaFamily, StandardCellFlow, Target, target_liberty
 from hwgen.synthesis.utilization import UtilizationReport, report_utilization
 from sim.cost.external_interface import ExternalInterface
 
-__all__ = ["print_silicon", "print_utilization", "synthesize_for_cells", "synthesize_for_fpga"]
+__all__ = [
+    "print_routes",
+    "print_silicon",
+    "print_utilization",
+    "route_on_fpga",
+    "synthesize_for_cells",
+    "synthesize_for_fpga",
+]
 
 _BLOCK_COLUMNS = (
     Column("Module"),
@@ -40,6 +50,13 @@ _FPGA_COLUMNS = (
     Column("FF", right=True),
     Column("DSP", right=True),
     Column("BRAM", right=True),
+)
+_ROUTE_COLUMNS = (
+    Column("Module"),
+    *(Column(name, right=True, rank=1) for name, _ in RESOURCES.values()),
+    Column("MHz", right=True),
+    Column("Wires", right=True, rank=2),
+    Column("Slowest path"),
 )
 
 
@@ -94,6 +111,28 @@ def synthesize_for_fpga(
     if json != Path("-"):
         print_utilization(report)
     return not report.faults
+
+
+def route_on_fpga(
+    design: str, names: Sequence[str], *, seeds: int, jobs: int | None, json: Path | None
+) -> None:
+    """Place and route modules of a design on an ECP5, with seeds from 1 on; print or write the report.
+
+    Raises
+    ------
+    CosilicoError
+        If the design cannot be read, the accelerator not be generated, or there is no such module or
+        no router.
+    """
+    config = accelerator_argument(design)
+    with progress_bar() as progress:
+        report = report_routing(
+            config, names, seeds=range(1, seeds + 1), jobs=jobs, progress=progress
+        )
+    if json is not None:
+        write_json(json, report.to_json())
+    if json != Path("-"):
+        print_routes(report)
 
 
 def print_silicon(report: SiliconReport) -> None:
@@ -169,6 +208,29 @@ def print_utilization(report: UtilizationReport) -> None:
         f"{total.block_ram:,g} BRAM, neither placed nor routed"
     )
     _print_faults(report.faults)
+
+
+def print_routes(report: RoutingReport) -> None:
+    """Print resources, the highest clock over all seeds, and the slowest path of each module."""
+    rows = []
+    for module in report.modules:
+        route = module.best
+        if route is None:
+            rows.append((module.module, *[""] * (len(_ROUTE_COLUMNS) - 2), module.lacking))
+            continue
+        rows.append(
+            (
+                module.module,
+                *(f"{route.used.get(kind, 0):,}" for kind in RESOURCES),
+                f"{route.clock_mhz:.1f}",
+                f"{route.wires_ns / route.delay_ns:.0%}",
+                f"{route.path[0]} → {route.path[-1]}",
+            )
+        )
+    console = output_console()
+    title = f"ECP5, {' '.join(DEVICE)}, {report.tool}"
+    console.print(fitted_table(console.width, _ROUTE_COLUMNS, rows, title=title))
+    console.print("each module on its own, with all below it, between registers at its ports")
 
 
 def _print_faults(faults: tuple[str, ...]) -> None:

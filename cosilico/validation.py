@@ -71,7 +71,7 @@ def validate_pairs(
     behind every other memory as well, with ``drawn`` behind as many random deterministic memories.
     """
     space = named_space(space_name)
-    if kind == "imported":
+    if kind in ("imported", "tables"):
         require_oracle()
     current_calibration()
     outcomes = []
@@ -132,7 +132,7 @@ def validate_everything(
         check_file(out / name, "--out")
         if (out / name).exists() and not force:
             raise CosilicoError(f"{out / name} must be absent, or --force must be given")
-    if campaign.imported:
+    if campaign.imported or campaign.tables:
         require_oracle()
     calibration = current_calibration()
     header = campaign.header(

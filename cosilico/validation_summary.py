@@ -11,6 +11,7 @@ from sim.spec.files import write_atomic
 from sim.spec.views import View
 from testbench.cases.random_memories import CLOCKS_MHZ, OUTSTANDING, WIDTHS
 from testbench.cases.random_memories import LATENCIES as DRAWN_LATENCIES
+from testbench.cases.tabled import TABLED_PER_CONFIG
 from testbench.rtl.memory_model import DRAM_NAME, FREEDOMS, LATENCIES
 from testbench.validation.campaign import (
     CASES_PER_CONFIG,
@@ -208,9 +209,12 @@ def _introduction(summary: Mapping[str, Any]) -> list[str]:
 
 def _other_counts(campaign: Mapping[str, Any]) -> str:
     """Counts of a campaign that are not those of the command, so that a part is not taken for the whole."""
-    names = ("pairs", "stalled", "layers", "imported", "points")
+    names = ("pairs", "stalled", "layers", "imported", "graphs", "tables", "points")
+    counts = {
+        name: campaign.get(name, 0) for name in names
+    }  # some parts are younger than some results
     others = [
-        f"{name} {campaign[name]}" for name in names if campaign[name] != getattr(Campaign(), name)
+        f"{name} {count}" for name, count in counts.items() if count != getattr(Campaign(), name)
     ]
     return f" with {', '.join(others)}" if others else ""
 
@@ -244,9 +248,9 @@ def _share(view: str) -> str:
     if view == View.SYNTHESIS:
         return ""
     return (
-        f"Of the random pairs behind all memories, {CASES_PER_CONFIG} of which share an accelerator, "
-        f"every {SYNTHESIS_SHARE}th accelerator runs its pairs in the synthesis view, if it has at "
-        f"most {SYNTHESIS_MACS:,} MACs per cycle. "
+        f"Of the random pairs behind all memories, {CASES_PER_CONFIG} of which share an accelerator, and of those "
+        f"with activation tables, {TABLED_PER_CONFIG} of which do, every {SYNTHESIS_SHARE}th accelerator runs its "
+        f"pairs in the synthesis view, if it has at most {SYNTHESIS_MACS:,} MACs per cycle. "
     )
 
 

@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-import typer
 from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
@@ -11,7 +10,6 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from cosilico import __version__  # noqa: E402  # the path comes first
-from cosilico.cli import app as command_line  # noqa: E402  # the path comes first
 
 project = "Cosilico"
 author = "The Cosilico developers"
@@ -34,22 +32,24 @@ autodoc_typehints = "none"  # the docstrings name them
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 
-COMMANDS_PAGE = "docs/api/commands"
+DOOR = """\
+<!DOCTYPE html>
+<meta charset="utf-8">
+<title>Cosilico</title>
+<meta http-equiv="refresh" content="0; url={page}">
+<a href="{page}">Cosilico's documentation</a>
+"""
+"""Page at the top of the site, which leads to the first page: sources lie in several folders."""
 
 
-def add_commands(sphinx: Sphinx, page: str, source: list[str]) -> None:
-    """Append the help of every command to the page of the command line."""
-    if page != COMMANDS_PAGE:
-        return
-    from typer.cli import get_docs_for_click
-
-    group = typer.main.get_command(command_line)
-    context = typer.Context(group, info_name="cosilico")
-    text = get_docs_for_click(obj=group, ctx=context, name="cosilico", title="cosilico")
-    source[0] += text.partition("\n")[2]
+def write_door(sphinx: Sphinx, error: Exception | None) -> None:
+    """Write the page that the site is opened by."""
+    if error is None and sphinx.builder.format == "html":
+        page = f"{root_doc}.html"
+        (Path(sphinx.outdir) / "index.html").write_text(DOOR.format(page=page), encoding="utf-8")
 
 
 def setup(sphinx: Sphinx) -> None:
     """Connect what makes pages."""
-    sphinx.connect("source-read", add_commands)
+    sphinx.connect("build-finished", write_door)
     sphinx.add_lexer("mermaid", TextLexer)  # drawn by those who host the sources, text here

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hwgen.placement import TensorPlacement
 from hwgen.tensor_region import TensorRegion
-from hwgen.weights import layer_stream
+from hwgen.weights import layer_stream, table_rows
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.tables import COLUMNS, TensorColumn
 from sim.mapping.channel_places import Places, channel_places
@@ -158,6 +158,10 @@ def compile_mapped(mapped: Mapped) -> Program:
         )
         start = int(mapped.layer_plan[i, LayerPlan.BLOCK_ADDRESS])
         image[start : start + len(stream)] = stream
+        if layer.table is not None:
+            rows = table_rows(layer.table, mapped.config)
+            start = int(mapped.layer_plan[i, LayerPlan.TABLE_ADDRESS])
+            image[start : start + len(rows)] = rows
     image += seal(mapped.config.fingerprint, encode_rows(mapped.cold_rows))
     if mapped.stored:
         image += seal(mapped.config.fingerprint, encode_rows(mapped.rows))

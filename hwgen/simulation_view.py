@@ -18,7 +18,7 @@ from hwgen.gateware.grid.control import (
 from hwgen.gateware.grid.grid import Grid
 from hwgen.gateware.primitives.ram import address_bits
 from hwgen.gateware.primitives.unique import MODULE_PREFIX
-from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
+from sim.spec.accelerator import TABLE_ROWS, WINDOW_VECTORS, AcceleratorConfig
 
 __all__ = [
     "GRID_MODULE",
@@ -87,6 +87,7 @@ def view_context(config: AcceleratorConfig) -> dict[str, Any]:
         "weight_rows": 2 * config.weight_rows,
         "accumulator_rows": config.accumulator_rows,
         "rows_at_once": rows_at_once(config),
+        "table_rows": TABLE_ROWS * config.activation_table,
         "row_fields": _fields(row_write_layout(config)),
         "tile_fields": _fields(tile_write_layout(config)),
     }

@@ -18,9 +18,13 @@ _ending = threading.Event()
 
 
 def run_program(
-    command: Sequence[str], *, text: str = "", environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    *,
+    text: str = "",
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a program with ``text`` as its input, to its end, whatever its exit status is.
+    """Run a program with ``text`` as its input, in a folder, to its end, whatever its exit status is.
 
     Raises
     ------
@@ -33,6 +37,7 @@ def run_program(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment,
+        cwd=folder,
     )
     with process:
         try:

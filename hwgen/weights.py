@@ -13,11 +13,14 @@ from sim.spec.accelerator import (
     DOT_WIDTH,
     RECORD_BYTES,
     REQUANTIZER_PHASES,
+    TABLE_ROW_ENTRIES,
+    TABLE_ROWS,
     AcceleratorConfig,
 )
+from sim.spec.activation_table import TABLE_ENTRIES, ActivationTable
 from sim.spec.network import ADD_LEFT_SHIFT, WINDOW_POOLS, Layer, LayerKind, TensorSpec
 
-__all__ = ["RECORD", "layer_stream"]
+__all__ = ["RECORD", "layer_stream", "table_rows"]
 
 RECORD = np.dtype(
     {
@@ -27,7 +30,7 @@ RECORD = np.dtype(
         "itemsize": RECORD_BYTES,
     }
 )
-"""One channel's requantization record (docs/hardware.md, Parameters)."""
+"""One channel's requantization record (docs/explanation/hardware.md, Parameters)."""
 
 
 def layer_stream(
@@ -81,6 +84,16 @@ def layer_stream(
                 blocks.append(block)
             stream += _by_turns(blocks, lanes) if spread else chain.from_iterable(blocks)
     return b"".join(stream)
+
+
+def table_rows(table: ActivationTable, config: AcceleratorConfig) -> bytes:
+    """Rows of an activation table, four entries each, in whole beats.
+
+    The entries are in the order of their inputs' bits: those of 0 … 127, then those of -128 … -1.
+    """
+    entries = np.roll(table.values, TABLE_ENTRIES // 2).reshape(TABLE_ROWS, TABLE_ROW_ENTRIES)
+    beats = -(-TABLE_ROW_ENTRIES // config.bus_bytes)
+    return b"".join(row.tobytes().ljust(beats * config.bus_bytes, b"\0") for row in entries)
 
 
 def _by_turns(blocks: list[list[bytes]], lanes: int) -> list[bytes]:

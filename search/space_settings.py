@@ -16,6 +16,7 @@ __all__ = ["DefaultSettings", "HardwareSpaceSettings", "ValuesSettings", "load_s
 _COUNT = Integer(1, (1 << 32) - 1)
 _BANDWIDTH = Number(0.001, 1e6)
 _STORE = Integer(0, (1 << 32) - 1)
+_FLAG = Integer(0, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +26,13 @@ class ValuesSettings(Section):
     Parameters
     ----------
     pes_x, pes_y, simd_units, compute_lanes, local_memory_kb, register_file_kb : tuple of int or None
-        Values to choose from, as docs/accelerator.md explains the field; a single value fixes it.
+        Values to choose from, as docs/reference/accelerator.md explains the field; a single value fixes it.
     io_bandwidth_gbps : tuple of float or None
         Values to choose from, GB/s.
     weight_store_kb : tuple of int or None
         Values to choose from; 0 is none.
+    activation_table : tuple of int or None
+        Values to choose from: 0 without, 1 with tables. Networks with tables need 1.
     """
 
     pes_x: tuple[int, ...] | None = optional(Rising(_COUNT))
@@ -40,6 +43,7 @@ class ValuesSettings(Section):
     register_file_kb: tuple[int, ...] | None = optional(Rising(_COUNT))
     io_bandwidth_gbps: tuple[float, ...] | None = optional(Rising(_BANDWIDTH))
     weight_store_kb: tuple[int, ...] | None = optional(Rising(_STORE))
+    activation_table: tuple[int, ...] | None = optional(Rising(_FLAG))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,7 @@ class DefaultSettings(Section):
         One of the field's values.
     io_bandwidth_gbps : float or None
         One of the field's values, GB/s.
-    weight_store_kb : int or None
+    weight_store_kb, activation_table : int or None
         One of the field's values.
     """
 
@@ -64,6 +68,7 @@ class DefaultSettings(Section):
     register_file_kb: int | None = optional(_COUNT)
     io_bandwidth_gbps: float | None = optional(_BANDWIDTH)
     weight_store_kb: int | None = optional(_STORE)
+    activation_table: int | None = optional(_FLAG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -177,6 +177,12 @@ def concatenate(joint: Concatenation, parts: list[Activations]) -> Activations:
 
 def run_layer(layer: Layer, sources: list[TensorSpec], inputs: list[Activations]) -> Activations:
     """Compute one layer: ``inputs[i]`` int8[N, *sources[i].shape] to int8[N, *output.shape]."""
+    results = _results(layer, sources, inputs)
+    return results if layer.table is None else layer.table.look_up(results)
+
+
+def _results(layer: Layer, sources: list[TensorSpec], inputs: list[Activations]) -> Activations:
+    """Clamped results of a layer, from which its table makes the output."""
     if layer.kind is LayerKind.ADD:
         return _add(layer, sources, inputs)
     if layer.kind in (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.MEAN):
@@ -191,7 +197,7 @@ def run_layer(layer: Layer, sources: list[TensorSpec], inputs: list[Activations]
         block = slice(start, start + step)
         acc = accumulate(layer, sources[0], inputs[0][block])
         y = requantize(acc, layer.multiplier, layer.shift).astype(np.int64)
-        out[block] = (y + layer.output.zero_point).clip(*layer.clamp)
+        out[block] = (y + layer.result_zero_point).clip(*layer.clamp)
     return out
 
 
@@ -212,7 +218,7 @@ def _add(layer: Layer, sources: list[TensorSpec], inputs: list[Activations]) -> 
         scaled = (x.astype(np.int64) - source.zero_point) << ADD_LEFT_SHIFT
         total += requantize(scaled, int(layer.multiplier[i]), int(layer.shift[i]))
     y = requantize(total, int(layer.multiplier[2]), int(layer.shift[2])).astype(np.int64)
-    return (y + layer.output.zero_point).clip(*layer.clamp).astype(np.int8)
+    return (y + layer.result_zero_point).clip(*layer.clamp).astype(np.int8)
 
 
 def _mean(layer: Layer, source: TensorSpec, x: Activations) -> Activations:
@@ -223,7 +229,7 @@ def _mean(layer: Layer, source: TensorSpec, x: Activations) -> Activations:
         return divide_half_away(total, count).clip(*layer.clamp).astype(np.int8)
     centred = total - count * source.zero_point
     y = requantize(centred, int(layer.multiplier[0]), int(layer.shift[0])).astype(np.int64)
-    return (y + layer.output.zero_point).clip(*layer.clamp).astype(np.int8)
+    return (y + layer.result_zero_point).clip(*layer.clamp).astype(np.int8)
 
 
 def _pool(layer: Layer, x: Activations) -> Activations:

@@ -27,6 +27,7 @@ __all__ = [
     "map_realizable",
     "require",
     "require_generable",
+    "table_violations",
 ]
 
 MAX_BANK_DEPTH = 1 << BANK_ADDRESS_BITS
@@ -163,7 +164,11 @@ def _attempt(
     config: AcceleratorConfig, network: Network, images: int
 ) -> tuple[list[Violation], Mapped | None]:
     """Map a network onto a configuration that can be generated: what stops it, or the plan."""
-    violations = arithmetic_violations(network) or channel_violations(config, network)
+    violations = (
+        arithmetic_violations(network)
+        or table_violations(config, network)
+        or channel_violations(config, network)
+    )
     if violations:
         return violations, None
     if images > MAX_DESCRIPTORS:  # each image has a descriptor at least
@@ -279,6 +284,15 @@ def arithmetic_violations(network: Network) -> list[Violation]:
             )
             violations.append(Violation("MAP_COUNT", detail, count / (POOL_COUNT_LIMIT - 1) - 1))
     return violations
+
+
+def table_violations(config: AcceleratorConfig, network: Network) -> list[Violation]:
+    """List the first layer with an activation table, where the accelerator has none."""
+    for layer in network.layers:
+        if layer.table is not None and not config.activation_table:
+            detail = f"layer {layer.name!r} needs an accelerator with activation_table 1, not 0"
+            return [Violation("MAP_TABLE", detail, 1.0)]
+    return []
 
 
 def channel_violations(config: AcceleratorConfig, network: Network) -> list[Violation]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sim.arrays.network_input import gathered, input_bank
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
-from sim.arrays.tables import accelerator_row
+from sim.arrays.tables import TensorColumn, accelerator_row
 from sim.mapping.mapper import plan_network
 from sim.plan import Mapped, overflow
 from sim.schedule.schedule import build_stream
@@ -60,7 +60,7 @@ def stream_of(mapped: Mapped) -> Stream | None:
     if (
         mapped.images > 1
         or not gathered(layer, tensors[0], hw.simd)
-        or input_bank(mapped.layers, tensors, hw) == 0
+        or input_bank(mapped.layers[0], tensors[0, TensorColumn.CHANNELS], hw) == 0
         or plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X] > 1
         or plan[LayerPlan.IN_STRIPS]
         or not shares_rows(layer, pixel_bytes, hw, *pe_columns(layer, plan))

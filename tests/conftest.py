@@ -29,6 +29,7 @@ SECONDS = {
     "test_hwgen_emit": 110,
     "test_hwgen_execute": 100,
     "test_project_examples": 95,
+    "test_project_pages": 70,
     "test_cosilico_flow": 75,
     "test_hwgen_accelerator": 60,
     "test_testbench_dram": 60,

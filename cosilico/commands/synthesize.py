@@ -51,21 +51,37 @@ def synthesize(
         ExternalInterface | None,
         typer.Option(help="state the area of this interface to the memory, too"),
     ] = None,
+    route: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULES",
+            help="place and route on an ECP5: top for all of it, modules of it, or each",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=1, max=100, help="placements of each routed module", show_default="1"),
+    ] = None,
     jobs: Jobs = None,
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="write the report as JSON; - prints it")
     ] = None,
 ) -> None:
-    """Synthesize a design, each module once: area by block, clock by module, or an FPGA's resources."""
+    """Synthesize a design, each module once: area by block, clock by module, or an FPGA's resources and routes."""
     from cosilico.extras import require_extra
 
     bundled = liberty is None and target is TargetName.NANGATE45
     require_extra("cosilico synthesize", "rtl", *(["synthesis"] if bundled else []))
     from cosilico.exits import ExitStatus
-    from cosilico.synthesis import synthesize_for_cells, synthesize_for_fpga
+    from cosilico.synthesis import route_on_fpga, synthesize_for_cells, synthesize_for_fpga
+    from hwgen.synthesis.nextpnr import native_nextpnr
     from hwgen.synthesis.targets import FpgaFamily, Target
     from sim.spec.errors import CosilicoError
 
+    if route is not None and target is not TargetName.ECP5:
+        raise CosilicoError(f"--route must be left out with --target {target}")
+    if seeds is not None and route is None:
+        raise CosilicoError("--seeds must be left out without --route")
     if target in (TargetName.ECP5, TargetName.XILINX):
         unused: tuple[tuple[str, object], ...] = (
             ("--liberty", liberty),
@@ -76,6 +92,11 @@ def synthesize(
         for option, value in unused:
             if value is not None:
                 raise CosilicoError(f"{option} must be left out with --target {target}")
+        if route is not None:
+            if native_nextpnr() is None:
+                require_extra("cosilico synthesize --route", "fpga")
+            route_on_fpga(design, route.split(","), seeds=seeds or 1, jobs=jobs, json=json)
+            return
         sound = synthesize_for_fpga(design, FpgaFamily(target), jobs=jobs, json=json)
     else:
         sound = synthesize_for_cells(

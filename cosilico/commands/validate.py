@@ -59,6 +59,15 @@ def validate(
             metavar="N", min=1, help="random networks with several outputs and concatenations"
         ),
     ] = None,
+    tables: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="random networks and TensorFlow Lite models with activation tables, the interpreter "
+            "judging the models too",
+        ),
+    ] = None,
     imported: Annotated[
         int | None,
         typer.Option(
@@ -99,10 +108,20 @@ def validate(
         bool,
         typer.Option(
             "--full",
-            help="over 2,000 pairs and all layers of the ImageNet networks; then random stalls, "
-            "imported models and realizability",
+            help="thousands of pairs and all layers of the ImageNet networks; then random stalls, "
+            "imported models, graphs, activation tables and realizability",
         ),
     ] = False,
+    percent: Annotated[
+        int | None,
+        typer.Option(
+            metavar="P",
+            min=1,
+            max=100,
+            help="--full: so much of the random pairs of every kind; the results say how many there were",
+            show_default="100",
+        ),
+    ] = None,
     space: SpaceName = "tiny",
     seed: Annotated[int, typer.Option(min=0, help="draws the pairs")] = 1,
     jobs: Jobs = None,
@@ -139,6 +158,7 @@ def validate(
         "pairs": random,
         "stalls": stalls,
         "graphs": graphs,
+        "tables": tables,
         "imported": imported,
         "realizability": realizability,
         "fuzz": fuzz,
@@ -146,17 +166,19 @@ def validate(
     counts = {kind: count for kind, count in asked.items() if count is not None}
     if len(counts) + (network is not None) + (corrupted is not None) + full != 1:
         raise CosilicoError(
-            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --imported N, "
-            "--realizability N, --fuzz N, --corrupted N or --full"
+            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --tables N, "
+            "--imported N, --realizability N, --fuzz N, --corrupted N or --full"
         )
     if accelerator is not None and network is None:
         raise CosilicoError("--accelerator must be given with NETWORK, and only with it")
+    if percent is not None and not full:
+        raise CosilicoError("--percent must be given with --full alone")
     behind = parse_memory(memory)
     if behind != DETERMINISTIC and network is None:
         raise CosilicoError("--memory must be given with NETWORK; --memories is for random pairs")
     if memories is MemorySet.ALL and not counts.keys() - {"stalls", "fuzz"}:
         raise CosilicoError(
-            "--memories must be given with --random, --graphs, --imported or --realizability alone; "
+            "--memories must be given with --random, --graphs, --tables, --imported or --realizability alone; "
             "--full runs its random pairs behind all of them"
         )
     if memories is MemorySet.RANDOM and counts.keys() != {"pairs"}:
@@ -175,6 +197,8 @@ def validate(
         from testbench.validation.campaign import Campaign
 
         campaign = Campaign(seed=seed, view=view, max_macs=max_macs)
+        if percent is not None:
+            campaign = campaign.scaled(percent / 100)
         kept = journal or Path("build/validation.jsonl")
         differences = validate_everything(campaign, kept, out, jobs=jobs, force=force)
     elif memories is MemorySet.RANDOM:
@@ -186,6 +210,8 @@ def validate(
             stalled=0,
             layers=False,
             imported=0,
+            graphs=0,
+            tables=0,
             points=0,
             behind_drawn=counts["pairs"],
             seed=seed,

@@ -22,6 +22,7 @@ RULES = {
     "MAP_TILE": "the smallest tile of a layer does not fit local memory",
     "MAP_CHANNELS": "a concatenation has too many values",
     "MAP_FIELD": "a descriptor's field cannot hold its value",
+    "MAP_TABLE": "layers have activation tables, which the accelerator has no memory for",
     "MAP_PROGRAM": "the program has too many descriptors",
     "PHYS_CLOCK": "a module does not reach the clock in 45 nm",
     "PHYS_AREA": "the area is above the budget",

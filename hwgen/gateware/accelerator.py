@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -62,7 +62,7 @@ def _constants(channel: str, data_bytes: int) -> dict[str, Any]:
 
 
 class Accelerator(wiring.Component):
-    """Accelerator of a configuration; ``docs/hardware.md`` says how it behaves.
+    """Accelerator of a configuration; ``docs/explanation/hardware.md`` says how it behaves.
 
     Parameters
     ----------
@@ -98,8 +98,9 @@ class Accelerator(wiring.Component):
         config = self.config
         csr = CsrUnit(config)
         life = Life()
-        fetch = FetchUnit(config.fingerprint)
-        sequencer = Sequencer()
+        tables = bool(config.activation_table)
+        fetch = FetchUnit(config.fingerprint, tables=tables)
+        sequencer = Sequencer(tables=tables)
         load, execute, store = LoadUnit(config), ExecuteUnit(config), StoreUnit(config)
         grid = Grid(config)
         m.submodules.csr = unique(csr, "csr")
@@ -153,6 +154,8 @@ class Accelerator(wiring.Component):
             store.tile_read_data.eq(grid.tile_read_data),
         ]
         wiring.connect(m, execute.control, grid.control)
+        if tables:
+            m.d.comb += execute.table_halves.eq(load.table_halves)
 
         self._live(m, csr, life, fetch, sequencer, load, store)
         self._observe(m, csr, sequencer, load, execute, store)
@@ -235,11 +238,16 @@ class Accelerator(wiring.Component):
             csr.execute_wait_load.eq(sequencer.wait_load & ~execute.busy),
             csr.execute_wait_store.eq(sequencer.wait_store & ~execute.busy),
         ]
+        row_hazard = (load.row_write.enable & execute.half_busy.bit_select(load.row_half, 1))  # fmt: skip
+        if self.config.activation_table:
+            using = (execute.half_busy & load.table_halves).any()
+            row_hazard = Mux(load.row_write.table, load.row_write.enable & using, row_hazard)
         m.d.comb += [
             hazard.eq(
                 (execute.busy & store.tile_read.enable)
+                | (execute.control.read_enable & execute.control.write_enable).any()
                 | (load.tile_write.enable & execute.bank_busy.bit_select(load.tile_write.bank, 1))
-                | (load.row_write.enable & execute.half_busy.bit_select(load.row_half, 1))
+                | row_hazard
             ),
             csr.hazard.eq(hazard),
             csr.execute_busy.eq(execute.busy),

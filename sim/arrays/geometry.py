@@ -2,7 +2,6 @@
 
 from sim.arrays.kernel import in_place
 from sim.spec.accelerator import (
-    ADD_HOLD,
     ADD_INTERVAL,
     DOT_WIDTH,
     REQUANTIZER_PHASES,
@@ -16,7 +15,6 @@ __all__ = [
     "ceil_div",
     "groups_of",
     "halo_after",
-    "hold_cycles",
     "most_served",
     "pixel_bytes",
     "resident_halo",
@@ -167,17 +165,3 @@ def set_shape(op, pixels):
     if op == ExecuteOp.DEPTHWISE:
         return pixels, 1
     return 1, pixels
-
-
-@in_place
-def hold_cycles(op, pixels, stores):
-    """Idle issue cycles after a descriptor whose last set has that many stores.
-
-    The next set can end REQUANTIZER_PHASES cycles after its start, so that many stores are hidden.
-    """
-    hold = max(0, stores - REQUANTIZER_PHASES)
-    if op == ExecuteOp.CONV:
-        return hold + pixels - 1
-    if op == ExecuteOp.ADD:
-        return max(hold, ADD_HOLD)
-    return hold

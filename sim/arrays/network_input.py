@@ -8,7 +8,6 @@ other tensors do.
 from sim.arrays.geometry import ceil_div, groups_of, pixel_bytes
 from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.spec.descriptor import ExecuteOp
 
 __all__ = [
     "MOST_WINDOWS",
@@ -58,17 +57,14 @@ def gathered(layer, tensor, simd):
 
 
 @in_place
-def input_bank(layers, tensors, hw):
-    """Bank in which the network's input lies: the last, if a convolution alone reads it and it is gathered.
+def input_bank(layer, channels, hw):
+    """Bank in which the first channel group of a layer's input lies: 0 or L - 1.
 
-    Few layers store to that bank, and its vectors can be shifted. Elsewhere 0, as of other tensors.
+    The network's input lies in L - 1, if a convolution alone reads it and it is gathered: few layers store there, and its vectors can
+    be shifted.
     """
-    if layers[0, LayerColumn.OP] != ExecuteOp.CONV or not gathered(layers[0], tensors[0], hw.simd):
-        return 0
-    for i in range(1, layers.shape[0]):
-        if layers[i, LayerColumn.INPUT] == 0 or layers[i, LayerColumn.INPUT2] == 0:
-            return 0
-    return hw.lanes - 1
+    packed = layer[LayerColumn.WINDOW_PIXELS] > 0 or channels <= hw.simd
+    return hw.lanes - 1 if layer[LayerColumn.ALONE] and packed else 0
 
 
 @in_place

@@ -61,6 +61,8 @@ class LayerPlan(IntEnum):
     """Bank of the input's first channel group."""
     OUT_BANK = 42
     """Bank of the output's first channel group."""
+    TABLE_ADDRESS = 43
+    """Byte address of the activation table in external memory, behind the weights; 0 where there is none."""
 
 
 class TensorPlan(IntEnum):

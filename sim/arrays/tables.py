@@ -112,6 +112,10 @@ class LayerColumn(IntEnum):
     """Pixels of an image row of its input."""
     IMAGE_CHANNELS = 20
     """Channels of these pixels."""
+    ALONE = 21
+    """Whether the layer is the network's first, a convolution, and alone reads the network's input."""
+    TABLE = 22
+    """Whether an activation table is behind the clamp."""
 
 
 EXTRA_COLUMNS = (
@@ -222,10 +226,13 @@ def layer_table(network: Network) -> NDArray[np.int64]:
     index = {name: i for i, name in enumerate(tensors)}
     table = np.zeros((len(network.layers), len(LayerColumn)), np.int64)
     first: dict[tuple[object, ...], int] = {}
+    alone = not any(network.input.name in layer.inputs for layer in network.layers[1:])
     for i, (row, layer) in enumerate(zip(table, network.layers, strict=True)):
         source = tensors[layer.inputs[0]]
         _fill(row, layer, index, source.zero_point)
-        work = (int(row[LayerColumn.OP]), int(row[LayerColumn.SHARED]), layer.kernel, layer.stride)
+        row[LayerColumn.ALONE] = i == 0 and alone and row[LayerColumn.OP] == ExecuteOp.CONV
+        flags = (int(row[name]) for name in (LayerColumn.OP, LayerColumn.SHARED, LayerColumn.ALONE))
+        work = (*flags, layer.kernel, layer.stride)
         row[LayerColumn.TWIN] = first.setdefault((*work, source.shape, layer.output.shape), i)
     return table
 
@@ -244,7 +251,8 @@ def _fill(
     # POOL sums pixels: beyond the image are none. No value is less than -128.
     pads = {LayerKind.GLOBAL_AVERAGE_POOL: 0, LayerKind.MEAN: 0, LayerKind.MAX_POOL: -128}
     row[LayerColumn.PAD_VALUE] = pads.get(layer.kind, input_zero_point)
-    row[LayerColumn.ZERO_POINT] = 0 if layer.kind in _DIVISIONS else layer.output.zero_point
+    row[LayerColumn.ZERO_POINT] = 0 if layer.kind in _DIVISIONS else layer.result_zero_point
     row[LayerColumn.SHARED] = layer.kind not in _PER_CHANNEL
     row[LayerColumn.MAXIMUM] = layer.kind is LayerKind.MAX_POOL
     row[LayerColumn.CLAMP_LOW], row[LayerColumn.CLAMP_HIGH] = layer.clamp
+    row[LayerColumn.TABLE] = layer.table is not None

@@ -7,12 +7,18 @@ Every row begins with a beat. The last block of a layer has as many bytes of a r
 from sim.arrays.geometry import ceil_div
 from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn
-from sim.spec.accelerator import DOT_WIDTH, RECORD_BYTES, REQUANTIZER_PHASES
+from sim.spec.accelerator import (
+    DOT_WIDTH,
+    RECORD_BYTES,
+    REQUANTIZER_PHASES,
+    TABLE_ROW_ENTRIES,
+)
 
 __all__ = [
     "layer_beats",
     "parameter_beats",
     "stream_beats",
+    "table_row_beats",
     "tail_beats",
     "tail_channels",
     "tail_rows",
@@ -41,6 +47,12 @@ def tail_rows(channels, parameters, hw):
 def tail_channels(channels, hw):
     """Channels of the last group of a tensor: 1 … S."""
     return (channels - 1) % hw.simd + 1
+
+
+@in_place
+def table_row_beats(hw):
+    """Beats of a row of the activation table."""
+    return ceil_div(TABLE_ROW_ENTRIES, hw.bus_bytes)
 
 
 @in_place

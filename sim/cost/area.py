@@ -8,7 +8,8 @@ the generator builds, every figure from a source that anyone can read:
   "Efficient Processing of Deep Neural Networks", Proc. IEEE 105(12), 2017).
 * Flip-flop and multiplexer: cells DFF_X1 and MUX2_X1 of the NanGate 45 nm Open Cell Library.
 * SRAM bit: 0.346 µm² for six transistors (K. Mistry et al., IEDM 2007), a third more for the
-  eight that one read and one write port take (L. Chang et al., VLSI Technology 2005).
+  eight that one read and one write port take (L. Chang et al., VLSI Technology 2005). Local memories and the weight store
+  have a single port.
 
 Not counted: wires, clock tree, pads, DRAM controller, address generation, spare area for
 placement, and what a higher clock costs. ``clock_mhz`` and ``io_bandwidth_gbps`` show through the
@@ -20,11 +21,13 @@ from dataclasses import dataclass, fields
 from sim.spec.accelerator import (
     DOT_WIDTH,
     REQUANTIZER_PHASES,
+    TABLE_ROW_ENTRIES,
+    TABLE_ROWS,
     WINDOW_VECTORS,
     AcceleratorConfig,
 )
 from sim.spec.bus import BURST_BEATS, DESCRIPTOR_PORT_BYTES
-from sim.spec.descriptor import FIELDS, Queue
+from sim.spec.descriptor import Queue, fields_of
 from sim.spec.spaces import HardwareSpace
 
 __all__ = ["AreaBreakdown", "RamShape", "area", "area_budget", "memories"]
@@ -42,7 +45,7 @@ SRAM_BIT_UM2 = 0.346 * 1.33 / 0.6
 SINGLE_PORT_BIT_UM2 = 0.346 / 0.6
 """Bit of the six transistors that a single port takes, in a macro: an estimate, as are all figures here.
 
-CACTI gives 0.436 µm² for the large memories of a weight store.
+CACTI gives 0.436 µm² for large memories.
 """
 
 MACRO_EXTRA_ROWS = 64
@@ -111,7 +114,7 @@ class AreaBreakdown:
         Accumulators and drain registers.
     requantizers : float
         32-bit multipliers, both shifters, the adders, the pipeline registers, and the registers in
-        which output vectors are put together.
+        which output vectors are put together; activation tables.
     parameter_memory : float
         Requantization records.
     register_files : float
@@ -149,22 +152,9 @@ class AreaBreakdown:
         return float(sum(getattr(self, part.name) for part in fields(self)))
 
 
-_DESCRIPTOR_BITS = {queue: sum(field.bits for field in FIELDS[queue]) for queue in Queue}
 _BEAT_BITS = 8 * DESCRIPTOR_PORT_BYTES
-_FETCHED_BITS = -(-max(_DESCRIPTOR_BITS.values()) // _BEAT_BITS) * _BEAT_BITS
-"""The fetch unit keeps whole beats of a descriptor."""
-
 _LOAD_SUM_BITS = 76
 """Sums of a LOAD's fields that are worked out as it comes, and wait with it for its data."""
-
-_DESCRIPTOR_MEMORIES = (
-    RamShape(width=_FETCHED_BITS, rows=QUEUE_ENTRIES),
-    *(RamShape(width=bits, rows=QUEUE_ENTRIES) for bits in _DESCRIPTOR_BITS.values()),
-    RamShape(width=_DESCRIPTOR_BITS[Queue.LOAD] + _LOAD_SUM_BITS, rows=HELD_TRANSFERS),
-    RamShape(width=_DESCRIPTOR_BITS[Queue.STORE], rows=HELD_TRANSFERS),
-    RamShape(width=BURST_BITS, rows=HELD_TRANSFERS),
-    RamShape(width=BURST_BITS, rows=BURSTS),
-)
 
 
 def area_budget(space: HardwareSpace) -> float:
@@ -179,6 +169,15 @@ def memories(config: AcceleratorConfig) -> dict[str, tuple[RamShape, ...]]:
     records_bits = RECORD_BITS * config.requantizer_width
     ring_rows = WINDOW_VECTORS // DOT_WIDTH
     return {
+        "requantizers": tuple(
+            RamShape(
+                width=8 * TABLE_ROW_ENTRIES,
+                rows=TABLE_ROWS,
+                count=lanes * config.requantizer_width,
+                bit_um2=SINGLE_PORT_BIT_UM2,
+            )
+            for _ in range(config.activation_table)
+        ),
         "parameter_memory": (
             RamShape(width=records_bits, rows=2 * REQUANTIZER_PHASES, count=lanes),
         ),
@@ -187,7 +186,14 @@ def memories(config: AcceleratorConfig) -> dict[str, tuple[RamShape, ...]]:
             RamShape(width=row_bits, rows=config.accumulator_rows, count=lanes),
         ),
         "window_rings": (RamShape(width=vector_bits, rows=ring_rows, count=DOT_WIDTH * lanes),),
-        "local_memory": (RamShape(width=vector_bits, rows=config.bank_depth, count=lanes),),
+        "local_memory": (
+            RamShape(
+                width=vector_bits,
+                rows=config.bank_depth,
+                count=lanes,
+                bit_um2=SINGLE_PORT_BIT_UM2,
+            ),
+        ),
         "weight_store": tuple(
             RamShape(
                 width=row_bits,
@@ -199,7 +205,7 @@ def memories(config: AcceleratorConfig) -> dict[str, tuple[RamShape, ...]]:
             if config.store_rows
         ),
         "bus": (RamShape(width=vector_bits, rows=STORED_VECTORS),),
-        "control": _DESCRIPTOR_MEMORIES,
+        "control": _descriptor_memories(config),
     }
 
 
@@ -216,7 +222,9 @@ def area(config: AcceleratorConfig) -> AreaBreakdown:
     return AreaBreakdown(
         multiply_accumulate=_mm2(units * _simd_unit_um2()),
         accumulators=_mm2(units * 2 * ACCUMULATOR_BITS * FLIP_FLOP_UM2),
-        requantizers=_mm2(lanes * config.requantizer_width * _requantizer_um2()),
+        requantizers=_mm2(
+            stored["requantizers"] + lanes * config.requantizer_width * _requantizer_um2(config)
+        ),
         parameter_memory=_mm2(stored["parameter_memory"]),
         register_files=_mm2(stored["register_files"]),
         window_rings=_mm2(stored["window_rings"] + lanes * _rotation_um2(config)),
@@ -224,7 +232,7 @@ def area(config: AcceleratorConfig) -> AreaBreakdown:
         weight_store=_mm2(stored["weight_store"] + _row_choice_um2(config)),
         interconnect=_mm2(config.pes * _interconnect_um2(config)),
         bus=_mm2(stored["bus"] + _bus_um2(config)),
-        control=_mm2(stored["control"] + _descriptors_um2()),
+        control=_mm2(stored["control"] + _descriptors_um2(config)),
     )
 
 
@@ -239,14 +247,19 @@ def _simd_unit_um2() -> float:
     return products + INT32_ADDER_UM2 + choices + maxima + DOT_BITS * FLIP_FLOP_UM2
 
 
-def _requantizer_um2() -> float:
-    """One requantized value per cycle: bias, shift left, multiply, shift right, zero point."""
+def _requantizer_um2(config: AcceleratorConfig) -> float:
+    """One requantized value per cycle: bias, shift left, multiply, shift right, zero point, choice of its table's entry."""
     shifters = 2 * SHIFT_STAGES * ACCUMULATOR_BITS * MUX2_UM2
     # between the five steps: three 32-bit values and the 64-bit product
     registers = 5 * ACCUMULATOR_BITS * FLIP_FLOP_UM2
     # all quarters of the output vector, and all but the last of the next vector
     output = 8 * (2 * REQUANTIZER_PHASES - 1) * FLIP_FLOP_UM2
-    return INT32_MULTIPLIER_UM2 + 2 * INT32_ADDER_UM2 + shifters + registers + output
+    table = 0.0
+    if config.activation_table:
+        # an address of two; an entry of a row, or the value itself, which is kept with whether it is chosen
+        choices = (TABLE_ROWS - 1).bit_length() + 8 * TABLE_ROW_ENTRIES
+        table = choices * MUX2_UM2 + FLIP_FLOP_UM2
+    return INT32_MULTIPLIER_UM2 + 2 * INT32_ADDER_UM2 + shifters + registers + output + table
 
 
 def _rotation_um2(config: AcceleratorConfig) -> float:
@@ -316,9 +329,30 @@ def _bus_um2(config: AcceleratorConfig) -> float:
     return buffers + pace + registers + gather
 
 
-def _descriptors_um2() -> float:
+def _descriptor_bits(config: AcceleratorConfig) -> dict[Queue, int]:
+    """Bits of the fields that the accelerator reads of each queue's descriptors."""
+    tables = bool(config.activation_table)
+    return {queue: sum(field.bits for field in fields_of(queue, tables=tables)) for queue in Queue}
+
+
+def _descriptor_memories(config: AcceleratorConfig) -> tuple[RamShape, ...]:
+    """Fetch buffer, queues, and the lines of descriptors and bursts of the engines."""
+    bits = _descriptor_bits(config)
+    # the fetch unit keeps whole beats of a descriptor
+    fetched = -(-max(bits.values()) // _BEAT_BITS) * _BEAT_BITS
+    return (
+        RamShape(width=fetched, rows=QUEUE_ENTRIES),
+        *(RamShape(width=width, rows=QUEUE_ENTRIES) for width in bits.values()),
+        RamShape(width=bits[Queue.LOAD] + _LOAD_SUM_BITS, rows=HELD_TRANSFERS),
+        RamShape(width=bits[Queue.STORE], rows=HELD_TRANSFERS),
+        RamShape(width=BURST_BITS, rows=HELD_TRANSFERS),
+        RamShape(width=BURST_BITS, rows=BURSTS),
+    )
+
+
+def _descriptors_um2(config: AcceleratorConfig) -> float:
     """Registers with the descriptor that each engine works on."""
-    return sum(_DESCRIPTOR_BITS.values()) * FLIP_FLOP_UM2
+    return sum(_descriptor_bits(config).values()) * FLIP_FLOP_UM2
 
 
 def _mm2(um2: float) -> float:

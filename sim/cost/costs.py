@@ -8,7 +8,13 @@ from sim.arrays.tables import Hw, accelerator_row
 from sim.cost.columns import COLD_COLUMNS, COST_COLUMNS, Costing
 from sim.cost.table import CostTable
 from sim.plan import network_tables
-from sim.realizability import arithmetic_violations, channel_violations, check, describe
+from sim.realizability import (
+    arithmetic_violations,
+    channel_violations,
+    check,
+    describe,
+    table_violations,
+)
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
 from sim.spec.network import Network
@@ -51,7 +57,11 @@ def evaluate_many(
     constants = (calibration or calibrations.default()).walked(require_fixed(memory))
     blocked = arithmetic_violations(network)
     violations = [
-        check(config) or blocked or channel_violations(config, network) for config in configs
+        check(config)
+        or blocked
+        or table_violations(config, network)
+        or channel_violations(config, network)
+        for config in configs
     ]
     open_rows = [i for i, broken in enumerate(violations) if not broken]
     swept = np.zeros((len(configs), len(SweepColumn)), np.int64)

@@ -2,7 +2,7 @@
 
 A memory is made of *macros* of at most 64 bits × 1,024 rows. Its row is cut into slices of 64 bits, the last
 into a macro of 32 bits where that is enough; behind each other lie full macros of 1,024 rows and a macro for
-the rest, of 32 rows at least. docs/cost.md tells what other macros would cost. A memory of up to 16 rows is made of
+the rest, of 32 rows at least. docs/explanation/cost.md tells what other macros would cost. A memory of up to 16 rows is made of
 flip-flops and is refused here.
 
 The table of macros has powers of two of rows. Between them everything is interpolated on straight lines, and a macro

@@ -1,7 +1,7 @@
-"""Fixed-point exponential, reciprocal and logarithm as TensorFlow Lite Micro computes them.
+"""Fixed-point exponential, reciprocal, tangent and logarithm as TensorFlow Lite Micro computes them.
 
-The exponential and the reciprocal are gemmlowp's (fixedpoint.h): a Taylor expansion around -1/8 with
-a barrel shifter, and three Newton-Raphson steps. The logarithm is TensorFlow Lite's (common.h): a
+The exponential, the reciprocals and the hyperbolic tangent are gemmlowp's (fixedpoint.h): a Taylor expansion around -1/8
+with a barrel shifter, and three Newton-Raphson steps. The logarithm is TensorFlow Lite's (common.h): a
 rational approximation around the fourth root of 1/2. Arrays are int64 that hold int32.
 """
 
@@ -20,6 +20,7 @@ __all__ = [
     "multiply",
     "one_over_one_plus",
     "rounding_shift_right",
+    "tanh",
 ]
 
 Raw = NDArray[np.int64]
@@ -83,12 +84,25 @@ def _exp_above_minus_quarter(a: Raw) -> Raw:
 
 def one_over_one_plus(a: Raw) -> Raw:
     """1 / (1 + a) of Q0.31 numbers in 0 … 1, in Q0.31."""
-    half_denominator = _half_sum(a, MAX)
+    return _saturating_shift_left(_reciprocal(_half_sum(a, MAX)), 1)
+
+
+def tanh(a: Raw, integer_bits: int) -> Raw:
+    """Hyperbolic tangent of numbers with ``integer_bits`` before the point, in Q0.31."""
+    # with an integer bit more, the same bits are twice the number
+    exponential = exp_of_negative(-np.abs(a), integer_bits + 1)
+    x = _reciprocal(_half_sum(exponential, MAX)) - (1 << 29)
+    positive = _saturating_shift_left(x, 2)
+    return np.where(a == 0, 0, np.where(a < 0, -positive, positive))
+
+
+def _reciprocal(half_denominator: Raw) -> Raw:
+    """1 / x of Q0.31 numbers in 1/2 … 1, in Q2.29."""
     x = _48_OVER_17 + multiply(half_denominator, _MINUS_32_OVER_17)
     for _ in range(3):
         error = (1 << 29) - multiply(half_denominator, x)
         x = x + _saturating_shift_left(multiply(x, error), 2)
-    return _saturating_shift_left(x, 1)
+    return x
 
 
 def log_of_sum(z: Raw) -> Raw:

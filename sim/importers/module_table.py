@@ -86,6 +86,20 @@ MODULES = (
         ),
     ),
     ModuleRow(
+        modules="`SiLU`, `Hardswish`, `Hardsigmoid`, `Sigmoid`, `Tanh`, `LeakyReLU`, `PReLU`, `ELU`, `CELU`, `SELU`, "
+        "`GELU`, `Softplus`, `Mish`, `Softsign`, `LogSigmoid`, and what the like is written as",
+        becomes="an activation table behind the layer before, or behind a `max_pool` of single pixels where others "
+        "read that layer, too",
+        conditions="an accelerator with `activation_table`; one slope for all channels; products and sums of a tensor "
+        "and functions of it, or one number; not: of two tensors. Of programs that PT2E quantized: between "
+        "dequantize and quantize",
+        operators=(
+            "abs.default", "add.Scalar", "div.Tensor", "elu.default", "exp.default", "expm1.default",
+            "gelu.default", "gt.Scalar", "gt.Tensor", "leaky_relu.default", "log1p.default", "minimum.default",
+            "mul.Scalar", "mul.Tensor", "neg.default", "sub.Tensor", "tanh.default", "where.self",
+        ),
+    ),
+    ModuleRow(
         modules="`Softmax`, `LogSoftmax`, `Sigmoid`",
         becomes="`softmax`, `log_softmax`, `logistic` on the host",
         conditions="at the end; over channels",

@@ -1,4 +1,4 @@
-"""The page docs/supported_ops.md, from the tables that the importers work by."""
+"""The page docs/reference/supported_ops.md, from the tables that the importers work by."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from sim.importers.tflite.lowering import OPERATORS
 
 __all__ = ["SUPPORTED_PAGE", "supported_operators"]
 
-SUPPORTED_PAGE = "docs/supported_ops.md"
+SUPPORTED_PAGE = "docs/reference/supported_ops.md"
 
 _HEAD = """# Supported operators
 
@@ -35,7 +35,7 @@ ONNX: int8 or uint8 activations (uint8 become int8, less 128); any padding and s
 _NETWORK = "Bit by bit as TensorFlow Lite Micro computes them."
 _HOST = """Only in a row from the model's input on, or up to one of its outputs. `SHAPE`, `STRIDED_SLICE` and `PACK` may
 compute what shape a `RESHAPE` gives; they are passed over, as the shape is fixed anyway."""
-_ONNX = "Each layer within 1 of onnxruntime ([what differs](importing.md#onnx))."
+_ONNX = "Each layer within 1 of onnxruntime ([what differs](importing.md#onnx)), activation tables bit by bit."
 
 _PYTORCH = """Programs that `torch.export.save` wrote: float, quantized here after training, or quantized by PT2E before.
 Inputs [N, C, H, W], [N, C, L] or [N, C]."""

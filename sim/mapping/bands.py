@@ -3,6 +3,7 @@
 from sim.arrays.geometry import ceil_div, uses_window
 from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn
+from sim.mapping.bank_ports import stores_met
 from sim.spec.accelerator import DOT_WIDTH, WINDOW_VECTORS
 
 __all__ = ["band_times", "choose_band", "fits_band", "ring_gap"]
@@ -47,11 +48,11 @@ def _lag(kernel_y, kernel_x, columns):
 
 
 @in_place
-def band_times(kernel_y, kernel_x, stride_y, stride_x, pixels, band, windows, least):
+def band_times(kernel_y, kernel_x, stride_y, stride_x, pixels, band, windows, least, stores):
     """(initiation interval, lead) of ``windows`` rows of windows in bands that the ring holds.
 
     Set after set of ``pixels`` windows ends an interval after the other; by then the windows' new
-    columns must have been read, a vector per cycle, and in a band's first sets all their columns.
+    columns must have been read, a vector per cycle without a store, and in a band's first sets all their columns.
 
     Parameters
     ----------
@@ -63,37 +64,44 @@ def band_times(kernel_y, kernel_x, stride_y, stride_x, pixels, band, windows, le
     windows : int
         Rows of windows that there are.
     least : int
-        Least interval for other reasons: requantizer and stores.
+        Least interval for other reasons: the requantizer.
+    stores : int
+        Most stores of a set.
     """
     fresh = min(kernel_x, stride_x)
     lag, first_lag = 0, 0
     if band > 1:
         lag, first_lag = _lag(kernel_y, kernel_x, fresh), _lag(kernel_y, kernel_x, kernel_x)
-    cycles = max(least, ceil_div(kernel_y * kernel_x, DOT_WIDTH))
+    cycles = max(least, stores, ceil_div(kernel_y * kernel_x, DOT_WIDTH))
     highest = min(band, windows)
     sets = ceil_div(highest, pixels)
     for number in range(1, sets + 1):
         rows = (min(number * pixels, highest) - 1) * stride_y + kernel_y
-        cycles = max(cycles, ceil_div(fresh * rows + lag, number))
+        cycles = max(cycles, ceil_div(fresh * rows + lag, number) + stores)
     lead = 0
     for number in range(1, sets + 1):
         rows = (min(number * pixels, highest) - 1) * stride_y + kernel_y
-        lead = max(lead, kernel_x * rows + first_lag - number * cycles)
+        needed, end = kernel_x * rows, number * cycles - first_lag
+        lead = max(lead, needed - end)
+        lacking = 1
+        while lacking > 0:
+            lacking = needed + stores_met(end + lead, cycles, stores, lead) - (end + lead)
+            lead += max(0, lacking)
     return cycles, lead
 
 
 @in_place
-def choose_band(layer, pixels, rows, columns, least):
+def choose_band(layer, pixels, rows, columns, least, stores):
     """(rows of a band, initiation interval, lead, cycles) of ``rows`` × ``columns`` depthwise windows.
 
     The fewest rows among those with the fewest cycles. Kernels that the ring does not hold are
-    computed one tap per cycle, in bands of one row.
+    computed one tap per cycle, in bands of one row. A set has ``stores`` stores at most, which reads give way to.
     """
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
     stride_y, stride_x = layer[LayerColumn.STRIDE_Y], layer[LayerColumn.STRIDE_X]
     sets = ceil_div(rows, pixels)
     if not uses_window(kernel_y, kernel_x, stride_x):
-        interval = max(least, kernel_y * kernel_x)
+        interval = max(least, kernel_y * kernel_x + stores)
         return 1, interval, 0, sets * columns * interval
     best_band, best_interval, best_lead, best = 0, 0, 0, 0
     for number in range(1, sets + 1):
@@ -101,7 +109,7 @@ def choose_band(layer, pixels, rows, columns, least):
         if not fits_band(kernel_y, kernel_x, stride_y, stride_x, band):
             break
         interval, lead = band_times(
-            kernel_y, kernel_x, stride_y, stride_x, pixels, band, rows, least
+            kernel_y, kernel_x, stride_y, stride_x, pixels, band, rows, least, stores
         )
         cycles = sets * columns * interval + ceil_div(rows, band) * lead
         if best_band == 0 or cycles < best:

@@ -37,11 +37,18 @@ def _moved(lp, tp, i):
 
 
 @in_place
+def _tables(plan):
+    """Activation tables that a layer loads for an image: one or none."""
+    return 1 if plan[LayerPlan.TABLE_ADDRESS] > 0 else 0
+
+
+@in_place
 def most_in_a_round(lp, tp, pes, images):
     """No fewer than the descriptors of any round."""
     most = 0
     for i in range(lp.shape[0]):
-        most = max(most, 2 * sets_of(lp[i]) + pes * _moved(lp, tp, i))
+        own = 2 * sets_of(lp[i]) + pes * _moved(lp, tp, i) + _tables(lp[i])
+        most = max(most, own)
     return images * most
 
 
@@ -55,5 +62,5 @@ def most_descriptors(lp, tp, pes, images):
         per_pass += (
             ceil_div(plan[LayerPlan.ROUNDS], plan[LayerPlan.CHUNK]) * pes * _moved(lp, tp, i)
         )
-        total += plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X] * per_pass
+        total += plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X] * per_pass + _tables(plan)
     return images * total

@@ -6,12 +6,22 @@ and the mapper chooses by it.
 
 from sim.arrays.geometry import add_slots, ceil_div, groups_of, segment_slots
 from sim.arrays.kernel import in_place
-from sim.arrays.network_input import windows_per_vector
+from sim.arrays.network_input import input_bank, windows_per_vector
+from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import LayerColumn
 from sim.arrays.weight_stream import layer_beats
 from sim.mapping.bands import fits_band
-from sim.mapping.borders import choose_borders, descriptor_cycles, interval
-from sim.mapping.splits import choose_block, choose_split, share_rows, split_count, split_cycles
+from sim.mapping.bank_ports import Ports, base_hold, drained_hold, share_port
+from sim.mapping.borders import Times, choose_borders, descriptor_cycles, rows_of
+from sim.mapping.splits import (
+    choose_block,
+    choose_split,
+    share_rows,
+    split_bounds,
+    split_count,
+    split_cycles,
+    split_quads,
+)
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
 
@@ -22,9 +32,12 @@ __all__ = [
     "exchanged",
     "hop_cycles",
     "issue_slots",
+    "last_split_times",
     "layer_cycles",
+    "layer_ports",
     "lets_pixels",
     "lets_spread",
+    "planned_ports",
     "spread_over",
     "stored_weight_rows",
     "weight_blocks",
@@ -155,22 +168,108 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
         splits = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
     if splits == 1:
         slots = issue_slots(layer, channels, in_y, in_x, pixels, hw.simd)
-        _, _, total = choose_borders(layer, slots, pixels, tile_y, tile_x, halo, sources)
+        ports = layer_ports(layer, channels, exchange == SPREAD, hw)
+        _, _, total = choose_borders(
+            layer, slots, pixels, tile_y, tile_x, halo, sources, ports, rounds
+        )
         if op == ExecuteOp.POOL and exchange != 0:
-            total += hop_cycles(exchange, hw)
-        return rounds * total, 1
+            total += rounds * hop_cycles(exchange, hw)
+        return total, 1
     loads = 1
     together, own = share_rows(hw.images, hw.accumulator_rows)
     rows, columns = choose_block(tile_y, tile_x, pixels, own)
     blocks = ceil_div(tile_y, rows) * ceil_div(tile_x, columns)
     if splits > 2:
         loads = blocks * ceil_div(hw.images, together)
-    saved, slots = split_cycles(
+    saved, _ = split_cycles(
         kernel_y, kernel_x, quads, tap_rows, tap_columns, size, hw.simd // DOT_WIDTH, pixels
     )
-    cycles = interval(slots, op, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, False, sources)
-    total = tile_y * sets * (saved + cycles) + splits * blocks * descriptor_cycles(op, pixels)
+    times = last_split_times(
+        layer,
+        channels,
+        pixels,
+        tile_y,
+        tile_x,
+        rows,
+        columns,
+        halo,
+        sources,
+        exchange == SPREAD,
+        hw,
+    )
+    total = tile_y * sets * (saved + times.interval)
+    total += blocks * (splits * descriptor_cycles(op, pixels) + times.hold - base_hold(op, pixels))
     return rounds * total, loads
+
+
+@in_place
+def planned_ports(layer, plan, channels, hw):
+    """:func:`layer_ports` of a layer whose tensors have their banks.
+
+    Where they do not begin in the first bank, as parts of a concatenation may not, all groups are taken to be in banks that are
+    stored to.
+    """
+    aside = plan[LayerPlan.OUT_BANK] > 0
+    aside |= plan[LayerPlan.IN_BANK] != input_bank(layer, channels, hw)
+    return layer_ports(layer, channels, aside or plan[LayerPlan.SPREAD] > 0, hw)
+
+
+@in_place
+def layer_ports(layer, channels, spread, hw):
+    """:class:`sim.mapping.bank_ports.Ports` of a layer that is computed in one split."""
+    if layer[LayerColumn.OP] != ExecuteOp.CONV:
+        return Ports(0, 0, 0, 0, hw.lanes, 0)
+    quads = ceil_div(channels, DOT_WIDTH)
+    per_group = hw.simd // DOT_WIDTH
+    return Ports(
+        layer[LayerColumn.KERNEL_Y] * layer[LayerColumn.KERNEL_X],
+        ceil_div(quads, per_group),
+        input_bank(layer, channels, hw),
+        split_quads(quads, quads, per_group),
+        hw.lanes,
+        1 if spread else 0,
+    )
+
+
+@in_place
+def last_split_times(
+    layer, channels, pixels, tile_y, tile_x, rows, columns, halo, sources, spread, hw
+):
+    """:class:`sim.mapping.borders.Times` of a convolution's last split, the same in all blocks.
+
+    Blocks have ``rows`` × ``columns`` windows, the last blocks fewer. Other splits read other banks in another order.
+    """
+    op = layer[LayerColumn.OP]
+    kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
+    quads, per_group = ceil_div(channels, DOT_WIDTH), hw.simd // DOT_WIDTH
+    tap_rows, tap_columns, size = choose_split(kernel_y, kernel_x, quads, hw.weight_rows, per_group)
+    count = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
+    y0, y1, x0, x1, first, end = split_bounds(
+        kernel_y, kernel_x, quads, tap_rows, tap_columns, size, count - 1
+    )
+    taps = (y1 - y0) * (x1 - x0)
+    slots = taps * segment_slots(first, end, hw.simd, pixels)
+    groups = (end - 1) // per_group - first // per_group + 1
+    if not spread:  # of which a round's banks have so many at most
+        groups = min(groups, ceil_div(groups, hw.lanes) * (hw.lanes // pixels))
+    tile = rows_of(op, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, sources)
+    sets, base = rows * ceil_div(columns, pixels), base_hold(op, pixels)
+    drained = drained_hold(op, pixels, tile.most)
+    interval, slack, drains = share_port(
+        max(slots, REQUANTIZER_PHASES),
+        tile.most,
+        0,
+        taps * pixels * groups,
+        split_quads(quads, size, per_group) - pixels,
+        pixels,
+        sets,
+        True,
+        drained - base,
+    )
+    hold = max(base, tile.most + slack - REQUANTIZER_PHASES)
+    if drains or hold >= drained:
+        hold, slack = drained, 0
+    return Times(interval, 1, 0, slack, hold, sets * interval)
 
 
 @in_place

@@ -11,16 +11,16 @@ from sim.arrays.kernel import in_place, kernel
 from sim.arrays.network_input import input_bank, input_bytes, input_pixel_bytes
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.arrays.weight_stream import layer_beats
+from sim.arrays.weight_stream import layer_beats, table_row_beats
 from sim.mapping.borders import choose_borders
 from sim.mapping.descriptor_counts import MAX_DESCRIPTORS, most_descriptors
-from sim.mapping.execution import issue_slots, weight_rows
+from sim.mapping.execution import issue_slots, planned_ports, weight_rows
 from sim.mapping.joined import join
 from sim.mapping.residency import allocate, mark_resident
 from sim.mapping.splits import choose_block, choose_split, share_rows, split_count
 from sim.mapping.stored_weights import choose_stored, pass_on_room
 from sim.mapping.tile_choice import choose_tiles
-from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
+from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES, TABLE_ROWS
 from sim.spec.descriptor import ExecuteOp
 
 __all__ = ["plan_network"]
@@ -71,6 +71,8 @@ def _split(layer, channels, hw, plan):
             plan[LayerPlan.TILE_X],
             halo,
             plan[LayerPlan.SOURCES],
+            planned_ports(layer, plan, channels, hw),
+            plan[LayerPlan.ROUNDS],
         )
         plan[LayerPlan.BLOCK_ROWS] -= plan[LayerPlan.BORDER_TOP] + plan[LayerPlan.BORDER_BOTTOM]
         return
@@ -200,12 +202,15 @@ def plan_network(layers, tensors, hw, cut):
         lp[i, LayerPlan.BLOCK_ADDRESS] = address
         beats = layer_beats(layer, channels, lp[i, LayerPlan.PARAMETER_ROWS], rows, hw)
         address += beats * hw.bus_bytes
+        if layer[LayerColumn.TABLE]:
+            lp[i, LayerPlan.TABLE_ADDRESS] = address
+            address += TABLE_ROWS * table_row_beats(hw) * hw.bus_bytes
     choose_stored(layers, tensors, hw, cut, lp)
     choose_tiles(layers, tensors, hw, cut, lp, tp)
     failure, i, needed, available = _reside(layers, tensors, hw, cut, lp, tp)
     if failure != Failure.NONE:
         return failure, i, needed, available, lp, tp, 0
-    lp[0, LayerPlan.IN_BANK] = input_bank(layers, tensors, hw)
+    lp[0, LayerPlan.IN_BANK] = input_bank(layers[0], tensors[0, TensorColumn.CHANNELS], hw)
     for i in range(n):
         _split(layers[i], tensors[layers[i, LayerColumn.INPUT], TensorColumn.CHANNELS], hw, lp[i])
     pass_on_room(layers, tensors, hw, cut, lp)

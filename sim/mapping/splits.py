@@ -17,6 +17,7 @@ __all__ = [
     "split_bounds",
     "split_count",
     "split_cycles",
+    "split_quads",
 ]
 
 
@@ -89,6 +90,20 @@ def split_cycles(kernel_y, kernel_x, quads, tap_rows, tap_columns, size, per_gro
             slots = taps * last_steps
             total += max(slots, REQUANTIZER_PHASES)
     return total - max(slots, REQUANTIZER_PHASES), slots
+
+
+@in_place
+def split_quads(quads, size, per_group):
+    """Fewest steps of a vector in any split."""
+    least = min(size, per_group)
+    for first in range(0, quads, size):
+        end = min(quads, first + size)
+        group, last = first // per_group, (end - 1) // per_group
+        if group == last:
+            least = min(least, end - first)
+        else:
+            least = min(least, (group + 1) * per_group - first, end - last * per_group)
+    return least
 
 
 @in_place

@@ -201,6 +201,7 @@ def _weigh_tiles(
     share,
     like,
     held,
+    summed,
     beside,
     weights,
     tiles,
@@ -213,7 +214,9 @@ def _weigh_tiles(
     """Fill row i: the tiles of layer i's output, what they cost at least, and the tile before.
 
     ``share`` is what the layer has of the accelerator ``hw``, ``like`` whether its twin has as much;
-    ``held``, whether a later layer reads what was made before the layer, so that the layout stays.
+    ``held``, whether a later layer reads what was made before the layer, so that the layout stays;
+    ``summed``, whether a later layer adds something to what the layer before made, of the size of the
+    layer's output: what begins another branch here is to meet it.
     ``beside`` are the vectors of a bank that strips of earlier tensors take, which are read later or by the
     layer; ``weights`` is room for two numbers.
     """
@@ -230,7 +233,8 @@ def _weigh_tiles(
         or tensors[layer[LayerColumn.INPUT2], TensorColumn.MADE] + 1 == i
     )
     root = tensors[i + 1, TensorColumn.ROOT]
-    beside_part = root >= 0 and tensors[i, TensorColumn.ROOT] == root
+    # parts of a concatenation lie together if they lie alike; so do operands of a sum
+    alike = (root >= 0 and tensors[i, TensorColumn.ROOT] == root) or (summed and not chained)
     in_y, in_x = (
         ceil_div(source[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(source[TensorColumn.WIDTH], hw.pes_x),
@@ -276,8 +280,8 @@ def _weigh_tiles(
                 )
             ):
                 total += TIE * spill
-            if beside_part and (tile_y != out_y or tile_x != out_x or in_strip != strip):
-                total += TIE * spill  # parts of a concatenation lie together if they lie alike
+            if alike and (tile_y != out_y or tile_x != out_x or in_strip != strip):
+                total += TIE * spill
             if total < cost[i, state]:
                 cost[i, state] = total
                 origin[i, state] = last
@@ -325,6 +329,12 @@ def choose_tiles(layers, tensors, hw, cut, lp, tile):
             made = tensors[tensors[i, TensorColumn.ROOT], TensorColumn.MADE]
             readers[i] = max(readers[i], made)
         last_reader = max(last_reader, readers[i])
+        summed = False
+        for j in range(i + 1, n):
+            operand = layers[j, LayerColumn.INPUT] == i or layers[j, LayerColumn.INPUT2] == i
+            summed |= operand and layers[j, LayerColumn.OP] == ExecuteOp.ADD
+        summed &= tensors[i, TensorColumn.HEIGHT] == tensors[i + 1, TensorColumn.HEIGHT]
+        summed &= tensors[i, TensorColumn.WIDTH] == tensors[i + 1, TensorColumn.WIDTH]
         beside = 0
         for t in range(1, i):
             if readers[t] >= i:
@@ -332,7 +342,7 @@ def choose_tiles(layers, tensors, hw, cut, lp, tile):
                 strip[1] = tensors[t, TensorColumn.WIDTH]
                 beside += _vectors(tensors[t], strip, hw)
         _weigh_tiles(
-            i, layers, tensors, hw, share, like, last_reader > i, beside, weights, tiles, counts, alone,
+            i, layers, tensors, hw, share, like, last_reader > i, summed, beside, weights, tiles, counts, alone,
             cost, origin, cut,
         )  # fmt: skip
     state = 0

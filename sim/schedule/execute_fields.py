@@ -3,10 +3,7 @@
 from sim.arrays.geometry import (
     add_slots,
     ceil_div,
-    hold_cycles,
     segment_slots,
-    served,
-    set_shape,
     uses_window,
 )
 from sim.arrays.kernel import in_place
@@ -58,6 +55,7 @@ from sim.arrays.schedule_columns import (
     SOURCE_STRIDE,
     SOURCES,
     SPREAD,
+    STORE_SLACK,
     STRIDE_X,
     STRIDE_Y,
     TILE_COLUMNS,
@@ -70,13 +68,15 @@ from sim.arrays.schedule_columns import (
     ZERO_POINT,
 )
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.mapping.bands import choose_band, ring_gap
-from sim.mapping.borders import interval
+from sim.mapping.bands import ring_gap
+from sim.mapping.bank_ports import base_hold, port_variants
+from sim.mapping.borders import descriptor_times, fewest_stores, rows_of
+from sim.mapping.execution import last_split_times, planned_ports
 from sim.mapping.splits import split_bounds
-from sim.spec.accelerator import DOT_WIDTH
+from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
 
-__all__ = ["execute_fields", "move_to_image", "move_to_round"]
+__all__ = ["execute_fields", "move_to_image", "move_to_round", "variants_of"]
 
 
 @in_place
@@ -110,35 +110,51 @@ def _walk_channels(row, layer, plan, channels, hw, k):
 
 
 @in_place
-def _timing(row, layer, slots):
-    """Fill the initiation interval and the hold; of DEPTHWISE the band and its lead, too."""
-    op, pixels, saves = row[OP], row[PIXELS], row[SAVE] == 1
-    halo = (row[HALO_TOP], row[HALO_BOTTOM], row[HALO_LEFT], row[HALO_RIGHT])
-    rows, columns = row[WINDOW_ROWS], row[WINDOW_COLUMNS]
-    tile_y, tile_x = row[TILE_ROWS], row[TILE_COLUMNS]
-    row[INTERVAL] = interval(
-        slots, op, pixels, rows, columns, row[FIRST_ROW], row[FIRST_COLUMN], tile_y, tile_x,
-        halo, saves, row[SOURCES],
-    )  # fmt: skip
+def _timing(row, layer, plan, channels, hw, slots, variant):
+    """Fill the initiation interval, the hold and the stores' slack; of DEPTHWISE the band and its lead, too."""
+    op, pixels = row[OP], row[PIXELS]
     row[BAND_ROWS] = 1
+    if row[SAVE]:
+        row[INTERVAL], row[HOLD] = max(slots, REQUANTIZER_PHASES), base_hold(op, pixels)
+        return
+    halo = (row[HALO_TOP], row[HALO_BOTTOM], row[HALO_LEFT], row[HALO_RIGHT])
+    tile_y, tile_x, sources = row[TILE_ROWS], row[TILE_COLUMNS], row[SOURCES]
+    spread = row[SPREAD] == 1
+    if plan[LayerPlan.SPLITS] > 1:
+        times = last_split_times(
+            layer, channels, pixels, tile_y, tile_x, plan[LayerPlan.BLOCK_ROWS],
+            plan[LayerPlan.BLOCK_COLUMNS], halo, sources, spread, hw,
+        )  # fmt: skip
+    else:
+        top, bottom = plan[LayerPlan.BORDER_TOP], plan[LayerPlan.BORDER_BOTTOM]
+        apart = top + bottom > 0
+        rows = rows_of(
+            op, pixels, row[WINDOW_ROWS], row[WINDOW_COLUMNS], row[FIRST_ROW], row[FIRST_COLUMN],
+            tile_y, tile_x, halo, sources,
+        )  # fmt: skip
+        fewest = rows.most
+        if apart:
+            fewest = fewest_stores(op, pixels, tile_y, tile_x, halo, sources, top, bottom)
+        ports = planned_ports(layer, plan, channels, hw)
+        times = descriptor_times(layer, op, slots, pixels, rows, fewest, apart, ports, variant)
+    row[INTERVAL], row[BAND_ROWS], row[ROW_LEAD] = times.interval, times.band, times.lead
+    row[HOLD], row[STORE_SLACK] = times.hold, times.slack
     if op == ExecuteOp.DEPTHWISE:
-        band, row[INTERVAL], row[ROW_LEAD], _ = choose_band(
-            layer, pixels, rows, columns, row[INTERVAL]
-        )
-        row[BAND_ROWS], row[RING_GAP] = band, ring_gap(row[STRIDE_Y], band)
-    stores = 1
-    if not saves:
-        down, across = set_shape(op, pixels)
-        y, x = (rows - 1) // down * down, (columns - 1) // across * across
-        stores = served(tile_y, halo[0], halo[1], row[FIRST_ROW] + y, rows - y)
-        stores *= served(tile_x, halo[2], halo[3], row[FIRST_COLUMN] + x, columns - x)
-        stores *= max(1, row[SOURCES])
-    row[HOLD] = hold_cycles(op, pixels, stores)
+        row[RING_GAP] = ring_gap(row[STRIDE_Y], times.band)
 
 
 @in_place
-def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, rows, c0):
-    """Fill an EXECUTE descriptor of the first round of a chunk.
+def variants_of(layer, plan, channels, hw):
+    """Different times that the EXECUTEs of a layer's rounds have, which take turns."""
+    if plan[LayerPlan.SPLITS] > 1:
+        return 1
+    ports = planned_ports(layer, plan, channels, hw)
+    return port_variants(layer[LayerColumn.OP], plan[LayerPlan.PIXELS], ports)
+
+
+@in_place
+def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, variant, k, r0, rows, c0):
+    """Fill an EXECUTE descriptor of the first round of a chunk, with the times of a round of that variant.
 
     ``k`` is the split, (``r0``, ``c0``) the block's first window; it has ``rows`` rows of them.
     """
@@ -205,7 +221,7 @@ def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, k, r0, rows, c0
     row[PAD_VALUE] = layer[LayerColumn.PAD_VALUE]
     row[ZERO_POINT] = layer[LayerColumn.ZERO_POINT]
     row[CLAMP_LOW], row[CLAMP_HIGH] = layer[LayerColumn.CLAMP_LOW], layer[LayerColumn.CLAMP_HIGH]
-    _timing(row, layer, slots)
+    _timing(row, layer, plan, source[TensorColumn.CHANNELS], hw, slots, variant)
 
 
 @in_place

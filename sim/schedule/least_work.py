@@ -6,8 +6,9 @@ from sim.arrays.geometry import MAX_HALO, add_slots, ceil_div, groups_of
 from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.bands import choose_band
-from sim.mapping.execution import exchanged, spread_over
-from sim.mapping.splits import choose_split, split_count, split_cycles
+from sim.mapping.bank_ports import port_variants, port_waits, set_reads
+from sim.mapping.execution import SPREAD, exchanged, layer_ports, spread_over
+from sim.mapping.splits import choose_split, split_count, split_cycles, split_quads
 from sim.spec.accelerator import ADD_HOLD, DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
 from sim.timing.calibration import Constant
@@ -64,16 +65,30 @@ def _conv(layer, channels, outputs, tile_y, tile_x, pixels, exchange, hw):
     saved, slots = split_cycles(
         kernel_y, kernel_x, quads, tap_rows, tap_columns, size, hw.simd // DOT_WIDTH, pixels
     )
-    sources = exchanged(groups, pixels, exchange, hw)  # vectors that a window's output is stored in
+    # vectors of the set with most windows, which every row has
+    sources = max(1, exchanged(groups, pixels, exchange, hw))
+    stores = min(pixels, tile_x) * sources
     sets = tile_y * ceil_div(tile_x, pixels)
     blocks = ceil_div(sets, hw.accumulator_rows) if splits > 1 else 1
-    final = max(slots, REQUANTIZER_PHASES, sources)
-    finals = max(sets * final, tile_y * tile_x * sources)
-    if splits == 1:  # no block ends within a row, so every row has a set of that many windows
-        finals = sets * max(final, min(pixels, tile_x) * sources)
+    per_group = hw.simd // DOT_WIDTH
+    gap = split_quads(quads, size, per_group) - pixels
+    # of all rounds and of a set of the last round
+    least, finals, final = max(slots, REQUANTIZER_PHASES), 0, 0
+    if splits == 1:
+        ports = layer_ports(layer, channels, exchange == SPREAD, hw)
+        variants = port_variants(ExecuteOp.CONV, pixels, ports)
+        for variant in range(min(variants, rounds)):
+            reads = set_reads(ExecuteOp.CONV, pixels, ports, variant)
+            own = max(least, stores + port_waits(reads, stores, gap, pixels))
+            finals += (rounds // variants + (variant < rounds % variants)) * sets * own
+            if variant == (rounds - 1) % variants:
+                final = own
+    else:  # a set reads a vector of the stored banks at least
+        final = max(least, stores + port_waits(pixels, stores, gap, pixels))
+        finals = rounds * sets * final
     hold = pixels - 1
-    last = finals + blocks * hold
-    issue = rounds * (sets * saved + finals + splits * blocks * hold)
+    last = sets * final + blocks * hold
+    issue = rounds * (sets * saved + splits * blocks * hold) + finals
     after, loads = last, 1
     if splits > 2:  # the two halves do not hold all splits of a block: each block loads them again
         after, loads = final + hold, blocks
@@ -87,44 +102,46 @@ def _conv(layer, channels, outputs, tile_y, tile_x, pixels, exchange, hw):
 
 
 @in_place
-def _bands(layer, pixels, rows, columns, interval):
+def _bands(layer, pixels, rows, columns, sources):
     """Cycles of ``rows`` rows of depthwise windows in a descriptor; 0 without any."""
     if rows == 0:
         return 0
-    _, _, _, cycles = choose_band(layer, pixels, rows, columns, interval)
+    stores = min(pixels, rows) * sources
+    _, _, _, cycles = choose_band(layer, pixels, rows, columns, REQUANTIZER_PHASES, stores)
     return cycles
 
 
 @in_place
-def least_bands(layer, pixels, rows, columns, interval):
+def least_bands(layer, pixels, rows, columns, sources):
     """Least cycles of a tile of depthwise windows, whole, with border rows apart or in several passes.
 
     Fewer rows than a set has may need fewer reads, so that the parts take less time than the whole.
-    ``interval`` are the least cycles of a set for other reasons than its reads and steps.
+    A window has ``sources`` stores at least.
     """
-    least = _bands(layer, pixels, rows, columns, interval)
+    least = _bands(layer, pixels, rows, columns, sources)
     steps = ceil_div(layer[LayerColumn.KERNEL_Y] * layer[LayerColumn.KERNEL_X], DOT_WIDTH)
-    if least == ceil_div(rows, pixels) * columns * max(steps, interval):
+    interval = max(steps, REQUANTIZER_PHASES, min(pixels, rows) * sources)
+    if least == ceil_div(rows, pixels) * columns * interval:
         return least  # no reads are waited for
     border = (
         0,
-        _bands(layer, pixels, 1, columns, interval),
-        _bands(layer, pixels, 2, columns, interval),
-        _bands(layer, pixels, 3, columns, interval),
-        _bands(layer, pixels, 4, columns, interval),
-        _bands(layer, pixels, 5, columns, interval),
-        _bands(layer, pixels, 6, columns, interval),
-        _bands(layer, pixels, MAX_HALO, columns, interval),
+        _bands(layer, pixels, 1, columns, sources),
+        _bands(layer, pixels, 2, columns, sources),
+        _bands(layer, pixels, 3, columns, sources),
+        _bands(layer, pixels, 4, columns, sources),
+        _bands(layer, pixels, 5, columns, sources),
+        _bands(layer, pixels, 6, columns, sources),
+        _bands(layer, pixels, MAX_HALO, columns, sources),
     )
     for both in range(1, min(2 * MAX_HALO, rows) + 1):
-        inner = _bands(layer, pixels, rows - both, columns, interval)
+        inner = _bands(layer, pixels, rows - both, columns, sources)
         for top in range(max(0, both - MAX_HALO), both // 2 + 1):
             least = min(least, border[top] + inner + border[both - top])
     last = rows
     for passes in range(2, rows + 1):
         tile = ceil_div(rows, passes)
         if tile < last:
-            least = min(least, passes * _bands(layer, pixels, tile, columns, interval))
+            least = min(least, passes * _bands(layer, pixels, tile, columns, sources))
             last = tile
     return least
 
@@ -143,7 +160,8 @@ def least_work(layer, source, target, tile_y, tile_x, pixels, exchange, hw, cons
         return _conv(layer, channels, outputs, tile_y, tile_x, pixels, exchange, hw)
     per_round = hw.lanes // pixels * spread_over(groups, pixels, exchange, hw)
     rounds = ceil_div(groups, per_round)
-    interval = max(REQUANTIZER_PHASES, exchanged(groups, pixels, exchange, hw))
+    sources = max(1, exchanged(groups, pixels, exchange, hw))
+    interval = max(REQUANTIZER_PHASES, sources)
     hold, hops, slots = 0, 0, 0
     if op == ExecuteOp.ADD:
         slots = add_slots(pixels)
@@ -152,10 +170,13 @@ def least_work(layer, source, target, tile_y, tile_x, pixels, exchange, hw, cons
         across = hw.pes_x if exchange == 0 else 1
         slots = ceil_div(source[TensorColumn.HEIGHT], hw.pes_y)
         slots *= ceil_div(source[TensorColumn.WIDTH], across)
+        slots += sources  # reads give way to them
         hops = constants[Constant.POOL_HOP] * (across + hw.pes_y - 2)
+    if op == ExecuteOp.ADD:
+        interval = max(interval, min(pixels, tile_x) * sources + 2 * pixels)
     last = tile_y * ceil_div(tile_x, pixels) * max(slots, interval) + hold + hops
     if op == ExecuteOp.DEPTHWISE:
-        last = least_bands(layer, pixels, tile_y, tile_x, interval)
+        last = least_bands(layer, pixels, tile_y, tile_x, sources)
     shared = layer[LayerColumn.SHARED] != 0
     return Work(
         float(rounds * last),

@@ -32,6 +32,7 @@ __all__ = [
     "HALF",
     "HALF_COLUMNS",
     "HOLDS",
+    "LAST_BANK_STORE",
     "LAST_DURATION",
     "LOADED",
     "LOADED_BY",
@@ -39,6 +40,7 @@ __all__ = [
     "SLACK",
     "STORED",
     "STORING",
+    "TABLE_USED",
     "TO_FETCH",
     "USED_BY",
     "Listing",
@@ -53,10 +55,11 @@ __all__ = [
 # Numbers of a list: descriptors so far, the number of the descriptor in the first row, the register-file half
 # in use; the latest activation LOAD, STORE and EXECUTE (-1: none); whether all values fit so far; rows of the
 # weight store that are filled. Of the next image's input (sim.schedule.next_input): rows to load, 0 if there is no next
-# image, and rows so far; the latest LOAD of them, and EXECUTE that keeps them away; cycles that LOAD has beside
-# EXECUTE, and those of the latest EXECUTE.
+# image, and rows so far; the latest LOAD of them, and EXECUTE and STORE that keep them away; cycles that LOAD has beside
+# EXECUTE, and those of the latest EXECUTE. The latest EXECUTE whose results go through the activation table.
 COUNT, FIRST, HALF, LOADED, STORED, EXECUTED, FITS, FILLED = range(8)
-TO_FETCH, FETCHED, PIECE, STORING, SLACK, LAST_DURATION = range(8, 14)
+TO_FETCH, FETCHED, PIECE, STORING, LAST_BANK_STORE, SLACK, LAST_DURATION = range(8, 15)
+TABLE_USED = 15
 
 ALL_ROWS = 1 << 40
 """FILLED of a warm run: the store has all rows that are read."""
@@ -75,8 +78,8 @@ class Listing(NamedTuple):
         Descriptors FIRST … COUNT - 1.
     templates : int64[m, len(COLUMNS)]
         EXECUTE of every split and block of a pass, as in round 0 of a chunk.
-    numbers : int64[LAST_DURATION + 1]
-        COUNT … LAST_DURATION.
+    numbers : int64[TABLE_USED + 1]
+        COUNT … TABLE_USED.
     halves : int64[2, HALF_COLUMNS]
         USED_BY … HOLDS of both register-file halves; -1: none.
     waited : int64[len(Queue), len(Queue)]
@@ -93,11 +96,11 @@ class Listing(NamedTuple):
 @kernel
 def empty_listing(rows, templates, filled):
     """List with room for so many rows and EXECUTEs of a pass, for a store with so many rows filled."""
-    numbers, halves = np.zeros(LAST_DURATION + 1, np.int64), np.empty((2, HALF_COLUMNS), np.int64)
+    numbers, halves = np.zeros(TABLE_USED + 1, np.int64), np.empty((2, HALF_COLUMNS), np.int64)
     waited = np.empty((3, 3), np.int64)
     numbers[COUNT] = numbers[FIRST] = 0
     numbers[LOADED] = numbers[STORED] = numbers[EXECUTED] = -1
-    numbers[PIECE] = numbers[STORING] = -1
+    numbers[PIECE] = numbers[STORING] = numbers[LAST_BANK_STORE] = numbers[TABLE_USED] = -1
     numbers[HALF] = numbers[FITS] = 1
     numbers[FILLED] = filled
     for half in range(2):

@@ -1,8 +1,8 @@
 """The next image's input, loaded piece by piece while this image is computed.
 
-The input lies in a bank of its own, and in local memory that nothing else has. Once the first layer has read it, rows of the next image may
-take its place whenever no EXECUTE stores to that bank: a piece starts after the last EXECUTE that did, and the next EXECUTE that
-does starts after the piece. Pieces come behind the weights of the next round, and are as large as what EXECUTE computes meanwhile allows.
+The input lies in the last bank, and in local memory that nothing else has. Once the first layer has read it, rows of the next image may
+take its place whenever no EXECUTE or STORE uses that bank, as it has a single port: a piece starts after the last of them that did, and the
+next that does starts after the piece. Pieces come behind the weights of the next round, and are as large as what EXECUTE computes meanwhile allows.
 """
 
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.schedule_columns import (
     BAND_ROWS,
     BANK,
+    GROUPS,
     HOLD,
     INTERVAL,
     KIND,
@@ -34,6 +35,7 @@ from sim.arrays.schedule_columns import (
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.schedule.listing import (
     FETCHED,
+    LAST_BANK_STORE,
     LAST_DURATION,
     PIECE,
     SLACK,
@@ -43,7 +45,7 @@ from sim.schedule.listing import (
     require,
 )
 from sim.schedule.transfer_fields import gather_fields, pe_columns
-from sim.spec.descriptor import LoadKind, LoadStore, Queue
+from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore, Queue
 from sim.timing.transfers import stored_turns
 
 __all__ = ["NextInput", "fetch_beside", "fetch_rows", "input_rows", "note_execute", "note_weights"]
@@ -111,6 +113,7 @@ def fetch_rows(listing, ahead, hw, layer, most):
         row[KIND], row[PE_Y] = LoadKind.TILE, pe_y
         row[BANK] = plan[LayerPlan.IN_BANK]
         require(listing, row, Queue.EXECUTE, numbers[STORING])
+        require(listing, row, Queue.STORE, numbers[LAST_BANK_STORE])
         numbers[PIECE] = add(listing)
     return rows
 
@@ -150,14 +153,25 @@ def note_weights(listing, hw, row):
 
 
 @in_place
-def note_execute(listing, ahead, row, layer):
+def _uses(row, bank, lanes):
+    """Whether an EXECUTE may read a bank or store to it, as the gateware's ``bank_busy`` has it."""
+    op, first = row[OP], row[BANK]
+    if row[LANES] > 0 and (row[SPREAD] or row[OUT_BANK] <= bank < row[OUT_BANK] + row[LANES]):
+        return True
+    if op == ExecuteOp.POOL:
+        return True
+    groups = row[GROUPS] if op == ExecuteOp.CONV else lanes // row[PIXELS]
+    return first + groups > lanes or first <= bank < first + groups
+
+
+@in_place
+def note_execute(listing, ahead, row, hw, layer):
     """Note an EXECUTE; return whether it keeps pieces away.
 
-    It does if it stores to the input's bank, or reads the input.
+    It does if it uses the input's bank, or reads the input.
     """
     numbers, bank = listing.numbers, ahead.plan[LayerPlan.IN_BANK]
-    stores = row[OUT_BANK] <= bank < row[OUT_BANK] + row[LANES] or (row[SPREAD] and row[LANES] > 0)
-    if layer == 0 or stores:
+    if layer == 0 or _uses(row, bank, hw.lanes):
         numbers[SLACK] = numbers[LAST_DURATION] = 0
         return True
     down, across = set_shape(row[OP], row[PIXELS])

@@ -3,6 +3,7 @@
 * Weights go alternately to the two register-file halves; a half is refilled once the last
   EXECUTE that used it is done. What a half still holds is not loaded again.
 * Weights with a place in the weight store are read from it, once this run or a run before has filled it.
+* A layer's activation table is loaded behind its first weights, once the last EXECUTE that used another is done.
 * Activation LOADs and STOREs own the local memories' ports: they wait for all EXECUTEs before
   them, and EXECUTEs wait for them.
 * A token is posted only where it is waited for, so a program ends with no token left.
@@ -25,10 +26,12 @@ from sim.arrays.schedule_columns import (
     ALL_COLUMNS,
     BANK,
     FINAL,
+    HOLD,
     IMAGE,
     KIND,
     LANES,
     LAYER,
+    OP,
     PARAMETER_ROWS,
     PASS,
     PE_X,
@@ -41,6 +44,7 @@ from sim.arrays.schedule_columns import (
     SPREAD,
     STORE,
     STORE_ROW,
+    STORE_SLACK,
     WAIT_DRAIN,
     WEIGHT_ROWS,
     WIDTH,
@@ -49,11 +53,12 @@ from sim.arrays.schedule_columns import (
 )
 from sim.arrays.schedule_columns import HALF as HALF_FIELD
 from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.mapping.bank_ports import drained_hold
 from sim.mapping.borders import block_rows
 from sim.mapping.descriptor_counts import sets_of
 from sim.mapping.joined import is_joined
 from sim.mapping.splits import share_rows
-from sim.schedule.execute_fields import execute_fields, move_to_image, move_to_round
+from sim.schedule.execute_fields import execute_fields, move_to_image, move_to_round, variants_of
 from sim.schedule.listing import (
     COUNT,
     EXECUTED,
@@ -62,11 +67,13 @@ from sim.schedule.listing import (
     FIRST,
     HALF,
     HOLDS,
+    LAST_BANK_STORE,
     LOADED,
     LOADED_BY,
     PIECE,
     STORED,
     STORING,
+    TABLE_USED,
     TO_FETCH,
     USED_BY,
     add,
@@ -79,10 +86,12 @@ from sim.schedule.transfer_fields import (
     gather_fields,
     pe_columns,
     shares_rows,
+    table_fields,
     tile_fields,
     weights_fields,
 )
 from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore, Queue
+from sim.timing.cycles import last_stores
 
 __all__ = ["list_turn"]
 
@@ -163,9 +172,11 @@ def list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, cl
     )
     for half in range(2):
         listing.halves[half, HOLDS] = -1
+    variants = variants_of(layer, plan, source[TensorColumn.CHANNELS], hw)
     for p in range(plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]):
-        _fill_templates(listing, turn, hw, p)
         for r in range(plan[LayerPlan.ROUNDS]):
+            if r < 1 or variants > 1:
+                _fill_templates(listing, turn, hw, p, r % variants)
             _list_round(listing, turn, tensors, tp, hw, p, r)
             if timed:
                 ends = r % plan[LayerPlan.CHUNK] == 0 or r == _last_round(plan, r)
@@ -180,8 +191,8 @@ def _last_round(plan, r):
 
 
 @in_place
-def _fill_templates(listing, turn, hw, p):
-    """EXECUTEs of pass ``p``, as in round 0 of a chunk."""
+def _fill_templates(listing, turn, hw, p, variant):
+    """EXECUTEs of pass ``p``, as in round 0 of a chunk, with the times of rounds of that variant."""
     plan, splits = turn.plan, turn.plan[LayerPlan.SPLITS]
     pass_y, pass_x = p // plan[LayerPlan.PASSES_X], p % plan[LayerPlan.PASSES_X]
     across = ceil_div(plan[LayerPlan.TILE_X], plan[LayerPlan.BLOCK_COLUMNS])
@@ -196,7 +207,18 @@ def _fill_templates(listing, turn, hw, p):
         y, rows = block_rows(plan, block // across)
         x = block % across * plan[LayerPlan.BLOCK_COLUMNS]
         execute_fields(
-            row, turn.layer, plan, turn.source, hw, pass_y, pass_x, place % splits, y, rows, x
+            row,
+            turn.layer,
+            plan,
+            turn.source,
+            hw,
+            pass_y,
+            pass_x,
+            variant,
+            place % splits,
+            y,
+            rows,
+            x,
         )
 
 
@@ -210,6 +232,8 @@ def _list_round(listing, turn, tensors, tp, hw, p, r):
     for b in range(turn.sets * ceil_div(turn.high - turn.low, turn.together)):
         place, low = b % turn.sets, turn.low + b // turn.sets * turn.together
         _load_weights(listing, turn, hw, r, place % plan[LayerPlan.SPLITS])
+        if p == 0 and r == 0 and b == 0 and plan[LayerPlan.TABLE_ADDRESS] > 0:
+            _load_table(listing, turn, hw)
         if b == 0 and loads:
             _load_tiles(listing, turn, tensors, tp, hw, p, first)
         if listing.numbers[FETCHED] < listing.numbers[TO_FETCH]:
@@ -244,6 +268,17 @@ def _load_weights(listing, turn, hw, r, k):
         note_weights(listing, hw, row)
     halves[half, HOLDS] = block
     halves[half, LOADED_BY] = add(listing)
+
+
+@inlined
+def _load_table(listing, turn, hw):
+    """LOAD the layer's activation table, for which all its EXECUTEs wait."""
+    row = listing.rows[begin(listing, Queue.LOAD, turn.number)]
+    table_fields(row, turn.plan, hw)
+    require(listing, row, Queue.EXECUTE, listing.numbers[TABLE_USED])
+    if listing.numbers[TO_FETCH] > 0:
+        note_weights(listing, hw, row)
+    listing.numbers[LOADED] = add(listing)
 
 
 @in_place
@@ -341,22 +376,29 @@ def _execute(listing, turn, hw, r, first, last, place, low, begins):
         row[HALF_FIELD] = half
         row[ROUND] = r
         row[FINAL] = r == last and place == turn.sets - 1
+        if row[FINAL] and image == turn.high - 1:
+            row[STORE_SLACK] = 0  # what follows waits for its end
         if not row[SAVE]:
             row[LANES] = active
             if row[SPREAD]:
                 row[SOURCES] = ceil_div(active, hw.lanes // row[PIXELS])
+                # of fewer sources it has drained earlier
+                drained = drained_hold(row[OP], row[PIXELS], last_stores(row))
+                row[HOLD] = min(row[HOLD], drained)
         # between two images' sets lies a whole interval, as between two sets of an image
         one_set = row[WINDOW_ROWS] == 1 and row[WINDOW_COLUMNS] <= row[PIXELS]
         follows = place % plan[LayerPlan.SPLITS] > 0 and high - low == 1 and one_set
         row[WAIT_DRAIN] = (begins and image == turn.low) or follows
         keeps = False
         if numbers[TO_FETCH] > 0:
-            keeps = note_execute(listing, turn.ahead, row, turn.number)
+            keeps = note_execute(listing, turn.ahead, row, hw, turn.number)
             if keeps:
                 loaded = max(loaded, numbers[PIECE])
         require(listing, row, Queue.LOAD, loaded)
         require(listing, row, Queue.STORE, numbers[STORED])
         halves[half, USED_BY] = numbers[EXECUTED] = add(listing)
+        if plan[LayerPlan.TABLE_ADDRESS] > 0:
+            numbers[TABLE_USED] = numbers[EXECUTED]
         if keeps:
             numbers[STORING] = numbers[EXECUTED]
 
@@ -396,4 +438,8 @@ def _store_tiles(listing, turn, tensors, tp, hw, p, first):
             continue
         row[IMAGE], row[PE_Y], row[PE_X] = image, pe_y, pe_x
         require(listing, row, Queue.EXECUTE, listing.numbers[EXECUTED])
+        if groups >= hw.lanes:  # the next image's input is in the last bank
+            require(listing, row, Queue.LOAD, listing.numbers[PIECE])
         listing.numbers[STORED] = add(listing)
+        if listing.numbers[TO_FETCH] > 0 and groups >= hw.lanes:
+            listing.numbers[LAST_BANK_STORE] = listing.numbers[STORED]

@@ -32,22 +32,30 @@ from sim.arrays.schedule_columns import (
     STORE,
     STORE_ROW,
     STREAM_BEATS,
+    TABLE,
     TAIL_BEATS,
     TAIL_ROWS,
     VECTOR_BEATS,
     WEIGHT_ROWS,
 )
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.arrays.weight_stream import stream_beats, tail_beats, tail_channels, tail_rows
+from sim.arrays.weight_stream import (
+    stream_beats,
+    table_row_beats,
+    tail_beats,
+    tail_channels,
+    tail_rows,
+)
 from sim.mapping.splits import split_bounds
-from sim.spec.accelerator import DOT_WIDTH
-from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore
+from sim.spec.accelerator import DOT_WIDTH, TABLE_ROWS
+from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore, LoadTable
 
 __all__ = [
     "gather_fields",
     "pe_columns",
     "shares_rows",
     "split_rows",
+    "table_fields",
     "tile_fields",
     "weights_fields",
 ]
@@ -101,6 +109,8 @@ def weights_fields(row, layer, plan, source, target, hw, per_round, r, k):
     row[ADDRESS] = plan[LayerPlan.BLOCK_ADDRESS] + beats * hw.bus_bytes
     row[PARAMETER_ROWS] = parameters if last else 0
     row[WEIGHT_ROWS] = own
+    if last and plan[LayerPlan.TABLE_ADDRESS] > 0:
+        row[TABLE] = LoadTable.USE
     if place + active * (row[PARAMETER_ROWS] + own) <= plan[LayerPlan.STORED_ROWS]:
         row[STORE], row[STORE_ROW] = LoadStore.READ, plan[LayerPlan.STORE_ROW] + place
     row[STREAM_BEATS] = stream_beats(active, row[PARAMETER_ROWS], own, tail, hw)
@@ -114,6 +124,16 @@ def weights_fields(row, layer, plan, source, target, hw, per_round, r, k):
     first = plan[LayerPlan.OUT_BANK] % lanes
     for lane in range(first, hw.lanes, step):
         row[LANE_MASK] |= 1 << lane
+
+
+@in_place
+def table_fields(row, plan, hw):
+    """Fill a LOAD of a layer's activation table: a block of its rows, each with as many beats as it needs."""
+    row[KIND], row[TABLE] = LoadKind.WEIGHTS, LoadTable.FILL
+    row[ADDRESS] = plan[LayerPlan.TABLE_ADDRESS]
+    row[LANES], row[WEIGHT_ROWS] = 1, TABLE_ROWS
+    row[TAIL_BEATS] = table_row_beats(hw)
+    row[STREAM_BEATS] = TABLE_ROWS * row[TAIL_BEATS]
 
 
 @in_place

@@ -16,6 +16,9 @@ __all__ = [
     "RECORD_BYTES",
     "REQUANTIZER_LATENCY",
     "REQUANTIZER_PHASES",
+    "STORE_DISTANCE",
+    "TABLE_ROWS",
+    "TABLE_ROW_ENTRIES",
     "WINDOW_VECTORS",
     "AcceleratorConfig",
 ]
@@ -38,11 +41,23 @@ ADD_INTERVAL = 2 * REQUANTIZER_PHASES + REQUANTIZER_LATENCY
 ADD_HOLD = 3
 """Idle issue cycles after ADD: its last operand is still being requantized."""
 
+STORE_DISTANCE = 21
+"""Cycles from the first one after a set, but for CONV's skew, to that whose read would meet the set's first store."""
+
 MAX_ACCUMULATOR_ROWS = 16
 """Most register-file rows of a lane that hold saved accumulators (A)."""
 
 WINDOW_VECTORS = 64
 """Vectors in a lane's window ring, from which DEPTHWISE reads any four in a row per cycle."""
+
+TABLE_ROW_ENTRIES = 4
+"""Entries of an activation table in a row of it: what LOAD writes at once."""
+
+TABLE_ROWS = 64
+"""Rows of an activation table of 256 entries."""
+
+_OPTIONAL = ("weight_store_kb", "activation_table")
+"""Fields that may be 0, which builds nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +89,8 @@ class AcceleratorConfig:
     weight_store_kb : int
         Weight store beside LOAD, KiB, of rows as wide as a register file's: weights that stay on the
         chip from one run of a program to the next. 0 builds none.
+    activation_table : int
+        1 builds a table of 256 entries behind every requantizer, for activations that are no clamps; 0 none.
 
     Raises
     ------
@@ -91,6 +108,7 @@ class AcceleratorConfig:
     io_bandwidth_gbps: float
     clock_mhz: int
     weight_store_kb: int = 0
+    activation_table: int = 0
 
     def __post_init__(self) -> None:
         """Check every field's kind and sign."""
@@ -101,9 +119,11 @@ class AcceleratorConfig:
                     raise TypeError(f"{field.name} must be a number, not {value!r}")
             elif isinstance(value, bool) or not isinstance(value, int):
                 raise TypeError(f"{field.name} must be an integer, not {value!r}")
+            if field.name == "activation_table" and value not in (0, 1):
+                raise ValueError(f"{field.name} must be 0 or 1, not {value!r}")
             if field.name == "weight_store_kb" and not 0 <= value < 1 << 32:
                 raise ValueError(f"{field.name} must be 0 or positive, not {value!r}")
-            if field.name != "weight_store_kb" and not 0 < value < 1 << 32:
+            if field.name not in _OPTIONAL and not 0 < value < 1 << 32:
                 raise ValueError(f"{field.name} must be positive, not {value!r}")
         if abs(self.io_bandwidth_gbps * 1000 - self._megabytes_per_s) > 1e-6:
             raise ValueError(
@@ -193,13 +213,11 @@ class AcceleratorConfig:
     def to_json(self) -> dict[str, Any]:
         """Return the fields of the configuration as a JSON object.
 
-        ``weight_store_kb`` is left out where there is no store: such an accelerator has the record, and
-        the fingerprint, that it had before there were stores.
+        ``weight_store_kb`` and ``activation_table`` are left out where there is none: such an accelerator has the
+        record, and the fingerprint, that it had before there were any.
         """
         record = asdict(self) | {"io_bandwidth_gbps": float(self.io_bandwidth_gbps)}
-        if not self.weight_store_kb:
-            del record["weight_store_kb"]
-        return record
+        return {name: value for name, value in record.items() if value or name not in _OPTIONAL}
 
     @classmethod
     def from_json(cls, data: Any) -> "AcceleratorConfig":
@@ -207,7 +225,7 @@ class AcceleratorConfig:
         if not isinstance(data, dict):
             raise DesignFileError(f"accelerator must be an object, not {data!r}")
         known = {field.name for field in fields(cls)}
-        data = {"weight_store_kb": 0, **data}
+        data = {**dict.fromkeys(_OPTIONAL, 0), **data}
         for name in data:
             if name not in known:
                 raise DesignFileError(f"accelerator has no field {name!r}")

@@ -24,6 +24,7 @@ class _AcceleratorRecord(Record):
     io_bandwidth_gbps: Annotated[float, Number(0.001, 1e6)]
     clock_mhz: _Count
     weight_store_kb: Annotated[int, Integer(0, (1 << 32) - 1)] = 0
+    activation_table: Annotated[int, Integer(0, 1)] = 0
 
 
 def accelerator_of(data: Any) -> AcceleratorConfig:

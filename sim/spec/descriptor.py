@@ -20,14 +20,17 @@ __all__ = [
     "FIELDS",
     "LOAD_FIELDS",
     "STORE_FIELDS",
+    "STORE_SLACK_BITS",
     "ExecuteOp",
     "Field",
     "LoadKind",
     "LoadStore",
+    "LoadTable",
     "Queue",
     "decode",
     "encode",
     "encode_many",
+    "fields_of",
 ]
 
 DESCRIPTOR_BYTES = 64
@@ -35,6 +38,10 @@ WORD_BYTES = 8
 
 BANK_ADDRESS_BITS = 18
 """Bits of a vector's address in its bank: 4 MiB of a PE in one bank of 16-byte vectors."""
+
+
+STORE_SLACK_BITS = 7
+"""Bits of the cycles that the stores of a set may wait for a bank's port."""
 
 
 class Queue(IntEnum):
@@ -61,6 +68,17 @@ class LoadKind(IntEnum):
     TILE = 1
 
 
+class LoadTable(IntEnum):
+    """Part of the activation table in a weights LOAD."""
+
+    NONE = 0
+    """The parameters leave clamped results as they are."""
+    USE = 1
+    """Clamped results that the parameters are for go through the table."""
+    FILL = 2
+    """The rows are those of the table, four entries each, for all lanes of all PEs."""
+
+
 class LoadStore(IntEnum):
     """Part of the weight store in a weights LOAD."""
 
@@ -74,12 +92,16 @@ class LoadStore(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One packed field; ``signed`` is two's complement."""
+    """One packed field; ``signed`` is two's complement.
+
+    Those ``of_tables`` are behind all others, and accelerators without activation tables pass over their bits.
+    """
 
     name: str
     bits: int
     doc: str
     signed: bool = False
+    of_tables: bool = False
 
     @property
     def low(self) -> int:
@@ -164,6 +186,12 @@ LOAD_FIELDS = (
     ),
     Field("store_row", 20, "weights: first row in the weight store"),
     Field("all_columns", 1, "tile: all PEs of row pe_y take it"),
+    Field(
+        "table",
+        2,
+        "weights: LoadTable: of results that stay as they are, that go through the activation table, or its own rows",
+        of_tables=True,
+    ),
 )
 
 STORE_FIELDS = _TRANSFER_FIELDS
@@ -193,6 +221,11 @@ EXECUTE_FIELDS = (
     Field("window", 1, "DEPTHWISE: four taps per cycle from the window ring, not one"),
     Field("hold", 8, "idle cycles after the last window"),
     Field(
+        "store_slack",
+        STORE_SLACK_BITS,
+        "CONV, ADD: cycles that a set's stores may wait for their banks' ports",
+    ),
+    Field(
         "band_rows",
         5,
         "DEPTHWISE: rows of windows that are read together, a multiple of P; 1 without window",
@@ -200,7 +233,7 @@ EXECUTE_FIELDS = (
     Field(
         "ring_gap", 4, "DEPTHWISE: vectors between columns in the ring beyond kernel_rows, in fours"
     ),
-    Field("row_lead", 6, "DEPTHWISE: further cycles of the first set of every band"),
+    Field("row_lead", 7, "DEPTHWISE: further cycles of the first set of every band"),
     Field("initiation_interval", 20, "cycles per set of P windows (II)"),
     Field("window_rows", 10, "output rows of this descriptor, 1 …"),
     Field("window_columns", 10, "output columns of this descriptor, 1 …"),
@@ -276,6 +309,11 @@ FIELDS: dict[Queue, tuple[Field, ...]] = {
     Queue.STORE: COMMON_FIELDS + STORE_FIELDS,
 }
 """All fields of each queue's descriptors, in packing order."""
+
+
+def fields_of(queue: Queue, *, tables: bool) -> tuple[Field, ...]:
+    """Fields that accelerators with or without activation tables read of a queue's descriptors."""
+    return tuple(field for field in FIELDS[queue] if tables or not field.of_tables)
 
 
 def encode(queue: Queue, values: dict[str, int]) -> bytes:

@@ -27,7 +27,7 @@ class DramPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DramController:
-    """Controller of a DRAM; docs/dram.md defines what it does to the clock.
+    """Controller of a DRAM; docs/reference/dram.md defines what it does to the clock.
 
     Parameters
     ----------

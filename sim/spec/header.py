@@ -21,7 +21,7 @@ __all__ = [
 HEADER_MAGIC = 0x4C49534F
 """First word of a header."""
 
-HEADER_VERSION = 4
+HEADER_VERSION = 5
 """Version of the header and of the check words."""
 
 HEADER_BYTES = DESCRIPTOR_BYTES

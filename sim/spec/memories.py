@@ -37,7 +37,7 @@ class FixedLatency:
     """Deterministic memory of tier T1, for which predicted cycles are exact.
 
     Reads, writes and descriptors have channels of their own, each of which serves its bursts in order, as
-    docs/memories.md defines to the cycle. Bursts that are outstanding and data that nobody has taken
+    docs/reference/memories.md defines to the cycle. Bursts that are outstanding and data that nobody has taken
     wait in the memory.
 
     Parameters

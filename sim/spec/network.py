@@ -7,6 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.spec.activation_table import ActivationTable
 from sim.spec.concatenation import Concatenation, require_parts
 from sim.spec.tensors import (
     CHANNELS,
@@ -35,6 +36,7 @@ __all__ = [
     "VALUES_LIMIT",
     "WEIGHTS_LIMIT",
     "WINDOW_POOLS",
+    "ActivationTable",
     "Concatenation",
     "Layer",
     "LayerKind",
@@ -105,7 +107,9 @@ class Layer:
     shift : int32[K]
         Positive shifts left; each in -31 … 30.
     clamp : (int, int)
-        Lowest and highest output value: the fused activation.
+        Lowest and highest result: the fused activation.
+    table : ActivationTable or None
+        What becomes of the clamped results; None leaves them as they are.
     """
 
     name: str
@@ -120,6 +124,7 @@ class Layer:
     multiplier: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     shift: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     clamp: tuple[int, int] = (-128, 127)
+    table: ActivationTable | None = None
 
     def __post_init__(self) -> None:
         """Check what can be checked without the input's shape."""
@@ -149,6 +154,11 @@ class Layer:
             EXTENT.require(size, f"kernel and stride of layer {self.name!r}")
         for size in (pad.top, pad.bottom, pad.left, pad.right):
             PADDED.require(size, f"padding of layer {self.name!r}")
+
+    @property
+    def result_zero_point(self) -> int:
+        """Zero point of what is clamped: the table's, or without a table the output's."""
+        return self.output.zero_point if self.table is None else self.table.zero_point
 
     @property
     def macs(self) -> int:
@@ -393,6 +403,11 @@ def _check_shapes(layer: Layer, inputs: list[TensorSpec]) -> None:
 
 
 def _expect_alike(layer: Layer, source: TensorSpec) -> None:
+    if layer.table is not None:
+        if layer.table.zero_point != source.zero_point:
+            rule = f"must be its input's {source.zero_point}, not {layer.table.zero_point}"
+            raise ValueError(f"zero_point of the table of {layer.name!r} {rule}")
+        return
     if (source.scale, source.zero_point) != (layer.output.scale, layer.output.zero_point):
         raise ValueError(f"input and output of {layer.name!r} must be quantized alike")
 

@@ -7,12 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+from numpy.typing import NDArray
+
 from sim.spec.archives import file_sha256
 from sim.spec.documents import Record, checked, read_json
 from sim.spec.errors import DesignFileError
 from sim.spec.files import write_atomic
-from sim.spec.network import Network
-from sim.spec.network_record import ARRAYS, GRAPH_VERSION, NetworkRecord
+from sim.spec.network import Layer, Network
+from sim.spec.network_record import ARRAYS, GRAPH_VERSION, TABLE_ARRAY, NetworkRecord
 from sim.spec.npz import npz_bytes, read_arrays
 from sim.spec.rules import Digest, FileName, shown
 
@@ -121,12 +123,20 @@ def network_fields(network: Network) -> dict[str, Any]:
                 "stride": list(layer.stride),
                 "padding": asdict(layer.padding),
                 "clamp": list(layer.clamp),
+                **_table_fields(layer),
             }
             for layer in network.layers
         ],
     }
     graph = _graph_fields(network)
     return {"version": GRAPH_VERSION, **fields, **graph} if graph else fields
+
+
+def _table_fields(layer: Layer) -> dict[str, Any]:
+    """Field of an activation table, whose values are an array; none where there is no table."""
+    if layer.table is None:
+        return {}
+    return {TABLE_ARRAY: {"zero_point": layer.table.zero_point}}
 
 
 def _graph_fields(network: Network) -> dict[str, Any]:
@@ -145,9 +155,15 @@ def _graph_fields(network: Network) -> dict[str, Any]:
 def _weights_bytes(network: Network) -> bytes:
     return npz_bytes(
         {
-            f"{layer.name}.{name}": getattr(layer, name)
+            f"{layer.name}.{name}": array
             for layer in network.layers
-            for name in ARRAYS
-            if getattr(layer, name).size
+            for name, array in _arrays(layer).items()
+            if array.size
         }
     )
+
+
+def _arrays(layer: Layer) -> dict[str, NDArray[Any]]:
+    """Arrays of a layer by name, in the order of ``ARRAYS``."""
+    arrays = {name: getattr(layer, name) for name in ARRAYS if name != TABLE_ARRAY}
+    return arrays if layer.table is None else {**arrays, TABLE_ARRAY: layer.table.values}

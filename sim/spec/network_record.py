@@ -17,6 +17,7 @@ from sim.spec.network import (
     NAME,
     PADDED,
     SCALE,
+    ActivationTable,
     Concatenation,
     Layer,
     LayerKind,
@@ -26,13 +27,17 @@ from sim.spec.network import (
 )
 from sim.spec.rules import Choice, Integer, Shape
 
-__all__ = ["ARRAYS", "GRAPH_VERSION", "LayerRecord", "NetworkRecord"]
+__all__ = ["ARRAYS", "GRAPH_VERSION", "TABLE_ARRAY", "LayerRecord", "NetworkRecord"]
+
+TABLE_ARRAY = "table"
+"""Array of an activation table's values; the layer's field of that name has the rest of it."""
 
 ARRAYS: Mapping[str, type] = {
     "weights": np.int8,
     "bias": np.int32,
     "multiplier": np.int32,
     "shift": np.int32,
+    TABLE_ARRAY: np.int8,
 }
 """A layer's arrays and their types; in the npz file they are called ``<layer>.<array>``."""
 
@@ -71,6 +76,12 @@ class PaddingRecord(Record):
     right: _Side = 0
 
 
+class TableRecord(Record):
+    """An activation table without its values."""
+
+    zero_point: Annotated[int, INT8]
+
+
 class LayerRecord(Record):
     """A layer without its arrays."""
 
@@ -82,10 +93,11 @@ class LayerRecord(Record):
     stride: _Sizes = (1, 1)
     padding: PaddingRecord = PaddingRecord()
     clamp: Annotated[tuple[int, int], Shape(2, 2, INT8.low, INT8.high)] = (-128, 127)
+    table: TableRecord | None = None
 
     def layer(self, arrays: Mapping[str, NDArray[Any]]) -> Layer:
         """The layer with its arrays of a weights file; those that are not there are empty."""
-        values = {}
+        values: dict[str, Any] = {}
         for array, dtype in ARRAYS.items():
             values[array] = arrays.get(f"{self.name}.{array}", np.zeros(0, dtype))
             if values[array].dtype != dtype:
@@ -93,6 +105,7 @@ class LayerRecord(Record):
                 raise DesignFileError(
                     f"array {self.name}.{array} must be {np.dtype(dtype).name}, not {given}"
                 )
+        values[TABLE_ARRAY] = self._table(values[TABLE_ARRAY])
         return Layer(
             name=self.name,
             kind=LayerKind(self.kind),
@@ -104,6 +117,16 @@ class LayerRecord(Record):
             clamp=self.clamp,
             **values,
         )
+
+    def _table(self, values: NDArray[np.int8]) -> ActivationTable | None:
+        """The layer's activation table, of which the array and the field must be there, or neither."""
+        if self.table is None:
+            if values.size:
+                raise DesignFileError(
+                    f"array {self.name}.{TABLE_ARRAY} needs the layer's field of that name"
+                )
+            return None
+        return ActivationTable(values=values, zero_point=self.table.zero_point)
 
 
 class ConcatenationRecord(Record):

@@ -74,7 +74,7 @@ class QueuedMemory:
     A burst is served for ``burst_cycles``, and ``turnaround_cycles`` if the direction changes, then for its
     accesses; where these are to another row than the bank's, not before ``row_cycles`` after the bank's
     latest access and the burst's arrival. Its data, or its response, is at the
-    port a latency later. The defaults are a fixed latency of 24 cycles. docs/calibration.md has the formulas.
+    port a latency later. The defaults are a fixed latency of 24 cycles. docs/explanation/calibration.md has the formulas.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ A calibration beyond it is refused, and a run that shows more is a difference.
 
 
 class Constant(IntEnum):
-    """Timing constants, in cycles unless said; docs/timing_constants.md defines each by its formula."""
+    """Timing constants, in cycles unless said; docs/reference/timing_constants.md defines each by its formula."""
 
     MEMORY_LATENCY = 0
     FETCH_DEPTH = 1

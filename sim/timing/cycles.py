@@ -1,7 +1,7 @@
 """The cycle model: one forward walk over the descriptors, exact on the deterministic memory.
 
 Each descriptor starts when it has arrived, its engine accepts it and its tokens are there; each
-engine's duration is a closed form of the descriptor (docs/hardware.md). Time 0 is the doorbell.
+engine's duration is a closed form of the descriptor (docs/explanation/hardware.md). Time 0 is the doorbell.
 """
 
 from typing import NamedTuple
@@ -31,6 +31,7 @@ from sim.arrays.schedule_columns import (
     SAVE,
     SOURCES,
     SPREAD,
+    STORE_SLACK,
     TILE_COLUMNS,
     TILE_ROWS,
     WAIT_DRAIN,
@@ -57,6 +58,7 @@ __all__ = [
     "Clock",
     "clock_at_doorbell",
     "execute_durations",
+    "last_stores",
     "step",
     "summarize",
     "totals",
@@ -148,7 +150,7 @@ def _arrival(fetch, constants, request):
 
 
 @in_place
-def _last_stores(row):
+def last_stores(row):
     """Store cycles of a descriptor's last set of windows."""
     if row[SAVE]:
         return 1
@@ -190,7 +192,7 @@ def execute_durations(row, hw, constants):
         cycles += constants[Constant.POOL_HOP] * (columns + hw.pes_y - 1)
     elif op == ExecuteOp.CONV:
         drain += row[PIXELS] - 1
-    return cycles + row[HOLD], cycles + drain + _last_stores(row)
+    return cycles + row[HOLD], cycles + drain + last_stores(row) + row[STORE_SLACK]
 
 
 @in_place

@@ -2,7 +2,7 @@
 
 Reads and writes wait in a queue each, in the order of arrival. In every clock of the memory the controller
 makes the first of these that is possible, among the oldest accesses of the direction that it
-serves: the column access of an open row, an activate, a precharge (docs/dram.md). Here clocks in which
+serves: the column access of an open row, an activate, a precharge (docs/reference/dram.md). Here clocks in which
 nothing is possible are not looked at: the next command is that whose clock comes first.
 """
 

@@ -1,6 +1,6 @@
 """Vectors that a gathering LOAD completes with every beat, and the beats of its rows.
 
-A beat that completes m vectors keeps the next one away for max(1, m) cycles (docs/hardware.md).
+A beat that completes m vectors keeps the next one away for max(1, m) cycles (docs/explanation/hardware.md).
 """
 
 from sim.arrays.geometry import ceil_div

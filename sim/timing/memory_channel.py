@@ -1,6 +1,6 @@
 """A channel of the deterministic memory: its clock, the words of its bursts, how many it takes.
 
-docs/memories.md defines the memory. Edge n of its clock comes n periods after the doorbell's cycle 0; it
+docs/reference/memories.md defines the memory. Edge n of its clock comes n periods after the doorbell's cycle 0; it
 takes what the port gave in that cycle or before, and gives what the port has in that cycle or
 after. A word moves per edge. Three channels work beside each other: reads, writes, descriptors.
 

@@ -1,6 +1,6 @@
 """Timing of LOAD and STORE on the deterministic memory: exact, a few operations per burst.
 
-Both units have the same shape (docs/hardware.md). The request side asks for one burst per cycle,
+Both units have the same shape (docs/explanation/hardware.md). The request side asks for one burst per cycle,
 up to OUTSTANDING bursts before their data; the data side moves the bursts in order, one beat per
 cycle in which there is credit. A descriptor follows its predecessor as soon as the request
 side is free, up to TRANSFERS descriptors before their done.

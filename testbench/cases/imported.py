@@ -1,7 +1,8 @@
 """Random TensorFlow Lite models as cases: RTL against reference, prediction and interpreter."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,18 @@ from testbench.cases.random_networks import BATCHES, TRIES, Case, describe_case,
 from testbench.cases.tflite_models import RandomModel, import_random, random_model
 from testbench.judges.tflite_oracle import judge
 
-__all__ = ["IMPORTED", "IMPORTED_PER_CONFIG", "ImportedCase", "Judgement", "draw_imported_group"]
+__all__ = [
+    "IMPORTED",
+    "IMPORTED_PER_CONFIG",
+    "DrawModel",
+    "ImportedCase",
+    "Judgement",
+    "draw_imported_group",
+    "imported_case",
+]
+
+DrawModel: TypeAlias = Callable[[int, int], tuple[RandomModel, str]]
+"""Draws a model from a seed with a number of inputs, and says in code how."""
 
 IMPORTED = "imported network"
 """Word in the place of a stratum, which imported networks do not have."""
@@ -47,13 +59,15 @@ class ImportedCase(Case):
     Parameters
     ----------
     model_seed : int
-        ``random_model(model_seed, image_count)`` is the model.
+    recipe : str
+        Call that draws the model again.
     model : RandomModel
         With inputs in the model's own type.
     imported : ImportedNetwork
     """
 
     model_seed: int
+    recipe: str
     model: RandomModel
     imported: ImportedNetwork
 
@@ -70,10 +84,7 @@ class ImportedCase(Case):
     @property
     def title(self) -> str:
         """Name of the case, which says how to draw its model again."""
-        return (
-            f"random_model({self.model_seed}, images={self.image_count}), "
-            f"{self.batch} images per program,"
-        )
+        return f"{self.recipe}, {self.batch} images per program,"
 
     def judge(
         self, activations: Mapping[int, NDArray[np.int8]], outputs: Mapping[str, NDArray[np.int8]]
@@ -110,15 +121,28 @@ def draw_imported_group(
     return draw_group_of(_try_case, group, first, size, space, seed, max_macs=max_macs)
 
 
-def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -> Case | None:
+def imported_case(
+    index: int, config: AcceleratorConfig, rng: np.random.Generator, draw: DrawModel, stratum: str
+) -> Case | None:
+    """A case of a drawn model, None if the accelerator can run none of some that are drawn."""
     for _ in range(TRIES):
         model_seed = int(rng.integers(1 << 31))
         batch = int(rng.choice(BATCHES))
-        model = random_model(model_seed, 2 if batch == 1 else batch + 1)
+        model, recipe = draw(model_seed, 2 if batch == 1 else batch + 1)
         imported = import_random(model, model_seed)
         _, mapped = attempt(config, imported.network, batch)
         if mapped is None:
             continue
-        case = describe_case(index, IMPORTED, mapped, rng)
-        return case.extended(ImportedCase, model_seed=model_seed, model=model, imported=imported)
+        case = describe_case(index, stratum, mapped, rng)
+        return case.extended(
+            ImportedCase, model_seed=model_seed, recipe=recipe, model=model, imported=imported
+        )
     return None
+
+
+def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -> Case | None:
+    return imported_case(index, config, rng, _random_model, IMPORTED)
+
+
+def _random_model(seed: int, images: int) -> tuple[RandomModel, str]:
+    return random_model(seed, images), f"random_model({seed}, images={images})"

@@ -6,7 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.scales import quantize_multiplier
-from sim.spec.network import WINDOW_POOLS, Layer, LayerKind, Padding, TensorSpec
+from sim.spec.activation_table import TABLE_ENTRIES
+from sim.spec.network import (
+    WINDOW_POOLS,
+    ActivationTable,
+    Layer,
+    LayerKind,
+    Padding,
+    TensorSpec,
+)
 
 __all__ = [
     "add",
@@ -17,6 +25,7 @@ __all__ = [
     "random_tensor",
     "window_pool",
     "windowed",
+    "with_table",
 ]
 
 
@@ -159,6 +168,18 @@ def mean(name: str, source: TensorSpec, rng: np.random.Generator) -> Layer:
         clamp=_clamp(rng),
         multiplier=np.array([multiplier], np.int32),
         shift=np.array([shift], np.int32),
+    )
+
+
+def with_table(layer: Layer, source: TensorSpec, rng: np.random.Generator) -> Layer:
+    """The layer with a random activation table, and its output with another zero point."""
+    alike = layer.kind in (LayerKind.GLOBAL_AVERAGE_POOL, *WINDOW_POOLS)
+    zero_point = source.zero_point if alike else layer.output.zero_point
+    values = rng.integers(-128, 128, TABLE_ENTRIES).astype(np.int8)
+    return replace(
+        layer,
+        output=replace(layer.output, zero_point=int(rng.integers(-128, 128))),
+        table=ActivationTable(values=values, zero_point=zero_point),
     )
 
 

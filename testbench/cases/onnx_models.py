@@ -7,6 +7,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
+from testbench.cases.onnx_functions import (
+    INTEGER_FUNCTIONS,
+    REAL_FUNCTIONS,
+    integer_function,
+    real_function,
+)
+
 __all__ = ["odd_onnx", "random_onnx"]
 
 _MICROSOFT = "com.microsoft"
@@ -41,8 +48,17 @@ class _Graph:
         )
         return name
 
-    def quantization(self) -> tuple[str, str]:
+    def quantization(self, source: str = "") -> tuple[str, str]:
+        """Draw a scale and a zero point.
+
+        Of a function's output the scale is three times that of its ``source`` or more: its input may
+        differ by a step in the judge's own arithmetic, and its output then must not differ by more.
+        """
         scale = 2.0 ** float(self.rng.uniform(-7, 0))
+        if source:
+            known = {tensor.name: tensor for tensor in self.constants}
+            least = 3 * float(numpy_helper.to_array(known[source]))
+            scale = least * 2.0 ** float(self.rng.uniform(0, 1))
         limits = np.iinfo(self.dtype)
         zero = int(self.rng.integers(limits.min, limits.max + 1))
         return self.constant(scale, np.float32), self.constant(zero, self.dtype)
@@ -106,7 +122,7 @@ class _Pairs(_Graph):
         self.last = self.quantization()
         x = self.pair("x", self.last)
         for _ in range(int(rng.integers(1, _MOST_LAYERS + 1))):
-            match int(rng.integers(7)):
+            match int(rng.integers(9)):
                 case 0 | 1 | 2:
                     x = self.conv(x)
                 case 3:
@@ -122,6 +138,10 @@ class _Pairs(_Graph):
                     x = self.node("Pad", x, pads)
                     self.shape = (self.shape[0], self.shape[1] + 1, self.shape[2] + 1)
                     x = self.conv(x)
+                case 7 | 8:
+                    y = real_function(self, str(rng.choice(REAL_FUNCTIONS)), x, rng)
+                    self.last = self.quantization(self.last[0])
+                    x = self.pair(y, self.last)
         if rng.random() < 0.5:
             x = self.pair(self.node("GlobalAveragePool", x))
             self.shape = (self.shape[0], 1, 1)
@@ -161,7 +181,7 @@ class _Quantized(_Graph):
         x, now = "x", self.quantization()
         for _ in range(int(rng.integers(1, _MOST_LAYERS + 1))):
             following = self.quantization()
-            match int(rng.integers(4)):
+            match int(rng.integers(6)):
                 case 0 | 1:
                     group, channels = self.groups()
                     kernel, attributes = self.window()
@@ -176,6 +196,10 @@ class _Quantized(_Graph):
                         "QLinearGlobalAveragePool", x, *now, *following, domain=_MICROSOFT
                     )
                     self.shape = (self.shape[0], 1, 1)
+                case 4 | 5:
+                    following = self.quantization(now[0])
+                    name = str(rng.choice(INTEGER_FUNCTIONS))
+                    x = integer_function(self, name, (x, *now), following, rng)
             now = following
         return self.finish(kind, x, shape)
 

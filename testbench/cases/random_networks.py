@@ -27,6 +27,7 @@ __all__ = [
     "Corner",
     "Stratum",
     "TryCase",
+    "case_of_stratum",
     "describe_case",
     "draw_cases",
     "draw_cases_on",
@@ -250,7 +251,7 @@ def draw_cases_on(config: AcceleratorConfig, count: int, seed: int) -> list[Case
     seed : int
     """
     rng = np.random.default_rng(seed)
-    drawn = (_try_case(index, config, rng) for index in range(count))
+    drawn = (case_of_stratum(index, config, rng) for index in range(count))
     return [case for case in drawn if case is not None]
 
 
@@ -264,7 +265,7 @@ def draw_group(
     max_macs: int | None = None,
 ) -> list[Case]:
     """Draw cases ``first`` … ``first + size - 1`` of the strata; see :func:`draw_group_of`."""
-    return draw_group_of(_try_case, group, first, size, space, seed, max_macs=max_macs)
+    return draw_group_of(case_of_stratum, group, first, size, space, seed, max_macs=max_macs)
 
 
 def draw_group_of(
@@ -326,14 +327,23 @@ def _with_store(config: AcceleratorConfig) -> AcceleratorConfig:
     return dataclasses.replace(config, weight_store_kb=size)
 
 
-def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -> Case | None:
+def case_of_stratum(
+    index: int,
+    config: AcceleratorConfig,
+    rng: np.random.Generator,
+    change: Callable[[Network, np.random.Generator], Network] = lambda network, rng: network,
+) -> Case | None:
+    """A case of the stratum and the corner that are an index's turn, None if the accelerator has none.
+
+    ``change`` is applied to each network that is drawn.
+    """
     order, corners = strata(), tuple(Corner)
     rounds, place = divmod(index, len(order))
     stratum = order[place]
     # One corner further with every round of the strata, so that each meets each.
     corner = corners[(place + rounds) % len(corners)]
     for _ in range(TRIES):
-        network = random_network(stratum, config, rng, corner)
+        network = change(random_network(stratum, config, rng, corner), rng)
         if network.macs > MOST_MACS:
             continue
         _, mapped = attempt(config, network, next_batch(rng))

@@ -5,7 +5,6 @@ that TensorFlow Lite defines, and biases up to the ends of int32.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,14 +15,12 @@ from sim.importers.quantization import add_multipliers
 from sim.importers.tflite.arithmetic import negates
 from sim.importers.tflite.conversion import lower_tflite
 from sim.importers.tflite.reader import parse_tflite
+from testbench.cases.tflite_tensors import MOST_VALUES, Activation, TensorDraw
 from testbench.cases.tflite_writer import ModelWriter
 
 __all__ = ["RandomModel", "draw_imported", "drawn_model", "import_random", "random_model"]
 
 _MOST_LAYERS = 6
-_MOST_VALUES = 4096
-"""Most values of an activation: a draw takes milliseconds."""
-
 _MOST_INPUTS = 600
 """Most inputs and outputs of a fully connected layer in the middle."""
 
@@ -32,25 +29,12 @@ _MOST_CLASSES = 512
 
 _USUAL_SCALES = (2.0**-12, 4.0)
 
-_POINTS = [0.35, 0.2, 0.4, 0.05]
-
-_SAFE_SUM = 2**31 - 512
-"""Sums of this magnitude still hold an output's zero point without overflow."""
-
 
 class RandomModel(NamedTuple):
     """A model file and inputs in its own type and shape: [N, ...]."""
 
     content: bytes
     inputs: NDArray[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Activation:
-    index: int
-    shape: tuple[int, ...]
-    scale: float
-    zero_point: int
 
 
 def draw_imported(seed: int, images: int = 2) -> tuple[ImportedNetwork, NDArray[np.int8]]:
@@ -80,11 +64,10 @@ def drawn_model(seed: int) -> tuple[ModelWriter, int, list[int]]:
     return draw.writer, *draw.ends
 
 
-class _Draw:
+class _Draw(TensorDraw):
     def __init__(self, rng: np.random.Generator) -> None:
-        self.rng = rng
+        super().__init__(rng)
         (self.input_rng,) = rng.spawn(1)
-        self.writer = ModelWriter()
         self.ends: tuple[int, list[int]] = (0, [])
         self.further: list[int] = []
 
@@ -93,7 +76,7 @@ class _Draw:
         shape = (1, *(int(n) for n in rng.integers(1, 13, 2)), int(rng.choice([1, 1, 3, 4, 9, 17])))
         first = current = self.activation(shape)
         begin, x = self.input(first, images)
-        kinds: tuple[Callable[[_Activation], _Activation | None], ...] = (
+        kinds: tuple[Callable[[Activation], Activation | None], ...] = (
             *[self.conv] * 5, *[self.depthwise] * 5, *[self.add] * 2, *[self.average_pool] * 4,
             *[self.max_pool] * 3, self.mean, *[self.pad] * 2, *[self.relu] * 2, self.requantize,
             self.fully_connected, self.reshape, self.grouped, self.product, self.constant_sum,
@@ -111,31 +94,7 @@ class _Draw:
         self.ends = (begin, ends)
         return RandomModel(self.writer.finish([begin], ends), x)
 
-    def activation(
-        self,
-        shape: tuple[int, ...],
-        scale: float | None = None,
-        zero_point: int | None = None,
-        near: float | None = None,
-    ) -> _Activation:
-        """A tensor with a scale and zero point of its own, if not given.
-
-        ``near``: a scale that this one mostly resembles, so that values neither vanish nor saturate.
-        """
-        rng = self.rng
-        if scale is None and near is not None and rng.random() < 0.8:
-            scale = float(np.float32(near * 2.0 ** rng.uniform(-1.5, 1.5)))
-        if scale is None:
-            scale = float(np.float32(2.0 ** rng.uniform(-9, 1)))
-        if zero_point is None:
-            zero_point = int(rng.choice([-128, 0, int(rng.integers(-128, 128)), 127], p=_POINTS))
-        index = self.writer.tensor(shape, scales=[scale], zero_points=[zero_point])
-        return _Activation(index, shape, scale, zero_point)
-
-    def like(self, source: _Activation, shape: tuple[int, ...]) -> _Activation:
-        return self.activation(shape, source.scale, source.zero_point)
-
-    def input(self, first: _Activation, images: int) -> tuple[int, NDArray[Any]]:
+    def input(self, first: Activation, images: int) -> tuple[int, NDArray[Any]]:
         """The model's input: int8 itself, or float32 or uint8 behind a QUANTIZE."""
         rng, values, shape = self.rng, self.input_rng, (images, *first.shape[1:])
         form = rng.integers(4)
@@ -159,7 +118,7 @@ class _Draw:
         self.writer.operator("QUANTIZE", [index], [first.index])
         return index, x
 
-    def output(self, last: _Activation) -> int:
+    def output(self, last: Activation) -> int:
         """The model's output: the last tensor, or behind softmax, dequantization and others."""
         rng, writer = self.rng, self.writer
         current = last
@@ -181,7 +140,7 @@ class _Draw:
             return index
         return current.index
 
-    def function(self, source: _Activation) -> _Activation:
+    def function(self, source: Activation) -> Activation:
         """A function that the host computes."""
         name = ["SOFTMAX", "SOFTMAX", "LOG_SOFTMAX", "LOGISTIC"][int(self.rng.integers(4))]
         if source.scale > _USUAL_SCALES[1]:
@@ -192,7 +151,7 @@ class _Draw:
         self.writer.operator(name, [source.index], [result.index], **options)
         return result
 
-    def conv(self, source: _Activation) -> _Activation | None:
+    def conv(self, source: Activation) -> Activation | None:
         if len(source.shape) != 4:
             return None
         channels = int(self.rng.choice([1, 2, 5, 8, 17, 33]))
@@ -203,7 +162,7 @@ class _Draw:
         weights = self.weights((channels, *kernel, source.shape[3]))
         return self.weighted("CONV_2D", source, weights, 0, shape, stride, padding)
 
-    def depthwise(self, source: _Activation) -> _Activation | None:
+    def depthwise(self, source: Activation) -> Activation | None:
         if len(source.shape) != 4:
             return None
         channels = source.shape[3]
@@ -226,7 +185,7 @@ class _Draw:
             DepthMultiplier=multiplier,
         )
 
-    def grouped(self, source: _Activation) -> _Activation | None:
+    def grouped(self, source: Activation) -> Activation | None:
         """A convolution whose groups have one channel each, a depthwise convolution in other words."""
         if len(source.shape) != 4 or source.shape[3] == 1:
             return None
@@ -237,14 +196,14 @@ class _Draw:
         weights = self.weights((source.shape[3], *kernel, 1))
         return self.weighted("CONV_2D", source, weights, 0, shape, stride, padding)
 
-    def signal(self, source: _Activation) -> _Activation | None:
+    def signal(self, source: Activation) -> Activation | None:
         """A causal convolution of a signal, as Keras writes it."""
         if len(source.shape) != 4 or source.shape[1] != 1:
             return None
         _, _, length, channels = source.shape
         kernel = int(self.rng.integers(1, 6))
         outputs = int(self.rng.choice([1, 4, 9]))
-        if (length + kernel) * max(channels, outputs) > _MOST_VALUES:
+        if (length + kernel) * max(channels, outputs) > MOST_VALUES:
             return None
         current = self.like(source, (1, length, channels))
         self.writer.operator("SQUEEZE", [source.index], [current.index], SqueezeDims=(1,))
@@ -258,7 +217,7 @@ class _Draw:
         shape = (1, 1, length, outputs)
         return self.weighted("CONV_2D", image, weights, 0, shape, (1, 1), 1)
 
-    def transpose(self, source: _Activation) -> _Activation | None:
+    def transpose(self, source: Activation) -> Activation | None:
         """Values in another order, which a fully connected layer reads or a second one restores."""
         if len(source.shape) != 4:
             return None
@@ -271,13 +230,7 @@ class _Draw:
             return self.transposed(turned, np.argsort(order).tolist())
         return self.fully_connected(self.reshaped(turned, (1, size)))
 
-    def transposed(self, source: _Activation, order: list[int]) -> _Activation:
-        out = self.like(source, tuple(source.shape[axis] for axis in order))
-        inputs = [source.index, self.writer.constant(order, "int32")]
-        self.writer.operator("TRANSPOSE", inputs, [out.index])
-        return out
-
-    def fully_connected(self, source: _Activation) -> _Activation | None:
+    def fully_connected(self, source: Activation) -> Activation | None:
         depth = int(np.prod(source.shape))
         if depth > _MOST_INPUTS:
             return None
@@ -286,7 +239,7 @@ class _Draw:
             "FULLY_CONNECTED", source, self.weights((channels, depth)), 0, (1, channels), None, None
         )
 
-    def classifier(self, source: _Activation) -> _Activation:
+    def classifier(self, source: Activation) -> Activation:
         """A fully connected layer of whatever there is."""
         depth = int(np.prod(source.shape))
         weights = self.weights((int(self.rng.integers(1, 12)), depth))
@@ -294,95 +247,7 @@ class _Draw:
             "FULLY_CONNECTED", source, weights, 0, (1, weights.shape[0]), None, None
         )
 
-    def weighted(
-        self,
-        name: str,
-        source: _Activation,
-        weights: NDArray[np.int8],
-        axis: int,
-        shape: tuple[int, ...],
-        stride: tuple[int, int] | None,
-        padding: int | None,
-        into: _Activation | None = None,
-        **options: Any,
-    ) -> _Activation:
-        """An operator with weights; multipliers from far below 2^-31 to far above 1."""
-        rng, writer = self.rng, self.writer
-        channels = weights.shape[axis]
-        out = into or self.activation(shape)
-        per_channel = bool(rng.random() < 0.7)
-        count = channels if per_channel else 1
-        # Real multipliers: such that the sums fill int8, any, so tiny that they become 0, above 1.
-        typical = np.sqrt(weights.size / channels) * 75 * 90
-        fitting = np.log2(60 / typical)
-        ranges = [(fitting - 1.5, fitting + 1), (-30, -1), (-40, -28), (0, 6)]
-        usual = int(rng.choice(4, p=[0.7, 0.14, 0.08, 0.08]))
-        reals = 2.0 ** rng.uniform(*ranges[usual], count)
-        scales = (reals * out.scale / source.scale).astype(np.float32)
-        if name == "FULLY_CONNECTED":
-            # The interpreter compares input scale times weight scale with the bias's scale.
-            scales = np.maximum(scales, np.float32(1e-30))
-        limit = self.bias_limit(weights, axis, float(reals.max()))
-        inputs = [source.index]
-        inputs.append(
-            writer.constant(
-                weights, "int8", scales=scales.tolist(), axis=axis if per_channel else 0
-            )
-        )
-        if rng.random() < 0.85:
-            extreme = rng.random(channels) < 0.1
-            bias = np.where(
-                extreme if usual == 0 else rng.random(channels) < 0.5,
-                limit * rng.choice([-1.0, -0.5, 1.0], channels),
-                rng.normal(0, typical, channels),
-            )
-            bias_scales = (np.float32(source.scale) * scales).tolist()
-            data = bias.clip(-limit, limit).astype(np.int32)
-            inputs.append(writer.constant(data, "int32", scales=bias_scales))
-        elif name == "FULLY_CONNECTED":
-            inputs.append(-1)  # the interpreter's convolutions want it left out instead
-        fields: dict[str, Any] = {"FusedActivationFunction": int(rng.integers(4))} | options
-        if stride is not None:
-            fields |= {"StrideH": stride[0], "StrideW": stride[1], "Padding": padding}
-        writer.operator(name, inputs, [out.index], **fields)
-        return out
-
-    def bias_limit(self, weights: NDArray[np.int8], axis: int, real: float) -> int:
-        """Largest bias with which no sum leaves int32, and none that is scaled up either.
-
-        Past that the interpreter's behaviour is undefined: its C++ overflows signed integers.
-        """
-        others = tuple(i for i in range(weights.ndim) if i != axis)
-        reach = int(np.abs(weights.astype(np.int64)).sum(axis=others).max()) * 255
-        room = _SAFE_SUM / max(1.0, 4 * real) - reach
-        return max(0, int(room))
-
-    def window(
-        self, source: _Activation, channels: int
-    ) -> tuple[tuple[int, int], tuple[int, int], int, tuple[int, ...]] | None:
-        """Kernel, stride, padding option and output shape that fit."""
-        rng = self.rng
-        _, height, width, _ = source.shape
-        kernel = (int(rng.integers(1, 6)), int(rng.integers(1, 6)))
-        stride = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
-        padding = int(rng.integers(2))
-        if padding == 0:
-            size = (-(-height // stride[0]), -(-width // stride[1]))
-        else:
-            if kernel[0] > height or kernel[1] > width:
-                return None
-            size = ((height - kernel[0]) // stride[0] + 1, (width - kernel[1]) // stride[1] + 1)
-        if size[0] * size[1] * channels > _MOST_VALUES:
-            return None
-        return kernel, stride, padding, (1, *size, channels)
-
-    def weights(self, shape: tuple[int, ...]) -> NDArray[np.int8]:
-        weights = self.rng.integers(-127, 128, shape).astype(np.int8)
-        if self.rng.random() < 0.2:
-            weights[self.rng.random(shape) < 0.5] = self.rng.choice([-128, 127, 0])
-        return weights
-
-    def joined(self, source: _Activation) -> _Activation | None:
+    def joined(self, source: Activation) -> Activation | None:
         """The activation beside one or two others of its size; one of them may be a further output."""
         rng, parts = self.rng, [source]
         if len(source.shape) != 4:
@@ -400,7 +265,7 @@ class _Draw:
             parts.append(source)
         rng.shuffle(parts)
         shape = (1, height, width, sum(part.shape[3] for part in parts))
-        if np.prod(shape) > _MOST_VALUES:
+        if np.prod(shape) > MOST_VALUES:
             return None
         out = self.like(source, shape)
         inputs = [part.index for part in parts]
@@ -408,7 +273,7 @@ class _Draw:
         self.writer.operator("CONCATENATION", inputs, [out.index], Axis=axis)
         return out
 
-    def part(self, source: _Activation) -> _Activation | None:
+    def part(self, source: Activation) -> Activation | None:
         """Some of the activation's rows, columns or channels."""
         rng, shape = self.rng, source.shape
         if len(shape) != 4:
@@ -442,7 +307,7 @@ class _Draw:
         self.writer.operator(kind, [source.index, *constants], [out.index], **options)
         return out
 
-    def split(self, source: _Activation, kind: str, axis: int) -> _Activation | None:
+    def split(self, source: Activation, kind: str, axis: int) -> Activation | None:
         """A part of a split tensor; the others are read by none."""
         rng, whole = self.rng, source.shape[axis]
         if kind == "SPLIT":
@@ -467,7 +332,7 @@ class _Draw:
         self.writer.operator(kind, inputs, ends, NumSplits=len(sizes))
         return outs[int(rng.integers(len(outs)))]
 
-    def add(self, source: _Activation) -> _Activation | None:
+    def add(self, source: Activation) -> Activation | None:
         """The activation and a rescaled copy of it, in either order."""
         rng = self.rng
         other = self.activation(source.shape, near=source.scale)
@@ -485,18 +350,7 @@ class _Draw:
         )
         return out
 
-    def constant(self, source: _Activation) -> _Activation:
-        """A constant for all values, or for each channel."""
-        channels = source.shape[-1] if self.rng.random() < 0.7 else 1
-        shape = [(channels,), (1,) * (len(source.shape) - 1) + (channels,)][self.rng.integers(2)]
-        kind = self.activation(shape, near=source.scale)
-        data = self.rng.integers(-128, 128, shape).astype(np.int8)
-        index = self.writer.constant(
-            data, "int8", scales=[kind.scale], zero_points=[kind.zero_point]
-        )
-        return _Activation(index, shape, kind.scale, kind.zero_point)
-
-    def product(self, source: _Activation) -> _Activation:
+    def product(self, source: Activation) -> Activation:
         """A constant times the activation, in either order."""
         rng = self.rng
         other = self.constant(source)
@@ -505,18 +359,18 @@ class _Draw:
         self.elementwise("MUL", source, other, out, either=True)
         return out
 
-    def constant_sum(self, source: _Activation) -> _Activation:
+    def constant_sum(self, source: Activation) -> Activation:
         """A constant added to the activation or subtracted, or less the activation."""
         other = self.constant(source)
         return self.summed("ADD" if self.rng.random() < 0.6 else "SUB", source, other)
 
-    def difference(self, source: _Activation) -> _Activation:
+    def difference(self, source: Activation) -> Activation:
         """The activation and a rescaled copy of it, less each other."""
         other = self.activation(source.shape, near=source.scale)
         self.writer.operator("QUANTIZE", [source.index], [other.index])
         return self.summed("SUB", source, other)
 
-    def summed(self, name: str, source: _Activation, other: _Activation) -> _Activation:
+    def summed(self, name: str, source: Activation, other: Activation) -> Activation:
         """A difference in either order, or a sum where the scales' difference is refused."""
         rng = self.rng
         pair = [source, other]
@@ -533,22 +387,13 @@ class _Draw:
         self.elementwise(name, pair[0], pair[1], out)
         return out
 
-    def elementwise(
-        self, name: str, a: _Activation, b: _Activation, out: _Activation, *, either: bool = False
-    ) -> None:
-        operands = [a.index, b.index]
-        if either and self.rng.random() < 0.5:
-            operands.reverse()
-        activation = int(self.rng.integers(4))
-        self.writer.operator(name, operands, [out.index], FusedActivationFunction=activation)
-
-    def average_pool(self, source: _Activation) -> _Activation | None:
+    def average_pool(self, source: Activation) -> Activation | None:
         return self.pool("AVERAGE_POOL_2D", source)
 
-    def max_pool(self, source: _Activation) -> _Activation | None:
+    def max_pool(self, source: Activation) -> Activation | None:
         return self.pool("MAX_POOL_2D", source)
 
-    def pool(self, name: str, source: _Activation) -> _Activation | None:
+    def pool(self, name: str, source: Activation) -> Activation | None:
         if len(source.shape) != 4:
             return None
         window = self.window(source, source.shape[3])
@@ -574,7 +419,7 @@ class _Draw:
         )
         return out
 
-    def mean(self, source: _Activation) -> _Activation | None:
+    def mean(self, source: Activation) -> Activation | None:
         if len(source.shape) != 4:
             return None
         keep = bool(self.rng.random() < 0.5)
@@ -586,7 +431,7 @@ class _Draw:
         self.writer.operator("MEAN", inputs, [out.index], KeepDims=keep)
         return out
 
-    def pad(self, source: _Activation) -> _Activation | None:
+    def pad(self, source: Activation) -> Activation | None:
         if len(source.shape) != 4:
             return None
         widths = self.rng.integers(0, 3, (4, 2))
@@ -594,7 +439,7 @@ class _Draw:
         if self.rng.random() < 0.7:
             widths[3] = 0
         shape = tuple(int(n + w.sum()) for n, w in zip(source.shape, widths, strict=True))
-        if np.prod(shape) > _MOST_VALUES:
+        if np.prod(shape) > MOST_VALUES:
             return None
         out = self.like(source, shape)
         inputs = [source.index, self.writer.constant(widths, "int32")]
@@ -610,7 +455,7 @@ class _Draw:
         self.writer.operator(name, inputs, [out.index])
         return out
 
-    def relu(self, source: _Activation) -> _Activation | None:
+    def relu(self, source: Activation) -> Activation | None:
         alike = bool(self.rng.random() < 0.5)
         name = "RELU6" if alike and self.rng.random() < 0.5 else "RELU"
         out = (
@@ -621,12 +466,12 @@ class _Draw:
         self.writer.operator(name, [source.index], [out.index])
         return out
 
-    def requantize(self, source: _Activation) -> _Activation | None:
+    def requantize(self, source: Activation) -> Activation | None:
         out = self.activation(source.shape, near=source.scale)
         self.writer.operator("QUANTIZE", [source.index], [out.index])
         return out
 
-    def reshape(self, source: _Activation) -> _Activation | None:
+    def reshape(self, source: Activation) -> Activation | None:
         """Flatten an image, or make an image of one pixel again."""
         size = int(np.prod(source.shape))
         if len(source.shape) == 2:
@@ -637,9 +482,3 @@ class _Draw:
         return (
             None if size > _MOST_INPUTS else self.fully_connected(self.reshaped(source, (1, size)))
         )
-
-    def reshaped(self, source: _Activation, shape: tuple[int, ...]) -> _Activation:
-        out = self.like(source, shape)
-        inputs = [source.index, self.writer.constant(shape, "int32")]
-        self.writer.operator("RESHAPE", inputs, [out.index])
-        return out

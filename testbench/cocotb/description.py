@@ -12,7 +12,7 @@ DESCRIPTION_FILE = "bench.json"
 """Name of the description in its folder."""
 
 VERSION = 1
-"""Version of the format; docs/cocotb.md lists the fields."""
+"""Version of the format; docs/reference/cocotb.md lists the fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ __all__ = ["LocalMemories"]
 class LocalMemories:
     """Local memories of all PEs of an emitted accelerator, in either view of its PE grid.
 
-    The simulator must make them visible: in Verilator ``memory`` of the modules ``cosilico_ram`` or
+    The simulator must make them visible: in Verilator ``memory`` of the modules ``cosilico_single_port_ram`` or
     ``cosilico_grid``. Reading takes some microseconds for each vector, or byte of the simulation view:
     it is meant for small networks.
 

@@ -56,7 +56,7 @@ def build_port_bench(
     """
     root, chosen = build_root or cache_root(), View(view)
     names = ModuleNames.of(config)
-    memories = names.grid if chosen == View.SIMULATION else names.shared("ram_*")
+    memories = names.grid if chosen == View.SIMULATION else names.shared("single_port_ram_*")
     return _build(
         root,
         names=names,

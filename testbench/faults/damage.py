@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hwgen.program import Program
-from sim.spec.descriptor import DESCRIPTOR_BYTES, FIELDS, Field, Queue, decode, encode
+from sim.spec.descriptor import DESCRIPTOR_BYTES, Field, Queue, decode, encode, fields_of
 from sim.spec.header import CHECK_BYTES, CHECK_OFFSET, HEADER_BYTES, read_header, seal
 
 __all__ = ["KINDS", "SLACK_DESCRIPTORS", "Damaged", "draw_damaged"]
@@ -102,7 +102,7 @@ def _value(generator: random.Random, field: Field) -> int:
 
 
 def _random_descriptor(generator: random.Random, queue: Queue) -> bytes:
-    values = {field.name: _value(generator, field) for field in FIELDS[queue]}
+    values = {field.name: _value(generator, field) for field in fields_of(queue, tables=False)}
     return encode(queue, values | {"queue": queue})
 
 
@@ -124,7 +124,9 @@ def _field(generator: random.Random, good: bytes) -> tuple[bytes, bool]:
     place = generator.randrange(len(rows))
     values = decode(rows[place])
     queue = Queue(values["queue"])
-    for field in generator.sample(FIELDS[queue][1:], generator.choice([1, 1, 2, 4])):
+    for field in generator.sample(
+        fields_of(queue, tables=False)[1:], generator.choice([1, 1, 2, 4])
+    ):
         values[field.name] = _value(generator, field)
     rows[place] = encode(queue, values)
     return _sealed(good, rows), True
@@ -138,7 +140,7 @@ def _extent(generator: random.Random, good: bytes) -> tuple[bytes, bool]:
     values = decode(rows[place])
     queue = Queue(values["queue"])
     chosen = generator.sample(_EXTENT, generator.choice([1, 2, 4]))
-    fields = {field.name: field for field in FIELDS[queue]}
+    fields = {field.name: field for field in fields_of(queue, tables=False)}
     values |= {name: _value(generator, fields[name]) for name in chosen}
     rows[place] = encode(queue, values)
     return _sealed(good, rows), True

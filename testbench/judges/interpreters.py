@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sim import golden
 from sim.importers.folder import ImportedNetwork
 from sim.importers.host import HostStep, Logistic, LogSoftmax, ModelPort, Softmax
-from sim.importers.onnx.difference import onnxruntime_layer
+from sim.importers.onnx.difference import difference_bound, onnxruntime_layer
 from sim.spec.network import TensorSpec
 from testbench.judges.onnx_oracle import run_onnx_outputs
 from testbench.judges.tflite_oracle import run_outputs
@@ -64,15 +64,16 @@ def judge_onnx(content: bytes, imported: ImportedNetwork) -> str:
         If the runtime refuses the model.
     """
     x = random_inputs(imported.host.input, 1)
-    tensors = imported.network.tensors
+    tensors, results = imported.network.tensors, imported.source["results"]
     values = {imported.network.input.name: imported.host.prepare(x)}
     for layer in imported.network.layers:
         sources = [tensors[name] for name in layer.inputs]
         inputs = [values[name] for name in layer.inputs]
-        values[layer.name] = onnxruntime_layer(layer, sources, inputs)
+        scale = results.get(layer.name)
+        values[layer.name] = onnxruntime_layer(layer, sources, inputs, scale)
         ours = golden.run_layer(layer, sources, inputs).astype(int)
         most = int(np.abs(ours - values[layer.name]).max())
-        if most > 1:
+        if most > max(1, difference_bound(layer)[0]):
             return f"layer {layer.name!r} differs by {most}"
         golden.add_concatenations(imported.network, values)
     try:

@@ -114,6 +114,8 @@ def _one_strip(block: NDArray[np.int8], probe: Probe, layer: Layer) -> NDArray[n
     rows = probe.origin_y + np.arange(block.shape[1] * probe.rows).reshape(-1, probe.rows)
     # [pe_y][pe_x][group][row][column][S]
     there = (rows < layer.output.height)[:, None, None, :, None, None]
+    # banks before the layer's are another's, or nobody's
+    there = there & (np.arange(block.shape[3]) >= probe.others)[:, None, None, None]
     first = block[:, :, :1]
     if ((block != first) & there).any():
         raise ValueError(f"PE columns must hold the same strips of layer {layer.name!r}")

@@ -113,7 +113,7 @@ def _check_index(name: str, index: int) -> None:
 class MemoryModel:
     """External memory behind both AXI4 ports; the C++ is ``templates/axi_memory.h``.
 
-    Without ``stall_seed`` this is tier T1, as docs/memories.md defines it for every
+    Without ``stall_seed`` this is tier T1, as docs/reference/memories.md defines it for every
     :class:`sim.spec.memories.FixedLatency`. With the latency alone a read burst's first beat comes
     ``latency`` cycles after its AR handshake, or one cycle after the last beat of the burst before it
     if that is later; then one beat per cycle. Bursts are served in order, any number may be

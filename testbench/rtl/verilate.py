@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hwgen import verilator
+from hwgen.gateware.primitives.single_port_ram import SINGLE_PORT_MODULE
 from hwgen.simulation_view import MEMORY
 from hwgen.subprocesses import run_program
 from sim.spec.errors import MachineError
@@ -84,7 +85,7 @@ VIEW_FLAGS: dict[View, tuple[str, ...]] = {
 
 CONTROL_FILES: dict[View, str] = {
     View.SYNTHESIS: f"""`verilator_config
-public_flat_rd -module "cosilico_ram_*" -var "{MEMORY}"
+public_flat_rd -module "{SINGLE_PORT_MODULE}_*" -var "{MEMORY}"
 no_inline -module "PE"
 """,
     View.SIMULATION: f"""`verilator_config

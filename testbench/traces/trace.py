@@ -1,7 +1,7 @@
 """Traces of runs: when each descriptor started and ended, as anybody's bench or logic analyser gives it.
 
 JSON has everything of a run in a file; CSV is what a logic analyser exports, with the run's identity in
-comments. docs/calibration.md describes both.
+comments. docs/explanation/calibration.md describes both.
 """
 
 import csv

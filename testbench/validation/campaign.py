@@ -1,5 +1,7 @@
 """Everything that a full validation runs: random cases of several kinds, and layers."""
 
+import dataclasses
+import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -112,6 +114,11 @@ class Campaign:
         ``LAYER_CONFIGS``.
     imported : int
         Random TensorFlow Lite models for each space on T1, compared with the interpreter as well.
+    graphs : int
+        Random networks with several outputs and concatenations for each space, on T1.
+    tables : int
+        Networks with activation tables for each space, on T1; models among them are compared with the
+        interpreter as well (:mod:`testbench.cases.tabled`).
     points : int
         Random pairs for each space, realizable or not, of which the verdict is compared with what
         generator and compiler do; some run, on T1.
@@ -131,11 +138,20 @@ class Campaign:
     stalled: int = 120
     layers: bool = True
     imported: int = 64
+    graphs: int = 120
+    tables: int = 240
     points: int = 1000
     behind_drawn: int = 0
     seed: int = 1
     view: View = View.SIMULATION
     max_macs: int | None = None
+
+    def scaled(self, share: float) -> "Campaign":
+        """A campaign with a share of the random pairs of every kind, the first of each; layers are not drawn."""
+        counts = ("pairs", "stalled", "imported", "graphs", "tables", "points", "behind_drawn")
+        return dataclasses.replace(
+            self, **{name: math.ceil(share * getattr(self, name)) for name in counts}
+        )
 
     def parts(self) -> list[Part]:
         """Sections in the order of the results."""
@@ -144,6 +160,8 @@ class Campaign:
             *map(self._layers, LAYER_NETWORKS),
             *map(self._stalled, HARDWARE_SPACES),
             *map(self._imported, HARDWARE_SPACES),
+            *map(self._graphs, HARDWARE_SPACES),
+            *map(self._tables, HARDWARE_SPACES),
             *map(self._points, HARDWARE_SPACES),
             *map(self._behind_drawn, HARDWARE_SPACES),
         ]
@@ -160,6 +178,10 @@ class Campaign:
             yield from self._random(self._stalled(name), pairs, space)
         for name, space in HARDWARE_SPACES.items():
             yield from self._random(self._imported(name), DRAWS["imported"], space)
+        for name, space in HARDWARE_SPACES.items():
+            yield from self._random(self._graphs(name), DRAWS["graphs"], space)
+        for name, space in HARDWARE_SPACES.items():
+            yield from self._random(self._tables(name), DRAWS["tables"], space)
         for name, space in HARDWARE_SPACES.items():
             yield from self._random(self._points(name), DRAWS["realizability"], space)
         for name, space in HARDWARE_SPACES.items():
@@ -223,6 +245,8 @@ class Campaign:
             "stalled": self.stalled,
             "layers": self.layers,
             "imported": self.imported,
+            "graphs": self.graphs,
+            "tables": self.tables,
             "points": self.points,
             "behind_drawn": self.behind_drawn,
             "seed": self.seed,
@@ -242,6 +266,12 @@ class Campaign:
 
     def _imported(self, space: str) -> Part:
         return Part(name=f"imported networks, {space}", count=self.imported)
+
+    def _graphs(self, space: str) -> Part:
+        return Part(name=f"graphs, {space}", count=self.graphs)
+
+    def _tables(self, space: str) -> Part:
+        return Part(name=f"activation tables, {space}", count=self.tables, synthesis=True)
 
     def _points(self, space: str) -> Part:
         return Part(name=f"realizability, {space}", count=self.points)

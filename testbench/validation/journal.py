@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from sim.spec.errors import CosilicoError
 from sim.spec.files import naming, write_atomic
 
@@ -14,7 +16,7 @@ __all__ = ["Journal"]
 
 
 class Journal:
-    """Records by key, appended to a file as they come; several threads may append.
+    """Records by key, appended to a file as they come; several threads of one process may append.
 
     Parameters
     ----------
@@ -28,7 +30,7 @@ class Journal:
     Raises
     ------
     CosilicoError
-        If the file has another header and is not to be begun anew, or is no journal.
+        If the file has another header and is not to be begun anew, is no journal, or is another process's.
 
     Attributes
     ----------
@@ -41,6 +43,7 @@ class Journal:
         self.records: dict[str, dict[str, Any]] = {}
         self.path = path
         self._lock = threading.Lock()
+        self._file_lock = _locked(path)
         lines = _whole_lines(path)
         if lines and lines[0] == dict(header):
             self.records = {line.pop("key"): line for line in lines[1:]}
@@ -64,6 +67,18 @@ class Journal:
                 file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
+
+
+def _locked(path: Path) -> FileLock:
+    """Lock a journal against other processes until the lock is deleted."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A process may open its own journal again.
+    lock = FileLock(path.with_name(f".lock.{path.name}"), is_singleton=True, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise CosilicoError(f"journal {path} must not be in use by another run") from None
+    return lock
 
 
 def _holds_text(path: Path) -> bool:

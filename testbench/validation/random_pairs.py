@@ -42,6 +42,7 @@ from testbench.cases.realizability import (
     RealizabilityCase,
     draw_realizability_group,
 )
+from testbench.cases.tabled import TABLED_PER_CONFIG, draw_tabled_group
 from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import Harness, HarnessError, RunResult, build, check_run
 from testbench.rtl.memory_model import DRAM_NAME, FREEDOMS, LATENCIES, MemoryModel
@@ -82,10 +83,11 @@ DRAWS: Mapping[str, Draw] = MappingProxyType(
         "pairs": Draw(group=draw_group, per_config=NETWORKS_PER_CONFIG),
         "graphs": Draw(group=draw_graph_group, per_config=GRAPHS_PER_CONFIG),
         "imported": Draw(group=draw_imported_group, per_config=IMPORTED_PER_CONFIG),
+        "tables": Draw(group=draw_tabled_group, per_config=TABLED_PER_CONFIG),
         "realizability": Draw(group=draw_realizability_group, per_config=POINTS_PER_CONFIG),
     }
 )
-"""By name: random networks around a layer, graphs, imported from random models, realizable or not."""
+"""By name: random networks around a layer, graphs, imported from random models, with tables, realizable or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

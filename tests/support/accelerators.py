@@ -16,6 +16,7 @@ def small_accelerator(
     io_bandwidth_gbps: float = 0.8,
     clock_mhz: int = 200,
     weight_store_kb: int = 0,
+    activation_table: int = 0,
 ) -> AcceleratorConfig:
     """Return an accelerator: the smallest grid of the narrowest lanes, where nothing else is given.
 
@@ -27,7 +28,7 @@ def small_accelerator(
     io_bandwidth_gbps : float
         The default is a bus of 4 bytes that moves a beat in every cycle.
     clock_mhz : int
-    weight_store_kb : int
+    weight_store_kb, activation_table : int
     """
     return AcceleratorConfig(
         pes_x=pes_x,
@@ -39,6 +40,7 @@ def small_accelerator(
         io_bandwidth_gbps=io_bandwidth_gbps,
         clock_mhz=clock_mhz,
         weight_store_kb=weight_store_kb,
+        activation_table=activation_table,
     )
 
 

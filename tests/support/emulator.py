@@ -1,4 +1,4 @@
-"""Functional emulator: a program's descriptors, one after another, as docs/hardware.md says.
+"""Functional emulator: a program's descriptors, one after another, as docs/explanation/hardware.md says.
 
 It knows the memory image and nothing of the network or the mapper, so a difference between the
 integer reference and the emulator is a compiler bug, a difference between the emulator and RTL a gateware
@@ -14,12 +14,19 @@ from numpy.typing import NDArray
 from hwgen.program import Probe, Program
 from hwgen.weights import RECORD
 from sim import golden
-from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES, AcceleratorConfig
+from sim.spec.accelerator import (
+    DOT_WIDTH,
+    REQUANTIZER_PHASES,
+    TABLE_ROW_ENTRIES,
+    TABLE_ROWS,
+    AcceleratorConfig,
+)
 from sim.spec.descriptor import (
     DESCRIPTOR_BYTES,
     ExecuteOp,
     LoadKind,
     LoadStore,
+    LoadTable,
     Queue,
     decode,
 )
@@ -63,6 +70,8 @@ class Emulator:
         self.store = rng.integers(0, 256, (config.store_rows, config.row_bytes), np.uint8)
         shape = (2, config.pes_x, lanes, REQUANTIZER_PHASES, simd // REQUANTIZER_PHASES)
         self.records = np.zeros(shape, RECORD)
+        self.table = rng.integers(-128, 128, TABLE_ROWS * TABLE_ROW_ENTRIES, np.int8)
+        self.through_table = [False, False]
 
     def run(self, inputs: NDArray[np.int8]) -> tuple[NDArray[np.int8], dict[int, list[bytes]]]:
         """Run the program once.
@@ -132,6 +141,11 @@ class Emulator:
         else:
             stream = self._stream(d, order)
         assert len(stream) == len(order)
+        if d["table"] == LoadTable.FILL:
+            self.table = np.ravel(stream[:, :TABLE_ROW_ENTRIES]).view(np.int8)
+            return
+        if d["parameter_rows"]:
+            self.through_table[d["half"]] = d["table"] == LoadTable.USE
         if d["store"] == LoadStore.FILL:
             self.store[d["store_row"] : d["store_row"] + len(stream)] = stream
         width, by_columns = self.config.requantizer_width, d["column_lanes"]
@@ -291,7 +305,7 @@ class Emulator:
                     total = np.broadcast_to(total.sum(axis=axes, keepdims=True), total.shape)
                 own = records.reshape(len(records), 1, per_pixel, -1)
                 values = _requantize(total.astype(np.int32), own)
-                self._store(d, oy, ox, _finish(d, values))
+                self._store(d, oy, ox, self._finish(d, values))
 
     def _add(
         self,
@@ -309,7 +323,7 @@ class Emulator:
             for number, value in zip(PASSES, (a, b), strict=False)
         ]
         total = (scaled[0].astype(np.int64) + scaled[1]).astype(np.int32)
-        return _finish(d, _requantize(total, records[..., 2, :1]))
+        return self._finish(d, _requantize(total, records[..., 2, :1]))
 
     def _accumulate(
         self, d: dict[str, int], oy: int, ox: NDArray[np.int64], weights: NDArray[np.float64]
@@ -401,6 +415,11 @@ class Emulator:
                 address = (start + ox + turns * d["source_stride"]) & 0x3FFFF
                 self.local[:, :, bank, address] = taken[:, :, :, bank % per_pixel]
 
+    def _finish(self, d: dict[str, int], values: NDArray[np.int32]) -> NDArray[np.int8]:
+        shifted = values.astype(np.int64) + d["zero_point"]
+        clamped = shifted.clip(d["clamp_low"], d["clamp_high"]).astype(np.int8)
+        return self.table[clamped.view(np.uint8)] if self.through_table[d["half"]] else clamped
+
     def _dump(self, probe: Probe) -> bytes:
         lanes = self.config.compute_lanes
         parts = np.empty(
@@ -448,8 +467,3 @@ def _requantize(values: NDArray[np.int32], records: NDArray[np.void]) -> NDArray
     shifted = (biased.astype(np.int64) << records["left"]).astype(np.int32)
     shift = -records["right"].astype(np.int32)
     return golden.requantize(shifted, records["multiplier"].astype(np.int32), shift)
-
-
-def _finish(d: dict[str, int], values: NDArray[np.int32]) -> NDArray[np.int8]:
-    shifted = values.astype(np.int64) + d["zero_point"]
-    return shifted.clip(d["clamp_low"], d["clamp_high"]).astype(np.int8)

@@ -4,16 +4,18 @@ import random
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.accelerator import STORE_DISTANCE, AcceleratorConfig
 from sim.spec.descriptor import FIELDS, ExecuteOp, Queue
 
 __all__ = [
     "Descriptor",
     "bands",
     "complete",
+    "complete_alike",
     "group_quads",
     "least_ring_times",
     "pixel_window",
+    "port_reads",
     "ring_pitch",
     "set_stores",
     "share_rows",
@@ -96,29 +98,55 @@ def ring_pitch(d: Descriptor) -> int:
 def least_ring_times(d: Descriptor, least: int) -> tuple[int, int]:
     """(II, row lead) of a ``window`` descriptor: the least with which each step has its vectors.
 
-    By going through all taps of all steps of a column of sets. II is at least ``least``.
+    By going through all taps of all steps of a column of sets, of which each read waits while sets before store. II is at least
+    ``least``, and as long as the set's stores.
     """
     kernel = d["kernel_columns"]
     fresh = range(max(0, kernel - d["stride_x"]), kernel)
-    interval = least
-    while not all(_in_time(d, band, fresh, interval, 0) for band in bands(d)):
+    stores = max(len(set_stores(d, *place)) for place in window_sets(d))
+    interval = max(least, stores)
+    while not all(
+        _in_time(d, band, fresh, (interval, 0, stores, phase))
+        for band in bands(d)
+        for phase in range(interval)
+    ):
         interval += 1
     lead = 0
-    while not all(_in_time(d, band, range(kernel), interval, lead) for band in bands(d)):
+    while not all(
+        _in_time(d, band, range(kernel), (interval, lead, stores, -1 - later))
+        for band in bands(d)
+        for later in range(interval)
+    ):
         lead += 1
     return interval, lead
 
 
-def _in_time(d: Descriptor, band: range, columns: range, interval: int, lead: int) -> bool:
-    """Whether the steps of a column of sets come after their reads, a read per cycle from 0 on."""
+def _in_time(d: Descriptor, band: range, columns: range, times: tuple[int, int, int, int]) -> bool:
+    """Whether the steps of a column of sets come after their reads, a read per cycle without a store.
+
+    ``times`` are II, lead, stores of a set, and a phase: so many cycles before the column a burst of stores begins, and others II apart.
+    Less than 0 for the first column of a band: then a set has ended just before, others before it -1 - phase cycles earlier than II apart.
+    """
+    interval, lead, stores, phase = times
     rows, taps = d["kernel_rows"], d["kernel_rows"] * d["kernel_columns"]
     height = range(rows + (len(band) - 1) * d["stride_y"])
     order = [(y, x) for y in height for x in columns]
     if d["band_rows"] == 1:
         order = [(y, x) for x in columns for y in height]
-    read = {place: cycle for cycle, place in enumerate(order)}
+    sets = -(-len(band) // d["pixels"])
+    length = lead + sets * interval
+    bursts = list(range(-phase, length, interval))
+    if phase < 0:
+        ends = [1 + phase - interval * n for n in range(1, STORE_DISTANCE + stores)]
+        ends += [0, *(lead + interval * n for n in range(1, sets + 1))]
+        bursts = [end + STORE_DISTANCE for end in ends]
+    taken = {first + cycle for first in bursts for cycle in range(stores)}
+    free = [cycle for cycle in range(length) if cycle not in taken]
+    if len(order) > len(free):
+        return False
+    read = dict(zip(order, free, strict=False))
     steps = -(-taps // 4)
-    for number in range(-(-len(band) // d["pixels"])):
+    for number in range(sets):
         end = lead + (number + 1) * interval
         for pixel in range(d["pixels"]):
             window = number * d["pixels"] + pixel
@@ -128,7 +156,7 @@ def _in_time(d: Descriptor, band: range, columns: range, interval: int, lead: in
                 place = (window * d["stride_y"] + tap % rows, tap // rows)
                 if read.get(place, 0) > end - steps + tap // 4:
                     return False
-    return len(order) <= lead + -(-len(band) // d["pixels"]) * interval
+    return True
 
 
 def source_banks(config: AcceleratorConfig, d: Descriptor, source: int) -> tuple[int, range]:
@@ -167,21 +195,51 @@ def group_quads(config: AcceleratorConfig, d: Descriptor) -> list[range]:
     ]
 
 
+def port_reads(config: AcceleratorConfig, d: Descriptor) -> int:
+    """Reads of a set that its stores have to wait for, of those of CONV and ADD."""
+    stored = set(range(d["out_bank"], d["out_bank"] + d["lanes"]))
+    if d["spread"]:
+        stored = set(range(config.compute_lanes))
+    if d["save"]:
+        return 0
+    if d["op"] == ExecuteOp.ADD:
+        group = config.compute_lanes // d["pixels"]
+        return 2 * d["pixels"] * bool(stored & set(range(d["bank"], d["bank"] + group)))
+    banks = [(d["bank"] + group) % config.compute_lanes for group in range(d["groups"])]
+    taps = d["kernel_rows"] * d["kernel_columns"]
+    return taps * d["pixels"] * sum(bank in stored for bank in banks)
+
+
 def _least_interval(config: AcceleratorConfig, d: Descriptor) -> int:
-    """Return the least II of a descriptor."""
+    """Return the least II of a descriptor that sets like its own follow."""
     most = max(len(set_stores(d, *place)) for place in window_sets(d))
     taps = d["kernel_rows"] * d["kernel_columns"]
     if d["op"] == ExecuteOp.ADD:
-        return max(most, max(4, d["pixels"]) + max(10, d["pixels"]))
+        slots = max(4, d["pixels"]) + max(10, d["pixels"])
+        return max(slots, most + port_reads(config, d))
     if d["op"] == ExecuteOp.CONV:
-        taps *= sum(max(len(quads), d["pixels"]) for quads in group_quads(config, d))
+        slots = taps * sum(max(len(quads), d["pixels"]) for quads in group_quads(config, d))
+        return max(4, slots, most + port_reads(config, d))
     if d["window"]:
-        return least_ring_times(d, max(4, most, -(-taps // 4)))[0]
-    return max(4, most, taps)
+        return least_ring_times(d, max(4, -(-taps // 4)))[0]
+    return max(4, taps + most)
 
 
 def complete(config: AcceleratorConfig, **fields: int) -> Descriptor:
-    """Return a descriptor with all fields, the least II and hold, and the row lead that it needs."""
+    """Return a descriptor with all fields, its least II, and the row lead that it needs.
+
+    Its hold lets any other follow.
+    """
+    return _complete(config, fields, alone=True)
+
+
+def complete_alike(config: AcceleratorConfig, **fields: int) -> Descriptor:
+    """Return a descriptor as :func:`complete` does, with the slack and the hold of sets that sets like its own follow."""
+    return _complete(config, fields, alone=False)
+
+
+def _complete(config: AcceleratorConfig, fields: Descriptor, *, alone: bool) -> Descriptor:
+    """Fill the fields that are not given."""
     names = [field.name for field in FIELDS[Queue.EXECUTE]]
     d = dict.fromkeys(names, 0) | _DEFAULTS | {"queue": int(Queue.EXECUTE)}
     d |= {
@@ -191,13 +249,18 @@ def complete(config: AcceleratorConfig, **fields: int) -> Descriptor:
     d |= fields
     assert set(d) == set(names)
     last = len(set_stores(d, *list(window_sets(d))[-1]))
-    hold = max(0, last - 4)
-    if d["op"] == ExecuteOp.CONV:
-        hold += d["pixels"] - 1
-    if d["op"] == ExecuteOp.ADD:
-        hold = max(3, hold)
     d["ring_gap"] = -(-(d["band_rows"] - 1) * d["stride_y"] // 4)
-    d |= {"initiation_interval": _least_interval(config, d), "hold": hold} | fields
+    interval = d["initiation_interval"] or _least_interval(config, d)
+    hold, least = STORE_DISTANCE + last, 0
+    if d["op"] == ExecuteOp.CONV:
+        hold, least = hold + d["pixels"] - 1, d["pixels"] - 1
+    if d["op"] == ExecuteOp.ADD:
+        least = 3
+    if not alone:
+        if d["op"] in (ExecuteOp.CONV, ExecuteOp.ADD):
+            d["store_slack"] = port_reads(config, d)
+        hold = max(least, last + d["store_slack"] - interval)
+    d |= {"initiation_interval": interval, "hold": hold} | fields
     if d["window"]:
         d["row_lead"] = least_ring_times(d, d["initiation_interval"])[1]
     return d

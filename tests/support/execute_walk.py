@@ -1,6 +1,10 @@
 """Expected values of EXECUTE's control fields in every cycle, by a plain walk over the descriptors."""
 
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from typing import TypeAlias
 
 from execute_descriptors import (
@@ -31,27 +35,88 @@ def durations(config: AcceleratorConfig, d: Descriptor) -> tuple[int, int]:
         cycles += 4 * (config.pes_y - 1 + (0 if d["spread"] else config.pes_x - 1))
     skew = d["pixels"] - 1 if d["op"] == ExecuteOp.CONV else 0
     stores = len(set_stores(d, *sets[-1]))
-    return cycles + d["hold"], cycles + skew + ExecuteUnit.DRAIN + stores
+    done = cycles + skew + ExecuteUnit.DRAIN + stores + d["store_slack"]
+    return cycles + d["hold"], done
+
+
+@dataclass
+class _Stores:
+    """Stores of a set: the cycle of the first `push`, cycles that they may wait, and the fields of each.
+
+    Fields are those of its `push` and those of its write, in the cycle after it.
+    """
+
+    cycle: int
+    slack: int | None
+    writes: bool
+    fields: list[tuple[dict[str, int], dict[str, int]]]
+    waited: int = 0
 
 
 class Walk:
     """The control fields of descriptors that start in given cycles.
 
-    `events` holds, per cycle, the fields that matter in it.
+    `events` holds, per cycle, the fields that matter in it, once all descriptors are :meth:`settled`. A bank has one port: what
+    waits for it is settled cycle by cycle.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
         """Create a walk whose ring is empty."""
         self.config = config
         self.events: Events = defaultdict(dict)
+        self.waits = 0
         # First position of the ring behind all windows so far, and of the present column of windows
         self.free = self.base = 0
         self._depth = 1 << (config.bank_depth - 1).bit_length()
+        # Banks of reads that stores wait for, by cycle; columns of reads that wait for stores, from a cycle on, each with the
+        # last cycle in which it may come; sets of stores
+        self._fixed: dict[int, int] = defaultdict(int)
+        self._columns: list[tuple[int, list[tuple[int, Callable[[int], None]]]]] = []
+        self._stores: list[_Stores] = []
 
     def put(self, cycle: int, **fields: int) -> None:
-        """Expect values of control fields in a cycle, each field once."""
-        assert not self.events[cycle].keys() & fields.keys()
-        self.events[cycle].update(fields)
+        """Expect values of control fields in the cycle after that, each field once."""
+        assert not self.events[cycle + 1].keys() & fields.keys()
+        self.events[cycle + 1].update(fields)
+
+    def settled(self) -> Events:
+        """Let stores and reads have the banks' ports, and return all events."""
+        sets = list(self._stores)
+        columns = [(start, list(reads)) for start, reads in self._columns]
+        pending: tuple[dict[str, int], _Stores] | None = None
+        present: _Stores | None = None
+        cycle = 0
+        while sets or columns or pending or (present and present.fields):
+            stalled = False
+            if columns and columns[0][0] <= cycle:
+                latest, read = columns[0][1][0]
+                assert cycle <= latest
+                if pending and pending[1].writes:
+                    self.waits += 1
+                else:
+                    read(cycle)
+                    columns[0][1].pop(0)
+                if not columns[0][1]:
+                    columns.pop(0)
+            if pending:
+                stalled = bool(pending[0]["write_enable"] & self._fixed[cycle])
+                if stalled:
+                    pending[1].waited += 1
+                    self.waits += 1
+                else:
+                    self.put(cycle, **pending[0])
+                    pending = None
+            if sets and sets[0].cycle <= cycle:
+                assert not present or not present.fields
+                present = sets.pop(0)
+            if present and present.fields and not stalled:
+                push, write = present.fields.pop(0)
+                self.put(cycle, **push)
+                pending = (write, present)
+            cycle += 1
+        for stores in self._stores:
+            assert stores.slack is None or stores.waited <= stores.slack
+        return self.events
 
     def run(self, d: Descriptor, start: int) -> None:
         """Expect the control fields of a whole descriptor."""
@@ -68,7 +133,7 @@ class Walk:
                 end_step = self._add(d, end, (row, column))
             else:
                 if (band, column) != previous:
-                    self._ring_reads(d, cycle, band, column, band != previous[0])
+                    self._ring_reads(d, (cycle, end), band, column, band != previous[0])
                 self._ring_steps(d, end, row - band.start)
                 end_step = end
             self._finish(d, end_step, (row, column, count), index)
@@ -83,6 +148,8 @@ class Walk:
         """Expect a read of (address, y, x)."""
         address, y, x = place
         inject = d["op"] != ExecuteOp.ADD
+        if d["op"] in (ExecuteOp.CONV, ExecuteOp.ADD):
+            self._fixed[cycle] |= lanes["enable"]
         self.put(
             cycle,
             read_enable=lanes.pop("enable"),
@@ -181,40 +248,71 @@ class Walk:
         return end
 
     def _ring_reads(
-        self, d: Descriptor, cycle: int, band: range, column: int, band_start: bool
+        self, d: Descriptor, cycles: tuple[int, int], band: range, column: int, band_start: bool
     ) -> None:
-        """Expect the reads of a column of DEPTHWISE or POOL windows; one tap per cycle also the steps."""
-        lanes, rows, columns = self.config.compute_lanes, d["kernel_rows"], d["kernel_columns"]
+        """Let the reads of a column of DEPTHWISE or POOL windows come, one after another.
+
+        ``cycles`` are the first of the column, and that in which its first set ends. With one tap per cycle reads are also the steps.
+        """
+        rows, columns = d["kernel_rows"], d["kernel_columns"]
         known = 0 if band_start or not d["window"] else max(0, columns - d["stride_x"])
         pitch = ring_pitch(d)
         self.base = self.free if known == 0 else self.base + (columns - known) * pitch
         self.free = self.base + columns * pitch
-        group = lanes // d["pixels"]
         height = rows + (len(band) - 1) * d["stride_y"]
         order = [(y, x) for x in range(known, columns) for y in range(height)]
         if d["band_rows"] > 1:
             order.sort()
-        for tap, (ky, kx) in enumerate(order):
-            y, x = band.start * d["stride_y"] + ky, column * d["stride_x"] + kx
-            self._read(
-                d,
-                cycle,
-                (d["in_address"] + y * d["in_row"] + x, d["origin_y"] + y, d["origin_x"] + x),
-                enable=((1 << group) - 1) << d["bank"],
-                incoming=(1 << lanes) - 1,
-                source_mask=(1 << (group - 1).bit_length()) - 1,
-                source_base=d["bank"],
-                shift=0,
+        # A read comes before the first step that uses it
+        sets, steps = -(-len(band) // d["pixels"]), -(-rows * columns // 4)
+        ends = [cycles[1] + number * d["initiation_interval"] for number in range(sets)]
+        latest = dict.fromkeys(order, ends[-1])
+        if d["window"]:
+            for window, kx, ky in product(range(len(band)), range(columns), range(rows)):
+                place = (window * d["stride_y"] + ky, kx)
+                step = ends[window // d["pixels"]] + 1 - steps + (kx * rows + ky) // 4
+                if place in latest:
+                    latest[place] = min(latest[place], step)
+        reads: list[tuple[int, Callable[[int], None]]] = [
+            (
+                latest[ky, kx],
+                partial(
+                    self._tap, d, (band.start, column), (tap, ky, kx), self.base + kx * pitch + ky
+                ),
             )
-            position = self.base + kx * pitch + ky
-            self.put(cycle + 3, ring_write=1, ring_write_position=position % WINDOW_VECTORS)
-            if not d["window"]:
-                element = 0 if d["op"] == ExecuteOp.POOL else tap % 4
-                weight_row = 0 if d["op"] == ExecuteOp.POOL else tap // 4
-                self._step(d, cycle, tap == 0, weight_row)
-                self.put(cycle + 5, tap=1 << element)
-                self._ring_read(cycle + 4, [position - element] * lanes, beyond=0)
-            cycle += 1
+            for tap, (ky, kx) in enumerate(order)
+        ]
+        self._columns.append((cycles[0], reads))
+
+    def _tap(
+        self,
+        d: Descriptor,
+        window: tuple[int, int],
+        tap: tuple[int, int, int],
+        position: int,
+        cycle: int,
+    ) -> None:
+        """Expect the read of a tap (number, row, column) of a column of windows in a cycle."""
+        lanes, (number, ky, kx) = self.config.compute_lanes, tap
+        group = lanes // d["pixels"]
+        y, x = window[0] * d["stride_y"] + ky, window[1] * d["stride_x"] + kx
+        self._read(
+            d,
+            cycle,
+            (d["in_address"] + y * d["in_row"] + x, d["origin_y"] + y, d["origin_x"] + x),
+            enable=((1 << group) - 1) << d["bank"],
+            incoming=(1 << lanes) - 1,
+            source_mask=(1 << (group - 1).bit_length()) - 1,
+            source_base=d["bank"],
+            shift=0,
+        )
+        self.put(cycle + 3, ring_write=1, ring_write_position=position % WINDOW_VECTORS)
+        if not d["window"]:
+            element = 0 if d["op"] == ExecuteOp.POOL else number % 4
+            weight_row = 0 if d["op"] == ExecuteOp.POOL else number // 4
+            self._step(d, cycle, number == 0, weight_row)
+            self.put(cycle + 5, tap=1 << element)
+            self._ring_read(cycle + 4, [position - element] * lanes, beyond=0)
 
     def _ring_steps(self, d: Descriptor, end: int, row: int) -> None:
         """Expect the steps of a set whose first window is in that row of its band, with ``window``."""
@@ -269,22 +367,31 @@ class Walk:
         row, column, _ = place
         group = config.compute_lanes // d["pixels"]
         shares = d["sources"] > 0 and not d["save"]
-        for number, (pixel, dy, dx) in enumerate(set_stores(d, *place)):
-            push = end + 21 + number
+        fields = []
+        for pixel, dy, dx in set_stores(d, *place):
             mask = (1 << (group - 1).bit_length()) - 1
-            self.put(push, push=1, take_mask=mask, take_base=pixel * group)
+            push = {
+                "push": 1,
+                "take_mask": mask,
+                "take_base": pixel * group,
+                "from_row": int(shares),
+            }
             further = dx * d["tile_columns"]
             banks = range(d["out_bank"], d["out_bank"] + d["lanes"])
-            self.put(push, from_row=shares)
             if shares:
                 further, banks = source_banks(config, d, dx)
-                self.put(push, source=dx)
+                push["source"] = dx
             else:
-                self.put(push, from_east=dx == 1, from_west=dx == -1)
-            written = sum(1 << bank for bank in banks)
-            self.put(push + 1, write_enable=written)
-            if written:
+                push |= {"from_east": int(dx == 1), "from_west": int(dx == -1)}
+            write = {"write_enable": sum(1 << bank for bank in banks)}
+            if write["write_enable"]:
                 y, x = pixel_window(d, row, column, pixel)
                 y, x = y + dy * d["tile_rows"], x + further
                 address = (d["out_address"] + y * d["out_row"] + x) % self.config.bank_depth
-                self.put(push + 1, write_address=address, from_south=dy == 1, from_north=dy == -1)
+                write |= {"write_address": address}
+                write |= {"from_south": int(dy == 1), "from_north": int(dy == -1)}
+            fields.append((push, write))
+        sets = list(window_sets(d))
+        slack = d["store_slack"] if index == len(sets) - 1 else None
+        writes = d["lanes"] > 0 or d["spread"] > 0
+        self._stores.append(_Stores(end + 21, slack, writes, fields))

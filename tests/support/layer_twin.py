@@ -33,8 +33,14 @@ def half_away_twin(numerator: int, denominator: int) -> int:
     return (value.numerator // value.denominator) * (1 if numerator >= 0 else -1)
 
 
-def _clamp_twin(layer: Layer, value: int) -> int:
-    return min(max(value, layer.clamp[0]), layer.clamp[1])
+def _finish_twin(layer: Layer, value: int) -> int:
+    """Clamp, then what the table says."""
+    clamped = min(max(value, layer.clamp[0]), layer.clamp[1])
+    return clamped if layer.table is None else int(layer.table.values[clamped + 128])
+
+
+def _zero_twin(layer: Layer) -> int:
+    return layer.output.zero_point if layer.table is None else layer.table.zero_point
 
 
 def layer_twin(layer: Layer, sources: list[TensorSpec], images: list[Any]) -> list[Any]:
@@ -55,7 +61,7 @@ def layer_twin(layer: Layer, sources: list[TensorSpec], images: list[Any]) -> li
     if layer.kind is LayerKind.GLOBAL_AVERAGE_POOL:
         count = source.height * source.width
         sums = [sum(pixel[c] for row in image for pixel in row) for c in range(source.channels)]
-        return [[[_clamp_twin(layer, half_away_twin(total, count)) for total in sums]]]
+        return [[[_finish_twin(layer, half_away_twin(total, count)) for total in sums]]]
     if layer.kind is LayerKind.MEAN:
         return [[[_mean_twin(layer, source, image, c) for c in range(source.channels)]]]
     value = (
@@ -76,7 +82,7 @@ def _add_twin(layer: Layer, sources: list[TensorSpec], values: list[int]) -> int
         scaled = (value - sources[i].zero_point) << 20
         total += requantize_twin(scaled, int(layer.multiplier[i]), int(layer.shift[i]))
     y = requantize_twin(total, int(layer.multiplier[2]), int(layer.shift[2]))
-    return _clamp_twin(layer, y + layer.output.zero_point)
+    return _finish_twin(layer, y + _zero_twin(layer))
 
 
 def _mean_twin(layer: Layer, source: TensorSpec, image: Any, c: int) -> int:
@@ -85,7 +91,7 @@ def _mean_twin(layer: Layer, source: TensorSpec, image: Any, c: int) -> int:
         for pixel in row:
             acc = _wrap(acc + pixel[c] - source.zero_point)
     value = requantize_twin(acc, int(layer.multiplier[0]), int(layer.shift[0]))
-    return _clamp_twin(layer, value + layer.output.zero_point)
+    return _finish_twin(layer, value + _zero_twin(layer))
 
 
 def _pool_twin(layer: Layer, source: TensorSpec, image: Any, y: int, x: int, c: int) -> int:
@@ -96,9 +102,9 @@ def _pool_twin(layer: Layer, source: TensorSpec, image: Any, y: int, x: int, c: 
         if 0 <= row < source.height and 0 <= column < source.width:
             taps.append(image[row][column][c])
     if layer.kind is LayerKind.MAX_POOL:
-        return _clamp_twin(layer, max(taps, default=-128))
+        return _finish_twin(layer, max(taps, default=-128))
     assert len(taps) == layer.kernel[0] * layer.kernel[1]
-    return _clamp_twin(layer, half_away_twin(sum(taps), len(taps)))
+    return _finish_twin(layer, half_away_twin(sum(taps), len(taps)))
 
 
 def _products_twin(layer: Layer, source: TensorSpec, image: Any, y: int, x: int, k: int) -> int:
@@ -115,4 +121,4 @@ def _products_twin(layer: Layer, source: TensorSpec, image: Any, y: int, x: int,
         for channel, weight in taps:
             acc = _wrap(acc + weight * (image[row][column][channel] - source.zero_point))
     value = requantize_twin(acc, int(layer.multiplier[k]), int(layer.shift[k]))
-    return _clamp_twin(layer, value + layer.output.zero_point)
+    return _finish_twin(layer, value + _zero_twin(layer))

@@ -57,12 +57,12 @@ def _no_program(nothing: str) -> list[str]:
 
 
 def _bursts(unit: str, beat: int) -> list[str]:
-    """A burst that is not marked illegal lies in a page; a burst that is offered stays."""
+    """A burst that is not barred lies in a page; a burst that is offered stays."""
     burst, valid = (f"<design.{unit}.generator.bursts__{name}>" for name in ("payload", "valid"))
     aligned = f"{burst}[{beat.bit_length() - 2}:0] == 0 && " if beat > 1 else ""
     end = f"{burst}[11:0] + ({burst}[39:32] + 20'd1) * 20'd{beat}"
     return [
-        f"!{valid} || {burst}[42] || ({aligned}{end} <= {PAGE_BYTES})",
+        f"!{valid} || {burst}[41] || ({aligned}{end} <= {PAGE_BYTES})",
         f"!<design.{unit}.waits> || {valid}",
     ]
 
@@ -94,6 +94,8 @@ def _load(config: AcceleratorConfig) -> list[str]:
         *_bursts("load", config.bus_bytes),
         f"<{unit}.in_flight> == <{rules}.outstanding>",
         f"<{unit}.waits> == <{rules}.address_waits>",
+        f"<{unit}.awaited> == (<{unit}.in_flight> != 0)",
+        f"<{unit}.full> == (<{unit}.in_flight> == {depth})",
         f"!<{unit}.waits> || <{unit}.in_flight> != {depth}",
         *_no_program(
             f"!<{unit}.waits> && <{unit}.in_flight> == 0 && !<{unit}.generator.bursts__valid>"
@@ -105,8 +107,9 @@ def _fetch(config: AcceleratorConfig) -> list[str]:
     unit, rules, depth = "design.fetch", "m_axi_desc_read_rules", FetchUnit.DEPTH
     state, outstanding, waits = (f"<{unit}.{x}>" for x in ("fsm_state", "outstanding", "waits"))
     reserved, inside = f"<{unit}.reserved>", f"<{unit}.buffer.inside_value>"
-    requested, dispatched = f"<{unit}.requested>", f"<{unit}.dispatched>"
-    count = f"<{unit}.count>"
+    # The register has the next request, too
+    requested, dispatched = f"(<{unit}.requested> - 32'd1)", f"<{unit}.dispatched>"
+    count, more = f"<{unit}.count>", f"<{unit}.more>"
 
     def where(states: tuple[int, ...], held: str) -> str:
         return f"({' && '.join(f'{state} != {number}' for number in states)}) || ({held})"
@@ -115,6 +118,7 @@ def _fetch(config: AcceleratorConfig) -> list[str]:
         *_line(rules, "outstanding", depth),
         *_fifo(f"{unit}.buffer", depth),
         f"{outstanding} == <{rules}.outstanding>",
+        f"<{unit}.awaited> == ({outstanding} != 0)",
         f"{waits} == <{rules}.address_waits>",
         f"<{unit}.index> == <{rules}.position>",
         f"{outstanding} != 0 || <{rules}.position> == 0",
@@ -137,7 +141,8 @@ def _fetch(config: AcceleratorConfig) -> list[str]:
         where((RUN,), f"{reserved} == 8'd0 + {outstanding} + {inside} && {reserved} <= {depth}"),
         where((RUN,), f"{requested} <= {count} && {dispatched} <= {requested}"),
         where((RUN,), f"{requested} - {dispatched} == {reserved}"),
-        where((RUN,), f"!{waits} || ({reserved} != {depth} && {requested} != {count})"),
+        where((RUN,), f"{more} == ({requested} != {count})"),
+        where((RUN,), f"!{waits} || ({reserved} != {depth} && {more})"),
     ]
 
 

@@ -211,12 +211,15 @@ def _bytes(name: str) -> Term:
 
 
 def _sum_of_products(unit: int) -> Term:
-    """Sum of a unit's products, as the simulation view keeps it."""
+    """Sum of a unit's products, or the larger of the first two, as the simulation view keeps it."""
 
     def term(of: Callable[[str], str]) -> str:
         names = [of(f"{_LANE}simd_{unit}.product_{j}") for j in range(4)]
         first, second, third, fourth = (f"{{ {{16{{{name}[15]}}}}, {name} }}" for name in names)
-        return f"({first} + {second}) + ({third} + {fourth})"
+        total = f"({first} + {second}) + ({third} + {fourth})"
+        left, right = (f"{{ {{24{{{name}[7]}}}}, {name}[7:0] }}" for name in names[:2])
+        larger = f"($signed({names[0]}[7:0]) > $signed({names[1]}[7:0]) ? {left} : {right})"
+        return f"({of(f'{_LANE}compared')}[1] ? {larger} : {total})"
 
     return term
 
@@ -292,7 +295,6 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         ("tile_bank_valid", "pe_0_0.selecting_0"),
         ("tile_waiting_valid", "pe_0_0.selected_0"),
         ("multiplied", f"{_LANE}multiplied"),
-        ("maximum_1", f"{_LANE}later_maximum"),
         ("tile_read_data", "tile_read_data"),
         *(
             (f"{name}_{axis}[0]", f"distributor.{name}_{axis}_0")
@@ -305,6 +307,7 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
         ),
     ):
         terms[name] = _whole(source)
+    terms["maximum_1"] = _part(f"{_LANE}compared", 0, 1)
     for name in ("tile_write_bank", "tile_read_bank", "tile_bank", "tile_waiting"):
         terms[name] = _constant("32'd0")
     for name in gate.registers.keys() - terms.keys():
@@ -322,6 +325,10 @@ def _relation(gate: _Machine) -> tuple[dict[str, Term], dict[str, Term]]:
             for unit in range(4)
             for j in range(4)
         },
+        f"{_UNIT}rounds": lambda of: f"31'((32'd1 << {of('right_3[0]')}) >> 1)",
+        f"{_UNIT}below": lambda of: (
+            f"30'(((32'd1 << {of('right_3[0]')}) >> 1) - |{of('right_3[0]')})"
+        ),
         "pe_0_0.tile_read_data": (
             lambda of: f"({of('tile_vector_valid')} ? {of('tile_vector')} : 32'd0)"
         ),
@@ -338,10 +345,20 @@ def _of(prefix: str) -> Callable[[str], str]:
     return lambda register: _name(prefix, register)
 
 
+def _unused(name: str, states: str) -> str:
+    """Term that is true where nothing will read a register of the simulation view before its next value."""
+    if name.startswith("summed["):  # products stay, but whether they are of a maximum does not
+        return f"~{_of(states)(f'{_LANE}multiplied')}[1]"
+    return "1'b0"
+
+
 def _checks(to_gate: dict[str, Term], to_gold: dict[str, Term]) -> list[str]:
     """Terms that must hold of the next states: every term again."""
     return [
-        *(f"{_name('gate_d', name)} == {term(_of('gold_d'))}" for name, term in to_gate.items()),
+        *(
+            f"{_unused(name, 'gold_d')} | {_name('gate_d', name)} == {term(_of('gold_d'))}"
+            for name, term in to_gate.items()
+        ),
         *(f"{_name('gold_d', name)} == ({term(_of('gate_d'))})" for name, term in to_gold.items()),
         *_invariants("gate_d"),
     ]
@@ -358,7 +375,7 @@ def _wrapper(
     """Both views from one choice of states and inputs, as module ``step``."""
     fixed = {
         _name("gate_q", "operand_private"): chosen["private"] or chosen["maximum"],
-        _name("gold_q", f"{_LANE}later_maximum"): chosen["maximum"],
+        _name("gold_q", f"{_LANE}compared"): chosen["maximum"],
     }
     ports = [f"input wire [{width - 1}:0] {name}" for name, width in gold.inputs.items()]
     body = []
@@ -369,10 +386,17 @@ def _wrapper(
         for register, width in machine.registers.items():
             state = _name(f"{machine.module}_q", register)
             body.append(f"wire [{width - 1}:0] {_name(f'{machine.module}_d', register)};")
-            if register in terms:
+            if register in terms and machine is gate:
+                ports.append(f"input wire [{width - 1}:0] {state}_unused")
+                either = f"{_unused(register, 'gold_q')} ? {state}_unused : {terms[register](of)}"
+                body.append(f"wire [{width - 1}:0] {state} = {either};")
+            elif register in terms:
                 body.append(f"wire [{width - 1}:0] {state} = {terms[register](of)};")
-            elif state in fixed:
-                body.append(f"wire {state} = 1'b{int(fixed[state])};")
+            elif state in fixed:  # the lowest bit is: others, of later cycles, are free
+                free = [f"{state}_{bit}" for bit in reversed(range(1, width))]
+                ports += [f"input wire {bit}" for bit in free]
+                bits = ", ".join([*free, f"1'b{int(fixed[state])}"])
+                body.append(f"wire [{width - 1}:0] {state} = {{ {bits} }};")
             else:
                 ports.append(f"input wire [{width - 1}:0] {state}")
     for machine in (gold, gate):
@@ -404,9 +428,12 @@ def _promises(registered: str) -> list[str]:
         *("tile_write[3:1] == 0", "tile_read[3:1] == 0"),
         # No row is read in the cycle of its write; here the views take either value.
         f"~({control}save & {control}restore_enable & {control}save_row == {control}restore_row)",
-        # A bank is accessed either from outside or by EXECUTE.
-        f"~({registered}tile_write_enable__0 & {control}write_enable)",
-        f"~({registered}tile_read_enable__0 & {control}read_enable)",
+        # A bank is accessed either from outside, once, or by EXECUTE.
+        *(
+            f"~({registered}tile_{access}_enable__0 & ({control}write_enable | {control}read_enable))"
+            for access in ("write", "read")
+        ),
+        f"~({registered}tile_write_enable__0 & {registered}tile_read_enable__0)",
         *_invariants("gate_q"),
     ]
 

@@ -27,7 +27,7 @@ def conv_model(
 ) -> bytes:
     """A model of one 1x1 convolution; ``fields`` of its input's tensor or of the operator.
 
-    ``after``: an operator of two copies of the convolution's result.
+    ``after``: an operator of the convolution's result.
     """
     writer = ModelWriter()
     options = {name: value for name, value in fields.items() if name[0].isupper()}
@@ -41,7 +41,7 @@ def conv_model(
     writer.operator("CONV_2D", [source, kernel], [result], **window | options)
     if after:
         gated = writer.tensor((1, 4, 4, 4), dtype, name="gated", **kind)
-        writer.operator(after, [result] * (2 if after == "MUL" else 1), [gated])
+        writer.operator(after, [result], [gated])
         result = gated
     return writer.finish([source], [result])
 
@@ -50,9 +50,10 @@ def gated_model() -> bytes:
     """A squeeze-and-excitation block: mean, 1x1 convolution, sigmoid, product."""
     writer = ModelWriter()
     image = writer.tensor(IMAGE, name="image", **QUANTIZED)
-    means, logits, gates = (
-        writer.tensor((1, 1, 1, 3), name=name, **QUANTIZED) for name in ("mean", "logits", "gates")
+    means, logits = (
+        writer.tensor((1, 1, 1, 3), name=name, **QUANTIZED) for name in ("mean", "logits")
     )
+    gates = writer.tensor((1, 1, 1, 3), scales=[1 / 256], zero_points=[-128])
     product = writer.tensor(IMAGE, name="product", **QUANTIZED)
     kernel = writer.constant(np.ones((3, 1, 1, 3)), "int8", scales=[0.01])
     writer.operator("MEAN", [image, writer.constant([1, 2], "int32")], [means], KeepDims=True)
@@ -91,13 +92,12 @@ def refusal(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> st
         ),
         (
             gated_model,
-            "operator 2 LOGISTIC (tensor 'gates'): sigmoids, as in squeeze-and-excitation blocks, "
-            "must be at the end of the model, where the host computes them; supported are ADD, ",
+            "operator 3 MUL (tensor 'product'): products of activations, as in "
+            "squeeze-and-excitation blocks, are not supported",
         ),
         (
-            lambda: conv_model(after="MUL"),
-            "operator 1 MUL (tensor 'gated'): products of activations, as in "
-            "squeeze-and-excitation blocks, are not supported",
+            lambda: conv_model(after="LOGISTIC"),
+            "operator 1 LOGISTIC (tensor 'gated'): output must have scale 1/256 and zero point -128",
         ),
         (
             lambda: conv_model(scales=[], zero_points=[]),
@@ -108,7 +108,7 @@ def refusal(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> st
             f"{CONV}: activation 'image' must be int8, not int16",
         ),
     ],
-    ids=["truncated", "float", "dynamic", "dilation", "gated", "product", "unquantized", "16-bit"],
+    ids=["truncated", "float", "dynamic", "dilation", "gated", "sigmoid", "unquantized", "16-bit"],
 )
 def test_tensorflow_lite(
     content: Callable[[], bytes],
@@ -183,8 +183,8 @@ def program(module: nn.Module, folder: Path) -> list[str]:
             "supported; there is convolution, ",
         ),
         (
-            nn.Sequential(nn.Conv2d(3, 4, 3), nn.Sigmoid(), nn.Conv2d(4, 4, 3)),
-            "sigmoid must be at the end of the module, where the host computes it, not before "
+            nn.Sequential(nn.Conv2d(3, 4, 3), nn.Softmax(1), nn.Conv2d(4, 4, 3)),
+            "softmax must be at the end of the module, where the host computes it, not before "
             "operator 2 aten.convolution.default (tensor 'convolution_1')",
         ),
         (

@@ -101,23 +101,27 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ),
         (
             ["validate"],
-            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --imported N, "
-            "--realizability N, --fuzz N, --corrupted N or --full",
+            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --tables N, "
+            "--imported N, --realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "x", "--random", "3"],
-            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --imported N, "
-            "--realizability N, --fuzz N, --corrupted N or --full",
+            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --tables N, "
+            "--imported N, --realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "--full", "--imported", "3"],
-            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --imported N, "
-            "--realizability N, --fuzz N, --corrupted N or --full",
+            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --tables N, "
+            "--imported N, --realizability N, --fuzz N, --corrupted N or --full",
+        ),
+        (
+            ["validate", "--random", "3", "--percent", "30"],
+            "--percent must be given with --full alone",
         ),
         (
             ["validate", "--stalls", "3", "--imported", "3"],
-            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --imported N, "
-            "--realizability N, --fuzz N, --corrupted N or --full",
+            "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --tables N, "
+            "--imported N, --realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "--random", "3", "--accelerator", "tiny"],
@@ -133,7 +137,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ),
         (
             ["validate", "--stalls", "3", "--memories", "all"],
-            "--memories must be given with --random, --graphs, --imported or --realizability alone; --full "
+            "--memories must be given with --random, --graphs, --tables, --imported or --realizability alone; --full "
             "runs its random pairs behind all of them",
         ),
         (

@@ -249,7 +249,7 @@ def test_writes_the_documented_results(stages: Stages, experiment: Path, tmp_pat
     assert results["violations"] == {"sampled": 1, "non_realizable": 0}
     assert results["calibration"]["constants"] == calibration.default().constants
     assert results["calibration"]["remeasured"]["equal"] is True
-    documented = (ROOT / "docs" / "results.md").read_text()
+    documented = (ROOT / "docs" / "reference" / "results.md").read_text()
     names = {*results, *results["search"], *results["rtl"], *results["calibration"]}
     assert {name for name in names if f"`{name}`" not in documented} == set()
     assert (out / "report.html").exists()

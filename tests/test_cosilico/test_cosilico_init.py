@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from cosilico.cli import main
-from cosilico.experiment_page import EXPERIMENT_PAGE, experiment_page
+from cosilico.pages.experiment import EXPERIMENT_PAGE, experiment_page
 from project_root import ROOT
 from search.experiment import Experiment, load_experiment
 from search.experiment_fields import experiment_sections, field_lines, inner_sections

@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -142,18 +143,27 @@ def test_a_timeline_survives_its_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "line"),
     [
-        ("layer", [99], "layer must have an entry for each of the 47 descriptors, not 1"),
-        ("layer", [99] * 47, "layer must be in 0 … 10, not 99"),
-        ("after_load", [47] * 47, "after_load must be in -1 … 46, not 47"),
-        ("done", [0] * 47, "done must be no less than start, for every descriptor"),
-        ("source", "guessed", "source must be .*, not 'guessed'"),
-        ("clock_mhz", 0, "clock_mhz must be an integer in 1 … 10000, not 0"),
+        (
+            "layer",
+            lambda n: [99],
+            "layer must have an entry for each of the {n} descriptors, not 1",
+        ),
+        ("layer", lambda n: [99] * n, "layer must be in 0 … 10, not 99"),
+        ("after_load", lambda n: [n] * n, "after_load must be in -1 … {last}, not {n}"),
+        ("done", lambda n: [0] * n, "done must be no less than start, for every descriptor"),
+        ("source", lambda n: "guessed", "source must be .*, not 'guessed'"),
+        ("clock_mhz", lambda n: 0, "clock_mhz must be an integer in 1 … 10000, not 0"),
     ],
+    ids=["short layer", "layer", "after_load", "done", "source", "clock_mhz"],
 )
-def test_a_damaged_timeline_is_one_line(tmp_path: Path, field: str, value: Any, line: str) -> None:
+def test_a_damaged_timeline_is_one_line(
+    tmp_path: Path, field: str, value: Callable[[int], Any], line: str
+) -> None:
     path = tmp_path / "timeline.json"
-    document = timeline_of_pair("ds_cnn", "tiny", 1).to_json() | {field: value}
-    path.write_text(json.dumps(document))
+    document = timeline_of_pair("ds_cnn", "tiny", 1).to_json()
+    n = len(document["layer"])
+    path.write_text(json.dumps(document | {field: value(n)}))
+    line = line.format(n=n, last=n - 1)
     with pytest.raises(DesignFileError, match=f"^timeline {re.escape(str(path))}.{line}$"):
         read_timeline(path)
 

@@ -6,9 +6,11 @@ import pytest
 
 from accelerators import SMALLEST
 from cosilico.cli import main
-from cosilico.synthesis import print_silicon, print_utilization
+from cosilico.synthesis import print_routes, print_silicon, print_utilization
+from hwgen.synthesis.nextpnr import Route
 from hwgen.synthesis.report import TimingReport, TimingRow
 from hwgen.synthesis.resources import Resources
+from hwgen.synthesis.routing import RoutedModule, RoutingReport
 from hwgen.synthesis.silicon import Block, SiliconReport
 from hwgen.synthesis.targets import FpgaFamily
 from hwgen.synthesis.timing import Path as TimedPath
@@ -84,6 +86,29 @@ def test_resources_are_summed_over_instances(capsys: pytest.CaptureFixture[str])
     assert "1,300 LUT, 0 FF, 12 DSP, 0.5 BRAM" in capsys.readouterr().out
 
 
+def test_routes_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    slow, fast = (
+        Route(
+            clock_mhz=mhz, delay_ns=8, wires_ns=6, path=("a", "b", "c"), used={"TRELLIS_COMB": 1200}
+        )
+        for mhz in (99.0, 125.04)
+    )
+    report = RoutingReport(
+        accelerator=SMALLEST,
+        tool="nextpnr 1",
+        modules=[
+            RoutedModule(module="inner", routes={1: slow, 2: fast}),
+            RoutedModule(module="outer", routes={}, lacking="320 of 156 DSP"),
+        ],
+    )
+    print_routes(report)
+    lines = capsys.readouterr().out.splitlines()
+    (inner,) = (line.replace("│", " ").split() for line in lines if "inner" in line)
+    assert inner[:5] == ["inner", "1,200", "0", "0", "0"]
+    assert {"125.0", "75%"} <= set(inner)
+    assert any("outer" in line and "320 of 156 DSP" in line for line in lines)
+
+
 def test_what_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "none.lib"
     path.write_text("no liberty")
@@ -92,6 +117,8 @@ def test_what_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
         (["none", "--target", "ecp5"], "accelerator must be one of "),
         (["tiny", "--target", "ecp5", "--liberty", str(path)], "--liberty must be left out with"),
         (["tiny", "--target", "xilinx", "--clock-mhz", "9"], "--clock-mhz must be left out with"),
+        (["tiny", "--route", "top"], "--route must be left out with --target nangate45"),
+        (["tiny", "--target", "ecp5", "--seeds", "2"], "--seeds must be left out without --route"),
     ):
         assert main(["synthesize", *arguments]) == 2
         assert capsys.readouterr().err.startswith(f"cosilico: {line}")

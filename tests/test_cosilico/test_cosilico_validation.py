@@ -21,8 +21,18 @@ from testbench.validation.campaign import Campaign
 from testbench.validation.comparison import Comparison
 from testbench.validation.random_pairs import Outcome
 
-SMALL = Campaign(pairs=11, stalled=2, layers=False, imported=1, points=5, seed=5, max_macs=128)
-PAIRS = 38
+SMALL = Campaign(
+    pairs=11,
+    stalled=2,
+    layers=False,
+    imported=1,
+    graphs=1,
+    tables=2,
+    points=5,
+    seed=5,
+    max_macs=128,
+)
+PAIRS = 44
 EQUAL = Comparison(
     activations=500,
     layer_bits=(0, 0),

@@ -14,8 +14,10 @@ from sim.spec.views import View
 from testbench.validation.campaign import Campaign
 from testbench.validation.journal import Journal
 
-CAMPAIGN = Campaign(pairs=2, stalled=1, layers=False, imported=0, points=0, seed=4)
-COUNTS = " with pairs 2, stalled 1, layers False, imported 0, points 0"
+CAMPAIGN = Campaign(
+    pairs=2, stalled=1, layers=False, imported=0, graphs=0, tables=0, points=0, seed=4
+)
+COUNTS = " with pairs 2, stalled 1, layers False, imported 0, graphs 0, tables 0, points 0"
 """Counts that the page tells, as this campaign is a part of the whole."""
 
 
@@ -100,7 +102,10 @@ def test_both_files_are_written(journal: Journal, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / RESULTS.json).read_text()) == summary
     text = (tmp_path / "out" / RESULTS.text).read_text()
     assert f"`cosilico validate --full --seed 4`{COUNTS}, simulation view" in text
-    assert "20 of which share an accelerator, every 5th accelerator runs its pairs in the" in text
+    assert (
+        "20 of which share an accelerator, and of those with activation tables, 12 of which do, every 5th "
+        "accelerator runs its pairs in the"
+    ) in text
     assert "synthesis view, if it has at most 4,096 MACs per cycle. On T1 every" in text
     assert "| pairs | pairs in the synthesis view | runs |" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
@@ -126,7 +131,16 @@ def test_a_campaign_in_the_synthesis_view_says_so(tmp_path: Path) -> None:
 
 def test_random_memories_have_a_page_of_their_own(tmp_path: Path) -> None:
     campaign = Campaign(
-        pairs=0, stalled=0, layers=False, imported=0, points=0, behind_drawn=2, seed=4, max_macs=64
+        pairs=0,
+        stalled=0,
+        layers=False,
+        imported=0,
+        graphs=0,
+        tables=0,
+        points=0,
+        behind_drawn=2,
+        seed=4,
+        max_macs=64,
     )
     assert [part.name for part in campaign.parts()] == [
         "random memories, tiny",

@@ -59,7 +59,9 @@ CONFIGS = {
 CORNERS = {
     "tiny default": TINY_SPACE.default,
     "edge default": EDGE_SPACE.default,
-    "edge default with a store": replace(EDGE_SPACE.default, weight_store_kb=4096),
+    "edge without a store, with tables": replace(
+        EDGE_SPACE.default, pes_x=2, pes_y=1, weight_store_kb=0, activation_table=1
+    ),
 }
 """Further configurations whose text is checked."""
 
@@ -245,7 +247,7 @@ def test_manifest_describes_the_accelerator(written: Written) -> None:
         == (8 * accelerator.vector_bytes, accelerator.bank_depth)
     ]
     assert len(banks) == accelerator.pes * accelerator.compute_lanes
-    assert {memory["module"] for memory in banks} == {"cosilico_ram_fpga"}
+    assert {memory["module"] for memory in banks} == {"cosilico_single_port_ram_fpga"}
 
 
 def test_a_single_file_holds_the_same_modules(tmp_path: Path) -> None:

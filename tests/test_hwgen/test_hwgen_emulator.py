@@ -26,6 +26,7 @@ from sim.spec.spaces import EDGE, TINY
 from stress_cases import draw_stress
 from testbench.cases.layers import padded, pool, random_tensor
 from testbench.cases.random_networks import Case, draw_cases
+from testbench.cases.tabled import tabled
 from testbench.rtl.activations import assemble_activations
 
 
@@ -329,13 +330,25 @@ def test_rows_of_sums_that_are_computed_apart_equal_the_reference() -> None:
     """Both operands of ADD begin where the block of rows does."""
     network = named_network("resnet8", 0)
     config = dataclasses.replace(
-        TINY.default, pes_x=4, pes_y=2, compute_lanes=2, simd_units=16, local_memory_kb=64,
-        weight_store_kb=64,
+        TINY.default, pes_x=4, pes_y=2, compute_lanes=4, simd_units=16, local_memory_kb=32,
+        register_file_kb=1, io_bandwidth_gbps=1.6,
     )  # fmt: skip
     mapped = map_network(config, network)
     sums = layers_of(mapped, ExecuteOp.ADD)
     assert (sums & (mapped.layer_plan[:, LayerPlan.BORDER_TOP] > 0)).any()
     assert_equals_reference(config, network)
+
+
+def test_layers_with_activation_tables_equal_the_reference() -> None:
+    """Some of a network's layers, whose tables take turns; of a batch image after image, and together."""
+    kinds = set()
+    for family in (tiny_cases()[::3], chains()[::5]):
+        for case in family:
+            config = dataclasses.replace(case.config, activation_table=1)
+            network = tabled(case.network, np.random.default_rng(case.image_seed))
+            kinds |= {layer.kind for layer in network.layers if layer.table is not None}
+            assert_equals_reference(config, network, case.image_seed, 2, case.batch)
+    assert kinds == {*LayerKind}
 
 
 def test_a_program_of_another_configuration_is_refused() -> None:

@@ -16,7 +16,8 @@ CYCLES = 5000
 def config(pes_y: int, pes_x: int, lanes: int, simd: int) -> AcceleratorConfig:
     """Return a grid with 16 vectors per bank or more, and 16 rows per register file or more.
 
-    Those of two rows have a weight store, so that each column of PEs takes rows of its own.
+    Those of two rows have a weight store, so that each column of PEs takes rows of its own; those of four lanes have
+    activation tables.
     """
     return small_accelerator(
         pes_y,
@@ -28,6 +29,7 @@ def config(pes_y: int, pes_x: int, lanes: int, simd: int) -> AcceleratorConfig:
         io_bandwidth_gbps=1.0,
         clock_mhz=100,
         weight_store_kb=1 if pes_y == 2 else 0,
+        activation_table=1 if lanes == 4 else 0,
     )
 
 

@@ -23,7 +23,11 @@ from sim.spec.network import LAYERS_LIMIT, LayerKind, Network
 from sim.spec.spaces import EDGE, NAHAS, SPACE_NAMES, TINY
 
 BENCHMARKS = ROOT / "benchmarks"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
+KINDS = ("tutorials", "howto", "reference", "explanation")
+PAGES = [
+    *(ROOT / name for name in ("README.md", "docs/index.md", "examples/README.md")),
+    *(page for kind in KINDS for page in sorted((ROOT / "docs" / kind).glob("*.md"))),
+]
 
 pages = runpy.run_path(str(BENCHMARKS / "pages.py"))
 BLOCKS: dict[str, Callable[[Any], str]] = pages["BLOCKS"]
@@ -108,47 +112,47 @@ def known_figures() -> dict[str, set[str]]:
             f"{len(load_digits().data):,}",
             f"{len(TINY):,}",
         },
-        "docs/accelerator.md": {f"{MAX_BANK_DEPTH:,}", f"{MAX_CLOCK_MHZ:,}"},
-        "docs/results.md": {f"{_NETLIST_MACS:,}"},
-        "docs/soc.md": {f"{100 * MOST_RATE_ERROR:g} %"},
-        "docs/trade.md": {f"{len(EDGE):,}"},
-        "docs/architecture.md": {
+        "docs/reference/accelerator.md": {f"{MAX_BANK_DEPTH:,}", f"{MAX_CLOCK_MHZ:,}"},
+        "docs/reference/results.md": {f"{_NETLIST_MACS:,}"},
+        "docs/reference/soc.md": {f"{100 * MOST_RATE_ERROR:g} %"},
+        "docs/explanation/trade.md": {f"{len(EDGE):,}"},
+        "docs/explanation/architecture.md": {
             f"{LAYERS_LIMIT:,}",
             f"{MAX_CLOCK_MHZ:,}",
             f"{MAX_DESCRIPTORS:,}",
             f"{MAX_BANK_DEPTH:,}",
             f"{MAX_REGISTER_FILE_ROWS:,}",
         },
-        "docs/calibration.md": {
+        "docs/explanation/calibration.md": {
             f"{SYNTHESIS_MACS:,}",
             *(f"{share:.0%}".replace("%", " %") for share in (LIMIT, CONFIDENCE, GAIN, CLOSE)),
             *(f"{share:.0%}".replace("%", " %") for share in (AIM, AIM_RANDOM_TRAFFIC)),
         },
-        "docs/cost.md": cost_figures(),
-        "docs/dram.md": {
+        "docs/explanation/cost.md": cost_figures(),
+        "docs/reference/dram.md": {
             *(f"{limit:.0%}".replace("%", " %") for limit in MEAN_LIMITS.values()),
             f"{DRAM_ERROR_LIMIT:.0%}".replace("%", " %"),
             *(f"{cycles:,}" for row in DRAM_ROWS for cycles in predicted_cycles(*row)),
         },
-        "docs/imagenet.md": {f"{4096:,}", f"{len(small):,}", f"{affordable(small):,}"},
+        "docs/explanation/imagenet.md": {f"{4096:,}", f"{len(small):,}", f"{affordable(small):,}"},
         "examples/README.md": {f"{4096:,}"},
-        "docs/experiments.md": {f"{len(space):,}" for space in SPACE_NAMES.values()},
+        "docs/reference/experiments.md": {f"{len(space):,}" for space in SPACE_NAMES.values()},
         # The digits are counted; the others' sizes are those of the data's publications.
-        "docs/experiment_fields.md": {
+        "docs/reference/experiment_fields.md": {
             *(f"{len(load_digits().data):,}", f"{60_000:,}", f"{50_000:,}", f"{10_000:,}"),
         },
-        "docs/glossary.md": {f"{MACRO_ROWS:,}"},
-        "docs/hardware.md": image_figures(),
-        "docs/networks.md": {
+        "docs/reference/glossary.md": {f"{MACRO_ROWS:,}"},
+        "docs/explanation/hardware.md": image_figures(),
+        "docs/reference/networks.md": {
             figure for name in NAMED_NETWORKS for figure in sizes(named_network(name))
         },
-        "docs/search.md": {
+        "docs/explanation/search.md": {
             *(f"{len(space):,}" for space in SPACE_NAMES.values()),
             f"{len(TINY) // len(TINY.values['weight_store_kb']):,}",
             *(f"{TABLE_POINTS:,}", f"{regret['WITHIN']:.0%}".replace("%", " %")),
             *fashion_figures(),
         },
-        "docs/security.md": {"10 s"},  # tests/test_project_security.py
+        "docs/explanation/security.md": {"10 s"},  # tests/test_project_security.py
     }
 
 
@@ -264,7 +268,7 @@ def test_every_figure_outside_of_blocks_is_computed_again() -> None:
 
 @pytest.mark.slow
 def test_dram_page_has_the_networks_on_the_dram() -> None:
-    text = page_text("docs/dram.md")
+    text = page_text("docs/reference/dram.md")
     for network, accelerator in DRAM_ROWS:
         label = "`nahas` default" if accelerator == "nahas" else "2x2 PEs, 10 GB/s"
         on_dram, on_t1 = predicted_cycles(network, accelerator)
@@ -277,7 +281,7 @@ def test_networks_page_has_the_size_of_each(name: str) -> None:
     shape = network.input
     row = next(
         line
-        for line in page_text("docs/networks.md").splitlines()
+        for line in page_text("docs/reference/networks.md").splitlines()
         if line.startswith(f"| `{name}` |")
     )
     cells = [cell.strip() for cell in row.strip("|").split("|")]
@@ -289,22 +293,30 @@ def test_networks_page_has_the_size_of_each(name: str) -> None:
 
 
 def test_search_page_has_the_spaces() -> None:
-    text = page_text("docs/search.md")
+    text = page_text("docs/explanation/search.md")
     for name, space in SPACE_NAMES.items():
         (row,) = [line for line in text.splitlines() if line.startswith(f"| `{name}` |")]
         assert row.endswith(f"| {len(space):,} | {space.clock_mhz} MHz |")
 
 
-def test_the_fastest_accelerators_have_the_largest_bandwidth() -> None:
-    """README, search and networks say so; EDP's may be narrower."""
-    for figures in results("gains").values():
+def test_the_fastest_accelerators_have_the_largest_bandwidth_as_the_pages_say() -> None:
+    """Search says which network's has not, and networks how many of MLPerf Tiny's; EDP's may be narrower."""
+    narrower = []
+    for name, figures in results("gains").items():
         space = SPACE_NAMES[figures["space"]]
-        widest = max(space.values["io_bandwidth_gbps"])
-        assert figures["latency"]["optimum"]["accelerator"]["io_bandwidth_gbps"] == widest
+        bandwidth = figures["latency"]["optimum"]["accelerator"]["io_bandwidth_gbps"]
+        if bandwidth != max(space.values["io_bandwidth_gbps"]):
+            narrower.append(name)
         pinned = figures["latency"]["pinned_optimum"]["accelerator"]
         assert pinned["io_bandwidth_gbps"] == space.default.io_bandwidth_gbps
+    assert narrower == ["resnet8"]
+    assert "every named network but ResNet-8 within" in page_text("docs/explanation/search.md")
     widest = max(TINY.values["io_bandwidth_gbps"])
-    assert {row["accelerator"]["io_bandwidth_gbps"] for row in results("mlperf_tiny")} == {widest}
+    bandwidths = [row["accelerator"]["io_bandwidth_gbps"] for row in results("mlperf_tiny")]
+    assert len(bandwidths) - bandwidths.count(widest) == 2
+    assert "All but two have the space's largest bandwidth." in page_text(
+        "docs/reference/networks.md"
+    )
 
 
 def test_gains_are_those_of_the_model() -> None:
@@ -356,7 +368,7 @@ def test_foreign_systems_are_foretold_as_the_calibration_page_says() -> None:
 
     document = results("foreign_systems")
     figures = document["systems"]
-    assert f"those of seed {document['seed']}," in page_text("docs/calibration.md")
+    assert f"those of seed {document['seed']}," in page_text("docs/explanation/calibration.md")
     assert list(figures) == list(FOREIGN_SYSTEMS)
     for system, limit in zip(figures, (0.02, 0.05, 0.02), strict=False):
         for kind in ("random", "named"):
@@ -367,7 +379,7 @@ def test_foreign_systems_are_foretold_as_the_calibration_page_says() -> None:
     # "The fourth does not on named networks"
     fourth = figures[list(FOREIGN_SYSTEMS)[3]]
     assert fourth["random"]["after"]["mean"] <= 0.02 < fourth["named"]["after"]["mean"]
-    assert ", ".join(NAMED) in page_text("docs/calibration.md")
+    assert ", ".join(NAMED) in page_text("docs/explanation/calibration.md")
 
 
 def power(number: int) -> str:
@@ -387,38 +399,53 @@ def limits() -> list[tuple[str, str]]:
     mib = 1 << 20
     return [
         (
-            "docs/architecture.md",
+            "docs/explanation/architecture.md",
             f"files and archives of more than {archives.ARCHIVE_LIMIT_BYTES // mib} MiB",
         ),
         (
-            "docs/architecture.md",
+            "docs/explanation/architecture.md",
             f"JSON of more than {documents.DOCUMENT_LIMIT_BYTES // mib} MiB, more than "
             f"{documents.MAX_DEPTH} deep, of more than {power(documents.MAX_CONTAINERS)} objects and "
             f"lists or {power(documents.MAX_VALUES)} values",
         ),
-        ("docs/architecture.md", f"integers of more than {documents.MAX_DIGITS} digits"),
         (
-            "docs/architecture.md",
+            "docs/explanation/architecture.md",
+            f"integers of more than {documents.MAX_DIGITS} digits",
+        ),
+        (
+            "docs/explanation/architecture.md",
             f"at most {network.LAYERS_LIMIT:,} layers, {power(network.VALUES_LIMIT)} values in a "
             f"tensor, {power(network.NETWORK_VALUES_LIMIT)} in all of them, "
             f"{power(network.WEIGHTS_LIMIT)} weights and {power(network.MACS_LIMIT)} MACs",
         ),
-        ("docs/architecture.md", f"| GEN_GRID | `pes_x` and `pes_y` at most {rules.MAX_PES} |"),
         (
-            "docs/architecture.md",
+            "docs/explanation/architecture.md",
+            f"| GEN_GRID | `pes_x` and `pes_y` at most {rules.MAX_PES} |",
+        ),
+        (
+            "docs/explanation/architecture.md",
             f"| GEN_BANK_DEPTH | banks of {rules.MIN_BANK_DEPTH} … {rules.MAX_BANK_DEPTH:,} vectors |",
         ),
-        ("docs/architecture.md", f"have {rules.MAX_MEMORY_KB // 1024} MiB at most"),
-        ("docs/architecture.md", f"(4·S) and {rules.MAX_BUS_BYTES} bytes at most"),
-        ("docs/architecture.md", f"| GEN_CLOCK | `clock_mhz` at most {rules.MAX_CLOCK_MHZ:,} |"),
-        ("docs/architecture.md", f"a program of {MAX_DESCRIPTORS:,} descriptors at most"),
+        ("docs/explanation/architecture.md", f"have {rules.MAX_MEMORY_KB // 1024} MiB at most"),
+        ("docs/explanation/architecture.md", f"(4·S) and {rules.MAX_BUS_BYTES} bytes at most"),
         (
-            "docs/security.md",
+            "docs/explanation/architecture.md",
+            f"| GEN_CLOCK | `clock_mhz` at most {rules.MAX_CLOCK_MHZ:,} |",
+        ),
+        (
+            "docs/explanation/architecture.md",
+            f"a program of {MAX_DESCRIPTORS:,} descriptors at most",
+        ),
+        (
+            "docs/explanation/security.md",
             f"{power(network.VALUES_LIMIT)} values of an activation, {power(network.WEIGHTS_LIMIT)} "
             f"weights, {power(network.MACS_LIMIT)} MACs of one inference, "
             f"{archives.ARCHIVE_LIMIT_BYTES // mib} MiB of a file",
         ),
-        ("docs/protocol.md", f"at most {LoadUnit.OUTSTANDING} bursts are outstanding on a port"),
+        (
+            "docs/explanation/protocol.md",
+            f"at most {LoadUnit.OUTSTANDING} bursts are outstanding on a port",
+        ),
     ]
 
 
@@ -430,7 +457,7 @@ def test_pages_name_the_limits_of_the_code() -> None:
 def test_results_page_names_what_a_simulation_writes() -> None:
     from testbench.validation.simulation_result import _ARRAYS, SimulationResult
 
-    text = page_text("docs/results.md")
+    text = page_text("docs/reference/results.md")
     names = {*SimulationResult.__slots__} - {*_ARRAYS}
     assert {name for name in names if f"`{name}`" not in text} == set()
 
@@ -450,7 +477,7 @@ def test_every_path_on_a_page_exists() -> None:
 
 
 def test_architecture_shows_every_room() -> None:
-    text = page_text("docs/architecture.md")
+    text = page_text("docs/explanation/architecture.md")
     rooms = {
         f"{folder}/{init.parent.name}"
         for folder in ("sim", "hwgen/gateware", "testbench", "sim/importers")

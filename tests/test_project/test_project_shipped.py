@@ -8,19 +8,18 @@ from project_root import ROOT
 
 STAGES = ("cosilico", "hwgen", "search", "sim", "testbench")
 DOORS = {
-    "hwgen.synthesis.cacti": "docs/cost.md",
-    "sim.importers.supported": "Makefile",
-    "testbench.cocotb_cases.protocol": "docs/protocol.md",
-    "testbench.coverage.register_cases": "docs/testbench.md",
-    "testbench.coverage.registers": "docs/testbench.md",
-    "testbench.coverage.sample": "docs/testbench.md",
-    "testbench.coverage.summary": "docs/testbench.md",
-    "testbench.judges.dram_requests": "docs/dram.md",
-    "testbench.judges.dramsim3": "docs/dram.md",
-    "testbench.standalone.cocotb_runner": "docs/testbench.md",
-    "testbench.standalone.cocotb_tests": "docs/testbench.md",
-    "testbench.traces.foreign_systems": "docs/calibration.md",
-    "testbench.validation.engines": "docs/cocotb.md",
+    "hwgen.synthesis.cacti": "docs/explanation/cost.md",
+    "testbench.cocotb_cases.protocol": "docs/explanation/protocol.md",
+    "testbench.coverage.register_cases": "docs/reference/testbench.md",
+    "testbench.coverage.registers": "docs/reference/testbench.md",
+    "testbench.coverage.sample": "docs/reference/testbench.md",
+    "testbench.coverage.summary": "docs/reference/testbench.md",
+    "testbench.judges.dram_requests": "docs/reference/dram.md",
+    "testbench.judges.dramsim3": "docs/reference/dram.md",
+    "testbench.standalone.cocotb_runner": "docs/reference/testbench.md",
+    "testbench.standalone.cocotb_tests": "docs/reference/testbench.md",
+    "testbench.traces.foreign_systems": "docs/explanation/calibration.md",
+    "testbench.validation.engines": "docs/reference/cocotb.md",
 }
 """Modules that users start in another way than by :mod:`cosilico`, and the files that say how."""
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from project_root import ROOT
 
-CELLS: list[dict[str, Any]] = json.loads((ROOT / "docs" / "tour.ipynb").read_text())["cells"]
+CELLS: list[dict[str, Any]] = json.loads((ROOT / "docs" / "tutorials" / "tour.ipynb").read_text())[
+    "cells"
+]
 CODE = [cell for cell in CELLS if cell["cell_type"] == "code"]
 MARK = "\N{END OF TRANSMISSION BLOCK}"
 LIMIT_BYTES = 64 * 1024
@@ -44,4 +46,4 @@ def test_a_hundred_accelerators_are_predicted_and_plotted_in_ten_lines() -> None
 
 
 def test_the_outputs_are_small() -> None:
-    assert (ROOT / "docs" / "tour.ipynb").stat().st_size <= LIMIT_BYTES
+    assert (ROOT / "docs" / "tutorials" / "tour.ipynb").stat().st_size <= LIMIT_BYTES

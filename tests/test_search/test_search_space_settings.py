@@ -127,3 +127,17 @@ def test_a_space_has_rising_values(values: tuple[int, ...]) -> None:
             values=dict(TINY.values) | {"pes_x": values},
             default=TINY.default,
         )
+
+
+def test_a_space_may_have_activation_tables(tmp_path: Path) -> None:
+    """As a choice, or in all its accelerators: networks with tables need them."""
+    text = "[hardware.values]\nactivation_table = [0, 1]\n"
+    space = load_space_file(own(tmp_path, text))
+    assert len(space) == 2 * len(TINY)
+    assert space.at(1) == replace(TINY.at(0), activation_table=1)
+    assert space.default == TINY.default
+    space = load_space_file(own(tmp_path, "[hardware.default]\nactivation_table = 1\n"))
+    assert len(space) == len(TINY)
+    assert space.default == replace(TINY.default, activation_table=1)
+    assert {space.at(place).activation_table for place in (0, len(space) - 1)} == {1}
+    assert area_budget(space) > area_budget(TINY)

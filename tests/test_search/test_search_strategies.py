@@ -24,6 +24,7 @@ from search.loading import load_family, load_task
 from search.registry import Registry
 from search.result import Outcome, SearchResult
 from search.sections import choice, integer
+from search.space_settings import load_space_file
 from search.strategies import CO_SEARCHES, HARDWARE_SEARCHES
 from search.strategies.protocol import CoSearchProblem, HardwareProblem, Problem
 from search.strategies.settings import StrategySettings
@@ -216,10 +217,12 @@ def test_a_registered_column_is_in_every_file(
     document = json.loads((tmp_path / "search.json").read_text())
     for side in (document["best"], document["default"]):
         assert side[column] == side["area"] * side["predicted_cycles"] > 0
-    enumerate_to_file("autoencoder", "tiny", tmp_path / "space.csv", jobs=1)
+    space = tmp_path / "space.toml"
+    space.write_text('[hardware]\nspace = "tiny"\n[hardware.values]\npes_x = [1, 2]\npes_y = [2]\n')
+    enumerate_to_file("autoencoder", str(space), tmp_path / "space.csv", jobs=1)
     with (tmp_path / "space.csv").open() as file:
         lines = list(csv.DictReader(file))
-    assert len(lines) == len(TINY)
+    assert len(lines) == len(load_space_file(space))
     for line in lines:
         assert float(line[column]) == float(line["area"]) * int(line["predicted_cycles"])
 

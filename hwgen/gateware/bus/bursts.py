@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.gateware.bus.pages import outside, pages_layout
-from sim.spec.bus import BURST_BEATS, PAGE_BYTES
+from hwgen.gateware.bus.pages import PAGE_SHIFT, outside, pages_layout
+from sim.spec.bus import BURST_BEATS
 
 __all__ = ["BurstGenerator", "burst_layout", "excess_layout", "region_layout"]
 
@@ -41,17 +41,17 @@ def excess_layout(bus_bytes: int) -> data.StructLayout:
 def burst_layout() -> data.StructLayout:
     """Layout of one burst; ``length`` is its beats less 1, ``final`` marks a region's last.
 
-    ``outside`` tells that it lies outside of the window, ``illegal`` that it is none: it has no beats
-    or is not aligned.
+    ``barred`` tells that it may not be addressed: it lies outside of the window or is ``illegal``, as its region is not
+    legal, it has no beats or is not aligned.
     """
-    return data.StructLayout({"address": 32, "length": 8, "final": 1, "outside": 1, "illegal": 1})
+    return data.StructLayout({"address": 32, "length": 8, "final": 1, "barred": 1, "illegal": 1})
 
 
 class BurstGenerator(wiring.Component):
     """Bursts of a region: row after row, group after group, each row cut on its own.
 
     A cut takes as many beats as it can: up to the row's end, 256 beats, or the next 4 KiB
-    boundary. There is no gap between rows or groups. A burst that is neither ``outside`` nor ``illegal``
+    boundary. There is no gap between rows or groups. A burst that is not ``barred``
     lies in one page of the window, whatever the region says.
 
     Latency: 3 cycles from ``start`` to the first burst. Throughput: 1 burst per cycle.
@@ -74,6 +74,8 @@ class BurstGenerator(wiring.Component):
         there one cycle later. All but ``base`` are to hold until the last burst.
     excess : In(excess_layout(bus_bytes))
         As ``beats``; only with `has_loose`.
+    legal : In(1)
+        Whether the region is, in the cycle before its first burst and from then on.
     pages : In(pages_layout())
         The window.
     bursts : Out(stream.Signature(burst_layout()))
@@ -92,6 +94,7 @@ class BurstGenerator(wiring.Component):
                 "start": In(1),
                 "region": In(region_layout(length_bits)),
                 **({"excess": In(excess_layout(bus_bytes))} if has_loose else {}),
+                "legal": In(1),
                 "pages": In(pages_layout()),
                 "bursts": Out(stream.Signature(burst_layout())),
             }
@@ -140,69 +143,71 @@ class BurstGenerator(wiring.Component):
                     groups_left.eq(groups_left - 1),
                 ]
 
-        # Cycle 2: what is left of the segment, and the next cut of it
+        # Cycle 2: what is left of the segment, and the next cut of it. Beats less 1 are compared and kept: those up to the
+        # next 4 KiB boundary, less 1, are the address's complement, and nothing is to be worked out before the comparison
         cut_valid = Signal()
         cut_address = Signal(32)
-        cut_beats = Signal(self.length_bits)
+        cut_less = Signal(self.length_bits)
+        cut_empty = Signal()
         cut_final = Signal()
-        count = Signal(range(BURST_BEATS + 1))
         ends = Signal()
+        minus = Const((1 << self.length_bits) - 1, self.length_bits)
+        shift = self.bus_bytes.bit_length() - 1
+        cut_bits = min(BURST_BEATS.bit_length() - 1, PAGE_SHIFT - shift)
+        place = cut_address[shift:][:cut_bits]
+        far = ~cut_address[shift + cut_bits : PAGE_SHIFT].all()  # the boundary is no limit
+        most_less = ~Mux(far, 0, place)
         m.d.comb += [
-            ends.eq(cut_beats == count),
+            ends.eq(
+                cut_empty | (~cut_less[cut_bits:].any() & (far | (cut_less[:cut_bits] <= ~place)))
+            ),
             cutting.eq(cut_valid & (~self.bursts.valid | self.bursts.ready)),
             take_segment.eq(segment_valid & (~cut_valid | (cutting & ends))),
         ]
-        unaligned = cut_address[: self.bus_bytes.bit_length() - 1].any()
-        limit = self._limit(m, cut_address)
-        m.d.comb += count.eq(Mux(cut_beats < limit, cut_beats, limit))
-        first_address, beats = self._aligned(segment_address)
         with m.If(take_segment):
             m.d.sync += [
                 cut_valid.eq(1),
-                cut_address.eq(first_address),
-                cut_beats.eq(beats),
+                *self._enter(segment_address, cut_address, cut_less, cut_empty),
                 cut_final.eq(last_row & last_group),
             ]
         with m.Elif(cutting):
+            # What is behind the cut, if anything
             m.d.sync += [
                 cut_valid.eq(~ends),
-                cut_address.eq(cut_address + count * self.bus_bytes),
-                cut_beats.eq(cut_beats - count),
+                cut_address[shift:].eq(
+                    Cat(Mux(far, place, 0), cut_address[shift + cut_bits :] + 1)
+                ),
+                # All bits but those of a cut are those of -1
+                cut_less.eq(cut_less + Cat(~most_less, minus)),
             ]
 
         # Cycle 3: the burst
+        illegal = ~self.legal | cut_empty | cut_address[:shift].any()
         with m.If(cutting):
             m.d.sync += [
                 self.bursts.valid.eq(1),
                 self.bursts.payload.address.eq(cut_address),
-                self.bursts.payload.length.eq(count - 1),
+                self.bursts.payload.length.eq(
+                    Mux(ends, cut_less[: len(self.bursts.payload.length)], most_less)
+                ),
                 self.bursts.payload.final.eq(cut_final & ends),
-                self.bursts.payload.outside.eq(outside(self.pages, cut_address)),
-                self.bursts.payload.illegal.eq((count == 0) | unaligned),
+                self.bursts.payload.barred.eq(illegal | outside(self.pages, cut_address)),
+                self.bursts.payload.illegal.eq(illegal),
             ]
         with m.Elif(self.bursts.ready):
             m.d.sync += self.bursts.valid.eq(0)
         return m
 
-    def _aligned(self, address: Signal) -> tuple[Any, Any]:
-        """Return where the segment's first beat begins, and its beats."""
+    def _enter(self, address: Signal, first: Signal, less: Signal, empty: Signal) -> list[Any]:
+        """Statements that keep where the first beat of a segment begins, its beats less 1, and whether it has none."""
         bits = self.bus_bytes.bit_length() - 1
+        beats = self.region.beats
         if not (self.has_loose and bits):
-            return address, self.region.beats
-        offset = address[:bits]
-        touched = (offset + self.excess.bytes + self.bus_bytes - 1) >> bits
-        loose = self.excess.loose
-        first = Cat(Mux(loose, 0, offset), address[bits:])
-        return first, self.region.beats + Mux(loose, touched, 0)
-
-    def _limit(self, m: Module, address: Signal) -> Signal:
-        """Return the most beats that a burst at `address` may have."""
-        page_beats = PAGE_BYTES // self.bus_bytes
-        offset = address[self.bus_bytes.bit_length() - 1 : 12]
-        to_boundary = Signal(range(page_beats + 1))
-        m.d.comb += to_boundary.eq(page_beats - offset)
-        if page_beats <= BURST_BEATS:
-            return to_boundary
-        limit = Signal(range(BURST_BEATS + 1))
-        m.d.comb += limit.eq(Mux(to_boundary > BURST_BEATS, BURST_BEATS, to_boundary))
-        return limit
+            return [first.eq(address), less.eq(beats - 1), empty.eq(beats == 0)]
+        offset, excess = address[:bits], self.excess
+        touched_less = (offset + excess.bytes - 1) >> bits  # of the bytes beside its beats, less 1
+        return [
+            first.eq(Cat(Mux(excess.loose, 0, offset), address[bits:])),
+            less.eq(beats + Mux(excess.loose, touched_less, -1)),
+            empty.eq((beats == 0) & ~(excess.loose & (offset | excess.bytes).any())),
+        ]

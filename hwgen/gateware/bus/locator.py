@@ -80,6 +80,7 @@ class Locator(wiring.Component):
             m.d.sync += line[newest].eq(self.region)
         m.d.comb += [
             generator.region.eq(line[oldest]),
+            generator.legal.eq(1),
             generator.start.eq((inside != 0) & ~active),
             over.eq(burst.valid & burst.ready & burst.payload.final),
         ]

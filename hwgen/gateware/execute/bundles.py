@@ -2,13 +2,21 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, signed, unsigned
+from amaranth.hdl import Cat, Mux, signed, unsigned
 from amaranth.lib import data
 
 from hwgen.gateware.primitives.ram import address_bits
 from sim.spec.accelerator import DOT_WIDTH, WINDOW_VECTORS, AcceleratorConfig
+from sim.spec.descriptor import STORE_SLACK_BITS, ExecuteOp
 
-__all__ = ["finish_layout", "read_layout", "step_layout", "stored_banks", "window_layout"]
+__all__ = [
+    "finish_layout",
+    "read_layout",
+    "step_layout",
+    "stored_banks",
+    "used_banks",
+    "window_layout",
+]
 
 
 def finish_layout() -> data.StructLayout:
@@ -28,6 +36,25 @@ def stored_banks(config: AcceleratorConfig, descriptor: Any) -> Any:
     banks = Cat(bank < descriptor.lanes for bank in range(config.compute_lanes))
     every = descriptor.spread.replicate(config.compute_lanes)
     return (banks << descriptor.out_bank)[: config.compute_lanes] | every
+
+
+def used_banks(config: AcceleratorConfig, descriptor: Any) -> Any:
+    """Return the banks that an EXECUTE descriptor reads or stores to, bit b for bank b; perhaps others, too."""
+    lanes, op = config.compute_lanes, descriptor.op
+    group = Cat(
+        Cat(
+            descriptor.pixels[level] & (lane < (lanes >> level))
+            for level in range(lanes.bit_length())
+        ).any()
+        for lane in range(lanes)
+    )
+    own = (op == ExecuteOp.DEPTHWISE) | (op == ExecuteOp.ADD)
+    # CONV's groups may begin in any bank and go on in bank 0
+    few = (op == ExecuteOp.CONV) & (descriptor.bank + descriptor.groups <= lanes)
+    some = Cat(bank < descriptor.groups for bank in range(lanes))
+    read = Mux(own, group, Mux(few, some, (1 << lanes) - 1))
+    shift = Mux(own | few, descriptor.bank, 0)
+    return (read << shift)[:lanes] | stored_banks(config, descriptor)
 
 
 def read_layout(config: AcceleratorConfig) -> data.StructLayout:
@@ -91,7 +118,7 @@ def step_layout(config: AcceleratorConfig) -> data.StructLayout:
 def window_layout(config: AcceleratorConfig) -> data.StructLayout:
     """Layout of a finished set of windows, with what later stages need of its descriptor.
 
-    ``banks`` are those of :func:`stored_banks`. Bit p of ``pixels`` tells whether pixel p exists; bit p of ``east``, ``west``, ``south`` and ``north``
+    ``banks`` are those of :func:`stored_banks`, ``used`` those of :func:`used_banks`. ``slack``: cycles that stores may wait in all. Bit p of ``pixels`` tells whether pixel p exists; bit p of ``east``, ``west``, ``south`` and ``north``
     which neighbours' vectors are stored besides the PE's own; ``row_span`` and ``column_span`` how far
     from its own row and column the vectors of vertical and horizontal neighbours go, ``pixel_span`` how far
     from a pixel's the next pixel's. ``lane_mask`` is the number of lanes per pixel, less 1. ``broadcast``: every PE stores
@@ -108,6 +135,8 @@ def window_layout(config: AcceleratorConfig) -> data.StructLayout:
             "sum": unsigned(1),
             "post": unsigned(3),
             "banks": lanes,
+            "used": lanes,
+            "slack": unsigned(STORE_SLACK_BITS),
             "broadcast": unsigned(1),
             "last_source": unsigned(address_bits(config.pes_x)),
             "source_span": address,

@@ -41,6 +41,8 @@ class ColumnWalker(wiring.Component):
         Ring position for the first vector.
     by_rows : In(1)
         Walk row by row.
+    wait : In(1)
+        The present tap is not read in this cycle, but later.
     further_rows : In
         With `by_rows`: rows beyond the first window's. Used from the second cycle after `restart` on.
     valid : Out(1)
@@ -70,6 +72,7 @@ class ColumnWalker(wiring.Component):
                 "fresh_x": In(signed(16)),
                 "start_position": In(address_bits(WINDOW_VECTORS)),
                 "by_rows": In(1),
+                "wait": In(1),
                 "further_rows": In(8),
                 "valid": Out(1),
                 "address": Out(address),
@@ -126,7 +129,7 @@ class ColumnWalker(wiring.Component):
                 first_column.eq(skipped),
                 kernel_y.eq(0),
             ]
-        with m.Elif(self.valid):
+        with m.Elif(self.valid & ~self.wait):
             m.d.sync += [
                 self.first.eq(0),
                 self.count.eq(self.count + 1),

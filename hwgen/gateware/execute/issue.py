@@ -11,6 +11,7 @@ from hwgen.gateware.execute.bundles import (
     read_layout,
     step_layout,
     stored_banks,
+    used_banks,
     window_layout,
 )
 from hwgen.gateware.execute.column_walker import ColumnWalker
@@ -35,7 +36,9 @@ class _State(Enum):
 
 
 class IssueStage(wiring.Component):
-    """Issues the reads and steps of one descriptor at a time; no later stage can refuse them.
+    """Issues the reads and steps of one descriptor at a time.
+
+    No later stage can refuse them, but reads of DEPTHWISE and POOL give way to stores: the compiler has left time for that.
 
     With N sets of II cycles, in B bands of `band_rows` rows, a descriptor that starts in cycle s occupies
     the stage until cycle s + N · II + B · `row_lead` + R + `hold`, its `issue_end`, with
@@ -55,12 +58,16 @@ class IssueStage(wiring.Component):
         Descriptors, not checked.
     drained : In(1)
         Nothing is in flight: a command with ``wait_drain`` may start.
+    storing : In(1)
+        A store may have a bank's port when a read of this cycle would have it.
     issue_end : Out(1)
         Last cycle of a descriptor in this stage.
     descriptor : Out(execute_layout())
         Descriptor of the read and the step in this cycle.
     read : Out(read_layout(config))
         Read in this cycle, if any bit of ``enable`` is set.
+    claims : Out(L)
+        Banks of a read in this cycle that does not give way: a store has to.
     step : Out(step_layout(config))
         Step in this cycle.
     capture : Out(1)
@@ -80,9 +87,11 @@ class IssueStage(wiring.Component):
             {
                 "command": In(stream.Signature(execute_layout())),
                 "drained": In(1),
+                "storing": In(1),
                 "issue_end": Out(1),
                 "descriptor": Out(execute_layout()),
                 "read": Out(read_layout(config)),
+                "claims": Out(config.compute_lanes),
                 "step": Out(step_layout(config)),
                 "capture": Out(1),
                 "save": Out(1),
@@ -164,6 +173,8 @@ class IssueStage(wiring.Component):
         skew = self._issue_conv(m, windows, last_cycle, start, running)
         self._issue_ring(m, windows, remaining, start, running)
         self._issue_add(m, windows, remaining, running)
+        gives_way = (d.op == ExecuteOp.DEPTHWISE) | (d.op == ExecuteOp.POOL)
+        m.d.comb += self.claims.eq(Mux(gives_way, 0, self.read.enable))
         self._finish_set(m, windows, skew, Mux(reduces, reduced, skew.exit.last))
         return m
 
@@ -235,6 +246,7 @@ class IssueStage(wiring.Component):
             columns.fresh_x.eq(windows.after_x),
             columns.start_position.eq(ring.start_position),
             columns.by_rows.eq(by_columns & (d.band_rows > 1)),
+            columns.wait.eq(self.storing),
             columns.further_rows.eq(windows.further_rows),
             ring.descriptor.eq(d),
             ring.next_descriptor.eq(self.command.payload),
@@ -243,7 +255,7 @@ class IssueStage(wiring.Component):
             ring.column_start.eq(column_start),
             ring.row_start.eq(row_start),
             ring.remaining.eq(remaining),
-            ring.read.eq(is_ring & running & columns.valid),
+            ring.read.eq(is_ring & running & columns.valid & ~self.storing),
             ring.first.eq(columns.first),
             ring.count.eq(columns.count),
             ring.position.eq(columns.position),
@@ -333,6 +345,8 @@ class IssueStage(wiring.Component):
             window.sum.eq(d.op == ExecuteOp.ADD),
             window.post.eq(d.post),
             window.banks.eq(stored_banks(config, d)),
+            window.used.eq(used_banks(config, d)),
+            window.slack.eq(d.store_slack),
             window.broadcast.eq(d.sources.any() & ~d.save),
             window.last_source.eq(d.sources - 1),
             window.source_span.eq(d.source_stride),

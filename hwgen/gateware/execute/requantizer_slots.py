@@ -12,9 +12,9 @@ from hwgen.gateware.grid.requantizer import Requantizer
 from hwgen.gateware.primitives.delay import delay
 from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
 
-__all__ = ["SLOT_MEMBERS", "SlotSequencer"]
+__all__ = ["SlotSequencer", "slot_members"]
 
-SLOT_MEMBERS = (
+_MEMBERS = (
     "parameter_enable",
     "parameter_row",
     "slot",
@@ -29,7 +29,11 @@ SLOT_MEMBERS = (
     "assemble",
     "commit",
 )
-"""Members of :class:`~hwgen.gateware.grid.control.LaneControl` that the sequencer drives."""
+
+
+def slot_members(config: AcceleratorConfig) -> tuple[str, ...]:
+    """Members of :class:`~hwgen.gateware.grid.control.LaneControl` that the sequencer drives."""
+    return (*_MEMBERS, "table") if config.activation_table else _MEMBERS
 
 
 class SlotSequencer(wiring.Component):
@@ -53,14 +57,21 @@ class SlotSequencer(wiring.Component):
         Trigger if ``valid``: requantize and finish a window.
     parameter_enable … commit : Out
         See :class:`~hwgen.gateware.grid.control.LaneControl`.
+
+    Notes
+    -----
+    With activation tables there is `table_halves`, In(2): results of half h's parameters go through the table if bit h is
+    set.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
         """Create the sequencer for `config`."""
         shapes = LaneControl(config).members
+        self.tables = bool(config.activation_table)
         super().__init__(
             {"step": In(step_layout(config)), "window": In(window_layout(config))}
-            | {name: Out(shapes[name].shape) for name in SLOT_MEMBERS}
+            | ({"table_halves": In(2)} if self.tables else {})
+            | {name: Out(shapes[name].shape) for name in slot_members(config)}
         )
 
     def elaborate(self, platform: object) -> Any:
@@ -113,6 +124,8 @@ class SlotSequencer(wiring.Component):
             self.clamp_low.eq(finished.clamp_low),
             self.clamp_high.eq(finished.clamp_high),
         ]
+        if self.tables:
+            m.d.comb += self.table.eq(self.table_halves.bit_select(finished.half, 1))
 
         # Cycle 8: the finished quarter
         last = delay(m, phase == REQUANTIZER_PHASES - 1, latency, "last")

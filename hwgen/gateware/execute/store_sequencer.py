@@ -35,8 +35,11 @@ class StoreSequencer(wiring.Component):
     north; windows outermost. A set comes only after the stores of the set before. Where PEs of a row
     share their vectors, these take the place of horizontal neighbours, from column 0 on.
 
+    A bank has a single port. While `reading` names a bank that is to be written, the write waits, and with it what follows. A set may
+    wait ``slack`` cycles in all: its descriptor is `done` as if it had.
+
     Latency: 1 cycle from `window` to its first `push`, 2 to its first `write_enable`. `done` pulses one
-    cycle after the last write. Throughput: one store per cycle.
+    cycle after the last write without waits, and ``slack`` later. Throughput: one store per cycle without a read of its banks.
 
     Parameters
     ----------
@@ -47,6 +50,10 @@ class StoreSequencer(wiring.Component):
     -------
     window : In(window_layout(config))
         A set of windows to store if ``valid``.
+    reading : In(L)
+        Banks whose ports are taken when a `write_enable` of this cycle would use them.
+    storing : Out(1)
+        There may be a `write_enable` in the next cycle. Known from registers.
     push … from_north : Out
         See :class:`~hwgen.gateware.grid.control.ExecuteControl`.
     finishing : Out(1)
@@ -54,7 +61,7 @@ class StoreSequencer(wiring.Component):
     finishing_half : Out(1)
         Parameter half of that descriptor.
     finishing_banks : Out(L)
-        Banks that it has stored to, all with ``spread``.
+        Banks that it used, of its ``used``.
     done : Out(1)
         The last set of a descriptor is written.
     done_post : Out(3)
@@ -66,7 +73,11 @@ class StoreSequencer(wiring.Component):
         self.config = config
         shapes = ExecuteControl(config).members
         super().__init__(
-            {"window": In(window_layout(config))}
+            {
+                "window": In(window_layout(config)),
+                "reading": In(config.compute_lanes),
+                "storing": Out(1),
+            }
             | {name: Out(shapes[name].shape) for name in STORE_MEMBERS}
             | {
                 "finishing": Out(1),
@@ -86,6 +97,11 @@ class StoreSequencer(wiring.Component):
         source = Signal.like(self.source)
         source_offset = Signal.like(window.address)
         groups, bank = Signal.like(window.groups), Signal.like(window.bank)
+        pending, wait, writes = Signal.like(self.write_enable), Signal(), Signal()
+        m.d.comb += [
+            wait.eq((pending & self.reading).any()),
+            self.storing.eq((window.valid & writes) | wait),
+        ]
 
         # Cycle 1: take. A row is over when no further horizontal neighbour follows. Bit 0 of
         # `pixels` and of the neighbours is for the present window.
@@ -99,6 +115,7 @@ class StoreSequencer(wiring.Component):
         with m.If(self.window.valid):
             m.d.sync += [
                 window.eq(self.window),
+                writes.eq(self.window.banks.any()),
                 groups.eq(self.window.groups),
                 bank.eq(self.window.bank),
                 source.eq(0),
@@ -109,7 +126,7 @@ class StoreSequencer(wiring.Component):
                 south.eq(0),
                 north.eq(0),
             ]
-        with m.Elif(window.valid):
+        with m.Elif(window.valid & ~wait):
             m.d.sync += [east.eq(to_east), west.eq(to_west), window.valid.eq(~set_end)]
             with m.If(row_end):
                 m.d.sync += [
@@ -148,7 +165,7 @@ class StoreSequencer(wiring.Component):
                     window.north.eq(window.north >> 1),
                 ]
         m.d.comb += [
-            self.push.eq(window.valid),
+            self.push.eq(window.valid & ~wait),
             self.take_mask.eq(window.lane_mask),
             self.take_base.eq(take_base),
             self.from_east.eq(east),
@@ -168,27 +185,48 @@ class StoreSequencer(wiring.Component):
         )
         banks = Mux(window.spread, own << bank, window.banks)
         vertical = Mux(south, window.row_span, Mux(north, -window.row_span, 0))
-        ended, ended_post, ended_half = Signal(), Signal(3), Signal()
-        ended_banks = Signal.like(window.banks)
-        m.d.sync += [
-            self.write_enable.eq(Mux(window.valid, banks, 0)),
-            self.write_address.eq(window.address + horizontal + source_offset + vertical),
-            self.from_south.eq(south),
-            self.from_north.eq(north),
-            ended.eq(window.valid & set_end & window.last),
-            ended_post.eq(window.post),
-            ended_half.eq(window.finish.half),
-            ended_banks.eq(window.banks),
-        ]
+        m.d.comb += self.write_enable.eq(Mux(wait, 0, pending))
+        with m.If(~wait):
+            m.d.sync += [
+                pending.eq(Mux(window.valid, banks, 0)),
+                self.write_address.eq(window.address + horizontal + source_offset + vertical),
+                self.from_south.eq(south),
+                self.from_north.eq(north),
+            ]
+        self._finish(m, window, wait, window.valid & set_end & window.last)
+        return m
+
+    def _finish(self, m: Any, window: Any, wait: Any, last_push: Any) -> None:
+        """Give `done` after a descriptor's last write and what is left of its slack."""
+        # Of the set that is pushed, and of a descriptor whose last write is pending or done
+        slack, left = Signal.like(window.slack), Signal.like(window.slack)
+        ending, ended = Signal(), Signal()
+        m.d.comb += ended.eq(ending & ~wait & (left == 0))
+        with m.If(self.window.valid):
+            m.d.sync += slack.eq(self.window.slack)
+        with m.Elif(wait & slack.any()):
+            m.d.sync += slack.eq(slack - 1)
+        post, half, used = Signal(3), Signal(), Signal.like(window.used)
+        with m.If(last_push & ~wait):
+            m.d.sync += [
+                ending.eq(1),
+                left.eq(slack),
+                post.eq(window.post),
+                half.eq(window.finish.half),
+                used.eq(window.used),
+            ]
+        with m.Else():
+            m.d.sync += ending.eq(ending & ~ended)
+            with m.If(left.any()):
+                m.d.sync += left.eq(left - 1)
 
         # Cycle 3: the grid's register has passed the write on
-        post = Signal(3)
+        finishing_post = Signal(3)
         m.d.sync += [
             self.finishing.eq(ended),
-            self.finishing_half.eq(ended_half),
-            self.finishing_banks.eq(ended_banks),
-            post.eq(ended_post),
+            self.finishing_half.eq(half),
+            self.finishing_banks.eq(used),
+            finishing_post.eq(post),
             self.done.eq(self.finishing),
-            self.done_post.eq(post),
+            self.done_post.eq(finishing_post),
         ]
-        return m

@@ -6,9 +6,9 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.gateware.execute.bundles import stored_banks
+from hwgen.gateware.execute.bundles import used_banks
 from hwgen.gateware.execute.issue import IssueStage
-from hwgen.gateware.execute.requantizer_slots import SLOT_MEMBERS, SlotSequencer
+from hwgen.gateware.execute.requantizer_slots import SlotSequencer, slot_members
 from hwgen.gateware.execute.store_sequencer import STORE_MEMBERS, StoreSequencer
 from hwgen.gateware.grid.control import ExecuteControl
 from hwgen.gateware.primitives.delay import delay
@@ -22,7 +22,7 @@ class ExecuteUnit(wiring.Component):
     """Issues descriptors and sends the grid each control field when the grid's pipeline needs it.
 
     A descriptor of N sets of II cycles, of which the last has k stores, that starts in cycle s has its
-    `issue_end` in cycle s + T + `hold` and its `done` in cycle s + T + D + ``DRAIN`` + k.
+    `issue_end` in cycle s + T + `hold` and its `done` in cycle s + T + D + ``DRAIN`` + k + `store_slack`.
     T = N · II + B · `row_lead` with B bands of `band_rows` rows, for POOL plus its hops; D is P - 1 for CONV,
     else 0. Descriptors of all kinds may follow each other without ``wait_drain``, as far as they do
     not read what an earlier one writes to the banks.
@@ -39,7 +39,7 @@ class ExecuteUnit(wiring.Component):
     -------
     command : In(stream.Signature(execute_layout()))
         Descriptors, started in the cycle of their transfer. Not checked: see
-        :mod:`sim.spec.descriptor` for ranges and ``docs/hardware.md`` for the least II.
+        :mod:`sim.spec.descriptor` for ranges and ``docs/explanation/hardware.md`` for the least II.
     issue_end : Out(1)
         A descriptor is in its last cycle in the issue stage.
     done : Out(1)
@@ -51,13 +51,18 @@ class ExecuteUnit(wiring.Component):
     half_busy : Out(2)
         Bit h: such a descriptor uses weight half h.
     bank_busy : Out(L)
-        Bit b: such a descriptor stores to bank b.
+        Bit b: such a descriptor may read bank b or store to it.
     control : Out(ExecuteControl(config))
         To the grid.
+
+    Notes
+    -----
+    With activation tables there is `table_halves`, In(2), as of
+    :class:`~hwgen.gateware.execute.requantizer_slots.SlotSequencer`.
     """
 
-    DRAIN: ClassVar[int] = 23
-    """Cycles from the end of a set to the `done` that follows its stores, less their number."""
+    DRAIN: ClassVar[int] = 24
+    """Cycles from the end of a set to the `done` that follows its stores, less their number and their slack."""
 
     def __init__(self, config: AcceleratorConfig) -> None:
         """Create the unit for `config`."""
@@ -72,6 +77,7 @@ class ExecuteUnit(wiring.Component):
                 "half_busy": Out(2),
                 "bank_busy": Out(config.compute_lanes),
                 "control": Out(ExecuteControl(config)),
+                **({"table_halves": In(2)} if config.activation_table else {}),
             }
         )
 
@@ -87,28 +93,34 @@ class ExecuteUnit(wiring.Component):
             issue.command.valid.eq(self.command.valid),
             self.command.ready.eq(issue.command.ready),
             issue.drained.eq(~self.busy),
+            issue.storing.eq(stores.storing),
             self.issue_end.eq(issue.issue_end),
             self.done.eq(stores.done),
             self.done_post.eq(stores.done_post),
         ]
 
         self._read(m, issue)
-        step = delay(m, issue.step, 1, "step")
+        step = delay(m, issue.step, 2, "step")
         fed = delay(m, step, 2, "fed_step")
         self._step(m, delay(m, fed, 1, "read_step"), fed.valid & fed.advance)
 
-        # Cycle 9 of a set's end, when its last step has been accumulated
+        # Cycle 10 of a set's end, when its last step has been accumulated
         for name in ("capture", "save", "save_row", "reduce", "vertical", "reduce_index"):
-            m.d.comb += getattr(control, name).eq(delay(m, getattr(issue, name), 9, name))
+            m.d.comb += getattr(control, name).eq(delay(m, getattr(issue, name), 10, name))
 
-        # Cycles 10 to 13: requantize; of an operand's step, 4 to 7
-        accumulated = delay(m, issue.window, 9, "window")
+        # Cycles 11 to 14: requantize; of an operand's step, 5 to 8
+        accumulated = delay(m, issue.window, 10, "window")
         m.d.comb += [slots.step.eq(fed), slots.window.eq(accumulated)]
-        for name in SLOT_MEMBERS:
+        if self.config.activation_table:
+            m.d.comb += slots.table_halves.eq(self.table_halves)
+        for name in slot_members(self.config):
             m.d.comb += getattr(control, name).eq(getattr(slots, name))
 
-        # Cycle 21: store
-        m.d.comb += stores.window.eq(delay(m, accumulated, 11, "requantized"))
+        # Cycle 22: store, unless a read has the port. It has it a cycle after it is issued: so its banks are a register here
+        m.d.comb += [
+            stores.window.eq(delay(m, accumulated, 11, "requantized")),
+            stores.reading.eq(delay(m, issue.claims, 1, "claims")),
+        ]
         for name in STORE_MEMBERS:
             m.d.comb += getattr(control, name).eq(getattr(stores, name))
 
@@ -119,34 +131,36 @@ class ExecuteUnit(wiring.Component):
         """Read the banks and bring the vectors to the lanes."""
         control, read = self.control, issue.read
 
-        # Cycle 0 of a read: address the banks, locate the tap
-        m.d.comb += [
-            control.read_enable.eq(read.enable),
-            control.read_address.eq(read.address),
-            control.tap_y.eq(read.y),
-            control.tap_x.eq(read.x),
-            control.inject.eq(read.inject),
-        ]
+        # Cycle 1 of a read: address the banks, locate the tap
+        fields = {
+            "read_enable": read.enable,
+            "read_address": read.address,
+            "tap_y": read.y,
+            "tap_x": read.x,
+            "inject": read.inject,
+        }
         for name in ("pitch_y", "pitch_x", "bound_y", "bound_x", "column_stride"):
-            m.d.comb += getattr(control, name).eq(getattr(issue.descriptor, name))
+            fields[name] = getattr(issue.descriptor, name)
+        for name, value in fields.items():
+            m.d.comb += getattr(control, name).eq(delay(m, value, 1, name))
 
-        # Cycle 2: the lanes' incoming registers; cycle 3: the ring
+        # Cycle 3: the lanes' incoming registers; cycle 4: the ring
         m.d.comb += [
-            control.incoming.eq(delay(m, read.lanes, 2, "incoming")),
-            control.source_mask.eq(delay(m, read.source_mask, 2, "source_mask")),
-            control.source_base.eq(delay(m, read.source_base, 2, "source_base")),
-            control.shift.eq(delay(m, read.shift, 2, "shift")),
-            control.pad_value.eq(delay(m, read.pad_value, 2, "pad_value")),
-            control.ring_write.eq(delay(m, read.ring, 3, "ring_write")),
-            control.ring_write_position.eq(delay(m, read.position, 3, "ring_write_position")),
+            control.incoming.eq(delay(m, read.lanes, 3, "incoming")),
+            control.source_mask.eq(delay(m, read.source_mask, 3, "source_mask")),
+            control.source_base.eq(delay(m, read.source_base, 3, "source_base")),
+            control.shift.eq(delay(m, read.shift, 3, "shift")),
+            control.pad_value.eq(delay(m, read.pad_value, 3, "pad_value")),
+            control.ring_write.eq(delay(m, read.ring, 4, "ring_write")),
+            control.ring_write_position.eq(delay(m, read.position, 4, "ring_write_position")),
         ]
 
     def _step(self, m: Any, step: Any, advance: Any) -> None:
-        """Compute; `step` left the issue stage 4 cycles ago, `advance` is of the step 3 cycles ago."""
+        """Compute; `step` left the issue stage 5 cycles ago, `advance` is of the step 4 cycles ago."""
         control = self.control
         multiply = step.valid & ~step.operand
         m.d.comb += [
-            # Cycle 3: the vector. Cycle 4: activations and weights
+            # Cycle 4: the vector. Cycle 5: activations and weights
             control.advance.eq(advance),
             control.quad.eq(step.quad),
             control.ring_read.eq(multiply & step.private),
@@ -157,7 +171,7 @@ class ExecuteUnit(wiring.Component):
             control.weight_row.eq(step.row),
             control.weight_mask.eq(step.lane_mask),
         ]
-        # Cycle 5: take the operands. Cycle 7: read what was saved
+        # Cycle 6: take the operands. Cycle 8: read what was saved
         m.d.comb += [
             control.multiply.eq(delay(m, multiply, 1, "multiply")),
             control.private.eq(delay(m, step.private, 1, "private")),
@@ -166,7 +180,7 @@ class ExecuteUnit(wiring.Component):
             control.restore_enable.eq(delay(m, multiply & step.restore, 3, "restore_enable")),
             control.restore_row.eq(delay(m, step.saved_row, 3, "restore_row")),
         ]
-        # Cycle 8: accumulate
+        # Cycle 9: accumulate
         m.d.comb += [
             control.accumulate.eq(delay(m, multiply, 4, "accumulate")),
             control.restart.eq(delay(m, step.first, 4, "restart")),
@@ -190,8 +204,8 @@ class ExecuteUnit(wiring.Component):
             m.d.sync += count.eq(count + up - down)
             m.d.comb += self.half_busy[half].eq(count != 0)
         for bank in range(self.config.compute_lanes):
-            count = Signal(range(most + 1), name=f"storing_{bank}")
-            up = start & stored_banks(self.config, issue.command.payload)[bank]
+            count = Signal(range(most + 1), name=f"using_{bank}")
+            up = start & used_banks(self.config, issue.command.payload)[bank]
             down = stores.finishing & stores.finishing_banks[bank]
             m.d.sync += count.eq(count + up - down)
             m.d.comb += self.bank_busy[bank].eq(count != 0)

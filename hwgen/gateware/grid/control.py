@@ -10,6 +10,7 @@ from hwgen.gateware.primitives.ram import address_bits
 from sim.spec.accelerator import (
     DOT_WIDTH,
     REQUANTIZER_PHASES,
+    TABLE_ROWS,
     WINDOW_VECTORS,
     AcceleratorConfig,
 )
@@ -66,6 +67,7 @@ def _lane_shapes(config: AcceleratorConfig) -> dict[str, Shape]:
         "zero_point": signed(8),
         "clamp_low": signed(8),
         "clamp_high": signed(8),
+        **({"table": unsigned(1)} if config.activation_table else {}),
         "assemble": unsigned(1),
         "commit": unsigned(1),
     }
@@ -156,6 +158,8 @@ class LaneControl(wiring.Signature):
         register.
     finish, zero_point, clamp_low, clamp_high
         6 cycles after a slot: finish the result to int8.
+    table
+        With `finish`, where there are activation tables: the finished result goes through the table.
     assemble, commit
         7 cycles after a slot: take a quarter of the output vector; take the last quarter.
     """
@@ -252,15 +256,17 @@ class ExecuteControl(wiring.Signature):
 
 
 def row_address_bits(config: AcceleratorConfig) -> int:
-    """Width of an address that fits both the register file and the parameters."""
-    return address_bits(max(2 * config.weight_rows, 2 * REQUANTIZER_PHASES))
+    """Width of an address that fits the register file, the parameters and the activation table."""
+    tables = TABLE_ROWS * config.activation_table
+    return address_bits(max(2 * config.weight_rows, 2 * REQUANTIZER_PHASES, tables))
 
 
 def row_write_layout(config: AcceleratorConfig) -> data.StructLayout:
     """Write of a register-file or parameter row to the lanes in `lanes` of the PEs in `columns`.
 
     `address` is half · `weight_rows` + row, or half · 4 + row with `parameter` set. With a weight store
-    each column of PEs has its own row in `data`, else all have the same.
+    each column of PEs has its own row in `data`, else all have the same. With `table` the row is one of the activation
+    table of all lanes of all PEs: the first bytes of the first row in `data`.
     """
     return data.StructLayout(
         {
@@ -270,6 +276,7 @@ def row_write_layout(config: AcceleratorConfig) -> data.StructLayout:
             "parameter": 1,
             "address": row_address_bits(config),
             "data": data.ArrayLayout(8 * config.row_bytes, rows_at_once(config)),
+            **({"table": 1} if config.activation_table else {}),
         }
     )
 

@@ -15,7 +15,7 @@ from hwgen.gateware.grid.control import (
     tile_read_layout,
     tile_write_layout,
 )
-from hwgen.gateware.grid.requantizer import RECORD_BITS
+from hwgen.gateware.grid.requantizer import RECORD_BITS, table_layout
 from hwgen.gateware.primitives.ram import address_bits
 from sim.spec.accelerator import AcceleratorConfig
 
@@ -56,6 +56,10 @@ class Distributor(wiring.Component):
         The access.
     row_read_data : In(8 * S).array(pes_y)
         What the rows of PEs read, all but one 0.
+
+    Notes
+    -----
+    With activation tables there is `fill`, Out(table_layout()): a row of the table, for all PEs.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -86,6 +90,7 @@ class Distributor(wiring.Component):
                 "row_write_address": Out(row_address_bits(config)),
                 "weight_write_data": Out(8 * config.row_bytes).array(rows),
                 "parameter_write_data": Out(RECORD_BITS * config.requantizer_width).array(rows),
+                **({"fill": Out(table_layout())} if config.activation_table else {}),
                 "tile_write_enable": Out(lanes).array(pes),
                 "tile_write_address": Out(bank_address),
                 "tile_write_data": Out(vector_bits),
@@ -152,8 +157,11 @@ class Distributor(wiring.Component):
         """Register a row; a parameter row begins with its records."""
         row = self.row_write
         address = Signal.like(row.address, reset_less=True)
+        tables = bool(self.config.activation_table)
         for x in range(self.config.pes_x):
             enable = row.enable & row.columns[x]
+            if tables:
+                enable &= ~row.table
             m.d.sync += [
                 self.weight_write[x].eq(Mux(enable & ~row.parameter, row.lanes, 0)),
                 self.parameter_write[x].eq(Mux(enable & row.parameter, row.lanes, 0)),
@@ -169,6 +177,12 @@ class Distributor(wiring.Component):
             m.d.comb += [
                 self.weight_write_data[x].eq(weights),
                 self.parameter_write_data[x].eq(weights[:record_bits]),
+            ]
+        if tables:
+            m.d.sync += self.fill.write.eq(row.enable & row.table)
+            m.d.comb += [
+                self.fill.row.eq(address),
+                self.fill.entries.eq(self.weight_write_data[0]),
             ]
 
     def _write_tiles(self, m: Any, places: list[tuple[int, int]]) -> None:

@@ -148,7 +148,8 @@ class Grid(Structure):
         row = x if rows_at_once(self.config) > 1 else 0
         wires += [Wire(name, port, _DISTRIBUTOR, f"{port}__{row}") for port in _ROWS]
         wires += [Wire(name, port, _DISTRIBUTOR, f"{port}__{index}") for port in _ENABLES]
-        wires += [Wire(name, port, _DISTRIBUTOR, port) for port in _SHARED]
+        shared = (*_SHARED, "fill") if self.config.activation_table else _SHARED
+        wires += [Wire(name, port, _DISTRIBUTOR, port) for port in shared]
         return wires
 
     def _neighbours(self, y: int, x: int, name: str) -> list[Wire]:

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from hwgen.gateware.grid.control import LaneControl, row_address_bits
 from hwgen.gateware.grid.drain import Drain
-from hwgen.gateware.grid.requantizer import RECORD_BITS, Requantizer
+from hwgen.gateware.grid.requantizer import RECORD_BITS, Requantizer, table_layout
 from hwgen.gateware.grid.ring import Ring
 from hwgen.gateware.grid.simd_unit import SimdUnit
 from hwgen.gateware.primitives.ram import Ram
@@ -51,6 +51,10 @@ class Lane(wiring.Component):
         Head of this lane's drain register.
     output : Out(8 * S)
         The last output vector; valid from `commit` to the next `commit`.
+
+    Notes
+    -----
+    With activation tables there is `fill`, In(table_layout()): write a row of the table.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -66,6 +70,7 @@ class Lane(wiring.Component):
                 "row_write_address": In(row_address_bits(config)),
                 "weight_write_data": In(8 * config.row_bytes),
                 "parameter_write_data": In(RECORD_BITS * width),
+                **({"fill": In(table_layout())} if config.activation_table else {}),
                 "reads_row": In(1),
                 "row": Out(8 * config.row_bytes),
                 "shared_row": In(8 * config.row_bytes),
@@ -83,7 +88,10 @@ class Lane(wiring.Component):
         m.submodules.register_file = weights = Ram(8 * config.row_bytes, 2 * config.weight_rows)
         m.submodules.parameters = parameters = Ram(RECORD_BITS * width, 2 * REQUANTIZER_PHASES)
         m.submodules.drain = drain = Drain(width)
-        m.submodules.requantizer = requantizer = Requantizer(width)
+        tables = bool(config.activation_table)
+        m.submodules.requantizer = requantizer = Requantizer(width, tables=tables)
+        if tables:
+            m.d.comb += [requantizer.table.eq(control.table), requantizer.fill.eq(self.fill)]
         m.d.comb += [
             weights.write_enable.eq(self.weight_write),
             weights.write_address.eq(self.row_write_address),
@@ -167,9 +175,9 @@ class Lane(wiring.Component):
 
         # Cycles i + 6 to i + 9: multiply and accumulate
         multiplied = Signal(SimdUnit.STEP_LATENCY - 2)
-        later_maximum = Signal()
-        stages = Cat(control.multiply, multiplied)
-        m.d.sync += [multiplied.eq(stages), later_maximum.eq(control.maximum)]
+        compared = Signal.like(multiplied)
+        stages, maximum = Cat(control.multiply, multiplied), Cat(control.maximum, compared)
+        m.d.sync += [multiplied.eq(stages), compared.eq(maximum)]
         accumulators = []
         for index in range(config.simd_units):
             unit = SimdUnit()
@@ -180,7 +188,7 @@ class Lane(wiring.Component):
                 unit.weights.eq(self.shared_row.word_select(index, 32)),
                 unit.private_mode.eq(control.private),
                 unit.tap.eq(control.tap),
-                unit.maximum.eq(Cat(control.maximum, later_maximum)),
+                unit.maximum.eq(maximum),
                 unit.stages.eq(stages),
                 unit.accumulate.eq(control.accumulate),
                 unit.restart.eq(control.restart),

@@ -9,9 +9,10 @@ from amaranth.lib.wiring import In, Out
 from hwgen.gateware.grid.control import LaneControl, PeControl, row_address_bits
 from hwgen.gateware.grid.feed import Feed
 from hwgen.gateware.grid.lane import Lane
-from hwgen.gateware.grid.requantizer import RECORD_BITS
+from hwgen.gateware.grid.requantizer import RECORD_BITS, table_layout
 from hwgen.gateware.grid.selection import select
-from hwgen.gateware.primitives.ram import Ram, address_bits
+from hwgen.gateware.primitives.ram import address_bits
+from hwgen.gateware.primitives.single_port_ram import SinglePortRam
 from hwgen.gateware.primitives.unique import unique
 from sim.spec.accelerator import AcceleratorConfig
 
@@ -38,9 +39,9 @@ class Pe(wiring.Component):
     control : In(PeControl(config))
         What to do.
     tile_write_enable, tile_write_address, tile_write_data : In
-        External write to the banks in the mask; never together with a store.
+        External write to the banks in the mask; never together with another access of the bank.
     tile_read_enable, tile_read_address : In
-        External read of the bank in the one-hot mask; never together with a step.
+        External read of the bank in the one-hot mask; never together with another access of the bank.
     tile_read_data : Out(8 * S)
         The vector read, or 0 in cycles without a read.
     weight_write, parameter_write : In(L)
@@ -57,6 +58,10 @@ class Pe(wiring.Component):
         Heads of the lanes' drain registers.
     east_head, south_head : In(32 * R).array(L)
         The same of the neighbours.
+
+    Notes
+    -----
+    With activation tables there is `fill`, In(table_layout()): a row of the table, for all lanes.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -78,6 +83,7 @@ class Pe(wiring.Component):
                 "row_write_address": In(row_address_bits(config)),
                 "weight_write_data": In(8 * config.row_bytes),
                 "parameter_write_data": In(RECORD_BITS * width),
+                **({"fill": In(table_layout())} if config.activation_table else {}),
                 "output": Out(vector_bits).array(lanes),
                 "east_output": In(vector_bits).array(lanes),
                 "west_output": In(vector_bits).array(lanes),
@@ -138,6 +144,8 @@ class Pe(wiring.Component):
             lane.neighbour.eq(Mux(control.vertical, self.south_head[index], self.east_head[index])),
             self.head[index].eq(lane.head),
         ]
+        if self.config.activation_table:
+            m.d.comb += lane.fill.eq(self.fill)
         return lane
 
     def _share_rows(self, m: Any, lanes: list[Any]) -> None:
@@ -156,7 +164,7 @@ class Pe(wiring.Component):
     def _add_bank(self, m: Any, feed: Any, index: int) -> None:
         """Add a bank, the stores into it and the loader's access."""
         control = self.control
-        bank = Ram(8 * self.config.vector_bytes, self.config.bank_depth)
+        bank = SinglePortRam(8 * self.config.vector_bytes, self.config.bank_depth)
         m.submodules[f"bank_{index}"] = bank
 
         # Cycle 1: take the PE's own chosen output vector, a horizontal neighbour's or the row's
@@ -195,12 +203,19 @@ class Pe(wiring.Component):
             selected.eq(selecting),
         ]
         m.d.comb += [
-            bank.write_enable.eq(control.write_enable[index] | external_write),
-            bank.write_address.eq(
-                Mux(external_write, self.tile_write_address, control.write_address)
+            bank.enable.eq(bank.write | control.read_enable[index] | external_read),
+            bank.write.eq(control.write_enable[index] | external_write),
+            bank.address.eq(
+                Mux(
+                    control.write_enable[index],
+                    control.write_address,
+                    Mux(
+                        external_write,
+                        self.tile_write_address,
+                        Mux(external_read, self.tile_read_address, control.read_address),
+                    ),
+                )
             ),
-            bank.read_enable.eq(control.read_enable[index] | external_read),
-            bank.read_address.eq(Mux(external_read, self.tile_read_address, control.read_address)),
             feed.bank_data[index].eq(read),
         ]
         if index == 0:

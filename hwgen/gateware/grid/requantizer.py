@@ -6,10 +6,16 @@ from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hwgen.gateware.primitives.single_port_ram import SinglePortRam
 from hwgen.gateware.primitives.unique import unique
-from sim.spec.accelerator import RECORD_BYTES, REQUANTIZER_LATENCY
+from sim.spec.accelerator import (
+    RECORD_BYTES,
+    REQUANTIZER_LATENCY,
+    TABLE_ROW_ENTRIES,
+    TABLE_ROWS,
+)
 
-__all__ = ["RECORD_BITS", "Requantizer", "RequantizerUnit", "record_layout"]
+__all__ = ["RECORD_BITS", "Requantizer", "RequantizerUnit", "record_layout", "table_layout"]
 
 RECORD_BITS = 8 * RECORD_BYTES
 """Bits of a requantization record."""
@@ -23,6 +29,16 @@ def record_layout() -> data.StructLayout:
     return data.StructLayout({"bias": signed(32), "multiplier": 32, "left": 8, "right": 8})
 
 
+def table_layout() -> data.StructLayout:
+    """Layout of a write of a row of the activation table, four entries from 4 · `row` on.
+
+    Entries are in the order of their inputs as unsigned numbers: those of 0 … 127, then of -128 … -1.
+    """
+    return data.StructLayout(
+        {"write": 1, "row": (TABLE_ROWS - 1).bit_length(), "entries": 8 * TABLE_ROW_ENTRIES}
+    )
+
+
 class RequantizerUnit(wiring.Component):
     """Requantizes one value per cycle.
 
@@ -31,6 +47,11 @@ class RequantizerUnit(wiring.Component):
     gemmlowp's ``MultiplyByQuantizedMultiplier`` with both roundings.
 
     Latency: 6 cycles to `result`, 7 cycles to `output`. Throughput: 1 value per cycle.
+
+    Parameters
+    ----------
+    tables : bool
+        Whether there is an activation table.
 
     Members
     -------
@@ -46,10 +67,18 @@ class RequantizerUnit(wiring.Component):
         Finish the present `result`: with it, `zero_point`, `clamp_low` and `clamp_high` hold.
     output : Out(signed(8))
         The last finished result.
+
+    Notes
+    -----
+    With an activation table the clamped value may be replaced by its entry, in the same cycle: the memory takes it as its
+    address where the output has a register. There are two more members: `table`, In(1), with `finish`: the output is
+    the table's entry; `fill`, In(table_layout()), a row of the table to write at the end of the cycle, which must not
+    be one of `finish` and `table`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, tables: bool = False) -> None:
         """Create a unit."""
+        self.tables = tables
         super().__init__(
             {
                 "enable": In(REQUANTIZER_LATENCY),
@@ -62,6 +91,7 @@ class RequantizerUnit(wiring.Component):
                 "clamp_low": In(signed(8)),
                 "clamp_high": In(signed(8)),
                 "output": Out(signed(8)),
+                **({"table": In(1), "fill": In(table_layout())} if tables else {}),
             }
         )
 
@@ -90,7 +120,9 @@ class RequantizerUnit(wiring.Component):
         h = Signal(signed(32), reset_less=True)
         result = Signal(signed(32), reset_less=True)
         output = Signal(signed(8), reset_less=True)
-        m.d.comb += [self.result.eq(result), self.output.eq(output)]
+        m.d.comb += self.result.eq(result)
+        if not self.tables:
+            m.d.comb += self.output.eq(output)
 
         # Cycle 1: the value
         with m.If(self.enable[0]):
@@ -129,21 +161,22 @@ class RequantizerUnit(wiring.Component):
         outer = Cat(products[0, 0], products[1, 1]).as_signed()
         inner = (products[0, 1] << _HALF_BITS) + (products[1, 0] << _HALF_BITS)
         m.d.comb += total.eq(outer + inner + Const(1 << 30, 32))
+        # bits of h: that which rounds, and those below it
+        rounds = Signal(31, reset_less=True)
+        below = Signal(30, reset_less=True)
         with m.If(self.enable[4]):
-            m.d.sync += [h.eq(total[31:63].as_signed()), rights[3].eq(rights[2])]
+            m.d.sync += [
+                h.eq(total[31:63].as_signed()),
+                rights[3].eq(rights[2]),
+                rounds.eq(Cat(rights[2] == index + 1 for index in range(len(rounds)))),
+                below.eq(Cat(rights[2] > index + 1 for index in range(len(below)))),
+            ]
 
         # Cycle 6: shift right. The bit below the result rounds up, but for a tie of a negative
         # value, which has only zeros below that bit
-        right = rights[3]
-        shifted = Signal(signed(33))
-        below = Signal(30)
-        m.d.comb += [
-            shifted.eq(Cat(Const(0, 1), h).as_signed() >> right),
-            below.eq(Cat(h[index] & (right > index + 1) for index in range(len(below)))),
-        ]
-        up = shifted[0] & (~h[31] | below.any())
+        up = (h & rounds).any() & (~h[31] | (h & below).any())
         with m.If(self.enable[5]):
-            m.d.sync += result.eq(shifted[1:].as_signed() + up)
+            m.d.sync += result.eq((h >> rights[3]) + up)
 
         # Cycle 7: add the zero point, clamp. Only a result between the bounds needs the sum
         least, most = Signal(signed(9)), Signal(signed(9))
@@ -152,10 +185,32 @@ class RequantizerUnit(wiring.Component):
             most.eq(self.clamp_high - self.zero_point),
         ]
         total_low = (result[:8] + self.zero_point)[:8]
+        low = Mux(result < least, self.clamp_low, total_low)
+        clamped = Mux(result > most, self.clamp_high, low)
+        if self.tables:
+            clamped = self._look_up(m, output, clamped)
         with m.If(self.finish):
-            low = Mux(result < least, self.clamp_low, total_low)
-            m.d.sync += output.eq(Mux(result > most, self.clamp_high, low))
+            m.d.sync += output.eq(clamped)
         return m
+
+    def _look_up(self, m: Any, output: Any, clamped: Any) -> Signal:
+        """Add the table, and what chooses between its entry and the clamped value; return that value."""
+        m.submodules.table = memory = SinglePortRam(8 * TABLE_ROW_ENTRIES, TABLE_ROWS)
+        value = Signal(8)
+        looked_up = Signal(reset_less=True)
+        within = (TABLE_ROW_ENTRIES - 1).bit_length()
+        m.d.comb += [
+            value.eq(clamped),
+            memory.enable.eq(self.fill.write | (self.finish & self.table)),
+            memory.write.eq(self.fill.write),
+            memory.address.eq(Mux(self.fill.write, self.fill.row, value[within:])),
+            memory.write_data.eq(self.fill.entries),
+        ]
+        with m.If(self.finish):
+            m.d.sync += looked_up.eq(self.table)
+        entry = memory.read_data.word_select(output.as_unsigned()[:within], 8)
+        m.d.comb += self.output.eq(Mux(looked_up, entry, output.as_unsigned()))
+        return value
 
 
 class Requantizer(wiring.Component):
@@ -168,6 +223,8 @@ class Requantizer(wiring.Component):
     ----------
     width : int
         Number of units (R).
+    tables : bool
+        Whether each has an activation table.
 
     Members
     -------
@@ -183,14 +240,19 @@ class Requantizer(wiring.Component):
         As for :class:`RequantizerUnit`.
     output : Out(signed(8)).array(width)
         The last finished results.
+
+    Notes
+    -----
+    With activation tables there are `table` and `fill`, as for :class:`RequantizerUnit`.
     """
 
     RESULT_LATENCY: ClassVar[int] = REQUANTIZER_LATENCY
     """Cycles from `accumulator` to `result`."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, tables: bool = False) -> None:
         """Create a requantizer of `width` units."""
         self.width = width
+        self.tables = tables
         super().__init__(
             {
                 "enable": In(1),
@@ -203,6 +265,7 @@ class Requantizer(wiring.Component):
                 "clamp_low": In(signed(8)),
                 "clamp_high": In(signed(8)),
                 "output": Out(signed(8)).array(width),
+                **({"table": In(1), "fill": In(table_layout())} if tables else {}),
             }
         )
 
@@ -214,7 +277,7 @@ class Requantizer(wiring.Component):
         enable = Signal(self.RESULT_LATENCY)
         m.d.comb += enable.eq((later << 1) | self.enable)
         for index in range(self.width):
-            unit = RequantizerUnit()
+            unit = RequantizerUnit(tables=self.tables)
             m.submodules[f"unit_{index}"] = unique(unit)
             m.d.comb += [
                 unit.enable.eq(enable),
@@ -228,4 +291,6 @@ class Requantizer(wiring.Component):
                 unit.clamp_high.eq(self.clamp_high),
                 self.output[index].eq(unit.output),
             ]
+            if self.tables:
+                m.d.comb += [unit.table.eq(self.table), unit.fill.eq(self.fill)]
         return m

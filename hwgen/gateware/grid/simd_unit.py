@@ -36,10 +36,9 @@ class SimdUnit(wiring.Component):
         Multiply `private`, not `broadcast`.
     tap : In(4)
         Private activations that count.
-    maximum : In(2)
-        Bit i: the step of stage i is part of a maximum, not of a sum.
-    stages : In(3)
-        Bit i: stage i has a step; bit 0 comes with the operands.
+    maximum, stages : In(3)
+        Bit i: the step of stage i is part of a maximum, not of a sum; stage i has a step. Bit 0 comes with the
+        operands.
     accumulate, restart, restore : In(1)
         In the cycle after bit 2 of `stages`: add the dot product to the accumulator; with `restart` to 0
         or, with `restore` too, to `saved`.
@@ -64,7 +63,7 @@ class SimdUnit(wiring.Component):
                 "weights": In(8 * DOT_WIDTH),
                 "private_mode": In(1),
                 "tap": In(DOT_WIDTH),
-                "maximum": In(2),
+                "maximum": In(self.STEP_LATENCY - 1),
                 "stages": In(self.STEP_LATENCY - 1),
                 "accumulate": In(1),
                 "restart": In(1),
@@ -99,23 +98,22 @@ class SimdUnit(wiring.Component):
             activations.append(activation)
             weights.append(weight)
 
-        # Cycle 2: multiply, or find the largest, which takes the place of the first product
+        # Cycle 2: multiply, or find the larger of each pair, which take the places of the first products
         pairs = [
             _larger(m, f"pair_{j}", activations[2 * j], activations[2 * j + 1]) for j in range(2)
         ]
-        largest = _larger(m, "largest", *pairs)
         products = []
-        for j in range(DOT_WIDTH):
+        for j, instead in enumerate((*pairs, 0, 0)):
             product = Signal(signed(16), name=f"product_{j}", reset_less=True)
             with m.If(self.stages[1]):
-                m.d.sync += product.eq(
-                    Mux(self.maximum[1], largest if j == 0 else 0, activations[j] * weights[j])
-                )
+                m.d.sync += product.eq(Mux(self.maximum[1], instead, activations[j] * weights[j]))
             products.append(product)
 
-        # Cycle 3: sum
+        # Cycle 3: sum, or find the largest
+        largest = _larger(m, "largest", *(pair[:8].as_signed() for pair in products[:2]))
+        total = (products[0] + products[1]) + (products[2] + products[3])
         with m.If(self.stages[2]):
-            m.d.sync += dot.eq((products[0] + products[1]) + (products[2] + products[3]))
+            m.d.sync += dot.eq(Mux(self.maximum[2], largest, total))
 
         # Cycle 4: accumulate
         first = Signal(signed(32))

@@ -21,8 +21,10 @@ __all__ = ["FetchUnit"]
 
 _WORDS = DESCRIPTOR_BYTES // DESCRIPTOR_PORT_BYTES
 _QUEUE_BITS = COMMON_FIELDS[0].bits
-_LAYOUTS = {queue: descriptor_layout(queue) for queue in Queue}
-_STORED_WORDS = -(-max(layout.size for layout in _LAYOUTS.values()) // (8 * DESCRIPTOR_PORT_BYTES))
+_STORED_WORDS = -(
+    -max(descriptor_layout(queue, tables=True).size for queue in Queue)
+    // (8 * DESCRIPTOR_PORT_BYTES)
+)
 
 
 class FetchUnit(wiring.Component):
@@ -50,6 +52,8 @@ class FetchUnit(wiring.Component):
     ----------
     fingerprint : int
         The configuration's; a program for another configuration is refused.
+    tables : bool
+        Whether descriptors have the fields of activation tables.
 
     Members
     -------
@@ -77,11 +81,13 @@ class FetchUnit(wiring.Component):
 
     DEPTH: ClassVar[int] = 8
 
-    def __init__(self, fingerprint: int) -> None:
+    def __init__(self, fingerprint: int, *, tables: bool = False) -> None:
         """Create an idle unit."""
         self.fingerprint = fingerprint
+        self._layouts = {queue: descriptor_layout(queue, tables=tables) for queue in Queue}
         streams: dict[str, Any] = {
-            queue.name.lower(): Out(stream.Signature(layout)) for queue, layout in _LAYOUTS.items()
+            queue.name.lower(): Out(stream.Signature(layout))
+            for queue, layout in self._layouts.items()
         }
         super().__init__(
             {
@@ -103,7 +109,8 @@ class FetchUnit(wiring.Component):
         m = Module()
         running = Signal()
         count = Signal(32)
-        requested = Signal(32)
+        requested = Signal(32)  # the next request included
+        more = Signal()  # descriptors to request
         dispatched = Signal(32)
 
         # Requests
@@ -115,6 +122,7 @@ class FetchUnit(wiring.Component):
 
         # Beats: the words that hold fields are kept
         outstanding = Signal(range(self.DEPTH + 1))  # bursts
+        awaited = Signal()  # any of them
         index = Signal(range(_WORDS))
         words = [
             Signal(8 * DESCRIPTOR_PORT_BYTES, name=f"word_{number}", reset_less=True)
@@ -122,12 +130,15 @@ class FetchUnit(wiring.Component):
         ]
         beat, last_beat = Signal(), Signal()
         m.d.comb += [
-            self.rready.eq(self.drop | (outstanding != 0)),
-            beat.eq(self.rvalid & (outstanding != 0)),
+            self.rready.eq(self.drop | awaited),
+            beat.eq(self.rvalid & awaited),
             last_beat.eq(beat & (index == _WORDS - 1)),
-            self.quiet.eq(~self.arvalid & (outstanding == 0)),
+            self.quiet.eq(~self.arvalid & ~awaited),
         ]
-        m.d.sync += outstanding.eq(outstanding + requesting - last_beat)
+        m.d.sync += [
+            outstanding.eq(outstanding + requesting - last_beat),
+            awaited.eq(requesting | ~((outstanding == 0) | ((outstanding == 1) & last_beat))),
+        ]
         with m.If(beat):
             m.d.sync += index.eq(index + 1)
             for number, word in enumerate(words):
@@ -146,7 +157,7 @@ class FetchUnit(wiring.Component):
         # Dispatch, two cycles after the last beat
         head = buffer.leave.payload
         dispatch = Signal()
-        for queue, layout in _LAYOUTS.items():
+        for queue, layout in self._layouts.items():
             target = getattr(self, queue.name.lower())
             m.d.comb += Value.cast(target.payload).eq(head[: layout.size])
             with m.If((head[:_QUEUE_BITS] == queue) & ~self.stop):
@@ -169,7 +180,7 @@ class FetchUnit(wiring.Component):
         with m.FSM():
             with m.State("idle"):
                 m.d.comb += self.busy.eq(0)
-                m.d.sync += [requested.eq(0), dispatched.eq(0), index.eq(0)]
+                m.d.sync += [requested.eq(1), dispatched.eq(0), index.eq(0)]
                 with m.If(self.start):
                     m.next = "request header"
             with m.State("request header"):
@@ -177,7 +188,7 @@ class FetchUnit(wiring.Component):
                 with m.If(requesting):
                     m.next = "read header"
             with m.State("read header"):
-                m.d.sync += count.eq(words[1][:32])
+                m.d.sync += [count.eq(words[1][:32]), more.eq(words[1][:32] != 0)]
                 with m.If(last_beat):
                     m.d.comb += refused.eq(foreign)
                     m.next = "run"
@@ -186,12 +197,14 @@ class FetchUnit(wiring.Component):
             with m.State("run"):
                 m.d.comb += [
                     running.eq(1),
-                    wanted.eq((requested != count) & (reserved != self.DEPTH)),
+                    wanted.eq(more & (reserved != self.DEPTH)),
                 ]
                 m.d.sync += [
                     requested.eq(requested + request),
                     dispatched.eq(dispatched + dispatch),
                 ]
+                with m.If(request):
+                    m.d.sync += more.eq(requested != count)
                 with m.If(dispatched == count):
                     m.next = "idle"
             with m.State("refused"):

@@ -30,6 +30,11 @@ class Sequencer(wiring.Component):
 
     Latency: 2 cycles from dispatch to start. Throughput: 1 start per queue per cycle.
 
+    Parameters
+    ----------
+    tables : bool
+        Whether descriptors have the fields of activation tables.
+
     Members
     -------
     load, execute, store : In(stream.Signature(…_layout()))
@@ -52,11 +57,12 @@ class Sequencer(wiring.Component):
     QUEUE_DEPTH: ClassVar[int] = 8
     TOKEN_BITS: ClassVar[int] = 8
 
-    def __init__(self) -> None:
+    def __init__(self, *, tables: bool = False) -> None:
         """Create a sequencer with empty queues and no tokens."""
+        self._layouts = {queue: descriptor_layout(queue, tables=tables) for queue in Queue}
         members: dict[str, Any] = {}
-        for queue in Queue:
-            name, signature = queue.name.lower(), stream.Signature(descriptor_layout(queue))
+        for queue, layout in self._layouts.items():
+            name, signature = queue.name.lower(), stream.Signature(layout)
             members[name] = In(signature)
             members[f"{name}_command"] = Out(signature)
             members[f"{name}_done"] = In(1)
@@ -78,7 +84,7 @@ class Sequencer(wiring.Component):
         starts = {}
         for queue in Queue:
             name = queue.name.lower()
-            fifo = Fifo(descriptor_layout(queue), self.QUEUE_DEPTH)
+            fifo = Fifo(self._layouts[queue], self.QUEUE_DEPTH)
             m.submodules[f"{name}_queue"] = unique_fifo(fifo)
             wiring.connect(m, wiring.flipped(getattr(self, name)), fifo.enter)
             heads[queue] = fifo.leave

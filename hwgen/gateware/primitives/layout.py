@@ -3,17 +3,17 @@
 from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data
 
-from sim.spec.descriptor import FIELDS, Queue
+from sim.spec.descriptor import Queue, fields_of
 
 __all__ = ["descriptor_layout", "execute_layout", "field_shapes", "load_layout", "store_layout"]
 
 
-def descriptor_layout(queue: Queue) -> data.StructLayout:
-    """Layout of one queue's descriptors: the table's fields from bit 0 up."""
+def descriptor_layout(queue: Queue, *, tables: bool = False) -> data.StructLayout:
+    """Layout of one queue's descriptors: the fields from bit 0 up, with ``tables`` those of activation tables, too."""
     return data.StructLayout(
         {
             field.name: signed(field.bits) if field.signed else unsigned(field.bits)
-            for field in FIELDS[queue]
+            for field in fields_of(queue, tables=tables)
         }
     )
 
@@ -24,9 +24,9 @@ def field_shapes(queue: Queue, *names: str) -> dict[str, Shape]:
     return {name: Shape.cast(members[name]) for name in names}
 
 
-def load_layout() -> data.StructLayout:
+def load_layout(*, tables: bool = False) -> data.StructLayout:
     """Layout of a LOAD descriptor."""
-    return descriptor_layout(Queue.LOAD)
+    return descriptor_layout(Queue.LOAD, tables=tables)
 
 
 def execute_layout() -> data.StructLayout:

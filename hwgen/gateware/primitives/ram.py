@@ -1,4 +1,4 @@
-"""Simple dual-port memory: the only storage primitive of the gateware."""
+"""Simple dual-port memory: a row is read and a row is written in a cycle."""
 
 from typing import Any
 

@@ -186,16 +186,16 @@ class Gather(wiring.Component):
             "vectors": shape.columns,
             "pe_left": shape.pe_vectors,
         }
+        # Whether a vector is the last of its row, or one of the last two for its PE, is seen a cycle before it counts
+        vectors, pe_left = kept_state["vectors"], kept_state["pe_left"]
+        last_of_row, pe_over, after_over = (
+            Signal(name=name) for name in ("last_of_row", "pe_over", "after_over")
+        )
+        single, double = shape.pe_vectors == 1, shape.pe_vectors == 2
         step, after_step = Signal(signed(13)), Signal(signed(13))
-        single = (
-            Signal()
-        )  # a PE has a vector of each row; first needed in the cycle after a row's first beat
-        m.d.sync += single.eq(shape.pe_vectors == 1)
-        pe_left = kept_state["pe_left"]
-        pe_over = pe_left == 1
         m.d.comb += [
             step.eq(Mux(pe_over, shape.pe_step, shape.step)),
-            after_step.eq(Mux(Mux(pe_over, single, pe_left == 2), shape.pe_step, shape.step)),
+            after_step.eq(Mux(after_over, shape.pe_step, shape.step)),
         ]
         at_vector = {
             "place": kept_state["place"] + step,
@@ -204,10 +204,9 @@ class Gather(wiring.Component):
             "before": kept_state["before"] - step,
             "room": kept_state["room"] - step,
             "left": kept_state["left"],
-            "vectors": kept_state["vectors"] - 1,
+            "vectors": vectors - 1,
             "pe_left": Mux(pe_over, shape.pe_vectors, pe_left - 1),
         }
-        last_of_row = kept_state["vectors"] == 1
         m.d.comb += row_over.eq(self.valid & last_of_row)
         present = _Choice(~begun | row_over, ~self.valid)
         values: dict[str, tuple[Signal, Signal, Signal]] = {}
@@ -236,18 +235,28 @@ class Gather(wiring.Component):
             | (self.beat & early(*(~value[offset_bits:].any() for value in values[name])))
             for name in ("lacks", "after_lacks", "left")
         }
-        more = early(*(value != 1 for value in values["vectors"]))
+        final = early(shape.columns == 1, vectors == 2, last_of_row)
+        over = self.last_beat | ended  # no beat is to come: the row's vectors are complete
         m.d.comb += [
             opened.eq(self.beat | (came & ~row_over)),
-            complete.eq(self.enable & opened & (none_left["lacks"] | none_left["left"])),
-            further.eq(complete & more & (none_left["after_lacks"] | none_left["left"])),
-            self.last.eq((self.last_beat | ended) & ~further),
+            complete.eq(self.enable & opened & (none_left["lacks"] | none_left["left"] | over)),
+            further.eq(complete & ~final & (none_left["after_lacks"] | none_left["left"] | over)),
+            self.last.eq(over & final),
         ]
         m.d.sync += [
+            last_of_row.eq(final),
+            pe_over.eq(early(single, Mux(pe_over, single, pe_left == 2), pe_over)),
+            after_over.eq(
+                early(
+                    single | double,
+                    Mux(pe_over, single | double, (pe_left == 3) | ((pe_left == 2) & single)),
+                    after_over,
+                )
+            ),
             self.valid.eq(complete),
             self.hold.eq(further),
             came.eq(opened),
-            ended.eq((ended | self.last_beat) & ~self.last),
+            ended.eq(over & ~final),
             begun.eq((begun | self.beat) & ~self.last),
         ]
 

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.gateware.bus.axi import read_manager
@@ -108,6 +108,11 @@ class LoadUnit(wiring.Component):
         may not be requested, with its address.
     araddr … rready
         AXI4 read channels (:func:`read_manager`).
+
+    Notes
+    -----
+    With activation tables there is `table_halves`, Out(2): results of half h's parameters go through the table if bit h is
+    set. Parameter rows set or clear it, as their descriptor says; reset clears it.
     """
 
     OUTSTANDING: ClassVar[int] = 8
@@ -124,7 +129,7 @@ class LoadUnit(wiring.Component):
         self.vector_beats = most_vector_beats(config)
         super().__init__(
             {
-                "command": In(stream.Signature(load_layout())),
+                "command": In(stream.Signature(self.layout())),
                 "memory_base": In(32),
                 "input_offset": In(32),
                 "pages": In(pages_layout()),
@@ -132,6 +137,7 @@ class LoadUnit(wiring.Component):
                 "drop": In(1),
                 "row_write": Out(row_write_layout(config)),
                 "row_half": Out(1),
+                **({"table_halves": Out(2)} if config.activation_table else {}),
                 "tile_write": Out(tile_write_layout(config)),
                 "done": Out(1),
                 "done_post": Out(3),
@@ -142,6 +148,10 @@ class LoadUnit(wiring.Component):
                 **read_manager(config.bus_bytes),
             }
         )
+
+    def layout(self) -> data.StructLayout:
+        """Layout of the descriptors."""
+        return load_layout(tables=bool(self.config.activation_table))
 
     def elaborate(self, platform: object) -> Module:
         """Build the command side, the request side and the data side."""
@@ -156,7 +166,7 @@ class LoadUnit(wiring.Component):
         descriptor, begin, descriptors = accept_commands(
             m,
             self,
-            load_layout(),
+            self.layout(),
             last_requested,
             {
                 "reads_store": (self.command.payload.kind == LoadKind.WEIGHTS)

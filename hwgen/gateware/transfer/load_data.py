@@ -14,7 +14,7 @@ from hwgen.gateware.transfer.stored_weights import use_store
 from hwgen.gateware.transfer.tile_transfer import connect_tile, credit
 from hwgen.gateware.transfer.tile_walker import TileWalker
 from hwgen.gateware.transfer.weight_store import WeightStore
-from sim.spec.descriptor import LoadKind, LoadStore
+from sim.spec.descriptor import LoadKind, LoadStore, LoadTable
 
 __all__ = ["take_beats"]
 
@@ -58,7 +58,6 @@ def take_beats(
     allowed = credit(m, config, beat)
     weights = Signal()
     index = Signal(10)
-    last_index = Signal.like(index)
     complete = Signal()
     row = Signal(8 * config.row_bytes, reset_less=True)
     ready = Signal()
@@ -75,10 +74,12 @@ def take_beats(
         beat.eq(unit.rvalid & ready),
         descriptors.leave.ready.eq(last),
         weights.eq(descriptor.kind == LoadKind.WEIGHTS),
-        last_index.eq(Mux(weights, rows.last, descriptor.vector_beats - 1)),
         gathers.eq(descriptors.leave.valid & ~weights & descriptor.gather),
-        complete.eq(beat & (index == last_index) & ~gathers),
+        complete.eq(
+            beat & Mux(weights, rows.last, (index == descriptor.vector_beats - 1) & ~gathers)
+        ),
         [rows.stream[name].eq(descriptor[name]) for name in rows.stream.shape().members],
+        rows.index.eq(index),
         rows.advance.eq(complete),
         rows.restart.eq(last),
     ]
@@ -163,6 +164,14 @@ def take_beats(
         [port.eq(value) for port, value in zip(unit.row_write.data, row_data, strict=True)],
         row_walker.advance.eq(unit.row_write.enable),
     ]
+
+    if config.activation_table:
+        # Parameters say of their half whether its results go through the table
+        table = Signal.like(descriptor.table, reset_less=True)
+        m.d.sync += table.eq(descriptor.table)
+        m.d.comb += unit.row_write.table.eq(table == LoadTable.FILL)
+        with m.If(unit.row_write.enable & row_walker.parameter):
+            m.d.sync += unit.table_halves.bit_select(unit.row_half, 1).eq(table == LoadTable.USE)
 
     # Data cycle DONE_DELAY: what was written can be read
     for _ in range(unit.DONE_DELAY - 1):

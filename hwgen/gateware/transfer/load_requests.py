@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 
 from hwgen.gateware.bus.bursts import BurstGenerator
 from hwgen.gateware.primitives.unique import unique
@@ -127,20 +127,21 @@ def request_bursts(
 
     # Cycle 4: requests, while fewer than OUTSTANDING bursts are in flight
     burst = generator.bursts
+    m.d.comb += generator.legal.eq(legal & stored)
     in_flight = Signal(range(unit.OUTSTANDING + 1))
     finals = Signal(unit.OUTSTANDING)  # whether each burst in flight is its descriptor's last
+    later = Signal.like(finals)
     addresses = Array(
         Signal(32, name=f"address_{place}", reset_less=True) for place in range(unit.OUTSTANDING)
     )
     newest = Signal(range(unit.OUTSTANDING))
     oldest = Signal(range(unit.OUTSTANDING))
-    room = Signal()
+    full = Signal()
     requested = Signal()
     burst_end = Signal()
     last_beat = Signal()
-    valid, _, refused, refusal = address_burst(m, burst, legal & stored, room, unit.stop)
+    valid, _, refused, refusal = address_burst(m, burst, ~full, unit.stop)
     m.d.comb += [
-        room.eq(in_flight != unit.OUTSTANDING),
         unit.araddr.eq(burst.payload.address),
         unit.arlen.eq(burst.payload.length),
         unit.arvalid.eq(valid),
@@ -148,22 +149,35 @@ def request_bursts(
         burst.ready.eq(requested),
         last_requested.eq((requested & burst.payload.final) | granted),
         burst_end.eq(beat & unit.rlast),
-        last_beat.eq(burst_end & finals.bit_select(oldest, 1)),
-        unit.waiting.eq((in_flight != 0) & ~unit.rvalid),
-        unit.quiet.eq(~unit.arvalid & (in_flight == 0)),
+        last_beat.eq(burst_end & finals[0]),
+        later.eq(Mux(burst_end, finals >> 1, finals)),
+        unit.waiting.eq(awaited & ~unit.rvalid),
+        unit.quiet.eq(~unit.arvalid & ~awaited),
     ]
     m.d.sync += [
         in_flight.eq(in_flight + requested - burst_end),
+        # Registers of their own, for which beats and bursts wait
+        awaited.eq(requested | ~((in_flight == 0) | ((in_flight == 1) & burst_end))),
+        full.eq(
+            ~burst_end
+            & ((in_flight == unit.OUTSTANDING) | ((in_flight == unit.OUTSTANDING - 1) & requested))
+        ),
+        finals.eq(
+            Cat(
+                Mux(
+                    requested & (in_flight == Mux(burst_end, place + 1, place)),
+                    burst.payload.final,
+                    later[place],
+                )
+                for place in range(unit.OUTSTANDING)
+            )
+        ),
         newest.eq(newest + requested),
         oldest.eq(oldest + burst_end),
     ]
     with m.If(requested):
-        m.d.sync += [
-            finals.bit_select(newest, 1).eq(burst.payload.final),
-            addresses[newest].eq(burst.payload.address),
-        ]
+        m.d.sync += addresses[newest].eq(burst.payload.address)
     m.d.comb += [
-        awaited.eq(in_flight != 0),
         unit.fault.valid.eq(refused),
         unit.fault.cause.eq(refusal),
         unit.fault.address.eq(burst.payload.address),

@@ -39,8 +39,8 @@ class RowBeats(wiring.Component):
     of several blocks take turns, as :class:`~hwgen.gateware.transfer.rows.RowWalker` says, and those of the last block
     are short between whole rows.
 
-    Latency: none for the first row, which follows from the stream alone; the next row's beats are there in the
-    cycle after ``advance``. Throughput: 1 row per cycle.
+    Latency: none for the first row, which follows from the stream alone; `last` is that of the next row from the
+    cycle after ``advance`` on. Throughput: 1 row per cycle.
 
     Parameters
     ----------
@@ -55,8 +55,10 @@ class RowBeats(wiring.Component):
         Go on to the next row.
     restart : In(1)
         Go on to the first row of the next stream, whatever `advance` is.
-    last : Out(10)
-        Beats of the row less 1.
+    index : In(10)
+        Beats of the row that have come.
+    last : Out(1)
+        The row's last beat comes next.
     """
 
     def __init__(self, config: AcceleratorConfig) -> None:
@@ -67,7 +69,8 @@ class RowBeats(wiring.Component):
                 "stream": In(stream_layout()),
                 "advance": In(1),
                 "restart": In(1),
-                "last": Out(10),
+                "index": In(10),
+                "last": Out(1),
             }
         )
 
@@ -107,17 +110,30 @@ class RowBeats(wiring.Component):
         row = {n: Signal(s, name=f"row_{n}") for n, s in shapes.items()}
         m.d.comb += [row[name].eq(Mux(begun, kept[name], first[name])) for name in shapes]
 
-        # The next row: of the next PE column's block, or the next of the lane's, or a block's first
+        # The next row: of the next PE column's block, or the next of the lane's, or a block's first. Whether it is of the last
+        # block and has no records is known for each of them before it is known which it is
         following = {n: Signal(s, name=f"next_{n}") for n, s in shapes.items()}
         last_column = (stream.column_lanes == 0) | (row["column_blocks"] <= stream.column_lanes)
+        few = row["rows_left"] <= without_records
         m.d.comb += [
-            following[name].eq(row[name]) for name in ("parameter", "rows_left", "lane_blocks")
+            *(following[name].eq(row[name]) for name in ("parameter", "rows_left", "lane_blocks")),
+            following["column_blocks"].eq(row["lane_blocks"]),
+            following["tail"].eq(row["lane_blocks"] == 1),
+            following["empty"].eq((row["lane_blocks"] == 1) & few),
         ]
-        m.d.comb += following["column_blocks"].eq(row["lane_blocks"])
         with m.If(~last_column):
-            m.d.comb += following["column_blocks"].eq(row["column_blocks"] - stream.column_lanes)
+            in_tail = row["column_blocks"] - 1 == stream.column_lanes
+            m.d.comb += [
+                following["column_blocks"].eq(row["column_blocks"] - stream.column_lanes),
+                following["tail"].eq(in_tail),
+                following["empty"].eq(in_tail & few),
+            ]
         with m.Elif(row["rows_left"] != 1):
-            m.d.comb += following["rows_left"].eq(row["rows_left"] - 1)
+            fewer = row["rows_left"] <= without_records + 1
+            m.d.comb += [
+                following["rows_left"].eq(row["rows_left"] - 1),
+                following["empty"].eq((row["lane_blocks"] == 1) & fewer),
+            ]
         with m.Elif(row["parameter"] & (stream.weight_rows != 0)):
             m.d.comb += [
                 following["parameter"].eq(0),
@@ -129,22 +145,21 @@ class RowBeats(wiring.Component):
                 following["rows_left"].eq(first_rows),
                 following["lane_blocks"].eq(row["lane_blocks"] - 1),
                 following["column_blocks"].eq(row["lane_blocks"] - 1),
+                following["tail"].eq(row["lane_blocks"] == 2),
+                following["empty"].eq((row["lane_blocks"] == 2) & (stream.tail_rows == 0)),
             ]
-        m.d.comb += [
-            following["tail"].eq(following["column_blocks"] == 1),
-            following["empty"].eq(following["tail"] & (following["rows_left"] <= without_records)),
-        ]
         with m.If(self.advance):
             m.d.sync += [begun.eq(1), *(kept[name].eq(following[name]) for name in shapes)]
         with m.If(self.restart):
             m.d.sync += begun.eq(0)
 
         records, whole = parameter_beats(self.config), row_beats(self.config)
+        index = self.index
         m.d.comb += self.last.eq(
             Mux(
                 row["parameter"],
-                Mux(row["empty"], 0, records - 1),
-                Mux(row["tail"], stream.tail_beats - 1, whole - 1),
+                Mux(row["empty"], index == 0, index == records - 1),
+                Mux(row["tail"], index == stream.tail_beats - 1, index == whole - 1),
             )
         )
         return m

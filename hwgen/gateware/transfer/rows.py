@@ -96,18 +96,19 @@ class RowWalker(wiring.Component):
         split, last_column, advance = Signal(), Signal(), Signal()
         m.d.comb += [
             split.eq(block.column_lanes != 0),
-            last_column.eq(~split | block.together | (column_blocks <= block.column_lanes)),
             advance.eq(self.advance & last_column),
         ]
         with m.If(self.advance):
             m.d.sync += [
                 self.columns.eq(self.columns << 1),
                 column_blocks.eq(column_blocks - block.column_lanes),
+                last_column.eq(self._ends(column_blocks - block.column_lanes)),
             ]
         with m.If(advance):
             m.d.sync += [
                 self.columns.eq(Mux(split & block.together, self.columns, Mux(split, 1, ~0))),
                 column_blocks.eq(lane_blocks),
+                last_column.eq(self._ends(lane_blocks)),
                 self.address.eq(self.address + 1),
                 rows_left.eq(rows_left - 1),
             ]
@@ -130,6 +131,7 @@ class RowWalker(wiring.Component):
                 self.columns.eq(self._first_columns(lane_blocks - 1)),
                 lane_blocks.eq(lane_blocks - 1),
                 column_blocks.eq(lane_blocks - 1),
+                last_column.eq(self._ends(lane_blocks - 1)),
             ]
         with m.Elif(advance & (rows_left == 1)):
             # From the parameter rows to the register-file rows
@@ -144,8 +146,14 @@ class RowWalker(wiring.Component):
                 self.columns.eq(self._first_columns(block.lanes)),
                 lane_blocks.eq(block.lanes),
                 column_blocks.eq(block.lanes),
+                last_column.eq(self._ends(block.lanes)),
             ]
         return m
+
+    def _ends(self, blocks: Any) -> Any:
+        """Whether a lane's row is over with a column, where so many blocks are left from that column's on."""
+        block = self.block
+        return (block.column_lanes == 0) | block.together | (blocks <= block.column_lanes)
 
     def _first_columns(self, blocks: Any) -> Any:
         """Columns that get a lane's first row, where so many blocks are left."""

@@ -180,6 +180,7 @@ class StoreUnit(wiring.Component):
             connect_region(region, descriptor, self.memory_base),
             region.beats.eq(segment_beats),
             generator.start.eq(begin),
+            generator.legal.eq(legal),
             generator.pages.eq(self.pages),
         ]
 
@@ -191,7 +192,7 @@ class StoreUnit(wiring.Component):
         answered = Signal.like(number)
         waiting = Signal.like(number)
         room = Signal()
-        valid, offered, refused, refusal = address_burst(m, burst, legal, room, self.stop)
+        valid, offered, refused, refusal = address_burst(m, burst, room, self.stop)
         m.d.comb += [
             next_number.eq(number + 1),
             waiting.eq(number - answered),

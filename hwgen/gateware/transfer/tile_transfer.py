@@ -12,8 +12,13 @@ from hwgen.gateware.primitives.fifo import Fifo, unique_fifo
 from hwgen.gateware.primitives.unique import unique
 from hwgen.gateware.transfer.row_beats import parameter_beats, row_beats
 from hwgen.gateware.transfer.tile_walker import TileWalker
-from sim.spec.accelerator import REQUANTIZER_PHASES, AcceleratorConfig
-from sim.spec.descriptor import LOAD_FIELDS, STORE_FIELDS, LoadStore
+from sim.spec.accelerator import (
+    REQUANTIZER_PHASES,
+    TABLE_ROW_ENTRIES,
+    TABLE_ROWS,
+    AcceleratorConfig,
+)
+from sim.spec.descriptor import LOAD_FIELDS, STORE_FIELDS, LoadStore, LoadTable
 from sim.spec.stops import StopCause
 
 __all__ = [
@@ -61,7 +66,8 @@ def most_vector_beats(config: AcceleratorConfig) -> int:
 def most_stream_beats(config: AcceleratorConfig) -> int:
     """Bus beats of the longest weight stream."""
     rows = REQUANTIZER_PHASES * parameter_beats(config) + config.weight_rows * row_beats(config)
-    return config.pes_x * config.compute_lanes * rows
+    table = config.activation_table * TABLE_ROWS * -(-TABLE_ROW_ENTRIES // config.bus_bytes)
+    return max(config.pes_x * config.compute_lanes * rows, table)
 
 
 def accept_commands(
@@ -152,12 +158,15 @@ def legal_weights(config: AcceleratorConfig, descriptor: Any) -> Any:
         descriptor.column_lanes * config.pes_x,
         config.compute_lanes,
     )
-    return (
+    most_rows: Any = config.weight_rows
+    if config.activation_table:
+        most_rows = Mux(descriptor.table == LoadTable.FILL, TABLE_ROWS, config.weight_rows)
+    legal = (
         descriptor.lanes.any()
         & (descriptor.lanes <= most_blocks)
         & (descriptor.column_lanes <= config.compute_lanes)
         & (descriptor.parameter_rows <= REQUANTIZER_PHASES)
-        & (descriptor.weight_rows <= config.weight_rows)
+        & (descriptor.weight_rows <= most_rows)
         & (descriptor.parameter_rows.any() | descriptor.weight_rows.any())
         & descriptor.stream_beats.any()
         & (descriptor.stream_beats <= most_stream_beats(config))
@@ -166,10 +175,11 @@ def legal_weights(config: AcceleratorConfig, descriptor: Any) -> Any:
         & (descriptor.tail_rows <= descriptor.parameter_rows)
         & (descriptor.store <= most_store)
     )
+    return legal & (descriptor.table <= LoadTable.FILL) if config.activation_table else legal
 
 
 def address_burst(
-    m: Module, burst: Any, legal: Any, room: Any, stop: Any
+    m: Module, burst: Any, room: Any, stop: Any
 ) -> tuple[Signal, Signal, Signal, Signal]:
     """Build what lies between a burst and an address channel's VALID.
 
@@ -177,8 +187,6 @@ def address_burst(
     ----------
     burst : stream of burst_layout()
         From a :class:`BurstGenerator`.
-    legal
-        Whether the descriptor is; registered, there with its first burst.
     room
         Whether another burst may be under way; must not fall but by `offered`.
     stop
@@ -198,10 +206,9 @@ def address_burst(
     valid, offered, refused = (Signal(name=name) for name in ("valid", "offered", "refused"))
     waits = Signal(name="waits")
     cause = Signal(CAUSE_BITS, name="refusal")
-    illegal = ~legal | burst.payload.illegal
     m.d.comb += [
-        refused.eq(burst.valid & (illegal | burst.payload.outside)),
-        cause.eq(Mux(illegal, StopCause.DESCRIPTOR, StopCause.WINDOW)),
+        refused.eq(burst.valid & burst.payload.barred),
+        cause.eq(Mux(burst.payload.illegal, StopCause.DESCRIPTOR, StopCause.WINDOW)),
         offered.eq(burst.valid & room & ~stop & ~waits & ~refused),
         valid.eq(offered | waits),
     ]

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.importers.onnx.activations import integer_product, product
 from sim.importers.onnx.lowering import SPREAD, OnnxLowering, lowers
 from sim.importers.onnx.model import OnnxNode
 from sim.importers.onnx.values import Constant, Deferred, Quantized, Target, Value
@@ -14,6 +15,7 @@ _Reals = NDArray[np.float64]
 
 _REAL = "between DequantizeLinear and QuantizeLinear; a constant for each channel"
 _TAP = "a `depthwise` of one tap, or part of the layer before"
+_GATED = "of an activation and a function of it, which become an activation table"
 _PRODUCT = "products of activations, as in squeeze-and-excitation blocks, are not supported"
 
 _BIAS_LIMIT = 2.0**30
@@ -86,12 +88,12 @@ def quantized_plus(lowering: OnnxLowering, node: OnnxNode) -> Deferred | None:
 @lowers(
     "QLinearMul",
     becomes="a `depthwise` of one tap",
-    conditions="of an activation and a constant for each channel",
+    conditions=f"of an activation and a constant for each channel; {_GATED}",
 )
 def _qlinear_mul(lowering: OnnxLowering, node: OnnxNode) -> Value:
     operands = quantized_constant(lowering, node)
     if operands is None:
-        node.refuse(_PRODUCT)
+        return integer_product(lowering, node) or node.refuse(_PRODUCT)
     value, gain = operands
     result = _scaled(lowering, node, value, gain, np.zeros_like(gain))
     return lowering.quantize(result, node.outputs[0], lowering.quantization(node, 6, 7, "uint8"))
@@ -109,11 +111,11 @@ def _sub(lowering: OnnxLowering, node: OnnxNode) -> Value:
     return _scaled(lowering, node, value, -np.ones_like(offset), offset)
 
 
-@lowers("Mul", becomes=_TAP, conditions=_REAL)
+@lowers("Mul", becomes=_TAP, conditions=f"{_REAL}; {_GATED}")
 def _mul(lowering: OnnxLowering, node: OnnxNode) -> Value:
     position = constant_operand(lowering, node)
     if position is None:
-        node.refuse(_PRODUCT)
+        return product(lowering, node) or node.refuse(_PRODUCT)
     value = _operand(lowering, node, 1 - position)
     gain = _in_memory(lowering, node, position, value)
     return _scaled(lowering, node, value, gain, np.zeros_like(gain))

@@ -10,19 +10,19 @@ from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork, checked_network, network_name, with_file
 from sim.importers.host import HostEnd, HostProgram, HostStep, ModelPort, Transpose
 from sim.importers.limits import excess
-from sim.importers.onnx import affine, elementwise, parts, pooling, shapes, windows
+from sim.importers.onnx import activations, affine, elementwise, parts, pooling, shapes, windows
 from sim.importers.onnx.duplicates import without_duplicates
 from sim.importers.onnx.folding import folded
 from sim.importers.onnx.lowering import ONNX_OPERATORS, OnnxLowering
 from sim.importers.onnx.model import OnnxEnd, OnnxModel, OnnxNode
 from sim.importers.onnx.reader import parse_onnx
 from sim.importers.onnx.shapes import host_output
-from sim.importers.onnx.values import HostInput, HostOutput, Quantized
+from sim.importers.onnx.values import Function, HostInput, HostOutput, Quantized
 from sim.spec.archives import read_bytes
 
 __all__ = ["ONNX_HINTS", "import_onnx", "lower_onnx"]
 
-_TABLES = (affine, elementwise, parts, pooling, shapes, windows)
+_TABLES = (activations, affine, elementwise, parts, pooling, shapes, windows)
 """Importing them enters their operators into the table."""
 
 _MOST_PARTS = 1 << 10
@@ -37,6 +37,7 @@ _MICROSOFT_OPERATORS: dict[str, tuple[int, int, tuple[str, ...]]] = {
                "pads", "strides"),
     ),
     "QLinearGlobalAveragePool": (5, 5, ("channels_last",)),
+    "QLinearLeakyRelu": (4, 5, ("alpha",)),
     "QLinearMul": (7, 8, ()),
     "QLinearSigmoid": (4, 5, ()),
     "QLinearSoftmax": (5, 5, ("axis", "opset")),
@@ -48,16 +49,10 @@ The format's checker does not know them.
 """
 _INPUTS = ("float32", "int8", "uint8")
 
-_SIGMOID = "sigmoids, as in squeeze-and-excitation blocks, are not supported"
+_BY_PLACE = "onnxruntime's results depend on the place of a value in its tensor"
 
 ONNX_HINTS = {
-    "HardSigmoid": _SIGMOID,
-    "HardSwish": "activations must be clamps",
-    "LeakyRelu": "activations must be clamps",
-    "QLinearLeakyRelu": "activations must be clamps",
-    "PRelu": "activations must be clamps",
-    "Elu": "activations must be clamps",
-    "Tanh": "activations must be clamps",
+    "Softplus": _BY_PLACE,
     "DynamicQuantizeLinear": "scales must be constants: quantize statically",
     "ConvInteger": "scales must be constants: quantize statically",
     "MatMulInteger": "scales must be constants: quantize statically",
@@ -127,7 +122,11 @@ def lower_onnx(model: OnnxModel, name: str) -> ImportedNetwork:
         tuple(dict.fromkeys(end.tensor for end in (first, *further))),
         tuple(lowering.joints.concatenations.values()),
     )
-    source = {"tensors": lowering.origins, "nodes": lowering.nodes}
+    source = {
+        "tensors": lowering.origins,
+        "nodes": lowering.nodes,
+        "results": lowering.results,
+    }
     return ImportedNetwork(network=network, host=host, source=source)
 
 
@@ -191,6 +190,8 @@ def _result(lowering: OnnxLowering, live: list[OnnxNode], end: OnnxEnd) -> HostO
     value = lowering.values.get(end.name)
     if isinstance(value, HostOutput):
         return value
+    if isinstance(value, Function) and value.values is not None:
+        value = lowering.settled(value)
     if not isinstance(value, Quantized):
         raise UnsupportedModelError(
             f"output {end.name!r} must come from QuantizeLinear or a quantized operator"

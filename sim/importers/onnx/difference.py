@@ -3,7 +3,7 @@
 onnxruntime computes clamp(round_half_even(float32(sum) · float32(multiplier)) + zero point). The
 accelerator multiplies by the same multiplier in fixed point and rounds once or twice, ties away
 from zero. Both results are the integer below or above the real product, so that they differ by
-1 at most.
+1 at most, before a layer's activation table.
 """
 
 import math
@@ -18,7 +18,14 @@ from sim.importers.folder import ImportedNetwork
 from sim.importers.host import UNIT_FACTOR
 from sim.spec.network import Layer, LayerKind, Network, TensorSpec
 
-__all__ = ["SEED", "LayerDifference", "differences", "onnxruntime_layer", "report"]
+__all__ = [
+    "SEED",
+    "LayerDifference",
+    "difference_bound",
+    "differences",
+    "onnxruntime_layer",
+    "report",
+]
 
 SEED = 1
 """Seed of the random inputs that are compared."""
@@ -62,7 +69,7 @@ class LayerDifference:
 def differences(imported: ImportedNetwork) -> tuple[LayerDifference, ...]:
     """Compare every layer of an imported ONNX model, by itself, with onnxruntime's formula."""
     network = imported.network
-    nodes = imported.source["nodes"]
+    nodes, results = imported.source["nodes"], imported.source.get("results", {})
     rng = np.random.default_rng(SEED)
     rows = []
     left = _MOST_MACS
@@ -75,7 +82,8 @@ def differences(imported: ImportedNetwork) -> tuple[LayerDifference, ...]:
         left -= images * max(layer.macs, gathered)
         if left < 0:
             images = 0
-        rows.append(_difference(network, layer, nodes[layer.name], rng, images))
+        scale = results.get(layer.name)
+        rows.append(_difference(network, layer, nodes[layer.name], rng, images, scale))
     return tuple(rows)
 
 
@@ -90,9 +98,14 @@ def report(rows: Sequence[LayerDifference]) -> dict[str, object]:
 
 
 def _difference(
-    network: Network, layer: Layer, node: str, rng: np.random.Generator, images: int
+    network: Network,
+    layer: Layer,
+    node: str,
+    rng: np.random.Generator,
+    images: int,
+    scale: float | None,
 ) -> LayerDifference:
-    bound, reason = _bound(layer)
+    bound, reason = difference_bound(layer)
     if not images:
         return LayerDifference(
             layer=layer.name, node=node, bound=bound, reason=reason, values=0, differing=0
@@ -102,7 +115,7 @@ def _difference(
         rng.integers(-128, 128, (images, *source.shape)).astype(np.int8) for source in sources
     ]
     ours = golden.run_layer(layer, sources, inputs)
-    theirs = onnxruntime_layer(layer, sources, inputs)
+    theirs = onnxruntime_layer(layer, sources, inputs, scale)
     return LayerDifference(
         layer=layer.name,
         node=node,
@@ -113,7 +126,17 @@ def _difference(
     )
 
 
-def _bound(layer: Layer) -> tuple[int, str]:
+def difference_bound(layer: Layer) -> tuple[int, str]:
+    """Largest possible difference of a layer's value, and its reason."""
+    bound, reason = _bound_of_results(layer)
+    if layer.table is None or not bound:
+        return bound, reason
+    steps = np.abs(np.diff(layer.table.values.astype(int)))
+    return int(steps.max()), f"{reason}, before the activation table"
+
+
+def _bound_of_results(layer: Layer) -> tuple[int, str]:
+    """Largest difference before an activation table."""
     if layer.kind is LayerKind.MAX_POOL:
         return 0, "nothing is rounded"
     if layer.kind in (*_WINDOWS, LayerKind.MEAN):
@@ -127,14 +150,21 @@ def _bound(layer: Layer) -> tuple[int, str]:
 
 
 def onnxruntime_layer(
-    layer: Layer, sources: list[TensorSpec], inputs: list[NDArray[np.int8]]
+    layer: Layer,
+    sources: list[TensorSpec],
+    inputs: list[NDArray[np.int8]],
+    result_scale: float | None = None,
 ) -> NDArray[np.int8]:
-    """One layer by onnxruntime's formulas, of its operators on int8 and uint8."""
-    zero_point, x = layer.output.zero_point, inputs[0]
+    """One layer by onnxruntime's formulas, of its operators on int8 and uint8.
+
+    ``result_scale`` is that of its results before an activation table.
+    """
+    table, x = layer.table, inputs[0]
+    zero_point = layer.output.zero_point if table is None else table.zero_point
     if layer.kind is LayerKind.MAX_POOL:
         return golden.run_layer(layer, sources, inputs)
     if layer.kind is LayerKind.ADD:
-        scale = np.float32(layer.output.scale)
+        scale = np.float32(layer.output.scale if result_scale is None else result_scale)
         total = np.zeros(x.shape, np.float32)
         for source, operand in zip(sources, inputs, strict=True):
             ratio = np.float32(source.scale) / scale
@@ -155,7 +185,7 @@ def onnxruntime_layer(
     result: NDArray[np.int8] = (
         (rounded.astype(np.float64) + zero_point).clip(*layer.clamp).astype(np.int8)
     )
-    return result
+    return result if table is None else table.look_up(result)
 
 
 def _window_means(layer: Layer, x: NDArray[np.int8], zero_point: int) -> NDArray[np.float32]:

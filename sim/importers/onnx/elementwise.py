@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from sim.importers.host import Clamp, Dequantize, QuantizeHalfEven
+from sim.importers.onnx.activations import applied, clipped_integers, quantized_function
 from sim.importers.onnx.affine import constant_operand, plus, quantized_plus
 from sim.importers.onnx.axes import as_node
 from sim.importers.onnx.lowering import OnnxLowering, lowers
@@ -14,6 +15,7 @@ from sim.importers.onnx.shapes import quantized_output
 from sim.importers.onnx.values import (
     Constant,
     Deferred,
+    Function,
     HostInput,
     HostOutput,
     Quantized,
@@ -31,7 +33,7 @@ _REAL = "between DequantizeLinear and QuantizeLinear"
 
 @lowers(
     "QuantizeLinear",
-    becomes="part of the layer before; a `depthwise` of one tap of 1 where that is none; "
+    becomes="part of the layer before or of its activation table; a `depthwise` of one tap of 1 where that is none; "
     "`quantize_half_even` on the host at the input",
     conditions="to int8 or uint8, of one scale; constants of any",
 )
@@ -54,6 +56,10 @@ def _quantize(lowering: OnnxLowering, node: OnnxNode) -> Value:
         return replace(value, steps=steps, held="int8", quantization=quantization)
     if isinstance(value, Deferred):
         return lowering.quantize(value, node.outputs[0], quantization)
+    if isinstance(value, Function):
+        if not value.real:
+            node.refuse(f"input {node.inputs[0]!r} must be real, not integers")
+        return quantized_function(lowering, node, value, quantization)
     source = lowering.real_activation(node, padded=True)
     if source.quantization == quantization:
         return replace(source, real=False)
@@ -118,7 +124,7 @@ def _dequantize(lowering: OnnxLowering, node: OnnxNode) -> Value:
     if isinstance(value, HostOutput):
         return _dequantized_output(lowering, node, value)
     default = "uint8"
-    if isinstance(value, Quantized):
+    if isinstance(value, Quantized | Function) and value.quantization is not None:
         default = value.quantization.dtype
     elif isinstance(value, HostInput):
         default = value.held if value.quantization is None else value.quantization.dtype
@@ -127,7 +133,7 @@ def _dequantize(lowering: OnnxLowering, node: OnnxNode) -> Value:
         known = value.quantization or replace(quantization, dtype=value.held)
         lowering.check_alike(node, name, known, quantization)
         return replace(value, quantization=quantization, real=True)
-    if not isinstance(value, Quantized) or value.real:
+    if not isinstance(value, Quantized | Function) or value.real or value.quantization is None:
         node.refuse(f"input {name!r} must be a quantized activation")
     lowering.check_alike(node, name, value.quantization, quantization)
     return replace(value, real=True)
@@ -203,7 +209,7 @@ def _sum(lowering: OnnxLowering, node: OnnxNode, a: Quantized, b: Quantized) -> 
     return Deferred(shape=a.shape, places=a.places, emit=emit)
 
 
-_CLAMPED = "the clamp of the layer before; else a `depthwise` of one tap of 1"
+_CLAMPED = "the clamp of the layer before, or part of its activation table; else a `depthwise` of one tap of 1"
 
 
 @lowers("Relu", becomes=_CLAMPED, conditions="of real values, before QuantizeLinear")
@@ -218,7 +224,7 @@ def _relu(lowering: OnnxLowering, node: OnnxNode) -> Value:
 )
 def _clip(lowering: OnnxLowering, node: OnnxNode) -> Value:
     value = lowering.value(node, 0)
-    if isinstance(value, Quantized | HostInput) and not value.real:
+    if isinstance(value, Quantized | HostInput | Function) and not value.real:
         return _clipped_integers(lowering, node, value)
     ends = [node.real("min", -math.inf), node.real("max", math.inf)]
     for position in (1, 2):
@@ -230,8 +236,8 @@ def _clip(lowering: OnnxLowering, node: OnnxNode) -> Value:
 
 
 def _clipped_integers(
-    lowering: OnnxLowering, node: OnnxNode, value: Quantized | HostInput
-) -> Quantized | HostInput:
+    lowering: OnnxLowering, node: OnnxNode, value: Quantized | HostInput | Function
+) -> Quantized | HostInput | Function:
     """Clamp integers, as where fewer than 8 bits are kept in 8."""
     if value.quantization is None:
         node.refuse(f"input {node.inputs[0]!r} must come from QuantizeLinear")
@@ -254,11 +260,16 @@ def _clipped_integers(
         shift = 128 * (value.held == "uint8")
         step = Clamp(low=low + shift, high=high + shift)
         return replace(value, steps=(*value.steps, step))
+    if isinstance(value, Function):
+        return clipped_integers(lowering, node, value, low, high)
     return lowering.narrowed(node, lowering.padded(node, value), low, high)
 
 
-def _clamped(lowering: OnnxLowering, node: OnnxNode, low: float, high: float) -> Deferred:
+def _clamped(lowering: OnnxLowering, node: OnnxNode, low: float, high: float) -> Value:
     value = lowering.value(node, 0)
+    if isinstance(value, Function):
+        ends = np.float32(low), np.float32(high)
+        return applied(lowering, node, lambda x: x.clip(*ends))
     if not isinstance(value, Deferred):
         source = lowering.real_activation(node, padded=True)
         value = lowering.rescaled(node, source)

@@ -1,7 +1,6 @@
 """Lowering an ONNX graph to layers: its tensors so far, and the table of operators."""
 
 import math
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,9 +13,11 @@ from sim.importers.joints import Joints, copying_layer
 from sim.importers.limits import MOST_WEIGHTS, excess
 from sim.importers.onnx.axes import as_image
 from sim.importers.onnx.model import OnnxModel, OnnxNode
+from sim.importers.onnx.readers import Readers
 from sim.importers.onnx.values import (
     Constant,
     Deferred,
+    Function,
     HostInput,
     HostOutput,
     Quantization,
@@ -30,7 +31,14 @@ from sim.importers.onnx.values import (
 )
 from sim.importers.operator_table import OperatorTable
 from sim.scales import quantize_multipliers
-from sim.spec.network import NETWORK_VALUES_LIMIT, Layer, LayerKind, Padding, TensorSpec
+from sim.spec.network import (
+    NETWORK_VALUES_LIMIT,
+    ActivationTable,
+    Layer,
+    LayerKind,
+    Padding,
+    TensorSpec,
+)
 
 __all__ = ["ONNX_OPERATORS", "SPREAD", "OnnxLowering", "lowers"]
 
@@ -50,7 +58,8 @@ class OnnxLowering:
     """Lowering of an ONNX graph: layers so far, and what is known of the model's tensors.
 
     ``origins`` has the model's tensor that each layer computes, ``nodes`` the node; ``prepared``
-    is the host's part of the input once a layer has read it.
+    is the host's part of the input once a layer has read it. ``results`` has the scale of what a
+    layer computes before its activation table.
     """
 
     def __init__(self, model: OnnxModel) -> None:
@@ -65,8 +74,9 @@ class OnnxLowering:
         self.input: Quantized | None = None
         self.joints = Joints()
         self._read: HostInput | None = None
-        self._readers = Counter(name for node in model.nodes for name in node.inputs)
-        self._readers.update(end.name for end in model.outputs)
+        self.readers = Readers(model)
+        self.results: dict[str, float] = {}
+        self._tabled: dict[str, Quantized] = {}
         self._weights = 0
         self._values = 0
 
@@ -85,6 +95,8 @@ class OnnxLowering:
         if isinstance(value, HostOutput):
             rule = "must be at the end of the model, where the host computes it"
             node.refuse(f"{value.cause}, which it reads, {rule}")
+        if isinstance(value, Function) and value.values is not None:
+            return self.settled(value)
         return value
 
     def constant(self, node: OnnxNode, position: int) -> NDArray[Any]:
@@ -372,19 +384,68 @@ class OnnxLowering:
         """Clamp an integer activation: by the layer before where only this node reads it."""
         layer = self.layers.get(value.spec.name)
         name = node.inputs[0]
-        if layer is None or self.origins[layer.name] != name or self._readers[name] != 1:
+        if layer is None or self.origins[layer.name] != name or self.readers.count(name) != 1:
             target = Target(
                 tensor=node.outputs[0], quantization=value.quantization, clamp=(low, high)
             )
             return replace(value, spec=self.scaled(node, value, target))
-        ends = [min(max(bound, low), high) for bound in layer.clamp]
-        self.layers[layer.name] = replace(layer, clamp=(ends[0], ends[1]))
+        if layer.table is None:
+            ends = [min(max(bound, low), high) for bound in layer.clamp]
+            self.layers[layer.name] = replace(layer, clamp=(ends[0], ends[1]))
+        else:
+            table = replace(layer.table, values=layer.table.values.clip(low, high))
+            self.layers[layer.name] = replace(layer, table=table)
         self.origins[layer.name] = node.outputs[0]
         return value
 
+    def takes_over(self, value: Function) -> bool:
+        """Whether a function's input serves nothing else, so that its layer may give the function."""
+        name = value.source.spec.name
+        if name not in self.layers:
+            return False
+        return self.readers.only_for(self.origins[name], value.tensor, value.members)
+
+    def settled(self, value: Function) -> Quantized:
+        """Make the layer of a function that is quantized: its table."""
+        made = self._tabled.get(value.tensor)
+        if made is None:
+            made = self._tabled[value.tensor] = self._with_table(value)
+        return replace(made, real=value.real)
+
+    def _with_table(self, value: Function) -> Quantized:
+        """The table behind the layer that makes the function's input, if that serves nothing else.
+
+        Else a pool of single pixels has it, which copies.
+        """
+        source, quantization = value.source, value.quantization
+        assert quantization is not None, "it has values"
+        assert value.values is not None
+        spec, name = source.spec, source.spec.name
+        table = ActivationTable(values=value.values, zero_point=spec.zero_point)
+        if not self.takes_over(value):
+            target = Target(tensor=value.tensor, quantization=quantization)
+            made = self.emit(
+                value.node, LayerKind.MAX_POOL, (spec,), spec.shape, target, table=table
+            )
+            self.results[made.name] = spec.scale
+        else:
+            layer = self.layers[name]
+            if layer.table is None:
+                self.results[name] = spec.scale
+            else:
+                chained = value.values[layer.table.values.astype(np.int64) + 128]
+                table = replace(layer.table, values=chained)
+            try:
+                made = quantization.tensor(name, spec.shape)
+                self.layers[name] = replace(layer, output=made, table=table)
+            except ValueError as error:
+                value.node.refuse(str(error))
+            self.origins[name] = value.tensor
+        return replace(source, spec=made, quantization=quantization)
+
     def unread(self, name: str) -> bool:
         """Whether no node reads a tensor, nor is it an output."""
-        return not self._readers[name]
+        return not self.readers.count(name)
 
     def _materialized(self, node: OnnxNode, value: HostInput) -> Quantized:
         """Let the accelerator begin at a tensor that the host prepares."""

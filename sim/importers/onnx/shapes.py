@@ -17,11 +17,14 @@ from sim.importers.host import (
     Softmax,
     Transpose,
 )
+from sim.importers.onnx import functions
+from sim.importers.onnx.activations import applied, applied_to_integers
 from sim.importers.onnx.folding import ARITHMETIC
 from sim.importers.onnx.lowering import ONNX_OPERATORS, OnnxLowering, lowers
 from sim.importers.onnx.model import OnnxNode
 from sim.importers.onnx.values import (
     Constant,
+    Function,
     HostInput,
     HostOutput,
     Quantization,
@@ -59,8 +62,8 @@ def quantized_output(value: HostOutput, given: Quantization) -> HostOutput:
 
 
 def _reshaped(lowering: OnnxLowering, node: OnnxNode, value: Value, shape: Shape) -> Value:
-    if isinstance(value, Constant):
-        node.refuse("input must not be a constant")
+    if isinstance(value, Constant | Function):
+        node.refuse("input must be an activation")
     if shape[:1] != (1,) or min(shape) < 1 or math.prod(shape) != math.prod(value.shape):
         rule = f"output must hold the values of {value.shape} with the batch of 1 first"
         node.refuse(f"{rule}, not have shape {shape}")
@@ -75,6 +78,8 @@ def _shaped(lowering: OnnxLowering, node: OnnxNode) -> tuple[Value, Shape]:
     value = lowering.value(node, 0)
     if isinstance(value, Constant):
         node.refuse(f"input {node.inputs[0]!r} must not be a constant")
+    if isinstance(value, Function):
+        value = lowering.activation(node)
     if isinstance(value, Quantized):
         value = lowering.padded(node, value)
     return value, value.shape
@@ -195,7 +200,7 @@ def _transpose(lowering: OnnxLowering, node: OnnxNode) -> Value:
     axes, turned = tuple(axis - 1 for axis in order[1:]), tuple(shape[axis] for axis in order)
     if isinstance(value, HostInput | HostOutput):
         return replace(value, steps=(*value.steps, Transpose(axes=axes)), shape=turned)
-    assert not isinstance(value, Constant)
+    assert not isinstance(value, Constant | Function)
     return replace(value, shape=turned, places=value.places.transpose(axes))
 
 
@@ -219,8 +224,23 @@ def _log_softmax(lowering: OnnxLowering, node: OnnxNode) -> Value:
     return _over_an_axis(lowering, node, LogSoftmax(scale=1.0))
 
 
-@lowers("Sigmoid", becomes="`logistic` on the host", conditions="at the output")
+_HOST = (
+    "ArgMax", "DequantizeLinear", "Dropout", "Flatten", "Identity", "LogSoftmax", "QuantizeLinear", "Reshape",
+    "Sigmoid", "Softmax", "Squeeze", "Transpose", "Unsqueeze",
+)  # fmt: skip
+"""Operators that the host computes of what it has computed."""
+
+_EITHER = "`logistic` on the host at the output; elsewhere an activation table, with `Mul` by its own input a single one"
+
+
+@lowers(
+    "Sigmoid",
+    becomes=_EITHER,
+    conditions="elsewhere between DequantizeLinear and QuantizeLinear, and an accelerator with `activation_table`",
+)
 def _sigmoid(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    if not lowering.readers.all_among(node.outputs[0], _HOST):
+        return applied(lowering, node, functions.sigmoid)
     value = _output(lowering, node)
     if value.dtype != "float32":
         node.refuse(f"must be of real values, not of {value.dtype}")
@@ -235,8 +255,12 @@ def _qlinear_softmax(lowering: OnnxLowering, node: OnnxNode) -> Value:
     return quantized_output(result, lowering.quantization(node, 3, 4, "uint8"))
 
 
-@lowers("QLinearSigmoid", becomes="`logistic` on the host", conditions="at the output")
+@lowers(
+    "QLinearSigmoid", becomes=_EITHER, conditions="elsewhere an accelerator with `activation_table`"
+)
 def _qlinear_sigmoid(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    if not lowering.readers.all_among(node.outputs[0], _HOST):
+        return applied_to_integers(lowering, node, functions.sigmoid)
     value = _real_output(lowering, node)
     result = replace(value, steps=(*value.steps, Logistic(scale=1.0, zero_point=0)))
     return quantized_output(result, lowering.quantization(node, 3, 4, "uint8"))

@@ -16,6 +16,7 @@ from sim.spec.network import Padding, TensorSpec
 __all__ = [
     "Constant",
     "Deferred",
+    "Function",
     "HostInput",
     "HostOutput",
     "Quantization",
@@ -23,9 +24,11 @@ __all__ = [
     "Shape",
     "Target",
     "Value",
+    "dequantized_values",
     "image_places",
     "node_places",
     "quantized_bound",
+    "quantized_values",
 ]
 
 Shape: TypeAlias = tuple[int, ...]
@@ -149,6 +152,44 @@ class Deferred:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Function:
+    """A function of an activation, of which an activation table is made when a layer reads it.
+
+    Parameters
+    ----------
+    source : Quantized
+        The activation.
+    reals : float32[forms, 256]
+        What the function is of each value -128 … 127 of the activation, in each form that the runtime
+        may compute it in.
+    node : OnnxNode
+        That computes it.
+    members : frozenset of int
+        Indices of all nodes between the activation and the function.
+    quantization : Quantization, optional
+        None where no QuantizeLinear has been applied yet.
+    values : int8[256], optional
+        Results of QuantizeLinear, and ``tensor`` their name in the model.
+    real : bool
+        Whether DequantizeLinear has been applied.
+    """
+
+    source: Quantized
+    reals: NDArray[np.float32]
+    node: OnnxNode
+    members: frozenset[int]
+    quantization: Quantization | None = None
+    values: NDArray[np.int8] | None = None
+    tensor: str = ""
+    real: bool = True
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of the tensor, that of the activation."""
+        return self.source.shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HostOutput:
     """Output that the host computes of an activation; ``cause`` is the node that needs the host."""
 
@@ -159,7 +200,7 @@ class HostOutput:
     cause: str = ""
 
 
-Value: TypeAlias = Constant | HostInput | Quantized | Deferred | HostOutput
+Value: TypeAlias = Constant | HostInput | Quantized | Deferred | Function | HostOutput
 
 
 def node_places(node: OnnxNode, height: int, width: int, channels: int) -> _Places:
@@ -183,3 +224,19 @@ def quantized_bound(real: float, quantization: Quantization) -> int:
         return 127 if real > 0 else -128
     ratio = float(np.rint(np.float32(real) / quantization.scale))
     return int(min(127.0, max(-128.0, ratio + quantization.zero_point)))
+
+
+def dequantized_values(values: NDArray[np.int8], quantization: Quantization) -> NDArray[np.float32]:
+    """Real values of int8 as DequantizeLinear makes them."""
+    centred = values.astype(np.int32) - quantization.zero_point
+    result: NDArray[np.float32] = quantization.scale * centred.astype(np.float32)
+    return result
+
+
+def quantized_values(reals: NDArray[np.float32], quantization: Quantization) -> NDArray[np.int8]:
+    """int8 of real values as QuantizeLinear rounds them: half to even."""
+    with np.errstate(over="ignore"):  # what overflows is clamped
+        ratios = np.rint(reals / quantization.scale).astype(np.float64)
+    steps = (ratios + quantization.zero_point).clip(-128, 127)
+    result: NDArray[np.int8] = steps.astype(np.int8)
+    return result

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from sim.importers.errors import printable
+from sim.importers.pytorch.activations import ACTIVATIONS
 from sim.importers.pytorch.elementwise import ELEMENTWISE
 from sim.importers.pytorch.float_network import FloatNetwork
 from sim.importers.pytorch.functions import FUNCTIONS
@@ -60,6 +61,8 @@ def read_program(program: ExportedProgram, *, name: str) -> FloatNetwork:
     ``AdaptiveAvgPool2d(1)``, ``mean``   ``mean``
     ``AvgPool2d``, ``AdaptiveAvgPool2d`` ``average_pool``, without padding
     ``MaxPool2d``                        ``max_pool``
+    ``Sigmoid``, ``Tanh``, ``SiLU``,     a function: an activation table behind the layer before, else behind a
+    ``Hardswish``, ``GELU``, ...         1×1 ``max_pool``
     ``Softmax``, ``LogSoftmax``,         none: at the end of the module the host computes them
     ``Sigmoid``
     ===================================  ==========================================================
@@ -77,5 +80,5 @@ def read_program(program: ExportedProgram, *, name: str) -> FloatNetwork:
             reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
             line = printable(f"program cannot be decomposed: {reason}")
             raise UnsupportedModuleError(line) from error
-    readers = WEIGHTED | POOLS | ELEMENTWISE | VIEWS | FUNCTIONS | QUANTIZED
+    readers = WEIGHTED | POOLS | ELEMENTWISE | VIEWS | FUNCTIONS | QUANTIZED | ACTIVATIONS
     return Graph(core, readers).read(name)

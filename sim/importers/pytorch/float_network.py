@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch.nn import functional
 from sim.scales import Scale
 from sim.spec.network import LayerKind, Padding
 
-__all__ = ["ALIKE", "INPUT", "FloatLayer", "FloatNetwork", "compute"]
+__all__ = ["ALIKE", "INPUT", "FloatLayer", "FloatNetwork", "Function", "compute"]
 
 INPUT = "input"
 """Name of the tensor that the first layer reads."""
@@ -22,6 +23,9 @@ _BLOCK_IMAGES = 8
 
 ALIKE = (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.AVERAGE_POOL, LayerKind.MAX_POOL)
 """Kinds whose output is quantized as their input is."""
+
+Function: TypeAlias = Callable[[Tensor], Tensor]
+"""A function of each value of a tensor by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,6 +46,9 @@ class FloatLayer:
         Of weights that were quantized before: each is an integer of int8 times its channel's scale.
     clamp : (float, float)
         Least and greatest output: the fused activation.
+    function : callable, optional
+        Of a MAX_POOL of single pixels, whose output is that of each value, before the clamp. It has a
+        scale of its own.
     """
 
     name: str
@@ -55,6 +62,12 @@ class FloatLayer:
     bias: Tensor | None = None
     weight_scales: Tensor | None = None
     clamp: tuple[float, float] = (-math.inf, math.inf)
+    function: Function | None = None
+
+    @property
+    def alike(self) -> bool:
+        """Whether the output is quantized as the input is."""
+        return self.kind in ALIKE and self.function is None
 
     def parameters(self) -> tuple[Tensor, Tensor]:
         """Weight and bias of a layer that has them."""
@@ -138,6 +151,8 @@ def compute(layer: FloatLayer, inputs: list[Tensor]) -> Tensor:
 
 def _unclamped(layer: FloatLayer, inputs: list[Tensor]) -> Tensor:
     x, pad = inputs[0], layer.padding
+    if layer.function is not None:
+        return layer.function(x)
     sides = (pad.left, pad.right, pad.top, pad.bottom)
     match layer.kind:
         case LayerKind.ADD:

@@ -11,7 +11,7 @@ from torch import Tensor, fx
 from torch.export import ExportedProgram
 
 from sim.importers.limits import MOST_VALUES, excess, excessive_layer
-from sim.importers.pytorch.float_network import ALIKE, INPUT, FloatLayer, FloatNetwork
+from sim.importers.pytorch.float_network import INPUT, FloatLayer, FloatNetwork
 from sim.importers.pytorch.nodes import (
     IMAGE,
     UnsupportedModuleError,
@@ -120,6 +120,7 @@ class Graph:
         if self._input is None or output is None or not self.layers:
             raise UnsupportedModuleError("module must compute its output from an image")
         shape = self.values[self._input].shape
+        self._drop_parts(self.values[output].tensor)
         self._check_sizes(shape)
         readers = Counter(tensor for layer in self.layers.values() for tensor in layer.inputs)
         for tensor in self.read_alone:
@@ -147,7 +148,7 @@ class Graph:
             shape=layer.shape,
             alone=self.read_once(node),
             positive=positive,
-            quantized=layer.kind in ALIKE and self.values[node.all_input_nodes[0]].quantized,
+            quantized=layer.alike and self.values[node.all_input_nodes[0]].quantized,
         )
 
     def read_once(self, node: fx.Node) -> bool:
@@ -172,7 +173,7 @@ class Graph:
     def scale(self, tensor: str) -> Scale | None:
         """Scale of a tensor that the program quantizes; that of its input for a pool."""
         layer = self.layers.get(tensor)
-        if layer is not None and layer.kind in ALIKE:
+        if layer is not None and layer.alike:
             return self.scale(layer.inputs[0])
         return self.scales.get(tensor)
 
@@ -199,6 +200,15 @@ class Graph:
         if value.padding != Padding():
             rule = "zero padding must be followed by a convolution or max pooling"
             raise UnsupportedModuleError(f"{rule}, not by {title(node)}")
+
+    def _drop_parts(self, output: str) -> None:
+        """Leave out functions that are but parts of others."""
+        read = {output}
+        for layer in reversed(list(self.layers.values())):
+            if layer.function is not None and layer.name not in read:
+                del self.layers[layer.name]
+            else:
+                read.update(layer.inputs)
 
     def _check_sizes(self, shape: tuple[int, int, int]) -> None:
         """Refuse weights that are no numbers, and layers beyond all measure."""

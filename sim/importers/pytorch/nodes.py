@@ -31,7 +31,7 @@ __all__ = [
 SUPPORTED_MODULES = (
     "convolution, batch normalization, ReLU, ReLU6, hardtanh and clamp, linear, add, "
     "average pooling, max pooling, mean over height and width, zero padding, flatten, dropout, "
-    "and at the end softmax, log_softmax, sigmoid"
+    "functions of single values such as SiLU, Hardswish, GELU and tanh, and at the end softmax, log_softmax, sigmoid"
 )
 
 

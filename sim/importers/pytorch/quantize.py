@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from sim.importers.pytorch.aten import export_module, read_program
 from sim.importers.pytorch.float_network import ALIKE, INPUT, FloatLayer, FloatNetwork
 from sim.importers.pytorch.nodes import UnsupportedModuleError
 from sim.importers.pytorch.ranges import SeenRange, narrowed_ranges, seen_ranges
+from sim.importers.pytorch.tables import function_values, with_function
 from sim.importers.range_method import RangeMethod
 from sim.scales import Scale, activation_scale, add_factors, quantize_multipliers
 from sim.spec.errors import CosilicoError
@@ -42,6 +44,9 @@ _LEAST_RANGE = 1e-30
 
 _FILLED = 0.25
 """Part of a range that some image should fill by itself."""
+
+
+_OPEN = (-math.inf, math.inf)
 
 
 class QuantizedWeights(NamedTuple):
@@ -176,7 +181,7 @@ def quantize_as_given(network: FloatNetwork) -> Network:
 
 def unquantized(network: FloatNetwork) -> list[str]:
     """Tensors that need a scale and have none of the program's own."""
-    own = [INPUT, *(layer.name for layer in network.layers if layer.kind not in ALIKE)]
+    own = [INPUT, *(layer.name for layer in network.layers if not layer.alike)]
     return [tensor for tensor in own if tensor not in network.scales]
 
 
@@ -205,33 +210,42 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
     """
     used = {INPUT: scales[INPUT]}
     shapes = {INPUT: network.shape} | {layer.name: layer.shape for layer in network.layers}
-    layers = []
+    readers = Counter(name for layer in network.layers for name in layer.inputs)
+    made: dict[str, Layer] = {}
+    places: dict[str, str] = {INPUT: INPUT}
     for layer in network.layers:
         sources = [used[name] for name in layer.inputs]
-        scale = sources[0] if layer.kind in ALIKE else scales[layer.name]
-        used[layer.name] = scale
+        scale = sources[0] if layer.alike else scales[layer.name]
+        used[layer.name], places[layer.name] = scale, layer.name
         pixels = math.prod(shapes[layer.inputs[0]][:2])
         inputs = [source.scale for source in sources]
+        before = places[layer.inputs[0]]
         try:
-            parameters = _parameters(layer, inputs, scale.scale, pixels)
-            layers.append(
-                Layer(
+            if layer.function is not None and before in made and readers[layer.inputs[0]] == 1:
+                places[layer.name] = before
+            else:
+                # a function's own layer copies its input
+                given = scale if layer.function is None else sources[0]
+                ends = layer.clamp if layer.function is None else _OPEN
+                made[layer.name] = Layer(
                     name=layer.name,
                     kind=layer.kind,
-                    inputs=layer.inputs,
-                    output=TensorSpec.of_shape(layer.name, layer.shape, *scale),
+                    inputs=tuple(places[name] for name in layer.inputs),
+                    output=TensorSpec.of_shape(layer.name, layer.shape, *given),
                     kernel=layer.kernel,
                     stride=layer.stride,
                     padding=layer.padding,
-                    clamp=_clamp(layer.clamp, scale),
-                    **parameters._asdict(),
+                    clamp=_clamp(ends, given),
+                    **_parameters(layer, inputs, given.scale, pixels)._asdict(),
                 )
-            )
+            if layer.function is not None:
+                values, place = function_values(layer, sources[0], scale), places[layer.name]
+                made[place] = with_function(made[place], values, scale)
         except ValueError as error:
             raise CosilicoError(f"layer {layer.name!r} cannot be quantized: {error}") from None
     try:
         source = TensorSpec.of_shape(INPUT, network.shape, *used[INPUT])
-        return Network(name=network.name, input=source, layers=tuple(layers))
+        return Network(name=network.name, input=source, layers=tuple(made.values()))
     except ValueError as error:
         raise CosilicoError(str(error)) from None
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import fx
 
-from sim.importers.pytorch.float_network import ALIKE, FloatLayer
+from sim.importers.pytorch.float_network import FloatLayer
 from sim.importers.pytorch.graph import Graph, Reader, Value
 from sim.importers.pytorch.nodes import UnsupportedModuleError, arguments_of, break_rule, title
 from sim.scales import Scale
@@ -30,7 +30,7 @@ def _quantize(graph: Graph, node: fx.Node, value: Value) -> Value:
     bounds = (low * scale.scale, high * scale.scale)
     given = graph.scale(value.tensor)
     layer = graph.layers.get(value.tensor)
-    if given is None and layer is not None and layer.kind in ALIKE:
+    if given is None and layer is not None and layer.alike:
         given = graph.scales[_source_of_pools(graph, node, layer)] = scale
     elif given is None:
         given = graph.scales[value.tensor] = scale
@@ -61,10 +61,10 @@ def _quantize(graph: Graph, node: fx.Node, value: Value) -> Value:
 
 def _source_of_pools(graph: Graph, node: fx.Node, layer: FloatLayer) -> str:
     """Tensor whose largest values some pools took: its scale gives the same result as theirs."""
-    while layer.kind is LayerKind.MAX_POOL:
+    while layer.kind is LayerKind.MAX_POOL and layer.alike:
         (tensor,) = layer.inputs
         graph.read_alone.add(tensor)
-        if tensor not in graph.layers or graph.layers[tensor].kind not in ALIKE:
+        if tensor not in graph.layers or not graph.layers[tensor].alike:
             return tensor
         layer = graph.layers[tensor]
     rule = "input of an average pool must be quantized, whose scale it keeps"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from torch import fx
 
-from sim.importers.pytorch.float_network import ALIKE, FloatLayer
+from sim.importers.pytorch.float_network import FloatLayer
 from sim.importers.pytorch.nodes import UnsupportedModuleError, title
 from sim.scales import Scale
 from sim.spec.network import LayerKind
@@ -62,7 +62,7 @@ def check_real_readers(
 
 def _origin(tensor: str, layers: Mapping[str, FloatLayer]) -> str:
     """Tensor whose scale some pools keep."""
-    while tensor in layers and layers[tensor].kind in ALIKE:
+    while tensor in layers and layers[tensor].alike:
         tensor = layers[tensor].inputs[0]
     return tensor
 
@@ -80,7 +80,10 @@ def _readers(
         held = values[user]
         layer = layers.get(held.tensor)
         passed = held.tensor == tensor or (
-            layer is not None and layer.kind is LayerKind.MAX_POOL and layer.inputs == (tensor,)
+            layer is not None
+            and layer.kind is LayerKind.MAX_POOL
+            and layer.alike
+            and layer.inputs == (tensor,)
         )
         if held.quantized or not passed:
             yield user

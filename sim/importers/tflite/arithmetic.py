@@ -9,6 +9,7 @@ from sim import golden
 from sim.importers.host import UNIT_FACTOR
 from sim.importers.quantization import add_multipliers, window_multipliers
 from sim.importers.single_tap import equal_tap
+from sim.importers.tflite.activations import gated
 from sim.importers.tflite.lowering import Lowering, lowers
 from sim.importers.tflite.model import TfliteOperator, TfliteTensor
 from sim.scales import quantize_multipliers
@@ -53,13 +54,16 @@ def _sub(lowering: Lowering, operator: TfliteOperator) -> None:
     "MUL",
     becomes="a `depthwise` of one tap; where a factor leaves int8, one that is equal for every "
     "input, else two 1×1 `conv`",
-    conditions="of an activation and a constant for each channel",
+    conditions="of an activation and a constant for each channel; of an activation and a function of it, which become an "
+    "activation table",
 )
 def _mul(lowering: Lowering, operator: TfliteOperator) -> None:
+    if all(lowering.tensor(operator, place).data is None for place in range(2)):
+        if not gated(lowering, operator):
+            rule = "products of activations, as in squeeze-and-excitation blocks"
+            lowering.model.refuse(operator, f"{rule}, are not supported")
+        return
     a, b = _check_operands(lowering, operator)
-    if b.data is None and a.data is None:
-        rule = "products of activations, as in squeeze-and-excitation blocks"
-        lowering.model.refuse(operator, f"{rule}, are not supported")
     position = 0 if b.data is not None else 1
     value, constant = (a, b) if position == 0 else (b, a)
     source = lowering.source(operator, position)

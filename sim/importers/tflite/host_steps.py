@@ -22,11 +22,11 @@ from sim.importers.limits import excess
 from sim.importers.quantization import ratio_multiplier
 from sim.importers.tflite.model import TfliteModel, TfliteOperator, TfliteTensor
 
-__all__ = ["HOST_OPERATORS", "HostOperator", "host_step"]
+__all__ = ["HOST_OPERATORS", "LEAST_SCALE", "SCALE_LIMIT", "HostOperator", "host_step"]
 
 _INTEGERS = ("int8", "uint8")
-_LEAST_SCALE, _SCALE_LIMIT = 2.0**-24, 8.0
-"""Scales for which C++ defines the shifts of LOGISTIC and LOG_SOFTMAX."""
+LEAST_SCALE, SCALE_LIMIT = 2.0**-24, 8.0
+"""Scales for which C++ defines the shifts of LOGISTIC, LOG_SOFTMAX and TANH."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +153,8 @@ def _check_function(
     if (float(out.scale), out.zero_point) != expected:
         rule = f"output must have scale {scale} and zero point {expected[1]}"
         model.refuse(operator, f"{rule}, not {out.scale} and {out.zero_point}")
-    if operator.name != "SOFTMAX" and not _LEAST_SCALE <= source.scale < _SCALE_LIMIT:
-        rule = f"input scale must be from {_LEAST_SCALE:g} to below {_SCALE_LIMIT:g}"
+    if operator.name != "SOFTMAX" and not LEAST_SCALE <= source.scale < SCALE_LIMIT:
+        rule = f"input scale must be from {LEAST_SCALE:g} to below {SCALE_LIMIT:g}"
         model.refuse(operator, f"{rule}, not {source.scale}")
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,9 @@ from sim.importers.limits import MOST_WEIGHTS, excess
 from sim.importers.operator_table import OperatorTable
 from sim.importers.quantization import ACTIVATIONS, activation_clamp
 from sim.importers.tflite.model import TfliteModel, TfliteOperator, TfliteTensor
-from sim.spec.network import Layer, LayerKind, Padding, TensorSpec
+from sim.spec.network import ActivationTable, Layer, LayerKind, Padding, TensorSpec
 
-__all__ = ["INPUT", "OPERATORS", "Lowering", "Pending", "image_shape", "lowers"]
+__all__ = ["INPUT", "OPERATORS", "Factor", "Lowering", "Pending", "image_shape", "lowers"]
 
 INPUT = "input"
 """Name of a network's input tensor."""
@@ -36,6 +36,15 @@ class Pending:
 
     source: int
     padding: Padding
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Factor:
+    """Factor of a product that is a function of a tensor: by default the tensor itself."""
+
+    source: int
+    values: NDArray[np.int8] = field(default_factory=lambda: np.arange(-128, 128, dtype=np.int8))
+    operator: TfliteOperator | None = None
 
 
 def image_shape(shape: tuple[int, ...]) -> Shape:
@@ -71,6 +80,7 @@ class Lowering:
         self.specs: dict[str, TensorSpec] = {}
         self.pending: dict[int, Pending] = {}
         self.origins: dict[str, int] = {}
+        self.factors: dict[int, Factor] = {}
         self._places: dict[int, str] = {}
         self._orders: dict[int, NDArray[np.int32]] = {}
         self._readers: dict[int, list[TfliteOperator]] = {}
@@ -376,18 +386,53 @@ class Lowering:
 
     def fuse_clamp(self, operator: TfliteOperator, clamp: tuple[int, int]) -> bool:
         """Narrow the clamp of the layer before instead of a layer; False where others read it."""
-        index = operator.inputs[0]
-        name = self._places.get(index, INPUT)
-        if name not in self.layers or self.origins[name] != index:
-            return False
-        if self.only_reader(index) is not operator:
+        name = self._made_for(operator.inputs[0], [operator])
+        if name is None:
             return False
         layer = self.layers[name]
-        low, high = (min(max(bound, clamp[0]), clamp[1]) for bound in layer.clamp)
-        self.layers[name] = replace(layer, clamp=(low, high))
+        if layer.table is None:
+            low, high = (min(max(bound, clamp[0]), clamp[1]) for bound in layer.clamp)
+            self.layers[name] = replace(layer, clamp=(low, high))
+        else:
+            table = replace(layer.table, values=layer.table.values.clip(*clamp))
+            self.layers[name] = replace(layer, table=table)
         self._places[operator.outputs[0]] = name
         self.origins[name] = operator.outputs[0]
         return True
+
+    def emit_table(
+        self,
+        operator: TfliteOperator,
+        index: int,
+        values: NDArray[np.int8],
+        members: Sequence[TfliteOperator],
+    ) -> None:
+        """Let an operator's output be a function of tensor ``index``: int8[256], entry v + 128 for v.
+
+        ``members`` are the operators that read the tensor for it. Where no others do, the table stands behind
+        the layer that makes the tensor, else behind a pool of single pixels.
+        """
+        source, out = self._in_order(operator, index), self.output(operator)
+        name = self._made_for(index, members)
+        if name is None:
+            table = ActivationTable(values=values, zero_point=source.zero_point)
+            self.emit(operator, LayerKind.MAX_POOL, (source,), source.shape, table=table)
+            return
+        layer = self.layers[name]
+        if layer.table is None:
+            table = ActivationTable(values=values, zero_point=layer.output.zero_point)
+        else:
+            table = replace(layer.table, values=values[layer.table.values.astype(np.int64) + 128])
+        self._place(operator, out.index, name, source.shape)
+        self.layers[name] = replace(layer, output=self.specs[name], table=table)
+
+    def _made_for(self, index: int, readers: Sequence[TfliteOperator]) -> str | None:
+        """Layer whose output is a tensor that nobody but these operators reads; None where there is none."""
+        name = self._places.get(index, INPUT)
+        if name not in self.layers or self.origins[name] != index or index in self._outputs:
+            return None
+        others = [reader for reader in self._readers.get(index, []) if reader not in readers]
+        return None if others else name
 
     def _in_order(self, operator: TfliteOperator, index: int) -> TensorSpec:
         spec = self._spec(operator, index)

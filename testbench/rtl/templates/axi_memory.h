@@ -4,7 +4,7 @@
 //
 // The rules of AXI are not checked here but in rtl/axi_rules.sv.
 //
-// T1 is defined in docs/memories.md: latency, bursts that are outstanding, words and clock of the memory.
+// T1 is defined in docs/reference/memories.md: latency, bursts that are outstanding, words and clock of the memory.
 //
 // A model's outputs of a cycle depend on its own state only, never on the inputs of that cycle.
 // Per simulated cycle call drive(), settle the design, then observe().

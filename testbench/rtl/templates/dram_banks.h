@@ -1,5 +1,5 @@
 // Banks of a DRAM channel: what is open, and when each command may come next. Intervals are in clocks
-// of the memory; sim/spec/dram_timing.py names them, docs/dram.md says where the figures come from.
+// of the memory; sim/spec/dram_timing.py names them, docs/reference/dram.md says where the figures come from.
 //
 // Addresses are row : bank : column : bank group. Without bank groups everything is in one group, and
 // what holds within a group holds everywhere.

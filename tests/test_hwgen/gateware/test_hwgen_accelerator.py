@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,12 +15,14 @@ from hwgen.gateware.accelerator import Accelerator
 from hwgen.gateware.host.csr import REGISTERS
 from sim.arrays.tables import accelerator_row
 from sim.arrays.weight_stream import stream_beats, tail_beats
-from sim.spec.descriptor import ExecuteOp, LoadKind, Queue, encode
+from sim.spec.accelerator import TABLE_ROWS, AcceleratorConfig
+from sim.spec.descriptor import ExecuteOp, LoadKind, LoadTable, Queue, encode
 from sim.spec.header import seal
 from sim.spec.stops import Port, StopCause
 
 OFFSET = {register.name: register.offset for register in REGISTERS}
 CONFIG = small_accelerator(1, 2, simd_units=8, compute_lanes=2)
+TABLED = replace(CONFIG, activation_table=1)
 PROGRAM, BASE, INPUT, OUTPUT = 0x400, 0x4000, 0x200, 0x1800
 
 
@@ -40,10 +42,14 @@ def channels(top: Accelerator, prefix: str) -> Any:
 
 
 def run(
-    descriptors: list[bytes], stalls: float = 0.0, fingerprint: int = CONFIG.fingerprint
+    descriptors: list[bytes],
+    stalls: float = 0.0,
+    fingerprint: int | None = None,
+    config: AcceleratorConfig = CONFIG,
 ) -> Result:
-    top = Accelerator(CONFIG)
-    image = seal(fingerprint, b"".join(descriptors))
+    top = Accelerator(config)
+    own = config.fingerprint if fingerprint is None else fingerprint
+    image = seal(own, b"".join(descriptors))
     memory = bytearray(random.Random(9).randbytes(1 << 15))
     memory[PROGRAM : PROGRAM + len(image)] = image
     result = Result(memory)
@@ -141,12 +147,39 @@ def weights(half: int) -> bytes:
     return encode(Queue.LOAD, {"kind": LoadKind.WEIGHTS, "address": INPUT} | fields)
 
 
-def execute(half: int, post: int = 0, lanes: int = 0) -> bytes:
+def parameters(half: int, table: LoadTable, **fields: int) -> bytes:
+    """LOAD descriptor of a parameter row of a half."""
+    beats = stream_beats(2, 1, 0, CONFIG.simd_units, accelerator_row(CONFIG))
+    fields = {
+        "half": half,
+        "lanes": 2,
+        "lane_mask": 1,
+        "parameter_rows": 1,
+        "tail_rows": 1,
+    } | fields
+    fields |= {"tail_beats": 1, "stream_beats": beats, "table": table}
+    return encode(Queue.LOAD, {"kind": LoadKind.WEIGHTS, "address": INPUT} | fields)
+
+
+def table(rows: int = TABLE_ROWS, **fields: int) -> bytes:
+    """LOAD descriptor of so many rows of the activation table."""
+    fields = {"lanes": 1, "weight_rows": rows, "tail_beats": 1, "stream_beats": rows} | fields
+    fields = {"table": LoadTable.FILL} | fields
+    return encode(Queue.LOAD, {"kind": LoadKind.WEIGHTS, "address": INPUT} | fields)
+
+
+def execute(half: int, post: int = 0, lanes: int = 0, wait: int = 0) -> bytes:
     """EXECUTE descriptor of a 1x1 convolution of 512 cycles that stores to so many banks."""
     fields = {"op": ExecuteOp.CONV, "half": half, "pixels": 1, "groups": 1, "last_quads": 1}
     fields |= dict.fromkeys(("kernel_rows", "kernel_columns", "stride_y", "stride_x"), 1)
     fields |= {"lanes": lanes, "out_address": 100, "out_row": 8}
-    fields |= {"post": post, "initiation_interval": 64, "window_rows": 1, "window_columns": 8}
+    fields |= {
+        "post": post,
+        "wait": wait,
+        "initiation_interval": 64,
+        "window_rows": 1,
+        "window_columns": 8,
+    }
     return encode(Queue.EXECUTE, fields | {"tile_rows": 1, "tile_columns": 8})
 
 
@@ -220,6 +253,41 @@ def test_weights_for_the_half_that_computes_are_a_hazard(half: int) -> None:
     assert len(result.traces["hazard"]) == 2 * CONFIG.weight_rows  # in each cycle that writes a row
 
 
+@pytest.mark.parametrize("half", [0, 1])
+def test_a_table_is_written_while_no_execute_uses_it(half: int) -> None:
+    """Else it is a hazard, in each cycle that writes a row. Parameters of the other half change nothing."""
+    for own, other in ((LoadTable.USE, LoadTable.NONE), (LoadTable.NONE, LoadTable.USE)):
+        loads = [parameters(1 - half, other), parameters(half, own, post=TOKEN["execute"])]
+        result = run(
+            [
+                *loads,
+                execute(half, wait=TOKEN["load"]),
+                table(half=half),
+            ],
+            config=TABLED,
+        )
+        assert result.traces["load_done"][-1] < result.traces["execute_done"][0]
+        hazards = result.traces.get("hazard", [])
+        assert len(hazards) == (TABLE_ROWS if own is LoadTable.USE else 0)
+        assert result.csr["STATUS"] == (0b01010 if hazards else 0b00010)
+
+
+def test_tables_that_do_not_exist_stop_the_program() -> None:
+    wrong = [table(TABLE_ROWS + 1), table(table=3), parameters(0, LoadTable.NONE, weight_rows=65)]
+    for descriptor in wrong:
+        result = run([descriptor], config=TABLED)
+        assert result.csr["STATUS"] & 0b10010 == 0b10000
+        assert result.csr["ERROR"] & 7 == StopCause.DESCRIPTOR
+    assert run([table()], config=TABLED).csr["STATUS"] == 0b00010
+
+
+def test_an_accelerator_without_tables_passes_over_their_field() -> None:
+    rows = CONFIG.weight_rows
+    result = run([table(rows, table=3)])
+    assert result.csr["STATUS"] == 0b00010
+    assert result.csr["READ_BEATS"] == rows
+
+
 @pytest.mark.parametrize("transfer", [load(1), store(1)], ids=["load", "store"])
 def test_access_to_local_memory_while_execute_runs_is_a_hazard(transfer: bytes) -> None:
     result = run([execute(0, lanes=2), transfer])
@@ -228,11 +296,13 @@ def test_access_to_local_memory_while_execute_runs_is_a_hazard(transfer: bytes) 
     assert len(result.traces["hazard"]) == vectors
 
 
-def test_tile_may_come_into_banks_to_which_execute_does_not_store() -> None:
+def test_tile_may_come_into_banks_that_execute_does_not_use() -> None:
     result = run([execute(0, lanes=1), load(1, groups=1, bank=1)])
     assert result.csr["STATUS"] == 0b00010
     assert "hazard" not in result.traces
     assert result.traces["load_done"][0] < result.traces["execute_done"][0]
+    result = run([execute(0, lanes=0), load(1, groups=1, bank=0)])  # it reads bank 0
+    assert result.csr["STATUS"] == 0b01010
     result = run([execute(0, lanes=1), load(1, bank=1)])  # banks 1, 0 and 1
     assert result.csr["STATUS"] == 0b01010
     assert len(result.traces["hazard"]) == TILE["rows"] * TILE["columns"]

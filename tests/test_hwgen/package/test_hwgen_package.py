@@ -257,7 +257,7 @@ def test_the_binding_is_one_that_the_schema_accepts(tmp_path: Path) -> None:
 
 
 def test_the_page_of_packages_names_what_there_is() -> None:
-    page = (ROOT / "docs" / "package.md").read_text()
+    page = (ROOT / "docs" / "reference" / "package.md").read_text()
     sources = {**driver_sources(), **system_sources()}
     assert f"accelerator_{TINY.default.fingerprint:08x}" in page
     assert f"bindings/misc/{COMPATIBLE}.yaml" in page

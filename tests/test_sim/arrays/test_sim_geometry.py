@@ -11,7 +11,6 @@ from sim.arrays.geometry import (
     ceil_div,
     groups_of,
     halo_after,
-    hold_cycles,
     most_served,
     pixel_bytes,
     resident_halo,
@@ -20,7 +19,7 @@ from sim.arrays.geometry import (
     tile_candidate,
     uses_window,
 )
-from sim.spec.accelerator import ADD_HOLD, REQUANTIZER_LATENCY, REQUANTIZER_PHASES
+from sim.spec.accelerator import REQUANTIZER_LATENCY, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
 
 CONVOLUTIONS = (ExecuteOp.CONV, ExecuteOp.DEPTHWISE)
@@ -190,23 +189,3 @@ def test_add_reads_both_operands_of_every_pixel_before_its_set_ends() -> None:
             and not reads & {read + interval for read in reads}
         )
         assert add_slots(pixels) == least
-
-
-def collides(pixels: int, stores: int, hold: int) -> bool:
-    """Whether the next descriptor's first set, the shortest there is, meets the last set's end."""
-    tick = pixels - 1
-    next_tick = hold + REQUANTIZER_PHASES
-    requantized = range(tick, tick + REQUANTIZER_PHASES)
-    return next_tick in requantized or next_tick < tick or next_tick - tick < stores
-
-
-def test_the_hold_is_the_shortest_that_keeps_sets_apart() -> None:
-    for stores in range(1, 73):
-        for pixels in (1, 2, 4, 8):
-            hold = next(h for h in range(100) if not collides(pixels, stores, h))
-            assert hold_cycles(ExecuteOp.CONV, pixels, stores) == hold
-        alone = next(h for h in range(100) if not collides(1, stores, h))
-        assert hold_cycles(ExecuteOp.DEPTHWISE, 1, stores) == alone
-        assert hold_cycles(ExecuteOp.POOL, 1, stores) == alone
-        for pixels in (1, 2, 4, 8):
-            assert hold_cycles(ExecuteOp.ADD, pixels, stores) == max(alone, ADD_HOLD)

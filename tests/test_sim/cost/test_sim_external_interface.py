@@ -71,7 +71,7 @@ def test_a_drivers_area_agrees_with_a_published_phy() -> None:
 
 def test_every_figure_has_a_source_that_the_page_names() -> None:
     table = interface_figures()
-    page = " ".join((ROOT / "docs/cost.md").read_text(encoding="utf-8").split())
+    page = " ".join((ROOT / "docs/explanation/cost.md").read_text(encoding="utf-8").split())
     used = {figure.source for figures in table.figures.values() for figure in figures.values()}
     assert used == set(table.sources)
     for source in table.sources.values():
@@ -89,7 +89,7 @@ def test_every_figure_has_a_source_that_the_page_names() -> None:
 
 
 def test_the_page_has_the_prices_of_the_spaces_bandwidths() -> None:
-    page = (ROOT / "docs/cost.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/explanation/cost.md").read_text(encoding="utf-8")
     names = {ExternalInterface.LPDDR4: "LPDDR4", ExternalInterface.HYPERBUS: "HyperBus"}
     for space, interface in SPACE_INTERFACES.items():
         for bandwidth in SPACE_NAMES[space].values["io_bandwidth_gbps"]:

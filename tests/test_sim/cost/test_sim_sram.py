@@ -120,7 +120,7 @@ def test_an_accelerators_memories_are_macros_but_for_the_shallow() -> None:
     made = memory_macros(config)
     assert {part: [memory.ports for memory in made[part]] for part in made} == {
         "register_files": [2],
-        "local_memory": [2],
+        "local_memory": [1],
         "weight_store": [1],
     }
     macros = [memory for part in made.values() for memory in part]
@@ -128,7 +128,7 @@ def test_an_accelerators_memories_are_macros_but_for_the_shallow() -> None:
     listed = {shape for part in memories(config).values() for shape in part}
     assert {memory.shape for memory in macros} == {s for s in listed if s.rows > FLIP_FLOP_ROWS}
     (local,) = made["local_memory"]
-    bank = sram(512, 6144, cells=LOW)
+    bank = sram(512, 6144, ports=1, cells=LOW)
     assert local.figures == bank
     assert (local.area_mm2, local.leakage_mw) == pytest.approx(
         (64e-6 * bank.area_um2, 64e-3 * bank.leakage_uw)
@@ -137,7 +137,7 @@ def test_an_accelerators_memories_are_macros_but_for_the_shallow() -> None:
 
 @pytest.mark.parametrize("name", ["tiny", "edge"])
 def test_the_page_has_the_memories_of_the_defaults(name: str) -> None:
-    page = (ROOT / "docs/cost.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/explanation/cost.md").read_text(encoding="utf-8")
     for part, made in memory_macros(SPACE_NAMES[name].default).items():
         for memory in made:
             shape, own = memory.shape, memory.figures

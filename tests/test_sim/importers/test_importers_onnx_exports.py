@@ -49,13 +49,13 @@ def test_softmax_over_channels_of_a_single_pixel(opset: int) -> None:
 
 def test_a_function_before_a_layer_is_refused_by_its_name() -> None:
     graph = Graph()
-    y = graph.pair(convolution(graph, graph.pair("x", 0.03, 5), 0.03, (6, 3, 1, 1)), 0.05, 3)
-    y = graph.pair(graph.node("Sigmoid", y), 1 / 256, -128)
+    y = graph.pair(convolution(graph, graph.pair("x", 0.03, 5), 0.03, (6, 3, 4, 4)), 0.05, 3)
+    y = graph.pair(graph.node("Softmax", y, axis=1), 1 / 256, -128)
     y = graph.pair(convolution(graph, y, 1 / 256, (2, 6, 1, 1)), 0.05, 3)
     refused(
         graph.model(y, (1, 3, 4, 4)),
         WHERE.format("Conv")
-        + r"node \d+ Sigmoid, which it reads, must be at the end of the model, "
+        + r"node \d+ Softmax, which it reads, must be at the end of the model, "
         "where the host computes it",
     )
 
@@ -224,8 +224,8 @@ def test_a_constant_less_an_activation() -> None:
 
 
 REFUSALS: list[tuple[str, Callable[[Graph, str], list[str]], str]] = [
-    ("Mul", lambda _, x: [x, x], "products of activations, as in squeeze-and-excitation blocks, "
-     "are not supported"),
+    ("Mul", lambda graph, x: [x, graph.pair(graph.node("MaxPool", x, kernel_shape=[1, 1]), 0.03, 5)],
+     "products of activations, as in squeeze-and-excitation blocks, are not supported"),
     ("Sub", lambda _, x: [x, x], "differences of activations are not supported"),
     ("Div", lambda graph, x: [graph.constant(2.0, np.float32), x],
      "must divide an activation by a constant"),
@@ -402,6 +402,7 @@ def test_a_quantized_operator_with_a_constant(operator: str, first: bool) -> Non
 def test_a_quantized_product_of_activations_is_refused() -> None:
     graph = Graph("uint8")
     both = graph.scale(0.03, 5)
-    y = graph.node("QLinearMul", "x", *both, "x", *both, *both, domain=MICROSOFT)
+    twice = graph.node("QLinearAdd", "x", *both, "x", *both, *both, domain=MICROSOFT)
+    y = graph.node("QLinearMul", "x", *both, twice, *both, *both, domain=MICROSOFT)
     rule = "products of activations, as in squeeze-and-excitation blocks, are not supported"
     refused(graph.model(y, (1, 3, 4, 4), "uint8"), WHERE.format("QLinearMul") + rule)

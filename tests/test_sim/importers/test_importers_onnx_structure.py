@@ -208,12 +208,16 @@ ATTRIBUTES = {
     "AveragePool": ("auto_pad", "ceil_mode", "kernel_shape", "pads", "strides", "dilations"),
     "ArgMax": ("axis", "keepdims", "select_last_index"),
     "BatchNormalization": ("epsilon", "training_mode"),
+    "Celu": ("alpha",),
     "Clip": ("min", "max"),
     "Concat": ("axis",),
     "Conv": ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"),
     "DequantizeLinear": ("block_size", "axis"),
+    "Elu": ("alpha",),
     "Flatten": ("axis",),
     "Gemm": ("alpha", "beta", "transA", "transB"),
+    "HardSigmoid": ("alpha", "beta"),
+    "LeakyRelu": ("alpha",),
     "LogSoftmax": ("axis",),
     "MaxPool": ("auto_pad", "ceil_mode", "kernel_shape", "pads", "strides", "dilations"),
     "Pad": ("mode", "pads", "value"),
@@ -222,6 +226,7 @@ ATTRIBUTES = {
     "QLinearConcat": ("axis",),
     "QLinearConv": ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"),
     "QLinearGlobalAveragePool": ("channels_last",),
+    "QLinearLeakyRelu": ("alpha",),
     "QLinearSoftmax": ("axis", "opset"),
     "QuantizeLinear": ("block_size", "output_dtype"),
     "ReduceMean": ("axes", "keepdims"),
@@ -280,6 +285,7 @@ def test_attributes_of_any_type_are_read_or_refused(operator: str) -> None:
         "QGemm": ("image", *pair, "weights", "scale", "zeros", "", *pair),
         "QLinearGlobalAveragePool": ("image", *pair, *pair),
         "QLinearAveragePool": ("image", *pair, *pair),
+        "QLinearLeakyRelu": ("image", *pair, *pair),
         "QLinearSoftmax": ("image", *pair, *pair),
         "QuantizeLinear": ("image", *pair),
         "DequantizeLinear": ("image", *pair),
@@ -308,15 +314,15 @@ def test_attributes_of_any_type_are_read_or_refused(operator: str) -> None:
 
 def test_every_operator_with_attributes_is_tried() -> None:
     assert ATTRIBUTES.keys() == {
-        "AveragePool", "ArgMax", "BatchNormalization", "Clip", "Concat", "Conv", "DequantizeLinear", "Flatten",
-        "Gemm", "LogSoftmax", "MaxPool", "Pad", "QGemm", "QLinearAveragePool", "QLinearConcat", "QLinearConv",
-        "QLinearGlobalAveragePool", "QLinearSoftmax", "QuantizeLinear", "ReduceMean", "Reshape", "Shape", "Slice", "Softmax",
+        "AveragePool", "ArgMax", "BatchNormalization", "Celu", "Clip", "Concat", "Conv", "DequantizeLinear", "Elu", "Flatten",
+        "Gemm", "HardSigmoid", "LeakyRelu", "LogSoftmax", "MaxPool", "Pad", "QGemm", "QLinearAveragePool", "QLinearConcat",
+        "QLinearConv", "QLinearGlobalAveragePool", "QLinearLeakyRelu", "QLinearSoftmax", "QuantizeLinear", "ReduceMean", "Reshape", "Shape", "Slice", "Softmax",
         "Split", "Squeeze", "Transpose", "Unsqueeze",
     }  # fmt: skip
     assert ONNX_OPERATORS.keys() - ATTRIBUTES.keys() == {
-        "Add", "Cast", "Div", "Dropout", "Gather", "GlobalAveragePool", "Identity", "MatMul",
-        "Max", "Min", "Mod", "Mul", "Neg", "QLinearAdd", "QLinearMatMul", "QLinearMul", "QLinearSigmoid", "ReduceProd", "Relu",
-        "Sigmoid", "Sub",
+        "Add", "Cast", "Div", "Dropout", "Gather", "GlobalAveragePool", "HardSwish", "Identity", "MatMul",
+        "Max", "Min", "Mod", "Mul", "Neg", "PRelu", "QLinearAdd", "QLinearMatMul", "QLinearMul", "QLinearSigmoid", "ReduceProd", "Relu",
+        "Sigmoid", "Sub", "Tanh",
     }  # fmt: skip
 
 

@@ -104,8 +104,8 @@ def test_softmax_over_the_channels_of_an_image(tmp_path: Path) -> None:
     ("module", "line"),
     [
         (
-            nn.Sequential(nn.Sigmoid(), nn.Conv2d(3, 2, 1)),
-            "sigmoid must be at the end of the module, where the host computes it, not before "
+            nn.Sequential(nn.Softmax(dim=1), nn.Conv2d(3, 2, 1)),
+            "softmax must be at the end of the module, where the host computes it, not before "
             r"operator \d+ aten\.convolution\.default \(tensor 'convolution'\)",
         ),
         (

@@ -140,6 +140,36 @@ def test_what_two_read_keeps_its_scale() -> None:
     ]  # fmt: skip
 
 
+FUNCTIONS = {
+    "silu": functional.silu, "hardswish": functional.hardswish, "hardsigmoid": functional.hardsigmoid,
+    "sigmoid": torch.sigmoid, "tanh": torch.tanh, "gelu": functional.gelu, "elu": functional.elu,
+    "leaky_relu": lambda x: functional.leaky_relu(x, 0.1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_a_function_between_two_scales_is_the_table_that_the_program_computes(name: str) -> None:
+    ends = ((0.02, 3), (0.015, -100))
+    function: Any = FUNCTIONS[name]
+    network = off(Convolution(lambda y: pair(function(pair(y, *ends[0])), *ends[1])), 2)
+    (layer,) = network.layers
+    assert layer.table is not None
+    every = torch.arange(-128, 128).to(torch.int8)
+    limits = (-128, 127, torch.int8)
+    real = function(Q.dequantize_per_tensor(every, *ends[0], *limits))
+    expected = Q.quantize_per_tensor(real, *ends[1], *limits).numpy()
+    assert np.array_equal(layer.table.values, expected)
+
+
+def test_a_narrow_range_behind_a_function_clamps_its_table() -> None:
+    def follows(y: Tensor) -> Tensor:
+        return pair(functional.silu(pair(y, 0.02, 3)), 0.015, -100, -105, 40)
+
+    (layer,) = off(Convolution(follows), 2).layers
+    assert layer.table is not None
+    assert (layer.table.values.min(), layer.table.values.max()) == (-105, 40)
+
+
 class Classifier(nn.Module):
     """A linear layer of one scale for all weights, over an image."""
 
@@ -192,6 +222,10 @@ def refused(module: nn.Module, line: str) -> None:
 def test_refuses_what_is_not_int8_arithmetic() -> None:
     rule = "must be quantized, as other tensors of the program are, or calibration images given"
     refused(Convolution(lambda y: y), f"tensor 'convolution' {rule}")
+    behind = Convolution(lambda y: pair(functional.silu(y), 0.02, 0))
+    refused(behind, f"tensor 'convolution' {rule}")
+    behind = Convolution(lambda y: functional.silu(pair(y, 0.02, 0)))
+    refused(behind, f"tensor 'mul' {rule}")
     module = Convolution(lambda y: pair(y, 0.02, 0), before=lambda x: x)
     refused(module, f"tensor 'input' {rule}")
     where = r"operator \d+ quantized_decomposed\.\w+\.default \(tensor '\w+'\)"

@@ -324,16 +324,16 @@ def with_activation(name: str, **options: Any) -> Any:
 
 SUPPORTED = (
     "supported are ADD, ARG_MAX, AVERAGE_POOL_2D, CONCATENATION, CONV_2D, DEPTHWISE_CONV_2D, "
-    "DEQUANTIZE, EXPAND_DIMS, FULLY_CONNECTED, LOGISTIC, LOG_SOFTMAX, MAX_POOL_2D, MEAN, MUL, PAD, "
-    "PADV2, QUANTIZE, RELU, RELU6, RELU_N1_TO_1, RESHAPE, SLICE, SOFTMAX, SPLIT, SPLIT_V, SQUEEZE, "
-    "STRIDED_SLICE, SUB, TRANSPOSE"
+    "DEQUANTIZE, ELU, EXPAND_DIMS, FULLY_CONNECTED, HARD_SWISH, LEAKY_RELU, LOGISTIC, LOG_SOFTMAX, "
+    "MAX_POOL_2D, MEAN, MUL, PAD, PADV2, PRELU, QUANTIZE, RELU, RELU6, RELU_N1_TO_1, RESHAPE, SLICE, "
+    "SOFTMAX, SPLIT, SPLIT_V, SQUEEZE, STRIDED_SLICE, SUB, TANH, TRANSPOSE"
 )
 
 
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("HARD_SWISH", "activations must be clamps"),
+        ("SPACE_TO_BATCH_ND", "dilated convolutions are not supported"),
         ("RESIZE_BILINEAR", "is not supported"),
     ],
 )

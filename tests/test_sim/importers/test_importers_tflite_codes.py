@@ -100,6 +100,14 @@ def operands(
             return result((1, 2, 2, 2), **LIKE), [seen, *ends], {}
         case "RELU6":
             return result(**LIKE), [seen], {}
+        case "ELU" | "HARD_SWISH":
+            return result(**OTHER), [seen], {}
+        case "LEAKY_RELU":
+            return result(**OTHER), [seen], {"Alpha": 0.3}
+        case "PRELU":
+            return result(**OTHER), [seen, writer.constant([[[7]]], "int8", scales=[0.02])], {}
+        case "TANH":
+            return result(scales=[1 / 128], zero_points=[0]), [seen], {}
         case "RELU" | "RELU_N1_TO_1" | "QUANTIZE":
             return result(**OTHER), [seen], {}
         case "LOGISTIC":

@@ -39,9 +39,15 @@ def test_the_times_are_the_least_in_which_every_step_has_its_vectors(
         several += band > 1
         for rows in {band, 2 * band, band + 1, max(1, band - 1)}:
             d = descriptor(kernel, stride, pixels=pixels, band_rows=band, window_rows=rows)
-            least = max(4, -(-kernel[0] * kernel[1] // 4), 1 if pixels == 1 else pixels)
+            least = max(4, -(-kernel[0] * kernel[1] // 4))
             expected = least_ring_times(d, least)
-            assert band_times(*kernel, *stride, pixels, band, rows, least) == expected
+            stores = min(pixels, rows)
+            times = band_times(*kernel, *stride, pixels, band, rows, least, stores)
+            if band > 1 and kernel[0] * kernel[1] > 16:
+                # where the order of reads counts, a store between them may make up for it
+                assert all(a <= b <= a + 1 for a, b in zip(expected, times, strict=True))
+            else:
+                assert times == expected
             assert ring_gap(stride[0], band) == d["ring_gap"]
     assert several > 5 or kernel == (7, 7)
 
@@ -80,14 +86,14 @@ def test_the_band_with_the_fewest_cycles_is_chosen(pixels: int) -> None:
             cycles += len(bands(d)) * d["row_lead"]
             choices.append((cycles, band, d["initiation_interval"], d["row_lead"]))
         cycles, band, interval, lead = min(choices)
-        least = max(4, pixels if rows >= pixels else rows)
-        assert choose_band(layer, pixels, rows, columns, least) == (band, interval, lead, cycles)
+        answer = choose_band(layer, pixels, rows, columns, 4, min(pixels, rows))
+        assert answer == (band, interval, lead, cycles)
         chosen.add(band)
     assert len(chosen) > 2
 
 
-def test_what_the_ring_does_not_hold_takes_a_cycle_per_tap() -> None:
+def test_what_the_ring_does_not_hold_takes_a_cycle_per_tap_and_store() -> None:
     layer = np.zeros(len(LayerColumn), np.int64)
     layer[LayerColumn.OP] = ExecuteOp.DEPTHWISE
     layer[LayerColumn.KERNEL_Y : LayerColumn.STRIDE_X + 1] = (8, 8, 1, 1)
-    assert choose_band(layer, 1, 3, 5, 4) == (1, 64, 0, 3 * 5 * 64)
+    assert choose_band(layer, 1, 3, 5, 4, 2) == (1, 64 + 2, 0, 3 * 5 * (64 + 2))

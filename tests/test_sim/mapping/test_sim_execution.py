@@ -12,7 +12,7 @@ from execute_descriptors import bands, window_sets
 from sim.arrays.network_input import windows_per_vector
 from sim.arrays.plan_columns import Failure, LayerPlan
 from sim.arrays.tables import COLUMNS, LayerColumn, accelerator_row
-from sim.mapping.borders import DESCRIPTOR_CYCLES, interval
+from sim.mapping.borders import DESCRIPTOR_CYCLES, least_interval, rows_of
 from sim.mapping.execution import (
     SPREAD,
     choose_pixels,
@@ -25,6 +25,7 @@ from sim.mapping.execution import (
 )
 from sim.mapping.stored_weights import own_row
 from sim.plan import Mapped, map_network
+from sim.spec.accelerator import ADD_HOLD
 from sim.spec.descriptor import ExecuteOp, LoadKind, Queue
 from sim.spec.network import LayerKind, Network, Padding
 from sim.spec.spaces import EDGE, TINY
@@ -60,13 +61,13 @@ def exchange_of(plan: Row) -> int:
     return SPREAD if plan[LayerPlan.SPREAD] else int(plan[LayerPlan.SOURCES])
 
 
-def planned(mapped: Mapped, case: Case, index: int, pixels: int) -> tuple[int, int]:
+def planned(mapped: Mapped, index: int, pixels: int) -> tuple[int, int]:
     """Cycles and loads that the mapper weighs for a layer on its planned tile."""
     plan, layer = mapped.layer_plan[index], mapped.layers[index]
     cycles, loads = layer_cycles(
         layer,
         mapped.tensors[layer[LayerColumn.INPUT], 2],
-        -(-mapped.tensors[index + 1, 2] // case.config.simd_units),
+        -(-mapped.tensors[index + 1, 2] // mapped.config.simd_units),
         plan[LayerPlan.TILE_Y],
         plan[LayerPlan.TILE_X],
         plan[LayerPlan.IN_TILE_Y],
@@ -74,7 +75,7 @@ def planned(mapped: Mapped, case: Case, index: int, pixels: int) -> tuple[int, i
         pixels,
         plan[LayerPlan.HALO_TOP : LayerPlan.HALO_RIGHT + 1],
         exchange_of(plan),
-        accelerator_row(case.config),
+        accelerator_row(mapped.config),
     )
     return int(cycles), int(loads)
 
@@ -88,9 +89,11 @@ def scheduled_cycles(mapped: Mapped, index: int) -> int:
             continue
         total += len(bands(value)) * value["row_lead"]
         total += len(list(window_sets(value))) * value["initiation_interval"]
-        total += DESCRIPTOR_CYCLES
+        total += DESCRIPTOR_CYCLES + value["hold"]
         if value["op"] == ExecuteOp.CONV:
-            total += value["pixels"]
+            total += 1  # the skew is in the hold
+        if value["op"] == ExecuteOp.ADD:
+            total -= ADD_HOLD
         if value["op"] == ExecuteOp.POOL and value["sources"]:
             across = 1 if value["spread"] else mapped.config.pes_x
             total += 4 * (across + mapped.config.pes_y - 2)
@@ -98,19 +101,18 @@ def scheduled_cycles(mapped: Mapped, index: int) -> int:
 
 
 def test_a_layer_is_weighed_by_the_cycles_that_its_schedule_takes() -> None:
-    """Exact without splits; with them a block without border windows may be faster."""
     exact = splits = 0
     for case in cases():
         mapped = schedule_of(case)
         for index in range(len(mapped.layers)):
             plan = mapped.layer_plan[index]
-            cycles, _ = planned(mapped, case, index, int(plan[LayerPlan.PIXELS]))
+            cycles, _ = planned(mapped, index, int(plan[LayerPlan.PIXELS]))
             splits += plan[LayerPlan.SPLITS] > 1
-            halos = plan[LayerPlan.HALO_TOP : LayerPlan.HALO_RIGHT + 1].any()
-            if halos and plan[LayerPlan.SPLITS] > 1:
-                assert scheduled_cycles(mapped, index) <= cycles
+            scheduled = scheduled_cycles(mapped, index)
+            if plan[LayerPlan.SPREAD]:  # the last round may have fewer sources, and hold for less
+                assert 0 <= cycles - scheduled <= 8 * plan[LayerPlan.PIXELS]
                 continue
-            assert scheduled_cycles(mapped, index) == cycles
+            assert scheduled == cycles
             exact += 1
     assert exact > 300
     assert splits > 50
@@ -125,7 +127,7 @@ def test_weights_are_weighed_by_the_bytes_that_their_loads_move() -> None:
             plan = mapped.layer_plan[index]
             if layer[LayerColumn.OP] == ExecuteOp.ADD:
                 continue
-            _, loads = planned(mapped, case, index, int(plan[LayerPlan.PIXELS]))
+            _, loads = planned(mapped, index, int(plan[LayerPlan.PIXELS]))
             beats = 0
             for row in mapped.rows:
                 value = {name: int(row[i]) for name, i in COLUMNS.items()}
@@ -221,7 +223,7 @@ def test_pixels_are_those_of_the_least_time() -> None:
                     layer, p, *plan[LayerPlan.TILE_Y : LayerPlan.TILE_X + 1]
                 ):
                     continue
-                own, loads = planned(mapped, case, index, p)
+                own, loads = planned(mapped, index, p)
                 columns = 1
                 if plan[LayerPlan.SPREAD] and not layer[LayerColumn.SHARED]:
                     lanes = case.config.compute_lanes // p
@@ -244,7 +246,7 @@ def window_stores(tile: list[int], halo: list[int], y: int, x: int) -> int:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_the_interval_is_that_of_the_set_with_most_stores(seed: int) -> None:
+def test_stores_are_those_of_the_set_with_most_and_of_the_last_one(seed: int) -> None:
     rng = np.random.default_rng(seed)
     for _ in range(25):
         tile = [int(x) for x in rng.integers(1, 10, 2)]
@@ -263,12 +265,20 @@ def test_the_interval_is_that_of_the_set_with_most_stores(seed: int) -> None:
             for top in range(first[0], first[0] + count[0], down)
             for left in range(first[1], first[1] + count[1], across)
         )
-        for saves, sources in itertools.product((False, True), (0, 1, 3)):
-            cycles = interval(
-                slots, op, pixels, count[0], count[1], first[0], first[1], tile[0], tile[1],
-                tuple(halo), saves, sources,
-            )  # fmt: skip
-            assert cycles == max(4, slots, 0 if saves else most * max(1, sources))
+        y = first[0] + (count[0] - 1) // down * down
+        x = first[1] + (count[1] - 1) // across * across
+        last = sum(
+            window_stores(tile, halo, row, column)
+            for row in range(y, first[0] + count[0])
+            for column in range(x, first[1] + count[1])
+        )
+        for sources in (0, 1, 3):
+            place = (count[0], count[1], first[0], first[1], tile[0], tile[1])
+            rows = rows_of(op, pixels, *place, tuple(halo), sources)
+            assert (rows.most, rows.last) == (most * max(1, sources), last * max(1, sources))
+            assert least_interval(slots, op, rows) == max(4, slots)
+        rows = rows_of(ExecuteOp.POOL, 1, 1, 1, 0, 0, 1, 1, (0, 0, 0, 0), 3)
+        assert least_interval(slots, ExecuteOp.POOL, rows) == max(4, slots + 3)
 
 
 def test_pixels_are_those_that_exist_and_that_the_ring_holds() -> None:
@@ -302,6 +312,21 @@ def test_weight_rows_hold_four_products_of_every_output() -> None:
         assert 20 % beat == 0
         last = beat * weight_rows(conv, channels) + 20 + 3 * beat
         assert weight_bytes(conv, channels, 17, hw) == 2 * whole + last
+
+
+def test_rounds_that_store_where_inputs_lie_take_longer() -> None:
+    """Of 6 cycles of a set 4 read the first bank, and its 4 stores need others; the others' banks are free."""
+    mapped = map_network(dataclasses.replace(EDGE.default, pes_x=1, pes_y=1), one_conv(24, 192, 8))
+    plan = mapped.layer_plan[1]
+    assert (plan[LayerPlan.PIXELS], plan[LayerPlan.ROUNDS]) == (4, 3)
+    rows = [dict(zip(COLUMNS, row.tolist(), strict=True)) for row in mapped.rows]
+    rows = [row for row in rows if (row["queue"], row["layer"]) == (Queue.EXECUTE, 1)]
+    assert [row["out_bank"] for row in rows] == [0, 1, 2]
+    assert [row["initiation_interval"] for row in rows] == [8, 6, 6]
+    # beside the next round's reads stores would have no time, so they meet none
+    assert [row["hold"] for row in rows] == [21 + 4 + 3, 3, 3]
+    assert not any(row["store_slack"] for row in rows)
+    assert scheduled_cycles(mapped, 1) == planned(mapped, 1, 4)[0]
 
 
 def one_conv(channels: int, outputs: int, size: int) -> Network:

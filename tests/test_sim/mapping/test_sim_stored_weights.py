@@ -216,11 +216,13 @@ def test_a_program_has_two_sealed_lists_over_the_same_memory() -> None:
     assert again.image == program.image
 
 
-def test_stored_weights_take_time_and_bytes_from_a_warm_run() -> None:
-    network = named_network("mobilenet_v2")
+@pytest.mark.parametrize("name", ["mobilenet_v2", "efficientnet_lite0"])
+def test_stored_weights_take_time_and_bytes_from_a_warm_run(name: str) -> None:
+    """A cold run takes at most 0.5 % longer than without a store, which its own loads fill."""
+    network = named_network(name)
     streamed = predict(NAHAS.default, network)
-    kept = predict(replace(NAHAS.default, weight_store_kb=4096), network)
+    kept = predict(replace(NAHAS.default, weight_store_kb=8192), network)
     assert kept.total_cycles < streamed.total_cycles / 2
-    assert kept.cold_cycles <= streamed.total_cycles
+    assert kept.cold_cycles <= 1.005 * streamed.total_cycles
     assert kept.read_bytes < streamed.read_bytes / 8
     assert kept.read_bytes + kept.store_bytes >= kept.cold_read_bytes

@@ -4,9 +4,9 @@ import numpy as np
 
 from sim.arrays.tables import LayerColumn
 from sim.mapping.bands import fits_band
+from sim.mapping.bank_ports import NO_PORTS
 from sim.mapping.borders import DESCRIPTOR_CYCLES, choose_borders
 from sim.schedule.least_work import least_bands
-from sim.spec.accelerator import REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
 
 
@@ -27,13 +27,16 @@ def test_no_bands_take_less_than_the_least_of_a_tile_as_small() -> None:
         if pixels >= 2 * rows:
             continue
         sources = int(random.choice([0, 2, 7])) if pixels == 1 else 0
-        interval = max(REQUANTIZER_PHASES, sources)
         halo = (*(int(size) for size in random.integers(0, 4, 2)), 0, 0)
-        top, bottom, weighed = choose_borders(layer, 0, pixels, rows, columns, halo, sources)
+        top, bottom, weighed = choose_borders(
+            layer, 0, pixels, rows, columns, halo, sources, NO_PORTS, 1
+        )
         cycles = weighed - DESCRIPTOR_CYCLES * (1 + (top > 0) + (bottom > 0))
         smaller = int(random.integers(1, rows + 1))
-        assert least_bands(layer, pixels, rows, columns, interval) <= cycles
-        assert least_bands(layer, pixels, smaller, columns, interval) <= cycles
-        whole = choose_borders(layer, 0, pixels, rows, columns, (0, 0, 0, 0), sources)[2]
+        assert least_bands(layer, pixels, rows, columns, max(1, sources)) <= cycles
+        assert least_bands(layer, pixels, smaller, columns, max(1, sources)) <= cycles
+        whole = choose_borders(layer, 0, pixels, rows, columns, (0, 0, 0, 0), sources, NO_PORTS, 1)[
+            2
+        ]
         cheaper += cycles < whole - DESCRIPTOR_CYCLES
     assert cheaper > 50

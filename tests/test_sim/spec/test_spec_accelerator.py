@@ -176,18 +176,20 @@ def test_json_round_trip_keeps_every_field() -> None:
         text = json.dumps(config.to_json())
         assert AcceleratorConfig.from_json(json.loads(text)) == config
         names = [field.name for field in fields(AcceleratorConfig)]
-        stored = replace(config, weight_store_kb=64)
+        stored = replace(config, weight_store_kb=64, activation_table=1)
         assert list(stored.to_json()) == names
         assert AcceleratorConfig.from_json(json.loads(json.dumps(stored.to_json()))) == stored
-        assert list(config.to_json()) == [name for name in names if name != "weight_store_kb"]
+        optional = ("weight_store_kb", "activation_table")
+        assert list(config.to_json()) == [name for name in names if name not in optional]
 
 
 def test_fingerprint_tells_every_field_apart() -> None:
     config = AcceleratorConfig(**EDGE)
     others = [replace(config, **{name: 2 * EDGE[name]}) for name in NAMES]
     others += [replace(config, weight_store_kb=size) for size in (1, 1024)]
+    others.append(replace(config, activation_table=1))
     prints = {other.fingerprint for other in [config, *others]}
-    assert len(prints) == len(NAMES) + 3
+    assert len(prints) == len(NAMES) + 4
     assert all(0 <= value < 2**32 for value in prints)
 
 
@@ -210,6 +212,14 @@ def test_a_weight_store_is_rows_of_a_register_file() -> None:
         replace(config, weight_store_kb=-1)
     with pytest.raises(TypeError, match=r"^weight_store_kb must be an integer, not True$"):
         replace(config, weight_store_kb=True)
+
+
+def test_activation_tables_are_there_or_not() -> None:
+    config = AcceleratorConfig(**TINY)
+    assert config.activation_table == 0
+    for value in (-1, 2):
+        with pytest.raises(ValueError, match=rf"^activation_table must be 0 or 1, not {value}$"):
+            replace(config, activation_table=value)
 
 
 @pytest.mark.parametrize("data", [[1], "edge", None])

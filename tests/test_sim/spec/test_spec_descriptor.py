@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from sim.arrays.geometry import MAX_HALO
-from sim.spec.accelerator import MAX_ACCUMULATOR_ROWS, REQUANTIZER_PHASES, WINDOW_VECTORS
+from sim.spec.accelerator import (
+    MAX_ACCUMULATOR_ROWS,
+    REQUANTIZER_PHASES,
+    STORE_DISTANCE,
+    WINDOW_VECTORS,
+)
 from sim.spec.descriptor import (
     COMMON_FIELDS,
     DESCRIPTOR_BYTES,
@@ -165,9 +170,10 @@ def test_a_field_of_two_queues_has_the_same_limits_in_both() -> None:
         (Queue.EXECUTE, "out_bank", 7),
         (Queue.EXECUTE, "first_quad", 31),
         (Queue.EXECUTE, "last_quads", 32),
-        # 8 pixels that three rows and three columns of PEs keep
-        (Queue.EXECUTE, "hold", 7 + 3 * 3 * 8 - REQUANTIZER_PHASES),
-        (Queue.EXECUTE, "row_lead", WINDOW_VECTORS - REQUANTIZER_PHASES),
+        # until it has drained: 8 pixels that three rows and three columns of PEs keep
+        (Queue.EXECUTE, "hold", 7 + STORE_DISTANCE + 3 * 3 * 8),
+        # a ring of reads, and stores in all but one of the cycles from a set's end to its first store
+        (Queue.EXECUTE, "row_lead", WINDOW_VECTORS - 1 + STORE_DISTANCE - 1 - 1),
         (Queue.EXECUTE, "halo_top", MAX_HALO),
         (Queue.EXECUTE, "halo_right", MAX_HALO),
     ],

@@ -73,7 +73,7 @@ def test_headers_that_are_none_are_refused() -> None:
         ValueError, match=r"^the header's magic must be 0x4c49534f, not 0x4c495300$"
     ):
         read_header(b"\0" + good[1:])
-    with pytest.raises(ValueError, match=r"^the header's version must be 4, not 1$"):
+    with pytest.raises(ValueError, match=r"^the header's version must be 5, not 1$"):
         read_header(good[:12] + b"\1" + good[13:])
     check = zlib.crc32(good[:CHECK_OFFSET])
     with pytest.raises(

@@ -72,17 +72,19 @@ def stepped_execute(d: dict[str, int], config: AcceleratorConfig) -> tuple[int, 
     drained = cycle + constant(Constant.DRAIN_CONV) + last_set_stores(d)
     if d["op"] == ExecuteOp.CONV:
         drained += d["pixels"] - 1
+    for _cycle in range(d["store_slack"]):
+        drained += 1
     return cycle + d["hold"], drained
 
 
 def test_all_drains_are_equal() -> None:
     drains = [Constant.DRAIN_CONV, Constant.DRAIN_DEPTHWISE, Constant.DRAIN_ADD]
-    assert {constant(name) for name in (*drains, Constant.DRAIN_POOL)} == {23}
+    assert {constant(name) for name in (*drains, Constant.DRAIN_POOL)} == {24}
 
 
 def test_executes_take_as_long_as_their_rows_and_sets() -> None:
-    pixels = leads = saves = together = upright = 0
-    for case in cases():
+    pixels = leads = saves = together = upright = slack = 0
+    for case in cases() + draw_cases(120, EDGE, 9):
         hw = accelerator_row(case.config)
         for row in schedule_of(case):
             if row[COLUMNS["queue"]] != Queue.EXECUTE:
@@ -92,9 +94,10 @@ def test_executes_take_as_long_as_their_rows_and_sets() -> None:
             pixels += d["pixels"] > 1
             leads += d["row_lead"] > 0
             saves += d["save"]
+            slack += d["store_slack"] > 0
             together += d["band_rows"] > d["pixels"]
             upright += d["op"] == ExecuteOp.DEPTHWISE and d["pixels"] > 1
-    assert min(pixels, leads, saves, together, upright) > 50
+    assert min(pixels, leads, saves, together, upright, slack) > 50
 
 
 def execute(changes: dict[str, int]) -> Times:
@@ -124,7 +127,7 @@ def test_the_last_windows_stores_and_the_hold_are_paid_once() -> None:
     """Seed 5, case 12 of the random pairs: 6 stores held issue for 2 cycles more."""
     plain: dict[str, int] = {"op": ExecuteOp.DEPTHWISE}
     free, done = durations(plain)
-    assert (free, done) == (48, 48 + 23 + 1)
+    assert (free, done) == (48, 48 + 24 + 1)
     halos = {"halo_top": 2, "halo_bottom": 1, "halo_left": 1, "halo_right": 2}
     held, later = durations(plain | halos | {"hold": 2})
     assert held - free == 2
@@ -133,28 +136,28 @@ def test_the_last_windows_stores_and_the_hold_are_paid_once() -> None:
 
 def test_pixel_lanes_lag_behind_their_reads() -> None:
     narrow = {"op": ExecuteOp.CONV, "window_columns": 5, "tile_columns": 5}
-    assert durations(narrow) == (120, 120 + 23 + 1)
+    assert durations(narrow) == (120, 120 + 24 + 1)
     # two sets a row; the last set has a single pixel
-    assert durations(narrow | {"pixels": 4}) == (48, 48 + 3 + 23 + 1)
+    assert durations(narrow | {"pixels": 4}) == (48, 48 + 3 + 24 + 1)
     wide = {"op": ExecuteOp.CONV, "window_columns": 8, "tile_columns": 8, "pixels": 4}
-    assert durations(wide) == (48, 48 + 3 + 23 + 4)
-    assert durations(wide | {"op": ExecuteOp.ADD}) == (48, 48 + 23 + 4)
+    assert durations(wide) == (48, 48 + 3 + 24 + 4)
+    assert durations(wide | {"op": ExecuteOp.ADD}) == (48, 48 + 24 + 4)
 
 
 def test_a_set_that_is_saved_takes_one_store_cycle() -> None:
     wide = {"op": ExecuteOp.CONV, "window_columns": 8, "tile_columns": 8, "pixels": 4}
     wide |= {"halo_left": 2, "halo_top": 1}
-    assert durations(wide)[1] == 48 + 3 + 23 + 2 * (4 + 2)
-    assert durations(wide | {"save": 1, "lanes": 0})[1] == 48 + 3 + 23 + 1
+    assert durations(wide)[1] == 48 + 3 + 24 + 2 * (4 + 2)
+    assert durations(wide | {"save": 1, "lanes": 0})[1] == 48 + 3 + 24 + 1
 
 
 def test_every_band_of_windows_pays_its_lead() -> None:
     windows = {"op": ExecuteOp.DEPTHWISE, "row_lead": 5}
-    assert durations(windows) == (58, 82)
-    assert durations(windows | {"band_rows": 2}) == (53, 77)
+    assert durations(windows) == (58, 83)
+    assert durations(windows | {"band_rows": 2}) == (53, 78)
     # two bands, the second of three rows; four sets a column, the last of them a single window
     high = windows | {"window_rows": 7, "tile_rows": 7, "pixels": 2, "band_rows": 4}
-    assert durations(high) == (2 * 4 * 12 + 2 * 5, 2 * 4 * 12 + 2 * 5 + 23 + 1)
+    assert durations(high) == (2 * 4 * 12 + 2 * 5, 2 * 4 * 12 + 2 * 5 + 24 + 1)
     assert durations(high | {"band_rows": 2})[0] == 2 * 4 * 12 + 4 * 5
 
 
@@ -297,6 +300,25 @@ def short() -> list[Case]:
     return [case for case in cases() if walked(case)[4] < LONGEST]
 
 
+def later_stores(case: Case) -> list[int]:
+    """Stores that a descriptor's hold is for beyond its own, of every descriptor of a case.
+
+    The last splits of a layer's blocks hold alike, for as long as the block with most stores needs.
+    """
+    rows = [{name: int(row[i]) for name, i in COLUMNS.items()} for row in schedule_of(case)]
+    most: dict[int, int] = {}
+    for d in rows:
+        if d["queue"] == Queue.EXECUTE and d["restore"] and not d["save"]:
+            stores = max(len(set_stores(d, *place)) for place in window_sets(d))
+            most[d["layer"]] = max(stores, most.get(d["layer"], 0))
+    return [
+        max(0, most[d["layer"]] - last_set_stores(d))
+        if d["queue"] == Queue.EXECUTE and d["restore"] and not d["save"]
+        else 0
+        for d in rows
+    ]
+
+
 def assert_walks_as_stepped(rows: Rows, config: AcceleratorConfig) -> list[int]:
     """Compare the walk over a schedule with the stepped machine; return EXECUTE's waits."""
     start, issued, done, waits, total = walk(rows, accelerator_row(config), CONSTANTS)
@@ -391,7 +413,7 @@ def test_every_queue_starts_and_ends_in_order() -> None:
             assert (np.diff(start[queues == queue]) > 0).all()
             assert (np.diff(done[queues == queue]) > 0).all()
         assert (start < issued).all()
-        assert (issued <= done).all()
+        assert (issued - done <= later_stores(case)).all()
         assert total == done.max() + constant(Constant.FINISH)
 
 

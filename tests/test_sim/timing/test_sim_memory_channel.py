@@ -23,7 +23,7 @@ from testbench.cases.random_memories import draw_memory
 from transfer_cases import Sequence, cut, draw_config, draw_sequence, holds, row_of
 
 FIRST_REQUEST, FIRST_ADDRESS, FIRST_BEAT, LAG = 4, 4, 10, 2
-"""Cycles from a start, as docs/hardware.md and the units' formulas state them."""
+"""Cycles from a start, as docs/explanation/hardware.md and the units' formulas state them."""
 
 
 class Words:

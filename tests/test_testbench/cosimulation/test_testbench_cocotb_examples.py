@@ -21,7 +21,7 @@ FOLDER = ROOT / "examples" / "cocotb"
 def test_the_examples_pass(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As docs/cocotb.md runs them."""
+    """As docs/reference/cocotb.md runs them."""
     monkeypatch.setattr(sys, "argv", ["run_benches.py", str(tmp_path)])
     monkeypatch.setattr(sys, "path", [*sys.path])
     main = runpy.run_path(str(FOLDER / "run_benches.py"))["main"]

@@ -103,9 +103,11 @@ def test_chunks_of_channels_join() -> None:
     assert (images[0] == EXPECTED).all()
 
 
-@pytest.mark.parametrize("place", [None, "another column", "below the image"])
+@pytest.mark.parametrize(
+    "place", [None, "another column", "below the image", "a bank before the layer's"]
+)
 def test_strips_are_the_same_in_all_columns(place: str | None) -> None:
-    """A vector that one PE of a row holds alone is no part of the image."""
+    """A vector that one PE of a row holds alone is no part of the image, or of another layer."""
     strip = dataclasses.replace(probe(), columns=WIDTH, pitch_x=0)
     values = [
         [
@@ -118,7 +120,11 @@ def test_strips_are_the_same_in_all_columns(place: str | None) -> None:
     # [pe_y][pe_x][group][row][column][S]
     held = np.array(values, np.int16).astype(np.int8).reshape(3, 1, 2, 3, WIDTH, 4)
     held = np.repeat(held, 2, axis=1)
-    if place is not None:
+    if place == "a bank before the layer's":
+        strip = dataclasses.replace(strip, groups=3, others=1)
+        others = np.arange(held[:, :, :1].size, dtype=np.uint8).view(np.int8)
+        held = np.concatenate([others.reshape(held[:, :, :1].shape), held], axis=2)
+    elif place is not None:
         row = 0 if place == "another column" else HEIGHT - 6
         held[2 if row else 0, 1, 0, row, 1, 2] += 1
     raw = held.reshape(1, -1)

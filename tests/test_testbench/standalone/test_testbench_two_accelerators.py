@@ -76,7 +76,7 @@ def test_two_accelerators_share_only_memories(tmp_path: Path) -> None:
         for number, config in enumerate(CONFIGS)
     ]
     first, second = (set((folder / FILE_LIST).read_text().split()) for folder in folders)
-    assert first & second == {"cosilico_ram_fpga.v"}
+    assert first & second == {"cosilico_ram_fpga.v", "cosilico_single_port_ram_fpga.v"}
     assert len({(folder / MANIFEST_FILE).read_text() for folder in folders}) == 2
 
 

@@ -103,6 +103,6 @@ def test_wrong_csv_is_refused(tmp_path: Path, old: str, given: str, line: str) -
 
 def test_schema_is_that_of_the_docs() -> None:
     """The page's list of fields is the schema's."""
-    text = (ROOT / "docs" / "calibration.md").read_text()
+    text = (ROOT / "docs" / "explanation" / "calibration.md").read_text()
     properties = TraceRecord.model_json_schema(by_alias=True)["properties"]
     assert {name for name in properties if f"`{name}`" not in text} == set()

@@ -1,12 +1,16 @@
 """A journal loses nothing to a kill and never mixes what differs."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
+from project_root import ROOT
 from sim.spec.errors import CosilicoError
 from testbench.validation.journal import Journal
 
@@ -80,3 +84,28 @@ def test_threads_do_not_mix_their_lines(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(Journal(path, HEADER).records) == 80
+
+
+def test_two_runs_do_not_share_a_journal(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from testbench.validation.journal import Journal\n"
+        "Journal(Path(sys.argv[1]), {'seed': 1}).append('theirs', {})\n"
+    )
+
+    def another() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", program, str(path)],
+            capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+
+    journal = Journal(path, {"seed": 1})
+    journal.append("ours", {})
+    refused = another()
+    assert f"journal {path} must not be in use by another run" in refused.stderr
+    assert list(Journal(path, {"seed": 1}).records) == ["ours"]
+    del journal
+    assert another().returncode == 0
+    assert list(Journal(path, {"seed": 1}).records) == ["ours", "theirs"]

@@ -1,13 +1,15 @@
 """EXECUTE unit: every control field in every cycle, against a plain walk over the descriptors."""
 
 import random
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import pytest
 from amaranth.hdl import Cat, Value
 
 from accelerators import small_accelerator
-from execute_descriptors import Descriptor, complete, group_quads, share_rows
+from execute_descriptors import Descriptor, complete, complete_alike, group_quads, share_rows
 from execute_walk import Events, Walk, durations
 from gateware_simulation import simulate
 from hwgen.gateware.execute.unit import ExecuteUnit
@@ -53,6 +55,17 @@ def make_config(pes_y: int, pes_x: int, lanes: int, simd: int) -> AcceleratorCon
     )
 
 
+def used_banks(config: AcceleratorConfig, d: Descriptor) -> int:
+    """Banks, as a mask, that a descriptor reads or stores to; all if it may use any."""
+    lanes = config.compute_lanes
+    every = (1 << lanes) - 1
+    stored = every if d["spread"] else (((1 << d["lanes"]) - 1) << d["out_bank"]) & every
+    groups = d["groups"] if d["op"] == ExecuteOp.CONV else lanes // d["pixels"]
+    if d["op"] == ExecuteOp.POOL or d["bank"] + groups > lanes:
+        return every
+    return stored | ((1 << groups) - 1) << d["bank"]
+
+
 class Bench:
     """An EXECUTE unit that runs descriptors and records its control fields."""
 
@@ -60,6 +73,7 @@ class Bench:
         """Build the unit."""
         self.config = config
         self.execute = ExecuteUnit(config)
+        self.waits = 0
 
     def check(self, descriptors: list[Descriptor], idles: list[int] | None = None) -> None:
         """Run complete descriptors, `idles` cycles before each; compare control and times."""
@@ -73,7 +87,8 @@ class Bench:
         walk = Walk(self.config)
         for d, start in zip(descriptors, starts, strict=True):
             walk.run(d, start)
-        self._compare(walk.events, trace)
+        self._compare(walk.settled(), trace)
+        self.waits = walk.waits
 
     async def _run(
         self,
@@ -92,7 +107,7 @@ class Bench:
         offered: list[int] = []
         cycle, idle = 0, idles[0]
         limit = sum(sum(durations(self.config, d)) for d in descriptors) + sum(idles) + 100
-        while len(dones) < len(descriptors):
+        while min(len(dones), len(issue_ends)) < len(descriptors):
             assert cycle < limit
             offer = len(starts) < len(descriptors) and idle == 0
             ctx.set(execute.command.valid, offer)
@@ -107,6 +122,8 @@ class Bench:
             if ctx.get(execute.done):
                 dones.append((cycle, ctx.get(execute.done_post)))
             assert ctx.get(execute.busy) == (len(starts) > len(dones))
+            used = [used_banks(self.config, d) for d in descriptors[len(dones) : len(starts)]]
+            assert ctx.get(execute.bank_busy) == reduce(or_, used, 0)
             halves = sum({1 << d["half"] for d in descriptors[len(dones) : len(starts)]})
             assert ctx.get(execute.half_busy) == halves
             if offer and ctx.get(execute.command.ready):
@@ -122,8 +139,9 @@ class Bench:
             assert dones[index] == (start + until_done, d["post"])
             before = offered[index]
             if index:
-                free = dones[index - 1][0] if d["wait_drain"] else issue_ends[index - 1]
-                before = max(before, free)
+                before = max(before, issue_ends[index - 1])
+                if d["wait_drain"]:
+                    before = max(before, dones[index - 1][0])
             assert start == before
 
     def _compare(self, events: Events, trace: list[int]) -> None:
@@ -273,6 +291,26 @@ def test_operations_follow_each_other(shape: tuple[int, int], lanes: int, simd: 
     Bench(config).check(descriptors, idles)
 
 
+@pytest.mark.parametrize("op", list(ExecuteOp))
+def test_reads_and_stores_share_a_banks_port(op: ExecuteOp) -> None:
+    """Descriptors like a layer's rounds: the stores of one meet the reads of the next, at any distance."""
+    rng = random.Random(f"port {op}")
+    waits = 0
+    for lanes, simd in ((1, 4), (2, 8), (4, 4), (4, 16)):
+        config = make_config(1, 2, lanes, simd)
+        for _ in range(3):
+            drawn = random_descriptor(rng, config, op)
+            while drawn["save"]:
+                drawn = random_descriptor(rng, config, op)
+            for name in ("initiation_interval", "hold", "row_lead", "store_slack"):
+                del drawn[name]
+            d = complete_alike(config, **drawn | {"restore": 0, "wait_drain": 0})
+            bench = Bench(config)
+            bench.check([d] * 6, [0, 0, 0, 1, 2, rng.randrange(20)])
+            waits += bench.waits
+    assert waits > 15
+
+
 @pytest.mark.parametrize("kernel", [(3, 3), (5, 5), (1, 7), (7, 1), (7, 2), (1, 1), (2, 2), (4, 8)])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_window_ring(kernel: tuple[int, int], stride: int) -> None:
@@ -335,11 +373,16 @@ def test_saved_rows_count_from_the_descriptors_first_one(pixels: int, first: int
 def test_short_descriptors_pile_up() -> None:
     """With the least II, as many descriptors as possible are between start and done."""
     config = make_config(1, 1, 8, 4)
-    plain = complete(config, op=ExecuteOp.CONV)
+    plain = complete_alike(config, op=ExecuteOp.CONV)
+    assert (plain["hold"], plain["store_slack"]) == (0, 1)
     halos = {f"halo_{side}": 1 for side in ("top", "bottom", "left", "right")}
     wide = complete(config, op=ExecuteOp.CONV, pixels=8, window_columns=8, **halos)
-    assert wide["initiation_interval"] == 3 * (8 + 2)
-    Bench(config).check([wide, *[plain] * 12, wide, *[plain | {"half": 1}] * 12])
+    # 30 stores, and 8 reads of the same bank
+    assert wide["initiation_interval"] == 3 * (8 + 2) + 8
+    # 8 reads in a row are more than its slack
+    last = plain | {"hold": complete(config, op=ExecuteOp.CONV)["hold"]}
+    several = [*[plain] * 11, last]
+    Bench(config).check([wide, *several, wide, *[d | {"half": 1} for d in several]])
 
 
 def test_every_neighbour_of_every_pixel() -> None:
@@ -357,5 +400,5 @@ def test_every_neighbour_of_every_pixel() -> None:
         out_address=100,
         **halos,
     )
-    assert d["initiation_interval"] == 63
+    assert d["initiation_interval"] == 63 + 8
     Bench(config).check([d, complete(config, op=ExecuteOp.CONV), d])

@@ -49,7 +49,7 @@ def wrap(value: int) -> int:
 
 
 def requantize(accumulator: int, record: NDArray[np.int64]) -> int:
-    """Reference arithmetic of docs/hardware.md."""
+    """Reference arithmetic of docs/explanation/hardware.md."""
     bias, multiplier, left, right = (int(value) for value in record)
     x = wrap((accumulator + bias) << left)
     h = wrap((x * multiplier + HALF) // (1 << 31))
@@ -58,7 +58,7 @@ def requantize(accumulator: int, record: NDArray[np.int64]) -> int:
 
 
 class GridModel:
-    """Local memories of all PEs and what a descriptor does to them, by docs/hardware.md.
+    """Local memories of all PEs and what a descriptor does to them, by docs/explanation/hardware.md.
 
     memory : int8[pes_y, pes_x, L, depth, S]; weights : int8[2, L, rows, S, 4];
     records : int64[2, L, 4, R, 4]; saved : int64[A, pes_y, pes_x, L, S]

@@ -118,6 +118,62 @@ def test_random_values_with_idle_cycles() -> None:
     assert run(cases[:60], idle=2)[0] == expected[:60]
 
 
+def test_every_entry_of_a_table_is_looked_up_and_others_pass_by_it() -> None:
+    """All 256 results, a cycle apart or with gaps, with and without the table; both clamps come before it."""
+    rng = random.Random(2)
+    table = [rng.randint(-128, 127) for _ in range(256)]
+    identity = (0, HALF, 1, 0)
+    latency = Requantizer.RESULT_LATENCY
+    results = [*range(-128, 128), *rng.sample(range(-300, 300), 64)]
+    for idle, zero_point, low, high in ((0, 0, -128, 127), (1, 5, -100, 90)):
+        dut = Requantizer(1, tables=True)
+        through = [rng.random() < 0.8 for _ in results]
+        outputs: list[int] = []
+
+        async def bench(
+            ctx: Any,
+            dut: Requantizer = dut,
+            idle: int = idle,
+            bounds: tuple[int, int, int] = (zero_point, low, high),
+            through: list[bool] = through,
+            outputs: list[int] = outputs,
+        ) -> None:
+            for row in range(64):
+                entries = [table[(4 * row + place + 128) % 256] % 256 for place in range(4)]
+                word = sum(entry << (8 * place) for place, entry in enumerate(entries))
+                ctx.set(dut.fill, {"write": 1, "row": row, "entries": word})
+                await ctx.tick()
+            ctx.set(dut.fill, {"write": 0, "row": rng.randrange(64), "entries": 0})
+            for port, value in zip(
+                (dut.zero_point, dut.clamp_low, dut.clamp_high), bounds, strict=True
+            ):
+                ctx.set(port, value)
+            bias, multiplier, left, right = identity
+            ctx.set(dut.record, bias % (1 << 32) | multiplier << 32 | left << 64 | right << 72)
+            finished = [False, False]
+            for cycle in range(len(results) * (idle + 1) + latency + 2):
+                index, rest = divmod(cycle, idle + 1)
+                ctx.set(dut.enable, rest == 0 and index < len(results))
+                if rest == 0 and index < len(results):
+                    ctx.set(dut.accumulator[0], results[index])
+                if finished[-1]:
+                    outputs.append(ctx.get(dut.output[0]))
+                index, rest = divmod(cycle - latency, idle + 1)
+                ready = cycle >= latency and rest == 0 and index < len(results)
+                ctx.set(dut.finish, ready)
+                ctx.set(dut.table, through[index] if ready else rng.randrange(2))
+                finished.append(ready)
+                await ctx.tick()
+
+        simulate(dut, bench)
+        clamped = [finish(result, zero_point, low, high) for result in results]
+        expected = [
+            table[value + 128] if tables else value
+            for value, tables in zip(clamped, through, strict=True)
+        ]
+        assert outputs == expected
+
+
 def test_zero_point_does_not_wrap_before_the_clamp() -> None:
     """Results near the ends of int32 are clamped, not wrapped."""
     record = (0, (1 << 31) - 1, 0, 0)

@@ -184,17 +184,17 @@ def test_matches_the_reference_under_random_control() -> None:
     """Any mix of enables, modes and starting values, wrapping accumulators included."""
     dut = SimdUnit()
     rng = np.random.default_rng(4)
-    dot = accumulator = total = 0
-    operands, taken = np.zeros(4, int), np.zeros(4, int)
+    dot = accumulator = 0
+    operands, taken, products = (np.zeros(4, int) for _ in range(3))
     extremes = [-(1 << 31), (1 << 31) - 1, 0, -1]
 
     async def bench(ctx: Any) -> None:
-        nonlocal dot, accumulator, total, operands, taken
+        nonlocal dot, accumulator, operands, taken, products
         for cycle in range(1500):
             x, p, w = (rng.integers(-128, 128, 4, np.int8) for _ in range(3))
             tap = int(rng.integers(16))
             private, accumulate, restart, restore, compare, *maximum = (
-                int(bit) for bit in rng.integers(0, 2, 7)
+                int(bit) for bit in rng.integers(0, 2, 8)
             )
             stages = int(rng.integers(8))
             random = int(rng.integers(-(1 << 31), 1 << 31))
@@ -209,7 +209,7 @@ def test_matches_the_reference_under_random_control() -> None:
                 ("accumulate", accumulate),
                 ("restart", restart),
                 ("restore", restore),
-                ("maximum", maximum[0] | maximum[1] << 1),
+                ("maximum", sum(bit << stage for stage, bit in enumerate(maximum))),
                 ("compare", compare),
                 ("saved", saved),
             ):
@@ -221,9 +221,11 @@ def test_matches_the_reference_under_random_control() -> None:
                 larger = max(low_byte(first), low_byte(dot))
                 accumulator = larger if compare else wrap(first + dot)
             if stages >> 2 & 1:
-                dot = total
+                largest = max(low_byte(int(product)) for product in products[:2])
+                dot = largest if maximum[2] else int(products.sum())
             if stages >> 1 & 1:
-                total = int(taken.max()) if maximum[1] else int(taken @ operands)
+                pairs = np.array([max(taken[:2]), max(taken[2:]), 0, 0])
+                products = pairs if maximum[1] else taken * operands
             if stages & 1:
                 ignored = -128 if maximum[0] else 0
                 own = np.array([p[j] if tap >> j & 1 else ignored for j in range(4)], int)

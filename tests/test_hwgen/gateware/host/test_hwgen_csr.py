@@ -86,7 +86,7 @@ def test_window_holds_all_addresses_until_it_is_set() -> None:
 
 def test_capabilities_tell_what_is_built() -> None:
     async def case(ctx: Any, bus: Bus) -> None:
-        assert await bus.read(ctx, OFFSET["VERSION"]) == 0x00040004
+        assert await bus.read(ctx, OFFSET["VERSION"]) == 0x00040005
         assert await bus.read(ctx, OFFSET["GRID"]) == 0x08_04_03_02
         rows = await bus.read(ctx, OFFSET["REGISTER_FILE"])
         assert (rows & 0xFFFFFF, rows >> 24) == (CONFIG.weight_rows, CONFIG.accumulator_rows)

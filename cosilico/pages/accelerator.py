@@ -1,0 +1,59 @@
+"""The page of the accelerator's fields, made from the configuration's docstring and the spaces."""
+
+import inspect
+import re
+from dataclasses import fields
+
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.spaces import SPACE_NAMES, HardwareSpace
+
+__all__ = ["ACCELERATOR_PAGE", "accelerator_page", "field_texts"]
+
+ACCELERATOR_PAGE = "docs/reference/accelerator.md"
+
+_HEAD = """\
+# The accelerator's fields
+
+An accelerator is a JSON object with these fields, all of which but `weight_store_kb` and `activation_table` must be given, or an
+`AcceleratorConfig`. The columns
+of the spaces list the values that a search and `cosilico enumerate` take; the default is **bold**. Which other
+values can be built is the question of `cosilico check` ([architecture](../explanation/architecture.md#realizability)).
+
+"""
+
+_FIELD = re.compile(r"^(\w+(?:, \w+)*) : \w+$")
+
+
+def field_texts() -> dict[str, str]:
+    """Meaning of every field, from the docstring of :class:`AcceleratorConfig`."""
+    texts: dict[str, str] = {}
+    names: list[str] = []
+    lines = inspect.getdoc(AcceleratorConfig) or ""
+    for line in lines.partition("----------\n")[2].partition("\n\n")[0].splitlines():
+        if matched := _FIELD.match(line):
+            names = matched[1].split(", ")
+        else:
+            for name in names:
+                texts[name] = f"{texts.get(name, '')} {line.strip()}".strip()
+    return texts
+
+
+def accelerator_page() -> str:
+    """Markdown of the page."""
+    texts = field_texts()
+    titles = ["field", "meaning", *(f"`{name}`" for name in SPACE_NAMES)]
+    lines = [_row(titles), _row(["---"] * len(titles))]
+    for field in fields(AcceleratorConfig):
+        values = [_values(space, field.name) for space in SPACE_NAMES.values()]
+        lines.append(_row([f"`{field.name}`", texts[field.name], *values]))
+    return _HEAD + "\n".join(lines) + "\n"
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _values(space: HardwareSpace, name: str) -> str:
+    default = getattr(space.default, name)
+    values = space.values.get(name, (default,))
+    return ", ".join(f"**{value}**" if value == default else str(value) for value in values)
