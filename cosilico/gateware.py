@@ -1,12 +1,14 @@
-"""The calibration in force, and whether it belongs to the present gateware."""
+"""Calibration and fits in force, and whether they belong to the present gateware."""
 
 from pathlib import Path
 
 from hwgen.gateware_hash import gateware_hash
+from sim.cost import silicon_fit
+from sim.cost.silicon_fit import SiliconFits
 from sim.timing import calibration
 from sim.timing.calibration import Calibration
 
-__all__ = ["current_calibration"]
+__all__ = ["current_calibration", "current_silicon_fits"]
 
 
 def current_calibration(path: Path | None = None) -> Calibration:
@@ -20,5 +22,20 @@ def current_calibration(path: Path | None = None) -> Calibration:
         If they were measured on another gateware.
     """
     current = calibration.default() if path is None else calibration.load(path)
+    current.require_hash(gateware_hash())
+    return current
+
+
+def current_silicon_fits(path: Path | None = None) -> SiliconFits:
+    """Silicon of modules from a file, or as it is shipped.
+
+    Raises
+    ------
+    DesignFileError
+        If the file cannot be read.
+    StaleCalibrationError
+        If it was fitted to another gateware.
+    """
+    current = silicon_fit.shipped() if path is None else silicon_fit.load(path)
     current.require_hash(gateware_hash())
     return current

@@ -81,7 +81,12 @@ class ExperimentSubject:
             ],
             runs=settings.runs,
             batch=settings.batch,
-            costs=partial(evaluate_many, memory=self.memory, images=settings.batch),
+            costs=partial(
+                evaluate_many,
+                memory=self.memory,
+                images=settings.batch,
+                fpga=self.hardware.fpga,
+            ),
         )
         others = (file for text in self._networks for file in network_files(text))
         self.files: tuple[Path, ...] = (path, *self.experiment.task.files, *others)
@@ -137,7 +142,7 @@ class NetworkSubject:
         self.settings = settings or HardwareSettings()
         self.objective = Objective(metric=self.settings.metric, area_budget=area_budget(hardware))
         self.memory: FixedLatency = memory
-        self.workload = Workload(costs=partial(evaluate_many, memory=memory))
+        self.workload = Workload(costs=partial(evaluate_many, memory=memory, fpga=hardware.fpga))
         self.files: tuple[Path, ...] = network_files(network)
 
     def identity(self) -> dict[str, str]:

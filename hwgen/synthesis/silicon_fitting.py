@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from hwgen.synthesis.fitting import fit_error, fit_modules
 from hwgen.synthesis.liberty import Library
+from hwgen.synthesis.module_counts import require_counts
 from hwgen.synthesis.sample_accelerators import SamplePlan
 from hwgen.synthesis.samples import DesignSample, sample_design
 from hwgen.synthesis.targets import FpgaFamily, FpgaFlow, StandardCellFlow
@@ -107,6 +108,7 @@ def _samples(
     for config in sorted(chosen, key=lambda config: config.compute_lanes * config.simd_units):
         progress("accelerators", len(samples), len(chosen))
         samples[config] = sample_design(config, flow, jobs=jobs, progress=progress)
+        require_counts(samples[config], fpga=isinstance(flow, FpgaFlow))
     return (
         [samples[config] for config in plan.fitted if config in samples],
         [samples[config] for config in plan.held_out if config in samples],

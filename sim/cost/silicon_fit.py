@@ -244,8 +244,19 @@ def load(path: Path) -> SiliconFits:
 
 @lru_cache(maxsize=1)
 def shipped() -> SiliconFits:
-    """Fits that are shipped with this version of the gateware."""
-    return _parse(resources.files(__package__).joinpath(DEFAULT_FILE).read_bytes(), DEFAULT_FILE)
+    """Fits that are shipped with this version of the gateware.
+
+    Raises
+    ------
+    DesignFileError
+        If there are none.
+    """
+    file = resources.files(__package__).joinpath(DEFAULT_FILE)
+    if not file.is_file():
+        raise DesignFileError(
+            f"silicon fits must be in sim/cost/{DEFAULT_FILE}: run cosilico calibrate --area"
+        )
+    return _parse(file.read_bytes(), DEFAULT_FILE)
 
 
 def _parse(content: bytes, what: str) -> SiliconFits:
