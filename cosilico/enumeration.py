@@ -14,7 +14,7 @@ from cosilico.console import Column, fitted_table, output_console
 from cosilico.evaluation import evaluate_chunks
 from cosilico.extras import require_module
 from cosilico.folder import check_file
-from cosilico.gateware import current_calibration
+from cosilico.gateware import current_calibration, current_silicon_fits
 from cosilico.inputs import network_files
 from cosilico.networks import network_argument
 from cosilico.progress import Report, progress_bar
@@ -53,6 +53,8 @@ def enumerate_network(
     """
     configs = tuple(space)
     fpga = space.fpga if isinstance(space, HardwareSpace) else None
+    if fpga is not None:
+        current_silicon_fits()
     chunks = []
     report("accelerators", 0, len(configs))
     done = 0

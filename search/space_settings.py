@@ -88,8 +88,7 @@ class HardwareSpaceSettings(Section):
     area_budget : float or None
         Largest area, mm²; that of the default if not given.
     device : str or None
-        FPGA that accelerators have to fit, by their fitted resources: ecp5-25, ecp5-45, ecp5-85, xc7z010, xc7z020, xc7a35t,
-        xc7a100t or xc7a200t.
+        FPGA that accelerators have to fit, by their fitted resources.
     luts, ffs, dsps : int or None
         Look-up tables, flip-flops and multipliers of the device that accelerators may take; all if not given.
     brams : float or None
