@@ -19,7 +19,7 @@ from sim.spec.accelerator import AcceleratorConfig
 __all__ = ["CellTarget", "fit_cells", "fit_fpga"]
 
 Progress = Callable[[str, int, int], None]
-_NO_FIT = {"fitted": {}, "held_out": {}}
+_NO_FIT: dict[str, dict[str, FitError]] = {"fitted": {}, "held_out": {}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
