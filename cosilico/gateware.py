@@ -14,15 +14,20 @@ __all__ = ["current_calibration", "current_silicon_fits"]
 def current_calibration(path: Path | None = None) -> Calibration:
     """Timing constants from a file, or those shipped; every command that predicts asks here.
 
+    The silicon that is shipped, from which areas are predicted, must be this gateware's, too.
+
     Raises
     ------
     DesignFileError
         If the file cannot be read.
     StaleCalibrationError
-        If they were measured on another gateware.
+        If they were measured on another gateware, or the silicon was fitted to another.
     """
     current = calibration.default() if path is None else calibration.load(path)
     current.require_hash(gateware_hash())
+    silicon = silicon_fit.shipped_if_any()
+    if silicon is not None:
+        silicon.require_hash(gateware_hash())
     return current
 
 

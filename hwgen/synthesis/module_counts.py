@@ -3,7 +3,7 @@
 from collections import Counter
 
 from hwgen.synthesis.samples import DesignSample
-from sim.cost.area import RamShape
+from sim.cost.area_proxy import RamShape
 from sim.cost.silicon_modules import MODULES, memory_ports, silicon_memories
 from sim.cost.silicon_shapes import FIFO, FLIP_FLOP_MEMORY, FPGA_MEMORIES
 from sim.cost.sram import FLIP_FLOP_ROWS

@@ -1,4 +1,7 @@
-"""Accelerators that silicon is fitted to, and those on which the fit is judged: drawn from spaces with a seed."""
+"""Accelerators that silicon is fitted to, and those on which the fit is judged: drawn from spaces with a seed.
+
+Half of those that are drawn have activation tables, whether their space has or not.
+"""
 
 import math
 import random
@@ -56,6 +59,7 @@ def sample_plan(
         drawn: dict[AcceleratorConfig, None] = {}
         while len(corners) + len(drawn) < number:
             point = space.config([generator.randrange(size) for size in space.sizes])
+            point = replace(point, activation_table=generator.randrange(2))
             if _sampled(point) and point not in known and point not in corners:
                 drawn[point] = None
         plan.fitted.extend([*corners, *list(drawn)[::2]])
@@ -73,7 +77,7 @@ def _corners(space: HardwareSpace) -> list[AcceleratorConfig]:
         least,
         least | {"compute_lanes": lanes},
         most | {"compute_lanes": min(lanes, MOST_UNITS // units), "pes_x": least["pes_x"]},
-        most | {"simd_units": min(units, MOST_UNITS // lanes)},
+        most | {"simd_units": min(units, MOST_UNITS // lanes), "activation_table": 1},
     ]
     made = [space.default, *(replace(space.default, **point) for point in points)]  # type: ignore[arg-type]
     return [point for point in dict.fromkeys(made) if _sampled(point)]

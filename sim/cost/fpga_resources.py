@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.cost.area import RamShape
+from sim.cost.area_proxy import RamShape
 from sim.cost.config_columns import ConfigColumns
 from sim.cost.silicon_fit import FPGA_FIGURES, SiliconFit, SiliconFits, shipped
 from sim.cost.silicon_modules import memory_ports

@@ -12,16 +12,17 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.cost.area import AreaBreakdown, RamShape
+from sim.cost.area_proxy import AreaBreakdown, RamShape
 from sim.cost.config_columns import ConfigColumns
 from sim.cost.silicon_fit import AREA, SiliconFit, SiliconFits, shipped
 from sim.cost.silicon_modules import memory_ports
 from sim.cost.silicon_shapes import FLIP_FLOP_MEMORY
 from sim.cost.silicon_sums import shape_figure, sum_parts
-from sim.cost.sram import FLIP_FLOP_ROWS, memory_cells, sram
+from sim.cost.sram import FLIP_FLOP_ROWS, highest_mhz, memory_cells, sram
+from sim.cost.sram_table import MemoryCells
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["AREA_PARTS", "area", "areas", "logic_area"]
+__all__ = ["AREA_PARTS", "fitted_area", "fitted_areas", "logic_area"]
 
 AREA_PARTS = tuple(AreaBreakdown.__dataclass_fields__)
 """Parts of an area."""
@@ -30,10 +31,10 @@ _FEATURE_NM = 45
 """Feature size of the macros' figures."""
 
 
-def area(config: AcceleratorConfig, fits: SiliconFits | None = None) -> AreaBreakdown:
+def fitted_area(config: AcceleratorConfig, fits: SiliconFits | None = None) -> AreaBreakdown:
     """Area of an accelerator by part, mm².
 
-    Does not ask whether `config` can be built.
+    Does not ask whether `config` can be built: above the clock of the fastest macros its memories are those.
 
     Parameters
     ----------
@@ -43,8 +44,6 @@ def area(config: AcceleratorConfig, fits: SiliconFits | None = None) -> AreaBrea
 
     Raises
     ------
-    ValueError
-        If no macros are fast enough for the clock.
     DesignFileError
         If the fits have no standard cells, or a module is missing.
     """
@@ -55,12 +54,12 @@ def area(config: AcceleratorConfig, fits: SiliconFits | None = None) -> AreaBrea
     return AreaBreakdown(**{part: sums.get(part, 0.0) * 1e-6 for part in AREA_PARTS})
 
 
-def areas(
+def fitted_areas(
     columns: ConfigColumns, fits: SiliconFits | None = None
 ) -> dict[str, NDArray[np.float64]]:
     """Areas of many accelerators by part, mm² : float64[n] each.
 
-    They are those of :func:`area`, bit by bit.
+    They are those of :func:`fitted_area`, bit by bit.
 
     Parameters
     ----------
@@ -95,7 +94,7 @@ def logic_area(config: AcceleratorConfig, fit: SiliconFit) -> float:
 
 def _memory_um2(fit: SiliconFit, clock_mhz: float) -> Callable[[RamShape], float]:
     scale = fit.feature_nm / _FEATURE_NM
-    cells = memory_cells(clock_mhz * scale)
+    cells = memory_cells(min(clock_mhz * scale, highest_mhz(MemoryCells.HIGH_PERFORMANCE)))
 
     def memory_um2(shape: RamShape) -> float:
         if shape.rows <= FLIP_FLOP_ROWS:

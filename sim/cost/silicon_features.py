@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.accelerator import REQUANTIZER_PHASES, TABLE_ROWS, AcceleratorConfig
 
 __all__ = ["FEATURES", "Feature", "levels", "store_banks"]
 
@@ -119,7 +119,21 @@ _FEATURES = (
         "file_address_bits",
         "bits of an address of a register file",
         _FILE,
-        lambda c: max(3, levels(2 * c.weight_rows)),
+        lambda c: max(1, levels(2 * c.weight_rows)),
+    ),
+    Feature(
+        "row_address_bits",
+        "bits of an address of a register file, of parameters or of an activation table",
+        (*_FILE, "activation_table"),
+        lambda c: levels(
+            max(2 * c.weight_rows, 2 * REQUANTIZER_PHASES, TABLE_ROWS * c.activation_table)
+        ),
+    ),
+    Feature(
+        "table",
+        "whether there are activation tables",
+        ("activation_table",),
+        lambda c: c.activation_table,
     ),
     Feature(
         "grid_sides", "columns and rows of PEs", ("pes_x", "pes_y"), lambda c: c.pes_x + c.pes_y

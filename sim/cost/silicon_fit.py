@@ -36,6 +36,7 @@ __all__ = [
     "module_features",
     "save",
     "shipped",
+    "shipped_if_any",
 ]
 
 SCHEMA = 1
@@ -150,6 +151,11 @@ class SiliconFits:
     seed: int
     fits: Sequence[SiliconFit]
 
+    @property
+    def has_cells(self) -> bool:
+        """Whether there are standard cells among the targets."""
+        return any(fit.clock_mhz for fit in self.fits)
+
     def cells(self, clock_mhz: float) -> SiliconFit:
         """Fit of standard cells for a clock: of the lowest that is as high, else of the highest.
 
@@ -243,6 +249,12 @@ def load(path: Path) -> SiliconFits:
 
 
 @lru_cache(maxsize=1)
+def shipped_if_any() -> SiliconFits | None:
+    """Fits that are shipped with this version of the gateware; None if there are none."""
+    file = resources.files(__package__).joinpath(DEFAULT_FILE)
+    return _parse(file.read_bytes(), DEFAULT_FILE) if file.is_file() else None
+
+
 def shipped() -> SiliconFits:
     """Fits that are shipped with this version of the gateware.
 
@@ -251,12 +263,12 @@ def shipped() -> SiliconFits:
     DesignFileError
         If there are none.
     """
-    file = resources.files(__package__).joinpath(DEFAULT_FILE)
-    if not file.is_file():
+    fits = shipped_if_any()
+    if fits is None:
         raise DesignFileError(
             f"silicon fits must be in sim/cost/{DEFAULT_FILE}: run cosilico calibrate --area"
         )
-    return _parse(file.read_bytes(), DEFAULT_FILE)
+    return fits
 
 
 def _parse(content: bytes, what: str) -> SiliconFits:

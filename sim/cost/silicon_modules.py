@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
-from sim.cost.area import SINGLE_PORT_BIT_UM2, RamShape, memories
+from sim.cost.area_proxy import SINGLE_PORT_BIT_UM2, RamShape, memories
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = [
@@ -71,6 +71,7 @@ MODULES = (
     SiliconModule(
         kind="requantizer_unit",
         part="requantizers",
+        features=("one", "table"),
         fields=_UNITS,
         number=lambda c: c.pes * c.compute_lanes * c.requantizer_width,
     ),
@@ -102,25 +103,25 @@ MODULES = (
         kind="distributor",
         part="interconnect",
         features=(
-            *(
-                "one",
-                "grid_row_bits",
-                "vector_bits",
-                "grid_vector_bits",
-                "grid_lanes",
-                "grid_sides",
-            ),
-            *("columns_address_bits", "lanes", "file_address_bits"),
+            *("one", "grid_row_bits", "vector_bits", "grid_vector_bits", "grid_lanes"),
+            *("grid_sides", "columns_address_bits", "lanes", "row_address_bits", "table"),
         ),
     ),
     SiliconModule(kind="grid", part="interconnect"),
     SiliconModule(
         kind="load",
         part="bus",
-        features=("one", "row_bits", "vector_bits", "bus_bits", "store", "store_row_bits"),
+        features=(
+            *("one", "row_bits", "vector_bits", "bus_bits", "store", "store_row_bits"),
+            *("row_address_bits", "table"),
+        ),
     ),
     SiliconModule(kind="load_bursts", part="bus"),
-    SiliconModule(kind="row_walker", part="bus", features=("one", "lanes", "grid_columns")),
+    SiliconModule(
+        kind="row_walker",
+        part="bus",
+        features=("one", "lanes", "grid_columns", "row_address_bits"),
+    ),
     SiliconModule(kind="row_beats", part="bus"),
     SiliconModule(
         kind="gather",
@@ -142,13 +143,15 @@ MODULES = (
     SiliconModule(
         kind="execute",
         part="control",
-        features=("one", "lanes", "bank_address_bits", "grid_columns", "file_address_bits"),
+        features=(
+            *("one", "lanes", "bank_address_bits", "grid_columns", "file_address_bits", "table"),
+        ),
     ),
     SiliconModule(kind="csr", part="control"),
     SiliconModule(kind="life", part="control"),
     SiliconModule(kind="fetch", part="control"),
     SiliconModule(kind="sequencer", part="control"),
-    SiliconModule(kind="top", part="control"),
+    SiliconModule(kind="top", part="control", features=("one", "table")),
 )
 """Kinds of modules, but for memories and FIFOs."""
 
@@ -181,6 +184,7 @@ class SiliconMemory:
 
 
 _SHAPES: tuple[tuple[str, int, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("requantizers", 1, (*_UNITS, "activation_table"), ("activation_table",)),
     ("parameter_memory", 1, _LANES, ("simd_units",)),
     ("register_files", 2, _LANES, ("simd_units", "register_file_kb")),
     ("window_rings", 1, _LANES, ("simd_units",)),
@@ -191,7 +195,7 @@ _SHAPES: tuple[tuple[str, int, tuple[str, ...], tuple[str, ...]], ...] = (
         ("simd_units", "pes_x", "weight_store_kb"),
     ),
     ("bus", 1, (), ("simd_units",)),
-    ("control", 8, (), ()),
+    ("control", 8, (), ("activation_table",)),
 )
 """Part, kinds of memories in it, fields of their number and of their size."""
 
@@ -200,7 +204,7 @@ _FIFOS = ("bus", "control")
 
 @cache
 def silicon_memories() -> Sequence[SiliconMemory]:
-    """Memories of accelerators, those of :func:`sim.cost.area.memories`."""
+    """Memories of accelerators, those of :func:`sim.cost.area_proxy.memories`."""
     return [
         SiliconMemory(
             part=part,

@@ -30,7 +30,7 @@ from sim.cost.silicon_fit import AREA, FPGA_FIGURES, FitError, SiliconFit
 from sim.cost.silicon_shapes import FIFO, SHAPED, shape_features
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.spaces import EDGE, NAHAS, TINY
+from sim.spec.spaces import EDGE, NAHAS, TINY, HardwareSpace
 
 SPACES = (TINY, EDGE, NAHAS)
 
@@ -55,9 +55,9 @@ def emitted(config: AcceleratorConfig, style: MemoryStyle) -> Counter[tuple[str,
     [
         {},
         {"pes_x": 3, "pes_y": 2, "compute_lanes": 2, "simd_units": 8, "register_file_kb": 2},
-        {"pes_x": 2, "weight_store_kb": 16, "io_bandwidth_gbps": 1.4},
+        {"pes_x": 2, "weight_store_kb": 16, "io_bandwidth_gbps": 1.4, "activation_table": 1},
     ],
-    ids=["smallest", "grid", "store, paced"],
+    ids=["smallest", "grid", "store, paced, tables"],
 )
 @pytest.mark.parametrize("style", [MemoryStyle.MACRO, MemoryStyle.FPGA])
 def test_modules_are_counted_as_they_are_in_the_netlist(
@@ -67,12 +67,37 @@ def test_modules_are_counted_as_they_are_in_the_netlist(
     assert emitted(config, style) == module_counts(config, fpga=style is MemoryStyle.FPGA)
 
 
+def drawn(space: HardwareSpace, number: int) -> list[AcceleratorConfig]:
+    """Random accelerators of a space that can be built, with and without activation tables in turn."""
+    generator = random.Random(f"counts of {space.name}")
+    found: list[AcceleratorConfig] = []
+    while len(found) < number:
+        point = space.config([generator.randrange(size) for size in space.sizes])
+        point = replace(point, activation_table=len(found) % 2)
+        if not check(point):
+            found.append(point)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style", [MemoryStyle.MACRO, MemoryStyle.FPGA])
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
+def test_modules_of_random_accelerators_are_counted(
+    space: HardwareSpace, style: MemoryStyle
+) -> None:
+    for config in drawn(space, 2):
+        fpga = style is MemoryStyle.FPGA
+        assert emitted(config, style) == module_counts(config, fpga=fpga), config
+
+
 def test_a_plan_draws_as_many_of_each_space_and_keeps_what_is_held_out_apart() -> None:
     plan = sample_plan(SPACES)
     both = [*plan.fitted, *plan.held_out]
     assert len(both) == len(set(both)) == SAMPLES
     assert (len(plan.fitted), len(plan.held_out)) == (42, 24)
     assert all(space.default in plan.fitted for space in SPACES)
+    for drawn_ones in plan:
+        assert {config.activation_table for config in drawn_ones} == {0, 1}
     for config in both:
         assert not check(config)
         assert config.compute_lanes * config.simd_units <= MOST_UNITS

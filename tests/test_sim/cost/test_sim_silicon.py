@@ -11,16 +11,19 @@ import numpy as np
 import pytest
 
 from silicon_fits import GATEWARE, made_up_fit, made_up_fits
+from sim.cost import area as area_model
 from sim.cost import silicon_fit
-from sim.cost.area import AreaBreakdown, RamShape, memories
+from sim.cost.area_proxy import AreaBreakdown, RamShape, memories, proxy_area
 from sim.cost.config_columns import ConfigColumns
 from sim.cost.fpga_resources import resource_columns, resources
-from sim.cost.logic_area import AREA_PARTS, area, areas, logic_area
+from sim.cost.logic_area import AREA_PARTS, fitted_area, fitted_areas, logic_area
 from sim.cost.memory_macros import memory_macros
 from sim.cost.silicon_features import FEATURES
 from sim.cost.silicon_fit import AREA, FPGA_FIGURES, ModuleFit
 from sim.cost.silicon_modules import MODULES, silicon_memories
 from sim.cost.silicon_shapes import FLIP_FLOP_MEMORY, shape_features
+from sim.cost.sram import highest_mhz
+from sim.cost.sram_table import MemoryCells
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import DesignFileError, StaleCalibrationError
@@ -32,7 +35,8 @@ FITS = made_up_fits()
 def drawn(space: HardwareSpace, number: int, seed: int) -> Iterator[AcceleratorConfig]:
     generator = random.Random(seed)
     for _ in range(number):
-        yield space.config([generator.randrange(size) for size in space.sizes])
+        point = space.config([generator.randrange(size) for size in space.sizes])
+        yield replace(point, activation_table=generator.randrange(2))
 
 
 ANY = [*drawn(TINY, 60, 1), *drawn(EDGE, 60, 2)]
@@ -40,10 +44,10 @@ ANY = [*drawn(TINY, 60, 1), *drawn(EDGE, 60, 2)]
 
 def test_many_at_once_are_each_alone_bit_by_bit() -> None:
     configs = ANY
-    together = areas(ConfigColumns.of(configs), FITS)
+    together = fitted_areas(ConfigColumns.of(configs), FITS)
     assert set(together) == set(AREA_PARTS) == {field.name for field in fields(AreaBreakdown)}
     for place, config in enumerate(configs):
-        alone = area(config, FITS)
+        alone = fitted_area(config, FITS)
         assert astuple(alone) == tuple(together[part][place] for part in AREA_PARTS)
 
 
@@ -62,7 +66,7 @@ def test_a_space_has_its_points_in_order() -> None:
     for place in random.Random(3).sample(range(len(space)), 50):
         assert columns.config(place) == space.at(place)
     assert len(ConfigColumns.of([])) == 0
-    assert areas(ConfigColumns.of([]), FITS)["bus"].shape == (0,)
+    assert fitted_areas(ConfigColumns.of([]), FITS)["bus"].shape == (0,)
 
 
 def test_a_look_up_asks_once_for_all_that_are_alike() -> None:
@@ -93,7 +97,7 @@ def test_parts_are_macros_and_logic() -> None:
         macros = memory_macros(config)
         total = sum(memory.area_mm2 for kinds in macros.values() for memory in kinds)
         logic = logic_area(config, FITS.cells(config.clock_mhz))
-        assert area(config, FITS).total == pytest.approx(logic + total, rel=1e-12)
+        assert fitted_area(config, FITS).total == pytest.approx(logic + total, rel=1e-12)
 
 
 def test_memories_are_those_of_the_generator() -> None:
@@ -106,18 +110,20 @@ def test_memories_are_those_of_the_generator() -> None:
 RISING = ("pes_x", "pes_y", "simd_units", "compute_lanes", "local_memory_kb", "io_bandwidth_gbps")
 
 
-@pytest.mark.parametrize("field", [*RISING, "weight_store_kb", "register_file_kb"])
+@pytest.mark.parametrize(
+    "field", [*RISING, "weight_store_kb", "register_file_kb", "activation_table"]
+)
 @pytest.mark.parametrize("space", [TINY, EDGE], ids=lambda space: space.name)
 def test_more_of_a_field_never_costs_less(space: HardwareSpace, field: str) -> None:
     """Whatever the coefficients are. But from 16 rows of flip-flops to a macro a register file may become smaller."""
-    values = space.values[field]
+    values = {**space.values, "activation_table": (0, 1)}[field]
     for place, config in enumerate(drawn(space, 40, 5)):
         row = [replace(config, **{field: value}) for value in values]
         row = [other for other in row if not check(other)]
         if field == "register_file_kb":
             row = [other for other in row if 2 * other.weight_rows > 16]
         fits = made_up_fits(made_up_fit(place, clock_mhz=space.clock_mhz))
-        totals = [area(other, fits).total for other in row]
+        totals = [fitted_area(other, fits).total for other in row]
         assert totals == sorted(totals), (config, field)
 
 
@@ -139,19 +145,21 @@ def test_a_module_that_no_sample_had_is_named() -> None:
     fit = made_up_fit(1, clock_mhz=200)
     without = {kind: module for kind, module in fit.modules.items() if kind != "weight_store"}
     fits = made_up_fits(replace(fit, modules=without))
-    assert area(TINY.default, fits).total > 0
+    assert fitted_area(TINY.default, fits).total > 0
     message = (
         r"^silicon fit of cells must have module 'weight_store', which no accelerator that it was "
         r"fitted to has: run cosilico calibrate --area with more spaces$"
     )
     with pytest.raises(DesignFileError, match=message):
-        area(replace(TINY.default, weight_store_kb=16), fits)
+        fitted_area(replace(TINY.default, weight_store_kb=16), fits)
 
 
 def test_other_cells_make_macros_larger() -> None:
     fit = made_up_fit(1, clock_mhz=200)
-    grown = area(TINY.default, made_up_fits(replace(fit, feature_nm=90))).local_memory
-    assert grown == pytest.approx(4 * area(TINY.default, made_up_fits(fit)).local_memory, rel=1e-12)
+    grown = fitted_area(TINY.default, made_up_fits(replace(fit, feature_nm=90))).local_memory
+    assert grown == pytest.approx(
+        4 * fitted_area(TINY.default, made_up_fits(fit)).local_memory, rel=1e-12
+    )
 
 
 def test_a_file_comes_back_and_a_stale_one_is_refused(tmp_path: Path) -> None:
@@ -223,6 +231,52 @@ def test_memories_of_an_fpga_are_tables_or_blocks() -> None:
     assert features == {"bits": 1280, "width": 160, "rows": 8}
 
 
+def test_a_shipped_fit_is_the_area_that_all_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [*ANY[::17], TINY.default]
+
+    def totals() -> list[float]:
+        return [area_model.area(config).total for config in points]
+
+    monkeypatch.setattr(area_model, "shipped_if_any", lambda: None)
+    assert totals() == [proxy_area(config).total for config in points]
+    assert area_model.areas(points).tolist() == totals()
+    monkeypatch.setattr(area_model, "shipped_if_any", lambda: FITS)
+    assert totals() == [fitted_area(config, FITS).total for config in points]
+    assert area_model.areas(points).tolist() == totals()
+    assert area_model.area_budget(TINY) == fitted_area(TINY.default, FITS).total
+    assert area_model.area_budget(replace(TINY, area_budget=1.5)) == 1.5
+    # A fit of an FPGA alone says nothing about areas
+    monkeypatch.setattr(
+        area_model, "shipped_if_any", lambda: made_up_fits(made_up_fit(1, "ecp5", 0))
+    )
+    assert area_model.area(TINY.default) == proxy_area(TINY.default)
+
+
+def test_a_file_that_is_shipped_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(silicon_fit.resources, "files", lambda package: tmp_path)
+    silicon_fit.shipped_if_any.cache_clear()
+    try:
+        assert silicon_fit.shipped_if_any() is None
+        message = (
+            r"^silicon fits must be in sim/cost/silicon_fits.json: run cosilico calibrate --area$"
+        )
+        with pytest.raises(DesignFileError, match=message):
+            silicon_fit.shipped()
+        silicon_fit.save(FITS, tmp_path / silicon_fit.DEFAULT_FILE)
+        silicon_fit.shipped_if_any.cache_clear()
+        assert silicon_fit.shipped() == silicon_fit.shipped_if_any() == FITS
+    finally:
+        silicon_fit.shipped_if_any.cache_clear()
+
+
+def test_above_the_clock_of_all_macros_the_fastest_are_taken() -> None:
+    fast = replace(TINY.default, clock_mhz=5000, io_bandwidth_gbps=20)
+    assert [violation.code for violation in check(fast)] == ["PHYS_CLOCK"]
+    limit = highest_mhz(MemoryCells.HIGH_PERFORMANCE)
+    at_limit = replace(fast, clock_mhz=limit)
+    assert fitted_area(fast, FITS).local_memory == fitted_area(at_limit, FITS).local_memory
+
+
 def test_nothing_is_negative() -> None:
-    parts = areas(ConfigColumns.of(ANY), FITS)
+    parts = fitted_areas(ConfigColumns.of(ANY), FITS)
     assert all(np.all(values >= 0) for values in parts.values())
