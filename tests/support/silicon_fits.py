@@ -1,7 +1,11 @@
 """Fits of silicon with made-up coefficients, for tests that need no synthesis."""
 
 import random
+from collections.abc import Sequence
 
+from hwgen.synthesis.module_counts import module_counts
+from hwgen.synthesis.samples import DesignSample, ModuleSample
+from sim.cost.silicon_features import FEATURES
 from sim.cost.silicon_fit import (
     AREA,
     FPGA_FIGURES,
@@ -12,9 +16,10 @@ from sim.cost.silicon_fit import (
     module_features,
 )
 from sim.cost.silicon_modules import MODULES
-from sim.cost.silicon_shapes import FIFO, FLIP_FLOP_MEMORY, FPGA_MEMORIES
+from sim.cost.silicon_shapes import FIFO, FLIP_FLOP_MEMORY, FPGA_MEMORIES, SHAPED, shape_features
+from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["GATEWARE", "made_up_fit", "made_up_fits"]
+__all__ = ["GATEWARE", "made_up_fit", "made_up_fits", "sampled"]
 
 GATEWARE = "0" * 64
 
@@ -58,3 +63,27 @@ def made_up_fits(*fits: SiliconFit) -> SiliconFits:
     return SiliconFits(
         gateware_hash=GATEWARE, tool="none 1", spaces=["tiny", "edge"], seed=1, fits=list(chosen)
     )
+
+
+def sampled(
+    configs: Sequence[AcceleratorConfig], fit: SiliconFit, *, fpga: bool, noise: float = 0.0
+) -> list[DesignSample]:
+    """Accelerators whose modules take what a fit says, but for some noise."""
+    generator = random.Random(7)
+    made = []
+    for config in configs:
+        modules = []
+        for (kind, size), number in module_counts(config, fpga=fpga).items():
+            figures = {}
+            for figure, coefficients in fit.modules[kind].coefficients.items():
+                if kind in SHAPED:
+                    first, second = map(int, size.split("x"))
+                    width, rows = (first, second) if kind == FIFO else (second, first)
+                    values = shape_features(kind, width, rows, fit.target)
+                else:
+                    values = {name: FEATURES[name].value(config) for name in coefficients}
+                own = sum(number * values[name] for name, number in coefficients.items())
+                figures[figure] = own * (1 + generator.uniform(-noise, noise))
+            modules.append(ModuleSample(kind=kind, size=size, instances=number, figures=figures))
+        made.append(DesignSample(config=config, modules=modules))
+    return made
