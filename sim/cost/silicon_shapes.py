@@ -1,6 +1,7 @@
 """Features by which the silicon of memories and FIFOs grows: they follow from bits and rows alone."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from sim.cost.silicon_features import levels
 
@@ -15,14 +16,12 @@ FLIP_FLOP_MEMORY = "ram_flip_flop"
 FPGA_MEMORIES = ("single_port_ram_fpga", "ram_fpga")
 """Kinds of memories on an FPGA: with a port for reads and writes, and with one for each."""
 
-_TABLE_ROWS: Mapping[str, int] = {"ecp5": 32, "xilinx": 64}
-"""Rows up to which a memory is made of look-up tables."""
-
-_TABLES: Mapping[str, Sequence[tuple[int, int]]] = {
-    "ecp5": ((4, 16),),
-    "xilinx": ((6, 32), (3, 64)),
+_TABLES: Mapping[tuple[str, int], Sequence[tuple[int, int]]] = {
+    **{("ecp5", ports): ((4, 16),) for ports in (1, 2)},
+    ("xilinx", 1): ((8, 32), (4, 64), (2, 128), (1, 256)),
+    ("xilinx", 2): ((6, 32), (3, 64)),
 }
-"""Bits and rows of a cell of four look-up tables that store."""
+"""Bits and rows of a cell of look-up tables that store, by family and ports."""
 
 _BLOCKS: Mapping[str, Sequence[tuple[int, int, float]]] = {
     "ecp5": ((36, 512, 1), (18, 1024, 1), (9, 2048, 1), (4, 4096, 1), (2, 8192, 1), (1, 16384, 1)),
@@ -32,7 +31,12 @@ _BLOCKS: Mapping[str, Sequence[tuple[int, int, float]]] = {
         (1, 32768, 1),
     ),
 }
-"""Bits, rows and number of RAM blocks of the ways in which they can be used with two ports."""
+"""Bits, rows and number of RAM blocks of the ways in which they can be used."""
+
+_TABLE_COST: Mapping[str, float] = {"ecp5": 4, "xilinx": 8}
+_BLOCK_COST: Mapping[str, Mapping[float, float]] = {"ecp5": {1: 128}, "xilinx": {0.5: 129, 1: 257}}
+_CHOICE_COST = 0.5
+"""Costs of a cell, of a block and of a multiplexer of two by which Yosys 0.70 chooses (``lutrams*.txt``, ``brams*.txt``)."""
 
 
 def _fifo(width: int, rows: int, target: str) -> dict[str, float]:
@@ -47,31 +51,35 @@ def _flip_flops(width: int, rows: int, target: str) -> dict[str, float]:
     return {"bits": rows * width, "width": width, "rows": rows}
 
 
-def _fpga(width: int, rows: int, target: str) -> dict[str, float]:
+def _fpga(ports: int, width: int, rows: int, target: str) -> dict[str, float]:
     """Cells of look-up tables with a register behind them, or RAM blocks, and the choice between their rows."""
     features = dict.fromkeys(("table_cells", "table_width", "table_choice", "blocks", "block"), 0.0)
-    if rows <= _TABLE_ROWS.get(target, 0):
-        cells = [
-            (-(-width // bits) * -(-rows // deep), -(-rows // deep))
-            for bits, deep in _TABLES[target]
-        ]
-        number, deep = min(cells)
-        return features | {
-            "table_cells": number,
-            "table_width": width,
-            "table_choice": width * (deep - 1),
-        }
-    blocks = [
-        -(-width // bits) * -(-rows // deep) * number
-        for bits, deep, number in _BLOCKS.get(target, ((width, rows, 1),))
+    if target not in _BLOCKS:
+        return features
+    cells = [
+        (-(-width // bits) * -(-rows // deep), width * (-(-rows // deep) - 1))
+        for bits, deep in _TABLES[target, ports]
     ]
-    return features | {"blocks": min(blocks), "block": 1}
+    tables = min(
+        (_TABLE_COST[target] * number + _CHOICE_COST * choice, number, choice)
+        for number, choice in cells
+    )
+    blocks = min(
+        (_BLOCK_COST[target][size] * number, size * number)
+        for size, number in (
+            (size, -(-width // bits) * -(-rows // deep)) for bits, deep, size in _BLOCKS[target]
+        )
+    )
+    if tables[0] < blocks[0]:
+        _, number, choice = tables
+        return features | {"table_cells": number, "table_width": width, "table_choice": choice}
+    return features | {"blocks": blocks[1], "block": 1}
 
 
 SHAPED: Mapping[str, Callable[[int, int, str], dict[str, float]]] = {
     FIFO: _fifo,
     FLIP_FLOP_MEMORY: _flip_flops,
-    **dict.fromkeys(FPGA_MEMORIES, _fpga),
+    **{kind: partial(_fpga, ports) for ports, kind in enumerate(FPGA_MEMORIES, start=1)},
 }
 """Features of each kind, from bits of a row, rows, and the target."""
 

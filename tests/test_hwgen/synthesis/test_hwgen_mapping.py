@@ -357,6 +357,10 @@ def test_resources_are_counted_by_cell() -> None:
     assert resources_of(cells, FpgaFamily.XILINX) == Resources(
         lut=2, flip_flop=3, dsp=2, block_ram=1.5
     )
+    # 7 Series FPGAs CLB (Xilinx UG474, table 2-3)
+    single_port = {"RAM32X1S": 1, "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4}
+    for kind, tables in single_port.items():
+        assert resources_of({kind: 3}, FpgaFamily.XILINX) == Resources(lut=3 * tables)
     with pytest.raises(KeyError):
         resources_of({"LUT9": 1}, FpgaFamily.XILINX)
 

@@ -135,7 +135,7 @@ def test_a_fit_finds_the_coefficients_that_made_the_samples() -> None:
 
 
 def test_errors_of_a_fit_are_those_of_whole_accelerators(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = sample_plan(SPACES, samples=30)
+    plan = sample_plan(SPACES)
     known = made_up_fit(6, "ecp5", 0)
     both = sampled([*plan.fitted, *plan.held_out], known, fpga=True, noise=0.05)
     found = {sample.config: sample for sample in both}
@@ -148,7 +148,7 @@ def test_errors_of_a_fit_are_those_of_whole_accelerators(monkeypatch: pytest.Mon
     # The noise is 2.5 % in the mean; sums over modules have less
     assert 0 < fit.fitted["lut"].mean < 0.025
     assert fit.held_out["lut"].worst < 0.05
-    assert seen[0] == ("accelerators", 0, 30)
+    assert seen[0] == ("accelerators", 0, SAMPLES)
 
 
 def test_an_error_is_relative() -> None:

@@ -21,7 +21,7 @@ from sim.cost.memory_macros import memory_macros
 from sim.cost.silicon_features import FEATURES
 from sim.cost.silicon_fit import AREA, FPGA_FIGURES, ModuleFit
 from sim.cost.silicon_modules import MODULES, silicon_memories
-from sim.cost.silicon_shapes import FLIP_FLOP_MEMORY, shape_features
+from sim.cost.silicon_shapes import FLIP_FLOP_MEMORY, FPGA_MEMORIES, shape_features
 from sim.cost.sram import highest_mhz
 from sim.cost.sram_table import MemoryCells
 from sim.realizability import check
@@ -214,10 +214,10 @@ def test_features_of_modules_are_known() -> None:
 
 
 def test_memories_of_an_fpga_are_tables_or_blocks() -> None:
-    """As Yosys maps them: `docs/cost.md` has the sizes that were tried."""
+    """As Yosys 0.70 maps them, each measured with ``cosilico synthesize``'s flow."""
 
-    def taken(target: str, rows: int, width: int) -> tuple[float, float]:
-        features = shape_features("ram_fpga", width, rows, target)
+    def taken(target: str, ports: int, rows: int, width: int) -> tuple[float, float]:
+        features = shape_features(FPGA_MEMORIES[ports - 1], width, rows, target)
         return features["table_cells"], features["blocks"]
 
     ecp5 = {(8, 160): (40, 0), (16, 64): (16, 0), (24, 128): (64, 0), (32, 64): (32, 0)}
@@ -225,8 +225,24 @@ def test_memories_of_an_fpga_are_tables_or_blocks() -> None:
     ecp5 |= {(1024, 64): (0, 4), (2048, 32): (0, 4), (4096, 32): (0, 8), (3000, 64): (0, 12)}
     xilinx = {(8, 160): (27, 0), (16, 64): (11, 0), (24, 128): (22, 0), (32, 64): (11, 0)}
     xilinx |= {(64, 64): (22, 0), (112, 128): (0, 2), (240, 128): (0, 2)}
-    for target, known in (("ecp5", ecp5), ("xilinx", xilinx)):
-        assert {shape: taken(target, *shape) for shape in known} == known
+    # With a single port
+    ecp5_single = {(32, 32): (16, 0), (64, 32): (0, 1), (64, 64): (0, 2), (128, 32): (0, 1)}
+    ecp5_single |= {(512, 64): (0, 2), (1024, 64): (0, 4), (1024, 32): (0, 2), (2048, 64): (0, 8)}
+    ecp5_single |= {(4096, 32): (0, 8), (512, 128): (0, 4), (256, 256): (0, 8)}
+    xilinx_single = {(32, 32): (4, 0), (64, 32): (8, 0), (64, 64): (16, 0), (128, 32): (16, 0)}
+    xilinx_single |= {
+        (128, 64): (32, 0),
+        (128, 256): (128, 0),
+        (256, 32): (0, 0.5),
+        (256, 64): (0, 1),
+    }
+    for target, ports, known in (
+        ("ecp5", 2, ecp5),
+        ("xilinx", 2, xilinx),
+        ("ecp5", 1, ecp5_single),
+        ("xilinx", 1, xilinx_single),
+    ):
+        assert {shape: taken(target, ports, *shape) for shape in known} == known
     features = shape_features(FLIP_FLOP_MEMORY, 160, 8, "cells")
     assert features == {"bits": 1280, "width": 160, "rows": 8}
 
