@@ -72,7 +72,9 @@ def _relative_fit(table: NDArray[np.float64], known: NDArray[np.float64]) -> NDA
     """Coefficients, none negative, with the least squares of relative errors."""
     weights = 1 / np.maximum(known, max(known.max(initial=0) * 1e-3, 1e-9))
     scales = np.maximum(np.abs(table).max(axis=0), 1e-12)
-    return non_negative_least_squares(table / scales * weights[:, None], known * weights) / scales
+    scaled = non_negative_least_squares(table / scales * weights[:, None], known * weights)
+    fitted: NDArray[np.float64] = scaled / scales
+    return fitted
 
 
 def non_negative_least_squares(
@@ -114,7 +116,7 @@ def non_negative_least_squares(
 
 
 def fit_error(pairs: Sequence[tuple[float, float]]) -> FitError:
-    """Relative errors of predicted values to known ones; nothing for nothing has none."""
+    """Relative errors of predicted to known values; where both are 0 there is none."""
     errors = [
         abs(predicted - known) / known if known else float(predicted != 0)
         for predicted, known in pairs

@@ -1,6 +1,6 @@
 """Silicon of modules fitted to synthesis: coefficients by feature, errors, and where they are from.
 
-``cosilico calibrate --area`` writes the file, ``silicon_fits.json`` is the one that is shipped. A fit belongs to a target, cells or
+``cosilico calibrate --area`` writes the file; ``silicon_fits.json`` in this folder is shipped. A fit belongs to a target, cells or
 an FPGA family, and with cells to the clock that mapping aimed at. It is of a gateware, and of another it is stale.
 """
 

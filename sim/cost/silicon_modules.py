@@ -52,7 +52,7 @@ class SiliconModule:
 
 
 def _unions(config: AcceleratorConfig) -> int:
-    """One for what the PEs of a row read, and one for every bank's bus of a row."""
+    """Every row of PEs has a union of what is read, and where PEs share buses a union for every bank."""
     return config.pes_y * (1 + (config.compute_lanes if config.pes_x > 1 else 0))
 
 

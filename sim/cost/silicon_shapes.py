@@ -14,7 +14,7 @@ FLIP_FLOP_MEMORY = "ram_flip_flop"
 """Kind of a memory that is made of flip-flops."""
 
 FPGA_MEMORIES = ("single_port_ram_fpga", "ram_fpga")
-"""Kinds of memories on an FPGA: with a port for reads and writes, and with one for each."""
+"""Kinds of memories on an FPGA: with a port for reads and writes, and with a port for each."""
 
 _TABLES: Mapping[tuple[str, int], Sequence[tuple[int, int]]] = {
     **{("ecp5", ports): ((4, 16),) for ports in (1, 2)},

@@ -20,7 +20,7 @@ RESOURCES: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FpgaBudget:
-    """What an accelerator may take of an FPGA.
+    """Budget of an FPGA's resources.
 
     Parameters
     ----------

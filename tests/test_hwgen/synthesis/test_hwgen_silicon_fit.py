@@ -67,13 +67,13 @@ def test_modules_are_counted_as_they_are_in_the_netlist(
 def drawn(space: HardwareSpace, number: int) -> list[AcceleratorConfig]:
     """Random accelerators of a space that can be built, with and without activation tables in turn."""
     generator = random.Random(f"counts of {space.name}")
-    found: list[AcceleratorConfig] = []
-    while len(found) < number:
+    points: list[AcceleratorConfig] = []
+    while len(points) < number:
         point = space.config([generator.randrange(size) for size in space.sizes])
-        point = replace(point, activation_table=len(found) % 2)
+        point = replace(point, activation_table=len(points) % 2)
         if not check(point):
-            found.append(point)
-    return found
+            points.append(point)
+    return points
 
 
 @pytest.mark.slow
@@ -91,8 +91,8 @@ def test_a_plan_draws_as_many_of_each_space_and_keeps_what_is_held_out_apart() -
     assert len(both) == len(set(both)) == SAMPLES
     assert (len(plan.fitted), len(plan.held_out)) == (42, 24)
     assert all(space.default in plan.fitted for space in SPACES)
-    for drawn_ones in plan:
-        assert {config.activation_table for config in drawn_ones} == {0, 1}
+    for part in plan:
+        assert {config.activation_table for config in part} == {0, 1}
     for config in both:
         assert not check(config)
         assert config.compute_lanes * config.simd_units <= MOST_UNITS
@@ -138,8 +138,10 @@ def test_errors_of_a_fit_are_those_of_whole_accelerators(monkeypatch: pytest.Mon
     plan = sample_plan(SPACES)
     known = made_up_fit(6, "ecp5", 0)
     both = sampled([*plan.fitted, *plan.held_out], known, fpga=True, noise=0.05)
-    found = {sample.config: sample for sample in both}
-    monkeypatch.setattr(silicon_fitting, "sample_design", lambda config, *_, **__: found[config])
+    by_config = {sample.config: sample for sample in both}
+    monkeypatch.setattr(
+        silicon_fitting, "sample_design", lambda config, *_, **__: by_config[config]
+    )
     seen: list[tuple[str, int, int]] = []
     fit = fit_fpga(plan, FpgaFamily.ECP5, progress=lambda *step: seen.append(step))
     assert (fit.target, fit.clock_mhz) == ("ecp5", 0)

@@ -116,7 +116,7 @@ RISING = ("pes_x", "pes_y", "simd_units", "compute_lanes", "local_memory_kb", "i
 @pytest.mark.parametrize("space", [TINY, EDGE], ids=lambda space: space.name)
 def test_more_of_a_field_never_costs_less(space: HardwareSpace, field: str) -> None:
     """Whatever the coefficients are. But from 16 rows of flip-flops to a macro a register file may become smaller."""
-    values = {**space.values, "activation_table": (0, 1)}[field]
+    values: tuple[Any, ...] = {**space.values, "activation_table": (0, 1)}[field]
     for place, config in enumerate(drawn(space, 40, 5)):
         row = [replace(config, **{field: value}) for value in values]
         row = [other for other in row if not check(other)]
@@ -213,6 +213,10 @@ def test_features_of_modules_are_known() -> None:
     assert ModuleFit(coefficients={}, errors={}).coefficients == {}
 
 
+Taken = dict[tuple[int, int], tuple[float, float]]
+"""Cells of look-up tables and blocks by rows and bits."""
+
+
 def test_memories_of_an_fpga_are_tables_or_blocks() -> None:
     """As Yosys 0.70 maps them, each measured with ``cosilico synthesize``'s flow."""
 
@@ -220,16 +224,21 @@ def test_memories_of_an_fpga_are_tables_or_blocks() -> None:
         features = shape_features(FPGA_MEMORIES[ports - 1], width, rows, target)
         return features["table_cells"], features["blocks"]
 
-    ecp5 = {(8, 160): (40, 0), (16, 64): (16, 0), (24, 128): (64, 0), (32, 64): (32, 0)}
+    ecp5: Taken = {(8, 160): (40, 0), (16, 64): (16, 0), (24, 128): (64, 0), (32, 64): (32, 0)}
     ecp5 |= {(64, 64): (0, 2), (112, 128): (0, 4), (128, 32): (0, 1), (240, 128): (0, 4)}
     ecp5 |= {(1024, 64): (0, 4), (2048, 32): (0, 4), (4096, 32): (0, 8), (3000, 64): (0, 12)}
-    xilinx = {(8, 160): (27, 0), (16, 64): (11, 0), (24, 128): (22, 0), (32, 64): (11, 0)}
+    xilinx: Taken = {(8, 160): (27, 0), (16, 64): (11, 0), (24, 128): (22, 0), (32, 64): (11, 0)}
     xilinx |= {(64, 64): (22, 0), (112, 128): (0, 2), (240, 128): (0, 2)}
     # With a single port
-    ecp5_single = {(32, 32): (16, 0), (64, 32): (0, 1), (64, 64): (0, 2), (128, 32): (0, 1)}
+    ecp5_single: Taken = {(32, 32): (16, 0), (64, 32): (0, 1), (64, 64): (0, 2), (128, 32): (0, 1)}
     ecp5_single |= {(512, 64): (0, 2), (1024, 64): (0, 4), (1024, 32): (0, 2), (2048, 64): (0, 8)}
     ecp5_single |= {(4096, 32): (0, 8), (512, 128): (0, 4), (256, 256): (0, 8)}
-    xilinx_single = {(32, 32): (4, 0), (64, 32): (8, 0), (64, 64): (16, 0), (128, 32): (16, 0)}
+    xilinx_single: Taken = {
+        (32, 32): (4, 0),
+        (64, 32): (8, 0),
+        (64, 64): (16, 0),
+        (128, 32): (16, 0),
+    }
     xilinx_single |= {
         (128, 64): (32, 0),
         (128, 256): (128, 0),
@@ -269,7 +278,7 @@ def test_a_shipped_fit_is_the_area_that_all_ask_for(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_file_that_is_shipped_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(silicon_fit.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr("sim.cost.silicon_fit.resources.files", lambda package: tmp_path)
     silicon_fit.shipped_if_any.cache_clear()
     try:
         assert silicon_fit.shipped_if_any() is None
