@@ -79,7 +79,7 @@ def _corners(space: HardwareSpace) -> list[AcceleratorConfig]:
         most | {"compute_lanes": min(lanes, MOST_UNITS // units), "pes_x": least["pes_x"]},
         most | {"simd_units": min(units, MOST_UNITS // lanes), "activation_table": 1},
     ]
-    made = [space.default, *(replace(space.default, **point) for point in points)]  # type: ignore[arg-type]
+    made = [space.default, *(replace(space.default, **point) for point in points)]  # type: ignore[arg-type]  # mypy sees an int or a float
     return [point for point in dict.fromkeys(made) if _sampled(point)]
 
 
