@@ -14,7 +14,7 @@ from cosilico.console import Column, fitted_table, output_console
 from cosilico.evaluation import evaluate_chunks
 from cosilico.extras import require_module
 from cosilico.folder import check_file
-from cosilico.gateware import current_calibration
+from cosilico.gateware import current_calibration, current_silicon_fits
 from cosilico.inputs import network_files
 from cosilico.networks import network_argument
 from cosilico.progress import Report, progress_bar
@@ -26,6 +26,7 @@ from sim.spec.errors import CosilicoError
 from sim.spec.files import file_to_replace, write_atomic
 from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
 from sim.spec.network import Network
+from sim.spec.spaces import HardwareSpace
 
 __all__ = ["census", "enumerate_network", "enumerate_to_file"]
 
@@ -48,13 +49,16 @@ def enumerate_network(
 ) -> CostTable:
     """Evaluate a network on every accelerator of a space, or on any others, in ``jobs`` processes.
 
-    The costs are those of a program of so many ``images``.
+    The costs are those of a program of so many ``images``. Accelerators of a space have to fit its FPGA.
     """
     configs = tuple(space)
+    fpga = space.fpga if isinstance(space, HardwareSpace) else None
+    if fpga is not None:
+        current_silicon_fits()
     chunks = []
     report("accelerators", 0, len(configs))
     done = 0
-    for chunk in evaluate_chunks(network, configs, jobs, memory=memory, images=images):
+    for chunk in evaluate_chunks(network, configs, jobs, memory=memory, images=images, fpga=fpga):
         chunks.append(chunk)
         done += len(chunk)
         report("accelerators", done, len(configs))

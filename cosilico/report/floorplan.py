@@ -3,7 +3,8 @@
 from html import escape
 from math import sqrt
 
-from sim.cost.area import AreaBreakdown, area
+from sim.cost.area import area
+from sim.cost.area_proxy import AreaBreakdown
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = ["PARTS", "floorplan"]
