@@ -4,6 +4,7 @@ import inspect
 import re
 from dataclasses import fields
 
+from cosilico.pages.table import markdown_table
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import SPACE_NAMES, HardwareSpace
 
@@ -42,15 +43,11 @@ def accelerator_page() -> str:
     """Markdown of the page."""
     texts = field_texts()
     titles = ["field", "meaning", *(f"`{name}`" for name in SPACE_NAMES)]
-    lines = [_row(titles), _row(["---"] * len(titles))]
-    for field in fields(AcceleratorConfig):
-        values = [_values(space, field.name) for space in SPACE_NAMES.values()]
-        lines.append(_row([f"`{field.name}`", texts[field.name], *values]))
-    return _HEAD + "\n".join(lines) + "\n"
-
-
-def _row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    rows = [
+        [f"`{name}`", texts[name], *(_values(space, name) for space in SPACE_NAMES.values())]
+        for name in (field.name for field in fields(AcceleratorConfig))
+    ]
+    return _HEAD + markdown_table(titles, rows)
 
 
 def _values(space: HardwareSpace, name: str) -> str:

@@ -1,5 +1,6 @@
 """The page of an experiment's fields, made from the settings' classes."""
 
+from cosilico.pages.table import markdown_table
 from search.experiment_fields import (
     NAME_LINE,
     FieldLine,
@@ -47,11 +48,16 @@ def _section(path: str, kind: type[Section], word: str = "") -> list[str]:
 
 
 def _table(lines: list[FieldLine]) -> str:
-    rows = ["| field | default | meaning | must be |", "|---|---|---|---|"]
-    for line in lines:
-        default = "**required**" if line.required else _default(line)
-        rows.append(f"| `{line.name}` | {default} | {line.text} | {line.rule} |")
-    return "\n".join(rows) + "\n"
+    rows = [
+        (
+            f"`{line.name}`",
+            "**required**" if line.required else _default(line),
+            line.text,
+            str(line.rule),
+        )
+        for line in lines
+    ]
+    return markdown_table(["field", "default", "meaning", "must be"], rows)
 
 
 def _default(line: FieldLine) -> str:
