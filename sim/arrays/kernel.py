@@ -80,7 +80,8 @@ def _compiled(function: Callable[P, R], *, counted: bool, **more: bool) -> Calla
     if hasattr(cache, "_cache_file"):  # not where nothing is cached, or compiled
         # Without the line that it begins in; numba's key has its bytecode.
         base = f"{function.__module__}.{function.__qualname__}"
-        cache._cache_file = _KernelFiles(Path(cache.cache_path), base)
+        # Of equal sources elsewhere the code is the same; numba's own folder is of their place.
+        cache._cache_file = _KernelFiles(folder, base)
     if hasattr(compiled, "get_call_template"):  # not where compilation is switched off
         part = compiled
         if pipeline := _pipeline("PartCompiler"):

@@ -76,10 +76,10 @@ def _double(values):  # type: ignore[no-untyped-def]  # numba infers the types
         values[i] *= 2
 
 
-def doubled(lines_above: int = 0) -> tuple[int, int]:
+def doubled(lines_above: int = 0, file: str = __file__) -> tuple[int, int]:
     """Compile the kernel afresh; return how many codes came from files, and how many did not."""
     code = _double.__code__
-    moved = code.replace(co_firstlineno=code.co_firstlineno + lines_above)
+    moved = code.replace(co_firstlineno=code.co_firstlineno + lines_above, co_filename=file)
     compiled: Any = in_place(FunctionType(moved, globals(), _double.__name__))
     values = np.array([3])
     compiled(values)
@@ -93,6 +93,18 @@ def test_a_kernel_that_moves_down_in_its_file_is_not_compiled_again(
     monkeypatch.setattr(sim.arrays.kernel, "_CACHE", str(tmp_path))
     assert doubled() == (0, 1)
     assert doubled(lines_above=3) == (1, 0)
+
+
+def test_a_kernel_of_equal_sources_elsewhere_is_not_compiled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a second checkout, or of an installed wheel."""
+    monkeypatch.setattr(sim.arrays.kernel, "_CACHE", str(tmp_path / "cache"))
+    elsewhere = tmp_path / "elsewhere" / Path(__file__).name
+    elsewhere.parent.mkdir()
+    elsewhere.write_bytes(Path(__file__).read_bytes())
+    assert doubled() == (0, 1)
+    assert doubled(file=str(elsewhere)) == (1, 0)
 
 
 @pytest.mark.parametrize(
