@@ -1,11 +1,16 @@
-"""Fixtures that the tests share: a search that is killed; and their order on several workers."""
+"""Fixtures that the tests share, their order on several workers, and a limit of what each may take."""
 
+import atexit
+import gc
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,20 +24,27 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # A worker per core has one core: threads of torch and BLAS would wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+if "COMPILE_ONCE_FOLDER" not in os.environ:
+    # Workers have it from the process that starts them, which removes it.
+    os.environ["COMPILE_ONCE_FOLDER"] = tempfile.mkdtemp(prefix="cosilico-objects-")
+    atexit.register(shutil.rmtree, os.environ["COMPILE_ONCE_FOLDER"], ignore_errors=True)
+# For makefiles of Verilator: its library takes more than half the time of a small accelerator's build.
+os.environ.setdefault("OBJCACHE", str(Path(__file__).parent / "support" / "compile_once.sh"))
+
 for size in ("COLUMNS", "LINES"):
     # readline gives them to processes that it starts: tests have no terminal unless they say so
     os.environ.pop(size, None)
 
 SECONDS = {
-    "test_testbench_validate": 250,
-    "test_hwgen_execute_grid": 130,
+    "test_testbench_validate": 140,
+    "test_hwgen_execute_grid": 45,
     "test_hwgen_emit": 110,
-    "test_hwgen_execute": 100,
-    "test_project_examples": 95,
+    "test_hwgen_execute": 65,
+    "test_project_examples": 50,
     "test_project_pages": 70,
     "test_cosilico_flow": 75,
     "test_hwgen_accelerator": 60,
-    "test_testbench_dram": 60,
+    "test_testbench_dram": 45,
     "test_search_driver": 55,
     "test_hwgen_emulator": 55,
     "test_testbench_calibration_teeth": 45,
@@ -44,7 +56,7 @@ SECONDS = {
     "test_testbench_images": 35,
     "test_testbench_recovery": 35,
     "test_importers_pytorch_modules": 30,
-    "test_project_mutants": 30,
+    "test_project_mutants": 60,
     "test_testbench_icarus": 30,
     "test_testbench_cocotb_folder": 30,
     "test_sim_transfers": 25,
@@ -57,20 +69,45 @@ SECONDS = {
     "test_testbench_netlist": 15,
     "test_importers_pytorch_archive": 15,
     "test_testbench_imported_cases": 15,
-    "test_cosilico_comparison_experiment": 18,
+    "test_cosilico_comparison_experiment": 40,
+    "test_hwgen_protocol_proof": 100,
+    "test_cosilico_cluster": 80,
+    "test_testbench_package": 75,
+    "test_cosilico_simulation": 60,
+    "test_search_co_searches": 60,
+    "test_cosilico_api_search": 45,
+    "test_hwgen_mapping": 45,
+    "test_search_dna": 45,
+    "test_cosilico_api_stages": 45,
+    "test_cosilico_own_data": 40,
+    "test_hwgen_store": 40,
+    "test_hwgen_load": 50,
+    "test_hwgen_fetch": 40,
+    "test_cosilico_process": 30,
+    "test_testbench_activation_tables": 45,
+    "test_search_strategies": 40,
 }
 """Seconds of a processor that files of tests take; those not named here take less."""
 
 WITHOUT_KERNELS = {
     "test_hwgen_simulation_view": 70,
-    "test_hwgen_view_equivalence": 110,
+    "test_hwgen_view_equivalence": 60,
 }
 """Seconds that files without the model's kernels take.
 
 By the time that they end, another worker has compiled all kernels.
 """
 
+MOST_CORE_SECONDS = 120
+"""Seconds of a processor that a test may take.
+
+With the processes that it starts, and the kernels that it is the first to need. A larger test is made
+smaller, or is ``long`` beside a sample of it.
+"""
+
+CORE_SECONDS = "core_seconds"
 MODEL_RAN = pytest.StashKey[bool]()
+BEGUN = pytest.StashKey[float]()
 
 
 @pytest.fixture(scope="session")
@@ -146,9 +183,57 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Note whether a file of tests planned a network when it was imported."""
+    """Note whether a file of tests planned a network when it was imported.
+
+    And let Python's garbage collector pass over what all tests have loaded, and look for garbage
+    less often: it would go through millions of objects that stay, again and again. Half of an
+    emission's time would go there.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
     plan_network = getattr(sys.modules.get("sim.mapping.mapper"), "plan_network", None)
     session.config.stash[MODEL_RAN] = bool(getattr(plan_network, "signatures", None))
+
+
+def core_seconds() -> float:
+    """Seconds of a processor that this process and its children that have ended took."""
+    return sum(os.times()[:4])
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    """Note when a test begins, in seconds of a processor."""
+    item.stash[BEGUN] = core_seconds()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Note the seconds of a test; too many are an error."""
+    yield
+    taken = core_seconds() - item.stash[BEGUN]
+    item.user_properties.append((CORE_SECONDS, taken))
+    if taken > MOST_CORE_SECONDS and item.get_closest_marker("long") is None:
+        pytest.fail(
+            f"a test must take at most {MOST_CORE_SECONDS} s of a processor, not {taken:.0f}; "
+            "what is beyond a sample is `long`",
+            pytrace=False,
+        )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what all tests took, and the files that took most."""
+    files: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "teardown":
+                taken = dict(report.user_properties).get(CORE_SECONDS, 0.0)
+                files[report.nodeid.partition("::")[0]] += taken
+    if not files:
+        return
+    most = ", ".join(f"{Path(file).stem} {taken:.0f}" for file, taken in files.most_common(12))
+    terminalreporter.write_line(f"{files.total():.0f} s of a processor: {most}")
 
 
 @pytest.fixture

@@ -6,12 +6,15 @@ from chain_cases import draw_chains
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
 from testbench.cases.random_networks import Case, draw_group
 
-__all__ = ["GROUPS", "SIZES", "chains", "drawn"]
+__all__ = ["ALWAYS", "GROUPS", "SIZES", "chains", "drawn"]
 
 SEED = 24
 MAX_MACS = {TINY: 384, EDGE: 1024}
-SIZES = {TINY: [8] * 8, EDGE: [12] * 4}
-"""Cases of each group; drawn as by ``cosilico validate --random``."""
+ALWAYS = {TINY: [11] * 4, EDGE: [22] * 2}
+"""Cases of each group that ``make test`` runs, every stratum once; drawn as by ``cosilico validate --random``."""
+
+SIZES = {TINY: [*ALWAYS[TINY], *[8] * 4], EDGE: [*ALWAYS[EDGE], *[12] * 2]}
+"""Cases of each group."""
 
 GROUPS = [(space, group) for space, sizes in SIZES.items() for group in range(len(sizes))]
 

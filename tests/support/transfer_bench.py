@@ -17,6 +17,7 @@ MOST_BURST_BEATS = 256
 PAGE_BYTES = 4096
 MOST_CYCLES_TO_ACCEPT = 5000
 MOST_CYCLES_TO_END = 20_000
+MOST_CYCLES_TO_BE_QUIET = 1500
 
 
 def four_pes(
@@ -71,6 +72,8 @@ class TransferRun:
         Cycles in which the unit says that nothing of it is on the bus.
     stopped : int
         Cycle in which the unit is stopped; -1 if it is not.
+    calm : int
+        Cycles up to now in which the unit has said without a break that nothing of it is on the bus.
     """
 
     def __init__(self, unit: Any, base: int, pages: tuple[int, int], stop_at: int | None) -> None:
@@ -85,18 +88,23 @@ class TransferRun:
         self.faults: list[tuple[int, StopCause, int, int]] = []
         self.quiet: list[int] = []
         self.stopped = -1
+        self.calm = 0
 
     def run(
         self, descriptors: Sequence[dict[str, int]], *processes: Any, settle: int, stopped: int
     ) -> None:
         """Give the unit all descriptors, beside other processes, until all are done or it is stopped.
 
-        It then runs for `settle` cycles more, or for `stopped` cycles after a stop.
+        It then runs for `settle` cycles more. After a stop it runs until it has been quiet for
+        `stopped` cycles in a row, which must come within MOST_CYCLES_TO_BE_QUIET.
         """
 
         async def drive(ctx: Any) -> None:
             await self._give(ctx, descriptors)
-            await ctx.tick().repeat(settle if self.stopped < 0 else stopped)
+            if self.stopped < 0:
+                await ctx.tick().repeat(settle)
+            else:
+                await self._wait_until_quiet(ctx, stopped)
             self.after(ctx)
 
         simulate(self.unit, drive, *processes, self._watch)
@@ -125,6 +133,13 @@ class TransferRun:
                 break
             await ctx.tick()
 
+    async def _wait_until_quiet(self, ctx: Any, cycles: int) -> None:
+        for _ in range(MOST_CYCLES_TO_BE_QUIET + cycles):
+            if self.calm >= cycles:
+                return
+            await ctx.tick()
+        raise AssertionError("a stopped unit is not quiet")
+
     async def _watch(self, ctx: Any) -> None:
         unit, cycle = self.unit, -1
         watched = (
@@ -140,6 +155,7 @@ class TransferRun:
             if self.stopped < 0 and (self.faults or cycle == self.stop_at):
                 ctx.set(unit.stop, 1)
                 self.stopped = cycle
+            self.calm = self.calm + 1 if quiet and self.stopped >= 0 else 0
             if quiet:
                 self.quiet.append(cycle)
             if start:

@@ -21,6 +21,7 @@ from search.strategies import HARDWARE_SEARCHES
 from sim.spec.errors import StaleCalibrationError
 from sim.spec.spaces import TINY
 from small_experiment import SMALL_EXPERIMENT
+from small_spaces import SMALL
 
 NARROW = replace(TINY.default, io_bandwidth_gbps=12.8)
 NARROW_SPACE = replace(TINY, default=NARROW, values={**TINY.values, "io_bandwidth_gbps": (12.8,)})
@@ -139,17 +140,17 @@ def test_stale_timing_constants_stop_a_search(
 def test_an_accelerator_is_searched_by_a_named_strategy(tmp_path: Path) -> None:
     out = tmp_path / "out"
     certified = cosilico.search_accelerator(
-        "ds_cnn", "tiny", out, strategy="certified", objective="edp"
+        "ds_cnn", SMALL, out, strategy="certified", objective="edp"
     )
     assert certified.figures["strategy"] == "certified"
     assert certified.figures["proof"]["complete"] is True
     line = f"out must be a folder of the same strategy to resume, not {str(out)!r}"
     with pytest.raises(cosilico.CosilicoError, match=f"^{re.escape(line)}$"):
         cosilico.search_accelerator(
-            "ds_cnn", "tiny", out, strategy="random", objective="edp", resume=True
+            "ds_cnn", SMALL, out, strategy="random", objective="edp", resume=True
         )
     polished = cosilico.search_accelerator(
-        "ds_cnn", "tiny", strategy="random+polish", budget=40, objective="edp"
+        "ds_cnn", SMALL, strategy="random+polish", budget=40, objective="edp"
     )
     assert set(polished.evaluations["phase"]) == {"default", "random", "polish"}
     assert 20 < len(polished.evaluations) <= 40
@@ -165,25 +166,25 @@ def test_an_interrupted_search_is_resumed_or_replaced(tmp_path: Path) -> None:
 
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
-        cosilico.search_accelerator("ds_cnn", "tiny", out, progress=interrupt)
+        cosilico.search_accelerator("ds_cnn", SMALL, out, progress=interrupt)
     line = (
         "out must be a folder that is absent or empty, or --resume or --force must be given, not "
     )
     with pytest.raises(cosilico.CosilicoError, match=f"^{re.escape(line)}"):
-        cosilico.search_accelerator("ds_cnn", "tiny", out)
+        cosilico.search_accelerator("ds_cnn", SMALL, out)
     steps: list[int] = []
     resumed = cosilico.search_accelerator(
-        "ds_cnn", "tiny", out, resume=True, progress=lambda step, done, total: steps.append(done)
+        "ds_cnn", SMALL, out, resume=True, progress=lambda step, done, total: steps.append(done)
     )
     assert steps[0] > 0
-    whole = cosilico.search_accelerator("ds_cnn", "tiny")
+    whole = cosilico.search_accelerator("ds_cnn", SMALL)
     assert resumed.design.accelerator == whole.design.accelerator
     assert resumed.evaluations.columns() == whole.evaluations.columns()
     line = f"out must be a folder of the same network and seed to resume, not {str(out)!r}"
     with pytest.raises(cosilico.CosilicoError, match=f"^{re.escape(line)}$"):
-        cosilico.search_accelerator("ds_cnn", "tiny", out, seed=1, resume=True)
+        cosilico.search_accelerator("ds_cnn", SMALL, out, seed=1, resume=True)
     (out / "notes").write_text("a user's")
-    replaced = cosilico.search_accelerator("ds_cnn", "tiny", out, seed=1, force=True)
+    replaced = cosilico.search_accelerator("ds_cnn", SMALL, out, seed=1, force=True)
     assert replaced.figures["seed"] == 1
     assert (out / "notes").read_text() == "a user's"
 

@@ -32,7 +32,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def compare(out: Path, **options: Any) -> Comparison:
-    return compare_to_folder("autoencoder", "small", out, SETTINGS, jobs=2, **options)
+    return compare_to_folder("autoencoder", "small", out, SETTINGS, jobs=1, **options)
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from accelerators import SMALLEST
 from cosilico.cli import main
 from cosilico.measurements import print_results, time_rows, write_json
 from cosilico.photographs import load_photograph, photograph_input
@@ -274,11 +275,11 @@ def test_waves_are_written_again(tmp_path: Path, design_file: Path) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
-def cache_without_designs(folder: Path) -> Path:
-    """A cache that has only what no design is in, which takes minutes to build."""
+def cache_without(kind: str, folder: Path) -> Path:
+    """A cache that has what other tests have, which takes minutes to build, but for one kind."""
     cache = folder / "cache"
     cache.mkdir()
-    for name in ("kernels", "runtime"):
+    for name in {"kernels", "runtime", "verilog"} - {kind}:
         shared = cache_root() / name
         shared.mkdir(parents=True, exist_ok=True)
         (cache / name).symlink_to(shared)
@@ -290,9 +291,11 @@ def test_a_damaged_simulation_is_built_again(
     design_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its executable, and the Verilog that it is built from."""
-    words = ["simulate", str(design_file), "--images", "1"]
+    accelerator = tmp_path / "smallest.json"
+    accelerator.write_text(json.dumps(SMALLEST.to_json()))
+    words = ["simulate", str(design_file), "--accelerator", str(accelerator), "--images", "1"]
     assert main(words) == 0
-    cache = cache_without_designs(tmp_path)
+    cache = cache_without("verilog", tmp_path)
     monkeypatch.setenv("COSILICO_CACHE", str(cache))
     assert main(words) == 0
     files = [*(cache / "harness").glob("*/harness"), *(cache / "verilog").glob("*/*.v")]
@@ -320,7 +323,7 @@ def test_a_missing_program_is_the_machines_fault(
     done = subprocess.run(
         [sys.executable, "-m", "cosilico", "simulate", str(design_file), "--images", "1"],
         capture_output=True, text=True, check=False, cwd=ROOT,
-        env=os.environ | {"PATH": str(programs), "COSILICO_CACHE": str(cache_without_designs(tmp_path))},
+        env=os.environ | {"PATH": str(programs), "COSILICO_CACHE": str(cache_without("harness", tmp_path))},
     )  # fmt: skip
     assert done.returncode == 3, done.stderr
     assert missing in done.stderr.splitlines()[-1]

@@ -76,7 +76,7 @@ SMALLER = Fault(
     breaks="the larger is the result",
     tests=("tests/test_source.py",),
 )
-ENDLESS = replace(SMALLER, name="endless", find="place += 1", replace="pass", timeout_s=15)
+ENDLESS = replace(SMALLER, name="endless", find="place += 1", replace="pass", timeout_s=8)
 ALIKE = replace(
     SMALLER, name="alike", find="a > b", replace="a >= b", equivalent="equal ones are the same"
 )
@@ -86,8 +86,9 @@ EQUALS_RISE = replace(
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project of one source and one file of tests, which count their runs."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they take longer than the tests
     root = tmp_path / "project"
     (root / "tests").mkdir(parents=True)
     (root / "source.py").write_text(SOURCE)

@@ -218,7 +218,10 @@ def test_a_registered_column_is_in_every_file(
     for side in (document["best"], document["default"]):
         assert side[column] == side["area"] * side["predicted_cycles"] > 0
     space = tmp_path / "space.toml"
-    space.write_text('[hardware]\nspace = "tiny"\n[hardware.values]\npes_x = [1, 2]\npes_y = [2]\n')
+    space.write_text(
+        '[hardware]\nspace = "tiny"\n[hardware.values]\npes_x = [1, 2]\npes_y = [2]\n'
+        "local_memory_kb = [4, 16]\nregister_file_kb = [4]\nweight_store_kb = [0, 16]\n"
+    )
     enumerate_to_file("autoencoder", str(space), tmp_path / "space.csv", jobs=1)
     with (tmp_path / "space.csv").open() as file:
         lines = list(csv.DictReader(file))

@@ -10,6 +10,7 @@ import pytest
 
 from hwgen.emit import emit
 from hwgen.program import compile_design
+from sampled import sampled
 from sim.cost.costs import evaluate_many
 from sim.mapping.descriptor_counts import most_descriptors
 from sim.plan import map_network
@@ -193,11 +194,12 @@ def test_what_passes_has_sizes_that_can_be_simulated() -> None:
 
 
 @pytest.mark.slow
-def test_what_passes_can_be_emitted() -> None:
+@pytest.mark.parametrize("most", sampled([2, 4], lambda most: most == 2))
+def test_what_passes_can_be_emitted(most: int) -> None:
     """Seeded: few PEs and units, as emission takes seconds; their other values are wild."""
     rng = np.random.default_rng(12)
     emitted = 0
-    while emitted < 4:
+    while emitted < most:
         config = replace(wild(rng), pes_x=1, pes_y=1, compute_lanes=1, simd_units=4)
         if violations := check(config):
             if violations[0].code == "PHYS_CLOCK":
@@ -216,11 +218,14 @@ def test_every_point_of_the_tiny_space_can_be_built() -> None:
         assert not any(check(config) for config in itertools.islice(TINY, store, None, 6))
 
 
-def test_every_point_of_the_edge_spaces_can_be_built() -> None:
+@pytest.mark.parametrize(
+    ("edge", "nahas"), sampled([(29, 7), (7, 1)], lambda steps: steps[0] == 29, fields=True)
+)
+def test_every_point_of_the_edge_spaces_can_be_built(edge: int, nahas: int) -> None:
     """The deepest banks have 262,144 vectors: 4 MiB of 16 bytes each."""
     assert max(config.bank_depth for config in NAHAS) == 262_144 == MAX_BANK_DEPTH
-    assert not any(check(config) for config in NAHAS)
-    assert not any(check(config) for config in itertools.islice(EDGE, 0, None, 7))
+    assert not any(check(config) for config in itertools.islice(NAHAS, 0, None, nahas))
+    assert not any(check(config) for config in itertools.islice(EDGE, 0, None, edge))
 
 
 def one_layer(kind: LayerKind, height: int, width: int, channels: int, kernel: int = 1) -> Network:

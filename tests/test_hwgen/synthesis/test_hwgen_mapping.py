@@ -21,6 +21,7 @@ from hwgen.synthesis.resources import Resources, resources_of
 from hwgen.synthesis.sources import ModuleSource, module_sources
 from hwgen.synthesis.targets import Flow, FpgaFamily, FpgaFlow, StandardCellFlow
 from netlist_shapes import Module, shape
+from sampled import sampled
 from sim.cost.sram_table import MemoryCells
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
@@ -63,18 +64,21 @@ def standard_cells() -> StandardCellFlow:
 
 
 @pytest.mark.slow
-def test_composed_lane_is_what_all_its_modules_at_once_give(tmp_path: Path) -> None:
-    """Lane of four units: the same netlists, the same cells from them, and little more area than without borders.
+@pytest.mark.parametrize("name", sampled(["sequencer", "lane"], lambda name: name != "lane"))
+def test_composed_part_is_what_all_its_modules_at_once_give(name: str, tmp_path: Path) -> None:
+    """Three queues, or a lane of four units: the same netlists, the same cells from them, and little more area than without borders.
 
     What abc makes of a netlist depends on the order of its cells, and their order on the modules beside it: of the
     same netlist in another order it makes up to 0.5 % more. So netlists are compared before abc, whatever their
     order, and cells after it from netlists in the same order; both exactly.
     """
     flow = standard_cells()
-    lane = part(SMALLEST, "lane", flow)
+    lane = part(SMALLEST, name, flow)
     kept = KeptNetlists(flow, tmp_path)
     modules = map_modules(module_sources(lane, flow.memories), kept, jobs=1)
-    assert instance_counts(modules)["cosilico_simd_unit"] == 4
+    repeated = {"lane": "cosilico_simd_unit", "sequencer": "cosilico_fifo_512x8"}[name]
+    print(instance_counts(modules))
+    assert instance_counts(modules)[repeated] == {"lane": 4, "sequencer": 1}[name]
     assert not [problem for module in modules for problem in module.problems]
     arrays = {module.source.module for module in modules}
     macros = {memory.name: memory.text for memory in lane.memories if memory.name not in arrays}

@@ -8,6 +8,7 @@ import pytest
 from dram_parameters import OF_THE_PORTS, true_parameters
 from hwgen.program import compile_design
 from sample_cases import drawn
+from sampled import sampled
 from sim import golden
 from sim.spec.design import Design
 from sim.spec.dram import DRAM_PRESETS
@@ -27,7 +28,7 @@ from testbench.rtl.memory_model import MemoryModel
 @lru_cache(maxsize=1)
 def cases() -> tuple[Case, ...]:
     """Networks of both spaces on accelerators that other tests build; drawn late, for that maps them."""
-    return drawn(TINY, 1)[:2] + drawn(EDGE, 3)[:1]
+    return drawn(TINY, 1)[:2] + drawn(EDGE, 0)[:1]
 
 
 START = 2
@@ -60,7 +61,9 @@ def test_the_fit_finds_every_interval_and_predicts_held_out_networks(name: str) 
 
 @pytest.mark.rtl
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(DRAM_PRESETS) - set(NEVER_FELT)))
+@pytest.mark.parametrize(
+    "name", sampled(sorted(set(DRAM_PRESETS) - set(NEVER_FELT)), lambda name: "ddr3" in name)
+)
 def test_the_fit_tells_the_latency_ahead_from_the_others(name: str) -> None:
     """Their sums alone would fit most programs; START shows whether they were split rightly."""
     system, q = DRAM_PRESETS[name], DramParameter

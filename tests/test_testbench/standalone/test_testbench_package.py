@@ -86,14 +86,17 @@ def test_the_driver_runs_cold_warm_and_a_stream(streamed: Path) -> None:
 def test_a_wrong_byte_is_noticed(streamed: Path, tmp_path: Path, place: int) -> None:
     folder = copy_of(streamed, tmp_path)
     expected = folder / "sim" / "expected_images.bin"
-    data = bytearray(expected.read_bytes())
+    right = expected.read_bytes()
+    data = bytearray(right)
     data[place] ^= 1
     expected.write_bytes(data)
     status, line = ends_with(folder)
     assert status == 1
     assert re.fullmatch(r"FAIL: output value \d+ of image \d+ must be -?\d+, not -?\d+", line)
-    if place == 0:
-        assert made(folder, "driver") == (2, line)
+    if place == 0:  # where it was built, which make does not do again
+        shutil.copy(expected, streamed / "sim" / expected.name)
+        assert made(streamed, "driver") == (2, line)
+        (streamed / "sim" / expected.name).write_bytes(right)
 
 
 @pytest.mark.rtl

@@ -39,7 +39,10 @@ def network() -> Network:
     ("view", "layers", "fields"),
     [
         (View.SIMULATION, 6, {"in_address", "out_address"}),
-        (View.SYNTHESIS, 3, {"in_address", "local_address", "out_address"}),
+        pytest.param(
+            *(View.SYNTHESIS, 3, {"in_address", "local_address", "out_address"}),
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_a_bank_of_262_144_vectors_is_exact(view: View, layers: int, fields: set[str]) -> None:

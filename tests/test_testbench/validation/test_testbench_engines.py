@@ -35,7 +35,9 @@ def agreements(name: str) -> list[EngineAgreement]:
 
 @pytest.mark.rtl
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["digits", "resnet8", "ds_cnn"])
+@pytest.mark.parametrize(
+    "name", ["digits", pytest.param("resnet8", marks=pytest.mark.long), "ds_cnn"]
+)
 def test_whole_networks_give_the_same_results(name: str) -> None:
     """On the deterministic memory exact to the cycle, and under stalls the same stalls."""
     calm, stalled = agreements(name)

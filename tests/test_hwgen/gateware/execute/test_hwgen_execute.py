@@ -6,13 +6,14 @@ from operator import or_
 from typing import Any
 
 import pytest
-from amaranth.hdl import Cat, Value
+from amaranth.hdl import Cat, Module, Signal, Value
 
 from accelerators import small_accelerator
 from execute_descriptors import Descriptor, complete, complete_alike, group_quads, share_rows
 from execute_walk import Events, Walk, durations
 from gateware_simulation import simulate
 from hwgen.gateware.execute.unit import ExecuteUnit
+from sampled import sampled
 from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp
 
@@ -79,11 +80,18 @@ class Bench:
         """Run complete descriptors, `idles` cycles before each; compare control and times."""
         trace: list[int] = []
         starts: list[int] = []
+        # As a signal the simulator compiles it, which reading hundreds of its parts is not.
+        names = self.execute.control.signature.members
+        control = Cat(Value.cast(getattr(self.execute.control, name)) for name in names)
+        word = Signal(len(control))
+        unit = Module()
+        unit.submodules.execute = self.execute
+        unit.d.comb += word.eq(control)
 
         async def bench(ctx: Any) -> None:
-            await self._run(ctx, descriptors, idles or [0] * len(descriptors), starts, trace)
+            await self._run(ctx, word, descriptors, idles or [0] * len(descriptors), starts, trace)
 
-        simulate(self.execute, bench)
+        simulate(unit, bench)
         walk = Walk(self.config)
         for d, start in zip(descriptors, starts, strict=True):
             walk.run(d, start)
@@ -93,6 +101,7 @@ class Bench:
     async def _run(
         self,
         ctx: Any,
+        control: Signal,
         descriptors: list[Descriptor],
         idles: list[int],
         starts: list[int],
@@ -100,8 +109,7 @@ class Bench:
     ) -> None:
         """Run the descriptors; check when each starts, leaves the issue stage and is done."""
         execute = self.execute
-        members = execute.control.signature.members
-        control = Cat(Value.cast(getattr(execute.control, name)) for name in members)
+        banks = [used_banks(self.config, d) for d in descriptors]
         issue_ends: list[int] = []
         dones: list[tuple[int, int]] = []
         offered: list[int] = []
@@ -122,7 +130,7 @@ class Bench:
             if ctx.get(execute.done):
                 dones.append((cycle, ctx.get(execute.done_post)))
             assert ctx.get(execute.busy) == (len(starts) > len(dones))
-            used = [used_banks(self.config, d) for d in descriptors[len(dones) : len(starts)]]
+            used = banks[len(dones) : len(starts)]
             assert ctx.get(execute.bank_busy) == reduce(or_, used, 0)
             halves = sum({1 << d["half"] for d in descriptors[len(dones) : len(starts)]})
             assert ctx.get(execute.half_busy) == halves
@@ -273,7 +281,9 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("op", list(ExecuteOp))
-@pytest.mark.parametrize(("shape", "lanes", "simd"), SHAPES)
+@pytest.mark.parametrize(
+    ("shape", "lanes", "simd"), sampled(SHAPES, lambda shape: shape[2] < 32, fields=True)
+)
 def test_each_operation(op: ExecuteOp, shape: tuple[int, int], lanes: int, simd: int) -> None:
     """Random descriptors of one operation, back to back."""
     rng = random.Random(f"{op} {shape} {lanes} {simd}")
@@ -291,14 +301,15 @@ def test_operations_follow_each_other(shape: tuple[int, int], lanes: int, simd: 
     Bench(config).check(descriptors, idles)
 
 
+@pytest.mark.parametrize("draws", sampled([1, 3], lambda draws: draws == 1))
 @pytest.mark.parametrize("op", list(ExecuteOp))
-def test_reads_and_stores_share_a_banks_port(op: ExecuteOp) -> None:
+def test_reads_and_stores_share_a_banks_port(op: ExecuteOp, draws: int) -> None:
     """Descriptors like a layer's rounds: the stores of one meet the reads of the next, at any distance."""
     rng = random.Random(f"port {op}")
     waits = 0
     for lanes, simd in ((1, 4), (2, 8), (4, 4), (4, 16)):
         config = make_config(1, 2, lanes, simd)
-        for _ in range(3):
+        for _ in range(draws):
             drawn = random_descriptor(rng, config, op)
             while drawn["save"]:
                 drawn = random_descriptor(rng, config, op)
@@ -308,11 +319,11 @@ def test_reads_and_stores_share_a_banks_port(op: ExecuteOp) -> None:
             bench = Bench(config)
             bench.check([d] * 6, [0, 0, 0, 1, 2, rng.randrange(20)])
             waits += bench.waits
-    assert waits > 15
+    assert waits > 5 * draws
 
 
 @pytest.mark.parametrize("kernel", [(3, 3), (5, 5), (1, 7), (7, 1), (7, 2), (1, 1), (2, 2), (4, 8)])
-@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("stride", sampled([1, 2, 3], lambda stride: stride == 2))
 def test_window_ring(kernel: tuple[int, int], stride: int) -> None:
     """Windows at the least II, also those that fill the ring; the next row starts anew."""
     rows, columns = kernel

@@ -53,7 +53,7 @@ class Run(TransferRun):
             order=order,
         )
         self.located = 0
-        self.run(descriptors, write_side(self.port, unit), self._grid, settle=2, stopped=2000)
+        self.run(descriptors, write_side(self.port, unit), self._grid, settle=2, stopped=500)
 
     async def _grid(self, ctx: Any) -> None:
         """Answer reads of the local memories, after the grid's latency."""

@@ -8,6 +8,7 @@ import pytest
 
 from axi_memory import MemoryPort, read_side
 from hwgen.gateware.transfer.load import LoadUnit
+from sampled import sampled
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import LoadKind, LoadStore
 from sim.spec.stops import StopCause
@@ -225,7 +226,7 @@ CONFIGS = {
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", sampled(range(4), lambda seed: seed < 2))
 def test_rows_come_from_the_store_in_the_predicted_cycles(
     config: AcceleratorConfig, seed: int
 ) -> None:
