@@ -13,6 +13,7 @@ from axi_memory import MemoryPort, read_side, write_side
 from gateware_simulation import simulate
 from hwgen.gateware.accelerator import Accelerator
 from hwgen.gateware.host.csr import REGISTERS
+from sampled import sampled
 from sim.arrays.tables import accelerator_row
 from sim.arrays.weight_stream import stream_beats, tail_beats
 from sim.spec.accelerator import TABLE_ROWS, AcceleratorConfig
@@ -238,7 +239,7 @@ def test_random_stalls_move_the_same_bytes() -> None:
     assert result.csr["WRITE_STALLS"] > 0
 
 
-@pytest.mark.parametrize("half", [0, 1])
+@pytest.mark.parametrize("half", sampled([0, 1], bool))
 def test_weights_may_come_into_the_half_that_does_not_compute(half: int) -> None:
     result = run([execute(half), weights(1 - half)])
     assert result.csr["STATUS"] == 0b00010
@@ -253,7 +254,7 @@ def test_weights_for_the_half_that_computes_are_a_hazard(half: int) -> None:
     assert len(result.traces["hazard"]) == 2 * CONFIG.weight_rows  # in each cycle that writes a row
 
 
-@pytest.mark.parametrize("half", [0, 1])
+@pytest.mark.parametrize("half", sampled([0, 1], bool))
 def test_a_table_is_written_while_no_execute_uses_it(half: int) -> None:
     """Else it is a hazard, in each cycle that writes a row. Parameters of the other half change nothing."""
     for own, other in ((LoadTable.USE, LoadTable.NONE), (LoadTable.NONE, LoadTable.USE)):

@@ -11,6 +11,7 @@ import pytest
 
 import cosilico
 from engines import networks, pairs
+from sampled import sampled
 from sim.spec.design import Design
 from sim.spec.engines import Engine
 from testbench.validation.engines import EngineAgreement, compare_engines, differing_fields
@@ -36,7 +37,7 @@ def agreements(name: str) -> list[EngineAgreement]:
 @pytest.mark.rtl
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["digits", pytest.param("resnet8", marks=pytest.mark.long), "ds_cnn"]
+    "name", sampled(["digits", "resnet8", "ds_cnn"], lambda name: name == "digits")
 )
 def test_whole_networks_give_the_same_results(name: str) -> None:
     """On the deterministic memory exact to the cycle, and under stalls the same stalls."""
