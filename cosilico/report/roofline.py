@@ -77,7 +77,8 @@ def roofline_plot(profiles: dict[str, Profile], peaks: dict[str, int]) -> Plot:
         worst = profile.worst(1)[0]
         noted = [(x, y) for layer, x, y in places[role] if layer is worst]
         for x, y in noted:
-            plot.note(end if x is None else x, y, f"{short(worst.name)}, {role}")
+            at = end if x is None else x
+            plot.note(at, y, f"{short(worst.name)}, {role}", below=role == "default")
     return plot
 
 
