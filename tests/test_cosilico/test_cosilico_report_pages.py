@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections import Counter
 from functools import cache
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,12 @@ import pytest
 from cosilico.cli import main
 from cosilico.provenance import read_provenance, write_provenance
 from cosilico.report.chosen import chosen_networks
+from cosilico.report.compared import SideBySide, runs_of_folders
 from cosilico.report.layers import LAYER_LIMIT
 from cosilico.report.page import write_report
 from cosilico.report.records import load_records
 from cosilico.report.refused import RULES
-from cosilico.report.side_by_side import write_side_by_side
+from cosilico.report.side_by_side import best_text, write_side_by_side
 from cosilico.report.templates import template
 from project_root import ROOT
 from run_records import write_run
@@ -449,6 +451,23 @@ def test_several_runs_stand_side_by_side(folder: Path) -> None:
     text = (folder / "side" / "report.html").read_text()
     assert "2 runs: 2 searches side by side" in text
     assert 'aria-labelledby="parallel-title"' in text
+    # An axis is labelled at both ends where runs differ in it, and once where they are alike.
+    drawn = text.partition('aria-labelledby="parallel-title"')[2].partition("</svg></svg>")[0]
+    labels = re.findall(
+        r'y="12">lanes</text><text [^>]*>([^<]*)</text><text [^>]*>([^<]*)</text>', drawn
+    )
+    lanes = sorted(int(row["compute_lanes"]) for row in rows)
+    assert labels == [(str(lanes[-1]) if lanes[-1] > lanes[0] else "", str(lanes[0]))]
+
+
+def test_searches_that_end_alike_are_all_named(folder: Path) -> None:
+    (run,) = runs_of_folders([folder / "run"]).runs
+    runs = tuple(replace(run, group=name) for name in ("random", "evolution", "annealing"))
+    page = best_text(SideBySide(title="", value="regret, %", falling=True, runs=runs))
+    end = run.curve[-1][1]
+    assert page == (
+        f"random, evolution and annealing end best, with a median regret of {end:.4g} %"
+    )
 
 
 def test_the_command_asks_for_a_file_where_there_are_several(
