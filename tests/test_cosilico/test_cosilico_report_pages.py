@@ -10,8 +10,8 @@ import shutil
 import subprocess
 import time
 from collections import Counter
-from functools import cache
 from dataclasses import replace
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
