@@ -76,7 +76,7 @@ try {
             wider: document.documentElement.scrollWidth - innerWidth };
         });
         let violations = [];
-        if (judged && width !== 2560) {
+        if (judged) {
           await tab.evaluate(() => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
           await tab.evaluate(axe);
           violations = await tab.evaluate(async () => {

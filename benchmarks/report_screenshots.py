@@ -1,7 +1,7 @@
 """Screenshots of docs/reference/report.md: pages in Chromium, at three widths, light and dark, as small JPEG.
 
     make demo
-    cosilico compare ds_cnn --space SPACE.toml --strategies random,local-search,evolution,hardware+polish --out DIR
+    cosilico compare ds_cnn --space benchmarks/report_space.toml --strategies random,local-search,evolution,hardware+polish --out DIR
     NODE_MODULES=FOLDER/node_modules python benchmarks/report_screenshots.py build/digits DIR
 
 FOLDER is where ``npm install axe-core puppeteer-core`` was run. Prints the faults that the browser sees.

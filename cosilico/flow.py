@@ -14,6 +14,7 @@ from cosilico.cache import StageCache, digest, document_digest, source_digest
 from cosilico.enumeration import census, enumerate_network
 from cosilico.gateware import current_calibration
 from cosilico.generation import generate_design
+from cosilico.hardware_strategies import strategy_options
 from cosilico.images import load_images, save_arrays
 from cosilico.photographs import default_images
 from cosilico.pinning import bandwidth_shares
@@ -39,6 +40,7 @@ from cosilico.simulation import simulate_design
 from cosilico.subjects import ExperimentSubject, NetworkSubject, Subject
 from cosilico.timeline import write_timeline
 from cosilico.trace_files import measured_run
+from search.strategies.budget_settings import BudgetSettings
 from search.strategies.settings import StrategySettings
 from sim.cost.columns import titled
 from sim.cost.workload import combined
@@ -101,7 +103,9 @@ def run_network_flow(
     calibration = current_calibration()
     command = (
         f"cosilico run --network {Path(network).name} --space {Path(space_name).name} "
-        f"--memory {memory} --out {out.name} --seed {seed}"
+        f"--memory {memory} "
+        + (f"{strategy_options(settings)} " if isinstance(settings, BudgetSettings) else "")
+        + f"--out {out.name} --seed {seed}"
     )
     with open_run(out, subject.identity(), subject.files, resume=resume, force=force):
         return _run(subject, out, calibration, command, resume=resume)

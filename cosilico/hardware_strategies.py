@@ -9,7 +9,7 @@ from search.strategies.budget_settings import BudgetSettings
 from sim.cost.objective import Metric
 from sim.spec.errors import CosilicoError
 
-__all__ = ["DEFAULT_STRATEGY", "POLISHED", "hardware_strategy"]
+__all__ = ["DEFAULT_STRATEGY", "POLISHED", "hardware_strategy", "strategy_options"]
 
 POLISHED = "+polish"
 """End of the label of a search that is polished."""
@@ -62,3 +62,13 @@ def hardware_strategy(
     polish = label.endswith(POLISHED)
     settings: BudgetSettings = entry.settings(metric=metric, polish=polish, **given)
     return settings
+
+
+def strategy_options(settings: BudgetSettings) -> str:
+    """Return the options of ``cosilico run --network`` that give these settings; an agent's file without its folder."""
+    label = settings.strategy
+    if agent := getattr(settings, "agent", ""):
+        label += f":{Path(agent).name}"
+    label += POLISHED if settings.polish else ""
+    budget = f" --budget {settings.budget}" if settings.budget else ""
+    return f"--strategy {label} --metric {settings.metric}{budget}"

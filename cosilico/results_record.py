@@ -208,7 +208,9 @@ def require_evaluations(rows: list[Any], where: str) -> None:
 def require_space(arrays: dict[str, NDArray[Any]], what: str) -> None:
     """Raise :class:`DesignFileError` unless arrays are an enumeration's, all of one length."""
     points = len(arrays["area"]) if "area" in arrays and arrays["area"].ndim == 1 else 0
-    for name, kinds in (("area", "f"), ("predicted_cycles", "iu"), ("realizable", "b")):
+    needed = {"area": "f", "predicted_cycles": "iu", "realizable": "b"}
+    optional = {"energy": "f"} if "energy" in arrays else {}
+    for name, kinds in (needed | optional).items():
         array = arrays.get(name, np.zeros(0, np.int8))
         if array.dtype.kind not in kinds or array.shape != (points,):
             raise DesignFileError(

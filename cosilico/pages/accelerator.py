@@ -15,10 +15,8 @@ ACCELERATOR_PAGE = "docs/reference/accelerator.md"
 _HEAD = """\
 # The accelerator's fields
 
-An accelerator is a JSON object with these fields, all of which but `weight_store_kb` and `activation_table` must be given, or an
-`AcceleratorConfig`. The columns
-of the spaces list the values that a search and `cosilico enumerate` take; the default is **bold**. Which other
-values can be built is the question of `cosilico check` ([architecture](../explanation/architecture.md#realizability)).
+An accelerator is a JSON object with these fields, or an `AcceleratorConfig`. All fields except `weight_store_kb` and
+`activation_table` are required. The columns of the spaces list the values that a search and `cosilico enumerate` use; the default is **bold**. `cosilico check` says which other values can be built ([architecture](../explanation/architecture.md#realizability)).
 
 """
 

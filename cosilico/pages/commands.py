@@ -21,10 +21,8 @@ COMMANDS_PAGE = "docs/reference/commands.md"
 _HEAD = """\
 # The command line
 
-Every command with all of its arguments and options. [Running commands](running.md) says what all of them keep to: folders, files,
-exit status, interrupts, cache. `--debug` anywhere on the line prints an error's traceback, `-h` or `--help` a command's help,
-`cosilico --version` the version. `cosilico --install-completion` makes the shell complete commands, options and names,
-`cosilico --show-completion` prints what it would install.
+This page lists every command with all of its arguments and options. [Running commands](running.md) has the rules for all of them: folders,
+files, exit status, interrupts, cache. `--debug` anywhere on the line prints the traceback of an error, `-h` or `--help` the help of a command, and `cosilico --version` the version. After `cosilico --install-completion`, the shell completes commands, options and names; `cosilico --show-completion` prints the script for this.
 
 """
 

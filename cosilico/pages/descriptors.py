@@ -46,16 +46,13 @@ _ENUMS: dict[str, type[IntEnum]] = {
 _HEAD = f"""\
 # Program: header and descriptors
 
-A program lies in external memory: a header of {HEADER_BYTES} bytes, and behind it its descriptors of {DESCRIPTOR_BYTES} bytes each, in the order in which
-they are fetched. The compiler writes it (`program.bin`), and `program.json` says where it lies. All words are 32 bits and little endian; a check word is
-the CRC-32 of zlib. `sim/spec/header.py` and `sim/spec/descriptor.py` are the source of both tables and of this page.
-[Hardware](../explanation/hardware.md) says what the units do with every field.
+A program lies in external memory: a header of {HEADER_BYTES} bytes, followed by its descriptors of {DESCRIPTOR_BYTES} bytes each, in the order in which they
+are fetched. The compiler writes it (`program.bin`), and `program.json` says where it lies. All words have 32 bits and are little endian; a check word is the CRC-32 of zlib. `sim/spec/header.py` and `sim/spec/descriptor.py` are the source of both tables and of this page. [Hardware](../explanation/hardware.md) says what the units do with every field.
 
 ## Header
 
-A header's address is a multiple of {HEADER_BYTES}. A header that is damaged, of another configuration or of another version is refused: STATUS says `refused`,
-and no descriptor is read. Where weights stay in the weight store, or images come as a stream, a program has several
-headers ([cold and warm](../explanation/hardware.md#cold-and-warm), [streams](../explanation/hardware.md#streams-of-images)).
+The address of a header is a multiple of {HEADER_BYTES}. A header that is damaged or belongs to another configuration or version is refused: STATUS says `refused`,
+and no descriptor is read. If weights stay in the weight store, or images come as a stream, a program has several headers ([cold and warm](../explanation/hardware.md#cold-and-warm), [streams](../explanation/hardware.md#streams-of-images)).
 
 """
 

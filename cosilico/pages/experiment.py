@@ -18,9 +18,8 @@ EXPERIMENT_PAGE = "docs/reference/experiment_fields.md"
 _HEAD = """\
 # The experiment's fields
 
-Every section and field of the TOML file that `cosilico run` and `cosilico search` take. [Experiments](experiments.md)
-explains how they work together. A field without a default may be left out, unless it is **required**.
-`cosilico init` writes all of this as a commented file, with `--schema` also as a JSON Schema for editors.
+This page lists every section and field of the TOML file for `cosilico run` and `cosilico search`. [Experiments](experiments.md)
+explains how they work together. A field without a default may be left out, unless it is **required**. `cosilico init` writes all fields as a commented file, and with `--schema` also as a JSON Schema for editors.
 
 """
 

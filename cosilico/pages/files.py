@@ -42,7 +42,7 @@ DOCUMENTS = (
     Document(
         title="Accelerator",
         text="A JSON file for `--accelerator`, and a field of other files. [Its fields](accelerator.md) are explained on a page of their own; "
-        "what can be built is the question of `cosilico check`.",
+        "`cosilico check` says which values can be built.",
         schema="sim.spec.accelerator_record:_AcceleratorRecord",
     ),
     Document(
@@ -60,13 +60,13 @@ DOCUMENTS = (
     ),
     Document(
         title="Imported network",
-        text="`network.json` in the folder that `import` writes ([its folder](importing.md#the-folder)). `source` says where it comes from and is for people.",
+        text="`network.json` in the folder that `import` writes ([its folder](importing.md#the-folder)). `source` names its origin, for information only.",
         schema="sim.importers.folder:_FolderDocument",
         links={"network": _NETWORK, "host": "the [host's steps](#the-hosts-steps)"},
     ),
     Document(
         title="The host's steps",
-        text="The field `host` of an imported network: what the model does before and after the accelerator. Each step is an object with its `kind` "
+        text="The field `host` of an imported network: the steps of the model before and after the accelerator. Each step is an object with its `kind` "
         "and the fields that it needs ([list of steps](importing.md#the-hosts-steps)).",
         schema="sim.importers.host:_HostRecord",
     ),
@@ -94,14 +94,14 @@ DOCUMENTS = (
     ),
     Document(
         title="Trace",
-        text="What `simulate --trace` and `predict --trace` write and `calibrate --trace` reads; also as CSV ([the trace](../explanation/calibration.md#the-trace)). "
-        "Lists have an entry for each descriptor, in program order; -1 is what was not seen.",
+        text="The file that `simulate --trace` and `predict --trace` write and `calibrate --trace` reads; also as CSV ([the trace](../explanation/calibration.md#the-trace)). "
+        "Lists have an entry for each descriptor, in program order; -1 marks an event that was not seen.",
         schema="testbench.traces.trace:TraceRecord",
         links={"accelerator": f"{_ACCELERATOR}, or what `--accelerator` takes"},
     ),
     Document(
         title="Calibration",
-        text="`sim/timing/calibration.json`, and what `calibrate --out` writes and `--calibration` reads. It is refused with another gateware "
+        text="`sim/timing/calibration.json`, and the file that `calibrate --out` writes and `--calibration` reads. It is refused with another gateware "
         "([timing constants](timing_constants.md)).",
         schema="sim.timing.calibration:_CalibrationRecord",
         links={
@@ -111,13 +111,13 @@ DOCUMENTS = (
     ),
     Document(
         title="Timeline",
-        text="`timeline.json` in a run's folder, from which the report draws. Lists have an entry for each descriptor, in program order; `after_…` is the place of "
+        text="`timeline.json` in a run's folder, from which the report draws the timeline. Lists have an entry for each descriptor, in program order; `after_…` is the place of "
         "the descriptor that is waited for, -1 for none.",
         schema="cosilico.timeline:_TimelineRecord",
     ),
     Document(
         title="Provenance",
-        text="`provenance.json` in a run's folder: by which command, version and class of machine it was begun.",
+        text="`provenance.json` in a run's folder: the command, version and class of machine with which it was begun.",
         schema="cosilico.provenance:_Provenance",
     ),
 )
@@ -126,8 +126,8 @@ DOCUMENTS = (
 _HEAD = """\
 # Files
 
-The schemas by which files are checked when they are read. A fault is one line, `<field> must be <rule>, not <value>`, and exit status 2; a field that is
-not in a schema is refused. JSON files have at most the sizes that [architecture](../explanation/architecture.md#files-from-outside) lists.
+Files are checked against these schemas when they are read. A fault gives one line, `<field> must be <rule>, not <value>`, and exit status 2; a field that
+is not in a schema is refused. [Architecture](../explanation/architecture.md#files-from-outside) lists the limits on the size of JSON files.
 
 Described elsewhere: [experiments](experiment_fields.md) (`cosilico init --schema` writes their JSON Schema), [`results.json`](results.md),
 [descriptions](cocotb.md#the-description) of the cocotb bench, and the [folders](running.md#folders) of commands.
@@ -137,7 +137,7 @@ Described elsewhere: [experiments](experiment_fields.md) (`cosilico init --schem
 _WRITTEN = """
 ## Files that are only written
 
-`program.json`, beside `program.bin`, is what a host must know of a program. Addresses are bytes from MEMORY_BASE on.
+`program.json`, beside `program.bin`, has everything that a host must know about a program. Addresses are in bytes from MEMORY_BASE on.
 
 {program}
 `manifest.json`, beside the Verilog:
@@ -149,15 +149,15 @@ PROGRAM_KEYS = (
     ("fingerprint", "of the configuration, as register FINGERPRINT reads it"),
     ("images", "images that a run computes"),
     ("memory_bytes", "size of `program.bin`: the memory that the program needs"),
-    ("header_address", "what PROGRAM takes for a cold run"),
+    ("header_address", "value of PROGRAM for a cold run"),
     (
         "warm_address",
-        "what PROGRAM takes for a warm run; `header_address` where nothing stays in the store",
+        "value of PROGRAM for a warm run; `header_address` if nothing stays in the store",
     ),
     ("descriptors", "number of descriptors of a run"),
-    ("input", "where the first image's input lies, and how"),
-    ("output", "where the first image's first output lies, and how"),
-    ("outputs", "the same of every output, by name"),
+    ("input", "place and layout of the first image's input"),
+    ("output", "place and layout of the first image's first output"),
+    ("outputs", "the same for every output, by name"),
 )
 """Fields of ``program.json``."""
 

@@ -10,9 +10,9 @@ PORTS_PAGE = "docs/reference/ports.md"
 _HEAD = """\
 # Ports of the accelerator
 
-The top module has these ports, in this order. B is the width of the bus in bytes. The ports `trace_*` are there where
-`--trace` asks for them, or a testbench. `s_axil` is an AXI4-Lite subordinate, `m_axi` an AXI4 manager and `m_axi_desc` an AXI4 manager
-that only reads. [The accelerator](../explanation/hardware.md) says what goes on there, [the rules of AXI](../explanation/protocol.md) what holds in every
+The top module has these ports, in this order. B is the width of the bus in bytes. The ports `trace_*` exist if
+`--trace` or a testbench asks for them. `s_axil` is an AXI4-Lite subordinate, `m_axi` an AXI4 manager and `m_axi_desc` an AXI4 manager
+that only reads. [Hardware](../explanation/hardware.md) describes the traffic on these ports, and [protocol](../explanation/protocol.md) the rules of AXI that hold in every
 cycle.
 
 | port | direction | bits | meaning |

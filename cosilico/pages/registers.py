@@ -13,16 +13,14 @@ _HEAD = f"""\
 # Registers
 
 The port `s_axil` is an AXI4-Lite subordinate with {MAP_BYTES} bytes of registers, 32 bits each. Other offsets read 0 and ignore writes, and a
-response is always OKAY. A program is started by writing its header's address to PROGRAM and then 1 to CONTROL.
-[Hardware](../explanation/hardware.md#control) says how a program runs, [stops](../explanation/hardware.md#stops) what ERROR means, and the
-[package](package.md#registers) has this map as SystemRDL, IP-XACT and a C header.
+response is always OKAY. To start a program, write the address of its header to PROGRAM and then 1 to CONTROL.
+[Hardware](../explanation/hardware.md#control) describes how a program runs, [stops](../explanation/hardware.md#stops) what ERROR means, and the [package](package.md#registers) has this map as SystemRDL, IP-XACT and a C header.
 
-Counters, `done`, `refused`, `hazard`, `error`, `unresponsive` and ERROR are cleared by the doorbell; IRQ_PENDING only by the host, and an event in
-the cycle of its clearing stays. PROGRAM is read at the doorbell. MEMORY_BASE, INPUT_OFFSET, TIMEOUT and the window act at once: a host that changes them while a program
-runs gets bursts by either value.
+The doorbell clears counters, `done`, `refused`, `hazard`, `error`, `unresponsive` and ERROR. Only the host clears IRQ_PENDING; an event in the
+cycle of the clearing stays. PROGRAM is read at the doorbell. MEMORY_BASE, INPUT_OFFSET, TIMEOUT and the window act at once: if a host changes them while a program runs, bursts may use either value.
 
-Access is R (read), W (write), RW, or W1C: reads, and clears the bits that are written with 1. *As built* is a value that follows from
-the accelerator's configuration.
+Access is R (read), W (write), RW, or W1C: reads, and clears the bits that are written with 1. *As built* marks a value that follows from
+the configuration of the accelerator.
 
 """
 

@@ -11,14 +11,30 @@ from cosilico.report.plot import Legend
 from cosilico.report.records import RunRecords
 from cosilico.report.table import DataColumn, DataTable
 
-__all__ = ["LAYER_LIMIT", "layer_chart", "layer_legend", "layer_table", "loss_table", "worst_text"]
+__all__ = [
+    "LAYER_LIMIT",
+    "layer_chart",
+    "layer_legend",
+    "layer_table",
+    "loss_table",
+    "short",
+    "worst_text",
+]
 
 LAYER_LIMIT = 40
 """Most layers in the chart; of more those with the most cycles, and the others in one row."""
 
 _ROW_PX, _BAR_PX, _TOP_PX, _LABEL_LENGTH = 30, 10, 30, 19
 
-_PANELS = (("cycles", 0.0, 56.0), ("external bytes", 63.0, 80.0), ("energy figure, µJ", 86.0, 99.0))
+_PANELS = (("cycles", 0.0, 56.0), ("external bytes", 63.0, 80.0), ("energy, µJ", 86.0, 99.0))
+
+_BY = {
+    "unfilled": "because not all multipliers have work",
+    "waits_load": "waiting for LOAD",
+    "waits_store": "waiting for STORE",
+    "other": "fetching and draining",
+}
+"""Causes of lost cycles in a sentence."""
 
 _STATE_TEXTS = ("computing", "waiting for LOAD", "waiting for STORE", "fetching, draining")
 
@@ -65,7 +81,7 @@ def layer_chart(profiles: dict[str, Profile]) -> str:
     for index, ((name, groups), values) in enumerate(zip(rows, sums, strict=True)):
         top = _TOP_PX + index * _ROW_PX
         parts.append(
-            f'<text class="beside" x="0" y="{top + 16}" dx="-8">{escape(_short(name))}'
+            f'<text class="beside" x="0" y="{top + 16}" dx="-8">{escape(short(name))}'
             f"<title>{escape(name)}</title></text>"
         )
         for bar, (role, layers, value) in enumerate(
@@ -119,8 +135,8 @@ def _bar(css: str, left: float, width: float, y: int, text: str) -> str:
     )
 
 
-def _short(name: str) -> str:
-    """A name with its middle left out where it is long: its end tells layers of a block apart."""
+def short(name: str) -> str:
+    """Return a name, with its middle left out where it is long: its end tells the layers of a block apart."""
     if len(name) <= _LABEL_LENGTH:
         return name
     head = (_LABEL_LENGTH - 1) // 2
@@ -167,10 +183,9 @@ def layer_table(records: RunRecords, role: str) -> DataTable:
         columns += more
         for row, layer in zip(rows, profile.layers, strict=True):
             row += [getattr(layer, column.key) for column in more]
-    title = {"found": "found", "default": "default"}[role]
     return DataTable(
         name=f"layers-{role}",
-        caption=f"Layers on the {title} accelerator, in cycles unless said",
+        caption=f"Layers on the {role} accelerator; columns without a unit are in cycles",
         columns=columns,
         rows=rows,
     )
@@ -194,7 +209,7 @@ def loss_table(profiles: dict[str, Profile], count: int = 5) -> DataTable:
             )
     return DataTable(
         name="losses",
-        caption="Layers that lose the most cycles: beyond those that their MACs take with all multipliers busy",
+        caption="Layers that lose the most cycles, beyond those that their MACs take with all multipliers busy",
         columns=[
             DataColumn("layer", "layer"),
             DataColumn("accelerator", "accelerator"),
@@ -213,5 +228,5 @@ def worst_text(profile: Profile) -> str:
     share = layer.losses[layer.cause] / layer.lost_cycles if layer.lost_cycles else 0.0
     return (
         f"{layer.name} loses most: {layer.lost_cycles:,.0f} of the run's {profile.total_cycles:,} "
-        f"cycles, {100 * share:.0f} % of them to {CAUSES[layer.cause]}"
+        f"cycles, {100 * share:.0f} % of them {_BY[layer.cause]}"
     )

@@ -7,7 +7,8 @@ from typing import Any
 from cosilico.profile import Profile
 from cosilico.report.answer import answer
 from cosilico.report.chain import chain, choices
-from cosilico.report.floorplan import PARTS, floorplan
+from cosilico.report.floorplan import PARTS, Floorplan, area_parts, floorplan
+from cosilico.report.fronts import fronts
 from cosilico.report.layers import (
     layer_chart,
     layer_legend,
@@ -20,17 +21,12 @@ from cosilico.report.refused import refused_table
 from cosilico.report.roofline import roofline_plot, roofline_table
 from cosilico.report.running import (
     memory_table,
+    memory_text,
     running_legend,
     running_svg,
     timeline_table,
 )
-from cosilico.report.searching import (
-    anytime,
-    evaluation_table,
-    fronts,
-    space_plot,
-    space_table,
-)
+from cosilico.report.searching import anytime, evaluation_table, space_plot, space_table
 from cosilico.report.splits import (
     area_table,
     energy_legend,
@@ -38,9 +34,10 @@ from cosilico.report.splits import (
     energy_table,
     energy_text,
 )
+from cosilico.report.table import DataColumn, DataTable
 from cosilico.report.templates import template
 from cosilico.run_folder import REPORT_FILE
-from cosilico.summary import accelerator_text, agreement_lines, view_name
+from cosilico.summary import view_name, workload_lines
 from cosilico.timeline import Timeline
 from sim.spec.accelerator_record import accelerator_of
 from sim.spec.files import write_atomic
@@ -61,7 +58,7 @@ class Running:
 
     role: str
     svg: str
-    csv: Any
+    csv: DataTable
 
 
 def write_report(directory: Path) -> Path:
@@ -88,13 +85,12 @@ def page(records: RunRecords) -> str:
         search=search,
         sides=records.sides,
         answer=answer(records),
-        lines=agreement_lines(results),
+        workload=workload_lines(results),
         given=search.get("architecture") is None,
         choices=choices(search.get("architecture")),
         views=" and ".join(dict.fromkeys(view_name(side) for side in records.sides.values())),
         view_text=_view_text(records.sides),
-        accelerator_text=accelerator_text,
-        floorplans=_floorplans(records.sides),
+        floorplans=_floorplans(records),
         parts=PARTS,
         area=area_table(records),
         chain=chain(profiles["found"], records.sides["found"].get("spilled", []))
@@ -116,13 +112,14 @@ def page(records: RunRecords) -> str:
         running=_running(profiles, timelines),
         running_legend=running_legend(),
         memories=memory_table(profiles) if profiles else None,
+        memory_text={role: memory_text(profile) for role, profile in profiles.items()},
         energy_svg=energy_svg(profiles) if profiles else "",
         energy=energy_table(profiles) if profiles else None,
         energy_legend=energy_legend(),
         energy_text={role: energy_text(profile) for role, profile in profiles.items()},
         refused=refused_table(records),
         provenance=records.provenance,
-        constants=sorted(results["calibration"]["constants"].items()),
+        constants=_constant_table(results),
     )
 
 
@@ -131,6 +128,16 @@ def _both(known: dict[str, Any]) -> dict[str, Any]:
     if any(value is None for value in known.values()):
         return {}
     return {role: known[role] for role in ("default", "found")}
+
+
+def _constant_table(results: dict[str, Any]) -> DataTable:
+    """Return the timing constants of the gateware."""
+    return DataTable(
+        name="constants",
+        caption="Timing constants, cycles",
+        columns=[DataColumn("constant", "constant"), DataColumn("cycles", "cycles", "{:,}")],
+        rows=[list(pair) for pair in sorted(results["calibration"]["constants"].items())],
+    )
 
 
 def _peaks(records: RunRecords) -> dict[str, int]:
@@ -166,13 +173,11 @@ def _view_text(sides: dict[str, dict[str, Any]]) -> str:
     return f"the found one {chosen['found']}, the default {chosen['default']}"
 
 
-def _floorplans(sides: dict[str, dict[str, Any]]) -> list[tuple[str, float, str]]:
-    """(role, side of the square, drawing) of both accelerators; sides are to one scale."""
-    return [
-        (
-            role,
-            float(sides[role]["area"]) ** 0.5,
-            floorplan(accelerator_of(sides[role]["accelerator"]), role),
+def _floorplans(records: RunRecords) -> dict[str, Floorplan]:
+    """Drawings of both accelerators, to one scale."""
+    return {
+        role: floorplan(
+            accelerator_of(records.sides[role]["accelerator"]), area_parts(records, role), role
         )
         for role in ("default", "found")
-    ]
+    }

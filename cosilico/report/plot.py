@@ -145,6 +145,14 @@ class Plot:
         path = "L".join(f"{x:.4g} {y:.4g}" for x, y in (*there, *back))
         self._stretched.append(f'<path class="band {css}" d="M{path}z"/>')
 
+    def note(self, x: float, y: float, text: str, *, below: bool = False) -> None:
+        """Write a few words beside a point, on the side where the plot has more room, a little above or below it."""
+        left = self.x.place(x) > 50
+        self._placed.append(
+            f'<text class="{"beside" if left else "after"} note" x="{self._across(x)}" '
+            f'y="{self._down(y)}" dx="{-9 if left else 9}" dy="{14 if below else -4}">{escape(text)}</text>'
+        )
+
     def rule(self, value: float, css: str, text: str, *, upright: bool = False) -> None:
         """Draw a dashed line at a value of y, or with ``upright`` of x, across the plot."""
         if upright:

@@ -6,6 +6,7 @@ those of the busier direction.
 
 from cosilico.profile import LayerProfile, Profile
 from cosilico.report.axes import LogAxis
+from cosilico.report.layers import short
 from cosilico.report.plot import Plot
 from cosilico.report.table import DataColumn, DataTable
 
@@ -51,7 +52,7 @@ def roofline_plot(profiles: dict[str, Profile], peaks: dict[str, int]) -> Plot:
     ys = [y for rows in places.values() for *_, y in rows]
     plot = Plot(
         name="roofline",
-        title="MACs per cycle of each layer against its MACs per external byte, under the roofs of both",
+        title="MACs per cycle of each layer against its MACs per external byte, with the roofs of both accelerators",
         x=LogAxis.over("MACs per external byte, logarithmic", [*xs, *ridges]),
         y=LogAxis.over("MACs per cycle, logarithmic", [*ys, *peaks.values()]),
         height_px=360,
@@ -64,15 +65,20 @@ def roofline_plot(profiles: dict[str, Profile], peaks: dict[str, int]) -> Plot:
             [low, ridge, end],
             [low * profile.bytes_per_cycle, peaks[role], peaks[role]],
             role,
-            f"roof of the {role}",
+            f"roof, {role}",
         )
         plot.points(
             [(end if x is None else x, y, _tip(layer, role, x, y)) for layer, x, y in places[role]],
             role,
-            f"layers on the {role}",
+            f"layers, {role}",
             hollow=role == "default",
             radius=5 if role == "default" else 4,
         )
+        worst = profile.worst(1)[0]
+        noted = [(x, y) for layer, x, y in places[role] if layer is worst]
+        for x, y in noted:
+            at = end if x is None else x
+            plot.note(at, y, f"{short(worst.name)}, {role}", below=role == "default")
     return plot
 
 
@@ -97,7 +103,7 @@ def roofline_table(profiles: dict[str, Profile], peaks: dict[str, int]) -> DataT
             rows.append([layer.name, role, intensity, rate, roof, rate / roof, limit])
     return DataTable(
         name="roofline-points",
-        caption="Layers under the roofs",
+        caption="Layers and their roofs",
         columns=[
             DataColumn("layer", "layer"),
             DataColumn("accelerator", "accelerator"),
@@ -105,7 +111,7 @@ def roofline_table(profiles: dict[str, Profile], peaks: dict[str, int]) -> DataT
             DataColumn("macs_per_cycle", "MACs per cycle", "{:,.1f}"),
             DataColumn("roof_macs_per_cycle", "roof", "{:,.1f}"),
             DataColumn("share_of_roof", "of the roof, %", "{:.1f}", 100),
-            DataColumn("limit", "roof is of"),
+            DataColumn("limit", "limited by"),
         ],
         rows=rows,
     )

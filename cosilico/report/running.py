@@ -11,7 +11,7 @@ from cosilico.report.table import DataColumn, DataTable
 from cosilico.timeline import Timeline
 from sim.spec.descriptor import Queue
 
-__all__ = ["memory_table", "running_legend", "running_svg", "timeline_table"]
+__all__ = ["memory_table", "memory_text", "running_legend", "running_svg", "timeline_table"]
 
 _QUEUE_PX, _LAYERS_PX, _MEMORY_PX, _GAP_PX = 24, 18, 64, 8
 _TOP_PX = 4
@@ -147,7 +147,7 @@ def running_legend() -> list[Legend]:
         Legend("store", "box", "STORE"),
         Legend("input", "box", "what the layer reads"),
         Legend("output", "box", "what it makes"),
-        Legend("kept", "box", "kept for later layers, or from run to run"),
+        Legend("kept", "box", "kept for later layers or from run to run"),
         Legend("weights", "box", "the layer's weights"),
     ]
 
@@ -166,10 +166,32 @@ def timeline_table(role: str, timeline: Timeline) -> DataTable:
     )
     return DataTable(
         name=f"timeline-{role}",
-        caption=f"Descriptors on the {role} accelerator",
+        caption=f"Timeline on the {role} accelerator, descriptor by descriptor",
         columns=[DataColumn(name, name) for name in columns],
         rows=[list(row) for row in rows],
     )
+
+
+def memory_text(profile: Profile) -> str:
+    """Return a sentence on what the memories on chip hold at their fullest."""
+    layer = max(profile.layers, key=lambda row: row.local_bytes)
+    parts = [
+        f"{getattr(layer, region):,} bytes of {what}"
+        for region, what in (
+            ("local_input_bytes", "its input"),
+            ("local_output_bytes", "its output"),
+            ("local_kept_bytes", "activations that later layers read"),
+        )
+        if getattr(layer, region)
+    ]
+    listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    share = 100 * layer.local_bytes / profile.local_memory_bytes
+    text = f"the local memory of a PE is fullest, at {share:.0f} %, in {layer.name}: {listed}"
+    kept = sum(row.store_bytes for row in profile.layers)
+    if kept:
+        share = 100 * kept / profile.weight_store_bytes
+        text += f"; {share:.0f} % of the weight store holds weights from run to run"
+    return text
 
 
 def memory_table(profiles: dict[str, Profile]) -> DataTable:
@@ -181,14 +203,14 @@ def memory_table(profiles: dict[str, Profile]) -> DataTable:
     ]
     return DataTable(
         name="memories",
-        caption="Memories, and what a run uses of them",
+        caption="Memories: size and use in a run",
         columns=[
             DataColumn("memory", "memory"),
             DataColumn("accelerator", "accelerator"),
-            DataColumn("size_bytes", "bytes", "{:,}"),
-            DataColumn("used_bytes", "used, or moved", "{:,}"),
+            DataColumn("size_bytes", "size, bytes", "{:,}"),
+            DataColumn("used_bytes", "bytes used or moved", "{:,}"),
             DataColumn("share", "used, %", "{:.1f}", 100),
-            DataColumn("purpose", "for"),
+            DataColumn("purpose", "used for"),
         ],
         rows=rows,
     )

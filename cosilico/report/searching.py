@@ -1,4 +1,4 @@
-"""The course of a search: accuracy against cost, the best so far against the optimum, the whole space."""
+"""The course of a search: the best so far against the optimum, all evaluations, the whole space."""
 
 import math
 from collections.abc import Sequence
@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from cosilico.report.axes import LinearAxis, LogAxis
+from cosilico.report.chosen import chosen_networks
 from cosilico.report.plot import Plot
 from cosilico.report.records import RunRecords
 from cosilico.report.table import DataColumn, DataTable
 from cosilico.results import compared_cycles
 from sim.cost.columns import COST_COLUMNS
 from sim.cost.objective import METRICS, Metric
-from sim.cost.pareto import pareto_front
 
-__all__ = ["Anytime", "anytime", "evaluation_table", "fronts", "space_plot", "space_table"]
+__all__ = ["Anytime", "anytime", "evaluation_table", "space_plot", "space_table"]
 
 _UNITS = {"cycles": "cycles", "energy": "pJ", "area": "mm²"}
 
@@ -33,8 +33,8 @@ class Anytime:
     best : list of float
     optimum, default : float or None
         Costs of the enumerated optimum and of the default.
-    network : str
-        Key of the network.
+    networks : set of str
+        Names of the network in the log.
     evaluations : int
         Of the search; ``own`` of them are of this network.
     own : int
@@ -47,7 +47,7 @@ class Anytime:
     best: list[float]
     optimum: float | None
     default: float | None
-    network: str
+    networks: set[str]
     evaluations: int
     own: int
     plot: Plot
@@ -74,13 +74,8 @@ def anytime(records: RunRecords) -> Anytime:
         "budgets": {"area": search["area_budget"]},
     }
     metric: Metric = objective["metric"]
-    network = rows[-1].get("network", "") if rows else ""
-    best = search.get("best") or {}
-    accelerator, cycles = best.get("accelerator"), best.get("predicted_cycles")
-    for row in rows:
-        if accelerator and (row.get("accelerator"), row["cycles"]) == (accelerator, cycles):
-            network = row.get("network", network)
-    own = [row for row in rows if row.get("network", network) == network]
+    networks = chosen_networks(records)
+    own = [row for row in rows if row.get("network", "") in networks or "network" not in row]
     spent: list[int] = []
     costs: list[float] = []
     points = []
@@ -122,7 +117,7 @@ def anytime(records: RunRecords) -> Anytime:
         best=costs,
         optimum=optimum,
         default=default,
-        network=network,
+        networks=networks,
         evaluations=len(rows),
         own=len(own),
         plot=plot,
@@ -133,54 +128,9 @@ def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[f
     return [x for x, _ in points], [y for _, y in points]
 
 
-def fronts(records: RunRecords) -> list[Plot]:
-    """Return accuracy against cycles and against energy, of all evaluations whose accuracy was known."""
-    rows = [
-        row
-        for row in records.evaluations
-        if row.get("accuracy") is not None and not row["violations"]
-    ]
-    if not rows:
-        return []
-    best = records.search.get("best") or {}
-    plots = []
-    for column, title in (("cycles", "predicted cycles"), ("energy", "energy figure, pJ")):
-        if any(row.get(column) is None for row in rows):
-            continue
-        costs = np.array([row[column] for row in rows], np.float64)
-        errors = 1 - np.array([row["accuracy"] for row in rows], np.float64)
-        plot = Plot(
-            name=f"front-{column}",
-            title=f"Validation accuracy of every evaluated pair against its {title}",
-            x=LogAxis.over(f"{title}, logarithmic", costs.tolist()),
-            y=LinearAxis.over("validation accuracy, %", (100 * (1 - errors)).tolist()),
-            height_px=280,
-        )
-        plot.cloud(costs, 100 * (1 - errors), "muted", "evaluated")
-        front = pareto_front(costs, errors, np.ones(len(rows), np.bool_))
-        plot.line(
-            costs[front].tolist(),
-            (100 * (1 - errors[front])).tolist(),
-            "ink",
-            "front of the evaluated",
-            step=True,
-        )
-        own = [row for row in rows if row.get("accelerator") == best.get("accelerator")]
-        key = COST_COLUMNS[column].title
-        own = [row for row in own if row[column] == best.get(key)]
-        plot.points(
-            [(row[column], 100 * row["accuracy"], f"found: {row[column]:,.0f}") for row in own[:1]],
-            "found",
-            "found",
-            radius=6,
-        )
-        plots.append(plot)
-    return plots
-
-
 def evaluation_table(records: RunRecords) -> DataTable:
     """Return all evaluations of a search, which only the CSV holds."""
-    network = anytime(records).network
+    networks = chosen_networks(records)
     names = (
         "evaluation",
         "chosen_network",
@@ -197,7 +147,7 @@ def evaluation_table(records: RunRecords) -> DataTable:
         rows=[
             [
                 row["index"],
-                int(row.get("network", network) == network),
+                int("network" not in row or row["network"] in networks),
                 row["cycles"],
                 row.get("energy"),
                 row["area"],
@@ -237,7 +187,7 @@ def space_plot(records: RunRecords) -> Plot:
     plot = Plot(
         name="space",
         title="Every realizable accelerator of the space for this network, in area and predicted cycles",
-        x=LogAxis.over("area figure, mm², logarithmic", [*area.tolist(), *(m[1] for m in marks)]),
+        x=LogAxis.over("area, mm², logarithmic", [*area.tolist(), *(m[1] for m in marks)]),
         y=LogAxis.over("predicted cycles, logarithmic", [*cycles.tolist(), *(m[2] for m in marks)]),
         height_px=360,
     )
@@ -260,9 +210,9 @@ def space_table(records: RunRecords) -> DataTable:
     """Return the true front of the space."""
     return DataTable(
         name="space-front",
-        caption="True front of the space for this network: no accelerator beats one of these in both",
+        caption="True front of the space for this network: no accelerator has less area and fewer cycles",
         columns=[
-            DataColumn("area_mm2", "area figure, mm²", "{:.4f}"),
+            DataColumn("area_mm2", "area, mm²", "{:.4f}"),
             DataColumn("predicted_cycles", "predicted cycles", "{:,}"),
         ],
         rows=[list(row) for row in zip(*_front(records), strict=True)],

@@ -14,7 +14,7 @@ from cosilico.report.table import DataColumn, DataTable
 from cosilico.report.templates import template
 from sim.spec.files import write_atomic
 
-__all__ = ["write_comparison_report", "write_side_by_side"]
+__all__ = ["best_text", "write_comparison_report", "write_side_by_side"]
 
 _FLOOR_PERCENT = 0.01
 """Smallest regret that the logarithmic axis shows; an optimum lies on it."""
@@ -76,7 +76,7 @@ def _page(known: SideBySide) -> str:
     return template("side_by_side.html.j2").render(
         title=known.title,
         value=known.value,
-        best=_best_text(known),
+        best=best_text(known),
         groups=_group_table(known),
         curves=_curve_plot(known),
         runs=_run_table(known),
@@ -102,14 +102,17 @@ def _median(known: SideBySide, group: str) -> float | None:
     return float(np.median(values)) if values else None
 
 
-def _best_text(known: SideBySide) -> str:
+def best_text(known: SideBySide) -> str:
+    """Return a sentence without its period on the searches that end best, all that are alike."""
     medians = {group: _median(known, group) for group in known.groups}
     there = {group: value for group, value in medians.items() if value is not None}
     if not there:
         return "no search found a feasible design"
-    best = (min if known.falling else max)(there, key=there.__getitem__)
-    what = f"regret of {there[best]:.4g} %" if known.falling else f"soft score of {there[best]:.4g}"
-    return f"{best} ends best, with a median {what}"
+    value = (min if known.falling else max)(there.values())
+    best = [group for group, own in there.items() if own == value]
+    names = " and ".join([", ".join(best[:-1]), best[-1]] if len(best) > 1 else best)
+    what = f"regret of {value:.4g} %" if known.falling else f"soft score of {value:.4g}"
+    return f"{names} {'end' if len(best) > 1 else 'ends'} best, with a median {what}"
 
 
 def _group_table(known: SideBySide) -> DataTable:
@@ -245,7 +248,7 @@ def _parallel(known: SideBySide, runs: Sequence[ComparedRun]) -> str:
     return (
         '<svg role="img" aria-labelledby="parallel-title" width="100%" height="300">'
         '<title id="parallel-title">Parallel coordinates of the accelerators that were found: a line for '
-        f"each run, an axis for each parameter</title>{''.join(_axes(axes, across))}"
+        f"each run, an axis for each parameter</title>{''.join(_axes(axes, across, values))}"
         f'<svg y="40" width="100%" height="230">{inner_svg(paths)}</svg></svg>'
     )
 
@@ -262,12 +265,15 @@ def _axis(title: str, values: list[float]) -> Axis:
     return LinearAxis(title, low, high if high > low else low + (abs(low) or 1.0))
 
 
-def _axes(axes: Sequence[Axis], across: Sequence[float]) -> Iterator[str]:
-    for axis, at in zip(axes, across, strict=True):
-        low, high = axis.low, axis.high
+def _axes(
+    axes: Sequence[Axis], across: Sequence[float], rows: Sequence[Sequence[float]]
+) -> Iterator[str]:
+    for axis, at, values in zip(axes, across, zip(*rows, strict=True), strict=True):
+        low, high = min(values), max(values)
+        upper = compact(high) if high > low else ""
         yield (
             f'<line class="gridline" x1="{at:.2f}%" x2="{at:.2f}%" y1="40" y2="270"/>'
             f'<text class="middle panel" x="{at:.2f}%" y="12">{escape(axis.title)}</text>'
-            f'<text class="below" x="{at:.2f}%" y="32">{compact(high)}</text>'
+            f'<text class="below" x="{at:.2f}%" y="32">{upper}</text>'
             f'<text class="below" x="{at:.2f}%" y="288">{compact(low)}</text>'
         )

@@ -3,12 +3,10 @@
 from html import escape
 
 from cosilico.profile import Profile
-from cosilico.report.floorplan import PARTS
+from cosilico.report.floorplan import PARTS, area_parts
 from cosilico.report.plot import Legend
 from cosilico.report.records import RunRecords
 from cosilico.report.table import DataColumn, DataTable
-from sim.cost.area import area
-from sim.spec.accelerator_record import accelerator_of
 
 __all__ = [
     "ENERGY_PARTS",
@@ -20,37 +18,38 @@ __all__ = [
 ]
 
 ENERGY_PARTS = {
-    "multiply_accumulate": ("arithmetic", "arithmetic"),
-    "register_files": ("weights", "register files"),
-    "local_memory": ("input", "local memory"),
-    "weight_store": ("kept", "weight store"),
-    "external_memory": ("load", "external memory"),
+    "multiply_accumulate": ("arithmetic", "arithmetic", "arithmetic"),
+    "register_files": ("weights", "register files", "the register files"),
+    "local_memory": ("input", "local memory", "local memory"),
+    "weight_store": ("kept", "weight store", "the weight store"),
+    "external_memory": ("load", "external memory", "external memory"),
 }
-"""Parts of the energy figure: colour and name."""
+"""Parts of the energy figure: colour, name, and name in a sentence."""
 
 _ROW_PX = 40
 
 
 def area_table(records: RunRecords) -> DataTable:
     """Return the area of the drawn parts, and of all."""
-    parts = {
-        role: area(accelerator_of(side["accelerator"])) for role, side in records.sides.items()
-    }
-    rows = [
-        [title, *(sum(getattr(parts[role], p) for p in names) for role in ("default", "found"))]
-        for title, names in PARTS.values()
-    ]
-    rows.append(["all", parts["default"].total, parts["found"].total])
+    parts = [area_parts(records, role) for role in ("default", "found")]
+    totals = [sum(own.values()) for own in parts]
+    rows: list[list[object]] = []
+    for title, names in PARTS.values():
+        areas = [sum(own[name] for name in names) for own in parts]
+        shares = [mm2 / total for mm2, total in zip(areas, totals, strict=True)]
+        rows.append([title, areas[0], shares[0], areas[1], shares[1]])
     return DataTable(
         name="area",
-        caption="Area figure by part, mm² of the 45 nm proxy",
+        caption="Area by part, from the 45 nm proxy",
         columns=[
             DataColumn("part", "part"),
-            DataColumn("default_mm2", "default", "{:.4f}"),
-            DataColumn("found_mm2", "found", "{:.4f}"),
+            DataColumn("default_mm2", "default, mm²", "{:.4f}"),
+            DataColumn("default_share", "default, %", "{:.1f}", 100),
+            DataColumn("found_mm2", "found, mm²", "{:.4f}"),
+            DataColumn("found_share", "found, %", "{:.1f}", 100),
         ],
         rows=rows,
-        sortable=False,
+        total=["total", totals[0], 1.0, totals[1], 1.0],
     )
 
 
@@ -62,7 +61,7 @@ def energy_svg(profiles: dict[str, Profile]) -> str:
     for index, (role, profile) in enumerate(profiles.items()):
         y, at = 4 + index * _ROW_PX, 0.0
         body.append(f'<text class="beside" x="0" y="{y + 20}" dx="-8">{role}</text>')
-        for name, (css, text) in ENERGY_PARTS.items():
+        for name, (css, text, _) in ENERGY_PARTS.items():
             picojoules = profile.energy_pj.get(name, 0.0)
             if picojoules:
                 tip = f"{role}, {text}: {picojoules * 1e-6:,.4f} µJ"
@@ -74,14 +73,14 @@ def energy_svg(profiles: dict[str, Profile]) -> str:
     height = 4 + _ROW_PX * len(profiles)
     return (
         f'<svg role="img" aria-labelledby="energy-title" width="100%" height="{height}">'
-        '<title id="energy-title">Energy figure of an inference by part, of both accelerators, on one scale'
+        '<title id="energy-title">Energy by part of a run on both accelerators, on one scale'
         f"</title>{''.join(body)}</svg>"
     )
 
 
 def energy_legend() -> list[Legend]:
     """Return the legend of the bars."""
-    return [Legend(css, "box", text) for css, text in ENERGY_PARTS.values()]
+    return [Legend(css, "box", text) for css, text, _ in ENERGY_PARTS.values()]
 
 
 def energy_table(profiles: dict[str, Profile]) -> DataTable:
@@ -89,11 +88,10 @@ def energy_table(profiles: dict[str, Profile]) -> DataTable:
     roles = list(profiles)
     totals = {role: sum(profiles[role].energy_pj.values()) for role in roles}
     rows: list[list[object]] = []
-    for name, (_, text) in ENERGY_PARTS.items():
+    for name, (_, text, _) in ENERGY_PARTS.items():
         values = [profiles[role].energy_pj.get(name, 0.0) for role in roles]
         shares = [value / totals[role] for role, value in zip(roles, values, strict=True)]
         rows.append([text, *(x for pair in zip(values, shares, strict=True) for x in pair)])
-    rows.append(["all", *(x for role in roles for x in (totals[role], 1.0))])
     columns = [DataColumn("part", "part")]
     for role in roles:
         columns += [
@@ -102,10 +100,10 @@ def energy_table(profiles: dict[str, Profile]) -> DataTable:
         ]
     return DataTable(
         name="energy",
-        caption="Energy figure by part, of the 45 nm proxy",
+        caption="Energy by part, from the 45 nm proxy",
         columns=columns,
         rows=rows,
-        sortable=False,
+        total=["total", *(x for role in roles for x in (totals[role], 1.0))],
     )
 
 
@@ -113,4 +111,4 @@ def energy_text(profile: Profile) -> str:
     """Return a sentence on the largest part."""
     name = max(profile.energy_pj, key=profile.energy_pj.__getitem__)
     total = sum(profile.energy_pj.values())
-    return f"{100 * profile.energy_pj[name] / total:.0f} % go to {ENERGY_PARTS[name][1]}"
+    return f"{100 * profile.energy_pj[name] / total:.0f} % of the energy goes to {ENERGY_PARTS[name][2]}"

@@ -53,6 +53,8 @@ class DataTable:
         The first names the rows.
     rows : sequence of sequence
         Values as the records have them; None for none.
+    total : sequence or None
+        A last row that stays last when the others are sorted.
     sortable : bool
     """
 
@@ -60,24 +62,28 @@ class DataTable:
     caption: str
     columns: Sequence[DataColumn]
     rows: Sequence[Sequence[Any]]
+    total: Sequence[Any] | None = None
     sortable: bool = True
 
     def cells(self) -> list[list[tuple[DataColumn, Any, str]]]:
         """Return the rows as (column, value, text)."""
-        return [
-            [
-                (column, value, column.shown(value))
-                for column, value in zip(self.columns, row, strict=True)
-            ]
-            for row in self.rows
-        ]
+        return [self._cells(row) for row in self.rows]
+
+    def total_cells(self) -> list[tuple[DataColumn, Any, str]]:
+        """Return the last row as (column, value, text); empty where there is none."""
+        return [] if self.total is None else self._cells(self.total)
+
+    def _cells(self, row: Sequence[Any]) -> list[tuple[DataColumn, Any, str]]:
+        pairs = zip(self.columns, row, strict=True)
+        return [(column, value, column.shown(value)) for column, value in pairs]
 
     def csv(self) -> str:
         """Return the table as CSV."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow([column.key for column in self.columns])
-        writer.writerows([["" if v is None else v for v in row] for row in self.rows])
+        rows = [*self.rows, *([] if self.total is None else [self.total])]
+        writer.writerows([["" if v is None else v for v in row] for row in rows])
         return text.getvalue()
 
     @property

@@ -30,6 +30,28 @@ if (runs.length) {
   const compact = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
   const output = document.querySelector("#window");
   const ticks = runs.map((run) => run.querySelector(".ticks"));
+  // Names of layers, in the boxes that have room for them.
+  const svg = (tag) => document.createElementNS("http://www.w3.org/2000/svg", tag);
+  const names = runs.map((run) => run.appendChild(svg("g")));
+  names.forEach((group) => group.setAttribute("aria-hidden", "true"));
+  function label() {
+    runs.forEach((run, i) => {
+      names[i].replaceChildren();
+      const pixels = run.getBoundingClientRect().width / (high - low);
+      for (const box of run.querySelectorAll("rect[data-name]")) {
+        const begin = Math.max(low, box.x.baseVal.value);
+        const end = Math.min(high, box.x.baseVal.value + box.width.baseVal.value);
+        if ((end - begin) * pixels < 8 * box.dataset.name.length + 8) continue;
+        const text = svg("text");
+        text.setAttribute("class", `middle layer-name ${box.classList}`);
+        text.setAttribute("x", `${(100 * ((begin + end) / 2 - low)) / (high - low)}%`);
+        text.setAttribute("y", "17");
+        text.textContent = box.dataset.name;
+        names[i].append(text);
+      }
+    });
+  }
+  addEventListener("resize", label);
   const bottom = ticks.map((group) => group.querySelector("text")?.getAttribute("y") ?? "0");
   function show() {
     const width = high - low;
@@ -42,7 +64,7 @@ if (runs.length) {
     ticks.forEach((group, i) => {
       group.replaceChildren();
       for (let at = Math.ceil(low / step) * step; at <= high; at += step) {
-        const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
+        const text = svg("text");
         text.setAttribute("class", "below");
         text.setAttribute("x", `${(100 * (at - low)) / width}%`);
         text.setAttribute("y", bottom[i]);
@@ -50,6 +72,7 @@ if (runs.length) {
         group.append(text);
       }
     });
+    label();
     output.textContent = `cycles ${compact.format(low)} … ${compact.format(high)}`;
   }
   function zoom(factor, at = (low + high) / 2) {
@@ -71,6 +94,7 @@ if (runs.length) {
     button.addEventListener("click", actions[button.dataset.zoom]);
   }
   document.querySelector("#zoom").hidden = false;
+  label();
   for (const run of runs) {
     run.addEventListener("wheel", (event) => {
       if (!event.ctrlKey) return;

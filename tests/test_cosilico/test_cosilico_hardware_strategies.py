@@ -7,7 +7,7 @@ import pytest
 
 from cosilico import flow, summary
 from cosilico.cli import main
-from cosilico.hardware_strategies import DEFAULT_STRATEGY, hardware_strategy
+from cosilico.hardware_strategies import DEFAULT_STRATEGY, hardware_strategy, strategy_options
 from search.strategies import HARDWARE_SEARCHES
 from search.strategies.baseline_settings import EvolutionSettings
 from search.strategies.hardware_settings import HardwareSettings
@@ -26,6 +26,11 @@ def test_a_label_is_a_name_and_a_polish(tmp_path: Path) -> None:
             )
             assert (settings.strategy, settings.polish) == (name, polished)
             assert (settings.metric, settings.budget) == ("energy", 70)
+            shown = label.replace(str(agent), agent.name) + "+polish" * polished
+            words = f"--strategy {shown} --metric energy --budget 70"
+            assert strategy_options(settings) == words
+    own = hardware_strategy(metric="edp", wanted_by="a test")
+    assert strategy_options(own) == "--strategy hardware+polish --metric edp"
     with pytest.raises(CosilicoError, match=r"^strategy must be one of .*, not 'random\+'$"):
         hardware_strategy("random+", metric="edp", wanted_by="a test")
     with pytest.raises(ValueError, match=r"^budget must be an integer in 0 … 100000000, not -1$"):

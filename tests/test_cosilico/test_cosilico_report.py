@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from cosilico.cli import main
 from cosilico.images import save_arrays
-from cosilico.report.floorplan import floorplan
+from cosilico.report.floorplan import PARTS, floorplan
 from cosilico.report.page import write_report
 from cosilico.summary import agreement_lines, print_summary, summary_rows
 from sim.cost.area import area
@@ -99,12 +100,15 @@ def test_shows_every_figure_the_run_measured(run: Path) -> None:
     for value, what in (
         ("2.50×", "fewer cycles than the same network on the default accelerator"),
         ("25.00 %", "more cycles than the best accelerator of the space"),
-        ("1.25×", "at best with the default's bandwidth"),
+        ("1.25×", "fewer cycles at best with the default's bandwidth"),
         ("97.5 %", "of 360 test images right, in RTL"),
         ("2 / 4", "layers whose predicted cycles equal the measured ones"),
     ):
         assert re.search(rf"<b[^>]*>{re.escape(value)}</b><span>{re.escape(what)}", text), value
-    assert "of it, by bandwidth alone: 2.00x" in text
+    gains = re.search(r"gain over the default, warm</th>(.*?)</tr>", text)
+    assert gains is not None
+    # Default, searched, optimum, optimum with the default's bandwidth, default with the searched bandwidth.
+    assert re.findall(r"[\d.]+×", gains[1]) == ["1.00×", "2.50×", "3.12×", "1.25×", "2.00×"]
     assert "takes <strong>2.50× fewer cycles</strong>" in text
 
 
@@ -127,8 +131,8 @@ def test_a_report_of_a_version_that_recorded_less(run: Path, results: dict[str, 
     (run / "results.json").write_text(json.dumps(results))
     text = page_of(run)
     assert "in a view that was not recorded." in text
-    assert "2.50x fewer cycles" in text
-    assert "bandwidth alone" not in text
+    assert "2.50× fewer cycles" in text
+    assert "found's bandwidth" not in text
     # Neither had it profiles, timelines, provenance and accuracies.
     assert "did not record when descriptors started and ended" in text
     assert text.count("<svg role=") == 2
@@ -238,20 +242,38 @@ def test_the_history_and_the_space_are_checked_too(run: Path) -> None:
 
 def test_floorplan_areas_are_the_models(run: Path) -> None:
     scale = 100.0
-    drawing = floorplan(TINY.default, "default")
-    sizes = re.findall(
-        r'<rect class="(\w+)" .*?width="([\d.]+)" height="([\d.]+)"><title>', drawing
+    parts = area(TINY.default)
+    drawn_plan = floorplan(TINY.default, asdict(parts), "default")
+    assert drawn_plan.side_mm == pytest.approx(parts.total**0.5)
+    rectangle = (
+        r'<rect class="(\w+)" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"><title>'
     )
+    shapes = re.findall(rectangle, drawn_plan.svg)
+    sizes = [(name, width, height) for name, _, _, width, height in shapes]
     drawn: dict[str, float] = {}
     for name, width, height in sizes:
         drawn[name] = drawn.get(name, 0.0) + float(width) * float(height) / scale**2
-    parts = area(TINY.default)
     assert drawn["system"] == pytest.approx(parts.bus + parts.control, rel=1e-2)
     # The gaps between PEs come off all parts in a PE alike.
     ratio = drawn["local_memory"] / parts.local_memory
     assert 0.8 < ratio < 1
     lanes = parts.register_files + parts.window_rings
     assert drawn["register_files"] / lanes == pytest.approx(ratio, rel=1e-2)
+    # A part's number lies on the part, and only where it has room.
+    assert len({label.number for label in drawn_plan.labels}) == len(drawn_plan.labels) >= 4
+    side = drawn_plan.side_mm * scale
+    for label in drawn_plan.labels:
+        x, y = label.left * side / 100, label.top * side / 100
+        own = [
+            (float(width), float(height))
+            for name, left, top, width, height in shapes
+            if name == list(PARTS)[label.number - 1]
+            and float(left) < x < float(left) + float(width)
+            and float(top) < y < float(top) + float(height)
+        ]
+        assert len(own) == 1, label
+        assert own[0][0] / side * label.chip_px > 15
+        assert own[0][1] / side * label.chip_px > 15
 
 
 def test_summary_says_what_a_cold_run_takes_where_there_is_one(results: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import time
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,16 +22,20 @@ import pytest
 
 from cosilico.cli import main
 from cosilico.provenance import read_provenance, write_provenance
+from cosilico.report.chosen import chosen_networks
+from cosilico.report.compared import SideBySide, runs_of_folders
 from cosilico.report.layers import LAYER_LIMIT
 from cosilico.report.page import write_report
+from cosilico.report.records import load_records
 from cosilico.report.refused import RULES
-from cosilico.report.side_by_side import write_side_by_side
+from cosilico.report.side_by_side import best_text, write_side_by_side
 from cosilico.report.templates import template
 from project_root import ROOT
 from run_records import write_run
 from sim.cost.area import area
 from sim.networks.named import named_network
 from sim.spec.accelerator import AcceleratorConfig
+from sim.timing.clock_reach import slowest_module
 
 PAGES = ("run", "side")
 
@@ -158,7 +163,7 @@ def style() -> str:
 
 
 def palettes() -> dict[str, dict[str, str]]:
-    light, dark = style().split("@media (prefers-color-scheme: dark)", 1)
+    light, dark = style().split("@media screen and (prefers-color-scheme: dark)", 1)
     colour = r"--([\w-]+):\s*(#[0-9a-f]{6})"
     known = dict(re.findall(colour, light))
     return {"light": known, "dark": known | dict(re.findall(colour, dark.split("* {", 1)[0]))}
@@ -304,7 +309,7 @@ def test_the_best_so_far_is_of_the_chosen_network_alone(folder: Path, tmp_path: 
     both = small + [entry | {"index": len(small) + i} for i, entry in enumerate(log)]
     (run / "evaluations.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in both))
     text = write_report(run).read_text()
-    assert "Only evaluations of the network that was chosen: 80 of 160." in text
+    assert "Only evaluations of the network that was found: 80 of 160." in text
     results = results_of(folder)
     budget = results["search"]["area_budget"]
     good = [e["cycles"] for e in log if not e["violations"] and e["area"] <= budget]
@@ -317,6 +322,69 @@ def test_the_best_so_far_is_of_the_chosen_network_alone(folder: Path, tmp_path: 
         sorted({100 * (min(good[: i + 1]) / least - 1) for i in range(len(good))}, reverse=True)
     )
     assert all(int(row["evaluations"]) > len(small) for row in curve)
+
+
+def test_the_chosen_network_is_known_by_the_name_that_it_had_while_searching(
+    folder: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(folder / "run", run)
+    log = [json.loads(line) for line in (run / "evaluations.jsonl").read_text().splitlines()]
+    best = results_of(folder)["search"]["best"]
+    last = next(row for row in log if row["accelerator"] == best["accelerator"])
+    # The search ends with the trained network on the default and on the best accelerator. Another network costs the
+    # same on the latter alone.
+    other = [last | {"network": "other"}, log[0] | {"network": "other", "cycles": 1}]
+    searched = [entry | {"network": "w16"} for entry in log]
+    final = [row | {"network": "digits", "accuracy": None} for row in (log[0], last)]
+    rows = [*searched, *other, *final]
+    rows = [row | {"index": i} for i, row in enumerate(rows)]
+    (run / "evaluations.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert chosen_networks(load_records(run)) == {"w16", "digits"}
+    text = write_report(run).read_text()
+    assert f"Only evaluations of the network that was found: {len(log) + 2} of {len(rows)}." in text
+
+
+def test_the_front_shows_the_winner_and_what_is_known_of_the_true_front(
+    folder: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(folder / "run", run)
+    change(run / "results.json", ("rtl", "accuracy"), 0.975)
+    change(run / "results.json", ("rtl", "golden_accuracy"), 0.975)
+    change(run / "results.json", ("search", "best", "float_accuracy"), 0.98)
+    text = write_report(run).read_text()
+    results, space = results_of(folder), np.load(run / "enumeration.npz")
+    inside = space["realizable"] & (space["area"] <= results["search"]["area_budget"])
+    for name, unit, scale in (("predicted_cycles", "predicted cycles", 1), ("energy", "µJ", 1e-6)):
+        winner, least = results["search"]["best"][name], space[name][inside].min()
+        assert f"trained to the end, test images: {scale * winner:,.6g} {unit}, 97.50 %" in text
+        assert f"network within the area budget: {scale * least:,.6g} {unit}, 97.50 %" in text
+
+
+def test_every_accelerator_of_the_answer_has_its_highest_clock_and_utilization(
+    folder: Path,
+) -> None:
+    results = results_of(folder)
+    rows = {row["figure"]: row for row in table(folder, "run", "answer")}
+    optimum = results["search"]["optimum"]
+    config = AcceleratorConfig.from_json(optimum["accelerator"])
+    assert rows["Fmax in 45 nm, MHz"]["optimum"] == f"{slowest_module(config).reach_mhz:,}"
+    share = results["rtl"]["macs"] / (optimum["predicted_cycles"] * config.macs)
+    assert rows["MAC utilization, %"]["optimum"] == f"{100 * share:.1f}"
+
+
+def test_the_sentences_are_those_of_the_profile(folder: Path) -> None:
+    text = " ".join((folder / "run" / "report.html").read_text().split())
+    for section in ("rtl", "rtl_default"):
+        profile = results_of(folder)[section]["profile"]
+        parts = ("local_input_bytes", "local_output_bytes", "local_kept_bytes")
+        fullest = max(profile["layers"], key=lambda layer: sum(layer[part] for part in parts))
+        share = 100 * sum(fullest[part] for part in parts) / profile["local_memory_bytes"]
+        assert f"is fullest, at {share:.0f} %, in {fullest['name']}:" in text
+        assert f"{fullest['local_output_bytes']:,} bytes of its output" in text
+        most = max(profile["energy_pj"].values()) / sum(profile["energy_pj"].values())
+        assert f"{100 * most:.0f} % of the energy goes to" in text
 
 
 def test_times_memories_and_splits_are_the_records(folder: Path) -> None:
@@ -383,6 +451,23 @@ def test_several_runs_stand_side_by_side(folder: Path) -> None:
     text = (folder / "side" / "report.html").read_text()
     assert "2 runs: 2 searches side by side" in text
     assert 'aria-labelledby="parallel-title"' in text
+    # An axis is labelled at both ends where runs differ in it, and once where they are alike.
+    drawn = text.partition('aria-labelledby="parallel-title"')[2].partition("</svg></svg>")[0]
+    labels = re.findall(
+        r'y="12">lanes</text><text [^>]*>([^<]*)</text><text [^>]*>([^<]*)</text>', drawn
+    )
+    lanes = sorted(int(row["compute_lanes"]) for row in rows)
+    assert labels == [(str(lanes[-1]) if lanes[-1] > lanes[0] else "", str(lanes[0]))]
+
+
+def test_searches_that_end_alike_are_all_named(folder: Path) -> None:
+    (run,) = runs_of_folders([folder / "run"]).runs
+    runs = tuple(replace(run, group=name) for name in ("random", "evolution", "annealing"))
+    page = best_text(SideBySide(title="", value="regret, %", falling=True, runs=runs))
+    end = run.curve[-1][1]
+    assert page == (
+        f"random, evolution and annealing end best, with a median regret of {end:.4g} %"
+    )
 
 
 def test_the_command_asks_for_a_file_where_there_are_several(
