@@ -44,7 +44,7 @@ from testbench.validation.journal import Journal, lock_file
 __all__ = ["census", "enumerate_network", "enumerate_to_file", "sorted_census"]
 
 JOURNAL = "parts.jsonl"
-"""Parts that are done, and what they found."""
+"""File of the parts that are done, with the census and the optimum of each."""
 
 
 def census(table: CostTable) -> dict[str, int]:

@@ -26,12 +26,12 @@ _PARTS = 64
 """Parts that a space is cut into at least, where a part has a chunk or more."""
 
 _kept: list["Enumeration"] = []
-"""What all parts of a process share."""
+"""Enumeration that the process works for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enumeration:
-    """What all parts of an enumeration share.
+    """A network, a space and a folder: the inputs of all parts.
 
     Parameters
     ----------

@@ -101,7 +101,7 @@ def open_folder(
 def passing_folder(
     out: Path, contents: Contents, *, resume: bool = False, force: bool = False
 ) -> Iterator[Path]:
-    """As :func:`open_folder`, for a folder of work that is not finished: it goes when the block ends without an error.
+    """Folder of unfinished work, as of :func:`open_folder`: it goes when the block ends without an error.
 
     Files that are not the command's stay, and the folder with them.
     """
