@@ -1,4 +1,4 @@
-"""Searches of a comparison on a Dask cluster, whose workers have the same sources and folder."""
+"""Tasks on a Dask cluster, whose workers have the same sources and see the same folder."""
 
 import logging
 import threading
@@ -26,33 +26,34 @@ _WORKER_S = 30
 _PACKAGES = ("cosilico", "search", "testbench", "hwgen", "sim")
 
 _turn = threading.Lock()
-"""Held by the search that a worker runs: searches share the process, so none runs beside another."""
+"""Held by the task that a worker runs: tasks share the process, so none runs beside another."""
 
 _prepared: list[str] = []
-"""Name of the comparison that the worker is prepared for; no two have the same."""
+"""Name of the work that the worker is prepared for; no two have the same."""
 
 
 def run_on_cluster(
     scheduler: str,
-    searches: Mapping[str, tuple[Any, ...]],
+    tasks: Mapping[str, tuple[Any, ...]],
     run: Callable[..., Mapping[str, Any]],
     journal: Journal,
     report: Report,
     *,
+    step: str = "searches",
     prepare: Callable[..., None] | None = None,
     arguments: tuple[Any, ...] = (),
 ) -> None:
-    """Run every search that the journal lacks as a task of a Dask cluster.
+    """Run every task that the journal lacks on a Dask cluster.
 
-    A search of a worker that is killed goes on with another worker; Dask gives up on a search that has ended
+    A task of a worker that is killed goes on with another worker; Dask gives up on a task that has ended
     several workers. All paths in the arguments must lie where every worker sees them.
 
     Parameters
     ----------
     scheduler : str
         Address, as ``tcp://HOST:8786``.
-    searches, run, journal, report, prepare, arguments
-        See :func:`cosilico.comparison_pool.run_all`.
+    tasks, run, journal, report, step, prepare, arguments
+        See :func:`cosilico.tasks.run_all`.
 
     Raises
     ------
@@ -60,12 +61,12 @@ def run_on_cluster(
         If ``distributed`` is not installed.
     CosilicoError
         If the scheduler does not answer or is lost, has no worker, or a worker has other sources, does
-        not see the journal, or is ended again and again by the same search.
+        not see the journal, or is ended again and again by the same task.
     """
-    left = {key: given for key, given in searches.items() if key not in journal.records}
+    left = {key: given for key, given in tasks.items() if key not in journal.records}
     if not left:
         return
-    with _client(scheduler) as client:
+    with _client(scheduler, step) as client:
         from distributed import as_completed
 
         name = uuid4().hex
@@ -73,18 +74,18 @@ def run_on_cluster(
         # Tasks, not scattered data: what a killed worker held is made anew.
         kept = client.submit(_kept, (prepare, arguments), pure=False)
         futures = {
-            client.submit(_search, _version(), witness, name, kept, run, given, pure=False): key
+            client.submit(_task, _version(), witness, name, kept, run, given, pure=False): key
             for key, given in left.items()
         }
-        total = len(searches)
-        report("searches", total - len(left), total)
+        total = len(tasks)
+        report(step, total - len(left), total)
         for future in as_completed(futures, loop=client.loop):
             journal.append(futures[future], future.result())
-            report("searches", len(journal.records), total)
+            report(step, len(journal.records), total)
 
 
 @contextmanager
-def _client(scheduler: str) -> Iterator[Any]:
+def _client(scheduler: str, step: str) -> Iterator[Any]:
     """Client of a cluster that has a worker; errors of the cluster in one line."""
     require_extra("--scheduler", "cluster")
     from distributed import Client
@@ -106,12 +107,12 @@ def _client(scheduler: str) -> Iterator[Any]:
         yield client
     except KilledWorker as error:
         raise CosilicoError(
-            f"workers must survive a search, but {error.allowed_failures + 1} were ended in the same "
+            f"workers must survive all {step}, but {error.allowed_failures + 1} were ended in the same "
             f"one, the last of them {error.last_worker.address}; go on with --resume"
         ) from error
     except (CommClosedError, FutureCancelledError) as error:
         raise CosilicoError(
-            f"scheduler {scheduler} must stay until all searches are done; go on with --resume"
+            f"scheduler {scheduler} must stay until all {step} are done; go on with --resume"
         ) from error
     finally:
         client.close(timeout=1)
@@ -133,7 +134,7 @@ def _kept(value: Any) -> Any:
     return value
 
 
-def _search(
+def _task(
     version: str,
     witness: tuple[str, bytes],
     name: str,
@@ -141,7 +142,7 @@ def _search(
     run: Callable[..., Mapping[str, Any]],
     given: tuple[Any, ...],
 ) -> Mapping[str, Any]:
-    """Run a search in a worker, which is prepared when the first search comes."""
+    """Run a task in a worker, which is prepared when the first task comes."""
     from distributed import get_worker
 
     address = get_worker().address

@@ -9,7 +9,7 @@ from typing import Any
 
 from cosilico.accelerators import named_space
 from cosilico.cache import document_digest, source_digest
-from cosilico.comparison_pool import require_different, run_all
+from cosilico.comparison_labels import require_different
 from cosilico.comparison_run import compare_run, keep_task
 from cosilico.comparison_summary import Comparison, csv_text, summary
 from cosilico.enumeration import enumerate_network
@@ -21,6 +21,7 @@ from cosilico.inputs import network_files
 from cosilico.networks import network_argument
 from cosilico.progress import Report, progress_bar
 from cosilico.run_folder import REPORT_FILE
+from cosilico.tasks import run_all
 from search.strategies.budget_settings import BudgetSettings
 from search.tabulated import arrays_of, table_of
 from sim.cost.area import area_budget as space_budget

@@ -17,12 +17,13 @@ from cosilico.comparison import (
 )
 from cosilico.comparison_experiment_run import compare_co_search, score_target
 from cosilico.comparison_experiment_summary import CoSearchComparison, CoSearchRun, csv_text
-from cosilico.comparison_pool import require_different, run_all
+from cosilico.comparison_labels import require_different
 from cosilico.folder import Contents, open_folder
 from cosilico.gateware import current_calibration
 from cosilico.progress import progress_bar
 from cosilico.run_folder import REPORT_FILE
 from cosilico.subjects import ExperimentSubject
+from cosilico.tasks import run_all
 from search.experiment import Experiment
 from search.strategies import CO_SEARCHES
 from search.strategies.settings import PairBudgetSettings

@@ -23,6 +23,7 @@ __all__ = [
     "locked",
     "marked_files",
     "open_folder",
+    "passing_folder",
     "stage_folder",
 ]
 
@@ -94,6 +95,22 @@ def open_folder(
             _remove(out, marked_files(out))
         _mark(out, contents)
         yield out
+
+
+@contextlib.contextmanager
+def passing_folder(
+    out: Path, contents: Contents, *, resume: bool = False, force: bool = False
+) -> Iterator[Path]:
+    """Folder of unfinished work, as of :func:`open_folder`: it goes when the block ends without an error.
+
+    Files that are not the command's stay, and the folder with them.
+    """
+    with open_folder(out, contents, resume=resume, force=force) as folder:
+        yield folder
+        _remove(out, marked_files(out))
+        (out / HIDDEN / _MARKER).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        out.rmdir()
 
 
 @contextlib.contextmanager

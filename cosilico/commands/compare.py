@@ -10,6 +10,7 @@ from cosilico.commands.options import (
     Jobs,
     OutFolder,
     Resume,
+    Scheduler,
     chosen_metric,
     network_names,
     space_names,
@@ -68,14 +69,7 @@ def compare(
         ),
     ] = None,
     jobs: Jobs = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="a Dask scheduler, as tcp://HOST:8786, whose workers run the searches; they must see DIR",
-            show_default="processes of this machine",
-        ),
-    ] = None,
+    scheduler: Scheduler = None,
     resume: Resume = False,
     force: Force = False,
 ) -> None:

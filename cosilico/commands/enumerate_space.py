@@ -5,10 +5,13 @@ from typing import Annotated
 import typer
 
 from cosilico.commands.options import (
+    Force,
     Jobs,
     MemoryName,
     NetworkName,
     OutFile,
+    Resume,
+    Scheduler,
     SpaceName,
     WeightSeed,
 )
@@ -32,6 +35,9 @@ def enumerate_space(
     memory: MemoryName = "deterministic",
     seed: WeightSeed = 0,
     jobs: Jobs = None,
+    scheduler: Scheduler = None,
+    resume: Resume = False,
+    force: Force = False,
 ) -> None:
     """Evaluate a network on every accelerator of a space; writes CSV or Parquet."""
     from cosilico.enumeration import enumerate_to_file
@@ -44,5 +50,8 @@ def enumerate_space(
         area_budget=area_budget,
         seed=seed,
         jobs=jobs,
+        scheduler=scheduler,
+        resume=resume,
+        force=force,
         memory=parse_memory(memory),
     )

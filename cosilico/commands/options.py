@@ -25,6 +25,7 @@ __all__ = [
     "OutFile",
     "OutFolder",
     "Resume",
+    "Scheduler",
     "SearchSeed",
     "SpaceName",
     "TraceFormat",
@@ -147,6 +148,15 @@ Batch = Annotated[
 Jobs = Annotated[
     int | None,
     typer.Option("--jobs", min=1, help="processes", show_default="one per core"),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="a Dask scheduler, as tcp://HOST:8786, whose workers take the place of processes; "
+        "they must see the folder of the results",
+        show_default="processes of this machine",
+    ),
 ]
 SpaceName = Annotated[
     str,

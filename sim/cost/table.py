@@ -101,14 +101,20 @@ class CostTable:
         """Rows that no other beats in both cycles and area, by rising cycles."""
         return pareto_front(self["cycles"], self["area"], self.realizable)
 
-    def columns(self) -> dict[str, list[Any]]:
+    def columns(self, fields: Sequence[str] | None = None) -> dict[str, list[Any]]:
         """Whole table by column: the accelerator's fields, the violations, the figures.
 
         Figures have the names that files of results give them (:attr:`CostColumn.title`).
+
+        Parameters
+        ----------
+        fields : sequence of str, optional
+            Of the accelerators; all that any of these names if not given.
         """
         documents = [config.to_json() for config in self.configs]
         # Only accelerators with a weight store name it
-        names = dict.fromkeys(name for document in documents for name in document)
+        named = dict.fromkeys(name for document in documents for name in document)
+        names = named if fields is None else fields
         return {name: [document.get(name, 0) for document in documents] for name in names} | {
             "macs_per_cycle": [config.macs for config in self.configs],
             "violations": [" ".join(codes) for codes in self.violations],

@@ -25,6 +25,7 @@ __all__ = [
     "temporary_beside",
     "temporary_folder",
     "write_atomic",
+    "write_stream",
 ]
 
 SUFFIX = ".part"
@@ -47,16 +48,26 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     descriptors (``/dev/null``, ``/dev/stdout``) are written to and stay what they are. An OSError
     names ``path``.
     """
-    content = data.encode() if isinstance(data, str) else data
+    with write_stream(path) as stream:
+        stream.write(data.encode() if isinstance(data, str) else data)
+
+
+@contextlib.contextmanager
+def write_stream(path: Path) -> Iterator[BinaryIO]:
+    """Stream whose whole content is ``path`` at the end, as by :func:`write_atomic`.
+
+    If the block raises, the file stays what it was; what has gone to a device has gone.
+    """
     with naming(path):
         real = file_to_replace(path)
         if real is None:
             sys.stdout.flush()
             with _open_device(path) as stream:
-                stream.write(content)
+                yield stream
             return
         with temporary_beside(real) as temporary:
-            temporary.write_bytes(content)
+            with temporary.open("wb") as stream:
+                yield stream
             temporary.replace(real)
 
 

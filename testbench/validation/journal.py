@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from sim.spec.errors import CosilicoError
 from sim.spec.files import naming, write_atomic
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "lock_file"]
 
 
 class Journal:
@@ -69,11 +69,16 @@ class Journal:
                 os.fsync(file.fileno())
 
 
+def lock_file(path: Path) -> Path:
+    """File that a journal's lock is on; it stays when the journal is left."""
+    return path.with_name(f".lock.{path.name}")
+
+
 def _locked(path: Path) -> FileLock:
     """Lock a journal against other processes until the lock is deleted."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # A process may open its own journal again.
-    lock = FileLock(path.with_name(f".lock.{path.name}"), is_singleton=True, thread_local=False)
+    lock = FileLock(lock_file(path), is_singleton=True, thread_local=False)
     try:
         lock.acquire(timeout=0)
     except Timeout:

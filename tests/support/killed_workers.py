@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cosilico import comparison_pool
+from cosilico import tasks
 from testbench.validation.workers import worker_pool
 
 __all__ = ["kill_first_worker"]
@@ -23,5 +23,5 @@ def kill_first_worker(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             os.kill(killed[0], signal.SIGKILL)
         return pool
 
-    monkeypatch.setattr(comparison_pool, "worker_pool", fatal)
+    monkeypatch.setattr(tasks, "worker_pool", fatal)
     return killed

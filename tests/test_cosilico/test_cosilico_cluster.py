@@ -11,10 +11,12 @@ import pytest
 from distributed import Client
 
 from cosilico.cli import main
-from cosilico.cluster import _search as remote_search
+from cosilico.cluster import _task as remote_task
 from cosilico.cluster import _version as cluster_version
 from cosilico.cluster import run_on_cluster
 from cosilico.comparison import ComparisonSettings, compare_to_folder
+from cosilico.enumeration import enumerate_to_file
+from cosilico.enumeration_parts import part_ranges
 from dask_cluster import ALLOWED_FAILURES, DaskCluster, dask_cluster
 from sim.spec.errors import CosilicoError
 from testbench.validation.journal import Journal
@@ -94,6 +96,46 @@ def test_workers_give_what_processes_give_whoever_is_killed(
     assert here == compared(space, tmp_path / "processes")
 
 
+LARGER = """
+[hardware]
+space = "tiny"
+[hardware.values]
+pes_x = [1, 2]
+pes_y = [2]
+simd_units = [8]
+"""
+
+
+@pytest.mark.slow
+def test_workers_enumerate_as_a_process_does_whoever_is_killed(
+    cluster: DaskCluster, tmp_path: Path
+) -> None:
+    first = cluster.worker()
+    (tmp_path / "larger.toml").write_text(LARGER)
+    there, here = (tmp_path / f"{name}.csv" for name in ("there", "here"))
+    acted: list[str] = []
+    append = Journal.append
+
+    def then_replace(journal: Journal, key: str, record: Mapping[str, Any]) -> None:
+        append(journal, key, record)
+        acted.append(key)
+        if (
+            len(acted) == 2
+        ):  # the first part is made by the process that has the scheduler's address
+            first.kill()
+            cluster.worker()
+
+    space = str(tmp_path / "larger.toml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Journal, "append", then_replace)
+        enumerate_to_file("autoencoder", space, there, jobs=1, scheduler=cluster.address)
+    assert first.wait() < 0
+    assert len(acted) == len(part_ranges(3600))
+    enumerate_to_file("autoencoder", space, here, jobs=1)
+    assert there.read_bytes() == here.read_bytes()
+    assert not list(tmp_path.glob("*.parts"))
+
+
 def test_a_scheduler_that_does_not_answer_or_has_no_worker_is_said_in_a_line(
     cluster: DaskCluster, space: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -156,7 +198,7 @@ def test_a_worker_that_does_not_see_the_folder_is_refused(
             pytest.raises(CosilicoError, match="must see the folder"),
         ):
             client.submit(
-                remote_search, cluster_version(), witness, "name", (None, ()), dict, ()
+                remote_task, cluster_version(), witness, "name", (None, ()), dict, ()
             ).result()
 
 
@@ -167,7 +209,9 @@ def test_a_search_that_ends_its_workers_ends_the_comparison(
     for _ in range(ALLOWED_FAILURES + 1):
         cluster.worker()
     journal = Journal(tmp_path / "runs.jsonl", {"comparison": 1})
-    message = rf"survive a search, but {ALLOWED_FAILURES + 1} were ended .* tcp://\S+; .*--resume"
+    message = (
+        rf"survive all searches, but {ALLOWED_FAILURES + 1} were ended .* tcp://\S+; .*--resume"
+    )
     with pytest.raises(CosilicoError, match=message):
         run_on_cluster(cluster.address, {"a": (1,)}, os._exit, journal, silent)
     assert journal.records == {}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cosilico import comparison, comparison_pool
+from cosilico import comparison, tasks
 from cosilico.cli import main
 from cosilico.comparison import ComparisonSettings, compare_to_folder
 from cosilico.comparison_summary import Comparison
@@ -51,7 +51,7 @@ def test_regret_is_measured_from_the_optimum_and_a_kill_changes_nothing(
                 raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(comparison_pool, "as_completed", interrupted)
+        patch.setattr(tasks, "as_completed", interrupted)
         with pytest.raises(KeyboardInterrupt):
             compare(tmp_path / "cut")
     before = (tmp_path / "cut" / "runs.jsonl").read_text().splitlines()

@@ -4,7 +4,10 @@ import csv
 import dataclasses
 import json
 import re
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +17,7 @@ import pytest
 from pyarrow import parquet
 
 from cosilico.enumeration import census, enumerate_network, enumerate_to_file
+from cosilico.enumeration_parts import part_ranges
 from cosilico.evaluation import evaluate_chunks
 from cosilico.networks import load_network
 from project_root import ROOT
@@ -27,6 +31,7 @@ from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.memories import DRAM, FixedLatency
 from sim.spec.network import Network
 from sim.spec.spaces import TINY, HardwareSpace
+from testbench.validation.journal import Journal
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +168,7 @@ def written(
 
     def write(name: str, **options: Any) -> Path:
         out = tmp_path / name
-        enumerate_to_file("network.json", "tiny", out, jobs=1, **options)
+        enumerate_to_file("network.json", "tiny", out, **{"jobs": 1, **options})
         return out
 
     return write
@@ -231,3 +236,96 @@ def test_says_what_is_wrong_with_a_network_file(
     path.write_text(json.dumps(source))
     with pytest.raises(DesignFileError, match=f"^{re.escape(message)}"):
         load_network(path)
+
+
+class KilledError(Exception):
+    """Stands for a signal that ends the process."""
+
+
+def ended_after(monkeypatch: pytest.MonkeyPatch, parts: int) -> None:
+    """End an enumeration when so many of its parts are done."""
+    append = Journal.append
+
+    def then_end(journal: Journal, key: str, record: Mapping[str, Any]) -> None:
+        if len(journal.records) == parts:
+            raise KilledError
+        append(journal, key, record)
+
+    monkeypatch.setattr(Journal, "append", then_end)
+
+
+@pytest.mark.parametrize(("name", "jobs"), [("space.csv", 1), ("space.parquet", 2)])
+def test_an_enumeration_that_is_ended_goes_on_with_what_it_has(
+    written: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, name: str, jobs: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    whole = written(name, jobs=1)
+    content = whole.read_bytes()
+    printed = capsys.readouterr().out
+    parts = whole.with_name(f"{name}.parts")
+    assert not parts.exists()
+    whole.write_text("of before")
+    with monkeypatch.context() as patch:
+        ended_after(patch, 3)
+        with pytest.raises(KilledError):
+            written(name, jobs=1)
+    assert whole.read_text() == "of before"
+    kept = {path.name: path.stat().st_mtime_ns for path in parts.glob(f"0*{whole.suffix}")}
+    assert len(kept) == 4  # the last is not in the journal, and made again
+    line = r"^out must be .* or --resume or --force must be given, not .*space.*parts"
+    with pytest.raises(CosilicoError, match=line):
+        written(name, jobs=1)
+    line = r"^out must be a folder of the same area budget to resume, not "
+    with pytest.raises(CosilicoError, match=line):
+        written(name, jobs=1, area_budget=1.0, resume=True)
+    (parts / "mine.txt").write_text("the user's")
+    made: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", recorded(made))
+        written(name, jobs=jobs, resume=True)
+    assert whole.read_bytes() == content
+    assert capsys.readouterr().out == printed
+    assert [path.name for path in parts.iterdir()] == ["mine.txt"]
+    assert len(made) == len(part_ranges(4800)) - 3
+
+
+def recorded(made: list[str]) -> Callable[..., None]:
+    append = Journal.append
+
+    def then_tell(journal: Journal, key: str, record: Mapping[str, Any]) -> None:
+        made.append(key)
+        append(journal, key, record)
+
+    return then_tell
+
+
+def test_parts_are_all_points_once() -> None:
+    for points in (1, 479, 480, 481, 4800, 115_200, 576_000, 10**7 + 1):
+        ranges = part_ranges(points)
+        assert (ranges[0][0], ranges[-1][1]) == (0, points)
+        assert all(a[1] == b[0] for a, b in pairwise(ranges))
+        assert max(stop - start for start, stop in ranges) <= 24_000
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+from cosilico.enumeration import enumerate_to_file
+for name in ("small", "large"):
+    enumerate_to_file("autoencoder", f"{name}.toml", Path(f"{name}.parquet"), jobs=1)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+"""
+
+
+def test_memory_does_not_grow_with_the_space(tmp_path: Path) -> None:
+    for name, values in (("small", [2]), ("large", [1, 2, 3, 4])):
+        text = f'[hardware]\nspace = "tiny"\n[hardware.values]\npes_x = [1, 2]\npes_y = {values}\n'
+        (tmp_path / f"{name}.toml").write_text(f"{text}simd_units = [8]\n")
+    run = subprocess.run(
+        [sys.executable, "-c", MEMORY], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    small, large = (int(line) for line in run.stderr.splitlines() if line.isdigit())
+    points = parquet.read_metadata(tmp_path / "large.parquet").num_rows
+    assert points == 4 * parquet.read_metadata(tmp_path / "small.parquet").num_rows == 14_400
+    # As a table of Python objects the further 10,800 points take over 30 MB
+    assert large - small < 8 * 1024
