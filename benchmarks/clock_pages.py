@@ -85,7 +85,7 @@ def routed_modules(results: Results) -> str:
 
 
 def bitstream(results: Results) -> str:
-    """What a system takes of a board, and the clock that it reaches beside that of the board."""
+    """Table of a system's share of a board, and the clock that it reaches beside that of the board."""
     rows = [
         *(
             [name, f"{used:,} of {there:,}", f"{used / there:.0%}".replace("%", " %")]

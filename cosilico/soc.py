@@ -60,7 +60,7 @@ class SystemResult:
     differences : tuple of str
         Lines that say what differs from the integer reference.
     implementation : Implementation, optional
-        The system on a board, where one was asked for and nothing differs.
+        The system on a board, if a board was named and nothing differs.
     """
 
     config: SystemConfig

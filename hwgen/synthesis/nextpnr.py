@@ -112,7 +112,7 @@ class Nextpnr:
         )
 
     def place(self, netlist: Path, arguments: Sequence[str]) -> Route:
-        """Place and route a netlist of Yosys's with arguments of one's own; files are in its folder.
+        """Place and route a netlist of Yosys's with given arguments; files are in its folder.
 
         Raises
         ------

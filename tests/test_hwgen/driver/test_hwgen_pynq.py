@@ -25,7 +25,7 @@ BUS = 0x1680_0000
 
 
 class Registers:
-    """What ``pynq.MMIO`` offers, in front of an accelerator in Python."""
+    """Registers as ``pynq.MMIO`` offers them, in front of an accelerator in Python."""
 
     def __init__(self, accelerator: FakeAccelerator) -> None:
         self.accelerator = accelerator
@@ -40,7 +40,7 @@ class Registers:
 
 
 class Buffer(np.ndarray[Any, np.dtype[np.uint8]]):
-    """What ``pynq.allocate`` returns: bytes as the processor sees them, and as the bus does."""
+    """A buffer as ``pynq.allocate`` returns it: bytes as the processor sees them, and as the bus does."""
 
     physical_address = BUS
     bus: Any
